@@ -1,0 +1,133 @@
+"""Everything that lager raises, as one tree.
+
+    LagerError
+    ├── BusError              no bus, or nobody who answers on it
+    ├── Refusal               an answer of lagerd; its class name is its name on the bus
+    │   ├── NoSuchBreakpoint
+    │   ├── AmbiguousId
+    │   ├── NotInteractive
+    │   ├── AccessDenied
+    │   ├── InvalidArgument
+    │   ├── InstrumentBusy
+    │   ├── NoSuchInstrument
+    │   ├── TooMany
+    │   └── Failed
+    └── BenchError            nets and instruments
+        ├── NetsFileError     the nets file is wrong or missing
+        ├── NoSuchNet
+        ├── WrongNetType
+        ├── NetConflict       a second net of one instrument in one process
+        ├── LimitExceeded     refused before anything was sent
+        └── InstrumentError   the instrument or the way to it failed
+            ├── InstrumentUnreachable
+            ├── InstrumentTimeout
+            ├── BadReply      it answered, and not what the manual promises
+            ├── WrongModel    its *IDN? is not that of the nets file
+            └── Rejected      its own error queue holds an entry
+
+Every error is two sentences: what happened, and (the hint) what to do next.
+"""
+
+
+class LagerError(Exception):
+    exit_code = 1
+
+    def __init__(self, what: str, hint: str = "") -> None:
+        super().__init__(what, hint)
+        self.what = what
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.hint}".strip()
+
+
+class BusError(LagerError):
+    pass
+
+
+class Refusal(LagerError):
+    pass
+
+
+class NoSuchBreakpoint(Refusal):
+    pass
+
+
+class AmbiguousId(Refusal):
+    pass
+
+
+class NotInteractive(Refusal):
+    pass
+
+
+class AccessDenied(Refusal):
+    pass
+
+
+class InvalidArgument(Refusal):
+    pass
+
+
+class InstrumentBusy(Refusal):
+    exit_code = 75  # EX_TEMPFAIL of sysexits.h: the same command may work later
+
+
+class NoSuchInstrument(Refusal):
+    pass
+
+
+class TooMany(Refusal):
+    pass
+
+
+class Failed(Refusal):
+    pass
+
+
+class BenchError(LagerError):
+    pass
+
+
+class NetsFileError(BenchError):
+    pass
+
+
+class NoSuchNet(BenchError):
+    pass
+
+
+class WrongNetType(BenchError):
+    pass
+
+
+class NetConflict(BenchError):
+    pass
+
+
+class LimitExceeded(BenchError):
+    pass
+
+
+class InstrumentError(BenchError):
+    pass
+
+
+class InstrumentUnreachable(InstrumentError):
+    pass
+
+
+class InstrumentTimeout(InstrumentError):
+    pass
+
+
+class BadReply(InstrumentError):
+    pass
+
+
+class WrongModel(InstrumentError):
+    pass
+
+
+class Rejected(InstrumentError):
+    pass

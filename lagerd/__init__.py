@@ -1,0 +1,1 @@
+"""The daemon behind a pause: the bus names, the timers, the leases."""
