@@ -1,0 +1,145 @@
+"""The audit: one structured record in the journal for each thing that a person will ask about later.
+
+The fields of a record are `LAGER_` and a key of `Audit.record` in capitals. units/lager.catalog has, for each kind, the
+text that `journalctl -x` shows; `Kind.fields` are those that this text and `message` use, so that none is ever missing.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from enum import Enum
+from pathlib import Path
+
+from logging_journald import JournaldTransport, check_journal_stream
+
+JOURNAL_SOCKET = Path("/run/systemd/journal/socket")
+UNKNOWN = "-"
+_LONGEST = 4096
+
+_PLACE = "breakpoint run label file line by_uid by_user"
+_END = _PLACE + " reason paused_sec"
+_LEASE = "instrument net run by_uid by_user"
+
+
+class Kind(Enum):
+    """What happened: its word, its MESSAGE_ID, its priority (syslog's: 5 notice, 6 info), its line, its fields."""
+
+    PAUSED = (
+        "paused", "433497d70d7241eda48a4e98730f6302", 6,
+        "Paused at {file}:{line} ({label}), breakpoint {breakpoint} of {by_user}", _PLACE,
+    )
+    RESUMED = (
+        "resumed", "3bc0bfd4ab4c4cad89add08b74b6cb4d", 6,
+        "Resumed breakpoint {breakpoint} by {by_user} after {paused_sec} s: {reason}", _END,
+    )
+    AUTO_RESUMED = (
+        "auto-resumed", "f370292b038e4e6ab0f787b42e01f8d3", 5,
+        "Breakpoint {breakpoint} resumed by itself after {paused_sec} s", _END,
+    )
+    GONE = (
+        "gone", "ffec178f95244a8db7193351578e07c3", 5,
+        "The script of breakpoint {breakpoint} is gone after {paused_sec} s", _END,
+    )
+    CONSOLE_OPENED = (
+        "console-opened", "973f34a7b2a049c3b0cc50c6fcd35e67", 5,
+        "Console opened at breakpoint {breakpoint} by {by_user}", _PLACE,
+    )
+    CONSOLE_CLOSED = (
+        "console-closed", "e8b22bde91394a13ac8a576fb3af3d28", 6,
+        "Console closed at breakpoint {breakpoint} by {by_user}", _PLACE,
+    )
+    CONSOLE_INPUT = (
+        "console-input", "52430ccbd2f84bc5a5a34b5d0c021598", 5,
+        "Console of {by_user} at breakpoint {breakpoint}: {input}", _PLACE + " input",
+    )
+    EXTENDED = (
+        "extended", "2201f9d7d22a4b3a819dcfbfb5464338", 6,
+        "Extended breakpoint {breakpoint} by {by_user}: {remaining} s left", _PLACE + " remaining",
+    )
+    CLAIMED = (
+        "claimed", "e6e779b45eca4d3ba356f10539656f23", 6,
+        "Claimed {instrument} by {by_user} for net {net}", _LEASE,
+    )
+    RELEASED = (
+        "released", "8903aa5cf717469b9f38b49c855e88db", 6,
+        "Released {instrument} of {by_user}: {reason}", _LEASE + " reason",
+    )
+    REFUSED = (
+        "refused", "a736ac91ab7140b0b498747d378095d2", 5,
+        "Refused {instrument} to {by_user}: {reason}", _LEASE + " reason",
+    )
+    DENIED = (
+        "denied", "50ec31e9e242456f87310e4015c67be9", 5,
+        "Denied {by_user} (uid {by_uid}): {reason}", "breakpoint by_uid by_user reason",
+    )  # fmt: skip
+
+    def __init__(self, event: str, message_id: str, priority: int, message: str, fields: str) -> None:
+        self.event = event
+        self.message_id = message_id
+        self.priority = priority
+        self.message = message
+        self.fields = fields.split()
+
+
+Send = Callable[[list[tuple[str, str]]], None]
+
+
+class Audit:
+    """Where records go. Recording never blocks and never raises: a record that cannot be sent is dropped and counted,
+    and the next one that can be sent says in LAGER_LOST how many were."""
+
+    def __init__(self, send: Send, close: Callable[[], None] = lambda: None) -> None:
+        self._send = send
+        self.close = close
+        self._unreported = 0
+        self.lost = 0
+
+    def record(self, kind: Kind, **fields: object) -> None:
+        try:
+            self._send(_entry(kind, fields, self._unreported))
+        except Exception:
+            self._unreported += 1
+            self.lost += 1
+        else:
+            self._unreported = 0
+
+
+def to_journal(path: Path = JOURNAL_SOCKET) -> Audit:
+    """Records for journald, in its native protocol (https://systemd.io/JOURNAL_NATIVE_PROTOCOL).
+
+    The socket is found anew for each record, since a journald that restarts may replace it.
+    """
+    transport = JournaldTransport(path, connected=False)
+    transport.socket.setblocking(False)
+    return Audit(transport.send, transport.socket.close)
+
+
+def to_log(logger: logging.Logger) -> Audit:
+    """Records as plain lines, for a daemon without a journal."""
+    return Audit(lambda entry: logger.info("%s", dict(entry)["MESSAGE"]))
+
+
+def for_this_process(logger: logging.Logger) -> Audit:
+    """A process whose standard error is the journal is a service of systemd."""
+    return to_journal() if check_journal_stream() else to_log(logger)
+
+
+def _entry(kind: Kind, fields: Mapping[str, object], lost: int) -> list[tuple[str, str]]:
+    texts = dict.fromkeys(kind.fields, UNKNOWN) | {key: _text(value) for key, value in fields.items()}
+    message = kind.message.format_map(texts)
+    entry = [
+        ("MESSAGE", message),
+        ("MESSAGE_ID", kind.message_id),
+        ("PRIORITY", str(kind.priority)),
+        ("SYSLOG_IDENTIFIER", "lagerd"),
+        ("LAGER_EVENT", kind.event),
+        *((f"LAGER_{key.upper()}", text) for key, text in texts.items()),
+    ]
+    return [*entry, ("LAGER_LOST", str(lost))] if lost else entry
+
+
+def _text(value: object) -> str:
+    """One printable line: a label is the script's own word, and must not colour a terminal or forge a line in it."""
+    if value is None or value == "":
+        return UNKNOWN
+    text = f"{value:.3f}" if isinstance(value, float) else str(value)
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[:_LONGEST])

@@ -1,0 +1,132 @@
+"""/etc/lager/lagerd.toml: how lagerd behaves on this box."""
+
+import difflib
+import math
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from lager.errors import LagerError
+
+PATH = Path("/etc/lager/lagerd.toml")
+
+
+class ConfigError(LagerError):
+    exit_code = 78  # EX_CONFIG of sysexits.h; lagerd.service does not restart on it
+
+
+class ConsolePolicy(Enum):
+    """Who gets a console besides root and the user of the script."""
+
+    POLKIT = "polkit"
+    OWNER = "owner"
+    OFF = "off"  # not even these two
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one user may have at a time."""
+
+    pauses: int = 4096
+    consoles: int = 64
+    claims: int = 1024
+
+
+@dataclass(frozen=True)
+class Config:
+    """Times are in seconds; a default_timeout of 0 holds a pause until somebody resumes it."""
+
+    default_timeout: float = 300.0
+    max_run_timeout: float = 300.0
+    console: ConsolePolicy = ConsolePolicy.POLKIT
+    log_console_input: bool = False
+    limits: Limits = field(default_factory=Limits)
+
+
+def load(path: Path = PATH) -> Config:
+    """What the file says; a file that does not exist says nothing. Raises ConfigError with every mistake there is."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return Config()
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}.", "Let the user lager read it.") from None
+    except ValueError as error:
+        raise _wrong(path, [f"it is not TOML: {error}"]) from None
+    mistakes: list[str] = []
+    limits = Limits(**_take(table.pop("limits", {}), _LIMITS, "limits.", mistakes))
+    values = _take(table, _KEYS, "", mistakes)
+    if mistakes:
+        raise _wrong(path, mistakes)
+    return Config(**values, limits=limits)
+
+
+def _wrong(path: Path, mistakes: list[str]) -> ConfigError:
+    return ConfigError(f"{path} is wrong: {'; '.join(mistakes)}.", "Correct it, then: systemctl restart lagerd")
+
+
+def _take(table: object, known: Mapping[str, "_Reader"], prefix: str, mistakes: list[str]) -> dict[str, Any]:
+    if not isinstance(table, dict):
+        mistakes.append(f"{prefix.rstrip('.')} must be a table")
+        return {}
+    mistakes.extend(_unknown(table, [*known, *([] if prefix else ["limits"])], prefix))
+    values = {}
+    for key in table.keys() & known.keys():
+        try:
+            values[key] = known[key](table[key])
+        except ValueError as error:
+            mistakes.append(f"{prefix}{key} must be {error}, not {table[key]!r}")
+    mistakes.sort()
+    return values
+
+
+def _unknown(table: Mapping[str, object], known: list[str], prefix: str) -> Iterator[str]:
+    for key in table.keys() - set(known):
+        near = difflib.get_close_matches(key, known, n=1)
+        yield f"{prefix}{key} is not a key" + (f" (did you mean {prefix}{near[0]}?)" if near else "")
+
+
+_Reader = Callable[[object], Any]
+
+
+def _seconds(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise ValueError("a number of seconds, 0 or more")
+    return float(value)
+
+
+def _seconds_over_0(value: object) -> float:
+    if not (isinstance(value, int | float) and value > 0):
+        raise ValueError("a number of seconds over 0")
+    return _seconds(value)
+
+
+def _count(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError("a whole number, 1 or more")
+    return value
+
+
+def _yes_or_no(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("true or false")
+    return value
+
+
+def _console(value: object) -> ConsolePolicy:
+    try:
+        return ConsolePolicy(value)
+    except ValueError:
+        raise ValueError('"polkit", "owner" or "off"') from None
+
+
+_KEYS: dict[str, _Reader] = {
+    "default_timeout": _seconds,
+    "max_run_timeout": _seconds_over_0,
+    "console": _console,
+    "log_console_input": _yes_or_no,
+}
+_LIMITS: dict[str, _Reader] = {"pauses": _count, "consoles": _count, "claims": _count}

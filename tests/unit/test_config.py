@@ -1,0 +1,94 @@
+from pathlib import Path
+
+import pytest
+
+from lagerd import config
+from lagerd.config import Config, ConfigError, ConsolePolicy, Limits
+
+UNITS = Path(__file__).parents[2] / "units"
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(text):
+        path = tmp_path / "lagerd.toml"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def test_a_file_that_is_not_there_means_the_defaults(tmp_path):
+    assert config.load(tmp_path / "none.toml") == Config()
+
+
+def test_the_shipped_file_means_the_defaults_and_so_do_its_comments(write):
+    text = (UNITS / "lagerd.toml").read_text()
+    assert config.load(write(text)) == Config()
+    uncommented = "\n".join(
+        line.removeprefix("# ") if " = " in line and line.startswith("# ") else line for line in text.splitlines()
+    )
+    assert config.load(write(uncommented)) == Config()
+    assert uncommented.count(" = ") == 7
+
+
+def test_every_key(write):
+    text = """
+        default_timeout = 0
+        max_run_timeout = 3600
+        console = "owner"
+        log_console_input = true
+        [limits]
+        pauses = 1
+        consoles = 2
+        claims = 3
+    """
+    assert config.load(write(text)) == Config(0.0, 3600.0, ConsolePolicy.OWNER, True, Limits(1, 2, 3))
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("default_timeout = -1", "default_timeout must be a number of seconds, 0 or more, not -1"),
+        ("default_timeout = nan", "default_timeout must be"),
+        ("default_timeout = inf", "default_timeout must be"),
+        ("default_timeout = true", "default_timeout must be"),
+        ('default_timeout = "5"', "default_timeout must be a number of seconds, 0 or more, not '5'"),
+        ("max_run_timeout = 0", "max_run_timeout must be a number of seconds over 0, not 0"),
+        ('console = "all"', 'console must be "polkit", "owner" or "off", not \'all\''),
+        ("console = []", "console must be"),
+        ("log_console_input = 1", "log_console_input must be true or false, not 1"),
+        ("limits = 3", "limits must be a table"),
+        ("[limits]\npauses = 0", "limits.pauses must be a whole number, 1 or more, not 0"),
+        ("[limits]\npauses = 1.5", "limits.pauses must be a whole number"),
+        ("[limits]\npause = 1", "limits.pause is not a key (did you mean limits.pauses?)"),
+        ("defualt_timeout = 1", "defualt_timeout is not a key (did you mean default_timeout?)"),
+        ("zzz = 1", "zzz is not a key"),
+        ("=", "it is not TOML"),
+    ],
+)
+def test_a_mistake_is_named(write, text, says):
+    path = write(text)
+    with pytest.raises(ConfigError) as caught:
+        config.load(path)
+    assert caught.value.what.startswith(f"{path} is wrong: ")
+    assert says in caught.value.what
+    assert caught.value.exit_code == 78
+
+
+def test_all_mistakes_are_named_at_once(write):
+    with pytest.raises(ConfigError) as caught:
+        config.load(write('default_timeout = "x"\nzzz = 1\n[limits]\nclaims = -1'))
+    assert all(word in caught.value.what for word in ("default_timeout", "zzz", "limits.claims"))
+
+
+def test_a_file_that_is_not_text(tmp_path):
+    path = tmp_path / "lagerd.toml"
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError):
+        config.load(path)
+
+
+def test_a_folder_instead_of_a_file(tmp_path):
+    with pytest.raises(ConfigError, match="cannot be read"):
+        config.load(tmp_path)
