@@ -1,0 +1,111 @@
+"""Where lagerd is installed, and which units it brings."""
+
+import os
+import stat
+import sys
+import sysconfig
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import lager
+import lagerd
+from lager.errors import LagerError
+
+USER = "lager"
+GECOS = "Lager breakpoint daemon"
+SERVICE = "usr/lib/systemd/system/lagerd.service"
+WANTS = "etc/systemd/system/multi-user.target.wants"
+SYSUSERS = "usr/lib/sysusers.d/lager.conf"
+CONFIG = "etc/lager/lagerd.toml"
+NETS = "etc/lager/nets.toml"
+OWN_FOLDERS = ("etc/lager", "usr/share/lager")
+
+# Where each template goes. The user comes first: the bus and udev look names up when they read the rest.
+FILES = {
+    SYSUSERS: "lager.sysusers",
+    SERVICE: "lagerd.service",
+    "usr/share/dbus-1/system-services/com.lager.Breakpoints.service": "com.lager.Breakpoints.service",
+    "usr/share/dbus-1/system-services/com.lager.Instruments.service": "com.lager.Instruments.service",
+    "usr/share/dbus-1/interfaces/com.lager.Breakpoints.xml": "com.lager.Breakpoints.xml",
+    "usr/share/dbus-1/interfaces/com.lager.Instruments.xml": "com.lager.Instruments.xml",
+    "usr/share/polkit-1/actions/com.lager.breakpoints.policy": "com.lager.breakpoints.policy",
+    "usr/lib/udev/rules.d/70-lager.rules": "70-lager.rules",
+    "usr/lib/systemd/catalog/lager.catalog": "lager.catalog",
+    CONFIG: "lagerd.toml",
+    "usr/share/dbus-1/system.d/com.lager.conf": "com.lager.conf",
+}
+
+_HOMES = (Path("/home"), Path("/root"), Path("/run/user"))
+_TEMPORARY = (Path("/tmp"), Path("/var/tmp"))
+_ADVICE = "Install it where everybody can read it: python3 -m venv /opt/lager && /opt/lager/bin/pip install lager-box"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """`program` is how the service finds lagerd, as seen inside the root that is installed into."""
+
+    templates: Path
+    program: Path
+    protect_home: str
+
+    def render(self) -> Iterator[tuple[str, str]]:
+        """Each file's place below the root, and its text."""
+        for place, name in FILES.items():
+            if not (self.templates / name).exists():
+                continue
+            text = (self.templates / name).read_text(encoding="utf-8")
+            if place == SERVICE:
+                text = text.replace("{lagerd}", _quoted(self.program)).replace("{protect_home}", self.protect_home)
+            yield place, text
+
+
+def find(root: Path) -> Layout:
+    """Raises LagerError where lagerd could not run from as the service's user."""
+    program = _program()
+    needed = _needed(program)
+    if all(path.is_relative_to(root) for path in needed):
+        for path in needed:
+            _check(path)
+    home = any(path.is_relative_to(folder) for path in needed for folder in _HOMES)
+    inside = Path("/") / program.relative_to(root) if program.is_relative_to(root) else program
+    return Layout(_templates(), inside, "read-only" if home else "yes")
+
+
+def _templates() -> Path:
+    package = Path(lagerd.__file__).parent
+    in_wheel, in_checkout = package / "units", package.parent / "units"
+    return in_wheel if in_wheel.is_dir() else in_checkout
+
+
+def _program() -> Path:
+    folders = [Path(sys.executable).parent, Path(sysconfig.get_path("scripts"))]
+    for folder in folders:
+        if (folder / "lagerd").is_file():
+            return folder / "lagerd"
+    raise LagerError(f"There is no lagerd command in {folders[0]}.", _ADVICE)
+
+
+def _needed(program: Path) -> list[Path]:
+    """What a starting lagerd reads, by the names it uses and by those behind the symlinks."""
+    modules = [Path(str(module.__file__)) for module in (lagerd, lager, os)]
+    paths = [program, Path(sys.executable), Path(sysconfig.get_path("purelib")), *modules]
+    return [*paths, *(path.resolve() for path in paths)]
+
+
+def _check(path: Path) -> None:
+    for folder in _TEMPORARY:
+        if path.is_relative_to(folder):
+            raise LagerError(f"lagerd would run from {path}, and each service has a {folder} of its own.", _ADVICE)
+    for part in (path, *path.parents):
+        mode = part.stat().st_mode
+        wanted = stat.S_IXOTH if stat.S_ISDIR(mode) else stat.S_IROTH
+        if not mode & wanted:
+            why = f"the user {USER} cannot read {part} ({stat.filemode(mode)})"
+            raise LagerError(f"lagerd would run from {path}, and {why}.", _ADVICE)
+
+
+def _quoted(path: Path) -> str:
+    """As systemd.service(5) reads it: C escapes in double quotes, and specifiers begin with %."""
+    text = str(path).replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+    return f'"{text}"' if any(c in text for c in " '\"\\;") else text

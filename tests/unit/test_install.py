@@ -1,0 +1,187 @@
+import os
+import re
+import shutil
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+import lagerd.install
+from lager.errors import LagerError
+from lagerd import layout
+from lagerd.install import install, uninstall
+from lagerd.layout import CONFIG, FILES, SERVICE
+
+UNITS = Path(__file__).parents[2] / "units"
+PLACES = [place for place, name in FILES.items() if (UNITS / name).exists()]
+
+
+def tree(root):
+    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()} | {
+        str(path.relative_to(root)): path.readlink() if path.is_symlink() else None
+        for path in root.rglob("*")
+        if not path.is_file() or path.is_symlink()
+    }
+
+
+def did(steps):
+    return {step.what: step.did for step in steps}
+
+
+def test_every_unit_is_installed_and_every_installed_file_is_a_unit():
+    units = {path.name for path in UNITS.iterdir()}
+    assert units | {"com.lager.Instruments.xml"} == set(FILES.values())
+
+
+def test_what_it_installs_and_that_a_second_time_changes_nothing(tmp_path):
+    first = did(install(tmp_path))
+    assert all(first[str(tmp_path / place)] == "created" for place in PLACES)
+    before = tree(tmp_path)
+    second = did(install(tmp_path))
+    assert {second[str(tmp_path / place)] for place in PLACES} == {"unchanged"}
+    assert tree(tmp_path) == before
+    assert (tmp_path / SERVICE).stat().st_mode & 0o777 == 0o644
+
+
+def test_the_unit_names_the_installed_program(tmp_path):
+    list(install(tmp_path))
+    unit = (tmp_path / SERVICE).read_text()
+    assert f"ExecStart={Path(sys.executable).parent / 'lagerd'}\n" in unit
+    assert "{" not in unit
+
+
+def test_a_program_inside_the_root_is_named_as_the_root_sees_it(tmp_path, monkeypatch):
+    program = tmp_path / "opt" / "lager" / "bin" / "lagerd"
+    program.parent.mkdir(parents=True)
+    program.touch()
+    monkeypatch.setattr(sys, "executable", str(program.with_name("python")))
+    assert layout.find(tmp_path).program == Path("/opt/lager/bin/lagerd")
+
+
+def test_a_dry_run_says_the_same_and_changes_nothing(tmp_path):
+    said = [str(step) for step in install(tmp_path, dry_run=True)]
+    assert any(re.match(r"would create +" + re.escape(str(tmp_path / CONFIG)), line) for line in said)
+    assert list(tmp_path.iterdir()) == []
+    list(install(tmp_path))
+    before = tree(tmp_path)
+    assert "would remove" in did(uninstall(tmp_path, dry_run=True)).values()
+    assert tree(tmp_path) == before
+
+
+def test_uninstall_leaves_nothing_that_install_made(tmp_path):
+    (tmp_path / "usr" / "share").mkdir(parents=True)
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc" / "hostname").write_text("box\n")
+    before = tree(tmp_path)
+    list(install(tmp_path))
+    list(uninstall(tmp_path))
+    assert tree(tmp_path) == before
+
+
+def test_uninstall_twice_is_fine(tmp_path):
+    assert list(uninstall(tmp_path)) == []
+
+
+def test_edited_configuration_stays(tmp_path):
+    list(install(tmp_path))
+    config, nets = tmp_path / CONFIG, tmp_path / "etc/lager/nets.toml"
+    config.write_text("default_timeout = 5\n")
+    nets.write_text("# mine\n")
+    assert did(install(tmp_path))[str(config)] == "kept"
+    gone = did(uninstall(tmp_path))
+    assert gone[str(config)] == gone[str(nets)] == "kept"
+    assert (config.read_text(), nets.read_text()) == ("default_timeout = 5\n", "# mine\n")
+    assert sorted(path for path in tmp_path.rglob("*") if path.is_file()) == [config, nets]
+
+
+def test_configuration_that_nobody_edited_follows_a_new_version(tmp_path, monkeypatch):
+    list(install(tmp_path))
+    render = layout.Layout.render
+
+    def changed(self):
+        return ((place, text + "# new\n") for place, text in render(self))
+
+    monkeypatch.setattr(layout.Layout, "render", changed)
+    assert did(install(tmp_path))[str(tmp_path / CONFIG)] == "updated"
+    assert did(install(tmp_path))[str(tmp_path / CONFIG)] == "unchanged"
+
+
+def test_a_file_of_an_earlier_version_goes_away(tmp_path, monkeypatch):
+    old = "usr/lib/udev/rules.d/70-lager.rules"
+    list(install(tmp_path))
+    monkeypatch.setattr(layout, "FILES", {k: v for k, v in FILES.items() if k != old})
+    monkeypatch.setattr(lagerd.install, "FILES", layout.FILES)
+    assert did(install(tmp_path))[str(tmp_path / old)] == "removed"
+    assert not (tmp_path / old).exists()
+
+
+def test_configuration_that_was_there_before_is_not_ours(tmp_path):
+    config = tmp_path / CONFIG
+    config.parent.mkdir(parents=True)
+    config.write_text("# older than us\n")
+    list(install(tmp_path))
+    list(uninstall(tmp_path))
+    assert config.read_text() == "# older than us\n"
+
+
+@pytest.mark.parametrize("verb", [install, uninstall])
+def test_only_root_installs_on_the_live_system(monkeypatch, verb):
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(LagerError, match=r"Only root may .* Type: sudo lagerd"):
+        list(verb(Path("/")))
+
+
+def test_a_root_that_cannot_be_written_is_one_sentence(tmp_path):
+    (tmp_path / "usr").write_text("a file")
+    with pytest.raises(LagerError, match="cannot be changed or read"):
+        list(install(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("path", "quoted"),
+    [
+        ("/opt/lager/bin/lagerd", "/opt/lager/bin/lagerd"),
+        ("/opt/my lager/lagerd", '"/opt/my lager/lagerd"'),
+        ('/a"b\\c', '"/a\\"b\\\\c"'),
+        ("/100%", "/100%%"),
+    ],
+)
+def test_paths_in_the_unit(path, quoted):
+    assert layout._quoted(Path(path)) == quoted
+
+
+def test_a_place_that_the_service_cannot_read_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(layout, "_TEMPORARY", ())
+    program = tmp_path / "private" / "lagerd"
+    program.parent.mkdir()
+    program.touch()
+    program.parent.chmod(0o700)
+    with pytest.raises(LagerError, match=r"the user lager cannot read \S+ \(drwx------\).*/opt/lager"):
+        layout._check(program)
+
+
+def test_a_temporary_place_is_refused():
+    with pytest.raises(LagerError, match="each service has a /tmp of its own"):
+        layout._check(Path("/tmp/venv/bin/lagerd"))
+
+
+@pytest.mark.parametrize("path", sorted(UNITS.glob("*.[cpx]*[lfy]")), ids=lambda path: path.name)
+def test_the_xml_is_well_formed(path):
+    ElementTree.parse(path)
+
+
+def test_nothing_is_ever_world_writable():
+    rules = (UNITS / "70-lager.rules").read_text()
+    modes = re.findall(r'MODE="(\d+)"', rules)
+    assert set(modes) == {"0660"}
+    assert rules.count('GROUP="lager"') == len(modes)
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not here")
+def test_the_service_is_hardened(tmp_path):
+    list(install(tmp_path))
+    command = ["systemd-analyze", "security", "--offline=true", "--threshold=8", str(tmp_path / SERVICE)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout
