@@ -1,7 +1,8 @@
 """Everything that lager raises, as one tree.
 
     LagerError
-    ├── BusError              no bus, or nobody who answers on it
+    ├── BusError              the bus cannot be reached, or was lost
+    │   └── NoDaemon          the bus is there, and lagerd does not answer on it
     ├── Refusal               an answer of lagerd; its class name is its name on the bus
     │   ├── NoSuchBreakpoint
     │   ├── AmbiguousId
@@ -42,6 +43,10 @@ class LagerError(Exception):
 
 
 class BusError(LagerError):
+    pass
+
+
+class NoDaemon(BusError):
     pass
 
 

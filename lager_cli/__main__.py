@@ -1,0 +1,3 @@
+from lager_cli.main import main
+
+main()

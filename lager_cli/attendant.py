@@ -1,0 +1,148 @@
+"""What `lager python` does beside its script: sees to it that lagerd is there, and reads the Enter that resumes.
+
+The keys are the script's. They are read here only while a pause of this run is standing and this job is in the
+foreground of the terminal, through a description of the terminal of our own, so that the script's stays as it is.
+"""
+
+import asyncio
+import contextlib
+import os
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from lager.errors import LagerError
+from lager_cli import output
+from lager_cli.daemon import NAME, PATH
+
+if TYPE_CHECKING:
+    from lager.bus import Bus, Signal
+
+
+class Attendant:
+    """Works in a thread of its own, from entering to leaving the `with`."""
+
+    def __init__(self, run_id: str, address: str) -> None:
+        self._run_id = run_id
+        self._address = address
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._bus: Bus | None = None
+        self._terminal = -1
+        self._reading = False
+        self._standing: dict[str, None] = {}
+        self._thread = threading.Thread(target=self._work, name="attendant", daemon=True)
+
+    def __enter__(self) -> "Attendant":
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        if self._stop is not None:
+            self._from_outside(self._stop.set)
+        if self._loop is not None:
+            self._thread.join()
+
+    def look_again(self) -> None:
+        """We may have come to the foreground. From any thread."""
+        self._from_outside(self._decide)
+
+    def _from_outside(self, work: Callable[[], None]) -> None:
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # it has just ended
+                self._loop.call_soon_threadsafe(work)
+
+    def _work(self) -> None:
+        from lager.bus import Bus
+
+        async def attend() -> None:
+            self._stop = asyncio.Event()
+            self._loop = asyncio.get_running_loop()
+            self._bus = await Bus.connect(self._address)
+            try:
+                await self._attend(self._bus)
+                await self._stop.wait()
+            finally:
+                self._leave()
+                self._bus.close()
+
+        try:
+            asyncio.run(attend())
+        except LagerError as problem:
+            output.error(problem)
+
+    async def _attend(self, bus: "Bus") -> None:
+        if os.isatty(0):
+            with contextlib.suppress(OSError):
+                self._terminal = os.open(os.ttyname(0), os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC | os.O_NONBLOCK)
+        if self._terminal < 0:
+            await bus.start_service(NAME)
+            return
+        bus.post(NAME, PATH, "Identify", "s", "enter")
+        bus.listen("Paused", self._paused)
+        bus.listen("Resumed", self._resumed)
+        for member in ("Paused", "Resumed"):
+            await bus.add_match(f"type='signal',sender='{NAME}',interface='{NAME}',member='{member}'")
+        for pause in (await bus.call(NAME, PATH, "List"))[0]:
+            self._note(pause["id"], pause["run_id"])
+
+    def _paused(self, signal: "Signal") -> None:
+        self._note(signal.args[0], signal.args[1].get("run_id", ""))
+
+    def _note(self, id: str, run_id: str) -> None:
+        if run_id == self._run_id:
+            self._standing[id] = None
+            self._decide()
+
+    def _resumed(self, signal: "Signal") -> None:
+        if signal.args[0] in self._standing:
+            del self._standing[signal.args[0]]
+            self._decide()
+
+    def _decide(self) -> None:
+        """Read the terminal exactly while there is a pause to resume and we are in its foreground."""
+        wanted = bool(self._standing) and self._terminal >= 0 and self._in_foreground()
+        if wanted != self._reading:
+            self._reading = wanted
+            loop = asyncio.get_running_loop()
+            if wanted:
+                loop.add_reader(self._terminal, self._read)
+            else:
+                loop.remove_reader(self._terminal)
+
+    def _in_foreground(self) -> bool:
+        try:
+            return os.tcgetpgrp(self._terminal) == os.getpgrp()
+        except OSError:
+            return False
+
+    def _read(self) -> None:
+        try:
+            typed = os.read(self._terminal, 4096)
+        except BlockingIOError:
+            return
+        except OSError:  # EIO: no longer in the foreground, and SIGTTIN is blocked
+            typed = b""
+        if not typed:
+            self._decide_or_leave()
+        elif typed.strip():
+            output.note("an empty line resumes the script; what you typed was not passed on")
+        elif self._standing and self._bus is not None:
+            id = next(iter(self._standing))
+            del self._standing[id]
+            self._bus.post(NAME, PATH, "Continue", "s", id)
+            self._decide()
+
+    def _decide_or_leave(self) -> None:
+        """Nothing to read: in the background, wait to be asked; at Ctrl-D go on; where the terminal hung up, leave."""
+        self._decide()
+        if self._reading and not os.isatty(self._terminal):
+            self._leave()
+
+    def _leave(self) -> None:
+        if self._terminal >= 0:
+            asyncio.get_running_loop().remove_reader(self._terminal)
+            os.close(self._terminal)
+        self._terminal = -1
+        self._reading = False

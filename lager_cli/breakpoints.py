@@ -1,0 +1,50 @@
+"""`lager breakpoints`: the paused scripts as a table."""
+
+import time
+from typing import Any
+
+import click
+
+from lager.banner import shown_path
+from lager.text import duration
+from lager_cli import output
+from lager_cli.daemon import ask
+
+_HEADERS = ("ID", "LABEL", "WHERE", "SCRIPT", "RUN", "USER", "PAUSED", "LEFT", "CONSOLES")
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list with every key of each pause.")
+def breakpoints(as_json: bool) -> None:
+    """List the paused scripts: what, where, whose, for how long, and when they go on by themselves.
+
+    \b
+    Example:
+      lager breakpoints
+    """
+    pauses = ask("List")[0]
+    if as_json:
+        output.print_json(pauses)
+    elif pauses:
+        show(pauses)
+    else:
+        output.say("No script is paused.")
+
+
+def show(pauses: list[dict[str, Any]]) -> None:
+    output.table(_HEADERS, [_row(pause) for pause in sorted(pauses, key=lambda pause: pause["since"])])
+
+
+def _row(pause: dict[str, Any]) -> tuple[object, ...]:
+    remaining = pause["remaining"]
+    return (
+        pause["id"],
+        pause["label"] or "-",
+        f"{shown_path(pause['file'])}:{pause['line']}",
+        pause["script"] or "-",
+        pause["run_id"][:8] or "-",
+        pause["user"],
+        duration(time.time() - pause["since"]),
+        duration(remaining) if remaining else "no limit",
+        (pause["consoles"] or "-") if pause["interactive"] else "",
+    )

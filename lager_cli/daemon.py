@@ -1,0 +1,83 @@
+"""lagerd, as the commands reach it; where the bus is this user's own embedded one, it is started first."""
+
+import asyncio
+import select
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from lager import address
+from lager.errors import BusError
+from lager_cli import output
+
+if TYPE_CHECKING:
+    from lager.bus import Bus
+
+NAME = "com.lager.Breakpoints"
+PATH = "/com/lager/Breakpoints"
+_START_SECONDS = 20.0
+
+
+def ready_address() -> str:
+    """The address of the bus; there is somebody behind it, or BusError says why not."""
+    where = address.choose()
+    if where.embedded and not _listening():
+        _start_embedded()
+    return where.text
+
+
+@asynccontextmanager
+async def connected(how: str = "cli") -> "AsyncIterator[Bus]":
+    """A connection whose calls go into the records as made by `how`."""
+    from lager.bus import Bus
+
+    bus = await Bus.connect(ready_address())
+    try:
+        bus.post(NAME, PATH, "Identify", "s", how)
+        yield bus
+    finally:
+        bus.close()
+
+
+def ask(member: str, signature: str = "", *values: Any) -> list[Any]:
+    """Call one method of com.lager.Breakpoints and wait for its answer; a lagerd that is not there is started."""
+
+    async def once() -> list[Any]:
+        async with connected() as bus:
+            return await bus.call(NAME, PATH, member, signature, *values)
+
+    return asyncio.run(once())
+
+
+def _listening() -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(str(address.embedded_folder() / "bus"))
+        except OSError:
+            return False
+        return True
+
+
+def _start_embedded() -> None:
+    keeper = subprocess.Popen(
+        [sys.executable, "-P", "-m", "lagerd", "--embedded"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+        cwd="/",
+    )
+    assert keeper.stdout is not None
+    with keeper.stdout:
+        if not select.select([keeper.stdout], [], [], _START_SECONDS)[0]:
+            keeper.kill()
+            keeper.wait()
+            raise BusError(f"The embedded lagerd did not start within {_START_SECONDS:g} s.", "Try: lagerd --embedded")
+        ready = keeper.stdout.readline()
+    if not ready:
+        keeper.wait()
+        raise BusError("The embedded lagerd does not start, for the reason above.", "Mend that, and try again.")
+    keeper.returncode = 0  # it lives on by itself, and is not ours to wait for
+    output.note("no lagerd on this machine: started an embedded one for you; it ends by itself when nobody uses it")

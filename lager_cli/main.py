@@ -1,0 +1,64 @@
+"""The `lager` command: its subcommands by name, and the one place where an error becomes a line and an exit code."""
+
+import os
+import sys
+from importlib import import_module
+
+import click
+
+from lager.errors import LagerError
+from lager_cli import output
+
+_COMMANDS = {
+    "python": ("lager_cli.python", "python", "Run a script on this box, or resume a paused one."),
+    "breakpoints": ("lager_cli.breakpoints", "breakpoints", "List the paused scripts."),
+}
+
+
+class _Lazy(click.Group):
+    """Imports a subcommand when it is used, so that none pays for the others."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, attribute, _ = _COMMANDS[cmd_name]
+        command = getattr(import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, _, text) in sorted(_COMMANDS.items())])
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="lager-box", prog_name="lager")
+def cli() -> None:
+    """Run scripts on a hardware bench, pause them, look, and let them go on."""
+
+
+def main() -> None:
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """The exit code of `lager ARGUMENTS`."""
+    try:
+        return cli.main(arguments, prog_name="lager", standalone_mode=False) or 0
+    except click.exceptions.Exit as leaving:
+        return leaving.exit_code
+    except click.ClickException as problem:
+        problem.show()
+        return problem.exit_code
+    except LagerError as problem:
+        output.error(problem)
+        return problem.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        return 130
+    except BrokenPipeError:
+        # Whoever read us has had enough, like head(1); the interpreter must not complain when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 141

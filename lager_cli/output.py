@@ -1,0 +1,42 @@
+"""All that the commands print. Results go to standard output, everything else to standard error."""
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+
+from lager.errors import LagerError
+from lager.text import printable
+
+
+def say(text: str) -> None:
+    click.echo(text)
+
+
+def note(text: str) -> None:
+    """A line beside the result: what was started, capped, passed over."""
+    click.echo(f"lager: {text}", err=True)
+
+
+def error(problem: LagerError) -> None:
+    click.echo(f"lager: {printable(str(problem), 2000)}", err=True)
+
+
+def print_json(value: Any) -> None:
+    click.echo(json.dumps(value, indent=2))
+
+
+def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Columns as wide as their longest cell; nothing in a cell reaches the terminal as a command."""
+    lines = [list(headers), *([printable(cell, 200) for cell in row] for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(headers))]
+    for number, line in enumerate(lines):
+        text = "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        click.echo(click.style(text, bold=True) if number == 0 and _colours() else text)
+
+
+def _colours() -> bool:
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")

@@ -1,0 +1,130 @@
+"""`lager python`: run a script; or resume, extend or look into a paused one."""
+
+import math
+import os
+from typing import Any
+
+import click
+
+from lager.errors import AmbiguousId, NoSuchBreakpoint
+from lager.text import duration
+from lager_cli import output
+from lager_cli.daemon import ask
+
+LONGEST_RUN = 300.0
+
+
+class _Seconds(click.ParamType):
+    name = "SECONDS"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            seconds = float(value)
+        except ValueError:
+            seconds = math.nan
+        if not (math.isfinite(seconds) and seconds >= 0):
+            self.fail(f"{value!r} is no number of seconds; give 0 or more.", param, ctx)
+        return seconds
+
+
+SECONDS = _Seconds()
+
+
+@click.command(context_settings={"allow_interspersed_args": False, "help_option_names": ["-h", "--help"]})
+@click.option("-m", "module", is_flag=True, help="Run a module by its name, as python -m does.")
+@click.option("--env", "settings", multiple=True, metavar="FOO=BAR", help="Set a variable for the script.")
+@click.option("--passenv", "passed", multiple=True, metavar="NAME", help="Pass on a variable of this shell.")
+@click.option("--timeout", type=SECONDS, default=0.0, help="End the whole run after so long, paused or not (0: never).")
+@click.option("--continue", "resume", is_flag=False, flag_value="", metavar="[ID]", help="Resume a paused script.")
+@click.option("--continue-all", is_flag=True, help="Resume every paused script.")
+@click.option(
+    "--extend", nargs=2, type=(str, SECONDS), metavar="ID SECONDS", help="Give a pause more time; 0: no limit."
+)
+@click.option("--console", metavar="ID", help="Open a Python console inside a paused script.")
+@click.argument("runnable", required=False)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def python(
+    module: bool,
+    settings: tuple[str, ...],
+    passed: tuple[str, ...],
+    timeout: float,
+    resume: str | None,
+    continue_all: bool,
+    extend: tuple[str, float] | None,
+    console: str | None,
+    runnable: str | None,
+    arguments: tuple[str, ...],
+) -> int:
+    """Run RUNNABLE, a Python file or a folder with a main.py, so that pause() and breakpoint() stop it.
+
+    \b
+    Examples:
+      lager python test.py --its-own-options
+      lager python -m package.module
+      lager python --continue 7f3a
+      lager python --console 7f3a
+    """
+    asked = [resume is not None, continue_all, extend is not None, console is not None, runnable is not None]
+    if sum(asked) != 1:
+        what = "Name a script to run, or one of --continue, --continue-all, --extend and --console"
+        raise click.UsageError(f"{what}." if not any(asked) else f"{what}, not several of them.")
+    if resume is not None:
+        return _continue(resume)
+    if continue_all:
+        count = ask("ContinueAll")[0]
+        output.say(f"Resumed {count} paused script{'' if count == 1 else 's'}.")
+        return 0
+    if extend is not None:
+        return _extend(*extend)
+    if console is not None:
+        from lager_cli.console import attach
+
+        return attach(console)
+    from lager_cli.run import Run
+
+    assert runnable is not None
+    return Run(runnable, arguments, module, _environment(settings, passed), _capped(timeout)).run()
+
+
+def _continue(id: str) -> int:
+    resumed = ask("Continue", "s", id or _only_one())[0]
+    output.say(f"Resumed {resumed}.")
+    return 0
+
+
+def _only_one() -> str:
+    """The id of the only pause there is."""
+    pauses = ask("List")[0]
+    if not pauses:
+        raise NoSuchBreakpoint("No script is paused.")
+    if len(pauses) > 1:
+        from lager_cli.breakpoints import show
+
+        show(pauses)
+        raise AmbiguousId(f"{len(pauses)} scripts are paused.", "Name one of them by its id, or use --continue-all.")
+    return str(pauses[0]["id"])
+
+
+def _extend(id: str, seconds: float) -> int:
+    remaining = ask("Extend", "sd", id, seconds)[0]
+    output.say(f"{id} has {duration(remaining)} left." if remaining else f"{id} waits until it is resumed.")
+    return 0
+
+
+def _environment(settings: tuple[str, ...], passed: tuple[str, ...]) -> dict[str, str]:
+    chosen = {}
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        if not (name and equals):
+            raise click.BadParameter(f"{setting!r} is not of the form FOO=BAR.", param_hint="--env")
+        chosen[name] = value
+    for name in passed:
+        if name not in os.environ:
+            output.note(f"{name} is not set here, so there is nothing to pass on")
+    return chosen
+
+
+def _capped(timeout: float) -> float:
+    if timeout > LONGEST_RUN:
+        output.note(f"--timeout is capped at {LONGEST_RUN:g} s")
+    return min(timeout, LONGEST_RUN)

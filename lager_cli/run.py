@@ -1,0 +1,132 @@
+"""One run of a script: started, waited for, told what we are told, and ended when its time is over."""
+
+import os
+import signal
+import stat
+import sys
+import time
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from lager_cli import daemon, output, tree
+from lager_cli.attendant import Attendant
+
+TIMED_OUT = 124
+_FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
+_BLOCKED = (*_FORWARDED, signal.SIGCHLD, signal.SIGCONT, signal.SIGTTIN, signal.SIGTTOU)
+_LADDER = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
+_STEP_SECONDS = 3.0
+_SI_KERNEL = 0x80
+
+
+@dataclass
+class Run:
+    """`timeout` in seconds, 0 for none."""
+
+    runnable: str
+    arguments: tuple[str, ...]
+    module: bool
+    environment: dict[str, str]
+    timeout: float
+
+    def run(self) -> int:
+        """Run it in the foreground; its exit code, 128 + N for signal N, 124 where its time was over."""
+        command = [sys.executable, *self._target(), *self.arguments]
+        address = daemon.ready_address()
+        id = str(uuid.uuid4())
+        # Before the script starts, so that no signal falls between it and us; the script gets a mask of its own.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _BLOCKED)
+        ends = time.monotonic() + self.timeout if self.timeout else None
+        if ends is not None:
+            tree.adopt_orphans()
+        environment = {**os.environ, **self._marks(id, address, ends), **self.environment}
+        sys.stdout.flush()
+        script = os.posix_spawn(
+            sys.executable, command, environment, setsigmask=[], setsigdef=[signal.SIGPIPE, signal.SIGXFSZ]
+        )
+        with Attendant(id, address) as attendant:
+            return _Watch(script, ends, attendant).until_it_ends()
+
+    def _target(self) -> list[str]:
+        if self.module:
+            return ["-m", self.runnable]
+        path = Path(self.runnable)
+        if path.is_dir():
+            for name in ("main.py", "__main__.py"):
+                if (path / name).is_file():
+                    return [str(path / name)]
+            raise click.UsageError(f"The folder {self.runnable} has neither a main.py nor a __main__.py.")
+        if not path.exists():
+            raise click.UsageError(f"There is no file or folder {self.runnable}.")
+        if self.runnable.startswith("-"):
+            return [os.path.join(os.curdir, self.runnable)]
+        return [self.runnable]
+
+    def _marks(self, id: str, address: str, ends: float | None) -> dict[str, str]:
+        """What the script's side of a pause needs to know."""
+        marks = {"LAGER_PROCESS_ID": id, "LAGER_RUNNABLE": self.runnable, "LAGER_BUS_ADDRESS": address}
+        marks["PYTHONBREAKPOINT"] = os.environ.get("PYTHONBREAKPOINT", "lager.breakpointhook")
+        marks["LAGER_TERMINAL"] = os.ttyname(0) if _is_terminal(0) else ""
+        marks["LAGER_RUN_DEADLINE"] = "" if ends is None else repr(ends)
+        return marks
+
+
+def _is_terminal(fd: int) -> bool:
+    try:
+        return stat.S_ISCHR(os.fstat(fd).st_mode) and os.isatty(fd)
+    except OSError:
+        return False
+
+
+class _Watch:
+    def __init__(self, script: int, ends: float | None, attendant: Attendant) -> None:
+        self._script = script
+        self._next_step = ends
+        self._ladder = list(_LADDER)
+        self._attendant = attendant
+
+    def until_it_ends(self) -> int:
+        while True:
+            left = None if self._next_step is None else max(self._next_step - time.monotonic(), 0)
+            got = signal.sigwaitinfo(_BLOCKED) if left is None else signal.sigtimedwait(_BLOCKED, left)
+            if got is None:
+                self._step()
+            elif got.si_signo == signal.SIGCHLD:
+                code = self._reap()
+                if code is not None:
+                    return code
+            elif got.si_signo == signal.SIGCONT:
+                self._attendant.look_again()
+            elif got.si_signo in _FORWARDED and got.si_code != _SI_KERNEL:
+                # What comes from the terminal, the script has got from there itself.
+                os.kill(self._script, got.si_signo)
+
+    def _step(self) -> None:
+        """The next rung for the whole run: everything that descends from it, and nothing else in our job."""
+        number = self._ladder.pop(0)
+        if number is _LADDER[0]:
+            output.note("the run's time is over (--timeout)")
+        tree.signal_descendants(number)
+        self._next_step = time.monotonic() + _STEP_SECONDS if self._ladder else None
+
+    def _reap(self) -> int | None:
+        """The exit code where the script has ended; orphans that we adopted are reaped by the way."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                pid = 0
+            if pid == 0:
+                return None
+            if pid == self._script:
+                return self._code(os.waitstatus_to_exitcode(status))
+
+    def _code(self, code: int) -> int:
+        timed_out = len(self._ladder) < len(_LADDER)
+        if timed_out:
+            tree.end_descendants()
+            return TIMED_OUT
+        return 128 - code if code < 0 else code

@@ -1,0 +1,48 @@
+"""The processes that descend from this one: Linux keeps the parent of each, and hands us the orphans if we ask."""
+
+import contextlib
+import ctypes
+import os
+import signal
+
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+def adopt_orphans() -> None:
+    """From now on a descendant whose parent dies becomes our child, and stays within reach: prctl(2)."""
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def signal_descendants(number: int) -> None:
+    for pid in descendants():
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, number)
+
+
+def end_descendants() -> None:
+    """Kill what is left, and wait for it; a process that forks meanwhile is met in the next round."""
+    while descendants():
+        signal_descendants(signal.SIGKILL)
+        try:
+            os.waitpid(-1, 0)
+        except ChildProcessError:
+            return
+
+
+def descendants() -> list[int]:
+    """The pids of all living descendants, parents before their children."""
+    children: dict[int, list[int]] = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            with contextlib.suppress(OSError):
+                children.setdefault(_parent(int(entry)), []).append(int(entry))
+    found = list(children.get(os.getpid(), []))
+    for pid in found:
+        found += children.get(pid, [])
+    return found
+
+
+def _parent(pid: int) -> int:
+    with open(f"/proc/{pid}/stat", "rb") as file:
+        # The name in parentheses may hold anything, spaces and parentheses too: proc(5).
+        return int(file.read().rpartition(b")")[2].split()[1])

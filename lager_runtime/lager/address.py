@@ -1,0 +1,81 @@
+"""Which bus: the one that is named, else the system bus where lagerd is installed there, else this user's own.
+
+Nothing here talks to a bus; it looks at the environment and at files, so that it costs next to nothing.
+"""
+
+import os
+import stat
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from lager.errors import BusError
+
+SYSTEM = "unix:path=/run/dbus/system_bus_socket"
+NETS_FILE = Path("/etc/lager/nets.toml")
+_INSTALLED = (
+    Path("/usr/share/dbus-1/system-services/com.lager.Breakpoints.service"),
+    Path("/usr/local/share/dbus-1/system-services/com.lager.Breakpoints.service"),
+    Path("/usr/share/dbus-1/system.d/com.lager.conf"),
+    Path("/etc/dbus-1/system.d/com.lager.conf"),
+)
+_LONGEST_RUNTIME = 90  # a socket's path has at most 107 bytes: unix(7)
+
+
+@dataclass(frozen=True)
+class Address:
+    """A bus, and whether it is this user's embedded one (which may have to be started first)."""
+
+    text: str
+    embedded: bool
+
+
+def given_or_system() -> str:
+    return os.environ.get("LAGER_BUS_ADDRESS") or os.environ.get("DBUS_SYSTEM_BUS_ADDRESS") or SYSTEM
+
+
+def choose() -> Address:
+    """The bus for this process. BusError where a real bench has no lagerd: a simulated one never stands in for it."""
+    if os.environ.get("LAGER_BUS_ADDRESS"):
+        return Address(os.environ["LAGER_BUS_ADDRESS"], embedded=False)
+    if any(path.exists() for path in _INSTALLED):
+        return Address(given_or_system(), embedded=False)
+    if NETS_FILE.exists():
+        raise BusError(
+            f"This machine has a bench ({NETS_FILE}), and no lagerd is installed for it.",
+            "Install it with: sudo lagerd install && sudo systemctl start lagerd",
+        )
+    return Address(unix_address(embedded_folder() / "bus"), embedded=True)
+
+
+def unix_address(path: Path) -> str:
+    """The D-Bus address of a socket file (D-Bus specification, Server Addresses: what must be escaped)."""
+    plain = b"-_/.\\*0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+    return "unix:path=" + "".join(chr(byte) if byte in plain else f"%{byte:02x}" for byte in os.fsencode(path))
+
+
+def embedded_folder() -> Path:
+    """The private folder of this user's embedded daemon, made if need be; BusError if it cannot be private."""
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    if os.path.isabs(runtime) and len(os.fsencode(runtime)) < _LONGEST_RUNTIME:
+        try:
+            return _private(Path(runtime) / "lager")
+        except (OSError, BusError):
+            pass  # absent, read-only or somebody else's: the temporary folder will do
+    folder = Path(tempfile.gettempdir()) / f"lager-{os.getuid()}"
+    try:
+        return _private(folder)
+    except OSError as error:
+        raise BusError(
+            f"{folder} cannot be made ({error.strerror}).", "Set XDG_RUNTIME_DIR to a folder of yours."
+        ) from error
+
+
+def _private(folder: Path) -> Path:
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise BusError(f"{folder} is not a folder that only you can use.", "Remove it, or set XDG_RUNTIME_DIR.")
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(13, "Permission denied", str(folder))
+    return folder

@@ -1,0 +1,305 @@
+"""The one connection of a script's process to the bus, in a thread of its own that starts with the first pause.
+
+Everything named with an underscore runs in that thread. A pause outlives lagerd: its call fails, and is made again, with
+the same id and the time that is left, as soon as somebody owns the name again. It outlives the bus until its own
+deadline.
+"""
+
+import asyncio
+import atexit
+import contextlib
+import os
+import socket
+import threading
+import time
+from dataclasses import dataclass, field
+from queue import SimpleQueue
+from typing import Any
+
+from lager import address
+from lager.bus import Bus, Call, Signal
+from lager.errors import AccessDenied, BusError, InvalidArgument, LagerError, NoDaemon
+from lager.objects import Interface, Method, Outcome, Tree
+
+NAME = "com.lager.Breakpoints"
+PATH = "/com/lager/Breakpoints"
+SCRIPT = "com.lager.Script"
+SCRIPT_PATH = "/com/lager/Script"
+_PATIENCE = 5.0  # for a lagerd that is just being started
+_GRACE = 3.0  # beyond our own deadline, before we stop waiting for a lagerd that keeps silent
+_RETRY_FIRST, _RETRY_LAST = 0.1, 5.0
+_BUSLESS_SECONDS = 300.0  # how long a pause without a deadline waits for a bus that has gone
+_XML = """ <interface name="com.lager.Script">
+  <method name="Attach">
+   <arg name="console" type="h" direction="in"/>
+   <arg name="details" type="a{sv}" direction="in"/>
+  </method>
+ </interface>"""
+
+
+@dataclass(frozen=True)
+class Stood:
+    remaining: float
+
+
+@dataclass(frozen=True)
+class Ended:
+    reason: str
+    by: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Failed:
+    error: LagerError
+
+
+@dataclass(eq=False)
+class Standing:
+    """One pause of this process. `events` tells the paused thread: Stood when lagerd has it, then Ended or Failed."""
+
+    details: dict[str, Any]
+    namespace: dict[str, Any] | None
+    events: "SimpleQueue[Stood | Ended | Failed]" = field(default_factory=SimpleQueue)
+    deadline: float | None = None
+    known: bool = False
+    by: dict[str, Any] = field(default_factory=dict)
+    limit: asyncio.Timeout | None = None
+    task: "asyncio.Task[None] | None" = None
+    consoles: Any = None
+
+    @property
+    def id(self) -> str:
+        return str(self.details["id"])
+
+    def set_remaining(self, seconds: float) -> None:
+        """Seconds left, 0 for no limit."""
+        self.deadline = time.monotonic() + seconds if seconds else None
+        if self.limit is not None:
+            with contextlib.suppress(RuntimeError):  # it is just expiring
+                self.limit.reschedule(self._last_moment())
+
+    def as_asked(self) -> dict[str, Any]:
+        """What to tell lagerd: everything, and the time that is left where it stood before."""
+        if not self.known:
+            return self.details
+        left = 0.0 if self.deadline is None else max(self.deadline - time.monotonic(), 0.001)
+        return {**self.details, "remaining": left}
+
+    def _last_moment(self) -> float | None:
+        if self.deadline is None:
+            return None
+        return asyncio.get_running_loop().time() + self.deadline - time.monotonic() + _GRACE
+
+
+class Link:
+    def __init__(self) -> None:
+        self._pid = os.getpid()
+        self._loop = asyncio.new_event_loop()
+        self._standings: dict[str, Standing] = {}
+        self._bus: Bus | None = None
+        self._owner = ""
+        self._owner_changed = asyncio.Event()
+        self._connecting: asyncio.Lock = asyncio.Lock()
+        self._thread = threading.Thread(target=self._run, name="lager", daemon=True)
+        self._thread.start()
+        atexit.register(self.close)
+
+    def begin(self, standing: Standing) -> None:
+        """Let `standing` be known to lagerd; its events tell how it goes. From any thread."""
+        self._loop.call_soon_threadsafe(self._begin, standing)
+
+    def interrupt(self, standing: Standing) -> None:
+        """The paused thread no longer waits. From any thread."""
+        self._loop.call_soon_threadsafe(self._interrupt, standing)
+
+    def close(self) -> None:
+        """End the thread and the connection; at the end of the process that made them, and nowhere else."""
+        if self._pid == os.getpid() and self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+
+    def abandon(self) -> None:
+        """In a child after fork: leave the parent's connection to the parent."""
+        if self._bus is not None:
+            self._bus.abandon()
+
+    def _run(self) -> None:
+        try:
+            self._loop.run_forever()
+        finally:
+            for standing in self._standings.values():
+                standing.events.put(Failed(BusError("The connection to lagerd ended.")))
+            self._loop.run_until_complete(self._wind_up())
+            self._loop.close()
+
+    async def _wind_up(self) -> None:
+        tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._bus is not None:
+            self._bus.close()
+
+    def _begin(self, standing: Standing) -> None:
+        self._standings[standing.id] = standing
+        standing.task = self._loop.create_task(self._carry(standing))
+
+    def _interrupt(self, standing: Standing) -> None:
+        if standing.id in self._standings and standing.task is not None:
+            standing.task.cancel()
+
+    async def _carry(self, standing: Standing) -> None:
+        """From the first call to the end of the pause, whichever way it ends."""
+        try:
+            standing.set_remaining(standing.details["timeout"])
+            async with asyncio.timeout_at(standing._last_moment()) as standing.limit:
+                reason = await self._stand(standing)
+            outcome: Ended | Failed = Ended(reason, standing.by)
+        except TimeoutError:
+            self._tell("Interrupt", "s", standing.id)
+            outcome = Ended("alone", {})
+        except LagerError as error:
+            outcome = Failed(error)
+        except asyncio.CancelledError:
+            self._tell("Interrupt", "s", standing.id)
+            outcome = Ended("interrupted", {})
+        except Exception as error:
+            outcome = Failed(BusError(f"{type(error).__name__}: {error}"))
+        self._standings.pop(standing.id, None)
+        standing.events.put(outcome)
+        if standing.consoles is not None:
+            standing.consoles.close()
+
+    async def _stand(self, standing: Standing) -> str:
+        while True:
+            bus = await self._connected(standing)
+            await self._lagerd(standing)
+            try:
+                reason = await bus.call(NAME, PATH, "Pause", "a{sv}", standing.as_asked(), start=False, timeout=None)
+                return str(reason[0])
+            except BusError:
+                if bus.lost.done():
+                    continue
+                if self._owner:
+                    # Its end is told by two messages; after this one it must not look alive.
+                    self._set_owner(await bus.owner(NAME))
+
+    async def _connected(self, standing: Standing) -> Bus:
+        """The connection; made anew if it was lost, patiently where the pause already stood."""
+        delay = _RETRY_FIRST
+        give_up = time.monotonic() + _BUSLESS_SECONDS
+        while True:
+            try:
+                async with self._connecting:
+                    if self._bus is None or self._bus.lost.done():
+                        self._bus = await self._connect()
+                    return self._bus
+            except BusError:
+                if not standing.known or time.monotonic() > give_up:
+                    raise
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, _RETRY_LAST)
+
+    async def _connect(self) -> Bus:
+        self._set_owner("")
+        bus = await Bus.connect(address.choose().text)
+        tree = Tree()
+        tree.add(SCRIPT_PATH, Interface(SCRIPT, {"Attach": Method("ha{sv}", "", self._attach)}, xml=_XML))
+        bus.serve(tree)
+        for member, heard in (("Paused", self._paused), ("Extended", self._extended), ("Resumed", self._resumed)):
+            bus.listen(member, self._from_lagerd(heard))
+        await bus.follow(NAME, self._set_owner)
+        return bus
+
+    async def _lagerd(self, standing: Standing) -> None:
+        """Wait until lagerd is there: for a moment where this pause is new, else until its own end."""
+        try:
+            async with asyncio.timeout(None if standing.known else _PATIENCE):
+                while not self._owner:
+                    await self._owner_changed.wait()
+        except TimeoutError:
+            raise NoDaemon("lagerd does not answer.", "Start it with: sudo systemctl start lagerd") from None
+
+    def _set_owner(self, owner: str) -> None:
+        self._owner = owner
+        (self._owner_changed.set if owner else self._owner_changed.clear)()
+
+    def _tell(self, member: str, signature: str, *values: Any) -> None:
+        if self._bus is not None and self._owner:
+            self._bus.post(NAME, PATH, member, signature, *values)
+
+    # What lagerd says of our pauses.
+
+    def _from_lagerd(self, heard: Any) -> Any:
+        def listener(signal: Signal) -> None:
+            standing = self._standings.get(signal.args[0]) if signal.sender == self._owner else None
+            if standing is not None:
+                heard(standing, *signal.args[1:])
+
+        return listener
+
+    def _paused(self, standing: Standing, details: dict[str, Any]) -> None:
+        standing.set_remaining(details["remaining"])
+        if not standing.known:
+            standing.known = True
+            standing.events.put(Stood(details["remaining"]))
+
+    def _extended(self, standing: Standing, remaining: float, _: dict[str, Any]) -> None:
+        standing.set_remaining(remaining)
+
+    def _resumed(self, standing: Standing, _: str, details: dict[str, Any]) -> None:
+        standing.by = details
+
+    # Consoles.
+
+    def _attach(self, call: Call) -> Outcome:
+        if call.sender != self._owner:
+            raise AccessDenied("Only lagerd attaches consoles.")
+        details = call.args[1]
+        standing = self._standings.get(details.get("id", ""))
+        if standing is None or standing.namespace is None:
+            raise InvalidArgument("That pause has ended, or has no console.")
+        from lager.console import Consoles
+
+        if standing.consoles is None:
+            standing.consoles = Consoles(standing.namespace, self._reporter(standing))
+        standing.consoles.attach(socket.socket(fileno=call.take_fd(call.args[0])), details)
+        return ()
+
+    def _reporter(self, standing: Standing) -> Any:
+        def report(member: str, console: int) -> None:
+            if standing.id in self._standings:
+                extra: tuple[Any, ...] = ({},) if member == "Touch" else ()
+                self._tell(member, "sua{sv}" if extra else "su", standing.id, console, *extra)
+
+        def from_any_thread(member: str, console: int) -> None:
+            with contextlib.suppress(RuntimeError):  # the process is ending
+                self._loop.call_soon_threadsafe(report, member, console)
+
+        return from_any_thread
+
+
+_link: Link | None = None
+_making = threading.Lock()
+_abandoned: list[Link] = []
+
+
+def this_process() -> Link:
+    """The link of this process, made at the first call; a forked child makes its own."""
+    global _link
+    with _making:
+        if _link is None or not _link._thread.is_alive():
+            _link = Link()
+        return _link
+
+
+def _after_fork() -> None:
+    global _link, _making
+    _making = threading.Lock()
+    if _link is not None:
+        _link.abandon()
+        _abandoned.append(_link)  # its loop is the parent's too: not to be closed from here
+        _link = None
+
+
+os.register_at_fork(after_in_child=_after_fork)

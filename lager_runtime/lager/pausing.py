@@ -1,0 +1,109 @@
+"""A pause as the script sees it: what is said of it, the banner, the wait, and the line that says why it ended."""
+
+import contextlib
+import math
+import os
+import secrets
+import sys
+import threading
+import time
+from types import FrameType
+from typing import Any
+
+from lager import banner, typeahead
+from lager.link import Ended, Failed, Standing, this_process
+from lager.text import LABEL_LENGTH, printable
+
+DEFAULT_TIMEOUT = 300.0
+LONGEST = 10 * 365 * 86400.0
+
+
+def stand(frame: FrameType, label: object, timeout: object, interactive: bool) -> None:
+    """Pause the calling thread at `frame`. Raises LagerError where that cannot be; Ctrl-C passes through."""
+    if getattr(threading.current_thread(), "is_lager_console", False):
+        _say("lager: this is a console of a paused script, which cannot pause again.\n")
+        return
+    details = describe(frame, label, _timeout(timeout), interactive)
+    standing = Standing(details, dict(frame.f_globals, **frame.f_locals) if interactive else None)
+    link = this_process()
+    link.begin(standing)
+    try:
+        _wait(standing)
+    except BaseException:
+        link.interrupt(standing)
+        raise
+
+
+def describe(frame: FrameType, label: object, timeout: float, interactive: bool) -> dict[str, Any]:
+    """The keys of the contract that a script knows of itself; `timeout` in seconds."""
+    code = frame.f_code
+    return {
+        "id": secrets.token_hex(4),
+        "label": "" if label is None else printable(label, LABEL_LENGTH),
+        "file": printable(_full_path(code.co_filename), 1024),
+        "line": frame.f_lineno or 0,
+        "function": printable(code.co_qualname),
+        "thread": printable(threading.current_thread().name),
+        "run_id": printable(os.environ.get("LAGER_PROCESS_ID", ""), 64),
+        "script": printable(os.environ.get("LAGER_RUNNABLE", ""), 1024),
+        "timeout": timeout,
+        "interactive": interactive,
+    }
+
+
+def _full_path(filename: str) -> str:
+    return filename if filename.startswith("<") else os.path.abspath(filename)
+
+
+def _wait(standing: Standing) -> None:
+    began = time.monotonic()
+    while True:
+        event = standing.events.get()
+        if isinstance(event, Failed):
+            raise event.error
+        if isinstance(event, Ended):
+            return _say(banner.resumed(standing.details, event.reason, event.by, time.monotonic() - began))
+        dropped = typeahead.drop()
+        _say(banner.paused(standing.details, event.remaining, enter=dropped is not None, dropped=dropped or 0))
+
+
+def _timeout(argument: object) -> float:
+    """The argument, else the environment, else 300 s; what cannot be a number of seconds is said and passed over."""
+    if argument is not None:
+        seconds = _seconds(argument)
+        if seconds is not None:
+            return seconds
+        _say(f"lager: timeout={printable(_repr(argument), 40)} is no number of seconds; the default holds.\n")
+    text = os.environ.get("LAGER_BREAKPOINT_TIMEOUT", "").strip()
+    if not text:
+        return DEFAULT_TIMEOUT
+    with contextlib.suppress(ValueError):
+        seconds = _seconds(float(text))
+        if seconds is not None:
+            return seconds
+    _say(f"lager: LAGER_BREAKPOINT_TIMEOUT={printable(text, 40)} is no number of seconds; 300 s hold.\n")
+    return DEFAULT_TIMEOUT
+
+
+def _seconds(value: object) -> float | None:
+    if isinstance(value, bool | str | bytes):
+        return None
+    try:
+        seconds = float(value)  # type: ignore[arg-type]  # anything may come here, and what is no number raises
+    except Exception:
+        return None
+    return seconds if math.isfinite(seconds) and 0 <= seconds <= LONGEST else None
+
+
+def _repr(value: object) -> str:
+    try:
+        return repr(value)
+    except Exception:
+        return type(value).__name__
+
+
+def _say(text: str) -> None:
+    """One write to standard error, which may be closed or gone."""
+    with contextlib.suppress(Exception):
+        sys.stderr.write(text)
+        sys.stderr.flush()

@@ -1,0 +1,42 @@
+"""Text that is safe to show, and numbers as people say them."""
+
+import math
+
+LABEL_LENGTH = 200
+_KEPT = frozenset(" ")
+
+
+def printable(value: object, limit: int = LABEL_LENGTH) -> str:
+    """`value` as one line that no terminal takes for a command: escapes for all that is not printable, shortened.
+
+    Never raises, whatever `value` is, and costs no more for a megabyte than for a line.
+    """
+    text = _as_text(value, limit)
+    shown = "".join(c if c.isprintable() or c in _KEPT else _escaped(c) for c in text[: limit + 1])
+    return shown if len(shown) <= limit else shown[: limit - 1] + "…"
+
+
+def _as_text(value: object, limit: int) -> str:
+    try:
+        if isinstance(value, bytes | bytearray):
+            return bytes(value[: 4 * limit + 4]).decode("utf-8", "backslashreplace")
+        text = value if type(value) is str else str(value)
+        return text[: limit + 1] if type(text) is str else str.__str__(text)
+    except Exception:
+        return f"<{type(value).__name__} that cannot be shown>"
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def duration(seconds: float) -> str:
+    """A length of time as `45s`, `4m05s`, `2h00m`: rounded up, because it is shown as time that is left."""
+    whole = math.ceil(seconds - 0.001)
+    if whole < 60:
+        return f"{max(whole, 0)}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02d}s"
+    if whole < 48 * 3600:
+        return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
+    return f"{whole // 86400}d{whole % 86400 // 3600:02d}h"

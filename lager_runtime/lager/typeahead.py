@@ -1,0 +1,43 @@
+"""Keys typed before a pause belong to no pause: a late Enter must not resume the next one."""
+
+import array
+import contextlib
+import fcntl
+import os
+import signal
+import termios
+
+
+def drop() -> int | None:
+    """Drop what was typed ahead on the terminal of the run, and answer how many characters that was.
+
+    None where this process has no such terminal, or is not in its foreground: then no key there is meant for it.
+    """
+    path = os.environ.get("LAGER_TERMINAL", "")
+    if not path:
+        return None
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        return None
+    try:
+        if os.tcgetpgrp(fd) != os.getpgrp():
+            return None
+        count = array.array("i", [0])
+        with contextlib.suppress(OSError):
+            fcntl.ioctl(fd, termios.FIONREAD, count)
+        _flush(fd)
+        return count[0]
+    except (OSError, termios.error):
+        return None
+    finally:
+        os.close(fd)
+
+
+def _flush(fd: int) -> None:
+    # With SIGTTOU blocked, losing the foreground right now costs a flush and does not stop the script: tcsetattr(3).
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTTOU])
+    try:
+        termios.tcflush(fd, termios.TCIFLUSH)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -1,0 +1,3 @@
+from lagerd.main import main
+
+main()

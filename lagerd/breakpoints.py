@@ -1,0 +1,324 @@
+"""com.lager.Breakpoints on the bus: what the table of pauses says to scripts, commands and listeners."""
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+from lager.bus import Bus, Call
+from lager.errors import (
+    AccessDenied,
+    AmbiguousId,
+    Failed,
+    InvalidArgument,
+    LagerError,
+    NoDaemon,
+    NoSuchBreakpoint,
+    NotInteractive,
+    TooMany,
+)
+from lager.objects import LATER, Interface, Outcome, Runner
+from lager.text import printable
+from lagerd import contract
+from lagerd.clients import HOWS, Client, Clients
+from lagerd.pauses import Pause, Pauses, from_details, remaining_of
+
+NAME = "com.lager.Breakpoints"
+PATH = "/com/lager/Breakpoints"
+SCRIPT = "com.lager.Script"
+SCRIPT_PATH = "/com/lager/Script"
+_SETTLING = 1.0
+_ATTACH_SECONDS = 5.0
+_INPUT_LENGTH = 4096
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class Settings:
+    """What the configuration may change; seconds, and how many of each a user may have."""
+
+    default_timeout: float = 300.0
+    pauses_per_user: int = 4096
+    consoles_per_user: int = 64
+
+
+@dataclass
+class Hooks:
+    """What others want to know or decide: the records, the bench, the status line, the policy."""
+
+    record: Callable[[str, Pause, Client | None, dict[str, Any]], None] = lambda *_: None
+    instruments: Callable[[Pause], list[str]] = lambda _: []
+    changed: Callable[[int], None] = lambda _: None
+    may_open_console: Callable[[Client, Pause, bool], Any] | None = None
+
+
+@dataclass
+class Breakpoints:
+    bus: Bus
+    clients: Clients
+    settings: Settings = field(default_factory=Settings)
+    hooks: Hooks = field(default_factory=Hooks)
+    version: str = ""
+
+    def __post_init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.pauses = Pauses(loop, self._expired, self.settings.pauses_per_user)
+        self._calls: dict[str, Call] = {}
+        self._arrivals: list[asyncio.Future[None]] = []
+        self._settled_at = loop.time() + _SETTLING
+        self._console_numbers = count(1)
+        self._announcing = False
+        self.clients.on_leave(self._gone)
+
+    def interface(self) -> Interface:
+        methods: dict[str, Runner] = {
+            "Continue": self.continue_,
+            "ContinueAll": self.continue_all,
+            "Extend": self.extend,
+            "List": self.list_,
+            "OpenConsole": self.open_console,
+            "Identify": self.identify,
+            "Pause": self.pause,
+            "Interrupt": self.interrupt,
+            "Touch": self.touch,
+            "Detach": self.detach,
+        }
+        properties = {
+            "Version": lambda: self.version,
+            "DefaultTimeout": lambda: self.settings.default_timeout,
+            "Count": lambda: len(self.pauses),
+        }
+        return contract.interface(NAME, methods, properties)
+
+    # What scripts call.
+
+    async def pause(self, call: Call) -> Outcome:
+        client = await self.clients.watch(call.sender)
+        details = call.args[0]
+        pause = from_details(
+            details, owner=client.sender, uid=client.uid, user=client.user, pid=client.pid,
+            default=self.settings.default_timeout,
+        )  # fmt: skip
+        self.pauses.add(pause, remaining_of(details))
+        call.args = []
+        self._calls[pause.id] = call
+        shown = self._details(pause)
+        self.bus.emit(PATH, NAME, "Paused", "sa{sv}", pause.id, shown, to=pause.owner)
+        self.bus.emit(PATH, NAME, "Paused", "sa{sv}", pause.id, shown)
+        self.hooks.record("paused", pause, client, {"again": "remaining" in details})
+        self._counted()
+        self._arrived()
+        return LATER
+
+    def interrupt(self, call: Call) -> Outcome:
+        pause = self._own(call)
+        if pause is not None:
+            self._end(pause, "interrupted", None)
+        return ()
+
+    def touch(self, call: Call) -> Outcome:
+        pause = self._own(call)
+        if pause is None:
+            return ()
+        if self.pauses.restart(pause):
+            self._tell_remaining(pause, pause.consoles.get(call.args[1]), "console")
+        source = call.args[2].get("input")
+        if isinstance(source, str):
+            self.hooks.record("input", pause, pause.consoles.get(call.args[1]), {"input": source[:_INPUT_LENGTH]})
+        return ()
+
+    def detach(self, call: Call) -> Outcome:
+        pause = self._own(call)
+        if pause is not None and call.args[1] in pause.consoles:
+            client = pause.consoles.pop(call.args[1])
+            self.hooks.record("console closed", pause, client, {})
+            self._tell_remaining(pause, client, "detached")
+        return ()
+
+    # What people call.
+
+    async def identify(self, call: Call) -> Outcome:
+        if call.args[0] not in HOWS:
+            raise InvalidArgument(
+                f"{printable(call.args[0], 20)!r} is no way to call.", f"Say one of {', '.join(HOWS)}."
+            )
+        (await self.clients.of(call.sender)).how = call.args[0]
+        return ()
+
+    async def continue_(self, call: Call) -> Outcome:
+        client = await self.clients.of(call.sender)
+        found = await self._found(call.args[0])
+        for pause in found:
+            self._end(pause, "continued", client)
+        return (found[0].run_id if len(found) > 1 else found[0].id,)
+
+    async def continue_all(self, call: Call) -> Outcome:
+        client = await self.clients.of(call.sender)
+        await self._settled()
+        found = list(self.pauses)
+        for pause in found:
+            self._end(pause, "continued", client)
+        return (len(found),)
+
+    async def extend(self, call: Call) -> Outcome:
+        client = await self.clients.of(call.sender)
+        id, seconds = call.args
+        left = []
+        for pause in await self._found(id):
+            left.append(self.pauses.extend(pause, seconds))
+            self._tell_remaining(pause, client, "extended")
+            self.hooks.record("extended", pause, client, {"remaining": left[-1]})
+        return (min(left),)
+
+    async def list_(self, _: Call) -> Outcome:
+        await self._settled()
+        return ([self._details(pause) for pause in self.pauses],)
+
+    async def open_console(self, call: Call) -> Outcome:
+        client = await self.clients.of(call.sender)
+        pause = self._one_interactive(await self._found(call.args[0]))
+        await self._check_console(client, pause, call.interactive)
+        number = next(self._console_numbers)
+        ours, theirs = socket.socketpair()
+        with ours:
+            details = {**call.args[1], **client.details(), "id": pause.id, "console": number}
+            details = {key: value for key, value in details.items() if isinstance(value, str | int | float | bool)}
+            # Counted first: a console may leave before the answer to its attachment is read here.
+            pause.consoles[number] = client
+            try:
+                await self._attach(pause, theirs.detach(), details)
+            except BaseException:
+                pause.consoles.pop(number, None)
+                raise
+            call.reply("h", 0, fds=[ours.detach()])
+        self.hooks.record("console opened", pause, client, {})
+        self._tell_remaining(pause, client, "attached")
+        return LATER
+
+    # How a pause ends, and who hears of it.
+
+    def _end(self, pause: Pause, reason: str, client: Client | None) -> None:
+        if not self.pauses.remove(pause):
+            return
+        details = client.details() if client else {}
+        call = self._calls.pop(pause.id)
+        if client is not None:
+            # Ahead of the answer, so that the script can say who it was.
+            self.bus.emit(PATH, NAME, "Resumed", "ssa{sv}", pause.id, reason, details, to=pause.owner)
+        call.reply("s", reason)
+        self.bus.emit(PATH, NAME, "Resumed", "ssa{sv}", pause.id, reason, details)
+        for opener in pause.consoles.values():
+            self.hooks.record("console closed", pause, opener, {})
+        self.hooks.record(reason, pause, client, {})
+        self._counted()
+
+    def _expired(self, pause: Pause) -> None:
+        self._end(pause, "timeout", None)
+
+    def _gone(self, sender: str) -> None:
+        for pause in self.pauses.of(sender):
+            self._end(pause, "gone", None)
+
+    def _tell_remaining(self, pause: Pause, client: Client | None, why: str) -> None:
+        details = {**(client.details() if client else {}), "why": why, "consoles": len(pause.consoles)}
+        left = self.pauses.remaining(pause)
+        self.bus.emit(PATH, NAME, "Extended", "sda{sv}", pause.id, left, details, to=pause.owner)
+        self.bus.emit(PATH, NAME, "Extended", "sda{sv}", pause.id, left, details)
+
+    def _counted(self) -> None:
+        """Announce the count once for all that changes in one turn of the loop."""
+        if not self._announcing:
+            self._announcing = True
+            asyncio.get_running_loop().call_soon(self._announce)
+
+    def _announce(self) -> None:
+        self._announcing = False
+        total = len(self.pauses)
+        self.bus.emit(
+            PATH, "org.freedesktop.DBus.Properties", "PropertiesChanged", "sa{sv}as", NAME, {"Count": total}, []
+        )
+        self.hooks.changed(total)
+
+    # Finding the pause that is meant.
+
+    def _details(self, pause: Pause) -> dict[str, Any]:
+        return {**self.pauses.details(pause), "instruments": self.hooks.instruments(pause)}
+
+    def _own(self, call: Call) -> Pause | None:
+        """The pause that a script speaks of; None where it has ended, which the script may not know yet."""
+        pause = self.pauses.get(call.args[0])
+        if pause is not None and pause.owner != call.sender:
+            raise AccessDenied(f"{pause.id} is a pause of another process.")
+        return pause
+
+    async def _found(self, text: str) -> list[Pause]:
+        while True:
+            try:
+                return self.pauses.find(text)
+            except NoSuchBreakpoint:
+                if not await self._another_arrives():
+                    raise
+
+    async def _settled(self) -> None:
+        while await self._another_arrives():
+            pass
+
+    async def _another_arrives(self) -> bool:
+        """In the first second of our life, wait for a script that stood before we began; False when it is over."""
+        loop = asyncio.get_running_loop()
+        if loop.time() >= self._settled_at:
+            return False
+        arrival: asyncio.Future[None] = loop.create_future()
+        self._arrivals.append(arrival)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(self._settled_at):
+                await arrival
+        return True
+
+    def _arrived(self) -> None:
+        for arrival in self._arrivals:
+            if not arrival.done():
+                arrival.set_result(None)
+        self._arrivals.clear()
+
+    # Consoles.
+
+    def _one_interactive(self, found: list[Pause]) -> Pause:
+        able = [pause for pause in found if pause.interactive]
+        if not able:
+            raise NotInteractive(
+                f"The pause {found[0].id} has no console.", "It gets one with pause(interactive=True) or breakpoint()."
+            )
+        if len(able) > 1:
+            raise AmbiguousId(f"That run has {len(able)} pauses with a console.", "Name one of them by its id.")
+        return able[0]
+
+    async def _check_console(self, client: Client, pause: Pause, interactive: bool) -> None:
+        if client.uid not in (0, pause.uid):
+            policy = self.hooks.may_open_console
+            if policy is None or not await policy(client, pause, interactive):
+                raise AccessDenied(
+                    f"The console of {pause.id} runs code as {pause.user}, and you are {client.user}.",
+                    f"Ask {pause.user}, or the administrator for the action com.lager.breakpoints.console.",
+                )
+        opened = sum(c.uid == client.uid for p in self.pauses for c in p.consoles.values())
+        if opened >= self.settings.consoles_per_user:
+            raise TooMany(f"{client.user} already has {opened} consoles open.", "Leave one of them first.")
+
+    async def _attach(self, pause: Pause, fd: int, details: dict[str, Any]) -> None:
+        try:
+            await self.bus.call(
+                pause.owner, SCRIPT_PATH, "Attach", "ha{sv}", 0, details,
+                interface=SCRIPT, start=False, fds=[fd], timeout=_ATTACH_SECONDS,
+            )  # fmt: skip
+        except NoDaemon:
+            raise Failed(
+                f"The script of {pause.id} does not take a console.", f"Is it stopped? Look at it with: ps {pause.pid}"
+            ) from None
+        except LagerError as error:
+            raise Failed(error.what, error.hint) from None

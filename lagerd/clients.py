@@ -1,0 +1,93 @@
+"""Who is calling: what the broker vouches for about a connection, remembered for as long as it lives."""
+
+import pwd
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from lager.bus import Bus, Signal, owner_rule
+from lager.errors import NoDaemon
+
+_REMEMBERED = 1024
+HOWS = ("bus", "cli", "enter")
+
+
+@dataclass(slots=True)
+class Client:
+    """One connection. `pid` is decoration, `how` is what it says of itself; uid and gids are the broker's word."""
+
+    sender: str
+    uid: int
+    user: str
+    pid: int
+    gids: tuple[int, ...]
+    how: str = "bus"
+
+    def details(self) -> dict[str, Any]:
+        return {"uid": self.uid, "user": self.user, "pid": self.pid, "how": self.how}
+
+
+class Clients:
+    """Unique names are never used again while the broker lives, so what is remembered cannot become wrong."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self._known: OrderedDict[str, Client] = OrderedDict()
+        self._watched: set[str] = set()
+        self._leave: list[Callable[[str], None]] = []
+        bus.listen("NameOwnerChanged", self._changed)
+
+    def on_leave(self, callback: Callable[[str], None]) -> None:
+        """Call `callback` with the unique name of each watched connection that ends."""
+        self._leave.append(callback)
+
+    async def of(self, sender: str) -> Client:
+        """The client behind a unique name; NoDaemon if it has left."""
+        client = self._known.get(sender)
+        if client is None:
+            client = _client(sender, await self._bus.credentials(sender))
+            client = self._known.setdefault(sender, client)
+            while len(self._known) > _REMEMBERED:
+                self._known.popitem(last=False)
+        return client
+
+    async def watch(self, sender: str) -> Client:
+        """As `of`; and the end of the connection will be told, however short-lived it is."""
+        if sender in self._watched:
+            return await self.of(sender)
+        self._watched.add(sender)
+        await self._bus.add_match(owner_rule(sender))
+        try:
+            # Asked after the rule stands: whoever is still there now cannot leave unseen.
+            self._known[sender] = _client(sender, await self._bus.credentials(sender))
+        except NoDaemon:
+            self._forget(sender)
+            raise
+        return self._known[sender]
+
+    def _changed(self, signal: Signal) -> None:
+        name, _, owner = signal.args
+        if owner or signal.sender != "org.freedesktop.DBus" or name not in self._watched:
+            return
+        self._forget(name)
+        for callback in self._leave:
+            callback(name)
+
+    def _forget(self, sender: str) -> None:
+        self._known.pop(sender, None)
+        self._watched.discard(sender)
+        self._bus.remove_match(owner_rule(sender))
+
+
+def _client(sender: str, credentials: dict[str, Any]) -> Client:
+    uid = credentials["UnixUserID"]
+    gids = tuple(credentials.get("UnixGroupIDs", ()))
+    return Client(sender, uid, user_name(uid), credentials.get("ProcessID", 0), gids)
+
+
+def user_name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)

@@ -1,0 +1,223 @@
+"""The embedded daemon: a private bus for one user, which starts lagerd as a system bus does, and ends when idle.
+
+The keeper is what systemd is on a box: it starts the broker, has lagerd started again when that dies, and stops both
+when nobody but the two of them has been on the bus for a while.
+"""
+
+import asyncio
+import contextlib
+import ctypes
+import fcntl
+import logging
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from lager.address import embedded_folder, unix_address
+from lager.bus import Bus, Signal
+from lager.errors import BusError, LagerError
+from lagerd.breakpoints import NAME
+
+IDLE_SECONDS = 600.0
+NAMES = (NAME,)
+_RESTARTS = 5
+_RESTART_WINDOW = 10.0
+_PR_SET_PDEATHSIG = 1
+
+_CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+ <listen>{address}</listen>
+ <auth>EXTERNAL</auth>
+ <servicedir>{services}</servicedir>
+ <policy context="default">
+  <allow send_destination="*"/>
+  <allow receive_sender="*"/>
+  <allow own_prefix="com.lager"/>
+ </policy>
+ <limit name="max_replies_per_connection">50000</limit>
+ <limit name="max_match_rules_per_connection">50000</limit>
+ <limit name="max_connections_per_user">5000</limit>
+ <limit name="max_completed_connections">5000</limit>
+ <limit name="service_start_timeout">25000</limit>
+</busconfig>
+"""
+
+_log = logging.getLogger("lagerd")
+
+
+async def keep() -> int:
+    """Keep the embedded bus of this user until it has been idle; 0 also where somebody keeps it already."""
+    folder = embedded_folder()
+    with _one_starts(folder):
+        if _answers(folder / "bus"):
+            _say_ready(folder)
+            return 0
+        broker = _start_broker(folder)
+        _say_ready(folder)
+    try:
+        await _watch_over(folder)
+    finally:
+        broker.terminate()
+        broker.wait()
+        (folder / "bus").unlink(missing_ok=True)
+    return 0
+
+
+@contextlib.contextmanager
+def _one_starts(folder: Path) -> Iterator[None]:
+    """Whoever comes while another one is starting waits, and then finds the bus there."""
+    with open(folder / "starting", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return False
+        return True
+
+
+def _start_broker(folder: Path) -> "subprocess.Popen[bytes]":
+    services = folder / "services"
+    services.mkdir(mode=0o700, exist_ok=True)
+    for name in NAMES:
+        command = shlex.join([sys.executable, "-P", "-m", "lagerd"])
+        (services / f"{name}.service").write_text(f"[D-BUS Service]\nName={name}\nExec={command}\n", encoding="utf-8")
+    address = unix_address(folder / "bus")
+    (folder / "bus.conf").write_text(_CONFIG.format(address=address, services=services), encoding="utf-8")
+    (folder / "bus").unlink(missing_ok=True)
+    return _until_it_listens(folder, {**os.environ, "LAGER_BUS_ADDRESS": address})
+
+
+def _until_it_listens(folder: Path, environment: dict[str, str]) -> "subprocess.Popen[bytes]":
+    reader, writer = os.pipe()
+    command = ["dbus-daemon", f"--config-file={folder / 'bus.conf'}", "--nofork", "--nopidfile", "--nosyslog"]
+    try:
+        broker = subprocess.Popen(
+            [*command, f"--print-address={writer}"], pass_fds=[writer], env=environment, stdin=subprocess.DEVNULL,
+            preexec_fn=_die_with_parent,
+        )  # fmt: skip
+    except FileNotFoundError:
+        os.close(reader)
+        raise BusError("dbus-daemon is not installed.", "Install it with: sudo apt-get install dbus-daemon") from None
+    finally:
+        os.close(writer)
+    with open(reader, encoding="utf-8") as answer:
+        if answer.readline():
+            return broker
+    broker.wait()
+    raise BusError("dbus-daemon does not start.", f"Its log is {folder / 'log'}.")
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _say_ready(folder: Path) -> None:
+    """Tell whoever started us, and from then on have no part in its terminal."""
+    with contextlib.suppress(OSError):
+        os.write(1, b"ready\n")
+    null = os.open(os.devnull, os.O_RDWR)
+    log = os.open(folder / "log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+    for fd, target in ((0, null), (1, null), (2, log)):
+        os.dup2(target, fd)
+    os.close(null)
+    os.close(log)
+
+
+async def _watch_over(folder: Path) -> None:
+    bus = await Bus.connect(unix_address(folder / "bus"))
+    loop = asyncio.get_running_loop()
+    stop: asyncio.Future[None] = loop.create_future()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _resolve, stop)
+    restarter = asyncio.create_task(_restart_lagerd(bus))
+    idle = await Idle.on(bus)
+    try:
+        await asyncio.wait([stop, bus.lost, idle.reached, restarter], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        restarter.cancel()
+        idle.cancel()
+        bus.close()
+
+
+def _resolve(future: "asyncio.Future[None]") -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+async def _restart_lagerd(bus: Bus) -> None:
+    """Have lagerd started again whenever it dies; returns when it does not stay up."""
+    loop = asyncio.get_running_loop()
+    died: asyncio.Queue[float] = asyncio.Queue()
+    started = [False]
+
+    def owner(name: str) -> None:
+        if name:
+            started[0] = True
+        elif started[0]:
+            died.put_nowait(loop.time())
+
+    await bus.follow(NAME, owner)
+    deaths: list[float] = []
+    while True:
+        deaths = [*deaths, await died.get()][-_RESTARTS:]
+        if len(deaths) == _RESTARTS and deaths[-1] - deaths[0] < _RESTART_WINDOW:
+            _log.error("lagerd does not stay up; the embedded bus ends.")
+            return
+        _log.warning("lagerd died, and is started again.")
+        try:
+            await bus.start_service(NAME)
+        except LagerError as error:
+            _log.error("lagerd cannot be started: %s", error)
+            return
+
+
+class Idle:
+    """Done when nobody but lagerd and we ourselves has been on the bus for a while; costs nothing meanwhile."""
+
+    def __init__(self, bus: Bus, seconds: float) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._bus = bus
+        self._seconds = seconds
+        self._present: set[str] = set()
+        self._lagerd = ""
+        self._timer: asyncio.TimerHandle | None = None
+        self.reached: asyncio.Future[None] = self._loop.create_future()
+
+    @classmethod
+    async def on(cls, bus: Bus) -> "Idle":
+        idle = cls(bus, float(os.environ.get("LAGER_EMBEDDED_IDLE", IDLE_SECONDS)))
+        bus.listen("NameOwnerChanged", idle._changed)
+        await bus.add_match("type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged'")
+        idle._present |= {name for name in await bus.names() if name.startswith(":")}
+        idle._lagerd = await bus.owner(NAME)
+        idle._judge()
+        return idle
+
+    def cancel(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None
+
+    def _changed(self, signal: Signal) -> None:
+        name, _, owner = signal.args
+        if name == NAME:
+            self._lagerd = owner
+        elif name.startswith(":"):
+            (self._present.add if owner else self._present.discard)(name)
+        self._judge()
+
+    def _judge(self) -> None:
+        self.cancel()
+        if not self._present - {self._bus.name, self._lagerd}:
+            self._timer = self._loop.call_later(self._seconds, _resolve, self.reached)

@@ -1,0 +1,101 @@
+"""The lagerd command: serve the bus, or keep an embedded bus, until told to stop."""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from importlib.metadata import version
+
+import click
+import sdnotify
+
+from lager.address import given_or_system
+from lager.bus import Bus
+from lager.errors import BusError, LagerError
+from lager.objects import Tree
+from lagerd.breakpoints import NAME, PATH, Breakpoints
+from lagerd.clients import Clients
+
+_log = logging.getLogger("lagerd")
+
+
+@click.group(invoke_without_command=True)
+@click.option("--embedded", is_flag=True, help="Keep a private bus for this user, with a lagerd on it.")
+@click.version_option(version("lager-box"), prog_name="lagerd")
+@click.pass_context
+def cli(context: click.Context, embedded: bool) -> None:
+    """Serve com.lager.Breakpoints on the bus in LAGER_BUS_ADDRESS, else on the system bus."""
+    if context.invoked_subcommand is not None:
+        return
+    logging.basicConfig(level=logging.INFO, format="lagerd: %(message)s", stream=sys.stderr)
+    if embedded:
+        from lagerd.embedded import keep
+
+        sys.exit(asyncio.run(keep()))
+    sys.exit(asyncio.run(serve(given_or_system())))
+
+
+def main() -> None:
+    try:
+        cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except LagerError as error:
+        print(f"lagerd: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
+async def serve(address: str) -> int:
+    """Answer on the bus until SIGTERM (0) or until the bus is lost (1)."""
+    bus = await Bus.connect(address)
+    tree = Tree()
+    notifier = sdnotify.SystemdNotifier()
+    breakpoints = Breakpoints(bus, Clients(bus), version=version("lager-box"))
+    breakpoints.hooks.changed = lambda total: _status(notifier, total)
+    tree.add(PATH, breakpoints.interface())
+    bus.serve(tree)
+    stop = _until_told()
+    try:
+        if not await bus.take_name(NAME):
+            raise BusError(f"Another lagerd already answers on {address}.", "Stop that one first.")
+        notifier.notify("READY=1")
+        _status(notifier, 0)
+        _watchdog(notifier)
+        await asyncio.wait([stop, bus.lost], return_when=asyncio.FIRST_COMPLETED)
+        notifier.notify("STOPPING=1")
+        return 0 if stop.done() else _lost(address)
+    finally:
+        await tree.close()
+        bus.close()
+
+
+def _until_told() -> asyncio.Future[None]:
+    loop = asyncio.get_running_loop()
+    stop: asyncio.Future[None] = loop.create_future()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _resolve, stop)
+    return stop
+
+
+def _resolve(future: "asyncio.Future[None]") -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def _lost(address: str) -> int:
+    _log.error("The bus at %s is gone.", address)
+    return 1
+
+
+def _status(notifier: sdnotify.SystemdNotifier, paused: int) -> None:
+    notifier.notify(f"STATUS={paused} paused")
+
+
+def _watchdog(notifier: sdnotify.SystemdNotifier) -> None:
+    """Ping from the loop itself, twice in each period, so that a blocked loop is what the watchdog catches."""
+    period = int(os.environ.get("WATCHDOG_USEC", "0")) / 2e6
+    if period > 0:
+        notifier.notify("WATCHDOG=1")
+        asyncio.get_running_loop().call_later(period, _watchdog, notifier)
