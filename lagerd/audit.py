@@ -1,7 +1,7 @@
 """The audit: one structured record in the journal for each thing that a person will ask about later.
 
-The fields of a record are `LAGER_` and a key of `Audit.record` in capitals. units/lager.catalog has, for each kind, the
-text that `journalctl -x` shows; `Kind.fields` are those that this text and `message` use, so that none is ever missing.
+The fields of a record are `LAGER_` and a key of `Audit.record` in capitals. Those of FIELDS are in every record, because
+units/lager.catalog, which has the text that `journalctl -x` shows for each kind, can only name what is there.
 """
 
 import logging
@@ -15,69 +15,68 @@ JOURNAL_SOCKET = Path("/run/systemd/journal/socket")
 UNKNOWN = "-"
 _LONGEST = 4096
 
-_PLACE = "breakpoint run label file line by_uid by_user"
-_END = _PLACE + " reason paused_sec"
-_LEASE = "instrument net run by_uid by_user"
+FIELDS = (
+    "breakpoint", "run", "label", "file", "line", "reason", "paused_sec", "by_uid", "by_user", "instrument", "net",
+)  # fmt: skip
 
 
 class Kind(Enum):
-    """What happened: its word, its MESSAGE_ID, its priority (syslog's: 5 notice, 6 info), its line, its fields."""
+    """What happened: its word, its MESSAGE_ID, its priority (syslog's: 5 notice, 6 info), and its line."""
 
     PAUSED = (
         "paused", "433497d70d7241eda48a4e98730f6302", 6,
-        "Paused at {file}:{line} ({label}), breakpoint {breakpoint} of {by_user}", _PLACE,
+        "Paused at {file}:{line} ({label}), breakpoint {breakpoint} of {by_user}",
     )
     RESUMED = (
         "resumed", "3bc0bfd4ab4c4cad89add08b74b6cb4d", 6,
-        "Resumed breakpoint {breakpoint} by {by_user} after {paused_sec} s: {reason}", _END,
+        "Resumed breakpoint {breakpoint} by {by_user} after {paused_sec} s: {reason}",
     )
     AUTO_RESUMED = (
         "auto-resumed", "f370292b038e4e6ab0f787b42e01f8d3", 5,
-        "Breakpoint {breakpoint} resumed by itself after {paused_sec} s", _END,
+        "Breakpoint {breakpoint} resumed by itself after {paused_sec} s",
     )
     GONE = (
         "gone", "ffec178f95244a8db7193351578e07c3", 5,
-        "The script of breakpoint {breakpoint} is gone after {paused_sec} s", _END,
+        "The script of breakpoint {breakpoint} is gone after {paused_sec} s",
     )
     CONSOLE_OPENED = (
         "console-opened", "973f34a7b2a049c3b0cc50c6fcd35e67", 5,
-        "Console opened at breakpoint {breakpoint} by {by_user}", _PLACE,
+        "Console opened at breakpoint {breakpoint} by {by_user}",
     )
     CONSOLE_CLOSED = (
         "console-closed", "e8b22bde91394a13ac8a576fb3af3d28", 6,
-        "Console closed at breakpoint {breakpoint} by {by_user}", _PLACE,
+        "Console closed at breakpoint {breakpoint} by {by_user}",
     )
     CONSOLE_INPUT = (
         "console-input", "52430ccbd2f84bc5a5a34b5d0c021598", 5,
-        "Console of {by_user} at breakpoint {breakpoint}: {input}", _PLACE + " input",
+        "Console of {by_user} at breakpoint {breakpoint}: {input}",
     )
     EXTENDED = (
         "extended", "2201f9d7d22a4b3a819dcfbfb5464338", 6,
-        "Extended breakpoint {breakpoint} by {by_user}: {remaining} s left", _PLACE + " remaining",
+        "Extended breakpoint {breakpoint} by {by_user}: {remaining} s left",
     )
     CLAIMED = (
         "claimed", "e6e779b45eca4d3ba356f10539656f23", 6,
-        "Claimed {instrument} by {by_user} for net {net}", _LEASE,
+        "Claimed {instrument} by {by_user} for net {net}",
     )
     RELEASED = (
         "released", "8903aa5cf717469b9f38b49c855e88db", 6,
-        "Released {instrument} of {by_user}: {reason}", _LEASE + " reason",
+        "Released {instrument} of {by_user}: {reason}",
     )
     REFUSED = (
         "refused", "a736ac91ab7140b0b498747d378095d2", 5,
-        "Refused {instrument} to {by_user}: {reason}", _LEASE + " reason",
+        "Refused {instrument} to {by_user}: {reason}",
     )
     DENIED = (
         "denied", "50ec31e9e242456f87310e4015c67be9", 5,
-        "Denied {by_user} (uid {by_uid}): {reason}", "breakpoint by_uid by_user reason",
+        "Denied {by_user} (uid {by_uid}): {reason}",
     )  # fmt: skip
 
-    def __init__(self, event: str, message_id: str, priority: int, message: str, fields: str) -> None:
+    def __init__(self, event: str, message_id: str, priority: int, message: str) -> None:
         self.event = event
         self.message_id = message_id
         self.priority = priority
         self.message = message
-        self.fields = fields.split()
 
 
 Send = Callable[[list[tuple[str, str]]], None]
@@ -124,7 +123,7 @@ def for_this_process(logger: logging.Logger) -> Audit:
 
 
 def _entry(kind: Kind, fields: Mapping[str, object], lost: int) -> list[tuple[str, str]]:
-    texts = dict.fromkeys(kind.fields, UNKNOWN) | {key: _text(value) for key, value in fields.items()}
+    texts = dict.fromkeys(FIELDS, UNKNOWN) | {key: _text(value) for key, value in fields.items()}
     message = kind.message.format_map(texts)
     entry = [
         ("MESSAGE", message),

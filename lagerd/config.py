@@ -23,7 +23,6 @@ class ConsolePolicy(Enum):
 
     POLKIT = "polkit"
     OWNER = "owner"
-    OFF = "off"  # not even these two
 
 
 @dataclass(frozen=True)
@@ -120,7 +119,7 @@ def _console(value: object) -> ConsolePolicy:
     try:
         return ConsolePolicy(value)
     except ValueError:
-        raise ValueError('"polkit", "owner" or "off"') from None
+        raise ValueError('"polkit" or "owner"') from None
 
 
 _KEYS: dict[str, _Reader] = {

@@ -24,7 +24,7 @@ def test_every_kind_is_in_the_catalog_and_the_other_way_round():
 @pytest.mark.parametrize("kind", Kind, ids=lambda kind: kind.name)
 def test_a_record_has_every_field_that_its_texts_use(kind):
     sent = []
-    Audit(sent.append).record(kind)
+    Audit(sent.append).record(kind, input="1 + 1", remaining=60.0)
     fields = dict(sent[0])
     text = catalog_entries()[kind.message_id]
     assert set(re.findall(r"@(\w+)@", text)) <= fields.keys()

@@ -55,7 +55,7 @@ def test_every_key(write):
         ("default_timeout = true", "default_timeout must be"),
         ('default_timeout = "5"', "default_timeout must be a number of seconds, 0 or more, not '5'"),
         ("max_run_timeout = 0", "max_run_timeout must be a number of seconds over 0, not 0"),
-        ('console = "all"', 'console must be "polkit", "owner" or "off", not \'all\''),
+        ('console = "all"', 'console must be "polkit" or "owner", not \'all\''),
         ("console = []", "console must be"),
         ("log_console_input = 1", "log_console_input must be true or false, not 1"),
         ("limits = 3", "limits must be a table"),

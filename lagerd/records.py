@@ -1,0 +1,54 @@
+"""Which record the journal gets for what happens to a pause."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from lagerd.audit import Audit, Kind
+from lagerd.clients import Client
+from lagerd.pauses import Pause
+
+_KINDS = {
+    "paused": Kind.PAUSED,
+    "continued": Kind.RESUMED,
+    "interrupted": Kind.RESUMED,
+    "timeout": Kind.AUTO_RESUMED,
+    "gone": Kind.GONE,
+    "extended": Kind.EXTENDED,
+    "console opened": Kind.CONSOLE_OPENED,
+    "console closed": Kind.CONSOLE_CLOSED,
+    "input": Kind.CONSOLE_INPUT,
+    "denied": Kind.DENIED,
+}
+_ENDS = ("continued", "interrupted", "timeout", "gone")
+
+Record = Callable[[str, Pause, Client | None, dict[str, Any]], None]
+
+
+def recorder(audit: Audit, console_input: Callable[[], bool]) -> Record:
+    """For `Hooks.record`; `console_input` says whether what people type into consoles is kept."""
+
+    def record(what: str, pause: Pause, client: Client | None, more: dict[str, Any]) -> None:
+        if what == "paused" and more.get("again"):
+            return  # it stood before this lagerd began, and was recorded by the last one
+        if what == "input" and not console_input():
+            return
+        who = {"by_uid": client.uid, "by_user": client.user, "by_how": client.how} if client else {}
+        ending = {"reason": what, "paused_sec": time.time() - pause.since} if what in _ENDS else {}
+        more = {key: value for key, value in more.items() if key != "again"}
+        audit.record(_KINDS[what], **_place(pause), **who, **(ending | more))
+
+    return record
+
+
+def _place(pause: Pause) -> dict[str, object]:
+    return {
+        "breakpoint": pause.id,
+        "run": pause.run_id,
+        "label": pause.label,
+        "file": pause.file,
+        "line": pause.line,
+        "script": pause.script,
+        "owner_uid": pause.uid,
+        "owner": pause.user,
+    }
