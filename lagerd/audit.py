@@ -1,7 +1,7 @@
 """The audit: one structured record in the journal for each thing that a person will ask about later.
 
-The fields of a record are `LAGER_` and a key of `Audit.record` in capitals. Those of FIELDS are in every record, because
-units/lager.catalog, which has the text that `journalctl -x` shows for each kind, can only name what is there.
+The fields of a record are `LAGER_` and a key of `Audit.record` in capitals. Those of FIELDS are in every
+record: units/lager.catalog, which has the text that `journalctl -x` shows for each kind, can only name what is there.
 """
 
 import logging

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import click
 import sdnotify
@@ -14,17 +15,25 @@ from lager.address import given_or_system
 from lager.bus import Bus
 from lager.errors import BusError, LagerError
 from lager.objects import Tree
+from lagerd import commands, config, logcontrol
 from lagerd.breakpoints import NAME, PATH, Breakpoints
 from lagerd.clients import Clients
+from lagerd.service import Service
 
 _log = logging.getLogger("lagerd")
 
 
 @click.group(invoke_without_command=True)
 @click.option("--embedded", is_flag=True, help="Keep a private bus for this user, with a lagerd on it.")
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help=f"Read this configuration. On the system bus the default is {config.PATH}.",
+)
 @click.version_option(version("lager-box"), prog_name="lagerd")
 @click.pass_context
-def cli(context: click.Context, embedded: bool) -> None:
+def cli(context: click.Context, embedded: bool, config_file: Path | None) -> None:
     """Serve com.lager.Breakpoints on the bus in LAGER_BUS_ADDRESS, else on the system bus."""
     if context.invoked_subcommand is not None:
         return
@@ -33,7 +42,13 @@ def cli(context: click.Context, embedded: bool) -> None:
         from lagerd.embedded import keep
 
         sys.exit(asyncio.run(keep()))
-    sys.exit(asyncio.run(serve(given_or_system())))
+    if config_file is None and "LAGER_BUS_ADDRESS" not in os.environ:
+        config_file = config.PATH
+    sys.exit(asyncio.run(serve(given_or_system(), config_file)))
+
+
+cli.add_command(commands.install)
+cli.add_command(commands.uninstall)
 
 
 def main() -> None:
@@ -44,17 +59,21 @@ def main() -> None:
         sys.exit(error.exit_code)
     except LagerError as error:
         print(f"lagerd: {error}", file=sys.stderr)
+        sdnotify.SystemdNotifier().notify(f"STATUS={error}")
         sys.exit(error.exit_code)
 
 
-async def serve(address: str) -> int:
+async def serve(address: str, config_file: Path | None = None) -> int:
     """Answer on the bus until SIGTERM (0) or until the bus is lost (1)."""
     bus = await Bus.connect(address)
     tree = Tree()
     notifier = sdnotify.SystemdNotifier()
     breakpoints = Breakpoints(bus, Clients(bus), version=version("lager-box"))
     breakpoints.hooks.changed = lambda total: _status(notifier, total)
+    service = Service(bus, breakpoints, config_file)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, service.reload)
     tree.add(PATH, breakpoints.interface())
+    tree.add(logcontrol.PATH, logcontrol.interface())
     bus.serve(tree)
     stop = _until_told()
     try:

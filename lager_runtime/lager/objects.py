@@ -33,12 +33,14 @@ class Method:
 
 @dataclass(frozen=True)
 class Interface:
-    """`properties` gives for each name its signature and how to read it; `xml` is the <interface> element."""
+    """`properties` gives for each name its signature and how to read it, `setters` how to write those that can be
+    written; `xml` is the <interface> element."""
 
     name: str
     methods: dict[str, Method]
     properties: dict[str, tuple[str, Callable[[], Any]]] = field(default_factory=dict)
     xml: str = ""
+    setters: dict[str, Callable[[Any], None]] = field(default_factory=dict)
 
 
 class Tree:
@@ -155,11 +157,15 @@ def _properties(own: dict[str, Interface]) -> Interface:
             raise InvalidArgument(f"There is no interface {call.args[0]} here.")
         return ({name: read() for name, (_, read) in interface.properties.items()},)
 
-    def refuse(call: Call) -> Outcome:
-        _value(own, call.args[0], call.args[1])
-        raise InvalidArgument(f"The property {call.args[1]} cannot be set.")
+    def write(call: Call) -> Outcome:
+        interface, name, value = call.args
+        _value(own, interface, name)
+        if name not in own[interface].setters:
+            raise InvalidArgument(f"The property {name} cannot be set.")
+        own[interface].setters[name](value)
+        return ()
 
-    methods = {"Get": Method("ss", "v", one), "GetAll": Method("s", "a{sv}", every), "Set": Method("ssv", "", refuse)}
+    methods = {"Get": Method("ss", "v", one), "GetAll": Method("s", "a{sv}", every), "Set": Method("ssv", "", write)}
     return Interface("org.freedesktop.DBus.Properties", methods, xml=_PROPERTIES_XML)
 
 

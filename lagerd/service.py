@@ -1,0 +1,51 @@
+"""What a lagerd on a box is besides an answer on the bus: configured, recorded, under the administrator's policy."""
+
+import logging
+from pathlib import Path
+
+from lager.bus import Bus
+from lagerd import audit, config, polkit
+from lagerd.breakpoints import Breakpoints
+from lagerd.clients import Client
+from lagerd.config import Config, ConfigError, ConsolePolicy
+from lagerd.pauses import Pause
+from lagerd.records import recorder
+
+_log = logging.getLogger("lagerd")
+
+
+class Service:
+    """`path` is the configuration's file, None where there is none to read. Raises ConfigError."""
+
+    def __init__(self, bus: Bus, breakpoints: Breakpoints, path: Path | None) -> None:
+        self._bus = bus
+        self._breakpoints = breakpoints
+        self._path = path
+        self.audit = audit.for_this_process(logging.getLogger("lagerd.audit"))
+        self._apply(config.load(path) if path else Config())
+        breakpoints.hooks.record = recorder(self.audit, lambda: self.config.log_console_input)
+        breakpoints.hooks.may_open_console = self._may_open_console
+
+    def reload(self) -> None:
+        """Read the configuration again; a wrong one is said, and changes nothing."""
+        try:
+            self._apply(config.load(self._path) if self._path else Config())
+        except ConfigError as error:
+            _log.error("%s Until then the configuration stays as it was.", error)
+        else:
+            _log.info("Read the configuration again.")
+
+    def _apply(self, new: Config) -> None:
+        self.config = new
+        self._breakpoints.settings.default_timeout = new.default_timeout
+        self._breakpoints.settings.consoles_per_user = new.limits.consoles
+        self._breakpoints.settings.pauses_per_user = new.limits.pauses
+        self._breakpoints.pauses.limit_per_user = new.limits.pauses
+
+    async def _may_open_console(self, client: Client, pause: Pause, interactive: bool) -> bool:
+        asked = self.config.console is ConsolePolicy.POLKIT
+        allowed = asked and await polkit.allows(self._bus, client.sender, interactive)
+        if not allowed:
+            why = f"{client.user} may not open a console in a script of {pause.user}"
+            self._breakpoints.hooks.record("denied", pause, client, {"reason": why})
+        return allowed
