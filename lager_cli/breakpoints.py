@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from lager.banner import shown_path
-from lager.text import duration
+from lager.text import duration, time_left
 from lager_cli import output
 from lager_cli.daemon import ask
 
@@ -45,6 +45,6 @@ def _row(pause: dict[str, Any]) -> tuple[object, ...]:
         pause["run_id"][:8] or "-",
         pause["user"],
         duration(time.time() - pause["since"]),
-        duration(remaining) if remaining else "no limit",
+        time_left(remaining) if remaining else "no limit",
         (pause["consoles"] or "-") if pause["interactive"] else "",
     )

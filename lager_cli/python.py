@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from lager.errors import AmbiguousId, NoSuchBreakpoint
-from lager.text import duration
+from lager.text import time_left
 from lager_cli import output
 from lager_cli.daemon import ask
 
@@ -107,7 +107,7 @@ def _only_one() -> str:
 
 def _extend(id: str, seconds: float) -> int:
     remaining = ask("Extend", "sd", id, seconds)[0]
-    output.say(f"{id} has {duration(remaining)} left." if remaining else f"{id} waits until it is resumed.")
+    output.say(f"{id} has {time_left(remaining)} left." if remaining else f"{id} waits until it is resumed.")
     return 0
 
 

@@ -4,7 +4,7 @@ import os
 import time
 from typing import Any
 
-from lager.text import duration, printable
+from lager.text import duration, printable, time_left
 
 _HOW = {"enter": "with Enter", "cli": "with lager python --continue", "bus": "over D-Bus"}
 
@@ -28,12 +28,18 @@ def paused(details: dict[str, Any], remaining: float, *, enter: bool, dropped: i
 
 def resumed(details: dict[str, Any], reason: str, by: dict[str, Any], seconds: float) -> str:
     """The line that says why a pause of `seconds` ended, and by whom."""
-    why = {
-        "continued": f"by {_who(by)}",
-        "timeout": "by itself: its time was over",
-        "alone": "by itself: its time was over, and lagerd did not answer",
-    }.get(reason, reason)
-    return f"lager: resumed {details['id']} {why}, after {duration(seconds)}\n"
+    return f"lager: {details['id']} {why(reason, by)}, after {duration(seconds)}\n"
+
+
+def why(reason: str, by: dict[str, Any]) -> str:
+    """What became of a pause, in a few words."""
+    return {
+        "continued": f"resumed by {_who(by)}",
+        "timeout": "resumed by itself: its time was over",
+        "alone": "resumed by itself: its time was over, and lagerd did not answer",
+        "gone": "ended with its script",
+        "interrupted": "was interrupted",
+    }.get(reason, printable(reason, 40))
 
 
 def shown_path(file: str) -> str:
@@ -48,8 +54,8 @@ def shown_path(file: str) -> str:
 def _until(remaining: float) -> str:
     left = run_ends_in()
     if left is not None and (not remaining or left < remaining):
-        return f"the whole run is ended in {duration(left)}, paused or not (--timeout)"
-    return f"resumes by itself in {duration(remaining)}" if remaining else "waits until it is resumed"
+        return f"the whole run is ended in {time_left(left)}, paused or not (--timeout)"
+    return f"resumes by itself in {time_left(remaining)}" if remaining else "waits until it is resumed"
 
 
 def run_ends_in() -> float | None:

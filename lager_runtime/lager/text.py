@@ -30,9 +30,14 @@ def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
 
 
+def time_left(seconds: float) -> str:
+    """A time that is left, rounded up: 1s until it is over."""
+    return duration(math.ceil(seconds - 0.001))
+
+
 def duration(seconds: float) -> str:
-    """A length of time as `45s`, `4m05s`, `2h00m`: rounded up, because it is shown as time that is left."""
-    whole = math.ceil(seconds - 0.001)
+    """A length of time as `45s`, `4m05s`, `2h00m`, rounded down to what is shown."""
+    whole = math.floor(seconds)
     if whole < 60:
         return f"{max(whole, 0)}s"
     if whole < 3600:
