@@ -7,6 +7,7 @@ foreground of the terminal, through a description of the terminal of our own, so
 import asyncio
 import contextlib
 import os
+import select
 import threading
 from collections.abc import Callable
 from types import TracebackType
@@ -30,7 +31,7 @@ class Attendant:
         self._stop: asyncio.Event | None = None
         self._bus: Bus | None = None
         self._terminal = -1
-        self._reading = False
+        self._edges: select.epoll | None = None
         self._standing: dict[str, None] = {}
         self._thread = threading.Thread(target=self._work, name="attendant", daemon=True)
 
@@ -43,10 +44,6 @@ class Attendant:
             self._from_outside(self._stop.set)
         if self._loop is not None:
             self._thread.join()
-
-    def look_again(self) -> None:
-        """We may have come to the foreground. From any thread."""
-        self._from_outside(self._decide)
 
     def _from_outside(self, work: Callable[[], None]) -> None:
         if self._loop is not None:
@@ -101,15 +98,29 @@ class Attendant:
             self._decide()
 
     def _decide(self) -> None:
-        """Read the terminal exactly while there is a pause to resume and we are in its foreground."""
-        wanted = bool(self._standing) and self._terminal >= 0 and self._in_foreground()
-        if wanted != self._reading:
-            self._reading = wanted
-            loop = asyncio.get_running_loop()
-            if wanted:
-                loop.add_reader(self._terminal, self._read)
-            else:
-                loop.remove_reader(self._terminal)
+        """Listen to the terminal exactly while there is a pause to resume."""
+        wanted = bool(self._standing) and self._terminal >= 0
+        if wanted == (self._edges is not None):
+            return
+        loop = asyncio.get_running_loop()
+        if wanted:
+            # Edges, not levels: in the background the lines are for the shell to read, and only the arrival of one
+            # tells us to look whether we have come to the foreground.
+            self._edges = select.epoll()
+            self._edges.register(self._terminal, select.EPOLLIN | select.EPOLLET)
+            loop.add_reader(self._edges.fileno(), self._look)
+        elif self._edges is not None:
+            loop.remove_reader(self._edges.fileno())
+            self._edges.close()
+            self._edges = None
+
+    def _look(self) -> None:
+        assert self._edges is not None
+        hung_up = any(event & select.EPOLLHUP for _, event in self._edges.poll(0))
+        while self._standing and self._in_foreground() and self._read():
+            pass
+        if hung_up:
+            self._leave()
 
     def _in_foreground(self) -> bool:
         try:
@@ -117,32 +128,27 @@ class Attendant:
         except OSError:
             return False
 
-    def _read(self) -> None:
+    def _read(self) -> bool:
+        """Take one line; False where there is none."""
         try:
             typed = os.read(self._terminal, 4096)
-        except BlockingIOError:
-            return
-        except OSError:  # EIO: no longer in the foreground, and SIGTTIN is blocked
-            typed = b""
-        if not typed:
-            self._decide_or_leave()
-        elif typed.strip():
+        except OSError:  # none yet; or EIO: in the background after all, with SIGTTIN blocked
+            return False
+        if typed.strip():
             output.note("an empty line resumes the script; what you typed was not passed on")
-        elif self._standing and self._bus is not None:
-            id = next(iter(self._standing))
-            del self._standing[id]
-            self._bus.post(NAME, PATH, "Continue", "s", id)
-            self._decide()
+        elif typed:
+            self._resume(next(iter(self._standing)))
+        return True  # Ctrl-D too: an end that more may follow; where the terminal is gone, it is nobody's foreground
 
-    def _decide_or_leave(self) -> None:
-        """Nothing to read: in the background, wait to be asked; at Ctrl-D go on; where the terminal hung up, leave."""
+    def _resume(self, id: str) -> None:
+        del self._standing[id]
         self._decide()
-        if self._reading and not os.isatty(self._terminal):
-            self._leave()
+        if self._bus is not None:
+            self._bus.post(NAME, PATH, "Continue", "s", id)
 
     def _leave(self) -> None:
+        self._standing.clear()
+        self._decide()
         if self._terminal >= 0:
-            asyncio.get_running_loop().remove_reader(self._terminal)
             os.close(self._terminal)
         self._terminal = -1
-        self._reading = False

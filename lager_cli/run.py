@@ -16,7 +16,7 @@ from lager_cli.attendant import Attendant
 
 TIMED_OUT = 124
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
-_BLOCKED = (*_FORWARDED, signal.SIGCHLD, signal.SIGCONT, signal.SIGTTIN, signal.SIGTTOU)
+_BLOCKED = (*_FORWARDED, signal.SIGCHLD, signal.SIGTTIN, signal.SIGTTOU)
 _LADDER = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
 _STEP_SECONDS = 3.0
 _SI_KERNEL = 0x80
@@ -47,8 +47,8 @@ class Run:
         script = os.posix_spawn(
             sys.executable, command, environment, setsigmask=[], setsigdef=[signal.SIGPIPE, signal.SIGXFSZ]
         )
-        with Attendant(id, address) as attendant:
-            return _Watch(script, ends, attendant).until_it_ends()
+        with Attendant(id, address):
+            return _Watch(script, ends).until_it_ends()
 
     def _target(self) -> list[str]:
         if self.module:
@@ -82,11 +82,10 @@ def _is_terminal(fd: int) -> bool:
 
 
 class _Watch:
-    def __init__(self, script: int, ends: float | None, attendant: Attendant) -> None:
+    def __init__(self, script: int, ends: float | None) -> None:
         self._script = script
         self._next_step = ends
         self._ladder = list(_LADDER)
-        self._attendant = attendant
 
     def until_it_ends(self) -> int:
         while True:
@@ -98,8 +97,6 @@ class _Watch:
                 code = self._reap()
                 if code is not None:
                     return code
-            elif got.si_signo == signal.SIGCONT:
-                self._attendant.look_again()
             elif got.si_signo in _FORWARDED and got.si_code != _SI_KERNEL:
                 # What comes from the terminal, the script has got from there itself.
                 os.kill(self._script, got.si_signo)

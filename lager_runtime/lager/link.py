@@ -1,7 +1,7 @@
 """The one connection of a script's process to the bus, in a thread of its own that starts with the first pause.
 
-Everything named with an underscore runs in that thread. A pause outlives lagerd: its call fails, and is made again, with
-the same id and the time that is left, as soon as somebody owns the name again. It outlives the bus until its own
+Everything named with an underscore runs in that thread. A pause outlives lagerd: its call fails, and is made again,
+with the same id and the time that is left, as soon as somebody owns the name again. It outlives the bus until its own
 deadline.
 """
 
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import Any
 
-from lager import address
+from lager import address, typeahead
 from lager.bus import Bus, Call, Signal
 from lager.errors import AccessDenied, BusError, InvalidArgument, LagerError, NoDaemon
 from lager.objects import Interface, Method, Outcome, Tree
@@ -62,6 +62,7 @@ class Standing:
     events: "SimpleQueue[Stood | Ended | Failed]" = field(default_factory=SimpleQueue)
     deadline: float | None = None
     known: bool = False
+    dropped: int | None = None
     by: dict[str, Any] = field(default_factory=dict)
     limit: asyncio.Timeout | None = None
     task: "asyncio.Task[None] | None" = None
@@ -174,6 +175,9 @@ class Link:
         while True:
             bus = await self._connected(standing)
             await self._lagerd(standing)
+            if not standing.known:
+                # Before anybody hears of the pause: from then on an Enter is meant for it.
+                standing.dropped = typeahead.drop()
             try:
                 reason = await bus.call(NAME, PATH, "Pause", "a{sv}", standing.as_asked(), start=False, timeout=None)
                 return str(reason[0])

@@ -10,7 +10,7 @@ import time
 from types import FrameType
 from typing import Any
 
-from lager import banner, typeahead
+from lager import banner
 from lager.link import Ended, Failed, Standing, this_process
 from lager.text import LABEL_LENGTH, printable
 
@@ -63,8 +63,8 @@ def _wait(standing: Standing) -> None:
             raise event.error
         if isinstance(event, Ended):
             return _say(banner.resumed(standing.details, event.reason, event.by, time.monotonic() - began))
-        dropped = typeahead.drop()
-        _say(banner.paused(standing.details, event.remaining, enter=dropped is not None, dropped=dropped or 0))
+        enter = standing.dropped is not None
+        _say(banner.paused(standing.details, event.remaining, enter=enter, dropped=standing.dropped or 0))
 
 
 def _timeout(argument: object) -> float:

@@ -1,0 +1,249 @@
+"""The ways a pause ends, each through real processes: Enter, the command, busctl, time, death, Ctrl-C."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+
+from lager.errors import InvalidArgument, NoSuchBreakpoint
+from tests.client import NAME, PATH, Client
+from tests.processes import LAGER
+
+ONE = "import lager\nlager.pause('why not')\nprint('went on')\n"
+TWO = "import lager\nlager.pause('first')\nprint('between')\nlager.pause('second')\nprint('went on')\n"
+
+
+def test_the_banner_names_everything(run, client):
+    process = run(ONE)
+    pause = client.paused()
+    shown = process.err.expect("then")
+    assert "paused at script.py:2 in <module> - why not" in shown
+    assert f"lager python --continue {pause['id']}" in shown
+    assert "Enter" not in shown
+    assert "--console" not in shown
+    process.err.expect("resumes by itself in 5m00s")
+    client.call("ContinueAll")
+    assert process.wait() == 0
+
+
+def test_the_banner_names_the_box_and_the_console(run, client):
+    process = run("breakpoint()\n", LAGER_BOX="bench7")
+    id = client.paused()["id"]
+    process.err.expect(f"lager python --continue {id} --box bench7")
+    process.err.expect(f"lager python --console {id} --box bench7")
+    client.call("Continue", "s", id)
+
+
+def test_continue_from_another_terminal(run, client, lager):
+    process = run(ONE)
+    id = client.paused()["id"]
+    done = lager("python", "--continue", id[:4])
+    assert (done.returncode, done.stdout) == (0, f"Resumed {id}.\n")
+    reason, by = client.resumed(id)
+    assert (reason, by["how"], by["uid"]) == ("continued", "cli", os.getuid())
+    process.err.expect(f"{id} resumed by {by['user']} with lager python --continue")
+    assert process.out.rest() == "went on\n"
+    assert process.wait() == 0
+
+
+def test_busctl_continues(run, client, station):
+    process = run(ONE)
+    id = client.paused()["id"]
+    busctl = shutil.which("busctl")
+    assert busctl, "busctl is not installed"
+    command = [busctl, f"--address={station.address}", "call", NAME, PATH, NAME, "Continue", "s", id]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
+    assert answer == f's "{id}"\n'
+    assert client.resumed(id)[1]["how"] == "bus"
+    process.err.expect("over D-Bus")
+    assert process.wait() == 0
+
+
+def test_auto_resume_says_so(run, client):
+    process = run("import lager, time\nt = time.monotonic()\nlager.pause(timeout=0.3)\nprint(time.monotonic() - t)\n")
+    id = client.paused()["id"]
+    assert client.resumed(id) == ("timeout", {})
+    process.err.expect(f"{id} resumed by itself: its time was over")
+    assert 0.3 <= float(process.out.rest()) < 5
+
+
+@pytest.mark.parametrize(
+    ("argument", "variable", "expected"),
+    [("", "", 300), ("timeout=7", "", 7), ("", "20", 20), ("timeout=7", "20", 7), ("timeout=0", "20", 0), ("", "0", 0)],
+)
+def test_where_the_timeout_comes_from(run, client, argument, variable, expected):
+    run(f"import lager\nlager.pause({argument})\n", LAGER_BREAKPOINT_TIMEOUT=variable)
+    pause = client.paused()
+    assert pause["timeout"] == expected
+    assert expected - 5 < pause["remaining"] <= expected
+    client.call("Continue", "s", pause["id"])
+
+
+def test_without_a_limit_it_says_so(run, client):
+    process = run("import lager\nlager.pause(timeout=0)\n")
+    process.err.expect("waits until it is resumed")
+    client.call("Continue", "s", client.paused()["id"])
+
+
+def test_enter(terminal, client, script):
+    screen = terminal(LAGER, "python", script(ONE))
+    screen.expect("press Enter")
+    id = client.paused()["id"]
+    screen.type("\r")
+    screen.expect("with Enter")
+    screen.expect("went on")
+    assert client.resumed(id)[1]["how"] == "enter"
+    assert screen.wait() == 0
+
+
+def test_a_second_enter_typed_ahead_resumes_nothing(terminal, client, script):
+    screen = terminal(LAGER, "python", script(TWO))
+    first = client.paused()["id"]
+    screen.expect("then ")
+    screen.type("\r\r")
+    assert client.resumed(first)[0] == "continued"
+    screen.expect("between")
+    second = client.paused()["id"]
+    screen.expect("then ")
+    assert [pause["id"] for pause in client.list() if pause["id"] in (first, second)] == [second]
+    screen.type("\r")
+    assert client.resumed(second)[1]["how"] == "enter"
+    assert screen.wait() == 0
+
+
+def test_the_script_gets_its_own_lines(terminal, script):
+    text = "import lager\nprint('got', input('before? '))\nlager.pause()\nprint('got', input('after? '))\n"
+    screen = terminal(LAGER, "python", script(text))
+    screen.expect("before? ")
+    screen.type("one\r")
+    screen.expect("got one")
+    screen.expect("then ")
+    screen.type("\r")
+    screen.expect("after? ")
+    screen.type("two\r")
+    screen.expect("got two")
+    assert screen.wait() == 0
+
+
+def test_text_is_no_enter(terminal, client, script):
+    screen = terminal(LAGER, "python", script(ONE))
+    screen.expect("then ")
+    screen.type("x = 1\r")
+    screen.expect("an empty line resumes")
+    screen.type("\x04\r")
+    screen.expect("went on")
+
+
+def test_in_the_background_it_is_not_stopped_and_reads_nothing(terminal, client, script, tmp_path):
+    """An interactive shell with job control: the run is put into the background, pauses, and comes to the front."""
+    script(ONE)
+    screen = terminal("/bin/bash", "--norc", "--noprofile", "-i", PS1="$ ", TERM="dumb")
+    screen.expect("$ ")
+    screen.type("lager python script.py &\r")
+    id = client.paused()["id"]
+    screen.expect("then ")
+    screen.type("\r")
+    screen.type("echo the shell got that; jobs\r")
+    screen.expect("\nthe shell got that")
+    screen.expect("Running")
+    assert id in [pause["id"] for pause in client.list()]
+    screen.type("fg\r")
+    screen.expect("lager python script.py\n")
+    screen.type("\r")
+    screen.expect("went on")
+    assert client.resumed(id)[1]["how"] == "enter"
+    screen.type("exit\r")
+    screen.wait()
+
+
+def test_stopped_with_ctrl_z_and_brought_back(terminal, client, script):
+    script(ONE)
+    screen = terminal("/bin/bash", "--norc", "--noprofile", "-i", PS1="$ ", TERM="dumb")
+    screen.expect("$ ")
+    screen.type("lager python script.py\r")
+    screen.expect("then ")
+    screen.type("\x1a")
+    screen.expect("Stopped")
+    screen.type("fg\r")
+    screen.expect("lager python script.py\n")
+    screen.type("\r")
+    screen.expect("went on")
+    screen.type("exit\r")
+    screen.wait()
+
+
+def test_ctrl_c_reaches_the_script_and_its_finally(terminal, client, script):
+    text = "import lager\ntry:\n    lager.pause()\nfinally:\n    print('put away')\n"
+    screen = terminal(LAGER, "python", script(text))
+    id = client.paused()["id"]
+    screen.expect("then ")
+    screen.type("\x03")
+    screen.expect("put away")
+    screen.expect("KeyboardInterrupt")
+    assert client.resumed(id)[0] == "interrupted"
+    assert screen.wait() == 130
+
+
+def test_sigint_to_the_command_reaches_the_script_once(start, script, client):
+    text = "import lager, time\ntry:\n    lager.pause()\nexcept KeyboardInterrupt:\n    print('once')\n"
+    process = start(LAGER, "python", script(text))
+    client.paused()
+    process.kill(signal.SIGINT)
+    process.out.expect("once")
+    assert "KeyboardInterrupt" not in process.err.rest()
+
+
+def test_kill_9_of_the_script_ends_its_pause_within_100_ms(run, client):
+    process = run(ONE)
+    pause = client.paused()
+    began = time.monotonic()
+    os.kill(pause["pid"], signal.SIGKILL)
+    assert client.resumed(pause["id"]) == ("gone", {})
+    assert time.monotonic() - began < 0.1 * 5  # five times, for a machine that does other things besides
+    assert pause["id"] not in [one["id"] for one in client.list()]
+    assert process.wait() == 128 + signal.SIGKILL
+
+
+def test_continue_all_and_a_whole_run(run, client, lager):
+    text = "import lager, threading\n[threading.Thread(target=lager.pause, args=(n,)).start() for n in range(3)]\n"
+    process = run(text)
+    run_id = {client.paused()["run_id"] for _ in range(3)}
+    assert len(run_id) == 1
+    assert lager("python", "--continue", run_id.pop()).returncode == 0
+    assert process.wait() == 0
+
+
+def test_a_late_continue_finds_nothing(run, client):
+    process = run(ONE)
+    id = client.paused()["id"]
+    client.call("Continue", "s", id)
+    assert process.wait() == 0
+    with pytest.raises(NoSuchBreakpoint, match="lager breakpoints"):
+        client.call("Continue", "s", id)
+
+
+def test_extend_adds_and_holds(run, client, lager):
+    run("import lager\nlager.pause(timeout=50)\n")
+    id = client.paused()["id"]
+    assert 145 < client.call("Extend", "sd", id, 100.0) <= 150
+    assert lager("python", "--extend", id, "0").stdout == f"{id} waits until it is resumed.\n"
+    assert client.call("Extend", "sd", id, 0.0) == 0
+    assert "10s left" in lager("python", "--extend", id, "10").stdout
+    with pytest.raises(InvalidArgument):
+        client.call("Extend", "sd", id, -1.0)
+    client.call("Continue", "s", id)
+
+
+def test_the_countdown_is_that_of_lagerd(run, client: Client):
+    """A pause that is extended outlives its first deadline, on the script's side too."""
+    process = run("import lager\nlager.pause(timeout=0.5)\n")
+    id = client.paused()["id"]
+    client.call("Extend", "sd", id, 5.0)
+    time_left = client.list()[0]["remaining"] if client.list() else 0
+    assert time_left > 4
+    client.call("Continue", "s", id)
+    assert client.resumed(id)[0] == "continued"
+    assert process.wait() == 0

@@ -1,0 +1,134 @@
+"""Real processes under test: what they print is waited for, never slept for; what a test starts, it also ends."""
+
+import contextlib
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+BIN = Path(sys.executable).parent
+LAGER = str(BIN / "lager")
+LAGERD = str(BIN / "lagerd")
+PATIENCE = 20.0
+
+
+class Gone(AssertionError):
+    """The process ended, or kept silent for too long, before it said what was expected."""
+
+
+class Reader:
+    """What comes out of one descriptor, as text so far."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self.text = ""
+        self._open = True
+        self._seen = 0
+        os.set_blocking(fd, False)
+
+    def expect(self, text: str, patience: float = PATIENCE) -> str:
+        """Wait for `text` after what was last expected; what came before it, and it."""
+        end = time.monotonic() + patience
+        while (at := self.text.find(text, self._seen)) < 0:
+            if not self._more(end - time.monotonic()):
+                raise Gone(f"{text!r} did not come after:\n{self.text[self._seen :]}\n--- before that:\n{self.text}")
+        found = self.text[self._seen : at + len(text)]
+        self._seen = at + len(text)
+        return found
+
+    def rest(self, patience: float = PATIENCE) -> str:
+        """Everything up to the end of it, and not yet expected."""
+        end = time.monotonic() + patience
+        while self._more(end - time.monotonic()):
+            pass
+        assert not self._open, f"still open after {patience} s: {self.text}"
+        return self.text[self._seen :]
+
+    def _more(self, left: float) -> bool:
+        if not self._open or left <= 0 or not select.select([self.fd], [], [], left)[0]:
+            return False
+        try:
+            data = os.read(self.fd, 1 << 16)
+        except OSError:
+            data = b""
+        self._open = bool(data)
+        self.text += data.decode("utf-8", "replace").replace("\r\n", "\n")
+        return self._open
+
+
+class Process:
+    """A command with pipes, in a session of its own."""
+
+    def __init__(self, command: Sequence[str], env: Mapping[str, str], cwd: Path, stdin: int | None = None) -> None:
+        self.popen = subprocess.Popen(
+            command,
+            env=dict(env),
+            cwd=cwd,
+            stdin=subprocess.DEVNULL if stdin is None else stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        assert self.popen.stdout is not None
+        assert self.popen.stderr is not None
+        self.out = Reader(self.popen.stdout.fileno())
+        self.err = Reader(self.popen.stderr.fileno())
+
+    @property
+    def pid(self) -> int:
+        return self.popen.pid
+
+    def wait(self, patience: float = PATIENCE) -> int:
+        return self.popen.wait(patience)
+
+    def kill(self, number: int = signal.SIGKILL) -> None:
+        self.popen.send_signal(number)
+
+    def close(self) -> None:
+        """End everything in its session that is still there."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self.popen.wait()
+        for stream in (self.popen.stdin, self.popen.stdout, self.popen.stderr):
+            if stream is not None:
+                stream.close()
+
+
+class Terminal:
+    """A command on a pseudo-terminal of its own, as the leader of its session."""
+
+    def __init__(self, command: Sequence[str], env: Mapping[str, str], cwd: Path) -> None:
+        self.pid, self._fd = pty.fork()
+        if self.pid == 0:
+            try:
+                os.chdir(cwd)
+                os.execve(command[0], list(command), dict(env))
+            finally:
+                os._exit(127)
+        self._status: int | None = None
+        self.screen = Reader(self._fd)
+        self.expect = self.screen.expect
+
+    def type(self, keys: str) -> None:
+        os.write(self._fd, keys.encode())
+
+    def wait(self, patience: float = PATIENCE) -> int:
+        """Its exit code, once all that it printed has been read."""
+        self.screen.rest(patience)
+        if self._status is None:
+            self._status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        return self._status
+
+    def close(self) -> None:
+        if self._status is None:
+            try:
+                os.killpg(self.pid, signal.SIGKILL)
+            except (ProcessLookupError, PermissionError):
+                os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        os.close(self._fd)
