@@ -62,6 +62,7 @@ class Standing:
     events: "SimpleQueue[Stood | Ended | Failed]" = field(default_factory=SimpleQueue)
     deadline: float | None = None
     known: bool = False
+    since: float = 0.0  # of the epoch, by the clock of lagerd
     dropped: int | None = None
     by: dict[str, Any] = field(default_factory=dict)
     limit: asyncio.Timeout | None = None
@@ -84,7 +85,7 @@ class Standing:
         if not self.known:
             return self.details
         left = 0.0 if self.deadline is None else max(self.deadline - time.monotonic(), 0.001)
-        return {**self.details, "remaining": left}
+        return {**self.details, "remaining": left, "since": self.since}
 
     def _last_moment(self) -> float | None:
         if self.deadline is None:
@@ -246,6 +247,7 @@ class Link:
         standing.set_remaining(details["remaining"])
         if not standing.known:
             standing.known = True
+            standing.since = details["since"]
             standing.events.put(Stood(details["remaining"]))
 
     def _extended(self, standing: Standing, remaining: float, _: dict[str, Any]) -> None:

@@ -1,0 +1,44 @@
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import container
+
+CHECKOUT = Path(__file__).parents[2]
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("box"))
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory):
+    why = container.missing()
+    if why and os.environ.get("CI"):
+        pytest.fail(why)
+    elif why:
+        pytest.skip(why)
+    return container.build_wheel(CHECKOUT, tmp_path_factory.mktemp("dist"))
+
+
+@pytest.fixture(scope="session")
+def clean_box(wheel):
+    """A box where nothing of ours is installed yet but what a wheel depends on."""
+    with container.booted(wheel) as box:
+        yield box
+
+
+@pytest.fixture(scope="session")
+def box(wheel):
+    """A box where lagerd is installed and runs, as an administrator would do it; alice and bob may use it."""
+    with container.booted(wheel) as box:
+        container.install(box)
+        box.run("gpasswd", "-M", "alice,bob", "lager")
+        box.run("systemctl", "start", "lagerd")
+        yield box

@@ -1,0 +1,288 @@
+"""A box for tests: a real systemd in a container, on an overlay of this machine's own root.
+
+All mounts live in a mount namespace of their own and end with it, so that nothing stays behind, however a test ends.
+"""
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import Distribution, PackageNotFoundError, distribution, distributions
+from pathlib import Path
+from queue import Empty, SimpleQueue
+
+BOOT_SECONDS = 60.0
+COMMAND_SECONDS = 60.0
+USERS = {"alice": 2001, "bob": 2002, "mallory": 2003}
+VENV = Path("/opt/lager")
+_MOVED = Path("/opt/python")
+
+# Services that the machine happens to have are not wanted here, so nothing in /etc is enabled but what a test enables.
+_BOOT = """
+set -e
+mount -t tmpfs -o size=512M tmpfs "$1"
+mkdir "$1/work" "$1/root"
+cp -a "$2" "$1/up"
+mount -t overlay overlay -o "lowerdir=/,upperdir=$1/up,workdir=$1/work" "$1/root"
+rm -rf "$1"/root/etc/systemd/system/*.wants "$1"/root/var/log/journal
+shift 2
+exec "$@"
+"""
+_MASKED = ("systemd-networkd.service", "systemd-resolved.service", "systemd-timesyncd.service", "apt-daily.timer")
+
+
+def missing() -> str:
+    """Why no box can be booted here, or nothing."""
+    if os.geteuid() != 0:
+        return "a box is booted as root"
+    commands = {
+        "systemd-nspawn": "systemd-container", "dbus-daemon": "dbus", "pkaction": "polkitd", "setpriv": "util-linux",
+    }  # fmt: skip
+    absent = [package for command, package in commands.items() if shutil.which(command) is None]
+    return f"a box needs: apt-get install {' '.join(absent)}" if absent else ""
+
+
+@dataclass(frozen=True)
+class Box:
+    """`changes` is the overlay's upper layer: what differs from this machine's own root."""
+
+    leader: int
+    changes: Path
+
+    @property
+    def root(self) -> Path:
+        """The box's files, seen from outside."""
+        return Path(f"/proc/{self.leader}/root")
+
+    def command(self, *argv: object, user: str = "root") -> list[str]:
+        path = f"PATH={VENV}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+        home = "/root" if user == "root" else f"/home/{user}"
+        enter = ["nsenter", "-t", str(self.leader), "-a", f"--wdns={home}"]
+        # nsenter forks: what it runs shall not outlive it.
+        become = ["setpriv", "--pdeathsig=KILL", f"--reuid={user}", f"--regid={user}", "--init-groups"]
+        environment = ["env", "-i", path, f"HOME={home}", f"USER={user}", "LC_ALL=C.UTF-8", "TERM=dumb"]
+        return [*enter, *become, *environment, *(str(word) for word in argv)]
+
+    def run(
+        self,
+        *argv: object,
+        user: str = "root",
+        check: bool = True,
+        timeout: float = COMMAND_SECONDS,
+        input: str = "",
+    ) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            self.command(*argv, user=user), input=input, capture_output=True, text=True, timeout=timeout, check=False
+        )
+        if check and done.returncode != 0:
+            raise AssertionError(f"{argv} of {user} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def start(self, *argv: object, user: str = "root") -> "Process":
+        return Process(self.command(*argv, user=user))
+
+    def write(self, path: str, text: str, mode: int = 0o644) -> str:
+        target = self.root / path.lstrip("/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text)
+        target.chmod(mode)
+        return path
+
+
+class Process:
+    """A process in a box, whose output is waited for line by line. Ends at the end of a `with`, if not before."""
+
+    def __init__(self, command: list[str]) -> None:
+        self.popen = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1
+        )
+        self.seen: list[str] = []
+        self._lines: SimpleQueue[str | None] = SimpleQueue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def __enter__(self) -> "Process":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.popen.kill()
+        self.popen.wait(COMMAND_SECONDS)
+        self._reader.join(COMMAND_SECONDS)
+        assert self.popen.stdin
+        self.popen.stdin.close()
+
+    def type(self, line: str) -> None:
+        assert self.popen.stdin
+        self.popen.stdin.write(line + "\n")
+        self.popen.stdin.flush()
+
+    def until(self, pattern: str, timeout: float = COMMAND_SECONDS) -> re.Match[str]:
+        """The first of the lines not seen yet that has `pattern`."""
+        ends = time.monotonic() + timeout
+        while True:
+            try:
+                line = self._lines.get(timeout=max(ends - time.monotonic(), 0.001))
+            except Empty:
+                raise AssertionError(f"No {pattern!r} within {timeout} s in:\n{''.join(self.seen)}") from None
+            if line is None:
+                raise AssertionError(f"It ended without {pattern!r}:\n{''.join(self.seen)}")
+            self.seen.append(line)
+            if found := re.search(pattern, line):
+                return found
+
+    def ended(self, timeout: float = COMMAND_SECONDS) -> int:
+        return self.popen.wait(timeout)
+
+    def _read(self) -> None:
+        assert self.popen.stdout
+        with self.popen.stdout as lines:
+            for line in lines:
+                self._lines.put(line)
+        self._lines.put(None)
+
+
+@contextlib.contextmanager
+def booted(wheel: Path) -> Iterator[Box]:
+    """A box with a virtual environment in VENV that has everything the wheel depends on, but not the wheel itself."""
+    name = f"lager-{uuid.uuid4().hex[:12]}"
+    with tempfile.TemporaryDirectory(prefix=f"{name}-") as folder, contextlib.ExitStack() as stack:
+        staged, mount = Path(folder, "staged"), Path(folder, "mount")
+        mount.mkdir()
+        _stage(staged, wheel)
+        ready = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+        ready.bind(f"{folder}/notify")
+        log = stack.enter_context(open(f"{folder}/console", "w+b"))
+        nspawn = subprocess.Popen(
+            [
+                "setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "private",
+                "sh", "-c", _BOOT, "sh", str(mount), str(staged),
+                "systemd-nspawn", "--register=no", "--keep-unit", f"--directory={mount}/root", f"--machine={name}",
+                "--boot", "--private-network", "--link-journal=no", "--console=pipe", "--notify-ready=yes",
+                *_interpreter_bind(), "systemd.unit=multi-user.target",
+            ],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, "NOTIFY_SOCKET": f"{folder}/notify"},
+        )  # fmt: skip
+        stack.callback(_end, nspawn)
+        box = Box(_leader(ready, log.name), Path(f"/proc/{nspawn.pid}/root{mount}/up"))
+        box.run("ldconfig")
+        box.run(_interpreter(), "-m", "venv", "--without-pip", VENV)
+        yield box
+
+
+def build_wheel(checkout: Path, folder: Path) -> Path:
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    subprocess.run(command, cwd=checkout, check=True, capture_output=True, timeout=COMMAND_SECONDS)
+    return next(folder.glob("*.whl"))
+
+
+def _leader(ready: socket.socket, log: str) -> int:
+    """The pid of the box's first process, told when its systemd says that it is up."""
+    ready.settimeout(BOOT_SECONDS)
+    pid, up = 0, False
+    try:
+        while not (pid and up):
+            told = ready.recv(4096).decode()
+            if found := re.search(r"X_NSPAWN_LEADER_PID=(\d+)", told):
+                pid = int(found[1])
+            up = up or "READY=1" in told
+    except TimeoutError:
+        raise AssertionError(f"The box did not boot:\n{Path(log).read_text(errors='replace')}") from None
+    return pid
+
+
+def _end(nspawn: subprocess.Popen[bytes]) -> None:
+    """With nspawn ends its pid namespace, with that every process inside, and with these every mount."""
+    nspawn.send_signal(signal.SIGKILL)
+    nspawn.wait(BOOT_SECONDS)
+
+
+def _stage(staged: Path, wheel: Path) -> None:
+    """What the box has that this machine has not."""
+    system = staged / "etc" / "systemd" / "system"
+    system.mkdir(parents=True)
+    for unit in _MASKED:
+        (system / unit).symlink_to("/dev/null")
+    (staged / "etc" / "machine-id").write_text(uuid.uuid4().hex + "\n")
+    users = staged / "etc" / "sysusers.d" / "people.conf"
+    users.parent.mkdir()
+    users.write_text("".join(f"u {name} {uid} - /home/{name} /bin/bash\n" for name, uid in USERS.items()))
+    for name, uid in USERS.items():
+        home = staged / "home" / name
+        home.mkdir(parents=True)
+        os.chown(home, uid, uid)
+    _stage_libpython(staged)
+    packages = staged / str(VENV).lstrip("/") / "lib" / _python_version() / "site-packages"
+    packages.mkdir(parents=True)
+    _copy_dependencies(wheel, packages)
+    (staged / "opt" / "dist").mkdir()
+    shutil.copy(wheel, staged / "opt" / "dist")
+
+
+def _stage_libpython(staged: Path) -> None:
+    """A shared libpython beside a Python that was moved is found by the loader's cache, in front of any other."""
+    if _interpreter_bind():
+        (staged / "etc" / "ld.so.conf.d").mkdir()
+        (staged / "etc" / "ld.so.conf.d" / "00-python.conf").write_text(f"{_MOVED}/lib\n")
+
+
+def _python_version() -> str:
+    return f"python{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def _everybody_reads(path: Path) -> bool:
+    return all(part.stat().st_mode & 0o5 == 0o5 for part in (path, *path.parents))
+
+
+def _interpreter_bind() -> list[str]:
+    """A Python in somebody's home is bound to where everybody in the box can read it."""
+    base = Path(sys.base_prefix)
+    return [] if _everybody_reads(base) else [f"--bind-ro={base}:{_MOVED}"]
+
+
+def _interpreter() -> Path:
+    base = Path(sys.base_prefix)
+    return (base if _everybody_reads(base) else _MOVED) / "bin" / _python_version()
+
+
+def _copy_dependencies(wheel: Path, packages: Path) -> None:
+    """What the wheel needs and what that needs, and pip, from the environment that runs the tests."""
+    seen: set[str] = set()
+    wanted = ["pip", *_requirements(next(iter(distributions(path=[str(wheel)]))))]
+    while wanted:
+        name = wanted.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        with contextlib.suppress(PackageNotFoundError):  # one that only another Python needs
+            found = distribution(name)
+            wanted += _requirements(found)
+            _copy(found, packages)
+
+
+def _requirements(package: Distribution) -> list[str]:
+    return [re.split(r"[^\w.-]", need)[0] for need in package.requires or [] if "extra ==" not in need]
+
+
+def _copy(package: Distribution, packages: Path) -> None:
+    for file in package.files or []:
+        source = Path(str(file.locate()))
+        if ".." not in file.parts and source.suffix != ".pyc" and source.is_file():
+            (packages / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, packages / file)
+
+
+def install(box: Box) -> str:
+    """What the README says: pip install dist/*.whl && lagerd install."""
+    wheels = [f"/opt/dist/{path.name}" for path in (box.root / "opt" / "dist").iterdir()]
+    box.run("python", "-m", "pip", "install", "--no-index", "--quiet", "--root-user-action=ignore", *wheels)
+    return box.run("lagerd", "install").stdout

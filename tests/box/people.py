@@ -1,0 +1,63 @@
+"""Scripts that people pause in a box, and the calls that others make."""
+
+import json
+import uuid
+from dataclasses import dataclass
+
+from container import Box, Process
+
+NAME, PATH = "com.lager.Breakpoints", "/com/lager/Breakpoints"
+SCRIPT = "/opt/pausing.py"
+_TEXT = """
+import sys
+from lager import pause
+pause("box test", timeout=float(sys.argv[1]), interactive=len(sys.argv) > 2)
+print("went on", flush=True)
+"""
+
+
+@dataclass
+class Paused:
+    """A script that stands at its pause."""
+
+    process: Process
+    id: str
+    run_id: str
+
+    def goes_on(self) -> str:
+        """The line that says why; AssertionError where the script stays where it is."""
+        why = self.process.until(rf"lager: {self.id} (.*)")[1]
+        self.process.until("went on")
+        assert self.process.ended() == 0
+        return why
+
+
+def paused(box: Box, user: str, timeout: float = 300, *, interactive: bool = False) -> Paused:
+    started = start(box, user, timeout, interactive=interactive)
+    return stands(started)
+
+
+def start(box: Box, user: str, timeout: float = 300, *, interactive: bool = False) -> tuple[Process, str]:
+    if not (box.root / SCRIPT.lstrip("/")).exists():
+        box.write(SCRIPT, _TEXT)
+    run_id = str(uuid.uuid4())
+    more = ["interactive"] if interactive else []
+    return box.start("env", f"LAGER_PROCESS_ID={run_id}", "python", SCRIPT, timeout, *more, user=user), run_id
+
+
+def stands(started: tuple[Process, str]) -> Paused:
+    process, run_id = started
+    return Paused(process, process.until(r"  id +([0-9a-f]{8})$")[1], run_id)
+
+
+def call(box: Box, user: str, member: str, *words: object, check: bool = True) -> str:
+    """What busctl prints: the result, or the error's message."""
+    done = box.run("busctl", "--json=short", "call", NAME, PATH, NAME, member, *map(str, words), user=user, check=check)
+    return done.stdout if done.returncode == 0 else done.stderr
+
+
+def listed(box: Box, user: str = "root") -> dict[str, dict[str, object]]:
+    """The pauses by id."""
+    pauses = json.loads(call(box, user, "List"))["data"][0]
+    plain = [{key: value["data"] for key, value in pause.items()} for pause in pauses]
+    return {str(pause["id"]): pause for pause in plain}

@@ -1,0 +1,131 @@
+"""lagerd install and uninstall on a machine that has never seen it, from the wheel."""
+
+import os
+import re
+import stat
+
+import container
+import pytest
+
+# What the commands of the system write for reasons of their own.
+CACHES = re.compile(r"^/(opt|root)/|/var/(log|cache)/|/etc/[a-z]*-$|/etc/\.pwd\.lock$|/var/lib/systemd/")
+
+
+def tree(box):
+    """Every file of the box that is not this machine's, with what tells one state from another."""
+    found = {}
+    for folder, folders, files in os.walk(box.changes):
+        for name in [*folders, *files]:
+            path = os.path.join(folder, name)
+            shown = path.removeprefix(str(box.changes))
+            if CACHES.search(shown) or (name in folders and os.path.isdir(shown)):
+                continue
+            if not os.path.exists(shown) or told(shown) != told(path):
+                found[shown] = told(path)
+    return found
+
+
+def told(path):
+    status = os.lstat(path)
+    text = b""
+    if stat.S_ISREG(status.st_mode):
+        with open(path, "rb") as file:
+            text = file.read()
+    return (stat.filemode(status.st_mode), status.st_uid, status.st_gid, text)
+
+
+@pytest.fixture(scope="module")
+def installed(clean_box):
+    """What was there before, and what install said."""
+    before = tree(clean_box)
+    said = container.install(clean_box)
+    return before, said
+
+
+def test_a_dry_run_changes_nothing(clean_box, installed):
+    before = tree(clean_box)
+    said = clean_box.run("lagerd", "uninstall", "--dry-run").stdout
+    assert "would remove" in said
+    assert "would run     userdel lager" in said
+    assert "unchanged" in clean_box.run("lagerd", "install", "--dry-run").stdout
+    assert tree(clean_box) == before
+
+
+def test_what_install_says(clean_box, installed):
+    _, said = installed
+    assert "created       /usr/lib/systemd/system/lagerd.service" in said
+    assert "ran           systemctl daemon-reload" in said
+    assert "sudo adduser NAME lager" in said
+    assert "failed" not in said
+
+
+def test_a_second_install_changes_nothing(clean_box, installed):
+    before = tree(clean_box)
+    assert not re.search("created|updated|failed", clean_box.run("lagerd", "install").stdout)
+    assert tree(clean_box) == before
+
+
+def test_the_unit_is_correct_and_tight(clean_box, installed):
+    verified = clean_box.run("systemd-analyze", "verify", "lagerd.service")
+    assert verified.stdout + verified.stderr == ""
+    clean_box.run("systemd-analyze", "security", "--threshold=8", "lagerd.service")
+
+
+def test_the_system_knows_what_was_installed(clean_box, installed):
+    assert clean_box.run("systemctl", "is-enabled", "lagerd").stdout == "enabled\n"
+    assert clean_box.run("getent", "passwd", "lager").stdout.count(":") == 6
+    assert "com.lager.Breakpoints" in clean_box.run("busctl", "--acquired", "--activatable", "list").stdout
+    action = clean_box.run("pkaction", "--verbose", "--action-id", "com.lager.breakpoints.console").stdout
+    assert "unix-user:lager" in action
+    assert "433497d70d7241eda48a4e98730f6302" in clean_box.run("journalctl", "--list-catalog").stdout
+
+
+def test_the_bus_understood_every_word_of_the_policy(clean_box, installed):
+    said = clean_box.run("journalctl", "--unit=dbus.service", "--output=cat").stdout
+    assert not [line for line in said.splitlines() if "lager" in line and re.search("nknown|rror|nvalid", line)]
+
+
+def test_only_root_may(clean_box, installed):
+    done = clean_box.run("lagerd", "install", user="mallory", check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "lagerd: Only root may install lagerd on this machine. Type: sudo lagerd install\n"
+
+
+def test_a_place_that_the_service_cannot_read_is_refused(clean_box, installed):
+    clean_box.run("chmod", "700", container.VENV)
+    try:
+        done = clean_box.run("lagerd", "install", check=False)
+    finally:
+        clean_box.run("chmod", "755", container.VENV)
+    assert done.returncode == 1
+    assert "the user lager cannot read /opt/lager (drwx------)" in done.stderr
+
+
+def test_uninstall_leaves_nothing_but_what_was_edited(clean_box, installed):
+    before, _ = installed
+    clean_box.run("gpasswd", "-M", "alice,bob", "lager")
+    clean_box.run("systemctl", "start", "lagerd")
+    clean_box.write("/etc/lager/nets.toml", "# mine\n")
+    said = clean_box.run("lagerd", "uninstall").stdout
+    assert "kept          /etc/lager/nets.toml (it is yours)" in said
+    assert (clean_box.root / "etc/lager/nets.toml").read_text() == "# mine\n"
+    clean_box.run("rm", "-r", "/etc/lager")
+    after = tree(clean_box)
+    assert dict(before.items() ^ after.items()) == {}
+    assert clean_box.run("systemctl", "is-active", "lagerd", check=False).stdout == "inactive\n"
+    assert not (clean_box.root / "run/lager").exists()
+    assert "433497d70d7241eda48a4e98730f6302" not in clean_box.run("journalctl", "--list-catalog").stdout
+    assert "nothing" not in said
+
+
+def test_edited_configuration_survives_an_uninstall_and_an_install(clean_box):
+    clean_box.run("lagerd", "install")
+    clean_box.write("/etc/lager/lagerd.toml", "default_timeout = 7\n")
+    assert "kept          /etc/lager/lagerd.toml (it was edited)" in clean_box.run("lagerd", "uninstall").stdout
+    assert "kept          /etc/lager/lagerd.toml (it was edited)" in clean_box.run("lagerd", "install").stdout
+    clean_box.run("systemctl", "start", "lagerd")
+    got = clean_box.run(
+        "busctl", "get-property", "com.lager.Breakpoints", "/com/lager/Breakpoints", "com.lager.Breakpoints",
+        "DefaultTimeout",
+    )  # fmt: skip
+    assert got.stdout == "d 7\n"

@@ -1,0 +1,197 @@
+"""lagerd ends in every way there is, and nothing that was paused is lost."""
+
+import contextlib
+import time
+
+import pytest
+from people import NAME, PATH, call, listed, paused, stands, start
+
+HALF = 10
+TOGETHER = 2 * HALF
+
+
+@pytest.fixture(scope="module")
+def crowd(box):
+    """Twenty scripts of two users, all paused."""
+    with contextlib.ExitStack() as stack:
+        started = [start(box, user, 3000) for user in ("alice", "bob") for _ in range(HALF)]
+        for process, _ in started:
+            stack.enter_context(process)
+        yield [stands(one) for one in started]
+        call(box, "root", "ContinueAll")
+
+
+@pytest.fixture
+def same(box, crowd):
+    """All that was paused before the test is paused after it, and nobody's time has changed."""
+    before, at = listed(box), time.monotonic()
+    assert before.keys() >= {script.id for script in crowd}
+    yield
+    after, passed = listed(box), time.monotonic() - at
+    assert after.keys() == before.keys()
+    for id, pause in after.items():
+        assert pause["remaining"] == pytest.approx(before[id]["remaining"] - passed, abs=1.0)
+        assert pause["since"] == pytest.approx(before[id]["since"], abs=0.01)
+
+
+@contextlib.contextmanager
+def started_anew(box):
+    """Inside, something ends lagerd; at the end systemd has started it again, asked by nobody."""
+    unit = ("--unit=lagerd.service", "--output=cat")
+    with box.start("journalctl", "--follow", "--lines=0", *unit) as journal:
+        first = main_pid(box)
+        yield journal
+        journal.until("^Started lagerd.service")
+    assert main_pid(box) not in (first, 0)
+
+
+def main_pid(box):
+    return int(box.run("systemctl", "show", "--property=MainPID", "--value", "lagerd").stdout)
+
+
+@pytest.mark.usefixtures("same")
+def test_a_restart(box):
+    box.run("systemctl", "restart", "lagerd")
+
+
+@pytest.mark.usefixtures("same")
+def test_kill_9(box):
+    with started_anew(box):
+        box.run("kill", "-KILL", main_pid(box))
+
+
+@pytest.mark.usefixtures("same")
+def test_a_crash_loop_is_not_given_up(box):
+    for _ in range(7):
+        with started_anew(box):
+            box.run("kill", "-SEGV", main_pid(box))
+
+
+@pytest.fixture
+def impatient(box):
+    """The watchdog bites after a second."""
+    drop_in = box.write("/run/systemd/system/lagerd.service.d/watchdog.conf", "[Service]\nWatchdogSec=1\n")
+    box.run("systemctl", "daemon-reload")
+    box.run("systemctl", "restart", "lagerd")
+    yield
+    box.run("rm", drop_in)
+    box.run("systemctl", "daemon-reload")
+    box.run("systemctl", "restart", "lagerd")
+
+
+@pytest.mark.usefixtures("impatient", "same")
+def test_a_loop_that_is_blocked_is_what_the_watchdog_catches(box):
+    with started_anew(box) as journal:
+        box.run("kill", "-STOP", main_pid(box))
+        journal.until("Watchdog timeout")
+
+
+@pytest.mark.usefixtures("same")
+def test_a_stop_leaves_the_scripts_waiting_for_whoever_starts_it_again(box, crowd):
+    box.run("systemctl", "stop", "lagerd")
+    assert [script.process.popen.poll() for script in crowd] == [None] * TOGETHER
+    assert box.run("systemctl", "is-active", "lagerd", check=False).stdout == "inactive\n"
+    box.run("systemctl", "start", "lagerd")
+
+
+def test_a_call_starts_a_lagerd_that_was_stopped(box):
+    with (script := paused(box, "alice")).process:
+        box.run("systemctl", "stop", "lagerd")
+        call(box, "bob", "Continue", "s", script.id)
+        script.goes_on()
+    assert box.run("systemctl", "is-active", "lagerd").stdout == "active\n"
+
+
+def test_without_lagerd_a_script_goes_on_at_its_own_deadline(box):
+    with (script := paused(box, "alice", timeout=1)).process:
+        box.run("systemctl", "stop", "lagerd")
+        assert "lagerd did not answer" in script.goes_on()
+    box.run("systemctl", "start", "lagerd")
+
+
+def test_a_restart_is_no_second_pause_in_the_journal(box, crowd):
+    box.run("journalctl", "--sync")
+    said = box.run("journalctl", "--output=cat", f"LAGER_BREAKPOINT={crowd[0].id}").stdout
+    assert said.count("Paused at") == 1
+
+
+def test_the_status_line_counts(box, crowd):
+    listed(box)
+    assert box.run("systemctl", "show", "--property=StatusText", "--value", "lagerd").stdout.startswith("20 paused")
+
+
+def test_a_second_lagerd_says_so_and_leaves_the_first_alone(box):
+    first = main_pid(box)
+    done = box.run("lagerd", check=False)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "Another lagerd already answers" in done.stderr
+    assert main_pid(box) == first
+
+
+@contextlib.contextmanager
+def configured(box, text):
+    old = (box.root / "etc/lager/lagerd.toml").read_text()
+    box.write("/etc/lager/lagerd.toml", text)
+    try:
+        yield
+    finally:
+        box.write("/etc/lager/lagerd.toml", old)
+
+
+def default_timeout(box):
+    return box.run("busctl", "get-property", NAME, PATH, NAME, "DefaultTimeout").stdout
+
+
+def test_a_wrong_configuration_keeps_it_from_starting_and_the_status_says_why(box):
+    box.run("systemctl", "stop", "lagerd")
+    with configured(box, "default_timeout = 'soon'\nlimit = 3\n"):
+        assert box.run("systemctl", "start", "lagerd", check=False).returncode != 0
+        status = box.run("systemctl", "status", "lagerd", check=False).stdout
+        assert "default_timeout must be a number of seconds, 0 or more, not 'soon'" in status
+        assert "did you mean limits?" in status
+        assert box.run("systemctl", "is-failed", "lagerd").stdout == "failed\n"
+    box.run("systemctl", "start", "lagerd")
+
+
+def test_a_reload_reads_the_configuration_and_keeps_it_where_it_is_wrong(box):
+    with box.start("journalctl", "--follow", "--lines=0", "--unit=lagerd", "--output=cat") as journal:
+        with configured(box, "default_timeout = 12\n"):
+            box.run("systemctl", "reload", "lagerd")
+            journal.until("Read the configuration again")
+            assert default_timeout(box) == "d 12\n"
+        with configured(box, "default_timeout = -1\n"):
+            box.run("systemctl", "reload", "lagerd")
+            journal.until("default_timeout must be .* stays as it was")
+            assert default_timeout(box) == "d 12\n"
+        box.run("systemctl", "reload", "lagerd")
+        journal.until("Read the configuration again")
+        assert default_timeout(box) == "d 300\n"
+
+
+def test_a_journal_that_is_down_stops_no_pause_and_no_resume(box):
+    sockets = ("systemd-journald.socket", "systemd-journald-dev-log.socket")
+    box.run("systemctl", "stop", *sockets, "systemd-journald.service")
+    try:
+        for _ in range(2):
+            with (script := paused(box, "alice")).process:
+                call(box, "bob", "Continue", "s", script.id)
+                script.goes_on()
+            box.run("systemctl", "restart", "lagerd")
+    finally:
+        box.run("systemctl", "start", *sockets, "systemd-journald.service")
+
+
+def test_a_full_disk_stops_no_pause_and_no_resume(box):
+    assert (box.root / "opt/pausing.py").exists()
+    box.run("sh", "-c", "head -c 1G /dev/zero > /filler", check=False)
+    used = box.run("df", "--output=used", "/run").stdout.split()[1]
+    box.run("mount", "-o", f"remount,size={used}k", "/run")
+    try:
+        assert box.run("sh", "-c", "echo > /var/x; echo x > /run/x", check=False).returncode != 0
+        with (script := paused(box, "alice")).process:
+            call(box, "bob", "Continue", "s", script.id)
+            script.goes_on()
+    finally:
+        box.run("mount", "-o", "remount,size=50%", "/run")
+        box.run("rm", "/filler")

@@ -1,0 +1,202 @@
+"""A box in use: who may do what, and what the system remembers."""
+
+import json
+
+import pytest
+from people import NAME, PATH, call, listed, paused
+
+UNREACHABLE = "Access denied"
+MEMBERS = {
+    "List": (),
+    "ContinueAll": (),
+    "Continue": ("s", "deadbeef"),
+    "Extend": ("sd", "deadbeef", 5),
+    "OpenConsole": ("sa{sv}", "deadbeef", 0),
+    "Pause": ("a{sv}", 0),
+    "Identify": ("s", "cli"),
+}
+
+
+def records(box, **fields):
+    """The journal's records that have these fields, oldest first."""
+    box.run("journalctl", "--sync")
+    matches = [f"{key}={value}" for key, value in fields.items()]
+    lines = box.run("journalctl", "--output=json", "_SYSTEMD_UNIT=lagerd.service", *matches).stdout.splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def test_busctl_resumes_a_script_of_the_group(box):
+    with (script := paused(box, "alice")).process:
+        assert script.id in listed(box, "bob")
+        assert script.id in call(box, "bob", "Continue", "s", script.id)
+        assert "resumed by bob over D-Bus" in script.goes_on()
+    assert script.id not in listed(box)
+
+
+def test_lager_python_runs_and_resumes_a_script(box):
+    box.write("/home/alice/measure.py", "from lager import pause\npause('here')\nprint('done')\n")
+    with box.start("lager", "python", "measure.py", user="alice") as run:
+        id = run.until(r"  id +([0-9a-f]{8})$")[1]
+        assert id in box.run("lager", "breakpoints", user="bob").stdout
+        box.run("lager", "python", "--continue", id, user="bob")
+        run.until("resumed by bob with lager python --continue")
+        run.until("^done$")
+        assert run.ended() == 0
+
+
+@pytest.mark.parametrize(("member", "words"), MEMBERS.items(), ids=MEMBERS)
+def test_outsiders_may_not_even_call(box, member, words):
+    assert UNREACHABLE in call(box, "mallory", member, *words, check=False)
+    assert UNREACHABLE not in call(box, "bob", member, *words, check=False)
+
+
+def test_outsiders_see_no_property_and_no_interface(box):
+    get = ("get-property", NAME, PATH, NAME, "Count")
+    assert box.run("busctl", *get, user="bob").stdout == "u 0\n"
+    assert UNREACHABLE in box.run("busctl", *get, user="mallory", check=False).stderr
+    introspect = ("introspect", "--list", NAME, PATH)
+    assert "Continue" in box.run("busctl", *introspect, user="bob").stdout
+    assert UNREACHABLE in box.run("busctl", *introspect, user="mallory", check=False).stderr
+
+
+LISTENER = """
+import asyncio
+from lager.bus import Bus
+
+async def main():
+    bus = await Bus.connect("unix:path=/run/dbus/system_bus_socket")
+    for member in ("Paused", "Resumed", "Extended", "PropertiesChanged"):
+        bus.listen(member, lambda signal: print(signal.member, *signal.args[:1], flush=True))
+        await bus.add_match(f"type='signal',member='{member}',path_namespace='/com/lager'")
+    print("listening", flush=True)
+    await asyncio.to_thread(input)
+    await bus.owner("com.lager.Breakpoints")
+    print("end", flush=True)
+
+asyncio.run(main())
+"""
+
+
+def test_outsiders_hear_no_signal(box):
+    box.write("/opt/listen.py", LISTENER)
+    listen = ("python", "/opt/listen.py")
+    with box.start(*listen, user="bob") as bob, box.start(*listen, user="mallory") as mallory:
+        bob.until("listening")
+        mallory.until("listening")
+        with (script := paused(box, "alice")).process:
+            call(box, "alice", "Continue", "s", script.id)
+            script.goes_on()
+        bob.until(f"Paused {script.id}")
+        bob.until(f"Resumed {script.id}")
+        # The bus keeps the order: what it had for mallory before this answer would have come before it.
+        mallory.type("")
+        mallory.until("^end$")
+        assert [line.strip() for line in mallory.seen] == ["listening", "end"]
+
+
+def test_outsiders_run_no_script_that_others_can_see(box):
+    from people import start
+
+    process, _ = start(box, "mallory")
+    with process:
+        process.until("cannot pause here, going on")
+        process.until("went on")
+
+
+def test_nobody_else_owns_the_names(box):
+    for user in ("alice", "mallory"):
+        done = box.run(
+            "busctl", "call", "org.freedesktop.DBus", "/", "org.freedesktop.DBus", "RequestName", "su",
+            "com.lager.Instruments", "0", user=user, check=False,
+        )  # fmt: skip
+        assert UNREACHABLE in done.stderr or "not allowed to own" in done.stderr
+
+
+def test_the_console_is_its_users_and_roots_and_of_whom_polkit_lets(box):
+    with (script := paused(box, "alice", interactive=True)).process:
+        for user in ("alice", "root"):
+            done = box.run("lager", "python", "--console", script.id, user=user, input="__import__('os').getuid()\n")
+            assert "2001" in done.stdout
+        refused = box.run("lager", "python", "--console", script.id, user="bob", input="1\n", check=False)
+        assert refused.returncode == 1
+        assert "runs code as alice, and you are bob" in refused.stderr
+        denied = records(box, LAGER_EVENT="denied", LAGER_BREAKPOINT=script.id)
+        assert [(record["LAGER_BY_USER"], record["LAGER_BY_UID"]) for record in denied] == [("bob", "2002")]
+        rule = (
+            'polkit.addRule(function(action, subject) { if (action.id == "com.lager.breakpoints.console" &&'
+            ' subject.user == "bob") return polkit.Result.YES; });'
+        )
+        box.write("/etc/polkit-1/rules.d/50-bob.rules", rule)
+        box.run("systemctl", "restart", "polkit")
+        try:
+            assert "2" in box.run("lager", "python", "--console", script.id, user="bob", input="1 + 1\n").stdout
+        finally:
+            box.run("rm", "/etc/polkit-1/rules.d/50-bob.rules")
+            box.run("systemctl", "restart", "polkit")
+        call(box, "alice", "Continue", "s", script.id)
+        script.goes_on()
+    opened = records(box, LAGER_EVENT="console-opened", LAGER_BREAKPOINT=script.id)
+    assert [record["LAGER_BY_USER"] for record in opened] == ["alice", "root", "bob"]
+    assert len(records(box, LAGER_EVENT="console-closed", LAGER_BREAKPOINT=script.id)) == 3
+    assert records(box, LAGER_EVENT="console-input") == []
+
+
+def test_the_journal_has_the_auto_resume_with_all_its_fields_and_says_what_to_do(box):
+    with (script := paused(box, "alice", timeout=0.2)).process:
+        assert "its time was over" in script.goes_on()
+    (record,) = records(box, MESSAGE_ID="f370292b038e4e6ab0f787b42e01f8d3", LAGER_RUN=script.run_id)
+    assert record["LAGER_BREAKPOINT"] == script.id
+    assert record["LAGER_LABEL"] == "box test"
+    assert (record["LAGER_FILE"], record["LAGER_LINE"]) == ("/opt/pausing.py", "4")
+    assert record["LAGER_REASON"] == "timeout"
+    assert 0.2 <= float(record["LAGER_PAUSED_SEC"]) < 5
+    assert {"LAGER_BY_UID", "LAGER_BY_USER", "LAGER_INSTRUMENT", "LAGER_NET"} <= record.keys()
+    explained = box.run("journalctl", "-x", "--output=short", f"LAGER_BREAKPOINT={script.id}").stdout
+    assert f"Breakpoint {script.id} resumed by itself" in explained
+    assert "Nobody resumed the script at /opt/pausing.py:4 (box test)" in explained
+    assert f"lager python --continue {script.id}" in explained
+    assert "@" not in explained
+
+
+def test_who_did_what_is_in_the_journal(box):
+    with (script := paused(box, "alice")).process:
+        call(box, "bob", "Extend", "sd", script.id, 600)
+        call(box, "root", "Continue", "s", script.id)
+        script.goes_on()
+    found = {record["LAGER_EVENT"]: record for record in records(box, LAGER_BREAKPOINT=script.id)}
+    assert list(found) == ["paused", "extended", "resumed"]
+    assert found["paused"]["LAGER_BY_USER"] == "alice"
+    assert (found["extended"]["LAGER_BY_USER"], found["extended"]["LAGER_REMAINING"][:3]) == ("bob", "899")
+    assert (found["resumed"]["LAGER_BY_USER"], found["resumed"]["LAGER_REASON"]) == ("root", "continued")
+
+
+def test_a_script_that_is_killed_is_gone(box):
+    with (
+        (script := paused(box, "alice")).process,
+        box.start("journalctl", "--follow", "--lines=1", "--output=cat", f"LAGER_BREAKPOINT={script.id}") as journal,
+    ):
+        journal.until("Paused at")
+        script.process.popen.kill()
+        journal.until(f"The script of breakpoint {script.id} is gone")
+
+
+def test_no_socket_listens_and_no_network_is_used(box):
+    with (script := paused(box, "alice", interactive=True)).process:
+        with box.start("lager", "python", "--console", script.id, user="alice") as console:
+            console.type("print('in', 'console')")
+            console.until("in console")
+            sockets = box.run("ss", "--listening", "--processes", "--no-header", "--tcp", "--udp", "--unix").stdout
+        assert not [line for line in sockets.splitlines() if "python" in line or "lager" in line]
+        call(box, "alice", "Continue", "s", script.id)
+        script.goes_on()
+
+
+def test_the_log_level_is_roots_to_change(box):
+    for level in ("debug", "info"):
+        box.run("systemctl", "service-log-level", "lagerd", level)
+        assert box.run("systemctl", "service-log-level", "lagerd").stdout.strip() == level
+    set_level = (
+        "busctl", "set-property", NAME, "/org/freedesktop/LogControl1", "org.freedesktop.LogControl1", "LogLevel",
+        "s", "debug",
+    )  # fmt: skip
+    assert UNREACHABLE in box.run(*set_level, user="bob", check=False).stderr
