@@ -1,0 +1,106 @@
+"""The bench: instruments by name, the nets on them, and their life from start to close."""
+
+import contextlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import singledispatch
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+from lagerd.bench.dut import Dut
+from lagerd.bench.instrument import ScpiInstrument
+from lagerd.bench.keithley_2281s import Keithley2281S
+from lagerd.bench.labjack_t7 import T7
+from lagerd.bench.lines import LineServer
+from lagerd.bench.modbus import ModbusServer
+from lagerd.bench.nets import Net, NetsFile, Place, render
+from lagerd.bench.rigol_dl3000 import DL3021
+from lagerd.bench.rigol_dp800 import DP821
+from lagerd.bench.terminal import Terminal
+from lagerd.bench.uart_device import UartDevice
+
+Device: TypeAlias = ScpiInstrument | T7 | UartDevice
+
+NETS = (
+    Net("supply1", "supply", "smu1", 1, {"max_voltage": 10.0, "max_current": 3.0}),
+    Net("supply2", "supply", "psu1", 1, {"max_voltage": 10.0, "max_current": 1.0}),
+    Net("supply3", "supply", "psu1", 2, {"max_voltage": 8.0, "max_current": 5.0}),
+    Net("battery1", "battery", "smu1", 1),
+    Net("eload1", "eload", "load1", 1, {"max_current": 10.0}),
+    Net("adc1", "adc", "daq1", "AIN0"),
+    Net("adc2", "adc", "daq1", "AIN1"),
+    Net("adc3", "adc", "daq1", "AIN2"),
+    Net("adc4", "adc", "daq2", "AIN0"),
+    Net("dac1", "dac", "daq1", "DAC0", {"max_voltage": 5.0}),
+    Net("gpi1", "gpio", "daq1", "FIO0"),
+    Net("gpo1", "gpio", "daq1", "FIO1"),
+    Net("uart1", "uart", "uart1"),
+)
+
+
+class Server(Protocol):
+    async def start(self, place: Path) -> str:
+        """Serve, and say at which address. `place` is a path that is free for a server that needs one."""
+
+    async def close(self) -> None: ...
+
+
+@singledispatch
+def server_for(device: Device) -> Server:
+    raise TypeError(f"nothing serves a {type(device).__name__}")
+
+
+@server_for.register
+def _(device: ScpiInstrument) -> Server:
+    return LineServer(device)
+
+
+@server_for.register
+def _(device: T7) -> Server:
+    return ModbusServer(device)
+
+
+@server_for.register
+def _(device: UartDevice) -> Server:
+    return Terminal(device)
+
+
+class Bench:
+    """Any devices, served together. Their state lives as long as this object, started or not."""
+
+    def __init__(self, devices: Mapping[str, Device], nets: Sequence[Net] = ()) -> None:
+        self.devices = devices
+        self.nets = nets
+        self.places: dict[str, Place] = {}
+        self._running = contextlib.AsyncExitStack()
+
+    async def start(self, folder: Path) -> None:
+        """Serve every device, then write the nets file into the folder."""
+        async with contextlib.AsyncExitStack() as stack:
+            for name, device in self.devices.items():
+                server = server_for(device)
+                address = await server.start(folder / name)
+                stack.push_async_callback(server.close)
+                self.places[name] = Place(name, device.model, address)
+            file = NetsFile(folder)
+            stack.callback(file.remove)
+            file.write(render(self.places.values(), self.nets))
+            self._running = stack.pop_all()
+
+    async def close(self) -> None:
+        await self._running.aclose()
+
+
+class DefaultBench(Bench):
+    """The bench of the design, with its device under test."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.psu1 = DP821()
+        self.smu1 = Keithley2281S(clock)
+        self.daq1 = T7(serial=470000001)
+        self.daq2 = T7(serial=470000002)
+        self.load1 = DL3021()
+        self.uart1 = UartDevice()
+        self.dut = Dut(self.psu1, self.smu1, self.load1, self.daq1, self.daq2, self.uart1)
+        names = ("psu1", "smu1", "daq1", "daq2", "load1", "uart1")
+        super().__init__({name: getattr(self, name) for name in names}, NETS)

@@ -1,0 +1,106 @@
+"""Just enough electricity: a source with a current limit, what it feeds, and the protections that trip."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+Load = Callable[[float], float]
+"""The current in amperes that something draws at a voltage. It is continuous, and 0 A at 0 V."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """Where a source and its loads agree. `mode` is CV, CC or OFF."""
+
+    volts: float
+    amps: float
+    mode: str
+
+    @property
+    def watts(self) -> float:
+        return self.volts * self.amps
+
+
+OFF = Point(0.0, 0.0, "OFF")
+
+
+def resistor(ohms: float) -> Load:
+    return lambda volts: max(volts, 0.0) / ohms
+
+
+def operating_point(open_volts: float, ohms: float, limit: float, load: Load) -> Point:
+    """Where a source of `open_volts` behind `ohms`, with a current limit, settles on a load."""
+
+    def surplus(volts: float) -> float:
+        offered = (open_volts - volts) / ohms if ohms > 0 else limit
+        return min(offered, limit) - load(volts)
+
+    if ohms <= 0 and load(open_volts) <= limit:
+        return Point(open_volts, load(open_volts), "CV")
+    low, high = 0.0, open_volts
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if surplus(middle) >= 0 else (low, middle)
+    amps = min(load(low), limit)
+    return Point(low, amps, "CC" if amps >= limit * (1 - 1e-6) else "CV")
+
+
+@dataclass
+class Protection:
+    """Over-voltage or over-current: trips once, and holds the output off until somebody clears it."""
+
+    level: float
+    enabled: bool = False
+    tripped: bool = False
+
+    def watch(self, value: float) -> bool:
+        if self.enabled and value > self.level * (1 + 1e-9):
+            self.tripped = True
+        return self.tripped
+
+
+@dataclass
+class Output:
+    """The terminals of a supply channel, or of a battery simulator, with whatever is wired to them."""
+
+    volts: float
+    amps: float
+    ovp: Protection
+    ocp: Protection
+    ohms: float = 0.0
+    on: bool = False
+    ocp_in_cc: bool = False
+    """Over-current means constant current, as on supplies whose OCP has no level of its own."""
+    loads: list[Load] = field(default_factory=list)
+    point: Point = OFF
+    _before_trip: bool = False
+
+    @property
+    def tripped(self) -> bool:
+        return self.ovp.tripped or self.ocp.tripped
+
+    def draw(self, volts: float) -> float:
+        return sum(load(volts) for load in self.loads)
+
+    def settle(self) -> None:
+        self.point = operating_point(self.volts, self.ohms, self.amps, self.draw) if self.on else OFF
+        if not self.on:
+            return
+        over_current = self.ocp_in_cc and self.ocp.enabled and self.point.mode == "CC"
+        self.ocp.tripped |= over_current
+        if self.ovp.watch(self.point.volts) | self.ocp.watch(self.point.amps):
+            self.on, self._before_trip = False, True
+            self.point = OFF
+
+    def switch(self, on: bool) -> None:
+        """Turn on or off. A tripped protection keeps it off until cleared."""
+        self.on = on and not self.tripped
+        self._before_trip = False
+        self.settle()
+
+    def restore(self) -> None:
+        """Once a protection is cleared: on again, if a trip is what turned it off."""
+        if self._before_trip and not self.tripped:
+            self.switch(True)
+
+    def clear(self) -> None:
+        self.ovp.tripped = self.ocp.tripped = False

@@ -1,0 +1,60 @@
+"""The device under test, which is what makes eight boxes a bench: turn a supply on, and an ADC moves.
+
+supply2 ──┬── AIN0 of daq1              supply3 ──┬── AIN1 of daq1
+          ├── 220 Ω                               ├── 1 kΩ
+          └── 3.3 V regulator ── AIN2             └── the electronic load
+smu1 ──┬── AIN0 of daq2                 DAC0 of daq1 ── AIN3 of daq1
+       └── 100 Ω                        FIO1 of daq1 ── FIO0 of daq1
+"""
+
+from lagerd.bench.circuit import Output, resistor
+from lagerd.bench.keithley_2281s import Keithley2281S
+from lagerd.bench.labjack_t7 import T7, tie
+from lagerd.bench.rigol_dl3000 import DL3021
+from lagerd.bench.rigol_dp800 import DP821
+from lagerd.bench.uart_device import UartDevice
+
+RAIL_VOLTS, DROPOUT, RAIL_OHMS = 3.3, 0.2, 330.0
+INPUT_OHMS, AUX_OHMS, CELL_OHMS = 220.0, 1000.0, 100.0
+
+
+def regulated(volts: float) -> float:
+    """A linear regulator: its rail, or what is left of the input less the dropout."""
+    return min(RAIL_VOLTS, max(0.0, volts - DROPOUT))
+
+
+def regulator(volts: float) -> float:
+    """A linear regulator takes in the current that its rail gives out."""
+    return regulated(volts) / RAIL_OHMS
+
+
+class Dut:
+    def __init__(
+        self, psu: DP821, smu: Keithley2281S, load: DL3021, daq1: T7, daq2: T7, uart: UartDevice
+    ) -> None:
+        self._psu, self._smu = psu, smu
+        main, aux = psu.outputs
+        main.loads += [resistor(INPUT_OHMS), regulator]
+        aux.loads += [resistor(AUX_OHMS), load.draw]
+        smu.output.loads.append(resistor(CELL_OHMS))
+        load.terminal = lambda: aux.point.volts
+        uart.rail = lambda: self._rail(main)
+        self._wire_inputs(main, aux, daq1, daq2)
+        tie(daq1.lines[0], daq1.lines[1])
+        for instrument in (psu, smu, load, daq1, daq2):
+            instrument.changed = self.settle
+
+    def _wire_inputs(self, main: Output, aux: Output, daq1: T7, daq2: T7) -> None:
+        daq1.inputs[0].source = lambda: main.point.volts
+        daq1.inputs[1].source = lambda: aux.point.volts
+        daq1.inputs[2].source = lambda: self._rail(main)
+        daq1.inputs[3].source = lambda: daq1.dacs[0]
+        daq2.inputs[0].source = lambda: self._smu.output.point.volts
+
+    def _rail(self, main: Output) -> float:
+        return regulated(main.point.volts)
+
+    def settle(self) -> None:
+        """Find the operating points again, and let the protections see them."""
+        self._psu.settle()
+        self._smu.settle()

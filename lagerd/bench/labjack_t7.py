@@ -1,0 +1,236 @@
+"""LabJack T7: analog inputs, two DACs and digital lines behind Modbus registers.
+
+After the T-Series Datasheet: 3.1 Modbus Map (register numbers and types), 13.0 Digital I/O (writing a DIO
+register makes the line an output, reading one makes it an input; DIO_STATE and DIO_DIRECTION do neither),
+14.0 Analog Inputs (ranges, negative channel, resolution index) and 15.0 DAC (0 to 5 V). Values are
+big-endian, the high word first.
+"""
+
+import math
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from lagerd.bench.faults import Faults
+
+ILLEGAL_ADDRESS, DEVICE_FAILURE = 2, 4
+SINGLE_ENDED = 199
+RANGES = (10.0, 1.0, 0.1, 0.01)
+EFFECTIVE_BITS = (19.1, 16.0, 16.5, 17.0, 17.5, 17.9, 18.3, 18.8, 19.1)
+"""By resolution index; index 0 is the default, which on a T7 is 8. Datasheet appendix A-3-1."""
+DAC_FULL_SCALE = 5.0
+DAC_STEP = 5.0 / 4096
+LINES = 23
+PULLED_UP = True
+
+
+class ModbusError(Exception):
+    """Answered as a Modbus exception."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@dataclass
+class Line:
+    """A digital line. An input reads whatever drives it, and its own pull-up when nothing does."""
+
+    output: bool = False
+    state: bool = True
+    tied: list["Line"] = field(default_factory=list)
+
+    @property
+    def level(self) -> bool:
+        if self.output:
+            return self.state
+        return next((other.state for other in self.tied if other.output), PULLED_UP)
+
+
+def tie(one: Line, other: Line) -> None:
+    one.tied.append(other)
+    other.tied.append(one)
+
+
+def nothing() -> float:
+    """An input with nothing on it."""
+    return 0.0
+
+
+@dataclass
+class AnalogInput:
+    source: Callable[[], float] = nothing
+    range: float = 10.0
+    negative: int = SINGLE_ENDED
+    resolution: int = 0
+    settling: float = 0.0
+
+
+@dataclass(frozen=True)
+class Register:
+    """One value: how many 16-bit registers, how to read it, and how to write it if it can be."""
+
+    layout: str
+    read: Callable[[], float] | None
+    write: Callable[[float], None] | None = None
+
+    @property
+    def size(self) -> int:
+        return struct.calcsize(self.layout) // 2
+
+    def words(self) -> tuple[int, ...]:
+        if self.read is None:
+            raise ModbusError(ILLEGAL_ADDRESS)
+        value = self.read()
+        raw = struct.pack(self.layout, value if self.layout == ">f" else int(value))
+        return struct.unpack(f">{self.size}H", raw)
+
+    def put(self, words: tuple[int, ...]) -> None:
+        if self.write is None:
+            raise ModbusError(ILLEGAL_ADDRESS)
+        (value,) = struct.unpack(self.layout, struct.pack(f">{self.size}H", *words))
+        if not math.isfinite(value):
+            raise ModbusError(DEVICE_FAILURE)
+        self.write(value)
+
+
+class T7:
+    model = "T7"
+
+    def __init__(self, serial: int = 470000001) -> None:
+        self.faults = Faults()
+        self.changed: Callable[[], None] = lambda: None
+        self.inputs = [AnalogInput() for _ in range(14)]
+        self.dacs = [0.0, 0.0]
+        self.lines = [Line() for _ in range(LINES)]
+        self._inhibit = 0
+        self._registers = self._build(serial)
+
+    def read(self, address: int, count: int) -> list[int]:
+        """The words of `count` registers; a value may not be read in part."""
+        self.changed()
+        words: list[int] = []
+        while len(words) < count:
+            words += self._at(address + len(words), count - len(words)).words()
+        return words
+
+    def write(self, address: int, words: list[int]) -> None:
+        plan, place = [], 0
+        while place < len(words):
+            register = self._at(address + place, len(words) - place)
+            plan.append((register, tuple(words[place : place + register.size])))
+            place += register.size
+        for register, part in plan:
+            register.put(part)
+        self.changed()
+
+    def _at(self, address: int, room: int) -> Register:
+        register = self._registers.get(address)
+        if register is None or register.size > room:
+            raise ModbusError(ILLEGAL_ADDRESS)
+        return register
+
+    def _build(self, serial: int) -> dict[int, Register]:
+        registers = {
+            2800: Register(">I", self._states, self._set_states),
+            2850: Register(">I", self._directions, self._set_directions),
+            2900: Register(">I", lambda: self._inhibit, lambda mask: setattr(self, "_inhibit", int(mask))),
+            55100: Register(">I", lambda: 0x00112233),
+            60000: Register(">f", lambda: 4.0 if self.faults.other_idn else 7.0),
+            60002: Register(">f", lambda: 1.35),
+            60004: Register(">f", lambda: 1.0307),
+            60028: Register(">I", lambda: serial),
+        }
+        for number in range(len(self.inputs)):
+            registers |= self._analog(number)
+        for number in range(len(self.dacs)):
+            registers[1000 + 2 * number] = self._dac(number)
+        for number in range(LINES):
+            registers[2000 + number] = self._digital(number)
+        return registers
+
+    # Analog
+
+    def _analog(self, number: int) -> dict[int, Register]:
+        mine = self.inputs[number]
+        return {
+            2 * number: Register(">f", lambda: self._volts(number)),
+            40000 + 2 * number: Register(
+                ">f", lambda: mine.range, lambda volts: self._set_range(mine, volts)
+            ),
+            41000 + number: Register(
+                ">H", lambda: mine.negative, lambda other: self._set_negative(number, other)
+            ),
+            41500 + number: Register(
+                ">H", lambda: mine.resolution, lambda index: self._set_resolution(mine, index)
+            ),
+            42000 + 2 * number: Register(
+                ">f", lambda: mine.settling, lambda micros: setattr(mine, "settling", max(0.0, micros))
+            ),
+        }
+
+    def _volts(self, number: int) -> float:
+        """In steps of the effective resolution, and pinned a little beyond the range as the converter is."""
+        mine = self.inputs[number]
+        volts = mine.source()
+        if mine.negative != SINGLE_ENDED:
+            volts -= self.inputs[mine.negative].source()
+        step = 2 * mine.range / 2 ** EFFECTIVE_BITS[mine.resolution]
+        return max(-1.06 * mine.range, min(1.06 * mine.range, round(volts / step) * step))
+
+    def _set_range(self, mine: AnalogInput, volts: float) -> None:
+        """The smallest range that holds the highest expected voltage; 0 is the default, 10 V."""
+        if volts < 0 or volts > RANGES[0]:
+            raise ModbusError(DEVICE_FAILURE)
+        fitting = [known for known in RANGES if volts <= known * 1.0001]
+        mine.range = fitting[-1] if volts else RANGES[0]
+
+    def _set_negative(self, number: int, other: float) -> None:
+        """Single-ended, or the odd neighbour of an even channel."""
+        if other != SINGLE_ENDED and (number % 2 or other != number + 1):
+            raise ModbusError(DEVICE_FAILURE)
+        self.inputs[number].negative = int(other)
+
+    def _set_resolution(self, mine: AnalogInput, index: float) -> None:
+        """9 to 12 need the second converter of a T7-Pro."""
+        if not 0 <= index < len(EFFECTIVE_BITS):
+            raise ModbusError(DEVICE_FAILURE)
+        mine.resolution = int(index)
+
+    def _dac(self, number: int) -> Register:
+        return Register(">f", lambda: self.dacs[number], lambda volts: self._set_dac(number, volts))
+
+    def _set_dac(self, number: int, volts: float) -> None:
+        pinned = max(0.0, min(volts, DAC_FULL_SCALE))
+        self.dacs[number] = round(pinned / DAC_STEP) * DAC_STEP
+
+    # Digital
+
+    def _digital(self, number: int) -> Register:
+        line = self.lines[number]
+
+        def read() -> float:
+            line.output = False
+            return line.level
+
+        def write(value: float) -> None:
+            line.output, line.state = True, bool(value)
+
+        return Register(">H", read, write)
+
+    def _states(self) -> int:
+        return sum(line.level << number for number, line in enumerate(self.lines))
+
+    def _set_states(self, mask: float) -> None:
+        for number, line in self._uninhibited():
+            line.state = bool(int(mask) >> number & 1)
+
+    def _directions(self) -> int:
+        return sum(line.output << number for number, line in enumerate(self.lines))
+
+    def _set_directions(self, mask: float) -> None:
+        for number, line in self._uninhibited():
+            line.output = bool(int(mask) >> number & 1)
+
+    def _uninhibited(self) -> list[tuple[int, Line]]:
+        return [(number, line) for number, line in enumerate(self.lines) if not self._inhibit >> number & 1]

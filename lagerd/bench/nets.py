@@ -1,0 +1,71 @@
+"""The nets file that tells the bench's users where everything is."""
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+NAME = "nets.toml"
+
+
+@dataclass(frozen=True)
+class Net:
+    name: str
+    type: str
+    instrument: str
+    channel: int | str | None = None
+    limits: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an instrument is: its name on the bench, its model, its address."""
+
+    name: str
+    model: str
+    address: str
+
+
+def table(header: str, values: Mapping[str, object]) -> str:
+    """A TOML table. Strings and numbers are written alike in JSON and TOML."""
+    lines = [f"{key} = {json.dumps(value)}" for key, value in values.items() if value is not None]
+    return "\n".join([f"[{header}]", *lines]) + "\n"
+
+
+def render(places: Iterable[Place], nets: Iterable[Net]) -> str:
+    tables = [
+        table(f"instruments.{place.name}", {"model": place.model, "address": place.address})
+        for place in places
+    ]
+    tables += [
+        table(
+            f"nets.{net.name}",
+            {"type": net.type, "instrument": net.instrument, "channel": net.channel, **net.limits},
+        )
+        for net in nets
+    ]
+    return "\n".join(tables)
+
+
+class NetsFile:
+    """Appears whole or not at all, and goes only if it is still the one that was written."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / NAME
+        self._inode: int | None = None
+
+    def write(self, text: str) -> None:
+        fresh = self.path.with_name(f".{NAME}.{os.getpid()}")
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "w") as stream:
+            stream.write(text)
+            self._inode = os.fstat(stream.fileno()).st_ino
+        fresh.replace(self.path)
+
+    def remove(self) -> None:
+        try:
+            if self.path.stat().st_ino == self._inode:
+                self.path.unlink()
+        except FileNotFoundError:
+            return

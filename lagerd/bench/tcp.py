@@ -1,0 +1,90 @@
+"""TCP on the loopback interface: connections that cannot hurt each other, whatever their clients do."""
+
+import asyncio
+from collections.abc import Callable
+from typing import cast
+
+MAX_PEERS = 128
+"""Per instrument. A real one has room for a handful; this is for tests that try to use it up."""
+
+
+class Peer(asyncio.Protocol):
+    """One connection. A subclass takes one request at a time out of `pending`.
+
+    A client that does not read its answers is not listened to until it does, so neither side of it grows
+    without bound; all other clients go on, because nothing here waits.
+    """
+
+    def __init__(self, peers: set["Peer"]) -> None:
+        self.pending = bytearray()
+        self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._peers = peers
+        self._transport: asyncio.Transport
+        self._alive = False
+        self._blocked = False
+
+    def step(self) -> bool:
+        """Deal with one request of `pending`; false when there is no whole one."""
+        raise NotImplementedError
+
+    def send(self, data: bytes) -> None:
+        if data:
+            self._transport.write(data)
+
+    def cut(self) -> None:
+        self._alive = False
+        self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        full = len(self._peers) >= MAX_PEERS
+        self._peers.add(self)
+        self._alive = not full
+        if full:
+            self.cut()
+
+    def data_received(self, data: bytes) -> None:
+        self.pending += data
+        self._work()
+
+    def pause_writing(self) -> None:
+        self._blocked = True
+        self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        self._blocked = False
+        self._transport.resume_reading()
+        self._work()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._alive = False
+        self.pending.clear()
+        self._peers.discard(self)
+        self.lost.set_result(None)
+
+    def _work(self) -> None:
+        while self._alive and not self._blocked and self.step():
+            pass
+
+
+class TcpServer:
+    """Listens on a port of the kernel's choice."""
+
+    def __init__(self, peer: Callable[[set[Peer]], Peer]) -> None:
+        self._peer = peer
+        self._peers: set[Peer] = set()
+        self._server: asyncio.Server
+
+    async def start(self) -> int:
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: self._peer(self._peers), "127.0.0.1", 0)
+        port: int = self._server.sockets[0].getsockname()[1]
+        return port
+
+    async def close(self) -> None:
+        self._server.close()
+        leaving = list(self._peers)
+        for peer in leaving:
+            peer.cut()
+        await asyncio.gather(*(peer.lost for peer in leaving))
+        await self._server.wait_closed()
