@@ -27,7 +27,7 @@ class Client:
 
     async def _connect(self, address: str) -> Bus:
         bus = await Bus.connect(address)
-        for member in ("Paused", "Resumed", "Extended", "Claimed", "Released", "PropertiesChanged"):
+        for member in ("Paused", "Resumed", "Extended", "Claimed", "Released", "Queued", "PropertiesChanged"):
             bus.listen(member, self._signals.put)
         await bus.add_match("type='signal',path_namespace='/com/lager'")
         return bus

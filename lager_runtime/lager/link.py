@@ -12,6 +12,7 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import Any
@@ -23,10 +24,13 @@ from lager.objects import Interface, Method, Outcome, Tree
 
 NAME = "com.lager.Breakpoints"
 PATH = "/com/lager/Breakpoints"
+INSTRUMENTS = "com.lager.Instruments"
+INSTRUMENTS_PATH = "/com/lager/Instruments"
 SCRIPT = "com.lager.Script"
 SCRIPT_PATH = "/com/lager/Script"
 _PATIENCE = 5.0  # for a lagerd that is just being started
 _GRACE = 3.0  # beyond our own deadline, before we stop waiting for a lagerd that keeps silent
+_ANSWER_SECONDS = 25.0
 _RETRY_FIRST, _RETRY_LAST = 0.1, 5.0
 _BUSLESS_SECONDS = 300.0  # how long a pause without a deadline waits for a bus that has gone
 _XML = """ <interface name="com.lager.Script">
@@ -114,6 +118,19 @@ class Link:
         """The paused thread no longer waits. From any thread."""
         self._loop.call_soon_threadsafe(self._interrupt, standing)
 
+    def claim(self, instrument: str, details: dict[str, Any], wait: float) -> int:
+        """The descriptor of a lease, after up to `wait` seconds in the queue. Blocks; from any other thread."""
+        return int(self._wait_for(self._claim(instrument, details, wait)))
+
+    def release(self, instrument: str, fd: int) -> None:
+        """Tell lagerd that a lease is over, and close it; returns at once. From any thread but our own."""
+        work = self._release(instrument, fd)
+        try:
+            asyncio.run_coroutine_threadsafe(work, self._loop)
+        except RuntimeError:  # the process is ending
+            work.close()
+            os.close(fd)
+
     def close(self) -> None:
         """End the thread and the connection; at the end of the process that made them, and nowhere else."""
         if self._pid == os.getpid() and self._thread.is_alive():
@@ -124,6 +141,40 @@ class Link:
         """In a child after fork: leave the parent's connection to the parent."""
         if self._bus is not None:
             self._bus.abandon()
+
+    def _wait_for(self, work: Coroutine[Any, Any, Any]) -> Any:
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    async def _claim(self, instrument: str, details: dict[str, Any], wait: float) -> int:
+        ends = self._loop.time() + wait
+        while True:
+            left = max(ends - self._loop.time(), 0.0)
+            bus = await self._connected(patient=False)
+            try:
+                asked = bus.call(
+                    INSTRUMENTS, INSTRUMENTS_PATH, "Claim", "sa{sv}", instrument, {**details, "wait": left},
+                    timeout=left + _ANSWER_SECONDS,
+                )  # fmt: skip
+                return int((await asked)[0])
+            except NoDaemon:
+                # It died while we queued: another one comes, and we queue again.
+                if not left:
+                    raise
+                await self._lagerd(min(left, _PATIENCE))
+
+    async def _release(self, instrument: str, fd: int) -> None:
+        # Closed when lagerd has heard of it, else the end of the lease would look like the end of its holder.
+        try:
+            if self._bus is not None:
+                with contextlib.suppress(LagerError):
+                    await self._bus.call(INSTRUMENTS, INSTRUMENTS_PATH, "Release", "s", instrument, start=False)
+        finally:
+            os.close(fd)
 
     def _run(self) -> None:
         try:
@@ -174,8 +225,8 @@ class Link:
 
     async def _stand(self, standing: Standing) -> str:
         while True:
-            bus = await self._connected(standing)
-            await self._lagerd(standing)
+            bus = await self._connected(patient=standing.known)
+            await self._lagerd(None if standing.known else _PATIENCE)
             if not standing.known:
                 # Before anybody hears of the pause: from then on an Enter is meant for it.
                 standing.dropped = typeahead.drop()
@@ -189,8 +240,8 @@ class Link:
                     # Its end is told by two messages; after this one it must not look alive.
                     self._set_owner(await bus.owner(NAME))
 
-    async def _connected(self, standing: Standing) -> Bus:
-        """The connection; made anew if it was lost, patiently where the pause already stood."""
+    async def _connected(self, *, patient: bool) -> Bus:
+        """The connection; made anew if it was lost, patiently where a pause already stood."""
         delay = _RETRY_FIRST
         give_up = time.monotonic() + _BUSLESS_SECONDS
         while True:
@@ -200,7 +251,7 @@ class Link:
                         self._bus = await self._connect()
                     return self._bus
             except BusError:
-                if not standing.known or time.monotonic() > give_up:
+                if not patient or time.monotonic() > give_up:
                     raise
             await asyncio.sleep(delay)
             delay = min(delay * 2, _RETRY_LAST)
@@ -216,10 +267,10 @@ class Link:
         await bus.follow(NAME, self._set_owner)
         return bus
 
-    async def _lagerd(self, standing: Standing) -> None:
-        """Wait until lagerd is there: for a moment where this pause is new, else until its own end."""
+    async def _lagerd(self, patience: float | None) -> None:
+        """Wait until lagerd is there; NoDaemon after `patience` seconds."""
         try:
-            async with asyncio.timeout(None if standing.known else _PATIENCE):
+            async with asyncio.timeout(patience):
                 while not self._owner:
                     await self._owner_changed.wait()
         except TimeoutError:

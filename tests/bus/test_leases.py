@@ -1,0 +1,266 @@
+"""Leases through a real lagerd: one holder, a queue in order, and the kernel as the judge of who is alive."""
+
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from lager.errors import AccessDenied, InstrumentBusy, InvalidArgument, NoSuchInstrument
+from tests.client import Client
+
+INSTRUMENTS = "com.lager.Instruments"
+HOLD = """
+import os, sys
+from lager.lease import claim
+lease = claim("KEY", net="net1", name="psu", wait=float(os.environ.get("WAIT", "0")))
+print("holding", flush=True)
+sys.stdin.readline()
+lease.release()
+print("released", flush=True)
+sys.stdin.readline()
+"""
+# Each of many processes: wait, write its own number, read it back, let go.
+TURNS = """
+import os, sys
+from lager.lease import claim
+shared = sys.argv[1]
+def turn():
+    lease = claim("KEY", net="", wait=100)
+    number = str(os.getpid())
+    with open(shared, "w") as file:
+        file.write(number)
+    with open(shared) as file:
+        assert file.read() == number
+    with open(shared + ".order", "a") as file:
+        file.write(number + "\\n")
+    lease.release()
+for n in range(200):
+    if os.fork() == 0:
+        turn()
+        sys.exit(0)
+sys.exit(any(os.wait()[1] for n in range(200)))
+"""
+
+
+@pytest.fixture
+def key(request):
+    return "k" + str(abs(hash(request.node.nodeid)))
+
+
+@pytest.fixture
+def hold(start, script, key):
+    """Start a process that holds the instrument."""
+
+    def holder(text=HOLD, **env):
+        name = script(text.replace("KEY", key), f"hold{len(os.listdir())}.py")
+        return start(sys.executable, name, stdin=subprocess.PIPE, **env)
+
+    return holder
+
+
+def leases(client: Client) -> dict[str, dict]:
+    return {lease["instrument"]: lease for lease in client.call("List", name=INSTRUMENTS)}
+
+
+def claim(client: Client, key: str, **details) -> int:
+    return client.call("Claim", "sa{sv}", key, details, name=INSTRUMENTS)
+
+
+def released(client: Client, key: str) -> str:
+    return client.expect("Released", lambda s: s.args[0] == key).args[1]
+
+
+def queued(client: Client, key: str) -> int:
+    """The pid of the next that waits."""
+    return client.expect("Queued", lambda s: s.args[0] == key).args[1]["pid"]
+
+
+def say(process, line="\n"):
+    process.popen.stdin.write(line.encode())
+    process.popen.stdin.flush()
+
+
+def test_one_holder_until_it_releases(hold, client, key):
+    process = hold()
+    process.out.expect("holding")
+    lease = leases(client)[key]
+    assert (lease["name"], lease["net"], lease["uid"], lease["pid"]) == ("psu", "net1", os.getuid(), process.pid)
+    with pytest.raises(InstrumentBusy, match=r"psu is held by .*net net1.*--wait"):
+        claim(client, key)
+    say(process)
+    process.out.expect("released")
+    assert released(client, key) == "released"
+    os.close(claim(client, key))
+    assert released(client, key) == "gone"
+
+
+def test_kill_9_of_the_holder_frees_it_within_100_ms(hold, client, key):
+    process = hold()
+    process.out.expect("holding")
+    began = time.monotonic()
+    process.kill()
+    assert released(client, key) == "gone"
+    assert time.monotonic() - began < 0.5  # five times the aim, for a machine that does other things besides
+    assert key not in leases(client)
+
+
+def test_a_forked_child_keeps_nothing(hold, client, key):
+    """Not after its parent has released, and not after its parent was killed."""
+    text = HOLD.replace('print("holding"', "child = os.fork()\nif child == 0:\n    signal.pause()\nprint('holding'")
+    process = hold("import signal" + text)
+    process.out.expect("holding")
+    say(process)
+    process.out.expect("released")
+    assert released(client, key) == "released"
+    other = hold("import signal" + text)
+    other.out.expect("holding")
+    other.kill()
+    assert released(client, key) == "gone"
+    os.close(claim(client, key))
+
+
+def test_a_child_with_a_copy_of_the_descriptor_keeps_nothing_when_its_parent_dies(hold, client, key):
+    text = HOLD.replace("lease = claim(", "lease = _claim(").replace(
+        "from lager.lease import claim",
+        "import signal\nfrom lager.lease import claim\n"
+        "def _claim(*a, **k):\n"
+        "    lease = claim(*a, **k)\n"
+        "    copy = os.dup(lease._fd)\n"
+        "    if os.fork() == 0:\n"
+        "        signal.pause()\n"
+        "    return lease\n",
+    )
+    process = hold(text)
+    process.out.expect("holding")
+    process.kill()
+    process.wait()
+    assert released(client, key) == "gone"
+    os.close(claim(client, key))
+
+
+def test_a_restart_of_lagerd_frees_nothing_and_forgets_nobody(hold, own_station, client, key):
+    process = hold()
+    process.out.expect("holding")
+    own_station.kill_lagerd()
+    own_station.start_lagerd()
+    lease = leases(client)[key]
+    assert (lease["name"], lease["net"], lease["pid"]) == ("psu", "net1", process.pid)
+    with pytest.raises(InstrumentBusy):
+        claim(client, key)
+    process.kill()
+    assert released(client, key) == "gone"
+
+
+def test_what_died_while_lagerd_was_away_is_free(hold, own_station, client, key):
+    process = hold()
+    process.out.expect("holding")
+    own_station.kill_lagerd()
+    process.kill()
+    process.wait()
+    own_station.start_lagerd()
+    assert leases(client) == {}
+    os.close(claim(client, key))
+
+
+def test_the_queue_survives_lagerd(hold, own_station, client, key):
+    first = hold()
+    first.out.expect("holding")
+    second = hold(WAIT="60")
+    assert queued(client, key) == second.pid
+    assert leases(client)[key]["waiting"] == 1
+    own_station.kill_lagerd()
+    own_station.start_lagerd()
+    say(first)
+    second.out.expect("holding")
+
+
+def test_a_wait_that_ends_says_who_has_it(hold, client, key):
+    hold().out.expect("holding")
+    began = time.monotonic()
+    with pytest.raises(InstrumentBusy):
+        claim(client, key, wait=0.2)
+    assert time.monotonic() - began >= 0.2
+
+
+def test_a_waiter_that_dies_is_passed_over(hold, client, station, key):
+    first = hold()
+    first.out.expect("holding")
+    second = hold(WAIT="60")
+    third = Client(station.address)
+    waiting = third.start(
+        third.bus.call(INSTRUMENTS, "/com/lager/Instruments", "Claim", "sa{sv}", key, {"wait": 60.0}, timeout=70)
+    )
+    assert {queued(client, key), queued(client, key)} == {second.pid, os.getpid()}
+    second.kill()
+    second.wait()
+    say(first)
+    os.close(waiting.result(20)[0])
+    third.close()
+
+
+def test_the_refusal_names_the_pause_and_the_way_in(run, client, lager, key):
+    text = (
+        "from lager import pause\nfrom lager.lease import claim\n"
+        f"lease = claim({key!r}, net='adc1', name='daq1')\npause('look at it', interactive=True, timeout=60)\n"
+    )
+    run(text)
+    pause = client.paused()
+    with pytest.raises(InstrumentBusy) as refusal:
+        claim(client, key)
+    said = str(refusal.value)
+    for part in ("daq1", pause["user"], "script.py", "adc1", "script.py:4 (look at it)", "for another"):
+        assert part in said
+    assert said.endswith(f"lager python --console {pause['id']}")
+    assert client.list()[0]["instruments"] == ["daq1"]
+    assert leases(client)[key]["pauses"] == [pause["id"]]
+    client.call("Continue", "s", pause["id"])
+
+
+@pytest.mark.parametrize("bad", ["", "../x", "a/b", ".", "..", ".hidden", "x" * 101, "a b", "\n", "ä"])
+def test_a_key_that_is_no_key(client, bad):
+    with pytest.raises(InvalidArgument):
+        claim(client, bad)
+
+
+@pytest.mark.parametrize("wrong", [{"wait": -1.0}, {"wait": float("nan")}, {"wait": "1"}, {"net": 3}])
+def test_details_that_are_wrong(client, key, wrong):
+    with pytest.raises(InvalidArgument):
+        claim(client, key, **wrong)
+
+
+def test_only_the_holder_releases(hold, client, key):
+    hold().out.expect("holding")
+    with pytest.raises(AccessDenied):
+        client.call("Release", "s", key, name=INSTRUMENTS)
+    with pytest.raises(NoSuchInstrument):
+        client.call("Release", "s", "nothing-of-the-kind", name=INSTRUMENTS)
+
+
+def test_the_lease_is_a_lock_that_cannot_be_written(client, key):
+    fd = claim(client, key)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.write(fd, b"x")
+    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.close(fd)
+
+
+def test_two_hundred_processes_take_turns_in_order(start, script, client, tmp_path, key):
+    """Never two at once, nobody starves, and each in the order in which it came."""
+    gate = claim(client, key)
+    everyone = start(sys.executable, script(TURNS.replace("KEY", key)), str(tmp_path / "shared"))
+    came = [queued(client, key) for _ in range(200)]
+    os.close(gate)
+    assert everyone.wait(60) == 0, everyone.err.rest()
+    assert [int(line) for line in (tmp_path / "shared.order").read_text().split()] == came
+
+
+def test_kill_of_everybody_leaves_no_file(hold, own_station, client, key):
+    process = hold()
+    process.out.expect("holding")
+    os.kill(process.pid, signal.SIGKILL)
+    assert released(client, key) == "gone"
+    assert os.listdir(own_station.folder / "lager" / "leases") == []
