@@ -23,14 +23,12 @@ def pause(label: object = None, *, timeout: float | None = None, interactive: bo
     or with LAGER_BREAKPOINTS set to off, 0, false or no, it returns at once. Never raises; what is wrong with the
     arguments or the bus is said in one line on standard error. (Ctrl-C is not caught.)
     """
-    if not _is_off():
-        _pause(sys._getframe(1), label, timeout, interactive)
+    _pause(sys._getframe(1), label, timeout, interactive)
 
 
 def breakpointhook(label: object = None, *, timeout: float | None = None, interactive: bool = True) -> None:
     """What `breakpoint()` calls in a run of `lager python`: a pause with a console."""
-    if not _is_off():
-        _pause(sys._getframe(1), label, timeout, interactive)
+    _pause(sys._getframe(1), label, timeout, interactive)
 
 
 def _is_off() -> bool:
@@ -40,6 +38,8 @@ def _is_off() -> bool:
 
 def _pause(frame: Any, label: object, timeout: object, interactive: object) -> None:
     try:
+        if _is_off():
+            return
         from lager import pausing
 
         pausing.stand(frame, label, timeout, bool(interactive))
@@ -49,7 +49,10 @@ def _pause(frame: Any, label: object, timeout: object, interactive: object) -> N
 
 def _complain(error: Exception) -> None:
     try:
-        print(f"lager: cannot pause here, going on. {type(error).__name__}: {error}"[:500], file=sys.stderr, flush=True)
+        from lager.text import printable
+
+        what = printable(error, 500) if type(error).__module__ == "lager.errors" else printable(repr(error), 500)
+        print(f"lager: cannot pause here, going on. {what}", file=sys.stderr, flush=True)
     except Exception:
         return  # standard error is closed: there is nobody to tell
 

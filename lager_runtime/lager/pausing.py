@@ -24,7 +24,7 @@ def stand(frame: FrameType, label: object, timeout: object, interactive: bool) -
         _say("lager: this is a console of a paused script, which cannot pause again.\n")
         return
     details = describe(frame, label, _timeout(timeout), interactive)
-    standing = Standing(details, dict(frame.f_globals, **frame.f_locals) if interactive else None)
+    standing = Standing(details, {**frame.f_globals, **frame.f_locals} if interactive else None)
     link = this_process()
     link.begin(standing)
     try:
@@ -40,7 +40,7 @@ def describe(frame: FrameType, label: object, timeout: float, interactive: bool)
     return {
         "id": secrets.token_hex(4),
         "label": "" if label is None else printable(label, LABEL_LENGTH),
-        "file": printable(_full_path(code.co_filename), 1024),
+        "file": printable(_full_path(frame), 1024),
         "line": frame.f_lineno or 0,
         "function": printable(code.co_qualname),
         "thread": printable(threading.current_thread().name),
@@ -51,8 +51,18 @@ def describe(frame: FrameType, label: object, timeout: float, interactive: bool)
     }
 
 
-def _full_path(filename: str) -> str:
-    return filename if filename.startswith("<") else os.path.abspath(filename)
+def _full_path(frame: FrameType) -> str:
+    """The file of `frame`; also where the script has changed its folder, or where that is no more."""
+    name = frame.f_code.co_filename
+    if name.startswith("<"):
+        return name
+    known = frame.f_globals.get("__file__")
+    if type(known) is str and os.path.isabs(known) and known.endswith(os.sep + name.removeprefix("./")):
+        name = known
+    try:
+        return os.path.abspath(name)
+    except OSError:
+        return name
 
 
 def _wait(standing: Standing) -> None:
