@@ -72,7 +72,7 @@ class Output:
     """Over-current means constant current, as on supplies whose OCP has no level of its own."""
     loads: list[Load] = field(default_factory=list)
     point: Point = OFF
-    _before_trip: bool = False
+    _wanted: bool = False
 
     @property
     def tripped(self) -> bool:
@@ -88,19 +88,17 @@ class Output:
         over_current = self.ocp_in_cc and self.ocp.enabled and self.point.mode == "CC"
         self.ocp.tripped |= over_current
         if self.ovp.watch(self.point.volts) | self.ocp.watch(self.point.amps):
-            self.on, self._before_trip = False, True
-            self.point = OFF
+            self.on, self.point = False, OFF
 
     def switch(self, on: bool) -> None:
         """Turn on or off. A tripped protection keeps it off until cleared."""
         self.on = on and not self.tripped
-        self._before_trip = False
+        self._wanted = on
         self.settle()
 
     def restore(self) -> None:
-        """Once a protection is cleared: on again, if a trip is what turned it off."""
-        if self._before_trip and not self.tripped:
-            self.switch(True)
+        """Once a protection is cleared: on again, if it is the protection that kept it off."""
+        self.switch(self._wanted)
 
     def clear(self) -> None:
         self.ovp.tripped = self.ocp.tripped = False

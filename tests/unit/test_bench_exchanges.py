@@ -1,0 +1,29 @@
+"""Every SCPI instrument of the bench against exchanges written down from its manual."""
+
+from collections.abc import Callable
+
+import pytest
+
+from lagerd.bench.instrument import ScpiInstrument
+from lagerd.bench.keithley_2200 import Keithley2200
+from lagerd.bench.keithley_2281s import Keithley2281S
+from lagerd.bench.keysight_e36300 import E36312A
+from lagerd.bench.rigol_dl3000 import DL3021
+from lagerd.bench.rigol_dp800 import DP821
+
+from .bench_exchanges import exchanges
+
+INSTRUMENTS: dict[str, Callable[[], ScpiInstrument]] = {
+    "rigol_dp821": DP821,
+    "rigol_dl3021": DL3021,
+    "keithley_2281s": Keithley2281S,
+    "keithley_2200": Keithley2200,
+    "keysight_e36312a": E36312A,
+}
+
+
+@pytest.mark.parametrize("name", INSTRUMENTS)
+def test_the_manual_is_followed(name: str) -> None:
+    instrument = INSTRUMENTS[name]()
+    for request, reply in exchanges(name):
+        assert (request, instrument.handle(request)) == (request, reply)
