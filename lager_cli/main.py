@@ -12,6 +12,7 @@ from lager_cli import output
 _COMMANDS = {
     "python": ("lager_cli.python", "python", "Run a script on this box, or resume a paused one."),
     "breakpoints": ("lager_cli.breakpoints", "breakpoints", "List the paused scripts."),
+    "history": ("lager_cli.history", "history", "Show what happened on this box."),
 }
 
 

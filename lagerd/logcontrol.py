@@ -48,9 +48,10 @@ def _level() -> str:
 
 
 def _set_level(name: object) -> None:
-    if name not in _LEVELS:
+    level = _LEVELS.get(name) if isinstance(name, str) else None
+    if level is None:
         raise InvalidArgument(f"{name!r} is no log level.", f"Say one of {', '.join(_LEVELS)}.")
-    logging.getLogger().setLevel(_LEVELS[str(name)])
+    logging.getLogger().setLevel(level)
 
 
 def _set_target(name: object) -> None:

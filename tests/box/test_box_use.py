@@ -170,6 +170,21 @@ def test_who_did_what_is_in_the_journal(box):
     assert (found["resumed"]["LAGER_BY_USER"], found["resumed"]["LAGER_REASON"]) == ("root", "continued")
 
 
+def test_the_history_is_for_whom_the_journal_lets(box):
+    with (script := paused(box, "alice")).process:
+        call(box, "bob", "Continue", "s", script.id)
+        script.goes_on()
+    box.run("journalctl", "--sync")
+    history = json.loads(box.run("lager", "history", "--json", "--since", "1 hour ago").stdout)
+    assert [record["event"] for record in history if record["breakpoint"] == script.id] == ["paused", "resumed"]
+    lines = box.run("lager", "history").stdout.splitlines()
+    (line,) = [line for line in lines if "resumed" in line and script.id in line]
+    assert "bob" in line
+    assert "/opt/pausing.py:4" in line
+    assert "may not read the journal" in box.run("lager", "history", user="alice", check=False).stderr
+    assert "no record" in box.run("lager", "history", "--since", "2000-01-01", "--until", "2000-01-02").stdout
+
+
 def test_a_script_that_is_killed_is_gone(box):
     with (
         (script := paused(box, "alice")).process,
