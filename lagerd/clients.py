@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lager.bus import Bus, Signal, owner_rule
-from lager.errors import NoDaemon
+from lager.errors import LagerError, NoDaemon
 
 _REMEMBERED = 1024
 HOWS = ("bus", "cli", "enter")
@@ -65,6 +65,14 @@ class Clients:
             self._forget(sender)
             raise
         return self._known[sender]
+
+    async def watch_if_there(self, sender: str) -> bool:
+        """As `watch`, for a connection that may have ended; whether it is there."""
+        try:
+            await self.watch(sender)
+        except LagerError:
+            return False
+        return True
 
     def _changed(self, signal: Signal) -> None:
         name, _, owner = signal.args

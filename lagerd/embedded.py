@@ -24,7 +24,7 @@ from lager.errors import BusError, LagerError
 from lagerd.breakpoints import NAME
 
 IDLE_SECONDS = 600.0
-NAMES = (NAME,)
+NAMES = (NAME, "com.lager.Instruments")
 _RESTARTS = 5
 _RESTART_WINDOW = 10.0
 _PR_SET_PDEATHSIG = 1

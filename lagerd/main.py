@@ -5,19 +5,22 @@ import logging
 import os
 import signal
 import sys
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
 import click
 import sdnotify
 
-from lager.address import given_or_system
+from lager.address import embedded_folder, given_or_system
 from lager.bus import Bus
 from lager.errors import BusError, LagerError
 from lager.objects import Tree
 from lagerd import commands, config, logcontrol
+from lagerd import instruments as instruments_on_bus
 from lagerd.breakpoints import NAME, PATH, Breakpoints
 from lagerd.clients import Clients
+from lagerd.instruments import Instruments
 from lagerd.service import Service
 
 _log = logging.getLogger("lagerd")
@@ -69,24 +72,31 @@ async def serve(address: str, config_file: Path | None = None) -> int:
     tree = Tree()
     notifier = sdnotify.SystemdNotifier()
     breakpoints = Breakpoints(bus, Clients(bus), version=version("lager-box"))
-    breakpoints.hooks.changed = lambda total: _status(notifier, total)
-    service = Service(bus, breakpoints, config_file)
+    instruments = Instruments(bus, breakpoints.clients, breakpoints.pauses, _runtime_folder() / "leases")
+    status = partial(_status, notifier, breakpoints, instruments)
+    breakpoints.hooks.instruments = lambda pause: instruments.of(pause.owner)
+    breakpoints.hooks.changed = instruments.hooks.changed = lambda _: status()
+    service = Service(bus, breakpoints, instruments, config_file)
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, service.reload)
     tree.add(PATH, breakpoints.interface())
+    tree.add(instruments_on_bus.PATH, instruments.interface())
     tree.add(logcontrol.PATH, logcontrol.interface())
     bus.serve(tree)
     stop = _until_told()
     try:
-        if not await bus.take_name(NAME):
-            raise BusError(f"Another lagerd already answers on {address}.", "Stop that one first.")
+        await instruments.adopt()
+        for name in (instruments_on_bus.NAME, NAME):
+            if not await bus.take_name(name):
+                raise BusError(f"Another lagerd already answers on {address}.", "Stop that one first.")
         notifier.notify("READY=1")
-        _status(notifier, 0)
+        status()
         _watchdog(notifier)
         await asyncio.wait([stop, bus.lost], return_when=asyncio.FIRST_COMPLETED)
         notifier.notify("STOPPING=1")
         return 0 if stop.done() else _lost(address)
     finally:
         await tree.close()
+        await instruments.close()
         bus.close()
 
 
@@ -108,8 +118,15 @@ def _lost(address: str) -> int:
     return 1
 
 
-def _status(notifier: sdnotify.SystemdNotifier, paused: int) -> None:
-    notifier.notify(f"STATUS={paused} paused")
+def _runtime_folder() -> Path:
+    """Where leases lie: systemd's RuntimeDirectory= on a box, else this user's own folder."""
+    given = os.environ.get("RUNTIME_DIRECTORY", "").split(":")[0]
+    return Path(given) if given else embedded_folder()
+
+
+def _status(notifier: sdnotify.SystemdNotifier, breakpoints: Breakpoints, instruments: Instruments) -> None:
+    held = len(instruments.leases)
+    notifier.notify(f"STATUS={len(breakpoints.pauses)} paused, {held} instrument{'' if held == 1 else 's'} held")
 
 
 def _watchdog(notifier: sdnotify.SystemdNotifier) -> None:

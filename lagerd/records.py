@@ -6,6 +6,7 @@ from typing import Any
 
 from lagerd.audit import Audit, Kind
 from lagerd.clients import Client
+from lagerd.leases import Lease
 from lagerd.pauses import Pause
 
 _KINDS = {
@@ -37,6 +38,22 @@ def recorder(audit: Audit, console_input: Callable[[], bool]) -> Record:
         ending = {"reason": what, "paused_sec": time.time() - pause.since} if what in _ENDS else {}
         more = {key: value for key, value in more.items() if key != "again"}
         audit.record(_KINDS[what], **_place(pause), **who, **(ending | more))
+
+    return record
+
+
+LeaseRecord = Callable[[str, Lease, Client | None, dict[str, Any]], None]
+_LEASE_KINDS = {"claimed": Kind.CLAIMED, "released": Kind.RELEASED, "refused": Kind.REFUSED}
+
+
+def lease_recorder(audit: Audit) -> LeaseRecord:
+    """For the hooks of the instruments: a lease is recorded as its holder's, a refusal as of whoever asked."""
+
+    def record(what: str, lease: Lease, client: Client | None, more: dict[str, Any]) -> None:
+        uid, user = (client.uid, client.user) if client else (lease.uid, lease.user)
+        reason = f"{lease.user} holds it" if what == "refused" else more.get("reason")
+        fields = {"instrument": lease.name, "net": more.get("net", lease.net), "run": lease.run_id, "reason": reason}
+        audit.record(_LEASE_KINDS[what], by_uid=uid, by_user=user, script=lease.script, **fields)
 
     return record
 

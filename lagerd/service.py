@@ -8,22 +8,28 @@ from lagerd import audit, config, polkit
 from lagerd.breakpoints import Breakpoints
 from lagerd.clients import Client
 from lagerd.config import Config, ConfigError, ConsolePolicy
+from lagerd.instruments import Instruments
 from lagerd.pauses import Pause
-from lagerd.records import recorder
+from lagerd.records import lease_recorder, recorder
 
 _log = logging.getLogger("lagerd")
 
 
 class Service:
-    """`path` is the configuration's file, None where there is none to read. Raises ConfigError."""
+    """`path` is the configuration's file, None for an embedded daemon, which has neither that nor a journal.
 
-    def __init__(self, bus: Bus, breakpoints: Breakpoints, path: Path | None) -> None:
+    Raises ConfigError.
+    """
+
+    def __init__(self, bus: Bus, breakpoints: Breakpoints, instruments: Instruments, path: Path | None) -> None:
         self._bus = bus
         self._breakpoints = breakpoints
+        self._instruments = instruments
         self._path = path
-        self.audit = audit.for_this_process(logging.getLogger("lagerd.audit"))
+        self.audit = audit.to_journal() if path else audit.to_log(logging.getLogger("lagerd.audit"))
         self._apply(config.load(path) if path else Config())
         breakpoints.hooks.record = recorder(self.audit, lambda: self.config.log_console_input)
+        instruments.hooks.record = lease_recorder(self.audit)
         breakpoints.hooks.may_open_console = self._may_open_console
 
     def reload(self) -> None:
@@ -41,6 +47,7 @@ class Service:
         self._breakpoints.settings.consoles_per_user = new.limits.consoles
         self._breakpoints.settings.pauses_per_user = new.limits.pauses
         self._breakpoints.pauses.limit_per_user = new.limits.pauses
+        self._instruments.leases.limit_per_user = new.limits.claims
 
     async def _may_open_console(self, client: Client, pause: Pause, interactive: bool) -> bool:
         asked = self.config.console is ConsolePolicy.POLKIT

@@ -3,11 +3,15 @@
 Importing this costs next to nothing: what a pause or an instrument needs is imported when it is first used.
 """
 
+from __future__ import annotations
+
 import os
 import sys
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # what type checkers take for true; importing typing would cost more than all the rest
 if TYPE_CHECKING:
+    from types import FrameType
+
     from lager.net import Net, NetType
 
 __all__ = ["Net", "NetType", "breakpointhook", "pause"]
@@ -36,7 +40,7 @@ def _is_off() -> bool:
     return "LAGER_PROCESS_ID" not in environ or environ.get("LAGER_BREAKPOINTS", "").strip().lower() in _OFF
 
 
-def _pause(frame: Any, label: object, timeout: object, interactive: object) -> None:
+def _pause(frame: FrameType, label: object, timeout: object, interactive: object) -> None:
     try:
         if _is_off():
             return
@@ -57,7 +61,7 @@ def _complain(error: Exception) -> None:
         return  # standard error is closed: there is nobody to tell
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name in ("Net", "NetType"):
         from lager import net
 

@@ -1,0 +1,58 @@
+# make demo    a script that stops at a breakpoint, on a simulated bench
+# make test    everything, with what the tests need
+# make bench   measurements
+
+PYTHON ?= python3
+VENV ?= .venv
+WORKERS ?= 4
+
+DEMO_NEEDS = dbus-daemon:dbus-daemon
+TEST_NEEDS = $(DEMO_NEEDS) busctl:systemd systemd-nspawn:systemd-container dbus-send:dbus-bin pkcheck:polkitd sshd:openssh-server strace:strace
+
+.DELETE_ON_ERROR:
+.PHONY: demo test bench check clean needs-demo needs-test
+
+demo: $(VENV)/demo
+	$(VENV)/bin/lager python examples/inspect_bench.py
+
+test: $(VENV)/test needs-test
+	$(VENV)/bin/pytest -n $(WORKERS) --dist loadgroup $(TESTS)
+
+bench: $(VENV)/test needs-test
+	$(VENV)/bin/python -m tests.bench
+
+check: $(VENV)/test
+	$(VENV)/bin/pytest -q tests/unit/test_checks.py
+
+clean:
+	rm -rf $(VENV) build dist
+
+$(VENV)/demo: pyproject.toml | $(VENV)/bin/python needs-demo
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+$(VENV)/test: pyproject.toml | $(VENV)/bin/python
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@ $(VENV)/demo
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "$(PYTHON) is older than 3.11. Name a newer one: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || $(call install,python3-venv)
+	$(PYTHON) -m venv $(VENV)
+
+needs-demo:
+	@$(call need,$(DEMO_NEEDS))
+
+needs-test:
+	@$(call need,$(TEST_NEEDS))
+
+# $(call need,COMMAND:PACKAGE ...): install the packages whose command is not there.
+need = missing=""; for pair in $(1); do \
+	  PATH="$$PATH:/usr/sbin:/sbin" command -v $${pair%%:*} >/dev/null || missing="$$missing $${pair\#\#*:}"; done; \
+	test -z "$$missing" || $(call install,$$missing)
+
+# $(call install,PACKAGE ...): as root install them, else say what to type, and stop.
+install = { if [ "$$(id -u)" = 0 ]; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(1); \
+	else echo "Something is missing here. Install it with: sudo apt-get install -y" $(1); exit 1; fi; }

@@ -1,0 +1,120 @@
+"""Leases as files: an open file description with an exclusive flock, which the kernel frees when its last copy closes.
+
+Each grant gets a file of its own, in the place of the last one. What is handed out is open for reading only, and what
+this module opens for itself is open for writing, so that inotify tells the end of a lease (IN_CLOSE_NOWRITE) from our
+own looking at it (inotify(7), flock(2)).
+"""
+
+import asyncio
+import contextlib
+import ctypes
+import errno
+import fcntl
+import json
+import os
+import struct
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from lagerd.leases import Lease
+
+_IN_CLOSE_NOWRITE = 0x10
+_IN_NONBLOCK, _IN_CLOEXEC = os.O_NONBLOCK, os.O_CLOEXEC
+_EVENT = struct.Struct("iIII")
+_LONGEST_RECORD = 1 << 16
+
+
+class LeaseFiles:
+    """`closed` is told the instrument whenever a lease of it may have ended."""
+
+    def __init__(self, folder: Path, closed: Callable[[str], None]) -> None:
+        self._folder = folder
+        self._closed = closed
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._inotify = _watch(folder)
+        asyncio.get_running_loop().add_reader(self._inotify, self._read_events)
+
+    def close(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._inotify)
+        os.close(self._inotify)
+
+    def take(self, lease: Lease) -> int:
+        """A new locked file for `lease`; the descriptor is the caller's to pass on and close."""
+        path = self._folder / lease.instrument
+        path.unlink(missing_ok=True)
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            json.dump(lease.record(), file)
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return fd
+
+    def is_free(self, instrument: str) -> bool:
+        try:
+            fd = os.open(self._folder / instrument, os.O_WRONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return True
+        try:
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        finally:
+            os.close(fd)
+        return True
+
+    def drop(self, instrument: str) -> None:
+        """The file goes; whoever still has it open holds nothing by it."""
+        (self._folder / instrument).unlink(missing_ok=True)
+
+    def standing(self) -> Iterator[Lease]:
+        """The leases that outlived the lagerd before us; the files of those that did not are removed."""
+        for path in sorted(self._folder.iterdir()):
+            lease = None if self.is_free(path.name) else _recorded(path)
+            if lease is None:
+                path.unlink(missing_ok=True)
+            else:
+                yield lease
+
+    def _read_events(self) -> None:
+        data = os.read(self._inotify, 1 << 16)
+        at, names = 0, set()
+        while at < len(data):
+            _, _, _, length = _EVENT.unpack_from(data, at)
+            at += _EVENT.size + length
+            names.add(os.fsdecode(data[at - length : at].rstrip(b"\0")))
+        for name in names:
+            self._closed(name)
+
+
+def _watch(folder: Path) -> int:
+    libc = ctypes.CDLL(None, use_errno=True)
+    fd = libc.inotify_init1(_IN_NONBLOCK | _IN_CLOEXEC)
+    if fd < 0 or libc.inotify_add_watch(fd, os.fsencode(folder), _IN_CLOSE_NOWRITE) < 0:
+        raise OSError(ctypes.get_errno(), f"cannot watch {folder}: {os.strerror(ctypes.get_errno())}")
+    return int(fd)
+
+
+def _recorded(path: Path) -> Lease | None:
+    """What was written of a lease; None where it cannot be read, and the lease is given up."""
+    with contextlib.suppress(OSError, ValueError, TypeError):
+        with open(os.open(path, os.O_RDWR | os.O_CLOEXEC), encoding="utf-8") as file:
+            lease = Lease(**json.loads(file.read(_LONGEST_RECORD)))
+        return lease if lease.instrument == path.name else None
+    return None
+
+
+async def process_end(pid: int) -> None:
+    """Wait until the process is gone: pidfd_open(2)."""
+    try:
+        fd = os.pidfd_open(pid)
+    except OSError as error:
+        if error.errno in (errno.ESRCH, errno.EINVAL):
+            return
+        raise
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[None] = loop.create_future()
+    loop.add_reader(fd, lambda: None if ended.done() else ended.set_result(None))
+    try:
+        await ended
+    finally:
+        loop.remove_reader(fd)
+        os.close(fd)
