@@ -15,6 +15,7 @@ import logging
 import os
 import socket
 import struct
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ _NOBODY = {
 _DENIED = "org.freedesktop.DBus.Error.AccessDenied"
 _CHUNK = 1 << 16
 _CONNECT_SECONDS = 10.0
+_BACKLOG_SECONDS = 5  # how long a broker may leave us in its queue; connect() blocks that long
 _SIGNATURE_CACHE = 1000
 
 _log = logging.getLogger(__name__)
@@ -110,9 +112,11 @@ class Bus:
             bus = connection.bus = cls(connection)
             async with asyncio.timeout(_CONNECT_SECONDS):
                 await connection.connect()
-        except Exception as error:
+        except BaseException as error:
             if connection is not None:
                 connection.close()
+            if not isinstance(error, Exception):
+                raise
             why = str(error) or "no answer"
             raise BusError(f"The bus at {address} cannot be reached ({why}).") from error
         return bus
@@ -123,11 +127,6 @@ class Bus:
 
     def close(self) -> None:
         self._connection.close()
-
-    def abandon(self) -> None:
-        """In a child after fork: give the descriptor back and touch nothing else, for the rest is the parent's."""
-        with contextlib.suppress(OSError):
-            os.close(self._connection._sock.detach())
 
     async def call(
         self,
@@ -162,6 +161,9 @@ class Bus:
             self._connection.send(message)
             async with asyncio.timeout(timeout):
                 return _result(await answer)
+        except UnicodeError:
+            _close(fds)
+            raise errors.InvalidArgument("What you gave is no text in UTF-8.", "Give it in plain letters.") from None
         except TimeoutError:
             raise NoDaemon(
                 f"{destination} did not answer {member} within {timeout:g} s.", "Try again, or restart it."
@@ -311,6 +313,8 @@ class _Connection(MessageBus):  # type: ignore[misc]  # the library is untyped
             raise OSError("not a unix: address")
         where = paths[0].get("path") or "\0" + paths[0]["abstract"]
         self._sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        _connections.add(self)
+        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", _BACKLOG_SECONDS, 0))
         try:
             self._sock.connect(where)
         except OSError:
@@ -336,6 +340,11 @@ class _Connection(MessageBus):  # type: ignore[misc]  # the library is untyped
 
     def close(self) -> None:
         self._finalize(None)
+
+    def abandon(self) -> None:
+        """Give the descriptor back and touch nothing else, for the rest is the parent's."""
+        with contextlib.suppress(OSError):
+            os.close(self._sock.detach())
 
     def _finalize(self, err: Exception | None = None) -> None:
         if self._disconnected:
@@ -395,6 +404,17 @@ class _Connection(MessageBus):  # type: ignore[misc]  # the library is untyped
             greeting(message, None)
         elif self.bus is not None:
             self.bus._received(message)
+
+
+_connections: "weakref.WeakSet[_Connection]" = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for connection in list(_connections):
+        connection.abandon()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 class _Writer:
@@ -514,6 +534,8 @@ def _result(message: Message) -> list[Any]:
         _close(message.unix_fds)
         raise _error(message.error_name, str(message.body[0]) if message.body else message.error_name)
     values = [_plain(value) for value in message.body]
+    taken = {values[index] for index, kind in enumerate(message.signature_tree.types) if kind.token == "h"}
+    _close(fd for index, fd in enumerate(message.unix_fds) if index not in taken)
     for index, kind in enumerate(message.signature_tree.types):
         if kind.token == "h":
             values[index] = message.unix_fds[values[index]]

@@ -29,6 +29,7 @@ INSTRUMENTS_PATH = "/com/lager/Instruments"
 SCRIPT = "com.lager.Script"
 SCRIPT_PATH = "/com/lager/Script"
 _PATIENCE = 5.0  # for a lagerd that is just being started
+_UNHEARD_SECONDS = 15.0  # until lagerd must have said that it knows of a pause
 _GRACE = 3.0  # beyond our own deadline, before we stop waiting for a lagerd that keeps silent
 _ANSWER_SECONDS = 25.0
 _RETRY_FIRST, _RETRY_LAST = 0.1, 5.0
@@ -66,6 +67,7 @@ class Standing:
     events: "SimpleQueue[Stood | Ended | Failed]" = field(default_factory=SimpleQueue)
     deadline: float | None = None
     known: bool = False
+    began: float = field(default_factory=time.monotonic)
     since: float = 0.0  # of the epoch, by the clock of lagerd
     dropped: int | None = None
     by: dict[str, Any] = field(default_factory=dict)
@@ -92,9 +94,11 @@ class Standing:
         return {**self.details, "remaining": left, "since": self.since}
 
     def _last_moment(self) -> float | None:
-        if self.deadline is None:
-            return None
-        return asyncio.get_running_loop().time() + self.deadline - time.monotonic() + _GRACE
+        """When to stop waiting for lagerd, by the clock of the loop."""
+        ends = [self.deadline + _GRACE] if self.deadline is not None else []
+        if not self.known:
+            ends.append(self.began + _UNHEARD_SECONDS)
+        return asyncio.get_running_loop().time() + min(ends) - time.monotonic() if ends else None
 
 
 class Link:
@@ -106,6 +110,7 @@ class Link:
         self._owner = ""
         self._owner_changed = asyncio.Event()
         self._connecting: asyncio.Lock = asyncio.Lock()
+        self._closing = False
         self._thread = threading.Thread(target=self._run, name="lager", daemon=True)
         self._thread.start()
         atexit.register(self.close)
@@ -134,13 +139,9 @@ class Link:
     def close(self) -> None:
         """End the thread and the connection; at the end of the process that made them, and nowhere else."""
         if self._pid == os.getpid() and self._thread.is_alive():
+            self._closing = True
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
-
-    def abandon(self) -> None:
-        """In a child after fork: leave the parent's connection to the parent."""
-        if self._bus is not None:
-            self._bus.abandon()
 
     def _wait_for(self, work: Coroutine[Any, Any, Any]) -> Any:
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
@@ -180,7 +181,8 @@ class Link:
         try:
             self._loop.run_forever()
         finally:
-            for standing in self._standings.values():
+            # At the end of the process only daemon threads can stand here, and they end where they stand.
+            for standing in () if self._closing else self._standings.values():
                 standing.events.put(Failed(BusError("The connection to lagerd ended.")))
             self._loop.run_until_complete(self._wind_up())
             self._loop.close()
@@ -205,15 +207,18 @@ class Link:
         """From the first call to the end of the pause, whichever way it ends."""
         try:
             standing.set_remaining(standing.details["timeout"])
+            outcome: Ended | Failed
             async with asyncio.timeout_at(standing._last_moment()) as standing.limit:
                 reason = await self._stand(standing)
-            outcome: Ended | Failed = Ended(reason, standing.by)
+            outcome = Ended(reason, standing.by)
         except TimeoutError:
             self._tell("Interrupt", "s", standing.id)
-            outcome = Ended("alone", {})
+            outcome = Ended("alone", {}) if standing.known else Failed(_no_answer())
         except LagerError as error:
             outcome = Failed(error)
         except asyncio.CancelledError:
+            if self._closing:
+                raise
             self._tell("Interrupt", "s", standing.id)
             outcome = Ended("interrupted", {})
         except Exception as error:
@@ -264,7 +269,11 @@ class Link:
         bus.serve(tree)
         for member, heard in (("Paused", self._paused), ("Extended", self._extended), ("Resumed", self._resumed)):
             bus.listen(member, self._from_lagerd(heard))
-        await bus.follow(NAME, self._set_owner)
+        try:
+            await bus.follow(NAME, self._set_owner)
+        except BaseException:
+            bus.close()
+            raise
         return bus
 
     async def _lagerd(self, patience: float | None) -> None:
@@ -274,7 +283,7 @@ class Link:
                 while not self._owner:
                     await self._owner_changed.wait()
         except TimeoutError:
-            raise NoDaemon("lagerd does not answer.", "Start it with: sudo systemctl start lagerd") from None
+            raise _no_answer() from None
 
     def _set_owner(self, owner: str) -> None:
         self._owner = owner
@@ -295,9 +304,9 @@ class Link:
         return listener
 
     def _paused(self, standing: Standing, details: dict[str, Any]) -> None:
+        new, standing.known = not standing.known, True
         standing.set_remaining(details["remaining"])
-        if not standing.known:
-            standing.known = True
+        if new:
             standing.since = details["since"]
             standing.events.put(Stood(details["remaining"]))
 
@@ -336,8 +345,12 @@ class Link:
         return from_any_thread
 
 
+def _no_answer() -> NoDaemon:
+    return NoDaemon("lagerd does not answer.", "Start it with: sudo systemctl start lagerd")
+
+
 _link: Link | None = None
-_making = threading.Lock()
+_making = threading.RLock()  # for a signal handler that pauses, too
 _abandoned: list[Link] = []
 
 
@@ -352,9 +365,8 @@ def this_process() -> Link:
 
 def _after_fork() -> None:
     global _link, _making
-    _making = threading.Lock()
+    _making = threading.RLock()
     if _link is not None:
-        _link.abandon()
         _abandoned.append(_link)  # its loop is the parent's too: not to be closed from here
         _link = None
 
