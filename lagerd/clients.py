@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lager.bus import Bus, Signal, owner_rule
-from lager.errors import LagerError, NoDaemon
+from lager.errors import LagerError
 
 _REMEMBERED = 1024
 HOWS = ("bus", "cli", "enter")
@@ -57,14 +57,18 @@ class Clients:
         if sender in self._watched:
             return await self.of(sender)
         self._watched.add(sender)
-        await self._bus.add_match(owner_rule(sender))
         try:
+            await self._bus.add_match(owner_rule(sender))
             # Asked after the rule stands: whoever is still there now cannot leave unseen.
-            self._known[sender] = _client(sender, await self._bus.credentials(sender))
-        except NoDaemon:
+            client = _client(sender, await self._bus.credentials(sender))
+        except BaseException:
             self._forget(sender)
             raise
-        return self._known[sender]
+        return self._known.setdefault(sender, client)
+
+    def is_watched(self, sender: str) -> bool:
+        """Whether the end of this connection is still to come; it may be told between a `watch` and what follows."""
+        return sender in self._watched
 
     async def watch_if_there(self, sender: str) -> bool:
         """As `watch`, for a connection that may have ended; whether it is there."""
@@ -75,8 +79,10 @@ class Clients:
         return True
 
     def _changed(self, signal: Signal) -> None:
+        if signal.sender != "org.freedesktop.DBus":
+            return
         name, _, owner = signal.args
-        if owner or signal.sender != "org.freedesktop.DBus" or name not in self._watched:
+        if owner or name not in self._watched:
             return
         self._forget(name)
         for callback in self._leave:

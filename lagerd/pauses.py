@@ -12,6 +12,7 @@ from lager.text import LABEL_LENGTH, duration, printable
 
 LONGEST = 10 * 365 * 86400.0
 PATH_LENGTH = 1024
+_LAST_LINE = 2**31 - 1
 _ID = re.compile(r"[0-9a-f]{8}\Z")
 _PREFIX = re.compile(r"[0-9a-f]{4,8}\Z")
 
@@ -179,6 +180,9 @@ def from_details(details: dict[str, Any], *, owner: str, uid: int, user: str, pi
     if not _ID.match(id):
         raise InvalidArgument(f"{printable(id, 40)!r} is no breakpoint id.", "It is eight hexadecimal digits.")
     timeout = _seconds(details, "timeout", default)
+    line = _typed(details, "line", int, 0)
+    if not 0 <= line <= _LAST_LINE:
+        raise InvalidArgument(f"{line} is no number of a line.", f"Give 0 to {_LAST_LINE}.")
     now = time.time()
     return Pause(
         id=id,
@@ -188,12 +192,12 @@ def from_details(details: dict[str, Any], *, owner: str, uid: int, user: str, pi
         pid=pid,
         label=printable(_typed(details, "label", str, ""), LABEL_LENGTH),
         file=printable(_typed(details, "file", str, ""), PATH_LENGTH),
-        line=_typed(details, "line", int, 0),
+        line=line,
         function=printable(_typed(details, "function", str, "")),
         thread=printable(_typed(details, "thread", str, "")),
         run_id=printable(_typed(details, "run_id", str, "").lower(), 64),
         script=printable(_typed(details, "script", str, ""), PATH_LENGTH),
-        since=min(_typed(details, "since", float, now), now),
+        since=min(max(_typed(details, "since", float, now), now - LONGEST), now),
         timeout=timeout,
         interactive=_typed(details, "interactive", bool, False),
     )
