@@ -1,0 +1,60 @@
+"""What the tests of the drivers share: nets on a scripted instrument, and leases that only remember."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from lager import nets
+from lager.drivers.driver import Driver
+from lager.net import Net
+from lager.nets import Nets
+from tests.unit.scriptedinstrument import ScriptedInstrument
+
+TIMEOUT = 0.2  # seconds; long for a loopback socket, short for a test
+
+
+class Leases:
+    """Takes the place of lagerd: gives every lease, and remembers what happened in which order."""
+
+    def __init__(self) -> None:
+        self.happened: list[tuple[str, str]] = []
+        self.held: list[str] = []
+        self.waits: list[float] = []
+
+    def __call__(self, instrument_key: str, *, net: str, wait: float = 0.0, name: str = "") -> "_Lease":
+        self.happened.append(("claim", net))
+        self.held.append(instrument_key)
+        self.waits.append(wait)
+        return _Lease(self, instrument_key, net)
+
+
+class _Lease:
+    def __init__(self, leases: Leases, key: str, net: str) -> None:
+        self._leases, self._key, self._net = leases, key, net
+
+    def release(self) -> None:
+        self._leases.held.remove(self._key)
+        self._leases.happened.append(("release", self._net))
+
+
+def bench(model: str, address: str, **tables: str) -> Nets:
+    """A bench of one instrument; each keyword is a net, its value the lines of its table."""
+    text = f'[instruments.it]\nmodel = "{model}"\naddress = "{address}"\ntimeout = {TIMEOUT}\n'
+    for name, lines in tables.items():
+        text += f'[nets.{name}]\ninstrument = "it"\n{lines}\n'
+    return nets.parse(text)
+
+
+@contextmanager
+def playing(script: list[tuple[Any, Any]], model: str, lines: str) -> Iterator[Any]:
+    """The net of this table, open on an instrument that plays the script; nothing is held when the block ends."""
+    leases = Leases()
+    with ScriptedInstrument(*script) as instrument:
+        place = instrument.address if model == "T7" else instrument.visa
+        config = bench(model, place, it=lines)
+        try:
+            driver: Driver[Any] = Net.get("it", config.net("it").type, nets=config, claim=leases)
+            with driver:
+                yield driver
+        finally:
+            assert leases.held == []
