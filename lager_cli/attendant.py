@@ -9,7 +9,6 @@ import contextlib
 import os
 import select
 import threading
-from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -28,7 +27,7 @@ class Attendant:
         self._run_id = run_id
         self._address = address
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._stop: asyncio.Event | None = None
+        self._attending: asyncio.Task[None] | None = None
         self._bus: Bus | None = None
         self._terminal = -1
         self._edges: select.epoll | None = None
@@ -40,26 +39,24 @@ class Attendant:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        if self._stop is not None:
-            self._from_outside(self._stop.set)
-        if self._loop is not None:
-            self._thread.join()
-
-    def _from_outside(self, work: Callable[[], None]) -> None:
-        if self._loop is not None:
+        loop, attending = self._loop, self._attending
+        if loop is not None and attending is not None:  # else it has not even begun
             with contextlib.suppress(RuntimeError):  # it has just ended
-                self._loop.call_soon_threadsafe(work)
+                loop.call_soon_threadsafe(attending.cancel)
+            self._thread.join()
 
     def _work(self) -> None:
         from lager.bus import Bus
 
         async def attend() -> None:
-            self._stop = asyncio.Event()
             self._loop = asyncio.get_running_loop()
+            self._attending = asyncio.current_task()
             self._bus = await Bus.connect(self._address)
             try:
                 await self._attend(self._bus)
-                await self._stop.wait()
+                await self._bus.lost
+                if self._standing:
+                    output.note("the bus is gone; the script goes on by itself when its time is over")
             finally:
                 self._leave()
                 self._bus.close()
@@ -68,6 +65,8 @@ class Attendant:
             asyncio.run(attend())
         except LagerError as problem:
             output.error(problem)
+        except asyncio.CancelledError:
+            return
 
     async def _attend(self, bus: "Bus") -> None:
         if os.isatty(0):
@@ -81,8 +80,15 @@ class Attendant:
         bus.listen("Resumed", self._resumed)
         for member in ("Paused", "Resumed"):
             await bus.add_match(f"type='signal',sender='{NAME}',interface='{NAME}',member='{member}'")
+        await bus.follow(NAME, self._owned)
         for pause in (await bus.call(NAME, PATH, "List"))[0]:
             self._note(pause["id"], pause["run_id"])
+
+    def _owned(self, owner: str) -> None:
+        # A new lagerd tells anew which pauses stand; while there is none, nobody tells which have ended.
+        if not owner:
+            self._standing.clear()
+            self._decide()
 
     def _paused(self, signal: "Signal") -> None:
         self._note(signal.args[0], signal.args[1].get("run_id", ""))

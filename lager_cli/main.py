@@ -3,10 +3,12 @@
 import os
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 
 import click
 
 from lager.errors import LagerError
+from lager.text import printable
 from lager_cli import output
 
 _COMMANDS = {
@@ -47,11 +49,14 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """The exit code of `lager ARGUMENTS`."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as standard error has it: no letter stops a command
     try:
         return cli.main(arguments, prog_name="lager", standalone_mode=False) or 0
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
     except click.ClickException as problem:
+        problem.message = "\n".join(printable(line, 2000) for line in problem.message.split("\n"))
         problem.show()
         return problem.exit_code
     except LagerError as problem:

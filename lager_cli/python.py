@@ -12,6 +12,7 @@ from lager_cli import output
 from lager_cli.daemon import ask
 
 LONGEST_RUN = 300.0
+_ONLY_ONE = "\0"  # which nobody can type: `--continue ""` is a mistake, and resumes nothing
 
 
 class _Seconds(click.ParamType):
@@ -35,7 +36,9 @@ SECONDS = _Seconds()
 @click.option("--env", "settings", multiple=True, metavar="FOO=BAR", help="Set a variable for the script.")
 @click.option("--passenv", "passed", multiple=True, metavar="NAME", help="Pass on a variable of this shell.")
 @click.option("--timeout", type=SECONDS, default=0.0, help="End the whole run after so long, paused or not (0: never).")
-@click.option("--continue", "resume", is_flag=False, flag_value="", metavar="[ID]", help="Resume a paused script.")
+@click.option(
+    "--continue", "resume", is_flag=False, flag_value=_ONLY_ONE, metavar="[ID]", help="Resume a paused script."
+)
 @click.option("--continue-all", is_flag=True, help="Resume every paused script.")
 @click.option(
     "--extend", nargs=2, type=(str, SECONDS), metavar="ID SECONDS", help="Give a pause more time; 0: no limit."
@@ -87,7 +90,7 @@ def python(
 
 
 def _continue(id: str) -> int:
-    resumed = ask("Continue", "s", id or _only_one())[0]
+    resumed = ask("Continue", "s", _only_one() if id == _ONLY_ONE else id)[0]
     output.say(f"Resumed {resumed}.")
     return 0
 
