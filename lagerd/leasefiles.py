@@ -16,6 +16,7 @@ import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from lager.errors import BusError
 from lagerd.leases import Lease
 
 _IN_CLOSE_NOWRITE = 0x10
@@ -89,7 +90,8 @@ def _watch(folder: Path) -> int:
     libc = ctypes.CDLL(None, use_errno=True)
     fd = libc.inotify_init1(_IN_NONBLOCK | _IN_CLOEXEC)
     if fd < 0 or libc.inotify_add_watch(fd, os.fsencode(folder), _IN_CLOSE_NOWRITE) < 0:
-        raise OSError(ctypes.get_errno(), f"cannot watch {folder}: {os.strerror(ctypes.get_errno())}")
+        why = os.strerror(ctypes.get_errno())
+        raise BusError(f"{folder} cannot be watched ({why}).", "Is fs.inotify.max_user_instances used up?")
     return int(fd)
 
 
