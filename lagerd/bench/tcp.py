@@ -6,6 +6,8 @@ from typing import cast
 
 MAX_PEERS = 128
 """Per instrument. A real one has room for a handful; this is for tests that try to use it up."""
+BURST = 32
+"""Requests of one client that are dealt with before the others get their turn."""
 
 
 class Peer(asyncio.Protocol):
@@ -22,6 +24,7 @@ class Peer(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._alive = False
         self._blocked = False
+        self._behind = False
 
     def step(self) -> bool:
         """Deal with one request of `pending`; false when there is no whole one."""
@@ -53,8 +56,8 @@ class Peer(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._blocked = False
-        self._transport.resume_reading()
-        self._work()
+        if not self._behind:
+            self._work()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._alive = False
@@ -63,8 +66,17 @@ class Peer(asyncio.Protocol):
         self.lost.set_result(None)
 
     def _work(self) -> None:
-        while self._alive and not self._blocked and self.step():
-            pass
+        """Deal with what has come, a burst at a time; listen again once it is done."""
+        self._behind = False
+        for _ in range(BURST):
+            if not self._alive or self._blocked:
+                return
+            if not self.step():
+                self._transport.resume_reading()
+                return
+        self._behind = True
+        self._transport.pause_reading()
+        asyncio.get_running_loop().call_soon(self._work)
 
 
 class TcpServer:

@@ -195,7 +195,9 @@ def test_register_masks(text: str, mask: int) -> None:
     assert Token(text).integer(0, 255) == mask
 
 
-@pytest.mark.parametrize(("text", "value"), [("ON", True), ("off", False), ("1", True), ("0", False), ("2", True)])
+@pytest.mark.parametrize(
+    ("text", "value"), [("ON", True), ("off", False), ("1", True), ("0", False), ("2", True)]
+)
 def test_booleans(text: str, value: bool) -> None:
     assert Token(text).boolean() is value
 
@@ -214,7 +216,8 @@ def test_a_suffix_reaches_the_method() -> None:
 
 
 @pytest.mark.parametrize(
-    ("message", "code"), [("VOLT", -109), ("VOLT 1,2", -108), ("*IDN? 5", -108), ("*IDN", -113), ("NO?", -113)]
+    ("message", "code"),
+    [("VOLT", -109), ("VOLT 1,2", -108), ("*IDN? 5", -108), ("*IDN", -113), ("NO?", -113)],
 )
 def test_a_command_with_the_wrong_shape(message: str, code: int) -> None:
     instrument = Recorder()
