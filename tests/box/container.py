@@ -115,6 +115,9 @@ class Process:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
         self.popen.kill()
         self.popen.wait(COMMAND_SECONDS)
         self._reader.join(COMMAND_SECONDS)
@@ -165,6 +168,7 @@ def booted(wheel: Path) -> Iterator[Box]:
         nspawn = subprocess.Popen(
             [
                 "setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "private",
+                "--pid", "--fork", "--kill-child=KILL", "--mount-proc",
                 "sh", "-c", _BOOT, "sh", str(mount), str(staged),
                 "systemd-nspawn", "--register=no", "--keep-unit", f"--directory={mount}/root", f"--machine={name}",
                 "--boot", "--private-network", "--link-journal=no", "--console=pipe", "--notify-ready=yes",
@@ -173,7 +177,9 @@ def booted(wheel: Path) -> Iterator[Box]:
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, "NOTIFY_SOCKET": f"{folder}/notify"},
         )  # fmt: skip
         stack.callback(_end, nspawn)
-        box = Box(_leader(ready, log.name), Path(f"/proc/{nspawn.pid}/root{mount}/up"))
+        _until_up(ready, log.name)
+        inner = _only_child(nspawn.pid)
+        box = Box(_only_child(inner), Path(f"/proc/{inner}/root{mount}/up"))
         box.run("ldconfig")
         box.run(_interpreter(), "-m", "venv", "--without-pip", VENV)
         yield box
@@ -185,23 +191,23 @@ def build_wheel(checkout: Path, folder: Path) -> Path:
     return next(folder.glob("*.whl"))
 
 
-def _leader(ready: socket.socket, log: str) -> int:
-    """The pid of the box's first process, told when its systemd says that it is up."""
+def _until_up(ready: socket.socket, log: str) -> None:
+    """Wait until the box's systemd says that it is up."""
     ready.settimeout(BOOT_SECONDS)
-    pid, up = 0, False
     try:
-        while not (pid and up):
-            told = ready.recv(4096).decode()
-            if found := re.search(r"X_NSPAWN_LEADER_PID=(\d+)", told):
-                pid = int(found[1])
-            up = up or "READY=1" in told
+        while "READY=1" not in ready.recv(4096).decode():
+            pass
     except TimeoutError:
         raise AssertionError(f"The box did not boot:\n{Path(log).read_text(errors='replace')}") from None
-    return pid
+
+
+def _only_child(pid: int) -> int:
+    (child,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return int(child)
 
 
 def _end(nspawn: subprocess.Popen[bytes]) -> None:
-    """With nspawn ends its pid namespace, with that every process inside, and with these every mount."""
+    """With unshare ends the pid namespace around nspawn, with that every process inside, and with these every mount."""
     nspawn.send_signal(signal.SIGKILL)
     nspawn.wait(BOOT_SECONDS)
 
