@@ -150,7 +150,7 @@ class Net:
         """
         config = (nets or netsfile.load()).net(name)
         if config.type is not type:
-            what = f"The net {name} is a {config.type.value}, not a {getattr(type, 'value', type)}."
+            what = f"The net {name} is of type {config.type.value}, not {getattr(type, 'value', type)}."
             raise WrongNetType(what, f"Open it with type=NetType.{config.type.name}.")
         return _open(config, claim or _lagerd(), wait)
 

@@ -1,0 +1,112 @@
+"""The battery simulator and the load against exchanges recorded from their manuals, through real sockets."""
+
+import pytest
+
+from lager.errors import BadReply, InvalidArgument, LimitExceeded, Rejected
+from tests.unit.exchanges import keithley_2281s as smu
+from tests.unit.exchanges import rigol_dl3000 as dl3000
+from tests.unit.scriptedbench import playing
+
+BATTERY = "type = 'battery'"
+LOAD = "type = 'eload'"
+
+
+@pytest.mark.parametrize(
+    ("script", "method", "value"),
+    [
+        (smu.SET_SOC, "soc", 50),
+        (smu.SET_VOC, "voc", 3.7),
+        (smu.SET_MODE, "mode", "static"),
+        (smu.SET_CAPACITY, "capacity", 5),
+        (smu.SET_CURRENT_LIMIT, "current_limit", 1),
+        (smu.SET_ESR, "esr", 1),
+    ],
+)
+def test_a_battery_sets_and_reads_back(script: list[tuple[str, str]], method: str, value: object) -> None:
+    with playing(script, "2281S-20-6", BATTERY) as battery:
+        assert getattr(battery, method)(value) == value
+
+
+def test_the_instrument_becomes_a_battery_when_its_output_is_off() -> None:
+    with playing(smu.BECOME_BATTERY, "2281S-20-6", BATTERY):
+        pass
+
+
+def test_a_running_battery_refuses_a_new_capacity_with_the_way_out() -> None:
+    with playing(smu.SET_CAPACITY_WHILE_RUNNING, "2281S-20-6", BATTERY) as battery:
+        with pytest.raises(Rejected, match="704 Not permitted while battery model is running") as caught:
+            battery.capacity(5)
+        assert "disable() first" in caught.value.hint
+
+
+def test_the_state_of_a_battery() -> None:
+    with playing(smu.BATTERY_STATE, "2281S-20-6", BATTERY) as battery:
+        state = battery.state()
+    assert (state.mode, state.soc, state.esr, state.current) == ("dynamic", 95.5, 1.52, 8.034562e-3)
+    assert "  terminals        4.010 V, 8.035 mA" in str(state).splitlines()
+
+
+def test_a_battery_keeps_its_limits() -> None:
+    with playing(smu.OPEN_BATTERY, "2281S-20-6", f"{BATTERY}\nmax_voltage = 4.2\nmax_current = 1") as battery:
+        with pytest.raises(LimitExceeded):
+            battery.voc(4.3)
+        with pytest.raises(LimitExceeded):
+            battery.current_limit(1.1)
+        for method, value in (("soc", 101), ("soc", -1), ("capacity", 0), ("esr", 101), ("mode", "fast")):
+            with pytest.raises(InvalidArgument):
+                getattr(battery, method)(value)
+
+
+def test_a_battery_over_its_limit_is_not_turned_on() -> None:
+    with playing(smu.BATTERY_ENABLE, "2281S-20-6", BATTERY) as battery:
+        battery.enable()
+    script = [*smu.OPEN_BATTERY, (":BATT:SIM:VOC?", "8.4")]
+    with playing(script, "2281S-20-6", f"{BATTERY}\nmax_voltage = 4.2") as battery, pytest.raises(LimitExceeded):
+        battery.enable()
+
+
+def test_a_quantity_in_another_unit_is_not_taken() -> None:
+    script = [*smu.OPEN_BATTERY, (":BATT:SIM:TVOL?", "+4.0E+00A")]
+    with playing(script, "2281S-20-6", BATTERY) as battery, pytest.raises(BadReply, match="no reading in V"):
+        battery.terminal_voltage()
+
+
+def test_a_load_sets_and_reads_back() -> None:
+    with playing(dl3000.SET_MODE, "DL3021", LOAD) as load:
+        assert load.mode("CR") == "CR"
+    with playing(dl3000.SET_CURRENT, "DL3021", LOAD) as load:
+        assert load.current(0.5) == 0.5
+    with playing(dl3000.SET_RESISTANCE, "DL3021", LOAD) as load:
+        assert load.resistance(100) == 100
+    with playing(dl3000.GET_POWER, "DL3021", LOAD) as load:
+        assert load.power() == 10
+    with playing(dl3000.GET_VOLTAGE, "DL3021", LOAD) as load:
+        assert load.voltage() == 15
+    with playing(dl3000.ENABLE, "DL3021", LOAD) as load:
+        load.enable()
+
+
+def test_the_state_of_a_load() -> None:
+    with playing(dl3000.STATE, "DL3021", LOAD) as load:
+        state = load.state()
+    assert str(state).splitlines() == [
+        "it",
+        "  input    on",
+        "  mode     CC (set 500.000 mA)",
+        "  voltage  4.998 V",
+        "  current  499.800 mA",
+        "  power    2.498 W",
+    ]
+
+
+def test_a_load_keeps_its_limits_in_every_mode() -> None:
+    with playing(dl3000.OPEN, "DL3021", f"{LOAD}\nmax_current = 1") as load:
+        with pytest.raises(LimitExceeded):
+            load.current(1.1)
+        with pytest.raises(InvalidArgument):
+            load.mode("CX")
+        with pytest.raises(InvalidArgument):
+            load.resistance(float("nan"))
+    script = [*dl3000.OPEN, (":SOUR:CURR:LEV:IMM?", "40.000")]
+    with playing(script, "DL3021", f"{LOAD}\nmax_current = 1") as load, pytest.raises(LimitExceeded, match="40 A"):
+        load.mode("CC")

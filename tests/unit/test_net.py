@@ -1,0 +1,160 @@
+"""Net.get: the right object, one net per instrument, and the lease around everything that is sent."""
+
+import gc
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from lager.errors import InstrumentBusy, InstrumentError, NetConflict, NoSuchNet, WrongNetType
+from lager.net import Net, NetType
+from lager.nets import Nets
+from tests.unit.exchanges import keithley_2281s as smu
+from tests.unit.exchanges import rigol_dp800 as dp800
+from tests.unit.scriptedbench import Leases, bench
+from tests.unit.scriptedinstrument import ScriptedInstrument
+
+CH1 = "type = 'supply'\nchannel = 1"
+CH2 = "type = 'supply'\nchannel = 2"
+
+
+def dp821(instrument: ScriptedInstrument) -> Nets:
+    return bench("DP821", instrument.visa, supply2=CH1, supply3=CH2)
+
+
+def test_the_lease_is_there_before_the_first_byte_and_gone_after_the_last() -> None:
+    leases = Leases()
+    with ScriptedInstrument(*dp800.OPEN) as instrument:
+        with Net.get("supply2", NetType.PowerSupply, nets=dp821(instrument), claim=leases, wait=7) as supply:
+            assert leases.held == [supply.config.instrument.key]
+            assert repr(supply) == f"<supply supply2 on it (DP821 at {instrument.visa})>"
+        assert leases.happened == [("claim", "supply2"), ("release", "supply2")]
+        supply.close()
+    assert leases.waits == [7]
+    assert len(leases.happened) == 2
+
+
+def test_an_instrument_that_somebody_else_has_is_not_touched() -> None:
+    def busy(instrument_key: str, *, net: str, wait: float = 0.0, name: str = "") -> Leases:
+        raise InstrumentBusy(f"{name} is held by somebody.", "Wait.")
+
+    with ScriptedInstrument() as instrument, pytest.raises(InstrumentBusy, match="it is held"):
+        Net.get("supply2", NetType.PowerSupply, nets=dp821(instrument), claim=busy)  # type: ignore[arg-type]
+
+
+def test_two_nets_of_one_supply_are_refused_with_both_named_and_one_after_the_other_is_fine() -> None:
+    leases = Leases()
+    with ScriptedInstrument(*dp800.OPEN, *dp800.OPEN) as instrument:
+        nets = dp821(instrument)
+        with Net.get("supply2", NetType.PowerSupply, nets=nets, claim=leases):
+            with pytest.raises(NetConflict, match="supply3 and supply2 are one instrument") as caught:
+                Net.get("supply3", NetType.PowerSupply, nets=nets, claim=leases)
+            assert "Close supply2 first" in caught.value.hint
+            with pytest.raises(NetConflict, match="already open"):
+                Net.get("supply2", NetType.PowerSupply, nets=nets, claim=leases)
+        with Net.get("supply3", NetType.PowerSupply, nets=nets, claim=leases):
+            pass
+    assert leases.held == []
+
+
+def test_the_two_roles_of_one_instrument_are_refused_together() -> None:
+    leases = Leases()
+    with ScriptedInstrument(*smu.OPEN_SUPPLY) as instrument:
+        nets = bench("2281S", instrument.visa, supply1="type = 'supply'", battery1="type = 'battery'")
+        with Net.get("supply1", NetType.PowerSupply, nets=nets, claim=leases), pytest.raises(NetConflict):
+            Net.get("battery1", NetType.Battery, nets=nets, claim=leases)
+    assert leases.held == []
+
+
+def test_a_net_that_dies_is_closed() -> None:
+    leases = Leases()
+    with ScriptedInstrument(*dp800.OPEN) as instrument:
+        supply = Net.get("supply2", NetType.PowerSupply, nets=dp821(instrument), claim=leases)
+        del supply
+    assert leases.held == []
+
+
+def test_a_net_that_only_a_cycle_keeps_is_in_nobodys_way() -> None:
+    leases = Leases()
+    with ScriptedInstrument(*dp800.OPEN, *dp800.OPEN) as instrument:
+        nets = dp821(instrument)
+        gc.disable()
+        try:
+            cycle: list[object] = [Net.get("supply2", NetType.PowerSupply, nets=nets, claim=leases)]
+            cycle.append(cycle)
+            del cycle
+            Net.get("supply3", NetType.PowerSupply, nets=nets, claim=leases).close()
+        finally:
+            gc.enable()
+    assert leases.held == []
+
+
+def test_a_closed_net_says_so() -> None:
+    with ScriptedInstrument(*dp800.OPEN) as instrument:
+        supply = Net.get("supply2", NetType.PowerSupply, nets=dp821(instrument), claim=Leases())
+        supply.close()
+        with pytest.raises(InstrumentError, match="supply2 is closed"):
+            supply.voltage()
+        assert repr(supply).endswith(", closed>")
+
+
+def test_a_net_that_does_not_exist_or_is_another_thing_is_refused() -> None:
+    nets = bench("DP821", "TCPIP::h::INSTR", supply2=CH1)
+    with pytest.raises(NoSuchNet):
+        Net.get("supply9", NetType.PowerSupply, nets=nets, claim=Leases())
+    with pytest.raises(WrongNetType, match="supply2 is of type supply, not adc") as caught:
+        Net.get("supply2", NetType.ADC, nets=nets, claim=Leases())
+    assert "NetType.PowerSupply" in caught.value.hint
+
+
+def test_threads_that_want_one_supply_get_it_one_at_a_time() -> None:
+    leases = Leases()
+    outcomes: list[str] = []
+    start = threading.Barrier(4)
+
+    def use(nets: Nets) -> None:
+        start.wait()
+        try:
+            with Net.get("supply2", NetType.PowerSupply, nets=nets, claim=leases):
+                outcomes.append(f"{len(leases.held)} held")
+        except NetConflict:
+            outcomes.append("conflict")
+
+    with ScriptedInstrument(*dp800.OPEN * 4) as instrument:
+        threads = [threading.Thread(target=use, args=(dp821(instrument),)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for _ in range(outcomes.count("conflict")):
+            Net.get("supply2", NetType.PowerSupply, nets=dp821(instrument), claim=leases).close()
+    assert len(outcomes) == 4
+    assert set(outcomes) <= {"1 held", "conflict"}
+    assert leases.held == []
+
+
+def test_a_forked_child_neither_uses_nor_closes_the_net_of_its_parent() -> None:
+    leases = Leases()
+    with ScriptedInstrument(*dp800.MEASURE) as instrument:
+        supply = Net.get("supply2", NetType.PowerSupply, nets=dp821(instrument), claim=leases)
+        child = os.fork()
+        if child == 0:
+            try:
+                supply.voltage()
+            except InstrumentError as error:
+                supply.close()
+                os._exit(0 if "belongs to the process that opened it" in error.what and leases.held else 1)
+            os._exit(2)
+        assert os.waitpid(child, 0)[1] == 0
+        assert supply.voltage() == 3.3001
+        supply.close()
+    assert leases.held == []
+
+
+def test_importing_nets_brings_no_instrument_library() -> None:
+    heavy = "{'pyvisa', 'pyvisa_py', 'pymodbus', 'serial', 'dbus_next'}"
+    code = f"import sys, lager.net; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
