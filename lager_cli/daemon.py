@@ -1,6 +1,7 @@
 """lagerd, as the commands reach it; where the bus is this user's own embedded one, it is started first."""
 
 import asyncio
+import os
 import select
 import socket
 import subprocess
@@ -22,10 +23,15 @@ _START_SECONDS = 20.0
 
 
 def ready_address() -> str:
-    """The address of the bus; there is somebody behind it, or BusError says why not."""
+    """The address of the bus; there is somebody behind it, or BusError says why not.
+
+    Where the bus is the embedded one, its simulated bench becomes the bench of this process and its children.
+    """
     where = address.choose()
-    if where.embedded and not _listening():
-        _start_embedded()
+    if where.embedded:
+        if not _listening():
+            _start_embedded()
+        os.environ.setdefault("LAGER_NETS", str(address.embedded_folder() / "nets.toml"))
     return where.text
 
 
@@ -42,12 +48,12 @@ async def connected(how: str = "cli") -> "AsyncIterator[Bus]":
         bus.close()
 
 
-def ask(member: str, signature: str = "", *values: Any) -> list[Any]:
-    """Call one method of com.lager.Breakpoints and wait for its answer; a lagerd that is not there is started."""
+def ask(member: str, signature: str = "", *values: Any, name: str = NAME) -> list[Any]:
+    """Call one method of lagerd and wait for its answer; a lagerd that is not there is started."""
 
     async def once() -> list[Any]:
         async with connected() as bus:
-            return await bus.call(NAME, PATH, member, signature, *values)
+            return await bus.call(name, "/" + name.replace(".", "/"), member, signature, *values)
 
     return asyncio.run(once())
 
@@ -80,4 +86,4 @@ def _start_embedded() -> None:
         keeper.wait()
         raise BusError("The embedded lagerd does not start, for the reason above.", "Mend that, and try again.")
     keeper.returncode = 0  # it lives on by itself, and is not ours to wait for
-    output.note("no lagerd on this machine: started an embedded one for you; it ends by itself when nobody uses it")
+    output.note("no lagerd on this machine: started an embedded one, with a simulated bench, which ends when idle")

@@ -12,6 +12,16 @@ from lager.text import printable
 from lager_cli import output
 
 _COMMANDS = {
+    "adc": ("lager_cli.instruments", "adc", "Read an analog input."),
+    "battery": ("lager_cli.instruments", "battery", "Read and set a simulated battery."),
+    "dac": ("lager_cli.instruments", "dac", "Read or set an analog output."),
+    "eload": ("lager_cli.instruments", "eload", "Read and set an electronic load."),
+    "gpi": ("lager_cli.instruments", "gpi", "Read a digital input."),
+    "gpo": ("lager_cli.instruments", "gpo", "Drive a digital output."),
+    "instruments": ("lager_cli.instruments", "instruments", "List the instruments in use, and by whom."),
+    "nets": ("lager_cli.nets", "nets", "List, check and import the nets of this bench."),
+    "supply": ("lager_cli.instruments", "supply", "Read and set a power supply."),
+    "uart": ("lager_cli.uart", "uart", "Talk to a serial device."),
     "python": ("lager_cli.python", "python", "Run a script on this box, or resume a paused one."),
     "breakpoints": ("lager_cli.breakpoints", "breakpoints", "List the paused scripts."),
     "history": ("lager_cli.history", "history", "Show what happened on this box."),

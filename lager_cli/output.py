@@ -16,6 +16,12 @@ def say(text: str) -> None:
     click.echo(text)
 
 
+def raw(data: bytes) -> None:
+    """Bytes as a device sent them, for a terminal that talks to it."""
+    click.get_binary_stream("stdout").write(data)
+    click.get_binary_stream("stdout").flush()
+
+
 def note(text: str) -> None:
     """A line beside the result: what was started, capped, passed over."""
     click.echo(f"lager: {text}", err=True)

@@ -58,14 +58,13 @@ async def keep() -> int:
         if _answers(folder / "bus"):
             _say_ready(folder)
             return 0
-        broker = _start_broker(folder)
-        _say_ready(folder)
-    try:
+        with contextlib.ExitStack() as own:
+            own.enter_context(_bench(folder))
+            own.enter_context(_broker(folder))
+            own = own.pop_all()
+            _say_ready(folder)
+    with own:
         await _watch_over(folder)
-    finally:
-        broker.terminate()
-        broker.wait()
-        (folder / "bus").unlink(missing_ok=True)
     return 0
 
 
@@ -84,6 +83,37 @@ def _answers(path: Path) -> bool:
         except OSError:
             return False
         return True
+
+
+@contextlib.contextmanager
+def _broker(folder: Path) -> Iterator[None]:
+    broker = _start_broker(folder)
+    try:
+        yield
+    finally:
+        broker.terminate()
+        broker.wait()
+        (folder / "bus").unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _bench(folder: Path) -> Iterator[None]:
+    """The simulated bench: a process of its own, because instruments keep their state when a lagerd dies."""
+    alive_there, alive_here = os.pipe()
+    ready_here, ready_there = os.pipe()
+    command = [sys.executable, "-P", "-m", "lagerd.bench", "--folder", str(folder)]
+    command += ["--ready-fd", str(ready_there), "--parent-fd", str(alive_there)]
+    bench = subprocess.Popen(command, pass_fds=[ready_there, alive_there], stdin=subprocess.DEVNULL)
+    os.close(ready_there)
+    os.close(alive_there)
+    try:
+        with open(ready_here, encoding="ascii") as answer:
+            if not answer.readline():
+                raise BusError("The simulated bench does not start.", f"Its log is {folder / 'log'}.")
+        yield
+    finally:
+        os.close(alive_here)  # which is how it learns that it is over
+        bench.wait()
 
 
 def _start_broker(folder: Path) -> "subprocess.Popen[bytes]":

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lager.banner import shown_path
 from lager.bus import Bus, Call
 from lager.errors import InstrumentBusy
 from lager.objects import LATER, Interface, Outcome, Runner
@@ -133,7 +132,7 @@ class Instruments:
             return busy(holder, "", "Wait for it with: --wait SECONDS")
         pause = next((one for one in pauses if one.interactive), pauses[0])
         left = self.pauses.remaining(pause)
-        where = f", paused at {shown_path(pause.file)}:{pause.line}" + (f" ({pause.label})" if pause.label else "")
+        where = f", paused at {pause.file}:{pause.line}" + (f" ({pause.label})" if pause.label else "")
         until = f", for another {time_left(left)}" if left else ", until it is resumed"
         verb = (
             "Read it there with: lager python --console"

@@ -11,6 +11,7 @@ import ctypes
 import errno
 import fcntl
 import json
+import logging
 import os
 import struct
 from collections.abc import Callable, Iterator
@@ -24,6 +25,8 @@ _IN_NONBLOCK, _IN_CLOEXEC = os.O_NONBLOCK, os.O_CLOEXEC
 _EVENT = struct.Struct("iIII")
 _LONGEST_RECORD = 1 << 16
 
+_log = logging.getLogger("lagerd")
+
 
 class LeaseFiles:
     """`closed` is told the instrument whenever a lease of it may have ended."""
@@ -32,12 +35,19 @@ class LeaseFiles:
         self._folder = folder
         self._closed = closed
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._inotify = _watch(folder)
-        asyncio.get_running_loop().add_reader(self._inotify, self._read_events)
+        self._inotify: int | None = None
+        try:
+            self._inotify = _watch(folder)
+        except OSError as error:
+            # Other programs may have used up what a user has of it; holders who say that they are done do not need it.
+            _log.warning("A lease that is only closed is noticed when the next one asks for it: %s.", error.strerror)
+        else:
+            asyncio.get_running_loop().add_reader(self._inotify, self._read_events, self._inotify)
 
     def close(self) -> None:
-        asyncio.get_running_loop().remove_reader(self._inotify)
-        os.close(self._inotify)
+        if self._inotify is not None:
+            asyncio.get_running_loop().remove_reader(self._inotify)
+            os.close(self._inotify)
 
     def take(self, lease: Lease) -> int:
         """A new locked file for `lease`; the descriptor is the caller's to pass on and close."""
@@ -75,8 +85,8 @@ class LeaseFiles:
             else:
                 yield lease
 
-    def _read_events(self) -> None:
-        data = os.read(self._inotify, 1 << 16)
+    def _read_events(self, inotify: int) -> None:
+        data = os.read(inotify, 1 << 16)
         at, names = 0, set()
         while at < len(data):
             _, _, _, length = _EVENT.unpack_from(data, at)

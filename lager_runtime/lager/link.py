@@ -12,7 +12,8 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from concurrent import futures
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import Any
@@ -32,6 +33,7 @@ _PATIENCE = 5.0  # for a lagerd that is just being started
 _UNHEARD_SECONDS = 15.0  # until lagerd must have said that it knows of a pause
 _GRACE = 3.0  # beyond our own deadline, before we stop waiting for a lagerd that keeps silent
 _ANSWER_SECONDS = 25.0
+_LAST_WORDS_SECONDS = 1.0
 _RETRY_FIRST, _RETRY_LAST = 0.1, 5.0
 _BUSLESS_SECONDS = 300.0  # how long a pause without a deadline waits for a bus that has gone
 _XML = """ <interface name="com.lager.Script">
@@ -63,7 +65,7 @@ class Standing:
     """One pause of this process. `events` tells the paused thread: Stood when lagerd has it, then Ended or Failed."""
 
     details: dict[str, Any]
-    namespace: dict[str, Any] | None
+    namespace: Callable[[], dict[str, Any]] | None
     events: "SimpleQueue[Stood | Ended | Failed]" = field(default_factory=SimpleQueue)
     deadline: float | None = None
     known: bool = False
@@ -111,6 +113,7 @@ class Link:
         self._owner_changed = asyncio.Event()
         self._connecting: asyncio.Lock = asyncio.Lock()
         self._closing = False
+        self._releases: set[futures.Future[None]] = set()
         self._thread = threading.Thread(target=self._run, name="lager", daemon=True)
         self._thread.start()
         atexit.register(self.close)
@@ -131,15 +134,17 @@ class Link:
         """Tell lagerd that a lease is over, and close it; returns at once. From any thread but our own."""
         work = self._release(instrument, fd)
         try:
-            asyncio.run_coroutine_threadsafe(work, self._loop)
+            self._releases.add(asyncio.run_coroutine_threadsafe(work, self._loop))
         except RuntimeError:  # the process is ending
             work.close()
             os.close(fd)
+        self._releases = {release for release in self._releases if not release.done()}
 
     def close(self) -> None:
         """End the thread and the connection; at the end of the process that made them, and nowhere else."""
         if self._pid == os.getpid() and self._thread.is_alive():
             self._closing = True
+            futures.wait(self._releases, _LAST_WORDS_SECONDS)
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
 
@@ -333,16 +338,12 @@ class Link:
         return ()
 
     def _reporter(self, standing: Standing) -> Any:
-        def report(member: str, console: int) -> None:
+        def report(member: str, console: int, /, **details: Any) -> None:
             if standing.id in self._standings:
-                extra: tuple[Any, ...] = ({},) if member == "Touch" else ()
-                self._tell(member, "sua{sv}" if extra else "su", standing.id, console, *extra)
+                more: tuple[Any, ...] = (details,) if member == "Touch" else ()
+                self._tell(member, "sua{sv}" if more else "su", standing.id, console, *more)
 
-        def from_any_thread(member: str, console: int) -> None:
-            with contextlib.suppress(RuntimeError):  # the process is ending
-                self._loop.call_soon_threadsafe(report, member, console)
-
-        return from_any_thread
+        return report
 
 
 def _no_answer() -> NoDaemon:

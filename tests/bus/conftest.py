@@ -3,6 +3,7 @@
 import os
 import socket
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -183,3 +184,14 @@ def terminal(station: Station, tmp_path: Path) -> Iterator[Callable[..., Termina
     yield starter
     for one in started:
         one.close()
+
+
+@pytest.fixture
+def bench(station: Station, tmp_path: Path, start: Starter, monkeypatch: pytest.MonkeyPatch) -> Process:
+    """A simulated bench of the test's own, which scripts and commands of the test take for theirs."""
+    folder = tmp_path / "bench"
+    folder.mkdir(mode=0o700)
+    process = start(sys.executable, "-m", "lagerd.bench", "--folder", str(folder), "--ready-fd", "1")
+    process.out.expect("ready\n")
+    monkeypatch.setitem(station.env, "LAGER_NETS", str(folder / "nets.toml"))
+    return process

@@ -1,0 +1,64 @@
+"""`lager uart`: a terminal on a serial net."""
+
+import os
+import selectors
+import termios
+import tty
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from lager import NetType
+from lager_cli import output
+from lager_cli.hardware import wait_option, with_net
+
+_LEAVE = b"\x1d"  # Ctrl-]
+
+
+@click.command()
+@click.argument("net")
+@click.option("--baudrate", type=click.IntRange(min=1), help="Instead of that of the nets file.")
+@wait_option
+def uart(net: str, baudrate: int | None, wait: float) -> None:
+    """Talk to a serial device: a terminal until Ctrl-], or what is piped in until it ends."""
+    settings = {"baudrate": baudrate} if baudrate else {}
+    with_net(net, NetType.UART, wait, lambda opened: _talk(opened.connect(timeout=0, **settings), net))
+
+
+def _talk(port: Any, net: str) -> None:
+    if os.isatty(0):
+        output.note(f"connected to {net}: Ctrl-] leaves")
+    with _raw(), selectors.DefaultSelector() as selector:
+        selector.register(0, selectors.EVENT_READ)
+        selector.register(port.fileno(), selectors.EVENT_READ)
+        while _pump(port, [key.fd for key, _ in selector.select()]):
+            pass
+
+
+def _pump(port: Any, ready: list[int]) -> bool:
+    """Pass on what there is, in both directions; False when it is time to leave."""
+    if port.fileno() in ready:
+        output.raw(port.read(4096))
+    if 0 not in ready:
+        return True
+    keys = os.read(0, 4096)
+    before, leave, _ = keys.partition(_LEAVE) if os.isatty(0) else (keys, b"", b"")
+    port.write(before)
+    port.flush()
+    return bool(keys) and not leave
+
+
+@contextmanager
+def _raw() -> Iterator[None]:
+    if not os.isatty(0):
+        yield
+        return
+    before = termios.tcgetattr(0)
+    tty.setraw(0)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(0, termios.TCSAFLUSH, before)
+        output.say("")

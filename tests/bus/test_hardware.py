@@ -1,0 +1,216 @@
+"""The bench beside a paused script: what is free answers, what is held says who has it and what helps."""
+
+import json
+import os
+import re
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.processes import LAGER
+
+EXAMPLE = str(Path(__file__).parents[2] / "examples/inspect_bench.py")
+pytestmark = pytest.mark.usefixtures("bench")
+
+
+@pytest.fixture
+def paused(start, client):
+    """The README's example, paused and holding daq1."""
+    process = start(LAGER, "python", EXAMPLE)
+    pause = client.paused()
+    return process, pause
+
+
+def number(shown: str) -> float:
+    return float(shown.split()[0])
+
+
+def test_the_example_beside_commands(paused, client, lager):
+    process, pause = paused
+    process.out.expect("before the pause: {'adc1': 0.0")
+    assert "supply2 (channel 1)" in lager("supply", "supply2", "state").stdout
+    assert "battery1" in lager("battery", "battery1", "state").stdout
+    assert re.fullmatch(r"[\d.]+ V\n", lager("adc", "adc4").stdout)
+    lager("supply", "supply2", "voltage", "3.3")
+    assert lager("supply", "supply2", "enable").returncode == 0
+    read = lager("python", "--console", pause["id"], stdin="read_adcs()\n").stdout
+    assert re.search(r"'adc1': 3\.3", read)
+    client.call("Continue", "s", pause["id"])
+    process.out.expect("after the pause:  {'adc1': 3.3")
+    assert process.wait() == 0
+    assert number(lager("adc", "adc1").stdout) == pytest.approx(3.3, abs=0.01)
+
+
+def test_a_held_device_says_who_and_where_and_what_helps(paused, client, lager):
+    _, pause = paused
+    refused = lager("adc", "adc1")
+    assert refused.returncode == 75
+    assert refused.stdout == ""
+    for part in (
+        pause["user"],
+        "inspect_bench.py",
+        "net adc1",
+        "before the load test",
+        f"{EXAMPLE}:15",
+        "for another ",
+    ):
+        assert part in refused.stderr
+    assert refused.stderr.endswith(f"Read it there with: lager python --console {pause['id']}\n")
+    assert refused.stderr.count("\n") == 1
+    shown = lager("instruments").stdout
+    assert "daq1" in shown
+    assert pause["id"] in shown
+    held = json.loads(lager("instruments", "--json").stdout)
+    assert [(lease["name"], lease["pauses"]) for lease in held] == [("daq1", [pause["id"]])]
+    assert client.list()[0]["instruments"] == ["daq1"]
+    client.call("Continue", "s", pause["id"])
+
+
+def test_waiting_for_a_held_device(paused, client, start):
+    process, pause = paused
+    waiting = start(LAGER, "adc", "adc2", "--wait", "30")
+    client.expect("Queued")
+    client.call("Continue", "s", pause["id"])
+    assert process.wait() == 0
+    assert waiting.wait() == 0
+    assert waiting.out.rest().endswith(" V\n")
+
+
+def test_two_channels_of_one_supply(run, lager):
+    text = (
+        "from lager import Net, NetType\n"
+        "first = Net.get('supply2', type=NetType.PowerSupply)\n"
+        "try:\n"
+        "    Net.get('supply3', type=NetType.PowerSupply)\n"
+        "except Exception as error:\n"
+        "    print(error)\n"
+        "first.close()\n"
+        "with Net.get('supply3', type=NetType.PowerSupply) as second:\n"
+        "    print(second.state())\n"
+    )
+    process = run(text)
+    said = process.out.rest()
+    assert process.wait() == 0
+    assert "supply2" in said
+    assert "supply3 and supply2 are one instrument" in said
+    assert "Close supply2 first" in said
+    assert lager("supply", "supply2").returncode == lager("supply", "supply3").returncode == 0
+
+
+def test_a_script_killed_while_it_holds_frees_it_at_once(paused, client, lager):
+    _, pause = paused
+    os.kill(pause["pid"], signal.SIGKILL)
+    client.expect("Released")
+    assert lager("adc", "adc1").returncode == 0
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-1", "1000"])
+def test_a_value_over_the_limit_is_refused(lager, value):
+    before = lager("supply", "supply2", "--json").stdout
+    refused = lager("supply", "supply2", "voltage", "--", value)
+    assert refused.returncode == 1
+    assert "supply2" in refused.stderr
+    assert lager("supply", "supply2", "--json").stdout == before
+
+
+ANSWERS = {
+    "supply": {
+        "supply1 state": "output",
+        "supply2 voltage 2.5": "2.5 V",
+        "supply2 current 0.5": "0.5 A",
+        "supply2 ovp 9": "9 V",
+        "supply2 ocp 0.9": "0.9 A",
+        "supply2 enable": "",
+        "supply2 voltage": "V",
+        "supply2 disable": "",
+        "supply2 clear": "",
+    },
+    "battery": {
+        "battery1 mode dynamic": "dynamic",
+        "battery1 soc 50": "50 %",
+        "battery1 voc": "V",
+        "battery1 capacity 1": "1 Ah",
+        "battery1 current-limit 0.5": "0.5 A",
+        "battery1 enable": "",
+        "battery1 disable": "",
+    },
+    "eload": {
+        "eload1 cc 0.2": "0.2 A",
+        "eload1 cv 3": "3 V",
+        "eload1 cr 100": "100 Ω",
+        "eload1 cp 1": "1 W",
+        "eload1 enable": "",
+        "eload1 disable": "",
+        "eload1 state": "input",
+    },
+    "dac": {"dac1 1.5": "1.5", "dac1": "V"},
+    "gpo": {"gpo1 1": "1"},
+    "gpi": {"gpi1": "0"},
+    "adc": {"adc3": "V"},
+    "nets": {"": "supply2", "check": "RIGOL TECHNOLOGIES,DP821"},
+}
+
+
+@pytest.mark.parametrize("command", ANSWERS)
+def test_every_command_answers(lager, command):
+    for arguments, expected in ANSWERS[command].items():
+        done = lager(command, *arguments.split())
+        assert done.returncode == 0, f"{arguments}: {done.stderr}"
+        assert expected in done.stdout, f"{arguments}: {done.stdout}"
+        assert done.stderr == ""
+
+
+def test_json_of_each(lager):
+    assert json.loads(lager("adc", "adc4", "--json").stdout)["net"] == "adc4"
+    state = json.loads(lager("supply", "supply2", "state", "--json").stdout)
+    assert (state["net"], state["channel"], state["enabled"]) == ("supply2", 1, False)
+    nets = json.loads(lager("nets", "--json").stdout)
+    assert {"name", "type", "instrument", "model", "address", "channel", "limits"} <= nets[0].keys()
+
+
+@pytest.mark.parametrize(
+    "command", ["supply nothere", "supply adc1", "adc supply2", "supply supply2 voltage abc", "gpo gpo1 2", "gpo gpo1"]
+)
+def test_wrong_use_is_one_sentence_and_a_hint(lager, command):
+    done = lager(*command.split())
+    assert done.returncode in (1, 2)
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+
+
+def test_uart_on_a_terminal_leaves_with_ctrl_bracket(terminal):
+    screen = terminal(LAGER, "uart", "uart1")
+    screen.expect("Ctrl-] leaves")
+    screen.type("*IDN?\r\n")
+    screen.expect("BENCH UART")
+    screen.type("\x1d")
+    assert screen.wait() == 0
+
+
+def test_import_of_another_list(lager, tmp_path):
+    saved = [
+        {
+            "name": "supply9",
+            "role": "power-supply",
+            "instrument": "Rigol_DP821",
+            "address": "TCPIP::1.2.3.4::INSTR",
+            "pin": 1,
+        },
+        {"name": "cam", "role": "webcam", "instrument": "Logitech", "address": "x", "pin": 0},
+    ]
+    (tmp_path / "saved.json").write_text(json.dumps(saved))
+    done = lager("nets", "import", "saved.json")
+    assert done.returncode == 0
+    assert "[nets.supply9]" in done.stdout
+    assert "cam" in done.stderr
+
+
+def test_a_wrong_nets_file_is_refused_with_all_its_mistakes(lager, tmp_path):
+    (tmp_path / "nets.toml").write_text(
+        '[instruments.a]\nmodel = "DP821"\n[nets.b]\ntype = "suply"\ninstrument = "c"\n'
+    )
+    done = lager("nets", LAGER_NETS=str(tmp_path / "nets.toml"))
+    assert done.returncode == 1
+    for part in ("nets.toml", "instruments.a.address", "nets.b.type", "nets.b.instrument"):
+        assert part in done.stderr
