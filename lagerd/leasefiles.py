@@ -17,7 +17,6 @@ import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from lager.errors import BusError
 from lagerd.leases import Lease
 
 _IN_CLOSE_NOWRITE = 0x10
@@ -39,8 +38,11 @@ class LeaseFiles:
         try:
             self._inotify = _watch(folder)
         except OSError as error:
-            # Other programs may have used up what a user has of it; holders who say that they are done do not need it.
-            _log.warning("A lease that is only closed is noticed when the next one asks for it: %s.", error.strerror)
+            # Other programs may have used up what a user has of inotify; who releases, or dies, is noticed without.
+            _log.warning(
+                "%s. Is fs.inotify.max_user_instances used up? Until lagerd starts again, a lease that is", error
+            )
+            _log.warning("closed but not released is noticed when the next one asks for its instrument.")
         else:
             asyncio.get_running_loop().add_reader(self._inotify, self._read_events, self._inotify)
 
@@ -99,10 +101,12 @@ class LeaseFiles:
 def _watch(folder: Path) -> int:
     libc = ctypes.CDLL(None, use_errno=True)
     fd = libc.inotify_init1(_IN_NONBLOCK | _IN_CLOEXEC)
-    if fd < 0 or libc.inotify_add_watch(fd, os.fsencode(folder), _IN_CLOSE_NOWRITE) < 0:
-        why = os.strerror(ctypes.get_errno())
-        raise BusError(f"{folder} cannot be watched ({why}).", "Is fs.inotify.max_user_instances used up?")
-    return int(fd)
+    if fd >= 0 and libc.inotify_add_watch(fd, os.fsencode(folder), _IN_CLOSE_NOWRITE) >= 0:
+        return int(fd)
+    failed = ctypes.get_errno()
+    if fd >= 0:
+        os.close(fd)
+    raise OSError(failed, f"{folder} cannot be watched: {os.strerror(failed)}")
 
 
 def _recorded(path: Path) -> Lease | None:

@@ -146,7 +146,7 @@ ANSWERS = {
     },
     "dac": {"dac1 1.5": "1.5", "dac1": "V"},
     "gpo": {"gpo1 1": "1"},
-    "gpi": {"gpi1": "0"},
+    "gpi": {"gpi1": ""},
     "adc": {"adc3": "V"},
     "nets": {"": "supply2", "check": "RIGOL TECHNOLOGIES,DP821"},
 }
