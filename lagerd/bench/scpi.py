@@ -88,7 +88,7 @@ class Token:
         value = float(re.sub(r"\s", "", match[1])) * multiplier(match[2], limits.unit)
         if not limits.low - 1e-9 <= value <= limits.high + 1e-9:
             raise ScpiError(-222)
-        return value
+        return min(max(value, limits.low), limits.high)
 
     def integer(self, low: int, high: int) -> int:
         match = _RADIX.match(self.text)

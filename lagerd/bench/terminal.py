@@ -16,8 +16,8 @@ MAX_SERIAL_LINE = 1024
 class Port:
     """One pseudo-terminal, from its first client to the moment that the last one leaves.
 
-    Nobody here holds the client's side open, so its end is a hang-up. A hang-up is a state that lasts, and would
-    keep a level-triggered loop busy for as long as nobody is there: hence an edge-triggered epoll of its own.
+    Nobody here holds the client's side open, so its end is a hang-up. A hang-up is a state that lasts, and
+    would keep a level-triggered loop busy while nobody is there: hence an edge-triggered epoll of its own.
     """
 
     def __init__(self, device: LineDevice, left: Callable[["Port"], None]) -> None:
@@ -67,9 +67,9 @@ class Port:
 class Terminal:
     """A port that is as new for each client: raw, with nothing in its buffers, and open to all.
 
-    The last is why a port is not used twice. The kernel keeps TIOCEXCL, with which a client takes a port for itself,
-    until both sides are closed, so the next client would be refused. When the last client leaves, the link moves to a
-    new port.
+    The last is why a port is not used twice. The kernel keeps TIOCEXCL, with which a client takes a port for
+    itself, until both sides are closed, so the next client would be refused. When the last client leaves, the
+    link moves to a new port.
     """
 
     def __init__(self, device: LineDevice) -> None:

@@ -3,7 +3,7 @@
 import string
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lagerd.bench.instrument import ScpiInstrument, command, query
@@ -11,6 +11,8 @@ from lagerd.bench.rigol_dp800 import DP821
 from lagerd.bench.scpi import Limits, ScpiError, Token, compile_header, parse
 from lagerd.bench.status import ErrorQueue, Status
 
+calm = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""A busy machine is no failure."""
 VOLTS = Limits(0, 30, 5, "V")
 LONG_HEADER = "[:SOURce<n>]:VOLTage[:LEVel][:IMMediate][:AMPLitude]"
 NODES = ("SOURce", "VOLTage", "LEVel", "IMMediate", "AMPLitude")
@@ -43,6 +45,7 @@ class Recorder(ScpiInstrument):
 # Headers
 
 
+@calm
 @given(
     st.lists(st.booleans(), min_size=5, max_size=5),
     st.lists(st.booleans(), min_size=5, max_size=5),
@@ -58,6 +61,7 @@ def test_every_spelling_of_a_header_is_the_same_header(
     assert compile_header(LONG_HEADER).match(case(spelled).upper())  # type: ignore[operator]
 
 
+@calm
 @given(st.integers(1, 6))
 def test_nothing_between_short_and_long_is_a_header(cut: int) -> None:
     spelled = "VOLTAGE"[:cut]
@@ -100,6 +104,7 @@ def test_a_message_that_is_none(message: str, code: int) -> None:
     assert caught.value.code == code
 
 
+@calm
 @given(st.text(max_size=200))
 def test_no_message_breaks_an_instrument(message: str) -> None:
     instrument = DP821()
@@ -107,6 +112,7 @@ def test_no_message_breaks_an_instrument(message: str) -> None:
     assert instrument.handle("*CLS;:SYST:ERR?") == '0,"No error"'
 
 
+@calm
 @given(st.text(string.printable, max_size=120))
 def test_a_message_that_means_nothing_changes_nothing(message: str) -> None:
     if any(word in message.upper() for word in ("VOLT", "*")):
@@ -163,6 +169,7 @@ def test_what_is_no_number_in_range(text: str, code: int) -> None:
     assert caught.value.code == code
 
 
+@calm
 @given(st.floats(0, 30, allow_nan=False))
 def test_a_number_arrives_as_it_was_sent(value: float) -> None:
     assert Token(repr(value)).number(VOLTS) == pytest.approx(value)
@@ -270,6 +277,7 @@ def test_the_status_byte_sums_up_what_is_enabled() -> None:
     assert instrument.handle("*ESE?;*SRE?;*STB?") == f"32;32;{4 | 16 | 32 | 64}"
 
 
+@calm
 @given(st.integers(1, 30), st.integers(0, 60))
 def test_a_queue_never_holds_more_than_its_depth(depth: int, pushes: int) -> None:
     queue = ErrorQueue(depth)

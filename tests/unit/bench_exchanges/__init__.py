@@ -1,7 +1,7 @@
-"""Exchanges with instruments, written down from the makers' manuals: who follows the manual plays them unchanged.
+"""Exchanges with instruments, written down from the makers' manuals.
 
-A line `> TEXT` is sent, a line `< TEXT` is what comes back to it; a `>` without a `<` gets no answer. Lines that start
-with `#` name the manual and its section.
+A line `> TEXT` is sent, a line `< TEXT` is what comes back to it; a `>` without a `<` gets no answer. Lines
+that start with `#` name the manual and its section.
 """
 
 from collections.abc import Iterator
