@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from lagerd.bench.labjack_t7 import T7, tie
 from lagerd.bench.modbus import frame, respond
 
-
 calm = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """A busy machine is no failure."""
 
