@@ -94,6 +94,18 @@ class NetConfig:
     limits: Limits = Limits()
     options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, as JSON and tables show a net."""
+        return {
+            "name": self.name,
+            "type": self.type.value,
+            "instrument": self.instrument.name,
+            "model": self.instrument.model,
+            "address": self.instrument.address,
+            "channel": self.channel,
+            "limits": self.limits.as_dict(),
+        }
+
 
 @dataclass(frozen=True)
 class Nets:

@@ -105,13 +105,9 @@ def _net(
     if not type or not instrument:
         return None
     channel = _channel(prefix, table, type, instrument, mistakes)
-    limits = {
-        key: _number(prefix + key, table[key], mistakes, 0, 1e6) for key in _LIMITS.get(type, ()) if key in table
-    }
+    limits = {key: _number(prefix + key, table[key], mistakes, 0, 1e6) for key in _LIMITS.get(type, ()) if key in table}
     options = {
-        key: _option(prefix + key, table[key], test, mistakes)
-        for key, test in _OPTIONS[type].items()
-        if key in table
+        key: _option(prefix + key, table[key], test, mistakes) for key, test in _OPTIONS[type].items() if key in table
     }
     if len(mistakes) > before:
         return None

@@ -130,14 +130,14 @@ class LjmRegisters(Registers):
         self._handle = 0
 
     def _connect(self) -> None:
+        serial = self.instrument.resource.serial or "ANY"
         try:
             self._ljm = importlib.import_module("labjack.ljm")
-        except (ImportError, OSError) as error:
+            self._handle = self._ljm.openS("T7", "USB", serial)
+        except (ImportError, OSError, AttributeError) as error:
+            # Where only the Python half is installed, its functions are those of None.
             hint = "Install it with 'pip install lager-box[ljm]' and the LJM library of LabJack."
             raise InstrumentError(f"{self.instrument} on USB needs labjack-ljm: {error}.", hint) from error
-        serial = self.instrument.resource.serial
-        try:
-            self._handle = self._ljm.openS("T7", "USB", serial or "ANY")
         except self._ljm.LJMError as error:
             self._failed(error)
 

@@ -4,6 +4,7 @@ pyvisa and pyvisa-py are imported when the first instrument is opened. There is 
 closing one closes the sessions of all, and a forked child makes its own.
 """
 
+import contextlib
 import os
 import socket
 import threading
@@ -40,6 +41,7 @@ class Scpi(Session):
         super().__init__(instrument)
         self._resource: Any = None
         self._awaiting = False
+        self._connected_before = False
 
     def ask(self, question: str, read: Callable[[str], T]) -> T:
         """Ask, and read the answer with a reader of `lager.reply`.
@@ -158,6 +160,11 @@ class Scpi(Session):
             self._failed_to_open(error)
         self._awaiting = False
         self._check_socket()
+        if self._connected_before and not self._is_socket():
+            # A device on USB or GPIB keeps the late answer itself; where there is no device clear, *IDN? shows it.
+            with contextlib.suppress(Exception):
+                self._resource.clear()
+        self._connected_before = True
 
     def _resolve(self, host: str) -> None:
         # Said by pyvisa-py, an unknown host is a bare exception that leaves a socket behind.

@@ -65,6 +65,12 @@ def test_a_battery_over_its_limit_is_not_turned_on() -> None:
         battery.enable()
 
 
+def test_the_protections_of_a_battery_are_set_to_its_limits() -> None:
+    limits = f"{BATTERY}\nmax_voltage = 4.2\nmax_current = 1"
+    with playing(smu.BATTERY_ENABLE_WITH_LIMITS, "2281S-20-6", limits) as battery:
+        battery.enable()
+
+
 def test_a_quantity_in_another_unit_is_not_taken() -> None:
     script = [*smu.OPEN_BATTERY, (":BATT:SIM:TVOL?", "+4.0E+00A")]
     with playing(script, "2281S-20-6", BATTERY) as battery, pytest.raises(BadReply, match="no reading in V"):

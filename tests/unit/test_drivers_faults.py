@@ -200,9 +200,7 @@ def test_a_number_is_read_strictly(text: str, said: str) -> None:
         reply.number(text)
 
 
-@pytest.mark.parametrize(
-    ("text", "value"), [("1", 1.0), (" -1.5E-3 ", -0.0015), ("+.5", 0.5), ("3.", 3.0), ("0", 0.0)]
-)
+@pytest.mark.parametrize(("text", "value"), [("1", 1.0), (" -1.5E-3 ", -0.0015), ("+.5", 0.5), ("3.", 3.0), ("0", 0.0)])
 def test_a_number_is_read(text: str, value: float) -> None:
     assert reply.number(text) == value
 

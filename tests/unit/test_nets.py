@@ -71,6 +71,15 @@ def test_a_good_file_is_read_whole() -> None:
     assert supply.channel == 1
     assert supply.limits == Limits(max_voltage=5.5, max_current=0.5)
     assert supply.limits.as_dict() == {"max_voltage": 5.5, "max_current": 0.5}
+    assert supply.as_dict() == {
+        "name": "supply2",
+        "type": "supply",
+        "instrument": "psu1",
+        "model": "Rigol DP821",
+        "address": "TCPIP::192.168.1.20::INSTR",
+        "channel": 1,
+        "limits": {"max_voltage": 5.5, "max_current": 0.5},
+    }
     assert bench.net("supply1").channel == 1
     assert bench.net("supply1").instrument.timeout == 5.0
     assert bench.net("adc1").channel == 3

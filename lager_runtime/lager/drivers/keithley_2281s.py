@@ -112,7 +112,7 @@ class Battery(_TwoRoles):
     ROLE = "SIMULATOR"
 
     def mode(self, value: str | None = None) -> str:
-        """"static" (state of charge and voltage stay) or "dynamic" (they follow the load, as a battery's do)."""
+        """The mode: "static" keeps state of charge and voltage, "dynamic" lets them follow the load as a battery does."""
         with self.session.exchange():
             if value is not None:
                 wanted = _METHODS.get(str(value).upper())
@@ -167,12 +167,19 @@ class Battery(_TwoRoles):
         return self._quantity(":BATT:SIM:CURR?", "A")
 
     def enable(self) -> None:
-        """Turn the output on. Raises LimitExceeded if the battery stands over a limit of the nets file."""
+        """Turn the output on. Raises LimitExceeded if the battery stands over a limit of the nets file.
+
+        The protections of the instrument are set to these limits first: charging, or a new state of charge, moves the
+        voltage later without anybody setting it.
+        """
         with self.session.exchange():
-            if self.config.limits.max_voltage is not None:
+            limits = self.config.limits
+            if limits.max_voltage is not None:
                 keep_limit(self.config, "voltage", self.voc())
-            if self.config.limits.max_current is not None:
+                self._protect(":BATT:SIM:TVOL:PROT", min(max(limits.max_voltage, 0.5), 21.0))
+            if limits.max_current is not None:
                 keep_limit(self.config, "current", self.current_limit())
+                self._protect(":BATT:SIM:CURR:PROT", min(max(limits.max_current, 0.1), 6.1))
             self._switch("ON")
 
     def disable(self) -> None:
@@ -195,6 +202,11 @@ class Battery(_TwoRoles):
                 capacity=self.capacity(),
                 current_limit=self.current_limit(),
             )
+
+    def _protect(self, command: str, level: float) -> None:
+        # A running battery takes no new protection (error 704); it has the one it was turned on with.
+        if self._number(f"{command}?") != level:
+            self._put(command + " {x}", f"{command}?", level, 0.01)
 
     def _setting(self, command: str, unit: str, value: float | None, step: float) -> float:
         with self.session.exchange():

@@ -51,6 +51,23 @@ SET_CAPACITY_WHILE_RUNNING = [
     NO_ERROR,
 ]
 BATTERY_ENABLE = [*OPEN_BATTERY, (":BATT:OUTP ON", None), NO_ERROR, (":BATT:OUTP?", "1")]
+# With limits of 4.2 V and 1 A, of which the protections stand at their defaults.
+BATTERY_ENABLE_WITH_LIMITS = [
+    *OPEN_BATTERY,
+    (":BATT:SIM:VOC?", "3.7"),
+    (":BATT:SIM:TVOL:PROT?", "21"),
+    (":BATT:SIM:TVOL:PROT 4.2", None),
+    NO_ERROR,
+    (":BATT:SIM:TVOL:PROT?", "4.2"),
+    (":BATT:SIM:CURR:LIM?", "0.1"),
+    (":BATT:SIM:CURR:PROT?", "6.1"),
+    (":BATT:SIM:CURR:PROT 1", None),
+    NO_ERROR,
+    (":BATT:SIM:CURR:PROT?", "1"),
+    (":BATT:OUTP ON", None),
+    NO_ERROR,
+    (":BATT:OUTP?", "1"),
+]
 BATTERY_STATE = [
     *OPEN_BATTERY,
     (":BATT:OUTP?", "1"),
