@@ -6,6 +6,7 @@ All mounts live in a mount namespace of their own and end with it, so that nothi
 import contextlib
 import os
 import re
+import select
 import shutil
 import signal
 import socket
@@ -177,7 +178,7 @@ def booted(wheel: Path) -> Iterator[Box]:
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, "NOTIFY_SOCKET": f"{folder}/notify"},
         )  # fmt: skip
         stack.callback(_end, nspawn)
-        _until_up(ready, log.name)
+        _until_up(nspawn, ready, log.name)
         inner = _only_child(nspawn.pid)
         box = Box(_only_child(inner), Path(f"/proc/{inner}/root{mount}/up"))
         box.run("ldconfig")
@@ -191,14 +192,16 @@ def build_wheel(checkout: Path, folder: Path) -> Path:
     return next(folder.glob("*.whl"))
 
 
-def _until_up(ready: socket.socket, log: str) -> None:
+def _until_up(nspawn: subprocess.Popen[bytes], ready: socket.socket, log: str) -> None:
     """Wait until the box's systemd says that it is up."""
-    ready.settimeout(BOOT_SECONDS)
-    try:
-        while "READY=1" not in ready.recv(4096).decode():
-            pass
-    except TimeoutError:
-        raise AssertionError(f"The box did not boot:\n{Path(log).read_text(errors='replace')}") from None
+    ends = time.monotonic() + BOOT_SECONDS
+    with open(os.pidfd_open(nspawn.pid), "rb", buffering=0) as ended:
+        while True:
+            readable, _, _ = select.select([ready, ended], [], [], max(ends - time.monotonic(), 0))
+            if ready not in readable:
+                raise AssertionError(f"The box did not boot:\n{Path(log).read_text(errors='replace')}")
+            if "READY=1" in ready.recv(4096).decode():
+                return
 
 
 def _only_child(pid: int) -> int:

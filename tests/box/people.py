@@ -7,12 +7,19 @@ from dataclasses import dataclass
 from container import Box, Process
 
 NAME, PATH = "com.lager.Breakpoints", "/com/lager/Breakpoints"
-SCRIPT = "/opt/pausing.py"
+INSTRUMENTS, INSTRUMENTS_PATH = "com.lager.Instruments", "/com/lager/Instruments"
+SCRIPT, HOLDER = "/opt/pausing.py", "/opt/holding.py"
 _TEXT = """
 import sys
 from lager import pause
-pause("box test", timeout=float(sys.argv[1]), interactive=len(sys.argv) > 2)
+pause("box test", timeout=float(sys.argv[1]), interactive="interactive" in sys.argv)
 print("went on", flush=True)
+"""
+_HOLDING = """
+import runpy, sys
+from lager.lease import claim
+lease = claim(sys.argv.pop(), net="supply", name="psu")
+runpy.run_path("/opt/pausing.py")
 """
 
 
@@ -37,17 +44,26 @@ def paused(box: Box, user: str, timeout: float = 300, *, interactive: bool = Fal
     return stands(started)
 
 
-def start(box: Box, user: str, timeout: float = 300, *, interactive: bool = False) -> tuple[Process, str]:
+def start(
+    box: Box, user: str, timeout: float = 300, *, interactive: bool = False, holding: str = ""
+) -> tuple[Process, str]:
+    """A script on its way to its pause, which claims the instrument `holding` first."""
     if not (box.root / SCRIPT.lstrip("/")).exists():
         box.write(SCRIPT, _TEXT)
+        box.write(HOLDER, _HOLDING)
     run_id = str(uuid.uuid4())
-    more = ["interactive"] if interactive else []
-    return box.start("env", f"LAGER_PROCESS_ID={run_id}", "python", SCRIPT, timeout, *more, user=user), run_id
+    command = ["python", HOLDER if holding else SCRIPT, timeout]
+    command += (["interactive"] if interactive else []) + ([holding] if holding else [])
+    return box.start("env", f"LAGER_PROCESS_ID={run_id}", *command, user=user), run_id
 
 
 def stands(started: tuple[Process, str]) -> Paused:
     process, run_id = started
-    return Paused(process, process.until(r"  id +([0-9a-f]{8})$")[1], run_id)
+    try:
+        return Paused(process, process.until(r"  id +([0-9a-f]{8})$")[1], run_id)
+    except AssertionError:
+        process.close()
+        raise
 
 
 def call(box: Box, user: str, member: str, *words: object, check: bool = True) -> str:
@@ -61,3 +77,10 @@ def listed(box: Box, user: str = "root") -> dict[str, dict[str, object]]:
     pauses = json.loads(call(box, user, "List"))["data"][0]
     plain = [{key: value["data"] for key, value in pause.items()} for pause in pauses]
     return {str(pause["id"]): pause for pause in plain}
+
+
+def held(box: Box) -> dict[str, dict[str, object]]:
+    """The leases by instrument."""
+    done = box.run("busctl", "--json=short", "call", INSTRUMENTS, INSTRUMENTS_PATH, INSTRUMENTS, "List")
+    leases = [{key: value["data"] for key, value in lease.items()} for lease in json.loads(done.stdout)["data"][0]]
+    return {str(lease["instrument"]): lease for lease in leases}

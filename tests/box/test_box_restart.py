@@ -4,17 +4,18 @@ import contextlib
 import time
 
 import pytest
-from people import NAME, PATH, call, listed, paused, stands, start
+from people import NAME, PATH, call, held, listed, paused, stands, start
 
-HALF = 10
-TOGETHER = 2 * HALF
+TOGETHER = 20
+INSTRUMENTS = [f"psu{number}" for number in range(5)]
 
 
 @pytest.fixture(scope="module")
 def crowd(box):
-    """Twenty scripts of two users, all paused."""
+    """Twenty scripts of two users, all paused, and five of them with an instrument."""
+    wanted = [*INSTRUMENTS, *[""] * (TOGETHER - len(INSTRUMENTS))]
     with contextlib.ExitStack() as stack:
-        started = [start(box, user, 3000) for user in ("alice", "bob") for _ in range(HALF)]
+        started = [start(box, ("alice", "bob")[n % 2], 3000, holding=name) for n, name in enumerate(wanted)]
         for process, _ in started:
             stack.enter_context(process)
         yield [stands(one) for one in started]
@@ -23,11 +24,13 @@ def crowd(box):
 
 @pytest.fixture
 def same(box, crowd):
-    """All that was paused before the test is paused after it, and nobody's time has changed."""
-    before, at = listed(box), time.monotonic()
+    """All that was paused or held before the test is so after it, and nobody's time has changed."""
+    before, leases, at = listed(box), held(box), time.monotonic()
     assert before.keys() >= {script.id for script in crowd}
+    assert sorted(leases) == INSTRUMENTS
     yield
     after, passed = listed(box), time.monotonic() - at
+    assert held(box) == leases
     assert after.keys() == before.keys()
     for id, pause in after.items():
         assert pause["remaining"] == pytest.approx(before[id]["remaining"] - passed, abs=1.0)
@@ -117,7 +120,8 @@ def test_a_restart_is_no_second_pause_in_the_journal(box, crowd):
 
 def test_the_status_line_counts(box, crowd):
     listed(box)
-    assert box.run("systemctl", "show", "--property=StatusText", "--value", "lagerd").stdout.startswith("20 paused")
+    said = box.run("systemctl", "show", "--property=StatusText", "--value", "lagerd").stdout
+    assert said == "20 paused, 5 instruments held\n"
 
 
 def test_a_second_lagerd_says_so_and_leaves_the_first_alone(box):
