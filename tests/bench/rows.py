@@ -1,0 +1,219 @@
+"""The rows of the benchmark. Each takes a station and a number of rounds, and gives samples in seconds."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from lager.wire import Decoder, encode
+from tests.client import NAME, PATH, Client
+from tests.processes import LAGER, Process
+from tests.station import Station
+
+Measure = Callable[[Station, int], list[float]]
+PROCESS_SHARE = 10
+
+# Pauses as often as it is told; a line for each says when the next statement ran, by the clock all processes share.
+PAUSING = """
+import sys, time, lager
+for n in range(int(sys.argv[1])):
+    lager.pause(str(time.monotonic()), timeout=60)
+    print(time.monotonic(), flush=True)
+"""
+STANDING = "import lager\nlager.pause(timeout=0, interactive=True)\n"
+
+
+@contextmanager
+def running(station: Station, text: str, *arguments: str) -> Iterator[Process]:
+    script = station.folder / f"script{time.monotonic_ns()}.py"
+    script.write_text(text)
+    process = Process([LAGER, "python", str(script), *arguments], station.env, station.folder)
+    try:
+        yield process
+    finally:
+        process.close()
+
+
+@contextmanager
+def client(station: Station) -> Iterator[Client]:
+    one = Client(station.address)
+    try:
+        yield one
+    finally:
+        one.close()
+
+
+def timed(work: Callable[[], Any]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def raw_call(station: Station, rounds: int) -> list[float]:
+    """The floor: org.freedesktop.DBus.Peer.Ping of lagerd, from the same kind of client."""
+    with client(station) as one:
+
+        async def ping() -> float:
+            began = time.perf_counter()
+            await one.bus.call(NAME, PATH, "Ping", interface="org.freedesktop.DBus.Peer")
+            return time.perf_counter() - began
+
+        return [one.do(ping()) for _ in range(rounds)]
+
+
+def resume(station: Station, rounds: int) -> list[float]:
+    """From the start of Continue to the next statement of the script."""
+    samples = []
+    with client(station) as one, running(station, PAUSING, str(rounds)) as process:
+
+        async def go_on(id: str) -> float:
+            began = time.monotonic()
+            await one.bus.call(NAME, PATH, "Continue", "s", id)
+            return began
+
+        for _ in range(rounds):
+            began = one.do(go_on(one.paused()["id"]))
+            samples.append(float(process.out.expect("\n")) - began)
+    return samples
+
+
+def first_pause(station: Station, rounds: int) -> list[float]:
+    """From the call of the first pause() of a process, with its imports, until the pause is listed."""
+    samples = []
+    with client(station) as one:
+        for _ in range(max(rounds // PROCESS_SHARE, 1)):
+            with running(station, PAUSING, "1"):
+                samples.append(_until_listed(one))
+    return samples
+
+
+def later_pause(station: Station, rounds: int) -> list[float]:
+    """The same for the pauses after it."""
+    samples = []
+    with client(station) as one, running(station, PAUSING, str(rounds + 1)):
+        for _ in range(rounds + 1):
+            samples.append(_until_listed(one))
+    return samples[1:]
+
+
+def _until_listed(one: Client) -> float:
+    pause = one.paused()
+    listed = time.monotonic()
+    one.call("Continue", "s", pause["id"])
+    return listed - float(pause["label"])
+
+
+def prompt(station: Station, rounds: int) -> list[float]:
+    """From OpenConsole to the greeting of the console."""
+    with client(station) as one, running(station, STANDING):
+        id = one.paused()["id"]
+        return [timed(lambda: _console(one, id).close()) for _ in range(rounds)]
+
+
+def evaluation(station: Station, rounds: int) -> list[float]:
+    """A line in an open console, from sending it to its end."""
+    with client(station) as one, running(station, STANDING), _console(one, one.paused()["id"]) as console:
+        return [timed(lambda: _evaluate(console, "1 + 1")) for _ in range(rounds)]
+
+
+def _console(one: Client, id: str) -> socket.socket:
+    console = socket.socket(fileno=one.call("OpenConsole", "sa{sv}", id, {}))
+    console.settimeout(20)
+    assert "hello" in _frames(console, "hello")[-1]
+    return console
+
+
+def _evaluate(console: socket.socket, source: str) -> None:
+    console.sendall(encode({"eval": source}))
+    assert _frames(console, "done")[0] == {"out": "2\n"}
+
+
+def _frames(console: socket.socket, last: str) -> list[dict[str, Any]]:
+    decoder, frames = Decoder(), []
+    while not frames or last not in frames[-1]:
+        frames += decoder.feed(console.recv(1 << 16))
+    return frames
+
+
+def claim(station: Station, rounds: int) -> list[float]:
+    """Claim and Release at lagerd."""
+    name, path = "com.lager.Instruments", "/com/lager/Instruments"
+    with client(station) as one:
+
+        async def once() -> float:
+            began = time.perf_counter()
+            fd = (await one.bus.call(name, path, "Claim", "sa{sv}", "bench", {}))[0]
+            await one.bus.call(name, path, "Release", "s", "bench")
+            took = time.perf_counter() - began
+            os.close(fd)
+            return took
+
+        return [one.do(once()) for _ in range(rounds)]
+
+
+def plain_python(station: Station, rounds: int) -> list[float]:
+    return _processes(station, rounds, lambda script: [sys.executable, script])
+
+
+def lager_python(station: Station, rounds: int) -> list[float]:
+    return _processes(station, rounds, lambda script: [LAGER, "python", script])
+
+
+def _processes(station: Station, rounds: int, command: Callable[[str], list[str]]) -> list[float]:
+    script = station.folder / "nothing.py"
+    script.write_text("")
+    return [timed(lambda: _run(station, command(str(script)))) for _ in range(max(rounds // PROCESS_SHARE, 1))]
+
+
+def continue_process(station: Station, rounds: int) -> list[float]:
+    """`lager python --continue ID`, as a process."""
+    rounds = max(rounds // PROCESS_SHARE, 1)
+    with client(station) as one, running(station, PAUSING, str(rounds)):
+        return [_continue(station, one.paused()["id"]) for _ in range(rounds)]
+
+
+def _continue(station: Station, id: str) -> float:
+    return timed(lambda: _run(station, [LAGER, "python", "--continue", id]))
+
+
+def adc_process(station: Station, rounds: int) -> list[float]:
+    """`lager adc adc4`, as a process, on the simulated bench."""
+    folder = station.folder / "bench"
+    folder.mkdir(mode=0o700)
+    bench = Process(
+        [sys.executable, "-m", "lagerd.bench", "--folder", str(folder), "--ready-fd", "1"], station.env, folder
+    )
+    try:
+        bench.out.expect("ready\n")
+        environment = {"LAGER_NETS": str(folder / "nets.toml")}
+        command = [LAGER, "adc", "adc4"]
+        rounds = max(rounds // PROCESS_SHARE, 1)
+        return [timed(lambda: _run(station, command, **environment)) for _ in range(rounds)]
+    finally:
+        bench.close()
+
+
+def _run(station: Station, command: list[str], **more: str) -> None:
+    subprocess.run(
+        command, env={**station.env, **more}, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        cwd=station.folder, timeout=60,
+    )  # fmt: skip
+
+
+ALL: dict[str, Measure] = {
+    "a raw call over the same bus": raw_call,
+    "resume: Continue to the next statement": resume,
+    "first pause() until listed": first_pause,
+    "later pause() until listed": later_pause,
+    "console: prompt": prompt,
+    "console: one evaluation": evaluation,
+    "claim and release": claim,
+    "process: plain python": plain_python,
+    "process: lager python": lager_python,
+    "process: lager python --continue": continue_process,
+    "process: lager adc adc4": adc_process,
+}

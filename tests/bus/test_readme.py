@@ -1,0 +1,69 @@
+"""Every command of the README does what the README says."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.processes import LAGER
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+COMMANDS = re.findall(r"^\$ (.*?)(?:\s+#.*)?$", README, re.MULTILINE)
+# What is run elsewhere: the set-up by whoever runs these tests, the box by its own tests.
+ELSEWHERE = {
+    "make demo",
+    "make test",
+    ". .venv/bin/activate",
+    "sudo python3 -m venv /opt/lager && sudo /opt/lager/bin/pip install .",
+    "sudo /opt/lager/bin/lagerd install && sudo systemctl start lagerd",
+    "sudo adduser anna lager",
+}
+
+
+@pytest.mark.usefixtures("bench")
+def test_the_story_from_pause_to_end(station, client, start, terminal, lager, monkeypatch, tmp_path):
+    os.symlink(ROOT / "examples", tmp_path / "examples")
+    told = [command for command in COMMANDS if command not in ELSEWHERE]
+    first = told.pop(0).split()
+    assert first[0] == "lager"
+    screen = terminal(LAGER, *first[1:])
+    screen.expect("before the pause: {'adc1': 0.0, 'adc2': 0.0, 'adc3': 0.0}")
+    pause = client.paused()
+    screen.expect("paused at ")
+    shown = screen.expect("resumes by itself in 5m00s")
+    for line in ("before the load test", f"press Enter, or: lager python --continue {pause['id']}"):
+        assert line in shown
+    printed = {}
+    for command in told:
+        words, stdin = _parsed(command.replace("7f3a19e2", pause["id"]))
+        done = lager(*words, stdin=stdin)
+        printed[command.split("7f3a")[0].strip()] = (done.returncode, done.stdout, done.stderr)
+    assert pause["id"] in printed["lager breakpoints"][1]
+    assert printed["lager adc adc4"][0] == 0
+    code, _, refused = printed["lager adc adc1"]
+    assert code == 75
+    assert refused.endswith(f"Read it there with: lager python --console {pause['id']}\n")
+    assert printed["echo 'read_adcs()' | lager python --console"][1] == "{'adc1': 3.3, 'adc2': 0.0, 'adc3': 3.1}\n"
+    assert printed["lager python --continue"][1] == f"Resumed {pause['id']}.\n"
+    screen.expect("with lager python --continue")
+    screen.expect("after the pause:  {'adc1': 3.3, 'adc2': 0.0, 'adc3': 3.1}")
+    assert screen.wait() == 0
+
+
+def _parsed(command: str) -> tuple[list[str], str]:
+    """The arguments of the lager in `command`, and what is echoed into it."""
+    echoed = re.fullmatch(r"echo '(.*)' \| lager (.*)", command)
+    if echoed:
+        return echoed[2].split(), echoed[1] + "\n"
+    assert command.startswith("lager "), f"not run by any test: {command}"
+    return command.split()[1:], ""
+
+
+def test_the_program_in_the_readme_runs(run, client, bench):
+    (program,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    process = run(program)
+    client.call("Continue", "s", client.paused()["id"])
+    assert process.wait() == 0
+    assert len(process.out.rest().splitlines()) == 2

@@ -1,0 +1,75 @@
+"""A private broker with a real lagerd on it, for tests and measurements."""
+
+import os
+import socket
+import subprocess
+from pathlib import Path
+
+from tests.processes import BIN, LAGERD, Process
+
+_CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+ <listen>unix:path={folder}/bus</listen>
+ <auth>EXTERNAL</auth>
+ <policy context="default"><allow send_destination="*"/><allow receive_sender="*"/><allow own="*"/></policy>
+ <limit name="max_replies_per_connection">50000</limit>
+</busconfig>
+"""
+
+
+class Station:
+    """A broker, a lagerd on it, and the environment of those who use them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.address = f"unix:path={folder}/bus"
+        self.env = {
+            key: value for key, value in os.environ.items() if not key.startswith(("LAGER", "DBUS", "PYTHONBREAK"))
+        }
+        self.env |= {
+            "LAGER_BUS_ADDRESS": self.address,
+            "XDG_RUNTIME_DIR": str(folder),
+            "PATH": f"{BIN}:{os.environ['PATH']}",
+            "PYTHONUNBUFFERED": "1",
+        }
+        self._broker = self._start_broker()
+        self.lagerd: Process | None = None
+        self.start_lagerd()
+
+    def _start_broker(self) -> "subprocess.Popen[bytes]":
+        config = self.folder / "bus.conf"
+        config.write_text(_CONFIG.format(folder=self.folder))
+        reader, writer = os.pipe()
+        command = ["dbus-daemon", f"--config-file={config}", "--nofork", "--nosyslog", f"--print-address={writer}"]
+        broker = subprocess.Popen(command, pass_fds=[writer], stderr=subprocess.DEVNULL)
+        os.close(writer)
+        with open(reader) as answer:
+            assert answer.readline(), "dbus-daemon does not start"
+        return broker
+
+    def start_lagerd(self) -> Process:
+        """Start lagerd and wait until it says, as to systemd, that it is ready."""
+        path = str(self.folder / "notify")
+        Path(path).unlink(missing_ok=True)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+            notify.bind(path)
+            notify.settimeout(20)
+            self.lagerd = Process([LAGERD], {**self.env, "NOTIFY_SOCKET": path}, self.folder)
+            while b"READY=1" not in notify.recv(4096):
+                pass
+        return self.lagerd
+
+    def kill_lagerd(self) -> None:
+        assert self.lagerd is not None
+        self.lagerd.close()
+        self.lagerd = None
+
+    def kill_broker(self) -> None:
+        self._broker.kill()
+        self._broker.wait()
+
+    def close(self) -> None:
+        if self.lagerd is not None:
+            self.lagerd.close()
+        self.kill_broker()
