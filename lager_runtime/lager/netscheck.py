@@ -1,7 +1,6 @@
 """Checks a nets file key by key and collects every mistake instead of stopping at the first."""
 
 import difflib
-import math
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -10,6 +9,8 @@ from lager import resource
 from lager.drivers import families
 from lager.drivers.families import SERIAL, Family
 from lager.nets import DEFAULT_TIMEOUT, Instrument, Limits, NetConfig, NetType
+from lager.quantities import finite
+from lager.session import shown
 
 _LIMITS = {
     NetType.PowerSupply: ("max_voltage", "max_current", "max_power"),
@@ -179,17 +180,17 @@ def _text(key: str, table: dict[str, Any], mistakes: Mistakes) -> str | None:
     if value is None:
         mistakes.add(key, "is missing")
     elif not isinstance(value, str) or not value.strip() or not value.isprintable():
-        mistakes.add(key, f"should be text, not {value!r}")
+        mistakes.add(key, f"should be text, not {shown(value)}")
     else:
         return value.strip()
     return None
 
 
-def _number(key: str, value: object, mistakes: Mistakes, low: float, high: float) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        mistakes.add(key, f"should be a number, not {value!r}")
+def _number(key: str, value: Any, mistakes: Mistakes, low: float, high: float) -> float | None:
+    if not finite(value):
+        mistakes.add(key, f"should be a number, not {shown(value)}")
     elif not low < value <= high:
-        mistakes.add(key, f"should be above {low:g} and at most {high:g}, not {value!r}")
+        mistakes.add(key, f"should be above {low:g} and at most {high:g}, not {value:g}")
     else:
         return float(value)
     return None
@@ -201,7 +202,7 @@ Test = Callable[[Any], Any]
 def _one_of(*values: Any) -> Test:
     def test(value: Any) -> Any:
         if isinstance(value, bool) or value not in values:
-            raise ValueError(f"should be one of {', '.join(map(str, values))}, not {value!r}")
+            raise ValueError(f"should be one of {', '.join(map(str, values))}, not {shown(value)}")
         return value
 
     return test
@@ -210,7 +211,7 @@ def _one_of(*values: Any) -> Test:
 def _whole(low: int, high: int) -> Test:
     def test(value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise ValueError(f"should be a whole number from {low} to {high}, not {value!r}")
+            raise ValueError(f"should be a whole number from {low} to {high}, not {shown(value)}")
         return value
 
     return test

@@ -4,6 +4,7 @@ import math
 
 from lager.errors import InvalidArgument, LimitExceeded
 from lager.nets import NetConfig
+from lager.session import shown
 
 _UNITS = {"voltage": "V", "current": "A", "power": "W", "resistance": "Ω", "capacity": "Ah", "soc": "%"}
 _PREFIXES = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"))
@@ -24,15 +25,25 @@ def decimal(value: float) -> str:
     return f"{value:.6f}".rstrip("0").rstrip(".")
 
 
-def amount(net: NetConfig, quantity: str, value: object, *, low: float = 0.0, high: float | None = None) -> float:
+def finite(value: object) -> bool:
+    """Whether this is a number that a float can hold."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer beyond every float
+        return False
+
+
+def amount(net: NetConfig, quantity: str, value: float, *, low: float = 0.0, high: float | None = None) -> float:
     """`value` as a float if it may be sent to the net at all.
 
     `quantity` is voltage, current, power, resistance, capacity or soc, in V, A, W, Ω, Ah and percent. Raises
     InvalidArgument for what is no finite number from `low` to `high`, LimitExceeded for what the nets file forbids.
     """
     unit = _UNITS[quantity]
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise InvalidArgument(f"{net.name}: {value!r} is not a {quantity}.", f"Give a finite number in {unit}.")
+    if not finite(value):
+        raise InvalidArgument(f"{net.name}: {shown(value)} is not a {quantity}.", f"Give a finite number in {unit}.")
     if value < low or (high is not None and value > high):
         span = f"from {low:g} {unit}" + (f" to {high:g} {unit}" if high is not None else " up")
         raise InvalidArgument(f"{net.name}: {value:g} {unit} is not possible.", f"Give a {quantity} {span}.")

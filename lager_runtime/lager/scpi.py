@@ -190,7 +190,9 @@ class Scpi(Session):
         if getattr(error, "errno", None) == 16 or "Errno 16" in text or "RSRC_BUSY" in text or "Resource busy" in text:
             self.in_use()
         if "install" in text.lower() and isinstance(error, ValueError | ImportError):
-            raise InstrumentError(f"{self.instrument} needs a library: {text}.", "Install it.") from error
+            interface = self.instrument.address[:3].upper()
+            what, how = _LIBRARIES.get(interface, ("a library that pyvisa-py does not find", "See its documentation."))
+            raise InstrumentError(f"{self.instrument} needs {what}.", how) from error
         self.unreachable(text or type(error).__name__)
 
     def _disconnect(self) -> None:
@@ -214,6 +216,10 @@ def is_model(identified: str, configured: str) -> bool:
     return theirs == ours or theirs.startswith(f"{ours}-")
 
 
+_LIBRARIES = {
+    "USB": ("libusb, which is not installed", "Install libusb-1.0 with the package manager of the system."),
+    "GPI": ("linux-gpib, which is not installed", "Install linux-gpib, or use the network or USB of the instrument."),
+}
 _HINT = "Check the value against the ranges in the manual of the instrument."
 _HINTS = {
     -222: "The value is outside what this instrument can do.",

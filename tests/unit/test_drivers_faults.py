@@ -173,6 +173,13 @@ def test_a_device_that_another_program_has_is_named_as_that(error: Exception) ->
         session._failed_to_open(error)
 
 
+@pytest.mark.parametrize(("address", "library"), [("USB::1::2::3::INSTR", "libusb"), ("GPIB::5::INSTR", "linux-gpib")])
+def test_a_library_that_is_not_installed_is_named(address: str, library: str) -> None:
+    session = Scpi(Instrument("psu1", "DP821", address))
+    with pytest.raises(InstrumentError, match=f"needs {library}, which is not installed"):
+        session._failed_to_open(ValueError("Please install something.\nIt is not there."))
+
+
 def test_a_usb_instrument_that_is_not_there_is_a_clear_error() -> None:
     leases = Leases()
     config = bench("DP821", "USB0::0x1AB1::0x0E11::DP8A1::INSTR", it=CH1)

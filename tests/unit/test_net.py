@@ -135,6 +135,7 @@ def test_threads_that_want_one_supply_get_it_one_at_a_time() -> None:
     assert leases.held == []
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 def test_a_forked_child_neither_uses_nor_closes_the_net_of_its_parent() -> None:
     leases = Leases()
     with ScriptedInstrument(*dp800.MEASURE) as instrument:

@@ -1,10 +1,13 @@
 """The nets file: what it holds, and that a wrong one is refused whole with every mistake named."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from lager import nets, resource
+from lager import nets, netscheck, resource
 from lager.errors import NetsFileError, NoSuchNet
 from lager.nets import Limits, NetType
 
@@ -240,6 +243,25 @@ def test_a_symlink_is_the_device_it_points_to(tmp_path: Path) -> None:
     link = tmp_path / "usb-FTDI-if00"
     link.symlink_to(device)
     assert resource.parse(str(link)).key == resource.parse(str(device)).key
+
+
+_VALUE = st.recursive(
+    st.booleans() | st.integers() | st.floats() | st.text(), lambda inner: st.lists(inner, max_size=2)
+)
+_WORD = st.sampled_from(["a", "supply", "adc", "uart", "T7", "DP821", "/dev/x", "h:1", "TCPIP::h::INSTR", 1, 10**400])
+_TABLE = st.dictionaries(
+    st.sampled_from(["model", "address", "timeout", "type", "instrument", "channel", "max_voltage", "range", "x"]),
+    _WORD | _VALUE,
+)
+_SECTION = st.dictionaries(st.sampled_from(["a", "b.c", ""]), _TABLE | _VALUE) | _VALUE
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.dictionaries(st.sampled_from(["instruments", "nets", "more"]), _SECTION))
+def test_no_document_breaks_the_check(document: dict[str, Any]) -> None:
+    instruments, found, mistakes = netscheck.check(document)
+    assert all(isinstance(mistake, str) for mistake in mistakes)
+    assert all(net.instrument in instruments.values() for net in found.values())
 
 
 def test_a_key_fits_a_file_name() -> None:

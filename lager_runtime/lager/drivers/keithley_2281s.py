@@ -112,7 +112,7 @@ class Battery(_TwoRoles):
     ROLE = "SIMULATOR"
 
     def mode(self, value: str | None = None) -> str:
-        """The mode: "static" keeps state of charge and voltage, "dynamic" lets them follow the load as a battery does."""
+        """The mode: "static" keeps state of charge and voltage, "dynamic" lets them follow the load."""
         with self.session.exchange():
             if value is not None:
                 wanted = _METHODS.get(str(value).upper())
