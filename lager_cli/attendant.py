@@ -4,7 +4,6 @@ The keys are the script's. They are read here only while a pause of this run is 
 foreground of the terminal, through a description of the terminal of our own, so that the script's stays as it is.
 """
 
-import asyncio
 import contextlib
 import os
 import select
@@ -17,6 +16,8 @@ from lager_cli import output
 from lager_cli.daemon import NAME, PATH
 
 if TYPE_CHECKING:
+    import asyncio
+
     from lager.bus import Bus, Signal
 
 
@@ -46,6 +47,9 @@ class Attendant:
             self._thread.join()
 
     def _work(self) -> None:
+        # In this thread, so that the script need not wait for it.
+        import asyncio
+
         from lager.bus import Bus
 
         async def attend() -> None:
@@ -108,15 +112,15 @@ class Attendant:
         wanted = bool(self._standing) and self._terminal >= 0
         if wanted == (self._edges is not None):
             return
-        loop = asyncio.get_running_loop()
+        assert self._loop is not None
         if wanted:
             # Edges, not levels: in the background the lines are for the shell to read, and only the arrival of one
             # tells us to look whether we have come to the foreground.
             self._edges = select.epoll()
             self._edges.register(self._terminal, select.EPOLLIN | select.EPOLLET)
-            loop.add_reader(self._edges.fileno(), self._look)
+            self._loop.add_reader(self._edges.fileno(), self._look)
         elif self._edges is not None:
-            loop.remove_reader(self._edges.fileno())
+            self._loop.remove_reader(self._edges.fileno())
             self._edges.close()
             self._edges = None
 

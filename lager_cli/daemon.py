@@ -1,10 +1,8 @@
 """lagerd, as the commands reach it; where the bus is this user's own embedded one, it is started first."""
 
-import asyncio
 import os
 import select
 import socket
-import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -51,6 +49,8 @@ async def connected(how: str = "cli") -> "AsyncIterator[Bus]":
 def ask(member: str, signature: str = "", *values: Any, name: str = NAME) -> list[Any]:
     """Call one method of lagerd and wait for its answer; a lagerd that is not there is started."""
 
+    import asyncio  # here, because it costs more than all that `lager python` needs before its script runs
+
     async def once() -> list[Any]:
         async with connected() as bus:
             return await bus.call(name, "/" + name.replace(".", "/"), member, signature, *values)
@@ -68,6 +68,8 @@ def _listening() -> bool:
 
 
 def _start_embedded() -> None:
+    import subprocess
+
     keeper = subprocess.Popen(
         [sys.executable, "-P", "-m", "lagerd", "--embedded"],
         stdin=subprocess.DEVNULL,

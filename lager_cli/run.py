@@ -1,11 +1,11 @@
 """One run of a script: started, waited for, told what we are told, and ended when its time is over."""
 
+import math
 import os
 import signal
 import stat
 import sys
 import time
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, sign
 _BLOCKED = (*_FORWARDED, signal.SIGCHLD, signal.SIGTTIN, signal.SIGTTOU)
 _LADDER = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
 _STEP_SECONDS = 3.0
+_ATTENDED_AFTER = 0.1
 _SI_KERNEL = 0x80
 
 
@@ -36,7 +37,7 @@ class Run:
         """Run it in the foreground; its exit code, 128 + N for signal N, 124 where its time was over."""
         command = [sys.executable, *self._target(), *self.arguments]
         address = daemon.ready_address()
-        id = str(uuid.uuid4())
+        id = Path("/proc/sys/kernel/random/uuid").read_text(encoding="ascii").strip()
         # Before the script starts, so that no signal falls between it and us; the script gets a mask of its own.
         signal.pthread_sigmask(signal.SIG_BLOCK, _BLOCKED)
         ends = time.monotonic() + self.timeout if self.timeout else None
@@ -47,8 +48,12 @@ class Run:
         script = os.posix_spawn(
             sys.executable, command, environment, setsigmask=[], setsigdef=[signal.SIGPIPE, signal.SIGXFSZ]
         )
+        watch = _Watch(script, ends)
+        code = watch.until_it_ends(_ATTENDED_AFTER)
+        if code is not None:
+            return code  # before anybody could have pressed a key
         with Attendant(id, address):
-            return _Watch(script, ends).until_it_ends()
+            return watch.until_it_ends() or 0
 
     def _target(self) -> list[str]:
         if self.module:
@@ -84,15 +89,18 @@ def _is_terminal(fd: int) -> bool:
 class _Watch:
     def __init__(self, script: int, ends: float | None) -> None:
         self._script = script
-        self._next_step = ends
+        self._next_step = math.inf if ends is None else ends
         self._ladder = list(_LADDER)
 
-    def until_it_ends(self) -> int:
-        while True:
-            left = None if self._next_step is None else max(self._next_step - time.monotonic(), 0)
-            got = signal.sigwaitinfo(_BLOCKED) if left is None else signal.sigtimedwait(_BLOCKED, left)
+    def until_it_ends(self, seconds: float = math.inf) -> int | None:
+        """The exit code; None where it still runs after so many seconds."""
+        over = time.monotonic() + seconds
+        while (now := time.monotonic()) < over:
+            left = min(self._next_step, over) - now
+            got = signal.sigwaitinfo(_BLOCKED) if left == math.inf else signal.sigtimedwait(_BLOCKED, max(left, 0))
             if got is None:
-                self._step()
+                if time.monotonic() >= self._next_step:
+                    self._step()
             elif got.si_signo == signal.SIGCHLD:
                 code = self._reap()
                 if code is not None:
@@ -100,6 +108,7 @@ class _Watch:
             elif got.si_signo in _FORWARDED and got.si_code != _SI_KERNEL:
                 # What comes from the terminal, the script has got from there itself.
                 os.kill(self._script, got.si_signo)
+        return None
 
     def _step(self) -> None:
         """The next rung for the whole run: everything that descends from it, and nothing else in our job."""
@@ -107,7 +116,7 @@ class _Watch:
         if number is _LADDER[0]:
             output.note("the run's time is over (--timeout)")
         tree.signal_descendants(number)
-        self._next_step = time.monotonic() + _STEP_SECONDS if self._ladder else None
+        self._next_step = time.monotonic() + _STEP_SECONDS if self._ladder else math.inf
 
     def _reap(self) -> int | None:
         """The exit code where the script has ended; orphans that we adopted are reaped by the way."""

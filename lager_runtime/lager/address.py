@@ -5,7 +5,6 @@ Nothing here talks to a bus; it looks at the environment and at files, so that i
 
 import os
 import stat
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,7 +61,7 @@ def embedded_folder() -> Path:
             return _private(Path(runtime) / "lager")
         except (OSError, BusError):
             pass  # absent, read-only or somebody else's: the temporary folder will do
-    folder = Path(tempfile.gettempdir()) / f"lager-{os.getuid()}"
+    folder = Path(os.environ.get("TMPDIR") or "/tmp") / f"lager-{os.getuid()}"
     try:
         return _private(folder)
     except OSError as error:
