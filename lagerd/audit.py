@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from pathlib import Path
 
-from logging_journald import JournaldTransport, check_journal_stream
+from logging_journald import JournaldTransport
 
 JOURNAL_SOCKET = Path("/run/systemd/journal/socket")
 UNKNOWN = "-"
@@ -24,47 +24,69 @@ class Kind(Enum):
     """What happened: its word, its MESSAGE_ID, its priority (syslog's: 5 notice, 6 info), and its line."""
 
     PAUSED = (
-        "paused", "433497d70d7241eda48a4e98730f6302", 6,
+        "paused",
+        "433497d70d7241eda48a4e98730f6302",
+        6,
         "Paused at {file}:{line} ({label}), breakpoint {breakpoint} of {by_user}",
     )
     RESUMED = (
-        "resumed", "3bc0bfd4ab4c4cad89add08b74b6cb4d", 6,
+        "resumed",
+        "3bc0bfd4ab4c4cad89add08b74b6cb4d",
+        6,
         "Resumed breakpoint {breakpoint} by {by_user} after {paused_sec} s: {reason}",
     )
     AUTO_RESUMED = (
-        "auto-resumed", "f370292b038e4e6ab0f787b42e01f8d3", 5,
+        "auto-resumed",
+        "f370292b038e4e6ab0f787b42e01f8d3",
+        5,
         "Breakpoint {breakpoint} resumed by itself after {paused_sec} s",
     )
     GONE = (
-        "gone", "ffec178f95244a8db7193351578e07c3", 5,
+        "gone",
+        "ffec178f95244a8db7193351578e07c3",
+        5,
         "The script of breakpoint {breakpoint} is gone after {paused_sec} s",
     )
     CONSOLE_OPENED = (
-        "console-opened", "973f34a7b2a049c3b0cc50c6fcd35e67", 5,
+        "console-opened",
+        "973f34a7b2a049c3b0cc50c6fcd35e67",
+        5,
         "Console opened at breakpoint {breakpoint} by {by_user}",
     )
     CONSOLE_CLOSED = (
-        "console-closed", "e8b22bde91394a13ac8a576fb3af3d28", 6,
+        "console-closed",
+        "e8b22bde91394a13ac8a576fb3af3d28",
+        6,
         "Console closed at breakpoint {breakpoint} by {by_user}",
     )
     CONSOLE_INPUT = (
-        "console-input", "52430ccbd2f84bc5a5a34b5d0c021598", 5,
+        "console-input",
+        "52430ccbd2f84bc5a5a34b5d0c021598",
+        5,
         "Console of {by_user} at breakpoint {breakpoint}: {input}",
     )
     EXTENDED = (
-        "extended", "2201f9d7d22a4b3a819dcfbfb5464338", 6,
+        "extended",
+        "2201f9d7d22a4b3a819dcfbfb5464338",
+        6,
         "Extended breakpoint {breakpoint} by {by_user}: {remaining} s left",
     )
     CLAIMED = (
-        "claimed", "e6e779b45eca4d3ba356f10539656f23", 6,
+        "claimed",
+        "e6e779b45eca4d3ba356f10539656f23",
+        6,
         "Claimed {instrument} by {by_user} for net {net}",
     )
     RELEASED = (
-        "released", "8903aa5cf717469b9f38b49c855e88db", 6,
+        "released",
+        "8903aa5cf717469b9f38b49c855e88db",
+        6,
         "Released {instrument} of {by_user}: {reason}",
     )
     REFUSED = (
-        "refused", "a736ac91ab7140b0b498747d378095d2", 5,
+        "refused",
+        "a736ac91ab7140b0b498747d378095d2",
+        5,
         "Refused {instrument} to {by_user}: {reason}",
     )
     DENIED = (
@@ -117,11 +139,6 @@ def to_log(logger: logging.Logger) -> Audit:
     return Audit(lambda entry: logger.info("%s", dict(entry)["MESSAGE"]))
 
 
-def for_this_process(logger: logging.Logger) -> Audit:
-    """A process whose standard error is the journal is a service of systemd."""
-    return to_journal() if check_journal_stream() else to_log(logger)
-
-
 def _entry(kind: Kind, fields: Mapping[str, object], lost: int) -> list[tuple[str, str]]:
     texts = dict.fromkeys(FIELDS, UNKNOWN) | {key: _text(value) for key, value in fields.items()}
     message = kind.message.format_map(texts)
@@ -140,5 +157,5 @@ def _text(value: object) -> str:
     """One printable line: a label is the script's own word, and must not colour a terminal or forge a line in it."""
     if value is None or value == "":
         return UNKNOWN
-    text = f"{value:.3f}" if isinstance(value, float) else str(value)
+    text = f"{value:.3f}" if isinstance(value, float) else str(value).rstrip("\n")
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[:_LONGEST])

@@ -52,8 +52,6 @@ class Layout:
     def render(self) -> Iterator[tuple[str, str]]:
         """Each file's place below the root, and its text."""
         for place, name in FILES.items():
-            if not (self.templates / name).exists():
-                continue
             text = (self.templates / name).read_text(encoding="utf-8")
             if place == SERVICE:
                 text = text.replace("{lagerd}", _quoted(self.program)).replace("{protect_home}", self.protect_home)

@@ -1,7 +1,9 @@
 """Scripts that people pause in a box, and the calls that others make."""
 
+import contextlib
 import json
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from container import Box, Process
@@ -84,3 +86,20 @@ def held(box: Box) -> dict[str, dict[str, object]]:
     done = box.run("busctl", "--json=short", "call", INSTRUMENTS, INSTRUMENTS_PATH, INSTRUMENTS, "List")
     leases = [{key: value["data"] for key, value in lease.items()} for lease in json.loads(done.stdout)["data"][0]]
     return {str(lease["instrument"]): lease for lease in leases}
+
+
+@contextlib.contextmanager
+def configured(box: Box, text: str, reload: bool = True) -> Iterator[None]:
+    """Inside, lagerd.toml says this; lagerd is told at the beginning and at the end."""
+
+    def say(what: str) -> None:
+        box.write("/etc/lager/lagerd.toml", what)
+        if reload:
+            box.run("systemctl", "reload", "lagerd")
+
+    old = (box.root / "etc/lager/lagerd.toml").read_text()
+    say(text)
+    try:
+        yield
+    finally:
+        say(old)

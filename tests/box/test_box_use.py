@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from people import NAME, PATH, call, listed, paused
+from people import NAME, PATH, call, configured, listed, paused, stands, start
 
 UNREACHABLE = "Access denied"
 MEMBERS = {
@@ -95,8 +95,6 @@ def test_outsiders_hear_no_signal(box):
 
 
 def test_outsiders_run_no_script_that_others_can_see(box):
-    from people import start
-
     process, _ = start(box, "mallory")
     with process:
         process.until("cannot pause here, going on")
@@ -193,6 +191,41 @@ def test_a_script_that_is_killed_is_gone(box):
         journal.until("Paused at")
         script.process.popen.kill()
         journal.until(f"The script of breakpoint {script.id} is gone")
+
+
+def test_what_is_typed_into_a_console_is_kept_only_where_the_configuration_says_so(box):
+    with (
+        (script := paused(box, "alice", interactive=True)).process,
+        configured(box, "log_console_input = true\n"),
+    ):
+        box.run("lager", "python", "--console", script.id, user="alice", input="6 * 7\n")
+        call(box, "alice", "Continue", "s", script.id)
+        script.goes_on()
+    (record,) = records(box, LAGER_EVENT="console-input", LAGER_BREAKPOINT=script.id)
+    assert (record["LAGER_INPUT"], record["LAGER_BY_USER"]) == ("6 * 7", "alice")
+
+
+def test_claims_refusals_and_releases_are_in_the_journal(box):
+    claim = (
+        *[
+            "busctl",
+            "call",
+            "com.lager.Instruments",
+            "/com/lager/Instruments",
+            "com.lager.Instruments",
+            "Claim",
+            "sa{sv}",
+        ],
+    )
+    with (script := stands(start(box, "alice", holding="psu9"))).process:
+        refused = box.run(*claim, "psu9", "1", "net", "s", "supply7", user="bob", check=False)
+        assert script.id in refused.stderr
+        call(box, "bob", "Continue", "s", script.id)
+        script.goes_on()
+    with box.start("journalctl", "--follow", "--lines=all", "--output=cat", "LAGER_INSTRUMENT=psu") as journal:
+        journal.until("Released psu")
+    found = [(record["LAGER_EVENT"], record["LAGER_BY_USER"]) for record in records(box, LAGER_INSTRUMENT="psu")]
+    assert found[-3:] == [("claimed", "alice"), ("refused", "bob"), ("released", "alice")]
 
 
 def test_no_socket_listens_and_no_network_is_used(box):

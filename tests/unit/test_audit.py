@@ -102,11 +102,3 @@ def test_without_a_journal_a_record_is_a_plain_line(caplog):
     records = audit.to_log(logging.getLogger("lagerd.audit"))
     records.record(Kind.RELEASED, instrument="psu1", by_user="ann", reason="gone")
     assert caplog.messages == ["Released psu1 of ann: gone"]
-
-
-@pytest.mark.parametrize(("journal", "chosen"), [(True, "journal"), (False, "log")])
-def test_the_journal_is_for_services_of_systemd(monkeypatch, journal, chosen):
-    monkeypatch.setattr(audit, "check_journal_stream", lambda: journal)
-    monkeypatch.setattr(audit, "to_journal", lambda: "journal")
-    monkeypatch.setattr(audit, "to_log", lambda logger: "log")
-    assert audit.for_this_process(logging.getLogger()) == chosen
