@@ -11,7 +11,7 @@ import threading
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from lager.errors import LagerError
+from lager.errors import LagerError, NoDaemon
 from lager_cli import output
 from lager_cli.daemon import NAME, PATH
 
@@ -79,18 +79,23 @@ class Attendant:
         if self._terminal < 0:
             await bus.start_service(NAME)
             return
-        bus.post(NAME, PATH, "Identify", "s", "enter")
         bus.listen("Paused", self._paused)
         bus.listen("Resumed", self._resumed)
         for member in ("Paused", "Resumed"):
             await bus.add_match(f"type='signal',sender='{NAME}',interface='{NAME}',member='{member}'")
         await bus.follow(NAME, self._owned)
-        for pause in (await bus.call(NAME, PATH, "List"))[0]:
-            self._note(pause["id"], pause["run_id"])
+        try:
+            for pause in (await bus.call(NAME, PATH, "List"))[0]:
+                self._note(pause["id"], pause["run_id"])
+        except NoDaemon as problem:
+            output.error(problem)  # it may come yet
 
     def _owned(self, owner: str) -> None:
         # A new lagerd tells anew which pauses stand; while there is none, nobody tells which have ended.
-        if not owner:
+        if owner:
+            assert self._bus is not None
+            self._bus.post(NAME, PATH, "Identify", "s", "enter")
+        else:
             self._standing.clear()
             self._decide()
 
