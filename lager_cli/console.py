@@ -6,224 +6,212 @@ import os
 import signal
 import socket
 import sys
-from enum import Enum
-from typing import Any
+import termios
+from collections.abc import Iterator
 
 from lager import banner
 from lager.bus import Bus, Signal
-from lager.wire import Decoder, encode
 from lager_cli import output
+from lager_cli.attached import Attached, Outcome, write
 from lager_cli.daemon import NAME, PATH, connected
+from lager_cli.lines import Lines
 from lager_cli.statements import Statements
 
-_CHUNK = 1 << 16
 _WHO_SECONDS = 1.0
+_CLOSING_SECONDS = 1.0
+_STUCK_SECONDS = 1.0
+_PAUSE_IN_PIPE = 0.2
 _PROMPT, _MORE = ">>> ", "... "
 
 
 def attach(id: str) -> int:
-    """Open a console in the pause `id` and stay in it. The exit code: 0, or 1 where a piped statement raised."""
+    """Open a console in the pause `id` and stay in it. The exit code: 0, that of exit(), or 1 where a piped statement
+    raised or the script went on before the end of it."""
     return asyncio.run(_attach(id))
 
 
-async def _attach(id: str) -> int:
+async def _attach(wanted: str) -> int:
     async with connected() as bus:
-        ended = await _follow_ends(bus)
-        fd = (await bus.call(NAME, PATH, "OpenConsole", "sa{sv}", id, {}))[0]
-        with socket.socket(fileno=fd) as connection:
-            connection.setblocking(False)
-            link = _Script(connection)
-            await link.receive()  # its greeting
-            session: _Session = _Terminal(link, id) if os.isatty(0) else _Pipe(link)
-            code = await session.run()
-        if link.closed:
-            await _tell_who(id, ended)
-        return code
-
-
-async def _follow_ends(bus: Bus) -> "asyncio.Queue[Signal]":
-    ended: asyncio.Queue[Signal] = asyncio.Queue()
-    bus.listen("Resumed", ended.put_nowait)
-    await bus.add_match(f"type='signal',sender='{NAME}',interface='{NAME}',member='Resumed'")
-    return ended
-
-
-async def _tell_who(id: str, ended: "asyncio.Queue[Signal]") -> None:
-    """Say by whom the script went on; it has, so the signal is here or about to be."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_WHO_SECONDS):
-            while True:
-                signal = await ended.get()
-                if id in (signal.args[0][: len(id)], signal.args[2].get("run_id")):
-                    output.note(banner.why(signal.args[1], signal.args[2]))
-                    return
-    output.note("the script went on, or ended")
-
-
-class Outcome(Enum):
-    """How an evaluation ended: well, with a traceback, with exit(), or because the script went on."""
-
-    DONE = 0
-    RAISED = 1
-    LEFT = 2
-    ENDED = 3
-
-
-class _Script:
-    """The other end: frames to and from the paused process."""
-
-    def __init__(self, connection: socket.socket) -> None:
-        self._connection = connection
-        self._decoder = Decoder()
-        self._frames: list[dict[str, Any]] = []
-        self.closed = False
-
-    async def send(self, message: dict[str, Any]) -> None:
+        ends = await _Ends.follow(bus)
+        fd = (await bus.call(NAME, PATH, "OpenConsole", "sa{sv}", wanted, {}))[0]
+        script = Attached(socket.socket(fileno=fd))
         try:
-            await asyncio.get_running_loop().sock_sendall(self._connection, encode(message))
-        except OSError:
-            self.closed = True
-
-    async def receive(self) -> dict[str, Any] | None:
-        """The next frame; None when the script has closed the console."""
-        while not self._frames:
-            try:
-                data = await asyncio.get_running_loop().sock_recv(self._connection, _CHUNK)
-            except OSError:
-                data = b""
-            if not data:
-                self.closed = True
-                return None
-            self._frames = self._decoder.feed(data)
-        return self._frames.pop(0)
-
-    async def evaluate(self, source: str) -> Outcome:
-        """Run `source` there and print what it prints."""
-        await self.send({"eval": source})
-        while (frame := await self.receive()) is not None:
-            if "out" in frame:
-                _write(sys.stdout, frame["out"])
-            elif "err" in frame:
-                _write(sys.stderr, frame["err"])
-            elif "done" in frame:
-                return Outcome.DONE if frame["done"] else Outcome.RAISED
-            elif "bye" in frame:
-                return Outcome.LEFT
-        return Outcome.ENDED
+            id = str((await script.hello).get("id", ""))
+            ends.watch(id, script)
+            session = _Terminal(script, id) if os.isatty(0) else _Pipe(script)
+            outcome = await session.run()
+            if outcome is Outcome.CLOSED:
+                output.note(f"{id or wanted} {await ends.why(id)}; this console ends")
+        finally:
+            script.close()
+        return session.code(outcome)
 
 
-def _write(stream: Any, text: str) -> None:
-    stream.buffer.write(text.encode(stream.encoding, "backslashreplace"))
-    stream.flush()
+class _Ends:
+    """The ends of pauses that lagerd has told of."""
+
+    def __init__(self) -> None:
+        self._why: dict[str, str] = {}
+        self._changed = asyncio.Event()
+        self._watched: tuple[str, Attached] | None = None
+
+    @classmethod
+    async def follow(cls, bus: Bus) -> "_Ends":
+        ends = cls()
+        bus.listen("Resumed", ends._heard)
+        await bus.add_match(f"type='signal',sender='{NAME}',interface='{NAME}',member='Resumed'")
+        return ends
+
+    def watch(self, id: str, script: Attached) -> None:
+        """See to it that the console ends with its pause, even where somebody else holds its socket open."""
+        self._watched = (id, script)
+
+    async def why(self, id: str) -> str:
+        """By whom the script went on; it has, so the signal is here or about to be."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_WHO_SECONDS):
+                while id not in self._why:
+                    self._changed.clear()
+                    await self._changed.wait()
+        return self._why.get(id, "went on, or ended")
+
+    def _heard(self, signal: Signal) -> None:
+        id, reason, by = signal.args
+        self._why[id] = banner.why(reason, by)
+        self._changed.set()
+        if self._watched and self._watched[0] == id:
+            asyncio.get_running_loop().call_later(_CLOSING_SECONDS, self._watched[1].close)
 
 
 class _Session:
-    def __init__(self, script: _Script) -> None:
+    def __init__(self, script: Attached) -> None:
         self._script = script
         self._statements = Statements()
+        self._lines = Lines(-1 if sys.stdin is None else 0)
 
-    async def run(self) -> int:
+    async def run(self) -> Outcome:
         raise NotImplementedError
+
+    def code(self, outcome: Outcome) -> int:
+        """The exit code."""
+        raise NotImplementedError
+
+    async def _next_line(self) -> str | None:
+        """The next line; None at the end of them, or of the console."""
+        reading = asyncio.ensure_future(self._lines.next())
+        await self._script.closed_or(reading)
+        if reading.done():
+            return reading.result()
+        reading.cancel()
+        self._script.closed.result()
+        return None
+
+    async def _next_sources(self, silence: float) -> list[str] | None:
+        """The statements that the next line completes, or the `silence` in seconds after an empty one."""
+        line = await self._next_line()
+        if line is None:
+            return None
+        sources = self._statements.feed(line)
+        if self._statements.may_end() and not await self._lines.follows(silence):
+            sources.append(self._statements.rest())
+        return sources
 
 
 class _Pipe(_Session):
     """Statements from standard input, until one raises or the input ends."""
 
-    async def run(self) -> int:
-        lines = asyncio.StreamReader(limit=1 << 24)
-        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
-            lambda: asyncio.StreamReaderProtocol(lines), sys.stdin
-        )
-        try:
-            return await self._serve(lines)
-        finally:
-            transport.close()
-
-    async def _serve(self, lines: asyncio.StreamReader) -> int:
-        while line := await lines.readline():
-            text = line.decode("utf-8", "surrogateescape").rstrip("\r\n")
-            for source in self._statements.feed(text):
+    async def run(self) -> Outcome:
+        while (sources := await self._next_sources(_PAUSE_IN_PIPE)) is not None:
+            for source in sources:
                 outcome = await self._script.evaluate(source)
                 if outcome is not Outcome.DONE:
-                    return int(outcome is not Outcome.LEFT)
-        if self._statements:
-            return int((await self._script.evaluate(self._statements.rest())) in (Outcome.RAISED, Outcome.ENDED))
-        return 0
+                    return outcome
+        if self._script.closed.done():
+            return Outcome.CLOSED
+        return await self._script.evaluate(self._statements.rest()) if self._statements else Outcome.DONE
+
+    def code(self, outcome: Outcome) -> int:
+        return self._script.code if outcome is Outcome.LEFT else int(outcome is not Outcome.DONE)
 
 
 class _Terminal(_Session):
     """Lines from a terminal, at a prompt; the terminal itself does the editing."""
 
-    def __init__(self, script: _Script, id: str) -> None:
+    def __init__(self, script: Attached, id: str) -> None:
         super().__init__(script)
         self._id = id
-        self._lines: asyncio.Queue[str | None] = asyncio.Queue()
         self._evaluating = False
+        self._stuck: asyncio.TimerHandle | None = None
+        self._offered = False
+        self._abandoned = False
 
-    async def run(self) -> int:
+    async def run(self) -> Outcome:
         loop = asyncio.get_running_loop()
-        terminal = os.open(os.ttyname(0), os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC | os.O_NONBLOCK)
-        loop.add_reader(terminal, self._read, terminal)
-        loop.add_signal_handler(signal.SIGINT, self._interrupted)
-        try:
+        with _own_description() as terminal:
+            self._lines = Lines(terminal)
+            loop.add_signal_handler(signal.SIGINT, self._interrupted)
             output.note(f"a console of {self._id}: Ctrl-D leaves it, and the script stays paused")
-            await self._serve()
-        finally:
-            loop.remove_reader(terminal)
-            os.close(terminal)
-        return 0
+            outcome = await self._serve()
+        if outcome is not Outcome.LEFT:
+            write(sys.stdout, "\n")
+        if outcome is Outcome.CLOSED:
+            # What was being typed was meant for the script, and not for the shell.
+            termios.tcflush(0, termios.TCIFLUSH)
+        return outcome
 
-    def _read(self, terminal: int) -> None:
-        try:
-            data = os.read(terminal, 1 << 16)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        if not data:
-            self._lines.put_nowait(None)
-        for line in data.decode("utf-8", "surrogateescape").splitlines():
-            self._lines.put_nowait(line)
+    def code(self, outcome: Outcome) -> int:
+        return self._script.code
 
-    async def _serve(self) -> None:
-        watching = asyncio.ensure_future(self._script.receive())
+    async def _serve(self) -> Outcome:
         while True:
-            _write(sys.stdout, _MORE if self._statements else _PROMPT)
-            typing = asyncio.ensure_future(self._lines.get())
-            await asyncio.wait([typing, watching], return_when=asyncio.FIRST_COMPLETED)
-            if not typing.done() or typing.result() is None:
-                typing.cancel()
-                _write(sys.stdout, "\n")
-                break
-            sources = self._statements.feed(typing.result() or "")
-            if sources:
-                await _cancelled(watching)
-                if not await self._run(sources):
-                    break
-                watching = asyncio.ensure_future(self._script.receive())
-        await _cancelled(watching)
+            write(sys.stdout, _MORE if self._statements else _PROMPT)
+            sources = await self._next_sources(0)
+            if sources is None:
+                return Outcome.CLOSED if self._script.closed.done() else Outcome.DONE
+            for source in sources:
+                outcome = await self._evaluate(source)
+                if self._abandoned:
+                    return Outcome.LEFT
+                if outcome in (Outcome.LEFT, Outcome.CLOSED):
+                    return outcome
 
-    async def _run(self, sources: list[str]) -> bool:
-        """Whether the console goes on."""
+    async def _evaluate(self, source: str) -> Outcome:
         self._evaluating = True
         try:
-            for source in sources:
-                if await self._script.evaluate(source) in (Outcome.LEFT, Outcome.ENDED):
-                    return False
-            return True
+            return await self._script.evaluate(source)
         finally:
-            self._evaluating = False
+            self._evaluating = self._offered = False
+            if self._stuck is not None:
+                self._stuck.cancel()
+                self._stuck = None
 
     def _interrupted(self) -> None:
         """Ctrl-C: interrupts what runs, else forgets what was typed."""
-        if self._evaluating:
-            self._interrupting = asyncio.ensure_future(self._script.send({"interrupt": True}))
-            return
-        self._statements = Statements()
-        _write(sys.stdout, "\nKeyboardInterrupt\n" + _PROMPT)
+        if not self._evaluating:
+            self._statements = Statements()
+            self._lines.forget()
+            write(sys.stdout, "\nKeyboardInterrupt\n" + _PROMPT)
+        elif self._offered:
+            self._abandoned = True
+            self._script.close()
+        else:
+            self._sending = asyncio.ensure_future(self._script.send({"interrupt": True}))
+            if self._stuck is None:
+                self._stuck = asyncio.get_running_loop().call_later(_STUCK_SECONDS, self._offer_to_leave)
+
+    def _offer_to_leave(self) -> None:
+        self._offered = True
+        output.note("it waits in a call that Python cannot interrupt; Ctrl-C again leaves this console")
 
 
-async def _cancelled(task: "asyncio.Future[Any]") -> None:
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+@contextlib.contextmanager
+def _own_description() -> Iterator[int]:
+    """The terminal as a file description of our own, so that it can be read without blocking others that have it."""
+    try:
+        terminal = os.open(os.ttyname(0), os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        terminal = os.dup(0)
+    try:
+        yield terminal
+    finally:
+        os.close(terminal)

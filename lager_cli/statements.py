@@ -2,12 +2,19 @@
 
 import codeop
 import re
+import warnings
 
+_COMPOUND = re.compile(r"(@|(async|class|def|for|if|match|try|while|with)\b)")
 _CONTINUES = re.compile(r"(else|elif|except|finally)\b")
+_MAY_CLOSE = re.compile(r"""[)\]}'"]\s*(#.*)?$""")
+_LONG = 200
 
 
 class Statements:
-    """Lines in, whole statements out. A compound statement ends with an empty line, or where the next one begins."""
+    """Lines in, whole statements out. A compound statement ends where the next one begins.
+
+    It may also have ended with an empty line: that is for whoever knows whether more lines follow to decide.
+    """
 
     def __init__(self) -> None:
         self._lines: list[str] = []
@@ -19,35 +26,58 @@ class Statements:
     def feed(self, line: str) -> list[str]:
         """The statements that `line` completes; what cannot be compiled is passed on for its error to be told."""
         done = []
-        if self._lines and _begins_anew(line) and _is_whole("\n".join(self._lines) + "\n"):
+        if self._lines and _begins_anew(line) and _is_whole(self._source()):
             done.append(self.rest())
-        if not self._lines and not line.strip():
+        if not self._lines and _is_empty(line):
             return done
         self._lines.append(line)
-        if self._is_complete():
+        if self._is_complete(line):
             done.append(self.rest())
         return done
 
+    def may_end(self) -> bool:
+        """Whether the last line was empty, and what has begun is a statement, or can never become one."""
+        return bool(self._lines) and not self._lines[-1].strip() and _compiled(self._source()[:-1])
+
     def rest(self) -> str:
         """What has been fed and not given out."""
-        source = "\n".join(self._lines) + "\n"
+        source = self._source()
         self._lines = []
         return source
 
-    def _is_complete(self) -> bool:
-        try:
-            return codeop.compile_command("\n".join(self._lines), "<console>", "single") is not None
-        except (SyntaxError, ValueError, OverflowError):
-            return True
+    def _source(self) -> str:
+        return "\n".join(self._lines) + "\n"
+
+    def _is_complete(self, line: str) -> bool:
+        compound = _COMPOUND.match(self._lines[0])
+        if compound and _is_empty(line):
+            return False
+        if len(self._lines) > _LONG and (compound or not _MAY_CLOSE.search(line)):
+            return False  # each look costs as much as all there is so far
+        return _compiled(self._source()[:-1])
+
+
+def _is_empty(line: str) -> bool:
+    return not line.strip() or line.lstrip().startswith("#")
 
 
 def _begins_anew(line: str) -> bool:
-    return bool(line) and not line[0].isspace() and not _CONTINUES.match(line)
+    return not (_is_empty(line) or line[0].isspace() or _CONTINUES.match(line))
+
+
+def _compiled(source: str) -> bool:
+    """Whether `source` is a whole statement, or can never become one."""
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            return codeop.compile_command(source, "<console>", "single") is not None
+    except (SyntaxError, ValueError, OverflowError, MemoryError, RecursionError):
+        return True
 
 
 def _is_whole(source: str) -> bool:
     try:
-        compile(source, "<console>", "exec")
-    except (SyntaxError, ValueError, OverflowError):
+        with warnings.catch_warnings(action="ignore"):
+            compile(source, "<console>", "exec", dont_inherit=True)
+    except (SyntaxError, ValueError, OverflowError, MemoryError, RecursionError):
         return False
     return True

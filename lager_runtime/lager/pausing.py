@@ -21,10 +21,10 @@ LONGEST = 10 * 365 * 86400.0
 def stand(frame: FrameType, label: object, timeout: object, interactive: bool) -> None:
     """Pause the calling thread at `frame`. Raises LagerError where that cannot be; Ctrl-C passes through."""
     if getattr(threading.current_thread(), "is_lager_console", False):
-        _say("lager: this is a console of a paused script, which cannot pause again.\n")
+        _say("lager: a console cannot pause its script once more. Go on typing, or leave it with exit().\n")
         return
     details = describe(frame, label, _timeout(timeout), interactive)
-    standing = Standing(details, {**frame.f_globals, **frame.f_locals} if interactive else None)
+    standing = Standing(details, (lambda: {**frame.f_globals, **frame.f_locals}) if interactive else None)
     link = this_process()
     link.begin(standing)
     try:

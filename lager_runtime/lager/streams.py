@@ -3,16 +3,45 @@
 They stand in the place of the script's own only while a console is attached.
 """
 
+import contextlib
+import io
+import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, TextIO
+
+_FRAME_BYTES = 1 << 15
 
 
-class Writable(Protocol):
-    def write(self, text: str) -> int: ...
-    def flush(self) -> None: ...
+class Output(io.TextIOWrapper):
+    """A text stream like any other, that hands each line, or what is flushed, to `send`."""
+
+    def __init__(self, send: Callable[[bytes], None]) -> None:
+        raw = io.BufferedWriter(_Raw(send))
+        super().__init__(raw, encoding="utf-8", errors="backslashreplace", newline="", line_buffering=True)
+
+    def close(self) -> None:
+        """Nobody but its console closes it: what comes after a close() would be lost."""
+        with contextlib.suppress(OSError):
+            self.flush()
+
+
+class _Raw(io.RawIOBase):
+    def __init__(self, send: Callable[[bytes], None]) -> None:
+        self._send = send
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        part = bytes(data[:_FRAME_BYTES])
+        self._send(part)
+        return len(part)
+
+    def close(self) -> None:
+        pass
 
 
 class NoInput:
@@ -20,28 +49,53 @@ class NoInput:
 
     closed = False
     encoding = "utf-8"
+    errors = "strict"
 
     def readline(self, _size: int = -1) -> str:
-        return ""
+        raise EOFError(
+            "A console has no standard input: the keys are the script's. Assign the value to a name instead."
+        )
 
-    read = readline
+    read = readlines = __next__ = readline
+
+    def __iter__(self) -> "NoInput":
+        return self
 
     def close(self) -> None:
         """exit() of the site module closes sys.stdin, which must not be the script's."""
 
     def fileno(self) -> int:
-        raise OSError("a console has no standard input")
+        raise io.UnsupportedOperation("A console has no standard input.")
 
     def isatty(self) -> bool:
+        return False
+
+    def readable(self) -> bool:
         return False
 
 
 @dataclass(frozen=True)
 class Streams:
-    stdout: Writable
-    stderr: Writable
+    stdout: TextIO
+    stderr: TextIO
     display: Callable[[object], None]
     stdin: NoInput = field(default_factory=NoInput)
+
+
+class _Here(threading.local):
+    """A thread's own: never taken for that of another thread, as a number that is used again could be."""
+
+    streams: Streams | None = None
+
+
+class _Closed:
+    """In the place of a stream that is None because the process began without it: print() passes that over."""
+
+    def write(self, text: str) -> int:
+        return len(text)
+
+    def flush(self) -> None:
+        pass
 
 
 class _ByThread:
@@ -52,8 +106,10 @@ class _ByThread:
         self._usual = usual
 
     def _mine(self) -> Any:
-        streams = _consoles.get(threading.get_ident())
-        return getattr(streams, self._name) if streams else self._usual
+        streams = _here.streams
+        if streams is not None:
+            return getattr(streams, self._name)
+        return _Closed() if self._usual is None else self._usual
 
     def write(self, text: str) -> Any:
         return self._mine().write(text)
@@ -61,50 +117,78 @@ class _ByThread:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._mine(), name)
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Any]:
         return iter(self._mine())
+
+    def __next__(self) -> Any:
+        return next(self._mine())
+
+    def __enter__(self) -> Any:
+        return self._mine().__enter__()
+
+    def __exit__(self, *error: object) -> Any:
+        return self._mine().__exit__(*error)
 
 
 _NAMES = ("stdout", "stderr", "stdin")
-_consoles: dict[int, Streams] = {}
+_here = _Here()
+_count = 0
 _usual: dict[str, Any] = {}
 _lock = threading.Lock()
 
 
 def route(streams: Streams) -> None:
-    """From now on the calling thread writes to `streams`."""
+    """From now on the calling thread writes to `streams`, whatever has been put in the place of the script's own."""
+    global _count
     with _lock:
-        _consoles[threading.get_ident()] = streams
-        if len(_consoles) == 1:
-            _install()
+        _count += _here.streams is None
+        _here.streams = streams
+        _install()
 
 
 def unroute() -> None:
     """The calling thread is an ordinary one again; the last one puts everything back."""
+    global _count
     with _lock:
-        if _consoles.pop(threading.get_ident(), None) is not None and not _consoles:
-            _restore()
+        if _here.streams is not None:
+            _here.streams = None
+            _count -= 1
+            if not _count:
+                _restore()
 
 
 def _install() -> None:
     for name in _NAMES:
-        if not isinstance(getattr(sys, name), _ByThread):
-            _usual[name] = _ByThread(name, getattr(sys, name))
+        if not isinstance(getattr(sys, name, None), _ByThread):
+            _usual[name] = _ByThread(name, getattr(sys, name, None))
             setattr(sys, name, _usual[name])
-    if sys.displayhook is not _display:
-        _usual["displayhook"] = sys.displayhook
+    hook = getattr(sys, "displayhook", None)
+    if hook is not _display:
+        _usual["displayhook"] = hook if callable(hook) else sys.__displayhook__
         sys.displayhook = _display
 
 
 def _restore() -> None:
     for name in _NAMES:
         # What the script has put there in the meantime stays.
-        if getattr(sys, name) is _usual.get(name):
+        if getattr(sys, name, None) is _usual.get(name, _usual):
             setattr(sys, name, _usual.pop(name)._usual)
-    if sys.displayhook is _display:
+    if getattr(sys, "displayhook", None) is _display:
         sys.displayhook = _usual.pop("displayhook")
 
 
 def _display(value: object) -> None:
-    streams = _consoles.get(threading.get_ident())
-    (streams.display if streams else _usual["displayhook"])(value)
+    streams = _here.streams
+    (streams.display if streams else _usual.get("displayhook", sys.__displayhook__))(value)
+
+
+def _after_fork() -> None:
+    """A child has one thread; unless that is a console's, it gets the script's own streams back."""
+    global _lock, _count
+    _lock = threading.Lock()
+    _count = int(_here.streams is not None)
+    if not _count and _usual:
+        _restore()
+
+
+os.register_at_fork(after_in_child=_after_fork)

@@ -2,7 +2,7 @@
 
 To the script: {"eval": source}, {"interrupt": true}.
 From it, first: {"hello": {...}}. Then {"out": text} and {"err": text} as they are written, and after each evaluation
-{"done": true}, or false where it raised; {"bye": true} after exit(). The script closes the socket when it goes on.
+{"done": true}, or false where it raised; {"bye": code} after exit(code). The script closes the socket when it goes on.
 """
 
 import json
