@@ -21,6 +21,7 @@ from lagerd import instruments as instruments_on_bus
 from lagerd.breakpoints import NAME, PATH, Breakpoints
 from lagerd.clients import Clients
 from lagerd.instruments import Instruments
+from lagerd.log import Unblocking
 from lagerd.service import Service
 
 _log = logging.getLogger("lagerd")
@@ -40,7 +41,7 @@ def cli(context: click.Context, embedded: bool, config_file: Path | None) -> Non
     """Serve com.lager.Breakpoints on the bus in LAGER_BUS_ADDRESS, else on the system bus."""
     if context.invoked_subcommand is not None:
         return
-    logging.basicConfig(level=logging.INFO, format="lagerd: %(message)s", stream=sys.stderr)
+    logging.basicConfig(level=logging.INFO, format="lagerd: %(message)s", handlers=[Unblocking()])
     if embedded:
         from lagerd.embedded import keep
 

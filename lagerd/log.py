@@ -1,0 +1,27 @@
+"""Lines on standard error that never hold up the daemon: one that nobody takes is dropped."""
+
+import logging
+import os
+import select
+
+_PIPE_BUF = 4096  # what fits into a pipe that polls as writable, at the least: pipe(7)
+
+
+class Unblocking(logging.Handler):
+    """A log handler for a descriptor that may be a pipe nobody reads, or a journal that is down."""
+
+    def __init__(self, fd: int = 2) -> None:
+        super().__init__()
+        self._fd = fd
+        self._poll = select.poll()
+        self._poll.register(fd, select.POLLOUT)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            line = self.format(record).encode("utf-8", "backslashreplace")[: _PIPE_BUF - 1] + b"\n"
+            if any(event & select.POLLOUT for _, event in self._poll.poll(0)):
+                os.write(self._fd, line)
+        except OSError:
+            return  # closed, or a full disk: there is nobody to tell
+        except Exception:
+            self.handleError(record)
