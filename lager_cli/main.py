@@ -67,6 +67,8 @@ def run(arguments: list[str]) -> int:
         return leaving.exit_code
     except click.ClickException as problem:
         problem.message = "\n".join(printable(line, 2000) for line in problem.message.split("\n"))
+        if isinstance(problem, click.UsageError) and problem.ctx is None:
+            problem.message += " Try: lager --help"
         problem.show()
         return problem.exit_code
     except LagerError as problem:
