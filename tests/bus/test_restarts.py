@@ -1,0 +1,217 @@
+"""lagerd dies, comes back, or stays away, while scripts stand still: no pause is lost, and none stands for ever."""
+
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+
+from lager.errors import BusError, NoDaemon
+from tests.client import NAME, PATH
+from tests.processes import LAGER, LAGERD, PATIENCE
+
+ONE = "import lager\nlager.pause('stands')\nprint('went on')\n"
+FIFTY = """
+import lager, threading
+threads = [threading.Thread(target=lager.pause, args=(n,), kwargs={'timeout': 100 + n}) for n in range(10)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print('went on')
+"""
+
+
+def listed(client):
+    """The pauses by id, once all scripts have had their time to come back."""
+    return {pause["id"]: pause for pause in client.list()}
+
+
+def test_fifty_pauses_outlive_lagerd(run, client, own_station):
+    processes = [run(FIFTY) for _ in range(5)]
+    ids = [client.paused()["id"] for _ in range(50)]
+    client.call("Extend", "sd", ids[0], 1000.0)
+    client.call("Extend", "sd", ids[1], 0.0)
+    before, began = listed(client), time.monotonic()
+    own_station.kill_lagerd()
+    own_station.start_lagerd()
+    after, took = listed(client), time.monotonic() - began
+    assert len(after) == 50
+    assert after.keys() == before.keys()
+    for id, pause in before.items():
+        back = after[id]
+        assert {**back, "remaining": 0} == {**pause, "remaining": 0}
+        if pause["remaining"]:
+            assert pause["remaining"] - took - 1 <= back["remaining"] <= pause["remaining"]
+        else:
+            assert back["remaining"] == 0
+    assert after[ids[1]]["remaining"] == 0
+    assert after[ids[0]]["remaining"] > 1000
+    for id in ids[:10]:
+        assert client.call("Continue", "s", id) == id
+    assert client.call("ContinueAll") == 40
+    for process in processes:
+        assert process.out.rest() == "went on\n"
+        assert process.wait() == 0
+    assert client.list() == []
+
+
+def test_an_early_continue_waits_for_the_script(run, client, own_station):
+    """The script is stopped while lagerd starts, so that it certainly comes late."""
+    process = run(ONE)
+    pause = client.paused()
+    os.kill(pause["pid"], signal.SIGSTOP)
+    own_station.kill_lagerd()
+    own_station.start_lagerd()
+    answer = client.start(client.bus.call(NAME, PATH, "Continue", "s", pause["id"]))
+    os.kill(pause["pid"], signal.SIGCONT)
+    assert answer.result(PATIENCE) == [pause["id"]]
+    assert process.out.rest() == "went on\n"
+
+
+def test_lagerd_never_comes_back(run, client, own_station):
+    process = run("import lager\nlager.pause(timeout=0.5)\nprint('went on')\n")
+    client.paused()
+    own_station.kill_lagerd()
+    process.err.expect("resumed by itself: its time was over, and lagerd did not answer")
+    assert process.out.rest() == "went on\n"
+    assert process.wait() == 0
+
+
+def test_the_deadline_is_reached_while_lagerd_is_away(run, client, own_station):
+    """A lagerd that comes within the grace ends it as it would have: its time was over."""
+    process = run("import lager\nlager.pause(timeout=0.3)\nprint('went on')\n")
+    id = client.paused()["id"]
+    own_station.kill_lagerd()
+    own_station.start_lagerd()
+    assert client.resumed(id)[0] == "timeout"
+    assert process.out.rest() == "went on\n"
+
+
+def test_a_pause_while_no_lagerd_is_there(run, own_station):
+    own_station.kill_lagerd()
+    process = run(ONE)
+    process.err.expect("cannot pause here, going on. lagerd does not answer. Start it with:")
+    assert process.out.rest() == "went on\n"
+    assert process.wait() == 0
+
+
+def test_a_pause_just_before_lagerd_is_there(start, script, client, own_station):
+    own_station.kill_lagerd()
+    process = start(LAGER, "python", script("print('up', flush=True)\n" + ONE))
+    process.out.expect("up")
+    own_station.start_lagerd()
+    client.call("Continue", "s", client.paused()["id"])
+    assert process.out.rest() == "\nwent on\n"
+
+
+def test_five_deaths_in_a_row(run, client, own_station):
+    process = run("import lager\nlager.pause(timeout=200)\nprint('went on')\n")
+    first = client.paused()
+    for _ in range(5):
+        own_station.kill_lagerd()
+        own_station.start_lagerd()
+        assert client.paused()["id"] == first["id"]
+    [pause] = client.list()
+    assert pause["since"] == first["since"]
+    assert 200 - 60 < pause["remaining"] < 200
+    client.call("Continue", "s", first["id"])
+    assert process.out.rest() == "went on\n"
+    assert process.err.rest().count("paused at") == 1
+
+
+def test_sigterm_is_no_error_and_loses_nothing(run, client, own_station):
+    process = run(ONE)
+    id = client.paused()["id"]
+    lagerd = own_station.lagerd
+    lagerd.kill(signal.SIGTERM)
+    assert lagerd.wait() == 0
+    assert "Traceback" not in lagerd.err.rest()
+    lagerd.close()
+    own_station.start_lagerd()
+    assert client.call("Continue", "s", id) == id
+    assert process.wait() == 0
+
+
+def test_ctrl_c_while_lagerd_is_away(terminal, script, client, own_station):
+    screen = terminal(
+        LAGER, "python", script("import lager\ntry:\n    lager.pause()\nfinally:\n    print('put away')\n")
+    )
+    client.paused()
+    screen.expect("then ")
+    own_station.kill_lagerd()
+    screen.type("\x03")
+    screen.expect("put away")
+    assert screen.wait() == 130
+    own_station.start_lagerd()
+    assert client.list() == []
+
+
+def test_the_keys_are_the_scripts_when_it_went_on_without_lagerd(terminal, script, client, own_station):
+    text = "import lager\nlager.pause(timeout=0.5)\nprint('got', input('name? '))\n"
+    screen = terminal(LAGER, "python", script(text))
+    client.paused()
+    screen.expect("then ")
+    own_station.kill_lagerd()
+    screen.expect("name? ")
+    screen.type("\r")
+    screen.expect("got \n")
+    assert screen.wait() == 0
+
+
+def test_enter_after_lagerd_came_back(terminal, script, client, own_station):
+    screen = terminal(LAGER, "python", script(ONE))
+    id = client.paused()["id"]
+    screen.expect("then ")
+    own_station.kill_lagerd()
+    own_station.start_lagerd()
+    assert client.paused()["id"] == id
+    screen.type("\r")
+    assert client.resumed(id)[1]["how"] == "enter"
+    screen.expect("went on")
+    assert screen.wait() == 0
+
+
+def test_a_script_that_dies_while_lagerd_is_away(run, client, own_station):
+    pause = run(ONE) and client.paused()
+    own_station.kill_lagerd()
+    os.kill(pause["pid"], signal.SIGKILL)
+    own_station.start_lagerd()
+    assert client.list() == []
+
+
+def test_commands_without_lagerd_say_so(own_station, lager):
+    own_station.kill_lagerd()
+    for arguments in (["breakpoints"], ["python", "--continue", "12345678"], ["python", "--continue-all"]):
+        done = lager(*arguments)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.startswith("lager: lagerd does not answer")
+        assert done.stderr.count("\n") == 1
+        assert "Start it with" in done.stderr
+
+
+def test_a_second_lagerd_refuses(own_station, client):
+    done = subprocess.run([LAGERD], env=own_station.env, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert done.returncode == 1
+    assert done.stderr == f"lagerd: Another lagerd already answers on {own_station.address}. Stop that one first.\n"
+    assert client.list() == []
+
+
+def test_lagerd_without_a_bus(own_station):
+    own_station.kill_broker()
+    done = subprocess.run([LAGERD], env=own_station.env, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("lagerd: The bus at unix:path=")
+    assert done.stderr.count("\n") == 1
+    assert own_station.lagerd.wait() == 1
+
+
+def test_a_call_that_lagerd_dies_under_is_answered(run, client, own_station):
+    """Pause, as another client makes it: the bus answers at once when lagerd has gone."""
+    details = {"id": "0123abcd", "label": "by hand"}
+    answer = client.start(client.bus.call(NAME, PATH, "Pause", "a{sv}", details, timeout=None))
+    client.paused()
+    own_station.kill_lagerd()
+    with pytest.raises(NoDaemon):
+        answer.result(PATIENCE)
+    with pytest.raises(BusError):
+        client.list()

@@ -1,0 +1,382 @@
+"""Wrong use, by hand and by program: refused in a sentence that says what to do; nothing changes, nothing leaks."""
+
+import json
+import os
+import socket
+import subprocess
+from collections.abc import Callable
+from contextlib import suppress
+
+import pytest
+from dbus_next import Message, MessageFlag, MessageType, Variant
+
+from lager.bus import Bus
+from lager.errors import (
+    AccessDenied,
+    AmbiguousId,
+    Failed,
+    InvalidArgument,
+    LagerError,
+    NoSuchBreakpoint,
+    NotInteractive,
+)
+from tests.client import NAME, PATH, Client
+from tests.processes import PATIENCE
+
+
+class Rude(Client):
+    """Says anything to anybody."""
+
+    def send(self, member: str, signature: str = "", *body: object, **more: object) -> Message:
+        """The answer, whatever it is, to a call of any shape."""
+        header = {"destination": NAME, "path": PATH, "interface": NAME} | more
+        message = Message(member=member, signature=signature, body=list(body), **header)
+        return self.do(self._exchange(message))
+
+    async def _exchange(self, message: Message) -> Message:
+        connection = self.bus._connection
+        message.serial = connection.next_serial()
+        answer = self._loop.create_future()
+        self.bus._pending[message.serial] = answer
+        connection.send(message)
+        if message.flags & MessageFlag.NO_REPLY_EXPECTED or message.message_type is not MessageType.METHOD_CALL:
+            return message
+        return await answer
+
+    def pause(self, id: str, **details: object):
+        """A pause made by hand; the future of its reason."""
+        call = self.bus.call(NAME, PATH, "Pause", "a{sv}", {"id": id, **details}, timeout=None)
+        future = self.start(call)
+        self.expect("Paused", lambda signal: signal.args[0] == id)
+        return future
+
+
+@pytest.fixture
+def rude(station):
+    client = Rude(station.address)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def unharmed(station, client) -> Callable[[], None]:
+    """Check that lagerd answers, with the same pauses and no more descriptors than before."""
+    fds = f"/proc/{station.lagerd.pid}/fd"
+    client.list()
+    before = len(os.listdir(fds)), [pause["id"] for pause in client.list()]
+
+    def check() -> None:
+        pauses = [pause["id"] for pause in client.list()]
+        assert (len(os.listdir(fds)), pauses) == before
+        assert station.lagerd.popen.poll() is None
+
+    return check
+
+
+def refused(done: "subprocess.CompletedProcess[str]", code: int, text: str) -> None:
+    assert (done.returncode, done.stdout) == (code, ""), done.stderr
+    assert text in done.stderr
+    assert "Traceback" not in done.stderr
+    lines = [line for line in done.stderr.splitlines() if line and not line.startswith(("Usage:", "Try "))]
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("lager: ") or "-h" in done.stderr, "no hint"
+
+
+COMMANDS = [
+    (1, "No paused script has the id", "--continue", "ffffffff"),
+    (1, "No paused script has the id", "--continue", "fff"),
+    (1, "No paused script has the id", "--continue", ""),
+    (1, "No paused script has the id", "--continue", "%%%" * 1000),
+    (1, "no text in UTF-8", "--continue", "\udcff"),
+    (1, "No paused script has the id", "--extend", "ffffffff", "5"),
+    (1, "No paused script has the id", "--console", "ffffffff"),
+    (1, "No script is paused.", "--continue"),
+    (2, "There is no file or folder nowhere.py", "nowhere.py"),
+    (2, "neither a main.py nor a __main__.py", "."),
+    (2, "is not of the form FOO=BAR", "--env", "FOO", "x.py"),
+    (2, "is not of the form FOO=BAR", "--env", "=BAR", "x.py"),
+    (2, "is no number of seconds", "--timeout", "-1", "x.py"),
+    (2, "is no number of seconds", "--timeout", "nan", "x.py"),
+    (2, "is no number of seconds", "--timeout", "soon", "x.py"),
+    (2, "is no number of seconds", "--extend", "ffffffff", "-1"),
+    (2, "is no number of seconds", "--extend", "ffffffff", "nan"),
+    (2, "is no number of seconds", "--extend", "ffffffff", "inf"),
+    (2, "is no number of seconds", "--extend", "ffffffff", "long"),
+    (2, "requires 2 arguments", "--extend", "ffffffff"),
+    (2, "not several of them", "--continue", "ffffffff", "x.py"),
+    (2, "not several of them", "--continue-all", "--console", "ffffffff"),
+    (2, "Name a script to run"),
+    (2, "Name a script to run", "-m"),
+    (2, "No such option", "--resume"),
+]
+
+
+@pytest.mark.parametrize(("code", "text", "arguments"), [(c, t, a) for c, t, *a in COMMANDS])
+def test_commands(lager, client, unharmed, code, text, arguments):
+    refused(lager("python", *arguments), code, text)
+    unharmed()
+
+
+def test_an_empty_id_is_not_the_only_one(lager, rude):
+    pausing = rude.pause("0aaaaaa1")
+    refused(lager("python", "--continue", ""), 1, "No paused script has the id")
+    assert not pausing.done()
+    assert lager("python", "--continue").stdout == "Resumed 0aaaaaa1.\n"
+    assert pausing.result(PATIENCE) == ["continued"]
+
+
+def test_several_and_none_named(lager, rude):
+    pausing = [rude.pause("abcd0001", label="one"), rude.pause("abcd0002", label="two")]
+    done = lager("python", "--continue")
+    assert done.returncode == 1
+    assert done.stderr == "lager: 2 scripts are paused. Name one of them by its id, or use --continue-all.\n"
+    assert [line.split()[:2] for line in done.stdout.splitlines()[1:]] == [["abcd0001", "one"], ["abcd0002", "two"]]
+    ambiguous = lager("python", "--continue", "abcd")
+    refused(ambiguous, 1, "abcd is the beginning of 2 ids: abcd0001, abcd0002. Type more of it.")
+    refused(lager("python", "--extend", "abcd", "5"), 1, "is the beginning of 2 ids")
+    refused(lager("python", "--console", "abcd"), 1, "is the beginning of 2 ids")
+    refused(lager("python", "--console", "abcd0001"), 1, "has no console")
+    assert not any(one.done() for one in pausing)
+    assert lager("python", "--continue", "ABCD0002").stdout == "Resumed abcd0002.\n"
+    assert json.loads(lager("breakpoints", "--json").stdout)[0]["id"] == "abcd0001"
+    assert lager("python", "--continue-all").stdout == "Resumed 1 paused script.\n"
+    assert lager("python", "--continue-all").stdout == "Resumed 0 paused scripts.\n"
+    assert lager("breakpoints").stdout == "No script is paused.\n"
+    assert lager("breakpoints", "--json").stdout == "[]\n"
+
+
+def variant(signature: str, value: object) -> dict[str, Variant]:
+    return {"key": Variant(signature, value)}
+
+
+CALLS = [
+    ("Continue", "", (), "InvalidArgument"),
+    ("Continue", "u", (5,), "InvalidArgument"),
+    ("Continue", "ss", ("a", "b"), "InvalidArgument"),
+    ("Continue", "s", ("nothing like it",), "NoSuchBreakpoint"),
+    ("Continue", "s", ("\x1b[2J",), "NoSuchBreakpoint"),
+    ("Continue", "s", ("x" * 1_000_000,), "NoSuchBreakpoint"),
+    ("ContinueAll", "s", ("all",), "InvalidArgument"),
+    ("Extend", "sd", ("ffffffff", 1.0), "NoSuchBreakpoint"),
+    ("Extend", "si", ("ffffffff", 1), "InvalidArgument"),
+    ("List", "as", (["x"] * 100_000,), "InvalidArgument"),
+    ("OpenConsole", "sa{sv}", ("ffffffff", {}), "NoSuchBreakpoint"),
+    ("OpenConsole", "s", ("ffffffff",), "InvalidArgument"),
+    ("Identify", "s", ("god",), "InvalidArgument"),
+    ("Identify", "s", ("\x1b[2J",), "InvalidArgument"),
+    ("Interrupt", "u", (1,), "InvalidArgument"),
+    ("Touch", "su", ("ffffffff", 1), "InvalidArgument"),
+    ("Detach", "s", ("ffffffff",), "InvalidArgument"),
+    ("Pause", "", (), "InvalidArgument"),
+    ("Pause", "a{ss}", ({"id": "ffffffff"},), "InvalidArgument"),
+    ("Pause", "a{sv}", ({},), "InvalidArgument"),
+    ("Nothing", "", (), "UnknownMethod"),
+]
+DETAILS = [
+    {"id": Variant("s", "")},
+    {"id": Variant("s", "ABCDEF01")},
+    {"id": Variant("s", "abcdef01\n")},
+    {"id": Variant("s", "\x1b" * 100_000)},
+    {"id": Variant("u", 5)},
+    {"id": Variant("v", Variant("v", Variant("u", 5)))},
+    {"label": Variant("ay", b"bytes")},
+    {"label": Variant("as", ["x"] * 100_000)},
+    {"line": Variant("s", "7")},
+    {"line": Variant("d", 7.0)},
+    {"line": Variant("b", True)},
+    {"line": Variant("x", -1)},
+    {"line": Variant("t", 2**64 - 1)},
+    {"timeout": Variant("u", 5)},
+    {"timeout": Variant("d", -1.0)},
+    {"timeout": Variant("d", float("nan"))},
+    {"timeout": Variant("d", float("inf"))},
+    {"remaining": Variant("d", float("nan"))},
+    {"remaining": Variant("s", "5")},
+    {"since": Variant("d", float("inf"))},
+    {"since": Variant("x", 5)},
+    {"interactive": Variant("u", 1)},
+    {"run_id": Variant("a{sv}", {})},
+]
+
+
+def is_refusal(answer: Message, name: str) -> None:
+    assert answer.message_type is MessageType.ERROR
+    assert answer.error_name.rpartition(".")[2] == name
+    [text] = answer.body
+    assert text[-1] in ".:" or ": " in text
+    assert len(text) < 500
+    assert all(c.isprintable() for c in text)
+    assert "Traceback" not in text
+    assert "/lagerd/" not in text
+
+
+def test_calls_of_the_wrong_kind(rude, unharmed):
+    for member, signature, body, name in CALLS:
+        is_refusal(rude.send(member, signature, *body), name)
+    for details in DETAILS:
+        is_refusal(rude.send("Pause", "a{sv}", {"id": Variant("s", "abcdef01")} | details), "InvalidArgument")
+    unharmed()
+
+
+def test_objects_and_interfaces_that_are_not_there(rude, unharmed):
+    is_refusal(rude.send("List", path="/com/lager/Nothing"), "UnknownObject")
+    is_refusal(rude.send("List", path="/com/lager"), "UnknownObject")
+    is_refusal(rude.send("List", interface="com.lager.Nothing"), "UnknownMethod")
+    assert rude.send("List", interface=None).message_type is MessageType.METHOD_RETURN
+    assert "Breakpoints" in rude.send("Introspect", path="/com/lager", interface=None).body[0]
+    unharmed()
+
+
+def test_properties(rude, unharmed):
+    kind = "org.freedesktop.DBus.Properties"
+    assert rude.send("Get", "ss", NAME, "Count", interface=kind).body[0].value == 0
+    assert set(rude.send("GetAll", "s", NAME, interface=kind).body[0]) == {"Version", "DefaultTimeout", "Count"}
+    is_refusal(rude.send("Get", "ss", NAME, "Nothing", interface=kind), "InvalidArgument")
+    is_refusal(rude.send("Get", "ss", "com.lager.Nothing", "Count", interface=kind), "InvalidArgument")
+    is_refusal(rude.send("GetAll", "s", "com.lager.Nothing", interface=kind), "InvalidArgument")
+    for name in ("Count", "Version", "DefaultTimeout"):
+        is_refusal(rude.send("Set", "ssv", NAME, name, Variant("u", 5), interface=kind), "InvalidArgument")
+    is_refusal(rude.send("Set", "ssv", NAME, "Nothing", Variant("u", 5), interface=kind), "InvalidArgument")
+    assert rude.send("Get", "ss", NAME, "Count", interface=kind).body[0].value == 0
+    unharmed()
+
+
+def test_unknown_keys_and_missing_ones_are_no_fault(rude, unharmed):
+    """New keys may be added: an older lagerd passes over what it does not know."""
+    big = {f"key{n}": Variant("as", ["x" * 100] * 100) for n in range(100)}
+    rude.start(rude._exchange(_pause({"id": Variant("s", "abcdef02"), "nested": _nested(60)} | big)))
+    rude.expect("Paused", lambda signal: signal.args[0] == "abcdef02")
+    [pause] = rude.list()
+    assert (pause["label"], pause["file"], pause["line"], pause["interactive"]) == ("", "", 0, False)
+    assert "key1" not in pause
+    rude.call("Continue", "s", "abcdef02")
+    unharmed()
+
+
+def _pause(details: dict[str, Variant]) -> Message:
+    return Message(
+        destination=NAME, path=PATH, interface=NAME, member="Pause", signature="a{sv}", body=[details]
+    )  # fmt: skip
+
+
+def _nested(depth: int) -> Variant:
+    value = Variant("u", 1)
+    for _ in range(depth):
+        value = Variant("v", value)
+    return value
+
+
+def test_descriptors_where_none_belong(rude, unharmed):
+    with open(os.devnull) as null, suppress(LagerError):
+        for n in range(50):
+            fds = [os.dup(null.fileno()) for _ in range(10)]
+            signature, body = [("sh", ["ffffffff", 0]), ("h", [0]), ("ah", [list(range(10))])][n % 3]
+            rude.send(["Continue", "Nothing", "Pause"][n % 3], signature, *body, unix_fds=fds)
+            more = [os.dup(null.fileno()) for _ in range(10)]
+            rude.send("Continue", "h", 0, unix_fds=more, flags=MessageFlag.NO_REPLY_EXPECTED)
+            signal = [os.dup(null.fileno())]
+            rude.send("Paused", "h", 0, unix_fds=signal, message_type=MessageType.SIGNAL)
+            answer = [os.dup(null.fileno())]
+            rude.send(
+                None, "h", 0, unix_fds=answer, message_type=MessageType.METHOD_RETURN, reply_serial=n + 1, path=None,
+                interface=None,
+            )  # fmt: skip
+    unharmed()
+
+
+def test_no_answer_wanted(rude, unharmed):
+    quiet = MessageFlag.NO_REPLY_EXPECTED
+    for member, signature, body, _ in CALLS:
+        rude.send(member, signature, *body, flags=quiet)
+    rude.send("Pause", "a{sv}", {"id": Variant("s", "abcdef03")}, flags=quiet)
+    rude.expect("Paused", lambda signal: signal.args[0] == "abcdef03")
+    rude.send("Continue", "s", "abcdef03", flags=quiet)
+    assert rude.resumed("abcdef03")[0] == "continued"
+    unharmed()
+
+
+def test_an_id_in_use(rude, client):
+    pausing = rude.pause("abcdef04", label="the first")
+    with pytest.raises(InvalidArgument, match="in use"):
+        client.call("Pause", "a{sv}", {"id": "abcdef04", "label": "the second"})
+    assert [pause["label"] for pause in client.list()] == ["the first"]
+    assert not pausing.done()
+    client.call("Continue", "s", "abcdef04")
+    assert pausing.result(PATIENCE) == ["continued"]
+
+
+def test_the_pause_of_somebody_else(rude, client):
+    pausing = rude.pause("abcdef05", timeout=50.0)
+    for member, signature, more in (("Interrupt", "s", ()), ("Touch", "sua{sv}", (1, {})), ("Detach", "su", (1,))):
+        with pytest.raises(AccessDenied):
+            client.call(member, signature, "abcdef05", *more)
+    assert not pausing.done()
+    for member, signature, more in (("Touch", "sua{sv}", (99, {"input": 5})), ("Detach", "su", (99,))):
+        rude.call(member, signature, "abcdef05", *more)
+    rude.call("Interrupt", "s", "abcdef05")
+    assert pausing.result(PATIENCE) == ["interrupted"]
+    for member, signature, more in (("Interrupt", "s", ()), ("Touch", "sua{sv}", (1, {})), ("Detach", "su", (1,))):
+        rude.call(member, signature, "abcdef05", *more)
+
+
+def test_a_console_of_a_script_that_takes_none(rude, client, unharmed):
+    rude.pause("abcdef06", interactive=True)
+    with pytest.raises(Failed, match="There is no object"):
+        client.call("OpenConsole", "sa{sv}", "abcdef06", {})
+    rude.pause("abcdef07")
+    with pytest.raises(NotInteractive):
+        client.call("OpenConsole", "sa{sv}", "abcdef07", {})
+    assert client.list()[0]["consoles"] == 0
+    assert client.call("ContinueAll") == 2
+    unharmed()
+
+
+def test_an_answer_with_descriptors_that_nobody_asked_for(station, client, unharmed):
+    """A script of our own make answers Attach with descriptors beside its empty answer."""
+
+    class Leaky:
+        def dispatch(self, call):
+            call.close_fds()
+            call.reply("ah", [0, 1], fds=[os.open(os.devnull, os.O_RDONLY), os.open(os.devnull, os.O_RDONLY)])
+
+    leaky = Rude(station.address)
+    leaky.bus.serve(Leaky())
+    pausing = leaky.pause("abcdef08", interactive=True)
+    for _ in range(5):
+        os.close(client.call("OpenConsole", "sa{sv}", "abcdef08", {}))
+    client.call("Continue", "s", "abcdef08")
+    assert pausing.result(PATIENCE) == ["continued"]
+    leaky.close()
+    unharmed()
+
+
+def test_scripts_that_die_as_they_pause(station, client, unharmed):
+    """However soon its connection ends, no pause without a script remains."""
+
+    async def pause_and_die(n: int) -> None:
+        bus = await Bus.connect(station.address)
+        for m in range(3):
+            bus.post(NAME, PATH, "Pause", "a{sv}", {"id": f"dead{n:03x}{m}", "timeout": 0.0})
+        bus.close()
+
+    for n in range(100):
+        client.do(pause_and_die(n))
+    unharmed()
+
+
+def test_somebody_who_speaks_no_dbus(station, unharmed):
+    path = station.address.removeprefix("unix:path=")
+    for words in (b"GET / HTTP/1.0\r\n\r\n", b"\0" * 4096, b"\0AUTH EXTERNAL 30\r\nBEGIN\r\n" + b"l" * 100):
+        with socket.socket(socket.AF_UNIX) as rude:
+            rude.connect(path)
+            with suppress(OSError):
+                rude.sendall(words)
+    unharmed()
+
+
+def test_errors_come_back_as_what_they_are(client):
+    with pytest.raises(NoSuchBreakpoint):
+        client.call("Continue", "s", "ffffffff")
+    with pytest.raises(InvalidArgument):
+        client.call("Extend", "s", "ffffffff")
+    assert AmbiguousId.exit_code == 1
