@@ -6,7 +6,7 @@ import warnings
 
 _COMPOUND = re.compile(r"(@|(async|class|def|for|if|match|try|while|with)\b)")
 _CONTINUES = re.compile(r"(else|elif|except|finally)\b")
-_MAY_CLOSE = re.compile(r"""[)\]}'"]\s*(#.*)?$""")
+_MAY_CLOSE = re.compile(r"""[)\]}'"][^,]*$""")
 _LONG = 200
 
 
@@ -26,7 +26,7 @@ class Statements:
     def feed(self, line: str) -> list[str]:
         """The statements that `line` completes; what cannot be compiled is passed on for its error to be told."""
         done = []
-        if self._lines and _begins_anew(line) and _is_whole(self._source()):
+        if self._lines and _begins_anew(line) and self._is_worth_a_look(self._lines[-1]) and _is_whole(self._source()):
             done.append(self.rest())
         if not self._lines and _is_empty(line):
             return done
@@ -49,12 +49,16 @@ class Statements:
         return "\n".join(self._lines) + "\n"
 
     def _is_complete(self, line: str) -> bool:
-        compound = _COMPOUND.match(self._lines[0])
-        if compound and _is_empty(line):
+        if self._is_compound() and (_is_empty(line) or len(self._lines) > _LONG):
             return False
-        if len(self._lines) > _LONG and (compound or not _MAY_CLOSE.search(line)):
-            return False  # each look costs as much as all there is so far
-        return _compiled(self._source()[:-1])
+        return self._is_worth_a_look(line) and _compiled(self._source()[:-1])
+
+    def _is_compound(self) -> bool:
+        return bool(_COMPOUND.match(self._lines[0]))
+
+    def _is_worth_a_look(self, last: str) -> bool:
+        """Each look costs as much as all there is so far."""
+        return len(self._lines) <= _LONG or self._is_compound() or bool(_MAY_CLOSE.search(last))
 
 
 def _is_empty(line: str) -> bool:
