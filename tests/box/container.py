@@ -31,6 +31,7 @@ _MOVED = Path("/opt/python")
 # Services that the machine happens to have are not wanted here, so nothing in /etc is enabled but what a test enables.
 _BOOT = """
 set -e
+for group in $LAGER_BOX_CGROUPS; do echo 0 > "$group/cgroup.procs"; done
 mount -t tmpfs -o size=512M tmpfs "$1"
 mkdir "$1/work" "$1/root"
 cp -a "$2" "$1/up"
@@ -166,6 +167,7 @@ def booted(wheel: Path) -> Iterator[Box]:
         ready = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
         ready.bind(f"{folder}/notify")
         log = stack.enter_context(open(f"{folder}/console", "w+b"))
+        groups = stack.enter_context(_own_cgroups(name))
         nspawn = subprocess.Popen(
             [
                 "setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "private",
@@ -175,7 +177,8 @@ def booted(wheel: Path) -> Iterator[Box]:
                 "--boot", "--private-network", "--link-journal=no", "--console=pipe", "--notify-ready=yes",
                 *_interpreter_bind(), "systemd.unit=multi-user.target",
             ],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, "NOTIFY_SOCKET": f"{folder}/notify"},
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            env={**os.environ, "NOTIFY_SOCKET": f"{folder}/notify", "LAGER_BOX_CGROUPS": " ".join(map(str, groups))},
         )  # fmt: skip
         stack.callback(_end, nspawn)
         _until_up(nspawn, ready, log.name)
@@ -211,8 +214,31 @@ def _only_child(pid: int) -> int:
 
 def _end(nspawn: subprocess.Popen[bytes]) -> None:
     """With unshare ends the pid namespace around nspawn, with that every process inside, and with these every mount."""
-    nspawn.send_signal(signal.SIGKILL)
-    nspawn.wait(BOOT_SECONDS)
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError, ValueError):
+            inner = stack.enter_context(open(os.pidfd_open(_only_child(nspawn.pid)), "rb", buffering=0))
+            stack.callback(select.select, [inner], [], [], BOOT_SECONDS)
+        nspawn.send_signal(signal.SIGKILL)
+        nspawn.wait(BOOT_SECONDS)
+
+
+@contextlib.contextmanager
+def _own_cgroups(name: str) -> Iterator[list[Path]]:
+    """A cgroup in each hierarchy of systemd: two boxes in one would take each other's processes for their own."""
+    root, found = Path("/sys/fs/cgroup"), []
+    for line in Path("/proc/self/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers in ("", "name=systemd"):
+            tree = root / ("systemd" if controllers else "unified")
+            found.append((tree if tree.is_dir() else root) / path.lstrip("/") / name)
+    for group in found:
+        group.mkdir()
+    try:
+        yield found
+    finally:
+        for group in found:
+            for folder, _, _ in os.walk(group, topdown=False):
+                os.rmdir(folder)
 
 
 def _stage(staged: Path, wheel: Path) -> None:
