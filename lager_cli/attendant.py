@@ -77,7 +77,8 @@ class Attendant:
             with contextlib.suppress(OSError):
                 self._terminal = os.open(os.ttyname(0), os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC | os.O_NONBLOCK)
         if self._terminal < 0:
-            await bus.start_service(NAME)
+            if not await bus.owner(NAME):
+                await bus.start_service(NAME)
             return
         bus.listen("Paused", self._paused)
         bus.listen("Resumed", self._resumed)

@@ -80,3 +80,7 @@ def run(arguments: list[str]) -> int:
         # Whoever read us has had enough, like head(1); the interpreter must not complain when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 141
+    except OSError as problem:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        output.error(LagerError(f"The system refused something: {problem}.", "Mend that, and try again."))
+        return 1

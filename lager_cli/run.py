@@ -44,7 +44,8 @@ class Run:
         if ends is not None:
             tree.adopt_orphans()
         environment = {**os.environ, **self._marks(id, address, ends), **self.environment}
-        sys.stdout.flush()
+        if sys.stdout is not None:  # closed before we began
+            sys.stdout.flush()
         script = os.posix_spawn(
             sys.executable, command, environment, setsigmask=[], setsigdef=[signal.SIGPIPE, signal.SIGXFSZ]
         )

@@ -71,6 +71,7 @@ class Standing:
     known: bool = False
     began: float = field(default_factory=time.monotonic)
     since: float = 0.0  # of the epoch, by the clock of lagerd
+    interrupted: bool = False
     dropped: int | None = None
     by: dict[str, Any] = field(default_factory=dict)
     limit: asyncio.Timeout | None = None
@@ -206,13 +207,14 @@ class Link:
 
     def _interrupt(self, standing: Standing) -> None:
         if standing.id in self._standings and standing.task is not None:
+            standing.interrupted = True
             standing.task.cancel()
 
     async def _carry(self, standing: Standing) -> None:
         """From the first call to the end of the pause, whichever way it ends."""
+        outcome: Ended | Failed
         try:
             standing.set_remaining(standing.details["timeout"])
-            outcome: Ended | Failed
             async with asyncio.timeout_at(standing._last_moment()) as standing.limit:
                 reason = await self._stand(standing)
             outcome = Ended(reason, standing.by)
@@ -222,7 +224,7 @@ class Link:
         except LagerError as error:
             outcome = Failed(error)
         except asyncio.CancelledError:
-            if self._closing:
+            if self._closing and not standing.interrupted:
                 raise
             self._tell("Interrupt", "s", standing.id)
             outcome = Ended("interrupted", {})
