@@ -1,0 +1,272 @@
+"""`lager python` as a stand-in for `python`: what goes in, what comes out, how it ends, and when its time is over."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import uuid
+
+import pytest
+
+from tests.processes import LAGER, PATIENCE
+
+PYTHON = sys.executable
+SELF = """
+import json, os, sys
+print(json.dumps([sys.argv, sys.path, os.getcwd(), __name__, sys.flags.safe_path, __spec__ is None]))
+"""
+
+
+def same_as_python(station, folder, *arguments: str) -> list[object]:
+    """What a script sees of itself, which must not differ from what plain python shows it."""
+    seen = []
+    for command in ([LAGER, "python"], [PYTHON]):
+        done = subprocess.run(
+            [*command, *arguments], env=station.env, cwd=folder, capture_output=True, timeout=PATIENCE, check=True
+        )
+        assert done.stderr == b""
+        seen.append(json.loads(done.stdout))
+    assert seen[0] == seen[1]
+    return seen[0]
+
+
+ODD = [
+    "",
+    " ",
+    "a b",
+    "'",
+    '"',
+    "$HOME",
+    "*",
+    "--",
+    "--timeout",
+    "-m",
+    "\n\t\x1b\x7f",
+    "ü€😀",
+    "\udcff\udc80",
+    "%s",
+    "\\",
+]
+EVERY = "".join(map(chr, range(1, 128))) + "".join(chr(0xDC00 + n) for n in range(128, 256))
+
+
+def test_a_file_and_its_arguments(station, script, tmp_path):
+    argv = same_as_python(station, tmp_path, script(SELF), *ODD, EVERY)[0]
+    assert argv == ["script.py", *ODD, EVERY]
+
+
+@pytest.mark.parametrize("name", ["-dash.py", "a b.py", "ü\n.py", "no_suffix", "sub/deep.py"])
+def test_files_of_any_name(start, script, tmp_path, name):
+    (tmp_path / "sub").mkdir()
+    script("import sys\nprint(sys.argv[1:])\n", name)
+    process = start(LAGER, "python", "--", name, "x")
+    assert process.out.rest() == "['x']\n"
+    assert process.wait() == 0
+
+
+def test_a_module(station, script, tmp_path):
+    (tmp_path / "package").mkdir()
+    script("", "package/__init__.py")
+    script(SELF, "package/inner.py")
+    assert same_as_python(station, tmp_path, "-m", "package.inner", "x", "-m")[0][1:] == ["x", "-m"]
+
+
+@pytest.mark.parametrize("names", [["main.py"], ["__main__.py"], ["main.py", "__main__.py"]])
+def test_a_folder(start, script, tmp_path, names):
+    (tmp_path / "folder").mkdir()
+    script("X = 1\n", "folder/beside.py")
+    for name in names:
+        script(f"import beside, sys\nprint({name!r}, __name__, sys.argv[1:])\n", f"folder/{name}")
+    process = start(LAGER, "python", "folder", "x")
+    assert process.out.rest() == f"{names[0]} __main__ ['x']\n"
+
+
+def test_variables(start, script, tmp_path):
+    names = ["PYTHONBREAKPOINT", "LAGER_RUNNABLE", "LAGER_BUS_ADDRESS", "A", "B", "LAGER_PROCESS_ID", "LAGER_BOX", "C"]
+    script(f"import json, os\nprint(json.dumps([os.environ.get(n) for n in {names}]))\n")
+    options = ("--env", "A=1=2", "--env", "B=", "--passenv", "C", "--passenv", "NOT_THERE")
+    process = start(LAGER, "python", *options, "./script.py", LAGER_BOX="bench7", C="ü")
+    hook, runnable, address, a, b, id, box, c = json.loads(process.out.rest())
+    assert (hook, runnable, a, b, box, c) == ("lager.breakpointhook", "./script.py", "1=2", "", "bench7", "ü")
+    assert address.startswith("unix:path=")
+    assert str(uuid.UUID(id)) == id
+    assert process.err.rest() == "lager: NOT_THERE is not set here, so there is nothing to pass on\n"
+
+
+@pytest.mark.parametrize(("value", "said"), [("0", ""), ("builtins.print", "hello\n"), ("no.such.hook", "")])
+def test_a_hook_of_ones_own_is_kept(run, value, said):
+    process = run("import warnings\nwarnings.simplefilter('ignore')\nbreakpoint('hello')\n", PYTHONBREAKPOINT=value)
+    assert process.out.rest() == said
+    assert process.wait() == 0
+
+
+def test_every_exit_code(start, script):
+    script("import sys\nsys.exit(int(sys.argv[1]))\n")
+    for code in (0, 1, 2, 75, 124, 127, 130, 255):
+        process = start(LAGER, "python", "script.py", str(code))
+        assert process.wait() == code
+        assert process.err.rest() == ""
+
+
+@pytest.mark.parametrize("name", ["SIGKILL", "SIGTERM", "SIGSEGV", "SIGINT", "SIGPIPE"])
+def test_ended_by_a_signal(run, name):
+    number = signal.Signals[name]
+    default = "" if name == "SIGKILL" else f"signal.signal({number}, signal.SIG_DFL)\n"
+    assert run(f"import os, signal\n{default}os.kill(os.getpid(), {number})\n").wait() == 128 + number
+
+
+def test_an_exception_and_a_syntax_error(run):
+    process = run("1 / 0\n")
+    assert process.wait() == 1
+    assert process.err.rest().endswith("ZeroDivisionError: division by zero\n")
+    assert run("def f(:\n").wait() == 1
+
+
+def test_streams_pass_through_as_they_are(station, script, tmp_path):
+    script(
+        "import sys\nsys.stdout.buffer.write(sys.stdin.buffer.read()[::-1])\nsys.stderr.buffer.write(bytes(range(256)))"
+    )
+    data = os.urandom(1 << 20) + bytes(range(256))
+    done = subprocess.run(
+        [LAGER, "python", "script.py"], env=station.env, cwd=tmp_path, input=data, capture_output=True,
+        timeout=PATIENCE, check=True,
+    )  # fmt: skip
+    assert done.stdout == data[::-1]
+    assert done.stderr == bytes(range(256))
+
+
+def test_signals_reach_the_script_with_its_own_dispositions(run):
+    text = """
+import signal
+print(sorted(signal.pthread_sigmask(signal.SIG_BLOCK, [])), signal.getsignal(signal.SIGINT).__name__, flush=True)
+def handler(number, _):
+    print(signal.Signals(number).name, flush=True)
+for name in ('SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGQUIT'):
+    signal.signal(getattr(signal, name), handler)
+print('ready', flush=True)
+while True: signal.pause()
+"""
+    process = run(text)
+    process.out.expect("[] default_int_handler\n")
+    process.out.expect("ready")
+    for name in ("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGQUIT"):
+        process.kill(signal.Signals[name])
+        process.out.expect(name)
+    process.kill(signal.SIGINT)
+    assert process.wait() == 128 + signal.SIGINT
+
+
+LADDER = """
+import os, signal, sys
+seen = []
+def handler(number, _):
+    print(signal.Signals(number).name, flush=True)
+    if signal.Signals(number).name == sys.argv[1]: os._exit(0)
+signal.signal(signal.SIGINT, handler)
+signal.signal(signal.SIGTERM, handler)
+while True: signal.pause()
+"""
+
+
+@pytest.mark.parametrize(
+    ("until", "heard"), [("SIGINT", ["SIGINT"]), ("SIGTERM", ["SIGINT", "SIGTERM"]), ("SIGKILL", ["SIGINT", "SIGTERM"])]
+)
+def test_the_ladder_at_the_end_of_the_time(run, until, heard):
+    process = run(LADDER, until, options=("--timeout", "0.5"))
+    assert process.out.rest().split() == heard
+    assert process.wait() == 124
+    assert process.err.rest() == "lager: the run's time is over (--timeout)\n"
+
+
+def is_there(pid: int) -> bool:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, 0)
+        return True
+    return False
+
+
+def test_nobody_outlives_the_time(run):
+    """Children, a daemon that forked twice, one in its own session, one that ignores signals, one that is stopped."""
+    text = """
+import os, signal, subprocess, sys
+wait = "import signal; signal.pause()"
+deaf = "import signal; [signal.signal(s, signal.SIG_IGN) for s in (2, 15)]; print('', flush=True); signal.pause()"
+pids = [subprocess.Popen([sys.executable, '-c', wait]).pid]
+pids += [subprocess.Popen([sys.executable, '-c', wait], start_new_session=True).pid]
+stubborn = subprocess.Popen([sys.executable, '-c', deaf], start_new_session=True, stdout=subprocess.PIPE)
+stubborn.stdout.readline()
+stopped = subprocess.Popen([sys.executable, '-c', wait])
+os.kill(stopped.pid, signal.SIGSTOP)
+reader, writer = os.pipe()
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        os.write(writer, b'%d' % os.getpid())
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        while True: signal.pause()
+    os._exit(0)
+os.wait()
+pids += [stubborn.pid, stopped.pid, int(os.read(reader, 100))]
+print(*pids, flush=True)
+signal.pause()
+"""
+    process = run(text, options=("--timeout", "2"))
+    pids = [int(pid) for pid in process.out.expect("\n").split()]
+    assert len(pids) == 5
+    assert process.wait() == 124
+    assert [pid for pid in pids if is_there(pid)] == []
+
+
+def test_a_pause_does_not_stop_the_clock(run, client):
+    text = "import lager\ntry:\n    lager.pause()\nfinally:\n    print('put away')\n"
+    process = run(text, options=("--timeout", "1"))
+    pause = client.paused()
+    process.err.expect("the whole run is ended in 1s, paused or not (--timeout)")
+    assert client.resumed(pause["id"])[0] == "interrupted"
+    assert process.out.rest() == "put away\n"
+    assert process.wait() == 124
+
+
+def test_a_pause_shorter_than_the_run_is_told_as_ever(run, client):
+    process = run("import lager\nlager.pause(timeout=5)\n", options=("--timeout", "100"))
+    process.err.expect("resumes by itself in 5s")
+    client.call("Continue", "s", client.paused()["id"])
+    assert process.wait() == 0
+
+
+def test_a_cap_that_is_said(run):
+    process = run("import os\nprint(os.environ['LAGER_RUN_DEADLINE'] != '')\n", options=("--timeout", "301"))
+    assert process.err.rest() == "lager: --timeout is capped at 300 s\n"
+    assert process.out.rest() == "True\n"
+    assert run("", options=("--timeout", "300")).err.rest() == ""
+
+
+def test_a_run_that_ends_in_time_leaves_its_children_alone(run):
+    text = """
+import subprocess, sys
+child = subprocess.Popen([sys.executable, '-c', 'input()'], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                         stderr=subprocess.DEVNULL, start_new_session=True, pass_fds=[])
+print(child.pid, flush=True)
+import os
+os._exit(7)
+"""
+    process = run(text, options=("--timeout", "100"))
+    assert process.wait() == 7
+
+
+def test_closed_standard_streams(start, script):
+    script("import sys\nsys.exit(3 if sys.stdin is None and sys.stdout is None and sys.stderr is None else 4)\n")
+    assert start("/bin/sh", "-c", f"exec {LAGER} python script.py <&- >&- 2>&-").wait() == 3
+
+
+def test_a_reader_that_has_had_enough(start, script, client, run):
+    run("import lager\nlager.pause('x' * 150)\n")
+    id = client.paused()["id"]
+    process = start("/bin/sh", "-c", f"set -o pipefail 2>/dev/null; {LAGER} breakpoints | true")
+    assert process.err.rest() == ""
+    full = start("/bin/sh", "-c", f"exec {LAGER} breakpoints > /dev/full")
+    assert full.wait() != 0
+    assert "Traceback" not in full.err.rest()
+    client.call("Continue", "s", id)
