@@ -121,6 +121,12 @@ class Keithley2200(ScpiInstrument):
         self.changed()
         return str(int(self.output.ovp.tripped))
 
+    @query(":STATus:OPERation:CONDition")
+    def operation(self) -> str:
+        """Bit 2: constant voltage; bit 3: constant current. Neither while the output is off."""
+        self.changed()
+        return {"CV": "4", "CC": "8"}.get(self.output.point.mode if self.output.on else "", "0")
+
     @query(":MEASure[:SCALar]:VOLTage[:DC]")
     def measure_volts(self) -> str:
         self.changed()
