@@ -67,7 +67,8 @@ def test_no_socket_of_the_network(run, client, station):
     pause = client.paused()
     process.err.expect("then ")
     pids = [pause["pid"], process.pid, station.lagerd.pid]
-    assert sockets(pause["pid"]) and sockets(station.lagerd.pid)
+    assert sockets(pause["pid"])
+    assert sockets(station.lagerd.pid)
     assert [on_the_network(pid) for pid in pids] == [set()] * 3
     client.call("Continue", "s", pause["id"])
 
