@@ -17,6 +17,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from xml.sax.saxutils import escape
 
 from lager.address import embedded_folder, unix_address
 from lager.bus import Bus, Signal
@@ -123,7 +124,8 @@ def _start_broker(folder: Path) -> "subprocess.Popen[bytes]":
         command = shlex.join([sys.executable, "-P", "-m", "lagerd"])
         (services / f"{name}.service").write_text(f"[D-BUS Service]\nName={name}\nExec={command}\n", encoding="utf-8")
     address = unix_address(folder / "bus")
-    (folder / "bus.conf").write_text(_CONFIG.format(address=address, services=services), encoding="utf-8")
+    config = _CONFIG.format(address=escape(address), services=escape(str(services)))
+    (folder / "bus.conf").write_text(config, encoding="utf-8")
     (folder / "bus").unlink(missing_ok=True)
     return _until_it_listens(folder, {**os.environ, "LAGER_BUS_ADDRESS": address})
 
@@ -145,7 +147,7 @@ def _until_it_listens(folder: Path, environment: dict[str, str]) -> "subprocess.
         if answer.readline():
             return broker
     broker.wait()
-    raise BusError("dbus-daemon does not start.", f"Its log is {folder / 'log'}.")
+    raise BusError("dbus-daemon does not start, for the reason above.", "Set XDG_RUNTIME_DIR to a folder of yours.")
 
 
 def _die_with_parent() -> None:
