@@ -20,7 +20,8 @@ from lager_cli.statements import Statements
 _WHO_SECONDS = 1.0
 _CLOSING_SECONDS = 1.0
 _STUCK_SECONDS = 1.0
-_PAUSE_IN_PIPE = 0.2
+# How long nothing more must come after an empty line for it to end a statement: nobody types so fast.
+_SILENCE_IN_PIPE, _SILENCE_AT_TERMINAL = 0.2, 0.03
 _PROMPT, _MORE = ">>> ", "... "
 
 
@@ -121,7 +122,7 @@ class _Pipe(_Session):
     """Statements from standard input, until one raises or the input ends."""
 
     async def run(self) -> Outcome:
-        while (sources := await self._next_sources(_PAUSE_IN_PIPE)) is not None:
+        while (sources := await self._next_sources(_SILENCE_IN_PIPE)) is not None:
             for source in sources:
                 outcome = await self._script.evaluate(source)
                 if outcome is not Outcome.DONE:
@@ -165,7 +166,7 @@ class _Terminal(_Session):
     async def _serve(self) -> Outcome:
         while True:
             write(sys.stdout, _MORE if self._statements else _PROMPT)
-            sources = await self._next_sources(0)
+            sources = await self._next_sources(_SILENCE_AT_TERMINAL)
             if sources is None:
                 return Outcome.CLOSED if self._script.closed.done() else Outcome.DONE
             for source in sources:

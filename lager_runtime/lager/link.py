@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Coroutine
 from concurrent import futures
 from dataclasses import dataclass, field
+from importlib import import_module
 from queue import SimpleQueue
 from typing import Any
 
@@ -29,6 +30,7 @@ INSTRUMENTS = "com.lager.Instruments"
 INSTRUMENTS_PATH = "/com/lager/Instruments"
 SCRIPT = "com.lager.Script"
 SCRIPT_PATH = "/com/lager/Script"
+_DEFAULT_TIMEOUT = 300.0  # until lagerd says what that of the box is
 _PATIENCE = 5.0  # for a lagerd that is just being started
 _UNHEARD_SECONDS = 15.0  # until lagerd must have said that it knows of a pause
 _GRACE = 3.0  # beyond our own deadline, before we stop waiting for a lagerd that keeps silent
@@ -214,7 +216,8 @@ class Link:
         """From the first call to the end of the pause, whichever way it ends."""
         outcome: Ended | Failed
         try:
-            standing.set_remaining(standing.details["timeout"])
+            asked = standing.details["timeout"]
+            standing.set_remaining(_DEFAULT_TIMEOUT if asked is None else asked)
             async with asyncio.timeout_at(standing._last_moment()) as standing.limit:
                 reason = await self._stand(standing)
             outcome = Ended(reason, standing.by)
@@ -315,7 +318,10 @@ class Link:
         standing.set_remaining(details["remaining"])
         if new:
             standing.since = details["since"]
+            standing.details["timeout"] = details["timeout"]
             standing.events.put(Stood(details["remaining"]))
+            if standing.namespace is not None:
+                self._loop.call_soon(import_module, "lager.console")  # while it stands, so that a console opens at once
 
     def _extended(self, standing: Standing, remaining: float, _: dict[str, Any]) -> None:
         standing.set_remaining(remaining)
