@@ -48,14 +48,22 @@ async def connected(how: str = "cli") -> "AsyncIterator[Bus]":
 
 def ask(member: str, signature: str = "", *values: Any, name: str = NAME) -> list[Any]:
     """Call one method of lagerd and wait for its answer; a lagerd that is not there is started."""
+    return _ask("/" + name.replace(".", "/"), name, member, signature, *values)
 
+
+def _ask(path: str, interface: str, member: str, signature: str, *values: Any) -> list[Any]:
     import asyncio  # here, because it costs more than all that `lager python` needs before its script runs
 
     async def once() -> list[Any]:
         async with connected() as bus:
-            return await bus.call(name, "/" + name.replace(".", "/"), member, signature, *values)
+            return await bus.call(NAME, path, member, signature, *values, interface=interface)
 
     return asyncio.run(once())
+
+
+def get(property: str) -> Any:
+    """A property of com.lager.Breakpoints."""
+    return _ask(PATH, "org.freedesktop.DBus.Properties", "Get", "ss", NAME, property)[0]
 
 
 def _listening() -> bool:

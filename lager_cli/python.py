@@ -6,13 +6,15 @@ from typing import Any
 
 import click
 
-from lager.errors import AmbiguousId, NoSuchBreakpoint
+from lager.errors import AmbiguousId, LagerError, NoSuchBreakpoint
 from lager.text import time_left
 from lager_cli import output
-from lager_cli.daemon import ask
+from lager_cli.daemon import ask, get
 
 LONGEST_RUN = 300.0
 _ONLY_ONE = "\0"  # which nobody can type: `--continue ""` is a mistake, and resumes nothing
+
+LONGEST_RUN = 300.0
 
 
 class _Seconds(click.ParamType):
@@ -128,6 +130,13 @@ def _environment(settings: tuple[str, ...], passed: tuple[str, ...]) -> dict[str
 
 
 def _capped(timeout: float) -> float:
-    if timeout > LONGEST_RUN:
-        output.note(f"--timeout is capped at {LONGEST_RUN:g} s")
-    return min(timeout, LONGEST_RUN)
+    """At most what lagerd allows a run on this box; it is only asked where a limit is wanted."""
+    if not timeout:
+        return 0.0
+    try:
+        longest = float(get("MaxRunTimeout"))
+    except LagerError:
+        longest = LONGEST_RUN  # the run itself will say that lagerd is not there
+    if timeout > longest:
+        output.note(f"--timeout is capped at {longest:g} s")
+    return min(timeout, longest)

@@ -43,6 +43,7 @@ class Settings:
     """What the configuration may change; seconds, and how many of each a user may have."""
 
     default_timeout: float = 300.0
+    max_run_timeout: float = 300.0
     pauses_per_user: int = 4096
     consoles_per_user: int = 64
 
@@ -91,6 +92,7 @@ class Breakpoints:
         properties = {
             "Version": lambda: self.version,
             "DefaultTimeout": lambda: self.settings.default_timeout,
+            "MaxRunTimeout": lambda: self.settings.max_run_timeout,
             "Count": lambda: len(self.pauses),
         }
         return contract.interface(NAME, methods, properties)

@@ -44,6 +44,7 @@ class Service:
     def _apply(self, new: Config) -> None:
         self.config = new
         self._breakpoints.settings.default_timeout = new.default_timeout
+        self._breakpoints.settings.max_run_timeout = new.max_run_timeout
         self._breakpoints.settings.consoles_per_user = new.limits.consoles
         self._breakpoints.settings.pauses_per_user = new.limits.pauses
         self._breakpoints.pauses.limit_per_user = new.limits.pauses

@@ -14,7 +14,6 @@ from lager import banner
 from lager.link import Ended, Failed, Standing, this_process
 from lager.text import LABEL_LENGTH, printable
 
-DEFAULT_TIMEOUT = 300.0
 LONGEST = 10 * 365 * 86400.0
 
 
@@ -34,8 +33,8 @@ def stand(frame: FrameType, label: object, timeout: object, interactive: bool) -
         raise
 
 
-def describe(frame: FrameType, label: object, timeout: float, interactive: bool) -> dict[str, Any]:
-    """The keys of the contract that a script knows of itself; `timeout` in seconds."""
+def describe(frame: FrameType, label: object, timeout: float | None, interactive: bool) -> dict[str, Any]:
+    """The keys of the contract that a script knows of itself; `timeout` in seconds, None for what lagerd says."""
     code = frame.f_code
     return {
         "id": secrets.token_hex(4),
@@ -77,8 +76,8 @@ def _wait(standing: Standing) -> None:
         _say(banner.paused(standing.details, event.remaining, enter=enter, dropped=standing.dropped or 0))
 
 
-def _timeout(argument: object) -> float:
-    """The argument, else the environment, else 300 s; what cannot be a number of seconds is said and passed over."""
+def _timeout(argument: object) -> float | None:
+    """The argument, else the environment, else None for the default of the box; what is no number is passed over."""
     if argument is not None:
         seconds = _seconds(argument)
         if seconds is not None:
@@ -86,13 +85,13 @@ def _timeout(argument: object) -> float:
         _say(f"lager: timeout={printable(_repr(argument), 40)} is no number of seconds; the default holds.\n")
     text = os.environ.get("LAGER_BREAKPOINT_TIMEOUT", "").strip()
     if not text:
-        return DEFAULT_TIMEOUT
+        return None
     with contextlib.suppress(ValueError):
         seconds = _seconds(float(text))
         if seconds is not None:
             return seconds
-    _say(f"lager: LAGER_BREAKPOINT_TIMEOUT={printable(text, 40)} is no number of seconds; 300 s hold.\n")
-    return DEFAULT_TIMEOUT
+    _say(f"lager: LAGER_BREAKPOINT_TIMEOUT={printable(text, 40)} is no number of seconds; the default holds.\n")
+    return None
 
 
 def _seconds(value: object) -> float | None:

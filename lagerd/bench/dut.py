@@ -29,9 +29,7 @@ def regulator(volts: float) -> float:
 
 
 class Dut:
-    def __init__(
-        self, psu: DP821, smu: Keithley2281S, load: DL3021, daq1: T7, daq2: T7, uart: UartDevice
-    ) -> None:
+    def __init__(self, psu: DP821, smu: Keithley2281S, load: DL3021, daq1: T7, daq2: T7, uart: UartDevice) -> None:
         self._psu, self._smu = psu, smu
         main, aux = psu.outputs
         main.loads += [resistor(INPUT_OHMS), regulator]

@@ -155,15 +155,9 @@ class T7:
         mine = self.inputs[number]
         return {
             2 * number: Register(">f", lambda: self._volts(number)),
-            40000 + 2 * number: Register(
-                ">f", lambda: mine.range, lambda volts: self._set_range(mine, volts)
-            ),
-            41000 + number: Register(
-                ">H", lambda: mine.negative, lambda other: self._set_negative(number, other)
-            ),
-            41500 + number: Register(
-                ">H", lambda: mine.resolution, lambda index: self._set_resolution(mine, index)
-            ),
+            40000 + 2 * number: Register(">f", lambda: mine.range, lambda volts: self._set_range(mine, volts)),
+            41000 + number: Register(">H", lambda: mine.negative, lambda other: self._set_negative(number, other)),
+            41500 + number: Register(">H", lambda: mine.resolution, lambda index: self._set_resolution(mine, index)),
             42000 + 2 * number: Register(
                 ">f", lambda: mine.settling, lambda micros: setattr(mine, "settling", max(0.0, micros))
             ),

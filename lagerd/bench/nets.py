@@ -34,10 +34,7 @@ def table(header: str, values: Mapping[str, object]) -> str:
 
 
 def render(places: Iterable[Place], nets: Iterable[Net]) -> str:
-    tables = [
-        table(f"instruments.{place.name}", {"model": place.model, "address": place.address})
-        for place in places
-    ]
+    tables = [table(f"instruments.{place.name}", {"model": place.model, "address": place.address}) for place in places]
     tables += [
         table(
             f"nets.{net.name}",

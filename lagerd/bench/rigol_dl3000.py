@@ -30,9 +30,7 @@ class DL3021(ScpiInstrument):
     model = "DL3021"
     identity = "RIGOL TECHNOLOGIES,DL3021,DL3A000000001,00.01.05.00.01"
     other_identity = "RIGOL TECHNOLOGIES,DL3031A,DL3D000000001,00.01.05.00.01"
-    wording: ClassVar[dict[int, tuple[int, str]]] = {
-        -113: (-113, "Undefined header; keyword cannot be found")
-    }
+    wording: ClassVar[dict[int, tuple[int, str]]] = {-113: (-113, "Undefined header; keyword cannot be found")}
 
     def __init__(self) -> None:
         super().__init__()

@@ -72,9 +72,7 @@ class DP821(ScpiInstrument):
     model = "DP821"
     identity = "RIGOL TECHNOLOGIES,DP821,DP8E000000001,00.01.16"
     other_identity = "RIGOL TECHNOLOGIES,DP832,DP8C000000001,00.01.16"
-    wording: ClassVar[dict[int, tuple[int, str]]] = {
-        -113: (-113, "Undefined header; keyword cannot be found")
-    }
+    wording: ClassVar[dict[int, tuple[int, str]]] = {-113: (-113, "Undefined header; keyword cannot be found")}
 
     def __init__(self) -> None:
         super().__init__()
@@ -197,9 +195,7 @@ class DP821(ScpiInstrument):
 
     @query(":MEASure:ALL[:DC]")
     def measure_all(self, channel: Token | None = None) -> str:
-        return self._measure(
-            channel, lambda out: f"{out.point.volts:.4f},{out.point.amps:.4f},{out.point.watts:.3f}"
-        )
+        return self._measure(channel, lambda out: f"{out.point.volts:.4f},{out.point.amps:.4f},{out.point.watts:.3f}")
 
     @query(":MEASure[:VOLTage][:DC]")
     def measure_volts(self, channel: Token | None = None) -> str:
