@@ -1,0 +1,64 @@
+"""Who gets a console: the script's user and root. Other users are made with setpriv, which takes root."""
+
+import os
+import shutil
+
+import pytest
+
+pytestmark = pytest.mark.skipif(
+    os.getuid() != 0 or not shutil.which("setpriv") or not shutil.which("busctl"), reason="takes root, setpriv, busctl"
+)
+NOBODY, DAEMON = 65534, 1  # the broker takes only users that have a name
+NAME, PATH = "com.lager.Breakpoints", "/com/lager/Breakpoints"
+
+
+@pytest.fixture
+def busctl_as(own_station, start):
+    """Start busctl as another user. The station is the test's own: its folder is opened to everybody."""
+    own_station.folder.chmod(0o711)
+    (own_station.folder / "bus").chmod(0o666)
+
+    def starter(uid: int, member: str, *arguments: str):
+        who = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups"]
+        bus = ["busctl", f"--address={own_station.address}", "--timeout=60", "call", NAME, PATH, NAME]
+        return start(*who, *bus, member, *arguments)
+
+    return starter
+
+
+@pytest.fixture
+def others(busctl_as, client):
+    """The id of a pause of the user nobody. It takes no console, for it is busctl; who asks is checked before that."""
+    busctl_as(NOBODY, "Pause", "a{sv}", "3", "id", "s", "0123abcd", "timeout", "d", "0", "interactive", "b", "true")
+    assert client.paused()["uid"] == NOBODY
+    return "0123abcd"
+
+
+def opened(process) -> str:
+    assert process.wait() == 1
+    return process.err.rest()
+
+
+def test_another_user_gets_no_console(others, busctl_as):
+    refused = opened(busctl_as(DAEMON, "OpenConsole", "sa{sv}", others, "0"))
+    assert "runs code as nobody, and you are daemon. Ask nobody, or the administrator" in refused
+
+
+def test_no_user_gets_one_of_root(run, client, busctl_as):
+    run("breakpoint()\n")
+    id = client.paused()["id"]
+    assert "runs code as root, and you are nobody" in opened(busctl_as(NOBODY, "OpenConsole", "sa{sv}", id, "0"))
+    assert client.list()[0]["consoles"] == 0
+
+
+@pytest.mark.parametrize("uid", [NOBODY, 0])
+def test_the_scripts_user_and_root_pass(others, busctl_as, client, uid):
+    assert f"The script of {others} does not take a console" in opened(
+        busctl_as(uid, "OpenConsole", "sa{sv}", others, "0")
+    )
+    assert client.list()[0]["consoles"] == 0
+
+
+def test_what_a_client_says_of_itself_counts_for_nothing(others, busctl_as):
+    claims = ["3", "uid", "u", "0", "user", "s", "root", "how", "s", "cli"]
+    assert "runs code as nobody" in opened(busctl_as(DAEMON, "OpenConsole", "sa{sv}", others, *claims))
