@@ -59,6 +59,7 @@ async def keep() -> int:
         if _answers(folder / "bus"):
             _say_ready(folder)
             return 0
+        (folder / "log").write_bytes(b"")
         with contextlib.ExitStack() as own:
             own.enter_context(_bench(folder))
             own.enter_context(_broker(folder))
@@ -104,7 +105,8 @@ def _bench(folder: Path) -> Iterator[None]:
     ready_here, ready_there = os.pipe()
     command = [sys.executable, "-P", "-m", "lagerd.bench", "--folder", str(folder)]
     command += ["--ready-fd", str(ready_there), "--parent-fd", str(alive_there)]
-    bench = subprocess.Popen(command, pass_fds=[ready_there, alive_there], stdin=subprocess.DEVNULL)
+    with open(folder / "log", "ab") as log:
+        bench = subprocess.Popen(command, pass_fds=[ready_there, alive_there], stdin=subprocess.DEVNULL, stderr=log)
     os.close(ready_there)
     os.close(alive_there)
     try:
@@ -134,10 +136,11 @@ def _until_it_listens(folder: Path, environment: dict[str, str]) -> "subprocess.
     reader, writer = os.pipe()
     command = ["dbus-daemon", f"--config-file={folder / 'bus.conf'}", "--nofork", "--nopidfile", "--nosyslog"]
     try:
-        broker = subprocess.Popen(
-            [*command, f"--print-address={writer}"], pass_fds=[writer], env=environment, stdin=subprocess.DEVNULL,
-            preexec_fn=_die_with_parent,
-        )  # fmt: skip
+        with open(folder / "log", "ab") as log:
+            broker = subprocess.Popen(
+                [*command, f"--print-address={writer}"], pass_fds=[writer], env=environment, stdin=subprocess.DEVNULL,
+                stdout=log, stderr=log, preexec_fn=_die_with_parent,
+            )  # fmt: skip
     except FileNotFoundError:
         os.close(reader)
         raise BusError("dbus-daemon is not installed.", "Install it with: sudo apt-get install dbus-daemon") from None
@@ -147,7 +150,7 @@ def _until_it_listens(folder: Path, environment: dict[str, str]) -> "subprocess.
         if answer.readline():
             return broker
     broker.wait()
-    raise BusError("dbus-daemon does not start, for the reason above.", "Set XDG_RUNTIME_DIR to a folder of yours.")
+    raise BusError("dbus-daemon does not start.", f"Its log is {folder / 'log'}.")
 
 
 def _die_with_parent() -> None:
@@ -159,7 +162,7 @@ def _say_ready(folder: Path) -> None:
     with contextlib.suppress(OSError):
         os.write(1, b"ready\n")
     null = os.open(os.devnull, os.O_RDWR)
-    log = os.open(folder / "log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+    log = os.open(folder / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     for fd, target in ((0, null), (1, null), (2, log)):
         os.dup2(target, fd)
     os.close(null)
