@@ -28,9 +28,9 @@ def uart(net: str, baudrate: int | None, wait: float) -> None:
 
 
 def _talk(port: Any, net: str) -> None:
-    if os.isatty(0):
-        output.note(f"connected to {net}: Ctrl-] leaves")
     with _raw(), selectors.DefaultSelector() as selector:
+        if os.isatty(0):
+            output.note(f"connected to {net}: Ctrl-] leaves")
         selector.register(0, selectors.EVENT_READ)
         selector.register(port.fileno(), selectors.EVENT_READ)
         while _pump(port, [key.fd for key, _ in selector.select()]):
@@ -56,9 +56,12 @@ def _raw() -> Iterator[None]:
         yield
         return
     before = termios.tcgetattr(0)
-    tty.setraw(0)
+    tty.setraw(0, termios.TCSANOW)  # at once, so that no key typed meanwhile is lost
+    raw = termios.tcgetattr(0)
+    raw[1] |= termios.OPOST  # lines still end as lines
+    termios.tcsetattr(0, termios.TCSANOW, raw)
     try:
         yield
     finally:
-        termios.tcsetattr(0, termios.TCSAFLUSH, before)
+        termios.tcsetattr(0, termios.TCSADRAIN, before)
         output.say("")

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from lager.bus import Bus, Signal
+from lager.bus import Bus, Signal, owner_rule
 
 NAME = "com.lager.Breakpoints"
 PATH = "/com/lager/Breakpoints"
@@ -27,9 +27,19 @@ class Client:
 
     async def _connect(self, address: str) -> Bus:
         bus = await Bus.connect(address)
-        for member in ("Paused", "Resumed", "Extended", "Claimed", "Released", "Queued", "PropertiesChanged"):
+        for member in (
+            "Paused",
+            "Resumed",
+            "Extended",
+            "Claimed",
+            "Released",
+            "Queued",
+            "PropertiesChanged",
+            "NameOwnerChanged",
+        ):
             bus.listen(member, self._signals.put)
         await bus.add_match("type='signal',path_namespace='/com/lager'")
+        await bus.add_match(owner_rule(NAME))
         return bus
 
     def do(self, work: Coroutine[Any, Any, Any], patience: float = PATIENCE) -> Any:
@@ -74,5 +84,3 @@ class Client:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
-
-

@@ -12,7 +12,9 @@ _CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configura
 <busconfig>
  <listen>unix:path={folder}/bus</listen>
  <auth>EXTERNAL</auth>
- <policy context="default"><allow user="*"/><allow send_destination="*"/><allow receive_sender="*"/><allow own="*"/></policy>
+ <policy context="default">
+  <allow user="*"/><allow send_destination="*"/><allow receive_sender="*"/><allow own="*"/>
+ </policy>
  <limit name="max_replies_per_connection">50000</limit>
 </busconfig>
 """

@@ -48,8 +48,8 @@ def choose() -> Address:
 
 
 def unix_address(path: Path) -> str:
-    """The D-Bus address of a socket file (D-Bus specification, Server Addresses: what must be escaped)."""
-    plain = b"-_/.\\*0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+    """The D-Bus address of a socket file (D-Bus specification, Server Addresses: what may stand unescaped)."""
+    plain = b"-_/.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
     return "unix:path=" + "".join(chr(byte) if byte in plain else f"%{byte:02x}" for byte in os.fsencode(path))
 
 

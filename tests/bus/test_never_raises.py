@@ -73,7 +73,7 @@ def test_a_variable_that_is_no_timeout(run, client, value):
     client.call("Continue", "s", pause["id"])
     code, _, err = ended(process)
     assert code == 0
-    assert "is no number of seconds; 300 s hold" in err
+    assert "is no number of seconds; the default holds" in err
     assert "\x1b" not in err
 
 

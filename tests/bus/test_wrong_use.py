@@ -230,7 +230,12 @@ def test_objects_and_interfaces_that_are_not_there(rude, unharmed):
 def test_properties(rude, unharmed):
     kind = "org.freedesktop.DBus.Properties"
     assert rude.send("Get", "ss", NAME, "Count", interface=kind).body[0].value == 0
-    assert set(rude.send("GetAll", "s", NAME, interface=kind).body[0]) == {"Version", "DefaultTimeout", "Count"}
+    assert set(rude.send("GetAll", "s", NAME, interface=kind).body[0]) == {
+        "Version",
+        "DefaultTimeout",
+        "MaxRunTimeout",
+        "Count",
+    }
     is_refusal(rude.send("Get", "ss", NAME, "Nothing", interface=kind), "InvalidArgument")
     is_refusal(rude.send("Get", "ss", "com.lager.Nothing", "Count", interface=kind), "InvalidArgument")
     is_refusal(rude.send("GetAll", "s", "com.lager.Nothing", interface=kind), "InvalidArgument")

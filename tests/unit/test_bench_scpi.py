@@ -51,9 +51,7 @@ class Recorder(ScpiInstrument):
     st.lists(st.booleans(), min_size=5, max_size=5),
     st.sampled_from([str.upper, str.lower, str.swapcase, str.title]),
 )
-def test_every_spelling_of_a_header_is_the_same_header(
-    kept: list[bool], long: list[bool], case: object
-) -> None:
+def test_every_spelling_of_a_header_is_the_same_header(kept: list[bool], long: list[bool], case: object) -> None:
     spelled = ""
     for node, keep, whole in zip(NODES, kept, long, strict=True):
         if keep or node == "VOLTage":
@@ -202,9 +200,7 @@ def test_register_masks(text: str, mask: int) -> None:
     assert Token(text).integer(0, 255) == mask
 
 
-@pytest.mark.parametrize(
-    ("text", "value"), [("ON", True), ("off", False), ("1", True), ("0", False), ("2", True)]
-)
+@pytest.mark.parametrize(("text", "value"), [("ON", True), ("off", False), ("1", True), ("0", False), ("2", True)])
 def test_booleans(text: str, value: bool) -> None:
     assert Token(text).boolean() is value
 

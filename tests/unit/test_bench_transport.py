@@ -79,9 +79,7 @@ def test_a_line_without_an_end_is_thrown_away(bench: DefaultBench) -> None:
         assert ask(connection, b":SYST:ERR?\n") == b'0,"No error"\n'
 
 
-@pytest.mark.parametrize(
-    "junk", [bytes(range(256)) * 20, b"\n" * 5000, b"\xff\xfe\n" * 100, b";" * 500 + b"\n"]
-)
+@pytest.mark.parametrize("junk", [bytes(range(256)) * 20, b"\n" * 5000, b"\xff\xfe\n" * 100, b";" * 500 + b"\n"])
 def test_binary_is_an_error_and_nothing_more(bench: DefaultBench, junk: bytes) -> None:
     with connected(bench, "psu1") as connection:
         connection.sendall(junk + b"\n*CLS\n")

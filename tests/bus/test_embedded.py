@@ -1,0 +1,287 @@
+"""The embedded daemon of a user without a box: started by the first command, one for all, gone when nobody needs it."""
+
+import contextlib
+import os
+import select
+import shutil
+import signal
+import stat
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lager import address
+from tests.client import Client
+from tests.processes import BIN, LAGER, PATIENCE, Process
+
+STARTED = "started an embedded one"
+ONE = "import lager\nlager.pause(timeout=TIMEOUT)\nprint('went on')\n"
+
+pytestmark = pytest.mark.skipif(
+    any(path.exists() for path in (*address._INSTALLED, address.NETS_FILE)),
+    reason="lagerd is installed on this machine, so no command starts an embedded one",
+)
+
+
+class Home:
+    """A user's session: a runtime folder, the commands in it, and all processes that came of them."""
+
+    def __init__(self, root: Path, runtime: str = "run") -> None:
+        self.root = root
+        self.runtime = root / runtime
+        self.runtime.mkdir(mode=0o700, parents=True)
+        (root / "tmp").mkdir(mode=0o700)
+        unwanted = ("LAGER", "DBUS", "PYTHONBREAK", "NOTIFY")
+        self.env = {key: value for key, value in os.environ.items() if not key.startswith(unwanted)}
+        self.env |= {"XDG_RUNTIME_DIR": str(self.runtime), "TMPDIR": f"{root}/tmp", "LAGER_TEST": str(root)}
+        self.env |= {"PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONUNBUFFERED": "1"}
+        self.processes: list[Process] = []
+
+    @property
+    def folder(self) -> Path:
+        return self.runtime / "lager"
+
+    @property
+    def address(self) -> str:
+        return address.unix_address(self.folder / "bus")
+
+    def run(self, *command: str, **env: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            command, env={**self.env, **env}, cwd=self.root, capture_output=True, text=True, timeout=PATIENCE,
+            stdin=subprocess.DEVNULL, check=False,
+        )  # fmt: skip
+
+    def lager(self, *arguments: str, **env: str) -> "subprocess.CompletedProcess[str]":
+        return self.run(LAGER, *arguments, **env)
+
+    def start(self, *command: str, **env: str) -> Process:
+        self.processes.append(Process(command, {**self.env, **env}, self.root))
+        return self.processes[-1]
+
+    def script(self, timeout: float = 0) -> Process:
+        (self.root / "script.py").write_text(ONE.replace("TIMEOUT", repr(timeout)))
+        return self.start(LAGER, "python", "script.py")
+
+    def pids(self, *, named: str = "") -> list[int]:
+        """What is alive of this user, by the environment that all of it inherits; `named` is in its command line."""
+        found = []
+        mark = b"LAGER_TEST=" + os.fsencode(self.root) + b"\0"
+        for entry in Path("/proc").iterdir():
+            with contextlib.suppress(OSError):
+                if entry.name.isdigit() and mark in (entry / "environ").read_bytes():
+                    command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
+                    if command.endswith(named) or (named.endswith("*") and named[:-1] in command):
+                        found.append(int(entry.name))
+        return found
+
+    def until_all_are_gone(self) -> None:
+        for pid in self.pids():
+            with contextlib.suppress(ProcessLookupError):
+                fd = os.pidfd_open(pid)
+                try:
+                    assert select.select([fd], [], [], PATIENCE)[0], self.run("ps", "-fp", str(pid)).stdout
+                finally:
+                    os.close(fd)
+        assert self.pids() == []
+
+    def close(self) -> None:
+        for pid in self.pids():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        for process in self.processes:
+            process.close()
+        self.until_all_are_gone()
+
+
+@contextlib.contextmanager
+def a_home(runtime: str = "run") -> Iterator[Home]:
+    with tempfile.TemporaryDirectory(prefix="lager-test-", dir="/tmp") as root:
+        home = Home(Path(root), runtime)
+        try:
+            yield home
+        finally:
+            home.close()
+
+
+@pytest.fixture
+def home() -> Iterator[Home]:
+    with a_home() as one:
+        yield one
+
+
+@pytest.fixture
+def client(home: Home) -> Iterator[Client]:
+    """Starts the embedded daemon."""
+    assert home.lager("breakpoints").returncode == 0
+    client = Client(home.address)
+    yield client
+    client.close()
+
+
+KEEPER, BROKER, LAGERD = "-m lagerd --embedded", "dbus-daemon*", "-m lagerd"
+
+
+def killed(home: Home, named: str) -> None:
+    [pid] = home.pids(named=named)
+    os.kill(pid, signal.SIGKILL)
+
+
+def test_the_first_command_starts_it_and_says_so(home):
+    first = home.lager("breakpoints")
+    assert (first.returncode, first.stdout) == (0, "No script is paused.\n")
+    assert STARTED in first.stderr
+    assert first.stderr.count("\n") == 1
+    second = home.lager("breakpoints")
+    assert (second.returncode, second.stdout, second.stderr) == (0, "No script is paused.\n", "")
+    assert stat.S_IMODE(home.folder.stat().st_mode) == 0o700
+    assert len(home.pids(named=KEEPER)) == len(home.pids(named=BROKER)) == len(home.pids(named=LAGERD)) == 1
+
+
+def test_commands_at_once_start_one(home):
+    several = [home.start(LAGER, "breakpoints") for _ in range(4)]
+    assert [one.out.rest() for one in several] == ["No script is paused.\n"] * 4
+    assert [one.wait() for one in several] == [0] * 4
+    assert len(home.pids(named=KEEPER)) == len(home.pids(named=BROKER)) == len(home.pids(named=LAGERD)) == 1
+
+
+def test_gone_when_idle(home):
+    home.env["LAGER_EMBEDDED_IDLE"] = "0.3"
+    process = home.script(timeout=1)
+    process.err.expect("resumed by itself: its time was over,")
+    assert process.out.rest() == "went on\n"
+    assert process.wait() == 0
+    home.until_all_are_gone()
+    assert not (home.folder / "bus").exists()
+    again = home.lager("breakpoints")
+    assert again.returncode == 0
+    assert STARTED in again.stderr
+
+
+def test_a_pause_outlives_lagerd(home, client):
+    process = home.script()
+    pause = client.paused()
+    killed(home, LAGERD)
+    assert client.paused()["id"] == pause["id"]
+    assert home.lager("python", "--continue").stdout == f"Resumed {pause['id']}.\n"
+    assert process.out.rest() == "went on\n"
+
+
+def test_the_broker_dies(home, client):
+    process = home.script(timeout=1)
+    pid = client.paused()["pid"]
+    began = time.monotonic()
+    killed(home, BROKER)
+    assert process.out.rest() == "went on\n"
+    assert "lagerd did not answer" in process.err.rest()
+    assert time.monotonic() - began < PATIENCE
+    assert process.wait() == 0
+    assert pid not in home.pids()
+    home.until_all_are_gone()
+    again = home.lager("breakpoints")
+    assert (again.returncode, again.stdout) == (0, "No script is paused.\n")
+    assert STARTED in again.stderr
+
+
+def test_the_keeper_dies(home, client):
+    killed(home, KEEPER)
+    home.until_all_are_gone()
+    assert home.lager("breakpoints").returncode == 0
+
+
+def test_the_keeper_is_told_to_stop(home, client):
+    [keeper] = home.pids(named=KEEPER)
+    os.kill(keeper, signal.SIGTERM)
+    home.until_all_are_gone()
+    assert not (home.folder / "bus").exists()
+
+
+def test_lagerd_that_does_not_stay_up_ends_it_all(home, client):
+    for _ in range(4):
+        killed(home, LAGERD)
+        client.expect("NameOwnerChanged", lambda signal: signal.args[2])
+    killed(home, LAGERD)
+    home.until_all_are_gone()
+
+
+def test_a_socket_file_that_was_left_over(home):
+    home.folder.mkdir(mode=0o700)
+    (home.folder / "bus").touch()
+    assert home.lager("breakpoints").returncode == 0
+
+
+@pytest.mark.parametrize("name", ["with a space", "ü€😀", "a&b<c>'\"d", "100%41", "back\\slash;,=", "*"])
+def test_folders_of_any_name(name):
+    with a_home(name) as home:
+        done = home.lager("breakpoints")
+        assert (done.returncode, done.stdout) == (0, "No script is paused.\n"), done.stderr
+        assert home.lager("breakpoints").stderr == ""
+
+
+def in_tmp(home: Home) -> Path:
+    return home.root / "tmp" / f"lager-{os.getuid()}"
+
+
+def refuses(done: "subprocess.CompletedProcess[str]", text: str) -> None:
+    assert (done.returncode, done.stdout) == (1, "")
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("lager: ")
+    assert text in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_path_too_long_for_a_socket():
+    with a_home("x" * 120) as home:
+        assert home.lager("breakpoints").returncode == 0
+        assert in_tmp(home).is_dir()
+        deep = home.root / ("y" * 120)
+        deep.mkdir()
+        refuses(home.lager("breakpoints", TMPDIR=str(deep)), "dbus-daemon does not start")
+
+
+@pytest.mark.parametrize("runtime", ["", "relative", "/nonexistent/folder", "/dev/null"])
+def test_without_a_runtime_folder(home, runtime):
+    assert home.lager("breakpoints", XDG_RUNTIME_DIR=runtime).returncode == 0
+    assert stat.S_IMODE(in_tmp(home).stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("how", ["open", "a link", "a file", "somebody else's"])
+def test_a_folder_that_others_can_use_is_refused(home, how):
+    for folder in (home.folder, in_tmp(home)):
+        if how == "open":
+            folder.mkdir()
+            folder.chmod(0o755)
+        elif how == "a link":
+            (home.root / "elsewhere").mkdir(mode=0o700, exist_ok=True)
+            folder.symlink_to(home.root / "elsewhere")
+        elif how == "a file":
+            folder.touch()
+        elif os.getuid() == 0:
+            folder.mkdir(mode=0o700)
+            os.chown(folder, 65534, 65534)
+        else:
+            pytest.skip("only root can give a folder to somebody else")
+    refuses(home.lager("breakpoints"), str(in_tmp(home)))
+    assert home.pids() == []
+
+
+def test_dbus_daemon_is_not_installed(home):
+    done = home.lager("breakpoints", PATH=str(BIN))
+    refuses(done, "dbus-daemon is not installed. Install it with: sudo apt-get install dbus-daemon")
+    home.until_all_are_gone()
+    assert home.lager("breakpoints").returncode == 0
+
+
+@pytest.mark.skipif(os.getuid() != 0 or not shutil.which("unshare"), reason="only root can have an /etc of its own")
+def test_it_never_stands_in_for_a_real_bench(home):
+    (home.root / "script.py").write_text("print('ran')\n")
+    for command in ("breakpoints", "python --continue-all", "python script.py"):
+        inside = "mount -t tmpfs none /etc && mkdir /etc/lager && touch /etc/lager/nets.toml"
+        done = home.run("unshare", "-m", "sh", "-c", f"{inside} && exec {LAGER} {command}")
+        refuses(done, "This machine has a bench (/etc/lager/nets.toml), and no lagerd is installed for it.")
+        assert "sudo lagerd install" in done.stderr
+    assert home.pids() == []
+    assert not home.folder.exists()
