@@ -9,6 +9,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
@@ -16,11 +17,23 @@ _FRAME_BYTES = 1 << 15
 
 
 class Output(io.TextIOWrapper):
-    """A text stream like any other, that hands each line, or what is flushed, to `send`."""
+    """A text stream like any other, that hands each line, or what is flushed, to `send`.
 
-    def __init__(self, send: Callable[[bytes], None]) -> None:
+    It writes in `shield`, where no interrupt comes: one in the middle would have it send the same again.
+    """
+
+    def __init__(self, send: Callable[[bytes], None], shield: AbstractContextManager[object] | None = None) -> None:
         raw = io.BufferedWriter(_Raw(send))
+        self._shield = shield or contextlib.nullcontext()
         super().__init__(raw, encoding="utf-8", errors="backslashreplace", newline="", line_buffering=True)
+
+    def write(self, text: str) -> int:
+        with self._shield:
+            return super().write(text)
+
+    def flush(self) -> None:
+        with self._shield:
+            super().flush()
 
     def close(self) -> None:
         """Nobody but its console closes it: what comes after a close() would be lost."""

@@ -149,8 +149,8 @@ def test_commands_at_once_start_one(home):
 
 
 def test_gone_when_idle(home):
-    home.env["LAGER_EMBEDDED_IDLE"] = "0.3"
-    process = home.script(timeout=1)
+    home.env["LAGER_EMBEDDED_IDLE"] = "2"
+    process = home.script(timeout=2.5)
     process.err.expect("resumed by itself: its time was over,")
     assert process.out.rest() == "went on\n"
     assert process.wait() == 0
