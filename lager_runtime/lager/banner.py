@@ -1,5 +1,6 @@
 """What a pause prints on the script's standard error: pure functions from facts to text."""
 
+import math
 import os
 import time
 from typing import Any
@@ -61,9 +62,10 @@ def _until(remaining: float) -> str:
 def run_ends_in() -> float | None:
     """Seconds until `lager python --timeout` ends the run, None where it does not."""
     try:
-        return max(float(os.environ["LAGER_RUN_DEADLINE"]) - time.monotonic(), 0.0)
+        ends = float(os.environ["LAGER_RUN_DEADLINE"])
     except (KeyError, ValueError):
         return None
+    return max(ends - time.monotonic(), 0.0) if math.isfinite(ends) else None
 
 
 def _who(by: dict[str, Any]) -> str:
