@@ -1,0 +1,242 @@
+"""The table of pauses, with a clock that stands until it is moved."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from lager.errors import AmbiguousId, InvalidArgument, NoSuchBreakpoint, TooMany
+from lagerd.pauses import LONGEST, Pause, Pauses, from_details, remaining_of
+
+RUN = "4f0c4a52-3a8e-4c62-a2c1-3b35a1c9c001"
+
+
+class Timer:
+    def __init__(self, when: float, callback: Callable[..., object], args: tuple[Any, ...]) -> None:
+        self.when, self.callback, self.args = when, callback, args
+        self.cancelled = False
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.timers: list[Timer] = []
+
+    def time(self) -> float:
+        return self.now
+
+    def call_at(self, when: float, callback: Callable[..., object], *args: Any) -> Timer:
+        self.timers.append(Timer(when, callback, args))
+        return self.timers[-1]
+
+    def armed(self) -> list[Timer]:
+        return [timer for timer in self.timers if not timer.cancelled]
+
+    def pass_by(self, seconds: float) -> None:
+        self.now += seconds
+        for timer in self.armed():
+            if timer.when <= self.now:
+                timer.cancel()
+                timer.callback(*timer.args)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def ended() -> list[Pause]:
+    return []
+
+
+@pytest.fixture
+def pauses(clock, ended) -> Pauses:
+    def expired(pause: Pause) -> None:
+        assert pauses.remove(pause)
+        ended.append(pause)
+
+    pauses = Pauses(clock, expired)
+    return pauses
+
+
+def a_pause(id: str = "0123abcd", *, owner: str = ":1.5", uid: int = 1000, **details: Any) -> Pause:
+    return from_details({"id": id, **details}, owner=owner, uid=uid, user=f"u{uid}", pid=7, default=300.0)
+
+
+def test_it_ends_when_its_time_is_over(pauses, clock, ended):
+    pause = a_pause(timeout=10.0)
+    pauses.add(pause)
+    clock.pass_by(9.999)
+    assert ended == []
+    assert pauses.remaining(pause) == pytest.approx(0.001)
+    clock.pass_by(0.001)
+    assert ended == [pause]
+    assert len(pauses) == 0
+
+
+def test_without_a_limit_no_timer_is_set(pauses, clock):
+    pause = a_pause(timeout=0.0)
+    pauses.add(pause)
+    assert clock.armed() == []
+    assert pauses.remaining(pause) == 0
+
+
+def test_one_that_stood_before_goes_on_from_there(pauses, clock, ended):
+    pauses.add(a_pause("00000001", timeout=10.0), remaining=3.0)
+    held = a_pause("00000002", timeout=10.0)
+    pauses.add(held, remaining=0.0)
+    clock.pass_by(3)
+    assert [pause.id for pause in ended] == ["00000001"]
+    clock.pass_by(LONGEST)
+    assert list(pauses) == [held]
+
+
+def test_a_limit_never_reads_as_none(pauses, clock):
+    pause = a_pause(timeout=5.0)
+    pauses.add(pause)
+    clock.now += 100
+    assert pauses.remaining(pause) > 0
+
+
+def test_remove_leaves_no_timer_and_happens_once(pauses, clock):
+    pause = a_pause()
+    pauses.add(pause)
+    assert pauses.remove(pause)
+    assert not pauses.remove(pause)
+    assert clock.armed() == []
+
+
+def test_extend_adds_to_what_is_left(pauses, clock, ended):
+    pause = a_pause(timeout=10.0)
+    pauses.add(pause)
+    clock.pass_by(4)
+    assert pauses.extend(pause, 5.0) == 11.0
+    assert len(clock.armed()) == 1
+    clock.pass_by(10.9)
+    assert ended == []
+    clock.pass_by(0.1)
+    assert ended == [pause]
+
+
+def test_extend_holds_and_starts_again(pauses, clock):
+    pause = a_pause(timeout=10.0)
+    pauses.add(pause)
+    assert pauses.extend(pause, 0) == 0
+    assert clock.armed() == []
+    assert pauses.extend(pause, 7.0) == 7.0
+    assert pauses.extend(pause, LONGEST) == LONGEST
+
+
+@pytest.mark.parametrize("seconds", [-1.0, math.nan, math.inf, -math.inf, LONGEST + 1, 1e300])
+def test_extend_by_nonsense_changes_nothing(pauses, seconds):
+    pause = a_pause(timeout=10.0)
+    pauses.add(pause)
+    with pytest.raises(InvalidArgument) as refused:
+        pauses.extend(pause, seconds)
+    assert refused.value.hint
+    assert pauses.remaining(pause) == 10
+
+
+def test_a_restart_never_shortens(pauses, clock):
+    pause = a_pause(timeout=10.0)
+    pauses.add(pause)
+    assert not pauses.restart(pause)
+    clock.pass_by(6)
+    assert pauses.restart(pause)
+    assert pauses.remaining(pause) == 10
+    pauses.extend(pause, 100.0)
+    assert not pauses.restart(pause)
+    assert pauses.remaining(pause) == 110
+    pauses.extend(pause, 0)
+    assert not pauses.restart(pause)
+    assert pauses.remaining(pause) == 0
+
+
+def test_find(pauses):
+    first, second = a_pause("abcd0001", run_id=RUN.upper()), a_pause("abcd0002", run_id=RUN)
+    other = a_pause("1234abcd")
+    for pause in (first, second, other):
+        pauses.add(pause)
+    assert pauses.find("abcd0001") == pauses.find(" ABCD0001\n") == pauses.find("abcd0001"[:8]) == [first]
+    assert pauses.find("1234") == pauses.find("1234a") == [other]
+    assert pauses.find(RUN) == pauses.find(RUN.upper()) == [first, second]
+    with pytest.raises(AmbiguousId, match=r"abcd0001, abcd0002"):
+        pauses.find("abcd")
+
+
+@pytest.mark.parametrize("text", ["", " ", "123", "12345678", "1234abcde", "1234abcd\x1b", "g" * 8, "*", "1234abcd0"])
+def test_find_nothing(pauses, text):
+    pauses.add(a_pause("1234abcd", run_id=""))
+    with pytest.raises(NoSuchBreakpoint) as refused:
+        pauses.find(text)
+    assert str(refused.value).isprintable()
+    assert "lager breakpoints" in refused.value.hint
+
+
+def test_an_id_is_used_once(pauses):
+    pauses.add(a_pause(label="first"))
+    with pytest.raises(InvalidArgument, match="in use"):
+        pauses.add(a_pause(label="second", uid=5))
+    assert [pause.label for pause in pauses] == ["first"]
+
+
+def test_the_limit_is_for_each_user(pauses):
+    pauses.limit_per_user = 2
+    mine = [a_pause(f"0000000{n}") for n in range(3)]
+    pauses.add(mine[0])
+    pauses.add(mine[1])
+    with pytest.raises(TooMany):
+        pauses.add(mine[2])
+    pauses.add(a_pause("00000009", uid=1001))
+    pauses.remove(mine[0])
+    pauses.add(mine[2])
+    assert len(pauses) == 3
+
+
+def test_by_owner(pauses):
+    pauses.add(a_pause("00000001", owner=":1.1"))
+    pauses.add(a_pause("00000002", owner=":1.2"))
+    assert [pause.id for pause in pauses.of(":1.2")] == ["00000002"]
+    assert pauses.of(":1.3") == []
+    assert pauses.get("00000001") is not None
+    assert pauses.get("00000003") is None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"id": "0123ABCD"}, {"id": "0123abc"}, {"id": "0123abcd0"}, {"id": "0123abcd\n"}, {"id": 5}, {"id": ""},
+        {"line": -1}, {"line": 2**31}, {"line": True}, {"line": "5"}, {"timeout": -0.1}, {"timeout": math.nan},
+        {"timeout": math.inf}, {"timeout": 5}, {"since": math.nan}, {"interactive": 1}, {"label": b"x"},
+        {"file": None}, {"run_id": []},
+    ],
+)  # fmt: skip
+def test_details_that_are_wrong(wrong):
+    with pytest.raises(InvalidArgument) as refused:
+        a_pause(**{"id": "0123abcd"} | wrong)
+    assert str(refused.value).isprintable()
+
+
+def test_details_are_made_safe_and_short():
+    pause = a_pause(label="\x1b[2J" + "x" * 10**6, file="f" * 10**5, function="\n", since=9e99, run_id="R" * 100)
+    assert pause.label.isprintable()
+    assert len(pause.label) <= 200
+    assert len(pause.file) <= 1024
+    assert pause.function == "\\n"
+    assert pause.since < 9e9
+    assert len(pause.run_id) <= 64
+    assert a_pause(since=-1e300).since > -LONGEST
+
+
+def test_what_is_not_said_has_a_default():
+    pause = a_pause()
+    assert (pause.timeout, pause.label, pause.line, pause.interactive) == (300.0, "", 0, False)
+    assert remaining_of({}) is None
+    assert remaining_of({"remaining": 0.0}) == 0
+    with pytest.raises(InvalidArgument):
+        remaining_of({"remaining": -1.0})
