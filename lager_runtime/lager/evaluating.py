@@ -39,15 +39,12 @@ class Evaluating(threading.Thread):
         self._hello = {"python": platform.python_version(), "console": number, "id": id}
         self._worked = worked
         self._ended = ended
-        self._lock = threading.Lock()
-        self._shielded = 0
-        self._deferred = False
-        shield = _Shield(self)
-        self._out = streams.Output(self._wire.sender("out"), shield)
-        self._err = streams.Output(self._wire.sender("err"), shield)
+        self._out = streams.Output(self._wire.sender("out"))
+        self._err = streams.Output(self._wire.sender("err"))
         self._evaluator = Evaluator(namespace, number, self._err)
         self._streams = streams.Streams(self._out, self._err, self._evaluator.display)
         self._sources: SimpleQueue[str | None] = SimpleQueue()
+        self._lock = threading.Lock()
         self._running = False
         self._cancelled = False
         self._stopped = False
@@ -62,9 +59,7 @@ class Evaluating(threading.Thread):
     def interrupt(self) -> None:
         """Interrupt what runs; where it has not begun yet, it does not begin."""
         with self._lock:
-            if self._running and self._shielded:
-                self._deferred = True
-            elif self._running:
+            if self._running:
                 _set_async_exception(self.ident, KeyboardInterrupt)
             else:
                 self._cancelled = not self._sources.empty()
@@ -134,32 +129,8 @@ class Evaluating(threading.Thread):
 
     def _finish(self) -> None:
         with self._lock:
-            self._running = self._deferred = False
+            self._running = False
             _set_async_exception(self.ident, None)
-
-
-class _Shield:
-    """Around what the console's own thread writes: an interrupt meanwhile is raised behind it."""
-
-    def __init__(self, thread: Evaluating) -> None:
-        self._thread = thread
-
-    def __enter__(self) -> None:
-        if threading.current_thread() is self._thread:
-            with self._thread._lock:
-                self._thread._shielded += 1
-
-    def __exit__(self, *_: object) -> None:
-        thread = self._thread
-        if threading.current_thread() is not thread:
-            return
-        with thread._lock:
-            thread._shielded -= 1
-            late = thread._deferred and not thread._shielded
-            if late:
-                thread._deferred = False
-        if late:
-            raise KeyboardInterrupt
 
 
 class _Wire:

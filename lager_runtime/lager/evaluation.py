@@ -4,6 +4,7 @@ import __future__
 
 import ast
 import builtins
+import contextlib
 import linecache
 import sys
 import traceback
@@ -64,6 +65,8 @@ class Evaluator:
         except SystemExit as leaving:
             raise Leave(self._exit_code(leaving)) from None
         except BaseException as error:
+            with contextlib.suppress(Exception):
+                sys.stdout.flush()
             self._errors.write(_shown(error))
             return False
         return True

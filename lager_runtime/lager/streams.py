@@ -9,7 +9,6 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
@@ -17,23 +16,10 @@ _FRAME_BYTES = 1 << 15
 
 
 class Output(io.TextIOWrapper):
-    """A text stream like any other, that hands each line, or what is flushed, to `send`.
+    """A text stream like any other, that hands each line, or what is flushed, to `send`."""
 
-    It writes in `shield`, where no interrupt comes: one in the middle would have it send the same again.
-    """
-
-    def __init__(self, send: Callable[[bytes], None], shield: AbstractContextManager[object] | None = None) -> None:
-        raw = io.BufferedWriter(_Raw(send))
-        self._shield = shield or contextlib.nullcontext()
-        super().__init__(raw, encoding="utf-8", errors="backslashreplace", newline="", line_buffering=True)
-
-    def write(self, text: str) -> int:
-        with self._shield:
-            return super().write(text)
-
-    def flush(self) -> None:
-        with self._shield:
-            super().flush()
+    def __init__(self, send: Callable[[bytes], None]) -> None:
+        super().__init__(_Sending(send), encoding="utf-8", errors="backslashreplace", newline="", line_buffering=True)
 
     def close(self) -> None:
         """Nobody but its console closes it: what comes after a close() would be lost."""
@@ -41,7 +27,11 @@ class Output(io.TextIOWrapper):
             self.flush()
 
 
-class _Raw(io.RawIOBase):
+class _Sending(io.BufferedIOBase):
+    """Keeps nothing back: what has been sent when an interrupt comes would be sent a second time."""
+
+    name = "<console>"
+
     def __init__(self, send: Callable[[bytes], None]) -> None:
         self._send = send
 
@@ -49,9 +39,10 @@ class _Raw(io.RawIOBase):
         return True
 
     def write(self, data: Any) -> int:
-        part = bytes(data[:_FRAME_BYTES])
-        self._send(part)
-        return len(part)
+        whole = memoryview(data).cast("B")
+        for start in range(0, len(whole), _FRAME_BYTES):
+            self._send(bytes(whole[start : start + _FRAME_BYTES]))
+        return len(whole)
 
     def close(self) -> None:
         pass

@@ -397,6 +397,22 @@ def test_an_evaluation_is_interrupted(paused, raw, source):
     assert console.evaluate("1\n") == "1\n"
 
 
+def test_an_interrupt_sends_no_line_twice(paused, raw):
+    console = raw(paused["id"])
+    for _ in range(20):
+        console.send(eval="n = 0\nwhile True: n += 1; print(n)\n")
+        assert console.frame() == {"out": "1\n"}
+        console.send(interrupt=True)
+        printed = console.until("done")[0]
+        numbers = [int(line) for line in printed.split("Traceback")[0].splitlines()]
+        assert len(set(numbers)) == len(numbers)
+        assert printed.endswith("KeyboardInterrupt\n")
+
+
+def test_what_was_printed_comes_before_the_traceback(paused, raw):
+    assert raw(paused["id"]).evaluate("print('half', end=''); 1/0\n").startswith("halfTraceback")
+
+
 def test_an_interrupt_right_behind_its_source_is_not_lost(paused, raw):
     console = raw(paused["id"])
     for _ in range(100):

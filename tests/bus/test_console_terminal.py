@@ -122,9 +122,14 @@ def test_ctrl_c_at_the_prompt_clears_the_line(paused, console, client):
     assert standing(client, paused)
 
 
+SLEEP = (
+    "import time\r" + "while True:\r try:\r  print('be' + 'gun'); time.sleep(600)\r except KeyboardInterrupt: pass\r\r"
+)
+
+
 def test_ctrl_c_in_a_call_that_python_cannot_interrupt(paused, console, client):
     screen = console(paused)
-    screen.type("import time; print('be' + 'gun'); time.sleep(600)\r")
+    screen.type(SLEEP)
     screen.expect("begun\n")
     screen.type(CTRL_C)
     screen.expect("Ctrl-C again leaves this console")
