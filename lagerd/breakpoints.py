@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import secrets
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -72,7 +73,8 @@ class Breakpoints:
         self._calls: dict[str, Call] = {}
         self._arrivals: list[asyncio.Future[None]] = []
         self._settled_at = loop.time() + _SETTLING
-        self._console_numbers = count(1)
+        # Consoles outlive us; the next lagerd must not give their numbers to others.
+        self._console_numbers = count(secrets.randbelow(1 << 31))
         self._announcing = False
         self.clients.on_leave(self._gone)
 

@@ -598,6 +598,24 @@ def test_nothing_is_left_after_50_consoles(paused, client, raw):
     assert consoles(client, id) == 1
 
 
+def test_a_console_outlives_lagerd(own_station, run, client, raw):
+    run("import lager\nlager.pause(timeout=0, interactive=True)\n")
+    id = client.paused()["id"]
+    old = raw(id)
+    own_station.kill_lagerd()
+    assert old.evaluate("1\n") == "1\n"
+    own_station.start_lagerd()
+    assert client.paused()["id"] == id
+    new = raw(id)
+    assert old.evaluate("2\n") == "2\n"
+    old.send(eval="exit()\n")
+    assert old.until("bye") == ("", 0)
+    assert new.evaluate("3\n") == "3\n"
+    assert consoles(client, id) == 1
+    client.call("Continue", "s", id)
+    assert new.frame() is None
+
+
 def remaining(client, id: str) -> float:
     return next(pause["remaining"] for pause in client.list() if pause["id"] == id)
 
