@@ -103,8 +103,6 @@ class Breakpoints:
 
     async def pause(self, call: Call) -> Outcome:
         client = await self.clients.watch(call.sender)
-        if not self.clients.is_watched(call.sender):
-            raise Failed("The script has gone.")
         details = call.args[0]
         pause = from_details(
             details, owner=client.sender, uid=client.uid, user=client.user, pid=client.pid,

@@ -1,5 +1,6 @@
 """Who is calling: what the broker vouches for about a connection, remembered for as long as it lives."""
 
+import asyncio
 import pwd
 from collections import OrderedDict
 from collections.abc import Callable
@@ -7,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lager.bus import Bus, Signal, owner_rule
-from lager.errors import LagerError
+from lager.errors import LagerError, NoDaemon
 
 _REMEMBERED = 1024
 HOWS = ("bus", "cli", "enter")
@@ -34,7 +35,7 @@ class Clients:
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
         self._known: OrderedDict[str, Client] = OrderedDict()
-        self._watched: set[str] = set()
+        self._watched: dict[str, asyncio.Future[Client]] = {}
         self._leave: list[Callable[[str], None]] = []
         bus.listen("NameOwnerChanged", self._changed)
 
@@ -54,21 +55,24 @@ class Clients:
 
     async def watch(self, sender: str) -> Client:
         """As `of`; and the end of the connection will be told, however short-lived it is."""
-        if sender in self._watched:
-            return await self.of(sender)
-        self._watched.add(sender)
+        watching = self._watched.get(sender)
+        if watching is None:
+            watching = self._watched[sender] = asyncio.ensure_future(self._begin_to_watch(sender))
+        client = await asyncio.shield(watching)
+        if self._watched.get(sender) is not watching:
+            raise NoDaemon(f"{sender} has left the bus.")  # while we waited, and its end has been told
+        return client
+
+    async def _begin_to_watch(self, sender: str) -> Client:
         try:
             await self._bus.add_match(owner_rule(sender))
             # Asked after the rule stands: whoever is still there now cannot leave unseen.
             client = _client(sender, await self._bus.credentials(sender))
         except BaseException:
-            self._forget(sender)
+            if self._watched.get(sender) is asyncio.current_task():
+                self._forget(sender)
             raise
         return self._known.setdefault(sender, client)
-
-    def is_watched(self, sender: str) -> bool:
-        """Whether the end of this connection is still to come; it may be told between a `watch` and what follows."""
-        return sender in self._watched
 
     async def watch_if_there(self, sender: str) -> bool:
         """As `watch`, for a connection that may have ended; whether it is there."""
@@ -90,7 +94,7 @@ class Clients:
 
     def _forget(self, sender: str) -> None:
         self._known.pop(sender, None)
-        self._watched.discard(sender)
+        self._watched.pop(sender, None)
         self._bus.remove_match(owner_rule(sender))
 
 
