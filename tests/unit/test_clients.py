@@ -1,0 +1,117 @@
+"""Who is on the bus: a connection that ends at any moment is never taken for one that is there."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from lager.bus import Signal
+from lager.errors import NoDaemon
+from lagerd.clients import Clients
+
+
+class FakeBus:
+    """Answers credentials when told to; one future for each question."""
+
+    def __init__(self) -> None:
+        self.asked: list[asyncio.Future[dict[str, Any]]] = []
+        self.rules: list[str] = []
+        self.changed: Any = None
+
+    def listen(self, member: str, callback: Any) -> None:
+        self.changed = callback
+
+    async def add_match(self, rule: str) -> None:
+        self.rules.append(rule)
+
+    def remove_match(self, rule: str) -> None:
+        self.rules.remove(rule)
+
+    async def credentials(self, sender: str) -> dict[str, Any]:
+        self.asked.append(asyncio.get_running_loop().create_future())
+        return await self.asked[-1]
+
+    def leaves(self, name: str, sender: str = "org.freedesktop.DBus") -> None:
+        args = [name, name, ""]
+        self.changed(Signal(sender, "/org/freedesktop/DBus", "org.freedesktop.DBus", "NameOwnerChanged", args))
+
+
+async def settle() -> None:
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+def begun() -> tuple[FakeBus, Clients, list[str]]:
+    bus, left = FakeBus(), []  # type: ignore[var-annotated]
+    clients = Clients(bus)  # type: ignore[arg-type]
+    clients.on_leave(left.append)
+    return bus, clients, left
+
+
+def test_two_calls_at_once_ask_once():
+    async def work() -> None:
+        bus, clients, left = begun()
+        both = asyncio.gather(clients.watch(":1.5"), clients.watch(":1.5"))
+        await settle()
+        [asked] = bus.asked
+        asked.set_result({"UnixUserID": 0, "ProcessID": 7})
+        first, second = await both
+        assert first is second
+        assert len(bus.rules) == 1
+        bus.leaves(":1.5", sender=":1.6")
+        assert left == []
+        bus.leaves(":1.5")
+        assert left == [":1.5"]
+        assert bus.rules == []
+
+    asyncio.run(work())
+
+
+def test_one_that_left_while_it_was_asked_about():
+    async def work() -> None:
+        bus, clients, left = begun()
+        early = [asyncio.create_task(clients.watch(":1.5")) for _ in range(2)]
+        await settle()
+        bus.asked[0].set_result({"UnixUserID": 0})
+        bus.leaves(":1.5")
+        # Sent before its end, and read after it.
+        late = asyncio.create_task(clients.watch(":1.5"))
+        results = await asyncio.gather(*early, return_exceptions=True)
+        assert [type(result) for result in results] == [NoDaemon, NoDaemon]
+        await settle()
+        bus.asked[1].set_exception(NoDaemon("no such name"))
+        with pytest.raises(NoDaemon):
+            await late
+        assert left == [":1.5"]
+        assert bus.rules == []
+
+    asyncio.run(work())
+
+
+def test_a_rule_that_is_refused_does_not_count():
+    async def work() -> None:
+        bus, clients, _ = begun()
+        first = asyncio.create_task(clients.watch(":1.5"))
+        await settle()
+        bus.asked[0].set_exception(NoDaemon("too many rules"))
+        with pytest.raises(NoDaemon):
+            await first
+        again = asyncio.create_task(clients.watch(":1.5"))
+        await settle()
+        bus.asked[1].set_result({"UnixUserID": 0})
+        assert (await again).uid == 0
+
+    asyncio.run(work())
+
+
+def test_a_caller_that_gives_up_leaves_the_other_waiting():
+    async def work() -> None:
+        bus, clients, _ = begun()
+        first, second = (asyncio.create_task(clients.watch(":1.5")) for _ in range(2))
+        await settle()
+        first.cancel()
+        await settle()
+        bus.asked[0].set_result({"UnixUserID": 0})
+        assert (await second).sender == ":1.5"
+
+    asyncio.run(work())
