@@ -37,7 +37,11 @@ class Station:
         }
         self._broker = self._start_broker()
         self.lagerd: Process | None = None
-        self.start_lagerd()
+        try:
+            self.start_lagerd()
+        except BaseException:
+            self.close()
+            raise
 
     def _start_broker(self) -> "subprocess.Popen[bytes]":
         config = self.folder / "bus.conf"
