@@ -26,10 +26,10 @@ def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def wait_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    from lager_cli.python import SECONDS
+    from lager_cli.python import seconds
 
     text = "Wait so long for an instrument that is in use (default: not at all)."
-    return click.option("--wait", type=SECONDS, default=0.0, help=text)(command)
+    return click.option("--wait", type=seconds, default=0.0, help=text)(command)
 
 
 def with_net(name: str, type: NetType, wait: float, use: Callable[[Any], Any]) -> Any:

@@ -8,7 +8,6 @@ from io import TextIOWrapper
 import click
 
 from lager.errors import LagerError
-from lager.text import printable
 from lager_cli import output
 
 _COMMANDS = {
@@ -66,10 +65,7 @@ def run(arguments: list[str]) -> int:
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
     except click.ClickException as problem:
-        problem.message = "\n".join(printable(line, 2000) for line in problem.message.split("\n"))
-        if isinstance(problem, click.UsageError) and problem.ctx is None:
-            problem.message += " Try: lager --help"
-        problem.show()
+        output.misuse(problem)
         return problem.exit_code
     except LagerError as problem:
         output.error(problem)

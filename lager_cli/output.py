@@ -18,8 +18,8 @@ def say(text: str) -> None:
 
 def raw(data: bytes) -> None:
     """Bytes as a device sent them, for a terminal that talks to it."""
-    click.get_binary_stream("stdout").write(data)
-    click.get_binary_stream("stdout").flush()
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
 
 
 def note(text: str) -> None:
@@ -29,6 +29,16 @@ def note(text: str) -> None:
 
 def error(problem: LagerError) -> None:
     click.echo(f"lager: {printable(str(problem), 2000)}", err=True)
+
+
+def misuse(problem: click.ClickException) -> None:
+    """What click says of a command line that is wrong, with nothing in it that a terminal takes for a command."""
+    context = problem.ctx if isinstance(problem, click.UsageError) else None
+    if context is not None:
+        click.echo(f"{context.get_usage()}\nTry '{context.command_path} --help' for help.\n", err=True)
+    message = "\n".join(printable(line, 2000) for line in problem.format_message().split("\n"))
+    hint = " Try: lager --help" if isinstance(problem, click.UsageError) and context is None else ""
+    click.echo(f"Error: {message}{hint}", err=True)
 
 
 def print_json(value: Any) -> None:

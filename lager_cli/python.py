@@ -14,36 +14,29 @@ from lager_cli.daemon import ask, get
 LONGEST_RUN = 300.0
 _ONLY_ONE = "\0"  # which nobody can type: `--continue ""` is a mistake, and resumes nothing
 
-LONGEST_RUN = 300.0
 
-
-class _Seconds(click.ParamType):
-    name = "SECONDS"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        try:
-            seconds = float(value)
-        except ValueError:
-            seconds = math.nan
-        if not (math.isfinite(seconds) and seconds >= 0):
-            self.fail(f"{value!r} is no number of seconds; give 0 or more.", param, ctx)
-        return seconds
-
-
-SECONDS = _Seconds()
+def seconds(value: Any) -> float:
+    """The type of an option that takes seconds."""
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not (math.isfinite(number) and number >= 0):
+        raise click.BadParameter(f"{value!r} is no number of seconds; give 0 or more.")
+    return number
 
 
 @click.command(context_settings={"allow_interspersed_args": False, "help_option_names": ["-h", "--help"]})
 @click.option("-m", "module", is_flag=True, help="Run a module by its name, as python -m does.")
 @click.option("--env", "settings", multiple=True, metavar="FOO=BAR", help="Set a variable for the script.")
 @click.option("--passenv", "passed", multiple=True, metavar="NAME", help="Pass on a variable of this shell.")
-@click.option("--timeout", type=SECONDS, default=0.0, help="End the whole run after so long, paused or not (0: never).")
+@click.option("--timeout", type=seconds, default=0.0, help="End the whole run after so long, paused or not (0: never).")
 @click.option(
     "--continue", "resume", is_flag=False, flag_value=_ONLY_ONE, metavar="[ID]", help="Resume a paused script."
 )
 @click.option("--continue-all", is_flag=True, help="Resume every paused script.")
 @click.option(
-    "--extend", nargs=2, type=(str, SECONDS), metavar="ID SECONDS", help="Give a pause more time; 0: no limit."
+    "--extend", nargs=2, type=(str, seconds), metavar="ID SECONDS", help="Give a pause more time; 0: no limit."
 )
 @click.option("--console", metavar="ID", help="Open a Python console inside a paused script.")
 @click.argument("runnable", required=False)
