@@ -70,7 +70,6 @@ def main() -> None:
 async def serve(address: str, config_file: Path | None = None) -> int:
     """Answer on the bus until SIGTERM (0) or until the bus is lost (1)."""
     bus = await Bus.connect(address)
-    tree = Tree()
     notifier = sdnotify.SystemdNotifier()
     breakpoints = Breakpoints(bus, Clients(bus), version=version("lager-box"))
     instruments = Instruments(bus, breakpoints.clients, breakpoints.pauses, _runtime_folder() / "leases")
@@ -78,6 +77,7 @@ async def serve(address: str, config_file: Path | None = None) -> int:
     breakpoints.hooks.instruments = lambda pause: instruments.of(pause.owner)
     breakpoints.hooks.changed = instruments.hooks.changed = lambda _: status()
     service = Service(bus, breakpoints, instruments, config_file)
+    tree = Tree(service.denied)
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, service.reload)
     tree.add(PATH, breakpoints.interface())
     tree.add(instruments_on_bus.PATH, instruments.interface())

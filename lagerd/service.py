@@ -1,10 +1,13 @@
 """What a lagerd on a box is besides an answer on the bus: configured, recorded, under the administrator's policy."""
 
+import contextlib
 import logging
 from pathlib import Path
 
-from lager.bus import Bus
+from lager.bus import Bus, Call
+from lager.errors import AccessDenied, LagerError
 from lagerd import audit, config, polkit
+from lagerd.audit import Kind
 from lagerd.breakpoints import Breakpoints
 from lagerd.clients import Client
 from lagerd.config import Config, ConfigError, ConsolePolicy
@@ -49,6 +52,16 @@ class Service:
         self._breakpoints.settings.pauses_per_user = new.limits.pauses
         self._breakpoints.pauses.limit_per_user = new.limits.pauses
         self._instruments.leases.limit_per_user = new.limits.claims
+
+    async def denied(self, call: Call, error: AccessDenied) -> None:
+        """Record a refusal; that of a console is, with its pause, where the policy is asked."""
+        if call.member == "OpenConsole":
+            return
+        with contextlib.suppress(LagerError):  # whoever asked has left, and nobody can say any more who it was
+            client = await self._breakpoints.clients.of(call.sender)
+            self.audit.record(
+                Kind.DENIED, by_uid=client.uid, by_user=client.user, reason=f"{call.member}: {error.what}"
+            )
 
     async def _may_open_console(self, client: Client, pause: Pause, interactive: bool) -> bool:
         asked = self.config.console is ConsolePolicy.POLKIT

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lager.bus import ERROR_PREFIX, Call
-from lager.errors import Failed, InvalidArgument, LagerError, Refusal
+from lager.errors import AccessDenied, Failed, InvalidArgument, LagerError, Refusal
 
 _STANDARD = "org.freedesktop.DBus.Error."
 _DOCTYPE = """<!DOCTYPE node PUBLIC "-//freedesktop//DTD D-BUS Object Introspection 1.0//EN"
@@ -44,9 +44,10 @@ class Interface:
 
 
 class Tree:
-    """The objects of one connection, by path."""
+    """The objects of one connection, by path. `denied` hears of each call that was refused with AccessDenied."""
 
-    def __init__(self) -> None:
+    def __init__(self, denied: Callable[[Call, AccessDenied], Coroutine[Any, Any, None]] | None = None) -> None:
+        self._denied = denied
         self._objects: dict[str, dict[str, Interface]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -68,9 +69,7 @@ class Tree:
             self._fail(call, error)
             return
         if inspect.iscoroutine(outcome):
-            task = asyncio.get_running_loop().create_task(self._finish(call, method, outcome))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._spawn(self._finish(call, method, outcome))
         else:
             self._reply(call, method, outcome)
 
@@ -79,6 +78,11 @@ class Tree:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _finish(self, call: Call, method: Method, work: Coroutine[Any, Any, Outcome]) -> None:
         try:
@@ -99,6 +103,8 @@ class Tree:
         if isinstance(error, LagerError):
             kind = type(error) if isinstance(error, Refusal) else Failed
             call.refuse(ERROR_PREFIX + kind.__name__, str(error))
+            if isinstance(error, AccessDenied) and self._denied is not None:
+                self._spawn(self._denied(call, error))
         else:
             _log.error("%s failed.", call.member, exc_info=error)
             call.refuse(

@@ -232,6 +232,13 @@ def test_details_that_are_wrong(client, key, wrong):
         claim(client, key, **wrong)
 
 
+def test_who_is_denied_is_recorded(hold, own_station, client, key):
+    hold().out.expect("holding")
+    with pytest.raises(AccessDenied):
+        client.call("Release", "s", key, name=INSTRUMENTS)
+    assert f"(uid {os.getuid()}): Release: psu is held by" in own_station.lagerd.err.expect("in another process")
+
+
 def test_only_the_holder_releases(hold, client, key):
     hold().out.expect("holding")
     with pytest.raises(AccessDenied):
