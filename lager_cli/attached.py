@@ -5,9 +5,7 @@ import sys
 from enum import Enum, auto
 from typing import Any
 
-from lager.wire import Decoder, WireError, encode
-
-_CHUNK = 1 << 16
+from lager.wire import Decoder, encode
 
 
 class Outcome(Enum):
@@ -67,14 +65,8 @@ class Attached:
             self.hello.set_result({})
 
     def _read(self) -> None:
-        try:
-            data = self._connection.recv(_CHUNK)
-            frames = self._decoder.feed(data)
-        except BlockingIOError:
-            return
-        except (OSError, WireError):
-            data = b""
-        if not data:
+        frames = self._decoder.receive(self._connection)
+        if frames is None:
             self.close()
             return
         try:

@@ -12,8 +12,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from lager.errors import LagerError, NoDaemon
+from lager.terms import BREAKPOINTS, BREAKPOINTS_PATH
 from lager_cli import output
-from lager_cli.daemon import NAME, PATH
 
 if TYPE_CHECKING:
     import asyncio
@@ -77,16 +77,16 @@ class Attendant:
             with contextlib.suppress(OSError):
                 self._terminal = os.open(os.ttyname(0), os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC | os.O_NONBLOCK)
         if self._terminal < 0:
-            if not await bus.owner(NAME):
-                await bus.start_service(NAME)
+            if not await bus.owner(BREAKPOINTS):
+                await bus.start_service(BREAKPOINTS)
             return
         bus.listen("Paused", self._paused)
         bus.listen("Resumed", self._resumed)
         for member in ("Paused", "Resumed"):
-            await bus.add_match(f"type='signal',sender='{NAME}',interface='{NAME}',member='{member}'")
-        await bus.follow(NAME, self._owned)
+            await bus.add_match(f"type='signal',sender='{BREAKPOINTS}',interface='{BREAKPOINTS}',member='{member}'")
+        await bus.follow(BREAKPOINTS, self._owned)
         try:
-            for pause in (await bus.call(NAME, PATH, "List"))[0]:
+            for pause in (await bus.call(BREAKPOINTS, BREAKPOINTS_PATH, "List"))[0]:
                 self._note(pause["id"], pause["run_id"])
         except NoDaemon as problem:
             output.error(problem)  # it may come yet
@@ -95,7 +95,7 @@ class Attendant:
         # A new lagerd tells anew which pauses stand; while there is none, nobody tells which have ended.
         if owner:
             assert self._bus is not None
-            self._bus.post(NAME, PATH, "Identify", "s", "enter")
+            self._bus.post(BREAKPOINTS, BREAKPOINTS_PATH, "Identify", "s", "enter")
         else:
             self._standing.clear()
             self._decide()
@@ -160,7 +160,7 @@ class Attendant:
         del self._standing[id]
         self._decide()
         if self._bus is not None:
-            self._bus.post(NAME, PATH, "Continue", "s", id)
+            self._bus.post(BREAKPOINTS, BREAKPOINTS_PATH, "Continue", "s", id)
 
     def _leave(self) -> None:
         self._standing.clear()

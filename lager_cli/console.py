@@ -11,9 +11,10 @@ from collections.abc import Iterator
 
 from lager import banner
 from lager.bus import Bus, Signal
+from lager.terms import BREAKPOINTS, BREAKPOINTS_PATH
 from lager_cli import output
 from lager_cli.attached import Attached, Outcome, write
-from lager_cli.daemon import NAME, PATH, connected
+from lager_cli.daemon import connected
 from lager_cli.lines import Lines
 from lager_cli.statements import Statements
 
@@ -34,7 +35,7 @@ def attach(id: str) -> int:
 async def _attach(wanted: str) -> int:
     async with connected() as bus:
         ends = await _Ends.follow(bus)
-        fd = (await bus.call(NAME, PATH, "OpenConsole", "sa{sv}", wanted, {}))[0]
+        fd = (await bus.call(BREAKPOINTS, BREAKPOINTS_PATH, "OpenConsole", "sa{sv}", wanted, {}))[0]
         script = Attached(socket.socket(fileno=fd))
         try:
             id = str((await script.hello).get("id", ""))
@@ -60,7 +61,7 @@ class _Ends:
     async def follow(cls, bus: Bus) -> "_Ends":
         ends = cls()
         bus.listen("Resumed", ends._heard)
-        await bus.add_match(f"type='signal',sender='{NAME}',interface='{NAME}',member='Resumed'")
+        await bus.add_match(f"type='signal',sender='{BREAKPOINTS}',interface='{BREAKPOINTS}',member='Resumed'")
         return ends
 
     def watch(self, id: str, script: Attached) -> None:

@@ -2,7 +2,6 @@
 
 import os
 import select
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from lager import address
 from lager.errors import BusError
+from lager.terms import BREAKPOINTS, BREAKPOINTS_PATH, path_of
 from lager_cli import output
 
 if TYPE_CHECKING:
     from lager.bus import Bus
 
-NAME = "com.lager.Breakpoints"
-PATH = "/com/lager/Breakpoints"
 _START_SECONDS = 20.0
 
 
@@ -27,7 +25,7 @@ def ready_address() -> str:
     """
     where = address.choose()
     if where.embedded:
-        if not _listening():
+        if not address.listening(address.embedded_folder() / "bus"):
             _start_embedded()
         os.environ.setdefault("LAGER_NETS", str(address.embedded_folder() / "nets.toml"))
     return where.text
@@ -40,15 +38,15 @@ async def connected(how: str = "cli") -> "AsyncIterator[Bus]":
 
     bus = await Bus.connect(ready_address())
     try:
-        bus.post(NAME, PATH, "Identify", "s", how)
+        bus.post(BREAKPOINTS, BREAKPOINTS_PATH, "Identify", "s", how)
         yield bus
     finally:
         bus.close()
 
 
-def ask(member: str, signature: str = "", *values: Any, name: str = NAME) -> list[Any]:
+def ask(member: str, signature: str = "", *values: Any, name: str = BREAKPOINTS) -> list[Any]:
     """Call one method of lagerd and wait for its answer; a lagerd that is not there is started."""
-    return _ask("/" + name.replace(".", "/"), name, member, signature, *values)
+    return _ask(path_of(name), name, member, signature, *values)
 
 
 def _ask(path: str, interface: str, member: str, signature: str, *values: Any) -> list[Any]:
@@ -56,23 +54,14 @@ def _ask(path: str, interface: str, member: str, signature: str, *values: Any) -
 
     async def once() -> list[Any]:
         async with connected() as bus:
-            return await bus.call(NAME, path, member, signature, *values, interface=interface)
+            return await bus.call(BREAKPOINTS, path, member, signature, *values, interface=interface)
 
     return asyncio.run(once())
 
 
 def get(property: str) -> Any:
     """A property of com.lager.Breakpoints."""
-    return _ask(PATH, "org.freedesktop.DBus.Properties", "Get", "ss", NAME, property)[0]
-
-
-def _listening() -> bool:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        try:
-            probe.connect(str(address.embedded_folder() / "bus"))
-        except OSError:
-            return False
-        return True
+    return _ask(BREAKPOINTS_PATH, "org.freedesktop.DBus.Properties", "Get", "ss", BREAKPOINTS, property)[0]
 
 
 def _start_embedded() -> None:

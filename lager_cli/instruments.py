@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from lager import NetType
+from lager.terms import INSTRUMENTS
 from lager.text import duration
 from lager_cli import output
 from lager_cli.daemon import ask
@@ -98,7 +99,7 @@ _HEADERS = ("INSTRUMENT", "NET", "HELD BY", "SCRIPT", "FOR", "WAITING", "PAUSED"
 @json_option
 def instruments(as_json: bool) -> None:
     """List the instruments in use: who holds each, since when, and where that script is paused."""
-    held = ask("List", name="com.lager.Instruments")[0]
+    held = ask("List", name=INSTRUMENTS)[0]
     if as_json:
         output.print_json(held)
     elif held:

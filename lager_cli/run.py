@@ -3,7 +3,6 @@
 import math
 import os
 import signal
-import stat
 import sys
 import time
 from dataclasses import dataclass
@@ -75,16 +74,9 @@ class Run:
         """What the script's side of a pause needs to know."""
         marks = {"LAGER_PROCESS_ID": id, "LAGER_RUNNABLE": self.runnable, "LAGER_BUS_ADDRESS": address}
         marks["PYTHONBREAKPOINT"] = os.environ.get("PYTHONBREAKPOINT", "lager.breakpointhook")
-        marks["LAGER_TERMINAL"] = os.ttyname(0) if _is_terminal(0) else ""
+        marks["LAGER_TERMINAL"] = os.ttyname(0) if os.isatty(0) else ""
         marks["LAGER_RUN_DEADLINE"] = "" if ends is None else repr(ends)
         return marks
-
-
-def _is_terminal(fd: int) -> bool:
-    try:
-        return stat.S_ISCHR(os.fstat(fd).st_mode) and os.isatty(fd)
-    except OSError:
-        return False
 
 
 class _Watch:

@@ -23,15 +23,12 @@ from lager.errors import (
     TooMany,
 )
 from lager.objects import LATER, Interface, Outcome, Runner
+from lager.terms import BREAKPOINTS, BREAKPOINTS_PATH, SCRIPT, SCRIPT_PATH
 from lager.text import printable
 from lagerd import contract
 from lagerd.clients import HOWS, Client, Clients
 from lagerd.pauses import Pause, Pauses, from_details, remaining_of
 
-NAME = "com.lager.Breakpoints"
-PATH = "/com/lager/Breakpoints"
-SCRIPT = "com.lager.Script"
-SCRIPT_PATH = "/com/lager/Script"
 _SETTLING = 1.0
 _ATTACH_SECONDS = 5.0
 _INPUT_LENGTH = 4096
@@ -45,7 +42,6 @@ class Settings:
 
     default_timeout: float = 300.0
     max_run_timeout: float = 300.0
-    pauses_per_user: int = 4096
     consoles_per_user: int = 64
 
 
@@ -69,7 +65,7 @@ class Breakpoints:
 
     def __post_init__(self) -> None:
         loop = asyncio.get_running_loop()
-        self.pauses = Pauses(loop, self._expired, self.settings.pauses_per_user)
+        self.pauses = Pauses(loop, self._expired)
         self._calls: dict[str, Call] = {}
         self._arrivals: list[asyncio.Future[None]] = []
         self._settled_at = loop.time() + _SETTLING
@@ -97,7 +93,7 @@ class Breakpoints:
             "MaxRunTimeout": lambda: self.settings.max_run_timeout,
             "Count": lambda: len(self.pauses),
         }
-        return contract.interface(NAME, methods, properties)
+        return contract.interface(BREAKPOINTS, methods, properties)
 
     # What scripts call.
 
@@ -112,8 +108,8 @@ class Breakpoints:
         call.args = []
         self._calls[pause.id] = call
         shown = self._details(pause)
-        self.bus.emit(PATH, NAME, "Paused", "sa{sv}", pause.id, shown, to=pause.owner)
-        self.bus.emit(PATH, NAME, "Paused", "sa{sv}", pause.id, shown)
+        self.bus.emit(BREAKPOINTS_PATH, BREAKPOINTS, "Paused", "sa{sv}", pause.id, shown, to=pause.owner)
+        self.bus.emit(BREAKPOINTS_PATH, BREAKPOINTS, "Paused", "sa{sv}", pause.id, shown)
         self.hooks.record("paused", pause, client, {"again": "remaining" in details})
         self._counted()
         self._arrived()
@@ -213,9 +209,11 @@ class Breakpoints:
         call = self._calls.pop(pause.id)
         if client is not None:
             # Ahead of the answer, so that the script can say who it was.
-            self.bus.emit(PATH, NAME, "Resumed", "ssa{sv}", pause.id, reason, details, to=pause.owner)
+            self.bus.emit(
+                BREAKPOINTS_PATH, BREAKPOINTS, "Resumed", "ssa{sv}", pause.id, reason, details, to=pause.owner
+            )
         call.reply("s", reason)
-        self.bus.emit(PATH, NAME, "Resumed", "ssa{sv}", pause.id, reason, details)
+        self.bus.emit(BREAKPOINTS_PATH, BREAKPOINTS, "Resumed", "ssa{sv}", pause.id, reason, details)
         for opener in pause.consoles.values():
             self.hooks.record("console closed", pause, opener, {})
         self.hooks.record(reason, pause, client, {})
@@ -231,8 +229,8 @@ class Breakpoints:
     def _tell_remaining(self, pause: Pause, client: Client | None, why: str) -> None:
         details = {**(client.details() if client else {}), "why": why, "consoles": len(pause.consoles)}
         left = self.pauses.remaining(pause)
-        self.bus.emit(PATH, NAME, "Extended", "sda{sv}", pause.id, left, details, to=pause.owner)
-        self.bus.emit(PATH, NAME, "Extended", "sda{sv}", pause.id, left, details)
+        self.bus.emit(BREAKPOINTS_PATH, BREAKPOINTS, "Extended", "sda{sv}", pause.id, left, details, to=pause.owner)
+        self.bus.emit(BREAKPOINTS_PATH, BREAKPOINTS, "Extended", "sda{sv}", pause.id, left, details)
 
     def _counted(self) -> None:
         """Announce the count once for all that changes in one turn of the loop."""
@@ -244,7 +242,13 @@ class Breakpoints:
         self._announcing = False
         total = len(self.pauses)
         self.bus.emit(
-            PATH, "org.freedesktop.DBus.Properties", "PropertiesChanged", "sa{sv}as", NAME, {"Count": total}, []
+            BREAKPOINTS_PATH,
+            "org.freedesktop.DBus.Properties",
+            "PropertiesChanged",
+            "sa{sv}as",
+            BREAKPOINTS,
+            {"Count": total},
+            [],
         )
         self.hooks.changed(total)
 

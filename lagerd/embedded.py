@@ -12,20 +12,20 @@ import logging
 import os
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-from lager.address import embedded_folder, unix_address
+from lager.address import embedded_folder, listening, unix_address
 from lager.bus import Bus, Signal
 from lager.errors import BusError, LagerError
-from lagerd.breakpoints import NAME
+from lager.terms import BREAKPOINTS, INSTRUMENTS
+from lagerd.stopping import resolve, until_told
 
 IDLE_SECONDS = 600.0
-NAMES = (NAME, "com.lager.Instruments")
+NAMES = (BREAKPOINTS, INSTRUMENTS)
 _RESTARTS = 5
 _RESTART_WINDOW = 10.0
 _PR_SET_PDEATHSIG = 1
@@ -56,7 +56,7 @@ async def keep() -> int:
     """Keep the embedded bus of this user until it has been idle; 0 also where somebody keeps it already."""
     folder = embedded_folder()
     with _one_starts(folder):
-        if _answers(folder / "bus"):
+        if listening(folder / "bus"):
             _say_ready(folder)
             return 0
         (folder / "log").write_bytes(b"")
@@ -76,15 +76,6 @@ def _one_starts(folder: Path) -> Iterator[None]:
     with open(folder / "starting", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-
-
-def _answers(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        try:
-            probe.connect(str(path))
-        except OSError:
-            return False
-        return True
 
 
 @contextlib.contextmanager
@@ -171,10 +162,7 @@ def _say_ready(folder: Path) -> None:
 
 async def _watch_over(folder: Path) -> None:
     bus = await Bus.connect(unix_address(folder / "bus"))
-    loop = asyncio.get_running_loop()
-    stop: asyncio.Future[None] = loop.create_future()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, _resolve, stop)
+    stop = until_told()
     restarter = asyncio.create_task(_restart_lagerd(bus))
     idle = await Idle.on(bus)
     try:
@@ -183,11 +171,6 @@ async def _watch_over(folder: Path) -> None:
         restarter.cancel()
         idle.cancel()
         bus.close()
-
-
-def _resolve(future: "asyncio.Future[None]") -> None:
-    if not future.done():
-        future.set_result(None)
 
 
 async def _restart_lagerd(bus: Bus) -> None:
@@ -202,7 +185,7 @@ async def _restart_lagerd(bus: Bus) -> None:
         elif started[0]:
             died.put_nowait(loop.time())
 
-    await bus.follow(NAME, owner)
+    await bus.follow(BREAKPOINTS, owner)
     deaths: list[float] = []
     while True:
         deaths = [*deaths, await died.get()][-_RESTARTS:]
@@ -211,7 +194,7 @@ async def _restart_lagerd(bus: Bus) -> None:
             return
         _log.warning("lagerd died, and is started again.")
         try:
-            await bus.start_service(NAME)
+            await bus.start_service(BREAKPOINTS)
         except LagerError as error:
             _log.error("lagerd cannot be started: %s", error)
             return
@@ -235,7 +218,7 @@ class Idle:
         bus.listen("NameOwnerChanged", idle._changed)
         await bus.add_match("type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged'")
         idle._present |= {name for name in await bus.names() if name.startswith(":")}
-        idle._lagerd = await bus.owner(NAME)
+        idle._lagerd = await bus.owner(BREAKPOINTS)
         idle._judge()
         return idle
 
@@ -246,7 +229,7 @@ class Idle:
 
     def _changed(self, signal: Signal) -> None:
         name, _, owner = signal.args
-        if name == NAME:
+        if name == BREAKPOINTS:
             self._lagerd = owner
         elif name.startswith(":"):
             (self._present.add if owner else self._present.discard)(name)
@@ -255,4 +238,4 @@ class Idle:
     def _judge(self) -> None:
         self.cancel()
         if not self._present - {self._bus.name, self._lagerd}:
-            self._timer = self._loop.call_later(self._seconds, _resolve, self.reached)
+            self._timer = self._loop.call_later(self._seconds, resolve, self.reached)

@@ -9,15 +9,13 @@ from typing import Any
 from lager.bus import Bus, Call
 from lager.errors import InstrumentBusy
 from lager.objects import LATER, Interface, Outcome, Runner
+from lager.terms import INSTRUMENTS, INSTRUMENTS_PATH
 from lager.text import time_left
 from lagerd import contract
 from lagerd.clients import Client, Clients
 from lagerd.leasefiles import LeaseFiles, process_end
 from lagerd.leases import Lease, Leases, busy, from_details
 from lagerd.pauses import Pauses
-
-NAME = "com.lager.Instruments"
-PATH = "/com/lager/Instruments"
 
 
 @dataclass
@@ -46,7 +44,7 @@ class Instruments:
 
     def interface(self) -> Interface:
         methods: dict[str, Runner] = {"Claim": self.claim, "Release": self.release, "List": self.list_}
-        return contract.interface(NAME, methods)
+        return contract.interface(INSTRUMENTS, methods)
 
     async def adopt(self) -> None:
         """Learn from the files which leases still stand, and watch their holders again."""
@@ -71,8 +69,7 @@ class Instruments:
 
         def refused(holder: Lease) -> None:
             self.hooks.record("refused", holder, client, {"net": lease.net})
-            error = self._busy(holder)
-            call.refuse("com.lager.Error.InstrumentBusy", str(error))
+            call.fail(self._busy(holder))
 
         self.leases.claim(lease, wait, granted, refused)
         return LATER
@@ -95,17 +92,19 @@ class Instruments:
         return {**details, "waiting": self.leases.waiting(lease.instrument), "pauses": pauses}
 
     def _claimed(self, lease: Lease) -> None:
-        self.bus.emit(PATH, NAME, "Claimed", "sa{sv}", lease.instrument, self._details(lease))
+        self.bus.emit(INSTRUMENTS_PATH, INSTRUMENTS, "Claimed", "sa{sv}", lease.instrument, self._details(lease))
         self.hooks.record("claimed", lease, None, {})
         self.hooks.changed(len(self.leases))
 
     def _released(self, lease: Lease, reason: str) -> None:
-        self.bus.emit(PATH, NAME, "Released", "ssa{sv}", lease.instrument, reason, self._details(lease))
+        self.bus.emit(
+            INSTRUMENTS_PATH, INSTRUMENTS, "Released", "ssa{sv}", lease.instrument, reason, self._details(lease)
+        )
         self.hooks.record("released", lease, None, {"reason": reason})
         self.hooks.changed(len(self.leases))
 
     def _queued(self, lease: Lease) -> None:
-        self.bus.emit(PATH, NAME, "Queued", "sa{sv}", lease.instrument, self._details(lease))
+        self.bus.emit(INSTRUMENTS_PATH, INSTRUMENTS, "Queued", "sa{sv}", lease.instrument, self._details(lease))
 
     def _left(self, owner: str) -> None:
         self.leases.forget(owner)

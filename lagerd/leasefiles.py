@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from lagerd.leases import Lease
+from lagerd.stopping import resolve
 
 _IN_CLOSE_NOWRITE = 0x10
 _IN_NONBLOCK, _IN_CLOEXEC = os.O_NONBLOCK, os.O_CLOEXEC
@@ -128,7 +129,7 @@ async def process_end(pid: int) -> None:
         raise
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[None] = loop.create_future()
-    loop.add_reader(fd, lambda: None if ended.done() else ended.set_result(None))
+    loop.add_reader(fd, resolve, ended)
     try:
         await ended
     finally:

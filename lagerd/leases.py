@@ -9,8 +9,9 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from lager.errors import AccessDenied, InstrumentBusy, InvalidArgument, NoSuchInstrument, TooMany
+from lager.terms import LONGEST
 from lager.text import printable
-from lagerd.pauses import LONGEST, Clock, Handle
+from lagerd.pauses import Clock, Handle
 
 _KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}\Z")
 

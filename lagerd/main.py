@@ -16,13 +16,14 @@ from lager.address import embedded_folder, given_or_system
 from lager.bus import Bus
 from lager.errors import BusError, LagerError
 from lager.objects import Tree
+from lager.terms import BREAKPOINTS, BREAKPOINTS_PATH, INSTRUMENTS, INSTRUMENTS_PATH
 from lagerd import commands, config, logcontrol
-from lagerd import instruments as instruments_on_bus
-from lagerd.breakpoints import NAME, PATH, Breakpoints
+from lagerd.breakpoints import Breakpoints
 from lagerd.clients import Clients
 from lagerd.instruments import Instruments
 from lagerd.log import Unblocking
 from lagerd.service import Service
+from lagerd.stopping import until_told
 
 _log = logging.getLogger("lagerd")
 
@@ -79,14 +80,14 @@ async def serve(address: str, config_file: Path | None = None) -> int:
     service = Service(bus, breakpoints, instruments, config_file)
     tree = Tree(service.denied)
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, service.reload)
-    tree.add(PATH, breakpoints.interface())
-    tree.add(instruments_on_bus.PATH, instruments.interface())
+    tree.add(BREAKPOINTS_PATH, breakpoints.interface())
+    tree.add(INSTRUMENTS_PATH, instruments.interface())
     tree.add(logcontrol.PATH, logcontrol.interface())
     bus.serve(tree)
-    stop = _until_told()
+    stop = until_told()
     try:
         await instruments.adopt()
-        for name in (instruments_on_bus.NAME, NAME):
+        for name in (INSTRUMENTS, BREAKPOINTS):
             if not await bus.take_name(name):
                 raise BusError(f"Another lagerd already answers on {address}.", "Stop that one first.")
         notifier.notify("READY=1")
@@ -99,19 +100,6 @@ async def serve(address: str, config_file: Path | None = None) -> int:
         await tree.close()
         await instruments.close()
         bus.close()
-
-
-def _until_told() -> asyncio.Future[None]:
-    loop = asyncio.get_running_loop()
-    stop: asyncio.Future[None] = loop.create_future()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, _resolve, stop)
-    return stop
-
-
-def _resolve(future: "asyncio.Future[None]") -> None:
-    if not future.done():
-        future.set_result(None)
 
 
 def _lost(address: str) -> int:

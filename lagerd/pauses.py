@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from lager.errors import AmbiguousId, InvalidArgument, NoSuchBreakpoint, TooMany
+from lager.terms import LONGEST, PATH_LENGTH
 from lager.text import LABEL_LENGTH, duration, printable
 
-LONGEST = 10 * 365 * 86400.0
-PATH_LENGTH = 1024
 _LAST_LINE = 2**31 - 1
 _ID = re.compile(r"[0-9a-f]{8}\Z")
 _PREFIX = re.compile(r"[0-9a-f]{4,8}\Z")

@@ -49,7 +49,6 @@ class Service:
         self._breakpoints.settings.default_timeout = new.default_timeout
         self._breakpoints.settings.max_run_timeout = new.max_run_timeout
         self._breakpoints.settings.consoles_per_user = new.limits.consoles
-        self._breakpoints.settings.pauses_per_user = new.limits.pauses
         self._breakpoints.pauses.limit_per_user = new.limits.pauses
         self._instruments.leases.limit_per_user = new.limits.claims
 

@@ -1,9 +1,10 @@
 """Which bus: the one that is named, else the system bus where lagerd is installed there, else this user's own.
 
-Nothing here talks to a bus; it looks at the environment and at files, so that it costs next to nothing.
+Nothing here talks to a bus; it looks at the environment, at files and at sockets, so that it costs next to nothing.
 """
 
 import os
+import socket
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +52,16 @@ def unix_address(path: Path) -> str:
     """The D-Bus address of a socket file (D-Bus specification, Server Addresses: what may stand unescaped)."""
     plain = b"-_/.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
     return "unix:path=" + "".join(chr(byte) if byte in plain else f"%{byte:02x}" for byte in os.fsencode(path))
+
+
+def listening(path: Path) -> bool:
+    """Whether somebody listens at a socket file."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return False
+        return True
 
 
 def embedded_folder() -> Path:

@@ -29,7 +29,7 @@ from dbus_next.signature import SignatureTree
 from lager import errors
 from lager.errors import BusError, LagerError, NoDaemon, Refusal
 
-ERROR_PREFIX = "com.lager.Error."
+_ERROR_PREFIX = "com.lager.Error."
 _NOBODY = {
     "org.freedesktop.DBus.Error." + name
     for name in ("ServiceUnknown", "NameHasNoOwner", "NoReply", "Disconnected", "Spawn.ChildExited", "TimedOut")
@@ -75,6 +75,11 @@ class Call:
 
     def refuse(self, name: str, text: str) -> None:
         self._bus._answer(self, MessageType.ERROR, name, "s", (text,), ())
+
+    def fail(self, error: LagerError) -> None:
+        """Refuse with an error of ours, by its name where the contract has one."""
+        kind = type(error) if isinstance(error, Refusal) else errors.Failed
+        self.refuse(_ERROR_PREFIX + kind.__name__, str(error))
 
     def take_fd(self, index: int) -> int:
         """The descriptor that an `h` argument points at, which from now on the caller of this closes."""
@@ -227,9 +232,6 @@ class Bus:
         """Own `name`; False if somebody else does."""
         reply = await self._broker("RequestName", "su", name, NameFlag.DO_NOT_QUEUE.value)
         return reply[0] in (RequestNameReply.PRIMARY_OWNER.value, RequestNameReply.ALREADY_OWNER.value)
-
-    async def release_name(self, name: str) -> None:
-        await self._broker("ReleaseName", "s", name)
 
     async def _broker(self, member: str, signature: str = "", *values: Any) -> list[Any]:
         return await self.call("org.freedesktop.DBus", "/org/freedesktop/DBus", member, signature, *values)
@@ -543,7 +545,7 @@ def _result(message: Message) -> list[Any]:
 
 
 def _error(name: str, text: str) -> LagerError:
-    kind = getattr(errors, name.removeprefix(ERROR_PREFIX), None) if name.startswith(ERROR_PREFIX) else None
+    kind = getattr(errors, name.removeprefix(_ERROR_PREFIX), None) if name.startswith(_ERROR_PREFIX) else None
     if isinstance(kind, type) and issubclass(kind, Refusal):
         return kind(text)
     if name in _NOBODY:

@@ -12,9 +12,8 @@ from itertools import count
 from typing import Any, Protocol
 
 from lager.evaluating import Evaluating
-from lager.wire import Decoder, WireError
+from lager.wire import Decoder
 
-_CHUNK = 1 << 16
 _WRITE_SECONDS = 86400.0
 _TOUCH_SECONDS = 0.005
 _INPUT_LENGTH = 4096
@@ -109,14 +108,8 @@ class Console:
         self._connection.close()
 
     def _read(self) -> None:
-        try:
-            data = self._connection.recv(_CHUNK, socket.MSG_DONTWAIT)
-            frames = self._decoder.feed(data)
-        except BlockingIOError:
-            return
-        except (OSError, WireError):
-            data = b""
-        if not data:
+        frames = self._decoder.receive(self._connection)
+        if frames is None:
             self.end()
             return
         for frame in frames:

@@ -23,13 +23,8 @@ from lager import address, typeahead
 from lager.bus import Bus, Call, Signal
 from lager.errors import AccessDenied, BusError, InvalidArgument, LagerError, NoDaemon
 from lager.objects import Interface, Method, Outcome, Tree
+from lager.terms import BREAKPOINTS, BREAKPOINTS_PATH, INSTRUMENTS, INSTRUMENTS_PATH, SCRIPT, SCRIPT_PATH
 
-NAME = "com.lager.Breakpoints"
-PATH = "/com/lager/Breakpoints"
-INSTRUMENTS = "com.lager.Instruments"
-INSTRUMENTS_PATH = "/com/lager/Instruments"
-SCRIPT = "com.lager.Script"
-SCRIPT_PATH = "/com/lager/Script"
 _DEFAULT_TIMEOUT = 300.0  # until lagerd says what that of the box is
 _PATIENCE = 5.0  # for a lagerd that is just being started
 _UNHEARD_SECONDS = 15.0  # until lagerd must have said that it knows of a pause
@@ -246,14 +241,16 @@ class Link:
                 # Before anybody hears of the pause: from then on an Enter is meant for it.
                 standing.dropped = typeahead.drop()
             try:
-                reason = await bus.call(NAME, PATH, "Pause", "a{sv}", standing.as_asked(), start=False, timeout=None)
+                reason = await bus.call(
+                    BREAKPOINTS, BREAKPOINTS_PATH, "Pause", "a{sv}", standing.as_asked(), start=False, timeout=None
+                )
                 return str(reason[0])
             except BusError:
                 if bus.lost.done():
                     continue
                 if self._owner:
                     # Its end is told by two messages; after this one it must not look alive.
-                    self._set_owner(await bus.owner(NAME))
+                    self._set_owner(await bus.owner(BREAKPOINTS))
 
     async def _connected(self, *, patient: bool) -> Bus:
         """The connection; made anew if it was lost, patiently where a pause already stood."""
@@ -280,7 +277,7 @@ class Link:
         for member, heard in (("Paused", self._paused), ("Extended", self._extended), ("Resumed", self._resumed)):
             bus.listen(member, self._from_lagerd(heard))
         try:
-            await bus.follow(NAME, self._set_owner)
+            await bus.follow(BREAKPOINTS, self._set_owner)
         except BaseException:
             bus.close()
             raise
@@ -301,7 +298,7 @@ class Link:
 
     def _tell(self, member: str, signature: str, *values: Any) -> None:
         if self._bus is not None and self._owner:
-            self._bus.post(NAME, PATH, member, signature, *values)
+            self._bus.post(BREAKPOINTS, BREAKPOINTS_PATH, member, signature, *values)
 
     # What lagerd says of our pauses.
 

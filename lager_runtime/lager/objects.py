@@ -10,8 +10,8 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-from lager.bus import ERROR_PREFIX, Call
-from lager.errors import AccessDenied, Failed, InvalidArgument, LagerError, Refusal
+from lager.bus import Call
+from lager.errors import AccessDenied, Failed, InvalidArgument, LagerError
 
 _STANDARD = "org.freedesktop.DBus.Error."
 _DOCTYPE = """<!DOCTYPE node PUBLIC "-//freedesktop//DTD D-BUS Object Introspection 1.0//EN"
@@ -101,15 +101,12 @@ class Tree:
     def _fail(self, call: Call, error: Exception) -> None:
         call.close_fds()
         if isinstance(error, LagerError):
-            kind = type(error) if isinstance(error, Refusal) else Failed
-            call.refuse(ERROR_PREFIX + kind.__name__, str(error))
+            call.fail(error)
             if isinstance(error, AccessDenied) and self._denied is not None:
                 self._spawn(self._denied(call, error))
         else:
             _log.error("%s failed.", call.member, exc_info=error)
-            call.refuse(
-                ERROR_PREFIX + "Failed", f"{call.member} met an error of the program's own. Its log has the details."
-            )
+            call.fail(Failed(f"{call.member} met an error of the program's own.", "Its log has the details."))
 
     def _find(self, call: Call) -> Method | None:
         interfaces = self._objects.get(call.path)

@@ -12,9 +12,8 @@ from typing import Any
 
 from lager import banner
 from lager.link import Ended, Failed, Standing, this_process
+from lager.terms import LONGEST, PATH_LENGTH
 from lager.text import LABEL_LENGTH, printable
-
-LONGEST = 10 * 365 * 86400.0
 
 
 def stand(frame: FrameType, label: object, timeout: object, interactive: bool) -> None:
@@ -39,12 +38,12 @@ def describe(frame: FrameType, label: object, timeout: float | None, interactive
     return {
         "id": secrets.token_hex(4),
         "label": "" if label is None else printable(label, LABEL_LENGTH),
-        "file": printable(_full_path(frame), 1024),
+        "file": printable(_full_path(frame), PATH_LENGTH),
         "line": frame.f_lineno or 0,
         "function": printable(code.co_qualname),
         "thread": printable(threading.current_thread().name),
         "run_id": printable(os.environ.get("LAGER_PROCESS_ID", ""), 64),
-        "script": printable(os.environ.get("LAGER_RUNNABLE", ""), 1024),
+        "script": printable(os.environ.get("LAGER_RUNNABLE", ""), PATH_LENGTH),
         "timeout": timeout,
         "interactive": interactive,
     }

@@ -6,12 +6,14 @@ From it, first: {"hello": {...}}. Then {"out": text} and {"err": text} as they a
 """
 
 import json
+import socket
 import struct
 from typing import Any
 
 from lager.errors import LagerError
 
 LIMIT = 16 << 20
+_CHUNK = 1 << 16
 _LENGTH = struct.Struct(">I")
 
 
@@ -31,6 +33,16 @@ class Decoder:
 
     def __init__(self) -> None:
         self._buffer = bytearray()
+
+    def receive(self, connection: socket.socket) -> list[dict[str, Any]] | None:
+        """What has come, without blocking: the frames that are complete; None at the end, or where it is no frames."""
+        try:
+            data = connection.recv(_CHUNK, socket.MSG_DONTWAIT)
+            return self.feed(data) if data else None
+        except BlockingIOError:
+            return []
+        except (OSError, WireError):
+            return None
 
     def feed(self, data: bytes) -> list[dict[str, Any]]:
         """The frames that are complete now. WireError at the first that cannot be one; nothing after it can be read."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from lager.bus import Call
 from lager.errors import BusError, InvalidArgument, NoSuchBreakpoint
 from lager.objects import LATER, Interface, Method, Tree
 
@@ -13,7 +14,7 @@ PATH, NAME = "/com/lager/Test", "com.lager.Test"
 PROPERTIES = "org.freedesktop.DBus.Properties"
 
 
-class FakeCall:
+class FakeCall(Call):
     """A call as the bus would hand it over, keeping its answers."""
 
     def __init__(self, member: str, signature: str = "", *args: Any, interface: str = NAME, path: str = PATH) -> None:

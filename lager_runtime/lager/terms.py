@@ -1,0 +1,17 @@
+"""What both ends of the bus agree on: the names, and how much may be said."""
+
+
+def path_of(name: str) -> str:
+    """The object behind a bus name: name, path and interface are the same word."""
+    return "/" + name.replace(".", "/")
+
+
+BREAKPOINTS = "com.lager.Breakpoints"
+BREAKPOINTS_PATH = path_of(BREAKPOINTS)
+INSTRUMENTS = "com.lager.Instruments"
+INSTRUMENTS_PATH = path_of(INSTRUMENTS)
+SCRIPT = "com.lager.Script"
+SCRIPT_PATH = path_of(SCRIPT)
+
+LONGEST = 10 * 365 * 86400.0  # seconds of a pause, or of waiting for an instrument
+PATH_LENGTH = 1024
