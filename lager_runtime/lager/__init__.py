@@ -45,8 +45,9 @@ def _pause(frame: FrameType, label: object, timeout: object, interactive: object
         if _is_off():
             return
         from lager import pausing
+        from lager.place import Place
 
-        pausing.stand(frame, label, timeout, bool(interactive))
+        pausing.stand(Place.here(frame), label, timeout, bool(interactive))
     except Exception as error:
         _complain(error)
 

@@ -12,7 +12,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from concurrent import futures
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -23,6 +23,7 @@ from lager import address, typeahead
 from lager.bus import Bus, Call, Signal
 from lager.errors import AccessDenied, BusError, InvalidArgument, LagerError, NoDaemon
 from lager.objects import Interface, Method, Outcome, Tree
+from lager.place import Place
 from lager.terms import BREAKPOINTS, BREAKPOINTS_PATH, INSTRUMENTS, INSTRUMENTS_PATH, SCRIPT, SCRIPT_PATH
 
 _DEFAULT_TIMEOUT = 300.0  # until lagerd says what that of the box is
@@ -62,7 +63,7 @@ class Standing:
     """One pause of this process. `events` tells the paused thread: Stood when lagerd has it, then Ended or Failed."""
 
     details: dict[str, Any]
-    namespace: Callable[[], dict[str, Any]] | None
+    place: Place
     events: "SimpleQueue[Stood | Ended | Failed]" = field(default_factory=SimpleQueue)
     deadline: float | None = None
     known: bool = False
@@ -78,6 +79,10 @@ class Standing:
     @property
     def id(self) -> str:
         return str(self.details["id"])
+
+    @property
+    def interactive(self) -> bool:
+        return bool(self.details["interactive"])
 
     def set_remaining(self, seconds: float) -> None:
         """Seconds left, 0 for no limit."""
@@ -317,7 +322,7 @@ class Link:
             standing.since = details["since"]
             standing.details["timeout"] = details["timeout"]
             standing.events.put(Stood(details["remaining"]))
-            if standing.namespace is not None:
+            if standing.interactive:
                 self._loop.call_soon(import_module, "lager.console")  # while it stands, so that a console opens at once
 
     def _extended(self, standing: Standing, remaining: float, _: dict[str, Any]) -> None:
@@ -333,12 +338,12 @@ class Link:
             raise AccessDenied("Only lagerd attaches consoles.")
         details = call.args[1]
         standing = self._standings.get(details.get("id", ""))
-        if standing is None or standing.namespace is None:
+        if standing is None or not standing.interactive:
             raise InvalidArgument("That pause has ended, or has no console.")
         from lager.console import Consoles
 
         if standing.consoles is None:
-            standing.consoles = Consoles(standing.namespace, self._reporter(standing))
+            standing.consoles = Consoles(standing.place.namespace, self._reporter(standing))
         standing.consoles.attach(socket.socket(fileno=call.take_fd(call.args[0])), details)
         return ()
 

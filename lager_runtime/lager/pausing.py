@@ -7,22 +7,22 @@ import secrets
 import sys
 import threading
 import time
-from types import FrameType
 from typing import Any
 
 from lager import banner
 from lager.link import Ended, Failed, Standing, this_process
+from lager.place import Place
 from lager.terms import LONGEST, PATH_LENGTH
 from lager.text import LABEL_LENGTH, printable
 
 
-def stand(frame: FrameType, label: object, timeout: object, interactive: bool) -> None:
-    """Pause the calling thread at `frame`. Raises LagerError where that cannot be; Ctrl-C passes through."""
+def stand(place: Place, label: object, timeout: object, interactive: bool) -> None:
+    """Pause the calling thread, and say that it stands at `place`. Raises LagerError where that cannot be; Ctrl-C
+    passes through."""
     if getattr(threading.current_thread(), "is_lager_console", False):
         _say("lager: a console cannot pause its script once more. Go on typing, or leave it with exit().\n")
         return
-    details = describe(frame, label, _timeout(timeout), interactive)
-    standing = Standing(details, (lambda: {**frame.f_globals, **frame.f_locals}) if interactive else None)
+    standing = Standing(describe(place, label, _timeout(timeout), interactive), place)
     link = this_process()
     link.begin(standing)
     try:
@@ -32,15 +32,14 @@ def stand(frame: FrameType, label: object, timeout: object, interactive: bool) -
         raise
 
 
-def describe(frame: FrameType, label: object, timeout: float | None, interactive: bool) -> dict[str, Any]:
+def describe(place: Place, label: object, timeout: float | None, interactive: bool) -> dict[str, Any]:
     """The keys of the contract that a script knows of itself; `timeout` in seconds, None for what lagerd says."""
-    code = frame.f_code
     return {
         "id": secrets.token_hex(4),
         "label": "" if label is None else printable(label, LABEL_LENGTH),
-        "file": printable(_full_path(frame), PATH_LENGTH),
-        "line": frame.f_lineno or 0,
-        "function": printable(code.co_qualname),
+        "file": printable(_full_path(place), PATH_LENGTH),
+        "line": place.line,
+        "function": printable(place.frame.f_code.co_qualname),
         "thread": printable(threading.current_thread().name),
         "run_id": printable(os.environ.get("LAGER_PROCESS_ID", ""), 64),
         "script": printable(os.environ.get("LAGER_RUNNABLE", ""), PATH_LENGTH),
@@ -49,9 +48,9 @@ def describe(frame: FrameType, label: object, timeout: float | None, interactive
     }
 
 
-def _full_path(frame: FrameType) -> str:
-    """The file of `frame`; also where the script has changed its folder, or where that is no more."""
-    name = frame.f_code.co_filename
+def _full_path(place: Place) -> str:
+    """The file of the pause; also where the script has changed its folder, or where that is no more."""
+    frame, name = place.frame, place.frame.f_code.co_filename
     if name.startswith("<"):
         return name
     known = frame.f_globals.get("__file__")
