@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from lager import Net, NetType
-from lager_cli import daemon, output
+from lager_cli import completion, daemon, output
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def command(name: str, type: NetType, actions: Mapping[str, Action], help: str) 
     """`lager NAME NET ACTION [VALUE]`."""
 
     @click.command(name, help=f"{help}\n\n\b\n{_listed(actions)}")
-    @click.argument("net")
+    @click.argument("net", shell_complete=completion.nets(type))
     @click.argument("action", type=click.Choice(list(actions)), default="state")
     @click.argument("value", required=False)
     @json_option
@@ -70,7 +70,7 @@ def single(name: str, type: NetType, action: Action, help: str, value_name: str 
 
     if value_name:
         run.params.insert(0, click.Argument(["value"], required=action.read is None, metavar=value_name))
-    run.params.insert(0, click.Argument(["net"]))
+    run.params.insert(0, click.Argument(["net"], shell_complete=completion.nets(type)))
     return run
 
 

@@ -6,6 +6,7 @@ from importlib import import_module
 from io import TextIOWrapper
 
 import click
+from click.shell_completion import CompletionItem
 
 from lager.errors import LagerError
 from lager_cli import output
@@ -23,6 +24,7 @@ _COMMANDS = {
     "uart": ("lager_cli.uart", "uart", "Talk to a serial device."),
     "python": ("lager_cli.python", "python", "Run a script on this box, or resume a paused one."),
     "breakpoints": ("lager_cli.breakpoints", "breakpoints", "List the paused scripts."),
+    "completion": ("lager_cli.completion", "completion", "Let your shell complete lager's commands."),
     "history": ("lager_cli.history", "history", "Show what happened on this box."),
 }
 
@@ -40,6 +42,11 @@ class _Lazy(click.Group):
         command = getattr(import_module(module), attribute)
         assert isinstance(command, click.Command)
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        known = [CompletionItem(name, help=text) for name, (_, _, text) in sorted(_COMMANDS.items())]
+        own = click.Command.shell_complete(self, ctx, incomplete) if incomplete.startswith("-") else []
+        return [item for item in known if item.value.startswith(incomplete)] + own
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

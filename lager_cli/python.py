@@ -8,7 +8,7 @@ import click
 
 from lager.errors import AmbiguousId, LagerError, NoSuchBreakpoint
 from lager.text import time_left
-from lager_cli import output
+from lager_cli import completion, output
 from lager_cli.daemon import ask, get
 
 LONGEST_RUN = 300.0
@@ -32,15 +32,28 @@ def seconds(value: Any) -> float:
 @click.option("--passenv", "passed", multiple=True, metavar="NAME", help="Pass on a variable of this shell.")
 @click.option("--timeout", type=seconds, default=0.0, help="End the whole run after so long, paused or not (0: never).")
 @click.option(
-    "--continue", "resume", is_flag=False, flag_value=_ONLY_ONE, metavar="[ID]", help="Resume a paused script."
+    "--continue",
+    "resume",
+    is_flag=False,
+    flag_value=_ONLY_ONE,
+    metavar="[ID]",
+    help="Resume a paused script.",
+    shell_complete=completion.pauses,
 )
 @click.option("--continue-all", is_flag=True, help="Resume every paused script.")
 @click.option(
-    "--extend", nargs=2, type=(str, seconds), metavar="ID SECONDS", help="Give a pause more time; 0: no limit."
+    "--extend",
+    nargs=2,
+    type=(str, seconds),
+    metavar="ID SECONDS",
+    help="Give a pause more time; 0: no limit.",
+    shell_complete=completion.pauses,
 )
-@click.option("--console", metavar="ID", help="Open a Python console inside a paused script.")
-@click.argument("runnable", required=False)
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.option(
+    "--console", metavar="ID", help="Open a Python console inside a paused script.", shell_complete=completion.pauses
+)
+@click.argument("runnable", required=False, shell_complete=completion.files)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, shell_complete=completion.files)
 def python(
     module: bool,
     settings: tuple[str, ...],

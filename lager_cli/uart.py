@@ -11,14 +11,14 @@ from typing import Any
 import click
 
 from lager import NetType
-from lager_cli import output
+from lager_cli import completion, output
 from lager_cli.hardware import wait_option, with_net
 
 _LEAVE = b"\x1d"  # Ctrl-]
 
 
 @click.command()
-@click.argument("net")
+@click.argument("net", shell_complete=completion.nets(NetType.UART))
 @click.option("--baudrate", type=click.IntRange(min=1), help="Instead of that of the nets file.")
 @wait_option
 def uart(net: str, baudrate: int | None, wait: float) -> None:

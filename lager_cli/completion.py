@@ -1,0 +1,107 @@
+"""What a shell completes after `lager`: beside commands and options, the ids of pauses and the names of nets.
+
+Completing only looks: it starts no daemon, waits a second at the most, and says nothing about what it cannot learn.
+"""
+
+import os
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.shell_completion import CompletionItem, get_completion_class
+
+from lager import address
+from lager.errors import LagerError
+from lager.text import printable
+from lager_cli import output
+
+if TYPE_CHECKING:
+    from lager import NetType
+
+_SECONDS = 1.0
+_VARIABLE = "_LAGER_COMPLETE"
+Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def completion(context: click.Context, shell: str) -> None:
+    """Print what makes SHELL complete lager's commands, options, ids and nets.
+
+    \b
+    Examples:
+      echo 'eval "$(lager completion bash)"' >> ~/.bashrc
+      echo 'eval "$(lager completion zsh)"' >> ~/.zshrc      (below compinit)
+      lager completion fish > ~/.config/fish/completions/lager.fish
+    """
+    kind = get_completion_class(shell)
+    assert kind is not None
+    output.say(kind(context.find_root().command, {}, "lager", _VARIABLE).source())
+
+
+def pauses(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The ids of what is paused, each with its label and place."""
+    found = _quietly(_paused)
+    return _items(incomplete, ((pause["id"], _told(pause)) for pause in found))
+
+
+def files(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    return [CompletionItem(incomplete, type="file")]
+
+
+def nets(*types: "NetType") -> Completer:
+    """A completer for the names of the nets of these types."""
+
+    def complete(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        found = [net for net in _quietly(_nets) if net.type in types]
+        return _items(incomplete, ((net.name, str(net.instrument)) for net in found))
+
+    return complete
+
+
+def _items(incomplete: str, found: Iterable[tuple[str, str]]) -> list[CompletionItem]:
+    return [CompletionItem(value, help=printable(text, 80)) for value, text in found if value.startswith(incomplete)]
+
+
+def _told(pause: dict[str, Any]) -> str:
+    where = f"{os.path.basename(pause['file'])}:{pause['line']}"
+    return f"{pause['label']} ({where})" if pause["label"] else where
+
+
+def _quietly(look: Callable[[], Iterable[Any]]) -> list[Any]:
+    try:
+        return list(look())
+    except (LagerError, OSError, TimeoutError):
+        return []
+
+
+def _nets() -> Iterable[Any]:
+    from lager import nets as netsfile
+
+    where = address.choose() if not os.environ.get("LAGER_NETS") else None
+    embedded = where is not None and where.embedded
+    return netsfile.load(address.embedded_folder() / "nets.toml" if embedded else None).nets.values()
+
+
+def _paused() -> Iterable[Any]:
+    where = address.choose()
+    if where.embedded and not address.listening(address.embedded_folder() / "bus"):
+        return []
+    import asyncio
+
+    return asyncio.run(_listed(where.text))
+
+
+async def _listed(bus_address: str) -> list[dict[str, Any]]:
+    import asyncio
+
+    from lager.bus import Bus
+    from lager.terms import BREAKPOINTS, BREAKPOINTS_PATH
+
+    async with asyncio.timeout(_SECONDS):
+        bus = await Bus.connect(bus_address)
+        try:
+            return list((await bus.call(BREAKPOINTS, BREAKPOINTS_PATH, "List", start=False))[0])
+        finally:
+            bus.close()

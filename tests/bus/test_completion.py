@@ -1,0 +1,95 @@
+"""Completion in the shells themselves: ids of pauses, nets of the right type, commands; and nothing is ever started."""
+
+import subprocess
+
+import pytest
+
+from tests.processes import LAGER, PATIENCE
+
+PAUSED = "import lager\nlager.pause('before the load', timeout=0)\n"
+BASH = """
+eval "$(lager completion bash)"
+COMP_WORDS=({words}) COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
+_lager_completion lager && printf '%s\\n' "${{COMPREPLY[@]}}"
+"""
+
+
+@pytest.fixture
+def bash(station, tmp_path):
+    """What bash offers for the last of these words."""
+
+    def complete(words: str, **env: str) -> list[str]:
+        done = subprocess.run(
+            ["bash", "--norc", "-c", BASH.format(words=words)], env={**station.env, **env}, cwd=tmp_path,
+            capture_output=True, text=True, timeout=PATIENCE, check=False,
+        )  # fmt: skip
+        assert done.stderr == ""
+        return done.stdout.split()
+
+    return complete
+
+
+@pytest.fixture
+def paused(run, client):
+    run(PAUSED)
+    return client.paused()["id"]
+
+
+def test_bash_offers_commands_options_ids_and_nets(bash, paused, bench):
+    assert bash("lager br") == ["breakpoints"]
+    assert {"--continue", "--continue-all"} <= set(bash("lager python --con"))
+    for option in ("--continue", "--console", "--extend"):
+        assert paused in bash(f"lager python {option} {paused[:2]}")
+    assert bash("lager adc ''") == ["adc1", "adc2", "adc3", "adc4"]
+    assert "supply2" in bash("lager supply sup")
+    assert not [net for net in bash("lager supply ''") if net.startswith("adc")]
+    assert "voltage" in bash("lager supply supply2 vol")
+
+
+def test_fish_shows_what_an_id_is(station, start, paused, tmp_path):
+    source = 'lager completion fish | source; complete -C "lager python --continue "'
+    fish = start("fish", "--no-config", "-c", source, HOME=str(tmp_path))
+    assert f"{paused}\tbefore the load (script.py:2)" in fish.out.rest()
+    assert fish.wait() == 0
+
+
+def test_zsh_completes_as_it_is_typed(terminal, paused, tmp_path):
+    shell = terminal("/bin/zsh", "-f", "-i", HOME=str(tmp_path), PS1="%% ", TERM="xterm")
+    shell.expect("% ")
+    shell.type('autoload -Uz compinit; compinit -u -D; eval "$(lager completion zsh)"; echo rea""dy\n')
+    shell.expect("ready")
+    shell.type(f"lager breakp\t >/dev/null; lager python --continue {paused[:6]}\t\n")
+    shell.expect(f"Resumed {paused}.")
+    shell.type("exit\n")
+
+
+def test_a_program_completes_files(station, start, tmp_path):
+    (tmp_path / "measure.py").touch()
+    fish = start("fish", "--no-config", "-c", 'lager completion fish | source; complete -C "lager python mea"')
+    assert "measure.py" in fish.out.rest()
+
+
+def test_nothing_is_started_and_nothing_is_said_where_nobody_answers(bash, tmp_path):
+    alone = {"LAGER_BUS_ADDRESS": "", "XDG_RUNTIME_DIR": str(tmp_path), "LAGER_NETS": ""}
+    assert bash("lager python --continue ''", **alone) == []
+    assert bash("lager adc ''", **alone) == []
+    assert not (tmp_path / "lager" / "bus").exists()
+    assert bash("lager python --continue ''", LAGER_BUS_ADDRESS=f"unix:path={tmp_path}/none") == []
+
+
+def test_no_label_reaches_the_shell_as_more_than_text(station, start, client, tmp_path):
+    script = tmp_path / "evil.py"
+    script.write_text("import lager\nlager.pause('a\\tb\\nplain,$(touch x)\\x1b[2J', timeout=0)\n")
+    start(LAGER, "python", str(script))
+    id = client.paused()["id"]
+    source = f'lager completion fish | source; complete -C "lager python --continue {id}"'
+    shown = start("fish", "--no-config", "-c", source, HOME=str(tmp_path)).out.rest()
+    assert shown.count("\n") == 1
+    assert "\x1b" not in shown
+    assert not (tmp_path / "x").exists()
+
+
+def test_an_unknown_shell_is_refused(lager):
+    refused = lager("completion", "csh")
+    assert refused.returncode == 2
+    assert "'bash', 'zsh', 'fish'" in refused.stderr
