@@ -1,0 +1,63 @@
+"""Every command of the pages that need no box of their own does what the page says."""
+
+import json
+import os
+import subprocess
+
+import pytest
+
+from tests.documents import ID, PAGES, ROOT, Step, play
+from tests.processes import LAGER, PATIENCE, Terminal
+
+IN_A_BOX = {"administration.md", "dbus.md"}
+# What runs until a key ends it.
+KEYS: dict[str, tuple[str, str]] = {}
+SAVED = [
+    {"name": "supply1", "role": "power-supply", "instrument": "Rigol_DP821", "pin": 1, "address": "TCPIP::h::INSTR"}
+]
+
+
+class Desk:
+    """Somebody who types what a page says, beside a script that is paused whenever the page speaks of one."""
+
+    def __init__(self, station, client, start, folder):
+        self._station, self._client, self._start, self._folder = station, client, start, folder
+        self._pause = ""
+
+    def run(self, step: Step) -> tuple[int, str, str]:
+        command = step.command.replace(ID, self.pause()) if step.needs_pause else step.command
+        if step.command in KEYS:
+            return self._on_a_terminal(command, *KEYS[step.command])
+        done = subprocess.run(
+            ["bash", "-c", command], input="".join(f"{line}\n" for line in step.typed), capture_output=True, text=True,
+            env=self._station.env, cwd=self._folder, timeout=PATIENCE, check=False,
+        )  # fmt: skip
+        return done.returncode, done.stdout, done.stderr
+
+    def pause(self) -> str:
+        """The id of the pause that stands, of a new one where the last has ended."""
+        if self._pause not in [pause["id"] for pause in self._client.list()]:
+            self._start(LAGER, "python", "examples/inspect_bench.py")
+            self._pause = self._client.paused()["id"]
+        return self._pause
+
+    def _on_a_terminal(self, command: str, shown: str, keys: str) -> tuple[int, str, str]:
+        terminal = Terminal(["/bin/bash", "-c", command], self._station.env, self._folder)
+        try:
+            terminal.expect(shown)
+            terminal.type(keys)
+            return terminal.wait(), terminal.screen.text, ""
+        finally:
+            terminal.close()
+
+
+@pytest.fixture
+def desk(own_station, client, start, tmp_path, bench):
+    os.symlink(ROOT / "examples", tmp_path / "examples")
+    (tmp_path / "saved_nets.json").write_text(json.dumps(SAVED))
+    return Desk(own_station, client, start, tmp_path)
+
+
+@pytest.mark.parametrize("page", sorted({page.name for page in PAGES.glob("*.md")} - IN_A_BOX))
+def test_a_page(desk, page):
+    assert play(page, desk.run)
