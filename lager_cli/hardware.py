@@ -1,6 +1,6 @@
 """The commands that touch an instrument: claim it, do one thing, give it back. Each kind is a table of actions."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, is_dataclass
 from typing import Any
 
@@ -39,10 +39,12 @@ def with_net(name: str, type: NetType, wait: float, use: Callable[[Any], Any]) -
         return use(net)
 
 
-def command(name: str, type: NetType, actions: Mapping[str, Action], help: str) -> click.Command:
-    """`lager NAME NET ACTION [VALUE]`."""
+def command(
+    name: str, type: NetType, actions: Mapping[str, Action], help: str, examples: Sequence[str]
+) -> click.Command:
+    """`lager NAME NET ACTION [VALUE]`; each of the examples is what follows the name."""
 
-    @click.command(name, help=f"{help}\n\n\b\n{_listed(actions)}")
+    @click.command(name, help=f"{help}\n\n\b\n{_listed(actions)}{_shown(name, examples)}")
     @click.argument("net", shell_complete=completion.nets(type))
     @click.argument("action", type=click.Choice(list(actions)), default="state")
     @click.argument("value", required=False)
@@ -57,10 +59,12 @@ def command(name: str, type: NetType, actions: Mapping[str, Action], help: str) 
     return run
 
 
-def single(name: str, type: NetType, action: Action, help: str, value_name: str | None) -> click.Command:
+def single(
+    name: str, type: NetType, action: Action, help: str, value_name: str | None, examples: Sequence[str]
+) -> click.Command:
     """`lager NAME NET [VALUE]`, for nets that do one thing."""
 
-    @click.command(name, help=help)
+    @click.command(name, help=help + _shown(name, examples))
     @json_option
     @wait_option
     def run(net: str, as_json: bool, wait: float, value: str | None = None) -> None:
@@ -112,3 +116,7 @@ def _listed(actions: Mapping[str, Action]) -> str:
         value = "" if action.write is None else " [VALUE]" if action.read else " VALUE"
         lines.append(f"  {name + value:{width + 2}}  {action.help}")
     return "\n".join(["Actions:", *lines])
+
+
+def _shown(name: str, examples: Sequence[str]) -> str:
+    return "\n\n\b\nExamples:\n" + "\n".join(f"  lager {name} {example}" for example in examples)

@@ -40,6 +40,7 @@ supply = command(
         "clear": Action(read=_clear, help="reset protections that have tripped"),
     },
     "Read and set a power supply.",
+    ["supply2", "supply2 voltage 3.3", "supply2 enable --wait 10", "supply2 state --json"],
 )
 
 battery = command(
@@ -58,6 +59,7 @@ battery = command(
         "disable": _DISABLE,
     },
     "Read and set a simulated battery.",
+    ["battery1", "battery1 soc 80", "battery1 enable"],
 )
 
 eload = command(
@@ -73,23 +75,26 @@ eload = command(
         "disable": _DISABLE,
     },
     "Read and set an electronic load.",
+    ["eload1", "eload1 cc 0.5", "eload1 enable"],
 )
 
-adc = single("adc", NetType.ADC, Action(lambda net: net.input(), unit="V"), "Read an analog input.", None)
+adc = single("adc", NetType.ADC, Action(lambda net: net.input(), unit="V"), "Read an analog input.", None, ["adc1"])
 dac = single(
     "dac",
     NetType.DAC,
     Action(lambda net: net.output(), lambda net, v: net.output(v), "V"),
     "Read or set an analog output.",
     "[VOLTS]",
+    ["dac1", "dac1 1.8"],
 )
-gpi = single("gpi", NetType.GPIO, Action(lambda net: net.input()), "Read a digital input.", None)
+gpi = single("gpi", NetType.GPIO, Action(lambda net: net.input()), "Read a digital input.", None, ["gpi1"])
 gpo = single(
     "gpo",
     NetType.GPIO,
     Action(write=lambda net, v: net.output(v), kind=int),
     "Drive a digital output to LEVEL, 0 or 1.",
     "LEVEL",
+    ["gpo1 1"],
 )
 
 _HEADERS = ("INSTRUMENT", "NET", "HELD BY", "SCRIPT", "FOR", "WAITING", "PAUSED")
@@ -98,7 +103,12 @@ _HEADERS = ("INSTRUMENT", "NET", "HELD BY", "SCRIPT", "FOR", "WAITING", "PAUSED"
 @click.command()
 @json_option
 def instruments(as_json: bool) -> None:
-    """List the instruments in use: who holds each, since when, and where that script is paused."""
+    """List the instruments in use: who holds each, since when, and where that script is paused.
+
+    \b
+    Example:
+      lager instruments --json
+    """
     held = ask("List", name=INSTRUMENTS)[0]
     if as_json:
         output.print_json(held)

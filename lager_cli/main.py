@@ -56,7 +56,14 @@ class _Lazy(click.Group):
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="lager-box", prog_name="lager")
 def cli() -> None:
-    """Run scripts on a hardware bench, pause them, look, and let them go on."""
+    """Run scripts on a hardware bench, pause them, look, and let them go on.
+
+    \b
+    Examples:
+      lager python test.py
+      lager breakpoints
+      lager supply supply2 voltage 3.3
+    """
 
 
 def main() -> None:

@@ -43,7 +43,12 @@ def nets(context: click.Context, as_json: bool) -> None:
 @json_option
 @wait_option
 def check(as_json: bool, wait: float) -> int:
-    """Open each instrument, and compare what it says it is with the nets file."""
+    """Open each instrument, and compare what it says it is with the nets file.
+
+    \b
+    Example:
+      lager nets check --wait 10
+    """
     bench = _bench()
     results = [_checked(instrument, bench, wait) for instrument in bench.instruments.values()]
     if as_json:
@@ -60,7 +65,12 @@ def check(as_json: bool, wait: float) -> int:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--output", "target", type=click.Path(dir_okay=False, path_type=Path), help="Write there, not here.")
 def import_(file: Path, target: Path | None) -> int:
-    """Read the saved_nets.json of another lager, and write a nets file."""
+    """Read the saved_nets.json of another lager, and write a nets file.
+
+    \b
+    Example:
+      lager nets import saved_nets.json --output nets.toml
+    """
     text, left_out = savednets.convert(file.read_text(encoding="utf-8", errors="replace"))
     for sentence in left_out:
         output.note(sentence)

@@ -22,7 +22,13 @@ _LEAVE = b"\x1d"  # Ctrl-]
 @click.option("--baudrate", type=click.IntRange(min=1), help="Instead of that of the nets file.")
 @wait_option
 def uart(net: str, baudrate: int | None, wait: float) -> None:
-    """Talk to a serial device: a terminal until Ctrl-], or what is piped in until it ends."""
+    """Talk to a serial device: a terminal until Ctrl-], or what is piped in until it ends.
+
+    \b
+    Examples:
+      lager uart uart1 --baudrate 115200
+      echo version | lager uart uart1
+    """
     settings = {"baudrate": baudrate} if baudrate else {}
     with_net(net, NetType.UART, wait, lambda opened: _talk(opened.connect(timeout=0, **settings), net))
 

@@ -22,7 +22,12 @@ _dry_run = click.option("--dry-run", is_flag=True, help="Say what would be done,
 @_root
 @_dry_run
 def install(root: Path, dry_run: bool) -> None:
-    """Make lagerd a service of this machine, or bring it up to date. Configuration that you edited stays."""
+    """Make lagerd a service of this machine, or bring it up to date. Configuration that you edited stays.
+
+    \b
+    Example:
+      sudo lagerd install
+    """
     _show(work.install(root, dry_run))
     if not dry_run:
         click.echo("Whoever uses the bench must be in the group lager: sudo adduser NAME lager")
@@ -32,7 +37,12 @@ def install(root: Path, dry_run: bool) -> None:
 @_root
 @_dry_run
 def uninstall(root: Path, dry_run: bool) -> None:
-    """Remove what `lagerd install` made, except configuration that you edited."""
+    """Remove what `lagerd install` made, except configuration that you edited.
+
+    \b
+    Example:
+      sudo lagerd uninstall
+    """
     _show(work.uninstall(root, dry_run))
 
 

@@ -39,7 +39,13 @@ _log = logging.getLogger("lagerd")
 @click.version_option(version("lager-box"), prog_name="lagerd")
 @click.pass_context
 def cli(context: click.Context, embedded: bool, config_file: Path | None) -> None:
-    """Serve com.lager.Breakpoints on the bus in LAGER_BUS_ADDRESS, else on the system bus."""
+    """Serve com.lager.Breakpoints on the bus in LAGER_BUS_ADDRESS, else on the system bus.
+
+    \b
+    Examples:
+      sudo lagerd install
+      lagerd --embedded
+    """
     if context.invoked_subcommand is not None:
         return
     logging.basicConfig(level=logging.INFO, format="lagerd: %(message)s", handlers=[Unblocking()])
