@@ -5,7 +5,7 @@ import contextlib
 import logging
 import secrets
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -30,7 +30,7 @@ from lagerd.clients import HOWS, Client, Clients
 from lagerd.pauses import Pause, Pauses, from_details, remaining_of
 
 _SETTLING = 1.0
-_ATTACH_SECONDS = 5.0
+_SCRIPT_SECONDS = 5.0
 _INPUT_LENGTH = 4096
 
 _log = logging.getLogger(__name__)
@@ -81,6 +81,7 @@ class Breakpoints:
             "Extend": self.extend,
             "List": self.list_,
             "OpenConsole": self.open_console,
+            "Inspect": self.inspect,
             "Identify": self.identify,
             "Pause": self.pause,
             "Interrupt": self.interrupt,
@@ -186,8 +187,7 @@ class Breakpoints:
         number = next(self._console_numbers)
         ours, theirs = socket.socketpair()
         with ours:
-            details = {**call.args[1], **client.details(), "id": pause.id, "console": number}
-            details = {key: value for key, value in details.items() if isinstance(value, str | int | float | bool)}
+            details = {**_simple(call.args[1]), **client.details(), "id": pause.id, "console": number}
             # Counted first: a console may leave before the answer to its attachment is read here.
             pause.consoles[number] = client
             try:
@@ -199,6 +199,13 @@ class Breakpoints:
         self.hooks.record("console opened", pause, client, {})
         self._tell_remaining(pause, client, "attached")
         return LATER
+
+    async def inspect(self, call: Call) -> Outcome:
+        client = await self.clients.of(call.sender)
+        pause = self._only(await self._found(call.args[0]), "pauses")
+        await self._check_access(client, pause, call.interactive, "The variables of {id} are those of {owner}")
+        details = {**_simple(call.args[1]), "id": pause.id}
+        return tuple(await self._ask_script(pause, "Inspect", "a{sv}", details, refusal="does not answer"))
 
     # How a pause ends, and who hears of it.
 
@@ -294,7 +301,7 @@ class Breakpoints:
                 arrival.set_result(None)
         self._arrivals.clear()
 
-    # Consoles.
+    # Consoles, and looks.
 
     def _one_interactive(self, found: list[Pause]) -> Pause:
         able = [pause for pause in found if pause.interactive]
@@ -302,31 +309,49 @@ class Breakpoints:
             raise NotInteractive(
                 f"The pause {found[0].id} has no console.", "It gets one with pause(interactive=True) or breakpoint()."
             )
-        if len(able) > 1:
-            raise AmbiguousId(f"That run has {len(able)} pauses with a console.", "Name one of them by its id.")
-        return able[0]
+        return self._only(able, "pauses with a console")
+
+    def _only(self, found: list[Pause], what: str) -> Pause:
+        if len(found) > 1:
+            raise AmbiguousId(f"That run has {len(found)} {what}.", "Name one of them by its id.")
+        return found[0]
 
     async def _check_console(self, client: Client, pause: Pause, interactive: bool) -> None:
-        if client.uid not in (0, pause.uid):
-            policy = self.hooks.may_open_console
-            if policy is None or not await policy(client, pause, interactive):
-                raise AccessDenied(
-                    f"The console of {pause.id} runs code as {pause.user}, and you are {client.user}.",
-                    f"Ask {pause.user}, or the administrator for the action com.lager.breakpoints.console.",
-                )
+        await self._check_access(client, pause, interactive, "The console of {id} runs code as {owner}")
         opened = sum(c.uid == client.uid for p in self.pauses for c in p.consoles.values())
         if opened >= self.settings.consoles_per_user:
             raise TooMany(f"{client.user} already has {opened} consoles open.", "Leave one of them first.")
 
+    async def _check_access(self, client: Client, pause: Pause, interactive: bool, what: str) -> None:
+        """Whether `client` may act as the user of the script, or see what only that user may."""
+        if client.uid in (0, pause.uid):
+            return
+        policy = self.hooks.may_open_console
+        if policy is None or not await policy(client, pause, interactive):
+            raise AccessDenied(
+                f"{what.format(id=pause.id, owner=pause.user)}, and you are {client.user}.",
+                f"Ask {pause.user}, or the administrator for the action com.lager.breakpoints.console.",
+            )
+
     async def _attach(self, pause: Pause, fd: int, details: dict[str, Any]) -> None:
+        await self._ask_script(pause, "Attach", "ha{sv}", 0, details, fds=[fd], refusal="does not take a console")
+
+    async def _ask_script(
+        self, pause: Pause, member: str, signature: str, *values: Any, fds: Sequence[int] = (), refusal: str
+    ) -> list[Any]:
         try:
-            await self.bus.call(
-                pause.owner, SCRIPT_PATH, "Attach", "ha{sv}", 0, details,
-                interface=SCRIPT, start=False, fds=[fd], timeout=_ATTACH_SECONDS,
+            return await self.bus.call(
+                pause.owner, SCRIPT_PATH, member, signature, *values,
+                interface=SCRIPT, start=False, fds=fds, timeout=_SCRIPT_SECONDS,
             )  # fmt: skip
         except NoDaemon:
             raise Failed(
-                f"The script of {pause.id} does not take a console.", f"Is it stopped? Look at it with: ps {pause.pid}"
+                f"The script of {pause.id} {refusal}.", f"Is it stopped? Look at it with: ps {pause.pid}"
             ) from None
         except LagerError as error:
             raise Failed(error.what, error.hint) from None
+
+
+def _simple(options: dict[str, Any]) -> dict[str, Any]:
+    """What a client may pass on to the script."""
+    return {key: value for key, value in options.items() if isinstance(value, str | int | float | bool)}

@@ -53,8 +53,8 @@ class Service:
         self._instruments.leases.limit_per_user = new.limits.claims
 
     async def denied(self, call: Call, error: AccessDenied) -> None:
-        """Record a refusal; that of a console is, with its pause, where the policy is asked."""
-        if call.member == "OpenConsole":
+        """Record a refusal; that of a console or a look is, with its pause, where the policy is asked."""
+        if call.member in ("OpenConsole", "Inspect"):
             return
         with contextlib.suppress(LagerError):  # whoever asked has left, and nobody can say any more who it was
             client = await self._breakpoints.clients.of(call.sender)

@@ -2,7 +2,6 @@
 
 import codecs
 import contextlib
-import ctypes
 import os
 import platform
 import socket
@@ -13,6 +12,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from lager import streams
+from lager.aside import raise_in
 from lager.evaluation import Evaluator, Leave
 from lager.wire import encode
 
@@ -60,7 +60,7 @@ class Evaluating(threading.Thread):
         """Interrupt what runs; where it has not begun yet, it does not begin."""
         with self._lock:
             if self._running:
-                _set_async_exception(self.ident, KeyboardInterrupt)
+                raise_in(self.ident, KeyboardInterrupt)
             else:
                 self._cancelled = not self._sources.empty()
 
@@ -69,7 +69,7 @@ class Evaluating(threading.Thread):
         self._sources.put(None)
         with self._lock:
             if self._running:
-                _set_async_exception(self.ident, SystemExit)
+                raise_in(self.ident, SystemExit)
 
     # In the thread itself.
 
@@ -130,7 +130,7 @@ class Evaluating(threading.Thread):
     def _finish(self) -> None:
         with self._lock:
             self._running = False
-            _set_async_exception(self.ident, None)
+            raise_in(self.ident, None)
 
 
 class _Wire:
@@ -152,9 +152,3 @@ class _Wire:
             self.send({key: decode(data)})
 
         return send
-
-
-def _set_async_exception(ident: int | None, kind: type[BaseException] | None) -> None:
-    """Let `kind` be raised in another thread at its next bytecode, or take back one that has not been raised yet."""
-    exception = ctypes.py_object(kind) if kind else None
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident or 0), exception)

@@ -8,6 +8,7 @@ deadline.
 import asyncio
 import atexit
 import contextlib
+import json
 import os
 import socket
 import threading
@@ -34,10 +35,15 @@ _ANSWER_SECONDS = 25.0
 _LAST_WORDS_SECONDS = 1.0
 _RETRY_FIRST, _RETRY_LAST = 0.1, 5.0
 _BUSLESS_SECONDS = 300.0  # how long a pause without a deadline waits for a bus that has gone
+_LOOK_AT_MOST = {"context": 50, "width": 2000}
 _XML = """ <interface name="com.lager.Script">
   <method name="Attach">
    <arg name="console" type="h" direction="in"/>
    <arg name="details" type="a{sv}" direction="in"/>
+  </method>
+  <method name="Inspect">
+   <arg name="details" type="a{sv}" direction="in"/>
+   <arg name="look" type="s" direction="out"/>
   </method>
  </interface>"""
 
@@ -277,7 +283,8 @@ class Link:
         self._set_owner("")
         bus = await Bus.connect(address.choose().text)
         tree = Tree()
-        tree.add(SCRIPT_PATH, Interface(SCRIPT, {"Attach": Method("ha{sv}", "", self._attach)}, xml=_XML))
+        methods = {"Attach": Method("ha{sv}", "", self._attach), "Inspect": Method("a{sv}", "s", self._inspect)}
+        tree.add(SCRIPT_PATH, Interface(SCRIPT, methods, xml=_XML))
         bus.serve(tree)
         for member, heard in (("Paused", self._paused), ("Extended", self._extended), ("Resumed", self._resumed)):
             bus.listen(member, self._from_lagerd(heard))
@@ -331,15 +338,27 @@ class Link:
     def _resumed(self, standing: Standing, _: str, details: dict[str, Any]) -> None:
         standing.by = details
 
-    # Consoles.
+    # Consoles, and looks.
 
-    def _attach(self, call: Call) -> Outcome:
+    def _meant(self, call: Call, details: dict[str, Any]) -> Standing:
         if call.sender != self._owner:
             raise AccessDenied("Only lagerd attaches consoles.")
-        details = call.args[1]
         standing = self._standings.get(details.get("id", ""))
-        if standing is None or not standing.interactive:
-            raise InvalidArgument("That pause has ended, or has no console.")
+        if standing is None:
+            raise InvalidArgument("That pause has ended.")
+        return standing
+
+    async def _inspect(self, call: Call) -> Outcome:
+        standing = self._meant(call, call.args[0])
+        from lager.inspecting import look
+
+        return (json.dumps(await look(standing.place, **_chosen(call.args[0]))),)
+
+    def _attach(self, call: Call) -> Outcome:
+        details = call.args[1]
+        standing = self._meant(call, details)
+        if not standing.interactive:
+            raise InvalidArgument("That pause has no console.")
         from lager.console import Consoles
 
         if standing.consoles is None:
@@ -354,6 +373,12 @@ class Link:
                 self._tell(member, "sua{sv}" if more else "su", standing.id, console, *more)
 
         return report
+
+
+def _chosen(options: dict[str, Any]) -> dict[str, int]:
+    """How much to look at: what is no number is passed over, and more than enough is cut."""
+    numbers = {key: options[key] for key in _LOOK_AT_MOST if type(options.get(key)) is int}
+    return {key: min(max(number, 0), _LOOK_AT_MOST[key]) for key, number in numbers.items()}
 
 
 def _no_answer() -> NoDaemon:

@@ -11,7 +11,7 @@ from typing import Any
 
 from lager import banner
 from lager.link import Ended, Failed, Standing, this_process
-from lager.place import Place
+from lager.place import Place, file_of
 from lager.terms import LONGEST, PATH_LENGTH
 from lager.text import LABEL_LENGTH, printable
 
@@ -37,7 +37,7 @@ def describe(place: Place, label: object, timeout: float | None, interactive: bo
     return {
         "id": secrets.token_hex(4),
         "label": "" if label is None else printable(label, LABEL_LENGTH),
-        "file": printable(_full_path(place), PATH_LENGTH),
+        "file": printable(file_of(place.frame), PATH_LENGTH),
         "line": place.line,
         "function": printable(place.frame.f_code.co_qualname),
         "thread": printable(threading.current_thread().name),
@@ -46,20 +46,6 @@ def describe(place: Place, label: object, timeout: float | None, interactive: bo
         "timeout": timeout,
         "interactive": interactive,
     }
-
-
-def _full_path(place: Place) -> str:
-    """The file of the pause; also where the script has changed its folder, or where that is no more."""
-    frame, name = place.frame, place.frame.f_code.co_filename
-    if name.startswith("<"):
-        return name
-    known = frame.f_globals.get("__file__")
-    if type(known) is str and os.path.isabs(known) and known.endswith(os.sep + name.removeprefix("./")):
-        name = known
-    try:
-        return os.path.abspath(name)
-    except OSError:
-        return name
 
 
 def _wait(standing: Standing) -> None:

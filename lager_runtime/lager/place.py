@@ -1,5 +1,6 @@
 """Where a thread stands, or stood when it raised: what a pause, its console and its stack are about."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import FrameType, TracebackType
@@ -44,3 +45,17 @@ def _outwards(frame: FrameType | None) -> Iterator[tuple[FrameType, int]]:
     while frame is not None:
         yield frame, frame.f_lineno or 0
         frame = frame.f_back
+
+
+def file_of(frame: FrameType) -> str:
+    """The file of its code; also where the script has changed its folder, or where that is no more."""
+    name = frame.f_code.co_filename
+    if name.startswith("<"):
+        return name
+    known = frame.f_globals.get("__file__")
+    if type(known) is str and os.path.isabs(known) and known.endswith(os.sep + name.removeprefix("./")):
+        name = known
+    try:
+        return os.path.abspath(name)
+    except OSError:
+        return name

@@ -62,3 +62,14 @@ def test_the_scripts_user_and_root_pass(others, busctl_as, client, uid):
 def test_what_a_client_says_of_itself_counts_for_nothing(others, busctl_as):
     claims = ["3", "uid", "u", "0", "user", "s", "root", "how", "s", "cli"]
     assert "runs code as nobody" in opened(busctl_as(DAEMON, "OpenConsole", "sa{sv}", others, *claims))
+
+
+def test_variables_are_for_the_scripts_user_and_root(run, client, busctl_as):
+    run("secret = 'pass' + 'word'\nimport lager; lager.pause()\n")
+    id = client.paused()["id"]
+    refused = opened(busctl_as(NOBODY, "Inspect", "sa{sv}", id, "0"))
+    assert f"The variables of {id} are those of root, and you are nobody. Ask root" in refused
+    assert "password" not in refused
+    shown = busctl_as(0, "Inspect", "sa{sv}", id, "0")
+    assert shown.wait() == 0
+    assert "password" in shown.out.rest()
