@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from lager.banner import shown_path
+from lager.terms import ON_TIMEOUT
 from lager.text import duration, time_left
 from lager_cli import output
 from lager_cli.daemon import ask
@@ -36,7 +37,6 @@ def show(pauses: list[dict[str, Any]]) -> None:
 
 
 def _row(pause: dict[str, Any]) -> tuple[object, ...]:
-    remaining = pause["remaining"]
     return (
         pause["id"],
         pause["label"] or "-",
@@ -45,6 +45,13 @@ def _row(pause: dict[str, Any]) -> tuple[object, ...]:
         pause["run_id"][:8] or "-",
         pause["user"],
         duration(time.time() - pause["since"]),
-        time_left(remaining) if remaining else "no limit",
+        left(pause["remaining"], pause.get("on_timeout", "")),
         (pause["consoles"] or "-") if pause["interactive"] else "",
     )
+
+
+def left(remaining: float, on_timeout: str) -> str:
+    """The time left, and what the script does then where that is not to go on."""
+    if not remaining:
+        return "no limit"
+    return time_left(remaining) + (f", then {on_timeout}" if on_timeout in ON_TIMEOUT[1:] else "")

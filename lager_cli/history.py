@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from lager.banner import shown_path
+from lager import banner
 from lager.errors import LagerError
 from lager.text import duration
 from lager_cli import output
@@ -83,7 +83,7 @@ def row(record: dict[str, Any]) -> tuple[str, ...]:
         return str(record.get(key, _UNKNOWN))
 
     known = get("breakpoint") != _UNKNOWN
-    where = f"{shown_path(get('file'))}:{get('line')}" if get("file") != _UNKNOWN else _UNKNOWN
+    where = f"{banner.shown_path(get('file'))}:{get('line')}" if get("file") != _UNKNOWN else _UNKNOWN
     return (
         time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record["time"])),
         get("event"),
@@ -92,8 +92,12 @@ def row(record: dict[str, Any]) -> tuple[str, ...]:
         where,
         get("run")[:8],
         _after(get("paused_sec")),
-        get("reason"),
+        _why(get("event"), get("reason"), get("on_timeout")),
     )
+
+
+def _why(event: str, reason: str, on_timeout: str) -> str:
+    return f"{reason}: {banner.outcome(on_timeout)}" if event == "auto-resumed" and on_timeout != _UNKNOWN else reason
 
 
 def _after(seconds: str) -> str:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import click
 
+from lager.terms import TIMED_OUT
 from lager_cli import daemon, output, tree
 from lager_cli.attendant import Attendant
 
-TIMED_OUT = 124
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 _BLOCKED = (*_FORWARDED, signal.SIGCHLD, signal.SIGTTIN, signal.SIGTTOU)
 _LADDER = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)

@@ -16,7 +16,8 @@ UNKNOWN = "-"
 _LONGEST = 4096
 
 FIELDS = (
-    "breakpoint", "run", "label", "file", "line", "reason", "paused_sec", "by_uid", "by_user", "instrument", "net",
+    "breakpoint", "run", "label", "file", "line", "reason", "paused_sec", "outcome", "by_uid", "by_user", "instrument",
+    "net",
 )  # fmt: skip
 
 
@@ -39,7 +40,7 @@ class Kind(Enum):
         "auto-resumed",
         "f370292b038e4e6ab0f787b42e01f8d3",
         5,
-        "Breakpoint {breakpoint} resumed by itself after {paused_sec} s",
+        "Breakpoint {breakpoint} {outcome} after {paused_sec} s",
     )
     GONE = (
         "gone",

@@ -23,7 +23,7 @@ from lager.errors import (
     TooMany,
 )
 from lager.objects import LATER, Interface, Outcome, Runner
-from lager.terms import BREAKPOINTS, BREAKPOINTS_PATH, SCRIPT, SCRIPT_PATH
+from lager.terms import BREAKPOINTS, BREAKPOINTS_PATH, ON_TIMEOUT, SCRIPT, SCRIPT_PATH
 from lager.text import printable
 from lagerd import contract
 from lagerd.clients import HOWS, Client, Clients
@@ -209,10 +209,10 @@ class Breakpoints:
 
     # How a pause ends, and who hears of it.
 
-    def _end(self, pause: Pause, reason: str, client: Client | None) -> None:
+    def _end(self, pause: Pause, reason: str, client: Client | None, more: dict[str, Any] | None = None) -> None:
         if not self.pauses.remove(pause):
             return
-        details = client.details() if client else {}
+        details = (client.details() if client else {}) | (more or {})
         call = self._calls.pop(pause.id)
         if client is not None:
             # Ahead of the answer, so that the script can say who it was.
@@ -227,7 +227,7 @@ class Breakpoints:
         self._counted()
 
     def _expired(self, pause: Pause) -> None:
-        self._end(pause, "timeout", None)
+        self._end(pause, "timeout", None, {} if pause.on_timeout == ON_TIMEOUT[0] else {"on_timeout": pause.on_timeout})
 
     def _gone(self, sender: str) -> None:
         for pause in self.pauses.of(sender):

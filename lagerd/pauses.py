@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from lager.errors import AmbiguousId, InvalidArgument, NoSuchBreakpoint, TooMany
-from lager.terms import LONGEST, PATH_LENGTH
+from lager.terms import LONGEST, ON_TIMEOUT, PATH_LENGTH
 from lager.text import LABEL_LENGTH, duration, printable
 
 _LAST_LINE = 2**31 - 1
@@ -46,6 +46,7 @@ class Pause:
     since: float
     timeout: float
     interactive: bool
+    on_timeout: str = ON_TIMEOUT[0]
     deadline: float | None = None
     timer: Handle | None = None
     consoles: dict[int, Any] = field(default_factory=dict)
@@ -158,6 +159,7 @@ class Pauses:
             "timeout": pause.timeout,
             "remaining": self.remaining(pause),
             "interactive": pause.interactive,
+            "on_timeout": pause.on_timeout,
             "consoles": len(pause.consoles),
         }
 
@@ -182,6 +184,11 @@ def from_details(details: dict[str, Any], *, owner: str, uid: int, user: str, pi
     line = _typed(details, "line", int, 0)
     if not 0 <= line <= _LAST_LINE:
         raise InvalidArgument(f"{line} is no number of a line.", f"Give 0 to {_LAST_LINE}.")
+    on_timeout = _typed(details, "on_timeout", str, ON_TIMEOUT[0])
+    if on_timeout not in ON_TIMEOUT:
+        raise InvalidArgument(
+            f"{printable(on_timeout, 20)!r} is no on_timeout.", f"Say one of {', '.join(ON_TIMEOUT)}."
+        )
     now = time.time()
     return Pause(
         id=id,
@@ -199,6 +206,7 @@ def from_details(details: dict[str, Any], *, owner: str, uid: int, user: str, pi
         since=min(max(_typed(details, "since", float, now), now - LONGEST), now),
         timeout=timeout,
         interactive=_typed(details, "interactive", bool, False),
+        on_timeout=on_timeout,
     )
 
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from lager import banner
 from lagerd.audit import Audit, Kind
 from lagerd.clients import Client
 from lagerd.leases import Lease
@@ -36,6 +37,8 @@ def recorder(audit: Audit, console_input: Callable[[], bool]) -> Record:
             return
         who = {"by_uid": client.uid, "by_user": client.user, "by_how": client.how} if client else {}
         ending = {"reason": what, "paused_sec": time.time() - pause.since} if what in _ENDS else {}
+        if what == "timeout":
+            ending["outcome"] = banner.outcome(pause.on_timeout)
         more = {key: value for key, value in more.items() if key != "again"}
         audit.record(_KINDS[what], **_place(pause), **who, **(ending | more))
 
@@ -68,4 +71,5 @@ def _place(pause: Pause) -> dict[str, object]:
         "script": pause.script,
         "owner_uid": pause.uid,
         "owner": pause.user,
+        "on_timeout": pause.on_timeout,
     }

@@ -12,27 +12,34 @@ TYPE_CHECKING = False  # what type checkers take for true; importing typing woul
 if TYPE_CHECKING:
     from types import FrameType
 
+    from lager.errors import PauseTimeout
     from lager.net import Net, NetType
 
-__all__ = ["Net", "NetType", "breakpointhook", "pause"]
+__all__ = ["Net", "NetType", "PauseTimeout", "breakpointhook", "pause"]
 
 _OFF = frozenset(("off", "0", "false", "no"))
 
 
-def pause(label: object = None, *, timeout: float | None = None, interactive: bool = False) -> None:
+def pause(
+    label: object = None, *, timeout: float | None = None, interactive: bool = False, on_timeout: str = "resume"
+) -> None:
     """Stand still here until somebody resumes the script or `timeout` seconds are over.
 
     `timeout` is in seconds: None for LAGER_BREAKPOINT_TIMEOUT, else 300; 0 waits until resumed. `interactive` opens a
-    Python console into the paused process to the script's user. Blocks the calling thread only. Outside `lager python`,
-    or with LAGER_BREAKPOINTS set to off, 0, false or no, it returns at once. Never raises; what is wrong with the
-    arguments or the bus is said in one line on standard error. (Ctrl-C is not caught.)
+    Python console into the paused process to the script's user. `on_timeout` is what happens when nobody came in time:
+    "resume" goes on; "raise" raises PauseTimeout here; "exit" ends the process with 124 through its `finally` blocks,
+    the main thread's too. Blocks the calling thread only. Outside `lager python`, or with LAGER_BREAKPOINTS set to off,
+    0, false or no, it returns at once. Never raises anything that was not asked for; what is wrong with the arguments
+    or the bus is said in one line on standard error. (Ctrl-C is not caught.)
     """
-    _pause(sys._getframe(1), label, timeout, interactive)
+    _pause(sys._getframe(1), label, timeout, interactive, on_timeout)
 
 
-def breakpointhook(label: object = None, *, timeout: float | None = None, interactive: bool = True) -> None:
+def breakpointhook(
+    label: object = None, *, timeout: float | None = None, interactive: bool = True, on_timeout: str = "resume"
+) -> None:
     """What `breakpoint()` calls in a run of `lager python`: a pause with a console."""
-    _pause(sys._getframe(1), label, timeout, interactive)
+    _pause(sys._getframe(1), label, timeout, interactive, on_timeout)
 
 
 def _is_off() -> bool:
@@ -40,16 +47,19 @@ def _is_off() -> bool:
     return "LAGER_PROCESS_ID" not in environ or environ.get("LAGER_BREAKPOINTS", "").strip().lower() in _OFF
 
 
-def _pause(frame: FrameType, label: object, timeout: object, interactive: object) -> None:
+def _pause(frame: FrameType, label: object, timeout: object, interactive: object, on_timeout: object) -> None:
+    asked_for = None
     try:
         if _is_off():
             return
         from lager import pausing
         from lager.place import Place
 
-        pausing.stand(Place.here(frame), label, timeout, bool(interactive))
+        asked_for = pausing.stand(Place.here(frame), label, timeout, bool(interactive), on_timeout)
     except Exception as error:
         _complain(error)
+    if asked_for is not None:
+        raise asked_for
 
 
 def _complain(error: Exception) -> None:
@@ -67,4 +77,8 @@ def __getattr__(name: str) -> object:
         from lager import net
 
         return getattr(net, name)
+    if name == "PauseTimeout":
+        from lager import errors
+
+        return errors.PauseTimeout
     raise AttributeError(f"module 'lager' has no attribute {name!r}")

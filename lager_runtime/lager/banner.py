@@ -8,6 +8,11 @@ from typing import Any
 from lager.text import duration, printable, time_left
 
 _HOW = {"enter": "with Enter", "cli": "with lager python --continue", "bus": "over D-Bus"}
+_AT_DEADLINE = {
+    "resume": ("resumes by itself", "resumed by itself"),
+    "raise": ("raises PauseTimeout", "raised PauseTimeout"),
+    "exit": ("ends the run", "ended the run"),
+}
 
 
 def paused(details: dict[str, Any], remaining: float, *, enter: bool, dropped: int = 0) -> str:
@@ -21,7 +26,7 @@ def paused(details: dict[str, Any], remaining: float, *, enter: bool, dropped: i
     lines.append("  resume    " + ", or: ".join([*ways, f"lager python --continue {id}{box}"]))
     if details["interactive"]:
         lines.append(f"  console   lager python --console {id}{box}")
-    lines.append("  then      " + _until(remaining))
+    lines.append("  then      " + _until(remaining, details.get("on_timeout", "")))
     if dropped:
         lines.append(f"  note      {dropped} characters typed before the pause were dropped")
     return "\n".join(lines) + "\n"
@@ -29,18 +34,25 @@ def paused(details: dict[str, Any], remaining: float, *, enter: bool, dropped: i
 
 def resumed(details: dict[str, Any], reason: str, by: dict[str, Any], seconds: float) -> str:
     """The line that says why a pause of `seconds` ended, and by whom."""
-    return f"lager: {details['id']} {why(reason, by)}, after {duration(seconds)}\n"
+    shown = why(reason, by, details.get("on_timeout", ""))
+    return f"lager: {details['id']} {shown}, after {duration(seconds)}\n"
 
 
-def why(reason: str, by: dict[str, Any]) -> str:
+def why(reason: str, by: dict[str, Any], on_timeout: str = "") -> str:
     """What became of a pause, in a few words."""
+    over = f"{outcome(by.get('on_timeout', on_timeout))}: its time was over"
     return {
         "continued": f"resumed by {_who(by)}",
-        "timeout": "resumed by itself: its time was over",
-        "alone": "resumed by itself: its time was over, and lagerd did not answer",
+        "timeout": over,
+        "alone": f"{over}, and lagerd did not answer",
         "gone": "ended with its script",
         "interrupted": "was interrupted",
     }.get(reason, printable(reason, 40))
+
+
+def outcome(on_timeout: str) -> str:
+    """What a script did when the time of its pause was over."""
+    return _AT_DEADLINE.get(on_timeout, _AT_DEADLINE["resume"])[1]
 
 
 def shown_path(file: str) -> str:
@@ -52,11 +64,12 @@ def shown_path(file: str) -> str:
     return file[len(here) :] if file.startswith(here) else file
 
 
-def _until(remaining: float) -> str:
+def _until(remaining: float, on_timeout: str) -> str:
     left = run_ends_in()
     if left is not None and (not remaining or left < remaining):
         return f"the whole run is ended in {time_left(left)}, paused or not (--timeout)"
-    return f"resumes by itself in {time_left(remaining)}" if remaining else "waits until it is resumed"
+    then = _AT_DEADLINE.get(on_timeout, _AT_DEADLINE["resume"])[0]
+    return f"{then} in {time_left(remaining)}" if remaining else "waits until it is resumed"
 
 
 def run_ends_in() -> float | None:

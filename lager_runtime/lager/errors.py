@@ -1,6 +1,7 @@
 """Everything that lager raises, as one tree.
 
     LagerError
+    ├── PauseTimeout          nobody resumed a pause in time, and its script asked for this
     ├── BusError              the bus cannot be reached, or was lost
     │   └── NoDaemon          the bus is there, and lagerd does not answer on it
     ├── Refusal               an answer of lagerd; its class name is its name on the bus
@@ -40,6 +41,10 @@ class LagerError(Exception):
 
     def __str__(self) -> str:
         return f"{self.what} {self.hint}".strip()
+
+
+class PauseTimeout(LagerError):
+    pass
 
 
 class BusError(LagerError):

@@ -9,27 +9,31 @@ import threading
 import time
 from typing import Any
 
-from lager import banner
+from lager import banner, deadline
 from lager.link import Ended, Failed, Standing, this_process
 from lager.place import Place, file_of
-from lager.terms import LONGEST, PATH_LENGTH
+from lager.terms import LONGEST, ON_TIMEOUT, PATH_LENGTH
 from lager.text import LABEL_LENGTH, printable
 
 
-def stand(place: Place, label: object, timeout: object, interactive: bool) -> None:
+def stand(
+    place: Place, label: object, timeout: object, interactive: bool, on_timeout: object = "resume"
+) -> BaseException | None:
     """Pause the calling thread, and say that it stands at `place`. Raises LagerError where that cannot be; Ctrl-C
-    passes through."""
+    passes through. What it returns is for the caller to raise: the script asked for it at its deadline."""
     if getattr(threading.current_thread(), "is_lager_console", False):
         _say("lager: a console cannot pause its script once more. Go on typing, or leave it with exit().\n")
-        return
-    standing = Standing(describe(place, label, _timeout(timeout), interactive), place)
+        return None
+    details = describe(place, label, _timeout(timeout), interactive)
+    standing = Standing(details | {"on_timeout": _on_timeout(on_timeout)}, place)
     link = this_process()
     link.begin(standing)
     try:
-        _wait(standing)
+        ended = _wait(standing)
     except BaseException:
         link.interrupt(standing)
         raise
+    return deadline.outcome(standing.details) if ended.reason in ("timeout", "alone") else None
 
 
 def describe(place: Place, label: object, timeout: float | None, interactive: bool) -> dict[str, Any]:
@@ -48,14 +52,15 @@ def describe(place: Place, label: object, timeout: float | None, interactive: bo
     }
 
 
-def _wait(standing: Standing) -> None:
+def _wait(standing: Standing) -> Ended:
     began = time.monotonic()
     while True:
         event = standing.events.get()
         if isinstance(event, Failed):
             raise event.error
         if isinstance(event, Ended):
-            return _say(banner.resumed(standing.details, event.reason, event.by, time.monotonic() - began))
+            _say(banner.resumed(standing.details, event.reason, event.by, time.monotonic() - began))
+            return event
         enter = standing.dropped is not None
         _say(banner.paused(standing.details, event.remaining, enter=enter, dropped=standing.dropped or 0))
 
@@ -76,6 +81,14 @@ def _timeout(argument: object) -> float | None:
             return seconds
     _say(f"lager: LAGER_BREAKPOINT_TIMEOUT={printable(text, 40)} is no number of seconds; the default holds.\n")
     return None
+
+
+def _on_timeout(argument: object) -> str:
+    if type(argument) is str and argument in ON_TIMEOUT:
+        return argument
+    shown, default = printable(_repr(argument), 40), ON_TIMEOUT[0]
+    _say(f"lager: on_timeout={shown} is none of {', '.join(ON_TIMEOUT)}; {default} holds.\n")
+    return default
 
 
 def _seconds(value: object) -> float | None:

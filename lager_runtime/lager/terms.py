@@ -13,5 +13,7 @@ INSTRUMENTS_PATH = path_of(INSTRUMENTS)
 SCRIPT = "com.lager.Script"
 SCRIPT_PATH = path_of(SCRIPT)
 
+ON_TIMEOUT = ("resume", "raise", "exit")  # what a pause may ask for at its deadline; the first is the default
+TIMED_OUT = 124  # the exit code of what ran out of time, as of timeout(1)
 LONGEST = 10 * 365 * 86400.0  # seconds of a pause, or of waiting for an instrument
 PATH_LENGTH = 1024

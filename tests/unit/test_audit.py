@@ -49,7 +49,14 @@ def journal(tmp_path):
 
 def test_what_journald_gets(journal, records):
     records.record(
-        Kind.AUTO_RESUMED, breakpoint="0123abcd", run=None, label="a\nFORGED=1", line=7, paused_sec=1.23456, by_uid=0
+        Kind.AUTO_RESUMED,
+        breakpoint="0123abcd",
+        run=None,
+        label="a\nFORGED=1",
+        line=7,
+        paused_sec=1.23456,
+        by_uid=0,
+        outcome="resumed by itself",
     )
     lines = journal.recv(100_000).decode().splitlines()
     assert "MESSAGE=Breakpoint 0123abcd resumed by itself after 1.235 s" in lines

@@ -1,0 +1,41 @@
+"""What a script asked for at the deadline of a pause: to raise, or to end. The other thing is to go on."""
+
+import atexit
+import contextlib
+import os
+import signal
+import sys
+import threading
+from typing import Any
+
+from lager.errors import PauseTimeout
+from lager.terms import TIMED_OUT
+
+
+def outcome(details: dict[str, Any]) -> BaseException | None:
+    """What the pause with these details, whose time is over, has to raise in its thread."""
+    if details["on_timeout"] == "raise":
+        label = f" ({details['label']})" if details["label"] else ""
+        what = f"Nobody resumed the pause at {details['file']}:{details['line']}{label} in time."
+        return PauseTimeout(what, "Catch lager.PauseTimeout, or give it more time with timeout=.")
+    if details["on_timeout"] == "exit":
+        if threading.current_thread() is not threading.main_thread():
+            _end_main_thread()
+        return SystemExit(TIMED_OUT)
+    return None
+
+
+def _end_main_thread() -> None:
+    main = threading.main_thread()
+    atexit.register(_exit)  # the code of the process is the main thread's to choose, and it may have run out already
+    if main.ident is not None and main.is_alive():
+        signal.pthread_kill(main.ident, signal.SIGINT)
+
+
+def _exit() -> None:
+    atexit.unregister(_exit)
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
+    os._exit(TIMED_OUT)

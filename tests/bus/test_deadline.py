@@ -1,0 +1,170 @@
+"""What a script may choose to happen at the deadline of a pause: on_timeout."""
+
+import json
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tests.processes import LAGER
+
+MISTAKES = ["'Raise'", "None", "1", "b'exit'", "['exit']", "Evil()", "type('S', (str,), {})('exit')"]
+EVIL = "class Evil:\n    def __repr__(self): raise ValueError\n    def __eq__(self, other): raise ValueError\n"
+
+
+def test_raising(run, client):
+    process = run(
+        "import lager\n"
+        "try:\n    lager.pause('why', timeout=0.2, on_timeout='raise')\n"
+        "except lager.PauseTimeout as error:\n    print('caught', error)\n"
+        "breakpoint('again', timeout=0.2, on_timeout='raise')\n"
+    )
+    pause = client.paused()
+    assert pause["on_timeout"] == "raise"
+    process.err.expect("  then      raises PauseTimeout in 1s\n")
+    assert client.resumed(pause["id"]) == ("timeout", {"on_timeout": "raise"})
+    process.err.expect(f"lager: {pause['id']} raised PauseTimeout: its time was over, after 0s\n")
+    out, err = process.out.rest(), process.err.rest()
+    assert out.startswith("caught Nobody resumed the pause at ")
+    assert "script.py:3 (why) in time." in out
+    assert process.wait() == 1
+    assert "line 6, in <module>" in err
+    assert "lager.errors.PauseTimeout: Nobody" in err
+
+
+def test_exiting_from_the_main_thread(run, client):
+    process = run(
+        "import lager\n"
+        "try:\n    lager.pause(timeout=0.2, on_timeout='exit')\n    print('not here')\n"
+        "except Exception:\n    print('nor here')\n"
+        "finally:\n    print('put away')\n"
+    )
+    process.err.expect("  then      ends the run in 1s\n")
+    id = client.paused()["id"]
+    assert client.resumed(id) == ("timeout", {"on_timeout": "exit"})
+    process.err.expect(f"lager: {id} ended the run: its time was over, after 0s\n")
+    assert process.out.rest() == "put away\n"
+    assert process.wait() == 124
+    assert process.err.rest() == ""
+
+
+BESIDE = """
+import lager, os, queue, socket, threading, time
+MAIN
+def work():
+    try:
+        lager.pause(timeout=0.2, on_timeout="exit")
+        print("not here")
+    finally:
+        os.write(1, b"worker put away\\n")
+worker = threading.Thread(target=work)
+worker.start()
+try:
+    stand()
+    print("not here")
+except Exception:
+    print("nor here")
+finally:
+    worker.join()
+    os.write(1, b"main put away\\n")
+"""
+CALLS = {
+    "sleeping": "def stand(): time.sleep(600)",
+    "locked": "def stand(): threading.Lock().acquire(); queue.Queue().get()",
+    "joining": "def stand(): worker.join(); time.sleep(600)",
+    "reading": "def stand(): os.read(os.pipe()[0], 1)",
+    "receiving": "pair = socket.socketpair()\ndef stand(): pair[0].recv(1)",
+    "computing": "def stand():\n    while True: pass",
+    "paused": "def stand(): lager.pause(timeout=0)",
+    "asyncio": "import asyncio\ndef stand(): asyncio.run(asyncio.sleep(600))",
+}
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_exiting_from_another_thread(run, call):
+    process = run(BESIDE.replace("MAIN", call))
+    assert sorted(process.out.rest().splitlines()) == ["main put away", "worker put away"]
+    assert process.wait() == 124
+
+
+def test_exiting_when_the_main_thread_has_run_out(run):
+    text = (
+        "import atexit, lager, threading\n"
+        "atexit.register(print, 'at exit')\n"
+        "threading.Thread(target=lager.pause, kwargs={'timeout': 0.2, 'on_timeout': 'exit'}).start()\n"
+    )
+    process = run(text)
+    assert process.out.rest() == "at exit\n"
+    assert process.wait() == 124
+
+
+def test_resumed_in_time_it_goes_on(run, client):
+    text = "import lager\nfor way in ('raise', 'exit'): lager.pause(on_timeout=way)\nprint('went on')\n"
+    process = run(text)
+    for way in ("raise", "exit"):
+        pause = client.paused()
+        assert pause["on_timeout"] == way
+        client.call("Continue", "s", pause["id"])
+    assert process.out.rest() == "went on\n"
+    assert process.wait() == 0
+
+
+def test_interrupted_it_is_an_interrupt(run, client):
+    process = run("import lager\nlager.pause(on_timeout='raise')\n")
+    pause = client.paused()
+    process.kill(signal.SIGINT)
+    assert client.resumed(pause["id"])[0] == "interrupted"
+    assert process.wait() == 130
+
+
+@pytest.mark.parametrize(("way", "code", "last"), [("raise", 1, "PauseTimeout"), ("exit", 124, "did not answer")])
+def test_a_lagerd_that_is_gone_changes_nothing(own_station, run, client, way, code, last):
+    process = run(f"import lager\nlager.pause(timeout=1, on_timeout={way!r})\n")
+    process.err.expect("then")
+    own_station.kill_lagerd()
+    process.err.expect("its time was over, and lagerd did not answer")
+    assert process.wait() == code
+    assert last in process.err.text
+
+
+def test_mistakes_are_passed_over(run, client):
+    process = run(
+        f"import lager\n{EVIL}\nfor way in [{', '.join(MISTAKES)}]: lager.pause(timeout=0.05, on_timeout=way)"
+    )
+    for _ in MISTAKES:
+        assert client.paused()["on_timeout"] == "resume"
+    err = process.err.rest()
+    assert process.wait() == 0
+    assert err.count("is none of resume, raise, exit; resume holds.\n") == len(MISTAKES)
+
+
+@pytest.mark.parametrize("way", ["raise", "exit"])
+def test_where_pauses_are_off_nothing_happens(start, run, script, way):
+    text = f"import lager\nlager.pause(timeout=0.01, on_timeout={way!r})\nprint('went on')\n"
+    assert run(text, LAGER_BREAKPOINTS="off").out.rest() == "went on\n"
+    assert start(sys.executable, script(text)).out.rest() == "went on\n"
+
+
+def test_the_table_says_it(run, client, lager):
+    for way in ("resume", "raise", "exit"):
+        run(f"import lager\nlager.pause({way!r}, on_timeout={way!r})\n")
+    pauses = [client.paused() for _ in range(3)]
+    shown = lager("breakpoints").stdout
+    listed = {pause["id"]: pause["on_timeout"] for pause in json.loads(lager("breakpoints", "--json").stdout)}
+    for pause in pauses:
+        assert listed[pause["id"]] == pause["on_timeout"] == pause["label"]
+        line = next(line for line in shown.splitlines() if line.startswith(pause["id"]))
+        assert (f"s, then {pause['label']}" in line) == (pause["label"] != "resume")
+        client.call("Continue", "s", pause["id"])
+
+
+def test_importing_it_is_as_light_as_lager():
+    text = "import sys, lager\nprint('lager.errors' in sys.modules, lager.PauseTimeout.__mro__[1].__name__)\n"
+    ran = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True)
+    assert ran.stdout == "False LagerError\n"
+
+
+def test_a_run_on_a_terminal_ends_with_it(terminal, script):
+    screen = terminal(LAGER, "python", script("import lager\nlager.pause(timeout=0.2, on_timeout='exit')\n"))
+    assert screen.wait() == 124
