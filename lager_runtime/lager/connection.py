@@ -1,0 +1,197 @@
+"""The socket to a D-Bus broker: connected, authenticated, whole messages in and out, and ended once.
+
+This is the only module that imports dbus_next. Of that library it uses addresses and authentication; its reader, writer
+and dispatch are replaced, because those drop the connection when the socket is full, lose replies when the connection
+ends, leak descriptors and send tracebacks to callers, and its wire format, which takes five times as long.
+"""
+
+import array
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+import struct
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+
+from dbus_next._private.address import parse_address
+from dbus_next.auth import AuthExternal
+
+from lager.messages import Message, decode, encode, take
+
+_CHUNK = 1 << 16
+_MOST_FDS = 253  # that Linux passes with one message: SCM_MAX_FD, unix(7)
+_BACKLOG_SECONDS = 5  # how long a broker may leave us in its queue; connect() blocks that long
+
+_log = logging.getLogger(__name__)
+
+
+class Connection:
+    """`received` gets each message; `ended` is called once, for whatever reason the connection ends."""
+
+    def __init__(self, address: str, received: Callable[[Message], None], ended: Callable[[], None]) -> None:
+        self._received = received
+        self._ended = ended
+        self._loop = asyncio.get_running_loop()
+        self._fds: list[int] = []
+        self._unread = bytearray()
+        self._queue: deque[tuple[memoryview, Sequence[int]]] = deque()
+        self._full = False
+        self._open = True
+        self._serial = 0
+        self._sock = _connected(address)
+        _connections.add(self)
+
+    async def introduce(self) -> None:
+        """Authenticate, and begin to read. Raises OSError, or what the library has for an answer it does not like."""
+        authenticator = AuthExternal()
+        line = "\0" + authenticator._authentication_start(negotiate_unix_fd=True)
+        while True:
+            await self._loop.sock_sendall(self._sock, line.encode() + b"\r\n")
+            if line == "BEGIN":
+                break
+            line = authenticator._receive_line(await self._line())
+        self._loop.add_reader(self._sock, self._read)
+
+    async def _line(self) -> str:
+        line = b""
+        while not line.endswith(b"\r\n"):
+            byte = await self._loop.sock_recv(self._sock, 1)
+            if not byte:
+                raise OSError("it hung up while we introduced ourselves")
+            line += byte
+        return line[:-2].decode()
+
+    def next_serial(self) -> int:
+        self._serial = self._serial % 0xFFFFFFFF + 1
+        return self._serial
+
+    def send(self, message: Message) -> None:
+        """Send at once what can be sent, and the rest when the socket has room; the descriptors are closed once sent.
+
+        Raises UnicodeError for what is no text, before anything is sent.
+        """
+        if not message.serial:
+            message.serial = self.next_serial()
+        self.send_raw(encode(message), message.fds)
+
+    def send_raw(self, data: bytes, fds: Sequence[int] = ()) -> None:
+        self._queue.append((memoryview(data), fds))
+        if not self._full:
+            self._write()
+
+    def close(self) -> None:
+        if not self._open:
+            return
+        self._open = False
+        self._loop.remove_reader(self._sock)
+        self._loop.remove_writer(self._sock)
+        self._drop_queue()
+        close_fds(self._fds)
+        self._sock.close()
+        self._ended()
+
+    def abandon(self) -> None:
+        """Give the descriptor back and touch nothing else, for the rest is the parent's."""
+        with contextlib.suppress(OSError):
+            os.close(self._sock.detach())
+
+    def _read(self) -> None:
+        try:
+            data, ancillary, _, _ = self._sock.recvmsg(_CHUNK, socket.CMSG_LEN(_MOST_FDS * 4))
+        except BlockingIOError:
+            return
+        except OSError:
+            data, ancillary = b"", []
+        for level, kind, content in ancillary:
+            if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+                self._fds += array.array("i", content[: len(content) // 4 * 4])
+        if not data:
+            self.close()
+            return
+        self._unread += data
+        for raw in take(self._unread):
+            self._parse(raw)
+
+    def _parse(self, raw: bytes) -> None:
+        try:
+            message = decode(raw)
+        except Exception:
+            # The whole message is here, so the next one still begins where it should.
+            _log.warning("A message that cannot be read was dropped.", exc_info=True)
+            close_fds(self._fds)
+            self._fds = []
+            return
+        message.fds, self._fds = self._fds[: message.fd_count], self._fds[message.fd_count :]
+        try:
+            self._received(message)
+        except Exception:
+            _log.exception("A message could not be handled.")
+
+    def _write(self) -> None:
+        try:
+            while self._queue:
+                self._write_some()
+        except BlockingIOError:
+            if not self._full:
+                self._loop.add_writer(self._sock, self._write)
+                self._full = True
+            return
+        except OSError:
+            # Not from inside a sender's own call: whoever sends need not expect the world to end under it.
+            self._loop.call_soon(self.close)
+            self._drop_queue()
+        if self._full:
+            self._loop.remove_writer(self._sock)
+            self._full = False
+
+    def _write_some(self) -> None:
+        data, fds = self._queue[0]
+        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
+        sent = self._sock.sendmsg([data], rights)
+        close_fds(fds)
+        if sent == len(data):
+            self._queue.popleft()
+        else:
+            self._queue[0] = (data[sent:], ())
+
+    def _drop_queue(self) -> None:
+        for _, fds in self._queue:
+            close_fds(fds)
+        self._queue.clear()
+
+
+def close_fds(fds: Iterable[int]) -> None:
+    for fd in fds:
+        if fd >= 0:
+            with contextlib.suppress(OSError):
+                os.close(fd)
+
+
+def _connected(address: str) -> socket.socket:
+    paths = [options for transport, options in parse_address(address) if transport == "unix"]
+    if not paths:
+        raise OSError("not a unix: address")
+    where = paths[0].get("path") or "\0" + paths[0]["abstract"]
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", _BACKLOG_SECONDS, 0))
+        sock.connect(where)
+    except BaseException:
+        sock.close()
+        raise
+    sock.setblocking(False)
+    return sock
+
+
+_connections: "weakref.WeakSet[Connection]" = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for connection in list(_connections):
+        connection.abandon()
+
+
+os.register_at_fork(after_in_child=_after_fork)

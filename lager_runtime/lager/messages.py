@@ -1,0 +1,115 @@
+"""Messages of D-Bus as bytes and back (D-Bus specification, Message Format)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import IntEnum, IntFlag
+from functools import lru_cache
+from struct import Struct, unpack_from
+from typing import Any
+
+from lager.signatures import Reader, readers, split, writers
+
+_VERSION = 1
+_START = Struct("<BBBBIII")
+_FIELD_CACHE = 1000
+_PATH, _INTERFACE, _MEMBER, _ERROR, _REPLY, _DESTINATION, _SENDER, _SIGNATURE, _FDS = range(1, 10)
+
+
+class Kind(IntEnum):
+    CALL = 1
+    REPLY = 2
+    ERROR = 3
+    SIGNAL = 4
+
+
+class Flag(IntFlag):
+    NONE = 0
+    NO_REPLY_EXPECTED = 1
+    NO_AUTOSTART = 2
+    INTERACTIVE = 4
+
+
+@dataclass(slots=True)
+class Message:
+    """`body` has plain values; `fds` are the descriptors that travel along, to which an `h` is an index."""
+
+    kind: Kind
+    flags: int = 0
+    serial: int = 0
+    path: str = ""
+    interface: str = ""
+    member: str = ""
+    error: str = ""
+    reply_serial: int = 0
+    destination: str = ""
+    sender: str = ""
+    signature: str = ""
+    body: list[Any] = field(default_factory=list)
+    fds: list[int] = field(default_factory=list)
+    fd_count: int = 0
+
+
+def encode(message: Message) -> bytes:
+    """The bytes of `message`. UnicodeError where a text in it is none, others where a value is not of its type."""
+    body = bytearray()
+    for write, value in zip(writers(message.signature), message.body, strict=True):
+        write(body, value)
+    fields = bytearray()
+    for code, text in (
+        (_PATH, message.path), (_INTERFACE, message.interface), (_MEMBER, message.member), (_ERROR, message.error),
+        (_DESTINATION, message.destination), (_SIGNATURE, message.signature),
+    ):  # fmt: skip
+        if text:
+            fields += bytes(-len(fields) & 7) + _text_field(code, text)
+    for code, number in ((_REPLY, message.reply_serial), (_FDS, len(message.fds))):
+        if number:
+            fields += bytes(-len(fields) & 7) + _field(code, "u", number)
+    start = _START.pack(
+        ord("l"), message.kind, message.flags, _VERSION, len(body), message.serial, len(fields)
+    )  # fmt: skip
+    return start + fields + bytes(-len(fields) & 7) + body
+
+
+@lru_cache(_FIELD_CACHE)
+def _text_field(code: int, text: str) -> bytes:
+    return _field(code, {_PATH: "o", _SIGNATURE: "g"}.get(code, "s"), text)
+
+
+def _field(code: int, kind: str, value: Any) -> bytes:
+    out = bytearray((code, 1, ord(kind), 0))
+    writers(kind)[0](out, value)
+    return bytes(out)
+
+
+def decode(raw: bytes) -> Message:
+    """The message whose bytes these are, whole; any Exception where they are none."""
+    order = _order(raw)
+    _, kind, flags, _, body_length, serial = unpack_from(order + "BBBBII", raw)
+    reader = Reader(raw, order, 12)
+    fields = dict(readers("a(yv)")[0](reader))
+    signature = fields.get(_SIGNATURE, "")
+    reader.at = reader.at + 7 & ~7
+    body = [read(reader) for read in readers(signature)] if body_length else []
+    if reader.at > len(raw) or len(body) != len(split(signature)):
+        raise ValueError("the body is not as its signature says")
+    return Message(
+        Kind(kind), flags, serial, fields.get(_PATH, ""), fields.get(_INTERFACE, ""), fields.get(_MEMBER, ""),
+        fields.get(_ERROR, ""), fields.get(_REPLY, 0), fields.get(_DESTINATION, ""), fields.get(_SENDER, ""),
+        signature, body, [], fields.get(_FDS, 0),
+    )  # fmt: skip
+
+
+def take(buffer: bytearray) -> Iterator[bytes]:
+    """Take the whole messages off the front of `buffer`."""
+    while len(buffer) >= 16:
+        body, _, fields = unpack_from(_order(buffer) + "III", buffer, 4)
+        length = 16 + (fields + 7) // 8 * 8 + body
+        if len(buffer) < length:
+            return
+        raw = bytes(buffer[:length])
+        del buffer[:length]
+        yield raw
+
+
+def _order(raw: bytes | bytearray) -> str:
+    return "<" if raw[0] == ord("l") else ">"

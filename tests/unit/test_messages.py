@@ -1,0 +1,186 @@
+"""Messages as bytes, against an independent witness: what dbus-next writes and reads."""
+
+import contextlib
+import io
+import struct
+from typing import Any
+
+import pytest
+from dbus_next import Message as TheirMessage
+from dbus_next import MessageType, Variant
+from dbus_next._private.unmarshaller import Unmarshaller
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lager.messages import Flag, Kind, Message, decode, encode, take
+from lager.signatures import split
+
+TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
+NUMBERS = {"y": 8, "q": 16, "u": 32, "t": 64, "h": 32}
+BASIC: dict[str, Any] = {
+    **{kind: st.integers(0, 2**bits - 1) for kind, bits in NUMBERS.items()},
+    **{kind: st.integers(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for kind, bits in (("n", 16), ("i", 32), ("x", 64))},
+    "b": st.booleans(),
+    "d": st.floats(allow_nan=False),
+    "s": TEXT,
+    "o": st.sampled_from(["/", "/com/lager"]),
+    "g": st.sampled_from(["", "a{sv}", "(ii)as"]),
+}
+
+
+def containers(inside: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    return st.one_of(
+        inside.map(lambda kind: "a" + kind),
+        st.lists(inside, min_size=1, max_size=3).map(lambda kinds: f"({''.join(kinds)})"),
+        st.tuples(st.sampled_from(list("sunb")), inside).map(lambda pair: f"a{{{pair[0]}{pair[1]}}}"),
+    )
+
+
+KINDS = st.recursive(st.sampled_from([*BASIC, "v"]), containers, max_leaves=6)
+
+
+@st.composite
+def pair(draw: Any, kind: str) -> tuple[Any, Any]:
+    """A value of this type: as dbus-next wants it, and plain."""
+    if kind in BASIC:
+        value = draw(BASIC[kind])
+        return value, value
+    if kind == "v":
+        inside = draw(KINDS)
+        theirs, plain = draw(pair(inside))
+        return Variant(inside, theirs), plain
+    if kind == "ay":
+        return (draw(st.binary(max_size=9)),) * 2
+    if kind[0] == "(":
+        both = [draw(pair(one)) for one in split(kind[1:-1])]
+    elif kind[1] == "{":
+        key, value = split(kind[2:-1])
+        keys = draw(st.lists(BASIC[key], unique=True, max_size=3))
+        items = [(name, draw(pair(value))) for name in keys]
+        return {name: one[0] for name, one in items}, {name: one[1] for name, one in items}
+    else:
+        both = [draw(pair(kind[1:])) for _ in range(draw(st.integers(0, 3)))]
+    return [one[0] for one in both], [one[1] for one in both]
+
+
+def plain(value: Any) -> Any:
+    """What dbus-next read, without its variants."""
+    if isinstance(value, Variant):
+        return plain(value.value)
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, list) else value
+
+
+@given(st.data())
+@settings(max_examples=150, deadline=None)
+def test_it_reads_whatever_dbus_next_writes(data):
+    kinds = data.draw(st.lists(KINDS, max_size=4))
+    values = [data.draw(pair(kind)) for kind in kinds]
+    theirs = TheirMessage(
+        "com.lager.To", "/a/path", "com.lager.Interface", "Member", signature="".join(kinds), serial=7,
+        body=[one[0] for one in values],
+    )  # fmt: skip
+    read = decode(bytes(theirs._marshall()))
+    assert read.body == [one[1] for one in values]
+    assert (read.kind, read.destination, read.path) == (Kind.CALL, "com.lager.To", "/a/path")
+    assert (read.interface, read.member, read.serial) == ("com.lager.Interface", "Member", 7)
+    assert read.signature == "".join(kinds)
+
+
+DETAILS = st.dictionaries(
+    TEXT, st.one_of(st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False), st.booleans(), TEXT), max_size=5
+)
+OURS = [
+    ("", st.just([])),
+    ("s", st.lists(TEXT, min_size=1, max_size=1)),
+    ("sa{sv}", st.tuples(TEXT, DETAILS).map(list)),
+    ("ssa{sv}", st.tuples(TEXT, TEXT, DETAILS).map(list)),
+    ("aa{sv}", st.tuples(st.lists(DETAILS, max_size=4)).map(list)),
+    ("sa{sv}as", st.tuples(TEXT, DETAILS, st.lists(TEXT, max_size=3)).map(list)),
+    ("(sa{sv})sa{ss}us", st.tuples(st.tuples(TEXT, DETAILS).map(list), TEXT, st.just({"a": "b"}),
+                                   st.integers(0, 9), TEXT).map(list)),
+    ("sua{sv}v", st.tuples(TEXT, st.integers(0, 9), DETAILS, TEXT).map(list)),
+    ("bdh", st.tuples(st.booleans(), st.floats(allow_nan=False), st.just(0)).map(list)),
+]  # fmt: skip
+
+
+@given(st.sampled_from(OURS).flatmap(lambda one: st.tuples(st.just(one[0]), one[1])))
+@settings(max_examples=150, deadline=None)
+def test_dbus_next_reads_what_it_writes(message):
+    signature, body = message
+    header = {"serial": 9, "path": "/a/path", "interface": "com.lager.I", "member": "Member", "destination": ":1.5"}
+    raw = encode(Message(Kind.SIGNAL, signature=signature, body=body, **header))
+    read = Unmarshaller(io.BytesIO(raw)).unmarshall()
+    assert plain(read.body) == body
+    assert read.message_type is MessageType.SIGNAL
+    assert {name: getattr(read, name) for name in header} == header
+    assert decode(raw).body == body
+
+
+def test_every_field_of_the_header():
+    message = Message(
+        Kind.ERROR, Flag.NO_REPLY_EXPECTED, 5, error="com.lager.Error.Failed", reply_serial=4, destination=":1.2",
+        sender=":1.1", signature="s", body=["text"], fds=[0, 1],
+    )  # fmt: skip
+    read = decode(encode(message))
+    assert (read.kind, read.flags, read.serial, read.error) == (Kind.ERROR, 1, 5, "com.lager.Error.Failed")
+    assert (read.reply_serial, read.destination, read.body, read.fd_count) == (4, ":1.2", ["text"], 2)
+    assert read.sender == "", "the broker says who it is"
+
+
+def test_the_other_byte_order():
+    body = struct.pack(">I", 3) + b"big\0" + struct.pack(">d", 2.5)
+    fields = b"\5\1u\0" + struct.pack(">I", 7) + b"\x08\1g\0\2sd\0"
+    raw = b"B\2\0\1" + struct.pack(">III", len(body), 1, len(fields)) + fields + body
+    assert decode(raw).body == ["big", 2.5]
+    assert list(take(bytearray(raw + b"B"))) == [raw]
+
+
+def test_whole_messages_only():
+    raw = encode(Message(Kind.REPLY, serial=1, reply_serial=1, signature="s", body=["one"]))
+    buffer = bytearray()
+    for byte in raw[:-1]:
+        buffer.append(byte)
+        assert list(take(buffer)) == []
+    buffer += raw[-1:] + raw + raw[:3]
+    assert list(take(buffer)) == [raw, raw]
+    assert buffer == raw[:3]
+
+
+@given(st.binary(min_size=16, max_size=80), st.integers(0, 120))
+@settings(max_examples=200, deadline=None)
+def test_rubbish_is_refused_or_read_and_never_followed_for_ever(rubbish, at):
+    good = bytearray(
+        encode(Message(Kind.REPLY, serial=1, reply_serial=1, signature="sa{sv}as", body=["x", {"k": 1}, ["y"]]))
+    )
+    good[at : at + 4] = rubbish[:4]
+    for raw in (rubbish, bytes(good)):
+        with contextlib.suppress(Exception):
+            decode(raw)
+
+
+@pytest.mark.parametrize(
+    "signature",
+    ["a", "(", "()", "a()", "{su}", "a{s}", "a{vs}", "a{suu}", "z", "a{s", "(s", ")", "a" * 65 + "s", "(" * 300],
+)
+def test_no_signature(signature):
+    with pytest.raises(ValueError, match="is no signature"):
+        split(signature)
+
+
+@pytest.mark.parametrize(
+    ("signature", "value"),
+    [("s", "\udcff"), ("s", "a\0b"), ("s", 5), ("u", -1), ("u", 2**32), ("d", "x"), ("v", object()), ("h", None)],
+)
+def test_what_does_not_suit_its_type_is_never_sent(signature, value):
+    with pytest.raises((ValueError, TypeError, AttributeError, struct.error)):
+        encode(Message(Kind.SIGNAL, signature=signature, body=[value]))
+
+
+def test_a_value_that_is_none_is_left_out_and_a_subclass_is_what_it_is_of():
+    class Name(str):
+        __slots__ = ()
+
+    message = Message(Kind.SIGNAL, signature="a{sv}", body=[{"a": None, "b": Name("x"), "c": [], "d": {"e": True}}])
+    assert decode(encode(message)).body == [{"b": "x", "c": [], "d": {"e": True}}]
