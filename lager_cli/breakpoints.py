@@ -14,15 +14,33 @@ from lager_cli.daemon import ask
 _HEADERS = ("ID", "LABEL", "WHERE", "SCRIPT", "RUN", "USER", "PAUSED", "LEFT", "CONSOLES")
 
 
-@click.command()
+class _Lazy(click.Group):
+    """Imports what shows a single pause when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return ["show"]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name != "show":
+            return None
+        from lager_cli.look import show
+
+        return show
+
+
+@click.group(cls=_Lazy, invoke_without_command=True)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list with every key of each pause.")
-def breakpoints(as_json: bool) -> None:
+@click.pass_context
+def breakpoints(context: click.Context, as_json: bool) -> None:
     """List the paused scripts: what, where, whose, for how long, and when they go on by themselves.
 
     \b
-    Example:
+    Examples:
       lager breakpoints
+      lager breakpoints show 7f3a
     """
+    if context.invoked_subcommand is not None:
+        return
     pauses = ask("List")[0]
     if as_json:
         output.print_json(pauses)
@@ -45,13 +63,14 @@ def _row(pause: dict[str, Any]) -> tuple[object, ...]:
         pause["run_id"][:8] or "-",
         pause["user"],
         duration(time.time() - pause["since"]),
-        left(pause["remaining"], pause.get("on_timeout", "")),
+        time_left_of(pause),
         (pause["consoles"] or "-") if pause["interactive"] else "",
     )
 
 
-def left(remaining: float, on_timeout: str) -> str:
+def time_left_of(pause: dict[str, Any]) -> str:
     """The time left, and what the script does then where that is not to go on."""
-    if not remaining:
+    if not pause["remaining"]:
         return "no limit"
-    return time_left(remaining) + (f", then {on_timeout}" if on_timeout in ON_TIMEOUT[1:] else "")
+    then = pause.get("on_timeout", ON_TIMEOUT[0])
+    return time_left(pause["remaining"]) + (f", then {then}" if then != ON_TIMEOUT[0] else "")

@@ -16,6 +16,11 @@ def say(text: str) -> None:
     click.echo(text)
 
 
+def line(text: str, width: int) -> None:
+    """A line of at most `width` columns, with nothing in it that a terminal takes for a command."""
+    click.echo(printable(text, width))
+
+
 def raw(data: bytes) -> None:
     """Bytes as a device sent them, for a terminal that talks to it."""
     sys.stdout.buffer.write(data)

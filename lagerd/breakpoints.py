@@ -234,7 +234,8 @@ class Breakpoints:
             self._end(pause, "gone", None)
 
     def _tell_remaining(self, pause: Pause, client: Client | None, why: str) -> None:
-        details = {**(client.details() if client else {}), "why": why, "consoles": len(pause.consoles)}
+        attached = [one.user for one in pause.consoles.values()]
+        details = {**(client.details() if client else {}), "why": why, "consoles": len(attached), "attached": attached}
         left = self.pauses.remaining(pause)
         self.bus.emit(BREAKPOINTS_PATH, BREAKPOINTS, "Extended", "sda{sv}", pause.id, left, details, to=pause.owner)
         self.bus.emit(BREAKPOINTS_PATH, BREAKPOINTS, "Extended", "sda{sv}", pause.id, left, details)
@@ -262,7 +263,11 @@ class Breakpoints:
     # Finding the pause that is meant.
 
     def _details(self, pause: Pause) -> dict[str, Any]:
-        return {**self.pauses.details(pause), "instruments": self.hooks.instruments(pause)}
+        return {
+            **self.pauses.details(pause),
+            "instruments": self.hooks.instruments(pause),
+            "attached": [client.user for client in pause.consoles.values()],
+        }
 
     def _own(self, call: Call) -> Pause | None:
         """The pause that a script speaks of; None where it has ended, which the script may not know yet."""

@@ -1,0 +1,128 @@
+"""`lager breakpoints show`: one pause from all sides, without a console."""
+
+import json
+import shutil
+import sys
+import time
+from typing import Any
+
+import click
+
+from lager.banner import shown_path
+from lager.errors import AccessDenied, Failed, LagerError, NoSuchBreakpoint
+from lager.terms import BREAKPOINTS, BREAKPOINTS_PATH, INSTRUMENTS, INSTRUMENTS_PATH
+from lager.text import duration
+from lager_cli import completion, output
+from lager_cli.breakpoints import time_left_of
+from lager_cli.daemon import connected
+from lager_cli.hardware import json_option
+
+_WIDEST = 10_000
+
+
+@click.command()
+@json_option
+@click.argument("id", shell_complete=completion.pauses)
+def show(as_json: bool, id: str) -> None:
+    """Show one paused script: source, stack, variables, instruments, consoles and the time left. ID is that of the
+    pause or of its run, or the beginning of it.
+
+    The variables are for the script's user and root, as its console is; everybody else sees the rest.
+
+    \b
+    Examples:
+      lager breakpoints show 7f3a
+      lager breakpoints show 7f3a --json | jq .variables
+    """
+    import asyncio
+
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else _WIDEST
+    pause, inside = asyncio.run(_look(id, width))
+    if isinstance(inside, LagerError):
+        output.error(inside)
+        inside = {}
+    if as_json:
+        output.print_json({**pause, **inside})
+    else:
+        for line in [*_outside(pause), *_inside(inside)]:
+            output.line(line, width)
+
+
+async def _look(wanted: str, width: int) -> tuple[dict[str, Any], dict[str, Any] | LagerError]:
+    """What lagerd tells of the pause, with its `leases`; and what its script does, or why not."""
+    inside: dict[str, Any] | LagerError
+    async with connected() as bus:
+        pauses = (await bus.call(BREAKPOINTS, BREAKPOINTS_PATH, "List"))[0]
+        try:
+            options = {"width": max(width // 2, 20)} if width < _WIDEST else {}
+            inside = json.loads(
+                (await bus.call(BREAKPOINTS, BREAKPOINTS_PATH, "Inspect", "sa{sv}", wanted, options))[0]
+            )
+        except (AccessDenied, Failed) as refused:
+            inside = refused
+        pause = _meant(pauses, wanted.strip().lower())
+        leases = (await bus.call(INSTRUMENTS, INSTRUMENTS_PATH, "List"))[0]
+    pause["leases"] = [lease for lease in leases if pause["id"] in lease["pauses"]]
+    return pause, inside
+
+
+def _meant(pauses: list[dict[str, Any]], wanted: str) -> dict[str, Any]:
+    """The one pause that lagerd, too, has taken `wanted` for."""
+    for pause in pauses:
+        if pause["run_id"] == wanted or pause["id"].startswith(wanted):
+            return pause
+    raise NoSuchBreakpoint(f"{wanted} has just begun.", "Try again.")
+
+
+def _outside(pause: dict[str, Any]) -> list[str]:
+    since = time.strftime("%H:%M:%S", time.localtime(pause["since"]))
+    rows = {
+        "where": f"{shown_path(pause['file'])}:{pause['line']} in {pause['function']}",
+        "script": pause["script"] or "-",
+        "process": f"{pause['pid']} of {pause['user']}, thread {pause['thread']}",
+        "run": pause["run_id"] or "-",
+        "paused": f"for {duration(time.time() - pause['since'])}, since {since}",
+        "left": time_left_of(pause),
+        "holds": ", ".join(f"{lease['name']} (net {lease['net']})" for lease in pause["leases"]) or "no instrument",
+    }
+    if pause["interactive"]:
+        rows["consoles"] = ", ".join(pause["attached"]) or "none open"
+    return [f"{pause['id']}  {pause['label']}".rstrip(), *(f"  {name:<10}{text}" for name, text in rows.items())]
+
+
+def _inside(look: dict[str, Any]) -> list[str]:
+    if not look:
+        return []
+    return [*_source(look["source"]), *_stack(look), *_variables(look)]
+
+
+def _source(lines: list[dict[str, Any]]) -> list[str]:
+    if not lines:
+        return ["", "Its source is not to be had."]
+    width = len(str(lines[-1]["line"]))
+    return ["", "Source", *(f"{'->' if one['here'] else '  '} {one['line']:>{width}}  {one['text']}" for one in lines)]
+
+
+def _stack(look: dict[str, Any]) -> list[str]:
+    shown = ["", "Stack"]
+    if look["frames_left_out"]:
+        shown.append(f"  ({look['frames_left_out']} more)")
+    for frame in look["stack"]:
+        shown.append(f"  {shown_path(frame['file'])}:{frame['line']} in {frame['function']}")
+        if frame["text"]:
+            shown.append(f"    {frame['text']}")
+    return shown
+
+
+def _variables(look: dict[str, Any]) -> list[str]:
+    values = [one for one in look["variables"] if one["kind"] == "variable"]
+    others = [one["name"] for one in look["variables"] if one["kind"] != "variable"]
+    names = max((len(one["name"]) for one in values), default=0)
+    types = max((len(one["type"]) for one in values), default=0)
+    shown = ["", "Variables"]
+    shown += [f"  {one['name']:<{names}}  {one['type']:<{types}}  {one['value']}" for one in values]
+    if look["variables_left_out"]:
+        shown.append(f"  ({look['variables_left_out']} more)")
+    if others:
+        shown.append(f"  modules, functions, classes: {', '.join(others)}")
+    return shown if len(shown) > 2 else [*shown, "  none"]
