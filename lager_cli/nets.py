@@ -9,7 +9,7 @@ import click
 from lager import nets as netsfile
 from lager import savednets
 from lager.errors import LagerError, NetsFileError
-from lager.nets import Instrument, NetConfig, Nets
+from lager.nets import Instrument, Nets
 from lager_cli import daemon, output
 from lager_cli.hardware import json_option, wait_option
 
@@ -30,7 +30,7 @@ def nets(context: click.Context, as_json: bool) -> None:
     """
     if context.invoked_subcommand is not None:
         return
-    found = [_details(net) for net in _bench().nets.values()]
+    found = [net.as_dict() for net in _bench().nets.values()]
     if as_json:
         output.print_json(found)
     elif found:
@@ -89,18 +89,6 @@ def _bench() -> Nets:
     if not os.environ.get("LAGER_NETS"):
         daemon.ready_address()
     return netsfile.load()
-
-
-def _details(net: NetConfig) -> dict[str, Any]:
-    return {
-        "name": net.name,
-        "type": net.type.value,
-        "instrument": net.instrument.name,
-        "model": net.instrument.model,
-        "address": net.instrument.address,
-        "channel": net.channel,
-        "limits": net.limits.as_dict(),
-    }
 
 
 def _row(net: dict[str, Any]) -> tuple[object, ...]:
