@@ -9,6 +9,7 @@ from lager.banner import shown_path
 from lager.terms import ON_TIMEOUT
 from lager.text import duration, time_left
 from lager_cli import output
+from lager_cli.boxoption import box_group_option, go
 from lager_cli.daemon import ask
 
 _HEADERS = ("ID", "LABEL", "WHERE", "SCRIPT", "RUN", "USER", "PAUSED", "LEFT", "CONSOLES")
@@ -30,8 +31,9 @@ class _Lazy(click.Group):
 
 @click.group(cls=_Lazy, invoke_without_command=True)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list with every key of each pause.")
+@box_group_option
 @click.pass_context
-def breakpoints(context: click.Context, as_json: bool) -> None:
+def breakpoints(context: click.Context, as_json: bool, box: str | None) -> None:
     """List the paused scripts: what, where, whose, for how long, and when they go on by themselves.
 
     \b
@@ -39,6 +41,7 @@ def breakpoints(context: click.Context, as_json: bool) -> None:
       lager breakpoints
       lager breakpoints show 7f3a
     """
+    go(context, box)
     if context.invoked_subcommand is not None:
         return
     pauses = ask("List")[0]

@@ -8,6 +8,7 @@ import click
 
 from lager import Net, NetType
 from lager_cli import completion, daemon, output
+from lager_cli.boxoption import box_option
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ def command(
     @click.argument("value", required=False)
     @json_option
     @wait_option
+    @box_option
     def run(net: str, action: str, value: str | None, as_json: bool, wait: float) -> None:
         chosen = actions[action]
         given = _value(action, chosen, value)
@@ -67,6 +69,7 @@ def single(
     @click.command(name, help=help + _shown(name, examples))
     @json_option
     @wait_option
+    @box_option
     def run(net: str, as_json: bool, wait: float, value: str | None = None) -> None:
         given = _value(name, action, value)
         result = with_net(net, type, wait, lambda opened: _act(action, opened, given))

@@ -13,6 +13,7 @@ from lager import banner
 from lager.errors import LagerError
 from lager.text import duration
 from lager_cli import output
+from lager_cli.boxoption import box_option
 
 _HEADERS = ("TIME", "EVENT", "WHO", "WHAT", "WHERE", "RUN", "AFTER", "WHY")
 _UNIT = "lagerd.service"
@@ -25,6 +26,7 @@ _MAY_NOT = ("insufficient permissions", "not seeing messages from other users")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list with every field of each record.")
 @click.option("--since", metavar="TIME", help='As journalctl takes it: "1 hour ago", today, "2026-01-31 08:00".')
 @click.option("--until", metavar="TIME", help="Likewise.")
+@box_option
 def history(as_json: bool, since: str | None, until: str | None) -> None:
     """Show what happened on this box: who paused, resumed, looked in, and held which instrument.
 

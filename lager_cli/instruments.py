@@ -9,6 +9,7 @@ from lager import NetType
 from lager.terms import INSTRUMENTS
 from lager.text import duration
 from lager_cli import output
+from lager_cli.boxoption import box_option
 from lager_cli.daemon import ask
 from lager_cli.hardware import Action, command, json_option, single
 
@@ -102,6 +103,7 @@ _HEADERS = ("INSTRUMENT", "NET", "HELD BY", "SCRIPT", "FOR", "WAITING", "PAUSED"
 
 @click.command()
 @json_option
+@box_option
 def instruments(as_json: bool) -> None:
     """List the instruments in use: who holds each, since when, and where that script is paused.
 

@@ -13,6 +13,7 @@ from lager.errors import AccessDenied, Failed, LagerError, NoSuchBreakpoint
 from lager.terms import BREAKPOINTS, BREAKPOINTS_PATH, INSTRUMENTS, INSTRUMENTS_PATH
 from lager.text import duration
 from lager_cli import completion, output
+from lager_cli.boxoption import box_option
 from lager_cli.breakpoints import time_left_of
 from lager_cli.daemon import connected
 from lager_cli.hardware import json_option
@@ -22,6 +23,7 @@ _WIDEST = 10_000
 
 @click.command()
 @json_option
+@box_option
 @click.argument("id", shell_complete=completion.pauses)
 def show(as_json: bool, id: str) -> None:
     """Show one paused script: source, stack, variables, instruments, consoles and the time left. ID is that of the

@@ -28,6 +28,8 @@ _COMMANDS = {
     "history": ("lager_cli.history", "history", "Show what happened on this box."),
 }
 
+_HIDDEN = {"session": ("lager_cli.serving", "session")}
+
 
 class _Lazy(click.Group):
     """Imports a subcommand when it is used, so that none pays for the others."""
@@ -36,9 +38,9 @@ class _Lazy(click.Group):
         return sorted(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
+        if cmd_name not in _COMMANDS and cmd_name not in _HIDDEN:
             return None
-        module, attribute, _ = _COMMANDS[cmd_name]
+        module, attribute = _HIDDEN[cmd_name] if cmd_name in _HIDDEN else _COMMANDS[cmd_name][:2]
         command = getattr(import_module(module), attribute)
         assert isinstance(command, click.Command)
         return command
@@ -55,7 +57,8 @@ class _Lazy(click.Group):
 
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="lager-box", prog_name="lager")
-def cli() -> None:
+@click.option("--here", is_flag=True, hidden=True, help="This machine is the box that --box names.")
+def cli(here: bool) -> None:
     """Run scripts on a hardware bench, pause them, look, and let them go on.
 
     \b
@@ -75,7 +78,7 @@ def run(arguments: list[str]) -> int:
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # as standard error has it: no letter stops a command
     try:
-        return cli.main(arguments, prog_name="lager", standalone_mode=False) or 0
+        return cli.main(arguments, prog_name="lager", standalone_mode=False, obj=list(arguments)) or 0
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
     except click.ClickException as problem:

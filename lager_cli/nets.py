@@ -11,6 +11,7 @@ from lager import savednets
 from lager.errors import LagerError, NetsFileError
 from lager.nets import Instrument, Nets
 from lager_cli import daemon, output
+from lager_cli.boxoption import box_group_option, box_option, go
 from lager_cli.hardware import json_option, wait_option
 
 _HEADERS = ("NET", "TYPE", "INSTRUMENT", "MODEL", "CHANNEL", "ADDRESS", "LIMITS")
@@ -18,8 +19,9 @@ _HEADERS = ("NET", "TYPE", "INSTRUMENT", "MODEL", "CHANNEL", "ADDRESS", "LIMITS"
 
 @click.group(invoke_without_command=True)
 @json_option
+@box_group_option
 @click.pass_context
-def nets(context: click.Context, as_json: bool) -> None:
+def nets(context: click.Context, as_json: bool, box: str | None) -> None:
     """List the nets of this bench.
 
     \b
@@ -28,6 +30,7 @@ def nets(context: click.Context, as_json: bool) -> None:
       lager nets check
       lager nets import saved_nets.json > nets.toml
     """
+    go(context, box)
     if context.invoked_subcommand is not None:
         return
     found = [net.as_dict() for net in _bench().nets.values()]
@@ -42,6 +45,7 @@ def nets(context: click.Context, as_json: bool) -> None:
 @nets.command()
 @json_option
 @wait_option
+@box_option
 def check(as_json: bool, wait: float) -> int:
     """Open each instrument, and compare what it says it is with the nets file.
 

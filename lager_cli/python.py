@@ -8,7 +8,7 @@ import click
 
 from lager.errors import AmbiguousId, LagerError, NoSuchBreakpoint
 from lager.text import time_left
-from lager_cli import completion, output
+from lager_cli import boxoption, completion, output
 from lager_cli.daemon import ask, get
 
 LONGEST_RUN = 300.0
@@ -26,7 +26,17 @@ def seconds(value: Any) -> float:
     return number
 
 
-@click.command(context_settings={"allow_interspersed_args": False, "help_option_names": ["-h", "--help"]})
+class _Python(click.Command):
+    """Whatever stands behind the runnable is the script's, but for a --box that is the very next."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        behind = len(self.make_parser(ctx).parse_args(list(args))[0].get("arguments") or ())
+        at = len(args) - behind
+        own = 0 if "--" in args[at - 2 : at - 1] else boxoption.words(args[at:])
+        return super().parse_args(ctx, [*args[: at - 1], *args[at : at + own], *args[at - 1 : at], *args[at + own :]])
+
+
+@click.command(cls=_Python, context_settings={"allow_interspersed_args": False, "help_option_names": ["-h", "--help"]})
 @click.option("-m", "module", is_flag=True, help="Run a module by its name, as python -m does.")
 @click.option("--env", "settings", multiple=True, metavar="FOO=BAR", help="Set a variable for the script.")
 @click.option("--passenv", "passed", multiple=True, metavar="NAME", help="Pass on a variable of this shell.")
@@ -52,9 +62,12 @@ def seconds(value: Any) -> float:
 @click.option(
     "--console", metavar="ID", help="Open a Python console inside a paused script.", shell_complete=completion.pauses
 )
+@boxoption.box_group_option
 @click.argument("runnable", required=False, shell_complete=completion.files)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, shell_complete=completion.files)
+@click.pass_context
 def python(
+    context: click.Context,
     module: bool,
     settings: tuple[str, ...],
     passed: tuple[str, ...],
@@ -63,6 +76,7 @@ def python(
     continue_all: bool,
     extend: tuple[str, float] | None,
     console: str | None,
+    box: str | None,
     runnable: str | None,
     arguments: tuple[str, ...],
 ) -> int:
@@ -72,6 +86,7 @@ def python(
     Examples:
       lager python test.py --its-own-options
       lager python -m package.module
+      lager python test.py --box bench3
       lager python --continue 7f3a
       lager python --console 7f3a
     """
@@ -79,6 +94,12 @@ def python(
     if sum(asked) != 1:
         what = "Name a script to run, or one of --continue, --continue-all, --extend and --console"
         raise click.UsageError(f"{what}." if not any(asked) else f"{what}, not several of them.")
+    there = boxoption.choose(context, box)
+    if there is not None:
+        from lager_cli import remote
+
+        known = {name: os.environ[name] for name in passed if name in os.environ}
+        return remote.run(there, boxoption.typed(context), environment=known)
     if resume is not None:
         return _continue(resume)
     if continue_all:

@@ -12,6 +12,7 @@ import click
 
 from lager import NetType
 from lager_cli import completion, output
+from lager_cli.boxoption import box_option
 from lager_cli.hardware import wait_option, with_net
 
 _LEAVE = b"\x1d"  # Ctrl-]
@@ -21,6 +22,7 @@ _LEAVE = b"\x1d"  # Ctrl-]
 @click.argument("net", shell_complete=completion.nets(NetType.UART))
 @click.option("--baudrate", type=click.IntRange(min=1), help="Instead of that of the nets file.")
 @wait_option
+@box_option
 def uart(net: str, baudrate: int | None, wait: float) -> None:
     """Talk to a serial device: a terminal until Ctrl-], or what is piped in until it ends.
 

@@ -14,6 +14,8 @@
     │   ├── NoSuchInstrument
     │   ├── TooMany
     │   └── Failed
+    ├── BoxError              a box cannot be used from here
+    │   └── NoConnection      the way to it failed, or broke
     └── BenchError            nets and instruments
         ├── NetsFileError     the nets file is wrong or missing
         ├── NoSuchNet
@@ -93,6 +95,14 @@ class TooMany(Refusal):
 
 class Failed(Refusal):
     pass
+
+
+class BoxError(LagerError):
+    pass
+
+
+class NoConnection(BoxError):
+    exit_code = 255  # as ssh itself
 
 
 class BenchError(LagerError):

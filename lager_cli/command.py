@@ -1,0 +1,121 @@
+"""The command that a session runs on a box, with a terminal of its own where the user has one."""
+
+import contextlib
+import fcntl
+import os
+import select
+import signal
+import subprocess
+import sys
+import termios
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lager_cli import terminal
+from lager_cli.frames import Stream
+from lager_cli.trunk import Pipe, Source, Trunk
+
+
+class Command:
+    """Leader of a session of its own. Its standard streams are the streams of the trunk."""
+
+    def __init__(self, trunk: Trunk, header: Mapping[str, Any], folder: Path | None) -> None:
+        self._trunk = trunk
+        self._kinds: Sequence[str] = header["streams"]
+        self.sources: list[Source] = []
+        self._terminal = -1
+        theirs = self._open(header)
+        arguments = [_bytes(argument) for argument in header["arguments"]]
+        told = {_bytes(name): _bytes(value) for name, value in header["environment"].items()}
+        box = {b"LAGER_BOX": header["box"].encode()}
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "lager_cli", "--here", *arguments],
+            stdin=theirs[0],
+            stdout=theirs[1],
+            stderr=theirs[2],
+            env={**os.environb, **told, **box},
+            cwd=folder,
+            start_new_session=True,
+            preexec_fn=self._settle,
+        )
+        for fd in set(theirs):
+            os.close(fd)
+        self._ended = os.pidfd_open(self._process.pid)
+        self.ended = False
+        trunk.parties.append(self)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def interest(self) -> tuple[int, int] | None:
+        return None if self.ended else (self._ended, select.POLLIN)
+
+    def ready(self) -> None:
+        self.ended = True
+
+    def finish(self) -> int:
+        """Send what it still had to say, but not what others say who have its streams; its exit code."""
+        for source in self.sources:
+            while not source.ended:
+                if source.interest() is None:
+                    self._trunk.turn()
+                elif not source.read():
+                    break
+        code = self._process.wait()
+        return 128 - code if code < 0 else code
+
+    def signal(self, number: signal.Signals) -> None:
+        if not self.ended:
+            self._process.send_signal(number)
+
+    def resize(self, size: tuple[int, int]) -> None:
+        if self._terminal >= 0:
+            termios.tcsetwinsize(self._terminal, size)
+
+    def _open(self, header: Mapping[str, Any]) -> list[int]:
+        """The command's ends of its standard streams; ours are in the trunk."""
+        slave = -1
+        if "terminal" in self._kinds:
+            self._terminal, slave = os.openpty()
+            self._describe(slave, header)
+            os.set_blocking(self._terminal, False)
+            self.sources.append(Source(self._trunk, Stream.TERMINAL, self._terminal))
+            Pipe(self._trunk, Stream.TERMINAL, self._terminal, keep=True)
+        return [self._end(stream, kind, slave) for stream, kind in enumerate(self._kinds)]
+
+    def _describe(self, slave: int, header: Mapping[str, Any]) -> None:
+        if header["size"]:
+            self.resize(header["size"])
+        if header["settings"]:
+            with contextlib.suppress(termios.error, ValueError, TypeError, IndexError):  # of another machine's making
+                terminal.apply(slave, header["settings"])
+
+    def _end(self, stream: int, kind: str, slave: int) -> int:
+        if kind == "terminal":
+            return slave
+        if kind == "closed":
+            return os.open(os.devnull, os.O_RDWR)
+        reader, writer = os.pipe()
+        if stream == Stream.IN:
+            Pipe(self._trunk, Stream.IN, writer)
+            return reader
+        os.set_blocking(reader, False)
+        self.sources.append(Source(self._trunk, stream, reader, on_end=lambda: os.close(reader)))
+        return writer
+
+    def _settle(self) -> None:
+        """In the new process: its controlling terminal, and no descriptor where the user has none."""
+        for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP):
+            signal.signal(number, signal.SIG_DFL)
+        if "terminal" in self._kinds:
+            fcntl.ioctl(self._kinds.index("terminal"), termios.TIOCSCTTY, 0)
+        for fd, kind in enumerate(self._kinds):
+            if kind == "closed":
+                os.close(fd)
+
+
+def _bytes(text: str) -> bytes:
+    """What an argument or a variable was, before JSON held it."""
+    return text.encode("latin-1")

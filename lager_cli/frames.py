@@ -1,0 +1,129 @@
+"""What the two ends of a session say to each other: frames of a kind, a stream, a length and a payload.
+
+The box speaks first, one line with the protocol's number and its version of lager; whatever a login shell printed
+before that line is passed over. Payloads are JSON but for DATA (bytes of the stream) and CREDIT (a number).
+"""
+
+import json
+import re
+import struct
+from collections.abc import Iterator
+from enum import IntEnum
+from typing import Any
+
+from lager.errors import BoxError
+
+PROTOCOL = 1
+GREETING = re.compile(rb"lager session protocol ([0-9]{1,9}), version ([!-~]{1,100})\n")
+LONGEST = 16 << 20
+_NOISE = 1 << 16
+_HEAD = struct.Struct(">BBI")
+_NUMBER = struct.Struct(">Q")
+
+
+class Kind(IntEnum):
+    """`HEADER` opens a session, `EXIT` ends it; `BEAT` says nothing but that its sender lives. `HELLO` stands for the
+    greeting, and is no frame."""
+
+    HELLO = 0
+    HEADER = 1
+    DATA = 2
+    END = 3  # no more of this stream
+    STOP = 4  # nobody takes this stream any more
+    CREDIT = 5  # so many more bytes of this stream may come
+    SIGNAL = 6
+    SIZE = 7
+    BEAT = 8
+    REFUSED = 9
+    EXIT = 10
+
+
+class Stream(IntEnum):
+    """Standard streams by their descriptors; TERMINAL stands for all of them that are one. Then what files come by."""
+
+    IN = 0
+    OUT = 1
+    ERR = 2
+    TERMINAL = 3
+    UPLOAD = 4
+    DOWNLOAD = 5
+
+
+def greeting(version: str) -> bytes:
+    return f"lager session protocol {PROTOCOL}, version {version}\n".encode("ascii")
+
+
+def head(kind: Kind, stream: int, length: int) -> bytes:
+    return _HEAD.pack(kind, stream, length)
+
+
+def encode(kind: Kind, value: Any = None, stream: int = 0) -> bytes:
+    """A frame with a value as JSON; CREDIT takes a number."""
+    payload = _NUMBER.pack(value) if kind is Kind.CREDIT else b"" if value is None else json.dumps(value).encode()
+    return head(kind, stream, len(payload)) + payload
+
+
+def decode(kind: Kind, payload: bytes) -> Any:
+    """The value in a frame. BoxError where it holds none."""
+    try:
+        return _NUMBER.unpack(payload)[0] if kind is Kind.CREDIT else json.loads(payload) if payload else None
+    except (ValueError, RecursionError, struct.error):
+        raise BoxError(f"A frame of the session cannot be read ({kind.name}).") from None
+
+
+class Decoder:
+    """Bytes in, as they come. DATA comes out in pieces, at once and uncopied; everything else whole."""
+
+    def __init__(self, greeted: bool = True) -> None:
+        self.greeted = greeted
+        self._noise = b""
+        self._head = b""
+        self._kind = Kind.BEAT
+        self._stream = 0
+        self._left = -1  # of the payload; -1: the head is not complete
+        self._payload = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[tuple[Kind, int, bytes | bytearray | memoryview]]:
+        if not self.greeted:
+            self._noise += data
+            found = GREETING.search(self._noise)
+            if found is None:
+                self._check_noise()
+                return
+            self.greeted, data, self._noise = True, self._noise[found.end() :], b""
+            yield Kind.HELLO, 0, json.dumps({"protocol": int(found[1]), "version": found[2].decode("ascii")}).encode()
+        view, at = memoryview(data), 0
+        while at < len(data) or self._left == 0:
+            if self._left < 0:
+                need = _HEAD.size - len(self._head)
+                self._head += view[at : at + need]
+                at += need
+                if len(self._head) == _HEAD.size:
+                    self._begin()
+                continue
+            piece = view[at : at + self._left]
+            at += len(piece)
+            self._left -= len(piece)
+            if self._kind is Kind.DATA:
+                if piece:
+                    yield self._kind, self._stream, piece
+            else:
+                self._payload += piece
+            if self._left == 0:
+                self._left = -1
+                if self._kind is not Kind.DATA:
+                    yield self._kind, self._stream, self._payload
+
+    def _check_noise(self) -> None:
+        if len(self._noise) > _NOISE:
+            raise BoxError("What answers there is no lager.", "Does a login script there print without end?")
+
+    def _begin(self) -> None:
+        kind, self._stream, self._left = _HEAD.unpack(self._head)
+        self._head, self._payload = b"", bytearray()
+        try:
+            self._kind = Kind(kind)
+        except ValueError:
+            raise BoxError(f"A frame of the session is of no known kind ({kind}).") from None
+        if self._left > LONGEST:
+            raise BoxError(f"A frame of the session says it has {self._left} bytes.")

@@ -1,0 +1,166 @@
+"""ssh, as the way to a box: started so that it carries bytes and nothing else, and its complaints as one sentence."""
+
+import contextlib
+import os
+import re
+import select
+import shlex
+import signal
+import subprocess
+
+from lager.errors import BoxError, LagerError, NoConnection
+from lager.text import printable
+from lager_cli.boxtable import Box
+
+CONNECT_SECONDS = 15
+_GOODBYE_SECONDS = 2.0
+_KEPT = 1 << 16
+_PIPE = 1 << 20
+_F_SETPIPE_SZ = 1031
+# As scp and sftp do it: what the user's configuration wants for a login is no use to a command.
+_OPTIONS = {
+    "ConnectTimeout": CONNECT_SECONDS,
+    "ClearAllForwardings": "yes",
+    "ForwardX11": "no",
+    "PermitLocalCommand": "no",
+    "RemoteCommand": "none",
+    "RequestTTY": "no",
+}
+_IGNORED = (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP, signal.SIGHUP)  # for the command on the box, not for ssh
+
+
+class Ssh:
+    """One ssh that runs `lager session` on a box. `stderr` keeps the last that it complained of."""
+
+    def __init__(self, box: Box) -> None:
+        program = shlex.split(os.environ.get("LAGER_SSH", "")) or ["ssh"]
+        options = [f"-o{name}={value}" for name, value in _OPTIONS.items()]
+        command = [*program, *options, "--", box.ssh, f"{box.command} session"]
+        self._box = box
+        try:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=_deaf
+            )
+        except OSError as problem:
+            raise NoConnection(f"ssh does not start: {problem}.", "Install it: sudo apt-get install ssh") from problem
+        assert self._process.stdin and self._process.stdout and self._process.stderr
+        self._stdin, self._stdout, self._stderr = self._process.stdin, self._process.stdout, self._process.stderr
+        os.set_blocking(self._stderr.fileno(), False)
+        for pipe in (self._stdin, self._stdout):
+            with contextlib.suppress(OSError):  # more than a user may have
+                _widen(pipe.fileno())
+        self._complaints = b""
+        self._silent = False
+
+    @property
+    def outgoing(self) -> int:
+        return self._stdin.fileno()
+
+    @property
+    def incoming(self) -> int:
+        return self._stdout.fileno()
+
+    def interest(self) -> tuple[int, int] | None:
+        return None if self._silent else (self._stderr.fileno(), select.POLLIN)
+
+    def ready(self) -> None:
+        try:
+            data = os.read(self._stderr.fileno(), _KEPT)
+        except BlockingIOError:
+            return
+        self._silent = not data
+        self._complaints = (self._complaints + data)[-_KEPT:]
+
+    def close(self, *, at_once: bool = False) -> int:
+        """End it; its exit code."""
+        self._stdin.close()
+        if at_once:
+            self._process.terminate()
+        try:
+            code = self._process.wait(_GOODBYE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            code = self._process.wait()
+        if not self._silent:
+            self.ready()
+        self._stdout.close()
+        self._stderr.close()
+        return code
+
+    def why(self) -> LagerError:
+        """After it has ended before lager answered: what went wrong, and what to do. Ends it."""
+        return explain(self._box, self.close(), self._complaints.decode(errors="replace"))
+
+    def __enter__(self) -> "Ssh":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process.returncode is None:
+            self.close(at_once=True)
+
+
+def _deaf() -> None:
+    for number in _IGNORED:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _widen(fd: int) -> None:
+    import fcntl
+
+    fcntl.fcntl(fd, _F_SETPIPE_SZ, _PIPE)
+
+
+def explain(box: Box, code: int, complaints: str) -> LagerError:
+    """Why ssh, or what it was to start, ended with `code`."""
+    name, ssh, command = box.name, box.ssh, box.command
+    for pattern, what, hint in _KNOWN:
+        if code == 255 and re.search(pattern, complaints, re.IGNORECASE):
+            return NoConnection(what.format(name=name, ssh=ssh), hint.format(name=name, ssh=ssh))
+    last = printable((complaints.strip().splitlines() or ["it does not say why"])[-1], 200).rstrip(".")
+    if code == 255 or code < 0:
+        return NoConnection(f"ssh did not reach the box {name}: {last}.", f"Try: ssh {ssh}")
+    if code in (126, 127):
+        return BoxError(
+            f"There is no command {command} on the box {name} ({last}).",
+            f"Type there: sudo /opt/lager/bin/lagerd install; or here: lager boxes add {name} {ssh} --command PATH",
+        )
+    return BoxError(f"lager on the box {name} does not answer: {last}.", f"Try: ssh {ssh} {command} --version")
+
+
+_KNOWN = (
+    (
+        r"host identification has changed",
+        "The box {name} shows another host key than before.",
+        "If that is right, type: ssh-keygen -R {name} && ssh {ssh}",
+    ),
+    (
+        r"host key verification failed|no \S+ host key is known",
+        "The host key of the box {name} is not known here.",
+        "Look at it and accept it once: ssh {ssh} true",
+    ),
+    (
+        r"permission denied|too many authentication failures|no more authentication methods",
+        "The box {name} lets you in with none of your keys.",
+        "Put one there: ssh-copy-id {ssh}",
+    ),
+    (
+        r"could not resolve hostname|name or service not known|no address associated",
+        "There is no host of the name {name}.",
+        "See: lager boxes list; or give user@host.",
+    ),
+    (
+        r"connection refused",
+        "The box {name} refuses ssh.",
+        "Is sshd running there? Try: sudo systemctl start ssh",
+    ),
+    (
+        r"timed out|no route to host|network is unreachable|host is down",
+        "The box {name} does not answer.",
+        "Is it on, and are you on its network? Try: ssh {ssh}",
+    ),
+    (
+        r"bad configuration option|terminating, \d+ bad|bad owner or permissions",
+        "Your ssh configuration is wrong.",
+        "See what ssh says: ssh {ssh}",
+    ),
+)  # fmt: skip

@@ -1,0 +1,332 @@
+"""One connection between the two ends of a session, and the streams of bytes in it. Both ends use it.
+
+Each stream has a window: so many bytes may be under way, and whoever takes them grants more as it gets rid of them. So
+nothing is buffered without bound, a stream that nobody takes holds up no other, and a signal never waits behind one.
+Whoever hears nothing for LOST_SECONDS takes the other end for lost; so both say something every BEAT_SECONDS.
+"""
+
+import os
+import queue
+import select
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from lager_cli.frames import Decoder, Kind, decode, encode, head
+
+WINDOW = 4 << 20
+CHUNK = 1 << 18
+BEAT_SECONDS = 3.0
+LOST_SECONDS = 12.0
+_QUEUED = 1 << 20
+_VECTORS = 64
+
+
+class Lost(Exception):
+    """The other end hung up, or has been silent for too long; `silent` says which."""
+
+    def __init__(self, silent: bool) -> None:
+        super().__init__(silent)
+        self.silent = silent
+
+
+class Party(Protocol):
+    """Something to wait for: a descriptor, and for what (POLLIN, POLLOUT), or nothing just now."""
+
+    def interest(self) -> tuple[int, int] | None: ...
+
+    def ready(self) -> None: ...
+
+
+class Sink(Protocol):
+    """Takes what comes in a stream, in any thread it likes, and tells the trunk of each byte that it got rid of."""
+
+    def put(self, data: bytes | memoryview) -> None: ...
+
+    def end(self) -> None: ...
+
+
+class Trunk:
+    """`take` gets every frame that belongs to no stream: its kind, and the value in it. `greeted`: no greeting comes."""
+
+    def __init__(self, incoming: int, outgoing: int, take: Callable[[Kind, Any], None], greeted: bool) -> None:
+        self._incoming, self._outgoing, self._take = incoming, outgoing, take
+        os.set_blocking(incoming, False)
+        os.set_blocking(outgoing, False)
+        self._decoder = Decoder(greeted)
+        self._queue: deque[bytes | memoryview] = deque()
+        self._queued = 0
+        self._windows: dict[int, int] = {}
+        self._granted: dict[int, int] = {}
+        self._sinks: dict[int, Sink] = {}
+        self._sources: dict[int, Source] = {}
+        self.parties: list[Party] = []
+        self._heard = self._said = time.monotonic()
+
+    def send(self, kind: Kind, value: Any = None, stream: int = 0) -> None:
+        self._push(encode(kind, value, stream))
+
+    def send_data(self, stream: int, data: bytes) -> None:
+        self._windows[stream] = self.room(stream) - len(data)
+        self._push(head(Kind.DATA, stream, len(data)), data)
+
+    def room(self, stream: int) -> int:
+        """How many bytes may be sent in a stream before the other end grants more."""
+        return self._windows.get(stream, WINDOW)
+
+    def congested(self) -> bool:
+        return self._queued >= _QUEUED
+
+    def deliver(self, stream: int, sink: Sink) -> None:
+        """Let a sink take what comes in a stream."""
+        self._sinks[stream] = sink
+
+    def draw(self, stream: int, source: "Source") -> None:
+        """Let a source send in a stream, until nobody takes it any more."""
+        self._sources[stream] = source
+        self.parties.append(source)
+
+    def grant(self, stream: int, count: int) -> None:
+        """So many bytes of a stream were taken, and as many more may come."""
+        total = self._granted.get(stream, 0) + count
+        if total >= WINDOW // 8:
+            self.send(Kind.CREDIT, total, stream)
+            total = 0
+        self._granted[stream] = total
+
+    def turn(self, seconds: float = BEAT_SECONDS) -> None:
+        """Wait until something happens, at most so long, and let everybody do what there is to do. Raises Lost."""
+        poll, ready = select.poll(), {}
+        poll.register(self._incoming, select.POLLIN)
+        if self._queue:
+            poll.register(self._outgoing, select.POLLOUT)
+        for party in self.parties:
+            if (wanted := party.interest()) is not None:
+                poll.register(*wanted)
+                ready[wanted[0]] = party
+        happened = poll.poll(1000 * max(min(seconds, self._said + BEAT_SECONDS - time.monotonic()), 0))
+        for fd, _ in happened:
+            if fd == self._incoming:
+                self._receive()
+            elif fd in ready:
+                ready[fd].ready()
+        self._flush()
+        self._keep_alive()
+
+    def _receive(self) -> None:
+        for kind, stream, payload in self._decoder.feed(self._read()):
+            if kind is Kind.DATA:
+                self._data(stream, payload)
+            else:
+                self._frame(kind, stream, bytes(payload))
+
+    def _read(self) -> bytes:
+        try:
+            data = os.read(self._incoming, CHUNK)
+        except BlockingIOError:
+            return b""
+        except OSError:
+            data = b""
+        if not data:
+            raise Lost(silent=False)
+        self._heard = time.monotonic()
+        return data
+
+    def _data(self, stream: int, data: bytes | memoryview) -> None:
+        sink = self._sinks.get(stream)
+        if sink is None:
+            self.grant(stream, len(data))
+        else:
+            sink.put(data)
+
+    def _frame(self, kind: Kind, stream: int, payload: bytes) -> None:
+        value = decode(kind, payload)
+        if kind is Kind.CREDIT:
+            self._windows[stream] = self.room(stream) + value
+        elif kind is Kind.STOP:
+            if stream in self._sources:
+                self._sources[stream].end()
+        elif kind is Kind.END:
+            if stream in self._sinks:
+                self._sinks[stream].end()
+        elif kind is not Kind.BEAT:
+            self._take(kind, value)
+
+    def _push(self, *pieces: bytes) -> None:
+        self._queue += pieces
+        self._queued += sum(map(len, pieces))
+
+    def _flush(self) -> None:
+        while self._queue:
+            try:
+                written = os.writev(self._outgoing, [self._queue[i] for i in range(min(len(self._queue), _VECTORS))])
+            except BlockingIOError:
+                return
+            except OSError:
+                raise Lost(silent=False) from None
+            self._said = time.monotonic()
+            self._queued -= written
+            while written:
+                first = self._queue.popleft()
+                if len(first) > written:
+                    self._queue.appendleft(memoryview(first)[written:])
+                written -= min(len(first), written)
+
+    def _keep_alive(self) -> None:
+        now = time.monotonic()
+        if self._decoder.greeted and now - self._heard > LOST_SECONDS:  # before that, ssh may be asking somebody
+            raise Lost(silent=True)
+        if now - self._said >= BEAT_SECONDS:
+            self._said = now
+            if not self._queue:
+                self.send(Kind.BEAT)
+
+
+class Source:
+    """Sends what comes out of a descriptor."""
+
+    def __init__(self, trunk: Trunk, stream: int, fd: int, on_end: Callable[[], None] | None = None) -> None:
+        self._trunk, self._stream, self.fd, self._on_end = trunk, stream, fd, on_end
+        self.ended = False
+        self.paused = False
+        trunk.draw(stream, self)
+
+    def interest(self) -> tuple[int, int] | None:
+        if self.ended or self.paused or self._trunk.congested() or self._trunk.room(self._stream) <= 0:
+            return None
+        return self.fd, select.POLLIN
+
+    def ready(self) -> None:
+        self.read()
+
+    def read(self) -> bool:
+        """Send one piece; False where there is none."""
+        try:
+            data = os.read(self.fd, min(CHUNK, self._trunk.room(self._stream)))
+        except BlockingIOError:
+            return False
+        except OSError:
+            data = b""  # a terminal whose other side is closed
+        if data:
+            self._trunk.send_data(self._stream, data)
+        else:
+            self.end()
+        return bool(data)
+
+    def end(self) -> None:
+        if not self.ended:
+            self.ended = True
+            self._trunk.send(Kind.END, stream=self._stream)
+            if self._on_end is not None:
+                self._on_end()
+
+
+class Pipe:
+    """A sink into a descriptor of our own that does not block; it is closed at the end of the stream."""
+
+    def __init__(self, trunk: Trunk, stream: int, fd: int, *, keep: bool = False) -> None:
+        self._trunk, self._stream, self._fd, self._keep = trunk, stream, fd, keep
+        self._waiting: deque[bytes | memoryview] = deque()
+        self._ending = False
+        os.set_blocking(fd, False)
+        trunk.deliver(stream, self)
+        trunk.parties.append(self)
+
+    def put(self, data: bytes | memoryview) -> None:
+        if self._fd < 0:
+            self._trunk.grant(self._stream, len(data))
+        else:
+            self._waiting.append(data)
+
+    def end(self) -> None:
+        self._ending = True
+        if not self._waiting:
+            self.close()
+
+    def close(self) -> None:
+        if self._fd >= 0 and not self._keep:
+            os.close(self._fd)
+        self._fd = -1
+
+    @property
+    def closed(self) -> bool:
+        return self._fd < 0
+
+    def interest(self) -> tuple[int, int] | None:
+        return (self._fd, select.POLLOUT) if self._fd >= 0 and self._waiting else None
+
+    def ready(self) -> None:
+        try:
+            while self._waiting:
+                written = os.write(self._fd, self._waiting[0])
+                self._trunk.grant(self._stream, written)
+                rest = self._waiting.popleft()[written:]
+                if rest:
+                    self._waiting.appendleft(rest)
+            if self._ending:
+                self.close()
+        except BlockingIOError:
+            return
+        except OSError:  # nobody reads it any more
+            self._broken()
+
+    def _broken(self) -> None:
+        self._trunk.grant(self._stream, sum(map(len, self._waiting)))
+        self._waiting.clear()
+        self.close()
+        self._trunk.send(Kind.STOP, stream=self._stream)
+
+
+class Writer:
+    """A sink into a descriptor that is not ours alone, so that writing may block: a thread does that."""
+
+    def __init__(self, trunk: Trunk, stream: int, fd: int) -> None:
+        self._trunk, self._stream, self._fd = trunk, stream, fd
+        self._waiting: queue.SimpleQueue[bytes | memoryview] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._owed = 0
+        self._broken = False
+        self._woken, self._wake = os.pipe()
+        trunk.deliver(stream, self)
+        trunk.parties.append(self)
+        # A write that blocks for ever, to a pager that is left open, must not keep us from ending.
+        threading.Thread(target=self._work, name=f"writer of {fd}", daemon=True).start()
+
+    @property
+    def idle(self) -> bool:
+        return not self._owed
+
+    def put(self, data: bytes | memoryview) -> None:
+        self._owed += len(data)
+        self._waiting.put(data)
+
+    def end(self) -> None:
+        """The descriptor stays open: it is not ours."""
+
+    def interest(self) -> tuple[int, int] | None:
+        return (self._woken, select.POLLIN) if self._owed else None
+
+    def ready(self) -> None:
+        os.read(self._woken, 4096)
+        while not self._done.empty():
+            count = self._done.get()
+            self._owed -= abs(count)
+            self._trunk.grant(self._stream, abs(count))
+            if count < 0 and not self._broken:
+                self._broken = True
+                self._trunk.send(Kind.STOP, stream=self._stream)
+
+    def _work(self) -> None:
+        broken = False
+        while True:
+            data = self._waiting.get()
+            try:
+                rest = memoryview(data)
+                while rest and not broken:
+                    rest = rest[os.write(self._fd, rest) :]
+            except OSError:
+                broken = True  # whoever read it has had enough; what still comes is dropped
+            self._done.put(-len(data) if broken else len(data))
+            os.write(self._wake, b"\0")
