@@ -7,6 +7,7 @@ import select
 import shlex
 import signal
 import subprocess
+from typing import IO
 
 from lager.errors import BoxError, LagerError, NoConnection
 from lager.text import printable
@@ -43,8 +44,7 @@ class Ssh:
             )
         except OSError as problem:
             raise NoConnection(f"ssh does not start: {problem}.", "Install it: sudo apt-get install ssh") from problem
-        assert self._process.stdin and self._process.stdout and self._process.stderr
-        self._stdin, self._stdout, self._stderr = self._process.stdin, self._process.stdout, self._process.stderr
+        self._stdin, self._stdout, self._stderr = _pipes(self._process)
         os.set_blocking(self._stderr.fileno(), False)
         for pipe in (self._stdin, self._stdout):
             with contextlib.suppress(OSError):  # more than a user may have
@@ -102,6 +102,13 @@ class Ssh:
 def _deaf() -> None:
     for number in _IGNORED:
         signal.signal(number, signal.SIG_IGN)
+
+
+def _pipes(process: "subprocess.Popen[bytes]") -> tuple[IO[bytes], IO[bytes], IO[bytes]]:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
+    return process.stdin, process.stdout, process.stderr
 
 
 def _widen(fd: int) -> None:

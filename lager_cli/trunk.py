@@ -21,6 +21,7 @@ CHUNK = 1 << 18
 BEAT_SECONDS = 3.0
 LOST_SECONDS = 12.0
 _QUEUED = 1 << 20
+Bytes = bytes | bytearray | memoryview
 _VECTORS = 64
 
 
@@ -43,20 +44,21 @@ class Party(Protocol):
 class Sink(Protocol):
     """Takes what comes in a stream, in any thread it likes, and tells the trunk of each byte that it got rid of."""
 
-    def put(self, data: bytes | memoryview) -> None: ...
+    def put(self, data: Bytes) -> None: ...
 
     def end(self) -> None: ...
 
 
 class Trunk:
-    """`take` gets every frame that belongs to no stream: its kind, and the value in it. `greeted`: no greeting comes."""
+    """`take` gets every frame that belongs to no stream: its kind, and the value in it. Where it is not `greeted`, a
+    greeting comes first."""
 
     def __init__(self, incoming: int, outgoing: int, take: Callable[[Kind, Any], None], greeted: bool) -> None:
         self._incoming, self._outgoing, self._take = incoming, outgoing, take
         os.set_blocking(incoming, False)
         os.set_blocking(outgoing, False)
         self._decoder = Decoder(greeted)
-        self._queue: deque[bytes | memoryview] = deque()
+        self._queue: deque[Bytes] = deque()
         self._queued = 0
         self._windows: dict[int, int] = {}
         self._granted: dict[int, int] = {}
@@ -134,7 +136,7 @@ class Trunk:
         self._heard = time.monotonic()
         return data
 
-    def _data(self, stream: int, data: bytes | memoryview) -> None:
+    def _data(self, stream: int, data: Bytes) -> None:
         sink = self._sinks.get(stream)
         if sink is None:
             self.grant(stream, len(data))
@@ -228,13 +230,13 @@ class Pipe:
 
     def __init__(self, trunk: Trunk, stream: int, fd: int, *, keep: bool = False) -> None:
         self._trunk, self._stream, self._fd, self._keep = trunk, stream, fd, keep
-        self._waiting: deque[bytes | memoryview] = deque()
+        self._waiting: deque[Bytes] = deque()
         self._ending = False
         os.set_blocking(fd, False)
         trunk.deliver(stream, self)
         trunk.parties.append(self)
 
-    def put(self, data: bytes | memoryview) -> None:
+    def put(self, data: Bytes) -> None:
         if self._fd < 0:
             self._trunk.grant(self._stream, len(data))
         else:
@@ -284,7 +286,7 @@ class Writer:
 
     def __init__(self, trunk: Trunk, stream: int, fd: int) -> None:
         self._trunk, self._stream, self._fd = trunk, stream, fd
-        self._waiting: queue.SimpleQueue[bytes | memoryview] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[Bytes] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._owed = 0
         self._broken = False
@@ -298,7 +300,7 @@ class Writer:
     def idle(self) -> bool:
         return not self._owed
 
-    def put(self, data: bytes | memoryview) -> None:
+    def put(self, data: Bytes) -> None:
         self._owed += len(data)
         self._waiting.put(data)
 
