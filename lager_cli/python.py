@@ -30,8 +30,8 @@ class _Python(click.Command):
     """Whatever stands behind the runnable is the script's, but for a --box that is the very next."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        behind = len(self.make_parser(ctx).parse_args(list(args))[0].get("arguments") or ())
-        at = len(args) - behind
+        behind = self.make_parser(ctx).parse_args(list(args))[0].get("arguments")
+        at = len(args) - (len(behind) if isinstance(behind, tuple) else 0)
         own = 0 if "--" in args[at - 2 : at - 1] else boxoption.words(args[at:])
         return super().parse_args(ctx, [*args[: at - 1], *args[at : at + own], *args[at - 1 : at], *args[at + own :]])
 
