@@ -15,7 +15,8 @@
     │   ├── TooMany
     │   └── Failed
     ├── BoxError              a box cannot be used from here
-    │   └── NoConnection      the way to it failed, or broke
+    │   ├── NoConnection      the way to it failed, or broke
+    │   └── TransferError     files cannot be sent to it, or brought back
     └── BenchError            nets and instruments
         ├── NetsFileError     the nets file is wrong or missing
         ├── NoSuchNet
@@ -103,6 +104,10 @@ class BoxError(LagerError):
 
 class NoConnection(BoxError):
     exit_code = 255  # as ssh itself
+
+
+class TransferError(BoxError):
+    pass
 
 
 class BenchError(LagerError):
