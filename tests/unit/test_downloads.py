@@ -1,0 +1,223 @@
+"""What a run wrote and comes back: which files, under which names, and never over or beside anything else."""
+
+import io
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lager.errors import TransferError
+from lager_cli import downloads
+from lager_cli.downloads import Snapshot, Wanted, receive, refuse_existing
+
+
+@pytest.fixture
+def there(tmp_path: Path) -> Path:
+    """The run's folder, with what was sent."""
+    folder = tmp_path / "there"
+    (folder / "data").mkdir(parents=True)
+    for name in ("test.py", "data/cal.csv", "data/raw.csv"):
+        (folder / name).write_text("sent")
+    return folder
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    return tmp_path / "here"
+
+
+@pytest.fixture
+def bring(here: Path, there: Path) -> Callable[..., list[str]]:
+    """Let a run do something in its folder, and bring what fits; the sentences about it."""
+    snapshot = Snapshot(str(there))
+
+    def run(script: Callable[[Path], object], *patterns: str, overwrite: bool = False) -> list[str]:
+        script(there)
+        stream = io.BytesIO()
+        snapshot.send_changed(Wanted(patterns), stream.write)
+        return [*receive(io.BytesIO(stream.getvalue()), Wanted(patterns), overwrite=overwrite)]
+
+    return run
+
+
+def write(*names: str) -> Callable[[Path], None]:
+    def script(folder: Path) -> None:
+        for name in names:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(f"new {name}")
+
+    return script
+
+
+def below(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir())
+
+
+WRITTEN = [
+    "a.csv",
+    ".hidden.csv",
+    "results/b.csv",
+    "results/deep/c.csv",
+    "results/d.log",
+    "x.csv.d/e",
+    "a b*.csv",
+    "a\nb.csv",
+]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        ("*.csv", ["a.csv", ".hidden.csv", "a b*.csv", "a\nb.csv"]),
+        ("**/*.csv", ["a.csv", ".hidden.csv", "results/b.csv", "results/deep/c.csv", "a b*.csv", "a\nb.csv"]),
+        ("results", ["results/b.csv", "results/deep/c.csv", "results/d.log"]),
+        ("results/", ["results/b.csv", "results/deep/c.csv", "results/d.log"]),
+        ("./results/*", ["results/b.csv", "results/deep/c.csv", "results/d.log"]),
+        ("results/*.csv", ["results/b.csv"]),
+        ("results/**", ["results/b.csv", "results/deep/c.csv", "results/d.log"]),
+        ("*/*.csv", ["results/b.csv"]),
+        ("a b*.csv", ["a b*.csv"]),
+        ("a\nb.csv", ["a\nb.csv"]),
+        ("[ab].csv", ["a.csv"]),
+        (".", WRITTEN),
+        ("**", WRITTEN),
+    ],
+)
+def test_which_files_a_pattern_brings(here, bring, pattern, names):
+    assert bring(write(*WRITTEN), pattern) == []
+    assert below(here) == sorted(filter(None, names))
+    for name in filter(None, names):
+        assert (here / name).read_text() == f"new {name}"
+
+
+def rewrite_in_place(folder: Path) -> None:
+    """As long as before, and with the time set back: a new file all the same, as an editor writes one."""
+    about = (folder / "data/raw.csv").stat()
+    (folder / "data/new").write_text("tnes")
+    (folder / "data/new").rename(folder / "data/raw.csv")
+    os.utime(folder / "data/raw.csv", ns=(about.st_mtime_ns, about.st_mtime_ns))
+
+
+@pytest.mark.parametrize("script", [write("data/raw.csv"), rewrite_in_place])
+def test_what_was_changed_comes_and_what_was_sent_does_not(here, bring, script):
+    assert bring(script, "**") == []
+    assert below(here) == ["data/raw.csv"]
+
+
+def test_a_pattern_that_fits_nothing_is_said_and_the_others_come(here, bring):
+    said = bring(write("a.csv"), "*.log", "a.csv", "data/*.csv")
+    assert said == [
+        "--download *.log: the run wrote no such file.",
+        "--download data/*.csv: the run wrote no such file.",
+    ]
+    assert below(here) == ["a.csv"]
+
+
+def test_modes_but_for_what_the_user_masks(here, bring):
+    def script(folder: Path) -> None:
+        write("tool", "plain")(folder)
+        (folder / "tool").chmod(0o777)
+        (folder / "plain").chmod(0o444)
+
+    mask = os.umask(0o027)
+    bring(script, "*")
+    os.umask(mask)
+    assert [os.stat(name).st_mode & 0o777 for name in ("tool", "plain")] == [0o750, 0o440]
+
+
+def test_links_come_as_what_they_point_to_or_not_at_all(here, bring):
+    def script(folder: Path) -> None:
+        write("results/run1.csv")(folder)
+        (folder / "latest.csv").symlink_to("results/run1.csv")
+        (folder / "out.csv").symlink_to("/etc/passwd")
+        (folder / "gone.csv").symlink_to("nothing")
+        (folder / "folder.csv").symlink_to("results")
+        os.mkfifo(folder / "fifo.csv")
+
+    said = bring(script, "*.csv")
+    assert below(here) == ["latest.csv"]
+    assert (here / "latest.csv").read_text() == "new results/run1.csv"
+    assert not (here / "latest.csv").is_symlink()
+    assert [line.partition(" ")[0] for line in said] == ["fifo.csv", "folder.csv", "gone.csv", "out.csv"]
+
+
+def test_a_file_that_is_here_stays_and_the_runs_comes_beside_it(here, bring):
+    (here / "results").mkdir()
+    for name in ("results/a.csv", "results/a.csv.1"):
+        (here / name).write_text("mine")
+    (here / "b.csv").symlink_to("nowhere")
+    said = bring(write("results/a.csv", "b.csv", "c.csv"), "**")
+    assert said == [
+        "b.csv is here already, so the run's is b.csv.1. --allow-overwrite would replace it.",
+        "results/a.csv is here already, so the run's is results/a.csv.2. --allow-overwrite would replace it.",
+    ]
+    assert below(here) == ["b.csv", "b.csv.1", "c.csv", "results/a.csv", "results/a.csv.1", "results/a.csv.2"]
+    assert (here / "results/a.csv").read_text() == (here / "results/a.csv.1").read_text() == "mine"
+    assert (here / "results/a.csv.2").read_text() == "new results/a.csv"
+    assert os.readlink("b.csv") == "nowhere"
+
+
+def test_overwriting_when_it_is_allowed(here, bring):
+    (here / "a.csv").write_text("mine")
+    (here / "b.csv").symlink_to("a.csv")
+    assert bring(write("a.csv", "b.csv"), "*.csv", overwrite=True) == []
+    assert [(here / name).read_text() for name in ("a.csv", "b.csv")] == ["new a.csv", "new b.csv"]
+    assert not (here / "b.csv").is_symlink()
+
+
+def test_no_file_over_a_folder(here, bring):
+    (here / "a.csv").mkdir()
+    with pytest.raises(TransferError, match=r"^a\.csv cannot be written: Is a directory\."):
+        bring(write("a.csv"), "*.csv", overwrite=True)
+    assert os.listdir() == ["a.csv"]
+
+
+def test_a_file_system_without_hard_links(here, bring, monkeypatch):
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(downloads.os, "link", refuse)
+    (here / "a.csv").write_text("mine")
+    assert len(bring(write("a.csv", "b.csv"), "*.csv")) == 1
+    assert [(here / name).read_text() for name in below(here)] == ["mine", "new a.csv", "new b.csv"]
+
+
+def test_what_is_known_to_be_here_is_refused_before_the_run(here):
+    (here / "a.csv").touch()
+    (here / "results").mkdir()
+    refuse_existing(Wanted(["*.csv", "results", "b.csv", "a?csv"]))
+    with pytest.raises(
+        TransferError, match=r"^a\.csv, which --download would bring, is here already\. Move it away, or"
+    ):
+        refuse_existing(Wanted(["b.csv", "a.csv"]))
+
+
+@pytest.mark.parametrize("pattern", ["", "/etc/*", "../x", "a/../../b", "..", "results/.."])
+def test_a_pattern_that_leads_out_is_refused(pattern):
+    with pytest.raises(TransferError, match=r"leads out of the run's folder\. Name files relative to the folder"):
+        Wanted([pattern])
+
+
+@given(st.lists(st.text(), max_size=3), st.text())
+def test_any_pattern(patterns: Sequence[str], name: str):
+    """It is one of ours that refuses it, or it fits at least the name that it is."""
+    try:
+        wanted = Wanted(patterns)
+    except TransferError:
+        return
+    assert wanted.fitting(name) <= {*patterns}
+    assert all(pattern in wanted.fitting(pattern) for pattern in patterns)
+
+
+def test_what_was_sent_and_removed_does_not_stop_the_rest(here, bring):
+    def script(folder: Path) -> None:
+        (folder / "test.py").unlink()
+        write("a.csv")(folder)
+
+    assert bring(script, "**") == []
+    assert below(here) == ["a.csv"]
