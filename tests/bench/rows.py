@@ -24,6 +24,8 @@ for n in range(int(sys.argv[1])):
     lager.pause(str(time.monotonic()), timeout=60)
     print(time.monotonic(), flush=True)
 """
+# What a run that nobody asks to pause may not be slower at than plain Python.
+WORKING = "n = 0\nfor i in range(3_000_000):\n    n += i & 7\n"
 STANDING = "import lager\nlager.pause(timeout=0, interactive=True)\n"
 
 
@@ -163,9 +165,18 @@ def lager_python(station: Station, rounds: int) -> list[float]:
     return _processes(station, rounds, lambda script: [LAGER, "python", script])
 
 
-def _processes(station: Station, rounds: int, command: Callable[[str], list[str]]) -> list[float]:
+def plain_loop(station: Station, rounds: int) -> list[float]:
+    return _processes(station, rounds, lambda script: [sys.executable, script], WORKING)
+
+
+def lager_loop(station: Station, rounds: int) -> list[float]:
+    """Beside the one above: a ratio of 1.00, but for the start."""
+    return _processes(station, rounds, lambda script: [LAGER, "python", script], WORKING)
+
+
+def _processes(station: Station, rounds: int, command: Callable[[str], list[str]], text: str = "") -> list[float]:
     script = station.folder / "nothing.py"
-    script.write_text("")
+    script.write_text(text)
     return [timed(lambda: _run(station, command(str(script)))) for _ in range(max(rounds // PROCESS_SHARE, 1))]
 
 
@@ -214,6 +225,8 @@ ALL: dict[str, Measure] = {
     "claim and release": claim,
     "process: plain python": plain_python,
     "process: lager python": lager_python,
+    "loop: plain python": plain_loop,
+    "loop: lager python": lager_loop,
     "process: lager python --continue": continue_process,
     "process: lager adc adc4": adc_process,
 }

@@ -1,0 +1,24 @@
+"""A pause that somebody else asked for, with `lager python --pause`: the main thread stands where it just is."""
+
+import os
+import pwd
+from types import FrameType
+
+from lager import _pause
+
+
+def pause(frame: FrameType) -> None:
+    """Pause the calling thread, which was interrupted at `frame`; where it stands already, that is enough."""
+    outer: FrameType | None = frame
+    while outer is not None:
+        if outer.f_globals.get("__name__") == "lager.pausing":
+            return
+        outer = outer.f_back
+    _pause(frame, f"asked by {_user()}", None, True, "resume")
+
+
+def _user() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())

@@ -1,0 +1,126 @@
+"""A pause that somebody asks for: the script listens for it, and is plain Python as long as nobody does."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tests.processes import LAGER, PATIENCE
+
+READY = "import os\nprint(os.getpid(), flush=True)\n"
+LOOP = "import signal\nend = []\nsignal.signal(signal.SIGUSR1, lambda *_: end.append(1))\n" + READY
+LOOP += "n = 0\nwhile not end:\n    n += 1\nprint('went on')\n"
+ASLEEP = READY + "import time\ntime.sleep(1000)\n"
+WAITING = READY + "import threading\nthreading.Event().wait()\n"
+
+
+def asked(process) -> int:
+    """Ask the script that has just said its pid; the pid."""
+    pid = int(process.out.expect("\n"))
+    os.kill(pid, signal.SIGURG)
+    return pid
+
+
+def test_a_script_at_work_stands_and_goes_on(run, client):
+    process = run(LOOP)
+    pid = asked(process)
+    pause = client.paused()
+    assert (pause["pid"], pause["script"], pause["interactive"]) == (pid, "script.py", True)
+    assert pause["label"] == f"asked by {pause['user']}"
+    assert 5 <= pause["line"] <= 8
+    os.kill(pid, signal.SIGUSR1)
+    client.call("Continue", "s", pause["id"])
+    assert process.wait() == 0
+    assert process.out.rest() == "went on\n"
+    assert "Traceback" not in process.err.rest()
+
+
+@pytest.mark.parametrize("text", [ASLEEP, WAITING, READY + "import signal\nsignal.pause()\n"])
+def test_a_script_that_waits_stands_where_it_waits(run, client, text):
+    process = run(text)
+    asked(process)
+    pause = client.paused()
+    assert pause["thread"] == "MainThread"
+    process.err.expect("asked by")
+    client.call("Continue", "s", pause["id"])
+    client.resumed(pause["id"])
+
+
+def test_asked_twice_it_stands_once(run, client):
+    process = run(LOOP)
+    pid = asked(process)
+    pause = client.paused()
+    process.err.expect("then")
+    os.kill(pid, signal.SIGURG)
+    os.kill(pid, signal.SIGUSR1)
+    client.call("Continue", "s", pause["id"])
+    assert process.wait() == 0
+    assert [one.args[0] for one in client.passed if one.member == "Paused"] == []
+
+
+def test_what_a_pause_may_need_is_let_be_imported(run, client, script):
+    """A module by the name of one of Python's own, so that it counts as one."""
+    script("import os, signal\nos.kill(os.getpid(), signal.SIGURG)\nTHERE = 1\n", "sched.py")
+    process = run("import sched\nprint(sched.THERE)\n")
+    pause = client.paused()
+    assert (pause["file"].rpartition("/")[2], pause["line"]) == ("script.py", 2)
+    client.call("Continue", "s", pause["id"])
+    assert process.out.rest() == "1\n"
+
+
+def test_a_script_that_does_all_its_work_in_an_import_stands_there(run, client, script):
+    script(LOOP, "work.py")
+    process = run("import work\n")
+    pid = asked(process)
+    pause = client.paused()
+    assert pause["file"].endswith("/work.py")
+    os.kill(pid, signal.SIGUSR1)
+    client.call("Continue", "s", pause["id"])
+    assert process.wait() == 0
+
+
+def test_nothing_where_breakpoints_are_off(run):
+    process = run(LOOP, LAGER_BREAKPOINTS="off")
+    pid = asked(process)
+    os.kill(pid, signal.SIGUSR1)
+    assert process.wait() == 0
+    assert process.err.rest() == ""
+
+
+def test_a_handler_of_the_script_stays(run):
+    process = run("import signal\nsignal.signal(signal.SIGURG, lambda *_: print('mine', flush=True))\n" + LOOP)
+    pid = asked(process)
+    process.out.expect("mine\n")
+    os.kill(pid, signal.SIGUSR1)
+    assert process.wait() == 0
+    assert process.err.rest() == ""
+
+
+def test_a_script_with_a_lager_of_its_own_is_left_alone(run, script):
+    script("NAME = 'mine'\n", "lager.py")
+    process = run("import lager\n" + LOOP + "print(lager.NAME)\n")
+    pid = asked(process)
+    process.err.expect("lager: cannot pause here, going on.")
+    os.kill(pid, signal.SIGUSR1)
+    assert process.out.rest() == "went on\nmine\n"
+
+
+def test_a_run_has_the_modules_of_plain_python(station, script, tmp_path):
+    script("import sys, json\nprint(json.dumps(sorted(sys.modules)))\n")
+    seen = []
+    for command in ([LAGER, "python"], [sys.executable]):
+        done = subprocess.run(
+            [*command, "script.py"], env=station.env, cwd=tmp_path, capture_output=True, timeout=PATIENCE, check=True
+        )
+        seen.append(set(json.loads(done.stdout)))
+    assert seen[0] - seen[1] == {"lager_startup"}
+
+
+def test_nothing_is_imported_outside_of_a_run(station):
+    env = {key: value for key, value in station.env.items() if key != "LAGER_PROCESS_ID"}
+    shown = "import sys, signal; print('lager_startup' in sys.modules, signal.getsignal(signal.SIGURG) == 0)"
+    done = subprocess.run([sys.executable, "-c", shown], env=env, capture_output=True, text=True, check=True)
+    assert done.stdout == "False True\n"
