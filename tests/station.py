@@ -3,6 +3,7 @@
 import os
 import socket
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.processes import BIN, LAGERD, Process
@@ -23,8 +24,10 @@ _CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configura
 class Station:
     """A broker, a lagerd on it, and the environment of those who use them."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, command: Sequence[str] = (LAGERD,), **env: str) -> None:
+        """`command` starts lagerd; `env` is for everybody, beside what they need."""
         self.folder = folder
+        self._command = command
         self.address = f"unix:path={folder}/bus"
         self.env = {
             key: value for key, value in os.environ.items() if not key.startswith(("LAGER", "DBUS", "PYTHONBREAK"))
@@ -34,8 +37,9 @@ class Station:
             "XDG_RUNTIME_DIR": str(folder),
             "PATH": f"{BIN}:{os.environ['PATH']}",
             "PYTHONUNBUFFERED": "1",
+            **env,
         }
-        self._broker = self._start_broker()
+        self.start_broker()
         self.lagerd: Process | None = None
         try:
             self.start_lagerd()
@@ -43,16 +47,15 @@ class Station:
             self.close()
             raise
 
-    def _start_broker(self) -> "subprocess.Popen[bytes]":
+    def start_broker(self) -> None:
         config = self.folder / "bus.conf"
         config.write_text(_CONFIG.format(folder=self.folder))
         reader, writer = os.pipe()
         command = ["dbus-daemon", f"--config-file={config}", "--nofork", "--nosyslog", f"--print-address={writer}"]
-        broker = subprocess.Popen(command, pass_fds=[writer], stderr=subprocess.DEVNULL)
+        self._broker = subprocess.Popen(command, pass_fds=[writer], stderr=subprocess.DEVNULL)
         os.close(writer)
         with open(reader) as answer:
             assert answer.readline(), "dbus-daemon does not start"
-        return broker
 
     def start_lagerd(self) -> Process:
         """Start lagerd and wait until it says, as to systemd, that it is ready."""
@@ -61,7 +64,7 @@ class Station:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
             notify.bind(path)
             notify.settimeout(20)
-            self.lagerd = Process([LAGERD], {**self.env, "NOTIFY_SOCKET": path}, self.folder)
+            self.lagerd = Process(self._command, {**self.env, "NOTIFY_SOCKET": path}, self.folder)
             while b"READY=1" not in notify.recv(4096):
                 pass
         return self.lagerd

@@ -1,0 +1,32 @@
+"""The client's end of a console, which may come and go as it likes."""
+
+import asyncio
+import socket
+
+from lager.wire import Decoder, encode
+
+
+class Console:
+    def __init__(self, fd: int) -> None:
+        self._socket = socket.socket(fileno=fd)
+        self._socket.setblocking(False)
+        self._decoder = Decoder()
+        self._lock = asyncio.Lock()
+        self.closed = False
+
+    async def evaluate(self, source: str) -> str:
+        """What came of it: done, or closed where the console ends before."""
+        async with self._lock:
+            loop = asyncio.get_running_loop()
+            try:
+                await loop.sock_sendall(self._socket, encode({"eval": source}))
+                while data := await loop.sock_recv(self._socket, 1 << 16):
+                    if any("done" in frame for frame in self._decoder.feed(data)):
+                        return "done"
+            except OSError:
+                pass
+            return "closed"
+
+    def close(self) -> None:
+        self.closed = True
+        self._socket.close()

@@ -1,0 +1,114 @@
+"""What everybody saw, and what must be true of it."""
+
+import re
+import time
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+REASONS = {"continued", "timeout", "gone", "interrupted"}
+_LOG_PAUSED = re.compile(r"lagerd: Paused at .*, breakpoint ([0-9a-f]{8}) of ")
+_LOG_ENDS = (
+    re.compile(r"lagerd: Resumed breakpoint ([0-9a-f]{8}) by .* after (-?[0-9.]+) s: (continued|interrupted)"),
+    re.compile(r"lagerd: Breakpoint ([0-9a-f]{8}) resumed by itself after (-?[0-9.]+) s()"),
+    re.compile(r"lagerd: The script of breakpoint ([0-9a-f]{8}) is (gone) after (-?[0-9.]+) s"),
+)
+
+
+class Broken(AssertionError):
+    """An invariant does not hold."""
+
+
+@dataclass
+class Hold:
+    """An instrument in a script's hands, as the script knows it: from when it had it until it began to give it back."""
+
+    script: str
+    instrument: str
+    began: float
+    ended: float | None = None
+
+
+@dataclass
+class Ledger:
+    """`faults` are those of this phase that may swallow a signal or a line of the log."""
+
+    paused: dict[str, str] = field(default_factory=dict)  # id to label
+    resumed: Counter[tuple[str, str]] = field(default_factory=Counter)
+    holds: dict[str, Hold] = field(default_factory=dict)
+    events: deque[str] = field(default_factory=lambda: deque(maxlen=400))
+    faults: set[str] = field(default_factory=set)
+    totals: Counter[str] = field(default_factory=Counter)
+    _began: float = field(default_factory=time.monotonic)
+
+    def note(self, text: str) -> None:
+        self.events.append(f"{time.monotonic() - self._began:8.3f} {text}")
+
+    def signal(self, member: str, args: list[Any]) -> None:
+        self.note(f"signal {member} {args[:2] if member == 'Resumed' else args[0]}")
+        if member == "Paused":
+            self.paused[args[0]] = args[1]["label"]
+        elif member == "Resumed":
+            self.resumed[args[0], args[1]] += 1
+        self.totals[member] += 1
+
+    def standing(self) -> list[str]:
+        """The ids of the pauses that have begun and not ended, as far as signals tell."""
+        ended = {id for id, _ in self.resumed}
+        return [id for id in self.paused if id not in ended]
+
+    def check(self, log: str) -> None:
+        """Everything has been resumed and released; `log` is what lagerd wrote in this phase."""
+        self._check_pauses()
+        self._check_holds()
+        self._check_log(log)
+
+    def begin_phase(self) -> None:
+        self.paused.clear()
+        self.resumed.clear()
+        self.holds.clear()
+        self.faults.clear()
+
+    def _check_pauses(self) -> None:
+        times = Counter(id for id, _ in self.resumed.elements())
+        for id, number in times.items():
+            if number > 1:
+                raise Broken(f"The pause {id} ended {number} times: {[r for i, r in self.resumed if i == id]}.")
+        if wrong := {reason for _, reason in self.resumed} - REASONS:
+            raise Broken(f"Pauses ended for the reasons {wrong}.")
+        if not self.faults and (lost := self.paused.keys() - times.keys()):
+            raise Broken(f"Of the pauses {sorted(lost)} no end was told.")
+        if not self.faults and (lost := times.keys() - self.paused.keys()):
+            raise Broken(f"Of the pauses {sorted(lost)} no beginning was told.")
+
+    def _check_holds(self) -> None:
+        by_instrument: dict[str, list[Hold]] = {}
+        for hold in self.holds.values():
+            if hold.ended is None:
+                raise Broken(f"{hold} was never given back.")
+            by_instrument.setdefault(hold.instrument, []).append(hold)
+        for holds in by_instrument.values():
+            holds.sort(key=lambda hold: hold.began)
+            for one, other in pairwise(holds):
+                if one.ended is not None and other.began < one.ended:
+                    raise Broken(f"Held twice: {one} and {other}.")
+
+    def _check_log(self, log: str) -> None:
+        begun = Counter(_LOG_PAUSED.findall(log))
+        ended: Counter[tuple[str, str]] = Counter()
+        for pattern, default in zip(_LOG_ENDS, ("", "timeout", ""), strict=True):
+            for id, *rest in pattern.findall(log):
+                reason = next((text for text in rest if text in REASONS), default)
+                seconds = next(float(text) for text in rest if text and text not in REASONS)
+                if seconds < 0:
+                    raise Broken(f"The log says that {id} stood for {seconds} s.")
+                ended[id, reason] += 1
+        if again := [id for id, number in begun.items() if number > 1]:
+            raise Broken(f"The log tells the beginning of {again} more than once.")
+        if self.faults:
+            if wrong := [key for key, number in ended.items() if number > 1]:
+                raise Broken(f"The log tells the end of {wrong} more than once.")
+        elif ended != self.resumed or begun.keys() != self.paused.keys():
+            raise Broken(f"Log and signals differ: {ended - self.resumed} and {self.resumed - ended}, "
+                         f"{begun.keys() ^ self.paused.keys()}.")  # fmt: skip
