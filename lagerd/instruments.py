@@ -39,7 +39,7 @@ class Instruments:
     def __post_init__(self) -> None:
         self._files = LeaseFiles(self.folder, lambda instrument: self.leases.look(instrument))
         self.leases = Leases(asyncio.get_running_loop(), self._files, self._claimed, self._released, self._queued)
-        self._watches: set[asyncio.Task[None]] = set()
+        self._watches: dict[Lease, asyncio.Task[None]] = {}
         self.clients.on_leave(self._left)
 
     def interface(self) -> Interface:
@@ -55,9 +55,10 @@ class Instruments:
         self.hooks.changed(len(self.leases))
 
     async def close(self) -> None:
-        for task in self._watches:
+        watches = list(self._watches.values())
+        for task in watches:
             task.cancel()
-        await asyncio.gather(*self._watches, return_exceptions=True)
+        await asyncio.gather(*watches, return_exceptions=True)
         self._files.close()
 
     async def claim(self, call: Call) -> Outcome:
@@ -71,7 +72,7 @@ class Instruments:
             self.hooks.record("refused", holder, client, {"net": lease.net})
             call.fail(self._busy(holder))
 
-        self.leases.claim(lease, wait, granted, refused)
+        self.leases.claim(lease, wait, granted, refused, call.fail)
         return LATER
 
     def release(self, call: Call) -> Outcome:
@@ -97,6 +98,8 @@ class Instruments:
         self.hooks.changed(len(self.leases))
 
     def _released(self, lease: Lease, reason: str) -> None:
+        if watch := self._watches.pop(lease, None):
+            watch.cancel()
         self.bus.emit(
             INSTRUMENTS_PATH, INSTRUMENTS, "Released", "ssa{sv}", lease.instrument, reason, self._details(lease)
         )
@@ -115,12 +118,12 @@ class Instruments:
 
     def _watch_process(self, lease: Lease) -> None:
         """Its holder has left the bus and the lease is still open: by a process that is ending, or by a child of it."""
-        task = asyncio.get_running_loop().create_task(self._outlive(lease))
-        self._watches.add(task)
-        task.add_done_callback(self._watches.discard)
+        if lease not in self._watches:
+            self._watches[lease] = asyncio.get_running_loop().create_task(self._outlive(lease))
 
     async def _outlive(self, lease: Lease) -> None:
         await process_end(lease.pid)
+        del self._watches[lease]
         if self.leases.get(lease.instrument) is lease:
             self.leases.free(lease.instrument, "gone")
 

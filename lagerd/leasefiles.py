@@ -17,6 +17,7 @@ import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from lager.errors import Failed
 from lagerd.leases import Lease
 from lagerd.stopping import resolve
 
@@ -53,8 +54,19 @@ class LeaseFiles:
             os.close(self._inotify)
 
     def take(self, lease: Lease) -> int:
-        """A new locked file for `lease`; the descriptor is the caller's to pass on and close."""
+        """A new locked file for `lease`; the descriptor is the caller's to pass on and close. Failed on a full disk."""
         path = self._folder / lease.instrument
+        try:
+            return self._new(path, lease)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+            raise Failed(
+                f"{lease.name} cannot be held: {path} cannot be written ({error.strerror}).",
+                "Make room for it, and try again.",
+            ) from error
+
+    def _new(self, path: Path, lease: Lease) -> int:
         path.unlink(missing_ok=True)
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
             json.dump(lease.record(), file)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
-from lager.errors import AccessDenied, InstrumentBusy, InvalidArgument, NoSuchInstrument, TooMany
+from lager.errors import AccessDenied, InstrumentBusy, InvalidArgument, LagerError, NoSuchInstrument, TooMany
 from lager.terms import LONGEST
 from lager.text import printable
 from lagerd.pauses import Clock, Handle
@@ -48,6 +48,7 @@ class Waiter:
     lease: Lease
     granted: Callable[[Lease, int], None]
     refused: Callable[[Lease], None]
+    failed: Callable[[LagerError], None]
     timer: Handle | None = None
 
 
@@ -97,11 +98,13 @@ class Leases:
         wait: float,
         granted: Callable[[Lease, int], None],
         refused: Callable[[Lease], None],
+        failed: Callable[[LagerError], None],
     ) -> None:
-        """Answer now where it is free, or nobody is to wait; else queue for up to `wait` seconds."""
+        """Answer now where it is free, or nobody is to wait; else queue for up to `wait` seconds. Raises what the store
+        raises, and tells it `failed` where that comes later."""
         self._check_limit(lease)
         self.look(lease.instrument)
-        waiter = Waiter(lease, granted, refused)
+        waiter = Waiter(lease, granted, refused, failed)
         holder = self._held.get(lease.instrument)
         if holder is None:
             self._grant(waiter)
@@ -132,9 +135,12 @@ class Leases:
         lease = self._held.pop(instrument)
         self._store.drop(instrument)
         self._released(lease, reason)
-        queue = self._queues.get(instrument)
-        if queue:
-            self._grant(self._unqueue(queue[0]))
+        while instrument in self._queues and instrument not in self._held:
+            waiter = self._unqueue(self._queues[instrument][0])
+            try:
+                self._grant(waiter)
+            except LagerError as error:
+                waiter.failed(error)
 
     def forget(self, owner: str) -> None:
         """`owner` has left: it no longer waits for anything."""

@@ -29,7 +29,8 @@ class Clock(Protocol):
 
 @dataclass(eq=False, slots=True)
 class Pause:
-    """One script standing still. `owner` is its connection; `deadline` is None where it holds until resumed."""
+    """One script standing still. `owner` is its connection; `deadline` is None where it holds until resumed; `since` is
+    of the epoch, `began` the same by the monotonic clock."""
 
     id: str
     owner: str
@@ -44,6 +45,7 @@ class Pause:
     run_id: str
     script: str
     since: float
+    began: float
     timeout: float
     interactive: bool
     on_timeout: str = ON_TIMEOUT[0]
@@ -190,6 +192,7 @@ def from_details(details: dict[str, Any], *, owner: str, uid: int, user: str, pi
             f"{printable(on_timeout, 20)!r} is no on_timeout.", f"Say one of {', '.join(ON_TIMEOUT)}."
         )
     now = time.time()
+    since = min(max(_typed(details, "since", float, now), now - LONGEST), now)
     return Pause(
         id=id,
         owner=owner,
@@ -203,7 +206,8 @@ def from_details(details: dict[str, Any], *, owner: str, uid: int, user: str, pi
         thread=printable(_typed(details, "thread", str, "")),
         run_id=printable(_typed(details, "run_id", str, "").lower(), 64),
         script=printable(_typed(details, "script", str, ""), PATH_LENGTH),
-        since=min(max(_typed(details, "since", float, now), now - LONGEST), now),
+        since=since,
+        began=time.monotonic() - (now - since),
         timeout=timeout,
         interactive=_typed(details, "interactive", bool, False),
         on_timeout=on_timeout,

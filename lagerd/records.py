@@ -36,7 +36,7 @@ def recorder(audit: Audit, console_input: Callable[[], bool]) -> Record:
         if what == "input" and not console_input():
             return
         who = {"by_uid": client.uid, "by_user": client.user, "by_how": client.how} if client else {}
-        ending = {"reason": what, "paused_sec": time.time() - pause.since} if what in _ENDS else {}
+        ending = {"reason": what, "paused_sec": time.monotonic() - pause.began} if what in _ENDS else {}
         if what == "timeout":
             ending["outcome"] = banner.outcome(pause.on_timeout)
         more = {key: value for key, value in more.items() if key != "again"}

@@ -1,0 +1,126 @@
+"""What the stress run has found, each by itself: a full disk, a clock that steps, a lagerd at its very end."""
+
+import asyncio
+import os
+import resource
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from lager.bus import Bus, owner_rule
+from lager.errors import Failed
+from lagerd.breakpoints import Breakpoints
+from lagerd.clients import Clients
+from lagerd.pauses import from_details
+from tests.client import NAME, Client
+from tests.station import Station
+
+INSTRUMENTS = "com.lager.Instruments"
+CLOCK = str(Path(__file__).parents[1] / "stress" / "clock")
+
+
+@contextmanager
+def full_disk(pid: int) -> Iterator[None]:
+    """No file of the process may grow; for a process this is what a full disk is."""
+    hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)[1]
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (hard, hard))
+
+
+def claim(client: Client, **details: object) -> int:
+    return client.call("Claim", "sa{sv}", "psu1", details, name=INSTRUMENTS)
+
+
+def test_a_claim_on_a_full_disk(own_station, client):
+    with full_disk(own_station.lagerd.pid):
+        with pytest.raises(Failed, match=r"^psu1 cannot be held: .* cannot be written \(File too large\)\. Make room"):
+            claim(client)
+        assert client.call("List", name=INSTRUMENTS) == []
+        assert list((own_station.folder / "lager" / "leases").iterdir()) == []
+    os.close(claim(client))
+
+
+def test_who_waits_for_an_instrument_is_told_of_a_full_disk(own_station, client):
+    fd = claim(client)
+    waiting = [client.start(client.bus.call(INSTRUMENTS, "/com/lager/Instruments", "Claim", "sa{sv}", "psu1",
+                                            {"wait": 60.0})) for _ in range(2)]  # fmt: skip
+    for _ in waiting:
+        client.expect("Queued")
+    with full_disk(own_station.lagerd.pid):
+        os.close(fd)
+        for one in waiting:
+            with pytest.raises(Failed, match="cannot be held"):
+                one.result(20)
+    assert client.call("List", name=INSTRUMENTS) == []
+
+
+def test_a_lease_that_outlived_a_lagerd_leaves_no_descriptor_behind(own_station, client):
+    """The holder's connection is gone and its process lives on, so lagerd watches the process; until the release."""
+    folder = Path(f"/proc/{own_station.lagerd.pid}/fd")
+    claim(client)
+    before = len(list(folder.iterdir()))
+    held = claim_from_another_connection(client, own_station)
+    assert len(client.call("List", name=INSTRUMENTS)) == len(client.call("List", name=INSTRUMENTS)) == 2
+    assert len(list(folder.iterdir())) > before
+    os.close(held)
+    assert client.expect("Released", lambda s: s.args[0] == "psu2").args[1] == "gone"
+    client.call("List")
+    assert len(list(folder.iterdir())) == before
+
+
+def claim_from_another_connection(client: Client, station: Station) -> int:
+    """The lease of a connection that has ended."""
+
+    async def take() -> int:
+        bus = await Bus.connect(station.address)
+        fd = (await bus.call(INSTRUMENTS, "/com/lager/Instruments", "Claim", "sa{sv}", "psu2", {}))[0]
+        await client.bus.add_match(owner_rule(bus.name))
+        bus.close()
+        return int(fd)
+
+    fd = int(client.do(take()))
+    client.expect("NameOwnerChanged")
+    return fd
+
+
+def test_the_log_knows_how_long_a_pause_stood_when_the_clock_stepped(tmp_path, own_station):
+    shift = tmp_path / "shift"
+    shift.write_bytes(struct.pack("d", 0))
+    own_station.kill_lagerd()
+    own_station.env |= {"PYTHONPATH": CLOCK, "STRESS_CLOCK": str(shift)}
+    lagerd = own_station.start_lagerd()
+    client = Client(own_station.address)
+    try:
+        answer = client.start(client.bus.call(NAME, "/com/lager/Breakpoints", "Pause", "a{sv}", {"id": "0123abcd"}))
+        client.paused()
+        with shift.open("r+b") as file:
+            file.write(struct.pack("d", -3600.0))
+        client.call("Continue", "s", "0123abcd")
+        assert answer.result(20) == ["continued"]
+    finally:
+        client.close()
+    assert float(lagerd.err.expect(" s: continued").rpartition("after ")[2].removesuffix(" s: continued")) < 60
+
+
+def test_a_deadline_after_the_bus_was_left_ends_nothing(own_station):
+    async def recorded() -> list[str]:
+        bus = await Bus.connect(own_station.address)
+        breakpoints = Breakpoints(bus, Clients(bus))
+        ends: list[str] = []
+        breakpoints.hooks.record = lambda what, *_: ends.append(what)
+        details = {"id": "0123abcd", "timeout": 0.01}
+        pause = from_details(details, owner=":1.1", uid=0, user="", pid=1, default=1.0)
+        breakpoints.pauses.add(pause)
+        bus.close()
+        ended = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().call_later(0.02, ended.set_result, None)
+        await ended
+        return ends
+
+    assert asyncio.run(recorded()) == []
