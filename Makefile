@@ -1,6 +1,7 @@
 # make demo    a script that stops at a breakpoint, on a simulated bench
 # make test    everything, with what the tests need
 # make bench   measurements
+# make stress  people, scripts and faults at random, for SECONDS with SEED
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -10,7 +11,7 @@ DEMO_NEEDS = dbus-daemon:dbus-daemon
 TEST_NEEDS = $(DEMO_NEEDS) git:git busctl:systemd systemd-nspawn:systemd-container dbus-send:dbus-bin pkcheck:polkitd sshd:openssh-server strace:strace zsh:zsh fish:fish
 
 .DELETE_ON_ERROR:
-.PHONY: demo test bench check clean needs-demo needs-test
+.PHONY: demo test bench stress check clean needs-demo needs-test
 
 demo: $(VENV)/demo
 	$(VENV)/bin/lager python examples/inspect_bench.py
@@ -20,6 +21,9 @@ test: $(VENV)/test needs-test
 
 bench: $(VENV)/test needs-test
 	$(VENV)/bin/python -m tests.bench
+
+stress: $(VENV)/test needs-test
+	$(VENV)/bin/python -m tests.stress $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
 check: $(VENV)/test
 	$(VENV)/bin/pytest -q tests/unit/test_checks.py
