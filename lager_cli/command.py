@@ -9,7 +9,6 @@ import subprocess
 import sys
 import termios
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from lager_cli import terminal
@@ -20,7 +19,7 @@ from lager_cli.trunk import Pipe, Source, Trunk
 class Command:
     """Leader of a session of its own. Its standard streams are the streams of the trunk."""
 
-    def __init__(self, trunk: Trunk, header: Mapping[str, Any], folder: Path | None) -> None:
+    def __init__(self, trunk: Trunk, header: Mapping[str, Any], folder: str | None) -> None:
         self._trunk = trunk
         self._kinds: Sequence[str] = header["streams"]
         self.sources: list[Source] = []
@@ -29,6 +28,8 @@ class Command:
         arguments = [_bytes(argument) for argument in header["arguments"]]
         told = {_bytes(name): _bytes(value) for name, value in header["environment"].items()}
         box = {b"LAGER_BOX": header["box"].encode()}
+        if folder is not None:
+            box[b"LAGER_RUN_FOLDER"] = os.fsencode(folder)
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "lager_cli", "--here", *arguments],
             stdin=theirs[0],

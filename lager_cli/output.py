@@ -1,9 +1,11 @@
 """All that the commands print. Results go to standard output, everything else to standard error."""
 
+import contextlib
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import click
@@ -30,6 +32,27 @@ def raw(data: bytes) -> None:
 def note(text: str) -> None:
     """A line beside the result: what was started, capped, passed over."""
     click.echo(f"lager: {text}", err=True)
+
+
+@contextlib.contextmanager
+def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Call what it gives with each number of bytes that is done. A terminal shows them from the second second on."""
+    done, shown = 0, time.monotonic() + 1
+
+    def advance(count: int) -> None:
+        nonlocal done, shown
+        done += count
+        if sys.stderr.isatty() and (now := time.monotonic()) >= shown:
+            shown = now + 0.1
+            percent = min(100 * done // max(total, 1), 100)
+            bar = ("#" * (percent // 4)).ljust(25, "-")
+            click.echo(f"\rlager: {what} {bar} {percent:3}% of {total / 1e6:.0f} MB", err=True, nl=False)
+
+    try:
+        yield advance
+    finally:
+        if sys.stderr.isatty() and time.monotonic() >= shown:
+            click.echo("\r\x1b[K", err=True, nl=False)
 
 
 def error(problem: LagerError) -> None:

@@ -8,7 +8,7 @@ import click
 
 from lager.errors import AmbiguousId, LagerError, NoSuchBreakpoint
 from lager.text import time_left
-from lager_cli import boxoption, completion, output
+from lager_cli import boxoption, completion, fileoptions, output
 from lager_cli.daemon import ask, get
 
 LONGEST_RUN = 300.0
@@ -27,12 +27,12 @@ def seconds(value: Any) -> float:
 
 
 class _Python(click.Command):
-    """Whatever stands behind the runnable is the script's, but for a --box that is the very next."""
+    """Whatever stands behind the runnable is the script's, but for a --box that is the very next, and its files."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         behind = self.make_parser(ctx).parse_args(list(args))[0].get("arguments")
         at = len(args) - (len(behind) if isinstance(behind, tuple) else 0)
-        own = 0 if "--" in args[at - 2 : at - 1] else boxoption.words(args[at:])
+        own = 0 if "--" in args[at - 2 : at - 1] else fileoptions.words(args[at:])
         return super().parse_args(ctx, [*args[: at - 1], *args[at : at + own], *args[at - 1 : at], *args[at + own :]])
 
 
@@ -63,6 +63,7 @@ class _Python(click.Command):
     "--console", metavar="ID", help="Open a Python console inside a paused script.", shell_complete=completion.pauses
 )
 @boxoption.box_group_option
+@fileoptions.file_options
 @click.argument("runnable", required=False, shell_complete=completion.files)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, shell_complete=completion.files)
 @click.pass_context
@@ -77,16 +78,24 @@ def python(
     extend: tuple[str, float] | None,
     console: str | None,
     box: str | None,
+    added: tuple[str, ...],
+    downloads: tuple[str, ...],
+    overwrite: bool,
     runnable: str | None,
     arguments: tuple[str, ...],
 ) -> int:
     """Run RUNNABLE, a Python file or a folder with a main.py, so that pause() and breakpoint() stop it.
+
+    With --box, a file goes to the box alone, a folder with all in it that git would not ignore; what else the script
+    imports or opens is sent with --add-file. It all lies in a private folder there, which the run starts in, and which
+    is removed when the run is over.
 
     \b
     Examples:
       lager python test.py --its-own-options
       lager python -m package.module
       lager python test.py --box bench3
+      lager python project --box bench3 --add-file limits.csv --download 'results/*.csv'
       lager python --continue 7f3a
       lager python --console 7f3a
     """
@@ -99,7 +108,13 @@ def python(
         from lager_cli import remote
 
         known = {name: os.environ[name] for name in passed if name in os.environ}
-        return remote.run(there, boxoption.typed(context), environment=known)
+        if runnable is None:
+            return remote.run(there, boxoption.typed(context), environment=known)
+        from lager_cli.runfiles import RunFiles
+
+        files = RunFiles(runnable, module, added, downloads, overwrite=overwrite)
+        return files.run(there, boxoption.typed(context), known, stays=False)
+    fileoptions.check(added)
     if resume is not None:
         return _continue(resume)
     if continue_all:

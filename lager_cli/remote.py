@@ -83,6 +83,7 @@ class Session:
         self._keys: Source | None = None
         self._writers: list[Writer] = []
         self._helpers: list[_Helper] = []
+        self._sending = -1
         self._there = ""
         self._code: int | None = None
         self.trunk.send(Kind.HEADER, self._header(arguments, environment))
@@ -138,22 +139,32 @@ class Session:
         if self._terminals:
             # What the user reads is written where they read it; standard input is only the last that may be it.
             self._writers.append(Writer(self.trunk, Stream.TERMINAL, self._terminals[-1]))
-        if self._raw is not None:
-            self._keys = Source(self.trunk, Stream.TERMINAL, stdin)
-            self._keys.paused = not self._raw.begin()
-        elif stdin >= 0:
+        if self._raw is None and stdin >= 0:
             Source(self.trunk, Stream.IN, stdin)
         self._start_helpers()
 
+    def _take_keys(self) -> None:
+        """Once there is a command that they are for: until then Ctrl-C is for us."""
+        if self._raw is not None:
+            self._keys = Source(self.trunk, Stream.TERMINAL, self._streams[0])
+            self._keys.paused = not self._raw.begin()
+
     def _start_helpers(self) -> None:
         if self._parcel.send is not None:
-            reader, writer = os.pipe()
-            Source(self.trunk, Stream.UPLOAD, reader, on_end=lambda: os.close(reader))
+            self._sending, writer = os.pipe()
+            Source(self.trunk, Stream.UPLOAD, self._sending, on_end=self._sent)
             self._helpers.append(_Helper(self._parcel.send, os.fdopen(writer, "wb")))
+        else:
+            self._take_keys()
         if self._parcel.receive is not None:
             reader, writer = os.pipe()
             self._download = Pipe(self.trunk, Stream.DOWNLOAD, writer)
             self._helpers.append(_Helper(self._parcel.receive, os.fdopen(reader, "rb")))
+
+    def _sent(self) -> None:
+        os.close(self._sending)
+        self._sending = -1
+        self._take_keys()
 
     def _busy(self) -> bool:
         """Whether something that came has not been passed on yet."""
@@ -184,7 +195,7 @@ class Session:
         elif number == signal.SIGCONT:
             if self._raw is not None and self._keys is not None:
                 self._keys.paused = not self._raw.begin()
-        elif self._there and self._code is None:
+        elif self._there and self._code is None and self._sending < 0:
             self.trunk.send(Kind.SIGNAL, signal.Signals(number).name)
         else:
             raise SystemExit(128 + number)

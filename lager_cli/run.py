@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from lager import typednames
 from lager.terms import TIMED_OUT
 from lager_cli import daemon, output, tree
 from lager_cli.attendant import Attendant
@@ -34,7 +35,7 @@ class Run:
 
     def run(self) -> int:
         """Run it in the foreground; its exit code, 128 + N for signal N, 124 where its time was over."""
-        command = [sys.executable, *self._target(), *self.arguments]
+        command = [sys.executable, *target(self.runnable, self.module), *self.arguments]
         address = daemon.ready_address()
         id = Path("/proc/sys/kernel/random/uuid").read_text(encoding="ascii").strip()
         # Before the script starts, so that no signal falls between it and us; the script gets a mask of its own.
@@ -55,21 +56,6 @@ class Run:
         with Attendant(id, address):
             return watch.until_it_ends() or 0
 
-    def _target(self) -> list[str]:
-        if self.module:
-            return ["-m", self.runnable]
-        path = Path(self.runnable)
-        if path.is_dir():
-            for name in ("main.py", "__main__.py"):
-                if (path / name).is_file():
-                    return [str(path / name)]
-            raise click.UsageError(f"The folder {self.runnable} has neither a main.py nor a __main__.py.")
-        if not path.exists():
-            raise click.UsageError(f"There is no file or folder {self.runnable}.")
-        if self.runnable.startswith("-"):
-            return [os.path.join(os.curdir, self.runnable)]
-        return [self.runnable]
-
     def _marks(self, id: str, address: str, ends: float | None) -> dict[str, str]:
         """What the script's side of a pause needs to know."""
         marks = {"LAGER_PROCESS_ID": id, "LAGER_RUNNABLE": self.runnable, "LAGER_BUS_ADDRESS": address}
@@ -77,6 +63,22 @@ class Run:
         marks["LAGER_TERMINAL"] = os.ttyname(0) if os.isatty(0) else ""
         marks["LAGER_RUN_DEADLINE"] = "" if ends is None else repr(ends)
         return marks
+
+
+def target(runnable: str, module: bool) -> list[str]:
+    """What Python is to run, in its own words. Raises UsageError where there is no such file."""
+    if module:
+        return ["-m", runnable]
+    name = typednames.there(runnable)
+    path = Path(name)
+    if path.is_dir():
+        for main in ("main.py", "__main__.py"):
+            if (path / main).is_file():
+                return [str(path / main)]
+        raise click.UsageError(f"The folder {runnable} has neither a main.py nor a __main__.py.")
+    if not path.exists():
+        raise click.UsageError(f"There is no file or folder {runnable}.")
+    return [os.path.join(os.curdir, name) if name.startswith("-") else name]
 
 
 class _Watch:

@@ -3,22 +3,20 @@
 import contextlib
 import os
 import select
-import shutil
 import signal
 import sys
-import tempfile
 import threading
 from collections.abc import Callable
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import click
 
 from lager.errors import LagerError
-from lager_cli import parcel, rescue
+from lager_cli import rescue
 from lager_cli.command import Command
 from lager_cli.frames import Kind, Stream, greeting
+from lager_cli.runfolder import RunFolder
 from lager_cli.trunk import Lost, Pipe, Source, Trunk
 
 
@@ -63,7 +61,7 @@ class _Server:
     def __init__(self, incoming: int, outgoing: int) -> None:
         self._trunk = Trunk(incoming, outgoing, self._take, greeted=True)
         self._header: dict[str, Any] | None = None
-        self._folder: Path | None = None
+        self._folder: RunFolder | None = None
         self._command: Command | None = None
         self._signalled = 0
         self._over = False
@@ -75,13 +73,14 @@ class _Server:
         self._unpack()
         code = 128 + self._signalled if self._signalled else self._run()
         self._pack()
+        self.clean_up()
         self._trunk.send(Kind.EXIT, code)
         self._over = True
         self._say_goodbye()
 
     def _run(self) -> int:
         assert self._header is not None
-        self._command = Command(self._trunk, self._header, self._folder)
+        self._command = Command(self._trunk, self._header, None if self._folder is None else self._folder.path)
         while not self._command.ended:
             self._trunk.turn()
         return self._command.finish()
@@ -102,11 +101,10 @@ class _Server:
         assert self._header is not None
         if not self._header["upload"]:
             return
-        self._folder = Path(tempfile.mkdtemp(prefix="lager-"))
+        self._folder = RunFolder(self._header["order"])
         reader, writer = os.pipe()
         pipe = Pipe(self._trunk, Stream.UPLOAD, writer)
-        order, folder = self._header["order"], self._folder
-        self._through(os.fdopen(reader, "rb"), lambda end: parcel.unpack(order, end, folder))
+        self._through(os.fdopen(reader, "rb"), self._folder.unpack)
         if not pipe.closed:
             pipe.close()
 
@@ -116,8 +114,7 @@ class _Server:
             return
         reader, writer = os.pipe()
         source = Source(self._trunk, Stream.DOWNLOAD, reader, on_end=lambda: os.close(reader))
-        order, folder = self._header["order"], self._folder
-        self._through(os.fdopen(writer, "wb"), lambda end: parcel.pack(order, folder, end))
+        self._through(os.fdopen(writer, "wb"), self._folder.pack)
         while not source.ended:
             self._trunk.turn()
 
@@ -160,8 +157,9 @@ class _Server:
             rescue.end(self._command, silent)
 
     def clean_up(self) -> None:
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+        folder, self._folder = self._folder, None
+        if folder is not None:
+            folder.remove()
 
 
 class _Done:

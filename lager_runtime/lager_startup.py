@@ -65,7 +65,13 @@ def _stand(frame: "FrameType") -> None:
         print(f"lager: cannot pause here, going on. {error!r}", file=sys.stderr, flush=True)
 
 
-_HOOKS = {"LAGER_PROCESS_ID": _listen}
+def _show_typed_names() -> None:
+    from lager.tracebacks import show_typed_names
+
+    show_typed_names()
+
+
+_HOOKS = {"LAGER_PROCESS_ID": _listen, "LAGER_RUN_FOLDER": _show_typed_names}
 
 
 def _begin(hook: "Callable[[], None]") -> None:

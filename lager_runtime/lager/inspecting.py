@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from types import BuiltinFunctionType, FrameType, FunctionType, ModuleType
 from typing import Any
 
+from lager import typednames
 from lager.aside import aside
 from lager.place import Place, file_of
 from lager.shortened import WIDTH, shortened, type_name
@@ -121,7 +122,7 @@ def _is_ours(file: str) -> bool:
 def _frame(frame: FrameType, line: int, text: str) -> dict[str, Any]:
     code = frame.f_code
     return {
-        "file": printable(code.co_filename, 1000),
+        "file": printable(typednames.shown(code.co_filename), 1000),
         "line": line,
         "function": printable(code.co_qualname),
         "text": printable(text.strip(), _LINE),

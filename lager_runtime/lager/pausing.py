@@ -9,7 +9,7 @@ import threading
 import time
 from typing import Any
 
-from lager import banner, deadline
+from lager import banner, deadline, typednames
 from lager.link import Ended, Failed, Standing, this_process
 from lager.place import Place, file_of
 from lager.terms import LONGEST, ON_TIMEOUT, PATH_LENGTH
@@ -41,7 +41,7 @@ def describe(place: Place, label: object, timeout: float | None, interactive: bo
     return {
         "id": secrets.token_hex(4),
         "label": "" if label is None else printable(label, LABEL_LENGTH),
-        "file": printable(file_of(place.frame), PATH_LENGTH),
+        "file": printable(typednames.shown(file_of(place.frame)), PATH_LENGTH),
         "line": place.line,
         "function": printable(place.frame.f_code.co_qualname),
         "thread": printable(threading.current_thread().name),

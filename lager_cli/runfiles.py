@@ -1,0 +1,71 @@
+"""The files of a run on a box, on the user's side: what goes there with it, and what comes back."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from typing import BinaryIO
+
+from lager.errors import BoxError, TransferError
+from lager_cli import downloads, output, remote, run
+from lager_cli.packing import Selection
+from lager_cli.parcel import Parcel
+
+
+class RunFiles:
+    """Raises TransferError, or UsageError where there is nothing to run, before anything is sent."""
+
+    def __init__(
+        self, runnable: str, module: bool, added: Sequence[str], patterns: Sequence[str], *, overwrite: bool
+    ) -> None:
+        self._wanted, self._overwrite = downloads.Wanted(patterns), overwrite
+        self._selection = Selection()
+        for name in [*_of(runnable, module), *added]:
+            self._selection.add(name)
+        if not overwrite:
+            downloads.refuse_existing(self._wanted)
+        self._said: list[str] = []
+        self._problem: TransferError | None = None
+
+    def run(self, box: str, arguments: Sequence[str], environment: Mapping[str, str], *, stays: bool) -> int:
+        """Run `lager ARGUMENTS` there with them; its exit code, or 1 where that is 0 and not all came back. `stays`
+        where the run goes on when the command has ended. Raises as remote.run does, and TransferError."""
+        order = {"download": self._wanted.patterns, "stays": stays}
+        parcel = Parcel(order, self._send, self._receive if self._wanted.patterns else None)
+        names = {"LAGER_TYPED": json.dumps(self._selection.typed)} if self._selection.typed else {}
+        try:
+            code = remote.run(box, arguments, environment={**environment, **names}, parcel=parcel)
+        except BoxError as problem:
+            raise self._problem or problem from None
+        for sentence in self._said:
+            output.note(sentence)
+        if self._problem is not None:
+            output.error(self._problem)
+        return code or int(self._problem is not None)
+
+    def _send(self, end: BinaryIO) -> None:
+        with output.progress("Sending", self._selection.size) as sent:
+
+            def write(data: bytes) -> None:
+                end.write(data)
+                sent(len(data))
+
+            try:
+                self._selection.write(write)
+            except TransferError as problem:
+                self._problem = problem
+
+    def _receive(self, end: BinaryIO) -> None:
+        try:
+            for sentence in downloads.receive(end, self._wanted, overwrite=self._overwrite):
+                self._said.append(sentence)
+        except TransferError as problem:
+            self._problem = problem
+
+
+def _of(runnable: str, module: bool) -> list[str]:
+    """What there is of it here: a module may also be one that the box has."""
+    if not module:
+        run.target(runnable, module)
+        return [runnable]
+    top = runnable.partition(".")[0]
+    return [name for name in (top, f"{top}.py") if os.path.exists(name)][:1]
