@@ -11,6 +11,10 @@ from lager.bus import Bus, Signal, owner_rule
 from lager.errors import LagerError, NoDaemon
 
 _REMEMBERED = 1024
+# A broker allows a connection 512 match rules, unless its administrator says otherwise. The clients beyond so many
+# share a rule that tells of every connection which ends, and so wakes lagerd for some that it does not know.
+_OWN_RULES = 256
+_ANYBODY_LEAVES = "type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg2=''"
 HOWS = ("bus", "cli", "enter")
 
 
@@ -36,6 +40,8 @@ class Clients:
         self._bus = bus
         self._known: OrderedDict[str, Client] = OrderedDict()
         self._watched: dict[str, asyncio.Future[Client]] = {}
+        self._ruled: set[str] = set()
+        self._sharing: set[str] = set()
         self._leave: list[Callable[[str], None]] = []
         bus.listen("NameOwnerChanged", self._changed)
 
@@ -65,7 +71,7 @@ class Clients:
 
     async def _begin_to_watch(self, sender: str) -> Client:
         try:
-            await self._bus.add_match(owner_rule(sender))
+            await self._add_rule(sender)
             # Asked after the rule stands: whoever is still there now cannot leave unseen.
             client = _client(sender, await self._bus.credentials(sender))
         except BaseException:
@@ -73,6 +79,24 @@ class Clients:
                 self._forget(sender)
             raise
         return self._known.setdefault(sender, client)
+
+    async def _add_rule(self, sender: str) -> None:
+        if len(self._ruled) < _OWN_RULES:
+            self._ruled.add(sender)
+            await self._bus.add_match(owner_rule(sender))
+        else:
+            self._sharing.add(sender)
+            if len(self._sharing) == 1:
+                await self._bus.add_match(_ANYBODY_LEAVES)
+
+    def _remove_rule(self, sender: str) -> None:
+        if sender in self._ruled:
+            self._ruled.discard(sender)
+            self._bus.remove_match(owner_rule(sender))
+        elif sender in self._sharing:
+            self._sharing.discard(sender)
+            if not self._sharing:
+                self._bus.remove_match(_ANYBODY_LEAVES)
 
     async def watch_if_there(self, sender: str) -> bool:
         """As `watch`, for a connection that may have ended; whether it is there."""
@@ -86,7 +110,7 @@ class Clients:
         if signal.sender != "org.freedesktop.DBus":
             return
         name, _, owner = signal.args
-        if owner or name not in self._watched:
+        if owner or (name not in self._ruled and name not in self._sharing):
             return
         self._forget(name)
         for callback in self._leave:
@@ -95,7 +119,7 @@ class Clients:
     def _forget(self, sender: str) -> None:
         self._known.pop(sender, None)
         self._watched.pop(sender, None)
-        self._bus.remove_match(owner_rule(sender))
+        self._remove_rule(sender)
 
 
 def _client(sender: str, credentials: dict[str, Any]) -> Client:

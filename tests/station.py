@@ -3,7 +3,7 @@
 import os
 import socket
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.processes import BIN, LAGERD, Process
@@ -16,18 +16,27 @@ _CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configura
  <policy context="default">
   <allow user="*"/><allow send_destination="*"/><allow receive_sender="*"/><allow own="*"/>
  </policy>
- <limit name="max_replies_per_connection">50000</limit>
+{limits}
 </busconfig>
 """
 
 
-class Station:
-    """A broker, a lagerd on it, and the environment of those who use them."""
+MANY = {"max_replies_per_connection": 50000}
 
-    def __init__(self, folder: Path, command: Sequence[str] = (LAGERD,), **env: str) -> None:
+
+class Station:
+    """A broker, a lagerd on it, and the environment of those who use them.
+
+    The broker has the limits that are given, and beside them those of a system bus.
+    """
+
+    def __init__(
+        self, folder: Path, command: Sequence[str] = (LAGERD,), *, limits: Mapping[str, int] = MANY, **env: str
+    ) -> None:
         """`command` starts lagerd; `env` is for everybody, beside what they need."""
         self.folder = folder
         self._command = command
+        self._limits = "".join(f'<limit name="{name}">{value}</limit>' for name, value in limits.items())
         self.address = f"unix:path={folder}/bus"
         self.env = {
             key: value for key, value in os.environ.items() if not key.startswith(("LAGER", "DBUS", "PYTHONBREAK"))
@@ -49,7 +58,7 @@ class Station:
 
     def start_broker(self) -> None:
         config = self.folder / "bus.conf"
-        config.write_text(_CONFIG.format(folder=self.folder))
+        config.write_text(_CONFIG.format(folder=self.folder, limits=self._limits))
         reader, writer = os.pipe()
         command = ["dbus-daemon", f"--config-file={config}", "--nofork", "--nosyslog", f"--print-address={writer}"]
         self._broker = subprocess.Popen(command, pass_fds=[writer], stderr=subprocess.DEVNULL)

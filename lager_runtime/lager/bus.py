@@ -21,6 +21,7 @@ _NOBODY = {
     for name in ("ServiceUnknown", "NameHasNoOwner", "NoReply", "Disconnected", "Spawn.ChildExited", "TimedOut")
 }
 _DENIED = "org.freedesktop.DBus.Error.AccessDenied"
+_LIMITED = "org.freedesktop.DBus.Error.LimitsExceeded"
 _CONNECT_SECONDS = 10.0
 _DO_NOT_QUEUE = 4
 _OWNER = (1, 4)  # of a name: since now, or already
@@ -107,6 +108,8 @@ class Bus:
                 bus.close()
             if not isinstance(error, Exception):
                 raise
+            if isinstance(error, errors.TooMany):
+                raise BusError(error.what, error.hint) from None
             why = str(error) or "no answer"
             raise BusError(f"The bus at {address} cannot be reached ({why}).") from error
         return bus
@@ -311,6 +314,9 @@ def _error(name: str, text: str) -> LagerError:
         return NoDaemon(f"lagerd does not answer ({text}).", "Start it with: sudo systemctl start lagerd")
     if name == _DENIED:
         return errors.AccessDenied("The bus does not let you talk to lagerd.", "Ask to be added to the group lager.")
+    if name == _LIMITED:
+        what = f"The bus has set a limit: {text.rstrip('.')}."
+        return errors.TooMany(what, "End some of your runs, or have its <limit> raised: man dbus-daemon.")
     return errors.Failed(text)
 
 

@@ -130,6 +130,8 @@ def _read_struct(inside: tuple[Read, ...]) -> Read:
 
 
 def _read_array(kind: str) -> Read:
+    if kind == "{sv}":
+        return _read_details
     if kind[0] == "{":
         return _read_dict(*readers(kind[1:-1]))
     one, eight = _reader(kind), kind[0] in _EIGHT
@@ -141,6 +143,24 @@ def _read_array(kind: str) -> Read:
         return values
 
     return _read_bytes if kind == "y" else read
+
+
+def _read_details(reader: Reader) -> dict[str, Any]:
+    """An a{sv}, which is most of what there is to read, with the texts in it read on the spot."""
+    data, length, values = reader.data, reader.length, {}
+    last = _end_of_array(reader, True)
+    while (at := reader.at + 7 & ~7) < last:
+        end = at + 4 + length(data, at)[0]
+        key = data[at + 4 : end].decode()
+        if data[end + 1 : end + 4] == b"\1s\0":
+            at = end + 7 & ~3
+            end = at + 4 + length(data, at)[0]
+            reader.at = end + 1
+            values[key] = data[at + 4 : end].decode()
+        else:
+            reader.at = end + 1
+            values[key] = _read_variant(reader)
+    return values
 
 
 def _read_dict(key: Read, value: Read) -> Read:
@@ -195,10 +215,15 @@ def _write_fixed(token: str) -> Write:
 
 
 def _write_string(out: bytearray, value: str) -> None:
+    text = _text(value)
+    out += bytes(-len(out) & 3) + _LENGTH(len(text)) + text + b"\0"
+
+
+def _text(value: str) -> bytes:
     text = value.encode()
     if b"\0" in text:
         raise UnicodeError("a text with NUL in it")
-    out += bytes(-len(out) & 3) + _LENGTH(len(text)) + text + b"\0"
+    return text
 
 
 def _write_signature(out: bytearray, value: str) -> None:
@@ -263,16 +288,20 @@ def _write_details(out: bytearray, values: dict[str, Any]) -> None:
         if value is not None:
             kind = _kind(value)
             out += bytes(-len(out) & 7) + _head(key, kind)
-            writers(kind)[0](out, value)
+            if kind == "s":
+                text = _text(value)
+                out += _LENGTH(len(text)) + text + b"\0"
+            else:
+                writers(kind)[0](out, value)
 
 
 @lru_cache(_CACHED)
 def _head(key: str, kind: str) -> bytes:
-    """The key of an entry and the signature of its variant."""
+    """The key of an entry, the signature of its variant, and what fills the gap before the value."""
     out = bytearray()
     _write_string(out, key)
     _write_signature(out, kind)
-    return bytes(out)
+    return bytes(out + bytes(-len(out) % (8 if kind in _EIGHT else 4)))
 
 
 _KINDS: dict[type, str] = {bool: "b", int: "u", float: "d", str: "s", dict: "a{sv}", list: "as"}

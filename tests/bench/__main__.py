@@ -1,43 +1,104 @@
-"""`make bench`: what things cost, each beside a floor measured in the same run. Times are in milliseconds."""
+"""`make bench`: what things cost, each beside a floor measured in the same run, and many of them beside the same job
+done with a file that the paused script polls four times a second."""
 
 import argparse
+import dataclasses
 import json
-import math
+import os
+import platform
+import subprocess
+import sys
 import tempfile
+import time
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
-from tests.bench import rows
+from tests.bench import box, many, rows, standing
+from tests.bench.figures import Row, markdown, table
+from tests.bench.plot import svg
+from tests.bench.scale import FULL, QUICK, TINY, Scale
 from tests.station import Station
+
+ROOT = Path(__file__).parents[2]
+README, PLOT = ROOT / "README.md", ROOT / "docs" / "bench.svg"
+BEGIN, END = "<!-- bench -->\n", "<!-- end of bench -->\n"
+GROUPS: dict[str, Callable[[Station, Scale], Iterator[Row]]] = {
+    "calls": rows.calls,
+    "consoles": many.consoles,
+    "claims": many.claims,
+    "processes": rows.processes,
+    "standing": standing.rows,
+    "box": box.rows,
+}
 
 
 def main() -> None:
+    arguments = _arguments()
+    scale = dataclasses.replace({"quick": QUICK, "tiny": TINY}.get(arguments.size, FULL))
+    if arguments.rounds:
+        scale = dataclasses.replace(scale, rounds=arguments.rounds, processes=max(arguments.rounds // 10, 1))
+    measured = list(_measured(arguments.only or list(GROUPS), scale))
+    text = json.dumps({"machine": machine(), "rows": [row.as_json() for row in measured]}, indent=1) + "\n"
+    print(text if arguments.json else table(measured))
+    if arguments.output:
+        arguments.output.write_text(text, encoding="utf-8")
+    if arguments.plot:
+        arguments.plot.write_text(svg(measured), encoding="utf-8")
+    if arguments.readme:
+        PLOT.write_text(svg(measured), encoding="utf-8")
+        README.write_text(refreshed(README.read_text(encoding="utf-8"), measured), encoding="utf-8")
+
+
+def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--only", action="append", choices=GROUPS, help="measure this; may be given more than once")
+    parser.add_argument("--quick", dest="size", action="store_const", const="quick", help="a look, in half a minute")
+    parser.add_argument("--tiny", dest="size", action="store_const", const="tiny", help=argparse.SUPPRESS)
+    parser.add_argument("--rounds", type=int, help="how often each is measured (a process: a tenth)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    parser.add_argument("--rounds", type=int, default=200, help="how often each is measured (a process: a tenth)")
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="lager-bench-", dir="/tmp") as folder:
-        station = Station(Path(folder))
-        try:
-            measured = {name: summary(measure(station, arguments.rounds)) for name, measure in rows.ALL.items()}
-        finally:
-            station.close()
-    print(json.dumps(measured, indent=2) if arguments.json else table(measured))
+    parser.add_argument("--output", type=Path, metavar="FILE", help="write the JSON into a file, too")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw cost against the number of pauses, as SVG")
+    parser.add_argument(
+        "--readme", action="store_true", help=f"write table and plot into {README.name} and {PLOT.name}"
+    )
+    return parser.parse_args()
 
 
-def summary(samples: list[float]) -> dict[str, float]:
-    """Median and 99th percentile in milliseconds, of samples in seconds."""
-    ordered = sorted(samples)
+def _measured(groups: list[str], scale: Scale) -> Iterator[Row]:
+    for name in groups:
+        began = time.monotonic()
+        # Of each group its own, so that none is measured on what another left.
+        with tempfile.TemporaryDirectory(prefix="lager-bench-", dir="/tmp") as folder:
+            station = Station(Path(folder))
+            try:
+                yield from GROUPS[name](station, scale)
+            finally:
+                station.close()
+        print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr)
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were taken on."""
+    broker = subprocess.run(["dbus-daemon", "--version"], capture_output=True, text=True, check=True).stdout
     return {
-        "p50": 1e3 * ordered[len(ordered) // 2],
-        "p99": 1e3 * ordered[min(math.ceil(len(ordered) * 0.99), len(ordered)) - 1],
-        "n": len(ordered),
+        "date": time.strftime("%Y-%m-%d"),
+        "lager": version("lager-box"),
+        "python": platform.python_version(),
+        "kernel": platform.release(),
+        "processors": os.cpu_count(),
+        "broker": broker.splitlines()[0],
     }
 
 
-def table(measured: dict[str, dict[str, float]]) -> str:
-    lines = [f"{'':44} {'p50 ms':>9} {'p99 ms':>9} {'n':>5}"]
-    lines += [f"{name:44} {row['p50']:9.2f} {row['p99']:9.2f} {row['n']:5.0f}" for name, row in measured.items()]
-    return "\n".join(lines)
+def refreshed(readme: str, measured: list[Row]) -> str:
+    """The README with another table between its two marks: what stands there at the most pauses, and at none."""
+    before, _, rest = readme.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    assert end, f"{README} has no place for a table"
+    most = max((row.pauses for row in measured), default=0)
+    return before + BEGIN + markdown([row for row in measured if row.pauses in (0, most)]) + "\n" + END + after
 
 
 if __name__ == "__main__":

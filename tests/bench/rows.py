@@ -1,4 +1,4 @@
-"""The rows of the benchmark. Each takes a station and a number of rounds, and gives samples in seconds."""
+"""Rows about one pause, one console, one claim, one process. Each measure gives samples in seconds."""
 
 import os
 import socket
@@ -6,10 +6,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from lager.wire import Decoder, encode
+from tests.bench.figures import Row, times
+from tests.bench.scale import Scale
+from tests.bench.scripts import PAUSING, STANDING, client, running
 from tests.client import NAME, PATH, Client
 from tests.processes import LAGER, Process
 from tests.station import Station
@@ -17,36 +19,8 @@ from tests.station import Station
 Measure = Callable[[Station, int], list[float]]
 PROCESS_SHARE = 10
 
-# Pauses as often as it is told; a line for each says when the next statement ran, by the clock all processes share.
-PAUSING = """
-import sys, time, lager
-for n in range(int(sys.argv[1])):
-    lager.pause(str(time.monotonic()), timeout=60)
-    print(time.monotonic(), flush=True)
-"""
 # What a run that nobody asks to pause may not be slower at than plain Python.
 WORKING = "n = 0\nfor i in range(3_000_000):\n    n += i & 7\n"
-STANDING = "import lager\nlager.pause(timeout=0, interactive=True)\n"
-
-
-@contextmanager
-def running(station: Station, text: str, *arguments: str) -> Iterator[Process]:
-    script = station.folder / f"script{time.monotonic_ns()}.py"
-    script.write_text(text)
-    process = Process([LAGER, "python", str(script), *arguments], station.env, station.folder)
-    try:
-        yield process
-    finally:
-        process.close()
-
-
-@contextmanager
-def client(station: Station) -> Iterator[Client]:
-    one = Client(station.address)
-    try:
-        yield one
-    finally:
-        one.close()
 
 
 def timed(work: Callable[[], Any]) -> float:
@@ -215,18 +189,39 @@ def _run(station: Station, command: list[str], **more: str) -> None:
     )  # fmt: skip
 
 
-ALL: dict[str, Measure] = {
-    "a raw call over the same bus": raw_call,
-    "resume: Continue to the next statement": resume,
-    "first pause() until listed": first_pause,
-    "later pause() until listed": later_pause,
-    "console: prompt": prompt,
-    "console: one evaluation": evaluation,
-    "claim and release": claim,
-    "process: plain python": plain_python,
-    "process: lager python": lager_python,
-    "loop: plain python": plain_loop,
-    "loop: lager python": lager_loop,
-    "process: lager python --continue": continue_process,
-    "process: lager adc adc4": adc_process,
+_RAW = "a raw call over the same bus"
+_PYTHON = "process: plain python"
+_LOOP = "loop: plain python"
+# Of each: its measure, and which other of them is its floor.
+CALLS: dict[str, tuple[Measure, str]] = {
+    _RAW: (raw_call, ""),
+    "resume: Continue to the next statement": (resume, _RAW),
+    "first pause() until listed": (first_pause, ""),
+    "later pause() until listed": (later_pause, _RAW),
+    "console: prompt": (prompt, _RAW),
+    "console: one evaluation": (evaluation, ""),
+    "claim and release": (claim, _RAW),
 }
+PROCESSES: dict[str, tuple[Measure, str]] = {
+    _PYTHON: (plain_python, ""),
+    "process: lager python": (lager_python, _PYTHON),
+    "process: lager python --continue": (continue_process, _PYTHON),
+    "process: lager adc adc4": (adc_process, _PYTHON),
+    _LOOP: (plain_loop, ""),
+    "loop: lager python": (lager_loop, _LOOP),
+}
+
+
+def calls(station: Station, scale: Scale) -> Iterator[Row]:
+    return _rows(CALLS, station, scale.rounds)
+
+
+def processes(station: Station, scale: Scale) -> Iterator[Row]:
+    return _rows(PROCESSES, station, scale.processes * PROCESS_SHARE)
+
+
+def _rows(measures: dict[str, tuple[Measure, str]], station: Station, rounds: int) -> Iterator[Row]:
+    done = {}
+    for name, (measure, floor) in measures.items():
+        done[name] = times(measure(station, rounds))
+        yield Row(name, done[name], done.get(floor))

@@ -1,0 +1,119 @@
+"""How much stands on a bus with the limits of a system bus, and what is said at the end of it."""
+
+import asyncio
+import os
+import re
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from lager.bus import Bus
+from tests.client import NAME, PATH, Client
+from tests.processes import LAGER, PATIENCE, Process
+from tests.station import Station
+
+
+@pytest.fixture
+def limited() -> Iterator[Callable[[Mapping[str, int]], Station]]:
+    """A station whose broker has these limits beside the ordinary ones."""
+    with ExitStack() as own:
+
+        def make(limits: Mapping[str, int]) -> Station:
+            folder = own.enter_context(tempfile.TemporaryDirectory(prefix="lager-test-", dir="/tmp"))
+            station = Station(Path(folder), limits=limits)
+            own.callback(station.close)
+            return station
+
+        yield make
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Iterator[Callable[..., Process]]:
+    """Start a script at a station."""
+    with ExitStack() as own:
+
+        def start(station: Station, text: str) -> Process:
+            (tmp_path / "script.py").write_text(text)
+            process = Process([LAGER, "python", "script.py"], station.env, tmp_path)
+            own.callback(process.close)
+            return process
+
+        yield start
+
+
+async def _crowd(address: str, watcher: Bus, count: int) -> None:
+    buses = [await Bus.connect(address) for _ in range(count)]
+    details = [{"id": f"{n:08x}", "timeout": 0.0} for n in range(count)]
+    pausing = [
+        asyncio.ensure_future(bus.call(NAME, PATH, "Pause", "a{sv}", one, timeout=None))
+        for bus, one in zip(buses, details, strict=True)
+    ]
+    gone: asyncio.Queue[str] = asyncio.Queue()
+    here: asyncio.Queue[str] = asyncio.Queue()
+    watcher.listen("Paused", lambda signal: here.put_nowait(signal.args[0]))
+    watcher.listen("Resumed", lambda signal: gone.put_nowait(signal.args[1]))
+    await watcher.add_match(f"type='signal',path='{PATH}'")
+    while len((await watcher.call(NAME, PATH, "List"))[0]) < count:
+        await here.get()
+    for bus in buses[::2]:  # of those with a rule of their own, and of those without
+        bus.close()
+    assert {await gone.get() for _ in buses[::2]} == {"gone"}
+    assert await watcher.call(NAME, PATH, "ContinueAll") == [count // 2]
+    assert await asyncio.gather(*pausing[1::2]) == [["continued"]] * (count // 2)
+    await asyncio.gather(*pausing[::2], return_exceptions=True)
+    for bus in [*buses, watcher]:
+        bus.close()
+
+
+def test_600_connections_pause_with_512_match_rules_for_each(limited):
+    """Whose end is noticed, the ones and the others."""
+    station = limited({"max_connections_per_user": 1000})
+
+    async def work() -> None:
+        async with asyncio.timeout(PATIENCE):
+            await _crowd(station.address, await Bus.connect(station.address), 600)
+
+    asyncio.run(work())
+
+
+def test_a_process_has_128_pauses_and_each_further_one_says_why_not(limited, script):
+    station = limited({})
+    text = """
+import threading, lager
+threads = [threading.Thread(target=lager.pause, args=(n,)) for n in range(130)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print("done")
+"""
+    process = script(station, text)
+    with_one = Client(station.address)
+    try:
+        ids = {with_one.paused()["id"] for _ in range(128)}
+        refusals = process.err.expect("man dbus-daemon") + process.err.expect("man dbus-daemon")
+        assert re.search(r"lager: cannot pause .*limit: .*pending replies", refusals), refusals
+        assert len(ids) == with_one.call("ContinueAll") == 128
+        assert process.wait() == 0
+    finally:
+        with_one.close()
+
+
+def test_a_user_has_so_many_connections_and_a_script_beyond_them_says_so_and_goes_on(limited, script):
+    station = limited({"max_connections_per_user": 4})  # lagerd's, the script's, that of its run, and one of ours
+    one = Client(station.address)
+    first = script(station, "import lager\nlager.pause()\n")
+    try:
+        one.paused()
+        second = script(station, "import lager\nlager.pause()\nprint('went on')\n")
+        second.out.expect("went on")
+        assert second.wait() == 0
+        said = second.err.rest()
+        assert "cannot pause" in said
+        assert "maximum number of active connections for UID" in said
+        assert f"UID {os.getuid()}" in said
+        one.call("ContinueAll")
+        assert first.wait() == 0
+    finally:
+        one.close()
