@@ -1,15 +1,17 @@
-"""What `lager python` does beside its script: sees to it that lagerd is there, and reads the Enter that resumes.
+"""What `lager python` does beside its script: sees to it that lagerd is there, reads the Enter that resumes, and shows
+the time that is left.
 
 The keys are the script's. They are read here only while a pause of this run is standing and this job is in the
 foreground of the terminal, through a description of the terminal of our own, so that the script's stays as it is.
 """
 
 import contextlib
+import math
 import os
 import select
 import threading
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lager.errors import LagerError, NoDaemon
 from lager.terms import BREAKPOINTS, BREAKPOINTS_PATH
@@ -19,18 +21,22 @@ if TYPE_CHECKING:
     import asyncio
 
     from lager.bus import Bus, Signal
+    from lager_cli.countdown import Countdown
 
 
 class Attendant:
-    """Works in a thread of its own, from entering to leaving the `with`."""
+    """Works in a thread of its own, from entering to leaving the `with`. `ends` is when the whole run ends, by the
+    monotonic clock."""
 
-    def __init__(self, run_id: str, address: str) -> None:
+    def __init__(self, run_id: str, address: str, ends: float | None = None) -> None:
         self._run_id = run_id
+        self._ends = ends
         self._address = address
         self._loop: asyncio.AbstractEventLoop | None = None
         self._attending: asyncio.Task[None] | None = None
         self._bus: Bus | None = None
         self._terminal = -1
+        self._countdown: Countdown | None = None
         self._edges: select.epoll | None = None
         self._standing: dict[str, None] = {}
         self._thread = threading.Thread(target=self._work, name="attendant", daemon=True)
@@ -76,18 +82,25 @@ class Attendant:
         if os.isatty(0):
             with contextlib.suppress(OSError):
                 self._terminal = os.open(os.ttyname(0), os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC | os.O_NONBLOCK)
-        if self._terminal < 0:
+        if os.isatty(2):
+            from lager_cli.countdown import Countdown
+
+            with contextlib.suppress(OSError):
+                self._countdown = Countdown(math.inf if self._ends is None else self._ends)
+        if self._terminal < 0 and self._countdown is None:
             if not await bus.owner(BREAKPOINTS):
                 await bus.start_service(BREAKPOINTS)
             return
-        bus.listen("Paused", self._paused)
-        bus.listen("Resumed", self._resumed)
-        for member in ("Paused", "Resumed"):
+        heard = {"Paused": self._paused, "Resumed": self._resumed}
+        if self._countdown is not None:
+            heard["Extended"] = self._extended
+        for member, listener in heard.items():
+            bus.listen(member, listener)
             await bus.add_match(f"type='signal',sender='{BREAKPOINTS}',interface='{BREAKPOINTS}',member='{member}'")
         await bus.follow(BREAKPOINTS, self._owned)
         try:
             for pause in (await bus.call(BREAKPOINTS, BREAKPOINTS_PATH, "List"))[0]:
-                self._note(pause["id"], pause["run_id"])
+                self._note(pause)
         except NoDaemon as problem:
             output.error(problem)  # it may come yet
 
@@ -99,19 +112,28 @@ class Attendant:
         else:
             self._standing.clear()
             self._decide()
+            if self._countdown is not None:
+                self._countdown.clear()
 
     def _paused(self, signal: "Signal") -> None:
-        self._note(signal.args[0], signal.args[1].get("run_id", ""))
+        self._note(signal.args[1])
 
-    def _note(self, id: str, run_id: str) -> None:
-        if run_id == self._run_id:
-            self._standing[id] = None
+    def _note(self, pause: "dict[str, Any]") -> None:
+        if pause["run_id"] == self._run_id:
+            self._standing[pause["id"]] = None
             self._decide()
+            if self._countdown is not None:
+                self._countdown.paused(pause)
+
+    def _extended(self, signal: "Signal") -> None:
+        if self._countdown is not None:
+            self._countdown.extended(signal.args[0], signal.args[1], signal.args[2].get("attached", []))
 
     def _resumed(self, signal: "Signal") -> None:
-        if signal.args[0] in self._standing:
-            del self._standing[signal.args[0]]
-            self._decide()
+        self._standing.pop(signal.args[0], None)
+        self._decide()
+        if self._countdown is not None:
+            self._countdown.resumed(signal.args[0])
 
     def _decide(self) -> None:
         """Listen to the terminal exactly while there is a pause to resume."""
@@ -133,16 +155,10 @@ class Attendant:
     def _look(self) -> None:
         assert self._edges is not None
         hung_up = any(event & select.EPOLLHUP for _, event in self._edges.poll(0))
-        while self._standing and self._in_foreground() and self._read():
+        while self._standing and in_foreground(self._terminal) and self._read():
             pass
         if hung_up:
             self._leave()
-
-    def _in_foreground(self) -> bool:
-        try:
-            return os.tcgetpgrp(self._terminal) == os.getpgrp()
-        except OSError:
-            return False
 
     def _read(self) -> bool:
         """Take one line; False where there is none."""
@@ -152,7 +168,11 @@ class Attendant:
             return False
         if typed.strip():
             output.note("an empty line resumes the script; what you typed was not passed on")
+            if self._countdown is not None:
+                self._countdown.begin_anew()
         elif typed:
+            if self._countdown is not None:
+                self._countdown.erase(self._terminal)
             self._resume(next(iter(self._standing)))
         return True  # Ctrl-D too: an end that more may follow; where the terminal is gone, it is nobody's foreground
 
@@ -168,3 +188,14 @@ class Attendant:
         if self._terminal >= 0:
             os.close(self._terminal)
         self._terminal = -1
+        if self._countdown is not None:
+            self._countdown.close()
+            self._countdown = None
+
+
+def in_foreground(terminal: int) -> bool:
+    """Whether the keys of `terminal` are meant for this job."""
+    try:
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+    except OSError:
+        return False

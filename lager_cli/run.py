@@ -39,7 +39,7 @@ class Run:
         address = daemon.ready_address()
         id = Path("/proc/sys/kernel/random/uuid").read_text(encoding="ascii").strip()
         # Before the script starts, so that no signal falls between it and us; the script gets a mask of its own.
-        signal.pthread_sigmask(signal.SIG_BLOCK, _BLOCKED)
+        signal.pthread_sigmask(signal.SIG_BLOCK, (*_BLOCKED, signal.SIGCONT))  # the last is for the countdown
         ends = time.monotonic() + self.timeout if self.timeout else None
         if ends is not None:
             tree.adopt_orphans()
@@ -53,7 +53,7 @@ class Run:
         code = watch.until_it_ends(_ATTENDED_AFTER)
         if code is not None:
             return code  # before anybody could have pressed a key
-        with Attendant(id, address):
+        with Attendant(id, address, ends):
             return watch.until_it_ends() or 0
 
     def _marks(self, id: str, address: str, ends: float | None) -> dict[str, str]:

@@ -7,6 +7,7 @@ import select
 import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -35,7 +36,7 @@ class Reader:
         """Wait for `text` after what was last expected; what came before it, and it."""
         end = time.monotonic() + patience
         while (at := self.text.find(text, self._seen)) < 0:
-            if not self._more(end - time.monotonic()):
+            if not self.more(end - time.monotonic()):
                 raise Gone(f"{text!r} did not come after:\n{self.text[self._seen :]}\n--- before that:\n{self.text}")
         found = self.text[self._seen : at + len(text)]
         self._seen = at + len(text)
@@ -44,18 +45,22 @@ class Reader:
     def rest(self, patience: float = PATIENCE) -> str:
         """Everything up to the end of it, and not yet expected."""
         end = time.monotonic() + patience
-        while self._more(end - time.monotonic()):
+        while self.more(end - time.monotonic()):
             pass
         assert not self._open, f"still open after {patience} s: {self.text}"
         return self.text[self._seen :]
 
-    def _more(self, left: float) -> bool:
+    def taken(self, data: bytes) -> None:
+        """What was read just now; for those who want it as it came."""
+
+    def more(self, left: float) -> bool:
         if not self._open or left <= 0 or not select.select([self.fd], [], [], left)[0]:
             return False
         try:
             data = os.read(self.fd, 1 << 16)
         except OSError:
             data = b""
+        self.taken(data)
         self._open = bool(data)
         self.text += data.decode("utf-8", "replace").replace("\r\n", "\n")
         return self._open
@@ -102,10 +107,15 @@ class Process:
 class Terminal:
     """A command on a pseudo-terminal of its own, as the leader of its session."""
 
-    def __init__(self, command: Sequence[str], env: Mapping[str, str], cwd: Path) -> None:
+    def __init__(
+        self, command: Sequence[str], env: Mapping[str, str], cwd: Path, size: tuple[int, int] | None = None
+    ) -> None:
+        """`size` in rows and columns; without, the terminal knows none."""
         self.pid, self._fd = pty.fork()
         if self.pid == 0:
             try:
+                if size is not None:
+                    termios.tcsetwinsize(0, size)
                 os.chdir(cwd)
                 os.execve(command[0], list(command), dict(env))
             finally:

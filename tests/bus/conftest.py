@@ -10,6 +10,7 @@ import pytest
 
 from tests.client import Client
 from tests.processes import LAGER, Process, Terminal
+from tests.screen import Screen
 from tests.station import Station
 
 
@@ -110,6 +111,21 @@ def terminal(station: Station, tmp_path: Path) -> Iterator[Callable[..., Termina
 
     def starter(*command: str, **env: str) -> Terminal:
         one = Terminal(command, {**station.env, **env}, tmp_path)
+        started.append(one)
+        return one
+
+    yield starter
+    for one in started:
+        one.close()
+
+
+@pytest.fixture
+def screen(station: Station, tmp_path: Path) -> Iterator[Callable[..., Screen]]:
+    """Start a command on a terminal of a known size, whose screen can be seen; it is ended with the test."""
+    started: list[Screen] = []
+
+    def starter(*command: str, columns: int = 80, rows: int = 24, **env: str) -> Screen:
+        one = Screen(command, {**station.env, **env}, tmp_path, columns, rows)
         started.append(one)
         return one
 

@@ -1,0 +1,30 @@
+"""Whether anybody writes to a terminal, as inotify(7) tells: it hears of every process, whichever way it came there."""
+
+import contextlib
+import ctypes
+import os
+
+_IN_MODIFY = 2
+
+
+class Writes:
+    """OSError where the system has no such watch left."""
+
+    def __init__(self, path: str) -> None:
+        libc = ctypes.CDLL(None, use_errno=True)
+        self._fd = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+        if self._fd < 0 or libc.inotify_add_watch(self._fd, os.fsencode(path), _IN_MODIFY) < 0:
+            problem = ctypes.get_errno()
+            self.close()
+            raise OSError(problem, os.strerror(problem))
+
+    def any(self) -> bool:
+        """Whether there was one since this was last asked."""
+        with contextlib.suppress(BlockingIOError):
+            return bool(os.read(self._fd, 4096))
+        return False
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+        self._fd = -1

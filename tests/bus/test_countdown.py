@@ -1,0 +1,273 @@
+"""The line below the banner of a paused run, on terminals whose screens are read back."""
+
+import os
+import re
+
+import pytest
+
+from tests.processes import LAGER
+from tests.screen import SIZES
+
+ONE = "import lager\nlager.pause('look', interactive=True)\nprint('went on')\n"
+LEFT = re.compile(r"^  left      (.*)$", re.MULTILINE)
+PYTHON = (LAGER, "python")
+
+
+def left(shown: str) -> list[str]:
+    """What each such line says."""
+    return LEFT.findall(shown)
+
+
+def counts(screen, times: int = 2) -> list[str]:
+    """What the only such line has said, until it has changed so many times."""
+    said: list[str] = []
+
+    def changed(shown: str) -> bool:
+        now = left(shown)
+        assert len(now) < 2, shown
+        if now and now[0] not in said[-1:]:
+            said.append(now[0])
+        return len(said) > times
+
+    screen.until(changed)
+    return said
+
+
+@pytest.mark.parametrize(("columns", "rows"), SIZES)
+def test_it_counts_in_place_and_is_gone_with_enter(screen, script, client, columns, rows):
+    view = screen(*PYTHON, script(ONE), columns=columns, rows=rows)
+    id = client.paused()["id"]
+    said = counts(view)
+    seconds = [60 * int(text[0]) + int(text[2:4]) for text in said]
+    assert seconds == list(range(seconds[0], seconds[0] - 3, -1))
+    assert view.lines[-2:] == ["  then      resumes by itself in 5m00s", f"  left      {said[-1]}"]
+    view.type("\r")
+    user = client.resumed(id)[1]["user"]
+    assert view.wait() == 0
+    assert view.lines[-3] == "  then      resumes by itself in 5m00s"
+    assert re.fullmatch(f"lager: {id} resumed by {user} with Enter, after [0-9]+s", view.lines[-2])
+    assert view.lines[-1] == "went on"
+
+
+def test_it_follows_what_happens(screen, script, client, start):
+    view = screen(*PYTHON, script(ONE))
+    pause = client.paused()
+    counts(view, 0)
+    client.call("Extend", "sd", pause["id"], 600.0)
+    view.sees("  left      14m")
+    console = start("/bin/sh", "-c", f"(echo 'print(42)'; sleep 600) | lager python --console {pause['id']}")
+    view.sees(f"s, 1 console: {pause['user']}")
+    console.close()
+    view.until(lambda shown: "console:" not in shown)
+    client.call("Extend", "sd", pause["id"], 0.0)
+    view.sees("  left      no limit")
+    client.call("Continue", "s", pause["id"])
+    assert view.wait() == 0
+    assert left(view.shown) == ["no limit"]
+    assert [line for line in view.lines if "resumed" in line or "went" in line] == view.lines[-2:]
+
+
+def test_without_a_limit_it_shows_consoles_alone(screen, script, client, start):
+    view = screen(*PYTHON, script(ONE.replace("'look'", "'look', timeout=0")))
+    pause = client.paused()
+    console = start("/bin/sh", "-c", f"(echo 'print(42)'; sleep 600) | lager python --console {pause['id']}")
+    view.sees(f"\n  left      no limit, 1 console: {pause['user']}")
+    console.close()
+    view.until(lambda shown: left(shown) == ["no limit"])
+    view.type("\r")
+    assert view.wait() == 0
+    assert left(view.shown) == []
+
+
+TALK = """
+import lager, os, subprocess, sys, threading
+def talk():
+    said = os.open("say", os.O_RDONLY)
+    while data := os.read(said, 1000):
+        WRITE
+threading.Thread(target=talk, daemon=True).start()
+lager.pause("look")
+print("went on")
+"""
+WAYS = {
+    "a thread": "sys.stdout.write(data.decode()); sys.stdout.flush()",
+    "a child": "subprocess.run(['printf', '%s', data])",
+    "the descriptor": "os.write(2, data)",
+}
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_other_output_is_left_alone(screen, script, client, tmp_path, way):
+    """Each write ends up as it would have without us; the line stays where it was, and counts no more."""
+    os.mkfifo(tmp_path / "say")
+    view = screen(*PYTHON, script(TALK.replace("WRITE", way)))
+    id = client.paused()["id"]
+    with open(tmp_path / "say", "wb", 0) as say:
+        counts(view, 1)
+        for said, shown in ((b"first\nsecond\n", "second"), (b"half a ", "half a"), (b"line\n", "half a line")):
+            say.write(said)
+            view.sees(shown)
+            client.call("Extend", "sd", id, 600.0)  # which would have been shown
+        client.call("Continue", "s", id)
+        assert view.wait() == 0
+    assert [line.partition(" resumed")[0] for line in view.lines[4:]] == [
+        f"  left      {left(view.shown)[0]}", "first", "second", "half a line", f"lager: {id}", "went on",
+    ]  # fmt: skip
+
+
+SEVERAL = """
+import lager, multiprocessing, threading
+def stand(label, timeout):
+    lager.pause(label, timeout=timeout)
+if __name__ == "__main__":
+    all = [threading.Thread(target=stand, args=(f"thread {n}", 100 + n)) for n in (1, 2)]
+    all.append(multiprocessing.get_context("spawn").Process(target=stand, args=("child", 90)))
+    for one in all: one.start()
+    for one in all: one.join()
+    print("went on")
+"""
+
+
+def test_one_line_for_threads_and_children(screen, script, client):
+    view = screen(*PYTHON, script(SEVERAL), rows=60)
+    pauses = {pause["label"]: pause["id"] for pause in (client.paused() for _ in range(3))}
+    view.sees("  left      3 paused, next in 1m2")
+    client.call("Continue", "s", pauses["child"])
+    view.sees("2 paused, next in 1m3")
+    client.call("Continue", "s", client.list()[0]["run_id"])
+    assert view.wait() == 0
+    assert view.lines[-1] == "went on"
+    for label, id in pauses.items():
+        assert sum(f"- {label}" in line for line in view.lines) == 1
+        assert sum(f"lager: {id} resumed" in line for line in view.lines) == 1
+
+
+ASKS = """
+import lager, threading
+thread = threading.Thread(target=lager.pause, args=("beside",))
+thread.start()
+print("got", input("name? "))
+thread.join()
+"""
+
+
+def test_a_question_keeps_its_cursor(screen, script, client):
+    view = screen(*PYTHON, script(ASKS))
+    id = client.paused()["id"]
+    counts(view, 1)
+    assert sum("name?" in line for line in view.lines) == 1
+    client.call("Continue", "s", id)
+    view.sees("over D-Bus")
+    view.type("anna\r")
+    assert view.wait() == 0
+    assert view.lines[-1] == "got anna"
+
+
+def test_a_shell_stops_it_and_brings_it_back(screen, script, client):
+    view = screen("/bin/bash", "--norc", "--noprofile", "-i", PS1="$ ", HISTFILE="")
+    view.sees("$")
+    view.type(f"lager python {script(ONE)}\r")
+    client.paused()
+    counts(view, 1)
+    view.type("\x1a")
+    stopped = view.sees("Stopped")
+    view.until(lambda shown: shown.endswith("$"))
+    view.type("echo a  b\r")
+    view.sees("\na b\n")
+    view.type("fg\r")
+    view.until(lambda shown: len(left(shown)) == 2)
+    assert f"  left      {left(view.shown)[0]}\n" in stopped
+    view.type("\r")
+    view.sees("went on\n$")
+    assert len(left(view.shown)) == 1
+    view.type("exit\r")
+    view.wait()
+
+
+def test_in_the_background_it_draws_nothing(screen, script, client):
+    view = screen("/bin/bash", "--norc", "--noprofile", "-i", PS1="$ ", HISTFILE="")
+    view.sees("$")
+    view.type(f"lager python {script(ONE)} &\r")
+    id = client.paused()["id"]
+    view.sees("then      resumes by itself")
+    client.call("Extend", "sd", id, 100.0)
+    client.expect("Extended")
+    view.type("fg\r")
+    view.until(lambda shown: len(left(shown)) == 1)
+    view.type("\r")
+    view.sees("went on")
+    view.type("exit\r")
+    view.wait()
+
+
+def test_a_narrow_terminal_and_one_that_changes(screen, script, client, start):
+    view = screen(*PYTHON, script(ONE), columns=30)
+    pause = client.paused()
+    start("/bin/sh", "-c", f"(echo 'print(42)'; sleep 600) | lager python --console {pause['id']}")
+    view.until(lambda shown: any(text.endswith("…") for text in left(shown)))
+    assert all(len(line) < 30 for line in view.lines if line.startswith("  left"))
+    view.resize(100, 30)
+    view.until(lambda shown: left(shown)[-1].endswith(f"s, 1 console: {pause['user']}"))
+    client.call("Continue", "s", pause["id"])
+    assert view.wait() == 0
+    assert view.lines[-1] == "went on"
+
+
+@pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {"TERM": ""}], ids=str)
+def test_where_no_escapes_are_wanted_there_are_none(screen, script, client, env):
+    view = screen(*PYTHON, script(ONE), **env)
+    id = client.paused()["id"]
+    view.sees("then      resumes")
+    client.call("Extend", "sd", id, 100.0)
+    screen(*PYTHON, script("import lager\nlager.pause('clock', timeout=1)\n", "clock.py"), TERM="dumb")
+    assert client.resumed(client.paused()["id"])[0] == "timeout"
+    view.type("\r")
+    assert view.wait() == 0
+    assert left(view.shown) == []
+    assert "\x1b" not in view.screen.text
+
+
+def test_redirected_it_is_as_it_was(screen, script, client, tmp_path):
+    view = screen("/bin/sh", "-c", f"lager python {script(ONE)} 2> errors")
+    pause = client.paused()
+    client.call("Extend", "sd", pause["id"], 100.0)
+    client.call("Continue", "s", pause["id"])
+    assert view.wait() == 0
+    assert view.lines == ["went on"]
+    told = (tmp_path / "errors").read_text()
+    assert [line.split()[0] for line in told.splitlines()] == ["lager:", "id", "resume", "console", "then", "lager:"]
+    assert "\x1b" not in told
+
+
+def test_a_line_that_was_not_passed_on(screen, script, client):
+    view = screen(*PYTHON, script(ONE))
+    client.paused()
+    counts(view, 1)
+    view.type("hello\r")
+    view.sees("what you typed was not passed on")
+    view.until(lambda shown: len(left(shown)) == 2)
+    view.type("\r")
+    assert view.wait() == 0
+    assert view.lines[-3].startswith("lager: an empty line resumes")
+    assert view.lines[-4] == "hello"
+
+
+def test_flow_control_holds_nobody_up(screen, script, client):
+    """Ctrl-S stops what is written to the terminal; the run ends all the same."""
+    view = screen(*PYTHON, script(ONE.replace("print('went on')", "")))
+    id = client.paused()["id"]
+    counts(view, 1)
+    view.type("\x13")
+    client.call("Extend", "sd", id, 600.0)
+    client.expect("Extended")
+    view.type("\x11")
+    client.call("Continue", "s", id)
+    assert view.wait() == 0
+
+
+def test_the_end_of_the_run_comes_first(screen, script, client):
+    view = screen(*PYTHON, "--timeout", "60", script(ONE))
+    client.paused()
+    view.sees("s until the whole run is ended")
+    view.type("\r")
+    assert view.wait() == 0

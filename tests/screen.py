@@ -1,0 +1,50 @@
+"""A terminal of a known size, and what is to be seen on it: an emulator reads what the command writes."""
+
+import os
+import termios
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import pyte
+
+from tests.processes import PATIENCE, Gone, Terminal
+
+SIZES = ((80, 24), (200, 60))
+
+
+class Screen(Terminal):
+    def __init__(self, command: Sequence[str], env: Mapping[str, str], cwd: Path, columns: int, rows: int) -> None:
+        super().__init__(command, {"TERM": "xterm-256color", **env}, cwd, (rows, columns))
+        self.seen = pyte.Screen(columns, rows)
+        self.seen.write_process_input = lambda data: os.write(self._fd, data.encode())
+        self._stream = pyte.ByteStream(self.seen)
+        self.screen.taken = self._stream.feed
+
+    @property
+    def lines(self) -> list[str]:
+        """The rows without the spaces at their ends, and without the empty rows at the end."""
+        rows = [row.rstrip() for row in self.seen.display]
+        while rows and not rows[-1]:
+            rows.pop()
+        return rows
+
+    @property
+    def shown(self) -> str:
+        return "\n".join(self.lines)
+
+    def until(self, accept: Callable[[str], object], patience: float = PATIENCE) -> str:
+        """Wait until the screen shows what `accept` takes; the whole of it."""
+        end = time.monotonic() + patience
+        while not accept(self.shown):
+            if not self.screen.more(end - time.monotonic()) and not accept(self.shown):
+                raise Gone(f"the screen did not come to show it:\n{self.shown}")
+        return self.shown
+
+    def sees(self, text: str) -> str:
+        """Wait until `text` is to be seen; the whole screen."""
+        return self.until(lambda shown: text in shown)
+
+    def resize(self, columns: int, rows: int) -> None:
+        self.seen.resize(rows, columns)
+        termios.tcsetwinsize(self._fd, (rows, columns))
