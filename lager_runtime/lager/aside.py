@@ -76,6 +76,22 @@ def _insist(loop: asyncio.AbstractEventLoop, thread: _Aside, delay: float) -> No
 
 
 def raise_in(ident: int | None, kind: type[BaseException] | None) -> None:
-    """Let `kind` be raised in another thread at its next bytecode, or take back one that has not been raised yet."""
-    exception = ctypes.py_object(kind) if kind else None
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident or 0), exception)
+    """Let `kind` be raised in another thread at its next bytecode; None, in the thread itself, takes back one that has
+    not been raised yet."""
+    if kind is not None:
+        _set_async_exception(ident, kind)
+        return
+    # Another one takes its place and is raised here and now: as long as one is promised, Python asks for it at every
+    # call of every thread, and 3.11 under a tracer does nothing else.
+    with contextlib.suppress(_TakenBack):
+        _set_async_exception(ident, _TakenBack)
+        while True:
+            pass
+
+
+class _TakenBack(BaseException):
+    pass
+
+
+def _set_async_exception(ident: int | None, kind: type[BaseException]) -> None:
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident or 0), ctypes.py_object(kind))

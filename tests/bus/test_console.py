@@ -442,6 +442,16 @@ print("over")
 """
 
 
+def test_a_console_leaves_no_interrupt_behind(run, client, lager):
+    """Python asks for one that is promised at every call; 3.11 under a tracer did nothing else any more."""
+    text = "import lager, sys\nsys.settrace(lambda *_: None)\nlager.pause(interactive=True)\n(lambda: print('on'))()\n"
+    process = run(text)
+    id = client.paused()["id"]
+    assert lager("python", "--console", id, stdin="1\n2\n").stdout == "1\n2\n"
+    client.call("Continue", "s", id)
+    process.out.expect("on\n")
+
+
 @pytest.mark.parametrize("source", ["while True: pass\n", "while True: print('x' * 100)\n", STUBBORN])
 def test_an_evaluation_ends_with_its_client(run, client, start, source):
     process = run(JOIN)
