@@ -41,6 +41,7 @@ class _Python(click.Command):
 @click.option("--env", "settings", multiple=True, metavar="FOO=BAR", help="Set a variable for the script.")
 @click.option("--passenv", "passed", multiple=True, metavar="NAME", help="Pass on a variable of this shell.")
 @click.option("--timeout", type=seconds, default=0.0, help="End the whole run after so long, paused or not (0: never).")
+@click.option("--pause-on-error", is_flag=True, help="Pause where an error is raised that nothing will catch.")
 @click.option(
     "--continue",
     "resume",
@@ -73,6 +74,7 @@ def python(
     settings: tuple[str, ...],
     passed: tuple[str, ...],
     timeout: float,
+    pause_on_error: bool,
     resume: str | None,
     continue_all: bool,
     extend: tuple[str, float] | None,
@@ -96,6 +98,7 @@ def python(
       lager python -m package.module
       lager python test.py --box bench3
       lager python project --box bench3 --add-file limits.csv --download 'results/*.csv'
+      lager python --pause-on-error test.py
       lager python --continue 7f3a
       lager python --console 7f3a
     """
@@ -130,6 +133,8 @@ def python(
     from lager_cli.run import Run
 
     assert runnable is not None
+    if pause_on_error:
+        settings = (*settings, "LAGER_PAUSE_ON_ERROR=1")
     return Run(runnable, arguments, module, _environment(settings, passed), _capped(timeout)).run()
 
 

@@ -71,7 +71,19 @@ def _show_typed_names() -> None:
     show_typed_names()
 
 
-_HOOKS = {"LAGER_PROCESS_ID": _listen, "LAGER_RUN_FOLDER": _show_typed_names}
+def _pause_on_error() -> None:
+    """In this process and what it forks; what it starts is plain Python."""
+    del os.environ["LAGER_PAUSE_ON_ERROR"]
+    from lager import errorpause
+
+    errorpause.install()
+
+
+_HOOKS = {
+    "LAGER_PROCESS_ID": _listen,
+    "LAGER_RUN_FOLDER": _show_typed_names,
+    "LAGER_PAUSE_ON_ERROR": _pause_on_error,
+}
 
 
 def _begin(hook: "Callable[[], None]") -> None:

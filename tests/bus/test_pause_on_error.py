@@ -1,0 +1,233 @@
+"""lager python --pause-on-error: what nothing will catch pauses where it was raised, and nothing else does."""
+
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.processes import LAGER
+
+ON = ("--pause-on-error",)
+BEFORE = "before its finally blocks have run"
+AFTER = "after its finally blocks have run"
+
+
+def ended(process):
+    """Exit code, output and errors of a process that ends by itself."""
+    out, err = process.out.rest(), process.err.rest()
+    return process.wait(), out, err
+
+
+def without_banner(err: str) -> str:
+    lines = err.splitlines(keepends=True)
+    return "".join(
+        line for line in lines if not line.startswith(("lager: ", "  id  ", "  resume ", "  console ", "  then "))
+    )
+
+
+SUPPLY = """
+from lager import Net, NetType
+def measure(supply):
+    reading = 7.5
+    raise ValueError(f"{reading} V is out of range")
+"""
+WITH = """
+with Net.get("supply2", type=NetType.PowerSupply) as supply:
+    supply.set_voltage(3.3)
+    supply.enable()
+    try:
+        measure(supply)
+    finally:
+        supply.disable()
+"""
+GENERATOR = """
+import contextlib
+@contextlib.contextmanager
+def powered():
+    supply = Net.get("supply2", type=NetType.PowerSupply)
+    supply.set_voltage(3.3)
+    supply.enable()
+    try:
+        yield supply
+    finally:
+        supply.disable()
+        supply.close()
+with contextlib.ExitStack() as stack:
+    supply = stack.enter_context(powered())
+    try:
+        measure(supply)
+    except KeyError:
+        pass
+    except ValueError:
+        supply.disable()
+        raise
+"""
+
+
+@pytest.mark.parametrize("text", [SUPPLY + WITH, SUPPLY + GENERATOR])
+def test_the_supply_stays_on_while_the_error_is_looked_at(run, client, lager, bench, text):
+    process = run(text, options=ON)
+    pause = client.paused()
+    assert pause["label"] == f"ValueError: 7.5 V is out of range, {BEFORE}"
+    assert (pause["function"], pause["line"], pause["interactive"]) == ("measure", 5, True)
+    busy = lager("supply", "supply2", "state")
+    assert busy.returncode == 75
+    assert f"lager python --console {pause['id']}" in busy.stderr
+    source = "reading\nsupply.state().enabled\n"
+    assert lager("python", "--console", pause["id"], stdin=source).stdout == "7.5\nTrue\n"
+    client.call("Continue", "s", pause["id"])
+    code, _, err = ended(process)
+    assert code == 1
+    assert err.endswith("ValueError: 7.5 V is out of range\n")
+    assert "output   off" in lager("supply", "supply2", "state").stdout
+
+
+def test_a_supply_that_the_script_has_closed_is_free_and_on(run, client, lager, bench):
+    text = (
+        'with Net.get("supply2", type=NetType.PowerSupply) as s:\n    s.set_voltage(3.3)\n    s.enable()\nmeasure(0)\n'
+    )
+    run(SUPPLY + text, options=ON)
+    pause = client.paused()
+    assert "output   on" in lager("supply", "supply2", "state").stdout
+    client.call("Continue", "s", pause["id"])
+
+
+PLACES = {
+    "in a function": ("def f():\n    1 / 0\nf()\n", 2, BEFORE),
+    "at the top": ("1 / 0\n", 1, BEFORE),
+    "in a class body": ("class A:\n    1 / 0\n", 2, BEFORE),
+    "a key": ("{}['x']\n", 1, BEFORE),
+    "in __init__": ("class A:\n    def __init__(self):\n        {}['x']\nA()\n", 3, BEFORE),
+    "in a property": ("class A:\n    @property\n    def p(self):\n        1 / 0\nA().p\n", 4, BEFORE),
+    "in a loop over a generator": ("def g():\n    yield 1\n    1 / 0\nfor _ in g(): pass\n", 3, BEFORE),
+    "in a key function": ("sorted([1, 2], key=lambda x: 1 / 0)\n", 1, BEFORE),
+    "decorated": ("import functools\ndef d(f):\n    @functools.wraps(f)\n    def w(*a): return f(*a)\n    return w\n"
+                  "@d\ndef f(): assert 0\nf()\n", 7, BEFORE),
+    "through a partial": ("import functools\ndef f(x): 1 / x\nfunctools.partial(f, 0)()\n", 2, BEFORE),
+    "kept by a task": ("import asyncio\nasync def f():\n    1 / 0\nasyncio.run(f())\n", 3, AFTER),
+    "kept by a future": ("from concurrent.futures import ThreadPoolExecutor as E\ndef f(): 1 / 0\n"
+                         "with E() as e: r = e.submit(f)\nr.result()\n", 2, AFTER),
+    "raised again by a handler": (
+        "def f():\n    try:\n        1 / 0\n    except Exception as e:\n        if e: pass\n        raise\nf()\n",
+        3, BEFORE),
+    "perhaps put aside": (
+        "def f():\n    try:\n        1 / 0\n    except Exception as e:\n        if e: raise\nf()\n", 3, AFTER),
+    "in a with that nobody can read": (
+        "class M:\n    def __enter__(self): return 1\n    def __exit__(self, *a): return bool(0)\nwith M(): 1 / 0\n",
+        4, AFTER),
+    "a wrong name in an import": ("import lager.nothing\n", 1, BEFORE),
+}  # fmt: skip
+THREADS = """
+import pathlib, sys, threading
+files = sorted(pathlib.Path(sys.argv[1]).iterdir())
+codes = [compile(file.read_text(), str(file), "exec") for file in files]
+threads = [threading.Thread(target=exec, args=(code, {"__name__": "s"})) for code in codes]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+"""
+
+
+def test_where_and_when(run, client, tmp_path):
+    """Each in a thread of its own, all paused at the same time."""
+    (tmp_path / "places").mkdir()
+    for name, (text, _, _) in PLACES.items():
+        (tmp_path / "places" / f"{name}.py").write_text(text)
+    process = run(THREADS, "places", options=ON)
+    found = {}
+    for _ in PLACES:
+        pause = client.paused()
+        found[Path(pause["file"]).stem] = (pause["line"], pause["label"].rpartition(", ")[2])
+    assert found == {name: (line, when) for name, (_, line, when) in PLACES.items()}
+    client.call("ContinueAll")
+    code, _, err = ended(process)
+    assert code == 0
+    assert err.count("lager: paused at") == err.count("Exception in thread") == len(PLACES)
+    assert not client.list()
+
+
+HEALTHY = Path(__file__).with_name("healthy.py")
+
+
+def test_what_is_caught_never_pauses(start):
+    process = start(LAGER, "python", *ON, str(HEALTHY), LAGER_BREAKPOINT_TIMEOUT="1")
+    code, out, err = ended(process)
+    assert (code, err) == (0, "")
+    assert out == "healthy\n"
+
+
+SAME = {
+    "an error": ("def f():\n    raise ValueError('x')\nf()\n", 1),
+    "a chain": ("try:\n    1 / 0\nexcept ZeroDivisionError as e:\n    raise KeyError('k') from e\n", 1),
+    "an exit code": ("import sys\ntry:\n    sys.exit(7)\nfinally:\n    print('f')\n", 7),
+    "a word at the end": ("raise SystemExit('bye')\n", 1),
+    "wrong syntax": ("def f(:\n", 1),
+    "wrong syntax in a module": ("import pathlib\npathlib.Path('m.py').write_text('x = (')\nimport m\n", 1),
+    "a hook of its own": ("import sys\nsys.excepthook = lambda *a: print('mine', a[0].__name__)\n1 / 0\n", 1),
+    "plain surroundings": (
+        "import os, sys, subprocess\nprint(sys.excepthook is sys.__excepthook__, 'LAGER_PAUSE_ON_ERROR' in os.environ,"
+        " __name__, sys.argv, __file__)\nsubprocess.run([sys.executable, '-c', '1 / 0'])\n", 0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_it_ends_as_without(run, start, client, name):
+    text, code = SAME[name]
+    process = run(text, options=ON, LAGER_BREAKPOINT_TIMEOUT="0.01")
+    found = ended(process)
+    expected = ended(start(sys.executable, "script.py"))
+    assert (found[0], found[1], without_banner(found[2])) == expected
+    assert expected[0] == code
+    paused = name not in ("an exit code", "a word at the end", "wrong syntax", "plain surroundings")
+    assert found[2].count("lager: paused at") == paused
+
+
+def test_a_module_and_a_folder(start, tmp_path, client):
+    (tmp_path / "part").mkdir()
+    (tmp_path / "part" / "main.py").write_text("import helper\nhelper.f(0)\n")
+    (tmp_path / "part" / "helper.py").write_text("def f(x):\n    return 1 / x\n")
+    (tmp_path / "part" / "__init__.py").touch()
+    folder = start(LAGER, "python", *ON, "part")
+    assert (pause := client.paused())["label"].endswith(BEFORE)
+    assert (pause["function"], pause["line"]) == ("f", 2)
+    client.call("ContinueAll")
+    module = start(LAGER, "python", *ON, "-m", "part.helper2", PYTHONPATH="part")
+    (tmp_path / "part" / "helper2.py").write_text("x = {}\nx['y']\n")
+    assert (pause := client.paused())["label"] == f"KeyError: 'y', {BEFORE}"
+    client.call("ContinueAll")
+    assert folder.wait() == module.wait() == 1
+
+
+def test_it_is_off_where_breakpoints_are(run):
+    code, out, err = ended(run("1 / 0\n", options=ON, LAGER_BREAKPOINTS="off"))
+    assert (code, out) == (1, "")
+    assert "lager" not in err
+
+
+def test_the_script_may_switch_it_off(run):
+    assert "lager: " not in ended(run("import os\nos.environ['LAGER_BREAKPOINTS'] = 'off'\n1 / 0\n", options=ON))[2]
+
+
+def test_an_interrupt_ends_the_pause_and_shows_both_errors(run, client, lager):
+    process = run("try:\n    1 / 0\nfinally:\n    print('put away')\n", options=ON)
+    assert lager("python", "--console", client.paused()["id"], stdin="__name__\n").stdout == "'__main__'\n"
+    process.kill(signal.SIGINT)
+    code, out, err = ended(process)
+    assert (code, out) == (130, "put away\n")
+    assert "ZeroDivisionError: division by zero\n" in err
+    assert err.endswith("KeyboardInterrupt\n")
+
+
+def test_a_trace_function_of_the_script_only_loses_the_before(run, client):
+    process = run("import sys\nsys.settrace(None)\ntry:\n    1 / 0\nfinally:\n    print('put away')\n", options=ON)
+    pause = client.paused()
+    assert pause["label"].endswith(AFTER if sys.version_info < (3, 12) else BEFORE)
+    client.call("ContinueAll")
+    assert ended(process)[0] == 1
+
+
+def test_a_bus_that_is_not_there_changes_nothing(run):
+    code, _, err = ended(run("1 / 0\n", options=ON, LAGER_BUS_ADDRESS="unix:path=/nowhere"))
+    assert code == 1
+    assert err.endswith("ZeroDivisionError: division by zero\n")
+    assert err.count("cannot pause here") == 1
