@@ -2,13 +2,19 @@
 
 import os
 import pwd
+import sys
 from types import FrameType
 
 from lager import _pause
+from lager.terms import TIMED_OUT
 
 
 def pause(frame: FrameType) -> None:
-    """Pause the calling thread, which was interrupted at `frame`; where it stands already, that is enough."""
+    """Pause the calling thread, which was interrupted at `frame`; where it stands already, that is enough. Where the
+    pause of another thread has asked for the end of the process, raise SystemExit."""
+    deadline = sys.modules.get("lager.deadline")
+    if deadline is not None and deadline.ending:
+        raise SystemExit(TIMED_OUT)
     outer: FrameType | None = frame
     while outer is not None:
         if outer.f_globals.get("__name__") == "lager.pausing":

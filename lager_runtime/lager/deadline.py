@@ -11,6 +11,8 @@ from typing import Any
 from lager.errors import PauseTimeout
 from lager.terms import TIMED_OUT
 
+ending = False  # the main thread is to end when a SIGURG comes
+
 
 def outcome(details: dict[str, Any]) -> BaseException | None:
     """What the pause with these details, whose time is over, has to raise in its thread."""
@@ -29,7 +31,10 @@ def _end_main_thread() -> None:
     main = threading.main_thread()
     atexit.register(_exit)  # the code of the process is the main thread's to choose, and it may have run out already
     if main.ident is not None and main.is_alive():
-        signal.pthread_kill(main.ident, signal.SIGINT)
+        global ending
+        ending = True
+        listens = getattr(signal.getsignal(signal.SIGURG), "__module__", "") == "lager_startup"
+        signal.pthread_kill(main.ident, signal.SIGURG if listens else signal.SIGINT)
 
 
 def _exit() -> None:

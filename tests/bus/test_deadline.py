@@ -86,6 +86,14 @@ def test_exiting_from_another_thread(run, call):
     process = run(BESIDE.replace("MAIN", call))
     assert sorted(process.out.rest().splitlines()) == ["main put away", "worker put away"]
     assert process.wait() == 124
+    assert "Traceback" not in process.err.rest()
+
+
+def test_exiting_where_the_script_has_taken_the_signal(run):
+    call = "import signal\nsignal.signal(signal.SIGURG, print)\ndef stand(): time.sleep(600)"
+    process = run(BESIDE.replace("MAIN", call))
+    assert sorted(process.out.rest().splitlines()) == ["main put away", "worker put away"]
+    assert process.wait() == 124
 
 
 def test_exiting_when_the_main_thread_has_run_out(run):
@@ -118,14 +126,16 @@ def test_interrupted_it_is_an_interrupt(run, client):
     assert process.wait() == 130
 
 
-@pytest.mark.parametrize(("way", "code", "last"), [("raise", 1, "PauseTimeout"), ("exit", 124, "did not answer")])
-def test_a_lagerd_that_is_gone_changes_nothing(own_station, run, client, way, code, last):
-    process = run(f"import lager\nlager.pause(timeout=1, on_timeout={way!r})\n")
-    process.err.expect("then")
+def test_a_lagerd_that_is_gone_changes_nothing(own_station, start, script):
+    text = "import lager\nlager.pause(timeout=1, on_timeout={!r})\n"
+    runs = {way: start(LAGER, "python", script(text.format(way), f"{way}.py")) for way in ("raise", "exit")}
+    for process in runs.values():
+        process.err.expect("then")
     own_station.kill_lagerd()
-    process.err.expect("its time was over, and lagerd did not answer")
-    assert process.wait() == code
-    assert last in process.err.text
+    for process in runs.values():
+        process.err.expect("its time was over, and lagerd did not answer")
+    assert {way: process.wait() for way, process in runs.items()} == {"raise": 1, "exit": 124}
+    assert "PauseTimeout: Nobody" in runs["raise"].err.rest()
 
 
 def test_mistakes_are_passed_over(run, client):
