@@ -72,7 +72,12 @@ class Breakpoints:
         # Consoles outlive us; the next lagerd must not give their numbers to others.
         self._console_numbers = count(secrets.randbelow(1 << 31))
         self._announcing = False
+        self._closed = False
         self.clients.on_leave(self._gone)
+
+    def close(self) -> None:
+        """From now on no deadline ends a pause: all of them stand on, until the next lagerd."""
+        self._closed = True
 
     def interface(self) -> Interface:
         methods: dict[str, Runner] = {
@@ -227,6 +232,8 @@ class Breakpoints:
         self._counted()
 
     def _expired(self, pause: Pause) -> None:
+        if self._closed or self.bus.lost.done():
+            return  # nobody could be told, so it stands on
         self._end(pause, "timeout", None, {} if pause.on_timeout == ON_TIMEOUT[0] else {"on_timeout": pause.on_timeout})
 
     def _gone(self, sender: str) -> None:

@@ -64,6 +64,7 @@ class Clients:
         watching = self._watched.get(sender)
         if watching is None:
             watching = self._watched[sender] = asyncio.ensure_future(self._begin_to_watch(sender))
+            watching.add_done_callback(_retrieve)
         client = await asyncio.shield(watching)
         if self._watched.get(sender) is not watching:
             raise NoDaemon(f"{sender} has left the bus.")  # while we waited, and its end has been told
@@ -120,6 +121,12 @@ class Clients:
         self._known.pop(sender, None)
         self._watched.pop(sender, None)
         self._remove_rule(sender)
+
+
+def _retrieve(watching: "asyncio.Future[Client]") -> None:
+    """Whoever waited for it may have been cancelled, and then nobody is left to hear of its failure."""
+    if not watching.cancelled():
+        watching.exception()
 
 
 def _client(sender: str, credentials: dict[str, Any]) -> Client:

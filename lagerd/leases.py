@@ -14,6 +14,7 @@ from lager.text import printable
 from lagerd.pauses import Clock, Handle
 
 _KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}\Z")
+_LATE = 256
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,8 @@ class Leases:
         self._queued = queued
         self._held: dict[str, Lease] = {}
         self._queues: dict[str, deque[Waiter]] = {}
+        # Instrument and owner of the last leases that were seen to be free before their holders said so.
+        self._let_go: deque[tuple[str, str]] = deque(maxlen=_LATE)
 
     def __len__(self) -> int:
         return len(self._held)
@@ -116,19 +119,24 @@ class Leases:
             self._queued(lease)
 
     def release(self, instrument: str, owner: str) -> None:
-        """The holder has let go."""
+        """The holder has let go. Nothing happens where that was noticed already: somebody else may have it since."""
         holder = self._held.get(instrument)
-        if holder is None:
+        late = (instrument, owner) in self._let_go
+        if holder is not None and holder.owner == owner and (not late or self._store.is_free(instrument)):
+            self.free(instrument, "released")
+        elif late:
+            self._let_go.remove((instrument, owner))
+        elif holder is None:
             raise NoSuchInstrument(
                 f"Nobody holds {printable(instrument, 100)}.", "See who holds what with: lager instruments"
             )
-        if holder.owner != owner:
+        else:
             raise AccessDenied(f"{holder.name} is held by {holder.user}, in another process.")
-        self.free(instrument, "released")
 
     def look(self, instrument: str) -> None:
         """Free the instrument if the kernel says that its lease is closed."""
         if instrument in self._held and self._store.is_free(instrument):
+            self._let_go.append((instrument, self._held[instrument].owner))
             self.free(instrument, "gone")
 
     def free(self, instrument: str, reason: str) -> None:

@@ -103,8 +103,10 @@ async def serve(address: str, config_file: Path | None = None) -> int:
         notifier.notify("STOPPING=1")
         return 0 if stop.done() else _lost(address)
     finally:
+        breakpoints.close()
         await tree.close()
         await instruments.close()
+        await bus.flush()
         bus.close()
 
 

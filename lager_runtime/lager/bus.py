@@ -4,6 +4,7 @@ Everything here belongs to one asyncio loop and is not thread-safe.
 """
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -116,6 +117,11 @@ class Bus:
 
     def close(self) -> None:
         self._connection.close()
+
+    async def flush(self) -> None:
+        """Wait until the broker has taken what was sent, a second at the most: it does not read on when we hang up."""
+        with contextlib.suppress(LagerError):
+            await self.call(_BROKER, _BROKER_PATH, "GetId", timeout=1.0)
 
     async def call(
         self,

@@ -50,6 +50,7 @@ class Tree:
         self._denied = denied
         self._objects: dict[str, dict[str, Interface]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     def add(self, path: str, interface: Interface) -> None:
         self._objects.setdefault(path, dict(_STANDARD_INTERFACES))[interface.name] = interface
@@ -59,6 +60,8 @@ class Tree:
     def dispatch(self, call: Call) -> None:
         """Run the method that is called; its caller gets exactly one answer, whatever happens."""
         try:
+            if self._closed:
+                raise _stopping()
             method = self._find(call)
             if method is None:
                 return
@@ -74,7 +77,9 @@ class Tree:
             self._reply(call, method, outcome)
 
     async def close(self) -> None:
-        """End the methods that are still running; their callers get an error."""
+        """End the methods that are still running; their callers get an error, and so does whoever comes later."""
+        self._closed = True
+        await asyncio.sleep(0)  # each begins, and only what has begun can answer
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -88,7 +93,7 @@ class Tree:
         try:
             self._reply(call, method, await work)
         except asyncio.CancelledError:
-            self._fail(call, Failed("lagerd is stopping.", "Try again when it is back."))
+            self._fail(call, _stopping())
             raise
         except Exception as error:
             self._fail(call, error)
@@ -143,6 +148,10 @@ class Tree:
         body = [one.xml for one in self._objects.get(path, {}).values()]
         body += [f' <node name="{child}"/>' for child in sorted(children)]
         return _DOCTYPE + "<node>\n" + "\n".join(body) + "\n</node>\n"
+
+
+def _stopping() -> Failed:
+    return Failed("lagerd is stopping.", "Try again when it is back.")
 
 
 def _introspect(_: Call) -> Outcome:

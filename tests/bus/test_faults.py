@@ -1,8 +1,10 @@
 """What the stress run has found, each by itself: a full disk, a clock that steps, a lagerd at its very end."""
 
 import asyncio
+import fcntl
 import os
 import resource
+import signal
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from lager.bus import Bus, owner_rule
-from lager.errors import Failed
+from lager.errors import Failed, InstrumentBusy
 from lagerd.breakpoints import Breakpoints
 from lagerd.clients import Clients
 from lagerd.pauses import from_details
@@ -124,3 +126,56 @@ def test_a_deadline_after_the_bus_was_left_ends_nothing(own_station):
         return ends
 
     assert asyncio.run(recorded()) == []
+
+
+def test_a_stop_leaves_no_deadline_to_be_told_twice(own_station, client):
+    """Pauses end at every moment around the stop; each end that is logged is one that was told."""
+    lagerd = own_station.lagerd
+    for n in range(60):
+        details = {"id": f"{n:08x}", "timeout": 0.2 + n / 1000}
+        client.start(client.bus.call(NAME, "/com/lager/Breakpoints", "Pause", "a{sv}", details, timeout=None))
+    for _ in range(60):
+        client.paused()
+    client.expect("Resumed", lambda s: s.args[0] == f"{20:08x}")
+    lagerd.kill(signal.SIGTERM)
+    assert lagerd.wait() == 0
+    log = lagerd.err.rest()
+    client.expect("NameOwnerChanged", lambda s: s.args[2] == "")
+    told = sum(signal.member == "Resumed" for signal in client.passed) + 1
+    assert log.count("resumed by itself") == told
+    assert "Traceback" not in log
+    assert "Warning" not in log
+
+
+def test_a_release_that_comes_late_takes_nothing_from_the_next_holder(client, own_station):
+    """It was seen to be free by somebody else, before its holder said so; the next one is of the same connection."""
+    first = claim(client)
+    again = client.start(client.bus.call(INSTRUMENTS, "/com/lager/Instruments", "Claim", "sa{sv}", "psu1",
+                                         {"wait": 60.0}))  # fmt: skip
+    client.expect("Queued")
+    fcntl.flock(first, fcntl.LOCK_UN)
+    with pytest.raises(InstrumentBusy):
+        claim(client)
+    second = again.result(20)[0]
+    client.call("Release", "s", "psu1", name=INSTRUMENTS)
+    assert len(client.call("List", name=INSTRUMENTS)) == 1
+    fcntl.flock(second, fcntl.LOCK_UN)
+    client.call("Release", "s", "psu1", name=INSTRUMENTS)
+    assert client.call("List", name=INSTRUMENTS) == []
+    for fd in (first, second):
+        os.close(fd)
+
+
+def test_a_release_that_comes_late_is_no_offence(client, own_station):
+    """Somebody else has it by now, and nobody is denied anything."""
+    first = claim(client)
+    fcntl.flock(first, fcntl.LOCK_UN)
+    other = Client(own_station.address)
+    try:
+        held = claim(other)
+        client.call("Release", "s", "psu1", name=INSTRUMENTS)
+        assert len(client.call("List", name=INSTRUMENTS)) == 1
+    finally:
+        other.close()
+    os.close(held)
+    os.close(first)

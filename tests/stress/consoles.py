@@ -1,6 +1,7 @@
 """The client's end of a console, which may come and go as it likes."""
 
 import asyncio
+import contextlib
 import socket
 
 from lager.wire import Decoder, encode
@@ -25,8 +26,14 @@ class Console:
                         return "done"
             except OSError:
                 pass
+            finally:
+                if self.closed:
+                    self._socket.close()
             return "closed"
 
     def close(self) -> None:
         self.closed = True
-        self._socket.close()
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)  # which whoever reads from it hears
+        if not self._lock.locked():
+            self._socket.close()

@@ -115,7 +115,7 @@ class World:
             self.station.lagerd.kill(number)
 
     async def restart_lagerd(self, number: signal.Signals) -> None:
-        self.ledger.faults.add("lagerd")
+        self.ledger.faults.add("killed" if number == signal.SIGKILL else "restarted")
         self.lagerd_signal(number)
         if self.station.lagerd is not None:
             await asyncio.to_thread(self.station.lagerd.wait)
@@ -124,7 +124,7 @@ class World:
         self.ledger.note("lagerd is back")
 
     async def restart_bus(self) -> None:
-        self.ledger.faults |= {"lagerd", "bus"}
+        self.ledger.faults.add("bus")
         self.ledger.note("the bus dies")
         self.station.kill_broker()
         assert self.station.lagerd is not None
