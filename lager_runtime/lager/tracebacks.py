@@ -21,10 +21,10 @@ def show_typed_names() -> None:
 
     traceback.StackSummary.format_frame_summary = format_frame_summary  # type: ignore[method-assign]
     traceback.TracebackException.format_exception_only = format_exception_only  # type: ignore
-    if sys.version_info < (3, 13):  # where what nobody caught is not shown by the module traceback
-        sys.excepthook = _mapping(sys.excepthook)
-        sys.unraisablehook = _mapping(sys.unraisablehook)
-        threading.excepthook = _mapping(threading.excepthook)
+    # What nobody caught is written by the interpreter itself, before Python 3.13 all of it.
+    sys.excepthook = _mapping(sys.excepthook)
+    sys.unraisablehook = _mapping(sys.unraisablehook)
+    threading.excepthook = _mapping(threading.excepthook)
 
 
 def _mapping(hook: Callable[..., Any]) -> Callable[..., Any]:
