@@ -1,6 +1,6 @@
 """Files under the names that the user typed. A run that a box got files for starts in a private folder with a name that
-means nothing to anybody: LAGER_RUN_FOLDER is that folder, and LAGER_TYPED is JSON, for what lies directly in it under
-another name than the user typed, of both names.
+means nothing to anybody: LAGER_RUN_FOLDER is that folder, and LAGER_TYPED has, as JSON, the names in it of what the
+user typed otherwise, each with what was typed.
 """
 
 import functools
@@ -13,8 +13,10 @@ def shown(path: str) -> str:
     if not folder or not path.startswith(folder + "/"):
         return path
     name = path[len(folder) + 1 :]
-    first, slash, rest = name.partition("/")
-    return _typed().get(first, first) + slash + rest
+    for known, typed in _typed().items():
+        if name == known or name.startswith(known + "/"):
+            return typed + name[len(known) :]
+    return name
 
 
 def there(typed: str) -> str:

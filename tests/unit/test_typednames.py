@@ -78,13 +78,13 @@ def test_nothing_else_differs_from_what_python_writes(folder):
     [
         ("/run/x/a.py", "a.py"), ("/run/x/sub/a.py", "sub/a.py"), ("/run/x/proj/a.py", "../proj/a.py"),
         ("/run/x/proj", "../proj"), ("/run/x/project/a.py", "project/a.py"), ("/run/xy/a.py", "/run/xy/a.py"),
-        ("/run/x", "/run/x"), ("a.py", "a.py"), ("<stdin>", "<stdin>"), ("", ""),
+        ("/run/x/sub/b.py", "/home/sub/b.py"), ("/run/x", "/run/x"), ("a.py", "a.py"), ("<stdin>", "<stdin>"), ("", ""),
     ],
 )  # fmt: skip
 def test_one_name(monkeypatch, path, shown):
     typednames._typed.cache_clear()
     monkeypatch.setenv("LAGER_RUN_FOLDER", "/run/x")
-    monkeypatch.setenv("LAGER_TYPED", json.dumps({"proj": "../proj"}))
+    monkeypatch.setenv("LAGER_TYPED", json.dumps({"proj": "../proj", "sub/b.py": "/home/sub/b.py"}))
     assert typednames.shown(path) == shown
     assert typednames.in_line(f'  File "{path}", line 1\n') == f'  File "{shown}", line 1\n'
     assert typednames.there("../proj") == "proj"
