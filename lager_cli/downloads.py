@@ -5,13 +5,14 @@ import os
 import secrets
 import stat
 from collections.abc import Iterable, Iterator, Sequence
+from tarfile import TarInfo
 from typing import BinaryIO
 
 from pathspec import GitIgnoreSpec
 
 from lager.errors import TransferError
 from lager_cli import packing, tarstream
-from lager_cli.unpacking import NEW, Folder, write_new
+from lager_cli.unpacking import DISTRUST, NEW, Folder, NotWritten, write_new
 
 _SPARE_NAMES = 1000
 
@@ -58,20 +59,22 @@ class Snapshot:
 
     def send_changed(self, wanted: Wanted, write: tarstream.Write) -> None:
         """Pass on what was written since, and is wanted. A link is followed where it stays in the folder; else, and for
-        what is no file, only the name goes, so that the other side can say so. Raises TransferError."""
+        what is no file or cannot be read, only the name goes, so that the other side can say so.
+
+        Blocks as `write` does. Raises TransferError, and then what was passed on is not complete.
+        """
         for name, about in _walk(self._folder):
             if _marks(about) != self._before.get(name) and wanted.fitting(name):
-                packing.send(name, self._entry(name, about), write)
+                packing.send(name, self._entry(name, about), write, settled=False)
         tarstream.end(write)
 
     def _entry(self, name: str, about: os.stat_result) -> packing.Entry:
-        path = os.path.join(self._folder, name)
-        if stat.S_ISLNK(about.st_mode):
-            end = os.path.realpath(path)
-            with contextlib.suppress(OSError):
-                if packing.within(end, self._folder) and stat.S_ISREG(os.stat(end).st_mode):
-                    return packing.Entry(end, os.stat(end))
-        return packing.Entry(path, about, link="" if stat.S_ISREG(about.st_mode) else os.curdir)
+        end = os.path.realpath(os.path.join(self._folder, name))
+        with contextlib.suppress(OSError):
+            found = os.stat(end)
+            if packing.within(end, self._folder) and stat.S_ISREG(found.st_mode) and os.access(end, os.R_OK):
+                return packing.Entry(end, found)
+        return packing.Entry(end, about, link=os.curdir)
 
 
 def _marks(about: os.stat_result) -> tuple[int, ...]:
@@ -98,30 +101,42 @@ def refuse_existing(wanted: Wanted) -> None:
             raise TransferError(f"{name}, which --download would bring, is here already.", hint)
 
 
-def receive(stream: BinaryIO, wanted: Wanted, *, overwrite: bool) -> Iterator[str]:
-    """Write into the current folder what comes; yields a sentence for each thing that is not as it was asked for.
+class Receiver:
+    """Writes into the current folder what comes from a box, which is trusted with nothing: only files that fit a
+    pattern are taken. Each gets its own name or, where that is taken and may not be overwritten, that with a number.
 
-    The box is trusted with nothing: only files that fit a pattern are taken, and the name is that of the file or, where
-    it is taken and may not be overwritten, that with a number. Blocks until all has come. Raises TransferError, and
-    then what came before is there, and nothing in part.
+    `problems` has a sentence for each that did not come as it was asked for; `missed` has the patterns that none fits.
     """
-    missed = {*wanted.patterns}
-    with Folder(os.curdir) as into:
-        for info, content in tarstream.entries(stream):
-            fitting = wanted.fitting(info.name)
-            if not fitting:
-                raise TransferError(f"The box sent {info.name!r}, which was not asked for.", "Do not trust that box.")
-            missed -= fitting
-            if not tarstream.is_file(info):
-                yield f"{info.name} is no file, or a link to none in the run's folder, and was left there."
-                continue
+
+    def __init__(self, wanted: Wanted, *, overwrite: bool) -> None:
+        self._wanted, self._overwrite = wanted, overwrite
+        self.problems: list[str] = []
+        self.missed = [*wanted.patterns]
+
+    def receive(self, stream: BinaryIO) -> None:
+        """Blocks until all has come. Raises TransferError; then what came before is there, and nothing in part."""
+        with Folder(os.curdir) as into:
+            for info, content in tarstream.entries(stream):
+                fitting = self._wanted.fitting(info.name)
+                if not fitting:
+                    raise TransferError(f"The box sent {info.name!r}, which was not asked for.", DISTRUST)
+                self.missed = [pattern for pattern in self.missed if pattern not in fitting]
+                self._take(into, info, content)
+
+    def _take(self, into: Folder, info: TarInfo, content: Iterable[bytes]) -> None:
+        if not tarstream.is_file(info):
+            self.problems.append(f"{info.name} is no file that can be read in the run's folder, and was left there.")
+            return
+        try:
             with into.at(info.name) as (fd, last):
-                name = _write(fd, last, info.mode & 0o777, content, overwrite=overwrite)
-            if name != last:
-                kept = os.path.join(os.path.dirname(info.name), name)
-                yield f"{info.name} is here already, so the run's is {kept}. --allow-overwrite would replace it."
-    for pattern in sorted(missed):
-        yield f"--download {pattern}: the run wrote no such file."
+                name = _write(fd, last, info.mode & 0o777, content, overwrite=self._overwrite)
+        except NotWritten as problem:
+            self.problems.append(str(problem))
+            return
+        if name != last:
+            kept = os.path.join(os.path.dirname(info.name), name)
+            way = "" if self._overwrite else " --allow-overwrite would replace it."
+            self.problems.append(f"{info.name} is here already, so the run's is {kept}.{way}")
 
 
 def _write(fd: int, name: str, mode: int, content: Iterable[bytes], *, overwrite: bool) -> str:
@@ -130,8 +145,9 @@ def _write(fd: int, name: str, mode: int, content: Iterable[bytes], *, overwrite
     write_new(fd, part, mode, content)
     try:
         if overwrite:
-            os.rename(part, name, src_dir_fd=fd, dst_dir_fd=fd)
-            return name
+            with contextlib.suppress(IsADirectoryError):
+                os.rename(part, name, src_dir_fd=fd, dst_dir_fd=fd)
+                return name
         return _take_free_name(fd, part, name)
     finally:
         with contextlib.suppress(FileNotFoundError):

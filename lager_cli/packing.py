@@ -84,27 +84,32 @@ class Selection:
         tarstream.end(write)
 
 
-def send(name: str, entry: Entry, write: tarstream.Write) -> None:
+def send(name: str, entry: Entry, write: tarstream.Write, *, settled: bool = True) -> None:
+    """Write one entry. What is not `settled` may have grown since, or grow meanwhile, and goes as it is found."""
     if stat.S_ISREG(entry.stat.st_mode):
         try:
-            _send_content(name, entry, write)
+            _send_content(name, entry, write, settled)
         except OSError as problem:
             _unreadable(problem, entry.local)
     else:
         write(tarstream.header(entry.info(name)))
 
 
-def _send_content(name: str, entry: Entry, write: tarstream.Write) -> None:
+def _send_content(name: str, entry: Entry, write: tarstream.Write, settled: bool) -> None:
     # What is a file in the list may be something else by now, a FIFO at worst, on which an open would wait.
     fd = os.open(entry.local, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with open(fd, "rb", buffering=0) as file:
-        _unchanged(entry, os.fstat(fd))
+        if settled:
+            _unchanged(entry, os.fstat(fd))
+        else:
+            entry = Entry(entry.local, os.fstat(fd))
         write(tarstream.header(entry.info(name)))
         left = entry.size
         while left and (data := file.read(min(left, tarstream.CHUNK))):
             left -= len(data)
             write(data)
-        _unchanged(entry, os.fstat(fd))
+        if settled or left:
+            _unchanged(entry, os.fstat(fd))
     write(tarstream.padding(entry.size))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import BinaryIO
 
 from lager.errors import BoxError, TransferError
+from lager.text import printable
 from lager_cli import downloads, output, remote, run
 from lager_cli.packing import Selection
 from lager_cli.parcel import Parcel
@@ -17,13 +18,13 @@ class RunFiles:
     def __init__(
         self, runnable: str, module: bool, added: Sequence[str], patterns: Sequence[str], *, overwrite: bool
     ) -> None:
-        self._wanted, self._overwrite = downloads.Wanted(patterns), overwrite
+        self._wanted = downloads.Wanted(patterns)
+        self._receiver = downloads.Receiver(self._wanted, overwrite=overwrite)
         self._selection = Selection()
         for name in [*_of(runnable, module), *added]:
             self._selection.add(name)
         if not overwrite:
             downloads.refuse_existing(self._wanted)
-        self._said: list[str] = []
         self._problem: TransferError | None = None
 
     def run(self, box: str, arguments: Sequence[str], environment: Mapping[str, str], *, stays: bool) -> int:
@@ -36,11 +37,13 @@ class RunFiles:
             code = remote.run(box, arguments, environment={**environment, **names}, parcel=parcel)
         except BoxError as problem:
             raise self._problem or problem from None
-        for sentence in self._said:
-            output.note(sentence)
+        for pattern in self._receiver.missed:
+            output.note(printable(f"--download {pattern}: the run wrote no such file", 300))
+        for sentence in self._receiver.problems:
+            output.note(printable(sentence, 1000))
         if self._problem is not None:
             output.error(self._problem)
-        return code or int(self._problem is not None)
+        return code or int(bool(self._problem or self._receiver.problems))
 
     def _send(self, end: BinaryIO) -> None:
         with output.progress("Sending", self._selection.size) as sent:
@@ -56,8 +59,7 @@ class RunFiles:
 
     def _receive(self, end: BinaryIO) -> None:
         try:
-            for sentence in downloads.receive(end, self._wanted, overwrite=self._overwrite):
-                self._said.append(sentence)
+            self._receiver.receive(end)
         except TransferError as problem:
             self._problem = problem
 

@@ -10,8 +10,13 @@ from typing import BinaryIO, Self
 from lager.errors import TransferError
 from lager_cli import tarstream
 
+DISTRUST = "Do not trust that box."
 _HERE = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class NotWritten(TransferError):
+    """A file could not be written here, for which who sent it is not to blame."""
 
 
 class Folder:
@@ -29,18 +34,18 @@ class Folder:
 
     @contextlib.contextmanager
     def at(self, name: str) -> Iterator[tuple[int, str]]:
-        """The folder that `name` is in, made where it is missing, and the last part of `name`. A refusal or a fault of
-        the system, in here or inside of the `with`, is raised as TransferError."""
+        """The folder that `name` is in, made where it is missing, and the last part of `name`. A refusal is raised as
+        TransferError, a fault of the system, in here or inside of the `with`, as NotWritten."""
         parts = name.split("/")
         if not all(parts) or {".", ".."} & {*parts}:
-            raise TransferError(f"A file with the name {name!r} came, which was refused.", "Do not trust that box.")
+            raise TransferError(f"A file with the name {name!r} came, which was refused.", DISTRUST)
         fd = os.dup(self._fd)
         try:
             for part in parts[:-1]:
                 fd = _step(fd, part)
             yield fd, parts[-1]
         except OSError as problem:
-            raise TransferError(f"{name} cannot be written: {_reason(problem)}.", "Mend that, and try again.") from None
+            raise NotWritten(f"{name} cannot be written: {_reason(problem)}.", "Mend that, and try again.") from None
         finally:
             os.close(fd)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lager.errors import TransferError
 from lager_cli import downloads
-from lager_cli.downloads import Snapshot, Wanted, receive, refuse_existing
+from lager_cli.downloads import Receiver, Snapshot, Wanted, refuse_existing
 
 
 @pytest.fixture
@@ -40,7 +40,9 @@ def bring(here: Path, there: Path) -> Callable[..., list[str]]:
         script(there)
         stream = io.BytesIO()
         snapshot.send_changed(Wanted(patterns), stream.write)
-        return [*receive(io.BytesIO(stream.getvalue()), Wanted(patterns), overwrite=overwrite)]
+        receiver = Receiver(Wanted(patterns), overwrite=overwrite)
+        receiver.receive(io.BytesIO(stream.getvalue()))
+        return [*receiver.missed, *receiver.problems]
 
     return run
 
@@ -109,12 +111,8 @@ def test_what_was_changed_comes_and_what_was_sent_does_not(here, bring, script):
     assert below(here) == ["data/raw.csv"]
 
 
-def test_a_pattern_that_fits_nothing_is_said_and_the_others_come(here, bring):
-    said = bring(write("a.csv"), "*.log", "a.csv", "data/*.csv")
-    assert said == [
-        "--download *.log: the run wrote no such file.",
-        "--download data/*.csv: the run wrote no such file.",
-    ]
+def test_a_pattern_that_fits_nothing_is_known_and_the_others_come(here, bring):
+    assert bring(write("a.csv"), "*.log", "a.csv", "data/*.csv") == ["*.log", "data/*.csv"]
     assert below(here) == ["a.csv"]
 
 
@@ -172,9 +170,26 @@ def test_overwriting_when_it_is_allowed(here, bring):
 
 def test_no_file_over_a_folder(here, bring):
     (here / "a.csv").mkdir()
-    with pytest.raises(TransferError, match=r"^a\.csv cannot be written: Is a directory\."):
-        bring(write("a.csv"), "*.csv", overwrite=True)
-    assert os.listdir() == ["a.csv"]
+    assert bring(write("a.csv", "b.csv"), "*.csv", overwrite=True) == [
+        "a.csv is here already, so the run's is a.csv.1."
+    ]
+    assert below(here) == ["a.csv.1", "b.csv"]
+
+
+def test_what_still_grows_comes_as_it_is(here, there):
+    snapshot = Snapshot(str(there))
+    write("log")(there)
+    stream = io.BytesIO()
+
+    def pass_on(data: bytes) -> None:
+        stream.write(data)
+        with (there / "log").open("a") as log:
+            log.write("more")
+
+    snapshot.send_changed(Wanted(["log"]), pass_on)
+    stream.seek(0)
+    Receiver(Wanted(["log"]), overwrite=False).receive(stream)
+    assert (here / "log").read_text() == "new log"
 
 
 def test_a_file_system_without_hard_links(here, bring, monkeypatch):

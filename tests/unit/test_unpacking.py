@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lager.errors import TransferError
-from lager_cli.downloads import Wanted, receive
+from lager_cli.downloads import Receiver, Wanted
 from lager_cli.unpacking import unpack
 
 KINDS = [tarfile.REGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE]
@@ -48,7 +48,9 @@ def stream(*members: bytes) -> io.BytesIO:
 
 
 def bring(*members: bytes, patterns: tuple[str, ...] = ("**",), overwrite: bool = False) -> list[str]:
-    return [*receive(stream(*members), Wanted(patterns), overwrite=overwrite)]
+    receiver = Receiver(Wanted(patterns), overwrite=overwrite)
+    receiver.receive(stream(*members))
+    return receiver.problems
 
 
 @pytest.mark.parametrize("name", OUTSIDE)
@@ -88,8 +90,8 @@ def test_devices_and_the_like(folder, kind):
 
 def test_what_is_no_file_is_not_brought(folder):
     assert bring(member("link", tarfile.SYMTYPE, link="/etc/passwd"), member("fifo", tarfile.FIFOTYPE)) == [
-        "link is no file, or a link to none in the run's folder, and was left there.",
-        "fifo is no file, or a link to none in the run's folder, and was left there.",
+        "link is no file that can be read in the run's folder, and was left there.",
+        "fifo is no file that can be read in the run's folder, and was left there.",
     ]
     assert os.listdir() == []
 
@@ -111,15 +113,14 @@ def test_nothing_that_was_not_asked_for(folder):
 def test_links_in_the_current_folder_are_not_followed(folder):
     (folder / "out").symlink_to("..")
     (folder / "file").symlink_to("../precious")
-    with pytest.raises(TransferError, match=r"^out/precious cannot be written: something on the way to it is a link"):
-        bring(member("out/precious", data=b"evil"), overwrite=True)
-    bring(member("file", data=b"new"), overwrite=True)
+    said = "out/precious cannot be written: something on the way to it is a link or a file. Mend that, and try again."
+    members = [member("out/precious", data=b"evil" * 200_000), member("file", data=b"new")]
+    assert bring(*members, overwrite=True) == [said]
     assert not (folder / "file").is_symlink()
 
 
 def test_a_huge_name_and_a_deep_one(folder):
-    with pytest.raises(TransferError, match="cannot be written: File name too long"):
-        bring(member("x" * 3000))
+    assert "cannot be written: File name too long. " in bring(member("x" * 3000))[0]
     with pytest.raises(TransferError, match="damaged"):
         bring(member("x/" * 5000 + "y"))
     bring(member("d/" * 400 + "y"))
@@ -141,7 +142,7 @@ def test_a_header_that_lies_costs_no_memory(folder):
 def test_a_stream_that_is_cut_leaves_no_part(folder, cut):
     whole = stream(member("a", data=b"a" * 600), member("b", data=b"b" * 600)).getvalue()
     with pytest.raises(TransferError, match="ended too early"):
-        [*receive(io.BytesIO(whole[:cut]), Wanted(["**"]), overwrite=False)]
+        Receiver(Wanted(["**"]), overwrite=False).receive(io.BytesIO(whole[:cut]))
     assert os.listdir() == (["a"] if cut >= 1536 else [])
 
 
@@ -170,7 +171,7 @@ def test_any_stream(tmp_path_factory, data, at, some):
             if into == "uploaded":
                 unpack(io.BytesIO(forged), ".")
             else:
-                [*receive(io.BytesIO(forged), Wanted(["**"]), overwrite=True)]
+                Receiver(Wanted(["**"]), overwrite=True).receive(io.BytesIO(forged))
     assert sorted(os.listdir(top)) == ["downloaded", "precious", "uploaded"]
     assert (top / "precious").read_text() == "mine"
     assert not [path for path in (top / "downloaded").rglob("*") if path.is_symlink()]
