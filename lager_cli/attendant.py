@@ -9,6 +9,7 @@ import contextlib
 import math
 import os
 import select
+import termios
 import threading
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -28,10 +29,13 @@ class Attendant:
     """Works in a thread of its own, from entering to leaving the `with`. `ends` is when the whole run ends, by the
     monotonic clock."""
 
-    def __init__(self, run_id: str, address: str, ends: float | None = None) -> None:
+    def __init__(self, run_id: str, address: str, ends: float | None = None, *, keys_are_ours: bool = False) -> None:
+        """`keys_are_ours` where the script has no terminal: then it is for us to drop what was typed before a pause,
+        and what it writes comes too late to count down below it."""
         self._run_id = run_id
         self._ends = ends
         self._address = address
+        self._keys_are_ours = keys_are_ours
         self._loop: asyncio.AbstractEventLoop | None = None
         self._attending: asyncio.Task[None] | None = None
         self._bus: Bus | None = None
@@ -82,7 +86,7 @@ class Attendant:
         if os.isatty(0):
             with contextlib.suppress(OSError):
                 self._terminal = os.open(os.ttyname(0), os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC | os.O_NONBLOCK)
-        if os.isatty(2):
+        if os.isatty(2) and not self._keys_are_ours:
             from lager_cli.countdown import Countdown
 
             with contextlib.suppress(OSError):
@@ -116,7 +120,10 @@ class Attendant:
                 self._countdown.clear()
 
     def _paused(self, signal: "Signal") -> None:
-        self._note(signal.args[1])
+        pause = signal.args[1]
+        if self._keys_are_ours and pause["run_id"] == self._run_id and not self._standing:
+            self._drop_keys()
+        self._note(pause)
 
     def _note(self, pause: "dict[str, Any]") -> None:
         if pause["run_id"] == self._run_id:
@@ -128,6 +135,11 @@ class Attendant:
     def _extended(self, signal: "Signal") -> None:
         if self._countdown is not None:
             self._countdown.extended(signal.args[0], signal.args[1], signal.args[2].get("attached", []))
+
+    def _drop_keys(self) -> None:
+        with contextlib.suppress(termios.error):
+            if in_foreground(self._terminal):
+                termios.tcflush(self._terminal, termios.TCIFLUSH)
 
     def _resumed(self, signal: "Signal") -> None:
         self._standing.pop(signal.args[0], None)

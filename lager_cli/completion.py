@@ -42,8 +42,19 @@ def completion(context: click.Context, shell: str) -> None:
 
 def pauses(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """The ids of what is paused, each with its label and place."""
-    found = _quietly(_paused)
-    return _items(incomplete, ((pause["id"], _told(pause)) for pause in found))
+    return _items(incomplete, ((pause["id"], _told(pause)) for pause in quietly_paused()))
+
+
+def runs(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The ids of this user's runs, each with its state and its script."""
+    from lager_cli import records
+
+    return _items(incomplete, ((run.id, f"{run.state}: {run.runnable}") for run in _quietly(records.everyone)))
+
+
+def quietly_paused() -> list[dict[str, Any]]:
+    """What is paused; nothing where nobody tells, and nobody is started to tell it."""
+    return _quietly(_paused)
 
 
 def files(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:

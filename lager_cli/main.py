@@ -25,6 +25,7 @@ _COMMANDS = {
     "python": ("lager_cli.python", "python", "Run a script on this box, or resume a paused one."),
     "breakpoints": ("lager_cli.breakpoints", "breakpoints", "List the paused scripts."),
     "completion": ("lager_cli.completion", "completion", "Let your shell complete lager's commands."),
+    "runs": ("lager_cli.runs", "runs", "List your runs: those that run, and those that ended lately."),
     "history": ("lager_cli.history", "history", "Show what happened on this box."),
 }
 

@@ -23,10 +23,11 @@ def line(text: str, width: int) -> None:
     click.echo(printable(text, width))
 
 
-def raw(data: bytes) -> None:
-    """Bytes as a device sent them, for a terminal that talks to it."""
-    sys.stdout.buffer.write(data)
-    sys.stdout.buffer.flush()
+def raw(data: bytes, *, error: bool = False) -> None:
+    """Bytes as a device or a script wrote them, on standard output or standard error."""
+    stream = (sys.stderr if error else sys.stdout).buffer
+    stream.write(data)
+    stream.flush()
 
 
 def note(text: str) -> None:

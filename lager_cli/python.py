@@ -63,6 +63,17 @@ class _Python(click.Command):
 @click.option(
     "--console", metavar="ID", help="Open a Python console inside a paused script.", shell_complete=completion.pauses
 )
+@click.option("--pause", metavar="RUN", help="Ask a run to pause where it is.", shell_complete=completion.runs)
+@click.option("--detach", is_flag=True, help="Let the run go on without this terminal; print its id.")
+@click.option("--reattach", metavar="RUN", help="Show and follow a detached run.", shell_complete=completion.runs)
+@click.option("--tail", type=click.IntRange(min=0), metavar="N", help="With --reattach: begin with the last N lines.")
+@click.option(
+    "--kill",
+    metavar="RUN",
+    help="End a run and all it started: SIGINT, after 3 s SIGTERM, then SIGKILL.",
+    shell_complete=completion.runs,
+)
+@click.option("--signal", "signal_name", metavar="NAME", help="With --kill: send this signal, and nothing else.")
 @boxoption.box_group_option
 @fileoptions.file_options
 @click.argument("runnable", required=False, shell_complete=completion.files)
@@ -79,6 +90,12 @@ def python(
     continue_all: bool,
     extend: tuple[str, float] | None,
     console: str | None,
+    pause: str | None,
+    detach: bool,
+    reattach: str | None,
+    tail: int | None,
+    kill: str | None,
+    signal_name: str | None,
     box: str | None,
     added: tuple[str, ...],
     downloads: tuple[str, ...],
@@ -101,11 +118,26 @@ def python(
       lager python --pause-on-error test.py
       lager python --continue 7f3a
       lager python --console 7f3a
+      lager python --detach test.py
+      lager python --reattach 9b1c --tail 20     (a run, by its id in: lager runs)
+      lager python --pause 9b1c
+      lager python --kill 9b1c
     """
-    asked = [resume is not None, continue_all, extend is not None, console is not None, runnable is not None]
+    asked = [one is not None for one in (resume, extend, console, pause, reattach, kill, runnable)] + [continue_all]
     if sum(asked) != 1:
-        what = "Name a script to run, or one of --continue, --continue-all, --extend and --console"
+        what = (
+            "Name a script to run, or one of --continue, --continue-all, --extend, --console, --pause, --reattach"
+            " and --kill"
+        )
         raise click.UsageError(f"{what}." if not any(asked) else f"{what}, not several of them.")
+    for option, needs, given in (
+        ("--detach", "a script to run", not detach or runnable),
+        ("--tail", "--reattach", tail is None or reattach),
+        ("--signal", "--kill", signal_name is None or kill),
+        ("--download", "a run without --detach", not (downloads and detach)),
+    ):
+        if not given:
+            raise click.UsageError(f"{option} needs {needs}.")
     there = boxoption.choose(context, box)
     if there is not None:
         from lager_cli import remote
@@ -116,7 +148,7 @@ def python(
         from lager_cli.runfiles import RunFiles
 
         files = RunFiles(runnable, module, added, downloads, overwrite=overwrite)
-        return files.run(there, boxoption.typed(context), known, stays=False)
+        return files.run(there, boxoption.typed(context), known, stays=detach)
     fileoptions.check(added)
     if resume is not None:
         return _continue(resume)
@@ -130,12 +162,29 @@ def python(
         from lager_cli.console import attach
 
         return attach(console)
+    if pause is not None:
+        from lager_cli import asking
+
+        return asking.ask(pause)
+    if reattach is not None:
+        from lager_cli import reattach as following
+
+        return following.reattach(reattach, tail)
+    if kill is not None:
+        from lager_cli import killing
+
+        return killing.kill(kill, signal_name)
     from lager_cli.run import Run
 
     assert runnable is not None
     if pause_on_error:
         settings = (*settings, "LAGER_PAUSE_ON_ERROR=1")
-    return Run(runnable, arguments, module, _environment(settings, passed), _capped(timeout)).run()
+    run = Run(runnable, arguments, module, _environment(settings, passed), timeout if detach else _capped(timeout))
+    if detach:
+        from lager_cli import detach as detaching
+
+        return detaching.detach(run)
+    return run.run()
 
 
 def _continue(id: str) -> int:

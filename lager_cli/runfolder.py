@@ -33,6 +33,10 @@ class RunFolder:
             self._snapshot.send_changed(self._wanted, download.write)
 
     def remove(self) -> None:
-        """With all in it, however deep, and whatever modes a script gave it. What cannot be removed stays."""
-        for command in (["chmod", "-R", "u+rwx"], ["rm", "-rf"]):
-            subprocess.run([*command, "--", self.path], stderr=subprocess.DEVNULL, check=False)
+        remove(self.path)
+
+
+def remove(folder: str) -> None:
+    """With all in it, however deep, and whatever modes a script gave it. What cannot be removed stays."""
+    for command in (["chmod", "-R", "u+rwx"], ["rm", "-rf"]):
+        subprocess.run([*command, "--", folder], stderr=subprocess.DEVNULL, check=False)

@@ -73,6 +73,8 @@ class _Server:
         self._unpack()
         code = 128 + self._signalled if self._signalled else self._run()
         self._pack()
+        if code == 0 and self._folder is not None and self._folder.stays:
+            self._folder = None  # it is for the keeper of the detached run to remove
         self.clean_up()
         self._trunk.send(Kind.EXIT, code)
         self._over = True

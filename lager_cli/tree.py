@@ -1,4 +1,4 @@
-"""The processes that descend from this one: Linux keeps the parent of each, and hands us the orphans if we ask."""
+"""The processes that descend from one: Linux keeps the parent of each, and hands us the orphans if we ask."""
 
 import contextlib
 import ctypes
@@ -13,10 +13,14 @@ def adopt_orphans() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
-def signal_descendants(number: int) -> None:
-    for pid in descendants():
+def signal_descendants(number: int, of: int | None = None) -> int:
+    """Send a signal to all that descend from this process, or from another; how many got it."""
+    count = 0
+    for pid in descendants(of):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, number)
+            count += 1
+    return count
 
 
 def end_descendants() -> None:
@@ -29,14 +33,14 @@ def end_descendants() -> None:
             return
 
 
-def descendants() -> list[int]:
+def descendants(of: int | None = None) -> list[int]:
     """The pids of all living descendants, parents before their children."""
     children: dict[int, list[int]] = {}
     for entry in os.listdir("/proc"):
         if entry.isdigit():
             with contextlib.suppress(OSError):
                 children.setdefault(_parent(int(entry)), []).append(int(entry))
-    found = list(children.get(os.getpid(), []))
+    found = list(children.get(os.getpid() if of is None else of, []))
     for pid in found:
         found += children.get(pid, [])
     return found

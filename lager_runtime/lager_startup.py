@@ -65,6 +65,11 @@ def _stand(frame: "FrameType") -> None:
         print(f"lager: cannot pause here, going on. {error!r}", file=sys.stderr, flush=True)
 
 
+def _write_lines() -> None:
+    """Who follows a detached run sees each line when it is printed, as on a terminal."""
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+
+
 def _show_typed_names() -> None:
     from lager.tracebacks import show_typed_names
 
@@ -81,6 +86,7 @@ def _pause_on_error() -> None:
 
 _HOOKS = {
     "LAGER_PROCESS_ID": _listen,
+    "LAGER_DETACHED": _write_lines,
     "LAGER_RUN_FOLDER": _show_typed_names,
     "LAGER_PAUSE_ON_ERROR": _pause_on_error,
 }

@@ -44,6 +44,7 @@ class Station:
         self.env |= {
             "LAGER_BUS_ADDRESS": self.address,
             "XDG_RUNTIME_DIR": str(folder),
+            "XDG_STATE_HOME": str(folder / "state"),
             "PATH": f"{BIN}:{os.environ['PATH']}",
             "PYTHONUNBUFFERED": "1",
             **env,

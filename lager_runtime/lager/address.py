@@ -69,19 +69,20 @@ def embedded_folder() -> Path:
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
     if os.path.isabs(runtime) and len(os.fsencode(runtime)) < _LONGEST_RUNTIME:
         try:
-            return _private(Path(runtime) / "lager")
+            return private(Path(runtime) / "lager")
         except (OSError, BusError):
             pass  # absent, read-only or somebody else's: the temporary folder will do
     folder = Path(os.environ.get("TMPDIR") or "/tmp") / f"lager-{os.getuid()}"
     try:
-        return _private(folder)
+        return private(folder)
     except OSError as error:
         raise BusError(
             f"{folder} cannot be made ({error.strerror}).", "Set XDG_RUNTIME_DIR to a folder of yours."
         ) from error
 
 
-def _private(folder: Path) -> Path:
+def private(folder: Path) -> Path:
+    """`folder`, made if need be; OSError or BusError where it cannot be one that only this user can use."""
     folder.mkdir(mode=0o700, exist_ok=True)
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:

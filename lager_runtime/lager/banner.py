@@ -18,7 +18,7 @@ _AT_DEADLINE = {
 def paused(details: dict[str, Any], remaining: float, *, enter: bool, dropped: int = 0) -> str:
     """The banner. `remaining` in seconds, 0 for no limit; `enter` where the terminal of the run takes an Enter."""
     id, label = details["id"], details["label"]
-    box = _box()
+    box = box_option()
     where = f"{shown_path(details['file'])}:{details['line']} in {details['function']}"
     lines = [f"lager: paused at {where}" + (f" - {label}" if label else "")]
     lines.append(f"  id        {id}")
@@ -86,6 +86,7 @@ def _who(by: dict[str, Any]) -> str:
     return f"{user} {_HOW.get(by.get('how', 'bus'), 'over D-Bus')}"
 
 
-def _box() -> str:
+def box_option() -> str:
+    """What a command that is shown needs to reach the box of this process; nothing where it has no name."""
     box = os.environ.get("LAGER_BOX", "")
     return f" --box {printable(box, 100)}" if box else ""

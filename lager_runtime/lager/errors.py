@@ -14,6 +14,8 @@
     │   ├── NoSuchInstrument
     │   ├── TooMany
     │   └── Failed
+    ├── RunError              a run cannot be reached, or not do what was asked
+    │   └── NoSuchRun
     ├── BoxError              a box cannot be used from here
     │   ├── NoConnection      the way to it failed, or broke
     │   └── TransferError     files cannot be sent to it, or brought back
@@ -95,6 +97,14 @@ class TooMany(Refusal):
 
 
 class Failed(Refusal):
+    pass
+
+
+class RunError(LagerError):
+    pass
+
+
+class NoSuchRun(RunError):
     pass
 
 
