@@ -58,7 +58,7 @@ class _Lazy(click.Group):
 
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="lager-box", prog_name="lager")
-@click.option("--here", is_flag=True, hidden=True, help="This machine is the box that --box names.")
+@click.option("--here", is_flag=True, help="Stay on this machine, whatever LAGER_BOX, --box and your default box say.")
 def cli(here: bool) -> None:
     """Run scripts on a hardware bench, pause them, look, and let them go on.
 

@@ -92,6 +92,8 @@ class _Server:
             self._header = value
         elif kind is Kind.SIZE and self._command is not None:
             self._command.resize(value)
+        elif kind is Kind.SIZE and self._header is not None:
+            self._header["size"] = value
         elif kind is Kind.SIGNAL:
             number = signal.Signals[value]
             if self._command is not None:

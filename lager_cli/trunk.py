@@ -63,6 +63,7 @@ class Trunk:
         self._windows: dict[int, int] = {}
         self._granted: dict[int, int] = {}
         self._sinks: dict[int, Sink] = {}
+        self._early: dict[int, list[Bytes | None]] = {}
         self._sources: dict[int, Source] = {}
         self.parties: list[Party] = []
         self._heard = self._said = time.monotonic()
@@ -82,8 +83,10 @@ class Trunk:
         return self._queued >= _QUEUED
 
     def deliver(self, stream: int, sink: Sink) -> None:
-        """Let a sink take what comes in a stream."""
+        """Let a sink take what comes in a stream, and what has come of it."""
         self._sinks[stream] = sink
+        for data in self._early.pop(stream, []):
+            self._hand(sink, data)
 
     def draw(self, stream: int, source: "Source") -> None:
         """Let a source send in a stream, until nobody takes it any more."""
@@ -120,7 +123,7 @@ class Trunk:
     def _receive(self) -> None:
         for kind, stream, payload in self._decoder.feed(self._read()):
             if kind is Kind.DATA:
-                self._data(stream, payload)
+                self._arrived(stream, payload)
             else:
                 self._frame(kind, stream, bytes(payload))
 
@@ -136,10 +139,16 @@ class Trunk:
         self._heard = time.monotonic()
         return data
 
-    def _data(self, stream: int, data: Bytes) -> None:
-        sink = self._sinks.get(stream)
-        if sink is None:
-            self.grant(stream, len(data))
+    def _arrived(self, stream: int, data: Bytes | None) -> None:
+        """Data of a stream, or its end (None). Nobody may be there yet to take it; its window bounds how much it is."""
+        if stream in self._sinks:
+            self._hand(self._sinks[stream], data)
+        else:
+            self._early.setdefault(stream, []).append(data)
+
+    def _hand(self, sink: Sink, data: Bytes | None) -> None:
+        if data is None:
+            sink.end()
         else:
             sink.put(data)
 
@@ -151,8 +160,7 @@ class Trunk:
             if stream in self._sources:
                 self._sources[stream].end()
         elif kind is Kind.END:
-            if stream in self._sinks:
-                self._sinks[stream].end()
+            self._arrived(stream, None)
         elif kind is not Kind.BEAT:
             self._take(kind, value)
 

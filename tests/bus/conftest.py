@@ -1,5 +1,6 @@
 """A private broker and a real lagerd. One of each for a whole worker; a test that breaks one asks for its own."""
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -8,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests import loopback
 from tests.client import Client
+from tests.loopback import Loopback
 from tests.processes import LAGER, Process, Terminal
 from tests.screen import Screen
 from tests.station import Station
@@ -143,3 +146,18 @@ def bench(station: Station, tmp_path: Path, start: Starter, monkeypatch: pytest.
     process.out.expect("ready\n")
     monkeypatch.setitem(station.env, "LAGER_NETS", str(folder / "nets.toml"))
     return process
+
+
+@pytest.fixture
+def near(station: Station, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Loopback:
+    """Boxes behind a real ssh, with the station's lagerd on them; the commands of the test know them by name."""
+    why = loopback.missing()
+    if why and os.environ.get("CI"):
+        pytest.fail(why)
+    elif why:
+        pytest.skip(why)
+    told = {name: value for name, value in station.env.items() if name.startswith(("LAGER", "XDG", "PYTHON"))}
+    boxes = Loopback(tmp_path_factory.mktemp("loopback"), told)
+    for name, value in boxes.env.items():
+        monkeypatch.setitem(station.env, name, value)
+    return boxes

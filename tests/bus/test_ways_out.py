@@ -29,8 +29,8 @@ def test_the_banner_names_everything(run, client):
     assert process.wait() == 0
 
 
-def test_the_banner_names_the_box_and_the_console(run, client):
-    process = run("breakpoint()\n", LAGER_BOX="bench7")
+def test_the_banner_names_the_box_and_the_console(start, script, client):
+    process = start(LAGER, "--here", "python", script("breakpoint()\n"), LAGER_BOX="bench7")
     id = client.paused()["id"]
     process.err.expect(f"lager python --continue {id} --box bench7")
     process.err.expect(f"lager python --console {id} --box bench7")

@@ -1,0 +1,218 @@
+"""A command with --box is the command itself: its arguments, streams, signals and exit code, through a real ssh."""
+
+import contextlib
+import hashlib
+import json
+import os
+import signal
+import subprocess
+
+import pytest
+
+from tests.processes import LAGER
+
+EVERY_BYTE = bytes(range(1, 256))
+TIDY = """
+import pathlib, sys, time
+try:
+    print("up", flush=True)
+    time.sleep(1000)
+finally:
+    time.sleep(0.1)
+    pathlib.Path(sys.argv[1]).write_text("tidied once\\n")
+"""
+
+
+@pytest.fixture
+def there(near, tmp_path):
+    """Write a script that is on the box; its whole path."""
+
+    def write(text, name="script.py"):
+        (tmp_path / name).write_text(text)
+        return str(tmp_path / name)
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("text", "code"), [("", 0), ("import sys; sys.exit(75)", 75), ("import os; os.kill(os.getpid(), 9)", 137)]
+)
+def test_the_exit_code_is_the_scripts(start, there, text, code):
+    process = start(LAGER, "python", "--box", "near", there(text))
+    assert process.wait() == code
+    assert process.out.rest() + process.err.rest() == ""
+
+
+def test_arguments_and_variables_arrive_byte_for_byte(start, there, tmp_path):
+    script = there(
+        "import os, sys\n"
+        "for text in (*sys.argv[1:], os.environ['A'], os.environ['B'], os.environ['LAGER_BOX']):\n"
+        "    print(os.fsencode(text).hex())\n"
+    )
+    words = [EVERY_BYTE, b"", b"two words", b"-x", b"--box", b"'\"$(id)`;\n"]
+    settings = [b"--env", b"A=" + EVERY_BYTE, b"--passenv", b"B"]
+    process = start(
+        *os.fsencode(LAGER).split(), b"python", b"--box=near", *settings, script.encode(), *words, B="ü\udcff"
+    )
+    assert process.wait() == 0, process.err.rest()
+    expected = [*words, EVERY_BYTE, "ü\udcff".encode("utf-8", "surrogateescape"), b"near"]
+    assert [bytes.fromhex(line) for line in process.out.rest().splitlines()] == expected
+
+
+def test_the_box_may_stand_behind_the_runnable_and_nowhere_later(start, there):
+    script = there("import os, sys; print(sys.argv[1:], os.environ.get('LAGER_BOX'))")
+    for before, behind in [(["--box", "near"], []), ([], ["--box", "near"]), ([], ["--box=near"])]:
+        process = start(LAGER, "python", *before, script, *behind, "a", "--box", "b")
+        assert process.out.rest() == "['a', '--box', 'b'] near\n"
+    assert start(LAGER, "python", script, "a", "--box", "near").out.rest() == "['a', '--box', 'near'] None\n"
+    assert start(LAGER, "python", "--", script, "--box", "near").out.rest() == "['--box', 'near'] None\n"
+
+
+def test_standard_streams_stay_apart_and_binary(station, there, tmp_path):
+    script = there(
+        "import os, sys\n"
+        "data = sys.stdin.buffer.read()\n"
+        "sys.stdout.buffer.write(data[::-1])\n"
+        "sys.stderr.buffer.write(data)\n"
+        "print([os.isatty(fd) for fd in (0, 1, 2)], file=sys.stderr)\n"
+    )
+    data = os.urandom(1 << 20)
+    command = [LAGER, "python", "--box", "near", script]
+    done = subprocess.run(command, input=data, env=station.env, capture_output=True, timeout=60, check=True)
+    assert done.stdout == data[::-1]
+    assert done.stderr == data + b"[False, False, False]\n"
+
+
+def test_what_is_closed_here_is_closed_there(station, there, tmp_path):
+    script = there(
+        "import os, sys\n"
+        "with open(sys.argv[1], 'w') as file:\n"
+        "    for fd in (0, 1, 2):\n"
+        "        try:\n"
+        "            os.fstat(fd)\n"
+        "            file.write('open ')\n"
+        "        except OSError:\n"
+        "            file.write('closed ')\n"
+    )
+    for closing, expected in (("<&-", "closed open open "), (">&- 2>&-", "open closed closed ")):
+        line = f'exec "$0" python --box near "$1" "$2" {closing}'
+        command = ["sh", "-c", line, LAGER, script, str(tmp_path / "told")]
+        subprocess.run(command, env=station.env, timeout=60, check=True, stdin=subprocess.DEVNULL)
+        # The file that the script opens takes the first number that is free.
+        assert (tmp_path / "told").read_text() in (expected, expected.replace("closed", "open", 1))
+
+
+def test_a_reader_that_has_enough_ends_the_script(station, there):
+    script = there("import itertools\nfor n in itertools.count():\n    print(n)\n")
+    line = '"$0" python --box near "$1" 2>/dev/null | head -n 2; echo "${PIPESTATUS[0]}"'
+    done = subprocess.run(
+        ["bash", "-c", line, LAGER, script], env=station.env, capture_output=True, text=True, timeout=60
+    )
+    zero, one, code = done.stdout.splitlines()
+    assert (zero, one) == ("0", "1")
+    assert int(code) in (1, 120)  # as Python ends by itself
+
+
+def test_a_stream_that_nobody_reads_holds_up_no_other(start, there):
+    process = start(
+        LAGER, "python", "--box", "near",
+        there("import os, threading\n"
+              "threading.Thread(target=lambda: [os.write(1, b'x' * (1 << 20)) for _ in range(12)]).start()\n"
+              "os.write(2, b'here\\n')\n"),
+    )  # fmt: skip
+    process.err.expect("here\n")
+    assert len(process.out.rest()) == 12 << 20
+    assert process.wait() == 0
+
+
+def test_two_hundred_megabytes_arrive_as_they_were_sent(station, there):
+    script = there(
+        "import hashlib, random, sys\n"
+        "block, said = random.randbytes(1 << 20), hashlib.sha256()\n"
+        "for _ in range(200):\n"
+        "    said.update(block)\n"
+        "    sys.stdout.buffer.write(block)\n"
+        "print(said.hexdigest(), file=sys.stderr)\n"
+    )
+    command = [LAGER, "python", "--box", "near", script]
+    with subprocess.Popen(command, env=station.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        heard, count = hashlib.sha256(), 0
+        while data := process.stdout.read1(1 << 20):
+            heard.update(data)
+            count += len(data)
+        assert process.stderr.read().decode() == heard.hexdigest() + "\n"
+    assert (process.returncode, count) == (0, 200 << 20)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGHUP, 129)])
+def test_a_signal_reaches_the_script(start, there, tmp_path, number, code):
+    text = TIDY if number == signal.SIGINT else "import time; print('up', flush=True); time.sleep(1000)"
+    process = start(LAGER, "python", "--box", "near", there(text), str(tmp_path / "told"))
+    process.out.expect("up")
+    process.kill(number)
+    assert process.wait() == code
+    if number == signal.SIGINT:
+        assert (tmp_path / "told").read_text() == "tidied once\n"
+
+
+def test_the_other_commands_go_there_too(lager, run, client, near):
+    process = run("import lager\nlager.pause('on the bench', interactive=True)\n")
+    id = client.paused()["id"]
+    assert id in lager("breakpoints", "--box", "near").stdout
+    (pause,) = json.loads(lager("breakpoints", "--json", LAGER_BOX="near").stdout)
+    assert pause["label"] == "on the bench"
+    assert lager("python", "--box", "near", "--console", id, stdin="6 * 7\n").stdout == "42\n"
+    assert lager("python", "--extend", id, "600", "--box", "near").returncode == 0
+    assert "14m" in lager("breakpoints", "--box", "near").stdout
+    done = lager("python", "--continue", id, "--box", "near")
+    assert (done.returncode, done.stdout) == (0, f"Resumed {id}.\n")
+    assert process.wait() == 0
+    assert lager("instruments", "--box", "near").stdout == "No instrument is in use.\n"
+
+
+def test_a_run_stays_on_its_bench(start, there):
+    text = "import subprocess, sys\nsys.exit(subprocess.call([sys.argv[1], 'breakpoints']))\n"
+    process = start(LAGER, "python", "--box", "near", there(text), LAGER)
+    assert (process.wait(), process.out.rest()) == (0, "No script is paused.\n")
+
+
+@pytest.mark.usefixtures("bench")
+def test_an_instrument_on_the_box(lager, near):
+    assert lager("supply", "supply2", "voltage", "3.3", "--box", "near").returncode == 0
+    assert lager("supply", "supply2", "enable", "--box", "near").returncode == 0
+    assert "V" in lager("adc", "--box", "near", "adc4").stdout
+
+
+@pytest.mark.parametrize("program", ["ssh", "lager"])
+def test_a_client_or_an_ssh_that_is_killed_interrupts_the_run(start, there, tmp_path, program):
+    os.mkfifo(tmp_path / "told")
+    process = start(LAGER, "python", "--box", "near", there(TIDY), str(tmp_path / "told"))
+    process.out.expect("up")
+    if program == "ssh":
+        (ssh,) = children(process.pid)
+        os.kill(ssh, signal.SIGKILL)
+        assert process.wait() == 255
+        assert "The connection to the box near is lost" in process.err.rest()
+    else:
+        process.kill()
+    assert (tmp_path / "told").read_text() == "tidied once\n"
+
+
+def test_a_silent_connection_is_taken_for_lost_by_both_ends(start, there, tmp_path):
+    os.mkfifo(tmp_path / "told")
+    process = start(LAGER, "python", "--box", "near", there(TIDY), str(tmp_path / "told"))
+    process.out.expect("up")
+    (ssh,) = children(process.pid)
+    os.kill(ssh, signal.SIGSTOP)
+    try:
+        assert (tmp_path / "told").read_text() == "tidied once\n"
+        assert process.wait() == 255
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(ssh, signal.SIGKILL)
+    assert "is lost" in process.err.rest()
+
+
+def children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children") as file:
+        return [int(child) for child in file.read().split()]
