@@ -2,9 +2,12 @@
 
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from lager_cli.several import Table
 
 HELP = "Run it on that box, over ssh (default: LAGER_BOX, else the default of: lager boxes)."
 
@@ -14,25 +17,41 @@ def box_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--box", metavar="NAME", expose_value=False, callback=_go, help=HELP)(command)
 
 
+def several_box_option(table: "Callable[[], Table]") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The same of a command that only reads and takes --json: of several boxes at once it makes one table."""
+
+    def act(context: click.Context, _option: object, named: str | None) -> None:
+        _go(context, _option, named, table)
+
+    return click.option("--box", metavar="NAME[,NAME...]", expose_value=False, callback=act, help=HELP)
+
+
 def box_group_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """The same of a group of commands, which calls `go` with it."""
     return click.option("--box", metavar="NAME", help=HELP)(command)
 
 
-def go(context: click.Context, named: str | None) -> None:
+def go(context: click.Context, named: str | None, table: "Callable[[], Table] | None" = None) -> None:
     """Run the whole command on the box, if it is for one, and leave. A subcommand decides for itself."""
-    if named is not None or context.invoked_subcommand is None:
+    if context.invoked_subcommand is None:
+        _go(context, None, named, table)
+    elif named is not None:
         _go(context, None, named)
 
 
-def _go(context: click.Context, _option: object, named: str | None) -> None:
+def _go(context: click.Context, _option: object, named: str | None, table: "Callable[[], Table] | None" = None) -> None:
     if context.resilient_parsing:  # a shell only wants to complete it
         return
     box = choose(context, named)
-    if box is not None:
-        from lager_cli import remote
+    if box is None:
+        return
+    if table is not None and "," in box:
+        from lager_cli import several
 
-        context.exit(remote.run(box, typed(context)))
+        context.exit(several.show(box, typed(context), table()))
+    from lager_cli import remote
+
+    context.exit(remote.run(box, typed(context)))
 
 
 def words(arguments: list[str]) -> int:

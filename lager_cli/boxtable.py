@@ -1,7 +1,9 @@
 """Names of boxes: what the user's table says, else ssh destinations as ssh itself takes them."""
 
+import contextlib
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,18 +24,25 @@ class Box:
     ssh: str
     command: str = COMMAND
 
+    def check(self) -> None:
+        """BoxError where ssh or a shell could take any of it for something else."""
+        check(self.name)
+        check(self.ssh)
+        if not _WORD.fullmatch(self.command):
+            raise BoxError(
+                f"{printable(self.command, 60)!r} is no name of a command for the box {self.name}.",
+                "Give a path without spaces or quotes, like /opt/lager/bin/lager.",
+            )
+
 
 def find(name: str) -> Box:
     """The box of that name. BoxError where it is no name that ssh may safely be given."""
+    if "," in name:
+        raise BoxError("--box takes one box here.", "Several go with what only reads, like lager breakpoints.")
     check(name)
     entry = table()["boxes"].get(name, {})
     box = Box(name, str(entry.get("ssh", name)), str(entry.get("command", COMMAND)))
-    check(box.ssh)
-    if not _WORD.fullmatch(box.command):
-        raise BoxError(
-            f"{printable(box.command, 60)!r} is no name of a command for the box {name}.",
-            "Give a path without spaces or quotes, like /opt/lager/bin/lager.",
-        )
+    box.check()
     return box
 
 
@@ -74,3 +83,45 @@ def table() -> dict[str, Any]:
     if not (isinstance(boxes, dict) and all(isinstance(entry, dict) for entry in boxes.values())):
         raise BoxError(f"{file} has boxes that are no tables.", 'Write each as: [boxes.NAME] and ssh = "user@host"')
     return found
+
+
+def put(box: Box) -> None:
+    """Add the box to the user's table, or change it there."""
+    with _edited() as document:
+        entry = {"ssh": box.ssh} | ({"command": box.command} if box.command != COMMAND else {})
+        document.setdefault("boxes", {})[box.name] = entry
+
+
+def drop(name: str) -> None:
+    """Take it out again, and from being the default. BoxError where it is not there."""
+    if name not in table()["boxes"]:
+        raise BoxError(f"There is no box of the name {printable(name, 60)!r} in your table.", "See: lager boxes list")
+    with _edited() as document:
+        del document["boxes"][name]
+        if document.get("default") == name:
+            del document["default"]
+
+
+def set_default(name: str) -> None:
+    """Empty for none."""
+    with _edited() as document:
+        if name:
+            document["default"] = name
+        else:
+            document.pop("default", None)
+
+
+@contextlib.contextmanager
+def _edited() -> Iterator[Any]:
+    """The file as a document that keeps what the user wrote into it; written whole or not at all."""
+    import tomlkit
+
+    table()  # or it says what is wrong with it
+    file = path()
+    document = tomlkit.parse(file.read_text(encoding="utf-8")) if file.exists() else tomlkit.document()
+    yield document
+    file.parent.mkdir(parents=True, exist_ok=True)
+    target = file.resolve()
+    fresh = target.with_name(f".{target.name}.new")
+    fresh.write_text(tomlkit.dumps(document), encoding="utf-8")
+    fresh.replace(target)

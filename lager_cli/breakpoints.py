@@ -1,7 +1,7 @@
 """`lager breakpoints`: the paused scripts as a table."""
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,6 +11,9 @@ from lager.text import duration, time_left
 from lager_cli import output
 from lager_cli.boxoption import box_group_option, go
 from lager_cli.daemon import ask
+
+if TYPE_CHECKING:
+    from lager_cli.several import Table
 
 _HEADERS = ("ID", "LABEL", "WHERE", "SCRIPT", "RUN", "USER", "PAUSED", "LEFT", "CONSOLES")
 
@@ -41,7 +44,7 @@ def breakpoints(context: click.Context, as_json: bool, box: str | None) -> None:
       lager breakpoints
       lager breakpoints show 7f3a
     """
-    go(context, box)
+    go(context, box, _table)
     if context.invoked_subcommand is not None:
         return
     pauses = ask("List")[0]
@@ -77,3 +80,9 @@ def time_left_of(pause: dict[str, Any]) -> str:
         return "no limit"
     then = pause.get("on_timeout", ON_TIMEOUT[0])
     return time_left(pause["remaining"]) + (f", then {then}" if then != ON_TIMEOUT[0] else "")
+
+
+def _table() -> "Table":
+    from lager_cli.several import Table
+
+    return Table(_HEADERS, _row)

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,7 +13,10 @@ from lager import banner
 from lager.errors import LagerError
 from lager.text import duration
 from lager_cli import output
-from lager_cli.boxoption import box_option
+from lager_cli.boxoption import several_box_option
+
+if TYPE_CHECKING:
+    from lager_cli.several import Table
 
 _HEADERS = ("TIME", "EVENT", "WHO", "WHAT", "WHERE", "RUN", "AFTER", "WHY")
 _UNIT = "lagerd.service"
@@ -26,7 +29,7 @@ _MAY_NOT = ("insufficient permissions", "not seeing messages from other users")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list with every field of each record.")
 @click.option("--since", metavar="TIME", help='As journalctl takes it: "1 hour ago", today, "2026-01-31 08:00".')
 @click.option("--until", metavar="TIME", help="Likewise.")
-@box_option
+@several_box_option(lambda: _table())
 def history(as_json: bool, since: str | None, until: str | None) -> None:
     """Show what happened on this box: who paused, resumed, looked in, and held which instrument.
 
@@ -116,3 +119,9 @@ def _text(value: object) -> str:
     if isinstance(value, list) and value:
         return _text(value[-1])
     return str(value)
+
+
+def _table() -> "Table":
+    from lager_cli.several import Table
+
+    return Table(_HEADERS, row)

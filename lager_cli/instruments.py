@@ -1,7 +1,7 @@
 """The commands of each kind of net, as tables; and who holds which instrument."""
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -9,9 +9,12 @@ from lager import NetType
 from lager.terms import INSTRUMENTS
 from lager.text import duration
 from lager_cli import output
-from lager_cli.boxoption import box_option
+from lager_cli.boxoption import several_box_option
 from lager_cli.daemon import ask
 from lager_cli.hardware import Action, command, json_option, single
+
+if TYPE_CHECKING:
+    from lager_cli.several import Table
 
 _STATE = Action(read=lambda net: net.state(), help="everything about it")
 _ENABLE = Action(read=lambda net: net.enable(), help="turn it on")
@@ -103,7 +106,7 @@ _HEADERS = ("INSTRUMENT", "NET", "HELD BY", "SCRIPT", "FOR", "WAITING", "PAUSED"
 
 @click.command()
 @json_option
-@box_option
+@several_box_option(lambda: _table())
 def instruments(as_json: bool) -> None:
     """List the instruments in use: who holds each, since when, and where that script is paused.
 
@@ -130,3 +133,9 @@ def _row(lease: dict[str, Any]) -> tuple[object, ...]:
         lease["waiting"] or "-",
         ", ".join(lease["pauses"]) or "-",
     )
+
+
+def _table() -> "Table":
+    from lager_cli.several import Table
+
+    return Table(_HEADERS, _row)

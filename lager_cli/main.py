@@ -23,6 +23,7 @@ _COMMANDS = {
     "supply": ("lager_cli.instruments", "supply", "Read and set a power supply."),
     "uart": ("lager_cli.uart", "uart", "Talk to a serial device."),
     "python": ("lager_cli.python", "python", "Run a script on this box, or resume a paused one."),
+    "boxes": ("lager_cli.boxes", "boxes", "List, add and check the boxes that --box names."),
     "breakpoints": ("lager_cli.breakpoints", "breakpoints", "List the paused scripts."),
     "completion": ("lager_cli.completion", "completion", "Let your shell complete lager's commands."),
     "runs": ("lager_cli.runs", "runs", "List your runs: those that run, and those that ended lately."),

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +13,9 @@ from lager.nets import Instrument, Nets
 from lager_cli import daemon, output
 from lager_cli.boxoption import box_group_option, box_option, go
 from lager_cli.hardware import json_option, wait_option
+
+if TYPE_CHECKING:
+    from lager_cli.several import Table
 
 _HEADERS = ("NET", "TYPE", "INSTRUMENT", "MODEL", "CHANNEL", "ADDRESS", "LIMITS")
 
@@ -30,7 +33,7 @@ def nets(context: click.Context, as_json: bool, box: str | None) -> None:
       lager nets check
       lager nets import saved_nets.json > nets.toml
     """
-    go(context, box)
+    go(context, box, _table)
     if context.invoked_subcommand is not None:
         return
     found = [net.as_dict() for net in _bench().nets.values()]
@@ -111,3 +114,9 @@ def _checked(instrument: Instrument, bench: Nets, wait: float) -> dict[str, Any]
         return {**result, "identity": identify(instrument, net=net, wait=wait)}
     except LagerError as error:
         return {**result, "error": str(error)}
+
+
+def _table() -> "Table":
+    from lager_cli.several import Table
+
+    return Table(_HEADERS, _row)

@@ -43,7 +43,7 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
     def advance(count: int) -> None:
         nonlocal done, shown
         done += count
-        if sys.stderr.isatty() and (now := time.monotonic()) >= shown:
+        if os.isatty(2) and (now := time.monotonic()) >= shown:
             shown = now + 0.1
             percent = min(100 * done // max(total, 1), 100)
             bar = ("#" * (percent // 4)).ljust(25, "-")
@@ -52,7 +52,7 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
     try:
         yield advance
     finally:
-        if sys.stderr.isatty() and time.monotonic() >= shown:
+        if os.isatty(2) and time.monotonic() >= shown:
             click.echo("\r\x1b[K", err=True, nl=False)
 
 

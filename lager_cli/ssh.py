@@ -33,9 +33,12 @@ _IGNORED = (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP, signal.SIGHUP)  # for
 class Ssh:
     """One ssh that runs `lager session` on a box. `stderr` keeps the last that it complained of."""
 
-    def __init__(self, box: Box) -> None:
+    def __init__(self, box: Box, *, batch: bool = False) -> None:
+        """`batch`: it asks nobody for anything."""
         program = shlex.split(os.environ.get("LAGER_SSH", "")) or ["ssh"]
-        options = [f"-o{name}={value}" for name, value in _OPTIONS.items()]
+        options = [
+            f"-o{name}={value}" for name, value in {**_OPTIONS, **({"BatchMode": "yes"} if batch else {})}.items()
+        ]
         command = [*program, *options, "--", box.ssh, f"{box.command} session"]
         self._box = box
         try:

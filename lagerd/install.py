@@ -18,7 +18,7 @@ from pathlib import Path
 
 from lager.errors import LagerError
 from lagerd import layout
-from lagerd.layout import CONFIG, FILES, NETS, OWN_FOLDERS, SERVICE, SYSUSERS, USER, WANTS
+from lagerd.layout import CONFIG, FILES, LINK, NETS, OWN_FOLDERS, SERVICE, SYSUSERS, USER, WANTS
 
 MANIFEST = "usr/share/lager/installed.json"
 _RUNTIME = Path("/run/lager")
@@ -51,6 +51,7 @@ def install(root: Path = Path("/"), dry_run: bool = False) -> Iterator[Step]:
             yield work.put(place, text)
             if place == SYSUSERS:
                 yield from work.run(_SYSTEMD, "systemd-sysusers", f"/{SYSUSERS}", needed=True)
+        yield from work.link(found.program.with_name("lager"))
         yield from work.drop_stale()
         work.make_folder(work.root / WANTS)
         work.remember()
@@ -112,16 +113,37 @@ class _Work:
         self._write(place, new)
         return self._step("created" if old is None else "updated", path)
 
+    def link(self, target: Path) -> Iterator[Step]:
+        """Let the command be found, unless something else is found by that name."""
+        path, text = self.root / LINK, str(target)
+        if target == Path("/", LINK):
+            return
+        ours = path.is_symlink() and self.files.get(LINK) == _digest(os.fsencode(path.readlink()))
+        if os.path.lexists(path) and not ours:
+            yield Step("kept", str(path), "it is not ours")
+            return
+        old = str(path.readlink()) if ours else None
+        if not self.dry_run:
+            self.files[LINK] = _digest(text.encode())
+        if old == text:
+            yield Step("unchanged", str(path))
+            return
+        if not self.dry_run:
+            self.make_folder(path.parent)
+            path.unlink(missing_ok=True)
+            path.symlink_to(target)
+        yield self._step("updated" if ours else "created", path)
+
     def drop_stale(self) -> Iterator[Step]:
         """What an earlier version installed and this one does not."""
-        for place in [place for place in self.files if place not in FILES]:
+        for place in [place for place in self.files if place not in FILES and place != LINK]:
             yield from self.remove(place)
 
     def remove(self, place: str) -> Iterator[Step]:
         path = self.root / place
         if path.exists() and self._edited(place, path.read_bytes()):
             yield Step("kept", str(path), "it was edited")
-        elif path.exists():
+        elif os.path.lexists(path):
             if not self.dry_run:
                 path.unlink()
             yield self._step("removed", path)

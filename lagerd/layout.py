@@ -19,6 +19,8 @@ WANTS = "etc/systemd/system/multi-user.target.wants"
 SYSUSERS = "usr/lib/sysusers.d/lager.conf"
 CONFIG = "etc/lager/lagerd.toml"
 NETS = "etc/lager/nets.toml"
+# Where an ssh that is no login looks for a command: lager --box NAME starts lager there.
+LINK = "usr/local/bin/lager"
 OWN_FOLDERS = ("etc/lager", "usr/share/lager")
 
 # Where each template goes. The user comes first: the bus and udev look names up when they read the rest.

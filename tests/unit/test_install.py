@@ -78,6 +78,24 @@ def test_uninstall_leaves_nothing_that_install_made(tmp_path):
     assert tree(tmp_path) == before
 
 
+def test_the_command_is_found_by_whoever_comes_over_ssh(tmp_path):
+    link = tmp_path / layout.LINK
+    assert did(install(tmp_path))[str(link)] == "created"
+    assert link.readlink() == Path(sys.executable).with_name("lager")
+    assert did(install(tmp_path))[str(link)] == "unchanged"
+    assert did(uninstall(tmp_path))[str(link)] == "removed"
+    assert not link.is_symlink()
+
+
+def test_somebody_elses_command_of_that_name_stays(tmp_path):
+    link = tmp_path / layout.LINK
+    link.parent.mkdir(parents=True)
+    link.symlink_to("/opt/theirs/lager")
+    assert did(install(tmp_path))[str(link)] == "kept"
+    list(uninstall(tmp_path))
+    assert str(link.readlink()) == "/opt/theirs/lager"
+
+
 def test_uninstall_twice_is_fine(tmp_path):
     assert list(uninstall(tmp_path)) == []
 

@@ -1,0 +1,186 @@
+"""Which box a command goes to, what a box may be called, and what is said where it cannot be used."""
+
+import json
+
+import pytest
+
+from tests.processes import LAGER
+
+HOSTILE = [
+    "-oProxyCommand=touch {}",
+    "-F/dev/null",
+    "a b",
+    "a\nb",
+    "a\tb",
+    "--",
+    "\x1b[2J",
+    "$(touch {})",
+    "`touch {}`",
+    "",
+    "a'b",
+]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("how", ["option", "variable", "default", "ssh"])
+def test_a_name_that_is_none_is_refused_before_anything_runs(lager, near, tmp_path, name, how):
+    started, touched = tmp_path / "started", tmp_path / "touched"
+    program = tmp_path / "ssh"
+    program.write_text(f'#!/bin/sh\necho "$@" > {started}\n')
+    program.chmod(0o755)
+    name = name.format(touched)
+    env = {"LAGER_SSH": str(program)}
+    near.table("")
+    if how == "option":
+        done = lager("breakpoints", f"--box={name}", **env)
+    elif how == "variable":
+        done = lager("breakpoints", **env, LAGER_BOX=name)
+    elif how == "default":
+        near.table(f"default = {json.dumps(name)}\n")
+        done = lager("breakpoints", **env)
+    else:
+        near.table(f"[boxes.near]\nssh = {json.dumps(name)}\n")
+        done = lager("breakpoints", "--box=near", **env)
+    assert not touched.exists()
+    if name == "" and how in ("variable", "default"):
+        assert (done.returncode, done.stdout) == (0, "No script is paused.\n")  # as if there were none
+    elif name.startswith(("$(", "`")) and "`" not in name:
+        assert done.returncode != 0
+    else:
+        assert done.returncode == 1, done.stderr
+        assert not started.exists()
+        assert done.stderr.count("\n") == 1
+        assert "\x1b" not in done.stderr
+
+
+SAID = {
+    "stranger": (255, "host key of the box stranger is not known", "ssh stranger"),
+    "keyless": (255, "lets you in with none of your keys", "ssh-copy-id keyless"),
+    "refusing": (255, "The box refusing refuses ssh", "sudo systemctl start ssh"),
+    "nobody.invalid": (255, "There is no host of the name nobody.invalid", "user@host"),
+}
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_what_is_said_where_the_way_fails(lager, near, name):
+    done = lager("python", "--continue", "7f3a19e2", "--box", name)
+    code, what, hint = SAID[name]
+    assert (done.returncode, done.stdout) == (code, "")
+    assert what in done.stderr
+    assert hint in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+GREETING = "import sys\nprint('lager session protocol {}, version 0.19.0', flush=True)\n"
+ANSWERS = {
+    "old": (GREETING.format(99), "has lager 0.19.0, which speaks another protocol"),
+    "older": (
+        "import sys\nsys.exit(\"Error: No such command 'session'.\")\n",
+        "does not answer: Error: No such command",
+    ),
+    "silent": ("", "does not answer"),
+    "noise": ("while True:\n    print('x' * 65000)\n", "What answers there is no lager"),
+    "garbage": (GREETING.format(1) + "sys.stdout.buffer.write(b'\\xff' * 100)\n", "no known kind"),
+}
+
+
+@pytest.mark.parametrize("kind", ANSWERS)
+def test_what_is_said_where_something_else_answers(lager, near, kind):
+    program, what = ANSWERS[kind]
+    near.answering(program)
+    done = lager("breakpoints", "--box", "other")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert what in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_what_is_said_where_there_is_no_lager(lager, near):
+    near.table('[boxes.near]\nssh = "near"\ncommand = "/nowhere/lager"\n')
+    done = lager("breakpoints", "--box", "near")
+    assert done.returncode == 1
+    assert "There is no command /nowhere/lager on the box near" in done.stderr
+    assert "lagerd install" in done.stderr
+
+
+def test_what_a_login_script_prints_does_no_harm(lager, near):
+    near.answering(f"import os\nprint('Welcome!', flush=True)\nos.execv({LAGER!r}, ['lager', 'session'])\n")
+    done = lager("breakpoints", "--box", "other")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "No script is paused.\n", "")
+
+
+def test_a_wrong_table_is_said(lager, near):
+    for text, what in [("boxes = 3\n", "no tables"), ("[boxes\n", "is no TOML")]:
+        near.table(text)
+        done = lager("breakpoints", "--box", "near")
+        assert done.returncode == 1
+        assert what in done.stderr
+
+
+def test_the_table_is_kept_with_what_was_written_into_it(lager, near):
+    near.table("# mine\n[other]\nkey = 1\n")
+    assert lager("boxes", "add", "bench3", "anna@bench3").returncode == 0
+    assert lager("boxes", "add", "bench4", "--command", "/opt/lager/bin/lager").returncode == 0
+    assert "bench3" in lager("boxes", "default", "bench3").stdout
+    listed = json.loads(lager("boxes", "list", "--json").stdout)
+    assert listed == [
+        {"name": "bench3", "ssh": "anna@bench3", "command": "lager", "default": True},
+        {"name": "bench4", "ssh": "bench4", "command": "/opt/lager/bin/lager", "default": False},
+    ]
+    assert "bench3" in lager("boxes").stdout
+    assert lager("boxes", "remove", "bench3").returncode == 0
+    assert lager("boxes", "remove", "bench3").returncode == 1
+    assert "none" in lager("boxes", "default").stdout
+    text = (near.folder / "config" / "lager" / "config.toml").read_text()
+    assert text.startswith("# mine\n")
+    assert "[other]\nkey = 1\n" in text
+    assert "bench3" not in text
+    assert lager("boxes", "add", "-x").returncode != 0
+    assert lager("boxes", "add", "x", "-oProxyCommand=x").returncode != 0
+    assert lager("boxes", "add", "x", "--command", "a; b").returncode == 1
+
+
+def test_the_default_box_is_where_commands_go(lager, near, client, run):
+    near.table(f'default = "near"\n[boxes.near]\nssh = "near"\ncommand = "{LAGER}"\n')
+    script = near.folder / "told.py"
+    script.write_text("import os\nprint(os.environ.get('LAGER_BOX'))\n")
+    assert lager("python", str(script)).stdout == "near\n"
+    assert lager("--here", "python", str(script)).stdout == "None\n"
+    assert lager("python", str(script), LAGER_PROCESS_ID="x").stdout == "None\n"
+
+
+def test_several_boxes_in_one_table(lager, near, client, run):
+    process = run("import lager\nlager.pause('both see it')\n")
+    id = client.paused()["id"]
+    done = lager("breakpoints", "--box", "near,refusing,other")
+    assert done.returncode == 1
+    header, *rows = done.stdout.splitlines()
+    assert header.split()[:2] == ["BOX", "ID"]
+    assert [row.split()[:2] for row in rows] == [["near", id], ["other", id]]
+    assert done.stderr.count("\n") == 1
+    assert "refusing" in done.stderr
+    both = json.loads(lager("breakpoints", "--json", "--box", "near,other").stdout)
+    assert [(one["box"], one["id"]) for one in both] == [("near", id), ("other", id)]
+    client.call("ContinueAll")
+    assert process.wait() == 0
+    assert lager("instruments", "--box", "near,other").stdout == "None of the boxes has any.\n"
+    for words in (["python", "--continue", id], ["adc", "adc1"]):
+        refused = lager(*words, "--box", "near,other")
+        assert (refused.returncode, "one box" in refused.stderr) == (1, True)
+
+
+def test_check_says_of_each_box_what_is_right_and_what_to_do(lager, near):
+    done = lager("boxes", "check")
+    assert done.returncode == 1
+    lines = {line.split()[0]: line for line in done.stdout.splitlines()}
+    assert lines["near"].split()[1:] == ["ok", lager("--version").stdout.split()[-1], "runs", "ok", "-"]
+    assert "ssh-copy-id keyless" in lines["keyless"]
+    assert lines["refusing"].split()[1] == "no"
+    assert lager("boxes", "check", "near").returncode == 0
+    (state,) = json.loads(lager("boxes", "check", "near", "--json").stdout)
+    assert (state["ssh"], state["lagerd"]) == ("ok", "runs")
+
+
+def test_a_session_is_not_for_people(terminal):
+    screen = terminal(LAGER, "session")
+    screen.expect("not for people")
+    assert screen.wait() == 2
