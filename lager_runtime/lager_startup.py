@@ -2,6 +2,8 @@
 
 It is outside of the package, and imports nothing that Python has not imported itself, so that a script finds everything
 as plain Python would have it. Each variable that asks for something has a function here, which imports its own module.
+
+PYTEST_DONT_REWRITE, which would come too late: pytest warns of that.
 """
 
 import _signal  # type: ignore[import-not-found]  # without the enumerations of signal, which cost more than all of this

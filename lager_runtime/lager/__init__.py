@@ -1,6 +1,8 @@
 """What a bench script imports: `from lager import pause, Net, NetType`.
 
 Importing this costs next to nothing: what a pause or an instrument needs is imported when it is first used.
+
+PYTEST_DONT_REWRITE, which would come too late: pytest warns of that.
 """
 
 from __future__ import annotations

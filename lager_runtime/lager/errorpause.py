@@ -57,9 +57,12 @@ def _monitor() -> None:
             monitoring.set_events(tool, monitoring.events.RAISE)
 
 
+# Where the stack is full, there is no room for a judgement: a RecursionError pauses when it has come out.
+
+
 def _raised(code: CodeType, offset: int, error: BaseException) -> None:
-    if error.__traceback__ is not None:
-        _judge(sys._getframe(1), error, error.__traceback__)
+    if error.__traceback__ is not None and not isinstance(error, RecursionError):
+        _consider(sys._getframe(1), error, error.__traceback__)
 
 
 def _trace_thread(frame: FrameType, event: str, argument: Any) -> Any:
@@ -73,31 +76,37 @@ def _trace_thread(frame: FrameType, event: str, argument: Any) -> Any:
 
 def _trace(frame: FrameType, event: str, argument: Any) -> Any:
     frame.f_trace_lines = False
-    if event == "exception" and argument[2] is not None:
-        _judge(frame, argument[1], argument[2])
+    if event == "exception" and argument[2] is not None and not isinstance(argument[1], RecursionError):
+        _consider(frame, argument[1], argument[2])
         if _mine.paused is argument[1]:
             sys.settrace(None)  # this thread ends
     return _trace
 
 
-def _judge(frame: FrameType, error: BaseException, raised: TracebackType) -> None:
+def _consider(frame: FrameType, error: BaseException, raised: TracebackType) -> None:
     """Pause where nothing will catch `error`, which is being raised in `frame` or passes through it."""
-    if _mine.busy or error is _mine.paused or (raised.tb_next and _is_on_its_way(frame, error)):
+    if _mine.busy or error is _mine.paused:
         return
     _mine.busy = True
     try:
-        with contextlib.suppress(Exception):
-            from lager.uncaught import catcher
-
-            caught_in = catcher(type(error), frame)
-            _mine.judged = id(error), id(caught_in)
-            if caught_in is None:
-                _pause(error, raised, _AFTER if raised.tb_next else _BEFORE)
+        if not (raised.tb_next and _is_on_its_way(frame, error)):
+            _judge(frame, error, raised)
     except KeyboardInterrupt as interrupt:
         interrupt.__context__ = error.with_traceback(raised)  # so that both are shown
         raise
+    except Exception:
+        return  # whatever went wrong with us is not to change the script
     finally:
         _mine.busy = False
+
+
+def _judge(frame: FrameType, error: BaseException, raised: TracebackType) -> None:
+    from lager.uncaught import catcher
+
+    caught_in = catcher(type(error), frame)
+    _mine.judged = id(error), id(caught_in)
+    if caught_in is None:
+        _pause(error, raised, _AFTER if raised.tb_next else _BEFORE)
 
 
 def _is_on_its_way(frame: FrameType, error: BaseException) -> bool:
