@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -115,19 +114,3 @@ def crowd(one: Client, station: Station, processes: int, threads: int) -> Iterat
 def polled_crowd(station: Station, processes: int, threads: int) -> Iterator[PolledCrowd]:
     with ExitStack() as own:
         yield PolledCrowd(own, station, processes, threads, station.folder / f"polled{time.monotonic_ns()}")
-
-
-def memory(pid: int, what: str = "Pss") -> float:
-    """What a process has in memory, in kB, shared pages by its share; proc_pid_smaps(5)."""
-    found = re.search(rf"^{what}: +(\d+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)
-    assert found
-    return float(found[1])
-
-
-def switches(pids: list[int]) -> int:
-    """How often the threads of these processes have been woken: proc_pid_status(5)."""
-    total = 0
-    for pid in pids:
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            total += sum(map(int, re.findall(r"ctxt_switches:\t(\d+)", (task / "status").read_text())))
-    return total

@@ -10,8 +10,10 @@ from tests.processes import LAGER, Process
 from tests.station import Station
 
 # Pauses as often as it is told; a line for each says when the next statement ran, by the clock all processes share.
+# Nobody reads its banners, which fill a pipe in the end.
 PAUSING = """
-import sys, time, lager
+import os, sys, time, lager
+sys.stderr = open(os.devnull, "w")
 for n in range(int(sys.argv[1])):
     lager.pause(str(time.monotonic()), timeout=60)
     print(time.monotonic(), flush=True)

@@ -8,8 +8,9 @@ from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from tests.bench.crowd import POLLED_PAUSE, Crowd, PolledCrowd, crowd, memory, polled_crowd, switches
+from tests.bench.crowd import POLLED_PAUSE, Crowd, PolledCrowd, crowd, polled_crowd
 from tests.bench.figures import Figures, Row, amount, times
+from tests.bench.processes import memory, switches
 from tests.bench.scale import Scale
 from tests.bench.scripts import PAUSING, client, running
 from tests.client import NAME, PATH, Client
