@@ -7,6 +7,7 @@ import secrets
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -71,13 +72,17 @@ class Breakpoints:
         self._settled_at = loop.time() + _SETTLING
         # Consoles outlive us; the next lagerd must not give their numbers to others.
         self._console_numbers = count(secrets.randbelow(1 << 31))
+        self._news: list[Callable[[], None]] = []
+        self._records: list[Callable[[], None]] = []
         self._announcing = False
+        self._counted = 0
         self._closed = False
         self.clients.on_leave(self._gone)
 
     def close(self) -> None:
         """From now on no deadline ends a pause: all of them stand on, until the next lagerd."""
         self._closed = True
+        self._announce()
 
     def interface(self) -> Interface:
         methods: dict[str, Runner] = {
@@ -113,11 +118,8 @@ class Breakpoints:
         self.pauses.add(pause, remaining_of(details))
         call.args = []
         self._calls[pause.id] = call
-        shown = self._details(pause)
-        self.bus.emit(BREAKPOINTS_PATH, BREAKPOINTS, "Paused", "sa{sv}", pause.id, shown, to=pause.owner)
-        self.bus.emit(BREAKPOINTS_PATH, BREAKPOINTS, "Paused", "sa{sv}", pause.id, shown)
-        self.hooks.record("paused", pause, client, {"again": "remaining" in details})
-        self._counted()
+        self._tell(pause, "Paused", "sa{sv}", pause.id, self._details(pause))
+        self._record("paused", pause, client, {"again": "remaining" in details})
         self._arrived()
         return LATER
 
@@ -135,14 +137,14 @@ class Breakpoints:
             self._tell_remaining(pause, pause.consoles.get(call.args[1]), "console")
         source = call.args[2].get("input")
         if isinstance(source, str):
-            self.hooks.record("input", pause, pause.consoles.get(call.args[1]), {"input": source[:_INPUT_LENGTH]})
+            self._record("input", pause, pause.consoles.get(call.args[1]), {"input": source[:_INPUT_LENGTH]})
         return ()
 
     def detach(self, call: Call) -> Outcome:
         pause = self._own(call)
         if pause is not None and call.args[1] in pause.consoles:
             client = pause.consoles.pop(call.args[1])
-            self.hooks.record("console closed", pause, client, {})
+            self._record("console closed", pause, client, {})
             self._tell_remaining(pause, client, "detached")
         return ()
 
@@ -178,7 +180,7 @@ class Breakpoints:
         for pause in await self._found(id):
             left.append(self.pauses.extend(pause, seconds))
             self._tell_remaining(pause, client, "extended")
-            self.hooks.record("extended", pause, client, {"remaining": left[-1]})
+            self._record("extended", pause, client, {"remaining": left[-1]})
         return (min(left),)
 
     async def list_(self, _: Call) -> Outcome:
@@ -201,7 +203,7 @@ class Breakpoints:
                 pause.consoles.pop(number, None)
                 raise
             call.reply("h", 0, fds=[ours.detach()])
-        self.hooks.record("console opened", pause, client, {})
+        self._record("console opened", pause, client, {})
         self._tell_remaining(pause, client, "attached")
         return LATER
 
@@ -219,17 +221,13 @@ class Breakpoints:
             return
         details = (client.details() if client else {}) | (more or {})
         call = self._calls.pop(pause.id)
-        if client is not None:
+        with self.bus.together():
             # Ahead of the answer, so that the script can say who it was.
-            self.bus.emit(
-                BREAKPOINTS_PATH, BREAKPOINTS, "Resumed", "ssa{sv}", pause.id, reason, details, to=pause.owner
-            )
-        call.reply("s", reason)
-        self.bus.emit(BREAKPOINTS_PATH, BREAKPOINTS, "Resumed", "ssa{sv}", pause.id, reason, details)
+            self._tell(pause if client else None, "Resumed", "ssa{sv}", pause.id, reason, details)
+            call.reply("s", reason)
         for opener in pause.consoles.values():
-            self.hooks.record("console closed", pause, opener, {})
-        self.hooks.record(reason, pause, client, {})
-        self._counted()
+            self._record("console closed", pause, opener, {})
+        self._record(reason, pause, client, {})
 
     def _expired(self, pause: Pause) -> None:
         if self._closed or self.bus.lost.done():
@@ -244,18 +242,42 @@ class Breakpoints:
         attached = [one.user for one in pause.consoles.values()]
         details = {**(client.details() if client else {}), "why": why, "consoles": len(attached), "attached": attached}
         left = self.pauses.remaining(pause)
-        self.bus.emit(BREAKPOINTS_PATH, BREAKPOINTS, "Extended", "sda{sv}", pause.id, left, details, to=pause.owner)
-        self.bus.emit(BREAKPOINTS_PATH, BREAKPOINTS, "Extended", "sda{sv}", pause.id, left, details)
+        self._tell(pause, "Extended", "sda{sv}", pause.id, left, details)
 
-    def _counted(self) -> None:
-        """Announce the count once for all that changes in one turn of the loop."""
+    def _tell(self, pause: Pause | None, member: str, signature: str, *values: Any) -> None:
+        """Tell the script of `pause` now, and everybody at the end of this turn of the loop."""
+        if pause is not None:
+            self.bus.emit(BREAKPOINTS_PATH, BREAKPOINTS, member, signature, *values, to=pause.owner)
+        self._news.append(partial(self.bus.emit, BREAKPOINTS_PATH, BREAKPOINTS, member, signature, *values))
+        self._announce_soon()
+
+    def _record(self, what: str, pause: Pause, client: Client | None, more: dict[str, Any]) -> None:
+        self._records.append(partial(self.hooks.record, what, pause, client, more))
+        self._announce_soon()
+
+    def _announce_soon(self) -> None:
         if not self._announcing:
             self._announcing = True
             asyncio.get_running_loop().call_soon(self._announce)
 
     def _announce(self) -> None:
+        """What everybody hears, and what is kept, of all that happened in one turn of the loop; those whose answer it
+        was have had it by now."""
         self._announcing = False
+        news, self._news = self._news, []
+        records, self._records = self._records, []
+        with self.bus.together():
+            for tell in news:
+                tell()
+            self._announce_count()
+        for record in records:
+            record()
+
+    def _announce_count(self) -> None:
         total = len(self.pauses)
+        if total == self._counted:
+            return
+        self._counted = total
         self.bus.emit(
             BREAKPOINTS_PATH,
             "org.freedesktop.DBus.Properties",

@@ -63,6 +63,7 @@ class Pauses:
         self._expired = expired
         self._pauses: dict[str, Pause] = {}
         self._per_user: dict[int, int] = {}
+        self._per_owner: dict[str, list[Pause]] = {}
 
     def __len__(self) -> int:
         return len(self._pauses)
@@ -79,6 +80,7 @@ class Pauses:
             raise TooMany(f"{pause.user} already has {standing} paused scripts.", "Continue some of them first.")
         self._pauses[pause.id] = pause
         self._per_user[pause.uid] = standing + 1
+        self._per_owner.setdefault(pause.owner, []).append(pause)
         left = pause.timeout if remaining is None else remaining
         if left > 0:
             self._arm(pause, self._clock.time() + left)
@@ -91,10 +93,13 @@ class Pauses:
         self._per_user[pause.uid] -= 1
         if not self._per_user[pause.uid]:
             del self._per_user[pause.uid]
+        self._per_owner[pause.owner].remove(pause)
+        if not self._per_owner[pause.owner]:
+            del self._per_owner[pause.owner]
         return True
 
     def of(self, owner: str) -> list[Pause]:
-        return [pause for pause in self._pauses.values() if pause.owner == owner]
+        return list(self._per_owner.get(owner, ()))
 
     def get(self, id: str) -> Pause | None:
         return self._pauses.get(id)

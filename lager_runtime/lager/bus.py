@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -183,6 +184,10 @@ class Bus:
                 Kind.SIGNAL, 0, 0, path, interface, member, destination=to, signature=signature, body=list(values)
             )
         )  # fmt: skip
+
+    def together(self) -> AbstractContextManager[None]:
+        """What is posted, emitted and answered inside of this goes out as one piece, at its end."""
+        return self._connection.together()
 
     def serve(self, objects: Objects) -> None:
         self._objects = objects

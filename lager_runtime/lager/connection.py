@@ -14,7 +14,8 @@ import socket
 import struct
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice, takewhile
 
 from dbus_next._private.address import parse_address
 from dbus_next.auth import AuthExternal
@@ -23,6 +24,7 @@ from lager.messages import Message, decode, encode, take
 
 _CHUNK = 1 << 16
 _MOST_FDS = 253  # that Linux passes with one message: SCM_MAX_FD, unix(7)
+_PIECES = 64  # messages sent with one call
 _BACKLOG_SECONDS = 5  # how long a broker may leave us in its queue; connect() blocks that long
 
 _log = logging.getLogger(__name__)
@@ -39,6 +41,7 @@ class Connection:
         self._unread = bytearray()
         self._queue: deque[tuple[memoryview, Sequence[int]]] = deque()
         self._full = False
+        self._held = False
         self._open = True
         self._serial = 0
         self._sock = _connected(address)
@@ -79,8 +82,19 @@ class Connection:
 
     def send_raw(self, data: bytes, fds: Sequence[int] = ()) -> None:
         self._queue.append((memoryview(data), fds))
-        if not self._full:
+        if not self._full and not self._held:
             self._write()
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """Send what is sent inside of this as one piece, so that the broker is woken once."""
+        before, self._held = self._held, True
+        try:
+            yield
+        finally:
+            self._held = before
+            if not self._full and not before:
+                self._write()
 
     def close(self) -> None:
         if not self._open:
@@ -149,13 +163,18 @@ class Connection:
 
     def _write_some(self) -> None:
         data, fds = self._queue[0]
-        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
-        sent = self._sock.sendmsg([data], rights)
-        close_fds(fds)
-        if sent == len(data):
-            self._queue.popleft()
+        if fds:
+            sent = self._sock.sendmsg([data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))])
+            close_fds(fds)
         else:
-            self._queue[0] = (data[sent:], ())
+            plain = takewhile(lambda one: not one[1], islice(self._queue, _PIECES))
+            sent = self._sock.sendmsg([data for data, _ in plain])
+        while sent >= (length := len(self._queue[0][0])):
+            self._queue.popleft()
+            sent -= length
+            if not sent:
+                return
+        self._queue[0] = (self._queue[0][0][sent:], ())
 
     def _drop_queue(self) -> None:
         for _, fds in self._queue:
