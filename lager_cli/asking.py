@@ -15,7 +15,7 @@ from lager_cli.records import Record
 if TYPE_CHECKING:
     from lager.bus import Bus, Signal
 
-_PATIENCE = 5.0
+_PATIENCE = 3.0
 _OFF = (b"off", b"0", b"false", b"no")
 
 

@@ -25,9 +25,10 @@ def line(text: str, width: int) -> None:
 
 def raw(data: bytes, *, error: bool = False) -> None:
     """Bytes as a device or a script wrote them, on standard output or standard error."""
-    stream = (sys.stderr if error else sys.stdout).buffer
-    stream.write(data)
-    stream.flush()
+    stream = sys.stderr if error else sys.stdout
+    if stream is not None:  # closed before we began
+        stream.buffer.write(data)
+        stream.buffer.flush()
 
 
 def note(text: str) -> None:

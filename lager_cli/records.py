@@ -32,6 +32,7 @@ class Record:
     arguments: list[str]
     folder: str
     box: str = ""
+    host: str = field(default_factory=lambda: os.uname().nodename)
     unit: str = ""
     detached: bool = False
     started: float = field(default_factory=time.time)
@@ -60,9 +61,13 @@ class Record:
         """Atomically, so that whoever reads it meanwhile reads what was there before."""
         target = path(self.id, "json")
         draft = target.with_suffix(f".{os.getpid()}")
-        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
-            json.dump(asdict(self), file)
-        draft.replace(target)
+        try:
+            with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
+                json.dump(asdict(self), file)
+            draft.replace(target)
+        except OSError:
+            draft.unlink(missing_ok=True)
+            raise
 
     @classmethod
     def of(cls, values: dict[str, Any]) -> "Record":
@@ -83,8 +88,9 @@ def path(id: str, kind: str) -> Path:
 
 
 def everyone() -> list[Record]:
-    """The runs that are known, the latest first."""
-    found = [record for file in _folder().glob("*.json") if (record := Record.read(file)) is not None]
+    """The runs on this machine, which may share its homes with others; the latest first."""
+    read = (Record.read(file) for file in _folder().glob("*.json"))
+    found = [record for record in read if record is not None and record.host == os.uname().nodename]
     return sorted(found, key=lambda record: record.started, reverse=True)
 
 
@@ -119,14 +125,16 @@ def _folder() -> Path:
 
 def _forget() -> None:
     """Remove what ended long ago, and of the rest all but the latest."""
-    known: list[Any] = sorted(_folder().glob("*.json"), key=lambda file: file.stat().st_mtime, reverse=True)
-    latest = time.time() - KEPT_SECONDS
-    for number, file in enumerate(known):
-        with contextlib.suppress(OSError):
-            if number >= KEPT or file.stat().st_mtime < latest:
-                record = Record.read(file)
-                if record is None or record.state != "running":
-                    remove(file.stem)
+    changed: dict[str, float] = {}
+    for file in _folder().iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            changed[file.stem] = max(changed.get(file.stem, 0.0), file.stat().st_mtime)
+    long_ago = time.time() - KEPT_SECONDS
+    for number, id in enumerate(sorted(changed, key=lambda id: changed[id], reverse=True)):
+        if number >= KEPT or changed[id] < long_ago:
+            record = Record.read(path(id, "json"))
+            if record is None or (record.host == os.uname().nodename and record.state != "running"):
+                remove(id)
 
 
 def remove(id: str) -> None:

@@ -73,7 +73,11 @@ class Run:
     def record(self, id: str) -> "Record":
         from lager_cli.records import Record  # which a short run does not need
 
-        return Record(id, self.runnable, list(self.arguments), os.getcwd(), os.environ.get("LAGER_BOX", ""))
+        try:
+            folder = os.getcwd()
+        except FileNotFoundError:  # removed under our feet
+            folder = ""
+        return Record(id, self.runnable, list(self.arguments), folder, os.environ.get("LAGER_BOX", ""))
 
     def whole_environment(self, id: str, address: str, ends: float | None, terminal: str) -> dict[str, str]:
         """Ours, what the script's side of a pause needs to know, and what the user sets."""

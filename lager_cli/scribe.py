@@ -33,6 +33,8 @@ class Scribe:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         os.eventfd_write(self._over, 1)
         self._thread.join(_LAST_SECONDS)
+        if not self._thread.is_alive():
+            os.close(self._over)
 
     def _work(self) -> None:
         with Changes() as changes, contextlib.closing(Reader(self._log)) as reader:

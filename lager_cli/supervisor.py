@@ -35,7 +35,7 @@ def _supervise(job: Job) -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED)
     tree.adopt_orphans()
     os.umask(job.umask)
-    os.chdir(job.record.folder)
+    os.chdir(job.record.folder or "/")
     log = OutputLog(job.record.id)
     with log.writer() as writer:
         script = os.posix_spawn(

@@ -188,7 +188,6 @@ def test_enter_resumes_and_ctrl_c_leaves(runs, script, client, terminal):
     screen.expect("then")
     screen.type("\n")
     screen.expect("with Enter")
-    screen.expect("after\n")
     screen.type("\x03")
     screen.expect(f"the run goes on. To end it: lager python --kill {id[:8]}")
     assert screen.wait() == 130
@@ -291,6 +290,14 @@ def test_a_short_run_leaves_no_record(runs, run):
     assert runs.all() == []
 
 
+def test_a_run_in_a_folder_that_is_gone(runs, start, script, tmp_path):
+    (tmp_path / "gone").mkdir()
+    path = tmp_path / script("import time\ntime.sleep(0.3)\nprint('done')\n")
+    process = start("/bin/sh", "-c", f"cd gone && rmdir ../gone && exec {LAGER} python {path}")
+    assert process.out.rest() == "done\n"
+    assert process.wait() == 0
+
+
 def test_a_run_that_cannot_be_noted_runs(run, tmp_path):
     (tmp_path / "file").touch()
     process = run(
@@ -345,10 +352,16 @@ def test_no_such_run(runs, lager, option):
 
 def test_a_prefix_of_two_runs_and_an_old_record(runs, lager):
     record = {"id": "", "runnable": "x", "arguments": [], "folder": "/", "started": time.time(), "ended": time.time()}
-    record |= {"keeper": {"pid": 1, "born": ""}, "script": {"pid": 1, "born": ""}, "exit_code": 0}
+    record |= {
+        "host": os.uname().nodename,
+        "keeper": {"pid": 1, "born": ""},
+        "script": {"pid": 1, "born": ""},
+        "exit_code": 0,
+    }
     for id in ("aaaa1", "aaaa2"):
         (runs.folder / f"{id}.json").write_text(json.dumps({**record, "id": id}))
     (runs.folder / "broken.json").write_text("{")
+    (runs.folder / "elsewhere.json").write_text(json.dumps({**record, "id": "bbbb", "host": "another machine"}))
     (runs.folder / "old.json").write_text(json.dumps({**record, "id": "old0", "ended": time.time() - 90000}))
     done = lager("python", "--kill", "aaaa")
     assert (done.returncode, "2 runs begin with aaaa" in done.stderr) == (1, True)
@@ -360,7 +373,8 @@ def test_records_are_private_and_the_old_ones_go(runs, script, tmp_path):
     id = runs.detach(script(""))
     runs.wait(id)
     assert {file.stat().st_mode & 0o077 for file in [runs.folder, *runs.folder.iterdir()]} == {0}
-    old = [file for file in runs.folder.iterdir() if file.stem == id]
+    (runs.folder / "left-behind.job").touch()
+    old = [file for file in runs.folder.iterdir() if file.stem in (id, "left-behind")]
     for file in old:
         os.utime(file, (0, 0))
     runs.wait(runs.detach(script("")))
