@@ -8,7 +8,7 @@ VENV ?= .venv
 WORKERS ?= 4
 
 DEMO_NEEDS = dbus-daemon:dbus-daemon
-TEST_NEEDS = $(DEMO_NEEDS) git:git busctl:systemd systemd-nspawn:systemd-container dbus-send:dbus-bin pkcheck:polkitd sshd:openssh-server strace:strace zsh:zsh fish:fish
+TEST_NEEDS = $(DEMO_NEEDS) git:git busctl:systemd systemd-nspawn:systemd-container dbus-send:dbus-bin pkcheck:polkitd ssh:openssh-client sshd:openssh-server ip:iproute2 strace:strace zsh:zsh fish:fish
 
 .DELETE_ON_ERROR:
 .PHONY: demo test bench stress check clean needs-demo needs-test

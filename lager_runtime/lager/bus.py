@@ -22,6 +22,7 @@ _NOBODY = {
     "org.freedesktop.DBus.Error." + name
     for name in ("ServiceUnknown", "NameHasNoOwner", "NoReply", "Disconnected", "Spawn.ChildExited", "TimedOut")
 }
+_UNSTARTABLE = "org.freedesktop.systemd1."  # the bus asked systemd to start lagerd, and this is its refusal
 _DENIED = "org.freedesktop.DBus.Error.AccessDenied"
 _LIMITED = "org.freedesktop.DBus.Error.LimitsExceeded"
 _CONNECT_SECONDS = 10.0
@@ -323,6 +324,8 @@ def _error(name: str, text: str) -> LagerError:
         return kind(text)
     if name in _NOBODY:
         return NoDaemon(f"lagerd does not answer ({text}).", "Start it with: sudo systemctl start lagerd")
+    if name.startswith(_UNSTARTABLE):
+        return NoDaemon(f"lagerd does not start: {text.rstrip('.')}.", "Look why: systemctl status lagerd")
     if name == _DENIED:
         return errors.AccessDenied("The bus does not let you talk to lagerd.", "Ask to be added to the group lager.")
     if name == _LIMITED:

@@ -11,7 +11,7 @@ from tests.processes import LAGER
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 COMMANDS = re.findall(r"^\$ (.*?)(?:\s+#.*)?$", README, re.MULTILINE)
-# What is run elsewhere: the set-up by whoever runs these tests, the box by its own tests.
+# What is run elsewhere: the set-up by whoever runs these tests, the box and the way to it by their own tests.
 ELSEWHERE = {
     "make demo",
     "make test",
@@ -19,6 +19,10 @@ ELSEWHERE = {
     "sudo python3 -m venv /opt/lager && sudo /opt/lager/bin/pip install .",
     "sudo /opt/lager/bin/lagerd install && sudo systemctl start lagerd",
     "sudo adduser anna lager",
+    "lager boxes add bench3 anna@bench3.example.com",
+    "lager boxes check",
+    "lager python examples/inspect_bench.py --box bench3",
+    "lager breakpoints --box bench3,bench4",
 }
 
 

@@ -1,0 +1,106 @@
+"""A terminal here is a terminal on the box, and it is given back as it was, however the command ends."""
+
+import os
+import signal
+import termios
+
+import pytest
+
+from tests.bus.test_remote import children
+from tests.processes import LAGER
+
+FACTS = """
+import os, signal, sys, termios
+print([os.isatty(fd) for fd in (0, 1, 2)], os.environ["TERM"], *os.get_terminal_size(), flush=True)
+print("erase", termios.tcgetattr(0)[6][termios.VERASE], flush=True)
+signal.signal(signal.SIGWINCH, lambda *_: print("now", *os.get_terminal_size(), flush=True))
+input("name? ")
+"""
+
+
+@pytest.fixture
+def screen(near, terminal, tmp_path):
+    """Start a script with --box on a terminal; what it was like before, and the terminal."""
+
+    def start(text, **env):
+        (tmp_path / "script.py").write_text(text)
+        one = terminal(
+            "/bin/sh",
+            "-c",
+            'stty rows 33 cols 77 erase "^H"; read go; exec "$0" python script.py --box near',
+            LAGER,
+            **env,
+        )
+        before = termios.tcgetattr(one.screen.fd)
+        one.type("\n")
+        return before, one
+
+    return start
+
+
+def attributes(screen):
+    return termios.tcgetattr(screen.screen.fd)
+
+
+def test_size_keys_and_name_of_the_terminal_are_there(screen):
+    _, one = screen(FACTS, TERM="screen")
+    one.expect("[True, True, True] screen 77 33")
+    one.expect("erase b'\\x08'")
+    one.expect("name? ")
+    termios.tcsetwinsize(one.screen.fd, (44, 99))
+    one.expect("now 99 44")
+    one.type("bob\r")
+    assert one.wait() == 0
+
+
+def test_enter_resumes_and_the_keys_are_the_scripts(screen):
+    _, one = screen("import lager\nlager.pause('here')\nprint('got', input('name? '))\n")
+    one.expect("press Enter, or: lager python --continue")
+    one.expect("resumes by itself in")
+    one.type("\r")
+    one.expect("with Enter")
+    one.expect("name? ")
+    one.type("x\x7f\x08bob\r")
+    one.expect("got ")
+    assert one.wait() == 0
+
+
+WAYS = {"end": 3, "ctrl-c": 130, "ctrl-d": 1, "ssh killed": 255, "SIGTERM": 143, "SIGHUP": 129}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_terminal_is_given_back(screen, way):
+    text = "import sys\nprint('up', flush=True)\ninput()\nsys.exit(3)\n"
+    before, one = screen(text)
+    one.expect("up")
+    assert not attributes(one)[3] & termios.ICANON
+    if way == "end":
+        one.type("\r")
+    elif way == "ctrl-c":
+        one.type("\x03")
+        one.expect("KeyboardInterrupt")
+    elif way == "ctrl-d":
+        one.type("\x04")
+        one.expect("EOFError")
+    elif way == "ssh killed":
+        (ssh,) = children(one.pid)
+        os.kill(ssh, signal.SIGKILL)
+        one.expect("is lost")
+    else:
+        os.kill(one.pid, signal.Signals[way])
+    assert one.wait() == WAYS[way]
+    assert attributes(one)[3] & (termios.ICANON | termios.ECHO | termios.ISIG) == before[3] & (
+        termios.ICANON | termios.ECHO | termios.ISIG
+    )
+    assert attributes(one)[:2] == before[:2]
+
+
+def test_only_what_is_a_terminal_here_is_one_there(near, terminal, tmp_path):
+    (tmp_path / "script.py").write_text(
+        "import os, sys\nfor stream in (sys.stdout, sys.stderr):\n"
+        "    print([os.isatty(fd) for fd in (0, 1, 2)], file=stream)\n"
+    )
+    one = terminal("/bin/sh", "-c", '"$0" python script.py --box near > told </dev/null', LAGER)
+    one.expect("[False, False, True]")
+    assert one.wait() == 0
+    assert (tmp_path / "told").read_text() == "[False, False, True]\n"

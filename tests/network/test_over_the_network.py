@@ -1,0 +1,136 @@
+"""From a desk to a bench, over a real network with a real sshd: what the README tells, and what goes wrong."""
+
+import contextlib
+import json
+import re
+import termios
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TIDY = """
+import time
+print("up", flush=True)
+try:
+    time.sleep(1000)
+except KeyboardInterrupt:
+    with open("/tmp/interrupted", "a") as file:
+        file.write("once\\n")
+    raise
+"""
+
+
+@pytest.fixture
+def instruments(bench):
+    """The simulated bench, as the one that is described in the nets file."""
+    with bench.start(
+        "python", "-P", "-m", "lagerd.bench", "--folder", "/run/simulated", "--ready-fd", "1"
+    ) as simulated:
+        (bench.root / "run/simulated").mkdir(mode=0o755, exist_ok=True)
+        simulated.until("ready")
+        bench.write("/etc/lager/nets.toml", (bench.root / "run/simulated/nets.toml").read_text())
+        yield simulated
+        (bench.root / "etc/lager/nets.toml").unlink()
+
+
+@pytest.mark.usefixtures("instruments")
+def test_the_story_of_the_readme_from_a_desk(desk, bench, terminal):
+    desk.write("/home/alice/examples/inspect_bench.py", (ROOT / "examples/inspect_bench.py").read_text())
+    desk.run("lager", "boxes", "add", "bench3", "bench", user="alice")
+    screen = terminal("lager", "python", "examples/inspect_bench.py", "--box", "bench3")
+    screen.expect("before the pause: {'adc1': 0.0, 'adc2': 0.0, 'adc3': 0.0}")
+    assert "examples/inspect_bench.py:15" in screen.expect("before the load test")
+    id = re.search(r"  id +(\w{8})", screen.expect("press Enter, or: lager python --continue "))[1]
+    screen.expect(f"{id} --box bench3")
+
+    def ask(*words, user="bob", **more):
+        return desk.run("lager", *words, "--box", "bench", user=user, check=False, **more)
+
+    assert id in ask("breakpoints").stdout
+    assert ask("supply", "supply2", "voltage", "3.3").returncode == 0
+    assert ask("supply", "supply2", "enable").returncode == 0
+    assert ask("adc", "adc4").returncode == 0
+    busy = ask("adc", "adc1")
+    assert (busy.returncode, "daq1 is held by alice" in busy.stderr) == (75, True)
+    console = ask("python", "--console", id, user="alice", input="read_adcs()\n")
+    assert console.stdout == "{'adc1': 3.3, 'adc2': 0.0, 'adc3': 3.1}\n"
+    assert ask("python", "--continue", id).stdout == f"Resumed {id}.\n"
+    screen.expect(f"{id} resumed by bob with lager python --continue")
+    screen.expect("after the pause:  {'adc1': 3.3, 'adc2': 0.0, 'adc3': 3.1}")
+    assert screen.wait() == 0
+
+
+def test_enter_and_ctrl_c_at_the_desk(desk, terminal):
+    desk.write("/home/alice/keys.py", "import lager\nlager.pause('here')\ninput('name? ')\n")
+    screen = terminal("lager", "python", "keys.py", "--box", "bench")
+    screen.expect("resumes by itself in")
+    screen.type("\r")
+    screen.expect("resumed by alice with Enter")
+    screen.expect("name? ")
+    screen.type("\x03")
+    screen.expect("KeyboardInterrupt")
+    assert screen.wait() == 130
+
+
+def test_a_cut_network_interrupts_the_run_and_gives_the_terminal_back(desk, bench, terminal):
+    desk.write("/home/alice/tidy.py", TIDY)
+    bench.run("mkfifo", "-m", "666", "/tmp/interrupted")
+    screen = terminal("lager", "python", "tidy.py", "--box", "bench")
+    before = termios.tcgetattr(screen.screen.fd)
+    screen.expect("up")
+    assert termios.tcgetattr(screen.screen.fd) != before
+    with bench.start("cat", "/tmp/interrupted") as interrupted, cut(desk):
+        began = time.monotonic()
+        interrupted.until("once", timeout=30)
+        assert time.monotonic() - began < 30
+        screen.expect("The connection to the box bench is lost")
+        assert screen.wait() == 255
+        assert termios.tcgetattr(screen.screen.fd) == before
+    with bench.start(
+        "journalctl", "--follow", "--lines=all", "--output=json", "LAGER_EVENT=connection-lost"
+    ) as journal:
+        record = json.loads(journal.until("connection-lost")[0] and journal.seen[-1])
+    assert (record["LAGER_BY_USER"], len(record["LAGER_RUN"])) == ("alice", 36)
+    bench.run("rm", "/tmp/interrupted")
+
+
+@contextlib.contextmanager
+def cut(desk):
+    desk.run("ip", "link", "set", "lan0", "down")
+    try:
+        yield
+    finally:
+        desk.run("ip", "link", "set", "lan0", "up")
+
+
+def said(desk, *words, user="alice"):
+    done = desk.run("lager", *words, user=user, check=False)
+    assert done.stdout == ""
+    return done.returncode, done.stderr
+
+
+def test_who_may_not_is_told_what_to_do(desk, bench):
+    code, error = said(desk, "breakpoints", "--box", "bench", user="mallory")
+    assert code == 1
+    assert "group lager" in error
+    (line,) = json.loads(desk.run("lager", "boxes", "check", "bench", "--json", user="mallory", check=False).stdout)
+    assert (line["ssh"], line["group"]) == ("ok", "no")
+    assert "sudo adduser" in line["to_do"]
+
+
+def test_a_lagerd_that_is_stopped_and_masked_is_said(desk, bench):
+    bench.run("systemctl", "mask", "--runtime", "--now", "lagerd")
+    try:
+        code, error = said(desk, "breakpoints", "--box", "bench")
+    finally:
+        bench.run("systemctl", "unmask", "--runtime", "lagerd")
+        bench.run("systemctl", "start", "lagerd")
+    assert code == 1
+    assert "Look why: systemctl status lagerd" in error
+
+
+def test_where_no_sshd_is_and_where_nobody_is(desk):
+    code, error = said(desk, "breakpoints", "--box", "closed")
+    assert (code, "refuses ssh" in error) == (255, True)
