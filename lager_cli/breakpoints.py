@@ -15,7 +15,7 @@ from lager_cli.daemon import ask
 if TYPE_CHECKING:
     from lager_cli.several import Table
 
-_HEADERS = ("ID", "LABEL", "WHERE", "SCRIPT", "RUN", "USER", "PAUSED", "LEFT", "CONSOLES")
+HEADERS = ("ID", "LABEL", "WHERE", "SCRIPT", "RUN", "USER", "PAUSED", "LEFT", "CONSOLES")
 
 
 class _Lazy(click.Group):
@@ -34,19 +34,26 @@ class _Lazy(click.Group):
 
 @click.group(cls=_Lazy, invoke_without_command=True)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list with every key of each pause.")
+@click.option("--watch", is_flag=True, help="Keep on showing them; with --json, or in a pipe, a line for each change.")
 @box_group_option
 @click.pass_context
-def breakpoints(context: click.Context, as_json: bool, box: str | None) -> None:
+def breakpoints(context: click.Context, as_json: bool, watch: bool, box: str | None) -> int | None:
     """List the paused scripts: what, where, whose, for how long, and when they go on by themselves.
 
     \b
     Examples:
       lager breakpoints
+      lager breakpoints --watch
+      lager breakpoints --watch --json | jq --unbuffered -c 'select(.event == "paused") | .pause.label'
       lager breakpoints show 7f3a
     """
-    go(context, box, _table)
+    go(context, box, None if watch else _table)
     if context.invoked_subcommand is not None:
-        return
+        return None
+    if watch:
+        from lager_cli.watch import watch as follow
+
+        return follow(as_json)
     pauses = ask("List")[0]
     if as_json:
         output.print_json(pauses)
@@ -54,13 +61,14 @@ def breakpoints(context: click.Context, as_json: bool, box: str | None) -> None:
         show(pauses)
     else:
         output.say("No script is paused.")
+    return None
 
 
 def show(pauses: list[dict[str, Any]]) -> None:
-    output.table(_HEADERS, [_row(pause) for pause in sorted(pauses, key=lambda pause: pause["since"])])
+    output.table(HEADERS, [row(pause) for pause in sorted(pauses, key=lambda pause: pause["since"])])
 
 
-def _row(pause: dict[str, Any]) -> tuple[object, ...]:
+def row(pause: dict[str, Any]) -> tuple[object, ...]:
     return (
         pause["id"],
         pause["label"] or "-",
@@ -85,4 +93,4 @@ def time_left_of(pause: dict[str, Any]) -> str:
 def _table() -> "Table":
     from lager_cli.several import Table
 
-    return Table(_HEADERS, _row)
+    return Table(HEADERS, row)

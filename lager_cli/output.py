@@ -75,13 +75,27 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=2))
 
 
+def print_json_line(value: Any) -> None:
+    """A JSON object on a line of its own."""
+    click.echo(json.dumps(value))
+
+
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Columns as wide as their longest cell; nothing in a cell reaches the terminal as a command."""
     lines = [list(headers), *([printable(cell, 200) for cell in row] for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(headers))]
     for number, line in enumerate(lines):
-        text = "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        text = aligned(line, widths)
         click.echo(click.style(text, bold=True) if number == 0 and _colours() else text)
+
+
+def cells(row: Iterable[object], widths: Sequence[int]) -> None:
+    """One row of a table whose other rows are not yet known; what is wider than its column moves the rest."""
+    click.echo(aligned([printable(cell, 200) for cell in row], widths))
+
+
+def aligned(row: Sequence[str], widths: Sequence[int]) -> str:
+    return "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
 def _colours() -> bool:

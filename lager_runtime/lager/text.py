@@ -1,9 +1,11 @@
 """Text that is safe to show, and numbers as people say them."""
 
 import math
+import re
 
 LABEL_LENGTH = 200
 _KEPT = frozenset(" ")
+_TIME = re.compile(r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?\Z")
 
 
 def printable(value: object, limit: int = LABEL_LENGTH) -> str:
@@ -45,3 +47,11 @@ def duration(seconds: float) -> str:
     if whole < 48 * 3600:
         return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
     return f"{whole // 86400}d{whole % 86400 // 3600:02d}h"
+
+
+def seconds_of(text: str) -> float | None:
+    """The seconds of a length of time that somebody typed: `90`, `45s`, `10m`, `1h30m`; None where it is none."""
+    found = _TIME.match(text.strip().lower())
+    if found is None or not found[0]:
+        return None
+    return sum(float(part or 0) * unit for part, unit in zip(found.groups(), (86400, 3600, 60, 1), strict=True))

@@ -1,0 +1,271 @@
+"""`lager breakpoints --watch`: a table that lives on a terminal, and lines for whoever reads a pipe."""
+
+import json
+import os
+import re
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.processes import LAGER
+from tests.screen import SIZES
+
+WATCH = (LAGER, "breakpoints", "--watch")
+KEYS = "j/k select  c continue  e +5m  E extend  o console  ? help  q leave"
+SCRIPT = "import lager\nlager.pause({!r}, interactive={}, timeout={})\n"
+
+
+MANY = """
+import lager, threading
+for n in range(30):
+    threading.Thread(target=lager.pause, args=(f"n{n}",)).start()
+"""
+
+
+@pytest.fixture
+def pause(start, script, client):
+    """Start a script that pauses; what lagerd tells of it."""
+
+    def starter(label: str, *, interactive: bool = True, timeout: float = 300) -> dict:
+        start(LAGER, "python", script(SCRIPT.format(label, interactive, timeout), f"{label}.py"))
+        return client.paused()
+
+    return starter
+
+
+@pytest.fixture
+def own(own_station):
+    """What is here is all there is."""
+    return own_station
+
+
+def selected(view) -> str:
+    """The id in the selected row; the row says so also without colours."""
+    rows = [line for line in view.lines if line.startswith("> ")]
+    return rows[0][2:10] if rows else ""
+
+
+@pytest.mark.parametrize(("columns", "rows"), SIZES)
+def test_it_lives(own, screen, pause, client, columns, rows):
+    view = screen(*WATCH, columns=columns, rows=rows)
+    assert view.sees("No script is paused.").splitlines() == [
+        "No script is paused.", *[""] * (rows - 2), f"0 paused  {KEYS}",
+    ]  # fmt: skip
+    one = pause("one")
+    view.until(lambda shown: "4m58s" in shown)
+    two = pause("two", timeout=0)
+    view.until(lambda shown: "2 paused" in shown)
+    assert view.lines[0].split() == ["ID", "LABEL", "WHERE", "SCRIPT", "RUN", "USER", "PAUSED", "LEFT", "CONSOLES"]
+    assert view.lines[1].split()[:4] == [">", one["id"], "one", "one.py:2"]
+    assert view.lines[2].split()[:3] == [two["id"], "two", "two.py:2"]
+    assert "no limit" in view.lines[2]
+    client.call("Extend", "sd", one["id"], 600.0)
+    view.sees("14m5")
+    client.call("Continue", "s", one["id"])
+    view.until(lambda shown: one["id"] not in shown)
+    assert selected(view) == ""
+    client.call("Continue", "s", two["id"])
+    view.sees("No script is paused.")
+    view.type("q")
+    assert view.wait() == 0
+
+
+def test_the_keys(own, screen, pause, client):
+    pauses = [pause("one"), pause("two", interactive=False)]
+    view = screen(*WATCH)
+    view.sees("2 paused")
+    assert selected(view) == pauses[0]["id"]
+    for keys, index in (
+        ("j", 1),
+        ("j", 1),
+        ("k", 0),
+        ("\x1b[B", 1),
+        ("\x1b[A", 0),
+        ("G", 1),
+        ("\x1b[H", 0),
+        ("\x1b[F", 1),
+    ):
+        view.type(keys)
+        view.until(lambda _, index=index: selected(view) == pauses[index]["id"])
+    view.type("o")
+    view.sees("has no console")
+    view.type("e")
+    view.until(lambda shown: re.search(f"{pauses[1]['id']} has (9m5.s|10m00s) left.", shown))
+    view.type("E")
+    view.sees("extend by:")
+    view.type("1h\r")
+    view.until(lambda shown: re.search("has 1h(09|10)m left.", shown))
+    view.type("Eq\r")
+    view.sees("That is no length of time.")
+    view.type("E0")
+    view.sees("extend by: 0")
+    view.type("\x1b")
+    view.until(lambda shown: "extend by" not in shown)
+    view.type("E0\r")
+    view.sees("waits until it is resumed.")
+    view.sees("no limit")
+    view.type("?")
+    view.sees("any key          back to the table")
+    view.type("c")
+    view.sees("2 paused")
+    view.type("c")
+    view.sees(f"Resumed {pauses[1]['id']}.")
+    reason, by = client.resumed(pauses[1]["id"])
+    assert (reason, by["how"]) == ("continued", "cli")
+    view.type("c")
+    view.sees("Nothing is selected: press j or k.")
+    assert [pause["id"] for pause in client.list()] == [pauses[0]["id"]]
+    view.type("\x03")
+    assert view.wait() == 0
+
+
+def test_a_console_and_back(own, screen, pause, client):
+    first, second = pause("one"), pause("two")
+    view = screen(*WATCH)
+    view.sees("2 paused")
+    view.type("j\r")
+    view.sees(">>>")
+    client.expect("Extended", lambda s: s.args[0] == second["id"] and s.args[2]["why"] == "attached")
+    view.type("6 * 7\r")
+    view.sees("42")
+    view.type("\x04")
+    view.sees(f"The console of {second['id']} has ended.")
+    view.until(lambda _: selected(view) == second["id"])
+    view.type("k\r")
+    view.sees(">>>")
+    client.call("Continue", "s", first["id"])
+    view.sees(f"The console of {first['id']} has ended.")
+    view.until(
+        lambda shown: second["id"] in shown and first["id"] not in shown.replace("console of " + first["id"], "")
+    )
+    view.type("q")
+    assert view.wait() == 0
+
+
+def test_more_rows_than_lines_and_another_size(own, screen, client, start, script):
+    start(LAGER, "python", script(MANY))
+    ids = [client.paused()["id"] for _ in range(30)]
+    ids = [pause["id"] for pause in sorted(client.list(), key=lambda pause: (pause["since"], pause["id"]))]
+    view = screen(*WATCH)
+    view.sees("30 paused")
+    assert [id in view.shown for id in ids] == [True] * 22 + [False] * 8
+    view.type("G")
+    view.until(lambda _: selected(view) == ids[29])
+    assert [id in view.shown for id in ids] == [False] * 8 + [True] * 22
+    view.type("\x1b[5~")
+    view.until(lambda _: selected(view) == ids[7])
+    view.resize(100, 10)
+    view.until(lambda shown: len(shown.splitlines()) == 10 and selected(view) == ids[7])
+    view.resize(40, 50)
+    view.until(lambda shown: all(id in shown for id in ids))
+    assert max(len(line) for line in view.lines) <= 40
+    view.type("q")
+    assert view.wait() == 0
+
+
+def test_it_outlives_lagerd_and_the_bus(own, screen, pause):
+    one = pause("one")
+    view = screen(*WATCH)
+    view.sees("1 paused")
+    own.kill_lagerd()
+    view.sees("lagerd is gone; waiting for it.")
+    assert one["id"] in view.shown
+    own.start_lagerd()
+    view.sees("1 paused")
+    view.type("c")
+    view.sees(f"Resumed {one['id']}.")
+    own.kill_broker()
+    view.sees("The bus is gone; waiting for it.")
+    own.kill_lagerd()
+    (own.folder / "bus").unlink()
+    own.start_broker()
+    own.start_lagerd()
+    view.sees("0 paused")
+    view.type("q")
+    assert view.wait() == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_terminal_is_left_as_it_was(screen, number):
+    command = (
+        "stty -a > before; lager breakpoints --watch; echo code $?; stty -a > after; cmp before after && echo same"
+    )
+    view = screen("/bin/bash", "--norc", "-c", command)
+    view.sees("q leave")
+    (watching,) = Path(f"/proc/{view.pid}/task/{view.pid}/children").read_text().split()
+    os.kill(int(watching), number)
+    view.sees("same")
+    assert f"code {143 if number == signal.SIGTERM else 0}" in view.shown
+    assert "\x1b[?1049l" in view.screen.text
+    view.wait()
+
+
+@pytest.mark.parametrize("arguments", [(), ("--json",)])
+def test_what_a_pipe_gets(own, start, pause, client, arguments):
+    before = pause("before")
+    watching = start(*WATCH, *arguments)
+    watching.out.expect("standing")
+    after = pause("after")
+    client.call("Extend", "sd", after["id"], 600.0)
+    console = start("/bin/sh", "-c", f"(echo 'print(42)'; sleep 600) | lager python --console {after['id']}")
+    console.out.expect("42")
+    console.close()
+    client.expect("Extended", lambda s: s.args[2]["why"] == "detached")
+    client.call("Continue", "s", before["id"])
+    os.kill(after["pid"], signal.SIGKILL)
+    client.resumed(after["id"])
+    own.kill_lagerd()
+    watching.err.expect("lager: lagerd is gone; waiting for it.\n")
+    own.start_lagerd()
+    watching.err.expect("lager: lagerd is there again.\n")
+    watching.kill(signal.SIGINT)
+    assert watching.wait() == 130
+    watching.out.rest()
+    lines = watching.out.text.splitlines()
+    told = [("standing", before), ("paused", after), ("extended", after), ("attached", after), ("detached", after)]
+    ends = [("continued", before), ("gone", after)]
+    if arguments:
+        found = [json.loads(line) for line in lines]
+        found = [one for one in found if one["event"] != "console"]
+        assert [(one["event"], one["pause"]["id"]) for one in found] == [(event, p["id"]) for event, p in told + ends]
+        assert found[1]["pause"]["label"] == "after"
+        assert found[2]["pause"]["remaining"] > 800
+        assert found[3]["pause"]["attached"] == [before["user"]]
+        assert found[5]["by"] == {"uid": os.getuid(), "user": before["user"], "pid": os.getpid(), "how": "bus"}
+        assert all(one.keys() == {"event", "time", "pause", "by"} for one in found)
+    else:
+        words = [line.split() for line in lines if not line.startswith("console")]
+        assert words[0][:3] == ["EVENT", "ID", "LABEL"]
+        assert [(word[0], word[1]) for word in words[1:]] == [(event, p["id"]) for event, p in told + ends]
+        assert lines[-2].endswith(f"resumed by {before['user']} over D-Bus")
+        assert lines[-1].endswith("ended with its script")
+
+
+def test_a_reader_that_has_gone_ends_it_without_news(start):
+    process = start("/bin/bash", "-c", "lager breakpoints --watch | head -1; echo ${PIPESTATUS[0]}")
+    assert process.out.expect("\n").startswith("EVENT")
+    process.out.expect("141\n")
+    assert process.wait() == 0
+    assert process.err.rest() == ""
+
+
+def test_where_nobody_answers_it_says_so(own, start, screen):
+    own.kill_lagerd()
+    process = start(*WATCH)
+    assert process.wait() == 1
+    assert "lagerd does not answer" in process.err.rest()
+    view = screen(*WATCH)
+    assert view.wait() == 1
+    assert "lagerd does not answer" in view.shown
+
+
+def test_a_terminal_that_takes_no_escapes_gets_lines(screen, pause, client):
+    view = screen(*WATCH, TERM="dumb", columns=200)
+    one = pause("one")
+    view.sees(f"paused       {one['id']}")
+    assert "\x1b" not in view.screen.text
+    client.call("Continue", "s", one["id"])
+    view.sees("over D-Bus")
+    view.type("\x03")
+    assert view.wait() == 130

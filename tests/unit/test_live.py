@@ -1,0 +1,90 @@
+"""Which row is selected, and how a table fits into a width."""
+
+import pytest
+
+from lager_cli.fitting import fitted
+from lager_cli.selection import Selection
+
+HEADERS = ("ID", "LABEL", "WHERE", "SCRIPT", "RUN", "USER", "PAUSED", "LEFT", "CONSOLES")
+ROW = ("7f3a19e2", "before the load test of the new board", "examples/deep/in/inspect_bench.py:15",
+       "examples/deep/in/inspect_bench.py", "4f0c4a52", "anna", "48s", "4m12s, then exit", 2)  # fmt: skip
+
+
+@pytest.mark.parametrize("columns", [200, 160, 120, 100, 80, 70])
+def test_it_fits_and_keeps_what_matters(columns):
+    head, line = fitted(HEADERS, [ROW], columns)
+    assert max(len(head), len(line)) <= columns
+    assert line.startswith("7f3a19e2  before the")
+    assert "bench.py:15  " in line
+    assert "4m12s, then exit" in line
+    assert head.endswith("CONSOLES")
+    assert ("4f0c4a52" in line) == (columns >= 120)
+
+
+@pytest.mark.parametrize("columns", [0, 1, 20, 40])
+def test_where_nothing_fits_it_is_cut(columns):
+    assert all(len(line) <= columns for line in fitted(HEADERS, [ROW, ROW], columns))
+
+
+def test_where_all_fits_nothing_is_shortened():
+    head, line = fitted(HEADERS, [ROW], 200)
+    assert line.split("  ")[1] == ROW[1]
+    assert head.split() == list(HEADERS)
+
+
+def test_nothing_in_a_cell_is_a_command():
+    assert "\x1b" not in fitted(("LABEL",), [("\x1b[2J",)], 80)[1]
+
+
+def test_the_first_row_is_selected_and_keys_move():
+    selection = Selection()
+    selection.update([])
+    assert selection.id is None
+    selection.update(["a", "b", "c"])
+    assert selection.id == "a"
+    selection.move(1)
+    selection.update(["0", "a", "b", "c"])
+    assert selection.id == "b"
+    selection.move(99)
+    assert selection.id == "c"
+    selection.move(-99)
+    assert selection.id == "0"
+
+
+def test_no_other_row_takes_the_place_of_one_that_has_gone():
+    selection = Selection()
+    selection.update(["a", "b", "c"])
+    selection.move(1)
+    selection.update(["a", "c"])
+    assert selection.id is None
+    selection.move(1)
+    assert selection.id == "c"
+    selection.update(["d"])
+    selection.move(-1)
+    assert selection.id == "d"
+
+
+def test_a_list_that_is_not_there_for_a_while_changes_nothing():
+    selection = Selection()
+    selection.update(["a", "b"])
+    selection.move(1)
+    selection.update([])
+    selection.update(["a", "b"])
+    assert selection.id == "b"
+
+
+def test_the_window_follows_the_selected_row():
+    selection = Selection()
+    selection.update(list("abcdefghij"))
+    assert list(selection.window(3)) == [0, 1, 2]
+    selection.move(3)
+    assert list(selection.window(3)) == [1, 2, 3]
+    selection.move(-1)
+    assert list(selection.window(3)) == [1, 2, 3]
+    selection.move(-2)
+    assert list(selection.window(3)) == [0, 1, 2]
+    selection.move(99)
+    assert list(selection.window(4)) == [6, 7, 8, 9]
+    assert list(selection.window(99)) == list(range(10))
+    selection.update(["a"])
+    assert list(selection.window(3)) == [0]
