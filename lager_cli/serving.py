@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Callable
 from importlib.metadata import version
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
@@ -16,8 +16,10 @@ from lager.errors import LagerError
 from lager_cli import rescue
 from lager_cli.command import Command
 from lager_cli.frames import Kind, Stream, greeting
-from lager_cli.runfolder import RunFolder
 from lager_cli.trunk import Lost, Pipe, Source, Trunk
+
+if TYPE_CHECKING:
+    from lager_cli.runfolder import RunFolder
 
 
 @click.command(hidden=True)
@@ -105,12 +107,13 @@ class _Server:
         assert self._header is not None
         if not self._header["upload"]:
             return
+        from lager_cli.runfolder import RunFolder  # which most commands do without
+
         self._folder = RunFolder(self._header["order"])
         reader, writer = os.pipe()
         pipe = Pipe(self._trunk, Stream.UPLOAD, writer)
-        self._through(os.fdopen(reader, "rb"), self._folder.unpack)
-        if not pipe.closed:
-            pipe.close()
+        self._through(os.fdopen(reader, "rb"), self._folder.unpack, pipe.close)
+        pipe.close()
 
     def _pack(self) -> None:
         assert self._header is not None
@@ -118,12 +121,13 @@ class _Server:
             return
         reader, writer = os.pipe()
         source = Source(self._trunk, Stream.DOWNLOAD, reader, on_end=lambda: os.close(reader))
-        self._through(os.fdopen(writer, "wb"), self._folder.pack)
+        with contextlib.suppress(LagerError):  # the other end sees that not all came, and the command has its code
+            self._through(os.fdopen(writer, "wb"), self._folder.pack, source.end)
         while not source.ended:
             self._trunk.turn()
 
-    def _through(self, end: BinaryIO, work: Callable[[BinaryIO], None]) -> None:
-        """Let a thread do the work on its end of a pipe, while we carry what is in the pipe."""
+    def _through(self, end: BinaryIO, work: Callable[[BinaryIO], None], stop: Callable[[], None]) -> None:
+        """Let a thread do the work on its end of a pipe, while we carry what is in the pipe; `stop` closes our end."""
         problems: list[Exception] = []
         done = _Done()
 
@@ -137,9 +141,15 @@ class _Server:
                 done.set()
 
         self._trunk.parties.append(done)
-        threading.Thread(target=run, name="parcel", daemon=True).start()
-        while not done.flag:
-            self._trunk.turn()
+        thread = threading.Thread(target=run, name="parcel", daemon=True)
+        thread.start()
+        try:
+            while not done.flag:
+                self._trunk.turn()
+        except BaseException:
+            stop()
+            thread.join()
+            raise
         self._trunk.parties.remove(done)
         done.close()
         if problems and not isinstance(problems[0], LagerError):

@@ -22,8 +22,9 @@ class NotWritten(TransferError):
 class Folder:
     """Writes below one folder by names from elsewhere. No name and no link, old or new, leads out of it."""
 
-    def __init__(self, path: str) -> None:
-        """Raises OSError."""
+    def __init__(self, path: str, where: str = "") -> None:
+        """`where` is what a complaint says of the place. Raises OSError."""
+        self._where = where
         self._fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def __enter__(self) -> Self:
@@ -45,7 +46,8 @@ class Folder:
                 fd = _step(fd, part)
             yield fd, parts[-1]
         except OSError as problem:
-            raise NotWritten(f"{name} cannot be written: {_reason(problem)}.", "Mend that, and try again.") from None
+            what = f"{name} cannot be written{self._where}: {_reason(problem)}."
+            raise NotWritten(what, "Mend that, and try again.") from None
         finally:
             os.close(fd)
 
@@ -81,7 +83,7 @@ def unpack(stream: BinaryIO, folder: str) -> None:
     Raises TransferError; the folder is then of no use, and the caller's to remove, as it is in any case."""
     folders: list[TarInfo] = []
     links: list[str] = []
-    with Folder(folder) as into:
+    with Folder(folder, " on the box") as into:
         for info, content in tarstream.entries(stream):
             with into.at(info.name) as (fd, last):
                 if tarstream.is_file(info):
