@@ -58,8 +58,8 @@ class Selection:
         if name != os.path.normpath(typed):
             self.typed[name] = typed
         try:
-            path = os.path.realpath(typed, strict=True)
-            about = os.stat(path)
+            about = os.stat(typed)
+            path = os.path.realpath(typed)
             if stat.S_ISDIR(about.st_mode):
                 for below, entry in _folder(path, "", about, Rules.around(path), path):
                     self._put(os.path.normpath(os.path.join(name, below)), entry)
