@@ -82,10 +82,12 @@ def _marks(about: os.stat_result) -> tuple[int, ...]:
 
 
 def _walk(folder: str, below: str = "") -> Iterator[tuple[str, os.stat_result]]:
-    """All but folders; what vanishes meanwhile, or may not be read, is passed over."""
+    """All but folders, and what Python keeps for itself; what vanishes, or may not be read, is passed over."""
     with contextlib.suppress(OSError), os.scandir(os.path.join(folder, below)) as found:
         for item in sorted(found, key=lambda item: item.name):
             name = os.path.join(below, item.name)
+            if item.name == "__pycache__":
+                continue
             if item.is_dir(follow_symlinks=False):
                 yield from _walk(folder, name)
             else:

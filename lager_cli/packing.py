@@ -89,6 +89,8 @@ def send(name: str, entry: Entry, write: tarstream.Write, *, settled: bool = Tru
     if stat.S_ISREG(entry.stat.st_mode):
         try:
             _send_content(name, entry, write, settled)
+        except BrokenPipeError:
+            raise  # of `write`
         except OSError as problem:
             _unreadable(problem, entry.local)
     else:

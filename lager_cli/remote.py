@@ -127,6 +127,8 @@ class Session:
         finally:
             if self._raw is not None:
                 self._raw.end()
+            for helper in self._helpers:
+                helper.end()
         self._ssh.close()
         assert self._code is not None
         return self._code
@@ -153,18 +155,22 @@ class Session:
         if self._parcel.send is not None:
             self._sending, writer = os.pipe()
             Source(self.trunk, Stream.UPLOAD, self._sending, on_end=self._sent)
-            self._helpers.append(_Helper(self._parcel.send, os.fdopen(writer, "wb")))
+            self._helpers.append(_Helper(self._parcel.send, os.fdopen(writer, "wb"), self._close_sending))
         else:
             self._take_keys()
         if self._parcel.receive is not None:
             reader, writer = os.pipe()
             self._download = Pipe(self.trunk, Stream.DOWNLOAD, writer)
-            self._helpers.append(_Helper(self._parcel.receive, os.fdopen(reader, "rb")))
+            self._helpers.append(_Helper(self._parcel.receive, os.fdopen(reader, "rb"), self._download.close))
 
     def _sent(self) -> None:
-        os.close(self._sending)
-        self._sending = -1
+        self._close_sending()
         self._take_keys()
+
+    def _close_sending(self) -> None:
+        if self._sending >= 0:
+            os.close(self._sending)
+        self._sending = -1
 
     def _busy(self) -> bool:
         """Whether something that came has not been passed on yet."""
@@ -209,10 +215,10 @@ class Session:
 
 
 class _Helper:
-    """Reads or writes a parcel in a thread."""
+    """Reads or writes a parcel in a thread, through a pipe whose other end `cut` closes."""
 
-    def __init__(self, work: Callable[[BinaryIO], None], end: BinaryIO) -> None:
-        self._work, self._end = work, end
+    def __init__(self, work: Callable[[BinaryIO], None], end: BinaryIO, cut: Callable[[], None]) -> None:
+        self._work, self._end, self._cut = work, end, cut
         self._problem: Exception | None = None
         self._thread = threading.Thread(target=self._run, name="parcel", daemon=True)
         self._thread.start()
@@ -222,6 +228,11 @@ class _Helper:
         self._thread.join()
         if self._problem is not None:
             raise self._problem
+
+    def end(self) -> None:
+        """Let it not go on with nobody at the other end."""
+        self._cut()
+        self._thread.join()
 
     def _run(self) -> None:
         try:

@@ -25,7 +25,8 @@ class RunFiles:
             self._selection.add(name)
         if not overwrite:
             downloads.refuse_existing(self._wanted)
-        self._problem: TransferError | None = None
+        self._unsent: TransferError | None = None
+        self._unreceived: TransferError | None = None
 
     def run(self, box: str, arguments: Sequence[str], environment: Mapping[str, str], *, stays: bool) -> int:
         """Run `lager ARGUMENTS` there with them; its exit code, or 1 where that is 0 and not all came back. `stays`
@@ -36,14 +37,14 @@ class RunFiles:
         try:
             code = remote.run(box, arguments, environment={**environment, **names}, parcel=parcel)
         except BoxError as problem:
-            raise self._problem or problem from None
+            raise self._unsent or problem from None
         for pattern in self._receiver.missed:
             output.note(printable(f"--download {pattern}: the run wrote no such file", 300))
         for sentence in self._receiver.problems:
             output.note(printable(sentence, 1000))
-        if self._problem is not None:
-            output.error(self._problem)
-        return code or int(bool(self._problem or self._receiver.problems))
+        if self._unreceived is not None:
+            output.error(self._unreceived)
+        return code or int(bool(self._unreceived or self._receiver.problems))
 
     def _send(self, end: BinaryIO) -> None:
         with output.progress("Sending", self._selection.size) as sent:
@@ -55,13 +56,15 @@ class RunFiles:
             try:
                 self._selection.write(write)
             except TransferError as problem:
-                self._problem = problem
+                self._unsent = problem
+            except BrokenPipeError:
+                return  # the box has said why it takes no more
 
     def _receive(self, end: BinaryIO) -> None:
         try:
             self._receiver.receive(end)
         except TransferError as problem:
-            self._problem = problem
+            self._unreceived = problem
 
 
 def _of(runnable: str, module: bool) -> list[str]:

@@ -91,7 +91,7 @@ WRITTEN = [
     ],
 )
 def test_which_files_a_pattern_brings(here, bring, pattern, names):
-    assert bring(write(*WRITTEN), pattern) == []
+    assert bring(write(*WRITTEN, "results/__pycache__/x.pyc"), pattern) == []
     assert below(here) == sorted(filter(None, names))
     for name in filter(None, names):
         assert (here / name).read_text() == f"new {name}"
