@@ -113,6 +113,8 @@ class Pauser:
                 sys.stderr.write("\n")  # a worker of xdist cannot know what its terminal shows
             elif reporter is not None:
                 reporter.ensure_newline()
+                if self._config.get_terminal_writer().width_of_current_line:
+                    reporter.write_line("")
                 reporter.flush()
             yield
 

@@ -52,7 +52,7 @@ def test_never():
 
 
 def test_the_supply_of_a_failing_test_stays_on(suite, client, lager, bench):
-    process = suite(POWERED, "-x")
+    process = suite(POWERED, "-xq")
     pause = client.paused()
     assert pause["label"].startswith("test_it.py::test_load[a b/")
     assert "\x1b" not in pause["label"]
@@ -64,6 +64,7 @@ def test_the_supply_of_a_failing_test_stays_on(suite, client, lager, bench):
     client.call("Continue", "s", pause["id"])
     code, out, err = ended(process)
     assert (code, err.count("lager: paused at")) == (1, 1)
+    assert out.startswith("F\n")
     assert "1 failed" in out
     assert "output   off" in lager("supply", "supply2", "state").stdout
 
