@@ -116,7 +116,7 @@ class Breakpoints:
             default=self.settings.default_timeout,
         )  # fmt: skip
         self.pauses.add(pause, remaining_of(details))
-        call.args = []
+        call.forget_args()
         self._calls[pause.id] = call
         self._tell(pause, "Paused", "sa{sv}", pause.id, self._details(pause))
         self._record("paused", pause, client, {"again": "remaining" in details})

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from lager import errors
-from lager.connection import Connection, close_fds
+from lager.connection import BROKER, Connection, close_fds
 from lager.errors import BusError, LagerError, NoDaemon, Refusal
 from lager.messages import Flag, Kind, Message
 from lager.signatures import split
@@ -28,7 +28,8 @@ _LIMITED = "org.freedesktop.DBus.Error.LimitsExceeded"
 _CONNECT_SECONDS = 10.0
 _DO_NOT_QUEUE = 4
 _OWNER = (1, 4)  # of a name: since now, or already
-_BROKER, _BROKER_PATH = "org.freedesktop.DBus", "/org/freedesktop/DBus"
+_BROKER_PATH = "/org/freedesktop/DBus"
+_LONGEST_CALL = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,18 @@ class Signal:
 class Call:
     """A method call that somebody made to us; `reply` or `refuse` answers it, once, now or later."""
 
-    __slots__ = ("_bus", "args", "fds", "interactive", "interface", "member", "path", "sender", "serial", "signature")
+    __slots__ = (
+        "_bus",
+        "_message",
+        "fds",
+        "interactive",
+        "interface",
+        "member",
+        "path",
+        "sender",
+        "serial",
+        "signature",
+    )
 
     def __init__(self, bus: "Bus", message: Message) -> None:
         self._bus = bus
@@ -55,7 +67,19 @@ class Call:
         self.signature = message.signature
         self.interactive = bool(message.flags & Flag.INTERACTIVE)
         self.fds = message.fds
-        self.args = message.body
+        self._message: Message | None = message
+
+    @property
+    def args(self) -> list[Any]:
+        """Read from the bytes when first asked for; InvalidArgument where they cannot be."""
+        try:
+            return self._message.unpack() if self._message is not None else []
+        except Exception:
+            raise errors.InvalidArgument(f"What {self.member} was told cannot be read.") from None
+
+    def forget_args(self) -> None:
+        """They need not be kept for as long as the answer takes."""
+        self._message = None
 
     def reply(self, signature: str = "", *values: Any, fds: Sequence[int] = ()) -> None:
         """Answer; the descriptors in `fds` are ours to close, which happens when they have been sent."""
@@ -95,7 +119,7 @@ class Bus:
         self._objects: Objects | None = None
         self.name = ""
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._connection = Connection(address, self._received, self._ended)
+        self._connection = Connection(address, self._wanted, self._received, self._ended)
 
     @classmethod
     async def connect(cls, address: str) -> "Bus":
@@ -123,7 +147,7 @@ class Bus:
     async def flush(self) -> None:
         """Wait until the broker has taken what was sent, a second at the most: it does not read on when we hang up."""
         with contextlib.suppress(LagerError):
-            await self.call(_BROKER, _BROKER_PATH, "GetId", timeout=1.0)
+            await self.call(BROKER, _BROKER_PATH, "GetId", timeout=1.0)
 
     async def call(
         self,
@@ -200,13 +224,13 @@ class Bus:
         await self._broker("AddMatch", "s", rule)
 
     def remove_match(self, rule: str) -> None:
-        self.post(_BROKER, _BROKER_PATH, "RemoveMatch", "s", rule)
+        self.post(BROKER, _BROKER_PATH, "RemoveMatch", "s", rule)
 
     async def follow(self, name: str, callback: Callable[[str], None]) -> None:
         """Tell `callback` who owns `name` ("" for nobody): now, and at every change."""
 
         def changed(signal: Signal) -> None:
-            if signal.sender == _BROKER and signal.args[0] == name:
+            if signal.sender == BROKER and signal.args[0] == name:
                 callback(signal.args[2])
 
         self.listen("NameOwnerChanged", changed)
@@ -236,7 +260,7 @@ class Bus:
         return reply[0] in _OWNER
 
     async def _broker(self, member: str, signature: str = "", *values: Any) -> list[Any]:
-        return await self.call(_BROKER, _BROKER_PATH, member, signature, *values)
+        return await self.call(BROKER, _BROKER_PATH, member, signature, *values)
 
     def _send(self, message: Message) -> None:
         if not self.lost.done():
@@ -262,6 +286,21 @@ class Bus:
             )
         )  # fmt: skip
 
+    def _wanted(self, message: Message, has_room: bool) -> bool:
+        """Whether to look at a message at all: this costs little, however long it is and however many there are."""
+        if message.kind is Kind.SIGNAL:
+            owners = message.member == "NameOwnerChanged"  # which is the broker's to say
+            return message.member in self._listeners and (not owners or message.sender == BROKER)
+        if message.kind is not Kind.CALL:
+            return message.reply_serial in self._pending
+        if len(message.raw) > _LONGEST_CALL:
+            Call(self, message).fail(errors.InvalidArgument(f"{message.member} is not told {len(message.raw)} bytes."))
+        elif not has_room:
+            Call(self, message).fail(errors.TooMany("You call faster than you are answered.", "Wait for the answers."))
+        else:
+            return True
+        return False
+
     def _received(self, message: Message) -> None:
         if message.kind is Kind.CALL:
             self._called(Call(self, message))
@@ -281,7 +320,7 @@ class Bus:
         close_fds(message.fds)
         listeners = self._listeners.get(message.member)
         if listeners:
-            signal = Signal(message.sender, message.path, message.interface, message.member, message.body)
+            signal = Signal(message.sender, message.path, message.interface, message.member, message.unpack())
             for listener in listeners:
                 listener(signal)
 
@@ -306,7 +345,7 @@ def owner_rule(name: str) -> str:
 
 
 def _result(message: Message) -> list[Any]:
-    values, fds = message.body, message.fds
+    values, fds = message.unpack(), message.fds
     if message.kind is Kind.ERROR:
         close_fds(fds)
         raise _error(message.error, str(values[0]) if values else message.error)

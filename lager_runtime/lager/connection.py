@@ -20,9 +20,11 @@ from itertools import islice, takewhile
 from dbus_next._private.address import parse_address
 from dbus_next.auth import AuthExternal
 
-from lager.messages import Message, decode, encode, take
+from lager.messages import Message, encode, head, take
+from lager.turns import Turns
 
-_CHUNK = 1 << 16
+_CHUNK = 1 << 14  # read in one go, so that what has come is looked at in between
+BROKER = "org.freedesktop.DBus"
 _MOST_FDS = 253  # that Linux passes with one message: SCM_MAX_FD, unix(7)
 _PIECES = 64  # messages sent with one call
 _BACKLOG_SECONDS = 5  # how long a broker may leave us in its queue; connect() blocks that long
@@ -31,9 +33,17 @@ _log = logging.getLogger(__name__)
 
 
 class Connection:
-    """`received` gets each message; `ended` is called once, for whatever reason the connection ends."""
+    """`wanted` is asked of each message when it comes, and `received` gets it when its turn has come; `ended` is called
+    once, for whatever reason the connection ends."""
 
-    def __init__(self, address: str, received: Callable[[Message], None], ended: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        address: str,
+        wanted: Callable[[Message, bool], bool],
+        received: Callable[[Message], None],
+        ended: Callable[[], None],
+    ) -> None:
+        self._wanted = wanted
         self._received = received
         self._ended = ended
         self._loop = asyncio.get_running_loop()
@@ -42,6 +52,8 @@ class Connection:
         self._queue: deque[tuple[memoryview, Sequence[int]]] = deque()
         self._full = False
         self._held = False
+        self._turns: Turns[Message] = Turns(BROKER)
+        self._turning: asyncio.Handle | None = None
         self._open = True
         self._serial = 0
         self._sock = _connected(address)
@@ -104,6 +116,9 @@ class Connection:
         self._loop.remove_writer(self._sock)
         self._drop_queue()
         close_fds(self._fds)
+        while self._turns:
+            for message in self._turns.take():
+                close_fds(message.fds)
         self._sock.close()
         self._ended()
 
@@ -122,16 +137,19 @@ class Connection:
         for level, kind, content in ancillary:
             if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
                 self._fds += array.array("i", content[: len(content) // 4 * 4])
-        if not data:
-            self.close()
-            return
         self._unread += data
         for raw in take(self._unread):
-            self._parse(raw)
+            self._arrived(raw)
+        while self._turns and not data:
+            self._turn()
+        if not data:
+            self.close()
+        elif self._turning is None and not self._full:
+            self._turn()
 
-    def _parse(self, raw: bytes) -> None:
+    def _arrived(self, raw: bytes) -> None:
         try:
-            message = decode(raw)
+            message = head(raw)
         except Exception:
             # The whole message is here, so the next one still begins where it should.
             _log.warning("A message that cannot be read was dropped.", exc_info=True)
@@ -139,10 +157,24 @@ class Connection:
             self._fds = []
             return
         message.fds, self._fds = self._fds[: message.fd_count], self._fds[message.fd_count :]
-        try:
-            self._received(message)
-        except Exception:
-            _log.exception("A message could not be handled.")
+        if self._wanted(message, self._turns.has_room(message.sender, len(raw))):
+            self._turns.put(message.sender, len(raw), message)
+        else:
+            close_fds(message.fds)
+
+    def _turn(self) -> None:
+        self._turning = None
+        for message in self._turns.take():
+            try:
+                self._received(message)
+            except Exception:
+                _log.exception("A message could not be handled.")
+        self._turn_soon()
+
+    def _turn_soon(self) -> None:
+        """Another turn, unless the broker still has to take the answers of the last one."""
+        if self._turns and self._turning is None and not self._full and self._open:
+            self._turning = self._loop.call_soon(self._turn)
 
     def _write(self) -> None:
         try:
@@ -160,6 +192,7 @@ class Connection:
         if self._full:
             self._loop.remove_writer(self._sock)
             self._full = False
+            self._turn_soon()
 
     def _write_some(self) -> None:
         data, fds = self._queue[0]

@@ -31,7 +31,8 @@ class Flag(IntFlag):
 
 @dataclass(slots=True)
 class Message:
-    """`body` has plain values; `fds` are the descriptors that travel along, to which an `h` is an index."""
+    """`body` has plain values; `fds` are the descriptors that travel along, to which an `h` is an index. `raw` is what
+    came of a message whose body is still to be read."""
 
     kind: Kind
     flags: int = 0
@@ -47,6 +48,14 @@ class Message:
     body: list[Any] = field(default_factory=list)
     fds: list[int] = field(default_factory=list)
     fd_count: int = 0
+    raw: bytes = b""
+
+    def unpack(self) -> list[Any]:
+        """The values of a body that came; any Exception where its bytes are not as its signature says."""
+        raw, self.raw = self.raw, b""
+        if raw:
+            self.body = _body(raw, self.signature)
+        return self.body
 
 
 def encode(message: Message) -> bytes:
@@ -83,20 +92,31 @@ def _field(code: int, kind: str, value: Any) -> bytes:
 
 def decode(raw: bytes) -> Message:
     """The message whose bytes these are, whole; any Exception where they are none."""
+    message = head(raw)
+    message.unpack()
+    return message
+
+
+def head(raw: bytes) -> Message:
+    """The same with its body still to be unpacked."""
     order = _order(raw)
-    _, kind, flags, _, body_length, serial = unpack_from(order + "BBBBII", raw)
-    reader = Reader(raw, order, 12)
-    fields = dict(readers("a(yv)")[0](reader))
-    signature = fields.get(_SIGNATURE, "")
-    reader.at = reader.at + 7 & ~7
-    body = [read(reader) for read in readers(signature)] if body_length else []
-    if reader.at > len(raw) or len(body) != len(split(signature)):
-        raise ValueError("the body is not as its signature says")
+    _, kind, flags, _, _, serial = unpack_from(order + "BBBBII", raw)
+    fields = dict(readers("a(yv)")[0](Reader(raw, order, 12)))
     return Message(
         Kind(kind), flags, serial, fields.get(_PATH, ""), fields.get(_INTERFACE, ""), fields.get(_MEMBER, ""),
         fields.get(_ERROR, ""), fields.get(_REPLY, 0), fields.get(_DESTINATION, ""), fields.get(_SENDER, ""),
-        signature, body, [], fields.get(_FDS, 0),
+        fields.get(_SIGNATURE, ""), [], [], fields.get(_FDS, 0), raw,
     )  # fmt: skip
+
+
+def _body(raw: bytes, signature: str) -> list[Any]:
+    order = _order(raw)
+    length, _, fields = unpack_from(order + "III", raw, 4)
+    reader = Reader(raw, order, 16 + (fields + 7) // 8 * 8)
+    body = [read(reader) for read in readers(signature)] if length else []
+    if reader.at > len(raw) or len(body) != len(split(signature)):
+        raise ValueError("the body is not as its signature says")
+    return body
 
 
 def take(buffer: bytearray) -> Iterator[bytes]:

@@ -43,7 +43,9 @@ class Rude(Client):
         connection.send_raw(message._marshall(negotiate_unix_fd=True), message.unix_fds)
         if message.flags & MessageFlag.NO_REPLY_EXPECTED or message.message_type is not MessageType.METHOD_CALL:
             return None
-        return await answer
+        message = await answer
+        message.unpack()
+        return message
 
     def pause(self, id: str, **details: object):
         """A pause made by hand; the future of its reason."""
