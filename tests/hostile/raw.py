@@ -53,6 +53,20 @@ class Raw:
             self._unread += data
             yield from self._whole()
 
+    def ask_broker(self) -> None:
+        """Wait for an answer of the broker, which has then seen all that was sent."""
+        asked = self.serial() + (1 << 20)
+        self.send(marshal.call(asked, "org.freedesktop.DBus", "GetId"))
+        for one in self.received():
+            if struct.pack("<I", asked) in one[:80]:
+                return
+
+    def there_now(self) -> list[bytes]:
+        """The whole messages that have come, without waiting for more."""
+        while select.select([self.socket], [], [], 0)[0] and (data := self.socket.recv(1 << 16)):
+            self._unread += data
+        return list(self._whole())
+
     def close(self) -> None:
         self.socket.close()
 

@@ -18,11 +18,15 @@ class FakeCall(Call):
     """A call as the bus would hand it over, keeping its answers."""
 
     def __init__(self, member: str, signature: str = "", *args: Any, interface: str = NAME, path: str = PATH) -> None:
-        self.member, self.signature, self.args = member, signature, list(args)
+        self.member, self.signature, self._given = member, signature, list(args)
         self.interface, self.path, self.sender = interface, path, ":1.7"
         self.fds = [os.open(os.devnull, os.O_RDONLY)]
         self.fd = self.fds[0]
         self.answers: list[tuple[str, ...]] = []
+
+    @property
+    def args(self) -> list[Any]:
+        return self._given
 
     def reply(self, signature: str = "", *values: Any, fds: Any = ()) -> None:
         self.answers.append(("reply", signature, *values))

@@ -40,7 +40,7 @@ def test_a_flood_has_its_turn_among_many_who_say_little():
     for n in range(10):
         turns.put("flood", 1, n)
     taken = []
-    for n in range(20):
+    for _ in range(20):
         turns.put("b", 1, "b")
         taken += turns.take()
     assert len([one for one in taken if one != "b"]) > 8

@@ -1,0 +1,55 @@
+"""A station for each test of hostile input, and one to look whether it is as before."""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.client import Client
+from tests.hostile.raw import Raw
+from tests.station import Station
+
+
+@pytest.fixture(scope="session")
+def station() -> Iterator[Station]:
+    with tempfile.TemporaryDirectory(prefix="lager-test-", dir="/tmp") as folder:
+        station = Station(Path(folder))
+        yield station
+        station.close()
+
+
+@pytest.fixture
+def client(station: Station) -> Iterator[Client]:
+    client = Client(station.address)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def raw(station: Station) -> Iterator[Raw]:
+    raw = Raw(station.address)
+    yield raw
+    raw.close()
+
+
+@pytest.fixture
+def unharmed(station: Station, client: Client) -> Iterator[Callable[[], None]]:
+    """lagerd is up, holds nothing, and has the descriptors and threads that it had, once the others have left."""
+    assert station.lagerd is not None
+    proc = Path(f"/proc/{station.lagerd.pid}")
+
+    def held() -> tuple[int, int]:
+        return len(list((proc / "fd").iterdir())), len(list((proc / "task").iterdir()))
+
+    before = held()
+
+    def check() -> None:
+        assert client.list() == []
+        assert client.call("List", name="com.lager.Instruments") == []
+        client.list()
+        assert held() == before
+        assert station.lagerd is not None
+        assert "Traceback" not in station.lagerd.err.text
+
+    return check
