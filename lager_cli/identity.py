@@ -25,13 +25,10 @@ class Identity:
             fd = os.pidfd_open(self.pid)
         except ProcessLookupError:
             return None
-        if self._is_there():
+        if self.is_alive():
             return fd
         os.close(fd)
         return None
-
-    def is_alive(self) -> bool:
-        return self._is_there()
 
     def send(self, number: int) -> bool:
         """Send it a signal; False where it has ended. PermissionError where it is somebody else's."""
@@ -46,7 +43,7 @@ class Identity:
             os.close(fd)
         return True
 
-    def _is_there(self) -> bool:
+    def is_alive(self) -> bool:
         try:
             return _born(self.pid) == self.born
         except ProcessLookupError:

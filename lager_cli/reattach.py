@@ -7,7 +7,7 @@ import signal
 from collections.abc import Iterator
 
 from lager.banner import box_option
-from lager.errors import RunError
+from lager.errors import LagerError, RunError
 from lager_cli import daemon, output, records
 from lager_cli.inotify import MODIFIED, MOVED_TO, Changes
 from lager_cli.outputlog import ERR, OUT, OutputLog, Reader
@@ -48,9 +48,15 @@ def _attended(record: Record) -> Iterator[None]:
         return
     from lager_cli.attendant import Attendant
 
+    try:
+        address = daemon.ready_address()
+    except LagerError as problem:
+        output.error(problem)  # the output can be seen all the same
+        yield
+        return
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTTIN, signal.SIGTTOU])
     output.note("Enter resumes its pauses; Ctrl-C leaves, and the run goes on")
-    with Attendant(record.id, daemon.ready_address(), keys_are_ours=True):
+    with Attendant(record.id, address, keys_are_ours=True):
         yield
 
 
@@ -63,10 +69,11 @@ def _follow(record: Record, reader: Reader) -> Record:
         changes.watch(file.parent, MOVED_TO)
         poll = select.poll()
         poll.register(changes, select.POLLIN)
-        keeper = record.keeper.opened()
-        if keeper is not None:
-            own.callback(os.close, keeper)
-            poll.register(keeper, select.POLLIN)
+        for process in (record.keeper, record.script):
+            end = process.opened()
+            if end is not None:
+                own.callback(os.close, end)
+                poll.register(end, select.POLLIN)
         while True:
             changes.heard()
             # Before what it wrote last is read, so that this is all of it.
@@ -74,7 +81,9 @@ def _follow(record: Record, reader: Reader) -> Record:
             _show(reader)
             if record.state != "running":
                 return record
-            poll.poll()
+            for end, _ in poll.poll():
+                if end != changes.fileno():
+                    poll.unregister(end)
 
 
 def _show(reader: Reader) -> None:

@@ -259,14 +259,13 @@ def test_a_script_that_is_not_there(runs, lager):
     assert runs.all() == []
 
 
-def test_nobody_knows_how_a_killed_keeper_ended(runs, lager, script, start):
+def test_nobody_knows_how_a_run_ended_whose_keeper_was_killed(runs, lager, script, start):
     id = runs.detach(script(FOR_EVER))
     follower = start(LAGER, "python", "--reattach", id)
     follower.out.expect("ready")
-    known = runs.known(id)
-    os.kill(known["script"], signal.SIGSTOP)
-    os.kill(known["keeper"], signal.SIGKILL)
-    os.kill(known["script"], signal.SIGKILL)
+    os.kill(int(runs.known(id)["keeper"]), signal.SIGKILL)
+    assert runs.known(id)["state"] == "running"
+    assert lager("python", "--kill", id).stdout == f"Ended {id[:8]}.\n"
     assert follower.wait() == 1
     assert "died" in follower.err.rest()
     assert runs.known(id)["state"] == "died"
