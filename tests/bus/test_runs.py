@@ -247,9 +247,7 @@ def test_a_folder_that_came_with_it_goes_with_it(runs, script, tmp_path):
     (tmp_path / "sent").mkdir()
     id = runs.detach(script(""), LAGER_RUN_FOLDER=str(tmp_path / "sent"))
     runs.wait(id)
-    keeper = runs.known(id)["keeper"]
-    with contextlib.suppress(ProcessLookupError), open(os.pidfd_open(keeper)) as ending:
-        assert select.select([ending], [], [], PATIENCE)[0]
+    ended(runs.known(id)["keeper"])
     assert not (tmp_path / "sent").exists()
 
 
@@ -393,3 +391,26 @@ def test_records_are_private_and_the_old_ones_go(runs, script, tmp_path):
 def test_options_that_do_not_go_together(lager, words, said):
     done = lager("python", *words)
     assert (done.returncode, said in done.stderr) == (2, True)
+
+
+def test_on_a_box_with_its_files(runs, near, lager, script, tmp_path):
+    """Over ssh: it outlives the session, its files too, and the one who comes back gets all of it."""
+    (tmp_path / "data").write_text("sent along\n")
+    script("import os\nprint(open('data').read(), os.getcwd())\nraise SystemExit(3)\n")
+    done = lager("python", "--box", "near", "--detach", "--add-file", "data", "script.py")
+    id = done.stdout.split()[0]
+    runs.begun.append(id)
+    assert f"lager python --reattach {id[:8]} --box near" in done.stdout
+    shown = lager("python", "--reattach", id, "--box", "near")
+    assert (shown.returncode, shown.stderr) == (3, "")
+    sent, folder = shown.stdout.splitlines()
+    assert sent == "sent along"
+    ended(runs.known(id)["keeper"])
+    assert not Path(folder.strip()).exists()
+    refused = lager("python", "--box", "near", "--detach", "--download", "*", "script.py")
+    assert (refused.returncode, "--download needs a run without --detach" in refused.stderr) == (2, True)
+
+
+def ended(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError), open(os.pidfd_open(pid)) as ending:
+        assert select.select([ending], [], [], PATIENCE)[0]
