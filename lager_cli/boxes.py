@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from lager.errors import BoxError, LagerError
-from lager_cli import boxtable, output
+from lager_cli import boxtable, completion, output
 from lager_cli.boxtable import COMMAND, Box
 from lager_cli.hardware import json_option
 
@@ -48,7 +48,7 @@ def list_(as_json: bool) -> None:
 
 
 @boxes.command()
-@click.argument("name")
+@click.argument("name", shell_complete=completion.boxes)
 @click.argument("ssh", required=False)
 @click.option("--command", default=COMMAND, help="What lager is called there, if ssh does not find it as lager.")
 def add(name: str, ssh: str | None, command: str) -> None:
@@ -68,7 +68,7 @@ def add(name: str, ssh: str | None, command: str) -> None:
 
 
 @boxes.command()
-@click.argument("name")
+@click.argument("name", shell_complete=completion.boxes)
 def remove(name: str) -> None:
     """Forget NAME.
 
@@ -81,7 +81,7 @@ def remove(name: str) -> None:
 
 
 @boxes.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=completion.boxes)
 @click.option("--none", is_flag=True, help="Stay on this machine where no --box is given.")
 def default(name: str | None, none: bool) -> None:
     """Take NAME where neither --box nor LAGER_BOX names a box; without NAME, say which that is.
@@ -102,7 +102,7 @@ def default(name: str | None, none: bool) -> None:
 
 
 @boxes.command()
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, shell_complete=completion.boxes)
 @json_option
 def check(names: tuple[str, ...], as_json: bool) -> int:
     """Ask each box whether it can be used from here, and say what to do if not. The exit code is 0 if all can.

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lager_cli import completion
+
 if TYPE_CHECKING:
     from lager_cli.several import Table
 
@@ -14,7 +16,9 @@ HELP = "Run it on that box, over ssh (default: LAGER_BOX, else the default of: l
 
 def box_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """The option of a command that takes nothing from here but its arguments: with a box it never runs here."""
-    return click.option("--box", metavar="NAME", expose_value=False, callback=_go, help=HELP)(command)
+    return click.option(
+        "--box", metavar="NAME", expose_value=False, callback=_go, help=HELP, shell_complete=completion.boxes
+    )(command)
 
 
 def several_box_option(table: "Callable[[], Table]") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -23,12 +27,14 @@ def several_box_option(table: "Callable[[], Table]") -> Callable[[Callable[..., 
     def act(context: click.Context, _option: object, named: str | None) -> None:
         _go(context, _option, named, table)
 
-    return click.option("--box", metavar="NAME[,NAME...]", expose_value=False, callback=act, help=HELP)
+    return click.option(
+        "--box", metavar="NAME[,NAME...]", expose_value=False, callback=act, help=HELP, shell_complete=completion.boxes
+    )
 
 
 def box_group_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """The same of a group of commands, which calls `go` with it."""
-    return click.option("--box", metavar="NAME", help=HELP)(command)
+    return click.option("--box", metavar="NAME", help=HELP, shell_complete=completion.boxes)(command)
 
 
 def go(context: click.Context, named: str | None, table: "Callable[[], Table] | None" = None) -> None:

@@ -1,4 +1,5 @@
-"""What a shell completes after `lager`: beside commands and options, the ids of pauses and the names of nets.
+"""What a shell completes after `lager`: beside commands and options, the ids of pauses and runs, the names of
+nets and boxes.
 
 Completing only looks: it starts no daemon, waits a second at the most, and says nothing about what it cannot learn.
 """
@@ -52,6 +53,11 @@ def runs(_context: click.Context, _parameter: click.Parameter, incomplete: str) 
     return _items(incomplete, ((run.id, f"{run.state}: {run.runnable}") for run in _quietly(records.everyone)))
 
 
+def boxes(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The names in the user's table, each with what it stands for to ssh."""
+    return _items(incomplete, _quietly(_boxes))
+
+
 def quietly_paused() -> list[dict[str, Any]]:
     """What is paused; nothing where nobody tells, and nobody is started to tell it."""
     return _quietly(_paused)
@@ -85,6 +91,12 @@ def _quietly(look: Callable[[], Iterable[Any]]) -> list[Any]:
         return list(look())
     except (LagerError, OSError, TimeoutError):
         return []
+
+
+def _boxes() -> Iterable[tuple[str, str]]:
+    from lager_cli import boxtable
+
+    return [(name, str(entry.get("ssh", name))) for name, entry in boxtable.table()["boxes"].items()]
 
 
 def _nets() -> Iterable[Any]:
