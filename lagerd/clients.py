@@ -15,7 +15,7 @@ _REMEMBERED = 1024
 # share a rule that tells of every connection which ends, and so wakes lagerd for some that it does not know.
 _OWN_RULES = 256
 _ANYBODY_LEAVES = "type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg2=''"
-HOWS = ("bus", "cli", "enter")
+HOWS = ("bus", "cli", "console", "enter")
 
 
 @dataclass(slots=True)

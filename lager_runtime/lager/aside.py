@@ -12,7 +12,9 @@ _FIRST_INSIST, _LAST_INSIST = 0.1, 60.0
 Result = TypeVar("Result")
 
 
-class _Aside(threading.Thread):
+class Aside(threading.Thread):
+    """Calls `done` in this thread with what `work` returned, or what it raised."""
+
     is_lager_console = True  # a pause() in here would wait for itself
 
     def __init__(self, work: Callable[[], Any], done: Callable[[Any, BaseException | None], None]) -> None:
@@ -59,7 +61,7 @@ async def aside(work: Callable[[], Result], seconds: float) -> Result:
         with contextlib.suppress(RuntimeError):  # the process is ending
             loop.call_soon_threadsafe(settle, result, error)
 
-    thread = _Aside(work, done)
+    thread = Aside(work, done)
     thread.start()
     try:
         async with asyncio.timeout(seconds):
@@ -69,7 +71,7 @@ async def aside(work: Callable[[], Result], seconds: float) -> Result:
             _insist(loop, thread, _FIRST_INSIST)
 
 
-def _insist(loop: asyncio.AbstractEventLoop, thread: _Aside, delay: float) -> None:
+def _insist(loop: asyncio.AbstractEventLoop, thread: Aside, delay: float) -> None:
     thread.stop()
     if thread.is_alive():
         loop.call_later(delay, _insist, loop, thread, min(2 * delay, _LAST_INSIST))

@@ -7,7 +7,12 @@ from typing import Any
 
 from lager.text import duration, printable, time_left
 
-_HOW = {"enter": "with Enter", "cli": "with lager python --continue", "bus": "over D-Bus"}
+_HOW = {
+    "enter": "with Enter",
+    "cli": "with lager python --continue",
+    "console": "from a console",
+    "bus": "over D-Bus",
+}
 _AT_DEADLINE = {
     "resume": ("resumes by itself", "resumed by itself"),
     "raise": ("raises PauseTimeout", "raised PauseTimeout"),

@@ -3,7 +3,6 @@
 import codecs
 import contextlib
 import os
-import platform
 import socket
 import threading
 import time
@@ -13,6 +12,7 @@ from typing import Any
 
 from lager import streams
 from lager.aside import raise_in
+from lager.displaying import displayed
 from lager.evaluation import Evaluator, Leave
 from lager.wire import encode
 
@@ -21,30 +21,38 @@ _LONG_SECONDS = 0.1
 
 
 class Evaluating(threading.Thread):
-    """`worked` is called in this thread after each evaluation that took long, `ended` when nothing more will come."""
+    """In it, `heard` is called with what is evaluated and printed, `worked` after each evaluation that took long, and
+    `ended` when nothing more will come. `short`: values are shown as a terminal can take them."""
 
     is_lager_console = True
 
     def __init__(
         self,
         connection: socket.socket,
-        namespace: dict[str, Any],
-        number: int,
-        id: str,
+        names: dict[str, Any],
+        hello: dict[str, Any],
+        heard: Callable[[dict[str, Any]], None],
         worked: Callable[[], None],
         ended: Callable[[], None],
+        *,
+        short: bool,
     ) -> None:
-        super().__init__(name=f"lager-console-{number}", daemon=True)
-        self._wire = _Wire(connection)
-        self._hello = {"python": platform.python_version(), "console": number, "id": id}
+        super().__init__(name=f"lager-console-{hello['console']}", daemon=True)
+        self.last: dict[str, Any] | None = None
+        self._wire = _Wire(connection, heard)
+        self._hello = hello
+        self._heard = heard
         self._worked = worked
         self._ended = ended
         self._out = streams.Output(self._wire.sender("out"))
         self._err = streams.Output(self._wire.sender("err"))
-        self._evaluator = Evaluator(namespace, number, self._err)
+        self._evaluator = Evaluator(names, hello["console"], self._err, self._displayed if short else repr)
         self._streams = streams.Streams(self._out, self._err, self._evaluator.display)
-        self._sources: SimpleQueue[str | None] = SimpleQueue()
+        self._work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._process = os.getpid()
         self._lock = threading.Lock()
+        self._news: dict[str, Any] | None = None
+        self._waiting = 0
         self._running = False
         self._cancelled = False
         self._stopped = False
@@ -53,8 +61,24 @@ class Evaluating(threading.Thread):
 
     def evaluate(self, source: str) -> bool:
         """Queue a source; False where far too many wait already."""
-        self._sources.put(source)
-        return self._sources.qsize() < _WAITING_LINES
+        with self._lock:
+            self._waiting += 1
+        self._work.put(lambda: self._evaluate(source))
+        return self._work.qsize() < _WAITING_LINES
+
+    def post(self, frame: dict[str, Any]) -> None:
+        """Send a frame as soon as nothing is evaluated."""
+        self._work.put(lambda: self._wire.send(frame))
+
+    def tell(self, news: dict[str, Any]) -> None:
+        """As `post`; the latest news are in the place of those that were not sent yet."""
+        with self._lock:
+            first, self._news = self._news is None, news
+        if first:
+            self._work.put(self._send_news)
+
+    def names(self) -> dict[str, Any]:
+        return self._evaluator.namespace
 
     def interrupt(self) -> None:
         """Interrupt what runs; where it has not begun yet, it does not begin."""
@@ -62,11 +86,12 @@ class Evaluating(threading.Thread):
             if self._running:
                 raise_in(self.ident, KeyboardInterrupt)
             else:
-                self._cancelled = not self._sources.empty()
+                self._cancelled = self._waiting > 0
 
     def stop(self) -> None:
+        """End; the frame `last`, if there is one, is sent before."""
         self._stopped = True
-        self._sources.put(None)
+        self._work.put(None)
         with self._lock:
             if self._running:
                 raise_in(self.ident, SystemExit)
@@ -76,7 +101,8 @@ class Evaluating(threading.Thread):
     def run(self) -> None:
         try:
             self._wire.send({"hello": self._hello})
-            self._serve()
+            while (work := self._work.get()) is not None and not self._stopped:
+                work()
         except (OSError, SystemExit, KeyboardInterrupt):
             pass  # the other side has left, or the script goes on
         except Leave as leaving:
@@ -86,20 +112,30 @@ class Evaluating(threading.Thread):
         finally:
             streams.unroute()
             self._evaluator.close()
+            with contextlib.suppress(OSError):
+                self._wire.send(self.last)
             self._ended()
 
-    def _serve(self) -> None:
-        process = os.getpid()
-        while (source := self._sources.get()) is not None and not self._stopped:
-            began = time.monotonic()
-            streams.route(self._streams)
-            done = self._run(source)
-            if os.getpid() != process:
-                os._exit(0)  # a child that the code forked: the console is its parent's
-            self._flush()
-            self._wire.send({"done": done})
-            if time.monotonic() - began > _LONG_SECONDS:
-                self._worked()
+    def _evaluate(self, source: str) -> None:
+        began = time.monotonic()
+        streams.route(self._streams)
+        self._heard({"in": source})
+        done = self._run(source)
+        if os.getpid() != self._process:
+            os._exit(0)  # a child that the code forked: the console is its parent's
+        self._flush()
+        self._wire.send({"done": done})
+        self._heard({"done": done})
+        if time.monotonic() - began > _LONG_SECONDS:
+            self._worked()
+
+    def _displayed(self, value: object) -> str:
+        return displayed(value, lambda: streams.route(self._streams), streams.unroute)
+
+    def _send_news(self) -> None:
+        with self._lock:
+            news, self._news = self._news, None
+        self._wire.send(news)
 
     def _flush(self) -> None:
         self._out.flush()
@@ -123,6 +159,7 @@ class Evaluating(threading.Thread):
     def _begin(self) -> bool:
         """False where it is interrupted already."""
         with self._lock:
+            self._waiting -= 1
             cancelled, self._cancelled = self._cancelled, False
             self._running = not cancelled
             return self._running
@@ -134,13 +171,17 @@ class Evaluating(threading.Thread):
 
 
 class _Wire:
-    """Frames to the client, whole even where the console's code writes from several threads."""
+    """Frames to the client, whole even where the console's code writes from several threads; what is printed is also
+    heard by others."""
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, heard: Callable[[dict[str, Any]], None]) -> None:
         self._connection = connection
+        self._heard = heard
         self._lock = threading.Lock()
 
-    def send(self, message: dict[str, Any]) -> None:
+    def send(self, message: dict[str, Any] | None) -> None:
+        if message is None:
+            return
         frame = encode(message)
         with self._lock:
             self._connection.sendall(frame)
@@ -149,6 +190,8 @@ class _Wire:
         decode = codecs.getincrementaldecoder("utf-8")("backslashreplace").decode
 
         def send(data: bytes) -> None:
-            self.send({key: decode(data)})
+            message = {key: decode(data)}
+            self.send(message)
+            self._heard(message)
 
         return send

@@ -8,6 +8,7 @@ import contextlib
 import linecache
 import sys
 import traceback
+from collections.abc import Callable
 from itertools import count
 from typing import Any, TextIO
 
@@ -36,14 +37,18 @@ class _Leaver:
 class Evaluator:
     """A namespace, copied from `names`: nothing that is assigned here reaches the script.
 
-    What Python's prompt adds (`_`, exit, quit) is added to builtins of its own, behind the names of the script.
+    `shown` gives the text of a value. What Python's prompt adds (`_`, exit, quit) is added to builtins of its own,
+    behind the names of the script.
     """
 
-    def __init__(self, names: dict[str, Any], number: int, errors: TextIO) -> None:
+    def __init__(
+        self, names: dict[str, Any], number: int, errors: TextIO, shown: Callable[[object], str] = repr
+    ) -> None:
         self._builtins = {**vars(builtins), "exit": _Leaver(), "quit": _Leaver()}
         self.namespace = {**names, "__builtins__": self._builtins}
         self._number = number
         self._errors = errors
+        self._shown = shown
         self._counter = count(1)
         self._files: list[str] = []
         self._flags = 0
@@ -51,7 +56,7 @@ class Evaluator:
     def display(self, value: object) -> None:
         """What sys.displayhook does, with a `_` of this console's own."""
         if value is not None:
-            sys.stdout.write(repr(value) + "\n")
+            sys.stdout.write(self._shown(value) + "\n")
             self._builtins["_"] = value
 
     def run(self, source: str) -> bool:
@@ -141,4 +146,10 @@ def _strip(shown: traceback.TracebackException) -> None:
         waiting += [other for other in (one.__cause__, one.__context__, *(one.exceptions or ())) if other is not None]
 
 
-_OURS = {__file__, *(__file__.replace("evaluation", name) for name in ("evaluating", "streams"))}
+_OURS = {
+    __file__,
+    *(
+        __file__.replace("evaluation", name)
+        for name in ("evaluating", "streams", "watching", "wire", "displaying", "aside")
+    ),
+}

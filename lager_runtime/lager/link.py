@@ -242,7 +242,8 @@ class Link:
         self._standings.pop(standing.id, None)
         standing.events.put(outcome)
         if standing.consoles is not None:
-            standing.consoles.close()
+            by = outcome.by if isinstance(outcome, Ended) else {}
+            standing.consoles.close(outcome.reason if isinstance(outcome, Ended) else "failed", by)
 
     async def _stand(self, standing: Standing) -> str:
         while True:
@@ -334,6 +335,8 @@ class Link:
 
     def _extended(self, standing: Standing, remaining: float, _: dict[str, Any]) -> None:
         standing.set_remaining(remaining)
+        if standing.consoles is not None:
+            standing.consoles.told(remaining)
 
     def _resumed(self, standing: Standing, _: str, details: dict[str, Any]) -> None:
         standing.by = details
@@ -362,7 +365,7 @@ class Link:
         from lager.console import Consoles
 
         if standing.consoles is None:
-            standing.consoles = Consoles(standing.place.namespace, self._reporter(standing))
+            standing.consoles = Consoles(standing.place, standing.details, self._reporter(standing))
         standing.consoles.attach(socket.socket(fileno=call.take_fd(call.args[0])), details)
         return ()
 

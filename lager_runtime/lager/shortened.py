@@ -14,6 +14,7 @@ WIDTH = 200
 _ITEMS, _DEPTH = 12, 3
 _BITS = 1000
 _SMALL = 1000
+_LONG_TEXT = 100_000
 _EXACT = (float, bool, complex, type(None), type(...), range)
 _BRACKETS: dict[type, tuple[str, str]] = {
     list: ("[", "]"), tuple: ("(", ")"), set: ("{", "}"), frozenset: ("frozenset({", "})"),
@@ -32,12 +33,25 @@ def shortened(value: object, width: int = WIDTH) -> str:
     return printable(_shown(value, width, _DEPTH), width)
 
 
+def plainly(value: object, width: int = WIDTH) -> str:
+    """As `shortened`, but no object is asked for anything: of one that is no builtin it says only the type."""
+    return printable(_shown(value, width, _DEPTH, ask=False), width)
+
+
+def is_large(value: object) -> bool:
+    """Whether it is a builtin with more in it than anybody wants to see."""
+    kind = type(value)
+    if kind in (str, bytes, bytearray):
+        return len(value) > _LONG_TEXT  # type: ignore[arg-type]
+    return any(issubclass(kind, base) and base.__len__(value) > _SMALL for base in _BRACKETS)  # type: ignore[attr-defined]
+
+
 def type_name(value: object) -> str:
     """The name of its type, without asking it or its metaclass."""
     return printable(_name_of(type(value)), 60)
 
 
-def _shown(value: Any, width: int, depth: int) -> str:
+def _shown(value: Any, width: int, depth: int, ask: bool = True) -> str:
     kind = type(value)
     if kind is int and value.bit_length() > _BITS:
         return f"<int of about {math.ceil(value.bit_length() * math.log10(2))} digits>"
@@ -47,18 +61,18 @@ def _shown(value: Any, width: int, depth: int) -> str:
         return repr(value)
     for base, brackets in _BRACKETS.items():
         if issubclass(kind, base) and (kind is base or base.__len__(value) > _SMALL):  # type: ignore[attr-defined]
-            text = _contents(value, base, brackets, width, depth - 1)
+            text = _contents(value, base, brackets, width, depth - 1, ask)
             return text if kind is base else f"{_name_of(kind)}({text})"
-    return _asked(value, kind, width)
+    return _asked(value, kind, width) if ask else f"<{_name_of(kind)}>"
 
 
-def _contents(value: Any, base: Any, brackets: tuple[str, str], width: int, depth: int) -> str:
+def _contents(value: Any, base: Any, brackets: tuple[str, str], width: int, depth: int, ask: bool) -> str:
     count = base.__len__(value)
     if not count:
         return repr(base()) if base is not array else "array([])"
     if depth < 0:
         return "…".join(brackets)
-    shown = ", ".join(islice(_items(value, base, width, depth), _ITEMS))
+    shown = ", ".join(islice(_items(value, base, width, depth, ask), _ITEMS))
     if count > _ITEMS:
         shown += f", … {count} in all"
     elif count == 1 and base is tuple:
@@ -66,13 +80,13 @@ def _contents(value: Any, base: Any, brackets: tuple[str, str], width: int, dept
     return shown.join(brackets)
 
 
-def _items(value: Any, base: Any, width: int, depth: int) -> Iterator[str]:
+def _items(value: Any, base: Any, width: int, depth: int, ask: bool) -> Iterator[str]:
     if base is dict:
         for key, item in dict.items(value):
-            yield f"{_shown(key, width, depth)}: {_shown(item, width, depth)}"
+            yield f"{_shown(key, width, depth, ask)}: {_shown(item, width, depth, ask)}"
     else:
         for item in base.__iter__(value):
-            yield _shown(item, width, depth)
+            yield _shown(item, width, depth, ask)
 
 
 def _asked(value: object, kind: Any, width: int) -> str:
