@@ -12,7 +12,7 @@ from lager.banner import shown_path
 from lager.errors import AccessDenied, Failed, LagerError, NoSuchBreakpoint
 from lager.terms import BREAKPOINTS, BREAKPOINTS_PATH, INSTRUMENTS, INSTRUMENTS_PATH
 from lager.text import duration
-from lager_cli import completion, output
+from lager_cli import completion, inside, output
 from lager_cli.boxoption import box_option
 from lager_cli.breakpoints import time_left_of
 from lager_cli.daemon import connected
@@ -39,33 +39,31 @@ def show(as_json: bool, id: str) -> None:
     import asyncio
 
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else _WIDEST
-    pause, inside = asyncio.run(_look(id, width))
-    if isinstance(inside, LagerError):
-        output.error(inside)
-        inside = {}
+    pause, found = asyncio.run(_look(id, width))
+    if isinstance(found, LagerError):
+        output.error(found)
+        found = {}
     if as_json:
-        output.print_json({**pause, **inside})
+        output.print_json({**pause, **found})
     else:
-        for line in [*_outside(pause), *_inside(inside)]:
+        for line in [*_outside(pause), *_inside(found)]:
             output.line(line, width)
 
 
 async def _look(wanted: str, width: int) -> tuple[dict[str, Any], dict[str, Any] | LagerError]:
     """What lagerd tells of the pause, with its `leases`; and what its script does, or why not."""
-    inside: dict[str, Any] | LagerError
+    found: dict[str, Any] | LagerError
     async with connected() as bus:
         pauses = (await bus.call(BREAKPOINTS, BREAKPOINTS_PATH, "List"))[0]
         try:
             options = {"width": max(width // 2, 20)} if width < _WIDEST else {}
-            inside = json.loads(
-                (await bus.call(BREAKPOINTS, BREAKPOINTS_PATH, "Inspect", "sa{sv}", wanted, options))[0]
-            )
+            found = json.loads((await bus.call(BREAKPOINTS, BREAKPOINTS_PATH, "Inspect", "sa{sv}", wanted, options))[0])
         except (AccessDenied, Failed) as refused:
-            inside = refused
+            found = refused
         pause = _meant(pauses, wanted.strip().lower())
         leases = (await bus.call(INSTRUMENTS, INSTRUMENTS_PATH, "List"))[0]
     pause["leases"] = [lease for lease in leases if pause["id"] in lease["pauses"]]
-    return pause, inside
+    return pause, found
 
 
 def _meant(pauses: list[dict[str, Any]], wanted: str) -> dict[str, Any]:
@@ -95,36 +93,6 @@ def _outside(pause: dict[str, Any]) -> list[str]:
 def _inside(look: dict[str, Any]) -> list[str]:
     if not look:
         return []
-    return [*_source(look["source"]), *_stack(look), *_variables(look)]
-
-
-def _source(lines: list[dict[str, Any]]) -> list[str]:
-    if not lines:
-        return ["", "Its source is not to be had."]
-    width = len(str(lines[-1]["line"]))
-    return ["", "Source", *(f"{'->' if one['here'] else '  '} {one['line']:>{width}}  {one['text']}" for one in lines)]
-
-
-def _stack(look: dict[str, Any]) -> list[str]:
-    shown = ["", "Stack"]
-    if look["frames_left_out"]:
-        shown.append(f"  ({look['frames_left_out']} more)")
-    for frame in look["stack"]:
-        shown.append(f"  {shown_path(frame['file'])}:{frame['line']} in {frame['function']}")
-        if frame["text"]:
-            shown.append(f"    {frame['text']}")
-    return shown
-
-
-def _variables(look: dict[str, Any]) -> list[str]:
-    values = [one for one in look["variables"] if one["kind"] == "variable"]
-    others = [one["name"] for one in look["variables"] if one["kind"] != "variable"]
-    names = max((len(one["name"]) for one in values), default=0)
-    types = max((len(one["type"]) for one in values), default=0)
-    shown = ["", "Variables"]
-    shown += [f"  {one['name']:<{names}}  {one['type']:<{types}}  {one['value']}" for one in values]
-    if look["variables_left_out"]:
-        shown.append(f"  ({look['variables_left_out']} more)")
-    if others:
-        shown.append(f"  modules, functions, classes: {', '.join(others)}")
-    return shown if len(shown) > 2 else [*shown, "  none"]
+    source = ["Source", *inside.source(look["source"])] if look["source"] else ["Its source is not to be had."]
+    variables = inside.variables(look) or ["  none"]
+    return ["", *source, "", "Stack", *inside.stack(look), "", "Variables", *variables]

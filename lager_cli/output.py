@@ -23,6 +23,19 @@ def line(text: str, width: int) -> None:
     click.echo(printable(text, width))
 
 
+def python(lines: Sequence[str], width: int) -> None:
+    """Lines of Python, each cut at `width` columns, with its colours where there are any."""
+    text = "\n".join(printable(line, width) for line in lines)
+    if text and colours():
+        from pygments import highlight
+        from pygments.formatters.terminal import TerminalFormatter
+        from pygments.lexers.python import PythonLexer
+
+        text = highlight(text, PythonLexer(stripnl=False), TerminalFormatter()).rstrip("\n")
+    if text:
+        click.echo(text)
+
+
 def raw(data: bytes, *, error: bool = False) -> None:
     """Bytes as a device or a script wrote them, on standard output or standard error."""
     stream = sys.stderr if error else sys.stdout
@@ -86,7 +99,7 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     widths = [max(len(line[column]) for line in lines) for column in range(len(headers))]
     for number, line in enumerate(lines):
         text = aligned(line, widths)
-        click.echo(click.style(text, bold=True) if number == 0 and _colours() else text)
+        click.echo(click.style(text, bold=True) if number == 0 and colours() else text)
 
 
 def cells(row: Iterable[object], widths: Sequence[int]) -> None:
@@ -98,5 +111,6 @@ def aligned(row: Sequence[str], widths: Sequence[int]) -> str:
     return "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
-def _colours() -> bool:
+def colours() -> bool:
+    """Whether standard output is a terminal, and wants them."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR")

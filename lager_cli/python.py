@@ -74,6 +74,8 @@ class _Python(click.Command):
     shell_complete=completion.runs,
 )
 @click.option("--signal", "signal_name", metavar="NAME", help="With --kill: send this signal, and nothing else.")
+@click.option("--watch", is_flag=True, help="With --console: only look on while others type.")
+@click.option("--relay", is_flag=True, hidden=True, help="With --console: frames on standard input and output.")
 @boxoption.box_group_option
 @fileoptions.file_options
 @click.argument("runnable", required=False, shell_complete=completion.files)
@@ -96,6 +98,8 @@ def python(
     tail: int | None,
     kill: str | None,
     signal_name: str | None,
+    watch: bool,
+    relay: bool,
     box: str | None,
     added: tuple[str, ...],
     downloads: tuple[str, ...],
@@ -122,6 +126,7 @@ def python(
       lager python --reattach 9b1c --tail 20     (a run, by its id in: lager runs)
       lager python --pause 9b1c
       lager python --kill 9b1c
+      lager python --console 7f3a --watch
     """
     asked = [one is not None for one in (resume, extend, console, pause, reattach, kill, runnable)] + [continue_all]
     if sum(asked) != 1:
@@ -134,11 +139,17 @@ def python(
         ("--detach", "a script to run", not detach or runnable),
         ("--tail", "--reattach", tail is None or reattach),
         ("--signal", "--kill", signal_name is None or kill),
+        ("--watch", "--console", not watch or console),
         ("--download", "a run without --detach", not (downloads and detach)),
     ):
         if not given:
             raise click.UsageError(f"{option} needs {needs}.")
     there = boxoption.choose(context, box)
+    if console is not None:
+        from lager_cli.console import attach, is_ours
+
+        if there is None or is_ours(watch, relay):
+            return attach(console, there, watch=watch, relay=relay)
     if there is not None:
         from lager_cli import remote
 
@@ -158,10 +169,6 @@ def python(
         return 0
     if extend is not None:
         return _extend(*extend)
-    if console is not None:
-        from lager_cli.console import attach
-
-        return attach(console)
     if pause is not None:
         from lager_cli import asking
 

@@ -1,4 +1,4 @@
-"""Consoles on a real pseudo-terminal: what is typed, what is seen, and what stays the script's."""
+"""Consoles on a terminal that knows no more than lines: what is typed, what is seen, and what stays the script's."""
 
 import os
 import re
@@ -37,7 +37,7 @@ def console(terminal):
     """Open a console on a terminal of its own, and wait for its first prompt."""
 
     def opener(id: str):
-        screen = terminal(LAGER, "python", "--console", id)
+        screen = terminal(LAGER, "python", "--console", id, TERM="dumb")
         screen.expect(f"lager: a console of {id}: Ctrl-D leaves it")
         screen.expect(PROMPT)
         return screen
@@ -268,7 +268,7 @@ def test_a_console_on_nothing_is_refused_before_any_prompt(terminal):
 
 def test_the_terminal_is_left_as_it_was(paused, terminal):
     command = f"stty -a > before; lager python --console {paused}; stty -a > after; cmp before after && echo same"
-    screen = terminal("/bin/sh", "-c", command)
+    screen = terminal("/bin/sh", "-c", command, TERM="dumb")
     screen.expect(PROMPT)
     screen.type("exit()\r")
     screen.expect("same\n")
