@@ -15,6 +15,7 @@ import lager
 
 _BEFORE = "before its finally blocks have run"
 _AFTER = "after its finally blocks have run"
+_REMEMBERED = 10_000
 
 
 class _OfThread(threading.local):
@@ -29,6 +30,8 @@ class _OfThread(threading.local):
     judged = (0, 0)
 
 
+# Where errors of which types are caught by the code that raises them: so that those of a loop are judged once.
+_caught_at_once: set[tuple[int, int, int]] = set()
 _mine = _OfThread()
 _previous: Any = None
 
@@ -101,11 +104,18 @@ def _consider(frame: FrameType, error: BaseException, raised: TracebackType) -> 
 
 
 def _judge(frame: FrameType, error: BaseException, raised: TracebackType) -> None:
+    here = id(frame.f_code), frame.f_lasti, id(type(error))
+    if here in _caught_at_once:
+        return
     from lager.uncaught import catcher
 
     caught_in = catcher(type(error), frame)
     _mine.judged = id(error), id(caught_in)
-    if caught_in is None:
+    if caught_in is frame:
+        if len(_caught_at_once) >= _REMEMBERED:
+            _caught_at_once.clear()
+        _caught_at_once.add(here)
+    elif caught_in is None:
         _pause(error, raised, _AFTER if raised.tb_next else _BEFORE)
 
 

@@ -4,7 +4,8 @@ import ast
 import builtins
 import inspect
 import linecache
-from types import CodeType, FrameType, FunctionType
+from collections.abc import Callable
+from types import CodeType, FrameType, FunctionType, UnionType
 from typing import Any
 
 UNKNOWN: Any = object()
@@ -13,14 +14,15 @@ UNKNOWN: Any = object()
 class Names:
     """The names that code sees, from the innermost scope outwards."""
 
-    def __init__(self, code: CodeType, local: Any, outer: dict[str, Any]) -> None:
+    def __init__(self, code: CodeType, local: Callable[[], Any], outer: dict[str, Any]) -> None:
         self._code = code
         self._local = local
         self.globals = outer
 
     @classmethod
     def of_frame(cls, frame: FrameType) -> "Names":
-        return cls(frame.f_code, frame.f_locals, frame.f_globals)
+        # Only on demand: until 3.13 a look at the locals of a frame keeps them alive for as long as it.
+        return cls(frame.f_code, lambda: frame.f_locals, frame.f_globals)
 
     @classmethod
     def of_function(cls, function: FunctionType) -> "Names":
@@ -31,15 +33,14 @@ class Names:
                 closure[name] = cell.cell_contents
             except ValueError:
                 continue  # an empty cell
-        return cls(function.__code__, closure, function.__globals__)
+        return cls(function.__code__, lambda: closure, function.__globals__)
 
     def value(self, name: str) -> Any:
         code = self._code
         if name in code.co_varnames or name in code.co_cellvars or name in code.co_freevars:
-            return self._local.get(name, UNKNOWN)
-        for scope in () if code.co_flags & inspect.CO_OPTIMIZED else (self._local,):
-            if name in scope:
-                return scope[name]
+            return self._local().get(name, UNKNOWN)
+        if not code.co_flags & inspect.CO_OPTIMIZED and name in self._local():
+            return self._local()[name]
         return self.globals.get(name, getattr(builtins, name, UNKNOWN))
 
     def evaluate(self, expression: ast.expr) -> Any:
@@ -56,9 +57,15 @@ def attribute(owner: Any, name: str) -> Any:
     if owner is UNKNOWN:
         return UNKNOWN
     found = inspect.getattr_static(owner, name, UNKNOWN)
-    if isinstance(found, staticmethod | classmethod):
+    if is_a(found, staticmethod | classmethod):
         return found.__func__
-    return UNKNOWN if inspect.isdatadescriptor(found) else found
+    is_data = any(name in vars(base) for base in type(found).__mro__ for name in ("__set__", "__delete__"))
+    return UNKNOWN if is_data else found
+
+
+def is_a(value: Any, kind: type | UnionType) -> bool:
+    """As isinstance, but without asking the value for its __class__."""
+    return issubclass(type(value), kind)
 
 
 def expression_at(code: CodeType, offset: int, names: Names) -> ast.expr | None:

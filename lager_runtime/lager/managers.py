@@ -2,13 +2,12 @@
 
 import ast
 import contextlib
-import inspect
 import tempfile
 import threading
-from types import FunctionType, MethodType
+from types import FunctionType, MethodDescriptorType, MethodType
 from typing import Any
 
-from lager.lookup import UNKNOWN, Names, attribute, expression_at
+from lager.lookup import UNKNOWN, Names, attribute, expression_at, is_a
 from lager.unwinding import Guard, Listing, Unwinding, listing, stored_name
 
 _OF_GENERATOR = contextlib.contextmanager(lambda: iter(())).__code__  # what it wraps with
@@ -25,6 +24,8 @@ def unwinding(code: Any, names: Names, kind: type[BaseException]) -> Unwinding:
         before = entered - 1
         if all_of_it.instructions[before].opname == "BEFORE_WITH":
             before -= 1
+        elif all_of_it.instructions[before].opname != "CALL":  # which enters since 3.14
+            return True  # an `async with`
         expression = expression_at(code, all_of_it.offsets[before], names)
         bound = names.value(name) if (name := stored_name(all_of_it.instructions[entered])) else UNKNOWN
         return _swallows(expression, bound, names, kind)
@@ -38,9 +39,9 @@ def _swallows(expression: ast.expr | None, bound: Any, names: Names, kind: type[
         made_by = names.evaluate(expression.func)
         if made_by is contextlib.suppress:
             return _names_kind(expression, names, kind)
-        if isinstance(made_by, FunctionType) and made_by.__code__ is _OF_GENERATOR:
+        if is_a(made_by, FunctionType) and made_by.__code__ is _OF_GENERATOR:
             return not _generator_passes(attribute(made_by, "__wrapped__"), kind)
-        if isinstance(made_by, type) and made_by is not contextlib.ExitStack:
+        if is_a(made_by, type) and made_by is not contextlib.ExitStack:
             return _class_swallows(made_by)
     elif expression is not None and (manager := names.evaluate(expression)) is not UNKNOWN:
         return _manager_swallows(manager, kind)
@@ -52,12 +53,12 @@ def _names_kind(call: ast.Call, names: Names, kind: type[BaseException]) -> bool
     if issubclass(kind, BaseExceptionGroup):
         return True
     kinds = [names.evaluate(argument) for argument in call.args]
-    return any(one is UNKNOWN or not isinstance(one, type) or one in kind.__mro__ for one in kinds)
+    return any(one is UNKNOWN or not is_a(one, type) or one in kind.__mro__ for one in kinds)
 
 
 def _generator_passes(function: Any, kind: type[BaseException]) -> bool:
     """Whether an error that comes in at any `yield` of a generator function comes out of it again."""
-    if not isinstance(function, FunctionType):
+    if not is_a(function, FunctionType):
         return False
     inside = unwinding(function.__code__, Names.of_function(function), kind)
     yields = [one.offset for one in listing(function.__code__).instructions if one.opname == "YIELD_VALUE"]
@@ -74,9 +75,9 @@ def _manager_swallows(manager: Any, kind: type[BaseException]) -> bool:
 
 
 def _callback_swallows(callback: Any, kind: type[BaseException]) -> bool:
-    if isinstance(callback, MethodType):
+    if is_a(callback, MethodType):
         return _manager_swallows(callback.__self__, kind)
-    return getattr(callback, "__name__", "") != "_exit_wrapper"
+    return not (is_a(callback, FunctionType) and callback.__name__ == "_exit_wrapper")
 
 
 def _class_swallows(manager: type) -> bool:
@@ -84,9 +85,9 @@ def _class_swallows(manager: type) -> bool:
     if issubclass(manager, _HARMLESS):
         return False
     leave = attribute(manager, "__exit__")
-    if isinstance(leave, FunctionType):
+    if is_a(leave, FunctionType):
         return not _returns_nothing(leave)
-    return not inspect.isroutine(leave)
+    return not is_a(leave, MethodDescriptorType)
 
 
 def _returns_nothing(function: FunctionType) -> bool:

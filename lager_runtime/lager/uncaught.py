@@ -13,7 +13,7 @@ from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, Method
 from typing import Any
 
 from lager.errors import PauseTimeout
-from lager.lookup import UNKNOWN, Names, attribute, expression_at
+from lager.lookup import UNKNOWN, Names, attribute, expression_at, is_a
 from lager.managers import unwinding
 from lager.unwinding import listing
 
@@ -66,7 +66,7 @@ def _passes(outer: FrameType, inner: FrameType, kind: type[BaseException]) -> bo
     if not code.co_flags & inspect.CO_OPTIMIZED:
         return True  # the body of a module or a class
     instruction = listing(outer.f_code).instructions[listing(outer.f_code).index(outer.f_lasti)]
-    if instruction.opname.startswith(("CALL", "PRECALL", "INSTRUMENTED_CALL")):
+    if instruction.opname.startswith(("CALL", "PRECALL")):
         return _call_passes(outer, code, kind)
     if instruction.opname == "IMPORT_NAME" and _is_importlib(code):
         return True
@@ -74,7 +74,12 @@ def _passes(outer: FrameType, inner: FrameType, kind: type[BaseException]) -> bo
         return False
     if instruction.opname in ("FOR_ITER", "SEND"):
         return bool(code.co_flags & inspect.CO_GENERATOR) or code.co_name == "__next__"
-    return code.co_name == instruction.argval or (code.co_name.startswith("__") and code.co_name.endswith("__"))
+    return code.co_name == instruction.argval or _is_special(code.co_name)
+
+
+def _is_special(name: str) -> bool:
+    """Whether an instruction that is no call may run a method of this name, and pass on what it raises."""
+    return name.startswith("__") and name.endswith("__") and name != "__call__"
 
 
 def _call_passes(outer: FrameType, code: CodeType, kind: type[BaseException]) -> bool:
@@ -82,30 +87,31 @@ def _call_passes(outer: FrameType, code: CodeType, kind: type[BaseException]) ->
     call = expression_at(outer.f_code, outer.f_lasti, names)
     if not isinstance(call, ast.Call):
         return not issubclass(kind, _SWALLOWED)
-    name = getattr(call.func, "id", getattr(call.func, "attr", None))
+    if code.co_name == getattr(call.func, "id", getattr(call.func, "attr", None)):
+        return True
     called = names.evaluate(call.func)
-    if name == code.co_name or _runs(called, code):
+    if _runs(called, code):
         return True
     return not issubclass(kind, _SWALLOWED) and (called is UNKNOWN or _is_known(called))
 
 
 def _is_known(called: Any) -> bool:
     """Whether this is C code that passes on the errors of what it calls."""
-    if isinstance(called, FunctionType | MethodType):
+    if is_a(called, FunctionType | MethodType):
         return False  # it runs other code: what raised is the callback of an object that has just died
-    if isinstance(called, MethodDescriptorType):
+    if is_a(called, MethodDescriptorType):
         called = called.__objclass__
-    return (called if isinstance(called, type | BuiltinFunctionType) else type(called)).__module__ in _KNOWN
+    return (called if is_a(called, type | BuiltinFunctionType) else type(called)).__module__ in _KNOWN
 
 
 def _runs(called: Any, code: CodeType) -> bool:
     """Whether a call of `called` begins with this code."""
-    if isinstance(called, MethodType):
+    if is_a(called, MethodType):
         called = called.__func__
-    if isinstance(called, FunctionType):
+    if is_a(called, FunctionType):
         return called.__code__ is code
-    if isinstance(called, type):
+    if is_a(called, type):
         starters = [attribute(called, "__init__"), attribute(called, "__new__"), attribute(type(called), "__call__")]
     else:
         starters = [attribute(type(called), "__call__"), attribute(called, "func")]
-    return any(isinstance(one, FunctionType) and one.__code__ is code for one in starters)
+    return any(is_a(one, FunctionType) and one.__code__ is code for one in starters)
