@@ -45,10 +45,19 @@ def _importer(frame: "FrameType") -> "FrameType | None":
     return importer
 
 
+_is_to_stand = False
+
+
 def _stand_once_back_in(importer: "FrameType") -> None:
+    global _is_to_stand
+    if _is_to_stand:
+        return
+    _is_to_stand = True
     trace, local_trace = sys.gettrace(), importer.f_trace
 
     def back(frame: "FrameType", _: str, __: "Any") -> "Any":
+        global _is_to_stand
+        _is_to_stand = False
         sys.settrace(trace)
         frame.f_trace = local_trace
         _stand(frame)

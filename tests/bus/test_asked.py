@@ -63,12 +63,13 @@ def test_asked_twice_it_stands_once(run, client):
 
 def test_what_a_pause_may_need_is_let_be_imported(run, client, script):
     """A module by the name of one of Python's own, so that it counts as one."""
-    script("import os, signal\nos.kill(os.getpid(), signal.SIGURG)\nTHERE = 1\n", "sched.py")
-    process = run("import sched\nprint(sched.THERE)\n")
+    ask = "os.kill(os.getpid(), signal.SIGURG)\n"
+    script(f"import os, signal\n{ask}{ask}THERE = 1\n", "sched.py")
+    process = run("import sched\nprint(sched.THERE)\nimport sys\nprint(sys.gettrace())\n")
     pause = client.paused()
     assert (pause["file"].rpartition("/")[2], pause["line"]) == ("script.py", 2)
     client.call("Continue", "s", pause["id"])
-    assert process.out.rest() == "1\n"
+    assert process.out.rest() == "1\nNone\n"
 
 
 def test_a_script_that_does_all_its_work_in_an_import_stands_there(run, client, script):
