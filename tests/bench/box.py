@@ -42,14 +42,15 @@ async def measure(many, rounds, idle):
     bus = await Bus.connect("unix:path=/run/dbus/system_bus_socket")
     signals = asyncio.Queue()
     for member in ("Paused", "Resumed"):
-        bus.listen(member, lambda signal: signals.put_nowait((time.monotonic(), signal.args[0])))
+        bus.listen(member, lambda signal: signals.put_nowait((time.monotonic(), signal.args)))
     await bus.add_match(f"type='signal',path='{PATH}'")
     ask = lambda *call: bus.call(NAME, PATH, *call)
     await ask("List")
     lagerd = (await bus.credentials(await bus.owner(NAME)))["ProcessID"]
     before = memory(lagerd, "Anonymous")
     print("ready", flush=True)
-    ids = [(await signals.get())[1] for _ in range(many)]
+    pauses = [(await signals.get())[1] for _ in range(many)]
+    ids = [id for id, _ in pauses]
     found = {"memory": (memory(lagerd, "Anonymous") - before) / many}
     await asyncio.sleep(idle / 5)
     before = switches([lagerd])
@@ -62,8 +63,7 @@ async def measure(many, rounds, idle):
     for _ in ids[::2]:
         await signals.get()
     instant = time.monotonic() + 1
-    for id in ids[1::2]:
-        await ask("Extend", "sd", id, instant - time.monotonic())
+    await ask("Extend", "sd", pauses[0][1]["run_id"], instant - time.monotonic())
     found["late"] = [(await signals.get())[0] - instant for _ in ids[1::2]]
     print(json.dumps(found), flush=True)
 

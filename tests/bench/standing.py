@@ -110,9 +110,9 @@ def _resumes(one: Client, station: Station, rounds: int) -> tuple[list[float], l
 
 def _together(one: Client, standing: Crowd, row: Callable[..., Row], ahead: float) -> Iterator[Row]:
     """All of them resume by themselves at one instant."""
-    instant = time.monotonic() + ahead + 0.002 * len(standing.ids)
+    instant = time.monotonic() + ahead
     standing.end_at(instant)
-    ours = set(standing.ids)
+    ours = standing.ids
     heard = [time.monotonic() - instant for _ in ours if one.expect("Resumed", lambda signal: signal.args[0] in ours)]
     late = [went - instant for went in standing.went_on()]
     assert len(late) == len(standing.ids)
