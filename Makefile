@@ -1,6 +1,6 @@
 # make demo    a script that stops at a breakpoint, on a simulated bench
 # make test    everything, with what the tests need
-# make bench   measurements
+# make bench   measurements; BENCH=--help says what it may be told
 # make stress  people, scripts and faults at random, for SECONDS with SEED
 
 PYTHON ?= python3
@@ -20,7 +20,7 @@ test: $(VENV)/test needs-test
 	$(VENV)/bin/pytest -n $(WORKERS) --dist loadgroup $(TESTS)
 
 bench: $(VENV)/test needs-test
-	$(VENV)/bin/python -m tests.bench
+	$(VENV)/bin/python -m tests.bench $(BENCH)
 
 stress: $(VENV)/test needs-test
 	$(VENV)/bin/python -m tests.stress $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))

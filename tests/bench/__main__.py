@@ -23,7 +23,20 @@ from tests.station import Station
 
 ROOT = Path(__file__).parents[2]
 README, PLOT = ROOT / "README.md", ROOT / "docs" / "bench.svg"
+SHOWN = {
+    "a raw call over the same bus",
+    "resume: Continue to the next statement",
+    "console: one evaluation",
+    "process: lager python",
+    "loop: lager python",
+    "Continue until the next statement",
+    "List",
+    "memory of lagerd per pause",
+    "wake-ups of the scripts while idle",
+    "auto-resumes at one instant: next statement late by",
+}
 BEGIN, END = "<!-- bench -->\n", "<!-- end of bench -->\n"
+# A group of rows for each kind of setting; those of a remote box have their place here, too.
 GROUPS: dict[str, Callable[[Station, Scale], Iterator[Row]]] = {
     "calls": rows.calls,
     "consoles": many.consoles,
@@ -48,6 +61,7 @@ def main() -> None:
     if arguments.plot:
         arguments.plot.write_text(svg(measured), encoding="utf-8")
     if arguments.readme:
+        PLOT.parent.mkdir(exist_ok=True)
         PLOT.write_text(svg(measured), encoding="utf-8")
         README.write_text(refreshed(README.read_text(encoding="utf-8"), measured), encoding="utf-8")
 
@@ -94,12 +108,13 @@ def machine() -> dict[str, Any]:
 
 
 def refreshed(readme: str, measured: list[Row]) -> str:
-    """The README with another table between its two marks: what stands there at the most pauses, and at none."""
+    """The README with another table between its two marks: a few rows, and of those about crowds the largest."""
     before, _, rest = readme.partition(BEGIN)
     _, end, after = rest.partition(END)
     assert end, f"{README} has no place for a table"
     most = max((row.pauses for row in measured), default=0)
-    return before + BEGIN + markdown([row for row in measured if row.pauses in (0, most)]) + "\n" + END + after
+    shown = [row for row in measured if row.pauses in (0, most) and row.name in SHOWN]
+    return before + BEGIN + markdown(shown) + "\n" + END + after
 
 
 if __name__ == "__main__":
