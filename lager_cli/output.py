@@ -52,13 +52,13 @@ def note(text: str) -> None:
 @contextlib.contextmanager
 def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
     """Call what it gives with each number of bytes that is done. A terminal shows them from the second second on."""
-    done, shown = 0, time.monotonic() + 1
+    done, drawn, again = 0, False, time.monotonic() + 1
 
     def advance(count: int) -> None:
-        nonlocal done, shown
+        nonlocal done, drawn, again
         done += count
-        if os.isatty(2) and (now := time.monotonic()) >= shown:
-            shown = now + 0.1
+        if os.isatty(2) and (now := time.monotonic()) >= again:
+            drawn, again = True, now + 0.1
             percent = min(100 * done // max(total, 1), 100)
             bar = ("#" * (percent // 4)).ljust(25, "-")
             click.echo(f"\rlager: {what} {bar} {percent:3}% of {total / 1e6:.0f} MB", err=True, nl=False)
@@ -66,7 +66,7 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
     try:
         yield advance
     finally:
-        if os.isatty(2) and time.monotonic() >= shown:
+        if drawn:
             click.echo("\r\x1b[K", err=True, nl=False)
 
 

@@ -324,3 +324,4 @@ def test_what_is_on_its_way_is_shown_and_can_be_stopped(terminal, script, user, 
     one.expect("% of 100 MB")
     one.type("\x03")
     assert one.wait() == 130
+    assert one.screen.text.endswith("\r\x1b[K")  # nothing is left of it
