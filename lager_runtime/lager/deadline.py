@@ -6,12 +6,19 @@ import os
 import signal
 import sys
 import threading
+import weakref
 from typing import Any
 
 from lager.errors import PauseTimeout
 from lager.terms import TIMED_OUT
 
+_LAST_SECONDS = 3.0
+_here = threading.local()
 ending = False  # the main thread is to end when a SIGURG comes
+
+
+class _Mark:
+    pass
 
 
 def outcome(details: dict[str, Any]) -> BaseException | None:
@@ -29,7 +36,11 @@ def outcome(details: dict[str, Any]) -> BaseException | None:
 
 def _end_main_thread() -> None:
     main = threading.main_thread()
-    atexit.register(_exit)  # the code of the process is the main thread's to choose, and it may have run out already
+    over = threading.Event()
+    _here.until_its_end = _Mark()  # which goes with this thread, behind its last `finally`
+    weakref.finalize(_here.until_its_end, over.set).atexit = False
+    # The code of the process is the main thread's to choose, and it may have run out already.
+    atexit.register(_exit, over)
     if main.ident is not None and main.is_alive():
         global ending
         ending = True
@@ -37,7 +48,9 @@ def _end_main_thread() -> None:
         signal.pthread_kill(main.ident, signal.SIGURG if listens else signal.SIGINT)
 
 
-def _exit() -> None:
+def _exit(over: threading.Event) -> None:
+    """The last of the process. Until 3.12 a join() that was interrupted takes the thread for ended, and so would we."""
+    over.wait(_LAST_SECONDS)
     atexit.unregister(_exit)
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):

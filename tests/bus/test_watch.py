@@ -201,11 +201,11 @@ def test_the_terminal_is_left_as_it_was(screen, number):
     view.wait()
 
 
-@pytest.mark.parametrize("arguments", [(), ("--json",)])
-def test_what_a_pipe_gets(own, start, pause, client, arguments):
+def test_what_a_pipe_gets(own, start, pause, client):
     before = pause("before")
-    watching = start(*WATCH, *arguments)
-    watching.out.expect("standing")
+    watching = [start(*WATCH), start(*WATCH, "--json")]
+    for process in watching:
+        process.out.expect("standing")
     after = pause("after")
     client.call("Extend", "sd", after["id"], 600.0)
     console = start("/bin/sh", "-c", f"(echo 'print(42)'; sleep 600) | lager python --console {after['id']}")
@@ -216,30 +216,29 @@ def test_what_a_pipe_gets(own, start, pause, client, arguments):
     os.kill(after["pid"], signal.SIGKILL)
     client.resumed(after["id"])
     own.kill_lagerd()
-    watching.err.expect("lager: lagerd is gone; waiting for it.\n")
+    for process in watching:
+        process.err.expect("lager: lagerd is gone; waiting for it.\n")
     own.start_lagerd()
-    watching.err.expect("lager: lagerd is there again.\n")
-    watching.kill(signal.SIGINT)
-    assert watching.wait() == 130
-    watching.out.rest()
-    lines = watching.out.text.splitlines()
+    for process in watching:
+        process.err.expect("lager: lagerd is there again.\n")
+        process.kill(signal.SIGINT)
+        assert process.wait() == 130
+        process.out.rest()
     told = [("standing", before), ("paused", after), ("extended", after), ("attached", after), ("detached", after)]
-    ends = [("continued", before), ("gone", after)]
-    if arguments:
-        found = [json.loads(line) for line in lines]
-        found = [one for one in found if one["event"] != "console"]
-        assert [(one["event"], one["pause"]["id"]) for one in found] == [(event, p["id"]) for event, p in told + ends]
-        assert found[1]["pause"]["label"] == "after"
-        assert found[2]["pause"]["remaining"] > 800
-        assert found[3]["pause"]["attached"] == [before["user"]]
-        assert found[5]["by"] == {"uid": os.getuid(), "user": before["user"], "pid": os.getpid(), "how": "bus"}
-        assert all(one.keys() == {"event", "time", "pause", "by"} for one in found)
-    else:
-        words = [line.split() for line in lines if not line.startswith("console")]
-        assert words[0][:3] == ["EVENT", "ID", "LABEL"]
-        assert [(word[0], word[1]) for word in words[1:]] == [(event, p["id"]) for event, p in told + ends]
-        assert lines[-2].endswith(f"resumed by {before['user']} over D-Bus")
-        assert lines[-1].endswith("ended with its script")
+    happened = [(event, one["id"]) for event, one in [*told, ("continued", before), ("gone", after)]]
+    head, *lines = [line for line in watching[0].out.text.splitlines() if not line.startswith("console")]
+    assert head.split()[:3] == ["EVENT", "ID", "LABEL"]
+    assert [tuple(line.split()[:2]) for line in lines] == happened
+    assert lines[-2].endswith(f"resumed by {before['user']} over D-Bus")
+    assert lines[-1].endswith("ended with its script")
+    objects = [json.loads(line) for line in watching[1].out.text.splitlines()]
+    objects = [one for one in objects if one["event"] != "console"]
+    assert [(one["event"], one["pause"]["id"]) for one in objects] == happened
+    assert all(one.keys() == {"event", "time", "pause", "by"} for one in objects)
+    assert objects[1]["pause"]["label"] == "after"
+    assert objects[2]["pause"]["remaining"] > 800
+    assert objects[3]["pause"]["attached"] == [before["user"]]
+    assert objects[5]["by"] == {"uid": os.getuid(), "user": before["user"], "pid": os.getpid(), "how": "bus"}
 
 
 def test_a_reader_that_has_gone_ends_it_without_news(start):
