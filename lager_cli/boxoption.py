@@ -57,7 +57,7 @@ def _go(context: click.Context, _option: object, named: str | None, table: "Call
         context.exit(several.show(box, typed(context), table()))
     from lager_cli import remote
 
-    context.exit(remote.run(box, typed(context)))
+    context.exit(remote.run(box, typed(context), reads=context.info_name == "uart"))
 
 
 def words(arguments: list[str]) -> int:

@@ -12,8 +12,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lager_cli import terminal
+from lager_cli.ends import Pipe, Source
 from lager_cli.frames import Stream
-from lager_cli.trunk import Pipe, Source, Trunk
+from lager_cli.trunk import Trunk
 
 
 class Command:

@@ -155,7 +155,7 @@ def python(
 
         known = {name: os.environ[name] for name in passed if name in os.environ}
         if runnable is None:
-            return remote.run(there, boxoption.typed(context), environment=known)
+            return remote.run(there, boxoption.typed(context), environment=known, reads=console is not None)
         from lager_cli.runfiles import RunFiles
 
         files = RunFiles(runnable, module, added, downloads, overwrite=overwrite)

@@ -3,14 +3,17 @@
 import shlex
 import time
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from lager.text import duration
 from lager_cli import output, records
-from lager_cli.boxoption import box_option
+from lager_cli.boxoption import several_box_option
 from lager_cli.records import Record
+
+if TYPE_CHECKING:
+    from lager_cli.several import Table
 
 _RECENT_SECONDS = 86400.0
 _HEADERS = ("ID", "STATE", "EXIT", "AGE", "PAUSE", "DETACHED", "SCRIPT")
@@ -19,7 +22,7 @@ _HEADERS = ("ID", "STATE", "EXIT", "AGE", "PAUSE", "DETACHED", "SCRIPT")
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list with all that is known of each run.")
 @click.option("--all", "every", is_flag=True, help="Those too that ended longer than a day ago, up to a week.")
-@box_option
+@several_box_option(lambda: _table())
 def runs(as_json: bool, every: bool) -> None:
     """List your runs on this box: those that run, and those that ended within a day.
 
@@ -83,3 +86,9 @@ def _paused() -> dict[str, list[str]]:
     for pause in completion.quietly_paused():
         found.setdefault(pause["run_id"], []).append(pause["id"])
     return found
+
+
+def _table() -> "Table":
+    from lager_cli.several import Table
+
+    return Table(_HEADERS, _row)

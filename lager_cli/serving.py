@@ -15,8 +15,9 @@ import click
 from lager.errors import LagerError
 from lager_cli import rescue
 from lager_cli.command import Command
+from lager_cli.ends import Pipe, Source
 from lager_cli.frames import Kind, Stream, greeting
-from lager_cli.trunk import Lost, Pipe, Source, Trunk
+from lager_cli.trunk import Lost, Trunk
 
 if TYPE_CHECKING:
     from lager_cli.runfolder import RunFolder
@@ -66,7 +67,6 @@ class _Server:
         self._folder: RunFolder | None = None
         self._command: Command | None = None
         self._signalled = 0
-        self._over = False
 
     def serve(self) -> None:
         """Until the other end hangs up, which it does when it has all. Raises Lost where it did not have it."""
@@ -79,7 +79,6 @@ class _Server:
             self._folder = None  # it is for the keeper of the detached run to remove
         self.clean_up()
         self._trunk.send(Kind.EXIT, code)
-        self._over = True
         self._say_goodbye()
 
     def _run(self) -> int:
@@ -167,7 +166,7 @@ class _Server:
         self._say_goodbye()
 
     def lost(self, silent: bool) -> None:
-        if self._command is not None and not self._over:
+        if self._command is not None and not self._command.ended:
             rescue.end(self._command, silent)
 
     def clean_up(self) -> None:

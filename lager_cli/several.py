@@ -11,8 +11,8 @@ from typing import Any
 from lager.errors import BoxError, LagerError
 from lager_cli import boxtable, output
 from lager_cli.boxtable import Box
+from lager_cli.client import Session
 from lager_cli.parcel import Parcel
-from lager_cli.remote import Session
 from lager_cli.ssh import Ssh
 
 

@@ -6,9 +6,7 @@ Whoever hears nothing for LOST_SECONDS takes the other end for lost; so both say
 """
 
 import os
-import queue
 import select
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -49,6 +47,12 @@ class Sink(Protocol):
     def end(self) -> None: ...
 
 
+class Origin(Party, Protocol):
+    """Where a stream comes from. `end` is called when nobody takes it any more."""
+
+    def end(self) -> None: ...
+
+
 class Trunk:
     """`take` gets every frame that belongs to no stream: its kind, and the value in it. Where it is not `greeted`, a
     greeting comes first."""
@@ -64,7 +68,7 @@ class Trunk:
         self._granted: dict[int, int] = {}
         self._sinks: dict[int, Sink] = {}
         self._early: dict[int, list[Bytes | None]] = {}
-        self._sources: dict[int, Source] = {}
+        self._sources: dict[int, Origin] = {}
         self.parties: list[Party] = []
         self._heard = self._said = time.monotonic()
 
@@ -88,7 +92,7 @@ class Trunk:
         for data in self._early.pop(stream, []):
             self._hand(sink, data)
 
-    def draw(self, stream: int, source: "Source") -> None:
+    def draw(self, stream: int, source: Origin) -> None:
         """Let a source send in a stream, until nobody takes it any more."""
         self._sources[stream] = source
         self.parties.append(source)
@@ -192,151 +196,3 @@ class Trunk:
             self._said = now
             if not self._queue:
                 self.send(Kind.BEAT)
-
-
-class Source:
-    """Sends what comes out of a descriptor."""
-
-    def __init__(self, trunk: Trunk, stream: int, fd: int, on_end: Callable[[], None] | None = None) -> None:
-        self._trunk, self._stream, self.fd, self._on_end = trunk, stream, fd, on_end
-        self.ended = False
-        self.paused = False
-        trunk.draw(stream, self)
-
-    def interest(self) -> tuple[int, int] | None:
-        if self.ended or self.paused or self._trunk.congested() or self._trunk.room(self._stream) <= 0:
-            return None
-        return self.fd, select.POLLIN
-
-    def ready(self) -> None:
-        self.read()
-
-    def read(self) -> bool:
-        """Send one piece; False where there is none."""
-        try:
-            data = os.read(self.fd, min(CHUNK, self._trunk.room(self._stream)))
-        except BlockingIOError:
-            return False
-        except OSError:
-            data = b""  # a terminal whose other side is closed
-        if data:
-            self._trunk.send_data(self._stream, data)
-        else:
-            self.end()
-        return bool(data)
-
-    def end(self) -> None:
-        if not self.ended:
-            self.ended = True
-            self._trunk.send(Kind.END, stream=self._stream)
-            if self._on_end is not None:
-                self._on_end()
-
-
-class Pipe:
-    """A sink into a descriptor of our own that does not block; it is closed at the end of the stream."""
-
-    def __init__(self, trunk: Trunk, stream: int, fd: int, *, keep: bool = False) -> None:
-        self._trunk, self._stream, self._fd, self._keep = trunk, stream, fd, keep
-        self._waiting: deque[Bytes] = deque()
-        self._ending = False
-        os.set_blocking(fd, False)
-        trunk.deliver(stream, self)
-        trunk.parties.append(self)
-
-    def put(self, data: Bytes) -> None:
-        if self._fd < 0:
-            self._trunk.grant(self._stream, len(data))
-        else:
-            self._waiting.append(data)
-
-    def end(self) -> None:
-        self._ending = True
-        if not self._waiting:
-            self.close()
-
-    def close(self) -> None:
-        if self._fd >= 0 and not self._keep:
-            os.close(self._fd)
-        self._fd = -1
-
-    @property
-    def closed(self) -> bool:
-        return self._fd < 0
-
-    def interest(self) -> tuple[int, int] | None:
-        return (self._fd, select.POLLOUT) if self._fd >= 0 and self._waiting else None
-
-    def ready(self) -> None:
-        try:
-            while self._waiting:
-                written = os.write(self._fd, self._waiting[0])
-                self._trunk.grant(self._stream, written)
-                rest = self._waiting.popleft()[written:]
-                if rest:
-                    self._waiting.appendleft(rest)
-            if self._ending:
-                self.close()
-        except BlockingIOError:
-            return
-        except OSError:  # nobody reads it any more
-            self._broken()
-
-    def _broken(self) -> None:
-        self._trunk.grant(self._stream, sum(map(len, self._waiting)))
-        self._waiting.clear()
-        self.close()
-        self._trunk.send(Kind.STOP, stream=self._stream)
-
-
-class Writer:
-    """A sink into a descriptor that is not ours alone, so that writing may block: a thread does that."""
-
-    def __init__(self, trunk: Trunk, stream: int, fd: int) -> None:
-        self._trunk, self._stream, self._fd = trunk, stream, fd
-        self._waiting: queue.SimpleQueue[Bytes] = queue.SimpleQueue()
-        self._done: queue.SimpleQueue[int] = queue.SimpleQueue()
-        self._owed = 0
-        self._broken = False
-        self._woken, self._wake = os.pipe()
-        trunk.deliver(stream, self)
-        trunk.parties.append(self)
-        # A write that blocks for ever, to a pager that is left open, must not keep us from ending.
-        threading.Thread(target=self._work, name=f"writer of {fd}", daemon=True).start()
-
-    @property
-    def idle(self) -> bool:
-        return not self._owed
-
-    def put(self, data: Bytes) -> None:
-        self._owed += len(data)
-        self._waiting.put(data)
-
-    def end(self) -> None:
-        """The descriptor stays open: it is not ours."""
-
-    def interest(self) -> tuple[int, int] | None:
-        return (self._woken, select.POLLIN) if self._owed else None
-
-    def ready(self) -> None:
-        os.read(self._woken, 4096)
-        while not self._done.empty():
-            count = self._done.get()
-            self._owed -= abs(count)
-            self._trunk.grant(self._stream, abs(count))
-            if count < 0 and not self._broken:
-                self._broken = True
-                self._trunk.send(Kind.STOP, stream=self._stream)
-
-    def _work(self) -> None:
-        broken = False
-        while True:
-            data = self._waiting.get()
-            try:
-                rest = memoryview(data)
-                while rest and not broken:
-                    rest = rest[os.write(self._fd, rest) :]
-            except OSError:
-                broken = True  # whoever read it has had enough; what still comes is dropped
-            self._done.put(-len(data) if broken else len(data))
-            os.write(self._wake, b"\0")

@@ -4,18 +4,22 @@ import contextlib
 import hashlib
 import json
 import os
+import select
 import signal
+import socket
 import subprocess
 
 import pytest
 
-from tests.processes import LAGER
+from lager.errors import NoConnection
+from lager_cli import remote
+from tests.processes import LAGER, PATIENCE
 
 EVERY_BYTE = bytes(range(1, 256))
 TIDY = """
-import pathlib, sys, time
+import os, pathlib, sys, time
 try:
-    print("up", flush=True)
+    print("up", os.getppid(), flush=True)
     time.sleep(1000)
 finally:
     time.sleep(0.1)
@@ -170,6 +174,29 @@ def test_the_other_commands_go_there_too(lager, run, client, near):
     assert lager("instruments", "--box", "near").stdout == "No instrument is in use.\n"
 
 
+def test_a_command_that_reads_nothing_leaves_standard_input_to_others(station, near):
+    line = '"$0" instruments --box near; cat'
+    done = subprocess.run(["sh", "-c", line, LAGER], env=station.env, input=b"mine", capture_output=True, timeout=60)
+    assert done.stdout == b"No instrument is in use.\nmine"
+
+
+def test_a_channel_is_standard_input_and_output_of_a_command(near, run, client, monkeypatch):
+    for name, value in near.env.items():
+        monkeypatch.setenv(name, value)
+    process = run("import lager\nlager.pause(interactive=True)\n")
+    id = client.paused()["id"]
+    with remote.channel("near", ["python", "--console", id]) as channel:
+        channel.settimeout(20)
+        channel.sendall(b"6 * 7\n")
+        assert channel.recv(100) == b"42\n"
+        channel.shutdown(socket.SHUT_WR)
+        assert channel.recv(100) == b""
+    with pytest.raises(NoConnection, match="refuses ssh"):
+        remote.channel("refusing", ["breakpoints"])
+    client.call("Continue", "s", id)
+    assert process.wait() == 0
+
+
 def test_a_run_stays_on_its_bench(start, there):
     text = "import subprocess, sys\nsys.exit(subprocess.call([sys.argv[1], 'breakpoints']))\n"
     process = start(LAGER, "python", "--box", "near", there(text), LAGER)
@@ -183,34 +210,41 @@ def test_an_instrument_on_the_box(lager, near):
     assert "V" in lager("adc", "--box", "near", "adc4").stdout
 
 
-@pytest.mark.parametrize("program", ["ssh", "lager"])
-def test_a_client_or_an_ssh_that_is_killed_interrupts_the_run(start, there, tmp_path, program):
+@pytest.fixture
+def tidy(start, there, tmp_path):
+    """A run on the box that tells through a fifo how often it was interrupted; afterwards its session is over there."""
     os.mkfifo(tmp_path / "told")
     process = start(LAGER, "python", "--box", "near", there(TIDY), str(tmp_path / "told"))
-    process.out.expect("up")
+    process.out.expect("up ")
+    with open(f"/proc/{int(process.out.expect(chr(10)))}/stat") as stat:
+        session = int(stat.read().rpartition(")")[2].split()[1])
+    with open(os.pidfd_open(session), "rb", buffering=0) as ended:
+        yield process
+        assert select.select([ended], [], [], PATIENCE)[0]
+
+
+@pytest.mark.parametrize("program", ["ssh", "lager"])
+def test_a_client_or_an_ssh_that_is_killed_interrupts_the_run(tidy, tmp_path, program):
     if program == "ssh":
-        (ssh,) = children(process.pid)
+        (ssh,) = children(tidy.pid)
         os.kill(ssh, signal.SIGKILL)
-        assert process.wait() == 255
-        assert "The connection to the box near is lost" in process.err.rest()
+        assert tidy.wait() == 255
+        assert "The connection to the box near is lost" in tidy.err.rest()
     else:
-        process.kill()
+        tidy.kill()
     assert (tmp_path / "told").read_text() == "tidied once\n"
 
 
-def test_a_silent_connection_is_taken_for_lost_by_both_ends(start, there, tmp_path):
-    os.mkfifo(tmp_path / "told")
-    process = start(LAGER, "python", "--box", "near", there(TIDY), str(tmp_path / "told"))
-    process.out.expect("up")
-    (ssh,) = children(process.pid)
+def test_a_silent_connection_is_taken_for_lost_by_both_ends(tidy, tmp_path):
+    (ssh,) = children(tidy.pid)
     os.kill(ssh, signal.SIGSTOP)
     try:
         assert (tmp_path / "told").read_text() == "tidied once\n"
-        assert process.wait() == 255
+        assert tidy.wait() == 255
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.kill(ssh, signal.SIGKILL)
-    assert "is lost" in process.err.rest()
+    assert "is lost" in tidy.err.rest()
 
 
 def children(pid):
