@@ -96,9 +96,9 @@ class Pauser:
         try:
             if lager._is_off():
                 return
-            from lager import pausing
-
             with self._timer_stopped(item), self._terminal():
+                from lager import pausing  # which takes a while
+
                 pausing.stand(_place(item, raised), item.nodeid, None, True)
         except Exception as problem:
             lager._complain(problem)
