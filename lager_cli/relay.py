@@ -156,6 +156,8 @@ async def serve(id: str, options: dict[str, Any]) -> int:
 
 
 async def _standard_streams() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    if os.path.samestat(os.fstat(0), os.fstat(1)):  # one socket for both; a pipe's transport takes its input for an end
+        return await asyncio.open_connection(sock=socket.socket(fileno=os.dup(1)))
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader()
     stdin, stdout = os.fdopen(0, "rb", buffering=0), os.fdopen(os.dup(1), "wb", buffering=0)

@@ -9,7 +9,7 @@ from typing import Any
 
 from lager.documenting import parameters_of
 from lager.shortened import type_name
-from lager.unasked import NOTHING, PATH, attribute, attributes, keys, resolve
+from lager.unasked import NOTHING, PATH, attribute, attributes, keys, resolve, value_of
 
 _MOST = 500
 _LONGEST_KEY = 200
@@ -28,7 +28,7 @@ def complete(text: str, names: dict[str, Any]) -> list[Completion]:
     text = text[-_TAIL:]
     attributed = _ATTRIBUTE.search(text)
     if attributed is not None:
-        return _attributes(resolve(attributed[1], names), attributed[2])
+        return _attributes(value_of(resolve(attributed[1], names)), attributed[2])
     keyed = _KEY.search(text)
     if keyed is not None and (found := _keys(resolve(keyed[1], names), keyed[2])):
         return found

@@ -37,10 +37,10 @@ def _resolved(node: ast.expr, names: dict[str, Any]) -> Any:
     if isinstance(node, ast.Name):
         return names.get(node.id, vars(builtins).get(node.id, NOTHING))
     if isinstance(node, ast.Attribute):
-        owner = _value(_resolved(node.value, names))
+        owner = value_of(_resolved(node.value, names))
         return NOTHING if owner is NOTHING else attribute(owner, node.attr)
     if isinstance(node, ast.Subscript):
-        owner = _value(_resolved(node.value, names))
+        owner = value_of(_resolved(node.value, names))
         return NOTHING if owner is NOTHING else _item(owner, ast.literal_eval(node.slice))
     return NOTHING
 
@@ -56,7 +56,7 @@ def attribute(owner: Any, name: str) -> Any:
     return found.__func__ if type(found) in (staticmethod, classmethod) else found
 
 
-def _value(found: Any) -> Any:
+def value_of(found: Any) -> Any:
     """What further lookups begin at: a property is not what it gives."""
     return NOTHING if type(found) in (property, GetSetDescriptorType, MemberDescriptorType) else found
 

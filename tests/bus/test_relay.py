@@ -1,0 +1,120 @@
+"""The relay of a console on standard input and output, and watchers on bare sockets."""
+
+import os
+import socket
+
+import pytest
+
+from lager.wire import Decoder, encode
+from tests.processes import LAGER, PATIENCE
+
+SCRIPT = "x = 1\nimport lager\nlager.pause(interactive=True, timeout=100)\n"
+
+
+class Frames:
+    def __init__(self, connection: socket.socket) -> None:
+        connection.settimeout(PATIENCE)
+        self.connection = connection
+        self._decoder, self._frames = Decoder(), []
+
+    def send(self, **frame) -> None:
+        self.connection.sendall(encode(frame))
+
+    def until(self, key: str) -> dict:
+        """The next frame with `key`; those before it are passed over."""
+        while True:
+            while not self._frames:
+                data = self.connection.recv(1 << 16)
+                assert data, f"closed before {key}"
+                self._frames = self._decoder.feed(data)
+            if key in (frame := self._frames.pop(0)):
+                return frame
+
+
+@pytest.fixture
+def relay(start):
+    """Run `lager python --console ID --relay`; its frames, and the process."""
+    opened = []
+
+    def opener(id: str):
+        ours, theirs = socket.socketpair()
+        opened.append(ours)
+        with theirs:
+            command = ["/bin/sh", "-c", 'exec "$@" >&0', "sh", LAGER, "python", "--console", id, "--relay"]
+            process = start(*command, stdin=theirs.fileno())
+        return Frames(ours), process
+
+    yield opener
+    for one in opened:
+        one.close()
+
+
+def opened(client, id: str, **options) -> Frames:
+    return Frames(socket.socket(fileno=client.call("OpenConsole", "sa{sv}", id, options)))
+
+
+def test_frames_on_standard_streams(run, client, relay):
+    run(SCRIPT)
+    id = client.paused()["id"]
+    frames, process = relay(id)
+    assert frames.until("hello")["hello"]["id"] == id
+    assert frames.until("left")["left"] > 90
+    frames.send(eval="x + 1\n")
+    assert frames.until("out") == {"out": "2\n"}
+    frames.until("done")
+    frames.send(ask=1, complete="x.bit_l")
+    assert frames.until("answer")["complete"][0]["text"] == "bit_length"
+    frames.send(ask=2, extend=1000)
+    assert frames.until("answer")["extend"] > 1000
+    frames.send(ask=3, extend="long")
+    assert "error" in frames.until("answer")
+    frames.send(**{"ask": 4, "continue": True})
+    ended = frames.until("ended")["ended"]
+    assert (ended["reason"], ended["by"]["how"]) == ("continued", "console")
+    assert process.wait() == 0
+
+
+def test_what_is_refused_is_a_frame(relay):
+    frames, process = relay("ffff")
+    refused = frames.until("refused")["refused"]
+    assert refused["kind"] == "NoSuchBreakpoint"
+    assert process.wait() == 1
+
+
+def test_a_client_that_leaves_ends_its_relay(run, client, relay):
+    run(SCRIPT)
+    id = client.paused()["id"]
+    frames, process = relay(id)
+    frames.until("hello")
+    frames.connection.close()
+    assert process.wait() == 0
+    client.expect("Extended", lambda s: s.args[2]["why"] == "detached")
+    client.call("Continue", "s", id)
+
+
+def test_a_slow_watcher_holds_nobody_up_and_is_told_what_it_lost(run, client):
+    run(SCRIPT)
+    id = client.paused()["id"]
+    writer, watcher = opened(client, id), opened(client, id, watch=True)
+    watcher.until("hello")
+    writer.send(eval="for n in range(20_000): print('x' * 100)\n")
+    writer.until("done")
+    assert watcher.until("in")["of"]["console"] > 0
+    assert watcher.until("lost")["lost"] > 0
+    watcher.send(eval="x = 2\n")
+    writer.send(eval="x\n")
+    assert writer.until("out") == {"out": "1\n"}
+    client.call("Continue", "s", id)
+    assert watcher.until("ended")["ended"]["reason"] == "continued"
+    writer.connection.close()
+    watcher.connection.close()
+
+
+def test_a_killed_script_ends_it_with_the_reason(run, client, relay):
+    run(SCRIPT)
+    pause = client.paused()
+    frames, process = relay(pause["id"])
+    frames.until("hello")
+    os.kill(pause["pid"], 9)
+    assert frames.until("ended")["ended"]["reason"] == "gone"
+    assert process.wait() == 0
