@@ -181,8 +181,9 @@ class LiveTable:
         self._helping = True
 
     def _leave(self, code: int) -> None:
-        self.code = code
-        self._app.exit()
+        if not self._app.is_done:  # a second signal
+            self.code = code
+            self._app.exit()
 
     def _selected(self) -> dict[str, Any] | None:
         for pause in self._following.pauses():
