@@ -1,6 +1,7 @@
 # make demo    a script that stops at a breakpoint, on a simulated bench
 # make test    everything, with what the tests need
 # make bench   measurements; BENCH=--help says what it may be told
+# make coverage   what the tests run of the product, its subprocesses included
 # make stress  people, scripts and faults at random, for SECONDS with SEED
 
 PYTHON ?= python3
@@ -11,7 +12,7 @@ DEMO_NEEDS = dbus-daemon:dbus-daemon
 TEST_NEEDS = $(DEMO_NEEDS) git:git busctl:systemd systemd-nspawn:systemd-container dbus-send:dbus-bin pkcheck:polkitd ssh:openssh-client sshd:openssh-server ip:iproute2 strace:strace zsh:zsh fish:fish
 
 .DELETE_ON_ERROR:
-.PHONY: demo test bench stress check clean needs-demo needs-test
+.PHONY: demo test bench stress coverage check clean needs-demo needs-test
 
 demo: $(VENV)/demo
 	$(VENV)/bin/lager python examples/inspect_bench.py
@@ -21,6 +22,12 @@ test: $(VENV)/test needs-test
 
 bench: $(VENV)/test needs-test
 	$(VENV)/bin/python -m tests.bench $(BENCH)
+
+coverage: $(VENV)/test needs-test
+	$(VENV)/bin/coverage erase
+	-$(VENV)/bin/coverage run -m pytest -n $(WORKERS) --dist loadgroup $(TESTS)
+	$(VENV)/bin/coverage combine --quiet
+	$(VENV)/bin/coverage report
 
 stress: $(VENV)/test needs-test
 	$(VENV)/bin/python -m tests.stress $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))

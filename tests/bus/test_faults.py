@@ -66,6 +66,7 @@ def test_a_lease_that_outlived_a_lagerd_leaves_no_descriptor_behind(own_station,
     """The holder's connection is gone and its process lives on, so lagerd watches the process; until the release."""
     folder = Path(f"/proc/{own_station.lagerd.pid}/fd")
     claim(client)
+    client.call("List")  # after which the copy that was sent is closed
     before = len(list(folder.iterdir()))
     held = claim_from_another_connection(client, own_station)
     assert len(client.call("List", name=INSTRUMENTS)) == len(client.call("List", name=INSTRUMENTS)) == 2

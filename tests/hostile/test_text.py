@@ -1,0 +1,149 @@
+"""Text and frames of any kind: refused in a sentence, and never with a traceback."""
+
+import asyncio
+import os
+import socket
+import sys
+from contextlib import suppress
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from lager import nets
+from lager.errors import NetsFileError
+from lager.text import printable
+from lager.wire import LIMIT, encode
+from lager_cli.attached import Attached
+from lagerd import config
+from lagerd.config import ConfigError
+from tests.processes import LAGER, Process
+
+_QUICK = settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+_WORDS = st.sampled_from(
+    ["[instruments.x]", "[nets.y]", "[limits]", "model", "address", "type", "instrument", "channel", "pauses",
+     "console", "default_timeout", "log_console_input", "=", '"DP821"', '"TCPIP::1.2.3.4::INSTR"', "1e400", "-1", "nan",
+     "true", "[", "]", "{", "\n", "\n", "'''", "\x00", "é", "0x", "1979-05-27T07:32:00Z"]
+)  # fmt: skip
+_FILES = st.binary(max_size=200) | st.lists(_WORDS, max_size=30).map(lambda words: " ".join(words).encode())
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+_KEYS = st.sampled_from(
+    ["out", "err", "hello", "done", "bye", "eval", "interrupt", "ended", "answer", "left", "of", "lost", "refused"]
+)
+_FRAMES = st.lists(st.dictionaries(_KEYS, _VALUES, max_size=3).map(encode) | st.binary(max_size=30), max_size=8)
+
+
+@_QUICK
+@given(_FILES)
+def test_a_nets_file_of_any_bytes(tmp_path, content):
+    (tmp_path / "nets.toml").write_bytes(content)
+    with suppress(NetsFileError):
+        nets.load(tmp_path / "nets.toml")
+
+
+@_QUICK
+@given(_FILES)
+def test_a_configuration_of_any_bytes(tmp_path, content):
+    (tmp_path / "lagerd.toml").write_bytes(content)
+    with suppress(ConfigError):
+        config.load(tmp_path / "lagerd.toml")
+
+
+@given(st.binary(max_size=300) | st.text(st.characters(), max_size=300))
+def test_what_is_shown_is_one_line_of_letters(value):
+    shown = printable(value)
+    assert shown.isprintable()
+    assert len(shown) <= 200
+    shown.encode()
+
+
+@_QUICK
+@given(_FRAMES)
+def test_a_console_that_sends_any_frames(frames):
+    """The client prints or leaves; nothing of what it gets ends in its loop."""
+
+    async def attend() -> list[object]:
+        faults: list[object] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
+        ours, theirs = socket.socketpair()
+        attached = Attached(ours)
+        with theirs:
+            theirs.sendall(b"".join(frames))
+        async with asyncio.timeout(20):
+            await attached.closed
+        return faults
+
+    out, err = sys.stdout, sys.stderr
+    with open(os.devnull, "w") as sys.stdout, open(os.devnull, "w") as sys.stderr:
+        try:
+            faults = asyncio.run(attend())
+        finally:
+            sys.stdout, sys.stderr = out, err
+    assert faults == []
+
+
+@pytest.mark.parametrize(
+    "name", ["LAGER_BREAKPOINT_TIMEOUT", "LAGER_BREAKPOINTS", "LAGER_PROCESS_ID", "LAGER_RUNNABLE"]
+)
+def test_a_variable_of_any_text(name, station, client, tmp_path):
+    """The script pauses or does not, and goes on."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import os, lager\n"
+        f"for text in ('', ' ', '-1', 'nan', '1e999', '\\x1b[2J', 'x' * 5000, '\\udcff'):\n"
+        f"    os.environ['LAGER_PROCESS_ID'] = '1'\n"
+        f"    os.environ['LAGER_{name}'] = text\n"
+        "    lager.pause(timeout=0.001)\n"
+        "print('went on')\n"
+    )
+    process = Process([sys.executable, str(script)], station.env, tmp_path)
+    try:
+        assert process.out.rest() == "went on\n"
+        assert "Traceback" not in process.err.rest()
+        assert process.wait() == 0
+    finally:
+        process.close()
+
+
+LABELS = ["\x1b]0;x\x07", "a\nFORGED=1", "\u202e\u2066", "\x9b31m", "\udcff", "%s{0}", "x" * 10_000]
+
+
+def test_a_label_of_any_text_reaches_nobody_raw(station, client, tmp_path):
+    """The banner, the table of the command and the log of lagerd, each in one line that is printable."""
+    (tmp_path / "script.py").write_text(
+        f"import lager, threading\nfor label in {LABELS!r}:\n"
+        "    threading.Thread(target=lager.pause, args=(label,)).start()\n"
+    )
+    process = Process([LAGER, "python", "script.py"], station.env, tmp_path)
+    try:
+        for _ in LABELS:
+            assert client.paused()["label"].isprintable()
+        table = Process([LAGER, "breakpoints"], station.env, tmp_path)
+        shown = table.out.rest()
+        table.close()
+        assert shown.count("\n") >= len(LABELS)
+        client.call("ContinueAll")
+        assert process.wait() == 0
+        for text in (shown, process.err.rest()):
+            assert all(line.isprintable() for line in text.split("\n"))
+    finally:
+        process.close()
+
+
+def test_a_frame_that_says_it_is_longer_than_any(capsys):
+    async def attend() -> None:
+        ours, theirs = socket.socketpair()
+        attached = Attached(ours)
+        with theirs:
+            theirs.sendall((LIMIT + 1).to_bytes(4, "big"))
+            async with asyncio.timeout(20):
+                await attached.closed
+
+    asyncio.run(attend())
+    assert capsys.readouterr().out == ""
