@@ -110,7 +110,7 @@ class Pauser:
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
         with capture.global_and_fixture_disabled() if capture is not None else contextlib.nullcontext():
             if hasattr(self._config, "workerinput"):
-                sys.stderr.write("\n")  # a worker of xdist cannot know what its terminal shows
+                sys.stderr.write("\n")  # a worker of xdist can only guess what its terminal shows
             elif reporter is not None:
                 reporter.ensure_newline()
                 if self._config.get_terminal_writer().width_of_current_line:

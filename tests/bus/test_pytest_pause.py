@@ -170,7 +170,7 @@ def test_workers_pause_each_by_itself_and_enter_resumes_one_after_the_other(term
     screen = terminal(LAGER, "python", *PYTEST, PAUSE, "-n", "2")
     pauses = {client.paused()["id"]: 0 for _ in range(2)}
     for _ in pauses:
-        screen.expect("\nlager: paused at test_it.py:")
+        screen.expect("lager: paused at test_it.py:")
         screen.expect("press Enter")
     for left in (1, 0):
         screen.type("\n")
