@@ -23,7 +23,7 @@ class Step:
 
     @property
     def needs_pause(self) -> bool:
-        return ID in self.command
+        return any(ID[:4] in line for line in (self.command, *self.printed))
 
     @property
     def fails(self) -> bool:
@@ -49,6 +49,8 @@ def _steps(block: str) -> Iterator[Step]:
             step = Step(_COMMENT.sub("", line[2:]), [], [])
         elif step is not None and line.startswith(_PROMPTS):
             step.typed.append(line[4:])
+        elif step is not None and line == "...":
+            step.typed.append("")
         elif step is not None and line.strip():
             step.printed.append(line)
     if step is not None:

@@ -6,40 +6,60 @@ import subprocess
 
 import pytest
 
+from tests.client import NAME, PATH
 from tests.documents import ID, PAGES, ROOT, Step, play
 from tests.processes import LAGER, PATIENCE, Terminal
 
 IN_A_BOX = {"administration.md", "dbus.md"}
-# What runs until a key ends it.
-KEYS: dict[str, tuple[str, str]] = {}
+# What runs until a key ends it: what it shows before, and the key.
+KEYS = {"lager breakpoints --watch": ("ID", "q"), f"lager python --console {ID} --watch": ("leaves", "\x03")}
+# The boxes of a page, and those that are there when it is tested.
+BOXES = {"anna@bench3.example.com": f"near --command {LAGER}", "bench4": "other"}
 SAVED = [
     {"name": "supply1", "role": "power-supply", "instrument": "Rigol_DP821", "pin": 1, "address": "TCPIP::h::INSTR"}
 ]
 
 
 class Desk:
-    """Somebody who types what a page says, beside a script that is paused whenever the page speaks of one."""
+    """Somebody who types what a page says, beside a script that is paused whenever the page speaks of one.
+
+    What else pauses meanwhile is let go on at once.
+    """
 
     def __init__(self, station, client, start, folder):
         self._station, self._client, self._start, self._folder = station, client, start, folder
         self._pause = ""
+        self._ours = False
+        client.bus.listen("Paused", self._heard)
 
     def run(self, step: Step) -> tuple[int, str, str]:
-        command = step.command.replace(ID, self.pause()) if step.needs_pause else step.command
+        command = step.command.replace(ID[:4], self.pause()[:4]) if step.needs_pause else step.command
+        command = command.replace(ID[4:], self._pause[4:])
+        for box, name in BOXES.items():
+            command = command.replace(box, name)
         if step.command in KEYS:
             return self._on_a_terminal(command, *KEYS[step.command])
         done = subprocess.run(
             ["bash", "-c", command], input="".join(f"{line}\n" for line in step.typed), capture_output=True, text=True,
-            env=self._station.env, cwd=self._folder, timeout=PATIENCE, check=False,
+            env=self._station.env, cwd=self._folder, timeout=PATIENCE, check=False, start_new_session=True,
         )  # fmt: skip
-        return done.returncode, done.stdout, done.stderr
+        return done.returncode, done.stdout.replace(self._pause, ID) if self._pause else done.stdout, done.stderr
 
     def pause(self) -> str:
         """The id of the pause that stands, of a new one where the last has ended."""
         if self._pause not in [pause["id"] for pause in self._client.list()]:
+            self._ours = True
             self._start(LAGER, "python", "examples/inspect_bench.py")
-            self._pause = self._client.paused()["id"]
+            while True:
+                self._pause = self._client.paused()["id"]
+                if self._pause in [pause["id"] for pause in self._client.list()]:
+                    break
+            self._ours = False
         return self._pause
+
+    def _heard(self, signal) -> None:
+        if not self._ours:
+            self._client.bus.post(NAME, PATH, "Continue", "s", signal.args[0])
 
     def _on_a_terminal(self, command: str, shown: str, keys: str) -> tuple[int, str, str]:
         terminal = Terminal(["/bin/bash", "-c", command], self._station.env, self._folder)
@@ -52,8 +72,11 @@ class Desk:
 
 
 @pytest.fixture
-def desk(own_station, client, start, tmp_path, bench):
-    os.symlink(ROOT / "examples", tmp_path / "examples")
+def desk(own_station, near, client, start, tmp_path, bench):
+    (tmp_path / "examples").mkdir()
+    for name in os.listdir(ROOT / "examples"):
+        (tmp_path / "examples" / name).write_text((ROOT / "examples" / name).read_text())
+    (tmp_path / "limits.csv").write_text("1\n")
     (tmp_path / "saved_nets.json").write_text(json.dumps(SAVED))
     return Desk(own_station, client, start, tmp_path)
 
