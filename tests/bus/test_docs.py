@@ -72,7 +72,7 @@ class Desk:
 
 
 @pytest.fixture
-def desk(own_station, near, client, start, tmp_path, bench):
+def desk(own_station, bench, near, client, start, tmp_path):
     (tmp_path / "examples").mkdir()
     for name in os.listdir(ROOT / "examples"):
         (tmp_path / "examples" / name).write_text((ROOT / "examples" / name).read_text())
