@@ -16,6 +16,8 @@ BIN = Path(sys.executable).parent
 LAGER = str(BIN / "lager")
 LAGERD = str(BIN / "lagerd")
 PATIENCE = 20.0
+MEASURED = "COVERAGE_PROCESS_CONFIG" in os.environ
+_FAREWELL = 3.0
 
 
 class Gone(AssertionError):
@@ -96,6 +98,10 @@ class Process:
 
     def close(self) -> None:
         """End everything in its session that is still there."""
+        if MEASURED and self.popen.poll() is None:
+            farewell(self.pid)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.popen.wait(_FAREWELL)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
         self.popen.wait()
@@ -136,9 +142,23 @@ class Terminal:
 
     def close(self) -> None:
         if self._status is None:
+            if MEASURED:
+                farewell(self.pid)
+                self._await_end(_FAREWELL)
             try:
                 os.killpg(self.pid, signal.SIGKILL)
             except (ProcessLookupError, PermissionError):
                 os.kill(self.pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)
         os.close(self._fd)
+
+    def _await_end(self, patience: float) -> None:
+        with contextlib.suppress(AssertionError):
+            self.screen.rest(patience)
+
+
+def farewell(pid: int) -> None:
+    """Let a session that is to end write down what it ran."""
+    for number in (signal.SIGTERM, signal.SIGCONT):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, number)

@@ -87,10 +87,11 @@ class Evaluator:
         else:
             code = compile(ast.Interactive([statement]), filename, "single", self._flags, dont_inherit=True)
         self._flags |= code.co_flags & _FUTURES
+        trace = sys.gettrace()
         try:
             value = eval(code, self.namespace)
         finally:
-            sys.settrace(None)  # a debugger that found no keys must not go on into this module
+            sys.settrace(trace)  # a debugger that found no keys must not go on into this module
         self.display(value)
 
     def _statements(self, source: str, filename: str) -> list[ast.stmt]:

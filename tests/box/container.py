@@ -22,6 +22,8 @@ from importlib.metadata import Distribution, PackageNotFoundError, distribution,
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
+import measuring
+
 BOOT_SECONDS = 60.0
 COMMAND_SECONDS = 60.0
 USERS = {"alice": 2001, "bob": 2002, "mallory": 2003}
@@ -187,6 +189,9 @@ def booted(wheel: Path) -> Iterator[Box]:
         box.run("ldconfig")
         box.run(_interpreter(), "-m", "venv", "--without-pip", VENV)
         yield box
+        if measuring.MEASURED:
+            box.run("systemctl", "stop", "lagerd.service", "user@*.service", check=False)
+            measuring.collect(box.changes)
 
 
 def build_wheel(checkout: Path, folder: Path) -> Path:
@@ -259,6 +264,9 @@ def _stage(staged: Path, wheel: Path) -> None:
     packages = staged / str(VENV).lstrip("/") / "lib" / _python_version() / "site-packages"
     packages.mkdir(parents=True)
     _copy_dependencies(wheel, packages)
+    if measuring.MEASURED:
+        _copy(distribution("coverage"), packages)
+        measuring.stage(staged, packages)
     (staged / "opt" / "dist").mkdir()
     shutil.copy(wheel, staged / "opt" / "dist")
 

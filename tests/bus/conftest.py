@@ -156,7 +156,9 @@ def near(station: Station, tmp_path_factory: pytest.TempPathFactory, monkeypatch
         pytest.fail(why)
     elif why:
         pytest.skip(why)
-    told = {name: value for name, value in station.env.items() if name.startswith(("LAGER", "XDG", "PYTHON"))}
+    told = {
+        name: value for name, value in station.env.items() if name.startswith(("LAGER", "XDG", "PYTHON", "COVERAGE"))
+    }
     boxes = Loopback(tmp_path_factory.mktemp("loopback"), told)
     for name, value in boxes.env.items():
         monkeypatch.setitem(station.env, name, value)
