@@ -1,6 +1,7 @@
 """The console in the paused process, as this end of its socket sees it."""
 
 import asyncio
+import contextlib
 import socket
 import sys
 import time
@@ -92,10 +93,8 @@ class Attached:
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
 
     async def send(self, message: dict[str, Any]) -> None:
-        try:
+        with contextlib.suppress(OSError):  # what it said last is still to be read, and that it has ended
             await self._loop.sock_sendall(self._connection, encode(message))
-        except OSError:
-            self.close()
 
     def close(self, error: OSError | None = None) -> None:
         if self.closed.done():

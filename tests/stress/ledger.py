@@ -7,13 +7,10 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
+from tests.stress.journal import Record
+
 REASONS = {"continued", "timeout", "gone", "interrupted"}
-_LOG_PAUSED = re.compile(r"lagerd: Paused at .*, breakpoint ([0-9a-f]{8}) of ")
-_LOG_ENDS = (
-    re.compile(r"lagerd: Resumed breakpoint ([0-9a-f]{8}) by .* after (-?[0-9.]+) s: (continued|interrupted)"),
-    re.compile(r"lagerd: Breakpoint ([0-9a-f]{8}) resumed by itself after (-?[0-9.]+) s()"),
-    re.compile(r"lagerd: The script of breakpoint ([0-9a-f]{8}) is (gone) after (-?[0-9.]+) s"),
-)
+_ENDS = {"resumed", "auto-resumed", "gone"}
 
 
 class Broken(AssertionError):
@@ -36,6 +33,7 @@ class Ledger:
 
     paused: dict[str, str] = field(default_factory=dict)  # id to label
     resumed: Counter[tuple[str, str]] = field(default_factory=Counter)
+    leases: Counter[tuple[str, ...]] = field(default_factory=Counter)
     holds: dict[str, Hold] = field(default_factory=dict)
     events: deque[str] = field(default_factory=lambda: deque(maxlen=1000))
     faults: set[str] = field(default_factory=set)
@@ -51,6 +49,8 @@ class Ledger:
             self.paused[args[0]] = args[1]["label"]
         elif member == "Resumed":
             self.resumed[args[0], args[1]] += 1
+        elif member in ("Claimed", "Released"):
+            self.leases[tuple(map(str, args[:-1]))] += 1
         self.totals[member] += 1
 
     def standing(self) -> list[str]:
@@ -58,16 +58,18 @@ class Ledger:
         ended = {id for id, _ in self.resumed}
         return [id for id in self.paused if id not in ended]
 
-    def check(self, log: str) -> None:
-        """Everything has been resumed and released; `log` is what lagerd wrote in this phase."""
+    def check(self, log: str, records: list[Record]) -> None:
+        """Everything has been resumed and released; `log` is what lagerd wrote in this phase, `records` its journal."""
         self._check_pauses()
         self._check_holds()
         self._check_log(log)
+        self._check_journal(records)
 
     def begin_phase(self) -> None:
         self.paused.clear()
         self.resumed.clear()
         self.holds.clear()
+        self.leases.clear()
         self.faults.clear()
 
     def _check_pauses(self) -> None:
@@ -100,22 +102,36 @@ class Ledger:
             self.note(f"log: {line}")
         if wrong := re.search(r".*(Traceback|Warning|never).*", log):
             raise Broken(f"The log has: {wrong[0]}")
-        begun = Counter(_LOG_PAUSED.findall(log))
-        ended: Counter[tuple[str, str]] = Counter()
-        for pattern, default in zip(_LOG_ENDS, ("", "timeout", ""), strict=True):
-            for id, *rest in pattern.findall(log):
-                reason = next((text for text in rest if text in REASONS), default)
-                seconds = next(float(text) for text in rest if text and text not in REASONS)
-                if seconds < 0:
-                    raise Broken(f"The log says that {id} stood for {seconds} s.")
-                ended[id, reason] += 1
+
+    def _check_journal(self, records: list[Record]) -> None:
+        begun = Counter(record["LAGER_BREAKPOINT"] for record in records if record["LAGER_EVENT"] == "paused")
+        ends = [record for record in records if record["LAGER_EVENT"] in _ENDS]
+        ended = Counter((end["LAGER_BREAKPOINT"], _reason(end)) for end in ends)
+        if wrong := [end for end in ends if float(end["LAGER_PAUSED_SEC"]) < 0]:
+            raise Broken(f"A pause stood for less than nothing: {wrong}")
         if again := [id for id, number in begun.items() if number > 1]:
-            raise Broken(f"The log tells the beginning of {again} more than once.")
+            raise Broken(f"The journal tells the beginning of {again} more than once.")
         if self.faults & {"bus", "killed"}:
-            return  # an end that was logged may have been lost on its way, and then it ends once more
-        if self.faults:
-            if wrong := [key for key, number in ended.items() if number > 1]:
-                raise Broken(f"The log tells the end of {wrong} more than once.")
-        elif ended != self.resumed or begun.keys() != self.paused.keys():
-            raise Broken(f"Log and signals differ: {ended - self.resumed} and {self.resumed - ended}, "
-                         f"{begun.keys() ^ self.paused.keys()}.")  # fmt: skip
+            return  # an end that was recorded may have been lost on its way, and then it ends once more
+        if wrong := [key for key, number in ended.items() if number > 1]:
+            raise Broken(f"The journal tells the end of {wrong} more than once.")
+        if not self.faults and not any("LAGER_LOST" in record for record in records):
+            self._agree(begun, ended, _leases(records))
+
+    def _agree(self, begun: Counter[str], ended: Counter[tuple[str, str]], leases: Counter[tuple[str, ...]]) -> None:
+        for what, told, recorded in (
+            ("beginnings", Counter(self.paused.keys()), begun), ("ends", self.resumed, ended),
+            ("leases", self.leases, leases),
+        ):  # fmt: skip
+            if told != recorded:
+                raise Broken(f"Signals and journal differ in {what}: {told - recorded} and {recorded - told}.")
+
+
+def _reason(end: Record) -> str:
+    return {"auto-resumed": "timeout", "gone": "gone"}.get(end["LAGER_EVENT"], end["LAGER_REASON"])
+
+
+def _leases(records: list[Record]) -> Counter[tuple[str, ...]]:
+    claimed = ((r["LAGER_INSTRUMENT"],) for r in records if r["LAGER_EVENT"] == "claimed")
+    released = ((r["LAGER_INSTRUMENT"], r["LAGER_REASON"]) for r in records if r["LAGER_EVENT"] == "released")
+    return Counter([*claimed, *released])

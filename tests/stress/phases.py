@@ -31,6 +31,15 @@ async def clients_die(world: World) -> None:
         console.close()
 
 
+async def clients_stop(world: World) -> None:
+    """Those that are there, or wake again; some of them hold a console with much to read."""
+    await command(world)
+    await asyncio.sleep(world.rng.choice([0.0, 0.1, 0.4]))  # they stop while they begin, and while they run
+    for one in world.commands:
+        if world.rng.random() < 0.7:
+            world.stop_or_wake(one)
+
+
 async def lagerd_is_killed(world: World) -> None:
     await world.restart_lagerd(signal.SIGKILL)
 
@@ -65,6 +74,7 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
     "calm": (nothing,),
     "scripts die": (a_script_dies,),
     "clients die": (clients_die,),
+    "clients stop": (clients_stop,),
     "lagerd is killed": (lagerd_is_killed,),
     "lagerd is restarted": (lagerd_is_restarted,),
     "scripts stop": (a_script_stops,),
@@ -72,8 +82,8 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
     "the disk is full": (the_disk_fills,),
     "the bus dies": (the_bus_dies,),
     "the clock steps": (the_clock_steps,),
-    "everything": (a_script_dies, clients_die, lagerd_is_killed, a_script_stops, lagerd_stops, the_disk_fills,
-                   the_clock_steps),
+    "everything": (a_script_dies, clients_die, clients_stop, lagerd_is_killed, a_script_stops, lagerd_stops,
+                   the_disk_fills, the_clock_steps),
 }  # fmt: skip
 
 
@@ -81,6 +91,7 @@ async def run(world: World, name: str) -> None:
     """One phase, and its check. Raises Broken, or TimeoutError where something does not come."""
     world.ledger.begin_phase()
     world.log()
+    world.journal.records.clear()
     faults = FAULTS[name]
     actions: list[Action] = list(USUAL)
     for step in range(_STEPS):
@@ -142,4 +153,4 @@ async def check(world: World) -> None:
         await world.until(
             script.count, lambda held, script=script: script.settled(held), f"descriptors of {script.name}"
         )
-    world.ledger.check(world.log())
+    world.ledger.check(world.log(), await world.journal.all())

@@ -7,6 +7,7 @@ import random
 import resource
 import signal
 import struct
+import sys
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
@@ -16,16 +17,19 @@ from lager.bus import Bus, Signal
 from lager.errors import LagerError
 from lager.terms import path_of
 from tests.client import NAME, PATH
-from tests.processes import LAGER, LAGERD
+from tests.processes import LAGER
 from tests.station import Station
 from tests.stress.consoles import Console
+from tests.stress.journal import Journal
 from tests.stress.ledger import Broken, Ledger
 from tests.stress.script import Script
 
 INSTRUMENTS = "com.lager.Instruments"
 PATIENCE = 40.0
 _CLOCK = Path(__file__).with_name("clock")
+_LAGERD = Path(__file__).with_name("recorded.py")
 _SCRIPTS = 4
+_TYPED = b"print('x' * 100000)\n" * 20
 _SETTLING = 20.0
 
 
@@ -38,13 +42,16 @@ class World:
         self.releasing: set[str] = set()
         self.consoles: list[Console] = []
         self.commands: list[asyncio.subprocess.Process] = []
+        self.stopped_commands: set[asyncio.subprocess.Process] = set()
         self._numbers = iter(range(1 << 30))
         self._changed = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._clock = folder / "clock"
         self._clock.write_bytes(struct.pack("d", 0))
         self._log_at = 0
-        command = ["/bin/sh", "-c", 'exec "$0" 2>>"$1"', LAGERD, str(folder / "lagerd.log")]
+        self.journal = Journal(folder / "journal", self.ledger.note)
+        command = ["/bin/sh", "-c", 'exec "$@" 2>>"$0"', str(folder / "lagerd.log"), sys.executable, str(_LAGERD)]
+        command.append(str(self.journal.path))
         self.station = Station(folder, command, STRESS_CLOCK=str(self._clock), PYTHONPATH=str(_CLOCK))
         self.stopped = False
         self.failed: BaseException | None = None
@@ -53,6 +60,7 @@ class World:
         return f"{kind}{next(self._numbers)}"
 
     async def open(self) -> None:
+        await self.journal.open()
         await self.observe()
         for _ in range(_SCRIPTS):
             await self.add_script()
@@ -74,6 +82,7 @@ class World:
         if hasattr(self, "bus"):
             self.bus.close()
         self.station.close()
+        await self.journal.close()
 
     # Who is there.
 
@@ -206,17 +215,26 @@ class World:
         """Start a `lager` command, to be waited for or killed."""
         self.ledger.note(f"lager {' '.join(arguments)}")
         null = asyncio.subprocess.DEVNULL
-        self.commands.append(
-            await asyncio.create_subprocess_exec(
-                LAGER, *arguments, env=self.station.env, cwd=self.folder, start_new_session=True,
-                stdin=asyncio.subprocess.PIPE, stdout=null, stderr=null,
-            )
+        command = await asyncio.create_subprocess_exec(
+            LAGER, *arguments, env=self.station.env, cwd=self.folder, start_new_session=True,
+            stdin=asyncio.subprocess.PIPE, stdout=null, stderr=null,
         )  # fmt: skip
+        assert command.stdin is not None
+        command.stdin.write(_TYPED)
+        self.commands.append(command)
+
+    def stop_or_wake(self, command: asyncio.subprocess.Process) -> None:
+        number = signal.SIGCONT if command in self.stopped_commands else signal.SIGSTOP
+        self.stopped_commands ^= {command}
+        self.ledger.note(f"{number.name} to the command {command.pid}")
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(command.pid, number)
 
     async def end_commands(self) -> None:
         for command in self.commands:
             await _end(command)
         self.commands.clear()
+        self.stopped_commands.clear()
 
     # What is left of it.
 
