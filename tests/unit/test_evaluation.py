@@ -152,6 +152,20 @@ def test_a_trace_function_ends_with_its_statement(console, capsys):
         sys.settrace(before)
 
 
+def test_who_traces_the_script_goes_on_tracing_it(console):
+    before = sys.gettrace()
+
+    def trace(*_):
+        return None
+
+    try:
+        sys.settrace(trace)
+        console.run("x = 1\n")
+        assert sys.gettrace() is trace
+    finally:
+        sys.settrace(before)
+
+
 def test_consoles_share_nothing(console):
     others = [Evaluator({"x": 1}, 7, io.StringIO()) for _ in range(4)]
     threads = [threading.Thread(target=one.run, args=(f"y = {n}\n",)) for n, one in enumerate(others)]
