@@ -1,5 +1,7 @@
 """`lager breakpoints`: the paused scripts as a table."""
 
+import shutil
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -65,7 +67,14 @@ def breakpoints(context: click.Context, as_json: bool, watch: bool, box: str | N
 
 
 def show(pauses: list[dict[str, Any]]) -> None:
-    output.table(HEADERS, [row(pause) for pause in sorted(pauses, key=lambda pause: pause["since"])])
+    """On a terminal no line is wider than that."""
+    rows = [row(pause) for pause in sorted(pauses, key=lambda pause: pause["since"])]
+    if sys.stdout.isatty():
+        from lager_cli.fitting import fitted
+
+        output.fitted_table(fitted(HEADERS, rows, shutil.get_terminal_size().columns))
+    else:
+        output.table(HEADERS, rows)
 
 
 def row(pause: dict[str, Any]) -> tuple[object, ...]:

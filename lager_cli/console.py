@@ -15,7 +15,7 @@ from lager_cli.sessions import Pipe, Session
 def is_ours(watch: bool, relay: bool) -> bool:
     """Whether a console on a box is for us to show, by the frames that come from there; else the whole command runs
     there."""
-    return os.isatty(0) and os.isatty(1) and not (watch or relay)
+    return os.isatty(0) and os.isatty(1) and not (_is_dumb() or watch or relay)
 
 
 def attach(id: str, box: str | None = None, *, watch: bool = False, relay: bool = False) -> int:
@@ -37,7 +37,7 @@ async def _attach(wanted: str, box: str | None) -> int:
         try:
             hello = await script.hello
             id = str(hello.get("id", ""))
-            session = _session(script, id, hello.get("console", 0))
+            session = _session(script, id, hello.get("console", 0), box)
             outcome = await session.run()
         finally:
             script.close()
@@ -58,16 +58,21 @@ async def _connection(id: str, options: dict[str, bool], box: str | None) -> Asy
             yield connection
 
 
-def _session(script: Attached, id: str, number: int) -> Session:
+def _session(script: Attached, id: str, number: int, box: str | None) -> Session:
     if not os.isatty(0):
         return Pipe(script)
     from lager_cli.orders import Orders
 
     orders = Orders(script)
-    if not os.isatty(1) or os.environ.get("TERM", "dumb") in ("", "dumb", "unknown"):
+    if not os.isatty(1) or _is_dumb():
         from lager_cli.sessions import Plain
 
         return Plain(script, id, orders)
     from lager_cli.prompt import Prompted
 
-    return Prompted(script, id, number, orders)
+    return Prompted(script, id, number, orders, suspends=box is None)
+
+
+def _is_dumb() -> bool:
+    """Whether the terminal knows no more than lines."""
+    return os.environ.get("TERM", "dumb") in ("", "dumb", "unknown")

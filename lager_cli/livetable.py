@@ -27,10 +27,10 @@ _FIVE_MINUTES = 300.0
 _KEYS = "j/k select  c continue  e +5m  E extend  o console  ? help  q leave"
 _HELP = """\
   j, k, arrows     select; also Page Up, Page Down, Home and End
-  o, Enter         open the console of the selected pause, and come back after it
+  o, Enter         open the console of the selected pause; come back after it
   c                let the selected pause go on
   e                give it five minutes more
-  E                give it as much more as you type: 90, 10m, 1h30m, or 0: no limit
+  E                give it as much more as you type: 90, 10m, 1h; 0: no limit
   q, Ctrl-C        leave
   any key          back to the table"""
 _MARGIN = 2

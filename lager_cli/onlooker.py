@@ -43,7 +43,7 @@ class _Shown:
         of = frame["of"] if isinstance(frame["of"], dict) else {}
         who = f"{printable(of.get('user', '?'), 40)} {of.get('console')}"
         if "in" in frame:
-            for number, line in enumerate(str(frame["in"]).splitlines()):
+            for number, line in enumerate(str(frame["in"]).rstrip().splitlines()):
                 _say(who, f"{'...' if number else '>>>'} {line}")
             return
         *lines, rest = (self._begun.pop(who, "") + str(frame.get("out", frame.get("err", "")))).split("\n")

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import textwrap
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -22,7 +23,8 @@ Python is evaluated in the paused script, on a copy of its variables. Beside it:
   :continue     let the script go on, which ends this console
   :consoles     who else is attached
   :help         this
-Tab completes, Ctrl-C interrupts or clears the line, Ctrl-D leaves and the script stays paused."""
+Tab completes, Ctrl-C interrupts or clears the line.
+Ctrl-D leaves, and the script stays paused."""
 
 
 class Orders:
@@ -109,8 +111,8 @@ class Orders:
                 f"Nothing is known of {printable(path, 60)} without running code.", "Type a name, like: supply.voltage?"
             )
         rows = [(name, found[name]) for name in ("signature", "type", "value", "file") if name in found]
-        _show([f"{name:<10} {text}" for name, text in rows])
-        _show(found["doc"])
+        _wrapped([f"{name:<10} {text}" for name, text in rows])
+        _wrapped(found["doc"])
 
     async def _asked(self, kind: str) -> dict[str, Any]:
         found = await self._script.ask(kind, True)
@@ -140,3 +142,10 @@ def _show(lines: list[str]) -> None:
     width = shutil.get_terminal_size((_WIDEST, 0)).columns
     for line in lines:
         output.line(line, width)
+
+
+def _wrapped(lines: list[str]) -> None:
+    """As `_show`, but nothing of a line is left out."""
+    width = shutil.get_terminal_size((_WIDEST, 0)).columns
+    for line in lines:
+        _show(textwrap.wrap(line, width, subsequent_indent=" " * (len(line) - len(line.lstrip()))) or [""])

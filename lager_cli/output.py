@@ -97,8 +97,12 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Columns as wide as their longest cell; nothing in a cell reaches the terminal as a command."""
     lines = [list(headers), *([printable(cell, 200) for cell in row] for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(headers))]
-    for number, line in enumerate(lines):
-        text = aligned(line, widths)
+    fitted_table([aligned(line, widths) for line in lines])
+
+
+def fitted_table(lines: Sequence[str]) -> None:
+    """Lines that are aligned already; the first is the headers."""
+    for number, text in enumerate(lines):
         click.echo(click.style(text, bold=True) if number == 0 and colours() else text)
 
 

@@ -9,7 +9,7 @@ import select
 import signal
 import sys
 import warnings
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.application import run_in_terminal
@@ -17,7 +17,10 @@ from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 from prompt_toolkit.enums import DEFAULT_BUFFER
 from prompt_toolkit.filters import Condition, has_focus, is_searching
+from prompt_toolkit.input.typeahead import store_typeahead
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.key_binding.key_processor import KeyPress
+from prompt_toolkit.keys import Keys
 from prompt_toolkit.lexers import Lexer, PygmentsLexer
 from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.output.vt100 import Vt100_Output
@@ -41,8 +44,10 @@ class _GivenUp(Exception):
 
 
 class Prompted(Session):
-    def __init__(self, script: Attached, id: str, number: int, orders: Orders) -> None:
+    def __init__(self, script: Attached, id: str, number: int, orders: Orders, *, suspends: bool) -> None:
+        """`suspends`: Ctrl-Z is heard. A box would take a client that is stopped for a lost one."""
         super().__init__(script)
+        self._suspends = suspends
         self._id = id
         self._number = number
         self._orders = orders
@@ -55,7 +60,8 @@ class Prompted(Session):
     async def run(self) -> Outcome:
         asyncio.get_running_loop().add_signal_handler(signal.SIGINT, self._interrupted)
         output.note(f"a console of {self._id}: Ctrl-D leaves it, and the script stays paused")
-        await self._orders.look()
+        with self._keys_held():
+            await self._orders.look()
         outcome = await self._serve()
         if outcome is Outcome.CLOSED:
             forget_typed()
@@ -70,11 +76,33 @@ class Prompted(Session):
                 continue
             if source is None:
                 return Outcome.CLOSED if self._script.closed.done() else Outcome.DONE
-            if not source.strip() or await self._orders.obey(source):
+            if not source.strip():
                 continue
-            outcome = await self._running.evaluate(source + "\n")
+            with self._keys_held():
+                if await self._orders.obey(source):
+                    continue
+                outcome = await self._running.evaluate(source + "\n")
             if outcome in (Outcome.LEFT, Outcome.CLOSED):
                 return outcome
+
+    @contextlib.contextmanager
+    def _keys_held(self) -> Iterator[None]:
+        """While there is no prompt, what is typed waits for the next one, unseen; and Ctrl-C is a key as it is there.
+        As a signal it would reach all that ssh has started on the way to a box."""
+        keys: list[KeyPress] = []
+        terminal = self._prompt.app.input
+
+        def take() -> None:
+            for key in terminal.read_keys():
+                if key.key is Keys.ControlC:
+                    keys.clear()
+                    self._interrupted()
+                else:
+                    keys.append(key)
+
+        with terminal.raw_mode(), terminal.attach(take):
+            yield
+        store_typeahead(terminal, keys)
 
     async def _next(self) -> str | None:
         """What was typed; None at the end of it, or of the console. _GivenUp where the user thought better of it."""
@@ -128,7 +156,7 @@ class Prompted(Session):
             key_bindings=_keys(),
             bottom_toolbar=self._bar,
             refresh_interval=1.0,
-            enable_suspend=True,
+            enable_suspend=self._suspends,
             color_depth=None if colours else ColorDepth.DEPTH_1_BIT,
             output=_Output.from_pty(sys.stdout, term=os.environ.get("TERM")),
         )

@@ -39,7 +39,9 @@ class Station:
         self._limits = "".join(f'<limit name="{name}">{value}</limit>' for name, value in limits.items())
         self.address = f"unix:path={folder}/bus"
         self.env = {
-            key: value for key, value in os.environ.items() if not key.startswith(("LAGER", "DBUS", "PYTHONBREAK"))
+            key: value
+            for key, value in os.environ.items()
+            if not key.startswith(("LAGER", "DBUS", "PYTHONBREAK", "COLUMNS", "LINES"))
         }
         self.env |= {
             "LAGER_BUS_ADDRESS": self.address,

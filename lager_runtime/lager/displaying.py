@@ -39,6 +39,8 @@ def displayed(value: Any, enter: Any, leave: Any) -> str:
         while not done.wait(_TURN):
             if time.monotonic() > ends:
                 return f"<{type_name(value)} whose repr takes longer than {_SECONDS:g} s>"
+    except KeyboardInterrupt as interrupt:
+        raise interrupt.with_traceback(None) from None  # where we wait is of no interest
     finally:
         if not done.is_set():
             thread.stop()

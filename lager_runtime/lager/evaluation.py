@@ -70,6 +70,9 @@ class Evaluator:
         except SystemExit as leaving:
             raise Leave(self._exit_code(leaving)) from None
         except BaseException as error:
+            # Where exec() of a text was interrupted, Python ends the process as interrupted, whatever it ends with,
+            # until another text is run.
+            exec("")
             with contextlib.suppress(Exception):
                 sys.stdout.flush()
             self._errors.write(_shown(error))

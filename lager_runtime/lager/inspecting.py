@@ -13,7 +13,7 @@ from typing import Any
 from lager import typednames
 from lager.aside import aside
 from lager.place import Place, file_of
-from lager.shortened import WIDTH, shortened, type_name
+from lager.shortened import WIDTH, is_builtin, plainly, shortened, type_name
 from lager.text import printable
 
 CONTEXT = 5
@@ -89,7 +89,7 @@ async def variables(place: Place, width: int = WIDTH) -> tuple[list[dict[str, An
 
 async def _value(value: object, width: int, seconds: float) -> str:
     if seconds <= 0:
-        return f"<{type_name(value)}, not asked: the others took too long>"
+        return plainly(value, width) if is_builtin(value) else f"<{type_name(value)}, not asked: others took too long>"
     try:
         return await aside(lambda: shortened(value, width), seconds)
     except TimeoutError:

@@ -46,6 +46,11 @@ def is_large(value: object) -> bool:
     return any(issubclass(kind, base) and base.__len__(value) > _SMALL for base in _BRACKETS)  # type: ignore[attr-defined]
 
 
+def is_builtin(value: object) -> bool:
+    """Whether its repr is shown without asking it: at the most, what is in it is asked."""
+    return type(value) in (int, str, bytes, bytearray, *_EXACT, *_BRACKETS)
+
+
 def type_name(value: object) -> str:
     """The name of its type, without asking it or its metaclass."""
     return printable(_name_of(type(value)), 60)
@@ -95,8 +100,7 @@ def _asked(value: object, kind: Any, width: int) -> str:
         return f"<{_name_of(kind)} whose repr hangs>"
     _asking[id(kind)] = (kind, threading.current_thread())
     try:
-        text = kind.__repr__(value)
-        return text[: width + 1] if type(text) is str else str.__str__(text)[: width + 1]
+        return str.__str__(repr(value))[: width + 1]
     except Exception as error:
         return f"<{_name_of(kind)} whose repr raises {_name_of(type(error))}>"
     finally:

@@ -247,6 +247,11 @@ def test_orders(paused, console, client):
     answered(screen, ":nonsense", "lager: There is no such command here. There are: :where, :vars, :extend")
     answered(screen, ":extend soon", "lager: That is no length of time.")
     answered(screen, "missing?", "Nothing is known of missing")
+    screen.resize(60, 60)
+    shown = answered(screen, "lager.pause?", "\nStand still here until").rpartition("lager.pause?")[2]
+    assert re.search(r"signature +pause\(label=None, .*,\n.*on_timeout='resume'\)\n", shown)  # wrapped, not cut
+    assert "…" not in shown
+    screen.resize(200, 60)
     screen.type(":extend 10m" + ENTER)
     screen.until(lambda shown: re.search(r"\n1[23]m\d\ds left\.\n>>>\n .*1[23]m\d\ds left  :help", shown))
     screen.type(":extend 0" + ENTER)
@@ -297,12 +302,15 @@ def test_two_writers_and_a_watcher(paused, console, client):
     two.sees("(watching)")
     answered(one, "x = 'mine'; print('by one', end='')", "by one")
     watcher.sees("] by one")
-    answered(two, "x", "NameError: name 'x' is not defined")
+    two.type("if True: x" + ENTER)
+    two.sees("\n...")
+    two.type(ENTER)
+    two.sees("NameError: name 'x' is not defined")
     shown = watcher.sees("NameError: name 'x' is not defined")
     numbers = re.findall(r"\[\w+ (\d+)\] >>> ", shown)
     assert len(set(numbers)) == 2
     assert f"{numbers[0]}] >>> x = 'mine'; print('by one', end='')\n" in shown
-    assert f"{numbers[1]}] >>> x\n" in shown
+    assert re.search(rf"{numbers[1]}\] >>> if True: x\n\[\w+ {numbers[1]}\] Traceback", shown)
     assert "by one" not in two.shown
     assert "NameError" not in one.shown
     left = next(pause["remaining"] for pause in client.list())

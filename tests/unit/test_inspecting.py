@@ -179,11 +179,14 @@ def test_no_object_breaks_or_hangs_a_look():
 
 def test_many_that_hang_take_no_longer_than_a_few():
     names = {f"v{number}": type(f"S{number}", (Sleeps,), {})() for number in range(20)}
-    look, took = looked(**names)
+    look, took = looked(**names, plain=[1, "a"], mixed={"a": names["v0"]})
     for value in names.values():
         value.go.set()
     assert took < 5
-    assert look["variables"][-1]["value"] == "<S19, not asked: the others took too long>"
+    shown = {one["name"]: one["value"] for one in look["variables"]}
+    assert shown["v19"] == "<S19, not asked: others took too long>"
+    assert shown["plain"] == "[1, 'a']"
+    assert shown["mixed"] == "{'a': <S0>}"
 
 
 def test_one_that_woke_up_is_asked_again():

@@ -18,7 +18,7 @@ def test_it_fits_and_keeps_what_matters(columns):
     assert "bench.py:15  " in line
     assert "4m12s, then exit" in line
     assert head.endswith("CONSOLES")
-    assert ("4f0c4a52" in line) == (columns >= 120)
+    assert ("4f0c4a52" in line) == (columns >= 160)
 
 
 @pytest.mark.parametrize("columns", [0, 1, 20, 40])
