@@ -28,6 +28,7 @@ from lager.terms import BREAKPOINTS, BREAKPOINTS_PATH, ON_TIMEOUT, SCRIPT, SCRIP
 from lager.text import printable
 from lagerd import contract
 from lagerd.clients import HOWS, Client, Clients
+from lagerd.described import Described
 from lagerd.pauses import Pause, Pauses, from_details, remaining_of
 
 _SETTLING = 1.0
@@ -67,6 +68,7 @@ class Breakpoints:
     def __post_init__(self) -> None:
         loop = asyncio.get_running_loop()
         self.pauses = Pauses(loop, self._expired)
+        self._described = Described(self.pauses, lambda pause: self.hooks.instruments(pause))
         self._calls: dict[str, Call] = {}
         self._arrivals: list[asyncio.Future[None]] = []
         self._settled_at = loop.time() + _SETTLING
@@ -118,7 +120,7 @@ class Breakpoints:
         self.pauses.add(pause, remaining_of(details))
         call.forget_args()
         self._calls[pause.id] = call
-        self._tell(pause, "Paused", "sa{sv}", pause.id, self._details(pause))
+        self._tell(pause, "Paused", "sa{sv}", pause.id, self._described.of(pause))
         self._record("paused", pause, client, {"again": "remaining" in details})
         self._arrived()
         return LATER
@@ -185,7 +187,7 @@ class Breakpoints:
 
     async def list_(self, _: Call) -> Outcome:
         await self._settled()
-        return ([self._details(pause) for pause in self.pauses],)
+        return ([self._described.of(pause) for pause in self.pauses],)
 
     async def open_console(self, call: Call) -> Outcome:
         client = await self.clients.of(call.sender)
@@ -219,6 +221,7 @@ class Breakpoints:
     def _end(self, pause: Pause, reason: str, client: Client | None, more: dict[str, Any] | None = None) -> None:
         if not self.pauses.remove(pause):
             return
+        self._described.forget(pause)
         details = (client.details() if client else {}) | (more or {})
         call = self._calls.pop(pause.id)
         with self.bus.together():
@@ -290,13 +293,6 @@ class Breakpoints:
         self.hooks.changed(total)
 
     # Finding the pause that is meant.
-
-    def _details(self, pause: Pause) -> dict[str, Any]:
-        return {
-            **self.pauses.details(pause),
-            "instruments": self.hooks.instruments(pause),
-            "attached": [client.user for client in pause.consoles.values()],
-        }
 
     def _own(self, call: Call) -> Pause | None:
         """The pause that a script speaks of; None where it has ended, which the script may not know yet."""

@@ -3,7 +3,7 @@ to it."""
 
 import re
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
@@ -72,6 +72,8 @@ class Leases:
         self._released = released
         self._queued = queued
         self._held: dict[str, Lease] = {}
+        self._per_owner: dict[str, list[Lease]] = {}
+        self._per_user: Counter[int] = Counter()  # of those held, and those waited for
         self._queues: dict[str, deque[Waiter]] = {}
         # Instrument and owner of the last leases that were seen to be free before their holders said so.
         self._let_go: deque[tuple[str, str]] = deque(maxlen=_LATE)
@@ -86,14 +88,14 @@ class Leases:
         return self._held.get(instrument)
 
     def of(self, owner: str) -> list[Lease]:
-        return [lease for lease in self._held.values() if lease.owner == owner]
+        return list(self._per_owner.get(owner, ()))
 
     def waiting(self, instrument: str) -> int:
         return len(self._queues.get(instrument, ()))
 
     def adopt(self, lease: Lease) -> None:
         """A lease that stood before this table began."""
-        self._held[lease.instrument] = lease
+        self._hold(lease)
 
     def claim(
         self,
@@ -115,6 +117,7 @@ class Leases:
             refused(holder)
         else:
             self._queues.setdefault(lease.instrument, deque()).append(waiter)
+            self._per_user[lease.uid] += 1
             waiter.timer = self._clock.call_at(self._clock.time() + wait, self._give_up, waiter)
             self._queued(lease)
 
@@ -141,6 +144,10 @@ class Leases:
 
     def free(self, instrument: str, reason: str) -> None:
         lease = self._held.pop(instrument)
+        self._per_owner[lease.owner].remove(lease)
+        if not self._per_owner[lease.owner]:
+            del self._per_owner[lease.owner]
+        self._per_user[lease.uid] -= 1
         self._store.drop(instrument)
         self._released(lease, reason)
         while instrument in self._queues and instrument not in self._held:
@@ -158,9 +165,14 @@ class Leases:
 
     def _grant(self, waiter: Waiter) -> None:
         fd = self._store.take(waiter.lease)
-        self._held[waiter.lease.instrument] = waiter.lease
+        self._hold(waiter.lease)
         waiter.granted(waiter.lease, fd)
         self._claimed(waiter.lease)
+
+    def _hold(self, lease: Lease) -> None:
+        self._held[lease.instrument] = lease
+        self._per_owner.setdefault(lease.owner, []).append(lease)
+        self._per_user[lease.uid] += 1
 
     def _give_up(self, waiter: Waiter) -> None:
         self._unqueue(waiter)
@@ -170,6 +182,7 @@ class Leases:
         instrument = waiter.lease.instrument
         queue = self._queues[instrument]
         queue.remove(waiter)
+        self._per_user[waiter.lease.uid] -= 1
         if not queue:
             del self._queues[instrument]
         if waiter.timer is not None:
@@ -177,12 +190,9 @@ class Leases:
         return waiter
 
     def _check_limit(self, lease: Lease) -> None:
-        held = sum(one.uid == lease.uid for one in self._held.values())
-        queued = sum(waiter.lease.uid == lease.uid for queue in self._queues.values() for waiter in queue)
-        if held + queued >= self.limit_per_user:
-            raise TooMany(
-                f"{lease.user} already holds or waits for {held + queued} instruments.", "Release some first."
-            )
+        has = self._per_user[lease.uid]
+        if has >= self.limit_per_user:
+            raise TooMany(f"{lease.user} already holds or waits for {has} instruments.", "Release some first.")
 
 
 def from_details(

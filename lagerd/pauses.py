@@ -149,7 +149,7 @@ class Pauses:
         return True
 
     def details(self, pause: Pause) -> dict[str, Any]:
-        """The keys of the contract; times in seconds, `since` of the epoch."""
+        """The keys of the contract but for what `remaining` gives; times in seconds, `since` of the epoch."""
         return {
             "id": pause.id,
             "label": pause.label,
@@ -164,7 +164,6 @@ class Pauses:
             "user": pause.user,
             "since": pause.since,
             "timeout": pause.timeout,
-            "remaining": self.remaining(pause),
             "interactive": pause.interactive,
             "on_timeout": pause.on_timeout,
             "consoles": len(pause.consoles),

@@ -6,6 +6,7 @@ Everything here belongs to one asyncio loop and is not thread-safe.
 import asyncio
 import contextlib
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ _DO_NOT_QUEUE = 4
 _OWNER = (1, 4)  # of a name: since now, or already
 _BROKER_PATH = "/org/freedesktop/DBus"
 _LONGEST_CALL = 1 << 16
+_MOST_RUNNING = 8
+_MOST_OWED = 1 << 17  # bytes of answers that the broker has not taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,13 @@ class Call:
         kind = type(error) if isinstance(error, Refusal) else errors.Failed
         self.refuse(_ERROR_PREFIX + kind.__name__, str(error))
 
+    def begin(self) -> None:
+        """What was called is being done; not much of that is done for one caller at a time."""
+        self._bus._running[self.sender] += 1
+
+    def end(self) -> None:
+        self._bus._done(self.sender)
+
     def take_fd(self, index: int) -> int:
         """The descriptor that an `h` argument points at, which from now on the caller of this closes."""
         fd = self.fds[index]
@@ -117,9 +127,10 @@ class Bus:
         self._pending: dict[int, asyncio.Future[Message]] = {}
         self._listeners: dict[str, list[Callable[[Signal], None]]] = {}
         self._objects: Objects | None = None
+        self._running: Counter[str] = Counter()
         self.name = ""
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._connection = Connection(address, self._wanted, self._received, self._ended)
+        self._connection = Connection(address, self._wanted, self._received, self._busy, self._ended)
 
     @classmethod
     async def connect(cls, address: str) -> "Bus":
@@ -146,8 +157,11 @@ class Bus:
 
     async def flush(self) -> None:
         """Wait until the broker has taken what was sent, a second at the most: it does not read on when we hang up."""
-        with contextlib.suppress(LagerError):
-            await self.call(BROKER, _BROKER_PATH, "GetId", timeout=1.0)
+        with contextlib.suppress(LagerError, TimeoutError):
+            async with asyncio.timeout(1.0):
+                while not self._connection.all_sent:
+                    await self.call(BROKER, _BROKER_PATH, "GetId", timeout=1.0)
+                await self.call(BROKER, _BROKER_PATH, "GetId", timeout=1.0)
 
     async def call(
         self,
@@ -296,7 +310,8 @@ class Bus:
         if len(message.raw) > _LONGEST_CALL:
             Call(self, message).fail(errors.InvalidArgument(f"{message.member} is not told {len(message.raw)} bytes."))
         elif not has_room:
-            Call(self, message).fail(errors.TooMany("You call faster than you are answered.", "Wait for the answers."))
+            if self._connection.owed(message.sender) < _MOST_OWED:  # beyond it who floods us is not even refused
+                Call(self, message).fail(errors.TooMany("You call faster than you are answered.", "Wait for it."))
         else:
             return True
         return False
@@ -330,6 +345,15 @@ class Bus:
             close_fds(message.fds)
         else:
             waiter.set_result(message)
+
+    def _busy(self, sender: str) -> bool:
+        return self._running[sender] >= _MOST_RUNNING
+
+    def _done(self, sender: str) -> None:
+        self._running[sender] -= 1
+        if not self._running[sender]:
+            del self._running[sender]
+        self._connection.turn_soon()
 
     def _ended(self) -> None:
         if not self.lost.done():

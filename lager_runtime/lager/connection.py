@@ -13,43 +13,44 @@ import os
 import socket
 import struct
 import weakref
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice, takewhile
 
 from dbus_next._private.address import parse_address
 from dbus_next.auth import AuthExternal
 
-from lager.messages import Message, encode, head, take
+from lager.messages import Kind, Message, encode, head, take
+from lager.outbox import Outbox
 from lager.turns import Turns
 
-_CHUNK = 1 << 14  # read in one go, so that what has come is looked at in between
+_CHUNK, _CHUNKS = 1 << 14, 8  # read at one time, and how often before what has come is looked at
 BROKER = "org.freedesktop.DBus"
 _MOST_FDS = 253  # that Linux passes with one message: SCM_MAX_FD, unix(7)
-_PIECES = 64  # messages sent with one call
+_CONGESTED, _CHOKED = 1 << 16, 1 << 23  # bytes that the broker has still to take
 _BACKLOG_SECONDS = 5  # how long a broker may leave us in its queue; connect() blocks that long
 
 _log = logging.getLogger(__name__)
 
 
 class Connection:
-    """`wanted` is asked of each message when it comes, and `received` gets it when its turn has come; `ended` is called
-    once, for whatever reason the connection ends."""
+    """`wanted` is asked of each message when it comes, and `received` gets it when its turn has come, which is not while
+    `busy` says that enough is being done for its sender; `ended` is called once, for whatever reason it ends."""
 
     def __init__(
         self,
         address: str,
         wanted: Callable[[Message, bool], bool],
         received: Callable[[Message], None],
+        busy: Callable[[str], bool],
         ended: Callable[[], None],
     ) -> None:
         self._wanted = wanted
         self._received = received
+        self._busy = busy
         self._ended = ended
         self._loop = asyncio.get_running_loop()
         self._fds: list[int] = []
         self._unread = bytearray()
-        self._queue: deque[tuple[memoryview, Sequence[int]]] = deque()
+        self._out = Outbox()
         self._full = False
         self._held = False
         self._turns: Turns[Message] = Turns(BROKER)
@@ -90,12 +91,20 @@ class Connection:
         """
         if not message.serial:
             message.serial = self.next_serial()
-        self.send_raw(encode(message), message.fds)
+        self.send_raw(encode(message), message.fds, to=message.destination)
 
-    def send_raw(self, data: bytes, fds: Sequence[int] = ()) -> None:
-        self._queue.append((memoryview(data), fds))
+    def send_raw(self, data: bytes, fds: Sequence[int] = (), *, to: str = "") -> None:
+        self._out.put(to, data, fds)
         if not self._full and not self._held:
             self._write()
+
+    def owed(self, to: str) -> int:
+        """How many bytes for a destination the broker has still to take."""
+        return self._out.owed(to)
+
+    @property
+    def all_sent(self) -> bool:
+        return not self._out
 
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:
@@ -128,10 +137,18 @@ class Connection:
             os.close(self._sock.detach())
 
     def _read(self) -> None:
+        """Read on before a turn while there is much: what waits in the broker holds up everybody."""
+        with self.together():  # where many are refused
+            any(self._read_some() for _ in range(_CHUNKS))
+        if self._open and self._turning is None:
+            self._turn()
+
+    def _read_some(self) -> bool:
+        """Whether there is no more at the moment."""
         try:
             data, ancillary, _, _ = self._sock.recvmsg(_CHUNK, socket.CMSG_LEN(_MOST_FDS * 4))
         except BlockingIOError:
-            return
+            return True
         except OSError:
             data, ancillary = b"", []
         for level, kind, content in ancillary:
@@ -140,12 +157,11 @@ class Connection:
         self._unread += data
         for raw in take(self._unread):
             self._arrived(raw)
-        while self._turns and not data:
-            self._turn()
         if not data:
+            while self._turns:
+                self._hand_over(self._turns.take())
             self.close()
-        elif self._turning is None and not self._full:
-            self._turn()
+        return len(data) < _CHUNK and not ancillary
 
     def _arrived(self, raw: bytes) -> None:
         try:
@@ -157,32 +173,42 @@ class Connection:
             self._fds = []
             return
         message.fds, self._fds = self._fds[: message.fd_count], self._fds[message.fd_count :]
-        if self._wanted(message, self._turns.has_room(message.sender, len(raw))):
-            self._turns.put(message.sender, len(raw), message)
+        line = _line(message)
+        if self._wanted(message, self._turns.has_room(line, len(raw))):
+            self._turns.put(line, len(raw), message)
         else:
             close_fds(message.fds)
 
     def _turn(self) -> None:
         self._turning = None
-        for message in self._turns.take():
+        turn = self._turns.take(self._must_wait, spare=self._out.size < _CONGESTED)
+        self._hand_over(turn)
+        if turn:
+            self.turn_soon()
+
+    def _hand_over(self, messages: list[Message]) -> None:
+        for message in messages:
             try:
                 self._received(message)
             except Exception:
                 _log.exception("A message could not be handled.")
-        self._turn_soon()
 
-    def _turn_soon(self) -> None:
-        """Another turn, unless the broker still has to take the answers of the last one."""
-        if self._turns and self._turning is None and not self._full and self._open:
+    def _must_wait(self, sender: str) -> bool:
+        """Whether the broker has first to take what this one was answered before, or what everybody was."""
+        return self._busy(sender) or self._out.owed(sender) >= _CONGESTED or self._out.size >= _CHOKED
+
+    def turn_soon(self) -> None:
+        """Look again whose turn it is."""
+        if self._turns and self._turning is None and self._open:
             self._turning = self._loop.call_soon(self._turn)
 
     def _write(self) -> None:
         try:
-            while self._queue:
+            while self._out:
                 self._write_some()
         except BlockingIOError:
             if not self._full:
-                self._loop.add_writer(self._sock, self._write)
+                self._loop.add_writer(self._sock, self._write_more)
                 self._full = True
             return
         except OSError:
@@ -192,27 +218,25 @@ class Connection:
         if self._full:
             self._loop.remove_writer(self._sock)
             self._full = False
-            self._turn_soon()
+
+    def _write_more(self) -> None:
+        self._write()
+        self.turn_soon()
 
     def _write_some(self) -> None:
-        data, fds = self._queue[0]
-        if fds:
-            sent = self._sock.sendmsg([data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))])
-            close_fds(fds)
-        else:
-            plain = takewhile(lambda one: not one[1], islice(self._queue, _PIECES))
-            sent = self._sock.sendmsg([data for data, _ in plain])
-        while sent >= (length := len(self._queue[0][0])):
-            self._queue.popleft()
-            sent -= length
-            if not sent:
-                return
-        self._queue[0] = (self._queue[0][0][sent:], ())
+        data, fds = self._out.next()
+        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
+        self._out.sent(self._sock.sendmsg(data, rights))
+        close_fds(fds)
 
     def _drop_queue(self) -> None:
-        for _, fds in self._queue:
-            close_fds(fds)
-        self._queue.clear()
+        close_fds(self._out.drop())
+
+
+def _line(message: Message) -> str:
+    """Where a message stands: what we are told and answered does not wait for what is asked of us."""
+    asks = message.kind is Kind.CALL or message.sender == BROKER
+    return message.sender if asks else f"told by {message.sender}"
 
 
 def close_fds(fds: Iterable[int]) -> None:

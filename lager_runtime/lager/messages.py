@@ -13,6 +13,10 @@ _VERSION = 1
 _START = Struct("<BBBBIII")
 _FIELD_CACHE = 1000
 _PATH, _INTERFACE, _MEMBER, _ERROR, _REPLY, _DESTINATION, _SENDER, _SIGNATURE, _FDS = range(1, 10)
+_DEFAULTS = (
+    (_PATH, ""), (_INTERFACE, ""), (_MEMBER, ""), (_ERROR, ""), (_REPLY, 0), (_DESTINATION, ""), (_SENDER, ""),
+    (_SIGNATURE, ""), (_FDS, 0),
+)  # fmt: skip
 
 
 class Kind(IntEnum):
@@ -45,9 +49,9 @@ class Message:
     destination: str = ""
     sender: str = ""
     signature: str = ""
+    fd_count: int = 0
     body: list[Any] = field(default_factory=list)
     fds: list[int] = field(default_factory=list)
-    fd_count: int = 0
     raw: bytes = b""
 
     def unpack(self) -> list[Any]:
@@ -100,13 +104,24 @@ def decode(raw: bytes) -> Message:
 def head(raw: bytes) -> Message:
     """The same with its body still to be unpacked."""
     order = _order(raw)
-    _, kind, flags, _, _, serial = unpack_from(order + "BBBBII", raw)
-    fields = dict(readers("a(yv)")[0](Reader(raw, order, 12)))
-    return Message(
-        Kind(kind), flags, serial, fields.get(_PATH, ""), fields.get(_INTERFACE, ""), fields.get(_MEMBER, ""),
-        fields.get(_ERROR, ""), fields.get(_REPLY, 0), fields.get(_DESTINATION, ""), fields.get(_SENDER, ""),
-        fields.get(_SIGNATURE, ""), [], [], fields.get(_FDS, 0), raw,
-    )  # fmt: skip
+    _, kind, flags, _, _, serial, length = unpack_from(order + "BBBBIII", raw)
+    # Who calls the same method again writes the same fields; an answer tells each time of another call.
+    read = _fields if kind in (Kind.REPLY, Kind.ERROR) else _known_fields
+    message = Message(Kind(kind), flags, serial, *read(raw[16 : 16 + length], order))
+    message.raw = raw
+    return message
+
+
+def _fields(raw: bytes, order: str) -> tuple[Any, ...]:
+    """The fields of a header, in the order of those of a Message."""
+    reader, found = Reader(raw, order), {}
+    (read,) = readers("(yv)")
+    while reader.at < len(raw):
+        code, found[code] = read(reader)
+    return tuple(found.get(code, default) for code, default in _DEFAULTS)
+
+
+_known_fields = lru_cache(_FIELD_CACHE)(_fields)
 
 
 def _body(raw: bytes, signature: str) -> list[Any]:

@@ -90,6 +90,7 @@ class Tree:
         task.add_done_callback(self._tasks.discard)
 
     async def _finish(self, call: Call, method: Method, work: Coroutine[Any, Any, Outcome]) -> None:
+        call.begin()
         try:
             self._reply(call, method, await work)
         except asyncio.CancelledError:
@@ -97,6 +98,8 @@ class Tree:
             raise
         except Exception as error:
             self._fail(call, error)
+        finally:
+            call.end()
 
     def _reply(self, call: Call, method: Method, outcome: Any) -> None:
         call.close_fds()

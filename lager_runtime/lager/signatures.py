@@ -282,8 +282,18 @@ def _write_all(out: bytearray, one: Write, values: Iterable[Any]) -> None:
         one(out, value)
 
 
-def _write_details(out: bytearray, values: dict[str, Any]) -> None:
+def entries(values: dict[str, Any], after: bytes = b"") -> bytes:
+    """The entries of an a{sv}, behind others: bytes that may be written in its place, by whoever does so often."""
+    out = bytearray(after)
+    _write_details(out, values)
+    return bytes(out)
+
+
+def _write_details(out: bytearray, values: dict[str, Any] | bytes) -> None:
     """The entries of an a{sv}; one whose value is None is left out."""
+    if isinstance(values, bytes):
+        out += values
+        return
     for key, value in values.items():
         if value is not None:
             kind = _kind(value)

@@ -5,6 +5,7 @@ aside: one of these has its turn when the line is empty, or was served without t
 """
 
 from collections import deque
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -49,11 +50,18 @@ class Turns(Generic[Item]):
         else:
             waiting.aside.append((size, item))
 
-    def take(self) -> list[Item]:
-        """Those whose turn it is now: a few of each sender."""
-        turn, self._line = list(self._line), deque()
-        if not turn or self._passed_over:
-            turn += [(sender, *one.aside.popleft()) for sender, one in self._senders.items() if one.aside]
+    def take(self, must_wait: Callable[[str], bool] = lambda _: False, *, spare: bool = True) -> list[Item]:
+        """Those whose turn it is now: a few of each sender. Nobody who `must_wait` is among them, nor is anybody from
+        aside where there is nothing to `spare`."""
+        waiting = {sender for sender in self._senders if sender != self._favoured and must_wait(sender)}
+        turn = [one for one in self._line if one[0] not in waiting]
+        self._line = deque(one for one in self._line if one[0] in waiting)
+        if spare and (not turn or self._passed_over):
+            turn += [
+                (sender, *one.aside.popleft())
+                for sender, one in self._senders.items()
+                if one.aside and sender not in waiting
+            ]
             self._passed_over = False
         else:
             self._passed_over = True

@@ -15,7 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from tests.bench import box, many, remote, rows, standing
+from tests.bench import box, floods, many, remote, rows, standing
 from tests.bench.figures import Row, markdown, table
 from tests.bench.plot import svg
 from tests.bench.scale import FULL, QUICK, TINY, Scale
@@ -44,6 +44,7 @@ GROUPS: dict[str, Callable[[Station, Scale], Iterator[Row]]] = {
     "processes": rows.processes,
     "remote": remote.rows,
     "standing": standing.rows,
+    "floods": floods.rows,
     "box": box.rows,
 }
 

@@ -16,8 +16,10 @@ class Scale:
     claims_a_second: int = 100
     claiming: float = 60.0
     boxed: int = 200
+    listed: int = 1000
 
 
 FULL = Scale()
-QUICK = Scale(rounds=50, processes=5, crowds=((1, 1), (2, 5), (4, 25)), idle=1.0, consoles=10, claiming=3.0, boxed=20)
-TINY = Scale(rounds=2, processes=1, crowds=((2, 2),), idle=0.1, ahead=0.2, consoles=2, claiming=0.1, boxed=2)
+QUICK = Scale(rounds=50, processes=5, crowds=((1, 1), (2, 5), (4, 25)), idle=1.0, consoles=10, claiming=3.0, boxed=20,
+              listed=100)  # fmt: skip
+TINY = Scale(rounds=2, processes=1, crowds=((2, 2),), idle=0.1, ahead=0.2, consoles=2, claiming=0.1, boxed=2, listed=2)

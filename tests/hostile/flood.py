@@ -1,5 +1,8 @@
-"""A client that floods lagerd, as a process of its own: python -m tests.hostile.flood ADDRESS KIND."""
+"""A client that floods lagerd, as a process of its own: python -m tests.hostile.flood ADDRESS KIND [ID].
 
+ID is of a pause with a console."""
+
+import socket
 import sys
 import threading
 from collections.abc import Callable
@@ -44,19 +47,27 @@ def _claims(serial: int) -> bytes:
     return call(serial, INSTRUMENTS, "Claim", "sa{sv}", "flooded", {"net": ("s", "x")})
 
 
+def _fds(serial: int) -> bytes:
+    return call(serial, BREAKPOINTS, "Ping", interface="org.freedesktop.DBus.Peer", fds=1)
+
+
 KINDS: dict[str, Callable[[int], bytes]] = {
     "cheap": _ping, "list": _list, "pause": _pause_interrupt, "big": _big, "long": _long, "consoles": _consoles,
-    "claims": _claims,
+    "claims": _claims, "fds": _fds,
 }  # fmt: skip
+_AT_ONCE = {"big": 10, "long": 10, "fds": 100}
 
 
-def main(address: str, kind: str) -> None:
+def main(address: str, kind: str, id: str = "feedfeed") -> None:
     raw = Raw(address)
-    data = b"".join(KINDS[kind](serial) for serial in range(2, 12 if kind in ("big", "long") else 2002))
+    many = _AT_ONCE.get(kind, 2000)
+    data = b"".join(KINDS[kind](serial) for serial in range(2, many + 2)).replace(b"feedfeed", id.encode())
+    fds = [raw.socket.fileno()] * many if kind == "fds" else []
     threading.Thread(target=_drain, args=(raw,), daemon=True).start()
     print("flooding", flush=True)
     while True:
-        raw.socket.sendall(data)
+        sent = socket.send_fds(raw.socket, [data], fds) if fds else 0
+        raw.socket.sendall(data[sent:])
 
 
 def _drain(raw: Raw) -> None:

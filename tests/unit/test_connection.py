@@ -40,7 +40,7 @@ def test_pieces_arrive_whole_and_in_order_through_a_full_socket(held):
 
 
 def _connection(address: str) -> Connection:
-    return Connection(address, lambda *_: True, lambda _: None, lambda: None)
+    return Connection(address, lambda *_: True, lambda _: None, lambda _: False, lambda: None)
 
 
 def _send(connection: Connection) -> None:

@@ -1,0 +1,79 @@
+"""Rows about a client that floods lagerd, and how long another's Continue takes meanwhile."""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from lager.bus import Bus, Signal
+from lager.connection import BROKER
+from tests.bench.figures import Row, amount, times
+from tests.bench.scale import Scale
+from tests.bench.scripts import STANDING, client, running
+from tests.client import NAME, PATH
+from tests.hostile.flood import KINDS
+from tests.processes import Process
+from tests.station import Station
+
+_AIM = "50 ms more than without"
+_PATIENCE = 120.0
+
+
+def rows(station: Station, scale: Scale) -> Iterator[Row]:
+    with ExitStack() as own:
+        one = own.enter_context(client(station))
+        own.enter_context(running(station, STANDING))
+        id = one.paused()["id"]
+        crowd = own.enter_context(client(station))
+        for n in range(scale.listed):
+            details = {"id": f"c0de{n:04x}", "timeout": 0.0, "file": "/home/bench/scripts/measure.py"}
+            crowd.start(crowd.bus.call(NAME, PATH, "Pause", "a{sv}", details, timeout=None))
+        for _ in range(scale.listed):
+            one.paused()
+        yield from _row(station, "nothing", scale.rounds)
+        for kind in KINDS:
+            with _flood(station, kind, id):
+                yield from _row(station, kind, scale.rounds)
+
+
+def _row(station: Station, kind: str, rounds: int) -> Iterator[Row]:
+    with client(station) as one:
+        samples, floor = one.do(_continues(one.bus, rounds), _PATIENCE)
+    name = f"Continue beside a flood of {kind}"
+    yield Row(name, times(samples), times(floor))
+    yield Row(f"{name}: the longest", amount(1e3 * max(samples), "ms"), amount(1e3 * max(floor), "ms"), aim=_AIM)
+
+
+@contextmanager
+def _flood(station: Station, kind: str, id: str) -> Iterator[None]:
+    command = [sys.executable, "-m", "tests.hostile.flood", station.address, kind, id]
+    process = Process(command, {**station.env, "PYTHONPATH": os.getcwd()}, station.folder)
+    try:
+        process.out.expect("flooding\n")
+        yield
+    finally:
+        process.close()
+
+
+async def _continues(bus: Bus, rounds: int) -> tuple[list[float], list[float]]:
+    """How long each Continue took, and each call of the broker itself in between."""
+    stood: asyncio.Queue[Signal] = asyncio.Queue()
+    bus.listen("Paused", stood.put_nowait)
+    samples, floor = [], []
+    for n in range(rounds):
+        id = f"eeee{n:04x}"
+        pausing = asyncio.ensure_future(bus.call(NAME, PATH, "Pause", "a{sv}", {"id": id}))
+        while (await stood.get()).args[0] != id:
+            pass
+        samples.append(await _timed(bus, NAME, PATH, "Continue", "s", id))
+        floor.append(await _timed(bus, BROKER, "/org/freedesktop/DBus", "GetId"))
+        await pausing
+    return samples, floor
+
+
+async def _timed(bus: Bus, name: str, path: str, member: str, *more: str) -> float:
+    began = time.perf_counter()
+    await bus.call(name, path, member, *more)
+    return time.perf_counter() - began
