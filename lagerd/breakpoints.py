@@ -33,6 +33,7 @@ from lagerd.pauses import Pause, Pauses, from_details, remaining_of
 
 _SETTLING = 1.0
 _SCRIPT_SECONDS = 5.0
+_LONGEST_ANSWER = 1 << 22  # bytes
 _INPUT_LENGTH = 4096
 
 _log = logging.getLogger(__name__)
@@ -214,7 +215,7 @@ class Breakpoints:
         pause = self._only(await self._found(call.args[0]), "pauses")
         await self._check_access(client, pause, call.interactive, "The variables of {id} are those of {owner}")
         details = {**_simple(call.args[1]), "id": pause.id}
-        return tuple(await self._ask_script(pause, "Inspect", "a{sv}", details, refusal="does not answer"))
+        return tuple(await self._ask_script(pause, "Inspect", "a{sv}", details, refusal="does not answer", gives="s"))
 
     # How a pause ends, and who hears of it.
 
@@ -367,12 +368,20 @@ class Breakpoints:
         await self._ask_script(pause, "Attach", "ha{sv}", 0, details, fds=[fd], refusal="does not take a console")
 
     async def _ask_script(
-        self, pause: Pause, member: str, signature: str, *values: Any, fds: Sequence[int] = (), refusal: str
+        self,
+        pause: Pause,
+        member: str,
+        signature: str,
+        *values: Any,
+        fds: Sequence[int] = (),
+        refusal: str,
+        gives: str = "",
     ) -> list[Any]:
         try:
             return await self.bus.call(
                 pause.owner, SCRIPT_PATH, member, signature, *values,
                 interface=SCRIPT, start=False, fds=fds, timeout=_SCRIPT_SECONDS,
+                gives=gives, at_most=_LONGEST_ANSWER,
             )  # fmt: skip
         except NoDaemon:
             raise Failed(

@@ -125,6 +125,7 @@ class Bus:
 
     def __init__(self, address: str) -> None:
         self._pending: dict[int, asyncio.Future[Message]] = {}
+        self._bounds: dict[int, int] = {}  # of answers that may not be long
         self._listeners: dict[str, list[Callable[[Signal], None]]] = {}
         self._objects: Objects | None = None
         self._running: Counter[str] = Counter()
@@ -174,12 +175,15 @@ class Bus:
         start: bool = True,
         fds: Sequence[int] = (),
         timeout: float | None = 25.0,
+        gives: str | None = None,
+        at_most: int = 0,
     ) -> list[Any]:
         """Call a method and wait for its result: a list of plain values, descriptors in the place of `h`.
 
         The interface is the destination unless named. `start` lets the broker start a service that is not there.
-        Raises the Refusal that the other side named, NoDaemon if there is nobody, BusError if the bus is gone or
-        `timeout` seconds went by. `fds` are closed once sent.
+        Raises the Refusal that the other side named, NoDaemon if there is nobody or `timeout` seconds went by, BusError
+        if the bus is gone. `fds` are closed once sent. Of somebody who is not trusted the answer is Failed where its
+        signature is not what it `gives`, or where it has more than `at_most` bytes, which are not looked at then.
         """
         if self.lost.done():
             close_fds(fds)
@@ -187,6 +191,8 @@ class Bus:
         serial = self._connection.next_serial()
         answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         self._pending[serial] = answer
+        if at_most:
+            self._bounds[serial] = at_most
         try:
             self._connection.send(
                 Message(
@@ -195,7 +201,7 @@ class Bus:
                 )
             )  # fmt: skip
             async with asyncio.timeout(timeout):
-                return _result(await answer)
+                return _result(await answer, gives)
         except UnicodeError:
             close_fds(fds)
             raise errors.InvalidArgument("What you gave is no text in UTF-8.", "Give it in plain letters.") from None
@@ -205,6 +211,7 @@ class Bus:
             ) from None
         finally:
             self._pending.pop(serial, None)
+            self._bounds.pop(serial, None)
 
     def post(self, destination: str, path: str, member: str, signature: str, *values: Any) -> None:
         """Call a method and want no answer, not even an error; starts nobody."""
@@ -306,7 +313,7 @@ class Bus:
             owners = message.member == "NameOwnerChanged"  # which is the broker's to say
             return message.member in self._listeners and (not owners or message.sender == BROKER)
         if message.kind is not Kind.CALL:
-            return message.reply_serial in self._pending
+            return message.reply_serial in self._pending and self._is_short(message)
         if len(message.raw) > _LONGEST_CALL:
             Call(self, message).fail(errors.InvalidArgument(f"{message.member} is not told {len(message.raw)} bytes."))
         elif not has_room:
@@ -314,6 +321,15 @@ class Bus:
                 Call(self, message).fail(errors.TooMany("You call faster than you are answered.", "Wait for it."))
         else:
             return True
+        return False
+
+    def _is_short(self, answer: Message) -> bool:
+        bound = self._bounds.get(answer.reply_serial)
+        if bound is None or len(answer.raw) <= bound:
+            return True
+        waiter = self._pending[answer.reply_serial]
+        if not waiter.done():
+            waiter.set_exception(errors.Failed(f"The answer has {len(answer.raw)} bytes, which is too much."))
         return False
 
     def _received(self, message: Message) -> None:
@@ -368,11 +384,18 @@ def owner_rule(name: str) -> str:
     return f"type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg0='{name}'"
 
 
-def _result(message: Message) -> list[Any]:
-    values, fds = message.unpack(), message.fds
+def _result(message: Message, gives: str | None) -> list[Any]:
+    if gives is not None and message.kind is Kind.REPLY and message.signature != gives:
+        close_fds(message.fds)
+        raise errors.Failed(f"The answer is of type {message.signature!r}, not {gives!r}.")
+    try:
+        values, fds = message.unpack(), message.fds
+    except Exception:
+        close_fds(message.fds)
+        raise errors.Failed("The answer cannot be read.") from None
     if message.kind is Kind.ERROR:
         close_fds(fds)
-        raise _error(message.error, str(values[0]) if values else message.error)
+        raise _error(message.error, str(values[0]) if message.signature.startswith("s") else message.error)
     indexes = [index for index, kind in enumerate(split(message.signature)) if kind == "h"]
     taken = {values[index] for index in indexes}
     close_fds(fd for index, fd in enumerate(fds) if index not in taken)

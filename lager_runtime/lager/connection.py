@@ -32,8 +32,8 @@ _log = logging.getLogger(__name__)
 
 
 class Connection:
-    """`wanted` is asked of each message when it comes, and `received` gets it when its turn has come, which is not while
-    `busy` says that enough is being done for its sender; `ended` is called once, for whatever reason it ends."""
+    """`wanted` is asked of each message when it comes, and `received` gets it when its turn has come: not while `busy`
+    says that enough is being done for its sender. `ended` is called once, for whatever reason the connection ends."""
 
     def __init__(
         self,

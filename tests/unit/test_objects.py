@@ -34,6 +34,12 @@ class FakeCall(Call):
     def refuse(self, name: str, text: str) -> None:
         self.answers.append(("error", name, text))
 
+    def begin(self) -> None:
+        pass
+
+    def end(self) -> None:
+        pass
+
     def close_fds(self) -> None:
         for fd in self.fds:
             os.close(fd)

@@ -46,6 +46,28 @@ def test_a_flood_has_its_turn_among_many_who_say_little():
     assert len([one for one in taken if one != "b"]) > 8
 
 
+def test_who_must_wait_keeps_its_place():
+    turns = Turns("broker")
+    for n in range(4):
+        turns.put("a", 1, n)
+    turns.put("b", 1, "b")
+    turns.put("broker", 1, "broker")
+    assert turns.take(lambda sender: sender != "b") == ["b", "broker"]
+    assert turns.take(lambda _: True) == []
+    assert [item for turn in served(turns) for item in turn] == [0, 1, 2, 3]
+
+
+def test_nobody_comes_from_aside_where_there_is_nothing_to_spare():
+    turns = Turns("broker")
+    for n in range(4):
+        turns.put("a", 1, n)
+    assert turns.take(spare=False) == [0, 1]
+    assert turns.take(spare=False) == []
+    turns.put("b", 1, "b")
+    assert turns.take(spare=False) == ["b"]
+    assert turns.take() == [2]
+
+
 def test_room_is_bounded_by_number_and_bytes_but_one_message_always_has_it():
     turns = Turns("broker")
     assert turns.has_room("a", 1 << 30)

@@ -1,0 +1,75 @@
+"""Answers that nobody should give, and calls that come faster than they are done."""
+
+import asyncio
+import threading
+
+import pytest
+
+from lager.bus import Call
+from lager.errors import Failed
+from lager.objects import Interface, Method, Outcome, Tree
+from tests.client import NAME, PATH, Client
+from tests.hostile.marshal import CALL, REPLY, message
+from tests.processes import PATIENCE
+
+SCRIPT = "com.lager.Script"
+ANSWERS = {
+    "too much": ("s", "x" * (5 << 20), "bytes, which is too much"),
+    "of another type": ("aa{sv}", [{}] * 1000, "is of type 'aa{sv}', not 's'"),
+    "of more values": ("ss", "x", "is of type 'ss', not 's'"),
+}
+
+
+@pytest.mark.xdist_group("hostile")
+@pytest.mark.parametrize("kind", ANSWERS)
+def test_a_script_that_answers_what_it_should_not(station, client, unharmed, kind):
+    signature, value, why = ANSWERS[kind]
+    script = Client(station.address)
+    try:
+        answer = (value,) * (2 if signature == "ss" else 1)
+        tree = Tree()
+        tree.add("/com/lager/Script", Interface(SCRIPT, {"Inspect": Method("a{sv}", signature, lambda _: answer)}))
+        script.bus.serve(tree)
+        pausing = script.start(script.bus.call(NAME, PATH, "Pause", "a{sv}", {"id": "feed0002"}))
+        client.paused()
+        with pytest.raises(Failed, match=why):
+            client.call("Inspect", "sa{sv}", "feed0002", {})
+        client.call("Continue", "s", "feed0002")
+        assert pausing.result(PATIENCE) == ["continued"]
+    finally:
+        script.close()
+    unharmed()
+
+
+@pytest.mark.xdist_group("hostile")
+def test_few_calls_of_one_caller_are_done_at_a_time(station, client, raw):
+    """Of those that take a while; another's is done beside them, and all are in the end."""
+    begun, most, going_on = [], threading.Semaphore(0), asyncio.Event()
+
+    async def slow(call: Call) -> Outcome:
+        begun.append(call.sender)
+        most.release()
+        await going_on.wait()
+        return ()
+
+    async def serve() -> None:
+        tree = Tree()
+        tree.add(PATH, Interface(NAME, {"Slow": Method("", "", slow)}))
+        client.bus.serve(tree)
+
+    client.do(serve())
+    fields = {"destination": client.bus.name, "path": PATH, "interface": NAME, "member": "Slow"}
+    raw.send(b"".join(message(CALL, raw.serial(), **fields) for _ in range(100)))
+    raw.ask_broker()
+    other = Client(station.address)
+    try:
+        done = other.start(other.bus.call(client.bus.name, PATH, "Slow", interface=NAME))
+        while other.bus.name not in begun:
+            assert most.acquire(timeout=PATIENCE)
+        assert begun.count(raw.name) < 20
+        client._loop.call_soon_threadsafe(going_on.set)
+        assert done.result(PATIENCE) == []
+        answers = (one for one in raw.received() if one[1] == REPLY)
+        assert len([next(answers) for _ in range(100)]) == 100
+    finally:
+        other.close()
