@@ -1,47 +1,55 @@
-"""Rows about a client that floods lagerd, and how long another's Continue takes meanwhile."""
+"""Rows about a client that floods lagerd, and how long another's Continue takes meanwhile.
+
+The floor is a call of the broker itself, which the flood goes through, too."""
 
 import asyncio
-import os
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 from lager.bus import Bus, Signal
 from lager.connection import BROKER
 from tests.bench.figures import Row, amount, times
 from tests.bench.scale import Scale
-from tests.bench.scripts import STANDING, client, running
+from tests.bench.scripts import STANDING, client, own_station, running
 from tests.client import NAME, PATH
-from tests.hostile.flood import KINDS
 from tests.processes import Process
 from tests.station import Station
 
+ROOT = Path(__file__).parents[2]
 _AIM = "50 ms more than without"
 _PATIENCE = 120.0
 
 
-def rows(station: Station, scale: Scale) -> Iterator[Row]:
-    with ExitStack() as own:
-        one = own.enter_context(client(station))
-        own.enter_context(running(station, STANDING))
-        id = one.paused()["id"]
-        crowd = own.enter_context(client(station))
-        for n in range(scale.listed):
-            details = {"id": f"c0de{n:04x}", "timeout": 0.0, "file": "/home/bench/scripts/measure.py"}
-            crowd.start(crowd.bus.call(NAME, PATH, "Pause", "a{sv}", details, timeout=None))
-        for _ in range(scale.listed):
-            one.paused()
-        yield from _row(station, "nothing", scale.rounds)
-        for kind in KINDS:
-            with _flood(station, kind, id):
-                yield from _row(station, kind, scale.rounds)
+def rows(_: Station, scale: Scale) -> Iterator[Row]:
+    for kind in ("", *scale.floods):
+        with ExitStack() as own:
+            station = own.enter_context(own_station())
+            id = _standing(own, station, scale.listed)
+            if kind:
+                own.enter_context(_flood(station, kind, id))
+            yield from _row(station, f"beside a flood of {kind}" if kind else "beside no flood", scale.rounds)
 
 
-def _row(station: Station, kind: str, rounds: int) -> Iterator[Row]:
+def _standing(own: ExitStack, station: Station, many: int) -> str:
+    """A script with a console, whose id this is, and so many pauses beside it."""
+    one, crowd = own.enter_context(client(station)), own.enter_context(client(station))
+    own.enter_context(running(station, STANDING))
+    id = one.paused()["id"]
+    for n in range(many):
+        details = {"id": f"c0de{n:04x}", "timeout": 0.0, "file": "/home/bench/scripts/measure.py"}
+        crowd.start(crowd.bus.call(NAME, PATH, "Pause", "a{sv}", details, timeout=None))
+    for _ in range(many):
+        one.paused()
+    return str(id)
+
+
+def _row(station: Station, beside: str, rounds: int) -> Iterator[Row]:
     with client(station) as one:
         samples, floor = one.do(_continues(one.bus, rounds), _PATIENCE)
-    name = f"Continue beside a flood of {kind}"
+    name = f"Continue {beside}"
     yield Row(name, times(samples), times(floor))
     yield Row(f"{name}: the longest", amount(1e3 * max(samples), "ms"), amount(1e3 * max(floor), "ms"), aim=_AIM)
 
@@ -49,7 +57,7 @@ def _row(station: Station, kind: str, rounds: int) -> Iterator[Row]:
 @contextmanager
 def _flood(station: Station, kind: str, id: str) -> Iterator[None]:
     command = [sys.executable, "-m", "tests.hostile.flood", station.address, kind, id]
-    process = Process(command, {**station.env, "PYTHONPATH": os.getcwd()}, station.folder)
+    process = Process(command, {**station.env, "PYTHONPATH": str(ROOT)}, station.folder)
     try:
         process.out.expect("flooding\n")
         yield

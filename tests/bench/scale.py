@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from tests.hostile.flood import KINDS
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -17,9 +19,11 @@ class Scale:
     claiming: float = 60.0
     boxed: int = 200
     listed: int = 1000
+    floods: tuple[str, ...] = tuple(KINDS)
 
 
 FULL = Scale()
 QUICK = Scale(rounds=50, processes=5, crowds=((1, 1), (2, 5), (4, 25)), idle=1.0, consoles=10, claiming=3.0, boxed=20,
               listed=100)  # fmt: skip
-TINY = Scale(rounds=2, processes=1, crowds=((2, 2),), idle=0.1, ahead=0.2, consoles=2, claiming=0.1, boxed=2, listed=2)
+TINY = Scale(rounds=2, processes=1, crowds=((2, 2),), idle=0.1, ahead=0.2, consoles=2, claiming=0.1, boxed=2, listed=2,
+             floods=("list",))  # fmt: skip

@@ -4,6 +4,8 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from tests.client import Client
 from tests.processes import LAGER, Process
@@ -41,3 +43,14 @@ def client(station: Station) -> Iterator[Client]:
         yield one
     finally:
         one.close()
+
+
+@contextmanager
+def own_station() -> Iterator[Station]:
+    """One that has seen nothing before: no memory is used, and no answer owed."""
+    with TemporaryDirectory(prefix="lager-bench-", dir="/tmp") as folder:
+        station = Station(Path(folder))
+        try:
+            yield station
+        finally:
+            station.close()

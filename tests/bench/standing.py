@@ -2,17 +2,14 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from random import Random
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from tests.bench.crowd import POLLED_PAUSE, Crowd, PolledCrowd, crowd, polled_crowd
 from tests.bench.figures import Figures, Row, amount, times
 from tests.bench.processes import memory, switches
 from tests.bench.scale import Scale
-from tests.bench.scripts import PAUSING, client, running
+from tests.bench.scripts import PAUSING, client, own_station, running
 from tests.client import NAME, PATH, Client
 from tests.station import Station
 
@@ -33,24 +30,13 @@ def rows(_: Station, scale: Scale) -> Iterator[Row]:
         yield from _ours(scale, processes, threads, polled)
 
 
-@contextmanager
-def _own_station() -> Iterator[Station]:
-    """Of each crowd its own, so that memory is counted from a lagerd that has seen no other."""
-    with TemporaryDirectory(prefix="lager-bench-", dir="/tmp") as folder:
-        station = Station(Path(folder))
-        try:
-            yield station
-        finally:
-            station.close()
-
-
 def _ours(scale: Scale, processes: int, threads: int, polled: dict[str, Figures]) -> Iterator[Row]:
     many = processes * threads
 
     def row(name: str, ours: Figures, aim: str = "", floor: Figures | None = None) -> Row:
         return Row(name, ours, floor, polled.get(name), aim if many >= 1000 else "", many)
 
-    with _own_station() as station, client(station) as one:
+    with own_station() as station, client(station) as one:
         assert station.lagerd is not None
         lagerd = station.lagerd.pid
         _resumes(one, station, 10)
@@ -123,7 +109,7 @@ def _together(one: Client, standing: Crowd, row: Callable[..., Row], ahead: floa
 
 
 def _polled(scale: Scale, processes: int, threads: int) -> Iterator[tuple[str, Figures]]:
-    with _own_station() as station, polled_crowd(station, processes, threads) as standing:
+    with own_station() as station, polled_crowd(station, processes, threads) as standing:
         yield "memory of a script", amount(memory(standing.scripts[0]), "kB")
         yield "wake-ups of the scripts while idle", amount(_idle(scale.idle, standing.scripts)[0], "1/s")
         rounds = max(scale.rounds // _POLLED_SHARE, 1)

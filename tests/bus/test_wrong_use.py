@@ -346,7 +346,7 @@ def test_an_answer_with_descriptors_that_nobody_asked_for(station, client, unhar
     class Leaky:
         def dispatch(self, call):
             call.close_fds()
-            call.reply("ah", [0, 1], fds=[os.open(os.devnull, os.O_RDONLY), os.open(os.devnull, os.O_RDONLY)])
+            call.reply(fds=[os.open(os.devnull, os.O_RDONLY), os.open(os.devnull, os.O_RDONLY)])
 
     leaky = Rude(station.address)
     leaky.bus.serve(Leaky())
