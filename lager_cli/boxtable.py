@@ -13,6 +13,7 @@ from lager.text import printable
 
 COMMAND = "lager"
 _WORD = re.compile(r"[A-Za-z0-9_./+~][A-Za-z0-9_./+~-]*")
+_UNSAFE = set("'\"\\`$&;|<>()*?!#{}")  # to a shell, which a ProxyCommand is given to, and what we say to type
 _ADVICE = "Give a host, user@host, ssh://user@host:port, a name of ~/.ssh/config, or one of: lager boxes"
 
 
@@ -50,7 +51,7 @@ def check(name: str) -> None:
     """BoxError for what ssh would take for an option, or a terminal for a command."""
     if not name:
         raise BoxError("The name of the box is empty.", _ADVICE)
-    if name.startswith("-") or not name.isprintable() or any(c.isspace() or c in "'\"\\`" for c in name):
+    if name.startswith("-") or not name.isprintable() or any(c.isspace() or c in _UNSAFE for c in name):
         raise BoxError(f"{printable(name, 60)!r} is no name of a box.", _ADVICE)
 
 

@@ -13,14 +13,13 @@ from lager.errors import BoxError, LagerError, NoConnection
 from lager.text import printable
 from lager_cli.boxtable import Box
 
-CONNECT_SECONDS = 15
+CONNECT_SECONDS = 10  # where the user's configuration has no other
 _GOODBYE_SECONDS = 2.0
 _KEPT = 1 << 16
 _PIPE = 1 << 20
 _F_SETPIPE_SZ = 1031
 # As scp and sftp do it: what the user's configuration wants for a login is no use to a command.
 _OPTIONS = {
-    "ConnectTimeout": CONNECT_SECONDS,
     "ClearAllForwardings": "yes",
     "ForwardX11": "no",
     "PermitLocalCommand": "no",
@@ -36,9 +35,8 @@ class Ssh:
     def __init__(self, box: Box, *, batch: bool = False) -> None:
         """`batch`: it asks nobody for anything."""
         program = shlex.split(os.environ.get("LAGER_SSH", "")) or ["ssh"]
-        options = [
-            f"-o{name}={value}" for name, value in {**_OPTIONS, **({"BatchMode": "yes"} if batch else {})}.items()
-        ]
+        chosen = {**_OPTIONS, **({"BatchMode": "yes"} if batch else {}), **_patience(program, box)}
+        options = [f"-o{name}={value}" for name, value in chosen.items()]
         command = [*program, *options, "--", box.ssh, f"{box.command} session"]
         self._box = box
         try:
@@ -102,6 +100,17 @@ class Ssh:
             self.close(at_once=True)
 
 
+def _patience(program: list[str], box: Box) -> dict[str, str]:
+    """How long ssh is to try. An option of ours outdoes the user's configuration, so ssh is asked for that first."""
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        known = subprocess.run(
+            [*program, "-G", "--", box.ssh], stdin=subprocess.DEVNULL, capture_output=True, timeout=CONNECT_SECONDS
+        )
+        if re.search(rb"^connecttimeout \d", known.stdout, re.MULTILINE):
+            return {}
+    return {"ConnectTimeout": str(CONNECT_SECONDS)}
+
+
 def _deaf() -> None:
     for number in _IGNORED:
         signal.signal(number, signal.SIG_IGN)
@@ -124,8 +133,10 @@ def explain(box: Box, code: int, complaints: str) -> LagerError:
     """Why ssh, or what it was to start, ended with `code`."""
     name, ssh, command = box.name, box.ssh, box.command
     for pattern, what, hint in _KNOWN:
-        if code == 255 and re.search(pattern, complaints, re.IGNORECASE):
-            return NoConnection(what.format(name=name, ssh=ssh), hint.format(name=name, ssh=ssh))
+        found = re.search(pattern, complaints, re.IGNORECASE | re.MULTILINE | re.DOTALL)
+        if code == 255 and found is not None:
+            host = shlex.quote(printable(found.groupdict().get("host") or name, 200))
+            return NoConnection(what.format(name=name), hint.format(name=name, ssh=ssh, host=host))
     last = printable((complaints.strip().splitlines() or ["it does not say why"])[-1], 200).rstrip(".")
     if code == 255 or code < 0:
         return NoConnection(f"ssh did not reach the box {name}: {last}.", f"Try: ssh {ssh}")
@@ -139,9 +150,14 @@ def explain(box: Box, code: int, complaints: str) -> LagerError:
 
 _KNOWN = (
     (
-        r"host identification has changed",
+        r"^usage: ssh ",
+        "{name} is nothing that ssh can reach.",
+        "See: lager boxes list; or give user@host.",
+    ),
+    (
+        r"host identification has changed(.*^host key for (?P<host>\S+) has changed)?",
         "The box {name} shows another host key than before.",
-        "If that is right, type: ssh-keygen -R {name} && ssh {ssh}",
+        "If that is right, type: ssh-keygen -R {host} && ssh {ssh}",
     ),
     (
         r"host key verification failed|no \S+ host key is known",

@@ -4,6 +4,9 @@ import json
 
 import pytest
 
+from lager.errors import BoxError
+from lager_cli import boxtable
+from lager_cli.ssh import CONNECT_SECONDS, explain
 from tests.processes import LAGER
 
 HOSTILE = [
@@ -18,39 +21,42 @@ HOSTILE = [
     "`touch {}`",
     "",
     "a'b",
+    "a;id",
+    "-",
 ]
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-@pytest.mark.parametrize("how", ["option", "variable", "default", "ssh"])
-def test_a_name_that_is_none_is_refused_before_anything_runs(lager, near, tmp_path, name, how):
+def test_a_name_that_is_none_is_refused(tmp_path, monkeypatch, name):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    with pytest.raises(BoxError, match=r"no name of a box|is empty"):
+        boxtable.find(name)
+    (tmp_path / "lager").mkdir()
+    (tmp_path / "lager/config.toml").write_text(f"[boxes.near]\nssh = {json.dumps(name)}\n")
+    with pytest.raises(BoxError, match=r"no name of a box|is empty"):
+        boxtable.find("near")
+
+
+@pytest.mark.parametrize("how", ["option", "several", "variable", "default", "ssh"])
+def test_such_a_name_is_refused_before_anything_runs(lager, near, tmp_path, how):
     started, touched = tmp_path / "started", tmp_path / "touched"
     program = tmp_path / "ssh"
     program.write_text(f'#!/bin/sh\necho "$@" > {started}\n')
     program.chmod(0o755)
-    name = name.format(touched)
-    env = {"LAGER_SSH": str(program)}
-    near.table("")
-    if how == "option":
-        done = lager("breakpoints", f"--box={name}", **env)
-    elif how == "variable":
-        done = lager("breakpoints", **env, LAGER_BOX=name)
-    elif how == "default":
-        near.table(f"default = {json.dumps(name)}\n")
-        done = lager("breakpoints", **env)
-    else:
-        near.table(f"[boxes.near]\nssh = {json.dumps(name)}\n")
-        done = lager("breakpoints", "--box=near", **env)
+    name = f"-oProxyCommand=touch {touched}\x1b[2J"
+    near.table(f"default = {json.dumps(name)}\n" if how == "default" else f"[boxes.near]\nssh = {json.dumps(name)}\n")
+    words = {"option": [f"--box={name}"], "several": ["--box", f"refusing,{name}"], "ssh": ["--box=near"]}
+    more = {"LAGER_BOX": name} if how == "variable" else {}
+    done = lager("breakpoints", *words.get(how, []), LAGER_SSH=str(program), **more)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert "\x1b" not in done.stderr
+    assert not started.exists()
     assert not touched.exists()
-    if name == "" and how in ("variable", "default"):
-        assert (done.returncode, done.stdout) == (0, "No script is paused.\n")  # as if there were none
-    elif name.startswith(("$(", "`")) and "`" not in name:
-        assert done.returncode != 0
-    else:
-        assert done.returncode == 1, done.stderr
-        assert not started.exists()
-        assert done.stderr.count("\n") == 1
-        assert "\x1b" not in done.stderr
+
+
+def test_an_empty_variable_and_an_empty_default_are_none(lager, near):
+    near.table('default = ""\n')
+    assert lager("breakpoints", LAGER_BOX="").stdout == "No script is paused.\n"
 
 
 SAID = {
@@ -59,6 +65,37 @@ SAID = {
     "refusing": (255, "The box refusing refuses ssh", "sudo systemctl start ssh"),
     "nobody.invalid": (255, "There is no host of the name nobody.invalid", "user@host"),
 }
+
+
+CHANGED = """@@@@@@@@@@@@@@@@
+@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @
+@@@@@@@@@@@@@@@@
+Add correct host key in /home/anna/.ssh/known_hosts to get rid of this message.
+Host key for [192.0.2.2]:2222 has changed and you have requested strict checking.
+Host key verification failed.
+"""
+
+
+def test_another_host_key_is_forgotten_under_the_name_that_ssh_knows():
+    said = str(explain(boxtable.Box("bench3", "anna@bench"), 255, CHANGED))
+    assert said.endswith("If that is right, type: ssh-keygen -R '[192.0.2.2]:2222' && ssh anna@bench")
+
+
+def test_what_ssh_takes_for_no_destination_is_said(lager, near):
+    done = lager("breakpoints", "--box", "ssh://")
+    assert (done.returncode, done.stderr.count("\n")) == (255, 1)
+    assert "ssh:// is nothing that ssh can reach" in done.stderr
+
+
+@pytest.mark.parametrize(("mine", "used"), [("", CONNECT_SECONDS), (" ConnectTimeout 77\n", 77)])
+def test_how_long_ssh_tries_is_the_users_wish_or_short(lager, near, mine, used):
+    config = near.folder / "ssh.conf"
+    config.write_text(f"Host waiting\n{mine}" + config.read_text())
+    program = near.folder / "ssh"
+    program.write_text(f'#!/bin/sh\n[ "$1" != -G ] || exec {near.env["LAGER_SSH"]} "$@"\necho "$@" >&2\n')
+    program.chmod(0o755)
+    done = lager("breakpoints", "--box", "waiting", LAGER_SSH=str(program))
+    assert ("ConnectTimeout" in done.stderr) == (used == CONNECT_SECONDS)
 
 
 @pytest.mark.parametrize("name", SAID)
