@@ -152,9 +152,9 @@ class Session:
                 )
             self._there = value["version"]
         elif kind is Kind.REFUSED:
-            raise BoxError(str(value["what"]), str(value["hint"]))
+            raise _refusal(value)
         elif kind is Kind.EXIT:
-            self._code = int(value)
+            self._code = _exit_code(value)
 
     def signalled(self, number: int) -> None:
         """We got a signal: it is for the command on the box, once that is there, but for those of the terminal."""
@@ -173,8 +173,8 @@ class Session:
     def _broken(self) -> LagerError:
         self._ssh.close(at_once=True)
         return NoConnection(
-            f"The connection to the box {self._box.name} is lost; what ran there is interrupted.",
-            f"When it is back, look: lager breakpoints --box {self._box.name}",
+            f"The connection to the box {self._box.name} is lost; what ran there for it is interrupted.",
+            f"When it is back, look: lager runs --box {self._box.name}",
         )
 
 
@@ -204,6 +204,17 @@ class _Helper:
                 self._work(self._end)
         except Exception as problem:
             self._problem = problem
+
+
+def _refusal(value: Any) -> BoxError:
+    told = value if isinstance(value, dict) else {}
+    return BoxError(str(told.get("what", "The box refuses, and does not say why.")), str(told.get("hint", "")))
+
+
+def _exit_code(value: Any) -> int:
+    if not (isinstance(value, int) and 0 <= value <= 255):
+        raise BoxError("The box gives no exit code that there is.")
+    return value
 
 
 def _bytes(text: str) -> str:

@@ -125,5 +125,7 @@ class Decoder:
             self._kind = Kind(kind)
         except ValueError:
             raise BoxError(f"A frame of the session is of no known kind ({kind}).") from None
+        if self._stream > max(Stream):
+            raise BoxError(f"A frame of the session is of no known stream ({self._stream}).")
         if self._left > LONGEST:
             raise BoxError(f"A frame of the session says it has {self._left} bytes.")

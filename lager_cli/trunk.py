@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from lager.errors import BoxError
 from lager_cli.frames import Decoder, Kind, decode, encode, head
 
 WINDOW = 4 << 20
@@ -66,8 +67,10 @@ class Trunk:
         self._queued = 0
         self._windows: dict[int, int] = {}
         self._granted: dict[int, int] = {}
+        self._may_come: dict[int, int] = {}
         self._sinks: dict[int, Sink] = {}
-        self._early: dict[int, list[Bytes | None]] = {}
+        self._early: dict[int, bytearray] = {}
+        self._early_ends: set[int] = set()
         self._sources: dict[int, Origin] = {}
         self.parties: list[Party] = []
         self._heard = self._said = time.monotonic()
@@ -89,8 +92,10 @@ class Trunk:
     def deliver(self, stream: int, sink: Sink) -> None:
         """Let a sink take what comes in a stream, and what has come of it."""
         self._sinks[stream] = sink
-        for data in self._early.pop(stream, []):
-            self._hand(sink, data)
+        if early := self._early.pop(stream, None):
+            sink.put(early)
+        if stream in self._early_ends:
+            sink.end()
 
     def draw(self, stream: int, source: Origin) -> None:
         """Let a source send in a stream, until nobody takes it any more."""
@@ -102,6 +107,7 @@ class Trunk:
         total = self._granted.get(stream, 0) + count
         if total >= WINDOW // 8:
             self.send(Kind.CREDIT, total, stream)
+            self._may_come[stream] = self._may_come.get(stream, WINDOW) + total
             total = 0
         self._granted[stream] = total
 
@@ -143,18 +149,21 @@ class Trunk:
         self._heard = time.monotonic()
         return data
 
-    def _arrived(self, stream: int, data: Bytes | None) -> None:
-        """Data of a stream, or its end (None). Nobody may be there yet to take it; its window bounds how much it is."""
+    def _arrived(self, stream: int, data: Bytes) -> None:
+        """Nobody may be there yet to take it; the window bounds how much it is, whatever the other end may like."""
+        left = self._may_come[stream] = self._may_come.get(stream, WINDOW) - len(data)
+        if left < 0:
+            raise BoxError("The other end of the session sends more than it may.")
         if stream in self._sinks:
-            self._hand(self._sinks[stream], data)
+            self._sinks[stream].put(data)
         else:
-            self._early.setdefault(stream, []).append(data)
+            self._early.setdefault(stream, bytearray()).extend(data)
 
-    def _hand(self, sink: Sink, data: Bytes | None) -> None:
-        if data is None:
-            sink.end()
+    def _ended(self, stream: int) -> None:
+        if stream in self._sinks:
+            self._sinks[stream].end()
         else:
-            sink.put(data)
+            self._early_ends.add(stream)
 
     def _frame(self, kind: Kind, stream: int, payload: bytes) -> None:
         value = decode(kind, payload)
@@ -164,7 +173,7 @@ class Trunk:
             if stream in self._sources:
                 self._sources[stream].end()
         elif kind is Kind.END:
-            self._arrived(stream, None)
+            self._ended(stream)
         elif kind is not Kind.BEAT:
             self._take(kind, value)
 
