@@ -1,6 +1,7 @@
 """`lager history`: what lagerd has recorded in the journal, read back as a table."""
 
 import json
+import pwd
 import shutil
 import subprocess
 import time
@@ -14,6 +15,7 @@ from lager.errors import LagerError
 from lager.text import duration
 from lager_cli import output
 from lager_cli.boxoption import several_box_option
+from lager_cli.rescue import MESSAGE_ID as LOST
 
 if TYPE_CHECKING:
     from lager_cli.several import Table
@@ -31,7 +33,7 @@ _MAY_NOT = ("insufficient permissions", "not seeing messages from other users")
 @click.option("--until", metavar="TIME", help="Likewise.")
 @several_box_option(lambda: _table())
 def history(as_json: bool, since: str | None, until: str | None) -> None:
-    """Show what happened on this box: who paused, resumed, looked in, and held which instrument.
+    """Show what happened on this box: who paused, resumed, looked in, held which instrument, or lost their connection.
 
     \b
     Examples:
@@ -53,8 +55,10 @@ def read(since: str | None = None, until: str | None = None) -> list[dict[str, A
     """
     if shutil.which("journalctl") is None:
         raise LagerError("There is no journalctl on this machine.", "lagerd keeps its history in systemd's journal.")
-    # Which unit a record is of is the journal's own word: nobody else can write one of lagerd's.
-    command = ["journalctl", "--output=json", "--all", "--no-pager", f"_SYSTEMD_UNIT={_UNIT}"]
+    # Which unit a record is of is the journal's own word: nobody else can write one of lagerd's. That a connection was
+    # lost is what a session says, which is a process of its user.
+    command = ["journalctl", "--output=json", "--all", "--no-pager"]
+    command += [f"_SYSTEMD_UNIT={_UNIT}", "+", f"MESSAGE_ID={LOST}"]
     command += [f"--since={since}"] if since is not None else []
     command += [f"--until={until}"] if until is not None else []
     try:
@@ -73,12 +77,21 @@ def parse(lines: bytes) -> Iterator[dict[str, Any]]:
     """The records among what `journalctl --output=json` wrote."""
     for line in lines.splitlines():
         entry = json.loads(line)
-        if "LAGER_EVENT" in entry:
+        if "LAGER_EVENT" in entry and (entry.get("MESSAGE_ID") != LOST or _of_themselves(entry)):
             yield {"time": int(entry["__REALTIME_TIMESTAMP"]) / 1e6} | {
                 key.removeprefix("LAGER_").lower(): _text(value)
                 for key, value in entry.items()
                 if key.startswith("LAGER_")
             }
+
+
+def _of_themselves(entry: dict[str, Any]) -> bool:
+    """Anybody may write into the journal: of themselves, and that they lost a connection."""
+    try:
+        user = pwd.getpwuid(int(entry["_UID"])).pw_name
+    except (KeyError, ValueError):
+        return False
+    return (entry["LAGER_EVENT"], entry.get("LAGER_BY_USER")) == ("connection-lost", user)
 
 
 def row(record: dict[str, Any]) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from lager_cli.command import Command
 
 STEP_SECONDS = 3.0
 _JOURNAL = Path("/run/systemd/journal/socket")
-_MESSAGE_ID = "9e1b3f6c2c8f4f0b8f5a1d0a7d3f4c61"
+MESSAGE_ID = "9e1b3f6c2c8f4f0b8f5a1d0a7d3f4c61"
 _LADDER = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
 
 
@@ -75,8 +75,8 @@ def _record(silent: bool) -> None:
             transport.socket.setblocking(False)
             transport.send(
                 [
-                    ("MESSAGE", f"The connection of {user} {how}; interrupting run {run or '-'}"),
-                    ("MESSAGE_ID", _MESSAGE_ID),
+                    ("MESSAGE", f"The connection of {user} {how}; interrupting {f'run {run}' if run else 'a command'}"),
+                    ("MESSAGE_ID", MESSAGE_ID),
                     ("PRIORITY", "5"),
                     ("SYSLOG_IDENTIFIER", "lager"),
                     ("LAGER_EVENT", "connection-lost"),

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from lager.errors import LagerError
-from lager_cli import history
+from lager_cli import history, rescue
 
 PAUSED = {
     "__REALTIME_TIMESTAMP": "1700000000500000",
@@ -54,6 +54,22 @@ def test_records_are_told_from_other_lines_of_the_log(journalctl):
     assert second["instrument"] == "psu1"
     assert "_SYSTEMD_UNIT=lagerd.service" in journalctl.command
     assert {"--since=1 hour ago", "--until=now"} <= set(journalctl.command)
+
+
+def test_a_lost_connection_is_what_its_own_user_says(journalctl):
+    true = {
+        "__REALTIME_TIMESTAMP": "1700000002000000",
+        "MESSAGE_ID": rescue.MESSAGE_ID,
+        "_UID": "0",
+        "LAGER_EVENT": "connection-lost",
+        "LAGER_BY_USER": "root",
+        "LAGER_RUN": "f81d4fae-7dec-11d0-a765-00a0c91e6bf6",
+    }
+    lies = {"_UID": "1"}, {"_UID": "4294967294"}, {"_UID": "x"}, {"LAGER_EVENT": "resumed"}, {"LAGER_BY_USER": "ann"}
+    journalctl.stdout = lines(*({**true, **lie} for lie in lies), true)
+    (only,) = history.read()
+    assert (only["event"], only["by_user"]) == ("connection-lost", "root")
+    assert journalctl.command[-2:] == ["+", f"MESSAGE_ID={rescue.MESSAGE_ID}"]
 
 
 def test_rows(monkeypatch):
