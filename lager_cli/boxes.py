@@ -1,7 +1,6 @@
 """`lager boxes`: the user's names for boxes, and whether each can be used from here."""
 
 import grp
-import json
 import os
 from importlib.metadata import version
 from typing import Any
@@ -118,7 +117,7 @@ def check(names: tuple[str, ...], as_json: bool) -> int:
     if not known:
         output.say("You have given no box a name yet. Type: lager boxes add NAME USER@HOST")
         return 0
-    found = [_judged(answer) for answer in several.ask(known, ["boxes", "state"])]
+    found = [_judged(answer) for answer in several.ask(known, ["boxes", "state"], _state)]
     if as_json:
         output.print_json(found)
     else:
@@ -156,13 +155,17 @@ def _in_group() -> bool | None:
         return None
 
 
+def _state(said: Any) -> dict[str, Any]:
+    return {key: said[key] for key in ("version", "lagerd", "group")}
+
+
 def _judged(answer: Any) -> dict[str, str]:
     """One line of the check."""
     line = dict.fromkeys(_KEYS, "-") | {"box": answer.box.name}
     if answer.problem is not None:
         connected = answer.problem.exit_code != 255
         return {**line, "ssh": "ok" if connected else "no", "to_do": str(answer.problem)}
-    state = json.loads(answer.out)
+    state = answer.said
     line |= {"ssh": "ok", "version": state["version"], "lagerd": "runs" if state["lagerd"] == "runs" else "no"}
     line["group"] = {True: "ok", False: "no", None: "-"}[state["group"]]
     if state["group"] is False:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -10,8 +11,11 @@ from typing import Any
 
 import click
 
+from lager.banner import box_option
 from lager.errors import LagerError
 from lager.text import printable
+
+_ADVISES = re.compile(r": lager (?!boxes)[\w -]+$")
 
 
 def say(text: str) -> None:
@@ -71,7 +75,9 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
 
 
 def error(problem: LagerError) -> None:
-    click.echo(f"lager: {printable(str(problem), 2000)}", err=True)
+    """On a box, a command that it ends with is one for the user's own desk, as all others that are shown."""
+    box = box_option() if _ADVISES.search(problem.hint) else ""
+    click.echo(f"lager: {printable(str(problem), 2000)}{box}", err=True)
 
 
 def misuse(problem: click.ClickException) -> None:
