@@ -11,7 +11,7 @@ import termios
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lager_cli import terminal
+from lager_cli import terminal, tree
 from lager_cli.ends import Pipe, Source
 from lager_cli.frames import Stream
 from lager_cli.trunk import Trunk
@@ -108,7 +108,9 @@ class Command:
         return writer
 
     def _settle(self) -> None:
-        """In the new process: its controlling terminal, and no descriptor where the user has none."""
+        """In the new process: its controlling terminal, and no descriptor where the user has none. It is interrupted
+        when the session is killed, since nobody else would do it then."""
+        tree.end_with_parent(signal.SIGINT)
         for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP):
             signal.signal(number, signal.SIG_DFL)
         if "terminal" in self._kinds:

@@ -17,7 +17,7 @@ from lager.errors import RunError
 from lager.text import printable
 from lager_cli import daemon, output
 from lager_cli.job import Job
-from lager_cli.run import Run, new_id
+from lager_cli.run import Run, new_id, uploaded
 from lager_cli.supervisor import READY
 
 _STOP_SECONDS = 20.0  # longer than the ladder of the supervisor takes
@@ -34,7 +34,7 @@ def detach(run: Run) -> int:
     manager = _manager()
     record.unit = f"lager-run-{id}.service" if manager else ""
     environment = {"LAGER_DETACHED": "1", **run.whole_environment(id, address, ends, terminal="")}
-    job = Job(record, command, environment, _umask(), ends, _uploaded())
+    job = Job(record, command, environment, _umask(), ends, uploaded())
     path = job.hand_over()
     try:
         if manager:
@@ -99,11 +99,6 @@ def _say(id: str) -> None:
     output.say(f"  output    lager python --reattach {short}{box}")
     output.say(f"  resume    lager python --continue {id}{box}    (when it is paused)")
     output.say(f"  end       lager python --kill {short}{box}")
-
-
-def _uploaded() -> str:
-    """The folder that came with the run; in a run that one itself has started, it is the other's."""
-    return "" if "LAGER_PROCESS_ID" in os.environ else os.environ.get("LAGER_RUN_FOLDER", "")
 
 
 def _umask() -> int:

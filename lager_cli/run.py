@@ -36,7 +36,7 @@ class Run:
 
     def run(self) -> int:
         """Run it in the foreground; its exit code, 128 + N for signal N, 124 where its time was over."""
-        command = self.command()
+        command, parent = self.command(), os.getppid()
         address = daemon.ready_address()
         id = new_id()
         # Before the script starts, so that no signal falls between it and us; the script gets a mask of its own.
@@ -60,6 +60,11 @@ class Run:
             code = wait.until_it_ends() or 0
         with contextlib.suppress(OSError, LagerError):
             record.end(code)
+        if os.getppid() != parent and (folder := uploaded()):  # its session was killed, and cannot remove it any more
+            from lager_cli import runfolder
+
+            os.chdir("/")
+            runfolder.remove(folder)
         return code
 
     def command(self) -> list[str]:
@@ -102,6 +107,11 @@ def target(runnable: str, module: bool) -> list[str]:
     if not path.exists():
         raise click.UsageError(f"There is no file or folder {runnable}.")
     return [os.path.join(os.curdir, name) if name.startswith("-") else name]
+
+
+def uploaded() -> str:
+    """The folder that came with the run; in a run that one itself has started, it is the other's."""
+    return "" if "LAGER_PROCESS_ID" in os.environ else os.environ.get("LAGER_RUN_FOLDER", "")
 
 
 def new_id() -> str:

@@ -5,12 +5,18 @@ import ctypes
 import os
 import signal
 
+_PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 
 
 def adopt_orphans() -> None:
     """From now on a descendant whose parent dies becomes our child, and stays within reach: prctl(2)."""
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def end_with_parent(number: int) -> None:
+    """From now on this process gets the signal when the thread that started it ends: prctl(2)."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number)
 
 
 def signal_descendants(number: int, of: int | None = None) -> int:

@@ -46,7 +46,7 @@ class Wait:
                 code = self._reap()
                 if code is not None:
                     return code
-            elif got.si_signo in _FORWARDED and got.si_code != _SI_KERNEL:
+            elif got.si_signo in _FORWARDED and (got.si_code != _SI_KERNEL or _is_for_the_leader(got.si_signo)):
                 # What comes from the terminal, the script has got from there itself.
                 self._told(got.si_signo)
         return None
@@ -83,3 +83,8 @@ class Wait:
             tree.end_descendants()
             return TIMED_OUT
         return 128 - code if code < 0 else code
+
+
+def _is_for_the_leader(number: int) -> bool:
+    """A terminal that goes away tells only who leads its session: a shell, as a rule, which tells its jobs."""
+    return number == signal.SIGHUP and os.getsid(0) == os.getpid()

@@ -217,21 +217,20 @@ def tidy(start, there, tmp_path):
     process = start(LAGER, "python", "--box", "near", there(TIDY), str(tmp_path / "told"))
     process.out.expect("up ")
     with open(f"/proc/{int(process.out.expect(chr(10)))}/stat") as stat:
-        session = int(stat.read().rpartition(")")[2].split()[1])
-    with open(os.pidfd_open(session), "rb", buffering=0) as ended:
+        process.session = int(stat.read().rpartition(")")[2].split()[1])
+    with open(os.pidfd_open(process.session), "rb", buffering=0) as ended:
         yield process
         assert select.select([ended], [], [], PATIENCE)[0]
 
 
-@pytest.mark.parametrize("program", ["ssh", "lager"])
-def test_a_client_or_an_ssh_that_is_killed_interrupts_the_run(tidy, tmp_path, program):
-    if program == "ssh":
-        (ssh,) = children(tidy.pid)
-        os.kill(ssh, signal.SIGKILL)
+@pytest.mark.parametrize("program", ["ssh", "lager", "session"])
+def test_whatever_is_killed_on_the_way_interrupts_the_run(tidy, tmp_path, program):
+    if program == "lager":
+        tidy.kill()
+    else:
+        os.kill(children(tidy.pid)[0] if program == "ssh" else tidy.session, signal.SIGKILL)
         assert tidy.wait() == 255
         assert "The connection to the box near is lost" in tidy.err.rest()
-    else:
-        tidy.kill()
     assert (tmp_path / "told").read_text() == "tidied once\n"
 
 

@@ -39,7 +39,7 @@ os.kill(os.getpid(), int(sys.argv[1])) if len(sys.argv) > 1 else sys.exit(75)
 STANDS = """
 import os, sys
 session = int(open(f"/proc/{os.getppid()}/stat").read().rpartition(")")[2].split()[1])
-print(os.getcwd(), session, flush=True)
+print(os.getcwd(), f"{session},{os.getppid()}", flush=True)
 os.mkdir("closed")
 open("closed/file", "w").close()
 os.chmod("closed", 0)
@@ -223,12 +223,17 @@ def end_by_kill(process) -> int:
     return -signal.SIGKILL
 
 
+def end_of_session(process) -> int:
+    os.kill(process.session, signal.SIGKILL)
+    return 255
+
+
 def end_by_ctrl_c(process) -> int:
     process.kill(signal.SIGINT)
     return 128 + signal.SIGINT
 
 
-@pytest.mark.parametrize("end", [end_by_eof, end_by_kill, end_by_ctrl_c])
+@pytest.mark.parametrize("end", [end_by_eof, end_by_kill, end_by_ctrl_c, end_of_session])
 def test_the_folder_is_gone_after_every_way_out(start, script, user, end):
     reader, writer = os.pipe()
     process = start(LAGER, "python", "--box", "near", script(STANDS), stdin=reader)
@@ -236,9 +241,10 @@ def test_the_folder_is_gone_after_every_way_out(start, script, user, end):
     folder, session = process.out.expect("\n").split()
     process.popen.stdin = os.fdopen(writer, "wb")
     assert os.path.lexists(folder)
-    gone = os.pidfd_open(int(session))
+    process.session, keeper = map(int, session.split(","))
+    gone = os.pidfd_open(keeper if end is end_of_session else process.session)
     assert end(process) == process.wait()
-    if end is end_by_kill:  # then nobody waits for the box
+    if end in (end_by_kill, end_of_session):  # then nobody waits for the box
         assert select.select([gone], [], [], PATIENCE)[0]
     os.close(gone)
     assert not os.path.lexists(folder)

@@ -247,3 +247,22 @@ def test_the_countdown_is_that_of_lagerd(run, client: Client):
     client.call("Continue", "s", id)
     assert client.resumed(id)[0] == "continued"
     assert process.wait() == 0
+
+
+def test_a_terminal_that_goes_away_ends_the_run_that_leads_its_session(terminal, tmp_path):
+    (tmp_path / "script.py").write_text(
+        "import signal, sys\n"
+        "def hung_up(*_):\n"
+        "    with open('told', 'w') as file:\n"
+        "        file.write('hung up')\n"
+        "    sys.exit()\n"
+        "signal.signal(signal.SIGHUP, hung_up)\n"
+        "print('up', flush=True)\n"
+        "signal.pause()\n"
+    )
+    os.mkfifo(tmp_path / "told")
+    one = terminal(LAGER, "python", "script.py")
+    one.expect("up")
+    with open(os.devnull, "rb") as nothing:
+        os.dup2(nothing.fileno(), one.screen.fd)
+    assert (tmp_path / "told").read_text() == "hung up"
