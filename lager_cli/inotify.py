@@ -1,13 +1,17 @@
-"""Changes of files, told by the kernel: inotify(7)."""
+"""Changes of files, told by the kernel: inotify(7). It gives each user so many of these and no more; beyond that there
+may be a change every TICK_SECONDS."""
 
 import ctypes
+import errno
 import os
 from pathlib import Path
 from types import TracebackType
 
 MODIFIED = 0x2
 MOVED_TO = 0x80
+TICK_SECONDS = 0.25
 _NONBLOCK, _CLOEXEC = os.O_NONBLOCK, os.O_CLOEXEC
+_MONOTONIC = 1
 
 
 class Changes:
@@ -15,10 +19,15 @@ class Changes:
 
     def __init__(self) -> None:
         self._libc = ctypes.CDLL(None, use_errno=True)
-        self._fd = self._checked(self._libc.inotify_init1(_NONBLOCK | _CLOEXEC))
+        self._fd: int = self._libc.inotify_init1(_NONBLOCK | _CLOEXEC)
+        if self._fd < 0:
+            self._fd = self._ticking()
 
     def watch(self, path: Path, mask: int) -> None:
-        self._checked(self._libc.inotify_add_watch(self._fd, os.fsencode(path), mask))
+        if self._libc.inotify_add_watch(self._fd, os.fsencode(path), mask) < 0:
+            ticking = self._ticking()
+            os.dup2(ticking, self._fd, inheritable=False)
+            os.close(ticking)
 
     def fileno(self) -> int:
         return self._fd
@@ -37,9 +46,12 @@ class Changes:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         os.close(self._fd)
 
-    @staticmethod
-    def _checked(result: int) -> int:
-        if result < 0:
-            number = ctypes.get_errno()
+    def _ticking(self) -> int:
+        """A timer where the system gives no more, be it instances or watches. OSError where it is something else."""
+        if (number := ctypes.get_errno()) not in (errno.EMFILE, errno.ENOSPC, errno.EINVAL):
             raise OSError(number, os.strerror(number))
-        return result
+        fd: int = self._libc.timerfd_create(_MONOTONIC, _NONBLOCK | _CLOEXEC)
+        tick = (ctypes.c_long * 4)(0, int(TICK_SECONDS * 1e9), 0, int(TICK_SECONDS * 1e9))  # struct itimerspec
+        if fd < 0 or self._libc.timerfd_settime(fd, 0, tick, None):
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+        return fd

@@ -159,6 +159,24 @@ os.write(2, b'e3\\n')
 """
 
 
+def test_it_is_followed_where_the_system_gives_no_more_watches(runs, script, start, tmp_path):
+    text = "import sys\nprint('one')\nopen(sys.argv[1]).read()\nprint('two', file=sys.stderr)\nsys.exit(3)\n"
+    os.mkfifo(tmp_path / "go")
+    limit = 'echo 0 > /proc/sys/user/max_inotify_instances; exec "$@"'
+    none_left = ["unshare", "--user", "--map-root-user", "sh", "-c", limit, "-", LAGER, "python"]
+    if subprocess.run(["unshare", "--user", "true"], check=False).returncode:
+        pytest.skip("this system has no user namespaces for us")
+    detaching = start(*none_left, "--detach", script(text), str(tmp_path / "go"))
+    id = detaching.out.expect("\n").strip()
+    runs.begun.append(id)
+    assert (detaching.wait(), detaching.err.rest()) == (0, "")
+    following = start(*none_left, "--reattach", id)
+    following.out.expect("one\n")
+    (tmp_path / "go").write_text("")
+    following.err.expect("two\n")
+    assert following.wait() == 3
+
+
 def test_the_last_lines_of_both_streams(runs, lager, script, client):
     id = runs.detach(script(LAST))
     client.paused()
