@@ -10,6 +10,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+# input() itself would not do for the Ctrl-C: one that comes just before it reads goes unnoticed until there is a line.
+KEYS = """
+import lager, signal
+lager.pause("here")
+input("name? ")
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+print("waiting", flush=True)
+signal.sigwait([signal.SIGINT])
+raise KeyboardInterrupt
+"""
 TIDY = """
 import time
 print("up", flush=True)
@@ -63,12 +73,14 @@ def test_the_story_of_the_readme_from_a_desk(desk, bench, terminal):
 
 
 def test_enter_and_ctrl_c_at_the_desk(desk, terminal):
-    desk.write("/home/alice/keys.py", "import lager\nlager.pause('here')\ninput('name? ')\n")
+    desk.write("/home/alice/keys.py", KEYS)
     screen = terminal("lager", "python", "keys.py", "--box", "bench")
     screen.expect("resumes by itself in")
     screen.type("\r")
     screen.expect("resumed by alice with Enter")
     screen.expect("name? ")
+    screen.type("bob\r")
+    screen.expect("waiting")
     screen.type("\x03")
     screen.expect("KeyboardInterrupt")
     assert screen.wait() == 130
