@@ -173,7 +173,7 @@ class Session:
     def _broken(self) -> LagerError:
         self._ssh.close(at_once=True)
         return NoConnection(
-            f"The connection to the box {self._box.name} is lost; what ran there for it is interrupted.",
+            f"The connection to the box {self._box.name} is lost; what it ran there is interrupted.",
             f"When it is back, look: lager runs --box {self._box.name}",
         )
 

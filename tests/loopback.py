@@ -76,12 +76,13 @@ class Loopback:
         (self.folder / "config" / "lager").mkdir(parents=True, exist_ok=True)
         (self.folder / "config" / "lager" / "config.toml").write_text(text)
 
-    def answering(self, program: str) -> None:
-        """The box other has this Python program in place of lager."""
+    def answering(self, program: str, beside: str = "") -> None:
+        """The box other has this Python program in place of lager; beside it there is at most one that has lager."""
         file = self.folder / "program"
         file.write_text(f"#!{sys.executable}\n{program}")
         file.chmod(0o755)
-        self.table(f'[boxes.other]\nssh = "other"\ncommand = "{file}"\n')
+        lager = f'[boxes.{beside}]\nssh = "{beside}"\ncommand = "{LAGER}"\n' if beside else ""
+        self.table(f'[boxes.other]\nssh = "other"\ncommand = "{file}"\n{lager}')
 
 
 _NAMES = ("near", "other", "stranger", "keyless", "refusing")

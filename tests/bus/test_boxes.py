@@ -5,7 +5,7 @@ import json
 import pytest
 
 from lager.errors import BoxError
-from lager_cli import boxtable
+from lager_cli import boxtable, main
 from lager_cli.ssh import CONNECT_SECONDS, explain
 from tests.processes import LAGER
 
@@ -153,27 +153,34 @@ def test_a_wrong_table_is_said(lager, near):
         assert what in done.stderr
 
 
-def test_the_table_is_kept_with_what_was_written_into_it(lager, near):
-    near.table("# mine\n[other]\nkey = 1\n")
-    assert lager("boxes", "add", "bench3", "anna@bench3").returncode == 0
-    assert lager("boxes", "add", "bench4", "--command", "/opt/lager/bin/lager").returncode == 0
-    assert "bench3" in lager("boxes", "default", "bench3").stdout
-    listed = json.loads(lager("boxes", "list", "--json").stdout)
-    assert listed == [
+def test_the_table_is_kept_with_what_was_written_into_it(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    file = tmp_path / "lager/config.toml"
+    file.parent.mkdir()
+    file.write_text("# mine\n[other]\nkey = 1\n")
+
+    def boxes(*words, code=0):
+        assert main.run(["boxes", *words]) == code
+        return capsys.readouterr().out
+
+    boxes("add", "bench3", "anna@bench3")
+    boxes("add", "bench4", "--command", "/opt/lager/bin/lager")
+    assert "bench3" in boxes("default", "bench3")
+    assert json.loads(boxes("list", "--json")) == [
         {"name": "bench3", "ssh": "anna@bench3", "command": "lager", "default": True},
         {"name": "bench4", "ssh": "bench4", "command": "/opt/lager/bin/lager", "default": False},
     ]
-    assert "bench3" in lager("boxes").stdout
-    assert lager("boxes", "remove", "bench3").returncode == 0
-    assert lager("boxes", "remove", "bench3").returncode == 1
-    assert "none" in lager("boxes", "default").stdout
-    text = (near.folder / "config" / "lager" / "config.toml").read_text()
+    assert "bench3" in boxes()
+    boxes("remove", "bench3")
+    boxes("remove", "bench3", code=1)
+    assert "none" in boxes("default")
+    text = file.read_text()
     assert text.startswith("# mine\n")
     assert "[other]\nkey = 1\n" in text
     assert "bench3" not in text
-    assert lager("boxes", "add", "-x").returncode != 0
-    assert lager("boxes", "add", "x", "-oProxyCommand=x").returncode != 0
-    assert lager("boxes", "add", "x", "--command", "a; b").returncode == 1
+    boxes("add", "-x", code=2)
+    boxes("add", "x", "-oProxyCommand=x", code=2)
+    boxes("add", "x", "--command", "a; b", code=1)
 
 
 def test_the_default_box_is_where_commands_go(lager, near, client, run):
@@ -197,12 +204,30 @@ def test_several_boxes_in_one_table(lager, near, client, run):
     assert "refusing" in done.stderr
     both = json.loads(lager("breakpoints", "--json", "--box", "near,other").stdout)
     assert [(one["box"], one["id"]) for one in both] == [("near", id), ("other", id)]
+    both = json.loads(lager("runs", "--json", "--box", "near,other").stdout)
+    assert len(both) >= 2
+    assert [one["box"] for one in both] == ["near"] * (len(both) // 2) + ["other"] * (len(both) // 2)
     client.call("ContinueAll")
     assert process.wait() == 0
     assert lager("instruments", "--box", "near,other").stdout == "None of the boxes has any.\n"
-    for words in (["python", "--continue", id], ["adc", "adc1"]):
-        refused = lager(*words, "--box", "near,other")
-        assert (refused.returncode, "one box" in refused.stderr) == (1, True)
+    refused = lager("adc", "adc1", "--box", "near,other")
+    assert (refused.returncode, "one box" in refused.stderr) == (1, True)
+
+
+def test_an_answer_that_cannot_be_read_hides_no_other(lager, near):
+    near.answering(
+        "import os\nfrom lager_cli.frames import *\n"
+        "os.write(1, greeting('1') + head(Kind.DATA, Stream.OUT, 12) + b'[{\"id\": 1}]\\n' + encode(Kind.EXIT, 0))\n"
+        "while os.read(0, 4096):\n    pass\n",
+        beside="near",
+    )
+    done = lager("instruments", "--json", "--box", "near,other")
+    assert (done.returncode, json.loads(done.stdout)) == (1, [])
+    assert "The box other gives no answer that can be read here" in done.stderr
+
+
+def test_a_command_that_is_advised_leads_to_the_box(lager, near):
+    assert lager("python", "--kill", "0bad", "--box", "near").stderr.endswith("Look at: lager runs --all --box near\n")
 
 
 def test_check_says_of_each_box_what_is_right_and_what_to_do(lager, near):
