@@ -5,7 +5,7 @@ import contextlib
 import logging
 import secrets
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
@@ -161,9 +161,18 @@ class Breakpoints:
         (await self.clients.of(call.sender)).how = call.args[0]
         return ()
 
-    async def continue_(self, call: Call) -> Outcome:
+    def continue_(self, call: Call) -> Outcome | Coroutine[Any, Any, Outcome]:
+        """At once where nothing has to be waited for: this is what people wait for."""
+        client = self.clients.known(call.sender)
+        if client is None or asyncio.get_running_loop().time() < self._settled_at:
+            return self._continue_later(call)
+        return self._continue(self.pauses.find(call.args[0]), client)
+
+    async def _continue_later(self, call: Call) -> Outcome:
         client = await self.clients.of(call.sender)
-        found = await self._found(call.args[0])
+        return self._continue(await self._found(call.args[0]), client)
+
+    def _continue(self, found: list[Pause], client: Client) -> Outcome:
         for pause in found:
             self._end(pause, "continued", client)
         return (found[0].run_id if len(found) > 1 else found[0].id,)

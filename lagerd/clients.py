@@ -49,6 +49,10 @@ class Clients:
         """Call `callback` with the unique name of each watched connection that ends."""
         self._leave.append(callback)
 
+    def known(self, sender: str) -> Client | None:
+        """The client behind a unique name, where that can be said at once."""
+        return self._known.get(sender)
+
     async def of(self, sender: str) -> Client:
         """The client behind a unique name; NoDaemon if it has left."""
         client = self._known.get(sender)

@@ -338,8 +338,10 @@ class Link:
         if standing.consoles is not None:
             standing.consoles.told(remaining)
 
-    def _resumed(self, standing: Standing, _: str, details: dict[str, Any]) -> None:
+    def _resumed(self, standing: Standing, reason: str, details: dict[str, Any]) -> None:
         standing.by = details
+        # The answer that says the same is on its way; the paused thread need not wait for it.
+        standing.events.put(Ended(reason, details))
 
     # Consoles, and looks.
 

@@ -28,7 +28,7 @@ SHOWN = {
     "resume: Continue to the next statement",
     "console: one evaluation",
     "process: lager python",
-    "loop: lager python",
+    "loop: lager python / plain python",
     "Continue until the next statement",
     "List",
     "memory of lagerd per pause",
@@ -89,10 +89,19 @@ def _measured(groups: list[str], scale: Scale) -> Iterator[Row]:
         with tempfile.TemporaryDirectory(prefix="lager-bench-", dir="/tmp") as folder:
             station = Station(Path(folder))
             try:
-                yield from GROUPS[name](station, scale)
+                for row in GROUPS[name](station, scale):
+                    _say(f"{name}: {row.title}")
+                    yield row
             finally:
                 station.close()
+        _say("")
         print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr)
+
+
+def _say(progress: str) -> None:
+    """What was measured last, in the one line of a terminal."""
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{progress[:78]}", end="", file=sys.stderr, flush=True)
 
 
 def machine() -> dict[str, Any]:
