@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 
@@ -17,7 +18,8 @@ _FLOOD = f"import os\nblock = os.urandom(1 << 20)\nfor _ in range({_MEGABYTES}):
 
 
 def rows(station: Station, scale: Scale) -> Iterator[Row]:
-    if missing():
+    if why := missing():
+        print(f"remote: left out: {why}.", file=sys.stderr)
         return
     folder = station.folder / "loopback"
     folder.mkdir()
