@@ -28,7 +28,13 @@ def rows(station: Station, scale: Scale) -> Iterator[Row]:
     ssh = [*near.env["LAGER_SSH"].split(), "near"]
 
     def run(*command: str) -> None:
-        with subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
+        with subprocess.Popen(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        ) as process:
             assert process.stdout is not None
             while os.read(process.stdout.fileno(), 1 << 20):
                 pass

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lager.messages import Flag, Kind, Message, decode, encode, take
-from lager.signatures import split
+from lager.signatures import entries, split
 
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
 NUMBERS = {"y": 8, "q": 16, "u": 32, "t": 64, "h": 32}
@@ -184,3 +184,11 @@ def test_a_value_that_is_none_is_left_out_and_a_subclass_is_what_it_is_of():
 
     message = Message(Kind.SIGNAL, signature="a{sv}", body=[{"a": None, "b": Name("x"), "c": [], "d": {"e": True}}])
     assert decode(encode(message)).body == [{"b": "x", "c": [], "d": {"e": True}}]
+
+
+@given(st.dictionaries(TEXT, st.one_of(TEXT, st.floats(allow_nan=False), st.booleans(), st.lists(TEXT))), TEXT)
+def test_entries_that_were_written_before_stand_for_theirs(details, label):
+    """Wherever they stand, and with others behind them."""
+    written = entries({"remaining": 1.5}, after=entries(details))
+    message = Message(Kind.REPLY, serial=1, reply_serial=2, signature="saa{sv}s", body=[label, [written] * 3, "end"])
+    assert decode(encode(message)).body == [label, [details | {"remaining": 1.5}] * 3, "end"]
