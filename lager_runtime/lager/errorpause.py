@@ -160,7 +160,8 @@ def _pause(error: BaseException, raised: TracebackType, when: str) -> None:
     from lager.text import LABEL_LENGTH, printable
 
     try:
-        label = f"{type(error).__name__}: {printable(error, LABEL_LENGTH - 100)}"
+        told = printable(error, LABEL_LENGTH - 100)
+        label = f"{type(error).__name__}: {told}" if told else type(error).__name__
         pausing.stand(Place.of_error(raised), f"{label}, {when}", None, True)
     except Exception as problem:
         lager._complain(problem)
