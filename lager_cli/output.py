@@ -6,7 +6,9 @@ import os
 import re
 import sys
 import time
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import accumulate
 from typing import Any
 
 import click
@@ -24,12 +26,12 @@ def say(text: str) -> None:
 
 def line(text: str, width: int) -> None:
     """A line of at most `width` columns, with nothing in it that a terminal takes for a command."""
-    click.echo(printable(text, width))
+    click.echo(_cut(text, width))
 
 
 def python(lines: Sequence[str], width: int) -> None:
     """Lines of Python, each cut at `width` columns, with its colours where there are any."""
-    text = "\n".join(printable(line, width) for line in lines)
+    text = "\n".join(_cut(line, width) for line in lines)
     if text and colours():
         from pygments import highlight
         from pygments.formatters.terminal import TerminalFormatter
@@ -38,6 +40,15 @@ def python(lines: Sequence[str], width: int) -> None:
         text = highlight(text, PythonLexer(stripnl=False), TerminalFormatter()).rstrip("\n")
     if text:
         click.echo(text)
+
+
+def _cut(text: str, width: int) -> str:
+    """Printable, in at most `width` columns, of which a wide character takes two."""
+    shown = printable(text, width)
+    columns = list(accumulate(1 + (unicodedata.east_asian_width(c) in "WF") for c in shown))
+    if not columns or columns[-1] <= width:
+        return shown
+    return shown[: sum(column < width for column in columns)] + "…"
 
 
 def raw(data: bytes, *, error: bool = False) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from lager_cli import output
 from lager_cli.fitting import fitted
 from lager_cli.selection import Selection
 
@@ -34,6 +35,15 @@ def test_where_all_fits_nothing_is_shortened():
 
 def test_nothing_in_a_cell_is_a_command():
     assert "\x1b" not in fitted(("LABEL",), [("\x1b[2J",)], 80)[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("abcdef", "abcd…"), ("漢字漢", "漢字…"), ("a漢字漢", "a漢…"), ("äöüß", "äöüß")],
+)
+def test_a_wide_character_takes_two_columns(text, shown, capsys):
+    output.line(text, 5)
+    assert capsys.readouterr().out == shown + "\n"
 
 
 def test_the_first_row_is_selected_and_keys_move():
