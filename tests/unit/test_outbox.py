@@ -1,6 +1,6 @@
 """Whose bytes are sent next."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lager.outbox import Outbox
@@ -36,6 +36,7 @@ def test_who_is_sent_much_holds_up_nobody():
     assert sent(outbox, 1 << 16).index(b"b") == BIG
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 9000)), max_size=60), st.integers(1, 40000))
 def test_nothing_is_lost_and_all_of_a_destination_is_in_order(pieces, at_once):
     outbox, expected = Outbox(), {"a": b"", "b": b"", "c": b""}

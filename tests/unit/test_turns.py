@@ -1,6 +1,6 @@
 """Whose message is next."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lager.turns import Turns
@@ -83,6 +83,7 @@ def test_room_is_bounded_by_number_and_bytes_but_one_message_always_has_it():
     assert turns.has_room("b", 1)
 
 
+@settings(deadline=None)
 @given(st.lists(SENDERS, max_size=60))
 def test_nothing_is_lost_and_each_sender_is_heard_in_order(senders):
     turns, taken = Turns("broker"), []
