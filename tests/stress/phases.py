@@ -153,4 +153,6 @@ async def check(world: World) -> None:
         await world.until(
             script.count, lambda held, script=script: script.settled(held), f"descriptors of {script.name}"
         )
+    await world.journal.all()
+    await world.last_word()
     world.ledger.check(world.log(), await world.journal.all())
