@@ -107,7 +107,7 @@ class Command:
         self.sources.append(Source(self._trunk, stream, reader, on_end=lambda: os.close(reader)))
         return writer
 
-    def _settle(self) -> None:
+    def _settle(self) -> None:  # pragma: no cover: it is measured until it becomes another program, and then lost
         """In the new process: its controlling terminal, and no descriptor where the user has none. It is interrupted
         when the session is killed, since nobody else would do it then."""
         tree.end_with_parent(signal.SIGINT)

@@ -6,8 +6,6 @@ import termios
 import tty
 from typing import Any
 
-STANDARD = (0, 1, 2)
-
 
 def size(fd: int) -> list[int]:
     """Rows and columns."""

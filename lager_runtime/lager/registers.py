@@ -121,7 +121,7 @@ class ModbusRegisters(Registers):
         return list(response.registers)
 
 
-class LjmRegisters(Registers):
+class LjmRegisters(Registers):  # pragma: no cover: the library of LabJack and a T7 on USB are not here
     """A T7 on USB, through the library of its maker (`pip install lager-box[ljm]`)."""
 
     def __init__(self, instrument: Instrument) -> None:
