@@ -36,7 +36,17 @@ class Run:
 
     def run(self) -> int:
         """Run it in the foreground; its exit code, 128 + N for signal N, 124 where its time was over."""
-        command, parent = self.command(), os.getppid()
+        session = os.getppid()
+        code = self._run()
+        if os.getppid() != session and (folder := uploaded()):  # it was killed, and cannot remove that any more
+            from lager_cli import runfolder
+
+            os.chdir("/")
+            runfolder.remove(folder)
+        return code
+
+    def _run(self) -> int:
+        command = self.command()
         address = daemon.ready_address()
         id = new_id()
         # Before the script starts, so that no signal falls between it and us; the script gets a mask of its own.
@@ -60,11 +70,6 @@ class Run:
             code = wait.until_it_ends() or 0
         with contextlib.suppress(OSError, LagerError):
             record.end(code)
-        if os.getppid() != parent and (folder := uploaded()):  # its session was killed, and cannot remove it any more
-            from lager_cli import runfolder
-
-            os.chdir("/")
-            runfolder.remove(folder)
         return code
 
     def command(self) -> list[str]:

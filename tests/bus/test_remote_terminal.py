@@ -13,7 +13,10 @@ FACTS = """
 import os, signal, sys, termios
 print([os.isatty(fd) for fd in (0, 1, 2)], os.environ["TERM"], *os.get_terminal_size(), flush=True)
 print("erase", termios.tcgetattr(0)[6][termios.VERASE], flush=True)
-signal.signal(signal.SIGWINCH, lambda *_: print("now", *os.get_terminal_size(), flush=True))
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGWINCH])
+print("waiting", flush=True)
+signal.sigwait([signal.SIGWINCH])
+print("now", *os.get_terminal_size(), flush=True)
 input("name? ")
 """
 
@@ -46,9 +49,10 @@ def test_size_keys_and_name_of_the_terminal_are_there(screen):
     _, one = screen(FACTS, TERM="screen")
     one.expect("[True, True, True] screen 77 33")
     one.expect("erase b'\\x08'")
-    one.expect("name? ")
+    one.expect("waiting")
     termios.tcsetwinsize(one.screen.fd, (44, 99))
     one.expect("now 99 44")
+    one.expect("name? ")
     one.type("bob\r")
     assert one.wait() == 0
 
