@@ -24,6 +24,7 @@ from lager.turns import Turns
 
 _CHUNK, _CHUNKS = 1 << 14, 8  # read at one time, and how often before what has come is looked at
 BROKER = "org.freedesktop.DBus"
+_TOLD = ""
 _MOST_FDS = 253  # that Linux passes with one message: SCM_MAX_FD, unix(7)
 _CONGESTED, _CHOKED = 1 << 16, 1 << 23  # bytes that the broker has still to take
 _BACKLOG_SECONDS = 5  # how long a broker may leave us in its queue; connect() blocks that long
@@ -53,7 +54,7 @@ class Connection:
         self._out = Outbox()
         self._full = False
         self._held = False
-        self._turns: Turns[Message] = Turns(BROKER)
+        self._turns: Turns[Message] = Turns(_TOLD)
         self._turning: asyncio.Handle | None = None
         self._open = True
         self._serial = 0
@@ -173,7 +174,7 @@ class Connection:
             self._fds = []
             return
         message.fds, self._fds = self._fds[: message.fd_count], self._fds[message.fd_count :]
-        line = _line(message)
+        line = _stands_with(message)
         if self._wanted(message, self._turns.has_room(line, len(raw))):
             self._turns.put(line, len(raw), message)
         else:
@@ -233,10 +234,9 @@ class Connection:
         close_fds(self._out.drop())
 
 
-def _line(message: Message) -> str:
-    """Where a message stands: what we are told and answered does not wait for what is asked of us."""
-    asks = message.kind is Kind.CALL or message.sender == BROKER
-    return message.sender if asks else f"told by {message.sender}"
+def _stands_with(message: Message) -> str:
+    """Whose messages it waits behind: what we are told and answered waits for nothing that is asked of us."""
+    return message.sender if message.kind is Kind.CALL else _TOLD
 
 
 def close_fds(fds: Iterable[int]) -> None:

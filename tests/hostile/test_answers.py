@@ -1,6 +1,7 @@
 """Answers that nobody should give, and calls that come faster than they are done."""
 
 import asyncio
+import struct
 import threading
 
 import pytest
@@ -9,7 +10,7 @@ from lager.bus import Call
 from lager.errors import Failed
 from lager.objects import Interface, Method, Outcome, Tree
 from tests.client import NAME, PATH, Client
-from tests.hostile.marshal import CALL, REPLY, message
+from tests.hostile.marshal import CALL, REPLY, SIGNAL, message
 from tests.processes import PATIENCE
 
 SCRIPT = "com.lager.Script"
@@ -73,3 +74,24 @@ def test_few_calls_of_one_caller_are_done_at_a_time(station, client, raw):
         assert len([next(answers) for _ in range(100)]) == 100
     finally:
         other.close()
+
+
+@pytest.mark.xdist_group("hostile")
+def test_an_answer_comes_though_very_much_is_told_meanwhile(client, raw):
+    """As much as a listener hears beside a flood of pauses: the answer stands behind what came before it."""
+    heard = []
+
+    async def listen() -> str:
+        client.bus.listen("Noise", heard.append)
+        await client.bus.add_match(f"type='signal',sender='{raw.name}'")
+        return client.bus.name
+
+    name = client.do(listen())
+    raw.socket.settimeout(None)
+    fields = {"path": PATH, "interface": NAME, "member": "Noise"}
+    noise = b"".join(message(SIGNAL, serial + 2, **fields) for serial in range(20_000))
+    asked = client.start(client.bus.call(raw.name, PATH, "Answer", interface=NAME, timeout=None))
+    serial = struct.unpack_from("<I", next(one for one in raw.received() if one[1] == CALL), 8)[0]
+    raw.send(noise + message(REPLY, 30_000, reply_to=serial, destination=name))
+    assert asked.result(PATIENCE) == []
+    assert len(heard) == 20_000
