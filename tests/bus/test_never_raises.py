@@ -133,7 +133,7 @@ def test_nothing_of_a_label_reaches_a_terminal(terminal, script, client):
         assert not [c for c in shown if not c.isprintable() and c != "\n"], shown
     assert SHOWN in screen.screen.text
     assert r"evil\x1b[31m\x07name.py" in screen.screen.text
-    assert SHOWN in table.screen.text
+    assert SHOWN[:16] in table.screen.text  # as much as fits beside the rest
 
 
 def test_a_function_with_a_name_like_that(run, client):
