@@ -250,13 +250,19 @@ class Bus:
     async def follow(self, name: str, callback: Callable[[str], None]) -> None:
         """Tell `callback` who owns `name` ("" for nobody): now, and at every change."""
 
+        told = False
+
         def changed(signal: Signal) -> None:
+            nonlocal told
             if signal.sender == BROKER and signal.args[0] == name:
+                told = True
                 callback(signal.args[2])
 
         self.listen("NameOwnerChanged", changed)
         await self.add_match(owner_rule(name))
-        callback(await self.owner(name))
+        owner = await self.owner(name)
+        if not told:  # else that is the newer word: an answer is taken up a turn of the loop after it has come
+            callback(owner)
 
     async def owner(self, name: str) -> str:
         """The unique name behind `name`, "" where there is none."""

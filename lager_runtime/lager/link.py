@@ -261,8 +261,14 @@ class Link:
                 if bus.lost.done():
                     continue
                 if self._owner:
-                    # Its end is told by two messages; after this one it must not look alive.
-                    self._set_owner(await bus.owner(BREAKPOINTS))
+                    await self._look_for_owner(bus)
+
+    async def _look_for_owner(self, bus: Bus) -> None:
+        """The end of a lagerd is told by two messages; after the first it must not look alive."""
+        known = self._owner
+        found = await bus.owner(BREAKPOINTS)
+        if self._owner == known:  # else its end, and perhaps the next one's beginning, have been told meanwhile
+            self._set_owner(found)
 
     async def _connected(self, *, patient: bool) -> Bus:
         """The connection; made anew if it was lost, patiently where a pause already stood."""

@@ -1,0 +1,49 @@
+"""Who owns a name: the last that the broker told, in whichever order it is taken up."""
+
+import asyncio
+
+from lager.bus import Bus
+
+NAME = "com.lager.TestOwner"
+
+
+class Late(Bus):
+    """A connection that takes up the answer about an owner only when the name has one."""
+
+    async def owner(self, name: str) -> str:
+        found = await super().owner(name)
+        rival = await Bus.connect(self.address)
+        self.rival = rival
+        await rival.take_name(name)
+        await self.changed.wait()
+        return found
+
+
+def test_an_answer_that_comes_late_does_not_bring_back_an_owner_that_has_gone(station):
+    async def follow() -> None:
+        heard: list[str] = []
+        bus = await Late.connect(station.address)
+        bus.address, bus.changed = station.address, asyncio.Event()
+
+        def told(owner: str) -> None:
+            heard.append(owner)
+            bus.changed.set()
+
+        async with asyncio.timeout(20):
+            await bus.follow(NAME, told)
+        assert heard == [bus.rival.name]
+        bus.rival.close()
+        bus.close()
+
+    asyncio.run(follow())
+
+
+def test_without_a_change_the_answer_is_what_counts(station):
+    async def follow() -> None:
+        heard: list[str] = []
+        bus = await Bus.connect(station.address)
+        await bus.follow(NAME, heard.append)
+        assert heard == [""]
+        bus.close()
+
+    asyncio.run(follow())
