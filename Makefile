@@ -1,7 +1,8 @@
 # make demo    a script that stops at a breakpoint, on a simulated bench
 # make test    everything, with what the tests need
 # make bench   measurements; BENCH=--help says what it may be told
-# make coverage   what the tests run of the product, its subprocesses included
+# make coverage   what the tests run of the product, its subprocesses included; with a Python of 3.12 or later, since
+#                 3.11 has one tracer alone, which interrupts and --pause-on-error disturb
 # make stress  people, scripts and faults at random, for SECONDS with SEED
 
 PYTHON ?= python3

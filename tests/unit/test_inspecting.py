@@ -153,6 +153,10 @@ def test_any_value_is_one_line(value):
     assert shown.isprintable()
 
 
+@pytest.mark.skipif(
+    sys.version_info < (3, 12) and sys.gettrace() is not None,
+    reason="3.11 under a tracer stands still while an interrupt for a thread that sleeps is pending",
+)
 def test_no_object_breaks_or_hangs_a_look():
     sleeps = Sleeps()
     names = {
