@@ -85,5 +85,6 @@ def markdown(rows: list[Row]) -> str:
     lines = [f"| what | p50 | p99 | floor | {_ALTERNATIVE} |", "|---|---:|---:|---:|---:|"]
     for row in rows:
         name, unit, p50, p99, _, floor, file, _ = cells(row)
-        lines.append(f"| {name} ({unit}) | {p50} | {p99} | {floor} | {file} |")
+        named = f"{name} ({unit})" if unit else name
+        lines.append(f"| {named} | {p50} | {p99} | {floor} | {file} |")
     return "\n".join(lines)
