@@ -138,6 +138,7 @@ _NAMES = ("stdout", "stderr", "stdin")
 _here = _Here()
 _count = 0
 _usual: dict[str, Any] = {}
+_made: list[_ByThread] = []
 _lock = threading.Lock()
 
 
@@ -164,12 +165,22 @@ def unroute() -> None:
 def _install() -> None:
     for name in _NAMES:
         if not isinstance(getattr(sys, name, None), _ByThread):
-            _usual[name] = _ByThread(name, getattr(sys, name, None))
+            _usual[name] = _stand_in(name, getattr(sys, name, None))
             setattr(sys, name, _usual[name])
     hook = getattr(sys, "displayhook", None)
     if hook is not _display:
         _usual["displayhook"] = hook if callable(hook) else sys.__displayhook__
         sys.displayhook = _display
+
+
+def _stand_in(name: str, usual: Any) -> _ByThread:
+    """The one for this stream, kept for ever: a print() that is under way in another thread holds no reference to what
+    it prints to (CPython before 3.14), and would go on in freed memory."""
+    for made in _made:
+        if made._name == name and made._usual is usual:
+            return made
+    _made.append(_ByThread(name, usual))
+    return _made[-1]
 
 
 def _restore() -> None:

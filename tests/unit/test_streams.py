@@ -2,6 +2,7 @@ import contextlib
 import io
 import logging
 import os
+import subprocess
 import sys
 import threading
 
@@ -193,3 +194,32 @@ def _fork() -> int:
 
     with warnings.catch_warnings(action="ignore"):
         return os.fork()
+
+
+PRINTING = """
+import sys, threading
+from lager import streams
+
+sent = streams.Output(lambda data: None)
+console = streams.Streams(sent, sent, lambda value: None)
+printed = threading.Event()
+
+def come_and_go():
+    while not printed.is_set():
+        streams.route(console)
+        streams.unroute()
+
+thread = threading.Thread(target=come_and_go)
+sys.setswitchinterval(1e-6)
+thread.start()
+for _ in range(20_000):
+    print("limit", 3, "local", 10)
+printed.set()
+thread.join()
+"""
+
+
+def test_a_print_under_way_survives_consoles_that_come_and_go():
+    done = subprocess.run([sys.executable, "-c", PRINTING], capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout == b"limit 3 local 10\n" * 20_000
