@@ -164,7 +164,7 @@ class Breakpoints:
     def continue_(self, call: Call) -> Outcome | Coroutine[Any, Any, Outcome]:
         """At once where nothing has to be waited for: this is what people wait for."""
         client = self.clients.known(call.sender)
-        if client is None or asyncio.get_running_loop().time() < self._settled_at:
+        if client is None or not self._is_settled:
             return self._continue_later(call)
         return self._continue(self.pauses.find(call.args[0]), client)
 
@@ -195,8 +195,14 @@ class Breakpoints:
             self._record("extended", pause, client, {"remaining": left[-1]})
         return (min(left),)
 
-    async def list_(self, _: Call) -> Outcome:
+    def list_(self, _: Call) -> Outcome | Coroutine[Any, Any, Outcome]:
+        return self._listed() if self._is_settled else self._list_later()
+
+    async def _list_later(self) -> Outcome:
         await self._settled()
+        return self._listed()
+
+    def _listed(self) -> Outcome:
         return ([self._described.of(pause) for pause in self.pauses],)
 
     async def open_console(self, call: Call) -> Outcome:
@@ -325,15 +331,18 @@ class Breakpoints:
 
     async def _another_arrives(self) -> bool:
         """In the first second of our life, wait for a script that stood before we began; False when it is over."""
-        loop = asyncio.get_running_loop()
-        if loop.time() >= self._settled_at:
+        if self._is_settled:
             return False
-        arrival: asyncio.Future[None] = loop.create_future()
+        arrival: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._arrivals.append(arrival)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(self._settled_at):
                 await arrival
         return True
+
+    @property
+    def _is_settled(self) -> bool:
+        return asyncio.get_running_loop().time() >= self._settled_at
 
     def _arrived(self) -> None:
         for arrival in self._arrivals:

@@ -12,6 +12,7 @@ from lager.bus import Bus, Signal, owner_rule
 NAME = "com.lager.Breakpoints"
 PATH = "/com/lager/Breakpoints"
 PATIENCE = 20.0
+EVERYTHING = "type='signal',path_namespace='/com/lager'"
 
 
 class Client:
@@ -38,7 +39,7 @@ class Client:
             "NameOwnerChanged",
         ):
             bus.listen(member, self._signals.put)
-        await bus.add_match("type='signal',path_namespace='/com/lager'")
+        await bus.add_match(EVERYTHING)
         await bus.add_match(owner_rule(NAME))
         return bus
 

@@ -27,6 +27,7 @@ BROKER = "org.freedesktop.DBus"
 _TOLD = ""
 _MOST_FDS = 253  # that Linux passes with one message: SCM_MAX_FD, unix(7)
 _CONGESTED, _CHOKED = 1 << 16, 1 << 23  # bytes that the broker has still to take
+_PACE = 1 << 21  # bytes a second for one who has asked for more already
 _BACKLOG_SECONDS = 5  # how long a broker may leave us in its queue; connect() blocks that long
 
 _log = logging.getLogger(__name__)
@@ -56,6 +57,7 @@ class Connection:
         self._held = False
         self._turns: Turns[Message] = Turns(_TOLD)
         self._turning: asyncio.Handle | None = None
+        self._resting: set[str] = set()
         self._open = True
         self._serial = 0
         self._sock = _connected(address)
@@ -96,6 +98,9 @@ class Connection:
 
     def send_raw(self, data: bytes, fds: Sequence[int] = (), *, to: str = "") -> None:
         self._out.put(to, data, fds)
+        if len(data) >= _CONGESTED:
+            self._resting.add(to)
+            self._loop.call_later(len(data) / _PACE, self._rested, to)
         if not self._full and not self._held:
             self._write()
 
@@ -127,8 +132,7 @@ class Connection:
         self._drop_queue()
         close_fds(self._fds)
         while self._turns:
-            for message in self._turns.take():
-                close_fds(message.fds)
+            self._turns.serve(lambda message: close_fds(message.fds))
         self._sock.close()
         self._ended()
 
@@ -138,11 +142,18 @@ class Connection:
             os.close(self._sock.detach())
 
     def _read(self) -> None:
-        """Read on before a turn while there is much: what waits in the broker holds up everybody."""
+        if self._turning is None:
+            self._turn()  # else that is about to come
+
+    def _turn(self) -> None:
+        """Read on first, while there is much: what waits in the broker holds up everybody."""
+        self._turning = None
+        if not self._open:
+            return
         with self.together():  # where many are refused
             any(self._read_some() for _ in range(_CHUNKS))
-        if self._open and self._turning is None:
-            self._turn()
+        if self._turns.serve(self._hand_over, self._must_wait, spare=self._out.size < _CONGESTED):
+            self.turn_soon()
 
     def _read_some(self) -> bool:
         """Whether there is no more at the moment."""
@@ -160,7 +171,7 @@ class Connection:
             self._arrived(raw)
         if not data:
             while self._turns:
-                self._hand_over(self._turns.take())
+                self._turns.serve(self._hand_over)
             self.close()
         return len(data) < _CHUNK and not ancillary
 
@@ -180,23 +191,22 @@ class Connection:
         else:
             close_fds(message.fds)
 
-    def _turn(self) -> None:
-        self._turning = None
-        turn = self._turns.take(self._must_wait, spare=self._out.size < _CONGESTED)
-        self._hand_over(turn)
-        if turn:
-            self.turn_soon()
-
-    def _hand_over(self, messages: list[Message]) -> None:
-        for message in messages:
-            try:
-                self._received(message)
-            except Exception:
-                _log.exception("A message could not be handled.")
+    def _hand_over(self, message: Message) -> None:
+        try:
+            self._received(message)
+        except Exception:
+            _log.exception("A message could not be handled.")
 
     def _must_wait(self, sender: str) -> bool:
-        """Whether the broker has first to take what this one was answered before, or what everybody was."""
-        return self._busy(sender) or self._out.owed(sender) >= _CONGESTED or self._out.size >= _CHOKED
+        """Whether the broker has first to take what this one was answered before, or what everybody was; and then what
+        was for others, where one long answer would follow upon the other."""
+        if self._busy(sender) or self._out.owed(sender) >= _CONGESTED or self._out.size >= _CHOKED:
+            return True
+        return sender in self._resting and self._turns.waiting(sender) > 1
+
+    def _rested(self, sender: str) -> None:
+        self._resting.discard(sender)
+        self.turn_soon()
 
     def turn_soon(self) -> None:
         """Look again whose turn it is."""

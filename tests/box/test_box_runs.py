@@ -46,7 +46,7 @@ def of_unit(box, unit, *properties):
 
 
 def tasks(box, id):
-    """The pids of the unit of a run, as the kernel has them, without its keeper, which ends after it has told the end."""
+    """The pids of the unit of a run, as the kernel has them, without its keeper, which tells the end before its own."""
     groups = box.run("sh", "-c", f"find /sys/fs/cgroup -name 'lager-run-{id}.service' -exec cat {{}}/cgroup.procs ';'")
     return set(groups.stdout.split()) - {str(known(box, id)["keeper"])}
 

@@ -151,7 +151,7 @@ def test_from_a_pipe(paused, lager, typed, printed):
         ("  1\n", "", "IndentationError: unexpected indent\n"),
         ("'a\0b'\n", "", "SyntaxError: source code string cannot contain null bytes\n"),
         ("missing\n", "", "NameError: name 'missing' is not defined\n"),
-        ("del limit\nlimit\n", "", "NameError: name 'limit' is not defined\n"),
+        ("del limit\nlimit\n", "", "NameError: name 'limit' is not defined"),
         ("input('name? ')\n", "name? ", "EOFError: A console has no standard input: the keys are the script's."),
         ("import sys; sys.stdin.read()\n", "", "EOFError: A console has no standard input"),
         ("import pdb; pdb.set_trace()\n", None, "bdb.BdbQuit\n"),

@@ -9,7 +9,9 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from lager import connection as module
 from lager.connection import Connection
+from tests.hostile.marshal import call
 
 PIECES = [bytes([n % 251]) * (n * 37 % 5000 + 1) for n in range(500)]
 
@@ -59,6 +61,47 @@ def _receive(peer: socket.socket, size: int) -> tuple[bytes, int]:
                 os.close(fd)
                 fds += 1
     return data, fds
+
+
+def test_who_asks_on_while_sent_much_lets_others_go_first(monkeypatch):
+    """The long answers to one caller do not follow upon each other, and all of them come."""
+    monkeypatch.setattr(module, "_PACE", 1 << 17)
+    served = []
+
+    async def work(folder: str) -> None:
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(f"{folder}/bus")
+            listener.listen()
+            all_served = asyncio.Event()
+
+            def received(message) -> None:
+                served.append(message.sender)
+                connection.send_raw(bytes(1 << 17), to=message.sender)
+                if len(served) == 5:
+                    all_served.set()
+
+            connection = Connection(f"unix:path={folder}/bus", lambda *_: True, received, lambda _: False, lambda: None)
+            peer, _ = listener.accept()
+            with peer:
+                flood = b"".join(call(n, "com.lager.Breakpoints", "List", sender=":1.7") for n in range(1, 5))
+                peer.sendall(b"OK 0\r\nAGREE_UNIX_FD\r\n" + flood)
+
+                def read() -> None:
+                    _receive(peer, 2 << 17)
+                    select.select([peer], [], [], 0.2)  # for one that would follow
+                    peer.sendall(call(5, "com.lager.Breakpoints", "List", sender=":1.8"))
+                    _receive(peer, 3 << 17)
+
+                reading = asyncio.create_task(asyncio.to_thread(read))
+                await connection.introduce()
+                async with asyncio.timeout(20):
+                    await all_served.wait()
+                    await reading
+            connection.close()
+
+    with TemporaryDirectory(dir="/tmp") as folder:
+        asyncio.run(work(folder))
+    assert served == [":1.7", ":1.7", ":1.8", ":1.7", ":1.7"]
 
 
 def test_an_address_that_is_none_leaves_no_descriptor():

@@ -85,7 +85,7 @@ def looked(**names):
     """A look at a function with these names; and how many seconds it took."""
     source = "def f({}):\n    return sys._getframe()\nframe = f(**names)".format(", ".join(names))
     namespace = {"names": names, "sys": sys}
-    exec(source, namespace)
+    exec(compile(source, "<nowhere>", "exec"), namespace)
     began = time.monotonic()
     look = asyncio.run(inspecting.look(Place(((namespace["frame"], 2),))))
     return look, time.monotonic() - began
