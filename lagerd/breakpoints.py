@@ -2,60 +2,25 @@
 
 import asyncio
 import contextlib
-import logging
-import secrets
-import socket
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import count
 from typing import Any
 
 from lager.bus import Bus, Call
-from lager.errors import (
-    AccessDenied,
-    AmbiguousId,
-    Failed,
-    InvalidArgument,
-    LagerError,
-    NoDaemon,
-    NoSuchBreakpoint,
-    NotInteractive,
-    TooMany,
-)
+from lager.errors import AccessDenied, InvalidArgument, NoSuchBreakpoint
 from lager.objects import LATER, Interface, Outcome, Runner
-from lager.terms import BREAKPOINTS, BREAKPOINTS_PATH, ON_TIMEOUT, SCRIPT, SCRIPT_PATH
+from lager.terms import BREAKPOINTS, BREAKPOINTS_PATH, ON_TIMEOUT
 from lager.text import printable
 from lagerd import contract
 from lagerd.clients import HOWS, Client, Clients
 from lagerd.described import Described
+from lagerd.hooks import Hooks, Settings
 from lagerd.pauses import Pause, Pauses, from_details, remaining_of
+from lagerd.visits import Visits
 
 _SETTLING = 1.0
-_SCRIPT_SECONDS = 5.0
-_LONGEST_ANSWER = 1 << 22  # bytes
 _INPUT_LENGTH = 4096
-
-_log = logging.getLogger(__name__)
-
-
-@dataclass
-class Settings:
-    """What the configuration may change; seconds, and how many of each a user may have."""
-
-    default_timeout: float = 300.0
-    max_run_timeout: float = 300.0
-    consoles_per_user: int = 64
-
-
-@dataclass
-class Hooks:
-    """What others want to know or decide: the records, the bench, the status line, the policy."""
-
-    record: Callable[[str, Pause, Client | None, dict[str, Any]], None] = lambda *_: None
-    instruments: Callable[[Pause], list[str]] = lambda _: []
-    changed: Callable[[int], None] = lambda _: None
-    may_open_console: Callable[[Client, Pause, bool], Any] | None = None
 
 
 @dataclass
@@ -73,8 +38,7 @@ class Breakpoints:
         self._calls: dict[str, Call] = {}
         self._arrivals: list[asyncio.Future[None]] = []
         self._settled_at = loop.time() + _SETTLING
-        # Consoles outlive us; the next lagerd must not give their numbers to others.
-        self._console_numbers = count(secrets.randbelow(1 << 31))
+        self._visits = Visits(self.bus, self.clients, self.pauses, self.settings, self.hooks, self._found)
         self._news: list[Callable[[], None]] = []
         self._records: list[Callable[[], None]] = []
         self._announcing = False
@@ -94,7 +58,7 @@ class Breakpoints:
             "Extend": self.extend,
             "List": self.list_,
             "OpenConsole": self.open_console,
-            "Inspect": self.inspect,
+            "Inspect": self._visits.inspect,
             "Identify": self.identify,
             "Pause": self.pause,
             "Interrupt": self.interrupt,
@@ -206,31 +170,10 @@ class Breakpoints:
         return ([self._described.of(pause) for pause in self.pauses],)
 
     async def open_console(self, call: Call) -> Outcome:
-        client = await self.clients.of(call.sender)
-        pause = self._one_interactive(await self._found(call.args[0]))
-        await self._check_console(client, pause, call.interactive)
-        number = next(self._console_numbers)
-        ours, theirs = socket.socketpair()
-        with ours:
-            details = {**_simple(call.args[1]), **client.details(), "id": pause.id, "console": number}
-            # Counted first: a console may leave before the answer to its attachment is read here.
-            pause.consoles[number] = client
-            try:
-                await self._attach(pause, theirs.detach(), details)
-            except BaseException:
-                pause.consoles.pop(number, None)
-                raise
-            call.reply("h", 0, fds=[ours.detach()])
+        pause, client = await self._visits.open_console(call)
         self._record("console opened", pause, client, {})
         self._tell_remaining(pause, client, "attached")
         return LATER
-
-    async def inspect(self, call: Call) -> Outcome:
-        client = await self.clients.of(call.sender)
-        pause = self._only(await self._found(call.args[0]), "pauses")
-        await self._check_access(client, pause, call.interactive, "The variables of {id} are those of {owner}")
-        details = {**_simple(call.args[1]), "id": pause.id}
-        return tuple(await self._ask_script(pause, "Inspect", "a{sv}", details, refusal="does not answer", gives="s"))
 
     # How a pause ends, and who hears of it.
 
@@ -349,66 +292,3 @@ class Breakpoints:
             if not arrival.done():
                 arrival.set_result(None)
         self._arrivals.clear()
-
-    # Consoles, and looks.
-
-    def _one_interactive(self, found: list[Pause]) -> Pause:
-        able = [pause for pause in found if pause.interactive]
-        if not able:
-            raise NotInteractive(
-                f"The pause {found[0].id} has no console.", "It gets one with pause(interactive=True) or breakpoint()."
-            )
-        return self._only(able, "pauses with a console")
-
-    def _only(self, found: list[Pause], what: str) -> Pause:
-        if len(found) > 1:
-            raise AmbiguousId(f"That run has {len(found)} {what}.", "Name one of them by its id.")
-        return found[0]
-
-    async def _check_console(self, client: Client, pause: Pause, interactive: bool) -> None:
-        await self._check_access(client, pause, interactive, "The console of {id} runs code as {owner}")
-        opened = sum(c.uid == client.uid for p in self.pauses for c in p.consoles.values())
-        if opened >= self.settings.consoles_per_user:
-            raise TooMany(f"{client.user} already has {opened} consoles open.", "Leave one of them first.")
-
-    async def _check_access(self, client: Client, pause: Pause, interactive: bool, what: str) -> None:
-        """Whether `client` may act as the user of the script, or see what only that user may."""
-        if client.uid in (0, pause.uid):
-            return
-        policy = self.hooks.may_open_console
-        if policy is None or not await policy(client, pause, interactive):
-            raise AccessDenied(
-                f"{what.format(id=pause.id, owner=pause.user)}, and you are {client.user}.",
-                f"Ask {pause.user}, or the administrator for the action com.lager.breakpoints.console.",
-            )
-
-    async def _attach(self, pause: Pause, fd: int, details: dict[str, Any]) -> None:
-        await self._ask_script(pause, "Attach", "ha{sv}", 0, details, fds=[fd], refusal="does not take a console")
-
-    async def _ask_script(
-        self,
-        pause: Pause,
-        member: str,
-        signature: str,
-        *values: Any,
-        fds: Sequence[int] = (),
-        refusal: str,
-        gives: str = "",
-    ) -> list[Any]:
-        try:
-            return await self.bus.call(
-                pause.owner, SCRIPT_PATH, member, signature, *values,
-                interface=SCRIPT, start=False, fds=fds, timeout=_SCRIPT_SECONDS,
-                gives=gives, at_most=_LONGEST_ANSWER,
-            )  # fmt: skip
-        except NoDaemon:
-            raise Failed(
-                f"The script of {pause.id} {refusal}.", f"Is it stopped? Look at it with: ps {pause.pid}"
-            ) from None
-        except LagerError as error:
-            raise Failed(error.what, error.hint) from None
-
-
-def _simple(options: dict[str, Any]) -> dict[str, Any]:
-    """What a client may pass on to the script."""
-    return {key: value for key, value in options.items() if isinstance(value, str | int | float | bool)}

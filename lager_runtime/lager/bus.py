@@ -7,25 +7,17 @@ import asyncio
 import contextlib
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from lager import errors
+from lager.answers import ERROR_PREFIX, result
 from lager.connection import BROKER, Connection, close_fds
 from lager.errors import BusError, LagerError, NoDaemon, Refusal
 from lager.messages import Flag, Kind, Message
-from lager.signatures import split
 
-_ERROR_PREFIX = "com.lager.Error."
-_NOBODY = {
-    "org.freedesktop.DBus.Error." + name
-    for name in ("ServiceUnknown", "NameHasNoOwner", "NoReply", "Disconnected", "Spawn.ChildExited", "TimedOut")
-}
-_UNSTARTABLE = "org.freedesktop.systemd1."  # the bus asked systemd to start lagerd, and this is its refusal
-_DENIED = "org.freedesktop.DBus.Error.AccessDenied"
-_LIMITED = "org.freedesktop.DBus.Error.LimitsExceeded"
 _CONNECT_SECONDS = 10.0
 _DO_NOT_QUEUE = 4
 _OWNER = (1, 4)  # of a name: since now, or already
@@ -94,7 +86,7 @@ class Call:
     def fail(self, error: LagerError) -> None:
         """Refuse with an error of ours, by its name where the contract has one."""
         kind = type(error) if isinstance(error, Refusal) else errors.Failed
-        self.refuse(_ERROR_PREFIX + kind.__name__, str(error))
+        self.refuse(ERROR_PREFIX + kind.__name__, str(error))
 
     def begin(self) -> None:
         """What was called is being done; not much of that is done for one caller at a time."""
@@ -201,7 +193,7 @@ class Bus:
                 )
             )  # fmt: skip
             async with asyncio.timeout(timeout):
-                return _result(await answer, gives)
+                return result(await answer, gives)
         except UnicodeError:
             close_fds(fds)
             raise errors.InvalidArgument("What you gave is no text in UTF-8.", "Give it in plain letters.") from None
@@ -247,22 +239,26 @@ class Bus:
     def remove_match(self, rule: str) -> None:
         self.post(BROKER, _BROKER_PATH, "RemoveMatch", "s", rule)
 
-    async def follow(self, name: str, callback: Callable[[str], None]) -> None:
-        """Tell `callback` who owns `name` ("" for nobody): now, and at every change."""
-
-        told = False
+    async def follow(self, name: str, callback: Callable[[str], None]) -> Callable[[], Coroutine[Any, Any, None]]:
+        """Tell `callback` who owns `name`, "" for nobody: now, at every change, and when what is returned is called."""
+        changes = 0
 
         def changed(signal: Signal) -> None:
-            nonlocal told
+            nonlocal changes
             if signal.sender == BROKER and signal.args[0] == name:
-                told = True
+                changes += 1
                 callback(signal.args[2])
+
+        async def look() -> None:
+            before = changes
+            owner = await self.owner(name)
+            if changes == before:  # else that is the newer word: an answer is taken up a turn of the loop after it came
+                callback(owner)
 
         self.listen("NameOwnerChanged", changed)
         await self.add_match(owner_rule(name))
-        owner = await self.owner(name)
-        if not told:  # else that is the newer word: an answer is taken up a turn of the loop after it has come
-            callback(owner)
+        await look()
+        return look
 
     async def owner(self, name: str) -> str:
         """The unique name behind `name`, "" where there is none."""
@@ -388,42 +384,6 @@ class Bus:
 def owner_rule(name: str) -> str:
     """The match rule for changes of who owns `name`."""
     return f"type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg0='{name}'"
-
-
-def _result(message: Message, gives: str | None) -> list[Any]:
-    if gives is not None and message.kind is Kind.REPLY and message.signature != gives:
-        close_fds(message.fds)
-        raise errors.Failed(f"The answer is of type {message.signature!r}, not {gives!r}.")
-    try:
-        values, fds = message.unpack(), message.fds
-    except Exception:
-        close_fds(message.fds)
-        raise errors.Failed("The answer cannot be read.") from None
-    if message.kind is Kind.ERROR:
-        close_fds(fds)
-        raise _error(message.error, str(values[0]) if message.signature.startswith("s") else message.error)
-    indexes = [index for index, kind in enumerate(split(message.signature)) if kind == "h"]
-    taken = {values[index] for index in indexes}
-    close_fds(fd for index, fd in enumerate(fds) if index not in taken)
-    for index in indexes:
-        values[index] = fds[values[index]]
-    return values
-
-
-def _error(name: str, text: str) -> LagerError:
-    kind = getattr(errors, name.removeprefix(_ERROR_PREFIX), None) if name.startswith(_ERROR_PREFIX) else None
-    if isinstance(kind, type) and issubclass(kind, Refusal):
-        return kind(text)
-    if name in _NOBODY:
-        return NoDaemon(f"lagerd does not answer ({text}).", "Start it with: sudo systemctl start lagerd")
-    if name.startswith(_UNSTARTABLE):
-        return NoDaemon(f"lagerd does not start: {text.rstrip('.')}.", "Look why: systemctl status lagerd")
-    if name == _DENIED:
-        return errors.AccessDenied("The bus does not let you talk to lagerd.", "Ask to be added to the group lager.")
-    if name == _LIMITED:
-        what = f"The bus has set a limit: {text.rstrip('.')}."
-        return errors.TooMany(what, "End some of your runs, or have its <limit> raised: man dbus-daemon.")
-    return errors.Failed(text)
 
 
 def _gone() -> BusError:

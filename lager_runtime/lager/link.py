@@ -8,108 +8,27 @@ deadline.
 import asyncio
 import atexit
 import contextlib
-import json
 import os
-import socket
 import threading
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent import futures
-from dataclasses import dataclass, field
 from importlib import import_module
-from queue import SimpleQueue
 from typing import Any
 
 from lager import address, typeahead
-from lager.bus import Bus, Call, Signal
-from lager.errors import AccessDenied, BusError, InvalidArgument, LagerError, NoDaemon
-from lager.objects import Interface, Method, Outcome, Tree
-from lager.place import Place
-from lager.terms import BREAKPOINTS, BREAKPOINTS_PATH, INSTRUMENTS, INSTRUMENTS_PATH, SCRIPT, SCRIPT_PATH
+from lager.bus import Bus, Signal
+from lager.errors import AccessDenied, BusError, LagerError, NoDaemon
+from lager.standing import Ended, Failed, Standing, Stood
+from lager.terms import BREAKPOINTS, BREAKPOINTS_PATH, INSTRUMENTS, INSTRUMENTS_PATH
+from lager.visits import Visits
 
 _DEFAULT_TIMEOUT = 300.0  # until lagerd says what that of the box is
 _PATIENCE = 5.0  # for a lagerd that is just being started
-_UNHEARD_SECONDS = 15.0  # until lagerd must have said that it knows of a pause
-_GRACE = 3.0  # beyond our own deadline, before we stop waiting for a lagerd that keeps silent
 _ANSWER_SECONDS = 25.0
 _LAST_WORDS_SECONDS = 1.0
 _RETRY_FIRST, _RETRY_LAST = 0.1, 5.0
 _BUSLESS_SECONDS = 300.0  # how long a pause without a deadline waits for a bus that has gone
-_LOOK_AT_MOST = {"context": 50, "width": 2000}
-_XML = """ <interface name="com.lager.Script">
-  <method name="Attach">
-   <arg name="console" type="h" direction="in"/>
-   <arg name="details" type="a{sv}" direction="in"/>
-  </method>
-  <method name="Inspect">
-   <arg name="details" type="a{sv}" direction="in"/>
-   <arg name="look" type="s" direction="out"/>
-  </method>
- </interface>"""
-
-
-@dataclass(frozen=True)
-class Stood:
-    remaining: float
-
-
-@dataclass(frozen=True)
-class Ended:
-    reason: str
-    by: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Failed:
-    error: LagerError
-
-
-@dataclass(eq=False)
-class Standing:
-    """One pause of this process. `events` tells the paused thread: Stood when lagerd has it, then Ended or Failed."""
-
-    details: dict[str, Any]
-    place: Place
-    events: "SimpleQueue[Stood | Ended | Failed]" = field(default_factory=SimpleQueue)
-    deadline: float | None = None
-    known: bool = False
-    began: float = field(default_factory=time.monotonic)
-    since: float = 0.0  # of the epoch, by the clock of lagerd
-    interrupted: bool = False
-    dropped: int | None = None
-    by: dict[str, Any] = field(default_factory=dict)
-    limit: asyncio.Timeout | None = None
-    task: "asyncio.Task[None] | None" = None
-    consoles: Any = None
-
-    @property
-    def id(self) -> str:
-        return str(self.details["id"])
-
-    @property
-    def interactive(self) -> bool:
-        return bool(self.details["interactive"])
-
-    def set_remaining(self, seconds: float) -> None:
-        """Seconds left, 0 for no limit."""
-        self.deadline = time.monotonic() + seconds if seconds else None
-        if self.limit is not None:
-            with contextlib.suppress(RuntimeError):  # it is just expiring
-                self.limit.reschedule(self._last_moment())
-
-    def as_asked(self) -> dict[str, Any]:
-        """What to tell lagerd: everything, and the time that is left where it stood before."""
-        if not self.known:
-            return self.details
-        left = 0.0 if self.deadline is None else max(self.deadline - time.monotonic(), 0.001)
-        return {**self.details, "remaining": left, "since": self.since}
-
-    def _last_moment(self) -> float | None:
-        """When to stop waiting for lagerd, by the clock of the loop."""
-        ends = [self.deadline + _GRACE] if self.deadline is not None else []
-        if not self.known:
-            ends.append(self.began + _UNHEARD_SECONDS)
-        return asyncio.get_running_loop().time() + min(ends) - time.monotonic() if ends else None
 
 
 class Link:
@@ -117,9 +36,11 @@ class Link:
         self._pid = os.getpid()
         self._loop = asyncio.new_event_loop()
         self._standings: dict[str, Standing] = {}
+        self._visits = Visits(self._visited, self._tell)
         self._bus: Bus | None = None
         self._owner = ""
         self._owner_changed = asyncio.Event()
+        self._look_for_owner: Callable[[], Coroutine[Any, Any, None]]
         self._connecting: asyncio.Lock = asyncio.Lock()
         self._closing = False
         self._releases: set[futures.Future[None]] = set()
@@ -224,7 +145,7 @@ class Link:
         try:
             asked = standing.details["timeout"]
             standing.set_remaining(_DEFAULT_TIMEOUT if asked is None else asked)
-            async with asyncio.timeout_at(standing._last_moment()) as standing.limit:
+            async with asyncio.timeout_at(standing.last_moment()) as standing.limit:
                 reason = await self._stand(standing)
             outcome = Ended(reason, standing.by)
         except TimeoutError:
@@ -240,6 +161,7 @@ class Link:
         except Exception as error:
             outcome = Failed(BusError(f"{type(error).__name__}: {error}"))
         self._standings.pop(standing.id, None)
+        standing.over = True
         standing.events.put(outcome)
         if standing.consoles is not None:
             by = outcome.by if isinstance(outcome, Ended) else {}
@@ -260,15 +182,8 @@ class Link:
             except BusError:
                 if bus.lost.done():
                     continue
-                if self._owner:
-                    await self._look_for_owner(bus)
-
-    async def _look_for_owner(self, bus: Bus) -> None:
-        """The end of a lagerd is told by two messages; after the first it must not look alive."""
-        known = self._owner
-        found = await bus.owner(BREAKPOINTS)
-        if self._owner == known:  # else its end, and perhaps the next one's beginning, have been told meanwhile
-            self._set_owner(found)
+                if self._owner:  # its end is told by two messages; after the first it must not look alive
+                    await self._look_for_owner()
 
     async def _connected(self, *, patient: bool) -> Bus:
         """The connection; made anew if it was lost, patiently where a pause already stood."""
@@ -289,14 +204,11 @@ class Link:
     async def _connect(self) -> Bus:
         self._set_owner("")
         bus = await Bus.connect(address.choose().text)
-        tree = Tree()
-        methods = {"Attach": Method("ha{sv}", "", self._attach), "Inspect": Method("a{sv}", "s", self._inspect)}
-        tree.add(SCRIPT_PATH, Interface(SCRIPT, methods, xml=_XML))
-        bus.serve(tree)
+        bus.serve(self._visits.tree())
         for member, heard in (("Paused", self._paused), ("Extended", self._extended), ("Resumed", self._resumed)):
             bus.listen(member, self._from_lagerd(heard))
         try:
-            await bus.follow(BREAKPOINTS, self._set_owner)
+            self._look_for_owner = await bus.follow(BREAKPOINTS, self._set_owner)
         except BaseException:
             bus.close()
             raise
@@ -339,6 +251,11 @@ class Link:
             if standing.interactive:
                 self._loop.call_soon(import_module, "lager.console")  # while it stands, so that a console opens at once
 
+    def _visited(self, id: str, sender: str) -> Standing | None:
+        if sender != self._owner:
+            raise AccessDenied("Only lagerd attaches consoles.")
+        return self._standings.get(id)
+
     def _extended(self, standing: Standing, remaining: float, _: dict[str, Any]) -> None:
         standing.set_remaining(remaining)
         if standing.consoles is not None:
@@ -348,48 +265,6 @@ class Link:
         standing.by = details
         # The answer that says the same is on its way; the paused thread need not wait for it.
         standing.events.put(Ended(reason, details))
-
-    # Consoles, and looks.
-
-    def _meant(self, call: Call, details: dict[str, Any]) -> Standing:
-        if call.sender != self._owner:
-            raise AccessDenied("Only lagerd attaches consoles.")
-        standing = self._standings.get(details.get("id", ""))
-        if standing is None:
-            raise InvalidArgument("That pause has ended.")
-        return standing
-
-    async def _inspect(self, call: Call) -> Outcome:
-        standing = self._meant(call, call.args[0])
-        from lager.inspecting import look
-
-        return (json.dumps(await look(standing.place, **_chosen(call.args[0]))),)
-
-    def _attach(self, call: Call) -> Outcome:
-        details = call.args[1]
-        standing = self._meant(call, details)
-        if not standing.interactive:
-            raise InvalidArgument("That pause has no console.")
-        from lager.console import Consoles
-
-        if standing.consoles is None:
-            standing.consoles = Consoles(standing.place, standing.details, self._reporter(standing))
-        standing.consoles.attach(socket.socket(fileno=call.take_fd(call.args[0])), details)
-        return ()
-
-    def _reporter(self, standing: Standing) -> Any:
-        def report(member: str, console: int, /, **details: Any) -> None:
-            if standing.id in self._standings:
-                more: tuple[Any, ...] = (details,) if member == "Touch" else ()
-                self._tell(member, "sua{sv}" if more else "su", standing.id, console, *more)
-
-        return report
-
-
-def _chosen(options: dict[str, Any]) -> dict[str, int]:
-    """How much to look at: what is no number is passed over, and more than enough is cut."""
-    numbers = {key: options[key] for key in _LOOK_AT_MOST if type(options.get(key)) is int}
-    return {key: min(max(number, 0), _LOOK_AT_MOST[key]) for key, number in numbers.items()}
 
 
 def _no_answer() -> NoDaemon:

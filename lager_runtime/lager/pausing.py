@@ -10,8 +10,9 @@ import time
 from typing import Any
 
 from lager import banner, deadline, typednames
-from lager.link import Ended, Failed, Standing, this_process
+from lager.link import this_process
 from lager.place import Place, file_of
+from lager.standing import Ended, Failed, Standing
 from lager.terms import LONGEST, ON_TIMEOUT, PATH_LENGTH
 from lager.text import LABEL_LENGTH, printable
 
