@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from lager.bus import Bus, Call
-from lager.errors import AccessDenied, InvalidArgument, NoSuchBreakpoint
+from lager.errors import AccessDenied, InvalidArgument, NoSuchBreakpoint, TooMany
 from lager.objects import LATER, Interface, Outcome, Runner
 from lager.terms import BREAKPOINTS, BREAKPOINTS_PATH, ON_TIMEOUT
 from lager.text import printable
@@ -21,6 +21,8 @@ from lagerd.visits import Visits
 
 _SETTLING = 1.0
 _INPUT_LENGTH = 4096
+_LONG_LIST = 100  # pauses, which the broker takes some milliseconds to pass on
+_MOST_BEHIND = 4
 
 
 @dataclass
@@ -159,7 +161,9 @@ class Breakpoints:
             self._record("extended", pause, client, {"remaining": left[-1]})
         return (min(left),)
 
-    def list_(self, _: Call) -> Outcome | Coroutine[Any, Any, Outcome]:
+    def list_(self, call: Call) -> Outcome | Coroutine[Any, Any, Outcome]:
+        if len(self.pauses) > _LONG_LIST and call.behind > _MOST_BEHIND:
+            raise TooMany("You call faster than you are answered.", "Wait for the list before you ask for more.")
         return self._listed() if self._is_settled else self._list_later()
 
     async def _list_later(self) -> Outcome:

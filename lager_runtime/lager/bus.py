@@ -72,6 +72,11 @@ class Call:
         except Exception:
             raise errors.InvalidArgument(f"What {self.member} was told cannot be read.") from None
 
+    @property
+    def behind(self) -> int:
+        """How many calls of the same caller wait behind this one."""
+        return self._bus._connection.waiting(self.sender)
+
     def forget_args(self) -> None:
         """They need not be kept for as long as the answer takes."""
         self._message = None

@@ -108,6 +108,10 @@ class Connection:
         """How many bytes for a destination the broker has still to take."""
         return self._out.owed(to)
 
+    def waiting(self, sender: str) -> int:
+        """How many calls of a sender wait for their turn."""
+        return self._turns.waiting(sender)
+
     @property
     def all_sent(self) -> bool:
         return not self._out
