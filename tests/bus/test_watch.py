@@ -128,7 +128,7 @@ def test_a_console_and_back(own, screen, pause, client):
     view.sees(">>>")
     client.expect("Extended", lambda s: s.args[0] == second["id"] and s.args[2]["why"] == "attached")
     view.type("6 * 7\r")
-    view.sees("42")
+    view.until(lambda shown: re.search(r"\n42\n>>>", shown))
     view.type("\x04")
     view.sees(f"The console of {second['id']} has ended.")
     view.until(lambda _: selected(view) == second["id"])
