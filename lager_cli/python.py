@@ -2,14 +2,14 @@
 
 import math
 import os
+from dataclasses import dataclass
 from typing import Any
 
 import click
 
-from lager.errors import AmbiguousId, LagerError, NoSuchBreakpoint
-from lager.text import time_left
-from lager_cli import boxoption, completion, fileoptions, output
-from lager_cli.daemon import ask, get
+from lager.errors import LagerError
+from lager_cli import boxoption, completion, fileoptions, output, resuming
+from lager_cli.daemon import get
 
 LONGEST_RUN = 300.0
 _ONLY_ONE = "\0"  # which nobody can type: `--continue ""` is a mistake, and resumes nothing
@@ -34,6 +34,35 @@ class _Python(click.Command):
         at = len(args) - (len(behind) if isinstance(behind, tuple) else 0)
         own = 0 if "--" in args[at - 2 : at - 1] else fileoptions.words(args[at:])
         return super().parse_args(ctx, [*args[: at - 1], *args[at : at + own], *args[at - 1 : at], *args[at + own :]])
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What was typed, by the names of the options below."""
+
+    module: bool
+    settings: tuple[str, ...]
+    passed: tuple[str, ...]
+    timeout: float
+    pause_on_error: bool
+    resume: str | None
+    continue_all: bool
+    extend: tuple[str, float] | None
+    console: str | None
+    pause: str | None
+    detach: bool
+    reattach: str | None
+    tail: int | None
+    kill: str | None
+    signal_name: str | None
+    watch: bool
+    relay: bool
+    box: str | None
+    added: tuple[str, ...]
+    downloads: tuple[str, ...]
+    overwrite: bool
+    runnable: str | None
+    arguments: tuple[str, ...]
 
 
 @click.command(cls=_Python, context_settings={"allow_interspersed_args": False, "help_option_names": ["-h", "--help"]})
@@ -81,32 +110,7 @@ class _Python(click.Command):
 @click.argument("runnable", required=False, shell_complete=completion.files)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, shell_complete=completion.files)
 @click.pass_context
-def python(
-    context: click.Context,
-    module: bool,
-    settings: tuple[str, ...],
-    passed: tuple[str, ...],
-    timeout: float,
-    pause_on_error: bool,
-    resume: str | None,
-    continue_all: bool,
-    extend: tuple[str, float] | None,
-    console: str | None,
-    pause: str | None,
-    detach: bool,
-    reattach: str | None,
-    tail: int | None,
-    kill: str | None,
-    signal_name: str | None,
-    watch: bool,
-    relay: bool,
-    box: str | None,
-    added: tuple[str, ...],
-    downloads: tuple[str, ...],
-    overwrite: bool,
-    runnable: str | None,
-    arguments: tuple[str, ...],
-) -> int:
+def python(context: click.Context, /, **options: Any) -> int:
     """Run RUNNABLE, a Python file or a folder with a main.py, so that pause() and breakpoint() stop it.
 
     With --box, a file goes to the box alone, a folder with all in it that git would not ignore; what else the script
@@ -128,95 +132,89 @@ def python(
       lager python --kill 9b1c
       lager python --console 7f3a --watch
     """
-    asked = [one is not None for one in (resume, extend, console, pause, reattach, kill, runnable)] + [continue_all]
-    if sum(asked) != 1:
+    asked = _Asked(**options)
+    _check(asked)
+    there = boxoption.choose(context, asked.box)
+    if asked.console is not None:
+        from lager_cli.console import attach, is_ours
+
+        if there is None or is_ours(asked.watch, asked.relay):
+            return attach(asked.console, there, watch=asked.watch, relay=asked.relay)
+    return _here(asked) if there is None else _there(asked, there, boxoption.typed(context))
+
+
+def _check(asked: _Asked) -> None:
+    """UsageError where not exactly one thing is asked for, or something that belongs to another."""
+    wanted = (
+        asked.resume, asked.extend, asked.console, asked.pause, asked.reattach, asked.kill, asked.runnable
+    )  # fmt: skip
+    count = sum(one is not None for one in wanted) + asked.continue_all
+    if count != 1:
         what = (
             "Name a script to run, or one of --continue, --continue-all, --extend, --console, --pause, --reattach"
             " and --kill"
         )
-        raise click.UsageError(f"{what}." if not any(asked) else f"{what}, not several of them.")
+        raise click.UsageError(f"{what}, not several of them." if count else f"{what}.")
     for option, needs, given in (
-        ("--detach", "a script to run", not detach or runnable),
-        ("--tail", "--reattach", tail is None or reattach),
-        ("--signal", "--kill", signal_name is None or kill),
-        ("--watch", "--console", not watch or console),
-        ("--download", "a run without --detach", not (downloads and detach)),
+        ("--detach", "a script to run", not asked.detach or asked.runnable),
+        ("--tail", "--reattach", asked.tail is None or asked.reattach),
+        ("--signal", "--kill", asked.signal_name is None or asked.kill),
+        ("--watch", "--console", not asked.watch or asked.console),
+        ("--download", "a run without --detach", not (asked.downloads and asked.detach)),
     ):
         if not given:
             raise click.UsageError(f"{option} needs {needs}.")
-    there = boxoption.choose(context, box)
-    if console is not None:
-        from lager_cli.console import attach, is_ours
 
-        if there is None or is_ours(watch, relay):
-            return attach(console, there, watch=watch, relay=relay)
-    if there is not None:
-        from lager_cli import remote
 
-        known = {name: os.environ[name] for name in passed if name in os.environ}
-        if runnable is None:
-            return remote.run(there, boxoption.typed(context), environment=known, reads=console is not None)
-        from lager_cli.runfiles import RunFiles
+def _there(asked: _Asked, box: str, typed: list[str]) -> int:
+    """Do it on a box, which is told the words that were `typed`."""
+    from lager_cli import remote
 
-        files = RunFiles(runnable, module, added, downloads, overwrite=overwrite)
-        return files.run(there, boxoption.typed(context), known, stays=detach)
-    fileoptions.check(added)
-    if resume is not None:
-        return _continue(resume)
-    if continue_all:
-        count = ask("ContinueAll")[0]
-        output.say(f"Resumed {count} paused script{'' if count == 1 else 's'}.")
-        return 0
-    if extend is not None:
-        return _extend(*extend)
-    if pause is not None:
+    known = {name: os.environ[name] for name in asked.passed if name in os.environ}
+    if asked.runnable is None:
+        return remote.run(box, typed, environment=known, reads=asked.console is not None)
+    from lager_cli.runfiles import RunFiles
+
+    files = RunFiles(asked.runnable, asked.module, asked.added, asked.downloads, overwrite=asked.overwrite)
+    return files.run(box, typed, known, stays=asked.detach)
+
+
+def _here(asked: _Asked) -> int:
+    fileoptions.check(asked.added)
+    if asked.resume is not None:
+        return resuming.resume(None if asked.resume == _ONLY_ONE else asked.resume)
+    if asked.continue_all:
+        return resuming.resume_all()
+    if asked.extend is not None:
+        return resuming.extend(*asked.extend)
+    if asked.pause is not None:
         from lager_cli import asking
 
-        return asking.ask(pause)
-    if reattach is not None:
-        from lager_cli import reattach as following
+        return asking.ask(asked.pause)
+    if asked.reattach is not None:
+        from lager_cli import reattach
 
-        return following.reattach(reattach, tail)
-    if kill is not None:
+        return reattach.reattach(asked.reattach, asked.tail)
+    if asked.kill is not None:
         from lager_cli import killing
 
-        return killing.kill(kill, signal_name)
+        return killing.kill(asked.kill, asked.signal_name)
+    return _run(asked)
+
+
+def _run(asked: _Asked) -> int:
     from lager_cli.run import Run
 
-    assert runnable is not None
-    if pause_on_error:
-        settings = (*settings, "LAGER_PAUSE_ON_ERROR=1")
-    run = Run(runnable, arguments, module, _environment(settings, passed), timeout if detach else _capped(timeout))
-    if detach:
-        from lager_cli import detach as detaching
+    assert asked.runnable is not None
+    settings = (*asked.settings, "LAGER_PAUSE_ON_ERROR=1") if asked.pause_on_error else asked.settings
+    environment = _environment(settings, asked.passed)
+    timeout = asked.timeout if asked.detach else _capped(asked.timeout)
+    run = Run(asked.runnable, asked.arguments, asked.module, environment, timeout)
+    if asked.detach:
+        from lager_cli import detach
 
-        return detaching.detach(run)
+        return detach.detach(run)
     return run.run()
-
-
-def _continue(id: str) -> int:
-    resumed = ask("Continue", "s", _only_one() if id == _ONLY_ONE else id)[0]
-    output.say(f"Resumed {resumed}.")
-    return 0
-
-
-def _only_one() -> str:
-    """The id of the only pause there is."""
-    pauses = ask("List")[0]
-    if not pauses:
-        raise NoSuchBreakpoint("No script is paused.")
-    if len(pauses) > 1:
-        from lager_cli.breakpoints import show
-
-        show(pauses)
-        raise AmbiguousId(f"{len(pauses)} scripts are paused.", "Name one of them by its id, or use --continue-all.")
-    return str(pauses[0]["id"])
-
-
-def _extend(id: str, seconds: float) -> int:
-    remaining = ask("Extend", "sd", id, seconds)[0]
-    output.say(f"{id} has {time_left(remaining)} left." if remaining else f"{id} waits until it is resumed.")
-    return 0
 
 
 def _environment(settings: tuple[str, ...], passed: tuple[str, ...]) -> dict[str, str]:
