@@ -1,4 +1,3 @@
-import os
 import sys
 from pathlib import Path
 
@@ -7,6 +6,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 import container
+
+from tests import needs
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -19,11 +20,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory):
-    why = container.missing()
-    if why and os.environ.get("CI"):
-        pytest.fail(why)
-    elif why:
-        pytest.skip(why)
+    needs.nothing_more(container.missing())
     return container.build_wheel(CHECKOUT, tmp_path_factory.mktemp("dist"))
 
 

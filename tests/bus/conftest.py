@@ -1,15 +1,15 @@
 """A private broker and a real lagerd. One of each for a whole worker; a test that breaks one asks for its own."""
 
-import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 
-from tests import loopback
+from tests import loopback, needs
 from tests.client import Client
 from tests.loopback import Loopback
 from tests.processes import LAGER, Process, Terminal
@@ -59,18 +59,20 @@ Starter = Callable[..., Process]
 
 
 @pytest.fixture
-def start(station: Station, tmp_path: Path) -> Iterator[Starter]:
+def until_the_end() -> Iterator[ExitStack]:
+    """What ends with the test."""
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
+def start(station: Station, tmp_path: Path, until_the_end: ExitStack) -> Starter:
     """Start any command with the station's environment; it is ended with the test."""
-    started: list[Process] = []
 
     def starter(*command: str, stdin: int | None = None, **env: str) -> Process:
-        process = Process(command, {**station.env, **env}, tmp_path, stdin)
-        started.append(process)
-        return process
+        return until_the_end.enter_context(closing(Process(command, {**station.env, **env}, tmp_path, stdin)))
 
-    yield starter
-    for process in started:
-        process.close()
+    return starter
 
 
 @pytest.fixture
@@ -108,33 +110,24 @@ def lager(station: Station, tmp_path: Path) -> Callable[..., "subprocess.Complet
 
 
 @pytest.fixture
-def terminal(station: Station, tmp_path: Path) -> Iterator[Callable[..., Terminal]]:
+def terminal(station: Station, tmp_path: Path, until_the_end: ExitStack) -> Callable[..., Terminal]:
     """Start a command on a pseudo-terminal; it is ended with the test."""
-    started: list[Terminal] = []
 
     def starter(*command: str, **env: str) -> Terminal:
-        one = Terminal(command, {**station.env, **env}, tmp_path)
-        started.append(one)
-        return one
+        return until_the_end.enter_context(closing(Terminal(command, {**station.env, **env}, tmp_path)))
 
-    yield starter
-    for one in started:
-        one.close()
+    return starter
 
 
 @pytest.fixture
-def screen(station: Station, tmp_path: Path) -> Iterator[Callable[..., Screen]]:
+def screen(station: Station, tmp_path: Path, until_the_end: ExitStack) -> Callable[..., Screen]:
     """Start a command on a terminal of a known size, whose screen can be seen; it is ended with the test."""
-    started: list[Screen] = []
 
     def starter(*command: str, columns: int = 80, rows: int = 24, **env: str) -> Screen:
         one = Screen(command, {**station.env, **env}, tmp_path, columns, rows)
-        started.append(one)
-        return one
+        return until_the_end.enter_context(closing(one))
 
-    yield starter
-    for one in started:
-        one.close()
+    return starter
 
 
 @pytest.fixture
@@ -151,11 +144,7 @@ def bench(station: Station, tmp_path: Path, start: Starter, monkeypatch: pytest.
 @pytest.fixture
 def near(station: Station, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Loopback:
     """Boxes behind a real ssh, with the station's lagerd on them; the commands of the test know them by name."""
-    why = loopback.missing()
-    if why and os.environ.get("CI"):
-        pytest.fail(why)
-    elif why:
-        pytest.skip(why)
+    needs.nothing_more(loopback.missing())
     told = {
         name: value for name, value in station.env.items() if name.startswith(("LAGER", "XDG", "PYTHON", "COVERAGE"))
     }

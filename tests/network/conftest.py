@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "box"))
 
 import container
 
+from tests import needs
 from tests.processes import Terminal
 
 CHECKOUT = Path(__file__).parents[2]
@@ -30,11 +31,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def machines(tmp_path_factory):
-    why = container.missing()
-    if why and os.environ.get("CI"):
-        pytest.fail(why)
-    elif why:
-        pytest.skip(why)
+    needs.nothing_more(container.missing())
     wheel = container.build_wheel(CHECKOUT, tmp_path_factory.mktemp("dist"))
     # A box ends with the thread that booted it: so the threads end last.
     with ThreadPoolExecutor() as pool, ExitStack() as stack:
