@@ -106,9 +106,10 @@ class Evaluating(threading.Thread):
         except (OSError, SystemExit, KeyboardInterrupt):
             pass  # the other side has left, or the script goes on
         except Leave as leaving:
-            with contextlib.suppress(OSError):
-                self._flush()
-                self._wire.send({"bye": leaving.code})
+            if not self._stopped:  # else it did not leave by itself
+                with contextlib.suppress(OSError):
+                    self._flush()
+                    self._wire.send({"bye": leaving.code})
         finally:
             streams.unroute()
             self._evaluator.close()

@@ -225,14 +225,22 @@ def test_statements_are_evaluated_as_they_come(paused, start, client):
     assert console.wait() == 0
 
 
-@pytest.mark.parametrize("typed", [b"", b"1 + ", b"while True: pass\n\n", b"import time; time.sleep(600)\n"])
-def test_when_the_script_goes_on_it_says_by_whom_and_ends(paused, start, client, typed):
+@pytest.mark.parametrize(
+    ("typed", "seen"),
+    [
+        (b"", "'ready'\n"),
+        (b"1 + ", "'ready'\n"),
+        (b"if True:\n    print('on')\n    while True: pass\n\n", "on\n"),
+        (b"import time; print('on'); time.sleep(600)\n", "on\n"),
+    ],
+)
+def test_when_the_script_goes_on_it_says_by_whom_and_ends(paused, start, client, typed, seen):
     reader, writer = os.pipe()
     console = start(LAGER, "python", "--console", paused["id"], stdin=reader)
     os.close(reader)
     with os.fdopen(writer, "wb", buffering=0) as pipe:
         pipe.write(b"'ready'\n" + typed)
-        console.out.expect("'ready'\n")
+        console.out.expect(seen)
         client.call("Continue", "s", paused["id"])
         assert console.wait() == 1
     user = client.resumed(paused["id"])[1]["user"]
