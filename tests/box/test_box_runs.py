@@ -47,7 +47,8 @@ def of_unit(box, unit, *properties):
 
 def tasks(box, id):
     """The pids of the unit of a run, as the kernel has them, without its keeper, which tells the end before its own."""
-    groups = box.run("sh", "-c", f"find /sys/fs/cgroup -name 'lager-run-{id}.service' -exec cat {{}}/cgroup.procs ';'")
+    find = f"find /sys/fs/cgroup -name 'lager-run-{id}.service' -exec cat {{}}/cgroup.procs ';'"
+    groups = box.run("sh", "-c", find, check=False)  # the unit may go while it is looked at
     return set(groups.stdout.split()) - {str(known(box, id)["keeper"])}
 
 
