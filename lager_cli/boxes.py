@@ -121,7 +121,7 @@ def check(names: tuple[str, ...], as_json: bool) -> int:
     if as_json:
         output.print_json(found)
     else:
-        output.table(_CHECK_HEADERS, [[one[key] for key in _KEYS] for one in found])
+        output.table(_CHECK_HEADERS, [[one[key] for key in _KEYS] for one in found], longest=1000)
     return int(any(one["to_do"] != "-" for one in found))
 
 

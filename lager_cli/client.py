@@ -1,9 +1,11 @@
 """The user's end of a session: what goes to the command on the box, and what comes back."""
 
 import contextlib
+import math
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any, BinaryIO
@@ -15,7 +17,7 @@ from lager_cli.ends import Pipe, Source, Writer
 from lager_cli.frames import PROTOCOL, Kind, Stream
 from lager_cli.parcel import Parcel
 from lager_cli.ssh import Ssh
-from lager_cli.trunk import Lost, Trunk
+from lager_cli.trunk import BEAT_SECONDS, Lost, Trunk
 
 _TOLD = ("TERM", "COLORTERM", "NO_COLOR", "LAGER_BREAKPOINTS", "LAGER_BREAKPOINT_TIMEOUT")
 
@@ -65,11 +67,16 @@ class Session:
             "download": self._parcel.receive is not None,
         }
 
-    def open(self) -> None:
-        """Wait until lager answers on the box. Its own time-out is ssh's, and Ctrl-C is the way out."""
+    def open(self, patience: float = math.inf) -> None:
+        """Wait until lager answers on the box. While ssh may be asking somebody there is no time-out but its own, and
+        Ctrl-C is the way out; where it asks nobody, NoConnection comes after `patience` seconds."""
+        end = time.monotonic() + patience
         try:
             while not self._there:
-                self.trunk.turn()
+                if time.monotonic() >= end:
+                    what = f"{self._box.command} on the box {self._box.name} does not answer."
+                    raise NoConnection(what, f"Try: ssh {self._box.ssh} {self._box.command} --version")
+                self.trunk.turn(min(BEAT_SECONDS, max(end - time.monotonic(), 0)))
         except Lost:
             raise self._ssh.why() from None
 

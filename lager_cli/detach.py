@@ -44,13 +44,16 @@ def detach(run: Run) -> int:
     finally:
         path.unlink(missing_ok=True)
     _say(id)
-    if manager and not (_LINGERING / _user()).exists():
+    if manager and not _lingers():
         output.note("the run ends when you log out of this machine for good, unless: loginctl enable-linger")
     return 0
 
 
 def _manager() -> Path | None:
-    """The runtime folder of the user's systemd manager, if there is one that listens."""
+    """The runtime folder of the user's systemd manager, if there is one that listens and does not end with us: a
+    command that came over --box may be the user's only session, and then that of nobody who lingers goes with it."""
+    if os.environ.get("LAGER_BOX") and not _lingers():
+        return None
     runtime = Path(os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}")
     there = shutil.which("systemd-run") and (runtime / "systemd" / "private").is_socket()
     return runtime if there else None
@@ -99,6 +102,10 @@ def _say(id: str) -> None:
     output.say(f"  output    lager python --reattach {short}{box}")
     output.say(f"  resume    lager python --continue {id}{box}    (when it is paused)")
     output.say(f"  end       lager python --kill {short}{box}")
+
+
+def _lingers() -> bool:
+    return (_LINGERING / _user()).exists()
 
 
 def _umask() -> int:

@@ -110,9 +110,9 @@ def print_json_line(value: Any) -> None:
     click.echo(json.dumps(value))
 
 
-def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+def table(headers: Sequence[str], rows: Iterable[Sequence[object]], longest: int = 200) -> None:
     """Columns as wide as their longest cell; nothing in a cell reaches the terminal as a command."""
-    lines = [list(headers), *([printable(cell, 200) for cell in row] for row in rows)]
+    lines = [list(headers), *([printable(cell, longest) for cell in row] for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(headers))]
     fitted_table([aligned(line, widths) for line in lines])
 

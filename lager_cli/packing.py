@@ -54,11 +54,11 @@ class Selection:
 
     def add(self, typed: str) -> str:
         """Add a file, or a folder without what git would ignore; its name in the run's folder. Raises TransferError."""
-        name = _name(typed)
-        if name != os.path.normpath(typed):
-            self.typed[name] = typed
         try:
             about = os.stat(typed)
+            name = _name(typed)
+            if name != os.path.normpath(typed):
+                self.typed[name] = typed
             path = os.path.realpath(typed)
             if stat.S_ISDIR(about.st_mode):
                 for below, entry in _folder(path, "", about, Rules.around(path), path):
@@ -169,4 +169,5 @@ def within(path: str, top: str) -> bool:
 
 
 def _unreadable(problem: OSError, path: str) -> NoReturn:
-    raise TransferError(f"{problem.filename or path} cannot be sent: {problem.strerror}.", "Mend that, and try again.")
+    what = problem.filename or path or "A file without a name"
+    raise TransferError(f"{what} cannot be sent: {problem.strerror}.", "Mend that, and try again.")

@@ -117,6 +117,9 @@ def python(context: click.Context, /, **options: Any) -> int:
     imports or opens is sent with --add-file. It all lies in a private folder there, which the run starts in, and which
     is removed when the run is over.
 
+    Options stand before RUNNABLE, since what follows it is the script's; --box NAME may also be the very next after it,
+    and behind that --add-file, --download and --allow-overwrite.
+
     \b
     Examples:
       lager python test.py --its-own-options

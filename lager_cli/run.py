@@ -54,7 +54,9 @@ class Run:
         ends = self.ends()
         if ends is not None:
             tree.adopt_orphans()
-        terminal = os.ttyname(0) if os.isatty(0) else ""
+        terminal = ""
+        with contextlib.suppress(OSError):  # no terminal, or one of another container, which has no name here
+            terminal = os.ttyname(0)
         environment = self.whole_environment(id, address, ends, terminal)
         if sys.stdout is not None:  # closed before we began
             sys.stdout.flush()

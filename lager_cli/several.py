@@ -15,6 +15,8 @@ from lager_cli.client import Session
 from lager_cli.parcel import Parcel
 from lager_cli.ssh import Ssh
 
+_ANSWER_SECONDS = 30.0  # ssh's own time to connect, and that of a slow box to start lager
+
 
 @dataclass(frozen=True)
 class Table:
@@ -73,7 +75,7 @@ def _one(answer: Answer, arguments: Sequence[str], read: Callable[[Any], Any]) -
             out, err = (stack.enter_context(os.fdopen(os.memfd_create("answer"), "w+b")) for _ in range(2))
             ssh = stack.enter_context(Ssh(answer.box, batch=True))
             session = Session(answer.box, ssh, arguments, (-1, out.fileno(), err.fileno()), {}, Parcel())
-            session.open()
+            session.open(_ANSWER_SECONDS)
             answer.code = session.run()
             if answer.code:
                 answer.problem = BoxError(f"{answer.box.name}: {_text(err).strip().removeprefix('lager: ')}")

@@ -177,7 +177,7 @@ _KNOWN = (
     (
         r"connection refused",
         "The box {name} refuses ssh.",
-        "Is sshd running there? Try: sudo systemctl start ssh",
+        "Is sshd running? Type there: sudo systemctl start ssh",
     ),
     (
         r"timed out|no route to host|network is unreachable|host is down",

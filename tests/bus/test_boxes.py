@@ -5,7 +5,7 @@ import json
 import pytest
 
 from lager.errors import BoxError
-from lager_cli import boxtable, main
+from lager_cli import boxtable, main, several
 from lager_cli.ssh import CONNECT_SECONDS, explain
 from tests.processes import LAGER
 
@@ -137,6 +137,7 @@ def test_what_is_said_where_there_is_no_lager(lager, near):
     assert done.returncode == 1
     assert "There is no command /nowhere/lager on the box near" in done.stderr
     assert "lagerd install" in done.stderr
+    assert lager("boxes", "check").stdout.endswith("or here: lager boxes add near near --command PATH\n")
 
 
 def test_what_a_login_script_prints_does_no_harm(lager, near):
@@ -224,6 +225,16 @@ def test_an_answer_that_cannot_be_read_hides_no_other(lager, near):
     done = lager("instruments", "--json", "--box", "near,other")
     assert (done.returncode, json.loads(done.stdout)) == (1, [])
     assert "The box other gives no answer that can be read here" in done.stderr
+
+
+def test_several_wait_for_no_box_that_lets_us_in_and_never_answers(near, monkeypatch):
+    near.answering("import os\nwhile os.read(0, 4096):\n    pass\n")
+    for name, value in near.env.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(several, "_ANSWER_SECONDS", 0.5)
+    (answer,) = several.ask([boxtable.find("other")], ["boxes", "state"], dict)
+    assert "on the box other does not answer. Try: ssh other " in str(answer.problem)
+    assert answer.problem.exit_code == 255
 
 
 def test_a_command_that_is_advised_leads_to_the_box(lager, near):

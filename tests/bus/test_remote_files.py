@@ -190,6 +190,7 @@ def test_results_come_back_whatever_the_exit_code(start, script, user):
         (["--download", "../x"], "--download '../x' leads out of the run's folder.", 1),
         (["--download", "script.py"], "script.py, which --download would bring, is here already. Move it away, or", 1),
         (["--add-file", "no.csv"], "no.csv cannot be sent: No such file or directory.", 1),
+        (["--add-file", ""], "A file without a name cannot be sent: No such file or directory.", 1),
         (["--add-file", "fifo"], "/fifo is a FIFO, which cannot be sent.", 1),
     ],
 )

@@ -108,6 +108,25 @@ def test_a_cut_network_interrupts_the_run_and_gives_the_terminal_back(desk, benc
     bench.run("rm", "/tmp/interrupted")
 
 
+def test_a_detached_run_outlives_the_session_that_started_it(desk, bench):
+    """Nobody lingers here, so soon after the last session systemd ends the user's manager, as is done here."""
+    desk.write("/home/alice/overnight.py", "import lager\nlager.pause('overnight', timeout=0)\nprint('went on')\n")
+    run = desk.run("lager", "python", "--detach", "overnight.py", "--box", "bench", user="alice").stdout.split()[0]
+    with desk.start("lager", "python", "--reattach", run, "--box", "bench", user="alice") as follower:
+        id = follower.until(r"  id +([0-9a-f]{8})$")[1]
+    bench.run("systemctl", "stop", "user@2001.service")
+    desk.run("lager", "python", "--continue", id, "--box", "bench", user="alice")
+    followed = desk.run("lager", "python", "--reattach", run, "--box", "bench", user="alice")
+    assert followed.stdout.endswith("went on\n")
+
+
+def test_a_terminal_of_another_container(desk, terminal):
+    desk.write("/home/alice/here.py", "print('ran here')\n")
+    screen = terminal("lager", "--here", "python", "here.py")
+    screen.expect("ran here")
+    assert screen.wait() == 0
+
+
 @contextlib.contextmanager
 def cut(desk):
     desk.run("ip", "link", "set", "lan0", "down")
