@@ -18,8 +18,10 @@ from lager_cli import output
 
 if TYPE_CHECKING:
     from lager import NetType
+    from lager_cli.records import Record
 
 _SECONDS = 1.0
+_SHORT = 8
 _VARIABLE = "_LAGER_COMPLETE"
 Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
@@ -38,7 +40,9 @@ def completion(context: click.Context, shell: str) -> None:
     """
     kind = get_completion_class(shell)
     assert kind is not None
-    output.say(kind(context.find_root().command, {}, "lager", _VARIABLE).source())
+    source = kind(context.find_root().command, {}, "lager", _VARIABLE).source()
+    # click's function for fish drops what comes behind a comma in a name or in what is said of it
+    output.say(source.replace('string split ","', 'string split --max 1 ","') if shell == "fish" else source)
 
 
 def pauses(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -46,11 +50,28 @@ def pauses(_context: click.Context, _parameter: click.Parameter, incomplete: str
     return _items(incomplete, ((pause["id"], _told(pause)) for pause in quietly_paused()))
 
 
-def runs(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """The ids of this user's runs, each with its state and its script."""
+def consoles(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The ids of the pauses that have a console."""
+    return _items(incomplete, ((pause["id"], _told(pause)) for pause in quietly_paused() if pause["interactive"]))
+
+
+def running(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The ids of this user's runs that go on."""
+    return _runs(incomplete, lambda run: run.state == "running")
+
+
+def detached(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The ids of this user's detached runs, ended ones too: their output is still there."""
+    return _runs(incomplete, lambda run: run.detached)
+
+
+def _runs(incomplete: str, wanted: "Callable[[Record], bool]") -> list[CompletionItem]:
+    """Ids as short as `lager runs` shows them, each with its state and its script."""
     from lager_cli import records
 
-    return _items(incomplete, ((run.id, f"{run.state}: {run.runnable}") for run in _quietly(records.everyone)))
+    length = _SHORT if len(incomplete) <= _SHORT else None
+    found = [run for run in _quietly(records.everyone) if wanted(run)]
+    return _items(incomplete, ((run.id[:length], f"{run.state}: {run.runnable}") for run in found))
 
 
 def boxes(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -65,6 +86,11 @@ def quietly_paused() -> list[dict[str, Any]]:
 
 def files(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     return [CompletionItem(incomplete, type="file")]
+
+
+def runnable(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Files; behind -m comes the name of a module, and no file is one."""
+    return [] if context.params.get("module") else files(context, parameter, incomplete)
 
 
 def nets(*types: "NetType") -> Completer:

@@ -90,24 +90,24 @@ class _Asked:
     shell_complete=completion.pauses,
 )
 @click.option(
-    "--console", metavar="ID", help="Open a Python console inside a paused script.", shell_complete=completion.pauses
+    "--console", metavar="ID", help="Open a Python console inside a paused script.", shell_complete=completion.consoles
 )
-@click.option("--pause", metavar="RUN", help="Ask a run to pause where it is.", shell_complete=completion.runs)
+@click.option("--pause", metavar="RUN", help="Ask a run to pause where it is.", shell_complete=completion.running)
 @click.option("--detach", is_flag=True, help="Let the run go on without this terminal; print its id.")
-@click.option("--reattach", metavar="RUN", help="Show and follow a detached run.", shell_complete=completion.runs)
+@click.option("--reattach", metavar="RUN", help="Show and follow a detached run.", shell_complete=completion.detached)
 @click.option("--tail", type=click.IntRange(min=0), metavar="N", help="With --reattach: begin with the last N lines.")
 @click.option(
     "--kill",
     metavar="RUN",
     help="End a run and all it started: SIGINT, after 3 s SIGTERM, then SIGKILL.",
-    shell_complete=completion.runs,
+    shell_complete=completion.running,
 )
 @click.option("--signal", "signal_name", metavar="NAME", help="With --kill: send this signal, and nothing else.")
 @click.option("--watch", is_flag=True, help="With --console: only look on while others type.")
 @click.option("--relay", is_flag=True, hidden=True, help="With --console: frames on standard input and output.")
 @boxoption.box_group_option
 @fileoptions.file_options
-@click.argument("runnable", required=False, shell_complete=completion.files)
+@click.argument("runnable", required=False, shell_complete=completion.runnable)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, shell_complete=completion.files)
 @click.pass_context
 def python(context: click.Context, /, **options: Any) -> int:

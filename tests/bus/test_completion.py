@@ -38,7 +38,7 @@ def paused(run, client):
 def test_bash_offers_commands_options_ids_and_nets(bash, paused, bench):
     assert bash("lager br") == ["breakpoints"]
     assert {"--continue", "--continue-all"} <= set(bash("lager python --con"))
-    for option in ("--continue", "--console", "--extend"):
+    for option in ("--continue", "--extend"):
         assert paused in bash(f"lager python {option} {paused[:2]}")
     assert bash("lager adc ''") == ["adc1", "adc2", "adc3", "adc4"]
     assert "supply2" in bash("lager supply sup")
@@ -67,6 +67,16 @@ def test_a_program_completes_files(station, start, tmp_path):
     (tmp_path / "measure.py").touch()
     fish = start("fish", "--no-config", "-c", 'lager completion fish | source; complete -C "lager python mea"')
     assert "measure.py" in fish.out.rest()
+
+
+def test_a_module_is_no_file(bash, tmp_path):
+    (tmp_path / "measure.py").touch()
+    assert bash("lager python -m mea") == []
+
+
+def test_fish_shows_what_is_said_behind_a_comma(start):
+    fish = start("fish", "--no-config", "-c", 'lager completion fish | source; complete -C "lager instr"')
+    assert "instruments\tList the instruments in use, and by whom.\n" in fish.out.rest()
 
 
 def test_nothing_is_started_and_nothing_is_said_where_nobody_answers(bash, tmp_path):
@@ -102,5 +112,10 @@ def test_names_of_boxes_and_ids_of_runs_are_offered(bash, lager, run, client, tm
     run("import lager\nlager.pause(timeout=0)\n", options=("--detach",), XDG_STATE_HOME=str(tmp_path))
     id = client.paused()["run_id"]
     for option in ("--kill", "--reattach", "--pause"):
-        assert bash(f"lager python {option} {id[:4]}", XDG_STATE_HOME=str(tmp_path)) == [id]
+        assert bash(f"lager python {option} {id[:4]}", XDG_STATE_HOME=str(tmp_path)) == [id[:8]]
+        assert bash(f"lager python {option} {id[:9]}", XDG_STATE_HOME=str(tmp_path)) == [id]
     lager("python", "--continue", id)
+
+
+def test_only_pauses_with_a_console_are_offered_one(bash, paused):
+    assert paused not in bash(f"lager python --console {paused}")

@@ -300,6 +300,17 @@ def test_a_run_in_the_foreground_is_noted(runs, run, lager):
     assert runs.all()[0]["exit_code"] == 130
 
 
+def test_a_shell_offers_only_the_runs_that_an_option_is_for(runs, run, lager, script):
+    detached = runs.detach(script("print('done')"))
+    runs.wait(detached)
+    with recorded(runs):
+        run(FOR_EVER)
+    going_on = next(str(one["id"]) for one in runs.all() if one["state"] == "running")
+    for option, offered in (("--reattach", detached), ("--kill", going_on), ("--pause", going_on)):
+        asked = {"_LAGER_COMPLETE": "bash_complete", "COMP_WORDS": f"lager python {option} ", "COMP_CWORD": "3"}
+        assert lager(**asked).stdout == f"plain,{offered[:8]}\n"
+
+
 def test_a_short_run_leaves_no_record(runs, run):
     assert run("").wait() == 0
     assert runs.all() == []
