@@ -1,7 +1,5 @@
 """`lager breakpoints`: the paused scripts as a table."""
 
-import shutil
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -67,14 +65,7 @@ def breakpoints(context: click.Context, as_json: bool, watch: bool, box: str | N
 
 
 def show(pauses: list[dict[str, Any]]) -> None:
-    """On a terminal no line is wider than that."""
-    rows = [row(pause) for pause in sorted(pauses, key=lambda pause: pause["since"])]
-    if sys.stdout.isatty():
-        from lager_cli.fitting import fitted
-
-        output.fitted_table(fitted(HEADERS, rows, shutil.get_terminal_size().columns))
-    else:
-        output.table(HEADERS, rows)
+    output.fitting_table(HEADERS, [row(pause) for pause in sorted(pauses, key=lambda pause: pause["since"])])
 
 
 def row(pause: dict[str, Any]) -> tuple[object, ...]:

@@ -15,7 +15,8 @@ def fitted(headers: Sequence[str], rows: Sequence[Sequence[object]], columns: in
     """The line of the headers and those of the rows, none wider than `columns`."""
     lines = [list(headers), *([printable(cell) for cell in row] for row in rows)]
     kept = list(range(len(headers)))
-    for name, narrowest in ((None, _NARROW), *((name, _NARROW) for name in _DISPENSABLE), (None, _NARROWEST)):
+    dispensable = _DISPENSABLE if "WHERE" in headers else ()
+    for name, narrowest in ((None, _NARROW), *((name, _NARROW) for name in dispensable), (None, _NARROWEST)):
         kept = [column for column in kept if headers[column] != name]
         widths = {column: max(len(line[column]) for line in lines) for column in kept}
         if _shrink(widths, headers, columns, narrowest):

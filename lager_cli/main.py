@@ -84,7 +84,7 @@ def run(arguments: list[str]) -> int:
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
     except click.ClickException as problem:
-        output.misuse(problem)
+        output.misuse(problem, next((word for word in arguments if word in _COMMANDS), None))
         return problem.exit_code
     except LagerError as problem:
         output.error(problem)

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import sys
 import time
 import unicodedata
@@ -91,13 +92,15 @@ def error(problem: LagerError) -> None:
     click.echo(f"lager: {printable(str(problem), 2000)}{box}", err=True)
 
 
-def misuse(problem: click.ClickException) -> None:
-    """What click says of a command line that is wrong, with nothing in it that a terminal takes for a command."""
+def misuse(problem: click.ClickException, command: str | None = None) -> None:
+    """What click says of a command line that is wrong, with nothing in it that a terminal takes for a command.
+    `command` is the one that was typed."""
     context = problem.ctx if isinstance(problem, click.UsageError) else None
     if context is not None:
         click.echo(f"{context.get_usage()}\nTry '{context.command_path} --help' for help.\n", err=True)
     message = "\n".join(printable(line, 2000) for line in problem.format_message().split("\n"))
-    hint = " Try: lager --help" if isinstance(problem, click.UsageError) and context is None else ""
+    helpful = " ".join(filter(None, ("lager", command, "--help")))
+    hint = f" Try: {helpful}" if isinstance(problem, click.UsageError) and context is None else ""
     click.echo(f"Error: {message}{hint}", err=True)
 
 
@@ -115,6 +118,16 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[object]], longest: int
     lines = [list(headers), *([printable(cell, longest) for cell in row] for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(headers))]
     fitted_table([aligned(line, widths) for line in lines])
+
+
+def fitting_table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """A table of which on a terminal no line is wider than that."""
+    if sys.stdout.isatty():
+        from lager_cli.fitting import fitted
+
+        fitted_table(fitted(headers, rows, shutil.get_terminal_size().columns))
+    else:
+        table(headers, rows)
 
 
 def fitted_table(lines: Sequence[str]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from lager.errors import LagerError
+from lager.text import seconds_of
 from lager_cli import boxoption, completion, fileoptions, output, resuming
 from lager_cli.daemon import get
 
@@ -16,13 +17,14 @@ _ONLY_ONE = "\0"  # which nobody can type: `--continue ""` is a mistake, and res
 
 
 def seconds(value: Any) -> float:
-    """The type of an option that takes seconds."""
+    """The type of an option that takes seconds, or a length of time such as 10m."""
     try:
         number = float(value)
     except ValueError:
-        number = math.nan
+        known = seconds_of(value)
+        number = math.nan if known is None else known
     if not (math.isfinite(number) and number >= 0):
-        raise click.BadParameter(f"{value!r} is no number of seconds; give 0 or more.")
+        raise click.BadParameter(f"{value!r} is no length of time; give seconds, 0 or more, or one like 10m or 1h30m.")
     return number
 
 
@@ -85,8 +87,8 @@ class _Asked:
     "--extend",
     nargs=2,
     type=(str, seconds),
-    metavar="ID SECONDS",
-    help="Give a pause more time; 0: no limit.",
+    metavar="ID TIME",
+    help="Give a pause more time: 90, 10m, 1h; 0: no limit.",
     shell_complete=completion.pauses,
 )
 @click.option(

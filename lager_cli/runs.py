@@ -43,7 +43,7 @@ def runs(as_json: bool, every: bool) -> None:
     if as_json:
         output.print_json(shown)
     elif shown:
-        output.table(_HEADERS, [_row(one) for one in shown])
+        output.fitting_table(_HEADERS, [_row(one) for one in shown])
     else:
         output.say("No run is going on, and none ended lately.")
 

@@ -232,6 +232,7 @@ def test_extend_adds_and_holds(run, client, lager):
     assert lager("python", "--extend", id, "0").stdout == f"{id} waits until it is resumed.\n"
     assert client.call("Extend", "sd", id, 0.0) == 0
     assert "10s left" in lager("python", "--extend", id, "10").stdout
+    assert "1h30m left" in lager("python", "--extend", id, "1h30m").stdout
     with pytest.raises(InvalidArgument):
         client.call("Extend", "sd", id, -1.0)
     client.call("Continue", "s", id)

@@ -33,6 +33,14 @@ def test_where_all_fits_nothing_is_shortened():
     assert head.split() == list(HEADERS)
 
 
+def test_a_table_that_has_no_place_keeps_its_script():
+    row = ("2d3ba814", "paused", "-", "12s", "46c83429 93693e30", "-", "pytest -q --lager-pause -n 2 test_rails.py")
+    head, line = fitted(("ID", "STATE", "EXIT", "AGE", "PAUSE", "DETACHED", "SCRIPT"), [row], 80)
+    assert head.endswith("DETACHED  SCRIPT")
+    assert line.endswith("pytest -q --lager-pau…")
+    assert len(line) <= 80
+
+
 def test_nothing_in_a_cell_is_a_command():
     assert "\x1b" not in fitted(("LABEL",), [("\x1b[2J",)], 80)[1]
 
