@@ -16,6 +16,10 @@ _LONGEST_KEY = 200
 _TAIL = 10_000
 _ATTRIBUTE = re.compile(rf"({PATH})\s*\.\s*(\w*)\Z")
 _KEY = re.compile(rf"""({PATH})\[\s*(['"]?[^'"\[\]]*)\Z""")
+_STRING = re.compile(
+    r"""\#[^\n]*|(?P<kind>\w*)(?P<quote>\'{3}|"{3}|['"])(?P<text>(?:\\.|(?!(?P=quote)).)*)(?P<closed>(?P=quote))?""",
+    re.DOTALL,
+)
 _WORD = re.compile(r"\w*\Z")
 _CALLED = re.compile(rf"({PATH})\Z")
 
@@ -26,17 +30,27 @@ def complete(text: str, names: dict[str, Any]) -> list[Completion]:
     """`text` is what comes before the cursor. Each is the `text` that would stand there in the place of its last
     `length` characters, and what `kind` of thing that is."""
     text = text[-_TAIL:]
-    attributed = _ATTRIBUTE.search(text)
-    if attributed is not None:
-        return _attributes(value_of(resolve(attributed[1], names)), attributed[2])
     keyed = _KEY.search(text)
     if keyed is not None and (found := _keys(resolve(keyed[1], names), keyed[2])):
         return found
+    if _is_in_string(text):
+        return []
+    attributed = _ATTRIBUTE.search(text)
+    if attributed is not None:
+        return _attributes(value_of(resolve(attributed[1], names)), attributed[2])
     word = _WORD.search(text)
     prefix = word[0] if word else ""
     if prefix[:1].isdigit():
         return []
     return [*_arguments(text[: len(text) - len(prefix)], prefix, names), *_names(prefix, names)]
+
+
+def _is_in_string(text: str) -> bool:
+    """Whether a string is still open at the end, and that not within the braces of an f-string."""
+    found = [*_STRING.finditer(text)]
+    if not found or not (last := found[-1])["quote"] or last["closed"]:
+        return False
+    return not ("f" in last["kind"].lower() and "{" in last["text"] and "}" not in last["text"].rpartition("{")[2])
 
 
 def _attributes(owner: Any, prefix: str) -> list[Completion]:

@@ -22,7 +22,7 @@ def document(path: str, names: dict[str, Any]) -> dict[str, Any] | None:
     name = path.rpartition(".")[2]
     function = function_of(found)
     shown: dict[str, Any] = {"type": type_name(found), "doc": _doc(found)}
-    parameters = parameters_of(found)
+    parameters = None if type(found) is property else parameters_of(found)
     if parameters is not None:
         shown["signature"] = f"{name}({', '.join(parameters)})"
     elif not issubclass(type(found), ModuleType | type | property):

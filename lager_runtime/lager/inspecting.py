@@ -106,9 +106,13 @@ async def _tried(work: Any, otherwise: Any) -> Any:
 
 
 def _named(names: Mapping[Any, Any]) -> list[tuple[str, Any]]:
-    """All that somebody gave a name; what Python itself puts there is left out."""
-    items = [(n, v) for n, v in dict(names).items() if type(n) is str and not (n.startswith("__") and n.endswith("__"))]
+    """All that somebody gave a name; what Python itself and pytest put there is left out."""
+    items = [(name, value) for name, value in dict(names).items() if type(name) is str and _is_given(name)]
     return sorted(items, key=lambda item: _is_definition(item[1]))
+
+
+def _is_given(name: str) -> bool:
+    return name.isidentifier() and not (name.startswith("__") and name.endswith("__"))
 
 
 def _is_definition(value: object) -> bool:

@@ -61,6 +61,7 @@ NAMES = {
     "Touchy": Touchy,
     "wrapped": wrapped,
     "n": 5,
+    "d": {"a.b": 1},
 }
 
 
@@ -99,6 +100,18 @@ def untouched():
         ("touchy.missing.x", []),
         ("n.real.x", []),
         ("1", []),
+        ("d['a.", ["'a.b']"]),
+        ("wrapped['to", []),
+        ("print('to", []),
+        ("print('touchy.", []),
+        ("'it\\'s to", []),
+        ("""'''first 'line'\nto""", []),
+        ("rb'to", []),
+        ("f'{to", ["touching", "touchy"]),
+        ("f'{touchy.mo", ["move"]),
+        ("f'{n} to", []),
+        ("'a' + to", ["touching", "touchy"]),
+        ("# it's\nto", ["touching", "touchy"]),
     ],
 )
 def test_completion(typed, found):

@@ -59,6 +59,14 @@ def test_what_cannot_be_called_has_a_value(found):
     assert "signature" not in shown
 
 
+def test_a_property_is_not_called():
+    shown = document("it.volts", {"it": Supply(1)})
+    assert shown is not None
+    assert shown["doc"] == ["Measured now."]
+    assert "file" in shown
+    assert "signature" not in shown
+
+
 def test_a_module_has_its_text_and_no_value():
     shown = document("it", {"it": functools})
     assert shown is not None
