@@ -180,7 +180,7 @@ class Session:
     def _broken(self) -> LagerError:
         self._ssh.close(at_once=True)
         return NoConnection(
-            f"The connection to the box {self._box.name} is lost; what it ran there is interrupted.",
+            f"The connection to the box {self._box.name} is lost; what it ran there is interrupted, unless detached.",
             f"When it is back, look: lager runs --box {self._box.name}",
         )
 

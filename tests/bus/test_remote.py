@@ -234,6 +234,20 @@ def test_whatever_is_killed_on_the_way_interrupts_the_run(tidy, tmp_path, progra
     assert (tmp_path / "told").read_text() == "tidied once\n"
 
 
+def test_whoever_only_follows_a_detached_run_is_not_told_that_it_is_interrupted(start, there):
+    detaching = start(
+        LAGER, "python", "--detach", "--box", "near", there("import signal\nprint('up', flush=True)\nsignal.pause()")
+    )
+    id = detaching.out.expect("\n").strip()
+    follower = start(LAGER, "python", "--reattach", id, "--box", "near")
+    follower.out.expect("up\n")
+    os.kill(children(follower.pid)[0], signal.SIGKILL)
+    assert follower.wait() == 255
+    assert "is interrupted, unless detached." in follower.err.rest()
+    ended = start(LAGER, "python", "--kill", id, "--box", "near")
+    assert (ended.wait(), ended.out.rest()) == (0, f"Ended {id[:8]}: exit code 130.\n")
+
+
 def test_a_silent_connection_is_taken_for_lost_by_both_ends(tidy, tmp_path):
     (ssh,) = children(tidy.pid)
     os.kill(ssh, signal.SIGSTOP)
