@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from lager import Net, NetType
+from lager import Net, NetType, nets
+from lager.errors import WrongNetType
 from lager_cli import completion, daemon, output
 from lager_cli.boxoption import box_option
 
@@ -36,7 +37,12 @@ def wait_option(command: Callable[..., Any]) -> Callable[..., Any]:
 def with_net(name: str, type: NetType, wait: float, use: Callable[[Any], Any]) -> Any:
     """What `use` makes of the open net."""
     daemon.ready_address()
-    with Net.get(name, type=type, wait=wait) as net:
+    try:
+        opened = Net.get(name, type=type, wait=wait)
+    except WrongNetType as error:
+        kind = nets.load().net(name).type
+        raise WrongNetType(error.what, f"Try: lager {'gpi' if kind is NetType.GPIO else kind.value} {name}") from None
+    with opened as net:
         return use(net)
 
 

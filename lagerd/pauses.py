@@ -13,7 +13,7 @@ from lager.text import LABEL_LENGTH, duration, printable
 
 _LAST_LINE = 2**31 - 1
 _ID = re.compile(r"[0-9a-f]{8}\Z")
-_PREFIX = re.compile(r"[0-9a-f]{4,8}\Z")
+_PREFIX = re.compile(r"[0-9a-f]{4}[0-9a-f-]{0,32}\Z")
 
 
 class Handle(Protocol):
@@ -105,20 +105,23 @@ class Pauses:
         return self._pauses.get(id)
 
     def find(self, text: str) -> list[Pause]:
-        """The pause whose id is or begins with `text`, or all pauses of the run with that id. Never empty."""
+        """The pause whose id is or begins with `text`, or all pauses of the run whose id does. Never empty."""
         wanted = text.strip().lower()
         if wanted in self._pauses:
             return [self._pauses[wanted]]
         of_run = [pause for pause in self._pauses.values() if pause.run_id == wanted] if wanted else []
         if of_run:
             return of_run
-        matches = [p for id, p in self._pauses.items() if id.startswith(wanted)] if _PREFIX.match(wanted) else []
-        if len(matches) > 1:
-            ids = ", ".join(pause.id for pause in matches[:5])
-            raise AmbiguousId(f"{wanted} is the beginning of {len(matches)} ids: {ids}.", "Type more of it.")
-        if not matches:
+        if not _PREFIX.match(wanted):
             raise _unknown(wanted)
-        return matches
+        begun = [pause for pause in self._pauses.values() if pause.id.startswith(wanted)]
+        of_runs = [pause for pause in self._pauses.values() if pause.run_id.startswith(wanted)]
+        ids = [pause.id for pause in begun] + list(dict.fromkeys(pause.run_id for pause in of_runs))
+        if len(ids) > 1:
+            raise AmbiguousId(f"{wanted} is the beginning of {len(ids)} ids: {', '.join(ids[:5])}.", "Type more of it.")
+        if not ids:
+            raise _unknown(wanted)
+        return begun or of_runs
 
     def remaining(self, pause: Pause) -> float:
         """Seconds left, 0 for no limit; never 0 while there is a limit."""

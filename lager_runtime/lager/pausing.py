@@ -23,7 +23,7 @@ def stand(
     """Pause the calling thread, and say that it stands at `place`. Raises LagerError where that cannot be; Ctrl-C
     passes through. What it returns is for the caller to raise: the script asked for it at its deadline."""
     if getattr(threading.current_thread(), "is_lager_console", False):
-        _say("lager: a console cannot pause its script once more. Go on typing, or leave it with exit().\n")
+        say("lager: a console cannot pause its script once more. Go on typing, or leave it with exit().\n")
         return None
     details = describe(place, label, _timeout(timeout), interactive)
     standing = Standing(details | {"on_timeout": _on_timeout(on_timeout)}, place)
@@ -60,10 +60,10 @@ def _wait(standing: Standing) -> Ended:
         if isinstance(event, Failed):
             raise event.error
         if isinstance(event, Ended):
-            _say(banner.resumed(standing.details, event.reason, event.by, time.monotonic() - began))
+            say(banner.resumed(standing.details, event.reason, event.by, time.monotonic() - began))
             return event
         enter = standing.dropped is not None
-        _say(banner.paused(standing.details, event.remaining, enter=enter, dropped=standing.dropped or 0))
+        say(banner.paused(standing.details, event.remaining, enter=enter, dropped=standing.dropped or 0))
 
 
 def _timeout(argument: object) -> float | None:
@@ -72,7 +72,7 @@ def _timeout(argument: object) -> float | None:
         seconds = _seconds(argument)
         if seconds is not None:
             return seconds
-        _say(f"lager: timeout={printable(_repr(argument), 40)} is no number of seconds; the default holds.\n")
+        say(f"lager: timeout={printable(_repr(argument), 40)} is no number of seconds; the default holds.\n")
     text = os.environ.get("LAGER_BREAKPOINT_TIMEOUT", "").strip()
     if not text:
         return None
@@ -80,7 +80,7 @@ def _timeout(argument: object) -> float | None:
         seconds = _seconds(float(text))
         if seconds is not None:
             return seconds
-    _say(f"lager: LAGER_BREAKPOINT_TIMEOUT={printable(text, 40)} is no number of seconds; the default holds.\n")
+    say(f"lager: LAGER_BREAKPOINT_TIMEOUT={printable(text, 40)} is no number of seconds; the default holds.\n")
     return None
 
 
@@ -88,7 +88,7 @@ def _on_timeout(argument: object) -> str:
     if type(argument) is str and argument in ON_TIMEOUT:
         return argument
     shown, default = printable(_repr(argument), 40), ON_TIMEOUT[0]
-    _say(f"lager: on_timeout={shown} is none of {', '.join(ON_TIMEOUT)}; {default} holds.\n")
+    say(f"lager: on_timeout={shown} is none of {', '.join(ON_TIMEOUT)}; {default} holds.\n")
     return default
 
 
@@ -109,8 +109,8 @@ def _repr(value: object) -> str:
         return type(value).__name__
 
 
-def _say(text: str) -> None:
-    """One write to standard error, which may be closed or gone."""
+def say(text: str) -> None:
+    """One write of ours to standard error, which may be closed or gone."""
     with contextlib.suppress(Exception):
         sys.stderr.write(text)
         sys.stderr.flush()

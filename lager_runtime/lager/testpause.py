@@ -14,6 +14,7 @@ import pytest
 
 import lager
 from lager.place import Place
+from lager.text import LABEL_LENGTH, printable
 
 _NO_FAILURES = (pytest.skip.Exception, pytest.xfail.Exception, pytest.exit.Exception, unittest.SkipTest)
 _UNITTEST_TEARDOWN = ("_callTearDown", "_callCleanup")
@@ -99,6 +100,7 @@ class Pauser:
             with self._timer_stopped(item), self._terminal():
                 from lager import pausing  # which takes a while
 
+                pausing.say(f"lager: {_failure(error)}\n")
                 pausing.stand(_place(item, raised), item.nodeid, None, True)
         except Exception as problem:
             lager._complain(problem)
@@ -132,6 +134,12 @@ class Pauser:
             expires = getattr(sys.modules.get("pytest_timeout"), "SESSION_EXPIRE_KEY", None)
             if expires is not None and self._config.stash.get(expires, 0):
                 self._config.stash[expires] += time.monotonic() - began
+
+
+def _failure(error: BaseException) -> str:
+    """What the test raised, in one line."""
+    told = printable(error, LABEL_LENGTH).partition("\\n")[0]
+    return f"{type(error).__name__}: {told}" if told else type(error).__name__
 
 
 def _is_no_failure(error: BaseException, raised: TracebackType) -> bool:

@@ -179,6 +179,13 @@ def test_wrong_use_is_one_sentence_and_a_hint(lager, command):
     assert "Traceback" not in done.stderr
 
 
+def test_a_command_for_another_type_names_the_right_one(lager):
+    for net, kind, right in (("supply2", "supply", "supply"), ("gpo1", "gpio", "gpi")):
+        done = lager("adc", net)
+        assert done.returncode == 1
+        assert done.stderr == f"lager: The net {net} is of type {kind}, not adc. Try: lager {right} {net}\n"
+
+
 def test_uart_on_a_terminal_leaves_with_ctrl_bracket(terminal):
     screen = terminal(LAGER, "uart", "uart1")
     screen.expect("Ctrl-] leaves")

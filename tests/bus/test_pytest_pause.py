@@ -64,6 +64,7 @@ def test_the_supply_of_a_failing_test_stays_on(suite, client, lager, bench):
     client.call("Continue", "s", pause["id"])
     code, out, err = ended(process)
     assert (code, err.count("lager: paused at")) == (1, 1)
+    assert "lager: AssertionError: assert 3.25 > 7.5\nlager: paused at test_it.py:" in err
     assert out.startswith("F\n")
     assert "1 failed" in out
     assert "output   off" in lager("supply", "supply2", "state").stdout

@@ -166,8 +166,18 @@ def test_find(pauses):
     assert pauses.find("abcd0001") == pauses.find(" ABCD0001\n") == pauses.find("abcd0001"[:8]) == [first]
     assert pauses.find("1234") == pauses.find("1234a") == [other]
     assert pauses.find(RUN) == pauses.find(RUN.upper()) == [first, second]
+    assert pauses.find(RUN[:4]) == pauses.find(RUN[:8].upper()) == pauses.find(RUN[:20]) == [first, second]
     with pytest.raises(AmbiguousId, match=r"abcd0001, abcd0002"):
         pauses.find("abcd")
+
+
+def test_find_nothing_that_two_begin_with(pauses):
+    for pause in (a_pause("abcd0001", run_id=RUN), a_pause("abcd0002", run_id=RUN[:9] + "other"), a_pause(RUN[:8])):
+        pauses.add(pause)
+    assert pauses.find(RUN[:8]) == [pauses.get(RUN[:8])]
+    for text, ids in ((RUN[:9], f"{RUN}, {RUN[:9]}other"), (RUN[:5], f"{RUN[:8]}, {RUN}, {RUN[:9]}other")):
+        with pytest.raises(AmbiguousId, match=ids):
+            pauses.find(text)
 
 
 @pytest.mark.parametrize("text", ["", " ", "123", "12345678", "1234abcde", "1234abcd\x1b", "g" * 8, "*", "1234abcd0"])
