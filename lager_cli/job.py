@@ -23,8 +23,12 @@ class Job:
     def hand_over(self) -> Path:
         """The file, for whoever takes it."""
         path = records.path(self.record.id, "job")
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-            json.dump(asdict(self), file)
+        try:
+            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+                json.dump(asdict(self), file)
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
         return path
 
     @classmethod

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import sys
 import time
 from typing import Any
 
@@ -38,7 +37,7 @@ def show(as_json: bool, id: str) -> None:
     """
     import asyncio
 
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else _WIDEST
+    width = shutil.get_terminal_size().columns if output.on_terminal() else _WIDEST
     pause, found = asyncio.run(_look(id, width))
     if isinstance(found, LagerError):
         output.error(found)

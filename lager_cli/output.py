@@ -62,7 +62,13 @@ def raw(data: bytes, *, error: bool = False) -> None:
 
 def note(text: str) -> None:
     """A line beside the result: what was started, capped, passed over."""
-    click.echo(f"lager: {text}", err=True)
+    _aside(f"lager: {text}")
+
+
+def _aside(text: str) -> None:
+    """On standard error, which may be full or read by nobody: what cannot be told there stops nothing."""
+    with contextlib.suppress(OSError):
+        click.echo(text, err=True)
 
 
 @contextlib.contextmanager
@@ -89,7 +95,7 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
 def error(problem: LagerError) -> None:
     """On a box, a command that it ends with is one for the user's own desk, as all others that are shown."""
     box = box_option() if _ADVISES.search(problem.hint) else ""
-    click.echo(f"lager: {printable(str(problem), 2000)}{box}", err=True)
+    _aside(f"lager: {printable(str(problem), 2000)}{box}")
 
 
 def misuse(problem: click.ClickException, command: str | None = None) -> None:
@@ -97,11 +103,11 @@ def misuse(problem: click.ClickException, command: str | None = None) -> None:
     `command` is the one that was typed."""
     context = problem.ctx if isinstance(problem, click.UsageError) else None
     if context is not None:
-        click.echo(f"{context.get_usage()}\nTry '{context.command_path} --help' for help.\n", err=True)
+        _aside(f"{context.get_usage()}\nTry '{context.command_path} --help' for help.\n")
     message = "\n".join(printable(line, 2000) for line in problem.format_message().split("\n"))
     helpful = " ".join(filter(None, ("lager", command, "--help")))
     hint = f" Try: {helpful}" if isinstance(problem, click.UsageError) and context is None else ""
-    click.echo(f"Error: {message}{hint}", err=True)
+    _aside(f"Error: {message}{hint}")
 
 
 def print_json(value: Any) -> None:
@@ -122,7 +128,7 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[object]], longest: int
 
 def fitting_table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """A table of which on a terminal no line is wider than that."""
-    if sys.stdout.isatty():
+    if on_terminal():
         from lager_cli.fitting import fitted
 
         fitted_table(fitted(headers, rows, shutil.get_terminal_size().columns))
@@ -147,4 +153,9 @@ def aligned(row: Sequence[str], widths: Sequence[int]) -> str:
 
 def colours() -> bool:
     """Whether standard output is a terminal, and wants them."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    return on_terminal() and not os.environ.get("NO_COLOR")
+
+
+def on_terminal() -> bool:
+    """Whether standard output is a terminal; it may have been closed before we began."""
+    return sys.stdout is not None and sys.stdout.isatty()

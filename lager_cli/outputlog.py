@@ -48,15 +48,25 @@ class Writer:
     _errors_seen: int = 0
 
     def note(self, text: str) -> None:
-        """A line of ours beside the script's."""
-        os.write(self.err, f"lager: {text}\n".encode())
+        """A line of ours beside the script's, unless the disk is full."""
+        with contextlib.suppress(OSError):
+            os.write(self.err, f"lager: {text}\n".encode())
 
     def note_order(self) -> None:
-        """From any thread, when there may be something new on standard error."""
+        """From any thread, when there may be something new on standard error. What a full disk does not take is left
+        for the next time: it is no part of the output."""
         errors = os.fstat(self.err).st_size
-        if errors != self._errors_seen:
+        if errors == self._errors_seen:
+            return
+        line = b"%d %d\n" % (os.fstat(self.out).st_size, errors)
+        try:
+            written = os.write(self.order, line)
+        except OSError:
+            return
+        if written < len(line):
+            os.ftruncate(self.order, os.fstat(self.order).st_size - written)
+        else:
             self._errors_seen = errors
-            os.write(self.order, b"%d %d\n" % (os.fstat(self.out).st_size, errors))
 
 
 class Reader:

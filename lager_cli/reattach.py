@@ -36,7 +36,10 @@ def reattach(id: str, tail: int | None) -> int:
             output.note(f"the run goes on. To end it: lager python --kill {record.id[:8]}{box_option()}")
             return _LEFT
     if record.exit_code is None:
-        raise RunError(f"The run {record.id[:8]} died: it was killed with its keeper.", "Nobody knows its exit code.")
+        raise RunError(
+            f"How the run {record.id[:8]} ended is not known: what kept it was killed before it, or with it.",
+            "Look at what it wrote, which is above.",
+        )
     return record.exit_code
 
 

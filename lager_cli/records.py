@@ -16,6 +16,7 @@ from lager_cli.identity import Identity
 KEPT = 100
 KEPT_SECONDS = 7 * 86400.0
 SHORTEST_PREFIX = 4
+_ROOM = 64  # bytes for how a run ended, kept free since it began
 _NOBODY = Identity(0, "")
 _chosen: Path | None = None
 
@@ -54,16 +55,31 @@ class Record:
         _forget()
 
     def end(self, code: int) -> None:
+        """Write down how it ended. On a full disk over what is there, which needs no room."""
         self.ended, self.exit_code = time.time(), code
-        self.write()
+        try:
+            self.write()
+        except OSError:
+            self._write_over()
+
+    def _write_over(self) -> None:
+        fd = os.open(path(self.id, "json"), os.O_WRONLY)
+        try:
+            os.write(fd, self._text())
+        finally:
+            os.close(fd)
+
+    def _text(self) -> bytes:
+        room = "" if self.ended is not None else " " * _ROOM
+        return f"{json.dumps(asdict(self))}{room}".encode("ascii")
 
     def write(self) -> None:
         """Atomically, so that whoever reads it meanwhile reads what was there before."""
         target = path(self.id, "json")
         draft = target.with_suffix(f".{os.getpid()}")
         try:
-            with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
-                json.dump(asdict(self), file)
+            with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+                file.write(self._text())
             draft.replace(target)
         except OSError:
             draft.unlink(missing_ok=True)

@@ -109,11 +109,16 @@ def target(runnable: str, module: bool) -> list[str]:
     if path.is_dir():
         for main in ("main.py", "__main__.py"):
             if (path / main).is_file():
-                return [str(path / main)]
+                return [_no_option(str(path / main))]
         raise click.UsageError(f"The folder {runnable} has neither a main.py nor a __main__.py.")
     if not path.exists():
         raise click.UsageError(f"There is no file or folder {runnable}.")
-    return [os.path.join(os.curdir, name) if name.startswith("-") else name]
+    return [_no_option(name)]
+
+
+def _no_option(name: str) -> str:
+    """So that Python takes it for a file, whatever it begins with."""
+    return os.path.join(os.curdir, name) if name.startswith("-") else name
 
 
 def uploaded() -> str:

@@ -4,6 +4,7 @@
 (systemctl stop, the end of the unit's time) ends the whole run. Whatever of the run outlives the script is ended, too.
 """
 
+import contextlib
 import os
 import signal
 import sys
@@ -46,14 +47,19 @@ def _supervise(job: Job) -> int:
                 (os.POSIX_SPAWN_DUP2, writer.err, 2),
             ],
         )  # fmt: skip
-        job.record.begin(script)
+        try:
+            job.record.begin(script)
+        except OSError:
+            tree.end_descendants()  # nobody would know of it
+            raise
         in_unit = bool(job.record.unit)
         _say_ready(in_unit)
         with Scribe(log, writer, copy=in_unit):
             code = Wait(script, job.ends, writer.note, alone=True).until_it_ends() or 0
             tree.end_descendants()
             writer.note_order()
-            job.record.end(code)
+            with contextlib.suppress(OSError):  # nobody will know how it ended
+                job.record.end(code)
     if job.remove:
         from lager_cli import runfolder
 

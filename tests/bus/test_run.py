@@ -73,13 +73,14 @@ def test_a_module(station, script, tmp_path):
     assert same_as_python(station, tmp_path, "-m", "package.inner", "x", "-m")[0][1:] == ["x", "-m"]
 
 
+@pytest.mark.parametrize("folder", ["folder", "--detach"])
 @pytest.mark.parametrize("names", [["main.py"], ["__main__.py"], ["main.py", "__main__.py"]])
-def test_a_folder(start, script, tmp_path, names):
-    (tmp_path / "folder").mkdir()
-    script("X = 1\n", "folder/beside.py")
+def test_a_folder(start, script, tmp_path, names, folder):
+    (tmp_path / folder).mkdir()
+    script("X = 1\n", f"{folder}/beside.py")
     for name in names:
-        script(f"import beside, sys\nprint({name!r}, __name__, sys.argv[1:])\n", f"folder/{name}")
-    process = start(LAGER, "python", "folder", "x")
+        script(f"import beside, sys\nprint({name!r}, __name__, sys.argv[1:])\n", f"{folder}/{name}")
+    process = start(LAGER, "python", "--", folder, "x")
     assert process.out.rest() == f"{names[0]} __main__ ['x']\n"
 
 
@@ -180,6 +181,14 @@ def test_the_ladder_at_the_end_of_the_time(run, until, heard):
     assert process.err.rest() == "lager: the run's time is over (--timeout)\n"
 
 
+@pytest.mark.parametrize("lost", ["2>/dev/full", "2>&1 >/dev/null | true"])
+def test_the_time_ends_though_nobody_can_be_told(start, script, lost):
+    name = script("import os, signal\nprint(os.getpid(), file=open('pid', 'w'))\nsignal.pause()\n")
+    process = start("/bin/sh", "-c", f"exec 3>&1; {{ {LAGER} python --timeout 1 {name}; echo $? >&3; }} {lost}")
+    assert process.out.rest() == "124\n"
+    process.wait()
+
+
 def is_there(pid: int) -> bool:
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, 0)
@@ -259,6 +268,16 @@ os._exit(7)
 def test_closed_standard_streams(start, script):
     script("import sys\nsys.exit(3 if sys.stdin is None and sys.stdout is None and sys.stderr is None else 4)\n")
     assert start("/bin/sh", "-c", f"exec {LAGER} python script.py <&- >&- 2>&-").wait() == 3
+
+
+def test_closed_streams_of_the_commands(start, run, client):
+    run("import lager\nlager.pause()\n")
+    id = client.paused()["id"]
+    for command in ("breakpoints", f"breakpoints show {id}", "runs", "instruments"):
+        process = start("/bin/sh", "-c", f"exec {LAGER} {command} >&-")
+        assert (process.err.rest(), process.wait()) == ("", 0), command
+    for command, code in (("python nothing.py", 2), ("python --continue dead", 1), ("nonsense", 2)):
+        assert start("/bin/sh", "-c", f"exec {LAGER} {command} 2>/dev/full").wait() == code, command
 
 
 def test_a_reader_that_has_had_enough(start, script, client, run):

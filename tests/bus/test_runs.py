@@ -4,7 +4,9 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import select
+import shutil
 import signal
 import subprocess
 import time
@@ -261,6 +263,48 @@ def test_its_time_is_not_capped_and_ends_it(runs, script):
     assert ended.stderr.startswith("lager: the run's time is over (--timeout)\n")
 
 
+needs_a_disk = pytest.mark.skipif(
+    os.getuid() != 0 or not shutil.which("unshare"), reason="only root can have a disk of its own"
+)
+FILL = "dd if=/dev/zero of=fill bs=1k 2>&1 | tail -n 1"
+
+
+def on_a_small_disk(runs, start, commands: str) -> str:
+    """What shell commands in an otherwise empty file system print, which has the records of the runs, too."""
+    own = start(
+        "unshare",
+        "-m",
+        "sh",
+        "-ec",
+        f"mount -t tmpfs -o size=64k,mode=700 none {runs.folder} && cd {runs.folder}\n{commands}",
+    )
+    out, err = own.out.rest(), own.err.rest()
+    assert (own.wait(), err) == (0, "")
+    return out
+
+
+@needs_a_disk
+def test_a_full_disk_keeps_no_run_from_its_end(runs, start, script, tmp_path):
+    """Neither from the end of its time, nor from being written down."""
+    name = tmp_path / script("import signal\nsignal.pause()\n")
+    out = on_a_small_disk(
+        runs,
+        start,
+        f"id=$({LAGER} python --detach --timeout 0.5 {name} | head -n 1); {FILL}; "
+        f"{LAGER} python --reattach $id 2>/dev/null || echo code $?; {LAGER} runs",
+    )
+    assert "code 124\n" in out
+    assert re.search(r"  ended  124 ", out)
+
+
+@needs_a_disk
+def test_a_full_disk_on_which_none_starts(runs, start, script, tmp_path):
+    name = tmp_path / script(FOR_EVER)
+    out = on_a_small_disk(runs, start, f"{FILL}; {LAGER} python --detach {name} 2>&1 || echo code $?; ls -A")
+    assert "No space left on device" in out
+    assert out.endswith("code 1\nfill\n")
+
+
 def test_a_folder_that_came_with_it_goes_with_it(runs, script, tmp_path):
     (tmp_path / "sent").mkdir()
     id = runs.detach(script(""), LAGER_RUN_FOLDER=str(tmp_path / "sent"))
@@ -283,7 +327,7 @@ def test_nobody_knows_how_a_run_ended_whose_keeper_was_killed(runs, lager, scrip
     assert runs.known(id)["state"] == "running"
     assert lager("python", "--kill", id).stdout == f"Ended {id[:8]}.\n"
     assert follower.wait() == 1
-    assert "died" in follower.err.rest()
+    assert f"How the run {id[:8]} ended is not known" in follower.err.rest()
     assert runs.known(id)["state"] == "died"
 
 
