@@ -34,14 +34,16 @@ def pause(
     0, false or no, it returns at once. Never raises anything that was not asked for; what is wrong with the arguments
     or the bus is said in one line on standard error. (Ctrl-C is not caught.)
     """
-    _pause(sys._getframe(1), label, timeout, interactive, on_timeout)
+    here = sys._getframe()
+    _pause(here.f_back or here, label, timeout, interactive, on_timeout)  # itself where C calls it, as atexit does
 
 
 def breakpointhook(
     label: object = None, *, timeout: float | None = None, interactive: bool = True, on_timeout: str = "resume"
 ) -> None:
     """What `breakpoint()` calls in a run of `lager python`: a pause with a console."""
-    _pause(sys._getframe(1), label, timeout, interactive, on_timeout)
+    here = sys._getframe()
+    _pause(here.f_back or here, label, timeout, interactive, on_timeout)
 
 
 def _is_off() -> bool:

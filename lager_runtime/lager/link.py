@@ -9,6 +9,7 @@ import asyncio
 import atexit
 import contextlib
 import os
+import selectors
 import threading
 import time
 from collections.abc import Callable, Coroutine
@@ -34,7 +35,9 @@ _BUSLESS_SECONDS = 300.0  # how long a pause without a deadline waits for a bus 
 class Link:
     def __init__(self) -> None:
         self._pid = os.getpid()
-        self._loop = asyncio.new_event_loop()
+        self._selector = selectors.EpollSelector()
+        self._mark = os.fstat(self._selector.fileno())
+        self._loop = asyncio.SelectorEventLoop(self._selector)
         self._standings: dict[str, Standing] = {}
         self._visits = Visits(self._visited, self._tell)
         self._bus: Bus | None = None
@@ -47,6 +50,14 @@ class Link:
         self._thread = threading.Thread(target=self._run, name="lager", daemon=True)
         self._thread.start()
         atexit.register(self.close)
+
+    def is_usable(self) -> bool:
+        """False once the thread has ended, or the script has closed our descriptors, as one that becomes a daemon does:
+        then their numbers are no longer ours, and nothing reaches the thread."""
+        try:
+            return self._thread.is_alive() and os.path.samestat(self._mark, os.fstat(self._selector.fileno()))
+        except (OSError, ValueError):
+            return False
 
     def begin(self, standing: Standing) -> None:
         """Let `standing` be known to lagerd; its events tell how it goes. From any thread."""
@@ -72,7 +83,7 @@ class Link:
 
     def close(self) -> None:
         """End the thread and the connection; at the end of the process that made them, and nowhere else."""
-        if self._pid == os.getpid() and self._thread.is_alive():
+        if self._pid == os.getpid() and self.is_usable():
             self._closing = True
             futures.wait(self._releases, _LAST_WORDS_SECONDS)
             self._loop.call_soon_threadsafe(self._loop.stop)
@@ -115,12 +126,16 @@ class Link:
     def _run(self) -> None:
         try:
             self._loop.run_forever()
+        except OSError:
+            if self.is_usable():
+                raise
         finally:
             # At the end of the process only daemon threads can stand here, and they end where they stand.
             for standing in () if self._closing else self._standings.values():
                 standing.events.put(Failed(BusError("The connection to lagerd ended.")))
-            self._loop.run_until_complete(self._wind_up())
-            self._loop.close()
+            if self.is_usable():
+                self._loop.run_until_complete(self._wind_up())
+                self._loop.close()
 
     async def _wind_up(self) -> None:
         tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
@@ -280,17 +295,25 @@ def this_process() -> Link:
     """The link of this process, made at the first call; a forked child makes its own."""
     global _link
     with _making:
-        if _link is None or not _link._thread.is_alive():
+        if _link is not None and not _link.is_usable():
+            _abandon()
+        if _link is None:
             _link = Link()
         return _link
 
 
-def _after_fork() -> None:
-    global _link, _making
-    _making = threading.RLock()
+def _abandon() -> None:
+    """Keep it, for it must not be closed from here: its descriptors are somebody else's, too or by now."""
+    global _link
     if _link is not None:
-        _abandoned.append(_link)  # its loop is the parent's too: not to be closed from here
+        _abandoned.append(_link)
         _link = None
+
+
+def _after_fork() -> None:
+    global _making
+    _making = threading.RLock()
+    _abandon()
 
 
 os.register_at_fork(after_in_child=_after_fork)

@@ -405,6 +405,35 @@ def last():
     assert "Traceback" not in err
 
 
+def test_called_by_nothing_of_python(run, client):
+    process = run("import atexit, lager\natexit.register(lager.pause, 'at exit')\nlager.pause('first')\n")
+    for label in ("first", "at exit"):
+        pause = client.paused()
+        assert pause["label"] == label
+        client.call("Continue", "s", pause["id"])
+    code, _, err = ended(process)
+    assert (code, "Traceback" in err) == (0, False)
+
+
+def test_after_all_descriptors_were_closed(run, client):
+    """As a script does that becomes a daemon."""
+    text = """
+import os, lager
+lager.pause('before', interactive=True)
+os.closerange(3, 1000)
+taken = [os.open(os.devnull, os.O_RDONLY) for _ in range(20)]
+lager.pause('after', interactive=True)
+print('went on', all(os.fstat(fd) for fd in taken))
+"""
+    process = run(text)
+    for label in ("before", "after"):
+        pause = client.paused()
+        assert pause["label"] == label
+        client.call("Continue", "s", pause["id"])
+    code, out, err = ended(process)
+    assert (code, out, "Traceback" in err) == (0, "went on True\n", False)
+
+
 def test_in_a_finalizer(run, client):
     text = """
 import gc, lager
