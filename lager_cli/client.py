@@ -11,7 +11,7 @@ from importlib.metadata import version
 from typing import Any, BinaryIO
 
 from lager.errors import BoxError, LagerError, NoConnection
-from lager_cli import terminal
+from lager_cli import output, terminal
 from lager_cli.boxtable import Box
 from lager_cli.ends import Pipe, Source, Writer
 from lager_cli.frames import PROTOCOL, Kind, Stream
@@ -100,7 +100,17 @@ class Session:
                 writer.close()
         self._ssh.close()
         assert self._code is not None
-        return self._code
+        unwritten = self._unwritten()
+        return self._code or unwritten
+
+    def _unwritten(self) -> int:
+        """What the command wrote and nobody can read here, as on a full disk, is a failure: 1, else 0."""
+        problems = [writer.problem for writer in self._writers if writer.problem is not None]
+        for problem in problems:
+            output.error(
+                LagerError(f"What came from the box could not be written: {problem}.", "Mend that, and try again.")
+            )
+        return 1 if problems else 0
 
     def _begin(self) -> None:
         stdin, stdout, stderr = self._streams

@@ -107,7 +107,10 @@ class Pipe:
 
 
 class Writer:
-    """A sink into a descriptor that is not ours alone, so that writing may block: a thread does that."""
+    """A sink into a descriptor that is not ours alone, so that writing may block: a thread does that. `problem` is why
+    not all could be written, if somebody still wants it."""
+
+    problem: OSError | None = None
 
     def __init__(self, trunk: Trunk, stream: int, fd: int) -> None:
         self._trunk, self._stream = trunk, stream
@@ -168,6 +171,9 @@ class Writer:
                 rest = rest[os.write(self._fd, rest) :]
             except BlockingIOError:  # somebody who has it, too, made it so
                 select.select([], [self._fd], [])
-            except OSError:
+            except BrokenPipeError:
+                return False
+            except OSError as problem:
+                self.problem = problem
                 return False
         return True

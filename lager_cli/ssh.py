@@ -44,7 +44,9 @@ class Ssh:
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=_deaf
             )
         except OSError as problem:
-            raise NoConnection(f"ssh does not start: {problem}.", "Install it: sudo apt-get install ssh") from problem
+            missing = isinstance(problem, FileNotFoundError)
+            hint = "Install it: sudo apt-get install ssh" if missing else "Mend that, and try again."
+            raise NoConnection(f"ssh does not start: {problem}.", hint) from problem
         self._stdin, self._stdout, self._stderr = _pipes(self._process)
         os.set_blocking(self._stderr.fileno(), False)
         for pipe in (self._stdin, self._stdout):

@@ -117,6 +117,14 @@ def test_a_reader_that_has_enough_ends_the_script(station, there):
     assert int(code) in (1, 120)  # as Python ends by itself
 
 
+@pytest.mark.parametrize(("code", "told"), [(0, 1), (7, 7)])
+def test_what_a_full_disk_here_does_not_take_is_said(start, there, code, told):
+    there(f"import os, sys\nos.write(1, b'lost')\nsys.exit({code})\n")
+    process = start("/bin/sh", "-c", f"exec {LAGER} python --box near script.py >/dev/full")
+    assert "What came from the box could not be written: [Errno 28]" in process.err.rest()
+    assert process.wait() == told
+
+
 def test_a_stream_that_nobody_reads_holds_up_no_other(start, there):
     process = start(
         LAGER, "python", "--box", "near",
