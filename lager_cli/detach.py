@@ -31,7 +31,9 @@ def detach(run: Run) -> int:
     id, ends = new_id(), run.ends()
     record = run.record(id)
     record.detached = True
-    manager = _manager()
+    manager, stays = _manager(), _lingers()
+    if os.environ.get("LAGER_BOX") and not stays:
+        manager = None  # what came over --box may be the user's only session, and the manager goes with it
     record.unit = f"lager-run-{id}.service" if manager else ""
     environment = {"LAGER_DETACHED": "1", **run.whole_environment(id, address, ends, terminal="")}
     job = Job(record, command, environment, _umask(), ends, uploaded())
@@ -44,16 +46,15 @@ def detach(run: Run) -> int:
     finally:
         path.unlink(missing_ok=True)
     _say(id)
-    if manager and not _lingers():
+    if manager and not stays:
         output.note("the run ends when you log out of this machine for good, unless: loginctl enable-linger")
+    elif _manager() and not stays:
+        output.note("it is no unit of systemd, which would end with this connection, unless: loginctl enable-linger")
     return 0
 
 
 def _manager() -> Path | None:
-    """The runtime folder of the user's systemd manager, if there is one that listens and does not end with us: a
-    command that came over --box may be the user's only session, and then that of nobody who lingers goes with it."""
-    if os.environ.get("LAGER_BOX") and not _lingers():
-        return None
+    """The runtime folder of the user's systemd manager, if there is one that listens."""
     runtime = Path(os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}")
     there = shutil.which("systemd-run") and (runtime / "systemd" / "private").is_socket()
     return runtime if there else None
@@ -105,6 +106,7 @@ def _say(id: str) -> None:
 
 
 def _lingers() -> bool:
+    """Whether that manager stays when its user has logged out."""
     return (_LINGERING / _user()).exists()
 
 

@@ -1,6 +1,7 @@
 """`lager ARGUMENTS`, run on a box over one ssh: as if it ran here, or at the end of a socket."""
 
 import contextlib
+import math
 import os
 import select
 import signal
@@ -15,6 +16,7 @@ from lager_cli.client import Session
 from lager_cli.parcel import Parcel
 from lager_cli.ssh import Ssh
 
+_UNASKED_SECONDS = 60.0
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 
 
@@ -36,7 +38,7 @@ def run(
         session = Session(known, ssh, arguments, streams, environment or {}, parcel or Parcel(), reads)
         signals.listener = session
         session.trunk.parties.append(signals)
-        session.open()
+        session.open(_patience())
         return session.run()
 
 
@@ -54,7 +56,7 @@ def channel(box: str, arguments: Sequence[str]) -> socket.socket:
         stack.enter_context(far)
         ssh = stack.enter_context(Ssh(known))
         session = Session(known, ssh, arguments, (far.fileno(), far.fileno(), 2), {}, Parcel())
-        session.open()
+        session.open(_patience())
         stack.pop_all()
 
     def carry() -> None:
@@ -63,6 +65,17 @@ def channel(box: str, arguments: Sequence[str]) -> socket.socket:
 
     threading.Thread(target=carry, name="channel", daemon=True).start()
     return near
+
+
+def _patience() -> float:
+    """How many seconds a box has to answer: as many as somebody takes who may be asked for a password."""
+    if "SSH_ASKPASS" in os.environ:
+        return math.inf
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC))
+    except OSError:
+        return _UNASKED_SECONDS
+    return math.inf
 
 
 class _Signals:

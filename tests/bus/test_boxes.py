@@ -1,6 +1,7 @@
 """Which box a command goes to, what a box may be called, and what is said where it cannot be used."""
 
 import json
+import sys
 
 import pytest
 
@@ -225,6 +226,14 @@ def test_an_answer_that_cannot_be_read_hides_no_other(lager, near):
     done = lager("instruments", "--json", "--box", "near,other")
     assert (done.returncode, json.loads(done.stdout)) == (1, [])
     assert "The box other gives no answer that can be read here" in done.stderr
+
+
+def test_where_nobody_can_be_asked_one_is_not_waited_for_without_end_either(near, start):
+    near.answering("import os\nwhile os.read(0, 4096):\n    pass\n")
+    hurried = "from lager_cli import main, remote\nremote._UNASKED_SECONDS = 0.5\nmain.main()"
+    process = start(sys.executable, "-c", hurried, "python", "--box", "other", "--continue", "0123abcd")
+    assert process.wait() == 255
+    assert "on the box other does not answer. Try: ssh other " in process.err.rest()
 
 
 def test_several_wait_for_no_box_that_lets_us_in_and_never_answers(near, monkeypatch):
