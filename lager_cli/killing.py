@@ -33,6 +33,7 @@ def _end(record: Record) -> int:
     try:
         for number in LADDER:
             _signal(record, number)
+            record.keeper.send(signal.SIGCONT)  # it is to see the end
             if select.select([waited_for], [], [], STEP_SECONDS)[0]:
                 return _told(record)
     finally:

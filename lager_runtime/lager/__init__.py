@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 import sys
 
+from lager import forks
+
 TYPE_CHECKING = False  # what type checkers take for true; importing typing would cost more than all the rest
 if TYPE_CHECKING:
     from types import FrameType
@@ -56,8 +58,9 @@ def _pause(frame: FrameType, label: object, timeout: object, interactive: object
     try:
         if _is_off():
             return
-        from lager import pausing
-        from lager.place import Place
+        with forks.wait:
+            from lager import pausing
+            from lager.place import Place
 
         asked_for = pausing.stand(Place.here(frame), label, timeout, bool(interactive), on_timeout)
     except Exception as error:
@@ -78,7 +81,8 @@ def _complain(error: Exception) -> None:
 
 def __getattr__(name: str) -> object:
     if name in ("Net", "NetType"):
-        from lager import net
+        with forks.wait:
+            from lager import net
 
         return getattr(net, name)
     if name == "PauseTimeout":

@@ -155,9 +155,10 @@ def _pause(error: BaseException, raised: TracebackType, when: str) -> None:
     if lager._is_off():
         return
     _mine.paused = error
-    from lager import pausing
-    from lager.place import Place
-    from lager.text import LABEL_LENGTH, printable
+    with lager.forks.wait:
+        from lager import pausing
+        from lager.place import Place
+        from lager.text import LABEL_LENGTH, printable
 
     try:
         told = printable(error, LABEL_LENGTH - 100)

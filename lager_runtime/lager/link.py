@@ -14,10 +14,9 @@ import threading
 import time
 from collections.abc import Callable, Coroutine
 from concurrent import futures
-from importlib import import_module
 from typing import Any
 
-from lager import address, typeahead
+from lager import address, forks, typeahead
 from lager.bus import Bus, Signal
 from lager.errors import AccessDenied, BusError, LagerError, NoDaemon
 from lager.standing import Ended, Failed, Standing, Stood
@@ -264,7 +263,7 @@ class Link:
             standing.details["timeout"] = details["timeout"]
             standing.events.put(Stood(details["remaining"]))
             if standing.interactive:
-                self._loop.call_soon(import_module, "lager.console")  # while it stands, so that a console opens at once
+                self._loop.call_soon(_import_console)  # while it stands, so that a console opens at once
 
     def _visited(self, id: str, sender: str) -> Standing | None:
         if sender != self._owner:
@@ -280,6 +279,11 @@ class Link:
         standing.by = details
         # The answer that says the same is on its way; the paused thread need not wait for it.
         standing.events.put(Ended(reason, details))
+
+
+def _import_console() -> None:
+    with forks.wait:
+        import lager.console  # noqa: F401
 
 
 def _no_answer() -> NoDaemon:

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
+from lager import forks
 from lager.bus import Call
 from lager.errors import InvalidArgument
 from lager.objects import Interface, Method, Outcome, Tree
@@ -50,7 +51,8 @@ class Visits:
 
     async def _inspect(self, call: Call) -> Outcome:
         standing = self._meant(call, call.args[0])
-        from lager.inspecting import look
+        with forks.wait:
+            from lager.inspecting import look
 
         return (json.dumps(await look(standing.place, **_chosen(call.args[0]))),)
 
@@ -59,7 +61,8 @@ class Visits:
         standing = self._meant(call, details)
         if not standing.interactive:
             raise InvalidArgument("That pause has no console.")
-        from lager.console import Consoles
+        with forks.wait:
+            from lager.console import Consoles
 
         if standing.consoles is None:
             standing.consoles = Consoles(standing.place, standing.details, self._reporter(standing))

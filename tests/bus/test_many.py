@@ -97,6 +97,28 @@ lager.pause('parent')
     assert client.resumed(pauses["child"]["id"]) == ("gone", {})
 
 
+def test_a_child_that_was_forked_while_another_thread_imports_pauses(run):
+    """Forked at several moments of the first pause, in which all is imported."""
+    text = """
+import lager, os, threading, time
+thread = threading.Thread(target=lager.pause, args=('parent',), kwargs={'timeout': 0.1})
+thread.start()
+children = []
+for _ in range(6):
+    time.sleep(0.01)
+    pid = os.fork()
+    if pid == 0:
+        lager.pause('child', timeout=0.01)
+        os._exit(0)
+    children.append(pid)
+print([os.waitpid(pid, 0)[1] for pid in children], flush=True)
+thread.join()
+"""
+    process = run(text)
+    process.out.expect("[0, 0, 0, 0, 0, 0]\n")
+    assert process.wait() == 0
+
+
 def test_a_child_that_never_pauses_keeps_nothing_either(run, client):
     """Forked at many moments while the first connection is being made."""
     text = """

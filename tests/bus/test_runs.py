@@ -331,6 +331,13 @@ def test_nobody_knows_how_a_run_ended_whose_keeper_was_killed(runs, lager, scrip
     assert runs.known(id)["state"] == "died"
 
 
+def test_a_run_whose_keeper_stands_still_can_be_ended(runs, lager, script, start):
+    id = runs.detach(script(FOR_EVER))
+    start(LAGER, "python", "--reattach", id).out.expect("ready")
+    os.kill(int(runs.known(id)["keeper"]), signal.SIGSTOP)
+    assert lager("python", "--kill", id).stdout == f"Ended {id[:8]}: exit code 130.\n"
+
+
 def test_a_run_in_the_foreground_is_noted(runs, run, lager):
     with recorded(runs):
         process = run(FOR_EVER)
