@@ -35,6 +35,8 @@ SHOWN = {
     "memory of lagerd per pause",
     "wake-ups of the scripts while idle",
     "auto-resumes at one instant: next statement late by",
+    "Continue beside a flood of list",
+    "claim, 100 a second for 60 s",
 }
 BEGIN, END = "<!-- bench -->\n", "<!-- end of bench -->\n"
 # A group of rows for each kind of setting; those of a remote box have their place here, too.
