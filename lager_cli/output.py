@@ -95,7 +95,16 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
 def error(problem: LagerError) -> None:
     """On a box, a command that it ends with is one for the user's own desk, as all others that are shown."""
     box = box_option() if _ADVISES.search(problem.hint) else ""
-    _aside(f"lager: {printable(str(problem), 2000)}{box}")
+    _aside(f"lager: {printable(_from_here(str(problem)), 2000)}{box}")
+
+
+def _from_here(text: str) -> str:
+    """Paths below the present folder as somebody in it would type them."""
+    try:
+        here = os.getcwd()
+    except OSError:
+        return text
+    return text.replace(f" {here}{os.sep}", " ") if here != os.sep else text
 
 
 def misuse(problem: click.ClickException, command: str | None = None) -> None:

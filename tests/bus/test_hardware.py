@@ -67,6 +67,15 @@ def test_a_held_device_says_who_and_where_and_what_helps(paused, client, lager):
     client.call("Continue", "s", pause["id"])
 
 
+def test_a_holder_below_this_folder_is_named_as_one_would_type_it(run, client, lager):
+    run("import lager\nadc = lager.Net.get('adc1', type=lager.NetType.ADC)\nlager.pause('held')\n")
+    id = client.paused()["id"]
+    refused = lager("adc", "adc1").stderr
+    assert ": script.py (net adc1) since " in refused
+    assert ", paused at script.py:3 (held), for another " in refused
+    client.call("Continue", "s", id)
+
+
 def test_waiting_for_a_held_device(paused, client, start):
     process, pause = paused
     waiting = start(LAGER, "adc", "adc2", "--wait", "30")
