@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import sys
 from typing import Any
 
 from lager.text import printable
@@ -27,6 +28,8 @@ async def look_on(wanted: str) -> int:
             script.close()
     if not left.done():
         output.note(f"{id} {script.why()}")
+    elif sys.stdout.isatty():
+        output.say("")  # so that nothing follows upon the ^C
     return 0
 
 

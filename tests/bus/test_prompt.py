@@ -289,6 +289,7 @@ def test_the_bar_counts_down_and_says_who_else_is_here(paused, console, client):
     one.until(lambda shown: re.search(r"left  also here: \w+ \(watching\)  :help", shown))
     two.type(CTRL_C)
     assert two.wait() == 0
+    assert two.screen.text.endswith("^C\n")
     one.until(lambda shown: "also here" not in shown)
 
 
