@@ -263,7 +263,7 @@ def test_a_terminal_that_goes_away_ends_the_run_that_leads_its_session(terminal,
     )
     os.mkfifo(tmp_path / "told")
     one = terminal(LAGER, "python", "script.py")
-    one.expect("up")
+    one.expect("up\n")  # all of it, for a terminal that is gone takes no more
     with open(os.devnull, "rb") as nothing:
         os.dup2(nothing.fileno(), one.screen.fd)
     assert (tmp_path / "told").read_text() == "hung up"
