@@ -229,7 +229,8 @@ def test_definitions_come_last_and_what_python_puts_there_not_at_all():
 
 def test_what_no_source_can_name_is_no_variable():
     """As Python has one in every generator expression, and pytest puts some into a test for each assert."""
-    frame = next(sys._getframe() for x in [1])
+    standing = (sys._getframe() for x in [1])  # which must not end while its frame is looked at
+    frame = next(standing)
     assert ".0" in frame.f_locals
     look = asyncio.run(inspecting.look(Place(((frame, 1),))))
     assert [one["name"] for one in look["variables"]] == ["x"]
