@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dbus_next._private.address import parse_address
 from dbus_next.auth import AuthExternal
 
+from lager import forks
 from lager.messages import Kind, Message, encode, head, take
 from lager.outbox import Outbox
 from lager.turns import Turns
@@ -60,8 +61,9 @@ class Connection:
         self._resting: set[str] = set()
         self._open = True
         self._serial = 0
-        self._sock = _connected(address)
-        _connections.add(self)
+        with forks.wait:  # a child of one in between would keep the socket
+            self._sock = _connected(address)
+            _connections.add(self)
 
     async def introduce(self) -> None:
         """Authenticate, and begin to read. Raises OSError, or what the library has for an answer it does not like."""

@@ -302,7 +302,7 @@ def test_globals_are_those_of_the_moment(run, client, raw):
 
 
 STREAMS = """
-import lager, sys, threading
+import lager, sys, threading, time
 before = sys.stdout, sys.stderr, sys.stdin, sys.displayhook
 go, gone = threading.Event(), threading.Event()
 def talk():
@@ -312,6 +312,8 @@ def talk():
         gone.set()
 threading.Thread(target=talk, daemon=True).start()
 lager.pause(interactive=True)
+while (sys.stdout, sys.stderr, sys.stdin, sys.displayhook) != before:
+    time.sleep(0.001)  # the last console is on its way out
 print([now is then for now, then in zip((sys.stdout, sys.stderr, sys.stdin, sys.displayhook), before)])
 print("line", input())
 """
