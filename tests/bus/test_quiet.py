@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 import timeit
 from pathlib import Path
 
@@ -79,7 +80,10 @@ def test_no_file_is_left_but_the_record_of_the_run(run, client, station, tmp_pat
     before = set(station.folder.rglob("*"))
     env = {"HOME": str(home), "TMPDIR": str(home), "XDG_CACHE_HOME": str(home), "XDG_STATE_HOME": str(home)}
     process = run(IDLE, PYTHONDONTWRITEBYTECODE="1", **env)
-    client.call("Continue", "s", client.paused()["id"])
+    id = client.paused()["id"]
+    while not [*home.rglob("*.json")]:  # which a run gets that lasts for a tenth of a second
+        time.sleep(0.01)
+    client.call("Continue", "s", id)
     assert process.wait() == 0
     assert [path.suffix for path in home.rglob("*") if path.is_file()] == [".json"]
     assert len(list((home / "lager/runs").iterdir())) == 1

@@ -194,7 +194,7 @@ def test_many_that_hang_take_no_longer_than_a_few():
 
 
 def test_one_that_woke_up_is_asked_again():
-    sleeps = Sleeps()
+    sleeps = type("SleepsHere", (Sleeps,), {})()  # a type that no other test has asleep
 
     async def ask() -> str:
         return await aside(lambda: shortened(sleeps), 0.1)
