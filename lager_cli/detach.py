@@ -31,9 +31,9 @@ def detach(run: Run) -> int:
     id, ends = new_id(), run.ends()
     record = run.record(id)
     record.detached = True
-    manager, stays = _manager(), _lingers()
-    if os.environ.get("LAGER_BOX") and not stays:
-        manager = None  # what came over --box may be the user's only session, and the manager goes with it
+    there, stays = _manager(), _lingers()
+    # What came over --box may be the user's only session, and the manager goes with it.
+    manager = there if stays or not os.environ.get("LAGER_BOX") else None
     record.unit = f"lager-run-{id}.service" if manager else ""
     environment = {"LAGER_DETACHED": "1", **run.whole_environment(id, address, ends, terminal="")}
     job = Job(record, command, environment, _umask(), ends, uploaded())
@@ -48,7 +48,7 @@ def detach(run: Run) -> int:
     _say(id)
     if manager and not stays:
         output.note("the run ends when you log out of this machine for good, unless: loginctl enable-linger")
-    elif _manager() and not stays:
+    elif there and not stays:
         output.note("it is no unit of systemd, which would end with this connection, unless: loginctl enable-linger")
     return 0
 
