@@ -98,10 +98,10 @@ class Attendant:
         heard = {"Paused": self._paused, "Resumed": self._resumed}
         if self._countdown is not None:
             heard["Extended"] = self._extended
+        await bus.follow(BREAKPOINTS, self._owned)  # first: whom it hears of a pause from has been told who calls
         for member, listener in heard.items():
             bus.listen(member, listener)
             await bus.add_match(f"type='signal',sender='{BREAKPOINTS}',interface='{BREAKPOINTS}',member='{member}'")
-        await bus.follow(BREAKPOINTS, self._owned)
         try:
             for pause in (await bus.call(BREAKPOINTS, BREAKPOINTS_PATH, "List"))[0]:
                 self._note(pause)

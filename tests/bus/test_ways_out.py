@@ -1,6 +1,7 @@
 """The ways a pause ends, each through real processes: Enter, the command, busctl, time, death, Ctrl-C."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -96,6 +97,19 @@ def test_enter(terminal, client, script):
     screen.expect("with Enter")
     screen.expect("went on")
     assert client.resumed(id)[1]["how"] == "enter"
+    assert screen.wait() == 0
+
+
+def test_who_reads_the_enter_has_said_so_before_it_hears_of_a_pause(start, own_station, terminal, script):
+    # Else an Enter that comes at once is recorded as a call over D-Bus.
+    monitor = start("dbus-monitor", "--address", own_station.address, "type='method_call'")
+    monitor.out.expect("member=NameLost")  # it only listens from here on
+    screen = terminal(LAGER, "python", script(ONE))
+    caller = re.search(r"sender=(\S+) [^\n]*member=Identify", monitor.out.expect("member=Identify"))[1]
+    assert f"sender={caller} " in monitor.out.expect("member='Paused'")
+    screen.expect("press Enter")
+    screen.type("\r")
+    screen.expect("with Enter")
     assert screen.wait() == 0
 
 
