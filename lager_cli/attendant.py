@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from lager.bus import Bus, Signal
     from lager_cli.countdown import Countdown
 
+_TYPED_AHEAD = 0.5  # seconds in which a shell has given us the terminal, if it is about to
+
 
 class Attendant:
     """Works in a thread of its own, from entering to leaving the `with`. `ends` is when the whole run ends, by the
@@ -42,7 +44,9 @@ class Attendant:
         self._terminal = -1
         self._countdown: Countdown | None = None
         self._edges: select.epoll | None = None
+        self._later: asyncio.TimerHandle | None = None
         self._standing: dict[str, None] = {}
+        self._ended: set[str] | None = None
         self._thread = threading.Thread(target=self._work, name="attendant", daemon=True)
 
     def __enter__(self) -> "Attendant":
@@ -102,11 +106,19 @@ class Attendant:
         for member, listener in heard.items():
             bus.listen(member, listener)
             await bus.add_match(f"type='signal',sender='{BREAKPOINTS}',interface='{BREAKPOINTS}',member='{member}'")
+        await self._find(bus)
+
+    async def _find(self, bus: "Bus") -> None:
+        """Take in what stands already, but for what is told to have ended meanwhile: the answer may be older."""
+        self._ended = set()
         try:
             for pause in (await bus.call(BREAKPOINTS, BREAKPOINTS_PATH, "List"))[0]:
-                self._note(pause)
+                if pause["id"] not in self._ended:
+                    self._note(pause)
         except NoDaemon as problem:
             output.error(problem)  # it may come yet
+        finally:
+            self._ended = None
 
     def _owned(self, owner: str) -> None:
         # A new lagerd tells anew which pauses stand; while there is none, nobody tells which have ended.
@@ -142,10 +154,15 @@ class Attendant:
                 termios.tcflush(self._terminal, termios.TCIFLUSH)
 
     def _resumed(self, signal: "Signal") -> None:
-        self._standing.pop(signal.args[0], None)
-        self._decide()
+        self._end(signal.args[0])
         if self._countdown is not None:
             self._countdown.resumed(signal.args[0])
+
+    def _end(self, id: str) -> None:
+        self._standing.pop(id, None)
+        if self._ended is not None:
+            self._ended.add(id)
+        self._decide()
 
     def _decide(self) -> None:
         """Listen to the terminal exactly while there is a pause to resume."""
@@ -160,17 +177,30 @@ class Attendant:
             self._edges.register(self._terminal, select.EPOLLIN | select.EPOLLET)
             self._loop.add_reader(self._edges.fileno(), self._look)
         elif self._edges is not None:
+            self._stop_waiting()
             self._loop.remove_reader(self._edges.fileno())
             self._edges.close()
             self._edges = None
 
     def _look(self) -> None:
         assert self._edges is not None
+        assert self._loop is not None
         hung_up = any(event & select.EPOLLHUP for _, event in self._edges.poll(0))
-        while self._standing and in_foreground(self._terminal) and self._read():
-            pass
+        self._read_all()
         if hung_up:
             self._leave()
+        elif self._standing and not in_foreground(self._terminal):  # for the shell, or typed ahead of its `fg`
+            self._stop_waiting()
+            self._later = self._loop.call_later(_TYPED_AHEAD, self._read_all)
+
+    def _read_all(self) -> None:
+        while self._standing and in_foreground(self._terminal) and self._read():
+            pass
+
+    def _stop_waiting(self) -> None:
+        if self._later is not None:
+            self._later.cancel()
+        self._later = None
 
     def _read(self) -> bool:
         """Take one line; False where there is none."""
@@ -189,8 +219,7 @@ class Attendant:
         return True  # Ctrl-D too: an end that more may follow; where the terminal is gone, it is nobody's foreground
 
     def _resume(self, id: str) -> None:
-        del self._standing[id]
-        self._decide()
+        self._end(id)
         if self._bus is not None:
             self._bus.post(BREAKPOINTS, BREAKPOINTS_PATH, "Continue", "s", id)
 
