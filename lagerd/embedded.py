@@ -208,6 +208,7 @@ class Idle:
         self._bus = bus
         self._seconds = seconds
         self._present: set[str] = set()
+        self._left: set[str] | None = set()  # while we ask who is there
         self._lagerd = ""
         self._timer: asyncio.TimerHandle | None = None
         self.reached: asyncio.Future[None] = self._loop.create_future()
@@ -217,8 +218,10 @@ class Idle:
         idle = cls(bus, float(os.environ.get("LAGER_EMBEDDED_IDLE", IDLE_SECONDS)))
         bus.listen("NameOwnerChanged", idle._changed)
         await bus.add_match("type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged'")
-        idle._present |= {name for name in await bus.names() if name.startswith(":")}
-        idle._lagerd = await bus.owner(BREAKPOINTS)
+        await bus.follow(BREAKPOINTS, idle._owned)
+        there = {name for name in await bus.names() if name.startswith(":")}
+        idle._present |= there - (idle._left or set())
+        idle._left = None
         idle._judge()
         return idle
 
@@ -229,13 +232,18 @@ class Idle:
 
     def _changed(self, signal: Signal) -> None:
         name, _, owner = signal.args
-        if name == BREAKPOINTS:
-            self._lagerd = owner
-        elif name.startswith(":"):
-            (self._present.add if owner else self._present.discard)(name)
+        if not name.startswith(":"):
+            return
+        (self._present.add if owner else self._present.discard)(name)
+        if self._left is not None and not owner:
+            self._left.add(name)
+        self._judge()
+
+    def _owned(self, owner: str) -> None:
+        self._lagerd = owner
         self._judge()
 
     def _judge(self) -> None:
         self.cancel()
-        if not self._present - {self._bus.name, self._lagerd}:
+        if self._left is None and not self._present - {self._bus.name, self._lagerd}:
             self._timer = self._loop.call_later(self._seconds, resolve, self.reached)
