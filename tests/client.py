@@ -8,10 +8,10 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from lager.bus import Bus, Signal, owner_rule
+from tests.processes import PATIENCE
 
 NAME = "com.lager.Breakpoints"
 PATH = "/com/lager/Breakpoints"
-PATIENCE = 20.0
 EVERYTHING = "type='signal',path_namespace='/com/lager'"
 
 

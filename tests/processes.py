@@ -15,7 +15,7 @@ from pathlib import Path
 BIN = Path(sys.executable).parent
 LAGER = str(BIN / "lager")
 LAGERD = str(BIN / "lagerd")
-PATIENCE = 20.0
+PATIENCE = 60.0  # seconds, for what happens at once on a machine that has nothing else to do
 MEASURED = "COVERAGE_PROCESS_CONFIG" in os.environ
 _FAREWELL = 3.0
 

@@ -8,8 +8,7 @@ import struct
 from collections.abc import Iterator, Sequence
 
 from tests.hostile import marshal
-
-PATIENCE = 20.0
+from tests.processes import PATIENCE
 
 
 class Raw:

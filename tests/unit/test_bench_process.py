@@ -16,7 +16,8 @@ import pyvisa
 import serial
 from pymodbus.client import ModbusTcpClient
 
-PATIENCE = 20.0
+from tests.processes import PATIENCE
+
 ELSEWHERE = """
 import sys, pyvisa
 manager = pyvisa.ResourceManager("@py")

@@ -21,10 +21,10 @@ from lagerd.bench.lines import MAX_LINE
 from lagerd.bench.tcp import MAX_PEERS
 from lagerd.bench.terminal import Terminal
 from lagerd.bench.thread import running
+from tests.processes import PATIENCE
 
 TEST_REGISTER = bytes.fromhex("0001 0000 0006 01 03 d73c 0002")
 TIOCGEXCL = 0x80045440
-PATIENCE = 10.0
 
 
 @pytest.fixture
