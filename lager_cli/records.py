@@ -44,9 +44,17 @@ class Record:
 
     @property
     def state(self) -> str:
-        if self.ended is not None:
-            return "ended"
-        return "running" if self.keeper.is_alive() or self.script.is_alive() else "died"
+        if self.ended is None and (self.keeper.is_alive() or self.script.is_alive()):
+            return "running"
+        if self.ended is None:
+            self._take_end()
+        return "died" if self.ended is None else "ended"
+
+    def _take_end(self) -> None:
+        """Of one that ran when this was read: the end is written before who writes it is gone."""
+        now = Record.read(path(self.id, "json"))
+        if now is not None:
+            self.ended, self.exit_code = now.ended, now.exit_code
 
     def begin(self, script: int) -> None:
         """Write down that it runs, and that this process keeps it; forget what is old."""

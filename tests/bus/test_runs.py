@@ -161,6 +161,18 @@ os.write(2, b'e3\\n')
 """
 
 
+def test_how_it_ended_is_known_to_who_is_slow_to_take_what_it_wrote(runs, script, start, tmp_path):
+    """It ends while its output is being shown, after it has been read that it runs."""
+    os.mkfifo(tmp_path / "go")
+    id = runs.detach(script("import sys\nprint('x' * 1000000, flush=True)\nopen('go').close()\nsys.exit(3)\n"))
+    slow = start(LAGER, "python", "--reattach", id)
+    slow.out.expect("x")
+    (tmp_path / "go").open("w").close()
+    assert runs.wait(id).returncode == 3
+    slow.out.rest()
+    assert (slow.wait(), slow.err.rest()) == (3, "")
+
+
 def test_it_is_followed_where_the_system_gives_no_more_watches(runs, script, start, tmp_path):
     text = "import sys\nprint('one')\nopen(sys.argv[1]).read()\nprint('two', file=sys.stderr)\nsys.exit(3)\n"
     os.mkfifo(tmp_path / "go")
