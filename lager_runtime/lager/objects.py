@@ -6,7 +6,7 @@ A method is a function of a Call that returns the values of its reply, or LATER 
 import asyncio
 import inspect
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,10 +44,16 @@ class Interface:
 
 
 class Tree:
-    """The objects of one connection, by path. `denied` hears of each call that was refused with AccessDenied."""
+    """The objects of one connection, by path. `denied` hears of each call that was refused with AccessDenied. Whoever
+    calls one of `lasting` is not refused when we stop: that the connection ends tells them to call the next of us."""
 
-    def __init__(self, denied: Callable[[Call, AccessDenied], Coroutine[Any, Any, None]] | None = None) -> None:
+    def __init__(
+        self,
+        denied: Callable[[Call, AccessDenied], Coroutine[Any, Any, None]] | None = None,
+        lasting: Collection[str] = (),
+    ) -> None:
         self._denied = denied
+        self._lasting = lasting
         self._objects: dict[str, dict[str, Interface]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -59,9 +65,10 @@ class Tree:
 
     def dispatch(self, call: Call) -> None:
         """Run the method that is called; its caller gets exactly one answer, whatever happens."""
+        if self._closed:
+            self._stop(call)
+            return
         try:
-            if self._closed:
-                raise _stopping()
             method = self._find(call)
             if method is None:
                 return
@@ -77,7 +84,8 @@ class Tree:
             self._reply(call, method, outcome)
 
     async def close(self) -> None:
-        """End the methods that are still running; their callers get an error, and so does whoever comes later."""
+        """End the methods that are still running; their callers get an error, and so does whoever comes later, but for
+        those that are `lasting`."""
         self._closed = True
         await asyncio.sleep(0)  # each begins, and only what has begun can answer
         for task in self._tasks:
@@ -94,7 +102,7 @@ class Tree:
         try:
             self._reply(call, method, await work)
         except asyncio.CancelledError:
-            self._fail(call, _stopping())
+            self._stop(call)
             raise
         except Exception as error:
             self._fail(call, error)
@@ -105,6 +113,12 @@ class Tree:
         call.close_fds()
         if outcome is not LATER:
             call.reply(method.gives, *outcome)
+
+    def _stop(self, call: Call) -> None:
+        if call.member in self._lasting:
+            call.close_fds()
+        else:
+            self._fail(call, Failed("lagerd is stopping.", "Try again when it is back."))
 
     def _fail(self, call: Call, error: Exception) -> None:
         call.close_fds()
@@ -151,10 +165,6 @@ class Tree:
         body = [one.xml for one in self._objects.get(path, {}).values()]
         body += [f' <node name="{child}"/>' for child in sorted(children)]
         return _DOCTYPE + "<node>\n" + "\n".join(body) + "\n</node>\n"
-
-
-def _stopping() -> Failed:
-    return Failed("lagerd is stopping.", "Try again when it is back.")
 
 
 def _introspect(_: Call) -> Outcome:

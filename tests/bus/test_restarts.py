@@ -215,3 +215,16 @@ def test_a_call_that_lagerd_dies_under_is_answered(run, client, own_station):
         answer.result(PATIENCE)
     with pytest.raises(BusError):
         client.list()
+
+
+def test_a_pause_that_comes_while_lagerd_stops_is_not_refused(client, own_station):
+    """Both are there when lagerd looks: the call, and that it is to stop."""
+    lagerd = own_station.lagerd
+    lagerd.kill(signal.SIGSTOP)
+    answer = client.start(client.bus.call(NAME, PATH, "Pause", "a{sv}", {"id": "1badcafe", "timeout": 100.0}))
+    client.do(client.bus.owner(NAME))
+    lagerd.kill(signal.SIGTERM)
+    lagerd.kill(signal.SIGCONT)
+    with pytest.raises(NoDaemon):
+        answer.result(PATIENCE)
+    assert lagerd.wait() == 0
