@@ -92,7 +92,8 @@ class Breakpoints:
         self._arrived()
         return LATER
 
-    def interrupt(self, call: Call) -> Outcome:
+    async def interrupt(self, call: Call) -> Outcome:
+        await self.clients.watch(call.sender)  # behind the Pause that it ends, which may still wait for this
         pause = self._own(call)
         if pause is not None:
             self._end(pause, "interrupted", None)

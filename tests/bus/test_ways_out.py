@@ -1,16 +1,18 @@
 """The ways a pause ends, each through real processes: Enter, the command, busctl, time, death, Ctrl-C."""
 
+import asyncio
 import os
 import re
 import shutil
 import signal
 import subprocess
 import time
+from contextlib import closing
 
 import pytest
 
 from lager.errors import InvalidArgument, NoSuchBreakpoint
-from tests.client import NAME, PATH, Client
+from tests.client import NAME, PATH, PATIENCE, Client
 from tests.processes import LAGER
 
 ONE = "import lager\nlager.pause('why not')\nprint('went on')\n"
@@ -199,6 +201,22 @@ def test_ctrl_c_reaches_the_script_and_its_finally(terminal, client, script):
     screen.expect("KeyboardInterrupt")
     assert client.resumed(id)[0] == "interrupted"
     assert screen.wait() == 130
+
+
+def test_an_interrupt_right_behind_the_first_pause_of_a_process_ends_it(client, station, until_the_end):
+    """lagerd asks first who that is, and hears meanwhile that nobody waits any more."""
+    other = until_the_end.enter_context(closing(Client(station.address)))
+
+    async def pause_and_interrupt() -> str:
+        with other.bus.together():
+            pause = other.bus.call(NAME, PATH, "Pause", "a{sv}", {"id": "1badcafe", "timeout": 100.0}, timeout=PATIENCE)
+            answer = asyncio.ensure_future(pause)
+            await asyncio.sleep(0)
+            other.bus.post(NAME, PATH, "Interrupt", "s", "1badcafe")
+        return str((await answer)[0])
+
+    assert other.do(pause_and_interrupt()) == "interrupted"
+    assert client.resumed("1badcafe")[0] == "interrupted"
 
 
 def test_sigint_to_the_command_reaches_the_script_once(start, script, client):
