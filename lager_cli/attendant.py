@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from lager.errors import LagerError, NoDaemon
 from lager.terms import BREAKPOINTS, BREAKPOINTS_PATH
 from lager_cli import output
+from lager_cli.daemon import identify
 
 if TYPE_CHECKING:
     import asyncio
@@ -123,8 +124,7 @@ class Attendant:
     def _owned(self, owner: str) -> None:
         # A new lagerd tells anew which pauses stand; while there is none, nobody tells which have ended.
         if owner:
-            assert self._bus is not None
-            self._bus.post(BREAKPOINTS, BREAKPOINTS_PATH, "Identify", "s", "enter")
+            self._identify()
         else:
             self._standing.clear()
             self._decide()
@@ -221,7 +221,12 @@ class Attendant:
     def _resume(self, id: str) -> None:
         self._end(id)
         if self._bus is not None:
+            self._identify()  # again: of many callers lagerd forgets the first
             self._bus.post(BREAKPOINTS, BREAKPOINTS_PATH, "Continue", "s", id)
+
+    def _identify(self) -> None:
+        assert self._bus is not None
+        identify(self._bus, "enter", start=False)
 
     def _leave(self) -> None:
         self._standing.clear()

@@ -33,15 +33,20 @@ def ready_address() -> str:
 
 @asynccontextmanager
 async def connected(how: str = "cli") -> "AsyncIterator[Bus]":
-    """A connection whose calls go into the records as made by `how`."""
+    """A connection whose calls go into the records as made by `how`; a lagerd that is not there is started."""
     from lager.bus import Bus
 
     bus = await Bus.connect(ready_address())
     try:
-        bus.post(BREAKPOINTS, BREAKPOINTS_PATH, "Identify", "s", how)
+        identify(bus, how)
         yield bus
     finally:
         bus.close()
+
+
+def identify(bus: "Bus", how: str, *, start: bool = True) -> None:
+    """Say how the calls that follow are made: again where another lagerd may have come, or this one have forgotten."""
+    bus.post(BREAKPOINTS, BREAKPOINTS_PATH, "Identify", "s", how, start=start)
 
 
 def ask(member: str, signature: str = "", *values: Any, name: str = BREAKPOINTS) -> list[Any]:

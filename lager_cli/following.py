@@ -11,7 +11,7 @@ from lager import address
 from lager.bus import Bus, Signal
 from lager.errors import BusError, LagerError
 from lager.terms import BREAKPOINTS, BREAKPOINTS_PATH
-from lager_cli.daemon import ready_address
+from lager_cli.daemon import identify, ready_address
 
 _RETRY_FIRST, _RETRY_LAST = 0.5, 5.0
 _NEWS = ("consoles", "attached")  # what a signal of a changed time tells of the pause beside that
@@ -58,12 +58,12 @@ class Following:
 
     async def call(self, member: str, signature: str, *values: Any) -> Any:
         """Ask lagerd for something; the first thing that it answers."""
+        identify(self._bus, "cli")
         return (await self._bus.call(BREAKPOINTS, BREAKPOINTS_PATH, member, signature, *values))[0]
 
     async def _connect(self, where: str) -> None:
         self._bus = await Bus.connect(where)
         try:
-            self._bus.post(BREAKPOINTS, BREAKPOINTS_PATH, "Identify", "s", "cli")
             for member in ("Paused", "Extended", "Resumed"):
                 self._bus.listen(member, self._heard)
                 rule = f"type='signal',sender='{BREAKPOINTS}',interface='{BREAKPOINTS}',member='{member}'"
@@ -98,6 +98,7 @@ class Following:
     async def _list(self, *, start: bool) -> None:
         """Take in what stands. What is heard meanwhile is newer than the answer, or says the same."""
         self._early = []
+        identify(self._bus, "cli", start=start)
         try:
             answer = await self._bus.call(BREAKPOINTS, BREAKPOINTS_PATH, "List", start=start)
         finally:

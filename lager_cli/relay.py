@@ -14,7 +14,7 @@ from lager.bus import Bus, Signal
 from lager.errors import LagerError
 from lager.terms import BREAKPOINTS, BREAKPOINTS_PATH
 from lager.wire import Splitter, WireError, encode, parsed
-from lager_cli.daemon import connected
+from lager_cli.daemon import connected, identify
 
 _CHUNK = 1 << 16
 _WHO_SECONDS = 1.0
@@ -92,6 +92,7 @@ class Relay:
         client.write(encode(answer))
 
     async def _ask(self, member: str, signature: str, *values: Any) -> Any:
+        identify(self._bus, "console")
         return (await self._bus.call(BREAKPOINTS, BREAKPOINTS_PATH, member, signature, *values))[0]
 
     async def _why(self) -> dict[str, Any] | None:

@@ -210,9 +210,9 @@ class Bus:
             self._pending.pop(serial, None)
             self._bounds.pop(serial, None)
 
-    def post(self, destination: str, path: str, member: str, signature: str, *values: Any) -> None:
-        """Call a method and want no answer, not even an error; starts nobody."""
-        flags = Flag.NO_REPLY_EXPECTED | Flag.NO_AUTOSTART
+    def post(self, destination: str, path: str, member: str, signature: str, *values: Any, start: bool = False) -> None:
+        """Call a method and want no answer, not even an error; `start` as for `call`."""
+        flags = Flag.NO_REPLY_EXPECTED | (Flag.NONE if start else Flag.NO_AUTOSTART)
         self._send(
             Message(
                 Kind.CALL, flags, 0, path, destination, member, destination=destination, signature=signature,

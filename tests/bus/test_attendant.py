@@ -20,25 +20,34 @@ print("got", input())
 
 
 class Lagerd:
-    """Owns the name, and keeps what it is called with."""
+    """Owns the name, and keeps what it is called with, but for who calls unless it `keeps_all`."""
 
-    def __init__(self) -> None:
+    keeps_all = False
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
         self.calls: queue.SimpleQueue[Call] = queue.SimpleQueue()
+        client.do(self._take_over())
+
+    async def _take_over(self) -> None:
+        self.client.bus.serve(self)
+        assert await self.client.bus.take_name(NAME)
 
     def dispatch(self, call: Call) -> None:
-        if call.member == "List":
+        if call.member != "Identify" or self.keeps_all:
             self.calls.put(call)
 
 
-def test_a_pause_that_ended_while_it_was_listed_takes_no_keys(terminal, own_station, script, tmp_path, until_the_end):
-    """The news that it has ended and the older answer come as one piece, and are taken up in whichever order."""
+@pytest.fixture
+def lagerd(own_station, tmp_path, until_the_end):
     own_station.kill_lagerd()
-    client = until_the_end.enter_context(closing(Client(own_station.address)))
-    lagerd = Lagerd()
+    os.mkfifo(tmp_path / "asks")
+    return Lagerd(until_the_end.enter_context(closing(Client(own_station.address))))
 
-    async def take_over() -> None:
-        client.bus.serve(lagerd)
-        assert await client.bus.take_name(NAME)
+
+def test_a_pause_that_ended_while_it_was_listed_takes_no_keys(terminal, lagerd, script, tmp_path):
+    """The news that it has ended and the older answer come as one piece, and are taken up in whichever order."""
+    client = lagerd.client
 
     async def answer(call: Call, pause: dict[str, object]) -> None:
         with client.bus.together():
@@ -49,8 +58,6 @@ def test_a_pause_that_ended_while_it_was_listed_takes_no_keys(terminal, own_stat
         with pytest.raises(LagerError):  # the caller has no objects; when it says so, it has heard what came before
             client.do(client.bus.call(call.sender, PATH, "Anything", interface=NAME))
 
-    os.mkfifo(tmp_path / "asks")
-    client.do(take_over())
     screen = terminal(LAGER, "python", script(ASKS))
     run = screen.expect("\n").strip()
     call = lagerd.calls.get(timeout=PATIENCE)
@@ -62,3 +69,19 @@ def test_a_pause_that_ended_while_it_was_listed_takes_no_keys(terminal, own_stat
     (tmp_path / "asks").open("w").close()
     screen.expect("got hello")
     assert screen.wait() == 0
+
+
+def test_who_reads_the_enter_says_so_with_it(terminal, lagerd, script):
+    """A lagerd that many others have called since remembers it no more."""
+
+    async def answer(call: Call, run: str) -> None:
+        call.reply("aa{sv}", [{"id": "1badcafe", "run_id": run, "remaining": 0.0}])
+
+    screen = terminal(LAGER, "python", script(ASKS))
+    run = screen.expect("\n").strip()
+    call = lagerd.calls.get(timeout=PATIENCE)
+    lagerd.keeps_all = True
+    lagerd.client.do(answer(call, run))
+    screen.type("\r")
+    said = [lagerd.calls.get(timeout=PATIENCE) for _ in range(2)]
+    assert [(one.member, *one.args) for one in said] == [("Identify", "enter"), ("Continue", "1badcafe")]

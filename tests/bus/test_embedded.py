@@ -170,6 +170,18 @@ def test_a_pause_outlives_lagerd(home, client):
     assert process.out.rest() == "went on\n"
 
 
+def test_a_command_that_starts_lagerd_is_recorded_as_one(home, client):
+    home.script()
+    pause = client.paused()
+    [keeper] = home.pids(named=KEEPER)
+    os.kill(keeper, signal.SIGSTOP)
+    killed(home, LAGERD)
+    client.expect("NameOwnerChanged", lambda signal: signal.args[2] == "")
+    assert home.lager("python", "--continue", pause["id"]).returncode == 0
+    assert client.resumed(pause["id"])[1]["how"] == "cli"
+    os.kill(keeper, signal.SIGCONT)
+
+
 def test_the_broker_dies(home, client):
     process = home.script(timeout=1)
     pid = client.paused()["pid"]

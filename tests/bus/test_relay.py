@@ -74,6 +74,18 @@ def test_frames_on_standard_streams(run, client, relay):
     assert process.wait() == 0
 
 
+def test_the_next_lagerd_knows_a_console_for_one(run, client, relay, own_station):
+    run(SCRIPT)
+    id = client.paused()["id"]
+    frames, _ = relay(id)
+    frames.until("hello")
+    own_station.kill_lagerd()
+    own_station.start_lagerd()
+    assert client.paused()["id"] == id
+    frames.send(**{"ask": 1, "continue": True})
+    assert frames.until("ended")["ended"]["by"]["how"] == "console"
+
+
 def test_what_is_refused_is_a_frame(relay):
     frames, process = relay("ffff")
     refused = frames.until("refused")["refused"]

@@ -164,7 +164,7 @@ def test_more_rows_than_lines_and_another_size(own, screen, client, start, scrip
     assert view.wait() == 0
 
 
-def test_it_outlives_lagerd_and_the_bus(own, screen, pause):
+def test_it_outlives_lagerd_and_the_bus(own, screen, pause, client):
     one = pause("one")
     view = screen(*WATCH)
     view.sees("1 paused")
@@ -175,6 +175,7 @@ def test_it_outlives_lagerd_and_the_bus(own, screen, pause):
     view.sees("1 paused")
     view.type("c")
     view.sees(f"Resumed {one['id']}.")
+    assert client.resumed(one["id"])[1]["how"] == "cli"
     own.kill_broker()
     view.sees("The bus is gone; waiting for it.")
     own.kill_lagerd()
