@@ -260,7 +260,7 @@ def test_a_bus_whose_queue_is_full(start, script):
 
 
 def test_the_bus_dies_while_paused(run, client, own_station):
-    text = "import lager\nlager.pause(timeout=1)\nlager.pause()\nprint('went on')\n"
+    text = "import lager\nlager.pause(timeout=2)\nlager.pause()\nprint('went on')\n"
     process = run(text)
     client.paused()
     own_station.kill_broker()
@@ -271,7 +271,7 @@ def test_the_bus_dies_while_paused(run, client, own_station):
 
 
 def test_lagerd_is_stopped_while_paused(run, client, own_station):
-    process = run("import lager\nlager.pause(timeout=1)\nlager.pause(timeout=0.1)\nprint('went on')\n")
+    process = run("import lager\nlager.pause(timeout=2)\nlager.pause(timeout=0.1)\nprint('went on')\n")
     client.paused()
     os.kill(own_station.lagerd.pid, signal.SIGSTOP)
     code, out, err = ended(process)
@@ -481,12 +481,13 @@ count = 0
 def handler(*_):
     global count
     count += 1
+    if count >= 20:
+        signal.setitimer(signal.ITIMER_REAL, 0)  # else they stand in each other for ever where pauses take long
     lager.pause(timeout=0.001)
 signal.signal(signal.SIGALRM, handler)
 signal.setitimer(signal.ITIMER_REAL, 0.002, 0.02)
 while count < 20:
     lager.pause(timeout=0.01)
-signal.setitimer(signal.ITIMER_REAL, 0)
 print('went on')
 """
     code, out, err = ended(run(text))
