@@ -16,10 +16,11 @@ PYTHON = sys.executable
 
 
 def switches(pid: int) -> int:
-    """How often the threads of a process were woken and put to sleep again: proc_pid_status(5)."""
+    """How often the threads of a process went to sleep again, for which they had been woken: proc_pid_status(5). Who is
+    put off for others while it works is not woken."""
     total = 0
     for task in Path(f"/proc/{pid}/task").iterdir():
-        found = re.findall(r"ctxt_switches:\t(\d+)", (task / "status").read_text())
+        found = re.findall(r"^voluntary_ctxt_switches:\t(\d+)", (task / "status").read_text(), re.MULTILINE)
         total += sum(map(int, found))
     return total
 
@@ -88,7 +89,7 @@ def test_no_file_is_left_but_the_record_of_the_run(run, client, station, tmp_pat
     assert [path.suffix for path in home.rglob("*") if path.is_file()] == [".json"]
     assert len(list((home / "lager/runs").iterdir())) == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["home", "script.py"]
-    assert set(station.folder.rglob("*")) == before
+    assert set(station.folder.rglob("*")) <= before  # of which what another test held may go
 
 
 def test_an_import_brings_next_to_nothing():
