@@ -194,8 +194,8 @@ def test_a_module_and_a_folder(start, tmp_path, client):
     assert (pause := client.paused())["label"].endswith(BEFORE)
     assert (pause["function"], pause["line"]) == ("f", 2)
     client.call("ContinueAll")
-    module = start(LAGER, "python", *ON, "-m", "part.helper2", PYTHONPATH="part")
     (tmp_path / "part" / "helper2.py").write_text("x = {}\nx['y']\n")
+    module = start(LAGER, "python", *ON, "-m", "part.helper2", PYTHONPATH="part")
     assert (pause := client.paused())["label"] == f"KeyError: 'y', {BEFORE}"
     client.call("ContinueAll")
     assert folder.wait() == module.wait() == 1

@@ -34,6 +34,8 @@ def test_fifty_pauses_outlive_lagerd(run, client, own_station):
     before, began = listed(client), time.monotonic()
     own_station.kill_lagerd()
     own_station.start_lagerd()
+    for _ in before:
+        client.paused()
     after, took = listed(client), time.monotonic() - began
     assert len(after) == 50
     assert after.keys() == before.keys()
@@ -69,7 +71,7 @@ def test_an_early_continue_waits_for_the_script(run, client, own_station):
 
 
 def test_lagerd_never_comes_back(run, client, own_station):
-    process = run("import lager\nlager.pause(timeout=0.5)\nprint('went on')\n")
+    process = run("import lager\nlager.pause(timeout=2)\nprint('went on')\n")  # in which lagerd dies
     client.paused()
     own_station.kill_lagerd()
     process.err.expect("resumed by itself: its time was over, and lagerd did not answer")
