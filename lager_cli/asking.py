@@ -34,15 +34,17 @@ def ask(id: str) -> int:
 async def _until_it_stands(record: Record) -> tuple[dict[str, Any], bool]:
     async with daemon.connected() as bus:
         stands: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        ended: set[str] = set()
 
         def paused(signal: "Signal") -> None:
             if _is_of(record, signal.args[1]) and not stands.done():
                 stands.set_result(signal.args[1])
 
-        bus.listen("Paused", paused)
-        await bus.add_match(f"type='signal',sender='{BREAKPOINTS}',interface='{BREAKPOINTS}',member='Paused'")
+        for member, listener in (("Paused", paused), ("Resumed", lambda signal: ended.add(signal.args[0]))):
+            bus.listen(member, listener)
+            await bus.add_match(f"type='signal',sender='{BREAKPOINTS}',interface='{BREAKPOINTS}',member='{member}'")
         already = await _standing(bus, record)
-        if already:
+        if already and already["id"] not in ended:  # which is the newer word
             return already, True
         _interrupt(record)
         with contextlib.suppress(TimeoutError):

@@ -1,4 +1,4 @@
-"""What reads the Enter, beside a lagerd whose every answer comes when the test says."""
+"""What reads the Enter, and what asks for a pause, beside a lagerd whose every answer comes when the test says."""
 
 import os
 import queue
@@ -13,7 +13,7 @@ from tests.processes import LAGER
 
 ASKS = """
 import os
-print(os.environ["LAGER_PROCESS_ID"], flush=True)
+print(os.environ["LAGER_PROCESS_ID"], os.getpid(), flush=True)
 open("asks").close()
 print("got", input())
 """
@@ -37,6 +37,14 @@ class Lagerd:
         if call.member != "Identify" or self.keeps_all:
             self.calls.put(call)
 
+    async def answer(self, call: Call, *pauses: dict[str, object]) -> None:
+        call.reply("aa{sv}", list(pauses))
+
+    async def answer_too_late(self, call: Call, pause: dict[str, object]) -> None:
+        with self.client.bus.together():
+            await self.answer(call, pause)
+            self.client.bus.emit(PATH, NAME, "Resumed", "ssa{sv}", pause["id"], "continued", {})
+
 
 @pytest.fixture
 def lagerd(own_station, tmp_path, until_the_end):
@@ -49,19 +57,14 @@ def test_a_pause_that_ended_while_it_was_listed_takes_no_keys(terminal, lagerd, 
     """The news that it has ended and the older answer come as one piece, and are taken up in whichever order."""
     client = lagerd.client
 
-    async def answer(call: Call, pause: dict[str, object]) -> None:
-        with client.bus.together():
-            call.reply("aa{sv}", [pause])
-            client.bus.emit(PATH, NAME, "Resumed", "ssa{sv}", pause["id"], "continued", {})
-
     def heard_all() -> None:
         with pytest.raises(LagerError):  # the caller has no objects; when it says so, it has heard what came before
             client.do(client.bus.call(call.sender, PATH, "Anything", interface=NAME))
 
     screen = terminal(LAGER, "python", script(ASKS))
-    run = screen.expect("\n").strip()
+    run = screen.expect("\n").split()[0]
     call = lagerd.calls.get(timeout=PATIENCE)
-    client.do(answer(call, {"id": "1badcafe", "run_id": run, "remaining": 0.0}))
+    client.do(lagerd.answer_too_late(call, {"id": "1badcafe", "run_id": run, "remaining": 0.0}))
     heard_all()
     screen.type("hello\r")
     screen.expect("hello\n")
@@ -73,15 +76,23 @@ def test_a_pause_that_ended_while_it_was_listed_takes_no_keys(terminal, lagerd, 
 
 def test_who_reads_the_enter_says_so_with_it(terminal, lagerd, script):
     """A lagerd that many others have called since remembers it no more."""
-
-    async def answer(call: Call, run: str) -> None:
-        call.reply("aa{sv}", [{"id": "1badcafe", "run_id": run, "remaining": 0.0}])
-
     screen = terminal(LAGER, "python", script(ASKS))
-    run = screen.expect("\n").strip()
+    run = screen.expect("\n").split()[0]
     call = lagerd.calls.get(timeout=PATIENCE)
     lagerd.keeps_all = True
-    lagerd.client.do(answer(call, run))
+    lagerd.client.do(lagerd.answer(call, {"id": "1badcafe", "run_id": run, "remaining": 0.0}))
     screen.type("\r")
     said = [lagerd.calls.get(timeout=PATIENCE) for _ in range(2)]
     assert [(one.member, *one.args) for one in said] == [("Identify", "enter"), ("Continue", "1badcafe")]
+
+
+def test_a_pause_that_ended_while_it_was_listed_is_not_the_one_asked_for(terminal, start, lagerd, script):
+    screen = terminal(LAGER, "python", script(ASKS))
+    run, pid = screen.expect("\n").split()
+    lagerd.client.do(lagerd.answer(lagerd.calls.get(timeout=PATIENCE)))
+    asking = start(LAGER, "python", "--pause", run)
+    stale = {"id": "1badcafe", "run_id": run, "pid": int(pid), "thread": "MainThread", "remaining": 0.0}
+    stale |= {"file": "script.py", "line": 1, "function": "<module>", "label": "", "interactive": False}
+    lagerd.client.do(lagerd.answer_too_late(lagerd.calls.get(timeout=PATIENCE), stale))
+    assert "already" not in asking.err.rest()
+    assert lagerd.calls.get(timeout=PATIENCE).member == "Pause"
