@@ -44,6 +44,7 @@ class Relay:
     async def run(self, script: socket.socket, reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
         """Pass frames both ways until the script's side is closed, or the client's."""
         frames, self._script = await asyncio.open_unix_connection(sock=script)
+        client.transport.set_write_buffer_limits(0)  # what is drained is gone: with the loop, the rest would be lost
         down = asyncio.ensure_future(self._down(frames, client))
         up = asyncio.ensure_future(self._up(reader, client))
         try:

@@ -74,6 +74,24 @@ def test_frames_on_standard_streams(run, client, relay):
     assert process.wait() == 0
 
 
+def test_a_client_that_reads_late_gets_all_and_why_it_ended(run, start, client, tmp_path):
+    run(SCRIPT)
+    os.mkfifo(tmp_path / "printed")
+    id = client.paused()["id"]
+    stdin, typing = os.pipe()
+    process = start(LAGER, "python", "--console", id, "--relay", stdin=stdin)
+    os.write(typing, encode({"eval": "print('x' * 200000); open('printed', 'w').close()\n"}))
+    (tmp_path / "printed").open().close()
+    client.call("Continue", "s", id)
+    assert client.resumed(id)[0] == "continued"
+    os.set_blocking(process.out.fd, True)
+    frames = Decoder().feed(process.popen.stdout.read())
+    assert sum(len(frame.get("out", "")) for frame in frames) == 200001
+    assert frames[-1]["ended"]["reason"] == "continued"
+    for end in (stdin, typing):
+        os.close(end)
+
+
 def test_the_next_lagerd_knows_a_console_for_one(run, client, relay, own_station):
     run(SCRIPT)
     id = client.paused()["id"]
