@@ -203,9 +203,13 @@ class Bus:
             close_fds(fds)
             raise errors.InvalidArgument("What you gave is no text in UTF-8.", "Give it in plain letters.") from None
         except TimeoutError:
+            _drop(answer)
             raise NoDaemon(
                 f"{destination} did not answer {member} within {timeout:g} s.", "Try again, or restart it."
             ) from None
+        except asyncio.CancelledError:
+            _drop(answer)
+            raise
         finally:
             self._pending.pop(serial, None)
             self._bounds.pop(serial, None)
@@ -389,6 +393,12 @@ class Bus:
 def owner_rule(name: str) -> str:
     """The match rule for changes of who owns `name`."""
     return f"type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg0='{name}'"
+
+
+def _drop(answer: asyncio.Future[Message]) -> None:
+    """Nobody waits any more for what may just have come."""
+    if answer.done() and not answer.cancelled() and answer.exception() is None:
+        close_fds(answer.result().fds)
 
 
 def _gone() -> BusError:

@@ -18,6 +18,7 @@ from typing import Any
 
 from lager import address, forks, typeahead
 from lager.bus import Bus, Signal
+from lager.connection import close_fds
 from lager.errors import AccessDenied, BusError, LagerError, NoDaemon
 from lager.standing import Ended, Failed, Standing, Stood
 from lager.terms import BREAKPOINTS, BREAKPOINTS_PATH, INSTRUMENTS, INSTRUMENTS_PATH
@@ -68,7 +69,13 @@ class Link:
 
     def claim(self, instrument: str, details: dict[str, Any], wait: float) -> int:
         """The descriptor of a lease, after up to `wait` seconds in the queue. Blocks; from any other thread."""
-        return int(self._wait_for(self._claim(instrument, details, wait)))
+        granted: list[int] = []
+        try:
+            self._wait_for(self._claim(instrument, details, wait, granted))
+        except BaseException:
+            self._loop.call_soon_threadsafe(close_fds, granted)  # of Ctrl-C that came with the lease
+            raise
+        return granted[0]
 
     def release(self, instrument: str, fd: int) -> None:
         """Tell lagerd that a lease is over, and close it; returns at once. From any thread but our own."""
@@ -96,7 +103,7 @@ class Link:
             future.cancel()
             raise
 
-    async def _claim(self, instrument: str, details: dict[str, Any], wait: float) -> int:
+    async def _claim(self, instrument: str, details: dict[str, Any], wait: float, granted: list[int]) -> None:
         ends = self._loop.time() + wait
         while True:
             left = max(ends - self._loop.time(), 0.0)
@@ -106,7 +113,8 @@ class Link:
                     INSTRUMENTS, INSTRUMENTS_PATH, "Claim", "sa{sv}", instrument, {**details, "wait": left},
                     timeout=left + _ANSWER_SECONDS,
                 )  # fmt: skip
-                return int((await asked)[0])
+                granted.append((await asked)[0])
+                return
             except NoDaemon:
                 # It died while we queued: another one comes, and we queue again.
                 if not left:

@@ -1,16 +1,19 @@
 """Leases through a real lagerd: one holder, a queue in order, and the kernel as the judge of who is alive."""
 
+import asyncio
 import fcntl
 import os
 import signal
 import subprocess
 import sys
 import time
+from textwrap import dedent
 
 import pytest
 
+from lager.bus import Bus, Call
 from lager.errors import AccessDenied, InstrumentBusy, InvalidArgument, NoSuchInstrument
-from tests.client import Client
+from tests.client import PATIENCE, Client
 
 INSTRUMENTS = "com.lager.Instruments"
 HOLD = """
@@ -106,6 +109,55 @@ def test_kill_9_of_the_holder_frees_it_within_100_ms(hold, client, key):
     assert released(client, key) == "gone"
     assert time.monotonic() - began < 0.5  # five times the aim, for a machine that does other things besides
     assert key not in leases(client)
+
+
+def test_ctrl_c_that_comes_with_the_lease_leaves_it_to_the_next(start, script, key):
+    text = """
+        import signal
+        from lager.lease import claim
+        from lager.link import Link
+        wait_for = Link._wait_for
+        def interrupted(link, work):
+            wait_for(link, work)
+            signal.raise_signal(signal.SIGINT)
+        Link._wait_for = interrupted
+        try:
+            claim("KEY", net="net1")
+        except KeyboardInterrupt:
+            print("interrupted")
+        Link._wait_for = wait_for
+        claim("KEY", net="net1", wait=10)
+        print("holding")
+    """
+    process = start(sys.executable, script(dedent(text).replace("KEY", key)))
+    assert process.out.rest() == "interrupted\nholding\n"
+
+
+def test_an_answer_that_comes_with_the_end_of_the_wait_leaves_no_descriptor(station):
+    reader, writer = os.pipe()
+
+    async def call() -> None:
+        giver, taker = [await Bus.connect(station.address) for _ in range(2)]
+
+        class Gives:
+            def dispatch(self, call: Call) -> None:
+                with giver.together():
+                    call.reply("h", 0, fds=[writer])
+                    giver.emit("/com/lager", "com.lager.Test", "Enough", "", to=call.sender)
+
+        giver.serve(Gives())
+        calling = asyncio.ensure_future(taker.call(giver.name, "/com/lager", "Give", interface="com.lager.Test"))
+        taker.listen("Enough", lambda _: calling.cancel())
+        done, _ = await asyncio.wait([calling], timeout=PATIENCE)
+        if not done.pop().cancelled():  # the two came apart
+            os.close(calling.result()[0])
+        taker.close()
+        giver.close()
+
+    asyncio.run(call())
+    os.set_blocking(reader, False)
+    assert os.read(reader, 1) == b""
+    os.close(reader)
 
 
 def test_a_forked_child_keeps_nothing(hold, client, key):
