@@ -27,7 +27,7 @@ from lagerd.stopping import resolve, until_told
 IDLE_SECONDS = 600.0
 NAMES = (BREAKPOINTS, INSTRUMENTS)
 _RESTARTS = 5
-_RESTART_WINDOW = 10.0
+_SHORT_LIVES = 10.0  # seconds lived between so many deaths; a busy machine is slow at starting, which does not count
 _PR_SET_PDEATHSIG = 1
 
 _CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
@@ -177,19 +177,19 @@ async def _restart_lagerd(bus: Bus) -> None:
     """Have lagerd started again whenever it dies; returns when it does not stay up."""
     loop = asyncio.get_running_loop()
     died: asyncio.Queue[float] = asyncio.Queue()
-    started = [False]
+    born: list[float] = []
 
     def owner(name: str) -> None:
         if name:
-            started[0] = True
-        elif started[0]:
-            died.put_nowait(loop.time())
+            born[:] = [loop.time()]
+        elif born:
+            died.put_nowait(loop.time() - born.pop())
 
     await bus.follow(BREAKPOINTS, owner)
-    deaths: list[float] = []
+    lives: list[float] = []
     while True:
-        deaths = [*deaths, await died.get()][-_RESTARTS:]
-        if len(deaths) == _RESTARTS and deaths[-1] - deaths[0] < _RESTART_WINDOW:
+        lives = [*lives, await died.get()][-_RESTARTS:]
+        if len(lives) == _RESTARTS and sum(lives[1:]) < _SHORT_LIVES:
             _log.error("lagerd does not stay up; the embedded bus ends.")
             return
         _log.warning("lagerd died, and is started again.")
