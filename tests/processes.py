@@ -105,6 +105,9 @@ class Process:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
         self.popen.wait()
+        for reader in (self.out, self.err):  # whose other ends are open until the last of them has gone
+            with contextlib.suppress(AssertionError):
+                reader.rest(_FAREWELL)
         for stream in (self.popen.stdin, self.popen.stdout, self.popen.stderr):
             if stream is not None:
                 stream.close()

@@ -39,11 +39,21 @@ def own_station() -> Iterator[Station]:
         station.close()
 
 
+@pytest.fixture(scope="session")
+def janitor(shared_station: Station) -> Iterator[Client]:
+    client = Client(shared_station.address)
+    yield client
+    client.close()
+
+
 @pytest.fixture
 def station(request: pytest.FixtureRequest) -> Station:
-    """The station of the test: its own where it asks for one, else the shared one."""
-    own = "own_station" in request.fixturenames
-    found = request.getfixturevalue("own_station" if own else "shared_station")
+    """The station of the test: its own where it asks for one, else the shared one, where nothing is paused any more."""
+    if "own_station" in request.fixturenames:
+        found = request.getfixturevalue("own_station")
+    else:
+        found = request.getfixturevalue("shared_station")
+        request.getfixturevalue("janitor").call("ContinueAll")
     assert isinstance(found, Station)
     return found
 
