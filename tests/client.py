@@ -1,6 +1,7 @@
 """A client of the bus for tests: synchronous, with the real facade in a thread behind it."""
 
 import asyncio
+import contextlib
 import queue
 import threading
 import time
@@ -8,6 +9,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from lager.bus import Bus, Signal, owner_rule
+from lager.errors import LagerError
 from tests.processes import PATIENCE
 
 NAME = "com.lager.Breakpoints"
@@ -76,6 +78,18 @@ class Client:
         """The end of the pause `id`: why, and by whom."""
         signal = self.expect("Resumed", lambda s: s.args[0] == id)
         return signal.args[1], signal.args[2]
+
+    def heard(self, pid: int) -> None:
+        """Wait until the process has taken up what it was told so far: it answers in its turn, if only that it has no
+        such object."""
+
+        async def ask() -> None:
+            for name in await self.bus.names():
+                with contextlib.suppress(LagerError):
+                    if name.startswith(":") and (await self.bus.credentials(name)).get("ProcessID") == pid:
+                        await self.bus.call(name, PATH, "Anything", interface=NAME)
+
+        self.do(ask())
 
     def close(self) -> None:
         async def close() -> None:

@@ -127,11 +127,12 @@ if __name__ == "__main__":
 
 def test_one_line_for_threads_and_children(screen, script, client):
     view = screen(*PYTHON, script(SEVERAL), rows=60)
-    pauses = {pause["label"]: pause["id"] for pause in (client.paused() for _ in range(3))}
+    details = [client.paused() for _ in range(3)]
+    pauses = {pause["label"]: pause["id"] for pause in details}
     view.sees("  left      3 paused, next in 1m2")
     client.call("Continue", "s", pauses["child"])
     view.sees("2 paused, next in 1m3")
-    client.call("Continue", "s", client.list()[0]["run_id"])
+    client.call("Continue", "s", details[0]["run_id"])
     assert view.wait() == 0
     assert view.lines[-1] == "went on"
     for label, id in pauses.items():
@@ -155,6 +156,8 @@ def test_a_question_keeps_its_cursor(screen, script, client):
     assert sum("name?" in line for line in view.lines) == 1
     client.call("Continue", "s", id)
     view.sees("over D-Bus")
+    client.resumed(id)
+    client.heard(view.pid)  # else it may take what is typed now for an answer to the pause
     view.type("anna\r")
     assert view.wait() == 0
     assert view.lines[-1] == "got anna"
