@@ -106,6 +106,9 @@ def test_a_user_has_so_many_connections_and_a_script_beyond_them_says_so_and_goe
     first = script(station, "import lager\nlager.pause()\n")
     try:
         one.paused()
+        one.do(one.bus.add_match("type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged'"))
+        while len([name for name in one.do(one.bus.names()) if name.startswith(":")]) < 4:
+            one.expect("NameOwnerChanged")
         second = script(station, "import lager\nlager.pause()\nprint('went on')\n")
         second.out.expect("went on")
         assert second.wait() == 0

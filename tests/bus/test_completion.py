@@ -109,7 +109,8 @@ def test_names_of_boxes_and_ids_of_runs_are_offered(bash, lager, run, client, tm
     lager("boxes", "add", "bench3", "anna@bench3.example.com", XDG_CONFIG_HOME=str(tmp_path))
     assert bash("lager boxes remove ''", XDG_CONFIG_HOME=str(tmp_path)) == ["bench3"]
     assert bash("lager breakpoints --box be", XDG_CONFIG_HOME=str(tmp_path)) == ["bench3"]
-    run("import lager\nlager.pause(timeout=0)\n", options=("--detach",), XDG_STATE_HOME=str(tmp_path))
+    detached = run("import lager\nlager.pause(timeout=0)\n", options=("--detach",), XDG_STATE_HOME=str(tmp_path))
+    assert detached.wait() == 0  # which has written it down
     id = client.paused()["run_id"]
     for option in ("--kill", "--reattach", "--pause"):
         assert bash(f"lager python {option} {id[:4]}", XDG_STATE_HOME=str(tmp_path)) == [id[:8]]

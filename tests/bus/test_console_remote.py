@@ -49,7 +49,9 @@ def box(near, screen, tmp_path):
 @pytest.fixture
 def spoken(near, tmp_path):
     """The environment in which ssh tells what it was given; and what a console's client has said there so far."""
-    (tmp_path / "ssh").write_text(f'tee -a {tmp_path}/said | {near.env["LAGER_SSH"]} "$@"\n')
+    # tee writes to its standard output first, and so tells here before ssh hears of it.
+    tee = f"{{ tee /dev/fd/3 >>{tmp_path}/said; }} 3>&1"
+    (tmp_path / "ssh").write_text(f'{tee} | {near.env["LAGER_SSH"]} "$@"\n')
 
     def said() -> list[dict]:
         console, heard = Decoder(), []

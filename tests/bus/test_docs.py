@@ -8,7 +8,7 @@ import pytest
 
 from tests.client import NAME, PATH
 from tests.documents import ID, PAGES, ROOT, Step, play
-from tests.processes import LAGER, PATIENCE, Terminal
+from tests.processes import LAGER, Terminal
 
 IN_A_BOX = {"administration.md", "dbus.md"}
 # What runs until a key ends it: what it shows before, and the key.
@@ -41,7 +41,7 @@ class Desk:
             return self._on_a_terminal(command, *KEYS[step.command])
         done = subprocess.run(
             ["bash", "-c", command], input="".join(f"{line}\n" for line in step.typed), capture_output=True, text=True,
-            env=self._station.env, cwd=self._folder, timeout=PATIENCE, check=False, start_new_session=True,
+            env=self._station.env, cwd=self._folder, timeout=60, check=False, start_new_session=True,
         )  # fmt: skip
         return done.returncode, done.stdout.replace(self._pause, ID) if self._pause else done.stdout, done.stderr
 
