@@ -98,7 +98,7 @@ def drop(name: str) -> None:
     if name not in table()["boxes"]:
         raise BoxError(f"There is no box of the name {printable(name, 60)!r} in your table.", "See: lager boxes list")
     with _edited() as document:
-        del document["boxes"][name]
+        document["boxes"].pop(name, None)
         if document.get("default") == name:
             del document["default"]
 
@@ -119,10 +119,24 @@ def _edited() -> Iterator[Any]:
 
     table()  # or it says what is wrong with it
     file = path()
-    document = tomlkit.parse(file.read_text(encoding="utf-8")) if file.exists() else tomlkit.document()
-    yield document
     file.parent.mkdir(parents=True, exist_ok=True)
-    target = file.resolve()
-    fresh = target.with_name(f".{target.name}.new")
-    fresh.write_text(tomlkit.dumps(document), encoding="utf-8")
-    fresh.replace(target)
+    with _alone(file.parent):
+        document = tomlkit.parse(file.read_text(encoding="utf-8")) if file.exists() else tomlkit.document()
+        yield document
+        target = file.resolve()
+        fresh = target.with_name(f".{target.name}.new")
+        fresh.write_text(tomlkit.dumps(document), encoding="utf-8")
+        fresh.replace(target)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Whoever edits at the same time waits for a moment, and then reads what we wrote."""
+    import fcntl
+
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)

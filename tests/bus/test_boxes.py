@@ -185,6 +185,14 @@ def test_the_table_is_kept_with_what_was_written_into_it(tmp_path, monkeypatch, 
     boxes("add", "x", "--command", "a; b", code=1)
 
 
+def test_boxes_that_are_added_at_once_are_all_there(start, lager, tmp_path):
+    env = {"XDG_CONFIG_HOME": str(tmp_path / "config")}
+    names = [f"bench{number}" for number in range(8)]
+    adding = [start(LAGER, "boxes", "add", name, "bench.example.com", **env) for name in names]
+    assert [(one.wait(), one.err.rest()) for one in adding] == [(0, "")] * len(names)
+    assert {one["name"] for one in json.loads(lager("boxes", "--json", **env).stdout)} == set(names)
+
+
 def test_the_default_box_is_where_commands_go(lager, near, client, run):
     near.table(f'default = "near"\n[boxes.near]\nssh = "near"\ncommand = "{LAGER}"\n')
     script = near.folder / "told.py"
