@@ -40,10 +40,8 @@ class Lagerd:
     async def answer(self, call: Call, *pauses: dict[str, object]) -> None:
         call.reply("aa{sv}", list(pauses))
 
-    async def answer_too_late(self, call: Call, pause: dict[str, object]) -> None:
-        with self.client.bus.together():
-            await self.answer(call, pause)
-            self.client.bus.emit(PATH, NAME, "Resumed", "ssa{sv}", pause["id"], "continued", {})
+    def resumed(self, id: str) -> None:
+        self.client.bus.emit(PATH, NAME, "Resumed", "ssa{sv}", id, "continued", {})
 
 
 @pytest.fixture
@@ -57,6 +55,11 @@ def test_a_pause_that_ended_while_it_was_listed_takes_no_keys(terminal, lagerd, 
     """The news that it has ended and the older answer come as one piece, and are taken up in whichever order."""
     client = lagerd.client
 
+    async def answer(call: Call, run: str) -> None:
+        with client.bus.together():
+            await lagerd.answer(call, {"id": "1badcafe", "run_id": run, "remaining": 0.0})
+            lagerd.resumed("1badcafe")
+
     def heard_all() -> None:
         with pytest.raises(LagerError):  # the caller has no objects; when it says so, it has heard what came before
             client.do(client.bus.call(call.sender, PATH, "Anything", interface=NAME))
@@ -64,7 +67,7 @@ def test_a_pause_that_ended_while_it_was_listed_takes_no_keys(terminal, lagerd, 
     screen = terminal(LAGER, "python", script(ASKS))
     run = screen.expect("\n").split()[0]
     call = lagerd.calls.get(timeout=PATIENCE)
-    client.do(lagerd.answer_too_late(call, {"id": "1badcafe", "run_id": run, "remaining": 0.0}))
+    client.do(answer(call, run))
     heard_all()
     screen.type("hello\r")
     screen.expect("hello\n")
@@ -93,6 +96,12 @@ def test_a_pause_that_ended_while_it_was_listed_is_not_the_one_asked_for(termina
     asking = start(LAGER, "python", "--pause", run)
     stale = {"id": "1badcafe", "run_id": run, "pid": int(pid), "thread": "MainThread", "remaining": 0.0}
     stale |= {"file": "script.py", "line": 1, "function": "<module>", "label": "", "interactive": False}
-    lagerd.client.do(lagerd.answer_too_late(lagerd.calls.get(timeout=PATIENCE), stale))
+    call = lagerd.calls.get(timeout=PATIENCE)
+
+    async def tell_and_answer() -> None:
+        lagerd.resumed("1badcafe")
+        await lagerd.answer(call, stale)
+
+    lagerd.client.do(tell_and_answer())
     assert "already" not in asking.err.rest()
     assert lagerd.calls.get(timeout=PATIENCE).member == "Pause"
