@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import os
+import signal
 import socket
+import sys
 from collections.abc import AsyncIterator
 
 from lager_cli import output
@@ -31,6 +33,8 @@ def attach(id: str, box: str | None = None, *, watch: bool = False, relay: bool 
 
 
 async def _attach(wanted: str, box: str | None) -> int:
+    if os.isatty(0):  # which is to be left as it was
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, sys.exit, 128 + signal.SIGTERM)
     options = {"news": True, "short": os.isatty(0)}
     async with _connection(wanted, options, box) as connection:
         script = Attached(connection)

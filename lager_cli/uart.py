@@ -2,6 +2,8 @@
 
 import os
 import selectors
+import signal
+import sys
 import termios
 import tty
 from collections.abc import Iterator
@@ -64,11 +66,12 @@ def _raw() -> Iterator[None]:
         yield
         return
     before = termios.tcgetattr(0)
-    tty.setraw(0, termios.TCSANOW)  # at once, so that no key typed meanwhile is lost
-    raw = termios.tcgetattr(0)
-    raw[1] |= termios.OPOST  # lines still end as lines
-    termios.tcsetattr(0, termios.TCSANOW, raw)
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
+        tty.setraw(0, termios.TCSANOW)  # at once, so that no key typed meanwhile is lost
+        raw = termios.tcgetattr(0)
+        raw[1] |= termios.OPOST  # lines still end as lines
+        termios.tcsetattr(0, termios.TCSANOW, raw)
         yield
     finally:
         termios.tcsetattr(0, termios.TCSADRAIN, before)

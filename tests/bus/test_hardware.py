@@ -204,6 +204,15 @@ def test_uart_on_a_terminal_leaves_with_ctrl_bracket(terminal):
     assert screen.wait() == 0
 
 
+def test_a_uart_that_is_ended_leaves_the_terminal_as_it_was(terminal):
+    kept = "stty -a > before; lager uart uart1; echo code $?; stty -a > after; cmp before after && echo same"
+    screen = terminal("/bin/bash", "--norc", "-c", kept)
+    screen.expect("Ctrl-] leaves")
+    [uart] = Path(f"/proc/{screen.pid}/task/{screen.pid}/children").read_text().split()
+    os.kill(int(uart), signal.SIGTERM)
+    assert "code 143" in screen.expect("same")
+
+
 def test_import_of_another_list(lager, tmp_path):
     saved = [
         {

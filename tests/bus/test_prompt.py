@@ -2,7 +2,9 @@
 
 import os
 import re
+import signal
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -360,3 +362,14 @@ def test_the_window_is_resized_while_a_line_is_typed(paused, console):
     screen.until(lambda shown: ">>> len('" in shown and f" {paused}  3m" in shown.splitlines()[-1])
     screen.type("')" + ENTER)
     screen.sees("\n60\n")
+
+
+def test_a_console_that_is_ended_leaves_the_terminal_as_it_was(screen, paused):
+    kept = f"stty -a > before; lager python --console {paused}; echo code $?; stty -a > after; cmp before after"
+    view = screen("/bin/bash", "--norc", "-c", f"{kept} && echo same")
+    view.sees(":help")
+    [console] = Path(f"/proc/{view.pid}/task/{view.pid}/children").read_text().split()
+    os.kill(int(console), signal.SIGTERM)
+    shown = view.sees("same")
+    assert "code 143" in shown
+    assert "Traceback" not in shown
