@@ -41,12 +41,19 @@ def same(box, crowd):
 @contextlib.contextmanager
 def started_anew(box):
     """Inside, something ends lagerd; at the end systemd has started it again, asked by nobody."""
-    unit = ("--unit=lagerd.service", "--output=cat")
-    with box.start("journalctl", "--follow", "--lines=0", *unit) as journal:
+    with journal_from_now(box) as journal:
         first = main_pid(box)
         yield journal
         journal.until("^Started lagerd.service")
     assert main_pid(box) not in (first, 0)
+
+
+@contextlib.contextmanager
+def journal_from_now(box):
+    """What the journal says of lagerd from now on."""
+    with box.start("journalctl", "--follow", "--lines=1", "--unit=lagerd.service", "--output=cat") as journal:
+        journal.until("")  # the last line until now: from here on it follows
+        yield journal
 
 
 def main_pid(box):
@@ -107,7 +114,7 @@ def test_a_call_starts_a_lagerd_that_was_stopped(box):
 
 
 def test_without_lagerd_a_script_goes_on_at_its_own_deadline(box):
-    with (script := paused(box, "alice", timeout=1)).process:
+    with (script := paused(box, "alice", timeout=3)).process:
         box.run("systemctl", "stop", "lagerd")
         assert "lagerd did not answer" in script.goes_on()
     box.run("systemctl", "start", "lagerd")
@@ -150,7 +157,7 @@ def test_a_wrong_configuration_keeps_it_from_starting_and_the_status_says_why(bo
 
 
 def test_a_reload_reads_the_configuration_and_keeps_it_where_it_is_wrong(box):
-    with box.start("journalctl", "--follow", "--lines=0", "--unit=lagerd", "--output=cat") as journal:
+    with journal_from_now(box) as journal:
         with configured(box, "default_timeout = 12\n"):
             journal.until("Read the configuration again")
             assert default_timeout(box) == "d 12\n"

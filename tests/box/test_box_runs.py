@@ -86,12 +86,15 @@ def test_its_time_ends_it(box, manager):
 
 
 def test_systemctl_stop_ends_it_as_ctrl_c_does(box, manager):
-    box.write("/home/alice/tidy.py", "import signal\ntry:\n    signal.pause()\nfinally:\n    print('put away')\n")
+    text = "import signal\ntry:\n    print('up')\n    signal.pause()\nfinally:\n    print('put away')\n"
+    box.write("/home/alice/tidy.py", text)
     id = detach(box, "tidy.py")
+    with box.start("lager", "python", "--reattach", id, user="alice") as follower:
+        follower.until("up")
     runtime = "XDG_RUNTIME_DIR=/run/user/2001"
     box.run("env", runtime, "systemctl", "--user", "stop", known(box, id)["unit"], user="alice")
     done = box.run("lager", "python", "--reattach", id, user="alice", check=False)
-    assert (done.returncode, done.stdout) == (130, "put away\n")
+    assert (done.returncode, done.stdout) == (130, "up\nput away\n")
 
 
 def test_a_killed_keeper_leaves_nobody(box, manager):
