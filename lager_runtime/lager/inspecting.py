@@ -3,6 +3,7 @@
 Runs in an event loop; all that may run the script's own code runs beside it, each for a bounded time.
 """
 
+import contextlib
 import linecache
 import os
 import time
@@ -88,14 +89,15 @@ async def variables(place: Place, width: int = WIDTH) -> tuple[list[dict[str, An
 
 
 async def _value(value: object, width: int, seconds: float) -> str:
-    if seconds <= 0:
-        return plainly(value, width) if is_builtin(value) else f"<{type_name(value)}, not asked: others took too long>"
     try:
-        return await aside(lambda: shortened(value, width), seconds)
-    except TimeoutError:
-        return f"<{type_name(value)} whose repr hangs>"
+        if seconds > 0:
+            with contextlib.suppress(TimeoutError):
+                return await aside(lambda: shortened(value, width), seconds)
+        if is_builtin(value):  # something in it hangs, or this machine has much else to do
+            return plainly(value, width)
     except Exception as error:
         return f"<{type_name(value)} whose repr raises {type_name(error)}>"
+    return f"<{type_name(value)}{' whose repr hangs' if seconds > 0 else ', not asked: others took too long'}>"
 
 
 async def _tried(work: Any, otherwise: Any) -> Any:

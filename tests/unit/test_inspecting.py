@@ -181,6 +181,13 @@ def test_no_object_breaks_or_hangs_a_look():
     assert look["variables"][0]["type"] == "Sleeps"
 
 
+def test_what_hangs_in_a_builtin_does_not_hide_the_rest():
+    waits = type("Waits", (Sleeps,), {})()
+    look, _ = looked(readings={"adc1": 1.25, "adc2": [waits]})
+    waits.go.set()
+    assert look["variables"][0]["value"] == "{'adc1': 1.25, 'adc2': [<Waits>]}"
+
+
 def test_many_that_hang_take_no_longer_than_a_few():
     names = {f"v{number}": type(f"S{number}", (Sleeps,), {})() for number in range(20)}
     look, took = looked(**names, plain=[1, "a"], mixed={"a": names["v0"]})
