@@ -1,10 +1,15 @@
 """For all tiers: where CI is set, a test that is skipped counts as one that failed. And whoever starts the tests may
-ignore signals, as nohup does and a shell for what it runs in the background; what the tests start ignores none."""
+ignore signals, as nohup does and a shell for what it runs in the background; what the tests start ignores none. How
+long an example takes is no matter where the machine does other things besides."""
 
 import os
 import signal
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
