@@ -100,7 +100,7 @@ LATE = t7.read(1, 2004, "H", 0)[1]
 @pytest.mark.parametrize(
     ("reply", "error", "said"),
     [
-        (None, InstrumentTimeout, "did not answer 'read 2004' within 0.2 s"),
+        (None, InstrumentTimeout, "did not answer 'read 2004' within 1 s"),
         (READ[1][:5], InstrumentTimeout, "did not answer"),
         (LATE, InstrumentTimeout, "did not answer"),
         (CUT, InstrumentUnreachable, "closed the connection"),
