@@ -85,12 +85,9 @@ class Session:
         try:
             self._begin()
             while self._code is None or self._busy():
-                self.trunk.turn()
+                self._turn()
             for helper in self._helpers:
                 helper.join()
-        except Lost:
-            if self._code is None:
-                raise self._broken() from None
         finally:
             if self._raw is not None:
                 self._raw.end()
@@ -102,6 +99,16 @@ class Session:
         assert self._code is not None
         unwritten = self._unwritten()
         return self._code or unwritten
+
+    def _turn(self) -> None:
+        try:
+            self.trunk.turn()
+        except Lost:
+            if self._code is None:
+                raise self._broken() from None
+            self.trunk.hang_up()  # all has come, and some may still be written
+            if self._parcel.receive is not None:
+                self._download.end()
 
     def _unwritten(self) -> int:
         """What the command wrote and nobody can read here, as on a full disk, is a failure: 1, else 0."""

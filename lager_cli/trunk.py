@@ -5,6 +5,7 @@ nothing is buffered without bound, a stream that nobody takes holds up no other,
 Whoever hears nothing for LOST_SECONDS takes the other end for lost; so both say something every BEAT_SECONDS.
 """
 
+import math
 import os
 import select
 import time
@@ -73,6 +74,7 @@ class Trunk:
         self._early_ends: set[int] = set()
         self._sources: dict[int, Origin] = {}
         self.parties: list[Party] = []
+        self._alone = False
         self._heard = self._said = time.monotonic()
 
     def send(self, kind: Kind, value: Any = None, stream: int = 0) -> None:
@@ -111,24 +113,31 @@ class Trunk:
             total = 0
         self._granted[stream] = total
 
+    def hang_up(self) -> None:
+        """The other end is lost, and has said all: from now on a turn is only for what is still to be done here."""
+        self._alone = True
+
     def turn(self, seconds: float = BEAT_SECONDS) -> None:
         """Wait until something happens, at most so long, and let everybody do what there is to do. Raises Lost."""
         poll, ready = select.poll(), {}
-        poll.register(self._incoming, select.POLLIN)
-        if self._queue:
+        if not self._alone:
+            poll.register(self._incoming, select.POLLIN)
+        if self._queue and not self._alone:
             poll.register(self._outgoing, select.POLLOUT)
         for party in self.parties:
             if (wanted := party.interest()) is not None:
                 poll.register(*wanted)
                 ready[wanted[0]] = party
-        happened = poll.poll(1000 * max(min(seconds, self._said + BEAT_SECONDS - time.monotonic()), 0))
+        beat = math.inf if self._alone else self._said + BEAT_SECONDS - time.monotonic()
+        happened = poll.poll(1000 * max(min(seconds, beat), 0))
         for fd, _ in happened:
             if fd == self._incoming:
                 self._receive()
             elif fd in ready:
                 ready[fd].ready()
-        self._flush()
-        self._keep_alive()
+        if not self._alone:
+            self._flush()
+            self._keep_alive()
 
     def _receive(self) -> None:
         for kind, stream, payload in self._decoder.feed(self._read()):

@@ -8,6 +8,7 @@ import select
 import signal
 import socket
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -135,6 +136,26 @@ def test_a_stream_that_nobody_reads_holds_up_no_other(start, there):
     process.err.expect("here\n")
     assert len(process.out.rest()) == 12 << 20
     assert process.wait() == 0
+
+
+ENDS = f"""
+import sys
+from lager_cli.frames import Kind, Stream, encode, greeting, head
+data = b"x" * {1 << 20}
+sys.stdout.buffer.write(greeting("1") + head(Kind.DATA, Stream.OUT, len(data)) + data + encode(Kind.EXIT, 3))
+"""
+
+
+def test_what_has_come_is_written_though_the_connection_has_gone(start, near):
+    """All has come, and nobody reads it yet, as in a pager that is looked at for long."""
+    near.answering(ENDS)
+    process = start(LAGER, "history", "--box", "other")
+    process.out.expect("x")
+    for ssh in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():
+        with contextlib.suppress(ProcessLookupError), os.fdopen(os.pidfd_open(int(ssh)), "rb") as end:
+            assert select.select([end], [], [], PATIENCE)[0]
+    assert len(process.out.rest()) == (1 << 20) - 1
+    assert process.wait() == 3
 
 
 def test_two_hundred_megabytes_arrive_as_they_were_sent(station, there):
