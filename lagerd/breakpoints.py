@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from functools import partial
@@ -38,6 +39,7 @@ class Breakpoints:
         self.pauses = Pauses(loop, self._expired)
         self._described = Described(self.pauses, lambda pause: self.hooks.instruments(pause))
         self._calls: dict[str, Call] = {}
+        self._coming: Counter[str] = Counter()  # pauses that wait to hear whose they are
         self._arrivals: list[asyncio.Future[None]] = []
         self._settled_at = loop.time() + _SETTLING
         self._visits = Visits(self.bus, self.clients, self.pauses, self.settings, self.hooks, self._found)
@@ -77,8 +79,22 @@ class Breakpoints:
 
     # What scripts call.
 
-    async def pause(self, call: Call) -> Outcome:
-        client = await self.clients.watch(call.sender)
+    def pause(self, call: Call) -> Outcome | Coroutine[Any, Any, Outcome]:
+        client = self.clients.watched(call.sender)
+        if client is not None:
+            return self._pause(call, client)
+        self._coming[call.sender] += 1
+        return self._pause_later(call)
+
+    async def _pause_later(self, call: Call) -> Outcome:
+        try:
+            return self._pause(call, await self.clients.watch(call.sender))
+        finally:
+            self._coming[call.sender] -= 1
+            if not self._coming[call.sender]:
+                del self._coming[call.sender]
+
+    def _pause(self, call: Call, client: Client) -> Outcome:
         details = call.args[0]
         pause = from_details(
             details, owner=client.sender, uid=client.uid, user=client.user, pid=client.pid,
@@ -92,8 +108,15 @@ class Breakpoints:
         self._arrived()
         return LATER
 
-    async def interrupt(self, call: Call) -> Outcome:
-        await self.clients.watch(call.sender)  # behind the Pause that it ends, which may still wait for this
+    def interrupt(self, call: Call) -> Outcome | Coroutine[Any, Any, Outcome]:
+        """At once where it can, for the end of the script may be what is told next; never ahead of the pause."""
+        return self._interrupt_later(call) if call.sender in self._coming else self._interrupt(call)
+
+    async def _interrupt_later(self, call: Call) -> Outcome:
+        await self.clients.watch(call.sender)  # as the pause does, which began to wait before
+        return self._interrupt(call)
+
+    def _interrupt(self, call: Call) -> Outcome:
         pause = self._own(call)
         if pause is not None:
             self._end(pause, "interrupted", None)

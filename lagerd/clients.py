@@ -53,6 +53,11 @@ class Clients:
         """The client behind a unique name, where that can be said at once."""
         return self._known.get(sender)
 
+    def watched(self, sender: str) -> Client | None:
+        """The same, where `watch` would have nothing to wait for."""
+        watching = self._watched.get(sender)
+        return watching.result() if watching is not None and watching.done() else None
+
     async def of(self, sender: str) -> Client:
         """The client behind a unique name; NoDaemon if it has left."""
         client = self._known.get(sender)

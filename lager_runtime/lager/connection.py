@@ -28,6 +28,7 @@ BROKER = "org.freedesktop.DBus"
 _TOLD = ""
 _MOST_FDS = 253  # that Linux passes with one message: SCM_MAX_FD, unix(7)
 _CONGESTED, _CHOKED = 1 << 16, 1 << 23  # bytes that the broker has still to take
+_LAST_WORDS = 64  # calls
 _PACE = 1 << 21  # bytes a second for one who has asked for more already
 _BACKLOG_SECONDS = 5  # how long a broker may leave us in its queue; connect() blocks that long
 
@@ -59,6 +60,7 @@ class Connection:
         self._turns: Turns[Message] = Turns(_TOLD)
         self._turning: asyncio.Handle | None = None
         self._resting: set[str] = set()
+        self._left: set[str] = set()  # of whom something waits still
         self._open = True
         self._serial = 0
         with forks.wait:  # a child of one in between would keep the socket
@@ -191,13 +193,26 @@ class Connection:
             self._fds = []
             return
         message.fds, self._fds = self._fds[: message.fd_count], self._fds[message.fd_count :]
-        line = _stands_with(message)
+        line = self._line_of(message)
         if self._wanted(message, self._turns.has_room(line, len(raw))):
             self._turns.put(line, len(raw), message)
         else:
             close_fds(message.fds)
 
+    def _line_of(self, message: Message) -> str:
+        """Whose messages it waits behind: what we are told and answered waits for nothing that is asked of us, but the
+        news that somebody has left for that one's last calls, unless they are a flood."""
+        if message.kind is Kind.CALL:
+            return message.sender
+        leaver = _leaver(message)
+        if not 0 < self._turns.waiting(leaver) <= _LAST_WORDS:
+            return _TOLD
+        self._left.add(leaver)
+        return leaver
+
     def _hand_over(self, message: Message) -> None:
+        if self._left:
+            self._left.discard(_leaver(message))
         try:
             self._received(message)
         except Exception:
@@ -206,6 +221,8 @@ class Connection:
     def _must_wait(self, sender: str) -> bool:
         """Whether the broker has first to take what this one was answered before, or what everybody was; and then what
         was for others, where one long answer would follow upon the other."""
+        if sender in self._left:
+            return False
         if self._busy(sender) or self._out.owed(sender) >= _CONGESTED or self._out.size >= _CHOKED:
             return True
         return sender in self._resting and self._turns.waiting(sender) > 1
@@ -250,9 +267,12 @@ class Connection:
         close_fds(self._out.drop())
 
 
-def _stands_with(message: Message) -> str:
-    """Whose messages it waits behind: what we are told and answered waits for nothing that is asked of us."""
-    return message.sender if message.kind is Kind.CALL else _TOLD
+def _leaver(message: Message) -> str:
+    """Whose connection has ended, where that is what the broker tells; else empty."""
+    if message.member != "NameOwnerChanged" or message.sender != BROKER:
+        return ""
+    name, _, owner = message.unpack()
+    return "" if owner else str(name)
 
 
 def close_fds(fds: Iterable[int]) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import queue
 import re
 import shutil
 import signal
@@ -216,6 +217,31 @@ def test_an_interrupt_right_behind_the_first_pause_of_a_process_ends_it(client, 
         return str((await answer)[0])
 
     assert other.do(pause_and_interrupt()) == "interrupted"
+    assert client.resumed("1badcafe")[0] == "interrupted"
+
+
+def test_what_a_script_said_before_it_ended_is_heard_before_its_end(client, own_station, until_the_end):
+    """However much else it said, and though lagerd was busy and finds all of it at once."""
+    other = Client(own_station.address)
+    pausing = other.start(other.bus.call(NAME, PATH, "Pause", "a{sv}", {"id": "1badcafe"}, timeout=None))
+    assert client.paused()["id"] == "1badcafe"
+    owners: queue.SimpleQueue[str] = queue.SimpleQueue()
+    client.do(client.bus.follow(other.bus.name, owners.put))
+    assert owners.get(timeout=PATIENCE) == other.bus.name
+    own_station.lagerd.kill(signal.SIGSTOP)
+    until_the_end.callback(own_station.lagerd.kill, signal.SIGCONT)
+
+    async def say_much() -> None:
+        for _ in range(9):
+            other.bus.post(NAME, PATH, "Touch", "sua{sv}", "1badcafe", 1, {})
+        other.bus.post(NAME, PATH, "Interrupt", "s", "1badcafe")
+        await other.bus.flush()
+
+    other.do(say_much())
+    other.close()
+    pausing.cancel()
+    assert owners.get(timeout=PATIENCE) == ""
+    own_station.lagerd.kill(signal.SIGCONT)
     assert client.resumed("1badcafe")[0] == "interrupted"
 
 
