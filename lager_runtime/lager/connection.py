@@ -196,6 +196,8 @@ class Connection:
         line = self._line_of(message)
         if self._wanted(message, self._turns.has_room(line, len(raw))):
             self._turns.put(line, len(raw), message)
+            if line and message.kind is not Kind.CALL:
+                self._left.add(line)
         else:
             close_fds(message.fds)
 
@@ -205,10 +207,7 @@ class Connection:
         if message.kind is Kind.CALL:
             return message.sender
         leaver = _leaver(message)
-        if not 0 < self._turns.waiting(leaver) <= _LAST_WORDS:
-            return _TOLD
-        self._left.add(leaver)
-        return leaver
+        return leaver if 0 < self._turns.waiting(leaver) <= _LAST_WORDS else _TOLD
 
     def _hand_over(self, message: Message) -> None:
         if self._left:
