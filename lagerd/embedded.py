@@ -65,14 +65,19 @@ async def keep() -> int:
             own.enter_context(_broker(folder))
             own = own.pop_all()
             _say_ready(folder)
-    with own:
+    try:
         await _watch_over(folder)
+    finally:
+        with contextlib.ExitStack() as alone:
+            with contextlib.suppress(OSError):  # the folder is gone
+                alone.enter_context(_one_starts(folder))
+            own.close()
     return 0
 
 
 @contextlib.contextmanager
 def _one_starts(folder: Path) -> Iterator[None]:
-    """Whoever comes while another one is starting waits, and then finds the bus there."""
+    """Whoever comes while another one is starting waits, and then finds the bus there; while one ends, no bus."""
     with open(folder / "starting", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -86,7 +91,8 @@ def _broker(folder: Path) -> Iterator[None]:
     finally:
         broker.terminate()
         broker.wait()
-        (folder / "bus").unlink(missing_ok=True)
+        if not listening(folder / "bus"):  # else it is that of another keeper by now
+            (folder / "bus").unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
