@@ -78,6 +78,7 @@ class Session:
                     raise NoConnection(what, f"Try: ssh {self._box.ssh} {self._box.command} --version")
                 self.trunk.turn(min(BEAT_SECONDS, max(end - time.monotonic(), 0)))
         except Lost:
+            self._take_what_happened()
             raise self._ssh.why() from None
 
     def run(self) -> int:
@@ -104,11 +105,16 @@ class Session:
         try:
             self.trunk.turn()
         except Lost:
+            self._take_what_happened()
             if self._code is None:
                 raise self._broken() from None
-            self.trunk.hang_up()  # all has come, and some may still be written
-            if self._parcel.receive is not None:
+            if self._parcel.receive is not None:  # all has come, and some may still be written
                 self._download.end()
+
+    def _take_what_happened(self) -> None:
+        """The other end is lost: maybe by the same Ctrl-C that we got, which has then to be told, and not that."""
+        self.trunk.hang_up()
+        self.trunk.turn(0)
 
     def _unwritten(self) -> int:
         """What the command wrote and nobody can read here, as on a full disk, is a failure: 1, else 0."""

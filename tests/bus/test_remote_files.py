@@ -332,3 +332,17 @@ def test_what_is_on_its_way_is_shown_and_can_be_stopped(terminal, script, user, 
     one.type("\x03")
     assert one.wait() == 130
     assert one.screen.text.endswith("\r\x1b[K")  # nothing is left of it
+
+
+def test_a_ctrl_c_that_ends_the_way_to_the_box_too_is_a_ctrl_c(terminal, script, user, near):
+    near.answering(SLOW)
+    with (user / "large").open("wb") as large:
+        large.truncate(100_000_000)
+    one = terminal(LAGER, "python", "--box", "other", "--add-file", "large", script(""))
+    one.expect("% of 100 MB")
+    os.kill(one.pid, signal.SIGSTOP)
+    for child in Path(f"/proc/{one.pid}/task/{one.pid}/children").read_text().split():
+        os.kill(int(child), signal.SIGKILL)
+    os.kill(one.pid, signal.SIGINT)
+    os.kill(one.pid, signal.SIGCONT)
+    assert one.wait() == 130
