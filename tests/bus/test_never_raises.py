@@ -272,13 +272,15 @@ def test_the_bus_dies_while_paused(run, client, own_station):
 
 def test_lagerd_is_stopped_while_paused(run, client, own_station):
     process = run("import lager\nlager.pause(timeout=2)\nlager.pause(timeout=0.1)\nprint('went on')\n")
-    client.paused()
+    first = client.paused()
     os.kill(own_station.lagerd.pid, signal.SIGSTOP)
     code, out, err = ended(process)
     os.kill(own_station.lagerd.pid, signal.SIGCONT)
     assert (code, out) == (0, "went on\n")
     assert "resumed by itself: its time was over, and lagerd did not answer" in err
     assert "cannot pause here, going on. lagerd does not answer." in err
+    client.resumed(first["id"])
+    client.resumed(client.paused()["id"])  # of which lagerd hears only now, and of its end
     assert client.list() == []
 
 
