@@ -45,12 +45,14 @@ class Scribe:
             for end in (changes.fileno(), self._over):
                 poll.register(end, select.POLLIN)
             over = False
-            while not over:
-                over = any(fd == self._over for fd, _ in poll.poll())
+            while True:  # at first too: the script may have written before this was watched
                 changes.heard()
                 self._writer.note_order()
                 if self._copy:
                     self._copy = _copied(reader)
+                if over:
+                    break
+                over = any(fd == self._over for fd, _ in poll.poll())
 
 
 def _copied(reader: Reader) -> bool:
