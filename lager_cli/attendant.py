@@ -14,7 +14,7 @@ import threading
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from lager.errors import LagerError, NoDaemon
+from lager.errors import LagerError, NoDaemon, Refusal
 from lager.terms import BREAKPOINTS, BREAKPOINTS_PATH
 from lager_cli import output
 from lager_cli.daemon import identify
@@ -118,6 +118,8 @@ class Attendant:
                     self._note(pause)
         except NoDaemon as problem:
             output.error(problem)  # it may come yet
+        except Refusal:
+            return  # it is about to stop; the next one tells anew what stands
         finally:
             self._ended = None
 

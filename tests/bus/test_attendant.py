@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 
 from lager.bus import Call
-from lager.errors import LagerError
+from lager.errors import Failed, LagerError
 from tests.client import NAME, PATH, PATIENCE, Client
 from tests.processes import LAGER
 
@@ -87,6 +87,23 @@ def test_who_reads_the_enter_says_so_with_it(terminal, lagerd, script):
     screen.type("\r")
     said = [lagerd.calls.get(timeout=PATIENCE) for _ in range(2)]
     assert [(one.member, *one.args) for one in said] == [("Identify", "enter"), ("Continue", "1badcafe")]
+
+
+def test_who_asks_a_lagerd_that_stops_reads_the_enter_for_the_next(terminal, lagerd, script):
+    screen = terminal(LAGER, "python", script(ASKS))
+    run = screen.expect("\n").split()[0]
+    call = lagerd.calls.get(timeout=PATIENCE)
+
+    async def refuse_and_tell() -> None:
+        call.fail(Failed("lagerd is stopping.", "Try again when it is back."))
+        pause = {"id": "1badcafe", "run_id": run, "remaining": 0.0}
+        lagerd.client.bus.emit(PATH, NAME, "Paused", "sa{sv}", "1badcafe", pause)
+
+    lagerd.client.do(refuse_and_tell())
+    screen.type("\r")
+    call = lagerd.calls.get(timeout=PATIENCE)
+    assert (call.member, call.args) == ("Continue", ["1badcafe"])
+    assert "stopping" not in screen.screen.text
 
 
 def test_a_pause_that_ended_while_it_was_listed_is_not_the_one_asked_for(terminal, start, lagerd, script):
