@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from lager import address
+from lager.bus import address
+from lager.contract import BREAKPOINTS, BREAKPOINTS_PATH, path_of
 from lager.errors import BusError
-from lager.terms import BREAKPOINTS, BREAKPOINTS_PATH, path_of
-from lager_cli import output
+from lager_cli.display import output
 
 if TYPE_CHECKING:
-    from lager.bus import Bus
+    from lager.bus.facade import Bus
 
 _START_SECONDS = 20.0
 
@@ -34,7 +34,7 @@ def ready_address() -> str:
 @asynccontextmanager
 async def connected(how: str = "cli") -> "AsyncIterator[Bus]":
     """A connection whose calls go into the records as made by `how`; a lagerd that is not there is started."""
-    from lager.bus import Bus
+    from lager.bus.facade import Bus
 
     bus = await Bus.connect(ready_address())
     try:

@@ -9,28 +9,28 @@ import click
 from click.shell_completion import CompletionItem
 
 from lager.errors import LagerError
-from lager_cli import output
+from lager_cli.display import output
 
 _COMMANDS = {
-    "adc": ("lager_cli.instruments", "adc", "Read an analog input."),
-    "battery": ("lager_cli.instruments", "battery", "Read and set a simulated battery."),
-    "dac": ("lager_cli.instruments", "dac", "Read or set an analog output."),
-    "eload": ("lager_cli.instruments", "eload", "Read and set an electronic load."),
-    "gpi": ("lager_cli.instruments", "gpi", "Read a digital input."),
-    "gpo": ("lager_cli.instruments", "gpo", "Drive a digital output."),
-    "instruments": ("lager_cli.instruments", "instruments", "List the instruments in use, and by whom."),
-    "nets": ("lager_cli.nets", "nets", "List, check and import the nets of this bench."),
-    "supply": ("lager_cli.instruments", "supply", "Read and set a power supply."),
-    "uart": ("lager_cli.uart", "uart", "Talk to a serial device."),
-    "python": ("lager_cli.python", "python", "Run a script on this box, or resume a paused one."),
-    "boxes": ("lager_cli.boxes", "boxes", "List, add and check the boxes that --box names."),
-    "breakpoints": ("lager_cli.breakpoints", "breakpoints", "List the paused scripts."),
-    "completion": ("lager_cli.completion", "completion", "Let your shell complete lager's commands."),
-    "runs": ("lager_cli.runs", "runs", "List your runs: those that run, and those that ended lately."),
-    "history": ("lager_cli.history", "history", "Show what happened on this box."),
+    "adc": ("lager_cli.commands.instruments", "adc", "Read an analog input."),
+    "battery": ("lager_cli.commands.instruments", "battery", "Read and set a simulated battery."),
+    "dac": ("lager_cli.commands.instruments", "dac", "Read or set an analog output."),
+    "eload": ("lager_cli.commands.instruments", "eload", "Read and set an electronic load."),
+    "gpi": ("lager_cli.commands.instruments", "gpi", "Read a digital input."),
+    "gpo": ("lager_cli.commands.instruments", "gpo", "Drive a digital output."),
+    "instruments": ("lager_cli.commands.instruments", "instruments", "List the instruments in use, and by whom."),
+    "nets": ("lager_cli.commands.nets", "nets", "List, check and import the nets of this bench."),
+    "supply": ("lager_cli.commands.instruments", "supply", "Read and set a power supply."),
+    "uart": ("lager_cli.commands.uart", "uart", "Talk to a serial device."),
+    "python": ("lager_cli.commands.python", "python", "Run a script on this box, or resume a paused one."),
+    "boxes": ("lager_cli.commands.boxes", "boxes", "List, add and check the boxes that --box names."),
+    "breakpoints": ("lager_cli.commands.breakpoints", "breakpoints", "List the paused scripts."),
+    "completion": ("lager_cli.commands.completion", "completion", "Let your shell complete lager's commands."),
+    "runs": ("lager_cli.commands.runs", "runs", "List your runs: those that run, and those that ended lately."),
+    "history": ("lager_cli.commands.history", "history", "Show what happened on this box."),
 }
 
-_HIDDEN = {"session": ("lager_cli.serving", "session")}
+_HIDDEN = {"session": ("lager_cli.boxes.box_server", "session")}
 
 
 class _Lazy(click.Group):

@@ -69,9 +69,9 @@ def _stand_once_back_in(importer: "FrameType") -> None:
 
 def _stand(frame: "FrameType") -> None:
     try:
-        from lager import asking
+        from lager.breakpoints import on_request
 
-        asking.pause(frame)
+        on_request.pause(frame)
     except Exception as error:
         print(f"lager: cannot pause here, going on. {error!r}", file=sys.stderr, flush=True)
 
@@ -82,7 +82,7 @@ def _write_lines() -> None:
 
 
 def _show_typed_names() -> None:
-    from lager.tracebacks import show_typed_names
+    from lager.inspection.tracebacks import show_typed_names
 
     show_typed_names()
 
@@ -90,9 +90,9 @@ def _show_typed_names() -> None:
 def _pause_on_error() -> None:
     """In this process and what it forks; what it starts is plain Python."""
     del os.environ["LAGER_PAUSE_ON_ERROR"]
-    from lager import errorpause
+    from lager.breakpoints import on_error
 
-    errorpause.install()
+    on_error.install()
 
 
 _HOOKS = {

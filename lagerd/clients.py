@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from lager.bus import Bus, Signal, owner_rule
+from lager.bus.facade import Bus, Signal, owner_rule
 from lager.errors import LagerError, NoDaemon
 
 _REMEMBERED = 1024

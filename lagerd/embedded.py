@@ -18,11 +18,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-from lager.address import embedded_folder, listening, unix_address
-from lager.bus import Bus, Signal
+from lager.bus.address import embedded_folder, listening, unix_address
+from lager.bus.facade import Bus, Signal
+from lager.contract import BREAKPOINTS, INSTRUMENTS
 from lager.errors import BusError, LagerError
-from lager.terms import BREAKPOINTS, INSTRUMENTS
-from lagerd.stopping import resolve, until_told
+from lagerd.signals import resolve, until_told
 
 IDLE_SECONDS = 600.0
 NAMES = (BREAKPOINTS, INSTRUMENTS)

@@ -12,18 +12,19 @@ from pathlib import Path
 import click
 import sdnotify
 
-from lager.address import embedded_folder, given_or_system
-from lager.bus import Bus
+from lager.bus.address import embedded_folder, given_or_system
+from lager.bus.exports import Tree
+from lager.bus.facade import Bus
+from lager.contract import BREAKPOINTS, BREAKPOINTS_PATH, INSTRUMENTS, INSTRUMENTS_PATH
 from lager.errors import BusError, LagerError
-from lager.objects import Tree
-from lager.terms import BREAKPOINTS, BREAKPOINTS_PATH, INSTRUMENTS, INSTRUMENTS_PATH
-from lagerd import commands, config, logcontrol
-from lagerd.breakpoints import Breakpoints
+from lagerd import config, log_control
+from lagerd.breakpoints.interface import Breakpoints
 from lagerd.clients import Clients
-from lagerd.instruments import Instruments
+from lagerd.install import commands
+from lagerd.instruments.interface import Instruments
 from lagerd.log import Unblocking
-from lagerd.service import Service
-from lagerd.stopping import until_told
+from lagerd.server import Service
+from lagerd.signals import until_told
 
 _log = logging.getLogger("lagerd")
 
@@ -88,7 +89,7 @@ async def serve(address: str, config_file: Path | None = None) -> int:
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, service.reload)
     tree.add(BREAKPOINTS_PATH, breakpoints.interface())
     tree.add(INSTRUMENTS_PATH, instruments.interface())
-    tree.add(logcontrol.PATH, logcontrol.interface())
+    tree.add(log_control.PATH, log_control.interface())
     bus.serve(tree)
     stop = until_told()
     try:

@@ -2,7 +2,7 @@
 
 import logging
 
-from lager.bus import Bus
+from lager.bus.facade import Bus
 from lager.errors import LagerError
 
 ACTION = "com.lager.breakpoints.console"

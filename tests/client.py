@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from lager.bus import Bus, Signal, owner_rule
+from lager.bus.facade import Bus, Signal, owner_rule
 from lager.errors import LagerError
 from tests.processes import PATIENCE
 

@@ -10,14 +10,14 @@ from __future__ import annotations
 import os
 import sys
 
-from lager import forks
+from lager import fork_lock
 
 TYPE_CHECKING = False  # what type checkers take for true; importing typing would cost more than all the rest
 if TYPE_CHECKING:
     from types import FrameType
 
     from lager.errors import PauseTimeout
-    from lager.net import Net, NetType
+    from lager.instruments.net import Net, NetType
 
 __all__ = ["Net", "NetType", "PauseTimeout", "breakpointhook", "pause"]
 
@@ -58,11 +58,11 @@ def _pause(frame: FrameType, label: object, timeout: object, interactive: object
     try:
         if _is_off():
             return
-        with forks.wait:
-            from lager import pausing
-            from lager.place import Place
+        with fork_lock.wait:
+            from lager.breakpoints.pause import stand
+            from lager.inspection.location import Place
 
-        asked_for = pausing.stand(Place.here(frame), label, timeout, bool(interactive), on_timeout)
+        asked_for = stand(Place.here(frame), label, timeout, bool(interactive), on_timeout)
     except Exception as error:
         _complain(error)
     if asked_for is not None:
@@ -81,8 +81,8 @@ def _complain(error: Exception) -> None:
 
 def __getattr__(name: str) -> object:
     if name in ("Net", "NetType"):
-        with forks.wait:
-            from lager import net
+        with fork_lock.wait:
+            from lager.instruments import net
 
         return getattr(net, name)
     if name == "PauseTimeout":

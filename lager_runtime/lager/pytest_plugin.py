@@ -11,7 +11,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if config.getoption("lager_pause") or "lager.errorpause" in sys.modules:
-        from lager import testpause
+    if config.getoption("lager_pause") or "lager.breakpoints.on_error" in sys.modules:
+        from lager.breakpoints import on_test_failure
 
-        testpause.configure(config)
+        on_test_failure.configure(config)

@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from lagerd.bench.dut import Dut
-from lagerd.bench.instrument import ScpiInstrument
-from lagerd.bench.keithley_2281s import Keithley2281S
-from lagerd.bench.labjack_t7 import T7
-from lagerd.bench.lines import LineServer
-from lagerd.bench.modbus import ModbusServer
+from lagerd.bench.models.keithley_2281s import Keithley2281S
+from lagerd.bench.models.labjack_t7 import T7
+from lagerd.bench.models.rigol_dl3000 import DL3021
+from lagerd.bench.models.rigol_dp800 import DP821
+from lagerd.bench.models.uart_device import UartDevice
 from lagerd.bench.nets import Net, NetsFile, Place, render
-from lagerd.bench.rigol_dl3000 import DL3021
-from lagerd.bench.rigol_dp800 import DP821
-from lagerd.bench.terminal import Terminal
-from lagerd.bench.uart_device import UartDevice
+from lagerd.bench.scpi.instrument import ScpiInstrument
+from lagerd.bench.transports.lines import LineServer
+from lagerd.bench.transports.modbus import ModbusServer
+from lagerd.bench.transports.terminal import Terminal
 
 Device: TypeAlias = ScpiInstrument | T7 | UartDevice
 

@@ -7,12 +7,12 @@ smu1 ──┬── AIN0 of daq2                 DAC0 of daq1 ── AIN3 of da
        └── 100 Ω                        FIO1 of daq1 ── FIO0 of daq1
 """
 
-from lagerd.bench.circuit import Output, resistor
-from lagerd.bench.keithley_2281s import Keithley2281S
-from lagerd.bench.labjack_t7 import T7, tie
-from lagerd.bench.rigol_dl3000 import DL3021
-from lagerd.bench.rigol_dp800 import DP821
-from lagerd.bench.uart_device import UartDevice
+from lagerd.bench.models.keithley_2281s import Keithley2281S
+from lagerd.bench.models.labjack_t7 import T7, tie
+from lagerd.bench.models.rigol_dl3000 import DL3021
+from lagerd.bench.models.rigol_dp800 import DP821
+from lagerd.bench.models.uart_device import UartDevice
+from lagerd.bench.physics.circuit import Output, resistor
 
 RAIL_VOLTS, DROPOUT, RAIL_OHMS = 3.3, 0.2, 330.0
 INPUT_OHMS, AUX_OHMS, CELL_OHMS = 220.0, 1000.0, 100.0

@@ -18,7 +18,7 @@ import container  # noqa: E402
 
 _CROWD = """
 import os, sys, time
-import lager, lager.pausing
+import lager, lager.breakpoints.pause
 for name in range(int(sys.argv[1])):
     if os.fork() == 0:
         lager.pause(name, timeout=0)
@@ -29,7 +29,7 @@ for _ in range(int(sys.argv[1])):
 # Half of them are resumed one by one, the others all at one instant.
 _MEASURE = """
 import asyncio, json, sys, time
-from lager.bus import Bus
+from lager.bus.facade import Bus
 from processes import memory, switches
 NAME, PATH = "com.lager.Breakpoints", "/com/lager/Breakpoints"
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
 from typing import Any
 
-from lager.wire import Decoder, encode
+from lager.console.protocol import Decoder, encode
 from tests.bench.figures import Figures, Row, amount, times
 from tests.bench.scale import Scale
 from tests.bench.scripts import STANDING, client, running

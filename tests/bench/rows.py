@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from lager.wire import Decoder, encode
+from lager.console.protocol import Decoder, encode
 from tests.bench.figures import Figures, Row, times
 from tests.bench.scale import Scale
 from tests.bench.scripts import PAUSING, STANDING, client, running

@@ -19,7 +19,7 @@ print("went on", flush=True)
 """
 _HOLDING = """
 import runpy, sys
-from lager.lease import claim
+from lager.instruments.lease import claim
 lease = claim(sys.argv.pop(), net="supply", name="psu")
 runpy.run_path("/opt/pausing.py")
 """

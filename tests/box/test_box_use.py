@@ -62,7 +62,7 @@ def test_outsiders_see_no_property_and_no_interface(box):
 
 LISTENER = """
 import asyncio
-from lager.bus import Bus
+from lager.bus.facade import Bus
 
 async def main():
     bus = await Bus.connect("unix:path=/run/dbus/system_bus_socket")

@@ -6,8 +6,9 @@ import sys
 import pytest
 
 from lager.errors import BoxError
-from lager_cli import boxtable, main, several
-from lager_cli.ssh import CONNECT_SECONDS, explain
+from lager_cli import main
+from lager_cli.boxes import box_table, fan_out
+from lager_cli.boxes.ssh import CONNECT_SECONDS, explain
 from tests.processes import LAGER
 
 HOSTILE = [
@@ -31,11 +32,11 @@ HOSTILE = [
 def test_a_name_that_is_none_is_refused(tmp_path, monkeypatch, name):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     with pytest.raises(BoxError, match=r"no name of a box|is empty"):
-        boxtable.find(name)
+        box_table.find(name)
     (tmp_path / "lager").mkdir()
     (tmp_path / "lager/config.toml").write_text(f"[boxes.near]\nssh = {json.dumps(name)}\n")
     with pytest.raises(BoxError, match=r"no name of a box|is empty"):
-        boxtable.find("near")
+        box_table.find("near")
 
 
 @pytest.mark.parametrize("how", ["option", "several", "variable", "default", "ssh"])
@@ -78,7 +79,7 @@ Host key verification failed.
 
 
 def test_another_host_key_is_forgotten_under_the_name_that_ssh_knows():
-    said = str(explain(boxtable.Box("bench3", "anna@bench"), 255, CHANGED))
+    said = str(explain(box_table.Box("bench3", "anna@bench"), 255, CHANGED))
     assert said.endswith("If that is right, type: ssh-keygen -R '[192.0.2.2]:2222' && ssh anna@bench")
 
 
@@ -226,7 +227,7 @@ def test_several_boxes_in_one_table(lager, near, client, run):
 
 def test_an_answer_that_cannot_be_read_hides_no_other(lager, near):
     near.answering(
-        "import os\nfrom lager_cli.frames import *\n"
+        "import os\nfrom lager_cli.boxes.protocol import *\n"
         "os.write(1, greeting('1') + head(Kind.DATA, Stream.OUT, 12) + b'[{\"id\": 1}]\\n' + encode(Kind.EXIT, 0))\n"
         "while os.read(0, 4096):\n    pass\n",
         beside="near",
@@ -238,7 +239,9 @@ def test_an_answer_that_cannot_be_read_hides_no_other(lager, near):
 
 def test_where_nobody_can_be_asked_one_is_not_waited_for_without_end_either(near, start):
     near.answering("import os\nwhile os.read(0, 4096):\n    pass\n")
-    hurried = "from lager_cli import main, remote\nremote._UNASKED_SECONDS = 0.5\nmain.main()"
+    hurried = (
+        "from lager_cli import main\nfrom lager_cli.boxes import remote\nremote._UNASKED_SECONDS = 0.5\nmain.main()"
+    )
     process = start(sys.executable, "-c", hurried, "python", "--box", "other", "--continue", "0123abcd")
     assert process.wait() == 255
     assert "on the box other does not answer. Try: ssh other " in process.err.rest()
@@ -248,8 +251,8 @@ def test_several_wait_for_no_box_that_lets_us_in_and_never_answers(near, monkeyp
     near.answering("import os\nwhile os.read(0, 4096):\n    pass\n")
     for name, value in near.env.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(several, "_ANSWER_SECONDS", 0.5)
-    (answer,) = several.ask([boxtable.find("other")], ["boxes", "state"], dict)
+    monkeypatch.setattr(fan_out, "_ANSWER_SECONDS", 0.5)
+    (answer,) = fan_out.ask([box_table.find("other")], ["boxes", "state"], dict)
     assert "on the box other does not answer. Try: ssh other " in str(answer.problem)
     assert answer.problem.exit_code == 255
 

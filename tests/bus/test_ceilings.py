@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lager.bus import Bus
+from lager.bus.facade import Bus
 from tests.client import NAME, PATH, Client
 from tests.processes import LAGER, PATIENCE, Process
 from tests.station import Station

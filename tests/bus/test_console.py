@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from lager.console.protocol import Decoder, encode
 from lager.errors import AccessDenied, InvalidArgument, LagerError, NoSuchBreakpoint, NotInteractive
-from lager.wire import Decoder, encode
 from tests.client import Client
 from tests.processes import LAGER, PATIENCE
 

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from lager.wire import Decoder
-from lager_cli import frames
+from lager.console.protocol import Decoder
+from lager_cli.boxes import protocol
 from tests.bus.test_prompt import CTRL_C, CTRL_D, ENTER, TAB, answered, at_prompt
 from tests.processes import LAGER
 from tests.screen import SIZES
@@ -55,8 +55,8 @@ def spoken(near, tmp_path):
 
     def said() -> list[dict]:
         console, heard = Decoder(), []
-        for kind, stream, payload in frames.Decoder().feed((tmp_path / "said").read_bytes()):
-            if kind is frames.Kind.DATA and stream == frames.Stream.IN:
+        for kind, stream, payload in protocol.Decoder().feed((tmp_path / "said").read_bytes()):
+            if kind is protocol.Kind.DATA and stream == protocol.Stream.IN:
                 heard += console.feed(bytes(payload))
         return heard
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from lager import address
+from lager.bus import address
 from tests.client import Client
 from tests.processes import BIN, LAGER, PATIENCE, Process
 

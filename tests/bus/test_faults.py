@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from lager.bus import Bus, owner_rule
+from lager.bus.facade import Bus, owner_rule
 from lager.errors import Failed, InstrumentBusy
-from lagerd.breakpoints import Breakpoints
+from lagerd.breakpoints.interface import Breakpoints
+from lagerd.breakpoints.pauses import from_details
 from lagerd.clients import Clients
-from lagerd.pauses import from_details
 from tests.client import NAME, Client
 from tests.station import Station
 

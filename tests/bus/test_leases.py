@@ -11,14 +11,14 @@ from textwrap import dedent
 
 import pytest
 
-from lager.bus import Bus, Call
+from lager.bus.facade import Bus, Call
 from lager.errors import AccessDenied, InstrumentBusy, InvalidArgument, NoSuchInstrument
 from tests.client import PATIENCE, Client
 
 INSTRUMENTS = "com.lager.Instruments"
 HOLD = """
 import os, sys
-from lager.lease import claim
+from lager.instruments.lease import claim
 lease = claim("KEY", net="net1", name="psu", wait=float(os.environ.get("WAIT", "0")))
 print("holding", flush=True)
 sys.stdin.readline()
@@ -29,7 +29,7 @@ sys.stdin.readline()
 # Each of many processes: wait, write its own number, read it back, let go.
 TURNS = """
 import os, sys
-from lager.lease import claim
+from lager.instruments.lease import claim
 shared = sys.argv[1]
 def turn():
     lease = claim("KEY", net="", wait=100)
@@ -114,8 +114,8 @@ def test_kill_9_of_the_holder_frees_it_within_100_ms(hold, client, key):
 def test_ctrl_c_that_comes_with_the_lease_leaves_it_to_the_next(start, script, key):
     text = """
         import signal
-        from lager.lease import claim
-        from lager.link import Link
+        from lager.instruments.lease import claim
+        from lager.daemon_client import Link
         wait_for = Link._wait_for
         def interrupted(link, work):
             wait_for(link, work)
@@ -177,8 +177,8 @@ def test_a_forked_child_keeps_nothing(hold, client, key):
 
 def test_a_child_with_a_copy_of_the_descriptor_keeps_nothing_when_its_parent_dies(hold, client, key):
     text = HOLD.replace("lease = claim(", "lease = _claim(").replace(
-        "from lager.lease import claim",
-        "import signal\nfrom lager.lease import claim\n"
+        "from lager.instruments.lease import claim",
+        "import signal\nfrom lager.instruments.lease import claim\n"
         "def _claim(*a, **k):\n"
         "    lease = claim(*a, **k)\n"
         "    copy = os.dup(lease._fd)\n"
@@ -256,7 +256,7 @@ def test_a_waiter_that_dies_is_passed_over(hold, client, station, key):
 
 def test_the_refusal_names_the_pause_and_the_way_in(run, client, lager, key):
     text = (
-        "from lager import pause\nfrom lager.lease import claim\n"
+        "from lager import pause\nfrom lager.instruments.lease import claim\n"
         f"lease = claim({key!r}, net='adc1', name='daq1')\npause('look at it', interactive=True, timeout=60)\n"
     )
     run(text)

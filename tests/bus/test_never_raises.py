@@ -40,7 +40,7 @@ def test_anything_else_leaves_it_on(run, client, value):
 
 
 def test_outside_a_run_it_is_a_no_op(start, script):
-    text = "import lager, sys\nlager.pause(object(), timeout='x')\nprint('lager.pausing' in sys.modules)\n"
+    text = "import lager, sys\nlager.pause(object(), timeout='x')\nprint('lager.breakpoints.pause' in sys.modules)\n"
     assert ended(start(PYTHON, script(text))) == (0, "False\n", "")
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from lager.bus import Bus
+from lager.bus.facade import Bus
 
 NAME = "com.lager.TestOwner"
 

@@ -219,7 +219,10 @@ def test_an_interrupt_ends_the_session_and_tears_down(suite, client, lager, tmp_
     assert err.count("lager: paused at") == 1
 
 
-PLAIN = "import sys\ndef test_it(): assert not {'lager.testpause', 'lager.pausing', 'dbus_next'} & {*sys.modules}\n"
+PLAIN = (
+    "import sys\ndef test_it():\n"
+    "    assert not {'lager.breakpoints.on_test_failure', 'lager.breakpoints.pause', 'dbus_next'} & {*sys.modules}\n"
+)
 
 
 def test_without_the_option_it_is_not_there(start, script):

@@ -103,13 +103,13 @@ def test_an_import_brings_next_to_nothing():
         "dbus_next",
         "pyvisa",
         "asyncio",
-        "lager.pausing",
-        "lager.link",
+        "lager.breakpoints.pause",
+        "lager.daemon_client",
         "threading",
         "socket",
         "typing",
     }
-    assert {name for name in names if name.startswith("lager")} == {"lager", "lager.forks"}
+    assert {name for name in names if name.startswith("lager")} == {"lager", "lager.fork_lock"}
 
 
 def test_a_disabled_pause_costs_next_to_nothing(monkeypatch):

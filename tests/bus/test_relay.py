@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from lager.wire import Decoder, encode
+from lager.console.protocol import Decoder, encode
 from tests.processes import LAGER, PATIENCE
 
 SCRIPT = "x = 1\nimport lager\nlager.pause(interactive=True, timeout=100)\n"

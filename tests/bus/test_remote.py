@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from lager.errors import NoConnection
-from lager_cli import remote
+from lager_cli.boxes import remote
 from tests.processes import LAGER, PATIENCE
 
 EVERY_BYTE = bytes(range(1, 256))
@@ -140,7 +140,7 @@ def test_a_stream_that_nobody_reads_holds_up_no_other(start, there):
 
 ENDS = f"""
 import sys
-from lager_cli.frames import Kind, Stream, encode, greeting, head
+from lager_cli.boxes.protocol import Kind, Stream, encode, greeting, head
 data = b"x" * {1 << 20}
 sys.stdout.buffer.write(greeting("1") + head(Kind.DATA, Stream.OUT, len(data)) + data + encode(Kind.EXIT, 3))
 """

@@ -12,8 +12,8 @@ from tarfile import TarInfo
 
 import pytest
 
-from lager_cli.frames import Kind, Stream, encode, head
-from lager_cli.tarstream import header
+from lager_cli.boxes.protocol import Kind, Stream, encode, head
+from lager_cli.transfer.tar import header
 from tests.loopback import Loopback
 from tests.processes import LAGER, PATIENCE
 
@@ -281,7 +281,7 @@ def test_a_detached_run_keeps_its_folder_until_it_has_ended(start, script, user,
 
 FORGED = """
 import os, tarfile
-from lager_cli.frames import Kind, Stream, encode, greeting, head
+from lager_cli.boxes.protocol import Kind, Stream, encode, greeting, head
 info = tarfile.TarInfo({name!r})
 info.size = {size}
 data = info.tobuf(tarfile.GNU_FORMAT) + b"data".ljust(512, bytes(1)) + bytes(1024)
@@ -313,7 +313,7 @@ def test_no_part_of_a_result_stays_where_the_connection_breaks(start, script, us
 
 SLOW = """
 import os, time
-from lager_cli.frames import Kind, Stream, encode, greeting
+from lager_cli.boxes.protocol import Kind, Stream, encode, greeting
 os.write(1, greeting("1"))
 while True:
     time.sleep(1.1)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from lager_cli.inotify import MOVED_TO, Changes
+from lager_cli.linux.inotify import MOVED_TO, Changes
 from tests.processes import LAGER, PATIENCE
 
 FOR_EVER = "import signal\nprint('ready', flush=True)\nsignal.pause()\n"
@@ -376,7 +376,8 @@ def test_a_shell_offers_only_the_runs_that_an_option_is_for(runs, run, lager, sc
 
 
 def test_a_short_run_leaves_no_record(runs, start, script):
-    short = "from lager_cli import main, run; run._ATTENDED_AFTER = 20.0; main.main()"  # on any machine on any day
+    short = "from lager_cli import main; from lager_cli.runs import run; "
+    short += "run._ATTENDED_AFTER = 20.0; main.main()"  # on any machine on any day
     assert start(sys.executable, "-c", short, "python", script("")).wait() == 0
     assert runs.all() == []
 

@@ -10,7 +10,9 @@ from contextlib import suppress
 import pytest
 from dbus_next import Message, MessageFlag, MessageType, Variant
 
-from lager.bus import Bus
+from lager.bus.facade import Bus
+from lager.bus.messages import Kind
+from lager.bus.messages import Message as Answer
 from lager.errors import (
     AccessDenied,
     AmbiguousId,
@@ -20,8 +22,6 @@ from lager.errors import (
     NoSuchBreakpoint,
     NotInteractive,
 )
-from lager.messages import Kind
-from lager.messages import Message as Answer
 from tests.client import NAME, PATH, Client
 from tests.processes import PATIENCE
 

@@ -6,9 +6,9 @@ import threading
 
 import pytest
 
-from lager.bus import Call
+from lager.bus.exports import Interface, Method, Outcome, Tree
+from lager.bus.facade import Call
 from lager.errors import Failed
-from lager.objects import Interface, Method, Outcome, Tree
 from tests.client import NAME, PATH, Client
 from tests.hostile.marshal import CALL, REPLY, SIGNAL, message
 from tests.processes import PATIENCE

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from lager import turns
+from lager.bus import fair_queue
+from lager.bus.exports import Tree
 from lager.errors import LagerError
-from lager.objects import Tree
 from tests.client import NAME
 from tests.hostile import marshal
 from tests.hostile.flood import KINDS
@@ -245,7 +245,7 @@ def test_who_has_many_calls_waiting_is_made_no_long_lists(client, raw):
 @pytest.mark.xdist_group("hostile")
 def test_who_calls_far_too_much_is_refused(client, raw, monkeypatch):
     """By any of us that answers on the bus: here a client of our own, which is kept busy until all calls are there."""
-    monkeypatch.setattr(turns, "_MOST_WAITING", 5)
+    monkeypatch.setattr(fair_queue, "_MOST_WAITING", 5)
     client.bus.serve(Tree())
     there = threading.Event()
     client._loop.call_soon_threadsafe(there.wait, PATIENCE)

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lager import nets
+from lager.console.protocol import LIMIT, encode
 from lager.errors import NetsFileError
+from lager.nets import model as nets
 from lager.text import printable
-from lager.wire import LIMIT, encode
-from lager_cli.attached import Attached
+from lager_cli.console.client import Attached
 from lagerd import config
 from lagerd.config import ConfigError
 from tests.processes import LAGER, Process

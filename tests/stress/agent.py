@@ -11,7 +11,7 @@ from typing import Any
 
 import lager
 from lager.errors import LagerError
-from lager.lease import Lease, claim
+from lager.instruments.lease import Lease, claim
 
 _leases: dict[str, Lease] = {}
 _interruptible = False

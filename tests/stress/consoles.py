@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import socket
 
-from lager.wire import Decoder, encode
+from lager.console.protocol import Decoder, encode
 
 
 class Console:

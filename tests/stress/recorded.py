@@ -3,7 +3,8 @@
 import sys
 from pathlib import Path
 
-from lagerd import audit, main
+from lagerd import main
+from lagerd.journal import audit
 
 audit.to_journal.__defaults__ = (Path(sys.argv.pop(1)),)
 sys.argv += ["--config", "/dev/null"]

@@ -13,9 +13,9 @@ from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from lager.bus import Bus, Signal
+from lager.bus.facade import Bus, Signal
+from lager.contract import path_of
 from lager.errors import LagerError
-from lager.terms import path_of
 from tests.client import NAME, PATH
 from tests.processes import LAGER
 from tests.station import Station

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from lager import nets
-from lager.drivers.driver import Driver
-from lager.net import Net
-from lager.nets import Nets
+from lager.instruments.drivers.driver import Driver
+from lager.instruments.net import Net
+from lager.nets import model as nets
+from lager.nets.model import Nets
 from tests.unit.scriptedinstrument import ScriptedInstrument
 
 TIMEOUT = 1.0  # seconds; long for a loopback socket also where the machine does other things besides

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lager.resource import Reach, parse
+from lager.nets.resource import Reach, parse
 
 
 @pytest.mark.parametrize(

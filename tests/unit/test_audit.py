@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from lager_cli import rescue
-from lagerd import audit
-from lagerd.audit import Audit, Kind
+from lager_cli.boxes import lost_client
+from lagerd.journal import audit
+from lagerd.journal.audit import Audit, Kind
 
 CATALOG = (Path(__file__).parents[2] / "units" / "lager.catalog").read_text()
 
@@ -18,7 +18,7 @@ def catalog_entries():
 
 
 def test_every_kind_is_in_the_catalog_and_the_other_way_round():
-    assert catalog_entries().keys() == {kind.message_id for kind in Kind} | {rescue.MESSAGE_ID}
+    assert catalog_entries().keys() == {kind.message_id for kind in Kind} | {lost_client.MESSAGE_ID}
     assert len({kind.message_id for kind in Kind}) == len(Kind)
 
 

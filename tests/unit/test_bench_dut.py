@@ -3,8 +3,8 @@
 import pytest
 
 from lagerd.bench.bench import DefaultBench
-from lagerd.bench.circuit import Output, Protection, operating_point, resistor
-from lagerd.bench.keysight_e36300 import E36312A
+from lagerd.bench.models.keysight_e36300 import E36312A
+from lagerd.bench.physics.circuit import Output, Protection, operating_point, resistor
 
 
 class Clock:

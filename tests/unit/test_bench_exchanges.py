@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
-from lagerd.bench.instrument import ScpiInstrument
-from lagerd.bench.keithley_2200 import Keithley2200
-from lagerd.bench.keithley_2281s import Keithley2281S
-from lagerd.bench.keysight_e36300 import E36312A
-from lagerd.bench.rigol_dl3000 import DL3021
-from lagerd.bench.rigol_dp800 import DP821
+from lagerd.bench.models.keithley_2200 import Keithley2200
+from lagerd.bench.models.keithley_2281s import Keithley2281S
+from lagerd.bench.models.keysight_e36300 import E36312A
+from lagerd.bench.models.rigol_dl3000 import DL3021
+from lagerd.bench.models.rigol_dp800 import DP821
+from lagerd.bench.scpi.instrument import ScpiInstrument
 
 from .bench_exchanges import exchanges
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lagerd.bench.instrument import ScpiInstrument, command, query
-from lagerd.bench.rigol_dp800 import DP821
-from lagerd.bench.scpi import Limits, ScpiError, Token, compile_header, parse
-from lagerd.bench.status import ErrorQueue, Status
+from lagerd.bench.models.rigol_dp800 import DP821
+from lagerd.bench.scpi.instrument import ScpiInstrument, command, query
+from lagerd.bench.scpi.language import Limits, ScpiError, Token, compile_header, parse
+from lagerd.bench.scpi.status import ErrorQueue, Status
 
 calm = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """A busy machine is no failure."""

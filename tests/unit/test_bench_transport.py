@@ -15,12 +15,12 @@ import serial
 
 from lagerd.bench.bench import Bench, DefaultBench
 from lagerd.bench.faults import GARBAGE, Fault
-from lagerd.bench.keithley_2200 import Keithley2200
-from lagerd.bench.keysight_e36300 import E36312A
-from lagerd.bench.lines import MAX_LINE
-from lagerd.bench.tcp import MAX_PEERS
-from lagerd.bench.terminal import Terminal
+from lagerd.bench.models.keithley_2200 import Keithley2200
+from lagerd.bench.models.keysight_e36300 import E36312A
 from lagerd.bench.thread import running
+from lagerd.bench.transports.lines import MAX_LINE
+from lagerd.bench.transports.tcp import MAX_PEERS
+from lagerd.bench.transports.terminal import Terminal
 from tests.processes import PATIENCE
 
 TEST_REGISTER = bytes.fromhex("0001 0000 0006 01 03 d73c 0002")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lager.bus import Signal
+from lager.bus.facade import Signal
 from lager.errors import NoDaemon
 from lagerd.clients import Clients
 

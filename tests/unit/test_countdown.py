@@ -6,8 +6,8 @@ import pty
 
 import pytest
 
-from lager_cli.countdown import words
-from lager_cli.writes import Writes
+from lager_cli.linux.tty_writes import Writes
+from lager_cli.runs.countdown import words
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lager.errors import TransferError
-from lager_cli import downloads
-from lager_cli.downloads import Receiver, Snapshot, Wanted, refuse_existing
+from lager_cli.transfer import downloads
+from lager_cli.transfer.downloads import Receiver, Snapshot, Wanted, refuse_existing
 
 
 @pytest.fixture

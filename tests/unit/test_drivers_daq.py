@@ -15,8 +15,8 @@ from lager.errors import (
     Rejected,
     WrongModel,
 )
-from lager.net import Net
-from lager.nets import NetType
+from lager.instruments.net import Net
+from lager.nets.model import NetType
 from tests.unit.exchanges import labjack_t7 as t7
 from tests.unit.scriptedbench import Leases, bench, playing
 from tests.unit.scriptedinstrument import CUT, ScriptedInstrument

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from lager import reply
 from lager.errors import (
     BadReply,
     InstrumentError,
@@ -17,9 +16,10 @@ from lager.errors import (
     Rejected,
     WrongModel,
 )
-from lager.net import Net, identify
-from lager.nets import Instrument, NetType
-from lager.scpi import Scpi
+from lager.instruments import parse
+from lager.instruments.net import Net, identify
+from lager.instruments.scpi import Scpi
+from lager.nets.model import Instrument, NetType
 from tests.unit.exchanges import rigol_dp800 as dp800
 from tests.unit.scriptedbench import TIMEOUT, Leases, bench, playing
 from tests.unit.scriptedinstrument import CUT, ScriptedInstrument
@@ -159,8 +159,8 @@ def test_an_interrupted_question_leaves_no_answer_for_the_next() -> None:
             session.open()
             signal.setitimer(signal.ITIMER_REAL, 0.05)
             with pytest.raises(KeyboardInterrupt):
-                session.ask(QUESTION, reply.numbers(3))
-            assert session.ask(":OUTP? CH1", reply.on_off)
+                session.ask(QUESTION, parse.numbers(3))
+            assert session.ask(":OUTP? CH1", parse.on_off)
             session.close()
     finally:
         signal.signal(signal.SIGALRM, before)
@@ -204,16 +204,16 @@ def test_identify_claims_asks_and_gives_back() -> None:
 )
 def test_a_number_is_read_strictly(text: str, said: str) -> None:
     with pytest.raises(ValueError, match=said):
-        reply.number(text)
+        parse.number(text)
 
 
 @pytest.mark.parametrize(("text", "value"), [("1", 1.0), (" -1.5E-3 ", -0.0015), ("+.5", 0.5), ("3.", 3.0), ("0", 0.0)])
 def test_a_number_is_read(text: str, value: float) -> None:
-    assert reply.number(text) == value
+    assert parse.number(text) == value
 
 
 def test_of_several_readings_without_units_none_is_taken() -> None:
     with pytest.raises(ValueError, match="no reading in V"):
-        reply.quantity("V")("1.0,2.0")
-    assert reply.quantity("V")("1.5") == 1.5
-    assert reply.quantity("V")("+1E-3A, +2.5V") == 2.5
+        parse.quantity("V")("1.0,2.0")
+    assert parse.quantity("V")("1.5") == 1.5
+    assert parse.quantity("V")("+1E-3A, +2.5V") == 2.5

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from lager.errors import InstrumentError, InstrumentUnreachable, InvalidArgument
-from lager.net import Net, identify
-from lager.nets import Nets, NetType
+from lager.instruments.net import Net, identify
+from lager.nets.model import Nets, NetType
 from tests.unit.scriptedbench import Leases, bench
 
 

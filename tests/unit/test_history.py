@@ -5,7 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 from lager.errors import LagerError
-from lager_cli import history, rescue
+from lager_cli.boxes import lost_client
+from lager_cli.commands import history
 
 PAUSED = {
     "__REALTIME_TIMESTAMP": "1700000000500000",
@@ -59,7 +60,7 @@ def test_records_are_told_from_other_lines_of_the_log(journalctl):
 def test_a_lost_connection_is_what_its_own_user_says(journalctl):
     true = {
         "__REALTIME_TIMESTAMP": "1700000002000000",
-        "MESSAGE_ID": rescue.MESSAGE_ID,
+        "MESSAGE_ID": lost_client.MESSAGE_ID,
         "_UID": "0",
         "LAGER_EVENT": "connection-lost",
         "LAGER_BY_USER": "root",
@@ -69,7 +70,7 @@ def test_a_lost_connection_is_what_its_own_user_says(journalctl):
     journalctl.stdout = lines(*({**true, **lie} for lie in lies), true)
     (only,) = history.read()
     assert (only["event"], only["by_user"]) == ("connection-lost", "root")
-    assert journalctl.command[-2:] == ["+", f"MESSAGE_ID={rescue.MESSAGE_ID}"]
+    assert journalctl.command[-2:] == ["+", f"MESSAGE_ID={lost_client.MESSAGE_ID}"]
 
 
 def test_rows(monkeypatch):

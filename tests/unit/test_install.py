@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-import lagerd.install
+import lagerd.install.install
 from lager.errors import LagerError
-from lagerd import layout
-from lagerd.install import install, uninstall
-from lagerd.layout import CONFIG, FILES, SERVICE
+from lagerd.install import layout
+from lagerd.install.install import install, uninstall
+from lagerd.install.layout import CONFIG, FILES, SERVICE
 
 UNITS = Path(__file__).parents[2] / "units"
 
@@ -128,7 +128,7 @@ def test_a_file_of_an_earlier_version_goes_away(tmp_path, monkeypatch):
     old = "usr/lib/udev/rules.d/70-lager.rules"
     list(install(tmp_path))
     monkeypatch.setattr(layout, "FILES", {k: v for k, v in FILES.items() if k != old})
-    monkeypatch.setattr(lagerd.install, "FILES", layout.FILES)
+    monkeypatch.setattr(lagerd.install.install, "FILES", layout.FILES)
     assert did(install(tmp_path))[str(tmp_path / old)] == "removed"
     assert not (tmp_path / old).exists()
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from lager.errors import TooMany
-from lagerd.leases import Lease, Leases, from_details
+from lagerd.instruments.leases import Lease, Leases, from_details
 
 
 class Store:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from lager_cli import output
-from lager_cli.fitting import fitted
-from lager_cli.selection import Selection
+from lager_cli.display import output
+from lager_cli.display.tables import fitted
+from lager_cli.watch.selection import Selection
 
 HEADERS = ("ID", "LABEL", "WHERE", "SCRIPT", "RUN", "USER", "PAUSED", "LEFT", "CONSOLES")
 ROW = ("7f3a19e2", "before the load test of the new board", "examples/deep/in/inspect_bench.py:15",

@@ -12,8 +12,8 @@ from dbus_next._private.unmarshaller import Unmarshaller
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lager.messages import Flag, Kind, Message, decode, encode, take
-from lager.signatures import entries, split
+from lager.bus.messages import Flag, Kind, Message, decode, encode, take
+from lager.bus.signatures import entries, split
 
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
 NUMBERS = {"y": 8, "q": 16, "u": 32, "t": 64, "h": 32}

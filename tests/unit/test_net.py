@@ -9,8 +9,8 @@ import threading
 import pytest
 
 from lager.errors import InstrumentBusy, InstrumentError, NetConflict, NoSuchNet, WrongNetType
-from lager.net import Net, NetType
-from lager.nets import Nets
+from lager.instruments.net import Net, NetType
+from lager.nets.model import Nets
 from tests.unit.exchanges import keithley_2281s as smu
 from tests.unit.exchanges import rigol_dp800 as dp800
 from tests.unit.scriptedbench import Leases, bench
@@ -156,6 +156,6 @@ def test_a_forked_child_neither_uses_nor_closes_the_net_of_its_parent() -> None:
 
 def test_importing_nets_brings_no_instrument_library() -> None:
     heavy = "{'pyvisa', 'pyvisa_py', 'pymodbus', 'serial', 'dbus_next'}"
-    code = f"import sys, lager.net; print(sorted({heavy} & set(sys.modules)))"
+    code = f"import sys, lager.instruments.net; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

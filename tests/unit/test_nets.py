@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lager import nets, netscheck, resource
 from lager.errors import NetsFileError, NoSuchNet
-from lager.nets import Limits, NetType
+from lager.nets import model as nets
+from lager.nets import resource, validate
+from lager.nets.model import Limits, NetType
 
 GOOD = """
 [instruments.psu1]
@@ -259,7 +260,7 @@ _SECTION = st.dictionaries(st.sampled_from(["a", "b.c", ""]), _TABLE | _VALUE) |
 @settings(max_examples=150, deadline=None)
 @given(st.dictionaries(st.sampled_from(["instruments", "nets", "more"]), _SECTION))
 def test_no_document_breaks_the_check(document: dict[str, Any]) -> None:
-    instruments, found, mistakes = netscheck.check(document)
+    instruments, found, mistakes = validate.check(document)
     assert all(isinstance(mistake, str) for mistake in mistakes)
     assert all(net.instrument in instruments.values() for net in found.values())
 

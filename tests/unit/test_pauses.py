@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from lager.contract import LONGEST
 from lager.errors import AmbiguousId, InvalidArgument, NoSuchBreakpoint, TooMany
-from lager.terms import LONGEST
-from lagerd.pauses import Pause, Pauses, from_details, remaining_of
+from lagerd.breakpoints.pauses import Pause, Pauses, from_details, remaining_of
 
 RUN = "4f0c4a52-3a8e-4c62-a2c1-3b35a1c9c001"
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lager_cli.statements import Statements
+from lager_cli.console.statements import Statements
 
 
 def fed(text: str) -> list[str]:

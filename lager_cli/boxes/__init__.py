@@ -1,0 +1,1 @@
+"""A command on a box, over one ssh."""

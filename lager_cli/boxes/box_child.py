@@ -1,0 +1,125 @@
+"""The command that a session runs on a box, with a terminal of its own where the user has one."""
+
+import contextlib
+import fcntl
+import os
+import select
+import signal
+import subprocess
+import sys
+import termios
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lager_cli.boxes.endpoints import Pipe, Source
+from lager_cli.boxes.multiplexer import Trunk
+from lager_cli.boxes.protocol import Stream
+from lager_cli.linux import process_tree, tty
+
+
+class Command:
+    """Leader of a session of its own. Its standard streams are the streams of the trunk."""
+
+    def __init__(self, trunk: Trunk, header: Mapping[str, Any], folder: str | None) -> None:
+        self._trunk = trunk
+        self._kinds: Sequence[str] = header["streams"]
+        self.sources: list[Source] = []
+        self._terminal = -1
+        theirs = self._open(header)
+        arguments = [_bytes(argument) for argument in header["arguments"]]
+        told = {_bytes(name): _bytes(value) for name, value in header["environment"].items()}
+        box = {b"LAGER_BOX": header["box"].encode()}
+        if folder is not None:
+            box[b"LAGER_RUN_FOLDER"] = os.fsencode(folder)
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "lager_cli", "--here", *arguments],
+            stdin=theirs[0],
+            stdout=theirs[1],
+            stderr=theirs[2],
+            env={**os.environb, **told, **box},
+            cwd=folder,
+            start_new_session=True,
+            preexec_fn=self._settle,
+        )
+        for fd in set(theirs):
+            os.close(fd)
+        self._ended = os.pidfd_open(self._process.pid)
+        self.ended = False
+        trunk.parties.append(self)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def interest(self) -> tuple[int, int] | None:
+        return None if self.ended else (self._ended, select.POLLIN)
+
+    def ready(self) -> None:
+        self.ended = True
+
+    def finish(self) -> int:
+        """Send what it still had to say, but not what others say who have its streams; its exit code."""
+        for source in self.sources:
+            while not source.ended:
+                if source.interest() is None:
+                    self._trunk.turn()
+                elif not source.read():
+                    break
+        code = self._process.wait()
+        return 128 - code if code < 0 else code
+
+    def signal(self, number: signal.Signals) -> None:
+        if not self.ended:
+            self._process.send_signal(number)
+
+    def resize(self, size: tuple[int, int]) -> None:
+        if self._terminal >= 0:
+            termios.tcsetwinsize(self._terminal, size)
+
+    def _open(self, header: Mapping[str, Any]) -> list[int]:
+        """The command's ends of its standard streams; ours are in the trunk."""
+        slave = -1
+        if "terminal" in self._kinds:
+            self._terminal, slave = os.openpty()
+            self._describe(slave, header)
+            os.set_blocking(self._terminal, False)
+            self.sources.append(Source(self._trunk, Stream.TERMINAL, self._terminal))
+            Pipe(self._trunk, Stream.TERMINAL, self._terminal, keep=True)
+        return [self._end(stream, kind, slave) for stream, kind in enumerate(self._kinds)]
+
+    def _describe(self, slave: int, header: Mapping[str, Any]) -> None:
+        if header["size"]:
+            self.resize(header["size"])
+        if header["settings"]:
+            with contextlib.suppress(termios.error, ValueError, TypeError, IndexError):  # of another machine's making
+                tty.apply(slave, header["settings"])
+
+    def _end(self, stream: int, kind: str, slave: int) -> int:
+        if kind == "terminal":
+            return slave
+        if kind == "closed":
+            return os.open(os.devnull, os.O_RDWR)
+        reader, writer = os.pipe()
+        if stream == Stream.IN:
+            Pipe(self._trunk, Stream.IN, writer)
+            return reader
+        os.set_blocking(reader, False)
+        self.sources.append(Source(self._trunk, stream, reader, on_end=lambda: os.close(reader)))
+        return writer
+
+    def _settle(self) -> None:  # pragma: no cover: it is measured until it becomes another program, and then lost
+        """In the new process: its controlling terminal, and no descriptor where the user has none. It is interrupted
+        when the session is killed, since nobody else would do it then."""
+        process_tree.end_with_parent(signal.SIGINT)
+        for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP):
+            signal.signal(number, signal.SIG_DFL)
+        if "terminal" in self._kinds:
+            fcntl.ioctl(self._kinds.index("terminal"), termios.TIOCSCTTY, 0)
+        for fd, kind in enumerate(self._kinds):
+            if kind == "closed":
+                os.close(fd)
+
+
+def _bytes(text: str) -> bytes:
+    """What an argument or a variable was, before JSON held it."""
+    return text.encode("latin-1")

@@ -1,0 +1,195 @@
+"""The box's end of a session: what `lager COMMAND --box NAME` starts over ssh."""
+
+import contextlib
+import os
+import select
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import click
+
+from lager.errors import LagerError
+from lager_cli.boxes import lost_client
+from lager_cli.boxes.box_child import Command
+from lager_cli.boxes.endpoints import Pipe, Source
+from lager_cli.boxes.multiplexer import Lost, Trunk
+from lager_cli.boxes.protocol import Kind, Stream, greeting
+
+if TYPE_CHECKING:
+    from lager_cli.transfer.run_folder import RunFolder
+
+
+@click.command(hidden=True)
+def session() -> int:
+    """What `lager COMMAND --box NAME` runs on the box; it is not for people."""
+    if sys.stdin is None or os.isatty(0):
+        raise click.UsageError("This is what lager COMMAND --box NAME runs on a box; it is not for people.")
+    connection = _taken_over()
+    os.write(connection[1], greeting(version("lager-box")))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _hung_up)
+    server = _Server(*connection)
+    try:
+        server.serve()
+    except Lost as lost:
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        server.lost(lost.silent)
+    except LagerError as problem:
+        server.refuse(problem)
+    finally:
+        server.clean_up()
+    return 0
+
+
+def _taken_over() -> tuple[int, int]:
+    """The connection, out of the way of everything that takes 0 and 1 for its own."""
+    incoming, outgoing = os.dup(0), os.dup(1)
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for fd in (0, 1):
+        os.dup2(nowhere, fd)
+    os.close(nowhere)
+    return incoming, outgoing
+
+
+def _hung_up(number: int, frame: object) -> None:
+    raise Lost(silent=False)
+
+
+class _Server:
+    def __init__(self, incoming: int, outgoing: int) -> None:
+        self._trunk = Trunk(incoming, outgoing, self._take, greeted=True)
+        self._header: dict[str, Any] | None = None
+        self._folder: RunFolder | None = None
+        self._command: Command | None = None
+        self._signalled = 0
+
+    def serve(self) -> None:
+        """Until the other end hangs up, which it does when it has all. Raises Lost where it did not have it."""
+        while self._header is None:
+            self._trunk.turn()
+        self._unpack()
+        code = 128 + self._signalled if self._signalled else self._run()
+        self._pack()
+        if code == 0 and self._folder is not None and self._folder.stays:
+            self._folder = None  # it is for the keeper of the detached run to remove
+        self.clean_up()
+        self._trunk.send(Kind.EXIT, code)
+        self._say_goodbye()
+
+    def _run(self) -> int:
+        assert self._header is not None
+        self._command = Command(self._trunk, self._header, None if self._folder is None else self._folder.path)
+        while not self._command.ended:
+            self._trunk.turn()
+        return self._command.finish()
+
+    def _take(self, kind: Kind, value: Any) -> None:
+        if kind is Kind.HEADER and self._header is None:
+            self._header = value
+        elif kind is Kind.SIZE and self._command is not None:
+            self._command.resize(value)
+        elif kind is Kind.SIZE and self._header is not None:
+            self._header["size"] = value
+        elif kind is Kind.SIGNAL:
+            number = signal.Signals[value]
+            if self._command is not None:
+                self._command.signal(number)
+            else:
+                self._signalled = number
+
+    def _unpack(self) -> None:
+        assert self._header is not None
+        if not self._header["upload"]:
+            return
+        from lager_cli.transfer.run_folder import RunFolder  # which most commands do without
+
+        self._folder = RunFolder(self._header["order"])
+        reader, writer = os.pipe()
+        pipe = Pipe(self._trunk, Stream.UPLOAD, writer)
+        self._through(os.fdopen(reader, "rb"), self._folder.unpack, pipe.close)
+        pipe.close()
+
+    def _pack(self) -> None:
+        assert self._header is not None
+        if not self._header["download"] or self._folder is None:
+            return
+        reader, writer = os.pipe()
+        source = Source(self._trunk, Stream.DOWNLOAD, reader, on_end=lambda: os.close(reader))
+        with contextlib.suppress(LagerError):  # the other end sees that not all came, and the command has its code
+            self._through(os.fdopen(writer, "wb"), self._folder.pack, source.end)
+        while not source.ended:
+            self._trunk.turn()
+
+    def _through(self, end: BinaryIO, work: Callable[[BinaryIO], None], stop: Callable[[], None]) -> None:
+        """Let a thread do the work on its end of a pipe, while we carry what is in the pipe; `stop` closes our end."""
+        problems: list[Exception] = []
+        done = _Done()
+
+        def run() -> None:
+            try:
+                with end:
+                    work(end)
+            except Exception as problem:
+                problems.append(problem)
+            finally:
+                done.set()
+
+        self._trunk.parties.append(done)
+        thread = threading.Thread(target=run, name="parcel", daemon=True)
+        thread.start()
+        try:
+            while not done.flag:
+                self._trunk.turn()
+        except BaseException:
+            stop()
+            thread.join()
+            raise
+        self._trunk.parties.remove(done)
+        done.close()
+        if problems and not isinstance(problems[0], LagerError):
+            raise LagerError(f"The files could not be passed on: {problems[0]}.") from problems[0]
+        if problems:
+            raise problems[0]
+
+    def _say_goodbye(self) -> None:
+        with contextlib.suppress(Lost):
+            while True:
+                self._trunk.turn()
+
+    def refuse(self, problem: LagerError) -> None:
+        self._trunk.send(Kind.REFUSED, {"what": problem.what, "hint": problem.hint})
+        self._say_goodbye()
+
+    def lost(self, silent: bool) -> None:
+        if self._command is not None and not self._command.ended:
+            lost_client.end(self._command, silent)
+
+    def clean_up(self) -> None:
+        folder, self._folder = self._folder, None
+        if folder is not None:
+            folder.remove()
+
+
+class _Done:
+    """A thread has done its work, as something to wait for."""
+
+    def __init__(self) -> None:
+        self.flag = False
+        self._event = os.eventfd(0)
+
+    def set(self) -> None:
+        os.eventfd_write(self._event, 1)
+
+    def interest(self) -> tuple[int, int]:
+        return self._event, select.POLLIN
+
+    def ready(self) -> None:
+        self.flag = True
+
+    def close(self) -> None:
+        os.close(self._event)

@@ -1,0 +1,253 @@
+"""The user's end of a session: what goes to the command on the box, and what comes back."""
+
+import contextlib
+import math
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
+from typing import Any, BinaryIO
+
+from lager.errors import BoxError, LagerError, NoConnection
+from lager_cli.boxes.box_table import Box
+from lager_cli.boxes.endpoints import Pipe, Source, Writer
+from lager_cli.boxes.multiplexer import BEAT_SECONDS, Lost, Trunk
+from lager_cli.boxes.protocol import PROTOCOL, Kind, Stream
+from lager_cli.boxes.ssh import Ssh
+from lager_cli.display import output
+from lager_cli.linux import tty
+from lager_cli.transfer.attachments import Parcel
+
+_TOLD = ("TERM", "COLORTERM", "NO_COLOR", "LAGER_BREAKPOINTS", "LAGER_BREAKPOINT_TIMEOUT")
+
+
+class Session:
+    """`streams` are the descriptors that stand for 0, 1 and 2; -1 is one that is closed. A command that does not read
+    leaves what is in standard input to others."""
+
+    def __init__(
+        self,
+        box: Box,
+        ssh: Ssh,
+        arguments: Sequence[str],
+        streams: Sequence[int],
+        environment: Mapping[str, str],
+        parcel: Parcel,
+        reads: bool = True,
+    ) -> None:
+        self._reads = reads
+        self._box, self._ssh, self._streams, self._parcel = box, ssh, streams, parcel
+        self.trunk = Trunk(ssh.incoming, ssh.outgoing, self._take, greeted=False)
+        self.trunk.parties.append(ssh)
+        self._terminals = [fd for fd in streams if fd >= 0 and os.isatty(fd)]
+        self._raw = tty.Raw(self._terminals[0]) if streams[0] in self._terminals else None
+        self._keys: Source | None = None
+        self._writers: list[Writer] = []
+        self._helpers: list[_Helper] = []
+        self._sending = -1
+        self._there = ""
+        self._code: int | None = None
+        self.trunk.send(Kind.HEADER, self._header(arguments, environment))
+
+    def _header(self, arguments: Sequence[str], environment: Mapping[str, str]) -> dict[str, Any]:
+        told = {name: os.environ[name] for name in _TOLD if name in os.environ}
+        screen = self._terminals[0] if self._terminals else None
+        return {
+            "protocol": PROTOCOL,
+            "version": version("lager-box"),
+            "box": self._box.name,
+            "arguments": [_bytes(argument) for argument in arguments],
+            "environment": {_bytes(name): _bytes(value) for name, value in {**told, **environment}.items()},
+            "streams": ["closed" if fd < 0 else "terminal" if os.isatty(fd) else "pipe" for fd in self._streams],
+            "size": None if screen is None else tty.size(screen),
+            "settings": None if screen is None else tty.settings(screen),
+            "order": self._parcel.order,
+            "upload": self._parcel.send is not None,
+            "download": self._parcel.receive is not None,
+        }
+
+    def open(self, patience: float = math.inf) -> None:
+        """Wait until lager answers on the box. While ssh may be asking somebody there is no time-out but its own, and
+        Ctrl-C is the way out; where it asks nobody, NoConnection comes after `patience` seconds."""
+        end = time.monotonic() + patience
+        try:
+            while not self._there:
+                if time.monotonic() >= end:
+                    what = f"{self._box.command} on the box {self._box.name} does not answer."
+                    raise NoConnection(what, f"Try: ssh {self._box.ssh} {self._box.command} --version")
+                self.trunk.turn(min(BEAT_SECONDS, max(end - time.monotonic(), 0)))
+        except Lost:
+            self._take_what_happened()
+            raise self._ssh.why() from None
+
+    def run(self) -> int:
+        """Carry everything until the command has ended there; its exit code."""
+        try:
+            self._begin()
+            while self._code is None or self._busy():
+                self._turn()
+            for helper in self._helpers:
+                helper.join()
+        finally:
+            if self._raw is not None:
+                self._raw.end()
+            for helper in self._helpers:
+                helper.end()
+            for writer in self._writers:
+                writer.close()
+        self._ssh.close()
+        assert self._code is not None
+        unwritten = self._unwritten()
+        return self._code or unwritten
+
+    def _turn(self) -> None:
+        try:
+            self.trunk.turn()
+        except Lost:
+            self._take_what_happened()
+            if self._code is None:
+                raise self._broken() from None
+            if self._parcel.receive is not None:  # all has come, and some may still be written
+                self._download.end()
+
+    def _take_what_happened(self) -> None:
+        """The other end is lost: maybe by the same Ctrl-C that we got, which has then to be told, and not that."""
+        self.trunk.hang_up()
+        self.trunk.turn(0)
+
+    def _unwritten(self) -> int:
+        """What the command wrote and nobody can read here, as on a full disk, is a failure: 1, else 0."""
+        problems = [writer.problem for writer in self._writers if writer.problem is not None]
+        for problem in problems:
+            output.error(
+                LagerError(f"What came from the box could not be written: {problem}.", "Mend that, and try again.")
+            )
+        return 1 if problems else 0
+
+    def _begin(self) -> None:
+        stdin, stdout, stderr = self._streams
+        for stream, fd in ((Stream.OUT, stdout), (Stream.ERR, stderr)):
+            if fd >= 0 and fd not in self._terminals:
+                self._writers.append(Writer(self.trunk, stream, fd))
+        if self._terminals:
+            # What the user reads is written where they read it; standard input is only the last that may be it.
+            self._writers.append(Writer(self.trunk, Stream.TERMINAL, self._terminals[-1]))
+        if self._raw is None and stdin >= 0 and self._reads:
+            Source(self.trunk, Stream.IN, stdin)
+        elif self._raw is None:
+            self.trunk.send(Kind.END, stream=Stream.IN)
+        self._start_helpers()
+
+    def _take_keys(self) -> None:
+        """Once there is a command that they are for: until then Ctrl-C is for us."""
+        if self._raw is not None:
+            self._keys = Source(self.trunk, Stream.TERMINAL, self._streams[0])
+            self._keys.paused = not self._raw.begin()
+
+    def _start_helpers(self) -> None:
+        if self._parcel.send is not None:
+            self._sending, writer = os.pipe()
+            Source(self.trunk, Stream.UPLOAD, self._sending, on_end=self._sent)
+            self._helpers.append(_Helper(self._parcel.send, os.fdopen(writer, "wb"), self._close_sending))
+        else:
+            self._take_keys()
+        if self._parcel.receive is not None:
+            reader, writer = os.pipe()
+            self._download = Pipe(self.trunk, Stream.DOWNLOAD, writer)
+            self._helpers.append(_Helper(self._parcel.receive, os.fdopen(reader, "rb"), self._download.close))
+
+    def _sent(self) -> None:
+        self._close_sending()
+        self._take_keys()
+
+    def _close_sending(self) -> None:
+        if self._sending >= 0:
+            os.close(self._sending)
+        self._sending = -1
+
+    def _busy(self) -> bool:
+        """Whether something that came has not been passed on yet."""
+        return not all(writer.idle for writer in self._writers) or not (
+            self._parcel.receive is None or self._download.closed
+        )
+
+    def _take(self, kind: Kind, value: Any) -> None:
+        if kind is Kind.HELLO:
+            if value["protocol"] != PROTOCOL:
+                raise BoxError(
+                    f"The box {self._box.name} has lager {value['version']}, which speaks another protocol than "
+                    f"this one ({version('lager-box')}).",
+                    "Update the older of the two.",
+                )
+            self._there = value["version"]
+        elif kind is Kind.REFUSED:
+            raise _refusal(value)
+        elif kind is Kind.EXIT:
+            self._code = _exit_code(value)
+
+    def signalled(self, number: int) -> None:
+        """We got a signal: it is for the command on the box, once that is there, but for those of the terminal."""
+        if number == signal.SIGWINCH:
+            if self._terminals:
+                with contextlib.suppress(OSError):
+                    self.trunk.send(Kind.SIZE, tty.size(self._terminals[0]))
+        elif number == signal.SIGCONT:
+            if self._raw is not None and self._keys is not None:
+                self._keys.paused = not self._raw.begin()
+        elif self._there and self._code is None and self._sending < 0:
+            self.trunk.send(Kind.SIGNAL, signal.Signals(number).name)
+        else:
+            raise SystemExit(128 + number)
+
+    def _broken(self) -> LagerError:
+        self._ssh.close(at_once=True)
+        return NoConnection(
+            f"The connection to the box {self._box.name} is lost; what it ran there is interrupted, unless detached.",
+            f"When it is back, look: lager runs --box {self._box.name}",
+        )
+
+
+class _Helper:
+    """Reads or writes a parcel in a thread, through a pipe whose other end `cut` closes."""
+
+    def __init__(self, work: Callable[[BinaryIO], None], end: BinaryIO, cut: Callable[[], None]) -> None:
+        self._work, self._end, self._cut = work, end, cut
+        self._problem: Exception | None = None
+        self._thread = threading.Thread(target=self._run, name="parcel", daemon=True)
+        self._thread.start()
+
+    def join(self) -> None:
+        """Raises what the work raised."""
+        self._thread.join()
+        if self._problem is not None:
+            raise self._problem
+
+    def end(self) -> None:
+        """Let it not go on with nobody at the other end."""
+        self._cut()
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            with self._end:
+                self._work(self._end)
+        except Exception as problem:
+            self._problem = problem
+
+
+def _refusal(value: Any) -> BoxError:
+    told = value if isinstance(value, dict) else {}
+    return BoxError(str(told.get("what", "The box refuses, and does not say why.")), str(told.get("hint", "")))
+
+
+def _exit_code(value: Any) -> int:
+    if not (isinstance(value, int) and 0 <= value <= 255):
+        raise BoxError("The box gives no exit code that there is.")
+    return value
+
+
+def _bytes(text: str) -> str:
+    """The bytes behind an argument or a variable, as JSON can hold them."""
+    return os.fsencode(text).decode("latin-1")

@@ -1,0 +1,179 @@
+"""The ends of the streams of a session: descriptors that something is read from, or written to."""
+
+import os
+import queue
+import select
+import threading
+from collections import deque
+from collections.abc import Callable
+
+from lager_cli.boxes.multiplexer import CHUNK, Bytes, Trunk
+from lager_cli.boxes.protocol import Kind
+
+
+class Source:
+    """Sends what comes out of a descriptor."""
+
+    def __init__(self, trunk: Trunk, stream: int, fd: int, on_end: Callable[[], None] | None = None) -> None:
+        self._trunk, self._stream, self.fd, self._on_end = trunk, stream, fd, on_end
+        self.ended = False
+        self.paused = False
+        trunk.draw(stream, self)
+
+    def interest(self) -> tuple[int, int] | None:
+        if self.ended or self.paused or self._trunk.congested() or self._trunk.room(self._stream) <= 0:
+            return None
+        return self.fd, select.POLLIN
+
+    def ready(self) -> None:
+        self.read()
+
+    def read(self) -> bool:
+        """Send one piece; False where there is none."""
+        try:
+            data = os.read(self.fd, min(CHUNK, self._trunk.room(self._stream)))
+        except BlockingIOError:
+            return False
+        except OSError:
+            data = b""  # a terminal whose other side is closed
+        if data:
+            self._trunk.send_data(self._stream, data)
+        else:
+            self.end()
+        return bool(data)
+
+    def end(self) -> None:
+        if not self.ended:
+            self.ended = True
+            self._trunk.send(Kind.END, stream=self._stream)
+            if self._on_end is not None:
+                self._on_end()
+
+
+class Pipe:
+    """A sink into a descriptor of our own that does not block; it is closed at the end of the stream."""
+
+    def __init__(self, trunk: Trunk, stream: int, fd: int, *, keep: bool = False) -> None:
+        self._trunk, self._stream, self._fd, self._keep = trunk, stream, fd, keep
+        self._waiting: deque[Bytes] = deque()
+        self._ending = False
+        os.set_blocking(fd, False)
+        trunk.deliver(stream, self)
+        trunk.parties.append(self)
+
+    def put(self, data: Bytes) -> None:
+        if self._fd < 0:
+            self._trunk.grant(self._stream, len(data))
+        else:
+            self._waiting.append(data)
+
+    def end(self) -> None:
+        self._ending = True
+        if not self._waiting:
+            self.close()
+
+    def close(self) -> None:
+        if self._fd >= 0 and not self._keep:
+            os.close(self._fd)
+        self._fd = -1
+
+    @property
+    def closed(self) -> bool:
+        return self._fd < 0
+
+    def interest(self) -> tuple[int, int] | None:
+        return (self._fd, select.POLLOUT) if self._fd >= 0 and self._waiting else None
+
+    def ready(self) -> None:
+        try:
+            while self._waiting:
+                written = os.write(self._fd, self._waiting[0])
+                self._trunk.grant(self._stream, written)
+                rest = self._waiting.popleft()[written:]
+                if rest:
+                    self._waiting.appendleft(rest)
+            if self._ending:
+                self.close()
+        except BlockingIOError:
+            return
+        except OSError:  # nobody reads it any more
+            self._broken()
+
+    def _broken(self) -> None:
+        self._trunk.grant(self._stream, sum(map(len, self._waiting)))
+        self._waiting.clear()
+        self.close()
+        self._trunk.send(Kind.STOP, stream=self._stream)
+
+
+class Writer:
+    """A sink into a descriptor that is not ours alone, so that writing may block: a thread does that. `problem` is why
+    not all could be written, if somebody still wants it."""
+
+    problem: OSError | None = None
+
+    def __init__(self, trunk: Trunk, stream: int, fd: int) -> None:
+        self._trunk, self._stream = trunk, stream
+        self._waiting: queue.SimpleQueue[Bytes | None] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._owed = 0
+        self._broken = False
+        self._woken, self._wake = os.pipe()
+        self._fd = os.dup(fd)  # which lasts as long as the thread
+        trunk.deliver(stream, self)
+        trunk.parties.append(self)
+        # A write that blocks for ever, to a pager that is left open, must not keep us from ending.
+        threading.Thread(target=self._work, name=f"writer of {fd}", daemon=True).start()
+
+    @property
+    def idle(self) -> bool:
+        return not self._owed
+
+    def put(self, data: Bytes) -> None:
+        self._owed += len(data)
+        self._waiting.put(data)
+
+    def end(self) -> None:
+        """The descriptor stays open: it is not ours."""
+
+    def interest(self) -> tuple[int, int] | None:
+        return (self._woken, select.POLLIN) if self._owed else None
+
+    def ready(self) -> None:
+        os.read(self._woken, 4096)
+        while not self._done.empty():
+            count = self._done.get()
+            self._owed -= abs(count)
+            self._trunk.grant(self._stream, abs(count))
+            if count < 0 and not self._broken:
+                self._broken = True
+                self._trunk.send(Kind.STOP, stream=self._stream)
+
+    def close(self) -> None:
+        """What still waits to be written is written in the background, if anybody takes it."""
+        self._trunk.parties.remove(self)
+        self._waiting.put(None)
+
+    def _work(self) -> None:
+        broken = False
+        while (data := self._waiting.get()) is not None:
+            broken = broken or not self._write(data)
+            self._done.put(-len(data) if broken else len(data))
+            os.write(self._wake, b"\0")
+        for fd in (self._fd, self._woken, self._wake):
+            os.close(fd)
+
+    def _write(self, data: Bytes) -> bool:
+        """False where whoever read it has had enough; what still comes is dropped."""
+        rest = memoryview(data)
+        while rest:
+            try:
+                rest = rest[os.write(self._fd, rest) :]
+            except BlockingIOError:  # somebody who has it, too, made it so
+                select.select([], [self._fd], [])
+            except BrokenPipeError:
+                return False
+            except OSError as problem:
+                self.problem = problem
+                return False
+        return True

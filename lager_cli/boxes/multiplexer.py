@@ -1,0 +1,216 @@
+"""One connection between the two ends of a session, and the streams of bytes in it. Both ends use it.
+
+Each stream has a window: so many bytes may be under way, and whoever takes them grants more as it gets rid of them. So
+nothing is buffered without bound, a stream that nobody takes holds up no other, and a signal never waits behind one.
+Whoever hears nothing for LOST_SECONDS takes the other end for lost; so both say something every BEAT_SECONDS.
+"""
+
+import math
+import os
+import select
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from lager.errors import BoxError
+from lager_cli.boxes.protocol import Decoder, Kind, decode, encode, head
+
+WINDOW = 4 << 20
+CHUNK = 1 << 18
+BEAT_SECONDS = 3.0
+LOST_SECONDS = 12.0
+_QUEUED = 1 << 20
+Bytes = bytes | bytearray | memoryview
+_VECTORS = 64
+
+
+class Lost(Exception):
+    """The other end hung up, or has been silent for too long; `silent` says which."""
+
+    def __init__(self, silent: bool) -> None:
+        super().__init__(silent)
+        self.silent = silent
+
+
+class Party(Protocol):
+    """Something to wait for: a descriptor, and for what (POLLIN, POLLOUT), or nothing just now."""
+
+    def interest(self) -> tuple[int, int] | None: ...
+
+    def ready(self) -> None: ...
+
+
+class Sink(Protocol):
+    """Takes what comes in a stream, in any thread it likes, and tells the trunk of each byte that it got rid of."""
+
+    def put(self, data: Bytes) -> None: ...
+
+    def end(self) -> None: ...
+
+
+class Origin(Party, Protocol):
+    """Where a stream comes from. `end` is called when nobody takes it any more."""
+
+    def end(self) -> None: ...
+
+
+class Trunk:
+    """`take` gets every frame that belongs to no stream: its kind, and the value in it. Where it is not `greeted`, a
+    greeting comes first."""
+
+    def __init__(self, incoming: int, outgoing: int, take: Callable[[Kind, Any], None], greeted: bool) -> None:
+        self._incoming, self._outgoing, self._take = incoming, outgoing, take
+        os.set_blocking(incoming, False)
+        os.set_blocking(outgoing, False)
+        self._decoder = Decoder(greeted)
+        self._queue: deque[Bytes] = deque()
+        self._queued = 0
+        self._windows: dict[int, int] = {}
+        self._granted: dict[int, int] = {}
+        self._may_come: dict[int, int] = {}
+        self._sinks: dict[int, Sink] = {}
+        self._early: dict[int, bytearray] = {}
+        self._early_ends: set[int] = set()
+        self._sources: dict[int, Origin] = {}
+        self.parties: list[Party] = []
+        self._alone = False
+        self._heard = self._said = time.monotonic()
+
+    def send(self, kind: Kind, value: Any = None, stream: int = 0) -> None:
+        self._push(encode(kind, value, stream))
+
+    def send_data(self, stream: int, data: bytes) -> None:
+        self._windows[stream] = self.room(stream) - len(data)
+        self._push(head(Kind.DATA, stream, len(data)), data)
+
+    def room(self, stream: int) -> int:
+        """How many bytes may be sent in a stream before the other end grants more."""
+        return self._windows.get(stream, WINDOW)
+
+    def congested(self) -> bool:
+        return self._queued >= _QUEUED
+
+    def deliver(self, stream: int, sink: Sink) -> None:
+        """Let a sink take what comes in a stream, and what has come of it."""
+        self._sinks[stream] = sink
+        if early := self._early.pop(stream, None):
+            sink.put(early)
+        if stream in self._early_ends:
+            sink.end()
+
+    def draw(self, stream: int, source: Origin) -> None:
+        """Let a source send in a stream, until nobody takes it any more."""
+        self._sources[stream] = source
+        self.parties.append(source)
+
+    def grant(self, stream: int, count: int) -> None:
+        """So many bytes of a stream were taken, and as many more may come."""
+        total = self._granted.get(stream, 0) + count
+        if total >= WINDOW // 8:
+            self.send(Kind.CREDIT, total, stream)
+            self._may_come[stream] = self._may_come.get(stream, WINDOW) + total
+            total = 0
+        self._granted[stream] = total
+
+    def hang_up(self) -> None:
+        """The other end is lost, and has said all: from now on a turn is only for what is still to be done here."""
+        self._alone = True
+
+    def turn(self, seconds: float = BEAT_SECONDS) -> None:
+        """Wait until something happens, at most so long, and let everybody do what there is to do. Raises Lost."""
+        poll, ready = select.poll(), {}
+        if not self._alone:
+            poll.register(self._incoming, select.POLLIN)
+        if self._queue and not self._alone:
+            poll.register(self._outgoing, select.POLLOUT)
+        for party in self.parties:
+            if (wanted := party.interest()) is not None:
+                poll.register(*wanted)
+                ready[wanted[0]] = party
+        beat = math.inf if self._alone else self._said + BEAT_SECONDS - time.monotonic()
+        happened = poll.poll(1000 * max(min(seconds, beat), 0))
+        for fd, _ in happened:
+            if fd == self._incoming:
+                self._receive()
+            elif fd in ready:
+                ready[fd].ready()
+        if not self._alone:
+            self._flush()
+            self._keep_alive()
+
+    def _receive(self) -> None:
+        for kind, stream, payload in self._decoder.feed(self._read()):
+            if kind is Kind.DATA:
+                self._arrived(stream, payload)
+            else:
+                self._frame(kind, stream, bytes(payload))
+
+    def _read(self) -> bytes:
+        try:
+            data = os.read(self._incoming, CHUNK)
+        except BlockingIOError:
+            return b""
+        except OSError:
+            data = b""
+        if not data:
+            raise Lost(silent=False)
+        self._heard = time.monotonic()
+        return data
+
+    def _arrived(self, stream: int, data: Bytes) -> None:
+        """Nobody may be there yet to take it; the window bounds how much it is, whatever the other end may like."""
+        left = self._may_come[stream] = self._may_come.get(stream, WINDOW) - len(data)
+        if left < 0:
+            raise BoxError("The other end of the session sends more than it may.")
+        if stream in self._sinks:
+            self._sinks[stream].put(data)
+        else:
+            self._early.setdefault(stream, bytearray()).extend(data)
+
+    def _ended(self, stream: int) -> None:
+        if stream in self._sinks:
+            self._sinks[stream].end()
+        else:
+            self._early_ends.add(stream)
+
+    def _frame(self, kind: Kind, stream: int, payload: bytes) -> None:
+        value = decode(kind, payload)
+        if kind is Kind.CREDIT:
+            self._windows[stream] = self.room(stream) + value
+        elif kind is Kind.STOP:
+            if stream in self._sources:
+                self._sources[stream].end()
+        elif kind is Kind.END:
+            self._ended(stream)
+        elif kind is not Kind.BEAT:
+            self._take(kind, value)
+
+    def _push(self, *pieces: bytes) -> None:
+        self._queue += pieces
+        self._queued += sum(map(len, pieces))
+
+    def _flush(self) -> None:
+        while self._queue:
+            try:
+                written = os.writev(self._outgoing, [self._queue[i] for i in range(min(len(self._queue), _VECTORS))])
+            except BlockingIOError:
+                return
+            except OSError:
+                raise Lost(silent=False) from None
+            self._said = time.monotonic()
+            self._queued -= written
+            while written:
+                first = self._queue.popleft()
+                if len(first) > written:
+                    self._queue.appendleft(memoryview(first)[written:])
+                written -= min(len(first), written)
+
+    def _keep_alive(self) -> None:
+        now = time.monotonic()
+        if self._decoder.greeted and now - self._heard > LOST_SECONDS:  # before that, ssh may be asking somebody
+            raise Lost(silent=True)
+        if now - self._said >= BEAT_SECONDS:
+            self._said = now
+            if not self._queue:
+                self.send(Kind.BEAT)

@@ -1,0 +1,127 @@
+"""`lager ARGUMENTS`, run on a box over one ssh: as if it ran here, or at the end of a socket."""
+
+import contextlib
+import math
+import os
+import select
+import signal
+import socket
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from lager.errors import LagerError
+from lager_cli.boxes.box_table import find
+from lager_cli.boxes.desk_client import Session
+from lager_cli.boxes.ssh import Ssh
+from lager_cli.transfer.attachments import Parcel
+
+_UNASKED_SECONDS = 60.0
+_FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
+
+
+def run(
+    box: str,
+    arguments: Sequence[str],
+    *,
+    environment: Mapping[str, str] | None = None,
+    parcel: Parcel | None = None,
+    reads: bool = True,
+) -> int:
+    """Run it with our own standard streams, and what `environment` adds to the box's; its exit code. One that never
+    `reads` its standard input gets none, unless that is the terminal.
+
+    Raises BoxError where the box cannot be used, NoConnection where the way to it fails or breaks.
+    """
+    known = find(box)
+    with _no_gaps() as streams, _Signals() as signals, Ssh(known) as ssh:
+        session = Session(known, ssh, arguments, streams, environment or {}, parcel or Parcel(), reads)
+        signals.listener = session
+        session.trunk.parties.append(signals)
+        session.open(_patience())
+        return session.run()
+
+
+def channel(box: str, arguments: Sequence[str]) -> socket.socket:
+    """One end of a socket pair whose other end is standard input and output of `lager ARGUMENTS` on the box.
+
+    Blocks until lager answers there; raises as `run` does. What comes after is carried by a thread of its own, which
+    ends, and closes the other end, when the command ends, when the connection breaks, or when this end is closed.
+    Standard error of the command is ours.
+    """
+    known = find(box)
+    near, far = socket.socketpair()
+    with contextlib.ExitStack() as stack:
+        stack.callback(near.close)
+        stack.enter_context(far)
+        ssh = stack.enter_context(Ssh(known))
+        session = Session(known, ssh, arguments, (far.fileno(), far.fileno(), 2), {}, Parcel())
+        session.open(_patience())
+        stack.pop_all()
+
+    def carry() -> None:
+        with far, ssh, contextlib.suppress(LagerError):
+            session.run()
+
+    threading.Thread(target=carry, name="channel", daemon=True).start()
+    return near
+
+
+def _patience() -> float:
+    """How many seconds a box has to answer: as many as somebody takes who may be asked for a password."""
+    if "SSH_ASKPASS" in os.environ:
+        return math.inf
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC))
+    except OSError:
+        return _UNASKED_SECONDS
+    return math.inf
+
+
+class _Signals:
+    """The signals that we get, as something to wait for."""
+
+    def __init__(self) -> None:
+        self.listener: Session | None = None
+        self._woken, self._wake = socket.socketpair()
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> "_Signals":
+        for end in (self._woken, self._wake):
+            end.setblocking(False)
+        self._wakeup = signal.set_wakeup_fd(self._wake.fileno())
+        for number in (*_FORWARDED, signal.SIGWINCH, signal.SIGCONT):
+            self._before[number] = signal.signal(number, lambda number, frame: None)
+        # A stopped client would be taken for a lost one.
+        self._before[signal.SIGTSTP] = signal.signal(signal.SIGTSTP, signal.SIG_IGN)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        signal.set_wakeup_fd(self._wakeup)
+        for number, before in self._before.items():
+            signal.signal(number, before)
+        self._woken.close()
+        self._wake.close()
+
+    def interest(self) -> tuple[int, int] | None:
+        return self._woken.fileno(), select.POLLIN
+
+    def ready(self) -> None:
+        for number in self._woken.recv(4096):
+            assert self.listener is not None
+            if number in self._before:
+                self.listener.signalled(number)
+
+
+@contextlib.contextmanager
+def _no_gaps() -> Iterator[tuple[int, ...]]:
+    """The standard descriptors, -1 for one that is closed; meanwhile nothing else can get its number."""
+    opened = []
+    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
+        opened.append(fd)
+    os.close(fd)
+    try:
+        yield tuple(-1 if fd in opened else fd for fd in (0, 1, 2))
+    finally:
+        for fd in opened:
+            os.close(fd)

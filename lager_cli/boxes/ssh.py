@@ -1,0 +1,194 @@
+"""ssh, as the way to a box: started so that it carries bytes and nothing else, and its complaints as one sentence."""
+
+import contextlib
+import os
+import re
+import select
+import shlex
+import signal
+import subprocess
+from typing import IO
+
+from lager.errors import BoxError, LagerError, NoConnection
+from lager.text import printable
+from lager_cli.boxes.box_table import Box
+
+CONNECT_SECONDS = 10  # where the user's configuration has no other
+_GOODBYE_SECONDS = 2.0
+_KEPT = 1 << 16
+_PIPE = 1 << 20
+_F_SETPIPE_SZ = 1031
+# As scp and sftp do it: what the user's configuration wants for a login is no use to a command.
+_OPTIONS = {
+    "ClearAllForwardings": "yes",
+    "ForwardX11": "no",
+    "PermitLocalCommand": "no",
+    "RemoteCommand": "none",
+    "RequestTTY": "no",
+}
+_IGNORED = (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP, signal.SIGHUP)  # for the command on the box, not for ssh
+
+
+class Ssh:
+    """One ssh that runs `lager session` on a box. `stderr` keeps the last that it complained of."""
+
+    def __init__(self, box: Box, *, batch: bool = False) -> None:
+        """`batch`: it asks nobody for anything."""
+        program = shlex.split(os.environ.get("LAGER_SSH", "")) or ["ssh"]
+        chosen = {**_OPTIONS, **({"BatchMode": "yes"} if batch else {}), **_patience(program, box)}
+        options = [f"-o{name}={value}" for name, value in chosen.items()]
+        command = [*program, *options, "--", box.ssh, f"{box.command} session"]
+        self._box = box
+        try:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=_deaf
+            )
+        except OSError as problem:
+            missing = isinstance(problem, FileNotFoundError)
+            hint = "Install it: sudo apt-get install ssh" if missing else "Mend that, and try again."
+            raise NoConnection(f"ssh does not start: {problem}.", hint) from problem
+        self._stdin, self._stdout, self._stderr = _pipes(self._process)
+        os.set_blocking(self._stderr.fileno(), False)
+        for pipe in (self._stdin, self._stdout):
+            with contextlib.suppress(OSError):  # more than a user may have
+                _widen(pipe.fileno())
+        self._complaints = b""
+        self._silent = False
+
+    @property
+    def outgoing(self) -> int:
+        return self._stdin.fileno()
+
+    @property
+    def incoming(self) -> int:
+        return self._stdout.fileno()
+
+    def interest(self) -> tuple[int, int] | None:
+        return None if self._silent else (self._stderr.fileno(), select.POLLIN)
+
+    def ready(self) -> None:
+        try:
+            data = os.read(self._stderr.fileno(), _KEPT)
+        except BlockingIOError:
+            return
+        self._silent = not data
+        self._complaints = (self._complaints + data)[-_KEPT:]
+
+    def close(self, *, at_once: bool = False) -> int:
+        """End it; its exit code."""
+        self._stdin.close()
+        if at_once:
+            self._process.terminate()
+        try:
+            code = self._process.wait(_GOODBYE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            code = self._process.wait()
+        if not self._silent:
+            self.ready()
+        self._stdout.close()
+        self._stderr.close()
+        return code
+
+    def why(self) -> LagerError:
+        """After it has ended before lager answered: what went wrong, and what to do. Ends it."""
+        return explain(self._box, self.close(), self._complaints.decode(errors="replace"))
+
+    def __enter__(self) -> "Ssh":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process.returncode is None:
+            self.close(at_once=True)
+
+
+def _patience(program: list[str], box: Box) -> dict[str, str]:
+    """How long ssh is to try. An option of ours outdoes the user's configuration, so ssh is asked for that first."""
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        known = subprocess.run(
+            [*program, "-G", "--", box.ssh], stdin=subprocess.DEVNULL, capture_output=True, timeout=CONNECT_SECONDS
+        )
+        if re.search(rb"^connecttimeout \d", known.stdout, re.MULTILINE):
+            return {}
+    return {"ConnectTimeout": str(CONNECT_SECONDS)}
+
+
+def _deaf() -> None:
+    for number in _IGNORED:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _pipes(process: "subprocess.Popen[bytes]") -> tuple[IO[bytes], IO[bytes], IO[bytes]]:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
+    return process.stdin, process.stdout, process.stderr
+
+
+def _widen(fd: int) -> None:
+    import fcntl
+
+    fcntl.fcntl(fd, _F_SETPIPE_SZ, _PIPE)
+
+
+def explain(box: Box, code: int, complaints: str) -> LagerError:
+    """Why ssh, or what it was to start, ended with `code`."""
+    name, ssh, command = box.name, box.ssh, box.command
+    for pattern, what, hint in _KNOWN:
+        found = re.search(pattern, complaints, re.IGNORECASE | re.MULTILINE | re.DOTALL)
+        if code == 255 and found is not None:
+            host = shlex.quote(printable(found.groupdict().get("host") or name, 200))
+            return NoConnection(what.format(name=name), hint.format(name=name, ssh=ssh, host=host))
+    last = printable((complaints.strip().splitlines() or ["it does not say why"])[-1], 200).rstrip(".")
+    if code == 255 or code < 0:
+        return NoConnection(f"ssh did not reach the box {name}: {last}.", f"Try: ssh {ssh}")
+    if code in (126, 127):
+        return BoxError(
+            f"There is no command {command} on the box {name} ({last}).",
+            f"Type there: sudo /opt/lager/bin/lagerd install; or here: lager boxes add {name} {ssh} --command PATH",
+        )
+    return BoxError(f"lager on the box {name} does not answer: {last}.", f"Try: ssh {ssh} {command} --version")
+
+
+_KNOWN = (
+    (
+        r"^usage: ssh ",
+        "{name} is nothing that ssh can reach.",
+        "See: lager boxes list; or give user@host.",
+    ),
+    (
+        r"host identification has changed(.*^host key for (?P<host>\S+) has changed)?",
+        "The box {name} shows another host key than before.",
+        "If that is right, type: ssh-keygen -R {host} && ssh {ssh}",
+    ),
+    (
+        r"host key verification failed|no \S+ host key is known",
+        "The host key of the box {name} is not known here.",
+        "Look at it and accept it once: ssh {ssh} true",
+    ),
+    (
+        r"permission denied|too many authentication failures|no more authentication methods",
+        "The box {name} lets you in with none of your keys.",
+        "Put one there: ssh-copy-id {ssh}",
+    ),
+    (
+        r"could not resolve hostname|name or service not known|no address associated",
+        "There is no host of the name {name}.",
+        "See: lager boxes list; or give user@host.",
+    ),
+    (
+        r"connection refused",
+        "The box {name} refuses ssh.",
+        "Is sshd running? Type there: sudo systemctl start ssh",
+    ),
+    (
+        r"timed out|no route to host|network is unreachable|host is down",
+        "The box {name} does not answer.",
+        "Is it on, and are you on its network? Try: ssh {ssh}",
+    ),
+    (
+        r"bad configuration option|terminating, \d+ bad|bad owner or permissions",
+        "Your ssh configuration is wrong.",
+        "See what ssh says: ssh {ssh}",
+    ),
+)  # fmt: skip

@@ -1,0 +1,1 @@
+"""One module for each `lager` command, and what they share."""

@@ -1,0 +1,194 @@
+"""`lager boxes`: the user's names for boxes, and whether each can be used from here."""
+
+import grp
+import os
+from importlib.metadata import version
+from typing import Any
+
+import click
+
+from lager.errors import BoxError, LagerError
+from lager_cli.boxes import box_table
+from lager_cli.boxes.box_table import COMMAND, Box
+from lager_cli.commands import completion
+from lager_cli.commands.net_actions import json_option
+from lager_cli.display import output
+
+_CHECK_HEADERS = ("BOX", "SSH", "LAGER", "LAGERD", "GROUP", "TO DO")
+_GROUP = "lager"
+
+
+@click.group(invoke_without_command=True)
+@json_option
+@click.pass_context
+def boxes(context: click.Context, as_json: bool) -> None:
+    """List the boxes that you have given names.
+
+    A name stands for what ssh is told: wherever --box is taken, user@host and the names of ~/.ssh/config do, too.
+
+    \b
+    Examples:
+      lager boxes add bench3 anna@bench3.example.com
+      lager boxes default bench3
+      lager boxes check
+    """
+    if context.invoked_subcommand is None:
+        _list(as_json)
+
+
+@boxes.command("list")
+@json_option
+def list_(as_json: bool) -> None:
+    """List them.
+
+    \b
+    Example:
+      lager boxes list --json
+    """
+    _list(as_json)
+
+
+@boxes.command()
+@click.argument("name", shell_complete=completion.boxes)
+@click.argument("ssh", required=False)
+@click.option("--command", default=COMMAND, help="What lager is called there, if ssh does not find it as lager.")
+def add(name: str, ssh: str | None, command: str) -> None:
+    """Let NAME stand for the ssh destination SSH (default: NAME itself).
+
+    \b
+    Examples:
+      lager boxes add bench3 anna@bench3.example.com
+      lager boxes add bench4 bench4 --command /opt/lager/bin/lager
+    """
+    if "," in name:
+        raise BoxError(f"{name!r} is no name of a box.", "A comma stands between the boxes of --box a,b.")
+    box = Box(name, ssh or name, command)
+    box.check()
+    box_table.put(box)
+    output.say(f"{name} is {box.ssh}. See whether it can be used: lager boxes check {name}")
+
+
+@boxes.command()
+@click.argument("name", shell_complete=completion.boxes)
+def remove(name: str) -> None:
+    """Forget NAME.
+
+    \b
+    Example:
+      lager boxes remove bench3
+    """
+    box_table.drop(name)
+    output.say(f"{name} is forgotten.")
+
+
+@boxes.command()
+@click.argument("name", required=False, shell_complete=completion.boxes)
+@click.option("--none", is_flag=True, help="Stay on this machine where no --box is given.")
+def default(name: str | None, none: bool) -> None:
+    """Take NAME where neither --box nor LAGER_BOX names a box; without NAME, say which that is.
+
+    \b
+    Examples:
+      lager boxes default bench3
+      lager boxes default --none
+    """
+    if name is not None and none:
+        raise click.UsageError("Give a NAME or --none, not both.")
+    if name is not None:
+        box_table.find(name)
+        box_table.set_default(name)
+    elif none:
+        box_table.set_default("")
+    output.say(f"The default box is {box_table.default() or 'none: commands stay on this machine'}.")
+
+
+@boxes.command()
+@click.argument("names", nargs=-1, shell_complete=completion.boxes)
+@json_option
+def check(names: tuple[str, ...], as_json: bool) -> int:
+    """Ask each box whether it can be used from here, and say what to do if not. The exit code is 0 if all can.
+
+    \b
+    Examples:
+      lager boxes check
+      lager boxes check bench3
+    """
+    from lager_cli.boxes import fan_out
+
+    known = [box_table.find(name) for name in names or box_table.table()["boxes"]]
+    if not known:
+        output.say("You have given no box a name yet. Type: lager boxes add NAME USER@HOST")
+        return 0
+    found = [_judged(answer) for answer in fan_out.ask(known, ["boxes", "state"], _state)]
+    if as_json:
+        output.print_json(found)
+    else:
+        output.table(_CHECK_HEADERS, [[one[key] for key in _KEYS] for one in found], longest=1000)
+    return int(any(one["to_do"] != "-" for one in found))
+
+
+_KEYS = ("box", "ssh", "version", "lagerd", "group", "to_do")
+
+
+@boxes.command(hidden=True)
+def state() -> None:
+    """What `check` asks a box."""
+    output.print_json({"version": version("lager-box"), "lagerd": _lagerd(), "group": _in_group()})
+
+
+def _lagerd() -> str:
+    """`runs`, or why it does not answer."""
+    from lager_cli.daemon import ask
+
+    try:
+        ask("List")
+    except LagerError as problem:
+        return str(problem)
+    return "runs"
+
+
+def _in_group() -> bool | None:
+    """Whether this user may reach lagerd; None where there is no such group, since lagerd is not installed."""
+    if os.geteuid() == 0:
+        return True
+    try:
+        return grp.getgrnam(_GROUP).gr_gid in {os.getgid(), *os.getgroups()}
+    except KeyError:
+        return None
+
+
+def _state(said: Any) -> dict[str, Any]:
+    return {key: said[key] for key in ("version", "lagerd", "group")}
+
+
+def _judged(answer: Any) -> dict[str, str]:
+    """One line of the check."""
+    line = dict.fromkeys(_KEYS, "-") | {"box": answer.box.name}
+    if answer.problem is not None:
+        connected = answer.problem.exit_code != 255
+        return {**line, "ssh": "ok" if connected else "no", "to_do": str(answer.problem)}
+    state = answer.said
+    line |= {"ssh": "ok", "version": state["version"], "lagerd": "runs" if state["lagerd"] == "runs" else "no"}
+    line["group"] = {True: "ok", False: "no", None: "-"}[state["group"]]
+    if state["group"] is False:
+        line["to_do"] = "type there: sudo adduser $USER lager; and log in anew"
+    elif line["lagerd"] == "no":
+        line["to_do"] = state["lagerd"]
+    elif state["version"] != version("lager-box"):
+        line["to_do"] = f"this machine has {version('lager-box')}: update the older"
+    return line
+
+
+def _list(as_json: bool) -> None:
+    default = box_table.default()
+    known = [box_table.find(name) for name in box_table.table()["boxes"]]
+    found = [
+        {"name": box.name, "ssh": box.ssh, "command": box.command, "default": box.name == default} for box in known
+    ]
+    if as_json:
+        output.print_json(found)
+    elif found:
+        rows = [(one["name"], one["ssh"], one["command"], "default" if one["default"] else "") for one in found]
+        output.table(("BOX", "SSH", "COMMAND", ""), rows)
+    else:
+        output.say("You have given no box a name yet. Type: lager boxes add NAME USER@HOST")

@@ -1,0 +1,156 @@
+"""What a shell completes after `lager`: beside commands and options, the ids of pauses and runs, the names of
+nets and boxes.
+
+Completing only looks: it starts no daemon, waits a second at the most, and says nothing about what it cannot learn.
+"""
+
+import os
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.shell_completion import CompletionItem, get_completion_class
+
+from lager.bus import address
+from lager.errors import LagerError
+from lager.text import printable
+from lager_cli.display import output
+
+if TYPE_CHECKING:
+    from lager import NetType
+    from lager_cli.runs.records import Record
+
+_SECONDS = 1.0
+_SHORT = 8
+_VARIABLE = "_LAGER_COMPLETE"
+Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def completion(context: click.Context, shell: str) -> None:
+    """Print what makes SHELL complete lager's commands, options, ids and nets.
+
+    \b
+    Examples:
+      echo 'eval "$(lager completion bash)"' >> ~/.bashrc
+      echo 'eval "$(lager completion zsh)"' >> ~/.zshrc      (below compinit)
+      lager completion fish > ~/.config/fish/completions/lager.fish
+    """
+    kind = get_completion_class(shell)
+    assert kind is not None
+    source = kind(context.find_root().command, {}, "lager", _VARIABLE).source()
+    # click's function for fish drops what comes behind a comma in a name or in what is said of it
+    output.say(source.replace('string split ","', 'string split --max 1 ","') if shell == "fish" else source)
+
+
+def pauses(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The ids of what is paused, each with its label and place."""
+    return _items(incomplete, ((pause["id"], _told(pause)) for pause in quietly_paused()))
+
+
+def consoles(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The ids of the pauses that have a console."""
+    return _items(incomplete, ((pause["id"], _told(pause)) for pause in quietly_paused() if pause["interactive"]))
+
+
+def running(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The ids of this user's runs that go on."""
+    return _runs(incomplete, lambda run: run.state == "running")
+
+
+def detached(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The ids of this user's detached runs, ended ones too: their output is still there."""
+    return _runs(incomplete, lambda run: run.detached)
+
+
+def _runs(incomplete: str, wanted: "Callable[[Record], bool]") -> list[CompletionItem]:
+    """Ids as short as `lager runs` shows them, each with its state and its script."""
+    from lager_cli.runs import records
+
+    length = _SHORT if len(incomplete) <= _SHORT else None
+    found = [run for run in _quietly(records.everyone) if wanted(run)]
+    return _items(incomplete, ((run.id[:length], f"{run.state}: {run.runnable}") for run in found))
+
+
+def boxes(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The names in the user's table, each with what it stands for to ssh."""
+    return _items(incomplete, _quietly(_boxes))
+
+
+def quietly_paused() -> list[dict[str, Any]]:
+    """What is paused; nothing where nobody tells, and nobody is started to tell it."""
+    return _quietly(_paused)
+
+
+def files(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    return [CompletionItem(incomplete, type="file")]
+
+
+def runnable(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Files; behind -m comes the name of a module, and no file is one."""
+    return [] if context.params.get("module") else files(context, parameter, incomplete)
+
+
+def nets(*types: "NetType") -> Completer:
+    """A completer for the names of the nets of these types."""
+
+    def complete(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        found = [net for net in _quietly(_nets) if net.type in types]
+        return _items(incomplete, ((net.name, str(net.instrument)) for net in found))
+
+    return complete
+
+
+def _items(incomplete: str, found: Iterable[tuple[str, str]]) -> list[CompletionItem]:
+    return [CompletionItem(value, help=printable(text, 80)) for value, text in found if value.startswith(incomplete)]
+
+
+def _told(pause: dict[str, Any]) -> str:
+    where = f"{os.path.basename(pause['file'])}:{pause['line']}"
+    return f"{pause['label']} ({where})" if pause["label"] else where
+
+
+def _quietly(look: Callable[[], Iterable[Any]]) -> list[Any]:
+    try:
+        return list(look())
+    except (LagerError, OSError, TimeoutError):
+        return []
+
+
+def _boxes() -> Iterable[tuple[str, str]]:
+    from lager_cli.boxes import box_table
+
+    return [(name, str(entry.get("ssh", name))) for name, entry in box_table.table()["boxes"].items()]
+
+
+def _nets() -> Iterable[Any]:
+    from lager.nets import model as netsfile
+
+    where = address.choose() if not os.environ.get("LAGER_NETS") else None
+    embedded = where is not None and where.embedded
+    return netsfile.load(address.embedded_folder() / "nets.toml" if embedded else None).nets.values()
+
+
+def _paused() -> Iterable[Any]:
+    where = address.choose()
+    if where.embedded and not address.listening(address.embedded_folder() / "bus"):
+        return []
+    import asyncio
+
+    return asyncio.run(_listed(where.text))
+
+
+async def _listed(bus_address: str) -> list[dict[str, Any]]:
+    import asyncio
+
+    from lager.bus.facade import Bus
+    from lager.contract import BREAKPOINTS, BREAKPOINTS_PATH
+
+    async with asyncio.timeout(_SECONDS):
+        bus = await Bus.connect(bus_address)
+        try:
+            return list((await bus.call(BREAKPOINTS, BREAKPOINTS_PATH, "List", start=False))[0])
+        finally:
+            bus.close()

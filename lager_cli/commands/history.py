@@ -1,0 +1,140 @@
+"""`lager history`: what lagerd has recorded in the journal, read back as a table."""
+
+import json
+import pwd
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lager.breakpoints import banner
+from lager.errors import LagerError
+from lager.text import duration
+from lager_cli.boxes.lost_client import MESSAGE_ID as LOST
+from lager_cli.commands.box_option import several_box_option
+from lager_cli.display import output
+
+if TYPE_CHECKING:
+    from lager_cli.boxes.fan_out import Table
+
+_HEADERS = ("TIME", "EVENT", "WHO", "WHAT", "WHERE", "RUN", "AFTER", "WHY")
+_UNIT = "lagerd.service"
+_UNKNOWN = "-"
+_SECONDS = 60.0
+_MAY_NOT = ("insufficient permissions", "not seeing messages from other users")
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list with every field of each record.")
+@click.option("--since", metavar="TIME", help='As journalctl takes it: "1 hour ago", today, "2026-01-31 08:00".')
+@click.option("--until", metavar="TIME", help="Likewise.")
+@several_box_option(lambda: _table())
+def history(as_json: bool, since: str | None, until: str | None) -> None:
+    """Show what happened on this box: who paused, resumed, looked in, held which instrument, or lost their connection.
+
+    \b
+    Examples:
+      lager history --since "1 hour ago"
+      lager history --json | jq '.[] | select(.event == "auto-resumed")'
+    """
+    records = read(since, until)
+    if as_json:
+        output.print_json(records)
+    elif records:
+        output.table(_HEADERS, [row(record) for record in records])
+    else:
+        output.say("The journal has no record of lagerd in that time.")
+
+
+def read(since: str | None = None, until: str | None = None) -> list[dict[str, Any]]:
+    """The records, oldest first: `time` in seconds of the epoch, and the LAGER_ fields by their names in lower case
+    without that prefix. LagerError if the journal cannot be read.
+    """
+    if shutil.which("journalctl") is None:
+        raise LagerError("There is no journalctl on this machine.", "lagerd keeps its history in systemd's journal.")
+    # Which unit a record is of is the journal's own word: nobody else can write one of lagerd's. That a connection was
+    # lost is what a session says, which is a process of its user.
+    command = ["journalctl", "--output=json", "--all", "--no-pager"]
+    command += [f"_SYSTEMD_UNIT={_UNIT}", "+", f"MESSAGE_ID={LOST}"]
+    command += [f"--since={since}"] if since is not None else []
+    command += [f"--until={until}"] if until is not None else []
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        raise LagerError(f"journalctl did not answer within {_SECONDS:g} s.", "Ask for less with --since.") from None
+    complaint = done.stderr.decode(errors="replace")
+    if any(words in complaint for words in _MAY_NOT):
+        raise LagerError("You may not read the journal.", "Ask for: sudo adduser YOU systemd-journal")
+    if done.returncode and complaint:
+        raise LagerError(f"journalctl refused: {complaint.strip().splitlines()[-1]}.", "See: man systemd.time")
+    return list(parse(done.stdout))
+
+
+def parse(lines: bytes) -> Iterator[dict[str, Any]]:
+    """The records among what `journalctl --output=json` wrote."""
+    for line in lines.splitlines():
+        entry = json.loads(line)
+        if "LAGER_EVENT" in entry and (entry.get("MESSAGE_ID") != LOST or _of_themselves(entry)):
+            yield {"time": int(entry["__REALTIME_TIMESTAMP"]) / 1e6} | {
+                key.removeprefix("LAGER_").lower(): _text(value)
+                for key, value in entry.items()
+                if key.startswith("LAGER_")
+            }
+
+
+def _of_themselves(entry: dict[str, Any]) -> bool:
+    """Anybody may write into the journal: of themselves, and that they lost a connection."""
+    try:
+        user = pwd.getpwuid(int(entry["_UID"])).pw_name
+    except (KeyError, ValueError):
+        return False
+    return (entry["LAGER_EVENT"], entry.get("LAGER_BY_USER")) == ("connection-lost", user)
+
+
+def row(record: dict[str, Any]) -> tuple[str, ...]:
+    """One line of the table."""
+
+    def get(key: str) -> str:
+        return str(record.get(key, _UNKNOWN))
+
+    known = get("breakpoint") != _UNKNOWN
+    where = f"{banner.shown_path(get('file'))}:{get('line')}" if get("file") != _UNKNOWN else _UNKNOWN
+    return (
+        time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record["time"])),
+        get("event"),
+        get("by_user"),
+        f"{get('breakpoint')} {get('label')}".removesuffix(f" {_UNKNOWN}") if known else get("instrument"),
+        where,
+        get("run")[:8],
+        _after(get("paused_sec")),
+        _why(get("event"), get("reason"), get("on_timeout")),
+    )
+
+
+def _why(event: str, reason: str, on_timeout: str) -> str:
+    return f"{reason}: {banner.outcome(on_timeout)}" if event == "auto-resumed" and on_timeout != _UNKNOWN else reason
+
+
+def _after(seconds: str) -> str:
+    try:
+        return duration(float(seconds))
+    except ValueError:
+        return _UNKNOWN
+
+
+def _text(value: object) -> str:
+    """journalctl gives text as a string, other bytes as a list of numbers, and a field that came twice as a list."""
+    if isinstance(value, list) and all(isinstance(byte, int) for byte in value):
+        return bytes(value).decode(errors="replace")
+    if isinstance(value, list) and value:
+        return _text(value[-1])
+    return str(value)
+
+
+def _table() -> "Table":
+    from lager_cli.boxes.fan_out import Table
+
+    return Table(_HEADERS, row)

@@ -1,0 +1,141 @@
+"""The commands of each kind of net, as tables; and who holds which instrument."""
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lager import NetType
+from lager.contract import INSTRUMENTS
+from lager.text import duration
+from lager_cli.commands.box_option import several_box_option
+from lager_cli.commands.net_actions import Action, command, json_option, single
+from lager_cli.daemon import ask
+from lager_cli.display import output
+
+if TYPE_CHECKING:
+    from lager_cli.boxes.fan_out import Table
+
+_STATE = Action(read=lambda net: net.state(), help="everything about it")
+_ENABLE = Action(read=lambda net: net.enable(), help="turn it on")
+_DISABLE = Action(read=lambda net: net.disable(), help="turn it off")
+
+
+def _clear(net: Any) -> None:
+    net.clear_ovp()
+    net.clear_ocp()
+
+
+supply = command(
+    "supply",
+    NetType.PowerSupply,
+    {
+        "state": _STATE,
+        "voltage": Action(
+            lambda net: net.voltage(), lambda net, v: net.set_voltage(v), "V", help="measure or set volts"
+        ),
+        "current": Action(
+            lambda net: net.current(), lambda net, a: net.set_current(a), "A", help="measure or set amperes"
+        ),
+        "enable": _ENABLE,
+        "disable": _DISABLE,
+        "ovp": Action(lambda net: net.state().ovp, lambda net, v: net.set_ovp(v), "V", help="over-voltage protection"),
+        "ocp": Action(lambda net: net.state().ocp, lambda net, a: net.set_ocp(a), "A", help="over-current protection"),
+        "clear": Action(read=_clear, help="reset protections that have tripped"),
+    },
+    "Read and set a power supply.",
+    ["supply2", "supply2 voltage 3.3", "supply2 enable --wait 10", "supply2 state --json"],
+)
+
+battery = command(
+    "battery",
+    NetType.Battery,
+    {
+        "state": _STATE,
+        "mode": Action(lambda net: net.mode(), lambda net, m: net.mode(m), kind=str, help="static or dynamic"),
+        "soc": Action(lambda net: net.soc(), lambda net, v: net.soc(v), "%", help="state of charge"),
+        "voc": Action(lambda net: net.voc(), lambda net, v: net.voc(v), "V", help="open circuit voltage"),
+        "capacity": Action(lambda net: net.capacity(), lambda net, v: net.capacity(v), "Ah", help="capacity"),
+        "current-limit": Action(
+            lambda net: net.current_limit(), lambda net, v: net.current_limit(v), "A", help="current limit"
+        ),
+        "enable": _ENABLE,
+        "disable": _DISABLE,
+    },
+    "Read and set a simulated battery.",
+    ["battery1", "battery1 soc 80", "battery1 enable"],
+)
+
+eload = command(
+    "eload",
+    NetType.ELoad,
+    {
+        "state": _STATE,
+        "cc": Action(lambda net: net.current(), lambda net, v: net.current(v), "A", help="constant current"),
+        "cv": Action(lambda net: net.voltage(), lambda net, v: net.voltage(v), "V", help="constant voltage"),
+        "cr": Action(lambda net: net.resistance(), lambda net, v: net.resistance(v), "Ω", help="constant resistance"),
+        "cp": Action(lambda net: net.power(), lambda net, v: net.power(v), "W", help="constant power"),
+        "enable": _ENABLE,
+        "disable": _DISABLE,
+    },
+    "Read and set an electronic load.",
+    ["eload1", "eload1 cc 0.5", "eload1 enable"],
+)
+
+adc = single("adc", NetType.ADC, Action(lambda net: net.input(), unit="V"), "Read an analog input.", None, ["adc1"])
+dac = single(
+    "dac",
+    NetType.DAC,
+    Action(lambda net: net.output(), lambda net, v: net.output(v), "V"),
+    "Read or set an analog output.",
+    "[VOLTS]",
+    ["dac1", "dac1 1.8"],
+)
+gpi = single("gpi", NetType.GPIO, Action(lambda net: net.input()), "Read a digital input.", None, ["gpi1"])
+gpo = single(
+    "gpo",
+    NetType.GPIO,
+    Action(write=lambda net, v: net.output(v), kind=int),
+    "Drive a digital output to LEVEL, 0 or 1.",
+    "LEVEL",
+    ["gpo1 1"],
+)
+
+_HEADERS = ("INSTRUMENT", "NET", "HELD BY", "SCRIPT", "FOR", "WAITING", "PAUSED")
+
+
+@click.command()
+@json_option
+@several_box_option(lambda: _table())
+def instruments(as_json: bool) -> None:
+    """List the instruments in use: who holds each, since when, and where that script is paused.
+
+    \b
+    Example:
+      lager instruments --json
+    """
+    held = ask("List", name=INSTRUMENTS)[0]
+    if as_json:
+        output.print_json(held)
+    elif held:
+        output.table(_HEADERS, [_row(lease) for lease in sorted(held, key=lambda lease: lease["name"])])
+    else:
+        output.say("No instrument is in use.")
+
+
+def _row(lease: dict[str, Any]) -> tuple[object, ...]:
+    return (
+        lease["name"],
+        lease["net"] or "-",
+        lease["user"],
+        lease["script"] or lease["pid"],
+        duration(time.time() - lease["since"]),
+        lease["waiting"] or "-",
+        ", ".join(lease["pauses"]) or "-",
+    )
+
+
+def _table() -> "Table":
+    from lager_cli.boxes.fan_out import Table
+
+    return Table(_HEADERS, _row)

@@ -1,0 +1,134 @@
+"""The commands that touch an instrument: claim it, do one thing, give it back. Each kind is a table of actions."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, is_dataclass
+from typing import Any
+
+import click
+
+from lager import Net, NetType
+from lager.errors import WrongNetType
+from lager.nets import model
+from lager_cli import daemon
+from lager_cli.commands import completion
+from lager_cli.commands.box_option import box_option
+from lager_cli.display import output
+
+
+@dataclass(frozen=True)
+class Action:
+    """`read` takes the open net; `write` the net and a value. An action with neither a value nor a unit just acts."""
+
+    read: Callable[[Any], Any] | None = None
+    write: Callable[[Any, Any], Any] | None = None
+    unit: str = ""
+    kind: type = float
+    help: str = ""
+
+
+def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
+
+
+def wait_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    from lager_cli.commands.python import seconds
+
+    text = "Wait so long for an instrument that is in use (default: not at all)."
+    return click.option("--wait", type=seconds, default=0.0, help=text)(command)
+
+
+def with_net(name: str, type: NetType, wait: float, use: Callable[[Any], Any]) -> Any:
+    """What `use` makes of the open net."""
+    daemon.ready_address()
+    try:
+        opened = Net.get(name, type=type, wait=wait)
+    except WrongNetType as error:
+        kind = model.load().net(name).type
+        raise WrongNetType(error.what, f"Try: lager {'gpi' if kind is NetType.GPIO else kind.value} {name}") from None
+    with opened as net:
+        return use(net)
+
+
+def command(
+    name: str, type: NetType, actions: Mapping[str, Action], help: str, examples: Sequence[str]
+) -> click.Command:
+    """`lager NAME NET ACTION [VALUE]`; each of the examples is what follows the name."""
+
+    @click.command(name, help=f"{help}\n\n\b\n{_listed(actions)}{_shown(name, examples)}")
+    @click.argument("net", shell_complete=completion.nets(type))
+    @click.argument("action", type=click.Choice(list(actions)), default="state")
+    @click.argument("value", required=False)
+    @json_option
+    @wait_option
+    @box_option
+    def run(net: str, action: str, value: str | None, as_json: bool, wait: float) -> None:
+        chosen = actions[action]
+        given = _value(action, chosen, value)
+        result = with_net(net, type, wait, lambda opened: _act(chosen, opened, given))
+        show(net, action, result, chosen.unit, as_json)
+
+    return run
+
+
+def single(
+    name: str, type: NetType, action: Action, help: str, value_name: str | None, examples: Sequence[str]
+) -> click.Command:
+    """`lager NAME NET [VALUE]`, for nets that do one thing."""
+
+    @click.command(name, help=help + _shown(name, examples))
+    @json_option
+    @wait_option
+    @box_option
+    def run(net: str, as_json: bool, wait: float, value: str | None = None) -> None:
+        given = _value(name, action, value)
+        result = with_net(net, type, wait, lambda opened: _act(action, opened, given))
+        show(net, name, result, action.unit, as_json)
+
+    if value_name:
+        run.params.insert(0, click.Argument(["value"], required=action.read is None, metavar=value_name))
+    run.params.insert(0, click.Argument(["net"], shell_complete=completion.nets(type)))
+    return run
+
+
+def show(net: str, action: str, result: Any, unit: str, as_json: bool) -> None:
+    """A state as its fields, a number with its unit, nothing where nothing is to be told."""
+    if as_json:
+        plain = asdict(result) if is_dataclass(result) and not isinstance(result, type) else {action: result}
+        output.print_json({"net": net, **plain})
+    elif result is not None:
+        output.say(f"{result:.6g} {unit}".strip() if isinstance(result, float) else str(result))
+
+
+def _act(action: Action, net: Any, value: Any) -> Any:
+    if value is not None:
+        assert action.write is not None
+        return action.write(net, value)
+    assert action.read is not None
+    return action.read(net)
+
+
+def _value(name: str, action: Action, text: str | None) -> Any:
+    if text is None:
+        if action.read is None:
+            raise click.UsageError(f"{name} needs a value.")
+        return None
+    if action.write is None:
+        raise click.UsageError(f"{name} takes no value.")
+    try:
+        return action.kind(text)
+    except ValueError:
+        what = "number" if action.kind is float else "whole number" if action.kind is int else "value"
+        raise click.UsageError(f"{text!r} is no {what} for {name}.") from None
+
+
+def _listed(actions: Mapping[str, Action]) -> str:
+    width = max(map(len, actions)) + 6
+    lines = []
+    for name, action in actions.items():
+        value = "" if action.write is None else " [VALUE]" if action.read else " VALUE"
+        lines.append(f"  {name + value:{width + 2}}  {action.help}")
+    return "\n".join(["Actions:", *lines])
+
+
+def _shown(name: str, examples: Sequence[str]) -> str:
+    return "\n\n\b\nExamples:\n" + "\n".join(f"  lager {name} {example}" for example in examples)

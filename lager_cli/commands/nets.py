@@ -1,0 +1,123 @@
+"""`lager nets`: what the nets file says, whether the instruments are what it says, and taking over another's list."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lager.errors import LagerError, NetsFileError
+from lager.nets import model as netsfile
+from lager.nets import saved_nets
+from lager.nets.model import Instrument, Nets
+from lager_cli import daemon
+from lager_cli.commands.box_option import box_group_option, box_option, go
+from lager_cli.commands.net_actions import json_option, wait_option
+from lager_cli.display import output
+
+if TYPE_CHECKING:
+    from lager_cli.boxes.fan_out import Table
+
+_HEADERS = ("NET", "TYPE", "INSTRUMENT", "MODEL", "CHANNEL", "ADDRESS", "LIMITS")
+
+
+@click.group(invoke_without_command=True)
+@json_option
+@box_group_option
+@click.pass_context
+def nets(context: click.Context, as_json: bool, box: str | None) -> None:
+    """List the nets of this bench.
+
+    \b
+    Examples:
+      lager nets
+      lager nets check
+      lager nets import saved_nets.json > nets.toml
+    """
+    go(context, box, _table)
+    if context.invoked_subcommand is not None:
+        return
+    found = [net.as_dict() for net in _bench().nets.values()]
+    if as_json:
+        output.print_json(found)
+    elif found:
+        output.table(_HEADERS, [_row(net) for net in found])
+    else:
+        output.say("The nets file names no nets.")
+
+
+@nets.command()
+@json_option
+@wait_option
+@box_option
+def check(as_json: bool, wait: float) -> int:
+    """Open each instrument, and compare what it says it is with the nets file.
+
+    \b
+    Example:
+      lager nets check --wait 10
+    """
+    bench = _bench()
+    results = [_checked(instrument, bench, wait) for instrument in bench.instruments.values()]
+    if as_json:
+        output.print_json(results)
+    else:
+        output.table(
+            ("INSTRUMENT", "MODEL", "RESULT"),
+            [(one["instrument"], one["model"], one["identity"] or one["error"]) for one in results],
+        )
+    return int(any(one["error"] for one in results))
+
+
+@nets.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--output", "target", type=click.Path(dir_okay=False, path_type=Path), help="Write there, not here.")
+def import_(file: Path, target: Path | None) -> int:
+    """Read the saved_nets.json of another lager, and write a nets file.
+
+    \b
+    Example:
+      lager nets import saved_nets.json --output nets.toml
+    """
+    text, left_out = saved_nets.convert(file.read_text(encoding="utf-8", errors="replace"))
+    for sentence in left_out:
+        output.note(sentence)
+    if not text:
+        return 1
+    if target is None:
+        output.say(text.rstrip("\n"))
+        return 0
+    if target.exists():
+        raise NetsFileError(f"{target} is already there.", "Move it away, or write to another file.")
+    target.write_text(text, encoding="utf-8")
+    return 0
+
+
+def _bench() -> Nets:
+    if not os.environ.get("LAGER_NETS"):
+        daemon.ready_address()
+    return netsfile.load()
+
+
+def _row(net: dict[str, Any]) -> tuple[object, ...]:
+    limits = ", ".join(f"{key} {value:g}" for key, value in net["limits"].items())
+    channel = "-" if net["channel"] is None else net["channel"]
+    return (net["name"], net["type"], net["instrument"], net["model"], channel, net["address"], limits or "-")
+
+
+def _checked(instrument: Instrument, bench: Nets, wait: float) -> dict[str, Any]:
+    from lager.instruments.net import identify
+
+    daemon.ready_address()
+    result = {"instrument": instrument.name, "model": instrument.model, "identity": None, "error": None}
+    net = next((net.name for net in bench.nets.values() if net.instrument is instrument), instrument.name)
+    try:
+        return {**result, "identity": identify(instrument, net=net, wait=wait)}
+    except LagerError as error:
+        return {**result, "error": str(error)}
+
+
+def _table() -> "Table":
+    from lager_cli.boxes.fan_out import Table
+
+    return Table(_HEADERS, _row)

@@ -1,0 +1,249 @@
+"""`lager python`: run a script; or resume, extend or look into a paused one."""
+
+import math
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from lager.errors import LagerError
+from lager.text import seconds_of
+from lager_cli.commands import box_option, completion, file_options, resume
+from lager_cli.daemon import get
+from lager_cli.display import output
+
+LONGEST_RUN = 300.0
+_ONLY_ONE = "\0"  # which nobody can type: `--continue ""` is a mistake, and resumes nothing
+
+
+def seconds(value: Any) -> float:
+    """The type of an option that takes seconds, or a length of time such as 10m."""
+    try:
+        number = float(value)
+    except ValueError:
+        known = seconds_of(value)
+        number = math.nan if known is None else known
+    if not (math.isfinite(number) and number >= 0):
+        raise click.BadParameter(f"{value!r} is no length of time; give seconds, 0 or more, or one like 10m or 1h30m.")
+    return number
+
+
+class _Python(click.Command):
+    """Whatever stands behind the runnable is the script's, but for a --box that is the very next, and its files."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        behind = self.make_parser(ctx).parse_args(list(args))[0].get("arguments")
+        at = len(args) - (len(behind) if isinstance(behind, tuple) else 0)
+        own = 0 if "--" in args[at - 2 : at - 1] else file_options.words(args[at:])
+        return super().parse_args(ctx, [*args[: at - 1], *args[at : at + own], *args[at - 1 : at], *args[at + own :]])
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What was typed, by the names of the options below."""
+
+    module: bool
+    settings: tuple[str, ...]
+    passed: tuple[str, ...]
+    timeout: float
+    pause_on_error: bool
+    resume: str | None
+    continue_all: bool
+    extend: tuple[str, float] | None
+    console: str | None
+    pause: str | None
+    detach: bool
+    reattach: str | None
+    tail: int | None
+    kill: str | None
+    signal_name: str | None
+    watch: bool
+    relay: bool
+    box: str | None
+    added: tuple[str, ...]
+    downloads: tuple[str, ...]
+    overwrite: bool
+    runnable: str | None
+    arguments: tuple[str, ...]
+
+
+@click.command(cls=_Python, context_settings={"allow_interspersed_args": False, "help_option_names": ["-h", "--help"]})
+@click.option("-m", "module", is_flag=True, help="Run a module by its name, as python -m does.")
+@click.option("--env", "settings", multiple=True, metavar="FOO=BAR", help="Set a variable for the script.")
+@click.option("--passenv", "passed", multiple=True, metavar="NAME", help="Pass on a variable of this shell.")
+@click.option("--timeout", type=seconds, default=0.0, help="End the whole run after so long, paused or not (0: never).")
+@click.option("--pause-on-error", is_flag=True, help="Pause where an error is raised that nothing will catch.")
+@click.option(
+    "--continue",
+    "resume",
+    is_flag=False,
+    flag_value=_ONLY_ONE,
+    metavar="[ID]",
+    help="Resume a paused script.",
+    shell_complete=completion.pauses,
+)
+@click.option("--continue-all", is_flag=True, help="Resume every paused script.")
+@click.option(
+    "--extend",
+    nargs=2,
+    type=(str, seconds),
+    metavar="ID TIME",
+    help="Give a pause more time: 90, 10m, 1h; 0: no limit.",
+    shell_complete=completion.pauses,
+)
+@click.option(
+    "--console", metavar="ID", help="Open a Python console inside a paused script.", shell_complete=completion.consoles
+)
+@click.option("--pause", metavar="RUN", help="Ask a run to pause where it is.", shell_complete=completion.running)
+@click.option("--detach", is_flag=True, help="Let the run go on without this terminal; print its id.")
+@click.option("--reattach", metavar="RUN", help="Show and follow a detached run.", shell_complete=completion.detached)
+@click.option("--tail", type=click.IntRange(min=0), metavar="N", help="With --reattach: begin with the last N lines.")
+@click.option(
+    "--kill",
+    metavar="RUN",
+    help="End a run and all it started: SIGINT, after 3 s SIGTERM, then SIGKILL.",
+    shell_complete=completion.running,
+)
+@click.option("--signal", "signal_name", metavar="NAME", help="With --kill: send this signal, and nothing else.")
+@click.option("--watch", is_flag=True, help="With --console: only look on while others type.")
+@click.option("--relay", is_flag=True, hidden=True, help="With --console: frames on standard input and output.")
+@box_option.box_group_option
+@file_options.file_options
+@click.argument("runnable", required=False, shell_complete=completion.runnable)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, shell_complete=completion.files)
+@click.pass_context
+def python(context: click.Context, /, **options: Any) -> int:
+    """Run RUNNABLE, a Python file or a folder with a main.py, so that pause() and breakpoint() stop it.
+
+    With --box, a file goes to the box alone, a folder with all in it that git would not ignore; what else the script
+    imports or opens is sent with --add-file. It all lies in a private folder there, which the run starts in, and which
+    is removed when the run is over.
+
+    Options stand before RUNNABLE, since what follows it is the script's; --box NAME may also be the very next after it,
+    and behind that --add-file, --download and --allow-overwrite.
+
+    \b
+    Examples:
+      lager python test.py --its-own-options
+      lager python -m package.module
+      lager python test.py --box bench3
+      lager python project --box bench3 --add-file limits.csv --download 'results/*.csv'
+      lager python --pause-on-error test.py
+      lager python --continue 7f3a
+      lager python --console 7f3a
+      lager python --detach test.py
+      lager python --reattach 9b1c --tail 20     (a run, by its id in: lager runs)
+      lager python --pause 9b1c
+      lager python --kill 9b1c
+      lager python --console 7f3a --watch
+    """
+    asked = _Asked(**options)
+    _check(asked)
+    there = box_option.choose(context, asked.box)
+    if asked.console is not None:
+        from lager_cli.console.attach import attach, is_ours
+
+        if there is None or is_ours(asked.watch, asked.relay):
+            return attach(asked.console, there, watch=asked.watch, relay=asked.relay)
+    return _here(asked) if there is None else _there(asked, there, box_option.typed(context))
+
+
+def _check(asked: _Asked) -> None:
+    """UsageError where not exactly one thing is asked for, or something that belongs to another."""
+    wanted = (
+        asked.resume, asked.extend, asked.console, asked.pause, asked.reattach, asked.kill, asked.runnable
+    )  # fmt: skip
+    count = sum(one is not None for one in wanted) + asked.continue_all
+    if count != 1:
+        what = (
+            "Name a script to run, or one of --continue, --continue-all, --extend, --console, --pause, --reattach"
+            " and --kill"
+        )
+        raise click.UsageError(f"{what}, not several of them." if count else f"{what}.")
+    for option, needs, given in (
+        ("--detach", "a script to run", not asked.detach or asked.runnable),
+        ("--tail", "--reattach", asked.tail is None or asked.reattach),
+        ("--signal", "--kill", asked.signal_name is None or asked.kill),
+        ("--watch", "--console", not asked.watch or asked.console),
+        ("--download", "a run without --detach", not (asked.downloads and asked.detach)),
+    ):
+        if not given:
+            raise click.UsageError(f"{option} needs {needs}.")
+
+
+def _there(asked: _Asked, box: str, typed: list[str]) -> int:
+    """Do it on a box, which is told the words that were `typed`."""
+    from lager_cli.boxes import remote
+
+    known = {name: os.environ[name] for name in asked.passed if name in os.environ}
+    if asked.runnable is None:
+        return remote.run(box, typed, environment=known, reads=asked.console is not None)
+    from lager_cli.boxes.run_files import RunFiles
+
+    files = RunFiles(asked.runnable, asked.module, asked.added, asked.downloads, overwrite=asked.overwrite)
+    return files.run(box, typed, known, stays=asked.detach)
+
+
+def _here(asked: _Asked) -> int:
+    file_options.check(asked.added)
+    if asked.resume is not None:
+        return resume.resume(None if asked.resume == _ONLY_ONE else asked.resume)
+    if asked.continue_all:
+        return resume.resume_all()
+    if asked.extend is not None:
+        return resume.extend(*asked.extend)
+    if asked.pause is not None:
+        from lager_cli.runs import request_pause
+
+        return request_pause.ask(asked.pause)
+    if asked.reattach is not None:
+        from lager_cli.runs import reattach
+
+        return reattach.reattach(asked.reattach, asked.tail)
+    if asked.kill is not None:
+        from lager_cli.runs import kill
+
+        return kill.kill(asked.kill, asked.signal_name)
+    return _run(asked)
+
+
+def _run(asked: _Asked) -> int:
+    from lager_cli.runs.run import Run
+
+    assert asked.runnable is not None
+    settings = (*asked.settings, "LAGER_PAUSE_ON_ERROR=1") if asked.pause_on_error else asked.settings
+    environment = _environment(settings, asked.passed)
+    timeout = asked.timeout if asked.detach else _capped(asked.timeout)
+    run = Run(asked.runnable, asked.arguments, asked.module, environment, timeout)
+    if asked.detach:
+        from lager_cli.runs import detach
+
+        return detach.detach(run)
+    return run.run()
+
+
+def _environment(settings: tuple[str, ...], passed: tuple[str, ...]) -> dict[str, str]:
+    chosen = {}
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        if not (name and equals):
+            raise click.BadParameter(f"{setting!r} is not of the form FOO=BAR.", param_hint="--env")
+        chosen[name] = value
+    for name in passed:
+        if name not in os.environ:
+            output.note(f"{name} is not set here, so there is nothing to pass on")
+    return chosen
+
+
+def _capped(timeout: float) -> float:
+    """At most what lagerd allows a run on this box; it is only asked where a limit is wanted."""
+    if not timeout:
+        return 0.0
+    try:
+        longest = float(get("MaxRunTimeout"))
+    except LagerError:
+        longest = LONGEST_RUN  # the run itself will say that lagerd is not there
+    if timeout > longest:
+        output.note(f"--timeout is capped at {longest:g} s")
+    return min(timeout, longest)

@@ -1,0 +1,39 @@
+"""`lager python --continue`, `--continue-all` and `--extend`: what lets a paused script go on, or stand for longer."""
+
+from lager.errors import AmbiguousId, NoSuchBreakpoint
+from lager.text import time_left
+from lager_cli.daemon import ask
+from lager_cli.display import output
+
+
+def resume(id: str | None) -> int:
+    """Resume that pause, or all of that run; without an id the only pause there is."""
+    resumed = ask("Continue", "s", _only_one() if id is None else id)[0]
+    output.say(f"Resumed {resumed}.")
+    return 0
+
+
+def resume_all() -> int:
+    count = ask("ContinueAll")[0]
+    output.say(f"Resumed {count} paused script{'' if count == 1 else 's'}.")
+    return 0
+
+
+def extend(id: str, seconds: float) -> int:
+    """Give a pause so many seconds more; 0 takes its limit away."""
+    remaining = ask("Extend", "sd", id, seconds)[0]
+    output.say(f"{id} has {time_left(remaining)} left." if remaining else f"{id} waits until it is resumed.")
+    return 0
+
+
+def _only_one() -> str:
+    """The id of the only pause there is."""
+    pauses = ask("List")[0]
+    if not pauses:
+        raise NoSuchBreakpoint("No script is paused.")
+    if len(pauses) > 1:
+        from lager_cli.commands.breakpoints import show
+
+        show(pauses)
+        raise AmbiguousId(f"{len(pauses)} scripts are paused.", "Name one of them by its id, or use --continue-all.")
+    return str(pauses[0]["id"])

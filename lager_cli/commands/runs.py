@@ -1,0 +1,95 @@
+"""`lager runs`: what runs, and what has ended lately."""
+
+import shlex
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lager.text import duration
+from lager_cli.commands.box_option import several_box_option
+from lager_cli.display import output
+from lager_cli.runs import records
+from lager_cli.runs.records import Record
+
+if TYPE_CHECKING:
+    from lager_cli.boxes.fan_out import Table
+
+_RECENT_SECONDS = 86400.0
+_HEADERS = ("ID", "STATE", "EXIT", "AGE", "PAUSE", "DETACHED", "SCRIPT")
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list with all that is known of each run.")
+@click.option("--all", "every", is_flag=True, help="Those too that ended longer than a day ago, up to a week.")
+@several_box_option(lambda: _table())
+def runs(as_json: bool, every: bool) -> None:
+    """List your runs on this box: those that run, and those that ended within a day.
+
+    A run is noted when it has lasted a tenth of a second. DIED is one that was killed together with what kept it, so
+    that nobody knows its exit code.
+
+    \b
+    Examples:
+      lager runs
+      lager python --reattach 9b1c
+      lager python --pause 9b1c
+      lager python --kill 9b1c
+    """
+    since = 0.0 if every else time.time() - _RECENT_SECONDS
+    known = records.everyone()
+    paused = _paused() if known else {}
+    shown = [_all_of(one, paused.get(one.id, [])) for one in known if (one.ended or one.started) >= since or _runs(one)]
+    if as_json:
+        output.print_json(shown)
+    elif shown:
+        output.fitting_table(_HEADERS, [_row(one) for one in shown])
+    else:
+        output.say("No run is going on, and none ended lately.")
+
+
+def _runs(record: Record) -> bool:
+    return record.state == "running"
+
+
+def _all_of(record: Record, pauses: list[str]) -> dict[str, Any]:
+    state = record.state
+    ended = time.time() if state == "running" else record.ended
+    return {
+        **asdict(record),
+        "keeper": record.keeper.pid,
+        "script": record.script.pid,
+        "state": "paused" if pauses else state,
+        "age": time.time() - record.started,
+        "seconds": None if ended is None else ended - record.started,
+        "pauses": pauses,
+    }
+
+
+def _row(run: dict[str, Any]) -> tuple[object, ...]:
+    return (
+        run["id"][:8],
+        run["state"],
+        "-" if run["exit_code"] is None else run["exit_code"],
+        duration(run["age"]),
+        " ".join(run["pauses"]) or "-",
+        "yes" if run["detached"] else "-",
+        shlex.join([run["runnable"], *run["arguments"]]),
+    )
+
+
+def _paused() -> dict[str, list[str]]:
+    """The pauses that stand, by run; none where no lagerd answers."""
+    from lager_cli.commands import completion
+
+    found: dict[str, list[str]] = {}
+    for pause in completion.quietly_paused():
+        found.setdefault(pause["run_id"], []).append(pause["id"])
+    return found
+
+
+def _table() -> "Table":
+    from lager_cli.boxes.fan_out import Table
+
+    return Table(_HEADERS, _row)

@@ -1,0 +1,98 @@
+"""`lager breakpoints show`: one pause from all sides, without a console."""
+
+import json
+import shutil
+import time
+from typing import Any
+
+import click
+
+from lager.breakpoints.banner import shown_path
+from lager.contract import BREAKPOINTS, BREAKPOINTS_PATH, INSTRUMENTS, INSTRUMENTS_PATH
+from lager.errors import AccessDenied, Failed, LagerError, NoSuchBreakpoint
+from lager.text import duration
+from lager_cli.commands import completion
+from lager_cli.commands.box_option import box_option
+from lager_cli.commands.breakpoints import time_left_of
+from lager_cli.commands.net_actions import json_option
+from lager_cli.daemon import connected
+from lager_cli.display import output, snapshot
+
+_WIDEST = 10_000
+
+
+@click.command()
+@json_option
+@box_option
+@click.argument("id", shell_complete=completion.pauses)
+def show(as_json: bool, id: str) -> None:
+    """Show one paused script: source, stack, variables, instruments, consoles and the time left. ID is that of the
+    pause or of its run, or the beginning of it.
+
+    The variables are for the script's user and root, as its console is; everybody else sees the rest.
+
+    \b
+    Examples:
+      lager breakpoints show 7f3a
+      lager breakpoints show 7f3a --json | jq .variables
+    """
+    import asyncio
+
+    width = shutil.get_terminal_size().columns if output.on_terminal() else _WIDEST
+    pause, found = asyncio.run(_look(id, width))
+    if isinstance(found, LagerError):
+        output.error(found)
+        found = {}
+    if as_json:
+        output.print_json({**pause, **found})
+    else:
+        for line in [*_outside(pause), *_inside(found)]:
+            output.line(line, width)
+
+
+async def _look(wanted: str, width: int) -> tuple[dict[str, Any], dict[str, Any] | LagerError]:
+    """What lagerd tells of the pause, with its `leases`; and what its script does, or why not."""
+    found: dict[str, Any] | LagerError
+    async with connected() as bus:
+        pauses = (await bus.call(BREAKPOINTS, BREAKPOINTS_PATH, "List"))[0]
+        try:
+            options = {"width": max(width // 2, 20)} if width < _WIDEST else {}
+            found = json.loads((await bus.call(BREAKPOINTS, BREAKPOINTS_PATH, "Inspect", "sa{sv}", wanted, options))[0])
+        except (AccessDenied, Failed) as refused:
+            found = refused
+        pause = _meant(pauses, wanted.strip().lower())
+        leases = (await bus.call(INSTRUMENTS, INSTRUMENTS_PATH, "List"))[0]
+    pause["leases"] = [lease for lease in leases if pause["id"] in lease["pauses"]]
+    return pause, found
+
+
+def _meant(pauses: list[dict[str, Any]], wanted: str) -> dict[str, Any]:
+    """The one pause that lagerd, too, has taken `wanted` for."""
+    for pause in pauses:
+        if pause["run_id"] == wanted or pause["id"].startswith(wanted):
+            return pause
+    raise NoSuchBreakpoint(f"{wanted} has just begun.", "Try again.")
+
+
+def _outside(pause: dict[str, Any]) -> list[str]:
+    since = time.strftime("%H:%M:%S", time.localtime(pause["since"]))
+    rows = {
+        "where": f"{shown_path(pause['file'])}:{pause['line']} in {pause['function']}",
+        "script": pause["script"] or "-",
+        "process": f"{pause['pid']} of {pause['user']}, thread {pause['thread']}",
+        "run": pause["run_id"] or "-",
+        "paused": f"for {duration(time.time() - pause['since'])}, since {since}",
+        "left": time_left_of(pause),
+        "holds": ", ".join(f"{lease['name']} (net {lease['net']})" for lease in pause["leases"]) or "no instrument",
+    }
+    if pause["interactive"]:
+        rows["consoles"] = ", ".join(pause["attached"]) or "none open"
+    return [f"{pause['id']}  {pause['label']}".rstrip(), *(f"  {name:<10}{text}" for name, text in rows.items())]
+
+
+def _inside(look: dict[str, Any]) -> list[str]:
+    if not look:
+        return []
+    source = ["Source", *snapshot.source(look["source"])] if look["source"] else ["Its source is not to be had."]
+    variables = snapshot.variables(look) or ["  none"]
+    return ["", *source, "", "Stack", *snapshot.stack(look), "", "Variables", *variables]

@@ -1,0 +1,82 @@
+"""The user's side of a console: it is opened here or on a box, for a pipe, a terminal, or to look on."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+
+from lager_cli.console.client import Attached, Outcome
+from lager_cli.console.line_frontends import Pipe, Session
+from lager_cli.console.relay import opened, serve
+from lager_cli.display import output
+
+
+def is_ours(watch: bool, relay: bool) -> bool:
+    """Whether a console on a box is for us to show, by the frames that come from there; else the whole command runs
+    there."""
+    return os.isatty(0) and os.isatty(1) and not (_is_dumb() or watch or relay)
+
+
+def attach(id: str, box: str | None = None, *, watch: bool = False, relay: bool = False) -> int:
+    """Open a console in the pause `id`, on this machine or on `box`, and stay in it. The exit code: 0, that of exit(),
+    or 1 where a piped statement raised or the script went on before the end of it."""
+    if watch:
+        from lager_cli.console.observe import look_on
+
+        return asyncio.run(look_on(id))
+    if relay:
+        return asyncio.run(serve(id, {"news": True, "short": True}))
+    return asyncio.run(_attach(id, box))
+
+
+async def _attach(wanted: str, box: str | None) -> int:
+    if os.isatty(0):  # which is to be left as it was
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, sys.exit, 128 + signal.SIGTERM)
+    options = {"news": True, "short": os.isatty(0)}
+    async with _connection(wanted, options, box) as connection:
+        script = Attached(connection)
+        try:
+            hello = await script.hello
+            id = str(hello.get("id", ""))
+            session = _session(script, id, hello.get("console", 0), box)
+            outcome = await session.run()
+        finally:
+            script.close()
+    if outcome is Outcome.CLOSED:
+        output.note(f"{id or wanted} {script.why()}; this console ends")
+    return session.code(outcome)
+
+
+@contextlib.asynccontextmanager
+async def _connection(id: str, options: dict[str, bool], box: str | None) -> AsyncIterator[socket.socket]:
+    if box is None:
+        async with opened(id, options) as connection:
+            yield connection
+    else:
+        from lager_cli.boxes.remote import channel
+
+        with channel(box, ["python", "--console", id, "--relay"]) as connection:
+            yield connection
+
+
+def _session(script: Attached, id: str, number: int, box: str | None) -> Session:
+    if not os.isatty(0):
+        return Pipe(script)
+    from lager_cli.console.meta_commands import Orders
+
+    orders = Orders(script)
+    if not os.isatty(1) or _is_dumb():
+        from lager_cli.console.line_frontends import Plain
+
+        return Plain(script, id, orders)
+    from lager_cli.console.prompt import Prompted
+
+    return Prompted(script, id, number, orders, suspends=box is None)
+
+
+def _is_dumb() -> bool:
+    """Whether the terminal knows no more than lines."""
+    return os.environ.get("TERM", "dumb") in ("", "dumb", "unknown")

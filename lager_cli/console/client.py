@@ -1,0 +1,170 @@
+"""The console in the paused process, as this end of its socket sees it."""
+
+import asyncio
+import contextlib
+import socket
+import sys
+import time
+from collections.abc import Callable
+from enum import Enum, auto
+from itertools import count
+from typing import Any
+
+from lager import errors
+from lager.breakpoints import banner
+from lager.console.protocol import Decoder, encode
+from lager.errors import Failed, LagerError
+
+_ANSWER_SECONDS = 6.0
+
+
+class Outcome(Enum):
+    """How an evaluation ended: well, with a traceback, with exit(), or because the console was closed."""
+
+    DONE = auto()
+    RAISED = auto()
+    LEFT = auto()
+    CLOSED = auto()
+
+
+class Attached:
+    """`show` is called with "out" or "err" and what is printed there, whenever it is. `hello` is the greeting, empty
+    if it never came; it raises what the console is refused with."""
+
+    def __init__(self, connection: socket.socket, show: Callable[[str, str], None] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._connection = connection
+        self._decoder = Decoder()
+        self._evaluated: asyncio.Future[Outcome] | None = None
+        self._asked: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._numbers = count(1)
+        self._ends_at: float | None = None
+        self._ended: dict[str, Any] | None = None
+        self.show = show or _print
+        self.other: Callable[[dict[str, Any]], None] = lambda _: None
+        self.told: Callable[[], None] = lambda: None
+        self.consoles: list[dict[str, Any]] = []
+        self.hello: asyncio.Future[dict[str, Any]] = self._loop.create_future()
+        self.closed: asyncio.Future[None] = self._loop.create_future()
+        self.code = 0
+        connection.setblocking(False)
+        # A turn of the loop for each piece that is read: so Ctrl-C is heard in a flood.
+        self._loop.add_reader(connection.fileno(), self._read)
+
+    async def evaluate(self, source: str) -> Outcome:
+        self._evaluated = self._loop.create_future()
+        await self.send({"eval": source})
+        await self.closed_or(self._evaluated)
+        if self._evaluated.done():
+            return self._evaluated.result()
+        self.closed.result()
+        return Outcome.CLOSED
+
+    async def ask(self, kind: str, what: Any, seconds: float = _ANSWER_SECONDS) -> Any:
+        """The answer, as lager.console.protocol says; None where there is none in time.
+
+        Raises LagerError where lagerd refuses.
+        """
+        number = next(self._numbers)
+        answer = self._asked[number] = self._loop.create_future()
+        try:
+            async with asyncio.timeout(seconds):
+                await self.send({"ask": number, kind: what})
+                await self.closed_or(answer)
+        except TimeoutError:
+            return None
+        finally:
+            del self._asked[number]
+        frame = answer.result() if answer.done() else {}
+        if "error" in frame:
+            raise Failed(str(frame["error"]))
+        return frame.get(kind)
+
+    @property
+    def left(self) -> float | None:
+        """Seconds until the script goes on by itself, None for no limit."""
+        return None if self._ends_at is None else max(self._ends_at - time.monotonic(), 0.0)
+
+    def why(self) -> str:
+        """Why the script went on, in a few words."""
+        if self._ended is None:
+            return "went on, or ended"
+        return banner.why(str(self._ended.get("reason")), dict(self._ended.get("by", {})))
+
+    async def closed_or(self, other: "asyncio.Future[Any]") -> None:
+        """Wait until the console is closed, or `other` is done."""
+        waiting: list[asyncio.Future[Any]] = [self.closed, other]
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+
+    async def send(self, message: dict[str, Any]) -> None:
+        with contextlib.suppress(OSError):  # what it said last is still to be read, and that it has ended
+            await self._loop.sock_sendall(self._connection, encode(message))
+
+    def close(self, error: OSError | None = None) -> None:
+        if self.closed.done():
+            return
+        self._loop.remove_reader(self._connection.fileno())
+        self._connection.close()
+        if error is None:
+            self.closed.set_result(None)
+        else:
+            self.closed.set_exception(error)
+        if not self.hello.done():
+            self.hello.set_result({})
+
+    def _read(self) -> None:
+        frames = self._decoder.receive(self._connection)
+        if frames is None:
+            self.close()
+            return
+        try:
+            for frame in frames:
+                self._take(frame)
+        except OSError as error:
+            self.close(error)  # nobody reads what we print
+
+    def _take(self, frame: dict[str, Any]) -> None:
+        match frame:
+            case {"of": _} | {"lost": _}:
+                self.other(frame)
+            case {"out": str(text)}:
+                self.show("out", text)
+            case {"err": str(text)}:
+                self.show("err", text)
+            case {"done": done}:
+                self._answered(Outcome.DONE if done else Outcome.RAISED)
+            case {"answer": int(number)} if number in self._asked:
+                if not self._asked[number].done():
+                    self._asked[number].set_result(frame)
+            case {"left": int() | float() as left, "consoles": list(consoles)}:
+                self._ends_at = time.monotonic() + left if left else None
+                self.consoles = [one for one in consoles if isinstance(one, dict)]
+                self.told()
+            case {"bye": int(code)}:
+                self.code = code
+                self._answered(Outcome.LEFT)
+            case {"ended": dict(ended)}:
+                self._ended = ended
+            case {"hello": dict(hello)} if not self.hello.done():
+                self.hello.set_result(hello)
+            case {"refused": {"kind": kind, "what": what, "hint": hint}} if not self.hello.done():
+                self.hello.set_exception(_refusal(str(kind), str(what), str(hint)))
+
+    def _answered(self, outcome: Outcome) -> None:
+        if self._evaluated is not None and not self._evaluated.done():
+            self._evaluated.set_result(outcome)
+
+
+def write(stream: Any, text: str) -> None:
+    stream.buffer.write(text.encode(stream.encoding, "backslashreplace"))
+    stream.flush()
+
+
+def _print(stream: str, text: str) -> None:
+    write(sys.stdout if stream == "out" else sys.stderr, text)
+
+
+def _refusal(kind: str, what: str, hint: str) -> LagerError:
+    """The error of the other machine, by its name where we know it."""
+    known = getattr(errors, kind, None)
+    return (known if isinstance(known, type) and issubclass(known, LagerError) else Failed)(what, hint)

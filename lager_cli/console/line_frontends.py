@@ -1,0 +1,171 @@
+"""Sessions of a console: from a pipe statement by statement, from a plain terminal line by line."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import termios
+from collections.abc import Iterator
+
+from lager_cli.console.client import Attached, Outcome, write
+from lager_cli.console.meta_commands import Orders
+from lager_cli.console.statements import Statements
+from lager_cli.console.stdin_lines import Lines
+from lager_cli.display import output
+
+_STUCK_SECONDS = 1.0
+# How long nothing more must come after an empty line for it to end a statement: nobody types so fast.
+_SILENCE_IN_PIPE, _SILENCE_AT_TERMINAL = 0.2, 0.03
+PROMPT, MORE = ">>> ", "... "
+
+
+class Session:
+    def __init__(self, script: Attached) -> None:
+        self._script = script
+
+    async def run(self) -> Outcome:
+        raise NotImplementedError
+
+    def code(self, outcome: Outcome) -> int:
+        """The exit code."""
+        return self._script.code
+
+
+class _ByLines(Session):
+    def __init__(self, script: Attached) -> None:
+        super().__init__(script)
+        self._statements = Statements()
+        self._lines = Lines(-1 if sys.stdin is None else 0)
+
+    async def _next_line(self) -> str | None:
+        """The next line; None at the end of them, or of the console."""
+        reading = asyncio.ensure_future(self._lines.next())
+        await self._script.closed_or(reading)
+        if reading.done():
+            return reading.result()
+        reading.cancel()
+        self._script.closed.result()
+        return None
+
+    async def _completed(self, line: str, silence: float) -> list[str]:
+        """The statements that the line completes, or the `silence` in seconds after an empty one."""
+        sources = self._statements.feed(line)
+        if self._statements.may_end() and not await self._lines.follows(silence):
+            sources.append(self._statements.rest())
+        return sources
+
+
+class Pipe(_ByLines):
+    """Statements from standard input, until one raises or the input ends."""
+
+    async def run(self) -> Outcome:
+        while (line := await self._next_line()) is not None:
+            for source in await self._completed(line, _SILENCE_IN_PIPE):
+                outcome = await self._script.evaluate(source)
+                if outcome is not Outcome.DONE:
+                    return outcome
+        if self._script.closed.done():
+            return Outcome.CLOSED
+        return await self._script.evaluate(self._statements.rest()) if self._statements else Outcome.DONE
+
+    def code(self, outcome: Outcome) -> int:
+        return self._script.code if outcome is Outcome.LEFT else int(outcome is not Outcome.DONE)
+
+
+class Interruptible:
+    """What a terminal evaluates, and how Ctrl-C ends that."""
+
+    def __init__(self, script: Attached) -> None:
+        self._script = script
+        self._stuck: asyncio.TimerHandle | None = None
+        self._offered = False
+        self._abandoned = False
+        self.running = False
+
+    async def evaluate(self, source: str) -> Outcome:
+        self.running = True
+        try:
+            outcome = await self._script.evaluate(source)
+        finally:
+            self.running = self._offered = False
+            if self._stuck is not None:
+                self._stuck.cancel()
+                self._stuck = None
+        return Outcome.LEFT if self._abandoned else outcome
+
+    def interrupt(self) -> None:
+        if self._offered:
+            self._abandoned = True
+            self._script.close()
+            return
+        self._sending = asyncio.ensure_future(self._script.send({"interrupt": True}))
+        if self._stuck is None:
+            self._stuck = asyncio.get_running_loop().call_later(_STUCK_SECONDS, self._offer_to_leave)
+
+    def _offer_to_leave(self) -> None:
+        self._offered = True
+        output.note("it waits in a call that Python cannot interrupt; Ctrl-C again leaves this console")
+
+
+class Plain(_ByLines):
+    """Lines from a terminal that knows no more than lines, at a prompt; the terminal itself does the editing."""
+
+    def __init__(self, script: Attached, id: str, orders: Orders) -> None:
+        super().__init__(script)
+        self._id = id
+        self._orders = orders
+        self._running = Interruptible(script)
+
+    async def run(self) -> Outcome:
+        with _own_description() as terminal:
+            self._lines = Lines(terminal)
+            asyncio.get_running_loop().add_signal_handler(signal.SIGINT, self._interrupted)
+            output.note(f"a console of {self._id}: Ctrl-D leaves it, and the script stays paused")
+            outcome = await self._serve()
+        if outcome is not Outcome.LEFT:
+            write(sys.stdout, "\n")
+        if outcome is Outcome.CLOSED:
+            forget_typed()
+        return outcome
+
+    async def _serve(self) -> Outcome:
+        while True:
+            write(sys.stdout, MORE if self._statements else PROMPT)
+            line = await self._next_line()
+            if line is None:
+                return Outcome.CLOSED if self._script.closed.done() else Outcome.DONE
+            if not self._statements and await self._orders.obey(line):
+                continue
+            for source in await self._completed(line, _SILENCE_AT_TERMINAL):
+                outcome = await self._running.evaluate(source)
+                if outcome in (Outcome.LEFT, Outcome.CLOSED):
+                    return outcome
+
+    def _interrupted(self) -> None:
+        """Ctrl-C: interrupts what runs, else forgets what was typed."""
+        if self._running.running:
+            self._running.interrupt()
+        else:
+            self._statements = Statements()
+            self._lines.forget()
+            write(sys.stdout, "\nKeyboardInterrupt\n" + PROMPT)
+
+
+def forget_typed() -> None:
+    """What was being typed was meant for the script, and not for the shell."""
+    with contextlib.suppress(termios.error):
+        termios.tcflush(0, termios.TCIFLUSH)
+
+
+@contextlib.contextmanager
+def _own_description() -> Iterator[int]:
+    """The terminal as a file description of our own, so that it can be read without blocking others that have it."""
+    try:
+        terminal = os.open(os.ttyname(0), os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        terminal = os.dup(0)
+    try:
+        yield terminal
+    finally:
+        os.close(terminal)

@@ -1,0 +1,151 @@
+"""What may be typed at a console's prompt beside Python: `:where` and the like, and `name?`."""
+
+import re
+import shutil
+import textwrap
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from lager.breakpoints.banner import shown_path
+from lager.errors import InvalidArgument, LagerError
+from lager.text import duration, printable, seconds_of, time_left
+from lager_cli.console.client import Attached
+from lager_cli.display import output, snapshot
+
+_ASKED = re.compile(r"\s*(?:\?\s*(.+?)|(.+?)\s*\?)\s*")
+_WIDEST = 10_000
+_HELP = """\
+Python is evaluated in the paused script, on a copy of its variables. Beside it:
+  name?         what it is: signature and docstring, without running anything
+  :where        the stack, where the script stands
+  :vars         the variables there, one a line
+  :extend 10m   give the pause more time (0: hold it until it is resumed)
+  :continue     let the script go on, which ends this console
+  :consoles     who else is attached
+  :help         this
+Tab completes, Ctrl-C interrupts or clears the line.
+Ctrl-D leaves, and the script stays paused."""
+
+
+class Orders:
+    def __init__(self, script: Attached) -> None:
+        self._script = script
+        self._known: dict[str, Callable[[str], Awaitable[None]]] = {
+            "where": self._where,
+            "vars": self._vars,
+            "extend": self._extend,
+            "continue": self._continue,
+            "consoles": self._consoles,
+            "help": self._help,
+        }
+
+    async def obey(self, line: str) -> bool:
+        """Do what the line orders, whatever comes of it; False where it is no order but Python."""
+        if not is_order(line):
+            return False
+        try:
+            asked = _ASKED.fullmatch(line)
+            if asked is not None:
+                await self._document(asked[1] or asked[2])
+            else:
+                name, _, more = line.strip()[1:].partition(" ")
+                await self._known.get(name, self._unknown)(more.strip())
+        except LagerError as problem:
+            output.error(problem)
+        return True
+
+    async def look(self) -> None:
+        """The first screen: where the script stands, its source and its variables, as much as fits."""
+        look = await self._script.ask("look", True)
+        if not isinstance(look, dict):
+            return
+        width, height = shutil.get_terminal_size()
+        label = f" - {look['label']}" if look["label"] else ""
+        _show([f"paused at {shown_path(look['file'])}:{look['line']} in {look['function']}{label}"])
+        output.python(snapshot.source(look["source"]), width)
+        lines = snapshot.variables(look)
+        room = max(height - len(look["source"]) - 6, 3)
+        if lines:
+            more = [f"  ({len(lines) - room} more: :vars)"] if len(lines) > room else []
+            _show(["", *lines[:room], *more])
+
+    async def _where(self, _: str) -> None:
+        look = await self._asked("where")
+        _show(snapshot.stack(look))
+
+    async def _vars(self, _: str) -> None:
+        look = await self._asked("vars")
+        _show(snapshot.variables(look) or ["There are no variables here."])
+
+    async def _extend(self, more: str) -> None:
+        seconds = seconds_of(more)
+        if seconds is None:
+            raise InvalidArgument(
+                "That is no length of time.", "Type one like: :extend 10m (or 90s, 1h30m, 0: no limit)"
+            )
+        left = await self._script.ask("extend", seconds)
+        output.say(f"{time_left(left)} left." if left else "The script waits until it is resumed.")
+
+    async def _continue(self, _: str) -> None:
+        await self._script.ask("continue", True)
+
+    async def _consoles(self, _: str) -> None:
+        me = (await self._script.hello).get("console")
+        for one in self._script.consoles:
+            what = "watches" if one.get("watching") else "console"
+            mine = "  (this one)" if one.get("console") == me else ""
+            _show([f"  {one.get('console')}  {one.get('user')}  {what}, process {one.get('pid')}{mine}"])
+
+    async def _help(self, _: str) -> None:
+        output.say(_HELP)
+
+    async def _unknown(self, _: str) -> None:
+        raise InvalidArgument(
+            "There is no such command here.", f"There are: {', '.join(f':{name}' for name in self._known)}"
+        )
+
+    async def _document(self, path: str) -> None:
+        found = await self._script.ask("doc", path)
+        if found is None:
+            raise InvalidArgument(
+                f"Nothing is known of {printable(path, 60)} without running code.", "Type a name, like: supply.voltage?"
+            )
+        rows = [(name, found[name]) for name in ("signature", "type", "value", "file") if name in found]
+        _wrapped([f"{name:<10} {text}" for name, text in rows])
+        _wrapped(found["doc"])
+
+    async def _asked(self, kind: str) -> dict[str, Any]:
+        found = await self._script.ask(kind, True)
+        if not isinstance(found, dict):
+            raise InvalidArgument("The script does not say.", "Try again, or look at it with: lager breakpoints show")
+        return found
+
+
+def is_order(line: str) -> bool:
+    return line.lstrip().startswith(":") or bool(_ASKED.fullmatch(line) and not line.lstrip().startswith("#"))
+
+
+def others(script: Attached, me: int) -> str:
+    """Who else is attached, as a few words; empty for nobody."""
+    named = []
+    for one in script.consoles:
+        if one.get("console") != me:
+            named.append(f"{printable(one.get('user', '?'), 20)}{' (watching)' if one.get('watching') else ''}")
+    return ", ".join(named)
+
+
+def remaining(script: Attached) -> str:
+    return "no time limit" if script.left is None else f"{duration(script.left + 0.5)} left"
+
+
+def _show(lines: list[str]) -> None:
+    width = shutil.get_terminal_size((_WIDEST, 0)).columns
+    for line in lines:
+        output.line(line, width)
+
+
+def _wrapped(lines: list[str]) -> None:
+    """As `_show`, but nothing of a line is left out."""
+    width = shutil.get_terminal_size((_WIDEST, 0)).columns
+    for line in lines:
+        _show(textwrap.wrap(line, width, subsequent_indent=" " * (len(line) - len(line.lstrip()))) or [""])

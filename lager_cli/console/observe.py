@@ -1,0 +1,62 @@
+"""`lager python --console ID --watch`: what others type into the consoles of a pause, and what they get."""
+
+import asyncio
+import signal
+import sys
+from typing import Any
+
+from lager.text import printable
+from lager_cli.console.client import Attached
+from lager_cli.console.relay import opened
+from lager_cli.display import output
+
+_LINE = 10_000
+
+
+async def look_on(wanted: str) -> int:
+    """Show all that comes until the script goes on, or Ctrl-C. The exit code."""
+    async with opened(wanted, {"watch": True}) as connection:
+        script = Attached(connection)
+        script.other = _Shown().take
+        try:
+            id = (await script.hello).get("id", wanted)
+            left = asyncio.get_running_loop().create_future()
+            asyncio.get_running_loop().add_signal_handler(signal.SIGINT, left.cancel)
+            output.note(f"watching the consoles of {id}: Ctrl-C leaves")
+            await script.closed_or(left)
+        finally:
+            script.close()
+    if not left.done():
+        output.note(f"{id} {script.why()}")
+    elif sys.stdout.isatty():
+        output.say("")  # so that nothing follows upon the ^C
+    return 0
+
+
+class _Shown:
+    """Whole lines, each with who typed or got it."""
+
+    def __init__(self) -> None:
+        self._begun: dict[Any, str] = {}
+
+    def take(self, frame: dict[str, Any]) -> None:
+        if "lost" in frame:
+            output.note(f"{frame['lost']} pieces were lost here: they came faster than they could be shown")
+            return
+        of = frame["of"] if isinstance(frame["of"], dict) else {}
+        who = f"{printable(of.get('user', '?'), 40)} {of.get('console')}"
+        if "in" in frame:
+            for number, line in enumerate(str(frame["in"]).rstrip().splitlines()):
+                _say(who, f"{'...' if number else '>>>'} {line}")
+            return
+        *lines, rest = (self._begun.pop(who, "") + str(frame.get("out", frame.get("err", "")))).split("\n")
+        for line in lines:
+            _say(who, line)
+        if rest and "done" in frame:
+            _say(who, rest)
+        elif rest:
+            self._begun[who] = rest[-_LINE:]
+
+
+def _say(who: str, line: str) -> None:
+    output.line(f"[{who}] {line}", _LINE)

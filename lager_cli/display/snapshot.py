@@ -1,0 +1,33 @@
+"""What a look into a paused script found, as lines to show."""
+
+from typing import Any
+
+from lager.breakpoints.banner import shown_path
+
+
+def source(lines: list[dict[str, Any]]) -> list[str]:
+    width = len(str(lines[-1]["line"])) if lines else 0
+    return [f"{'->' if one['here'] else '  '} {one['line']:>{width}}  {one['text']}" for one in lines]
+
+
+def stack(look: dict[str, Any]) -> list[str]:
+    shown = [f"  ({look['frames_left_out']} more)"] if look["frames_left_out"] else []
+    for frame in look["stack"]:
+        shown.append(f"  {shown_path(frame['file'])}:{frame['line']} in {frame['function']}")
+        if frame["text"]:
+            shown.append(f"    {frame['text']}")
+    return shown
+
+
+def variables(look: dict[str, Any]) -> list[str]:
+    """One a line; modules, functions and classes by their names alone. Empty where there are none."""
+    values = [one for one in look["variables"] if one["kind"] == "variable"]
+    others = [one["name"] for one in look["variables"] if one["kind"] != "variable"]
+    names = max((len(one["name"]) for one in values), default=0)
+    types = max((len(one["type"]) for one in values), default=0)
+    shown = [f"  {one['name']:<{names}}  {one['type']:<{types}}  {one['value']}" for one in values]
+    if look["variables_left_out"]:
+        shown.append(f"  ({look['variables_left_out']} more)")
+    if others:
+        shown.append(f"  modules, functions, classes: {', '.join(others)}")
+    return shown

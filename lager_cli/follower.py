@@ -1,0 +1,154 @@
+"""The pauses of a lagerd, followed by its signals: past its restarts, and those of the bus."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from lager.bus import address
+from lager.bus.facade import Bus, Signal
+from lager.contract import BREAKPOINTS, BREAKPOINTS_PATH
+from lager.errors import BusError, LagerError
+from lager_cli.daemon import identify, ready_address
+
+_RETRY_FIRST, _RETRY_LAST = 0.5, 5.0
+_NEWS = ("consoles", "attached")  # what a signal of a changed time tells of the pause beside that
+_LEAST_LEFT = 0.001  # as lagerd has it: 0 is no limit
+
+
+@dataclass(frozen=True)
+class Change:
+    """`event` is standing (as it was found), paused, extended, attached, detached, console (somebody typed into one), a
+    reason of the contract where the pause has ended, or lost where it ended unseen. `by` is who did it."""
+
+    event: str
+    pause: dict[str, Any]
+    by: dict[str, Any]
+
+
+class Following:
+    """Tells `changed` of every change, and with None that `listed` or `problem` is another. To be used in one loop."""
+
+    def __init__(self, changed: Callable[[Change | None], None]) -> None:
+        self.problem = ""
+        self.listed = False  # whether lagerd has once told what stands
+        self._changed = changed
+        self._pauses: dict[str, dict[str, Any]] = {}
+        self._deadlines: dict[str, float] = {}
+        self._early: list[Signal] | None = None
+        self._bus: Bus
+
+    def pauses(self) -> list[dict[str, Any]]:
+        """Those that stand, the oldest first, with the time that each has left now."""
+        return sorted(map(self._now, self._pauses), key=lambda pause: (pause["since"], pause["id"]))
+
+    async def run(self) -> None:
+        """Follow for ever. LagerError where there is nothing to follow from the beginning."""
+        await self._connect(ready_address())
+        try:
+            await self._list(start=True)
+            while True:
+                await self._until_lost()
+                self._say("The bus is gone; waiting for it.")
+                await self._reconnect()
+        finally:
+            self._bus.close()
+
+    async def call(self, member: str, signature: str, *values: Any) -> Any:
+        """Ask lagerd for something; the first thing that it answers."""
+        identify(self._bus, "cli")
+        return (await self._bus.call(BREAKPOINTS, BREAKPOINTS_PATH, member, signature, *values))[0]
+
+    async def _connect(self, where: str) -> None:
+        self._bus = await Bus.connect(where)
+        try:
+            for member in ("Paused", "Extended", "Resumed"):
+                self._bus.listen(member, self._heard)
+                rule = f"type='signal',sender='{BREAKPOINTS}',interface='{BREAKPOINTS}',member='{member}'"
+                await self._bus.add_match(rule)
+        except BaseException:
+            self._bus.close()
+            raise
+
+    async def _reconnect(self) -> None:
+        delay = _RETRY_FIRST
+        while True:
+            await asyncio.sleep(delay)
+            try:
+                return await self._connect(address.choose().text)
+            except LagerError:
+                delay = min(2 * delay, _RETRY_LAST)
+
+    async def _until_lost(self) -> None:
+        owners: asyncio.Queue[str | None] = asyncio.Queue()
+        self._bus.lost.add_done_callback(lambda _: owners.put_nowait(None))
+        with contextlib.suppress(BusError):
+            await self._bus.follow(BREAKPOINTS, owners.put_nowait)
+        while (owner := await owners.get()) is not None:
+            if not owner:
+                self._say("lagerd is gone; waiting for it.")
+                continue
+            try:
+                await self._list(start=False)
+            except LagerError as problem:
+                self._say(str(problem))
+
+    async def _list(self, *, start: bool) -> None:
+        """Take in what stands. What is heard meanwhile is newer than the answer, or says the same."""
+        self._early = []
+        identify(self._bus, "cli", start=start)
+        try:
+            answer = await self._bus.call(BREAKPOINTS, BREAKPOINTS_PATH, "List", start=start)
+        finally:
+            early, self._early = self._early, None
+        listed = {pause["id"]: pause for pause in answer[0]}
+        told = {signal.args[0] for signal in early}
+        for id in self._pauses.keys() - listed.keys() - told:
+            self._end(id, "lost", {})
+        for pause in sorted(listed.values(), key=lambda pause: float(pause["since"])):
+            self._stand("standing", pause)
+        for signal in early:
+            self._heard(signal)
+        self._say("", first=not self.listed)
+
+    def _heard(self, signal: Signal) -> None:
+        id, details = signal.args[0], signal.args[-1]
+        if self._early is not None:
+            self._early.append(signal)
+        elif signal.member == "Paused":
+            self._stand("paused", details)
+        elif signal.member == "Resumed":
+            self._end(id, signal.args[1], details)
+        elif id in self._pauses:
+            news = {"remaining": signal.args[1]} | {key: details[key] for key in _NEWS if key in details}
+            self._know(self._pauses[id] | news)
+            self._changed(Change(details.get("why", "extended"), self._now(id), details))
+
+    def _stand(self, event: str, pause: dict[str, Any]) -> None:
+        new = pause["id"] not in self._pauses
+        self._know(pause)
+        if new:
+            self._changed(Change(event, pause, {}))
+
+    def _end(self, id: str, event: str, by: dict[str, Any]) -> None:
+        if id in self._pauses:
+            pause = self._now(id)
+            del self._pauses[id], self._deadlines[id]
+            self._changed(Change(event, pause, by))
+
+    def _know(self, pause: dict[str, Any]) -> None:
+        self._pauses[pause["id"]] = pause
+        self._deadlines[pause["id"]] = time.monotonic() + pause["remaining"]
+
+    def _now(self, id: str) -> dict[str, Any]:
+        pause = self._pauses[id]
+        left = max(self._deadlines[id] - time.monotonic(), _LEAST_LEFT) if pause["remaining"] else 0.0
+        return pause | {"remaining": left}
+
+    def _say(self, problem: str, *, first: bool = False) -> None:
+        self.listed = self.listed or first
+        if first or problem != self.problem:
+            self.problem = problem
+            self._changed(None)

@@ -1,0 +1,1 @@
+"""Runs of scripts: started, waited for, detached, attached to again, ended."""

@@ -1,0 +1,124 @@
+"""`lager python --detach`: a run that outlives its terminal.
+
+It is a unit of the user's own systemd manager where there is one, and else a session with nothing around it.
+"""
+
+import os
+import pwd
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import quote
+
+from lager.breakpoints.banner import box_option
+from lager.errors import RunError
+from lager.text import printable
+from lager_cli import daemon
+from lager_cli.display import output
+from lager_cli.runs.job import Job
+from lager_cli.runs.run import Run, new_id, uploaded
+from lager_cli.runs.supervisor import READY
+
+_STOP_SECONDS = 20.0  # longer than the ladder of the supervisor takes
+_LINGERING = Path("/var/lib/systemd/linger")
+
+
+def detach(run: Run) -> int:
+    """Start it, and say how to come back to it. Returns when the script runs; RunError where it does not start."""
+    command = run.command()
+    address = daemon.ready_address()
+    id, ends = new_id(), run.ends()
+    record = run.record(id)
+    record.detached = True
+    there, stays = _manager(), _lingers()
+    # What came over --box may be the user's only session, and the manager goes with it.
+    manager = there if stays or not os.environ.get("LAGER_BOX") else None
+    record.unit = f"lager-run-{id}.service" if manager else ""
+    environment = {"LAGER_DETACHED": "1", **run.whole_environment(id, address, ends, terminal="")}
+    job = Job(record, command, environment, _umask(), ends, uploaded())
+    path = job.hand_over()
+    try:
+        if manager:
+            _start_unit(job, path, manager, run.timeout)
+        else:
+            _start_session(path)
+    finally:
+        path.unlink(missing_ok=True)
+    _say(id)
+    if manager and not stays:
+        output.note("the run ends when you log out of this machine for good, unless: loginctl enable-linger")
+    elif there and not stays:
+        output.note("it is no unit of systemd, which would end with this connection, unless: loginctl enable-linger")
+    return 0
+
+
+def _manager() -> Path | None:
+    """The runtime folder of the user's systemd manager, if there is one that listens."""
+    runtime = Path(os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}")
+    there = shutil.which("systemd-run") and (runtime / "systemd" / "private").is_socket()
+    return runtime if there else None
+
+
+def _supervisor(path: Path) -> list[str]:
+    return ["-P", "-m", "lager_cli.runs.supervisor", quote(os.fsencode(path))]
+
+
+def _start_unit(job: Job, path: Path, runtime: Path, timeout: float) -> None:
+    what = printable(shlex.join([job.record.runnable, *job.record.arguments]), 200)
+    properties = ["KillMode=mixed", f"TimeoutStopSec={_STOP_SECONDS:g}", "LogRateLimitIntervalSec=0"]
+    if timeout:
+        properties.append(f"RuntimeMaxSec={timeout!r}")
+    command = [
+        "systemd-run", "--user", "--quiet", "--collect", f"--unit={job.record.unit}", "--service-type=notify",
+        f"--description=lager python {what}", *(f"--property={one}" for one in properties),
+        "--", sys.executable.replace("$", "$$"), *_supervisor(path),
+    ]  # fmt: skip
+    done = subprocess.run(
+        command, env={**os.environ, "XDG_RUNTIME_DIR": str(runtime)}, stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace", check=False,
+    )  # fmt: skip
+    if done.returncode:
+        said = printable(done.stderr.strip().replace("\n", " "), 300)
+        raise RunError(f"The run does not start: {said}", f"See: journalctl --user --unit {job.record.unit}")
+
+
+def _start_session(path: Path) -> None:
+    supervisor = subprocess.Popen(
+        [sys.executable, *_supervisor(path)],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True, bufsize=0,
+    )  # fmt: skip
+    assert supervisor.stdout is not None
+    with supervisor.stdout as answer:
+        ready = answer.read(len(READY))
+    if ready != READY:
+        supervisor.wait()
+        raise RunError("The run does not start, for the reason above.", "Mend that, and try again.")
+    supervisor.returncode = 0  # it lives on by itself, and is not ours to wait for
+
+
+def _say(id: str) -> None:
+    box, short = box_option(), id[:8]
+    output.say(id)
+    output.say(f"  output    lager python --reattach {short}{box}")
+    output.say(f"  resume    lager python --continue {id}{box}    (when it is paused)")
+    output.say(f"  end       lager python --kill {short}{box}")
+
+
+def _lingers() -> bool:
+    """Whether that manager stays when its user has logged out."""
+    return (_LINGERING / _user()).exists()
+
+
+def _umask() -> int:
+    umask = os.umask(0o077)
+    os.umask(umask)
+    return umask
+
+
+def _user() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())

@@ -1,0 +1,249 @@
+"""What `lager python` does beside its script: sees to it that lagerd is there, reads the Enter that resumes, and shows
+the time that is left.
+
+The keys are the script's. They are read here only while a pause of this run is standing and this job is in the
+foreground of the terminal, through a description of the terminal of our own, so that the script's stays as it is.
+"""
+
+import contextlib
+import math
+import os
+import select
+import termios
+import threading
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from lager.contract import BREAKPOINTS, BREAKPOINTS_PATH
+from lager.errors import LagerError, NoDaemon, Refusal
+from lager_cli.daemon import identify
+from lager_cli.display import output
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from lager.bus.facade import Bus, Signal
+    from lager_cli.runs.countdown import Countdown
+
+_TYPED_AHEAD = 0.5  # seconds in which a shell has given us the terminal, if it is about to
+
+
+class Attendant:
+    """Works in a thread of its own, from entering to leaving the `with`. `ends` is when the whole run ends, by the
+    monotonic clock."""
+
+    def __init__(self, run_id: str, address: str, ends: float | None = None, *, keys_are_ours: bool = False) -> None:
+        """`keys_are_ours` where the script has no terminal: then it is for us to drop what was typed before a pause,
+        and what it writes comes too late to count down below it."""
+        self._run_id = run_id
+        self._ends = ends
+        self._address = address
+        self._keys_are_ours = keys_are_ours
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._attending: asyncio.Task[None] | None = None
+        self._bus: Bus | None = None
+        self._terminal = -1
+        self._countdown: Countdown | None = None
+        self._edges: select.epoll | None = None
+        self._later: asyncio.TimerHandle | None = None
+        self._standing: dict[str, None] = {}
+        self._ended: set[str] | None = None
+        self._thread = threading.Thread(target=self._work, name="attendant", daemon=True)
+
+    def __enter__(self) -> "Attendant":
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        loop, attending = self._loop, self._attending
+        if loop is not None and attending is not None:  # else it has not even begun
+            with contextlib.suppress(RuntimeError):  # it has just ended
+                loop.call_soon_threadsafe(attending.cancel)
+            self._thread.join()
+
+    def _work(self) -> None:
+        # In this thread, so that the script need not wait for it.
+        import asyncio
+
+        from lager.bus.facade import Bus
+
+        async def attend() -> None:
+            self._loop = asyncio.get_running_loop()
+            self._attending = asyncio.current_task()
+            self._bus = await Bus.connect(self._address)
+            try:
+                await self._attend(self._bus)
+                await self._bus.lost
+                if self._standing:
+                    output.note("the bus is gone; the script goes on by itself when its time is over")
+            finally:
+                self._leave()
+                self._bus.close()
+
+        try:
+            asyncio.run(attend())
+        except LagerError as problem:
+            output.error(problem)
+        except asyncio.CancelledError:
+            return
+
+    async def _attend(self, bus: "Bus") -> None:
+        if os.isatty(0):
+            with contextlib.suppress(OSError):
+                self._terminal = os.open(os.ttyname(0), os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC | os.O_NONBLOCK)
+        if os.isatty(2) and not self._keys_are_ours:
+            from lager_cli.runs.countdown import Countdown
+
+            with contextlib.suppress(OSError):
+                self._countdown = Countdown(math.inf if self._ends is None else self._ends)
+        if self._terminal < 0 and self._countdown is None:
+            if not await bus.owner(BREAKPOINTS):
+                await bus.start_service(BREAKPOINTS)
+            return
+        heard = {"Paused": self._paused, "Resumed": self._resumed}
+        if self._countdown is not None:
+            heard["Extended"] = self._extended
+        await bus.follow(BREAKPOINTS, self._owned)  # first: whom it hears of a pause from has been told who calls
+        for member, listener in heard.items():
+            bus.listen(member, listener)
+            await bus.add_match(f"type='signal',sender='{BREAKPOINTS}',interface='{BREAKPOINTS}',member='{member}'")
+        await self._find(bus)
+
+    async def _find(self, bus: "Bus") -> None:
+        """Take in what stands already, but for what is told to have ended meanwhile: the answer may be older."""
+        self._ended = set()
+        try:
+            for pause in (await bus.call(BREAKPOINTS, BREAKPOINTS_PATH, "List"))[0]:
+                if pause["id"] not in self._ended:
+                    self._note(pause)
+        except NoDaemon as problem:
+            output.error(problem)  # it may come yet
+        except Refusal:
+            return  # it is about to stop; the next one tells anew what stands
+        finally:
+            self._ended = None
+
+    def _owned(self, owner: str) -> None:
+        # A new lagerd tells anew which pauses stand; while there is none, nobody tells which have ended.
+        if owner:
+            self._identify()
+        else:
+            self._standing.clear()
+            self._decide()
+            if self._countdown is not None:
+                self._countdown.clear()
+
+    def _paused(self, signal: "Signal") -> None:
+        pause = signal.args[1]
+        if self._keys_are_ours and pause["run_id"] == self._run_id and not self._standing:
+            self._drop_keys()
+        self._note(pause)
+
+    def _note(self, pause: "dict[str, Any]") -> None:
+        if pause["run_id"] == self._run_id:
+            self._standing[pause["id"]] = None
+            self._decide()
+            if self._countdown is not None:
+                self._countdown.paused(pause)
+
+    def _extended(self, signal: "Signal") -> None:
+        if self._countdown is not None:
+            self._countdown.extended(signal.args[0], signal.args[1], signal.args[2].get("attached", []))
+
+    def _drop_keys(self) -> None:
+        with contextlib.suppress(termios.error):
+            if in_foreground(self._terminal):
+                termios.tcflush(self._terminal, termios.TCIFLUSH)
+
+    def _resumed(self, signal: "Signal") -> None:
+        self._end(signal.args[0])
+        if self._countdown is not None:
+            self._countdown.resumed(signal.args[0])
+
+    def _end(self, id: str) -> None:
+        self._standing.pop(id, None)
+        if self._ended is not None:
+            self._ended.add(id)
+        self._decide()
+
+    def _decide(self) -> None:
+        """Listen to the terminal exactly while there is a pause to resume."""
+        wanted = bool(self._standing) and self._terminal >= 0
+        if wanted == (self._edges is not None):
+            return
+        assert self._loop is not None
+        if wanted:
+            # Edges, not levels: in the background the lines are for the shell to read, and only the arrival of one
+            # tells us to look whether we have come to the foreground.
+            self._edges = select.epoll()
+            self._edges.register(self._terminal, select.EPOLLIN | select.EPOLLET)
+            self._loop.add_reader(self._edges.fileno(), self._look)
+        elif self._edges is not None:
+            self._stop_waiting()
+            self._loop.remove_reader(self._edges.fileno())
+            self._edges.close()
+            self._edges = None
+
+    def _look(self) -> None:
+        assert self._edges is not None
+        assert self._loop is not None
+        hung_up = any(event & select.EPOLLHUP for _, event in self._edges.poll(0))
+        self._read_all()
+        if hung_up:
+            self._leave()
+        elif self._standing and not in_foreground(self._terminal):  # for the shell, or typed ahead of its `fg`
+            self._stop_waiting()
+            self._later = self._loop.call_later(_TYPED_AHEAD, self._read_all)
+
+    def _read_all(self) -> None:
+        while self._standing and in_foreground(self._terminal) and self._read():
+            pass
+
+    def _stop_waiting(self) -> None:
+        if self._later is not None:
+            self._later.cancel()
+        self._later = None
+
+    def _read(self) -> bool:
+        """Take one line; False where there is none."""
+        try:
+            typed = os.read(self._terminal, 4096)
+        except OSError:  # none yet; or EIO: in the background after all, with SIGTTIN blocked
+            return False
+        if typed.strip():
+            output.note("an empty line resumes the script; what you typed was not passed on")
+            if self._countdown is not None:
+                self._countdown.begin_anew()
+        elif typed:
+            if self._countdown is not None:
+                self._countdown.erase(self._terminal)
+            self._resume(next(iter(self._standing)))
+        return True  # Ctrl-D too: an end that more may follow; where the terminal is gone, it is nobody's foreground
+
+    def _resume(self, id: str) -> None:
+        self._end(id)
+        if self._bus is not None:
+            self._identify()  # again: of many callers lagerd forgets the first
+            self._bus.post(BREAKPOINTS, BREAKPOINTS_PATH, "Continue", "s", id)
+
+    def _identify(self) -> None:
+        assert self._bus is not None
+        identify(self._bus, "enter", start=False)
+
+    def _leave(self) -> None:
+        self._standing.clear()
+        self._decide()
+        if self._terminal >= 0:
+            os.close(self._terminal)
+        self._terminal = -1
+        if self._countdown is not None:
+            self._countdown.close()
+            self._countdown = None
+
+
+def in_foreground(terminal: int) -> bool:
+    """Whether the keys of `terminal` are meant for this job."""
+    try:
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+    except OSError:
+        return False

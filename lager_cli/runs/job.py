@@ -1,0 +1,39 @@
+"""What a detached run is to do, handed over in a file: arguments and environment keep every byte."""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from lager_cli.runs import records
+from lager_cli.runs.records import Record
+
+
+@dataclass
+class Job:
+    """`ends` is on the monotonic clock. `remove` is a folder that goes when the run has ended, or nothing."""
+
+    record: Record
+    command: list[str]
+    environment: dict[str, str]
+    umask: int
+    ends: float | None
+    remove: str = ""
+
+    def hand_over(self) -> Path:
+        """The file, for whoever takes it."""
+        path = records.path(self.record.id, "job")
+        try:
+            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+                json.dump(asdict(self), file)
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
+        return path
+
+    @classmethod
+    def take(cls, path: Path) -> "Job":
+        """Read and remove it: an environment may hold secrets."""
+        values = json.loads(path.read_text(encoding="ascii"))
+        path.unlink()
+        return cls(**{**values, "record": Record.of(values["record"])})

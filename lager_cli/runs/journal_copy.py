@@ -1,0 +1,67 @@
+"""Writes beside a detached run in which order its two outputs grew, and copies both into the journal."""
+
+import contextlib
+import os
+import select
+import threading
+from types import TracebackType
+
+from lager_cli.linux.inotify import MODIFIED, Changes
+from lager_cli.runs.output_log import ERR, OUT, OutputLog, Reader, Writer
+
+_LAST_SECONDS = 30.0
+
+
+class Scribe:
+    """Works in a thread of its own, from entering to leaving the `with`, and then as long as it copies what is left.
+
+    With `copy` the output goes to our own standard streams too, which in a unit are the journal's. That is a copy for
+    convenience: the script never waits for it, and what reads the run reads the log.
+    """
+
+    def __init__(self, log: OutputLog, writer: Writer, *, copy: bool) -> None:
+        self._log = log
+        self._writer = writer
+        self._copy = copy
+        self._over = os.eventfd(0, os.EFD_CLOEXEC)
+        self._thread = threading.Thread(target=self._work, name="scribe", daemon=True)
+
+    def __enter__(self) -> "Scribe":
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        os.eventfd_write(self._over, 1)
+        self._thread.join(_LAST_SECONDS)
+        if not self._thread.is_alive():
+            os.close(self._over)
+
+    def _work(self) -> None:
+        with Changes() as changes, contextlib.closing(Reader(self._log)) as reader:
+            changes.watch(self._log.file(ERR), MODIFIED)
+            if self._copy:
+                changes.watch(self._log.file(OUT), MODIFIED)
+            poll = select.poll()
+            for end in (changes.fileno(), self._over):
+                poll.register(end, select.POLLIN)
+            over = False
+            while True:  # at first too: the script may have written before this was watched
+                changes.heard()
+                self._writer.note_order()
+                if self._copy:
+                    self._copy = _copied(reader)
+                if over:
+                    break
+                over = any(fd == self._over for fd, _ in poll.poll())
+
+
+def _copied(reader: Reader) -> bool:
+    """False where nobody takes it."""
+    try:
+        for stream, piece in reader.pieces():
+            rest = memoryview(piece)
+            while rest:
+                rest = rest[os.write(1 + stream, rest) :]
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,67 @@
+"""`lager python --kill`: end a run, with everything that it started."""
+
+import os
+import select
+import signal
+
+import click
+
+from lager.errors import RunError
+from lager_cli.display import output
+from lager_cli.linux import process_tree
+from lager_cli.runs import records
+from lager_cli.runs.records import Record
+from lager_cli.runs.wait import LADDER, STEP_SECONDS
+
+
+def kill(id: str, name: str | None) -> int:
+    """Send one signal to all processes of the run; without a name go up the ladder until it has ended."""
+    number = None if name is None else _number(name)
+    record = records.find(id)
+    if record.state != "running":
+        raise RunError(f"The run {record.id[:8]} has ended already.", "Look at: lager runs")
+    if number is None:
+        return _end(record)
+    count = _signal(record, number)
+    output.say(f"Sent {signal.Signals(number).name} to {count} process{'' if count == 1 else 'es'} of {record.id[:8]}.")
+    return 0
+
+
+def _end(record: Record) -> int:
+    keeper = record.keeper.opened()
+    waited_for = keeper if keeper is not None else record.script.opened()
+    if waited_for is None:
+        return _told(record)
+    try:
+        for number in LADDER:
+            _signal(record, number)
+            record.keeper.send(signal.SIGCONT)  # it is to see the end
+            if select.select([waited_for], [], [], STEP_SECONDS)[0]:
+                return _told(record)
+    finally:
+        os.close(waited_for)
+    raise RunError(f"The run {record.id[:8]} does not end.", "Look at its processes: ps f")
+
+
+def _told(record: Record) -> int:
+    code = records.find(record.id).exit_code
+    output.say(f"Ended {record.id[:8]}" + ("." if code is None else f": exit code {code}."))
+    return 0
+
+
+def _signal(record: Record, number: int) -> int:
+    """How many got it: of a detached run all that its keeper has, else the script and what descends from it."""
+    if record.detached and record.keeper.is_alive():
+        return process_tree.signal_descendants(number, of=record.keeper.pid)
+    below = process_tree.signal_descendants(number, of=record.script.pid) if record.script.is_alive() else 0
+    return below + record.script.send(number)
+
+
+def _number(name: str) -> signal.Signals:
+    wanted = name.strip().upper()
+    try:
+        return signal.Signals(int(wanted)) if wanted.isdigit() else signal.Signals["SIG" + wanted.removeprefix("SIG")]
+    except (KeyError, ValueError):
+        raise click.BadParameter(
+            f"{name!r} is no signal; give one like INT, TERM or KILL.", param_hint="--signal"
+        ) from None

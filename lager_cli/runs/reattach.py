@@ -1,0 +1,96 @@
+"""`lager python --reattach`: the output of a detached run, from its beginning and on as it comes."""
+
+import contextlib
+import os
+import select
+import signal
+from collections.abc import Iterator
+
+from lager.breakpoints.banner import box_option
+from lager.errors import LagerError, RunError
+from lager_cli import daemon
+from lager_cli.display import output
+from lager_cli.linux.inotify import MODIFIED, MOVED_TO, Changes
+from lager_cli.runs import records
+from lager_cli.runs.output_log import ERR, OUT, OutputLog, Reader
+from lager_cli.runs.records import Record
+
+_LEFT = 130
+
+
+def reattach(id: str, tail: int | None) -> int:
+    """Show the output, or its last `tail` lines, and follow it. Blocks until the run has ended; its exit code."""
+    record = records.find(id)
+    if not record.detached:
+        raise RunError(
+            f"The run {record.id[:8]} is not a detached one: its output is in the terminal that it was started from.",
+            "Start it with --detach to come back to it.",
+        )
+    with contextlib.closing(Reader(OutputLog(record.id))) as reader:
+        if tail is not None:
+            reader.skip_to_last(tail)
+        try:
+            if record.state == "running":
+                with _attended(record):
+                    record = _follow(record, reader)
+            _show(reader)
+        except KeyboardInterrupt:
+            output.note(f"the run goes on. To end it: lager python --kill {record.id[:8]}{box_option()}")
+            return _LEFT
+    if record.exit_code is None:
+        raise RunError(
+            f"How the run {record.id[:8]} ended is not known: what kept it was killed before it, or with it.",
+            "Look at what it wrote, which is above.",
+        )
+    return record.exit_code
+
+
+@contextlib.contextmanager
+def _attended(record: Record) -> Iterator[None]:
+    """On a terminal, Enter resumes a pause of the run."""
+    if not os.isatty(0):
+        yield
+        return
+    from lager_cli.runs.enter_key import Attendant
+
+    try:
+        address = daemon.ready_address()
+    except LagerError as problem:
+        output.error(problem)  # the output can be seen all the same
+        yield
+        return
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTTIN, signal.SIGTTOU])
+    output.note("Enter resumes its pauses; Ctrl-C leaves, and the run goes on")
+    with Attendant(record.id, address, keys_are_ours=True):
+        yield
+
+
+def _follow(record: Record, reader: Reader) -> Record:
+    """Show what comes until the run has ended; what is known of it then."""
+    log, file = OutputLog(record.id), records.path(record.id, "json")
+    with Changes() as changes, contextlib.ExitStack() as own:
+        for stream in (OUT, ERR):
+            changes.watch(log.file(stream), MODIFIED)
+        changes.watch(file.parent, MOVED_TO)
+        poll = select.poll()
+        poll.register(changes, select.POLLIN)
+        for process in (record.keeper, record.script):
+            end = process.opened()
+            if end is not None:
+                own.callback(os.close, end)
+                poll.register(end, select.POLLIN)
+        while True:
+            changes.heard()
+            # Before what it wrote last is read, so that this is all of it.
+            record = Record.read(file) or record
+            _show(reader)
+            if record.state != "running":
+                return record
+            for end, _ in poll.poll():
+                if end != changes.fileno():
+                    poll.unregister(end)
+
+
+def _show(reader: Reader) -> None:
+    for stream, piece in reader.pieces():
+        output.raw(piece, error=stream == ERR)

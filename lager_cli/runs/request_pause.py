@@ -1,0 +1,103 @@
+"""`lager python --pause`: ask a run that is going on to pause where it is, and say where that is."""
+
+import asyncio
+import contextlib
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lager.breakpoints import banner
+from lager.contract import BREAKPOINTS, BREAKPOINTS_PATH
+from lager.errors import RunError
+from lager_cli import daemon
+from lager_cli.display import output
+from lager_cli.runs import records
+from lager_cli.runs.records import Record
+
+if TYPE_CHECKING:
+    from lager.bus.facade import Bus, Signal
+
+_PATIENCE = 3.0
+_OFF = (b"off", b"0", b"false", b"no")
+
+
+def ask(id: str) -> int:
+    """Blocks until the run stands, for a few seconds at the most."""
+    record = records.find(id)
+    if record.state != "running" or not record.script.is_alive():
+        raise RunError(f"The run {record.id[:8]} has ended.", "Look at: lager runs")
+    pause, already = asyncio.run(_until_it_stands(record))
+    if already:
+        output.note("it is paused already")
+    output.say(banner.paused(pause, pause["remaining"], enter=False).rstrip("\n"))
+    return 0
+
+
+async def _until_it_stands(record: Record) -> tuple[dict[str, Any], bool]:
+    async with daemon.connected() as bus:
+        stands: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        ended: set[str] = set()
+
+        def paused(signal: "Signal") -> None:
+            if _is_of(record, signal.args[1]) and not stands.done():
+                stands.set_result(signal.args[1])
+
+        for member, listener in (("Paused", paused), ("Resumed", lambda signal: ended.add(signal.args[0]))):
+            bus.listen(member, listener)
+            await bus.add_match(f"type='signal',sender='{BREAKPOINTS}',interface='{BREAKPOINTS}',member='{member}'")
+        already = await _standing(bus, record)
+        if already and already["id"] not in ended:  # which is the newer word
+            return already, True
+        _interrupt(record)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE):
+                return await stands, False
+        raise RunError(
+            f"The run {record.id[:8]} is in a call that Python cannot interrupt, and does not pause yet.",
+            "It pauses as soon as that returns; look at: lager breakpoints",
+        )
+
+
+async def _standing(bus: "Bus", record: Record) -> dict[str, Any]:
+    """The pause that its main thread stands at; empty where it does not."""
+    listed = (await bus.call(BREAKPOINTS, BREAKPOINTS_PATH, "List"))[0]
+    return next((pause for pause in listed if _is_of(record, pause) and pause["thread"] == "MainThread"), {})
+
+
+def _is_of(record: Record, pause: dict[str, Any]) -> bool:
+    return bool(pause["run_id"] == record.id and pause["pid"] == record.script.pid)
+
+
+def _interrupt(record: Record) -> None:
+    run = f"The run {record.id[:8]}"
+    if _is_off(record.script.pid):
+        raise RunError(f"{run} was started with LAGER_BREAKPOINTS off, and never pauses.", "Start it again without.")
+    if not _listens(record.script.pid):
+        raise RunError(
+            f"{run} does not listen: it has only just begun, or ended, or is not a Python script of this lager.",
+            "Try again; look at: lager runs",
+        )
+    try:
+        there = record.script.send(signal.SIGURG)
+    except PermissionError:
+        raise RunError(f"{run} is somebody else's.", "Only its user and root may ask it to pause.") from None
+    if not there:
+        raise RunError(f"{run} has just ended.", "Look at: lager runs")
+
+
+def _listens(pid: int) -> bool:
+    """Whether it has a handler; without one nothing happens at all, for SIGURG is ignored: proc(5), signal(7)."""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace").splitlines():
+            if line.startswith("SigCgt:"):
+                return bool(int(line.split()[1], 16) >> signal.SIGURG - 1 & 1)
+    return False
+
+
+def _is_off(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        for variable in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
+            name, _, value = variable.partition(b"=")
+            if name == b"LAGER_BREAKPOINTS":
+                return value.strip().lower() in _OFF
+    return False

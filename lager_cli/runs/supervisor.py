@@ -1,0 +1,88 @@
+"""The process that keeps a detached run: it starts the script, waits for it, and writes down how it ended.
+
+`python -m lager_cli.runs.supervisor JOB`, in a unit of the user's systemd manager or in a session of its own. A signal
+to it (systemctl stop, the end of the unit's time) ends the whole run. Whatever of the run outlives the script is
+ended, too.
+"""
+
+import contextlib
+import os
+import signal
+import sys
+from pathlib import Path
+from urllib.parse import unquote_to_bytes
+
+from lager.errors import LagerError
+from lager_cli.display import output
+from lager_cli.linux import process_tree
+from lager_cli.runs import records
+from lager_cli.runs.job import Job
+from lager_cli.runs.journal_copy import Scribe
+from lager_cli.runs.output_log import OutputLog
+from lager_cli.runs.run import OWN_SIGNALS
+from lager_cli.runs.wait import BLOCKED, Wait
+
+READY = b"ready\n"
+
+
+def main() -> None:
+    path = Path(os.fsdecode(unquote_to_bytes(sys.argv[1])))
+    records.keep_in(path.parent)
+    try:
+        sys.exit(_supervise(Job.take(path)))
+    except OSError as problem:
+        output.error(LagerError(f"The run cannot start: {problem}.", "Mend that, and try again."))
+        sys.exit(1)
+
+
+def _supervise(job: Job) -> int:
+    signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED)
+    process_tree.adopt_orphans()
+    os.umask(job.umask)
+    os.chdir(job.record.folder or "/")
+    log = OutputLog(job.record.id)
+    with log.writer() as writer:
+        script = os.posix_spawn(
+            job.command[0], job.command, job.environment, setsigmask=[], setsigdef=OWN_SIGNALS,
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_DUP2, writer.out, 1),
+                (os.POSIX_SPAWN_DUP2, writer.err, 2),
+            ],
+        )  # fmt: skip
+        try:
+            job.record.begin(script)
+        except OSError:
+            process_tree.end_descendants()  # nobody would know of it
+            raise
+        in_unit = bool(job.record.unit)
+        _say_ready(in_unit)
+        with Scribe(log, writer, copy=in_unit):
+            code = Wait(script, job.ends, writer.note, alone=True).until_it_ends() or 0
+            process_tree.end_descendants()
+            writer.note_order()
+            with contextlib.suppress(OSError):  # nobody will know how it ended
+                job.record.end(code)
+    if job.remove:
+        from lager_cli.transfer import run_folder
+
+        os.chdir("/")
+        run_folder.remove(job.remove)
+    return code
+
+
+def _say_ready(in_unit: bool) -> None:
+    if in_unit:
+        import sdnotify
+
+        sdnotify.SystemdNotifier().notify("READY=1")
+        return
+    os.write(1, READY)
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in (1, 2):
+        os.dup2(nowhere, stream)  # whoever started us waits for the ends of these, maybe
+    os.close(nowhere)
+
+
+if __name__ == "__main__":
+    main()

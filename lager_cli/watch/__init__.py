@@ -1,0 +1,1 @@
+"""`lager breakpoints --watch`: pauses as they come and go."""

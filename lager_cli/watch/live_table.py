@@ -1,0 +1,233 @@
+"""The table of pauses that lives: it follows what happens, counts down, and takes keys."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from prompt_toolkit.application import Application
+from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.filters import Condition
+from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.layout import ConditionalContainer, HSplit, Layout, Window
+from prompt_toolkit.layout.controls import BufferControl, FormattedTextControl
+from prompt_toolkit.layout.processors import BeforeInput
+
+from lager.errors import LagerError
+from lager.text import printable, seconds_of, time_left
+from lager_cli.commands.breakpoints import HEADERS, row
+from lager_cli.display.tables import fitted
+from lager_cli.follower import Following
+from lager_cli.watch.selection import Selection
+
+_FIVE_MINUTES = 300.0
+_KEYS = "j/k select  c continue  e +5m  E extend  o console  ? help  q leave"
+_HELP = """\
+  j, k, arrows     select; also Page Up, Page Down, Home and End
+  o, Enter         open the console of the selected pause; come back after it
+  c                let the selected pause go on
+  e                give it five minutes more
+  E                give it as much more as you type: 90, 10m, 1h; 0: no limit
+  q, Ctrl-C        leave
+  any key          back to the table"""
+_MARGIN = 2
+_AROUND = 2  # the header, and the line below
+_ALL = 1 << 31
+
+
+def live() -> int:
+    """Until the user leaves; the exit code. Between two tables stands the console that was opened from the first."""
+    selection, message = Selection(), ""
+    while True:
+        table = LiveTable(selection, message)
+        asyncio.run(table.run())
+        if table.console is None:
+            return table.code
+        message = _console(table.console)
+
+
+def _console(id: str) -> str:
+    """Stay in the console of the pause `id`; what there is to say of it afterwards."""
+    from lager_cli.console.attach import attach
+
+    try:
+        attach(id)
+    except LagerError as problem:
+        return printable(problem, 1000)
+    return f"The console of {id} has ended."
+
+
+class LiveTable:
+    """One life of the table. When it has ended, `console` is the pause whose console is to be opened, or None."""
+
+    def __init__(self, selection: Selection, message: str) -> None:
+        self.console: str | None = None
+        self.code = 0
+        self._message = message
+        self._selection = selection
+        self._helping = False
+        self._following = Following(lambda _: self._changed())
+        self._standing = asyncio.Event()
+        self._time = Buffer(multiline=False, accept_handler=self._extend_as_typed)
+        self._table = FormattedTextControl(self._rendered, focusable=True, show_cursor=False)
+        asking = Window(BufferControl(self._time, [BeforeInput("extend by: ")]), height=1)
+        self._asking = Condition(lambda: self._app.layout.has_focus(self._time))
+        told = Window(FormattedTextControl(self._told), height=1)
+        body = HSplit(
+            [Window(self._table), ConditionalContainer(asking, self._asking), ConditionalContainer(told, ~self._asking)]
+        )
+        self._app: Application[None] = Application(
+            Layout(body), key_bindings=self._keys(), full_screen=True, min_redraw_interval=0.05
+        )
+
+    async def run(self) -> None:
+        """Until the user leaves or opens a console. LagerError where there is nothing to follow from the beginning."""
+        with contextlib.suppress(EOFError):  # the terminal is gone
+            await self._app.run_async(pre_run=self._begin)
+
+    def _begin(self) -> None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._leave, 128 + signal.SIGTERM)
+        self._app.create_background_task(self._follow())
+        self._app.create_background_task(self._tick())
+
+    async def _follow(self) -> None:
+        try:
+            await self._following.run()
+        except LagerError as problem:
+            self._app.exit(exception=problem)
+
+    async def _tick(self) -> None:
+        while True:
+            await self._standing.wait()
+            await asyncio.sleep(1)
+            self._app.invalidate()
+
+    def _changed(self) -> None:
+        pauses = self._following.pauses()
+        (self._standing.set if pauses else self._standing.clear)()
+        if self._following.problem:
+            self._message = ""
+        self._app.invalidate()
+
+    # What is seen.
+
+    def _rendered(self) -> StyleAndTextTuples:
+        if self._helping:
+            return [("", _HELP)]
+        size = self._app.output.get_size()
+        pauses = self._following.pauses()
+        self._selection.update([pause["id"] for pause in pauses])
+        if not pauses:
+            return [("", "No script is paused." if self._following.listed else "")]
+        head, *lines = fitted(HEADERS, [row(pause) for pause in pauses], size.columns - _MARGIN)
+        shown: StyleAndTextTuples = [("bold", " " * _MARGIN + head)]
+        for number in self._selection.window(self._page()):
+            chosen = pauses[number]["id"] == self._selection.id
+            shown.append(("reverse" if chosen else "", f"\n{'> ' if chosen else '  '}{lines[number]}"))
+        return shown
+
+    def _told(self) -> StyleAndTextTuples:
+        if self._following.problem:
+            return [("reverse", self._following.problem)]
+        count = len(self._following.pauses())
+        return [("", self._message or f"{count} paused  {_KEYS}")]
+
+    # What the keys do.
+
+    def _keys(self) -> KeyBindings:
+        commands: dict[str, Callable[[], object]] = {
+            **dict.fromkeys(("up", "k"), partial(self._move, -1)),
+            **dict.fromkeys(("down", "j"), partial(self._move, 1)),
+            "pageup": lambda: self._move(-self._page()),
+            "pagedown": lambda: self._move(self._page()),
+            **dict.fromkeys(("home", "g"), partial(self._move, -_ALL)),
+            **dict.fromkeys(("end", "G"), partial(self._move, _ALL)),
+            "c": lambda: self._ask_lagerd("Continue", "s"),
+            "e": lambda: self._ask_lagerd("Extend", "sd", _FIVE_MINUTES),
+            "E": self._ask_for_time,
+            **dict.fromkeys(("o", "enter"), self._open),
+            "?": self._help,
+            **dict.fromkeys(("q", "c-c", "<sigint>"), partial(self._leave, 0)),
+            "c-z": lambda: self._app.suspend_to_background(),
+            "<any>": lambda: None,
+        }
+        keys = KeyBindings()
+        for key, command in commands.items():
+            keys.add(key, filter=~self._asking)(self._handler(command))
+        for key in ("escape", "c-c", "c-d"):
+            keys.add(key, filter=self._asking, eager=True)(lambda _: self._app.layout.focus(self._table))
+        return keys
+
+    def _handler(self, command: Callable[[], object]) -> Callable[[KeyPressEvent], None]:
+        def pressed(_: KeyPressEvent) -> None:
+            self._message = ""
+            if self._helping:
+                self._helping = False
+            else:
+                command()
+
+        return pressed
+
+    def _move(self, by: int) -> None:
+        self._selection.move(by)
+
+    def _page(self) -> int:
+        return max(self._app.output.get_size().rows - _AROUND, 1)
+
+    def _help(self) -> None:
+        self._helping = True
+
+    def _leave(self, code: int) -> None:
+        if not self._app.is_done:  # a second signal
+            self.code = code
+            self._app.exit()
+
+    def _selected(self) -> dict[str, Any] | None:
+        for pause in self._following.pauses():
+            if pause["id"] == self._selection.id:
+                return pause
+        self._message = "Nothing is selected: press j or k."
+        return None
+
+    def _open(self) -> None:
+        pause = self._selected()
+        if pause is not None and pause["interactive"]:
+            self.console = pause["id"]
+            self._app.exit()
+        elif pause is not None:
+            self._message = f"{pause['id']} has no console. It gets one with pause(interactive=True) or breakpoint()."
+
+    def _ask_for_time(self) -> None:
+        if self._selected() is not None:
+            self._time.reset()
+            self._app.layout.focus(self._time)
+
+    def _extend_as_typed(self, buffer: Buffer) -> bool:
+        self._app.layout.focus(self._table)
+        seconds = seconds_of(buffer.text)
+        if seconds is None:
+            self._message = "That is no length of time. Type one like 90, 10m, 1h30m, or 0 for no limit."
+        else:
+            self._ask_lagerd("Extend", "sd", seconds)
+        return False
+
+    def _ask_lagerd(self, member: str, signature: str, *values: Any) -> None:
+        pause = self._selected()
+        if pause is not None:
+            self._app.create_background_task(self._ask(member, signature, pause["id"], *values))
+
+    async def _ask(self, member: str, signature: str, id: str, *values: Any) -> None:
+        try:
+            answer = await self._following.call(member, signature, id, *values)
+        except LagerError as problem:
+            self._message = printable(problem, 1000)
+        else:
+            self._message = f"Resumed {id}." if member == "Continue" else _extended(id, answer)
+        self._app.invalidate()
+
+
+def _extended(id: str, remaining: float) -> str:
+    return f"{id} has {time_left(remaining)} left." if remaining else f"{id} waits until it is resumed."

@@ -1,0 +1,77 @@
+"""`lager breakpoints --watch`: the pauses as they come and go; on a terminal a table that lives, else line by line."""
+
+import asyncio
+import os
+import stat
+import time
+from typing import Any
+
+from lager.breakpoints import banner
+from lager_cli.commands.breakpoints import HEADERS, row
+from lager_cli.display import output
+from lager_cli.follower import Change, Following
+
+_WIDTHS = (11, 8, 20, 30, 20, 8, 8, 6, 8, 8, 0)  # columns of EVENT, those of the table, and BY
+_BY = ("uid", "user", "pid", "how")
+
+
+def watch(as_json: bool) -> int:
+    """Until the user leaves; the exit code. LagerError where there is nothing to follow from the beginning."""
+    if not as_json and os.isatty(0) and os.isatty(1) and os.environ.get("TERM", "dumb") not in ("", "dumb"):
+        from lager_cli.watch.live_table import live
+
+        return live()
+    asyncio.run(_Lines(as_json).run())
+    return 0
+
+
+class _Lines:
+    """A line for each change, until nobody reads them any more: then BrokenPipeError."""
+
+    def __init__(self, as_json: bool) -> None:
+        self._as_json = as_json
+        self._problem = ""
+        self._following = Following(self._changed)
+
+    async def run(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._unread: asyncio.Future[None] = loop.create_future()
+        if not self._as_json:
+            output.cells(("EVENT", *HEADERS, "BY"), _WIDTHS)
+        if stat.S_ISFIFO(os.fstat(1).st_mode):
+            loop.add_reader(1, self._leave, BrokenPipeError())  # told when its reader has gone, news or not
+        work = asyncio.ensure_future(self._following.run())
+        done, _ = await asyncio.wait([work, self._unread], return_when=asyncio.FIRST_COMPLETED)
+        work.cancel()
+        done.pop().result()
+
+    def _changed(self, change: Change | None) -> None:
+        try:
+            self._tell(change)
+        except OSError as error:
+            self._leave(error)
+
+    def _tell(self, change: Change | None) -> None:
+        if change is None:
+            if self._following.problem != self._problem:
+                self._problem = self._following.problem
+                output.note(self._problem or "lagerd is there again.")
+        elif self._as_json:
+            output.print_json_line(_object(change))
+        else:
+            output.cells([change.event, *row(change.pause), _by(change)], _WIDTHS)
+
+    def _leave(self, error: OSError) -> None:
+        if not self._unread.done():
+            self._unread.set_exception(error)
+
+
+def _object(change: Change) -> dict[str, Any]:
+    by = {key: change.by[key] for key in _BY if key in change.by}
+    return {"event": change.event, "time": time.time(), "pause": change.pause, "by": by}
+
+
+def _by(change: Change) -> str:
+    if change.event in ("continued", "timeout", "gone", "interrupted"):
+        return banner.why(change.event, change.by, change.pause.get("on_timeout", ""))
+    return str(change.by.get("user", ""))

@@ -1,0 +1,1 @@
+"""The pause in the script's own process, and everything that starts one."""

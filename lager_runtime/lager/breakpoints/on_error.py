@@ -1,0 +1,168 @@
+"""`lager python --pause-on-error`: an error that nothing will catch pauses the script where it was raised.
+
+At each raise, while all frames stand, it is judged whether anything will catch the error; if nothing will, the script
+pauses before any `finally` or `with` has put the bench away. What was taken for caught and comes out nevertheless
+pauses when it does, and says so. Each error pauses once, and nothing here changes what becomes of the script.
+"""
+
+import contextlib
+import sys
+import threading
+from types import CodeType, FrameType, TracebackType
+from typing import Any
+
+import lager
+
+_BEFORE = "before its finally blocks have run"
+_AFTER = "after its finally blocks have run"
+_REMEMBERED = 10_000
+
+
+class _OfThread(threading.local):
+    """`paused` is the last error that has; it is kept until Python shows it, so that it pauses once.
+
+    `judged` is the last error that was taken for caught, and the frame that it should not leave. They are known by
+    their ids, so as not to keep alive what the script lets die.
+    """
+
+    busy = False
+    paused: BaseException | None = None
+    judged = (0, 0)
+
+
+# Where errors of which types are caught by the code that raises them: so that those of a loop are judged once.
+_caught_at_once: set[tuple[int, int, int]] = set()
+_mine = _OfThread()
+_previous: Any = None
+
+
+def install() -> None:
+    """Watch this process from now on, all its threads, and the children that it forks."""
+    global _previous
+    if lager._is_off():
+        return
+    sys.addaudithook(_audit)
+    _previous, threading.excepthook = threading.excepthook, _thread_ends
+    if sys.version_info >= (3, 12):
+        _monitor()
+    else:
+        threading.settrace(_trace_thread)
+        sys.settrace(_trace)
+
+
+def _monitor() -> None:
+    if sys.version_info >= (3, 12):
+        monitoring = sys.monitoring
+        tool = next((id for id in (4, 3) if monitoring.get_tool(id) is None), None)
+        if tool is not None:
+            monitoring.use_tool_id(tool, "lager")
+            monitoring.register_callback(tool, monitoring.events.RAISE, _raised)
+            monitoring.set_events(tool, monitoring.events.RAISE)
+
+
+# Where the stack is full, there is no room for a judgement: a RecursionError pauses when it has come out.
+
+
+def _raised(code: CodeType, offset: int, error: BaseException) -> None:
+    if error.__traceback__ is not None and not isinstance(error, RecursionError):
+        _consider(sys._getframe(1), error, error.__traceback__)
+
+
+def _trace_thread(frame: FrameType, event: str, argument: Any) -> Any:
+    """The first call of a new thread; those that work for a pause are left alone."""
+    thread = threading.current_thread()
+    if thread.name == "lager" or getattr(thread, "is_lager_console", False):
+        sys.settrace(None)
+        return None
+    return _trace(frame, event, argument)
+
+
+def _trace(frame: FrameType, event: str, argument: Any) -> Any:
+    frame.f_trace_lines = False
+    if event == "exception" and argument[2] is not None and not isinstance(argument[1], RecursionError):
+        _consider(frame, argument[1], argument[2])
+        if _mine.paused is argument[1]:
+            sys.settrace(None)  # this thread ends
+    return _trace
+
+
+def _consider(frame: FrameType, error: BaseException, raised: TracebackType) -> None:
+    """Pause where nothing will catch `error`, which is being raised in `frame` or passes through it."""
+    if _mine.busy or error is _mine.paused:
+        return
+    _mine.busy = True
+    try:
+        if not (raised.tb_next and _is_on_its_way(frame, error)):
+            _judge(frame, error, raised)
+    except KeyboardInterrupt as interrupt:
+        interrupt.__context__ = error.with_traceback(raised)  # so that both are shown
+        raise
+    except Exception:
+        return  # whatever went wrong with us is not to change the script
+    finally:
+        _mine.busy = False
+
+
+def _judge(frame: FrameType, error: BaseException, raised: TracebackType) -> None:
+    here = id(frame.f_code), frame.f_lasti, id(type(error))
+    if here in _caught_at_once:
+        return
+    from lager.uncaught.catcher import catcher
+
+    caught_in = catcher(type(error), frame)
+    _mine.judged = id(error), id(caught_in)
+    if caught_in is frame:
+        if len(_caught_at_once) >= _REMEMBERED:
+            _caught_at_once.clear()
+        _caught_at_once.add(here)
+    elif caught_in is None:
+        _pause(error, raised, _AFTER if raised.tb_next else _BEFORE)
+
+
+def _is_on_its_way(frame: FrameType, error: BaseException) -> bool:
+    """Whether the error has been judged, and has not left the frame that may catch it."""
+    judged, caught_in = _mine.judged
+    here: FrameType | None = frame
+    while judged == id(error) and here is not None:
+        if id(here) == caught_in:
+            return True
+        here = here.f_back
+    return False
+
+
+def _audit(event: str, arguments: tuple[Any, ...]) -> None:
+    """Python is about to show an error that ends the main thread, by whatever sys.excepthook there is."""
+    if event == "sys.excepthook":
+        with contextlib.suppress(BaseException):  # Ctrl-C ends the pause, and then the error is shown
+            _ended(arguments[2], arguments[3])
+
+
+def _thread_ends(arguments: Any) -> None:
+    try:
+        with contextlib.suppress(Exception):
+            _ended(arguments.exc_value, arguments.exc_traceback)
+    finally:
+        _previous(arguments)
+
+
+def _ended(error: BaseException | None, raised: TracebackType | None) -> None:
+    if isinstance(error, Exception) and raised is not None and error is not _mine.paused:
+        _pause(error, raised, _AFTER)
+    _mine.paused = None
+
+
+def _pause(error: BaseException, raised: TracebackType, when: str) -> None:
+    if lager._is_off():
+        return
+    _mine.paused = error
+    with lager.fork_lock.wait:
+        from lager.breakpoints.pause import stand
+        from lager.inspection.location import Place
+        from lager.text import LABEL_LENGTH, printable
+
+    try:
+        told = printable(error, LABEL_LENGTH - 100)
+        label = f"{type(error).__name__}: {told}" if told else type(error).__name__
+        stand(Place.of_error(raised), f"{label}, {when}", None, True)
+    except Exception as problem:
+        lager._complain(problem)

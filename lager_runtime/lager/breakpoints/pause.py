@@ -1,0 +1,118 @@
+"""A pause as the script sees it: what is said of it, the banner, the wait, and the line that says why it ended."""
+
+import contextlib
+import math
+import os
+import secrets
+import sys
+import threading
+import time
+from typing import Any
+
+from lager.breakpoints import banner
+from lager.breakpoints.on_timeout import outcome
+from lager.breakpoints.state import Ended, Failed, Standing
+from lager.contract import LONGEST, ON_TIMEOUT, PATH_LENGTH
+from lager.daemon_client import this_process
+from lager.inspection import display_paths
+from lager.inspection.location import Place, file_of
+from lager.text import LABEL_LENGTH, printable
+
+
+def stand(
+    place: Place, label: object, timeout: object, interactive: bool, on_timeout: object = "resume"
+) -> BaseException | None:
+    """Pause the calling thread, and say that it stands at `place`. Raises LagerError where that cannot be; Ctrl-C
+    passes through. What it returns is for the caller to raise: the script asked for it at its deadline."""
+    if getattr(threading.current_thread(), "is_lager_console", False):
+        say("lager: a console cannot pause its script once more. Go on typing, or leave it with exit().\n")
+        return None
+    details = describe(place, label, _timeout(timeout), interactive)
+    standing = Standing(details | {"on_timeout": _on_timeout(on_timeout)}, place)
+    link = this_process()
+    link.begin(standing)
+    try:
+        ended = _wait(standing)
+    except BaseException:
+        link.interrupt(standing)
+        raise
+    return outcome(standing.details) if ended.reason in ("timeout", "alone") else None
+
+
+def describe(place: Place, label: object, timeout: float | None, interactive: bool) -> dict[str, Any]:
+    """The keys of the contract that a script knows of itself; `timeout` in seconds, None for what lagerd says."""
+    return {
+        "id": secrets.token_hex(4),
+        "label": "" if label is None else printable(label, LABEL_LENGTH),
+        "file": printable(display_paths.shown(file_of(place.frame)), PATH_LENGTH),
+        "line": place.line,
+        "function": printable(place.frame.f_code.co_qualname),
+        "thread": printable(threading.current_thread().name),
+        "run_id": printable(os.environ.get("LAGER_PROCESS_ID", ""), 64),
+        "script": printable(os.environ.get("LAGER_RUNNABLE", ""), PATH_LENGTH),
+        "timeout": timeout,
+        "interactive": interactive,
+    }
+
+
+def _wait(standing: Standing) -> Ended:
+    began = time.monotonic()
+    while True:
+        event = standing.events.get()
+        if isinstance(event, Failed):
+            raise event.error
+        if isinstance(event, Ended):
+            say(banner.resumed(standing.details, event.reason, event.by, time.monotonic() - began))
+            return event
+        enter = standing.dropped is not None
+        say(banner.paused(standing.details, event.remaining, enter=enter, dropped=standing.dropped or 0))
+
+
+def _timeout(argument: object) -> float | None:
+    """The argument, else the environment, else None for the default of the box; what is no number is passed over."""
+    if argument is not None:
+        seconds = _seconds(argument)
+        if seconds is not None:
+            return seconds
+        say(f"lager: timeout={printable(_repr(argument), 40)} is no number of seconds; the default holds.\n")
+    text = os.environ.get("LAGER_BREAKPOINT_TIMEOUT", "").strip()
+    if not text:
+        return None
+    with contextlib.suppress(ValueError):
+        seconds = _seconds(float(text))
+        if seconds is not None:
+            return seconds
+    say(f"lager: LAGER_BREAKPOINT_TIMEOUT={printable(text, 40)} is no number of seconds; the default holds.\n")
+    return None
+
+
+def _on_timeout(argument: object) -> str:
+    if type(argument) is str and argument in ON_TIMEOUT:
+        return argument
+    shown, default = printable(_repr(argument), 40), ON_TIMEOUT[0]
+    say(f"lager: on_timeout={shown} is none of {', '.join(ON_TIMEOUT)}; {default} holds.\n")
+    return default
+
+
+def _seconds(value: object) -> float | None:
+    if isinstance(value, bool | str | bytes):
+        return None
+    try:
+        seconds = float(value)  # type: ignore[arg-type]  # anything may come here, and what is no number raises
+    except Exception:
+        return None
+    return seconds if math.isfinite(seconds) and 0 <= seconds <= LONGEST else None
+
+
+def _repr(value: object) -> str:
+    try:
+        return repr(value)
+    except Exception:
+        return type(value).__name__
+
+
+def say(text: str) -> None:
+    """One write of ours to standard error, which may be closed or gone."""
+    with contextlib.suppress(Exception):
+        sys.stderr.write(text)
+        sys.stderr.flush()

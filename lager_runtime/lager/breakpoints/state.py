@@ -1,0 +1,79 @@
+"""One pause of this process, as the link's thread knows it, and what it tells the paused thread."""
+
+import asyncio
+import contextlib
+import time
+from dataclasses import dataclass, field
+from queue import SimpleQueue
+from typing import Any
+
+from lager.errors import LagerError
+from lager.inspection.location import Place
+
+_UNHEARD_SECONDS = 15.0  # until lagerd must have said that it knows of a pause
+_GRACE = 3.0  # beyond our own deadline, before we stop waiting for a lagerd that keeps silent
+
+
+@dataclass(frozen=True)
+class Stood:
+    remaining: float
+
+
+@dataclass(frozen=True)
+class Ended:
+    reason: str
+    by: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Failed:
+    error: LagerError
+
+
+@dataclass(eq=False)
+class Standing:
+    """One pause of this process. `events` tells the paused thread: Stood when lagerd has it, then Ended or Failed."""
+
+    details: dict[str, Any]
+    place: Place
+    events: "SimpleQueue[Stood | Ended | Failed]" = field(default_factory=SimpleQueue)
+    deadline: float | None = None
+    known: bool = False
+    began: float = field(default_factory=time.monotonic)
+    since: float = 0.0  # of the epoch, by the clock of lagerd
+    interrupted: bool = False
+    over: bool = False
+    dropped: int | None = None
+    by: dict[str, Any] = field(default_factory=dict)
+    limit: asyncio.Timeout | None = None
+    task: "asyncio.Task[None] | None" = None
+    consoles: Any = None
+
+    @property
+    def id(self) -> str:
+        return str(self.details["id"])
+
+    @property
+    def interactive(self) -> bool:
+        return bool(self.details["interactive"])
+
+    def set_remaining(self, seconds: float) -> None:
+        """Seconds left, 0 for no limit."""
+        self.deadline = time.monotonic() + seconds if seconds else None
+        if self.limit is not None:
+            with contextlib.suppress(RuntimeError):  # it is just expiring
+                self.limit.reschedule(self.last_moment())
+
+    def as_asked(self) -> dict[str, Any]:
+        """What to tell lagerd: everything, and the time that is left where it stood before."""
+        if not self.known:
+            return self.details
+        left = 0.0 if self.deadline is None else max(self.deadline - time.monotonic(), 0.001)
+        return {**self.details, "remaining": left, "since": self.since}
+
+    def last_moment(self) -> float | None:
+        """When to stop waiting for lagerd, by the clock of the loop."""
+        ends = [self.deadline + _GRACE] if self.deadline is not None else []
+        if not self.known:
+            ends.append(self.began + _UNHEARD_SECONDS)
+        return asyncio.get_running_loop().time() + min(ends) - time.monotonic() if ends else None

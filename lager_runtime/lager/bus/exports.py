@@ -1,0 +1,255 @@
+"""What we export on the bus: which method of which object is meant, and what its caller gets when it fails.
+
+A method is a function of a Call that returns the values of its reply, or LATER where it answers by itself.
+"""
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Callable, Collection, Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+from lager.bus.facade import Call
+from lager.errors import AccessDenied, Failed, InvalidArgument, LagerError
+
+_STANDARD = "org.freedesktop.DBus.Error."
+_DOCTYPE = """<!DOCTYPE node PUBLIC "-//freedesktop//DTD D-BUS Object Introspection 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/introspect.dtd">
+"""
+Outcome = tuple[Any, ...]
+LATER: Outcome = ("later",)
+Runner = Callable[[Call], Outcome | Coroutine[Any, Any, Outcome]]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Method:
+    takes: str
+    gives: str
+    run: Runner
+
+
+@dataclass(frozen=True)
+class Interface:
+    """`properties` gives for each name its signature and how to read it, `setters` how to write those that can be
+    written; `xml` is the <interface> element."""
+
+    name: str
+    methods: dict[str, Method]
+    properties: dict[str, tuple[str, Callable[[], Any]]] = field(default_factory=dict)
+    xml: str = ""
+    setters: dict[str, Callable[[Any], None]] = field(default_factory=dict)
+
+
+class Tree:
+    """The objects of one connection, by path. `denied` hears of each call that was refused with AccessDenied. Whoever
+    calls one of `lasting` is not refused when we stop: that the connection ends tells them to call the next of us."""
+
+    def __init__(
+        self,
+        denied: Callable[[Call, AccessDenied], Coroutine[Any, Any, None]] | None = None,
+        lasting: Collection[str] = (),
+    ) -> None:
+        self._denied = denied
+        self._lasting = lasting
+        self._objects: dict[str, dict[str, Interface]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    def add(self, path: str, interface: Interface) -> None:
+        self._objects.setdefault(path, dict(_STANDARD_INTERFACES))[interface.name] = interface
+        own = self._objects[path]
+        own["org.freedesktop.DBus.Properties"] = _properties(own)
+
+    def dispatch(self, call: Call) -> None:
+        """Run the method that is called; its caller gets exactly one answer, whatever happens."""
+        if self._closed:
+            self._stop(call)
+            return
+        try:
+            method = self._find(call)
+            if method is None:
+                return
+            if "h" not in method.takes:
+                call.close_fds()
+            outcome = method.run(call)
+        except Exception as error:
+            self._fail(call, error)
+            return
+        if inspect.iscoroutine(outcome):
+            self._spawn(self._finish(call, method, outcome))
+        else:
+            self._reply(call, method, outcome)
+
+    async def close(self) -> None:
+        """End the methods that are still running; their callers get an error, and so does whoever comes later, but for
+        those that are `lasting`."""
+        self._closed = True
+        await asyncio.sleep(0)  # each begins, and only what has begun can answer
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _finish(self, call: Call, method: Method, work: Coroutine[Any, Any, Outcome]) -> None:
+        call.begin()
+        try:
+            self._reply(call, method, await work)
+        except asyncio.CancelledError:
+            self._stop(call)
+            raise
+        except Exception as error:
+            self._fail(call, error)
+        finally:
+            call.end()
+
+    def _reply(self, call: Call, method: Method, outcome: Any) -> None:
+        call.close_fds()
+        if outcome is not LATER:
+            call.reply(method.gives, *outcome)
+
+    def _stop(self, call: Call) -> None:
+        if call.member in self._lasting:
+            call.close_fds()
+        else:
+            self._fail(call, Failed("lagerd is stopping.", "Try again when it is back."))
+
+    def _fail(self, call: Call, error: Exception) -> None:
+        call.close_fds()
+        if isinstance(error, LagerError):
+            call.fail(error)
+            if isinstance(error, AccessDenied) and self._denied is not None:
+                self._spawn(self._denied(call, error))
+        else:
+            _log.error("%s failed.", call.member, exc_info=error)
+            call.fail(Failed(f"{call.member} met an error of the program's own.", "Its log has the details."))
+
+    def _find(self, call: Call) -> Method | None:
+        interfaces = self._objects.get(call.path)
+        if interfaces is None:
+            return self._between(call)
+        candidates = [interfaces[call.interface]] if call.interface in interfaces else []
+        if not call.interface:
+            candidates = list(interfaces.values())
+        method = next((one.methods[call.member] for one in candidates if call.member in one.methods), None)
+        if method is None:
+            self._unknown(call, "UnknownMethod", f"{call.path} has no method {call.interface}.{call.member}.")
+            return None
+        if method.run is _introspect:
+            return Method("", "s", lambda _: (self._introspection(call.path),))
+        if method.takes != call.signature:
+            takes, got = method.takes or "no arguments", call.signature or "none"
+            raise InvalidArgument(f"{call.member} takes {takes}, and got {got}.")
+        return method
+
+    def _between(self, call: Call) -> Method | None:
+        """The folders on the way to an object are there for those who browse."""
+        if call.member == "Introspect" and any(path.startswith(call.path.rstrip("/") + "/") for path in self._objects):
+            return Method("", "s", lambda _: (self._introspection(call.path),))
+        self._unknown(call, "UnknownObject", f"There is no object {call.path} here.")
+        return None
+
+    def _unknown(self, call: Call, name: str, text: str) -> None:
+        call.close_fds()
+        call.refuse(_STANDARD + name, text)
+
+    def _introspection(self, path: str) -> str:
+        prefix = path.rstrip("/") + "/"
+        children = {other[len(prefix) :].split("/")[0] for other in self._objects if other.startswith(prefix)}
+        body = [one.xml for one in self._objects.get(path, {}).values()]
+        body += [f' <node name="{child}"/>' for child in sorted(children)]
+        return _DOCTYPE + "<node>\n" + "\n".join(body) + "\n</node>\n"
+
+
+def _introspect(_: Call) -> Outcome:
+    raise AssertionError("answered by the tree itself")
+
+
+def _properties(own: dict[str, Interface]) -> Interface:
+    def one(call: Call) -> Outcome:
+        interface, name = call.args
+        return (_value(own, interface, name),)
+
+    def every(call: Call) -> Outcome:
+        interface = own.get(call.args[0])
+        if interface is None:
+            raise InvalidArgument(f"There is no interface {call.args[0]} here.")
+        return ({name: read() for name, (_, read) in interface.properties.items()},)
+
+    def write(call: Call) -> Outcome:
+        interface, name, value = call.args
+        _value(own, interface, name)
+        if name not in own[interface].setters:
+            raise InvalidArgument(f"The property {name} cannot be set.")
+        own[interface].setters[name](value)
+        return ()
+
+    methods = {"Get": Method("ss", "v", one), "GetAll": Method("s", "a{sv}", every), "Set": Method("ssv", "", write)}
+    return Interface("org.freedesktop.DBus.Properties", methods, xml=_PROPERTIES_XML)
+
+
+def _value(own: dict[str, Interface], interface: str, name: str) -> Any:
+    properties = own[interface].properties if interface in own else {}
+    if name not in properties:
+        raise InvalidArgument(f"There is no property {interface}.{name} here.")
+    return properties[name][1]()
+
+
+def _machine_id(_: Call) -> Outcome:
+    with open("/etc/machine-id", encoding="ascii") as file:
+        return (file.read().strip(),)
+
+
+_PROPERTIES_XML = """ <interface name="org.freedesktop.DBus.Properties">
+  <method name="Get">
+   <arg name="interface" type="s" direction="in"/>
+   <arg name="property" type="s" direction="in"/>
+   <arg name="value" type="v" direction="out"/>
+  </method>
+  <method name="GetAll">
+   <arg name="interface" type="s" direction="in"/>
+   <arg name="properties" type="a{sv}" direction="out"/>
+  </method>
+  <method name="Set">
+   <arg name="interface" type="s" direction="in"/>
+   <arg name="property" type="s" direction="in"/>
+   <arg name="value" type="v" direction="in"/>
+  </method>
+  <signal name="PropertiesChanged">
+   <arg name="interface" type="s"/>
+   <arg name="changed" type="a{sv}"/>
+   <arg name="invalidated" type="as"/>
+  </signal>
+ </interface>"""
+_INTROSPECTABLE_XML = """ <interface name="org.freedesktop.DBus.Introspectable">
+  <method name="Introspect">
+   <arg name="xml" type="s" direction="out"/>
+  </method>
+ </interface>"""
+_PEER_XML = """ <interface name="org.freedesktop.DBus.Peer">
+  <method name="Ping"/>
+  <method name="GetMachineId">
+   <arg name="machine" type="s" direction="out"/>
+  </method>
+ </interface>"""
+_STANDARD_INTERFACES = {
+    interface.name: interface
+    for interface in (
+        Interface(
+            "org.freedesktop.DBus.Introspectable",
+            {"Introspect": Method("", "s", _introspect)},
+            xml=_INTROSPECTABLE_XML,
+        ),
+        Interface(
+            "org.freedesktop.DBus.Peer",
+            {"Ping": Method("", "", lambda _: ()), "GetMachineId": Method("", "s", _machine_id)},
+            xml=_PEER_XML,
+        ),
+    )
+}

@@ -1,0 +1,56 @@
+"""What the other side of the bus answered: plain values, or an exception of ours."""
+
+from typing import Any
+
+from lager import errors
+from lager.bus.connection import close_fds
+from lager.bus.messages import Kind, Message
+from lager.bus.signatures import split
+from lager.errors import LagerError, NoDaemon, Refusal
+
+ERROR_PREFIX = "com.lager.Error."
+_NOBODY = {
+    "org.freedesktop.DBus.Error." + name
+    for name in ("ServiceUnknown", "NameHasNoOwner", "NoReply", "Disconnected", "Spawn.ChildExited", "TimedOut")
+}
+_UNSTARTABLE = "org.freedesktop.systemd1."  # the bus asked systemd to start lagerd, and this is its refusal
+_DENIED = "org.freedesktop.DBus.Error.AccessDenied"
+_LIMITED = "org.freedesktop.DBus.Error.LimitsExceeded"
+
+
+def result(message: Message, gives: str | None) -> list[Any]:
+    """The values of an answer, descriptors in the place of `h`; those that nothing points at are closed. Raises what
+    its error stands for, and Failed where it cannot be read, or its signature is not what it `gives`."""
+    if gives is not None and message.kind is Kind.REPLY and message.signature != gives:
+        close_fds(message.fds)
+        raise errors.Failed(f"The answer is of type {message.signature!r}, not {gives!r}.")
+    try:
+        values, fds = message.unpack(), message.fds
+    except Exception:
+        close_fds(message.fds)
+        raise errors.Failed("The answer cannot be read.") from None
+    if message.kind is Kind.ERROR:
+        close_fds(fds)
+        raise _error(message.error, str(values[0]) if message.signature.startswith("s") else message.error)
+    indexes = [index for index, kind in enumerate(split(message.signature)) if kind == "h"]
+    taken = {values[index] for index in indexes}
+    close_fds(fd for index, fd in enumerate(fds) if index not in taken)
+    for index in indexes:
+        values[index] = fds[values[index]]
+    return values
+
+
+def _error(name: str, text: str) -> LagerError:
+    kind = getattr(errors, name.removeprefix(ERROR_PREFIX), None) if name.startswith(ERROR_PREFIX) else None
+    if isinstance(kind, type) and issubclass(kind, Refusal):
+        return kind(text)
+    if name in _NOBODY:
+        return NoDaemon(f"lagerd does not answer ({text}).", "Start it with: sudo systemctl start lagerd")
+    if name.startswith(_UNSTARTABLE):
+        return NoDaemon(f"lagerd does not start: {text.rstrip('.')}.", "Look why: systemctl status lagerd")
+    if name == _DENIED:
+        return errors.AccessDenied("The bus does not let you talk to lagerd.", "Ask to be added to the group lager.")
+    if name == _LIMITED:
+        what = f"The bus has set a limit: {text.rstrip('.')}."
+        return errors.TooMany(what, "End some of your runs, or have its <limit> raised: man dbus-daemon.")
+    return errors.Failed(text)

@@ -1,0 +1,54 @@
+"""The value of a line, as a terminal can take it: large ones shortened, and none for ever, whatever its repr does."""
+
+import threading
+import time
+from typing import Any
+
+from lager.inspection.safe_repr import is_large, shortened, type_name
+from lager.inspection.side_thread import Aside
+
+_SECONDS = 5.0
+_TURN = 0.05  # a wait of Python's is not interrupted before it ends
+_WIDTH = 4000
+_SIMPLE = (type(None), bool, int, float, complex)
+
+
+def displayed(value: Any, enter: Any, leave: Any) -> str:
+    """Its repr. One that takes too long, or is interrupted here, is left behind in a thread of its own, which calls
+    `enter` first and `leave` last."""
+    if type(value) in _SIMPLE:
+        return repr(value)
+    result: list[Any] = [None, None]
+    done = threading.Event()
+
+    def work() -> str:
+        enter()
+        try:
+            return _shortened(value) if is_large(value) else repr(value)
+        finally:
+            leave()
+
+    def settle(*outcome: Any) -> None:
+        result[:] = outcome
+        done.set()
+
+    thread = Aside(work, settle)
+    thread.start()
+    try:
+        ends = time.monotonic() + _SECONDS
+        while not done.wait(_TURN):
+            if time.monotonic() > ends:
+                return f"<{type_name(value)} whose repr takes longer than {_SECONDS:g} s>"
+    except KeyboardInterrupt as interrupt:
+        raise interrupt.with_traceback(None) from None  # where we wait is of no interest
+    finally:
+        if not done.is_set():
+            thread.stop()
+    text, error = result
+    if error is not None:
+        raise error
+    return text  # type: ignore[no-any-return]
+
+
+def _shortened(value: Any) -> str:
+    return shortened(value, _WIDTH) + "  # shortened; print(_) shows all of it"

@@ -1,0 +1,73 @@
+"""What a client asks a console, but to evaluate: answered in the link's loop, and in a thread beside where it takes
+long."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from lager.inspection import snapshot
+from lager.inspection.completion import complete
+from lager.inspection.docs import document
+from lager.inspection.location import Place
+from lager.inspection.side_thread import aside
+
+_SECONDS = 1.0
+
+Names = Callable[[], dict[str, Any]]
+
+
+class Answering:
+    """Of each kind of question only the latest counts: an earlier one that is still open gets no answer."""
+
+    def __init__(
+        self, place: Place, about: dict[str, Any], names: Names, send: Callable[[dict[str, Any]], None]
+    ) -> None:
+        self._place = place
+        self._about = about
+        self._names = names
+        self._send = send
+        self._open: dict[str, asyncio.Task[None]] = {}
+        self._kinds: dict[str, Callable[[Any], Awaitable[Any]]] = {
+            "complete": self._complete,
+            "doc": self._document,
+            "look": self._look,
+            "where": self._where,
+            "vars": self._variables,
+        }
+
+    def ask(self, frame: dict[str, Any]) -> None:
+        """Answer {"ask": number, kind: what} with {"answer": number, kind: the answer}, null where there is none."""
+        kind = next((kind for kind in self._kinds if kind in frame), None)
+        if kind is None or type(frame["ask"]) is not int:
+            return
+        if kind in self._open:
+            self._open[kind].cancel()
+        self._open[kind] = asyncio.get_running_loop().create_task(self._answer(frame["ask"], kind, frame[kind]))
+
+    def close(self) -> None:
+        for task in self._open.values():
+            task.cancel()
+
+    async def _answer(self, number: int, kind: str, what: Any) -> None:
+        try:
+            answer = await self._kinds[kind](what)
+        except Exception:  # of whatever the script's objects may do, or it took too long
+            answer = None
+        self._send({"answer": number, kind: answer})
+
+    async def _complete(self, text: Any) -> Any:
+        return await aside(lambda: complete(str(text), self._names()), _SECONDS)
+
+    async def _document(self, path: Any) -> Any:
+        return await aside(lambda: document(str(path), self._names()), _SECONDS)
+
+    async def _look(self, _: Any) -> Any:
+        return {**self._about, **await snapshot.look(self._place)}
+
+    async def _where(self, _: Any) -> Any:
+        stack, left_out = await snapshot.where(self._place)
+        return {"stack": stack, "frames_left_out": left_out}
+
+    async def _variables(self, _: Any) -> Any:
+        shown, left_out = await snapshot.variables(self._place)
+        return {"variables": shown, "variables_left_out": left_out}

@@ -1,0 +1,187 @@
+"""Consoles inside the paused process. The link's thread reads their sockets; each evaluates in a thread of its own.
+
+So an interrupt is read while code runs, a client that does not read holds up nobody but its own console, and the script
+goes on at once when it is resumed, whatever its consoles are doing.
+"""
+
+import asyncio
+import contextlib
+import platform
+import socket
+import time
+from collections.abc import Callable
+from itertools import count
+from typing import Any, Protocol
+
+from lager.console.protocol import Decoder
+from lager.console.queries import Answering
+from lager.console.watchers import Watcher, Watchers
+from lager.console.worker import Evaluating
+from lager.inspection.location import Place
+
+_WRITE_SECONDS = 86400.0
+_TOUCH_SECONDS = 0.005
+_INPUT_LENGTH = 4096
+_INSIST_SECONDS = 0.1
+_LAST_SECONDS = 0.2  # for a client to take the last frame
+
+_ABOUT = ("id", "label", "file", "line", "function")
+_numbers = count(1)
+
+
+class Report(Protocol):
+    """Tells lagerd of a console, by the number that lagerd gave it."""
+
+    def __call__(self, member: str, console: int, /, **details: Any) -> None: ...
+
+
+class Consoles:
+    """The consoles of one pause, and those who watch them. To be used in the link's thread."""
+
+    def __init__(self, place: Place, details: dict[str, Any], report: Report) -> None:
+        self.place = place
+        self.about = {key: details[key] for key in _ABOUT}
+        self.report = report
+        self.watchers = Watchers()
+        self._all: dict[Console | Watcher, dict[str, Any]] = {}
+
+    def attach(self, connection: socket.socket, details: dict[str, Any]) -> None:
+        """`details` say who comes, and what for: "watch" only to look on, "news" to hear more than results,
+        "short" to see large values shortened."""
+        number, known_as = next(_numbers), int(details.get("console", 0))
+        hello = {"python": platform.python_version(), "console": number, "id": self.about["id"]}
+        who = {"console": number, "user": str(details.get("user", "")), "pid": details.get("pid", 0)}
+        watching = bool(details.get("watch"))
+        one: Console | Watcher
+        if watching:
+            one = Watcher(connection, hello, self.place, self.about, lambda: self.left(one, known_as))
+            self.watchers.add(one)
+        else:
+            news, short = bool(details.get("news")), bool(details.get("short"))
+            one = Console(connection, hello, self, who, known_as, news=news, short=short)
+        self._all[one] = {**who, "since": time.time(), "watching": watching}
+        one.begin()
+
+    def told(self, left: float) -> None:
+        """The time left has changed, or who is here: `left` in seconds, 0 for no limit."""
+        news = {"left": left, "consoles": list(self._all.values())}
+        for one in list(self._all):
+            one.tell(news)
+
+    def left(self, one: "Console | Watcher", known_as: int) -> None:
+        """It has ended; lagerd knows it by the number `known_as`."""
+        del self._all[one]
+        if isinstance(one, Watcher):
+            self.watchers.discard(one)
+        self.report("Detach", known_as)
+
+    def close(self, reason: str, by: dict[str, Any]) -> None:
+        """The script goes on: every console ends now."""
+        for one in list(self._all):
+            one.end({"ended": {"reason": reason, "by": by}})
+
+
+class Console:
+    def __init__(
+        self,
+        connection: socket.socket,
+        hello: dict[str, Any],
+        pause: Consoles,
+        who: dict[str, Any],
+        known_as: int,
+        *,
+        news: bool,
+        short: bool,
+    ) -> None:
+        # With a timeout Python waits by poll(), so the thread may write to what the loop reads without blocking.
+        connection.settimeout(_WRITE_SECONDS)
+        self._connection = connection
+        self._decoder = Decoder()
+        self._pause = pause
+        self._known_as = known_as
+        self._news = news
+        self._open = True
+        self._inputs: list[str] = []
+        self._touching: asyncio.TimerHandle | None = None
+        self._loop = asyncio.get_running_loop()
+        self._evaluating = Evaluating(
+            connection, pause.place.namespace(), hello, pause.watchers.of(who),
+            self._soon(self._touch), self._soon(self._thread_ended), short=short,
+        )  # fmt: skip
+        self._answering = Answering(pause.place, pause.about, self._evaluating.names, self._evaluating.post)
+
+    def begin(self) -> None:
+        self._loop.add_reader(self._connection.fileno(), self._read)
+        self._evaluating.start()
+
+    def tell(self, news: dict[str, Any]) -> None:
+        if self._news:
+            self._evaluating.tell(news)
+
+    def end(self, last: dict[str, Any] | None = None) -> None:
+        """Interrupt what is running, let the thread run out with the frame `last`, and shut the connection down."""
+        if not self._open:
+            return
+        self._open = False
+        self._loop.remove_reader(self._connection.fileno())
+        self._answering.close()
+        self._evaluating.last = last if self._news else None
+        if self._evaluating.last is None:
+            self._shut_down()
+        else:
+            self._loop.call_later(_LAST_SECONDS, self._shut_down)
+        self._insist(_INSIST_SECONDS)
+        self._tell_input()
+        self._pause.left(self, self._known_as)
+
+    def _shut_down(self) -> None:
+        with contextlib.suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RDWR)
+
+    def _insist(self, delay: float) -> None:
+        """Stop the evaluation, again and again and ever more seldom where the code catches even SystemExit."""
+        self._evaluating.stop()
+        if self._evaluating.is_alive():
+            self._loop.call_later(delay, self._insist, 2 * delay)
+
+    def _soon(self, work: Callable[[], None]) -> Callable[[], None]:
+        def from_the_thread() -> None:
+            with contextlib.suppress(RuntimeError):  # the process is ending
+                self._loop.call_soon_threadsafe(work)
+
+        return from_the_thread
+
+    def _thread_ended(self) -> None:
+        self.end()
+        self._connection.close()
+
+    def _read(self) -> None:
+        frames = self._decoder.receive(self._connection)
+        if frames is None:
+            self.end()
+            return
+        for frame in frames:
+            self._take(frame)
+
+    def _take(self, frame: dict[str, Any]) -> None:
+        if "interrupt" in frame:
+            self._evaluating.interrupt()
+        elif isinstance(frame.get("eval"), str):
+            if not self._evaluating.evaluate(frame["eval"]):
+                self.end()
+            self._inputs.append(frame["eval"][:_INPUT_LENGTH])
+            self._touch()
+        elif "ask" in frame:
+            self._answering.ask(frame)
+
+    def _touch(self) -> None:
+        """Let the countdown start again; a moment later, so as not to take Python's lock from what is evaluated."""
+        if self._touching is None and self._open:
+            self._touching = self._loop.call_later(_TOUCH_SECONDS, self._tell_input)
+
+    def _tell_input(self) -> None:
+        if self._touching is not None:
+            self._touching.cancel()
+            self._touching = None
+            lines, self._inputs = "".join(self._inputs), []
+            self._pause.report("Touch", self._known_as, **({"input": lines[:_INPUT_LENGTH]} if lines else {}))

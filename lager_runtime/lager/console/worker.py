@@ -1,0 +1,198 @@
+"""The thread of a console: takes sources one by one, evaluates each, and can be interrupted while it does."""
+
+import codecs
+import contextlib
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Any
+
+from lager.console import stdio
+from lager.console.display import displayed
+from lager.console.evaluator import Evaluator, Leave
+from lager.console.protocol import encode
+from lager.inspection.side_thread import raise_in
+
+_WAITING_LINES = 10_000
+_LONG_SECONDS = 0.1
+
+
+class Evaluating(threading.Thread):
+    """In it, `heard` is called with what is evaluated and printed, `worked` after each evaluation that took long, and
+    `ended` when nothing more will come. `short`: values are shown as a terminal can take them."""
+
+    is_lager_console = True
+
+    def __init__(
+        self,
+        connection: socket.socket,
+        names: dict[str, Any],
+        hello: dict[str, Any],
+        heard: Callable[[dict[str, Any]], None],
+        worked: Callable[[], None],
+        ended: Callable[[], None],
+        *,
+        short: bool,
+    ) -> None:
+        super().__init__(name=f"lager-console-{hello['console']}", daemon=True)
+        self.last: dict[str, Any] | None = None
+        self._wire = _Wire(connection, heard)
+        self._hello = hello
+        self._heard = heard
+        self._worked = worked
+        self._ended = ended
+        self._out = stdio.Output(self._wire.sender("out"))
+        self._err = stdio.Output(self._wire.sender("err"))
+        self._evaluator = Evaluator(names, hello["console"], self._err, self._displayed if short else repr)
+        self._streams = stdio.Streams(self._out, self._err, self._evaluator.display)
+        self._work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._process = os.getpid()
+        self._lock = threading.Lock()
+        self._news: dict[str, Any] | None = None
+        self._waiting = 0
+        self._running = False
+        self._cancelled = False
+        self._stopped = False
+
+    # From the link's thread.
+
+    def evaluate(self, source: str) -> bool:
+        """Queue a source; False where far too many wait already."""
+        with self._lock:
+            self._waiting += 1
+        self._work.put(lambda: self._evaluate(source))
+        return self._work.qsize() < _WAITING_LINES
+
+    def post(self, frame: dict[str, Any]) -> None:
+        """Send a frame as soon as nothing is evaluated."""
+        self._work.put(lambda: self._wire.send(frame))
+
+    def tell(self, news: dict[str, Any]) -> None:
+        """As `post`; the latest news are in the place of those that were not sent yet."""
+        with self._lock:
+            first, self._news = self._news is None, news
+        if first:
+            self._work.put(self._send_news)
+
+    def names(self) -> dict[str, Any]:
+        return self._evaluator.namespace
+
+    def interrupt(self) -> None:
+        """Interrupt what runs; where it has not begun yet, it does not begin."""
+        with self._lock:
+            if self._running:
+                raise_in(self.ident, KeyboardInterrupt)
+            else:
+                self._cancelled = self._waiting > 0
+
+    def stop(self) -> None:
+        """End; the frame `last`, if there is one, is sent before."""
+        self._stopped = True
+        self._work.put(None)
+        with self._lock:
+            if self._running:
+                raise_in(self.ident, SystemExit)
+
+    # In the thread itself.
+
+    def run(self) -> None:
+        try:
+            self._wire.send({"hello": self._hello})
+            while (work := self._work.get()) is not None and not self._stopped:
+                work()
+        except (OSError, SystemExit, KeyboardInterrupt):
+            pass  # the other side has left, or the script goes on
+        except Leave as leaving:
+            if not self._stopped:  # else it did not leave by itself
+                with contextlib.suppress(OSError):
+                    self._flush()
+                    self._wire.send({"bye": leaving.code})
+        finally:
+            stdio.unroute()
+            self._evaluator.close()
+            with contextlib.suppress(OSError):
+                self._wire.send(self.last)
+            self._ended()
+
+    def _evaluate(self, source: str) -> None:
+        began = time.monotonic()
+        stdio.route(self._streams)
+        self._heard({"in": source})
+        done = self._run(source)
+        if os.getpid() != self._process:
+            os._exit(0)  # a child that the code forked: the console is its parent's
+        self._flush()
+        self._wire.send({"done": done})
+        self._heard({"done": done})
+        if time.monotonic() - began > _LONG_SECONDS:
+            self._worked()
+
+    def _displayed(self, value: object) -> str:
+        return displayed(value, lambda: stdio.route(self._streams), stdio.unroute)
+
+    def _send_news(self) -> None:
+        with self._lock:
+            news, self._news = self._news, None
+        self._wire.send(news)
+
+    def _flush(self) -> None:
+        self._out.flush()
+        self._err.flush()
+
+    def _run(self, source: str) -> bool:
+        """Evaluate; an interrupt that comes too late for this source hits nothing after it."""
+        try:
+            try:
+                if self._begin():
+                    return self._evaluator.run(source)
+                raise KeyboardInterrupt
+            finally:
+                self._finish()
+        except KeyboardInterrupt:
+            # It came before the code began, or after it ended, and here even at the door of _finish().
+            self._finish()
+            self._err.write("KeyboardInterrupt\n")
+            return False
+
+    def _begin(self) -> bool:
+        """False where it is interrupted already."""
+        with self._lock:
+            self._waiting -= 1
+            cancelled, self._cancelled = self._cancelled, False
+            self._running = not cancelled
+            return self._running
+
+    def _finish(self) -> None:
+        with self._lock:
+            self._running = False
+            raise_in(self.ident, None)
+
+
+class _Wire:
+    """Frames to the client, whole even where the console's code writes from several threads; what is printed is also
+    heard by others."""
+
+    def __init__(self, connection: socket.socket, heard: Callable[[dict[str, Any]], None]) -> None:
+        self._connection = connection
+        self._heard = heard
+        self._lock = threading.Lock()
+
+    def send(self, message: dict[str, Any] | None) -> None:
+        if message is None:
+            return
+        frame = encode(message)
+        with self._lock:
+            self._connection.sendall(frame)
+
+    def sender(self, key: str) -> Callable[[bytes], None]:
+        decode = codecs.getincrementaldecoder("utf-8")("backslashreplace").decode
+
+        def send(data: bytes) -> None:
+            message = {key: decode(data)}
+            self.send(message)
+            self._heard(message)
+
+        return send

@@ -1,1 +1,0 @@
-"""The drivers, one small module per model family. `families` says which model is whose."""

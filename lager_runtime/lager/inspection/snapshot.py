@@ -1,0 +1,145 @@
+"""A look at where a thread stands: source, stack and variables, whatever the script's objects do when they are asked.
+
+Runs in an event loop; all that may run the script's own code runs beside it, each for a bounded time.
+"""
+
+import contextlib
+import linecache
+import os
+import time
+from collections.abc import Mapping
+from types import BuiltinFunctionType, FrameType, FunctionType, ModuleType
+from typing import Any
+
+from lager.inspection import display_paths
+from lager.inspection.location import Place, file_of
+from lager.inspection.safe_repr import WIDTH, is_builtin, plainly, shortened, type_name
+from lager.inspection.side_thread import aside
+from lager.text import printable
+
+CONTEXT = 5
+_FRAMES = 100
+_VARIABLES = 200
+_LINE = 240
+_VALUE_SECONDS, _ALL_SECONDS = 0.25, 2.0
+_READ_SECONDS = 1.0
+_HERE = os.path.dirname(os.path.dirname(__file__)) + os.sep
+_DEFINITIONS = (ModuleType, FunctionType, BuiltinFunctionType, type)
+
+
+async def look(place: Place, *, context: int = CONTEXT, width: int = WIDTH) -> dict[str, Any]:
+    """Everything, in at most 4 s: `source`, `stack` and `variables` as the functions below give them, and how many
+    frames and variables were left out (`frames_left_out`, `variables_left_out`). Only what JSON knows."""
+    stack, frames_left_out = await where(place)
+    shown, left_out = await variables(place, width)
+    return {
+        "source": await source(place, context),
+        "stack": stack,
+        "frames_left_out": frames_left_out,
+        "variables": shown,
+        "variables_left_out": left_out,
+    }
+
+
+async def source(place: Place, context: int = CONTEXT) -> list[dict[str, Any]]:
+    """The lines around the pause, up to `context` before and after it: `line`, `text`, and `here` for the one it is at.
+    Empty where the source is not to be had."""
+
+    def read() -> list[dict[str, Any]]:
+        lines = _lines(place.frame)
+        first = max(place.line - context, 1)
+        return [
+            {"line": number, "text": printable(text.rstrip(), _LINE), "here": number == place.line}
+            for number, text in enumerate(lines[first - 1 : place.line + context], first)
+        ]
+
+    lines: list[dict[str, Any]] = await _tried(read, [])
+    return lines
+
+
+async def where(place: Place) -> tuple[list[dict[str, Any]], int]:
+    """The stack, outermost frame first: `file`, `line`, `function`, `text`; without the frames of lager and of Python's
+    own start. And how many of the outermost were left out because there are too many."""
+    stack = [(frame, line) for frame, line in place.stack if not _is_ours(frame.f_code.co_filename)]
+    shown = stack[-_FRAMES:]
+
+    def read() -> list[dict[str, Any]]:
+        return [_frame(frame, line, _text(frame, line)) for frame, line in shown]
+
+    unread = [_frame(frame, line, "") for frame, line in shown]
+    return await _tried(read, unread), len(stack) - len(shown)
+
+
+async def variables(place: Place, width: int = WIDTH) -> tuple[list[dict[str, Any]], int]:
+    """The local variables: `name`, `type`, `value` on one line, and `kind`: "variable", or for modules, functions and
+    classes "definition", which come last. And how many were left out."""
+    named = await _tried(lambda: _named(place.frame.f_locals), [])
+    ends = time.monotonic() + _ALL_SECONDS
+    shown = []
+    for name, value in named[:_VARIABLES]:
+        shown.append(
+            {
+                "name": printable(name, 100),
+                "type": type_name(value),
+                "value": await _value(value, width, min(_VALUE_SECONDS, ends - time.monotonic())),
+                "kind": "definition" if _is_definition(value) else "variable",
+            }
+        )
+    return shown, len(named) - len(shown)
+
+
+async def _value(value: object, width: int, seconds: float) -> str:
+    try:
+        if seconds > 0:
+            with contextlib.suppress(TimeoutError):
+                return await aside(lambda: shortened(value, width), seconds)
+        if is_builtin(value):  # something in it hangs, or this machine has much else to do
+            return plainly(value, width)
+    except Exception as error:
+        return f"<{type_name(value)} whose repr raises {type_name(error)}>"
+    return f"<{type_name(value)}{' whose repr hangs' if seconds > 0 else ', not asked: others took too long'}>"
+
+
+async def _tried(work: Any, otherwise: Any) -> Any:
+    try:
+        return await aside(work, _READ_SECONDS)
+    except Exception:  # whatever a loader, a proxy or a disk may do
+        return otherwise
+
+
+def _named(names: Mapping[Any, Any]) -> list[tuple[str, Any]]:
+    """All that somebody gave a name; what Python itself and pytest put there is left out."""
+    items = [(name, value) for name, value in dict(names).items() if type(name) is str and _is_given(name)]
+    return sorted(items, key=lambda item: _is_definition(item[1]))
+
+
+def _is_given(name: str) -> bool:
+    return name.isidentifier() and not (name.startswith("__") and name.endswith("__"))
+
+
+def _is_definition(value: object) -> bool:
+    return issubclass(type(value), _DEFINITIONS)
+
+
+def _is_ours(file: str) -> bool:
+    return file.startswith((_HERE, "<frozen "))
+
+
+def _frame(frame: FrameType, line: int, text: str) -> dict[str, Any]:
+    code = frame.f_code
+    return {
+        "file": printable(display_paths.shown(code.co_filename), 1000),
+        "line": line,
+        "function": printable(code.co_qualname),
+        "text": printable(text.strip(), _LINE),
+    }
+
+
+def _text(frame: FrameType, line: int) -> str:
+    lines = _lines(frame)
+    return lines[line - 1] if 0 < line <= len(lines) else ""
+
+
+def _lines(frame: FrameType) -> list[str]:
+    name = frame.f_code.co_filename
+    return linecache.getlines(name, frame.f_globals) or linecache.getlines(file_of(frame))

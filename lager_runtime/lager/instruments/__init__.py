@@ -1,0 +1,1 @@
+"""Opening a net: lease, session, driver."""

@@ -1,0 +1,91 @@
+"""What every net that is open has: a name, a session, and an end."""
+
+import os
+import weakref
+from collections.abc import Callable
+from types import TracebackType
+from typing import Generic, NoReturn, Self, TypeVar
+
+from lager.errors import InstrumentError, Rejected
+from lager.instruments import parse
+from lager.instruments.quantities import decimal
+from lager.instruments.scpi import Scpi
+from lager.instruments.session import Session
+from lager.nets.model import NetConfig
+
+S = TypeVar("S", bound=Session)
+
+
+class Driver(Generic[S]):
+    """An open net. Close it, leave its `with` block, or let it go: each ends the session and the lease.
+
+    Every method that talks to the instrument blocks, each exchange at most the timeout of the nets file, and raises a
+    subclass of InstrumentError when the instrument or the way to it fails. Any thread may call; exchanges queue.
+    """
+
+    def __init__(self, config: NetConfig, session: S, leave: Callable[[], None] | None = None) -> None:
+        self.config = config
+        self._own_session = session
+        self._finalizer = weakref.finalize(self, leave or session.close)
+        self._pid = os.getpid()
+
+    @property
+    def name(self) -> str:
+        return self.config.name
+
+    @property
+    def channel(self) -> int:
+        return self.config.channel or 0
+
+    @property
+    def session(self) -> S:
+        """The session below. Raises InstrumentError when the net is closed, and in a forked child."""
+        if os.getpid() != self._pid:
+            what = f"The net {self.name} belongs to the process that opened it, not to its child."
+            raise InstrumentError(what, "Close it there and get it here with Net.get.")
+        if not self._finalizer.alive:
+            raise InstrumentError(f"The net {self.name} is closed.", "Get it again with Net.get.")
+        return self._own_session
+
+    def prepare(self) -> None:
+        """Bring the instrument into the role of this net; called once after it was opened."""
+
+    def close(self) -> None:
+        """Close the net and give its instrument back. Safe to call more than once."""
+        self._finalizer()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        closed = "" if self._finalizer.alive else ", closed"
+        return f"<{self.config.type.value} {self.name} on {self.config.instrument}{closed}>"
+
+
+class ScpiDriver(Driver[Scpi]):
+    """Commands are written with {n} for the channel and {x} for the value."""
+
+    def _spell(self, command: str, value: float | str = "") -> str:
+        text = value if isinstance(value, str) else decimal(value)
+        return command.format(n=self.channel, x=text)
+
+    def _number(self, question: str) -> float:
+        return self.session.ask(self._spell(question), parse.number)
+
+    def _put(self, command: str, question: str, value: float, resolution: float) -> float:
+        """Set a number, read back what the instrument took, and raise Rejected if that is another one."""
+        with self.session.exchange():
+            self.session.tell(self._spell(command, value))
+            taken = self._number(question)
+        if abs(taken - value) > resolution * 1.001:
+            self._not_taken(command, decimal(value), decimal(taken))
+        return taken
+
+    def _not_taken(self, command: str, wanted: str, taken: str) -> NoReturn:
+        what = f"{self.name}: {self._spell(command, wanted)!r} was taken without an error, but it stands at {taken}."
+        raise Rejected(what, "Check the value against the ranges of the instrument, and whether a protection tripped.")

@@ -1,0 +1,57 @@
+"""Keithley 2200-20-5, 2200-30-5, 2200-32-3, 2200-60-2 and 2200-72-1: one output each.
+
+Keithley, Series 2200 Programmable DC Power Supplies Reference Manual (2200S-901-01), section 4 (`[SOURce:]VOLTage`,
+`[SOURce:]VOLTage:PROTection[:LEVel]`, `[SOURce:]OUTPut[:STATe]`, `[SOURce:]OUTPut:PROTection:CLEar`, `MEASure:*`) and
+appendix C (operation condition register: bit 2 is constant voltage, bit 3 constant current). There is no over-current
+protection, and nothing tells a tripped over-voltage protection from an output that was switched off.
+"""
+
+from lager.instruments import parse
+from lager.instruments.drivers import supply
+
+_CV, _CC = 1 << 2, 1 << 3
+
+
+class Supply(supply.Supply):
+    SET_VOLTAGE = "VOLT {x}"
+    GET_VOLTAGE = "VOLT?"
+    SET_CURRENT = "CURR {x}"
+    GET_CURRENT = "CURR?"
+    SET_OUTPUT = "OUTP {x}"
+    GET_OUTPUT = "OUTP?"
+
+    def set_ovp(self, volts: float) -> float:
+        volts = self._level("voltage", volts)
+        with self.session.exchange():
+            taken = self._put("VOLT:PROT {x}", "VOLT:PROT?", volts, 0.01)
+            self.session.tell("VOLT:PROT:STAT ON")
+            if not self.session.ask("VOLT:PROT:STAT?", parse.on_off):
+                self._not_taken("VOLT:PROT:STAT {x}", "ON", "OFF")
+            return taken
+
+    def clear_ovp(self) -> None:
+        self.session.tell("OUTP:PROT:CLE")
+
+    def state(self) -> supply.SupplyState:
+        with self.session.exchange():
+            volts, amperes, watts = self._measure()
+            return supply.SupplyState(
+                net=self.name,
+                channel=self.channel,
+                enabled=self._is_on(),
+                mode=self._mode(),
+                voltage=volts,
+                current=amperes,
+                power=watts,
+                voltage_set=self._number(self.GET_VOLTAGE),
+                current_set=self._number(self.GET_CURRENT),
+                ovp=self._number("VOLT:PROT?"),
+                ovp_enabled=self.session.ask("VOLT:PROT:STAT?", parse.on_off),
+            )
+
+    def _mode(self) -> str | None:
+        bits = self.session.ask("STAT:OPER:COND?", parse.whole)
+        return "CC" if bits & _CC else "CV" if bits & _CV else None
+
+    def _measure(self) -> tuple[float, float, float]:
+        return self._number("MEAS:VOLT?"), self._number("MEAS:CURR?"), self._number("MEAS:POW?")

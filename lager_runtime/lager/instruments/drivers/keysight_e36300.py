@@ -1,0 +1,82 @@
+"""Keysight E36311A, E36312A and E36313A: three outputs.
+
+Keysight, E36300 Series Triple Output Power Supply Programming Guide, SCPI Programming Reference: `VOLTage`, `CURRent`,
+`MEASure`, `OUTPut`, `VOLTage:PROTection`, `CURRent:PROTection`, `OUTPut:PROTection:CLEar`, each with a channel list
+(@n). States answer 0 or 1. The over-current protection has no level of its own: armed, it trips as soon as the output
+reaches its current limit.
+"""
+
+from lager.errors import InvalidArgument, Rejected
+from lager.instruments import parse
+from lager.instruments.drivers import supply
+from lager.instruments.quantities import si
+
+
+class Supply(supply.Supply):
+    SET_VOLTAGE = "VOLT {x},(@{n})"
+    GET_VOLTAGE = "VOLT? (@{n})"
+    SET_CURRENT = "CURR {x},(@{n})"
+    GET_CURRENT = "CURR? (@{n})"
+    SET_OUTPUT = "OUTP {x},(@{n})"
+    GET_OUTPUT = "OUTP? (@{n})"
+    VOLTAGE_STEP = 0.002
+    CURRENT_STEP = 0.002
+
+    def set_ovp(self, volts: float) -> float:
+        return self._put("VOLT:PROT {x},(@{n})", "VOLT:PROT? (@{n})", self._level("voltage", volts), 0.02)
+
+    def set_ocp(self, amperes: float) -> float:
+        """Arm the over-current protection. It trips at the current limit, so `amperes` must be just that.
+
+        Raises InvalidArgument if the limit stands elsewhere.
+        """
+        amperes = self._level("current", amperes)
+        with self.session.exchange():
+            limit = self._number(self.GET_CURRENT)
+            if abs(limit - amperes) > self.CURRENT_STEP * 1.001:
+                what = f"{self.name}: its over-current protection trips at its current limit of {si(limit, 'A')}."
+                raise InvalidArgument(what, f"Set the current limit to {si(amperes, 'A')} first.")
+            self.session.tell(self._spell("CURR:PROT:STAT ON,(@{n})"))
+            if not self._flag("CURR:PROT:STAT? (@{n})"):
+                self._not_taken("CURR:PROT:STAT {x},(@{n})", "ON", "OFF")
+            return limit
+
+    def clear_ovp(self) -> None:
+        self._clear("VOLT")
+
+    def clear_ocp(self) -> None:
+        self._clear("CURR")
+
+    def state(self) -> supply.SupplyState:
+        with self.session.exchange():
+            volts, amperes, watts = self._measure()
+            limit = self._number(self.GET_CURRENT)
+            return supply.SupplyState(
+                net=self.name,
+                channel=self.channel,
+                enabled=self._is_on(),
+                voltage=volts,
+                current=amperes,
+                power=watts,
+                voltage_set=self._number(self.GET_VOLTAGE),
+                current_set=limit,
+                ovp=self._number("VOLT:PROT? (@{n})"),
+                ovp_tripped=self._flag("VOLT:PROT:TRIP? (@{n})"),
+                ocp=limit,
+                ocp_enabled=self._flag("CURR:PROT:STAT? (@{n})"),
+                ocp_tripped=self._flag("CURR:PROT:TRIP? (@{n})"),
+            )
+
+    def _flag(self, question: str) -> bool:
+        return self.session.ask(self._spell(question), parse.on_off)
+
+    def _measure(self) -> tuple[float, float, float]:
+        volts, amperes = self._number("MEAS:VOLT? (@{n})"), self._number("MEAS:CURR? (@{n})")
+        return volts, amperes, volts * amperes
+
+    def _clear(self, kind: str) -> None:
+        with self.session.exchange():
+            self.session.tell(self._spell("OUTP:PROT:CLE (@{n})"))
+            if self._flag(f"{kind}:PROT:TRIP? (@{{n}})"):
+                what = f"{self.name}: its {kind} protection is still tripped."
+                raise Rejected(what, "Remove the cause, then clear it again.")

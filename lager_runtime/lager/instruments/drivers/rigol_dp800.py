@@ -1,0 +1,78 @@
+"""Rigol DP811, DP821, DP831, DP832 and their A models.
+
+RIGOL, DP800 Series Programming Guide (December 2015), chapter 2: `:SOURce[<n>]`, `:MEASure:ALL?`, `:OUTPut[:STATe]`,
+`:OUTPut:OVP:*`, `:OUTPut:OCP:*`, `:OUTPut:MODE?`, `:SYSTem:ERRor?`. Outputs answer ON or OFF, trips YES or NO, modes
+CV, CC or UR (unregulated); `:MEAS:ALL? CH1` gives volts, amperes and watts.
+"""
+
+from lager.errors import Rejected
+from lager.instruments import parse
+from lager.instruments.drivers import supply
+
+_MODES = parse.word({"CV": "CV", "CC": "CC", "UR": "UR"})
+
+
+class Supply(supply.Supply):
+    SET_VOLTAGE = ":SOUR{n}:VOLT {x}"
+    GET_VOLTAGE = ":SOUR{n}:VOLT?"
+    SET_CURRENT = ":SOUR{n}:CURR {x}"
+    GET_CURRENT = ":SOUR{n}:CURR?"
+    SET_OUTPUT = ":OUTP CH{n},{x}"
+    GET_OUTPUT = ":OUTP? CH{n}"
+    # The models without an A set 10 mV, and 10 mA on the 10 A outputs.
+    VOLTAGE_STEP = 0.01
+    CURRENT_STEP = 0.01
+
+    def set_ovp(self, volts: float) -> float:
+        return self._protect("OVP", self._level("voltage", volts))
+
+    def set_ocp(self, amperes: float) -> float:
+        return self._protect("OCP", self._level("current", amperes))
+
+    def clear_ovp(self) -> None:
+        self._clear("OVP")
+
+    def clear_ocp(self) -> None:
+        self._clear("OCP")
+
+    def state(self) -> supply.SupplyState:
+        with self.session.exchange():
+            volts, amperes, watts = self._measure()
+            return supply.SupplyState(
+                net=self.name,
+                channel=self.channel,
+                enabled=self._is_on(),
+                mode=self.session.ask(self._spell(":OUTP:MODE? CH{n}"), _MODES),
+                voltage=volts,
+                current=amperes,
+                power=watts,
+                voltage_set=self._number(self.GET_VOLTAGE),
+                current_set=self._number(self.GET_CURRENT),
+                ovp=self._number(":OUTP:OVP:VAL? CH{n}"),
+                ovp_enabled=self.session.ask(self._spell(":OUTP:OVP? CH{n}"), parse.on_off),
+                ovp_tripped=self._tripped("OVP"),
+                ocp=self._number(":OUTP:OCP:VAL? CH{n}"),
+                ocp_enabled=self.session.ask(self._spell(":OUTP:OCP? CH{n}"), parse.on_off),
+                ocp_tripped=self._tripped("OCP"),
+            )
+
+    def _measure(self) -> tuple[float, float, float]:
+        volts, amperes, watts = self.session.ask(self._spell(":MEAS:ALL? CH{n}"), parse.numbers(3))
+        return volts, amperes, watts
+
+    def _protect(self, kind: str, level: float) -> float:
+        with self.session.exchange():
+            taken = self._put(f":OUTP:{kind}:VAL CH{{n}},{{x}}", f":OUTP:{kind}:VAL? CH{{n}}", level, 0.01)
+            self.session.tell(self._spell(f":OUTP:{kind} CH{{n}},ON"))
+            if not self.session.ask(self._spell(f":OUTP:{kind}? CH{{n}}"), parse.on_off):
+                self._not_taken(f":OUTP:{kind} CH{{n}},{{x}}", "ON", "OFF")
+            return taken
+
+    def _tripped(self, kind: str) -> bool:
+        return self.session.ask(self._spell(f":OUTP:{kind}:QUES? CH{{n}}"), parse.yes_no)
+
+    def _clear(self, kind: str) -> None:
+        with self.session.exchange():
+            self.session.tell(self._spell(f":OUTP:{kind}:CLEAR CH{{n}}"))
+            if self._tripped(kind):
+                raise Rejected(f"{self.name}: its {kind} is still tripped.", "Remove the cause, then clear it again.")

@@ -1,0 +1,88 @@
+"""Serial ports, through pyserial."""
+
+import contextlib
+import errno
+import fcntl
+import os
+import termios
+from typing import Any
+
+import serial
+
+from lager.errors import InvalidArgument
+from lager.instruments.drivers.driver import Driver
+from lager.instruments.session import Session
+from lager.nets.model import Instrument
+
+_PTY_SLAVES = range(136, 144)  # the character device majors of Unix98 ptys
+
+
+class _Port(serial.Serial):
+    """A port that nobody else can open while it is: the flock of pyserial stops only those who ask for it too."""
+
+    def open(self) -> None:
+        super().open()
+        if not self._is_pty():
+            fcntl.ioctl(self.fileno(), termios.TIOCEXCL)
+
+    def _is_pty(self) -> bool:
+        # A pty keeps TIOCEXCL after a killed holder for as long as its other end is open: it would stay shut.
+        return os.major(os.fstat(self.fileno()).st_rdev) in _PTY_SLAVES
+
+
+class SerialSession(Session):
+    """The ports that a net has opened; there is nothing to ask a serial device who it is."""
+
+    def __init__(self, instrument: Instrument) -> None:
+        super().__init__(instrument)
+        self._ports: list[_Port] = []
+
+    def connect(self, settings: dict[str, Any]) -> serial.Serial:
+        with self.exchange():
+            for port in self._ports:
+                port.close()
+            self._ports = [self._open(settings)]
+            return self._ports[0]
+
+    def identity(self) -> str:
+        with self.exchange():
+            self._open({}).close()
+            return self.instrument.model
+
+    def _open(self, settings: dict[str, Any]) -> _Port:
+        try:
+            return _Port(self.instrument.address, exclusive=True, **settings)
+        except serial.SerialException as error:
+            if error.errno in (errno.EBUSY, errno.EAGAIN) or "exclusively lock" in str(error):
+                self.in_use()
+            self.unreachable(os.strerror(error.errno) if error.errno else error)
+        except (OSError, termios.error) as error:
+            self.unreachable(error)
+
+    def _connect(self) -> None:
+        pass
+
+    def _disconnect(self) -> None:
+        for port in self._ports:
+            with contextlib.suppress(OSError):
+                port.close()
+
+    def _idle(self) -> bool:
+        return True
+
+
+class Uart(Driver[SerialSession]):
+    """A serial port."""
+
+    def connect(self, **settings: Any) -> serial.Serial:
+        """Open the port and return it as a `serial.Serial`; it is closed with the net, or by connecting again.
+
+        `settings` are those of pyserial (baudrate, timeout in seconds, …) and go before those of the nets file. No
+        other program can open the port meanwhile. Raises InstrumentUnreachable, InstrumentError if it is in use, and
+        InvalidArgument for a setting that pyserial does not know.
+        """
+        settings = dict(self.config.options) | settings
+        try:
+            return self.session.connect(settings)
+        except (ValueError, TypeError) as error:
+            raise InvalidArgument(f"{self.name}: {error}.", "See the documentation of pyserial.") from error

@@ -1,0 +1,155 @@
+"""Power supplies: what all of them do, over a table of commands that each family fills in."""
+
+from dataclasses import dataclass, replace
+from typing import ClassVar, NoReturn
+
+from lager.errors import InstrumentError
+from lager.instruments import parse
+from lager.instruments.drivers.driver import ScpiDriver
+from lager.instruments.quantities import amount, keep_limit, si, table
+from lager.nets.model import Limits
+
+
+@dataclass(frozen=True)
+class SupplyState:
+    """What a supply is set to and what it delivers: volts, amperes, watts. None is what the model does not tell."""
+
+    net: str
+    channel: int
+    enabled: bool
+    voltage: float
+    current: float
+    power: float
+    voltage_set: float
+    current_set: float
+    mode: str | None = None
+    ovp: float | None = None
+    ovp_enabled: bool | None = None
+    ovp_tripped: bool | None = None
+    ocp: float | None = None
+    ocp_enabled: bool | None = None
+    ocp_tripped: bool | None = None
+
+    def __str__(self) -> str:
+        on = "on" if self.enabled else "off"
+        rows = [
+            ("output", f"{on} ({self.mode})" if self.mode and self.enabled else on),
+            ("voltage", f"{si(self.voltage, 'V')} (set {si(self.voltage_set, 'V')})"),
+            ("current", f"{si(self.current, 'A')} (set {si(self.current_set, 'A')})"),
+            ("power", si(self.power, "W")),
+            ("ovp", _protection(self.ovp, "V", self.ovp_enabled, self.ovp_tripped)),
+            ("ocp", _protection(self.ocp, "A", self.ocp_enabled, self.ocp_tripped)),
+        ]
+        return table(f"{self.net} (channel {self.channel})", rows)
+
+
+def _protection(level: float | None, unit: str, enabled: bool | None, tripped: bool | None) -> str:
+    parts = [si(level, unit)]
+    if enabled is not None:
+        parts.append("on" if enabled else "off")
+    if tripped:
+        parts.append("TRIPPED")
+    return ", ".join(parts)
+
+
+class Supply(ScpiDriver):
+    """One output of a power supply. Volts, amperes, watts; all methods block as `Driver` says."""
+
+    SET_VOLTAGE: ClassVar[str]
+    GET_VOLTAGE: ClassVar[str]
+    SET_CURRENT: ClassVar[str]
+    GET_CURRENT: ClassVar[str]
+    SET_OUTPUT: ClassVar[str]
+    GET_OUTPUT: ClassVar[str]
+    # How far the readback may be from what was sent: one step of the instrument.
+    VOLTAGE_STEP: ClassVar[float] = 0.001
+    CURRENT_STEP: ClassVar[float] = 0.001
+
+    def set_voltage(self, volts: float) -> float:
+        """Set the output voltage in volts; returns what the instrument took.
+
+        Raises InvalidArgument and LimitExceeded before anything is set, Rejected when the instrument refuses.
+        """
+        volts = amount(self.config, "voltage", volts)
+        with self.session.exchange():
+            if self.config.limits.max_power is not None:
+                keep_limit(self.config, "power", volts * self._number(self.GET_CURRENT))
+            return self._put(self.SET_VOLTAGE, self.GET_VOLTAGE, volts, self.VOLTAGE_STEP)
+
+    def set_current(self, amperes: float) -> float:
+        """Set the current limit of the output in amperes; returns what the instrument took. Raises as set_voltage."""
+        amperes = amount(self.config, "current", amperes)
+        with self.session.exchange():
+            if self.config.limits.max_power is not None:
+                keep_limit(self.config, "power", amperes * self._number(self.GET_VOLTAGE))
+            return self._put(self.SET_CURRENT, self.GET_CURRENT, amperes, self.CURRENT_STEP)
+
+    def voltage(self) -> float:
+        """The voltage measured at the output, in volts."""
+        return self._measure()[0]
+
+    def current(self) -> float:
+        """The current measured at the output, in amperes."""
+        return self._measure()[1]
+
+    def power(self) -> float:
+        """The power measured at the output, in watts."""
+        return self._measure()[2]
+
+    def enable(self) -> None:
+        """Turn the output on. Raises LimitExceeded if it stands, however that came, over a limit of the nets file."""
+        with self.session.exchange():
+            limits = self.config.limits
+            volts = self._number(self.GET_VOLTAGE) if limits.max_voltage or limits.max_power else 0.0
+            amperes = self._number(self.GET_CURRENT) if limits.max_current or limits.max_power else 0.0
+            keep_limit(self.config, "voltage", volts)
+            keep_limit(self.config, "current", amperes)
+            keep_limit(self.config, "power", volts * amperes)
+            self._switch("ON")
+
+    def disable(self) -> None:
+        """Turn the output off."""
+        self._switch("OFF")
+
+    def set_ovp(self, volts: float) -> float:
+        """Set the over-voltage protection to this level in volts and arm it; returns the level taken.
+
+        A protection may stand above max_voltage of the nets file: it ends an output, it does not make one.
+        """
+        self._missing("over-voltage protection")
+
+    def set_ocp(self, amperes: float) -> float:
+        """Set the over-current protection to this level in amperes and arm it; returns the level taken."""
+        self._missing("over-current protection")
+
+    def clear_ovp(self) -> None:
+        """Reset a tripped over-voltage protection. Raises Rejected while its cause persists. Leaves the output off."""
+        self._missing("over-voltage protection")
+
+    def clear_ocp(self) -> None:
+        """Reset a tripped over-current protection, as clear_ovp."""
+        self._missing("over-current protection")
+
+    def state(self) -> SupplyState:
+        """Everything about the output at once; see SupplyState."""
+        raise NotImplementedError
+
+    def _measure(self) -> tuple[float, float, float]:
+        raise NotImplementedError
+
+    def _is_on(self) -> bool:
+        return self.session.ask(self._spell(self.GET_OUTPUT), parse.on_off)
+
+    def _switch(self, word: str) -> None:
+        with self.session.exchange():
+            self.session.tell(self._spell(self.SET_OUTPUT, word))
+            if self._is_on() != (word == "ON"):
+                self._not_taken(self.SET_OUTPUT, word, "OFF" if word == "ON" else "ON")
+
+    def _level(self, quantity: str, value: float) -> float:
+        """A protection level: a positive finite number, which the limits of the nets file do not bound."""
+        return amount(replace(self.config, limits=Limits()), quantity, value)
+
+    def _missing(self, what: str) -> NoReturn:
+        model = self.config.instrument.model
+        raise InstrumentError(f"A {model} has no {what} that can be set.", "Set the limits of the nets file instead.")

@@ -1,0 +1,81 @@
+"""The lease of an instrument: whoever holds it is the only one, on this machine, who may talk to it."""
+
+import contextlib
+import fcntl
+import os
+import sys
+import weakref
+from typing import Protocol
+
+from lager.daemon_client import Link, this_process
+from lager.text import printable
+
+
+class Lease(Protocol):
+    """Something held until it is released, or until the process ends."""
+
+    def release(self) -> None:
+        """Give the instrument back. Safe to call more than once."""
+
+
+class Claim(Protocol):
+    """What takes a lease; tests and other benches pass their own to `Net.get`."""
+
+    def __call__(self, instrument_key: str, *, net: str, wait: float = 0.0, name: str = "") -> Lease:
+        """Take the lease of the instrument with this key (`Instrument.key`) for the net of this name.
+
+        `name` is what the nets file calls the instrument. Blocks up to `wait` seconds in the queue. Raises
+        InstrumentBusy when somebody else has it, BusError when nobody can be asked.
+        """
+
+
+def claim(instrument_key: str, *, net: str, wait: float = 0.0, name: str = "") -> Lease:
+    """Take the lease from lagerd; see `Claim`."""
+    link = this_process()
+    details = {"net": net, "name": name, "run_id": os.environ.get("LAGER_PROCESS_ID", ""), "script": _script()}
+    return _Held(link, instrument_key, link.claim(instrument_key, details, wait))
+
+
+class _Held:
+    """An open file with a lock that all copies of its descriptor share; the kernel drops it with the last of them."""
+
+    def __init__(self, link: Link, instrument: str, fd: int) -> None:
+        self._link = link
+        self._instrument = instrument
+        self._fd = fd
+        _held.add(self)
+
+    def release(self) -> None:
+        fd, self._fd = self._fd, -1
+        if fd < 0:
+            return
+        # Unlocked first, so that a copy which some child still has open holds nothing.
+        with contextlib.suppress(OSError):
+            fcntl.flock(fd, fcntl.LOCK_UN)
+        self._link.release(self._instrument, fd)
+
+    def forget(self) -> None:
+        """In a child after fork: the lease is the parent's, and closing this copy does not unlock it."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            with contextlib.suppress(OSError):
+                os.close(fd)
+
+
+_held: "weakref.WeakSet[_Held]" = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for lease in list(_held):
+        lease.forget()
+
+
+def _script() -> str:
+    """How its user would name this program: the script of the run, else the command with its arguments."""
+    named = os.environ.get("LAGER_RUNNABLE", "")
+    if named and os.path.basename(sys.argv[0]) != "lager":
+        return printable(named)
+    return printable(" ".join([os.path.basename(sys.argv[0]), *sys.argv[1:]]))
+
+
+os.register_at_fork(after_in_child=_after_fork)

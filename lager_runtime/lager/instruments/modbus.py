@@ -1,0 +1,170 @@
+"""The registers of a LabJack T7: over Modbus TCP with pymodbus, or over USB with the maker's library.
+
+Modbus map: LabJack T-Series Datasheet, 3.1 Modbus Map. Values are big-endian, the high word first; functions 3 and 16
+reach every register used here.
+"""
+
+import importlib
+import logging
+import math
+import struct
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from lager.errors import InstrumentError, Rejected, WrongModel
+from lager.instruments.session import Session
+from lager.nets.model import Instrument
+from lager.nets.resource import Reach
+
+_PRODUCT_ID = 60000  # float32: 7 is a T7 (T-Series Datasheet, 23.0 Device information registers)
+_PRODUCTS = {4.0: "T4", 7.0: "T7", 8.0: "T8"}
+_UNIT = 1
+
+# Type letter of `struct`: how many registers, and the type code of the LJM library for it.
+_WIDTH = {"f": 2, "H": 1, "I": 2}
+_LJM_TYPE = {"H": 0, "I": 1, "f": 3}
+
+
+class Registers(Session):
+    """Typed access to the registers; `f` is float32, `H` uint16, `I` uint32."""
+
+    def read(self, address: int, kind: str) -> float:
+        """Read one value. Raises InstrumentTimeout, InstrumentUnreachable, BadReply, Rejected."""
+        with self.exchange():
+            value = self._read(address, kind)
+            if not math.isfinite(value):
+                self.bad_reply(f"read {address}", value, "that is not a number")
+            return value
+
+    def write(self, address: int, kind: str, value: float) -> None:
+        """Write one value. Raises as `read`."""
+        with self.exchange():
+            self._write(address, kind, value)
+
+    def identity(self) -> str:
+        with self.exchange():
+            product = self._read(_PRODUCT_ID, "f")
+            return f"LabJack,{_PRODUCTS.get(product, f'product {product:g}')}"
+
+    def _identify(self) -> None:
+        product = self._read(_PRODUCT_ID, "f")
+        if product != 7.0:
+            answered = f"LabJack product {product:g} and not a T7 (7)"
+            self._drop()
+            hint = f"Correct model or address of [instruments.{self.instrument.name}]."
+            raise WrongModel(f"At {self.instrument.address} answers {answered}.", hint)
+
+    def _read(self, address: int, kind: str) -> float:
+        raise NotImplementedError
+
+    def _write(self, address: int, kind: str, value: float) -> None:
+        raise NotImplementedError
+
+    def _rejected(self, what: str, reason: object) -> NoReturn:
+        raise Rejected(f"{self.instrument} rejected {what}: {reason}.", "Check the channel in the nets file.")
+
+
+class ModbusRegisters(Registers):
+    def __init__(self, instrument: Instrument) -> None:
+        super().__init__(instrument)
+        self._client: Any = None
+        self._awaiting = False
+
+    def _connect(self) -> None:
+        from pymodbus.client import ModbusTcpClient
+
+        # pymodbus logs every fault that it also raises; the errors of this module say the same once.
+        logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
+        place = self.instrument.resource
+        client: Any = ModbusTcpClient(place.host, port=place.port, timeout=self.instrument.timeout, retries=0)
+        self._awaiting = False
+        if not client.connect():
+            self.unreachable(f"nothing answers on port {place.port}")
+        self._client = client
+
+    def _disconnect(self) -> None:
+        self._client.close()
+
+    def _idle(self) -> bool:
+        return not self._awaiting
+
+    def _read(self, address: int, kind: str) -> float:
+        words = self._request(f"read {address}", "read_holding_registers", address, count=_WIDTH[kind])
+        if len(words) != _WIDTH[kind]:
+            self.bad_reply(f"read {address}", list(words), f"{_WIDTH[kind]} registers were due")
+        packed = struct.pack(f">{len(words)}H", *words)
+        return float(struct.unpack(f">{kind}", packed)[0])
+
+    def _write(self, address: int, kind: str, value: float) -> None:
+        packed = struct.pack(f">{kind}", value if kind == "f" else int(value))
+        words = list(struct.unpack(f">{len(packed) // 2}H", packed))
+        self._request(f"write {address}", "write_registers", address, words)
+
+    def _request(self, what: str, method: str, *arguments: Any, **options: Any) -> Sequence[int]:
+        from pymodbus.exceptions import ConnectionException, ModbusIOException
+
+        self._awaiting = True
+        try:
+            response = getattr(self._client, method)(*arguments, **options, device_id=_UNIT)
+        except ModbusIOException as error:
+            if "No response" in str(error):
+                self.silent(what)
+            self.bad_reply(what, str(error), "that is not Modbus")
+        except (ConnectionException, OSError):
+            self.lost("it closed the connection")
+        except Exception as error:
+            # pymodbus takes garbage apart with whatever exception its parser runs into.
+            self.bad_reply(what, f"{type(error).__name__}: {error}", "that is not Modbus")
+        self._awaiting = False
+        if response.isError():
+            self._rejected(what, f"Modbus exception {response.exception_code}")
+        return list(response.registers)
+
+
+class LjmRegisters(Registers):  # pragma: no cover: the library of LabJack and a T7 on USB are not here
+    """A T7 on USB, through the library of its maker (`pip install lager-box[ljm]`)."""
+
+    def __init__(self, instrument: Instrument) -> None:
+        super().__init__(instrument)
+        self._ljm: Any = None
+        self._handle = 0
+
+    def _connect(self) -> None:
+        serial = self.instrument.resource.serial or "ANY"
+        try:
+            self._ljm = importlib.import_module("labjack.ljm")
+            self._handle = self._ljm.openS("T7", "USB", serial)
+        except (ImportError, OSError, AttributeError) as error:
+            # Where only the Python half is installed, its functions are those of None.
+            hint = "Install it with 'pip install lager-box[ljm]' and the LJM library of LabJack."
+            raise InstrumentError(f"{self.instrument} on USB needs labjack-ljm: {error}.", hint) from error
+        except self._ljm.LJMError as error:
+            self._failed(error)
+
+    def _failed(self, error: Exception) -> NoReturn:
+        name = str(getattr(error, "errorString", "") or error)
+        if "CLAIMED" in name or "IN_USE" in name:
+            self.in_use()
+        self.unreachable(name)
+
+    def _disconnect(self) -> None:
+        self._ljm.close(self._handle)
+
+    def _read(self, address: int, kind: str) -> float:
+        try:
+            return float(self._ljm.eReadAddress(self._handle, address, _LJM_TYPE[kind]))
+        except self._ljm.LJMError as error:
+            self.lost(getattr(error, "errorString", "") or error)
+
+    def _write(self, address: int, kind: str, value: float) -> None:
+        try:
+            self._ljm.eWriteAddress(self._handle, address, _LJM_TYPE[kind], value)
+        except self._ljm.LJMError as error:
+            self.lost(getattr(error, "errorString", "") or error)
+
+
+def registers(instrument: Instrument) -> Registers:
+    """The registers of this T7, not yet connected; its address says by which way."""
+    if instrument.resource.reach is Reach.LJM:
+        return LjmRegisters(instrument)
+    return ModbusRegisters(instrument)

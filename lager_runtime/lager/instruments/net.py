@@ -1,0 +1,220 @@
+"""The nets of the bench, as a script opens them.
+
+    with Net.get("supply2", type=NetType.PowerSupply) as supply:
+        supply.set_voltage(3.3)
+        supply.enable()
+
+Opening a net takes the lease of its instrument before anything is sent, and closing it (close(), the end of `with`,
+the death of the object, or of the process) gives the lease back after the connection is gone.
+"""
+
+import functools
+import gc
+import importlib
+import os
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
+
+from lager.errors import InstrumentError, NetConflict, WrongNetType
+from lager.instruments.drivers.driver import Driver
+from lager.instruments.session import Session
+from lager.nets import catalog
+from lager.nets import model as netsfile
+from lager.nets.model import Instrument, NetConfig, Nets, NetType
+from lager.nets.resource import Reach
+
+if TYPE_CHECKING:
+    from lager.instruments.drivers.keithley_2281s import Battery
+    from lager.instruments.drivers.labjack_t7 import Adc, Dac, Gpio
+    from lager.instruments.drivers.rigol_dl3000 import Load
+    from lager.instruments.drivers.serial_port import Uart
+    from lager.instruments.drivers.supply import Supply
+    from lager.instruments.lease import Claim, Lease
+
+__all__ = ["Net", "NetType", "identify"]
+
+
+class _Holding:
+    """One physical instrument in this process: its lease, its session, and the nets that are open on it.
+
+    Holdings are never removed, so that whoever found one may wait for its lock. The lock is held while a lease is
+    claimed and a session opened; the finalizers of dead nets, which the garbage collector may run at any point of the
+    same thread, find it re-entrant.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.users: dict[object, NetConfig] = {}
+        self.session: Session | None = None
+        self.lease: Lease | None = None
+
+    def enter(self, config: NetConfig, claim: "Claim", wait: float) -> object:
+        """Count this net in, opening the instrument if it is the first; returns its token for `leave`."""
+        with self.lock:
+            self._refuse_conflict(config)
+            token = object()
+            self.users[token] = config
+            try:
+                if self.session is None:
+                    self._open(config, claim, wait)
+            except BaseException:
+                self.leave(token, os.getpid())
+                raise
+            return token
+
+    def leave(self, token: object, pid: int) -> None:
+        """Count a net out; the last one closes the session and then gives the lease back."""
+        if os.getpid() != pid:
+            return  # a forked child: session and lease are its parent's
+        with self.lock:
+            self.users.pop(token, None)
+            if self.users:
+                return
+            session, self.session = self.session, None
+            lease, self.lease = self.lease, None
+            try:
+                if session:
+                    session.close()
+            finally:
+                if lease:
+                    lease.release()
+
+    def _open(self, config: NetConfig, claim: "Claim", wait: float) -> None:
+        instrument = config.instrument
+        self.lease = claim(instrument.key, net=config.name, wait=wait, name=instrument.name)
+        self.session = _session(instrument)
+        self.session.open()
+
+    def _refuse_conflict(self, config: NetConfig) -> None:
+        if self._conflicting(config):
+            gc.collect()  # a net that only a reference cycle keeps is no longer anybody's
+        if other := self._conflicting(config):
+            if other.name == config.name:
+                what = f"The net {config.name} is already open in this script."
+                raise NetConflict(what, "Use the object you have, or close() it first.")
+            what = f"{config.name} and {other.name} are one instrument, {config.instrument}, and {other.name} is open."
+            hint = f"Close {other.name} first ({other.name}.close(), or a 'with' block around each)."
+            raise NetConflict(what, hint)
+
+    def _conflicting(self, config: NetConfig) -> NetConfig | None:
+        return next((user for user in self.users.values() if not (user.type.shared and config.type.shared)), None)
+
+
+_holdings: dict[tuple[int, str], _Holding] = {}
+
+
+class _Options(TypedDict, total=False):
+    wait: float
+    nets: Nets | None
+    claim: "Claim | None"
+
+
+class Net:
+    """Opens nets; see `get`. The objects it returns are context managers with a close()."""
+
+    @overload
+    @staticmethod
+    def get(name: str, type: Literal[NetType.PowerSupply], **options: Unpack[_Options]) -> "Supply": ...
+    @overload
+    @staticmethod
+    def get(name: str, type: Literal[NetType.Battery], **options: Unpack[_Options]) -> "Battery": ...
+    @overload
+    @staticmethod
+    def get(name: str, type: Literal[NetType.ELoad], **options: Unpack[_Options]) -> "Load": ...
+    @overload
+    @staticmethod
+    def get(name: str, type: Literal[NetType.ADC], **options: Unpack[_Options]) -> "Adc": ...
+    @overload
+    @staticmethod
+    def get(name: str, type: Literal[NetType.DAC], **options: Unpack[_Options]) -> "Dac": ...
+    @overload
+    @staticmethod
+    def get(name: str, type: Literal[NetType.GPIO], **options: Unpack[_Options]) -> "Gpio": ...
+    @overload
+    @staticmethod
+    def get(name: str, type: Literal[NetType.UART], **options: Unpack[_Options]) -> "Uart": ...
+    @overload
+    @staticmethod
+    def get(name: str, type: NetType, **options: Unpack[_Options]) -> Driver[Any]: ...
+    @staticmethod
+    def get(
+        name: str, type: NetType, *, wait: float = 0.0, nets: Nets | None = None, claim: "Claim | None" = None
+    ) -> Driver[Any]:
+        """Open the net of this name and type.
+
+        Blocks up to `wait` seconds for the lease of its instrument, and then up to the timeout of the instrument for
+        each step of opening it. `nets` is another bench than the nets file of this machine; `claim` takes the lease
+        elsewhere than at lagerd. Raises NetsFileError, NoSuchNet, WrongNetType, NetConflict, InstrumentBusy, BusError,
+        and InstrumentError with its subclasses; after any of them nothing is held.
+        """
+        config = (nets or netsfile.load()).net(name)
+        if config.type is not type:
+            what = f"The net {name} is of type {config.type.value}, not {getattr(type, 'value', type)}."
+            raise WrongNetType(what, f"Open it with type=NetType.{config.type.name}.")
+        return _open(config, claim or _lagerd(), wait)
+
+
+def identify(instrument: Instrument, *, net: str, wait: float = 0.0, claim: "Claim | None" = None) -> str:
+    """What the instrument answers to *IDN?, once it is known to be the model of the nets file.
+
+    Claims and opens it for this one question, in the name of `net`. Blocks and raises as Net.get.
+    """
+    lease = (claim or _lagerd())(instrument.key, net=net, wait=wait, name=instrument.name)
+    try:
+        session = _session(instrument)
+        try:
+            return session.identity()
+        finally:
+            session.close()
+    finally:
+        lease.release()
+
+
+def _lagerd() -> "Claim":
+    from lager.instruments import lease  # brings the bus with it
+
+    return lease.claim
+
+
+def _open(config: NetConfig, claim: "Claim", wait: float) -> Driver[Any]:
+    pid = os.getpid()
+    holding = _holdings.setdefault((pid, config.instrument.key), _Holding())
+    token = holding.enter(config, claim, wait)
+    leave: Callable[[], None] = functools.partial(holding.leave, token, pid)
+    try:
+        driver: Driver[Any] = _driver_class(config)(config, holding.session, leave)
+    except BaseException:
+        leave()
+        raise
+    try:
+        driver.prepare()
+    except BaseException:
+        driver.close()
+        raise
+    return driver
+
+
+def _driver_class(config: NetConfig) -> Any:
+    reach = config.instrument.resource.reach
+    family = catalog.SERIAL if reach is Reach.SERIAL else catalog.find(config.instrument.model)
+    if family is None or config.type not in family.drivers:
+        what = f"There is no {config.type.value} driver for {config.instrument}."
+        raise InstrumentError(what, "Correct the model in the nets file.")
+    return getattr(importlib.import_module(f"lager.instruments.drivers.{family.module}"), family.drivers[config.type])
+
+
+def _session(instrument: Instrument) -> Session:
+    # Each way brings its own library; none is imported before it is used.
+    reach = instrument.resource.reach
+    if reach is Reach.SERIAL:
+        from lager.instruments.drivers.serial_port import SerialSession
+
+        return SerialSession(instrument)
+    if reach is Reach.VISA:
+        from lager.instruments.scpi import Scpi
+
+        return Scpi(instrument)
+    from lager.instruments.modbus import registers
+
+    return registers(instrument)

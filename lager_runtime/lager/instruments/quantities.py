@@ -1,0 +1,66 @@
+"""Numbers with units: checked before they are sent, and written so that people can read them."""
+
+import math
+
+from lager.errors import InvalidArgument, LimitExceeded
+from lager.instruments.session import shown
+from lager.nets.model import NetConfig
+
+_UNITS = {"voltage": "V", "current": "A", "power": "W", "resistance": "Ω", "capacity": "Ah", "soc": "%"}
+_PREFIXES = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"))
+
+
+def si(value: float | None, unit: str) -> str:
+    """1.500 mA, 3.300 V; a dash for what is not known. Percent and ampere-hours take no prefix."""
+    if value is None:
+        return "-"
+    if unit in ("%", "Ah", "Ω") or value == 0:
+        return f"{value:.3f} {unit}"
+    scale, prefix = next((step for step in _PREFIXES if abs(value) >= step[0]), _PREFIXES[-1])
+    return f"{value / scale:.3f} {prefix}{unit}"
+
+
+def decimal(value: float) -> str:
+    """A number as every SCPI parser takes it: no exponent, no trailing zeros."""
+    return f"{value:.6f}".rstrip("0").rstrip(".")
+
+
+def finite(value: object) -> bool:
+    """Whether this is a number that a float can hold."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer beyond every float
+        return False
+
+
+def amount(net: NetConfig, quantity: str, value: float, *, low: float = 0.0, high: float | None = None) -> float:
+    """`value` as a float if it may be sent to the net at all.
+
+    `quantity` is voltage, current, power, resistance, capacity or soc, in V, A, W, Ω, Ah and percent. Raises
+    InvalidArgument for what is no finite number from `low` to `high`, LimitExceeded for what the nets file forbids.
+    """
+    unit = _UNITS[quantity]
+    if not finite(value):
+        raise InvalidArgument(f"{net.name}: {shown(value)} is not a {quantity}.", f"Give a finite number in {unit}.")
+    if value < low or (high is not None and value > high):
+        span = f"from {low:g} {unit}" + (f" to {high:g} {unit}" if high is not None else " up")
+        raise InvalidArgument(f"{net.name}: {value:g} {unit} is not possible.", f"Give a {quantity} {span}.")
+    keep_limit(net, quantity, float(value))
+    return float(value)
+
+
+def keep_limit(net: NetConfig, quantity: str, value: float) -> None:
+    """Raise LimitExceeded if the nets file forbids this much of the quantity."""
+    limit = net.limits.as_dict().get(f"max_{quantity}")
+    if limit is not None and abs(value) > limit:
+        unit = _UNITS[quantity]
+        what = f"{net.name}: {value:g} {unit} is over its limit of {limit:g} {unit}."
+        raise LimitExceeded(what, f"The limit is max_{quantity} of [nets.{net.name}] in the nets file.")
+
+
+def table(title: str, rows: list[tuple[str, str]]) -> str:
+    """A title and aligned rows below it."""
+    width = max(len(label) for label, _ in rows)
+    return "\n".join([title, *(f"  {label:<{width}}  {text}" for label, text in rows)])

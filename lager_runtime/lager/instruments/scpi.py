@@ -1,0 +1,227 @@
+"""SCPI over pyvisa: questions, commands, and what the instrument says about them afterwards.
+
+pyvisa and pyvisa-py are imported when the first instrument is opened. There is one ResourceManager per process, since
+closing one closes the sessions of all, and a forked child makes its own.
+"""
+
+import contextlib
+import os
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any, NoReturn, TypeVar
+
+from lager.errors import InstrumentError, Rejected, WrongModel
+from lager.instruments import parse
+from lager.instruments.session import Session, shown
+from lager.nets import catalog
+from lager.nets.model import Instrument
+
+T = TypeVar("T")
+
+_LONGEST_REPLY = 4096
+_LONGEST_QUEUE = 64  # SCPI queues hold 2 to 32 entries; one that never empties is a fault
+_manager_lock = threading.Lock()
+_managers: dict[int, Any] = {}
+
+
+def _manager() -> Any:
+    with _manager_lock:
+        if os.getpid() not in _managers:
+            import pyvisa
+
+            _managers[os.getpid()] = pyvisa.ResourceManager("@py")
+        return _managers[os.getpid()]
+
+
+class Scpi(Session):
+    """A message-based SCPI instrument. All methods block, each up to the timeout of the instrument per answer."""
+
+    def __init__(self, instrument: Instrument) -> None:
+        super().__init__(instrument)
+        self._resource: Any = None
+        self._awaiting = False
+        self._connected_before = False
+
+    def ask(self, question: str, read: Callable[[str], T]) -> T:
+        """Ask, and read the answer with a reader of `lager.instruments.parse`.
+
+        Raises InstrumentTimeout, InstrumentUnreachable, or BadReply when it is not what the reader accepts.
+        """
+        with self.exchange():
+            answer = self._query(question)
+            try:
+                return read(answer)
+            except ValueError as error:
+                self.bad_reply(question, answer, error)
+
+    def tell(self, command: str) -> None:
+        """Send a command and read the error queue. Raises Rejected when the instrument complains."""
+        with self.exchange():
+            self._send(command)
+            if complaints := self._complaints():
+                self._rejected(command, complaints)
+
+    def identity(self) -> str:
+        with self.exchange():
+            return self._query("*IDN?")
+
+    def _rejected(self, command: str, complaints: list[tuple[int, str]]) -> NoReturn:
+        said = "; ".join(f"{code} {shown(text)[1:-1]}" for code, text in complaints[:3])
+        more = f" and {len(complaints) - 3} more" if len(complaints) > 3 else ""
+        hints = [_HINTS[code] for code, _ in complaints if code in _HINTS]
+        raise Rejected(f"{self.instrument} rejected {command!r}: {said}{more}.", (hints or [_HINT])[0])
+
+    def _complaints(self) -> list[tuple[int, str]]:
+        found: list[tuple[int, str]] = []
+        while len(found) < _LONGEST_QUEUE:
+            code, text = self.ask(":SYST:ERR?", parse.error)
+            if code == 0:
+                return found
+            found.append((code, text))
+        what = f"The error queue of {self.instrument} does not empty; it says {found[0][0]} {shown(found[0][1])}."
+        raise InstrumentError(what, "Switch the instrument off and on again.")
+
+    def _query(self, question: str) -> str:
+        self._refuse_stray(question)
+        self._awaiting = True
+        self._send(question)
+        raw = self._receive(question)
+        self._awaiting = False
+        if not raw.endswith(b"\n") and (self._is_socket() or len(raw) >= _LONGEST_REPLY):
+            self.bad_reply(question, raw, f"no line ended within {_LONGEST_REPLY} bytes")
+        try:
+            text = raw.decode("ascii").strip("\r\n ")
+        except UnicodeDecodeError:
+            self.bad_reply(question, raw, "that is not text")
+        if not text.isprintable() or not text:
+            self.bad_reply(question, raw, "that is not a line of text")
+        return text
+
+    def _send(self, message: str) -> None:
+        try:
+            self._resource.write(message)
+        except Exception as error:
+            self.lost(error)
+
+    def _receive(self, question: str) -> bytes:
+        import pyvisa
+        from pyvisa.constants import StatusCode
+
+        try:
+            return bytes(self._resource.read_bytes(_LONGEST_REPLY, break_on_termchar=True))
+        except pyvisa.errors.VisaIOError as error:
+            if error.error_code != StatusCode.error_timeout:
+                self.lost(error)
+            if self._peek() == b"":
+                self.lost("it closed the connection")
+            self.silent(question)
+        except Exception as error:
+            self.lost(error)
+
+    def _refuse_stray(self, question: str) -> None:
+        # What arrives without having been asked for would be taken for the answer to this question.
+        session = self._backend()
+        stray = bytes(getattr(session, "_pending_buffer", b"")) or self._peek()
+        if stray:
+            self.bad_reply("nothing", stray, f"that came before {question!r} was asked")
+        if stray == b"" and self._is_socket():
+            self.lost("it closed the connection")
+
+    def _peek(self) -> bytes | None:
+        """What waits in the socket: None for nothing (or no socket), b"" for the end of the connection."""
+        interface = getattr(self._backend(), "interface", None)
+        if not isinstance(interface, socket.socket):
+            return None
+        try:
+            return interface.recv(64, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return None
+        except OSError:
+            return b""
+
+    def _backend(self) -> Any:
+        return self._resource.visalib.sessions.get(self._resource.session)
+
+    def _is_socket(self) -> bool:
+        return self.instrument.address.upper().endswith("::SOCKET")
+
+    def _idle(self) -> bool:
+        return not self._awaiting
+
+    def _connect(self) -> None:
+        timeout = max(1, round(self.instrument.timeout * 1000))
+        self._resolve(self.instrument.resource.host)
+        try:
+            self._resource = _manager().open_resource(self.instrument.address, open_timeout=timeout, timeout=timeout)
+            self._resource.write_termination = "\n"
+            self._resource.read_termination = "\n"
+        except Exception as error:
+            self._failed_to_open(error)
+        self._awaiting = False
+        self._check_socket()
+        if self._connected_before and not self._is_socket():
+            # A device on USB or GPIB keeps the late answer itself; where there is no device clear, *IDN? shows it.
+            with contextlib.suppress(Exception):
+                self._resource.clear()
+        self._connected_before = True
+
+    def _resolve(self, host: str) -> None:
+        # Said by pyvisa-py, an unknown host is a bare exception that leaves a socket behind.
+        try:
+            if host:
+                socket.getaddrinfo(host, None, socket.AF_INET)
+        except OSError as error:
+            self.unreachable(f"there is no host {host} ({error.strerror})")
+
+    def _check_socket(self) -> None:
+        interface = getattr(self._backend(), "interface", None)
+        if not isinstance(interface, socket.socket):
+            return
+        # pyvisa-py takes a refused connection for an open one; the socket knows better.
+        if refusal := interface.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            self._disconnect()
+            self.unreachable(os.strerror(refusal))
+        # A command has no answer to carry its acknowledgement: without this each one costs the next question 40 ms.
+        interface.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def _failed_to_open(self, error: Exception) -> NoReturn:
+        text = str(error)
+        if getattr(error, "errno", None) == 16 or "Errno 16" in text or "RSRC_BUSY" in text or "Resource busy" in text:
+            self.in_use()
+        if "install" in text.lower() and isinstance(error, ValueError | ImportError):
+            interface = self.instrument.address[:3].upper()
+            what, how = _LIBRARIES.get(interface, ("a library that pyvisa-py does not find", "See its documentation."))
+            raise InstrumentError(f"{self.instrument} needs {what}.", how) from error
+        self.unreachable(text or type(error).__name__)
+
+    def _disconnect(self) -> None:
+        self._resource.close()
+
+    def _identify(self) -> None:
+        """Compare *IDN? with the model of the nets file and forget the errors that others left behind."""
+        answer = self._query("*IDN?")
+        fields = answer.split(",")
+        if len(fields) < 2 or not is_model(fields[1], self.instrument.model):
+            wanted = f"the nets file says {self.instrument.model}"
+            what = f"At {self.instrument.address} answers {shown(answer)}, but {wanted}."
+            self._drop()
+            raise WrongModel(what, f"Correct model or address of [instruments.{self.instrument.name}].")
+        self._send("*CLS")
+
+
+def is_model(identified: str, configured: str) -> bool:
+    """Whether the model field of *IDN? (`MODEL 2281S-20-6`) is the model of the nets file (`2281S`)."""
+    theirs, ours = catalog.plain(identified), catalog.plain(configured)
+    return theirs == ours or theirs.startswith(f"{ours}-")
+
+
+_LIBRARIES = {
+    "USB": ("libusb, which is not installed", "Install libusb-1.0 with the package manager of the system."),
+    "GPI": ("linux-gpib, which is not installed", "Install linux-gpib, or use the network or USB of the instrument."),
+}
+_HINT = "Check the value against the ranges in the manual of the instrument."
+_HINTS = {
+    -222: "The value is outside what this instrument can do.",
+    704: "The 2281S takes this only while its battery output is off: disable() first.",
+}

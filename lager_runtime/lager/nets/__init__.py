@@ -1,0 +1,1 @@
+"""What the nets file says. Opens no instrument."""

@@ -1,0 +1,92 @@
+"""Which driver serves which model: read before any driver is imported, so that checking a nets file costs little."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from lager.nets.model import NetType
+from lager.nets.resource import Reach
+
+# FIO0-7, EIO0-7, CIO0-3 and MIO0-2 are DIO0-22 (T-Series Datasheet, 13.0 Digital I/O).
+_DIO_PORTS = {"DIO": (0, 23), "FIO": (0, 8), "EIO": (8, 8), "CIO": (16, 4), "MIO": (20, 3)}
+
+
+@dataclass(frozen=True)
+class Family:
+    """One driver module: the models it serves, the net types it offers (class names), and its channels.
+
+    `channels` maps a net type to the channels of a model; a net may leave the channel out where there is only one.
+    """
+
+    module: str
+    maker: str
+    models: str
+    reach: frozenset[Reach]
+    drivers: Mapping[NetType, str]
+    examples: Sequence[str]
+
+    def serves(self, model: str) -> bool:
+        return re.fullmatch(self.models, plain(model)) is not None
+
+    def channels(self, model: str, type: NetType) -> range | None:
+        """The channels a net of this type may name; None where it has none (a serial port)."""
+        if self.module == "labjack_t7":
+            return {NetType.ADC: range(14), NetType.DAC: range(2), NetType.GPIO: range(23)}[type]
+        if self.module == "serial_port":
+            return None
+        return range(1, 1 + _outputs(plain(model)))
+
+
+def _outputs(model: str) -> int:
+    # A DP831 has a third output of negative polarity (DP800 Programming Guide, :APPLy), which no net offers.
+    counts = {"DP811": 1, "DP821": 2, "DP831": 2, "DP832": 3, "E36311": 3, "E36312": 3, "E36313": 3}
+    return next((count for start, count in counts.items() if model.startswith(start)), 1)
+
+
+_VISA = frozenset((Reach.VISA,))
+_SUPPLY = {NetType.PowerSupply: "Supply"}
+
+FAMILIES = (
+    Family("rigol_dp800", "Rigol", r"DP8(11|21|31|32)A?", _VISA, _SUPPLY, ("DP821", "DP832")),
+    Family("keithley_2281s", "Keithley", r"2281S(-20-6)?", _VISA, {**_SUPPLY, NetType.Battery: "Battery"},
+           ("2281S-20-6",)),
+    Family("keithley_2200", "Keithley", r"2200-\d+-\d+", _VISA, _SUPPLY, ("2200-20-5", "2200-32-3")),
+    Family("keysight_e36300", "Keysight", r"E3631[123]A", _VISA, _SUPPLY, ("E36312A",)),
+    Family("rigol_dl3000", "Rigol", r"DL30[23]1A?", _VISA, {NetType.ELoad: "Load"}, ("DL3021",)),
+    Family("labjack_t7", "LabJack", r"T7(-?PRO)?", frozenset((Reach.MODBUS, Reach.LJM)),
+           {NetType.ADC: "Adc", NetType.DAC: "Dac", NetType.GPIO: "Gpio"}, ("T7",)),
+)  # fmt: skip
+
+SERIAL = Family("serial_port", "", ".*", frozenset((Reach.SERIAL,)), {NetType.UART: "Uart"}, ("serial",))
+
+
+def plain(model: str) -> str:
+    """A model as makers write it on the front: no maker, no underscores, capitals."""
+    words = re.split(r"[\s_]+", model.strip().upper())
+    makers = ("RIGOL", "TECHNOLOGIES", "KEITHLEY", "INSTRUMENTS", "KEYSIGHT", "AGILENT", "LABJACK", "MODEL")
+    return "-".join(word for word in words if word not in makers)
+
+
+def find(model: str) -> Family | None:
+    """The family of a model, None if there is no driver for it."""
+    return next((family for family in FAMILIES if family.serves(model)), None)
+
+
+def known_models() -> list[str]:
+    return [example for family in FAMILIES for example in family.examples]
+
+
+def channel_number(value: object, type: NetType) -> int:
+    """Channel 1 from 1, "1", "CH1", "AIN3", "DAC0" or "FIO4". Raises ValueError for anything else."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    match = re.fullmatch(r"([A-Za-z]*)(\d{1,3})", value.strip()) if isinstance(value, str) else None
+    prefix = match[1].upper() if match else "?"
+    allowed = {"": 0, NetType.ADC: "AIN", NetType.DAC: "DAC"}.get(type, "CH")
+    if match and prefix in ("", allowed):
+        return int(match[2])
+    if match and type is NetType.GPIO and prefix in _DIO_PORTS:
+        first, count = _DIO_PORTS[prefix]
+        if int(match[2]) < count:
+            return first + int(match[2])
+    raise ValueError(f"{value!r} is not a channel of a net of type {type.value}")

@@ -1,0 +1,170 @@
+"""Takes over the `saved_nets.json` of the public lager project: a JSON list of nets, each a table such as
+
+    {"name": "supply1", "role": "power-supply", "instrument": "Rigol_DP821",
+     "address": "USB0::0x1AB1::0x0E11::DP8A204300001::INSTR", "pin": "1"}
+
+The roles are those of its NetType.from_role. Several nets name one instrument by repeating its address; here they
+become one instrument. What cannot be taken over is said in a sentence each; odd JSON is never more than a sentence.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from lager.nets import catalog, resource
+from lager.nets.model import NetType
+
+_ROLES = {
+    "power-supply": NetType.PowerSupply,
+    "battery": NetType.Battery,
+    "eload": NetType.ELoad,
+    "adc": NetType.ADC,
+    "dac": NetType.DAC,
+    "gpio": NetType.GPIO,
+    "uart": NetType.UART,
+}
+_CARRIED = {"name", "role", "instrument", "address", "pin", "channel"}
+_HARMLESS = {"mappings", "scope_points", "location"}  # written by that project from the fields above
+
+
+class _Skip(Exception):
+    """Why one net cannot be taken over; a sentence without its subject."""
+
+
+class _Import:
+    def __init__(self) -> None:
+        self.instruments: dict[str, tuple[str, str, str]] = {}  # key: name, model, address
+        self.nets: dict[str, list[str]] = {}
+        self.left_out: list[str] = []
+
+    def take(self, position: int, entry: object) -> None:
+        if not isinstance(entry, dict):
+            self.left_out.append(f"Entry {position} is not a table of fields; it was left out.")
+            return
+        name = entry.get("name")
+        label = f"{_shown(name)} (entry {position})"
+        try:
+            if not isinstance(name, str) or not name.strip() or not name.isprintable():
+                raise _Skip("has no usable name")
+            self._net(name.strip(), entry)
+        except _Skip as reason:
+            self.left_out.append(f"{label} {reason}; it was left out.")
+            return
+        extra = sorted(key for key in entry if key not in _CARRIED | _HARMLESS and entry[key] not in (None, "", []))
+        if extra:
+            fields = ", ".join(_shown(key) for key in extra)
+            self.left_out.append(f"{label} was taken over without its fields {fields}.")
+
+    def _net(self, name: str, entry: Mapping[Any, Any]) -> None:
+        type = _type(entry.get("role"))
+        if name in self.nets:
+            name = f"{name}-{type.value}"  # there a name is unique within a role, here within the file
+        if name in self.nets:
+            raise _Skip("has the name and the role of an earlier net")
+        model, place = _instrument(type, entry)
+        lines = [f"type = {_toml(type.value)}"]
+        family = catalog.SERIAL if type is NetType.UART else catalog.find(model)
+        if not family or type not in family.drivers:
+            raise _Skip(f"is a {type.value} on a {model}, for which there is no driver")
+        channel = _channel(entry, type, model, family)
+        instrument = self._named(model, place, name if type is NetType.UART else "")
+        lines.append(f"instrument = {_toml(instrument)}")
+        if channel is not None:
+            lines.append(f"channel = {channel}")
+        self.nets[name] = lines
+
+    def _named(self, model: str, place: resource.Resource, preferred: str) -> str:
+        if place.key not in self.instruments:
+            base = preferred or re.sub(r"[^a-z0-9]+", "-", model.lower()).strip("-")
+            taken = {name for name, _, _ in self.instruments.values()}
+            number = 1
+            name = base if preferred else f"{base}-{number}"
+            while name in taken:
+                number += 1
+                name = f"{base}-{number}"
+            self.instruments[place.key] = (name, model, place.address)
+        return self.instruments[place.key][0]
+
+    def render(self) -> str:
+        parts = [
+            f"[instruments.{_toml_key(name)}]\nmodel = {_toml(model)}\naddress = {_toml(address)}\n"
+            for name, model, address in self.instruments.values()
+        ]
+        parts += [f"[nets.{_toml_key(name)}]\n" + "\n".join(lines) + "\n" for name, lines in self.nets.items()]
+        return "\n".join(parts)
+
+
+def convert(text: str) -> tuple[str, list[str]]:
+    """The text of a nets.toml, and a sentence for each thing that could not be taken over. Never raises."""
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        return "", [f"The file is not JSON: {str(error)[:200]}. Nothing was taken over."]
+    if not isinstance(document, list):
+        return "", ["The file is not a list of nets. Nothing was taken over."]
+    taken = _Import()
+    for position, entry in enumerate(document, start=1):
+        taken.take(position, entry)
+    return taken.render(), taken.left_out
+
+
+def _type(role: object) -> NetType:
+    if not isinstance(role, str) or role not in _ROLES:
+        raise _Skip(f"has the role {_shown(role)}, for which there is no net type")
+    return _ROLES[role]
+
+
+def _instrument(type: NetType, entry: Mapping[Any, Any]) -> tuple[str, resource.Resource]:
+    model, address = entry.get("instrument"), entry.get("address")
+    if not isinstance(model, str) or not model.strip() or not model.isprintable():
+        raise _Skip("names no instrument")
+    if type is NetType.UART:
+        return model.strip(), _serial_place(entry)
+    if address == "ANY":
+        address = "usb"  # that project opens whichever LabJack it finds
+    if not isinstance(address, str):
+        raise _Skip(f"has the address {_shown(address)}, which is not text")
+    try:
+        place = resource.parse(address)
+    except ValueError as error:
+        raise _Skip(f"has an address that cannot be used: {error}") from None
+    family = catalog.find(model)
+    if family and place.reach not in family.reach:
+        raise _Skip(f"has the address {_shown(address)}, by which a {model} cannot be reached")
+    return catalog.plain(model), place
+
+
+def _serial_place(entry: Mapping[Any, Any]) -> resource.Resource:
+    # There a uart keeps its device in `pin` (a path, or the serial number of its USB bridge) or in `address`.
+    for value in (entry.get("pin"), entry.get("address")):
+        if isinstance(value, str) and value.startswith("/"):
+            return resource.parse(value)
+    raise _Skip("does not say the path of its serial device (such as /dev/ttyUSB0)")
+
+
+def _channel(entry: Mapping[Any, Any], type: NetType, model: str, family: catalog.Family) -> int | None:
+    allowed = family.channels(model, type)
+    if allowed is None or len(allowed) == 1:
+        return None
+    given = next((entry[key] for key in ("pin", "channel") if entry.get(key) not in (None, "")), None)
+    try:
+        channel = catalog.channel_number(given, type)
+    except ValueError:
+        raise _Skip(f"has the pin {_shown(given)}, which is no channel of a {model}") from None
+    if channel not in allowed:
+        raise _Skip(f"has the pin {_shown(given)}, but a {model} has {allowed[0]} to {allowed[-1]}")
+    return channel
+
+
+def _shown(value: object) -> str:
+    text = ascii(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _toml(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)  # of printable characters, it is a TOML basic string too
+
+
+def _toml_key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _toml(name)

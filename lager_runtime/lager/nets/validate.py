@@ -1,0 +1,244 @@
+"""Checks a nets file key by key and collects every mistake instead of stopping at the first."""
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from lager.instruments.quantities import finite
+from lager.instruments.session import shown
+from lager.nets import catalog, resource
+from lager.nets.catalog import SERIAL, Family
+from lager.nets.model import DEFAULT_TIMEOUT, Instrument, Limits, NetConfig, NetType
+
+_LIMITS = {
+    NetType.PowerSupply: ("max_voltage", "max_current", "max_power"),
+    NetType.Battery: ("max_voltage", "max_current"),
+    NetType.ELoad: ("max_voltage", "max_current", "max_power"),
+    NetType.DAC: ("max_voltage",),
+}
+
+
+class Mistakes(list[str]):
+    def add(self, key: str, reason: str) -> None:
+        self.append(f"{key}: {reason}")
+
+    def unknown(self, prefix: str, given: Iterable[str], known: Iterable[str]) -> None:
+        names = list(known)
+        for key in (key for key in given if key not in names):
+            self.add(f"{prefix}{key}", f"there is no such key{_meant(key, names)}")
+
+
+def _meant(word: object, known: Iterable[str]) -> str:
+    names = list(known)
+    close = difflib.get_close_matches(str(word), names, n=1)
+    return f" (did you mean {close[0]!r}?)" if close else f" (there are: {', '.join(names)})"
+
+
+def check(document: Mapping[str, Any]) -> tuple[dict[str, Instrument], dict[str, NetConfig], list[str]]:
+    """The instruments and nets of a parsed file, and a sentence for each thing that is wrong with it."""
+    mistakes = Mistakes()
+    mistakes.unknown("", document, ("instruments", "nets"))
+    tables = {kind: _tables(document, kind, mistakes) for kind in ("instruments", "nets")}
+    found = {name: _instrument(name, table, mistakes) for name, table in tables["instruments"].items()}
+    instruments = {name: instrument for name, instrument in found.items() if instrument}
+    nets = {}
+    for name, table in tables["nets"].items():
+        if net := _net(name, table, instruments, set(found), mistakes):
+            nets[name] = net
+    return instruments, nets, mistakes
+
+
+def _tables(document: Mapping[str, Any], kind: str, mistakes: Mistakes) -> dict[str, dict[str, Any]]:
+    section = document.get(kind, {})
+    if not isinstance(section, dict):
+        mistakes.add(kind, f"should be tables [{kind}.NAME]")
+        return {}
+    for name, table in section.items():
+        if not isinstance(table, dict):
+            mistakes.add(f"{kind}.{name}", f"should be a table [{kind}.{name}]")
+    return {name: table for name, table in section.items() if isinstance(table, dict)}
+
+
+def _instrument(name: str, table: dict[str, Any], mistakes: Mistakes) -> Instrument | None:
+    prefix = f"instruments.{name}."
+    before = len(mistakes)
+    mistakes.unknown(prefix, table, ("model", "address", "timeout"))
+    address = _text(prefix + "address", table, mistakes)
+    place = _place(prefix + "address", address, mistakes) if address else None
+    serial = place is not None and place.reach is resource.Reach.SERIAL
+    model = "serial" if serial and "model" not in table else _text(prefix + "model", table, mistakes)
+    if model and not serial:
+        _check_model(prefix, model, place, mistakes)
+    timeout = _number(prefix + "timeout", table.get("timeout", DEFAULT_TIMEOUT), mistakes, 0.01, 120)
+    if len(mistakes) > before or not (model and address and timeout):
+        return None
+    return Instrument(name, model, address, timeout)
+
+
+def _check_model(prefix: str, model: str, place: resource.Resource | None, mistakes: Mistakes) -> None:
+    family = catalog.find(model)
+    if not family:
+        mistakes.add(prefix + "model", f"there is no driver for {model!r}{_meant(model, catalog.known_models())}")
+    elif place and place.reach not in family.reach:
+        wanted = " or ".join(sorted(reach.value for reach in family.reach))
+        mistakes.add(prefix + "address", f"{place.address!r} is {place.reach.value}, but a {model} needs {wanted}")
+
+
+def _place(key: str, address: str, mistakes: Mistakes) -> resource.Resource | None:
+    try:
+        return resource.parse(address)
+    except ValueError as error:
+        mistakes.add(key, str(error))
+        return None
+
+
+def _net(
+    name: str, table: dict[str, Any], instruments: Mapping[str, Instrument], named: set[str], mistakes: Mistakes
+) -> NetConfig | None:
+    prefix = f"nets.{name}."
+    before = len(mistakes)
+    type = _type(prefix + "type", table, mistakes)
+    instrument = _used_instrument(prefix + "instrument", table, instruments, named, mistakes)
+    if type:
+        mistakes.unknown(prefix, table, ("type", "instrument", "channel", *_LIMITS.get(type, ()), *_OPTIONS[type]))
+    if not type or not instrument:
+        return None
+    channel = _channel(prefix, table, type, instrument, mistakes)
+    limits = {key: _number(prefix + key, table[key], mistakes, 0, 1e6) for key in _LIMITS.get(type, ()) if key in table}
+    options = {
+        key: _option(prefix + key, table[key], test, mistakes) for key, test in _OPTIONS[type].items() if key in table
+    }
+    if len(mistakes) > before:
+        return None
+    return NetConfig(name, type, instrument, channel, Limits(**limits), MappingProxyType(options))
+
+
+def _type(key: str, table: dict[str, Any], mistakes: Mistakes) -> NetType | None:
+    word = _text(key, table, mistakes)
+    values = [member.value for member in NetType]
+    if word and word not in values:
+        mistakes.add(key, f"{word!r} is no net type{_meant(word, values)}")
+    return NetType(word) if word in values else None
+
+
+def _used_instrument(
+    key: str, table: dict[str, Any], instruments: Mapping[str, Instrument], named: set[str], mistakes: Mistakes
+) -> Instrument | None:
+    name = _text(key, table, mistakes)
+    # An instrument that is itself wrong has had its mistake named already.
+    if name and name not in named:
+        mistakes.add(key, f"there is no [instruments.{name}]{_meant(name, sorted(named))}")
+    return instruments.get(name) if name else None
+
+
+def _family(instrument: Instrument) -> Family:
+    if instrument.resource.reach is resource.Reach.SERIAL:
+        return SERIAL
+    family = catalog.find(instrument.model)
+    assert family  # _check_model has seen to it
+    return family
+
+
+def _channel(
+    prefix: str, table: dict[str, Any], type: NetType, instrument: Instrument, mistakes: Mistakes
+) -> int | None:
+    family = _family(instrument)
+    if type not in family.drivers:
+        offered = ", ".join(member.value for member in family.drivers)
+        mistakes.add(prefix + "type", f"a {instrument.model} is no {type.value}; it can be: {offered}")
+        return None
+    allowed = family.channels(instrument.model, type)
+    given = table.get("channel")
+    if allowed is None or (given is None and len(allowed) == 1):
+        if given is not None:
+            mistakes.add(prefix + "channel", f"a net of type {type.value} on {instrument.name} has no channel")
+        return allowed[0] if allowed else None
+    if given is None:
+        mistakes.add(prefix + "channel", f"is missing; a {instrument.model} has {allowed[0]} to {allowed[-1]}")
+        return None
+    return _allowed_channel(prefix + "channel", given, type, instrument, allowed, mistakes)
+
+
+def _allowed_channel(
+    key: str, given: object, type: NetType, instrument: Instrument, allowed: range, mistakes: Mistakes
+) -> int | None:
+    try:
+        channel = catalog.channel_number(given, type)
+    except ValueError as error:
+        mistakes.add(key, str(error))
+        return None
+    if channel not in allowed:
+        mistakes.add(key, f"{given!r} is out of range; a {instrument.model} has {allowed[0]} to {allowed[-1]}")
+        return None
+    return channel
+
+
+def _text(key: str, table: dict[str, Any], mistakes: Mistakes) -> str | None:
+    value = table.get(key.rpartition(".")[2])
+    if value is None:
+        mistakes.add(key, "is missing")
+    elif not isinstance(value, str) or not value.strip() or not value.isprintable():
+        mistakes.add(key, f"should be text, not {shown(value)}")
+    else:
+        return value.strip()
+    return None
+
+
+def _number(key: str, value: Any, mistakes: Mistakes, low: float, high: float) -> float | None:
+    if not finite(value):
+        mistakes.add(key, f"should be a number, not {shown(value)}")
+    elif not low < value <= high:
+        mistakes.add(key, f"should be above {low:g} and at most {high:g}, not {value:g}")
+    else:
+        return float(value)
+    return None
+
+
+Test = Callable[[Any], Any]
+
+
+def _one_of(*values: Any) -> Test:
+    def test(value: Any) -> Any:
+        if isinstance(value, bool) or value not in values:
+            raise ValueError(f"should be one of {', '.join(map(str, values))}, not {shown(value)}")
+        return value
+
+    return test
+
+
+def _whole(low: int, high: int) -> Test:
+    def test(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise ValueError(f"should be a whole number from {low} to {high}, not {shown(value)}")
+        return value
+
+    return test
+
+
+def _option(key: str, value: object, test: Test, mistakes: Mistakes) -> Any:
+    try:
+        return test(value)
+    except ValueError as error:
+        mistakes.add(key, str(error))
+        return None
+
+
+_OPTIONS: dict[NetType, dict[str, Test]] = {
+    NetType.PowerSupply: {},
+    NetType.Battery: {},
+    NetType.ELoad: {},
+    NetType.DAC: {},
+    NetType.GPIO: {},
+    NetType.ADC: {
+        "range": _one_of(10, 1, 0.1, 0.01),
+        "negative_channel": _whole(0, 13),
+        "resolution": _whole(0, 12),
+    },
+    NetType.UART: {
+        "baudrate": _whole(50, 4_000_000),
+        "bytesize": _one_of(5, 6, 7, 8),
+        "parity": _one_of("N", "E", "O", "M", "S"),
+        "stopbits": _one_of(1, 1.5, 2),
+    },
+}

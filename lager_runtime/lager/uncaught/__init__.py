@@ -1,0 +1,1 @@
+"""Decides whether anything will catch an exception that has just been raised."""

@@ -1,0 +1,180 @@
+"""Whether an error leaves the code that it was raised in, judged from the bytecode: nothing of it is run.
+
+Python keeps, for each range of instructions, the handler that an error there jumps to. From the handler all ways are
+followed: an error that can only be raised again (`finally`, an `except` of another kind, `except: ...; raise`, a `with`
+that does not swallow) leaves; whatever else may become of it counts as caught.
+"""
+
+import dis
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from types import CodeType
+from typing import Any, NamedTuple
+
+from lager.uncaught.names import UNKNOWN, Names, attribute
+
+_CAUGHT = frozenset((
+    "POP_EXCEPT", "CHECK_EG_MATCH", "PREP_RERAISE_STAR", "RETURN_VALUE", "RETURN_CONST", "YIELD_VALUE", "SEND",
+))  # fmt: skip
+_AGAIN = frozenset(("RERAISE", "CLEANUP_THROW", "END_ASYNC_FOR"))
+_RESTORING = ["COPY", "POP_EXCEPT", "RERAISE"]
+_ALWAYS = frozenset(("JUMP_FORWARD", "JUMP_BACKWARD", "JUMP_BACKWARD_NO_INTERRUPT"))
+_LOADS = ("LOAD_NAME", "LOAD_GLOBAL", "LOAD_FAST", "LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR")
+
+
+class Guard(NamedTuple):
+    """The instructions from `start` to `end` jump to `target` where one of them raises; offsets in bytes."""
+
+    start: int
+    end: int
+    target: int
+
+
+class Listing:
+    """The instructions of a code object and its guards."""
+
+    def __init__(self, code: CodeType) -> None:
+        self.instructions = [*dis.get_instructions(code)]
+        self.offsets = [one.offset for one in self.instructions]
+        self.guards = [*_guards(code.co_exceptiontable)]
+
+    def index(self, offset: int) -> int:
+        """Of the instruction there; an offset may point into what belongs to it."""
+        return bisect_right(self.offsets, offset) - 1
+
+    def guard(self, offset: int) -> Guard | None:
+        return next((guard for guard in self.guards if guard.start <= offset < guard.end), None)
+
+
+@lru_cache(256)
+def listing(code: CodeType) -> Listing:
+    return Listing(code)
+
+
+def _guards(table: bytes) -> Iterator[Guard]:
+    """The table of CPython's Objects/exception_handling_notes.txt: numbers in groups of six bits."""
+    data = iter(table)
+
+    def number() -> int:
+        byte = next(data)
+        value = byte & 63
+        while byte & 64:
+            byte = next(data)
+            value = value << 6 | byte & 63
+        return 2 * value
+
+    while True:
+        try:
+            start = number()
+        except StopIteration:
+            return
+        length, target, _ = number(), number(), number()
+        yield Guard(start, start + length, target)
+
+
+Swallows = Callable[[Listing, Guard], bool]
+
+
+@dataclass(frozen=True)
+class Unwinding:
+    """An error of type `kind` in code that sees `names`; `swallows` tells whether the `with` of a guard may stop it."""
+
+    code: CodeType
+    names: Names
+    kind: type[BaseException]
+    swallows: Swallows
+
+    def leaves(self, offset: int) -> bool:
+        """Whether an error that the instruction at `offset` raises surely comes out of the code."""
+        all_of_it = listing(self.code)
+        guard = all_of_it.guard(offset)
+        waiting, seen = [guard] if guard else [], set()
+        while waiting:
+            guard = waiting.pop()
+            if guard.target in seen:
+                continue
+            seen.add(guard.target)
+            again = self._raised_again(all_of_it, guard)
+            if again is None:
+                return False
+            waiting += [outer for at in again if (outer := all_of_it.guard(at))]
+        return True
+
+    def _raised_again(self, all_of_it: Listing, guard: Guard) -> list[int] | None:
+        """Where the handler raises the error again; None where something else may become of it."""
+        again, seen, waiting = [], set(), [all_of_it.index(guard.target)]
+        while waiting:
+            at = waiting.pop()
+            if at in seen:
+                continue
+            seen.add(at)
+            one = all_of_it.instructions[at]
+            if [i.opname for i in all_of_it.instructions[at : at + 3]] == _RESTORING:
+                again.append(all_of_it.offsets[at + 2])
+            elif one.opname in _AGAIN or (one.opname == "RAISE_VARARGS" and not one.arg):
+                again.append(one.offset)
+            elif one.opname in _CAUGHT or one.opname == "RAISE_VARARGS":
+                return None
+            else:
+                following = self._following(all_of_it, guard, at)
+                if following is None:
+                    return None
+                waiting += following
+        return again
+
+    def _following(self, all_of_it: Listing, guard: Guard, at: int) -> list[int] | None:
+        """The instructions that may come after the one at index `at`."""
+        one = all_of_it.instructions[at]
+        if one.opname == "CHECK_EXC_MATCH":
+            matches = self._matches(_operand(all_of_it, at - 1, self.names)[0])
+            if matches is None:
+                return None
+            jump = _next_jump(all_of_it, at)
+            return [jump + 1] if matches else [all_of_it.index(all_of_it.instructions[jump].argval)]
+        if one.opname == "WITH_EXCEPT_START":
+            return None if self.swallows(all_of_it, guard) else [_next_jump(all_of_it, at) + 1]
+        if one.opcode in dis.hasjrel or one.opcode in dis.hasjabs:
+            target = all_of_it.index(one.argval)
+            return [target] if one.opname in _ALWAYS else [target, at + 1]
+        return [at + 1]
+
+    def _matches(self, caught: Any) -> bool | None:
+        """Whether an `except caught` takes the error; None where it cannot be known."""
+        kinds = caught if type(caught) is tuple else (caught,)
+        if any(kind in self.kind.__mro__ for kind in kinds if kind is not UNKNOWN):
+            return True
+        return None if any(kind is UNKNOWN for kind in kinds) else False
+
+
+def _next_jump(all_of_it: Listing, at: int) -> int:
+    while not all_of_it.instructions[at].opname.startswith("POP_JUMP"):
+        at += 1
+    return at
+
+
+def _operand(all_of_it: Listing, at: int, names: Names) -> tuple[Any, int]:
+    """The value on top of the stack after the instruction at index `at`, and the index before all that made it."""
+    one = all_of_it.instructions[at]
+    if one.opname.startswith(_LOADS) and isinstance(one.argval, str):
+        return names.value(one.argval), at - 1
+    if one.opname == "LOAD_ATTR":
+        owner, at = _operand(all_of_it, at - 1, names)
+        return attribute(owner, one.argval), at
+    if one.opname == "BUILD_TUPLE":
+        values: list[Any] = []
+        at -= 1
+        for _ in range(one.arg or 0):
+            value, at = _operand(all_of_it, at, names)
+            values += value if type(value) is tuple else [value]
+        return tuple(values), at
+    return UNKNOWN, at - 1
+
+
+def stored_name(instruction: dis.Instruction) -> str:
+    """The name that an instruction stores to, or nothing; it may do another thing in the same go."""
+    if not instruction.opname.startswith("STORE_"):
+        return ""
+    name = instruction.argval
+    return str(name[0] if type(name) is tuple else name)

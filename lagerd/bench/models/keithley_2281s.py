@@ -1,0 +1,183 @@
+"""Keithley 2281S-20-6: a 20 V 6 A supply, or a battery simulator, one at a time.
+
+After the Model 2281S-20-6 DC Power Supply and Battery Simulator Reference Manual (077114601), section 7,
+"SCPI command reference": :ENTRy, :FORMat, :MEASure, :OUTPut and [:SOURce[n]]. The default layout of a reading
+is the one that public drivers take apart: `+1.500000E+00A,+3.299153E+00V,+3.369820E+05s`.
+"""
+
+import time
+from collections.abc import Callable
+
+from lagerd.bench.models.keithley_2281s_battery import OCP, OVP, SIM_AMPS, BatterySimulator, Settings, reading
+from lagerd.bench.physics.battery import Battery
+from lagerd.bench.physics.circuit import Output, Protection
+from lagerd.bench.scpi.instrument import command, query
+from lagerd.bench.scpi.language import Limits, Token
+
+VOLTS = Limits(0, 20, 0, "V")
+AMPS = Limits(0.1, 6.1, 0.1, "A")
+
+ROLES = {"POW": "POWER", "TEST": "TEST", "SIM": "SIMULATOR"}
+ELEMENTS = ("READing", "SOURce", "UNIT", "MODE", "RELative")
+
+
+class Keithley2281S(BatterySimulator):
+    model = "2281S-20-6"
+    identity = "KEITHLEY INSTRUMENTS,MODEL 2281S-20-6,4000001,01.08b"
+    other_identity = "KEITHLEY INSTRUMENTS,MODEL 2280S-32-6,4000002,01.08b"
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._started = clock()
+        self.output = Output(0, 0, Protection(0, enabled=True), Protection(0, enabled=True))
+        self.reset()
+
+    def reset(self) -> None:
+        self.role = "POW"
+        self.power = Settings(VOLTS.default, AMPS.default, OVP.default, OCP.default)
+        self.cell = Settings(0, SIM_AMPS.default, OVP.default, OCP.default)
+        self.battery = Battery(self._clock)
+        self.recalled = self.battery.name
+        self.elements = ["READ", "SOUR", "UNIT", "REL"]
+        self.continuous = True
+        self.output.clear()
+        self.output.switch(False)
+        self.settle()
+
+    def settle(self) -> None:
+        """Lay the settings of the present role onto the terminals; a running battery also loses charge."""
+        out = self.output
+        if self.role == "SIM":
+            alive = self.battery.advance(out.point.amps)
+            out.on = out.on and alive
+            out.volts, out.ohms, wanted = self.battery.voc, self.battery.ohms, self.cell
+        else:
+            self.battery.advance(0.0)
+            out.volts, out.ohms, wanted = self.power.volts, 0.0, self.power
+        out.amps, out.ovp.level, out.ocp.level = wanted.amps, wanted.ovp, wanted.ocp
+        out.settle()
+        if not out.on:
+            out.switch(False)
+
+    # :ENTRy, :INITiate
+
+    @command(":ENTRy<n>:FUNCtion")
+    def enter(self, _n: int | None, role: Token) -> None:
+        chosen = role.choice("POWer", "TEST", "SIMulator")
+        if chosen != self.role:
+            self.output.switch(False)
+            self.output.clear()
+        self.role = chosen
+
+    @query(":ENTRy<n>:FUNCtion")
+    def entered(self, _n: int | None) -> str:
+        return ROLES[self.role]
+
+    @command(":INITiate<n>:CONTinuous")
+    def set_continuous(self, _n: int | None, state: Token) -> None:
+        self.continuous = state.boolean()
+
+    @query(":INITiate<n>:CONTinuous")
+    def is_continuous(self, _n: int | None) -> str:
+        return str(int(self.continuous))
+
+    @command(":ABORt<n>")
+    def abort(self, _n: int | None) -> None:
+        """Readings here are taken when they are asked for: there is none to break off."""
+
+    # [:SOURce]
+
+    @command("[:SOURce<n>]:VOLTage[:LEVel][:IMMediate][:AMPLitude]")
+    def set_volts(self, _n: int | None, value: Token) -> None:
+        self._require("POW")
+        self.power.volts = value.number(VOLTS)
+
+    @query("[:SOURce<n>]:VOLTage[:LEVel][:IMMediate][:AMPLitude]")
+    def volts(self, _n: int | None, special: Token | None = None) -> str:
+        return self._shown(self.power.volts, VOLTS, special)
+
+    @command("[:SOURce<n>]:CURRent[:LEVel][:IMMediate][:AMPLitude]")
+    def set_amps(self, _n: int | None, value: Token) -> None:
+        self._require("POW")
+        self.power.amps = value.number(AMPS)
+
+    @query("[:SOURce<n>]:CURRent[:LEVel][:IMMediate][:AMPLitude]")
+    def amps(self, _n: int | None, special: Token | None = None) -> str:
+        return self._shown(self.power.amps, AMPS, special)
+
+    @command("[:SOURce<n>]:VOLTage:PROTection[:LEVel]")
+    def set_ovp(self, _n: int | None, value: Token) -> None:
+        self._require("POW")
+        self.power.ovp = value.number(OVP)
+
+    @query("[:SOURce<n>]:VOLTage:PROTection[:LEVel]")
+    def ovp(self, _n: int | None, special: Token | None = None) -> str:
+        return self._shown(self.power.ovp, OVP, special)
+
+    @command("[:SOURce<n>]:CURRent:PROTection[:LEVel]")
+    def set_ocp(self, _n: int | None, value: Token) -> None:
+        self._require("POW")
+        self.power.ocp = value.number(OCP)
+
+    @query("[:SOURce<n>]:CURRent:PROTection[:LEVel]")
+    def ocp(self, _n: int | None, special: Token | None = None) -> str:
+        return self._shown(self.power.ocp, OCP, special)
+
+    # :OUTPut
+
+    @command(":OUTPut<n>[:STATe]")
+    def set_output(self, _n: int | None, state: Token, _channel: Token | None = None) -> None:
+        self._require("POW")
+        self.output.switch(state.boolean())
+
+    @query(":OUTPut<n>[:STATe]")
+    def output_state(self, _n: int | None, _channel: Token | None = None) -> str:
+        return str(int(self.output.on and self.role == "POW"))
+
+    @query(":OUTPut<n>:PROTection:TRIPped")
+    def tripped(self, _n: int | None, _channel: Token | None = None) -> str:
+        self.changed()
+        return "OVP" if self.output.ovp.tripped else "OCP" if self.output.ocp.tripped else "NONE"
+
+    @command(":OUTPut<n>:PROTection:CLEar")
+    def clear_protection(self, _n: int | None, _channel: Token | None = None) -> None:
+        self.output.clear()
+
+    # :MEASure, in the layout that :FORMat:ELEMents asks for
+
+    @command(":FORMat:ELEMents")
+    def set_elements(self, names: Token) -> None:
+        self.elements = [Token(name.strip()).choice(*ELEMENTS) for name in names.string().split(",")]
+
+    @query(":FORMat:ELEMents")
+    def shown_elements(self) -> str:
+        return ",".join(self.elements)
+
+    def _reading(self, volts: bool) -> str:
+        """The supply measures both at once: the reading is the current, the source value the voltage.
+
+        With no source value in the layout the reading is the quantity that was asked for.
+        """
+        self.changed()
+        point = self.output.point
+        unit = "UNIT" in self.elements
+        if volts and "SOUR" not in self.elements:
+            first = reading(point.volts) + ("V" if unit else "")
+        else:
+            first = reading(point.amps) + ("A" if unit else "")
+        fields = {
+            "READ": first,
+            "SOUR": reading(point.volts) + ("V" if unit else ""),
+            "MODE": point.mode,
+            "REL": reading(self._clock() - self._started) + ("s" if unit else ""),
+        }
+        return ",".join(text for name, text in fields.items() if name in self.elements)
+
+    @query(":MEASure<n>:VOLTage[:DC]")
+    def measure_volts(self, _n: int | None) -> str:
+        return self._reading(volts=True)
+
+    @query(":MEASure<n>:CURRent[:DC]", ":MEASure<n>[:CONCurrent][:DC]")
+    def measure_amps(self, _n: int | None) -> str:
+        return self._reading(volts=False)

@@ -1,0 +1,198 @@
+"""Keysight E36312A: three channels, 6 V 5 A and twice 25 V 1 A.
+
+After the Keysight E36300 Series Programming Guide (E36311-90008), "SCPI Programming Reference": APPLy,
+CURRent, INSTrument, MEASure, OUTPut, STATus and VOLTage subsystems. Ranges: 103 % of the rating, over-voltage
+110 %. Its over-current protection has no level: it trips when a channel goes into constant current.
+"""
+
+from collections.abc import Callable
+
+from lagerd.bench.physics.circuit import Output, Protection
+from lagerd.bench.scpi.instrument import ScpiInstrument, command, query
+from lagerd.bench.scpi.language import Limits, ScpiError, Token
+
+VOLTS = (Limits(0, 6.18, 0, "V"), Limits(0, 25.75, 0, "V"), Limits(0, 25.75, 0, "V"))
+AMPS = (Limits(0, 5.15, 5, "A"), Limits(0, 1.03, 1, "A"), Limits(0, 1.03, 1, "A"))
+OVP = (Limits(0, 6.6, 6.6, "V"), Limits(0, 27.5, 27.5, "V"), Limits(0, 27.5, 27.5, "V"))
+NEVER = float("inf")
+
+
+def reading(value: float) -> str:
+    return f"{value:+.8E}"
+
+
+class E36312A(ScpiInstrument):
+    """A command is for the channels of its list, (@1,2); without one, for the selected channel."""
+
+    model = "E36312A"
+    identity = "Keysight Technologies,E36312A,MY00000001,2.1.0-1.0.4-1.12"
+    other_identity = "Keysight Technologies,E36313A,MY00000002,2.1.0-1.0.4-1.12"
+    no_error = '+0,"No error"'
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.outputs = [
+            Output(0, 0, Protection(level.default, True), Protection(NEVER), ocp_in_cc=True) for level in OVP
+        ]
+        self.reset()
+
+    def reset(self) -> None:
+        self.selected = 1
+        for index, mine in enumerate(self.outputs):
+            mine.volts, mine.amps = VOLTS[index].default, AMPS[index].default
+            mine.ovp, mine.ocp = Protection(OVP[index].default, True), Protection(NEVER)
+            mine.switch(False)
+
+    def settle(self) -> None:
+        for mine in self.outputs:
+            mine.settle()
+
+    def _chosen(self, channels: Token | None) -> list[int]:
+        """Indexes of the channels a command is for."""
+        if channels is None:
+            return [self.selected - 1]
+        return [channel - 1 for channel in channels.channels(len(self.outputs))]
+
+    def _set(
+        self,
+        value: Token,
+        channels: Token | None,
+        limits: tuple[Limits, ...],
+        put: Callable[[Output, float], None],
+    ) -> None:
+        """All of the channels, or none when the value is out of range for one of them."""
+        values = [(index, value.number(limits[index])) for index in self._chosen(channels)]
+        for index, number in values:
+            put(self.outputs[index], number)
+
+    def _show(
+        self,
+        tokens: tuple[Token | None, Token | None],
+        limits: tuple[Limits, ...],
+        get: Callable[[Output], float],
+    ) -> str:
+        """`[MINimum|MAXimum][,(@list)]` of a query."""
+        special, channels = tokens
+        if special is not None and special.is_channels:
+            if channels is not None:
+                raise ScpiError(-108)
+            special, channels = None, special
+        return ",".join(
+            reading(get(self.outputs[index]) if special is None else special.number(limits[index]))
+            for index in self._chosen(channels)
+        )
+
+    def _flags(self, channels: Token | None, get: Callable[[Output], bool]) -> str:
+        self.changed()
+        return ",".join(str(int(get(self.outputs[index]))) for index in self._chosen(channels))
+
+    @command(":INSTrument[:SELect]")
+    def select(self, channel: Token) -> None:
+        self.selected = int(channel.choice("CH1", "CH2", "CH3")[2:])
+
+    @query(":INSTrument[:SELect]")
+    def selection(self) -> str:
+        return f"CH{self.selected}"
+
+    @command(":INSTrument:NSELect")
+    def select_number(self, channel: Token) -> None:
+        self.selected = channel.integer(1, len(self.outputs))
+
+    @query(":INSTrument:NSELect")
+    def selected_number(self) -> str:
+        return f"+{self.selected}"
+
+    @command(":APPLy")
+    def apply(self, channel: Token, volts: Token | None = None, amps: Token | None = None) -> None:
+        index = int(channel.choice("CH1", "CH2", "CH3")[2:]) - 1
+        mine = self.outputs[index]
+        new_volts = mine.volts if volts is None else volts.number(VOLTS[index])
+        mine.amps = mine.amps if amps is None else amps.number(AMPS[index])
+        mine.volts, self.selected = new_volts, index + 1
+
+    @command("[:SOURce]:VOLTage[:LEVel][:IMMediate][:AMPLitude]")
+    def set_volts(self, value: Token, channels: Token | None = None) -> None:
+        self._set(value, channels, VOLTS, lambda out, number: setattr(out, "volts", number))
+
+    @query("[:SOURce]:VOLTage[:LEVel][:IMMediate][:AMPLitude]")
+    def volts(self, special: Token | None = None, channels: Token | None = None) -> str:
+        return self._show((special, channels), VOLTS, lambda out: out.volts)
+
+    @command("[:SOURce]:CURRent[:LEVel][:IMMediate][:AMPLitude]")
+    def set_amps(self, value: Token, channels: Token | None = None) -> None:
+        self._set(value, channels, AMPS, lambda out, number: setattr(out, "amps", number))
+
+    @query("[:SOURce]:CURRent[:LEVel][:IMMediate][:AMPLitude]")
+    def amps(self, special: Token | None = None, channels: Token | None = None) -> str:
+        return self._show((special, channels), AMPS, lambda out: out.amps)
+
+    @command("[:SOURce]:VOLTage:PROTection[:LEVel]")
+    def set_ovp(self, value: Token, channels: Token | None = None) -> None:
+        self._set(value, channels, OVP, lambda out, number: setattr(out.ovp, "level", number))
+
+    @query("[:SOURce]:VOLTage:PROTection[:LEVel]")
+    def ovp(self, special: Token | None = None, channels: Token | None = None) -> str:
+        return self._show((special, channels), OVP, lambda out: out.ovp.level)
+
+    @query("[:SOURce]:VOLTage:PROTection:TRIPped")
+    def ovp_tripped(self, channels: Token | None = None) -> str:
+        return self._flags(channels, lambda out: out.ovp.tripped)
+
+    @command("[:SOURce]:VOLTage:PROTection:CLEar")
+    def clear_ovp(self, channels: Token | None = None) -> None:
+        for index in self._chosen(channels):
+            self.outputs[index].ovp.tripped = False
+            self.outputs[index].restore()
+
+    @command("[:SOURce]:CURRent:PROTection:STATe")
+    def set_ocp_state(self, state: Token, channels: Token | None = None) -> None:
+        for index in self._chosen(channels):
+            self.outputs[index].ocp.enabled = state.boolean()
+
+    @query("[:SOURce]:CURRent:PROTection:STATe")
+    def ocp_state(self, channels: Token | None = None) -> str:
+        return self._flags(channels, lambda out: out.ocp.enabled)
+
+    @query("[:SOURce]:CURRent:PROTection:TRIPped")
+    def ocp_tripped(self, channels: Token | None = None) -> str:
+        return self._flags(channels, lambda out: out.ocp.tripped)
+
+    @command("[:SOURce]:CURRent:PROTection:CLEar")
+    def clear_ocp(self, channels: Token | None = None) -> None:
+        for index in self._chosen(channels):
+            self.outputs[index].ocp.tripped = False
+            self.outputs[index].restore()
+
+    @command(":OUTPut:PROTection:CLEar")
+    def clear(self, channels: Token | None = None) -> None:
+        """The output returns to the state it was in before the fault."""
+        for index in self._chosen(channels):
+            self.outputs[index].clear()
+            self.outputs[index].restore()
+
+    @command(":OUTPut[:STATe]")
+    def set_output(self, state: Token, channels: Token | None = None) -> None:
+        for index in self._chosen(channels):
+            self.outputs[index].switch(state.boolean())
+
+    @query(":OUTPut[:STATe]")
+    def output_state(self, channels: Token | None = None) -> str:
+        return self._flags(channels, lambda out: out.on)
+
+    @query(":MEASure[:SCALar]:VOLTage[:DC]", ":MEASure[:SCALar][:DC]")
+    def measure_volts(self, channels: Token | None = None) -> str:
+        self.changed()
+        return self._show((channels, None), VOLTS, lambda out: round(out.point.volts, 5))
+
+    @query(":MEASure[:SCALar]:CURRent[:DC]")
+    def measure_amps(self, channels: Token | None = None) -> str:
+        self.changed()
+        return self._show((channels, None), AMPS, lambda out: round(out.point.amps, 6))
+
+    @query(":STATus:OPERation:INSTrument:ISUMmary<n>:CONDition")
+    def condition(self, suffix: int | None) -> str:
+        """Bit 0 constant voltage, bit 1 constant current, bit 2 off."""
+        self.changed()
+        if not 1 <= (suffix or 1) <= len(self.outputs):
+            raise ScpiError(-114)
+        return str({"CV": 1, "CC": 2, "OFF": 4}[self.outputs[(suffix or 1) - 1].point.mode])

@@ -1,0 +1,173 @@
+"""Rigol DL3021: an electronic load, 150 V, 40 A, 200 W.
+
+After the RIGOL DL3000 Series Programming Guide, chapter 2: [:SOURce]:FUNCtion, [:SOURce]:INPut,
+[:SOURce]:CURRent, :VOLTage, :RESistance and :POWer commands, :MEASure commands.
+"""
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from lagerd.bench.scpi.instrument import ScpiInstrument, command, query
+from lagerd.bench.scpi.language import Limits, Token
+
+LEVELS = {
+    "CURR": Limits(0, 40, 0, "A"),
+    "VOLT": Limits(0, 150, 150, "V"),
+    "RES": Limits(0.08, 15000, 15000, "OHM"),
+    "POW": Limits(0, 200, 0, "W"),
+}
+RANGES = {"CURR": (4.0, 40.0), "VOLT": (15.0, 150.0), "RES": (15.0, 15000.0)}
+NAMES = {"CURR": "CC", "VOLT": "CV", "RES": "CR", "POW": "CP"}
+SHORT_OHMS = 0.04
+"""What is left of the load when it conducts as hard as it can."""
+
+
+def reading(value: float) -> str:
+    return f"{value:.6f}"
+
+
+class DL3021(ScpiInstrument):
+    model = "DL3021"
+    identity = "RIGOL TECHNOLOGIES,DL3021,DL3A000000001,00.01.05.00.01"
+    other_identity = "RIGOL TECHNOLOGIES,DL3031A,DL3D000000001,00.01.05.00.01"
+    wording: ClassVar[dict[int, tuple[int, str]]] = {-113: (-113, "Undefined header; keyword cannot be found")}
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.terminal: Callable[[], float] = lambda: 0.0
+        """The voltage across its terminals, from whatever it is wired to."""
+        self.reset()
+
+    def reset(self) -> None:
+        self.function = "CURR"
+        self.on = False
+        self.levels = {name: limits.default for name, limits in LEVELS.items()}
+        self.ranges = {name: values[-1] for name, values in RANGES.items()}
+
+    def draw(self, volts: float) -> float:
+        """The current it takes at a voltage: what its function asks for, as far as it can conduct."""
+        if not self.on or volts <= 0:
+            return 0.0
+        level = self.levels[self.function]
+        hardest = min(volts / SHORT_OHMS, LEVELS["CURR"].high)
+        wanted = {
+            "CURR": lambda: level,
+            "VOLT": lambda: max(0.0, volts - level) / SHORT_OHMS,
+            "RES": lambda: volts / level,
+            "POW": lambda: level / volts,
+        }
+        return min(wanted[self.function](), hardest)
+
+    @command("[:SOURce]:FUNCtion")
+    def set_function(self, function: Token) -> None:
+        self.function = function.choice("CURRent", "VOLTage", "RESistance", "POWer")
+
+    @query("[:SOURce]:FUNCtion")
+    def shown_function(self) -> str:
+        return NAMES[self.function]
+
+    @command("[:SOURce]:INPut[:STATe]")
+    def set_input(self, state: Token) -> None:
+        self.on = state.boolean()
+
+    @query("[:SOURce]:INPut[:STATe]")
+    def input_state(self) -> str:
+        return str(int(self.on))
+
+    def _limits(self, function: str) -> Limits:
+        """The level may not exceed the range that is selected."""
+        whole = LEVELS[function]
+        high = self.ranges.get(function, whole.high)
+        return Limits(whole.low, high, min(whole.default, high), whole.unit)
+
+    def _set_level(self, function: str, value: Token) -> None:
+        self.levels[function] = value.number(self._limits(function))
+
+    def _level(self, function: str, special: Token | None) -> str:
+        return reading(self.levels[function] if special is None else special.number(self._limits(function)))
+
+    def _set_range(self, function: str, value: Token) -> None:
+        """The smallest range that holds the value; a level beyond it is brought down to it."""
+        low, high = RANGES[function]
+        wanted = value.number(Limits(low, high, high, LEVELS[function].unit))
+        self.ranges[function] = low if wanted <= low else high
+        self.levels[function] = min(self.levels[function], self.ranges[function])
+
+    @command("[:SOURce]:CURRent[:LEVel][:IMMediate]")
+    def set_current(self, value: Token) -> None:
+        self._set_level("CURR", value)
+
+    @query("[:SOURce]:CURRent[:LEVel][:IMMediate]")
+    def current(self, special: Token | None = None) -> str:
+        return self._level("CURR", special)
+
+    @command("[:SOURce]:VOLTage[:LEVel][:IMMediate]")
+    def set_voltage(self, value: Token) -> None:
+        self._set_level("VOLT", value)
+
+    @query("[:SOURce]:VOLTage[:LEVel][:IMMediate]")
+    def voltage(self, special: Token | None = None) -> str:
+        return self._level("VOLT", special)
+
+    @command("[:SOURce]:RESistance[:LEVel][:IMMediate]")
+    def set_resistance(self, value: Token) -> None:
+        self._set_level("RES", value)
+
+    @query("[:SOURce]:RESistance[:LEVel][:IMMediate]")
+    def resistance(self, special: Token | None = None) -> str:
+        return self._level("RES", special)
+
+    @command("[:SOURce]:POWer[:LEVel][:IMMediate]")
+    def set_power(self, value: Token) -> None:
+        self._set_level("POW", value)
+
+    @query("[:SOURce]:POWer[:LEVel][:IMMediate]")
+    def power(self, special: Token | None = None) -> str:
+        return self._level("POW", special)
+
+    @command("[:SOURce]:CURRent:RANGe")
+    def set_current_range(self, value: Token) -> None:
+        self._set_range("CURR", value)
+
+    @query("[:SOURce]:CURRent:RANGe")
+    def current_range(self) -> str:
+        return reading(self.ranges["CURR"])
+
+    @command("[:SOURce]:VOLTage:RANGe")
+    def set_voltage_range(self, value: Token) -> None:
+        self._set_range("VOLT", value)
+
+    @query("[:SOURce]:VOLTage:RANGe")
+    def voltage_range(self) -> str:
+        return reading(self.ranges["VOLT"])
+
+    @command("[:SOURce]:RESistance:RANGe")
+    def set_resistance_range(self, value: Token) -> None:
+        self._set_range("RES", value)
+
+    @query("[:SOURce]:RESistance:RANGe")
+    def resistance_range(self) -> str:
+        return reading(self.ranges["RES"])
+
+    def _now(self) -> tuple[float, float]:
+        self.changed()
+        volts = self.terminal()
+        return volts, self.draw(volts)
+
+    @query(":MEASure:VOLTage[:DC]")
+    def measure_volts(self) -> str:
+        return reading(self._now()[0])
+
+    @query(":MEASure:CURRent[:DC]")
+    def measure_amps(self) -> str:
+        return reading(self._now()[1])
+
+    @query(":MEASure:POWer[:DC]")
+    def measure_watts(self) -> str:
+        volts, amps = self._now()
+        return reading(volts * amps)
+
+    @query(":MEASure:RESistance[:DC]")
+    def measure_ohms(self) -> str:
+        volts, amps = self._now()
+        return reading(volts / amps if amps else 0.0)

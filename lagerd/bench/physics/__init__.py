@@ -1,0 +1,1 @@
+"""What flows on the simulated bench: circuits and batteries."""

@@ -1,0 +1,1 @@
+"""The simulated side of SCPI: the language, the status registers, the instrument."""

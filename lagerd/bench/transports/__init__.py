@@ -1,0 +1,1 @@
+"""How clients reach the simulated instruments: TCP, Modbus, pseudo-terminals."""

@@ -1,0 +1,106 @@
+"""A serial port: a pseudo-terminal with a device at its far end, behind a link with a steady name."""
+
+import asyncio
+import contextlib
+import os
+import select
+import tty
+from collections.abc import Callable
+from pathlib import Path
+
+from lagerd.bench.transports.lines import LineBuffer, LineDevice, answer
+
+MAX_SERIAL_LINE = 1024
+
+
+class Port:
+    """One pseudo-terminal, from its first client to the moment that the last one leaves.
+
+    Nobody here holds the client's side open, so its end is a hang-up. A hang-up is a state that lasts, and
+    would keep a level-triggered loop busy while nobody is there: hence an edge-triggered epoll of its own.
+    """
+
+    def __init__(self, device: LineDevice, left: Callable[["Port"], None]) -> None:
+        self._device = device
+        self._left = left
+        self._lines = LineBuffer(rb"\r\n|\r|\n", MAX_SERIAL_LINE)
+        self._pending = bytearray()
+        self._near, far = os.openpty()
+        try:
+            self.path = os.ttyname(far)
+            tty.setraw(far)
+        finally:
+            os.close(far)
+        os.set_blocking(self._near, False)
+        self._edges = select.epoll()
+        self._edges.register(self._near, select.EPOLLIN | select.EPOLLET)
+        self._edges.poll(0)
+        asyncio.get_running_loop().add_reader(self._edges.fileno(), self._event)
+
+    @property
+    def is_left(self) -> bool:
+        poll = select.poll()
+        poll.register(self._near, 0)
+        return any(events & select.POLLHUP for _, events in poll.poll(0))
+
+    def close(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._edges.fileno())
+        self._edges.close()
+        os.close(self._near)
+
+    def _event(self) -> None:
+        self._edges.poll(0)
+        with contextlib.suppress(BlockingIOError, OSError):
+            while data := os.read(self._near, 4096):
+                self._receive(data)
+        if self.is_left:
+            self._left(self)
+
+    def _receive(self, data: bytes) -> None:
+        self._pending += data
+        while (line := self._lines.take(self._pending, self._device)) is not None:
+            # A serial line has no way to hold an answer back: what nobody reads is lost.
+            with contextlib.suppress(OSError):
+                os.write(self._near, answer(self._device, line, b"\r\n") or b"")
+
+
+class Terminal:
+    """A port that is as new for each client: raw, with nothing in its buffers, and open to all.
+
+    The last is why a port is not used twice. The kernel keeps TIOCEXCL, with which a client takes a port for
+    itself, until both sides are closed, so the next client would be refused. When the last client leaves, the
+    link moves to a new port.
+    """
+
+    def __init__(self, device: LineDevice) -> None:
+        self._device = device
+        self._ports: list[Port] = []
+
+    async def start(self, place: Path) -> str:
+        self._place = place
+        self._renew()
+        return str(place)
+
+    async def close(self) -> None:
+        with contextlib.suppress(OSError):
+            if os.readlink(self._place) == self._ports[-1].path:
+                self._place.unlink()
+        for port in self._ports:
+            port.close()
+        self._ports.clear()
+
+    def _renew(self) -> None:
+        port = Port(self._device, self._left)
+        self._ports.append(port)
+        fresh = self._place.with_name(f".{self._place.name}.new")
+        fresh.unlink(missing_ok=True)
+        fresh.symlink_to(port.path)
+        fresh.replace(self._place)
+
+    def _left(self, port: Port) -> None:
+        if port is self._ports[-1]:
+            self._renew()
+        # Somebody may have come through the link before it moved; then the port goes on until they leave.
+        if port.is_left:
+            self._ports.remove(port)
+            port.close()

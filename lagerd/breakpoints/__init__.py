@@ -1,0 +1,1 @@
+"""com.lager.Breakpoints: the table of pauses, and its interface on the bus."""

@@ -1,0 +1,127 @@
+"""Consoles and looks: who may have which, and how the script of a pause is asked for them."""
+
+import secrets
+import socket
+from collections.abc import Callable, Coroutine, Sequence
+from itertools import count
+from typing import Any
+
+from lager.bus.exports import Outcome
+from lager.bus.facade import Bus, Call
+from lager.contract import SCRIPT, SCRIPT_PATH
+from lager.errors import AccessDenied, AmbiguousId, Failed, LagerError, NoDaemon, NotInteractive, TooMany
+from lagerd.breakpoints.hooks import Hooks, Settings
+from lagerd.breakpoints.pauses import Pause, Pauses
+from lagerd.clients import Client, Clients
+
+_SCRIPT_SECONDS = 5.0
+_LONGEST_ANSWER = 1 << 22  # bytes
+
+
+class Visits:
+    """`found` gives the pauses that a text means, and raises where it means none."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        clients: Clients,
+        pauses: Pauses,
+        settings: Settings,
+        hooks: Hooks,
+        found: Callable[[str], Coroutine[Any, Any, list[Pause]]],
+    ) -> None:
+        self._bus = bus
+        self._clients = clients
+        self._pauses = pauses
+        self._settings = settings
+        self._hooks = hooks
+        self._found = found
+        # Consoles outlive us; the next lagerd must not give their numbers to others.
+        self._numbers = count(secrets.randbelow(1 << 31))
+
+    async def open_console(self, call: Call) -> tuple[Pause, Client]:
+        """Give the caller a console of the pause that it named; which that is, and whose console."""
+        client = await self._clients.of(call.sender)
+        pause = self._one_interactive(await self._found(call.args[0]))
+        await self._check_console(client, pause, call.interactive)
+        number = next(self._numbers)
+        ours, theirs = socket.socketpair()
+        with ours:
+            details = {**_simple(call.args[1]), **client.details(), "id": pause.id, "console": number}
+            # Counted first: a console may leave before the answer to its attachment is read here.
+            pause.consoles[number] = client
+            try:
+                await self._attach(pause, theirs.detach(), details)
+            except BaseException:
+                pause.consoles.pop(number, None)
+                raise
+            call.reply("h", 0, fds=[ours.detach()])
+        return pause, client
+
+    async def inspect(self, call: Call) -> Outcome:
+        client = await self._clients.of(call.sender)
+        pause = self._only(await self._found(call.args[0]), "pauses")
+        await self._check_access(client, pause, call.interactive, "The variables of {id} are those of {owner}")
+        details = {**_simple(call.args[1]), "id": pause.id}
+        return tuple(await self._ask_script(pause, "Inspect", "a{sv}", details, refusal="does not answer", gives="s"))
+
+    def _one_interactive(self, found: list[Pause]) -> Pause:
+        able = [pause for pause in found if pause.interactive]
+        if not able:
+            raise NotInteractive(
+                f"The pause {found[0].id} has no console.", "It gets one with pause(interactive=True) or breakpoint()."
+            )
+        return self._only(able, "pauses with a console")
+
+    def _only(self, found: list[Pause], what: str) -> Pause:
+        if len(found) > 1:
+            raise AmbiguousId(f"That run has {len(found)} {what}.", "Name one of them by its id.")
+        return found[0]
+
+    async def _check_console(self, client: Client, pause: Pause, interactive: bool) -> None:
+        await self._check_access(client, pause, interactive, "The console of {id} runs code as {owner}")
+        opened = sum(c.uid == client.uid for p in self._pauses for c in p.consoles.values())
+        if opened >= self._settings.consoles_per_user:
+            raise TooMany(f"{client.user} already has {opened} consoles open.", "Leave one of them first.")
+
+    async def _check_access(self, client: Client, pause: Pause, interactive: bool, what: str) -> None:
+        """Whether `client` may act as the user of the script, or see what only that user may."""
+        if client.uid in (0, pause.uid):
+            return
+        policy = self._hooks.may_open_console
+        if policy is None or not await policy(client, pause, interactive):
+            raise AccessDenied(
+                f"{what.format(id=pause.id, owner=pause.user)}, and you are {client.user}.",
+                f"Ask {pause.user}, or the administrator for the action com.lager.breakpoints.console.",
+            )
+
+    async def _attach(self, pause: Pause, fd: int, details: dict[str, Any]) -> None:
+        await self._ask_script(pause, "Attach", "ha{sv}", 0, details, fds=[fd], refusal="does not take a console")
+
+    async def _ask_script(
+        self,
+        pause: Pause,
+        member: str,
+        signature: str,
+        *values: Any,
+        fds: Sequence[int] = (),
+        refusal: str,
+        gives: str = "",
+    ) -> list[Any]:
+        try:
+            return await self._bus.call(
+                pause.owner, SCRIPT_PATH, member, signature, *values,
+                interface=SCRIPT, start=False, fds=fds, timeout=_SCRIPT_SECONDS,
+                gives=gives, at_most=_LONGEST_ANSWER,
+            )  # fmt: skip
+        except NoDaemon:
+            raise Failed(
+                f"The script of {pause.id} {refusal}.", f"Is it stopped? Look at it with: ps {pause.pid}"
+            ) from None
+        except LagerError as error:
+            raise Failed(error.what, error.hint) from None
+
+
+def _simple(options: dict[str, Any]) -> dict[str, Any]:
+    """What a client may pass on to the script."""
+    return {key: value for key, value in options.items() if isinstance(value, str | int | float | bool)}

@@ -1,0 +1,32 @@
+"""What the bus is told of each pause, kept as bytes for as long as nothing of it changes but the time that is left."""
+
+from collections.abc import Callable
+
+from lager.bus.signatures import entries
+from lagerd.breakpoints.pauses import Pause, Pauses
+
+_Changing = tuple[list[str], list[str]]
+
+
+class Described:
+    """`instruments` gives the names of what the process of a pause holds."""
+
+    def __init__(self, pauses: Pauses, instruments: Callable[[Pause], list[str]]) -> None:
+        self._pauses = pauses
+        self._instruments = instruments
+        self._known: dict[str, tuple[_Changing, bytes]] = {}
+
+    def of(self, pause: Pause) -> bytes:
+        """All keys of the contract, as the value of an a{sv}."""
+        changing = self._instruments(pause), [client.user for client in pause.consoles.values()]
+        before, known = self._known.get(pause.id, (None, b""))
+        if changing != before:
+            known = self._entries(pause, *changing)
+            self._known[pause.id] = changing, known
+        return entries({"remaining": self._pauses.remaining(pause)}, known)
+
+    def forget(self, pause: Pause) -> None:
+        self._known.pop(pause.id, None)
+
+    def _entries(self, pause: Pause, instruments: list[str], attached: list[str]) -> bytes:
+        return entries({**self._pauses.details(pause), "instruments": instruments, "attached": attached})

@@ -1,0 +1,27 @@
+"""What the breakpoints leave to the configuration, and to the others who want to know or decide."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from lagerd.breakpoints.pauses import Pause
+from lagerd.clients import Client
+
+
+@dataclass
+class Settings:
+    """What the configuration may change; seconds, and how many of each a user may have."""
+
+    default_timeout: float = 300.0
+    max_run_timeout: float = 300.0
+    consoles_per_user: int = 64
+
+
+@dataclass
+class Hooks:
+    """What others want to know or decide: the records, the bench, the status line, the policy."""
+
+    record: Callable[[str, Pause, Client | None, dict[str, Any]], None] = lambda *_: None
+    instruments: Callable[[Pause], list[str]] = lambda _: []
+    changed: Callable[[int], None] = lambda _: None
+    may_open_console: Callable[[Client, Pause, bool], Any] | None = None

@@ -1,0 +1,322 @@
+"""com.lager.Breakpoints on the bus: what the table of pauses says to scripts, commands and listeners."""
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from lager.bus.exports import LATER, Interface, Outcome, Runner
+from lager.bus.facade import Bus, Call
+from lager.contract import BREAKPOINTS, BREAKPOINTS_PATH, ON_TIMEOUT
+from lager.errors import AccessDenied, InvalidArgument, NoSuchBreakpoint, TooMany
+from lager.text import printable
+from lagerd import introspection
+from lagerd.breakpoints.consoles import Visits
+from lagerd.breakpoints.encoded import Described
+from lagerd.breakpoints.hooks import Hooks, Settings
+from lagerd.breakpoints.pauses import Pause, Pauses, from_details, remaining_of
+from lagerd.clients import HOWS, Client, Clients
+
+_SETTLING = 1.0
+_INPUT_LENGTH = 4096
+_LONG_LIST = 100  # pauses, which the broker takes some milliseconds to pass on
+_MOST_BEHIND = 4
+
+
+@dataclass
+class Breakpoints:
+    bus: Bus
+    clients: Clients
+    settings: Settings = field(default_factory=Settings)
+    hooks: Hooks = field(default_factory=Hooks)
+    version: str = ""
+
+    def __post_init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.pauses = Pauses(loop, self._expired)
+        self._described = Described(self.pauses, lambda pause: self.hooks.instruments(pause))
+        self._calls: dict[str, Call] = {}
+        self._coming: Counter[str] = Counter()  # pauses that wait to hear whose they are
+        self._arrivals: list[asyncio.Future[None]] = []
+        self._settled_at = loop.time() + _SETTLING
+        self._visits = Visits(self.bus, self.clients, self.pauses, self.settings, self.hooks, self._found)
+        self._news: list[Callable[[], None]] = []
+        self._records: list[Callable[[], None]] = []
+        self._announcing = False
+        self._counted = 0
+        self._closed = False
+        self.clients.on_leave(self._gone)
+
+    def close(self) -> None:
+        """From now on no deadline ends a pause: all of them stand on, until the next lagerd."""
+        self._closed = True
+        self._announce()
+
+    def interface(self) -> Interface:
+        methods: dict[str, Runner] = {
+            "Continue": self.continue_,
+            "ContinueAll": self.continue_all,
+            "Extend": self.extend,
+            "List": self.list_,
+            "OpenConsole": self.open_console,
+            "Inspect": self._visits.inspect,
+            "Identify": self.identify,
+            "Pause": self.pause,
+            "Interrupt": self.interrupt,
+            "Touch": self.touch,
+            "Detach": self.detach,
+        }
+        properties = {
+            "Version": lambda: self.version,
+            "DefaultTimeout": lambda: self.settings.default_timeout,
+            "MaxRunTimeout": lambda: self.settings.max_run_timeout,
+            "Count": lambda: len(self.pauses),
+        }
+        return introspection.interface(BREAKPOINTS, methods, properties)
+
+    # What scripts call.
+
+    def pause(self, call: Call) -> Outcome | Coroutine[Any, Any, Outcome]:
+        client = self.clients.watched(call.sender)
+        if client is not None:
+            return self._pause(call, client)
+        self._coming[call.sender] += 1
+        return self._pause_later(call)
+
+    async def _pause_later(self, call: Call) -> Outcome:
+        try:
+            return self._pause(call, await self.clients.watch(call.sender))
+        finally:
+            self._coming[call.sender] -= 1
+            if not self._coming[call.sender]:
+                del self._coming[call.sender]
+
+    def _pause(self, call: Call, client: Client) -> Outcome:
+        details = call.args[0]
+        pause = from_details(
+            details, owner=client.sender, uid=client.uid, user=client.user, pid=client.pid,
+            default=self.settings.default_timeout,
+        )  # fmt: skip
+        self.pauses.add(pause, remaining_of(details))
+        call.forget_args()
+        self._calls[pause.id] = call
+        self._tell(pause, "Paused", "sa{sv}", pause.id, self._described.of(pause))
+        self._record("paused", pause, client, {"again": "remaining" in details})
+        self._arrived()
+        return LATER
+
+    def interrupt(self, call: Call) -> Outcome | Coroutine[Any, Any, Outcome]:
+        """At once where it can, for the end of the script may be what is told next; never ahead of the pause."""
+        return self._interrupt_later(call) if call.sender in self._coming else self._interrupt(call)
+
+    async def _interrupt_later(self, call: Call) -> Outcome:
+        await self.clients.watch(call.sender)  # as the pause does, which began to wait before
+        return self._interrupt(call)
+
+    def _interrupt(self, call: Call) -> Outcome:
+        pause = self._own(call)
+        if pause is not None:
+            self._end(pause, "interrupted", None)
+        return ()
+
+    def touch(self, call: Call) -> Outcome:
+        pause = self._own(call)
+        if pause is None:
+            return ()
+        if self.pauses.restart(pause):
+            self._tell_remaining(pause, pause.consoles.get(call.args[1]), "console")
+        source = call.args[2].get("input")
+        if isinstance(source, str):
+            self._record("input", pause, pause.consoles.get(call.args[1]), {"input": source[:_INPUT_LENGTH]})
+        return ()
+
+    def detach(self, call: Call) -> Outcome:
+        pause = self._own(call)
+        if pause is not None and call.args[1] in pause.consoles:
+            client = pause.consoles.pop(call.args[1])
+            self._record("console closed", pause, client, {})
+            self._tell_remaining(pause, client, "detached")
+        return ()
+
+    # What people call.
+
+    async def identify(self, call: Call) -> Outcome:
+        if call.args[0] not in HOWS:
+            raise InvalidArgument(
+                f"{printable(call.args[0], 20)!r} is no way to call.", f"Say one of {', '.join(HOWS)}."
+            )
+        (await self.clients.of(call.sender)).how = call.args[0]
+        return ()
+
+    def continue_(self, call: Call) -> Outcome | Coroutine[Any, Any, Outcome]:
+        """At once where nothing has to be waited for: this is what people wait for."""
+        client = self.clients.known(call.sender)
+        if client is None or not self._is_settled:
+            return self._continue_later(call)
+        return self._continue(self.pauses.find(call.args[0]), client)
+
+    async def _continue_later(self, call: Call) -> Outcome:
+        client = await self.clients.of(call.sender)
+        return self._continue(await self._found(call.args[0]), client)
+
+    def _continue(self, found: list[Pause], client: Client) -> Outcome:
+        for pause in found:
+            self._end(pause, "continued", client)
+        return (found[0].run_id if len(found) > 1 else found[0].id,)
+
+    async def continue_all(self, call: Call) -> Outcome:
+        client = await self.clients.of(call.sender)
+        await self._settled()
+        found = list(self.pauses)
+        for pause in found:
+            self._end(pause, "continued", client)
+        return (len(found),)
+
+    async def extend(self, call: Call) -> Outcome:
+        client = await self.clients.of(call.sender)
+        id, seconds = call.args
+        left = []
+        for pause in await self._found(id):
+            left.append(self.pauses.extend(pause, seconds))
+            self._tell_remaining(pause, client, "extended")
+            self._record("extended", pause, client, {"remaining": left[-1]})
+        return (min(left),)
+
+    def list_(self, call: Call) -> Outcome | Coroutine[Any, Any, Outcome]:
+        if len(self.pauses) > _LONG_LIST and call.behind > _MOST_BEHIND:
+            raise TooMany("You call faster than you are answered.", "Wait for the list before you ask for more.")
+        return self._listed() if self._is_settled else self._list_later()
+
+    async def _list_later(self) -> Outcome:
+        await self._settled()
+        return self._listed()
+
+    def _listed(self) -> Outcome:
+        return ([self._described.of(pause) for pause in self.pauses],)
+
+    async def open_console(self, call: Call) -> Outcome:
+        pause, client = await self._visits.open_console(call)
+        self._record("console opened", pause, client, {})
+        self._tell_remaining(pause, client, "attached")
+        return LATER
+
+    # How a pause ends, and who hears of it.
+
+    def _end(self, pause: Pause, reason: str, client: Client | None, more: dict[str, Any] | None = None) -> None:
+        if not self.pauses.remove(pause):
+            return
+        self._described.forget(pause)
+        details = (client.details() if client else {}) | (more or {})
+        call = self._calls.pop(pause.id)
+        with self.bus.together():
+            # Ahead of the answer, so that the script can say who it was.
+            self._tell(pause if client else None, "Resumed", "ssa{sv}", pause.id, reason, details)
+            call.reply("s", reason)
+        for opener in pause.consoles.values():
+            self._record("console closed", pause, opener, {})
+        self._record(reason, pause, client, {})
+
+    def _expired(self, pause: Pause) -> None:
+        if self._closed or self.bus.lost.done():
+            return  # nobody could be told, so it stands on
+        self._end(pause, "timeout", None, {} if pause.on_timeout == ON_TIMEOUT[0] else {"on_timeout": pause.on_timeout})
+
+    def _gone(self, sender: str) -> None:
+        for pause in self.pauses.of(sender):
+            self._end(pause, "gone", None)
+
+    def _tell_remaining(self, pause: Pause, client: Client | None, why: str) -> None:
+        attached = [one.user for one in pause.consoles.values()]
+        details = {**(client.details() if client else {}), "why": why, "consoles": len(attached), "attached": attached}
+        left = self.pauses.remaining(pause)
+        self._tell(pause, "Extended", "sda{sv}", pause.id, left, details)
+
+    def _tell(self, pause: Pause | None, member: str, signature: str, *values: Any) -> None:
+        """Tell the script of `pause` now, and everybody at the end of this turn of the loop."""
+        if pause is not None:
+            self.bus.emit(BREAKPOINTS_PATH, BREAKPOINTS, member, signature, *values, to=pause.owner)
+        self._news.append(partial(self.bus.emit, BREAKPOINTS_PATH, BREAKPOINTS, member, signature, *values))
+        self._announce_soon()
+
+    def _record(self, what: str, pause: Pause, client: Client | None, more: dict[str, Any]) -> None:
+        self._records.append(partial(self.hooks.record, what, pause, client, more))
+        self._announce_soon()
+
+    def _announce_soon(self) -> None:
+        if not self._announcing:
+            self._announcing = True
+            asyncio.get_running_loop().call_soon(self._announce)
+
+    def _announce(self) -> None:
+        """What everybody hears, and what is kept, of all that happened in one turn of the loop; those whose answer it
+        was have had it by now."""
+        self._announcing = False
+        news, self._news = self._news, []
+        records, self._records = self._records, []
+        with self.bus.together():
+            for tell in news:
+                tell()
+            self._announce_count()
+        for record in records:
+            record()
+
+    def _announce_count(self) -> None:
+        total = len(self.pauses)
+        if total == self._counted:
+            return
+        self._counted = total
+        self.bus.emit(
+            BREAKPOINTS_PATH,
+            "org.freedesktop.DBus.Properties",
+            "PropertiesChanged",
+            "sa{sv}as",
+            BREAKPOINTS,
+            {"Count": total},
+            [],
+        )
+        self.hooks.changed(total)
+
+    # Finding the pause that is meant.
+
+    def _own(self, call: Call) -> Pause | None:
+        """The pause that a script speaks of; None where it has ended, which the script may not know yet."""
+        pause = self.pauses.get(call.args[0])
+        if pause is not None and pause.owner != call.sender:
+            raise AccessDenied(f"{pause.id} is a pause of another process.")
+        return pause
+
+    async def _found(self, text: str) -> list[Pause]:
+        while True:
+            try:
+                return self.pauses.find(text)
+            except NoSuchBreakpoint:
+                if not await self._another_arrives():
+                    raise
+
+    async def _settled(self) -> None:
+        while await self._another_arrives():
+            pass
+
+    async def _another_arrives(self) -> bool:
+        """In the first second of our life, wait for a script that stood before we began; False when it is over."""
+        if self._is_settled:
+            return False
+        arrival: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._arrivals.append(arrival)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(self._settled_at):
+                await arrival
+        return True
+
+    @property
+    def _is_settled(self) -> bool:
+        return asyncio.get_running_loop().time() >= self._settled_at
+
+    def _arrived(self) -> None:
+        for arrival in self._arrivals:
+            if not arrival.done():
+                arrival.set_result(None)
+        self._arrivals.clear()

@@ -1,0 +1,247 @@
+"""The table of standing pauses: who stands where, and until when. It knows no bus, and its clock is handed to it."""
+
+import math
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from lager.contract import LONGEST, ON_TIMEOUT, PATH_LENGTH
+from lager.errors import AmbiguousId, InvalidArgument, NoSuchBreakpoint, TooMany
+from lager.text import LABEL_LENGTH, duration, printable
+
+_LAST_LINE = 2**31 - 1
+_ID = re.compile(r"[0-9a-f]{8}\Z")
+_PREFIX = re.compile(r"[0-9a-f]{4}[0-9a-f-]{0,32}\Z")
+
+
+class Handle(Protocol):
+    def cancel(self) -> None: ...
+
+
+class Clock(Protocol):
+    """What the table needs of an event loop; seconds of a monotonic clock."""
+
+    def time(self) -> float: ...
+    def call_at(self, when: float, callback: Callable[..., object], *args: Any) -> Handle: ...
+
+
+@dataclass(eq=False, slots=True)
+class Pause:
+    """One script standing still. `owner` is its connection; `deadline` is None where it holds until resumed; `since` is
+    of the epoch, `began` the same by the monotonic clock."""
+
+    id: str
+    owner: str
+    uid: int
+    user: str
+    pid: int
+    label: str
+    file: str
+    line: int
+    function: str
+    thread: str
+    run_id: str
+    script: str
+    since: float
+    began: float
+    timeout: float
+    interactive: bool
+    on_timeout: str = ON_TIMEOUT[0]
+    deadline: float | None = None
+    timer: Handle | None = None
+    consoles: dict[int, Any] = field(default_factory=dict)
+
+
+class Pauses:
+    """All pauses. `expired` is called with each pause whose time is over; it is still in the table then."""
+
+    def __init__(self, clock: Clock, expired: Callable[[Pause], None], limit_per_user: int = 4096) -> None:
+        self.limit_per_user = limit_per_user
+        self._clock = clock
+        self._expired = expired
+        self._pauses: dict[str, Pause] = {}
+        self._per_user: dict[int, int] = {}
+        self._per_owner: dict[str, list[Pause]] = {}
+
+    def __len__(self) -> int:
+        return len(self._pauses)
+
+    def __iter__(self) -> Any:
+        return iter(list(self._pauses.values()))
+
+    def add(self, pause: Pause, remaining: float | None = None) -> None:
+        """Stand `pause` in the table; `remaining` seconds where it stood before this table began, else its timeout."""
+        if pause.id in self._pauses:
+            raise InvalidArgument(f"The breakpoint id {pause.id} is in use.", "Make a new one for every pause.")
+        standing = self._per_user.get(pause.uid, 0)
+        if standing >= self.limit_per_user:
+            raise TooMany(f"{pause.user} already has {standing} paused scripts.", "Continue some of them first.")
+        self._pauses[pause.id] = pause
+        self._per_user[pause.uid] = standing + 1
+        self._per_owner.setdefault(pause.owner, []).append(pause)
+        left = pause.timeout if remaining is None else remaining
+        if left > 0:
+            self._arm(pause, self._clock.time() + left)
+
+    def remove(self, pause: Pause) -> bool:
+        """Take `pause` out; False if it had gone already."""
+        if self._pauses.pop(pause.id, None) is None:
+            return False
+        self._disarm(pause)
+        self._per_user[pause.uid] -= 1
+        if not self._per_user[pause.uid]:
+            del self._per_user[pause.uid]
+        self._per_owner[pause.owner].remove(pause)
+        if not self._per_owner[pause.owner]:
+            del self._per_owner[pause.owner]
+        return True
+
+    def of(self, owner: str) -> list[Pause]:
+        return list(self._per_owner.get(owner, ()))
+
+    def get(self, id: str) -> Pause | None:
+        return self._pauses.get(id)
+
+    def find(self, text: str) -> list[Pause]:
+        """The pause whose id is or begins with `text`, or all pauses of the run whose id does. Never empty."""
+        wanted = text.strip().lower()
+        if wanted in self._pauses:
+            return [self._pauses[wanted]]
+        of_run = [pause for pause in self._pauses.values() if pause.run_id == wanted] if wanted else []
+        if of_run:
+            return of_run
+        if not _PREFIX.match(wanted):
+            raise _unknown(wanted)
+        begun = [pause for pause in self._pauses.values() if pause.id.startswith(wanted)]
+        of_runs = [pause for pause in self._pauses.values() if pause.run_id.startswith(wanted)]
+        ids = [pause.id for pause in begun] + list(dict.fromkeys(pause.run_id for pause in of_runs))
+        if len(ids) > 1:
+            raise AmbiguousId(f"{wanted} is the beginning of {len(ids)} ids: {', '.join(ids[:5])}.", "Type more of it.")
+        if not ids:
+            raise _unknown(wanted)
+        return begun or of_runs
+
+    def remaining(self, pause: Pause) -> float:
+        """Seconds left, 0 for no limit; never 0 while there is a limit."""
+        return 0.0 if pause.deadline is None else max(pause.deadline - self._clock.time(), 0.001)
+
+    def extend(self, pause: Pause, seconds: float) -> float:
+        """Give `pause` so many seconds more than it has; 0 takes its limit away. The seconds left, 0 for no limit."""
+        if not (math.isfinite(seconds) and 0 <= seconds <= LONGEST):
+            raise InvalidArgument(
+                f"{seconds:g} is no number of seconds to extend a pause by.",
+                "Give a positive number, or 0 to hold it until it is resumed.",
+            )
+        if seconds == 0:
+            self._disarm(pause)
+        else:
+            now = self._clock.time()
+            self._arm(pause, min((pause.deadline or now) + seconds, now + LONGEST))
+        return self.remaining(pause)
+
+    def restart(self, pause: Pause) -> bool:
+        """Start the countdown of `pause` again, never shortening it. Whether anything changed."""
+        if pause.deadline is None:
+            return False
+        deadline = self._clock.time() + pause.timeout
+        if deadline <= pause.deadline:
+            return False
+        self._arm(pause, deadline)
+        return True
+
+    def details(self, pause: Pause) -> dict[str, Any]:
+        """The keys of the contract but for what `remaining` gives; times in seconds, `since` of the epoch."""
+        return {
+            "id": pause.id,
+            "label": pause.label,
+            "file": pause.file,
+            "line": pause.line,
+            "function": pause.function,
+            "thread": pause.thread,
+            "run_id": pause.run_id,
+            "script": pause.script,
+            "pid": pause.pid,
+            "uid": pause.uid,
+            "user": pause.user,
+            "since": pause.since,
+            "timeout": pause.timeout,
+            "interactive": pause.interactive,
+            "on_timeout": pause.on_timeout,
+            "consoles": len(pause.consoles),
+        }
+
+    def _arm(self, pause: Pause, deadline: float) -> None:
+        self._disarm(pause)
+        pause.deadline = deadline
+        pause.timer = self._clock.call_at(deadline, self._expired, pause)
+
+    def _disarm(self, pause: Pause) -> None:
+        if pause.timer is not None:
+            pause.timer.cancel()
+        pause.timer = None
+        pause.deadline = None
+
+
+def from_details(details: dict[str, Any], *, owner: str, uid: int, user: str, pid: int, default: float) -> Pause:
+    """A pause from what a script says of itself; who it is comes from elsewhere. InvalidArgument where it is wrong."""
+    id = _typed(details, "id", str, "")
+    if not _ID.match(id):
+        raise InvalidArgument(f"{printable(id, 40)!r} is no breakpoint id.", "It is eight hexadecimal digits.")
+    timeout = _seconds(details, "timeout", default)
+    line = _typed(details, "line", int, 0)
+    if not 0 <= line <= _LAST_LINE:
+        raise InvalidArgument(f"{line} is no number of a line.", f"Give 0 to {_LAST_LINE}.")
+    on_timeout = _typed(details, "on_timeout", str, ON_TIMEOUT[0])
+    if on_timeout not in ON_TIMEOUT:
+        raise InvalidArgument(
+            f"{printable(on_timeout, 20)!r} is no on_timeout.", f"Say one of {', '.join(ON_TIMEOUT)}."
+        )
+    now = time.time()
+    since = min(max(_typed(details, "since", float, now), now - LONGEST), now)
+    return Pause(
+        id=id,
+        owner=owner,
+        uid=uid,
+        user=user,
+        pid=pid,
+        label=printable(_typed(details, "label", str, ""), LABEL_LENGTH),
+        file=printable(_typed(details, "file", str, ""), PATH_LENGTH),
+        line=line,
+        function=printable(_typed(details, "function", str, "")),
+        thread=printable(_typed(details, "thread", str, "")),
+        run_id=printable(_typed(details, "run_id", str, "").lower(), 64),
+        script=printable(_typed(details, "script", str, ""), PATH_LENGTH),
+        since=since,
+        began=time.monotonic() - (now - since),
+        timeout=timeout,
+        interactive=_typed(details, "interactive", bool, False),
+        on_timeout=on_timeout,
+    )
+
+
+def remaining_of(details: dict[str, Any]) -> float | None:
+    """The seconds that a pause which stood before still has, None for a new one."""
+    return _seconds(details, "remaining", 0.0) if "remaining" in details else None
+
+
+def _typed(details: dict[str, Any], key: str, kind: type[Any], default: Any) -> Any:
+    value = details.get(key, default)
+    if type(value) is not kind:
+        raise InvalidArgument(f"The key {key} of a pause is of type {type(value).__name__}, not {kind.__name__}.")
+    if kind is float and not math.isfinite(value):
+        raise InvalidArgument(f"The key {key} of a pause is {value}, which is no number.")
+    return value
+
+
+def _seconds(details: dict[str, Any], key: str, default: float) -> float:
+    value: float = _typed(details, key, float, default)
+    if not 0 <= value <= LONGEST:
+        raise InvalidArgument(f"The key {key} of a pause is {value:g} s.", f"Give 0 to {duration(LONGEST)}.")
+    return value
+
+
+def _unknown(wanted: str) -> NoSuchBreakpoint:
+    shown = printable(wanted, 40)
+    return NoSuchBreakpoint(f"No paused script has the id {shown!r}.", "See which there are with: lager breakpoints")

@@ -1,0 +1,1 @@
+"""`lagerd install` and `lagerd uninstall`."""

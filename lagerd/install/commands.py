@@ -1,0 +1,55 @@
+"""`lagerd install` and `lagerd uninstall`."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from lagerd.install import install as work
+from lagerd.install.install import Step
+
+_root = click.option(
+    "--root",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default="/",
+    help="Work on the system below this folder, without touching the one that runs.",
+)
+_dry_run = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+
+
+@click.command()
+@_root
+@_dry_run
+def install(root: Path, dry_run: bool) -> None:
+    """Make lagerd a service of this machine, or bring it up to date. Configuration that you edited stays.
+
+    \b
+    Example:
+      sudo lagerd install
+    """
+    _show(work.install(root, dry_run))
+    if not dry_run:
+        click.echo("Whoever uses the bench must be in the group lager: sudo adduser NAME lager")
+
+
+@click.command()
+@_root
+@_dry_run
+def uninstall(root: Path, dry_run: bool) -> None:
+    """Remove what `lagerd install` made, except configuration that you edited.
+
+    \b
+    Example:
+      sudo lagerd uninstall
+    """
+    _show(work.uninstall(root, dry_run))
+
+
+def _show(steps: Iterator[Step]) -> None:
+    failed = False
+    for step in steps:
+        click.echo(str(step), err=step.failed)
+        failed |= step.failed
+    if failed:
+        sys.exit(1)

@@ -1,0 +1,259 @@
+"""Put the units of a box in their places, and take them away again.
+
+`install` and `uninstall` work while they are iterated, and yield what they did, for somebody else to print. Which files
+there are, and which of them somebody has edited since, is remembered in MANIFEST.
+"""
+
+import contextlib
+import grp
+import hashlib
+import json
+import os
+import pwd
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lager.errors import LagerError
+from lagerd.install import layout
+from lagerd.install.layout import CONFIG, FILES, LINK, NETS, OWN_FOLDERS, SERVICE, SYSUSERS, USER, WANTS
+
+MANIFEST = "usr/share/lager/installed.json"
+_RUNTIME = Path("/run/lager")
+_COMMAND_SECONDS = 60.0
+_SYSTEMD, _UDEV, _BUS = Path("/run/systemd/system"), Path("/run/udev/control"), Path("/run/dbus/system_bus_socket")
+
+
+@dataclass(frozen=True)
+class Step:
+    did: str
+    what: str
+    note: str = ""
+
+    @property
+    def failed(self) -> bool:
+        return self.did == "failed"
+
+    def __str__(self) -> str:
+        return f"{self.did:<13} {self.what}{f' ({self.note})' if self.note else ''}"
+
+
+def install(root: Path = Path("/"), dry_run: bool = False) -> Iterator[Step]:
+    """Install below `root`; where that is /, also tell the running system. Raises LagerError."""
+    work = _Work(root.absolute(), dry_run)
+    work.check_root("install")
+    with _explained():
+        found = layout.find(work.root)
+        new = not (work.root / SERVICE).exists()
+        for place, text in found.render():
+            yield work.put(place, text)
+            if place == SYSUSERS:
+                yield from work.run(_SYSTEMD, "systemd-sysusers", f"/{SYSUSERS}", needed=True)
+        yield from work.link(found.program.with_name("lager"))
+        yield from work.drop_stale()
+        work.make_folder(work.root / WANTS)
+        work.remember()
+        if new:
+            yield from work.systemctl("enable")
+        yield from work.tell()
+        if work.live:
+            yield from work.systemctl("try-restart")
+
+
+def uninstall(root: Path = Path("/"), dry_run: bool = False) -> Iterator[Step]:
+    """Remove what `install` made, but for configuration that was edited. Raises LagerError."""
+    work = _Work(root.absolute(), dry_run)
+    work.check_root("uninstall")
+    with _explained():
+        there = (work.root / SERVICE).exists()
+        if there:
+            yield from work.systemctl("disable", *(("--now",) if work.live else ()))
+            yield from work.run(_RUNTIME, "rm", "-rf", str(_RUNTIME))
+        for place in dict.fromkeys([*FILES, *work.files]):
+            yield from work.remove(place)
+        yield from work.remove_manifest()
+        if (work.root / NETS).exists():
+            yield Step("kept", str(work.root / NETS), "it is yours")
+        if there:
+            yield from work.tell()
+        yield from work.remove_user()
+
+
+@dataclass
+class _Work:
+    root: Path
+    dry_run: bool
+    files: dict[str, str] = field(default_factory=dict)
+    folders: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if (self.root / MANIFEST).exists():
+            known = json.loads((self.root / MANIFEST).read_text(encoding="utf-8"))
+            self.files, self.folders = dict(known["files"]), list(known["folders"])
+
+    @property
+    def live(self) -> bool:
+        return self.root == Path("/")
+
+    def check_root(self, verb: str) -> None:
+        if self.live and not self.dry_run and os.geteuid() != 0:
+            raise LagerError(f"Only root may {verb} lagerd on this machine.", f"Type: sudo lagerd {verb}")
+
+    def put(self, place: str, text: str) -> Step:
+        path, new = self.root / place, text.encode()
+        old = path.read_bytes() if path.exists() else None
+        if old is not None and old != new and self._edited(place, old):
+            return Step("kept", str(path), "it was edited")
+        if not self.dry_run:
+            self.files[place] = _digest(new)
+        if old == new:
+            return Step("unchanged", str(path))
+        self._write(place, new)
+        return self._step("created" if old is None else "updated", path)
+
+    def link(self, target: Path) -> Iterator[Step]:
+        """Let the command be found, unless something else is found by that name."""
+        path, text = self.root / LINK, str(target)
+        if target == Path("/", LINK):
+            return
+        ours = path.is_symlink() and self.files.get(LINK) == _digest(os.fsencode(path.readlink()))
+        if os.path.lexists(path) and not ours:
+            yield Step("kept", str(path), "it is not ours")
+            return
+        old = str(path.readlink()) if ours else None
+        if not self.dry_run:
+            self.files[LINK] = _digest(text.encode())
+        if old == text:
+            yield Step("unchanged", str(path))
+            return
+        if not self.dry_run:
+            self.make_folder(path.parent)
+            path.unlink(missing_ok=True)
+            path.symlink_to(target)
+        yield self._step("updated" if ours else "created", path)
+
+    def drop_stale(self) -> Iterator[Step]:
+        """What an earlier version installed and this one does not."""
+        for place in [place for place in self.files if place not in FILES and place != LINK]:
+            yield from self.remove(place)
+
+    def remove(self, place: str) -> Iterator[Step]:
+        path = self.root / place
+        if path.exists() and self._edited(place, path.read_bytes()):
+            yield Step("kept", str(path), "it was edited")
+        elif os.path.lexists(path):
+            if not self.dry_run:
+                path.unlink()
+            yield self._step("removed", path)
+        if not self.dry_run:
+            self.files.pop(place, None)
+
+    def remember(self) -> None:
+        known = {"files": self.files, "folders": self.folders}
+        if not self.dry_run:
+            self._write(MANIFEST, b"")  # its own folder is among those to remember
+            (self.root / MANIFEST).write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+
+    def remove_manifest(self) -> Iterator[Step]:
+        folders = [*self.folders, *OWN_FOLDERS]
+        yield from self.remove(MANIFEST)
+        if not self.dry_run:
+            for place in sorted(set(folders), key=len, reverse=True):
+                with contextlib.suppress(OSError):
+                    (self.root / place).rmdir()
+
+    def run(self, present: Path, *command: str, needed: bool = False) -> Iterator[Step]:
+        """Run a command on the live system, if what it talks to is `present`."""
+        if self.live and present.exists():
+            yield from self._run(*command, needed=needed)
+
+    def systemctl(self, verb: str, *options: str) -> Iterator[Step]:
+        """On the live system if systemd runs it, else on the files below the root."""
+        if not self.live or _SYSTEMD.exists():
+            root = () if self.live else (f"--root={self.root}",)
+            yield from self._run("systemctl", *root, "--quiet", verb, *options, "lagerd.service")
+
+    def _run(self, *command: str, needed: bool = False) -> Iterator[Step]:
+        shown = " ".join(command)
+        if shutil.which(command[0]) is None:
+            return
+        if self.dry_run:
+            yield Step("would run", shown)
+            return
+        why = _why_failed(command)
+        if why and needed:
+            raise LagerError(f"{shown} failed: {why}.", "Correct that, and install again.")
+        yield Step("failed", shown, why) if why else Step("ran", shown)
+
+    def tell(self) -> Iterator[Step]:
+        """Let the running system read its files anew."""
+        yield from self.run(_SYSTEMD, "systemctl", "daemon-reload")
+        bus = ("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus")
+        yield from self.run(_BUS, "busctl", "call", *bus, "ReloadConfig")
+        yield from self.run(_UDEV, "udevadm", "control", "--reload")
+        yield from self.run(
+            _UDEV, "udevadm", "trigger", *(f"--subsystem-match={name}" for name in ("usb", "usbmisc", "tty"))
+        )
+        yield from self.run(_SYSTEMD, "journalctl", "--update-catalog")
+
+    def remove_user(self) -> Iterator[Step]:
+        """Only the user that we made: a person may be called lager too."""
+        with contextlib.suppress(KeyError):
+            if pwd.getpwnam(USER).pw_gecos == layout.GECOS:
+                yield from self.run(Path("/etc/passwd"), "userdel", USER)
+                # userdel leaves a group that has members.
+                grp.getgrnam(USER)
+                yield from self.run(Path("/etc/group"), "groupdel", USER)
+
+    def _edited(self, place: str, text: bytes) -> bool:
+        return place == CONFIG and _digest(text) != self.files.get(place)
+
+    def _step(self, did: str, path: Path) -> Step:
+        verbs = {"created": "create", "updated": "update", "removed": "remove"}
+        return Step(f"would {verbs[did]}" if self.dry_run else did, str(path))
+
+    def _write(self, place: str, text: bytes) -> None:
+        """Whole or not at all: the bus and udev read these folders as soon as they change."""
+        if self.dry_run:
+            return
+        path = self.root / place
+        self.make_folder(path.parent)
+        fresh = path.with_name(f".{path.name}.new")
+        fresh.write_bytes(text)
+        fresh.chmod(0o644)
+        fresh.replace(path)
+
+    def make_folder(self, folder: Path) -> None:
+        if self.dry_run or folder.exists():
+            return
+        self.make_folder(folder.parent)
+        folder.mkdir()
+        folder.chmod(0o755)
+        self.folders.append(str(folder.relative_to(self.root)))
+
+
+def _why_failed(command: tuple[str, ...]) -> str:
+    """Why it failed, or nothing."""
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_COMMAND_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    return (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1] if done.returncode else ""
+
+
+def _digest(text: bytes) -> str:
+    return hashlib.sha256(text).hexdigest()
+
+
+@contextlib.contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise LagerError(
+            f"{error.filename} cannot be changed or read: {error.strerror}.", "Is it run as root?"
+        ) from error

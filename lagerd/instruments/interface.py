@@ -1,0 +1,144 @@
+"""com.lager.Instruments on the bus: claims, releases, and a refusal that says what to do."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lager.bus.exports import LATER, Interface, Outcome, Runner
+from lager.bus.facade import Bus, Call
+from lager.contract import INSTRUMENTS, INSTRUMENTS_PATH
+from lager.errors import InstrumentBusy
+from lager.text import time_left
+from lagerd import introspection
+from lagerd.breakpoints.pauses import Pauses
+from lagerd.clients import Client, Clients
+from lagerd.instruments.leases import Lease, Leases, busy, from_details
+from lagerd.instruments.lock_files import LeaseFiles, process_end
+
+
+@dataclass
+class Hooks:
+    """Who else wants to know: the records (what, lease, who asked, more) and the status line."""
+
+    record: Callable[[str, Lease, Client | None, dict[str, Any]], None] = lambda *_: None
+    changed: Callable[[int], None] = lambda _: None
+
+
+@dataclass
+class Instruments:
+    """`folder` is where the leases lie, which must outlive this process."""
+
+    bus: Bus
+    clients: Clients
+    pauses: Pauses
+    folder: Path
+    hooks: Hooks = field(default_factory=Hooks)
+
+    def __post_init__(self) -> None:
+        self._files = LeaseFiles(self.folder, lambda instrument: self.leases.look(instrument))
+        self.leases = Leases(asyncio.get_running_loop(), self._files, self._claimed, self._released, self._queued)
+        self._watches: dict[Lease, asyncio.Task[None]] = {}
+        self.clients.on_leave(self._left)
+
+    def interface(self) -> Interface:
+        methods: dict[str, Runner] = {"Claim": self.claim, "Release": self.release, "List": self.list_}
+        return introspection.interface(INSTRUMENTS, methods)
+
+    async def adopt(self) -> None:
+        """Learn from the files which leases still stand, and watch their holders again."""
+        for lease in self._files.standing():
+            self.leases.adopt(lease)
+            if not await self.clients.watch_if_there(lease.owner):
+                self._watch_process(lease)
+        self.hooks.changed(len(self.leases))
+
+    async def close(self) -> None:
+        watches = list(self._watches.values())
+        for task in watches:
+            task.cancel()
+        await asyncio.gather(*watches, return_exceptions=True)
+        self._files.close()
+
+    async def claim(self, call: Call) -> Outcome:
+        client = await self.clients.watch(call.sender)
+        lease, wait = from_details(*call.args, owner=client.sender, uid=client.uid, user=client.user, pid=client.pid)
+
+        def granted(_: Lease, fd: int) -> None:
+            call.reply("h", 0, fds=[fd])
+
+        def refused(holder: Lease) -> None:
+            self.hooks.record("refused", holder, client, {"net": lease.net})
+            call.fail(self._busy(holder))
+
+        self.leases.claim(lease, wait, granted, refused, call.fail)
+        return LATER
+
+    def release(self, call: Call) -> Outcome:
+        self.leases.release(call.args[0], call.sender)
+        return ()
+
+    def list_(self, _: Call) -> Outcome:
+        return ([self._details(lease) for lease in self.leases],)
+
+    def of(self, owner: str) -> list[str]:
+        """The names of what a connection holds."""
+        return [lease.name for lease in self.leases.of(owner)]
+
+    def _details(self, lease: Lease) -> dict[str, Any]:
+        details = lease.record()
+        del details["owner"]
+        pauses = [pause.id for pause in self.pauses.of(lease.owner)]
+        return {**details, "waiting": self.leases.waiting(lease.instrument), "pauses": pauses}
+
+    def _claimed(self, lease: Lease) -> None:
+        self.bus.emit(INSTRUMENTS_PATH, INSTRUMENTS, "Claimed", "sa{sv}", lease.instrument, self._details(lease))
+        self.hooks.record("claimed", lease, None, {})
+        self.hooks.changed(len(self.leases))
+
+    def _released(self, lease: Lease, reason: str) -> None:
+        if watch := self._watches.pop(lease, None):
+            watch.cancel()
+        self.bus.emit(
+            INSTRUMENTS_PATH, INSTRUMENTS, "Released", "ssa{sv}", lease.instrument, reason, self._details(lease)
+        )
+        self.hooks.record("released", lease, None, {"reason": reason})
+        self.hooks.changed(len(self.leases))
+
+    def _queued(self, lease: Lease) -> None:
+        self.bus.emit(INSTRUMENTS_PATH, INSTRUMENTS, "Queued", "sa{sv}", lease.instrument, self._details(lease))
+
+    def _left(self, owner: str) -> None:
+        self.leases.forget(owner)
+        for lease in self.leases.of(owner):
+            self.leases.look(lease.instrument)
+        for lease in self.leases.of(owner):
+            self._watch_process(lease)
+
+    def _watch_process(self, lease: Lease) -> None:
+        """Its holder has left the bus and the lease is still open: by a process that is ending, or by a child of it."""
+        if lease not in self._watches:
+            self._watches[lease] = asyncio.get_running_loop().create_task(self._outlive(lease))
+
+    async def _outlive(self, lease: Lease) -> None:
+        await process_end(lease.pid)
+        del self._watches[lease]
+        if self.leases.get(lease.instrument) is lease:
+            self.leases.free(lease.instrument, "gone")
+
+    def _busy(self, holder: Lease) -> InstrumentBusy:
+        """Its console if there is one, else its --continue, else patience."""
+        pauses = self.pauses.of(holder.owner)
+        if not pauses:
+            return busy(holder, "", "Wait for it with: --wait SECONDS")
+        pause = next((one for one in pauses if one.interactive), pauses[0])
+        left = self.pauses.remaining(pause)
+        where = f", paused at {pause.file}:{pause.line}" + (f" ({pause.label})" if pause.label else "")
+        until = f", for another {time_left(left)}" if left else ", until it is resumed"
+        verb = (
+            "Read it there with: lager python --console"
+            if pause.interactive
+            else "Let it go on with: lager python --continue"
+        )
+        return busy(holder, where + until, f"{verb} {pause.id}")

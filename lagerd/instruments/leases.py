@@ -1,0 +1,234 @@
+"""The table of leases: who holds which instrument, and who waits for it. It knows no bus; clock and files are handed
+to it."""
+
+import re
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+from lager.contract import LONGEST
+from lager.errors import AccessDenied, InstrumentBusy, InvalidArgument, LagerError, NoSuchInstrument, TooMany
+from lager.text import printable
+from lagerd.breakpoints.pauses import Clock, Handle
+
+_KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}\Z")
+_LATE = 256
+
+
+@dataclass(frozen=True)
+class Lease:
+    """An instrument in somebody's hands. `instrument` is the key of the device, `name` what the nets file calls it."""
+
+    instrument: str
+    name: str
+    net: str
+    run_id: str
+    script: str
+    owner: str
+    uid: int
+    user: str
+    pid: int
+    since: float
+
+    def record(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class Store(Protocol):
+    """Where leases are kept so that the kernel frees them."""
+
+    def take(self, lease: Lease) -> int: ...
+    def is_free(self, instrument: str) -> bool: ...
+    def drop(self, instrument: str) -> None: ...
+
+
+@dataclass(eq=False)
+class Waiter:
+    lease: Lease
+    granted: Callable[[Lease, int], None]
+    refused: Callable[[Lease], None]
+    failed: Callable[[LagerError], None]
+    timer: Handle | None = None
+
+
+class Leases:
+    """`claimed`, `released` and `queued` hear of every change; a claim is answered through its own two functions."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        store: Store,
+        claimed: Callable[[Lease], None],
+        released: Callable[[Lease, str], None],
+        queued: Callable[[Lease], None] = lambda _: None,
+        limit_per_user: int = 1024,
+    ) -> None:
+        self.limit_per_user = limit_per_user
+        self._clock = clock
+        self._store = store
+        self._claimed = claimed
+        self._released = released
+        self._queued = queued
+        self._held: dict[str, Lease] = {}
+        self._per_owner: dict[str, list[Lease]] = {}
+        self._per_user: Counter[int] = Counter()  # of those held, and those waited for
+        self._queues: dict[str, deque[Waiter]] = {}
+        # Instrument and owner of the last leases that were seen to be free before their holders said so.
+        self._let_go: deque[tuple[str, str]] = deque(maxlen=_LATE)
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def __iter__(self) -> Any:
+        return iter(list(self._held.values()))
+
+    def get(self, instrument: str) -> Lease | None:
+        return self._held.get(instrument)
+
+    def of(self, owner: str) -> list[Lease]:
+        return list(self._per_owner.get(owner, ()))
+
+    def waiting(self, instrument: str) -> int:
+        return len(self._queues.get(instrument, ()))
+
+    def adopt(self, lease: Lease) -> None:
+        """A lease that stood before this table began."""
+        self._hold(lease)
+
+    def claim(
+        self,
+        lease: Lease,
+        wait: float,
+        granted: Callable[[Lease, int], None],
+        refused: Callable[[Lease], None],
+        failed: Callable[[LagerError], None],
+    ) -> None:
+        """Answer now where it is free, or nobody is to wait; else queue for up to `wait` seconds. Raises what the store
+        raises, and tells it `failed` where that comes later."""
+        self._check_limit(lease)
+        self.look(lease.instrument)
+        waiter = Waiter(lease, granted, refused, failed)
+        holder = self._held.get(lease.instrument)
+        if holder is None:
+            self._grant(waiter)
+        elif wait <= 0:
+            refused(holder)
+        else:
+            self._queues.setdefault(lease.instrument, deque()).append(waiter)
+            self._per_user[lease.uid] += 1
+            waiter.timer = self._clock.call_at(self._clock.time() + wait, self._give_up, waiter)
+            self._queued(lease)
+
+    def release(self, instrument: str, owner: str) -> None:
+        """The holder has let go. Nothing happens where that was noticed already: somebody else may have it since."""
+        holder = self._held.get(instrument)
+        late = (instrument, owner) in self._let_go
+        if holder is not None and holder.owner == owner and (not late or self._store.is_free(instrument)):
+            self.free(instrument, "released")
+        elif late:
+            self._let_go.remove((instrument, owner))
+        elif holder is None:
+            raise NoSuchInstrument(
+                f"Nobody holds {printable(instrument, 100)}.", "See who holds what with: lager instruments"
+            )
+        else:
+            raise AccessDenied(f"{holder.name} is held by {holder.user}, in another process.")
+
+    def look(self, instrument: str) -> None:
+        """Free the instrument if the kernel says that its lease is closed."""
+        if instrument in self._held and self._store.is_free(instrument):
+            self._let_go.append((instrument, self._held[instrument].owner))
+            self.free(instrument, "gone")
+
+    def free(self, instrument: str, reason: str) -> None:
+        lease = self._held.pop(instrument)
+        self._per_owner[lease.owner].remove(lease)
+        if not self._per_owner[lease.owner]:
+            del self._per_owner[lease.owner]
+        self._per_user[lease.uid] -= 1
+        self._store.drop(instrument)
+        self._released(lease, reason)
+        while instrument in self._queues and instrument not in self._held:
+            waiter = self._unqueue(self._queues[instrument][0])
+            try:
+                self._grant(waiter)
+            except LagerError as error:
+                waiter.failed(error)
+
+    def forget(self, owner: str) -> None:
+        """`owner` has left: it no longer waits for anything."""
+        for queue in list(self._queues.values()):
+            for waiter in [waiter for waiter in queue if waiter.lease.owner == owner]:
+                self._unqueue(waiter)
+
+    def _grant(self, waiter: Waiter) -> None:
+        fd = self._store.take(waiter.lease)
+        self._hold(waiter.lease)
+        waiter.granted(waiter.lease, fd)
+        self._claimed(waiter.lease)
+
+    def _hold(self, lease: Lease) -> None:
+        self._held[lease.instrument] = lease
+        self._per_owner.setdefault(lease.owner, []).append(lease)
+        self._per_user[lease.uid] += 1
+
+    def _give_up(self, waiter: Waiter) -> None:
+        self._unqueue(waiter)
+        waiter.refused(self._held[waiter.lease.instrument])
+
+    def _unqueue(self, waiter: Waiter) -> Waiter:
+        instrument = waiter.lease.instrument
+        queue = self._queues[instrument]
+        queue.remove(waiter)
+        self._per_user[waiter.lease.uid] -= 1
+        if not queue:
+            del self._queues[instrument]
+        if waiter.timer is not None:
+            waiter.timer.cancel()
+        return waiter
+
+    def _check_limit(self, lease: Lease) -> None:
+        has = self._per_user[lease.uid]
+        if has >= self.limit_per_user:
+            raise TooMany(f"{lease.user} already holds or waits for {has} instruments.", "Release some first.")
+
+
+def from_details(
+    instrument: str, details: dict[str, Any], *, owner: str, uid: int, user: str, pid: int
+) -> tuple[Lease, float]:
+    """The lease that is asked for, and how many seconds to wait for it; InvalidArgument where that makes no sense."""
+    if not _KEY.match(instrument):
+        raise InvalidArgument(f"{printable(instrument, 60)!r} is no key of an instrument.", "Let lager make it.")
+    wait = details.get("wait", 0.0)
+    if type(wait) is not float or not 0 <= wait <= LONGEST:
+        raise InvalidArgument("The key wait of a claim is no number of seconds.", "Give 0 or more.")
+
+    def text(key: str, default: str = "") -> str:
+        value = details.get(key, default)
+        if type(value) is not str:
+            raise InvalidArgument(f"The key {key} of a claim is of type {type(value).__name__}, not str.")
+        return printable(value, 200)
+
+    lease = Lease(
+        instrument=instrument,
+        name=text("name") or instrument,
+        net=text("net"),
+        run_id=text("run_id").lower(),
+        script=text("script"),
+        owner=owner,
+        uid=uid,
+        user=user,
+        pid=pid,
+        since=time.time(),
+    )
+    return lease, wait
+
+
+def busy(holder: Lease, paused: str, way_out: str) -> InstrumentBusy:
+    """The refusal: who has it, whether that script is paused and where, and what helps."""
+    since = time.strftime("%H:%M:%S", time.localtime(holder.since))
+    what = holder.script or f"process {holder.pid}"
+    net = f" (net {holder.net})" if holder.net else ""
+    return InstrumentBusy(f"{holder.name} is held by {holder.user}: {what}{net} since {since}{paused}.", way_out)

@@ -1,0 +1,149 @@
+"""Leases as files: an open file description with an exclusive flock, which the kernel frees when its last copy closes.
+
+Each grant gets a file of its own, in the place of the last one. What is handed out is open for reading only, and what
+this module opens for itself is open for writing, so that inotify tells the end of a lease (IN_CLOSE_NOWRITE) from our
+own looking at it (inotify(7), flock(2)).
+"""
+
+import asyncio
+import contextlib
+import ctypes
+import errno
+import fcntl
+import json
+import logging
+import os
+import struct
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from lager.errors import Failed
+from lagerd.instruments.leases import Lease
+from lagerd.signals import resolve
+
+_IN_CLOSE_NOWRITE = 0x10
+_IN_NONBLOCK, _IN_CLOEXEC = os.O_NONBLOCK, os.O_CLOEXEC
+_EVENT = struct.Struct("iIII")
+_LONGEST_RECORD = 1 << 16
+
+_log = logging.getLogger("lagerd")
+
+
+class LeaseFiles:
+    """`closed` is told the instrument whenever a lease of it may have ended."""
+
+    def __init__(self, folder: Path, closed: Callable[[str], None]) -> None:
+        self._folder = folder
+        self._closed = closed
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._inotify: int | None = None
+        try:
+            self._inotify = _watch(folder)
+        except OSError as error:
+            # Other programs may have used up what a user has of inotify; who releases, or dies, is noticed without.
+            _log.warning(
+                "%s. Is fs.inotify.max_user_instances used up? Until lagerd starts again, a lease that is", error
+            )
+            _log.warning("closed but not released is noticed when the next one asks for its instrument.")
+        else:
+            asyncio.get_running_loop().add_reader(self._inotify, self._read_events, self._inotify)
+
+    def close(self) -> None:
+        if self._inotify is not None:
+            asyncio.get_running_loop().remove_reader(self._inotify)
+            os.close(self._inotify)
+
+    def take(self, lease: Lease) -> int:
+        """A new locked file for `lease`; the descriptor is the caller's to pass on and close. Failed on a full disk."""
+        path = self._folder / lease.instrument
+        try:
+            return self._new(path, lease)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+            raise Failed(
+                f"{lease.name} cannot be held: {path} cannot be written ({error.strerror}).",
+                "Make room for it, and try again.",
+            ) from error
+
+    def _new(self, path: Path, lease: Lease) -> int:
+        path.unlink(missing_ok=True)
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            json.dump(lease.record(), file)
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return fd
+
+    def is_free(self, instrument: str) -> bool:
+        try:
+            fd = os.open(self._folder / instrument, os.O_WRONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return True
+        try:
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        finally:
+            os.close(fd)
+        return True
+
+    def drop(self, instrument: str) -> None:
+        """The file goes; whoever still has it open holds nothing by it."""
+        (self._folder / instrument).unlink(missing_ok=True)
+
+    def standing(self) -> Iterator[Lease]:
+        """The leases that outlived the lagerd before us; the files of those that did not are removed."""
+        for path in sorted(self._folder.iterdir()):
+            lease = None if self.is_free(path.name) else _recorded(path)
+            if lease is None:
+                path.unlink(missing_ok=True)
+            else:
+                yield lease
+
+    def _read_events(self, inotify: int) -> None:
+        data = os.read(inotify, 1 << 16)
+        at, names = 0, set()
+        while at < len(data):
+            _, _, _, length = _EVENT.unpack_from(data, at)
+            at += _EVENT.size + length
+            names.add(os.fsdecode(data[at - length : at].rstrip(b"\0")))
+        for name in names:
+            self._closed(name)
+
+
+def _watch(folder: Path) -> int:
+    libc = ctypes.CDLL(None, use_errno=True)
+    fd = libc.inotify_init1(_IN_NONBLOCK | _IN_CLOEXEC)
+    if fd >= 0 and libc.inotify_add_watch(fd, os.fsencode(folder), _IN_CLOSE_NOWRITE) >= 0:
+        return int(fd)
+    failed = ctypes.get_errno()
+    if fd >= 0:
+        os.close(fd)
+    raise OSError(failed, f"{folder} cannot be watched: {os.strerror(failed)}")
+
+
+def _recorded(path: Path) -> Lease | None:
+    """What was written of a lease; None where it cannot be read, and the lease is given up."""
+    with contextlib.suppress(OSError, ValueError, TypeError):
+        with open(os.open(path, os.O_RDWR | os.O_CLOEXEC), encoding="utf-8") as file:
+            lease = Lease(**json.loads(file.read(_LONGEST_RECORD)))
+        return lease if lease.instrument == path.name else None
+    return None
+
+
+async def process_end(pid: int) -> None:
+    """Wait until the process is gone: pidfd_open(2)."""
+    try:
+        fd = os.pidfd_open(pid)
+    except OSError as error:
+        if error.errno in (errno.ESRCH, errno.EINVAL):
+            return
+        raise
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[None] = loop.create_future()
+    loop.add_reader(fd, resolve, ended)
+    try:
+        await ended
+    finally:
+        loop.remove_reader(fd)
+        os.close(fd)

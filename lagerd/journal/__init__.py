@@ -1,0 +1,1 @@
+"""The audit: events, and their records in the journal."""

@@ -1,0 +1,75 @@
+"""Which record the journal gets for what happens to a pause."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from lager.breakpoints import banner
+from lagerd.breakpoints.pauses import Pause
+from lagerd.clients import Client
+from lagerd.instruments.leases import Lease
+from lagerd.journal.audit import Audit, Kind
+
+_KINDS = {
+    "paused": Kind.PAUSED,
+    "continued": Kind.RESUMED,
+    "interrupted": Kind.RESUMED,
+    "timeout": Kind.AUTO_RESUMED,
+    "gone": Kind.GONE,
+    "extended": Kind.EXTENDED,
+    "console opened": Kind.CONSOLE_OPENED,
+    "console closed": Kind.CONSOLE_CLOSED,
+    "input": Kind.CONSOLE_INPUT,
+    "denied": Kind.DENIED,
+}
+_ENDS = ("continued", "interrupted", "timeout", "gone")
+
+Record = Callable[[str, Pause, Client | None, dict[str, Any]], None]
+
+
+def recorder(audit: Audit, console_input: Callable[[], bool]) -> Record:
+    """For `Hooks.record`; `console_input` says whether what people type into consoles is kept."""
+
+    def record(what: str, pause: Pause, client: Client | None, more: dict[str, Any]) -> None:
+        if what == "paused" and more.get("again"):
+            return  # it stood before this lagerd began, and was recorded by the last one
+        if what == "input" and not console_input():
+            return
+        who = {"by_uid": client.uid, "by_user": client.user, "by_how": client.how} if client else {}
+        ending = {"reason": what, "paused_sec": time.monotonic() - pause.began} if what in _ENDS else {}
+        if what == "timeout":
+            ending["outcome"] = banner.outcome(pause.on_timeout)
+        more = {key: value for key, value in more.items() if key != "again"}
+        audit.record(_KINDS[what], **_place(pause), **who, **(ending | more))
+
+    return record
+
+
+LeaseRecord = Callable[[str, Lease, Client | None, dict[str, Any]], None]
+_LEASE_KINDS = {"claimed": Kind.CLAIMED, "released": Kind.RELEASED, "refused": Kind.REFUSED}
+
+
+def lease_recorder(audit: Audit) -> LeaseRecord:
+    """For the hooks of the instruments: a lease is recorded as its holder's, a refusal as of whoever asked."""
+
+    def record(what: str, lease: Lease, client: Client | None, more: dict[str, Any]) -> None:
+        uid, user = (client.uid, client.user) if client else (lease.uid, lease.user)
+        reason = f"{lease.user} holds it" if what == "refused" else more.get("reason")
+        fields = {"instrument": lease.name, "net": more.get("net", lease.net), "run": lease.run_id, "reason": reason}
+        audit.record(_LEASE_KINDS[what], by_uid=uid, by_user=user, script=lease.script, **fields)
+
+    return record
+
+
+def _place(pause: Pause) -> dict[str, object]:
+    return {
+        "breakpoint": pause.id,
+        "run": pause.run_id,
+        "label": pause.label,
+        "file": pause.file,
+        "line": pause.line,
+        "script": pause.script,
+        "owner_uid": pause.uid,
+        "owner": pause.user,
+        "on_timeout": pause.on_timeout,
+    }

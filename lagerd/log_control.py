@@ -1,0 +1,59 @@
+"""org.freedesktop.LogControl1, which `systemctl service-log-level` and `service-log-target` speak."""
+
+import logging
+
+from lager.bus.exports import Interface
+from lager.errors import InvalidArgument
+
+NAME = "org.freedesktop.LogControl1"
+PATH = "/org/freedesktop/LogControl1"
+
+# Python has no notice, alert or emerg; of two names for one level the first is the one that is read back.
+_LEVELS = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "notice": logging.INFO,
+    "warning": logging.WARNING,
+    "err": logging.ERROR,
+    "crit": logging.CRITICAL,
+    "alert": logging.CRITICAL,
+    "emerg": logging.CRITICAL,
+}
+_TARGET = "console"
+_XML = """ <interface name="org.freedesktop.LogControl1">
+  <property name="LogLevel" type="s" access="readwrite"/>
+  <property name="LogTarget" type="s" access="readwrite"/>
+  <property name="SyslogIdentifier" type="s" access="read"/>
+ </interface>"""
+
+
+def interface() -> Interface:
+    """Who may use it is the bus policy's business: root alone."""
+    return Interface(
+        NAME,
+        {},
+        {
+            "LogLevel": ("s", _level),
+            "LogTarget": ("s", lambda: _TARGET),
+            "SyslogIdentifier": ("s", lambda: "lagerd"),
+        },
+        _XML,
+        {"LogLevel": _set_level, "LogTarget": _set_target},
+    )
+
+
+def _level() -> str:
+    now = logging.getLogger().getEffectiveLevel()
+    return next((name for name, level in _LEVELS.items() if level >= now), "emerg")
+
+
+def _set_level(name: object) -> None:
+    level = _LEVELS.get(name) if isinstance(name, str) else None
+    if level is None:
+        raise InvalidArgument(f"{name!r} is no log level.", f"Say one of {', '.join(_LEVELS)}.")
+    logging.getLogger().setLevel(level)
+
+
+def _set_target(name: object) -> None:
+    if name not in (_TARGET, "auto", "journal"):
+        raise InvalidArgument(f"{name!r} is no log target of lagerd.", "It writes to the journal by standard error.")

@@ -1,0 +1,72 @@
+"""What a lagerd on a box is besides an answer on the bus: configured, recorded, under the administrator's policy."""
+
+import contextlib
+import logging
+from pathlib import Path
+
+from lager.bus.facade import Bus, Call
+from lager.errors import AccessDenied, LagerError
+from lagerd import config, polkit
+from lagerd.breakpoints.interface import Breakpoints
+from lagerd.breakpoints.pauses import Pause
+from lagerd.clients import Client
+from lagerd.config import Config, ConfigError, ConsolePolicy
+from lagerd.instruments.interface import Instruments
+from lagerd.journal import audit
+from lagerd.journal.audit import Kind
+from lagerd.journal.events import lease_recorder, recorder
+
+_log = logging.getLogger("lagerd")
+
+
+class Service:
+    """`path` is the configuration's file, None for an embedded daemon, which has neither that nor a journal.
+
+    Raises ConfigError.
+    """
+
+    def __init__(self, bus: Bus, breakpoints: Breakpoints, instruments: Instruments, path: Path | None) -> None:
+        self._bus = bus
+        self._breakpoints = breakpoints
+        self._instruments = instruments
+        self._path = path
+        self.audit = audit.to_journal() if path else audit.to_log(logging.getLogger("lagerd.audit"))
+        self._apply(config.load(path) if path else Config())
+        breakpoints.hooks.record = recorder(self.audit, lambda: self.config.log_console_input)
+        instruments.hooks.record = lease_recorder(self.audit)
+        breakpoints.hooks.may_open_console = self._may_open_console
+
+    def reload(self) -> None:
+        """Read the configuration again; a wrong one is said, and changes nothing."""
+        try:
+            self._apply(config.load(self._path) if self._path else Config())
+        except ConfigError as error:
+            _log.error("%s Until then the configuration stays as it was.", error)
+        else:
+            _log.info("Read the configuration again.")
+
+    def _apply(self, new: Config) -> None:
+        self.config = new
+        self._breakpoints.settings.default_timeout = new.default_timeout
+        self._breakpoints.settings.max_run_timeout = new.max_run_timeout
+        self._breakpoints.settings.consoles_per_user = new.limits.consoles
+        self._breakpoints.pauses.limit_per_user = new.limits.pauses
+        self._instruments.leases.limit_per_user = new.limits.claims
+
+    async def denied(self, call: Call, error: AccessDenied) -> None:
+        """Record a refusal; that of a console or a look is, with its pause, where the policy is asked."""
+        if call.member in ("OpenConsole", "Inspect"):
+            return
+        with contextlib.suppress(LagerError):  # whoever asked has left, and nobody can say any more who it was
+            client = await self._breakpoints.clients.of(call.sender)
+            self.audit.record(
+                Kind.DENIED, by_uid=client.uid, by_user=client.user, reason=f"{call.member}: {error.what}"
+            )
+
+    async def _may_open_console(self, client: Client, pause: Pause, interactive: bool) -> bool:
+        asked = self.config.console is ConsolePolicy.POLKIT
+        allowed = asked and await polkit.allows(self._bus, client.sender, interactive)
+        if not allowed:
+            why = f"{client.user} may not open a console in a script of {pause.user}"
+            self._breakpoints.hooks.record("denied", pause, client, {"reason": why})
+        return allowed

@@ -1,0 +1,166 @@
+"""What a caller of our objects gets: exactly one answer, no traceback, and no descriptor is kept."""
+
+import asyncio
+import os
+from typing import Any
+
+import pytest
+
+from lager.bus.exports import LATER, Interface, Method, Tree
+from lager.bus.facade import Call
+from lager.errors import BusError, InvalidArgument, NoSuchBreakpoint
+
+PATH, NAME = "/com/lager/Test", "com.lager.Test"
+PROPERTIES = "org.freedesktop.DBus.Properties"
+
+
+class FakeCall(Call):
+    """A call as the bus would hand it over, keeping its answers."""
+
+    def __init__(self, member: str, signature: str = "", *args: Any, interface: str = NAME, path: str = PATH) -> None:
+        self.member, self.signature, self._given = member, signature, list(args)
+        self.interface, self.path, self.sender = interface, path, ":1.7"
+        self.fds = [os.open(os.devnull, os.O_RDONLY)]
+        self.fd = self.fds[0]
+        self.answers: list[tuple[str, ...]] = []
+
+    @property
+    def args(self) -> list[Any]:
+        return self._given
+
+    def reply(self, signature: str = "", *values: Any, fds: Any = ()) -> None:
+        self.answers.append(("reply", signature, *values))
+
+    def refuse(self, name: str, text: str) -> None:
+        self.answers.append(("error", name, text))
+
+    def begin(self) -> None:
+        pass
+
+    def end(self) -> None:
+        pass
+
+    def close_fds(self) -> None:
+        for fd in self.fds:
+            os.close(fd)
+        self.fds = []
+
+
+def _raise(error: Exception) -> Any:
+    raise error
+
+
+async def _slow(call: Any) -> Any:
+    await asyncio.sleep(0)
+    return call.args[0]
+
+
+async def _for_ever(_: Any) -> Any:
+    await asyncio.get_running_loop().create_future()
+
+
+def tree() -> Tree:
+    one = Tree()
+    methods = {
+        "Echo": Method("s", "s", lambda call: (call.args[0],)),
+        "Slow": Method("as", "s", _slow),
+        "Later": Method("", "", lambda _: LATER),
+        "ForEver": Method("", "", _for_ever),
+        "Refuses": Method("", "", lambda _: _raise(NoSuchBreakpoint("It is not there.", "Look again."))),
+        "Bus": Method("", "", lambda _: _raise(BusError("The bus is gone."))),
+        "Breaks": Method("", "", lambda _: _raise(ZeroDivisionError("secret"))),
+    }
+    written: list[Any] = []
+    properties = {"Level": ("s", lambda: "debug"), "Fixed": ("u", lambda: 5)}
+    one.add(PATH, Interface(NAME, methods, properties, f' <interface name="{NAME}"/>', {"Level": written.append}))
+    return one
+
+
+def answer(call: FakeCall) -> tuple[str, ...]:
+    async def dispatch() -> None:
+        one = tree()
+        one.dispatch(call)  # type: ignore[arg-type]
+        await asyncio.gather(*one._tasks)
+
+    asyncio.run(dispatch())
+    with pytest.raises(OSError, match="Bad file"):
+        os.fstat(call.fd)
+    [only] = call.answers
+    return only
+
+
+def test_answers():
+    assert answer(FakeCall("Echo", "s", "x")) == ("reply", "s", "x")
+    assert answer(FakeCall("Echo", "s", "x", interface="")) == ("reply", "s", "x")
+    assert answer(FakeCall("Slow", "as", ["x"])) == ("reply", "s", "x")
+
+
+def test_later_is_no_answer_yet():
+    call = FakeCall("Later")
+    with pytest.raises(ValueError, match="not enough values"):
+        answer(call)
+
+
+def test_refusals():
+    kind, name, text = answer(FakeCall("Refuses"))
+    assert (kind, name, text) == ("error", "com.lager.Error.NoSuchBreakpoint", "It is not there. Look again.")
+    assert answer(FakeCall("Bus"))[1:] == ("com.lager.Error.Failed", "The bus is gone.")
+
+
+def test_a_fault_of_ours_goes_to_the_log_and_not_to_the_caller(caplog):
+    kind, name, text = answer(FakeCall("Breaks"))
+    assert (kind, name) == ("error", "com.lager.Error.Failed")
+    assert "secret" not in text
+    assert "ZeroDivisionError: secret" in caplog.text
+
+
+@pytest.mark.parametrize("call", [("Echo", ""), ("Echo", "ss", "a", "b"), ("Later", "s", "a"), ("Slow", "s", "a")])
+def test_wrong_types(call):
+    assert answer(FakeCall(*call))[1] == "com.lager.Error.InvalidArgument"
+
+
+def test_what_is_not_there():
+    assert answer(FakeCall("Nothing"))[1].endswith("UnknownMethod")
+    assert answer(FakeCall("Echo", "s", "x", interface="com.lager.Other"))[1].endswith("UnknownMethod")
+    assert answer(FakeCall("Echo", "s", "x", path="/com/lager"))[1].endswith("UnknownObject")
+    assert answer(FakeCall("Echo", "s", "x", path="/"))[1].endswith("UnknownObject")
+
+
+def test_introspection():
+    introspectable = "org.freedesktop.DBus.Introspectable"
+    xml = answer(FakeCall("Introspect", interface=introspectable))[2]
+    assert f'<interface name="{NAME}"/>' in xml
+    assert '<node name="com"/>' in answer(FakeCall("Introspect", interface=introspectable, path="/"))[2]
+    assert '<node name="Test"/>' in answer(FakeCall("Introspect", interface=introspectable, path="/com/lager"))[2]
+    assert answer(FakeCall("Ping", interface="org.freedesktop.DBus.Peer")) == ("reply", "")
+
+
+def test_properties():
+    assert answer(FakeCall("Get", "ss", NAME, "Fixed", interface=PROPERTIES)) == ("reply", "v", 5)
+    assert answer(FakeCall("GetAll", "s", NAME, interface=PROPERTIES))[2] == {"Level": "debug", "Fixed": 5}
+    assert answer(FakeCall("Set", "ssv", NAME, "Level", "info", interface=PROPERTIES)) == ("reply", "")
+    for member, signature, *args in (
+        ("Set", "ssv", NAME, "Fixed", 6), ("Set", "ssv", NAME, "Nothing", 6), ("Get", "ss", NAME, "Nothing"),
+        ("Get", "ss", "com.lager.Other", "Fixed"), ("GetAll", "s", "com.lager.Other"),
+    ):  # fmt: skip
+        assert answer(FakeCall(member, signature, *args, interface=PROPERTIES))[1] == "com.lager.Error.InvalidArgument"
+
+
+def test_at_the_end_those_who_wait_are_answered():
+    call = FakeCall("ForEver")
+
+    async def dispatch() -> None:
+        one = tree()
+        one.dispatch(call)  # type: ignore[arg-type]
+        await asyncio.sleep(0)
+        await one.close()
+
+    asyncio.run(dispatch())
+    [(kind, name, text)] = call.answers
+    assert (kind, name) == ("error", "com.lager.Error.Failed")
+    assert "stopping" in text
+
+
+def test_a_refusal_has_two_sentences():
+    assert str(InvalidArgument("No.", "Do that.")) == "No. Do that."
+    assert str(InvalidArgument("No.")) == "No."

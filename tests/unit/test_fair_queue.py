@@ -1,0 +1,140 @@
+"""Whose message is next."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lager.bus.fair_queue import Turns
+
+SENDERS = st.sampled_from(["broker", "a", "b", "c"])
+
+
+def turn(turns: Turns, *waiting, **more) -> list:
+    taken = []
+    turns.serve(taken.append, *waiting, **more)
+    return taken
+
+
+def served(turns: Turns) -> list:
+    taken = []
+    while turns:
+        taken.append(turn(turns))
+    return taken
+
+
+class Clock:
+    """Each item that is handed over takes as long as it says, in thousandths of a second."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.taken = []
+
+    def hand_over(self, item: tuple[str, int]) -> None:
+        self.taken.append(item[0])
+        self.now += item[1] / 1000
+
+
+def test_a_turn_ends_when_it_was_long_and_who_took_long_goes_behind_who_came_meanwhile():
+    clock = Clock()
+    turns = Turns("broker", lambda: clock.now)
+    for n in range(3):
+        turns.put("slow", 1, (f"slow {n}", 30))
+    turns.put("b", 1, ("b", 0))
+    assert turns.serve(clock.hand_over)
+    assert clock.taken == ["slow 0"]
+    turns.put("c", 1, ("c", 0))
+    turns.put("broker", 1, ("broker", 0))
+    while turns.serve(clock.hand_over):
+        pass
+    assert clock.taken == ["slow 0", "b", "c", "broker", "slow 1", "slow 2"]
+
+
+def test_who_closes_in_the_middle_of_a_turn_may_take_the_rest():
+    turns = Turns("broker")
+    for n in range(2):
+        turns.put("a", 1, n)
+    rest = []
+    turns.serve(lambda _: rest.extend(served(turns)))
+    assert rest == [[1]]
+
+
+def test_who_says_little_is_heard_in_the_order_of_coming():
+    turns = Turns("broker")
+    for n, sender in enumerate(["a", "b", "broker", "a", "b", "broker", "broker"]):
+        turns.put(sender, 1, n)
+    assert served(turns) == [[0, 1, 2, 3, 4, 5, 6]]
+
+
+def test_a_flood_waits_behind_everybody():
+    turns = Turns("broker")
+    for n in range(1000):
+        turns.put("flood", 1, n)
+    assert turn(turns) == [0, 1]
+    assert turn(turns) == [2]
+    turns.put("b", 1, "b")
+    turns.put("flood", 1, 1000)
+    assert turn(turns) == ["b"]
+    assert turn(turns) == [3]
+    assert [item for several in served(turns) for item in several] == list(range(4, 1001))
+
+
+def test_a_flood_has_its_turn_among_many_who_say_little():
+    turns = Turns("broker")
+    for n in range(10):
+        turns.put("flood", 1, n)
+    taken = []
+    for _ in range(20):
+        turns.put("b", 1, "b")
+        taken += turn(turns)
+    assert len([one for one in taken if one != "b"]) > 8
+
+
+def test_who_must_wait_keeps_its_place():
+    turns = Turns("broker")
+    for n in range(4):
+        turns.put("a", 1, n)
+    turns.put("b", 1, "b")
+    turns.put("broker", 1, "broker")
+    assert turn(turns, lambda sender: sender != "b") == ["b", "broker"]
+    assert turn(turns, lambda _: True) == []
+    assert [item for several in served(turns) for item in several] == [0, 1, 2, 3]
+
+
+def test_nobody_comes_from_aside_where_there_is_nothing_to_spare():
+    turns = Turns("broker")
+    for n in range(4):
+        turns.put("a", 1, n)
+    assert turn(turns, spare=False) == [0, 1]
+    assert turn(turns, spare=False) == []
+    turns.put("b", 1, "b")
+    assert turn(turns, spare=False) == ["b"]
+    assert turn(turns) == [2]
+
+
+def test_room_is_bounded_by_number_and_bytes_but_one_message_always_has_it():
+    turns = Turns("broker")
+    assert turns.has_room("a", 1 << 30)
+    turns.put("a", 1 << 19, 0)
+    assert turns.has_room("a", 1 << 19)
+    assert not turns.has_room("a", (1 << 19) + 1)
+    assert turns.has_room("b", 1 << 30)
+    for n in range(4096):
+        turns.put("b", 1, n)
+    assert not turns.has_room("b", 1)
+    served(turns)
+    assert turns.has_room("a", 1 << 20)
+    assert turns.has_room("b", 1)
+
+
+@settings(deadline=None)
+@given(st.lists(SENDERS, max_size=60))
+def test_nothing_is_lost_and_each_sender_is_heard_in_order(senders):
+    turns, taken = Turns("broker"), []
+    for n, sender in enumerate(senders):
+        turns.put(sender, 1, (sender, n))
+        if n % 7 == 3:
+            taken += turn(turns)
+    taken += [item for several in served(turns) for item in several]
+    assert sorted(n for _, n in taken) == list(range(len(senders)))
+    for sender in set(senders):
+        own = [n for one, n in taken if one == sender]
+        assert own == sorted(own)

@@ -1,0 +1,74 @@
+"""What a name is documented as, of each kind of thing that can be called."""
+
+import functools
+
+import pytest
+
+from lager.inspection.docs import document
+
+
+def given(volts, /, amps=1.5, *, channel, **more):
+    """Set it."""
+
+
+def listed(first, *others, last="x"):
+    pass
+
+
+@functools.wraps(given)
+def wrapped(*_):
+    pass
+
+
+class Supply:
+    def __init__(self, volts):
+        pass
+
+    def __call__(self, amps):
+        pass
+
+    @property
+    def volts(self):
+        """Measured now."""
+
+
+@pytest.mark.parametrize(
+    ("found", "signature"),
+    [
+        (given, "it(volts, /, amps=1.5, *, channel, **more)"),
+        (wrapped, "it(volts, /, amps=1.5, *, channel, **more)"),
+        (listed, "it(first, *others, last='x')"),
+        (functools.partial(given, 1), "it(volts, /, amps=1.5, *, channel, **more)"),
+        (Supply, "it(volts)"),
+        (Supply(1), "it(amps)"),
+        (Supply(1).__call__, "it(amps)"),
+        ("".join, "it(iterable, /)"),
+    ],
+)
+def test_the_signature_of(found, signature):
+    shown = document("it", {"it": found})
+    assert shown is not None
+    assert shown["signature"] == signature
+
+
+@pytest.mark.parametrize("found", [7, [1], {}.get.__self__])
+def test_what_cannot_be_called_has_a_value(found):
+    shown = document("it", {"it": found})
+    assert shown is not None
+    assert shown["value"] == repr(found)
+    assert "signature" not in shown
+
+
+def test_a_property_is_not_called():
+    shown = document("it.volts", {"it": Supply(1)})
+    assert shown is not None
+    assert shown["doc"] == ["Measured now."]
+    assert "file" in shown
+    assert "signature" not in shown
+
+
+def test_a_module_has_its_text_and_no_value():
+    shown = document("it", {"it": functools})
+    assert shown is not None
+    assert shown["doc"]
+    assert shown.keys() == {"type", "doc"}

@@ -1,0 +1,22 @@
+"""The order of the two outputs of a detached run, as it is written down beside them."""
+
+import os
+import select
+
+from lager_cli.linux.inotify import MODIFIED, Changes
+from lager_cli.runs.journal_copy import Scribe
+from lager_cli.runs.output_log import OutputLog
+from tests.processes import PATIENCE
+
+
+def test_what_the_script_wrote_before_anybody_looked_is_noted_at_once(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    log = OutputLog("0123abcd")
+    log.order.parent.mkdir(parents=True, exist_ok=True)
+    with log.writer() as writer, Changes() as changes:
+        os.write(writer.out, b"one\n")
+        os.write(writer.err, b"two\n")
+        changes.watch(log.order, MODIFIED)
+        with Scribe(log, writer, copy=False):
+            assert select.select([changes], [], [], PATIENCE)[0]
+        assert log.order.read_text() == "4 4\n"

@@ -1,0 +1,29 @@
+import logging
+
+import pytest
+
+from lager.errors import InvalidArgument
+from lagerd import log_control
+
+
+@pytest.fixture(autouse=True)
+def _level_as_it_was():
+    level = logging.getLogger().level
+    yield
+    logging.getLogger().setLevel(level)
+
+
+@pytest.mark.parametrize(
+    ("set_", "read"), [("debug", "debug"), ("info", "info"), ("notice", "info"), ("err", "err"), ("emerg", "crit")]
+)
+def test_the_level(set_, read):
+    properties = log_control.interface()
+    properties.setters["LogLevel"](set_)
+    assert properties.properties["LogLevel"][1]() == read
+
+
+@pytest.mark.parametrize("name", ["LogLevel", "LogTarget"])
+@pytest.mark.parametrize("value", ["loud", "", 3, None, ["debug"]])
+def test_what_is_no_level_or_target_is_refused(name, value):
+    with pytest.raises(InvalidArgument):
+        log_control.interface().setters[name](value)

@@ -1,0 +1,76 @@
+"""The other end of a session, which may say anything."""
+
+import os
+
+import pytest
+
+from lager.errors import BoxError
+from lager_cli.boxes.desk_client import _exit_code, _refusal
+from lager_cli.boxes.multiplexer import WINDOW, Trunk
+from lager_cli.boxes.protocol import Kind, Stream, encode, head
+
+
+@pytest.fixture
+def heard():
+    """Let a trunk hear some bytes, all of them; what it took that is of no stream."""
+    reader, far = os.pipe()
+    near, writer = os.pipe()
+    frames = []
+    trunk = Trunk(reader, writer, lambda kind, value: frames.append((kind, value)), greeted=True)
+
+    def hear(data):
+        for at in range(0, len(data), 1 << 16):
+            os.write(far, data[at : at + (1 << 16)])
+            trunk.turn()
+        return frames
+
+    hear.trunk = trunk
+    yield hear
+    for fd in (reader, far, near, writer):
+        os.close(fd)
+
+
+class Taken:
+    def __init__(self):
+        self.data, self.ended = b"", False
+
+    def put(self, data):
+        self.data += data
+
+    def end(self):
+        self.ended = True
+
+
+def test_what_came_before_somebody_took_it(heard):
+    heard(head(Kind.DATA, Stream.OUT, 5) + b"early" + encode(Kind.END, stream=Stream.OUT) * 2)
+    taken = Taken()
+    heard.trunk.deliver(Stream.OUT, taken)
+    assert (taken.data, taken.ended) == (b"early", True)
+
+
+def test_nobody_sends_more_than_they_may(heard):
+    heard(head(Kind.DATA, Stream.ERR, WINDOW) + bytes(WINDOW))
+    with pytest.raises(BoxError, match="more than it may"):
+        heard(head(Kind.DATA, Stream.ERR, 1) + b"x")
+
+
+def test_what_was_taken_may_be_sent_again(heard):
+    for _ in range(3):
+        heard(head(Kind.DATA, Stream.OUT, WINDOW) + bytes(WINDOW))
+        heard.trunk.grant(Stream.OUT, WINDOW)
+
+
+def test_a_stream_that_there_is_not_is_refused(heard):
+    with pytest.raises(BoxError, match="no known stream"):
+        heard(head(Kind.DATA, 6, 1))
+
+
+@pytest.mark.parametrize("value", [None, "0", 256, -1, 1e400, [], {}])
+def test_an_exit_code_that_there_is_not_is_refused(value):
+    with pytest.raises(BoxError):
+        _exit_code(value)
+
+
+@pytest.mark.parametrize("value", [None, [], "x", {"what": 3}])
+def test_a_refusal_without_words_is_one(value):
+    assert str(_refusal(value))
