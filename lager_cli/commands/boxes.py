@@ -11,7 +11,7 @@ from lager.errors import BoxError, LagerError
 from lager_cli.boxes import box_table
 from lager_cli.boxes.box_table import COMMAND, Box
 from lager_cli.commands import completion
-from lager_cli.commands.net_actions import json_option
+from lager_cli.commands.options import json_option
 from lager_cli.display import output
 
 _CHECK_HEADERS = ("BOX", "SSH", "LAGER", "LAGERD", "GROUP", "TO DO")

@@ -1,21 +1,16 @@
 """`lager breakpoints`: the paused scripts as a table."""
 
-import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from lager.breakpoints.banner import shown_path
-from lager.contract import ON_TIMEOUT
-from lager.text import duration, time_left
 from lager_cli.commands.box_option import box_group_option, go
 from lager_cli.daemon import ask
 from lager_cli.display import output
+from lager_cli.display.pause_table import HEADERS, row, show
 
 if TYPE_CHECKING:
     from lager_cli.boxes.fan_out import Table
-
-HEADERS = ("ID", "LABEL", "WHERE", "SCRIPT", "RUN", "USER", "PAUSED", "LEFT", "CONSOLES")
 
 
 class _Lazy(click.Group):
@@ -62,32 +57,6 @@ def breakpoints(context: click.Context, as_json: bool, watch: bool, box: str | N
     else:
         output.say("No script is paused.")
     return None
-
-
-def show(pauses: list[dict[str, Any]]) -> None:
-    output.fitting_table(HEADERS, [row(pause) for pause in sorted(pauses, key=lambda pause: pause["since"])])
-
-
-def row(pause: dict[str, Any]) -> tuple[object, ...]:
-    return (
-        pause["id"],
-        pause["label"] or "-",
-        f"{shown_path(pause['file'])}:{pause['line']}",
-        pause["script"] or "-",
-        pause["run_id"][:8] or "-",
-        pause["user"],
-        duration(time.time() - pause["since"]),
-        time_left_of(pause),
-        (pause["consoles"] or "-") if pause["interactive"] else "",
-    )
-
-
-def time_left_of(pause: dict[str, Any]) -> str:
-    """The time left, and what the script does then where that is not to go on."""
-    if not pause["remaining"]:
-        return "no limit"
-    then = pause.get("on_timeout", ON_TIMEOUT[0])
-    return time_left(pause["remaining"]) + (f", then {then}" if then != ON_TIMEOUT[0] else "")
 
 
 def _table() -> "Table":

@@ -126,11 +126,11 @@ def _boxes() -> Iterable[tuple[str, str]]:
 
 
 def _nets() -> Iterable[Any]:
-    from lager.nets import model as netsfile
+    from lager.nets import file as nets_file
 
     where = address.choose() if not os.environ.get("LAGER_NETS") else None
     embedded = where is not None and where.embedded
-    return netsfile.load(address.embedded_folder() / "nets.toml" if embedded else None).nets.values()
+    return nets_file.load(address.embedded_folder() / "nets.toml" if embedded else None).nets.values()
 
 
 def _paused() -> Iterable[Any]:

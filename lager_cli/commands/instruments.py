@@ -9,7 +9,8 @@ from lager import NetType
 from lager.contract import INSTRUMENTS
 from lager.text import duration
 from lager_cli.commands.box_option import several_box_option
-from lager_cli.commands.net_actions import Action, command, json_option, single
+from lager_cli.commands.net_actions import Action, command, single
+from lager_cli.commands.options import json_option
 from lager_cli.daemon import ask
 from lager_cli.display import output
 

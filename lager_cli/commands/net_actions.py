@@ -8,10 +8,11 @@ import click
 
 from lager import Net, NetType
 from lager.errors import WrongNetType
-from lager.nets import model
+from lager.nets import file as nets_file
 from lager_cli import daemon
 from lager_cli.commands import completion
 from lager_cli.commands.box_option import box_option
+from lager_cli.commands.options import json_option, wait_option
 from lager_cli.display import output
 
 
@@ -26,24 +27,13 @@ class Action:
     help: str = ""
 
 
-def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
-
-
-def wait_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    from lager_cli.commands.python import seconds
-
-    text = "Wait so long for an instrument that is in use (default: not at all)."
-    return click.option("--wait", type=seconds, default=0.0, help=text)(command)
-
-
 def with_net(name: str, type: NetType, wait: float, use: Callable[[Any], Any]) -> Any:
     """What `use` makes of the open net."""
     daemon.ready_address()
     try:
         opened = Net.get(name, type=type, wait=wait)
     except WrongNetType as error:
-        kind = model.load().net(name).type
+        kind = nets_file.load().net(name).type
         raise WrongNetType(error.what, f"Try: lager {'gpi' if kind is NetType.GPIO else kind.value} {name}") from None
     with opened as net:
         return use(net)

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lager.errors import LagerError, NetsFileError
-from lager.nets import model as netsfile
+from lager.nets import file as nets_file
 from lager.nets import saved_nets
 from lager.nets.model import Instrument, Nets
 from lager_cli import daemon
 from lager_cli.commands.box_option import box_group_option, box_option, go
-from lager_cli.commands.net_actions import json_option, wait_option
+from lager_cli.commands.options import json_option, wait_option
 from lager_cli.display import output
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def import_(file: Path, target: Path | None) -> int:
 def _bench() -> Nets:
     if not os.environ.get("LAGER_NETS"):
         daemon.ready_address()
-    return netsfile.load()
+    return nets_file.load()
 
 
 def _row(net: dict[str, Any]) -> tuple[object, ...]:

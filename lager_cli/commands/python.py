@@ -1,6 +1,5 @@
 """`lager python`: run a script; or resume, extend or look into a paused one."""
 
-import math
 import os
 from dataclasses import dataclass
 from typing import Any
@@ -8,25 +7,13 @@ from typing import Any
 import click
 
 from lager.errors import LagerError
-from lager.text import seconds_of
 from lager_cli.commands import box_option, completion, file_options, resume
+from lager_cli.commands.options import seconds
 from lager_cli.daemon import get
 from lager_cli.display import output
 
 LONGEST_RUN = 300.0
 _ONLY_ONE = "\0"  # which nobody can type: `--continue ""` is a mistake, and resumes nothing
-
-
-def seconds(value: Any) -> float:
-    """The type of an option that takes seconds, or a length of time such as 10m."""
-    try:
-        number = float(value)
-    except ValueError:
-        known = seconds_of(value)
-        number = math.nan if known is None else known
-    if not (math.isfinite(number) and number >= 0):
-        raise click.BadParameter(f"{value!r} is no length of time; give seconds, 0 or more, or one like 10m or 1h30m.")
-    return number
 
 
 class _Python(click.Command):

@@ -4,6 +4,7 @@ from lager.errors import AmbiguousId, NoSuchBreakpoint
 from lager.text import time_left
 from lager_cli.daemon import ask
 from lager_cli.display import output
+from lager_cli.display.pause_table import show
 
 
 def resume(id: str | None) -> int:
@@ -32,8 +33,6 @@ def _only_one() -> str:
     if not pauses:
         raise NoSuchBreakpoint("No script is paused.")
     if len(pauses) > 1:
-        from lager_cli.commands.breakpoints import show
-
         show(pauses)
         raise AmbiguousId(f"{len(pauses)} scripts are paused.", "Name one of them by its id, or use --continue-all.")
     return str(pauses[0]["id"])

@@ -13,10 +13,10 @@ from lager.errors import AccessDenied, Failed, LagerError, NoSuchBreakpoint
 from lager.text import duration
 from lager_cli.commands import completion
 from lager_cli.commands.box_option import box_option
-from lager_cli.commands.breakpoints import time_left_of
-from lager_cli.commands.net_actions import json_option
+from lager_cli.commands.options import json_option
 from lager_cli.daemon import connected
 from lager_cli.display import output, snapshot
+from lager_cli.display.pause_table import time_left_of
 
 _WIDEST = 10_000
 

@@ -15,7 +15,8 @@ import click
 from lager import NetType
 from lager_cli.commands import completion
 from lager_cli.commands.box_option import box_option
-from lager_cli.commands.net_actions import wait_option, with_net
+from lager_cli.commands.net_actions import with_net
+from lager_cli.commands.options import wait_option
 from lager_cli.display import output
 
 _LEAVE = b"\x1d"  # Ctrl-]

@@ -17,6 +17,7 @@ import click
 from lager.breakpoints.banner import box_option
 from lager.errors import LagerError
 from lager.text import printable
+from lager_cli.display.tables import aligned, fitted
 
 _ADVISES = re.compile(r": lager (?!boxes)[\w -]+$")
 
@@ -138,8 +139,6 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[object]], longest: int
 def fitting_table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """A table of which on a terminal no line is wider than that."""
     if on_terminal():
-        from lager_cli.display.tables import fitted
-
         fitted_table(fitted(headers, rows, shutil.get_terminal_size().columns))
     else:
         table(headers, rows)
@@ -154,10 +153,6 @@ def fitted_table(lines: Sequence[str]) -> None:
 def cells(row: Iterable[object], widths: Sequence[int]) -> None:
     """One row of a table whose other rows are not yet known; what is wider than its column moves the rest."""
     click.echo(aligned([printable(cell, 200) for cell in row], widths))
-
-
-def aligned(row: Sequence[str], widths: Sequence[int]) -> str:
-    return "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
 def colours() -> bool:

@@ -4,7 +4,6 @@ not enough, cells shortened still more."""
 from collections.abc import Sequence
 
 from lager.text import printable
-from lager_cli.display.output import aligned
 
 _FLEXIBLE = ("LABEL", "WHERE", "SCRIPT")
 _DISPENSABLE = ("RUN", "SCRIPT", "USER", "PAUSED")
@@ -27,6 +26,10 @@ def fitted(headers: Sequence[str], rows: Sequence[Sequence[object]], columns: in
         ]
         for line in lines
     ]
+
+
+def aligned(row: Sequence[str], widths: Sequence[int]) -> str:
+    return "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
 def _shrink(widths: dict[int, int], headers: Sequence[str], columns: int, narrowest: int) -> bool:

@@ -24,6 +24,14 @@ def apply(fd: int, described: list[Any]) -> None:
     termios.tcsetattr(fd, termios.TCSANOW, [*described[:6], keys])
 
 
+def in_foreground(terminal: int) -> bool:
+    """Whether the keys of `terminal` are meant for this job."""
+    try:
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+    except OSError:
+        return False
+
+
 class Raw:
     """The terminal `fd`, which hands on every key while it is raw. Only the job in its foreground may change it."""
 

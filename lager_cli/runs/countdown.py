@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from lager.text import printable, time_left
+from lager_cli.linux.tty import in_foreground
 from lager_cli.linux.tty_writes import Writes
-from lager_cli.runs.enter_key import in_foreground
 
 _QUIET = 0.5  # seconds in which nobody else must have written before a row begins
 _SETTLED = 0.05  # a write is told of when it has ended, which is after it can be seen

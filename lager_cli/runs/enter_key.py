@@ -18,6 +18,7 @@ from lager.contract import BREAKPOINTS, BREAKPOINTS_PATH
 from lager.errors import LagerError, NoDaemon, Refusal
 from lager_cli.daemon import identify
 from lager_cli.display import output
+from lager_cli.linux.tty import in_foreground
 
 if TYPE_CHECKING:
     import asyncio
@@ -239,11 +240,3 @@ class Attendant:
         if self._countdown is not None:
             self._countdown.close()
             self._countdown = None
-
-
-def in_foreground(terminal: int) -> bool:
-    """Whether the keys of `terminal` are meant for this job."""
-    try:
-        return os.tcgetpgrp(terminal) == os.getpgrp()
-    except OSError:
-        return False

@@ -7,8 +7,8 @@ import time
 from typing import Any
 
 from lager.breakpoints import banner
-from lager_cli.commands.breakpoints import HEADERS, row
 from lager_cli.display import output
+from lager_cli.display.pause_table import HEADERS, row
 from lager_cli.follower import Change, Following
 
 _WIDTHS = (11, 8, 20, 30, 20, 8, 8, 6, 8, 8, 0)  # columns of EVENT, those of the table, and BY

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lager.console.protocol import LIMIT, encode
 from lager.errors import NetsFileError
-from lager.nets import model as nets
+from lager.nets import file as nets_file
 from lager.text import printable
 from lager_cli.console.client import Attached
 from lagerd import config
@@ -44,7 +44,7 @@ _FRAMES = st.lists(st.dictionaries(_KEYS, _VALUES, max_size=3).map(encode) | st.
 def test_a_nets_file_of_any_bytes(tmp_path, content):
     (tmp_path / "nets.toml").write_bytes(content)
     with suppress(NetsFileError):
-        nets.load(tmp_path / "nets.toml")
+        nets_file.load(tmp_path / "nets.toml")
 
 
 @_QUICK

@@ -6,7 +6,7 @@ from typing import Any
 
 from lager.instruments.drivers.driver import Driver
 from lager.instruments.net import Net
-from lager.nets import model as nets
+from lager.nets import file as nets_file
 from lager.nets.model import Nets
 from tests.unit.scriptedinstrument import ScriptedInstrument
 
@@ -42,7 +42,7 @@ def bench(model: str, address: str, **tables: str) -> Nets:
     text = f'[instruments.it]\nmodel = "{model}"\naddress = "{address}"\ntimeout = {TIMEOUT}\n'
     for name, lines in tables.items():
         text += f'[nets.{name}]\ninstrument = "it"\n{lines}\n'
-    return nets.parse(text)
+    return nets_file.parse(text)
 
 
 @contextmanager

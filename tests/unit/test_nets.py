@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lager.errors import NetsFileError, NoSuchNet
-from lager.nets import model as nets
+from lager.nets import file as nets_file
 from lager.nets import resource, validate
 from lager.nets.model import Limits, NetType
 
@@ -64,12 +64,12 @@ baudrate = 115200
 
 def refusal(text: str) -> str:
     with pytest.raises(NetsFileError) as caught:
-        nets.parse(text, "bench.toml")
+        nets_file.parse(text, "bench.toml")
     return caught.value.what
 
 
 def test_a_good_file_is_read_whole() -> None:
-    bench = nets.parse(GOOD)
+    bench = nets_file.parse(GOOD)
     supply = bench.net("supply2")
     assert supply.type is NetType.PowerSupply
     assert supply.channel == 1
@@ -94,7 +94,7 @@ def test_a_good_file_is_read_whole() -> None:
 
 
 def test_two_nets_of_a_dual_role_instrument_are_one_instrument() -> None:
-    bench = nets.parse(GOOD)
+    bench = nets_file.parse(GOOD)
     assert bench.net("supply1").instrument is bench.net("battery1").instrument
 
 
@@ -179,7 +179,7 @@ def test_each_mistake_is_named_with_its_key(text: str, part: str) -> None:
 def test_a_missing_file_is_refused_with_a_hint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAGER_NETS", str(tmp_path / "none.toml"))
     with pytest.raises(NetsFileError, match=r"none\.toml") as caught:
-        nets.load()
+        nets_file.load()
     assert "LAGER_NETS" in caught.value.hint
 
 
@@ -187,23 +187,23 @@ def test_the_file_is_found_by_the_environment(tmp_path: Path, monkeypatch: pytes
     file = tmp_path / "n.toml"
     file.write_text(GOOD)
     monkeypatch.setenv("LAGER_NETS", str(file))
-    assert nets.load().path == str(file)
+    assert nets_file.load().path == str(file)
     monkeypatch.delenv("LAGER_NETS")
-    assert nets.path() == "/etc/lager/nets.toml"
+    assert nets_file.path() == "/etc/lager/nets.toml"
 
 
 def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "n.toml"
     file.write_bytes(b"\xff\xfe")
     with pytest.raises(NetsFileError, match="cannot be read"):
-        nets.load(file)
+        nets_file.load(file)
     with pytest.raises(NetsFileError, match="cannot be read"):
-        nets.load(tmp_path)
+        nets_file.load(tmp_path)
 
 
 def test_an_unknown_net_is_refused_with_the_close_ones() -> None:
     with pytest.raises(NoSuchNet) as caught:
-        nets.parse(GOOD).net("suply2")
+        nets_file.parse(GOOD).net("suply2")
     assert "supply2" in caught.value.hint
 
 

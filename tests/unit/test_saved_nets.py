@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lager.nets import model as nets
+from lager.nets import file as nets_file
 from lager.nets import saved_nets
 from lager.nets.model import NetType
 
@@ -29,7 +29,7 @@ SAVED: list[dict[str, Any]] = [
 
 def test_the_nets_that_have_a_driver_are_taken_over() -> None:
     text, left_out = saved_nets.convert(json.dumps(SAVED))
-    bench = nets.parse(text)
+    bench = nets_file.parse(text)
     assert left_out == []
     assert {name: net.type for name, net in bench.nets.items()} == {
         "supply2": NetType.PowerSupply,
@@ -82,7 +82,7 @@ def test_fields_that_mean_nothing_here_are_named() -> None:
 def test_one_name_in_two_roles_becomes_two_names() -> None:
     text, left_out = saved_nets.convert(json.dumps([SAVED[2] | {"name": "vbat"}, SAVED[3] | {"name": "vbat"}]))
     assert left_out == []
-    assert set(nets.parse(text).nets) == {"vbat", "vbat-battery"}
+    assert set(nets_file.parse(text).nets) == {"vbat", "vbat-battery"}
 
 
 @pytest.mark.parametrize("text", ["", "{", "null", "{}", '"nets"', "[" * 100_000, "1" * 5000])
@@ -105,5 +105,5 @@ _ENTRY = st.dictionaries(_FIELD, _VALUE | _JSON) | st.builds(
 @given(st.lists(_ENTRY | _JSON, max_size=5))
 def test_odd_entries_never_crash_and_the_result_is_a_good_nets_file(entries: list[Any]) -> None:
     text, left_out = saved_nets.convert(json.dumps(entries))
-    taken = nets.parse(text).nets
+    taken = nets_file.parse(text).nets
     assert len(taken) + sum(line.endswith("left out.") for line in left_out) == len(entries)

@@ -20,7 +20,7 @@ from lager.errors import InstrumentError, NetConflict, WrongNetType
 from lager.instruments.drivers.driver import Driver
 from lager.instruments.session import Session
 from lager.nets import catalog
-from lager.nets import model as netsfile
+from lager.nets import file as nets_file
 from lager.nets.model import Instrument, NetConfig, Nets, NetType
 from lager.nets.resource import Reach
 
@@ -148,7 +148,7 @@ class Net:
         elsewhere than at lagerd. Raises NetsFileError, NoSuchNet, WrongNetType, NetConflict, InstrumentBusy, BusError,
         and InstrumentError with its subclasses; after any of them nothing is held.
         """
-        config = (nets or netsfile.load()).net(name)
+        config = (nets or nets_file.load()).net(name)
         if config.type is not type:
             what = f"The net {name} is of type {config.type.value}, not {getattr(type, 'value', type)}."
             raise WrongNetType(what, f"Open it with type=NetType.{config.type.name}.")

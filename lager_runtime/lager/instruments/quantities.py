@@ -1,10 +1,8 @@
 """Numbers with units: checked before they are sent, and written so that people can read them."""
 
-import math
-
 from lager.errors import InvalidArgument, LimitExceeded
-from lager.instruments.session import shown
 from lager.nets.model import NetConfig
+from lager.values import finite, shown
 
 _UNITS = {"voltage": "V", "current": "A", "power": "W", "resistance": "Ω", "capacity": "Ah", "soc": "%"}
 _PREFIXES = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"))
@@ -23,16 +21,6 @@ def si(value: float | None, unit: str) -> str:
 def decimal(value: float) -> str:
     """A number as every SCPI parser takes it: no exponent, no trailing zeros."""
     return f"{value:.6f}".rstrip("0").rstrip(".")
-
-
-def finite(value: object) -> bool:
-    """Whether this is a number that a float can hold."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    try:
-        return math.isfinite(value)
-    except OverflowError:  # an integer beyond every float
-        return False
 
 
 def amount(net: NetConfig, quantity: str, value: float, *, low: float = 0.0, high: float | None = None) -> float:

@@ -13,9 +13,10 @@ from typing import Any, NoReturn, TypeVar
 
 from lager.errors import InstrumentError, Rejected, WrongModel
 from lager.instruments import parse
-from lager.instruments.session import Session, shown
+from lager.instruments.session import Session
 from lager.nets import catalog
 from lager.nets.model import Instrument
+from lager.values import shown
 
 T = TypeVar("T")
 

@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from lager.errors import BadReply, InstrumentError, InstrumentTimeout, InstrumentUnreachable
 from lager.nets.model import Instrument
+from lager.values import shown
 
 
 class Session:
@@ -96,12 +97,6 @@ class Session:
     def bad_reply(self, question: str, reply: object, reason: object) -> NoReturn:
         what = f"{self.instrument} answered {question!r} with {shown(reply)}: {_sentence(reason)}."
         raise BadReply(what, "Try again; the connection starts anew. If it stays, check the model in the nets file.")
-
-
-def shown(reply: object) -> str:
-    """A reply fit for a message: printable and short."""
-    text = ascii(reply)
-    return text if len(text) <= 80 else f"{text[:60]}…{text[-1]}"
 
 
 def _sentence(reason: object) -> str:

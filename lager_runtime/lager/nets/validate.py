@@ -5,11 +5,10 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from lager.instruments.quantities import finite
-from lager.instruments.session import shown
 from lager.nets import catalog, resource
 from lager.nets.catalog import SERIAL, Family
 from lager.nets.model import DEFAULT_TIMEOUT, Instrument, Limits, NetConfig, NetType
+from lager.values import finite, shown
 
 _LIMITS = {
     NetType.PowerSupply: ("max_voltage", "max_current", "max_power"),

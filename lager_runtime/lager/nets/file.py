@@ -1,0 +1,59 @@
+"""The nets file: which instruments a bench has, and what they are called.
+
+    [instruments.psu1]
+    model = "DP821"
+    address = "TCPIP::192.168.1.20::INSTR"   # a VISA resource, a serial device path, or a host of Modbus TCP
+    timeout = 2.0                            # seconds for one answer; optional
+
+    [nets.supply2]
+    type = "supply"                          # supply battery eload adc dac gpio uart
+    instrument = "psu1"
+    channel = 1
+    max_voltage = 5.5                        # volts, amperes, watts: no command and no script gets past them
+    max_current = 0.5
+
+A file is taken whole or refused whole, with every mistake named.
+"""
+
+import os
+import tomllib
+from pathlib import Path
+from types import MappingProxyType
+
+from lager.errors import NetsFileError
+from lager.nets.model import Nets
+from lager.nets.validate import check
+
+DEFAULT_PATH = "/etc/lager/nets.toml"
+
+
+def path() -> str:
+    """Where the nets file of this machine is: LAGER_NETS if set, else /etc/lager/nets.toml."""
+    return os.environ.get("LAGER_NETS") or DEFAULT_PATH
+
+
+def load(file: str | os.PathLike[str] | None = None) -> Nets:
+    """Read and check the nets file. Raises NetsFileError naming every mistake in it."""
+    where = os.fspath(file) if file is not None else path()
+    try:
+        text = Path(where).read_bytes().decode()
+    except FileNotFoundError:
+        hint = "Write it, take one over with 'lager nets import FILE', or point LAGER_NETS to one."
+        raise NetsFileError(f"There is no nets file at {where}.", hint) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise NetsFileError(f"The nets file {where} cannot be read: {error}.", "Check its permissions.") from None
+    return parse(text, where)
+
+
+def parse(text: str, where: str = "nets.toml") -> Nets:
+    """The nets of TOML text; `where` names it in the error. Raises NetsFileError as `load` does."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise NetsFileError(f"The nets file {where} is not TOML: {error}.", "Correct that line.") from None
+    instruments, nets, mistakes = check(document)
+    if mistakes:
+        count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
+        listed = "".join(f"\n  {mistake}" for mistake in mistakes)
+        raise NetsFileError(f"The nets file {where} has {count}:{listed}\n", "Correct the file; none of it is used.")
+    return Nets(where, MappingProxyType(instruments), MappingProxyType(nets))
