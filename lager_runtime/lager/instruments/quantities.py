@@ -2,7 +2,7 @@
 
 from lager.errors import InvalidArgument, LimitExceeded
 from lager.nets.model import NetConfig
-from lager.values import finite, shown
+from lager.values import number, shown
 
 _UNITS = {"voltage": "V", "current": "A", "power": "W", "resistance": "Ω", "capacity": "Ah", "soc": "%"}
 _PREFIXES = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"))
@@ -23,29 +23,35 @@ def decimal(value: float) -> str:
     return f"{value:.6f}".rstrip("0").rstrip(".")
 
 
-def amount(net: NetConfig, quantity: str, value: float, *, low: float = 0.0, high: float | None = None) -> float:
-    """`value` as a float if it may be sent to the net at all.
+def amount(net: NetConfig, quantity: str, value: object, *, low: float = 0.0, high: float | None = None) -> float:
+    """`value` as a float if it may be sent to the net at all; the float, and not `value`, is what must be sent.
 
     `quantity` is voltage, current, power, resistance, capacity or soc, in V, A, W, Ω, Ah and percent. Raises
-    InvalidArgument for what is no finite number from `low` to `high`, LimitExceeded for what the nets file forbids.
+    InvalidArgument for what is not a finite number from `low` to `high`, LimitExceeded for what the nets file forbids.
     """
     unit = _UNITS[quantity]
-    if not finite(value):
+    asked = number(value)
+    if asked is None:
         raise InvalidArgument(f"{net.name}: {shown(value)} is not a {quantity}.", f"Give a finite number in {unit}.")
-    if value < low or (high is not None and value > high):
+    if asked < low or (high is not None and asked > high):
         span = f"from {low:g} {unit}" + (f" to {high:g} {unit}" if high is not None else " up")
-        raise InvalidArgument(f"{net.name}: {value:g} {unit} is not possible.", f"Give a {quantity} {span}.")
-    keep_limit(net, quantity, float(value))
-    return float(value)
+        raise InvalidArgument(f"{net.name}: {asked:g} {unit} is not possible.", f"Give a {quantity} {span}.")
+    keep_limit(net, quantity, asked)
+    return asked
 
 
 def keep_limit(net: NetConfig, quantity: str, value: float) -> None:
     """Raise LimitExceeded if the nets file forbids this much of the quantity."""
     limit = net.limits.as_dict().get(f"max_{quantity}")
-    if limit is not None and abs(value) > limit:
+    if limit is not None and exceeds(abs(value), limit):
         unit = _UNITS[quantity]
-        what = f"{net.name}: {value:g} {unit} is over its limit of {limit:g} {unit}."
+        what = f"{net.name}: {value:.7g} {unit} is over its limit of {limit:.7g} {unit}."
         raise LimitExceeded(what, f"The limit is max_{quantity} of [nets.{net.name}] in the nets file.")
+
+
+def exceeds(value: float, limit: float) -> bool:
+    """Whether a value is above a limit by more than binary fractions and 32-bit readbacks add (2 in 10 million)."""
+    return value > limit * (1 + 2e-7)
 
 
 def table(title: str, rows: list[tuple[str, str]]) -> str:

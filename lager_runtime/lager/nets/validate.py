@@ -8,7 +8,7 @@ from typing import Any
 from lager.nets import catalog, resource
 from lager.nets.catalog import SERIAL, Family
 from lager.nets.model import DEFAULT_TIMEOUT, Instrument, Limits, NetConfig, NetType
-from lager.values import finite, shown
+from lager.values import number, shown
 
 _LIMITS = {
     NetType.PowerSupply: ("max_voltage", "max_current", "max_power"),
@@ -185,12 +185,13 @@ def _text(key: str, table: dict[str, Any], mistakes: Mistakes) -> str | None:
 
 
 def _number(key: str, value: Any, mistakes: Mistakes, low: float, high: float) -> float | None:
-    if not finite(value):
+    given = number(value)
+    if given is None:
         mistakes.add(key, f"should be a number, not {shown(value)}")
-    elif not low < value <= high:
-        mistakes.add(key, f"should be above {low:g} and at most {high:g}, not {value:g}")
+    elif not low < given <= high:
+        mistakes.add(key, f"should be above {low:g} and at most {high:g}, not {given:g}")
     else:
-        return float(value)
+        return given
     return None
 
 

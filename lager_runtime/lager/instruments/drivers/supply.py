@@ -6,7 +6,7 @@ from typing import ClassVar, NoReturn
 from lager.errors import InstrumentError
 from lager.instruments import parse
 from lager.instruments.drivers.driver import ScpiDriver
-from lager.instruments.quantities import amount, keep_limit, si, table
+from lager.instruments.quantities import amount, exceeds, keep_limit, si, table
 from lager.nets.model import Limits
 
 
@@ -74,7 +74,7 @@ class Supply(ScpiDriver):
         with self.session.exchange():
             if self.config.limits.max_power is not None:
                 keep_limit(self.config, "power", volts * self._number(self.GET_CURRENT))
-            return self._put(self.SET_VOLTAGE, self.GET_VOLTAGE, volts, self.VOLTAGE_STEP)
+            return self._put_within("voltage", volts, self.VOLTAGE_STEP)
 
     def set_current(self, amperes: float) -> float:
         """Set the current limit of the output in amperes; returns what the instrument took. Raises as set_voltage."""
@@ -82,7 +82,7 @@ class Supply(ScpiDriver):
         with self.session.exchange():
             if self.config.limits.max_power is not None:
                 keep_limit(self.config, "power", amperes * self._number(self.GET_VOLTAGE))
-            return self._put(self.SET_CURRENT, self.GET_CURRENT, amperes, self.CURRENT_STEP)
+            return self._put_within("current", amperes, self.CURRENT_STEP)
 
     def voltage(self) -> float:
         """The voltage measured at the output, in volts."""
@@ -145,6 +145,19 @@ class Supply(ScpiDriver):
             self.session.tell(self._spell(self.SET_OUTPUT, word))
             if self._is_on() != (word == "ON"):
                 self._not_taken(self.SET_OUTPUT, word, "OFF" if word == "ON" else "ON")
+
+    def _put_within(self, quantity: str, value: float, step: float) -> float:
+        """Set a setpoint, a step lower if the instrument rounds it up over the limit of the net."""
+        command, question = {
+            "voltage": (self.SET_VOLTAGE, self.GET_VOLTAGE),
+            "current": (self.SET_CURRENT, self.GET_CURRENT),
+        }[quantity]
+        taken = self._put(command, question, value, step)
+        limit = self.config.limits.as_dict().get(f"max_{quantity}")
+        if limit is not None and exceeds(taken, limit):
+            taken = self._put(command, question, max(0.0, value - step), step)
+            keep_limit(self.config, quantity, taken)
+        return taken
 
     def _level(self, quantity: str, value: float) -> float:
         """A protection level: a positive finite number, which the limits of the nets file do not bound."""
