@@ -194,6 +194,43 @@ def test_a_child_with_a_copy_of_the_descriptor_keeps_nothing_when_its_parent_die
     os.close(claim(client, key))
 
 
+def test_a_script_that_becomes_another_program_gives_its_instruments_back(hold, client, key):
+    process = hold(HOLD.replace("lease.release()", "os.execvp('sleep', ['sleep', '600'])"))
+    process.out.expect("holding")
+    say(process)
+    assert released(client, key) == "gone"
+    assert process.popen.poll() is None
+    os.close(claim(client, key))
+
+
+def test_a_script_that_begins_anew_is_not_busy_with_itself(hold):
+    process = hold(HOLD.replace("lease.release()", "os.execv(sys.executable, [sys.executable, *sys.argv])"))
+    for _ in range(3):
+        process.out.expect("holding")
+        say(process)
+    process.out.expect("holding")
+
+
+@pytest.mark.parametrize(
+    "child",
+    [
+        "subprocess.run(LOOK, close_fds=False)",
+        "os.waitpid(os.posix_spawn(LOOK[0], LOOK, os.environ), 0)",
+        "subprocess.run(LOOK, pass_fds=[1])",
+        "os.system(shlex.join(LOOK))",
+        "subprocess.run(LOOK, close_fds=False, preexec_fn=lambda: None)",
+    ],
+)
+def test_no_program_that_a_script_starts_gets_a_copy_of_a_lease(hold, child):
+    text = HOLD.replace("lease.release()", child + "\nlease.release()")
+    process = hold("import shlex, subprocess\nLOOK = ['/bin/ls', '-l', '/proc/self/fd']\n" + text)
+    process.out.expect("holding")
+    say(process)
+    said = process.out.expect("released")
+    assert "/proc/" in said
+    assert "/leases/" not in said
+
+
 def test_a_restart_of_lagerd_frees_nothing_and_forgets_nobody(hold, own_station, client, key):
     process = hold()
     process.out.expect("holding")

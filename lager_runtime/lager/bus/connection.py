@@ -166,7 +166,8 @@ class Connection:
     def _read_some(self) -> bool:
         """Whether there is no more at the moment."""
         try:
-            data, ancillary, _, _ = self._sock.recvmsg(_CHUNK, socket.CMSG_LEN(_MOST_FDS * 4))
+            # Close-on-exec, which is not the default: a program that this process starts or becomes gets no copy.
+            data, ancillary, _, _ = self._sock.recvmsg(_CHUNK, socket.CMSG_LEN(_MOST_FDS * 4), socket.MSG_CMSG_CLOEXEC)
         except BlockingIOError:
             return True
         except OSError:
