@@ -1,7 +1,8 @@
 """SCPI over pyvisa: questions, commands, and what the instrument says about them afterwards.
 
-pyvisa and pyvisa-py are imported when the first instrument is opened. There is one ResourceManager per process, since
-closing one closes the sessions of all, and a forked child makes its own.
+pyvisa and pyvisa-py are imported when the first instrument is opened. pyvisa gives everybody in a process the same
+ResourceManager, and closing that closes the sessions of all; ours is one of our own, so a script that uses pyvisa
+itself may close its own at any moment. A forked child makes another one.
 """
 
 import contextlib
@@ -29,10 +30,17 @@ _managers: dict[int, Any] = {}
 def _manager() -> Any:
     with _manager_lock:
         if os.getpid() not in _managers:
-            import pyvisa
-
-            _managers[os.getpid()] = pyvisa.ResourceManager("@py")
+            _managers[os.getpid()] = _new_manager()
         return _managers[os.getpid()]
+
+
+def _new_manager() -> Any:
+    from pyvisa.highlevel import ResourceManager, get_wrapper_class
+
+    # pyvisa keeps one library for each class and path, and one manager for each library (pyvisa/highlevel.py,
+    # VisaLibraryBase.__new__ and ResourceManager.__new__): nobody else has this class.
+    own_library = type("LagerLibrary", (get_wrapper_class("py"),), {})
+    return ResourceManager(own_library())
 
 
 class Scpi(Session):
