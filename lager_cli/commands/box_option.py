@@ -60,13 +60,6 @@ def _go(context: click.Context, _option: object, named: str | None, table: "Call
     context.exit(remote.run(box, typed(context), reads=context.info_name == "uart"))
 
 
-def words(arguments: list[str]) -> int:
-    """How many of the first arguments are the option: --box=NAME, or --box and NAME."""
-    if not arguments:
-        return 0
-    return 1 if arguments[0].startswith("--box=") else 2 if arguments[0] == "--box" else 0
-
-
 def typed(context: click.Context) -> list[str]:
     """All that stood behind `lager`."""
     arguments = context.find_root().obj

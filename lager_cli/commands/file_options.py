@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from lager_cli.commands import box_option, completion
+from lager_cli.commands import completion
 
 _ADD = "With --box: send this file or folder along, to the same place relative to the run's folder. Can be repeated."
 _DOWNLOAD = (
@@ -14,7 +14,6 @@ _DOWNLOAD = (
     "the same place in the current folder. Can be repeated."
 )
 _OVERWRITE = "Let --download replace files that are here."
-_VALUES = ("--add-file", "--download")
 
 
 def file_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -25,24 +24,6 @@ def file_options(command: Callable[..., Any]) -> Callable[..., Any]:
     ):
         command = option(command)
     return command
-
-
-def words(arguments: list[str]) -> int:
-    """How many of the first arguments, behind the runnable, are ours: a --box, and what says which files go there."""
-    count = more = box_option.words(arguments)
-    while more:
-        more = _words(arguments[count:])
-        count += more
-    return count
-
-
-def _words(arguments: list[str]) -> int:
-    if not arguments:
-        return 0
-    name, equals, _ = arguments[0].partition("=")
-    if name in _VALUES:
-        return 1 if equals else 2
-    return int(arguments[0] == "--allow-overwrite")
 
 
 def check(added: tuple[str, ...]) -> None:

@@ -7,23 +7,37 @@ from typing import Any
 import click
 
 from lager.errors import LagerError
-from lager_cli.commands import box_option, completion, file_options, resume
+from lager.text import printable
+from lager_cli.commands import box_option, completion, file_options, resume, script_words
 from lager_cli.commands.options import seconds
 from lager_cli.daemon import get
 from lager_cli.display import output
 
 LONGEST_RUN = 300.0
+_SORTED = "lager_cli.commands.python.sorted"  # the words, with lager's options in front
 _ONLY_ONE = "\0"  # which nobody can type: `--continue ""` is a mistake, and resumes nothing
 
 
 class _Python(click.Command):
-    """Whatever stands behind the runnable is the script's, but for a --box that is the very next, and its files."""
+    """Options of lager's may also stand behind a script; with -m, all behind the module's name is the module's."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        behind = self.make_parser(ctx).parse_args(list(args))[0].get("arguments")
-        at = len(args) - (len(behind) if isinstance(behind, tuple) else 0)
-        own = 0 if "--" in args[at - 2 : at - 1] else file_options.words(args[at:])
-        return super().parse_args(ctx, [*args[: at - 1], *args[at : at + own], *args[at - 1 : at], *args[at + own :]])
+        given = self.make_parser(ctx).parse_args(list(args))[0]
+        behind = given.get("arguments")
+        at = len(args) - (len(behind) if isinstance(behind, tuple) else 0)  # of the word behind the runnable
+        if not isinstance(given.get("runnable"), str) or given.get("module") is True or "--" in args[at - 2 : at - 1]:
+            return super().parse_args(ctx, args)
+        split = script_words.split(args[at:])
+        words = [*args[: at - 1], *split.ours, "--", args[at - 1], *split.theirs]
+        ctx.meta[_SORTED] = words
+        if split.note and not ctx.resilient_parsing:
+            output.note(printable(split.note, 300))
+        try:
+            return super().parse_args(ctx, list(words))
+        except click.UsageError as problem:
+            if split.ours:
+                problem.message += f" {script_words.ADVICE}"
+            raise
 
 
 @dataclass(frozen=True)
@@ -107,14 +121,16 @@ def python(context: click.Context, /, **options: Any) -> int:
     imports or opens is sent with --add-file. It all lies in a private folder there, which the run starts in, and which
     is removed when the run is over.
 
-    Options stand before RUNNABLE, since what follows it is the script's; --box NAME may also be the very next after it,
-    and behind that --add-file, --download and --allow-overwrite.
+    Behind a script, --box, --env, --passenv, --timeout, --detach, --add-file, --download, --allow-overwrite and
+    --pause-on-error are lager's too, up to "--"; every other word is the script's. With -m, all words behind the
+    module's name are the module's.
 
     \b
     Examples:
       lager python test.py --its-own-options
       lager python -m package.module
-      lager python test.py --box bench3
+      lager python test.py --box bench3 --env LAGER_BREAKPOINTS=off
+      lager python test.py -- --timeout 5      (the script's --timeout)
       lager python project --box bench3 --add-file limits.csv --download 'results/*.csv'
       lager python --pause-on-error test.py
       lager python --continue 7f3a
@@ -133,7 +149,11 @@ def python(context: click.Context, /, **options: Any) -> int:
 
         if there is None or is_ours(asked.watch, asked.relay):
             return attach(asked.console, there, watch=asked.watch, relay=asked.relay)
-    return _here(asked) if there is None else _there(asked, there, box_option.typed(context))
+    if there is None:
+        return _here(asked)
+    # A box is told lager's options in front of the script, where every lager takes them for its own.
+    words = context.meta.get(_SORTED)
+    return _there(asked, there, box_option.typed(context) if words is None else ["python", *words])
 
 
 def _check(asked: _Asked) -> None:
@@ -159,17 +179,17 @@ def _check(asked: _Asked) -> None:
             raise click.UsageError(f"{option} needs {needs}.")
 
 
-def _there(asked: _Asked, box: str, typed: list[str]) -> int:
-    """Do it on a box, which is told the words that were `typed`."""
+def _there(asked: _Asked, box: str, words: list[str]) -> int:
+    """Do it on a box, which is told these words."""
     from lager_cli.boxes import remote
 
     known = {name: os.environ[name] for name in asked.passed if name in os.environ}
     if asked.runnable is None:
-        return remote.run(box, typed, environment=known, reads=asked.console is not None)
+        return remote.run(box, words, environment=known, reads=asked.console is not None)
     from lager_cli.boxes.run_files import RunFiles
 
     files = RunFiles(asked.runnable, asked.module, asked.added, asked.downloads, overwrite=asked.overwrite)
-    return files.run(box, typed, known, stays=asked.detach)
+    return files.run(box, words, known, stays=asked.detach)
 
 
 def _here(asked: _Asked) -> int:

@@ -54,7 +54,7 @@ def test_arguments_and_variables_arrive_byte_for_byte(start, there, tmp_path):
         "for text in (*sys.argv[1:], os.environ['A'], os.environ['B'], os.environ['LAGER_BOX']):\n"
         "    print(os.fsencode(text).hex())\n"
     )
-    words = [EVERY_BYTE, b"", b"two words", b"-x", b"--box", b"'\"$(id)`;\n"]
+    words = [EVERY_BYTE, b"", b"two words", b"-x", b"--boxes", b"'\"$(id)`;\n"]
     settings = [b"--env", b"A=" + EVERY_BYTE, b"--passenv", b"B"]
     process = start(
         *os.fsencode(LAGER).split(), b"python", b"--box=near", *settings, script.encode(), *words, B="ü\udcff"
@@ -64,13 +64,27 @@ def test_arguments_and_variables_arrive_byte_for_byte(start, there, tmp_path):
     assert [bytes.fromhex(line) for line in process.out.rest().splitlines()] == expected
 
 
-def test_the_box_may_stand_behind_the_runnable_and_nowhere_later(start, there):
-    script = there("import os, sys; print(sys.argv[1:], os.environ.get('LAGER_BOX'))")
-    for before, behind in [(["--box", "near"], []), ([], ["--box", "near"]), ([], ["--box=near"])]:
-        process = start(LAGER, "python", *before, script, *behind, "a", "--box", "b")
-        assert process.out.rest() == "['a', '--box', 'b'] near\n"
-    assert start(LAGER, "python", script, "a", "--box", "near").out.rest() == "['a', '--box', 'near'] None\n"
-    assert start(LAGER, "python", "--", script, "--box", "near").out.rest() == "['--box', 'near'] None\n"
+@pytest.mark.parametrize(
+    ("before", "behind", "shown"),
+    [
+        (["--box", "near"], ["a"], "['a'] near None"),
+        ([], ["--box=near", "a"], "['a'] near None"),
+        ([], ["a", "--env", "A=1", "--box", "near"], "['a'] near 1"),
+        ([], ["-m", "--env=A=1", "-h", "--box", "near", "--", "--", "--box", "b"], "['-m', '-h', '--', '--box', 'b'] near 1"),
+        (["--"], ["--box", "near"], "['--box', 'near'] None None"),
+    ],
+)  # fmt: skip
+def test_the_box_may_stand_anywhere_before_two_dashes(start, there, before, behind, shown):
+    script = there("import os, sys; print(sys.argv[1:], os.environ.get('LAGER_BOX'), os.environ.get('A'))")
+    process = start(LAGER, "python", *before, script, *behind)
+    assert process.out.rest() == f"{shown}\n"
+    assert process.err.rest() == ""
+
+
+def test_what_lager_took_from_a_script_on_a_box_is_told_once(start, there):
+    process = start(LAGER, "python", there("import sys; print(sys.argv[1:])"), "--timeout", "60", "--box", "near", "x")
+    assert process.out.rest() == "['x']\n"
+    assert process.err.rest() == "lager: took --timeout 60 for itself; put -- before the script's own options\n"
 
 
 def test_standard_streams_stay_apart_and_binary(station, there, tmp_path):

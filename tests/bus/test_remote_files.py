@@ -174,6 +174,8 @@ def test_results_come_back_whatever_the_exit_code(start, script, user):
     process = start(LAGER, "python", "script.py", "--box", "near", *options)
     assert process.wait() == 75
     assert process.err.rest().splitlines() == [
+        "lager: took --download results, --download=*.txt, --download *.png for itself; put -- before the script's own "
+        "options",
         "lager: --download *.png: the run wrote no such file",
         "lager: log.txt is here already, so the run's is log.txt.1. --allow-overwrite would replace it.",
     ]
