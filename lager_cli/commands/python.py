@@ -35,9 +35,9 @@ class _Python(click.Command):
         try:
             return super().parse_args(ctx, list(words))
         except click.UsageError as problem:
-            if split.ours:
-                problem.message += f" {script_words.ADVICE}"
-            raise
+            if not split.ours:
+                raise
+            raise click.UsageError(f"{problem.format_message()} {script_words.ADVICE}", ctx) from None
 
 
 @dataclass(frozen=True)

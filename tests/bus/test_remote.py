@@ -70,7 +70,7 @@ def test_arguments_and_variables_arrive_byte_for_byte(start, there, tmp_path):
         (["--box", "near"], ["a"], "['a'] near None"),
         ([], ["--box=near", "a"], "['a'] near None"),
         ([], ["a", "--env", "A=1", "--box", "near"], "['a'] near 1"),
-        ([], ["-m", "--env=A=1", "-h", "--box", "near", "--", "--", "--box", "b"], "['-m', '-h', '--', '--box', 'b'] near 1"),
+        ([], ["-m", "--env=A=1", "-h", "--box", "near", "--", "--", "--box"], "['-m', '-h', '--', '--box'] near 1"),
         (["--"], ["--box", "near"], "['--box', 'near'] None None"),
     ],
 )  # fmt: skip
