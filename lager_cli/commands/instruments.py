@@ -92,14 +92,27 @@ dac = single(
     "[VOLTS]",
     ["dac1", "dac1 1.8"],
 )
-gpi = single("gpi", NetType.GPIO, Action(lambda net: net.input()), "Read a digital input.", None, ["gpi1"])
+gpi = single(
+    "gpi",
+    NetType.GPIO,
+    Action(lambda net: net.input()),
+    "Read the level of a digital line, driven or not; its direction stays as it is.",
+    None,
+    ["gpi1"],
+)
+
+
+def _level_or_release(text: str) -> int | str:
+    return text if text == "release" else int(text)
+
+
 gpo = single(
     "gpo",
     NetType.GPIO,
-    Action(write=lambda net, v: net.output(v), kind=int),
-    "Drive a digital output to LEVEL, 0 or 1.",
+    Action(write=lambda net, v: net.release() if v == "release" else net.output(v), kind=_level_or_release),
+    "Drive a digital line to LEVEL, 0 or 1; `release` makes it an input again.",
     "LEVEL",
-    ["gpo1 1"],
+    ["gpo1 1", "gpo1 release"],
 )
 
 _HEADERS = ("INSTRUMENT", "NET", "HELD BY", "SCRIPT", "FOR", "WAITING", "PAUSED")

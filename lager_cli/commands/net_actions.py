@@ -23,7 +23,7 @@ class Action:
     read: Callable[[Any], Any] | None = None
     write: Callable[[Any, Any], Any] | None = None
     unit: str = ""
-    kind: type = float
+    kind: Callable[[str], Any] = float
     help: str = ""
 
 

@@ -154,7 +154,7 @@ ANSWERS = {
         "eload1 state": "input",
     },
     "dac": {"dac1 1.5": "1.5", "dac1": "V"},
-    "gpo": {"gpo1 1": "1"},
+    "gpo": {"gpo1 1": "1", "gpo1 release": "1"},
     "gpi": {"gpi1": ""},
     "adc": {"adc3": "V"},
     "nets": {"": "supply2", "check": "RIGOL TECHNOLOGIES,DP821"},
@@ -168,6 +168,16 @@ def test_every_command_answers(lager, command):
         assert done.returncode == 0, f"{arguments}: {done.stderr}"
         assert expected in done.stdout, f"{arguments}: {done.stdout}"
         assert done.stderr == ""
+
+
+def test_reading_a_driven_line_leaves_it_driven(lager):
+    lager("gpo", "gpo1", "0")
+    for _ in range(2):
+        assert lager("gpi", "gpo1").stdout == "0\n"
+        # FIO0 is tied to it.
+        assert lager("gpi", "gpi1").stdout == "0\n"
+    assert lager("gpo", "gpo1", "release").stdout == "1\n"
+    assert lager("gpi", "gpi1").stdout == "1\n"
 
 
 def test_json_of_each(lager):

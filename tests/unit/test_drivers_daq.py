@@ -50,6 +50,89 @@ def test_an_input_without_a_reading_is_an_error(script: list[t7.Exchange], said:
         adc.input()
 
 
+@pytest.mark.parametrize(
+    ("range", "volts"), [("10", 10.1), ("10", -10.6), ("1", 1.0), ("1", 1.06), ("0.1", -0.1), ("0.01", 0.0101)]
+)
+def test_a_reading_at_the_end_of_its_range_is_an_error_that_says_so(range: str, volts: float) -> None:
+    script = [*t7.OPEN, t7.write(2, 40006, "f", float(range)), *t7.OPEN_ADC[2:], t7.read(5, 6, "f", volts)]
+    with (
+        playing(script, "T7", f"{ADC}\nrange = {range}") as adc,
+        pytest.raises(BadReply, match="end of its range") as e,
+    ):
+        adc.input()
+    assert ("wider range" in e.value.hint) == (range != "10")
+
+
+def test_two_nets_on_one_input_each_read_with_their_own_range() -> None:
+    leases = Leases()
+    script = [
+        *t7.OPEN_ADC,
+        t7.write(5, 40006, "f", 0.1),
+        t7.write(6, 41003, "H", 199),
+        t7.write(7, 41503, "H", 0),
+        t7.read(8, 6, "f", 0.05),
+        t7.write(9, 40006, "f", 10.0),
+        t7.write(10, 41003, "H", 199),
+        t7.write(11, 41503, "H", 0),
+        t7.read(12, 6, "f", 5.0),
+        t7.read(13, 6, "f", 5.1),
+    ]
+    with ScriptedInstrument(*script) as daq:
+        nets = bench("T7", daq.address, wide=ADC, narrow=f"{ADC}\nrange = 0.1")
+        with (
+            Net.get("wide", NetType.ADC, nets=nets, claim=leases) as wide,
+            Net.get("narrow", NetType.ADC, nets=nets, claim=leases) as narrow,
+        ):
+            assert narrow.input() == pytest.approx(0.05)
+            assert wide.input() == pytest.approx(5.0)
+            assert wide.input() == pytest.approx(5.1)
+
+
+def test_an_input_is_set_up_again_after_a_reconnect() -> None:
+    def set_up(first: int) -> list[t7.Exchange]:
+        return [
+            t7.write(first, 40006, "f", 1.0),
+            t7.write(first + 1, 41003, "H", 2),
+            t7.write(first + 2, 41503, "H", 0),
+        ]
+
+    script = [*t7.OPEN, *set_up(2), (t7.read(5, 6, "f", 0.0)[0], CUT), *t7.OPEN, *set_up(2), t7.read(5, 6, "f", 0.3)]
+    with playing(script, "T7", f"{ADC}\nrange = 1\nnegative_channel = 2") as adc:
+        with pytest.raises(InstrumentUnreachable):
+            adc.input()
+        assert adc.input() == pytest.approx(0.3)
+
+
+def test_a_reconnect_sets_up_the_nets_that_are_open_and_no_closed_one() -> None:
+    leases = Leases()
+    other = "type = 'adc'\nchannel = 'AIN5'\nrange = 1"
+    script = [
+        *t7.OPEN_ADC,
+        t7.write(5, 40010, "f", 1.0),
+        t7.write(6, 41005, "H", 199),
+        t7.write(7, 41505, "H", 0),
+        (t7.read(8, 6, "f", 1.0)[0], CUT),
+        *t7.READ_ADC,
+    ]
+    with ScriptedInstrument(*script) as daq:
+        nets = bench("T7", daq.address, one=ADC, two=other)
+        with Net.get("one", NetType.ADC, nets=nets, claim=leases) as one:
+            Net.get("two", NetType.ADC, nets=nets, claim=leases).close()
+            with pytest.raises(InstrumentUnreachable):
+                one.input()
+            assert one.input() == pytest.approx(3.2987)
+
+
+def test_a_set_up_that_fails_is_tried_again_before_anything_is_read() -> None:
+    cut = t7.write(2, 40006, "f", 10.0)[0]
+    script = [*t7.OPEN_ADC, (t7.read(5, 6, "f", 1.0)[0], CUT), *t7.OPEN, (cut, CUT), *t7.READ_ADC]
+    with playing(script, "T7", ADC) as adc:
+        for _ in range(2):
+            with pytest.raises(InstrumentUnreachable):
+                adc.input()
+        assert adc.input() == pytest.approx(3.2987)
+
+
 def test_an_analog_output_is_set_and_read_back() -> None:
     with playing(t7.SET_DAC, "T7", DAC) as dac:
         assert dac.output(2.5) == 2.5
@@ -75,10 +158,52 @@ def test_a_digital_line() -> None:
         gpio.output(2)
 
 
+def test_reading_a_driven_line_tells_its_level_and_leaves_it_driven() -> None:
+    # The frames hold no register that would make the line an input.
+    script = [*t7.SET_GPIO, t7.read(4, 2800, "I", 0b1_0000), t7.read(5, 2800, "I", 0b1_0000)]
+    with playing(script, "T7", GPIO) as gpio:
+        gpio.output(1)
+        assert gpio.input() == 1
+        assert gpio.wait_for_level(1) < 5
+
+
+def test_a_line_is_released_only_when_that_is_asked_for() -> None:
+    with playing(t7.RELEASE_GPIO, "T7", GPIO) as gpio:
+        assert gpio.release() == 1
+    still = [*t7.OPEN, t7.read(2, 2004, "H", 1), t7.read(3, 2850, "I", 0b1_0000)]
+    with playing(still, "T7", GPIO) as gpio, pytest.raises(Rejected, match="still an output"):
+        gpio.release()
+
+
+INPUT = f'{GPIO}\ndirection = "in"'
+
+
+def test_a_net_that_is_an_input_is_never_driven() -> None:
+    with playing(t7.OPEN, "T7", INPUT) as gpio:
+        for level in (0, 1, True):
+            with pytest.raises(LimitExceeded, match="it is an input and is never driven"):
+                gpio.output(level)
+
+
+def test_a_net_that_is_an_input_says_when_its_line_is_driven() -> None:
+    script = [*t7.OPEN, t7.read(2, 2850, "I", 0b10_0000), t7.read(3, 2800, "I", 0b1_0000)]
+    with playing(script, "T7", INPUT) as gpio:
+        assert gpio.input() == 1
+    script = [*t7.OPEN, t7.read(2, 2850, "I", 0b1_0000), t7.read(3, 2800, "I", 0)]
+    with playing(script, "T7", INPUT) as gpio, pytest.raises(InstrumentError, match="is driven to 0 by its own T7"):
+        gpio.input()
+
+
+@pytest.mark.parametrize("timeout", [float("nan"), float("inf"), -1, "10"])
+def test_waiting_for_a_level_has_an_end(timeout: object) -> None:
+    with playing(t7.OPEN, "T7", GPIO) as gpio, pytest.raises(InvalidArgument, match="is not a timeout"):
+        gpio.wait_for_level(1, timeout=timeout)
+
+
 def test_waiting_for_a_level_ends_when_it_comes_or_when_the_time_is_over() -> None:
     with playing(t7.WAIT_FOR_HIGH, "T7", GPIO) as gpio:
         assert 0 <= gpio.wait_for_level(1) < 5
-    script = [*t7.OPEN, t7.read(2, 2004, "H", 0)]
+    script = [*t7.OPEN, t7.read(2, 2800, "I", 0)]
     with playing(script, "T7", GPIO) as gpio, pytest.raises(InstrumentTimeout, match=r"did not go to 1 within 0 s"):
         gpio.wait_for_level(1, timeout=0)
 
@@ -93,20 +218,20 @@ def test_another_product_is_refused() -> None:
         pass
 
 
-READ = t7.read(2, 2004, "H", 1)
-LATE = t7.read(1, 2004, "H", 0)[1]
+READ = t7.read(2, 2800, "I", 0b1_0000)
+LATE = t7.read(1, 2800, "I", 0)[1]
 
 
 @pytest.mark.parametrize(
     ("reply", "error", "said"),
     [
-        (None, InstrumentTimeout, "did not answer 'read 2004' within 1 s"),
+        (None, InstrumentTimeout, "did not answer 'read 2800' within 1 s"),
         (READ[1][:5], InstrumentTimeout, "did not answer"),
         (LATE, InstrumentTimeout, "did not answer"),
         (CUT, InstrumentUnreachable, "closed the connection"),
         ([READ[1][:5], CUT], InstrumentUnreachable, "closed the connection"),
-        (READ[1][:7] + b"\x55\x01\x02\x03", BadReply, "not Modbus"),
-        (struct.pack(">HHHBBB", 2, 0, 3, 1, 3, 0), BadReply, "1 registers were due"),
+        (READ[1][:7] + b"\x55\x01\x02\x03\x04\x05", BadReply, "not Modbus"),
+        (struct.pack(">HHHBBB", 2, 0, 3, 1, 3, 0), BadReply, "2 registers were due"),
     ],
 )
 def test_a_fault_of_the_transport_is_a_clear_error_and_then_forgotten(reply: object, error: type, said: str) -> None:
@@ -119,7 +244,7 @@ def test_a_fault_of_the_transport_is_a_clear_error_and_then_forgotten(reply: obj
 
 def test_the_nets_of_one_daq_share_one_connection_and_one_lease() -> None:
     leases = Leases()
-    script = [*t7.OPEN, t7.read(2, 2004, "H", 0), t7.read(3, 2004, "H", 1)]
+    script = [*t7.OPEN, t7.read(2, 2800, "I", 0b10_0000), t7.read(3, 2800, "I", 0b1_0000)]
     with ScriptedInstrument(*script) as daq:
         nets = bench("T7", daq.address, one=GPIO, two=GPIO.replace("FIO4", "FIO5"))
         one = Net.get("one", NetType.GPIO, nets=nets, claim=leases)

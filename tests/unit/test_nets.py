@@ -169,6 +169,8 @@ def test_all_mistakes_are_named_at_once() -> None:
         ("[instruments.a]\nmodel = 'T7'\naddress = 'h'\n[nets.x]\ntype='gpio'\ninstrument='a'\nchannel='FIO9'", "FIO9"),
         ("[instruments.a]\nmodel = 'T7'\naddress = 'h'\n[nets.x]\ntype='adc'\ninstrument='a'\nchannel=1\nrange=5",
          "nets.x.range: should be one of 10, 1, 0.1, 0.01, not 5"),
+        ("[instruments.a]\nmodel = 'T7'\naddress = 'h'\n[nets.x]\ntype='gpio'\ninstrument='a'\nchannel=1\ndirection=1",
+         "nets.x.direction: should be one of in, not 1"),
         ("[instruments.a]\naddress = '/dev/x'\n[nets.x]\ntype='uart'\ninstrument='a'\nchannel=1", "has no channel"),
     ],
 )  # fmt: skip

@@ -188,7 +188,7 @@ def _open(config: NetConfig, claim: "Claim", wait: float) -> Driver[Any]:
         leave()
         raise
     try:
-        driver.prepare()
+        driver.session.set_up(driver.prepare)
     except BaseException:
         driver.close()
         raise

@@ -1,12 +1,14 @@
 """What the ways to an instrument have in common: one at a time, closed for good, and never a late answer.
 
 A session that failed is `broken`: it drops its connection at once, so that an answer which comes too late has nowhere
-to arrive, and the next use connects anew and checks again who is there.
+to arrive, and the next use connects anew, checks again who is there, and sets up every open net again: an instrument
+that was switched off in between has forgotten everything.
 """
 
 import contextlib
 import threading
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator
 from typing import NoReturn
 
 from lager.errors import BadReply, InstrumentError, InstrumentTimeout, InstrumentUnreachable
@@ -20,6 +22,9 @@ class Session:
     def __init__(self, instrument: Instrument) -> None:
         self.instrument = instrument
         self.lock = threading.RLock()
+        # What this connection has been told to be, by place: the nets that share a place look here before they use it.
+        self.configured: dict[object, object] = {}
+        self._setups: list[weakref.WeakMethod[Callable[[], None]]] = []
         self._connected = False
         self._closed = False
 
@@ -27,6 +32,20 @@ class Session:
         """Connect and check that it is the instrument of the nets file. Blocks up to the timeout of each step."""
         with self.exchange():
             pass
+
+    def set_up(self, setup: Callable[[], None]) -> None:
+        """Call this bound method now, and again whenever a connection begins, until its object dies.
+
+        Raises what `setup` raises; it is then not called again.
+        """
+        with self.exchange():
+            setup()
+            self._setups.append(weakref.WeakMethod(setup))
+
+    def forget(self, setup: Callable[[], None]) -> None:
+        """Stop calling what `set_up` was given, if it is still called."""
+        with self.lock:
+            self._setups = [known for known in self._setups if known() != setup]
 
     def close(self) -> None:
         """Drop the connection for good. Safe to call more than once."""
@@ -42,9 +61,7 @@ class Session:
                 raise InstrumentError(f"{self.instrument} is closed.", "Get the net again with Net.get.")
             try:
                 if not self._connected:
-                    self._connect()
-                    self._connected = True
-                    self._identify()
+                    self._begin()
                 yield
             except (InstrumentTimeout, InstrumentUnreachable, BadReply):
                 self._drop()
@@ -54,6 +71,21 @@ class Session:
                 if not self._idle():
                     self._drop()
                 raise
+
+    def _begin(self) -> None:
+        self._connect()
+        self._connected = True
+        self.configured.clear()
+        try:
+            self._identify()
+            self._setups = [setup for setup in self._setups if setup() is not None]
+            for setup in list(self._setups):
+                if call := setup():
+                    call()
+        except BaseException:
+            # An instrument that is not set up must not answer the next question.
+            self._drop()
+            raise
 
     def identity(self) -> str:
         """What the instrument says it is. Raises as `exchange`."""

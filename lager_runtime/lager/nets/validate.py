@@ -229,7 +229,7 @@ _OPTIONS: dict[NetType, dict[str, Test]] = {
     NetType.Battery: {},
     NetType.ELoad: {},
     NetType.DAC: {},
-    NetType.GPIO: {},
+    NetType.GPIO: {"direction": _one_of("in")},
     NetType.ADC: {
         "range": _one_of(10, 1, 0.1, 0.01),
         "negative_channel": _whole(0, 13),

@@ -40,10 +40,12 @@ READ_ADC = [*OPEN_ADC, read(5, 6, "f", 3.2987)]
 READ_ADC_OVERLOAD = [*OPEN_ADC, read(5, 6, "f", -9999.0)]
 READ_ADC_NAN = [*OPEN_ADC, read(5, 6, "f", float("nan"))]
 SET_DAC = [*OPEN, write(2, 1000, "f", 2.5), read(3, 1000, "f", 2.5)]
-# Line 4 is FIO4; bit 4 of DIO_STATE.
-READ_GPIO = [*OPEN, read(2, 2004, "H", 1)]
+# Line 4 is FIO4; bit 4 of DIO_STATE, which is read without changing the direction.
+READ_GPIO = [*OPEN, read(2, 2800, "I", 0b1_0000)]
 SET_GPIO = [*OPEN, write(2, 2004, "H", 1), read(3, 2800, "I", 0b1_0000)]
 SET_GPIO_IN_VAIN = [*OPEN, write(2, 2004, "H", 1), read(3, 2800, "I", 0)]
-WAIT_FOR_HIGH = [*OPEN, read(2, 2004, "H", 0), read(3, 2004, "H", 0), read(4, 2004, "H", 1)]
+# Reading DIO4 makes it an input; bit 4 of DIO_DIRECTION says so.
+RELEASE_GPIO = [*OPEN, read(2, 2004, "H", 1), read(3, 2850, "I", 0b1111), read(4, 2800, "I", 0b1_0000)]
+WAIT_FOR_HIGH = [*OPEN, read(2, 2800, "I", 0b1111), read(3, 2800, "I", 0), read(4, 2800, "I", 0b1_0000)]
 WRONG_PRODUCT = [read(1, 60000, "f", 4.0)]
-REFUSED = [*OPEN, refused(read(2, 2004, "H", 0), 2)]
+REFUSED = [*OPEN, refused(read(2, 2800, "I", 0), 2)]

@@ -48,10 +48,12 @@ class Driver(Generic[S]):
         return self._own_session
 
     def prepare(self) -> None:
-        """Bring the instrument into the role of this net; called once after it was opened."""
+        """Bring the instrument into the role of this net; called whenever a connection begins (`Session.set_up`)."""
 
     def close(self) -> None:
         """Close the net and give its instrument back. Safe to call more than once."""
+        if os.getpid() == self._pid:
+            self._own_session.forget(self.prepare)
         self._finalizer()
 
     def __enter__(self) -> Self:

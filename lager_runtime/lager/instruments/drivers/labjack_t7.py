@@ -3,21 +3,23 @@
 LabJack, T-Series Datasheet: 3.1 Modbus Map, 13.0 Digital I/O, 14.0 Analog Inputs, 15.0 DAC. `AINn` float32 at 2n,
 `AINn_RANGE` float32 at 40000 + 2n, `AINn_NEGATIVE_CH` uint16 at 41000 + n (199 is single-ended),
 `AINn_RESOLUTION_INDEX` uint16 at 41500 + n, `DACn` float32 at 1000 + 2n, `DIOn` uint16 at 2000 + n. Reading DIOn makes
-the line an input and writing it makes it an output, so an output is read back from `DIO_STATE` (uint32 at 2800), which
-leaves the direction alone. An analog input without a valid reading gives -9999.
+the line an input and writing it makes it an output. Lines are therefore read from `DIO_STATE` (uint32 at 2800, the
+level at the terminal also of an output) and `DIO_DIRECTION` (uint32 at 2850, 1 is an output), which change nothing. An
+analog input without a valid reading gives -9999; one beyond its range gives about the end of its range (appendix A-3).
 """
 
 import threading
 import time
 
-from lager.errors import BadReply, InstrumentTimeout, InvalidArgument, Rejected
+from lager.errors import BadReply, InstrumentError, InstrumentTimeout, InvalidArgument, LimitExceeded, Rejected
 from lager.instruments.drivers.driver import Driver
 from lager.instruments.modbus import Registers
 from lager.instruments.quantities import amount
+from lager.values import number, shown
 
 _SINGLE_ENDED = 199
 _NO_READING = -9999.0
-_DIO_STATE = 2800
+_DIO_STATE, _DIO_DIRECTION = 2800, 2850
 # 12 bits over 5 V: the DAC takes what is next to the value asked for.
 _DAC_STEP = 0.002
 # A T7 has no way to tell that a line changed: it can only be asked, and each time costs about a millisecond.
@@ -28,20 +30,44 @@ class Adc(Driver[Registers]):
     """An analog input."""
 
     def prepare(self) -> None:
-        """Set range, negative channel and resolution: whatever used the input before may have left others."""
+        """Set range, negative channel and resolution, unless this connection has them set already.
+
+        Whatever used the input before may have left others, and so may another net on the same input.
+        """
         options = self.config.options
+        place = f"AIN{self.channel}"
+        wanted = (self._range, options.get("negative_channel", _SINGLE_ENDED), options.get("resolution", 0))
         with self.session.exchange():
-            self.session.write(40000 + 2 * self.channel, "f", float(options.get("range", 10.0)))
-            self.session.write(41000 + self.channel, "H", options.get("negative_channel", _SINGLE_ENDED))
-            self.session.write(41500 + self.channel, "H", options.get("resolution", 0))
+            if self.session.configured.get(place) == wanted:
+                return
+            # Half of it may be set when an exchange fails.
+            self.session.configured.pop(place, None)
+            self.session.write(40000 + 2 * self.channel, "f", wanted[0])
+            self.session.write(41000 + self.channel, "H", wanted[1])
+            self.session.write(41500 + self.channel, "H", wanted[2])
+            self.session.configured[place] = wanted
 
     def input(self) -> float:
-        """The voltage at the input now, in volts. Blocks for one exchange."""
-        volts = self.session.read(2 * self.channel, "f")
+        """The voltage at the input now, in volts. Blocks for one exchange.
+
+        Raises BadReply where there is no valid reading, and where it is at the end of the range of the net: what is
+        at the input may be any voltage beyond.
+        """
+        with self.session.exchange():
+            self.prepare()
+            volts = self.session.read(2 * self.channel, "f")
         if volts <= _NO_READING:
             what = f"{self.name}: AIN{self.channel} has no valid reading."
             raise BadReply(what, "Check its range and its wiring.")
+        if abs(volts) >= self._range * (1 - 1e-6):
+            what = f"{self.name}: AIN{self.channel} reads {volts:.4g} V, the end of its range of ±{self._range:g} V."
+            wider = " or give the net a wider range in the nets file" if self._range < 10 else ""
+            raise BadReply(what, f"The voltage may be any beyond. Check the wiring{wider}.")
         return volts
+
+    @property
+    def _range(self) -> float:
+        return float(self.config.options.get("range", 10.0))
 
 
 class Dac(Driver[Registers]):
@@ -69,40 +95,71 @@ class Gpio(Driver[Registers]):
     """A digital line, 3.3 V."""
 
     def input(self) -> int:
-        """The level at the line now, 0 or 1. Makes the line an input."""
-        level = self.session.read(2000 + self.channel, "H")
-        if level not in (0.0, 1.0):
-            raise BadReply(f"{self.name}: DIO{self.channel} has the level {level:g}.", "It should be 0 or 1.")
-        return int(level)
+        """The level at the line now, 0 or 1; of an output, what it drives. The direction stays as it is.
+
+        Raises InstrumentError if the nets file says that the line is an input and it is found driven.
+        """
+        with self.session.exchange():
+            if self._only_input and self._bit(_DIO_DIRECTION):
+                what = f"{self.name}: DIO{self.channel} is driven to {self._bit(_DIO_STATE)} by its own T7."
+                hint = f'The nets file says direction = "in". Make it an input again: lager gpo {self.name} release'
+                raise InstrumentError(what, hint)
+            return self._bit(_DIO_STATE)
 
     def output(self, level: int) -> int:
         """Make the line an output and drive it to 0 or 1; returns the level at the line.
 
-        Raises Rejected if the line stays at the other level, as it does when something else drives it.
+        Raises LimitExceeded before anything is sent if the nets file says `direction = "in"`, and Rejected if the line
+        stays at the other level, as it does when something else drives it.
         """
-        if level not in (0, 1):
-            raise InvalidArgument(f"{self.name}: {level!r} is not a level.", "Give 0 or 1.")
+        wanted = self._level(level)
+        if self._only_input:
+            what = f"{self.name} is an input and is never driven."
+            raise LimitExceeded(what, f'The nets file says direction = "in" in [nets.{self.name}].')
         with self.session.exchange():
-            self.session.write(2000 + self.channel, "H", int(level))
-            found = int(self.session.read(_DIO_STATE, "I")) >> self.channel & 1
-        if found != int(level):
-            what = f"{self.name}: DIO{self.channel} was driven to {int(level)} and stands at {found}."
+            self.session.write(2000 + self.channel, "H", wanted)
+            found = self._bit(_DIO_STATE)
+        if found != wanted:
+            what = f"{self.name}: DIO{self.channel} was driven to {wanted} and stands at {found}."
             raise Rejected(what, "Check whether something else drives the line.")
         return found
 
-    def wait_for_level(self, level: int, timeout: float = 10.0) -> float:
-        """Block until the line has this level; returns the seconds that took. Makes the line an input.
+    def release(self) -> int:
+        """Make the line an input, so that nothing here drives it any more; returns the level it then has."""
+        with self.session.exchange():
+            self.session.read(2000 + self.channel, "H")
+            if self._bit(_DIO_DIRECTION):
+                what = f"{self.name}: DIO{self.channel} is still an output."
+                raise Rejected(what, "Check whether an extended feature of the T7 uses the line.")
+            return self._bit(_DIO_STATE)
 
-        Raises InstrumentTimeout after `timeout` seconds.
+    def wait_for_level(self, level: int, timeout: float = 10.0) -> float:
+        """Block until the line has this level; returns the seconds that took. The direction stays as it is.
+
+        Raises InstrumentTimeout after `timeout` seconds, and otherwise as `input`.
         """
-        if level not in (0, 1):
-            raise InvalidArgument(f"{self.name}: {level!r} is not a level.", "Give 0 or 1.")
+        wanted, limit = self._level(level), number(timeout)
+        if limit is None or limit < 0:
+            raise InvalidArgument(f"{self.name}: {shown(timeout)} is not a timeout.", "Give seconds, 0 or more.")
         begun = time.monotonic()
         pause = threading.Event()
-        while self.input() != level:
+        while self.input() != wanted:
             waited = time.monotonic() - begun
-            if waited >= timeout:
-                what = f"{self.name} did not go to {int(level)} within {timeout:g} s."
+            if waited >= limit:
+                what = f"{self.name} did not go to {wanted} within {limit:g} s."
                 raise InstrumentTimeout(what, "Check what should drive the line, or wait longer.")
-            pause.wait(min(_LEVEL_INTERVAL, timeout - waited))
+            pause.wait(min(_LEVEL_INTERVAL, limit - waited))
         return time.monotonic() - begun
+
+    @property
+    def _only_input(self) -> bool:
+        return self.config.options.get("direction") == "in"
+
+    def _bit(self, register: int) -> int:
+        return int(self.session.read(register, "I")) >> self.channel & 1
+
+    def _level(self, level: object) -> int:
+        wanted = int(level) if isinstance(level, bool) else number(level)
+        if wanted not in (0, 1):
+            raise InvalidArgument(f"{self.name}: {shown(level)} is not a level.", "Give 0 or 1.")
+        return int(wanted)
