@@ -1,4 +1,7 @@
-"""Strict readers of what instruments answer. Each raises ValueError with the reason; none falls back to a default."""
+"""Readers of what instruments answer: generous where nothing can be misread, and strict in all else.
+
+Each raises ValueError with the reason; none falls back to a default.
+"""
 
 import math
 import re
@@ -8,6 +11,8 @@ from typing import TypeVar
 T = TypeVar("T")
 
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_PREFIXES = {"m": 1e-3, "u": 1e-6, "k": 1e3}
+_FLAGS = {"ON": True, "YES": True, "TRUE": True, "OFF": False, "NO": False, "FALSE": False}
 _NOT_A_NUMBER = 9.9e37  # SCPI-99 volume 1, 7.2.1.4 and 7.2.1.5: infinity is 9.9E37, not-a-number 9.91E37
 
 
@@ -31,14 +36,14 @@ def numbers(count: int) -> Callable[[str], tuple[float, ...]]:
 
 
 def quantity(unit: str) -> Callable[[str], float]:
-    """A number with or without its unit; of several readings, the first that has the unit.
+    """A number with or without its unit, in any capitals; of several readings, the first that has the unit.
 
     A reading without units is taken only when it is the only one: nothing says which of several would be meant.
     """
 
     def read(text: str) -> float:
         fields = [_field(part) for part in text.split(",")]
-        matching = [value for value, given in fields if given == unit]
+        matching = [value * scale for value, given in fields if (scale := _scale(given, unit)) is not None]
         if len(fields) == 1 and fields[0][1] == "":
             return fields[0][0]
         if not matching:
@@ -48,16 +53,38 @@ def quantity(unit: str) -> Callable[[str], float]:
     return read
 
 
+def _scale(given: str, unit: str) -> float | None:
+    """What a reading in this unit is multiplied by; None if it is another unit.
+
+    A capital M is no prefix: SCPI means milli by it (IEEE 488.2, 7.7.3), and whoever reads it mega.
+    """
+    if given.upper() == unit.upper():
+        return 1.0
+    return _PREFIXES.get(given[:1]) if given[1:].upper() == unit.upper() else None
+
+
 def word(table: Mapping[str, T]) -> Callable[[str], T]:
-    """One of the words of the table, in any case; its value."""
+    """One of the words of the table, in any capitals, with or without quotes; its value."""
 
     def read(text: str) -> T:
         try:
-            return table[text.strip().upper()]
+            return table[_unquoted(text).strip().upper()]
         except KeyError:
             raise ValueError(f"one of {', '.join(table)} was due") from None
 
     return read
+
+
+def on_off(text: str) -> bool:
+    """Yes or no: as a word, or as the number 1 or 0."""
+    try:
+        return _FLAGS[_unquoted(text).strip().upper()]
+    except KeyError:
+        pass
+    try:
+        return {1.0: True, 0.0: False}[number(text)]
+    except (KeyError, ValueError):
+        raise ValueError("ON, OFF, YES, NO, 1 or 0 was due") from None
 
 
 def whole(text: str) -> int:
@@ -68,11 +95,25 @@ def whole(text: str) -> int:
 
 
 def error(text: str) -> tuple[int, str]:
-    """An entry of the error queue: `-222,"Data out of range"`; code 0 is the empty queue."""
-    match = re.fullmatch(r'\s*([+-]?\d{1,5})\s*,\s*"?([^"]*)"?\s*', text)
+    """An entry of the error queue: `-222,"Data out of range"`, `+0,"No error"`; code 0 is the empty queue.
+
+    The text may have quotes in it: doubled as SCPI wants it (SCPI-99 volume 1, 21.8.8), or not, or none around it.
+    """
+    match = re.fullmatch(r"\s*([+-]?\d{1,5})\s*,(.*)", text)
     if not match:
         raise ValueError("that is not an entry of an error queue")
-    return int(match[1]), match[2].strip()
+    return int(match[1]), _unquoted(match[2]).strip()
+
+
+def _unquoted(text: str) -> str:
+    """Without the quotes around it, and each quote that is doubled within them once."""
+    stripped = text.strip()
+    quote = stripped[:1]
+    if quote not in ("'", '"'):
+        return stripped
+    # An entry that was cut to the length of the queue's entries has lost the second one.
+    inner = stripped[1:].removesuffix(quote)
+    return inner.replace(quote * 2, quote)
 
 
 def _field(text: str) -> tuple[float, str]:
@@ -86,7 +127,3 @@ def _finite(value: float) -> float:
     if not math.isfinite(value) or abs(value) >= _NOT_A_NUMBER:
         raise ValueError("the instrument has no valid reading (SCPI not-a-number or overflow)")
     return value
-
-
-on_off = word({"ON": True, "1": True, "OFF": False, "0": False})
-yes_no = word({"YES": True, "NO": False})

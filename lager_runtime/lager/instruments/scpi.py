@@ -7,12 +7,13 @@ itself may close its own at any moment. A forked child makes another one.
 
 import contextlib
 import os
+import re
 import socket
 import threading
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
-from lager.errors import InstrumentError, Rejected, WrongModel
+from lager.errors import InstrumentError, InstrumentTimeout, Rejected, WrongModel
 from lager.instruments import parse
 from lager.instruments.session import Session
 from lager.nets import catalog
@@ -22,6 +23,8 @@ from lager.values import shown
 T = TypeVar("T")
 
 _LONGEST_REPLY = 4096
+_LINE_ENDS = b"\r\n\0"
+_IN_USE = re.compile("RSRC_BUSY|Resource busy|Could not exclusively lock")
 _LONGEST_QUEUE = 64  # SCPI queues hold 2 to 32 entries; one that never empties is a fault
 _manager_lock = threading.Lock()
 _managers: dict[int, Any] = {}
@@ -51,6 +54,8 @@ class Scpi(Session):
         self._resource: Any = None
         self._awaiting = False
         self._connected_before = False
+        family = catalog.find(instrument.model)
+        self._stray = family.stray if family else ""
 
     def ask(self, question: str, read: Callable[[str], T]) -> T:
         """Ask, and read the answer with a reader of `lager.instruments.parse`.
@@ -99,13 +104,25 @@ class Scpi(Session):
         self._awaiting = False
         if not raw.endswith(b"\n") and (self._is_socket() or len(raw) >= _LONGEST_REPLY):
             self.bad_reply(question, raw, f"no line ended within {_LONGEST_REPLY} bytes")
+        line, _, behind = raw.lstrip(_LINE_ENDS).partition(b"\n")
+        if not self._means_nothing(behind):
+            self.bad_reply(question, raw, "that is more than one line")
         try:
-            text = raw.decode("ascii").strip("\r\n ")
+            text = self._without_stray(line.decode("ascii").strip("\r\0 "))
         except UnicodeDecodeError:
             self.bad_reply(question, raw, "that is not text")
         if not text.isprintable() or not text:
             self.bad_reply(question, raw, "that is not a line of text")
         return text
+
+    def _means_nothing(self, bytes_behind: bytes) -> bool:
+        """Whether this, behind a line, cannot be an answer: ends of lines, or what the family sends for no reason."""
+        return bytes_behind.strip(_LINE_ENDS) in (b"", self._stray.encode())
+
+    def _without_stray(self, text: str) -> str:
+        # The byte behind the answer before may come late. No number begins with a 0 and another digit.
+        rest = text.removeprefix(self._stray)
+        return rest if self._stray and rest and rest[0] not in ".,eE" else text
 
     def _send(self, message: str) -> None:
         try:
@@ -131,42 +148,64 @@ class Scpi(Session):
     def _refuse_stray(self, question: str) -> None:
         # What arrives without having been asked for would be taken for the answer to this question.
         session = self._backend()
-        stray = bytes(getattr(session, "_pending_buffer", b"")) or self._peek()
-        if stray:
+        pending = getattr(session, "_pending_buffer", None) or bytearray()
+        waiting = self._peek()
+        stray = bytes(pending) + (waiting or b"")
+        if not self._means_nothing(stray):
             self.bad_reply("nothing", stray, f"that came before {question!r} was asked")
-        if stray == b"" and self._is_socket():
+        if waiting == b"":
             self.lost("it closed the connection")
+        pending.clear()
+        if waiting and self._is_socket():
+            session.interface.recv(len(waiting))
 
     def _peek(self) -> bytes | None:
-        """What waits in the socket: None for nothing (or no socket), b"" for the end of the connection."""
+        """What has come and is unread: None for nothing (or no way to tell), b"" for the end of the connection.
+
+        A serial port gives it away by that.
+        """
         interface = getattr(self._backend(), "interface", None)
-        if not isinstance(interface, socket.socket):
-            return None
         try:
-            return interface.recv(64, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+            if self.instrument.resource.is_serial_line:
+                return bytes(interface.read(interface.in_waiting)) or None  # type: ignore[union-attr]
+            if isinstance(interface, socket.socket):
+                return interface.recv(64, socket.MSG_PEEK | socket.MSG_DONTWAIT)
         except BlockingIOError:
-            return None
+            pass
         except OSError:
             return b""
+        return None
 
     def _backend(self) -> Any:
         return self._resource.visalib.sessions.get(self._resource.session)
 
     def _is_socket(self) -> bool:
-        return self.instrument.address.upper().endswith("::SOCKET")
+        return self.instrument.resource.is_socket
 
     def _idle(self) -> bool:
         return not self._awaiting
 
+    def silent(self, question: str) -> NoReturn:
+        if not self.instrument.resource.is_serial_line:
+            super().silent(question)
+        what = f"{self.instrument} did not answer {question!r} within {self.instrument.timeout:g} s."
+        keys = "baudrate, read_termination and write_termination"
+        raise InstrumentTimeout(what, f"Check its cable and power, and {keys} of [instruments.{self.instrument.name}].")
+
     def _connect(self) -> None:
+        place = self.instrument.resource
         timeout = max(1, round(self.instrument.timeout * 1000))
-        self._resolve(self.instrument.resource.host)
-        try:
-            self._resource = _manager().open_resource(self.instrument.address, open_timeout=timeout, timeout=timeout)
-            self._resource.write_termination = "\n"
-            self._resource.read_termination = "\n"
-        except Exception as error:
-            self._failed_to_open(error)
+        self._resolve(place.host)
+        settings = {"open_timeout": timeout, "timeout": timeout, **self._line_settings()}
+        with contextlib.ExitStack() as opened:
+            try:
+                self._resource = _manager().open_resource(place.visa, **settings)
+                opened.callback(self._disconnect)
+                if place.is_serial_line:
+                    self._backend().interface.exclusive = True
+            except Exception as error:
+                self._failed_to_open(error)
+            opened.pop_all()
         self._awaiting = False
         self._check_socket()
         if self._connected_before and not self._is_socket():
@@ -175,13 +214,31 @@ class Scpi(Session):
                 self._resource.clear()
         self._connected_before = True
 
+    def _line_settings(self) -> dict[str, Any]:
+        """How lines end, and on a serial port all the rest. Where messages have an end of their own, that counts."""
+        if not self.instrument.resource.is_serial_line:
+            return {"write_termination": "\n", "read_termination": "\n" if self._is_socket() else None}
+        from pyvisa.constants import Parity, StopBits
+
+        given = self.instrument.serial_line
+        parities = {"N": Parity.none, "E": Parity.even, "O": Parity.odd, "M": Parity.mark, "S": Parity.space}
+        stops = {1: StopBits.one, 1.5: StopBits.one_and_a_half, 2: StopBits.two}
+        return {
+            "baud_rate": given.get("baudrate", 9600),
+            "data_bits": given.get("bytesize", 8),
+            "parity": parities[given.get("parity", "N")],
+            "stop_bits": stops[given.get("stopbits", 1)],
+            "write_termination": given.get("write_termination", "\n"),
+            "read_termination": given.get("read_termination", "\n"),
+        }
+
     def _resolve(self, host: str) -> None:
         # Said by pyvisa-py, an unknown host is a bare exception that leaves a socket behind.
         try:
             if host:
                 socket.getaddrinfo(host, None, socket.AF_INET)
         except OSError as error:
-            self.unreachable(f"there is no host {host} ({error.strerror})")
+            self.unreachable(f"there is no host {host} with an IPv4 address ({error.strerror})")
 
     def _check_socket(self) -> None:
         interface = getattr(self._backend(), "interface", None)
@@ -196,7 +253,7 @@ class Scpi(Session):
 
     def _failed_to_open(self, error: Exception) -> NoReturn:
         text = str(error)
-        if getattr(error, "errno", None) == 16 or "Errno 16" in text or "RSRC_BUSY" in text or "Resource busy" in text:
+        if getattr(error, "errno", None) == 16 or "Errno 16" in text or _IN_USE.search(text):
             self.in_use()
         if "install" in text.lower() and isinstance(error, ValueError | ImportError):
             interface = self.instrument.address[:3].upper()
@@ -211,18 +268,12 @@ class Scpi(Session):
         """Compare *IDN? with the model of the nets file and forget the errors that others left behind."""
         answer = self._query("*IDN?")
         fields = answer.split(",")
-        if len(fields) < 2 or not is_model(fields[1], self.instrument.model):
+        if len(fields) < 2 or not catalog.is_model(fields[1], self.instrument.model):
             wanted = f"the nets file says {self.instrument.model}"
             what = f"At {self.instrument.address} answers {shown(answer)}, but {wanted}."
             self._drop()
             raise WrongModel(what, f"Correct model or address of [instruments.{self.instrument.name}].")
         self._send("*CLS")
-
-
-def is_model(identified: str, configured: str) -> bool:
-    """Whether the model field of *IDN? (`MODEL 2281S-20-6`) is the model of the nets file (`2281S`)."""
-    theirs, ours = catalog.plain(identified), catalog.plain(configured)
-    return theirs == ours or theirs.startswith(f"{ours}-")
 
 
 _LIBRARIES = {

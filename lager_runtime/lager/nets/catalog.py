@@ -16,6 +16,7 @@ class Family:
     """One driver module: the models it serves, the net types it offers (class names), and its channels.
 
     `channels` maps a net type to the channels of a model; a net may leave the channel out where there is only one.
+    `stray` is what some instruments of the family send behind the line that answers a question.
     """
 
     module: str
@@ -24,6 +25,7 @@ class Family:
     reach: frozenset[Reach]
     drivers: Mapping[NetType, str]
     examples: Sequence[str]
+    stray: str = ""
 
     def serves(self, model: str) -> bool:
         return re.fullmatch(self.models, plain(model)) is not None
@@ -52,7 +54,7 @@ FAMILIES = (
            ("2281S-20-6",)),
     Family("keithley_2200", "Keithley", r"2200-\d+-\d+", _VISA, _SUPPLY, ("2200-20-5", "2200-32-3")),
     Family("keysight_e36300", "Keysight", r"E3631[123]A", _VISA, _SUPPLY, ("E36312A",)),
-    Family("rigol_dl3000", "Rigol", r"DL30[23]1A?", _VISA, {NetType.ELoad: "Load"}, ("DL3021",)),
+    Family("rigol_dl3000", "Rigol", r"DL30[23]1A?", _VISA, {NetType.ELoad: "Load"}, ("DL3021",), stray="0"),
     Family("labjack_t7", "LabJack", r"T7(-?PRO)?", frozenset((Reach.MODBUS, Reach.LJM)),
            {NetType.ADC: "Adc", NetType.DAC: "Dac", NetType.GPIO: "Gpio"}, ("T7",)),
 )  # fmt: skip
@@ -70,6 +72,18 @@ def plain(model: str) -> str:
 def find(model: str) -> Family | None:
     """The family of a model, None if there is no driver for it."""
     return next((family for family in FAMILIES if family.serves(model)), None)
+
+
+def is_model(identified: str, configured: str) -> bool:
+    """Whether the model field of *IDN? (`MODEL 2281S-20-6`) is the model of the nets file (`2281S`).
+
+    A model with an A is the one without it and more (DP821A, DL3021A), so it does where the file leaves the A out.
+    """
+    theirs, ours = plain(identified), plain(configured)
+    if theirs == ours or theirs.startswith(f"{ours}-"):
+        return True
+    family = find(configured)
+    return family is not None and theirs == f"{ours}A" and family.serves(identified)
 
 
 def known_models() -> list[str]:

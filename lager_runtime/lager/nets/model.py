@@ -32,12 +32,16 @@ class NetType(Enum):
 
 @dataclass(frozen=True)
 class Instrument:
-    """A physical instrument. `timeout` is in seconds and is for one answer."""
+    """A physical instrument. `timeout` is in seconds and is for one answer.
+
+    `serial_line` is how a VISA instrument on a serial port is spoken to: baudrate, parity, ends of lines, …
+    """
 
     name: str
     model: str
     address: str
     timeout: float = DEFAULT_TIMEOUT
+    serial_line: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), hash=False)
 
     @property
     def resource(self) -> resource.Resource:

@@ -5,6 +5,7 @@ numbers, default ports and device names, and the symlinks of /dev are all taken 
 """
 
 import hashlib
+import ipaddress
 import os
 import re
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ MODBUS_PORT = 502
 LABJACK_VENDOR = 0x0CD5
 # The raw SCPI ports of Rigol, and of Keithley and Keysight: the same instrument as its VXI-11 address.
 _SCPI_PORTS = (5025, 5555)
+_HISLIP_PORT = 4880  # IVI-6.1 HiSLIP, 3.1
 _LOOPBACK = ("127.0.0.1", "::1")
 _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?")
 
@@ -29,7 +31,10 @@ class Reach(Enum):
 
 @dataclass(frozen=True)
 class Resource:
-    """A parsed address. `place` is its normal form; `host` and `port` are set for TCP, `serial` for USB."""
+    """A parsed address. `place` is its normal form; `host` and `port` are set for TCP, `serial` for USB.
+
+    `visa` is the address as pyvisa takes it: capitals where pyvisa wants capitals, and the class at its end.
+    """
 
     address: str
     reach: Reach
@@ -37,6 +42,17 @@ class Resource:
     host: str = ""
     port: int = 0
     serial: str = ""
+    visa: str = ""
+
+    @property
+    def is_socket(self) -> bool:
+        """Whether it is a raw TCP connection, on which only line ends part the messages."""
+        return self.visa.endswith("::SOCKET")
+
+    @property
+    def is_serial_line(self) -> bool:
+        """Whether it is a VISA instrument on a serial port."""
+        return self.visa.startswith("ASRL")
 
     @property
     def key(self) -> str:
@@ -52,7 +68,9 @@ def parse(address: str) -> Resource:
         raise ValueError("an address cannot be empty")
     if not text.isprintable():
         raise ValueError(f"{text[:60]!r} holds characters that cannot be printed")
-    if "::" in text and not text.startswith("["):
+    if _is_ipv6(text):
+        return _modbus(f"[{text}]")
+    if ("::" in text and not text.startswith("[")) or re.match(r"asrl/", text, re.IGNORECASE):
         return _visa(text)
     if text.startswith("/"):
         return Resource(text, Reach.SERIAL, _serial_place(text))
@@ -63,59 +81,104 @@ def parse(address: str) -> Resource:
 
 
 def _modbus(text: str) -> Resource:
-    match = re.fullmatch(r"\[([0-9A-Fa-f:.]+)\](?::(\d+))?", text) or re.fullmatch(r"([^:/\s]+)(?::(\d+))?", text)
-    if not match or (text[0] != "[" and not _HOST.fullmatch(match[1])):
+    match = re.fullmatch(r"\[([^\[\]]+)\](?::(\d+))?", text) or re.fullmatch(r"([^:/\s]+)(?::(\d+))?", text)
+    if not match:
         raise ValueError(f"{text!r} is neither a VISA resource, nor a path, nor a host with an optional port")
-    host, port = _host(match[1]), _port(match[2] or str(MODBUS_PORT))
+    host = _ipv6(match[1]) if text[0] == "[" else _host(match[1])
+    port = _port(match[2] or str(MODBUS_PORT))
     return Resource(text, Reach.MODBUS, f"tcp:{host}:{port}", host=host, port=port)
 
 
 def _visa(text: str) -> Resource:
     head, *rest = text.split("::")
-    match = re.fullmatch(r"(TCPIP|USB|GPIB)(\d*)", head, re.IGNORECASE)
+    match = re.fullmatch(r"(TCPIP|USB|GPIB)([0-9]*)", head, re.IGNORECASE)
     if head[:4].upper() == "ASRL":
         return _asrl(text, head[4:], rest)
     if not match:
         raise ValueError(f"{head!r} is no VISA interface; TCPIP, USB, GPIB and ASRL are")
+    kind, board = match[1].upper(), str(int(match[2] or "0"))
+    if kind == "TCPIP" and _names_ipv6(rest):
+        raise ValueError(f"{text!r} names an IPv6 address, which pyvisa-py cannot reach; give a host name or IPv4")
     if not rest or not all(rest):
         raise ValueError(f"{text!r} is not a complete VISA resource")
-    kind = match[1].upper()
     if kind == "TCPIP":
-        return _tcpip(text, rest)
+        return _tcpip(text, board, rest)
     if kind == "USB":
-        return _usb(text, rest)
-    return Resource(text, Reach.VISA, f"gpib:{match[2] or '0'}:{':'.join(_without_suffix(rest)).lower()}")
+        return _usb(text, board, rest)
+    return _gpib(text, board, rest)
 
 
-def _tcpip(text: str, rest: list[str]) -> Resource:
-    host = _host(rest[0])
-    if rest[-1].upper() == "SOCKET":
-        if len(rest) != 3:
-            raise ValueError(f"{text!r} should read TCPIP::HOST::PORT::SOCKET")
+def _tcpip(text: str, board: str, rest: list[str]) -> Resource:
+    name, comma, given = rest[0].partition(",")
+    is_socket = rest[-1].upper() == "SOCKET"
+    if is_socket and (len(rest) != 3 or comma):
+        raise ValueError(f"{text!r} should read TCPIP::HOST::PORT::SOCKET")
+    host = _host(name)
+    if is_socket:
         port = _port(rest[1])
         shared = port in _SCPI_PORTS and host not in _LOOPBACK
-        return Resource(text, Reach.VISA, f"tcp:{host}" if shared else f"tcp:{host}:{port}", host=host, port=port)
-    device = [part.lower() for part in _without_suffix(rest)[1:] if part.lower() not in ("inst0", "hislip0")]
-    return Resource(text, Reach.VISA, ":".join(["tcp", host, *device]), host=host)
+        visa = f"TCPIP{board}::{host}::{port}::SOCKET"
+        return Resource(text, Reach.VISA, f"tcp:{host}" if shared else f"tcp:{host}:{port}", host, port, visa=visa)
+    parts = _without_suffix(text, rest)[1:]
+    if len(parts) > 1:
+        raise ValueError(f"{text!r} should read TCPIP::HOST::INSTR or TCPIP::HOST::DEVICE::INSTR")
+    device, port_of_device = _lan_device(parts[0] if parts else "inst0")
+    # A port of VXI-11 is only a short cut past the port mapper; on this machine it tells simulated ones apart.
+    port = _port(given) if comma else 0
+    place = ["tcp", host]
+    place += [str(port)] if port and host in _LOOPBACK else []
+    place += [device] if device not in ("inst0", "hislip0") else []
+    place += [str(port_of_device)] if port_of_device not in (0, _HISLIP_PORT) else []
+    address = f"{host},{port}" if port else host
+    named = f"{device},{port_of_device}" if port_of_device else device
+    visa = f"TCPIP{board}::{address}::{named}::INSTR"
+    return Resource(text, Reach.VISA, ":".join(place), host, port, visa=visa)
 
 
-def _usb(text: str, rest: list[str]) -> Resource:
-    if len(rest) < 3:
+def _lan_device(text: str) -> tuple[str, int]:
+    """The device behind a host and its port: `hislip0,4880`; 0 where none is named."""
+    name, comma, port = text.lower().partition(",")
+    if comma and name.startswith("inst"):
+        raise ValueError(f"{text!r} is not a device of VXI-11; its port belongs behind the host, as in HOST,PORT")
+    # The comma of gpib0,5, a gateway to GPIB, is part of its name.
+    return (name, _port(port)) if comma and name.startswith("hislip") else (text.lower(), 0)
+
+
+def _usb(text: str, board: str, rest: list[str]) -> Resource:
+    parts = _without_suffix(text, rest)
+    if not 3 <= len(parts) <= 4:
         raise ValueError(f"{text!r} should read USB::VENDOR::PRODUCT::SERIAL::INSTR")
     try:
-        vendor, product = int(rest[0], 0), int(rest[1], 0)
+        vendor, product = int(parts[0], 0), int(parts[1], 0)
+        interface = int(parts[3], 0) if len(parts) == 4 else 0
     except ValueError:
         raise ValueError(f"vendor and product in {text!r} should be numbers such as 0x1AB1") from None
-    serial = rest[2]
+    serial = parts[2]
+    if not (0 <= vendor <= 0xFFFF and 0 <= product <= 0xFFFF):
+        raise ValueError(f"vendor and product in {text!r} should be from 0 to 0xFFFF")
+    if re.search(r"[*?\[\]]", serial):
+        raise ValueError(f"{serial!r} is not a serial number, and a pattern may match more than one instrument")
     if vendor == LABJACK_VENDOR:
         return Resource(text, Reach.LJM, f"labjack:{serial}", serial=serial)
-    return Resource(text, Reach.VISA, f"usb:{vendor:04x}:{product:04x}:{serial.lower()}", serial=serial)
+    place = f"usb:{vendor:04x}:{product:04x}:{serial.lower()}"
+    visa = f"USB{board}::0x{vendor:04X}::0x{product:04X}::{serial}::{interface}::INSTR"
+    return Resource(text, Reach.VISA, place, serial=serial, visa=visa)
+
+
+def _gpib(text: str, board: str, rest: list[str]) -> Resource:
+    parts = _without_suffix(text, rest)
+    if len(parts) > 2 or not all(part.isascii() and part.isdigit() and int(part) <= 30 for part in parts):
+        raise ValueError(f"{text!r} should read GPIB::ADDRESS::INSTR with an address from 0 to 30")
+    numbers = [str(int(part)) for part in parts]
+    place = f"gpib:{board}:{':'.join(numbers)}"
+    return Resource(text, Reach.VISA, place, visa="::".join([f"GPIB{board}", *numbers, "INSTR"]))
 
 
 def _asrl(text: str, device: str, rest: list[str]) -> Resource:
-    if not device or (rest and rest != ["INSTR"] and [rest[0].upper(), *rest[1:]] != ["INSTR"]):
+    # pyvisa-py opens what stands behind ASRL, and a number is no port of Linux.
+    if not device.startswith("/") or [part.upper() for part in rest] not in ([], ["INSTR"]):
         raise ValueError(f"{text!r} should read ASRL/dev/NAME::INSTR")
-    return Resource(text, Reach.VISA, _serial_place(device))
+    return Resource(text, Reach.VISA, _serial_place(device), visa=f"ASRL{device}::INSTR")
 
 
 def _serial_place(path: str) -> str:
@@ -123,13 +186,45 @@ def _serial_place(path: str) -> str:
     return f"serial:{os.path.realpath(path) if path.startswith('/') else path}"
 
 
-def _without_suffix(parts: list[str]) -> list[str]:
-    return parts[:-1] if parts[-1].upper() == "INSTR" else parts
+def _without_suffix(text: str, parts: list[str]) -> list[str]:
+    last = parts[-1].upper()
+    if last in ("RAW", "INTFC", "SERVANT", "SOCKET"):
+        raise ValueError(f"{text!r} ends in {last}, by which SCPI is not spoken; end it in INSTR")
+    kept = parts[:-1] if last == "INSTR" else parts
+    if not kept:
+        raise ValueError(f"{text!r} is not a complete VISA resource")
+    return kept
 
 
 def _host(host: str) -> str:
+    if not _HOST.fullmatch(host):
+        raise ValueError(f"{host!r} is not the name or the IPv4 address of a host")
     lowered = host.lower().rstrip(".")
     return "127.0.0.1" if lowered == "localhost" else lowered
+
+
+def _names_ipv6(rest: list[str]) -> bool:
+    """Whether the parts behind TCPIP are those of an IPv6 address, of which some colons part them."""
+    class_of = rest[-1].upper() if rest else ""
+    parts = rest[:-2] if class_of == "SOCKET" else rest[:-1] if class_of == "INSTR" else rest
+    return "[" in "".join(parts) or (len(parts) > 1 and _is_ipv6("::".join(parts)))
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        ipaddress.IPv6Address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _ipv6(text: str) -> str:
+    """The shortest spelling of an IPv6 address; one of IPv4 in it is that."""
+    try:
+        found = ipaddress.IPv6Address(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not an IPv6 address") from None
+    return str(found.ipv4_mapped or found)
 
 
 def _port(text: str) -> int:

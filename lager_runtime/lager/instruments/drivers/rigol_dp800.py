@@ -69,7 +69,7 @@ class Supply(supply.Supply):
             return taken
 
     def _tripped(self, kind: str) -> bool:
-        return self.session.ask(self._spell(f":OUTP:{kind}:QUES? CH{{n}}"), parse.yes_no)
+        return self.session.ask(self._spell(f":OUTP:{kind}:QUES? CH{{n}}"), parse.on_off)
 
     def _clear(self, kind: str) -> None:
         with self.session.exchange():

@@ -1,0 +1,79 @@
+"""An instrument at the other end of VXI-11, without a port mapper: its address names the port.
+
+VXI-11 TCP/IP Instrument Protocol Specification, revision 1.0, section B (core channel), over ONC RPC (RFC 5531). Each
+message that is written is put to `answer`; what that returns is one message to read. A reader that sets a termination
+character gets the message in parts, as the specification wants it (B.5.2).
+"""
+
+import contextlib
+import socket
+import struct
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+_CREATE_LINK, _WRITE, _READ, _CLEAR, _DESTROY_LINK = 10, 11, 12, 15, 23
+_IO_TIMEOUT = 15
+_TERMCHAR_SET, _BY_CHAR, _BY_END = 0x80, 2, 4
+
+
+class Vxi11Instrument:
+    def __init__(self, answer: Callable[[bytes], bytes | None]) -> None:
+        self._answer = answer
+        self._unread = b""
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._connection: socket.socket | None = None
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self.visa = f"TCPIP::127.0.0.1,{self._listener.getsockname()[1]}::INSTR"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for end in (self._listener, self._connection):
+            if end:
+                with contextlib.suppress(OSError):
+                    end.shutdown(socket.SHUT_RDWR)
+        self._thread.join(10)
+        self._listener.close()
+        assert not self._thread.is_alive()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                self._connection, _ = self._listener.accept()
+            except OSError:
+                return
+            with self._connection, contextlib.suppress(OSError), self._connection.makefile("rb") as calls:
+                while mark := calls.read(4):
+                    call = calls.read(struct.unpack(">I", mark)[0] & 0x7FFFFFFF)
+                    reply = call[:4] + struct.pack(">5I", 1, 0, 0, 0, 0) + self._called(call)
+                    self._connection.sendall(struct.pack(">I", len(reply) | 0x80000000) + reply)
+
+    def _called(self, call: bytes) -> bytes:
+        """The result of a call; behind its header are two empty authentications, and then its parameters."""
+        procedure, parameters = struct.unpack_from(">I", call, 20)[0], call[40:]
+        if procedure == _CREATE_LINK:
+            return struct.pack(">iiII", 0, 1, 0, 4096)
+        if procedure == _WRITE:
+            length = struct.unpack_from(">I", parameters, 16)[0]
+            self._unread = self._answer(parameters[20 : 20 + length]) or b""
+            return struct.pack(">iI", 0, length)
+        if procedure == _READ:
+            flags, character = struct.unpack_from(">ii", parameters, 16)
+            return self._read(bytes([character]) if flags & _TERMCHAR_SET else b"")
+        assert procedure in (_CLEAR, _DESTROY_LINK)
+        self._unread = b""
+        return struct.pack(">i", 0)
+
+    def _read(self, character: bytes) -> bytes:
+        if not self._unread:
+            return struct.pack(">iiI", _IO_TIMEOUT, 0, 0)
+        end = self._unread.find(character) + 1 if character else 0
+        part, self._unread = (self._unread[:end], self._unread[end:]) if end else (self._unread, b"")
+        reason = (_BY_CHAR if end else 0) | (0 if self._unread else _BY_END)
+        return struct.pack(">iiI", 0, reason, len(part)) + part + bytes(-len(part) % 4)
