@@ -23,14 +23,15 @@ class _Stop(Exception):
 
 
 class ScriptedInstrument:
-    def __init__(self, *script: tuple[Any, Any]) -> None:
+    def __init__(self, *script: tuple[Any, Any], host: str = "127.0.0.1") -> None:
         self._script = list(script)
         self._surprises: list[str] = []
         self._connection: socket.socket | None = None
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._listener = socket.create_server((host, 0), family=family)
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self.port: int = self._listener.getsockname()[1]
-        self.address = f"127.0.0.1:{self.port}"
+        self.address = f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
         self.visa = f"TCPIP::127.0.0.1::{self.port}::SOCKET"
 
     def __enter__(self) -> Self:

@@ -2,14 +2,21 @@
 
 import os
 import pty
+import select
+import termios
+import threading
 import tty
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
+import serial
 
-from lager.errors import InstrumentError, InstrumentUnreachable, InvalidArgument
+from lager.errors import InstrumentError, InstrumentTimeout, InstrumentUnreachable, InvalidArgument, NetsFileError
 from lager.instruments.net import Net, identify
+from lager.nets import file as nets_file
 from lager.nets.model import Nets, NetType
+from lagerd.bench.models.rigol_dp800 import DP821
 from tests.unit.scriptedbench import Leases, bench
 
 
@@ -76,3 +83,118 @@ def test_a_serial_device_is_checked_by_opening_it(terminal: tuple[int, str]) -> 
     instrument = console(terminal[1]).net("console").instrument
     assert identify(instrument, net="console", claim=leases) == "serial"
     assert leases.held == []
+
+
+@contextmanager
+def answering(master: int, ends: bytes, answer: Callable[[str], bytes | None]) -> Iterator[list[bytes]]:
+    """What is at the far end of the line reads messages that end so; gives the list of those it has read."""
+    read: list[bytes] = []
+    stop, stopped = os.pipe()
+
+    def serve() -> None:
+        pending = b""
+        while master in select.select([master, stop], [], [])[0]:
+            pending += os.read(master, 4096)
+            *messages, pending = pending.split(ends)
+            for message in messages:
+                read.append(message)
+                if (reply := answer(message.decode())) is not None:
+                    os.write(master, reply)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield read
+    finally:
+        os.close(stopped)
+        thread.join()
+        os.close(stop)
+
+
+def on_a_serial_line(path: str, more: str = "") -> Nets:
+    return nets_file.parse(
+        f"""
+        [instruments.psu1]
+        model = "DP821"
+        address = "asrl{path}"
+        timeout = 1.0
+        {more}
+        [nets.supply2]
+        type = "supply"
+        instrument = "psu1"
+        channel = 1
+        """
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "sent", "received", "speed"),
+    [
+        ("", b"\n", b"\n", termios.B9600),
+        (r'baudrate = 115200|read_termination = "\r\n"', b"\n", b"\r\n", termios.B115200),
+        (r'baudrate = 19200|read_termination = "\r"|write_termination = "\r"', b"\r", b"\r", termios.B19200),
+        (r'baudrate = 38400|read_termination = "\r"|write_termination = "\r\n"', b"\r\n", b"\r\n", termios.B38400),
+    ],
+)
+def test_a_serial_instrument_is_spoken_to_as_the_nets_file_says(
+    terminal: tuple[int, str], settings: str, sent: bytes, received: bytes, speed: int
+) -> None:
+    master, path = terminal
+    device, leases = DP821(), Leases()
+
+    def answer(message: str) -> bytes | None:
+        reply = device.handle(message)
+        return None if reply is None else reply.encode() + received
+
+    nets = on_a_serial_line(path, settings.replace("|", "\n"))
+    with (
+        answering(master, sent, answer) as read,
+        Net.get("supply2", NetType.PowerSupply, nets=nets, claim=leases) as supply,
+    ):
+        assert termios.tcgetattr(master)[5] == speed
+        assert supply.set_voltage(3.3) == 3.3
+        supply.enable()
+        state = supply.state()
+    assert (state.enabled, state.voltage_set, device.outputs[0].on) == (True, 3.3, True)
+    assert read[0] == b"*IDN?"
+    assert leases.held == []
+
+
+def test_a_serial_instrument_that_is_silent_is_told_what_may_be_wrong(terminal: tuple[int, str]) -> None:
+    nets = on_a_serial_line(terminal[1], "baudrate = 115200")
+    with pytest.raises(InstrumentTimeout) as caught:
+        Net.get("supply2", NetType.PowerSupply, nets=nets, claim=Leases())
+    assert "baudrate, read_termination and write_termination of [instruments.psu1]" in caught.value.hint
+
+
+def test_a_serial_instrument_whose_port_another_program_has_is_named_as_that(terminal: tuple[int, str]) -> None:
+    leases = Leases()
+    nets = on_a_serial_line(terminal[1])
+    with (
+        serial.Serial(terminal[1], exclusive=True),
+        pytest.raises(InstrumentError, match="Another program has psu1"),
+    ):
+        Net.get("supply2", NetType.PowerSupply, nets=nets, claim=leases)
+    assert leases.held == []
+
+
+def test_a_supply_at_a_plain_path_is_told_the_address_it_needs() -> None:
+    with pytest.raises(NetsFileError, match=r"needs the address 'ASRL/dev/ttyS1::INSTR' in \[instruments\.it\]"):
+        bench("DP821", "/dev/ttyS1", psu="type = 'supply'\nchannel = 1")
+
+
+@pytest.mark.parametrize(
+    ("address", "line", "said"),
+    [
+        ("ASRL/dev/ttyS1::INSTR", "baudrate = 0", "instruments.a.baudrate: should be a whole number from 50"),
+        ("ASRL/dev/ttyS1::INSTR", "baudrat = 9600", "(did you mean 'baudrate'?)"),
+        ("ASRL/dev/ttyS1::INSTR", "read_termination = 'n'", 'should be "\\n", "\\r" or "\\r\\n", not \'n\''),
+        ("ASRL/dev/ttyS1::INSTR", "write_termination = []", "write_termination: should be"),
+        ("TCPIP::h::INSTR", "baudrate = 9600", "baudrate: is a setting of an ASRL/dev/NAME::INSTR, not of 'TCPIP::h"),
+        ("/dev/ttyS1", "baudrate = 9600", "baudrate: is a setting of a net of type uart, not of '/dev/ttyS1'"),
+    ],
+)
+def test_a_wrong_setting_of_a_serial_line_is_named_with_its_key(address: str, line: str, said: str) -> None:
+    with pytest.raises(NetsFileError) as caught:
+        nets_file.parse(f"[instruments.a]\nmodel = 'DP821'\naddress = '{address}'\n{line}")
+    assert said in caught.value.what

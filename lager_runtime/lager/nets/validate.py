@@ -62,17 +62,31 @@ def _tables(document: Mapping[str, Any], kind: str, mistakes: Mistakes) -> dict[
 def _instrument(name: str, table: dict[str, Any], mistakes: Mistakes) -> Instrument | None:
     prefix = f"instruments.{name}."
     before = len(mistakes)
-    mistakes.unknown(prefix, table, ("model", "address", "timeout"))
     address = _text(prefix + "address", table, mistakes)
     place = _place(prefix + "address", address, mistakes) if address else None
     serial = place is not None and place.reach is resource.Reach.SERIAL
+    mistakes.unknown(prefix, table, ("model", "address", "timeout", *_SERIAL_LINE))
+    serial_line = _serial_line(prefix, table, place, mistakes)
     model = "serial" if serial and "model" not in table else _text(prefix + "model", table, mistakes)
     if model and not serial:
         _check_model(prefix, model, place, mistakes)
     timeout = _number(prefix + "timeout", table.get("timeout", DEFAULT_TIMEOUT), mistakes, 0.01, 120)
     if len(mistakes) > before or not (model and address and timeout):
         return None
-    return Instrument(name, model, address, timeout)
+    return Instrument(name, model, address, timeout, serial_line)
+
+
+def _serial_line(
+    prefix: str, table: dict[str, Any], place: resource.Resource | None, mistakes: Mistakes
+) -> Mapping[str, Any]:
+    given = {
+        key: _option(prefix + key, table[key], test, mistakes) for key, test in _SERIAL_LINE.items() if key in table
+    }
+    if place and not place.is_serial_line:
+        where = "of a net of type uart" if place.reach is resource.Reach.SERIAL else "of an ASRL/dev/NAME::INSTR"
+        for key in given:
+            mistakes.add(prefix + key, f"is a setting {where}, not of {place.address!r}")
+    return MappingProxyType(given)
 
 
 def _check_model(prefix: str, model: str, place: resource.Resource | None, mistakes: Mistakes) -> None:
@@ -145,7 +159,11 @@ def _channel(
     family = _family(instrument)
     if type not in family.drivers:
         offered = ", ".join(member.value for member in family.drivers)
-        mistakes.add(prefix + "type", f"a {instrument.model} is no {type.value}; it can be: {offered}")
+        reason = f"a {instrument.model} is no {type.value}; it can be: {offered}"
+        if family is SERIAL and (scpi := catalog.find(instrument.model)) and type in scpi.drivers:
+            wanted = f"ASRL{instrument.address}::INSTR"
+            reason = f"a {type.value} on a serial port needs the address {wanted!r} in [instruments.{instrument.name}]"
+        mistakes.add(prefix + "type", reason)
         return None
     allowed = family.channels(instrument.model, type)
     given = table.get("channel")
@@ -224,6 +242,19 @@ def _option(key: str, value: object, test: Test, mistakes: Mistakes) -> Any:
         return None
 
 
+def _line_end(value: object) -> object:
+    if value not in ("\n", "\r", "\r\n"):
+        raise ValueError(f'should be "\\n", "\\r" or "\\r\\n", not {shown(value)}')
+    return value
+
+
+_UART: dict[str, Test] = {
+    "baudrate": _whole(50, 4_000_000),
+    "bytesize": _one_of(5, 6, 7, 8),
+    "parity": _one_of("N", "E", "O", "M", "S"),
+    "stopbits": _one_of(1, 1.5, 2),
+}
+_SERIAL_LINE: dict[str, Test] = {**_UART, "read_termination": _line_end, "write_termination": _line_end}
 _OPTIONS: dict[NetType, dict[str, Test]] = {
     NetType.PowerSupply: {},
     NetType.Battery: {},
@@ -235,10 +266,5 @@ _OPTIONS: dict[NetType, dict[str, Test]] = {
         "negative_channel": _whole(0, 13),
         "resolution": _whole(0, 12),
     },
-    NetType.UART: {
-        "baudrate": _whole(50, 4_000_000),
-        "bytesize": _one_of(5, 6, 7, 8),
-        "parity": _one_of("N", "E", "O", "M", "S"),
-        "stopbits": _one_of(1, 1.5, 2),
-    },
+    NetType.UART: _UART,
 }
