@@ -1,5 +1,8 @@
-# make demo    a script that stops at a breakpoint, on a simulated bench
-# make test    everything, with what the tests need
+# make demo       a script that pauses, on a simulated bench
+# make check      ruff, mypy and the directions of imports
+# make test       each behaviour once, in a random order; SEED=N repeats one
+# make test-slow  repetitions, stress and random search
+# make fuzz       random search by every property, for SECONDS from SEED on
 # make bench   measurements; BENCH=--help says what it may be told
 # make coverage   what the tests run of the product, its subprocesses included; with a Python of 3.12 or later, since
 #                 3.11 has one tracer alone, which interrupts and --pause-on-error disturb
@@ -13,13 +16,19 @@ DEMO_NEEDS = dbus-daemon:dbus-daemon
 TEST_NEEDS = $(DEMO_NEEDS) git:git busctl:systemd systemd-nspawn:systemd-container dbus-send:dbus-bin pkcheck:polkitd ssh:openssh-client sshd:openssh-server ip:iproute2 strace:strace zsh:zsh fish:fish
 
 .DELETE_ON_ERROR:
-.PHONY: demo test bench stress coverage check clean needs-demo needs-test
+.PHONY: demo test test-slow fuzz bench stress coverage check clean needs-demo needs-test
 
 demo: $(VENV)/demo
 	$(VENV)/bin/lager python examples/inspect_bench.py
 
 test: $(VENV)/test needs-test
-	$(VENV)/bin/pytest -n $(WORKERS) --dist loadgroup $(TESTS)
+	$(VENV)/bin/pytest -n $(WORKERS) --dist loadgroup -m "not slow" $(if $(SEED),-p randomly --randomly-seed=$(SEED)) $(TESTS)
+
+test-slow: $(VENV)/test needs-test
+	$(VENV)/bin/pytest -n 2 --dist loadgroup -m slow $(if $(SEED),-p randomly --randomly-seed=$(SEED)) $(TESTS)
+
+fuzz: $(VENV)/test needs-test
+	$(VENV)/bin/python -m tests.fuzz $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
 bench: $(VENV)/test needs-test
 	$(VENV)/bin/python -m tests.bench $(BENCH)

@@ -8,8 +8,11 @@ import signal
 import pytest
 from hypothesis import HealthCheck, settings
 
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("patient")
+# The same examples at each run; `make fuzz` is the search for others, and what it finds becomes an @example.
+_PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("fixed", _PATIENT, derandomize=True, database=None)
+settings.register_profile("fuzz", _PATIENT, derandomize=False, database=None, print_blob=True)
+settings.load_profile("fuzz" if os.environ.get("LAGER_FUZZ") else "fixed")
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

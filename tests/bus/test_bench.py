@@ -11,6 +11,7 @@ from tests.bench.figures import Row, amount, table, times
 from tests.bench.plot import PANELS, svg
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("group", sorted(GROUPS.keys() - {"box"}))
 def test_each_group(group, tmp_path):
     file, plot = tmp_path / "figures.json", tmp_path / "plot.svg"

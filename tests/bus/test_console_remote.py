@@ -135,7 +135,9 @@ def test_the_table_shows_a_pause_and_opens_its_console(box, run, client, size):
 @pytest.mark.parametrize("size", SIZES)
 def test_a_failing_test(box, script, tmp_path, size):
     file = str(tmp_path / script(TEST, "test_it.py"))
-    run = box("python", "-m", "pytest", "--lager-pause", "-q", "-p", "no:cacheprovider", file, size=size)
+    run = box(
+        "python", "-m", "pytest", "--lager-pause", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", file, size=size
+    )
     shown = run.sees("\n  left      ").replace("\n", "")
     assert re.search(r"lager: paused at .*test_it.py:10 in test_load - .*test_it.py::test_load", shown)
     assert "put away" not in shown

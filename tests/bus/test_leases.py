@@ -344,6 +344,7 @@ def test_the_lease_is_a_lock_that_cannot_be_written(client, key):
     os.close(fd)
 
 
+@pytest.mark.slow
 def test_two_hundred_processes_take_turns_in_order(start, script, client, tmp_path, key):
     """Never two at once, nobody starves, and each in the order in which it came."""
     gate = claim(client, key)

@@ -7,7 +7,18 @@ import pytest
 
 from tests.processes import BIN, LAGER
 
-PYTEST = ("-m", "pytest", "-p", "no:cacheprovider", "-p", "no:hypothesispytest", "--tb=short", "test_it.py")
+PYTEST = (
+    "-m",
+    "pytest",
+    "-p",
+    "no:cacheprovider",
+    "-p",
+    "no:randomly",
+    "-p",
+    "no:hypothesispytest",
+    "--tb=short",
+    "test_it.py",
+)
 PAUSE = "--lager-pause"
 
 

@@ -172,6 +172,7 @@ def test_what_has_come_is_written_though_the_connection_has_gone(start, near):
     assert process.wait() == 3
 
 
+@pytest.mark.slow
 def test_two_hundred_megabytes_arrive_as_they_were_sent(station, there):
     script = there(
         "import hashlib, random, sys\n"

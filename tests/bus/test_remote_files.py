@@ -75,6 +75,7 @@ def user(tmp_path: Path, near: Loopback, script: Callable[..., str]) -> Iterator
     assert os.listdir(temporary) == []
 
 
+@pytest.mark.slow
 def test_two_thousand_files_and_a_large_one(start, script, user):
     project = user / "project"
     seeded = random.Random(7)

@@ -112,6 +112,7 @@ def say(station: Any, words: list[tuple[bytes, int]], times: int) -> None:
             raw.close()
 
 
+@pytest.mark.slow
 @pytest.mark.xdist_group("hostile")
 def test_ten_thousand_messages_of_any_kind(station, client, unharmed):
     chance = Chance(1)

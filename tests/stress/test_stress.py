@@ -1,4 +1,4 @@
-"""A short stress run, each phase once. `make stress` is the long one."""
+"""A short stress run, each phase once, and a long one. `make stress` takes any time and seed."""
 
 import subprocess
 import sys
@@ -9,9 +9,21 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.xdist_group("stress")
-@pytest.mark.parametrize("seed", [1])
-def test_each_phase_once(seed):
-    command = [sys.executable, "-m", "tests.stress", "--seed", str(seed), "--seconds", "0"]
-    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+def _stress(seed: int, seconds: int) -> None:
+    command = [sys.executable, "-m", "tests.stress", "--seed", str(seed), "--seconds", str(seconds)]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.xdist_group("stress")
+def test_each_phase_once():
+    _stress(1, 0)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.xdist_group("stress")
+def test_phases_at_random_for_five_minutes():
+    _stress(1, 300)
