@@ -85,6 +85,9 @@ class ModbusRegisters(Registers):
     def _disconnect(self) -> None:
         self._client.close()
 
+    def _connection(self) -> object:
+        return self._client
+
     def _idle(self) -> bool:
         return not self._awaiting
 
@@ -149,6 +152,9 @@ class LjmRegisters(Registers):  # pragma: no cover: the library of LabJack and a
 
     def _disconnect(self) -> None:
         self._ljm.close(self._handle)
+
+    def _connection(self) -> object:
+        return None  # the library keeps its descriptors to itself
 
     def _read(self, address: int, kind: str) -> float:
         try:

@@ -5,6 +5,7 @@ ResourceManager, and closing that closes the sessions of all; ours is one of our
 itself may close its own at any moment. A forked child makes another one.
 """
 
+import atexit
 import contextlib
 import os
 import re
@@ -28,6 +29,7 @@ _IN_USE = re.compile("RSRC_BUSY|Resource busy|Could not exclusively lock")
 _LONGEST_QUEUE = 64  # SCPI queues hold 2 to 32 entries; one that never empties is a fault
 _manager_lock = threading.Lock()
 _managers: dict[int, Any] = {}
+_abandoned: list[Any] = []
 
 
 def _manager() -> Any:
@@ -44,6 +46,22 @@ def _new_manager() -> Any:
     # VisaLibraryBase.__new__ and ResourceManager.__new__): nobody else has this class.
     own_library = type("LagerLibrary", (get_wrapper_class("py"),), {})
     return ResourceManager(own_library())
+
+
+def _after_fork() -> None:
+    """The manager of the parent would close its sessions when this child ends, and say so to the instruments."""
+    global _manager_lock
+    _manager_lock = threading.Lock()
+    for manager in _managers.values():
+        with contextlib.suppress(Exception):
+            atexit.unregister(manager._atexit_handler)
+            for resource in list(manager._created_resources):
+                resource._session = None
+    _abandoned.extend(_managers.values())
+    _managers.clear()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 class Scpi(Session):
@@ -263,6 +281,9 @@ class Scpi(Session):
 
     def _disconnect(self) -> None:
         self._resource.close()
+
+    def _connection(self) -> object:
+        return self._backend() if self._resource is not None else None
 
     def _identify(self) -> None:
         """Compare *IDN? with the model of the nets file and forget the errors that others left behind."""

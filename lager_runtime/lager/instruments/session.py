@@ -3,15 +3,19 @@
 A session that failed is `broken`: it drops its connection at once, so that an answer which comes too late has nowhere
 to arrive, and the next use connects anew, checks again who is there, and sets up every open net again: an instrument
 that was switched off in between has forgotten everything.
+
+A connection is its process's own. A forked child gives its copy back at once, without a word to the instrument.
 """
 
 import contextlib
+import os
 import threading
 import weakref
 from collections.abc import Callable, Iterator
 from typing import NoReturn
 
 from lager.errors import BadReply, InstrumentError, InstrumentTimeout, InstrumentUnreachable
+from lager.instruments import descriptors
 from lager.nets.model import Instrument
 from lager.values import shown
 
@@ -27,6 +31,7 @@ class Session:
         self._setups: list[weakref.WeakMethod[Callable[[], None]]] = []
         self._connected = False
         self._closed = False
+        _sessions.add(self)
 
     def open(self) -> None:
         """Connect and check that it is the instrument of the nets file. Blocks up to the timeout of each step."""
@@ -104,6 +109,17 @@ class Session:
         """Whether no answer is outstanding."""
         return False
 
+    def _connection(self) -> object:
+        """What holds the descriptors of the connection: None where there are none that this process could know."""
+        raise NotImplementedError
+
+    def abandon(self) -> None:
+        """In a child after fork: the connection is the parent's, and so is its lease. Takes no lock: the thread that
+        has it may be one that the child does not have."""
+        self._closed = True
+        self._connected = False
+        descriptors.give_back(descriptors.of(self._connection()))
+
     def _drop(self) -> None:
         if self._connected:
             self._connected = False
@@ -133,3 +149,16 @@ class Session:
 
 def _sentence(reason: object) -> str:
     return " ".join(str(reason).split()).rstrip(".")[:200]
+
+
+_sessions: "weakref.WeakSet[Session]" = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for session in list(_sessions):
+        with contextlib.suppress(Exception):
+            session.abandon()
+    _sessions.clear()
+
+
+os.register_at_fork(after_in_child=_after_fork)

@@ -67,6 +67,14 @@ class SerialSession(Session):
             with contextlib.suppress(OSError):
                 port.close()
 
+    def _connection(self) -> object:
+        return self._ports
+
+    def abandon(self) -> None:
+        super().abandon()
+        for port in self._ports:
+            port.is_open = False  # whoever has it in the child is told so, by pyserial
+
     def _idle(self) -> bool:
         return True
 
