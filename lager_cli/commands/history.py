@@ -1,7 +1,9 @@
 """`lager history`: what lagerd has recorded in the journal, read back as a table."""
 
+import contextlib
 import json
 import pwd
+import re
 import shutil
 import subprocess
 import time
@@ -24,6 +26,7 @@ _HEADERS = ("TIME", "EVENT", "WHO", "WHAT", "WHERE", "RUN", "AFTER", "WHY")
 _UNIT = "lagerd.service"
 _UNKNOWN = "-"
 _SECONDS = 60.0
+_RUN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _MAY_NOT = ("insufficient permissions", "not seeing messages from other users")
 
 
@@ -55,8 +58,8 @@ def read(since: str | None = None, until: str | None = None) -> list[dict[str, A
     """
     if shutil.which("journalctl") is None:
         raise LagerError("There is no journalctl on this machine.", "lagerd keeps its history in systemd's journal.")
-    # Which unit a record is of is the journal's own word: nobody else can write one of lagerd's. That a connection was
-    # lost is what a session says, which is a process of its user.
+    # Which unit a record is of is the journal's own word (systemd.journal-fields(7), trusted fields): nobody else can
+    # write one of lagerd's. That a connection was lost is what a session says, which is a process of its user.
     command = ["journalctl", "--output=json", "--all", "--no-pager"]
     command += [f"_SYSTEMD_UNIT={_UNIT}", "+", f"MESSAGE_ID={LOST}"]
     command += [f"--since={since}"] if since is not None else []
@@ -74,24 +77,42 @@ def read(since: str | None = None, until: str | None = None) -> list[dict[str, A
 
 
 def parse(lines: bytes) -> Iterator[dict[str, Any]]:
-    """The records among what `journalctl --output=json` wrote."""
-    for line in lines.splitlines():
-        entry = json.loads(line)
-        if "LAGER_EVENT" in entry and (entry.get("MESSAGE_ID") != LOST or _of_themselves(entry)):
-            yield {"time": int(entry["__REALTIME_TIMESTAMP"]) / 1e6} | {
-                key.removeprefix("LAGER_").lower(): _text(value)
-                for key, value in entry.items()
-                if key.startswith("LAGER_")
-            }
+    """The records among what `journalctl --output=json` wrote. What cannot be read is passed over."""
+    for line in lines.split(b"\n"):
+        with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            entry = json.loads(line)
+            fields = _lagerds(entry) if _is_lagerds(entry) else _sessions(entry)
+            if "event" in fields:
+                yield fields | {"time": int(entry["__REALTIME_TIMESTAMP"]) / 1e6}
 
 
-def _of_themselves(entry: dict[str, Any]) -> bool:
-    """Anybody may write into the journal: of themselves, and that they lost a connection."""
-    try:
-        user = pwd.getpwuid(int(entry["_UID"])).pw_name
-    except (KeyError, ValueError):
-        return False
-    return (entry["LAGER_EVENT"], entry.get("LAGER_BY_USER")) == ("connection-lost", user)
+def _is_lagerds(entry: dict[str, Any]) -> bool:
+    """Whether it was asked for as lagerd's. A field may come twice, and one of them be what a session writes."""
+    ids = entry.get("MESSAGE_ID")
+    return entry.get("_SYSTEMD_UNIT", _UNIT) == _UNIT and LOST not in (ids if isinstance(ids, list) else [ids])
+
+
+def _lagerds(entry: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key.removeprefix("LAGER_").lower(): _text(value) for key, value in entry.items() if key.startswith("LAGER_")
+    }
+
+
+def _sessions(entry: dict[str, Any]) -> dict[str, Any]:
+    """Anybody may write into the journal: of themselves, as the journal knows them, that they lost a connection; and in
+    which run. Nothing where it says anything else."""
+    said = _lagerds(entry)
+    uid = int(entry["_UID"])
+    user = pwd.getpwuid(uid).pw_name
+    if (said.get("event"), said.get("by_user"), said.get("by_uid", str(uid))) != ("connection-lost", user, str(uid)):
+        return {}
+    run = said.get("run", "").lower()
+    return {
+        "event": "connection-lost",
+        "run": run if _RUN.fullmatch(run) else _UNKNOWN,
+        "by_uid": str(uid),
+        "by_user": user,
+    }
 
 
 def row(record: dict[str, Any]) -> tuple[str, ...]:
@@ -103,7 +124,7 @@ def row(record: dict[str, Any]) -> tuple[str, ...]:
     known = get("breakpoint") != _UNKNOWN
     where = f"{banner.shown_path(get('file'))}:{get('line')}" if get("file") != _UNKNOWN else _UNKNOWN
     return (
-        time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record["time"])),
+        _moment(record.get("time")),
         get("event"),
         get("by_user"),
         f"{get('breakpoint')} {get('label')}".removesuffix(f" {_UNKNOWN}") if known else get("instrument"),
@@ -121,16 +142,24 @@ def _why(event: str, reason: str, on_timeout: str) -> str:
 def _after(seconds: str) -> str:
     try:
         return duration(float(seconds))
-    except ValueError:
+    except (ValueError, OverflowError):
+        return _UNKNOWN
+
+
+def _moment(seconds: Any) -> str:
+    try:
+        return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(float(seconds)))
+    except (TypeError, ValueError, OverflowError, OSError):
         return _UNKNOWN
 
 
 def _text(value: object) -> str:
-    """journalctl gives text as a string, other bytes as a list of numbers, and a field that came twice as a list."""
-    if isinstance(value, list) and all(isinstance(byte, int) for byte in value):
+    """journalctl gives text as a string, other bytes as a list of numbers, and a field that came twice as a list of
+    these (journalctl(1), json)."""
+    if isinstance(value, list) and value and all(type(byte) is int and 0 <= byte < 256 for byte in value):
         return bytes(value).decode(errors="replace")
-    if isinstance(value, list) and value:
-        return _text(value[-1])
+    if isinstance(value, list):
+        return _text(value[-1]) if value else ""
     return str(value)
 
 

@@ -1,10 +1,14 @@
 """A box in use: who may do what, and what the system remembers."""
 
 import json
+from pathlib import Path
 
 import pytest
 from people import NAME, PATH, call, configured, listed, paused, stands, start
 
+from lager_cli.boxes import lost_client
+
+ADMINISTRATION = Path(__file__).parents[2] / "docs/administration.md"
 UNREACHABLE = "Access denied"
 MEMBERS = {
     "List": (),
@@ -185,6 +189,34 @@ def test_the_history_is_for_whom_the_journal_lets(box):
     assert "/opt/pausing.py:4" in line
     assert "may not read the journal" in box.run("lager", "history", user="alice", check=False).stderr
     assert "no record" in box.run("lager", "history", "--since", "2000-01-01", "--until", "2000-01-02").stdout
+
+
+def test_what_others_write_into_the_journal_is_not_taken_for_lagerds(box):
+    with (script := paused(box, "alice")).process:
+        call(box, "bob", "Continue", "s", script.id)
+        script.goes_on()
+    run = "f81d4fae-7dec-11d0-a765-00a0c91e6bf6"
+    paused_id, resumed_id = "433497d70d7241eda48a4e98730f6302", "3bc0bfd4ab4c4cad89add08b74b6cb4d"
+    lost = f"MESSAGE_ID={lost_client.MESSAGE_ID}\nLAGER_EVENT=connection-lost\nLAGER_BY_USER=mallory\n"
+    forged = "MESSAGE=forged\nLAGER_TIME=x\nLAGER_BREAKPOINT=f0f0f0f0\nLAGER_LABEL=forged\nLAGER_PAUSED_SEC=1e999\n"
+    for entry in (
+        f"MESSAGE_ID={paused_id}\nLAGER_EVENT=paused\nLAGER_BY_USER=root\n",
+        f"MESSAGE_ID={resumed_id}\nMESSAGE_ID={lost_client.MESSAGE_ID}\nLAGER_EVENT=auto-resumed\nLAGER_BY_USER=root\n",
+        lost + f"LAGER_RUN={run}\n",
+    ):
+        box.run("logger", "--journald", user="mallory", input=forged + entry)
+    listed(box)
+    box.run("journalctl", "--sync")
+    said = box.run("lager", "history", "--json", "--since", "1 hour ago").stdout
+    assert "forged" not in said
+    assert script.id in said
+    (record,) = [record for record in json.loads(said) if record["event"] == "connection-lost"]
+    assert record.items() >= {"by_user": "mallory", "run": run}.items()
+    assert "f0f0f0f0" not in box.run("lager", "history").stdout
+    shown = [line[2:] for line in ADMINISTRATION.read_text().splitlines() if line.startswith("$ journalctl")]
+    assert shown
+    for command in shown:
+        assert "forged" not in box.run(*command.split(), "--no-pager").stdout
 
 
 def test_a_script_that_is_killed_is_gone(box):

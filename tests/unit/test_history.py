@@ -73,6 +73,80 @@ def test_a_lost_connection_is_what_its_own_user_says(journalctl):
     assert journalctl.command[-2:] == ["+", f"MESSAGE_ID={lost_client.MESSAGE_ID}"]
 
 
+LOST = {
+    "__REALTIME_TIMESTAMP": "1700000002000000",
+    "MESSAGE_ID": lost_client.MESSAGE_ID,
+    "_UID": "0",
+    "_SYSTEMD_UNIT": "session-1.scope",
+    "LAGER_EVENT": "connection-lost",
+    "LAGER_BY_USER": "root",
+}
+
+
+def test_of_a_session_only_its_user_and_its_run_are_taken():
+    run = "f81d4fae-7dec-11d0-a765-00a0c91e6bf6"
+    lies = {"LAGER_TIME": "x", "LAGER_FILE": "/etc", "LAGER_LABEL": "\x1b[2J", "LAGER_INSTRUMENT": "psu1"}
+    (only,) = history.parse(lines({**LOST, **lies, "LAGER_RUN": run.upper()}))
+    assert only == {"time": 1700000002.0, "event": "connection-lost", "run": run, "by_uid": "0", "by_user": "root"}
+    (only,) = history.parse(lines({**LOST, "LAGER_RUN": "\x1b[31m ../../x"}))
+    assert only["run"] == "-"
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"LAGER_EVENT": ["connection-lost", "resumed"]},
+        {"MESSAGE_ID": [lost_client.MESSAGE_ID, "3bc0bfd4ab4c4cad89add08b74b6cb4d"], "LAGER_EVENT": "resumed"},
+        {"MESSAGE_ID": ["3bc0bfd4ab4c4cad89add08b74b6cb4d", lost_client.MESSAGE_ID], "LAGER_EVENT": "resumed"},
+        {"MESSAGE_ID": "3bc0bfd4ab4c4cad89add08b74b6cb4d", "LAGER_EVENT": "resumed"},
+        {"LAGER_BY_USER": ["root", "ann"]},
+        {"LAGER_BY_UID": "1000"},
+        {"_UID": ["0", "x"]},
+        {"_UID": None},
+        {"_UID": "9" * 30},
+        {"LAGER_EVENT": None},
+        {"__REALTIME_TIMESTAMP": "soon"},
+    ],
+)
+def test_what_somebody_else_writes_as_lagerd_is_passed_over(lie):
+    assert list(history.parse(lines({**LOST, **lie}))) == []
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"LAGER_TIME": "x"},
+        {"LAGER_PAUSED_SEC": "nan"},
+        {"LAGER_PAUSED_SEC": "1e999"},
+        {"LAGER_PAUSED_SEC": "9" * 400},
+        {"LAGER_PAUSED_SEC": ["1", "2"]},
+        {"LAGER_LABEL": [27, 91, 50, 74]},
+        {"LAGER_LABEL": [[27, 91], [255, 0]]},
+        {"LAGER_LABEL": [300, -1]},
+        {"LAGER_LABEL": []},
+        {"LAGER_LABEL": [True, False]},
+        {"LAGER_LABEL": {"a": [1]}},
+        {"LAGER_FILE": None, "LAGER_LINE": [1, [2]]},
+        {"LAGER_": "x", "LAGER_EVENT": ""},
+    ],
+)
+def test_a_record_of_any_kind_is_a_row_and_loses_no_other(odd):
+    found = list(history.parse(lines(PAUSED, {**PAUSED, **odd}, CLAIMED)))
+    assert [record["time"] for record in found] == [1_700_000_000.5, 1_700_000_000.5, 1_700_000_001.0]
+    assert all(isinstance(cell, str) for record in found for cell in history.row(record))
+
+
+def test_lines_that_are_no_records_lose_no_other():
+    noise = b"\n\xff\xfe\n{\nnull\n[1]\n3\n" + b"[" * 100_000 + b"\n"
+    found = list(history.parse(lines(PAUSED) + noise + lines(CLAIMED)))
+    assert [record["event"] for record in found] == ["paused", "claimed"]
+
+
+@pytest.mark.parametrize("time", [None, "x", float("nan"), float("inf"), 1e300, -1e300, [1]])
+def test_a_record_of_another_machine_has_a_row_whatever_its_time(time):
+    assert history.row({"time": time, "event": "paused"})[:2] == ("-", "paused")
+
+
 def test_rows(monkeypatch):
     monkeypatch.setenv("TZ", "UTC")
     history.time.tzset()
