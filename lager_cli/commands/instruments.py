@@ -20,11 +20,7 @@ if TYPE_CHECKING:
 _STATE = Action(read=lambda net: net.state(), help="everything about it")
 _ENABLE = Action(read=lambda net: net.enable(), help="turn it on")
 _DISABLE = Action(read=lambda net: net.disable(), help="turn it off")
-
-
-def _clear(net: Any) -> None:
-    net.clear_ovp()
-    net.clear_ocp()
+_CLEAR = Action(read=lambda net: net.clear(), help="reset what has tripped; the output is off afterwards")
 
 
 supply = command(
@@ -42,7 +38,7 @@ supply = command(
         "disable": _DISABLE,
         "ovp": Action(lambda net: net.state().ovp, lambda net, v: net.set_ovp(v), "V", help="over-voltage protection"),
         "ocp": Action(lambda net: net.state().ocp, lambda net, a: net.set_ocp(a), "A", help="over-current protection"),
-        "clear": Action(read=_clear, help="reset protections that have tripped"),
+        "clear": _CLEAR,
     },
     "Read and set a power supply.",
     ["supply2", "supply2 voltage 3.3", "supply2 enable --wait 10", "supply2 state --json"],

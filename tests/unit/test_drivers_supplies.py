@@ -168,6 +168,20 @@ def test_e36300() -> None:
         assert supply.state().ocp == 0.5
 
 
+def test_a_reset_that_switches_the_output_on_is_undone_and_told() -> None:
+    with (
+        playing(keysight_e36300.CLEAR_THAT_SWITCHES_ON, "E36312A", CH2) as supply,
+        pytest.raises(Rejected, match="the reset of its OCP switched the output on; it is off again"),
+    ):
+        supply.clear_ocp()
+
+
+def test_an_output_that_does_not_go_off_is_not_reset() -> None:
+    script = [*dp800.CLEAR_OVP[:5], (":OUTP? CH1", "ON")]
+    with playing(script, "DP821", CH1) as supply, pytest.raises(Rejected, match="stands at ON"):
+        supply.clear_ovp()
+
+
 def test_e36300_trips_at_its_current_limit_only() -> None:
     with playing(keysight_e36300.SET_OCP, "E36312A", CH2) as supply:
         assert supply.set_ocp(0.5) == 0.5

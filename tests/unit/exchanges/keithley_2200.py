@@ -18,7 +18,17 @@ SET_OVP = [
     NO_ERROR,
     ("VOLT:PROT:STAT?", "1"),
 ]
-CLEAR_OVP = [*OPEN, ("OUTP:PROT:CLE", None), NO_ERROR]
+DISABLE = [*OPEN, ("OUTP OFF", None), NO_ERROR, ("OUTP?", "0")]
+# Bit 0 of the questionable condition register is over voltage.
+CLEAR_OVP = [
+    *OPEN,
+    ("STAT:QUES:COND?", "1"),
+    *DISABLE[2:],
+    ("OUTP:PROT:CLE", None),
+    NO_ERROR,
+    ("OUTP?", "0"),
+    ("STAT:QUES:COND?", "0"),
+]
 ENABLE = [*OPEN, ("OUTP ON", None), NO_ERROR, ("OUTP?", "1")]
 # On, 5 V into 50 ohms: constant voltage is bit 2.
 STATE = [
@@ -32,4 +42,5 @@ STATE = [
     ("CURR?", "2.0000"),
     ("VOLT:PROT?", "20"),
     ("VOLT:PROT:STAT?", "1"),
+    ("STAT:QUES:COND?", "0"),
 ]

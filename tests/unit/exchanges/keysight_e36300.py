@@ -20,7 +20,22 @@ SET_OCP = [
     ("CURR:PROT:STAT? (@2)", "1"),
 ]
 SET_OCP_ELSEWHERE = [*OPEN, ("CURR? (@2)", "+1.00000000E+00")]
-CLEAR_OCP = [*OPEN, ("OUTP:PROT:CLE (@2)", None), NO_ERROR, ("CURR:PROT:TRIP? (@2)", "0")]
+DISABLE = [*OPEN, ("OUTP OFF,(@2)", None), NO_ERROR, ("OUTP? (@2)", "0")]
+CLEAR_OCP = [
+    *OPEN,
+    ("CURR:PROT:TRIP? (@2)", "1"),
+    *DISABLE[2:],
+    ("OUTP:PROT:CLE (@2)", None),
+    NO_ERROR,
+    ("OUTP? (@2)", "0"),
+    ("CURR:PROT:TRIP? (@2)", "0"),
+]
+# The reset switched the output on in spite of that.
+CLEAR_THAT_SWITCHES_ON = [
+    *CLEAR_OCP[:-2],
+    ("OUTP? (@2)", "1"),
+    *DISABLE[2:],
+]
 STATE = [
     *OPEN,
     ("MEAS:VOLT? (@2)", "+3.30012000E+00"),

@@ -39,9 +39,26 @@ SET_OCP = [
     NO_ERROR,
     (":OUTP:OCP? CH1", "ON"),
 ]
-CLEAR_OVP = [*OPEN, (":OUTP:OVP:CLEAR CH1", None), NO_ERROR, (":OUTP:OVP:QUES? CH1", "NO")]
+# The output off first; then the reset.
+CLEAR_OVP = [
+    *OPEN,
+    (":OUTP:OVP:QUES? CH1", "YES"),
+    *DISABLE[2:],
+    (":OUTP:OVP:CLEAR CH1", None),
+    NO_ERROR,
+    (":OUTP? CH1", "OFF"),
+    (":OUTP:OVP:QUES? CH1", "NO"),
+]
 # The cause of the trip is still there.
-CLEAR_OCP_IN_VAIN = [*OPEN, (":OUTP:OCP:CLEAR CH1", None), NO_ERROR, (":OUTP:OCP:QUES? CH1", "YES")]
+CLEAR_OCP_IN_VAIN = [
+    *OPEN,
+    (":OUTP:OCP:QUES? CH1", "YES"),
+    *DISABLE[2:],
+    (":OUTP:OCP:CLEAR CH1", None),
+    NO_ERROR,
+    (":OUTP? CH1", "OFF"),
+    (":OUTP:OCP:QUES? CH1", "YES"),
+]
 # On, 3.3 V into 33 ohms, protections as set above.
 STATE = [
     *OPEN,

@@ -2,14 +2,16 @@
 
 Keithley, Series 2200 Programmable DC Power Supplies Reference Manual (2200S-901-01), section 4 (`[SOURce:]VOLTage`,
 `[SOURce:]VOLTage:PROTection[:LEVel]`, `[SOURce:]OUTPut[:STATe]`, `[SOURce:]OUTPut:PROTection:CLEar`, `MEASure:*`) and
-appendix C (operation condition register: bit 2 is constant voltage, bit 3 constant current). There is no over-current
-protection, and nothing tells a tripped over-voltage protection from an output that was switched off.
+appendix C (operation condition register: bit 2 is constant voltage, bit 3 constant current; questionable condition
+register: bit 0 is over voltage, as in the example of `STATus:QUEStionable:CONDition?`, 4-29). There is no over-current
+protection.
 """
 
 from lager.instruments import parse
 from lager.instruments.drivers import supply
 
 _CV, _CC = 1 << 2, 1 << 3
+_OV = 1 << 0
 
 
 class Supply(supply.Supply):
@@ -29,8 +31,11 @@ class Supply(supply.Supply):
                 self._not_taken("VOLT:PROT:STAT {x}", "ON", "OFF")
             return taken
 
+    def clear(self) -> None:
+        self.clear_ovp()
+
     def clear_ovp(self) -> None:
-        self.session.tell("OUTP:PROT:CLE")
+        self._clear("OVP", "OUTP:PROT:CLE", self._tripped)
 
     def state(self) -> supply.SupplyState:
         with self.session.exchange():
@@ -47,7 +52,11 @@ class Supply(supply.Supply):
                 current_set=self._number(self.GET_CURRENT),
                 ovp=self._number("VOLT:PROT?"),
                 ovp_enabled=self.session.ask("VOLT:PROT:STAT?", parse.on_off),
+                ovp_tripped=self._tripped(),
             )
+
+    def _tripped(self) -> bool:
+        return bool(self.session.ask("STAT:QUES:COND?", parse.whole) & _OV)
 
     def _mode(self) -> str | None:
         bits = self.session.ask("STAT:OPER:COND?", parse.whole)

@@ -6,7 +6,7 @@ section 7: `:BATTery[n]:SIMulator:*` (7-38 to 7-50), `:BATTery[n]:OUTPut[:STATe]
 the format says, by default readings with their units: `+1.500000E+00A,+3.299153E+00V,+3.369820E+05s`.
 """
 
-from lager.errors import InstrumentError, InvalidArgument, Rejected
+from lager.errors import InstrumentError, InvalidArgument
 from lager.instruments import parse
 from lager.instruments.drivers import supply
 from lager.instruments.drivers.battery import BatteryState
@@ -60,11 +60,14 @@ class Supply(_TwoRoles, supply.Supply):
     def set_ocp(self, amperes: float) -> float:
         return self._put(":CURR:PROT {x}", ":CURR:PROT?", self._level("current", amperes), 0.01)
 
+    def clear(self) -> None:
+        self._clear("protection", ":OUTP:PROT:CLE", lambda: self._trip() != "NONE")
+
     def clear_ovp(self) -> None:
-        self._clear("OVP")
+        self._clear("OVP", ":OUTP:PROT:CLE", lambda: self._trip() == "OVP")
 
     def clear_ocp(self) -> None:
-        self._clear("OCP")
+        self._clear("OCP", ":OUTP:PROT:CLE", lambda: self._trip() == "OCP")
 
     def voltage(self) -> float:
         return self._quantity(":MEAS:VOLT?", "V")
@@ -75,7 +78,7 @@ class Supply(_TwoRoles, supply.Supply):
     def state(self) -> supply.SupplyState:
         with self.session.exchange():
             volts, amperes, watts = self._measure()
-            tripped = self.session.ask(":OUTP:PROT:TRIP?", _TRIPS)
+            tripped = self._trip()
             return supply.SupplyState(
                 net=self.name,
                 channel=self.channel,
@@ -95,11 +98,8 @@ class Supply(_TwoRoles, supply.Supply):
         volts, amperes = self.voltage(), self.current()
         return volts, amperes, volts * amperes
 
-    def _clear(self, kind: str) -> None:
-        with self.session.exchange():
-            self.session.tell(":OUTP:PROT:CLE")
-            if self.session.ask(":OUTP:PROT:TRIP?", _TRIPS) == kind:
-                raise Rejected(f"{self.name}: its {kind} is still tripped.", "Remove the cause, then clear it again.")
+    def _trip(self) -> str:
+        return self.session.ask(":OUTP:PROT:TRIP?", _TRIPS)
 
 
 class Battery(_TwoRoles):

@@ -3,13 +3,16 @@
 Keysight, E36300 Series Triple Output Power Supply Programming Guide, SCPI Programming Reference: `VOLTage`, `CURRent`,
 `MEASure`, `OUTPut`, `VOLTage:PROTection`, `CURRent:PROTection`, `OUTPut:PROTection:CLEar`, each with a channel list
 (@n). States answer 0 or 1. The over-current protection has no level of its own: armed, it trips as soon as the output
-reaches its current limit.
+reaches its current limit. `OUTPut:PROTection:CLEar` returns the output to the state it had before the fault, so that
+one that was on would be on again: it is switched off before.
 """
 
-from lager.errors import InvalidArgument, Rejected
+from lager.errors import InvalidArgument
 from lager.instruments import parse
 from lager.instruments.drivers import supply
 from lager.instruments.quantities import si
+
+_CLEAR = "OUTP:PROT:CLE (@{n})"
 
 
 class Supply(supply.Supply):
@@ -41,11 +44,16 @@ class Supply(supply.Supply):
                 self._not_taken("CURR:PROT:STAT {x},(@{n})", "ON", "OFF")
             return limit
 
+    def clear(self) -> None:
+        self._clear("protection", _CLEAR, lambda: self._tripped("VOLT") or self._tripped("CURR"))
+
     def clear_ovp(self) -> None:
-        self._clear("VOLT")
+        """Reset the protections. The instrument resets them together and switches an output that was on, on again."""
+        self._clear("OVP", _CLEAR, lambda: self._tripped("VOLT"))
 
     def clear_ocp(self) -> None:
-        self._clear("CURR")
+        """Reset the protections, as clear_ovp."""
+        self._clear("OCP", _CLEAR, lambda: self._tripped("CURR"))
 
     def state(self) -> supply.SupplyState:
         with self.session.exchange():
@@ -61,10 +69,10 @@ class Supply(supply.Supply):
                 voltage_set=self._number(self.GET_VOLTAGE),
                 current_set=limit,
                 ovp=self._number("VOLT:PROT? (@{n})"),
-                ovp_tripped=self._flag("VOLT:PROT:TRIP? (@{n})"),
+                ovp_tripped=self._tripped("VOLT"),
                 ocp=limit,
                 ocp_enabled=self._flag("CURR:PROT:STAT? (@{n})"),
-                ocp_tripped=self._flag("CURR:PROT:TRIP? (@{n})"),
+                ocp_tripped=self._tripped("CURR"),
             )
 
     def _flag(self, question: str) -> bool:
@@ -74,9 +82,5 @@ class Supply(supply.Supply):
         volts, amperes = self._number("MEAS:VOLT? (@{n})"), self._number("MEAS:CURR? (@{n})")
         return volts, amperes, volts * amperes
 
-    def _clear(self, kind: str) -> None:
-        with self.session.exchange():
-            self.session.tell(self._spell("OUTP:PROT:CLE (@{n})"))
-            if self._flag(f"{kind}:PROT:TRIP? (@{{n}})"):
-                what = f"{self.name}: its {kind} protection is still tripped."
-                raise Rejected(what, "Remove the cause, then clear it again.")
+    def _tripped(self, kind: str) -> bool:
+        return self._flag(f"{kind}:PROT:TRIP? (@{{n}})")

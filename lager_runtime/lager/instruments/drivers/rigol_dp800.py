@@ -2,10 +2,10 @@
 
 RIGOL, DP800 Series Programming Guide (December 2015), chapter 2: `:SOURce[<n>]`, `:MEASure:ALL?`, `:OUTPut[:STATe]`,
 `:OUTPut:OVP:*`, `:OUTPut:OCP:*`, `:OUTPut:MODE?`, `:SYSTem:ERRor?`. Outputs answer ON or OFF, trips YES or NO, modes
-CV, CC or UR (unregulated); `:MEAS:ALL? CH1` gives volts, amperes and watts.
+CV, CC or UR (unregulated); `:MEAS:ALL? CH1` gives volts, amperes and watts. `:OUTPut:OVP:CLEAR` resets a trip;
+`[:SOURce]:VOLTage:PROTection:CLEar` would switch the output on with it.
 """
 
-from lager.errors import Rejected
 from lager.instruments import parse
 from lager.instruments.drivers import supply
 
@@ -30,10 +30,10 @@ class Supply(supply.Supply):
         return self._protect("OCP", self._level("current", amperes))
 
     def clear_ovp(self) -> None:
-        self._clear("OVP")
+        self._clear("OVP", ":OUTP:OVP:CLEAR CH{n}", lambda: self._tripped("OVP"))
 
     def clear_ocp(self) -> None:
-        self._clear("OCP")
+        self._clear("OCP", ":OUTP:OCP:CLEAR CH{n}", lambda: self._tripped("OCP"))
 
     def state(self) -> supply.SupplyState:
         with self.session.exchange():
@@ -70,9 +70,3 @@ class Supply(supply.Supply):
 
     def _tripped(self, kind: str) -> bool:
         return self.session.ask(self._spell(f":OUTP:{kind}:QUES? CH{{n}}"), parse.on_off)
-
-    def _clear(self, kind: str) -> None:
-        with self.session.exchange():
-            self.session.tell(self._spell(f":OUTP:{kind}:CLEAR CH{{n}}"))
-            if self._tripped(kind):
-                raise Rejected(f"{self.name}: its {kind} is still tripped.", "Remove the cause, then clear it again.")

@@ -1,9 +1,10 @@
 """Power supplies: what all of them do, over a table of commands that each family fills in."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import ClassVar, NoReturn
 
-from lager.errors import InstrumentError
+from lager.errors import InstrumentError, Rejected
 from lager.instruments import parse
 from lager.instruments.drivers.driver import ScpiDriver
 from lager.instruments.quantities import amount, exceeds, keep_limit, si, table
@@ -122,8 +123,18 @@ class Supply(ScpiDriver):
         """Set the over-current protection to this level in amperes and arm it; returns the level taken."""
         self._missing("over-current protection")
 
+    def clear(self) -> None:
+        """Reset whatever has tripped, as clear_ovp."""
+        with self.session.exchange():
+            self.clear_ovp()
+            self.clear_ocp()
+
     def clear_ovp(self) -> None:
-        """Reset a tripped over-voltage protection. Raises Rejected while its cause persists. Leaves the output off."""
+        """Reset a tripped over-voltage protection. Raises Rejected while its cause persists.
+
+        The output is switched off first, and is off afterwards: some instruments switch it on again with the reset.
+        Where nothing has tripped, an output that is on stays on.
+        """
         self._missing("over-voltage protection")
 
     def clear_ocp(self) -> None:
@@ -145,6 +156,19 @@ class Supply(ScpiDriver):
             self.session.tell(self._spell(self.SET_OUTPUT, word))
             if self._is_on() != (word == "ON"):
                 self._not_taken(self.SET_OUTPUT, word, "OFF" if word == "ON" else "ON")
+
+    def _clear(self, what: str, command: str, tripped: Callable[[], bool]) -> None:
+        with self.session.exchange():
+            if not tripped() and self._is_on():
+                return
+            self._switch("OFF")
+            self.session.tell(self._spell(command))
+            if self._is_on():
+                self._switch("OFF")
+                said = f"{self.name}: the reset of its {what} switched the output on; it is off again."
+                raise Rejected(said, "Check the output with: state. Then enable it again.")
+            if tripped():
+                raise Rejected(f"{self.name}: its {what} is still tripped.", "Remove the cause, then clear it again.")
 
     def _put_within(self, quantity: str, value: float, step: float) -> float:
         """Set a setpoint, a step lower if the instrument rounds it up over the limit of the net."""
