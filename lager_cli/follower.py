@@ -64,10 +64,7 @@ class Following:
     async def _connect(self, where: str) -> None:
         self._bus = await Bus.connect(where)
         try:
-            for member in ("Paused", "Extended", "Resumed"):
-                self._bus.listen(member, self._heard)
-                rule = f"type='signal',sender='{BREAKPOINTS}',interface='{BREAKPOINTS}',member='{member}'"
-                await self._bus.add_match(rule)
+            await self._bus.subscribe(BREAKPOINTS, dict.fromkeys(("Paused", "Extended", "Resumed"), self._heard))
         except BaseException:
             self._bus.close()
             raise

@@ -117,8 +117,6 @@ class Clients:
         return True
 
     def _changed(self, signal: Signal) -> None:
-        if signal.sender != "org.freedesktop.DBus":
-            return
         name, _, owner = signal.args
         if owner or (name not in self._ruled and name not in self._sharing):
             return

@@ -8,12 +8,16 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from lager.bus.facade import Bus, Signal, owner_rule
+from lager.bus.facade import Bus, Signal
 from lager.errors import LagerError
 from tests.processes import PATIENCE
 
 NAME = "com.lager.Breakpoints"
 PATH = "/com/lager/Breakpoints"
+SIGNALS = {
+    NAME: ("Paused", "Resumed", "Extended", "PropertiesChanged"),
+    "com.lager.Instruments": ("Claimed", "Released", "Queued"),
+}
 EVERYTHING = "type='signal',path_namespace='/com/lager'"
 
 
@@ -30,20 +34,17 @@ class Client:
 
     async def _connect(self, address: str) -> Bus:
         bus = await Bus.connect(address)
-        for member in (
-            "Paused",
-            "Resumed",
-            "Extended",
-            "Claimed",
-            "Released",
-            "Queued",
-            "PropertiesChanged",
-            "NameOwnerChanged",
-        ):
-            bus.listen(member, self._signals.put)
+        for name, members in SIGNALS.items():
+            await bus.follow(name, lambda _: None)
+            for member in members:
+                bus.listen(member, self._signals.put, of=name)
+        bus.listen("NameOwnerChanged", self._heard_owner)
         await bus.add_match(EVERYTHING)
-        await bus.add_match(owner_rule(NAME))
         return bus
+
+    def _heard_owner(self, signal: Signal) -> None:
+        if signal.args[0] == NAME:
+            self._signals.put(signal)
 
     def do(self, work: Coroutine[Any, Any, Any], patience: float = PATIENCE) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(patience)

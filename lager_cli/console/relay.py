@@ -35,9 +35,7 @@ class Relay:
 
     async def open(self, wanted: str, options: dict[str, Any]) -> socket.socket:
         """The script's side of a console in the pause `wanted`. Raises what lagerd refuses it with."""
-        self._bus.listen("Resumed", self._resumed)
-        match = f"type='signal',sender='{BREAKPOINTS}',interface='{BREAKPOINTS}',member='Resumed'"
-        await self._bus.add_match(match)
+        await self._bus.subscribe(BREAKPOINTS, {"Resumed": self._resumed})
         opened = await self._bus.call(BREAKPOINTS, BREAKPOINTS_PATH, "OpenConsole", "sa{sv}", wanted, options)
         return socket.socket(fileno=opened[0])
 

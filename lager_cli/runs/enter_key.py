@@ -105,9 +105,7 @@ class Attendant:
         if self._countdown is not None:
             heard["Extended"] = self._extended
         await bus.follow(BREAKPOINTS, self._owned)  # first: whom it hears of a pause from has been told who calls
-        for member, listener in heard.items():
-            bus.listen(member, listener)
-            await bus.add_match(f"type='signal',sender='{BREAKPOINTS}',interface='{BREAKPOINTS}',member='{member}'")
+        await bus.subscribe(BREAKPOINTS, heard)
         await self._find(bus)
 
     async def _find(self, bus: "Bus") -> None:

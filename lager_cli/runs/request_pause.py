@@ -42,9 +42,7 @@ async def _until_it_stands(record: Record) -> tuple[dict[str, Any], bool]:
             if _is_of(record, signal.args[1]) and not stands.done():
                 stands.set_result(signal.args[1])
 
-        for member, listener in (("Paused", paused), ("Resumed", lambda signal: ended.add(signal.args[0]))):
-            bus.listen(member, listener)
-            await bus.add_match(f"type='signal',sender='{BREAKPOINTS}',interface='{BREAKPOINTS}',member='{member}'")
+        await bus.subscribe(BREAKPOINTS, {"Paused": paused, "Resumed": lambda signal: ended.add(signal.args[0])})
         already = await _standing(bus, record)
         if already and already["id"] not in ended:  # which is the newer word
             return already, True

@@ -13,6 +13,15 @@ INSTRUMENTS_PATH = path_of(INSTRUMENTS)
 SCRIPT = "com.lager.Script"
 SCRIPT_PATH = path_of(SCRIPT)
 
+# The signals of both interfaces, and the types of their arguments.
+SIGNALS = {
+    "Paused": "sa{sv}",
+    "Extended": "sda{sv}",
+    "Resumed": "ssa{sv}",
+    "Claimed": "sa{sv}",
+    "Queued": "sa{sv}",
+    "Released": "ssa{sv}",
+}
 ON_TIMEOUT = ("resume", "raise", "exit")  # what a pause may ask for at its deadline; the first is the default
 TIMED_OUT = 124  # the exit code of what ran out of time, as of timeout(1)
 LONGEST = 10 * 365 * 86400.0  # seconds of a pause, or of waiting for an instrument

@@ -230,7 +230,7 @@ class Link:
         bus = await Bus.connect(address.choose().text)
         bus.serve(self._visits.tree())
         for member, heard in (("Paused", self._paused), ("Extended", self._extended), ("Resumed", self._resumed)):
-            bus.listen(member, self._from_lagerd(heard))
+            bus.listen(member, self._of_ours(heard), of=BREAKPOINTS)
         try:
             self._look_for_owner = await bus.follow(BREAKPOINTS, self._set_owner)
         except BaseException:
@@ -257,9 +257,9 @@ class Link:
 
     # What lagerd says of our pauses.
 
-    def _from_lagerd(self, heard: Any) -> Any:
+    def _of_ours(self, heard: Any) -> Any:
         def listener(signal: Signal) -> None:
-            standing = self._standings.get(signal.args[0]) if signal.sender == self._owner else None
+            standing = self._standings.get(signal.args[0])
             if standing is not None:
                 heard(standing, *signal.args[1:])
 

@@ -41,9 +41,8 @@ async def timed(work):
 async def measure(many, rounds, idle):
     bus = await Bus.connect("unix:path=/run/dbus/system_bus_socket")
     signals = asyncio.Queue()
-    for member in ("Paused", "Resumed"):
-        bus.listen(member, lambda signal: signals.put_nowait((time.monotonic(), signal.args)))
-    await bus.add_match(f"type='signal',path='{PATH}'")
+    heard = lambda signal: signals.put_nowait((time.monotonic(), signal.args))
+    await bus.subscribe(NAME, {"Paused": heard, "Resumed": heard})
     ask = lambda *call: bus.call(NAME, PATH, *call)
     await ask("List")
     lagerd = (await bus.credentials(await bus.owner(NAME)))["ProcessID"]

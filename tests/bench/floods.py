@@ -73,7 +73,8 @@ def _flood(station: Station, kind: str, id: str) -> Iterator[None]:
 async def _continues(bus: Bus, rounds: int) -> tuple[list[float], list[float]]:
     """How long each Continue took, and each call of the broker itself in between."""
     stood: asyncio.Queue[Signal] = asyncio.Queue()
-    bus.listen("Paused", stood.put_nowait)
+    await bus.follow(NAME, lambda _: None)
+    bus.listen("Paused", stood.put_nowait, of=NAME)
     samples, floor = [], []
     for n in range(rounds):
         id = f"eeee{n:04x}"

@@ -70,8 +70,9 @@ from lager.bus.facade import Bus
 
 async def main():
     bus = await Bus.connect("unix:path=/run/dbus/system_bus_socket")
+    owner = await bus.owner("com.lager.Breakpoints")
     for member in ("Paused", "Resumed", "Extended", "PropertiesChanged"):
-        bus.listen(member, lambda signal: print(signal.member, *signal.args[:1], flush=True))
+        bus.listen(member, lambda signal: print(signal.member, *signal.args[:1], flush=True), of=owner)
         await bus.add_match(f"type='signal',member='{member}',path_namespace='/com/lager'")
     print("listening", flush=True)
     await asyncio.to_thread(input)
@@ -97,6 +98,53 @@ def test_outsiders_hear_no_signal(box):
         mallory.type("")
         mallory.until("^end$")
         assert [line.strip() for line in mallory.seen] == ["listening", "end"]
+
+
+FORGER = """
+import asyncio, sys
+from lager.bus.facade import Bus
+
+async def main():
+    bus = await Bus.connect("unix:path=/run/dbus/system_bus_socket")
+    print("named", bus.name, flush=True)
+    to = (await asyncio.to_thread(input)).strip()
+    for path, interface in (("/com/lager/Breakpoints", "com.lager.Breakpoints"), ("/x", "com.lager.Breakpoints"),
+                            ("/com/lager/Instruments", "com.lager.Instruments"), ("/com/lager/Breakpoints", "x.y"),
+                            ("/x", "com.lager.Instruments")):
+        for one in ("", to):
+            bus.emit(path, interface, "Resumed", "ssa{sv}", "0123abcd", "continued", {}, to=one)
+    bus.emit("/x", "x.y", "Allowed", "", to=to)
+    await bus.owner("com.lager.Breakpoints")
+    await asyncio.to_thread(input)
+
+asyncio.run(main())
+"""
+VICTIM = """
+import asyncio, sys
+from lager.bus.facade import Bus
+
+async def main():
+    bus = await Bus.connect("unix:path=/run/dbus/system_bus_socket")
+    for member in ("Resumed", "Allowed"):
+        bus.listen(member, lambda signal: print("heard", signal.member, flush=True), of=sys.argv[1])
+    await bus.add_match(f"type='signal',sender='{sys.argv[1]}'")
+    print("named", bus.name, flush=True)
+    await asyncio.to_thread(input)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("user", ["bob", "mallory"])
+def test_the_bus_carries_no_signal_that_only_looks_like_one_of_lagerd(box, user):
+    box.write("/opt/forge.py", FORGER)
+    box.write("/opt/victim.py", VICTIM)
+    with box.start("python", "/opt/forge.py", user=user) as forger:
+        name = forger.until("named (.*)")[1]
+        with box.start("python", "/opt/victim.py", name, user="alice") as victim:
+            forger.type(victim.until("named (.*)")[1])
+            victim.until("heard Allowed")
+            assert [line for line in victim.seen if "Resumed" in line] == []
 
 
 def test_outsiders_run_no_script_that_others_can_see(box):

@@ -53,9 +53,13 @@ async def _crowd(address: str, watcher: Bus, count: int) -> None:
     ]
     gone: asyncio.Queue[str] = asyncio.Queue()
     here: asyncio.Queue[str] = asyncio.Queue()
-    watcher.listen("Paused", lambda signal: here.put_nowait(signal.args[0]))
-    watcher.listen("Resumed", lambda signal: gone.put_nowait(signal.args[1]))
-    await watcher.add_match(f"type='signal',path='{PATH}'")
+    await watcher.subscribe(
+        NAME,
+        {
+            "Paused": lambda signal: here.put_nowait(signal.args[0]),
+            "Resumed": lambda signal: gone.put_nowait(signal.args[1]),
+        },
+    )
     while len((await watcher.call(NAME, PATH, "List"))[0]) < count:
         await here.get()
     for bus in buses[::2]:  # of those with a rule of their own, and of those without

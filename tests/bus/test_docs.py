@@ -30,7 +30,7 @@ class Desk:
         self._station, self._client, self._start, self._folder = station, client, start, folder
         self._pause = ""
         self._ours = False
-        client.bus.listen("Paused", self._heard)
+        client.bus.listen("Paused", self._heard, of=NAME)
 
     def run(self, step: Step) -> tuple[int, str, str]:
         command = step.command.replace(ID[:4], self.pause()[:4]) if step.needs_pause else step.command

@@ -147,7 +147,7 @@ def test_an_answer_that_comes_with_the_end_of_the_wait_leaves_no_descriptor(stat
 
         giver.serve(Gives())
         calling = asyncio.ensure_future(taker.call(giver.name, "/com/lager", "Give", interface="com.lager.Test"))
-        taker.listen("Enough", lambda _: calling.cancel())
+        taker.listen("Enough", lambda _: calling.cancel(), of=giver.name)
         done, _ = await asyncio.wait([calling], timeout=PATIENCE)
         if not done.pop().cancelled():  # the two came apart
             os.close(calling.result()[0])

@@ -82,7 +82,7 @@ def test_an_answer_comes_though_very_much_is_told_meanwhile(client, raw):
     heard = []
 
     async def listen() -> str:
-        client.bus.listen("Noise", heard.append)
+        client.bus.listen("Noise", heard.append, of=raw.name)
         await client.bus.add_match(f"type='signal',sender='{raw.name}'")
         return client.bus.name
 

@@ -89,9 +89,11 @@ class World:
     async def observe(self) -> None:
         """Connect to the bus, and follow what lagerd says on it."""
         self.bus = await Bus.connect(self.station.address)
-        for member in ("Paused", "Resumed", "Extended", "Claimed", "Released", "Queued"):
-            self.bus.listen(member, self._hear)
-        await self.bus.add_match("type='signal',path_namespace='/com/lager'")
+        for name, members in (
+            ("com.lager.Breakpoints", ("Paused", "Resumed", "Extended")),
+            ("com.lager.Instruments", ("Claimed", "Released", "Queued")),
+        ):
+            await self.bus.subscribe(name, dict.fromkeys(members, self._hear))
 
     def _hear(self, signal: Signal) -> None:
         self.ledger.signal(signal.member, signal.args)

@@ -189,7 +189,7 @@ class Connection:
             message = head(raw)
         except Exception:
             # The whole message is here, so the next one still begins where it should.
-            _log.warning("A message that cannot be read was dropped.", exc_info=True)
+            _log.debug("A message that cannot be read was dropped.", exc_info=True)
             close_fds(self._fds)
             self._fds = []
             return

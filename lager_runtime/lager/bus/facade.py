@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import os
 from collections import Counter
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -16,6 +16,7 @@ from lager import errors
 from lager.bus.connection import BROKER, Connection, close_fds
 from lager.bus.messages import Flag, Kind, Message
 from lager.bus.replies import ERROR_PREFIX, result
+from lager.contract import SIGNALS
 from lager.errors import BusError, LagerError, NoDaemon, Refusal
 
 _CONNECT_SECONDS = 10.0
@@ -123,7 +124,8 @@ class Bus:
     def __init__(self, address: str) -> None:
         self._pending: dict[int, asyncio.Future[Message]] = {}
         self._bounds: dict[int, int] = {}  # of answers that may not be long
-        self._listeners: dict[str, list[Callable[[Signal], None]]] = {}
+        self._listeners: dict[str, list[tuple[str, Callable[[Signal], None]]]] = {}
+        self._owners: dict[str, str] = {}  # of the names that are followed
         self._objects: Objects | None = None
         self._running: Counter[str] = Counter()
         self.name = ""
@@ -239,8 +241,20 @@ class Bus:
     def serve(self, objects: Objects) -> None:
         self._objects = objects
 
-    def listen(self, member: str, callback: Callable[[Signal], None]) -> None:
-        self._listeners.setdefault(member, []).append(callback)
+    def listen(self, member: str, callback: Callable[[Signal], None], *, of: str = BROKER) -> None:
+        """Tell `callback` of the signals that `of` sends: the broker, a unique name, or the owner of a followed name.
+
+        Anybody may send a signal to anybody; what comes from others is ignored.
+        """
+        self._listeners.setdefault(member, []).append((of, callback))
+
+    async def subscribe(self, name: str, listeners: Mapping[str, Callable[[Signal], None]]) -> None:
+        """Ask the broker for signals of the interface `name`, and hear them from the owner of that name alone."""
+        if name not in self._owners:
+            await self.follow(name, lambda _: None)
+        for member, listener in listeners.items():
+            self.listen(member, listener, of=name)
+            await self.add_match(f"type='signal',sender='{name}',interface='{name}',member='{member}'")
 
     async def add_match(self, rule: str) -> None:
         await self._broker("AddMatch", "s", rule)
@@ -254,14 +268,16 @@ class Bus:
 
         def changed(signal: Signal) -> None:
             nonlocal changes
-            if signal.sender == BROKER and signal.args[0] == name:
+            if signal.args[0] == name:
                 changes += 1
+                self._owners[name] = signal.args[2]
                 callback(signal.args[2])
 
         async def look() -> None:
             before = changes
             owner = await self.owner(name)
             if changes == before:  # else that is the newer word: an answer is taken up a turn of the loop after it came
+                self._owners[name] = owner
                 callback(owner)
 
         self.listen("NameOwnerChanged", changed)
@@ -360,9 +376,13 @@ class Bus:
 
     def _signalled(self, message: Message) -> None:
         close_fds(message.fds)
-        listeners = self._listeners.get(message.member)
-        if listeners:
-            signal = Signal(message.sender, message.path, message.interface, message.member, message.unpack())
+        listeners = [
+            callback
+            for name, callback in self._listeners.get(message.member, ())
+            if message.sender == self._owners.get(name, name)
+        ]
+        if listeners and (args := _arguments(message)) is not None:
+            signal = Signal(message.sender, message.path, message.interface, message.member, args)
             for listener in listeners:
                 listener(signal)
 
@@ -388,6 +408,16 @@ class Bus:
         for waiter in self._pending.values():
             if not waiter.done():
                 waiter.set_exception(_gone())
+
+
+def _arguments(signal: Message) -> list[Any] | None:
+    """The arguments of a signal; None where they are not those of its contract, or cannot be read."""
+    if signal.signature != SIGNALS.get(signal.member, signal.signature):
+        return None
+    try:
+        return signal.unpack()
+    except Exception:
+        return None
 
 
 def owner_rule(name: str) -> str:
