@@ -75,14 +75,21 @@ def check(as_json: bool, wait: float) -> int:
 def import_(file: Path, target: Path | None) -> int:
     """Read the saved_nets.json of another lager, and write a nets file.
 
+    Limits, channels and settings come along. What cannot be taken over is named; where that is a limit, nothing is
+    written.
+
     \b
     Example:
       lager nets import saved_nets.json --output nets.toml
     """
     text, left_out = saved_nets.convert(file.read_text(encoding="utf-8", errors="replace"))
+    lost = [sentence for sentence in left_out if isinstance(sentence, saved_nets.LostLimit)]
     for sentence in left_out:
-        output.note(sentence)
-    if not text:
+        if sentence not in lost:
+            output.note(sentence)
+    for sentence in lost:
+        output.error(NetsFileError(sentence, f"Correct {file} and import it again; nothing was written."))
+    if lost or not text:
         return 1
     if target is None:
         output.say(text.rstrip("\n"))

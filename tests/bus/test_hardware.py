@@ -241,6 +241,20 @@ def test_import_of_another_list(lager, tmp_path):
     assert "cam" in done.stderr
 
 
+def test_import_writes_nothing_where_a_limit_would_be_lost(lager, tmp_path):
+    saved = {"name": "supply9", "role": "power-supply", "instrument": "Rigol_DP821", "address": "TCPIP::1.2.3.4::INSTR"}
+    limits = {"safety_limits": {"max_voltage": 3.6}}
+    (tmp_path / "saved.json").write_text(json.dumps([{**saved, "pin": 1, **limits}]))
+    assert "max_voltage = 3.6\n" in lager("nets", "import", "saved.json").stdout
+    lost = {"name": "supply8", "pin": 2, "safety_limits": {"max_temperature": 40}}
+    (tmp_path / "saved.json").write_text(json.dumps([{**saved, "pin": 1, **limits}, {**saved, **lost}]))
+    done = lager("nets", "import", "saved.json", "--output", "nets.toml")
+    assert done.returncode == 1
+    assert "'supply8' (entry 2) has the limit max_temperature = 40" in done.stderr
+    assert "nothing was written" in done.stderr
+    assert not (tmp_path / "nets.toml").exists()
+
+
 def test_a_wrong_nets_file_is_refused_with_all_its_mistakes(lager, tmp_path):
     (tmp_path / "nets.toml").write_text(
         '[instruments.a]\nmodel = "DP821"\n[nets.b]\ntype = "suply"\ninstrument = "c"\n'

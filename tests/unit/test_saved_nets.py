@@ -4,12 +4,12 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from lager.nets import catalog, saved_nets
 from lager.nets import file as nets_file
-from lager.nets import saved_nets
-from lager.nets.model import NetType
+from lager.nets.model import Limits, NetType
 
 DP821 = "USB0::0x1AB1::0x0E11::DP8A204300001::INSTR"
 SMU = "USB0::0x05E6::0x2281::4412345::INSTR"
@@ -75,8 +75,113 @@ def test_what_cannot_be_taken_over_is_said(change: dict[str, Any], said: str) ->
 
 
 def test_fields_that_mean_nothing_here_are_named() -> None:
-    _, left_out = saved_nets.convert(json.dumps([SAVED[0] | {"safety_limits": {"max_voltage": 5}, "purpose": ""}]))
-    assert left_out == ["'supply2' (entry 1) was taken over without its fields 'safety_limits'."]
+    _, left_out = saved_nets.convert(json.dumps([SAVED[0] | {"tags": ["bench"], "jlink": "x", "purpose": ""}]))
+    assert left_out == ["'supply2' (entry 1) was taken over without its fields 'jlink', 'tags'."]
+
+
+def test_limits_are_taken_over() -> None:
+    limits = {"max_voltage": 3.6, "max_current": 1, "allow_destructive": False, "max_power": None}
+    text, left_out = saved_nets.convert(json.dumps([SAVED[0] | {"safety_limits": limits}]))
+    assert left_out == []
+    assert nets_file.parse(text).net("supply2").limits == Limits(max_voltage=3.6, max_current=1)
+
+
+@pytest.mark.parametrize(
+    ("change", "limits"),
+    [
+        ({"max_voltage": 3.6}, Limits(max_voltage=3.6)),
+        ({"params": {"max_power": "5"}}, Limits(max_power=5)),
+        ({"voltage_limit": 5, "safety_limits": {"max_voltage": 3.6}}, Limits(max_voltage=3.6)),
+        ({"safety_limits": {"MAX_VOLTAGE": 3.6, "max_current": 0.5, "max_power": 1.5}}, Limits(3.6, 0.5, 1.5)),
+        ({"safety_limits": {}}, Limits()),
+        ({"safety_limits": None}, Limits()),
+    ],
+)
+def test_limits_are_taken_over_wherever_they_stand(change: dict[str, Any], limits: Limits) -> None:
+    text, left_out = saved_nets.convert(json.dumps([SAVED[0] | change]))
+    assert left_out == []
+    assert nets_file.parse(text).net("supply2").limits == limits
+
+
+@pytest.mark.parametrize(
+    ("entry", "change", "said"),
+    [
+        (SAVED[3], {"safety_limits": {"max_power": 10}}, "max_power = 10, which a net of type battery cannot keep"),
+        (SAVED[5], {"safety_limits": {"max_voltage": 5}}, "max_voltage = 5, which a net of type adc cannot keep"),
+        (SAVED[7], {"max_current": 1}, "max_current = 1, which a net of type uart cannot keep"),
+        (SAVED[0], {"safety_limits": {"max_temperature": 40}}, "max_temperature = 40, which a net of type supply"),
+        (SAVED[0], {"safety_limits": {"rate": 3}}, "rate = 3, which a net of type supply cannot keep"),
+        (SAVED[0], {"safety_limits": {"allow_destructive": "no"}}, "allow_destructive = 'no'"),
+        (SAVED[0], {"safety_limits": [1, 2]}, "safety_limits = [1, 2]"),
+        (SAVED[0], {"min_voltage": 1}, "min_voltage = 1, which a net of type supply cannot keep"),
+        (SAVED[0], {"params": {"ovp": 4}}, "ovp = 4, which a net of type supply cannot keep"),
+        (SAVED[0], {"safety_limits": {"max_voltage": "5 volts"}}, "'5 volts', which is not a number above 0"),
+        (SAVED[0], {"safety_limits": {"max_voltage": 0}}, "max_voltage = 0, which is not a number above 0"),
+        (SAVED[0], {"safety_limits": {"max_voltage": True}}, "max_voltage = True, which is not a number above 0"),
+        (SAVED[0], {"safety_limits": {"max_current": float("nan")}}, "max_current = nan, which is not a number"),
+    ],
+)
+def test_a_limit_that_cannot_be_taken_over_is_an_error(
+    entry: dict[str, Any], change: dict[str, Any], said: str
+) -> None:
+    text, left_out = saved_nets.convert(json.dumps([entry | change]))
+    assert text == ""
+    assert len(left_out) == 1
+    assert isinstance(left_out[0], saved_nets.LostLimit)
+    assert said in left_out[0]
+    assert left_out[0].endswith("it was left out.")
+
+
+def test_settings_are_taken_over() -> None:
+    uart = {"params": {"baudrate": 115200, "parity": "even", "stopbits": "1.5", "bytesize": "7", "xonxoff": True}}
+    adc = {"range": "1.0", "params": {"negative_channel": "AIN5", "resolution_index": 8}}
+    text, left_out = saved_nets.convert(json.dumps([SAVED[7] | uart, SAVED[5] | adc]))
+    bench = nets_file.parse(text)
+    assert left_out == ["'uart1' (entry 1) was taken over without its fields 'xonxoff'."]
+    assert bench.net("uart1").options == {"baudrate": 115200, "parity": "E", "stopbits": 1.5, "bytesize": 7}
+    assert bench.net("adc1").options == {"range": 1, "negative_channel": 5, "resolution": 8}
+
+
+@pytest.mark.parametrize("change", [{"baud": "115200"}, {"baud_rate": 115200.0}, {"params": {"BaudRate": 115200}}])
+def test_a_baudrate_is_taken_over_in_every_spelling(change: dict[str, Any]) -> None:
+    text, left_out = saved_nets.convert(json.dumps([SAVED[7] | change]))
+    assert left_out == []
+    assert nets_file.parse(text).net("uart1").options == {"baudrate": 115200}
+
+
+def test_a_setting_that_makes_no_sense_is_named() -> None:
+    text, left_out = saved_nets.convert(json.dumps([SAVED[7] | {"params": {"baudrate": "fast"}}]))
+    assert left_out == ["'uart1' (entry 1) was taken over without its fields 'baudrate'."]
+    assert nets_file.parse(text).net("uart1").options == {}
+
+
+def test_the_channel_counts_where_the_pin_is_none() -> None:
+    psu = {"instrument": "Keysight_E36312A", "address": "USB0::0x2A8D::0x1102::MY1::INSTR", "pin": 0, "channel": 2}
+    text, left_out = saved_nets.convert(json.dumps([SAVED[0] | psu]))
+    assert left_out == []
+    assert nets_file.parse(text).net("supply2").channel == 2
+
+
+DP832 = {"name": "supply9", "instrument": "Rigol_DP832", "pin": 3}
+
+
+def test_one_address_with_two_models_keeps_the_first() -> None:
+    text, left_out = saved_nets.convert(json.dumps([SAVED[0], SAVED[0] | DP832]))
+    assert left_out == [
+        f"'supply9' (entry 2) is a DP832 at {DP821}, where an earlier net has a DP821; it was left out."
+    ]
+    assert set(nets_file.parse(text).nets) == {"supply2"}
+
+
+@pytest.mark.parametrize(("one", "other"), [("Rigol_DP821", "Rigol_DP821A"), ("Keithley_2281S", "Keithley_2281S_20_6")])
+def test_two_names_of_one_model_are_one_instrument(one: str, other: str) -> None:
+    for first, second in ((one, other), (other, one)):
+        entries = [SAVED[0] | {"instrument": first}, SAVED[0] | {"instrument": second, "name": "again"}]
+        text, left_out = saved_nets.convert(json.dumps(entries))
+        bench = nets_file.parse(text)
+        assert left_out == []
+        assert bench.net("again").instrument is bench.net("supply2").instrument
+        assert bench.net("again").instrument.model == catalog.plain(one)
 
 
 def test_one_name_in_two_roles_becomes_two_names() -> None:
@@ -94,14 +199,34 @@ def test_a_file_that_is_no_list_is_one_sentence(text: str) -> None:
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(), lambda inner: st.lists(inner, max_size=3)
 )
-_FIELD = st.sampled_from(["name", "role", "instrument", "address", "pin", "channel", "mappings", "x"])
-_VALUE = st.sampled_from([entry[key] for entry in SAVED for key in ("name", "role", "instrument", "address", "pin")])
+_FIELD = st.sampled_from(
+    [
+        "name",
+        "role",
+        "instrument",
+        "address",
+        "pin",
+        "channel",
+        "mappings",
+        "x",
+        "safety_limits",
+        "params",
+        "max_voltage",
+    ]
+)
+_LIMITS = st.dictionaries(st.sampled_from(["max_voltage", "max_current", "baudrate", "rate"]), _JSON, max_size=3)
+_VALUE = _LIMITS | st.sampled_from(
+    [entry[key] for entry in SAVED for key in ("name", "role", "instrument", "address", "pin")]
+)
 _ENTRY = st.dictionaries(_FIELD, _VALUE | _JSON) | st.builds(
     lambda base, change: base | change, st.sampled_from(SAVED), st.dictionaries(_FIELD, _VALUE | _JSON, max_size=2)
 )
 
 
 @settings(max_examples=100, deadline=None)
+@example([SAVED[0], SAVED[0] | DP832])
+@example([SAVED[1], SAVED[2] | {"address": DP821}])
+@example([SAVED[7], SAVED[0] | {"address": "ASRL/dev/ttyUSB0::INSTR"}])
 @given(st.lists(_ENTRY | _JSON, max_size=5))
 def test_odd_entries_never_crash_and_the_result_is_a_good_nets_file(entries: list[Any]) -> None:
     text, left_out = saved_nets.convert(json.dumps(entries))

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from lager.nets import catalog, resource
+from lager.nets import catalog, resource, saved_settings
 from lager.nets.model import NetType
 
 _ROLES = {
@@ -24,8 +24,13 @@ _ROLES = {
     "gpio": NetType.GPIO,
     "uart": NetType.UART,
 }
-_CARRIED = {"name", "role", "instrument", "address", "pin", "channel"}
+_CARRIED = {"name", "role", "instrument", "address", "pin", "channel", "device_path"}
 _HARMLESS = {"mappings", "scope_points", "location"}  # written by that project from the fields above
+_KNOWN = frozenset(_CARRIED | _HARMLESS)
+
+
+class LostLimit(str):
+    """A sentence that is an error: the net that it speaks of would be without a limit that it has there."""
 
 
 class _Skip(Exception):
@@ -34,7 +39,7 @@ class _Skip(Exception):
 
 class _Import:
     def __init__(self) -> None:
-        self.instruments: dict[str, tuple[str, str, str]] = {}  # key: name, model, address
+        self.instruments: dict[str, tuple[str, str, resource.Resource]] = {}  # key: name, model, address
         self.nets: dict[str, list[str]] = {}
         self.left_out: list[str] = []
 
@@ -47,16 +52,19 @@ class _Import:
         try:
             if not isinstance(name, str) or not name.strip() or not name.isprintable():
                 raise _Skip("has no usable name")
-            self._net(name.strip(), entry)
+            extra = self._net(name.strip(), entry)
         except _Skip as reason:
             self.left_out.append(f"{label} {reason}; it was left out.")
             return
-        extra = sorted(key for key in entry if key not in _CARRIED | _HARMLESS and entry[key] not in (None, "", []))
+        except saved_settings.LostLimit as reason:
+            self.left_out.append(LostLimit(f"{label} {reason}; it was left out."))
+            return
         if extra:
             fields = ", ".join(_shown(key) for key in extra)
             self.left_out.append(f"{label} was taken over without its fields {fields}.")
 
-    def _net(self, name: str, entry: Mapping[Any, Any]) -> None:
+    def _net(self, name: str, entry: Mapping[Any, Any]) -> list[str]:
+        """Take the net over; returns the fields of it that mean nothing here."""
         type = _type(entry.get("role"))
         if name in self.nets:
             name = f"{name}-{type.value}"  # there a name is unique within a role, here within the file
@@ -68,35 +76,54 @@ class _Import:
         if not family or type not in family.drivers:
             raise _Skip(f"is a {type.value} on a {model}, for which there is no driver")
         channel = _channel(entry, type, model, family)
+        settings, left = saved_settings.read(entry, type, _KNOWN)
         instrument = self._named(model, place, name if type is NetType.UART else "")
         lines.append(f"instrument = {_toml(instrument)}")
         if channel is not None:
             lines.append(f"channel = {channel}")
+        lines += [f"{key} = {json.dumps(value)}" for key, value in settings.items()]
         self.nets[name] = lines
+        return left
 
     def _named(self, model: str, place: resource.Resource, preferred: str) -> str:
-        if place.key not in self.instruments:
-            base = preferred or re.sub(r"[^a-z0-9]+", "-", model.lower()).strip("-")
-            taken = {name for name, _, _ in self.instruments.values()}
-            number = 1
-            name = base if preferred else f"{base}-{number}"
-            while name in taken:
-                number += 1
-                name = f"{base}-{number}"
-            self.instruments[place.key] = (name, model, place.address)
-        return self.instruments[place.key][0]
+        if place.key in self.instruments:
+            return self._known(model, place)
+        base = preferred or re.sub(r"[^a-z0-9]+", "-", model.lower()).strip("-")
+        taken = {name for name, _, _ in self.instruments.values()}
+        number = 1
+        name = base if preferred else f"{base}-{number}"
+        while name in taken:
+            number += 1
+            name = f"{base}-{number}"
+        self.instruments[place.key] = (name, model, place)
+        return name
+
+    def _known(self, model: str, place: resource.Resource) -> str:
+        """The name of the instrument that an earlier net has at this place. Raises _Skip if this is another model."""
+        name, other, first = self.instruments[place.key]
+        if place.reach is not first.reach:
+            raise _Skip(f"has the place of {first.address}, to which an earlier net goes another way")
+        if place.reach is resource.Reach.SERIAL or catalog.is_model(model, other):
+            return name
+        if not catalog.is_model(other, model):
+            raise _Skip(f"is a {model} at {place.address}, where an earlier net has a {other}")
+        self.instruments[place.key] = (name, model, first)  # the less that both say
+        return name
 
     def render(self) -> str:
         parts = [
-            f"[instruments.{_toml_key(name)}]\nmodel = {_toml(model)}\naddress = {_toml(address)}\n"
-            for name, model, address in self.instruments.values()
+            f"[instruments.{_toml_key(name)}]\nmodel = {_toml(model)}\naddress = {_toml(place.address)}\n"
+            for name, model, place in self.instruments.values()
         ]
         parts += [f"[nets.{_toml_key(name)}]\n" + "\n".join(lines) + "\n" for name, lines in self.nets.items()]
         return "\n".join(parts)
 
 
 def convert(text: str) -> tuple[str, list[str]]:
-    """The text of a nets.toml, and a sentence for each thing that could not be taken over. Never raises."""
+    """The text of a nets.toml, and a sentence for each thing that could not be taken over. Never raises.
+
+    A sentence that is a LostLimit is an error: whoever writes the text would leave a net without a limit that it has.
+    """
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -136,9 +163,9 @@ def _instrument(type: NetType, entry: Mapping[Any, Any]) -> tuple[str, resource.
 
 
 def _serial_place(entry: Mapping[Any, Any]) -> resource.Resource:
-    # There a uart keeps its device in `pin` (a path, or the serial number of its USB bridge) or in `address`.
-    for value in (entry.get("pin"), entry.get("address")):
-        if isinstance(value, str) and value.startswith("/"):
+    # There a uart keeps its device in `pin` (a path, or the serial number of its USB bridge) or in one of the others.
+    for value in (entry.get("device_path"), entry.get("pin"), entry.get("address")):
+        if isinstance(value, str) and value.startswith("/") and value.isprintable():
             return resource.parse(value)
     raise _Skip("does not say the path of its serial device (such as /dev/ttyUSB0)")
 
@@ -147,14 +174,22 @@ def _channel(entry: Mapping[Any, Any], type: NetType, model: str, family: catalo
     allowed = family.channels(model, type)
     if allowed is None or len(allowed) == 1:
         return None
-    given = next((entry[key] for key in ("pin", "channel") if entry.get(key) not in (None, "")), None)
+    # There some models have a pin 0 beside the channel.
+    given = [entry[key] for key in ("pin", "channel") if entry.get(key) not in (None, "")] or [None]
+    channels = [channel for channel in (_channel_number(value, type) for value in given) if channel is not None]
+    fitting = [channel for channel in channels if channel in allowed]
+    if not channels:
+        raise _Skip(f"has the pin {_shown(given[0])}, which is no channel of a {model}")
+    if not fitting:
+        raise _Skip(f"has the pin {_shown(given[0])}, but a {model} has {allowed[0]} to {allowed[-1]}")
+    return fitting[0]
+
+
+def _channel_number(value: object, type: NetType) -> int | None:
     try:
-        channel = catalog.channel_number(given, type)
+        return catalog.channel_number(value, type)
     except ValueError:
-        raise _Skip(f"has the pin {_shown(given)}, which is no channel of a {model}") from None
-    if channel not in allowed:
-        raise _Skip(f"has the pin {_shown(given)}, but a {model} has {allowed[0]} to {allowed[-1]}")
-    return channel
+        return None
 
 
 def _shown(value: object) -> str:

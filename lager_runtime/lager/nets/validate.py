@@ -34,6 +34,19 @@ def _meant(word: object, known: Iterable[str]) -> str:
     return f" (did you mean {close[0]!r}?)" if close else f" (there are: {', '.join(names)})"
 
 
+HIGHEST_LIMIT = 1e6  # volts, amperes or watts
+
+
+def limits_of(type: NetType) -> tuple[str, ...]:
+    """The keys of the limits that a net of this type may have."""
+    return _LIMITS.get(type, ())
+
+
+def settings_of(type: NetType) -> Mapping[str, "Test"]:
+    """The keys of the settings of a net of this type; each with what raises ValueError for a value that is wrong."""
+    return _OPTIONS[type]
+
+
 def check(document: Mapping[str, Any]) -> tuple[dict[str, Instrument], dict[str, NetConfig], list[str]]:
     """The instruments and nets of a parsed file, and a sentence for each thing that is wrong with it."""
     mistakes = Mistakes()
@@ -114,11 +127,13 @@ def _net(
     type = _type(prefix + "type", table, mistakes)
     instrument = _used_instrument(prefix + "instrument", table, instruments, named, mistakes)
     if type:
-        mistakes.unknown(prefix, table, ("type", "instrument", "channel", *_LIMITS.get(type, ()), *_OPTIONS[type]))
+        mistakes.unknown(prefix, table, ("type", "instrument", "channel", *limits_of(type), *_OPTIONS[type]))
     if not type or not instrument:
         return None
     channel = _channel(prefix, table, type, instrument, mistakes)
-    limits = {key: _number(prefix + key, table[key], mistakes, 0, 1e6) for key in _LIMITS.get(type, ()) if key in table}
+    limits = {
+        key: _number(prefix + key, table[key], mistakes, 0, HIGHEST_LIMIT) for key in limits_of(type) if key in table
+    }
     options = {
         key: _option(prefix + key, table[key], test, mistakes) for key, test in _OPTIONS[type].items() if key in table
     }

@@ -1,0 +1,109 @@
+"""The limits and settings of a net of the public lager project, as the nets file has them.
+
+There a limit stands in `safety_limits` (`max_voltage`, `max_current`, `allow_destructive`), and the settings of a uart
+in `params`; either may also stand beside the name of the net.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from lager.nets import validate
+from lager.nets.model import NetType
+from lager.values import number, shown
+
+_TABLES = ("safety_limits", "params")
+_OTHER_NAMES = {
+    "voltage_max": "max_voltage",
+    "voltage_limit": "max_voltage",
+    "current_max": "max_current",
+    "current_limit": "max_current",
+    "power_max": "max_power",
+    "power_limit": "max_power",
+    "baud": "baudrate",
+    "baud_rate": "baudrate",
+    "data_bits": "bytesize",
+    "stop_bits": "stopbits",
+    "resolution_index": "resolution",
+    "negative": "negative_channel",
+}
+_PARITIES = {"none": "N", "even": "E", "odd": "O", "mark": "M", "space": "S"}
+_LIMIT_WORDS = {"max", "maximum", "min", "minimum", "limit", "limits", "safety", "ovp", "ocp", "ceiling", "allow"}
+
+
+class LostLimit(Exception):
+    """A limit that cannot be kept here; a sentence without its subject."""
+
+
+def read(entry: Mapping[Any, Any], type: NetType, known: frozenset[str]) -> tuple[dict[str, Any], list[str]]:
+    """The limits and settings of an entry as keys of the nets file, and the fields that mean nothing here.
+
+    `known` are the fields that every entry has. Raises LostLimit for a limit that a net of this type cannot have.
+    """
+    taken: dict[str, Any] = {}
+    left: list[str] = []
+    for place, key, value in _given(entry, known):
+        name = _OTHER_NAMES.get(key.lower(), key.lower())
+        if value in (None, "", [], {}):
+            continue
+        if name in validate.limits_of(type):
+            limit = _amount(key, value)
+            taken[name] = min(limit, taken.get(name, limit))
+        elif place == "safety_limits" or _LIMIT_WORDS & set(re.split(r"[^a-z]+", key.lower())):
+            # Nothing here is erased or flashed, so what forbids it is kept.
+            if name != "allow_destructive" or not isinstance(value, bool):
+                raise LostLimit(f"has the limit {_shown(key, value)}, which a net of type {type.value} cannot keep")
+        elif name not in taken and (fit := _setting(type, name, value)) is not None:
+            taken[name] = fit
+        else:
+            left.append(key)
+    return taken, sorted(left)
+
+
+def _given(entry: Mapping[Any, Any], known: frozenset[str]) -> Iterator[tuple[str, str, Any]]:
+    """Table (or none), key and value of everything beside the known fields."""
+    for key, value in entry.items():
+        if key in known:
+            continue
+        if key in _TABLES and isinstance(value, dict):
+            yield from ((key, inner, value[inner]) for inner in value)
+        else:
+            yield ("", key, value)
+
+
+def _amount(key: str, value: object) -> float:
+    text = value if isinstance(value, str) and re.fullmatch(r"\s*\d{1,9}(\.\d{1,9})?\s*", value, re.ASCII) else None
+    amount = number(float(text)) if text else number(value)
+    if amount is None or not 0 < amount <= validate.HIGHEST_LIMIT:
+        raise LostLimit(f"has the limit {_shown(key, value)}, which is not a number above 0")
+    return amount
+
+
+def _setting(type: NetType, name: str, value: Any) -> Any:
+    """The value as the nets file has it, None where it has none such."""
+    test = validate.settings_of(type).get(name)
+    for spelling in _spellings(name, value) if test else ():
+        try:
+            return test(spelling) if test else None
+        except ValueError:
+            continue
+    return None
+
+
+def _spellings(name: str, value: Any) -> Iterator[Any]:
+    yield value
+    if isinstance(value, str):
+        text = value.strip()
+        yield _PARITIES.get(text.lower(), text.upper()) if name == "parity" else text.lower()
+        if name == "negative_channel" and re.fullmatch(r"AIN\d{1,2}", text, re.IGNORECASE | re.ASCII):
+            yield int(text[3:])
+        if re.fullmatch(r"\d{1,8}", text, re.ASCII):
+            yield int(text)
+        if re.fullmatch(r"\d{1,3}\.\d{1,3}", text, re.ASCII):
+            yield float(text)
+    elif isinstance(value, float) and value.is_integer():
+        yield int(value)
+
+
+def _shown(key: str, value: object) -> str:
+    return f"{shown(key)[1:-1]} = {shown(value)}"
