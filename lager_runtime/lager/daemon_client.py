@@ -79,6 +79,10 @@ class Link:
             raise
         return granted[0]
 
+    def leases(self) -> list[dict[str, Any]]:
+        """Everything that is held now, as `List` of com.lager.Instruments gives it. Blocks; from any other thread."""
+        return list(self._wait_for(self._leases()))
+
     def release(self, instrument: str, fd: int) -> None:
         """Tell lagerd that a lease is over, and close it; returns at once. From any thread but our own."""
         work = self._release(instrument, fd)
@@ -122,6 +126,10 @@ class Link:
                 if not left:
                     raise
                 await self._lagerd(min(left, _PATIENCE))
+
+    async def _leases(self) -> list[dict[str, Any]]:
+        bus = await self._connected(patient=False)
+        return list((await bus.call(INSTRUMENTS, INSTRUMENTS_PATH, "List"))[0])
 
     async def _release(self, instrument: str, fd: int) -> None:
         # Closed when lagerd has heard of it, else the end of the lease would look like the end of its holder.

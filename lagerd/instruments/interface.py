@@ -14,7 +14,7 @@ from lager.text import time_left
 from lagerd import introspection
 from lagerd.breakpoints.pauses import Pauses
 from lagerd.clients import Client, Clients
-from lagerd.instruments.leases import Lease, Leases, busy, from_details
+from lagerd.instruments.leases import Claimant, Lease, Leases, busy, claimant, from_details
 from lagerd.instruments.lock_files import LeaseFiles, process_end
 
 
@@ -65,14 +65,16 @@ class Instruments:
         client = await self.clients.watch(call.sender)
         lease, wait = from_details(*call.args, owner=client.sender, uid=client.uid, user=client.user, pid=client.pid)
 
+        by = claimant(call.args[1])
+
         def granted(_: Lease, fd: int) -> None:
             call.reply("h", 0, fds=[fd])
 
         def refused(holder: Lease) -> None:
             self.hooks.record("refused", holder, client, {"net": lease.net})
-            call.fail(self._busy(holder))
+            call.fail(self._busy(lease, by, holder))
 
-        self.leases.claim(lease, wait, granted, refused, call.fail)
+        self.leases.claim(lease, wait, granted, refused, call.fail, by)
         return LATER
 
     def release(self, call: Call) -> Outcome:
@@ -127,11 +129,17 @@ class Instruments:
         if self.leases.get(lease.instrument) is lease:
             self.leases.free(lease.instrument, "gone")
 
-    def _busy(self, holder: Lease) -> InstrumentBusy:
-        """Its console if there is one, else its --continue, else patience."""
+    def _busy(self, asked: Lease, by: Claimant, holder: Lease) -> InstrumentBusy:
+        """Its own net where the claimant has it itself, its console if there is one, else its --continue, else
+        patience."""
+        if holder.owner == asked.owner:
+            return busy(asked, holder, ", in this very script", f"Use its net {holder.net}, or close() it first.")
+        if holder.pid in by.ancestors:
+            where = ", the script that started this one" if by.script else ", the script that started this command"
+            return busy(asked, holder, where, f"Use the net {holder.net} in that script, or close() it there first.")
         pauses = self.pauses.of(holder.owner)
         if not pauses:
-            return busy(holder, "", "Wait for it with: --wait SECONDS")
+            return busy(asked, holder, "", _patience(by))
         pause = next((one for one in pauses if one.interactive), pauses[0])
         left = self.pauses.remaining(pause)
         where = f", paused at {pause.file}:{pause.line}" + (f" ({pause.label})" if pause.label else "")
@@ -141,4 +149,10 @@ class Instruments:
             if pause.interactive
             else "Let it go on with: lager python --continue"
         )
-        return busy(holder, where + until, f"{verb} {pause.id}")
+        or_wait = f"{_patience(by)} " if by.script else ""
+        return busy(asked, holder, where + until, f"{or_wait}{verb} {pause.id}")
+
+
+def _patience(by: Claimant) -> str:
+    """How this claimant would wait."""
+    return "Wait for it with wait=SECONDS in Net.get." if by.script else "Wait for it with: --wait SECONDS"

@@ -15,11 +15,14 @@ from lagerd.breakpoints.pauses import Clock, Handle
 
 _KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}\Z")
 _LATE = 256
+_LONGEST_KEY = 100
+_LONGEST_PATH = 4096
 
 
 @dataclass(frozen=True)
 class Lease:
-    """An instrument in somebody's hands. `instrument` is the key of the device, `name` what the nets file calls it."""
+    """An instrument in somebody's hands. `instrument` is the key of the device, `name` what the nets file calls it.
+    Of a serial port `address` is the path that the nets file names, and `device` what that was when it was claimed."""
 
     instrument: str
     name: str
@@ -31,9 +34,26 @@ class Lease:
     user: str
     pid: int
     since: float
+    address: str = ""
+    device: str = ""
 
     def record(self) -> dict[str, Any]:
         return asdict(self)
+
+
+@dataclass(frozen=True)
+class Claimant:
+    """What a claim says beside its lease, of which only its own way depends.
+
+    A serial port has several names, and only who sees /dev knows which are one port at the moment: `same` are the keys
+    of leases of this port under another name, `moved` those of leases whose device this was and is no longer. `script`
+    is False for a command; `ancestors` are the processes that started the claimant.
+    """
+
+    script: bool = False
+    ancestors: frozenset[int] = frozenset()
+    same: frozenset[str] = frozenset()
+    moved: frozenset[str] = frozenset()
 
 
 class Store(Protocol):
@@ -50,7 +70,13 @@ class Waiter:
     granted: Callable[[Lease, int], None]
     refused: Callable[[Lease], None]
     failed: Callable[[LagerError], None]
+    claimant: Claimant
+    behind: str = ""
     timer: Handle | None = None
+
+    def stop_timer(self) -> None:
+        if self.timer is not None:
+            self.timer.cancel()
 
 
 class Leases:
@@ -104,20 +130,19 @@ class Leases:
         granted: Callable[[Lease, int], None],
         refused: Callable[[Lease], None],
         failed: Callable[[LagerError], None],
+        claimant: Claimant = Claimant(),
     ) -> None:
         """Answer now where it is free, or nobody is to wait; else queue for up to `wait` seconds. Raises what the store
         raises, and tells it `failed` where that comes later."""
         self._check_limit(lease)
-        self.look(lease.instrument)
-        waiter = Waiter(lease, granted, refused, failed)
-        holder = self._held.get(lease.instrument)
+        waiter = Waiter(lease, granted, refused, failed, claimant)
+        holder = self._in_the_way(waiter)
         if holder is None:
             self._grant(waiter)
         elif wait <= 0:
             refused(holder)
         else:
-            self._queues.setdefault(lease.instrument, deque()).append(waiter)
-            self._per_user[lease.uid] += 1
+            self._queue(waiter, holder.instrument)
             waiter.timer = self._clock.call_at(self._clock.time() + wait, self._give_up, waiter)
             self._queued(lease)
 
@@ -151,7 +176,12 @@ class Leases:
         self._store.drop(instrument)
         self._released(lease, reason)
         while instrument in self._queues and instrument not in self._held:
-            waiter = self._unqueue(self._queues[instrument][0])
+            waiter = self._queues[instrument][0]
+            self._leave_queue(waiter)
+            if holder := self._in_the_way(waiter):  # of another name of the same port
+                self._queue(waiter, holder.instrument)
+                continue
+            waiter.stop_timer()
             try:
                 self._grant(waiter)
             except LagerError as error:
@@ -161,7 +191,25 @@ class Leases:
         """`owner` has left: it no longer waits for anything."""
         for queue in list(self._queues.values()):
             for waiter in [waiter for waiter in queue if waiter.lease.owner == owner]:
-                self._unqueue(waiter)
+                self._leave_queue(waiter)
+                waiter.stop_timer()
+
+    def _in_the_way(self, waiter: Waiter) -> Lease | None:
+        """The lease that has to end before this one can begin."""
+        while True:
+            holder = self._holder(waiter.lease, waiter.claimant)
+            if holder is None or not self._store.is_free(holder.instrument):
+                return holder
+            self.look(holder.instrument)
+
+    def _holder(self, lease: Lease, claimant: Claimant) -> Lease | None:
+        if (holder := self._held.get(lease.instrument)) or not (lease.device or claimant.same):
+            return holder
+        for other in self._held.values():
+            same_device = other.device == lease.device != "" and other.instrument not in claimant.moved
+            if same_device or other.instrument in claimant.same:
+                return other
+        return None
 
     def _grant(self, waiter: Waiter) -> None:
         fd = self._store.take(waiter.lease)
@@ -175,19 +223,21 @@ class Leases:
         self._per_user[lease.uid] += 1
 
     def _give_up(self, waiter: Waiter) -> None:
-        self._unqueue(waiter)
-        waiter.refused(self._held[waiter.lease.instrument])
+        holder = self._held[waiter.behind]
+        self._leave_queue(waiter)
+        waiter.refused(holder)
 
-    def _unqueue(self, waiter: Waiter) -> Waiter:
-        instrument = waiter.lease.instrument
-        queue = self._queues[instrument]
+    def _queue(self, waiter: Waiter, instrument: str) -> None:
+        waiter.behind = instrument
+        self._queues.setdefault(instrument, deque()).append(waiter)
+        self._per_user[waiter.lease.uid] += 1
+
+    def _leave_queue(self, waiter: Waiter) -> None:
+        queue = self._queues[waiter.behind]
         queue.remove(waiter)
         self._per_user[waiter.lease.uid] -= 1
         if not queue:
-            del self._queues[instrument]
-        if waiter.timer is not None:
-            waiter.timer.cancel()
-        return waiter
+            del self._queues[waiter.behind]
 
     def _check_limit(self, lease: Lease) -> None:
         has = self._per_user[lease.uid]
@@ -205,30 +255,52 @@ def from_details(
     if type(wait) is not float or not 0 <= wait <= LONGEST:
         raise InvalidArgument("The key wait of a claim is no number of seconds.", "Give 0 or more.")
 
-    def text(key: str, default: str = "") -> str:
-        value = details.get(key, default)
-        if type(value) is not str:
-            raise InvalidArgument(f"The key {key} of a claim is of type {type(value).__name__}, not str.")
-        return printable(value, 200)
-
     lease = Lease(
         instrument=instrument,
-        name=text("name") or instrument,
-        net=text("net"),
-        run_id=text("run_id").lower(),
-        script=text("script"),
+        name=_text(details, "name") or instrument,
+        net=_text(details, "net"),
+        run_id=_text(details, "run_id").lower(),
+        script=_text(details, "script"),
         owner=owner,
         uid=uid,
         user=user,
         pid=pid,
         since=time.time(),
+        address=_text(details, "address", _LONGEST_PATH),
+        device=_text(details, "device"),
     )
     return lease, wait
 
 
-def busy(holder: Lease, paused: str, way_out: str) -> InstrumentBusy:
+def claimant(details: dict[str, Any]) -> Claimant:
+    """Who claims, and what they see; InvalidArgument where a key is of another type."""
+    ancestors = (word for word in _texts(details, "ancestors") if word.isascii() and word.isdigit())
+    return Claimant(
+        script=_text(details, "how") == "script",
+        ancestors=frozenset(map(int, ancestors)),
+        same=_texts(details, "same"),
+        moved=_texts(details, "moved"),
+    )
+
+
+def _text(details: dict[str, Any], key: str, limit: int = 200) -> str:
+    value = details.get(key, "")
+    if type(value) is not str:
+        raise InvalidArgument(f"The key {key} of a claim is of type {type(value).__name__}, not str.")
+    return printable(value, limit)
+
+
+def _texts(details: dict[str, Any], key: str) -> frozenset[str]:
+    values = details.get(key, [])
+    if type(values) is not list or not all(type(value) is str and len(value) <= _LONGEST_KEY for value in values):
+        raise InvalidArgument(f"The key {key} of a claim should be a list of short texts.")
+    return frozenset(values)
+
+
+def busy(asked: Lease, holder: Lease, paused: str, way_out: str) -> InstrumentBusy:
     """The refusal: who has it, whether that script is paused and where, and what helps."""
     since = time.strftime("%H:%M:%S", time.localtime(holder.since))
     what = holder.script or f"process {holder.pid}"
     net = f" (net {holder.net})" if holder.net else ""
-    return InstrumentBusy(f"{holder.name} is held by {holder.user}: {what}{net} since {since}{paused}.", way_out)
+    alias = f"{asked.name} is the same port as {holder.name}. " if asked.instrument != holder.instrument else ""
+    return InstrumentBusy(f"{alias}{holder.name} is held by {holder.user}: {what}{net} since {since}{paused}.", way_out)

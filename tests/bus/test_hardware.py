@@ -76,6 +76,63 @@ def test_a_holder_below_this_folder_is_named_as_one_would_type_it(run, client, l
     client.call("Continue", "s", id)
 
 
+HOLD = "from lager import Net, NetType, pause\nsupply = Net.get('supply2', type='supply')\n"
+
+
+def test_a_script_that_is_refused_is_told_what_a_script_can_do(run, client, start, script):
+    run(HOLD + "pause('held')\n")
+    id = client.paused()["id"]
+    text = "from lager import Net\ntry:\n    Net.get('supply3', type='PowerSupply')\nexcept Exception as error:\n"
+    said = start("python", script(text + "    print(error)\n", "second.py")).out.rest()
+    assert "psu1 is held by" in said
+    assert "Wait for it with wait=SECONDS in Net.get." in said
+    assert said.endswith(f"lager python --continue {id}\n")
+    assert "--wait" not in said
+    client.call("Continue", "s", id)
+    said = start("python", script("import second, signal\n" + HOLD + "import os\nprint('holding')\nsignal.pause()\n"))
+    said.out.expect("holding")
+    again = start("python", "second.py").out.rest()
+    assert again.endswith("Wait for it with wait=SECONDS in Net.get.\n")
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [
+        "subprocess.run(command)",
+        "subprocess.run(['/bin/sh', '-c', 'true; ' + ' '.join(command)])",
+        "subprocess.run(command, env={**os.environ, 'LAGER_PROCESS_ID': ''})",
+    ],
+)
+def test_a_command_that_the_holder_itself_started_is_told_so(run, begin):
+    text = HOLD + "import os, subprocess\ncommand = ['lager', 'supply', 'supply3', 'state']\n" + begin + "\n"
+    process = run(text)
+    assert process.wait() == 0
+    said = process.err.rest()
+    assert "psu1 is held by" in said
+    assert (
+        "the script that started this command. Use the net supply2 in that script, or close() it there first." in said
+    )
+    assert "--wait" not in said
+
+
+def test_a_script_that_the_holder_itself_started_is_told_so(run, script):
+    script(
+        "from lager import Net\ntry:\n    Net.get('supply3', 'supply')\nexcept Exception as error:\n    print(error)\n",
+        "second.py",
+    )
+    said = run(HOLD + "import subprocess\nsubprocess.run(['python', 'second.py'])\n").out.rest()
+    assert "the script that started this one" in said
+
+
+def test_a_process_that_claims_again_past_its_nets_is_told_of_itself(run):
+    text = HOLD + (
+        "from lager.instruments.net import identify\n"
+        "try:\n    identify(supply.config.instrument, net='supply3')\nexcept Exception as error:\n    print(error)\n"
+    )
+    said = run(text).out.rest()
+    assert "in this very script. Use its net supply2, or close() it first." in said
+
+
 def test_waiting_for_a_held_device(paused, client, start):
     process, pause = paused
     waiting = start(LAGER, "adc", "adc2", "--wait", "30")

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -107,6 +108,29 @@ def test_a_net_that_does_not_exist_or_is_another_thing_is_refused() -> None:
     with pytest.raises(WrongNetType, match="supply2 is of type supply, not adc") as caught:
         Net.get("supply2", NetType.ADC, nets=nets, claim=Leases())
     assert "NetType.PowerSupply" in caught.value.hint
+
+
+@pytest.mark.parametrize("word", ["supply", "PowerSupply", "power-supply", "POWER_SUPPLY", NetType.PowerSupply])
+def test_a_type_is_taken_as_its_word_and_as_its_name(word: str) -> None:
+    with ScriptedInstrument(*dp800.OPEN) as instrument:
+        Net.get("supply2", word, nets=dp821(instrument), claim=Leases()).close()
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("suply", "'suply' is not a type of net. Did you mean 'supply'?"),
+        ("", "'' is not a type of net. There are: supply, battery, eload"),
+        (None, "None is not a type of net"),
+        (3, "3 is not a type of net"),
+        ("uart", "supply2 is of type supply, not uart. Open it with type=NetType.PowerSupply."),
+        ("x" * 9999, "is not a type of net"),
+    ],
+)
+def test_a_word_that_is_no_type_or_another_one_is_refused(word: str, said: str) -> None:
+    nets = bench("DP821", "TCPIP::h::INSTR", supply2=CH1)
+    with pytest.raises(WrongNetType, match=re.escape(said)):
+        Net.get("supply2", word, nets=nets, claim=Leases())
 
 
 def test_threads_that_want_one_supply_get_it_one_at_a_time() -> None:

@@ -240,12 +240,16 @@ def test_different_instruments_have_different_keys(one: str, other: str) -> None
     assert resource.parse(one).key != resource.parse(other).key
 
 
-def test_a_symlink_is_the_device_it_points_to(tmp_path: Path) -> None:
-    device = tmp_path / "ttyUSB0"
-    device.touch()
+def test_a_serial_port_is_known_by_the_path_that_the_file_names_wherever_that_leads(tmp_path: Path) -> None:
     link = tmp_path / "usb-FTDI-if00"
-    link.symlink_to(device)
-    assert resource.parse(str(link)).key == resource.parse(str(device)).key
+    key = resource.parse(str(link)).key
+    for target in ("/dev/null", "/dev/zero", str(tmp_path / "gone")):
+        link.unlink(missing_ok=True)
+        link.symlink_to(target)
+        assert resource.parse(str(link)).key == resource.parse(f"ASRL{tmp_path}/./{link.name}::instr").key == key
+        assert resource.device(str(link)) == resource.device(target)
+    assert resource.device("/dev/null") != resource.device("/dev/zero") != ""
+    assert resource.device(str(link)) == resource.device(str(tmp_path)) == resource.device("") == ""
 
 
 _VALUE = st.recursive(

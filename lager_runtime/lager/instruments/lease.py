@@ -8,6 +8,7 @@ import weakref
 from typing import Protocol
 
 from lager.daemon_client import Link, this_process
+from lager.instruments.port import Port
 from lager.text import printable
 
 
@@ -29,20 +30,31 @@ class Claim(Protocol):
         """
 
 
-def claim(instrument_key: str, *, net: str, wait: float = 0.0, name: str = "") -> Lease:
-    """Take the lease from lagerd; see `Claim`."""
+def claim(instrument_key: str, *, net: str, wait: float = 0.0, name: str = "", path: str = "") -> Lease:
+    """Take the lease from lagerd; see `Claim`. `path` is that of a serial port, whose other names are one with it."""
     link = this_process()
-    details = {"net": net, "name": name, "run_id": os.environ.get("LAGER_PROCESS_ID", ""), "script": _script()}
-    return _Held(link, instrument_key, link.claim(instrument_key, details, wait))
+    details = {
+        "net": net,
+        "name": name,
+        "run_id": os.environ.get("LAGER_PROCESS_ID", ""),
+        "script": _script(),
+        "how": "cli" if _is_command() else "script",
+        "ancestors": [str(pid) for pid in _ancestors()],
+    }
+    port = Port(link, instrument_key, name, path) if path else None
+    if port is not None:
+        details |= port.details()
+    return _Held(link, instrument_key, link.claim(instrument_key, details, wait), port)
 
 
 class _Held:
     """An open file with a lock that all copies of its descriptor share; the kernel drops it with the last of them."""
 
-    def __init__(self, link: Link, instrument: str, fd: int) -> None:
+    def __init__(self, link: Link, instrument: str, fd: int, port: Port | None) -> None:
         self._link = link
         self._instrument = instrument
         self._fd = fd
+        self.port = port
         _held.add(self)
 
     def release(self) -> None:
@@ -73,9 +85,30 @@ def _after_fork() -> None:
 def _script() -> str:
     """How its user would name this program: the script of the run, else the command with its arguments."""
     named = os.environ.get("LAGER_RUNNABLE", "")
-    if named and os.path.basename(sys.argv[0]) != "lager":
+    if named and not _is_command():
         return printable(named)
-    return printable(" ".join([os.path.basename(sys.argv[0]), *sys.argv[1:]]))
+    words = list(sys.argv) or [""]  # which are the script's to change
+    return printable(" ".join([os.path.basename(str(words[0])), *map(str, words[1:])]))
+
+
+def _is_command() -> bool:
+    """Whether this process is a `lager` command, and not a script."""
+    first = str(sys.argv[0]) if sys.argv else ""
+    return os.path.basename(first) == "lager" or first.endswith("/lager_cli/__main__.py")
+
+
+def _ancestors() -> list[int]:
+    """The processes that started this one, the nearest first; as far as /proc tells."""
+    found: list[int] = []
+    pid = os.getppid()
+    while pid > 0 and pid not in found:
+        found.append(pid)
+        try:
+            with open(f"/proc/{pid}/stat", "rb") as file:
+                pid = int(file.read().rpartition(b")")[2].split()[1])  # proc(5): behind the name, state and ppid
+        except (OSError, ValueError, IndexError):
+            break
+    return found
 
 
 os.register_at_fork(after_in_child=_after_fork)

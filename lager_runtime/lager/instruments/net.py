@@ -21,8 +21,8 @@ from lager.instruments.drivers.driver import Driver
 from lager.instruments.session import Session
 from lager.nets import catalog
 from lager.nets import file as nets_file
-from lager.nets.model import Instrument, NetConfig, Nets, NetType
-from lager.nets.resource import Reach
+from lager.nets.model import Instrument, NetConfig, Nets, NetType, net_type
+from lager.nets.resource import Reach, device
 
 if TYPE_CHECKING:
     from lager.instruments.drivers.keithley_2281s import Battery
@@ -84,6 +84,7 @@ class _Holding:
         instrument = config.instrument
         self.lease = claim(instrument.key, net=config.name, wait=wait, name=instrument.name)
         self.session = _session(instrument)
+        self.session.port = getattr(self.lease, "port", None)
         self.session.open()
 
     def _refuse_conflict(self, config: NetConfig) -> None:
@@ -115,33 +116,33 @@ class Net:
 
     @overload
     @staticmethod
-    def get(name: str, type: Literal[NetType.PowerSupply], **options: Unpack[_Options]) -> "Supply": ...
+    def get(name: str, type: Literal[NetType.PowerSupply, "supply"], **options: Unpack[_Options]) -> "Supply": ...
     @overload
     @staticmethod
-    def get(name: str, type: Literal[NetType.Battery], **options: Unpack[_Options]) -> "Battery": ...
+    def get(name: str, type: Literal[NetType.Battery, "battery"], **options: Unpack[_Options]) -> "Battery": ...
     @overload
     @staticmethod
-    def get(name: str, type: Literal[NetType.ELoad], **options: Unpack[_Options]) -> "Load": ...
+    def get(name: str, type: Literal[NetType.ELoad, "eload"], **options: Unpack[_Options]) -> "Load": ...
     @overload
     @staticmethod
-    def get(name: str, type: Literal[NetType.ADC], **options: Unpack[_Options]) -> "Adc": ...
+    def get(name: str, type: Literal[NetType.ADC, "adc"], **options: Unpack[_Options]) -> "Adc": ...
     @overload
     @staticmethod
-    def get(name: str, type: Literal[NetType.DAC], **options: Unpack[_Options]) -> "Dac": ...
+    def get(name: str, type: Literal[NetType.DAC, "dac"], **options: Unpack[_Options]) -> "Dac": ...
     @overload
     @staticmethod
-    def get(name: str, type: Literal[NetType.GPIO], **options: Unpack[_Options]) -> "Gpio": ...
+    def get(name: str, type: Literal[NetType.GPIO, "gpio"], **options: Unpack[_Options]) -> "Gpio": ...
     @overload
     @staticmethod
-    def get(name: str, type: Literal[NetType.UART], **options: Unpack[_Options]) -> "Uart": ...
+    def get(name: str, type: Literal[NetType.UART, "uart"], **options: Unpack[_Options]) -> "Uart": ...
     @overload
     @staticmethod
-    def get(name: str, type: NetType, **options: Unpack[_Options]) -> Driver[Any]: ...
+    def get(name: str, type: NetType | str, **options: Unpack[_Options]) -> Driver[Any]: ...
     @staticmethod
     def get(
-        name: str, type: NetType, *, wait: float = 0.0, nets: Nets | None = None, claim: "Claim | None" = None
+        name: str, type: NetType | str, *, wait: float = 0.0, nets: Nets | None = None, claim: "Claim | None" = None
     ) -> Driver[Any]:
-        """Open the net of this name and type.
+        """Open the net of this name and type: a NetType, or its word in the nets file ("supply").
 
         Blocks up to `wait` seconds for the lease of its instrument, and then up to the timeout of the instrument for
         each step of opening it. `nets` is another bench than the nets file of this machine; `claim` takes the lease
@@ -149,10 +150,11 @@ class Net:
         and InstrumentError with its subclasses; after any of them nothing is held.
         """
         config = (nets or nets_file.load()).net(name)
-        if config.type is not type:
-            what = f"The net {name} is of type {config.type.value}, not {getattr(type, 'value', type)}."
+        wanted = net_type(type)
+        if config.type is not wanted:
+            what = f"The net {name} is of type {config.type.value}, not {wanted.value}."
             raise WrongNetType(what, f"Open it with type=NetType.{config.type.name}.")
-        return _open(config, claim or _lagerd(), wait)
+        return _open(config, claim or _lagerd(config.instrument), wait)
 
 
 def identify(instrument: Instrument, *, net: str, wait: float = 0.0, claim: "Claim | None" = None) -> str:
@@ -160,9 +162,10 @@ def identify(instrument: Instrument, *, net: str, wait: float = 0.0, claim: "Cla
 
     Claims and opens it for this one question, in the name of `net`. Blocks and raises as Net.get.
     """
-    lease = (claim or _lagerd())(instrument.key, net=net, wait=wait, name=instrument.name)
+    lease = (claim or _lagerd(instrument))(instrument.key, net=net, wait=wait, name=instrument.name)
     try:
         session = _session(instrument)
+        session.port = getattr(lease, "port", None)
         try:
             return session.identity()
         finally:
@@ -171,15 +174,15 @@ def identify(instrument: Instrument, *, net: str, wait: float = 0.0, claim: "Cla
         lease.release()
 
 
-def _lagerd() -> "Claim":
+def _lagerd(instrument: Instrument) -> "Claim":
     from lager.instruments import lease  # brings the bus with it
 
-    return lease.claim
+    return functools.partial(lease.claim, path=instrument.resource.path)
 
 
 def _open(config: NetConfig, claim: "Claim", wait: float) -> Driver[Any]:
     pid = os.getpid()
-    holding = _holdings.setdefault((pid, config.instrument.key), _Holding())
+    holding = _holding(pid, config.instrument)
     token = holding.enter(config, claim, wait)
     leave: Callable[[], None] = functools.partial(holding.leave, token, pid)
     try:
@@ -193,6 +196,14 @@ def _open(config: NetConfig, claim: "Claim", wait: float) -> Driver[Any]:
         driver.close()
         raise
     return driver
+
+
+def _holding(pid: int, instrument: Instrument) -> _Holding:
+    here = device(instrument.resource.path)
+    for (owner, _), other in list(_holdings.items()) if here else ():
+        if owner == pid and here in [device(config.instrument.resource.path) for config in other.users.values()]:
+            return other  # of the same serial port, under another name
+    return _holdings.setdefault((pid, instrument.key), _Holding())
 
 
 def _driver_class(config: NetConfig) -> Any:

@@ -213,6 +213,8 @@ class Scpi(Session):
     def _connect(self) -> None:
         place = self.instrument.resource
         timeout = max(1, round(self.instrument.timeout * 1000))
+        if self.port is not None:
+            self.port.look_again()
         self._resolve(place.host)
         settings = {"open_timeout": timeout, "timeout": timeout, **self._line_settings()}
         with contextlib.ExitStack() as opened:

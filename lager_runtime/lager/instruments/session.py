@@ -12,12 +12,15 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Iterator
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from lager.errors import BadReply, InstrumentError, InstrumentTimeout, InstrumentUnreachable
 from lager.instruments import descriptors
 from lager.nets.model import Instrument
 from lager.values import shown
+
+if TYPE_CHECKING:
+    from lager.instruments.port import Port
 
 
 class Session:
@@ -29,6 +32,7 @@ class Session:
         # What this connection has been told to be, by place: the nets that share a place look here before they use it.
         self.configured: dict[object, object] = {}
         self._setups: list[weakref.WeakMethod[Callable[[], None]]] = []
+        self.port: Port | None = None  # of one that is leased by lagerd
         self._connected = False
         self._closed = False
         _sessions.add(self)
@@ -135,6 +139,8 @@ class Session:
         raise InstrumentUnreachable(f"The connection to {self.instrument} was lost: {_sentence(reason)}.", hint)
 
     def in_use(self) -> NoReturn:
+        if self.port is not None:
+            self.port.refuse_holder()
         hint = "Stop the other program (lsof and fuser name it), or unplug the instrument and plug it in again."
         raise InstrumentError(f"Another program has {self.instrument} open.", hint)
 

@@ -1,14 +1,16 @@
 """What a nets file describes: instruments, and the nets on them."""
 
 import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
 from typing import Any
 
-from lager.errors import NoSuchNet
+from lager.errors import NoSuchNet, WrongNetType
 from lager.nets import resource
+from lager.values import shown
 
 DEFAULT_TIMEOUT = 2.0  # seconds
 
@@ -28,6 +30,21 @@ class NetType(Enum):
     def shared(self) -> bool:
         """Whether nets of this type on one instrument may be open in one process together."""
         return self in (NetType.ADC, NetType.DAC, NetType.GPIO)
+
+
+def net_type(given: object) -> NetType:
+    """The NetType that somebody means: one, its word in the nets file, or its name, in any case (`power-supply`).
+    Raises WrongNetType, with what comes close.
+    """
+    if isinstance(given, NetType):
+        return given
+    word = re.sub(r"[-_ ]", "", str(given)).lower().removeprefix("nettype.")
+    words = {key.lower(): member for member in NetType for key in (member.value, member.name)}
+    if isinstance(given, str) and word in words:
+        return words[word]
+    close = difflib.get_close_matches(word, words, n=1)
+    hint = f"Did you mean {words[close[0]].value!r}?" if close else f"There are: {', '.join(t.value for t in NetType)}."
+    raise WrongNetType(f"{shown(given)} is not a type of net.", hint)
 
 
 @dataclass(frozen=True)

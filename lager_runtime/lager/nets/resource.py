@@ -1,13 +1,16 @@
 """Where an instrument is: one normal form for every way its address can be written.
 
 Leases are taken on the physical instrument, so two spellings of one address must give one key: case, board
-numbers, default ports and device names, and the symlinks of /dev are all taken out.
+numbers, default ports and device names are all taken out. A serial port is known by the path that the nets file names,
+because where a link of udev points changes whenever an adapter is plugged in again; `device` tells which port a path is
+at the moment.
 """
 
 import hashlib
 import ipaddress
 import os
 import re
+import stat
 from dataclasses import dataclass
 from enum import Enum
 
@@ -33,7 +36,8 @@ class Reach(Enum):
 class Resource:
     """A parsed address. `place` is its normal form; `host` and `port` are set for TCP, `serial` for USB.
 
-    `visa` is the address as pyvisa takes it: capitals where pyvisa wants capitals, and the class at its end.
+    `visa` is the address as pyvisa takes it: capitals where pyvisa wants capitals, and the class at its end. `path` is
+    that of a serial port.
     """
 
     address: str
@@ -43,6 +47,7 @@ class Resource:
     port: int = 0
     serial: str = ""
     visa: str = ""
+    path: str = ""
 
     @property
     def is_socket(self) -> bool:
@@ -73,7 +78,7 @@ def parse(address: str) -> Resource:
     if ("::" in text and not text.startswith("[")) or re.match(r"asrl/", text, re.IGNORECASE):
         return _visa(text)
     if text.startswith("/"):
-        return Resource(text, Reach.SERIAL, _serial_place(text))
+        return Resource(text, Reach.SERIAL, _serial_place(text), path=text)
     if re.fullmatch(r"usb(:[A-Za-z0-9]+)?", text, re.IGNORECASE):
         serial = text.partition(":")[2]
         return Resource(text, Reach.LJM, f"labjack:{serial or 'any'}", serial=serial)
@@ -178,12 +183,22 @@ def _asrl(text: str, device: str, rest: list[str]) -> Resource:
     # pyvisa-py opens what stands behind ASRL, and a number is no port of Linux.
     if not device.startswith("/") or [part.upper() for part in rest] not in ([], ["INSTR"]):
         raise ValueError(f"{text!r} should read ASRL/dev/NAME::INSTR")
-    return Resource(text, Reach.VISA, _serial_place(device), visa=f"ASRL{device}::INSTR")
+    return Resource(text, Reach.VISA, _serial_place(device), visa=f"ASRL{device}::INSTR", path=device)
 
 
 def _serial_place(path: str) -> str:
-    # The symlinks of udev (/dev/serial/by-id) and the names of the kernel are one device.
-    return f"serial:{os.path.realpath(path) if path.startswith('/') else path}"
+    # Links are not followed: see `device`.
+    return f"serial:/{os.path.normpath(path).lstrip('/')}"
+
+
+def device(path: str | int) -> str:
+    """Which character device a path, or a descriptor, leads to at this moment, the same for all of its names; empty
+    where there is none."""
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return ""
+    return f"{os.major(found.st_rdev)}:{os.minor(found.st_rdev)}" if stat.S_ISCHR(found.st_mode) else ""
 
 
 def _without_suffix(text: str, parts: list[str]) -> list[str]:

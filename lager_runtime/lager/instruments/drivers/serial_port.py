@@ -50,6 +50,16 @@ class SerialSession(Session):
             return self.instrument.model
 
     def _open(self, settings: dict[str, Any]) -> _Port:
+        if self.port is None:
+            return self._open_now(settings)
+        while True:
+            self.port.look_again()
+            opened = self._open_now(settings)
+            if self.port.is_on(opened.fileno()):
+                return opened
+            opened.close()  # it was plugged in again in between
+
+    def _open_now(self, settings: dict[str, Any]) -> _Port:
         try:
             return _Port(self.instrument.address, exclusive=True, **settings)
         except serial.SerialException as error:

@@ -1,0 +1,195 @@
+"""One serial port under several names, and names that lead elsewhere after an adapter was plugged in again."""
+
+import os
+import subprocess
+import tty
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# Says what it does, line by line: `hold NAME`, `connect`, `close`.
+HOLDER = """
+import sys
+from lager import Net, NetType
+from lager.errors import LagerError
+for line in sys.stdin:
+    word, _, name = line.strip().partition(" ")
+    try:
+        if word == "hold":
+            uart = Net.get(name, type=NetType.UART)
+        elif word == "connect":
+            uart.connect()
+        elif word == "close":
+            uart.close()
+    except LagerError as error:
+        print(type(error).__name__, error, flush=True)
+    else:
+        print(word, "done", flush=True)
+"""
+
+
+class Adapters:
+    """Pseudo-terminals as serial adapters, and the links that udev would make for them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.opened: list[int] = []
+
+    def plug(self, *names: str) -> str:
+        """A new adapter, to which these names lead from now on; the path that the kernel gave it."""
+        master, slave = os.openpty()
+        tty.setraw(slave)
+        self.opened += [master, slave]
+        for name in names:
+            self.link(name, os.ttyname(slave))
+        return os.ttyname(slave)
+
+    def link(self, name: str, target: str) -> None:
+        (self.folder / "new").symlink_to(target)
+        (self.folder / "new").rename(self.folder / name)
+
+
+@pytest.fixture
+def adapters(tmp_path: Path, station, monkeypatch) -> Iterator[Adapters]:
+    found = Adapters(tmp_path)
+    yield found
+    for end in found.opened:
+        os.close(end)
+
+
+@pytest.fixture
+def nets(tmp_path: Path, station, monkeypatch):
+    """Write a nets file: each keyword is a net and an instrument of the same name, its value the path."""
+
+    def write(**paths: object) -> None:
+        text = "".join(
+            f'[instruments.{name}]\naddress = "{path}"\n[nets.{name}]\ntype = "uart"\ninstrument = "{name}"\n'
+            for name, path in paths.items()
+        )
+        (tmp_path / "nets.toml").write_text(text)
+        monkeypatch.setitem(station.env, "LAGER_NETS", str(tmp_path / "nets.toml"))
+
+    return write
+
+
+@pytest.fixture
+def holder(start, script):
+    """A script that does what it is told; what it said."""
+
+    def begin():
+        process = start("python", script(HOLDER), stdin=subprocess.PIPE)
+
+        def tell(line: str) -> str:
+            process.popen.stdin.write(line.encode() + b"\n")
+            process.popen.stdin.flush()
+            return process.out.expect("\n").strip()
+
+        return tell
+
+    return begin
+
+
+def test_every_name_of_a_port_is_one_lease(adapters, nets, holder, lager):
+    tty_path = adapters.plug("by-id", "by-path")
+    nets(by_id=adapters.folder / "by-id", by_path=adapters.folder / "by-path", plain=tty_path)
+    one = holder()
+    for name in ("by_id", "by_path", "plain"):
+        assert one(f"hold {name}") == "hold done"
+        for other in {"by_id", "by_path", "plain"} - {name}:
+            refused = lager("uart", other)
+            assert refused.returncode == 75
+            assert f"{other} is the same port as {name}. {name} is held by" in refused.stderr
+        assert one("close") == "close done"
+    assert lager("uart", "plain").returncode == 0
+
+
+def test_one_script_is_told_of_its_own_other_name(adapters, nets, holder):
+    nets(by_id=adapters.folder / "by-id", plain=adapters.plug("by-id"))
+    one = holder()
+    one("hold by_id")
+    said = one("hold plain")
+    assert "NetConflict plain and by_id are one instrument" in said
+    assert "Close by_id first" in said
+
+
+def test_whoever_waits_for_a_port_under_another_name_gets_it(adapters, nets, holder, start, client):
+    nets(by_id=adapters.folder / "by-id", plain=adapters.plug("by-id"))
+    one = holder()
+    one("hold by_id")
+    names = ("plain", "plain", "by_id")
+    waiting = [start("lager", "uart", name, "--wait", "60", stdin=subprocess.PIPE) for name in names]
+    for process in waiting:
+        process.popen.stdin.close()
+        client.expect("Queued")
+    one("close")
+    for process in waiting:
+        assert process.wait() == 0, process.err.rest()
+
+
+def test_a_port_that_is_plugged_in_again_during_a_hold_stays_the_holders(adapters, nets, holder, lager):
+    adapters.plug("dut")
+    nets(dut=adapters.folder / "dut", other=adapters.folder / "other")
+    one = holder()
+    one("hold dut")
+    one("connect")
+    second = adapters.plug("dut")
+    nets(dut=adapters.folder / "dut", plain=second)
+    for name in ("dut", "plain"):
+        refused = lager("uart", name)
+        assert refused.returncode == 75
+        assert "dut is held by" in refused.stderr
+    assert one("connect") == "connect done"
+
+
+def test_of_two_links_that_swap_each_stays_with_the_holder_of_its_name(adapters, nets, holder, lager):
+    first, second = adapters.plug("a"), adapters.plug("b")
+    nets(a=adapters.folder / "a", b=adapters.folder / "b")
+    one = holder()
+    one("hold a")
+    adapters.link("a", second)
+    adapters.link("b", first)
+    refused = lager("uart", "a")
+    assert refused.returncode == 75
+    assert "a is held by" in refused.stderr
+    assert lager("uart", "b").returncode == 0
+    assert one("connect") == "connect done"
+    assert lager("uart", "b").returncode == 0
+
+
+def test_a_link_that_comes_to_lead_to_a_port_of_somebody_else_is_not_opened(adapters, nets, holder):
+    adapters.plug("a")
+    second = adapters.plug()
+    nets(a=adapters.folder / "a", plain=second)
+    one, other = holder(), holder()
+    one("hold a")
+    other("hold plain")
+    adapters.link("a", second)
+    said = one("connect")
+    assert said.startswith(f"InstrumentBusy a cannot be opened: {adapters.folder}/a")
+    assert "is now plain, which is held by" in said
+    other("close")
+    assert one("connect") == "connect done"
+
+
+def test_a_port_that_is_still_open_under_the_name_it_had_is_said_to_be(adapters, nets, holder, lager):
+    first, second = adapters.plug("a"), adapters.plug("b")
+    nets(a=adapters.folder / "a", b=adapters.folder / "b")
+    one = holder()
+    one("hold a")
+    one("connect")
+    adapters.link("a", second)
+    adapters.link("b", first)
+    refused = lager("uart", "b")
+    assert refused.returncode == 75
+    assert "is still open as a, which is held by" in refused.stderr
+
+
+def test_what_was_held_by_an_unplugged_adapter_stands_in_nobodys_way(adapters, nets, holder, lager):
+    first = adapters.plug("a")
+    nets(a=adapters.folder / "a", b=adapters.folder / "b")
+    one = holder()
+    one("hold a")
+    (adapters.folder / "a").unlink()
+    adapters.link("b", first)
+    assert lager("uart", "b").returncode == 0
