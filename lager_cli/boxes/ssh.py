@@ -6,6 +6,7 @@ import re
 import select
 import shlex
 import signal
+import socket
 import subprocess
 from typing import IO
 
@@ -14,6 +15,7 @@ from lager.text import printable
 from lager_cli.boxes.box_table import Box
 
 CONNECT_SECONDS = 10  # where the user's configuration has no other
+_NAME_SECONDS = 5.0
 _GOODBYE_SECONDS = 2.0
 _KEPT = 1 << 16
 _PIPE = 1 << 20
@@ -113,6 +115,40 @@ def _patience(program: list[str], box: Box) -> dict[str, str]:
     return {"ConnectTimeout": str(CONNECT_SECONDS)}
 
 
+def is_known(box: Box) -> bool:
+    """Whether the user's ssh configuration says how to reach the box, or its host has an address. Asks the name service
+    for a few seconds at most."""
+    program = shlex.split(os.environ.get("LAGER_SSH", "")) or ["ssh"]
+    command = [*program, "-G", "--", box.ssh]
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=CONNECT_SECONDS)
+    except (OSError, subprocess.SubprocessError):
+        return False
+    lines = done.stdout.decode(errors="replace").splitlines()
+    settings = dict(line.partition(" ")[::2] for line in lines)
+    host = settings.get("hostname", "")
+    if done.returncode or not host:
+        return False
+    written = re.sub(r"^ssh://|:\d+/?$", "", box.ssh).rpartition("@")[2]
+    is_set = host.lower() != written.lower() or {"proxycommand", "proxyjump"} & settings.keys()
+    return bool(is_set) or _has_address(host)
+
+
+def _has_address(host: str) -> bool:
+    import threading
+
+    found: list[object] = []
+
+    def look() -> None:
+        with contextlib.suppress(OSError, UnicodeError):
+            found.extend(socket.getaddrinfo(host.strip("[]"), 22, type=socket.SOCK_STREAM))
+
+    looking = threading.Thread(target=look, name="name service", daemon=True)
+    looking.start()
+    looking.join(_NAME_SECONDS)
+    return bool(found)
+
+
 def _deaf() -> None:
     for number in _IGNORED:
         signal.signal(number, signal.SIG_IGN)
@@ -137,8 +173,11 @@ def explain(box: Box, code: int, complaints: str) -> LagerError:
     for pattern, what, hint in _KNOWN:
         found = re.search(pattern, complaints, re.IGNORECASE | re.MULTILINE | re.DOTALL)
         if code == 255 and found is not None:
-            host = shlex.quote(printable(found.groupdict().get("host") or name, 200))
-            return NoConnection(what.format(name=name), hint.format(name=name, ssh=ssh, host=host))
+            # Not that of the box where its name stands for another, or the way there leads over one.
+            host = printable(found.groupdict().get("host") or name, 200)
+            at = "" if host == name else f" ({host})"
+            said = what.format(name=name, host=host, at=at)
+            return NoConnection(said, hint.format(name=name, ssh=ssh, host=shlex.quote(host)))
     last = printable((complaints.strip().splitlines() or ["it does not say why"])[-1], 200).rstrip(".")
     if code == 255 or code < 0:
         return NoConnection(f"ssh did not reach the box {name}: {last}.", f"Try: ssh {ssh}")
@@ -153,12 +192,12 @@ def explain(box: Box, code: int, complaints: str) -> LagerError:
 _KNOWN = (
     (
         r"^usage: ssh ",
-        "{name} is nothing that ssh can reach.",
+        "{name} is not a valid ssh destination.",
         "See: lager boxes list; or give user@host.",
     ),
     (
         r"host identification has changed(.*^host key for (?P<host>\S+) has changed)?",
-        "The box {name} shows another host key than before.",
+        "The box {name} shows another host key than before{at}.",
         "If that is right, type: ssh-keygen -R {host} && ssh {ssh}",
     ),
     (
@@ -167,23 +206,25 @@ _KNOWN = (
         "Look at it and accept it once: ssh {ssh} true",
     ),
     (
-        r"permission denied|too many authentication failures|no more authentication methods",
-        "The box {name} lets you in with none of your keys.",
+        r"^(\S+@)?(?P<host>[^\s@]+): permission denied|permission denied|"
+        r"too many authentication failures|no more authentication methods",
+        "The box {name} lets you in with none of your keys{at}.",
         "Put one there: ssh-copy-id {ssh}",
     ),
     (
-        r"could not resolve hostname|name or service not known|no address associated",
-        "There is no host of the name {name}.",
+        r"could not resolve hostname (?P<host>[^\s:]+)|name or service not known|no address associated",
+        "The box {name} cannot be reached: unknown host {host}.",
         "See: lager boxes list; or give user@host.",
     ),
     (
-        r"connection refused",
-        "The box {name} refuses ssh.",
+        r"(connect to host (?P<host>\S+) port \d+: )?connection refused",
+        "The box {name} refuses ssh{at}.",
         "Is sshd running? Type there: sudo systemctl start ssh",
     ),
     (
-        r"timed out|no route to host|network is unreachable|host is down",
-        "The box {name} does not answer.",
+        r"(connect to host (?P<host>\S+) port \d+: )?([\w ]+ )?"
+        r"(timed out|no route to host|network is unreachable|host is down)",
+        "The box {name} does not answer{at}.",
         "Is it on, and are you on its network? Try: ssh {ssh}",
     ),
     (

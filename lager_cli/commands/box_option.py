@@ -1,11 +1,13 @@
 """`--box NAME` of the commands that reach a box: where a command is to run, and taking it there."""
 
+import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from lager.errors import BoxError, TransferError
 from lager_cli.commands import completion
 
 if TYPE_CHECKING:
@@ -54,10 +56,12 @@ def _go(context: click.Context, _option: object, named: str | None, table: "Call
     if table is not None and "," in box:
         from lager_cli.boxes import fan_out
 
-        context.exit(fan_out.show(box, typed(context), table()))
+        with says_where_from(named):
+            context.exit(fan_out.show(box, typed(context), table()))
     from lager_cli.boxes import remote
 
-    context.exit(remote.run(box, typed(context), reads=context.info_name == "uart"))
+    with says_where_from(named):
+        context.exit(remote.run(box, typed(context), reads=context.info_name == "uart"))
 
 
 def typed(context: click.Context) -> list[str]:
@@ -81,3 +85,24 @@ def choose(context: click.Context, named: str | None) -> str | None:
     from lager_cli.boxes import box_table
 
     return os.environ.get("LAGER_BOX") or box_table.default() or None
+
+
+@contextlib.contextmanager
+def says_where_from(named: str | None) -> Iterator[None]:
+    """Where a box cannot be used that --box did not name, its error says what did."""
+    try:
+        yield
+    except TransferError:
+        raise
+    except BoxError as problem:
+        if named is not None:
+            raise
+        source = _source()
+        raise type(problem)(problem.what, f"{problem.hint} ({source})".strip()) from problem
+
+
+def _source() -> str:
+    """What named the box."""
+    if os.environ.get("LAGER_BOX"):
+        return "LAGER_BOX names this box"
+    return "it is your default box; change it with: lager boxes default NAME, or --none"

@@ -1,5 +1,6 @@
 """`lager boxes`: the user's names for boxes, and whether each can be used from here."""
 
+import difflib
 import grp
 import os
 from importlib.metadata import version
@@ -85,7 +86,7 @@ def remove(name: str) -> None:
 @click.argument("name", required=False, shell_complete=completion.boxes)
 @click.option("--none", is_flag=True, help="Stay on this machine where no --box is given.")
 def default(name: str | None, none: bool) -> None:
-    """Take NAME where neither --box nor LAGER_BOX names a box; without NAME, say which that is.
+    """Set the default box, for where neither --box nor LAGER_BOX names one; without NAME, print it.
 
     \b
     Examples:
@@ -95,11 +96,24 @@ def default(name: str | None, none: bool) -> None:
     if name is not None and none:
         raise click.UsageError("Give a NAME or --none, not both.")
     if name is not None:
-        box_table.find(name)
+        _require_known(box_table.find(name))
         box_table.set_default(name)
     elif none:
         box_table.set_default("")
     output.say(f"The default box is {box_table.default() or 'none: commands stay on this machine'}.")
+
+
+def _require_known(box: Box) -> None:
+    """BoxError for a name that is neither in the table nor known to ssh: every later command would fail with it."""
+    from lager_cli.boxes import ssh
+
+    names = list(box_table.table()["boxes"])
+    if box.name in names or ssh.is_known(box):
+        return
+    close = difflib.get_close_matches(box.name, names, n=1)
+    what = f"Unknown box {box.name}: it is neither in your table, nor in ~/.ssh/config, nor a host with an address."
+    hint = f"Did you mean {close[0]}?" if close else f"Add it first: lager boxes add {box.name} USER@HOST"
+    raise BoxError(what, hint)
 
 
 @boxes.command()

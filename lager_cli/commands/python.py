@@ -10,6 +10,7 @@ from lager.errors import LagerError
 from lager.text import printable
 from lager_cli.commands import box_option, completion, file_options, resume, script_words
 from lager_cli.commands.options import seconds
+from lager_cli.commands.typed_values import Whole
 from lager_cli.daemon import get
 from lager_cli.display import output
 
@@ -99,7 +100,7 @@ class _Asked:
 @click.option("--pause", metavar="RUN", help="Ask a run to pause where it is.", shell_complete=completion.running)
 @click.option("--detach", is_flag=True, help="Let the run go on without this terminal; print its id.")
 @click.option("--reattach", metavar="RUN", help="Show and follow a detached run.", shell_complete=completion.detached)
-@click.option("--tail", type=click.IntRange(min=0), metavar="N", help="With --reattach: begin with the last N lines.")
+@click.option("--tail", type=Whole(min=0), metavar="N", help="With --reattach: begin with the last N lines.")
 @click.option(
     "--kill",
     metavar="RUN",
@@ -148,12 +149,14 @@ def python(context: click.Context, /, **options: Any) -> int:
         from lager_cli.console.attach import attach, is_ours
 
         if there is None or is_ours(asked.watch, asked.relay):
-            return attach(asked.console, there, watch=asked.watch, relay=asked.relay)
+            with box_option.says_where_from(asked.box):
+                return attach(asked.console, there, watch=asked.watch, relay=asked.relay)
     if there is None:
         return _here(asked)
     # A box is told lager's options in front of the script, where every lager takes them for its own.
     words = context.meta.get(_SORTED)
-    return _there(asked, there, box_option.typed(context) if words is None else ["python", *words])
+    with box_option.says_where_from(asked.box):
+        return _there(asked, there, box_option.typed(context) if words is None else ["python", *words])
 
 
 def _check(asked: _Asked) -> None:

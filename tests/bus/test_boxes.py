@@ -65,7 +65,7 @@ SAID = {
     "stranger": (255, "host key of the box stranger is not known", "ssh stranger"),
     "keyless": (255, "lets you in with none of your keys", "ssh-copy-id keyless"),
     "refusing": (255, "The box refusing refuses ssh", "sudo systemctl start ssh"),
-    "nobody.invalid": (255, "There is no host of the name nobody.invalid", "user@host"),
+    "nobody.invalid": (255, "The box nobody.invalid cannot be reached: unknown host nobody.invalid.", "user@host"),
 }
 
 
@@ -83,10 +83,51 @@ def test_another_host_key_is_forgotten_under_the_name_that_ssh_knows():
     assert said.endswith("If that is right, type: ssh-keygen -R '[192.0.2.2]:2222' && ssh anna@bench")
 
 
+@pytest.mark.parametrize(
+    ("complaint", "said"),
+    [
+        ("ssh: Could not resolve hostname bench.invalid: Name or service not known", "unknown host bench.invalid."),
+        ("ssh: connect to host jump port 22: Connection refused", "The box bench3 refuses ssh (jump)."),
+        ("ssh: connect to host bench3 port 22: Connection refused", "The box bench3 refuses ssh."),
+        ("ssh: connect to host 192.0.2.1 port 22: No route to host", "The box bench3 does not answer (192.0.2.1)."),
+        ("anna@jump: Permission denied (publickey).", "lets you in with none of your keys (jump)."),
+    ],
+)
+def test_the_host_that_fails_is_named(complaint, said):
+    assert said in str(explain(box_table.Box("bench3", "anna@bench.invalid"), 255, f"{complaint}\r\n"))
+
+
+@pytest.mark.parametrize("name", ["typo", "nera", "user@typo.invalid", "ssh://"])
+def test_a_default_box_that_nobody_knows_is_refused(lager, near, name):
+    done = lager("boxes", "default", name)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"lager: Unknown box {name}: ")
+    assert done.stderr.endswith("Did you mean near?\n" if name == "nera" else f"boxes add {name} USER@HOST\n")
+    assert "none" in lager("boxes", "default").stdout
+
+
+@pytest.mark.parametrize("name", ["near", "stranger", "127.0.0.1", "ssh://user@127.0.0.1:22"])
+def test_a_default_box_is_in_the_table_or_known_to_ssh(lager, near, name):
+    assert lager("boxes", "default", name).stdout == f"The default box is {name}.\n"
+
+
+@pytest.mark.parametrize(
+    "words", [["breakpoints"], ["python", "--continue", "7f3a"], ["python", "--console", "7f3a"], ["python", "-c.py"]]
+)
+def test_a_box_that_cannot_be_used_says_what_named_it(lager, near, tmp_path, words):
+    (tmp_path / "-c.py").touch()
+    words = ["python", "--", "-c.py"] if words[-1] == "-c.py" else words
+    near.table('default = "refusing"\n')
+    told = "(it is your default box; change it with: lager boxes default NAME, or --none)\n"
+    assert lager(*words).stderr.endswith(told)
+    assert lager(*words, LAGER_BOX="refusing").stderr.endswith("(LAGER_BOX names this box)\n")
+    assert "default box" not in lager(words[0], "--box", "refusing", *words[1:]).stderr
+
+
 def test_what_ssh_takes_for_no_destination_is_said(lager, near):
     done = lager("breakpoints", "--box", "ssh://")
     assert (done.returncode, done.stderr.count("\n")) == (255, 1)
-    assert "ssh:// is nothing that ssh can reach" in done.stderr
+    assert "ssh:// is not a valid ssh destination" in done.stderr
 
 
 @pytest.mark.parametrize(("mine", "used"), [("", CONNECT_SECONDS), (" ConnectTimeout 77\n", 77)])
