@@ -36,6 +36,12 @@ _HIDDEN = {"session": ("lager_cli.boxes.box_server", "session")}
 class _Lazy(click.Group):
     """Imports a subcommand when it is used, so that none pays for the others."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args and not ctx.resilient_parsing:
+            output.say(ctx.get_help())
+            ctx.exit(2)
+        return super().parse_args(ctx, args)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(_COMMANDS)
 

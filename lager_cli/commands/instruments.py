@@ -11,6 +11,7 @@ from lager.text import duration
 from lager_cli.commands.box_option import several_box_option
 from lager_cli.commands.net_actions import Action, command, single
 from lager_cli.commands.options import json_option
+from lager_cli.commands.typed_values import level
 from lager_cli.daemon import ask
 from lager_cli.display import output
 
@@ -41,7 +42,7 @@ supply = command(
         "clear": _CLEAR,
     },
     "Read and set a power supply.",
-    ["supply2", "supply2 voltage 3.3", "supply2 enable --wait 10", "supply2 state --json"],
+    ["supply2", "supply2 voltage 3.3", "supply2 current 500mA", "supply2 enable --wait 10", "supply2 state --json"],
 )
 
 battery = command(
@@ -99,16 +100,16 @@ gpi = single(
 
 
 def _level_or_release(text: str) -> int | str:
-    return text if text == "release" else int(text)
+    return text if text == "release" else level(text)
 
 
 gpo = single(
     "gpo",
     NetType.GPIO,
     Action(write=lambda net, v: net.release() if v == "release" else net.output(v), kind=_level_or_release),
-    "Drive a digital line to LEVEL, 0 or 1; `release` makes it an input again.",
+    "Drive a digital line to LEVEL: 0, low or off, 1, high or on; `release` makes it an input again.",
     "LEVEL",
-    ["gpo1 1", "gpo1 release"],
+    ["gpo1 1", "gpo1 high", "gpo1 release"],
 )
 
 _HEADERS = ("INSTRUMENT", "NET", "HELD BY", "SCRIPT", "FOR", "WAITING", "PAUSED")

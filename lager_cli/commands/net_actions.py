@@ -9,21 +9,26 @@ import click
 from lager import Net, NetType
 from lager.errors import WrongNetType
 from lager.nets import file as nets_file
+from lager.text import printable
 from lager_cli import daemon
 from lager_cli.commands import completion
 from lager_cli.commands.box_option import box_option
 from lager_cli.commands.options import json_option, wait_option
+from lager_cli.commands.typed_values import TakesNumbers, number
 from lager_cli.display import output
 
 
 @dataclass(frozen=True)
 class Action:
-    """`read` takes the open net; `write` the net and a value. An action with neither a value nor a unit just acts."""
+    """`read` takes the open net; `write` the net and a value. An action with neither a value nor a unit just acts.
+
+    `kind` makes a value of what was typed; without it, that is a number in the `unit`.
+    """
 
     read: Callable[[Any], Any] | None = None
     write: Callable[[Any, Any], Any] | None = None
     unit: str = ""
-    kind: Callable[[str], Any] = float
+    kind: Callable[[str], Any] | None = None
     help: str = ""
 
 
@@ -44,14 +49,14 @@ def command(
 ) -> click.Command:
     """`lager NAME NET ACTION [VALUE]`; each of the examples is what follows the name."""
 
-    @click.command(name, help=f"{help}\n\n\b\n{_listed(actions)}{_shown(name, examples)}")
+    @click.command(name, cls=TakesNumbers, help=f"{help}\n\n\b\n{_listed(actions)}{_shown(name, examples)}")
     @click.argument("net", shell_complete=completion.nets(type))
     @click.argument("action", type=click.Choice(list(actions)), default="state")
-    @click.argument("value", required=False)
+    @click.argument("value", nargs=-1, metavar="[VALUE]")
     @json_option
     @wait_option
     @box_option
-    def run(net: str, action: str, value: str | None, as_json: bool, wait: float) -> None:
+    def run(net: str, action: str, value: tuple[str, ...], as_json: bool, wait: float) -> None:
         chosen = actions[action]
         given = _value(action, chosen, value)
         result = with_net(net, type, wait, lambda opened: _act(chosen, opened, given))
@@ -65,17 +70,17 @@ def single(
 ) -> click.Command:
     """`lager NAME NET [VALUE]`, for nets that do one thing."""
 
-    @click.command(name, help=help + _shown(name, examples))
+    @click.command(name, cls=TakesNumbers, help=help + _shown(name, examples))
     @json_option
     @wait_option
     @box_option
-    def run(net: str, as_json: bool, wait: float, value: str | None = None) -> None:
+    def run(net: str, as_json: bool, wait: float, value: tuple[str, ...] = ()) -> None:
         given = _value(name, action, value)
         result = with_net(net, type, wait, lambda opened: _act(action, opened, given))
         show(net, name, result, action.unit, as_json)
 
     if value_name:
-        run.params.insert(0, click.Argument(["value"], required=action.read is None, metavar=value_name))
+        run.params.insert(0, click.Argument(["value"], nargs=-1, required=action.read is None, metavar=value_name))
     run.params.insert(0, click.Argument(["net"], shell_complete=completion.nets(type)))
     return run
 
@@ -97,18 +102,19 @@ def _act(action: Action, net: Any, value: Any) -> Any:
     return action.read(net)
 
 
-def _value(name: str, action: Action, text: str | None) -> Any:
-    if text is None:
+def _value(name: str, action: Action, words: tuple[str, ...]) -> Any:
+    """The value that was typed, its unit perhaps as a word of its own; None without one. Raises UsageError."""
+    if not words:
         if action.read is None:
             raise click.UsageError(f"{name} needs a value.")
         return None
+    text = " ".join(words)
     if action.write is None:
-        raise click.UsageError(f"{name} takes no value.")
+        raise click.UsageError(f"{name} takes no value, but got {printable(text, 40)!r}.")
     try:
-        return action.kind(text)
-    except ValueError:
-        what = "number" if action.kind is float else "whole number" if action.kind is int else "value"
-        raise click.UsageError(f"{text!r} is no {what} for {name}.") from None
+        return number(text, action.unit) if action.kind is None else action.kind(text)
+    except ValueError as problem:
+        raise click.UsageError(f"'{printable(text, 40)}' is not valid for {name}. {problem}") from None
 
 
 def _listed(actions: Mapping[str, Action]) -> str:

@@ -1,12 +1,11 @@
 """Options and types of values that several commands share."""
 
-import math
 from collections.abc import Callable
 from typing import Any
 
 import click
 
-from lager.text import seconds_of
+from lager.text import number_of, printable, seconds_of
 
 
 def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -20,11 +19,12 @@ def wait_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def seconds(value: Any) -> float:
     """The type of an option that takes seconds, or a length of time such as 10m."""
-    try:
-        number = float(value)
-    except ValueError:
-        known = seconds_of(value)
-        number = math.nan if known is None else known
-    if not (math.isfinite(number) and number >= 0):
-        raise click.BadParameter(f"{value!r} is no length of time; give seconds, 0 or more, or one like 10m or 1h30m.")
+    number = number_of(value) if isinstance(value, str) else float(value)
+    if number is None:
+        number = seconds_of(value)
+    if number is None or number < 0:
+        shown = printable(value, 40)
+        raise click.BadParameter(
+            f"{shown!r} is not a valid duration. Give seconds, 0 or more, or a time like 10m or 1h30m."
+        )
     return number

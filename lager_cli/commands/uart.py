@@ -1,22 +1,27 @@
 """`lager uart`: a terminal on a serial net."""
 
+import errno
 import os
-import selectors
+import select
 import signal
 import sys
 import termios
+import time
 import tty
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import click
+import serial
 
 from lager import NetType
+from lager.errors import InstrumentUnreachable, InvalidArgument
 from lager_cli.commands import completion
 from lager_cli.commands.box_option import box_option
 from lager_cli.commands.net_actions import with_net
-from lager_cli.commands.options import wait_option
+from lager_cli.commands.options import seconds, wait_option
+from lager_cli.commands.typed_values import Whole
 from lager_cli.display import output
 
 _LEAVE = b"\x1d"  # Ctrl-]
@@ -24,47 +29,105 @@ _LEAVE = b"\x1d"  # Ctrl-]
 
 @click.command()
 @click.argument("net", shell_complete=completion.nets(NetType.UART))
-@click.option("--baudrate", type=click.IntRange(min=1), help="Instead of that of the nets file.")
+@click.option("--baudrate", type=Whole(min=1), help="Instead of that of the nets file.")
+@click.option(
+    "--quiet-for",
+    type=seconds,
+    default=0.5,
+    metavar="TIME",
+    help="After the end of what is piped in, read until the line was quiet for so long [0.5].",
+)
 @wait_option
 @box_option
-def uart(net: str, baudrate: int | None, wait: float) -> None:
-    """Talk to a serial device: a terminal until Ctrl-], or what is piped in until it ends.
+def uart(net: str, baudrate: int | None, quiet_for: float, wait: float) -> None:
+    """Talk to a serial device: a terminal until Ctrl-], or what is piped in, with the answers to it.
 
     \b
     Examples:
       lager uart uart1 --baudrate 115200
-      echo version | lager uart uart1
+      echo help | lager uart uart1
+      lager uart uart1 --quiet-for 3 < commands.txt
     """
     settings = {"baudrate": baudrate} if baudrate else {}
-    with_net(net, NetType.UART, wait, lambda opened: _talk(opened.connect(timeout=0, **settings), net))
+    with_net(net, NetType.UART, wait, lambda opened: _talk(opened.connect(timeout=0, **settings), net, quiet_for))
 
 
-def _talk(port: Any, net: str) -> None:
-    with _raw(), selectors.DefaultSelector() as selector:
-        if os.isatty(0):
+def _talk(port: Any, net: str, quiet_for: float) -> None:
+    with _raw():
+        if _on_terminal():
             output.note(f"connected to {net}: Ctrl-] leaves")
-        selector.register(0, selectors.EVENT_READ)
-        selector.register(port.fileno(), selectors.EVENT_READ)
-        while _pump(port, [key.fd for key, _ in selector.select()]):
-            pass
+        try:
+            _Line(port, quiet_for).pump()
+        except (serial.SerialException, termios.error) as problem:
+            raise InstrumentUnreachable(f"{net} was lost: {problem}.", "See whether it was unplugged.") from problem
 
 
-def _pump(port: Any, ready: list[int]) -> bool:
-    """Pass on what there is, in both directions; False when it is time to leave."""
-    if port.fileno() in ready:
-        output.raw(port.read(4096))
-    if 0 not in ready:
-        return True
-    keys = os.read(0, 4096)
-    before, leave, _ = keys.partition(_LEAVE) if os.isatty(0) else (keys, b"", b"")
-    port.write(before)
-    port.flush()
-    return bool(keys) and not leave
+class _Line:
+    """Passes on what there is, in both directions. It reads no more than the line has taken, and reads the line while
+    it writes, so that a long file overruns neither the line nor the answers."""
+
+    def __init__(self, port: Any, quiet_for: float) -> None:
+        self._port = port
+        self._quiet_for = quiet_for
+        self._unsent = b""
+        self._ended = sys.stdin is None  # our own input; where it was closed before we began, 0 is something else
+        self._heard = time.monotonic()
+
+    def pump(self) -> None:
+        """Until Ctrl-] on a terminal; without one, until the input has ended and the line was quiet."""
+        while not self._is_over():
+            poll = select.poll()  # which unlike epoll takes files, too
+            poll.register(self._port.fileno(), select.POLLIN | (select.POLLOUT if self._unsent else 0))
+            if not self._unsent and not self._ended:
+                poll.register(0, select.POLLIN)
+            # At times also where nothing comes: a signal just before the call would not end it.
+            ready = dict(poll.poll(50 if self._ended else 1000))
+            events = ready.get(self._port.fileno(), 0)
+            if events & ~select.POLLOUT:
+                output.raw(self._port.read(4096))
+                self._heard = time.monotonic()
+            if events & select.POLLOUT:
+                self._send()
+            if 0 in ready and not self._take():
+                return
+
+    def _is_over(self) -> bool:
+        if self._unsent or not self._ended:
+            return False
+        if self._port.out_waiting:
+            self._heard = time.monotonic()
+        return time.monotonic() - self._heard >= self._quiet_for
+
+    def _take(self) -> bool:
+        """Read our own input; False when it is time to leave."""
+        terminal = _on_terminal()
+        try:
+            keys = os.read(0, 4096)
+        except OSError as problem:
+            if problem.errno != errno.EBADF:  # it can only be written
+                raise InvalidArgument(f"Standard input cannot be read: {problem.strerror}.") from problem
+            keys = b""
+        self._unsent, leave, _ = keys.partition(_LEAVE) if terminal else (keys, b"", b"")
+        self._ended = not keys
+        self._heard = time.monotonic()
+        if self._unsent:
+            self._send()
+        return not (terminal and (leave or self._ended))
+
+    def _send(self) -> None:
+        try:
+            sent = os.write(self._port.fileno(), self._unsent)
+        except BlockingIOError:
+            return
+        except OSError as problem:
+            raise serial.SerialException(problem.errno, problem.strerror) from problem
+        self._unsent = self._unsent[sent:]
+        self._heard = time.monotonic()
 
 
 @contextmanager
 def _raw() -> Iterator[None]:
-    if not os.isatty(0):
+    if not _on_terminal():
         yield
         return
     before = termios.tcgetattr(0)
@@ -78,3 +141,7 @@ def _raw() -> Iterator[None]:
     finally:
         termios.tcsetattr(0, termios.TCSADRAIN, before)
         output.say("")
+
+
+def _on_terminal() -> bool:
+    return sys.stdin is not None and os.isatty(0)

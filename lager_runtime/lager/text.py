@@ -5,7 +5,8 @@ import re
 
 LABEL_LENGTH = 200
 _KEPT = frozenset(" ")
-_TIME = re.compile(r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?\Z")
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+_TIME = re.compile(r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?", re.ASCII)
 
 
 def printable(value: object, limit: int = LABEL_LENGTH) -> str:
@@ -49,9 +50,19 @@ def duration(seconds: float) -> str:
     return f"{whole // 86400}d{whole % 86400 // 3600:02d}h"
 
 
+def number_of(text: str) -> float | None:
+    """The finite decimal number that somebody typed; None where it is none. Unlike `float`, takes no `1_0`, `nan` and
+    `inf`, and no other digits than 0 to 9."""
+    if not _NUMBER.fullmatch(text.strip()):
+        return None
+    value = float(text)
+    return value if math.isfinite(value) else None
+
+
 def seconds_of(text: str) -> float | None:
     """The seconds of a length of time that somebody typed: `90`, `45s`, `10m`, `1h30m`; None where it is none."""
-    found = _TIME.match(text.strip().lower())
+    found = _TIME.fullmatch(text.strip().lower())
     if found is None or not found[0]:
         return None
-    return sum(float(part or 0) * unit for part, unit in zip(found.groups(), (86400, 3600, 60, 1), strict=True))
+    seconds = sum(float(part or 0) * unit for part, unit in zip(found.groups(), (86400, 3600, 60, 1), strict=True))
+    return seconds if math.isfinite(seconds) else None

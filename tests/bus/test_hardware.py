@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -171,13 +172,48 @@ def test_a_script_killed_while_it_holds_frees_it_at_once(paused, client, lager):
     assert lager("adc", "adc1").returncode == 0
 
 
-@pytest.mark.parametrize("value", ["nan", "inf", "-1", "1000"])
-def test_a_value_over_the_limit_is_refused(lager, value):
+@pytest.mark.parametrize(
+    ("value", "code", "said"),
+    [
+        ("-1", 1, "supply2: -1 V is "), ("-1.5 V", 1, "supply2: -1.5 V is "), ("1000", 1, "over its limit of"),
+        ("٣", 2, "'٣' is not valid for voltage. Give a decimal number in V, such as 3.3, 3.3V or 500mV."),
+        ("1_0", 2, "'1_0' is not valid"), ("nan", 2, "'nan' is not valid"), ("-inf", 2, "'-inf' is not valid"),
+        ("-٣", 2, "'-٣' is not valid"), ("500mA", 2, "'500mA' is not valid"), ("", 2, "'' is not valid"),
+    ],
+)  # fmt: skip
+def test_a_value_that_cannot_be_set_is_refused_with_what_can(lager, value, code, said):
     before = lager("supply", "supply2", "--json").stdout
-    refused = lager("supply", "supply2", "voltage", "--", value)
-    assert refused.returncode == 1
-    assert "supply2" in refused.stderr
+    refused = lager("supply", "supply2", "voltage", value, "--wait", "1")
+    assert refused.returncode == code
+    assert said in refused.stderr
+    assert "No such option" not in refused.stderr
     assert lager("supply", "supply2", "--json").stdout == before
+
+
+@pytest.mark.parametrize("typed", [("2500mV",), ("2.5", "V"), ("--", "2.5V"), ("2.5e0", "--json")])
+def test_a_value_may_have_its_unit(lager, typed):
+    done = lager("supply", "supply2", "voltage", *typed)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(lager("supply", "supply2", "--json").stdout)["voltage_set"] == 2.5
+
+
+@pytest.mark.parametrize("words", [["adc", "adc1", "-1"], ["supply", "-1"], ["supply", "supply2", "-1"]])
+def test_a_negative_number_is_no_option_anywhere(lager, words):
+    done = lager(*words)
+    assert done.returncode in (1, 2)
+    assert "-1" in done.stderr
+    assert "No such option" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["adc", "adc1", "--wait", "1_0"], ["adc", "adc1", "--wait", "-1"], ["uart", "uart1", "--baudrate", "9_600"],
+     ["python", "x", "--timeout", "٣"], ["python", "--reattach", "x", "--tail", "1_0"]],
+)  # fmt: skip
+def test_every_number_of_an_option_is_decimal(lager, words):
+    done = lager(*words)
+    assert done.returncode == 2
+    assert done.stderr.rstrip().splitlines()[-1].startswith(f"Error: Invalid value for '{words[-2]}': '")
 
 
 ANSWERS = {
@@ -211,7 +247,7 @@ ANSWERS = {
         "eload1 state": "input",
     },
     "dac": {"dac1 1.5": "1.5", "dac1": "V"},
-    "gpo": {"gpo1 1": "1", "gpo1 release": "1"},
+    "gpo": {"gpo1 1": "1", "gpo1 low": "0", "gpo1 ON": "1", "gpo1 release": "1"},
     "gpi": {"gpi1": ""},
     "adc": {"adc3": "V"},
     "nets": {"": "supply2", "check": "RIGOL TECHNOLOGIES,DP821"},
@@ -260,6 +296,53 @@ def test_a_command_for_another_type_names_the_right_one(lager):
         done = lager("adc", net)
         assert done.returncode == 1
         assert done.stderr == f"lager: The net {net} is of type {kind}, not adc. Try: lager {right} {net}\n"
+
+
+ASKS = "echo help | {lager} uart uart1", "echo help > asks; {lager} uart uart1 < asks", "{lager} uart uart1 <<< help"
+
+
+@pytest.mark.parametrize("command", ASKS)
+def test_what_is_piped_to_a_uart_gets_its_answer(start, command):
+    process = start("/bin/bash", "-c", command.format(lager=LAGER))
+    assert process.out.rest() == "commands: *IDN? | echo TEXT | rail | help\n"
+    assert process.err.rest() == ""
+    assert process.wait() == 0
+
+
+def test_what_is_piped_to_a_uart_of_a_box_gets_its_answer(start, near):
+    for stdin in ("< asks", "< /dev/null"):
+        process = start("/bin/bash", "-c", f"echo help > asks; {LAGER} uart uart1 --box near {stdin}")
+        assert ("commands: *IDN?" in process.out.rest()) == (stdin == "< asks")
+        assert process.wait() == 0
+
+
+@pytest.mark.parametrize("stdin", ["< /dev/null", "<&-"])
+def test_a_uart_with_nothing_to_send_reads_until_the_line_is_quiet(start, stdin):
+    process = start("/bin/bash", "-c", f"{LAGER} uart uart1 {stdin}")
+    assert process.out.rest() + process.err.rest() == ""
+    assert process.wait() == 0
+
+
+def test_a_long_file_to_a_uart_loses_nothing(start, tmp_path):
+    words = [f"{number:07}" for number in range(5000)]
+    (tmp_path / "asks").write_text("".join(f"echo {word}\n" for word in words))
+    process = start("/bin/bash", "-c", f"{LAGER} uart uart1 < asks | cat")
+    assert process.out.rest().split() == words
+
+
+def test_an_answer_that_takes_long_is_waited_for_if_asked(start, bench, client, tmp_path):
+    """The line is quiet for a second before its first answer."""
+    slow = "import os, pty, sys, time, tty; m, s = pty.openpty(); tty.setraw(s); print(os.ttyname(s), flush=True)\n"
+    slow += "got = os.read(m, 100); time.sleep(1); os.write(m, got.upper()); os.read(m, 100)\n"
+    device = start(sys.executable, "-c", slow)
+    nets = tmp_path / "slow.toml"
+    address = device.out.expect("\n").strip()
+    nets.write_text(f'[instruments.u]\naddress = "{address}"\n[nets.slow]\ntype = "uart"\ninstrument = "u"\n')
+    process = start("/bin/bash", "-c", f"echo hi | {LAGER} uart slow --quiet-for 5", LAGER_NETS=str(nets))
+    process.out.expect("HI\n")
+    device.close()
+    assert "unplugged" in process.err.rest()
+    assert process.wait() == 1
 
 
 def test_uart_on_a_terminal_leaves_with_ctrl_bracket(terminal):

@@ -100,15 +100,15 @@ COMMANDS = [
     (2, "neither a main.py nor a __main__.py", "."),
     (2, "is not of the form FOO=BAR", "--env", "FOO", "x.py"),
     (2, "is not of the form FOO=BAR", "--env", "=BAR", "x.py"),
-    (2, "is no length of time", "--timeout", "-1", "x.py"),
-    (2, "is no length of time", "--timeout", "nan", "x.py"),
-    (2, "is no length of time", "--timeout", "soon", "x.py"),
-    (2, "is no length of time", "--extend", "ffffffff", "-1"),
-    (2, "is no length of time", "--extend", "ffffffff", "nan"),
-    (2, "is no length of time", "--extend", "ffffffff", "inf"),
-    (2, "is no length of time", "--extend", "ffffffff", "long"),
+    (2, "is not a valid duration", "--timeout", "-1", "x.py"),
+    (2, "is not a valid duration", "--timeout", "nan", "x.py"),
+    (2, "is not a valid duration", "--timeout", "soon", "x.py"),
+    (2, "is not a valid duration", "--extend", "ffffffff", "-1"),
+    (2, "is not a valid duration", "--extend", "ffffffff", "nan"),
+    (2, "is not a valid duration", "--extend", "ffffffff", "inf"),
+    (2, "is not a valid duration", "--extend", "ffffffff", "long"),
     (2, "requires 2 arguments. Try: lager python --help", "--extend", "ffffffff"),
-    (2, "is no length of time", "--extend", "ffffffff", ""),
+    (2, "is not a valid duration", "--extend", "ffffffff", ""),
     (2, "not several of them", "--continue", "ffffffff", "x.py"),
     (2, "not several of them", "--continue-all", "--console", "ffffffff"),
     (2, "Name a script to run"),
@@ -391,3 +391,12 @@ def test_errors_come_back_as_what_they_are(client):
     with pytest.raises(InvalidArgument):
         client.call("Extend", "s", "ffffffff")
     assert AmbiguousId.exit_code == 1
+
+
+@pytest.mark.parametrize("words", [[], ["--here"]])
+def test_lager_alone_shows_its_help(lager, words):
+    done = lager(*words)
+    assert done.returncode == 2
+    assert ("\nCommands:\n" in done.stdout, done.stderr == "") == ((True, True) if not words else (False, False))
+    assert "Usage: lager" in done.stdout + done.stderr
+    assert "Error: Usage" not in done.stdout + done.stderr

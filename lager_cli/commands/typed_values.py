@@ -1,0 +1,80 @@
+"""What somebody types for a number, with or without its unit, or for a level."""
+
+import re
+from typing import Any
+
+import click
+
+from lager.text import number_of, printable
+
+_AMOUNT = re.compile(r"([+-]?[0-9.]+)(?:e([+-]?[0-9]+))?\s*(\D*)", re.IGNORECASE)
+_PREFIXES = {"": 0, "k": 3, "m": -3, "u": -6, "µ": -6, "μ": -6}
+_OHM = {"Ω", "ohm", "ohms"}
+_WHOLE = re.compile(r"[+-]?[0-9]+")
+_LEVELS = {"0": 0, "low": 0, "off": 0, "false": 0, "1": 1, "high": 1, "on": 1, "true": 1}
+# A negative number, or what somebody may take for one: no option of ours begins like that.
+_NEGATIVE = re.compile(r"-\.?(\d|inf|nan)", re.IGNORECASE)
+_MARK = "\0"  # which no word of a command line can have
+
+
+def number(text: str, unit: str) -> float:
+    """A finite decimal number, which may have the unit behind it, that with a prefix: 3.3, 3.3V, 500 mV.
+
+    Raises ValueError, with a sentence about what to give.
+    """
+    found = _AMOUNT.fullmatch(text.strip())
+    power = None if found is None else _power(found[3], unit)
+    value = None if found is None or power is None else number_of(f"{found[1]}e{int(found[2] or 0) + power}")
+    if value is None:
+        example = f"80 or 80{unit}" if unit == "%" else f"3.3, 3.3{unit} or 500m{unit}"
+        raise ValueError(f"Give a decimal number in {unit}, such as {example}.")
+    return value
+
+
+def _power(word: str, unit: str) -> int | None:
+    """The power of ten of what stands behind a number; None where it is not this unit."""
+    names = _OHM if unit == "Ω" else {unit}
+    prefixes = {"": 0} if unit == "%" else _PREFIXES | ({"M": 6} if unit == "Ω" else {})
+    for prefix, power in prefixes.items():
+        if word.startswith(prefix) and word[len(prefix) :].lower() in {name.lower() for name in names}:
+            return power
+    return 0 if not word else None
+
+
+def level(text: str) -> int:
+    """0 or 1. Raises ValueError, with a sentence about what to give."""
+    found = _LEVELS.get(text.strip().lower())
+    if found is None:
+        raise ValueError("Give 0, 1, low, high, off or on.")
+    return found
+
+
+class Whole(click.IntRange):
+    """The type of an option that takes a whole number in decimal digits."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, str) and not _WHOLE.fullmatch(value.strip()):
+            self.fail(f"'{printable(value, 40)}' is not a whole number.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class TakesNumbers(click.Command):
+    """A command that takes a negative number for a value, and not for an option."""
+
+    def make_parser(self, ctx: click.Context) -> Any:
+        parser: Any = super().make_parser(ctx)
+        parse = parser.parse_args
+
+        def parse_args(args: list[str]) -> tuple[Any, ...]:
+            marked = [_MARK + word if _NEGATIVE.match(word) else word for word in args]
+            options, rest, order = parse(args=marked)
+            return {name: _unmarked(value) for name, value in options.items()}, _unmarked(rest), order
+
+        parser.parse_args = parse_args
+        return parser
+
+
+def _unmarked(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return type(value)(_unmarked(one) for one in value)
+    return value.removeprefix(_MARK) if isinstance(value, str) else value
