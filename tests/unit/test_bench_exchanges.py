@@ -8,13 +8,14 @@ from lagerd.bench.models.keithley_2200 import Keithley2200
 from lagerd.bench.models.keithley_2281s import Keithley2281S
 from lagerd.bench.models.keysight_e36300 import E36312A
 from lagerd.bench.models.rigol_dl3000 import DL3021
-from lagerd.bench.models.rigol_dp800 import DP821
+from lagerd.bench.models.rigol_dp800 import DP821, DP832
 from lagerd.bench.scpi.instrument import ScpiInstrument
 
 from .bench_exchanges import exchanges
 
 INSTRUMENTS: dict[str, Callable[[], ScpiInstrument]] = {
     "rigol_dp821": DP821,
+    "rigol_dp832": DP832,
     "rigol_dl3021": DL3021,
     "keithley_2281s": Keithley2281S,
     "keithley_2200": Keithley2200,

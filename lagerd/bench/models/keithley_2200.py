@@ -8,8 +8,9 @@ Multichannel DC Power Supplies Programmer Manual, tables 3-10 and 3-11.
 from typing import ClassVar
 
 from lagerd.bench.physics.circuit import Output, Protection
-from lagerd.bench.scpi.instrument import ScpiInstrument, command, query
+from lagerd.bench.scpi.instrument import command, query
 from lagerd.bench.scpi.language import Limits, Token
+from lagerd.bench.scpi.remote import Remote
 
 VOLTS = Limits(0, 32, 0, "V")
 AMPS = Limits(0, 3, 0.1, "A")
@@ -21,7 +22,7 @@ def plain(value: float) -> str:
     return f"{value:.6g}"
 
 
-class Keithley2200(ScpiInstrument):
+class Keithley2200(Remote):
     model = "2200-32-3"
     identity = "Keithley instruments,2200-32-3,9000001,1.23-1.06"
     other_identity = "Keithley instruments,2220-30-1,9000002,1.23-1.06"

@@ -1,15 +1,17 @@
 """Keysight E36312A: three channels, 6 V 5 A and twice 25 V 1 A.
 
 After the Keysight E36300 Series Programming Guide (E36311-90008), "SCPI Programming Reference": APPLy,
-CURRent, INSTrument, MEASure, OUTPut, STATus and VOLTage subsystems. Ranges: 103 % of the rating, over-voltage
-110 %. Its over-current protection has no level: it trips when a channel goes into constant current.
+CURRent, INSTrument, MEASure, OUTPut (with PAIR and COUPle), STATus and VOLTage subsystems. Ranges: 103 % of
+the rating, over-voltage 110 %. Its over-current protection has no level: it trips when a channel goes into
+constant current.
 """
 
 from collections.abc import Callable
 
 from lagerd.bench.physics.circuit import Output, Protection
-from lagerd.bench.scpi.instrument import ScpiInstrument, command, query
+from lagerd.bench.scpi.instrument import command, query
 from lagerd.bench.scpi.language import Limits, ScpiError, Token
+from lagerd.bench.scpi.remote import Remote
 
 VOLTS = (Limits(0, 6.18, 0, "V"), Limits(0, 25.75, 0, "V"), Limits(0, 25.75, 0, "V"))
 AMPS = (Limits(0, 5.15, 5, "A"), Limits(0, 1.03, 1, "A"), Limits(0, 1.03, 1, "A"))
@@ -21,7 +23,7 @@ def reading(value: float) -> str:
     return f"{value:+.8E}"
 
 
-class E36312A(ScpiInstrument):
+class E36312A(Remote):
     """A command is for the channels of its list, (@1,2); without one, for the selected channel."""
 
     model = "E36312A"
@@ -37,7 +39,8 @@ class E36312A(ScpiInstrument):
         self.reset()
 
     def reset(self) -> None:
-        self.selected = 1
+        self.selected, self.pair = 1, "OFF"
+        self.coupled: list[int] = []
         for index, mine in enumerate(self.outputs):
             mine.volts, mine.amps = VOLTS[index].default, AMPS[index].default
             mine.ovp, mine.ocp = Protection(OVP[index].default, True), Protection(NEVER)
@@ -46,6 +49,11 @@ class E36312A(ScpiInstrument):
     def settle(self) -> None:
         for mine in self.outputs:
             mine.settle()
+
+    def _paired(self, chosen: list[int]) -> list[int]:
+        """The second and the third output follow each other once they are paired."""
+        followers = {1, 2} if self.pair != "OFF" and {1, 2} & set(chosen) else set()
+        return [*chosen, *(other for other in sorted(followers) if other not in chosen)]
 
     def _chosen(self, channels: Token | None) -> list[int]:
         """Indexes of the channels a command is for."""
@@ -61,7 +69,7 @@ class E36312A(ScpiInstrument):
         put: Callable[[Output, float], None],
     ) -> None:
         """All of the channels, or none when the value is out of range for one of them."""
-        values = [(index, value.number(limits[index])) for index in self._chosen(channels)]
+        values = [(index, value.number(limits[index])) for index in self._paired(self._chosen(channels))]
         for index, number in values:
             put(self.outputs[index], number)
 
@@ -172,8 +180,33 @@ class E36312A(ScpiInstrument):
 
     @command(":OUTPut[:STATe]")
     def set_output(self, state: Token, channels: Token | None = None) -> None:
-        for index in self._chosen(channels):
+        chosen = self._paired(self._chosen(channels))
+        chosen += [other - 1 for other in self.coupled if {index + 1 for index in chosen} & set(self.coupled)]
+        for index in chosen:
             self.outputs[index].switch(state.boolean())
+
+    @command(":OUTPut:PAIR")
+    def set_pair(self, mode: Token) -> None:
+        """The second and the third output as one: both are off afterwards."""
+        self.pair = mode.choice("OFF", "SERies", "PARallel", "TRACk")
+        for mine in self.outputs[1:]:
+            mine.switch(False)
+
+    @query(":OUTPut:PAIR")
+    def shown_pair(self) -> str:
+        return self.pair
+
+    @command(":OUTPut[:STATe]:COUPle:CHANnel")
+    def couple(self, first: Token, second: Token | None = None, third: Token | None = None) -> None:
+        given = [token for token in (first, second, third) if token]
+        names = [token.choice("NONE", "ALL", "CH1", "CH2", "CH3") for token in given]
+        if len(names) > 1 and {"NONE", "ALL"} & set(names):
+            raise ScpiError(-224)
+        self.coupled = [1, 2, 3] if names == ["ALL"] else [int(name[2:]) for name in names if name != "NONE"]
+
+    @query(":OUTPut[:STATe]:COUPle:CHANnel")
+    def shown_coupled(self) -> str:
+        return ",".join(f"CH{channel}" for channel in self.coupled) or "NONE"
 
     @query(":OUTPut[:STATe]")
     def output_state(self, channels: Token | None = None) -> str:

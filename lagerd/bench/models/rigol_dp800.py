@@ -1,53 +1,17 @@
-"""Rigol DP821: two channels, 60 V 1 A and 8 V 10 A.
+"""Rigol DP821 (two channels, 60 V 1 A and 8 V 10 A) and DP832 (three, twice 30 V 3 A and 5 V 3 A).
 
-After the RIGOL DP800 Series Programming Guide, chapter 2: ":APPLy", ":INSTrument", ":MEASure", ":OUTPut",
-":SOURce", ":STATus" and ":SYSTem" commands. Ranges: the tables under ":APPLy" (105 % of the rating) and
-":OUTPut:OVP:VALue" / ":OUTPut:OCP:VALue" (110 %).
+After the RIGOL DP800 Series Programming Guide, chapter 2: "*OPT?", ":APPLy", ":INSTrument", ":MEASure", ":OUTPut",
+":SOURce", ":STATus" and ":SYSTem" commands.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import ClassVar
 
-from lagerd.bench.physics.circuit import Output, Protection
-from lagerd.bench.scpi.instrument import ScpiInstrument, command, query
-from lagerd.bench.scpi.language import Limits, ScpiError, Token
-
-
-@dataclass(frozen=True)
-class Rating:
-    label: str
-    volts: Limits
-    amps: Limits
-    ovp: Limits
-    ocp: Limits
-
-
-RATINGS = (
-    Rating(
-        "60V/1A",
-        Limits(0, 63, 0, "V"),
-        Limits(0, 1.05, 1, "A"),
-        Limits(0.01, 66, 66, "V"),
-        Limits(0.001, 1.1, 1.1, "A"),
-    ),
-    Rating(
-        "8V/10A",
-        Limits(0, 8.4, 0, "V"),
-        Limits(0, 10.5, 10, "A"),
-        Limits(0.01, 8.8, 8.8, "V"),
-        Limits(0.001, 11, 11, "A"),
-    ),
-)
-
-
-def output(rating: Rating) -> Output:
-    return Output(
-        volts=rating.volts.default,
-        amps=rating.amps.default,
-        ovp=Protection(rating.ovp.default),
-        ocp=Protection(rating.ocp.default),
-    )
+from lagerd.bench.models.rigol_dp800_channels import DP800Channels, rating
+from lagerd.bench.physics.circuit import Output
+from lagerd.bench.scpi.instrument import command, query
+from lagerd.bench.scpi.language import ScpiError, Token
+from lagerd.bench.scpi.remote import Remote
 
 
 def volts(value: float) -> str:
@@ -62,60 +26,11 @@ def switch(on: bool) -> str:
     return "ON" if on else "OFF"
 
 
-def is_special(token: Token) -> bool:
-    return token.text.upper() in ("MIN", "MINIMUM", "MAX", "MAXIMUM")
+class DP800(DP800Channels, Remote):
+    """The commands, whatever the ratings are. The guide writes every command from the root and knows no path."""
 
-
-class DP821(ScpiInstrument):
-    """The channel is a parameter, CH1, or the suffix of SOURce; without one it is the selected channel."""
-
-    model = "DP821"
-    identity = "RIGOL TECHNOLOGIES,DP821,DP8E000000001,00.01.16"
-    other_identity = "RIGOL TECHNOLOGIES,DP832,DP8C000000001,00.01.16"
     wording: ClassVar[dict[int, tuple[int, str]]] = {-113: (-113, "Undefined header; keyword cannot be found")}
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.outputs = [output(rating) for rating in RATINGS]
-        self.selected = 1
-
-    def reset(self) -> None:
-        self.selected = 1
-        for mine, fresh in zip(self.outputs, map(output, RATINGS), strict=True):
-            mine.volts, mine.amps, mine.ovp, mine.ocp = fresh.volts, fresh.amps, fresh.ovp, fresh.ocp
-            mine.switch(False)
-
-    def settle(self) -> None:
-        for mine in self.outputs:
-            mine.settle()
-
-    # Which channel
-
-    def _named(self, token: Token | None) -> int:
-        if token is None:
-            return self.selected
-        return int(token.choice("CH1", "CH2")[2:])
-
-    def _suffixed(self, suffix: int | None) -> int:
-        if suffix is None:
-            return self.selected
-        if not 1 <= suffix <= len(RATINGS):
-            raise ScpiError(-114)
-        return suffix
-
-    def _leading(self, first: Token, second: Token | None) -> tuple[int, Token]:
-        """`[CHn,]value`: the channel may be left out."""
-        return (self.selected, first) if second is None else (self._named(first), second)
-
-    def _asked(self, tokens: tuple[Token | None, Token | None]) -> tuple[int, Token | None]:
-        """`[CHn][,MINimum|MAXimum]` of a query: either may be left out."""
-        first, second = tokens
-        if first is not None and second is None and is_special(first):
-            return self.selected, first
-        return self._named(first), second
-
-    def _at(self, channel: int) -> tuple[Output, Rating]:
-        return self.outputs[channel - 1], RATINGS[channel - 1]
+    root_behind_path = True
 
     # :INSTrument
 
@@ -129,7 +44,7 @@ class DP821(ScpiInstrument):
 
     @command(":INSTrument:NSELect")
     def select_number(self, channel: Token) -> None:
-        self.selected = channel.integer(1, len(RATINGS))
+        self.selected = channel.integer(1, len(self.ratings))
 
     @query(":INSTrument:NSELect")
     def selected_number(self) -> str:
@@ -141,10 +56,10 @@ class DP821(ScpiInstrument):
     def apply(self, channel: Token, volt: Token | None = None, curr: Token | None = None) -> None:
         number = self._named(channel)
         mine, rating = self._at(number)
-        new_volts = mine.volts if volt is None else volt.number(rating.volts)
-        mine.amps = mine.amps if curr is None else curr.number(rating.amps)
-        mine.volts = new_volts
-        self.selected = number
+        amps = mine.amps if curr is None else curr.number(rating.amps)
+        if volt is not None:
+            self._set_volts(number, volt)
+        mine.amps, self.selected = amps, number
 
     @query(":APPLy")
     def applied(self, channel: Token | None = None, what: Token | None = None) -> str:
@@ -156,8 +71,7 @@ class DP821(ScpiInstrument):
 
     @command("[:SOURce<n>]:VOLTage[:LEVel][:IMMediate][:AMPLitude]")
     def set_volts(self, suffix: int | None, value: Token) -> None:
-        mine, rating = self._at(self._suffixed(suffix))
-        mine.volts = round(value.number(rating.volts), 3)
+        self._set_volts(self._suffixed(suffix), value)
 
     @query("[:SOURce<n>]:VOLTage[:LEVel][:IMMediate][:AMPLitude]")
     def volts(self, suffix: int | None, special: Token | None = None) -> str:
@@ -173,6 +87,52 @@ class DP821(ScpiInstrument):
     def amps(self, suffix: int | None, special: Token | None = None) -> str:
         mine, rating = self._at(self._suffixed(suffix))
         return amps(mine.amps if special is None else special.number(rating.amps))
+
+    @command("[:SOURce<n>]:VOLTage:PROTection[:LEVel]")
+    def set_over_voltage(self, suffix: int | None, value: Token) -> None:
+        mine, rating = self._at(self._suffixed(suffix))
+        mine.ovp.level = round(value.number(rating.ovp), 3)
+
+    @query("[:SOURce<n>]:VOLTage:PROTection[:LEVel]")
+    def over_voltage(self, suffix: int | None, special: Token | None = None) -> str:
+        mine, rating = self._at(self._suffixed(suffix))
+        return volts(mine.ovp.level if special is None else special.number(rating.ovp))
+
+    @command("[:SOURce<n>]:VOLTage:PROTection:STATe")
+    def set_over_voltage_state(self, suffix: int | None, state: Token) -> None:
+        self._at(self._suffixed(suffix))[0].ovp.enabled = state.boolean()
+
+    @query("[:SOURce<n>]:VOLTage:PROTection:STATe")
+    def over_voltage_state(self, suffix: int | None) -> str:
+        return switch(self._at(self._suffixed(suffix))[0].ovp.enabled)
+
+    @query("[:SOURce<n>]:VOLTage:PROTection:TRIPped")
+    def over_voltage_tripped(self, suffix: int | None) -> str:
+        self.changed()
+        return "YES" if self._at(self._suffixed(suffix))[0].ovp.tripped else "NO"
+
+    @command("[:SOURce<n>]:CURRent:PROTection[:LEVel]")
+    def set_over_current(self, suffix: int | None, value: Token) -> None:
+        mine, rating = self._at(self._suffixed(suffix))
+        mine.ocp.level = round(value.number(rating.ocp), 4)
+
+    @query("[:SOURce<n>]:CURRent:PROTection[:LEVel]")
+    def over_current(self, suffix: int | None, special: Token | None = None) -> str:
+        mine, rating = self._at(self._suffixed(suffix))
+        return amps(mine.ocp.level if special is None else special.number(rating.ocp))
+
+    @command("[:SOURce<n>]:CURRent:PROTection:STATe")
+    def set_over_current_state(self, suffix: int | None, state: Token) -> None:
+        self._at(self._suffixed(suffix))[0].ocp.enabled = state.boolean()
+
+    @query("[:SOURce<n>]:CURRent:PROTection:STATe")
+    def over_current_state(self, suffix: int | None) -> str:
+        return switch(self._at(self._suffixed(suffix))[0].ocp.enabled)
+
+    @query("[:SOURce<n>]:CURRent:PROTection:TRIPped")
+    def over_current_tripped(self, suffix: int | None) -> str:
+        self.changed()
+        return "YES" if self._at(self._suffixed(suffix))[0].ocp.tripped else "NO"
 
     @command("[:SOURce<n>]:VOLTage:PROTection:CLEar")
     def restore_over_voltage(self, suffix: int | None) -> None:
@@ -214,7 +174,7 @@ class DP821(ScpiInstrument):
     @command(":OUTPut[:STATe]")
     def set_output(self, first: Token, second: Token | None = None) -> None:
         channel, state = self._leading(first, second)
-        self.outputs[channel - 1].switch(state.boolean())
+        self._switch(channel, state.boolean())
 
     @query(":OUTPut[:STATe]")
     def output_state(self, channel: Token | None = None) -> str:
@@ -291,3 +251,61 @@ class DP821(ScpiInstrument):
         mine, _ = self._at(self._suffixed(suffix))
         regulation = {"CC": 1, "CV": 2}.get(mine.point.mode, 0)
         return str(regulation | (4 if mine.ovp.tripped else 0) | (8 if mine.ocp.tripped else 0))
+
+    # Channels that follow each other
+
+    @command(":OUTPut:TRACk")
+    def set_track(self, first: Token, second: Token | None = None) -> None:
+        channel, state = self._leading(first, second)
+        if channel not in self.following:
+            raise ScpiError(-221)
+        on = state.boolean()
+        for number in self.following if self.track_mode == "SYNC" else (channel,):
+            self.tracking[number] = on
+
+    @query(":OUTPut:TRACk")
+    def track(self, channel: Token | None = None) -> str:
+        number = self._named(channel)
+        return switch(self.tracking[number]) if number in self.following else "NONE"
+
+    @command(":SYSTem:TRACKMode")
+    def set_track_mode(self, mode: Token) -> None:
+        self.track_mode = mode.choice("SYNC", "INDE")
+
+    @query(":SYSTem:TRACKMode")
+    def shown_track_mode(self) -> str:
+        return self.track_mode
+
+    @command(":SYSTem:ONOFFSync")
+    def set_in_step(self, state: Token) -> None:
+        self.in_step = state.boolean()
+
+    @query(":SYSTem:ONOFFSync")
+    def is_in_step(self) -> str:
+        return switch(self.in_step)
+
+    @query("*OPT")
+    def _opt(self) -> str:
+        """Whether each of the four options is installed: here none is."""
+        return "0,0,0,0"
+
+
+class DP821(DP800):
+    model = "DP821"
+    identity = "RIGOL TECHNOLOGIES,DP821,DP8E000000001,00.01.16"
+    other_identity = "RIGOL TECHNOLOGIES,DP832,DP8C000000001,00.01.16"
+    ratings = (rating("60V/1A", (63, 66), (1.05, 1.1, 1)), rating("8V/10A", (8.4, 8.8), (10.5, 11, 10)))
+
+
+class DP832(DP800):
+    """CH1 and CH2 can follow each other."""
+
+    model = "DP832"
+    identity = "RIGOL TECHNOLOGIES,DP832,DP8C000000002,00.01.16"
+    other_identity = "RIGOL TECHNOLOGIES,DP821,DP8E000000002,00.01.16"
+    ratings = (
+        rating("30V/3A", (32, 33), (3.2, 3.3, 3)),
+        rating("30V/3A", (32, 33), (3.2, 3.3, 3)),
+        rating("5V/3A", (5.3, 5.5), (3.2, 3.3, 3)),
+    )
+    following = (1, 2)

@@ -64,6 +64,8 @@ class ScpiInstrument:
     queue_depth: ClassVar[int] = 20
     no_error: ClassVar[str] = '0,"No error"'
     wording: ClassVar[dict[int, tuple[int, str]]] = {}
+    root_behind_path: ClassVar[bool] = False
+    """Whether a header without a colon that is not below the one before it is looked for at the root."""
     table: ClassVar[list[Entry]]
 
     def __init_subclass__(cls) -> None:
@@ -126,10 +128,13 @@ class ScpiInstrument:
         self.changed()
 
     def _find(self, unit: Unit) -> tuple[Entry, list[int | None]]:
-        header = f":{unit.header}" if unit.common else unit.header
-        for entry in self.table:
-            if entry.query == unit.query and (match := entry.header.match(header)):
-                return entry, [int(digits) if digits else None for digits in match.groups()]
+        headers = [f":{unit.header}" if unit.common else unit.header]
+        if self.root_behind_path and unit.relative:
+            headers.append(unit.relative)
+        for header in headers:
+            for entry in self.table:
+                if entry.query == unit.query and (match := entry.header.match(header)):
+                    return entry, [int(digits) if digits else None for digits in match.groups()]
         raise ScpiError(-113)
 
     # Common commands, IEEE 488.2 chapter 10.
@@ -181,6 +186,11 @@ class ScpiInstrument:
     @command("*WAI")
     def _wai(self) -> None:
         """Every command here is done when the next begins."""
+
+    @query("*OPT")
+    def _opt(self) -> str:
+        """No option is installed (IEEE 488.2, 10.20)."""
+        return "0"
 
     @query("*TST")
     def _tst(self) -> str:

@@ -57,6 +57,8 @@ class Unit:
     query: bool
     tokens: tuple["Token", ...] = ()
     common: bool = field(default=False)
+    relative: str = field(default="", compare=False)
+    """The header as it was sent, spelled from the root, where it was sent without a colon."""
 
 
 _NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:\s*[eE]\s*[+-]?\d+)?)\s*([A-Za-z]*)$", re.ASCII)
@@ -214,7 +216,7 @@ def parse(message: str) -> Iterator[Unit]:
             continue
         full = header if header.startswith(":") else f"{path}:{header}"
         path = full.rpartition(":")[0]
-        yield Unit(full, query, tokens)
+        yield Unit(full, query, tokens, relative="" if header.startswith(":") else f":{header}")
 
 
 def parameters(text: str) -> tuple[Token, ...]:

@@ -5,7 +5,7 @@ are answered as NR3 (+3.30000000E+00), states as 0 or 1, the empty queue as +0,"
 """
 
 IDN = ("*IDN?", "Keysight Technologies,E36312A,MY59001048,1.0.4-1.0.0-1.04")
-OPEN = [IDN, ("*CLS", None)]
+OPEN = [IDN, ("*CLS", None), ("OUTP:PAIR?", "OFF"), ("OUTP:COUP:CHAN?", "NONE")]
 NO_ERROR = (":SYST:ERR?", '+0,"No error"')
 
 SET_VOLTAGE = [*OPEN, ("VOLT 3.3,(@2)", None), NO_ERROR, ("VOLT? (@2)", "+3.30000000E+00")]
@@ -24,7 +24,7 @@ DISABLE = [*OPEN, ("OUTP OFF,(@2)", None), NO_ERROR, ("OUTP? (@2)", "0")]
 CLEAR_OCP = [
     *OPEN,
     ("CURR:PROT:TRIP? (@2)", "1"),
-    *DISABLE[2:],
+    *DISABLE[len(OPEN) :],
     ("OUTP:PROT:CLE (@2)", None),
     NO_ERROR,
     ("OUTP? (@2)", "0"),
@@ -34,7 +34,7 @@ CLEAR_OCP = [
 CLEAR_THAT_SWITCHES_ON = [
     *CLEAR_OCP[:-2],
     ("OUTP? (@2)", "1"),
-    *DISABLE[2:],
+    *DISABLE[len(OPEN) :],
 ]
 STATE = [
     *OPEN,

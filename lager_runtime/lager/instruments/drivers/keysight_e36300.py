@@ -5,14 +5,46 @@ Keysight, E36300 Series Triple Output Power Supply Programming Guide, SCPI Progr
 (@n). States answer 0 or 1. The over-current protection has no level of its own: armed, it trips as soon as the output
 reaches its current limit. `OUTPut:PROTection:CLEar` returns the output to the state it had before the fault, so that
 one that was on would be on again: it is switched off before.
+
+An E36312A and an E36313A can have their second and third output in series, in parallel or tracking (`OUTPut:PAIR?`
+answers OFF, SER, PAR or TRAC), and any outputs switched on and off together (`OUTPut[:STATe]:COUPle:CHANnel?` answers
+NONE, ALL, or a list such as CH1,CH2).
 """
+
+import re
 
 from lager.errors import InvalidArgument
 from lager.instruments import parse
 from lager.instruments.drivers import supply
 from lager.instruments.quantities import si
+from lager.nets import catalog
 
 _CLEAR = "OUTP:PROT:CLE (@{n})"
+
+
+_PAIRS = parse.word(
+    {
+        "OFF": "",
+        "SER": "in series",
+        "SERIES": "in series",
+        "PAR": "in parallel",
+        "PARALLEL": "in parallel",
+        "TRAC": "tracking",
+        "TRACK": "tracking",
+    }
+)
+
+
+def _coupled(text: str) -> list[int]:
+    """The channels of a list such as `CH1,CH2`, `1,2`, `ALL` or `NONE`."""
+    words = [word.strip().upper() for word in text.strip('" ()@').split(",")]
+    if words in (["NONE"], [""]):
+        return []
+    if words == ["ALL"]:
+        return [1, 2, 3]
+    if not all(re.fullmatch(r"(CH)?[123]", word) for word in words):
+        raise ValueError("NONE, ALL or a list of channels was due")
+    return sorted({int(word[-1]) for word in words})
 
 
 class Supply(supply.Supply):
@@ -24,6 +56,20 @@ class Supply(supply.Supply):
     GET_OUTPUT = "OUTP? (@{n})"
     VOLTAGE_STEP = 0.002
     CURRENT_STEP = 0.002
+
+    def prepare(self) -> None:
+        """Raise InstrumentError while what is done to this output is done to another one, too."""
+        if catalog.plain(self.config.instrument.model) == "E36311A":
+            return  # which can do neither
+        with self.session.exchange():
+            pair = self.session.ask("OUTP:PAIR?", _PAIRS)
+            if pair and self.channel in (2, 3):
+                how = "Make its outputs independent (OUTP:PAIR OFF, or on its front panel), then open the net again."
+                self._refuse_coupling((2, 3), f"are {pair}, so that what is set on one is set on the other, too", how)
+            coupled = self.session.ask("OUTP:COUP:CHAN?", _coupled)
+            if self.channel in coupled and len(coupled) > 1:
+                how = "Take the coupling off (OUTP:COUP:CHAN NONE, or on its front panel), then open the net again."
+                self._refuse_coupling(coupled, "are switched on and off together", how)
 
     def set_ovp(self, volts: float) -> float:
         return self._put("VOLT:PROT {x},(@{n})", "VOLT:PROT? (@{n})", self._level("voltage", volts), 0.02)

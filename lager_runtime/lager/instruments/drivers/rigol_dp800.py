@@ -4,12 +4,18 @@ RIGOL, DP800 Series Programming Guide (December 2015), chapter 2: `:SOURce[<n>]`
 `:OUTPut:OVP:*`, `:OUTPut:OCP:*`, `:OUTPut:MODE?`, `:SYSTem:ERRor?`. Outputs answer ON or OFF, trips YES or NO, modes
 CV, CC or UR (unregulated); `:MEAS:ALL? CH1` gives volts, amperes and watts. `:OUTPut:OVP:CLEAR` resets a trip;
 `[:SOURce]:VOLTage:PROTection:CLEar` would switch the output on with it.
+
+Two channels can follow each other: CH1 and CH2 of a DP832, CH2 and CH3 of a DP831. `:OUTPut:TRACk? CHn` (ON, OFF, or
+NONE of a channel that cannot) tells of the voltages, `:SYSTem:ONOFFSync?` (ON or OFF) of the outputs.
 """
 
 from lager.instruments import parse
 from lager.instruments.drivers import supply
+from lager.nets import catalog
 
 _MODES = parse.word({"CV": "CV", "CC": "CC", "UR": "UR"})
+_FOLLOWING = {"DP831": (2, 3), "DP832": (1, 2)}
+_TRACKS = parse.word({"ON": True, "1": True, "OFF": False, "0": False, "NONE": False})
 
 
 class Supply(supply.Supply):
@@ -22,6 +28,21 @@ class Supply(supply.Supply):
     # The models without an A set 10 mV, and 10 mA on the 10 A outputs.
     VOLTAGE_STEP = 0.01
     CURRENT_STEP = 0.01
+
+    def prepare(self) -> None:
+        """Raise InstrumentError while what is set on this channel is set on another one, too."""
+        pair = _FOLLOWING.get(catalog.plain(self.config.instrument.model)[:5], ())
+        if self.channel not in pair:
+            return
+        with self.session.exchange():
+            if any(self.session.ask(f":OUTP:TRAC? CH{number}", _TRACKS) for number in pair):
+                what = "track each other, so that a voltage set on one is set on the other, too"
+                how = "Switch tracking off (Utility, System, Track Set on its front panel), then open the net again."
+                self._refuse_coupling(pair, what, how)
+            if self.session.ask(":SYST:ONOFFS?", parse.on_off):
+                what = "are switched on and off together (on/off sync)"
+                how = "Switch it off (Utility, System, On/Off Sync on its front panel), then open the net again."
+                self._refuse_coupling(pair, what, how)
 
     def set_ovp(self, volts: float) -> float:
         return self._protect("OVP", self._level("voltage", volts))

@@ -1,6 +1,6 @@
 """Power supplies: what all of them do, over a table of commands that each family fills in."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, NoReturn
 
@@ -150,6 +150,11 @@ class Supply(ScpiDriver):
 
     def _is_on(self) -> bool:
         return self.session.ask(self._spell(self.GET_OUTPUT), parse.on_off)
+
+    def _refuse_coupling(self, channels: Sequence[int], what: str, how: str) -> NoReturn:
+        """These channels change together: whoever sets the one of this net would change another that nobody named."""
+        names = " and ".join(f"CH{number}" for number in channels)
+        raise InstrumentError(f"{self.name}: {names} of {self.config.instrument} {what}.", how)
 
     def _switch(self, word: str) -> None:
         with self.session.exchange():

@@ -1,0 +1,103 @@
+"""Outputs that follow each other: a net on one of them is refused before it changes another that nobody named."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lager.errors import BadReply, InstrumentError, InstrumentUnreachable
+from lager.instruments.net import Net
+from lager.nets import file as nets_file
+from lager.nets.model import NetType
+from lagerd.bench.bench import Bench
+from lagerd.bench.faults import Fault
+from lagerd.bench.models.keysight_e36300 import E36312A
+from lagerd.bench.models.rigol_dp800 import DP821, DP832
+from lagerd.bench.nets import Net as BenchNet
+from lagerd.bench.thread import running
+from tests.unit.exchanges import keysight_e36300 as e36300
+from tests.unit.exchanges import rigol_dp800 as dp800
+from tests.unit.scriptedbench import Leases, playing
+
+
+def opened(folder: Path, channel: int) -> Any:
+    nets = nets_file.load(folder / "nets.toml")
+    return Net.get(f"supply{channel}", NetType.PowerSupply, nets=nets, claim=Leases())
+
+
+def bench(device: Any, channels: int) -> Bench:
+    return Bench({"psu1": device}, [BenchNet(f"supply{n}", "supply", "psu1", n) for n in range(1, channels + 1)])
+
+
+@pytest.mark.parametrize(
+    ("model", "couple", "channels", "said"),
+    [
+        (DP832, [":OUTP:TRAC CH1,ON"], (1, 2), "CH1 and CH2 of psu1 .* track each other"),
+        (DP832, [":SYST:TRACKM INDE", ":OUTP:TRAC CH2,ON"], (1, 2), "track each other"),
+        (DP832, [":SYST:ONOFFS ON"], (1, 2), "CH1 and CH2 of psu1 .* are switched on and off together"),
+        (E36312A, ["OUTP:PAIR SER"], (2, 3), "CH2 and CH3 of psu1 .* are in series"),
+        (E36312A, ["OUTP:PAIR PAR"], (2, 3), "are in parallel"),
+        (E36312A, ["OUTP:PAIR TRAC"], (2, 3), "are tracking"),
+        (E36312A, ["OUTP:COUP:CHAN CH1,CH3"], (1, 3), "CH1 and CH3 of psu1 .* are switched on and off together"),
+        (E36312A, ["OUTP:COUP:CHAN ALL"], (1, 2, 3), "CH1 and CH2 and CH3 of psu1"),
+        (E36312A, ["OUTP:COUP:CHAN CH2"], (), ""),
+        (DP832, [], (), ""),
+        (DP821, [], (), ""),
+    ],
+)
+def test_a_net_whose_output_follows_another_is_refused_and_the_others_are_not(
+    model: Callable[[], Any], couple: list[str], channels: tuple[int, ...], said: str, tmp_path: Path
+) -> None:
+    device = model()
+    for command in couple:
+        device.handle(command)
+    with running(bench(device, len(device.outputs)), tmp_path):
+        for channel in range(1, len(device.outputs) + 1):
+            before = [output.volts for output in device.outputs]
+            if channel in channels:
+                with pytest.raises(InstrumentError, match=said) as caught:
+                    opened(tmp_path, channel)
+                assert "then open the net again" in caught.value.hint
+            else:
+                with opened(tmp_path, channel) as supply:
+                    before[channel - 1] = supply.set_voltage(channel + 1.5)
+                    supply.enable()
+                    assert [number for number, output in enumerate(device.outputs, 1) if output.on] == [channel]
+                    supply.disable()
+            assert [output.volts for output in device.outputs] == before
+
+
+def test_a_coupling_that_came_while_the_connection_was_lost_is_refused_too(tmp_path: Path) -> None:
+    device = DP832()
+    with running(bench(device, 3), tmp_path), opened(tmp_path, 1) as supply:
+        supply.set_voltage(3)
+        device.faults.inject(Fault.CUT, count=1)
+        with pytest.raises(InstrumentUnreachable):
+            supply.voltage()
+        device.handle(":OUTP:TRAC CH1,ON")
+        for _ in range(2):
+            with pytest.raises(InstrumentError, match="track each other"):
+                supply.set_voltage(5)
+        assert [output.volts for output in device.outputs] == [3, 0, 0]
+        device.handle(":OUTP:TRAC CH1,OFF")
+        assert supply.set_voltage(5) == 5
+        assert [output.volts for output in device.outputs] == [5, 0, 0]
+
+
+CH2 = "type = 'supply'\nchannel = 2"
+
+
+@pytest.mark.parametrize("answer", ["0", "OFF", "NONE"])
+def test_a_channel_that_does_not_track_may_say_so_in_every_form(answer: str) -> None:
+    identity = ("*IDN?", "RIGOL TECHNOLOGIES,DP832A,DP8C1,00.01.16")
+    asked = [(":OUTP:TRAC? CH1", answer), (":OUTP:TRAC? CH2", answer), (":SYST:ONOFFS?", "OFF")]
+    script = [identity, *dp800.OPEN[1:], *asked, (":MEAS:ALL? CH2", "1.5,0,0")]
+    with playing(script, "DP832", CH2) as supply:
+        assert supply.voltage() == 1.5
+
+
+def test_an_answer_about_coupling_that_cannot_be_read_is_refused_and_shown() -> None:
+    script = [*e36300.OPEN[:3], ("OUTP:COUP:CHAN?", "CH1;CH9")]
+    with pytest.raises(BadReply, match="'CH1;CH9': NONE, ALL or a list of channels"), playing(script, "E36312A", CH2):
+        pass
