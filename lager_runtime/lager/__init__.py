@@ -62,7 +62,7 @@ def _pause(frame: FrameType, label: object, timeout: object, interactive: object
             from lager.breakpoints.pause import stand
             from lager.inspection.location import Place
 
-        asked_for = stand(Place.here(frame), label, timeout, bool(interactive), on_timeout)
+        asked_for = stand(Place.of_call(frame), label, timeout, bool(interactive), on_timeout)
     except Exception as error:
         _complain(error)
     if asked_for is not None:

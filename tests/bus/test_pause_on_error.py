@@ -93,6 +93,50 @@ def test_a_supply_that_the_script_has_closed_is_free_and_on(run, client, lager, 
     client.call("Continue", "s", pause["id"])
 
 
+OF_LAGER = {
+    "a limit": "s.set_voltage(1e6)",
+    "a wrong value": "s.set_voltage('x')",
+    "a net that is not there": "Net.get('nothing', type=NetType.PowerSupply)",
+    "an instrument that has gone": "bench_ends() or s.state()",
+    "in a with": "contextlib.ExitStack().enter_context(Net.get('nothing', type=NetType.PowerSupply))",
+}
+USING_LAGER = """
+import contextlib, os, signal, threading, lager
+from lager import Net, NetType
+def bench_ends(): os.kill({pid}, signal.SIGKILL)
+def use(s):
+    local = 7.5
+    {statement}
+s = Net.get("supply2", type=NetType.PowerSupply)
+try:
+    use(s)
+finally:
+    print("put away")
+"""
+
+
+@pytest.mark.parametrize("name", OF_LAGER)
+def test_an_error_of_lagers_pauses_where_the_script_called_lager(run, client, lager, bench, name):
+    process = run(USING_LAGER.format(statement=OF_LAGER[name], pid=bench.pid), options=ON)
+    pause = client.paused()
+    assert (pause["file"].rpartition("/")[2], pause["line"], pause["function"]) == ("script.py", 7, "use")
+    assert pause["label"].endswith(BEFORE)
+    assert lager("python", "--console", pause["id"], stdin="local, s.config.name\n").stdout == "(7.5, 'supply2')\n"
+    client.call("Continue", "s", pause["id"])
+    code, out, _ = ended(process)
+    assert (code, out) == (1, "put away\n")
+
+
+def test_lager_has_let_go_of_the_instrument_when_its_error_pauses(run, client, lager, bench):
+    """The console may ask it anew."""
+    process = run(USING_LAGER.format(statement=OF_LAGER["an instrument that has gone"], pid=bench.pid), options=ON)
+    pause = client.paused()
+    asked = lager("python", "--console", pause["id"], stdin="s.state()\n")
+    assert "cannot be reached" in asked.stderr
+    client.call("Continue", "s", pause["id"])
+    assert process.wait() == 1
+
+
 PLACES = {
     "in a function": ("def f():\n    1 / 0\nf()\n", 2, BEFORE),
     "at the top": ("1 / 0\n", 1, BEFORE),

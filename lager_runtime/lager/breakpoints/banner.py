@@ -24,8 +24,7 @@ def paused(details: dict[str, Any], remaining: float, *, enter: bool, dropped: i
     """The banner. `remaining` in seconds, 0 for no limit; `enter` where the terminal of the run takes an Enter."""
     id, label = details["id"], details["label"]
     box = box_option()
-    where = f"{shown_path(details['file'])}:{details['line']} in {details['function']}"
-    lines = [f"lager: paused at {where}" + (f" - {label}" if label else "")]
+    lines = [f"lager: paused at {where(details)}" + (f" - {label}" if label else "")]
     lines.append(f"  id        {id}")
     ways = ["press Enter"] if enter else []
     lines.append("  resume    " + ", or: ".join([*ways, f"lager python --continue {id}{box}"]))
@@ -35,6 +34,12 @@ def paused(details: dict[str, Any], remaining: float, *, enter: bool, dropped: i
     if dropped:
         lines.append(f"  note      {dropped} characters typed before the pause were dropped")
     return "\n".join(lines) + "\n"
+
+
+def where(details: dict[str, Any]) -> str:
+    """File, line and function of a pause; no line where it is at none, as at the exit of the script."""
+    line = f":{details['line']}" if details["line"] else ""
+    return f"{shown_path(details['file'])}{line} in {details['function']}"
 
 
 def resumed(details: dict[str, Any], reason: str, by: dict[str, Any], seconds: float) -> str:

@@ -12,6 +12,7 @@ from types import CodeType, FrameType, TracebackType
 from typing import Any
 
 import lager
+from lager.inspection.code_owner import has_left_the_script, is_inside_ours
 
 _BEFORE = "before its finally blocks have run"
 _AFTER = "after its finally blocks have run"
@@ -88,8 +89,8 @@ def _trace(frame: FrameType, event: str, argument: Any) -> Any:
 
 def _consider(frame: FrameType, error: BaseException, raised: TracebackType) -> None:
     """Pause where nothing will catch `error`, which is being raised in `frame` or passes through it."""
-    if _mine.busy or error is _mine.paused:
-        return
+    if _mine.busy or error is _mine.paused or is_inside_ours(frame):
+        return  # an error of lager's is judged where it comes to the script, when lager has let go of its locks
     _mine.busy = True
     try:
         if not (raised.tb_next and _is_on_its_way(frame, error)):
@@ -116,7 +117,7 @@ def _judge(frame: FrameType, error: BaseException, raised: TracebackType) -> Non
             _caught_at_once.clear()
         _caught_at_once.add(here)
     elif caught_in is None:
-        _pause(error, raised, _AFTER if raised.tb_next else _BEFORE)
+        _pause(error, raised, _AFTER if has_left_the_script(raised) else _BEFORE)
 
 
 def _is_on_its_way(frame: FrameType, error: BaseException) -> bool:

@@ -1,22 +1,37 @@
-"""Where a thread stands, or stood when it raised: what a pause, its console and its stack are about."""
+"""Where a thread stands, or stood when it raised: what a pause, its console and its stack are about.
+
+It is always code of the script. Frames of lager are no place, nor are those of libraries that lager has called.
+"""
 
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import FrameType, TracebackType
 from typing import Any
+
+from lager.inspection.code_owner import is_library, is_ours, is_standard
+
+Stack = tuple[tuple[FrameType, int], ...]
+_HERE = "__lager_here__"
 
 
 @dataclass(frozen=True, eq=False)
 class Place:
     """`stack` is frame by frame the line it is at, outermost first; the last is where the pause is."""
 
-    stack: tuple[tuple[FrameType, int], ...]
+    stack: Stack
 
     @classmethod
     def here(cls, frame: FrameType) -> "Place":
         """Where `frame`, which is running, stands now."""
-        return cls(tuple(reversed([*_outwards(frame)])))
+        stack = stack_of(frame)
+        return cls(_until_ours(stack) or stack)
+
+    @classmethod
+    def of_call(cls, frame: FrameType) -> "Place":
+        """Where the script has `frame`, which called pause(), come from: Python may have called it for the script."""
+        return cls(_of_the_script(stack_of(frame)) or _origin() or (_in_main(),))
 
     @classmethod
     def of_error(cls, raised: TracebackType) -> "Place":
@@ -26,7 +41,13 @@ class Place:
             raised = raised.tb_next
             inner.append((raised.tb_frame, raised.tb_lineno))
         outer = inner[0][0].f_back
-        return cls((*reversed([*_outwards(outer)]), *inner))
+        stack = (*stack_of(outer), *inner)
+        return cls(_until_ours(stack) or stack)
+
+    @classmethod
+    def named(cls, names: dict[str, Any], file: str, line: int, function: str) -> "Place":
+        """A line of a file where no frame is any more, but these names are known."""
+        return cls((_ended_frame(names, file, line, function),))
 
     @property
     def frame(self) -> FrameType:
@@ -39,6 +60,54 @@ class Place:
     def namespace(self) -> dict[str, Any]:
         """A copy of all names that can be seen there."""
         return {**self.frame.f_globals, **self.frame.f_locals}
+
+
+def stack_of(frame: FrameType | None) -> Stack:
+    """`frame`, which is running, and all that led to it."""
+    return tuple(reversed([*_outwards(frame)]))
+
+
+def _until_ours(stack: Stack) -> Stack:
+    """Up to the last frame that is the script's, where lager was called from there and did not call back; may be
+    empty."""
+    ours = [at for at, (frame, _) in enumerate(stack) if is_ours(frame)]
+    if not ours or any(not is_library(frame) for frame, _ in stack[ours[-1] + 1 :]):
+        return stack
+    end = ours[-1]
+    while end and (is_ours(stack[end - 1][0]) or (end > ours[0] and is_library(stack[end - 1][0]))):
+        end -= 1
+    return stack[:end]
+
+
+def _of_the_script(stack: Stack) -> Stack:
+    """Up to the last frame that is neither lager's nor Python's own; empty where there is none."""
+    stack = _until_ours(stack)
+    while stack and is_standard(stack[-1][0]):
+        stack = stack[:-1]
+    return stack
+
+
+def _origin() -> Stack:
+    """Where the script has this thread from, in which it has no frame itself: who waits for it, or the main thread."""
+    from lager.inspection import thread_origin  # which hardly anybody needs
+
+    return next(filter(None, map(_of_the_script, thread_origin.stacks())), ())
+
+
+def _in_main() -> tuple[FrameType, int]:
+    """Somewhere in the script, of which no thread runs a line any more, as at exit."""
+    names = vars(sys.modules["__main__"])
+    file = names.get("__file__") or next(iter(sys.argv), "")  # Python forgets the file where the script has ended
+    return _ended_frame(names, file or "<script>", 0, "<module>")
+
+
+def _ended_frame(names: dict[str, Any], file: str, line: int, function: str) -> tuple[FrameType, int]:
+    code = compile(f"{_HERE}()", file, "eval").replace(co_name=function, co_qualname=function)
+    names[_HERE] = lambda: sys._getframe(1)
+    try:
+        return eval(code, names), line
+    finally:
+        del names[_HERE]
 
 
 def _outwards(frame: FrameType | None) -> Iterator[tuple[FrameType, int]]:

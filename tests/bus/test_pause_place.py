@@ -1,0 +1,72 @@
+"""The place of a pause is the script's own code, whatever calls pause() for the script."""
+
+import json
+
+import pytest
+
+CALLS = {
+    "thread": "t = threading.Thread(target=lager.pause); t.start(); t.join()",
+    "pool": "with futures.ThreadPoolExecutor() as pool: pool.submit(lager.pause).result()",
+    "leaving a pool": "with futures.ThreadPoolExecutor() as pool: pool.submit(lager.pause)",
+    "partial": "functools.partial(lager.pause)()",
+    "timer": "t = threading.Timer(0, lager.pause); t.start(); t.join()",
+    "finalizer": "weakref.finalize(lambda: 0, lager.pause)",
+    "mock": "mock.Mock(side_effect=lager.pause)()",
+    "to_thread": "async def inner(): local = 2; await asyncio.to_thread(lager.pause)\n    asyncio.run(inner())",
+    "executor": "async def inner(): local = 2; await asyncio.get_running_loop().run_in_executor(None, lager.pause)\n"
+    "    asyncio.run(inner())",
+}  # fmt: skip
+SCRIPT = """
+import asyncio, contextlib, functools, lager, threading, weakref
+from concurrent import futures
+from unittest import mock
+def outer():
+    local = 2
+    {statement}
+outer()
+"""
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_it_is_where_the_script_waits_for_it(run, client, lager, name):
+    process = run(SCRIPT.format(statement=CALLS[name]))
+    pause = client.paused()
+    assert (pause["file"].rpartition("/")[2], pause["line"]) == ("script.py", 7)
+    assert pause["function"].startswith("outer")
+    look = json.loads(lager("breakpoints", "show", "--json", pause["id"]).stdout)
+    assert [line["line"] for line in look["source"] if line["here"]] == [7]
+    client.call("Continue", "s", pause["id"])
+    assert process.wait() == 0
+
+
+def test_a_callback_of_a_loop_and_a_thread_nobody_waits_for_are_where_the_main_thread_is(run, client):
+    text = """
+import asyncio, lager, threading
+async def main():
+    over = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.call_soon(lager.pause)
+    loop.call_later(0.01, over.set)
+    await over.wait()
+asyncio.run(main())
+threading.Thread(target=lager.pause, args=("again",)).start()
+input()
+"""
+    process = run(text)
+    for line in (9, 10):
+        pause = client.paused()
+        assert pause["file"].endswith("/script.py")
+        assert pause["line"] in (line, line + 1)
+        assert pause["function"] == "<module>"
+        client.call("Continue", "s", pause["id"])
+    process.wait()
+
+
+def test_a_pause_at_exit_has_the_names_of_the_script(run, client, lager):
+    process = run("import atexit, lager\nlimit = 7.5\natexit.register(breakpoint, 'last')\n")
+    pause = client.paused()
+    assert (pause["file"].rpartition("/")[2], pause["line"], pause["function"]) == ("script.py", 0, "<module>")
+    process.err.expect("lager: paused at script.py in <module> - last\n")
+    assert lager("python", "--console", pause["id"], stdin="limit\n").stdout == "7.5\n"
+    client.call("Continue", "s", pause["id"])
+    assert process.wait() == 0
