@@ -19,6 +19,12 @@ def printable(value: object, limit: int = LABEL_LENGTH) -> str:
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
 
 
+def first_line(value: object, limit: int = LABEL_LENGTH) -> str:
+    """The first line of `value` that is not blank, as `printable` shows it."""
+    text = _as_text(value, 16 * limit)
+    return printable(next((line for line in text.split("\n") if line.strip()), ""), limit)
+
+
 def _as_text(value: object, limit: int) -> str:
     try:
         if isinstance(value, bytes | bytearray):

@@ -11,6 +11,7 @@ from lager.contract import LONGEST, ON_TIMEOUT, PATH_LENGTH
 from lager.errors import AmbiguousId, InvalidArgument, NoSuchBreakpoint, TooMany
 from lager.text import LABEL_LENGTH, duration, printable
 
+_BANNER_LENGTH = 40
 _LAST_LINE = 2**31 - 1
 _ID = re.compile(r"[0-9a-f]{8}\Z")
 _PREFIX = re.compile(r"[0-9a-f]{4}[0-9a-f-]{0,32}\Z")
@@ -49,6 +50,7 @@ class Pause:
     timeout: float
     interactive: bool
     on_timeout: str = ON_TIMEOUT[0]
+    banner: str = ""
     deadline: float | None = None
     timer: Handle | None = None
     consoles: dict[int, Any] = field(default_factory=dict)
@@ -169,6 +171,7 @@ class Pauses:
             "timeout": pause.timeout,
             "interactive": pause.interactive,
             "on_timeout": pause.on_timeout,
+            "banner": pause.banner,
             "consoles": len(pause.consoles),
         }
 
@@ -218,6 +221,7 @@ def from_details(details: dict[str, Any], *, owner: str, uid: int, user: str, pi
         timeout=timeout,
         interactive=_typed(details, "interactive", bool, False),
         on_timeout=on_timeout,
+        banner=printable(_typed(details, "banner", str, ""), _BANNER_LENGTH),
     )
 
 

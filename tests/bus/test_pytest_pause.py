@@ -1,5 +1,6 @@
 """pytest --lager-pause: a failing test stands still before its teardown, and nothing else does."""
 
+import json
 import re
 import signal
 
@@ -259,3 +260,145 @@ def test_pause_on_error_says_that_pytest_catches_all(start, script, client):
 def test_it_is_off_where_breakpoints_are(suite):
     code, _, err = ended(suite("def test_it(): assert 0\n", LAGER_BREAKPOINTS="off"))
     assert (code, err) == (1, "")
+
+
+LIMITED = """
+from lager import Net, NetType
+
+def set_up(volts):
+    s = Net.get("supply2", type=NetType.PowerSupply)
+    s.set_voltage(volts)
+
+def test_it():
+    set_up(1e6)
+"""
+
+
+def test_an_error_of_lagers_pauses_a_test_where_it_called_lager(suite, client, lager, bench):
+    suite(LIMITED)
+    pause = client.paused()
+    assert (pause["file"].rpartition("/")[2], pause["line"], pause["function"]) == ("test_it.py", 6, "set_up")
+    assert (
+        lager("python", "--console", pause["id"], stdin="volts, s.state().enabled\n").stdout == "(1000000.0, False)\n"
+    )
+    client.call("Continue", "s", pause["id"])
+
+
+ENDS = """
+import asyncio, sys, unittest
+
+class Test(unittest.TestCase):
+    def tearDown(self):
+        with open("said", "a") as file: print(self._testMethodName, file=file)
+
+    def test_exit(self): sys.exit(3)
+    def test_exit_of_generator(self): raise GeneratorExit
+    def test_own(self): raise type("Own", (BaseException,), {})("x")
+
+class TestAsync(unittest.IsolatedAsyncioTestCase):
+    async def asyncTearDown(self): Test.tearDown(self)
+    async def test_cancelled(self): raise asyncio.CancelledError
+    async def test_exit_later(self): await asyncio.sleep(0); sys.exit(4)
+
+class TestSetUp(unittest.TestCase):
+    def setUp(self):
+        self.addCleanup(Test.tearDown, self)
+        sys.exit(5)
+    def test_set_up(self): pass
+"""
+ENDINGS = ("exit", "exit_of_generator", "own", "cancelled", "exit_later", "set_up")
+
+
+def test_whatever_ends_a_testcase_pauses_it_before_its_teardown(suite, client, tmp_path):
+    process = suite(ENDS)
+    torn_down = tmp_path / "said"
+    torn_down.touch()
+    for name in ENDINGS:
+        pause = client.paused()
+        assert pause["label"].endswith(f"::test_{name}")
+        assert f"test_{name}\n" not in torn_down.read_text()
+        client.call("Continue", "s", pause["id"])
+    assert ended(process)[0] == 1
+    assert torn_down.read_text().splitlines() == [f"test_{name}" for name in ENDINGS]
+    assert not client.list()
+
+
+INTERRUPTED = """
+import unittest
+
+class Test(unittest.TestCase):
+    def test_it(self): raise KeyboardInterrupt
+"""
+
+
+def test_a_testcase_that_is_interrupted_does_not_pause(suite):
+    code, _, err = ended(suite(INTERRUPTED))
+    assert (code, "lager: paused" in err) == (2, False)
+
+
+MESSAGES = {
+    r"ValueError('a\\nb')": r"ValueError: a\nb",
+    r"ValueError(repr('1\n2'))": r"ValueError: '1\n2'",
+    r"ValueError('\n\nlines\nmore')": "ValueError: lines",
+    r"ValueError('')": "ValueError",
+    r"KeyError('a\nb')": r"KeyError: 'a\nb'",
+    r"ValueError('red \x1b[31m')": r"ValueError: red \x1b[31m",
+}
+
+
+def test_what_failed_is_told_in_one_line(suite):
+    text = "".join(f"def test_{number}(): raise {error}\n" for number, error in enumerate(MESSAGES))
+    err = ended(suite(text, LAGER_BREAKPOINT_TIMEOUT="0.01"))[2]
+    assert [line.removeprefix("lager: ") for line in err.splitlines() if "Error" in line] == [*MESSAGES.values()]
+
+
+DOCUMENTED = """
+def half(x):
+    '''
+    >>> reading = 3
+    >>> half(reading)
+    1.0
+    '''
+    return x / 2
+
+
+def inverse(x):
+    '''
+    >>> divisor = 0
+    >>> (divisor,
+    ...  inverse(divisor))
+    1
+    '''
+    return 1 / x
+
+
+def fine():
+    '''
+    >>> 1 / 0
+    Traceback (most recent call last):
+    ZeroDivisionError: division by zero
+    >>> import pytest; pytest.skip()
+    '''
+"""
+
+
+def test_a_failing_doctest_pauses_where_it_is_with_its_names(suite, client, lager, script):
+    script("A text.\n\n>>> volts = 5\n>>> volts\n6\n>>> raise SystemExit(volts)\n", "test_text.txt")
+    process = suite(DOCUMENTED, "--doctest-modules", "--doctest-continue-on-failure", "test_text.txt")
+    expected = {
+        ("test_it.py", 5, "test_it.half"): ("reading", "3", "expected 1.0, got 1.5"),
+        ("test_it.py", 14, "test_it.inverse"): ("divisor", "0", "ZeroDivisionError: division by zero"),
+        ("test_text.txt", 4, "test_text.txt"): ("volts", "5", "expected 6, got 5"),
+        ("test_text.txt", 6, "test_text.txt"): ("volts", "5", "SystemExit: 5"),
+    }
+    for (file, line, function), (name, value, failure) in expected.items():
+        pause = client.paused()
+        assert (pause["file"].rpartition("/")[2], pause["line"], pause["function"]) == (file, line, function)
+        process.err.expect(f"lager: {failure}\nlager: paused at {file}:{line} in {function} - {file}::{function}\n")
+        assert lager("python", "--console", pause["id"], stdin=f"{name}\n").stdout == f"{value}\n"
+        look = json.loads(lager("breakpoints", "show", "--json", pause["id"]).stdout)
+        assert [one["line"] for one in look["source"] if one["here"]] == [line]
+        assert name in {variable["name"] for variable in look["variables"]}
+        client.call("Continue", "s", pause["id"])
+    code, out, _ = ended(process)
+    assert (code, "2 failed" in out) == (1, False), out

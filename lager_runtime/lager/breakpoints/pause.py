@@ -4,12 +4,12 @@ import contextlib
 import math
 import os
 import secrets
-import sys
 import threading
 import time
 from typing import Any
 
-from lager.breakpoints import banner
+from lager.breakpoints import banner, notices
+from lager.breakpoints.notices import say
 from lager.breakpoints.on_timeout import outcome
 from lager.breakpoints.state import Ended, Failed, Standing
 from lager.contract import LONGEST, ON_TIMEOUT, PATH_LENGTH
@@ -20,22 +20,29 @@ from lager.text import LABEL_LENGTH, printable
 
 
 def stand(
-    place: Place, label: object, timeout: object, interactive: bool, on_timeout: object = "resume"
+    place: Place,
+    label: object,
+    timeout: object,
+    interactive: bool,
+    on_timeout: object = "resume",
+    about: str = "",
 ) -> BaseException | None:
-    """Pause the calling thread, and say that it stands at `place`. Raises LagerError where that cannot be; Ctrl-C
-    passes through. What it returns is for the caller to raise: the script asked for it at its deadline."""
+    """Pause the calling thread, and say that it stands at `place`, and before that `about`. Raises LagerError where
+    that cannot be; Ctrl-C passes through. What it returns is for the caller to raise: the script asked for it at its
+    deadline."""
     if getattr(threading.current_thread(), "is_lager_console", False):
         say("lager: a console cannot pause its script once more. Go on typing, or leave it with exit().\n")
         return None
     details = describe(place, label, _timeout(timeout), interactive)
     standing = Standing(details | {"on_timeout": _on_timeout(on_timeout)}, place)
     link = this_process()
-    link.begin(standing)
-    try:
-        ended = _wait(standing)
-    except BaseException:
-        link.interrupt(standing)
-        raise
+    with _clocks_stopped():
+        link.begin(standing)
+        try:
+            ended = _wait(standing, about)
+        except BaseException:
+            link.interrupt(standing)
+            raise
     return outcome(standing.details) if ended.reason in ("timeout", "alone") else None
 
 
@@ -52,10 +59,21 @@ def describe(place: Place, label: object, timeout: float | None, interactive: bo
         "script": printable(os.environ.get("LAGER_RUNNABLE", ""), PATH_LENGTH),
         "timeout": timeout,
         "interactive": interactive,
+        "banner": notices.place(),
     }
 
 
-def _wait(standing: Standing) -> Ended:
+def _clocks_stopped() -> contextlib.AbstractContextManager[None]:
+    """Those of the test that pauses, if there is one."""
+    session = notices.pytest_session()
+    if session is None:
+        return contextlib.nullcontext()
+    from lager.breakpoints import in_pytest
+
+    return in_pytest.clocks_stopped(session)
+
+
+def _wait(standing: Standing, about: str) -> Ended:
     began = time.monotonic()
     while True:
         event = standing.events.get()
@@ -65,7 +83,8 @@ def _wait(standing: Standing) -> Ended:
             say(banner.resumed(standing.details, event.reason, event.by, time.monotonic() - began))
             return event
         enter = standing.dropped is not None
-        say(banner.paused(standing.details, event.remaining, enter=enter, dropped=standing.dropped or 0))
+        text = banner.paused(standing.details, event.remaining, enter=enter, dropped=standing.dropped or 0)
+        say(about + text, begin_line=True)
 
 
 def _timeout(argument: object) -> float | None:
@@ -109,10 +128,3 @@ def _repr(value: object) -> str:
         return repr(value)
     except Exception:
         return type(value).__name__
-
-
-def say(text: str) -> None:
-    """One write of ours to standard error, which may be closed or gone."""
-    with contextlib.suppress(Exception):
-        sys.stderr.write(text)
-        sys.stderr.flush()

@@ -1,0 +1,149 @@
+"""A pause while pytest runs: its capture is lifted for what we write, and no clock of a test runs meanwhile."""
+
+import contextlib
+import faulthandler
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from lager.pytest_plugin import Session
+
+_Start = Callable[[float], None]  # goes on with a clock that was stopped for so many seconds
+
+_lifting = threading.RLock()
+
+
+@contextlib.contextmanager
+def capture_lifted(session: Session, begin_line: bool) -> Iterator[None]:
+    """Standard error as it was before pytest captured it, and at the beginning of a line if wanted: only for as long as
+    a write takes, so that what others write meanwhile is captured as ever."""
+    capture = session.config.pluginmanager.get_plugin("capturemanager")
+    with _lifting, _streams_kept(), capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
+        if begin_line:
+            _begin_line(session.config)
+        yield
+
+
+@contextlib.contextmanager
+def _streams_kept() -> Iterator[None]:
+    """What the test itself has put in their place: pytest only knows of its own."""
+    streams = sys.stdin, sys.stdout, sys.stderr
+    try:
+        yield
+    finally:
+        sys.stdin, sys.stdout, sys.stderr = streams
+
+
+def _begin_line(config: Any) -> None:
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if hasattr(config, "workerinput"):
+        sys.stderr.write("\n")  # a worker of xdist can only guess what its terminal shows
+    elif reporter is not None:
+        reporter.ensure_newline()
+        if config.get_terminal_writer().width_of_current_line:
+            reporter.write_line("")
+        reporter.flush()
+
+
+class _Clocks:
+    """Those of the tests of this process: they run while no thread of it is paused."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._paused = 0
+        self._since = 0.0
+        self._starts: list[_Start] = []
+
+    @contextlib.contextmanager
+    def stopped(self, session: Session) -> Iterator[None]:
+        with self._lock:
+            self._paused += 1
+            if self._paused == 1:
+                self._since = time.monotonic()
+                self._starts = [stop(session) for stop in (_stop_timer, _stop_session, _stop_faulthandler)]
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._paused -= 1
+                for start in () if self._paused else self._starts:
+                    start(time.monotonic() - self._since)
+
+
+def clocks_stopped(session: Session) -> contextlib.AbstractContextManager[None]:
+    """While any thread is in here, neither pytest-timeout nor faulthandler_timeout counts."""
+    return _clocks.stopped(session)
+
+
+_clocks = _Clocks()
+
+
+def _stop_timer(session: Session) -> _Start:
+    """The one that pytest-timeout has for the test."""
+    timer = session.timer
+    if timer is None:
+        return _nothing
+    item, settings, began = timer
+    alarm = getattr(signal.getsignal(signal.SIGALRM), "__module__", "") == "pytest_timeout"
+    if alarm:
+        left = signal.setitimer(signal.ITIMER_REAL, 0)[0]  # which any thread may do
+    else:
+        left = settings.timeout - (time.monotonic() - began)
+        item.ihook.pytest_timeout_cancel_timer(item=item)
+        session.timer = timer
+
+    def start(_: float) -> None:
+        if session.timer is not timer or left <= 0:  # the test has ended, or its time had
+            return
+        if alarm:
+            signal.setitimer(signal.ITIMER_REAL, left)
+        else:
+            item.ihook.pytest_timeout_set_timer(item=item, settings=settings._replace(timeout=left))
+
+    return start
+
+
+def _stop_session(session: Session) -> _Start:
+    """The session of pytest-timeout only knows when it is to end."""
+
+    def start(seconds: float) -> None:
+        expires = getattr(sys.modules.get("pytest_timeout"), "SESSION_EXPIRE_KEY", None)
+        if expires is not None and session.config.stash.get(expires, 0):
+            session.config.stash[expires] += seconds
+
+    return start
+
+
+def _stop_faulthandler(session: Session) -> _Start:
+    """What pytest asks of faulthandler for each test: a dump of all threads, and the end of the process if wanted."""
+    began = session.item_began
+    plugin: Any = session.config.pluginmanager.get_plugin("faulthandler")
+    if began is None or plugin is None:
+        return _nothing
+    timeout = plugin.get_timeout_config_value(session.config)
+    if timeout <= 0:
+        return _nothing
+    left = timeout - (time.monotonic() - began)
+    faulthandler.cancel_dump_traceback_later()
+
+    def start(seconds: float) -> None:
+        if session.item_began != began or left <= 0:
+            return
+        session.item_began = began + seconds
+        file = session.config.stash[plugin.fault_handler_stderr_fd_key]
+        exit = _exits(plugin, session.config)
+        faulthandler.dump_traceback_later(left, file=file, exit=exit)
+
+    return start
+
+
+def _exits(plugin: Any, config: Any) -> bool:
+    exits = getattr(plugin, "get_exit_on_timeout_config_value", None)  # since pytest 9
+    return exits is not None and exits(config)
+
+
+def _nothing(_: float) -> None:
+    """There is no such clock."""

@@ -1,0 +1,67 @@
+"""What the script's side tells a person: on standard error as the script was started with it.
+
+Whatever captures sys.stderr in the process (contextlib.redirect_stderr, unittest -b, pytest, behave) neither hides a
+pause nor finds lines of ours among what it captured. Where the descriptor itself leads elsewhere, `lager python` shows
+that there is a pause; `place` is what it goes by.
+"""
+
+import contextlib
+import os
+import sys
+from typing import Any
+
+NOWHERE = "-"
+
+
+def say(text: str, *, begin_line: bool = False) -> None:
+    """One write to standard error, which may be closed or gone. `begin_line` where the line there may be unfinished:
+    pytest knows."""
+    with contextlib.suppress(Exception), _not_captured(begin_line):
+        stream = _stream()
+        stream.write(text)
+        stream.flush()
+
+
+def place() -> str:
+    """Which file `say` writes to: the numbers of its device and its inode, in hexadecimal."""
+    try:
+        with _not_captured():
+            return identify(_stream().fileno())
+    except Exception:
+        return NOWHERE
+
+
+def identify(fd: int) -> str:
+    """The same for whoever has the same file open. Raises OSError where `fd` is none."""
+    found = os.fstat(fd)
+    return f"{found.st_dev:x}:{found.st_ino:x}"
+
+
+def _stream() -> Any:
+    """sys.stderr, where it leads to the same file as the one that Python began with; else that one."""
+    original, current = sys.__stderr__, sys.stderr
+    if original is None or original is current:
+        return current
+    with contextlib.suppress(Exception):
+        if current is not None and os.path.samestat(os.fstat(current.fileno()), os.fstat(original.fileno())):
+            return current
+    try:
+        original.fileno()
+    except (OSError, ValueError):  # closed
+        return current
+    return original
+
+
+def _not_captured(begin_line: bool = False) -> contextlib.AbstractContextManager[None]:
+    session = pytest_session()
+    if session is None:
+        return contextlib.nullcontext()
+    from lager.breakpoints import in_pytest
+
+    return in_pytest.capture_lifted(session, begin_line)
+
+
+def pytest_session() -> Any:
+    """The session of pytest that runs in this process, if any."""
+    plugin = sys.modules.get("lager.pytest_plugin")
+    return plugin.sessions[-1] if plugin is not None and plugin.sessions else None

@@ -1,0 +1,212 @@
+"""pause() and breakpoint() in tests: a person sees them whatever captures the output, and no clock of a test runs."""
+
+import re
+
+import pytest
+
+from tests.processes import LAGER
+
+PYTEST = ("-m", "pytest", "-p", "no:cacheprovider", "-p", "no:hypothesispytest", "--tb=short")
+
+
+@pytest.fixture
+def suite(start, script):
+    """Run the text of a test file under `lager python -m pytest`."""
+
+    def run(text: str, *options: str, **env: str):
+        return start(LAGER, "python", *PYTEST, *options, script(text, "test_it.py"), **env)
+
+    return run
+
+
+def ended(process):
+    out, err = process.out.rest(), process.err.rest()
+    return process.wait(), out, err
+
+
+CAPTURED = """
+import contextlib, io, os, subprocess, sys, lager, pytest
+
+def test_plain():
+    print("before"); print("before", file=sys.stderr)
+    breakpoint("plain")
+    print("after"); print("after", file=sys.stderr)
+    assert 0
+
+def test_capsys(capsys):
+    print("before"); print("before", file=sys.stderr)
+    lager.pause("capsys")
+    print("after"); print("after", file=sys.stderr)
+    assert capsys.readouterr() == ("before\\nafter\\n",) * 2
+
+def test_capfd(capfd):
+    os.write(1, b"before\\n"); os.write(2, b"before\\n")
+    breakpoint("capfd")
+    os.write(1, b"after\\n"); os.write(2, b"after\\n")
+    assert capfd.readouterr() == ("before\\nafter\\n",) * 2
+
+def test_redirected(capsys):
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        print("before"); print("before", file=sys.stderr)
+        lager.pause("redirected")
+        print("after"); print("after", file=sys.stderr)
+    assert out.getvalue() == err.getvalue() == "before\\nafter\\n"
+    assert capsys.readouterr() == ("", "")
+"""
+LABELS = ("plain", "capsys", "capfd", "redirected")
+
+
+@pytest.mark.parametrize("options", [(), ("--capture=sys",), ("--capture=tee-sys",), ("-n", "1"), ("--lager-pause",)])
+def test_a_pause_in_a_test_is_shown_and_what_the_test_prints_is_captured_as_ever(suite, client, options):
+    process = suite(CAPTURED, *options)
+    for label in LABELS:
+        pause = client.paused()
+        assert pause["label"] == label
+        process.err.expect(f"lager: paused at test_it.py:{pause['line']} in test_{label} - {label}\n")
+        client.call("Continue", "s", pause["id"])
+        process.err.expect(f"lager: {pause['id']} resumed by")
+        if label == "plain" and "--lager-pause" in options:
+            client.call("Continue", "s", client.paused()["id"])
+    code, out, _ = ended(process)
+    assert (code, len(re.findall("1 failed, 3 passed", out))) == (1, 1)
+    for stream in ("stdout", "stderr"):
+        assert f"Captured {stream} call -----------------------------\nbefore\nafter\n" in out
+    assert "lager: " not in out
+
+
+UNITTEST = """
+import lager, sys, unittest
+
+class Test(unittest.TestCase):
+    def test_it(self):
+        print("before"); print("before", file=sys.stderr)
+        breakpoint("why")
+        print("after"); print("after", file=sys.stderr)
+        self.fail()
+"""
+
+
+def test_a_pause_in_a_buffered_unittest_is_shown(start, script, client):
+    process = start(LAGER, "python", "-m", "unittest", "-b", script(UNITTEST, "test_it.py").removesuffix(".py"))
+    pause = client.paused()
+    process.err.expect(f"lager: paused at test_it.py:7 in Test.test_it - why\n  id        {pause['id']}\n")
+    client.call("Continue", "s", pause["id"])
+    process.err.expect(f"lager: {pause['id']} resumed by")
+    code, _, err = ended(process)
+    assert code == 1
+    for stream in ("Stdout", "Stderr"):
+        assert f"\n{stream}:\nbefore\nafter\n" in err
+
+
+STREAMS = {
+    "io.StringIO()": "captured.getvalue()",
+    "io.TextIOWrapper(io.BytesIO(), write_through=True)": "captured.buffer.getvalue().decode()",
+    "open('captured', 'w')": "captured.close() or open('captured').read()",
+    "OwnClass()": "''.join(captured.parts)",
+    "None": "'before\\nafter\\n'",
+    "sys.stdout": "'before\\nafter\\n'",
+}
+REDIRECTING = """
+import contextlib, io, lager, sys
+class OwnClass:
+    def __init__(self): self.parts = []
+    def write(self, text): self.parts.append(text)
+    def flush(self): pass
+captured = {stream}
+with contextlib.redirect_stderr(captured):
+    print("before", file=sys.stderr)
+    lager.pause("why")
+    print("after", file=sys.stderr)
+assert {content} == "before\\nafter\\n"
+print("end", file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_a_pause_is_shown_where_the_script_captures_standard_error(run, client, stream):
+    process = run(REDIRECTING.format(stream=stream, content=STREAMS[stream]))
+    id = client.paused()["id"]
+    process.err.expect(f"  id        {id}\n")
+    client.call("Continue", "s", id)
+    process.err.expect(f"lager: {id} resumed by")
+    code, _, err = ended(process)
+    assert (code, err.partition("\n")[2]) == (0, "end\n")
+
+
+SAME_FILE = """
+import codecs, lager, sys
+class Tee:
+    def __init__(self, stream): self.stream, self.parts = stream, []
+    def write(self, text): self.parts.append(text); self.stream.write(text)
+    def __getattr__(self, name): return getattr(self.stream, name)
+sys.stderr = tee = Tee(open(2, "w", closefd=False))
+lager.pause("why", timeout=0.01)
+assert "lager: paused at" in "".join(tee.parts)
+"""
+
+
+def test_a_wrapper_of_standard_error_gets_the_banner_once(run):
+    code, _, err = ended(run(SAME_FILE))
+    assert (code, err.count("lager: paused at")) == (0, 1)
+
+
+TIMED = """
+import threading, time, pytest, lager
+
+@pytest.fixture
+def supply():
+    yield
+    print("put away")
+
+{marks}
+def test_it(supply):
+    threads = [threading.Thread(target=lager.pause) for _ in range(2)]
+    for thread in threads: thread.start()
+    lager.pause()
+    for thread in threads: thread.join()
+
+def test_next(): pass
+"""
+HANGS = """
+@pytest.mark.timeout(2)
+def test_hangs(supply):
+    lager.pause()
+    threading.Event().wait()
+"""
+WAYS = {
+    "marked": ("@pytest.mark.timeout(2)", ()),
+    "marked thread": ("@pytest.mark.timeout(2, method='thread')", ()),
+    "marked body": ("@pytest.mark.timeout(2, func_only=True)", ()),
+    "option": ("", ("--timeout=2",)),
+    "option thread": ("", ("--timeout=2", "--timeout-method=thread")),
+    "ini": ("", ("-o", "timeout=2", "-o", "timeout_func_only=true")),
+    "session": ("", ("--session-timeout=2",)),
+    "faulthandler": ("", ("-o", "faulthandler_timeout=2", "-o", "faulthandler_exit_on_timeout=true")),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_no_clock_of_a_test_runs_while_it_is_paused(suite, way):
+    marks, options = WAYS[way]
+    process = suite(TIMED.format(marks=marks), "-q", *options, LAGER_BREAKPOINT_TIMEOUT="2.2")
+    code, out, err = ended(process)
+    assert (code, err.count("lager: paused at")) == (0, 3)
+    assert "2 passed" in out
+    assert "imeout" not in out.partition("test_it.py")[2] + err
+
+
+@pytest.mark.parametrize("options", [("--timeout-method=signal",), ("--timeout-method=thread",)])
+def test_the_clock_of_a_test_goes_on_behind_its_pause(suite, options):
+    text = TIMED.format(marks="@pytest.mark.skip") + HANGS
+    code, out, err = ended(suite(text, "-q", *options, LAGER_BREAKPOINT_TIMEOUT="2.2"))
+    assert (code, err.count("lager: paused at")) == (1, 1)
+    assert "Timeout" in out
+
+
+def test_faulthandler_goes_on_behind_a_pause(suite):
+    text = TIMED.format(marks="@pytest.mark.skip") + HANGS.replace("timeout(2)", "timeout(100)")
+    options = ("-q", *WAYS["faulthandler"][1])
+    code, _, err = ended(suite(text, *options, LAGER_BREAKPOINT_TIMEOUT="2.2"))
+    assert (code, err.count("lager: paused at")) == (1, 1)
+    assert "Timeout (0:00:0" in err
