@@ -59,6 +59,7 @@ battery = command(
         ),
         "enable": _ENABLE,
         "disable": _DISABLE,
+        "clear": _CLEAR,
     },
     "Read and set a simulated battery.",
     ["battery1", "battery1 soc 80", "battery1 enable"],

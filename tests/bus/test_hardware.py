@@ -236,6 +236,7 @@ ANSWERS = {
         "battery1 current-limit 0.5": "0.5 A",
         "battery1 enable": "",
         "battery1 disable": "",
+        "battery1 clear": "",
     },
     "eload": {
         "eload1 cc 0.2": "0.2 A",

@@ -2,10 +2,11 @@
 
 import pytest
 
-from lager.errors import BadReply, InvalidArgument, LimitExceeded, Rejected
+from lager.errors import BadReply, InstrumentUnreachable, InvalidArgument, LimitExceeded, Rejected
 from tests.unit.exchanges import keithley_2281s as smu
 from tests.unit.exchanges import rigol_dl3000 as dl3000
 from tests.unit.scriptedbench import playing
+from tests.unit.scriptedinstrument import CUT
 
 BATTERY = "type = 'battery'"
 LOAD = "type = 'eload'"
@@ -60,7 +61,7 @@ def test_a_battery_keeps_its_limits() -> None:
 def test_a_battery_over_its_limit_is_not_turned_on() -> None:
     with playing(smu.BATTERY_ENABLE, "2281S-20-6", BATTERY) as battery:
         battery.enable()
-    script = [*smu.OPEN_BATTERY, (":BATT:SIM:VOC?", "8.4")]
+    script = [*smu.OPEN_BATTERY, smu.NOT_TRIPPED, (":BATT:SIM:VOC?", "8.4")]
     with playing(script, "2281S-20-6", f"{BATTERY}\nmax_voltage = 4.2") as battery, pytest.raises(LimitExceeded):
         battery.enable()
 
@@ -69,6 +70,47 @@ def test_the_protections_of_a_battery_are_set_to_its_limits() -> None:
     limits = f"{BATTERY}\nmax_voltage = 4.2\nmax_current = 1"
     with playing(smu.BATTERY_ENABLE_WITH_LIMITS, "2281S-20-6", limits) as battery:
         battery.enable()
+
+
+def test_the_protections_are_never_set_above_the_limits() -> None:
+    script = [
+        *smu.OPEN_BATTERY,
+        smu.NOT_TRIPPED,
+        (":BATT:SIM:VOC?", "3.7"),
+        (":BATT:SIM:TVOL:PROT?", "21"),
+        (":BATT:SIM:TVOL:PROT 4.21", None),
+        smu.NO_ERROR,
+        (":BATT:SIM:TVOL:PROT?", "4.22"),
+    ]
+    said = pytest.raises(LimitExceeded, match=r"4\.22 V is over its limit of 4\.217 V")
+    with playing(script, "2281S-20-6", f"{BATTERY}\nmax_voltage = 4.217") as battery, said:
+        battery.enable()
+
+
+def test_a_limit_below_what_the_instrument_can_guard_is_refused() -> None:
+    script = [*smu.OPEN_BATTERY, smu.NOT_TRIPPED, (":BATT:SIM:CURR:LIM?", "0.01")]
+    said = pytest.raises(LimitExceeded, match=r"guards a current of 0\.1 and above")
+    with playing(script, "2281S-20-6", f"{BATTERY}\nmax_current = 0.05") as battery, said:
+        battery.enable()
+
+
+def test_a_battery_that_trips_when_it_is_turned_on_says_so() -> None:
+    script = [*smu.BATTERY_ENABLE[:-1], (":BATT:OUTP?", "0"), (":BATT:OUTP:PROT:TRIP?", "OCP")]
+    with playing(script, "2281S-20-6", BATTERY) as battery, pytest.raises(Rejected, match="its OCP has tripped"):
+        battery.enable()
+
+
+def test_the_role_is_entered_again_after_a_power_cycle() -> None:
+    script = [
+        *smu.OPEN_BATTERY,
+        (":BATT:SIM:TVOL?", CUT),
+        *smu.BECOME_BATTERY,
+        (":BATT:SIM:TVOL?", "+4.010000E+00"),
+    ]
+    with playing(script, "2281S-20-6", BATTERY) as battery:
+        with pytest.raises(InstrumentUnreachable):
+            battery.terminal_voltage()
+        assert battery.terminal_voltage() == 4.01
 
 
 def test_a_quantity_in_another_unit_is_not_taken() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lager.errors import Rejected
+from lager.errors import LimitExceeded, Rejected
 from lager.instruments.net import Net
 from lager.nets import file as nets_file
 from lagerd.bench.bench import Bench
@@ -91,3 +91,65 @@ def test_an_over_current_is_reset_with_the_output_off(opened: Opener) -> None:
     supply.clear_ocp()
     assert not device.outputs[0].on
     assert not supply.state().ocp_tripped
+
+
+def battery(opened: Opener, lines: str = "") -> tuple[Keithley2281S, Any]:
+    device = Keithley2281S(lambda: 0.0)
+    device.output.loads.append(resistor(100))
+    return device, opened(device, "battery", lines)
+
+
+def test_a_running_battery_is_not_charged_past_its_limit(opened: Opener) -> None:
+    device, net = battery(opened, "max_voltage = 4.0")
+    net.soc(50)
+    net.enable()
+    for percent in (100, 51):
+        with pytest.raises(LimitExceeded, match=r"may be over its limit of 4 V.*Disable the output first"):
+            net.soc(percent)
+    assert (net.soc(), net.state().tripped) == (50, None)
+    assert net.soc(20) == 20
+    assert device.output.point.volts < 4.0
+
+
+def test_a_running_battery_is_charged_where_no_charge_is_over_its_limit(opened: Opener) -> None:
+    _, net = battery(opened, "max_voltage = 4.2")
+    net.soc(50)
+    net.enable()
+    assert net.soc(100) == 100
+    assert net.state().enabled
+
+
+def test_a_battery_that_is_off_keeps_its_charge_when_the_new_one_is_over_the_limit(opened: Opener) -> None:
+    _, net = battery(opened, "max_voltage = 4.0")
+    net.soc(60)
+    with pytest.raises(LimitExceeded, match=r"4\.2 V is over its limit of 4 V"):
+        net.soc(100)
+    assert net.soc() == 60
+    assert net.soc(70) == 70
+
+
+def test_a_battery_that_has_tripped_says_so_until_it_is_reset(opened: Opener) -> None:
+    device, net = battery(opened)
+    net.soc(10)
+    device.cell.ovp = 4.0
+    net.enable()
+    with pytest.raises(Rejected, match="its OVP has tripped, and the output is off"):
+        net.soc(100)
+    state = net.state()
+    assert (state.tripped, state.enabled) == ("OVP", False)
+    assert "output           off, OVP TRIPPED" in str(state)
+    for act in (lambda: net.voc(3.5), lambda: net.mode("static"), lambda: net.capacity(1), net.enable):
+        with pytest.raises(Rejected, match="clear"):
+            act()
+    net.clear()
+    assert (net.state().tripped, net.state().enabled) == (None, False)
+    assert net.soc(10) == 10
+    net.enable()
+    assert device.output.on
+
+
+def test_a_reset_of_a_battery_that_has_not_tripped_leaves_it_on(opened: Opener) -> None:
+    device, net = battery(opened)
+    net.enable()
+    net.clear()
+    assert device.output.on

@@ -135,12 +135,12 @@ class Keithley2281S(BatterySimulator):
     def output_state(self, _n: int | None, _channel: Token | None = None) -> str:
         return str(int(self.output.on and self.role == "POW"))
 
-    @query(":OUTPut<n>:PROTection:TRIPped")
+    @query(":OUTPut<n>:PROTection:TRIPped", ":BATTery<n>:OUTPut:PROTection:TRIPped")
     def tripped(self, _n: int | None, _channel: Token | None = None) -> str:
         self.changed()
         return "OVP" if self.output.ovp.tripped else "OCP" if self.output.ocp.tripped else "NONE"
 
-    @command(":OUTPut<n>:PROTection:CLEar")
+    @command(":OUTPut<n>:PROTection:CLEar", ":BATTery<n>:OUTPut:PROTection:CLEar")
     def clear_protection(self, _n: int | None, _channel: Token | None = None) -> None:
         self.output.clear()
 

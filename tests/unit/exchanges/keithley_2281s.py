@@ -46,23 +46,47 @@ CLEAR_OVP = [
 ]
 CLEAR_OVP_IN_VAIN = [*CLEAR_OVP[:-1], (":OUTP:PROT:TRIP?", "OVP")]
 
-SET_SOC = [*OPEN_BATTERY, (":BATT:SIM:SOC 50", None), NO_ERROR, (":BATT:SIM:SOC?", "50")]
-SET_VOC = [*OPEN_BATTERY, (":BATT:SIM:VOC 3.7", None), NO_ERROR, (":BATT:SIM:VOC?", "3.7")]
-SET_MODE = [*OPEN_BATTERY, (":BATT:SIM:METH STAT", None), NO_ERROR, (":BATT:SIM:METH?", "STAT")]
-SET_CAPACITY = [*OPEN_BATTERY, (":BATT:SIM:CAP:LIM 5", None), NO_ERROR, (":BATT:SIM:CAP:LIM?", "5")]
-SET_CURRENT_LIMIT = [*OPEN_BATTERY, (":BATT:SIM:CURR:LIM 1", None), NO_ERROR, (":BATT:SIM:CURR:LIM?", "1")]
-SET_ESR = [*OPEN_BATTERY, (":BATT:SIM:RES:OFFS 1", None), NO_ERROR, (":BATT:SIM:RES:OFFS?", "1")]
+NOT_TRIPPED = (":BATT:OUTP:PROT:TRIP?", "NONE")
+SET_SOC = [*OPEN_BATTERY, NOT_TRIPPED, (":BATT:SIM:SOC 50", None), NO_ERROR, (":BATT:SIM:SOC?", "50"), NOT_TRIPPED]
+SET_VOC = [*OPEN_BATTERY, NOT_TRIPPED, (":BATT:SIM:VOC 3.7", None), NO_ERROR, (":BATT:SIM:VOC?", "3.7"), NOT_TRIPPED]
+SET_MODE = [*OPEN_BATTERY, NOT_TRIPPED, (":BATT:SIM:METH STAT", None), NO_ERROR, (":BATT:SIM:METH?", "STAT")]
+SET_CAPACITY = [
+    *OPEN_BATTERY,
+    NOT_TRIPPED,
+    (":BATT:SIM:CAP:LIM 5", None),
+    NO_ERROR,
+    (":BATT:SIM:CAP:LIM?", "5"),
+    NOT_TRIPPED,
+]
+SET_CURRENT_LIMIT = [
+    *OPEN_BATTERY,
+    NOT_TRIPPED,
+    (":BATT:SIM:CURR:LIM 1", None),
+    NO_ERROR,
+    (":BATT:SIM:CURR:LIM?", "1"),
+    NOT_TRIPPED,
+]
+SET_ESR = [
+    *OPEN_BATTERY,
+    NOT_TRIPPED,
+    (":BATT:SIM:RES:OFFS 1", None),
+    NO_ERROR,
+    (":BATT:SIM:RES:OFFS?", "1"),
+    NOT_TRIPPED,
+]
 # The output is on: "Not permitted while battery model is running" (7-38).
 SET_CAPACITY_WHILE_RUNNING = [
     *OPEN_BATTERY,
+    NOT_TRIPPED,
     (":BATT:SIM:CAP:LIM 5", None),
     (":SYST:ERR?", '704,"Not permitted while battery model is running"'),
     NO_ERROR,
 ]
-BATTERY_ENABLE = [*OPEN_BATTERY, (":BATT:OUTP ON", None), NO_ERROR, (":BATT:OUTP?", "1")]
+BATTERY_ENABLE = [*OPEN_BATTERY, NOT_TRIPPED, (":BATT:OUTP ON", None), NO_ERROR, (":BATT:OUTP?", "1")]
 # With limits of 4.2 V and 1 A, of which the protections stand at their defaults.
 BATTERY_ENABLE_WITH_LIMITS = [
     *OPEN_BATTERY,
+    NOT_TRIPPED,
     (":BATT:SIM:VOC?", "3.7"),
     (":BATT:SIM:TVOL:PROT?", "21"),
     (":BATT:SIM:TVOL:PROT 4.2", None),
@@ -89,4 +113,5 @@ BATTERY_STATE = [
     (":BATT:SIM:RES:OFFS?", "0"),
     (":BATT:SIM:CAP:LIM?", "5"),
     (":BATT:SIM:CURR:LIM?", "1"),
+    (":BATT:OUTP:PROT:TRIP?", "NONE"),
 ]

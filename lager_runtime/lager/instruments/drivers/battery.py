@@ -20,10 +20,12 @@ class BatteryState:
     esr_offset: float
     capacity: float
     current_limit: float
+    tripped: str | None = None
+    """The protection that has switched the output off: OVP, OCP, OTP, RVS (reversed sense) or OPS (open sense)."""
 
     def __str__(self) -> str:
         rows = [
-            ("output", "on" if self.enabled else "off"),
+            ("output", ("on" if self.enabled else "off") + (f", {self.tripped} TRIPPED" if self.tripped else "")),
             ("mode", self.mode),
             ("state of charge", si(self.soc, "%")),
             ("open circuit", si(self.voc, "V")),

@@ -4,7 +4,7 @@ import os
 import weakref
 from collections.abc import Callable
 from types import TracebackType
-from typing import Generic, NoReturn, Self, TypeVar
+from typing import ClassVar, Generic, NoReturn, Self, TypeVar
 
 from lager.errors import InstrumentError, Rejected
 from lager.instruments import parse
@@ -91,3 +91,35 @@ class ScpiDriver(Driver[Scpi]):
     def _not_taken(self, command: str, wanted: str, taken: str) -> NoReturn:
         what = f"{self.name}: {self._spell(command, wanted)!r} was taken without an error, but it stands at {taken}."
         raise Rejected(what, "Check the value against the ranges of the instrument, and whether a protection tripped.")
+
+
+class Switched(ScpiDriver):
+    """What can be switched on and off, and is switched off by its protections."""
+
+    SET_OUTPUT: ClassVar[str]
+    GET_OUTPUT: ClassVar[str]
+    READ_OUTPUT: ClassVar[Callable[[str], bool]] = parse.on_off
+
+    def _is_on(self) -> bool:
+        return self.session.ask(self._spell(self.GET_OUTPUT), type(self).READ_OUTPUT)
+
+    def _switch(self, word: str) -> None:
+        """Switch ON or OFF. Raises Rejected if it stays as it was."""
+        with self.session.exchange():
+            self.session.tell(self._spell(self.SET_OUTPUT, word))
+            if self._is_on() != (word == "ON"):
+                self._not_taken(self.SET_OUTPUT, word, "OFF" if word == "ON" else "ON")
+
+    def _clear(self, what: str, command: str, tripped: Callable[[], bool]) -> None:
+        """Reset a protection, off before and off afterwards. Where nothing has tripped, what is on stays on."""
+        with self.session.exchange():
+            if not tripped() and self._is_on():
+                return
+            self._switch("OFF")
+            self.session.tell(self._spell(command))
+            if self._is_on():
+                self._switch("OFF")
+                said = f"{self.name}: the reset of its {what} switched the output on; it is off again."
+                raise Rejected(said, "Check what is connected; then enable it again.")
+            if tripped():
+                raise Rejected(f"{self.name}: its {what} is still tripped.", "Remove the cause, then clear it again.")

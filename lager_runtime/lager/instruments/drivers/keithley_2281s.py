@@ -2,16 +2,21 @@
 
 Keithley, Model 2281S-20-6 Precision DC Power Supply and Battery Simulator Reference Manual (077114601, March 2019),
 section 7: `:BATTery[n]:SIMulator:*` (7-38 to 7-50), `:BATTery[n]:OUTPut[:STATe]` (7-76: 2 is disabled),
-`:OUTPut:PROTection:TRIPped?` (7-112), `:FORMat:ELEMents`, `:ENTRy:FUNCtion`. A measurement answers as many elements as
-the format says, by default readings with their units: `+1.500000E+00A,+3.299153E+00V,+3.369820E+05s`.
+`:BATTery[n]:OUTPut:PROTection:TRIPped?` (7-75) and its CLEar, `:OUTPut:PROTection:TRIPped?` (7-112),
+`:FORMat:ELEMents`, `:ENTRy:FUNCtion`. State of charge and open-circuit voltage may be set while the simulation runs
+(7-46, 7-48), its protections may not (error 704); the voltage of a battery model never falls as its charge rises
+(7-30). A measurement answers as many elements as the format says, by default readings with their units:
+`+1.500000E+00A,+3.299153E+00V,+3.369820E+05s`.
 """
 
-from lager.errors import InstrumentError, InvalidArgument
+import math
+
+from lager.errors import InstrumentError, InvalidArgument, LimitExceeded, Rejected
 from lager.instruments import parse
 from lager.instruments.drivers import supply
 from lager.instruments.drivers.battery import BatteryState
-from lager.instruments.drivers.driver import ScpiDriver
-from lager.instruments.quantities import amount, keep_limit
+from lager.instruments.drivers.driver import Switched
+from lager.instruments.quantities import amount, exceeds, keep_limit
 
 _ROLES = {"POWER": "POWER", "POW": "POWER", "TEST": "TEST", "SIMULATOR": "SIMULATOR", "SIM": "SIMULATOR"}
 _METHODS = {"STAT": "static", "STATIC": "static", "DYN": "dynamic", "DYNAMIC": "dynamic"}
@@ -22,7 +27,7 @@ _BATTERY_OUTPUT = parse.word(
 )
 
 
-class _TwoRoles(ScpiDriver):
+class _TwoRoles(Switched):
     ROLE: str
 
     def prepare(self) -> None:
@@ -107,9 +112,13 @@ class Battery(_TwoRoles):
 
     Volts, amperes, ohms; the state of charge in percent and the capacity in ampere-hours, as the instrument has them.
     The instrument takes capacity, current limit and esr only while the output is off, and raises Rejected otherwise.
+    Nothing can be set once a protection has tripped, until clear().
     """
 
     ROLE = "SIMULATOR"
+    SET_OUTPUT = ":BATT:OUTP {x}"
+    GET_OUTPUT = ":BATT:OUTP?"
+    READ_OUTPUT = _BATTERY_OUTPUT
 
     def mode(self, value: str | None = None) -> str:
         """The mode: "static" keeps state of charge and voltage, "dynamic" lets them follow the load."""
@@ -118,6 +127,7 @@ class Battery(_TwoRoles):
                 wanted = _METHODS.get(str(value).upper())
                 if wanted is None:
                     raise InvalidArgument(f"{self.name}: {value!r} is no mode.", "Give 'static' or 'dynamic'.")
+                self._refuse_tripped()
                 self.session.tell(f":BATT:SIM:METH {_METHOD_WORDS[wanted]}")
             stands = self.session.ask(":BATT:SIM:METH?", parse.word(_METHODS))
             if value is not None and stands != wanted:
@@ -125,10 +135,26 @@ class Battery(_TwoRoles):
             return stands
 
     def soc(self, value: float | None = None) -> float:
-        """The state of charge in percent, 0 to 100. Setting it moves the open-circuit voltage with it."""
-        if value is not None:
-            value = amount(self.config, "soc", value, high=100)
-        return self._setting(":BATT:SIM:SOC", "%", value, 0.1)
+        """The state of charge in percent, 0 to 100. Setting it moves the open-circuit voltage with it.
+
+        Raises LimitExceeded if that voltage is over max_voltage of the nets file, and then leaves the charge as it was;
+        while the output is on, also for a higher charge whose voltage can only be known once it is at the terminals.
+        """
+        if value is None:
+            return self._setting(":BATT:SIM:SOC", "%", None, 0.1)
+        percent = amount(self.config, "soc", value, high=100)
+        limit = self.config.limits.max_voltage
+        with self.session.exchange():
+            if limit is None:
+                return self._setting(":BATT:SIM:SOC", "%", percent, 0.1)
+            before = self.soc()
+            if percent > before and self._is_on():
+                self._refuse_unknown_voltage(percent, limit)
+            stands = self._setting(":BATT:SIM:SOC", "%", percent, 0.1)
+            if exceeds(volts := self.voc(), limit) and percent > before:
+                self._setting(":BATT:SIM:SOC", "%", before, 0.1)
+                keep_limit(self.config, "voltage", volts)
+            return stands
 
     def voc(self, value: float | None = None) -> float:
         """The open-circuit voltage in volts. Setting it moves the state of charge with it."""
@@ -170,21 +196,32 @@ class Battery(_TwoRoles):
         """Turn the output on. Raises LimitExceeded if the battery stands over a limit of the nets file.
 
         The protections of the instrument are set to these limits first: charging, or a new state of charge, moves the
-        voltage later without anybody setting it.
+        voltage later without anybody setting it. Raises Rejected if a protection has tripped, or trips at once.
         """
         with self.session.exchange():
+            self._refuse_tripped()
             limits = self.config.limits
             if limits.max_voltage is not None:
                 keep_limit(self.config, "voltage", self.voc())
-                self._protect(":BATT:SIM:TVOL:PROT", min(max(limits.max_voltage, 0.5), 21.0))
+                self._protect("voltage", ":BATT:SIM:TVOL:PROT", limits.max_voltage, 0.5, 21.0)
             if limits.max_current is not None:
                 keep_limit(self.config, "current", self.current_limit())
-                self._protect(":BATT:SIM:CURR:PROT", min(max(limits.max_current, 0.1), 6.1))
-            self._switch("ON")
+                self._protect("current", ":BATT:SIM:CURR:PROT", limits.max_current, 0.1, 6.1)
+            self.session.tell(":BATT:OUTP ON")
+            if not self._is_on():
+                self._refuse_tripped()
+                self._not_taken(":BATT:OUTP {x}", "ON", "OFF")
 
     def disable(self) -> None:
         """Turn the output off."""
         self._switch("OFF")
+
+    def clear(self) -> None:
+        """Reset a protection that has tripped, with the output off before and afterwards.
+
+        Raises Rejected while its cause persists. Where nothing has tripped, an output that is on stays on.
+        """
+        self._clear("protection", ":BATT:OUTP:PROT:CLE", lambda: self._trip() != "NONE")
 
     def state(self) -> BatteryState:
         """Everything about the battery at once; see BatteryState."""
@@ -201,27 +238,41 @@ class Battery(_TwoRoles):
                 esr_offset=self._quantity(":BATT:SIM:RES:OFFS?", "Ohm"),
                 capacity=self.capacity(),
                 current_limit=self.current_limit(),
+                tripped={"NONE": None}.get(trip := self._trip(), trip),
             )
 
-    def _protect(self, command: str, level: float) -> None:
+    def _refuse_unknown_voltage(self, percent: float, limit: float) -> None:
+        if exceeds(self._quantity(":BATT:SIM:VOC? MAX", "V"), limit):
+            what = f"{self.name}: at {percent:g} % its voltage may be over its limit of {limit:g} V."
+            hint = "Disable the output first: the voltage is then checked before it is at the terminals."
+            raise LimitExceeded(what, hint)
+
+    def _protect(self, quantity: str, command: str, limit: float, low: float, high: float) -> None:
+        if limit < low:
+            what = f"{self.name}: the instrument guards a {quantity} of {low:g} and above, and its limit is {limit:g}."
+            raise LimitExceeded(what, f"Raise max_{quantity} of [nets.{self.name}] in the nets file, if that is safe.")
+        # In steps of a hundredth, and never rounded up.
+        level = min(math.floor(limit * 100 + 1e-6) / 100, high)
         # A running battery takes no new protection (error 704); it has the one it was turned on with.
-        if self._number(f"{command}?") != level:
-            self._put(command + " {x}", f"{command}?", level, 0.01)
+        if abs(self._number(f"{command}?") - level) > 1e-6:
+            keep_limit(self.config, quantity, self._put(command + " {x}", f"{command}?", level, 0.01))
 
     def _setting(self, command: str, unit: str, value: float | None, step: float) -> float:
         with self.session.exchange():
-            if value is not None:
-                self.session.tell(self._spell(command + " {x}", value))
+            if value is None:
+                return self._quantity(f"{command}?", unit)
+            self._refuse_tripped()
+            self.session.tell(self._spell(command + " {x}", value))
             stands = self._quantity(f"{command}?", unit)
-            if value is not None and abs(stands - value) > step * 1.001:
+            self._refuse_tripped()
+            if abs(stands - value) > step * 1.001:
                 self._not_taken(command + " {x}", f"{value:g}", f"{stands:g}")
             return stands
 
-    def _is_on(self) -> bool:
-        return self.session.ask(":BATT:OUTP?", _BATTERY_OUTPUT)
+    def _refuse_tripped(self) -> None:
+        if (trip := self._trip()) != "NONE":
+            what = f"{self.name}: its {trip} has tripped, and the output is off."
+            raise Rejected(what, f"Remove the cause, then reset it: lager battery {self.name} clear, or clear().")
 
-    def _switch(self, word: str) -> None:
-        with self.session.exchange():
-            self.session.tell(f":BATT:OUTP {word}")
-            if self._is_on() != (word == "ON"):
-                self._not_taken(":BATT:OUTP {x}", word, "OFF" if word == "ON" else "ON")
+    def _trip(self) -> str:
+        return self.session.ask(":BATT:OUTP:PROT:TRIP?", _TRIPS)

@@ -1,12 +1,11 @@
 """Power supplies: what all of them do, over a table of commands that each family fills in."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, NoReturn
 
-from lager.errors import InstrumentError, Rejected
-from lager.instruments import parse
-from lager.instruments.drivers.driver import ScpiDriver
+from lager.errors import InstrumentError
+from lager.instruments.drivers.driver import Switched
 from lager.instruments.quantities import amount, exceeds, keep_limit, si, table
 from lager.nets.model import Limits
 
@@ -53,15 +52,13 @@ def _protection(level: float | None, unit: str, enabled: bool | None, tripped: b
     return ", ".join(parts)
 
 
-class Supply(ScpiDriver):
+class Supply(Switched):
     """One output of a power supply. Volts, amperes, watts; all methods block as `Driver` says."""
 
     SET_VOLTAGE: ClassVar[str]
     GET_VOLTAGE: ClassVar[str]
     SET_CURRENT: ClassVar[str]
     GET_CURRENT: ClassVar[str]
-    SET_OUTPUT: ClassVar[str]
-    GET_OUTPUT: ClassVar[str]
     # How far the readback may be from what was sent: one step of the instrument.
     VOLTAGE_STEP: ClassVar[float] = 0.001
     CURRENT_STEP: ClassVar[float] = 0.001
@@ -148,32 +145,10 @@ class Supply(ScpiDriver):
     def _measure(self) -> tuple[float, float, float]:
         raise NotImplementedError
 
-    def _is_on(self) -> bool:
-        return self.session.ask(self._spell(self.GET_OUTPUT), parse.on_off)
-
     def _refuse_coupling(self, channels: Sequence[int], what: str, how: str) -> NoReturn:
         """These channels change together: whoever sets the one of this net would change another that nobody named."""
         names = " and ".join(f"CH{number}" for number in channels)
         raise InstrumentError(f"{self.name}: {names} of {self.config.instrument} {what}.", how)
-
-    def _switch(self, word: str) -> None:
-        with self.session.exchange():
-            self.session.tell(self._spell(self.SET_OUTPUT, word))
-            if self._is_on() != (word == "ON"):
-                self._not_taken(self.SET_OUTPUT, word, "OFF" if word == "ON" else "ON")
-
-    def _clear(self, what: str, command: str, tripped: Callable[[], bool]) -> None:
-        with self.session.exchange():
-            if not tripped() and self._is_on():
-                return
-            self._switch("OFF")
-            self.session.tell(self._spell(command))
-            if self._is_on():
-                self._switch("OFF")
-                said = f"{self.name}: the reset of its {what} switched the output on; it is off again."
-                raise Rejected(said, "Check the output with: state. Then enable it again.")
-            if tripped():
-                raise Rejected(f"{self.name}: its {what} is still tripped.", "Remove the cause, then clear it again.")
 
     def _put_within(self, quantity: str, value: float, step: float) -> float:
         """Set a setpoint, a step lower if the instrument rounds it up over the limit of the net."""
