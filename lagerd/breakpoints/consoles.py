@@ -63,7 +63,9 @@ class Visits:
         pause = self._only(await self._found(call.args[0]), "pauses")
         await self._check_access(client, pause, call.interactive, "The variables of {id} are those of {owner}")
         details = {**_simple(call.args[1]), "id": pause.id}
-        return tuple(await self._ask_script(pause, "Inspect", "a{sv}", details, refusal="does not answer", gives="s"))
+        return tuple(
+            await self._ask_script(pause, "Inspect", "a{sv}", details, refusal="cannot be looked at", gives="s")
+        )
 
     def _one_interactive(self, found: list[Pause]) -> Pause:
         able = [pause for pause in found if pause.interactive]
@@ -96,7 +98,7 @@ class Visits:
             )
 
     async def _attach(self, pause: Pause, fd: int, details: dict[str, Any]) -> None:
-        await self._ask_script(pause, "Attach", "ha{sv}", 0, details, fds=[fd], refusal="does not take a console")
+        await self._ask_script(pause, "Attach", "ha{sv}", 0, details, fds=[fd], refusal="cannot take a console")
 
     async def _ask_script(
         self,
@@ -115,11 +117,19 @@ class Visits:
                 gives=gives, at_most=_LONGEST_ANSWER,
             )  # fmt: skip
         except NoDaemon:
-            raise Failed(
-                f"The script of {pause.id} {refusal}.", f"Is it stopped? Look at it with: ps {pause.pid}"
-            ) from None
+            raise await self._silence(pause, refusal) from None
         except LagerError as error:
             raise Failed(error.what, error.hint) from None
+
+    async def _silence(self, pause: Pause, refusal: str) -> Failed:
+        """Why a script has not answered: it has left the bus, or it is still there."""
+        if not await self._bus.owner(pause.owner):
+            return Failed(f"The script of {pause.id} ended before it answered.", "See what ran: lager runs")
+        return Failed(
+            f"The script of {pause.id} {refusal}: it did not answer within {_SCRIPT_SECONDS:g} s. "
+            "It is stopped, or a call in it holds Python's interpreter lock.",
+            f"Look at it with: ps {pause.pid}",
+        )
 
 
 def _simple(options: dict[str, Any]) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def test_no_user_gets_one_of_root(run, client, busctl_as):
 
 @pytest.mark.parametrize("uid", [NOBODY, 0])
 def test_the_scripts_user_and_root_pass(others, busctl_as, client, uid):
-    assert f"The script of {others} does not take a console" in opened(
+    assert f"The script of {others} cannot take a console" in opened(
         busctl_as(uid, "OpenConsole", "sa{sv}", others, "0")
     )
     assert client.list()[0]["consoles"] == 0

@@ -38,7 +38,7 @@ class Visits:
 
     def tree(self) -> Tree:
         """What a connection is to serve."""
-        tree = Tree()
+        tree = Tree(stopping=("The script ended before it answered.", "See what ran: lager runs"))
         methods = {"Attach": Method("ha{sv}", "", self._attach), "Inspect": Method("a{sv}", "s", self._inspect)}
         tree.add(SCRIPT_PATH, Interface(SCRIPT, methods, xml=_XML))
         return tree

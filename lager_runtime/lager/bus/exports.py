@@ -45,14 +45,17 @@ class Interface:
 
 class Tree:
     """The objects of one connection, by path. `denied` hears of each call that was refused with AccessDenied. Whoever
-    calls one of `lasting` is not refused when we stop: that the connection ends tells them to call the next of us."""
+    calls one of `lasting` is not refused when we stop: that the connection ends tells them to call the next of us. All
+    others are told `stopping`: whose objects these are, and that it ends."""
 
     def __init__(
         self,
         denied: Callable[[Call, AccessDenied], Coroutine[Any, Any, None]] | None = None,
         lasting: Collection[str] = (),
+        stopping: tuple[str, str] = ("lagerd is stopping.", "Try again when it is back."),
     ) -> None:
         self._denied = denied
+        self._stopping = stopping
         self._lasting = lasting
         self._objects: dict[str, dict[str, Interface]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -118,7 +121,7 @@ class Tree:
         if call.member in self._lasting:
             call.close_fds()
         else:
-            self._fail(call, Failed("lagerd is stopping.", "Try again when it is back."))
+            self._fail(call, Failed(*self._stopping))
 
     def _fail(self, call: Call, error: Exception) -> None:
         call.close_fds()

@@ -1,0 +1,66 @@
+"""Who did not answer is said of the side that was silent: the script that ended or is held up, or lagerd."""
+
+import os
+import re
+import signal
+
+import pytest
+
+from lager.errors import Failed
+
+SLOW = """
+import ctypes, os, sys, threading
+from lager import pause
+import lager.inspection.snapshot as snapshot
+
+async def look(*_, **__):
+    print("asked", flush=True)
+    {then}
+
+snapshot.look = look
+pause("here", timeout=600, interactive=True)
+"""
+ENDS = {
+    "it goes on and ends": ("import asyncio; await asyncio.sleep(600)", True),
+    "it is killed": ("os.kill(os.getpid(), 9)", False),
+    "it leaves at once": ("os._exit(0)", False),
+}
+
+
+@pytest.mark.parametrize("how", ENDS)
+def test_a_script_that_ends_while_it_is_asked_is_said_to_have_ended(run, client, start, how):
+    then, resumed = ENDS[how]
+    process = run(SLOW.format(then=then))
+    id = client.paused()["id"]
+    asking = start("lager", "breakpoints", "show", id)
+    process.out.expect("asked")
+    if resumed:
+        client.call("Continue", "s", id)
+    said = asking.err.rest()
+    assert re.search(rf"The script( of {id})? ended before it answered\. See what ran: lager runs", said), said
+    assert "lagerd" not in said
+
+
+HOLDS_THE_LOCK = "ctypes.PyDLL(None).sleep(8)"
+
+
+@pytest.mark.parametrize("command", [("breakpoints", "show"), ("python", "--console")])
+def test_a_script_that_holds_the_interpreter_is_said_to_be_silent(run, client, start, command):
+    process = run(SLOW.format(then=HOLDS_THE_LOCK))
+    id = client.paused()["id"]
+    first = start("lager", "breakpoints", "show", id)
+    process.out.expect("asked")
+    said = start("lager", *command, id).err.rest()
+    assert re.search(rf"The script of {id} cannot .*: it did not answer within 5 s\. .* interpreter lock", said), said
+    assert "lagerd" not in said
+    first.wait()
+
+
+def test_a_script_that_is_stopped_is_said_to_be_silent(run, client, lager):
+    run(SLOW.format(then=HOLDS_THE_LOCK))
+    pause = client.paused()
+    os.kill(pause["pid"], signal.SIGSTOP)
+    with pytest.raises(
+        Failed, match=rf"The script of {pause['id']} cannot be looked at: it did not .*: ps {pause['pid']}"
+    ):
+        client.call("Inspect", "sa{sv}", pause["id"], {})
