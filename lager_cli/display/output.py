@@ -66,6 +66,15 @@ def note(text: str) -> None:
     _aside(f"lager: {text}")
 
 
+def note_on_terminal(text: str) -> None:
+    """A note where the user sees it, whatever standard error leads to: on the first terminal of the three streams."""
+    for fd in (2, 0, 1):
+        if os.isatty(fd):
+            with contextlib.suppress(OSError), open(os.ttyname(fd), "w", encoding="utf-8", errors="replace") as file:
+                file.write(f"lager: {text}\n")
+            return
+
+
 def _aside(text: str) -> None:
     """On standard error, which may be full or read by nobody: what cannot be told there stops nothing."""
     with contextlib.suppress(OSError):

@@ -12,11 +12,15 @@ class Writes:
 
     def __init__(self, path: str) -> None:
         libc = ctypes.CDLL(None, use_errno=True)
-        self._fd = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._fd: int = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
         if self._fd < 0 or libc.inotify_add_watch(self._fd, os.fsencode(path), _IN_MODIFY) < 0:
             problem = ctypes.get_errno()
             self.close()
             raise OSError(problem, os.strerror(problem))
+
+    def fileno(self) -> int:
+        """Readable where there was a write."""
+        return self._fd
 
     def any(self) -> bool:
         """Whether there was one since this was last asked."""

@@ -1,5 +1,5 @@
-"""What `lager python` does beside its script: sees to it that lagerd is there, reads the Enter that resumes, and shows
-the time that is left.
+"""What `lager python` does beside its script: sees to it that lagerd is there, reads the Enter that resumes, shows the
+time that is left, and tells of pauses that the script itself could not show.
 
 The keys are the script's. They are read here only while a pause of this run is standing and this job is in the
 foreground of the terminal, through a description of the terminal of our own, so that the script's stays as it is.
@@ -11,6 +11,8 @@ import os
 import select
 import termios
 import threading
+from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     from lager.bus.facade import Bus, Signal
     from lager_cli.runs.countdown import Countdown
+    from lager_cli.runs.unseen_pauses import UnseenPauses
 
 _TYPED_AHEAD = 0.5  # seconds in which a shell has given us the terminal, if it is about to
 
@@ -33,18 +36,28 @@ class Attendant:
     """Works in a thread of its own, from entering to leaving the `with`. `ends` is when the whole run ends, by the
     monotonic clock."""
 
-    def __init__(self, run_id: str, address: str, ends: float | None = None, *, keys_are_ours: bool = False) -> None:
+    def __init__(
+        self,
+        run_id: str,
+        address: str,
+        ends: float | None = None,
+        *,
+        keys_are_ours: bool = False,
+        logs: Sequence[Path] = (),
+    ) -> None:
         """`keys_are_ours` where the script has no terminal: then it is for us to drop what was typed before a pause,
-        and what it writes comes too late to count down below it."""
+        and what it writes, into `logs`, comes too late to count down below it."""
         self._run_id = run_id
         self._ends = ends
         self._address = address
         self._keys_are_ours = keys_are_ours
+        self._logs = logs
         self._loop: asyncio.AbstractEventLoop | None = None
         self._attending: asyncio.Task[None] | None = None
         self._bus: Bus | None = None
         self._terminal = -1
         self._countdown: Countdown | None = None
+        self._unseen: UnseenPauses | None = None
         self._edges: select.epoll | None = None
         self._later: asyncio.TimerHandle | None = None
         self._standing: dict[str, None] = {}
@@ -97,7 +110,11 @@ class Attendant:
 
             with contextlib.suppress(OSError):
                 self._countdown = Countdown(math.inf if self._ends is None else self._ends)
-        if self._terminal < 0 and self._countdown is None:
+        if any(os.isatty(fd) for fd in (0, 1, 2)):
+            from lager_cli.runs.unseen_pauses import UnseenPauses
+
+            self._unseen = UnseenPauses(self._logs, enter=self._terminal >= 0, told=self._row_anew)
+        else:
             if not await bus.owner(BREAKPOINTS):
                 await bus.start_service(BREAKPOINTS)
             return
@@ -136,12 +153,14 @@ class Attendant:
         pause = signal.args[1]
         if self._keys_are_ours and pause["run_id"] == self._run_id and not self._standing:
             self._drop_keys()
-        self._note(pause)
+        self._note(pause, just_now=True)
 
-    def _note(self, pause: "dict[str, Any]") -> None:
+    def _note(self, pause: "dict[str, Any]", *, just_now: bool = False) -> None:
         if pause["run_id"] == self._run_id:
             self._standing[pause["id"]] = None
             self._decide()
+            if self._unseen is not None:
+                self._unseen.paused(pause, just_now=just_now)
             if self._countdown is not None:
                 self._countdown.paused(pause)
 
@@ -156,6 +175,8 @@ class Attendant:
 
     def _resumed(self, signal: "Signal") -> None:
         self._end(signal.args[0])
+        if self._unseen is not None:
+            self._unseen.resumed(signal.args[0])
         if self._countdown is not None:
             self._countdown.resumed(signal.args[0])
 
@@ -211,13 +232,16 @@ class Attendant:
             return False
         if typed.strip():
             output.note("an empty line resumes the script; what you typed was not passed on")
-            if self._countdown is not None:
-                self._countdown.begin_anew()
+            self._row_anew()
         elif typed:
             if self._countdown is not None:
                 self._countdown.erase(self._terminal)
             self._resume(next(iter(self._standing)))
         return True  # Ctrl-D too: an end that more may follow; where the terminal is gone, it is nobody's foreground
+
+    def _row_anew(self) -> None:
+        if self._countdown is not None:
+            self._countdown.begin_anew()
 
     def _resume(self, id: str) -> None:
         self._end(id)
@@ -238,3 +262,6 @@ class Attendant:
         if self._countdown is not None:
             self._countdown.close()
             self._countdown = None
+        if self._unseen is not None:
+            self._unseen.close()
+            self._unseen = None

@@ -61,7 +61,8 @@ def _attended(record: Record) -> Iterator[None]:
         return
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTTIN, signal.SIGTTOU])
     output.note("Enter resumes its pauses; Ctrl-C leaves, and the run goes on")
-    with Attendant(record.id, address, keys_are_ours=True):
+    logs = [OutputLog(record.id).file(stream) for stream in (OUT, ERR)]
+    with Attendant(record.id, address, keys_are_ours=True, logs=logs):
         yield
 
 

@@ -228,13 +228,16 @@ def test_where_no_escapes_are_wanted_there_are_none(screen, script, client):
         assert "\x1b" not in view.screen.text
 
 
-def test_redirected_it_is_as_it_was(screen, script, client, tmp_path):
+def test_redirected_it_is_not_there(screen, script, client, tmp_path):
     view = screen("/bin/sh", "-c", f"lager python {script(ONE)} 2> errors")
     pause = client.paused()
+    view.sees("To resume:")
     client.call("Extend", "sd", pause["id"], 100.0)
     client.call("Continue", "s", pause["id"])
     assert view.wait() == 0
-    assert view.lines == ["went on"]
+    assert view.lines[0].startswith(f"lager: {pause['id']} is paused")
+    assert view.lines[-1] == "went on"
+    assert left(view.shown) == []
     told = (tmp_path / "errors").read_text()
     assert [line.split()[0] for line in told.splitlines()] == ["lager:", "id", "resume", "console", "then", "lager:"]
     assert "\x1b" not in told

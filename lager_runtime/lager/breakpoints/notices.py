@@ -31,9 +31,9 @@ def place() -> str:
         return NOWHERE
 
 
-def identify(fd: int) -> str:
-    """The same for whoever has the same file open. Raises OSError where `fd` is none."""
-    found = os.fstat(fd)
+def identify(file: int | str | os.PathLike[str]) -> str:
+    """The same for whoever has the same file open. Raises OSError where there is no such file or descriptor."""
+    found = os.stat(file)
     return f"{found.st_dev:x}:{found.st_ino:x}"
 
 
