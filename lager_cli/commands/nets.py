@@ -8,7 +8,7 @@ import click
 
 from lager.errors import LagerError, NetsFileError
 from lager.nets import file as nets_file
-from lager.nets import saved_nets
+from lager.nets import saved_nets, terminals
 from lager.nets.model import Instrument, Nets
 from lager_cli import daemon
 from lager_cli.commands.box_option import box_group_option, box_option, go
@@ -51,7 +51,8 @@ def nets(context: click.Context, as_json: bool, box: str | None) -> None:
 @wait_option
 @box_option
 def check(as_json: bool, wait: float) -> int:
-    """Open each instrument, and compare what it says it is with the nets file.
+    """Open each instrument, and compare what it says it is with the nets file. Then name the nets that are the same
+    terminal, where the smallest limit holds for all.
 
     \b
     Example:
@@ -66,6 +67,8 @@ def check(as_json: bool, wait: float) -> int:
             ("INSTRUMENT", "MODEL", "RESULT"),
             [(one["instrument"], one["model"], one["identity"] or one["error"]) for one in results],
         )
+        for sentence in terminals.told(bench.nets.values()):
+            output.say(sentence)
     return int(any(one["error"] for one in results))
 
 
@@ -116,7 +119,9 @@ def _checked(instrument: Instrument, bench: Nets, wait: float) -> dict[str, Any]
     from lager.instruments.net import identify
 
     daemon.ready_address()
-    result = {"instrument": instrument.name, "model": instrument.model, "identity": None, "error": None}
+    shared = terminals.told(net for net in bench.nets.values() if net.instrument.key == instrument.key)
+    known: dict[str, Any] = {"instrument": instrument.name, "model": instrument.model, "shared_terminals": shared}
+    result = {**known, "identity": None, "error": None}
     net = next((net.name for net in bench.nets.values() if net.instrument is instrument), instrument.name)
     try:
         return {**result, "identity": identify(instrument, net=net, wait=wait)}

@@ -25,7 +25,7 @@ NETS = (
     Net("supply1", "supply", "smu1", 1, {"max_voltage": 10.0, "max_current": 3.0}),
     Net("supply2", "supply", "psu1", 1, {"max_voltage": 10.0, "max_current": 1.0}),
     Net("supply3", "supply", "psu1", 2, {"max_voltage": 8.0, "max_current": 10.0}),
-    Net("battery1", "battery", "smu1", 1),
+    Net("battery1", "battery", "smu1", 1, {"max_voltage": 10.0, "max_current": 3.0}),
     Net("eload1", "eload", "load1", 1, {"max_current": 10.0}),
     Net("adc1", "adc", "daq1", "AIN0"),
     Net("adc2", "adc", "daq1", "AIN1"),

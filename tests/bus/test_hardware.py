@@ -364,6 +364,22 @@ def test_a_uart_that_is_ended_leaves_the_terminal_as_it_was(terminal):
     assert "code 143" in screen.expect("same")
 
 
+def test_check_tells_which_nets_are_one_terminal(lager, station, tmp_path):
+    text = Path(station.env["LAGER_NETS"]).read_text()
+    assert "terminal" not in lager("nets", "check").stdout
+    text += '[nets.vdd]\ntype = "supply"\ninstrument = "psu1"\nchannel = 1\nmax_voltage = 3.3\n'
+    (tmp_path / "nets.toml").write_text(text)
+    told = "supply2 is the same terminal as vdd, channel 1 of psu1: it keeps the max_voltage of vdd, 3.3."
+    done = lager("nets", "check", LAGER_NETS=str(tmp_path / "nets.toml"))
+    assert done.returncode == 0
+    assert told in done.stdout.splitlines()
+    listed = json.loads(lager("nets", "check", "--json", LAGER_NETS=str(tmp_path / "nets.toml")).stdout)
+    assert told in next(row for row in listed if row["instrument"] == "psu1")["shared_terminals"]
+    refused = lager("supply", "supply2", "voltage", "5", LAGER_NETS=str(tmp_path / "nets.toml"))
+    assert refused.returncode == 1
+    assert "5 V is over its limit of 3.3 V" in refused.stderr
+
+
 def test_import_of_another_list(lager, tmp_path):
     saved = [
         {

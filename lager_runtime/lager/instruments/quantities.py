@@ -46,7 +46,9 @@ def keep_limit(net: NetConfig, quantity: str, value: float) -> None:
     if limit is not None and exceeds(abs(value), limit):
         unit = _UNITS[quantity]
         what = f"{net.name}: {value:.7g} {unit} is over its limit of {limit:.7g} {unit}."
-        raise LimitExceeded(what, f"The limit is max_{quantity} of [nets.{net.name}] in the nets file.")
+        name, key = net.bounded_by.get(f"max_{quantity}", (net.name, f"max_{quantity}"))
+        same = "" if name == net.name else ", which is the same terminal"
+        raise LimitExceeded(what, f"The limit is {key} of [nets.{name}] in the nets file{same}.")
 
 
 def exceeds(value: float, limit: float) -> bool:

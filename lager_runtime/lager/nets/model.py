@@ -87,7 +87,10 @@ class Limits:
 
 @dataclass(frozen=True)
 class NetConfig:
-    """One net of the file. `options` are the settings that only its type knows (range, baudrate, …)."""
+    """One net of the file. `options` are the settings that only its type knows (range, baudrate, …).
+
+    Limits that come from another net of the same terminal are named in `bounded_by`: by that net and its key.
+    """
 
     name: str
     type: NetType
@@ -95,6 +98,7 @@ class NetConfig:
     channel: int | None = None
     limits: Limits = Limits()
     options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    bounded_by: Mapping[str, tuple[str, str]] = field(default_factory=lambda: MappingProxyType({}))
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, as JSON and tables show a net."""

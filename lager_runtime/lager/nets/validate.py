@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from lager.nets import catalog, resource
+from lager.nets import catalog, resource, terminals
 from lager.nets.catalog import SERIAL, Family
 from lager.nets.model import DEFAULT_TIMEOUT, Instrument, Limits, NetConfig, NetType
 from lager.values import number, shown
@@ -58,7 +58,7 @@ def check(document: Mapping[str, Any]) -> tuple[dict[str, Instrument], dict[str,
     for name, table in tables["nets"].items():
         if net := _net(name, table, instruments, set(found), mistakes):
             nets[name] = net
-    return instruments, nets, mistakes
+    return instruments, terminals.bounded(nets), mistakes
 
 
 def _tables(document: Mapping[str, Any], kind: str, mistakes: Mistakes) -> dict[str, dict[str, Any]]:

@@ -115,7 +115,8 @@ class Gpio(Driver[Registers]):
         wanted = self._level(level)
         if self._only_input:
             what = f"{self.name} is an input and is never driven."
-            raise LimitExceeded(what, f'The nets file says direction = "in" in [nets.{self.name}].')
+            name, _ = self.config.bounded_by.get("direction", (self.name, "direction"))
+            raise LimitExceeded(what, f'The nets file says direction = "in" in [nets.{name}].')
         with self.session.exchange():
             self.session.write(2000 + self.channel, "H", wanted)
             found = self._bit(_DIO_STATE)

@@ -1,0 +1,71 @@
+"""The places that wires go to. Several nets may be one of them, and then the smallest limit of each kind holds for all.
+
+A channel of a supply, a load or a DAC is such a place, under whatever names and instruments of the file; so are the
+two roles of an instrument that is a supply or a battery, and a digital line that one net says is only read.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from lager.nets.model import Limits, NetConfig, NetType
+
+_OUTPUTS = frozenset((NetType.PowerSupply, NetType.Battery, NetType.ELoad))
+_HIGHEST_VOLTAGE = 21.0  # of a battery; Keithley 2281S Reference Manual, 7-47
+
+Terminal = tuple[str, str, int]
+
+
+def terminal(net: NetConfig) -> Terminal | None:
+    """Where the wires of the net go; None for what has no limits."""
+    if net.type in _OUTPUTS:
+        return net.instrument.key, "output", net.channel or 1
+    if net.type in (NetType.DAC, NetType.GPIO):
+        return net.instrument.key, net.type.value, net.channel or 0
+    return None
+
+
+def bounded(nets: Mapping[str, NetConfig]) -> dict[str, NetConfig]:
+    """The nets, each with the smallest limits of those that are the same terminal."""
+    together: dict[Terminal | str, list[NetConfig]] = {}
+    for net in nets.values():
+        together.setdefault(terminal(net) or net.name, []).append(net)
+    return {name: _bounded(net, together[terminal(net) or name]) for name, net in nets.items()}
+
+
+def told(nets: Iterable[NetConfig]) -> list[str]:
+    """A sentence for each net that has a limit from another one."""
+    return [_sentence(net) for net in nets if net.bounded_by]
+
+
+def _bounded(net: NetConfig, together: Iterable[NetConfig]) -> NetConfig:
+    limits, by = net.limits.as_dict(), dict(net.bounded_by)
+    options = dict(net.options)
+    for other in together:
+        for key, value in other.limits.as_dict().items():
+            if value < limits.get(key, float("inf")):
+                limits[key], by[key] = value, (other.name, key)
+        if other.options.get("direction") == "in" and options.get("direction") != "in":
+            options["direction"], by["direction"] = "in", (other.name, "direction")
+    if net.type is NetType.Battery and "max_power" in limits:
+        _as_current(limits, by)
+    return replace(net, limits=Limits(**limits), options=MappingProxyType(options), bounded_by=MappingProxyType(by))
+
+
+def _as_current(limits: dict[str, float], by: dict[str, tuple[str, str]]) -> None:
+    """A battery has no limit of its power: its voltage, which the instrument guards, times this current is as much."""
+    current = limits.pop("max_power") / limits.get("max_voltage", _HIGHEST_VOLTAGE)
+    source = by.pop("max_power")
+    if current < limits.get("max_current", float("inf")):
+        limits["max_current"], by["max_current"] = current, source
+
+
+def _sentence(net: NetConfig) -> str:
+    others = sorted({name for name, _ in net.bounded_by.values()})
+    parts = []
+    for key, (name, source) in net.bounded_by.items():
+        value = net.limits.as_dict().get(key, net.options.get(key))
+        shown = f"{value:g}" if isinstance(value, float) else repr(value)
+        parts.append(f"the {key} of {name}, {shown}" if source == key else f"{key} {shown} from the {source} of {name}")
+    place = f"channel {net.channel} of {net.instrument.name}"
+    return f"{net.name} is the same terminal as {', '.join(others)}, {place}: it keeps {', '.join(parts)}."
