@@ -1,8 +1,9 @@
-"""What the bus is told of each pause, kept as bytes for as long as nothing of it changes but the time that is left."""
+"""What the bus is told of each pause, kept as the library takes it until anything but the time left changes."""
 
 from collections.abc import Callable
+from typing import Any
 
-from lager.bus.signatures import entries
+from lager.bus.wire import details
 from lagerd.breakpoints.pauses import Pause, Pauses
 
 _Changing = tuple[list[str], list[str]]
@@ -14,19 +15,19 @@ class Described:
     def __init__(self, pauses: Pauses, instruments: Callable[[Pause], list[str]]) -> None:
         self._pauses = pauses
         self._instruments = instruments
-        self._known: dict[str, tuple[_Changing, bytes]] = {}
+        self._known: dict[str, tuple[_Changing, dict[str, Any]]] = {}
 
-    def of(self, pause: Pause) -> bytes:
+    def of(self, pause: Pause) -> dict[str, Any]:
         """All keys of the contract, as the value of an a{sv}."""
         changing = self._instruments(pause), [client.user for client in pause.consoles.values()]
-        before, known = self._known.get(pause.id, (None, b""))
+        before, known = self._known.get(pause.id, (None, {}))
         if changing != before:
             known = self._entries(pause, *changing)
             self._known[pause.id] = changing, known
-        return entries({"remaining": self._pauses.remaining(pause)}, known)
+        return {**known, "remaining": self._pauses.remaining(pause)}
 
     def forget(self, pause: Pause) -> None:
         self._known.pop(pause.id, None)
 
-    def _entries(self, pause: Pause, instruments: list[str], attached: list[str]) -> bytes:
-        return entries({**self._pauses.details(pause), "instruments": instruments, "attached": attached})
+    def _entries(self, pause: Pause, instruments: list[str], attached: list[str]) -> dict[str, Any]:
+        return details({**self._pauses.details(pause), "instruments": instruments, "attached": attached})

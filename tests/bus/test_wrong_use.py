@@ -11,8 +11,7 @@ import pytest
 from dbus_next import Message, MessageFlag, MessageType, Variant
 
 from lager.bus.facade import Bus
-from lager.bus.messages import Kind
-from lager.bus.messages import Message as Answer
+from lager.bus.wire import Incoming, Kind
 from lager.errors import (
     AccessDenied,
     AmbiguousId,
@@ -29,23 +28,21 @@ from tests.processes import PATIENCE
 class Rude(Client):
     """Says anything to anybody."""
 
-    def send(self, member: str, signature: str = "", *body: object, **more: object) -> Answer | None:
+    def send(self, member: str, signature: str = "", *body: object, **more: object) -> Incoming | None:
         """The answer, whatever it is, to a call of any shape."""
         header = {"destination": NAME, "path": PATH, "interface": NAME} | more
         message = Message(member=member, signature=signature, body=list(body), **header)
         return self.do(self._exchange(message))
 
-    async def _exchange(self, message: Message) -> Answer | None:
+    async def _exchange(self, message: Message) -> Incoming | None:
         connection = self.bus._connection
         message.serial = connection.next_serial()
         answer = self._loop.create_future()
         self.bus._pending[message.serial] = answer
-        connection.send_raw(message._marshall(negotiate_unix_fd=True), message.unix_fds)
+        connection.send(message._marshall(negotiate_unix_fd=True), message.unix_fds)
         if message.flags & MessageFlag.NO_REPLY_EXPECTED or message.message_type is not MessageType.METHOD_CALL:
             return None
-        message = await answer
-        message.unpack()
-        return message
+        return await answer
 
     def pause(self, id: str, **details: object):
         """A pause made by hand; the future of its reason."""
@@ -205,10 +202,10 @@ DETAILS = [
 ]
 
 
-def is_refusal(answer: Message, name: str) -> None:
+def is_refusal(answer: Incoming, name: str) -> None:
     assert answer.kind is Kind.ERROR
     assert answer.error.rpartition(".")[2] == name
-    [text] = answer.body
+    [text] = answer.body()
     assert text[-1] in ".:" or ": " in text
     assert len(text) < 500
     assert all(c.isprintable() for c in text)
@@ -228,15 +225,15 @@ def test_objects_and_interfaces_that_are_not_there(rude, unharmed):
     is_refusal(rude.send("List", path="/com/lager/Nothing"), "UnknownObject")
     is_refusal(rude.send("List", path="/com/lager"), "UnknownObject")
     is_refusal(rude.send("List", interface="com.lager.Nothing"), "UnknownMethod")
-    assert rude.send("List", interface=None).kind is Kind.REPLY
-    assert "Breakpoints" in rude.send("Introspect", path="/com/lager", interface=None).body[0]
+    assert rude.send("List", interface=None).kind is Kind.METHOD_RETURN
+    assert "Breakpoints" in rude.send("Introspect", path="/com/lager", interface=None).body()[0]
     unharmed()
 
 
 def test_properties(rude, unharmed):
     kind = "org.freedesktop.DBus.Properties"
-    assert rude.send("Get", "ss", NAME, "Count", interface=kind).body[0] == 0
-    assert set(rude.send("GetAll", "s", NAME, interface=kind).body[0]) == {
+    assert rude.send("Get", "ss", NAME, "Count", interface=kind).body()[0] == 0
+    assert set(rude.send("GetAll", "s", NAME, interface=kind).body()[0]) == {
         "Version",
         "DefaultTimeout",
         "MaxRunTimeout",
@@ -248,7 +245,7 @@ def test_properties(rude, unharmed):
     for name in ("Count", "Version", "DefaultTimeout"):
         is_refusal(rude.send("Set", "ssv", NAME, name, Variant("u", 5), interface=kind), "InvalidArgument")
     is_refusal(rude.send("Set", "ssv", NAME, "Nothing", Variant("u", 5), interface=kind), "InvalidArgument")
-    assert rude.send("Get", "ss", NAME, "Count", interface=kind).body[0] == 0
+    assert rude.send("Get", "ss", NAME, "Count", interface=kind).body()[0] == 0
     unharmed()
 
 

@@ -48,7 +48,7 @@ def _connection(address: str) -> Connection:
 def _send(connection: Connection) -> None:
     for number, piece in enumerate(PIECES):
         fds = [os.open(os.devnull, os.O_RDONLY)] if number == 250 else []
-        connection.send_raw(piece, fds)
+        connection.send(piece, fds)
 
 
 def _receive(peer: socket.socket, size: int) -> tuple[bytes, int]:
@@ -76,7 +76,7 @@ def test_who_asks_on_while_sent_much_lets_others_go_first(monkeypatch):
 
             def received(message) -> None:
                 served.append(message.sender)
-                connection.send_raw(bytes(1 << 17), to=message.sender)
+                connection.send(bytes(1 << 17), to=message.sender)
                 if len(served) == 5:
                     all_served.set()
 

@@ -18,7 +18,7 @@ class FakeCall(Call):
     """A call as the bus would hand it over, keeping its answers."""
 
     def __init__(self, member: str, signature: str = "", *args: Any, interface: str = NAME, path: str = PATH) -> None:
-        self.member, self.signature, self._given = member, signature, list(args)
+        self.member, self._given_types, self._given = member, signature, list(args)
         self.interface, self.path, self.sender = interface, path, ":1.7"
         self.fds = [os.open(os.devnull, os.O_RDONLY)]
         self.fd = self.fds[0]
@@ -27,6 +27,10 @@ class FakeCall(Call):
     @property
     def args(self) -> list[Any]:
         return self._given
+
+    @property
+    def signature(self) -> str:
+        return self._given_types
 
     def reply(self, signature: str = "", *values: Any, fds: Any = ()) -> None:
         self.answers.append(("reply", signature, *values))

@@ -1,8 +1,12 @@
 """The socket to a D-Bus broker: connected, authenticated, whole messages in and out, and ended once.
 
-This is the only module that imports dbus_next. Of that library it uses addresses and authentication; its reader, writer
-and dispatch are replaced, because those drop the connection when the socket is full, lose replies when the connection
-ends, leak descriptors and send tracebacks to callers, and its wire format, which takes five times as long.
+The wire format is the library's (`wire`); what is read when, and whose turn it is, is decided here.
+
+- The socket is read to the end of one message and no further. So a descriptor that comes with a read belongs to the
+  message under way, and nobody has to count which of several it came for.
+- The header of a long message is looked at first. One that nobody wants is read into nothing, piece by piece, and its
+  caller is refused: 32 MB cost neither the memory nor the time of parsing them.
+- A body is parsed when the turn of its message has come, and not while it waits.
 """
 
 import array
@@ -15,15 +19,14 @@ import struct
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from dbus_next._private.address import parse_address
-from dbus_next.auth import AuthExternal
-
 from lager import fork_lock
 from lager.bus.fair_queue import Turns
-from lager.bus.messages import Kind, Message, encode, head, take
 from lager.bus.send_queue import Outbox
+from lager.bus.wire import HEAD, AuthExternal, Incoming, Kind, parse_address, sizes
 
-_CHUNK, _CHUNKS = 1 << 14, 8  # read at one time, and how often before what has come is looked at
+_CHUNK = 1 << 16  # bytes read at one time, and of a message that is read without a look at its header first
+_READ_AT_ONCE, _MESSAGES_AT_ONCE = 1 << 17, 256  # before what has come is looked at
+_LONGEST = 1 << 27  # bytes of a message (D-Bus specification, Message Format)
 BROKER = "org.freedesktop.DBus"
 _TOLD = ""
 _MOST_FDS = 253  # that Linux passes with one message: SCM_MAX_FD, unix(7)
@@ -42,8 +45,8 @@ class Connection:
     def __init__(
         self,
         address: str,
-        wanted: Callable[[Message, bool], bool],
-        received: Callable[[Message], None],
+        wanted: Callable[[Incoming, bool], bool],
+        received: Callable[[Incoming], None],
         busy: Callable[[str], bool],
         ended: Callable[[], None],
     ) -> None:
@@ -52,12 +55,15 @@ class Connection:
         self._busy = busy
         self._ended = ended
         self._loop = asyncio.get_running_loop()
-        self._fds: list[int] = []
+        self._fds: list[int] = []  # of the message under way
         self._unread = bytearray()
+        self._needed = HEAD  # bytes until there is something to look at
+        self._passed_over = 0  # bytes still to come of a message that nobody wants
+        self._coming: Incoming | None = None  # a long message whose body is still to come
         self._out = Outbox()
         self._full = False
         self._held = False
-        self._turns: Turns[Message] = Turns(_TOLD)
+        self._turns: Turns[Incoming] = Turns(_TOLD)
         self._turning: asyncio.Handle | None = None
         self._resting: set[str] = set()
         self._left: set[str] = set()  # of whom something waits still
@@ -91,16 +97,8 @@ class Connection:
         self._serial = self._serial % 0xFFFFFFFF + 1
         return self._serial
 
-    def send(self, message: Message) -> None:
-        """Send at once what can be sent, and the rest when the socket has room; the descriptors are closed once sent.
-
-        Raises UnicodeError for what is no text, before anything is sent.
-        """
-        if not message.serial:
-            message.serial = self.next_serial()
-        self.send_raw(encode(message), message.fds, to=message.destination)
-
-    def send_raw(self, data: bytes, fds: Sequence[int] = (), *, to: str = "") -> None:
+    def send(self, data: bytes, fds: Sequence[int] = (), *, to: str = "") -> None:
+        """Send now what the socket takes, and the rest when it has room; the descriptors are closed once sent."""
         self._out.put(to, data, fds)
         if len(data) >= _CONGESTED:
             self._resting.add(to)
@@ -159,58 +157,116 @@ class Connection:
         if not self._open:
             return
         with self.together():  # where many are refused
-            any(self._read_some() for _ in range(_CHUNKS))
+            self._read_on()
         if self._turns.serve(self._hand_over, self._must_wait, spare=self._out.size < _CONGESTED):
             self.turn_soon()
 
-    def _read_some(self) -> bool:
-        """Whether there is no more at the moment."""
+    def _read_on(self) -> None:
+        """Take in messages until there are no more at the moment, or there is much to look at."""
+        read = messages = 0
+        while read < _READ_AT_ONCE and messages < _MESSAGES_AT_ONCE and self._open:
+            count = self._read_some()
+            if not count:
+                return
+            read += count
+            messages += not self._unread
+
+    def _read_some(self) -> int:
+        """Read on in the message under way; how many bytes, 0 where there are none at the moment."""
+        missing = min(self._passed_over or self._needed - len(self._unread), _CHUNK)
         try:
             # Close-on-exec, which is not the default: a program that this process starts or becomes gets no copy.
-            data, ancillary, _, _ = self._sock.recvmsg(_CHUNK, socket.CMSG_LEN(_MOST_FDS * 4), socket.MSG_CMSG_CLOEXEC)
+            data, ancillary, _, _ = self._sock.recvmsg(missing, socket.CMSG_LEN(_MOST_FDS * 4), socket.MSG_CMSG_CLOEXEC)
         except BlockingIOError:
-            return True
+            return 0
         except OSError:
             data, ancillary = b"", []
         for level, kind, content in ancillary:
             if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
                 self._fds += array.array("i", content[: len(content) // 4 * 4])
-        self._unread += data
-        for raw in take(self._unread):
-            self._arrived(raw)
         if not data:
-            while self._turns:
-                self._turns.serve(self._hand_over)
-            self.close()
-        return len(data) < _CHUNK and not ancillary
+            self._hung_up()
+        elif self._passed_over:
+            self._passed_over -= len(data)
+            self._forget_fds()
+        else:
+            self._unread += data
+            if len(self._unread) == self._needed:
+                self._look()
+        return len(data)
+
+    def _hung_up(self) -> None:
+        while self._turns:
+            self._turns.serve(self._hand_over)
+        self.close()
+
+    def _look(self) -> None:
+        """What was needed has come: the first bytes, the header of a long message, or a whole one."""
+        header, whole = sizes(self._unread)
+        if whole > _LONGEST or header > _CHUNK:
+            _log.debug("A message of %s bytes, %s of them its header, was dropped.", whole, header)
+            self._passed_over = whole - len(self._unread)
+            self._next()
+            return
+        if self._needed < header:
+            self._needed = whole if whole <= _CHUNK else header
+        if len(self._unread) == whole:
+            self._arrived(bytes(self._unread))
+        elif len(self._unread) == header:
+            self._begun(bytes(self._unread), whole)
+
+    def _begun(self, header: bytes, size: int) -> None:
+        """A long message has begun: refuse it now, or wait for the rest."""
+        message = self._parsed(header, size)
+        if message is not None and self._wanted(message, self._turns.has_room(self._line_of(message), size)):
+            self._coming, self._needed = message, size
+        else:
+            self._passed_over = size - len(header)
+            self._next()
 
     def _arrived(self, raw: bytes) -> None:
-        try:
-            message = head(raw)
-        except Exception:
-            # The whole message is here, so the next one still begins where it should.
-            _log.debug("A message that cannot be read was dropped.", exc_info=True)
-            close_fds(self._fds)
-            self._fds = []
-            return
-        message.fds, self._fds = self._fds[: message.fd_count], self._fds[message.fd_count :]
-        line = self._line_of(message)
-        if self._wanted(message, self._turns.has_room(line, len(raw))):
-            self._turns.put(line, len(raw), message)
-            if line and message.kind is not Kind.CALL:
-                self._left.add(line)
+        message, self._coming = self._coming, None
+        if message is not None:
+            message.whole(raw)
         else:
-            close_fds(message.fds)
+            message = self._parsed(raw, len(raw))
+            if message is None or not self._wanted(message, self._turns.has_room(self._line_of(message), len(raw))):
+                self._next()
+                return
+        message.fds, self._fds = self._fds, []
+        line = self._line_of(message)
+        self._turns.put(line, len(raw), message)
+        if line and message.kind is not Kind.METHOD_CALL:
+            self._left.add(line)
+        self._next()
 
-    def _line_of(self, message: Message) -> str:
+    def _parsed(self, header: bytes, size: int) -> Incoming | None:
+        try:
+            return Incoming(header, size)
+        except Exception:
+            # The next one still begins where this one ends.
+            _log.debug("A message that cannot be read was dropped.", exc_info=True)
+            return None
+
+    def _next(self) -> None:
+        """Be ready for the next message; what came along with this one, and was not taken, is closed."""
+        self._forget_fds()
+        self._unread.clear()
+        self._needed = HEAD
+
+    def _forget_fds(self) -> None:
+        close_fds(self._fds)
+        self._fds = []
+
+    def _line_of(self, message: Incoming) -> str:
         """Whose messages it waits behind: what we are told and answered waits for nothing that is asked of us, but the
         news that somebody has left for that one's last calls, unless they are a flood."""
-        if message.kind is Kind.CALL:
+        if message.kind is Kind.METHOD_CALL:
             return message.sender
         leaver = _leaver(message)
         return leaver if 0 < self._turns.waiting(leaver) <= _LAST_WORDS else _TOLD
 
-    def _hand_over(self, message: Message) -> None:
+    def _hand_over(self, message: Incoming) -> None:
         if self._left:
             self._left.discard(_leaver(message))
         try:
@@ -267,11 +323,11 @@ class Connection:
         close_fds(self._out.drop())
 
 
-def _leaver(message: Message) -> str:
+def _leaver(message: Incoming) -> str:
     """Whose connection has ended, where that is what the broker tells; else empty."""
     if message.member != "NameOwnerChanged" or message.sender != BROKER:
         return ""
-    name, _, owner = message.unpack()
+    name, _, owner = message.body()
     return "" if owner else str(name)
 
 

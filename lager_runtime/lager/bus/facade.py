@@ -14,8 +14,8 @@ from typing import Any, Protocol
 
 from lager import errors
 from lager.bus.connection import BROKER, Connection, close_fds
-from lager.bus.messages import Flag, Kind, Message
 from lager.bus.replies import ERROR_PREFIX, result
+from lager.bus.wire import Flag, Incoming, Kind, encode
 from lager.contract import SIGNALS
 from lager.errors import BusError, LagerError, NoDaemon, Refusal
 
@@ -41,6 +41,7 @@ class Call:
     """A method call that somebody made to us; `reply` or `refuse` answers it, once, now or later."""
 
     __slots__ = (
+        "_args",
         "_bus",
         "_message",
         "fds",
@@ -50,28 +51,39 @@ class Call:
         "path",
         "sender",
         "serial",
-        "signature",
     )
 
-    def __init__(self, bus: "Bus", message: Message) -> None:
+    def __init__(self, bus: "Bus", message: Incoming) -> None:
         self._bus = bus
         self.sender = message.sender
         self.serial = 0 if message.flags & Flag.NO_REPLY_EXPECTED else message.serial
         self.path = message.path
         self.interface = message.interface
         self.member = message.member
-        self.signature = message.signature
-        self.interactive = bool(message.flags & Flag.INTERACTIVE)
+        self.interactive = bool(message.flags & Flag.ALLOW_INTERACTIVE_AUTHORIZATION)
         self.fds = message.fds
-        self._message: Message | None = message
+        self._message: Incoming | None = message
+        self._args: list[Any] | None = None
 
     @property
     def args(self) -> list[Any]:
-        """Read from the bytes when first asked for; InvalidArgument where they cannot be."""
+        """Parsed when first asked for. Raises InvalidArgument where the bytes are not what the signature says."""
+        if self._args is None:
+            self._args = self._read().body() if self._message is not None else []
+        return self._args
+
+    @property
+    def signature(self) -> str:
+        """Raises InvalidArgument as `args` does."""
+        return self._read().signature
+
+    def _read(self) -> Incoming:
+        assert self._message is not None
         try:
-            return self._message.unpack() if self._message is not None else []
+            _ = self._message.signature
         except Exception:
-            raise errors.InvalidArgument(f"What {self.member} was told cannot be read.") from None
+            raise errors.InvalidArgument(f"The arguments of {self.member} are not valid D-Bus.") from None
+        return self._message
 
     @property
     def behind(self) -> int:
@@ -80,11 +92,11 @@ class Call:
 
     def forget_args(self) -> None:
         """They need not be kept for as long as the answer takes."""
-        self._message = None
+        self._message, self._args = None, []
 
     def reply(self, signature: str = "", *values: Any, fds: Sequence[int] = ()) -> None:
         """Answer; the descriptors in `fds` are ours to close, which happens when they have been sent."""
-        self._bus._answer(self, Kind.REPLY, "", signature, values, fds)
+        self._bus._answer(self, Kind.METHOD_RETURN, "", signature, values, fds)
 
     def refuse(self, name: str, text: str) -> None:
         self._bus._answer(self, Kind.ERROR, name, "s", (text,), ())
@@ -122,7 +134,7 @@ class Bus:
     """One connection to a D-Bus broker. `lost` is done as soon as it ends, for whatever reason."""
 
     def __init__(self, address: str) -> None:
-        self._pending: dict[int, asyncio.Future[Message]] = {}
+        self._pending: dict[int, asyncio.Future[Incoming]] = {}
         self._bounds: dict[int, int] = {}  # of answers that may not be long
         self._listeners: dict[str, list[tuple[str, Callable[[Signal], None]]]] = {}
         self._owners: dict[str, str] = {}  # of the names that are followed
@@ -188,17 +200,17 @@ class Bus:
             close_fds(fds)
             raise _gone()
         serial = self._connection.next_serial()
-        answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Incoming] = asyncio.get_running_loop().create_future()
         self._pending[serial] = answer
         if at_most:
             self._bounds[serial] = at_most
         try:
-            self._connection.send(
-                Message(
-                    Kind.CALL, Flag.NONE if start else Flag.NO_AUTOSTART, serial, path, interface or destination,
-                    member, destination=destination, signature=signature, body=list(values), fds=list(fds),
-                )
+            data = encode(
+                Kind.METHOD_CALL, serial, flags=Flag.NONE if start else Flag.NO_AUTOSTART, path=path,
+                interface=interface or destination, member=member, destination=destination, signature=signature,
+                values=values, fds=fds,
             )  # fmt: skip
+            self._connection.send(data, fds, to=destination)
             async with asyncio.timeout(timeout):
                 return result(await answer, gives)
         except UnicodeError:
@@ -220,18 +232,15 @@ class Bus:
         """Call a method and want no answer, not even an error; `start` as for `call`."""
         flags = Flag.NO_REPLY_EXPECTED | (Flag.NONE if start else Flag.NO_AUTOSTART)
         self._send(
-            Message(
-                Kind.CALL, flags, 0, path, destination, member, destination=destination, signature=signature,
-                body=list(values),
-            )
+            Kind.METHOD_CALL, flags=flags, path=path, interface=destination, member=member, destination=destination,
+            signature=signature, values=values,
         )  # fmt: skip
 
     def emit(self, path: str, interface: str, member: str, signature: str, *values: Any, to: str = "") -> None:
         """Send a signal: to everybody who listens, or to the one connection `to`."""
         self._send(
-            Message(
-                Kind.SIGNAL, 0, 0, path, interface, member, destination=to, signature=signature, body=list(values)
-            )
+            Kind.SIGNAL, path=path, interface=interface, member=member, destination=to, signature=signature,
+            values=values,
         )  # fmt: skip
 
     def together(self) -> AbstractContextManager[None]:
@@ -310,9 +319,10 @@ class Bus:
     async def _broker(self, member: str, signature: str = "", *values: Any) -> list[Any]:
         return await self.call(BROKER, _BROKER_PATH, member, signature, *values)
 
-    def _send(self, message: Message) -> None:
+    def _send(self, kind: Kind, *, destination: str, fds: Sequence[int] = (), **rest: Any) -> None:
         if not self.lost.done():
-            self._connection.send(message)
+            data = encode(kind, self._connection.next_serial(), destination=destination, fds=fds, **rest)
+            self._connection.send(data, fds, to=destination)
 
     def _answer(
         self,
@@ -327,22 +337,19 @@ class Bus:
             close_fds(fds)
             return
         serial, call.serial = call.serial, 0
-        self._connection.send(
-            Message(
-                kind, destination=call.sender, reply_serial=serial, error=error, signature=signature,
-                body=list(values), fds=list(fds),
-            )
-        )  # fmt: skip
+        self._send(
+            kind, destination=call.sender, reply_serial=serial, error=error, signature=signature, values=values, fds=fds
+        )
 
-    def _wanted(self, message: Message, has_room: bool) -> bool:
+    def _wanted(self, message: Incoming, has_room: bool) -> bool:
         """Whether to look at a message at all: this costs little, however long it is and however many there are."""
         if message.kind is Kind.SIGNAL:
             owners = message.member == "NameOwnerChanged"  # which is the broker's to say
             return message.member in self._listeners and (not owners or message.sender == BROKER)
-        if message.kind is not Kind.CALL:
+        if message.kind is not Kind.METHOD_CALL:
             return message.reply_serial in self._pending and self._is_short(message)
-        if len(message.raw) > _LONGEST_CALL:
-            Call(self, message).fail(errors.InvalidArgument(f"{message.member} is not told {len(message.raw)} bytes."))
+        if message.size > _LONGEST_CALL:
+            Call(self, message).fail(errors.InvalidArgument(f"{message.member} is not told {message.size} bytes."))
         elif not has_room:
             if self._connection.owed(message.sender) < _MOST_OWED:  # beyond it who floods us is not even refused
                 Call(self, message).fail(errors.TooMany("You call faster than you are answered.", "Wait for it."))
@@ -350,17 +357,17 @@ class Bus:
             return True
         return False
 
-    def _is_short(self, answer: Message) -> bool:
+    def _is_short(self, answer: Incoming) -> bool:
         bound = self._bounds.get(answer.reply_serial)
-        if bound is None or len(answer.raw) <= bound:
+        if bound is None or answer.size <= bound:
             return True
         waiter = self._pending[answer.reply_serial]
         if not waiter.done():
-            waiter.set_exception(errors.Failed(f"The answer has {len(answer.raw)} bytes, which is too much."))
+            waiter.set_exception(errors.Failed(f"The answer has {answer.size} bytes, which is too much."))
         return False
 
-    def _received(self, message: Message) -> None:
-        if message.kind is Kind.CALL:
+    def _received(self, message: Incoming) -> None:
+        if message.kind is Kind.METHOD_CALL:
             self._called(Call(self, message))
         elif message.kind is Kind.SIGNAL:
             self._signalled(message)
@@ -374,7 +381,7 @@ class Bus:
         else:
             self._objects.dispatch(call)
 
-    def _signalled(self, message: Message) -> None:
+    def _signalled(self, message: Incoming) -> None:
         close_fds(message.fds)
         listeners = [
             callback
@@ -386,7 +393,7 @@ class Bus:
             for listener in listeners:
                 listener(signal)
 
-    def _answered(self, message: Message) -> None:
+    def _answered(self, message: Incoming) -> None:
         waiter = self._pending.get(message.reply_serial)
         if waiter is None or waiter.done():
             close_fds(message.fds)
@@ -410,12 +417,11 @@ class Bus:
                 waiter.set_exception(_gone())
 
 
-def _arguments(signal: Message) -> list[Any] | None:
+def _arguments(signal: Incoming) -> list[Any] | None:
     """The arguments of a signal; None where they are not those of its contract, or cannot be read."""
-    if signal.signature != SIGNALS.get(signal.member, signal.signature):
-        return None
     try:
-        return signal.unpack()
+        fits = signal.signature == SIGNALS.get(signal.member, signal.signature)
+        return signal.body() if fits else None
     except Exception:
         return None
 
@@ -425,7 +431,7 @@ def owner_rule(name: str) -> str:
     return f"type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg0='{name}'"
 
 
-def _drop(answer: asyncio.Future[Message]) -> None:
+def _drop(answer: asyncio.Future[Incoming]) -> None:
     """Nobody waits any more for what may just have come."""
     if answer.done() and not answer.cancelled() and answer.exception() is None:
         close_fds(answer.result().fds)

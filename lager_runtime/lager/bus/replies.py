@@ -4,8 +4,7 @@ from typing import Any
 
 from lager import errors
 from lager.bus.connection import close_fds
-from lager.bus.messages import Kind, Message
-from lager.bus.signatures import split
+from lager.bus.wire import Incoming, Kind, types
 from lager.errors import LagerError, NoDaemon, Refusal
 
 ERROR_PREFIX = "com.lager.Error."
@@ -18,21 +17,22 @@ _DENIED = "org.freedesktop.DBus.Error.AccessDenied"
 _LIMITED = "org.freedesktop.DBus.Error.LimitsExceeded"
 
 
-def result(message: Message, gives: str | None) -> list[Any]:
+def result(message: Incoming, gives: str | None) -> list[Any]:
     """The values of an answer, descriptors in the place of `h`; those that nothing points at are closed. Raises what
     its error stands for, and Failed where it cannot be read, or its signature is not what it `gives`."""
-    if gives is not None and message.kind is Kind.REPLY and message.signature != gives:
-        close_fds(message.fds)
-        raise errors.Failed(f"The answer is of type {message.signature!r}, not {gives!r}.")
+    fds = message.fds
     try:
-        values, fds = message.unpack(), message.fds
+        signature, values = message.signature, message.body()
     except Exception:
-        close_fds(message.fds)
+        close_fds(fds)
         raise errors.Failed("The answer cannot be read.") from None
     if message.kind is Kind.ERROR:
         close_fds(fds)
-        raise _error(message.error, str(values[0]) if message.signature.startswith("s") else message.error)
-    indexes = [index for index, kind in enumerate(split(message.signature)) if kind == "h"]
+        raise _error(message.error, str(values[0]) if signature.startswith("s") else message.error)
+    if gives is not None and signature != gives:
+        close_fds(fds)
+        raise errors.Failed(f"The answer is of type {signature!r}, not {gives!r}.")
+    indexes = [index for index, type in enumerate(types(signature)) if type.token == "h"]
     taken = {values[index] for index in indexes}
     close_fds(fd for index, fd in enumerate(fds) if index not in taken)
     for index in indexes:

@@ -1,0 +1,212 @@
+"""D-Bus messages as bytes, by the library: dbus-fast where it is installed, else dbus-next.
+
+Nothing else imports either, and nothing else knows which it is: both have the same names. Of their parts lager uses the
+wire format, variants, signatures, addresses and authentication; it reads and writes the socket itself (`connection`),
+because both libraries drop the connection when the socket is full, leak descriptors, and parse a message of any size
+before anybody can refuse it.
+
+Every value on our side is a plain one. A variant that comes stands for its value; a plain value that goes into a
+variant gets the type that suits it: b, u or x, d, s, a{sv}, as.
+"""
+
+import struct
+from functools import lru_cache
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dbus_fast._private.address import parse_address
+    from dbus_fast._private.unmarshaller import Unmarshaller
+    from dbus_fast.auth import AuthExternal
+    from dbus_fast.constants import MessageFlag, MessageType
+    from dbus_fast.message import Message
+    from dbus_fast.signature import SignatureTree, SignatureType, Variant
+else:
+    try:
+        import dbus_fast as library
+        from dbus_fast._private.address import parse_address
+        from dbus_fast._private.unmarshaller import Unmarshaller
+        from dbus_fast.auth import AuthExternal
+    except ImportError:
+        import dbus_next as library
+        from dbus_next._private.address import parse_address
+        from dbus_next._private.unmarshaller import Unmarshaller
+        from dbus_next.auth import AuthExternal
+    Message, MessageFlag, MessageType = library.Message, library.MessageFlag, library.MessageType
+    SignatureTree, SignatureType, Variant = library.SignatureTree, library.SignatureType, library.Variant
+
+__all__ = ["AuthExternal", "Flag", "Incoming", "Kind", "details", "encode", "parse_address", "sizes", "types"]
+
+# Names and values are right by construction; dbus-next checks them all the same.
+_IS_FAST = Variant.__module__.startswith("dbus_fast")
+_UNVERIFIED: dict[str, Any] = {"verify": False} if _IS_FAST else {}
+_UNVALIDATED: dict[str, Any] = {"validate": False} if _IS_FAST else {}
+HEAD = 16  # bytes that tell how long a message is (D-Bus specification, Message Format)
+_SMALL = 1 << 10  # bytes of a message that is read at once
+_NAMES: dict[type, str] = {bool: "b", int: "u", float: "d", str: "s", dict: "a{sv}", list: "as"}
+
+Kind = MessageType
+Flag = MessageFlag
+
+
+def sizes(head: bytes | bytearray) -> tuple[int, int]:
+    """How many bytes the header has, and how many the whole message, from its first HEAD bytes."""
+    order = "<" if head[0] == ord("l") else ">"
+    body, _, fields = struct.unpack_from(order + "III", head, 4)
+    header = HEAD + (fields + 7) // 8 * 8
+    return header, header + body
+
+
+class Incoming:
+    """A message that came. Its header is read at once, its body when somebody asks for it.
+
+    `fds` are the descriptors that came along: whoever has the message closes them.
+    """
+
+    __slots__ = (
+        "_raw", "_whole", "error", "fds", "flags", "interface", "kind", "member", "path", "reply_serial", "sender",
+        "serial", "size",
+    )  # fmt: skip
+
+    def __init__(self, header: bytes, size: int) -> None:
+        """`header` is that of a message of `size` bytes, or the whole of one. Any Exception where it is neither."""
+        self.size = size
+        self.fds: list[int] = []
+        self._raw = header
+        self._whole: Message | None = None
+        head = self._read_header(header)
+        self.kind = head.message_type
+        self.flags = head.flags
+        self.serial = head.serial
+        self.reply_serial = head.reply_serial or 0
+        self.path = head.path or ""
+        self.interface = head.interface or ""
+        self.member = head.member or ""
+        self.error = head.error_name or ""
+        self.sender = head.sender or ""
+
+    def _read_header(self, raw: bytes) -> Message:
+        if len(raw) == self.size <= _SMALL:
+            try:
+                self._whole = _read(raw)
+            except Exception:
+                pass  # its body is told to be unreadable when it is asked for
+            else:
+                return self._whole
+        header, _ = sizes(raw)
+        return _read(raw[:4] + bytes(4) + raw[8:header])  # as if it had no body
+
+    def whole(self, raw: bytes) -> None:
+        """The rest has come: `raw` is all of it."""
+        self._raw = raw
+
+    @property
+    def signature(self) -> str:
+        return str(self._message().signature)
+
+    def body(self) -> list[Any]:
+        """Its values, plain ones. Any Exception where the bytes are not as the signature says."""
+        return [_plain(value) for value in self._message().body]
+
+    def _message(self) -> Message:
+        if self._whole is None:
+            self._whole, self._raw = _read(self._raw), b""
+        return self._whole
+
+
+def _read(raw: bytes) -> Message:
+    message = Unmarshaller(BytesIO(raw)).unmarshall()  # type: ignore[arg-type]  # of which it only reads
+    if message is None:
+        raise ValueError("the message is shorter than it says")
+    return message
+
+
+def encode(
+    kind: MessageType,
+    serial: int,
+    *,
+    flags: MessageFlag = MessageFlag.NONE,
+    path: str = "",
+    interface: str = "",
+    member: str = "",
+    error: str = "",
+    reply_serial: int = 0,
+    destination: str = "",
+    signature: str = "",
+    values: Any = (),
+    fds: Any = (),
+) -> bytes:
+    """The bytes of a message. Raises UnicodeError where a text in it is none, others where a value is not of its
+    type."""
+    message = Message(
+        destination=destination or None,
+        path=path or None,
+        interface=interface or None,
+        member=member or None,
+        message_type=kind,
+        flags=flags,
+        error_name=error or None,
+        reply_serial=reply_serial,
+        unix_fds=list(fds),
+        signature=signature,
+        body=[_encoded(type, value) for type, value in zip(types(signature), values, strict=True)],
+        serial=serial,
+        **_UNVALIDATED,
+    )
+    return bytes(message._marshall(negotiate_unix_fd=True))
+
+
+@lru_cache(1000)
+def types(signature: str) -> tuple[SignatureType, ...]:
+    """The complete types of a signature. Raises where it is none."""
+    return tuple(SignatureTree(signature).types)
+
+
+def details(values: dict[str, Any]) -> dict[str, Any]:
+    """An a{sv} as the library takes it: for whoever sends the same again and again. None is left out."""
+    return {_text(key): _variant(value) for key, value in values.items() if value is not None}
+
+
+def _encoded(type: SignatureType, value: Any) -> Any:
+    """A plain value as the library takes one of this type."""
+    token = type.token
+    if token == "v":
+        return _variant(value)
+    if token in "sog":
+        return _text(value)
+    if token == "(":
+        return [_encoded(child, item) for child, item in zip(type.children, value, strict=True)]
+    if token != "a" or type.children[0].token == "y":
+        return value
+    (child,) = type.children
+    if child.token != "{":
+        return [_encoded(child, item) for item in value]
+    key, entry = child.children
+    return {_encoded(key, name): _encoded(entry, item) for name, item in value.items() if item is not None}
+
+
+def _variant(value: Any) -> Variant:
+    if isinstance(value, Variant):
+        return value
+    kind = _NAMES.get(type(value)) or next((_NAMES[one] for one in _NAMES if isinstance(value, one)), None)
+    if kind is None:
+        raise TypeError(f"no D-Bus type for {type(value).__name__}")
+    if kind == "u" and not 0 <= value < 1 << 32:
+        kind = "x"
+    return Variant(kind, _encoded(types(kind)[0], value), **_UNVERIFIED)
+
+
+def _text(value: str) -> str:
+    if "\0" in value:
+        raise UnicodeError("a text with NUL in it")
+    return value
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Variant):
+        return _plain(value.value)
+    if isinstance(value, dict):
+        return {_plain(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):  # a struct is a list for one library and a tuple for the other
+        return [_plain(item) for item in value]
+    return value
