@@ -3,6 +3,7 @@
 import itertools
 import os
 import random
+import re
 import signal
 import socket
 import threading
@@ -264,4 +265,20 @@ def test_who_says_too_much_is_refused(raw, unharmed):
     raw.send(KINDS["long"](raw.serial()))
     refused = next(one for one in raw.received() if one[1] == ERROR)
     assert b"com.lager.Error.InvalidArgument" in refused
+    unharmed()
+
+
+@pytest.mark.xdist_group("hostile")
+def test_a_message_of_32_mb_is_refused_without_being_taken_in(station, raw, client, unharmed):
+    """By its header: it costs lagerd neither the memory of its text nor the time of parsing it."""
+    status = Path(f"/proc/{station.lagerd.pid}/status")
+
+    def peak() -> int:
+        return int(re.search(r"VmHWM:\s+(\d+) kB", status.read_text())[1])
+
+    before = peak()
+    raw.send(message(CALL, raw.serial(), "s", ["x" * ((1 << 25) - 4096)], **{**TO, "member": "Continue"}))
+    assert b"com.lager.Error.InvalidArgument" in next(one for one in raw.received() if one[1] == ERROR)
+    assert peak() - before < 8 << 10
+    assert client.list() == []
     unharmed()
