@@ -33,7 +33,7 @@ def _asked(_: int, frame: "FrameType") -> None:
 
 def _importer(frame: "FrameType") -> "FrameType | None":
     """Who imports what is being imported at `frame`, if a pause may need just that: it is let come to its end."""
-    needed = {"lager", "dbus_next", *sys.stdlib_module_names}
+    needed = {"lager", "dbus_fast", "dbus_next", *sys.stdlib_module_names}
     importer, imported, here = None, "", frame.f_back
     while here is not None:
         if frame.f_code.co_filename.startswith("<frozen importlib."):

@@ -179,7 +179,7 @@ def test_a_forked_child_neither_uses_nor_closes_the_net_of_its_parent() -> None:
 
 
 def test_importing_nets_brings_no_instrument_library() -> None:
-    heavy = "{'pyvisa', 'pyvisa_py', 'pymodbus', 'serial', 'dbus_next'}"
+    heavy = "{'pyvisa', 'pyvisa_py', 'pymodbus', 'serial', 'dbus_fast', 'dbus_next'}"
     code = f"import sys, lager.instruments.net; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
