@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lager.nets.model import NetType
 from lager.nets.resource import Reach
@@ -15,7 +15,8 @@ _DIO_PORTS = {"DIO": (0, 23), "FIO": (0, 8), "EIO": (8, 8), "CIO": (16, 4), "MIO
 class Family:
     """One driver module: the models it serves, the net types it offers (class names), and its channels.
 
-    `channels` maps a net type to the channels of a model; a net may leave the channel out where there is only one.
+    `outputs` says how many channels the models have that begin like its keys, where that is not one. An instrument
+    whose nets are terminals has them in `terminals` instead, by the type of the net; a type that is not there has none.
     `stray` is what some instruments of the family send behind the line that answers a question.
     """
 
@@ -25,41 +26,43 @@ class Family:
     reach: frozenset[Reach]
     drivers: Mapping[NetType, str]
     examples: Sequence[str]
+    outputs: Mapping[str, int] = field(default_factory=dict)
+    terminals: Mapping[NetType, range] | None = None
     stray: str = ""
 
     def serves(self, model: str) -> bool:
         return re.fullmatch(self.models, plain(model)) is not None
 
     def channels(self, model: str, type: NetType) -> range | None:
-        """The channels a net of this type may name; None where it has none (a serial port)."""
-        if self.module == "labjack_t7":
-            return {NetType.ADC: range(14), NetType.DAC: range(2), NetType.GPIO: range(23)}[type]
-        if self.module == "serial_port":
-            return None
-        return range(1, 1 + _outputs(plain(model)))
+        """The channels a net of this type may name; None where it has none (a serial port).
 
-
-def _outputs(model: str) -> int:
-    # A DP831 has a third output of negative polarity (DP800 Programming Guide, :APPLy), which no net offers.
-    counts = {"DP811": 1, "DP821": 2, "DP831": 2, "DP832": 3, "E36311": 3, "E36312": 3, "E36313": 3}
-    return next((count for start, count in counts.items() if model.startswith(start)), 1)
+        A net may leave the channel out where there is only one.
+        """
+        if self.terminals is not None:
+            return self.terminals.get(type)
+        counts = (count for start, count in self.outputs.items() if plain(model).startswith(start))
+        return range(1, 1 + next(counts, 1))
 
 
 _VISA = frozenset((Reach.VISA,))
 _SUPPLY = {NetType.PowerSupply: "Supply"}
 
+# A DP831 has a third output of negative polarity (DP800 Programming Guide, :APPLy), which no net offers.
+_DP800_OUTPUTS = {"DP821": 2, "DP831": 2, "DP832": 3}
+_T7_TERMINALS = {NetType.ADC: range(14), NetType.DAC: range(2), NetType.GPIO: range(23)}
+
 FAMILIES = (
-    Family("rigol_dp800", "Rigol", r"DP8(11|21|31|32)A?", _VISA, _SUPPLY, ("DP821", "DP832")),
+    Family("rigol_dp800", "Rigol", r"DP8(11|21|31|32)A?", _VISA, _SUPPLY, ("DP821", "DP832"), _DP800_OUTPUTS),
     Family("keithley_2281s", "Keithley", r"2281S(-20-6)?", _VISA, {**_SUPPLY, NetType.Battery: "Battery"},
            ("2281S-20-6",)),
     Family("keithley_2200", "Keithley", r"2200-\d+-\d+", _VISA, _SUPPLY, ("2200-20-5", "2200-32-3")),
-    Family("keysight_e36300", "Keysight", r"E3631[123]A", _VISA, _SUPPLY, ("E36312A",)),
+    Family("keysight_e36300", "Keysight", r"E3631[123]A", _VISA, _SUPPLY, ("E36312A",), {"E3631": 3}),
     Family("rigol_dl3000", "Rigol", r"DL30[23]1A?", _VISA, {NetType.ELoad: "Load"}, ("DL3021",), stray="0"),
     Family("labjack_t7", "LabJack", r"T7(-?PRO)?", frozenset((Reach.MODBUS, Reach.LJM)),
-           {NetType.ADC: "Adc", NetType.DAC: "Dac", NetType.GPIO: "Gpio"}, ("T7",)),
+           {NetType.ADC: "Adc", NetType.DAC: "Dac", NetType.GPIO: "Gpio"}, ("T7",), terminals=_T7_TERMINALS),
 )  # fmt: skip
 
-SERIAL = Family("serial_port", "", ".*", frozenset((Reach.SERIAL,)), {NetType.UART: "Uart"}, ("serial",))
+SERIAL = Family("serial_port", "", ".*", frozenset((Reach.SERIAL,)), {NetType.UART: "Uart"}, ("serial",), terminals={})
 
 
 def plain(model: str) -> str:
