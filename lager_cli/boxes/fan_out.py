@@ -52,7 +52,7 @@ def show(names: str, typed: list[str], table: Table) -> int:
         # A run has a word of its own for its box; the one by which it was asked leads there from here.
         output.print_json([{"box": box} | item | {"box": box} for box, item, _ in items])
     elif items:
-        output.table(("BOX", *table.headers), [(box, *row) for box, _, row in items])
+        output.fitting_table(("BOX", *table.headers), [(box, *row) for box, _, row in items])
     elif not failed:
         output.say("None of the boxes has any.")
     return int(failed)

@@ -137,7 +137,7 @@ def check(names: tuple[str, ...], as_json: bool) -> int:
     if as_json:
         output.print_json(found)
     else:
-        output.table(_CHECK_HEADERS, [[one[key] for key in _KEYS] for one in found], longest=1000)
+        output.fitting_table(_CHECK_HEADERS, [[one[key] for key in _KEYS] for one in found], longest=1000)
     return int(any(one["to_do"] != "-" for one in found))
 
 
@@ -203,6 +203,6 @@ def _list(as_json: bool) -> None:
         output.print_json(found)
     elif found:
         rows = [(one["name"], one["ssh"], one["command"], "default" if one["default"] else "") for one in found]
-        output.table(("BOX", "SSH", "COMMAND", ""), rows)
+        output.fitting_table(("BOX", "SSH", "COMMAND", ""), rows)
     else:
         output.say("You have given no box a name yet. Type: lager boxes add NAME USER@HOST")

@@ -47,7 +47,7 @@ def history(as_json: bool, since: str | None, until: str | None) -> None:
     if as_json:
         output.print_json(records)
     elif records:
-        output.table(_HEADERS, [row(record) for record in records])
+        output.fitting_table(_HEADERS, [row(record) for record in records])
     else:
         output.say("The journal has no record of lagerd in that time.")
 

@@ -130,7 +130,7 @@ def instruments(as_json: bool) -> None:
     if as_json:
         output.print_json(held)
     elif held:
-        output.table(_HEADERS, [_row(lease) for lease in sorted(held, key=lambda lease: lease["name"])])
+        output.fitting_table(_HEADERS, [_row(lease) for lease in sorted(held, key=lambda lease: lease["name"])])
     else:
         output.say("No instrument is in use.")
 

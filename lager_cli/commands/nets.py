@@ -41,7 +41,7 @@ def nets(context: click.Context, as_json: bool, box: str | None) -> None:
     if as_json:
         output.print_json(found)
     elif found:
-        output.table(_HEADERS, [_row(net) for net in found])
+        output.fitting_table(_HEADERS, [_row(net) for net in found])
     else:
         output.say("The nets file names no nets.")
 
@@ -63,7 +63,7 @@ def check(as_json: bool, wait: float) -> int:
     if as_json:
         output.print_json(results)
     else:
-        output.table(
+        output.fitting_table(
             ("INSTRUMENT", "MODEL", "RESULT"),
             [(one["instrument"], one["model"], one["identity"] or one["error"]) for one in results],
         )

@@ -16,9 +16,11 @@ import click
 
 from lager.breakpoints.banner import box_option
 from lager.errors import LagerError
-from lager.text import printable
-from lager_cli.display.tables import aligned, fitted
+from lager.text import printable, wrapped
+from lager_cli.display.tables import aligned, cell, fitted
 
+_MOST_LINES = 1000
+_WIDEST = 1_000_000
 _ADVISES = re.compile(r": lager (?!boxes)[\w -]+$")
 
 
@@ -63,7 +65,26 @@ def raw(data: bytes, *, error: bool = False) -> None:
 
 def note(text: str) -> None:
     """A line beside the result: what was started, capped, passed over."""
-    _aside(f"lager: {text}")
+    _aside(_lines(f"lager: {text}"))
+
+
+def _lines(text: str) -> str:
+    """Printable, line by line, and on a terminal broken between words. All lines but the first are indented: what a
+    message quotes can begin none that looks like one of ours."""
+    width = _width_of_errors()
+    shown: list[str] = []
+    for number, one in enumerate(text.rstrip().split("\n")[:_MOST_LINES]):
+        safe = printable(one.expandtabs(2), 2000)
+        shown += wrapped(f"  {safe.strip()}" if number else safe, width, 4 if number else 2) if safe.strip() else []
+    return "\n".join(shown)
+
+
+def _width_of_errors() -> int:
+    """Columns of the terminal that standard error is; where it is none, more than any line has."""
+    try:
+        return os.get_terminal_size(2).columns or _WIDEST
+    except OSError:
+        return _WIDEST
 
 
 def note_on_terminal(text: str) -> None:
@@ -105,7 +126,7 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
 def error(problem: LagerError) -> None:
     """On a box, a command that it ends with is one for the user's own desk, as all others that are shown."""
     box = box_option() if _ADVISES.search(problem.hint) else ""
-    _aside(f"lager: {printable(_from_here(str(problem)), 2000)}{box}")
+    _aside(_lines(f"lager: {_from_here(str(problem)).rstrip()}{box}"))
 
 
 def _from_here(text: str) -> str:
@@ -123,10 +144,9 @@ def misuse(problem: click.ClickException, command: str | None = None) -> None:
     context = problem.ctx if isinstance(problem, click.UsageError) else None
     if context is not None:
         _aside(f"{context.get_usage()}\nTry '{context.command_path} --help' for help.\n")
-    message = "\n".join(printable(line, 2000) for line in problem.format_message().split("\n"))
     helpful = " ".join(filter(None, ("lager", command, "--help")))
     hint = f" Try: {helpful}" if isinstance(problem, click.UsageError) and context is None else ""
-    _aside(f"Error: {message}{hint}")
+    _aside(_lines(f"Error: {problem.format_message()}{hint}"))
 
 
 def print_json(value: Any) -> None:
@@ -140,17 +160,17 @@ def print_json_line(value: Any) -> None:
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]], longest: int = 200) -> None:
     """Columns as wide as their longest cell; nothing in a cell reaches the terminal as a command."""
-    lines = [list(headers), *([printable(cell, longest) for cell in row] for row in rows)]
+    lines = [list(headers), *([cell(value, longest) for value in row] for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(headers))]
     fitted_table([aligned(line, widths) for line in lines])
 
 
-def fitting_table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+def fitting_table(headers: Sequence[str], rows: Sequence[Sequence[object]], longest: int = 200) -> None:
     """A table of which on a terminal no line is wider than that."""
     if on_terminal():
         fitted_table(fitted(headers, rows, shutil.get_terminal_size().columns))
     else:
-        table(headers, rows)
+        table(headers, rows, longest)
 
 
 def fitted_table(lines: Sequence[str]) -> None:
@@ -161,7 +181,7 @@ def fitted_table(lines: Sequence[str]) -> None:
 
 def cells(row: Iterable[object], widths: Sequence[int]) -> None:
     """One row of a table whose other rows are not yet known; what is wider than its column moves the rest."""
-    click.echo(aligned([printable(cell, 200) for cell in row], widths))
+    click.echo(aligned([cell(value) for value in row], widths))
 
 
 def colours() -> bool:

@@ -1,20 +1,42 @@
 """A table that fits into a width: wide cells are shortened, columns left out that one can do without, and if that is
 not enough, cells shortened still more."""
 
+import re
 from collections.abc import Sequence
 
-from lager.text import printable
+from lager.text import printable, wrapped
 
-_FLEXIBLE = ("LABEL", "WHERE", "SCRIPT")
-_DISPENSABLE = ("RUN", "SCRIPT", "USER", "PAUSED")
+_FLEXIBLE = ("LABEL", "WHERE", "SCRIPT", "WHAT", "WHY", "ADDRESS", "LIMITS", "COMMAND")
+_DISPENSABLE = ("RUN", "SCRIPT", "USER", "PAUSED", "MODEL", "CHANNEL")
+_SENTENCES = ("TO DO", "RESULT")  # in the last column: shown whole, on several lines
 _NARROW, _NARROWEST = 20, 12
+
+
+def cell(value: object, longest: int = 200) -> str:
+    """The value as one line that no terminal takes for a command."""
+    return printable(re.sub(r"\s*\n\s*", " ", str(value).strip()), longest)
+
+
+def with_sentences(headers: Sequence[str], rows: Sequence[Sequence[object]], columns: int) -> list[str]:
+    """The lines of a table whose last column has sentences, which go on in lines of their own."""
+    before = [[*headers[:-1]], *([cell(value) for value in row[:-1]] for row in rows)]
+    widths = [max(len(line[column]) for line in before) for column in range(len(headers) - 1)]
+    margin = sum(widths) + 2 * len(widths)
+    room = max(columns - margin, _NARROW)
+    lines = []
+    for start, last in zip(before, [headers[-1], *(row[-1] for row in rows)], strict=True):
+        first, *more = wrapped(cell(last, 1000), room, 0)
+        lines += [aligned([*start, first], [*widths, 0]), *(" " * margin + one for one in more)]
+    return lines
 
 
 def fitted(headers: Sequence[str], rows: Sequence[Sequence[object]], columns: int) -> list[str]:
     """The line of the headers and those of the rows, none wider than `columns`."""
-    lines = [list(headers), *([printable(cell) for cell in row] for row in rows)]
+    if headers[-1] in _SENTENCES:
+        return with_sentences(headers, rows, columns)
+    lines = [list(headers), *([cell(value) for value in row] for row in rows)]
     kept = list(range(len(headers)))
-    dispensable = _DISPENSABLE if "WHERE" in headers else ()
+    dispensable = _DISPENSABLE if "WHERE" in headers or "ADDRESS" in headers else ()
     for name, narrowest in ((None, _NARROW), *((name, _NARROW) for name in dispensable), (None, _NARROWEST)):
         kept = [column for column in kept if headers[column] != name]
         widths = {column: max(len(line[column]) for line in lines) for column in kept}
@@ -43,7 +65,7 @@ def _shrink(widths: dict[int, int], headers: Sequence[str], columns: int, narrow
     return True
 
 
-def _cut(cell: str, width: int, header: str) -> str:
-    if len(cell) <= width:
-        return cell
-    return "…" + cell[len(cell) - width + 1 :] if header == "WHERE" else cell[: width - 1] + "…"
+def _cut(text: str, width: int, header: str) -> str:
+    if len(text) <= width:
+        return text
+    return "…" + text[len(text) - width + 1 :] if header == "WHERE" else text[: width - 1] + "…"

@@ -39,6 +39,19 @@ def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
 
 
+def wrapped(line: str, width: int, indent: int = 2) -> list[str]:
+    """The line as lines of at most `width` columns, broken at spaces alone; a longer word stays whole. All but the
+    first begin with `indent` spaces."""
+    lines, now = [], ""
+    for number, word in enumerate(line.split(" ")):
+        if number and len(now) + 1 + len(word) > width and now.strip():
+            lines.append(now.rstrip())
+            now = " " * indent + word
+        else:
+            now += " " * bool(number) + word
+    return [*lines, now]
+
+
 def time_left(seconds: float) -> str:
     """A time that is left, rounded up: 1s until it is over."""
     return duration(math.ceil(seconds - 0.001))

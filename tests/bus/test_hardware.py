@@ -412,6 +412,60 @@ def test_import_writes_nothing_where_a_limit_would_be_lost(lager, tmp_path):
     assert not (tmp_path / "nets.toml").exists()
 
 
+@pytest.mark.parametrize("columns", [60, 80, 200])
+def test_each_net_is_one_row_on_a_terminal(lager, screen, columns):
+    names = [net["name"] for net in json.loads(lager("nets", "--json").stdout)]
+    one = screen(LAGER, "nets", columns=columns, rows=40)
+    one.wait()
+    assert [line.split()[0] for line in one.lines] == ["NET", *names]
+
+
+def test_a_long_result_goes_on_in_its_own_column(bench, screen, tmp_path):
+    nets = tmp_path / "gone.toml"
+    nets.write_text('[instruments.psu1]\nmodel = "DP821"\naddress = "TCPIP::127.0.0.1::1::SOCKET"\ntimeout = 0.5\n')
+    one = screen(LAGER, "nets", "check", LAGER_NETS=str(nets))
+    assert one.wait() == 1
+    first, *more = one.lines[1:]
+    assert first.startswith("psu1        DP821  psu1 (")
+    assert more
+    assert all(line.startswith(" " * 19) and line[19] != " " for line in more)
+
+
+def test_a_long_message_is_broken_between_words_on_a_terminal(screen, lager, tmp_path):
+    nets = tmp_path / "nets.toml"
+    nets.write_text(f'[instruments.a]\nmodel = "DP821"\naddress = "{"word " * 40}"\n')
+    one = screen(LAGER, "nets", LAGER_NETS=str(nets))
+    assert one.wait() == 1
+    told = lager("nets", LAGER_NETS=str(nets)).stderr
+    assert len(one.lines) > told.count("\n")
+    assert " ".join(one.shown.split()) == " ".join(told.split())
+
+
+EVIL = "evil\\u001b[2J\\nlager: All is well."
+
+
+def test_a_wrong_nets_file_has_a_line_for_each_mistake_and_no_escape(lager, tmp_path):
+    nets = tmp_path / "nets.toml"
+    nets.write_text(
+        '[instruments.a]\nmodel = "DP821"\naddress = "here"\ntimeout = "x"\n'
+        '[nets.b]\ntype = "supply"\ninstrument = "a"\nchannel = 7\nmax_voltage = -1\n'
+        f'[nets."{EVIL}"]\ntype = "adc"\ninstrument = "c"\nrange = 3\n'
+    )
+    done = lager("nets", LAGER_NETS=str(nets))
+    first, *mistakes, last = done.stderr.splitlines()
+    assert first.endswith("has 6 mistakes:")
+    assert [line.split(": ")[0].split()[0] for line in mistakes] == [
+        "instruments.a.address", "instruments.a.timeout", "nets.b.channel", "nets.b.max_voltage",
+        "nets.evil\\x1b[2J\\nlager", "nets.evil\\x1b[2J\\nlager",
+    ]  # fmt: skip
+    assert all(line.startswith("  ") for line in (*mistakes, last))
+
+
+def test_a_choice_that_is_missing_is_shown_in_lines(lager):
+    done = lager("completion")
+    assert done.stderr.endswith("Choose from:\n  bash,\n  zsh,\n  fish\n")
+
+
 def test_a_wrong_nets_file_is_refused_with_all_its_mistakes(lager, tmp_path):
     (tmp_path / "nets.toml").write_text(
         '[instruments.a]\nmodel = "DP821"\n[nets.b]\ntype = "suply"\ninstrument = "c"\n'

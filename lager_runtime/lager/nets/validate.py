@@ -8,6 +8,7 @@ from typing import Any
 from lager.nets import catalog, resource, terminals
 from lager.nets.catalog import SERIAL, Family
 from lager.nets.model import DEFAULT_TIMEOUT, Instrument, Limits, NetConfig, NetType
+from lager.text import printable
 from lager.values import number, shown
 
 _LIMITS = {
@@ -20,7 +21,7 @@ _LIMITS = {
 
 class Mistakes(list[str]):
     def add(self, key: str, reason: str) -> None:
-        self.append(f"{key}: {reason}")
+        self.append(printable(f"{key}: {reason}", 1000))  # keys are what somebody wrote
 
     def unknown(self, prefix: str, given: Iterable[str], known: Iterable[str]) -> None:
         names = list(known)
@@ -73,8 +74,8 @@ def _tables(document: Mapping[str, Any], kind: str, mistakes: Mistakes) -> dict[
 
 
 def _instrument(name: str, table: dict[str, Any], mistakes: Mistakes) -> Instrument | None:
+    """The instrument, None where its model is unknown."""
     prefix = f"instruments.{name}."
-    before = len(mistakes)
     address = _text(prefix + "address", table, mistakes)
     place = _place(prefix + "address", address, mistakes) if address else None
     serial = place is not None and place.reach is resource.Reach.SERIAL
@@ -84,9 +85,10 @@ def _instrument(name: str, table: dict[str, Any], mistakes: Mistakes) -> Instrum
     if model and not serial:
         _check_model(prefix, model, place, mistakes)
     timeout = _number(prefix + "timeout", table.get("timeout", DEFAULT_TIMEOUT), mistakes, 0.01, 120)
-    if len(mistakes) > before or not (model and address and timeout):
+    if not model or not (serial or catalog.find(model)):
         return None
-    return Instrument(name, model, address, timeout, serial_line)
+    # With another mistake, too: its nets are checked against its model. The file is refused then.
+    return Instrument(name, model, address or "", timeout or DEFAULT_TIMEOUT, serial_line)
 
 
 def _serial_line(
@@ -128,16 +130,16 @@ def _net(
     instrument = _used_instrument(prefix + "instrument", table, instruments, named, mistakes)
     if type:
         mistakes.unknown(prefix, table, ("type", "instrument", "channel", *limits_of(type), *_OPTIONS[type]))
-    if not type or not instrument:
+    if not type:
         return None
-    channel = _channel(prefix, table, type, instrument, mistakes)
+    channel = _channel(prefix, table, type, instrument, mistakes) if instrument else None
     limits = {
         key: _number(prefix + key, table[key], mistakes, 0, HIGHEST_LIMIT) for key in limits_of(type) if key in table
     }
     options = {
         key: _option(prefix + key, table[key], test, mistakes) for key, test in _OPTIONS[type].items() if key in table
     }
-    if len(mistakes) > before:
+    if len(mistakes) > before or not instrument:
         return None
     return NetConfig(name, type, instrument, channel, Limits(**limits), MappingProxyType(options))
 
@@ -161,8 +163,11 @@ def _used_instrument(
 
 
 def _family(instrument: Instrument) -> Family:
-    if instrument.resource.reach is resource.Reach.SERIAL:
-        return SERIAL
+    try:
+        if instrument.resource.reach is resource.Reach.SERIAL:
+            return SERIAL
+    except ValueError:  # its mistake has been named; the model tells what its nets may be
+        pass
     family = catalog.find(instrument.model)
     assert family  # _check_model has seen to it
     return family
