@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lager.errors import LagerError
+from lager.text import utf8
 
 PATH = Path("/etc/lager/lagerd.toml")
 
@@ -48,12 +49,18 @@ class Config:
 def load(path: Path = PATH) -> Config:
     """What the file says; a file that does not exist says nothing. Raises ConfigError with every mistake there is."""
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = utf8(path.read_bytes())
     except FileNotFoundError:
         return Config()
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}.", "Let the user lager read it.") from None
     except ValueError as error:
+        raise ConfigError(
+            f"{path} cannot be read: {error}.", "Save it as UTF-8, then: systemctl restart lagerd"
+        ) from None
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
         raise _wrong(path, [f"it is not TOML: {error}"]) from None
     mistakes: list[str] = []
     limits = Limits(**_take(table.pop("limits", {}), _LIMITS, "limits.", mistakes))

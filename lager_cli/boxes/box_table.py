@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lager.errors import BoxError
-from lager.text import printable
+from lager.text import printable, utf8
 
 COMMAND = "lager"
 _WORD = re.compile(r"[A-Za-z0-9_./+~][A-Za-z0-9_./+~-]*")
@@ -69,11 +69,13 @@ def table() -> dict[str, Any]:
     """`default`, and `boxes` by name, as in the file; BoxError where it cannot be read."""
     file = path()
     try:
-        text = file.read_text(encoding="utf-8")
+        text = utf8(file.read_bytes())
     except (FileNotFoundError, NotADirectoryError):
         return {"boxes": {}}
-    except (OSError, UnicodeDecodeError) as problem:
-        raise BoxError(f"{file} cannot be read: {problem}.", "Mend that, or move it away.") from problem
+    except OSError as problem:
+        raise BoxError(f"{file} cannot be read: {problem}.", "Fix this, or move it away.") from problem
+    except ValueError as problem:
+        raise BoxError(f"{file} cannot be read: {problem}.", "Save it as UTF-8, or move it away.") from problem
     import tomllib
 
     try:
@@ -121,7 +123,7 @@ def _edited() -> Iterator[Any]:
     file = path()
     file.parent.mkdir(parents=True, exist_ok=True)
     with _alone(file.parent):
-        document = tomlkit.parse(file.read_text(encoding="utf-8")) if file.exists() else tomlkit.document()
+        document = tomlkit.parse(utf8(file.read_bytes())) if file.exists() else tomlkit.document()
         yield document
         target = file.resolve()
         fresh = target.with_name(f".{target.name}.new")

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 
 from lager_cli.console.client import Attached, Outcome
 from lager_cli.console.line_frontends import Pipe, Session
+from lager_cli.console.meta_commands import Orders
 from lager_cli.console.relay import opened, serve
 from lager_cli.display import output
 
@@ -63,11 +64,9 @@ async def _connection(id: str, options: dict[str, bool], box: str | None) -> Asy
 
 
 def _session(script: Attached, id: str, number: int, box: str | None) -> Session:
-    if not os.isatty(0):
-        return Pipe(script)
-    from lager_cli.console.meta_commands import Orders
-
     orders = Orders(script)
+    if not os.isatty(0):
+        return Pipe(script, orders)
     if not os.isatty(1) or _is_dumb():
         from lager_cli.console.line_frontends import Plain
 

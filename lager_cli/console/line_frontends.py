@@ -8,13 +8,15 @@ import sys
 import termios
 from collections.abc import Iterator
 
+from lager.errors import InvalidArgument
 from lager_cli.console.client import Attached, Outcome, write
-from lager_cli.console.meta_commands import Orders
+from lager_cli.console.meta_commands import Orders, is_order
 from lager_cli.console.statements import Statements
 from lager_cli.console.stdin_lines import Lines
 from lager_cli.display import output
 
 _STUCK_SECONDS = 1.0
+_CLOSING_SECONDS = 5.0
 # How long nothing more must come after an empty line for it to end a statement: nobody types so fast.
 _SILENCE_IN_PIPE, _SILENCE_AT_TERMINAL = 0.2, 0.03
 PROMPT, MORE = ">>> ", "... "
@@ -52,25 +54,53 @@ class _ByLines(Session):
         """The statements that the line completes, or the `silence` in seconds after an empty one."""
         sources = self._statements.feed(line)
         if self._statements.may_end() and not await self._lines.follows(silence):
-            sources.append(self._statements.rest())
+            sources.append(self._statements.ends_here())
         return sources
 
 
 class Pipe(_ByLines):
-    """Statements from standard input, until one raises or the input ends."""
+    """Statements and commands from standard input, until one fails or the input ends."""
+
+    def __init__(self, script: Attached, orders: Orders) -> None:
+        super().__init__(script)
+        self._orders = orders
 
     async def run(self) -> Outcome:
         while (line := await self._next_line()) is not None:
-            for source in await self._completed(line, _SILENCE_IN_PIPE):
+            _require_text(line)
+            is_for_us = is_order(line) and (not self._statements or self._statements.is_whole())
+            if is_for_us:
+                sources = [self._statements.rest()] if self._statements else []
+            else:
+                sources = await self._completed(line, _SILENCE_IN_PIPE)
+            for source in sources:
                 outcome = await self._script.evaluate(source)
                 if outcome is not Outcome.DONE:
                     return outcome
+            if is_for_us and (outcome := await self._obeyed(line)) is not Outcome.DONE:
+                return outcome
         if self._script.closed.done():
             return Outcome.CLOSED
         return await self._script.evaluate(self._statements.rest()) if self._statements else Outcome.DONE
 
+    async def _obeyed(self, line: str) -> Outcome:
+        await self._orders.obey(line)
+        if self._orders.continued:
+            await asyncio.wait([self._script.closed], timeout=_CLOSING_SECONDS)
+            return Outcome.CLOSED
+        return Outcome.RAISED if self._orders.failed else Outcome.DONE
+
     def code(self, outcome: Outcome) -> int:
-        return self._script.code if outcome is Outcome.LEFT else int(outcome is not Outcome.DONE)
+        if outcome is Outcome.LEFT:
+            return self._script.code
+        return int(outcome is not Outcome.DONE and not self._orders.continued)
+
+
+def _require_text(line: str) -> None:
+    """LagerError for what an editor or a shell has saved as something other than UTF-8 has lines of."""
+    every_second = {*line[::2]} == {"\0"} or {*line[1::2]} == {"\0"}
+    if every_second or line.startswith(("\udcff\udcfe", "\udcfe\udcff")):
+        raise InvalidArgument("Standard input is not text in UTF-8, but perhaps UTF-16.", "Save it as UTF-8.")
 
 
 class Interruptible:
@@ -115,6 +145,7 @@ class Plain(_ByLines):
         super().__init__(script)
         self._id = id
         self._orders = orders
+        self._statements = Statements(outdents=True)
         self._running = Interruptible(script)
 
     async def run(self) -> Outcome:
@@ -147,7 +178,7 @@ class Plain(_ByLines):
         if self._running.running:
             self._running.interrupt()
         else:
-            self._statements = Statements()
+            self._statements = Statements(outdents=True)
             self._lines.forget()
             write(sys.stdout, "\nKeyboardInterrupt\n" + PROMPT)
 

@@ -1,8 +1,10 @@
 """What may be typed at a console's prompt beside Python: `:where` and the like, and `name?`."""
 
+import codeop
 import re
 import shutil
 import textwrap
+import warnings
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -13,6 +15,7 @@ from lager_cli.console.client import Attached
 from lager_cli.display import output, snapshot
 
 _ASKED = re.compile(r"\s*(?:\?\s*(.+?)|(.+?)\s*\?)\s*")
+_NAMES = ("where", "vars", "extend", "continue", "consoles", "help")
 _WIDEST = 10_000
 _HELP = """\
 Python is evaluated in the paused script, on a copy of its variables. Beside it:
@@ -30,27 +33,26 @@ Ctrl-D leaves, and the script stays paused."""
 class Orders:
     def __init__(self, script: Attached) -> None:
         self._script = script
-        self._known: dict[str, Callable[[str], Awaitable[None]]] = {
-            "where": self._where,
-            "vars": self._vars,
-            "extend": self._extend,
-            "continue": self._continue,
-            "consoles": self._consoles,
-            "help": self._help,
-        }
+        self._known: dict[str, Callable[[str], Awaitable[None]]] = {name: getattr(self, f"_{name}") for name in _NAMES}
+        self.failed = False  # what was ordered last
+        self.continued = False  # the script was resumed from here
 
     async def obey(self, line: str) -> bool:
         """Do what the line orders, whatever comes of it; False where it is no order but Python."""
         if not is_order(line):
             return False
+        self.failed = False
         try:
             asked = _ASKED.fullmatch(line)
-            if asked is not None:
+            if line.strip() == "?":
+                await self._help("")
+            elif asked is not None:
                 await self._document(asked[1] or asked[2])
             else:
                 name, _, more = line.strip()[1:].partition(" ")
                 await self._known.get(name, self._unknown)(more.strip())
         except LagerError as problem:
+            self.failed = True
             output.error(problem)
         return True
 
@@ -81,13 +83,14 @@ class Orders:
         seconds = seconds_of(more)
         if seconds is None:
             raise InvalidArgument(
-                "That is no length of time.", "Type one like: :extend 10m (or 90s, 1h30m, 0: no limit)"
+                "That is not a valid duration.", "Type one like: :extend 10m (or 90s, 1h30m, 0: no limit)"
             )
         left = await self._script.ask("extend", seconds)
         output.say(f"{time_left(left)} left." if left else "The script waits until it is resumed.")
 
     async def _continue(self, _: str) -> None:
         await self._script.ask("continue", True)
+        self.continued = True
 
     async def _consoles(self, _: str) -> None:
         me = (await self._script.hello).get("console")
@@ -122,7 +125,27 @@ class Orders:
 
 
 def is_order(line: str) -> bool:
-    return line.lstrip().startswith(":") or bool(_ASKED.fullmatch(line) and not line.lstrip().startswith("#"))
+    """Whether this is for the console itself. What is Python, such as a comment that ends with `?`, is not."""
+    if line.lstrip().startswith(":") or line.strip() == "?":
+        return True
+    return bool(_ASKED.fullmatch(line)) and not _is_python(line)
+
+
+def _is_python(line: str) -> bool:
+    """Whether it is, or begins, a statement."""
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            codeop.compile_command(line.strip(), "<console>", "exec")
+    except (SyntaxError, ValueError, OverflowError, MemoryError, RecursionError):
+        return False
+    return True
+
+
+def completions(text: str) -> list[str] | None:
+    """The commands that begin like this; None where it is Python."""
+    if not text.lstrip().startswith(":"):
+        return None
+    return [f":{name}" for name in sorted(_NAMES) if f":{name}".startswith(text.lstrip())]
 
 
 def others(script: Attached, me: int) -> str:

@@ -29,7 +29,8 @@ from prompt_toolkit.shortcuts import CompleteStyle
 from lager_cli.console.client import Attached, Outcome, write
 from lager_cli.console.history_file import Remembered
 from lager_cli.console.line_frontends import MORE, PROMPT, Interruptible, Session, forget_typed
-from lager_cli.console.meta_commands import Orders, is_order, others, remaining
+from lager_cli.console.meta_commands import Orders, completions, is_order, others, remaining
+from lager_cli.console.statements import outdented
 from lager_cli.display import output
 
 _COMPLETION_SECONDS = 1.5
@@ -81,7 +82,7 @@ class Prompted(Session):
             with self._keys_held():
                 if await self._orders.obey(source):
                     continue
-                outcome = await self._running.evaluate(source + "\n")
+                outcome = await self._running.evaluate(outdented(source) + "\n")
             if outcome in (Outcome.LEFT, Outcome.CLOSED):
                 return outcome
 
@@ -189,6 +190,11 @@ class _Remote(Completer):
     async def get_completions_async(
         self, document: Document, complete_event: CompleteEvent
     ) -> AsyncGenerator[Completion, None]:
+        ours = completions(document.text_before_cursor)
+        for name in ours or ():
+            yield Completion(name, -len(document.text_before_cursor.lstrip()))
+        if ours is not None:
+            return
         found = await self._script.ask("complete", document.text_before_cursor, _COMPLETION_SECONDS)
         for one in found or ():
             with contextlib.suppress(KeyError, TypeError, ValueError):
@@ -239,6 +245,7 @@ def is_whole(text: str, more: bool = False) -> bool:
     empty line. Of several lines that `more` follows at once, none is the last."""
     if is_order(text) or not text.strip():
         return True
+    text = outdented(text)
     if more and "\n" in text:
         return False
     with warnings.catch_warnings(action="ignore"):

@@ -14,10 +14,16 @@ class Statements:
     """Lines in, whole statements out. A compound statement ends where the next one begins.
 
     It may also have ended with an empty line: that is for whoever knows whether more lines follow to decide.
+
+    With `outdents`, a statement that begins indented, as one pasted from a block, loses that indentation, and so do the
+    lines below it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, outdents: bool = False) -> None:
+        self._outdents = outdents
         self._lines: list[str] = []
+        self._margin = ""
+        self._may_go_on = False  # an indented line may belong to the statement that an empty one has ended
 
     def __bool__(self) -> bool:
         """Whether a statement has begun and not ended."""
@@ -26,6 +32,7 @@ class Statements:
     def feed(self, line: str) -> list[str]:
         """The statements that `line` completes; what cannot be compiled is passed on for its error to be told."""
         done = []
+        line = self._outdented(line)
         if self._lines and _begins_anew(line) and self._is_worth_a_look(self._lines[-1]) and _is_whole(self._source()):
             done.append(self.rest())
         if not self._lines and _is_empty(line):
@@ -39,11 +46,28 @@ class Statements:
         """Whether the last line was empty, and what has begun is a statement, or can never become one."""
         return bool(self._lines) and not self._lines[-1].strip() and _compiled(self._source()[:-1])
 
+    def ends_here(self) -> str:
+        """As `rest`, where an empty line has ended what may yet have been meant to go on."""
+        self._may_go_on = True
+        return self.rest()
+
+    def is_whole(self) -> bool:
+        """Whether what has been fed is a statement as it is."""
+        return _is_whole(self._source())
+
     def rest(self) -> str:
         """What has been fed and not given out."""
         source = self._source()
         self._lines = []
         return source
+
+    def _outdented(self, line: str) -> str:
+        if not line.strip() or not self._outdents:
+            return line
+        if not self._lines:
+            self._margin = "" if self._may_go_on else _margin(line)
+        self._may_go_on = False
+        return line.removeprefix(self._margin)
 
     def _source(self) -> str:
         return "\n".join(self._lines) + "\n"
@@ -59,6 +83,17 @@ class Statements:
     def _is_worth_a_look(self, last: str) -> bool:
         """Each look costs as much as all there is so far."""
         return len(self._lines) <= _LONG or self._is_compound() or bool(_MAY_CLOSE.search(last))
+
+
+def outdented(text: str) -> str:
+    """The text without the indentation of its first line, which the lines below it lose too."""
+    lines = text.split("\n")
+    margin = _margin(next((line for line in lines if line.strip()), ""))
+    return "\n".join(line.removeprefix(margin) for line in lines)
+
+
+def _margin(line: str) -> str:
+    return line[: len(line) - len(line.lstrip())]
 
 
 def _is_empty(line: str) -> bool:

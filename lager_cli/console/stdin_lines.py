@@ -1,6 +1,7 @@
 """Lines from standard input, whatever it is."""
 
 import asyncio
+import codecs
 import os
 from collections import deque
 
@@ -14,6 +15,7 @@ class Lines:
         self._fd = fd
         self._lines: deque[bytes] = deque()
         self._partial = b""
+        self._begun = False
         self._ended = fd < 0
 
     async def next(self) -> str | None:
@@ -61,6 +63,9 @@ class Lines:
         except OSError:
             data = b""
         self._ended = not data
+        if data and not self._begun:
+            self._begun = True
+            data = data.removeprefix(codecs.BOM_UTF8)  # which some editors put before the first line
         *lines, self._partial = (self._partial + data).split(b"\n")
         self._lines += lines
 

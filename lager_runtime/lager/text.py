@@ -39,6 +39,19 @@ def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
 
 
+def utf8(data: bytes) -> str:
+    """The text of a file in UTF-8, with or without a byte order mark. ValueError with a few words for anything else."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise ValueError("it is UTF-16, not UTF-8")
+    if b"\0" in data:
+        raise ValueError("it has NUL bytes, as UTF-16 has them, and is not text in UTF-8")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        line = data.count(b"\n", 0, problem.start) + 1
+        raise ValueError(f"line {line} is not valid UTF-8 (byte 0x{data[problem.start]:02x})") from None
+
+
 def wrapped(line: str, width: int, indent: int = 2) -> list[str]:
     """The line as lines of at most `width` columns, broken at spaces alone; a longer word stays whole. All but the
     first begin with `indent` spaces."""

@@ -190,6 +190,46 @@ def test_bytes_that_are_no_utf8(paused, station):
     assert done.stderr == b"SyntaxError: the source is not valid UTF-8\n"
 
 
+@pytest.mark.parametrize(
+    ("typed", "code", "said"),
+    [
+        ("\ufefflimit\n".encode(), 0, b""),
+        ("limit\n".encode("utf-16"), 1, b"lager: Standard input is not text in UTF-8, but perhaps UTF-16. Save it"),
+        ("limit\n".encode("utf-16-le"), 1, b"lager: Standard input is not text in UTF-8, but perhaps UTF-16. Save it"),
+    ],
+)  # fmt: skip
+def test_other_encodings_of_a_pipe(paused, station, typed, code, said):
+    command = [LAGER, "python", "--console", paused["id"]]
+    done = subprocess.run(command, input=typed, env=station.env, capture_output=True, timeout=60)
+    assert (done.returncode, done.stdout) == (code, b"" if code else b"3\n")
+    assert done.stderr.startswith(said)
+    assert done.stderr.count(b"\n") == code
+
+
+def test_commands_of_the_console_from_a_pipe(paused, lager):
+    typed = "for n in range(2):\n    print(n)\n:vars\nlimit = 4  # really?\nlimit\nlimit?\n?readings\n?\n:where\n"
+    done = lager("python", "--console", paused["id"], stdin=typed)
+    assert (done.returncode, done.stderr) == (0, "")
+    positions = [
+        done.stdout.index(part) for part in ("0\n1\n", "  local ", "\n4\n", "type", "dict", ":where  ", "in work")
+    ]
+    assert positions == sorted(positions)
+
+
+@pytest.mark.parametrize("typed", [":nonsense\nprint('next')\n", "missing?\nprint('next')\n", ":extend soon\n"])
+def test_a_command_that_fails_ends_a_pipe(paused, lager, typed):
+    done = lager("python", "--console", paused["id"], stdin=typed)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert done.stderr.startswith("lager: ")
+
+
+def test_a_pipe_may_resume_the_script(paused, lager, client):
+    done = lager("python", "--console", paused["id"], stdin="limit\n:continue\n")
+    assert client.resumed(paused["id"])[0] == "continued"
+    assert (done.returncode, done.stdout) == (0, "3\n")
+    assert done.stderr.endswith("from a console; this console ends\n")
+
+
 def test_lone_surrogates_and_binary_output(paused, lager):
     typed = "print(chr(0xd800))\nimport sys; sys.stdout.buffer.write(b'\\xff\\n')\n"
     done = lager("python", "--console", paused["id"], stdin=typed)

@@ -249,7 +249,7 @@ def test_orders(paused, console, client):
     answered(screen, ":consoles", "(this one)")
     answered(screen, ":help", ":extend 10m")
     answered(screen, ":nonsense", "lager: There is no such command here. There are: :where, :vars, :extend")
-    answered(screen, ":extend soon", "lager: That is no length of time.")
+    answered(screen, ":extend soon", "lager: That is not a valid duration.")
     answered(screen, "missing?", "Nothing is known of missing")
     screen.resize(60, 60)
     shown = answered(screen, "lager.pause?", "\nStand still here until").rpartition("lager.pause?")[2]
@@ -265,6 +265,27 @@ def test_orders(paused, console, client):
     user = client.resumed(paused)[1]["user"]
     assert screen.wait() == 0
     screen.sees(f"lager: {paused} resumed by {user} from a console; this console ends")
+
+
+@pytest.mark.parametrize("pasted", [PASTE + "{}" + END_OF_PASTE, "{}"])
+def test_an_indented_block_is_pasted(paused, console, pasted):
+    screen = console(paused)
+    at_prompt(screen)
+    block = "    if readings:\r        total = 40\r    total += 2\r    print('is', total)"
+    screen.type(pasted.format(block) + ENTER)
+    screen.sees("\nis 42\n")
+
+
+def test_tab_completes_the_commands(paused, console):
+    screen = console(paused)
+    at_prompt(screen)
+    screen.type(":wh" + TAB)
+    screen.sees(">>> :where\n")
+    answered(screen, "", "script.py:31 in work")
+    screen.type(":e" + TAB)
+    screen.sees(">>> :extend\n")
+    screen.type(CTRL_C + ":con" + TAB + TAB)
+    screen.until(lambda shown: re.search(r":consoles\s+:continue", shown))
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from lager_cli.console.statements import Statements
 
 
-def fed(text: str) -> list[str]:
+def fed(text: str, *, outdents: bool = False) -> list[str]:
     """All statements of a text, the last one by its end."""
-    statements = Statements()
+    statements = Statements(outdents=outdents)
     sources = [source for line in text.splitlines() for source in statements.feed(line)]
     return [*sources, statements.rest()] if statements else sources
 
@@ -52,6 +52,29 @@ def fed(text: str) -> list[str]:
 )
 def test_where_statements_end(text, expected):
     assert fed(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("  1\n2", ["1\n", "2\n"]),
+        ("    if a:\n        1\n    2", ["if a:\n    1\n", "2\n"]),
+        ("\tdef f():\n\t\t1\n\n\t\t2\n\n\tf()", ["def f():\n\t1\n\n\t2\n\n", "f()\n"]),
+        ("    x = (1,\n  2)\n    y", ["x = (1,\n  2)\n", "y\n"]),
+        ("  1\n    2\n3", ["1\n", "2\n", "3\n"]),
+    ],
+)
+def test_an_indented_block_may_lose_its_indentation(text, expected):
+    assert fed(text, outdents=True) == expected
+
+
+def test_what_may_belong_to_a_loop_that_an_empty_line_ended_keeps_its_indentation():
+    statements = Statements(outdents=True)
+    for line in ("for a in b:", "    1", ""):
+        assert statements.feed(line) == []
+    assert statements.ends_here() == "for a in b:\n    1\n\n"
+    assert statements.feed("    2") == ["    2\n"]
+    assert statements.feed("    3") == ["3\n"]
 
 
 @pytest.mark.parametrize("text", ["for a in b:\n  1\n", "def f():\n  1\n", "if a: 1\n", "class A: pass\n"])

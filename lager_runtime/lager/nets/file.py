@@ -23,6 +23,7 @@ from types import MappingProxyType
 from lager.errors import NetsFileError
 from lager.nets.model import Nets
 from lager.nets.validate import check
+from lager.text import utf8
 
 DEFAULT_PATH = "/etc/lager/nets.toml"
 
@@ -36,12 +37,14 @@ def load(file: str | os.PathLike[str] | None = None) -> Nets:
     """Read and check the nets file. Raises NetsFileError naming every mistake in it."""
     where = os.fspath(file) if file is not None else path()
     try:
-        text = Path(where).read_bytes().decode()
+        text = utf8(Path(where).read_bytes())
     except FileNotFoundError:
         hint = "Write it, take one over with 'lager nets import FILE', or point LAGER_NETS to one."
         raise NetsFileError(f"There is no nets file at {where}.", hint) from None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise NetsFileError(f"The nets file {where} cannot be read: {error}.", "Check its permissions.") from None
+    except ValueError as error:
+        raise NetsFileError(f"The nets file {where} cannot be read: {error}.", "Save it as UTF-8.") from None
     return parse(text, where)
 
 
