@@ -13,10 +13,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import click
-import serial
 
 from lager import NetType
-from lager.errors import InstrumentUnreachable, InvalidArgument
+from lager.errors import InvalidArgument
 from lager_cli.commands import completion
 from lager_cli.commands.box_option import box_option
 from lager_cli.commands.net_actions import with_net
@@ -49,17 +48,22 @@ def uart(net: str, baudrate: int | None, quiet_for: float, wait: float) -> None:
       lager uart uart1 --quiet-for 3 < commands.txt
     """
     settings = {"baudrate": baudrate} if baudrate else {}
-    with_net(net, NetType.UART, wait, lambda opened: _talk(opened.connect(timeout=0, **settings), net, quiet_for))
+    with_net(net, NetType.UART, wait, lambda opened: _talk(opened, settings, quiet_for))
 
 
-def _talk(port: Any, net: str, quiet_for: float) -> None:
+def _talk(opened: Any, settings: dict[str, int], quiet_for: float) -> None:
+    port = opened.connect(timeout=0, **settings)
     with _raw():
         if _on_terminal():
-            output.note(f"connected to {net}: Ctrl-] leaves")
+            output.note(f"connected to {opened.name}: Ctrl-] leaves")
         try:
             _Line(port, quiet_for).pump()
-        except (serial.SerialException, termios.error) as problem:
-            raise InstrumentUnreachable(f"{net} was lost: {problem}.", "See whether it was unplugged.") from problem
+        except _PortLost as problem:
+            opened.session.lost(problem)
+
+
+class _PortLost(Exception):
+    """The port does not work any more, as when its adapter is unplugged."""
 
 
 class _Line:
@@ -84,8 +88,7 @@ class _Line:
             ready = dict(poll.poll(50 if self._ended else 1000))
             events = ready.get(self._port.fileno(), 0)
             if events & ~select.POLLOUT:
-                output.raw(self._port.read(4096))
-                self._heard = time.monotonic()
+                self._receive()
             if events & select.POLLOUT:
                 self._send()
             if 0 in ready and not self._take():
@@ -94,8 +97,11 @@ class _Line:
     def _is_over(self) -> bool:
         if self._unsent or not self._ended:
             return False
-        if self._port.out_waiting:
-            self._heard = time.monotonic()
+        try:
+            if self._port.out_waiting:
+                self._heard = time.monotonic()
+        except OSError as problem:
+            raise _PortLost(problem.strerror) from problem
         return time.monotonic() - self._heard >= self._quiet_for
 
     def _take(self) -> bool:
@@ -114,13 +120,25 @@ class _Line:
             self._send()
         return not (terminal and (leave or self._ended))
 
+    def _receive(self) -> None:
+        try:
+            got = os.read(self._port.fileno(), 4096)
+        except BlockingIOError:
+            return
+        except OSError as problem:
+            raise _PortLost(problem.strerror) from problem
+        if not got:
+            raise _PortLost("the port has hung up")
+        output.raw(got)
+        self._heard = time.monotonic()
+
     def _send(self) -> None:
         try:
             sent = os.write(self._port.fileno(), self._unsent)
         except BlockingIOError:
             return
         except OSError as problem:
-            raise serial.SerialException(problem.errno, problem.strerror) from problem
+            raise _PortLost(problem.strerror) from problem
         self._unsent = self._unsent[sent:]
         self._heard = time.monotonic()
 

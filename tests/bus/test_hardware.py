@@ -346,6 +346,28 @@ def test_an_answer_that_takes_long_is_waited_for_if_asked(start, bench, client, 
     assert process.wait() == 1
 
 
+@pytest.mark.parametrize("stdin", ["", "<<< ping", "< /dev/zero"])
+def test_a_uart_whose_adapter_is_unplugged_says_so_and_what_to_look_at(terminal, tmp_path, stdin):
+    adapter, port = os.openpty()
+    nets = tmp_path / "adapter.toml"
+    path = os.ttyname(port)
+    nets.write_text(f'[instruments.dut]\naddress = "{path}"\n[nets.dut]\ntype = "uart"\ninstrument = "dut"\n')
+    command = f"{LAGER} uart dut --quiet-for 60 {stdin}"
+    screen = terminal("/bin/bash", "--norc", "-c", f"{command}; echo code $?", LAGER_NETS=str(nets))
+    if stdin:
+        assert os.read(adapter, 4)
+    else:
+        screen.expect("Ctrl-] leaves")
+    os.close(port)
+    os.write(adapter, b"hello\n")
+    screen.expect("hello")
+    os.close(adapter)
+    said = screen.expect("code 1")
+    assert f"The connection to dut (serial at {path}) was lost: " in said
+    assert "Check its cable and power" in said
+    assert "Traceback" not in said
+
+
 def test_uart_on_a_terminal_leaves_with_ctrl_bracket(terminal):
     screen = terminal(LAGER, "uart", "uart1")
     screen.expect("Ctrl-] leaves")
