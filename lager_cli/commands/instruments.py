@@ -1,6 +1,7 @@
 """The commands of each kind of net, as tables; and who holds which instrument."""
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,6 +18,12 @@ from lager_cli.display import output
 
 if TYPE_CHECKING:
     from lager_cli.boxes.fan_out import Table
+
+
+def _told(name: str) -> Callable[[Any], Any]:
+    """What reads this field of a net's state."""
+    return lambda net: net.state().told(name)
+
 
 _STATE = Action(read=lambda net: net.state(), help="everything about it")
 _ENABLE = Action(read=lambda net: net.enable(), help="turn it on")
@@ -37,8 +44,8 @@ supply = command(
         ),
         "enable": _ENABLE,
         "disable": _DISABLE,
-        "ovp": Action(lambda net: net.state().ovp, lambda net, v: net.set_ovp(v), "V", help="over-voltage protection"),
-        "ocp": Action(lambda net: net.state().ocp, lambda net, a: net.set_ocp(a), "A", help="over-current protection"),
+        "ovp": Action(_told("ovp"), lambda net, v: net.set_ovp(v), "V", help="over-voltage protection"),
+        "ocp": Action(_told("ocp"), lambda net, a: net.set_ocp(a), "A", help="over-current protection"),
         "clear": _CLEAR,
     },
     "Read and set a power supply.",

@@ -56,11 +56,12 @@ def command(
     @json_option
     @wait_option
     @box_option
-    def run(net: str, action: str, value: tuple[str, ...], as_json: bool, wait: float) -> None:
+    def run(net: str, action: str, value: tuple[str, ...], as_json: bool, wait: float) -> int:
         chosen = actions[action]
         given = _value(action, chosen, value)
         result = with_net(net, type, wait, lambda opened: _act(chosen, opened, given))
         show(net, action, result, chosen.unit, as_json)
+        return int(bool(getattr(result, "unread", None)))  # a state of which something could not be read
 
     return run
 

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.processes import LAGER
+from tests.unit.exchanges import rigol_dp800 as dp800
+from tests.unit.scriptedinstrument import ScriptedInstrument
 
 EXAMPLE = str(Path(__file__).parents[2] / "examples/inspect_bench.py")
 pytestmark = pytest.mark.usefixtures("bench")
@@ -400,6 +402,25 @@ def test_check_tells_which_nets_are_one_terminal(lager, station, tmp_path):
     refused = lager("supply", "supply2", "voltage", "5", LAGER_NETS=str(tmp_path / "nets.toml"))
     assert refused.returncode == 1
     assert "5 V is over its limit of 3.3 V" in refused.stderr
+
+
+def test_a_state_of_which_an_answer_is_missing_shows_the_rest(lager, tmp_path):
+    place = next(index for index, (asked, _) in enumerate(dp800.STATE) if asked == ":OUTP:OVP:QUES? CH1")
+    script = [*dp800.STATE[:place], (":OUTP:OVP:QUES? CH1", "?!"), *dp800.OPEN, *dp800.STATE[place + 1 :]]
+    with ScriptedInstrument(*script, *script, *script) as instrument:
+        text = f'[instruments.it]\nmodel = "DP821"\naddress = "{instrument.visa}"\n'
+        text += '[nets.vdd]\ntype = "supply"\ninstrument = "it"\nchannel = 1\n'
+        (tmp_path / "nets.toml").write_text(text)
+        here = {"LAGER_NETS": str(tmp_path / "nets.toml")}
+        shown = lager("supply", "vdd", **here)
+        listed = lager("supply", "vdd", "state", "--json", **here)
+        ovp = lager("supply", "vdd", "ovp", **here)
+    assert (shown.returncode, listed.returncode, ovp.returncode) == (1, 1, 0)
+    assert "  voltage   3.300 V (set 3.300 V)" in shown.stdout
+    assert "  not read  ovp_tripped: it (DP821" in shown.stdout
+    assert json.loads(listed.stdout)["ovp_tripped"] is None
+    assert list(json.loads(listed.stdout)["unread"]) == ["ovp_tripped"]
+    assert ovp.stdout == "8.8 V\n"
 
 
 def test_import_of_another_list(lager, tmp_path):

@@ -2,31 +2,35 @@
 
 from dataclasses import dataclass
 
-from lager.instruments.quantities import si, table
+from lager.instruments.drivers.state import State
+from lager.instruments.quantities import si
 
 
 @dataclass(frozen=True)
-class BatteryState:
-    """What a simulated battery is set to and what it delivers: volts, amperes, ohms, percent, ampere-hours."""
+class BatteryState(State):
+    """What a simulated battery is set to and what it delivers: volts, amperes, ohms, percent, ampere-hours.
 
-    net: str
-    enabled: bool
-    mode: str
-    soc: float
-    voc: float
-    terminal_voltage: float
-    current: float
-    esr: float
-    esr_offset: float
-    capacity: float
-    current_limit: float
+    None is what could not be read; see State.
+    """
+
+    enabled: bool | None
+    mode: str | None
+    soc: float | None
+    voc: float | None
+    terminal_voltage: float | None
+    current: float | None
+    esr: float | None
+    esr_offset: float | None
+    capacity: float | None
+    current_limit: float | None
     tripped: str | None = None
     """The protection that has switched the output off: OVP, OCP, OTP, RVS (reversed sense) or OPS (open sense)."""
 
     def __str__(self) -> str:
+        on = "-" if self.enabled is None else "on" if self.enabled else "off"
         rows = [
-            ("output", ("on" if self.enabled else "off") + (f", {self.tripped} TRIPPED" if self.tripped else "")),
-            ("mode", self.mode),
+            ("output", f"{on}, {self.tripped} TRIPPED" if self.tripped else on),
+            ("mode", self.mode or "-"),
             ("state of charge", si(self.soc, "%")),
             ("open circuit", si(self.voc, "V")),
             ("terminals", f"{si(self.terminal_voltage, 'V')}, {si(self.current, 'A')}"),
@@ -34,4 +38,4 @@ class BatteryState:
             ("capacity", si(self.capacity, "Ah")),
             ("current limit", si(self.current_limit, "A")),
         ]
-        return table(self.net, rows)
+        return self.table(self.net, rows)

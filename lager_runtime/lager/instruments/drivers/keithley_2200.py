@@ -9,6 +9,7 @@ protection.
 
 from lager.instruments import parse
 from lager.instruments.drivers import supply
+from lager.instruments.drivers.state import Readings
 
 _CV, _CC = 1 << 2, 1 << 3
 _OV = 1 << 0
@@ -39,20 +40,21 @@ class Supply(supply.Supply):
 
     def state(self) -> supply.SupplyState:
         with self.session.exchange():
-            volts, amperes, watts = self._measure()
+            read = Readings(self.session)
             return supply.SupplyState(
                 net=self.name,
                 channel=self.channel,
-                enabled=self._is_on(),
-                mode=self._mode(),
-                voltage=volts,
-                current=amperes,
-                power=watts,
-                voltage_set=self._number(self.GET_VOLTAGE),
-                current_set=self._number(self.GET_CURRENT),
-                ovp=self._number("VOLT:PROT?"),
-                ovp_enabled=self.session.ask("VOLT:PROT:STAT?", parse.on_off),
-                ovp_tripped=self._tripped(),
+                voltage=read(lambda: self._number("MEAS:VOLT?"), "voltage"),
+                current=read(lambda: self._number("MEAS:CURR?"), "current"),
+                power=read(lambda: self._number("MEAS:POW?"), "power"),
+                enabled=read(self._is_on, "enabled"),
+                mode=read(self._mode, "mode"),
+                voltage_set=read(lambda: self._number(self.GET_VOLTAGE), "voltage_set"),
+                current_set=read(lambda: self._number(self.GET_CURRENT), "current_set"),
+                ovp=read(lambda: self._number("VOLT:PROT?"), "ovp"),
+                ovp_enabled=read(lambda: self.session.ask("VOLT:PROT:STAT?", parse.on_off), "ovp_enabled"),
+                ovp_tripped=read(self._tripped, "ovp_tripped"),
+                unread=read.told(),
             )
 
     def _tripped(self) -> bool:

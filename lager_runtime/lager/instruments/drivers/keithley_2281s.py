@@ -16,6 +16,7 @@ from lager.instruments import parse
 from lager.instruments.drivers import supply
 from lager.instruments.drivers.battery import BatteryState
 from lager.instruments.drivers.driver import Switched
+from lager.instruments.drivers.state import Readings
 from lager.instruments.quantities import amount, exceeds, keep_limit
 
 _ROLES = {"POWER": "POWER", "POW": "POWER", "TEST": "TEST", "SIMULATOR": "SIMULATOR", "SIM": "SIMULATOR"}
@@ -82,21 +83,24 @@ class Supply(_TwoRoles, supply.Supply):
 
     def state(self) -> supply.SupplyState:
         with self.session.exchange():
-            volts, amperes, watts = self._measure()
-            tripped = self._trip()
+            read = Readings(self.session)
+            volts = read(self.voltage, "voltage", "power")
+            amperes = read(self.current, "current", "power")
+            trip = read(self._trip, "ovp_tripped", "ocp_tripped")
             return supply.SupplyState(
                 net=self.name,
                 channel=self.channel,
-                enabled=self._is_on(),
+                enabled=read(self._is_on, "enabled"),
                 voltage=volts,
                 current=amperes,
-                power=watts,
-                voltage_set=self._number(self.GET_VOLTAGE),
-                current_set=self._number(self.GET_CURRENT),
-                ovp=self._number(":VOLT:PROT?"),
-                ovp_tripped=tripped == "OVP",
-                ocp=self._number(":CURR:PROT?"),
-                ocp_tripped=tripped == "OCP",
+                power=None if volts is None or amperes is None else volts * amperes,
+                voltage_set=read(lambda: self._number(self.GET_VOLTAGE), "voltage_set"),
+                current_set=read(lambda: self._number(self.GET_CURRENT), "current_set"),
+                ovp=read(lambda: self._number(":VOLT:PROT?"), "ovp"),
+                ovp_tripped=None if trip is None else trip == "OVP",
+                ocp=read(lambda: self._number(":CURR:PROT?"), "ocp"),
+                ocp_tripped=None if trip is None else trip == "OCP",
+                unread=read.told(),
             )
 
     def _measure(self) -> tuple[float, float, float]:
@@ -224,21 +228,23 @@ class Battery(_TwoRoles):
         self._clear("protection", ":BATT:OUTP:PROT:CLE", lambda: self._trip() != "NONE")
 
     def state(self) -> BatteryState:
-        """Everything about the battery at once; see BatteryState."""
+        """Everything about the battery at once; see BatteryState. Raises only where nothing at all could be read."""
         with self.session.exchange():
+            read = Readings(self.session)
             return BatteryState(
                 net=self.name,
-                enabled=self._is_on(),
-                mode=self.mode(),
-                soc=self.soc(),
-                voc=self.voc(),
-                terminal_voltage=self.terminal_voltage(),
-                current=self.current(),
-                esr=self.esr(),
-                esr_offset=self._quantity(":BATT:SIM:RES:OFFS?", "Ohm"),
-                capacity=self.capacity(),
-                current_limit=self.current_limit(),
-                tripped={"NONE": None}.get(trip := self._trip(), trip),
+                enabled=read(self._is_on, "enabled"),
+                mode=read(self.mode, "mode"),
+                soc=read(self.soc, "soc"),
+                voc=read(self.voc, "voc"),
+                terminal_voltage=read(self.terminal_voltage, "terminal_voltage"),
+                current=read(self.current, "current"),
+                esr=read(self.esr, "esr"),
+                esr_offset=read(lambda: self._quantity(":BATT:SIM:RES:OFFS?", "Ohm"), "esr_offset"),
+                capacity=read(self.capacity, "capacity"),
+                current_limit=read(self.current_limit, "current_limit"),
+                tripped=None if (trip := read(self._trip, "tripped")) == "NONE" else trip,
+                unread=read.told(),
             )
 
     def _refuse_unknown_voltage(self, percent: float, limit: float) -> None:

@@ -16,6 +16,7 @@ import re
 from lager.errors import InvalidArgument
 from lager.instruments import parse
 from lager.instruments.drivers import supply
+from lager.instruments.drivers.state import Readings
 from lager.instruments.quantities import si
 from lager.nets import catalog
 
@@ -103,22 +104,25 @@ class Supply(supply.Supply):
 
     def state(self) -> supply.SupplyState:
         with self.session.exchange():
-            volts, amperes, watts = self._measure()
-            limit = self._number(self.GET_CURRENT)
+            read = Readings(self.session)
+            volts = read(lambda: self._number("MEAS:VOLT? (@{n})"), "voltage", "power")
+            amperes = read(lambda: self._number("MEAS:CURR? (@{n})"), "current", "power")
+            limit = read(lambda: self._number(self.GET_CURRENT), "current_set", "ocp")
             return supply.SupplyState(
                 net=self.name,
                 channel=self.channel,
-                enabled=self._is_on(),
+                enabled=read(self._is_on, "enabled"),
                 voltage=volts,
                 current=amperes,
-                power=watts,
-                voltage_set=self._number(self.GET_VOLTAGE),
+                power=None if volts is None or amperes is None else volts * amperes,
+                voltage_set=read(lambda: self._number(self.GET_VOLTAGE), "voltage_set"),
                 current_set=limit,
-                ovp=self._number("VOLT:PROT? (@{n})"),
-                ovp_tripped=self._tripped("VOLT"),
+                ovp=read(lambda: self._number("VOLT:PROT? (@{n})"), "ovp"),
+                ovp_tripped=read(lambda: self._tripped("VOLT"), "ovp_tripped"),
                 ocp=limit,
-                ocp_enabled=self._flag("CURR:PROT:STAT? (@{n})"),
-                ocp_tripped=self._tripped("CURR"),
+                ocp_enabled=read(lambda: self._flag("CURR:PROT:STAT? (@{n})"), "ocp_enabled"),
+                ocp_tripped=read(lambda: self._tripped("CURR"), "ocp_tripped"),
+                unread=read.told(),
             )
 
     def _flag(self, question: str) -> bool:

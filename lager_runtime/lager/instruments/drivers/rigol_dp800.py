@@ -11,6 +11,7 @@ NONE of a channel that cannot) tells of the voltages, `:SYSTem:ONOFFSync?` (ON o
 
 from lager.instruments import parse
 from lager.instruments.drivers import supply
+from lager.instruments.drivers.state import Readings
 from lager.nets import catalog
 
 _MODES = parse.word({"CV": "CV", "CC": "CC", "UR": "UR"})
@@ -58,24 +59,29 @@ class Supply(supply.Supply):
 
     def state(self) -> supply.SupplyState:
         with self.session.exchange():
-            volts, amperes, watts = self._measure()
+            read = Readings(self.session)
+            volts, amperes, watts = read.several(self._measure, "voltage", "current", "power")
             return supply.SupplyState(
                 net=self.name,
                 channel=self.channel,
-                enabled=self._is_on(),
-                mode=self.session.ask(self._spell(":OUTP:MODE? CH{n}"), _MODES),
+                enabled=read(self._is_on, "enabled"),
+                mode=read(lambda: self.session.ask(self._spell(":OUTP:MODE? CH{n}"), _MODES), "mode"),
                 voltage=volts,
                 current=amperes,
                 power=watts,
-                voltage_set=self._number(self.GET_VOLTAGE),
-                current_set=self._number(self.GET_CURRENT),
-                ovp=self._number(":OUTP:OVP:VAL? CH{n}"),
-                ovp_enabled=self.session.ask(self._spell(":OUTP:OVP? CH{n}"), parse.on_off),
-                ovp_tripped=self._tripped("OVP"),
-                ocp=self._number(":OUTP:OCP:VAL? CH{n}"),
-                ocp_enabled=self.session.ask(self._spell(":OUTP:OCP? CH{n}"), parse.on_off),
-                ocp_tripped=self._tripped("OCP"),
+                voltage_set=read(lambda: self._number(self.GET_VOLTAGE), "voltage_set"),
+                current_set=read(lambda: self._number(self.GET_CURRENT), "current_set"),
+                ovp=read(lambda: self._number(":OUTP:OVP:VAL? CH{n}"), "ovp"),
+                ovp_enabled=read(lambda: self._flag(":OUTP:OVP? CH{n}"), "ovp_enabled"),
+                ovp_tripped=read(lambda: self._tripped("OVP"), "ovp_tripped"),
+                ocp=read(lambda: self._number(":OUTP:OCP:VAL? CH{n}"), "ocp"),
+                ocp_enabled=read(lambda: self._flag(":OUTP:OCP? CH{n}"), "ocp_enabled"),
+                ocp_tripped=read(lambda: self._tripped("OCP"), "ocp_tripped"),
+                unread=read.told(),
             )
+
+    def _flag(self, question: str) -> bool:
+        return self.session.ask(self._spell(question), parse.on_off)
 
     def _measure(self) -> tuple[float, float, float]:
         volts, amperes, watts = self.session.ask(self._spell(":MEAS:ALL? CH{n}"), parse.numbers(3))

@@ -6,22 +6,22 @@ from typing import ClassVar, NoReturn
 
 from lager.errors import InstrumentError
 from lager.instruments.drivers.driver import Switched
-from lager.instruments.quantities import amount, exceeds, keep_limit, si, table
+from lager.instruments.drivers.state import State
+from lager.instruments.quantities import amount, exceeds, keep_limit, si
 from lager.nets.model import Limits
 
 
 @dataclass(frozen=True)
-class SupplyState:
-    """What a supply is set to and what it delivers: volts, amperes, watts. None is what the model does not tell."""
+class SupplyState(State):
+    """What a supply is set to and what it delivers: volts, amperes, watts. None is what it does not tell; see State."""
 
-    net: str
     channel: int
-    enabled: bool
-    voltage: float
-    current: float
-    power: float
-    voltage_set: float
-    current_set: float
+    enabled: bool | None
+    voltage: float | None
+    current: float | None
+    power: float | None
+    voltage_set: float | None
+    current_set: float | None
     mode: str | None = None
     ovp: float | None = None
     ovp_enabled: bool | None = None
@@ -31,7 +31,7 @@ class SupplyState:
     ocp_tripped: bool | None = None
 
     def __str__(self) -> str:
-        on = "on" if self.enabled else "off"
+        on = "-" if self.enabled is None else "on" if self.enabled else "off"
         rows = [
             ("output", f"{on} ({self.mode})" if self.mode and self.enabled else on),
             ("voltage", f"{si(self.voltage, 'V')} (set {si(self.voltage_set, 'V')})"),
@@ -40,7 +40,7 @@ class SupplyState:
             ("ovp", _protection(self.ovp, "V", self.ovp_enabled, self.ovp_tripped)),
             ("ocp", _protection(self.ocp, "A", self.ocp_enabled, self.ocp_tripped)),
         ]
-        return table(f"{self.net} (channel {self.channel})", rows)
+        return self.table(f"{self.net} (channel {self.channel})", rows)
 
 
 def _protection(level: float | None, unit: str, enabled: bool | None, tripped: bool | None) -> str:
@@ -139,7 +139,7 @@ class Supply(Switched):
         self._missing("over-current protection")
 
     def state(self) -> SupplyState:
-        """Everything about the output at once; see SupplyState."""
+        """Everything about the output at once; see SupplyState. Raises only where nothing at all could be read."""
         raise NotImplementedError
 
     def _measure(self) -> tuple[float, float, float]:
