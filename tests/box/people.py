@@ -19,7 +19,10 @@ print("went on", flush=True)
 """
 _HOLDING = """
 import runpy, sys
-from lager.instruments.lease import claim
+try:
+    from lager.instruments.lease import claim
+except ImportError:  # as it was called in 0.21
+    from lager.lease import claim
 lease = claim(sys.argv.pop(), net="supply", name="psu")
 runpy.run_path("/opt/pausing.py")
 """

@@ -1,0 +1,66 @@
+"""An upgrade while scripts are paused, and the way back: the other version's lagerd takes every pause over."""
+
+import io
+import subprocess
+import tarfile
+from pathlib import Path
+
+import container
+import pytest
+from people import call, held, listed, paused, stands, start
+
+CHECKOUT = Path(__file__).parents[2]
+PREVIOUS = "2e75b870cfc862577a6308f793e96f0c78474c8b"  # the last commit of 0.21.0
+
+
+@pytest.fixture(scope="module")
+def previous(tmp_path_factory):
+    """A wheel of the version before."""
+    checkout = tmp_path_factory.mktemp("previous")
+    archive = subprocess.run(["git", "archive", PREVIOUS], cwd=CHECKOUT, capture_output=True, check=True)
+    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
+        files.extractall(checkout, filter="data")
+    return container.build_wheel(checkout, tmp_path_factory.mktemp("dist"))
+
+
+def change_to(box, wheel):
+    """What an administrator types: install the wheel, install the units, restart."""
+    target = box.root / "opt" / "other" / wheel.name
+    target.parent.mkdir(exist_ok=True)
+    target.write_bytes(wheel.read_bytes())
+    box.run(
+        "python", "-m", "pip", "install", "--no-index", "--no-deps", "--force-reinstall", "--quiet",
+        "--root-user-action=ignore", f"/opt/other/{wheel.name}",
+    )  # fmt: skip
+    box.run("lagerd", "install")
+    box.run("systemctl", "restart", "lagerd")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("direction", ["upgrade", "downgrade"])
+def test_what_is_paused_stays_paused_and_is_resumed_by_the_other_version(wheel, previous, direction):
+    first, second = (previous, wheel) if direction == "upgrade" else (wheel, previous)
+    with container.booted(first) as box:
+        container.install(box)
+        box.run("gpasswd", "-M", "alice,bob", "lager")
+        box.run("systemctl", "start", "lagerd")
+        one, other = paused(box, "alice", 3000), paused(box, "bob", 3000, interactive=True)
+        with one.process, other.process:
+            holder, run = start(box, "alice", 3000, holding="psu1")
+            with (script := stands((holder, run))).process:
+                before = listed(box)
+                change_to(box, second)
+                after = listed(box)
+                assert after.keys() == before.keys() == {one.id, other.id, script.id}
+                assert all(after[id]["since"] == pytest.approx(before[id]["since"], abs=0.01) for id in before)
+                assert held(box).keys() == {"psu1"}
+                assert one.id in box.run("lager", "breakpoints", user="bob").stdout
+                box.run("lager", "python", "--continue", one.id, user="alice")
+                assert "resumed by alice with lager python --continue" in one.goes_on()
+                call(box, "bob", "Continue", "s", other.id)
+                assert "resumed by bob" in other.goes_on()
+                call(box, "root", "ContinueAll")
+                assert "resumed by root" in script.goes_on()
+        with (new := paused(box, "alice")).process:
+            box.run("lager", "python", "--continue", new.id, user="alice")
+            new.goes_on()
