@@ -5,7 +5,7 @@ import re
 import time
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Protocol
 
 from lager.contract import LONGEST
@@ -39,6 +39,17 @@ class Lease:
 
     def record(self) -> dict[str, Any]:
         return asdict(self)
+
+    def kept(self) -> dict[str, Any]:
+        """What a lock file says of it, for the next lagerd, which may be of an older version: a key that is newer than
+        0.21 is there only where it has something to say."""
+        return {key: value for key, value in asdict(self).items() if value or key not in ("address", "device")}
+
+    @classmethod
+    def from_kept(cls, kept: dict[str, Any]) -> "Lease":
+        """The lease that a lock file tells of, also one of a newer lagerd. Raises TypeError where it is none."""
+        known = {one.name for one in fields(cls)}
+        return cls(**{key: value for key, value in kept.items() if key in known})
 
 
 @dataclass(frozen=True)

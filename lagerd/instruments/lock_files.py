@@ -69,7 +69,7 @@ class LeaseFiles:
     def _new(self, path: Path, lease: Lease) -> int:
         path.unlink(missing_ok=True)
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            json.dump(lease.record(), file)
+            json.dump(lease.kept(), file)
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return fd
@@ -126,7 +126,7 @@ def _recorded(path: Path) -> Lease | None:
     """What was written of a lease; None where it cannot be read, and the lease is given up."""
     with contextlib.suppress(OSError, ValueError, TypeError):
         with open(os.open(path, os.O_RDWR | os.O_CLOEXEC), encoding="utf-8") as file:
-            lease = Lease(**json.loads(file.read(_LONGEST_RECORD)))
+            lease = Lease.from_kept(json.loads(file.read(_LONGEST_RECORD)))
         return lease if lease.instrument == path.name else None
     return None
 

@@ -51,3 +51,12 @@ def test_a_limit_counts_what_is_held_and_waited_for_and_no_more():
         leases.forget("c")
         leases.release("one", "b")
         assert leases.of("a") == leases.of("b") == leases.of("c") == []
+
+
+def test_a_lock_file_is_read_by_an_older_and_by_a_newer_lagerd():
+    who = {"owner": ":1.5", "uid": 1000, "user": "anna", "pid": 7, "since": 1.0, "run_id": "", "script": "test.py"}
+    plain = Lease("psu1", name="psu1", net="supply2", **who)
+    port = Lease("uart1", name="dut", net="console", address="/dev/dut", device="/dev/ttyUSB0", **who)
+    assert "address" not in plain.kept()
+    assert Lease.from_kept(port.kept()) == port
+    assert Lease.from_kept(plain.kept() | {"of_a_later_version": [1]}) == plain
