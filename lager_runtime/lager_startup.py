@@ -76,6 +76,52 @@ def _stand(frame: "FrameType") -> None:
         print(f"lager: cannot pause here, going on. {error!r}", file=sys.stderr, flush=True)
 
 
+_INTERRUPTED_AFTER = 0.2  # seconds, at most
+
+
+def _end_by_the_ladder() -> None:
+    """Let what ends the whole job, as timeout(1) or a closed terminal does, leave the script time to tidy up.
+
+    That is for `lager python` to see to, which interrupts it. In children everything is as plain Python has it.
+    """
+    from _thread import get_ident
+    from time import sleep
+
+    parent = int(os.environ.pop("LAGER_PYTHON_PID"))
+    if os.getppid() != parent:
+        return
+
+    def told(number: int, _: "FrameType | None") -> None:
+        _signal.signal(number, _signal.SIG_DFL)  # a second one ends it at once
+        if os.getppid() == parent:
+            os.kill(parent, number)
+            sleep(_INTERRUPTED_AFTER)  # so that the script does not go on as after a signal that it handles itself
+            if _signal.getsignal(_signal.SIGINT) == _signal.SIG_IGN:
+                raise KeyboardInterrupt
+        elif number == _signal.SIGTERM:  # `lager python` is dead, and its keeper has interrupted us before
+            _signal.raise_signal(number)
+
+    masks: dict[int, Any] = {}
+
+    def hold() -> None:
+        # A signal to a child that still has our handler would be lost: Python forgets in a child what came before.
+        masks[get_ident()] = _signal.pthread_sigmask(_signal.SIG_BLOCK, taken)
+
+    def go_on() -> None:
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, masks.pop(get_ident()))
+
+    def forget() -> None:
+        for number in taken:
+            if _signal.getsignal(number) is told:
+                _signal.signal(number, _signal.SIG_DFL)
+        go_on()
+
+    taken = [n for n in (_signal.SIGTERM, _signal.SIGHUP) if _signal.getsignal(n) == _signal.SIG_DFL]
+    for number in taken:
+        _signal.signal(number, told)
+    os.register_at_fork(before=hold, after_in_parent=go_on, after_in_child=forget)
+
+
 def _write_lines() -> None:
     """Who follows a detached run sees each line when it is printed, as on a terminal."""
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
@@ -97,6 +143,7 @@ def _pause_on_error() -> None:
 
 _HOOKS = {
     "LAGER_PROCESS_ID": _listen,
+    "LAGER_PYTHON_PID": _end_by_the_ladder,
     "LAGER_DETACHED": _write_lines,
     "LAGER_RUN_FOLDER": _show_typed_names,
     "LAGER_PAUSE_ON_ERROR": _pause_on_error,

@@ -3,55 +3,26 @@
 import contextlib
 import os
 import pwd
-import signal
 import threading
-import time
 from pathlib import Path
 
 from lager_cli.boxes.box_child import Command
 from lager_cli.linux import process_tree
+from lager_cli.linux.ladder import Tree
 
-STEP_SECONDS = 3.0
 _JOURNAL = Path("/run/systemd/journal/socket")
 MESSAGE_ID = "9e1b3f6c2c8f4f0b8f5a1d0a7d3f4c61"
-_LADDER = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
 
 
 def end(command: Command, silent: bool) -> None:
-    """Interrupt it, and end what does not end by that within STEP_SECONDS; nothing that it wrote is kept."""
+    """Climb the ladder of signals until it has ended; nothing that it wrote is kept."""
     process_tree.adopt_orphans()
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
     _record(silent)
     for source in command.sources:
         if not source.ended:
             threading.Thread(target=_drain, args=(source.fd,), daemon=True).start()
-    for number in _LADDER:
-        _signal(number, command.pid)
-        if _all_ended(STEP_SECONDS):
-            return
-
-
-def _signal(number: int, leader: int) -> None:
-    """`lager python` passes signals on, and a script that is interrupted twice cannot tidy up: so it gets none."""
-    pids = process_tree.descendants()
-    if number != signal.SIGKILL and len(pids) > 1:
-        pids = [pid for pid in pids if pid != leader]
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, number)
-
-
-def _all_ended(seconds: float) -> bool:
-    over = time.monotonic() + seconds
-    while True:
-        with contextlib.suppress(ChildProcessError):
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
-        if not process_tree.descendants():
-            return True
-        left = over - time.monotonic()
-        if left <= 0 or signal.sigtimedwait([signal.SIGCHLD], left) is None:
-            return False
+    # `lager python` passes signals on, and a script that is interrupted twice cannot tidy up: so it gets none.
+    Tree(os.getpid()).climb(sparing=command.pid)
 
 
 def _drain(fd: int) -> None:
@@ -89,7 +60,7 @@ def _record(silent: bool) -> None:
 
 def _run_id() -> str:
     """The id of the run among what descends from us, or nothing."""
-    for pid in process_tree.descendants():
+    for pid in process_tree.descendants(os.getpid()):
         with contextlib.suppress(OSError):
             for setting in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
                 if setting.startswith(b"LAGER_PROCESS_ID="):

@@ -22,7 +22,7 @@ def end_with_parent(number: int) -> None:
 def signal_descendants(number: int, of: int | None = None) -> int:
     """Send a signal to all that descend from this process, or from another; how many got it."""
     count = 0
-    for pid in descendants(of):
+    for pid in descendants(os.getpid() if of is None else of):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, number)
             count += 1
@@ -31,7 +31,7 @@ def signal_descendants(number: int, of: int | None = None) -> int:
 
 def end_descendants() -> None:
     """Kill what is left, and wait for it; a process that forks meanwhile is met in the next round."""
-    while descendants():
+    while descendants(os.getpid()):
         signal_descendants(signal.SIGKILL)
         try:
             os.waitpid(-1, 0)
@@ -39,17 +39,17 @@ def end_descendants() -> None:
             return
 
 
-def descendants(of: int | None = None) -> list[int]:
-    """The pids of all living descendants, parents before their children."""
+def descendants(*of: int) -> list[int]:
+    """The pids of all descendants of these processes, parents before their children."""
     children: dict[int, list[int]] = {}
     for entry in os.listdir("/proc"):
         if entry.isdigit():
             with contextlib.suppress(OSError):
                 children.setdefault(_parent(int(entry)), []).append(int(entry))
-    found = list(children.get(os.getpid() if of is None else of, []))
+    found = [child for pid in of for child in children.get(pid, [])]
     for pid in found:
         found += children.get(pid, [])
-    return found
+    return list(dict.fromkeys(found))
 
 
 def _parent(pid: int) -> int:

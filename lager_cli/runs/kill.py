@@ -9,9 +9,9 @@ import click
 from lager.errors import RunError
 from lager_cli.display import output
 from lager_cli.linux import process_tree
+from lager_cli.linux.ladder import STEP_SECONDS, Tree
 from lager_cli.runs import records
 from lager_cli.runs.records import Record
-from lager_cli.runs.wait import LADDER, STEP_SECONDS
 
 
 def kill(id: str, name: str | None) -> int:
@@ -33,11 +33,13 @@ def _end(record: Record) -> int:
     if waited_for is None:
         return _told(record)
     try:
-        for number in LADDER:
-            _signal(record, number)
-            record.keeper.send(signal.SIGCONT)  # it is to see the end
-            if select.select([waited_for], [], [], STEP_SECONDS)[0]:
-                return _told(record)
+        if _is_kept(record):
+            Tree(record.keeper.pid).climb()
+        elif record.script.is_alive():
+            Tree(record.script.pid, with_root=True).climb()
+        record.keeper.send(signal.SIGCONT)  # it is to see the end
+        if select.select([waited_for], [], [], STEP_SECONDS)[0]:
+            return _told(record)
     finally:
         os.close(waited_for)
     raise RunError(f"The run {record.id[:8]} does not end.", "Look at its processes: ps f")
@@ -50,11 +52,16 @@ def _told(record: Record) -> int:
 
 
 def _signal(record: Record, number: int) -> int:
-    """How many got it: of a detached run all that its keeper has, else the script and what descends from it."""
-    if record.detached and record.keeper.is_alive():
+    """How many got it."""
+    if _is_kept(record):
         return process_tree.signal_descendants(number, of=record.keeper.pid)
     below = process_tree.signal_descendants(number, of=record.script.pid) if record.script.is_alive() else 0
     return below + record.script.send(number)
+
+
+def _is_kept(record: Record) -> bool:
+    """Of a detached run all that its keeper has is the run's; else the script and what descends from it."""
+    return record.detached and record.keeper.is_alive()
 
 
 def _number(name: str) -> signal.Signals:

@@ -17,6 +17,7 @@ from lager_cli import daemon
 from lager_cli.display import output
 from lager_cli.linux import process_tree
 from lager_cli.runs.enter_key import Attendant
+from lager_cli.runs.keeper import Keeper
 from lager_cli.runs.wait import BLOCKED, Wait
 
 if TYPE_CHECKING:
@@ -60,18 +61,20 @@ class Run:
         with contextlib.suppress(OSError):  # no terminal, or one of another container, which has no name here
             terminal = os.ttyname(0)
         environment = self.whole_environment(id, address, ends, terminal)
+        environment["LAGER_PYTHON_PID"] = str(os.getpid())
         if sys.stdout is not None:  # closed before we began
             sys.stdout.flush()
         script = os.posix_spawn(command[0], command, environment, setsigmask=[], setsigdef=OWN_SIGNALS)
-        wait = Wait(script, ends, output.note)
-        code = wait.until_it_ends(_ATTENDED_AFTER)
-        if code is not None:
-            return code  # before anybody could have pressed a key
-        record = self.record(id)
-        with contextlib.suppress(OSError, LagerError):  # it runs as well without
-            record.begin(script)
-        with Attendant(id, address, ends):
-            code = wait.until_it_ends() or 0
+        with Keeper(script) as keeper:
+            wait = Wait(script, ends, output.note, without=(keeper.pid,))
+            code = wait.until_it_ends(_ATTENDED_AFTER)
+            if code is not None:
+                return code  # before anybody could have pressed a key
+            record = self.record(id)
+            with contextlib.suppress(OSError, LagerError):  # it runs as well without
+                record.begin(script)
+            with Attendant(id, address, ends):
+                code = wait.until_it_ends() or 0
         with contextlib.suppress(OSError, LagerError):
             record.end(code)
         return code

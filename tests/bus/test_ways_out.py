@@ -310,14 +310,13 @@ def test_the_countdown_is_that_of_lagerd(run, client: Client):
 
 def test_a_terminal_that_goes_away_ends_the_run_that_leads_its_session(terminal, tmp_path):
     (tmp_path / "script.py").write_text(
-        "import signal, sys\n"
-        "def hung_up(*_):\n"
+        "import signal\n"
+        "try:\n"
+        "    print('up', flush=True)\n"
+        "    signal.pause()\n"
+        "finally:\n"
         "    with open('told', 'w') as file:\n"
         "        file.write('hung up')\n"
-        "    sys.exit()\n"
-        "signal.signal(signal.SIGHUP, hung_up)\n"
-        "print('up', flush=True)\n"
-        "signal.pause()\n"
     )
     os.mkfifo(tmp_path / "told")
     one = terminal(LAGER, "python", "script.py")

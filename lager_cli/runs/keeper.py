@@ -1,0 +1,82 @@
+"""The process that ends a run whose `lager python` was killed, and could not do it itself.
+
+It is forked when the script has begun, waits in a session of its own, where no signal of a terminal reaches it, and is
+ended when the script has.
+"""
+
+import contextlib
+import fcntl
+import os
+import select
+import signal
+from pathlib import Path
+from types import TracebackType
+
+from lager_cli.linux.ladder import Tree
+
+_IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+
+
+class Keeper:
+    """To be made before this process has other threads."""
+
+    def __init__(self, script: int) -> None:
+        """For the child `script`, which this process has not waited for."""
+        own, scripts = os.pidfd_open(os.getpid()), os.pidfd_open(script)
+        self.pid = os.fork()
+        if self.pid == 0:
+            try:
+                _keep(own, scripts, script)
+            finally:
+                os._exit(0)
+        os.close(own)
+        os.close(scripts)
+        self._fd = os.pidfd_open(self.pid)
+
+    def __enter__(self) -> "Keeper":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        if kind is not None:  # we are about to end before the script has
+            return
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._fd, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self.pid, 0)
+        os.close(self._fd)
+
+
+def _keep(parent: int, scripts: int, script: int) -> None:  # pragma: no cover: it is killed, or never measured
+    os.setsid()
+    for number in _IGNORED:
+        signal.signal(number, signal.SIG_IGN)
+    parent, scripts = (fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3) for fd in (parent, scripts))
+    _hold_nothing_but({parent, scripts})
+    with contextlib.suppress(Exception):
+        _rename(f"lager-keeper {script}")
+    poll = select.poll()
+    poll.register(parent, select.POLLIN)
+    poll.register(scripts, select.POLLIN)
+    ended = [fd for fd, _ in poll.poll()]
+    if scripts not in ended:
+        Tree(script, with_root=True).climb()
+
+
+def _hold_nothing_but(needed: set[int]) -> None:
+    """Whoever reads from a pipe of the run must see its end, and whoever unmounts a folder is not to find us in it."""
+    os.chdir("/")
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in range(3):
+        os.dup2(nowhere, stream)
+    for fd in {int(name) for name in os.listdir("/proc/self/fd")} - needed - {0, 1, 2}:
+        with contextlib.suppress(OSError):
+            os.close(fd)
+
+
+def _rename(name: str) -> None:
+    """Write `name` over our arguments, so that who kills `lager python` by its command line does not kill us, too."""
+    import ctypes
+
+    fields = Path("/proc/self/stat").read_bytes().rpartition(b")")[2].split()
+    start, end = int(fields[45]), int(fields[46])  # arg_start and arg_end: proc(5)
+    ctypes.memmove(start, name.encode()[: end - start - 1].ljust(end - start, b"\0"), end - start)

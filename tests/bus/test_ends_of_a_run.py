@@ -1,0 +1,146 @@
+"""However `lager python` ends before its script has: the script tidies up, and nothing that it started is left."""
+
+import os
+import select
+import shlex
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.processes import LAGER, PATIENCE, Process
+
+FAMILY = """
+import os, signal, subprocess, sys
+child = "import subprocess; subprocess.run(['sleep', '1000'])"
+deaf = "import signal; [signal.signal(s, signal.SIG_IGN) for s in (1, 2, 15)]; print('', flush=True); signal.pause()"
+def start(code, **more):
+    return subprocess.Popen([sys.executable, '-c', code], start_new_session=True, **more)
+with open('pids', 'w') as file:
+    file.write(f'{os.getpid()} {start(child).pid}')
+    if 'deaf' in sys.argv:
+        one = start(deaf, stdout=subprocess.PIPE)
+        one.stdout.readline()
+        file.write(f' {one.pid}')
+try:
+    if 'paused' in sys.argv:
+        import lager
+        lager.pause('stopped here')
+    print('up', flush=True)
+    signal.pause()
+finally:
+    with open('told', 'a') as file:
+        file.write('tidied up\\n')
+"""
+Family = Callable[..., Process]
+
+
+@pytest.fixture
+def family(run: Callable[..., Process], tmp_path: Path) -> Iterator[Family]:
+    """Starts FAMILY; afterwards all its members have ended, having tidied up once."""
+    with ExitStack() as stack:
+
+        def start(*words: str) -> Process:
+            os.mkfifo(tmp_path / "pids")
+            process = run(FAMILY, *words)
+            pids = (tmp_path / "pids").read_text().split()
+            ends = [stack.enter_context(open(os.pidfd_open(int(pid)), "rb", buffering=0)) for pid in pids]
+            stack.callback(all_ended, ends)
+            return process
+
+        yield start
+    assert (tmp_path / "told").read_text() == "tidied up\n"
+
+
+def all_ended(ends: list[object]) -> None:
+    for end in ends:
+        assert select.select([end], [], [], PATIENCE)[0]
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGQUIT", "SIGKILL"])
+def test_a_killed_run_tidies_up_with_all_that_it_started(family, name):
+    process = family()
+    process.out.expect("up")
+    process.kill(signal.Signals[name])
+    assert process.wait() == (-signal.SIGKILL if name == "SIGKILL" else 128 + signal.Signals[name])
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGKILL"])
+def test_a_paused_run_that_is_killed_is_interrupted(family, client, name):
+    process = family("paused")
+    pause = client.paused()
+    process.kill(signal.Signals[name])
+    process.wait()
+    assert client.resumed(pause["id"])[0] == "interrupted"
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGKILL"])
+def test_what_is_deaf_to_signals_is_killed_at_last(family, name):
+    process = family("deaf")
+    process.out.expect("up")
+    process.kill(signal.Signals[name])
+    process.wait()
+
+
+def test_a_stopped_script_goes_on_to_tidy_up(family):
+    process = family()
+    process.out.expect("up")
+    (script, _) = children(process.pid)
+    os.kill(script, signal.SIGSTOP)
+    process.kill()
+
+
+def test_timeout_1_leaves_the_script_time_to_tidy_up(family):
+    """It sends SIGTERM to the whole process group, so the script gets it from there, too."""
+    process = family()
+    process.out.expect("up")
+    os.killpg(process.pid, signal.SIGTERM)
+    assert process.wait() == 128 + signal.SIGTERM
+
+
+def test_a_signal_to_the_script_itself_ends_the_run_in_order(family):
+    process = family()
+    process.out.expect("up")
+    os.kill(children(process.pid)[0], signal.SIGTERM)
+    assert process.wait() == 128 + signal.SIGTERM
+
+
+def test_a_run_under_nohup_hears_no_hangup(start, script):
+    script("import signal\nprint('up', flush=True)\nsignal.pause()\n")
+    process = start("/bin/sh", "-c", f"trap '' HUP; exec {shlex.quote(LAGER)} python script.py")
+    process.out.expect("up")
+    os.killpg(process.pid, signal.SIGHUP)
+    process.kill(signal.SIGTERM)
+    assert process.wait() == 128 + signal.SIGTERM
+
+
+def test_a_child_of_the_script_has_the_signals_of_plain_python(run):
+    text = """
+import multiprocessing, os, signal
+def wait(): signal.pause()
+if __name__ == '__main__':
+    child = multiprocessing.get_context('fork').Process(target=wait)
+    child.start()
+    child.terminate()
+    child.join()
+    print(child.exitcode, 'LAGER_PYTHON_PID' in os.environ)
+"""
+    process = run(text)
+    assert process.out.rest() == "-15 False\n"
+    assert process.wait() == 0
+
+
+def test_what_a_script_leaves_running_outlives_an_ordinary_end(run, tmp_path):
+    os.mkfifo(tmp_path / "go")
+    os.mkfifo(tmp_path / "said")
+    process = run("import subprocess\nsubprocess.Popen(['sh', '-c', 'read x < go; echo $x > said'])\n")
+    assert process.wait() == 0
+    (tmp_path / "go").write_text("alive\n")
+    assert (tmp_path / "said").read_text() == "alive\n"
+
+
+def children(pid: int) -> list[int]:
+    with open(f"/proc/{pid}/task/{pid}/children") as file:
+        return [int(child) for child in file.read().split()]
