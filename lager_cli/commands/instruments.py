@@ -84,7 +84,7 @@ eload = command(
         "enable": _ENABLE,
         "disable": _DISABLE,
     },
-    "Read and set an electronic load.",
+    "Read and set an electronic load; setting a level selects its mode.",
     ["eload1", "eload1 cc 0.5", "eload1 enable"],
 )
 

@@ -30,7 +30,7 @@ def regulator(volts: float) -> float:
 
 class Dut:
     def __init__(self, psu: DP821, smu: Keithley2281S, load: DL3021, daq1: T7, daq2: T7, uart: UartDevice) -> None:
-        self._psu, self._smu = psu, smu
+        self._psu, self._smu, self._load = psu, smu, load
         main, aux = psu.outputs
         main.loads += [resistor(INPUT_OHMS), regulator]
         aux.loads += [resistor(AUX_OHMS), load.draw]
@@ -55,4 +55,6 @@ class Dut:
     def settle(self) -> None:
         """Find the operating points again, and let the protections see them."""
         self._psu.settle()
+        if self._load.trips():
+            self._psu.settle()
         self._smu.settle()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lager.errors import BadReply, InstrumentUnreachable, InvalidArgument, LimitExceeded, Rejected
+from lager.errors import BadReply, InstrumentError, InstrumentUnreachable, InvalidArgument, LimitExceeded, Rejected
 from tests.unit.exchanges import keithley_2281s as smu
 from tests.unit.exchanges import rigol_dl3000 as dl3000
 from tests.unit.scriptedbench import playing
@@ -155,6 +155,39 @@ def test_a_load_keeps_its_limits_in_every_mode() -> None:
             load.mode("CX")
         with pytest.raises(InvalidArgument):
             load.resistance(float("nan"))
-    script = [*dl3000.OPEN, (":SOUR:CURR:LEV:IMM?", "40.000")]
+    script = [*dl3000.OPEN, dl3000.FIXED, (":SOUR:CURR:LEV:IMM?", "40.000")]
     with playing(script, "DL3021", f"{LOAD}\nmax_current = 1") as load, pytest.raises(LimitExceeded, match="40 A"):
         load.mode("CC")
+
+
+def test_the_limits_of_a_load_are_set_in_its_own_registers_before_level_and_mode() -> None:
+    with playing(dl3000.SET_RESISTANCE_HELD, "DL3021", f"{LOAD}\nmax_current = 0.1") as load:
+        assert load.resistance(1) == 1
+
+
+def test_a_register_that_rounds_up_is_set_lower_and_one_that_stays_above_is_refused() -> None:
+    lines = f"{LOAD}\nmax_current = 0.115"
+    register = dl3000.hold("RES:ILIM", "40", "0.115", "0.12", "40")
+    lower = [(":SOUR:RES:ILIM 0.11", None), dl3000.NO_ERROR, (":SOUR:RES:ILIM?", "0.11")]
+    script = [*dl3000.OPEN, dl3000.FIXED, *register, *lower, *dl3000.level("RES", "1", "1.000")]
+    with playing(script, "DL3021", lines) as load:
+        load.resistance(1)
+    higher = [*lower[:2], (":SOUR:RES:ILIM?", "0.12")]
+    said = pytest.raises(LimitExceeded, match=r":SOUR:RES:ILIM of the load cannot be set to 0\.115")
+    with playing([*dl3000.OPEN, dl3000.FIXED, *register, *higher], "DL3021", lines) as load, said:
+        load.resistance(1)
+
+
+@pytest.mark.parametrize("rule", ["LIST", "WAV", "BATT", "OCP", "OPP"])
+def test_a_load_in_another_function_is_neither_set_nor_turned_on(rule: str) -> None:
+    script = [*dl3000.OPEN, *[(":SOUR:FUNC:MODE?", rule)] * 3]
+    with playing(script, "DL3021", LOAD) as load:
+        for act in (lambda: load.current(0.1), lambda: load.mode("CV"), load.enable):
+            with pytest.raises(InstrumentError, match=f"is in its function {rule}"):
+                act()
+
+
+def test_mode_cv_is_refused_where_nothing_would_hold_its_power() -> None:
+    said = pytest.raises(LimitExceeded, match="CV cannot be held to its limit of 5 W")
+    with playing([*dl3000.OPEN, dl3000.FIXED], "DL3021", f"{LOAD}\nmax_power = 5") as load, said:
+        load.voltage(3)

@@ -1,7 +1,7 @@
 """Limits, loads and protections end to end: the drivers on the simulated bench, and what its wires then carry."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,9 @@ from lagerd.bench.bench import Bench
 from lagerd.bench.models.keithley_2200 import Keithley2200
 from lagerd.bench.models.keithley_2281s import Keithley2281S
 from lagerd.bench.models.keysight_e36300 import E36312A
+from lagerd.bench.models.rigol_dl3000 import DL3021
 from lagerd.bench.models.rigol_dp800 import DP821
-from lagerd.bench.physics.circuit import Output, resistor
+from lagerd.bench.physics.circuit import Output, Protection, resistor
 from lagerd.bench.thread import running
 from tests.unit.scriptedbench import Leases
 
@@ -153,3 +154,101 @@ def test_a_reset_of_a_battery_that_has_not_tripped_leaves_it_on(opened: Opener) 
     net.enable()
     net.clear()
     assert device.output.on
+
+
+class Wired:
+    """A DL3021 across a supply of this voltage and current."""
+
+    def __init__(self, volts: float, amperes: float) -> None:
+        self.load = DL3021()
+        self.source = Output(volts, amperes, Protection(99), Protection(99), loads=[self.load.draw], on=True)
+        self.load.terminal = lambda: self.source.point.volts
+        self.load.changed = self.settle
+        self.most = 0.0, 0.0, 0.0
+
+    def settle(self) -> None:
+        self.source.settle()
+        if self.load.trips():
+            self.source.settle()
+        point = self.source.point
+        drawn = (point.volts if self.load.on else 0.0), point.amps, point.watts
+        self.most = max(self.most[0], drawn[0]), max(self.most[1], drawn[1]), max(self.most[2], drawn[2])
+
+
+ASKED = [("current", 3.0), ("voltage", 1.0), ("resistance", 0.5), ("power", 20.0)]
+
+
+@pytest.mark.parametrize(("method", "level"), ASKED)
+@pytest.mark.parametrize(
+    ("limits", "most"),
+    [
+        ("max_current = 0.1", (99, 0.1, 99)),
+        ("max_voltage = 4", (4, 99, 99)),
+        ("max_power = 3", (99, 99, 3)),
+        ("max_voltage = 20\nmax_power = 3", (20, 99, 3)),
+        ("max_voltage = 9\nmax_current = 2\nmax_power = 5", (9, 2, 5)),
+    ],
+)
+def test_no_mode_of_a_load_draws_more_than_any_limit(
+    opened: Opener, limits: str, most: tuple[float, float, float], method: str, level: float
+) -> None:
+    wired = Wired(8, 10)
+    load = opened(wired.load, "eload", limits)
+    with suppress(LimitExceeded, Rejected):
+        getattr(load, method)(level)
+        load.enable()
+    assert all(drawn <= limit * 1.001 for drawn, limit in zip(wired.most, most, strict=True)), wired.most
+
+
+@pytest.mark.parametrize(
+    ("method", "level", "drawn"),
+    [("current", 3.0, (2, 3)), ("voltage", 1.0, (1.16, 4)), ("resistance", 0.8, (2, 2.5)), ("power", 5.0, (2, 2.5))],
+)
+def test_a_level_that_is_within_the_limits_is_drawn(
+    opened: Opener, method: str, level: float, drawn: tuple[float, float]
+) -> None:
+    wired = Wired(2, 4)
+    load = opened(wired.load, "eload", "max_voltage = 10\nmax_current = 10\nmax_power = 50")
+    getattr(load, method)(level)
+    load.enable()
+    assert (load.state().voltage, load.state().current) == pytest.approx(drawn, rel=1e-3)
+
+
+def test_setting_a_level_selects_its_mode_and_never_draws_the_old_level(opened: Opener) -> None:
+    wired = Wired(5, 10)
+    load = opened(wired.load, "eload")
+    wired.load.handle(":SOUR:RES:LEV:IMM 0.1;:SOUR:POW:LEV:IMM 40")
+    load.current(0.2)
+    load.enable()
+    assert load.resistance(50) == 50
+    assert load.mode() == "CR"
+    assert load.power(0.5) == 0.5
+    assert load.state().mode == "CP"
+    assert wired.most[1] == pytest.approx(0.2)
+
+
+def test_a_limit_of_the_power_is_never_passed_while_the_level_moves(opened: Opener) -> None:
+    wired = Wired(5, 10)
+    load = opened(wired.load, "eload", "max_power = 10")
+    load.current(0.5)
+    load.enable()
+    for amperes in (2, 0.5, 1.9, 1):
+        load.current(amperes)
+        assert load.state().power == pytest.approx(5 * amperes)
+    load.current(2.5)
+    assert not load.state().enabled
+    assert wired.most[2] <= 10.001
+
+
+def test_what_the_front_panel_changed_is_bounded_when_the_input_is_turned_on(opened: Opener) -> None:
+    wired = Wired(8, 10)
+    load = opened(wired.load, "eload", "max_current = 0.1")
+    load.current(0.05)
+    wired.load.handle(":SOUR:FUNC RES;:SOUR:RES:LEV:IMM 1;:SOUR:RES:ILIM 40")
+    load.enable()
+    assert load.state().current == pytest.approx(0.1)
+    load.disable()
+    wired.load.handle(":SOUR:FUNC CURR;:SOUR:CURR:LEV:IMM 5")
+    with pytest.raises(LimitExceeded, match=r"5 A is over its limit of 0\.1 A"):
+        load.enable()
+    assert wired.most[1] <= 0.1001

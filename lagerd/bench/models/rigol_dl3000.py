@@ -1,7 +1,8 @@
 """Rigol DL3021: an electronic load, 150 V, 40 A, 200 W.
 
 After the RIGOL DL3000 Series Programming Guide, chapter 2: [:SOURce]:FUNCtion, [:SOURce]:INPut,
-[:SOURce]:CURRent, :VOLTage, :RESistance and :POWer commands, :MEASure commands.
+[:SOURce]:CURRent, :VOLTage, :RESistance and :POWer commands with the VLIMt and ILIMt of each, :MEASure commands.
+The current limit of a function holds the current down; a voltage above its voltage limit turns the input off.
 """
 
 from collections.abc import Callable
@@ -18,6 +19,8 @@ LEVELS = {
 }
 RANGES = {"CURR": (4.0, 40.0), "VOLT": (15.0, 150.0), "RES": (15.0, 15000.0)}
 NAMES = {"CURR": "CC", "VOLT": "CV", "RES": "CR", "POW": "CP"}
+RULES = ("FIXed", "LIST", "WAVe", "BATTery", "OCP", "OPP")
+VLIMIT, ILIMIT = Limits(0, 150, 150, "V"), Limits(0, 40, 40, "A")
 SHORT_OHMS = 0.04
 """What is left of the load when it conducts as hard as it can."""
 
@@ -39,17 +42,19 @@ class DL3021(ScpiInstrument):
         self.reset()
 
     def reset(self) -> None:
-        self.function = "CURR"
+        self.function, self.rule = "CURR", "FIX"
         self.on = False
+        self.vlimits = dict.fromkeys(LEVELS, VLIMIT.default)
+        self.ilimits = dict.fromkeys(LEVELS, ILIMIT.default)
         self.levels = {name: limits.default for name, limits in LEVELS.items()}
         self.ranges = {name: values[-1] for name, values in RANGES.items()}
 
     def draw(self, volts: float) -> float:
         """The current it takes at a voltage: what its function asks for, as far as it can conduct."""
-        if not self.on or volts <= 0:
+        if not self.on or volts <= 0 or self.rule != "FIX":
             return 0.0
         level = self.levels[self.function]
-        hardest = min(volts / SHORT_OHMS, LEVELS["CURR"].high)
+        hardest = min(volts / SHORT_OHMS, LEVELS["CURR"].high, self.ilimits[self.function])
         wanted = {
             "CURR": lambda: level,
             "VOLT": lambda: max(0.0, volts - level) / SHORT_OHMS,
@@ -57,6 +62,20 @@ class DL3021(ScpiInstrument):
             "POW": lambda: level / volts,
         }
         return min(wanted[self.function](), hardest)
+
+    def trips(self) -> bool:
+        """Turn the input off if the voltage across it is above the limit; whether that happened now."""
+        over = self.on and self.terminal() > self.vlimits[self.function] * (1 + 1e-9)
+        self.on = self.on and not over
+        return over
+
+    @command("[:SOURce]:FUNCtion:MODE")
+    def set_rule(self, rule: Token) -> None:
+        self.rule = rule.choice(*RULES)
+
+    @query("[:SOURce]:FUNCtion:MODE")
+    def shown_rule(self) -> str:
+        return self.rule
 
     @command("[:SOURce]:FUNCtion")
     def set_function(self, function: Token) -> None:
@@ -148,6 +167,70 @@ class DL3021(ScpiInstrument):
     @query("[:SOURce]:RESistance:RANGe")
     def resistance_range(self) -> str:
         return reading(self.ranges["RES"])
+
+    @command("[:SOURce]:CURRent:VLIMt")
+    def set_current_vlimit(self, value: Token) -> None:
+        self.vlimits["CURR"] = value.number(VLIMIT)
+
+    @query("[:SOURce]:CURRent:VLIMt")
+    def current_vlimit(self, special: Token | None = None) -> str:
+        return reading(self.vlimits["CURR"] if special is None else special.number(VLIMIT))
+
+    @command("[:SOURce]:CURRent:ILIMt")
+    def set_current_ilimit(self, value: Token) -> None:
+        self.ilimits["CURR"] = value.number(ILIMIT)
+
+    @query("[:SOURce]:CURRent:ILIMt")
+    def current_ilimit(self, special: Token | None = None) -> str:
+        return reading(self.ilimits["CURR"] if special is None else special.number(ILIMIT))
+
+    @command("[:SOURce]:VOLTage:VLIMt")
+    def set_voltage_vlimit(self, value: Token) -> None:
+        self.vlimits["VOLT"] = value.number(VLIMIT)
+
+    @query("[:SOURce]:VOLTage:VLIMt")
+    def voltage_vlimit(self, special: Token | None = None) -> str:
+        return reading(self.vlimits["VOLT"] if special is None else special.number(VLIMIT))
+
+    @command("[:SOURce]:VOLTage:ILIMt")
+    def set_voltage_ilimit(self, value: Token) -> None:
+        self.ilimits["VOLT"] = value.number(ILIMIT)
+
+    @query("[:SOURce]:VOLTage:ILIMt")
+    def voltage_ilimit(self, special: Token | None = None) -> str:
+        return reading(self.ilimits["VOLT"] if special is None else special.number(ILIMIT))
+
+    @command("[:SOURce]:RESistance:VLIMt")
+    def set_resistance_vlimit(self, value: Token) -> None:
+        self.vlimits["RES"] = value.number(VLIMIT)
+
+    @query("[:SOURce]:RESistance:VLIMt")
+    def resistance_vlimit(self, special: Token | None = None) -> str:
+        return reading(self.vlimits["RES"] if special is None else special.number(VLIMIT))
+
+    @command("[:SOURce]:RESistance:ILIMt")
+    def set_resistance_ilimit(self, value: Token) -> None:
+        self.ilimits["RES"] = value.number(ILIMIT)
+
+    @query("[:SOURce]:RESistance:ILIMt")
+    def resistance_ilimit(self, special: Token | None = None) -> str:
+        return reading(self.ilimits["RES"] if special is None else special.number(ILIMIT))
+
+    @command("[:SOURce]:POWer:VLIMt")
+    def set_power_vlimit(self, value: Token) -> None:
+        self.vlimits["POW"] = value.number(VLIMIT)
+
+    @query("[:SOURce]:POWer:VLIMt")
+    def power_vlimit(self, special: Token | None = None) -> str:
+        return reading(self.vlimits["POW"] if special is None else special.number(VLIMIT))
+
+    @command("[:SOURce]:POWer:ILIMt")
+    def set_power_ilimit(self, value: Token) -> None:
+        self.ilimits["POW"] = value.number(ILIMIT)
+
+    @query("[:SOURce]:POWer:ILIMt")
+    def power_ilimit(self, special: Token | None = None) -> str:
+        return reading(self.ilimits["POW"] if special is None else special.number(ILIMIT))
 
     def _now(self) -> tuple[float, float]:
         self.changed()

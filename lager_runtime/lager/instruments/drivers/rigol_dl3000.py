@@ -3,19 +3,31 @@
 RIGOL, DL3000 Series Programming Guide, `:SOURce:FUNCtion` (takes CURRent, VOLTage, RESistance or POWer, and answers
 CC, CV, CR or CP), `:SOURce:CURRent:LEVel:IMMediate` and its like, `:SOURce:INPut:STATe` (answers 0 or 1; some firmware
 OFF or ON), `:MEASure:VOLTage?`, `:MEASure:CURRent?`, `:MEASure:POWer?`.
+
+Each of the four modes has a voltage limit and a current limit of its own: `[:SOURce]:CURRent:VLIMt` (2-24: the upper
+limit of the voltage working in CC mode), `[:SOURce]:CURRent:ILIMt`, and the same below VOLTage, RESistance and POWer.
+There is no limit of the power, which is therefore held by the other two: their product is at most max_power.
+`[:SOURce]:FUNCtion:MODE?` answers FIX while the four modes rule the input, and LIST, WAV, BATT, OCP or OPP while
+something else does, for which these limits say nothing.
 """
 
+import math
 from dataclasses import dataclass
 
-from lager.errors import InvalidArgument
+from lager.errors import InstrumentError, InvalidArgument, LimitExceeded
 from lager.instruments import parse
-from lager.instruments.drivers.driver import ScpiDriver
-from lager.instruments.quantities import amount, keep_limit, si, table
+from lager.instruments.drivers.driver import Switched
+from lager.instruments.quantities import amount, exceeds, keep_limit, si, table
 
 # Public drivers report both forms of the answer, so both are read.
 _MODES = {"CC": "CC", "CURR": "CC", "CV": "CV", "VOLT": "CV", "CR": "CR", "RES": "CR", "CP": "CP", "POW": "CP"}
 _FUNCTIONS = {"CC": "CURR", "CV": "VOLT", "CR": "RES", "CP": "POW"}
 _QUANTITIES = {"CC": ("current", "A"), "CV": ("voltage", "V"), "CR": ("resistance", "Ω"), "CP": ("power", "W")}
+_STEPS = {"CC": 0.002, "CV": 0.01, "CR": 0.01, "CP": 0.1}
+_LEAST_OHMS = 0.001
+_RULES = parse.word(
+    {"FIX": "", "FIXED": "", **{word: word for word in ("LIST", "WAV", "WAVE", "BATT", "BATTERY", "OCP", "OPP")}}
+)
 
 
 @dataclass(frozen=True)
@@ -41,47 +53,57 @@ class LoadState:
         return table(self.net, rows)
 
 
-class Load(ScpiDriver):
+class Load(Switched):
     """An electronic load. The four levels are set apart from the mode that picks one of them.
 
-    current(), voltage(), resistance() and power() set the level when a value is given, and return the level that
-    stands; what the load measures is in state(). Volts, amperes, ohms, watts.
+    current(), voltage(), resistance() and power() set the level and select its mode when a value is given, and return
+    the level that stands; what the load measures is in state(). Volts, amperes, ohms, watts.
+
+    Whichever mode is selected, the limit registers of the load hold every limit of the nets file in it: they are set
+    and read back before the level, before the mode, and before the input is turned on.
     """
+
+    SET_OUTPUT = ":SOUR:INP:STAT {x}"
+    GET_OUTPUT = ":SOUR:INP:STAT?"
 
     def mode(self, value: str | None = None) -> str:
         """The mode: "CC", "CV", "CR" or "CP". Raises LimitExceeded if its level stands over a limit."""
+        if value is None:
+            return self.session.ask(":SOUR:FUNC?", parse.word(_MODES))
+        wanted = str(value).upper()
+        if wanted not in _FUNCTIONS:
+            raise InvalidArgument(f"{self.name}: {value!r} is no mode.", "Give CC, CV, CR or CP.")
         with self.session.exchange():
-            if value is not None:
-                wanted = str(value).upper()
-                if wanted not in _FUNCTIONS:
-                    raise InvalidArgument(f"{self.name}: {value!r} is no mode.", "Give CC, CV, CR or CP.")
-                self._keep_limits(wanted)
-                self.session.tell(f":SOUR:FUNC {_FUNCTIONS[wanted]}")
-            stands = self.session.ask(":SOUR:FUNC?", parse.word(_MODES))
-            if value is not None and stands != wanted:
-                self._not_taken(":SOUR:FUNC {x}", _FUNCTIONS[wanted], stands)
-            return stands
+            self._refuse_other_rules()
+            self._hold_limits(wanted, self._level(wanted))
+            return self._select(wanted)
 
     def current(self, value: float | None = None) -> float:
-        """The current of mode CC, in amperes."""
-        return self._level("CC", value, 0.002)
+        """The current of mode CC, in amperes; setting it selects the mode."""
+        return self._level("CC") if value is None else self._set("CC", value)
 
     def voltage(self, value: float | None = None) -> float:
-        """The voltage of mode CV, in volts."""
-        return self._level("CV", value, 0.01)
+        """The voltage of mode CV, in volts; setting it selects the mode."""
+        return self._level("CV") if value is None else self._set("CV", value)
 
     def resistance(self, value: float | None = None) -> float:
-        """The resistance of mode CR, in ohms."""
-        return self._level("CR", value, 0.01)
+        """The resistance of mode CR, in ohms; setting it selects the mode."""
+        return self._level("CR") if value is None else self._set("CR", value)
 
     def power(self, value: float | None = None) -> float:
-        """The power of mode CP, in watts."""
-        return self._level("CP", value, 0.1)
+        """The power of mode CP, in watts; setting it selects the mode."""
+        return self._level("CP") if value is None else self._set("CP", value)
 
     def enable(self) -> None:
-        """Turn the input on. Raises LimitExceeded if the level of the mode stands over a limit of the nets file."""
+        """Turn the input on, in the mode that is selected and at its level.
+
+        Raises LimitExceeded if that level stands over a limit of the nets file, and InstrumentError if something else
+        than the four modes rules the input.
+        """
         with self.session.exchange():
-            self._keep_limits(self.mode())
+            self._refuse_other_rules()
+            mode = self.mode()
+            self._hold_limits(mode, self._level(mode))
             self._switch("ON")
 
     def disable(self) -> None:
@@ -96,28 +118,91 @@ class Load(ScpiDriver):
                 net=self.name,
                 enabled=self._is_on(),
                 mode=mode,
-                level=self._level(mode, None, 0),
+                level=self._level(mode),
                 voltage=self._number(":MEAS:VOLT?"),
                 current=self._number(":MEAS:CURR?"),
                 power=self._number(":MEAS:POW?"),
             )
 
-    def _level(self, mode: str, value: float | None, step: float) -> float:
-        command = f":SOUR:{_FUNCTIONS[mode]}:LEV:IMM"
-        if value is None:
-            return self._number(f"{command}?")
-        checked = amount(self.config, _QUANTITIES[mode][0], value)
-        return self._put(command + " {x}", f"{command}?", checked, max(step, checked * 1e-4))
+    def _level(self, mode: str) -> float:
+        return self._number(f":SOUR:{_FUNCTIONS[mode]}:LEV:IMM?")
 
-    def _keep_limits(self, mode: str) -> None:
-        if self.config.limits.as_dict():
-            keep_limit(self.config, _QUANTITIES[mode][0], self._level(mode, None, 0))
-
-    def _is_on(self) -> bool:
-        return self.session.ask(":SOUR:INP:STAT?", parse.on_off)
-
-    def _switch(self, word: str) -> None:
+    def _set(self, mode: str, value: object) -> float:
+        """Set the level of a mode, then select it: an input that is on never draws anything else meanwhile."""
+        level = amount(self.config, _QUANTITIES[mode][0], value, low=_LEAST_OHMS if mode == "CR" else 0.0)
         with self.session.exchange():
-            self.session.tell(f":SOUR:INP:STAT {word}")
-            if self._is_on() != (word == "ON"):
-                self._not_taken(":SOUR:INP:STAT {x}", word, "OFF" if word == "ON" else "ON")
+            self._refuse_other_rules()
+            # A limit of the power moves the registers with the level: those that go down go first.
+            moving = self.config.limits.max_power is not None
+            self._hold_limits(mode, level, lower_only=moving)
+            taken = self._put_level(mode, level)
+            if moving:
+                self._hold_limits(mode, taken)
+            self._select(mode)
+            return taken
+
+    def _put_level(self, mode: str, level: float) -> float:
+        command = f":SOUR:{_FUNCTIONS[mode]}:LEV:IMM"
+        step = max(_STEPS[mode], level * 1e-4)
+        taken = self._put(command + " {x}", f"{command}?", level, step)
+        limit = self.config.limits.as_dict().get(f"max_{_QUANTITIES[mode][0]}")
+        if limit is not None and exceeds(taken, limit):
+            taken = self._put(command + " {x}", f"{command}?", max(0.0, level - step), step)
+        return taken
+
+    def _select(self, mode: str) -> str:
+        if self.mode() != mode:
+            self.session.tell(f":SOUR:FUNC {_FUNCTIONS[mode]}")
+            stands = self.mode()
+            if stands != mode:
+                self._not_taken(":SOUR:FUNC {x}", _FUNCTIONS[mode], stands)
+        return mode
+
+    def _refuse_other_rules(self) -> None:
+        if rule := self.session.ask(":SOUR:FUNC:MODE?", _RULES):
+            what = f"{self.name}: the load is in its function {rule}, where levels, modes and limits say nothing."
+            hint = "End that at its front panel; if it stays, switch the load off and on (some firmware needs that)."
+            raise InstrumentError(what, hint)
+
+    def _hold_limits(self, mode: str, level: float, *, lower_only: bool = False) -> None:
+        """Set the limit registers of a mode to what the nets file and this level allow; read them back."""
+        volts, amperes = self._bounds(mode, level)
+        self._hold(f":SOUR:{_FUNCTIONS[mode]}:VLIM", volts, lower_only)
+        self._hold(f":SOUR:{_FUNCTIONS[mode]}:ILIM", amperes, lower_only)
+
+    def _bounds(self, mode: str, level: float) -> tuple[float, float]:
+        """The voltage and the current that keep the load within every limit of the net; infinite where none does.
+
+        Raises LimitExceeded if the level itself is over one, or the mode cannot be held to all of them.
+        """
+        keep_limit(self.config, _QUANTITIES[mode][0], level)
+        limits = self.config.limits
+        volts = limits.max_voltage or math.inf
+        amperes = limits.max_current or math.inf
+        watts = limits.max_power
+        if watts is None or mode == "CP":
+            return volts, amperes
+        if mode == "CC":
+            return min(volts, watts / level if level else math.inf), amperes
+        if mode == "CR":
+            return min(volts, math.sqrt(watts * level)), min(amperes, math.sqrt(watts / level) if level else 0.0)
+        if math.isinf(volts):
+            what = f"{self.name}: mode CV cannot be held to its limit of {watts:g} W without a limit of the voltage."
+            raise LimitExceeded(what, f"Add max_voltage to [nets.{self.name}] in the nets file, or use another mode.")
+        return volts, min(amperes, watts / volts)
+
+    def _hold(self, register: str, bound: float, lower_only: bool) -> None:
+        if math.isinf(bound):
+            return
+        stands = self._number(f"{register}?")
+        bound = min(bound, self._number(f"{register}? MAX"))
+        if not exceeds(stands, bound) and (lower_only or stands >= bound * 0.99 - 0.001):
+            return
+        for digits in (1000, 100):
+            value = math.floor(bound * digits + 1e-6) / digits
+            if not exceeds(self._put(register + " {x}", f"{register}?", value, 0.011), bound):
+                return
+        raise LimitExceeded(
+            f"{self.name}: {register} of the load cannot be set to {bound:.4g} or just below.",
+            "Give the net another limit in the nets file.",
+        )
