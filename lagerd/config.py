@@ -28,11 +28,12 @@ class ConsolePolicy(Enum):
 
 @dataclass(frozen=True)
 class Limits:
-    """What one user may have at a time."""
+    """What one user may have at a time, and how many calls a second may change something."""
 
     pauses: int = 4096
     consoles: int = 64
     claims: int = 1024
+    calls: int = 250
 
 
 @dataclass(frozen=True)
@@ -135,4 +136,4 @@ _KEYS: dict[str, _Reader] = {
     "console": _console,
     "log_console_input": _yes_or_no,
 }
-_LIMITS: dict[str, _Reader] = {"pauses": _count, "consoles": _count, "claims": _count}
+_LIMITS: dict[str, _Reader] = {"pauses": _count, "consoles": _count, "claims": _count, "calls": _count}

@@ -19,6 +19,7 @@ from lager.contract import BREAKPOINTS, BREAKPOINTS_PATH, INSTRUMENTS, INSTRUMEN
 from lager.errors import BusError, LagerError
 from lagerd import config, log_control
 from lagerd.breakpoints.interface import Breakpoints
+from lagerd.breakpoints.kept_pauses import KeptPauses
 from lagerd.clients import Clients
 from lagerd.install import commands
 from lagerd.instruments.interface import Instruments
@@ -79,13 +80,13 @@ async def serve(address: str, config_file: Path | None = None) -> int:
     """Answer on the bus until SIGTERM (0) or until the bus is lost (1)."""
     bus = await Bus.connect(address)
     notifier = sdnotify.SystemdNotifier()
-    breakpoints = Breakpoints(bus, Clients(bus), version=version("lager-box"))
+    breakpoints = Breakpoints(bus, Clients(bus), KeptPauses(_runtime_folder() / "pauses"), version=version("lager-box"))
     instruments = Instruments(bus, breakpoints.clients, breakpoints.pauses, _runtime_folder() / "leases")
     status = partial(_status, notifier, breakpoints, instruments)
     breakpoints.hooks.instruments = lambda pause: instruments.of(pause.owner)
     breakpoints.hooks.changed = instruments.hooks.changed = lambda _: status()
     service = Service(bus, breakpoints, instruments, config_file)
-    tree = Tree(service.denied, lasting=("Pause",))
+    tree = Tree(service.refused, lasting=("Pause",))
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, service.reload)
     tree.add(BREAKPOINTS_PATH, breakpoints.interface())
     tree.add(INSTRUMENTS_PATH, instruments.interface())
@@ -105,6 +106,7 @@ async def serve(address: str, config_file: Path | None = None) -> int:
         return 0 if stop.done() else _lost(address)
     finally:
         breakpoints.close()
+        service.close()
         await tree.close()
         await instruments.close()
         await bus.flush()
@@ -117,7 +119,7 @@ def _lost(address: str) -> int:
 
 
 def _runtime_folder() -> Path:
-    """Where leases lie: systemd's RuntimeDirectory= on a box, else this user's own folder."""
+    """Where leases and pauses lie: systemd's RuntimeDirectory= on a box, else this user's own folder."""
     given = os.environ.get("RUNTIME_DIRECTORY", "").split(":")[0]
     return Path(given) if given else embedded_folder()
 

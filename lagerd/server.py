@@ -1,20 +1,23 @@
 """What a lagerd on a box is besides an answer on the bus: configured, recorded, under the administrator's policy."""
 
+import asyncio
 import contextlib
 import logging
 from pathlib import Path
 
 from lager.bus.facade import Bus, Call
-from lager.errors import AccessDenied, LagerError
+from lager.errors import LagerError
 from lagerd import config, polkit
 from lagerd.breakpoints.interface import Breakpoints
 from lagerd.breakpoints.pauses import Pause
+from lagerd.call_limit import CallLimit
 from lagerd.clients import Client
 from lagerd.config import Config, ConfigError, ConsolePolicy
 from lagerd.instruments.interface import Instruments
 from lagerd.journal import audit
 from lagerd.journal.audit import Kind
 from lagerd.journal.events import lease_recorder, recorder
+from lagerd.journal.repeats import Repeats
 
 _log = logging.getLogger("lagerd")
 
@@ -31,9 +34,13 @@ class Service:
         self._instruments = instruments
         self._path = path
         self.audit = audit.to_journal() if path else audit.to_log(logging.getLogger("lagerd.audit"))
+        clock = asyncio.get_running_loop().time
+        self._call_limit = CallLimit(clock, Config().limits.calls, self._denied)
         self._apply(config.load(path) if path else Config())
-        breakpoints.hooks.record = recorder(self.audit, lambda: self.config.log_console_input)
+        self._repeats = Repeats(recorder(self.audit, lambda: self.config.log_console_input))
+        breakpoints.hooks.record = self._repeats
         instruments.hooks.record = lease_recorder(self.audit)
+        breakpoints.hooks.admit = instruments.hooks.admit = self._call_limit.admit
         breakpoints.hooks.may_open_console = self._may_open_console
 
     def reload(self) -> None:
@@ -52,16 +59,23 @@ class Service:
         self._breakpoints.settings.consoles_per_user = new.limits.consoles
         self._breakpoints.pauses.limit_per_user = new.limits.pauses
         self._instruments.leases.limit_per_user = new.limits.claims
+        self._call_limit.rate = new.limits.calls
 
-    async def denied(self, call: Call, error: AccessDenied) -> None:
+    def close(self) -> None:
+        """Record what was held back."""
+        self._repeats.flush()
+
+    async def refused(self, call: Call, error: LagerError) -> None:
         """Record a refusal; that of a console or a look is, with its pause, where the policy is asked."""
         if call.member in ("OpenConsole", "Inspect"):
             return
         with contextlib.suppress(LagerError):  # whoever asked has left, and nobody can say any more who it was
             client = await self._breakpoints.clients.of(call.sender)
-            self.audit.record(
-                Kind.DENIED, by_uid=client.uid, by_user=client.user, reason=f"{call.member}: {error.what}"
-            )
+            if self._call_limit.spend(client):  # else it is recorded that there were too many
+                self._denied(client, f"{call.member}: {error.what}")
+
+    def _denied(self, client: Client, reason: str) -> None:
+        self.audit.record(Kind.DENIED, by_uid=client.uid, by_user=client.user, reason=reason)
 
     async def _may_open_console(self, client: Client, pause: Pause, interactive: bool) -> bool:
         asked = self.config.console is ConsolePolicy.POLKIT

@@ -43,7 +43,7 @@ class Client:
         return bus
 
     def _heard_owner(self, signal: Signal) -> None:
-        if signal.args[0] == NAME:
+        if signal.args[0] not in SIGNALS or signal.args[0] == NAME:
             self._signals.put(signal)
 
     def do(self, work: Coroutine[Any, Any, Any], patience: float = PATIENCE) -> Any:

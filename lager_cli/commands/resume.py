@@ -1,5 +1,7 @@
 """`lager python --continue`, `--continue-all` and `--extend`: what lets a paused script go on, or stand for longer."""
 
+import os
+
 from lager.errors import AmbiguousId, NoSuchBreakpoint
 from lager.text import time_left
 from lager_cli.daemon import ask
@@ -8,7 +10,7 @@ from lager_cli.display.pause_table import show
 
 
 def resume(id: str | None) -> int:
-    """Resume that pause, or all of that run; without an id the only pause there is."""
+    """Resume that pause, or all of that run; without an id the only one of this user, else the only one there is."""
     resumed = ask("Continue", "s", _only_one() if id is None else id)[0]
     output.say(f"Resumed {resumed}.")
     return 0
@@ -28,10 +30,13 @@ def extend(id: str, seconds: float) -> int:
 
 
 def _only_one() -> str:
-    """The id of the only pause there is."""
+    """The id of the only pause of this user, else of the only one there is."""
     pauses = ask("List")[0]
     if not pauses:
         raise NoSuchBreakpoint("No script is paused.")
+    own = [pause for pause in pauses if pause["uid"] == os.getuid()]
+    if len(own) == 1:
+        return str(own[0]["id"])
     if len(pauses) > 1:
         show(pauses)
         raise AmbiguousId(f"{len(pauses)} scripts are paused.", "Name one of them by its id, or use --continue-all.")

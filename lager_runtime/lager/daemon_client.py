@@ -24,13 +24,14 @@ from lager.bus import address
 from lager.bus.connection import close_fds
 from lager.bus.facade import Bus, Signal
 from lager.contract import BREAKPOINTS, BREAKPOINTS_PATH, INSTRUMENTS, INSTRUMENTS_PATH
-from lager.errors import AccessDenied, BusError, LagerError, NoDaemon
+from lager.errors import AccessDenied, BusError, LagerError, NoDaemon, Refusal
 
 _DEFAULT_TIMEOUT = 300.0  # until lagerd says what that of the box is
 _PATIENCE = 5.0  # for a lagerd that is just being started
 _ANSWER_SECONDS = 25.0
 _LAST_WORDS_SECONDS = 1.0
 _RETRY_FIRST, _RETRY_LAST = 0.1, 5.0
+_REFUSED_LAST = 30.0  # between two times that a pause which stood asks to be taken back
 _BUSLESS_SECONDS = 300.0  # how long a pause without a deadline waits for a bus that has gone
 
 
@@ -45,6 +46,7 @@ class Link:
         self._bus: Bus | None = None
         self._owner = ""
         self._owner_changed = asyncio.Event()
+        self._next_owner = asyncio.Event()
         self._look_for_owner: Callable[[], Coroutine[Any, Any, None]]
         self._connecting: asyncio.Lock = asyncio.Lock()
         self._closing = False
@@ -200,6 +202,9 @@ class Link:
             standing.consoles.close(outcome.reason if isinstance(outcome, Ended) else "failed", by)
 
     async def _stand(self, standing: Standing) -> str:
+        """The reason for which the pause ended. One that stood is refused in vain: it stands until its own deadline,
+        and asks again from time to time, whatever a lagerd answers."""
+        delay = _RETRY_FIRST
         while True:
             bus = await self._connected(patient=standing.known)
             await self._lagerd(None if standing.known else _PATIENCE)
@@ -211,6 +216,11 @@ class Link:
                     BREAKPOINTS, BREAKPOINTS_PATH, "Pause", "a{sv}", standing.as_asked(), start=False, timeout=None
                 )
                 return str(reason[0])
+            except Refusal:
+                if not standing.known:
+                    raise
+                await self._wait_for_another(delay)
+                delay = min(delay * 2, _REFUSED_LAST)
             except BusError:
                 if bus.lost.done():
                     continue
@@ -255,7 +265,17 @@ class Link:
         except TimeoutError:
             raise _no_answer() from None
 
+    async def _wait_for_another(self, seconds: float) -> None:
+        """Until another lagerd has come, or so many seconds are over."""
+        refused_by = self._owner
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._owner == refused_by:
+                    await self._next_owner.wait()
+
     def _set_owner(self, owner: str) -> None:
+        self._next_owner.set()
+        self._next_owner = asyncio.Event()
         self._owner = owner
         (self._owner_changed.set if owner else self._owner_changed.clear)()
 

@@ -19,7 +19,7 @@ _LONGEST_ANSWER = 1 << 22  # bytes
 
 
 class Visits:
-    """`found` gives the pauses that a text means, and raises where it means none."""
+    """`found` gives the pauses that a text means to a user, and raises where it means none."""
 
     def __init__(
         self,
@@ -28,7 +28,7 @@ class Visits:
         pauses: Pauses,
         settings: Settings,
         hooks: Hooks,
-        found: Callable[[str], Coroutine[Any, Any, list[Pause]]],
+        found: Callable[[str, int], Coroutine[Any, Any, list[Pause]]],
     ) -> None:
         self._bus = bus
         self._clients = clients
@@ -42,7 +42,8 @@ class Visits:
     async def open_console(self, call: Call) -> tuple[Pause, Client]:
         """Give the caller a console of the pause that it named; which that is, and whose console."""
         client = await self._clients.of(call.sender)
-        pause = self._one_interactive(await self._found(call.args[0]))
+        self._hooks.admit(client)
+        pause = self._one_interactive(await self._found(call.args[0], client.uid))
         await self._check_console(client, pause, call.interactive)
         number = next(self._numbers)
         ours, theirs = socket.socketpair()
@@ -60,7 +61,8 @@ class Visits:
 
     async def inspect(self, call: Call) -> Outcome:
         client = await self._clients.of(call.sender)
-        pause = self._only(await self._found(call.args[0]), "pauses")
+        self._hooks.admit(client)
+        pause = self._only(await self._found(call.args[0], client.uid), "pauses")
         await self._check_access(client, pause, call.interactive, "The variables of {id} are those of {owner}")
         details = {**_simple(call.args[1]), "id": pause.id}
         return tuple(

@@ -1,5 +1,6 @@
-"""What the bus is told of each pause, kept as the library takes it until anything but the time left changes."""
+"""What the bus is told of each pause, kept as the library takes it until anything but its times changes."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -24,7 +25,8 @@ class Described:
         if changing != before:
             known = self._entries(pause, *changing)
             self._known[pause.id] = changing, known
-        return {**known, "remaining": self._pauses.remaining(pause)}
+        changing_always = {"remaining": self._pauses.remaining(pause), "age": time.monotonic() - pause.began}
+        return {**known, **changing_always}
 
     def forget(self, pause: Pause) -> None:
         self._known.pop(pause.id, None)

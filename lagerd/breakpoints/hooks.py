@@ -19,9 +19,10 @@ class Settings:
 
 @dataclass
 class Hooks:
-    """What others want to know or decide: the records, the bench, the status line, the policy."""
+    """What others want to know or decide: the records, the bench, the status line, who calls too often, the policy."""
 
     record: Callable[[str, Pause, Client | None, dict[str, Any]], None] = lambda *_: None
     instruments: Callable[[Pause], list[str]] = lambda _: []
     changed: Callable[[int], None] = lambda _: None
+    admit: Callable[[Client], None] = lambda _: None
     may_open_console: Callable[[Client, Pause, bool], Any] | None = None

@@ -17,6 +17,7 @@ from lagerd import introspection
 from lagerd.breakpoints.consoles import Visits
 from lagerd.breakpoints.encoded import Described
 from lagerd.breakpoints.hooks import Hooks, Settings
+from lagerd.breakpoints.kept_pauses import KeptPauses
 from lagerd.breakpoints.pauses import Pause, Pauses, from_details, remaining_of
 from lagerd.clients import HOWS, Client, Clients
 
@@ -30,6 +31,7 @@ _MOST_BEHIND = 4
 class Breakpoints:
     bus: Bus
     clients: Clients
+    kept: KeptPauses
     settings: Settings = field(default_factory=Settings)
     hooks: Hooks = field(default_factory=Hooks)
     version: str = ""
@@ -100,11 +102,15 @@ class Breakpoints:
             details, owner=client.sender, uid=client.uid, user=client.user, pid=client.pid,
             default=self.settings.default_timeout,
         )  # fmt: skip
-        self.pauses.add(pause, remaining_of(details))
+        returns = self.kept.returns(pause)
+        if not returns:
+            self.hooks.admit(client)
+        self.pauses.add(pause, remaining_of(details), returns=returns)
+        self.kept.keep(pause)
         call.forget_args()
         self._calls[pause.id] = call
         self._tell(pause, "Paused", "sa{sv}", pause.id, self._described.of(pause))
-        self._record("paused", pause, client, {"again": "remaining" in details})
+        self._record("paused", pause, client, {"again": returns})
         self._arrived()
         return LATER
 
@@ -156,11 +162,13 @@ class Breakpoints:
         client = self.clients.known(call.sender)
         if client is None or not self._is_settled:
             return self._continue_later(call)
-        return self._continue(self.pauses.find(call.args[0]), client)
+        self.hooks.admit(client)
+        return self._continue(self.pauses.find(call.args[0], client.uid), client)
 
     async def _continue_later(self, call: Call) -> Outcome:
         client = await self.clients.of(call.sender)
-        return self._continue(await self._found(call.args[0]), client)
+        self.hooks.admit(client)
+        return self._continue(await self._found(call.args[0], client.uid), client)
 
     def _continue(self, found: list[Pause], client: Client) -> Outcome:
         for pause in found:
@@ -169,6 +177,7 @@ class Breakpoints:
 
     async def continue_all(self, call: Call) -> Outcome:
         client = await self.clients.of(call.sender)
+        self.hooks.admit(client)
         await self._settled()
         found = list(self.pauses)
         for pause in found:
@@ -177,9 +186,10 @@ class Breakpoints:
 
     async def extend(self, call: Call) -> Outcome:
         client = await self.clients.of(call.sender)
+        self.hooks.admit(client)
         id, seconds = call.args
         left = []
-        for pause in await self._found(id):
+        for pause in await self._found(id, client.uid):
             left.append(self.pauses.extend(pause, seconds))
             self._tell_remaining(pause, client, "extended")
             self._record("extended", pause, client, {"remaining": left[-1]})
@@ -208,6 +218,7 @@ class Breakpoints:
     def _end(self, pause: Pause, reason: str, client: Client | None, more: dict[str, Any] | None = None) -> None:
         if not self.pauses.remove(pause):
             return
+        self.kept.drop(pause)
         self._described.forget(pause)
         details = (client.details() if client else {}) | (more or {})
         call = self._calls.pop(pause.id)
@@ -288,13 +299,15 @@ class Breakpoints:
             raise AccessDenied(f"{pause.id} is a pause of another process.")
         return pause
 
-    async def _found(self, text: str) -> list[Pause]:
+    async def _found(self, text: str, uid: int) -> list[Pause]:
+        """The pauses that a user means by an id. Those of their own that are still to come back go before those of
+        others."""
         while True:
-            try:
-                return self.pauses.find(text)
-            except NoSuchBreakpoint:
-                if not await self._another_arrives():
-                    raise
+            if self._is_settled or not self.kept.is_away(text.strip().lower(), uid):
+                with contextlib.suppress(NoSuchBreakpoint):
+                    return self.pauses.find(text, uid)
+            if not await self._another_arrives():
+                return self.pauses.find(text, uid)
 
     async def _settled(self) -> None:
         while await self._another_arrives():

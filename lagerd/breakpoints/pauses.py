@@ -73,12 +73,13 @@ class Pauses:
     def __iter__(self) -> Any:
         return iter(list(self._pauses.values()))
 
-    def add(self, pause: Pause, remaining: float | None = None) -> None:
-        """Stand `pause` in the table; `remaining` seconds where it stood before this table began, else its timeout."""
+    def add(self, pause: Pause, remaining: float | None = None, *, returns: bool = False) -> None:
+        """Add `pause`, for `remaining` seconds where it stood before this table began, else for its timeout. One that
+        `returns` is taken back whatever the limits are."""
         if pause.id in self._pauses:
             raise InvalidArgument(f"The breakpoint id {pause.id} is in use.", "Make a new one for every pause.")
         standing = self._per_user.get(pause.uid, 0)
-        if standing >= self.limit_per_user:
+        if standing >= self.limit_per_user and not returns:
             raise TooMany(f"{pause.user} already has {standing} paused scripts.", "Continue some of them first.")
         self._pauses[pause.id] = pause
         self._per_user[pause.uid] = standing + 1
@@ -106,24 +107,21 @@ class Pauses:
     def get(self, id: str) -> Pause | None:
         return self._pauses.get(id)
 
-    def find(self, text: str) -> list[Pause]:
-        """The pause whose id is or begins with `text`, or all pauses of the run whose id does. Never empty."""
+    def find(self, text: str, uid: int) -> list[Pause]:
+        """The pause whose id is or begins with `text`, or all pauses of the run whose id does. Never empty.
+
+        Those of `uid` come first: whatever others call theirs, they cannot change what somebody's own ids mean.
+        """
         wanted = text.strip().lower()
-        if wanted in self._pauses:
-            return [self._pauses[wanted]]
-        of_run = [pause for pause in self._pauses.values() if pause.run_id == wanted] if wanted else []
-        if of_run:
-            return of_run
-        if not _PREFIX.match(wanted):
+        exact = self._pauses.get(wanted)
+        if exact is not None and exact.uid == uid:
+            return [exact]
+        own = [pause for pause in self._pauses.values() if pause.uid == uid]
+        others = [exact] if exact is not None else [pause for pause in self._pauses.values() if pause.uid != uid]
+        found = _meant(wanted, own) or _meant(wanted, others)
+        if not found:
             raise _unknown(wanted)
-        begun = [pause for pause in self._pauses.values() if pause.id.startswith(wanted)]
-        of_runs = [pause for pause in self._pauses.values() if pause.run_id.startswith(wanted)]
-        ids = [pause.id for pause in begun] + list(dict.fromkeys(pause.run_id for pause in of_runs))
-        if len(ids) > 1:
-            raise AmbiguousId(f"{wanted} is the beginning of {len(ids)} ids: {', '.join(ids[:5])}.", "Type more of it.")
-        if not ids:
-            raise _unknown(wanted)
-        return begun or of_runs
+        return found
 
     def remaining(self, pause: Pause) -> float:
         """Seconds left, 0 for no limit; never 0 while there is a limit."""
@@ -187,6 +185,23 @@ class Pauses:
         pause.deadline = None
 
 
+def _meant(wanted: str, pauses: list[Pause]) -> list[Pause]:
+    """Those of `pauses` that an id means; AmbiguousId where it may mean several."""
+    whole = [pause for pause in pauses if wanted and pause.run_id == wanted]
+    begun, of_runs = [], whole
+    if not whole and _PREFIX.match(wanted):
+        begun = [pause for pause in pauses if pause.id.startswith(wanted)]
+        of_runs = [pause for pause in pauses if pause.run_id.startswith(wanted)]
+    runs = list(dict.fromkeys((pause.run_id, pause.user) for pause in of_runs))  # a run belongs to one user
+    if len({id for id, _ in runs}) == 1 < len(runs) and not begun:
+        users = " and ".join(user for _, user in runs[:5])
+        raise AmbiguousId(f"{users} have pauses of a run {runs[0][0]}.", "Name one of the pauses by its id.")
+    ids = [pause.id for pause in begun] + [id for id, _ in runs]
+    if len(ids) > 1:
+        raise AmbiguousId(f"{wanted} is the beginning of {len(ids)} ids: {', '.join(ids[:5])}.", "Type more of it.")
+    return begun or of_runs
+
+
 def from_details(details: dict[str, Any], *, owner: str, uid: int, user: str, pid: int, default: float) -> Pause:
     """A pause from what a script says of itself; who it is comes from elsewhere. InvalidArgument where it is wrong."""
     id = _typed(details, "id", str, "")
@@ -203,6 +218,7 @@ def from_details(details: dict[str, Any], *, owner: str, uid: int, user: str, pi
         )
     now = time.time()
     since = min(max(_typed(details, "since", float, now), now - LONGEST), now)
+    age = min(max(_typed(details, "age", float, now - since), 0.0), LONGEST)
     return Pause(
         id=id,
         owner=owner,
@@ -217,7 +233,7 @@ def from_details(details: dict[str, Any], *, owner: str, uid: int, user: str, pi
         run_id=printable(_typed(details, "run_id", str, "").lower(), 64),
         script=printable(_typed(details, "script", str, ""), PATH_LENGTH),
         since=since,
-        began=time.monotonic() - (now - since),
+        began=time.monotonic() - age,
         timeout=timeout,
         interactive=_typed(details, "interactive", bool, False),
         on_timeout=on_timeout,

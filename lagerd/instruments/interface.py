@@ -24,6 +24,7 @@ class Hooks:
 
     record: Callable[[str, Lease, Client | None, dict[str, Any]], None] = lambda *_: None
     changed: Callable[[int], None] = lambda _: None
+    admit: Callable[[Client], None] = lambda _: None
 
 
 @dataclass
@@ -63,6 +64,7 @@ class Instruments:
 
     async def claim(self, call: Call) -> Outcome:
         client = await self.clients.watch(call.sender)
+        self.hooks.admit(client)
         lease, wait = from_details(*call.args, owner=client.sender, uid=client.uid, user=client.user, pid=client.pid)
 
         by = claimant(call.args[1])

@@ -15,6 +15,7 @@ import pytest
 from lager.bus.facade import Bus, owner_rule
 from lager.errors import Failed, InstrumentBusy
 from lagerd.breakpoints.interface import Breakpoints
+from lagerd.breakpoints.kept_pauses import KeptPauses
 from lagerd.breakpoints.pauses import from_details
 from lagerd.clients import Clients
 from tests.client import NAME, Client
@@ -114,7 +115,7 @@ def test_the_log_knows_how_long_a_pause_stood_when_the_clock_stepped(tmp_path, o
 def test_a_deadline_after_the_bus_was_left_ends_nothing(own_station):
     async def recorded() -> list[str]:
         bus = await Bus.connect(own_station.address)
-        breakpoints = Breakpoints(bus, Clients(bus))
+        breakpoints = Breakpoints(bus, Clients(bus), KeptPauses(own_station.folder / "kept"))
         ends: list[str] = []
         breakpoints.hooks.record = lambda what, *_: ends.append(what)
         details = {"id": "0123abcd", "timeout": 0.01}

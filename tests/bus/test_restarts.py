@@ -1,14 +1,16 @@
 """lagerd dies, comes back, or stays away, while scripts stand still: no pause is lost, and none stands for ever."""
 
 import os
+import queue
 import signal
 import subprocess
 import time
+from contextlib import closing
 
 import pytest
 
-from lager.errors import BusError, NoDaemon
-from tests.client import NAME, PATH
+from lager.errors import BusError, InvalidArgument, NoDaemon, TooMany
+from tests.client import NAME, PATH, Client
 from tests.processes import LAGER, LAGERD, PATIENCE
 
 ONE = "import lager\nlager.pause('stands')\nprint('went on')\n"
@@ -41,7 +43,8 @@ def test_fifty_pauses_outlive_lagerd(run, client, own_station):
     assert after.keys() == before.keys()
     for id, pause in before.items():
         back = after[id]
-        assert {**back, "remaining": 0} == {**pause, "remaining": 0}
+        assert {**back, "remaining": 0, "age": 0} == {**pause, "remaining": 0, "age": 0}
+        assert back["age"] == pytest.approx(pause["age"] + took, abs=1.0)
         if pause["remaining"]:
             assert pause["remaining"] - took - 1 <= back["remaining"] <= pause["remaining"]
         else:
@@ -55,6 +58,99 @@ def test_fifty_pauses_outlive_lagerd(run, client, own_station):
         assert process.out.rest() == "went on\n"
         assert process.wait() == 0
     assert client.list() == []
+
+
+def test_more_pauses_than_a_new_limit_allows_are_all_taken_back(run, client, own_station):
+    processes = [run("import lager\nlager.pause(timeout=0)\nprint('went on')\n") for _ in range(5)]
+    ids = {client.paused()["id"] for _ in processes}
+    own_station.kill_lagerd()
+    config = own_station.folder / "lagerd.toml"
+    config.write_text("[limits]\npauses = 2\n")
+    own_station._command = (LAGERD, f"--config={config}")
+    own_station.start_lagerd()
+    assert {client.paused()["id"] for _ in processes} == ids
+    assert listed(client).keys() == ids
+    assert [process.popen.poll() for process in processes] == [None] * 5
+    with pytest.raises(TooMany):
+        client.call("Pause", "a{sv}", {"id": "0123abcd"})
+    assert client.call("ContinueAll") == 5
+    for process in processes:
+        assert process.out.rest() == "went on\n"
+    assert list((own_station.folder / "lager/pauses").iterdir()) == []
+
+
+def test_nobody_else_takes_the_id_of_a_pause_that_is_away(run, client, own_station):
+    """Another process, which is there before the script is."""
+    process = run(ONE)
+    pause = client.paused()
+    os.kill(pause["pid"], signal.SIGSTOP)
+    own_station.kill_lagerd()
+    own_station.start_lagerd()
+    for details in ({"id": pause["id"]}, {"id": pause["id"], "remaining": 5.0, "since": 1.0}):
+        with pytest.raises(InvalidArgument, match="in use"):
+            client.call("Pause", "a{sv}", details)
+    os.kill(pause["pid"], signal.SIGCONT)
+    assert client.paused()["id"] == pause["id"]
+    client.call("Continue", "s", pause["id"])
+    assert process.out.rest() == "went on\n"
+
+
+class Refusing:
+    """A lagerd that takes back nothing."""
+
+    def __init__(self, client):
+        self.refused = queue.SimpleQueue()
+        self._client = client
+        client.bus.serve(self)
+        assert client.do(client.bus.take_name(NAME))
+
+    def close(self):
+        """Leave the bus."""
+        self._client.do(self._leave())
+
+    async def _leave(self):
+        self._client.bus.close()
+
+    def dispatch(self, call):
+        if call.member == "Pause":
+            call.fail(TooMany("No."))
+            self.refused.put(call.args[0]["id"])
+
+
+@pytest.fixture
+def refusing(own_station, until_the_end):
+    """Take the place of the lagerd of the station."""
+
+    def take_over():
+        own_station.kill_lagerd()
+        return Refusing(other)
+
+    other = until_the_end.enter_context(closing(Client(own_station.address)))
+    return take_over
+
+
+def test_a_pause_that_is_refused_when_it_returns_stands_until_its_own_deadline(run, client, refusing):
+    process = run("import lager\nlager.pause(timeout=2)\nprint('went on')\n")
+    id = client.paused()["id"]
+    assert refusing().refused.get(timeout=PATIENCE) == id
+    process.err.expect("resumed by itself")
+    assert process.out.rest() == "went on\n"
+
+
+def test_a_pause_without_a_limit_is_taken_back_by_the_next_lagerd_that_does_not_refuse_it(
+    run, client, own_station, refusing
+):
+    process = run("import lager\nlager.pause(timeout=0)\nprint('went on')\n")
+    id = client.paused()["id"]
+    refuser = refusing()
+    for _ in range(3):
+        assert refuser.refused.get(timeout=PATIENCE) == id
+    assert process.popen.poll() is None
+    refuser.close()
+    own_station.start_lagerd()
+    assert client.paused()["id"] == id
+    client.call("Continue", "s", id)
+    assert process.out.rest() == "went on\n"
 
 
 def test_an_early_continue_waits_for_the_script(run, client, own_station):

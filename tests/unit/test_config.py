@@ -29,7 +29,7 @@ def test_the_shipped_file_means_the_defaults_and_so_do_its_comments(write):
         line.removeprefix("# ") if " = " in line and line.startswith("# ") else line for line in text.splitlines()
     )
     assert config.load(write(uncommented)) == Config()
-    assert uncommented.count(" = ") == 7
+    assert uncommented.count(" = ") == 8
 
 
 def test_every_key(write):
@@ -42,8 +42,9 @@ def test_every_key(write):
         pauses = 1
         consoles = 2
         claims = 3
+        calls = 4
     """
-    assert config.load(write(text)) == Config(0.0, 3600.0, ConsolePolicy.OWNER, True, Limits(1, 2, 3))
+    assert config.load(write(text)) == Config(0.0, 3600.0, ConsolePolicy.OWNER, True, Limits(1, 2, 3, 4))
 
 
 @pytest.mark.parametrize(

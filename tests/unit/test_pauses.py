@@ -163,28 +163,73 @@ def test_find(pauses):
     other = a_pause("1234abcd")
     for pause in (first, second, other):
         pauses.add(pause)
-    assert pauses.find("abcd0001") == pauses.find(" ABCD0001\n") == pauses.find("abcd0001"[:8]) == [first]
-    assert pauses.find("1234") == pauses.find("1234a") == [other]
-    assert pauses.find(RUN) == pauses.find(RUN.upper()) == [first, second]
-    assert pauses.find(RUN[:4]) == pauses.find(RUN[:8].upper()) == pauses.find(RUN[:20]) == [first, second]
+    assert (
+        pauses.find("abcd0001", 1000)
+        == pauses.find(" ABCD0001\n", 1000)
+        == pauses.find("abcd0001"[:8], 1000)
+        == [first]
+    )
+    assert pauses.find("1234", 1000) == pauses.find("1234a", 1000) == [other]
+    assert pauses.find(RUN, 1000) == pauses.find(RUN.upper(), 1000) == [first, second]
+    assert (
+        pauses.find(RUN[:4], 1000)
+        == pauses.find(RUN[:8].upper(), 1000)
+        == pauses.find(RUN[:20], 1000)
+        == [first, second]
+    )
     with pytest.raises(AmbiguousId, match=r"abcd0001, abcd0002"):
-        pauses.find("abcd")
+        pauses.find("abcd", 1000)
 
 
 def test_find_nothing_that_two_begin_with(pauses):
     for pause in (a_pause("abcd0001", run_id=RUN), a_pause("abcd0002", run_id=RUN[:9] + "other"), a_pause(RUN[:8])):
         pauses.add(pause)
-    assert pauses.find(RUN[:8]) == [pauses.get(RUN[:8])]
+    assert pauses.find(RUN[:8], 1000) == [pauses.get(RUN[:8])]
     for text, ids in ((RUN[:9], f"{RUN}, {RUN[:9]}other"), (RUN[:5], f"{RUN[:8]}, {RUN}, {RUN[:9]}other")):
         with pytest.raises(AmbiguousId, match=ids):
-            pauses.find(text)
+            pauses.find(text, 1000)
+
+
+def test_what_others_call_theirs_changes_nothing_for_ones_own_ids(pauses):
+    own = a_pause("abcd0001", run_id=RUN)
+    forged = [
+        a_pause("abcd0002", uid=1001),
+        a_pause("abcd0003", uid=1001, run_id=RUN),
+        a_pause(RUN[:8], uid=1001, run_id=RUN[:9] + "other"),
+        a_pause("feed0001", uid=1001, run_id="abcd0001"),
+    ]
+    for pause in (*forged, own):
+        pauses.add(pause)
+    for text in ("abcd", "abcd0001", RUN, RUN[:8], RUN[:4], RUN[:20]):
+        assert pauses.find(text, 1000) == [own]
+    assert pauses.find("abcd0002", 1000) == [forged[0]]
+    assert pauses.find("feed", 1000) == [forged[3]]
+
+
+def test_a_run_finds_only_pauses_of_one_user(pauses):
+    pauses.add(a_pause("abcd0001", run_id=RUN))
+    pauses.add(a_pause("abcd0002", uid=1001, run_id=RUN))
+    assert [pause.id for pause in pauses.find(RUN, 1001)] == ["abcd0002"]
+    for text in (RUN, RUN[:8]):
+        with pytest.raises(AmbiguousId, match="u1000 and u1001 have pauses of a run"):
+            pauses.find(text, 0)
+    assert [pause.id for pause in pauses.find("abcd0001", 0)] == ["abcd0001"]
+
+
+def test_one_that_returns_is_taken_back_whatever_the_limit_is(pauses):
+    pauses.limit_per_user = 2
+    for n in range(5):
+        pauses.add(a_pause(f"0000000{n}"), returns=True)
+    with pytest.raises(TooMany):
+        pauses.add(a_pause("00000009"))
+    assert len(pauses) == 5
 
 
 @pytest.mark.parametrize("text", ["", " ", "123", "12345678", "1234abcde", "1234abcd\x1b", "g" * 8, "*", "1234abcd0"])
 def test_find_nothing(pauses, text):
     pauses.add(a_pause("1234abcd", run_id=""))
     with pytest.raises(NoSuchBreakpoint) as refused:
-        pauses.find(text)
+        pauses.find(text, 1000)
     assert str(refused.value).isprintable()
     assert "lager breakpoints" in refused.value.hint
 

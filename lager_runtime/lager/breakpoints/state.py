@@ -69,7 +69,7 @@ class Standing:
         if not self.known:
             return self.details
         left = 0.0 if self.deadline is None else max(self.deadline - time.monotonic(), 0.001)
-        return {**self.details, "remaining": left, "since": self.since}
+        return {**self.details, "remaining": left, "since": self.since, "age": time.monotonic() - self.began}
 
     def last_moment(self) -> float | None:
         """When to stop waiting for lagerd, by the clock of the loop."""

@@ -44,17 +44,18 @@ class Interface:
 
 
 class Tree:
-    """The objects of one connection, by path. `denied` hears of each call that was refused with AccessDenied. Whoever
-    calls one of `lasting` is not refused when we stop: that the connection ends tells them to call the next of us. All
-    others are told `stopping`: whose objects these are, and that it ends."""
+    """The objects of one connection, by path. `refused` hears of each call that was refused with AccessDenied, and of
+    each of `lasting` that was refused at all. Whoever calls one of `lasting` is not refused when we stop: that the
+    connection ends tells them to call the next of us. All others are told `stopping`: whose objects these are, and that
+    it ends."""
 
     def __init__(
         self,
-        denied: Callable[[Call, AccessDenied], Coroutine[Any, Any, None]] | None = None,
+        refused: Callable[[Call, LagerError], Coroutine[Any, Any, None]] | None = None,
         lasting: Collection[str] = (),
         stopping: tuple[str, str] = ("lagerd is stopping.", "Try again when it is back."),
     ) -> None:
-        self._denied = denied
+        self._refused = refused
         self._stopping = stopping
         self._lasting = lasting
         self._objects: dict[str, dict[str, Interface]] = {}
@@ -127,8 +128,9 @@ class Tree:
         call.close_fds()
         if isinstance(error, LagerError):
             call.fail(error)
-            if isinstance(error, AccessDenied) and self._denied is not None:
-                self._spawn(self._denied(call, error))
+            told = isinstance(error, AccessDenied) or call.member in self._lasting
+            if told and self._refused is not None:
+                self._spawn(self._refused(call, error))
         else:
             _log.error("%s failed.", call.member, exc_info=error)
             call.fail(Failed(f"{call.member} met an error of the program's own.", "Its log has the details."))

@@ -1,0 +1,96 @@
+"""The pauses that stand, kept in lagerd's runtime folder: the next lagerd takes each of them back, whatever its limits
+are, and gives its id to nobody else.
+
+Each is a symbolic link that points at what is to be known: it is made in one system call, whole or not at all.
+"""
+
+import contextlib
+import logging
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from lager.errors import InvalidArgument
+from lagerd.breakpoints.pauses import Pause
+
+_log = logging.getLogger("lagerd")
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    uid: int
+    pid: int
+    run_id: str
+
+    def is_that_of(self, pause: Pause) -> bool:
+        return (self.uid, self.pid) == (pause.uid, pause.pid)
+
+    def may_return(self) -> bool:
+        """False once its process has gone. Where the broker told no pid, nobody can say."""
+        if not self.pid:
+            return True
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            return True
+        return True
+
+
+class KeptPauses:
+    """Reads at once what the last lagerd kept, and forgets those whose process has gone."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._away: dict[str, Kept] = {}  # those that have not come back yet
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for path in list(folder.iterdir()):
+            kept = _read(path)
+            if kept is not None and kept.may_return():
+                self._away[path.name] = kept
+            else:
+                _remove(path)
+
+    def returns(self, pause: Pause) -> bool:
+        """Whether `pause` stood before this lagerd began. InvalidArgument where its id belongs to another pause."""
+        kept = self._away.get(pause.id)
+        if kept is None:
+            return False
+        if kept.is_that_of(pause):
+            return True
+        if kept.may_return():
+            raise InvalidArgument(f"The breakpoint id {pause.id} is in use.", "Make a new one for every pause.")
+        return False
+
+    def is_away(self, wanted: str, uid: int) -> bool:
+        """Whether a pause of `uid` that is still away has an id, or is of a run, that begins with `wanted`."""
+        return any(
+            kept.uid == uid and (id.startswith(wanted) or kept.run_id.startswith(wanted))
+            for id, kept in self._away.items()
+        )
+
+    def keep(self, pause: Pause) -> None:
+        """`pause` stands. A full disk keeps nothing, and stops no pause."""
+        if self._away.pop(pause.id, None) is not None:
+            _remove(self._folder / pause.id)
+        try:
+            os.symlink(f"{pause.uid}:{pause.pid}:{pause.run_id}", self._folder / pause.id)
+        except OSError as error:
+            _log.warning("The pause %s is not kept for the next lagerd: %s.", pause.id, error.strerror)
+
+    def drop(self, pause: Pause) -> None:
+        """`pause` has ended."""
+        _remove(self._folder / pause.id)
+
+
+def _read(path: Path) -> Kept | None:
+    with contextlib.suppress(OSError, ValueError):
+        uid, pid, run_id = os.readlink(path).split(":", 2)
+        return Kept(int(uid), int(pid), run_id)
+    return None
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)

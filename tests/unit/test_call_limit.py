@@ -1,0 +1,64 @@
+"""How many acts a user may do, with a clock that stands until it is moved."""
+
+import pytest
+
+from lager.errors import TooMany
+from lagerd.call_limit import CallLimit
+from lagerd.clients import Client
+
+
+class Clock:
+    now = 5.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def a_client(uid=1000):
+    return Client(":1.1", uid, f"u{uid}", 7, ())
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def told():
+    return []
+
+
+@pytest.fixture
+def limit(clock, told):
+    return CallLimit(clock, 100.0, lambda client, what: told.append((client.uid, what)))
+
+
+def test_more_than_a_hundred_a_second_go_on_for_ever(limit, clock):
+    for _ in range(60 * 100):
+        limit.admit(a_client())
+        clock.now += 0.01
+
+
+def test_a_flood_is_refused_and_told_once_and_others_are_not_touched(limit, clock, told):
+    admitted = sum(limit.spend(a_client()) for _ in range(23_000))
+    assert admitted == 2000
+    for _ in range(5):
+        with pytest.raises(TooMany, match="u1000 makes more than 100 calls a second"):
+            limit.admit(a_client())
+        limit.admit(a_client(uid=1001))
+    assert told == [(1000, "u1000 makes more than 100 calls a second.")]
+    clock.now += 1.0
+    for _ in range(100):
+        limit.admit(a_client())
+    with pytest.raises(TooMany):
+        limit.admit(a_client())
+
+
+def test_who_goes_on_is_told_again(limit, clock, told):
+    for _ in range(3):
+        while limit.spend(a_client()):
+            pass
+        with pytest.raises(TooMany):
+            limit.admit(a_client())
+        clock.now += 10.0
+    assert len(told) == 3

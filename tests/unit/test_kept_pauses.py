@@ -1,0 +1,83 @@
+"""Which pauses a lagerd keeps for the next one."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from lager.errors import InvalidArgument
+from lagerd.breakpoints.kept_pauses import KeptPauses
+from tests.unit.test_pauses import RUN, a_pause
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "pauses"
+
+
+def mine(id="0123abcd", uid=1000, pid=None, **details):
+    pause = a_pause(id, uid=uid, **details)
+    pause.pid = os.getpid() if pid is None else pid
+    return pause
+
+
+def test_a_pause_returns_to_the_next_lagerd_and_is_kept_for_the_one_after(folder):
+    KeptPauses(folder).keep(mine())
+    second = KeptPauses(folder)
+    assert second.returns(mine())
+    second.keep(mine())
+    assert not second.returns(mine())
+    assert KeptPauses(folder).returns(mine())
+
+
+@pytest.mark.parametrize("other", [{"uid": 1001}, {"pid": 1}, {"uid": 0}])
+def test_nobody_else_gets_its_id_while_it_may_return(folder, other):
+    KeptPauses(folder).keep(mine())
+    with pytest.raises(InvalidArgument, match="in use"):
+        KeptPauses(folder).returns(mine(**other))
+
+
+def test_one_that_ended_is_not_kept(folder):
+    kept = KeptPauses(folder)
+    kept.keep(mine())
+    kept.drop(mine())
+    assert list(folder.iterdir()) == []
+    assert not KeptPauses(folder).returns(mine(uid=1001))
+
+
+def test_one_whose_process_has_gone_is_forgotten(folder):
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    kept = KeptPauses(folder)
+    kept.keep(mine(pid=process.pid))
+    kept.keep(mine("0123abce", pid=0))
+    later = KeptPauses(folder)
+    process.communicate()
+    assert not later.returns(mine(uid=1001))
+    KeptPauses(folder)
+    assert [path.name for path in folder.iterdir()] == ["0123abce"]
+
+
+def test_what_somebody_calls_theirs_is_found_by_its_beginning_while_it_is_away(folder):
+    KeptPauses(folder).keep(mine(run_id=RUN))
+    away = KeptPauses(folder)
+    assert away.is_away("0123", 1000)
+    assert away.is_away(RUN[:8], 1000)
+    assert not away.is_away("0123", 1001)
+    assert not away.is_away("4444", 1000)
+
+
+@pytest.mark.parametrize("damage", [b"nonsense", b"x:y:z", b"1000:7", b":::"])
+def test_what_is_not_a_kept_pause_is_removed(folder, damage):
+    folder.mkdir()
+    os.symlink(damage, folder / "0123abcd")
+    (folder / "file").write_bytes(damage)
+    assert not KeptPauses(folder).returns(mine())
+    assert list(folder.iterdir()) == []
+
+
+def test_a_folder_that_takes_nothing_stops_no_pause(folder):
+    kept = KeptPauses(folder)
+    folder.rmdir()
+    kept.keep(mine())
+    kept.drop(mine())

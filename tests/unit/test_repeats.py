@@ -1,0 +1,101 @@
+"""Which repeated acts share a record."""
+
+import asyncio
+
+import pytest
+
+from lagerd.clients import Client
+from lagerd.journal import repeats
+from lagerd.journal.repeats import Repeats
+from tests.unit.test_pauses import a_pause
+
+
+@pytest.fixture
+def recorded(monkeypatch):
+    """Run what is given with a Repeats; what it recorded."""
+
+    def run(work, seconds=1000.0):
+        monkeypatch.setattr(repeats, "SECONDS", seconds)
+        found = []
+
+        async def inside():
+            told = Repeats(
+                lambda what, pause, client, more: found.append((what, pause.id, client and client.uid, more))
+            )
+            outcome = work(told)
+            if outcome is not None:
+                await outcome
+            told.flush()
+
+        asyncio.run(inside())
+        return found
+
+    return run
+
+
+ANNA, BERT = (Client(":1.1", uid, "x", 7, ()) for uid in (1000, 1001))
+
+
+def test_the_first_is_written_at_once_and_the_others_share_one_with_their_count(recorded):
+    pause, other = a_pause(), a_pause("0000abcd")
+
+    def work(tell):
+        for n in range(23_000):
+            tell("extended", pause, ANNA, {"remaining": float(n)})
+        tell("extended", other, ANNA, {"remaining": 5.0})
+        tell("extended", pause, BERT, {"remaining": 7.0})
+
+    assert recorded(work) == [
+        ("extended", pause.id, 1000, {"remaining": 0.0}),
+        ("extended", other.id, 1000, {"remaining": 5.0}),
+        ("extended", pause.id, 1001, {"remaining": 7.0}),
+        ("extended", pause.id, 1000, {"remaining": 22999.0, "count": 22999}),
+    ]
+
+
+def test_what_was_held_back_stands_before_the_end_of_the_pause(recorded):
+    pause = a_pause()
+
+    def work(tell):
+        for n in range(3):
+            tell("extended", pause, ANNA, {"remaining": float(n)})
+        tell("continued", pause, BERT, {})
+
+    assert [what for what, *_ in recorded(work)] == ["extended", "extended", "continued"]
+
+
+@pytest.mark.parametrize("what", ["paused", "continued", "console opened", "console closed", "denied", "gone"])
+def test_nothing_else_shares_a_record(recorded, what):
+    pause = a_pause()
+
+    def work(tell):
+        for _ in range(50):
+            tell(what, pause, ANNA, {})
+
+    assert len(recorded(work)) == 50
+
+
+def test_inputs_that_share_a_record_are_all_in_it(recorded):
+    pause = a_pause()
+
+    def work(tell):
+        for line in ("a", "b", "c"):
+            tell("input", pause, ANNA, {"input": line})
+
+    assert [more for *_, more in recorded(work)] == [{"input": "a"}, {"input": "b\nc", "count": 2}]
+
+
+def test_one_a_second_is_written_while_it_goes_on(recorded):
+    pause = a_pause()
+
+    async def work(tell):
+        for n in range(3):
+            tell("extended", pause, ANNA, {"remaining": float(n)})
+        while not told_of(tell):
+            await asyncio.sleep(0)
+
+    def told_of(tell):
+        (window,) = tell._windows.values()
+        return window.count == 0
+
+    assert [more for *_, more in recorded(work, seconds=0.01)] == [{"remaining": 0.0}, {"remaining": 2.0, "count": 2}]
