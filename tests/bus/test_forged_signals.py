@@ -73,6 +73,7 @@ print("got", repr(input("name? ")))
     screen = terminal(LAGER, "python", script(text))
     first = client.paused()
     client.call("Continue", "s", first["id"])
+    client.resumed(first["id"])  # which everybody has been told by then
     screen.expect("busy")
     forge("Paused", "sa{sv}", "feedbeef", {**first, "id": "feedbeef", "remaining": 100.0})
     settled(forger, own_station)
