@@ -41,6 +41,33 @@ EXCHANGES = [
     ("03 0a f0 00 02", "03 04 00 7f ff fb"),  # DIO_STATE: all but line 2 are pulled up
     ("03 07 d2 00 01", "03 02 00 01"),  # reading DIO2 makes it an input again
     ("03 0b 22 00 02", "03 04 00 00 00 00"),
+    ("03 d7 46 00 01", "03 02 00 11"),  # TEST_UINT16
+    ("03 d7 50 00 02", "03 04 00 11 22 33"),  # TEST_UINT32
+    ("03 d7 52 00 02", "03 04 80 11 22 33"),  # TEST_INT32
+    ("03 d7 54 00 02", "03 04 c6 1c 3c 00"),  # TEST_FLOAT32, -9999
+    ("03 ea 6a 00 02", "03 04 00 00 00 00"),  # HARDWARE_INSTALLED: no option
+    ("03 ea 94 00 02", "03 04 43 95 13 33"),  # TEMPERATURE_DEVICE_K, 298.15
+    ("03 00 1e 00 02", "03 04 00 00 00 00"),  # AIN15 is ground
+    ("03 ab 7c 00 02", "03 04 c6 1c 3c 00"),  # AIN_ALL_RANGE: they differ, -9999
+    ("10 ab 7c 00 02 04 3f 80 00 00", "10 ab 7c 00 02"),
+    ("03 ab 7c 00 02", "03 04 3f 80 00 00"),
+    ("03 9c 5c 00 02", "03 04 3f 80 00 00"),  # AIN14_RANGE, too, is 1 V
+    ("03 ab 7f 00 01", "03 02 ff ff"),  # AIN_ALL_RESOLUTION_INDEX: they differ
+    ("06 ab 7f 00 03", "06 ab 7f 00 03"),
+    ("03 a2 1d 00 01", "03 02 00 03"),  # AIN1_RESOLUTION_INDEX
+    ("03 ab 7e 00 01", "03 02 00 c7"),  # AIN_ALL_NEGATIVE_CH: single-ended
+    ("06 ab 7e 00 01", "06 ab 7e 00 01"),
+    ("03 a0 2a 00 01", "03 02 00 03"),  # AIN2 against AIN3
+    ("03 a0 2b 00 01", "03 02 00 c7"),  # AIN3 is no positive end
+    ("03 ab 7e 00 01", "03 02 00 01"),
+    ("06 ab 7e 00 07", "86 04"),
+    ("03 ab 80 00 02", "03 04 00 00 00 00"),  # AIN_ALL_SETTLING_US
+    ("03 09 c4 00 01", "03 02 00 ff"),  # FIO_STATE: all are pulled up
+    ("06 0a 28 fe 01", "06 0a 28 fe 01"),  # FIO_DIRECTION: FIO0 is an output, the others are held back
+    ("06 09 c4 00 fe", "06 09 c4 00 fe"),  # FIO_STATE: low
+    ("03 09 c4 00 01", "03 02 00 fe"),
+    ("03 0a 28 00 01", "03 02 00 01"),  # and still an output: reading the state changes no direction
+    ("03 09 c7 00 01", "03 02 00 07"),  # MIO_STATE
     ("03 ff ff 00 01", "83 02"),  # no such register
     ("03 00 01 00 01", "83 02"),  # half of AIN0
     ("03 00 00 00 01", "83 02"),
@@ -60,6 +87,10 @@ def test_the_registers_are_those_of_the_map() -> None:
     device = T7()
     for request, response in EXCHANGES:
         assert (request, exchange(device, request)) == (request, response)
+
+
+def test_the_temperature_sensor_is_an_input() -> None:
+    assert 467.6 - 92.6 * floating(T7(), 28) == pytest.approx(298.15, abs=0.1)
 
 
 def test_the_header_is_the_request_s() -> None:

@@ -1,7 +1,7 @@
 """Keithley 2281S-20-6: a 20 V 6 A supply, or a battery simulator, one at a time.
 
 After the Model 2281S-20-6 DC Power Supply and Battery Simulator Reference Manual (077114601), section 7,
-"SCPI command reference": :ENTRy, :FORMat, :MEASure, :OUTPut and [:SOURce[n]]. The default layout of a reading
+"SCPI command reference": :ENTRy, :FORMat, :MEASure, :OUTPut, [:SOURce[n]] and :SYSTem. The default layout of a reading
 is the one that public drivers take apart: `+1.500000E+00A,+3.299153E+00V,+3.369820E+05s`.
 """
 
@@ -13,6 +13,7 @@ from lagerd.bench.physics.battery import Battery
 from lagerd.bench.physics.circuit import Output, Protection
 from lagerd.bench.scpi.instrument import command, query
 from lagerd.bench.scpi.language import Limits, Token
+from lagerd.bench.scpi.remote import Remote
 
 VOLTS = Limits(0, 20, 0, "V")
 AMPS = Limits(0.1, 6.1, 0.1, "A")
@@ -21,7 +22,7 @@ ROLES = {"POW": "POWER", "TEST": "TEST", "SIM": "SIMULATOR"}
 ELEMENTS = ("READing", "SOURce", "UNIT", "MODE", "RELative")
 
 
-class Keithley2281S(BatterySimulator):
+class Keithley2281S(BatterySimulator, Remote):
     model = "2281S-20-6"
     identity = "KEITHLEY INSTRUMENTS,MODEL 2281S-20-6,4000001,01.08b"
     other_identity = "KEITHLEY INSTRUMENTS,MODEL 2280S-32-6,4000002,01.08b"
@@ -59,6 +60,11 @@ class Keithley2281S(BatterySimulator):
         out.settle()
         if not out.on:
             out.switch(False)
+
+    @query(":SYSTem:LFRequency")
+    def line_frequency(self) -> str:
+        """That of the mains in hertz, as measured when it was switched on."""
+        return "50"
 
     # :ENTRy, :INITiate
 

@@ -2,8 +2,9 @@
 
 After the T-Series Datasheet: 3.1 Modbus Map (register numbers and types), 13.0 Digital I/O (writing a DIO
 register makes the line an output, reading one makes it an input; DIO_STATE and DIO_DIRECTION do neither),
-14.0 Analog Inputs (ranges, negative channel, resolution index) and 15.0 DAC (0 to 5 V). Values are
-big-endian, the high word first.
+14.0 Analog Inputs (ranges, negative channel, resolution index; AIN14 is the temperature sensor inside, AIN15
+its ground; what AIN_ALL_RANGE and its like read where the channels differ), 15.0 DAC (0 to 5 V) and 23.0 Device
+Information (HARDWARE_INSTALLED, TEMPERATURE_DEVICE_K). Values are big-endian, the high word first.
 """
 
 import math
@@ -21,6 +22,10 @@ EFFECTIVE_BITS = (19.1, 16.0, 16.5, 17.0, 17.5, 17.9, 18.3, 18.8, 19.1)
 DAC_FULL_SCALE = 5.0
 DAC_STEP = 5.0 / 4096
 LINES = 23
+PORTS = ((0, 8), (8, 8), (16, 4), (20, 3))
+"""FIO, EIO, CIO and MIO: the first line of each, and how many it has."""
+TEMPERATURE, KELVIN = 14, 298.15
+DIFFERENT = {">f": -9999.0, ">H": 0xFFFF}
 PULLED_UP = True
 
 
@@ -100,7 +105,8 @@ class T7:
     def __init__(self, serial: int = 470000001) -> None:
         self.faults = Faults()
         self.changed: Callable[[], None] = lambda: None
-        self.inputs = [AnalogInput() for _ in range(14)]
+        self.inputs = [AnalogInput() for _ in range(16)]
+        self.inputs[TEMPERATURE].source = lambda: (467.6 - KELVIN) / 92.6
         self.dacs = [0.0, 0.0]
         self.lines = [Line() for _ in range(LINES)]
         self._inhibit = 0
@@ -135,12 +141,14 @@ class T7:
             2800: Register(">I", self._states, self._set_states),
             2850: Register(">I", self._directions, self._set_directions),
             2900: Register(">I", lambda: self._inhibit, lambda mask: setattr(self, "_inhibit", int(mask))),
-            55100: Register(">I", lambda: 0x00112233),
-            60000: Register(">f", lambda: 4.0 if self.faults.other_idn else 7.0),
-            60002: Register(">f", lambda: 1.35),
-            60004: Register(">f", lambda: 1.0307),
-            60028: Register(">I", lambda: serial),
+            43900: self._every(">f", "range", self._set_range),
+            43902: Register(">H", self._all_negatives, self._set_all_negatives),
+            43903: self._every(">H", "resolution", self._set_resolution),
+            43904: self._every(">f", "settling", self._set_settling),
+            **self._about(serial),
         }
+        for number, (first, count) in enumerate(PORTS):
+            registers |= self._port(number, first, count)
         for number in range(len(self.inputs)):
             registers |= self._analog(number)
         for number in range(len(self.dacs)):
@@ -149,7 +157,53 @@ class T7:
             registers[2000 + number] = self._digital(number)
         return registers
 
+    def _about(self, serial: int) -> dict[int, Register]:
+        """TEST and its kinds, and what the device is."""
+        return {
+            55100: Register(">I", lambda: 0x00112233),
+            55110: Register(">H", lambda: 0x0011),
+            55120: Register(">I", lambda: 0x00112233),
+            55122: Register(">I", lambda: 0x80112233),
+            55124: Register(">f", lambda: -9999.0),
+            60000: Register(">f", lambda: 4.0 if self.faults.other_idn else 7.0),
+            60002: Register(">f", lambda: 1.35),
+            60004: Register(">f", lambda: 1.0307),
+            60010: Register(">I", lambda: 0),  # neither a second converter nor WiFi, a clock or a card
+            60028: Register(">I", lambda: serial),
+            60050: Register(">f", lambda: KELVIN - 3),
+            60052: Register(">f", lambda: KELVIN),
+        }
+
     # Analog
+
+    def _every(self, layout: str, name: str, put: Callable[[AnalogInput, float], None]) -> Register:
+        """One setting of all inputs together."""
+
+        def read() -> float:
+            values = {float(getattr(mine, name)) for mine in self.inputs}
+            return values.pop() if len(values) == 1 else DIFFERENT[layout]
+
+        def write(value: float) -> None:
+            for mine in self.inputs:
+                put(mine, value)
+
+        return Register(layout, read, write)
+
+    def _all_negatives(self) -> float:
+        """1 for differential (of which only the even channels are the positive end), 199 for single-ended."""
+        if all(mine.negative == SINGLE_ENDED for mine in self.inputs):
+            return SINGLE_ENDED
+        even = all(mine.negative == 2 * number + 1 for number, mine in enumerate(self.inputs[::2]))
+        return 1 if even else DIFFERENT[">H"]
+
+    def _set_all_negatives(self, value: float) -> None:
+        if value not in (1, SINGLE_ENDED):
+            raise ModbusError(DEVICE_FAILURE)
+        for number, mine in enumerate(self.inputs):
+            mine.negative = number + 1 if value == 1 and number % 2 == 0 else SINGLE_ENDED
+
+    def _set_settling(self, mine: AnalogInput, micros: float) -> None:
+        mine.settling = max(0.0, micros)
 
     def _analog(self, number: int) -> dict[int, Register]:
         mine = self.inputs[number]
@@ -158,9 +212,7 @@ class T7:
             40000 + 2 * number: Register(">f", lambda: mine.range, lambda volts: self._set_range(mine, volts)),
             41000 + number: Register(">H", lambda: mine.negative, lambda other: self._set_negative(number, other)),
             41500 + number: Register(">H", lambda: mine.resolution, lambda index: self._set_resolution(mine, index)),
-            42000 + 2 * number: Register(
-                ">f", lambda: mine.settling, lambda micros: setattr(mine, "settling", max(0.0, micros))
-            ),
+            42000 + 2 * number: Register(">f", lambda: mine.settling, lambda micros: self._set_settling(mine, micros)),
         }
 
     def _volts(self, number: int) -> float:
@@ -211,6 +263,28 @@ class T7:
             line.output, line.state = True, bool(value)
 
         return Register(">H", read, write)
+
+    def _port(self, number: int, first: int, count: int) -> dict[int, Register]:
+        """The state and the direction of a port; the upper byte of what is written holds lines back."""
+        lines = self.lines[first : first + count]
+
+        def write(name: str, value: float) -> None:
+            for place, line in enumerate(lines):
+                if not int(value) >> 8 + place & 1:
+                    setattr(line, name, bool(int(value) >> place & 1))
+
+        return {
+            2500 + number: Register(
+                ">H",
+                lambda: sum(line.level << place for place, line in enumerate(lines)),
+                lambda value: write("state", value),
+            ),
+            2600 + number: Register(
+                ">H",
+                lambda: sum(line.output << place for place, line in enumerate(lines)),
+                lambda value: write("output", value),
+            ),
+        }
 
     def _states(self) -> int:
         return sum(line.level << number for number, line in enumerate(self.lines))
