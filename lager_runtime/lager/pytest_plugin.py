@@ -40,10 +40,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.getgroup("lager").addoption("--lager-pause", action="store_true", help=about)
 
 
-def pytest_configure(config: pytest.Config) -> None:
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     if "LAGER_PROCESS_ID" in os.environ:
-        sessions.append(Session(config))
-        config.pluginmanager.register(sessions[-1], "lager-session")
+        sessions.append(Session(early_config))
+        early_config.pluginmanager.register(sessions[-1], "lager-session")
+
+
+def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("lager_pause") or "lager.breakpoints.on_error" in sys.modules:
         from lager.breakpoints import on_test_failure
 

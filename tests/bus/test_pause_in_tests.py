@@ -6,7 +6,8 @@ import pytest
 
 from tests.processes import LAGER
 
-PYTEST = ("-m", "pytest", "-p", "no:cacheprovider", "-p", "no:hypothesispytest", "--tb=short")
+OFF = ("cacheprovider", "hypothesispytest", "randomly")
+PYTEST = ("-m", "pytest", *(word for plugin in OFF for word in ("-p", f"no:{plugin}")), "--tb=short")
 
 
 @pytest.fixture
@@ -210,3 +211,27 @@ def test_faulthandler_goes_on_behind_a_pause(suite):
     code, _, err = ended(suite(text, *options, LAGER_BREAKPOINT_TIMEOUT="2.2"))
     assert (code, err.count("lager: paused at")) == (1, 1)
     assert "Timeout (0:00:0" in err
+
+
+NESTED = """
+pytest_plugins = ["pytester"]
+
+def test_outer(pytester, capfd):
+    pytester.makeconftest("import lager; lager.pause('conftest')")
+    pytester.makepyfile("import lager; lager.pause('module')\\ndef test_inner(): lager.pause('inner')")
+    result = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:randomly")
+    result.assert_outcomes(passed=1)
+    assert "lager: " not in result.stdout.str() + result.stderr.str()
+    breakpoint("outer")
+    assert "lager: " not in "".join(capfd.readouterr())
+"""
+
+
+def test_pauses_wherever_pytest_runs_code_are_shown(suite, client):
+    process = suite(NESTED, "-q")
+    for label in ("conftest", "module", "inner", "outer"):
+        id = client.paused()["id"]
+        process.err.expect(f" - {label}\n  id        {id}\n")
+        client.call("Continue", "s", id)
+    code, out, _ = ended(process)
+    assert (code, "1 passed" in out) == (0, True), out

@@ -41,7 +41,7 @@ def test_it_is_where_the_script_waits_for_it(run, client, lager, name):
 
 def test_a_callback_of_a_loop_and_a_thread_nobody_waits_for_are_where_the_main_thread_is(run, client):
     text = """
-import asyncio, lager, threading
+import asyncio, lager, signal, threading
 async def main():
     over = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -50,7 +50,7 @@ async def main():
     await over.wait()
 asyncio.run(main())
 threading.Thread(target=lager.pause, args=("again",)).start()
-input()
+signal.pause()
 """
     process = run(text)
     for line in (9, 10):
@@ -59,7 +59,7 @@ input()
         assert pause["line"] in (line, line + 1)
         assert pause["function"] == "<module>"
         client.call("Continue", "s", pause["id"])
-    process.wait()
+    assert "again" in process.err.expect("again")
 
 
 def test_a_pause_at_exit_has_the_names_of_the_script(run, client, lager):
@@ -68,5 +68,26 @@ def test_a_pause_at_exit_has_the_names_of_the_script(run, client, lager):
     assert (pause["file"].rpartition("/")[2], pause["line"], pause["function"]) == ("script.py", 0, "<module>")
     process.err.expect("lager: paused at script.py in <module> - last\n")
     assert lager("python", "--console", pause["id"], stdin="limit\n").stdout == "7.5\n"
+    client.call("Continue", "s", pause["id"])
+    assert process.wait() == 0
+
+
+DOCUMENTED = """
+def f():
+    '''
+    >>> volts = 3
+    >>> breakpoint("doctest")
+    '''
+
+import doctest
+doctest.testmod()
+"""
+
+
+def test_a_pause_in_a_doctest_is_at_its_line_in_the_file_with_its_names(run, client, lager):
+    process = run(DOCUMENTED)
+    pause = client.paused()
+    assert (pause["file"].rpartition("/")[2], pause["line"], pause["function"]) == ("script.py", 5, "__main__.f")
+    assert lager("python", "--console", pause["id"], stdin="volts\n").stdout == "3\n"
     client.call("Continue", "s", pause["id"])
     assert process.wait() == 0

@@ -17,13 +17,16 @@ _lifting = threading.RLock()
 
 
 @contextlib.contextmanager
-def capture_lifted(session: Session, begin_line: bool) -> Iterator[None]:
+def capture_lifted(sessions: list[Session], begin_line: bool) -> Iterator[None]:
     """Standard error as it was before pytest captured it, and at the beginning of a line if wanted: only for as long as
     a write takes, so that what others write meanwhile is captured as ever."""
-    capture = session.config.pluginmanager.get_plugin("capturemanager")
-    with _lifting, _streams_kept(), capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
+    with _lifting, _streams_kept(), contextlib.ExitStack() as stack:
+        for session in reversed(sessions):
+            capture = session.config.pluginmanager.get_plugin("capturemanager")
+            if capture is not None:
+                stack.enter_context(capture.global_and_fixture_disabled())
         if begin_line:
-            _begin_line(session.config)
+            _begin_line(sessions[0].config)
         yield
 
 
@@ -58,12 +61,13 @@ class _Clocks:
         self._starts: list[_Start] = []
 
     @contextlib.contextmanager
-    def stopped(self, session: Session) -> Iterator[None]:
+    def stopped(self, sessions: list[Session]) -> Iterator[None]:
         with self._lock:
             self._paused += 1
             if self._paused == 1:
                 self._since = time.monotonic()
-                self._starts = [stop(session) for stop in (_stop_timer, _stop_session, _stop_faulthandler)]
+                stops = _stop_timer, _stop_session, _stop_faulthandler
+                self._starts = [stop(session) for session in reversed(sessions) for stop in stops]
         try:
             yield
         finally:
@@ -73,9 +77,9 @@ class _Clocks:
                     start(time.monotonic() - self._since)
 
 
-def clocks_stopped(session: Session) -> contextlib.AbstractContextManager[None]:
+def clocks_stopped(sessions: list[Session]) -> contextlib.AbstractContextManager[None]:
     """While any thread is in here, neither pytest-timeout nor faulthandler_timeout counts."""
-    return _clocks.stopped(session)
+    return _clocks.stopped(sessions)
 
 
 _clocks = _Clocks()

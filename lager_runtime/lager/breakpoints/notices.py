@@ -53,15 +53,15 @@ def _stream() -> Any:
 
 
 def _not_captured(begin_line: bool = False) -> contextlib.AbstractContextManager[None]:
-    session = pytest_session()
-    if session is None:
+    sessions = pytest_sessions()
+    if not sessions:
         return contextlib.nullcontext()
     from lager.breakpoints import in_pytest
 
-    return in_pytest.capture_lifted(session, begin_line)
+    return in_pytest.capture_lifted(sessions, begin_line)
 
 
-def pytest_session() -> Any:
-    """The session of pytest that runs in this process, if any."""
+def pytest_sessions() -> list[Any]:
+    """The sessions of pytest that run in this process, each inside of the one before it."""
     plugin = sys.modules.get("lager.pytest_plugin")
-    return plugin.sessions[-1] if plugin is not None and plugin.sessions else None
+    return list(getattr(plugin, "sessions", ()))

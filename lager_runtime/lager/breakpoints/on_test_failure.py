@@ -82,8 +82,7 @@ class Pauser:
         def reported(out: Any, test: Any, example: Any, found: Any) -> None:
             error = found[1] if isinstance(found, tuple) else None
             if not isinstance(error, (*_NO_FAILURES, KeyboardInterrupt)):
-                line = (test.lineno or 0) + example.lineno + 1
-                place = Place.named(test.globs, test.filename or str(item.path), line, test.name)
+                place = Place.of_doctest(test, example)
                 self._stand(item, place, _failure(error) if error is not None else _difference(example.want, found))
             report(out, test, example, found)
 

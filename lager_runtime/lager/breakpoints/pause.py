@@ -65,12 +65,12 @@ def describe(place: Place, label: object, timeout: float | None, interactive: bo
 
 def _clocks_stopped() -> contextlib.AbstractContextManager[None]:
     """Those of the test that pauses, if there is one."""
-    session = notices.pytest_session()
-    if session is None:
+    sessions = notices.pytest_sessions()
+    if not sessions:
         return contextlib.nullcontext()
     from lager.breakpoints import in_pytest
 
-    return in_pytest.clocks_stopped(session)
+    return in_pytest.clocks_stopped(sessions)
 
 
 def _wait(standing: Standing, about: str) -> Ended:

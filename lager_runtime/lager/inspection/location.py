@@ -31,7 +31,8 @@ class Place:
     @classmethod
     def of_call(cls, frame: FrameType) -> "Place":
         """Where the script has `frame`, which called pause(), come from: Python may have called it for the script."""
-        return cls(_of_the_script(stack_of(frame)) or _origin() or (_in_main(),))
+        stack = _of_the_script(stack_of(frame)) or _origin() or (_in_main(),)
+        return cls(_in_doctest(stack) or stack)
 
     @classmethod
     def of_error(cls, raised: TracebackType) -> "Place":
@@ -45,9 +46,10 @@ class Place:
         return cls(_until_ours(stack) or stack)
 
     @classmethod
-    def named(cls, names: dict[str, Any], file: str, line: int, function: str) -> "Place":
-        """A line of a file where no frame is any more, but these names are known."""
-        return cls((_ended_frame(names, file, line, function),))
+    def of_doctest(cls, test: Any, example: Any) -> "Place":
+        """Where an example of a doctest.DocTest is, with the names of that."""
+        line = (test.lineno or 0) + example.lineno + 1
+        return cls((_ended_frame(test.globs, test.filename or f"<doctest {test.name}>", line, test.name),))
 
     @property
     def frame(self) -> FrameType:
@@ -87,11 +89,28 @@ def _of_the_script(stack: Stack) -> Stack:
     return stack
 
 
+def _in_doctest(stack: Stack) -> Stack:
+    """The place in the file, of an example that Python runs for a doctest; empty for all else."""
+    if not stack[-1][0].f_code.co_filename.startswith("<doctest "):
+        return ()
+    for at in reversed(range(len(stack))):
+        running = stack[at][0]
+        if is_standard(running) and running.f_code.co_name == "__run":  # of doctest.DocTestRunner
+            names = running.f_locals
+            return (*stack[:at], *Place.of_doctest(names["test"], names["example"]).stack)
+    return ()
+
+
 def _origin() -> Stack:
     """Where the script has this thread from, in which it has no frame itself: who waits for it, or the main thread."""
     from lager.inspection import thread_origin  # which hardly anybody needs
 
-    return next(filter(None, map(_of_the_script, thread_origin.stacks())), ())
+    found = [stack for stack in map(_of_the_script, thread_origin.stacks()) if stack]
+    for stack in found:
+        own = [at for at, (frame, _) in enumerate(stack) if not is_library(frame) and not is_ours(frame)]
+        if own:
+            return stack[: own[-1] + 1]
+    return found[0] if found else ()
 
 
 def _in_main() -> tuple[FrameType, int]:
