@@ -4,6 +4,7 @@ import pytest
 
 from lagerd.bench.bench import DefaultBench
 from lagerd.bench.models.keysight_e36300 import E36312A
+from lagerd.bench.models.rigol_dl3000 import DL3021
 from lagerd.bench.physics.circuit import Output, Protection, operating_point, resistor
 
 
@@ -171,3 +172,12 @@ def test_a_tripped_output_wakes_up_only_when_it_was_wanted() -> None:
 def test_the_serial_device_knows_the_rail(bench: DefaultBench) -> None:
     bench.psu1.handle(":SOUR1:VOLT 5;:OUTP CH1,ON")
     assert bench.uart1.handle("rail") == "3.300 V"
+
+
+def test_a_load_draws_a_constant_current_from_its_starting_voltage_on() -> None:
+    load = DL3021()
+    load.terminal = lambda: 3.0
+    load.handle(":SOUR:CURR:LEV:IMM 1;:SOUR:CURR:VON 5;:SOUR:INP ON")
+    assert load.handle(":MEAS:CURR?") == "0.000000"
+    load.handle(":SOUR:CURR:VON 2")
+    assert load.handle(":MEAS:CURR?") == "1.000000"

@@ -1,6 +1,7 @@
 """Rigol DL3021: an electronic load, 150 V, 40 A, 200 W.
 
-After the RIGOL DL3000 Series Programming Guide, chapter 2: [:SOURce]:FUNCtion, [:SOURce]:INPut,
+After the RIGOL DL3000 Series Programming Guide, chapter 2: [:SOURce]:FUNCtion, [:SOURce]:INPut, [:SOURce]:SENSe,
+[:SOURce]:CURRent:VON (2-24: below this voltage a constant current does not flow),
 [:SOURce]:CURRent, :VOLTage, :RESistance and :POWer commands with the VLIMt and ILIMt of each, :MEASure commands.
 The current limit of a function holds the current down; a voltage above its voltage limit turns the input off.
 """
@@ -21,6 +22,7 @@ RANGES = {"CURR": (4.0, 40.0), "VOLT": (15.0, 150.0), "RES": (15.0, 15000.0)}
 NAMES = {"CURR": "CC", "VOLT": "CV", "RES": "CR", "POW": "CP"}
 RULES = ("FIXed", "LIST", "WAVe", "BATTery", "OCP", "OPP")
 VLIMIT, ILIMIT = Limits(0, 150, 150, "V"), Limits(0, 40, 40, "A")
+VON = Limits(0, 150, 0, "V")
 SHORT_OHMS = 0.04
 """What is left of the load when it conducts as hard as it can."""
 
@@ -34,6 +36,7 @@ class DL3021(ScpiInstrument):
     identity = "RIGOL TECHNOLOGIES,DL3021,DL3A000000001,00.01.05.00.01"
     other_identity = "RIGOL TECHNOLOGIES,DL3031A,DL3D000000001,00.01.05.00.01"
     wording: ClassVar[dict[int, tuple[int, str]]] = {-113: (-113, "Undefined header; keyword cannot be found")}
+    root_behind_path = True  # the guide writes every command from the root, and knows no path
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,7 +46,8 @@ class DL3021(ScpiInstrument):
 
     def reset(self) -> None:
         self.function, self.rule = "CURR", "FIX"
-        self.on = False
+        self.on = self.senses = False
+        self.starting_volts = VON.default
         self.vlimits = dict.fromkeys(LEVELS, VLIMIT.default)
         self.ilimits = dict.fromkeys(LEVELS, ILIMIT.default)
         self.levels = {name: limits.default for name, limits in LEVELS.items()}
@@ -56,7 +60,7 @@ class DL3021(ScpiInstrument):
         level = self.levels[self.function]
         hardest = min(volts / SHORT_OHMS, LEVELS["CURR"].high, self.ilimits[self.function])
         wanted = {
-            "CURR": lambda: level,
+            "CURR": lambda: level if volts >= self.starting_volts else 0.0,
             "VOLT": lambda: max(0.0, volts - level) / SHORT_OHMS,
             "RES": lambda: volts / level,
             "POW": lambda: level / volts,
@@ -92,6 +96,23 @@ class DL3021(ScpiInstrument):
     @query("[:SOURce]:INPut[:STATe]")
     def input_state(self) -> str:
         return str(int(self.on))
+
+    @command("[:SOURce]:SENSe[:STATe]")
+    def set_senses(self, state: Token) -> None:
+        """Measures at wires of its own: here none has a resistance."""
+        self.senses = state.boolean()
+
+    @query("[:SOURce]:SENSe[:STATe]")
+    def shown_senses(self) -> str:
+        return str(int(self.senses))
+
+    @command("[:SOURce]:CURRent:VON")
+    def set_starting_volts(self, value: Token) -> None:
+        self.starting_volts = value.number(VON)
+
+    @query("[:SOURce]:CURRent:VON")
+    def shown_starting_volts(self, special: Token | None = None) -> str:
+        return reading(self.starting_volts if special is None else special.number(VON))
 
     def _limits(self, function: str) -> Limits:
         """The level may not exceed the range that is selected."""

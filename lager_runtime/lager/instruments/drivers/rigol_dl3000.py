@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from lager.errors import InstrumentError, InvalidArgument, LimitExceeded
 from lager.instruments import parse
 from lager.instruments.drivers.driver import Switched
-from lager.instruments.quantities import amount, exceeds, keep_limit, si, table
+from lager.instruments.drivers.state import Readings, State
+from lager.instruments.quantities import amount, exceeds, keep_limit, si
 
 # Public drivers report both forms of the answer, so both are read.
 _MODES = {"CC": "CC", "CURR": "CC", "CV": "CV", "VOLT": "CV", "CR": "CR", "RES": "CR", "CP": "CP", "POW": "CP"}
@@ -31,26 +32,28 @@ _RULES = parse.word(
 
 
 @dataclass(frozen=True)
-class LoadState:
-    """What a load is set to and what it measures: volts, amperes, ohms, watts. `level` is that of the mode."""
+class LoadState(State):
+    """What a load is set to and what it measures: volts, amperes, ohms, watts. `level` is that of the mode.
 
-    net: str
-    enabled: bool
-    mode: str
-    level: float
-    voltage: float
-    current: float
-    power: float
+    None is what could not be read; see State.
+    """
+
+    enabled: bool | None
+    mode: str | None
+    level: float | None
+    voltage: float | None
+    current: float | None
+    power: float | None
 
     def __str__(self) -> str:
         rows = [
-            ("input", "on" if self.enabled else "off"),
-            ("mode", f"{self.mode} (set {si(self.level, _QUANTITIES[self.mode][1])})"),
+            ("input", "-" if self.enabled is None else "on" if self.enabled else "off"),
+            ("mode", f"{self.mode} (set {si(self.level, _QUANTITIES[self.mode][1])})" if self.mode else "-"),
             ("voltage", si(self.voltage, "V")),
             ("current", si(self.current, "A")),
             ("power", si(self.power, "W")),
         ]
-        return table(self.net, rows)
+        return self.table(self.net, rows)
 
 
 class Load(Switched):
@@ -111,17 +114,19 @@ class Load(Switched):
         self._switch("OFF")
 
     def state(self) -> LoadState:
-        """Everything about the load at once; see LoadState."""
+        """Everything about the load at once; see LoadState. Raises only where nothing at all could be read."""
         with self.session.exchange():
-            mode = self.mode()
+            read = Readings(self.session)
+            mode = read(self.mode, "mode", "level")
             return LoadState(
                 net=self.name,
-                enabled=self._is_on(),
+                enabled=read(self._is_on, "enabled"),
                 mode=mode,
-                level=self._level(mode),
-                voltage=self._number(":MEAS:VOLT?"),
-                current=self._number(":MEAS:CURR?"),
-                power=self._number(":MEAS:POW?"),
+                level=read(lambda: self._level(mode), "level") if mode else None,
+                voltage=read(lambda: self._number(":MEAS:VOLT?"), "voltage"),
+                current=read(lambda: self._number(":MEAS:CURR?"), "current"),
+                power=read(lambda: self._number(":MEAS:POW?"), "power"),
+                unread=read.told(),
             )
 
     def _level(self, mode: str) -> float:
