@@ -25,9 +25,9 @@ def _told(name: str) -> Callable[[Any], Any]:
     return lambda net: net.state().told(name)
 
 
-_STATE = Action(read=lambda net: net.state(), help="everything about it")
+_STATE = Action(read=lambda net: net.state(), help="everything about it", harmless=True)
 _ENABLE = Action(read=lambda net: net.enable(), help="turn it on")
-_DISABLE = Action(read=lambda net: net.disable(), help="turn it off")
+_DISABLE = Action(read=lambda net: net.disable(), help="turn it off", harmless=True)
 _CLEAR = Action(read=lambda net: net.clear(), help="reset what has tripped; the output is off afterwards")
 
 

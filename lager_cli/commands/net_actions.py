@@ -22,7 +22,8 @@ from lager_cli.display import output
 class Action:
     """`read` takes the open net; `write` the net and a value. An action with neither a value nor a unit just acts.
 
-    `kind` makes a value of what was typed; without it, that is a number in the `unit`.
+    `kind` makes a value of what was typed; without it, that is a number in the `unit`. `harmless` is what may be done
+    to an output that another one follows, as all reading may.
     """
 
     read: Callable[[Any], Any] | None = None
@@ -30,13 +31,14 @@ class Action:
     unit: str = ""
     kind: Callable[[str], Any] | None = None
     help: str = ""
+    harmless: bool = False
 
 
-def with_net(name: str, type: NetType, wait: float, use: Callable[[Any], Any]) -> Any:
-    """What `use` makes of the open net."""
+def with_net(name: str, type: NetType, wait: float, use: Callable[[Any], Any], *, coupled: bool = False) -> Any:
+    """What `use` makes of the open net; `coupled` as for Net.get."""
     daemon.ready_address()
     try:
-        opened = Net.get(name, type=type, wait=wait)
+        opened = Net.get(name, type=type, wait=wait, coupled=coupled)
     except WrongNetType as error:
         kind = nets_file.load().net(name).type
         raise WrongNetType(error.what, f"Try: lager {'gpi' if kind is NetType.GPIO else kind.value} {name}") from None
@@ -59,7 +61,8 @@ def command(
     def run(net: str, action: str, value: tuple[str, ...], as_json: bool, wait: float) -> int:
         chosen = actions[action]
         given = _value(action, chosen, value)
-        result = with_net(net, type, wait, lambda opened: _act(chosen, opened, given))
+        coupled = chosen.harmless or (given is None and bool(chosen.unit))
+        result = with_net(net, type, wait, lambda opened: _act(chosen, opened, given), coupled=coupled)
         show(net, action, result, chosen.unit, as_json)
         return int(bool(getattr(result, "unread", None)))  # a state of which something could not be read
 

@@ -423,6 +423,23 @@ def test_a_state_of_which_an_answer_is_missing_shows_the_rest(lager, tmp_path):
     assert ovp.stdout == "8.8 V\n"
 
 
+def test_an_output_that_follows_another_is_read_and_switched_off_but_not_set(lager, tmp_path):
+    identity = ("*IDN?", "RIGOL TECHNOLOGIES,DP832,DP8C1,00.01.16")
+    opened = [identity, ("*CLS", None)]
+    script = [*opened, *dp800.STATE[2:], *opened, *dp800.DISABLE[2:], *opened, (":OUTP:TRAC? CH1", "ON")]
+    with ScriptedInstrument(*script) as instrument:
+        text = f'[instruments.it]\nmodel = "DP832"\naddress = "{instrument.visa}"\n'
+        text += '[nets.vdd]\ntype = "supply"\ninstrument = "it"\nchannel = 1\n'
+        (tmp_path / "nets.toml").write_text(text)
+        here = {"LAGER_NETS": str(tmp_path / "nets.toml")}
+        assert lager("supply", "vdd", **here).returncode == 0
+        assert lager("supply", "vdd", "disable", **here).returncode == 0
+        refused = lager("supply", "vdd", "voltage", "5", **here)
+    assert refused.returncode == 1
+    assert "CH1 and CH2 of it" in refused.stderr
+    assert "track each other" in refused.stderr
+
+
 def test_import_of_another_list(lager, tmp_path):
     saved = [
         {

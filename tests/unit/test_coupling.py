@@ -85,6 +85,17 @@ def test_a_coupling_that_came_while_the_connection_was_lost_is_refused_too(tmp_p
         assert [output.volts for output in device.outputs] == [5, 0, 0]
 
 
+def test_a_script_may_say_that_an_output_follows_another_one(tmp_path: Path) -> None:
+    device = DP832()
+    device.handle(":OUTP:TRAC CH1,ON")
+    with running(bench(device, 3), tmp_path):
+        nets = nets_file.load(tmp_path / "nets.toml")
+        with Net.get("supply1", "supply", nets=nets, claim=Leases(), coupled=True) as supply:
+            assert supply.state().voltage_set == 0
+            supply.set_voltage(5)
+    assert [output.volts for output in device.outputs] == [5, 5, 0]
+
+
 CH2 = "type = 'supply'\nchannel = 2"
 
 

@@ -109,6 +109,7 @@ class _Options(TypedDict, total=False):
     wait: float
     nets: Nets | None
     claim: "Claim | None"
+    coupled: bool
 
 
 class Net:
@@ -140,21 +141,30 @@ class Net:
     def get(name: str, type: NetType | str, **options: Unpack[_Options]) -> Driver[Any]: ...
     @staticmethod
     def get(
-        name: str, type: NetType | str, *, wait: float = 0.0, nets: Nets | None = None, claim: "Claim | None" = None
+        name: str,
+        type: NetType | str,
+        *,
+        wait: float = 0.0,
+        nets: Nets | None = None,
+        claim: "Claim | None" = None,
+        coupled: bool = False,
     ) -> Driver[Any]:
         """Open the net of this name and type: a NetType, or its word in the nets file ("supply").
 
         Blocks up to `wait` seconds for the lease of its instrument, and then up to the timeout of the instrument for
         each step of opening it. `nets` is another bench than the nets file of this machine; `claim` takes the lease
-        elsewhere than at lagerd. Raises NetsFileError, NoSuchNet, WrongNetType, NetConflict, InstrumentBusy, BusError,
-        and InstrumentError with its subclasses; after any of them nothing is held.
+        elsewhere than at lagerd. An output that follows another one is refused unless `coupled` says that it may: what
+        is set on it is then set on the other one, too, whose limits are not known here.
+
+        Raises NetsFileError, NoSuchNet, WrongNetType, NetConflict, InstrumentBusy, BusError, and InstrumentError with
+        its subclasses; after any of them nothing is held.
         """
         config = (nets or nets_file.load()).net(name)
         wanted = net_type(type)
         if config.type is not wanted:
             what = f"The net {name} is of type {config.type.value}, not {wanted.value}."
             raise WrongNetType(what, f"Open it with type=NetType.{config.type.name}.")
-        return _open(config, claim or _lagerd(config.instrument), wait)
+        return _open(config, claim or _lagerd(config.instrument), wait, coupled)
 
 
 def identify(instrument: Instrument, *, net: str, wait: float = 0.0, claim: "Claim | None" = None) -> str:
@@ -180,7 +190,7 @@ def _lagerd(instrument: Instrument) -> "Claim":
     return functools.partial(lease.claim, path=instrument.resource.path)
 
 
-def _open(config: NetConfig, claim: "Claim", wait: float) -> Driver[Any]:
+def _open(config: NetConfig, claim: "Claim", wait: float, coupled: bool) -> Driver[Any]:
     pid = os.getpid()
     holding = _holding(pid, config.instrument)
     token = holding.enter(config, claim, wait)
@@ -191,6 +201,7 @@ def _open(config: NetConfig, claim: "Claim", wait: float) -> Driver[Any]:
         leave()
         raise
     try:
+        driver.coupled = coupled
         driver.session.set_up(driver.prepare)
     except BaseException:
         driver.close()

@@ -23,6 +23,9 @@ class Driver(Generic[S]):
     subclass of InstrumentError when the instrument or the way to it fails. Any thread may call; exchanges queue.
     """
 
+    coupled = False
+    """Whether the net may be an output that follows another one (`Net.get`)."""
+
     def __init__(self, config: NetConfig, session: S, leave: Callable[[], None] | None = None) -> None:
         self.config = config
         self._own_session = session

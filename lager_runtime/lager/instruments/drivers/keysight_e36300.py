@@ -60,8 +60,8 @@ class Supply(supply.Supply):
 
     def prepare(self) -> None:
         """Raise InstrumentError while what is done to this output is done to another one, too."""
-        if catalog.plain(self.config.instrument.model) == "E36311A":
-            return  # which can do neither
+        if self.coupled or catalog.plain(self.config.instrument.model) == "E36311A":
+            return  # the latter can do neither
         with self.session.exchange():
             pair = self.session.ask("OUTP:PAIR?", _PAIRS)
             if pair and self.channel in (2, 3):

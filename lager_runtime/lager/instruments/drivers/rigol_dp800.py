@@ -33,7 +33,7 @@ class Supply(supply.Supply):
     def prepare(self) -> None:
         """Raise InstrumentError while what is set on this channel is set on another one, too."""
         pair = _FOLLOWING.get(catalog.plain(self.config.instrument.model)[:5], ())
-        if self.channel not in pair:
+        if self.coupled or self.channel not in pair:
             return
         with self.session.exchange():
             if any(self.session.ask(f":OUTP:TRAC? CH{number}", _TRACKS) for number in pair):

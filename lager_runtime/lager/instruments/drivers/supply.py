@@ -148,7 +148,8 @@ class Supply(Switched):
     def _refuse_coupling(self, channels: Sequence[int], what: str, how: str) -> NoReturn:
         """These channels change together: whoever sets the one of this net would change another that nobody named."""
         names = " and ".join(f"CH{number}" for number in channels)
-        raise InstrumentError(f"{self.name}: {names} of {self.config.instrument} {what}.", how)
+        said = f"{self.name}: {names} of {self.config.instrument} {what}."
+        raise InstrumentError(said, f"{how} Net.get(…, coupled=True) opens it as it is.")
 
     def _put_within(self, quantity: str, value: float, step: float) -> float:
         """Set a setpoint, a step lower if the instrument rounds it up over the limit of the net."""
