@@ -184,7 +184,7 @@ class Link:
             outcome = Ended(reason, standing.by)
         except TimeoutError:
             self._tell("Interrupt", "s", standing.id)
-            outcome = Ended("alone", {}) if standing.known else Failed(_no_answer())
+            outcome = standing.unheard(_no_answer())
         except LagerError as error:
             outcome = Failed(error)
         except asyncio.CancelledError:
@@ -263,7 +263,8 @@ class Link:
                 while not self._owner:
                     await self._owner_changed.wait()
         except TimeoutError:
-            raise _no_answer() from None
+            if not self._owner:  # else it came while this thread could not run
+                raise _no_answer() from None
 
     async def _wait_for_another(self, seconds: float) -> None:
         """Until another lagerd has come, or so many seconds are over."""

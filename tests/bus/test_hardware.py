@@ -133,7 +133,7 @@ def test_a_process_that_claims_again_past_its_nets_is_told_of_itself(run):
         "try:\n    identify(supply.config.instrument, net='supply3')\nexcept Exception as error:\n    print(error)\n"
     )
     said = run(text).out.rest()
-    assert "in this very script. Use its net supply2, or close() it first." in said
+    assert "in this very script. Use the net supply2, or close() it first." in said
 
 
 def test_waiting_for_a_held_device(paused, client, start):

@@ -64,3 +64,54 @@ def test_a_script_that_is_stopped_is_said_to_be_silent(run, client, lager):
         Failed, match=rf"The script of {pause['id']} cannot be looked at: it did not .*: ps {pause['pid']}"
     ):
         client.call("Inspect", "sa{sv}", pause["id"], {})
+
+
+HELD_UP = """
+import asyncio, ctypes
+from lager import pause
+from lager.daemon_client import Link
+
+hold = lambda: ctypes.PyDLL(None).sleep({seconds})  # with the interpreter's lock
+{patch}
+pause("here", timeout=1)
+print("goes on", flush=True)
+"""
+BEFORE_LAGERD_HEARD = """
+lagerd = Link._lagerd
+async def held(link, patience):
+    hold()
+    await asyncio.sleep(0)
+    await lagerd(link, patience)
+Link._lagerd = held
+"""
+WHILE_IT_WAITS = """
+paused = Link._paused
+def held(link, standing, details):
+    paused(link, standing, details)
+    hold()
+Link._paused = held
+"""
+
+
+def test_a_script_that_held_itself_up_before_lagerd_heard_of_its_pause_is_told_so(run):
+    process = run(HELD_UP.format(seconds=6, patch=BEFORE_LAGERD_HEARD))
+    process.out.expect("goes on")
+    said = process.err.rest()
+    assert "cannot pause here" in said
+    assert "A call in this script held Python's interpreter lock" in said
+    assert "lagerd does not answer" not in said
+
+
+def test_a_script_that_held_itself_up_until_its_pause_was_over_hears_what_lagerd_said(run):
+    process = run(HELD_UP.format(seconds=6, patch=WHILE_IT_WAITS))
+    process.out.expect("goes on")
+    said = process.err.rest()
+    assert "its time was over" in said
+    assert "lagerd did not answer" not in said
+
+
+def test_a_script_that_held_itself_up_still_gets_the_exception_it_asked_for(run):
+    text = HELD_UP.format(seconds=6, patch=WHILE_IT_WAITS).replace("timeout=1", "timeout=1, on_timeout='raise'")
+    process = run(text)
+    assert process.wait() == 1
+    assert "PauseTimeout" in process.err.rest()

@@ -13,6 +13,7 @@ _HOW = {
     "console": "from a console",
     "bus": "over D-Bus",
 }
+HELD_UP = "A call in this script held Python's interpreter lock"
 _AT_DEADLINE = {
     "resume": ("resumes by itself", "resumed by itself"),
     "raise": ("raises PauseTimeout", "raised PauseTimeout"),
@@ -55,6 +56,7 @@ def why(reason: str, by: dict[str, Any], on_timeout: str = "") -> str:
         "continued": f"resumed by {_who(by)}",
         "timeout": over,
         "alone": f"{over}, and lagerd did not answer",
+        "held up": f"{over}. {HELD_UP}",
         "gone": "ended with its script",
         "interrupted": "was interrupted",
     }.get(reason, printable(reason, 40))

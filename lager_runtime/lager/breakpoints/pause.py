@@ -43,7 +43,7 @@ def stand(
         except BaseException:
             link.interrupt(standing)
             raise
-    return outcome(standing.details) if ended.reason in ("timeout", "alone") else None
+    return outcome(standing.details) if ended.reason in ("timeout", "alone", "held up") else None
 
 
 def describe(place: Place, label: object, timeout: float | None, interactive: bool) -> dict[str, Any]:

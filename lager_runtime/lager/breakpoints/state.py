@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import Any
 
-from lager.errors import LagerError
+from lager.breakpoints.banner import HELD_UP
+from lager.errors import BusError, LagerError
 from lager.inspection.location import Place
 
 _UNHEARD_SECONDS = 15.0  # until lagerd must have said that it knows of a pause
+_HELD_UP = 0.5  # behind what was due, for a thread that was kept from running
 _GRACE = 3.0  # beyond our own deadline, before we stop waiting for a lagerd that keeps silent
 
 
@@ -70,6 +72,16 @@ class Standing:
             return self.details
         left = 0.0 if self.deadline is None else max(self.deadline - time.monotonic(), 0.001)
         return {**self.details, "remaining": left, "since": self.since, "age": time.monotonic() - self.began}
+
+    def unheard(self, no_answer: LagerError) -> "Ended | Failed":
+        """What becomes of a pause whose last moment has come without a word of lagerd: said of the silent side. Where
+        this thread is far behind that moment it could not listen, and lagerd may well have spoken."""
+        late = 0.0
+        if self.limit is not None and (when := self.limit.when()) is not None:
+            late = asyncio.get_running_loop().time() - when
+        if late < _HELD_UP:
+            return Ended("alone", {}) if self.known else Failed(no_answer)
+        return Ended("held up", {}) if self.known else Failed(BusError(f"{HELD_UP}."))
 
     def last_moment(self) -> float | None:
         """When to stop waiting for lagerd, by the clock of the loop."""

@@ -217,7 +217,8 @@ class Bus:
             close_fds(fds)
             raise errors.InvalidArgument("What you gave is no text in UTF-8.", "Give it in plain letters.") from None
         except TimeoutError:
-            _drop(answer)
+            if answer.done() and not answer.cancelled():  # it came while this thread could not run
+                return result(answer.result(), gives)
             raise NoDaemon(
                 f"{destination} did not answer {member} within {timeout:g} s.", "Try again, or restart it."
             ) from None
