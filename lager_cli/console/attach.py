@@ -21,9 +21,13 @@ def is_ours(watch: bool, relay: bool) -> bool:
     return os.isatty(0) and os.isatty(1) and not (_is_dumb() or watch or relay)
 
 
-def attach(id: str, box: str | None = None, *, watch: bool = False, relay: bool = False) -> int:
-    """Open a console in the pause `id`, on this machine or on `box`, and stay in it. The exit code: 0, that of exit(),
+def attach(id: str | None, box: str | None = None, *, watch: bool = False, relay: bool = False) -> int:
+    """Open a console in the pause `id`, on this machine or on `box`, and stay in it. Without an id the box takes the
+    user's only one. The exit code: 0, that of exit(),
     or 1 where a piped statement raised or the script went on before the end of it."""
+    if id is None:
+        assert box is not None
+        return asyncio.run(_attach("", box))
     if watch:
         from lager_cli.console.observe import look_on
 
@@ -59,7 +63,7 @@ async def _connection(id: str, options: dict[str, bool], box: str | None) -> Asy
     else:
         from lager_cli.boxes.remote import channel
 
-        with channel(box, ["python", "--console", id, "--relay"]) as connection:
+        with channel(box, ["python", "--console", id, "--relay"] if id else ["console", "--relay"]) as connection:
             yield connection
 
 

@@ -63,6 +63,11 @@ def raw(data: bytes, *, error: bool = False) -> None:
         stream.buffer.flush()
 
 
+def confirm(question: str) -> bool:
+    """Ask on the terminal; no where the answer is not yes."""
+    return click.confirm(question, default=False, err=True)
+
+
 def note(text: str) -> None:
     """A line beside the result: what was started, capped, passed over."""
     _aside(_lines(f"lager: {text}"))

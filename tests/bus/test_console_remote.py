@@ -101,6 +101,17 @@ def test_a_paused_run_and_its_console(box, script, client, spoken, size):
     assert code == 1, run.shown
 
 
+def test_the_only_pause_of_a_box_opens_without_an_id(box, run, client):
+    run("import lager\nvolts = 3.3\nlager.pause('before the load', interactive=True, timeout=200)\n")
+    id = client.paused()["id"]
+    console = box("console", size=SIZES[0])
+    at_prompt(console)
+    answered(console, "volts * 2", "\n6.6\n")
+    console.type(":continue" + ENTER)
+    assert console.wait() == 0
+    assert f"lager: {id} resumed by" in console.shown
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_the_table_shows_a_pause_and_opens_its_console(box, run, client, size):
     run("import lager\nvolts = 3.3\nlager.pause('before the load', interactive=True, timeout=200)\n")

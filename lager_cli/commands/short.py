@@ -1,0 +1,169 @@
+"""The shortest way to do the common thing: `lager continue`, `console`, `extend`, `attach`, `pause` and `kill`.
+
+Each is a `lager python --…` option as a command of its own, whose id may be left out: it is then the only pause or run
+of your own. What belongs to somebody else has to be named.
+"""
+
+import os
+import shlex
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from lager.errors import AmbiguousId, NoSuchBreakpoint, NoSuchRun
+from lager_cli.commands import completion, resume
+from lager_cli.commands.box_option import box_group_option, box_option, choose, typed
+from lager_cli.commands.options import seconds
+from lager_cli.daemon import ask
+from lager_cli.display import output
+from lager_cli.display.pause_table import show
+from lager_cli.runs import records
+from lager_cli.runs.records import Record
+
+
+@click.command("continue")
+@box_option
+@click.argument("id", required=False, shell_complete=completion.pauses)
+def continue_(id: str | None) -> int:
+    """Resume a paused script. ID is that of the pause or of its run, or the beginning of it; left out, your only pause.
+
+    \b
+    Examples:
+      lager continue
+      lager continue 7f3a
+      lager continue 7f3a --box bench3
+    """
+    return resume.resume(id or _own_pause())
+
+
+@click.command()
+@box_option
+@click.argument("words", nargs=-1, required=True, metavar="[ID] TIME", shell_complete=completion.pauses)
+def extend(words: tuple[str, ...]) -> int:
+    """Give a paused script more time. TIME is in seconds or like 10m; 0 takes the limit away. Without an ID it is your
+    only pause.
+
+    \b
+    Examples:
+      lager extend 10m
+      lager extend 7f3a 1h
+      lager extend 7f3a 0
+    """
+    if len(words) > 2:
+        raise click.UsageError("Give at most an ID and a TIME.")
+    *named, time = words
+    span = seconds(time)
+    return resume.extend(named[0] if named else _own_pause(), span)
+
+
+@click.command()
+@box_group_option
+@click.option("--watch", is_flag=True, help="Follow what others type, read-only.")
+@click.option("--relay", is_flag=True, hidden=True)
+@click.argument("id", required=False, shell_complete=completion.consoles)
+@click.pass_context
+def console(context: click.Context, id: str | None, watch: bool, relay: bool, box: str | None) -> int:
+    """Open a Python console in a paused script. Without an ID it is your only pause that has one.
+
+    \b
+    Examples:
+      lager console
+      lager console 7f3a --watch
+      echo 'read_adcs()' | lager console 7f3a
+    """
+    from lager_cli.console.attach import attach, is_ours
+
+    there = choose(context, box)
+    if there is not None and not is_ours(watch, relay):
+        from lager_cli.boxes import remote
+
+        return remote.run(there, typed(context), reads=True)
+    if id is None and there is None:
+        id = _own_pause(with_console=True)
+    return attach(id, there, watch=watch, relay=relay)
+
+
+@click.command()
+@click.option("--tail", type=click.IntRange(min=0), metavar="N", help="Begin with its last N lines.")
+@box_option
+@click.argument("run", required=False, shell_complete=completion.detached)
+def attach(run: str | None, tail: int | None) -> int:
+    """Follow the output of a detached run, from its beginning. Without a RUN it is your only one that is active.
+
+    \b
+    Examples:
+      lager attach
+      lager attach 9b1c --tail 20
+    """
+    from lager_cli.runs import reattach
+
+    return reattach.reattach(run or _own_run(lambda one: one.detached, "detached run").id, tail)
+
+
+@click.command()
+@box_option
+@click.argument("run", required=False, shell_complete=completion.running)
+def pause(run: str | None) -> int:
+    """Pause an active run where it is. Without a RUN it is your only one.
+
+    \b
+    Examples:
+      lager pause
+      lager pause 9b1c
+    """
+    from lager_cli.runs import request_pause
+
+    return request_pause.ask(run or _own_run().id)
+
+
+@click.command()
+@click.option("--signal", "signal_name", metavar="NAME", help="Send this signal, and nothing else.")
+@box_option
+@click.argument("run", required=False, shell_complete=completion.running)
+def kill(run: str | None, signal_name: str | None) -> int:
+    """End a run with everything that it started: Ctrl-C first, so that its `finally` blocks run, then harder. Without
+    a RUN it is your only one, after a question.
+
+    \b
+    Examples:
+      lager kill 9b1c
+      lager kill 9b1c --signal TERM
+    """
+    from lager_cli.runs.kill import kill
+
+    if run is not None:
+        return kill(run, signal_name)
+    if not os.isatty(0):
+        raise click.UsageError("Name the run: there is no terminal to ask on. Your runs: lager runs")
+    only = _own_run()
+    if not output.confirm(f"End the run {only.id[:8]}, {shlex.join([only.runnable, *only.arguments])}?"):
+        return 1
+    return kill(only.id, signal_name)
+
+
+def _own_pause(*, with_console: bool = False) -> str:
+    """The id of the only pause of this user. Raises where there is none, or more than one."""
+    pauses = ask("List")[0]
+    own = [one for one in pauses if one["uid"] == os.getuid() and (one["interactive"] or not with_console)]
+    if len(own) == 1:
+        return str(own[0]["id"])
+    kind = "paused script with a console" if with_console else "paused script"
+    if own:
+        show(own)
+        raise AmbiguousId(f"You have {len(own)} paused scripts.", "Name one of them by its id.")
+    others = any(one["uid"] != os.getuid() for one in pauses)
+    raise NoSuchBreakpoint(
+        f"You have no {kind}.", "Name that of another user by its id; see: lager breakpoints" if others else ""
+    )
+
+
+def _own_run(wanted: Callable[[Record], Any] = lambda _: True, kind: str = "run") -> Record:
+    """The only active run of this user that is `wanted`. Raises where there is none, or more than one."""
+    active = [one for one in records.everyone() if one.state == "running" and wanted(one)]
+    if len(active) == 1:
+        return active[0]
+    if active:
+        ids = ", ".join(f"{one.id[:8]} ({one.runnable})" for one in active)
+        raise AmbiguousId(f"You have {len(active)} active runs: {ids}.", "Name one of them by its id.")
+    raise NoSuchRun(f"You have no active {kind}.", "See: lager runs")
