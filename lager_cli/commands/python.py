@@ -1,6 +1,8 @@
 """`lager python`: run a script; or resume, extend or look into a paused one."""
 
+import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +15,11 @@ from lager_cli.commands.options import seconds
 from lager_cli.commands.typed_values import Whole
 from lager_cli.daemon import get
 from lager_cli.display import output
+from lager_cli.linux import hide_arguments
 
 LONGEST_RUN = 300.0
 _SORTED = "lager_cli.commands.python.sorted"  # the words, with lager's options in front
+_SETTINGS = "LAGER_ENV_SETTINGS"  # of --env, for the lager on a box
 _ONLY_ONE = "\0"  # which nobody can type: `--continue ""` is a mistake, and resumes nothing
 
 
@@ -143,6 +147,8 @@ def python(context: click.Context, /, **options: Any) -> int:
       lager python --console 7f3a --watch
     """
     asked = _Asked(**options)
+    if asked.settings:
+        hide_arguments.hide_values(asked.settings)
     _check(asked)
     there = box_option.choose(context, asked.box)
     if asked.console is not None:
@@ -191,8 +197,28 @@ def _there(asked: _Asked, box: str, words: list[str]) -> int:
         return remote.run(box, words, environment=known, reads=asked.console is not None)
     from lager_cli.boxes.run_files import RunFiles
 
+    if asked.settings:
+        _environment(asked.settings, ())
+        known[_SETTINGS] = json.dumps(asked.settings)
+        words = _without(asked.settings, words)
     files = RunFiles(asked.runnable, asked.module, asked.added, asked.downloads, overwrite=asked.overwrite)
     return files.run(box, words, known, stays=asked.detach)
+
+
+def _without(settings: tuple[str, ...], words: list[str]) -> list[str]:
+    """The words without `--env`: everybody on a box can read the arguments of a process there."""
+    left, rest = list(settings), []
+    at = 0
+    while at < len(words):
+        if left and words[at : at + 2] == ["--env", left[0]]:
+            at += 1
+            left.pop(0)
+        elif left and words[at] == f"--env={left[0]}":
+            left.pop(0)
+        else:
+            rest.append(words[at])
+        at += 1
+    return rest
 
 
 def _here(asked: _Asked) -> int:
@@ -222,7 +248,8 @@ def _run(asked: _Asked) -> int:
     from lager_cli.runs.run import Run
 
     assert asked.runnable is not None
-    settings = (*asked.settings, "LAGER_PAUSE_ON_ERROR=1") if asked.pause_on_error else asked.settings
+    settings = [*json.loads(os.environ.pop(_SETTINGS, "[]")), *asked.settings]
+    settings += ["LAGER_PAUSE_ON_ERROR=1"] if asked.pause_on_error else []
     environment = _environment(settings, asked.passed)
     timeout = asked.timeout if asked.detach else _capped(asked.timeout)
     run = Run(asked.runnable, asked.arguments, asked.module, environment, timeout)
@@ -233,7 +260,7 @@ def _run(asked: _Asked) -> int:
     return run.run()
 
 
-def _environment(settings: tuple[str, ...], passed: tuple[str, ...]) -> dict[str, str]:
+def _environment(settings: Sequence[str], passed: tuple[str, ...]) -> dict[str, str]:
     chosen = {}
     for setting in settings:
         name, equals, value = setting.partition("=")

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from lager.errors import LagerError
 from lagerd.install import layout
-from lagerd.install.layout import CONFIG, FILES, LINK, NETS, OWN_FOLDERS, SERVICE, SYSUSERS, USER, WANTS
+from lagerd.install.layout import CONFIG, FILES, LINKS, NETS, OWN_FOLDERS, SERVICE, SYSUSERS, USER, WANTS
 
 MANIFEST = "usr/share/lager/installed.json"
 _RUNTIME = Path("/run/lager")
@@ -51,7 +51,8 @@ def install(root: Path = Path("/"), dry_run: bool = False) -> Iterator[Step]:
             yield work.put(place, text)
             if place == SYSUSERS:
                 yield from work.run(_SYSTEMD, "systemd-sysusers", f"/{SYSUSERS}", needed=True)
-        yield from work.link(found.program.with_name("lager"))
+        for place in LINKS:
+            yield from work.link(place, found.program.with_name(Path(place).name))
         yield from work.drop_stale()
         work.make_folder(work.root / WANTS)
         work.remember()
@@ -113,18 +114,18 @@ class _Work:
         self._write(place, new)
         return self._step("created" if old is None else "updated", path)
 
-    def link(self, target: Path) -> Iterator[Step]:
+    def link(self, place: str, target: Path) -> Iterator[Step]:
         """Let the command be found, unless something else is found by that name."""
-        path, text = self.root / LINK, str(target)
-        if target == Path("/", LINK):
+        path, text = self.root / place, str(target)
+        if target == Path("/", place):
             return
-        ours = path.is_symlink() and self.files.get(LINK) == _digest(os.fsencode(path.readlink()))
+        ours = path.is_symlink() and self.files.get(place) == _digest(os.fsencode(path.readlink()))
         if os.path.lexists(path) and not ours:
             yield Step("kept", str(path), "it is not ours")
             return
         old = str(path.readlink()) if ours else None
         if not self.dry_run:
-            self.files[LINK] = _digest(text.encode())
+            self.files[place] = _digest(text.encode())
         if old == text:
             yield Step("unchanged", str(path))
             return
@@ -136,7 +137,7 @@ class _Work:
 
     def drop_stale(self) -> Iterator[Step]:
         """What an earlier version installed and this one does not."""
-        for place in [place for place in self.files if place not in FILES and place != LINK]:
+        for place in [place for place in self.files if place not in FILES and place not in LINKS]:
             yield from self.remove(place)
 
     def remove(self, place: str) -> Iterator[Step]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import lager
 import lagerd
 from lager.errors import LagerError
+from lagerd.install import ports
 
 USER = "lager"
 GECOS = "Lager breakpoint daemon"
@@ -20,7 +21,8 @@ SYSUSERS = "usr/lib/sysusers.d/lager.conf"
 CONFIG = "etc/lager/lagerd.toml"
 NETS = "etc/lager/nets.toml"
 # Where an ssh that is no login looks for a command: lager --box NAME starts lager there.
-LINK = "usr/local/bin/lager"
+LINKS = ("usr/local/bin/lager", "usr/local/bin/lagerd")
+PORTS = "usr/lib/udev/rules.d/99-lager-ports.rules"
 OWN_FOLDERS = ("etc/lager", "usr/share/lager")
 
 # Where each template goes. The user comes first: the bus and udev look names up when they read the rest.
@@ -33,6 +35,7 @@ FILES = {
     "usr/share/dbus-1/interfaces/com.lager.Instruments.xml": "com.lager.Instruments.xml",
     "usr/share/polkit-1/actions/com.lager.breakpoints.policy": "com.lager.breakpoints.policy",
     "usr/lib/udev/rules.d/70-lager.rules": "70-lager.rules",
+    PORTS: "99-lager-ports.rules",
     "usr/lib/systemd/catalog/lager.catalog": "lager.catalog",
     CONFIG: "lagerd.toml",
     "usr/share/dbus-1/system.d/com.lager.conf": "com.lager.conf",
@@ -50,6 +53,7 @@ class Layout:
     templates: Path
     program: Path
     protect_home: str
+    ports: str = ""
 
     def render(self) -> Iterator[tuple[str, str]]:
         """Each file's place below the root, and its text."""
@@ -57,6 +61,8 @@ class Layout:
             text = (self.templates / name).read_text(encoding="utf-8")
             if place == SERVICE:
                 text = text.replace("{lagerd}", _quoted(self.program)).replace("{protect_home}", self.protect_home)
+            if place == PORTS:
+                text = text.replace("{ports}\n", self.ports)
             yield place, text
 
 
@@ -69,7 +75,7 @@ def find(root: Path) -> Layout:
             _check(path)
     home = any(path.is_relative_to(folder) for path in needed for folder in _HOMES)
     inside = Path("/") / program.relative_to(root) if program.is_relative_to(root) else program
-    return Layout(_templates(), inside, "read-only" if home else "yes")
+    return Layout(_templates(), inside, "read-only" if home else "yes", ports.rules(root))
 
 
 def _templates() -> Path:

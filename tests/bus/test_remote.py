@@ -64,6 +64,23 @@ def test_arguments_and_variables_arrive_byte_for_byte(start, there, tmp_path):
     assert [bytes.fromhex(line) for line in process.out.rest().splitlines()] == expected
 
 
+@pytest.mark.parametrize("words", [["--env", "TOKEN=s3cret-{}"], ["--env=TOKEN=s3cret-{}"]])
+@pytest.mark.parametrize("box", [["--box", "near"], []])
+def test_a_secret_in_env_is_in_no_command_line(start, there, tmp_path, words, box):
+    secret = [word.format(tmp_path.name) for word in words]
+    script = there("import os\nprint(os.environ['TOKEN'], flush=True)\nopen(os.environ['GO']).close()\n")
+    os.mkfifo(tmp_path / "go")
+    process = start(LAGER, "python", *box, *secret, "--env", f"GO={tmp_path / 'go'}", script)
+    process.out.expect(f"s3cret-{tmp_path.name}")
+    shown = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            shown.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+    open(tmp_path / "go", "w").close()
+    assert process.wait() == 0
+    assert [line for line in shown if f"s3cret-{tmp_path.name}" in line] == []
+
+
 @pytest.mark.parametrize(
     ("before", "behind", "shown"),
     [

@@ -5,12 +5,14 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import lagerd.install.install
 from lager.errors import LagerError
-from lagerd.install import layout
+from lager.nets.model import Instrument
+from lagerd.install import layout, ports
 from lagerd.install.install import install, uninstall
 from lagerd.install.layout import CONFIG, FILES, SERVICE
 
@@ -78,17 +80,19 @@ def test_uninstall_leaves_nothing_that_install_made(tmp_path):
     assert tree(tmp_path) == before
 
 
-def test_the_command_is_found_by_whoever_comes_over_ssh(tmp_path):
-    link = tmp_path / layout.LINK
+@pytest.mark.parametrize("place", layout.LINKS)
+def test_both_commands_are_found_by_whoever_logs_in_or_comes_over_ssh(tmp_path, place):
+    link = tmp_path / place
     assert did(install(tmp_path))[str(link)] == "created"
-    assert link.readlink() == Path(sys.executable).with_name("lager")
+    assert link.readlink() == Path(sys.executable).with_name(link.name)
     assert did(install(tmp_path))[str(link)] == "unchanged"
     assert did(uninstall(tmp_path))[str(link)] == "removed"
     assert not link.is_symlink()
 
 
-def test_somebody_elses_command_of_that_name_stays(tmp_path):
-    link = tmp_path / layout.LINK
+@pytest.mark.parametrize("place", layout.LINKS)
+def test_somebody_elses_command_of_that_name_stays(tmp_path, place):
+    link = tmp_path / place
     link.parent.mkdir(parents=True)
     link.symlink_to("/opt/theirs/lager")
     assert did(install(tmp_path))[str(link)] == "kept"
@@ -186,6 +190,52 @@ def test_a_temporary_place_is_refused():
 @pytest.mark.parametrize("path", sorted(UNITS.glob("*.[cpx]*[lfy]")), ids=lambda path: path.name)
 def test_the_xml_is_well_formed(path):
     ElementTree.parse(path)
+
+
+INSTRUMENTS = {
+    name: Instrument(name, "any", address)
+    for name, address in {
+        "psu1": "ASRL/dev/serial/by-id/usb-RIGOL*[1]::INSTR",
+        "port1": "/dev/ttyUSB7",
+        "login": "/dev/ttyS0",
+        "psu2": "TCPIP::192.168.1.20::INSTR",
+        "odd": '/dev/tty"|x',
+    }.items()
+}
+
+
+def port_rules(root):
+    list(install(root))
+    return [line for line in (root / layout.PORTS).read_text().splitlines() if "GROUP" in line]
+
+
+def test_a_serial_port_belongs_to_the_bench_where_the_nets_file_names_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(ports.file, "load", lambda path: SimpleNamespace(instruments=INSTRUMENTS))
+    assert port_rules(tmp_path) == []
+    (tmp_path / "etc/lager/nets.toml").write_text("# read by the test\n")
+    login = tmp_path / "etc/systemd/system/getty.target.wants/serial-getty@ttyS0.service"
+    login.parent.mkdir(parents=True)
+    login.symlink_to("/usr/lib/systemd/system/serial-getty@.service")
+    assert port_rules(tmp_path) == [
+        'SUBSYSTEM=="tty", KERNEL=="serial/by-id/usb-RIGOL[*][[]1]", GROUP="lager", MODE="0660"',
+        'SUBSYSTEM=="tty", SYMLINK=="serial/by-id/usb-RIGOL[*][[]1]", GROUP="lager", MODE="0660"',
+        'SUBSYSTEM=="tty", KERNEL=="ttyUSB7", GROUP="lager", MODE="0660"',
+        'SUBSYSTEM=="tty", SYMLINK=="ttyUSB7", GROUP="lager", MODE="0660"',
+    ]
+
+
+def test_a_nets_file_that_is_wrong_gives_no_port_to_the_bench(tmp_path):
+    list(install(tmp_path))
+    (tmp_path / "etc/lager/nets.toml").write_text("[instruments.x]\nmodel = 5\n")
+    assert port_rules(tmp_path) == []
+    assert "is wrong" in (tmp_path / layout.PORTS).read_text()
+
+
+def test_no_rule_takes_every_serial_port():
+    for path in UNITS.glob("*.rules"):
+        for line in path.read_text().splitlines():
+            if line.startswith('SUBSYSTEM=="tty"') and "GROUP=" in line:
+                assert "ATTRS{idVendor}==" in line
 
 
 def test_nothing_is_ever_world_writable():

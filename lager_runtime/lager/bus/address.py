@@ -3,9 +3,11 @@
 Nothing here talks to a bus; it looks at the environment, at files and at sockets, so that it costs next to nothing.
 """
 
+import contextlib
 import os
 import socket
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,13 +74,26 @@ def embedded_folder() -> Path:
             return private(Path(runtime) / "lager")
         except (OSError, BusError):
             pass  # absent, read-only or somebody else's: the temporary folder will do
-    folder = Path(os.environ.get("TMPDIR") or "/tmp") / f"lager-{os.getuid()}"
+    first = Path(os.environ.get("TMPDIR") or "/tmp") / f"lager-{os.getuid()}"
     try:
-        return private(folder)
-    except OSError as error:
+        return private(first)
+    except (OSError, BusError) as error:
+        # Anybody can make that name in a temporary folder, but nobody else in the home of this user.
+        for folder in _in_home():
+            with contextlib.suppress(OSError, BusError):
+                folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                return private(folder)
+        if isinstance(error, BusError):
+            raise
         raise BusError(
-            f"{folder} cannot be made ({error.strerror}).", "Set XDG_RUNTIME_DIR to a folder of yours."
+            f"{first} cannot be made ({error.strerror}).", "Set XDG_RUNTIME_DIR to a folder of yours."
         ) from error
+
+
+def _in_home() -> Iterator[Path]:
+    home = os.path.expanduser("~")
+    if os.path.isabs(home) and len(os.fsencode(home)) < _LONGEST_RUNTIME - len("/.cache"):
+        yield Path(home) / ".cache" / "lager"
 
 
 def private(folder: Path) -> Path:

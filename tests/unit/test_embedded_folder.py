@@ -1,0 +1,42 @@
+"""Where the embedded daemon of a user lives: a folder that only this user can use, whatever others made before."""
+
+import os
+
+import pytest
+
+from lager.bus import address
+from lager.errors import BusError
+
+
+def test_a_folder_that_somebody_else_made_first_locks_nobody_out(tmp_path, monkeypatch):
+    """Anybody can make the name in a temporary folder; the home of a user is theirs."""
+    squatted = tmp_path / "tmp" / f"lager-{os.getuid()}"
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    monkeypatch.setenv("TMPDIR", str(squatted.parent))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    squatted.mkdir(parents=True, mode=0o777)
+    squatted.chmod(0o777)
+    folder = address.embedded_folder()
+    assert folder == tmp_path / "home/.cache/lager"
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert address.embedded_folder() == folder
+    squatted.chmod(0o700)
+    assert address.embedded_folder() == squatted
+
+
+@pytest.mark.parametrize("make", [lambda path: path.write_text(""), lambda path: path.symlink_to("/tmp")])
+def test_nor_does_a_file_or_a_link_of_that_name(tmp_path, monkeypatch, make):
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    make(tmp_path / f"lager-{os.getuid()}")
+    assert address.embedded_folder() == tmp_path / "home/.cache/lager"
+
+
+def test_without_any_private_folder_the_first_is_named(tmp_path, monkeypatch):
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setenv("HOME", "/dev/null/nowhere")
+    (tmp_path / f"lager-{os.getuid()}").write_text("")
+    with pytest.raises(BusError, match="XDG_RUNTIME_DIR"):
+        address.embedded_folder()
