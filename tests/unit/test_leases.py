@@ -1,11 +1,12 @@
 """The table of leases, counted as it changes."""
 
+import random
 from typing import Any
 
 import pytest
 
 from lager.errors import TooMany
-from lagerd.instruments.leases import Lease, Leases, from_details
+from lagerd.instruments.leases import Lease, Leases, claimant, from_details
 
 
 class Store:
@@ -60,3 +61,68 @@ def test_a_lock_file_is_read_by_an_older_and_by_a_newer_lagerd():
     assert "address" not in plain.kept()
     assert Lease.from_kept(port.kept()) == port
     assert Lease.from_kept(plain.kept() | {"of_a_later_version": [1]}) == plain
+
+
+class Free(Store):
+    """Of which the kernel says that everything in `ended` is closed."""
+
+    def __init__(self) -> None:
+        self.ended: set[str] = set()
+
+    def is_free(self, instrument: str) -> bool:
+        return instrument in self.ended
+
+    def drop(self, instrument: str) -> None:
+        self.ended.discard(instrument)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_of_the_names_of_one_port_never_two_are_held_and_everybody_gets_a_turn(seed: int) -> None:
+    chance = random.Random(seed)
+    store, answered = Free(), list[str]()
+    leases = Leases(Clock(), store, lambda _: None, lambda *_: None)
+    ports = {"by-id": "1", "by-path": "1", "plain": "1", "other": "2", "other-link": "2", "psu": ""}
+    asked = 0
+
+    def held() -> list[str]:
+        return [lease.instrument for lease in leases]
+
+    for _ in range(150):
+        if chance.random() < 0.6:
+            name, asked = chance.choice(list(ports)), asked + 1
+            details = {"device": ports[name], "wait": 1.0}
+            lease, wait = from_details(name, details, owner=str(asked), uid=5, user="five", pid=1)
+            leases.claim(lease, wait, lambda lease, _: answered.append(lease.owner), lambda _: None, lambda _: None)
+        elif held():
+            name = chance.choice(held())
+            if chance.random() < 0.5:
+                leases.release(name, next(lease.owner for lease in leases if lease.instrument == name))
+            else:
+                store.ended.add(name)
+                leases.look(name)
+        used = [ports[name] or name for name in held()]
+        assert len(used) == len(set(used))
+        assert all(leases.waiting(name) == 0 for name in ports if name not in held())
+    while held():
+        leases.free(held()[0], "released")
+    assert sorted(answered, key=int) == [str(number + 1) for number in range(asked)]
+    assert not leases._queues
+    assert not +leases._per_user
+
+
+def test_what_a_claimant_sees_of_names_that_moved_counts_for_its_own_claim_only() -> None:
+    leases = Leases(Clock(), Store(), lambda _: None, lambda *_: None)
+    refused: list[str] = []
+
+    def claim(instrument: str, device: str, **seen: list[str]) -> None:
+        lease, _ = from_details(instrument, {"device": device}, owner=instrument, uid=5, user="five", pid=1)
+        by = claimant(dict(seen))
+        leases.claim(lease, 0, lambda *_: None, lambda holder: refused.append(holder.instrument), lambda _: None, by)
+
+    claim("a", "1")
+    claim("b", "1", moved=["a"])
+    claim("c", "1", moved=["a"])
+    claim("d", "2", same=["a"])
+    claim("e", "", same=["nobody"])
+    assert [lease.instrument for lease in leases] == ["a", "b", "e"]
+    assert refused == ["b", "a"]
