@@ -1,7 +1,6 @@
 """`lager runs`: what runs, and what has ended lately."""
 
 import shlex
-import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -37,10 +36,9 @@ def runs(as_json: bool, every: bool) -> None:
       lager python --pause 9b1c
       lager python --kill 9b1c
     """
-    since = 0.0 if every else time.time() - _RECENT_SECONDS
     known = records.everyone()
     paused = _paused() if known else {}
-    shown = [_all_of(one, paused.get(one.id, [])) for one in known if (one.ended or one.started) >= since or _runs(one)]
+    shown = [_all_of(one, paused.get(one.id, [])) for one in known if every or _is_recent(one)]
     if as_json:
         output.print_json(shown)
     elif shown:
@@ -49,20 +47,21 @@ def runs(as_json: bool, every: bool) -> None:
         output.say("No run is going on, and none ended lately.")
 
 
-def _runs(record: Record) -> bool:
-    return record.state == "running"
+def _is_recent(record: Record) -> bool:
+    return record.state == "running" or record.ended_ago < _RECENT_SECONDS
 
 
 def _all_of(record: Record, pauses: list[str]) -> dict[str, Any]:
     state = record.state
-    ended = time.time() if state == "running" else record.ended
+    seconds = record.seconds
+    known = {key: value for key, value in asdict(record).items() if key != "lasted"}
     return {
-        **asdict(record),
+        **known,
         "keeper": record.keeper.pid,
         "script": record.script.pid,
         "state": "paused" if pauses else state,
-        "age": time.time() - record.started,
-        "seconds": None if ended is None else ended - record.started,
+        "age": record.age,
+        "seconds": seconds,
         "pauses": pauses,
     }
 

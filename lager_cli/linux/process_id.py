@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -42,6 +43,13 @@ class Identity:
         finally:
             os.close(fd)
         return True
+
+    def age(self) -> float | None:
+        """Seconds since it began, ended or not; None where that was before the machine was booted."""
+        boot, _, ticks = self.born.partition(" ")
+        if boot != _boot() or not ticks.isdecimal():
+            return None
+        return max(time.clock_gettime(time.CLOCK_BOOTTIME) - int(ticks) / os.sysconf("SC_CLK_TCK"), 0.0)
 
     def is_alive(self) -> bool:
         try:

@@ -16,7 +16,7 @@ from lager_cli.linux.process_id import Identity
 KEPT = 100
 KEPT_SECONDS = 7 * 86400.0
 SHORTEST_PREFIX = 4
-_ROOM = 64  # bytes for how a run ended, kept free since it began
+_ROOM = 96  # bytes for how a run ended, kept free since it began
 _NOBODY = Identity(0, "")
 _chosen: Path | None = None
 
@@ -41,6 +41,29 @@ class Record:
     script: Identity = _NOBODY
     ended: float | None = None
     exit_code: int | None = None
+    lasted: float | None = None  # seconds, when it has ended
+
+    @property
+    def age(self) -> float:
+        """Seconds since it began, whatever happened to the clock meanwhile; of an earlier boot, by the clock."""
+        known = self.script.age()
+        return max(time.time() - self.started, 0.0) if known is None else known
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it ran, or has run until now; None where nobody knows."""
+        if self.state == "running":
+            return self.age
+        if self.lasted is not None:
+            return self.lasted
+        return None if self.ended is None else max(self.ended - self.started, 0.0)
+
+    @property
+    def ended_ago(self) -> float:
+        """Seconds since it ended; of one that nobody saw end, since it began."""
+        if self.script.age() is None:
+            return time.time() - (self.ended or self.started)
+        return self.age - (self.seconds or 0.0)
 
     @property
     def state(self) -> str:
@@ -54,7 +77,7 @@ class Record:
         """Of one that ran when this was read: the end is written before who writes it is gone."""
         now = Record.read(path(self.id, "json"))
         if now is not None:
-            self.ended, self.exit_code = now.ended, now.exit_code
+            self.ended, self.exit_code, self.lasted = now.ended, now.exit_code, now.lasted
 
     def begin(self, script: int) -> None:
         """Write down that it runs, and that this process keeps it; forget what is old."""
@@ -64,7 +87,7 @@ class Record:
 
     def end(self, code: int) -> None:
         """Write down how it ended. On a full disk over what is there, which needs no room."""
-        self.ended, self.exit_code = time.time(), code
+        self.ended, self.exit_code, self.lasted = time.time(), code, self.age
         try:
             self.write()
         except OSError:

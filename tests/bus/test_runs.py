@@ -461,6 +461,25 @@ def test_a_prefix_of_two_runs_and_an_old_record(runs, lager):
     assert len(lager("runs", "--all").stdout.splitlines()) == 4
 
 
+@pytest.mark.parametrize("step", [-7200.0, 7200.0])
+def test_a_step_of_the_clock_changes_no_age(runs, script, step):
+    id = runs.detach(script(FOR_EVER))
+    file = runs.folder / f"{id}.json"
+
+    def look():
+        """As if the clock had been set since the run began."""
+        record = json.loads(file.read_text())
+        file.write_text(json.dumps({**record, "started": time.time() - step}))
+        known = runs.known(id)
+        assert 0 <= known["seconds"] <= known["age"] < PATIENCE
+        return known["state"]
+
+    assert look() == "running"
+    runs.kill(id)
+    runs.wait(id)
+    assert look() == "ended"
+
+
 def test_records_are_private_and_the_old_ones_go(runs, script, tmp_path):
     id = runs.detach(script(""))
     runs.wait(id)
