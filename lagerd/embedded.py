@@ -60,6 +60,8 @@ async def keep() -> int:
             _say_ready(folder)
             return 0
         (folder / "log").write_bytes(b"")
+        for name in ("records", "records.old"):
+            (folder / name).unlink(missing_ok=True)
         with contextlib.ExitStack() as own:
             own.enter_context(_bench(folder))
             own.enter_context(_broker(folder))

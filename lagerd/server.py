@@ -5,8 +5,9 @@ import contextlib
 import logging
 from pathlib import Path
 
+from lager.bus import address
 from lager.bus.facade import Bus, Call
-from lager.errors import LagerError
+from lager.errors import BusError, LagerError
 from lagerd import config, polkit
 from lagerd.breakpoints.interface import Breakpoints
 from lagerd.breakpoints.pauses import Pause
@@ -22,6 +23,14 @@ from lagerd.journal.repeats import Repeats
 _log = logging.getLogger("lagerd")
 
 
+def _without_journal() -> audit.Audit:
+    """Of an embedded daemon, in a file where `lager history` finds it."""
+    logger, records = logging.getLogger("lagerd.audit"), None
+    with contextlib.suppress(BusError):  # no embedded one
+        records = address.embedded_records()
+    return audit.to_log(logger) if records is None else audit.to_file(logger, records)
+
+
 class Service:
     """`path` is the configuration's file, None for an embedded daemon, which has neither that nor a journal.
 
@@ -33,7 +42,7 @@ class Service:
         self._breakpoints = breakpoints
         self._instruments = instruments
         self._path = path
-        self.audit = audit.to_journal() if path else audit.to_log(logging.getLogger("lagerd.audit"))
+        self.audit = audit.to_journal() if path else _without_journal()
         clock = asyncio.get_running_loop().time
         self._call_limit = CallLimit(clock, Config().limits.calls, self._denied)
         self._apply(config.load(path) if path else Config())

@@ -2,19 +2,22 @@
 
 import contextlib
 import json
+import math
 import pwd
 import re
 import shutil
 import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from lager.breakpoints import banner
-from lager.errors import LagerError
-from lager.text import duration
+from lager.bus import address
+from lager.errors import BusError, LagerError
+from lager.text import duration, printable
 from lager_cli.boxes.lost_client import MESSAGE_ID as LOST
 from lager_cli.commands.box_option import several_box_option
 from lager_cli.display import output
@@ -49,13 +52,16 @@ def history(as_json: bool, since: str | None, until: str | None) -> None:
     elif records:
         output.fitting_table(_HEADERS, [row(record) for record in records])
     else:
-        output.say("The journal has no record of lagerd in that time.")
+        output.say("lagerd has recorded nothing in that time.")
 
 
 def read(since: str | None = None, until: str | None = None) -> list[dict[str, Any]]:
     """The records, oldest first: `time` in seconds of the epoch, and the LAGER_ fields by their names in lower case
     without that prefix. LagerError if the journal cannot be read.
     """
+    embedded = _embedded()
+    if embedded is not None:
+        return _from_file(embedded, since, until)
     if shutil.which("journalctl") is None:
         raise LagerError("There is no journalctl on this machine.", "lagerd keeps its history in systemd's journal.")
     # Which unit a record is of is the journal's own word (systemd.journal-fields(7), trusted fields): nobody else can
@@ -74,6 +80,35 @@ def read(since: str | None = None, until: str | None = None) -> list[dict[str, A
     if done.returncode and complaint:
         raise LagerError(f"journalctl refused: {complaint.strip().splitlines()[-1]}.", "See: man systemd.time")
     return list(parse(done.stdout))
+
+
+def _embedded() -> Path | None:
+    """The file of an embedded lagerd, which has no journal; None where there is none, or the bus is another one."""
+    with contextlib.suppress(BusError):  # then there may still be a journal
+        path = address.embedded_records()
+        return path if path is not None and path.exists() else None
+    return None
+
+
+def _from_file(path: Path, since: str | None, until: str | None) -> list[dict[str, Any]]:
+    text = b""
+    for file in (path.with_name(f"{path.name}.old"), path):
+        with contextlib.suppress(FileNotFoundError):
+            text += file.read_bytes()
+    first = 0.0 if since is None else _moment_of(since)
+    last = math.inf if until is None else _moment_of(until)
+    return [record for record in parse(text) if first <= record["time"] <= last]
+
+
+def _moment_of(text: str) -> float:
+    """Seconds of the epoch. LagerError where date(1) cannot read it."""
+    done = subprocess.run(
+        ["date", f"--date={text}", "+%s.%N"], capture_output=True, text=True, timeout=_SECONDS, check=False
+    )
+    try:
+        return float(done.stdout)
+    except ValueError:
+        raise LagerError(f"{printable(text, 40)!r} is not a time.", 'Give one like "1 hour ago" or today.') from None
 
 
 def parse(lines: bytes) -> Iterator[dict[str, Any]]:

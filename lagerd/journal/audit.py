@@ -4,7 +4,10 @@ The fields of a record are `LAGER_` and a key of `Audit.record` in capitals. Tho
 record: units/lager.catalog, which has the text that `journalctl -x` shows for each kind, can only name what is there.
 """
 
+import json
 import logging
+import os
+import time
 from collections.abc import Callable, Mapping
 from enum import Enum
 from pathlib import Path
@@ -14,6 +17,7 @@ from logging_journald import JournaldTransport
 JOURNAL_SOCKET = Path("/run/systemd/journal/socket")
 UNKNOWN = "-"
 _LONGEST = 4096
+_LONGEST_FILE = 4_000_000
 
 FIELDS = (
     "breakpoint", "run", "label", "file", "line", "reason", "paused_sec", "outcome", "by_uid", "by_user", "instrument",
@@ -138,6 +142,26 @@ def to_journal(path: Path = JOURNAL_SOCKET) -> Audit:
 def to_log(logger: logging.Logger) -> Audit:
     """Records as plain lines, for a daemon without a journal."""
     return Audit(lambda entry: logger.info("%s", dict(entry)["MESSAGE"]))
+
+
+def to_file(logger: logging.Logger, path: Path) -> Audit:
+    """As `to_log`, and each record as a line of JSON in a file, as journalctl would write it. When the file is long, it
+    becomes the `older` one, whose records are dropped."""
+
+    def send(entry: list[tuple[str, str]]) -> None:
+        logger.info("%s", dict(entry)["MESSAGE"])
+        line = {"__REALTIME_TIMESTAMP": str(time.time_ns() // 1000), **dict(entry)}
+        with open(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600), "ab") as file:
+            file.write(json.dumps(line).encode() + b"\n")
+            if file.tell() > _LONGEST_FILE:
+                path.replace(older(path))
+
+    return Audit(send)
+
+
+def older(path: Path) -> Path:
+    """Where the older records of `to_file` are."""
+    return path.with_name(f"{path.name}.old")
 
 
 def _entry(kind: Kind, fields: Mapping[str, object], lost: int) -> list[tuple[str, str]]:

@@ -1,6 +1,7 @@
 """The embedded daemon of a user without a box: started by the first command, one for all, gone when nobody needs it."""
 
 import contextlib
+import json
 import os
 import select
 import shutil
@@ -309,3 +310,18 @@ def test_it_never_stands_in_for_a_real_bench(home):
         assert "sudo lagerd install" in done.stderr
     assert home.pids() == []
     assert not home.folder.exists()
+
+
+def test_the_history_of_an_embedded_daemon_is_shown(home):
+    script = home.script()
+    script.err.expect("  id        ")
+    id = script.err.expect("\n").strip()
+    assert home.lager("python", "--continue", id).returncode == 0
+    assert script.wait() == 0
+    records = json.loads(home.lager("history", "--json").stdout)
+    assert [(one["event"], one["breakpoint"]) for one in records] == [("paused", id), ("resumed", id)]
+    assert home.lager("history").stdout.count(id) == 2
+    assert home.lager("history", "--since", "1 hour ago", "--until", "tomorrow").stdout.count(id) == 2
+    nothing = "lagerd has recorded nothing in that time.\n"
+    assert home.lager("history", "--until", "1 hour ago").stdout == nothing
+    assert "'whenever' is not a time." in home.lager("history", "--since", "whenever").stderr

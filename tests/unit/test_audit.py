@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from lager_cli.boxes import lost_client
+from lager_cli.commands import history
 from lagerd.journal import audit
 from lagerd.journal.audit import Audit, Kind
 
@@ -110,3 +111,16 @@ def test_without_a_journal_a_record_is_a_plain_line(caplog):
     records = audit.to_log(logging.getLogger("lagerd.audit"))
     records.record(Kind.RELEASED, instrument="psu1", by_user="ann", reason="gone")
     assert caplog.messages == ["Released psu1 of ann: gone"]
+
+
+def test_an_embedded_daemon_keeps_its_latest_records_in_a_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(audit, "_LONGEST_FILE", 3000)
+    file = tmp_path / "records"
+    records = audit.to_file(logging.getLogger("lagerd.audit"), file)
+    for number in range(20):
+        records.record(Kind.PAUSED, breakpoint=f"{number:08x}", label="über\n")
+    text = audit.older(file).read_bytes() + file.read_bytes()
+    kept = [record["breakpoint"] for record in history.parse(text)]
+    assert kept == [f"{number:08x}" for number in range(20 - len(kept), 20)]
+    assert 5 < len(kept) < 20
+    assert file.stat().st_mode & 0o077 == 0

@@ -35,7 +35,8 @@ def lines(*entries):
 
 
 @pytest.fixture
-def journalctl(monkeypatch):
+def journalctl(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))  # no embedded daemon has records there
     asked = SimpleNamespace(command=None, stdout=b"", stderr=b"", code=0)
 
     def run(command, **_):

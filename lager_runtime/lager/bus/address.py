@@ -96,6 +96,14 @@ def _in_home() -> Iterator[Path]:
         yield Path(home) / ".cache" / "lager"
 
 
+def embedded_records() -> Path | None:
+    """Where the embedded daemon of this user keeps its records; None where the bus of this process is another one.
+    BusError as `choose` raises it."""
+    where = choose()
+    folder = embedded_folder()
+    return folder / "records" if where.embedded or where.text == unix_address(folder / "bus") else None
+
+
 def private(folder: Path) -> Path:
     """`folder`, made if need be; OSError or BusError where it cannot be one that only this user can use."""
     folder.mkdir(mode=0o700, exist_ok=True)
