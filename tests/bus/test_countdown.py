@@ -275,3 +275,34 @@ def test_the_end_of_the_run_comes_first(screen, script, client):
     view.sees("s until the whole run is ended")
     view.type("\r")
     assert view.wait() == 0
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+@pytest.mark.parametrize(
+    ("before", "line"),
+    [
+        ("print('measuring… ', end='')", "measuring…"),
+        ("import sys; sys.stderr.write('\\r 45%|####   |')", " 45%|####   |"),
+        ("print('x' * 79, end='')", "x" * 79),
+        ("print('done')", "done"),
+    ],
+)
+def test_the_banner_begins_a_line_of_its_own(screen, script, client, before, line, columns):
+    view = screen(*PYTHON, script(f"import lager\n{before}\nlager.pause('look')\n"), columns=columns)
+    client.paused()
+    view.sees("then      ")
+    rows = -(-len(line) // columns)
+    assert "".join(row.ljust(columns) for row in view.lines[:rows]).rstrip() == line
+    assert view.lines[rows].startswith("lager: paused at script.py:3 in ")
+    client.call("ContinueAll")
+
+
+def test_a_long_banner_is_broken_between_words(screen, script, client):
+    label = "the rail is at 3.1 V and should be at 3.3 V before the load is switched on again"
+    view = screen(*PYTHON, script(f"import lager\nlager.pause({label!r})\n"), columns=60)
+    client.paused()
+    view.sees("then      ")
+    told = view.shown.partition("\n  id ")[0]
+    assert told.count("\n") == 2
+    assert " ".join(told.split()) == f"lager: paused at script.py:2 in <module> - {label}"
+    client.call("ContinueAll")

@@ -10,15 +10,16 @@ import os
 import sys
 from typing import Any
 
+from lager.breakpoints import terminal_line
+
 NOWHERE = "-"
 
 
 def say(text: str, *, begin_line: bool = False) -> None:
-    """One write to standard error, which may be closed or gone. `begin_line` where the line there may be unfinished:
-    pytest knows."""
+    """One write to standard error, which may be closed or gone. `begin_line` where the line there may be unfinished."""
     with contextlib.suppress(Exception), _not_captured(begin_line):
         stream = _stream()
-        stream.write(text)
+        stream.write(terminal_line.fitted(stream, text, begin_line=begin_line))
         stream.flush()
 
 
