@@ -26,6 +26,7 @@ def ready_address() -> str:
     where = address.choose()
     if where.embedded:
         if not address.listening(address.embedded_folder() / "bus"):
+            address.require_user_name()
             _start_embedded()
         os.environ.setdefault("LAGER_NETS", str(address.embedded_folder() / "nets.toml"))
     return where.text

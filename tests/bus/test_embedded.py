@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from lager.bus import address
+from tests import needs
 from tests.client import Client
 from tests.processes import BIN, LAGER, PATIENCE, Process
 
@@ -325,3 +326,17 @@ def test_the_history_of_an_embedded_daemon_is_shown(home):
     nothing = "lagerd has recorded nothing in that time.\n"
     assert home.lager("history", "--until", "1 hour ago").stdout == nothing
     assert "'whenever' is not a time." in home.lager("history", "--since", "whenever").stderr
+
+
+NAMELESS = ["unshare", "--user", "--map-user=54321"]
+
+
+@pytest.mark.parametrize("words", [["breakpoints"], ["supply", "supply2"], ["python", "script.py"]])
+def test_a_user_id_without_a_name_is_told_so(home, words):
+    if subprocess.run([*NAMELESS, "true"], stderr=subprocess.DEVNULL, check=False).returncode:
+        needs.nothing_more("A namespace for another user id cannot be made here.")
+    (home.root / "script.py").write_text("print('ran')\n")
+    done = home.run(*NAMELESS, LAGER, *words)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("lager: The user id 54321 has no entry in passwd, and D-Bus needs one. Add a user")
+    assert done.stderr.count("\n") == 1

@@ -96,6 +96,20 @@ def _in_home() -> Iterator[Path]:
         yield Path(home) / ".cache" / "lager"
 
 
+def require_user_name() -> None:
+    """BusError for a user id without a name: dbus-daemon neither runs for it nor lets it in."""
+    import pwd
+
+    uid = os.getuid()
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:
+        raise BusError(
+            f"The user id {uid} has no entry in passwd, and D-Bus needs one.",
+            f"Add a user with this id (sudo useradd --uid {uid} NAME), or run as one that has a name.",
+        ) from None
+
+
 def embedded_records() -> Path | None:
     """Where the embedded daemon of this user keeps its records; None where the bus of this process is another one.
     BusError as `choose` raises it."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from lager import errors
+from lager.bus.address import require_user_name
 from lager.bus.connection import BROKER, Connection, close_fds
 from lager.bus.replies import ERROR_PREFIX, result
 from lager.bus.wire import Flag, Incoming, Kind, encode
@@ -160,6 +161,8 @@ class Bus:
                 raise
             if isinstance(error, errors.TooMany):
                 raise BusError(error.what, error.hint) from None
+            if not isinstance(error, FileNotFoundError | ConnectionRefusedError):
+                require_user_name()
             why = str(error) or "no answer"
             raise BusError(f"The bus at {address} cannot be reached ({why}).") from error
         return bus
