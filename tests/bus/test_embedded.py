@@ -40,7 +40,7 @@ class Home:
         unwanted = ("LAGER", "DBUS", "PYTHONBREAK", "NOTIFY")
         self.env = {key: value for key, value in os.environ.items() if not key.startswith(unwanted)}
         self.env |= {"XDG_RUNTIME_DIR": str(self.runtime), "TMPDIR": f"{root}/tmp", "LAGER_TEST": str(root)}
-        self.env |= {"PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONUNBUFFERED": "1"}
+        self.env |= {"PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONUNBUFFERED": "1", "HOME": f"{root}/home"}
         self.processes: list[Process] = []
 
     @property
@@ -276,7 +276,8 @@ def test_without_a_runtime_folder(home, runtime):
 
 @pytest.mark.parametrize("how", ["open", "a link", "a file", "somebody else's"])
 def test_a_folder_that_others_can_use_is_refused(home, how):
-    for folder in (home.folder, in_tmp(home)):
+    for folder in (home.folder, in_tmp(home), home.root / "home/.cache/lager"):
+        folder.parent.mkdir(parents=True, exist_ok=True)
         if how == "open":
             folder.mkdir()
             folder.chmod(0o755)
