@@ -35,6 +35,8 @@ from tests.unit.vxi11instrument import Vxi11Instrument
         ("TCPIP::host::inst0,1024::INSTR", "its port belongs behind the host"),
         ("TCPIP::host::hislip0,0::INSTR", "'0' is not a TCP port"),
         ("TCPIP::host::inst0::more::INSTR", "TCPIP::HOST::DEVICE::INSTR"),
+        ("TCPIP::host:::", "':' is not the name of a device behind a host"),
+        ("USB::1::2:::S::INSTR", "':S' is not a serial number"),
         ("TCPIP0::INSTR", "not a complete VISA resource"),
         ("TCPIP::fe80::1::INSTR", "names an IPv6 address"),
         ("TCPIP::[2001:db8::7]::INSTR", "names an IPv6 address"),

@@ -142,6 +142,8 @@ def _tcpip(text: str, board: str, rest: list[str]) -> Resource:
 
 def _lan_device(text: str) -> tuple[str, int]:
     """The device behind a host and its port: `hislip0,4880`; 0 where none is named."""
+    if not re.fullmatch(r"[A-Za-z0-9_.-]+(,[0-9]+)*", text):
+        raise ValueError(f"{text!r} is not the name of a device behind a host, such as inst0 or hislip0")
     name, comma, port = text.lower().partition(",")
     if comma and name.startswith("inst"):
         raise ValueError(f"{text!r} is not a device of VXI-11; its port belongs behind the host, as in HOST,PORT")
@@ -161,7 +163,7 @@ def _usb(text: str, board: str, rest: list[str]) -> Resource:
     serial = parts[2]
     if not (0 <= vendor <= 0xFFFF and 0 <= product <= 0xFFFF):
         raise ValueError(f"vendor and product in {text!r} should be from 0 to 0xFFFF")
-    if re.search(r"[*?\[\]]", serial):
+    if re.search(r"[*?\[\]:\s]", serial):
         raise ValueError(f"{serial!r} is not a serial number, and a pattern may match more than one instrument")
     if vendor == LABJACK_VENDOR:
         return Resource(text, Reach.LJM, f"labjack:{serial}", serial=serial)
