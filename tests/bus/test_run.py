@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import uuid
+from collections.abc import Sequence
 
 import pytest
 
@@ -19,12 +20,13 @@ print(json.dumps([sys.argv, sys.path, os.getcwd(), __name__, sys.flags.safe_path
 """
 
 
-def same_as_python(station, folder, *arguments: str) -> list[object]:
-    """What a script sees of itself, which must not differ from what plain python shows it."""
+def same_as_python(station, folder, *arguments: str, ends: Sequence[str] = ()) -> list[object]:
+    """What a script sees of itself, which must not differ from what plain python shows it. `ends` is what stands for
+    lager alone behind the first of the arguments."""
     seen = []
-    for command in ([LAGER, "python"], [PYTHON]):
+    for command in ([LAGER, "python", arguments[0], *ends], [PYTHON, arguments[0]]):
         done = subprocess.run(
-            [*command, *arguments], env=station.env, cwd=folder, capture_output=True, timeout=PATIENCE, check=True
+            [*command, *arguments[1:]], env=station.env, cwd=folder, capture_output=True, timeout=PATIENCE, check=True
         )
         assert done.stderr == b""
         seen.append(json.loads(done.stdout))
@@ -53,7 +55,7 @@ EVERY = "".join(map(chr, range(1, 128))) + "".join(chr(0xDC00 + n) for n in rang
 
 
 def test_a_file_and_its_arguments(station, script, tmp_path):
-    argv = same_as_python(station, tmp_path, script(SELF), *ODD, EVERY)[0]
+    argv = same_as_python(station, tmp_path, script(SELF), *ODD, EVERY, ends=["--"])[0]
     assert argv == ["script.py", *ODD, EVERY]
 
 
