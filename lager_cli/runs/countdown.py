@@ -7,6 +7,7 @@ threads and its children print is ever touched.
 
 import asyncio
 import contextlib
+import fcntl
 import math
 import os
 import signal
@@ -34,8 +35,12 @@ class _Pause:
 class Countdown:
     """To be used in the loop that it was made in. `ends` is when the whole run ends, by the monotonic clock."""
 
-    def __init__(self, ends: float) -> None:
-        """OSError where standard error is no terminal, or one on which nothing is to be drawn."""
+    def __init__(self, ends: float, lock: int = -1) -> None:
+        """OSError where standard error is no terminal, or one on which nothing is to be drawn.
+
+        `lock` is the file that is locked while a row of ours is shown. When a pause has ended, the script waits for
+        that before it says why, so that we can take the row away.
+        """
         if os.environ.get("NO_COLOR") or os.environ.get("TERM", "dumb") in ("", "dumb"):
             raise OSError("no escape sequences are wanted here")
         path = os.ttyname(2)
@@ -49,9 +54,22 @@ class Countdown:
         self._ends = ends
         self._pauses: dict[str, _Pause] = {}
         self._timer: asyncio.TimerHandle | None = None
-        self._shown = ""  # what our row shows; empty where there is none
+        self._lock = lock
+        self._text = ""
         self._columns = 0  # of the terminal, when the row began
         self._due = False  # a row is to begin
+
+    @property
+    def _shown(self) -> str:
+        """What our row shows; empty where there is none."""
+        return self._text
+
+    @_shown.setter
+    def _shown(self, text: str) -> None:
+        if self._lock >= 0 and bool(text) != bool(self._text):
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB if text else fcntl.LOCK_UN)
+        self._text = text
 
     def paused(self, pause: dict[str, Any]) -> None:
         self._pauses[pause["id"]] = _Pause(_deadline(pause["remaining"]), pause.get("attached", []))
@@ -64,6 +82,7 @@ class Countdown:
 
     def resumed(self, id: str) -> None:
         if self._pauses.pop(id, None) is not None:
+            self._take_away()
             self.begin_anew()
 
     def begin_anew(self) -> None:
@@ -73,8 +92,16 @@ class Countdown:
 
     def clear(self) -> None:
         """No pause stands any more."""
+        self._take_away()
         self._pauses.clear()
         self._look_in(0)
+
+    def _take_away(self) -> None:
+        """Our row, where it is still the one above the cursor: what it says is no longer true."""
+        with contextlib.suppress(OSError):
+            if self._shown and in_foreground(self._terminal) and not self._is_touched():
+                self._write("\x1b[A\r\x1b[J")
+        self._shown = ""
 
     def erase(self, keyboard: int) -> None:
         """The user has typed Enter on the terminal `keyboard`: take our row away, and the empty one that this made."""

@@ -44,14 +44,17 @@ class Attendant:
         *,
         keys_are_ours: bool = False,
         logs: Sequence[Path] = (),
+        row: int = -1,
     ) -> None:
         """`keys_are_ours` where the script has no terminal: then it is for us to drop what was typed before a pause,
-        and what it writes, into `logs`, comes too late to count down below it."""
+        and what it writes, into `logs`, comes too late to count down below it. `row` is the file that the countdown
+        locks."""
         self._run_id = run_id
         self._ends = ends
         self._address = address
         self._keys_are_ours = keys_are_ours
         self._logs = logs
+        self._row = row
         self._loop: asyncio.AbstractEventLoop | None = None
         self._attending: asyncio.Task[None] | None = None
         self._bus: Bus | None = None
@@ -109,7 +112,7 @@ class Attendant:
             from lager_cli.runs.countdown import Countdown
 
             with contextlib.suppress(OSError):
-                self._countdown = Countdown(math.inf if self._ends is None else self._ends)
+                self._countdown = Countdown(math.inf if self._ends is None else self._ends, self._row)
         if any(os.isatty(fd) for fd in (0, 1, 2)):
             from lager_cli.runs.unseen_pauses import UnseenPauses
 

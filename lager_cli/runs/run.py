@@ -60,7 +60,9 @@ class Run:
         terminal = ""
         with contextlib.suppress(OSError):  # no terminal, or one of another container, which has no name here
             terminal = os.ttyname(0)
+        row = os.memfd_create("countdown") if os.isatty(2) else -1
         environment = self.whole_environment(id, address, ends, terminal)
+        environment["LAGER_COUNTDOWN"] = f"/proc/{os.getpid()}/fd/{row}" if row >= 0 else ""
         environment["LAGER_PYTHON_PID"] = str(os.getpid())
         if sys.stdout is not None:  # closed before we began
             sys.stdout.flush()
@@ -73,7 +75,7 @@ class Run:
             record = self.record(id)
             with contextlib.suppress(OSError, LagerError):  # it runs as well without
                 record.begin(script)
-            with Attendant(id, address, ends):
+            with Attendant(id, address, ends, row=row):
                 code = wait.until_it_ends() or 0
         with contextlib.suppress(OSError, LagerError):
             record.end(code)

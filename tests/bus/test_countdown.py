@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 
 import pytest
 
@@ -63,8 +64,24 @@ def test_it_follows_what_happens(screen, script, client, start):
     view.sees("  left      no limit")
     client.call("Continue", "s", pause["id"])
     assert view.wait() == 0
-    assert left(view.shown) == ["no limit"]
+    assert left(view.shown) == []
     assert [line for line in view.lines if "resumed" in line or "went" in line] == view.lines[-2:]
+
+
+@pytest.mark.parametrize("by", ["another terminal", "its time", "an exception"])
+def test_what_was_left_is_gone_however_the_pause_ends(screen, script, client, lager, by):
+    seconds = {"its time": 2}.get(by, 300)
+    view = screen(*PYTHON, script(f"import lager\nlager.pause(timeout={seconds})\nprint('went on')\n"))
+    pause = client.paused()
+    view.sees("\n  left      ")
+    if by == "another terminal":
+        lager("python", "--continue", pause["id"])
+    elif by == "an exception":
+        os.kill(pause["pid"], signal.SIGINT)
+    view.wait()
+    assert left(view.shown) == []
+    at = view.lines.index(next(line for line in view.lines if line.startswith("  then ")))
+    assert view.lines[at + 1].startswith("lager: " if by != "an exception" else ("^C", "Traceback", "lager: "))
 
 
 def test_without_a_limit_it_shows_consoles_alone(screen, script, client, start):

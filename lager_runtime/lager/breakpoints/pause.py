@@ -8,7 +8,7 @@ import threading
 import time
 from typing import Any
 
-from lager.breakpoints import banner, notices
+from lager.breakpoints import banner, notices, terminal_line
 from lager.breakpoints.notices import say
 from lager.breakpoints.on_timeout import outcome
 from lager.breakpoints.state import Ended, Failed, Standing
@@ -42,6 +42,7 @@ def stand(
             ended = _wait(standing, about)
         except BaseException:
             link.interrupt(standing)
+            terminal_line.await_row_gone()  # a traceback may follow
             raise
     return outcome(standing.details) if ended.reason in ("timeout", "alone", "held up") else None
 
@@ -80,6 +81,7 @@ def _wait(standing: Standing, about: str) -> Ended:
         if isinstance(event, Failed):
             raise event.error
         if isinstance(event, Ended):
+            terminal_line.await_row_gone()
             say(banner.resumed(standing.details, event.reason, event.by, time.monotonic() - began))
             return event
         enter = standing.dropped is not None

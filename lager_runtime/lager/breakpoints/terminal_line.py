@@ -1,13 +1,17 @@
 """A notice as a terminal is to get it: on a line of its own, and broken between words."""
 
 import contextlib
+import fcntl
 import os
+import select
+import stat
 import sys
 from typing import Any
 
 from lager.text import wrapped
 
 _FEWEST_COLUMNS = 20
+_ROW_TRIES, _ROW_SECONDS = 60, 0.005
 _FIELD = 12  # columns of the name of a field in a banner
 
 
@@ -31,3 +35,21 @@ def fitted(stream: Any, text: str, *, begin_line: bool) -> str:
         if sys.__stdout__ is not None and sys.__stdout__.isatty():
             sys.__stdout__.flush()  # what was printed before the pause is seen before it
     return f"{' ' * columns}\r{shown}"
+
+
+def await_row_gone() -> None:
+    """Wait until `lager python` has taken away its row below the banner, a third of a second at the most: it keeps the
+    file LAGER_COUNTDOWN locked while it shows one. Then what we say next stands where the row was."""
+    path = os.environ.get("LAGER_COUNTDOWN", "")
+    if not path:
+        return
+    with contextlib.suppress(OSError):
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+        try:
+            for _ in range(_ROW_TRIES if stat.S_ISREG(os.fstat(file).st_mode) else 0):
+                with contextlib.suppress(BlockingIOError):
+                    fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                    return
+                select.select((), (), (), _ROW_SECONDS)
+        finally:
+            os.close(file)
