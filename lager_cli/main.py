@@ -69,8 +69,23 @@ class _Lazy(click.Group):
             formatter.write_dl([(name, text) for name, (_, _, text) in sorted(_COMMANDS.items())])
 
 
+def _show_version(context: click.Context, _option: object, asked: bool) -> None:
+    if asked and not context.resilient_parsing:
+        from lager.build import version
+
+        output.say(f"lager, version {version()}")
+        context.exit()
+
+
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="lager-box", prog_name="lager")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Show the version, with the commit that it was built from.",
+)
 @click.option("--here", is_flag=True, help="Stay on this machine, whatever LAGER_BOX, --box and your default box say.")
 def cli(here: bool) -> None:
     """Run scripts on a hardware bench, pause them, look, and let them go on.

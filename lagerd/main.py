@@ -6,12 +6,12 @@ import os
 import signal
 import sys
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 
 import click
 import sdnotify
 
+from lager import build
 from lager.bus.address import embedded_folder, given_or_system
 from lager.bus.exports import Tree
 from lager.bus.facade import Bus
@@ -30,6 +30,11 @@ from lagerd.signals import until_told
 _log = logging.getLogger("lagerd")
 
 
+def _show_version(context: click.Context) -> None:
+    click.echo(f"lagerd, version {build.version()}")
+    context.exit()
+
+
 @click.group(invoke_without_command=True)
 @click.option("--embedded", is_flag=True, help="Keep a private bus for this user, with a lagerd on it.")
 @click.option(
@@ -38,7 +43,14 @@ _log = logging.getLogger("lagerd")
     type=click.Path(dir_okay=False, path_type=Path),
     help=f"Read this configuration. On the system bus the default is {config.PATH}.",
 )
-@click.version_option(version("lager-box"), prog_name="lagerd")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=lambda context, _, asked: _show_version(context) if asked else None,
+    help="Show the version, with the commit that it was built from.",
+)
 @click.pass_context
 def cli(context: click.Context, embedded: bool, config_file: Path | None) -> None:
     """Serve com.lager.Breakpoints on the bus in LAGER_BUS_ADDRESS, else on the system bus.
@@ -80,7 +92,7 @@ async def serve(address: str, config_file: Path | None = None) -> int:
     """Answer on the bus until SIGTERM (0) or until the bus is lost (1)."""
     bus = await Bus.connect(address)
     notifier = sdnotify.SystemdNotifier()
-    breakpoints = Breakpoints(bus, Clients(bus), KeptPauses(_runtime_folder() / "pauses"), version=version("lager-box"))
+    breakpoints = Breakpoints(bus, Clients(bus), KeptPauses(_runtime_folder() / "pauses"), version=build.release())
     instruments = Instruments(bus, breakpoints.clients, breakpoints.pauses, _runtime_folder() / "leases")
     status = partial(_status, notifier, breakpoints, instruments)
     breakpoints.hooks.instruments = lambda pause: instruments.of(pause.owner)

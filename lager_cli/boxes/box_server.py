@@ -7,11 +7,11 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
+from lager import build
 from lager.errors import LagerError
 from lager_cli.boxes import lost_client
 from lager_cli.boxes.box_child import Command
@@ -29,7 +29,7 @@ def session() -> int:
     if sys.stdin is None or os.isatty(0):
         raise click.UsageError("This is what lager COMMAND --box NAME runs on a box; it is not for people.")
     connection = _taken_over()
-    os.write(connection[1], greeting(version("lager-box")))
+    os.write(connection[1], greeting(build.release()))
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _hung_up)
     server = _Server(*connection)

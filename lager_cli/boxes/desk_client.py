@@ -7,9 +7,9 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import version
 from typing import Any, BinaryIO
 
+from lager import build
 from lager.errors import BoxError, LagerError, NoConnection
 from lager_cli.boxes.box_table import Box
 from lager_cli.boxes.endpoints import Pipe, Source, Writer
@@ -56,7 +56,7 @@ class Session:
         screen = self._terminals[0] if self._terminals else None
         return {
             "protocol": PROTOCOL,
-            "version": version("lager-box"),
+            "version": build.release(),
             "box": self._box.name,
             "arguments": [_bytes(argument) for argument in arguments],
             "environment": {_bytes(name): _bytes(value) for name, value in {**told, **environment}.items()},
@@ -82,12 +82,13 @@ class Session:
             self._take_what_happened()
             raise self._ssh.why() from None
 
-    def run(self) -> int:
-        """Carry everything until the command has ended there; its exit code."""
+    def run(self, check: Callable[[], float] = lambda: BEAT_SECONDS) -> int:
+        """Carry everything until the command has ended there; its exit code. `check` is called before each turn:
+        it says how many seconds that may take, or raises."""
         try:
             self._begin()
             while self._code is None or self._busy():
-                self._turn()
+                self._turn(check())
             for helper in self._helpers:
                 helper.join()
         finally:
@@ -102,9 +103,9 @@ class Session:
         unwritten = self._unwritten()
         return self._code or unwritten
 
-    def _turn(self) -> None:
+    def _turn(self, seconds: float) -> None:
         try:
-            self.trunk.turn()
+            self.trunk.turn(seconds)
         except Lost:
             self._take_what_happened()
             if self._code is None:
@@ -178,7 +179,7 @@ class Session:
             if value["protocol"] != PROTOCOL:
                 raise BoxError(
                     f"The box {self._box.name} has lager {value['version']}, which speaks another protocol than "
-                    f"this one ({version('lager-box')}).",
+                    f"this one ({build.release()}).",
                     "Update the older of the two.",
                 )
             self._there = value["version"]

@@ -1,14 +1,18 @@
 """The same command on several boxes at once, side by side, and what they say as one table."""
 
+import contextlib
 import json
 import os
+import queue
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from lager.errors import BoxError, LagerError
+from lager.errors import BoxError, LagerError, NoConnection
+from lager.text import printable
 from lager_cli.boxes import box_table
 from lager_cli.boxes.box_table import Box
 from lager_cli.boxes.desk_client import Session
@@ -16,7 +20,15 @@ from lager_cli.boxes.ssh import Ssh
 from lager_cli.display import output
 from lager_cli.transfer.attachments import Parcel
 
-_ANSWER_SECONDS = 30.0  # ssh's own time to connect, and that of a slow box to start lager
+_ANSWER_SECONDS = 20.0  # ssh's own time to connect, that of a slow box to start lager, and to answer
+_GRACE_SECONDS = 5.0  # for a thread to notice that
+_TURN_SECONDS = 1.0
+_TOGETHER_SECONDS = 0.2  # in which answers are put into the order of the boxes
+_LONGEST = 4 << 20  # bytes that a box may answer
+
+
+class Late(NoConnection):
+    """A box has had its time."""
 
 
 @dataclass(frozen=True)
@@ -38,55 +50,103 @@ class Answer:
 
 
 def show(names: str, typed: list[str], table: Table) -> int:
-    """Run what was typed on all the boxes, and show one table, or with --json one list. 1 where one did not answer."""
-    items: list[tuple[str, dict[str, Any], Sequence[object]]] = []
-    failed = False
-    boxes = [box_table.find(name) for name in names.split(",")]
-    for answer in ask(boxes, [typed[0], "--json", *typed[1:]], lambda said: [(item, table.row(item)) for item in said]):
-        if answer.problem is None:
-            items += [(answer.box.name, *one) for one in answer.said]
-        else:
-            failed = True
+    """Run what was typed on all the boxes, and show one table, whose rows come as the boxes answer, or with --json one
+    list. 1 where one did not answer."""
+    boxes = list(dict.fromkeys(box_table.find(name) for name in names.split(",")))
+    as_json = "--json" in typed
+    shown = output.GrowingTable(("BOX", *table.headers))
+    answers = []
+    asked = [typed[0], "--json", *typed[1:]]
+    for answer in as_they_come(boxes, asked, lambda said: [(item, table.row(item)) for item in said]):
+        answers.append(answer)
+        if answer.problem is not None:
             output.error(answer.problem)
-    if "--json" in typed:
+        if not as_json:
+            shown.add(_rows(answer))
+    if as_json:
         # A run has a word of its own for its box; the one by which it was asked leads there from here.
-        output.print_json([{"box": box} | item | {"box": box} for box, item, _ in items])
-    elif items:
-        output.fitting_table(("BOX", *table.headers), [(box, *row) for box, _, row in items])
-    elif not failed:
+        found = sorted((answer for answer in answers if answer.problem is None), key=lambda one: boxes.index(one.box))
+        output.print_json(
+            [{"box": one.box.name} | item | {"box": one.box.name} for one in found for item, _ in one.said]
+        )
+    elif shown.is_empty and all(answer.problem is None for answer in answers):
         output.say("None of the boxes has any.")
-    return int(failed)
+    return int(any(answer.problem is not None for answer in answers))
+
+
+def _rows(answer: Answer) -> list[Sequence[object]]:
+    if answer.problem is None:
+        return [(answer.box.name, *row) for _, row in answer.said]
+    return [(answer.box.name, f"no answer within {_ANSWER_SECONDS:g} s")] if isinstance(answer.problem, Late) else []
 
 
 def ask(boxes: Sequence[Box], arguments: Sequence[str], read: Callable[[Any], Any]) -> list[Answer]:
     """What `lager ARGUMENTS` says on each of them in JSON, as `read` takes it, which may raise where it is something
     else. Nobody is asked for a password: they would ask at the same time."""
-    answers = [Answer(box) for box in boxes]
-    threads = [threading.Thread(target=_one, args=(answer, arguments, read), daemon=True) for answer in answers]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return answers
+    return sorted(as_they_come(boxes, arguments, read), key=lambda answer: boxes.index(answer.box))
 
 
-def _one(answer: Answer, arguments: Sequence[str], read: Callable[[Any], Any]) -> None:
+def as_they_come(boxes: Sequence[Box], arguments: Sequence[str], read: Callable[[Any], Any]) -> Iterator[Answer]:
+    """The same, each as soon as it is there. A box that takes longer than _ANSWER_SECONDS is one that has a problem."""
+    answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
+    ends = time.monotonic() + _ANSWER_SECONDS
+    for box in boxes:
+        threading.Thread(target=_one, args=(Answer(box), arguments, read, ends, answers.put), daemon=True).start()
+    waiting = list(boxes)
+    while waiting:
+        found = _taken(answers, ends + _GRACE_SECONDS)
+        if not found:  # whatever holds the threads of the others
+            found = [Answer(box, problem=_late(box)) for box in waiting]
+        for answer in found:
+            waiting.remove(answer.box)
+        yield from sorted(found, key=lambda answer: boxes.index(answer.box))
+
+
+def _taken(answers: "queue.SimpleQueue[Answer]", ends: float) -> list[Answer]:
+    """The next one, and those that come at about the same time; none where none comes."""
+    found: list[Answer] = []
+    with contextlib.suppress(queue.Empty):
+        while True:
+            found.append(answers.get(timeout=max(ends - time.monotonic(), 0)))
+            ends = min(ends, time.monotonic() + _TOGETHER_SECONDS)
+    return found
+
+
+def _one(
+    answer: Answer, arguments: Sequence[str], read: Callable[[Any], Any], ends: float, done: Callable[[Answer], None]
+) -> None:
+    box = answer.box
     try:
         with ExitStack() as stack:
             out, err = (stack.enter_context(os.fdopen(os.memfd_create("answer"), "w+b")) for _ in range(2))
-            ssh = stack.enter_context(Ssh(answer.box, batch=True))
-            session = Session(answer.box, ssh, arguments, (-1, out.fileno(), err.fileno()), {}, Parcel())
-            session.open(_ANSWER_SECONDS)
-            answer.code = session.run()
+
+            def check() -> float:
+                if max(os.fstat(one.fileno()).st_size for one in (out, err)) > _LONGEST:
+                    raise BoxError(f"The box {box.name} sends more than {_LONGEST >> 20} MB.", "Do not trust that box.")
+                if time.monotonic() >= ends:
+                    raise _late(box)
+                return min(ends - time.monotonic(), _TURN_SECONDS)
+
+            ssh = stack.enter_context(Ssh(box, batch=True))
+            session = Session(box, ssh, arguments, (-1, out.fileno(), err.fileno()), {}, Parcel())
+            session.open(max(ends - time.monotonic(), 0))
+            answer.code = session.run(check)
             if answer.code:
-                answer.problem = BoxError(f"{answer.box.name}: {_text(err).strip().removeprefix('lager: ')}")
+                answer.problem = BoxError(f"{box.name}: {printable(_text(err).strip().removeprefix('lager: '), 1000)}")
             else:
+                check()
                 answer.said = read(json.loads(_text(out)))
     except LagerError as problem:
         answer.problem = problem
     except Exception as problem:
-        what = f"The box {answer.box.name} gives no answer that can be read here ({problem!r})."
+        what = f"The box {box.name} gives no answer that can be read here ({printable(repr(problem), 300)})."
         answer.problem = BoxError(what, "See whether its lager is another: lager boxes check")
+    done(answer)
+
+
+def _late(box: Box) -> "Late":
+    what = f"The box {box.name} gave no answer within {_ANSWER_SECONDS:g} s."
+    return Late(what, f"Try: ssh {box.ssh} {box.command} --version")
 
 
 def _text(file: BinaryIO) -> str:

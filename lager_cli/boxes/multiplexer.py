@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from lager.errors import BoxError
-from lager_cli.boxes.protocol import Decoder, Kind, decode, encode, head
+from lager_cli.boxes.protocol import LONGEST, LONGEST_FROM_A_BOX, Decoder, Kind, decode, encode, head
 
 WINDOW = 4 << 20
 CHUNK = 1 << 18
@@ -63,7 +63,7 @@ class Trunk:
         self._incoming, self._outgoing, self._take = incoming, outgoing, take
         os.set_blocking(incoming, False)
         os.set_blocking(outgoing, False)
-        self._decoder = Decoder(greeted)
+        self._decoder = Decoder(greeted, LONGEST if greeted else LONGEST_FROM_A_BOX)
         self._queue: deque[Bytes] = deque()
         self._queued = 0
         self._windows: dict[int, int] = {}

@@ -16,6 +16,7 @@ from lager.errors import BoxError
 PROTOCOL = 1
 GREETING = re.compile(rb"lager session protocol ([0-9]{1,9}), version ([!-~]{1,100})\n")
 LONGEST = 16 << 20
+LONGEST_FROM_A_BOX = 64 << 10  # which a desk trusts with no more of its memory
 _NOISE = 1 << 16
 _HEAD = struct.Struct(">BBI")
 _NUMBER = struct.Struct(">Q")
@@ -74,8 +75,9 @@ def decode(kind: Kind, payload: bytes) -> Any:
 class Decoder:
     """Bytes in, as they come. DATA comes out in pieces, at once and uncopied; everything else whole."""
 
-    def __init__(self, greeted: bool = True) -> None:
+    def __init__(self, greeted: bool = True, longest: int = LONGEST) -> None:
         self.greeted = greeted
+        self._longest = longest
         self._noise = b""
         self._head = b""
         self._kind = Kind.BEAT
@@ -127,5 +129,5 @@ class Decoder:
             raise BoxError(f"A frame of the session is of no known kind ({kind}).") from None
         if self._stream > max(Stream):
             raise BoxError(f"A frame of the session is of no known stream ({self._stream}).")
-        if self._left > LONGEST:
+        if self._kind is not Kind.DATA and self._left > self._longest or self._left > LONGEST:
             raise BoxError(f"A frame of the session says it has {self._left} bytes.")

@@ -3,11 +3,11 @@
 import difflib
 import grp
 import os
-from importlib.metadata import version
 from typing import Any
 
 import click
 
+from lager.build import older, version
 from lager.errors import BoxError, LagerError
 from lager_cli.boxes import box_table
 from lager_cli.boxes.box_table import COMMAND, Box
@@ -147,14 +147,17 @@ _KEYS = ("box", "ssh", "version", "lagerd", "group", "to_do")
 @boxes.command(hidden=True)
 def state() -> None:
     """What `check` asks a box."""
-    output.print_json({"version": version("lager-box"), "lagerd": _lagerd(), "group": _in_group()})
+    output.print_json({"version": version(), "lagerd": _lagerd(), "group": _in_group()})
 
 
 def _lagerd() -> str:
-    """`runs`, or why it does not answer."""
+    """`runs`, or why it does not answer. Where none is installed, none is started: a simulated bench is no box."""
+    from lager.bus import address
     from lager_cli.daemon import ask
 
     try:
+        if address.choose().embedded:
+            return "No lagerd is installed there. Type there: sudo lagerd install && sudo systemctl start lagerd"
         ask("List")
     except LagerError as problem:
         return str(problem)
@@ -172,7 +175,11 @@ def _in_group() -> bool | None:
 
 
 def _state(said: Any) -> dict[str, Any]:
-    return {key: said[key] for key in ("version", "lagerd", "group")}
+    """What a box says of itself. Raises ValueError where it says something else."""
+    match said:
+        case {"version": str(release), "lagerd": str(lagerd), "group": bool() | None as group}:
+            return {"version": release, "lagerd": lagerd, "group": group}
+    raise ValueError("it does not say version, lagerd and group")
 
 
 def _judged(answer: Any) -> dict[str, str]:
@@ -188,9 +195,16 @@ def _judged(answer: Any) -> dict[str, str]:
         line["to_do"] = "type there: sudo adduser $USER lager; and log in anew"
     elif line["lagerd"] == "no":
         line["to_do"] = state["lagerd"]
-    elif state["version"] != version("lager-box"):
-        line["to_do"] = f"this machine has {version('lager-box')}: update the older"
+    elif state["version"] != version():
+        line["to_do"] = _to_update(state["version"], answer.box.name)
     return line
+
+
+def _to_update(theirs: str, box: str) -> str:
+    here = f"this machine has {version()}"
+    if older(theirs, version()):
+        return f"{here}: update {box}"
+    return f"{here}: update it" if older(version(), theirs) else f"{here}: install the same on both"
 
 
 def _list(as_json: bool) -> None:

@@ -178,6 +178,31 @@ def fitting_table(headers: Sequence[str], rows: Sequence[Sequence[object]], long
         table(headers, rows, longest)
 
 
+class GrowingTable:
+    """A table whose rows are shown as they come: its columns become wider where a later row needs that."""
+
+    def __init__(self, headers: Sequence[str]) -> None:
+        self._headers = headers
+        self._rows: list[list[str]] = []
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._rows
+
+    def add(self, rows: Sequence[Sequence[object]]) -> None:
+        if not rows:
+            return
+        missing = len(self._headers)
+        self._rows += [[*map(cell, row), *[""] * (missing - len(row))] for row in rows]
+        columns = shutil.get_terminal_size().columns if on_terminal() else _WIDEST
+        first, *lines = fitted(self._headers, self._rows, columns)
+        if len(rows) == len(self._rows):
+            click.echo(click.style(first, bold=True) if colours() else first)
+        for line in lines[-len(rows) :]:
+            click.echo(line)
+        sys.stdout.flush()
+
+
 def fitted_table(lines: Sequence[str]) -> None:
     """Lines that are aligned already; the first is the headers."""
     for number, text in enumerate(lines):

@@ -5,6 +5,7 @@ import os
 import secrets
 import stat
 from collections.abc import Iterable, Iterator, Sequence
+from fnmatch import fnmatchcase
 from tarfile import TarInfo
 from typing import BinaryIO
 
@@ -27,7 +28,10 @@ class Wanted:
         self._specs = {pattern: _spec(pattern) for pattern in patterns}
 
     def fitting(self, name: str) -> set[str]:
-        """The patterns that `name` fits."""
+        """The patterns that `name` fits, as in a shell: what is hidden only where a pattern has a dot there, too."""
+        return {pattern for pattern in self.fitting_with_hidden(name) if _names_hidden(pattern, name)}
+
+    def fitting_with_hidden(self, name: str) -> set[str]:
         return {pattern for pattern, spec in self._specs.items() if name == pattern or spec.match_file(_line(name))}
 
     def plain(self) -> list[str]:
@@ -43,6 +47,12 @@ def _spec(pattern: str) -> GitIgnoreSpec:
         return GitIgnoreSpec.from_lines([f"/{_line(pattern)}" if os.path.normpath(pattern) != os.curdir else "**"])
     except ValueError:
         raise TransferError(f"--download {pattern!r} is no pattern.", "Write it as a shell would take it.") from None
+
+
+def _names_hidden(pattern: str, name: str) -> bool:
+    """Whether the pattern names each part of `name` that begins with a dot."""
+    dotted = [part for part in os.path.normpath(pattern).split("/") if part.startswith(".") and part != os.curdir]
+    return all(any(fnmatchcase(part, one) for one in dotted) for part in name.split("/") if part.startswith("."))
 
 
 def _line(text: str) -> str:
@@ -120,6 +130,9 @@ class Receiver:
         with Folder(os.curdir) as into:
             for info, content in tar.entries(stream):
                 fitting = self._wanted.fitting(info.name)
+                if not fitting and self._wanted.fitting_with_hidden(info.name):
+                    self.problems.append(f"{info.name} is hidden, and was left there. Name it: --download {info.name}")
+                    continue
                 if not fitting:
                     raise TransferError(f"The box sent {info.name!r}, which was not asked for.", DISTRUST)
                 self.missed = [pattern for pattern in self.missed if pattern not in fitting]
@@ -131,7 +144,8 @@ class Receiver:
             return
         try:
             with into.at(info.name) as (fd, last):
-                name = _write(fd, last, info.mode & 0o777, content, overwrite=self._overwrite)
+                mode = info.mode & 0o666 | (_executable(fd, last) if self._overwrite else 0)
+                name = _write(fd, last, mode, content, overwrite=self._overwrite)
         except NotWritten as problem:
             self.problems.append(str(problem))
             return
@@ -139,6 +153,14 @@ class Receiver:
             kept = os.path.join(os.path.dirname(info.name), name)
             way = "" if self._overwrite else " --allow-overwrite would replace it."
             self.problems.append(f"{info.name} is here already, so the run's is {kept}.{way}")
+
+
+def _executable(fd: int, name: str) -> int:
+    """The execute bits of the file here, which are the user's to give: what the box says of them is not believed."""
+    with contextlib.suppress(OSError):
+        about = os.stat(name, dir_fd=fd, follow_symlinks=False)
+        return about.st_mode & 0o111 if stat.S_ISREG(about.st_mode) else 0
+    return 0
 
 
 def _write(fd: int, name: str, mode: int, content: Iterable[bytes], *, overwrite: bool) -> str:

@@ -298,6 +298,83 @@ def test_several_wait_for_no_box_that_lets_us_in_and_never_answers(near, monkeyp
     assert answer.problem.exit_code == 255
 
 
+LATE = """import os, time
+from lager_cli.boxes.protocol import *
+os.write(1, greeting('1'))
+while True:
+    os.write(1, encode(Kind.BEAT))
+    time.sleep(0.1)
+"""
+FLOOD = """import os
+from lager_cli.boxes.protocol import *
+os.write(1, greeting('1'))
+while True:
+    os.write(1, head(Kind.DATA, Stream.{}, 1 << 16) + bytes(1 << 16))
+"""
+HURRIED = "from lager_cli import main\nfrom lager_cli.boxes import fan_out\nfan_out._ANSWER_SECONDS = 5.0\nmain.main()"
+
+
+def test_a_box_that_hangs_has_a_row_of_its_own_and_hides_no_other(near, start, run, client):
+    near.answering(LATE, beside="near")
+    run("import lager\nlager.pause('on the bench')\n")
+    id = client.paused()["id"]
+    process = start(sys.executable, "-c", HURRIED, "breakpoints", "--box", "other,near")
+    process.out.expect(f"near   {id}")  # as soon as it is there
+    process.out.expect("\nother  no answer within 5 s")
+    assert process.wait() == 1
+    assert "The box other gave no answer within 5 s. Try: ssh other " in process.err.rest()
+
+
+@pytest.mark.parametrize("stream", ["OUT", "ERR"])
+def test_a_box_cannot_fill_the_memory_of_a_desk(near, lager, stream):
+    near.answering(FLOOD.format(stream), beside="near")
+    done = lager("breakpoints", "--box", "other,near")
+    assert done.returncode == 1
+    assert "The box other sends more than 4 MB. Do not trust that box." in done.stderr
+
+
+ODD = ["[]", "{}", "null", "7", '{"version": [], "lagerd": "runs", "group": true}', "[" * 9000]
+ODD += ['{"version": "1", "lagerd": "runs", "group": {}}', '{"version": "1", "lagerd": 0, "group": null}']
+
+
+@pytest.mark.parametrize("said", ODD)
+def test_an_odd_answer_does_not_stop_the_check(near, lager, said):
+    near.answering(
+        "import os\nfrom lager_cli.boxes.protocol import *\n"
+        f"said = {said!r}.encode()\n"
+        "os.write(1, greeting('1') + head(Kind.DATA, Stream.OUT, len(said)) + said + encode(Kind.EXIT, 0))\n"
+        "while os.read(0, 4096):\n    pass\n",
+        beside="near",
+    )
+    done = lager("boxes", "check", "other", "near")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "The box other gives no answer that can be read here" in " ".join(done.stdout.split())
+
+
+def test_a_machine_without_lagerd_says_so_and_starts_none(station, tmp_path):
+    env = {key: value for key, value in station.env.items() if key != "LAGER_BUS_ADDRESS"}
+    env |= {"XDG_RUNTIME_DIR": str(tmp_path), "HOME": str(tmp_path)}
+    done = subprocess.run([LAGER, "boxes", "state"], env=env, capture_output=True, text=True, check=True)
+    assert "No lagerd is installed there." in json.loads(done.stdout)["lagerd"]
+    assert done.stderr == ""
+    assert not (tmp_path / "lager").exists()
+
+
+def test_the_check_compares_versions_with_their_commits(near, lager):
+    for theirs, advice in (("0.1.0", "update other"), ("99.0", "update it"), ("0.22.0+gabc", "install the same")):
+        said = json.dumps({"version": theirs, "lagerd": "runs", "group": True})
+        near.answering(
+            "import os\nfrom lager_cli.boxes.protocol import *\n"
+            f"said = {said!r}.encode()\n"
+            "os.write(1, greeting('1') + head(Kind.DATA, Stream.OUT, len(said)) + said + encode(Kind.EXIT, 0))\n"
+            "while os.read(0, 4096):\n    pass\n",
+            beside="near",
+        )
+        (state,) = json.loads(lager("boxes", "check", "other", "--json").stdout)
+        assert state["version"] == theirs
+        assert advice in state["to_do"]
+
+
 def test_a_command_that_is_advised_leads_to_the_box(lager, near):
     assert lager("python", "--kill", "0bad", "--box", "near").stderr.endswith("Look at: lager runs --all --box near\n")
 

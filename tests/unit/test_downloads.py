@@ -116,7 +116,7 @@ def test_a_pattern_that_fits_nothing_is_known_and_the_others_come(here, bring):
     assert below(here) == ["a.csv"]
 
 
-def test_modes_but_for_what_the_user_masks(here, bring):
+def test_a_file_becomes_executable_by_nobody_but_the_user(here, bring):
     def script(folder: Path) -> None:
         write("tool", "plain")(folder)
         (folder / "tool").chmod(0o777)
@@ -125,7 +125,25 @@ def test_modes_but_for_what_the_user_masks(here, bring):
     mask = os.umask(0o027)
     bring(script, "*")
     os.umask(mask)
-    assert [os.stat(name).st_mode & 0o777 for name in ("tool", "plain")] == [0o750, 0o440]
+    assert [os.stat(name).st_mode & 0o777 for name in ("tool", "plain")] == [0o640, 0o440]
+
+
+def test_a_file_that_is_replaced_stays_as_executable_as_it_was(here, bring):
+    (here / "tool").touch(0o755)
+    bring(write("tool"), "tool", overwrite=True)
+    assert (here / "tool").stat().st_mode & 0o111 == 0o111
+
+
+@pytest.mark.parametrize("pattern", ["*", "**", ".", "sub", "sub/*", "?bash_profile", "[.]bash_profile"])
+def test_hidden_files_stay_where_they_are_unless_they_are_named(here, bring, pattern):
+    bring(write(".bash_profile", "sub/.hidden", ".ssh/rc", "sub/seen", "seen"), pattern)
+    assert [name for name in below(here) if "/." in f"/{name}"] == []
+
+
+@pytest.mark.parametrize("pattern", [".bash_profile", ".bash*", ".*"])
+def test_a_hidden_file_that_is_named_comes(here, bring, pattern):
+    assert bring(write(".bash_profile"), pattern) == []
+    assert below(here) == [".bash_profile"]
 
 
 def test_links_come_as_what_they_point_to_or_not_at_all(here, bring):
