@@ -23,7 +23,7 @@ from lager_cli.transfer.attachments import Parcel
 _ANSWER_SECONDS = 20.0  # ssh's own time to connect, that of a slow box to start lager, and to answer
 _GRACE_SECONDS = 5.0  # for a thread to notice that
 _TURN_SECONDS = 1.0
-_TOGETHER_SECONDS = 0.2  # in which answers are put into the order of the boxes
+_TOGETHER_SECONDS = 1.0  # in which answers are put into the order of the boxes
 _LONGEST = 4 << 20  # bytes that a box may answer
 
 
@@ -94,7 +94,7 @@ def as_they_come(boxes: Sequence[Box], arguments: Sequence[str], read: Callable[
         threading.Thread(target=_one, args=(Answer(box), arguments, read, ends, answers.put), daemon=True).start()
     waiting = list(boxes)
     while waiting:
-        found = _taken(answers, ends + _GRACE_SECONDS)
+        found = _taken(answers, len(waiting), ends + _GRACE_SECONDS)
         if not found:  # whatever holds the threads of the others
             found = [Answer(box, problem=_late(box)) for box in waiting]
         for answer in found:
@@ -102,11 +102,11 @@ def as_they_come(boxes: Sequence[Box], arguments: Sequence[str], read: Callable[
         yield from sorted(found, key=lambda answer: boxes.index(answer.box))
 
 
-def _taken(answers: "queue.SimpleQueue[Answer]", ends: float) -> list[Answer]:
+def _taken(answers: "queue.SimpleQueue[Answer]", most: int, ends: float) -> list[Answer]:
     """The next one, and those that come at about the same time; none where none comes."""
     found: list[Answer] = []
     with contextlib.suppress(queue.Empty):
-        while True:
+        while len(found) < most:
             found.append(answers.get(timeout=max(ends - time.monotonic(), 0)))
             ends = min(ends, time.monotonic() + _TOGETHER_SECONDS)
     return found

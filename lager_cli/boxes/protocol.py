@@ -129,5 +129,5 @@ class Decoder:
             raise BoxError(f"A frame of the session is of no known kind ({kind}).") from None
         if self._stream > max(Stream):
             raise BoxError(f"A frame of the session is of no known stream ({self._stream}).")
-        if self._kind is not Kind.DATA and self._left > self._longest or self._left > LONGEST:
+        if self._left > (LONGEST if self._kind is Kind.DATA else self._longest):
             raise BoxError(f"A frame of the session says it has {self._left} bytes.")

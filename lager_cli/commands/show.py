@@ -93,6 +93,13 @@ def _outside(pause: dict[str, Any]) -> list[str]:
 def _inside(look: dict[str, Any]) -> list[str]:
     if not look:
         return []
+    try:
+        return _looked(look)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError):  # whatever the script says of itself
+        return ["", "What the script says of itself cannot be read."]
+
+
+def _looked(look: dict[str, Any]) -> list[str]:
     source = ["Source", *snapshot.source(look["source"])] if look["source"] else ["Its source is not to be had."]
     variables = snapshot.variables(look) or ["  none"]
     return ["", *source, "", "Stack", *snapshot.stack(look), "", "Variables", *variables]

@@ -8,6 +8,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 
+from lager.text import printable
 from lager_cli.console.client import Attached, Outcome
 from lager_cli.console.line_frontends import Pipe, Session
 from lager_cli.console.meta_commands import Orders
@@ -41,11 +42,11 @@ async def _attach(wanted: str, box: str | None) -> int:
     if os.isatty(0):  # which is to be left as it was
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, sys.exit, 128 + signal.SIGTERM)
     options = {"news": True, "short": os.isatty(0)}
-    async with _connection(wanted, options, box) as connection:
-        script = Attached(connection)
+    async with _connection(wanted, options, box) as (connection, own):
+        script = Attached(connection, own=own)
         try:
             hello = await script.hello
-            id = str(hello.get("id", ""))
+            id = printable(hello.get("id", ""), 40)
             session = _session(script, id, hello.get("console", 0), box)
             outcome = await session.run()
         finally:
@@ -56,15 +57,16 @@ async def _attach(wanted: str, box: str | None) -> int:
 
 
 @contextlib.asynccontextmanager
-async def _connection(id: str, options: dict[str, bool], box: str | None) -> AsyncIterator[socket.socket]:
+async def _connection(id: str, options: dict[str, bool], box: str | None) -> AsyncIterator[tuple[socket.socket, bool]]:
+    """And whether the script is known to be one's own: what another machine says of that is not believed."""
     if box is None:
-        async with opened(id, options) as connection:
-            yield connection
+        async with opened(id, options) as found:
+            yield found
     else:
         from lager_cli.boxes.remote import channel
 
         with channel(box, ["python", "--console", id, "--relay"] if id else ["console", "--relay"]) as connection:
-            yield connection
+            yield connection, False
 
 
 def _session(script: Attached, id: str, number: int, box: str | None) -> Session:

@@ -13,9 +13,13 @@ from typing import Any
 from lager import errors
 from lager.breakpoints import banner
 from lager.console.protocol import Decoder, encode
+from lager.contract import LONGEST
 from lager.errors import Failed, LagerError
+from lager.text import printable, visible
 
 _ANSWER_SECONDS = 6.0
+_LONGEST_TEXT = 100_000
+_DEEPEST = 20
 
 
 class Outcome(Enum):
@@ -31,7 +35,12 @@ class Attached:
     """`show` is called with "out" or "err" and what is printed there, whenever it is. `hello` is the greeting, empty
     if it never came; it raises what the console is refused with."""
 
-    def __init__(self, connection: socket.socket, show: Callable[[str, str], None] | None = None) -> None:
+    def __init__(
+        self, connection: socket.socket, show: Callable[[str, str], None] | None = None, *, own: bool = False
+    ) -> None:
+        """What comes from a script of another user or machine is made printable; what one's `own` prints is shown as it
+        is."""
+        self._own = own
         self._loop = asyncio.get_running_loop()
         self._connection = connection
         self._decoder = Decoder()
@@ -119,7 +128,7 @@ class Attached:
             return
         try:
             for frame in frames:
-                self._take(frame)
+                self._take(_printable(frame))
         except OSError as error:
             self.close(error)  # nobody reads what we print
 
@@ -128,15 +137,15 @@ class Attached:
             case {"of": _} | {"lost": _}:
                 self.other(frame)
             case {"out": str(text)}:
-                self.show("out", text)
+                self.show("out", text if self._own else visible(text))
             case {"err": str(text)}:
-                self.show("err", text)
+                self.show("err", text if self._own else visible(text))
             case {"done": done}:
                 self._answered(Outcome.DONE if done else Outcome.RAISED)
             case {"answer": int(number)} if number in self._asked:
                 if not self._asked[number].done():
                     self._asked[number].set_result(frame)
-            case {"left": int() | float() as left, "consoles": list(consoles)}:
+            case {"left": int() | float() as left, "consoles": list(consoles)} if 0 <= left <= LONGEST:
                 self._ends_at = time.monotonic() + left if left else None
                 self.consoles = [one for one in consoles if isinstance(one, dict)]
                 self.told()
@@ -153,6 +162,26 @@ class Attached:
     def _answered(self, outcome: Outcome) -> None:
         if self._evaluated is not None and not self._evaluated.done():
             self._evaluated.set_result(outcome)
+
+
+def _printable(frame: dict[str, Any]) -> dict[str, Any]:
+    """All that a frame says but for what is printed in lines: nothing of it is a command to a terminal."""
+    if {"out", "err", "in", "refused"} & frame.keys():  # the last is shown as an error, line by line
+        return frame
+    return {key: _made_printable(value) for key, value in frame.items()}
+
+
+def _made_printable(value: Any, depth: int = 0) -> Any:
+    """RecursionError is none of ours to raise: what is nested too deep is left out."""
+    if isinstance(value, str):
+        return printable(value, _LONGEST_TEXT)
+    if depth > _DEEPEST:
+        return None
+    if isinstance(value, list):
+        return [_made_printable(item, depth + 1) for item in value]
+    if isinstance(value, dict):
+        return {printable(key): _made_printable(item, depth + 1) for key, item in value.items()}
+    return value
 
 
 def write(stream: Any, text: str) -> None:

@@ -1,6 +1,7 @@
 """What may be typed at a console's prompt beside Python: `:where` and the like, and `name?`."""
 
 import codeop
+import contextlib
 import re
 import shutil
 import textwrap
@@ -17,6 +18,7 @@ from lager_cli.display import output, snapshot
 _ASKED = re.compile(r"\s*(?:\?\s*(.+?)|(.+?)\s*\?)\s*")
 _NAMES = ("where", "vars", "extend", "continue", "consoles", "help")
 _WIDEST = 10_000
+_ODD = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)  # of an answer of another shape
 _HELP = """\
 Python is evaluated in the paused script, on a copy of its variables. Beside it:
   name?         what it is: signature and docstring, without running anything
@@ -54,13 +56,19 @@ class Orders:
         except LagerError as problem:
             self.failed = True
             output.error(problem)
+        except _ODD:
+            self.failed = True
+            output.error(InvalidArgument("The script's answer cannot be read.", "See whether its lager is another."))
         return True
 
     async def look(self) -> None:
         """The first screen: where the script stands, its source and its variables, as much as fits."""
         look = await self._script.ask("look", True)
-        if not isinstance(look, dict):
-            return
+        if isinstance(look, dict):
+            with contextlib.suppress(*_ODD):
+                self._show_look(look)
+
+    def _show_look(self, look: dict[str, Any]) -> None:
         width, height = shutil.get_terminal_size()
         label = f" - {look['label']}" if look["label"] else ""
         _show([f"paused at {shown_path(look['file'])}:{look['line']} in {look['function']}{label}"])

@@ -15,11 +15,11 @@ _LINE = 10_000
 
 async def look_on(wanted: str) -> int:
     """Show all that comes until the script goes on, or Ctrl-C. The exit code."""
-    async with opened(wanted, {"watch": True}) as connection:
-        script = Attached(connection)
+    async with opened(wanted, {"watch": True}) as (connection, own):
+        script = Attached(connection, own=own)
         script.other = _Shown().take
         try:
-            id = (await script.hello).get("id", wanted)
+            id = printable((await script.hello).get("id", wanted), 40)
             left = asyncio.get_running_loop().create_future()
             asyncio.get_running_loop().add_signal_handler(signal.SIGINT, left.cancel)
             output.note(f"watching the consoles of {id}: Ctrl-C leaves")
@@ -41,10 +41,11 @@ class _Shown:
 
     def take(self, frame: dict[str, Any]) -> None:
         if "lost" in frame:
-            output.note(f"{frame['lost']} pieces were lost here: they came faster than they could be shown")
+            count = printable(frame["lost"], 20)
+            output.note(f"{count} pieces were lost here: they came faster than they could be shown")
             return
         of = frame["of"] if isinstance(frame["of"], dict) else {}
-        who = f"{printable(of.get('user', '?'), 40)} {of.get('console')}"
+        who = f"{printable(of.get('user', '?'), 40)} {printable(of.get('console'), 20)}"
         if "in" in frame:
             for number, line in enumerate(str(frame["in"]).rstrip().splitlines()):
                 _say(who, f"{'...' if number else '>>>'} {line}")

@@ -196,7 +196,7 @@ class _Remote(Completer):
         if ours is not None:
             return
         found = await self._script.ask("complete", document.text_before_cursor, _COMPLETION_SECONDS)
-        for one in found or ():
+        for one in found if isinstance(found, list) else ():
             with contextlib.suppress(KeyError, TypeError, ValueError):
                 length = min(max(int(one["length"]), 0), len(document.text_before_cursor))
                 yield Completion(str(one["text"]), -length, display_meta=str(one["kind"]))

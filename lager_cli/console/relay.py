@@ -124,16 +124,28 @@ async def _frames(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
                 yield frame
 
 
+async def _is_own(bus: Bus, wanted: str) -> bool:
+    """Whether all that `wanted` may mean is paused by this user, as lagerd has it from the bus."""
+    wanted = wanted.strip().lower()
+    try:
+        pauses = (await bus.call(BREAKPOINTS, BREAKPOINTS_PATH, "List"))[0]
+    except LagerError:
+        return False
+    owners = {pause["uid"] for pause in pauses if pause["run_id"] == wanted or pause["id"].startswith(wanted)}
+    return owners == {os.getuid()}
+
+
 @contextlib.asynccontextmanager
-async def opened(id: str, options: dict[str, Any]) -> AsyncIterator[socket.socket]:
-    """A console of a script on this machine, as a socket to speak frames on, with a relay behind it."""
+async def opened(id: str, options: dict[str, Any]) -> AsyncIterator[tuple[socket.socket, bool]]:
+    """A console of a script on this machine, as a socket to speak frames on, with a relay behind it; and whether the
+    script is of this user."""
     async with connected("console") as bus:
         relay = Relay(bus)
         script = await relay.open(id, options)
         ours, theirs = socket.socketpair()
         relaying = asyncio.ensure_future(relay.run(script, *await asyncio.open_unix_connection(sock=theirs)))
         try:
-            yield ours
+            yield ours, await _is_own(bus, id)
         finally:
             ours.close()
             relaying.cancel()

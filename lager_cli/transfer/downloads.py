@@ -130,13 +130,17 @@ class Receiver:
         with Folder(os.curdir) as into:
             for info, content in tar.entries(stream):
                 fitting = self._wanted.fitting(info.name)
-                if not fitting and self._wanted.fitting_with_hidden(info.name):
+                if not fitting and self._is_hidden(info.name):
                     self.problems.append(f"{info.name} is hidden, and was left there. Name it: --download {info.name}")
                     continue
                 if not fitting:
                     raise TransferError(f"The box sent {info.name!r}, which was not asked for.", DISTRUST)
                 self.missed = [pattern for pattern in self.missed if pattern not in fitting]
                 self._take(into, info, content)
+
+    def _is_hidden(self, name: str) -> bool:
+        """Whether it was asked for but for its dots, as a box of an earlier version takes it."""
+        return not {"", ".", ".."} & {*name.split("/")} and bool(self._wanted.fitting_with_hidden(name))
 
     def _take(self, into: Folder, info: TarInfo, content: Iterable[bytes]) -> None:
         if not tar.is_file(info):

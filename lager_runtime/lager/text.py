@@ -25,6 +25,11 @@ def first_line(value: object, limit: int = LABEL_LENGTH) -> str:
     return printable(next((line for line in text.split("\n") if line.strip()), ""), limit)
 
 
+def visible(text: str) -> str:
+    """`text` with its lines and tabs, and escapes for all else that a terminal could take for a command."""
+    return text if text.isprintable() else "".join(c if c.isprintable() or c in "\n\t" else _escaped(c) for c in text)
+
+
 def _as_text(value: object, limit: int) -> str:
     try:
         if isinstance(value, bytes | bytearray):

@@ -1,6 +1,7 @@
 """Which box a command goes to, what a box may be called, and what is said where it cannot be used."""
 
 import json
+import subprocess
 import sys
 
 import pytest
@@ -311,7 +312,7 @@ os.write(1, greeting('1'))
 while True:
     os.write(1, head(Kind.DATA, Stream.{}, 1 << 16) + bytes(1 << 16))
 """
-HURRIED = "from lager_cli import main\nfrom lager_cli.boxes import fan_out\nfan_out._ANSWER_SECONDS = 5.0\nmain.main()"
+HURRIED = "from lager_cli import main\nfrom lager_cli.boxes import fan_out\nfan_out._ANSWER_SECONDS = 10.0\nmain.main()"
 
 
 def test_a_box_that_hangs_has_a_row_of_its_own_and_hides_no_other(near, start, run, client):
@@ -320,9 +321,9 @@ def test_a_box_that_hangs_has_a_row_of_its_own_and_hides_no_other(near, start, r
     id = client.paused()["id"]
     process = start(sys.executable, "-c", HURRIED, "breakpoints", "--box", "other,near")
     process.out.expect(f"near   {id}")  # as soon as it is there
-    process.out.expect("\nother  no answer within 5 s")
+    process.out.expect("\nother  no answer within 10 s")
     assert process.wait() == 1
-    assert "The box other gave no answer within 5 s. Try: ssh other " in process.err.rest()
+    assert "The box other gave no answer within 10 s. Try: ssh other " in process.err.rest()
 
 
 @pytest.mark.parametrize("stream", ["OUT", "ERR"])

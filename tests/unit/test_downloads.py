@@ -70,13 +70,14 @@ WRITTEN = [
     "a b*.csv",
     "a\nb.csv",
 ]
+SEEN = [name for name in WRITTEN if not name.startswith(".")]
 
 
 @pytest.mark.parametrize(
     ("pattern", "names"),
     [
-        ("*.csv", ["a.csv", ".hidden.csv", "a b*.csv", "a\nb.csv"]),
-        ("**/*.csv", ["a.csv", ".hidden.csv", "results/b.csv", "results/deep/c.csv", "a b*.csv", "a\nb.csv"]),
+        ("*.csv", ["a.csv", "a b*.csv", "a\nb.csv"]),
+        ("**/*.csv", ["a.csv", "results/b.csv", "results/deep/c.csv", "a b*.csv", "a\nb.csv"]),
         ("results", ["results/b.csv", "results/deep/c.csv", "results/d.log"]),
         ("results/", ["results/b.csv", "results/deep/c.csv", "results/d.log"]),
         ("./results/*", ["results/b.csv", "results/deep/c.csv", "results/d.log"]),
@@ -86,8 +87,8 @@ WRITTEN = [
         ("a b*.csv", ["a b*.csv"]),
         ("a\nb.csv", ["a\nb.csv"]),
         ("[ab].csv", ["a.csv"]),
-        (".", WRITTEN),
-        ("**", WRITTEN),
+        (".", SEEN),
+        ("**", SEEN),
     ],
 )
 def test_which_files_a_pattern_brings(here, bring, pattern, names):
