@@ -320,7 +320,7 @@ def test_a_box_that_hangs_has_a_row_of_its_own_and_hides_no_other(near, start, r
     run("import lager\nlager.pause('on the bench')\n")
     id = client.paused()["id"]
     process = start(sys.executable, "-c", HURRIED, "breakpoints", "--box", "other,near")
-    process.out.expect(f"near   {id}")  # as soon as it is there
+    process.out.expect(f"near  {id}")  # as soon as it is there
     process.out.expect("\nother  no answer within 10 s")
     assert process.wait() == 1
     assert "The box other gave no answer within 10 s. Try: ssh other " in process.err.rest()
@@ -358,7 +358,7 @@ def test_a_machine_without_lagerd_says_so_and_starts_none(station, tmp_path):
     done = subprocess.run([LAGER, "boxes", "state"], env=env, capture_output=True, text=True, check=True)
     assert "No lagerd is installed there." in json.loads(done.stdout)["lagerd"]
     assert done.stderr == ""
-    assert not (tmp_path / "lager").exists()
+    assert not (tmp_path / "lager" / "bus").exists()
 
 
 def test_the_check_compares_versions_with_their_commits(near, lager):
