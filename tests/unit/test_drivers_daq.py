@@ -147,6 +147,20 @@ def test_an_analog_output_keeps_its_limits() -> None:
                 dac.output(value)
 
 
+def test_an_analog_output_is_never_rounded_over_its_limit() -> None:
+    step = 5 / 4096
+    script = [
+        *t7.OPEN,
+        t7.write(2, 1000, "f", 3.3),
+        t7.read(3, 1000, "f", 2704 * step),
+        t7.write(4, 1000, "f", 3.298),
+        t7.read(5, 1000, "f", 2702 * step),
+    ]
+    assert 2704 * step > 3.3
+    with playing(script, "T7", f"{DAC}\nmax_voltage = 3.3") as dac:
+        assert dac.output(3.3) == pytest.approx(2702 * step)
+
+
 def test_a_digital_line() -> None:
     with playing(t7.READ_GPIO, "T7", GPIO) as gpio:
         assert gpio.input() == 1

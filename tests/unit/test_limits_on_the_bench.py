@@ -252,3 +252,12 @@ def test_what_the_front_panel_changed_is_bounded_when_the_input_is_turned_on(ope
     with pytest.raises(LimitExceeded, match=r"5 A is over its limit of 0\.1 A"):
         load.enable()
     assert wired.most[1] <= 0.1001
+
+
+def test_a_load_whose_voltage_is_over_the_limit_does_not_stay_on_and_says_why(opened: Opener) -> None:
+    wired = Wired(8, 10)
+    load = opened(wired.load, "eload", "max_voltage = 4")
+    load.current(1)
+    with pytest.raises(Rejected, match=r"does not stay on in mode CC\. .* above the limit of the mode, 4\.000 V"):
+        load.enable()
+    assert not wired.load.on

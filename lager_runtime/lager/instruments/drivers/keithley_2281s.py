@@ -130,7 +130,7 @@ class Battery(_TwoRoles):
             if value is not None:
                 wanted = _METHODS.get(str(value).upper())
                 if wanted is None:
-                    raise InvalidArgument(f"{self.name}: {value!r} is no mode.", "Give 'static' or 'dynamic'.")
+                    raise InvalidArgument(f"{self.name}: {value!r} is not a mode.", "Give 'static' or 'dynamic'.")
                 self._refuse_tripped()
                 self.session.tell(f":BATT:SIM:METH {_METHOD_WORDS[wanted]}")
             stands = self.session.ask(":BATT:SIM:METH?", parse.word(_METHODS))
@@ -162,9 +162,15 @@ class Battery(_TwoRoles):
 
     def voc(self, value: float | None = None) -> float:
         """The open-circuit voltage in volts. Setting it moves the state of charge with it."""
-        if value is not None:
-            value = amount(self.config, "voltage", value)
-        return self._setting(":BATT:SIM:VOC", "V", value, 0.01)
+        if value is None:
+            return self._setting(":BATT:SIM:VOC", "V", None, 0.01)
+        volts = amount(self.config, "voltage", value)
+        limit = self.config.limits.max_voltage
+        with self.session.exchange():
+            stands = self._setting(":BATT:SIM:VOC", "V", volts, 0.01)
+            if limit is not None and exceeds(stands, limit):
+                stands = self._setting(":BATT:SIM:VOC", "V", volts - 0.01, 0.01)
+            return stands
 
     def capacity(self, value: float | None = None) -> float:
         """The capacity in ampere-hours, 0.001 to 99."""

@@ -14,7 +14,7 @@ import time
 from lager.errors import BadReply, InstrumentError, InstrumentTimeout, InvalidArgument, LimitExceeded, Rejected
 from lager.instruments.drivers.driver import Driver
 from lager.instruments.modbus import Registers
-from lager.instruments.quantities import amount
+from lager.instruments.quantities import amount, exceeds, keep_limit
 from lager.values import number, shown
 
 _SINGLE_ENDED = 199
@@ -82,9 +82,15 @@ class Dac(Driver[Registers]):
         if volts is None:
             return self.session.read(address, "f")
         volts = amount(self.config, "voltage", volts, high=5.0)
+        limit = self.config.limits.max_voltage
         with self.session.exchange():
             self.session.write(address, "f", volts)
             taken = self.session.read(address, "f")
+            if limit is not None and exceeds(taken, limit):
+                # The step next to the value is above the limit: the one below it, then.
+                self.session.write(address, "f", max(0.0, volts - _DAC_STEP))
+                taken = self.session.read(address, "f")
+                keep_limit(self.config, "voltage", taken)
         if abs(taken - volts) > _DAC_STEP:
             what = f"{self.name}: DAC{self.channel} took {taken:g} V and not {volts:g} V."
             raise Rejected(what, "Check what drives the output.")

@@ -14,7 +14,7 @@ something else does, for which these limits say nothing.
 import math
 from dataclasses import dataclass
 
-from lager.errors import InstrumentError, InvalidArgument, LimitExceeded
+from lager.errors import InstrumentError, InvalidArgument, LimitExceeded, Rejected
 from lager.instruments import parse
 from lager.instruments.drivers.driver import Switched
 from lager.instruments.drivers.state import Readings, State
@@ -75,7 +75,7 @@ class Load(Switched):
             return self.session.ask(":SOUR:FUNC?", parse.word(_MODES))
         wanted = str(value).upper()
         if wanted not in _FUNCTIONS:
-            raise InvalidArgument(f"{self.name}: {value!r} is no mode.", "Give CC, CV, CR or CP.")
+            raise InvalidArgument(f"{self.name}: {value!r} is not a mode.", "Give CC, CV, CR or CP.")
         with self.session.exchange():
             self._refuse_other_rules()
             self._hold_limits(wanted, self._level(wanted))
@@ -100,14 +100,18 @@ class Load(Switched):
     def enable(self) -> None:
         """Turn the input on, in the mode that is selected and at its level.
 
-        Raises LimitExceeded if that level stands over a limit of the nets file, and InstrumentError if something else
-        than the four modes rules the input.
+        Raises LimitExceeded if that level stands over a limit of the nets file, InstrumentError if something else than
+        the four modes rules the input, and Rejected if the input does not stay on.
         """
         with self.session.exchange():
             self._refuse_other_rules()
             mode = self.mode()
             self._hold_limits(mode, self._level(mode))
-            self._switch("ON")
+            self.session.tell(":SOUR:INP:STAT ON")
+            if not self._is_on():
+                what = f"{self.name}: the input of the load does not stay on in mode {mode}."
+                hint = f"The voltage across it may be above the limit of the mode, {self._limit_of_voltage(mode)}."
+                raise Rejected(what, hint)
 
     def disable(self) -> None:
         """Turn the input off."""
@@ -162,6 +166,9 @@ class Load(Switched):
             if stands != mode:
                 self._not_taken(":SOUR:FUNC {x}", _FUNCTIONS[mode], stands)
         return mode
+
+    def _limit_of_voltage(self, mode: str) -> str:
+        return si(self._number(f":SOUR:{_FUNCTIONS[mode]}:VLIM?"), "V")
 
     def _refuse_other_rules(self) -> None:
         if rule := self.session.ask(":SOUR:FUNC:MODE?", _RULES):
