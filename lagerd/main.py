@@ -74,6 +74,7 @@ def cli(context: click.Context, embedded: bool, config_file: Path | None) -> Non
 
 cli.add_command(commands.install)
 cli.add_command(commands.uninstall)
+cli.add_command(commands.check_config)
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ import click
 from lager_cli.commands.box_option import box_group_option, go
 from lager_cli.daemon import ask
 from lager_cli.display import output
+from lager_cli.display.age import with_ages
 from lager_cli.display.pause_table import HEADERS, row, show
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def breakpoints(context: click.Context, as_json: bool, watch: bool, box: str | N
         return follow(as_json)
     pauses = ask("List")[0]
     if as_json:
-        output.print_json(pauses)
+        output.print_json(with_ages(pauses))
     elif pauses:
         show(pauses)
     else:

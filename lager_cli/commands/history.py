@@ -27,6 +27,12 @@ if TYPE_CHECKING:
 
 _HEADERS = ("TIME", "EVENT", "WHO", "WHAT", "WHERE", "RUN", "AFTER", "WHY")
 _UNIT = "lagerd.service"
+_BUS_UNIT = "dbus.service"
+_REFUSED_BY_BUS = re.compile(
+    r'\[system\] Rejected send message, \d+ matched rules; type="method_call", sender=":[\d.]+" \(uid=(?P<uid>\d+) .*\)'
+    r' interface="[^"]*" member="(?P<member>\w+)" .* destination="com\.lager\.(?:Breakpoints|Instruments)" \(',
+    re.DOTALL,
+)
 _UNKNOWN = "-"
 _SECONDS = 60.0
 _RUN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -67,7 +73,7 @@ def read(since: str | None = None, until: str | None = None) -> list[dict[str, A
     # Which unit a record is of is the journal's own word (systemd.journal-fields(7), trusted fields): nobody else can
     # write one of lagerd's. That a connection was lost is what a session says, which is a process of its user.
     command = ["journalctl", "--output=json", "--all", "--no-pager"]
-    command += [f"_SYSTEMD_UNIT={_UNIT}", "+", f"MESSAGE_ID={LOST}"]
+    command += [f"_SYSTEMD_UNIT={_UNIT}", "+", f"_SYSTEMD_UNIT={_BUS_UNIT}", "+", f"MESSAGE_ID={LOST}"]
     command += [f"--since={since}"] if since is not None else []
     command += [f"--until={until}"] if until is not None else []
     try:
@@ -116,9 +122,29 @@ def parse(lines: bytes) -> Iterator[dict[str, Any]]:
     for line in lines.split(b"\n"):
         with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError, RecursionError):
             entry = json.loads(line)
-            fields = _lagerds(entry) if _is_lagerds(entry) else _sessions(entry)
+            if entry.get("_SYSTEMD_UNIT") == _BUS_UNIT:
+                fields = _bus_refusal(entry)
+            else:
+                fields = _lagerds(entry) if _is_lagerds(entry) else _sessions(entry)
             if "event" in fields:
                 yield fields | {"time": int(entry["__REALTIME_TIMESTAMP"]) / 1e6}
+
+
+def _bus_refusal(entry: dict[str, Any]) -> dict[str, Any]:
+    """Who may not even call lagerd is refused by the bus, which says so in its own log. Nothing where it says anything
+    else. The uid stands in front of what the caller may choose."""
+    found = _REFUSED_BY_BUS.match(_text(entry["MESSAGE"]))
+    if found is None:
+        return {}
+    user = found["uid"]
+    with contextlib.suppress(KeyError):
+        user = pwd.getpwuid(int(user)).pw_name
+    return {
+        "event": "denied",
+        "by_uid": found["uid"],
+        "by_user": user,
+        "reason": f"{found['member']}: not a member of the group lager",
+    }
 
 
 def _is_lagerds(entry: dict[str, Any]) -> bool:

@@ -1,6 +1,5 @@
 """The commands of each kind of net, as tables; and who holds which instrument."""
 
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from lager_cli.commands.options import json_option
 from lager_cli.commands.typed_values import level
 from lager_cli.daemon import ask
 from lager_cli.display import output
+from lager_cli.display.age import age, with_ages
 
 if TYPE_CHECKING:
     from lager_cli.boxes.fan_out import Table
@@ -120,7 +120,7 @@ gpo = single(
     ["gpo1 1", "gpo1 high", "gpo1 release"],
 )
 
-_HEADERS = ("INSTRUMENT", "NET", "HELD BY", "SCRIPT", "FOR", "WAITING", "PAUSED")
+_HEADERS = ("INSTRUMENT", "NET", "HELD BY", "SCRIPT", "PID", "FOR", "WAITING", "PAUSED")
 
 
 @click.command()
@@ -135,7 +135,7 @@ def instruments(as_json: bool) -> None:
     """
     held = ask("List", name=INSTRUMENTS)[0]
     if as_json:
-        output.print_json(held)
+        output.print_json(with_ages(held))
     elif held:
         output.fitting_table(_HEADERS, [_row(lease) for lease in sorted(held, key=lambda lease: lease["name"])])
     else:
@@ -147,8 +147,9 @@ def _row(lease: dict[str, Any]) -> tuple[object, ...]:
         lease["name"],
         lease["net"] or "-",
         lease["user"],
-        lease["script"] or lease["pid"],
-        duration(time.time() - lease["since"]),
+        lease["script"] or "-",
+        lease["pid"],
+        duration(age(lease)),
         lease["waiting"] or "-",
         ", ".join(lease["pauses"]) or "-",
     )

@@ -16,6 +16,7 @@ from lager_cli.commands.box_option import box_option
 from lager_cli.commands.options import json_option
 from lager_cli.daemon import connected
 from lager_cli.display import output, snapshot
+from lager_cli.display.age import age
 from lager_cli.display.pause_table import time_left_of
 
 _WIDEST = 10_000
@@ -81,7 +82,7 @@ def _outside(pause: dict[str, Any]) -> list[str]:
         "script": pause["script"] or "-",
         "process": f"{pause['pid']} of {pause['user']}, thread {pause['thread']}",
         "run": pause["run_id"] or "-",
-        "paused": f"for {duration(time.time() - pause['since'])}, since {since}",
+        "paused": f"for {duration(age(pause))}, since {since}",
         "left": time_left_of(pause),
         "holds": ", ".join(f"{lease['name']} (net {lease['net']})" for lease in pause["leases"]) or "no instrument",
     }

@@ -1,12 +1,12 @@
 """Paused scripts as rows of a table."""
 
-import time
 from typing import Any
 
 from lager.breakpoints.banner import shown_path
 from lager.contract import ON_TIMEOUT
 from lager.text import duration, time_left
 from lager_cli.display import output
+from lager_cli.display.age import age
 
 HEADERS = ("ID", "LABEL", "WHERE", "SCRIPT", "RUN", "USER", "PAUSED", "LEFT", "CONSOLES")
 
@@ -23,7 +23,7 @@ def row(pause: dict[str, Any]) -> tuple[object, ...]:
         pause["script"] or "-",
         pause["run_id"][:8] or "-",
         pause["user"],
-        duration(time.time() - pause["since"]),
+        duration(age(pause)),
         time_left_of(pause),
         (pause["consoles"] or "-") if pause["interactive"] else "",
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from lager.breakpoints import banner
 from lager_cli.display import output
+from lager_cli.display.age import with_ages
 from lager_cli.display.pause_table import HEADERS, row
 from lager_cli.follower import Change, Following
 
@@ -68,7 +69,7 @@ class _Lines:
 
 def _object(change: Change) -> dict[str, Any]:
     by = {key: change.by[key] for key in _BY if key in change.by}
-    return {"event": change.event, "time": time.time(), "pause": change.pause, "by": by}
+    return {"event": change.event, "time": time.time(), "pause": with_ages([change.pause])[0], "by": by}
 
 
 def _by(change: Change) -> str:

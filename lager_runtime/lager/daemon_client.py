@@ -299,6 +299,7 @@ class Link:
         standing.set_remaining(details["remaining"])
         if new:
             standing.since = details["since"]
+            standing.told = {key: details[key] for key in ("began",) if key in details}
             standing.details["timeout"] = details["timeout"]
             standing.events.put(Stood(details["remaining"]))
             if standing.interactive:

@@ -1,6 +1,5 @@
-"""What the bus is told of each pause, kept as the library takes it until anything but its times changes."""
+"""What the bus is told of each pause, kept as the library takes it until anything but the time left changes."""
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -25,8 +24,7 @@ class Described:
         if changing != before:
             known = self._entries(pause, *changing)
             self._known[pause.id] = changing, known
-        changing_always = {"remaining": self._pauses.remaining(pause), "age": time.monotonic() - pause.began}
-        return {**known, **changing_always}
+        return {**known, "remaining": self._pauses.remaining(pause)}
 
     def forget(self, pause: Pause) -> None:
         self._known.pop(pause.id, None)

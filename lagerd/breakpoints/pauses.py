@@ -166,6 +166,7 @@ class Pauses:
             "uid": pause.uid,
             "user": pause.user,
             "since": pause.since,
+            "began": pause.began,
             "timeout": pause.timeout,
             "interactive": pause.interactive,
             "on_timeout": pause.on_timeout,
@@ -218,7 +219,8 @@ def from_details(details: dict[str, Any], *, owner: str, uid: int, user: str, pi
         )
     now = time.time()
     since = min(max(_typed(details, "since", float, now), now - LONGEST), now)
-    age = min(max(_typed(details, "age", float, now - since), 0.0), LONGEST)
+    passed = time.monotonic()
+    began = min(max(_typed(details, "began", float, passed - (now - since)), passed - LONGEST), passed)
     return Pause(
         id=id,
         owner=owner,
@@ -233,7 +235,7 @@ def from_details(details: dict[str, Any], *, owner: str, uid: int, user: str, pi
         run_id=printable(_typed(details, "run_id", str, "").lower(), 64),
         script=printable(_typed(details, "script", str, ""), PATH_LENGTH),
         since=since,
-        began=time.monotonic() - age,
+        began=began,
         timeout=timeout,
         interactive=_typed(details, "interactive", bool, False),
         on_timeout=on_timeout,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from lagerd import config
 from lagerd.install import install as work
 from lagerd.install.install import Step
 
@@ -44,6 +45,20 @@ def uninstall(root: Path, dry_run: bool) -> None:
       sudo lagerd uninstall
     """
     _show(work.uninstall(root, dry_run))
+
+
+@click.command("check-config")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path), default=config.PATH)
+def check_config(file: Path) -> None:
+    """Say whether lagerd could start with FILE, and every mistake in it (default: /etc/lager/lagerd.toml).
+
+    \b
+    Example:
+      lagerd check-config
+    """
+    there = file.exists()
+    config.load(file)
+    click.echo(f"{file} is correct." if there else f"There is no {file}, so the defaults hold.")
 
 
 def _show(steps: Iterator[Step]) -> None:

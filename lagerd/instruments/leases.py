@@ -36,6 +36,7 @@ class Lease:
     since: float
     address: str = ""
     device: str = ""
+    began: float = 0.0  # by the monotonic clock; `since` is of the epoch
 
     def record(self) -> dict[str, Any]:
         return asdict(self)
@@ -43,7 +44,8 @@ class Lease:
     def kept(self) -> dict[str, Any]:
         """What a lock file says of it, for the next lagerd, which may be of an older version: a key that is newer than
         0.21 is there only where it has something to say."""
-        return {key: value for key, value in asdict(self).items() if value or key not in ("address", "device")}
+        told = {key: value for key, value in asdict(self).items() if key != "began"}  # which the file's time tells
+        return {key: value for key, value in told.items() if value or key not in ("address", "device")}
 
     @classmethod
     def from_kept(cls, kept: dict[str, Any]) -> "Lease":
@@ -279,6 +281,7 @@ def from_details(
         since=time.time(),
         address=_text(details, "address", _LONGEST_PATH),
         device=_text(details, "device"),
+        began=round(time.monotonic(), 3),
     )
     return lease, wait
 

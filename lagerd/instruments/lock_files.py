@@ -14,7 +14,9 @@ import json
 import logging
 import os
 import struct
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from lager.errors import Failed
@@ -70,6 +72,8 @@ class LeaseFiles:
         path.unlink(missing_ok=True)
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
             json.dump(lease.kept(), file)
+        # By which clock a lease began is told by the time of its file, since an older lagerd knows no key for that.
+        os.utime(path, ns=(_nanoseconds(lease.began),) * 2)
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return fd
@@ -127,8 +131,19 @@ def _recorded(path: Path) -> Lease | None:
     with contextlib.suppress(OSError, ValueError, TypeError):
         with open(os.open(path, os.O_RDWR | os.O_CLOEXEC), encoding="utf-8") as file:
             lease = Lease.from_kept(json.loads(file.read(_LONGEST_RECORD)))
+            lease = replace(lease, began=_began(lease, os.fstat(file.fileno()).st_mtime_ns))
         return lease if lease.instrument == path.name else None
     return None
+
+
+def _nanoseconds(seconds: float) -> int:
+    return round(seconds * 1000) * 1_000_000
+
+
+def _began(lease: Lease, written: int) -> float:
+    """When a lease began, by the monotonic clock; that of an older lagerd is found from the other clock."""
+    began = round(written / 1e9, 3)
+    return began if began <= time.monotonic() else round(time.monotonic() - max(time.time() - lease.since, 0.0), 3)
 
 
 async def process_end(pid: int) -> None:

@@ -55,6 +55,25 @@ def test_outsiders_may_not_even_call(box, member, words):
     assert UNREACHABLE not in call(box, "bob", member, *words, check=False)
 
 
+def test_whom_the_bus_refused_is_in_the_history(box):
+    call(box, "mallory", "ContinueAll", check=False)
+    box.run("journalctl", "--sync")
+    told = json.loads(box.run("lager", "history", "--json").stdout)
+    assert ("mallory", "2003", "ContinueAll: not a member of the group lager") in [
+        (record["by_user"], record["by_uid"], record["reason"]) for record in told if record["event"] == "denied"
+    ]
+
+
+def test_the_calls_of_outsiders_start_no_lagerd_that_was_stopped(box):
+    box.run("systemctl", "stop", "lagerd")
+    try:
+        for member, words in MEMBERS.items():
+            assert UNREACHABLE in call(box, "mallory", member, *words, check=False)
+        assert box.run("systemctl", "is-active", "lagerd", check=False).stdout == "inactive\n"
+    finally:
+        box.run("systemctl", "start", "lagerd")
+
+
 def test_outsiders_see_no_property_and_no_interface(box):
     get = ("get-property", NAME, PATH, NAME, "Count")
     assert box.run("busctl", *get, user="bob").stdout == "u 0\n"

@@ -43,8 +43,7 @@ def test_fifty_pauses_outlive_lagerd(run, client, own_station):
     assert after.keys() == before.keys()
     for id, pause in before.items():
         back = after[id]
-        assert {**back, "remaining": 0, "age": 0} == {**pause, "remaining": 0, "age": 0}
-        assert back["age"] == pytest.approx(pause["age"] + took, abs=1.0)
+        assert {**back, "remaining": 0} == {**pause, "remaining": 0}
         if pause["remaining"]:
             assert pause["remaining"] - took - 1 <= back["remaining"] <= pause["remaining"]
         else:

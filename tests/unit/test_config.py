@@ -1,9 +1,11 @@
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from lagerd import config
 from lagerd.config import Config, ConfigError, ConsolePolicy, Limits
+from tests.processes import LAGERD
 
 UNITS = Path(__file__).parents[2] / "units"
 
@@ -93,3 +95,27 @@ def test_a_file_that_is_not_text(tmp_path):
 def test_a_folder_instead_of_a_file(tmp_path):
     with pytest.raises(ConfigError, match="cannot be read"):
         config.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "says"),
+    [
+        ("default_timeout = 5\n", 0, "is correct"),
+        ("", 0, "is correct"),
+        (None, 0, "the defaults hold"),
+        (
+            "default_timeout = -1\nlimit = 3\n",
+            78,
+            "default_timeout must be a number of seconds, 0 or more, not -1; limit",
+        ),
+        ("[limits\n", 78, "it is not TOML"),
+    ],
+)
+def test_a_file_is_checked_before_lagerd_reads_it(tmp_path, text, code, says):
+    path = tmp_path / "lagerd.toml"
+    if text is not None:
+        path.write_text(text)
+    done = subprocess.run([LAGERD, "check-config", path], capture_output=True, text=True, timeout=60)
+    assert done.returncode == code
+    assert says in done.stdout + done.stderr
+    assert (done.stdout == "") == (code != 0)

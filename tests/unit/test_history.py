@@ -181,3 +181,40 @@ def test_no_journal_at_all(monkeypatch):
     monkeypatch.setattr(history.shutil, "which", lambda _: None)
     with pytest.raises(LagerError, match="no journalctl"):
         history.read()
+
+
+BUS = {
+    "_SYSTEMD_UNIT": "dbus.service", "__REALTIME_TIMESTAMP": "1795714682522835",
+    "MESSAGE": '[system] Rejected send message, 2 matched rules; type="method_call", sender=":1.6" (uid=4242 pid=120'
+    ' comm="busctl call com.lager.Breakpoints / org.freedeskto") interface="com.lager.Breakpoints" member="Continue"'
+    ' error name="(unset)" requested_reply="0" destination="com.lager.Breakpoints" (bus)',
+}  # fmt: skip
+
+
+def test_whom_the_bus_refuses_is_in_the_history():
+    (only,) = history.parse(lines(BUS))
+    assert (only["event"], only["by_user"], only["by_uid"]) == ("denied", "4242", "4242")
+    assert only["reason"].startswith("Continue")
+    assert history.row(only)[1:3] == ("denied", "4242")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"MESSAGE": BUS["MESSAGE"].replace('com.lager.Breakpoints" (bus)', 'org.example.Other" (bus)')},
+        {"MESSAGE": "x " + BUS["MESSAGE"]},
+        {"MESSAGE": "[system] Successfully activated service 'com.lager.Breakpoints'"},
+        {"_SYSTEMD_UNIT": "evil.service"},
+        {"_SYSTEMD_UNIT": "lagerd.service"},
+        {"MESSAGE": [1, 2, 300]},
+        {"MESSAGE": None},
+    ],
+)
+def test_nothing_else_that_the_bus_or_somebody_logs_is_a_refusal(change):
+    assert list(history.parse(lines({**BUS, **change}))) == []
+
+
+def test_a_caller_whose_name_looks_like_a_refusal_is_told_of_themselves():
+    lie = BUS["MESSAGE"].replace("busctl call", 'x") (uid=0 pid=1 comm="root')
+    (only,) = history.parse(lines({**BUS, "MESSAGE": lie}))
+    assert only["by_uid"] == "4242"

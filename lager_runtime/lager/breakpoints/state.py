@@ -43,6 +43,7 @@ class Standing:
     known: bool = False
     began: float = field(default_factory=time.monotonic)
     since: float = 0.0  # of the epoch, by the clock of lagerd
+    told: dict[str, Any] = field(default_factory=dict)  # of its beginning, beside that
     interrupted: bool = False
     over: bool = False
     dropped: int | None = None
@@ -71,7 +72,7 @@ class Standing:
         if not self.known:
             return self.details
         left = 0.0 if self.deadline is None else max(self.deadline - time.monotonic(), 0.001)
-        return {**self.details, "remaining": left, "since": self.since, "age": time.monotonic() - self.began}
+        return {**self.details, "remaining": left, "since": self.since} | self.told
 
     def unheard(self, no_answer: LagerError) -> "Ended | Failed":
         """What becomes of a pause whose last moment has come without a word of lagerd: said of the silent side. Where
