@@ -1,4 +1,4 @@
-"""Whether polkit lets somebody have a console inside another user's script."""
+"""Whether polkit lets somebody do what is another user's: open a console in their script, or end their run."""
 
 import logging
 
@@ -15,7 +15,7 @@ _SECONDS_WITH_A_PERSON = 120.0
 _log = logging.getLogger(__name__)
 
 
-async def allows(bus: Bus, sender: str, interactive: bool) -> bool:
+async def allows(bus: Bus, sender: str, interactive: bool, action: str = ACTION) -> bool:
     """Ask about the connection `sender`. No polkit, or no answer in time, is a no.
 
     polkit may ask a person for a password only where the caller said so in the header of its message.
@@ -25,10 +25,10 @@ async def allows(bus: Bus, sender: str, interactive: bool) -> bool:
     seconds = _SECONDS_WITH_A_PERSON if interactive else _SECONDS
     try:
         answer = await bus.call(
-            _NAME, _PATH, "CheckAuthorization", "(sa{sv})sa{ss}us", subject, ACTION, {}, flags, "",
+            _NAME, _PATH, "CheckAuthorization", "(sa{sv})sa{ss}us", subject, action, {}, flags, "",
             interface=f"{_NAME}.Authority", timeout=seconds,
         )  # fmt: skip
     except LagerError as error:
-        _log.warning("polkit was asked about a console and did not say yes: %s", error)
+        _log.warning("polkit was asked about %s and did not say yes: %s", action, error)
         return False
     return bool(answer[0][0])

@@ -49,6 +49,7 @@ class Service:
         self._repeats = Repeats(recorder(self.audit, lambda: self.config.log_console_input))
         breakpoints.hooks.record = self._repeats
         instruments.hooks.record = lease_recorder(self.audit)
+        breakpoints.hooks.killed = self._killed
         breakpoints.hooks.admit = instruments.hooks.admit = self._call_limit.admit
         breakpoints.hooks.may_open_console = self._may_open_console
 
@@ -82,6 +83,9 @@ class Service:
             client = await self._breakpoints.clients.of(call.sender)
             if self._call_limit.spend(client):  # else it is recorded that there were too many
                 self._denied(client, f"{call.member}: {error.what}")
+
+    def _killed(self, client: Client, run: str) -> None:
+        self.audit.record(Kind.KILLED, by_uid=client.uid, by_user=client.user, run=run)
 
     def _denied(self, client: Client, reason: str) -> None:
         self.audit.record(Kind.DENIED, by_uid=client.uid, by_user=client.user, reason=reason)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _HEADERS = ("TIME", "EVENT", "WHO", "WHAT", "WHERE", "RUN", "AFTER", "WHY")
 _UNIT = "lagerd.service"
+_FIELDS = ("breakpoint", "run", "label", "file", "line", "instrument", "net")  # which each record of lagerd's has
 _BUS_UNIT = "dbus.service"
 _REFUSED_BY_BUS = re.compile(
     r'\[system\] Rejected send message, \d+ matched rules; type="method_call", sender=":[\d.]+" \(uid=(?P<uid>\d+) .*\)'
@@ -139,7 +140,7 @@ def _bus_refusal(entry: dict[str, Any]) -> dict[str, Any]:
     user = found["uid"]
     with contextlib.suppress(KeyError):
         user = pwd.getpwuid(int(user)).pw_name
-    return {
+    return dict.fromkeys(_FIELDS, _UNKNOWN) | {
         "event": "denied",
         "by_uid": found["uid"],
         "by_user": user,

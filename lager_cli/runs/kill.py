@@ -6,7 +6,7 @@ import signal
 
 import click
 
-from lager.errors import RunError
+from lager.errors import NoSuchRun, RunError
 from lager_cli.display import output
 from lager_cli.linux import process_tree
 from lager_cli.linux.ladder import STEP_SECONDS, Tree
@@ -17,7 +17,12 @@ from lager_cli.runs.records import Record
 def kill(id: str, name: str | None) -> int:
     """Send one signal to all processes of the run; without a name go up the ladder until it has ended."""
     number = None if name is None else _number(name)
-    record = records.find(id)
+    try:
+        record = records.find(id)
+    except NoSuchRun as unknown:
+        from lager_cli.runs import kill_any
+
+        return kill_any.kill(id, number, unknown)
     if record.state != "running":
         raise RunError(f"The run {record.id[:8]} has ended already.", "Look at: lager runs")
     if number is None:

@@ -24,5 +24,6 @@ class Hooks:
     record: Callable[[str, Pause, Client | None, dict[str, Any]], None] = lambda *_: None
     instruments: Callable[[Pause], list[str]] = lambda _: []
     changed: Callable[[int], None] = lambda _: None
+    killed: Callable[[Client, str], None] = lambda *_: None
     admit: Callable[[Client], None] = lambda _: None
     may_open_console: Callable[[Client, Pause, bool], Any] | None = None

@@ -20,6 +20,7 @@ from lagerd.breakpoints.hooks import Hooks, Settings
 from lagerd.breakpoints.kept_pauses import KeptPauses
 from lagerd.breakpoints.pauses import Pause, Pauses, from_details, remaining_of
 from lagerd.clients import HOWS, Client, Clients
+from lagerd.run_kills import RunKills
 
 _SETTLING = 1.0
 _INPUT_LENGTH = 4096
@@ -45,6 +46,9 @@ class Breakpoints:
         self._arrivals: list[asyncio.Future[None]] = []
         self._settled_at = loop.time() + _SETTLING
         self._visits = Visits(self.bus, self.clients, self.pauses, self.settings, self.hooks, self._found)
+        self._kills = RunKills(
+            self.bus, self.clients, lambda client: self.hooks.admit(client), lambda *what: self.hooks.killed(*what)
+        )
         self._news: list[Callable[[], None]] = []
         self._records: list[Callable[[], None]] = []
         self._announcing = False
@@ -65,6 +69,7 @@ class Breakpoints:
             "List": self.list_,
             "OpenConsole": self.open_console,
             "Inspect": self._visits.inspect,
+            "KillRun": self._kills.kill,
             "Identify": self.identify,
             "Pause": self.pause,
             "Interrupt": self.interrupt,

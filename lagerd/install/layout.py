@@ -22,6 +22,7 @@ CONFIG = "etc/lager/lagerd.toml"
 NETS = "etc/lager/nets.toml"
 # Where an ssh that is no login looks for a command: lager --box NAME starts lager there.
 LINKS = ("usr/local/bin/lager", "usr/local/bin/lagerd")
+KILL = "usr/lib/systemd/system/lager-kill@.service"
 PORTS = "usr/lib/udev/rules.d/99-lager-ports.rules"
 OWN_FOLDERS = ("etc/lager", "usr/share/lager")
 
@@ -37,6 +38,8 @@ FILES = {
     "usr/lib/udev/rules.d/70-lager.rules": "70-lager.rules",
     PORTS: "99-lager-ports.rules",
     "usr/lib/systemd/catalog/lager.catalog": "lager.catalog",
+    KILL: "lager-kill@.service",
+    "usr/share/polkit-1/rules.d/lager.rules": "lager.polkit.rules",
     CONFIG: "lagerd.toml",
     "usr/share/dbus-1/system.d/com.lager.conf": "com.lager.conf",
 }
@@ -59,8 +62,9 @@ class Layout:
         """Each file's place below the root, and its text."""
         for place, name in FILES.items():
             text = (self.templates / name).read_text(encoding="utf-8")
-            if place == SERVICE:
+            if place in (SERVICE, KILL):
                 text = text.replace("{lagerd}", _quoted(self.program)).replace("{protect_home}", self.protect_home)
+                text = text.replace("{lager}", _quoted(self.program.with_name("lager")))
             if place == PORTS:
                 text = text.replace("{ports}\n", self.ports)
             yield place, text

@@ -94,6 +94,10 @@ class Kind(Enum):
         5,
         "Refused {instrument} to {by_user}: {reason}",
     )
+    KILLED = (
+        "killed", "5d2f0c4f7a5b4d0c9a3e86b1f2d7c915", 5,
+        "Run {run} was ended by {by_user}",
+    )  # fmt: skip
     DENIED = (
         "denied", "50ec31e9e242456f87310e4015c67be9", 5,
         "Denied {by_user} (uid {by_uid}): {reason}",

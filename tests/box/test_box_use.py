@@ -331,6 +331,52 @@ def test_claims_refusals_and_releases_are_in_the_journal(box):
     assert found[-3:] == [("claimed", "alice"), ("refused", "bob"), ("released", "alice")]
 
 
+RULE = (
+    'polkit.addRule(function(action, subject) { if (action.id == "com.lager.runs.kill" && subject.user == "bob")'
+    " return polkit.Result.YES; });"
+)
+FINALLY = """
+import lager, time
+try:
+    lager.pause("held", timeout=0)
+    time.sleep(1000)
+finally:
+    print("tidied", flush=True)
+"""
+
+
+def test_another_users_run_is_ended_by_root_and_by_whom_polkit_lets(box):
+    box.write("/home/alice/held.py", FINALLY)
+    box.write("/etc/polkit-1/rules.d/50-kill.rules", RULE)
+    box.run("systemctl", "restart", "polkit")
+    try:
+        for user in ("root", "bob"):
+            with box.start("lager", "python", "held.py", user="alice") as run:
+                id = run.until(r"  id +([0-9a-f]{8})$")[1]
+                run_id = str(listed(box)[id]["run_id"])
+                assert box.run("lager", "python", "--kill", run_id, user="mallory", check=False).returncode == 1
+                assert run.popen.poll() is None
+                said = box.run("lager", "python", "--kill", run_id[:13], user=user).stdout
+                assert f"Ended {run_id[:8]}" in said
+                run.until("tidied")
+                assert run.ended() != 0
+        (record,) = records(box, LAGER_EVENT="killed", LAGER_RUN=run_id)
+        assert record["LAGER_BY_USER"] == "bob"
+    finally:
+        box.run("rm", "/etc/polkit-1/rules.d/50-kill.rules")
+        box.run("systemctl", "restart", "polkit")
+
+
+def test_a_member_without_the_polkit_action_ends_nobody_elses_run(box):
+    with (script := paused(box, "alice")).process:
+        done = box.run("lager", "python", "--kill", script.run_id, user="bob", check=False)
+        assert done.returncode == 1
+        assert "com.lager.runs.kill" in done.stderr
+        assert script.id in listed(box)
+        call(box, "alice", "Continue", "s", script.id)
+        script.goes_on()
+
+
 def test_no_socket_listens_and_no_network_is_used(box):
     with (script := paused(box, "alice", interactive=True)).process:
         with box.start("lager", "python", "--console", script.id, user="alice") as console:

@@ -1,0 +1,71 @@
+"""`lager python --kill` of another user's run: by root at once, by others through lagerd, which asks polkit."""
+
+import contextlib
+import os
+import signal
+from pathlib import Path
+
+from lager.contract import INSTRUMENTS
+from lager.errors import AccessDenied, AmbiguousId, LagerError, NoSuchRun
+from lager_cli.daemon import ask
+from lager_cli.display import output
+from lager_cli.linux.ladder import Tree
+from lager_cli.runs.records import SHORTEST_PREFIX
+
+_MARK = b"LAGER_PROCESS_ID="
+
+
+def kill(id: str, number: signal.Signals | None, unknown: NoSuchRun) -> int:
+    """End the only run of others that begins with `id`, or send it one signal. Raises `unknown` where there is none."""
+    wanted = id.strip().lower()
+    if len(wanted) < SHORTEST_PREFIX:
+        raise unknown
+    if os.geteuid() != 0:
+        return _ask_lagerd(wanted, number, unknown)
+    (run, uid), pids = _only(wanted, unknown)
+    if number is None:
+        for pid in pids:
+            Tree(pid, with_root=True).climb()
+        output.say(f"Ended {run[:8]}, a run of uid {uid}.")
+    else:
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+        output.say(f"Sent {number.name} to {len(pids)} processes of {run[:8]}.")
+    return 0
+
+
+def _ask_lagerd(wanted: str, number: signal.Signals | None, unknown: NoSuchRun) -> int:
+    known: set[str] = set()
+    with contextlib.suppress(LagerError):  # without lagerd nobody knows the runs of others
+        for listed in (ask("List")[0], ask("List", name=INSTRUMENTS)[0]):
+            known |= {str(one["run_id"]) for one in listed if one["run_id"].startswith(wanted)}
+    if not known:
+        raise unknown
+    if number is not None:
+        raise AccessDenied("Only root may send a signal to another user's run.", "End it: without --signal.")
+    if len(known) > 1:
+        raise AmbiguousId(f"{len(known)} runs begin with {wanted}.", "Give more of the id: lager breakpoints --json")
+    (run,) = known
+    ask("KillRun", "s", run)
+    output.say(f"Ended {run[:8]}.")
+    return 0
+
+
+def _only(wanted: str, unknown: NoSuchRun) -> tuple[tuple[str, int], list[int]]:
+    """The run, its user, and its processes. A run belongs to one user, so what another one calls so is another run."""
+    found: dict[tuple[str, int], list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError, UnicodeError):
+            if not entry.name.isdigit() or int(entry.name) == os.getpid():
+                continue
+            variables = (entry / "environ").read_bytes().split(b"\0")
+            run = next((one.removeprefix(_MARK).decode() for one in variables if one.startswith(_MARK)), "")
+            if run.startswith(wanted):
+                found.setdefault((run, entry.stat().st_uid), []).append(int(entry.name))
+    if not found:
+        raise unknown
+    if len(found) > 1:
+        shown = ", ".join(f"{run} of uid {uid}" for run, uid in list(found)[:5])
+        raise AmbiguousId(f"{wanted} is the beginning of several runs: {shown}.", "Give more of the id, or kill a pid.")
+    return found.popitem()
