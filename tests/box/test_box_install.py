@@ -42,7 +42,14 @@ def installed(clean_box):
     return before, said
 
 
-def test_a_dry_run_changes_nothing(clean_box, installed):
+@pytest.fixture
+def installed_now(clean_box, installed):
+    """Whatever another test has removed is there again."""
+    clean_box.run("lagerd", "install")
+
+
+@pytest.mark.usefixtures("installed_now")
+def test_a_dry_run_changes_nothing(clean_box):
     before = tree(clean_box)
     said = clean_box.run("lagerd", "uninstall", "--dry-run").stdout
     assert "would remove" in said
@@ -59,19 +66,22 @@ def test_what_install_says(clean_box, installed):
     assert "failed" not in said
 
 
-def test_a_second_install_changes_nothing(clean_box, installed):
+@pytest.mark.usefixtures("installed_now")
+def test_a_second_install_changes_nothing(clean_box):
     before = tree(clean_box)
     assert not re.search("created|updated|failed", clean_box.run("lagerd", "install").stdout)
     assert tree(clean_box) == before
 
 
-def test_the_unit_is_correct_and_tight(clean_box, installed):
+@pytest.mark.usefixtures("installed_now")
+def test_the_unit_is_correct_and_tight(clean_box):
     verified = clean_box.run("systemd-analyze", "verify", "lagerd.service")
     assert verified.stdout + verified.stderr == ""
     clean_box.run("systemd-analyze", "security", "--threshold=8", "lagerd.service")
 
 
-def test_the_system_knows_what_was_installed(clean_box, installed):
+@pytest.mark.usefixtures("installed_now")
+def test_the_system_knows_what_was_installed(clean_box):
     assert clean_box.run("systemctl", "is-enabled", "lagerd").stdout == "enabled\n"
     assert clean_box.run("getent", "passwd", "lager").stdout.count(":") == 6
     assert "com.lager.Breakpoints" in clean_box.run("busctl", "--acquired", "--activatable", "list").stdout
@@ -118,6 +128,7 @@ def test_uninstall_leaves_nothing_but_what_was_edited(clean_box, installed):
     assert "nothing" not in said
 
 
+@pytest.mark.usefixtures("installed_now")
 def test_edited_configuration_survives_an_uninstall_and_an_install(clean_box):
     clean_box.run("lagerd", "install")
     clean_box.write("/etc/lager/lagerd.toml", "default_timeout = 7\n")
