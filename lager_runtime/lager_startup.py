@@ -7,14 +7,90 @@ PYTEST_DONT_REWRITE, which would come too late: pytest warns of that.
 """
 
 import _signal  # type: ignore[import-not-found]  # without the enumerations of signal, which cost more than all of this
+import _thread
+import builtins
 import os
 import sys
+import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
     from typing import Any
+
+    from lager.world import World
+
+_HOOK = "lager.breakpointhook"
+
+
+class Start:
+    """The world as it was before the script's code ran; see lager/world.py. Once in a process."""
+
+    def __init__(self) -> None:
+        self.environ = dict(os.environ)
+        self.folder = os.path.dirname(os.path.abspath(__file__))
+        home = os.path.dirname(os.__file__)
+        self.library = [home, *(path for path in sys.path if os.path.basename(path) == "lib-dynload")]
+        given = [os.path.abspath(path) for path in self.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+        # Behind all others what PYTHONPATH names: a folder of the script's, as a rule.
+        paths = [path for path in sys.path if path and path not in self.library]
+        self.others = [path for path in paths if path not in given] + [path for path in paths if path in given]
+        self.builtins = dict(builtins.__dict__)
+        self.sys = dict(sys.__dict__)
+        self.modules = {name: module for name, module in sys.modules.items() if name != "__main__"}
+        self.compiled = {
+            name: dict(module.__dict__)
+            for name, module in list(sys.modules.items())
+            if name in sys.builtin_module_names and name not in ("sys", "builtins")
+        }
+        # Some tools that stop the clock replace the function itself, in C; this one they leave, and on Linux it is the
+        # same clock: time.monotonic() in the Python library reference.
+        self.compiled["time"]["monotonic"] = time.perf_counter
+        self.posix = self.compiled["posix"]
+        self.allocate_lock, self.allocate_rlock = _thread.allocate_lock, _thread.RLock
+        self.start_new_thread = _thread.start_new_thread
+        self.main_ident = _thread.get_ident()
+        self._world: World | None = None
+        self._making = _thread.RLock()
+
+    def world(self) -> "World":
+        """Where what pauses this process lives; made when it is first needed."""
+        with self._making:
+            if self._world is None:
+                import _frozen_importlib_external
+
+                external: Any = _frozen_importlib_external
+                path = f"{self.folder}/lager/world.py"
+                module = type(sys)("lager.world")
+                module.__dict__["__file__"] = path
+                exec(external.SourceFileLoader("lager.world", path).get_code("lager.world"), module.__dict__)
+                self._world = module.World(self)
+            return self._world
+
+
+def start() -> "Any":
+    """That of this process, also where the script has thrown this module away and imports it anew."""
+    found = getattr(sys, "_lager_start", None)
+    if not isinstance(found, Start) and type(found).__name__ != "Start":
+        found = Start()
+        sys._lager_start = found  # type: ignore[attr-defined]
+    return found
+
+
+def _breakpoint(*arguments: "Any", **options: "Any") -> "Any":
+    """What breakpoint() calls in a run, unless the user or the script has chosen something else."""
+    chosen = os.environ.get("PYTHONBREAKPOINT")
+    if type(chosen) is str and chosen not in ("", _HOOK):
+        return sys.__breakpointhook__(*arguments, **options)
+    start().world().need("lager")._breakpoint(sys._getframe(1), *arguments, **options)
+
+
+def _set_hook() -> None:
+    """The variable alone would be a warning in a child whose Python has no lager, and is lost with the environment."""
+    if sys.flags.ignore_environment or os.environ.get("PYTHONBREAKPOINT", _HOOK) == _HOOK:
+        os.environ.pop("PYTHONBREAKPOINT", None)
+        sys.breakpointhook = _breakpoint
 
 
 def _listen() -> None:
@@ -24,56 +100,7 @@ def _listen() -> None:
 
 
 def _asked(_: int, frame: "FrameType") -> None:
-    importer = _importer(frame)
-    if importer is None:
-        _stand(frame)
-    else:
-        _stand_once_back_in(importer)
-
-
-def _importer(frame: "FrameType") -> "FrameType | None":
-    """Who imports what is being imported at `frame`, if a pause may need just that: it is let come to its end."""
-    needed = {"lager", "dbus_fast", "dbus_next", *sys.stdlib_module_names}
-    importer, imported, here = None, "", frame.f_back
-    while here is not None:
-        if frame.f_code.co_filename.startswith("<frozen importlib."):
-            if not imported or imported.partition(".")[0] in needed:
-                importer = here
-        else:
-            imported = frame.f_globals.get("__name__", "")
-        frame, here = here, here.f_back
-    return importer
-
-
-_is_to_stand = False
-
-
-def _stand_once_back_in(importer: "FrameType") -> None:
-    global _is_to_stand
-    if _is_to_stand:
-        return
-    _is_to_stand = True
-    trace, local_trace = sys.gettrace(), importer.f_trace
-
-    def back(frame: "FrameType", _: str, __: "Any") -> "Any":
-        global _is_to_stand
-        _is_to_stand = False
-        sys.settrace(trace)
-        frame.f_trace = local_trace
-        _stand(frame)
-        return local_trace
-
-    importer.f_trace = back
-    sys.settrace(lambda *_: None)
-
-
-def _stand(frame: "FrameType") -> None:
-    try:
-        from lager.breakpoints import on_request
-
-        on_request.pause(frame)
-    except Exception as error:
-        print(f"lager: cannot pause here, going on. {error!r}", file=sys.stderr, flush=True)
+    start().world().need("lager")._asked(frame)
 
 
 _INTERRUPTED_AFTER = 0.2  # seconds, at most
@@ -142,21 +169,22 @@ def _pause_on_error() -> None:
 
 
 _HOOKS = {
-    "LAGER_PROCESS_ID": _listen,
-    "LAGER_PYTHON_PID": _end_by_the_ladder,
-    "LAGER_DETACHED": _write_lines,
-    "LAGER_RUN_FOLDER": _show_typed_names,
-    "LAGER_PAUSE_ON_ERROR": _pause_on_error,
+    "LAGER_PROCESS_ID": (start, _set_hook, _listen),
+    "LAGER_PYTHON_PID": (_end_by_the_ladder,),
+    "LAGER_DETACHED": (_write_lines,),
+    "LAGER_RUN_FOLDER": (_show_typed_names,),
+    "LAGER_PAUSE_ON_ERROR": (_pause_on_error,),
 }
 
 
-def _begin(hook: "Callable[[], None]") -> None:
+def _begin(hook: "Callable[[], object]") -> None:
     try:
         hook()
     except Exception:  # a second interpreter of the process takes no signals, for one
         return  # the script runs all the same
 
 
-for _name, _hook in _HOOKS.items():
+for _name, _hooks in _HOOKS.items():
     if os.environ.get(_name):
-        _begin(_hook)
+        for _hook in _hooks:
+            _begin(_hook)

@@ -12,9 +12,13 @@ import sys
 
 from lager import fork_lock
 
+if "LAGER_PROCESS_ID" in os.environ and not hasattr(sys, "_lager_start"):  # Python has read no lager_startup.pth
+    import lager_startup  # noqa: F401
+
 TYPE_CHECKING = False  # what type checkers take for true; importing typing would cost more than all the rest
 if TYPE_CHECKING:
     from types import FrameType
+    from typing import Any
 
     from lager.errors import PauseTimeout
     from lager.instruments.net import Net, NetType
@@ -36,21 +40,56 @@ def pause(
     0, false or no, it returns at once. Never raises anything that was not asked for; what is wrong with the arguments
     or the bus is said in one line on standard error. (Ctrl-C is not caught.)
     """
-    here = sys._getframe()
-    _pause(here.f_back or here, label, timeout, interactive, on_timeout)  # itself where C calls it, as atexit does
+    _pause(_caller(), label, timeout, interactive, on_timeout)
 
 
 def breakpointhook(
     label: object = None, *, timeout: float | None = None, interactive: bool = True, on_timeout: str = "resume"
 ) -> None:
     """What `breakpoint()` calls in a run of `lager python`: a pause with a console."""
-    here = sys._getframe()
-    _pause(here.f_back or here, label, timeout, interactive, on_timeout)
+    _pause(_caller(), label, timeout, interactive, on_timeout)
+
+
+def _caller() -> FrameType:
+    """Whose call of a function of ours this is; the function itself where C calls it, as atexit does."""
+    try:
+        return sys._getframe(2)
+    except ValueError:
+        return sys._getframe(1)
+
+
+def _breakpoint(
+    frame: FrameType,
+    label: object = None,
+    *,
+    timeout: float | None = None,
+    interactive: bool = True,
+    on_timeout: str = "resume",
+) -> None:
+    _pause(frame, label, timeout, interactive, on_timeout)
+
+
+def is_run() -> bool:
+    """Whether this process is part of a run of `lager python`, as it was when Python started."""
+    return at_start("LAGER_PROCESS_ID") is not None
+
+
+def at_start(name: str) -> str | None:
+    """A variable of the environment as it was before the script of a run began; elsewhere as it is."""
+    start = getattr(sys, "_lager_start", None)
+    environ = os.environ if start is None else start.environ
+    value = environ.get(name)
+    return value if type(value) is str else None
+
+
+def setting(name: str) -> str:
+    """A variable by which also the script itself may set how it pauses; one that it has lost counts as at the start."""
+    value = os.environ.get(name)
+    return value if type(value) is str else at_start(name) or ""
 
 
 def _is_off() -> bool:
-    environ = os.environ
-    return "LAGER_PROCESS_ID" not in environ or environ.get("LAGER_BREAKPOINTS", "").strip().lower() in _OFF
+    return not is_run() or setting("LAGER_BREAKPOINTS").strip().lower() in _OFF
 
 
 def _pause(frame: FrameType, label: object, timeout: object, interactive: object, on_timeout: object) -> None:
@@ -58,22 +97,72 @@ def _pause(frame: FrameType, label: object, timeout: object, interactive: object
     try:
         if _is_off():
             return
-        with fork_lock.wait:
-            from lager.breakpoints.pause import stand
-            from lager.inspection.location import Place
+        if sys.is_finalizing():
+            raise RuntimeError("Python is ending")
+        pausing = load("lager.breakpoints.pause")
+        asked_for = pausing.stand(pausing.Place.of_call(frame), label, timeout, bool(interactive), on_timeout)
+    except Exception as error:
+        if not _is_ours(error):
+            raise
+        _complain(error)
+    finally:
+        del frame
+    if asked_for is not None:
+        try:
+            raise asked_for
+        finally:
+            del asked_for  # which would know this frame, and keep it and its callers'
 
-        asked_for = stand(Place.of_call(frame), label, timeout, bool(interactive), on_timeout)
+
+def _asked(frame: FrameType) -> None:
+    """Somebody asks for a pause, with `lager python --pause`."""
+    try:
+        on_request = load("lager.breakpoints.on_request")
     except Exception as error:
         _complain(error)
-    if asked_for is not None:
-        raise asked_for
+    else:
+        on_request.pause(frame)
+
+
+def load(name: str) -> Any:
+    """A module of ours, in a run one that nothing the script does can reach."""
+    start = getattr(sys, "_lager_start", None)
+    if start is not None:
+        return start.world().need(name)
+    with fork_lock.wait:
+        from importlib import import_module
+
+        return import_module(name)
+
+
+def _is_ours(error: Exception) -> bool:
+    """Whether `error` is a fault of lager's side, which says it and goes on. What something else raises meanwhile in
+    this thread, as the handler of a signal does, is the script's."""
+    if type(error).__module__ == "lager.errors" or isinstance(error, RecursionError):
+        return True
+    if type(error).__module__ != "builtins":
+        return False
+    raised = error.__traceback__
+    while raised is not None:
+        names = raised.tb_frame.f_globals
+        if str(names.get("__name__")).partition(".")[0] != "lager" and not _is_of_our_world(names):
+            return False
+        raised = raised.tb_next
+    return True
+
+
+def _is_of_our_world(names: dict[str, Any]) -> bool:
+    start = getattr(sys, "_lager_start", None)
+    return start is not None and names.get("__builtins__") is start.world().builtins
 
 
 def _complain(error: Exception) -> None:
     try:
-        from lager.text import printable
-
-        what = printable(error, 500) if type(error).__module__ == "lager.errors" else printable(repr(error), 500)
+        text = str(error) if type(error).__module__ == "lager.errors" else repr(error)
+        try:
+            what = load("lager.text").printable(text, 500)
+        except Exception:
+            what = ascii(text[:500])  # not even that can be imported, as without descriptors
         print(f"lager: cannot pause here, going on. {what}", file=sys.stderr, flush=True)
     except Exception:
         return  # standard error is closed: there is nobody to tell
@@ -90,3 +179,7 @@ def __getattr__(name: str) -> object:
 
         return errors.PauseTimeout
     raise AttributeError(f"module 'lager' has no attribute {name!r}")
+
+
+if hasattr(sys, "_lager_start"):  # whoever imports a module of ours gets the one that pauses
+    sys.meta_path.insert(0, sys._lager_start.world())

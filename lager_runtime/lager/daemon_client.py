@@ -11,7 +11,6 @@ import contextlib
 import os
 import selectors
 import threading
-import time
 from collections.abc import Callable, Coroutine
 from concurrent import futures
 from typing import Any
@@ -19,7 +18,7 @@ from typing import Any
 from lager import fork_lock
 from lager.breakpoints import typeahead
 from lager.breakpoints.script_object import Visits
-from lager.breakpoints.state import Ended, Failed, Standing, Stood
+from lager.breakpoints.state import Ended, Failed, Standing, Stood, no_answer
 from lager.bus import address
 from lager.bus.connection import close_fds
 from lager.bus.facade import Bus, Signal
@@ -32,7 +31,6 @@ _ANSWER_SECONDS = 25.0
 _LAST_WORDS_SECONDS = 1.0
 _RETRY_FIRST, _RETRY_LAST = 0.1, 5.0
 _REFUSED_LAST = 30.0  # between two times that a pause which stood asks to be taken back
-_BUSLESS_SECONDS = 300.0  # how long a pause without a deadline waits for a bus that has gone
 
 
 class Link:
@@ -110,6 +108,8 @@ class Link:
         except BaseException:
             future.cancel()
             raise
+        finally:
+            del future  # whose error knows this frame, and would keep it and its callers' until they are collected
 
     async def _claim(self, instrument: str, details: dict[str, Any], wait: float, granted: list[int]) -> None:
         ends = self._loop.time() + wait
@@ -184,7 +184,7 @@ class Link:
             outcome = Ended(reason, standing.by)
         except TimeoutError:
             self._tell("Interrupt", "s", standing.id)
-            outcome = standing.unheard(_no_answer())
+            outcome = standing.unheard(no_answer())
         except LagerError as error:
             outcome = Failed(error)
         except asyncio.CancelledError:
@@ -230,7 +230,6 @@ class Link:
     async def _connected(self, *, patient: bool) -> Bus:
         """The connection; made anew if it was lost, patiently where a pause already stood."""
         delay = _RETRY_FIRST
-        give_up = time.monotonic() + _BUSLESS_SECONDS
         while True:
             try:
                 async with self._connecting:
@@ -238,8 +237,8 @@ class Link:
                         self._bus = await self._connect()
                     return self._bus
             except BusError:
-                if not patient or time.monotonic() > give_up:
-                    raise
+                if not patient:
+                    raise  # else it is the pause's own deadline that ends this, if it has one
             await asyncio.sleep(delay)
             delay = min(delay * 2, _RETRY_LAST)
 
@@ -264,7 +263,7 @@ class Link:
                     await self._owner_changed.wait()
         except TimeoutError:
             if not self._owner:  # else it came while this thread could not run
-                raise _no_answer() from None
+                raise no_answer() from None
 
     async def _wait_for_another(self, seconds: float) -> None:
         """Until another lagerd has come, or so many seconds are over."""
@@ -326,10 +325,6 @@ def _import_console() -> None:
         import lager.console.server  # noqa: F401
 
 
-def _no_answer() -> NoDaemon:
-    return NoDaemon("lagerd does not answer.", "Start it with: sudo systemctl start lagerd")
-
-
 _link: Link | None = None
 _making = threading.RLock()  # for a signal handler that pauses, too
 _abandoned: list[Link] = []
@@ -342,8 +337,28 @@ def this_process() -> Link:
         if _link is not None and not _link.is_usable():
             _abandon()
         if _link is None:
-            _link = Link()
+            _make()
+        if _link is None:
+            raise BusError("The thread that speaks to lagerd could not be started.")
         return _link
+
+
+def _make() -> None:
+    """In a thread beside, where the stack of the caller is not near its limit."""
+    failed: list[BaseException] = []
+
+    def make() -> None:
+        global _link
+        try:
+            _link = Link()
+        except BaseException as error:
+            failed.append(error.with_traceback(None))
+
+    maker = threading.Thread(target=make, name="lager-maker", daemon=True)
+    maker.start()
+    maker.join()
+    if failed:
+        raise failed.pop()
 
 
 def _abandon() -> None:

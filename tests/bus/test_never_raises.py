@@ -187,19 +187,12 @@ def test_no_bus(start, script, tmp_path):
 NONSENSE = ["nonsense", "tcp:host=localhost,port=1", "unix:path=", "unix:", ";", "%", EVIL]
 
 
-def test_an_address_of_nonsense(run):
-    text = f"""
-import lager, os
-for address in {NONSENSE!a}:
-    os.environ['LAGER_BUS_ADDRESS'] = address
-    lager.pause()
-print('went on')
-"""
-    code, out, err = ended(run(text, LAGER_BUS_ADDRESS=EVIL))
+@pytest.mark.parametrize("address", NONSENSE)
+def test_an_address_of_nonsense(run, address):
+    code, out, err = ended(run("import lager\nlager.pause()\nprint('went on')\n", LAGER_BUS_ADDRESS=address))
     assert (code, out) == (0, "went on\n")
-    assert err.count("cannot pause here, going on") == len(NONSENSE)
-    # The command says it too, if the script leaves it the time.
-    assert err.count("cannot be reached") >= len(NONSENSE)
+    assert err.count("cannot pause here, going on") == 1
+    assert "cannot be reached" in err  # the command says it too, if the script leaves it the time
     assert "Traceback" not in err
     assert "\x1b" not in err
 
@@ -537,19 +530,6 @@ lager.pause('shallow', timeout=0.001)
     assert (code, out) == (0, "went on\n"), err
     assert "Traceback" not in err
     assert "shallow" in err
-
-
-SHADOWS = {"select.py": "", "asyncio.py": "1 / 0", "socket.py": "def loads(: pass", "secrets.py": "x = 1"}
-
-
-@pytest.mark.parametrize("name", SHADOWS)
-def test_the_standard_library_is_shadowed(start, script, name):
-    script(SHADOWS[name] + "\n", name)
-    script("import lager\nlager.pause(timeout=0.01)\nprint('went on')\n")
-    code, out, err = ended(start(PYTHON, "script.py", **ON))
-    assert (code, out) == (0, "went on\n"), err
-    assert "cannot pause here, going on" in err
-    assert "Traceback" not in err
 
 
 def test_odd_globals(run, client):

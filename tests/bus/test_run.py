@@ -87,12 +87,12 @@ def test_a_folder(start, script, tmp_path, names, folder):
 
 
 def test_variables(start, script, tmp_path):
-    names = ["PYTHONBREAKPOINT", "LAGER_RUNNABLE", "LAGER_BUS_ADDRESS", "A", "B", "LAGER_PROCESS_ID", "LAGER_BOX", "C"]
+    names = ["LAGER_RUNNABLE", "LAGER_BUS_ADDRESS", "A", "B", "LAGER_PROCESS_ID", "LAGER_BOX", "C"]
     script(f"import json, os\nprint(json.dumps([os.environ.get(n) for n in {names}]))\n")
     options = ("--env", "A=1=2", "--env", "B=", "--passenv", "C", "--passenv", "NOT_THERE")
     process = start(LAGER, "--here", "python", *options, "./script.py", LAGER_BOX="bench7", C="ü")
-    hook, runnable, address, a, b, id, box, c = json.loads(process.out.rest())
-    assert (hook, runnable, a, b, box, c) == ("lager.breakpointhook", "./script.py", "1=2", "", "bench7", "ü")
+    runnable, address, a, b, id, box, c = json.loads(process.out.rest())
+    assert (runnable, a, b, box, c) == ("./script.py", "1=2", "", "bench7", "ü")
     assert address.startswith("unix:path=")
     assert str(uuid.UUID(id)) == id
     assert process.err.rest() == "lager: NOT_THERE is not set here, so there is nothing to pass on\n"

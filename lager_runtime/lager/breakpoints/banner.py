@@ -5,6 +5,7 @@ import os
 import time
 from typing import Any
 
+import lager
 from lager.text import duration, printable, time_left
 
 _HOW = {
@@ -87,8 +88,8 @@ def _until(remaining: float, on_timeout: str) -> str:
 def run_ends_in() -> float | None:
     """Seconds until `lager python --timeout` ends the run, None where it does not."""
     try:
-        ends = float(os.environ["LAGER_RUN_DEADLINE"])
-    except (KeyError, ValueError):
+        ends = float(lager.at_start("LAGER_RUN_DEADLINE") or "")
+    except ValueError:
         return None
     return max(ends - time.monotonic(), 0.0) if math.isfinite(ends) else None
 
@@ -100,5 +101,5 @@ def _who(by: dict[str, Any]) -> str:
 
 def box_option() -> str:
     """What a command that is shown needs to reach the box of this process; nothing where it has no name."""
-    box = os.environ.get("LAGER_BOX", "")
+    box = lager.at_start("LAGER_BOX") or ""
     return f" --box {printable(box, 100)}" if box else ""

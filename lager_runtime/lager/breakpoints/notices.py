@@ -7,7 +7,9 @@ that there is a pause; `place` is what it goes by.
 
 import contextlib
 import os
+import signal
 import sys
+from types import FunctionType, MethodType
 from typing import Any
 
 from lager.breakpoints import terminal_line
@@ -17,10 +19,14 @@ NOWHERE = "-"
 
 def say(text: str, *, begin_line: bool = False) -> None:
     """One write to standard error, which may be closed or gone. `begin_line` where the line there may be unfinished."""
-    with contextlib.suppress(Exception), _not_captured(begin_line):
-        stream = _stream()
-        stream.write(terminal_line.fitted(stream, text, begin_line=begin_line))
-        stream.flush()
+    try:
+        with _not_captured(begin_line):
+            stream = _stream()
+            stream.write(terminal_line.fitted(stream, text, begin_line=begin_line))
+            stream.flush()
+    except Exception as error:
+        if _raised_by_a_handler(error):
+            raise
 
 
 def place() -> str:
@@ -66,3 +72,22 @@ def pytest_sessions() -> list[Any]:
     """The sessions of pytest that run in this process, each inside of the one before it."""
     plugin = sys.modules.get("lager.pytest_plugin")
     return list(getattr(plugin, "sessions", ()))
+
+
+def _raised_by_a_handler(error: Exception) -> bool:
+    """Whether a signal came meanwhile, and what the script does then raised `error`."""
+    handlers = {_code(signal.getsignal(number)) for number in signal.valid_signals()}
+    raised = error.__traceback__
+    while raised is not None:
+        if raised.tb_frame.f_code in handlers:
+            return True
+        raised = raised.tb_next
+    return False
+
+
+def _code(handler: Any) -> Any:
+    if isinstance(handler, MethodType):
+        handler = handler.__func__
+    if not isinstance(handler, FunctionType):
+        handler = getattr(type(handler), "__call__", None)  # noqa: B004
+    return getattr(handler, "__code__", 0)

@@ -2,25 +2,24 @@
 
 import os
 import pwd
-import sys
 from types import FrameType
 
-from lager import _pause
+import lager
+from lager.breakpoints import on_timeout
 from lager.contract import TIMED_OUT
 
 
 def pause(frame: FrameType) -> None:
     """Pause the calling thread, which was interrupted at `frame`; where it stands already, that is enough. Where the
     pause of another thread has asked for the end of the process, raise SystemExit."""
-    deadline = sys.modules.get("lager.breakpoints.on_timeout")
-    if deadline is not None and deadline.ending:
+    if on_timeout.ending:
         raise SystemExit(TIMED_OUT)
     outer: FrameType | None = frame
     while outer is not None:
-        if outer.f_globals.get("__name__") == "lager.breakpoints.pause":
+        if outer.f_code is lager._pause.__code__:
             return
         outer = outer.f_back
-    _pause(frame, f"asked by {_user()}", None, True, "resume")
+    lager._pause(frame, f"asked by {_user()}", None, True, "resume")
 
 
 def _user() -> str:

@@ -9,6 +9,7 @@ import threading
 import weakref
 from typing import Any
 
+from lager.breakpoints import script_threads
 from lager.contract import TIMED_OUT
 from lager.errors import PauseTimeout
 
@@ -28,24 +29,23 @@ def outcome(details: dict[str, Any]) -> BaseException | None:
         what = f"Nobody resumed the pause at {details['file']}:{details['line']}{label} in time."
         return PauseTimeout(what, "Catch lager.PauseTimeout, or give it more time with timeout=.")
     if details["on_timeout"] == "exit":
-        if threading.current_thread() is not threading.main_thread():
+        if not script_threads.is_main():
             _end_main_thread()
         return SystemExit(TIMED_OUT)
     return None
 
 
 def _end_main_thread() -> None:
-    main = threading.main_thread()
     over = threading.Event()
     _here.until_its_end = _Mark()  # which goes with this thread, behind its last `finally`
     weakref.finalize(_here.until_its_end, over.set).atexit = False
     # The code of the process is the main thread's to choose, and it may have run out already.
     atexit.register(_exit, over)
-    if main.ident is not None and main.is_alive():
+    if script_threads.main_is_alive():
         global ending
         ending = True
         listens = getattr(signal.getsignal(signal.SIGURG), "__module__", "") == "lager_startup"
-        signal.pthread_kill(main.ident, signal.SIGURG if listens else signal.SIGINT)
+        signal.pthread_kill(script_threads.main_ident(), signal.SIGURG if listens else signal.SIGINT)
 
 
 def _exit(over: threading.Event) -> None:

@@ -3,12 +3,13 @@
 import contextlib
 import math
 import os
-import secrets
 import threading
 import time
+from queue import Empty
 from typing import Any
 
-from lager.breakpoints import banner, notices, terminal_line
+import lager
+from lager.breakpoints import banner, notices, script_threads, terminal_line
 from lager.breakpoints.notices import say
 from lager.breakpoints.on_timeout import outcome
 from lager.breakpoints.state import Ended, Failed, Standing
@@ -36,28 +37,35 @@ def stand(
     details = describe(place, label, _timeout(timeout), interactive)
     standing = Standing(details | {"on_timeout": _on_timeout(on_timeout)}, place)
     link = this_process()
-    with _clocks_stopped():
-        link.begin(standing)
-        try:
+    try:
+        with _clocks_stopped():
+            link.begin(standing)
             ended = _wait(standing, about)
-        except BaseException:
-            link.interrupt(standing)
-            terminal_line.await_row_gone()  # a traceback may follow
-            raise
+    except BaseException:
+        link.interrupt(standing)
+        terminal_line.await_row_gone()  # a traceback may follow
+        raise
+    finally:
+        place.forget()  # whoever still knows of the pause keeps nothing of the script
+    if isinstance(ended, Failed):
+        try:
+            raise ended.error.with_traceback(None)
+        finally:
+            del ended  # whose error would know this frame, and keep it and its callers'
     return outcome(standing.details) if ended.reason in ("timeout", "alone", "held up") else None
 
 
 def describe(place: Place, label: object, timeout: float | None, interactive: bool) -> dict[str, Any]:
     """The keys of the contract that a script knows of itself; `timeout` in seconds, None for what lagerd says."""
     return {
-        "id": secrets.token_hex(4),
+        "id": os.urandom(4).hex(),
         "label": "" if label is None else printable(label, LABEL_LENGTH),
         "file": printable(display_paths.shown(file_of(place.frame)), PATH_LENGTH),
         "line": place.line,
         "function": printable(place.frame.f_code.co_qualname),
-        "thread": printable(threading.current_thread().name),
-        "run_id": printable(os.environ.get("LAGER_PROCESS_ID", ""), 64),
-        "script": printable(os.environ.get("LAGER_RUNNABLE", ""), PATH_LENGTH),
+        "thread": printable(script_threads.name()),
+        "run_id": printable(lager.at_start("LAGER_PROCESS_ID") or "", 64),
+        "script": printable(lager.at_start("LAGER_RUNNABLE") or "", PATH_LENGTH),
         "timeout": timeout,
         "interactive": interactive,
         "banner": notices.place(),
@@ -74,12 +82,18 @@ def _clocks_stopped() -> contextlib.AbstractContextManager[None]:
     return in_pytest.clocks_stopped(sessions)
 
 
-def _wait(standing: Standing, about: str) -> Ended:
+def _wait(standing: Standing, about: str) -> Ended | Failed:
     began = time.monotonic()
     while True:
-        event = standing.events.get()
+        try:
+            event = standing.events.get(timeout=standing.patience())
+        except Empty:
+            given_up = standing.given_up()
+            if given_up is None:
+                continue
+            event = given_up
         if isinstance(event, Failed):
-            raise event.error
+            return event
         if isinstance(event, Ended):
             terminal_line.await_row_gone()
             say(banner.resumed(standing.details, event.reason, event.by, time.monotonic() - began))
@@ -96,7 +110,7 @@ def _timeout(argument: object) -> float | None:
         if seconds is not None:
             return seconds
         say(f"lager: timeout={printable(_repr(argument), 40)} is no number of seconds; the default holds.\n")
-    text = os.environ.get("LAGER_BREAKPOINT_TIMEOUT", "").strip()
+    text = lager.setting("LAGER_BREAKPOINT_TIMEOUT").strip()
     if not text:
         return None
     with contextlib.suppress(ValueError):

@@ -8,12 +8,14 @@ from queue import SimpleQueue
 from typing import Any
 
 from lager.breakpoints.banner import HELD_UP
-from lager.errors import BusError, LagerError
+from lager.errors import BusError, LagerError, NoDaemon
 from lager.inspection.location import Place
 
 _UNHEARD_SECONDS = 15.0  # until lagerd must have said that it knows of a pause
 _HELD_UP = 0.5  # behind what was due, for a thread that was kept from running
 _GRACE = 3.0  # beyond our own deadline, before we stop waiting for a lagerd that keeps silent
+_HUNG = 1.5  # beyond that, before the paused thread stops waiting for the thread that does
+_LONGEST_WAIT = 3600.0
 
 
 @dataclass(frozen=True)
@@ -84,9 +86,29 @@ class Standing:
             return Ended("alone", {}) if self.known else Failed(no_answer)
         return Ended("held up", {}) if self.known else Failed(BusError(f"{HELD_UP}."))
 
+    def patience(self) -> float | None:
+        """For how many seconds the paused thread leaves it to the link's thread to end this."""
+        ends = self._ends()
+        return None if ends is None else min(max(ends + _HUNG - time.monotonic(), 0.0), _LONGEST_WAIT)
+
+    def given_up(self) -> "Ended | Failed | None":
+        """What the paused thread makes of it where the link's thread has not ended it in time; None if it need not."""
+        ends = self._ends()
+        if ends is None or time.monotonic() < ends + _HUNG:
+            return None
+        return Ended("alone", {}) if self.known else Failed(no_answer())
+
     def last_moment(self) -> float | None:
         """When to stop waiting for lagerd, by the clock of the loop."""
+        ends = self._ends()
+        return None if ends is None else asyncio.get_running_loop().time() + ends - time.monotonic()
+
+    def _ends(self) -> float | None:
         ends = [self.deadline + _GRACE] if self.deadline is not None else []
         if not self.known:
             ends.append(self.began + _UNHEARD_SECONDS)
-        return asyncio.get_running_loop().time() + min(ends) - time.monotonic() if ends else None
+        return min(ends, default=None)
+
+
+def no_answer() -> NoDaemon:
+    return NoDaemon("lagerd does not answer.", "Start it with: sudo systemctl start lagerd")

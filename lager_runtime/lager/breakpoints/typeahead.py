@@ -1,11 +1,15 @@
 """Keys typed before a pause belong to no pause: a late Enter must not resume the next one."""
 
-import array
 import contextlib
 import fcntl
 import os
 import signal
+import struct
 import termios
+
+import lager
+
+_INT = struct.Struct("i")
 
 
 def drop() -> int | None:
@@ -13,7 +17,7 @@ def drop() -> int | None:
 
     None where this process has no such terminal, or is not in its foreground: then no key there is meant for it.
     """
-    path = os.environ.get("LAGER_TERMINAL", "")
+    path = lager.at_start("LAGER_TERMINAL")
     if not path:
         return None
     try:
@@ -23,11 +27,11 @@ def drop() -> int | None:
     try:
         if os.tcgetpgrp(fd) != os.getpgrp():
             return None
-        count = array.array("i", [0])
+        count = bytes(_INT.size)
         with contextlib.suppress(OSError):
-            fcntl.ioctl(fd, termios.FIONREAD, count)
+            count = fcntl.ioctl(fd, termios.FIONREAD, count)
         _flush(fd)
-        return count[0]
+        return int(_INT.unpack(count)[0])
     except (OSError, termios.error):
         return None
     finally:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import lager
 from lager.errors import BusError
 
 SYSTEM = "unix:path=/run/dbus/system_bus_socket"
@@ -33,13 +34,14 @@ class Address:
 
 
 def given_or_system() -> str:
-    return os.environ.get("LAGER_BUS_ADDRESS") or os.environ.get("DBUS_SYSTEM_BUS_ADDRESS") or SYSTEM
+    return lager.at_start("LAGER_BUS_ADDRESS") or lager.at_start("DBUS_SYSTEM_BUS_ADDRESS") or SYSTEM
 
 
 def choose() -> Address:
     """The bus for this process. BusError where a real bench has no lagerd: a simulated one never stands in for it."""
-    if os.environ.get("LAGER_BUS_ADDRESS"):
-        return Address(os.environ["LAGER_BUS_ADDRESS"], embedded=False)
+    named = lager.at_start("LAGER_BUS_ADDRESS")
+    if named:
+        return Address(named, embedded=False)
     if any(path.exists() for path in _INSTALLED):
         return Address(given_or_system(), embedded=False)
     if NETS_FILE.exists():
@@ -68,13 +70,13 @@ def listening(path: Path) -> bool:
 
 def embedded_folder() -> Path:
     """The private folder of this user's embedded daemon, made if need be; BusError if it cannot be private."""
-    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    runtime = lager.at_start("XDG_RUNTIME_DIR") or ""
     if os.path.isabs(runtime) and len(os.fsencode(runtime)) < _LONGEST_RUNTIME:
         try:
             return private(Path(runtime) / "lager")
         except (OSError, BusError):
             pass  # absent, read-only or somebody else's: the temporary folder will do
-    first = Path(os.environ.get("TMPDIR") or "/tmp") / f"lager-{os.getuid()}"
+    first = Path(lager.at_start("TMPDIR") or "/tmp") / f"lager-{os.getuid()}"
     try:
         return private(first)
     except (OSError, BusError) as error:

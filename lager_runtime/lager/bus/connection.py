@@ -9,7 +9,6 @@ The wire format is the library's (`wire`); what is read when, and whose turn it 
 - A body is parsed when the turn of its message has come, and not while it waits.
 """
 
-import array
 import asyncio
 import contextlib
 import logging
@@ -183,7 +182,7 @@ class Connection:
             data, ancillary = b"", []
         for level, kind, content in ancillary:
             if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
-                self._fds += array.array("i", content[: len(content) // 4 * 4])
+                self._fds += struct.unpack(f"{len(content) // 4}i", content[: len(content) // 4 * 4])
         if not data:
             self._hung_up()
         elif self._passed_over:
@@ -315,7 +314,7 @@ class Connection:
 
     def _write_some(self) -> None:
         data, fds = self._out.next()
-        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
+        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack(f"{len(fds)}i", *fds))] if fds else []
         self._out.sent(self._sock.sendmsg(data, rights))
         close_fds(fds)
 

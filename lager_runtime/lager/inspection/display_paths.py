@@ -4,12 +4,13 @@ user typed otherwise, each with what was typed.
 """
 
 import functools
-import os
+
+import lager
 
 
 def shown(path: str) -> str:
     """The user's name of a file in the run's folder; any other path as it is."""
-    folder = os.environ.get("LAGER_RUN_FOLDER")
+    folder = lager.at_start("LAGER_RUN_FOLDER")
     if not folder or not path.startswith(folder + "/"):
         return path
     name = path[len(folder) + 1 :]
@@ -26,7 +27,7 @@ def there(typed: str) -> str:
 
 def in_line(text: str) -> str:
     """A line of a traceback, which has the path between quotation marks."""
-    before, found, after = text.partition(f'"{os.environ.get("LAGER_RUN_FOLDER")}/')
+    before, found, after = text.partition(f'"{lager.at_start("LAGER_RUN_FOLDER")}/')
     if not found:
         return text
     path, quote, rest = after.partition('"')
@@ -38,6 +39,6 @@ def _typed() -> dict[str, str]:
     import json  # which a run that has no such names need not wait for
 
     try:
-        return {str(name): str(typed) for name, typed in json.loads(os.environ.get("LAGER_TYPED") or "{}").items()}
+        return {str(name): str(typed) for name, typed in json.loads(lager.at_start("LAGER_TYPED") or "{}").items()}
     except (ValueError, AttributeError):
         return {}

@@ -16,7 +16,7 @@ Stack = tuple[tuple[FrameType, int], ...]
 _HERE = "__lager_here__"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Place:
     """`stack` is frame by frame the line it is at, outermost first; the last is where the pause is."""
 
@@ -50,6 +50,10 @@ class Place:
         """Where an example of a doctest.DocTest is, with the names of that."""
         line = (test.lineno or 0) + example.lineno + 1
         return cls((_ended_frame(test.globs, test.filename or f"<doctest {test.name}>", line, test.name),))
+
+    def forget(self) -> None:
+        """Let go of the frames, and of all that is in them."""
+        self.stack = ()
 
     @property
     def frame(self) -> FrameType:

@@ -7,6 +7,7 @@ import sys
 import weakref
 from typing import Protocol
 
+import lager
 from lager.daemon_client import Link, this_process
 from lager.instruments.port import Port
 from lager.text import printable
@@ -36,7 +37,7 @@ def claim(instrument_key: str, *, net: str, wait: float = 0.0, name: str = "", p
     details = {
         "net": net,
         "name": name,
-        "run_id": os.environ.get("LAGER_PROCESS_ID", ""),
+        "run_id": lager.at_start("LAGER_PROCESS_ID") or "",
         "script": _script(),
         "how": "cli" if _is_command() else "script",
         "ancestors": [str(pid) for pid in _ancestors()],
@@ -84,7 +85,7 @@ def _after_fork() -> None:
 
 def _script() -> str:
     """How its user would name this program: the script of the run, else the command with its arguments."""
-    named = os.environ.get("LAGER_RUNNABLE", "")
+    named = lager.at_start("LAGER_RUNNABLE") or ""
     if named and not _is_command():
         return printable(named)
     words = list(sys.argv) or [""]  # which are the script's to change

@@ -20,6 +20,7 @@ import tomllib
 from pathlib import Path
 from types import MappingProxyType
 
+import lager
 from lager.errors import NetsFileError
 from lager.nets.model import Nets
 from lager.nets.validate import check
@@ -30,7 +31,7 @@ DEFAULT_PATH = "/etc/lager/nets.toml"
 
 def path() -> str:
     """Where the nets file of this machine is: LAGER_NETS if set, else /etc/lager/nets.toml."""
-    return os.environ.get("LAGER_NETS") or DEFAULT_PATH
+    return lager.setting("LAGER_NETS") or DEFAULT_PATH
 
 
 def load(file: str | os.PathLike[str] | None = None) -> Nets:

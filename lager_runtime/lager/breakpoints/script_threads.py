@@ -1,0 +1,63 @@
+"""The script's threads, as the script's own `threading` knows them; a pause has one of its own, which does not."""
+
+import _thread
+import sys
+import threading
+from typing import Any
+
+
+def name() -> str:
+    """The name of the calling thread."""
+    try:
+        found = _theirs().current_thread().name
+    except Exception:
+        found = None  # replaced by something else
+    return found if type(found) is str else f"Thread-{_thread.get_ident()}"
+
+
+def is_main() -> bool:
+    """Whether the calling thread is the main one of the process."""
+    return _thread.get_ident() == main_ident()
+
+
+def main_ident() -> int:
+    """The identifier of the main thread."""
+    try:
+        found = _theirs().main_thread().ident
+    except Exception:
+        found = None
+    return found if type(found) is int else getattr(sys, "_lager_start").main_ident  # noqa: B009
+
+
+def main_is_alive() -> bool:
+    """Whether the main thread has not ended yet."""
+    try:
+        return bool(_theirs().main_thread().is_alive())
+    except Exception:
+        return True
+
+
+class _Unloaded:
+    """What is there while the script has not imported `threading`: one thread, as a rule."""
+
+    class _Main:
+        name = "MainThread"
+
+        def __init__(self) -> None:
+            self.ident = sys._lager_start.main_ident  # type: ignore[attr-defined]
+
+        def is_alive(self) -> bool:
+            return True
+
+    def main_thread(self) -> Any:
+        return self._Main()
+
+    def current_thread(self) -> Any:
+        main = self._Main()
+        return main if _thread.get_ident() == main.ident else threading.current_thread()
+
+
+def _theirs() -> Any:
+    if not hasattr(sys, "_lager_start"):
+        return threading
+    return sys.modules.get("threading") or _Unloaded()

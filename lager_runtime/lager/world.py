@@ -1,0 +1,298 @@
+"""The world in which lager's side of a pause lives: the standard library as Python ships it, apart from the script's.
+
+A script may replace `socket.socket`, freeze `time`, empty `os.environ` and `sys.path`, and have a `secrets.py` of its
+own. So what pauses a script imports copies of its own of the standard library and of the D-Bus library, by way of
+`__import__` in builtins of its own; nothing of them is in `sys.modules`, so that the script's later imports find what
+plain Python finds. The modules of C are copies as they were before the script began, or new ones.
+
+Imports only what every Python has imported before it runs anything. PYTEST_DONT_REWRITE: pytest imports it too early.
+"""
+
+import _frozen_importlib
+import _frozen_importlib_external
+import _imp
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import ModuleType
+    from typing import Any
+
+    from lager_startup import Start
+
+bootstrap: "Any" = _frozen_importlib
+external: "Any" = _frozen_importlib_external
+Module: "type[ModuleType]" = type(sys)
+_LOAD_SECONDS = 60.0
+_DEEP = 1000  # calls; what Python begins with
+
+# Some import or change what is the script's, by way of C; others a pause does not need, and they take long.
+_WITHOUT = frozenset(("_asyncio", "_elementtree", "_pickle", "ssl", "_ssl", "gi"))
+_ONLY_ONE = ("_frozen_importlib", "_frozen_importlib_external", "_imp", "marshal", "gc", "codecs", "encodings")
+# What changes while a script runs, and is for us as it is then.
+_LIVE = frozenset(
+    (
+        "stdin", "stdout", "stderr", "breakpointhook", "path", "meta_path", "path_hooks", "path_importer_cache", "argv",
+        "tracebacklimit", "last_exc", "last_type", "last_value", "last_traceback", "dont_write_bytecode",
+    )
+)  # fmt: skip
+# Where lager looks at the script's things, it asks the script's own instance, if that is the one that Python ships.
+_LOOKING = frozenset(
+    ("sys", "builtins", "linecache", "traceback", "inspect", "collections", "collections.abc", "array", "ctypes")
+)
+_NEW_ONES = frozenset(("select",))  # which gevent takes the half of
+# Those modules of ours that change the script's own threading, or open its instruments, are the script's. Of the bus
+# there may be two: commands that a script starts, or runs itself, use it with a loop of their own.
+_OUTSIDE = (
+    "lager.errors", "lager.contract", "lager.text", "lager.values", "lager.fork_lock", "lager.world", "lager.bus",
+    "lager.pytest_plugin", "lager.nets", "lager.instruments", "lager.uncaught", "lager.breakpoints.on_error",
+    "lager.breakpoints.on_test_failure", "lager.breakpoints.in_pytest", "lager.inspection.tracebacks",
+)  # fmt: skip
+_SCRIPTS = frozenset(("lager.pytest_plugin", "lager.breakpoints.on_test_failure", "lager.breakpoints.in_pytest"))
+
+
+class World:
+    """Modules by name. `load` is what `import` is elsewhere; of lager itself there is one instance in a process."""
+
+    def __init__(self, start: "Start") -> None:
+        self.start = start
+        self.modules: dict[str, ModuleType] = {}
+        self._ready: set[str] = set()
+        self._lock = start.allocate_rlock()
+        # A fork waits until nothing is being imported here: its child would wait for the end of that for ever.
+        start.posix["register_at_fork"](
+            before=self._lock.acquire, after_in_parent=self._lock.release, after_in_child=self._lock.release
+        )
+        self.builtins: dict[str, Any] = {**start.builtins, "__import__": self.import_}
+        self._lager = _finders([start.folder])
+        self._library = _finders(start.library)
+        self._others = _finders(start.others, compiled=False)
+
+    def need(self, name: str) -> "ModuleType":
+        """The module `name`, imported in a thread of its own: no frame of the caller is behind an error that an import
+        keeps, no limit of recursion is near, and a signal that is handled meanwhile interrupts nothing."""
+        if name in self._ready:
+            return self.modules[name]
+        done = self.start.allocate_lock()
+        done.acquire()
+        failed: list[BaseException] = []
+
+        def work() -> None:
+            limit = self.start.sys["getrecursionlimit"]()
+            try:
+                if limit < _DEEP:
+                    self.start.sys["setrecursionlimit"](_DEEP)
+                self.load(name)
+            except BaseException as error:
+                failed.append(error.with_traceback(None))
+            finally:
+                if limit < _DEEP:
+                    self.start.sys["setrecursionlimit"](limit)
+                done.release()
+
+        try:
+            self.start.start_new_thread(work, ())
+        except RuntimeError:  # no more threads, or the interpreter is ending
+            return self.load(name)
+        if not done.acquire(timeout=_LOAD_SECONDS):
+            raise ImportError(f"{name} could not be imported within {_LOAD_SECONDS:g} s.")
+        if failed:
+            raise failed.pop()
+        return self.modules[name]
+
+    def load(self, name: str) -> "ModuleType":
+        """The module `name` of this world, imported if need be. Raises ImportError, or what the module raises."""
+        if name in self._ready:
+            return self.modules[name]
+        with self._lock:
+            parent, _, child = name.rpartition(".")
+            package = self.load(parent) if parent else None
+            module = self.modules.get(name)  # being imported by this thread, or put there by its parent
+            if module is None:
+                module = self._import(name, package)
+                self._ready.add(name)
+            # Also of one that is only being imported: the rest of an import statement asks the package for it.
+            if package is not None and name != "lager.bus":
+                setattr(package, child, module)
+            return module
+
+    def import_(
+        self, name: str, globals: "Any" = None, locals: "Any" = None, fromlist: "Any" = (), level: int = 0
+    ) -> "ModuleType":
+        """What `import` statements of this world call: see __import__() in the Python library reference."""
+        by_us = str((globals or {}).get("__name__", "")).partition(".")[0] == "lager"
+        if level:
+            package = globals["__package__"].rsplit(".", level - 1)[0]
+            name = f"{package}.{name}" if name else package
+        module = self._seen_by(by_us, name)
+        if not fromlist:
+            return self._seen_by(by_us, name.partition(".")[0])
+        if "__path__" in module.__dict__:
+            for attribute in fromlist:
+                if attribute != "*" and not hasattr(module, attribute):
+                    try:
+                        self.load(f"{name}.{attribute}")
+                    except ModuleNotFoundError as error:
+                        if error.name != f"{name}.{attribute}":
+                            raise  # else the statement itself says what is missing
+        return module
+
+    def _seen_by(self, by_us: bool, name: str) -> "ModuleType":
+        if by_us and name in _LOOKING:
+            theirs = sys.modules.get(name)
+            if theirs is not None and self._is_shipped(name, theirs):
+                return theirs
+        return self.load(name)
+
+    def _is_shipped(self, name: str, module: "ModuleType") -> bool:
+        if name in ("sys", "builtins", "collections.abc"):
+            return True
+        origin = getattr(getattr(module, "__spec__", None), "origin", None)
+        if origin in ("built-in", "frozen"):
+            return True
+        return type(origin) is str and origin.startswith(tuple(f"{folder}/" for folder in self.start.library))
+
+    def _import(self, name: str, package: "ModuleType | None") -> "ModuleType":
+        if name in _WITHOUT:
+            raise ModuleNotFoundError(f"{name} is left out", name=name)
+        if name.partition(".")[0] in _ONLY_ONE:
+            return self._keep(name, self.start.modules.get(name) or bootstrap._gcd_import(name))
+        if name == "sys":
+            return self._keep(name, self._sys())
+        if name == "builtins":
+            return self._keep(name, _copy(name, self.builtins))
+        if name in self.start.compiled:
+            return self._keep(name, _copy(name, self.start.compiled[name]))
+        if name in sys.builtin_module_names:  # of which no script has its own
+            return self._keep(name, _copy(name, _built_in(name).__dict__))
+        if name == "lager" or name.startswith("lager."):
+            return self._ours(name, package)
+        spec = self._find(name, package)
+        if isinstance(spec.loader, external.ExtensionFileLoader):
+            return self._keep(name, self._compiled(spec))
+        return self._run(spec)
+
+    def _find(self, name: str, package: "ModuleType | None") -> "Any":
+        if package is not None:
+            finders = _finders(package.__path__, compiled=name.partition(".")[0] in sys.stdlib_module_names)
+        elif name == "lager":
+            finders = self._lager
+        else:
+            finders = self._library if name in sys.stdlib_module_names else self._others
+        for finder in finders:
+            spec = finder.find_spec(name)
+            if spec is not None and spec.loader is not None:
+                return spec
+        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+    def _keep(self, name: str, module: "ModuleType") -> "ModuleType":
+        self.modules[name] = module
+        return module
+
+    def _run(self, spec: "Any") -> "ModuleType":
+        module = Module(spec.name)
+        names = module.__dict__
+        names.update(
+            __spec__=spec, __loader__=spec.loader, __file__=spec.origin, __package__=spec.parent,
+            __cached__=spec.cached, __builtins__=self.builtins,
+        )  # fmt: skip
+        if spec.submodule_search_locations is not None:
+            names["__path__"] = spec.submodule_search_locations
+        self.modules[spec.name] = module
+        try:
+            exec(spec.loader.get_code(spec.name), names)
+        except BaseException:
+            del self.modules[spec.name]
+            raise
+        return self.modules[spec.name]
+
+    def _ours(self, name: str, package: "ModuleType | None") -> "ModuleType":
+        spec = self._find(name, package)
+        if name in _SCRIPTS:  # with libraries that the script has in use
+            return self._keep(name, bootstrap._gcd_import(name))
+        theirs = sys.modules.get(name)
+        is_it = getattr(getattr(theirs, "__spec__", None), "origin", None) == spec.origin
+        if theirs is not None and is_it and not _is_bus(name):
+            return self._keep(name, theirs)
+        module = self._run(spec)
+        parent = name.rpartition(".")[0]
+        if not _is_bus(name) and (not parent or sys.modules.get(parent) is self.modules[parent]):
+            sys.modules.setdefault(name, module)
+        return module
+
+    def _sys(self) -> "ModuleType":
+        class Sys(Module):  # type: ignore[valid-type,misc]
+            def __getattr__(self, name: str) -> "Any":
+                return getattr(sys, name)
+
+        private = Sys("sys")
+        names = {name: value for name, value in self.start.sys.items() if name not in _LIVE}
+        private.__dict__.update(names, modules=self.modules)
+        return private
+
+    def _compiled(self, spec: "Any") -> "ModuleType":
+        theirs = sys.modules.get(spec.name)
+        is_it = getattr(getattr(theirs, "__spec__", None), "origin", None) == spec.origin
+        if theirs is not None and is_it and spec.name not in _NEW_ONES:
+            return _copy(spec.name, theirs.__dict__)
+        if theirs is not None:
+            del sys.modules[spec.name]
+        try:
+            module: ModuleType = _imp.create_dynamic(spec)
+            _imp.exec_dynamic(module)
+        finally:
+            sys.modules.pop(spec.name, None)  # old ones put themselves there
+            if theirs is not None:
+                sys.modules[spec.name] = theirs
+        module.__spec__ = spec
+        return module
+
+    # Whoever imports one of our modules from the script's world gets the one instance.
+
+    def find_spec(self, name: str, path: "Any" = None, target: "Any" = None) -> "Any":
+        """As a finder of `sys.meta_path`."""
+        if not name.startswith("lager.") or any(name == one or name.startswith(one + ".") for one in _OUTSIDE):
+            return None
+        parent = name.rpartition(".")[0]
+        if sys.modules.get(parent) is not self.need(parent):
+            return None
+        try:
+            origin = self._find(name, self.modules[parent])
+        except ModuleNotFoundError:
+            return None
+        spec = bootstrap.ModuleSpec(name, self, origin=origin.origin, is_package=origin.submodule_search_locations)
+        spec.submodule_search_locations = origin.submodule_search_locations
+        spec.has_location = True
+        return spec
+
+    def create_module(self, spec: "Any") -> "ModuleType":
+        return self.need(spec.name)
+
+    def exec_module(self, module: "ModuleType") -> None:
+        """It has run."""
+
+
+def _finders(folders: "Any", *, compiled: bool = True) -> "list[Any]":
+    """`compiled` where modules of C come first; those of other libraries would import from the script's world."""
+    details = [
+        (external.ExtensionFileLoader, _imp.extension_suffixes()),
+        (external.SourceFileLoader, external.SOURCE_SUFFIXES),
+        (external.SourcelessFileLoader, external.BYTECODE_SUFFIXES),
+    ]
+    return [external.FileFinder(folder, *details[:: 1 if compiled else -1]) for folder in folders]
+
+
+def _is_bus(name: str) -> bool:
+    return name == "lager.bus" or name.startswith("lager.bus.")
+
+
+def _built_in(name: str) -> "ModuleType":
+    """The script's own, whatever finders of modules it has."""
+    found = sys.modules.get(name)
+    return bootstrap._load(bootstrap.BuiltinImporter.find_spec(name)) if found is None else found
+
+
+def _copy(name: str, names: "dict[str, Any]") -> "ModuleType":
+    module = Module(name)
+    module.__dict__.update(names)
+    return module

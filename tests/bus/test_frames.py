@@ -1,0 +1,132 @@
+"""Nothing of the caller outlives a call, and what the script's own signal handlers raise passes through a pause."""
+
+import os
+import signal
+import sys
+
+import pytest
+
+from tests.bus.test_never_raises import ON
+
+PYTHON = sys.executable
+# In a fresh process, which has imported nothing of ours before, and without a collector that would help.
+FREED = """
+import gc, sys, threading, weakref
+gc.disable()
+class Local:
+    pass
+def work():
+    local = Local()
+    refs.append(weakref.ref(local))
+    {call}
+refs = []
+{start}
+print(refs[0]() is None)
+"""
+CALLS = {
+    "pause": "import lager; lager.pause(timeout=0.01)",
+    "breakpoint": "breakpoint(timeout=0.01)",
+    "pause that raises": (
+        "import lager\n    try: lager.pause(timeout=0.01, on_timeout='raise')\n    except Exception: pass"
+    ),
+    "Net": "from lager import Net, NetType; Net.get('supply2', type=NetType.PowerSupply).close()",
+    "Net that is refused": (
+        "from lager import Net, NetType\n    try: Net.get('supply2', NetType.PowerSupply)\n    except Exception: pass"
+    ),
+    "Net that is missing": (
+        "from lager import Net, NetType\n    try: Net.get('none', type=NetType.PowerSupply)\n    except Exception: pass"
+    ),
+}
+STARTS = {
+    "at once": "work()",
+    "in a thread": "thread = threading.Thread(target=work); thread.start(); thread.join(); del thread",
+}
+
+
+@pytest.mark.parametrize("start_", STARTS.values(), ids=STARTS)
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_a_first_call_keeps_nothing_of_its_caller(start, script, bench, call, start_):
+    process = start(PYTHON, script(FREED.format(call=call, start=start_)), **ON)
+    assert (process.wait(), process.out.rest()) == (0, "True\n"), process.err.rest()
+
+
+@pytest.mark.parametrize("address", ["unix:path=/nowhere", "nonsense"])
+@pytest.mark.parametrize("call", ["pause", "Net that is refused"])
+def test_nor_does_one_that_finds_no_bus(start, script, bench, call, address):
+    process = start(PYTHON, script(FREED.format(call=CALLS[call], start="work()")), **ON, LAGER_BUS_ADDRESS=address)
+    assert (process.wait(), process.out.rest()) == (0, "True\n"), process.err.rest()
+
+
+def test_outside_of_a_run_a_first_net_keeps_nothing_of_its_caller(start, script, bench):
+    process = start(PYTHON, script(FREED.format(call=CALLS["Net"], start="work()")))
+    assert (process.wait(), process.out.rest()) == (0, "True\n"), process.err.rest()
+
+
+@pytest.mark.parametrize("variables", [ON, {}], ids=["run", "no run"])
+def test_a_function_that_returns_lets_its_supply_go(start, script, bench, variables):
+    text = """
+from lager import Net, NetType
+def power_on():
+    psu = Net.get("supply2", type=NetType.PowerSupply)
+    psu.set_voltage(3.3)
+    psu.enable()
+def power_off():
+    Net.get("supply2", type=NetType.PowerSupply).disable()
+try:
+    power_on()
+finally:
+    power_off()
+print(Net.get("supply2", type=NetType.PowerSupply).state().enabled)
+"""
+    process = start(PYTHON, script(text), **variables)
+    assert (process.wait(), process.out.rest()) == (0, "False\n"), process.err.rest()
+
+
+HANDLED = """
+import lager, os, signal, sys
+class Mine(Exception):
+    pass
+class Watchdog:
+    def bark(self, *_): raise {error}
+    __call__ = bark
+signal.signal(signal.SIGALRM, {handler})
+{before}
+try:
+    {call}
+except {error} as error:
+    print('passed through', sys.gettrace())
+"""
+
+
+@pytest.mark.parametrize("error", ["TimeoutError", "OSError", "Mine", "RuntimeError", "ValueError"])
+@pytest.mark.parametrize("handler", ["Watchdog().bark", "Watchdog()", "lambda *_: Watchdog().bark()"])
+def test_what_a_signal_handler_raises_passes_through_a_pause(run, client, error, handler):
+    process = run(HANDLED.format(error=error, handler=handler, before="", call="lager.pause('x')"))
+    pause = client.paused()
+    process.err.expect("then ")
+    os.kill(pause["pid"], signal.SIGALRM)
+    assert client.resumed(pause["id"])[0] == "interrupted"
+    assert (process.wait(), process.out.rest()) == (0, "passed through None\n")
+    assert "cannot pause" not in process.err.rest()
+
+
+def test_also_while_the_first_pause_is_being_prepared(run, client):
+    before = "signal.setitimer(signal.ITIMER_REAL, 0.01)"
+    process = run(HANDLED.format(error="TimeoutError", handler="Watchdog()", before=before, call="lager.pause('x')"))
+    assert (process.wait(), process.out.rest()) == (0, "passed through None\n")
+    assert "cannot pause" not in process.err.rest()
+
+
+def test_also_while_standard_error_takes_no_more(run, client):
+    before = """
+reader, writer = os.pipe()
+os.set_blocking(writer, False)
+try:
+    while True: os.write(writer, b'x' * 4096)
+except BlockingIOError:
+    pass
+os.set_blocking(writer, True)
+os.dup2(writer, 2)"""
+    process = run(HANDLED.format(error="TimeoutError", handler="Watchdog()", before=before, call="breakpoint()"))
+    os.kill(client.paused()["pid"], signal.SIGALRM)
+    assert (process.wait(), process.out.rest()) == (0, "passed through None\n")

@@ -1,0 +1,149 @@
+"""A pause needs nothing of the script's world: whatever the script does to it, before its first pause or later."""
+
+import sys
+
+import pytest
+
+from tests.bus.test_never_raises import ON
+
+PYTHON = sys.executable
+
+WORLDS = {
+    "socket.socket is a mock": "enter(mock.patch('socket.socket'))",
+    "threads are mocks": "enter(mock.patch('threading.Thread'))",
+    "events and locks are mocks": (
+        "[enter(mock.patch(f'threading.{name}')) for name in ('Event', 'Lock', 'RLock', 'Condition', 'current_thread')]"
+    ),
+    "time is a mock": "[enter(mock.patch(f'time.{name}')) for name in ('time', 'monotonic', 'sleep', 'perf_counter')]",
+    "the monotonic clock stopped": "enter(mock.patch('time.monotonic', lambda: 5.0))",
+    "the clock of freezegun": "import freezegun; enter(freezegun.freeze_time('2020-01-01'))",
+    "the environment is empty": "enter(mock.patch.dict(os.environ, {}, clear=True))",
+    "the environment is a mock": "enter(mock.patch('os.environ'))",
+    "no bus in the environment": "os.environ['LAGER_BUS_ADDRESS'] = 'unix:path=/nowhere'",
+    "open is a mock": "enter(mock.patch('builtins.open'))",
+    "builtins are mocks": "[enter(mock.patch(f'builtins.{n}')) for n in ('print', '__import__', 'sorted', 'input')]",
+    "the functions of os are mocks": (
+        "[enter(mock.patch(f'os.{n}')) for n in 'read write open close fstat getpid getcwd urandom fork stat'.split()]"
+    ),
+    "paths are mocks": "[enter(mock.patch(f'os.path.{n}')) for n in ('exists', 'abspath', 'isfile', 'samestat')]",
+    "select is a mock": "import select; [enter(mock.patch(f'select.{n}')) for n in ('select', 'poll', 'epoll')]",
+    "select is cut as gevent does": "import select; del select.epoll, select.poll",
+    "asyncio is mocks": (
+        "import asyncio; [enter(mock.patch(f'asyncio.{n}')) for n in"
+        " ('new_event_loop', 'run', 'SelectorEventLoop', 'Event', 'Lock', 'timeout', 'create_task', 'Future')]"
+    ),
+    "an event loop policy of its own": (
+        "import asyncio\nclass Policy(asyncio.DefaultEventLoopPolicy):\n    def new_event_loop(self): 1 / 0\n"
+        "asyncio.set_event_loop_policy(Policy())"
+    ),
+    "queues are mocks": "import queue; [enter(mock.patch(f'queue.{n}')) for n in ('SimpleQueue', 'Queue')]",
+    "sys.path is empty": "sys.path.clear()",
+    "sys.path is something else": "sys.path = ['/nowhere', 5]",
+    "sys.modules is cleaned": (
+        "[sys.modules.pop(n) for n in list(sys.modules) if n.partition('.')[0] in"
+        " ('lager', 'lager_startup', 'os', 'io', 'threading', 'socket', 'asyncio', 'typing', 'dataclasses', 're')]"
+    ),
+    "a finder that raises": (
+        "class Finder:\n    def find_spec(self, *_): raise RuntimeError('no imports today')\n"
+        "sys.meta_path.insert(0, Finder())"
+    ),
+    "no finders": "sys.meta_path.clear(); sys.path_hooks.clear(); sys.path_importer_cache.clear()",
+    "no garbage collection": "import gc; gc.disable()",
+    "a tracer": "sys.settrace(lambda *_: None); sys.setprofile(lambda *_: None)",
+    "a tracer of threads": (
+        "import threading\ndef trace(*_): 1 / 0\nthreading.settrace(trace); threading.setprofile(trace)"
+    ),
+    "a tight stack": "sys.setrecursionlimit(len(__import__('inspect').stack()) + 60)",
+    "blocked signals": "import signal; signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())",
+    "warnings are errors": "import warnings; warnings.simplefilter('error')",
+    "logging is broken": "import logging; logging.Logger.handle = None; logging.raiseExceptions = True",
+    "a folder that is gone": "os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone')",
+    "another root of the C library's locale": "import locale; locale.setlocale(locale.LC_ALL, 'C')",
+    "hooks are gone": "import threading; sys.excepthook = sys.unraisablehook = threading.excepthook = None",
+}
+PROLOGUE = """import contextlib, os, sys
+from unittest import mock
+import lager
+"""
+FIRST = """
+with contextlib.ExitStack() as stack:
+    enter = stack.enter_context
+    {world}
+    lager.pause('strange', timeout=60)
+sys.__stdout__.write('went on\\n')
+"""
+
+
+def indented(text):
+    return text.replace("\n", "\n    ")
+
+
+def end(process):
+    return process.wait(), process.out.rest(), process.err.rest()
+
+
+@pytest.mark.parametrize("before", ["", "lager.pause('usual')"], ids=["first", "second"])
+@pytest.mark.parametrize("world", WORLDS.values(), ids=WORLDS)
+def test_a_strange_world_pauses(run, client, world, before):
+    process = run(PROLOGUE + before + FIRST.format(world=indented(world)))
+    if before:
+        client.call("Continue", "s", client.paused()["id"])
+    pause = client.paused()
+    assert (pause["label"], pause["thread"][:10]) == ("strange", "MainThread"[:10]) or "Thread-" in pause["thread"]
+    process.err.expect("paused at script.py:" if "gone" not in world else "script.py:")
+    client.call("Continue", "s", pause["id"])
+    assert end(process)[:2] == (0, "went on\n")
+
+
+@pytest.mark.parametrize("world", WORLDS.values(), ids=WORLDS)
+def test_in_a_strange_world_a_pause_keeps_its_deadline(run, client, world):
+    process = run(PROLOGUE + FIRST.format(world=indented(world)).replace("timeout=60", "timeout=0.2"))
+    assert client.resumed(client.paused()["id"])[0] == "timeout"
+    assert end(process)[:2] == (0, "went on\n")
+
+
+@pytest.mark.parametrize(
+    "world", ["environment is empty", "environment is a mock", "sys.modules is cleaned", "builtins"]
+)
+def test_in_a_strange_world_breakpoint_pauses(run, client, world):
+    (text,) = (text for name, text in WORLDS.items() if world in name)
+    process = run(PROLOGUE + FIRST.format(world=indented(text)).replace("lager.pause(", "breakpoint("))
+    pause = client.paused()
+    assert (pause["label"], pause["interactive"]) == ("strange", True)
+    client.call("Continue", "s", pause["id"])
+    assert end(process)[:2] == (0, "went on\n")
+
+
+SHADOWS = (
+    "secrets", "random", "queue", "typing", "asyncio", "select", "socket", "threading", "enum", "re", "logging",
+    "click", "dbus_next", "contextlib", "dataclasses", "signal", "os", "time", "string", "types", "json", "selectors",
+    "array", "math", "lager",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [n for n in SHADOWS if n not in ("os", "time", "contextlib", "lager")])
+def test_a_file_beside_the_script_is_no_part_of_a_pause(start, script, client, name):
+    """It is neither run by the pause, nor hidden by it from the script's own import."""
+    script(f"print('{name} of the script')\nPASSWORD = 'x'\n", f"{name}.py")
+    script(f"import lager\nlager.pause(interactive=True)\nprint('went on')\nimport {name}\nprint({name}.PASSWORD)\n")
+    process = start(PYTHON, "script.py", **ON)
+    client.call("Continue", "s", client.paused()["id"])
+    assert end(process)[:2] == (0, f"went on\n{name} of the script\nx\n")
+
+
+@pytest.mark.parametrize("name", SHADOWS)
+def test_a_file_beside_the_script_is_no_part_of_a_breakpoint(start, script, client, name):
+    script("1 / 0\n", f"{name}.py")
+    script("breakpoint()\nprint('went on')\n")
+    process = start(PYTHON, "script.py", **ON)
+    client.call("Continue", "s", client.paused()["id"])
+    assert end(process)[:2] == (0, "went on\n")
+
+
+def test_a_folder_that_pythonpath_names_is_no_part_of_a_pause(run, client, script, tmp_path):
+    for name in ("secrets", "typing", "selectors"):
+        script("1 / 0\n", f"{name}.py")
+    (tmp_path / "dbus_next").mkdir()
+    process = run("breakpoint()\nprint('went on')\n", PYTHONPATH=str(tmp_path))
+    client.call("Continue", "s", client.paused()["id"])
+    assert end(process)[:2] == (0, "went on\n")
