@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, BinaryIO
 
 from lager import build
+from lager.breakpoints.notices import identify
 from lager.errors import BoxError, LagerError, NoConnection
 from lager_cli.boxes.box_table import Box
 from lager_cli.boxes.endpoints import Pipe, Source, Writer
@@ -17,7 +18,7 @@ from lager_cli.boxes.multiplexer import BEAT_SECONDS, Lost, Trunk
 from lager_cli.boxes.protocol import PROTOCOL, Kind, Stream
 from lager_cli.boxes.ssh import Ssh
 from lager_cli.display import output
-from lager_cli.linux import tty
+from lager_cli.linux import pipelines, tty
 from lager_cli.transfer.attachments import Parcel
 
 _TOLD = ("TERM", "COLORTERM", "NO_COLOR", "LAGER_BREAKPOINTS", "LAGER_BREAKPOINT_TIMEOUT")
@@ -53,6 +54,8 @@ class Session:
 
     def _header(self, arguments: Sequence[str], environment: Mapping[str, str]) -> dict[str, Any]:
         told = {name: os.environ[name] for name in _TOLD if name in os.environ}
+        if seen := pipelines.seen({identify(fd) for fd in self._terminals}):
+            told["LAGER_SEEN_STREAMS"] = " ".join(map(str, seen))
         screen = self._terminals[0] if self._terminals else None
         return {
             "protocol": PROTOCOL,

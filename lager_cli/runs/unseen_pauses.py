@@ -7,7 +7,6 @@ where it is a pipe whose readers write on to the terminal, as of `2>&1 | tee log
 import asyncio
 import contextlib
 import os
-import stat
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from lager.breakpoints import banner
 from lager.breakpoints.notices import identify
 from lager.text import printable
 from lager_cli.display import output
+from lager_cli.linux import pipelines
 from lager_cli.linux.tty_writes import Writes
 
 _PASSED_ON = 1.0  # seconds in which what went into a pipe has come to the terminal
@@ -31,11 +31,11 @@ class UnseenPauses:
         self._enter = enter
         self._told = told
         terminals = [fd for fd in (0, 1, 2) if os.isatty(fd)]
-        self._shown = {identify(fd) for fd in terminals} | {identify(log) for log in logs}
+        self._shown = {identify(fd) for fd in (*terminals, *_shown_elsewhere())} | {identify(log) for log in logs}
         self._pauses: dict[str, asyncio.TimerHandle | None] = {}
         self._writes: Writes | None = None
         self._written = -1.0  # when somebody last wrote to the terminal, by the clock of the loop
-        if terminals and any(_is_pipe(fd) for fd in (1, 2)):
+        if terminals and any(pipelines.is_pipe(fd) for fd in (1, 2)):
             with contextlib.suppress(OSError):
                 self._writes = Writes(os.ttyname(terminals[0]))
                 asyncio.get_running_loop().add_reader(self._writes.fileno(), self._note_write)
@@ -46,7 +46,7 @@ class UnseenPauses:
         if pause["id"] in self._pauses or not file or file in self._shown:
             return
         self._pauses[pause["id"]] = None
-        if not self._leads_to_terminal(file):
+        if not pipelines.leads_to(self._shown, file):
             self._tell(pause)
         elif just_now and self._writes is not None:
             loop = asyncio.get_running_loop()
@@ -78,21 +78,6 @@ class UnseenPauses:
         if self._writes is not None and self._writes.any():
             self._written = asyncio.get_running_loop().time()
 
-    def _leads_to_terminal(self, file: str) -> bool:
-        """Whether a filter that reads this pipe, or one that reads what that writes, writes to the terminal."""
-        pipes, known = [file], {file}
-        while pipes:
-            pipe = pipes.pop()
-            for process in _readers(pipe):
-                with contextlib.suppress(OSError):
-                    written = identify(f"{process}/fd/1")
-                    if written in self._shown:
-                        return True
-                    if written not in known and _is_pipe(f"{process}/fd/1"):
-                        known.add(written)
-                        pipes.append(written)
-        return False
-
 
 def line(pause: dict[str, Any], *, enter: bool) -> str:
     """What stands in for the banner."""
@@ -102,19 +87,8 @@ def line(pause: dict[str, Any], *, enter: bool) -> str:
     return f"{id} is paused at {where}. To resume: {ways}lager python --continue {id}{banner.box_option()}"
 
 
-def _readers(pipe: str) -> list[str]:
-    """The processes in /proc that have it as their standard input, as a filter has."""
-    found = []
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            with contextlib.suppress(OSError):
-                if identify(f"/proc/{entry}/fd/0") == pipe and _is_pipe(f"/proc/{entry}/fd/0"):
-                    found.append(f"/proc/{entry}")
-    return found
-
-
-def _is_pipe(file: int | str) -> bool:
-    try:
-        return stat.S_ISFIFO(os.stat(file).st_mode)
-    except OSError:
-        return False
+def _shown_elsewhere() -> list[int]:
+    """Which of our streams come to a terminal though they are pipes: whoever started us over --box says so."""
+    if "LAGER_PROCESS_ID" in os.environ:  # in a run that one itself has started, it is the other's
+        return []
+    return [fd for fd in (1, 2) if str(fd) in os.environ.get("LAGER_SEEN_STREAMS", "").split()]

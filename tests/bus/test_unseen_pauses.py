@@ -113,6 +113,24 @@ def test_a_run_on_a_box_is_told_of_with_the_box(near, terminal, script, client):
     assert screen.screen.text.count("To resume") == 1
 
 
+def test_a_run_on_a_box_whose_output_is_filtered_here_is_told_of_by_its_banner_alone(near, shell, script, client):
+    script(PAUSE.replace("'why'", "timeout=1.5"))
+    screen = shell("$LAGER python --box near script.py 2>&1 | tee log")
+    screen.expect(f"  id        {client.paused()['id']}\n")
+    screen.expect("went on\n")
+    screen.wait()
+    assert "To resume:" not in screen.screen.text
+
+
+def test_a_run_on_a_box_whose_errors_go_to_a_file_here_is_told_of(near, shell, script, client):
+    script(PAUSE)
+    screen = shell("$LAGER python --box near script.py 2>banner")
+    screen.expect(f"lager: {client.paused()['id']} is paused at ")
+    screen.type("\n")
+    screen.expect("went on\n")
+    screen.wait()
+
+
 def test_without_a_terminal_nothing_is_added(run, script, client):
     script(PAUSE, "child.py")
     process = run(CHILD)
