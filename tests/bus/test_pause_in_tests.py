@@ -222,14 +222,13 @@ def test_outer(pytester, capfd):
     result = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:randomly")
     result.assert_outcomes(passed=1)
     assert "lager: " not in result.stdout.str() + result.stderr.str()
-    breakpoint("outer")
     assert "lager: " not in "".join(capfd.readouterr())
 """
 
 
 def test_pauses_wherever_pytest_runs_code_are_shown(suite, client):
     process = suite(NESTED, "-q")
-    for label in ("conftest", "module", "inner", "outer"):
+    for label in ("conftest", "module", "inner"):
         id = client.paused()["id"]
         process.err.expect(f" - {label}\n  id        {id}\n")
         client.call("Continue", "s", id)

@@ -7,9 +7,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from lager.pytest_plugin import Session
+if TYPE_CHECKING:
+    from lager.pytest_plugin import Session
 
 _Start = Callable[[float], None]  # goes on with a clock that was stopped for so many seconds
 
@@ -17,7 +18,7 @@ _lifting = threading.RLock()
 
 
 @contextlib.contextmanager
-def capture_lifted(sessions: list[Session], begin_line: bool) -> Iterator[None]:
+def capture_lifted(sessions: list["Session"], begin_line: bool) -> Iterator[None]:
     """Standard error as it was before pytest captured it, and at the beginning of a line if wanted: only for as long as
     a write takes, so that what others write meanwhile is captured as ever."""
     with _lifting, _streams_kept(), contextlib.ExitStack() as stack:
@@ -61,7 +62,7 @@ class _Clocks:
         self._starts: list[_Start] = []
 
     @contextlib.contextmanager
-    def stopped(self, sessions: list[Session]) -> Iterator[None]:
+    def stopped(self, sessions: list["Session"]) -> Iterator[None]:
         with self._lock:
             self._paused += 1
             if self._paused == 1:
@@ -77,7 +78,7 @@ class _Clocks:
                     start(time.monotonic() - self._since)
 
 
-def clocks_stopped(sessions: list[Session]) -> contextlib.AbstractContextManager[None]:
+def clocks_stopped(sessions: list["Session"]) -> contextlib.AbstractContextManager[None]:
     """While any thread is in here, neither pytest-timeout nor faulthandler_timeout counts."""
     return _clocks.stopped(sessions)
 
@@ -85,7 +86,7 @@ def clocks_stopped(sessions: list[Session]) -> contextlib.AbstractContextManager
 _clocks = _Clocks()
 
 
-def _stop_timer(session: Session) -> _Start:
+def _stop_timer(session: "Session") -> _Start:
     """The one that pytest-timeout has for the test."""
     timer = session.timer
     if timer is None:
@@ -110,7 +111,7 @@ def _stop_timer(session: Session) -> _Start:
     return start
 
 
-def _stop_session(session: Session) -> _Start:
+def _stop_session(session: "Session") -> _Start:
     """The session of pytest-timeout only knows when it is to end."""
 
     def start(seconds: float) -> None:
@@ -121,7 +122,7 @@ def _stop_session(session: Session) -> _Start:
     return start
 
 
-def _stop_faulthandler(session: Session) -> _Start:
+def _stop_faulthandler(session: "Session") -> _Start:
     """What pytest asks of faulthandler for each test: a dump of all threads, and the end of the process if wanted."""
     began = session.item_began
     plugin: Any = session.config.pluginmanager.get_plugin("faulthandler")

@@ -109,7 +109,10 @@ def _origin() -> Stack:
     """Where the script has this thread from, in which it has no frame itself: who waits for it, or the main thread."""
     from lager.inspection import thread_origin  # which hardly anybody needs
 
-    found = [stack for stack in map(_of_the_script, thread_origin.stacks()) if stack]
+    try:
+        found = [stack for stack in map(_of_the_script, thread_origin.stacks()) if stack]
+    except Exception:  # the script has changed what threading or asyncio are
+        return ()
     for stack in found:
         own = [at for at, (frame, _) in enumerate(stack) if not is_library(frame) and not is_ours(frame)]
         if own:

@@ -1,8 +1,8 @@
 """Where a thread comes from that has no frame of the script, as of Thread(target=pause) or asyncio.to_thread(pause)."""
 
+import _thread
 import contextlib
 import sys
-import threading
 from collections.abc import Iterator
 from types import FrameType
 from typing import Any
@@ -16,19 +16,25 @@ _WAITING = ("join", "result", "exception")  # of a thread, of a concurrent.futur
 def stacks() -> Iterator[Stack]:
     """The stacks that may tell, the best first: of the coroutine or the thread that waits for the calling thread, else
     of the main thread."""
-    here = threading.get_ident()
+    here = _thread.get_ident()
     future = _future(sys._getframe(1))
     with contextlib.suppress(Exception):  # it is all inside of asyncio
         yield from _coroutines(future)
     tops = {ident: frame for ident, frame in sys._current_frames().items() if ident != here}
-    awaited = (threading.current_thread(), future)
+    threads = _of_the_script("threading")
+    awaited = (threads.current_thread(), future)
     for top in tops.values():
         for frame, _ in stack_of(top):
             if frame.f_back is not None and _waits_for(frame, awaited):
                 yield stack_of(frame.f_back)
-    main = threading.main_thread().ident
+    main = threads.main_thread().ident
     if main in tops:
         yield stack_of(tops[main])
+
+
+def _of_the_script(name: str) -> Any:
+    """The module that the script uses: its threads and tasks are known to that one alone."""
+    return sys.modules[name]
 
 
 def _future(frame: FrameType) -> Any:
@@ -49,8 +55,7 @@ def _waits_for(frame: FrameType, awaited: tuple[Any, ...]) -> bool:
 
 def _coroutines(future: Any) -> Iterator[Stack]:
     """Of the tasks that wait for `future` by way of asyncio, which wraps it into one of its own."""
-    import asyncio
-
+    asyncio = _of_the_script("asyncio")
     for callback in getattr(future, "_done_callbacks", ()):
         for cell in getattr(callback, "__closure__", None) or ():
             wrapped = cell.cell_contents
