@@ -1,0 +1,40 @@
+"""One user who calls without end is refused after a while, and pauses and resumes as ever soon after."""
+
+import asyncio
+
+import pytest
+
+from lager.errors import TooMany
+from tests.client import NAME, PATH
+from tests.processes import LAGERD
+
+
+@pytest.mark.parametrize(
+    ("member", "signature", "more"), [("Extend", "sd", (1.0,)), ("Continue", "s", ()), ("OpenConsole", "sa{sv}", ({},))]
+)
+def test_a_flood_of_what_changes_something_is_refused_in_the_end(run, client, own_station, member, signature, more):
+    own_station.kill_lagerd()
+    config = own_station.folder / "lagerd.toml"
+    config.write_text("[limits]\ncalls = 5\n")
+    own_station._command = (LAGERD, f"--config={config}")
+    own_station.start_lagerd()
+    process = run("import lager\nlager.pause('real', timeout=0)\n")
+    id = client.paused()["id"]
+    wanted = "deadbeef" if member == "Continue" else id
+
+    async def flood():
+        calls = [client.bus.call(NAME, PATH, member, signature, wanted, *more) for _ in range(300)]
+        return await asyncio.gather(*calls, return_exceptions=True)
+
+    answers = client.do(flood())
+    refused = [answer for answer in answers if isinstance(answer, TooMany)]
+    assert 50 < len(refused) <= 210
+    assert "makes more than 5 calls a second" in refused[0].what
+    assert [pause["id"] for pause in client.list()] == [id]  # what changes nothing is answered
+    while True:
+        try:
+            client.call("Continue", "s", id)
+        except TooMany:
+            continue
+        break
+    assert process.wait() == 0
