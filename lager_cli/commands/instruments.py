@@ -1,6 +1,7 @@
 """The commands of each kind of net, as tables; and who holds which instrument."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -25,10 +26,10 @@ def _told(name: str) -> Callable[[Any], Any]:
     return lambda net: net.state().told(name)
 
 
-_STATE = Action(read=lambda net: net.state(), help="everything about it", harmless=True)
-_ENABLE = Action(read=lambda net: net.enable(), help="turn it on")
-_DISABLE = Action(read=lambda net: net.disable(), help="turn it off", harmless=True)
-_CLEAR = Action(read=lambda net: net.clear(), help="reset what has tripped; the output is off afterwards")
+_STATE = Action(read=lambda net: net.state(), help="show all readings and settings", harmless=True)
+_ENABLE = Action(read=lambda net: net.enable(), help="switch the output on")
+_DISABLE = Action(read=lambda net: net.disable(), help="switch the output off", harmless=True)
+_CLEAR = Action(read=lambda net: net.clear(), help="reset a tripped protection; the output is off afterwards")
 
 
 supply = command(
@@ -44,8 +45,8 @@ supply = command(
         ),
         "enable": _ENABLE,
         "disable": _DISABLE,
-        "ovp": Action(_told("ovp"), lambda net, v: net.set_ovp(v), "V", help="over-voltage protection"),
-        "ocp": Action(_told("ocp"), lambda net, a: net.set_ocp(a), "A", help="over-current protection"),
+        "ovp": Action(_told("ovp"), lambda net, v: net.set_ovp(v), "V", help="read or set over-voltage protection"),
+        "ocp": Action(_told("ocp"), lambda net, a: net.set_ocp(a), "A", help="read or set over-current protection"),
         "clear": _CLEAR,
     },
     "Read and set a power supply.",
@@ -57,12 +58,21 @@ battery = command(
     NetType.Battery,
     {
         "state": _STATE,
-        "mode": Action(lambda net: net.mode(), lambda net, m: net.mode(m), kind=str, help="static or dynamic"),
-        "soc": Action(lambda net: net.soc(), lambda net, v: net.soc(v), "%", help="state of charge"),
-        "voc": Action(lambda net: net.voc(), lambda net, v: net.voc(v), "V", help="open circuit voltage"),
-        "capacity": Action(lambda net: net.capacity(), lambda net, v: net.capacity(v), "Ah", help="capacity"),
+        "mode": Action(
+            lambda net: net.mode(), lambda net, m: net.mode(m), kind=str, help="read or set the mode: static or dynamic"
+        ),
+        "soc": Action(lambda net: net.soc(), lambda net, v: net.soc(v), "%", help="read or set the state of charge"),
+        "voc": Action(
+            lambda net: net.voc(), lambda net, v: net.voc(v), "V", help="read or set the open-circuit voltage"
+        ),
+        "capacity": Action(
+            lambda net: net.capacity(), lambda net, v: net.capacity(v), "Ah", help="read or set the capacity"
+        ),
         "current-limit": Action(
-            lambda net: net.current_limit(), lambda net, v: net.current_limit(v), "A", help="current limit"
+            lambda net: net.current_limit(),
+            lambda net, v: net.current_limit(v),
+            "A",
+            help="read or set the current limit",
         ),
         "enable": _ENABLE,
         "disable": _DISABLE,
@@ -77,12 +87,29 @@ eload = command(
     NetType.ELoad,
     {
         "state": _STATE,
-        "cc": Action(lambda net: net.current(), lambda net, v: net.current(v), "A", help="constant current"),
-        "cv": Action(lambda net: net.voltage(), lambda net, v: net.voltage(v), "V", help="constant voltage"),
-        "cr": Action(lambda net: net.resistance(), lambda net, v: net.resistance(v), "Ω", help="constant resistance"),
-        "cp": Action(lambda net: net.power(), lambda net, v: net.power(v), "W", help="constant power"),
-        "enable": _ENABLE,
-        "disable": _DISABLE,
+        "cc": Action(
+            lambda net: net.current(),
+            lambda net, v: net.current(v),
+            "A",
+            help="read or set the level of constant current",
+        ),
+        "cv": Action(
+            lambda net: net.voltage(),
+            lambda net, v: net.voltage(v),
+            "V",
+            help="read or set the level of constant voltage",
+        ),
+        "cr": Action(
+            lambda net: net.resistance(),
+            lambda net, v: net.resistance(v),
+            "Ω",
+            help="read or set the level of constant resistance",
+        ),
+        "cp": Action(
+            lambda net: net.power(), lambda net, v: net.power(v), "W", help="read or set the level of constant power"
+        ),
+        "enable": replace(_ENABLE, help="switch the input on"),
+        "disable": replace(_DISABLE, help="switch the input off"),
     },
     "Read and set an electronic load; setting a level selects its mode.",
     ["eload1", "eload1 cc 0.5", "eload1 enable"],
@@ -101,7 +128,7 @@ gpi = single(
     "gpi",
     NetType.GPIO,
     Action(lambda net: net.input()),
-    "Read the level of a digital line, driven or not; its direction stays as it is.",
+    "Read the level of a digital line without changing its direction.",
     None,
     ["gpi1"],
 )
@@ -115,7 +142,7 @@ gpo = single(
     "gpo",
     NetType.GPIO,
     Action(write=lambda net, v: net.release() if v == "release" else net.output(v), kind=_level_or_release),
-    "Drive a digital line to LEVEL: 0, low or off, 1, high or on; `release` makes it an input again.",
+    "Drive a digital line to LEVEL (0, low or off; 1, high or on); `release` makes it an input again.",
     "LEVEL",
     ["gpo1 1", "gpo1 high", "gpo1 release"],
 )
@@ -127,7 +154,7 @@ _HEADERS = ("INSTRUMENT", "NET", "HELD BY", "SCRIPT", "PID", "FOR", "WAITING", "
 @json_option
 @several_box_option(lambda: _table())
 def instruments(as_json: bool) -> None:
-    """List the instruments in use: who holds each, since when, and where that script is paused.
+    """List the instruments in use: who holds each, for how long, and the pauses of that script.
 
     \b
     Example:

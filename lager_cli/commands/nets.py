@@ -44,7 +44,7 @@ def nets(context: click.Context, as_json: bool, box: str | None) -> None:
     elif found:
         output.fitting_table(_HEADERS, [_row(net) for net in found])
     else:
-        output.say("The nets file names no nets.")
+        output.say("The nets file defines no nets.")
 
 
 @nets.command()
@@ -52,8 +52,8 @@ def nets(context: click.Context, as_json: bool, box: str | None) -> None:
 @wait_option
 @box_option
 def check(as_json: bool, wait: float) -> int:
-    """Open each instrument, and compare what it says it is with the nets file. Then name the nets that are the same
-    terminal, where the smallest limit holds for all.
+    """Open each instrument and compare its identity with the nets file. Then list the nets that share a terminal; the
+    smallest limit applies to all of them.
 
     \b
     Example:
@@ -75,12 +75,17 @@ def check(as_json: bool, wait: float) -> int:
 
 @nets.command("import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--output", "target", type=click.Path(dir_okay=False, path_type=Path), help="Write there, not here.")
+@click.option(
+    "--output",
+    "target",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write to FILE instead of standard output.",
+)
 def import_(file: Path, target: Path | None) -> int:
-    """Read the saved_nets.json of another lager, and write a nets file.
+    """Convert the saved_nets.json of another lager to a nets file.
 
-    Limits, channels and settings come along. What cannot be taken over is named; where that is a limit, nothing is
-    written.
+    Channels, limits and settings are converted. The command lists what it cannot convert; if that is a limit, it writes
+    nothing.
 
     \b
     Example:
@@ -103,7 +108,7 @@ def import_(file: Path, target: Path | None) -> int:
         output.say(text.rstrip("\n"))
         return 0
     if target.exists():
-        raise NetsFileError(f"{target} is already there.", "Move it away, or write to another file.")
+        raise NetsFileError(f"{target} already exists.", "Move it away, or write to another file.")
     target.write_text(text, encoding="utf-8")
     return 0
 

@@ -28,18 +28,18 @@ _LEAVE = b"\x1d"  # Ctrl-]
 
 @click.command()
 @click.argument("net", shell_complete=completion.nets(NetType.UART))
-@click.option("--baudrate", type=Whole(min=1), help="Instead of that of the nets file.")
+@click.option("--baudrate", type=Whole(min=1), help="Set the baud rate (default: the one in the nets file).")
 @click.option(
     "--quiet-for",
     type=seconds,
     default=0.5,
     metavar="TIME",
-    help="After the end of what is piped in, read until the line was quiet for so long [0.5].",
+    help="After piped input ends, read until the line has been quiet for TIME [0.5].",
 )
 @wait_option
 @box_option
 def uart(net: str, baudrate: int | None, quiet_for: float, wait: float) -> None:
-    """Talk to a serial device: a terminal until Ctrl-], or what is piped in, with the answers to it.
+    """Talk to a serial device: open a terminal until Ctrl-], or send piped input and print the answers.
 
     \b
     Examples:
@@ -55,7 +55,7 @@ def _talk(opened: Any, settings: dict[str, int], quiet_for: float) -> None:
     port = opened.connect(timeout=0, **settings)
     with _raw():
         if _on_terminal():
-            output.note(f"connected to {opened.name}: Ctrl-] leaves")
+            output.note(f"connected to {opened.name}: press Ctrl-] to leave")
         try:
             _Line(port, quiet_for).pump()
         except _PortLost as problem:
@@ -111,7 +111,7 @@ class _Line:
             keys = os.read(0, 4096)
         except OSError as problem:
             if problem.errno != errno.EBADF:  # it can only be written
-                raise InvalidArgument(f"Standard input cannot be read: {problem.strerror}.") from problem
+                raise InvalidArgument(f"Cannot read standard input: {problem.strerror}.") from problem
             keys = b""
         self._unsent, leave, _ = keys.partition(_LEAVE) if terminal else (keys, b"", b"")
         self._ended = not keys

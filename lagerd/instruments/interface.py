@@ -135,7 +135,7 @@ class Instruments:
         """Its own net where the claimant has it itself, its console if there is one, else its --continue, else
         patience."""
         if holder.owner == asked.owner:
-            return busy(asked, holder, ", in this very script", f"{_its_net(holder)}, or close() it first.")
+            return busy(asked, holder, ", in this script", f"{_its_net(holder)}, or close() it first.")
         if holder.pid in by.ancestors:
             where = ", the script that started this one" if by.script else ", the script that started this command"
             return busy(asked, holder, where, f"{_its_net(holder)} in that script, or close() it there first.")
@@ -149,14 +149,14 @@ class Instruments:
         verb = (
             "Read it there with: lager python --console"
             if pause.interactive
-            else "Let it go on with: lager python --continue"
+            else "Resume it with: lager python --continue"
         )
         or_wait = f"{_patience(by)} " if by.script else ""
         return busy(asked, holder, where + until, f"{or_wait}{verb} {pause.id}")
 
 
 def _its_net(holder: Lease) -> str:
-    return f"Use the net {holder.net}" if holder.net else "Use what is open"
+    return f"Use the net {holder.net}" if holder.net else "Use the net that is open"
 
 
 def _patience(by: Claimant) -> str:

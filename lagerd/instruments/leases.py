@@ -169,7 +169,7 @@ class Leases:
             self._let_go.remove((instrument, owner))
         elif holder is None:
             raise NoSuchInstrument(
-                f"Nobody holds {printable(instrument, 100)}.", "See who holds what with: lager instruments"
+                f"No process holds {printable(instrument, 100)}.", "See who holds what with: lager instruments"
             )
         else:
             raise AccessDenied(f"{holder.name} is held by {holder.user}, in another process.")
@@ -263,10 +263,12 @@ def from_details(
 ) -> tuple[Lease, float]:
     """The lease that is asked for, and how many seconds to wait for it; InvalidArgument where that makes no sense."""
     if not _KEY.match(instrument):
-        raise InvalidArgument(f"{printable(instrument, 60)!r} is no key of an instrument.", "Let lager make it.")
+        raise InvalidArgument(
+            f"{printable(instrument, 60)!r} is not a valid instrument key.", "Use the key that lager makes."
+        )
     wait = details.get("wait", 0.0)
     if type(wait) is not float or not 0 <= wait <= LONGEST:
-        raise InvalidArgument("The key wait of a claim is no number of seconds.", "Give 0 or more.")
+        raise InvalidArgument("The key wait of a claim is not a valid number of seconds.", "Give 0 or more.")
 
     lease = Lease(
         instrument=instrument,
@@ -307,7 +309,7 @@ def _text(details: dict[str, Any], key: str, limit: int = 200) -> str:
 def _texts(details: dict[str, Any], key: str) -> frozenset[str]:
     values = details.get(key, [])
     if type(values) is not list or not all(type(value) is str and len(value) <= _LONGEST_KEY for value in values):
-        raise InvalidArgument(f"The key {key} of a claim should be a list of short texts.")
+        raise InvalidArgument(f"The key {key} of a claim should be a list of short strings.")
     return frozenset(values)
 
 

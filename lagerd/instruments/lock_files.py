@@ -44,9 +44,10 @@ class LeaseFiles:
         except OSError as error:
             # Other programs may have used up what a user has of inotify; who releases, or dies, is noticed without.
             _log.warning(
-                "%s. Is fs.inotify.max_user_instances used up? Until lagerd starts again, a lease that is", error
+                "%s. Check the limit fs.inotify.max_user_instances. Until lagerd restarts, it notices a lease that",
+                error,
             )
-            _log.warning("closed but not released is noticed when the next one asks for its instrument.")
+            _log.warning("was closed but not released only when another client claims its instrument.")
         else:
             asyncio.get_running_loop().add_reader(self._inotify, self._read_events, self._inotify)
 
@@ -64,8 +65,8 @@ class LeaseFiles:
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)
             raise Failed(
-                f"{lease.name} cannot be held: {path} cannot be written ({error.strerror}).",
-                "Make room for it, and try again.",
+                f"{lease.name} cannot be claimed: {path} cannot be written ({error.strerror}).",
+                "Free some space there, then try again.",
             ) from error
 
     def _new(self, path: Path, lease: Lease) -> int:

@@ -42,7 +42,9 @@ def claim(client: Client, **details: object) -> int:
 
 def test_a_claim_on_a_full_disk(own_station, client):
     with full_disk(own_station.lagerd.pid):
-        with pytest.raises(Failed, match=r"^psu1 cannot be held: .* cannot be written \(File too large\)\. Make room"):
+        with pytest.raises(
+            Failed, match=r"^psu1 cannot be claimed: .* cannot be written \(File too large\)\. Free some space"
+        ):
             claim(client)
         assert client.call("List", name=INSTRUMENTS) == []
         assert list((own_station.folder / "lager" / "leases").iterdir()) == []
@@ -58,7 +60,7 @@ def test_who_waits_for_an_instrument_is_told_of_a_full_disk(own_station, client)
     with full_disk(own_station.lagerd.pid):
         os.close(fd)
         for one in waiting:
-            with pytest.raises(Failed, match="cannot be held"):
+            with pytest.raises(Failed, match="cannot be claimed"):
                 one.result(20)
     assert client.call("List", name=INSTRUMENTS) == []
 

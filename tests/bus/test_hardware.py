@@ -133,7 +133,7 @@ def test_a_process_that_claims_again_past_its_nets_is_told_of_itself(run):
         "try:\n    identify(supply.config.instrument, net='supply3')\nexcept Exception as error:\n    print(error)\n"
     )
     said = run(text).out.rest()
-    assert "in this very script. Use the net supply2, or close() it first." in said
+    assert "in this script. Use the net supply2, or close() it first." in said
 
 
 def test_waiting_for_a_held_device(paused, client, start):
@@ -162,7 +162,7 @@ def test_two_channels_of_one_supply(run, lager):
     said = process.out.rest()
     assert process.wait() == 0
     assert "supply2" in said
-    assert "supply3 and supply2 are one instrument" in said
+    assert "supply3 and supply2 share one instrument" in said
     assert "Close supply2 first" in said
     assert lager("supply", "supply2").returncode == lager("supply", "supply3").returncode == 0
 
@@ -359,7 +359,7 @@ def test_a_uart_whose_adapter_is_unplugged_says_so_and_what_to_look_at(terminal,
     if stdin:
         assert os.read(adapter, 4)
     else:
-        screen.expect("Ctrl-] leaves")
+        screen.expect("press Ctrl-] to leave")
     os.close(port)
     os.write(adapter, b"hello\n")
     screen.expect("hello")
@@ -372,7 +372,7 @@ def test_a_uart_whose_adapter_is_unplugged_says_so_and_what_to_look_at(terminal,
 
 def test_uart_on_a_terminal_leaves_with_ctrl_bracket(terminal):
     screen = terminal(LAGER, "uart", "uart1")
-    screen.expect("Ctrl-] leaves")
+    screen.expect("press Ctrl-] to leave")
     screen.type("*IDN?\r\n")
     screen.expect("BENCH UART")
     screen.type("\x1d")
@@ -382,7 +382,7 @@ def test_uart_on_a_terminal_leaves_with_ctrl_bracket(terminal):
 def test_a_uart_that_is_ended_leaves_the_terminal_as_it_was(terminal):
     kept = "stty -a > before; lager uart uart1; echo code $?; stty -a > after; cmp before after && echo same"
     screen = terminal("/bin/bash", "--norc", "-c", kept)
-    screen.expect("Ctrl-] leaves")
+    screen.expect("press Ctrl-] to leave")
     [uart] = Path(f"/proc/{screen.pid}/task/{screen.pid}/children").read_text().split()
     os.kill(int(uart), signal.SIGTERM)
     assert "code 143" in screen.expect("same")
@@ -393,7 +393,7 @@ def test_check_tells_which_nets_are_one_terminal(lager, station, tmp_path):
     assert "terminal" not in lager("nets", "check").stdout
     text += '[nets.vdd]\ntype = "supply"\ninstrument = "psu1"\nchannel = 1\nmax_voltage = 3.3\n'
     (tmp_path / "nets.toml").write_text(text)
-    told = "supply2 is the same terminal as vdd, channel 1 of psu1: it keeps the max_voltage of vdd, 3.3."
+    told = "supply2 shares a terminal with vdd, channel 1 of psu1: it keeps the max_voltage of vdd, 3.3."
     done = lager("nets", "check", LAGER_NETS=str(tmp_path / "nets.toml"))
     assert done.returncode == 0
     assert told in done.stdout.splitlines()

@@ -109,7 +109,7 @@ def test_one_script_is_told_of_its_own_other_name(adapters, nets, holder):
     one = holder()
     one("hold by_id")
     said = one("hold plain")
-    assert "NetConflict plain and by_id are one instrument" in said
+    assert "NetConflict plain and by_id share one instrument" in said
     assert "Close by_id first" in said
 
 

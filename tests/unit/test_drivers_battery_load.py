@@ -89,7 +89,9 @@ def test_the_protections_are_never_set_above_the_limits() -> None:
 
 def test_a_limit_below_what_the_instrument_can_guard_is_refused() -> None:
     script = [*smu.OPEN_BATTERY, smu.NOT_TRIPPED, (":BATT:SIM:CURR:LIM?", "0.01")]
-    said = pytest.raises(LimitExceeded, match=r"guards a current of 0\.1 and above")
+    said = pytest.raises(
+        LimitExceeded, match=r"the lowest current protection of the instrument is 0\.1; the net's limit is 0\.05"
+    )
     with playing(script, "2281S-20-6", f"{BATTERY}\nmax_current = 0.05") as battery, said:
         battery.enable()
 
@@ -183,11 +185,11 @@ def test_a_load_in_another_function_is_neither_set_nor_turned_on(rule: str) -> N
     script = [*dl3000.OPEN, *[(":SOUR:FUNC:MODE?", rule)] * 3]
     with playing(script, "DL3021", LOAD) as load:
         for act in (lambda: load.current(0.1), lambda: load.mode("CV"), load.enable):
-            with pytest.raises(InstrumentError, match=f"is in its function {rule}"):
+            with pytest.raises(InstrumentError, match=f"is in its {rule} function"):
                 act()
 
 
 def test_mode_cv_is_refused_where_nothing_would_hold_its_power() -> None:
-    said = pytest.raises(LimitExceeded, match="CV cannot be held to its limit of 5 W")
+    said = pytest.raises(LimitExceeded, match="CV cannot keep the limit of 5 W")
     with playing([*dl3000.OPEN, dl3000.FIXED], "DL3021", f"{LOAD}\nmax_power = 5") as load, said:
         load.voltage(3)

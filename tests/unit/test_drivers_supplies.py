@@ -70,10 +70,10 @@ def test_a_refusal_quotes_the_error_queue() -> None:
 
 def test_a_value_that_was_not_taken_is_an_error() -> None:
     script = [*dp800.OPEN, (":SOUR1:VOLT 9", None), dp800.NO_ERROR, (":SOUR1:VOLT?", "8.000")]
-    with playing(script, "DP821", CH1) as supply, pytest.raises(Rejected, match="it stands at 8"):
+    with playing(script, "DP821", CH1) as supply, pytest.raises(Rejected, match="reads back 8"):
         supply.set_voltage(9)
     script = [*dp800.OPEN, (":OUTP CH1,ON", None), dp800.NO_ERROR, (":OUTP? CH1", "OFF")]
-    with playing(script, "DP821", CH1) as supply, pytest.raises(Rejected, match="it stands at OFF"):
+    with playing(script, "DP821", CH1) as supply, pytest.raises(Rejected, match="reads back OFF"):
         supply.enable()
 
 
@@ -126,7 +126,7 @@ def test_2281s_clears_its_protection() -> None:
 
 def test_2281s_is_not_taken_from_a_running_battery() -> None:
     with (
-        pytest.raises(InstrumentError, match="works as a battery now, with its output on"),
+        pytest.raises(InstrumentError, match="is in use as a battery, and its output is on"),
         playing(keithley_2281s.BECOME_SUPPLY_IN_VAIN, "2281S", ONLY),
     ):
         pass
@@ -171,14 +171,14 @@ def test_e36300() -> None:
 def test_a_reset_that_switches_the_output_on_is_undone_and_told() -> None:
     with (
         playing(keysight_e36300.CLEAR_THAT_SWITCHES_ON, "E36312A", CH2) as supply,
-        pytest.raises(Rejected, match="the reset of its OCP switched the output on; it is off again"),
+        pytest.raises(Rejected, match="resetting its OCP switched the output on; lager switched it off again"),
     ):
         supply.clear_ocp()
 
 
 def test_an_output_that_does_not_go_off_is_not_reset() -> None:
     script = [*dp800.CLEAR_OVP[:5], (":OUTP? CH1", "ON")]
-    with playing(script, "DP821", CH1) as supply, pytest.raises(Rejected, match="stands at ON"):
+    with playing(script, "DP821", CH1) as supply, pytest.raises(Rejected, match="reads back ON"):
         supply.clear_ovp()
 
 

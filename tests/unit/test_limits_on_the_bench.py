@@ -105,7 +105,7 @@ def test_a_running_battery_is_not_charged_past_its_limit(opened: Opener) -> None
     net.soc(50)
     net.enable()
     for percent in (100, 51):
-        with pytest.raises(LimitExceeded, match=r"may be over its limit of 4 V.*Disable the output first"):
+        with pytest.raises(LimitExceeded, match=r"may exceed its limit of 4 V.*Disable the output first"):
             net.soc(percent)
     assert (net.soc(), net.state().tripped) == (50, None)
     assert net.soc(20) == 20

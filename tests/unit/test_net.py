@@ -50,7 +50,7 @@ def test_two_nets_of_one_supply_are_refused_with_both_named_and_one_after_the_ot
     with ScriptedInstrument(*dp800.OPEN, *dp800.OPEN) as instrument:
         nets = dp821(instrument)
         with Net.get("supply2", NetType.PowerSupply, nets=nets, claim=leases):
-            with pytest.raises(NetConflict, match="supply3 and supply2 are one instrument") as caught:
+            with pytest.raises(NetConflict, match="supply3 and supply2 share one instrument") as caught:
                 Net.get("supply3", NetType.PowerSupply, nets=nets, claim=leases)
             assert "Close supply2 first" in caught.value.hint
             with pytest.raises(NetConflict, match="already open"):
@@ -119,12 +119,12 @@ def test_a_type_is_taken_as_its_word_and_as_its_name(word: str) -> None:
 @pytest.mark.parametrize(
     ("word", "said"),
     [
-        ("suply", "'suply' is not a type of net. Did you mean 'supply'?"),
-        ("", "'' is not a type of net. There are: supply, battery, eload"),
-        (None, "None is not a type of net"),
-        (3, "3 is not a type of net"),
+        ("suply", "'suply' is not a net type. Did you mean 'supply'?"),
+        ("", "'' is not a net type. Valid types: supply, battery, eload"),
+        (None, "None is not a net type"),
+        (3, "3 is not a net type"),
         ("uart", "supply2 is of type supply, not uart. Open it with type=NetType.PowerSupply."),
-        ("x" * 9999, "is not a type of net"),
+        ("x" * 9999, "is not a net type"),
     ],
 )
 def test_a_word_that_is_no_type_or_another_one_is_refused(word: str, said: str) -> None:

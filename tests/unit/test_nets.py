@@ -138,17 +138,17 @@ def test_all_mistakes_are_named_at_once() -> None:
     )
     assert said.startswith("The nets file bench.toml has 12 mistakes:")
     for part in (
-        "surplus: there is no such key",
-        "instruments.a.adress: there is no such key (did you mean 'address'?)",
+        "surplus: unknown key",
+        "instruments.a.adress: unknown key (did you mean 'address'?)",
         "instruments.a.model: there is no driver for 'DP8211' (did you mean 'DP821'?)",
         "instruments.b.address: 'USB0::0x1AB1::0x0E11::DP8::INSTR' is a VISA resource, but a T7 needs",
         "instruments.c.timeout: should be above",
-        "nets.one.type: 'suply' is no net type (did you mean 'supply'?)",
+        "nets.one.type: 'suply' is not a net type (did you mean 'supply'?)",
         "nets.two.instrument: there is no [instruments.e]",
         "nets.three.channel: 3 is out of range; a DP821 has 1 to 2",
         "nets.three.max_voltage: should be a number, not nan",
-        "nets.three.max_volts: there is no such key (did you mean 'max_voltage'?)",
-        "nets.four.type: a DP821 is no battery; it can be: supply",
+        "nets.three.max_volts: unknown key (did you mean 'max_voltage'?)",
+        "nets.four.type: a DP821 has no battery nets; it has: supply",
         "nets.five.channel: is missing; a DP821 has 1 to 2",
     ):
         assert f"\n  {part}" in said

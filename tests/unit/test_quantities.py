@@ -114,7 +114,7 @@ def test_every_kind_of_real_number_is_a_number(value: object) -> None:
     ids=lambda value: type(value).__name__,
 )
 def test_what_is_not_a_real_number_is_refused_in_one_sentence(value: object) -> None:
-    with pytest.raises(InvalidArgument, match=r"it: .* is not a voltage\."):
+    with pytest.raises(InvalidArgument, match=r"it: .* is not a valid voltage\."):
         amount(limited(), "voltage", value)
 
 

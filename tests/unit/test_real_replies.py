@@ -49,7 +49,7 @@ def test_anything_else_behind_a_line_is_refused_and_shown(model: str, behind: by
     script = [*opening, (":MEAS:VOLT?", b"1.5\n" + behind)]
     with playing(script, model, lines) as net:
         net.session.ask(":MEAS:VOLT?", parse.number)
-        with pytest.raises(BadReply, match=rf"answered 'nothing' with b'{behind.decode()}'"):
+        with pytest.raises(BadReply, match=rf"sent b'{behind.decode()}' before '.*' was asked"):
             net.session.ask(":MEAS:VOLT?", parse.number)
 
 
@@ -79,7 +79,7 @@ def test_two_lines_in_one_message_are_refused_and_shown() -> None:
     with Vxi11Instrument(replies.get) as instrument:
         config = bench("DL3021", instrument.visa, load=LOAD)
         with Net.get("load", NetType.ELoad, nets=config, claim=Leases()) as load:
-            with pytest.raises(BadReply, match=r"with b'1\.5\\n2\.5\\n': that is more than one line"):
+            with pytest.raises(BadReply, match=r"with b'1\.5\\n2\.5\\n': more than one line"):
                 load.session.ask(":MEAS:VOLT?", parse.number)
             assert load.session.identity() == dl3000.IDN[1]
 
@@ -122,7 +122,7 @@ def test_no_is_read_in_every_form(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "2", "0.5", "1,0", "ONN", "NONE", "-1", "nan", '"'])
 def test_what_is_neither_yes_nor_no_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="was due"):
+    with pytest.raises(ValueError, match="expected"):
         parse.on_off(text)
 
 

@@ -61,7 +61,7 @@ def test_the_nets_that_have_a_driver_are_taken_over() -> None:
         ({"address": "NA::"}, "has an address that cannot be used"),
         ({"address": "host"}, "by which a Rigol_DP821 cannot be reached"),
         ({"pin": 9}, "has the pin 9, but a DP821 has 1 to 2"),
-        ({"pin": "left"}, "has the pin 'left', which is no channel"),
+        ({"pin": "left"}, "has the pin 'left', which is not a channel"),
         ({"name": ""}, "has no usable name"),
         ({"role": "uart", "pin": "A50285BI"}, "does not say the path of its serial device"),
     ],
@@ -76,7 +76,7 @@ def test_what_cannot_be_taken_over_is_said(change: dict[str, Any], said: str) ->
 
 def test_fields_that_mean_nothing_here_are_named() -> None:
     _, left_out = saved_nets.convert(json.dumps([SAVED[0] | {"tags": ["bench"], "jlink": "x", "purpose": ""}]))
-    assert left_out == ["'supply2' (entry 1) was taken over without its fields 'jlink', 'tags'."]
+    assert left_out == ["'supply2' (entry 1) was imported without its fields 'jlink', 'tags'."]
 
 
 def test_limits_are_taken_over() -> None:
@@ -137,7 +137,7 @@ def test_settings_are_taken_over() -> None:
     adc = {"range": "1.0", "params": {"negative_channel": "AIN5", "resolution_index": 8}}
     text, left_out = saved_nets.convert(json.dumps([SAVED[7] | uart, SAVED[5] | adc]))
     bench = nets_file.parse(text)
-    assert left_out == ["'uart1' (entry 1) was taken over without its fields 'xonxoff'."]
+    assert left_out == ["'uart1' (entry 1) was imported without its fields 'xonxoff'."]
     assert bench.net("uart1").options == {"baudrate": 115200, "parity": "E", "stopbits": 1.5, "bytesize": 7}
     assert bench.net("adc1").options == {"range": 1, "negative_channel": 5, "resolution": 8}
 
@@ -151,7 +151,7 @@ def test_a_baudrate_is_taken_over_in_every_spelling(change: dict[str, Any]) -> N
 
 def test_a_setting_that_makes_no_sense_is_named() -> None:
     text, left_out = saved_nets.convert(json.dumps([SAVED[7] | {"params": {"baudrate": "fast"}}]))
-    assert left_out == ["'uart1' (entry 1) was taken over without its fields 'baudrate'."]
+    assert left_out == ["'uart1' (entry 1) was imported without its fields 'baudrate'."]
     assert nets_file.parse(text).net("uart1").options == {}
 
 

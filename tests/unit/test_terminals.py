@@ -69,10 +69,10 @@ def test_a_line_that_one_net_only_reads_is_driven_by_none() -> None:
 def test_it_is_told_which_limit_comes_from_where() -> None:
     found = nets("supply psu1 1 max_voltage 5", "supply same 1 max_voltage 3.3 max_current 1", "supply psu1 2")
     assert terminals.told(found.nets.values()) == [
-        "a is the same terminal as b, channel 1 of psu1: it keeps the max_voltage of b, 3.3, the max_current of b, 1."
+        "a shares a terminal with b, channel 1 of psu1: it keeps the max_voltage of b, 3.3, the max_current of b, 1."
     ]
     assert terminals.told(nets("supply smu1 1 max_power 10.5", "battery smu1 1").nets.values()) == [
-        "b is the same terminal as a, channel 1 of smu1: it keeps max_current 0.5 from the max_power of a."
+        "b shares a terminal with a, channel 1 of smu1: it keeps max_current 0.5 from the max_power of a."
     ]
     assert terminals.told(nets("supply psu1 1 max_voltage 5", "supply psu1 1 max_voltage 5").nets.values()) == []
 

@@ -33,7 +33,7 @@ class Registers(Session):
         with self.exchange():
             value = self._read(address, kind)
             if not math.isfinite(value):
-                self.bad_reply(f"read {address}", value, "that is not a number")
+                self.bad_reply(f"read {address}", value, "not a number")
             return value
 
     def write(self, address: int, kind: str, value: float) -> None:
@@ -49,10 +49,10 @@ class Registers(Session):
     def _identify(self) -> None:
         product = self._read(_PRODUCT_ID, "f")
         if product != 7.0:
-            answered = f"LabJack product {product:g} and not a T7 (7)"
+            found = f"LabJack product {product:g}, not a T7 (7)"
             self._drop()
-            hint = f"Correct model or address of [instruments.{self.instrument.name}]."
-            raise WrongModel(f"At {self.instrument.address} answers {answered}.", hint)
+            hint = f"Correct the model or the address in [instruments.{self.instrument.name}]."
+            raise WrongModel(f"The device at {self.instrument.address} is {found}.", hint)
 
     def _read(self, address: int, kind: str) -> float:
         raise NotImplementedError
@@ -94,7 +94,7 @@ class ModbusRegisters(Registers):
     def _read(self, address: int, kind: str) -> float:
         words = self._request(f"read {address}", "read_holding_registers", address, count=_WIDTH[kind])
         if len(words) != _WIDTH[kind]:
-            self.bad_reply(f"read {address}", list(words), f"{_WIDTH[kind]} registers were due")
+            self.bad_reply(f"read {address}", list(words), f"expected {_WIDTH[kind]} registers")
         packed = struct.pack(f">{len(words)}H", *words)
         return float(struct.unpack(f">{kind}", packed)[0])
 
@@ -112,12 +112,12 @@ class ModbusRegisters(Registers):
         except ModbusIOException as error:
             if "No response" in str(error):
                 self.silent(what)
-            self.bad_reply(what, str(error), "that is not Modbus")
+            self.bad_reply(what, str(error), "not valid Modbus")
         except (ConnectionException, OSError):
-            self.lost("it closed the connection")
+            self.lost("the instrument closed it")
         except Exception as error:
             # pymodbus takes garbage apart with whatever exception its parser runs into.
-            self.bad_reply(what, f"{type(error).__name__}: {error}", "that is not Modbus")
+            self.bad_reply(what, f"{type(error).__name__}: {error}", "not valid Modbus")
         self._awaiting = False
         if response.isError():
             self._rejected(what, f"Modbus exception {response.exception_code}")

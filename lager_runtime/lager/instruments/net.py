@@ -94,7 +94,9 @@ class _Holding:
             if other.name == config.name:
                 what = f"The net {config.name} is already open in this script."
                 raise NetConflict(what, "Use the object you have, or close() it first.")
-            what = f"{config.name} and {other.name} are one instrument, {config.instrument}, and {other.name} is open."
+            what = (
+                f"{config.name} and {other.name} share one instrument, {config.instrument}, and {other.name} is open."
+            )
             hint = f"Close {other.name} first ({other.name}.close(), or a 'with' block around each)."
             raise NetConflict(what, hint)
 

@@ -19,7 +19,7 @@ _NOT_A_NUMBER = 9.9e37  # SCPI-99 volume 1, 7.2.1.4 and 7.2.1.5: infinity is 9.9
 def number(text: str) -> float:
     """A plain finite decimal number."""
     if not re.fullmatch(_NUMBER, text.strip()):
-        raise ValueError("that is not a number")
+        raise ValueError("not a number")
     return _finite(float(text))
 
 
@@ -29,7 +29,7 @@ def numbers(count: int) -> Callable[[str], tuple[float, ...]]:
     def read(text: str) -> tuple[float, ...]:
         fields = text.split(",")
         if len(fields) != count:
-            raise ValueError(f"{count} numbers were due")
+            raise ValueError(f"expected {count} numbers")
         return tuple(number(field) for field in fields)
 
     return read
@@ -47,7 +47,7 @@ def quantity(unit: str) -> Callable[[str], float]:
         if len(fields) == 1 and fields[0][1] == "":
             return fields[0][0]
         if not matching:
-            raise ValueError(f"it holds no reading in {unit}")
+            raise ValueError(f"it contains no reading in {unit}")
         return matching[0]
 
     return read
@@ -70,7 +70,7 @@ def word(table: Mapping[str, T]) -> Callable[[str], T]:
         try:
             return table[_unquoted(text).strip().upper()]
         except KeyError:
-            raise ValueError(f"one of {', '.join(table)} was due") from None
+            raise ValueError(f"expected one of {', '.join(table)}") from None
 
     return read
 
@@ -84,13 +84,13 @@ def on_off(text: str) -> bool:
     try:
         return {1.0: True, 0.0: False}[number(text)]
     except (KeyError, ValueError):
-        raise ValueError("ON, OFF, YES, NO, 1 or 0 was due") from None
+        raise ValueError("expected ON, OFF, YES, NO, 1 or 0") from None
 
 
 def whole(text: str) -> int:
     """A whole number."""
     if not re.fullmatch(r"[+-]?\d{1,10}", text.strip()):
-        raise ValueError("that is not a whole number")
+        raise ValueError("not a whole number")
     return int(text)
 
 
@@ -101,7 +101,7 @@ def error(text: str) -> tuple[int, str]:
     """
     match = re.fullmatch(r"\s*([+-]?\d{1,5})\s*,(.*)", text)
     if not match:
-        raise ValueError("that is not an entry of an error queue")
+        raise ValueError("not an entry of an error queue")
     return int(match[1]), _unquoted(match[2]).strip()
 
 
@@ -119,7 +119,7 @@ def _unquoted(text: str) -> str:
 def _field(text: str) -> tuple[float, str]:
     match = re.fullmatch(rf"\s*({_NUMBER})\s*([A-Za-z%]*)\s*", text)
     if not match:
-        raise ValueError("that is not a reading")
+        raise ValueError("not a reading")
     return _finite(float(match[1])), match[2]
 
 

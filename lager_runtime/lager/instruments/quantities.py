@@ -5,6 +5,7 @@ from lager.nets.model import NetConfig
 from lager.values import number, shown
 
 _UNITS = {"voltage": "V", "current": "A", "power": "W", "resistance": "Ω", "capacity": "Ah", "soc": "%"}
+_NAMES = {"soc": "state of charge"}
 _PREFIXES = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"))
 
 
@@ -29,13 +30,14 @@ def amount(net: NetConfig, quantity: str, value: object, *, low: float = 0.0, hi
     `quantity` is voltage, current, power, resistance, capacity or soc, in V, A, W, Ω, Ah and percent. Raises
     InvalidArgument for what is not a finite number from `low` to `high`, LimitExceeded for what the nets file forbids.
     """
-    unit = _UNITS[quantity]
+    unit, called = _UNITS[quantity], _NAMES.get(quantity, quantity)
     asked = number(value)
     if asked is None:
-        raise InvalidArgument(f"{net.name}: {shown(value)} is not a {quantity}.", f"Give a finite number in {unit}.")
+        what = f"{net.name}: {shown(value)} is not a valid {called}."
+        raise InvalidArgument(what, f"Give a finite number in {unit}.")
     if asked < low or (high is not None and asked > high):
-        span = f"from {low:g} {unit}" + (f" to {high:g} {unit}" if high is not None else " up")
-        raise InvalidArgument(f"{net.name}: {asked:g} {unit} is not possible.", f"Give a {quantity} {span}.")
+        span = f"of {low:g} {unit} or more" if high is None else f"from {low:g} {unit} to {high:g} {unit}"
+        raise InvalidArgument(f"{net.name}: {asked:g} {unit} is out of range.", f"Give a {called} {span}.")
     keep_limit(net, quantity, asked)
     return asked
 

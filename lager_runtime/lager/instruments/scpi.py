@@ -111,7 +111,8 @@ class Scpi(Session):
             if code == 0:
                 return found
             found.append((code, text))
-        what = f"The error queue of {self.instrument} does not empty; it says {found[0][0]} {shown(found[0][1])}."
+        first = f"{found[0][0]} {shown(found[0][1])}"
+        what = f"The error queue of {self.instrument} does not become empty; it starts with {first}."
         raise InstrumentError(what, "Switch the instrument off and on again.")
 
     def _query(self, question: str) -> str:
@@ -121,16 +122,16 @@ class Scpi(Session):
         raw = self._receive(question)
         self._awaiting = False
         if not raw.endswith(b"\n") and (self._is_socket() or len(raw) >= _LONGEST_REPLY):
-            self.bad_reply(question, raw, f"no line ended within {_LONGEST_REPLY} bytes")
+            self.bad_reply(question, raw, f"no line end within {_LONGEST_REPLY} bytes")
         line, _, behind = raw.lstrip(_LINE_ENDS).partition(b"\n")
         if not self._means_nothing(behind):
-            self.bad_reply(question, raw, "that is more than one line")
+            self.bad_reply(question, raw, "more than one line")
         try:
             text = self._without_stray(line.decode("ascii").strip("\r\0 "))
         except UnicodeDecodeError:
-            self.bad_reply(question, raw, "that is not text")
+            self.bad_reply(question, raw, "not text")
         if not text.isprintable() or not text:
-            self.bad_reply(question, raw, "that is not a line of text")
+            self.bad_reply(question, raw, "not a line of text")
         return text
 
     def _means_nothing(self, bytes_behind: bytes) -> bool:
@@ -158,7 +159,7 @@ class Scpi(Session):
             if error.error_code != StatusCode.error_timeout:
                 self.lost(error)
             if self._peek() == b"":
-                self.lost("it closed the connection")
+                self.lost("the instrument closed it")
             self.silent(question)
         except Exception as error:
             self.lost(error)
@@ -170,9 +171,9 @@ class Scpi(Session):
         waiting = self._peek()
         stray = bytes(pending) + (waiting or b"")
         if not self._means_nothing(stray):
-            self.bad_reply("nothing", stray, f"that came before {question!r} was asked")
+            self.unasked(question, stray)
         if waiting == b"":
-            self.lost("it closed the connection")
+            self.lost("the instrument closed it")
         pending.clear()
         if waiting and self._is_socket():
             session.interface.recv(len(waiting))
@@ -258,7 +259,7 @@ class Scpi(Session):
             if host:
                 socket.getaddrinfo(host, None, socket.AF_INET)
         except OSError as error:
-            self.unreachable(f"there is no host {host} with an IPv4 address ({error.strerror})")
+            self.unreachable(f"cannot resolve the host {host} to an IPv4 address ({error.strerror})")
 
     def _check_socket(self) -> None:
         interface = getattr(self._backend(), "interface", None)
@@ -277,7 +278,9 @@ class Scpi(Session):
             self.in_use()
         if "install" in text.lower() and isinstance(error, ValueError | ImportError):
             interface = self.instrument.address[:3].upper()
-            what, how = _LIBRARIES.get(interface, ("a library that pyvisa-py does not find", "See its documentation."))
+            what, how = _LIBRARIES.get(
+                interface, ("a library that pyvisa-py cannot find", "See the documentation of pyvisa-py.")
+            )
             raise InstrumentError(f"{self.instrument} needs {what}.", how) from error
         self.unreachable(text or type(error).__name__)
 
@@ -293,9 +296,9 @@ class Scpi(Session):
         fields = answer.split(",")
         if len(fields) < 2 or not catalog.is_model(fields[1], self.instrument.model):
             wanted = f"the nets file says {self.instrument.model}"
-            what = f"At {self.instrument.address} answers {shown(answer)}, but {wanted}."
+            what = f"The instrument at {self.instrument.address} answers {shown(answer)}, but {wanted}."
             self._drop()
-            raise WrongModel(what, f"Correct model or address of [instruments.{self.instrument.name}].")
+            raise WrongModel(what, f"Correct the model or the address in [instruments.{self.instrument.name}].")
         self._send("*CLS")
 
 
@@ -306,5 +309,5 @@ _LIBRARIES = {
 _HINT = "Check the value against the ranges in the manual of the instrument."
 _HINTS = {
     -222: "The value is outside what this instrument can do.",
-    704: "The 2281S takes this only while its battery output is off: disable() first.",
+    704: "The 2281S accepts this only while its battery output is off: call disable() first.",
 }

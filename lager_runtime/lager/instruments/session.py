@@ -135,7 +135,7 @@ class Session:
         raise InstrumentUnreachable(f"{self.instrument} cannot be reached: {_sentence(reason)}.", hint)
 
     def lost(self, reason: object) -> NoReturn:
-        hint = "Check its cable and power; the next command connects anew."
+        hint = "Check its cable and power; the next command reconnects."
         raise InstrumentUnreachable(f"The connection to {self.instrument} was lost: {_sentence(reason)}.", hint)
 
     def in_use(self) -> NoReturn:
@@ -149,8 +149,13 @@ class Session:
         raise InstrumentTimeout(what, "Check that it is switched on and not waiting on its front panel.")
 
     def bad_reply(self, question: str, reply: object, reason: object) -> NoReturn:
-        what = f"{self.instrument} answered {question!r} with {shown(reply)}: {_sentence(reason)}."
-        raise BadReply(what, "Try again; the connection starts anew. If it stays, check the model in the nets file.")
+        raise BadReply(f"{self.instrument} answered {question!r} with {shown(reply)}: {_sentence(reason)}.", _BAD_REPLY)
+
+    def unasked(self, question: str, reply: object) -> NoReturn:
+        raise BadReply(f"{self.instrument} sent {shown(reply)} before {question!r} was asked.", _BAD_REPLY)
+
+
+_BAD_REPLY = "Try again; lager reconnects. If the error persists, check the model in the nets file."
 
 
 def _sentence(reason: object) -> str:

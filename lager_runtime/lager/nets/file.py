@@ -40,7 +40,7 @@ def load(file: str | os.PathLike[str] | None = None) -> Nets:
     try:
         text = utf8(Path(where).read_bytes())
     except FileNotFoundError:
-        hint = "Write it, take one over with 'lager nets import FILE', or point LAGER_NETS to one."
+        hint = "Write one, convert one with 'lager nets import FILE', or set LAGER_NETS to its path."
         raise NetsFileError(f"There is no nets file at {where}.", hint) from None
     except OSError as error:
         raise NetsFileError(f"The nets file {where} cannot be read: {error}.", "Check its permissions.") from None
@@ -54,10 +54,12 @@ def parse(text: str, where: str = "nets.toml") -> Nets:
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise NetsFileError(f"The nets file {where} is not TOML: {error}.", "Correct that line.") from None
+        raise NetsFileError(f"The nets file {where} is not TOML: {error}.", "Fix that line.") from None
     instruments, nets, mistakes = check(document)
     if mistakes:
         count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
         listed = "".join(f"\n  {mistake}" for mistake in mistakes)
-        raise NetsFileError(f"The nets file {where} has {count}:{listed}\n", "Correct the file; none of it is used.")
+        raise NetsFileError(
+            f"The nets file {where} has {count}:{listed}\n", "Fix the file; until then none of it is used."
+        )
     return Nets(where, MappingProxyType(instruments), MappingProxyType(nets))

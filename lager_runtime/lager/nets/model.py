@@ -43,8 +43,10 @@ def net_type(given: object) -> NetType:
     if isinstance(given, str) and word in words:
         return words[word]
     close = difflib.get_close_matches(word, words, n=1)
-    hint = f"Did you mean {words[close[0]].value!r}?" if close else f"There are: {', '.join(t.value for t in NetType)}."
-    raise WrongNetType(f"{shown(given)} is not a type of net.", hint)
+    hint = (
+        f"Did you mean {words[close[0]].value!r}?" if close else f"Valid types: {', '.join(t.value for t in NetType)}."
+    )
+    raise WrongNetType(f"{shown(given)} is not a net type.", hint)
 
 
 @dataclass(frozen=True)
@@ -128,5 +130,5 @@ class Nets:
         except KeyError:
             close = difflib.get_close_matches(name, self.nets, n=3)
             known = " or ".join(close) if close else ""
-            hint = f"Did you mean {known}?" if known else f"It has: {', '.join(sorted(self.nets)) or 'no nets'}."
+            hint = f"Did you mean {known}?" if known else f"Its nets: {', '.join(sorted(self.nets)) or 'none'}."
             raise NoSuchNet(f"There is no net {name!r} in {self.path}.", hint) from None

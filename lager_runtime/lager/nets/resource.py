@@ -28,7 +28,7 @@ class Reach(Enum):
 
     VISA = "a VISA resource"
     SERIAL = "a serial device path"
-    MODBUS = "a host of Modbus TCP"
+    MODBUS = "a Modbus TCP host"
     LJM = "a LabJack on USB"
 
 
@@ -72,7 +72,7 @@ def parse(address: str) -> Resource:
     if not text:
         raise ValueError("an address cannot be empty")
     if not text.isprintable():
-        raise ValueError(f"{text[:60]!r} holds characters that cannot be printed")
+        raise ValueError(f"{text[:60]!r} contains unprintable characters")
     if _is_ipv6(text):
         return _modbus(f"[{text}]")
     if ("::" in text and not text.startswith("[")) or re.match(r"asrl/", text, re.IGNORECASE):
@@ -100,7 +100,7 @@ def _visa(text: str) -> Resource:
     if head[:4].upper() == "ASRL":
         return _asrl(text, head[4:], rest)
     if not match:
-        raise ValueError(f"{head!r} is no VISA interface; TCPIP, USB, GPIB and ASRL are")
+        raise ValueError(f"{head!r} is not a VISA interface; use TCPIP, USB, GPIB or ASRL")
     kind, board = match[1].upper(), str(int(match[2] or "0"))
     if kind == "TCPIP" and _names_ipv6(rest):
         raise ValueError(f"{text!r} names an IPv6 address, which pyvisa-py cannot reach; give a host name or IPv4")
@@ -143,10 +143,10 @@ def _tcpip(text: str, board: str, rest: list[str]) -> Resource:
 def _lan_device(text: str) -> tuple[str, int]:
     """The device behind a host and its port: `hislip0,4880`; 0 where none is named."""
     if not re.fullmatch(r"[A-Za-z0-9_.-]+(,[0-9]+)*", text):
-        raise ValueError(f"{text!r} is not the name of a device behind a host, such as inst0 or hislip0")
+        raise ValueError(f"{text!r} is not a LAN device name such as inst0 or hislip0")
     name, comma, port = text.lower().partition(",")
     if comma and name.startswith("inst"):
-        raise ValueError(f"{text!r} is not a device of VXI-11; its port belongs behind the host, as in HOST,PORT")
+        raise ValueError(f"{text!r} is not a VXI-11 device; give the port after the host, as in HOST,PORT")
     # The comma of gpib0,5, a gateway to GPIB, is part of its name.
     return (name, _port(port)) if comma and name.startswith("hislip") else (text.lower(), 0)
 
@@ -206,7 +206,7 @@ def device(path: str | int) -> str:
 def _without_suffix(text: str, parts: list[str]) -> list[str]:
     last = parts[-1].upper()
     if last in ("RAW", "INTFC", "SERVANT", "SOCKET"):
-        raise ValueError(f"{text!r} ends in {last}, by which SCPI is not spoken; end it in INSTR")
+        raise ValueError(f"{text!r} ends in {last}, which does not carry SCPI; end it with INSTR")
     kept = parts[:-1] if last == "INSTR" else parts
     if not kept:
         raise ValueError(f"{text!r} is not a complete VISA resource")
@@ -215,7 +215,7 @@ def _without_suffix(text: str, parts: list[str]) -> list[str]:
 
 def _host(host: str) -> str:
     if not _HOST.fullmatch(host):
-        raise ValueError(f"{host!r} is not the name or the IPv4 address of a host")
+        raise ValueError(f"{host!r} is not a valid host name or IPv4 address")
     lowered = host.lower().rstrip(".")
     return "127.0.0.1" if lowered == "localhost" else lowered
 

@@ -45,7 +45,7 @@ class _Import:
 
     def take(self, position: int, entry: object) -> None:
         if not isinstance(entry, dict):
-            self.left_out.append(f"Entry {position} is not a table of fields; it was left out.")
+            self.left_out.append(f"Entry {position} is not a JSON object; it was left out.")
             return
         name = entry.get("name")
         label = f"{_shown(name)} (entry {position})"
@@ -61,7 +61,7 @@ class _Import:
             return
         if extra:
             fields = ", ".join(_shown(key) for key in extra)
-            self.left_out.append(f"{label} was taken over without its fields {fields}.")
+            self.left_out.append(f"{label} was imported without its fields {fields}.")
 
     def _net(self, name: str, entry: Mapping[Any, Any]) -> list[str]:
         """Take the net over; returns the fields of it that mean nothing here."""
@@ -102,7 +102,7 @@ class _Import:
         """The name of the instrument that an earlier net has at this place. Raises _Skip if this is another model."""
         name, other, first = self.instruments[place.key]
         if place.reach is not first.reach:
-            raise _Skip(f"has the place of {first.address}, to which an earlier net goes another way")
+            raise _Skip(f"is at {first.address}, which an earlier net reaches in another way")
         if place.reach is resource.Reach.SERIAL or catalog.is_model(model, other):
             return name
         if not catalog.is_model(other, model):
@@ -127,9 +127,9 @@ def convert(text: str) -> tuple[str, list[str]]:
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
-        return "", [f"The file is not JSON: {str(error)[:200]}. Nothing was taken over."]
+        return "", [f"The file is not JSON: {str(error)[:200]}. Nothing was imported."]
     if not isinstance(document, list):
-        return "", ["The file is not a list of nets. Nothing was taken over."]
+        return "", ["The file is not a list of nets. Nothing was imported."]
     taken = _Import()
     for position, entry in enumerate(document, start=1):
         taken.take(position, entry)
@@ -179,7 +179,7 @@ def _channel(entry: Mapping[Any, Any], type: NetType, model: str, family: catalo
     channels = [channel for channel in (_channel_number(value, type) for value in given) if channel is not None]
     fitting = [channel for channel in channels if channel in allowed]
     if not channels:
-        raise _Skip(f"has the pin {_shown(given[0])}, which is no channel of a {model}")
+        raise _Skip(f"has the pin {_shown(given[0])}, which is not a channel of a {model}")
     if not fitting:
         raise _Skip(f"has the pin {_shown(given[0])}, but a {model} has {allowed[0]} to {allowed[-1]}")
     return fitting[0]

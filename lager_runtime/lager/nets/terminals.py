@@ -68,4 +68,4 @@ def _sentence(net: NetConfig) -> str:
         shown = f"{value:g}" if isinstance(value, float) else repr(value)
         parts.append(f"the {key} of {name}, {shown}" if source == key else f"{key} {shown} from the {source} of {name}")
     place = f"channel {net.channel} of {net.instrument.name}"
-    return f"{net.name} is the same terminal as {', '.join(others)}, {place}: it keeps {', '.join(parts)}."
+    return f"{net.name} shares a terminal with {', '.join(others)}, {place}: it keeps {', '.join(parts)}."

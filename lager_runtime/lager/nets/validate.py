@@ -26,13 +26,13 @@ class Mistakes(list[str]):
     def unknown(self, prefix: str, given: Iterable[str], known: Iterable[str]) -> None:
         names = list(known)
         for key in (key for key in given if key not in names):
-            self.add(f"{prefix}{key}", f"there is no such key{_meant(key, names)}")
+            self.add(f"{prefix}{key}", f"unknown key{_meant(key, names)}")
 
 
 def _meant(word: object, known: Iterable[str]) -> str:
     names = list(known)
     close = difflib.get_close_matches(str(word), names, n=1)
-    return f" (did you mean {close[0]!r}?)" if close else f" (there are: {', '.join(names)})"
+    return f" (did you mean {close[0]!r}?)" if close else f" (known: {', '.join(names) or 'none'})"
 
 
 HIGHEST_LIMIT = 1e6  # volts, amperes or watts
@@ -148,7 +148,7 @@ def _type(key: str, table: dict[str, Any], mistakes: Mistakes) -> NetType | None
     word = _text(key, table, mistakes)
     values = [member.value for member in NetType]
     if word and word not in values:
-        mistakes.add(key, f"{word!r} is no net type{_meant(word, values)}")
+        mistakes.add(key, f"{word!r} is not a net type{_meant(word, values)}")
     return NetType(word) if word in values else None
 
 
@@ -179,7 +179,7 @@ def _channel(
     family = _family(instrument)
     if type not in family.drivers:
         offered = ", ".join(member.value for member in family.drivers)
-        reason = f"a {instrument.model} is no {type.value}; it can be: {offered}"
+        reason = f"a {instrument.model} has no {type.value} nets; it has: {offered}"
         if family is SERIAL and (scpi := catalog.find(instrument.model)) and type in scpi.drivers:
             wanted = f"ASRL{instrument.address}::INSTR"
             reason = f"a {type.value} on a serial port needs the address {wanted!r} in [instruments.{instrument.name}]"

@@ -92,8 +92,10 @@ class ScpiDriver(Driver[Scpi]):
         return taken
 
     def _not_taken(self, command: str, wanted: str, taken: str) -> NoReturn:
-        what = f"{self.name}: {self._spell(command, wanted)!r} was taken without an error, but it stands at {taken}."
-        raise Rejected(what, "Check the value against the ranges of the instrument, and whether a protection tripped.")
+        what = f"{self.name}: the instrument accepted {self._spell(command, wanted)!r}, but reads back {taken}."
+        raise Rejected(
+            what, "Check the value against the ranges of the instrument, and check whether a protection tripped."
+        )
 
 
 class Switched(ScpiDriver):
@@ -122,7 +124,7 @@ class Switched(ScpiDriver):
             self.session.tell(self._spell(command))
             if self._is_on():
                 self._switch("OFF")
-                said = f"{self.name}: the reset of its {what} switched the output on; it is off again."
-                raise Rejected(said, "Check what is connected; then enable it again.")
+                said = f"{self.name}: resetting its {what} switched the output on; lager switched it off again."
+                raise Rejected(said, "Check what is connected, then enable it again.")
             if tripped():
                 raise Rejected(f"{self.name}: its {what} is still tripped.", "Remove the cause, then clear it again.")

@@ -40,8 +40,8 @@ class _TwoRoles(Switched):
             question = ":OUTP?" if role == "POWER" else ":BATT:OUTP?"
             if self.session.ask(question, _BATTERY_OUTPUT):
                 works_as = {"POWER": "supply", "TEST": "battery test", "SIMULATOR": "battery"}[role]
-                what = f"{self.config.instrument} works as a {works_as} now, with its output on."
-                raise InstrumentError(what, f"Turn that off first; then {self.name} can be used.")
+                what = f"{self.config.instrument} is in use as a {works_as}, and its output is on."
+                raise InstrumentError(what, f"Switch that output off first; then {self.name} can be used.")
             self.session.tell(f":ENTR:FUNC {self.ROLE}")
             entered = self.session.ask(":ENTR:FUNC?", parse.word(_ROLES))
             if entered != self.ROLE:
@@ -255,13 +255,14 @@ class Battery(_TwoRoles):
 
     def _refuse_unknown_voltage(self, percent: float, limit: float) -> None:
         if exceeds(self._quantity(":BATT:SIM:VOC? MAX", "V"), limit):
-            what = f"{self.name}: at {percent:g} % its voltage may be over its limit of {limit:g} V."
-            hint = "Disable the output first: the voltage is then checked before it is at the terminals."
+            what = f"{self.name}: at {percent:g} % its voltage may exceed its limit of {limit:g} V."
+            hint = "Disable the output first: lager can then check the voltage before it reaches the terminals."
             raise LimitExceeded(what, hint)
 
     def _protect(self, quantity: str, command: str, limit: float, low: float, high: float) -> None:
         if limit < low:
-            what = f"{self.name}: the instrument guards a {quantity} of {low:g} and above, and its limit is {limit:g}."
+            lowest = f"the lowest {quantity} protection of the instrument is {low:g}"
+            what = f"{self.name}: {lowest}; the net's limit is {limit:g}."
             raise LimitExceeded(what, f"Raise max_{quantity} of [nets.{self.name}] in the nets file, if that is safe.")
         # In steps of a hundredth, and never rounded up.
         level = min(math.floor(limit * 100 + 1e-6) / 100, high)

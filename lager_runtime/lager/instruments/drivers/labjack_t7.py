@@ -62,7 +62,7 @@ class Adc(Driver[Registers]):
         if abs(volts) >= self._range * (1 - 1e-6):
             what = f"{self.name}: AIN{self.channel} reads {volts:.4g} V, the end of its range of ±{self._range:g} V."
             wider = " or give the net a wider range in the nets file" if self._range < 10 else ""
-            raise BadReply(what, f"The voltage may be any beyond. Check the wiring{wider}.")
+            raise BadReply(what, f"The true voltage may be outside that range. Check the wiring{wider}.")
         return volts
 
     @property
@@ -92,7 +92,7 @@ class Dac(Driver[Registers]):
                 taken = self.session.read(address, "f")
                 keep_limit(self.config, "voltage", taken)
         if abs(taken - volts) > _DAC_STEP:
-            what = f"{self.name}: DAC{self.channel} took {taken:g} V and not {volts:g} V."
+            what = f"{self.name}: DAC{self.channel} reads back {taken:g} V instead of {volts:g} V."
             raise Rejected(what, "Check what drives the output.")
         return taken
 
@@ -108,7 +108,9 @@ class Gpio(Driver[Registers]):
         with self.session.exchange():
             if self._only_input and self._bit(_DIO_DIRECTION):
                 what = f"{self.name}: DIO{self.channel} is driven to {self._bit(_DIO_STATE)} by its own T7."
-                hint = f'The nets file says direction = "in". Make it an input again: lager gpo {self.name} release'
+                hint = (
+                    f'The nets file says direction = "in". Make the line an input again: lager gpo {self.name} release'
+                )
                 raise InstrumentError(what, hint)
             return self._bit(_DIO_STATE)
 
@@ -127,7 +129,7 @@ class Gpio(Driver[Registers]):
             self.session.write(2000 + self.channel, "H", wanted)
             found = self._bit(_DIO_STATE)
         if found != wanted:
-            what = f"{self.name}: DIO{self.channel} was driven to {wanted} and stands at {found}."
+            what = f"{self.name}: DIO{self.channel} was driven to {wanted} but reads {found}."
             raise Rejected(what, "Check whether something else drives the line.")
         return found
 
@@ -147,13 +149,13 @@ class Gpio(Driver[Registers]):
         """
         wanted, limit = self._level(level), number(timeout)
         if limit is None or limit < 0:
-            raise InvalidArgument(f"{self.name}: {shown(timeout)} is not a timeout.", "Give seconds, 0 or more.")
+            raise InvalidArgument(f"{self.name}: {shown(timeout)} is not a valid timeout.", "Give seconds, 0 or more.")
         begun = time.monotonic()
         pause = threading.Event()
         while self.input() != wanted:
             waited = time.monotonic() - begun
             if waited >= limit:
-                what = f"{self.name} did not go to {wanted} within {limit:g} s."
+                what = f"{self.name} did not change to {wanted} within {limit:g} s."
                 raise InstrumentTimeout(what, "Check what should drive the line, or wait longer.")
             pause.wait(min(_LEVEL_INTERVAL, limit - waited))
         return time.monotonic() - begun

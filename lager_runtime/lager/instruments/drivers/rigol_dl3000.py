@@ -172,8 +172,10 @@ class Load(Switched):
 
     def _refuse_other_rules(self) -> None:
         if rule := self.session.ask(":SOUR:FUNC:MODE?", _RULES):
-            what = f"{self.name}: the load is in its function {rule}, where levels, modes and limits say nothing."
-            hint = "End that at its front panel; if it stays, switch the load off and on (some firmware needs that)."
+            what = f"{self.name}: the load is in its {rule} function, where levels, modes and limits do not apply."
+            hint = (
+                "End that function at the front panel. If it persists, power-cycle the load: some firmware needs this."
+            )
             raise InstrumentError(what, hint)
 
     def _hold_limits(self, mode: str, level: float, *, lower_only: bool = False) -> None:
@@ -199,7 +201,7 @@ class Load(Switched):
         if mode == "CR":
             return min(volts, math.sqrt(watts * level)), min(amperes, math.sqrt(watts / level) if level else 0.0)
         if math.isinf(volts):
-            what = f"{self.name}: mode CV cannot be held to its limit of {watts:g} W without a limit of the voltage."
+            what = f"{self.name}: mode CV cannot keep the limit of {watts:g} W without a voltage limit."
             raise LimitExceeded(what, f"Add max_voltage to [nets.{self.name}] in the nets file, or use another mode.")
         return volts, min(amperes, watts / volts)
 

@@ -80,7 +80,7 @@ class Readings:
         self._first = self._first or error
         self._timeouts += isinstance(error, InstrumentTimeout)
         if self._timeouts == _MOST_TIMEOUTS:
-            self._given_up = f"It was not asked, after {_MOST_TIMEOUTS} questions without an answer."
+            self._given_up = f"lager did not ask, because {_MOST_TIMEOUTS} questions got no answer."
         try:
             self._session.open()  # connects anew, where the failure ended the connection
         except InstrumentError as gone:
