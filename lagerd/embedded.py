@@ -1,7 +1,37 @@
 """The embedded daemon: a private bus for one user, which starts lagerd as a system bus does, and ends when idle.
 
-The keeper is what systemd is on a box: it starts the broker, has lagerd started again when that dies, and stops both
-when nobody but the two of them has been on the bus for a while.
+Four processes. The keeper (this module) is what systemd is on a box. It starts the simulated bench and the broker, has
+lagerd started again when that dies, and ends everything when nobody else has been on the bus for a while. The broker
+starts lagerd when somebody calls it, by its service files.
+
+Invariants
+
+- One keeper serves a folder. Who starts or ends does so under an exclusive flock on the file `starting`. Who comes
+  while another one starts waits, finds a bus that listens, and leaves. Who comes while one ends waits, finds no bus,
+  and starts one: it never gets a bus that ends at once. The kernel frees the lock of a keeper that is killed.
+- "ready" is written only when the broker listens. Whoever started the keeper reads until that word or the end of the
+  pipe. From then on the keeper has no part in that terminal: standard output and error go to /dev/null and the log.
+- The bench is older than the broker and ends after it, and it is not a child of lagerd: instruments keep their state
+  when lagerd dies.
+- No process outlives the keeper, even if the keeper is killed. The broker gets SIGTERM by the kernel (PR_SET_PDEATHSIG:
+  when the *thread* that started it ends, so it is started by the main thread). The bench reads a pipe that closes.
+  lagerd loses its bus.
+- The socket file is removed only if nobody listens on it. If the folder was removed meanwhile, another keeper may have
+  made a new one with a socket of the same name.
+
+Races
+
+- Somebody connects while the keeper decides that it is idle. The connection breaks when the broker ends, as when any
+  daemon restarts, and the client starts a new keeper, which waits for the lock. No pause is lost: a paused script is on
+  the bus, so the bus is not idle.
+- lagerd dies while the keeper starts it again. The broker announces both, the owner and its end, and the deaths are in
+  a queue, so none is missed. A lagerd that dies again and again is given up: `_RESTARTS` deaths with less than
+  `_SHORT_LIVES` seconds of life between them. A life is the time that lagerd owns its name: on a busy machine the
+  start of a process may take long, which does not count.
+- Names come and go while the keeper asks who is there (`Idle.on`). It listens first and asks then. The list may be
+  older than a signal that has been handled already, so who left meanwhile is remembered (`_left`) and taken out of the
+  list; otherwise it would count as present for ever. The bus never gives out a unique name twice.
+- A lagerd that has just connected does not own its name yet and so counts as somebody else. This only delays the end.
 """
 
 import asyncio
@@ -27,7 +57,7 @@ from lagerd.signals import resolve, until_told
 IDLE_SECONDS = 600.0
 NAMES = (BREAKPOINTS, INSTRUMENTS)
 _RESTARTS = 5
-_SHORT_LIVES = 10.0  # seconds lived between so many deaths; a busy machine is slow at starting, which does not count
+_SHORT_LIVES = 10.0  # seconds of life between `_RESTARTS` deaths
 _PR_SET_PDEATHSIG = 1
 
 _CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
@@ -53,7 +83,10 @@ _log = logging.getLogger("lagerd")
 
 
 async def keep() -> int:
-    """Keep the embedded bus of this user until it has been idle; 0 also where somebody keeps it already."""
+    """Keep the embedded bus of this user until it is idle. Returns 0, also if another process keeps it already.
+
+    Raises BusError if the broker or the bench does not start.
+    """
     folder = embedded_folder()
     with _one_starts(folder):
         if listening(folder / "bus"):
@@ -71,7 +104,7 @@ async def keep() -> int:
         await _watch_over(folder)
     finally:
         with contextlib.ExitStack() as alone:
-            with contextlib.suppress(OSError):  # the folder is gone
+            with contextlib.suppress(OSError):  # the folder was removed
                 alone.enter_context(_one_starts(folder))
             own.close()
     return 0
@@ -79,7 +112,7 @@ async def keep() -> int:
 
 @contextlib.contextmanager
 def _one_starts(folder: Path) -> Iterator[None]:
-    """Whoever comes while another one is starting waits, and then finds the bus there; while one ends, no bus."""
+    """Hold the lock on starting and ending. Blocks while another keeper starts or ends."""
     with open(folder / "starting", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -93,13 +126,13 @@ def _broker(folder: Path) -> Iterator[None]:
     finally:
         broker.terminate()
         broker.wait()
-        if not listening(folder / "bus"):  # else it is that of another keeper by now
+        if not listening(folder / "bus"):  # else it belongs to another keeper by now
             (folder / "bus").unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
 def _bench(folder: Path) -> Iterator[None]:
-    """The simulated bench: a process of its own, because instruments keep their state when a lagerd dies."""
+    """Run the simulated bench in a process of its own, since instruments keep their state when lagerd dies."""
     alive_there, alive_here = os.pipe()
     ready_here, ready_there = os.pipe()
     command = [sys.executable, "-P", "-m", "lagerd.bench", "--folder", str(folder)]
@@ -111,10 +144,10 @@ def _bench(folder: Path) -> Iterator[None]:
     try:
         with open(ready_here, encoding="ascii") as answer:
             if not answer.readline():
-                raise BusError("The simulated bench does not start.", f"Its log is {folder / 'log'}.")
+                raise BusError("The simulated bench does not start.", f"See {folder / 'log'}.")
         yield
     finally:
-        os.close(alive_here)  # which is how it learns that it is over
+        os.close(alive_here)  # the bench ends when it reads the end of this pipe
         bench.wait()
 
 
@@ -149,7 +182,7 @@ def _until_it_listens(folder: Path, environment: dict[str, str]) -> "subprocess.
         if answer.readline():
             return broker
     broker.wait()
-    raise BusError("dbus-daemon does not start.", f"Its log is {folder / 'log'}.")
+    raise BusError("dbus-daemon does not start.", f"See {folder / 'log'}.")
 
 
 def _die_with_parent() -> None:
@@ -157,7 +190,7 @@ def _die_with_parent() -> None:
 
 
 def _say_ready(folder: Path) -> None:
-    """Tell whoever started us, and from then on have no part in its terminal."""
+    """Tell the process that started us, and detach from its terminal."""
     with contextlib.suppress(OSError):
         os.write(1, b"ready\n")
     null = os.open(os.devnull, os.O_RDWR)
@@ -182,7 +215,7 @@ async def _watch_over(folder: Path) -> None:
 
 
 async def _restart_lagerd(bus: Bus) -> None:
-    """Have lagerd started again whenever it dies; returns when it does not stay up."""
+    """Have lagerd started again whenever it dies; return when it does not stay up."""
     loop = asyncio.get_running_loop()
     died: asyncio.Queue[float] = asyncio.Queue()
     born: list[float] = []
@@ -198,31 +231,32 @@ async def _restart_lagerd(bus: Bus) -> None:
     while True:
         lives = [*lives, await died.get()][-_RESTARTS:]
         if len(lives) == _RESTARTS and sum(lives[1:]) < _SHORT_LIVES:
-            _log.error("lagerd does not stay up; the embedded bus ends.")
+            _log.error("lagerd keeps dying; ending the embedded bus.")
             return
-        _log.warning("lagerd died, and is started again.")
+        _log.warning("lagerd died; starting it again.")
         try:
             await bus.start_service(BREAKPOINTS)
         except LagerError as error:
-            _log.error("lagerd cannot be started: %s", error)
+            _log.error("Cannot start lagerd: %s", error)
             return
 
 
 class Idle:
-    """Done when nobody but lagerd and we ourselves has been on the bus for a while; costs nothing meanwhile."""
+    """`reached` is done when only lagerd and the keeper have been on the bus for `seconds`. It does not poll."""
 
     def __init__(self, bus: Bus, seconds: float) -> None:
         self._loop = asyncio.get_running_loop()
         self._bus = bus
         self._seconds = seconds
         self._present: set[str] = set()
-        self._left: set[str] | None = set()  # while we ask who is there
+        self._left: set[str] | None = set()  # who left while we ask who is there; None after that
         self._lagerd = ""
         self._timer: asyncio.TimerHandle | None = None
         self.reached: asyncio.Future[None] = self._loop.create_future()
 
     @classmethod
     async def on(cls, bus: Bus) -> "Idle":
+        """Begin to watch a bus, for the seconds in LAGER_EMBEDDED_IDLE."""
         idle = cls(bus, float(os.environ.get("LAGER_EMBEDDED_IDLE", IDLE_SECONDS)))
         bus.listen("NameOwnerChanged", idle._changed)
         await bus.add_match("type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged'")

@@ -3,18 +3,18 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lager.bus.fair_queue import Turns
+from lager.bus.fair_queue import FairQueue
 
 SENDERS = st.sampled_from(["broker", "a", "b", "c"])
 
 
-def turn(turns: Turns, *waiting, **more) -> list:
+def turn(turns: FairQueue, *waiting, **more) -> list:
     taken = []
     turns.serve(taken.append, *waiting, **more)
     return taken
 
 
-def served(turns: Turns) -> list:
+def served(turns: FairQueue) -> list:
     taken = []
     while turns:
         taken.append(turn(turns))
@@ -35,7 +35,7 @@ class Clock:
 
 def test_a_turn_ends_when_it_was_long_and_who_took_long_goes_behind_who_came_meanwhile():
     clock = Clock()
-    turns = Turns("broker", lambda: clock.now)
+    turns = FairQueue("broker", lambda: clock.now)
     for n in range(3):
         turns.put("slow", 1, (f"slow {n}", 30))
     turns.put("b", 1, ("b", 0))
@@ -49,7 +49,7 @@ def test_a_turn_ends_when_it_was_long_and_who_took_long_goes_behind_who_came_mea
 
 
 def test_who_closes_in_the_middle_of_a_turn_may_take_the_rest():
-    turns = Turns("broker")
+    turns = FairQueue("broker")
     for n in range(2):
         turns.put("a", 1, n)
     rest = []
@@ -58,14 +58,14 @@ def test_who_closes_in_the_middle_of_a_turn_may_take_the_rest():
 
 
 def test_who_says_little_is_heard_in_the_order_of_coming():
-    turns = Turns("broker")
+    turns = FairQueue("broker")
     for n, sender in enumerate(["a", "b", "broker", "a", "b", "broker", "broker"]):
         turns.put(sender, 1, n)
     assert served(turns) == [[0, 1, 2, 3, 4, 5, 6]]
 
 
 def test_a_flood_waits_behind_everybody():
-    turns = Turns("broker")
+    turns = FairQueue("broker")
     for n in range(1000):
         turns.put("flood", 1, n)
     assert turn(turns) == [0, 1]
@@ -78,7 +78,7 @@ def test_a_flood_waits_behind_everybody():
 
 
 def test_a_flood_has_its_turn_among_many_who_say_little():
-    turns = Turns("broker")
+    turns = FairQueue("broker")
     for n in range(10):
         turns.put("flood", 1, n)
     taken = []
@@ -89,7 +89,7 @@ def test_a_flood_has_its_turn_among_many_who_say_little():
 
 
 def test_who_must_wait_keeps_its_place():
-    turns = Turns("broker")
+    turns = FairQueue("broker")
     for n in range(4):
         turns.put("a", 1, n)
     turns.put("b", 1, "b")
@@ -100,7 +100,7 @@ def test_who_must_wait_keeps_its_place():
 
 
 def test_nobody_comes_from_aside_where_there_is_nothing_to_spare():
-    turns = Turns("broker")
+    turns = FairQueue("broker")
     for n in range(4):
         turns.put("a", 1, n)
     assert turn(turns, spare=False) == [0, 1]
@@ -111,7 +111,7 @@ def test_nobody_comes_from_aside_where_there_is_nothing_to_spare():
 
 
 def test_room_is_bounded_by_number_and_bytes_but_one_message_always_has_it():
-    turns = Turns("broker")
+    turns = FairQueue("broker")
     assert turns.has_room("a", 1 << 30)
     turns.put("a", 1 << 19, 0)
     assert turns.has_room("a", 1 << 19)
@@ -128,7 +128,7 @@ def test_room_is_bounded_by_number_and_bytes_but_one_message_always_has_it():
 @settings(deadline=None)
 @given(st.lists(SENDERS, max_size=60))
 def test_nothing_is_lost_and_each_sender_is_heard_in_order(senders):
-    turns, taken = Turns("broker"), []
+    turns, taken = FairQueue("broker"), []
     for n, sender in enumerate(senders):
         turns.put(sender, 1, (sender, n))
         if n % 7 == 3:

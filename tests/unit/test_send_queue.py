@@ -3,12 +3,12 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lager.bus.send_queue import Outbox
+from lager.bus.send_queue import SendQueue
 
 BIG = 1 << 17
 
 
-def sent(outbox: Outbox, at_once: int) -> bytes:
+def sent(outbox: SendQueue, at_once: int) -> bytes:
     """All of it, as a socket takes it that has room for so many bytes."""
     out = b""
     while outbox:
@@ -20,7 +20,7 @@ def sent(outbox: Outbox, at_once: int) -> bytes:
 
 
 def test_little_is_sent_in_the_order_of_coming():
-    outbox = Outbox()
+    outbox = SendQueue()
     for n in range(100):
         outbox.put("abc"[n % 3], bytes([n]) * 50, ())
     assert sent(outbox, 70) == b"".join(bytes([n]) * 50 for n in range(100))
@@ -28,7 +28,7 @@ def test_little_is_sent_in_the_order_of_coming():
 
 
 def test_who_is_sent_much_holds_up_nobody():
-    outbox = Outbox()
+    outbox = SendQueue()
     for _ in range(20):
         outbox.put("flood", b"x" * BIG, ())
     outbox.put("b", b"b", ())
@@ -39,7 +39,7 @@ def test_who_is_sent_much_holds_up_nobody():
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 9000)), max_size=60), st.integers(1, 40000))
 def test_nothing_is_lost_and_all_of_a_destination_is_in_order(pieces, at_once):
-    outbox, expected = Outbox(), {"a": b"", "b": b"", "c": b""}
+    outbox, expected = SendQueue(), {"a": b"", "b": b"", "c": b""}
     for n, (to, size) in enumerate(pieces):
         piece = to.encode() + bytes([n + 128]) * (size - 1)
         outbox.put(to, piece, ())
@@ -55,7 +55,7 @@ def test_nothing_is_lost_and_all_of_a_destination_is_in_order(pieces, at_once):
 
 
 def test_descriptors_go_with_the_first_byte_of_their_message_and_once():
-    outbox = Outbox()
+    outbox = SendQueue()
     outbox.put("a", b"a" * 10, ())
     outbox.put("a", b"b" * 10, (7, 8))
     assert outbox.next() == ([b"a" * 10], ())
@@ -66,7 +66,7 @@ def test_descriptors_go_with_the_first_byte_of_their_message_and_once():
 
 
 def test_what_is_dropped_gives_its_descriptors_back():
-    outbox = Outbox()
+    outbox = SendQueue()
     for fd in range(3):
         outbox.put("a", b"x" * BIG, (fd,))
     outbox.next()

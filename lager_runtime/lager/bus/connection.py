@@ -1,12 +1,52 @@
-"""The socket to a D-Bus broker: connected, authenticated, whole messages in and out, and ended once.
+"""The socket to a D-Bus broker: connect, authenticate, read and write whole messages, and end exactly once.
 
-The wire format is the library's (`wire`); what is read when, and whose turn it is, is decided here.
+The library provides the wire format (`wire`). What is read when, and whose turn it is, is decided here. A `Connection`
+belongs to one event loop and takes no lock. Only `abandon` runs elsewhere: in a forked child.
 
-- The socket is read to the end of one message and no further. So a descriptor that comes with a read belongs to the
-  message under way, and nobody has to count which of several it came for.
-- The header of a long message is looked at first. One that nobody wants is read into nothing, piece by piece, and its
-  caller is refused: 32 MB cost neither the memory nor the time of parsing them.
+Reading
+
+- The socket is read to the end of one message and no further. `_unread` holds the message under way, `_needed` is the
+  number of bytes until the next decision: the first HEAD bytes, then the header, then the whole. So a descriptor that
+  comes with a read (SCM_RIGHTS, unix(7)) belongs to the message under way.
+- A descriptor has one owner at any time: `_fds` while its message is under way, then `Incoming.fds` while that waits,
+  then the receiver. `_arrived` moves them on; every other way out of a message closes them (`_next`, `_forget_fds`).
+- A long message is judged by its header. An unwanted one is discarded piece by piece (`_passed_over` is what is still
+  to come) and its caller is refused: 32 MB cost neither the memory nor the time of parsing them. `_coming` is set only
+  between a wanted header and the end of its body.
 - A body is parsed when the turn of its message has come, and not while it waits.
+- A message that cannot be parsed is dropped. Its length was valid, so the next message still begins where it ends.
+
+Turns
+
+- `_turn` reads first and serves after that, because what we leave in the broker delays everybody. Both parts are
+  bounded: a number of bytes and messages to read, and one short round of the `FairQueue`.
+- At most one `_turn` is scheduled, and `_turning` is its handle. `_read` does nothing then: that turn reads anyway.
+- No wake-up is lost. When `serve` returns False, nothing is scheduled, though messages may wait. So each reason of
+  `_must_wait` and of `spare` ends in `turn_soon`: a call is done (`Bus._done`), the broker takes bytes
+  (`_write_more`), a rest is over (`_rested`). A new reason needs such an end.
+- Answers and signals wait behind no call. The exception is the news that a caller has left the bus: it waits behind
+  that caller's last calls, so that a script's Interrupt is not overtaken by the end of the script. A flood (more than
+  `_LAST_WORDS`) does not get this.
+- `_left` names the callers whose departure waits like this. They no longer have to wait for anything: they take no
+  answers any more, so waiting for them to do so would never end.
+
+Writing
+
+- `_full` is True exactly while a writer is registered: the socket refused bytes, and `_out` is not empty. `_held` is
+  True inside `together`; of nested blocks the outermost sends.
+- Descriptors are closed here once they are sent, which is with the first byte of their message, or when the queue is
+  dropped. The caller of `send` no longer owns them, whatever happens.
+- If a write fails, the connection ends in the next turn of the loop, and not inside the sender's call. What is sent
+  until then is dropped.
+
+The end
+
+- `close` works once, and `_ended` is called once, however the connection ends. It may be called from inside a message
+  that is being handed over: it empties the queue by a nested `serve`, and the outer one finds the line empty.
+- When the broker hangs up, the messages that came before are handed over first: an answer that has arrived counts.
+- A fork must not copy the socket, or the broker would not see our end. `fork_lock` keeps forks out while the socket is
+  made and added to `_connections`; each child closes its copy of what is listed there. It closes the descriptor only:
+  the epoll object is shared with the parent, and unregistering in the child would unregister for the parent.
 """
 
 import asyncio
@@ -19,27 +59,31 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from lager import fork_lock
-from lager.bus.fair_queue import Turns
-from lager.bus.send_queue import Outbox
+from lager.bus.fair_queue import FairQueue
+from lager.bus.send_queue import SendQueue
 from lager.bus.wire import HEAD, AuthExternal, Incoming, Kind, parse_address, sizes
 
 _CHUNK = 1 << 16  # bytes read at one time, and of a message that is read without a look at its header first
-_READ_AT_ONCE, _MESSAGES_AT_ONCE = 1 << 17, 256  # before what has come is looked at
+_READ_AT_ONCE, _MESSAGES_AT_ONCE = 1 << 17, 256  # before a round is served
 _LONGEST = 1 << 27  # bytes of a message (D-Bus specification, Message Format)
 BROKER = "org.freedesktop.DBus"
-_TOLD = ""
+_TOLD = ""  # the line of answers and signals
 _MOST_FDS = 253  # that Linux passes with one message: SCM_MAX_FD, unix(7)
-_CONGESTED, _CHOKED = 1 << 16, 1 << 23  # bytes that the broker has still to take
-_LAST_WORDS = 64  # calls
-_PACE = 1 << 21  # bytes a second for one who has asked for more already
-_BACKLOG_SECONDS = 5  # how long a broker may leave us in its queue; connect() blocks that long
+_CONGESTED, _CHOKED = 1 << 16, 1 << 23  # bytes that the broker has not taken yet: for one destination, for all
+_LAST_WORDS = 64  # calls that are served before the news that their sender has left
+_PACE = 1 << 21  # bytes a second for a caller whose next call already waits
+_BACKLOG_SECONDS = 5  # the longest that connect() blocks while the broker's listen queue is full
 
 _log = logging.getLogger(__name__)
 
 
 class Connection:
-    """`wanted` is asked of each message when it comes, and `received` gets it when its turn has come: not while `busy`
-    says that enough is being done for its sender. `ended` is called once, for whatever reason the connection ends."""
+    """A connected socket; `introduce` begins to read from it. OSError if `address` cannot be reached.
+
+    `wanted` decides about each message when it arrives; its second argument is whether its sender has room. `received`
+    gets the message when its turn has come, which is not while `busy` is True for its sender. `ended` is called once,
+    however the connection ends.
+    """
 
     def __init__(
         self,
@@ -56,24 +100,24 @@ class Connection:
         self._loop = asyncio.get_running_loop()
         self._fds: list[int] = []  # of the message under way
         self._unread = bytearray()
-        self._needed = HEAD  # bytes until there is something to look at
-        self._passed_over = 0  # bytes still to come of a message that nobody wants
-        self._coming: Incoming | None = None  # a long message whose body is still to come
-        self._out = Outbox()
+        self._needed = HEAD  # length of `_unread` at which `_look` decides again
+        self._passed_over = 0  # bytes still to come of an unwanted message
+        self._coming: Incoming | None = None  # a wanted long message whose body is still to come
+        self._out = SendQueue()
         self._full = False
         self._held = False
-        self._turns: Turns[Incoming] = Turns(_TOLD)
+        self._incoming: FairQueue[Incoming] = FairQueue(_TOLD)
         self._turning: asyncio.Handle | None = None
         self._resting: set[str] = set()
-        self._left: set[str] = set()  # of whom something waits still
+        self._left: set[str] = set()  # callers whose departure waits behind their last calls
         self._open = True
         self._serial = 0
-        with fork_lock.wait:  # a child of one in between would keep the socket
+        with fork_lock.wait:  # a child that is forked in between would keep the socket open
             self._sock = _connected(address)
             _connections.add(self)
 
     async def introduce(self) -> None:
-        """Authenticate, and begin to read. Raises OSError, or what the library has for an answer it does not like."""
+        """Authenticate, and begin to read. Raises OSError, or the library's error for an unexpected answer."""
         authenticator = AuthExternal()
         line = "\0" + authenticator._authentication_start(negotiate_unix_fd=True)
         while True:
@@ -88,7 +132,7 @@ class Connection:
         while not line.endswith(b"\r\n"):
             byte = await self._loop.sock_recv(self._sock, 1)
             if not byte:
-                raise OSError("it hung up while we introduced ourselves")
+                raise OSError("it closed the connection during authentication")
             line += byte
         return line[:-2].decode()
 
@@ -97,7 +141,10 @@ class Connection:
         return self._serial
 
     def send(self, data: bytes, fds: Sequence[int] = (), *, to: str = "") -> None:
-        """Send now what the socket takes, and the rest when it has room; the descriptors are closed once sent."""
+        """Send now what the socket takes, and the rest later. Takes over the descriptors and closes them once sent.
+
+        Never blocks and never raises for the socket's sake.
+        """
         self._out.put(to, data, fds)
         if len(data) >= _CONGESTED:
             self._resting.add(to)
@@ -106,12 +153,12 @@ class Connection:
             self._write()
 
     def owed(self, to: str) -> int:
-        """How many bytes for a destination the broker has still to take."""
+        """Return how many bytes for a destination the broker has not taken yet."""
         return self._out.owed(to)
 
     def waiting(self, sender: str) -> int:
-        """How many calls of a sender wait for their turn."""
-        return self._turns.waiting(sender)
+        """Return how many messages of a sender wait for their turn."""
+        return self._incoming.waiting(sender)
 
     @property
     def all_sent(self) -> bool:
@@ -119,7 +166,7 @@ class Connection:
 
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:
-        """Send what is sent inside of this as one piece, so that the broker is woken once."""
+        """Collect what is sent inside this block and send it as one piece, so that the broker wakes up once."""
         before, self._held = self._held, True
         try:
             yield
@@ -129,6 +176,7 @@ class Connection:
                 self._write()
 
     def close(self) -> None:
+        """End the connection and drop what is queued, in both directions. Does nothing the second time."""
         if not self._open:
             return
         self._open = False
@@ -136,32 +184,32 @@ class Connection:
         self._loop.remove_writer(self._sock)
         self._drop_queue()
         close_fds(self._fds)
-        while self._turns:
-            self._turns.serve(lambda message: close_fds(message.fds))
+        while self._incoming:
+            self._incoming.serve(lambda message: close_fds(message.fds))
         self._sock.close()
         self._ended()
 
     def abandon(self) -> None:
-        """Give the descriptor back and touch nothing else, for the rest is the parent's."""
+        """Close the descriptor and touch nothing else: the rest belongs to the parent process."""
         with contextlib.suppress(OSError):
             os.close(self._sock.detach())
 
     def _read(self) -> None:
         if self._turning is None:
-            self._turn()  # else that is about to come
+            self._turn()
 
     def _turn(self) -> None:
-        """Read on first, while there is much: what waits in the broker holds up everybody."""
+        """Read what has arrived, then serve one round."""
         self._turning = None
         if not self._open:
             return
-        with self.together():  # where many are refused
+        with self.together():  # many calls may be refused
             self._read_on()
-        if self._turns.serve(self._hand_over, self._must_wait, spare=self._out.size < _CONGESTED):
+        if self._incoming.serve(self._hand_over, self._must_wait, spare=self._out.size < _CONGESTED):
             self.turn_soon()
 
     def _read_on(self) -> None:
-        """Take in messages until there are no more at the moment, or there is much to look at."""
+        """Read messages until there are no more at the moment, or enough for one turn."""
         read = messages = 0
         while read < _READ_AT_ONCE and messages < _MESSAGES_AT_ONCE and self._open:
             count = self._read_some()
@@ -171,7 +219,7 @@ class Connection:
             messages += not self._unread
 
     def _read_some(self) -> int:
-        """Read on in the message under way; how many bytes, 0 where there are none at the moment."""
+        """Read more of the message under way; return how many bytes, 0 if there are none at the moment."""
         missing = min(self._passed_over or self._needed - len(self._unread), _CHUNK)
         try:
             # Close-on-exec, which is not the default: a program that this process starts or becomes gets no copy.
@@ -195,15 +243,15 @@ class Connection:
         return len(data)
 
     def _hung_up(self) -> None:
-        while self._turns:
-            self._turns.serve(self._hand_over)
+        while self._incoming:
+            self._incoming.serve(self._hand_over)
         self.close()
 
     def _look(self) -> None:
-        """What was needed has come: the first bytes, the header of a long message, or a whole one."""
+        """Decide how to go on, now that `_needed` bytes have come: the first, a long header, or a whole message."""
         header, whole = sizes(self._unread)
         if whole > _LONGEST or header > _CHUNK:
-            _log.debug("A message of %s bytes, %s of them its header, was dropped.", whole, header)
+            _log.debug("Dropped a message of %s bytes, %s of them its header.", whole, header)
             self._passed_over = whole - len(self._unread)
             self._next()
             return
@@ -215,26 +263,27 @@ class Connection:
             self._begun(bytes(self._unread), whole)
 
     def _begun(self, header: bytes, size: int) -> None:
-        """A long message has begun: refuse it now, or wait for the rest."""
+        """Decide by the header of a long message: discard the rest of it, or wait for the rest."""
         message = self._parsed(header, size)
-        if message is not None and self._wanted(message, self._turns.has_room(self._line_of(message), size)):
+        if message is not None and self._wanted(message, self._incoming.has_room(self._line_of(message), size)):
             self._coming, self._needed = message, size
         else:
             self._passed_over = size - len(header)
             self._next()
 
     def _arrived(self, raw: bytes) -> None:
+        """Queue a whole message, unless it is unwanted."""
         message, self._coming = self._coming, None
         if message is not None:
             message.whole(raw)
         else:
             message = self._parsed(raw, len(raw))
-            if message is None or not self._wanted(message, self._turns.has_room(self._line_of(message), len(raw))):
+            if message is None or not self._wanted(message, self._incoming.has_room(self._line_of(message), len(raw))):
                 self._next()
                 return
         message.fds, self._fds = self._fds, []
         line = self._line_of(message)
-        self._turns.put(line, len(raw), message)
+        self._incoming.put(line, len(raw), message)
         if line and message.kind is not Kind.METHOD_CALL:
             self._left.add(line)
         self._next()
@@ -243,12 +292,11 @@ class Connection:
         try:
             return Incoming(header, size)
         except Exception:
-            # The next one still begins where this one ends.
-            _log.debug("A message that cannot be read was dropped.", exc_info=True)
+            _log.debug("Dropped a message that cannot be parsed.", exc_info=True)
             return None
 
     def _next(self) -> None:
-        """Be ready for the next message; what came along with this one, and was not taken, is closed."""
+        """Begin the next message. Descriptors of this one that were not moved on are closed."""
         self._forget_fds()
         self._unread.clear()
         self._needed = HEAD
@@ -258,12 +306,14 @@ class Connection:
         self._fds = []
 
     def _line_of(self, message: Incoming) -> str:
-        """Whose messages it waits behind: what we are told and answered waits for nothing that is asked of us, but the
-        news that somebody has left for that one's last calls, unless they are a flood."""
+        """Return whose messages this one waits behind: a call behind its caller's, an answer or signal behind none.
+
+        The news that a caller has left waits behind that caller's last calls, unless they are a flood.
+        """
         if message.kind is Kind.METHOD_CALL:
             return message.sender
         leaver = _leaver(message)
-        return leaver if 0 < self._turns.waiting(leaver) <= _LAST_WORDS else _TOLD
+        return leaver if 0 < self._incoming.waiting(leaver) <= _LAST_WORDS else _TOLD
 
     def _hand_over(self, message: Incoming) -> None:
         if self._left:
@@ -271,24 +321,26 @@ class Connection:
         try:
             self._received(message)
         except Exception:
-            _log.exception("A message could not be handled.")
+            _log.exception("Internal error while handling a message.")
 
     def _must_wait(self, sender: str) -> bool:
-        """Whether the broker has first to take what this one was answered before, or what everybody was; and then what
-        was for others, where one long answer would follow upon the other."""
+        """Return whether `sender` has to wait: it is busy, or the broker has too much to take, for it or for all.
+
+        After a long answer, a sender with more calls rests, so that the answers to others go in between.
+        """
         if sender in self._left:
             return False
         if self._busy(sender) or self._out.owed(sender) >= _CONGESTED or self._out.size >= _CHOKED:
             return True
-        return sender in self._resting and self._turns.waiting(sender) > 1
+        return sender in self._resting and self._incoming.waiting(sender) > 1
 
     def _rested(self, sender: str) -> None:
         self._resting.discard(sender)
         self.turn_soon()
 
     def turn_soon(self) -> None:
-        """Look again whose turn it is."""
-        if self._turns and self._turning is None and self._open:
+        """Schedule a turn if messages wait. To be called after any change that may let a sender go on."""
+        if self._incoming and self._turning is None and self._open:
             self._turning = self._loop.call_soon(self._turn)
 
     def _write(self) -> None:
@@ -301,7 +353,7 @@ class Connection:
                 self._full = True
             return
         except OSError:
-            # Not from inside a sender's own call: whoever sends need not expect the world to end under it.
+            # Not now: the caller of `send` does not expect the connection to end inside its call.
             self._loop.call_soon(self.close)
             self._drop_queue()
         if self._full:
@@ -323,7 +375,7 @@ class Connection:
 
 
 def _leaver(message: Incoming) -> str:
-    """Whose connection has ended, where that is what the broker tells; else empty."""
+    """Return the unique name whose connection has ended, if that is what the broker tells; else an empty string."""
     if message.member != "NameOwnerChanged" or message.sender != BROKER:
         return ""
     name, _, owner = message.body()
@@ -331,6 +383,7 @@ def _leaver(message: Incoming) -> str:
 
 
 def close_fds(fds: Iterable[int]) -> None:
+    """Close descriptors; negative ones are places that were taken."""
     for fd in fds:
         if fd >= 0:
             with contextlib.suppress(OSError):

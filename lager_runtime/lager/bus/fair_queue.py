@@ -1,8 +1,38 @@
-"""Whose message is next: everybody has a turn, so that one who floods us holds up nobody else.
+"""Whose message is served next: every sender takes turns, so that a sender that floods us delays no other.
 
-The first messages of each sender stand in one line, in the order in which they came. What a sender has beyond waits
-aside: one of these has its turn when the line is empty, or was served without them the last time. Who took long goes
-behind the others, and no turn is long: what has come meanwhile may go first.
+`FairQueue` belongs to one event loop and takes no lock. Its messages are in one of two places:
+
+- the line: the first `_IN_LINE` messages of each sender, in the order in which they came;
+- aside: the rest of what a sender has, one deque for each sender.
+
+A round is one call of `serve`. It serves the line, and in every second round (or when the line is empty) one message
+of each sender from aside.
+
+Invariants
+
+- A sender is in `_senders` if and only if at least one of its messages waits. `count` and `size` cover both places.
+- Messages of one sender are served in the order in which they came. `put` adds to the line only while nothing of the
+  sender is aside, so that everything aside is younger than everything of it in the line. `_line_up` moves the oldest
+  one behind the line. Its sort is stable, and its key is the same for all messages of a sender.
+- In one round a sender either has to wait or does not: `must_wait` is asked once for each sender, before the first
+  message is handed over. All its messages in the line are then in `turn`, or all in `others`.
+- No sender starves. Messages aside are left out of one round at most (`_passed_over`), as long as the caller has
+  something to `spare`. A slow sender goes behind the others of its round and is still part of it.
+- A round is short: it ends after `_LONG` seconds, but serves at least one message. The rest of the round keeps its
+  place at the front of the line, and what has come meanwhile is sorted in: a sender that is not slow overtakes slow
+  ones.
+- Memory is bounded by `has_room` and not by `put`. The caller asks before it reads a body. One message always has
+  room, whatever its size.
+- The favoured sender is never aside and never waits, so that answers and signals do not queue behind calls.
+
+Races
+
+- `hand_over` may close the connection, which empties this queue by a nested `serve`. So a message is taken out and
+  uncounted before it is handed over, and the loop looks at the line again after each one.
+- A sender that has nothing left when its slow message returns has no entry to mark as slow. That is correct: a sender
+  that returns later starts afresh.
+- `serve` returns False if it was nobody's turn. It does not call itself again: whoever lets `must_wait` or `spare`
+  change must call `serve` again, or the queue stands still (`Connection.turn_soon`).
 """
 
 import time
@@ -20,6 +50,8 @@ _LONG = 0.005  # seconds, after which a turn ends
 
 
 class _Waiting(Generic[Item]):
+    """What waits of one sender: `count` and `size` of all its messages, and those that are aside."""
+
     __slots__ = ("aside", "count", "size", "slow")
 
     def __init__(self) -> None:
@@ -29,8 +61,8 @@ class _Waiting(Generic[Item]):
         self.slow = False
 
 
-class Turns(Generic[Item]):
-    """`favoured` is the sender whose messages never wait aside; `clock` counts seconds."""
+class FairQueue(Generic[Item]):
+    """Messages of many senders, served in turns. Messages of `favoured` are never aside; `clock` counts seconds."""
 
     def __init__(self, favoured: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._favoured = favoured
@@ -43,15 +75,16 @@ class Turns(Generic[Item]):
         return bool(self._senders)
 
     def waiting(self, sender: str) -> int:
-        """How many messages of `sender` wait."""
+        """Return how many messages of `sender` wait."""
         return self._senders[sender].count if sender in self._senders else 0
 
     def has_room(self, sender: str, size: int) -> bool:
-        """Whether `sender` may have `size` bytes more waiting; one message always may."""
+        """Return whether `sender` may queue `size` bytes more; one message always may."""
         waiting = self._senders.get(sender)
         return waiting is None or (waiting.count < _MOST_WAITING and waiting.size + size <= _MOST_BYTES)
 
     def put(self, sender: str, size: int, item: Item) -> None:
+        """Queue a message of `size` bytes. Ask `has_room` first; this does not refuse."""
         waiting = self._senders.setdefault(sender, _Waiting())
         waiting.count += 1
         waiting.size += size
@@ -67,8 +100,10 @@ class Turns(Generic[Item]):
         *,
         spare: bool = True,
     ) -> bool:
-        """Hand over those whose turn it is: a few of each sender. Nobody who `must_wait` is among them, nor is anybody
-        from aside where there is nothing to `spare`. Whether it was anybody's turn."""
+        """Serve one round: hand over a few messages of each sender. Returns whether any message had its turn.
+
+        Senders that `must_wait` are left out, and so are messages aside if there is nothing to `spare`.
+        """
         count = self._line_up(must_wait, spare)
         began = now = self._clock()
         for _ in range(count):
@@ -84,7 +119,7 @@ class Turns(Generic[Item]):
         return count > 0
 
     def _line_up(self, must_wait: Callable[[str], bool], spare: bool) -> int:
-        """Put those whose turn it is at the front of the line; how many they are."""
+        """Put the messages of this round at the front of the line; return how many they are."""
         waiting = {sender for sender in self._senders if sender != self._favoured and must_wait(sender)}
         turn = [one for one in self._line if one[0] not in waiting]
         others = [one for one in self._line if one[0] in waiting]

@@ -11,7 +11,7 @@ _IN_LINE = 1 << 14  # bytes for one destination, and the message that goes beyon
 _PIECES = 64  # messages sent with one call
 
 
-class Outbox:
+class SendQueue:
     def __init__(self) -> None:
         self._line: deque[tuple[str, memoryview, Sequence[int]]] = deque()
         self._aside: dict[str, deque[tuple[memoryview, Sequence[int]]]] = {}
