@@ -1,10 +1,10 @@
 """Everything that lager raises, as one tree.
 
     LagerError
-    ├── PauseTimeout          nobody resumed a pause in time, and its script asked for this
-    ├── BusError              the bus cannot be reached, or was lost
-    │   └── NoDaemon          the bus is there, and lagerd does not answer on it
-    ├── Refusal               an answer of lagerd; its class name is its name on the bus
+    ├── PauseTimeout          a pause timed out, and the script asked for this error
+    ├── BusError              the bus cannot be reached, or the connection was lost
+    │   └── NoDaemon          the bus works, but lagerd does not answer on it
+    ├── Refusal               an error that lagerd returned; the class name is the error name on the bus
     │   ├── NoSuchBreakpoint
     │   ├── AmbiguousId
     │   ├── NotInteractive
@@ -14,23 +14,23 @@
     │   ├── NoSuchInstrument
     │   ├── TooMany
     │   └── Failed
-    ├── RunError              a run cannot be reached, or not do what was asked
+    ├── RunError              a run cannot be reached, or cannot do what was asked
     │   └── NoSuchRun
     ├── BoxError              a box cannot be used from here
-    │   ├── NoConnection      the way to it failed, or broke
-    │   └── TransferError     files cannot be sent to it, or brought back
+    │   ├── NoConnection      the connection to it failed or was lost
+    │   └── TransferError     files cannot be sent to it or fetched from it
     └── BenchError            nets and instruments
         ├── NetsFileError     the nets file is wrong or missing
         ├── NoSuchNet
         ├── WrongNetType
-        ├── NetConflict       a second net of one instrument in one process
+        ├── NetConflict       two nets of one process need the same instrument
         ├── LimitExceeded     refused before anything was sent
-        └── InstrumentError   the instrument or the way to it failed
+        └── InstrumentError   the instrument or the connection to it failed
             ├── InstrumentUnreachable
             ├── InstrumentTimeout
-            ├── BadReply      it answered, and not what the manual promises
-            ├── WrongModel    its *IDN? is not that of the nets file
-            └── Rejected      its own error queue holds an entry
+            ├── BadReply      its answer is not what the manual specifies
+            ├── WrongModel    its *IDN? does not match the nets file
+            └── Rejected      it did not accept a command: an entry in its error queue, or a different readback
 
 Every error is two sentences: what happened, and (the hint) what to do next.
 """

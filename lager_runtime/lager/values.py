@@ -1,35 +1,36 @@
-"""Values that come from elsewhere: whether they are numbers, and how a message shows them."""
+"""Values from user code: converts them to numbers, and formats them for messages."""
 
 import math
 
 
 def number(value: object) -> float | None:
-    """The finite float that this is, or None.
+    """Return the value as a finite float, or None if it is not one.
 
-    Numbers are int, float, Decimal, Fraction and what registers as a real number (the scalars of numpy); bool, text,
-    complex numbers and arrays are not. The value is converted once: one whose conversion answers differently each
-    time must be used only as the float that is returned. Its type decides, not what `isinstance` can be told.
+    Numbers are int, float, Decimal, Fraction and types registered as real numbers (the scalars of numpy); bool, text,
+    complex numbers and arrays are not. The value is converted once: use only the returned float, because a second
+    conversion of a user's object may give another number. The real type decides, because a user's class can make
+    `isinstance` return anything.
     """
     kind = type(value)
     if issubclass(kind, bool) or not (issubclass(kind, int | float) or _is_real(kind)):
         return None
     try:
-        # A sum makes a plain float of a subclass, and 0 of -0.
+        # The addition turns a subclass into a plain float, and -0 into 0.
         converted = float(value) + 0.0  # type: ignore[arg-type]
-    except Exception:  # an integer beyond every float, a signalling NaN, or whatever a conversion of the user's raises
+    except Exception:  # an integer too large for a float, a signalling NaN, or any error of a user's conversion
         return None
     return converted if math.isfinite(converted) else None
 
 
 def _is_real(kind: type) -> bool:
-    import decimal  # with numbers, only where something else than an int or a float came
+    import decimal  # imported only if the value is neither an int nor a float
     import numbers
 
     return issubclass(kind, numbers.Real | decimal.Decimal)
 
 
 def shown(value: object) -> str:
-    """A value fit for a message: printable and short."""
+    """Return the value as short printable text for a message."""
     try:
         text = ascii(value)
     except Exception:  # the repr of a user's class

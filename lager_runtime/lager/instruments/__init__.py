@@ -1,1 +1,1 @@
-"""Opening a net: lease, session, driver."""
+"""Opens nets: claims the lease, connects the session, creates the driver."""

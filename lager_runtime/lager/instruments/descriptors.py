@@ -1,7 +1,8 @@
-"""Gives back, in a forked child, the copies of the descriptors through which its parent talks to an instrument.
+"""Closes, in a forked child, its copies of the descriptors of its parent's instrument connections.
 
-The child's copy of a connection would outlive its parent, and with it the lease: somebody else would be granted an
-instrument that still has a connection, and an instrument that takes one connection at a time would refuse theirs.
+Otherwise the child's copy of a connection could outlive the parent and its lease. The next holder would then be granted
+an instrument that still has an open connection, and an instrument that accepts one connection at a time would refuse
+the new one.
 """
 
 import contextlib
@@ -9,21 +10,21 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-_DEEPEST = 6  # from a session of ours to the socket: pyvisa-py's VXI-11 needs two steps, and others may come
-# Whose objects make up a connection. What else these know (a logger, and so standard error) is no part of it.
+_DEEPEST = 6  # levels from a session to its socket; pyvisa-py's VXI-11 needs two, the rest is reserve
+# Only objects of these packages belong to a connection. Others, such as a logger, may refer to standard error.
 _LIBRARIES = ("lager", "pyvisa_py", "pymodbus", "serial", "socket", "usb")
 
 
 def of(connection: object) -> set[int]:
-    """The open descriptors of the sockets, serial ports and USB devices that `connection` keeps in its attributes."""
+    """Return the open descriptors of the sockets, serial ports and USB devices that `connection` refers to."""
     return set(_found(connection, set(), 0))
 
 
 def give_back(descriptors: set[int]) -> None:
-    """End our copies of `descriptors`, and nobody else's.
+    """Close this process's copies of `descriptors`; the copies of other processes stay open.
 
-    Their numbers stay taken, by /dev/null open for reading: the objects that know them will close them some day, and
-    must not close what got the number since. Reading tells the end, writing fails.
+    Each number is kept in use for /dev/null, open for reading: the objects that own the numbers close them later, and
+    must not close an unrelated file that reused one. Reads return end of file, writes fail.
     """
     null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -44,7 +45,7 @@ def _found(thing: Any, seen: set[int], depth: int) -> Iterator[int]:
     elif kind.__module__.partition(".")[0] not in _LIBRARIES:
         return
     elif hasattr(kind, "fileno"):
-        with contextlib.suppress(Exception):  # a port that is closed raises what its library has for that
+        with contextlib.suppress(Exception):  # a closed port raises an error of its library
             if (descriptor := thing.fileno()) >= 0:
                 yield descriptor
         return
@@ -58,7 +59,7 @@ def _found(thing: Any, seen: set[int], depth: int) -> Iterator[int]:
 
 
 def _usb(device: Any) -> Iterator[int]:
-    """libusb keeps its descriptors to itself; what they are open on tells (usbfs: /dev/bus/usb/BUS/DEVICE)."""
+    """Yield the descriptors that are open on the device's node in usbfs, because libusb does not expose them."""
     node = f"/dev/bus/usb/{device.bus:03}/{device.address:03}"
     for entry in os.listdir("/proc/self/fd"):
         with contextlib.suppress(OSError):

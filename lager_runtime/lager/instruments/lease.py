@@ -1,4 +1,4 @@
-"""The lease of an instrument: whoever holds it is the only one, on this machine, who may talk to it."""
+"""Claims the lease of an instrument: on this machine only its holder may talk to the instrument."""
 
 import contextlib
 import fcntl
@@ -14,25 +14,25 @@ from lager.text import printable
 
 
 class Lease(Protocol):
-    """Something held until it is released, or until the process ends."""
+    """A claim on an instrument, held until it is released or the process ends."""
 
     def release(self) -> None:
-        """Give the instrument back. Safe to call more than once."""
+        """Release the instrument. Safe to call more than once."""
 
 
 class Claim(Protocol):
-    """What takes a lease; tests and other benches pass their own to `Net.get`."""
+    """A function that claims a lease; tests and other benches pass their own to `Net.get`."""
 
     def __call__(self, instrument_key: str, *, net: str, wait: float = 0.0, name: str = "") -> Lease:
-        """Take the lease of the instrument with this key (`Instrument.key`) for the net of this name.
+        """Claim the instrument with this key (`Instrument.key`) for `net`, and return the lease.
 
-        `name` is what the nets file calls the instrument. Blocks up to `wait` seconds in the queue. Raises
-        InstrumentBusy when somebody else has it, BusError when nobody can be asked.
+        `name` is the instrument's name in the nets file. Blocks up to `wait` seconds in the queue. Raises
+        InstrumentBusy if another process holds it, BusError if lagerd cannot be reached.
         """
 
 
 def claim(instrument_key: str, *, net: str, wait: float = 0.0, name: str = "", path: str = "") -> Lease:
-    """Take the lease from lagerd; see `Claim`. `path` is that of a serial port, whose other names are one with it."""
+    """Claim a lease from lagerd; see `Claim`. `path` is the path of a serial port, which may have other names."""
     link = this_process()
     details = {
         "net": net,
@@ -49,7 +49,7 @@ def claim(instrument_key: str, *, net: str, wait: float = 0.0, name: str = "", p
 
 
 class _Held:
-    """An open file with a lock that all copies of its descriptor share; the kernel drops it with the last of them."""
+    """An open file with a lock that all copies of its descriptor share; the kernel drops it with the last copy."""
 
     def __init__(self, link: Link, instrument: str, fd: int, port: Port | None) -> None:
         self._link = link
@@ -62,13 +62,13 @@ class _Held:
         fd, self._fd = self._fd, -1
         if fd < 0:
             return
-        # Unlocked first, so that a copy which some child still has open holds nothing.
+        # Unlock first, so that a copy that a child still has open does not hold the lock.
         with contextlib.suppress(OSError):
             fcntl.flock(fd, fcntl.LOCK_UN)
         self._link.release(self._instrument, fd)
 
     def forget(self) -> None:
-        """In a child after fork: the lease is the parent's, and closing this copy does not unlock it."""
+        """Close this copy in a forked child. The lease is the parent's: closing a copy does not unlock it."""
         fd, self._fd = self._fd, -1
         if fd >= 0:
             with contextlib.suppress(OSError):
@@ -84,29 +84,29 @@ def _after_fork() -> None:
 
 
 def _script() -> str:
-    """How its user would name this program: the script of the run, else the command with its arguments."""
+    """Return a name for this program: the script of the run, else the command with its arguments."""
     named = lager.at_start("LAGER_RUNNABLE") or ""
     if named and not _is_command():
         return printable(named)
-    words = list(sys.argv) or [""]  # which are the script's to change
+    words = list(sys.argv) or [""]  # a script may change sys.argv
     return printable(" ".join([os.path.basename(str(words[0])), *map(str, words[1:])]))
 
 
 def _is_command() -> bool:
-    """Whether this process is a `lager` command, and not a script."""
+    """Return whether this process is a `lager` command, not a script."""
     first = str(sys.argv[0]) if sys.argv else ""
     return os.path.basename(first) == "lager" or first.endswith("/lager_cli/__main__.py")
 
 
 def _ancestors() -> list[int]:
-    """The processes that started this one, the nearest first; as far as /proc tells."""
+    """Return the ids of the processes that started this one, the nearest first, as far as /proc shows them."""
     found: list[int] = []
     pid = os.getppid()
     while pid > 0 and pid not in found:
         found.append(pid)
         try:
             with open(f"/proc/{pid}/stat", "rb") as file:
-                pid = int(file.read().rpartition(b")")[2].split()[1])  # proc(5): behind the name, state and ppid
+                pid = int(file.read().rpartition(b")")[2].split()[1])  # proc(5): state and ppid follow the name
         except (OSError, ValueError, IndexError):
             break
     return found

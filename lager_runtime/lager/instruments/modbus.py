@@ -1,7 +1,7 @@
-"""The registers of a LabJack T7: over Modbus TCP with pymodbus, or over USB with the maker's library.
+"""Reads and writes the registers of a LabJack T7: over Modbus TCP with pymodbus, or over USB with the maker's library.
 
 Modbus map: LabJack T-Series Datasheet, 3.1 Modbus Map. Values are big-endian, the high word first; functions 3 and 16
-reach every register used here.
+access every register used here.
 """
 
 import importlib
@@ -20,7 +20,7 @@ _PRODUCT_ID = 60000  # float32: 7 is a T7 (T-Series Datasheet, 23.0 Device infor
 _PRODUCTS = {4.0: "T4", 7.0: "T7", 8.0: "T8"}
 _UNIT = 1
 
-# Type letter of `struct`: how many registers, and the type code of the LJM library for it.
+# For each type letter of `struct`: the number of registers, and the type code of the LJM library.
 _WIDTH = {"f": 2, "H": 1, "I": 2}
 _LJM_TYPE = {"H": 0, "I": 1, "f": 3}
 
@@ -37,7 +37,7 @@ class Registers(Session):
             return value
 
     def write(self, address: int, kind: str, value: float) -> None:
-        """Write one value. Raises as `read`."""
+        """Write one value. Raises the same errors as `read`."""
         with self.exchange():
             self._write(address, kind, value)
 
@@ -73,7 +73,7 @@ class ModbusRegisters(Registers):
     def _connect(self) -> None:
         from pymodbus.client import ModbusTcpClient
 
-        # pymodbus logs every fault that it also raises; the errors of this module say the same once.
+        # pymodbus also logs every fault that it raises; the errors of this module report it once.
         logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
         place = self.instrument.resource
         client: Any = ModbusTcpClient(place.host, port=place.port, timeout=self.instrument.timeout, retries=0)
@@ -116,7 +116,7 @@ class ModbusRegisters(Registers):
         except (ConnectionException, OSError):
             self.lost("the instrument closed it")
         except Exception as error:
-            # pymodbus takes garbage apart with whatever exception its parser runs into.
+            # On garbage, pymodbus raises whatever exception its parser runs into.
             self.bad_reply(what, f"{type(error).__name__}: {error}", "not valid Modbus")
         self._awaiting = False
         if response.isError():
@@ -124,8 +124,8 @@ class ModbusRegisters(Registers):
         return list(response.registers)
 
 
-class LjmRegisters(Registers):  # pragma: no cover: the library of LabJack and a T7 on USB are not here
-    """A T7 on USB, through the library of its maker (`pip install lager-box[ljm]`)."""
+class LjmRegisters(Registers):  # pragma: no cover: needs the library of LabJack and a T7 on USB
+    """The registers of a T7 on USB, through the library of its maker (`pip install lager-box[ljm]`)."""
 
     def __init__(self, instrument: Instrument) -> None:
         super().__init__(instrument)
@@ -138,7 +138,7 @@ class LjmRegisters(Registers):  # pragma: no cover: the library of LabJack and a
             self._ljm = importlib.import_module("labjack.ljm")
             self._handle = self._ljm.openS("T7", "USB", serial)
         except (ImportError, OSError, AttributeError) as error:
-            # Where only the Python half is installed, its functions are those of None.
+            # If only the Python part is installed, its library object is None.
             hint = "Install it with 'pip install lager-box[ljm]' and the LJM library of LabJack."
             raise InstrumentError(f"{self.instrument} on USB needs labjack-ljm: {error}.", hint) from error
         except self._ljm.LJMError as error:
@@ -154,7 +154,7 @@ class LjmRegisters(Registers):  # pragma: no cover: the library of LabJack and a
         self._ljm.close(self._handle)
 
     def _connection(self) -> object:
-        return None  # the library keeps its descriptors to itself
+        return None  # the library does not expose its descriptors
 
     def _read(self, address: int, kind: str) -> float:
         try:
@@ -170,7 +170,7 @@ class LjmRegisters(Registers):  # pragma: no cover: the library of LabJack and a
 
 
 def registers(instrument: Instrument) -> Registers:
-    """The registers of this T7, not yet connected; its address says by which way."""
+    """Return the registers of this T7, not yet connected, for the transport that its address names."""
     if instrument.resource.reach is Reach.LJM:
         return LjmRegisters(instrument)
     return ModbusRegisters(instrument)

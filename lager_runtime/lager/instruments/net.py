@@ -1,11 +1,11 @@
-"""The nets of the bench, as a script opens them.
+"""Opens the nets of the bench for a script.
 
     with Net.get("supply2", type=NetType.PowerSupply) as supply:
         supply.set_voltage(3.3)
         supply.enable()
 
-Opening a net takes the lease of its instrument before anything is sent, and closing it (close(), the end of `with`,
-the death of the object, or of the process) gives the lease back after the connection is gone.
+Opening a net claims its instrument before anything is sent. Closing it (close(), the end of `with`, the deletion of the
+object, or the end of the process) releases the instrument after the connection has been closed.
 """
 
 import functools
@@ -38,9 +38,12 @@ __all__ = ["Net", "NetType", "identify"]
 class _Holding:
     """One physical instrument in this process: its lease, its session, and the nets that are open on it.
 
-    Holdings are never removed, so that whoever found one may wait for its lock. The lock is held while a lease is
-    claimed and a session opened; the finalizers of dead nets, which the garbage collector may run at any point of the
-    same thread, find it re-entrant.
+    The first net to enter claims the lease and opens the session; the last one to leave closes the session and then
+    releases the lease. `lock` guards this: it is held during both steps. Two invariants:
+
+    - A holding is never removed from `_holdings`, because another thread may have found it and wait for its lock.
+    - The lock is re-entrant, because the garbage collector may run the finalizer of a dead net (`leave`) at any point
+      of the thread that holds it.
     """
 
     def __init__(self) -> None:
@@ -50,7 +53,7 @@ class _Holding:
         self.lease: Lease | None = None
 
     def enter(self, config: NetConfig, claim: "Claim", wait: float) -> object:
-        """Count this net in, opening the instrument if it is the first; returns its token for `leave`."""
+        """Add this net, and open the instrument if it is the first; returns a token for `leave`."""
         with self.lock:
             self._refuse_conflict(config)
             token = object()
@@ -64,9 +67,9 @@ class _Holding:
             return token
 
     def leave(self, token: object, pid: int) -> None:
-        """Count a net out; the last one closes the session and then gives the lease back."""
+        """Remove a net; the last one closes the session and then releases the lease."""
         if os.getpid() != pid:
-            return  # a forked child: session and lease are its parent's
+            return  # a forked child: the session and the lease belong to its parent
         with self.lock:
             self.users.pop(token, None)
             if self.users:
@@ -89,7 +92,7 @@ class _Holding:
 
     def _refuse_conflict(self, config: NetConfig) -> None:
         if self._conflicting(config):
-            gc.collect()  # a net that only a reference cycle keeps is no longer anybody's
+            gc.collect()  # a net that only a reference cycle keeps alive is no longer in use
         if other := self._conflicting(config):
             if other.name == config.name:
                 what = f"The net {config.name} is already open in this script."
@@ -115,7 +118,7 @@ class _Options(TypedDict, total=False):
 
 
 class Net:
-    """Opens nets; see `get`. The objects it returns are context managers with a close()."""
+    """Opens nets; see `get`. The returned objects are context managers with a close()."""
 
     @overload
     @staticmethod
@@ -151,12 +154,12 @@ class Net:
         claim: "Claim | None" = None,
         coupled: bool = False,
     ) -> Driver[Any]:
-        """Open the net of this name and type: a NetType, or its word in the nets file ("supply").
+        """Open the net `name`; `type` is a NetType, or its word in the nets file ("supply").
 
         Blocks up to `wait` seconds for the lease of its instrument, and then up to the timeout of the instrument for
-        each step of opening it. `nets` is another bench than the nets file of this machine; `claim` takes the lease
-        elsewhere than at lagerd. An output that follows another one is refused unless `coupled` says that it may: what
-        is set on it is then set on the other one, too, whose limits are not known here.
+        each step of opening it. `nets` replaces the nets file of this machine; `claim` replaces lagerd as the source of
+        the lease. A coupled output is refused unless `coupled` is true: what is set on it is also set on the output
+        that it is coupled to, whose limits are not checked.
 
         Raises NetsFileError, NoSuchNet, WrongNetType, NetConflict, InstrumentBusy, BusError, and InstrumentError with
         its subclasses; after any of them nothing is held.
@@ -170,9 +173,9 @@ class Net:
 
 
 def identify(instrument: Instrument, *, net: str, wait: float = 0.0, claim: "Claim | None" = None) -> str:
-    """What the instrument answers to *IDN?, once it is known to be the model of the nets file.
+    """Return the instrument's answer to *IDN?, after checking that it is the model in the nets file.
 
-    Claims and opens it for this one question, in the name of `net`. Blocks and raises as Net.get.
+    Claims and opens the instrument for this one question, on behalf of `net`. Blocks and raises like Net.get.
     """
     lease = (claim or _lagerd(instrument))(instrument.key, net=net, wait=wait, name=instrument.name)
     try:
@@ -187,7 +190,7 @@ def identify(instrument: Instrument, *, net: str, wait: float = 0.0, claim: "Cla
 
 
 def _lagerd(instrument: Instrument) -> "Claim":
-    from lager.instruments import lease  # brings the bus with it
+    from lager.instruments import lease  # imports the bus library
 
     return functools.partial(lease.claim, path=instrument.resource.path)
 
@@ -215,7 +218,7 @@ def _holding(pid: int, instrument: Instrument) -> _Holding:
     here = device(instrument.resource.path)
     for (owner, _), other in list(_holdings.items()) if here else ():
         if owner == pid and here in [device(config.instrument.resource.path) for config in other.users.values()]:
-            return other  # of the same serial port, under another name
+            return other  # the same serial port under another name
     return _holdings.setdefault((pid, instrument.key), _Holding())
 
 
@@ -229,7 +232,7 @@ def _driver_class(config: NetConfig) -> Any:
 
 
 def _session(instrument: Instrument) -> Session:
-    # Each way brings its own library; none is imported before it is used.
+    # Each transport needs its own library; import none before it is used.
     reach = instrument.resource.reach
     if reach is Reach.SERIAL:
         from lager.instruments.drivers.serial_port import SerialSession

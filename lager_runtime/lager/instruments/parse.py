@@ -1,4 +1,4 @@
-"""Readers of what instruments answer: generous where nothing can be misread, and strict in all else.
+"""Parsers for the answers of instruments: lenient where nothing can be misread, strict otherwise.
 
 Each raises ValueError with the reason; none falls back to a default.
 """
@@ -17,14 +17,14 @@ _NOT_A_NUMBER = 9.9e37  # SCPI-99 volume 1, 7.2.1.4 and 7.2.1.5: infinity is 9.9
 
 
 def number(text: str) -> float:
-    """A plain finite decimal number."""
+    """Return a finite decimal number."""
     if not re.fullmatch(_NUMBER, text.strip()):
         raise ValueError("not a number")
     return _finite(float(text))
 
 
 def numbers(count: int) -> Callable[[str], tuple[float, ...]]:
-    """Exactly `count` numbers with commas between them."""
+    """Return a parser for exactly `count` comma-separated numbers."""
 
     def read(text: str) -> tuple[float, ...]:
         fields = text.split(",")
@@ -36,9 +36,10 @@ def numbers(count: int) -> Callable[[str], tuple[float, ...]]:
 
 
 def quantity(unit: str) -> Callable[[str], float]:
-    """A number with or without its unit, in any capitals; of several readings, the first that has the unit.
+    """Return a parser for a number with an optional unit; of several readings it returns the first with this unit.
 
-    A reading without units is taken only when it is the only one: nothing says which of several would be meant.
+    It accepts a reading without a unit only if there is one reading: otherwise it could be any of them. Case does not
+    matter.
     """
 
     def read(text: str) -> float:
@@ -54,9 +55,9 @@ def quantity(unit: str) -> Callable[[str], float]:
 
 
 def _scale(given: str, unit: str) -> float | None:
-    """What a reading in this unit is multiplied by; None if it is another unit.
+    """Return the factor for a reading in the unit `given`; None if that is another unit than `unit`.
 
-    A capital M is no prefix: SCPI means milli by it (IEEE 488.2, 7.7.3), and whoever reads it mega.
+    A capital M is not accepted as a prefix: it is milli in SCPI (IEEE 488.2, 7.7.3), but a reader takes it for mega.
     """
     if given.upper() == unit.upper():
         return 1.0
@@ -64,7 +65,7 @@ def _scale(given: str, unit: str) -> float | None:
 
 
 def word(table: Mapping[str, T]) -> Callable[[str], T]:
-    """One of the words of the table, in any capitals, with or without quotes; its value."""
+    """Return a parser for the words of the table, which returns their values; case and quotes do not matter."""
 
     def read(text: str) -> T:
         try:
@@ -76,7 +77,7 @@ def word(table: Mapping[str, T]) -> Callable[[str], T]:
 
 
 def on_off(text: str) -> bool:
-    """Yes or no: as a word, or as the number 1 or 0."""
+    """Return a boolean that is given as a word, or as the number 1 or 0."""
     try:
         return _FLAGS[_unquoted(text).strip().upper()]
     except KeyError:
@@ -88,16 +89,16 @@ def on_off(text: str) -> bool:
 
 
 def whole(text: str) -> int:
-    """A whole number."""
+    """Return a whole number."""
     if not re.fullmatch(r"[+-]?\d{1,10}", text.strip()):
         raise ValueError("not a whole number")
     return int(text)
 
 
 def error(text: str) -> tuple[int, str]:
-    """An entry of the error queue: `-222,"Data out of range"`, `+0,"No error"`; code 0 is the empty queue.
+    """Return code and text of an error queue entry: `-222,"Data out of range"`; code 0 means that the queue is empty.
 
-    The text may have quotes in it: doubled as SCPI wants it (SCPI-99 volume 1, 21.8.8), or not, or none around it.
+    The text may contain quotes, doubled as SCPI requires (SCPI-99 volume 1, 21.8.8) or not, and may itself be unquoted.
     """
     match = re.fullmatch(r"\s*([+-]?\d{1,5})\s*,(.*)", text)
     if not match:
@@ -106,12 +107,12 @@ def error(text: str) -> tuple[int, str]:
 
 
 def _unquoted(text: str) -> str:
-    """Without the quotes around it, and each quote that is doubled within them once."""
+    """Return the text without its surrounding quotes, and with doubled quotes made single."""
     stripped = text.strip()
     quote = stripped[:1]
     if quote not in ("'", '"'):
         return stripped
-    # An entry that was cut to the length of the queue's entries has lost the second one.
+    # An instrument that truncates long entries loses the closing quote.
     inner = stripped[1:].removesuffix(quote)
     return inner.replace(quote * 2, quote)
 

@@ -1,7 +1,7 @@
-"""A serial port among the leases: which of them are the same port under another name, at this moment.
+"""Finds out which leases are for the same serial port under another name.
 
-A lease is taken on the path that the nets file names. Which device is behind it changes whenever an adapter is plugged
-in again, so that is looked at twice: when the lease is taken, and again whenever the port is opened.
+A lease is claimed for the path in the nets file. The device that the path points to may change whenever an adapter is
+plugged in again, so it is checked twice: when the lease is claimed, and each time the port is opened.
 """
 
 import time
@@ -15,7 +15,7 @@ _MOST = 64
 
 
 class Port:
-    """The port at `path`, whose lease has the key `instrument` and which the nets file calls `name`."""
+    """The serial port at `path`; `instrument` is the key of its lease, `name` its name in the nets file."""
 
     def __init__(self, link: Link, instrument: str, name: str, path: str) -> None:
         self.path = path
@@ -25,7 +25,7 @@ class Port:
         self._device = ""
 
     def details(self) -> dict[str, Any]:
-        """What a claim says of it: see Claimant of lagerd. Blocks, and raises as a claim."""
+        """Return the details of a claim on this port (see Claimant in lagerd). Blocks and raises like a claim."""
         self._device = device(self.path)
         same, moved = [], []
         for lease in self._others():
@@ -37,8 +37,10 @@ class Port:
         return {"address": self.path, "device": self._device, "same": same[:_MOST], "moved": moved[:_MOST]}
 
     def look_again(self) -> None:
-        """To be called before the port is opened. Raises InstrumentBusy where the path leads to another device than it
-        did, and that is somebody else's."""
+        """Check the path again before the port is opened.
+
+        Raises InstrumentBusy if the path now points to another device and another lease holds that device.
+        """
         found = device(self.path)
         if found == self._device:
             return
@@ -48,12 +50,14 @@ class Port:
         self._device = found
 
     def is_on(self, fd: int) -> bool:
-        """Whether what was opened is the device that was looked at."""
+        """Return whether the open descriptor `fd` is the device that was checked."""
         return device(fd) == self._device
 
     def refuse_holder(self) -> None:
-        """To be called where another program has the port open. Raises InstrumentBusy if it is one that had a lease of
-        it, under a name that leads elsewhere by now."""
+        """Explain why another program has the port open.
+
+        Raises InstrumentBusy if that program holds a lease of the port under a name that now points elsewhere.
+        """
         for lease in self._others():
             if self._device and self._device in (lease["device"], device(lease["address"])):
                 self._refuse(lease, f"{self.path} is still open as {lease['name']}")

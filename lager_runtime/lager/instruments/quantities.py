@@ -1,4 +1,4 @@
-"""Numbers with units: checked before they are sent, and written so that people can read them."""
+"""Checks numbers with units before they are sent, and formats them for people."""
 
 from lager.errors import InvalidArgument, LimitExceeded
 from lager.nets.model import NetConfig
@@ -10,7 +10,7 @@ _PREFIXES = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"))
 
 
 def si(value: float | None, unit: str) -> str:
-    """1.500 mA, 3.300 V; a dash for what is not known. Percent and ampere-hours take no prefix."""
+    """Return a value as text, such as 1.500 mA or 3.300 V; a dash for None. %, Ah and Ω get no prefix."""
     if value is None:
         return "-"
     if unit in ("%", "Ah", "Ω") or value == 0:
@@ -20,15 +20,16 @@ def si(value: float | None, unit: str) -> str:
 
 
 def decimal(value: float) -> str:
-    """A number as every SCPI parser takes it: no exponent, no trailing zeros."""
+    """Return a number as text that every SCPI parser accepts: no exponent, no trailing zeros."""
     return f"{value:.6f}".rstrip("0").rstrip(".")
 
 
 def amount(net: NetConfig, quantity: str, value: object, *, low: float = 0.0, high: float | None = None) -> float:
-    """`value` as a float if it may be sent to the net at all; the float, and not `value`, is what must be sent.
+    """Return `value` as a float if the net may be set to it. Send the returned float, never `value` itself.
 
     `quantity` is voltage, current, power, resistance, capacity or soc, in V, A, W, Ω, Ah and percent. Raises
-    InvalidArgument for what is not a finite number from `low` to `high`, LimitExceeded for what the nets file forbids.
+    InvalidArgument if `value` is not a finite number from `low` to `high`, LimitExceeded if it exceeds a limit of the
+    nets file.
     """
     unit, called = _UNITS[quantity], _NAMES.get(quantity, quantity)
     asked = number(value)
@@ -43,7 +44,7 @@ def amount(net: NetConfig, quantity: str, value: object, *, low: float = 0.0, hi
 
 
 def keep_limit(net: NetConfig, quantity: str, value: float) -> None:
-    """Raise LimitExceeded if the nets file forbids this much of the quantity."""
+    """Raise LimitExceeded if the value exceeds the limit of the nets file for this quantity."""
     limit = net.limits.as_dict().get(f"max_{quantity}")
     if limit is not None and exceeds(abs(value), limit):
         unit = _UNITS[quantity]
@@ -54,11 +55,11 @@ def keep_limit(net: NetConfig, quantity: str, value: float) -> None:
 
 
 def exceeds(value: float, limit: float) -> bool:
-    """Whether a value is above a limit by more than binary fractions and 32-bit readbacks add (2 in 10 million)."""
+    """Return whether a value exceeds a limit by more than the rounding of 32-bit readbacks (2 in 10 million)."""
     return value > limit * (1 + 2e-7)
 
 
 def table(title: str, rows: list[tuple[str, str]]) -> str:
-    """A title and aligned rows below it."""
+    """Return a title and aligned rows below it."""
     width = max(len(label) for label, _ in rows)
     return "\n".join([title, *(f"  {label:<{width}}  {text}" for label, text in rows)])

@@ -1,8 +1,8 @@
-"""SCPI over pyvisa: questions, commands, and what the instrument says about them afterwards.
+"""Talks SCPI over pyvisa: sends queries and commands, and reads the error queue after each command.
 
-pyvisa and pyvisa-py are imported when the first instrument is opened. pyvisa gives everybody in a process the same
-ResourceManager, and closing that closes the sessions of all; ours is one of our own, so a script that uses pyvisa
-itself may close its own at any moment. A forked child makes another one.
+pyvisa and pyvisa-py are imported when the first instrument is opened. pyvisa shares one ResourceManager in a process,
+and closing it closes every session. lager therefore creates a separate one, so that a script that uses pyvisa may close
+its own at any time. A forked child creates another.
 """
 
 import atexit
@@ -42,14 +42,14 @@ def _manager() -> Any:
 def _new_manager() -> Any:
     from pyvisa.highlevel import ResourceManager, get_wrapper_class
 
-    # pyvisa keeps one library for each class and path, and one manager for each library (pyvisa/highlevel.py,
-    # VisaLibraryBase.__new__ and ResourceManager.__new__): nobody else has this class.
+    # pyvisa keeps one library per class and path, and one manager per library (pyvisa/highlevel.py,
+    # VisaLibraryBase.__new__ and ResourceManager.__new__). Nothing else uses this class, so the manager is ours alone.
     own_library = type("LagerLibrary", (get_wrapper_class("py"),), {})
     return ResourceManager(own_library())
 
 
 def _after_fork() -> None:
-    """The manager of the parent would close its sessions when this child ends, and say so to the instruments."""
+    """Disarm the parent's manager: at the end of this child it would close its sessions and notify the instruments."""
     global _manager_lock
     _manager_lock = threading.Lock()
     for manager in _managers.values():
@@ -76,9 +76,9 @@ class Scpi(Session):
         self._stray = family.stray if family else ""
 
     def ask(self, question: str, read: Callable[[str], T]) -> T:
-        """Ask, and read the answer with a reader of `lager.instruments.parse`.
+        """Send a query, and return its answer as parsed by `read`, a parser of `lager.instruments.parse`.
 
-        Raises InstrumentTimeout, InstrumentUnreachable, or BadReply when it is not what the reader accepts.
+        Raises InstrumentTimeout, InstrumentUnreachable, or BadReply if the parser does not accept the answer.
         """
         with self.exchange():
             answer = self._query(question)
@@ -88,7 +88,7 @@ class Scpi(Session):
                 self.bad_reply(question, answer, error)
 
     def tell(self, command: str) -> None:
-        """Send a command and read the error queue. Raises Rejected when the instrument complains."""
+        """Send a command, then read the error queue. Raises Rejected if the queue has an entry."""
         with self.exchange():
             self._send(command)
             if complaints := self._complaints():
@@ -135,11 +135,11 @@ class Scpi(Session):
         return text
 
     def _means_nothing(self, bytes_behind: bytes) -> bool:
-        """Whether this, behind a line, cannot be an answer: ends of lines, or what the family sends for no reason."""
+        """Return whether bytes after a line cannot be an answer: line ends, or the stray byte of this family."""
         return bytes_behind.strip(_LINE_ENDS) in (b"", self._stray.encode())
 
     def _without_stray(self, text: str) -> str:
-        # The byte behind the answer before may come late. No number begins with a 0 and another digit.
+        # The stray byte of the answer before may come late. No number starts with a 0 and another digit.
         rest = text.removeprefix(self._stray)
         return rest if self._stray and rest and rest[0] not in ".,eE" else text
 
@@ -165,7 +165,7 @@ class Scpi(Session):
             self.lost(error)
 
     def _refuse_stray(self, question: str) -> None:
-        # What arrives without having been asked for would be taken for the answer to this question.
+        # Bytes that arrive before the query is sent would be taken for its answer.
         session = self._backend()
         pending = getattr(session, "_pending_buffer", None) or bytearray()
         waiting = self._peek()
@@ -179,9 +179,9 @@ class Scpi(Session):
             session.interface.recv(len(waiting))
 
     def _peek(self) -> bytes | None:
-        """What has come and is unread: None for nothing (or no way to tell), b"" for the end of the connection.
+        """Return the unread bytes: None if there are none or it cannot be known, b"" if the connection has ended.
 
-        A serial port gives it away by that.
+        On a serial port this consumes the bytes.
         """
         interface = getattr(self._backend(), "interface", None)
         try:
@@ -230,13 +230,13 @@ class Scpi(Session):
         self._awaiting = False
         self._check_socket()
         if self._connected_before and not self._is_socket():
-            # A device on USB or GPIB keeps the late answer itself; where there is no device clear, *IDN? shows it.
+            # A device on USB or GPIB keeps a late answer itself. Without a device clear, the *IDN? check finds it.
             with contextlib.suppress(Exception):
                 self._resource.clear()
         self._connected_before = True
 
     def _line_settings(self) -> dict[str, Any]:
-        """How lines end, and on a serial port all the rest. Where messages have an end of their own, that counts."""
+        """Return the line terminations (None if the transport marks the end of messages) and serial settings."""
         if not self.instrument.resource.is_serial_line:
             return {"write_termination": "\n", "read_termination": "\n" if self._is_socket() else None}
         from pyvisa.constants import Parity, StopBits
@@ -254,7 +254,7 @@ class Scpi(Session):
         }
 
     def _resolve(self, host: str) -> None:
-        # Said by pyvisa-py, an unknown host is a bare exception that leaves a socket behind.
+        # For an unknown host, pyvisa-py raises a bare exception and leaks a socket.
         try:
             if host:
                 socket.getaddrinfo(host, None, socket.AF_INET)
@@ -265,11 +265,11 @@ class Scpi(Session):
         interface = getattr(self._backend(), "interface", None)
         if not isinstance(interface, socket.socket):
             return
-        # pyvisa-py takes a refused connection for an open one; the socket knows better.
+        # pyvisa-py treats a refused connection as open; the socket has the error.
         if refusal := interface.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             self._disconnect()
             self.unreachable(os.strerror(refusal))
-        # A command has no answer to carry its acknowledgement: without this each one costs the next question 40 ms.
+        # No answer carries the TCP acknowledgement of a command: without this, each delays the next query by 40 ms.
         interface.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def _failed_to_open(self, error: Exception) -> NoReturn:
@@ -291,7 +291,7 @@ class Scpi(Session):
         return self._backend() if self._resource is not None else None
 
     def _identify(self) -> None:
-        """Compare *IDN? with the model of the nets file and forget the errors that others left behind."""
+        """Compare *IDN? with the model in the nets file, and clear errors of earlier users."""
         answer = self._query("*IDN?")
         fields = answer.split(",")
         if len(fields) < 2 or not catalog.is_model(fields[1], self.instrument.model):

@@ -1,10 +1,17 @@
-"""What the ways to an instrument have in common: one at a time, closed for good, and never a late answer.
+"""The base of all connections to instruments.
 
-A session that failed is `broken`: it drops its connection at once, so that an answer which comes too late has nowhere
-to arrive, and the next use connects anew, checks again who is there, and sets up every open net again: an instrument
-that was switched off in between has forgotten everything.
+Invariants:
 
-A connection is its process's own. A forked child gives its copy back at once, without a word to the instrument.
+- One thread at a time. `lock` is held for a whole exchange, from a query to its answer, and is re-entrant, so that a
+  driver can make several exchanges one.
+- No answer is ever taken for the answer to a later query. When an exchange fails, or is interrupted between query and
+  answer (Ctrl-C), the session drops its connection at once, and a late answer arrives nowhere.
+- A connection that is in use has been checked and set up. After a drop, the next exchange reconnects, checks the
+  identity again and sets up every open net again, because the instrument may have been switched off in between. If any
+  of these steps fails, the connection is dropped again.
+- A connection belongs to one process. A forked child closes its copies of the descriptors at once and sends nothing. It
+  takes no lock: the thread that holds it may not exist in the child.
+- A closed session stays closed.
 """
 
 import contextlib
@@ -24,26 +31,26 @@ if TYPE_CHECKING:
 
 
 class Session:
-    """One connection to one instrument. Any thread may use it; each exchange is one thread's alone."""
+    """One connection to one instrument. Any thread may use it; exchanges of several threads queue."""
 
     def __init__(self, instrument: Instrument) -> None:
         self.instrument = instrument
         self.lock = threading.RLock()
-        # What this connection has been told to be, by place: the nets that share a place look here before they use it.
+        # What this connection has configured, by terminal: nets that share a terminal check it before they use it.
         self.configured: dict[object, object] = {}
         self._setups: list[weakref.WeakMethod[Callable[[], None]]] = []
-        self.port: Port | None = None  # of one that is leased by lagerd
+        self.port: Port | None = None  # set for a serial port that is leased from lagerd
         self._connected = False
         self._closed = False
         _sessions.add(self)
 
     def open(self) -> None:
-        """Connect and check that it is the instrument of the nets file. Blocks up to the timeout of each step."""
+        """Connect, and check that it is the instrument in the nets file. Each step blocks up to the timeout."""
         with self.exchange():
             pass
 
     def set_up(self, setup: Callable[[], None]) -> None:
-        """Call this bound method now, and again whenever a connection begins, until its object dies.
+        """Call this bound method now, and again after each reconnect, until its object is deleted.
 
         Raises what `setup` raises; it is then not called again.
         """
@@ -52,7 +59,7 @@ class Session:
             self._setups.append(weakref.WeakMethod(setup))
 
     def forget(self, setup: Callable[[], None]) -> None:
-        """Stop calling what `set_up` was given, if it is still called."""
+        """Stop calling a method that was passed to `set_up`."""
         with self.lock:
             self._setups = [known for known in self._setups if known() != setup]
 
@@ -64,7 +71,7 @@ class Session:
 
     @contextlib.contextmanager
     def exchange(self) -> Iterator[None]:
-        """Hold the session for a question and its answer; whatever fails inside breaks the connection."""
+        """Hold the session for a query and its answer; a failure inside drops the connection."""
         with self.lock:
             if self._closed:
                 raise InstrumentError(f"{self.instrument} is closed.", "Get the net again with Net.get.")
@@ -76,7 +83,7 @@ class Session:
                 self._drop()
                 raise
             except BaseException:
-                # Between a question and its answer anything else (Ctrl-C) leaves the answer on its way.
+                # After any other exception (Ctrl-C) between query and answer, the answer is still on its way.
                 if not self._idle():
                     self._drop()
                 raise
@@ -92,12 +99,12 @@ class Session:
                 if call := setup():
                     call()
         except BaseException:
-            # An instrument that is not set up must not answer the next question.
+            # The next exchange must not use an instrument that is not set up.
             self._drop()
             raise
 
     def identity(self) -> str:
-        """What the instrument says it is. Raises as `exchange`."""
+        """Return how the instrument identifies itself. Raises like `exchange`."""
         raise NotImplementedError
 
     def _connect(self) -> None:
@@ -107,19 +114,21 @@ class Session:
         raise NotImplementedError
 
     def _identify(self) -> None:
-        """Raise WrongModel unless the instrument is the one of the nets file."""
+        """Raise WrongModel unless the instrument is the one in the nets file."""
 
     def _idle(self) -> bool:
-        """Whether no answer is outstanding."""
+        """Return whether no answer is outstanding."""
         return False
 
     def _connection(self) -> object:
-        """What holds the descriptors of the connection: None where there are none that this process could know."""
+        """Return the object that holds the descriptors of the connection; None if they are unknown."""
         raise NotImplementedError
 
     def abandon(self) -> None:
-        """In a child after fork: the connection is the parent's, and so is its lease. Takes no lock: the thread that
-        has it may be one that the child does not have."""
+        """Close the copies of the descriptors in a forked child: the connection and its lease are the parent's.
+
+        Takes no lock: the thread that holds it may not exist in the child.
+        """
         self._closed = True
         self._connected = False
         descriptors.give_back(descriptors.of(self._connection()))
