@@ -1,1 +1,1 @@
-"""What the nets file says. Opens no instrument."""
+"""Reads and checks the nets file. Opens no instrument."""

@@ -1,4 +1,4 @@
-"""Which driver serves which model: read before any driver is imported, so that checking a nets file costs little."""
+"""Says which driver serves which model. It imports no driver, so that checking a nets file is cheap."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -13,11 +13,11 @@ _DIO_PORTS = {"DIO": (0, 23), "FIO": (0, 8), "EIO": (8, 8), "CIO": (16, 4), "MIO
 
 @dataclass(frozen=True)
 class Family:
-    """One driver module: the models it serves, the net types it offers (class names), and its channels.
+    """One driver module: the models that it serves, its class for each net type, and its channels.
 
-    `outputs` says how many channels the models have that begin like its keys, where that is not one. An instrument
-    whose nets are terminals has them in `terminals` instead, by the type of the net; a type that is not there has none.
-    `stray` is what some instruments of the family send behind the line that answers a question.
+    `outputs` maps the start of a model name to its number of channels, if that is not one. An instrument with separate
+    terminals for each net type has `terminals` instead; a net type that is missing there has no channel. `stray` is a
+    byte that some instruments of the family send after the line that answers a query.
     """
 
     module: str
@@ -34,9 +34,9 @@ class Family:
         return re.fullmatch(self.models, plain(model)) is not None
 
     def channels(self, model: str, type: NetType) -> range | None:
-        """The channels a net of this type may name; None where it has none (a serial port).
+        """Return the channels that a net of this type may name; None if it has none (a serial port).
 
-        A net may leave the channel out where there is only one.
+        A net may omit the channel if there is only one.
         """
         if self.terminals is not None:
             return self.terminals.get(type)
@@ -47,7 +47,7 @@ class Family:
 _VISA = frozenset((Reach.VISA,))
 _SUPPLY = {NetType.PowerSupply: "Supply"}
 
-# A DP831 has a third output of negative polarity (DP800 Programming Guide, :APPLy), which no net offers.
+# A DP831 has a third output, of negative polarity (DP800 Programming Guide, :APPLy), which nets do not support.
 _DP800_OUTPUTS = {"DP821": 2, "DP831": 2, "DP832": 3}
 _T7_TERMINALS = {NetType.ADC: range(14), NetType.DAC: range(2), NetType.GPIO: range(23)}
 
@@ -66,21 +66,21 @@ SERIAL = Family("serial_port", "", ".*", frozenset((Reach.SERIAL,)), {NetType.UA
 
 
 def plain(model: str) -> str:
-    """A model as makers write it on the front: no maker, no underscores, capitals."""
+    """Return a model in its plain form, as on the front panel: no maker, no underscores, in capitals."""
     words = re.split(r"[\s_]+", model.strip().upper())
     makers = ("RIGOL", "TECHNOLOGIES", "KEITHLEY", "INSTRUMENTS", "KEYSIGHT", "AGILENT", "LABJACK", "MODEL")
     return "-".join(word for word in words if word not in makers)
 
 
 def find(model: str) -> Family | None:
-    """The family of a model, None if there is no driver for it."""
+    """Return the family of a model, or None if there is no driver for it."""
     return next((family for family in FAMILIES if family.serves(model)), None)
 
 
 def is_model(identified: str, configured: str) -> bool:
-    """Whether the model field of *IDN? (`MODEL 2281S-20-6`) is the model of the nets file (`2281S`).
+    """Return whether the model field of *IDN? (`MODEL 2281S-20-6`) matches the model in the nets file (`2281S`).
 
-    A model with an A is the one without it and more (DP821A, DL3021A), so it does where the file leaves the A out.
+    A model with an A (DP821A, DL3021A) can do all that the one without can, so it also matches the name without the A.
     """
     theirs, ours = plain(identified), plain(configured)
     if theirs == ours or theirs.startswith(f"{ours}-"):
@@ -94,7 +94,7 @@ def known_models() -> list[str]:
 
 
 def channel_number(value: object, type: NetType) -> int:
-    """Channel 1 from 1, "1", "CH1", "AIN3", "DAC0" or "FIO4". Raises ValueError for anything else."""
+    """Return the number of a channel given as 1, "1", "CH1", "AIN3", "DAC0" or "FIO4". Raises ValueError otherwise."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     match = re.fullmatch(r"([A-Za-z]*)(\d{1,3})", value.strip()) if isinstance(value, str) else None

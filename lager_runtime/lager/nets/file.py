@@ -1,18 +1,18 @@
-"""The nets file: which instruments a bench has, and what they are called.
+"""Reads the nets file, which lists the instruments of a bench and names the nets on them.
 
     [instruments.psu1]
     model = "DP821"
-    address = "TCPIP::192.168.1.20::INSTR"   # a VISA resource, a serial device path, or a host of Modbus TCP
+    address = "TCPIP::192.168.1.20::INSTR"   # a VISA resource, a serial device path, or a Modbus TCP host
     timeout = 2.0                            # seconds for one answer; optional
 
     [nets.supply2]
     type = "supply"                          # supply battery eload adc dac gpio uart
     instrument = "psu1"
     channel = 1
-    max_voltage = 5.5                        # volts, amperes, watts: no command and no script gets past them
+    max_voltage = 5.5                        # volts, amperes, watts: no command and no script can exceed them
     max_current = 0.5
 
-A file is taken whole or refused whole, with every mistake named.
+One mistake rejects the whole file; the error lists every mistake.
 """
 
 import os
@@ -30,12 +30,12 @@ DEFAULT_PATH = "/etc/lager/nets.toml"
 
 
 def path() -> str:
-    """Where the nets file of this machine is: LAGER_NETS if set, else /etc/lager/nets.toml."""
+    """Return the path of this machine's nets file: LAGER_NETS if set, else /etc/lager/nets.toml."""
     return lager.setting("LAGER_NETS") or DEFAULT_PATH
 
 
 def load(file: str | os.PathLike[str] | None = None) -> Nets:
-    """Read and check the nets file. Raises NetsFileError naming every mistake in it."""
+    """Read and check the nets file. Raises NetsFileError that lists every mistake in it."""
     where = os.fspath(file) if file is not None else path()
     try:
         text = utf8(Path(where).read_bytes())
@@ -50,7 +50,7 @@ def load(file: str | os.PathLike[str] | None = None) -> Nets:
 
 
 def parse(text: str, where: str = "nets.toml") -> Nets:
-    """The nets of TOML text; `where` names it in the error. Raises NetsFileError as `load` does."""
+    """Return the nets in TOML text; errors call it `where`. Raises NetsFileError like `load`."""
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -1,4 +1,4 @@
-"""What a nets file describes: instruments, and the nets on them."""
+"""The contents of a nets file: instruments, and the nets on them."""
 
 import difflib
 import re
@@ -16,7 +16,7 @@ DEFAULT_TIMEOUT = 2.0  # seconds
 
 
 class NetType(Enum):
-    """What a net is; the values are the words of the nets file."""
+    """The type of a net; the values are the words in the nets file."""
 
     PowerSupply = "supply"
     Battery = "battery"
@@ -28,13 +28,14 @@ class NetType(Enum):
 
     @property
     def shared(self) -> bool:
-        """Whether nets of this type on one instrument may be open in one process together."""
+        """Whether a process may have several nets of this type open on one instrument."""
         return self in (NetType.ADC, NetType.DAC, NetType.GPIO)
 
 
 def net_type(given: object) -> NetType:
-    """The NetType that somebody means: one, its word in the nets file, or its name, in any case (`power-supply`).
-    Raises WrongNetType, with what comes close.
+    """Return the NetType for a NetType, its word in the nets file, or its name in any case (`power-supply`).
+
+    Raises WrongNetType, which suggests a similar type.
     """
     if isinstance(given, NetType):
         return given
@@ -51,9 +52,9 @@ def net_type(given: object) -> NetType:
 
 @dataclass(frozen=True)
 class Instrument:
-    """A physical instrument. `timeout` is in seconds and is for one answer.
+    """A physical instrument. `timeout` is the number of seconds to wait for one answer.
 
-    `serial_line` is how a VISA instrument on a serial port is spoken to: baudrate, parity, ends of lines, …
+    `serial_line` has the settings of a VISA instrument on a serial port: baudrate, parity, line terminations, …
     """
 
     name: str
@@ -68,7 +69,7 @@ class Instrument:
 
     @property
     def key(self) -> str:
-        """The identity of the physical instrument, fit for a file name; leases are taken on it."""
+        """The key of the physical instrument, usable as a file name; leases are claimed for it."""
         return self.resource.key
 
     def __str__(self) -> str:
@@ -77,7 +78,7 @@ class Instrument:
 
 @dataclass(frozen=True)
 class Limits:
-    """What a net must never be set to exceed: volts, amperes, watts. None is no limit."""
+    """The limits that no setting of a net may exceed, in volts, amperes and watts. None means no limit."""
 
     max_voltage: float | None = None
     max_current: float | None = None
@@ -89,9 +90,9 @@ class Limits:
 
 @dataclass(frozen=True)
 class NetConfig:
-    """One net of the file. `options` are the settings that only its type knows (range, baudrate, …).
+    """One net of the file. `options` are the settings specific to its type (range, baudrate, …).
 
-    Limits that come from another net of the same terminal are named in `bounded_by`: by that net and its key.
+    `bounded_by` maps each limit that comes from another net on the same terminal to that net and its key.
     """
 
     name: str
@@ -103,7 +104,7 @@ class NetConfig:
     bounded_by: Mapping[str, tuple[str, str]] = field(default_factory=lambda: MappingProxyType({}))
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, as JSON and tables show a net."""
+        """Return the net as plain values, for JSON and tables."""
         return {
             "name": self.name,
             "type": self.type.value,
@@ -124,7 +125,7 @@ class Nets:
     nets: Mapping[str, NetConfig]
 
     def net(self, name: str) -> NetConfig:
-        """The net of this name. Raises NoSuchNet, with the names that come close."""
+        """Return the net `name`. Raises NoSuchNet, which suggests similar names."""
         try:
             return self.nets[name]
         except KeyError:

@@ -1,9 +1,9 @@
-"""Where an instrument is: one normal form for every way its address can be written.
+"""Parses addresses of instruments into one normal form.
 
-Leases are taken on the physical instrument, so two spellings of one address must give one key: case, board
-numbers, default ports and device names are all taken out. A serial port is known by the path that the nets file names,
-because where a link of udev points changes whenever an adapter is plugged in again; `device` tells which port a path is
-at the moment.
+Leases are claimed for the physical instrument, so every spelling of an address must give the same key. The normal form
+therefore ignores case, board numbers, default ports and default device names. A serial port is identified by the path
+in the nets file, because the target of a udev link may change whenever an adapter is plugged in again; `device` returns
+the port that a path points to at the moment.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from enum import Enum
 
 MODBUS_PORT = 502
 LABJACK_VENDOR = 0x0CD5
-# The raw SCPI ports of Rigol, and of Keithley and Keysight: the same instrument as its VXI-11 address.
+# The raw SCPI ports of Keithley and Keysight, and of Rigol: the same instrument as its VXI-11 address.
 _SCPI_PORTS = (5025, 5555)
 _HISLIP_PORT = 4880  # IVI-6.1 HiSLIP, 3.1
 _LOOPBACK = ("127.0.0.1", "::1")
@@ -24,7 +24,7 @@ _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?")
 
 
 class Reach(Enum):
-    """By what an address is reached; which driver may use it follows from that."""
+    """The transport of an address, which decides which drivers can use it."""
 
     VISA = "a VISA resource"
     SERIAL = "a serial device path"
@@ -36,8 +36,8 @@ class Reach(Enum):
 class Resource:
     """A parsed address. `place` is its normal form; `host` and `port` are set for TCP, `serial` for USB.
 
-    `visa` is the address as pyvisa takes it: capitals where pyvisa wants capitals, and the class at its end. `path` is
-    that of a serial port.
+    `visa` is the address in the form that pyvisa accepts, with capitals and the resource class at the end. `path` is
+    the path of a serial port.
     """
 
     address: str
@@ -51,7 +51,7 @@ class Resource:
 
     @property
     def is_socket(self) -> bool:
-        """Whether it is a raw TCP connection, on which only line ends part the messages."""
+        """Whether it is a raw TCP connection, where only line ends separate messages."""
         return self.visa.endswith("::SOCKET")
 
     @property
@@ -61,13 +61,13 @@ class Resource:
 
     @property
     def key(self) -> str:
-        """The identity of the physical instrument: fit for a file name, the same for every spelling."""
+        """The key of the physical instrument: usable as a file name, and the same for every spelling."""
         slug = re.sub(r"[^a-z0-9]+", "-", self.place.lower()).strip("-")[:40].strip("-")
         return f"{slug}-{hashlib.sha256(self.place.encode()).hexdigest()[:8]}"
 
 
 def parse(address: str) -> Resource:
-    """Read a VISA resource string, a path, `host[:port]`, or `usb[:serial]`. Raises ValueError with the reason."""
+    """Parse a VISA resource string, a path, `host[:port]`, or `usb[:serial]`. Raises ValueError with the reason."""
     text = address.strip()
     if not text:
         raise ValueError("an address cannot be empty")
@@ -128,7 +128,7 @@ def _tcpip(text: str, board: str, rest: list[str]) -> Resource:
     if len(parts) > 1:
         raise ValueError(f"{text!r} should read TCPIP::HOST::INSTR or TCPIP::HOST::DEVICE::INSTR")
     device, port_of_device = _lan_device(parts[0] if parts else "inst0")
-    # A port of VXI-11 is only a short cut past the port mapper; on this machine it tells simulated ones apart.
+    # A VXI-11 port only bypasses the port mapper, so it is ignored; on loopback it distinguishes simulated instruments.
     port = _port(given) if comma else 0
     place = ["tcp", host]
     place += [str(port)] if port and host in _LOOPBACK else []
@@ -141,13 +141,13 @@ def _tcpip(text: str, board: str, rest: list[str]) -> Resource:
 
 
 def _lan_device(text: str) -> tuple[str, int]:
-    """The device behind a host and its port: `hislip0,4880`; 0 where none is named."""
+    """Return the LAN device and its port from text such as `hislip0,4880`; the port is 0 if none is given."""
     if not re.fullmatch(r"[A-Za-z0-9_.-]+(,[0-9]+)*", text):
         raise ValueError(f"{text!r} is not a LAN device name such as inst0 or hislip0")
     name, comma, port = text.lower().partition(",")
     if comma and name.startswith("inst"):
         raise ValueError(f"{text!r} is not a VXI-11 device; give the port after the host, as in HOST,PORT")
-    # The comma of gpib0,5, a gateway to GPIB, is part of its name.
+    # In gpib0,5 (a GPIB gateway) the comma is part of the device name.
     return (name, _port(port)) if comma and name.startswith("hislip") else (text.lower(), 0)
 
 
@@ -182,7 +182,7 @@ def _gpib(text: str, board: str, rest: list[str]) -> Resource:
 
 
 def _asrl(text: str, device: str, rest: list[str]) -> Resource:
-    # pyvisa-py opens what stands behind ASRL, and a number is no port of Linux.
+    # pyvisa-py opens the path after ASRL; a number is not a serial port on Linux.
     if not device.startswith("/") or [part.upper() for part in rest] not in ([], ["INSTR"]):
         raise ValueError(f"{text!r} should read ASRL/dev/NAME::INSTR")
     return Resource(text, Reach.VISA, _serial_place(device), visa=f"ASRL{device}::INSTR", path=device)
@@ -194,8 +194,10 @@ def _serial_place(path: str) -> str:
 
 
 def device(path: str | int) -> str:
-    """Which character device a path, or a descriptor, leads to at this moment, the same for all of its names; empty
-    where there is none."""
+    """Return the character device that a path or descriptor points to now, as MAJOR:MINOR; empty if it is none.
+
+    All names of one device give the same result.
+    """
     try:
         found = os.stat(path)
     except (OSError, ValueError):
@@ -221,7 +223,7 @@ def _host(host: str) -> str:
 
 
 def _names_ipv6(rest: list[str]) -> bool:
-    """Whether the parts behind TCPIP are those of an IPv6 address, of which some colons part them."""
+    """Return whether the parts after TCPIP are pieces of an IPv6 address that contains `::`."""
     class_of = rest[-1].upper() if rest else ""
     parts = rest[:-2] if class_of == "SOCKET" else rest[:-1] if class_of == "INSTR" else rest
     return "[" in "".join(parts) or (len(parts) > 1 and _is_ipv6("::".join(parts)))
@@ -236,7 +238,7 @@ def _is_ipv6(text: str) -> bool:
 
 
 def _ipv6(text: str) -> str:
-    """The shortest spelling of an IPv6 address; one of IPv4 in it is that."""
+    """Return the shortest spelling of an IPv6 address; an IPv4-mapped address becomes the IPv4 address."""
     try:
         found = ipaddress.IPv6Address(text)
     except ValueError:

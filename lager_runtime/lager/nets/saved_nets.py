@@ -1,10 +1,11 @@
-"""Takes over the `saved_nets.json` of the public lager project: a JSON list of nets, each a table such as
+"""Converts the `saved_nets.json` of the public lager project: a JSON list of nets, each an object such as
 
     {"name": "supply1", "role": "power-supply", "instrument": "Rigol_DP821",
      "address": "USB0::0x1AB1::0x0E11::DP8A204300001::INSTR", "pin": "1"}
 
-The roles are those of its NetType.from_role. Several nets name one instrument by repeating its address; here they
-become one instrument. What cannot be taken over is said in a sentence each; odd JSON is never more than a sentence.
+The roles are those of its NetType.from_role. There, several nets name one instrument by repeating its address; here
+they become one instrument. The result has a sentence for each thing that cannot be converted. Malformed input never
+raises.
 """
 
 import json
@@ -25,16 +26,16 @@ _ROLES = {
     "uart": NetType.UART,
 }
 _CARRIED = {"name", "role", "instrument", "address", "pin", "channel", "device_path"}
-_HARMLESS = {"mappings", "scope_points", "location"}  # written by that project from the fields above
+_HARMLESS = {"mappings", "scope_points", "location"}  # that project derives them from the fields above
 _KNOWN = frozenset(_CARRIED | _HARMLESS)
 
 
 class LostLimit(str):
-    """A sentence that is an error: the net that it speaks of would be without a limit that it has there."""
+    """A sentence that reports an error: the net would lose a limit that it has in `saved_nets.json`."""
 
 
 class _Skip(Exception):
-    """Why one net cannot be taken over; a sentence without its subject."""
+    """The reason why one net cannot be converted; a sentence without its subject."""
 
 
 class _Import:
@@ -64,10 +65,10 @@ class _Import:
             self.left_out.append(f"{label} was imported without its fields {fields}.")
 
     def _net(self, name: str, entry: Mapping[Any, Any]) -> list[str]:
-        """Take the net over; returns the fields of it that mean nothing here."""
+        """Convert the net; return its fields that the nets file does not have."""
         type = _type(entry.get("role"))
         if name in self.nets:
-            name = f"{name}-{type.value}"  # there a name is unique within a role, here within the file
+            name = f"{name}-{type.value}"  # there names are unique per role, here in the whole file
         if name in self.nets:
             raise _Skip("has the name and the role of an earlier net")
         model, place = _instrument(type, entry)
@@ -99,7 +100,7 @@ class _Import:
         return name
 
     def _known(self, model: str, place: resource.Resource) -> str:
-        """The name of the instrument that an earlier net has at this place. Raises _Skip if this is another model."""
+        """Return the name of the instrument that an earlier net has here. Raises _Skip if the models differ."""
         name, other, first = self.instruments[place.key]
         if place.reach is not first.reach:
             raise _Skip(f"is at {first.address}, which an earlier net reaches in another way")
@@ -107,7 +108,7 @@ class _Import:
             return name
         if not catalog.is_model(other, model):
             raise _Skip(f"is a {model} at {place.address}, where an earlier net has a {other}")
-        self.instruments[place.key] = (name, model, first)  # the less that both say
+        self.instruments[place.key] = (name, model, first)  # the shorter name, which matches both
         return name
 
     def render(self) -> str:
@@ -120,9 +121,9 @@ class _Import:
 
 
 def convert(text: str) -> tuple[str, list[str]]:
-    """The text of a nets.toml, and a sentence for each thing that could not be taken over. Never raises.
+    """Return the text of a nets.toml, and a sentence for each thing that could not be converted. Never raises.
 
-    A sentence that is a LostLimit is an error: whoever writes the text would leave a net without a limit that it has.
+    A sentence that is a LostLimit is an error: do not use the text then, because a net in it has lost a limit.
     """
     try:
         document = json.loads(text)
@@ -149,7 +150,7 @@ def _instrument(type: NetType, entry: Mapping[Any, Any]) -> tuple[str, resource.
     if type is NetType.UART:
         return model.strip(), _serial_place(entry)
     if address == "ANY":
-        address = "usb"  # that project opens whichever LabJack it finds
+        address = "usb"  # that project opens the first LabJack that it finds
     if not isinstance(address, str):
         raise _Skip(f"has the address {_shown(address)}, which is not text")
     try:
@@ -163,7 +164,7 @@ def _instrument(type: NetType, entry: Mapping[Any, Any]) -> tuple[str, resource.
 
 
 def _serial_place(entry: Mapping[Any, Any]) -> resource.Resource:
-    # There a uart keeps its device in `pin` (a path, or the serial number of its USB bridge) or in one of the others.
+    # There the device of a uart is in `pin` (a path, or the serial number of its USB bridge) or in another field.
     for value in (entry.get("device_path"), entry.get("pin"), entry.get("address")):
         if isinstance(value, str) and value.startswith("/") and value.isprintable():
             return resource.parse(value)
@@ -174,7 +175,7 @@ def _channel(entry: Mapping[Any, Any], type: NetType, model: str, family: catalo
     allowed = family.channels(model, type)
     if allowed is None or len(allowed) == 1:
         return None
-    # There some models have a pin 0 beside the channel.
+    # There some models have a pin 0 in addition to the channel.
     given = [entry[key] for key in ("pin", "channel") if entry.get(key) not in (None, "")] or [None]
     channels = [channel for channel in (_channel_number(value, type) for value in given) if channel is not None]
     fitting = [channel for channel in channels if channel in allowed]
@@ -198,7 +199,9 @@ def _shown(value: object) -> str:
 
 
 def _toml(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)  # of printable characters, it is a TOML basic string too
+    return json.dumps(
+        text, ensure_ascii=False
+    )  # for printable characters, JSON strings and TOML basic strings are the same
 
 
 def _toml_key(name: str) -> str:

@@ -1,7 +1,7 @@
-"""The limits and settings of a net of the public lager project, as the nets file has them.
+"""Converts the limits and settings of a net of the public lager project to keys of the nets file.
 
-There a limit stands in `safety_limits` (`max_voltage`, `max_current`, `allow_destructive`), and the settings of a uart
-in `params`; either may also stand beside the name of the net.
+There limits are in `safety_limits` (`max_voltage`, `max_current`, `allow_destructive`) and the settings of a uart in
+`params`; both may also be at the top level of the net.
 """
 
 import re
@@ -32,11 +32,11 @@ _LIMIT_WORDS = {"max", "maximum", "min", "minimum", "limit", "limits", "safety",
 
 
 class LostLimit(Exception):
-    """A limit that cannot be kept here; a sentence without its subject."""
+    """A limit that the nets file cannot keep; a sentence without its subject."""
 
 
 def read(entry: Mapping[Any, Any], type: NetType, known: frozenset[str]) -> tuple[dict[str, Any], list[str]]:
-    """The limits and settings of an entry as keys of the nets file, and the fields that mean nothing here.
+    """Return the limits and settings of an entry as keys of the nets file, and the fields that were not converted.
 
     `known` are the fields that every entry has. Raises LostLimit for a limit that a net of this type cannot have.
     """
@@ -50,7 +50,7 @@ def read(entry: Mapping[Any, Any], type: NetType, known: frozenset[str]) -> tupl
             limit = _amount(key, value)
             taken[name] = min(limit, taken.get(name, limit))
         elif place == "safety_limits" or _LIMIT_WORDS & set(re.split(r"[^a-z]+", key.lower())):
-            # Nothing here is erased or flashed, so what forbids it is kept.
+            # lager never erases or flashes a device, so this limit is kept whatever its value.
             if name != "allow_destructive" or not isinstance(value, bool):
                 raise LostLimit(f"has the limit {_shown(key, value)}, which a net of type {type.value} cannot keep")
         elif name not in taken and (fit := _setting(type, name, value)) is not None:
@@ -61,7 +61,7 @@ def read(entry: Mapping[Any, Any], type: NetType, known: frozenset[str]) -> tupl
 
 
 def _given(entry: Mapping[Any, Any], known: frozenset[str]) -> Iterator[tuple[str, str, Any]]:
-    """Table (or none), key and value of everything beside the known fields."""
+    """Yield table (or an empty string), key and value of all other fields than the known ones."""
     for key, value in entry.items():
         if key in known:
             continue
@@ -80,7 +80,7 @@ def _amount(key: str, value: object) -> float:
 
 
 def _setting(type: NetType, name: str, value: Any) -> Any:
-    """The value as the nets file has it, None where it has none such."""
+    """Return the value as the nets file writes it; None if the net type has no such setting or value."""
     test = validate.settings_of(type).get(name)
     for spelling in _spellings(name, value) if test else ():
         try:

@@ -1,7 +1,8 @@
-"""The places that wires go to. Several nets may be one of them, and then the smallest limit of each kind holds for all.
+"""Finds nets that share a terminal, and applies the smallest limit of each kind to all of them.
 
-A channel of a supply, a load or a DAC is such a place, under whatever names and instruments of the file; so are the
-two roles of an instrument that is a supply or a battery, and a digital line that one net says is only read.
+A terminal is where the wires of a net go: a channel of a supply, a load or a DAC, whatever the nets file calls the net
+and the instrument. The two roles of an instrument that is a supply or a battery share their terminal. Of several nets
+on one digital line, a `direction = "in"` of one applies to all.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,7 +18,7 @@ Terminal = tuple[str, str, int]
 
 
 def terminal(net: NetConfig) -> Terminal | None:
-    """Where the wires of the net go; None for what has no limits."""
+    """Return the terminal of the net; None for a net type without limits."""
     if net.type in _OUTPUTS:
         return net.instrument.key, "output", net.channel or 1
     if net.type in (NetType.DAC, NetType.GPIO):
@@ -26,7 +27,7 @@ def terminal(net: NetConfig) -> Terminal | None:
 
 
 def bounded(nets: Mapping[str, NetConfig]) -> dict[str, NetConfig]:
-    """The nets, each with the smallest limits of those that are the same terminal."""
+    """Return the nets, each with the smallest limits of all nets on its terminal."""
     together: dict[Terminal | str, list[NetConfig]] = {}
     for net in nets.values():
         together.setdefault(terminal(net) or net.name, []).append(net)
@@ -34,7 +35,7 @@ def bounded(nets: Mapping[str, NetConfig]) -> dict[str, NetConfig]:
 
 
 def told(nets: Iterable[NetConfig]) -> list[str]:
-    """A sentence for each net that has a limit from another one."""
+    """Return a sentence for each net that has a limit from another net."""
     return [_sentence(net) for net in nets if net.bounded_by]
 
 
@@ -53,7 +54,7 @@ def _bounded(net: NetConfig, together: Iterable[NetConfig]) -> NetConfig:
 
 
 def _as_current(limits: dict[str, float], by: dict[str, tuple[str, str]]) -> None:
-    """A battery has no limit of its power: its voltage, which the instrument guards, times this current is as much."""
+    """Replace max_power, which a battery does not have, by the current that gives this power at its highest voltage."""
     current = limits.pop("max_power") / limits.get("max_voltage", _HIGHEST_VOLTAGE)
     source = by.pop("max_power")
     if current < limits.get("max_current", float("inf")):

@@ -1,4 +1,4 @@
-"""Checks a nets file key by key and collects every mistake instead of stopping at the first."""
+"""Checks a nets file key by key, and collects every mistake instead of stopping at the first."""
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping
@@ -21,7 +21,7 @@ _LIMITS = {
 
 class Mistakes(list[str]):
     def add(self, key: str, reason: str) -> None:
-        self.append(printable(f"{key}: {reason}", 1000))  # keys are what somebody wrote
+        self.append(printable(f"{key}: {reason}", 1000))  # keys are user input
 
     def unknown(self, prefix: str, given: Iterable[str], known: Iterable[str]) -> None:
         names = list(known)
@@ -39,17 +39,17 @@ HIGHEST_LIMIT = 1e6  # volts, amperes or watts
 
 
 def limits_of(type: NetType) -> tuple[str, ...]:
-    """The keys of the limits that a net of this type may have."""
+    """Return the keys of the limits that a net of this type may have."""
     return _LIMITS.get(type, ())
 
 
 def settings_of(type: NetType) -> Mapping[str, "Test"]:
-    """The keys of the settings of a net of this type; each with what raises ValueError for a value that is wrong."""
+    """Return the settings of a net of this type, each with a function that raises ValueError for an invalid value."""
     return _OPTIONS[type]
 
 
 def check(document: Mapping[str, Any]) -> tuple[dict[str, Instrument], dict[str, NetConfig], list[str]]:
-    """The instruments and nets of a parsed file, and a sentence for each thing that is wrong with it."""
+    """Return the instruments and nets of a parsed file, and a sentence for each mistake in it."""
     mistakes = Mistakes()
     mistakes.unknown("", document, ("instruments", "nets"))
     tables = {kind: _tables(document, kind, mistakes) for kind in ("instruments", "nets")}
@@ -74,7 +74,7 @@ def _tables(document: Mapping[str, Any], kind: str, mistakes: Mistakes) -> dict[
 
 
 def _instrument(name: str, table: dict[str, Any], mistakes: Mistakes) -> Instrument | None:
-    """The instrument, None where its model is unknown."""
+    """Return the instrument, or None if its model is unknown."""
     prefix = f"instruments.{name}."
     address = _text(prefix + "address", table, mistakes)
     place = _place(prefix + "address", address, mistakes) if address else None
@@ -87,7 +87,7 @@ def _instrument(name: str, table: dict[str, Any], mistakes: Mistakes) -> Instrum
     timeout = _number(prefix + "timeout", table.get("timeout", DEFAULT_TIMEOUT), mistakes, 0.01, 120)
     if not model or not (serial or catalog.find(model)):
         return None
-    # With another mistake, too: its nets are checked against its model. The file is refused then.
+    # Even after another mistake: its nets can then be checked against its model. The file is rejected anyway.
     return Instrument(name, model, address or "", timeout or DEFAULT_TIMEOUT, serial_line)
 
 
@@ -156,7 +156,7 @@ def _used_instrument(
     key: str, table: dict[str, Any], instruments: Mapping[str, Instrument], named: set[str], mistakes: Mistakes
 ) -> Instrument | None:
     name = _text(key, table, mistakes)
-    # An instrument that is itself wrong has had its mistake named already.
+    # For an instrument that has a mistake of its own, the mistake has already been added.
     if name and name not in named:
         mistakes.add(key, f"there is no [instruments.{name}]{_meant(name, sorted(named))}")
     return instruments.get(name) if name else None
@@ -166,10 +166,10 @@ def _family(instrument: Instrument) -> Family:
     try:
         if instrument.resource.reach is resource.Reach.SERIAL:
             return SERIAL
-    except ValueError:  # its mistake has been named; the model tells what its nets may be
+    except ValueError:  # the mistake has already been added; the model still says which nets it has
         pass
     family = catalog.find(instrument.model)
-    assert family  # _check_model has seen to it
+    assert family  # checked by _check_model
     return family
 
 

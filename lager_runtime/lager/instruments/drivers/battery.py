@@ -1,4 +1,4 @@
-"""Battery simulators: the state they report. The one family that simulates batteries has the methods."""
+"""The state that a battery simulator reports. The methods are in the driver of the family, keithley_2281s."""
 
 from dataclasses import dataclass
 
@@ -8,9 +8,9 @@ from lager.instruments.quantities import si
 
 @dataclass(frozen=True)
 class BatteryState(State):
-    """What a simulated battery is set to and what it delivers: volts, amperes, ohms, percent, ampere-hours.
+    """The settings and readings of a simulated battery: volts, amperes, ohms, percent, ampere-hours.
 
-    None is what could not be read; see State.
+    A field that could not be read is None; see State.
     """
 
     enabled: bool | None

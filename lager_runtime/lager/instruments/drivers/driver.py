@@ -1,4 +1,4 @@
-"""What every net that is open has: a name, a session, and an end."""
+"""The base classes of all drivers: an open net, one that speaks SCPI, and one with an output that can be switched."""
 
 import os
 import weakref
@@ -17,14 +17,14 @@ S = TypeVar("S", bound=Session)
 
 
 class Driver(Generic[S]):
-    """An open net. Close it, leave its `with` block, or let it go: each ends the session and the lease.
+    """An open net. Closing it, leaving its `with` block or deleting it ends its use of the session and the lease.
 
-    Every method that talks to the instrument blocks, each exchange at most the timeout of the nets file, and raises a
-    subclass of InstrumentError when the instrument or the way to it fails. Any thread may call; exchanges queue.
+    Every method that talks to the instrument blocks, each exchange at most for the timeout in the nets file, and raises
+    a subclass of InstrumentError if the instrument or the connection fails. Any thread may call; exchanges queue.
     """
 
     coupled = False
-    """Whether the net may be an output that follows another one (`Net.get`)."""
+    """Whether the net may be a coupled output (`Net.get`)."""
 
     def __init__(self, config: NetConfig, session: S, leave: Callable[[], None] | None = None) -> None:
         self.config = config
@@ -42,7 +42,7 @@ class Driver(Generic[S]):
 
     @property
     def session(self) -> S:
-        """The session below. Raises InstrumentError when the net is closed, and in a forked child."""
+        """The session of the net. Raises InstrumentError if the net is closed, and in a forked child."""
         if os.getpid() != self._pid:
             what = f"The net {self.name} belongs to the process that opened it, not to its child."
             raise InstrumentError(what, "Close it there and get it here with Net.get.")
@@ -51,10 +51,10 @@ class Driver(Generic[S]):
         return self._own_session
 
     def prepare(self) -> None:
-        """Bring the instrument into the role of this net; called whenever a connection begins (`Session.set_up`)."""
+        """Put the instrument into the role of this net; called after each connect (`Session.set_up`)."""
 
     def close(self) -> None:
-        """Close the net and give its instrument back. Safe to call more than once."""
+        """Close the net and release its instrument. Safe to call more than once."""
         if os.getpid() == self._pid:
             self._own_session.forget(self.prepare)
         self._finalizer()
@@ -73,7 +73,7 @@ class Driver(Generic[S]):
 
 
 class ScpiDriver(Driver[Scpi]):
-    """Commands are written with {n} for the channel and {x} for the value."""
+    """A driver that speaks SCPI. In its commands, {n} is the channel and {x} the value."""
 
     def _spell(self, command: str, value: float | str = "") -> str:
         text = value if isinstance(value, str) else decimal(value)
@@ -83,7 +83,7 @@ class ScpiDriver(Driver[Scpi]):
         return self.session.ask(self._spell(question), parse.number)
 
     def _put(self, command: str, question: str, value: float, resolution: float) -> float:
-        """Set a number, read back what the instrument took, and raise Rejected if that is another one."""
+        """Set a number and return its readback. Raises Rejected if they differ by more than `resolution`."""
         with self.session.exchange():
             self.session.tell(self._spell(command, value))
             taken = self._number(question)
@@ -99,7 +99,7 @@ class ScpiDriver(Driver[Scpi]):
 
 
 class Switched(ScpiDriver):
-    """What can be switched on and off, and is switched off by its protections."""
+    """A driver of an output or input that can be switched, and that protections switch off."""
 
     SET_OUTPUT: ClassVar[str]
     GET_OUTPUT: ClassVar[str]
@@ -109,14 +109,14 @@ class Switched(ScpiDriver):
         return self.session.ask(self._spell(self.GET_OUTPUT), type(self).READ_OUTPUT)
 
     def _switch(self, word: str) -> None:
-        """Switch ON or OFF. Raises Rejected if it stays as it was."""
+        """Switch the output ON or OFF. Raises Rejected if its state does not change."""
         with self.session.exchange():
             self.session.tell(self._spell(self.SET_OUTPUT, word))
             if self._is_on() != (word == "ON"):
                 self._not_taken(self.SET_OUTPUT, word, "OFF" if word == "ON" else "ON")
 
     def _clear(self, what: str, command: str, tripped: Callable[[], bool]) -> None:
-        """Reset a protection, off before and off afterwards. Where nothing has tripped, what is on stays on."""
+        """Reset a protection with the output off. If nothing has tripped, an output that is on stays on."""
         with self.session.exchange():
             if not tripped() and self._is_on():
                 return

@@ -32,7 +32,7 @@ class _TwoRoles(Switched):
     ROLE: str
 
     def prepare(self) -> None:
-        """Enter the role of this net. Raises InstrumentError while the other role has its output on."""
+        """Switch the instrument to the role of this net. Raises InstrumentError while the other role's output is on."""
         with self.session.exchange():
             role = self.session.ask(":ENTR:FUNC?", parse.word(_ROLES))
             if role == self.ROLE:
@@ -112,11 +112,11 @@ class Supply(_TwoRoles, supply.Supply):
 
 
 class Battery(_TwoRoles):
-    """The simulated battery. Every method with an optional value sets it when one is given, and returns what stands.
+    """A simulated battery. Methods with an optional value set it if one is given, and return the readback.
 
-    Volts, amperes, ohms; the state of charge in percent and the capacity in ampere-hours, as the instrument has them.
-    The instrument takes capacity, current limit and esr only while the output is off, and raises Rejected otherwise.
-    Nothing can be set once a protection has tripped, until clear().
+    Volts, amperes, ohms; the state of charge is in percent and the capacity in ampere-hours. Setting the capacity, the
+    current limit or the esr raises Rejected while the output is on, because the instrument accepts them only while it
+    is off. Once a protection has tripped, nothing can be set until clear().
     """
 
     ROLE = "SIMULATOR"
@@ -125,12 +125,12 @@ class Battery(_TwoRoles):
     READ_OUTPUT = _BATTERY_OUTPUT
 
     def mode(self, value: str | None = None) -> str:
-        """The mode: "static" keeps state of charge and voltage, "dynamic" lets them follow the load."""
+        """Return the mode: "static" keeps state of charge and voltage, "dynamic" lets them follow the load."""
         with self.session.exchange():
             if value is not None:
                 wanted = _METHODS.get(str(value).upper())
                 if wanted is None:
-                    raise InvalidArgument(f"{self.name}: {value!r} is not a mode.", "Give 'static' or 'dynamic'.")
+                    raise InvalidArgument(f"{self.name}: {value!r} is not a valid mode.", "Give 'static' or 'dynamic'.")
                 self._refuse_tripped()
                 self.session.tell(f":BATT:SIM:METH {_METHOD_WORDS[wanted]}")
             stands = self.session.ask(":BATT:SIM:METH?", parse.word(_METHODS))
@@ -139,10 +139,10 @@ class Battery(_TwoRoles):
             return stands
 
     def soc(self, value: float | None = None) -> float:
-        """The state of charge in percent, 0 to 100. Setting it moves the open-circuit voltage with it.
+        """Return the state of charge, 0 to 100 %; with a value, set it. The open-circuit voltage changes with it.
 
-        Raises LimitExceeded if that voltage is over max_voltage of the nets file, and then leaves the charge as it was;
-        while the output is on, also for a higher charge whose voltage can only be known once it is at the terminals.
+        Raises LimitExceeded if that voltage would exceed max_voltage of the nets file, and then restores the charge.
+        While the output is on, also raises it for a higher charge whose voltage cannot be known before it is applied.
         """
         if value is None:
             return self._setting(":BATT:SIM:SOC", "%", None, 0.1)
@@ -161,7 +161,7 @@ class Battery(_TwoRoles):
             return stands
 
     def voc(self, value: float | None = None) -> float:
-        """The open-circuit voltage in volts. Setting it moves the state of charge with it."""
+        """Return the open-circuit voltage in volts; with a value, set it. The state of charge changes with it."""
         if value is None:
             return self._setting(":BATT:SIM:VOC", "V", None, 0.01)
         volts = amount(self.config, "voltage", value)
@@ -173,21 +173,21 @@ class Battery(_TwoRoles):
             return stands
 
     def capacity(self, value: float | None = None) -> float:
-        """The capacity in ampere-hours, 0.001 to 99."""
+        """Return the capacity in ampere-hours, 0.001 to 99; with a value, set it."""
         if value is not None:
             value = amount(self.config, "capacity", value, low=0.001, high=99)
         return self._setting(":BATT:SIM:CAP:LIM", "Ah", value, 0.001)
 
     def current_limit(self, value: float | None = None) -> float:
-        """The current limit of the simulation in amperes, 0 to 6.1."""
+        """Return the current limit of the simulation in amperes, 0 to 6.1; with a value, set it."""
         if value is not None:
             value = amount(self.config, "current", value, high=6.1)
         return self._setting(":BATT:SIM:CURR:LIM", "A", value, 0.001)
 
     def esr(self, value: float | None = None) -> float:
-        """The internal resistance in ohms, as it is now; with a value, the offset that is added to the model's.
+        """Return the internal resistance in ohms; with a value, set the offset to the model's and return the offset.
 
-        The instrument takes an offset only (-100 to 100 Ω), and returns that when one was set.
+        Only the offset can be set (-100 to 100 Ω).
         """
         if value is None:
             return self._quantity(":BATT:SIM:RES?", "Ohm")
@@ -195,18 +195,18 @@ class Battery(_TwoRoles):
         return self._setting(":BATT:SIM:RES:OFFS", "Ohm", value, 0.001)
 
     def terminal_voltage(self) -> float:
-        """The voltage at the terminals now, in volts."""
+        """Return the voltage at the terminals, in volts."""
         return self._quantity(":BATT:SIM:TVOL?", "V")
 
     def current(self) -> float:
-        """The current of the battery now, in amperes."""
+        """Return the current of the battery, in amperes."""
         return self._quantity(":BATT:SIM:CURR?", "A")
 
     def enable(self) -> None:
-        """Turn the output on. Raises LimitExceeded if the battery stands over a limit of the nets file.
+        """Switch the output on. Raises LimitExceeded if the battery exceeds a limit of the nets file.
 
-        The protections of the instrument are set to these limits first: charging, or a new state of charge, moves the
-        voltage later without anybody setting it. Raises Rejected if a protection has tripped, or trips at once.
+        The protections of the instrument are set to these limits first, because charging, or a new state of charge,
+        changes the voltage later. Raises Rejected if a protection has tripped, or trips at once.
         """
         with self.session.exchange():
             self._refuse_tripped()
@@ -223,18 +223,18 @@ class Battery(_TwoRoles):
                 self._not_taken(":BATT:OUTP {x}", "ON", "OFF")
 
     def disable(self) -> None:
-        """Turn the output off."""
+        """Switch the output off."""
         self._switch("OFF")
 
     def clear(self) -> None:
         """Reset a protection that has tripped, with the output off before and afterwards.
 
-        Raises Rejected while its cause persists. Where nothing has tripped, an output that is on stays on.
+        Raises Rejected while its cause persists. If nothing has tripped, an output that is on stays on.
         """
         self._clear("protection", ":BATT:OUTP:PROT:CLE", lambda: self._trip() != "NONE")
 
     def state(self) -> BatteryState:
-        """Everything about the battery at once; see BatteryState. Raises only where nothing at all could be read."""
+        """Return all settings and readings; see BatteryState. Raises only if nothing could be read."""
         with self.session.exchange():
             read = Readings(self.session)
             return BatteryState(
@@ -264,9 +264,9 @@ class Battery(_TwoRoles):
             lowest = f"the lowest {quantity} protection of the instrument is {low:g}"
             what = f"{self.name}: {lowest}; the net's limit is {limit:g}."
             raise LimitExceeded(what, f"Raise max_{quantity} of [nets.{self.name}] in the nets file, if that is safe.")
-        # In steps of a hundredth, and never rounded up.
+        # Round down to steps of a hundredth.
         level = min(math.floor(limit * 100 + 1e-6) / 100, high)
-        # A running battery takes no new protection (error 704); it has the one it was turned on with.
+        # The instrument rejects a new protection while the output is on (error 704), so set it only if it differs.
         if abs(self._number(f"{command}?") - level) > 1e-6:
             keep_limit(self.config, quantity, self._put(command + " {x}", f"{command}?", level, 0.01))
 

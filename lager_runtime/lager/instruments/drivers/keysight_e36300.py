@@ -2,9 +2,9 @@
 
 Keysight, E36300 Series Triple Output Power Supply Programming Guide, SCPI Programming Reference: `VOLTage`, `CURRent`,
 `MEASure`, `OUTPut`, `VOLTage:PROTection`, `CURRent:PROTection`, `OUTPut:PROTection:CLEar`, each with a channel list
-(@n). States answer 0 or 1. The over-current protection has no level of its own: armed, it trips as soon as the output
-reaches its current limit. `OUTPut:PROTection:CLEar` returns the output to the state it had before the fault, so that
-one that was on would be on again: it is switched off before.
+(@n). States answer 0 or 1. The over-current protection has no level of its own: when armed, it trips as soon as the
+output reaches its current limit. `OUTPut:PROTection:CLEar` returns the output to its state before the fault, so the
+driver switches the output off first: otherwise it could come on again.
 
 An E36312A and an E36313A can have their second and third output in series, in parallel or tracking (`OUTPut:PAIR?`
 answers OFF, SER, PAR or TRAC), and any outputs switched on and off together (`OUTPut[:STATe]:COUPle:CHANnel?` answers
@@ -59,26 +59,26 @@ class Supply(supply.Supply):
     CURRENT_STEP = 0.002
 
     def prepare(self) -> None:
-        """Raise InstrumentError while what is done to this output is done to another one, too."""
+        """Raise InstrumentError while this output is coupled to another one."""
         if self.coupled or catalog.plain(self.config.instrument.model) == "E36311A":
-            return  # the latter can do neither
+            return  # an E36311A can do neither
         with self.session.exchange():
             pair = self.session.ask("OUTP:PAIR?", _PAIRS)
             if pair and self.channel in (2, 3):
                 how = "Make its outputs independent (OUTP:PAIR OFF, or on its front panel), then open the net again."
-                self._refuse_coupling((2, 3), f"are {pair}, so that what is set on one is set on the other, too", how)
+                self._refuse_coupling((2, 3), f"are {pair}, so that a setting of one also changes the other", how)
             coupled = self.session.ask("OUTP:COUP:CHAN?", _coupled)
             if self.channel in coupled and len(coupled) > 1:
-                how = "Take the coupling off (OUTP:COUP:CHAN NONE, or on its front panel), then open the net again."
+                how = "Switch the coupling off (OUTP:COUP:CHAN NONE, or on its front panel), then open the net again."
                 self._refuse_coupling(coupled, "are switched on and off together", how)
 
     def set_ovp(self, volts: float) -> float:
         return self._put("VOLT:PROT {x},(@{n})", "VOLT:PROT? (@{n})", self._level("voltage", volts), 0.02)
 
     def set_ocp(self, amperes: float) -> float:
-        """Arm the over-current protection. It trips at the current limit, so `amperes` must be just that.
+        """Arm the over-current protection. It trips at the current limit, so `amperes` must equal that limit.
 
-        Raises InvalidArgument if the limit stands elsewhere.
+        Raises InvalidArgument if the limit has another value.
         """
         amperes = self._level("current", amperes)
         with self.session.exchange():
@@ -95,11 +95,11 @@ class Supply(supply.Supply):
         self._clear("protection", _CLEAR, lambda: self._tripped("VOLT") or self._tripped("CURR"))
 
     def clear_ovp(self) -> None:
-        """Reset the protections. The instrument resets them together and switches an output that was on, on again."""
+        """Reset both protections with the output off, and leave it off: the instrument resets them together."""
         self._clear("OVP", _CLEAR, lambda: self._tripped("VOLT"))
 
     def clear_ocp(self) -> None:
-        """Reset the protections, as clear_ovp."""
+        """Reset both protections, like clear_ovp."""
         self._clear("OCP", _CLEAR, lambda: self._tripped("CURR"))
 
     def state(self) -> supply.SupplyState:

@@ -1,11 +1,12 @@
-"""LabJack T7: analog inputs and outputs, digital lines.
+"""Drives a LabJack T7: analog inputs and outputs, digital lines.
 
 LabJack, T-Series Datasheet: 3.1 Modbus Map, 13.0 Digital I/O, 14.0 Analog Inputs, 15.0 DAC. `AINn` float32 at 2n,
 `AINn_RANGE` float32 at 40000 + 2n, `AINn_NEGATIVE_CH` uint16 at 41000 + n (199 is single-ended),
 `AINn_RESOLUTION_INDEX` uint16 at 41500 + n, `DACn` float32 at 1000 + 2n, `DIOn` uint16 at 2000 + n. Reading DIOn makes
-the line an input and writing it makes it an output. Lines are therefore read from `DIO_STATE` (uint32 at 2800, the
-level at the terminal also of an output) and `DIO_DIRECTION` (uint32 at 2850, 1 is an output), which change nothing. An
-analog input without a valid reading gives -9999; one beyond its range gives about the end of its range (appendix A-3).
+the line an input, and writing it makes it an output. Lines are therefore read from `DIO_STATE` (uint32 at 2800, the
+level at the terminal, also of an output) and `DIO_DIRECTION` (uint32 at 2850, 1 is an output): reading these changes
+nothing. An analog input without a valid reading returns -9999; one beyond its range returns about the end of its range
+(appendix A-3).
 """
 
 import threading
@@ -20,9 +21,9 @@ from lager.values import number, shown
 _SINGLE_ENDED = 199
 _NO_READING = -9999.0
 _DIO_STATE, _DIO_DIRECTION = 2800, 2850
-# 12 bits over 5 V: the DAC takes what is next to the value asked for.
+# The DAC has 12 bits over 5 V and sets the step nearest to the requested value.
 _DAC_STEP = 0.002
-# A T7 has no way to tell that a line changed: it can only be asked, and each time costs about a millisecond.
+# A T7 cannot report that a line changed, so it is polled; each reading takes about a millisecond.
 _LEVEL_INTERVAL = 0.002
 
 
@@ -30,9 +31,9 @@ class Adc(Driver[Registers]):
     """An analog input."""
 
     def prepare(self) -> None:
-        """Set range, negative channel and resolution, unless this connection has them set already.
+        """Set range, negative channel and resolution, unless this connection has already set them.
 
-        Whatever used the input before may have left others, and so may another net on the same input.
+        An earlier user of the input, or another net on it, may have set other values.
         """
         options = self.config.options
         place = f"AIN{self.channel}"
@@ -40,7 +41,7 @@ class Adc(Driver[Registers]):
         with self.session.exchange():
             if self.session.configured.get(place) == wanted:
                 return
-            # Half of it may be set when an exchange fails.
+            # If an exchange fails, only part of the settings may be set.
             self.session.configured.pop(place, None)
             self.session.write(40000 + 2 * self.channel, "f", wanted[0])
             self.session.write(41000 + self.channel, "H", wanted[1])
@@ -48,10 +49,10 @@ class Adc(Driver[Registers]):
             self.session.configured[place] = wanted
 
     def input(self) -> float:
-        """The voltage at the input now, in volts. Blocks for one exchange.
+        """Return the voltage at the input in volts. Blocks for one exchange.
 
-        Raises BadReply where there is no valid reading, and where it is at the end of the range of the net: what is
-        at the input may be any voltage beyond.
+        Raises BadReply if there is no valid reading, or if the reading is at the end of the net's range: the voltage at
+        the input may then be outside that range.
         """
         with self.session.exchange():
             self.prepare()
@@ -74,9 +75,9 @@ class Dac(Driver[Registers]):
     """An analog output, 0 to 5 V."""
 
     def output(self, volts: float | None = None) -> float:
-        """Set the output in volts if a value is given; returns the voltage it is set to.
+        """Set the output in volts if a value is given; return the setpoint.
 
-        Raises InvalidArgument and LimitExceeded before anything is sent, Rejected if it took another value.
+        Raises InvalidArgument and LimitExceeded before anything is sent, Rejected if the readback is another value.
         """
         address = 1000 + 2 * self.channel
         if volts is None:
@@ -87,7 +88,7 @@ class Dac(Driver[Registers]):
             self.session.write(address, "f", volts)
             taken = self.session.read(address, "f")
             if limit is not None and exceeds(taken, limit):
-                # The step next to the value is above the limit: the one below it, then.
+                # The nearest step is above the limit, so use the step below it.
                 self.session.write(address, "f", max(0.0, volts - _DAC_STEP))
                 taken = self.session.read(address, "f")
                 keep_limit(self.config, "voltage", taken)
@@ -101,9 +102,9 @@ class Gpio(Driver[Registers]):
     """A digital line, 3.3 V."""
 
     def input(self) -> int:
-        """The level at the line now, 0 or 1; of an output, what it drives. The direction stays as it is.
+        """Return the level at the line, 0 or 1, without changing its direction.
 
-        Raises InstrumentError if the nets file says that the line is an input and it is found driven.
+        Raises InstrumentError if the nets file says that the line is an input but the T7 drives it.
         """
         with self.session.exchange():
             if self._only_input and self._bit(_DIO_DIRECTION):
@@ -115,10 +116,10 @@ class Gpio(Driver[Registers]):
             return self._bit(_DIO_STATE)
 
     def output(self, level: int) -> int:
-        """Make the line an output and drive it to 0 or 1; returns the level at the line.
+        """Make the line an output and drive it to 0 or 1; return the level at the line.
 
         Raises LimitExceeded before anything is sent if the nets file says `direction = "in"`, and Rejected if the line
-        stays at the other level, as it does when something else drives it.
+        keeps the other level, for example because something else drives it.
         """
         wanted = self._level(level)
         if self._only_input:
@@ -134,7 +135,7 @@ class Gpio(Driver[Registers]):
         return found
 
     def release(self) -> int:
-        """Make the line an input, so that nothing here drives it any more; returns the level it then has."""
+        """Make the line an input, so that the T7 no longer drives it; return the level that it then has."""
         with self.session.exchange():
             self.session.read(2000 + self.channel, "H")
             if self._bit(_DIO_DIRECTION):
@@ -143,9 +144,9 @@ class Gpio(Driver[Registers]):
             return self._bit(_DIO_STATE)
 
     def wait_for_level(self, level: int, timeout: float = 10.0) -> float:
-        """Block until the line has this level; returns the seconds that took. The direction stays as it is.
+        """Block until the line has this level, without changing its direction; return how many seconds that took.
 
-        Raises InstrumentTimeout after `timeout` seconds, and otherwise as `input`.
+        Raises InstrumentTimeout after `timeout` seconds, and the errors of `input`.
         """
         wanted, limit = self._level(level), number(timeout)
         if limit is None or limit < 0:

@@ -1,4 +1,4 @@
-"""Rigol DL3021, DL3031 and their A models: electronic loads.
+"""Drives the electronic loads Rigol DL3021, DL3031 and their A models.
 
 RIGOL, DL3000 Series Programming Guide, `:SOURce:FUNCtion` (takes CURRent, VOLTage, RESistance or POWer, and answers
 CC, CV, CR or CP), `:SOURce:CURRent:LEVel:IMMediate` and its like, `:SOURce:INPut:STATe` (answers 0 or 1; some firmware
@@ -6,9 +6,9 @@ OFF or ON), `:MEASure:VOLTage?`, `:MEASure:CURRent?`, `:MEASure:POWer?`.
 
 Each of the four modes has a voltage limit and a current limit of its own: `[:SOURce]:CURRent:VLIMt` (2-24: the upper
 limit of the voltage working in CC mode), `[:SOURce]:CURRent:ILIMt`, and the same below VOLTage, RESistance and POWer.
-There is no limit of the power, which is therefore held by the other two: their product is at most max_power.
-`[:SOURce]:FUNCtion:MODE?` answers FIX while the four modes rule the input, and LIST, WAV, BATT, OCP or OPP while
-something else does, for which these limits say nothing.
+The load has no power limit. The driver therefore sets the other two so that their product is at most max_power.
+`[:SOURce]:FUNCtion:MODE?` answers FIX while one of the four modes controls the input, and LIST, WAV, BATT, OCP or OPP
+while another function does, to which these limits do not apply.
 """
 
 import math
@@ -20,7 +20,7 @@ from lager.instruments.drivers.driver import Switched
 from lager.instruments.drivers.state import Readings, State
 from lager.instruments.quantities import amount, exceeds, keep_limit, si
 
-# Public drivers report both forms of the answer, so both are read.
+# Public drivers report both forms of the answer, so both are accepted.
 _MODES = {"CC": "CC", "CURR": "CC", "CV": "CV", "VOLT": "CV", "CR": "CR", "RES": "CR", "CP": "CP", "POW": "CP"}
 _FUNCTIONS = {"CC": "CURR", "CV": "VOLT", "CR": "RES", "CP": "POW"}
 _QUANTITIES = {"CC": ("current", "A"), "CV": ("voltage", "V"), "CR": ("resistance", "Ω"), "CP": ("power", "W")}
@@ -33,9 +33,9 @@ _RULES = parse.word(
 
 @dataclass(frozen=True)
 class LoadState(State):
-    """What a load is set to and what it measures: volts, amperes, ohms, watts. `level` is that of the mode.
+    """The settings and readings of a load: volts, amperes, ohms, watts. `level` is the level of `mode`.
 
-    None is what could not be read; see State.
+    A field that could not be read is None; see State.
     """
 
     enabled: bool | None
@@ -57,51 +57,55 @@ class LoadState(State):
 
 
 class Load(Switched):
-    """An electronic load. The four levels are set apart from the mode that picks one of them.
+    """An electronic load. It has a level for each of four modes; the selected mode uses its own level.
 
-    current(), voltage(), resistance() and power() set the level and select its mode when a value is given, and return
-    the level that stands; what the load measures is in state(). Volts, amperes, ohms, watts.
+    current(), voltage(), resistance() and power() return the level of their mode, in amperes, volts, ohms and watts;
+    with a value they set it first and select the mode. What the load measures is in state().
 
-    Whichever mode is selected, the limit registers of the load hold every limit of the nets file in it: they are set
-    and read back before the level, before the mode, and before the input is turned on.
+    Invariant: in the selected mode, the limit registers of the load enforce every limit of the nets file. The driver
+    sets them and reads them back before it sets the level, before it selects the mode, and before it switches the input
+    on.
     """
 
     SET_OUTPUT = ":SOUR:INP:STAT {x}"
     GET_OUTPUT = ":SOUR:INP:STAT?"
 
     def mode(self, value: str | None = None) -> str:
-        """The mode: "CC", "CV", "CR" or "CP". Raises LimitExceeded if its level stands over a limit."""
+        """Return the mode: "CC", "CV", "CR" or "CP"; with a value, select it.
+
+        Raises LimitExceeded if the level of that mode exceeds a limit of the nets file.
+        """
         if value is None:
             return self.session.ask(":SOUR:FUNC?", parse.word(_MODES))
         wanted = str(value).upper()
         if wanted not in _FUNCTIONS:
-            raise InvalidArgument(f"{self.name}: {value!r} is not a mode.", "Give CC, CV, CR or CP.")
+            raise InvalidArgument(f"{self.name}: {value!r} is not a valid mode.", "Give CC, CV, CR or CP.")
         with self.session.exchange():
             self._refuse_other_rules()
             self._hold_limits(wanted, self._level(wanted))
             return self._select(wanted)
 
     def current(self, value: float | None = None) -> float:
-        """The current of mode CC, in amperes; setting it selects the mode."""
+        """Return the current of mode CC in amperes; with a value, set it and select the mode."""
         return self._level("CC") if value is None else self._set("CC", value)
 
     def voltage(self, value: float | None = None) -> float:
-        """The voltage of mode CV, in volts; setting it selects the mode."""
+        """Return the voltage of mode CV in volts; with a value, set it and select the mode."""
         return self._level("CV") if value is None else self._set("CV", value)
 
     def resistance(self, value: float | None = None) -> float:
-        """The resistance of mode CR, in ohms; setting it selects the mode."""
+        """Return the resistance of mode CR in ohms; with a value, set it and select the mode."""
         return self._level("CR") if value is None else self._set("CR", value)
 
     def power(self, value: float | None = None) -> float:
-        """The power of mode CP, in watts; setting it selects the mode."""
+        """Return the power of mode CP in watts; with a value, set it and select the mode."""
         return self._level("CP") if value is None else self._set("CP", value)
 
     def enable(self) -> None:
-        """Turn the input on, in the mode that is selected and at its level.
+        """Switch the input on, in the selected mode and at its level.
 
-        Raises LimitExceeded if that level stands over a limit of the nets file, InstrumentError if something else than
-        the four modes rules the input, and Rejected if the input does not stay on.
+        Raises LimitExceeded if that level exceeds a limit of the nets file, InstrumentError if another function than
+        the four modes controls the input, and Rejected if the input does not stay on.
         """
         with self.session.exchange():
             self._refuse_other_rules()
@@ -114,11 +118,11 @@ class Load(Switched):
                 raise Rejected(what, hint)
 
     def disable(self) -> None:
-        """Turn the input off."""
+        """Switch the input off."""
         self._switch("OFF")
 
     def state(self) -> LoadState:
-        """Everything about the load at once; see LoadState. Raises only where nothing at all could be read."""
+        """Return all settings and readings; see LoadState. Raises only if nothing could be read."""
         with self.session.exchange():
             read = Readings(self.session)
             mode = read(self.mode, "mode", "level")
@@ -137,11 +141,11 @@ class Load(Switched):
         return self._number(f":SOUR:{_FUNCTIONS[mode]}:LEV:IMM?")
 
     def _set(self, mode: str, value: object) -> float:
-        """Set the level of a mode, then select it: an input that is on never draws anything else meanwhile."""
+        """Set the level of a mode, then select the mode: an input that is on never runs at the mode's old level."""
         level = amount(self.config, _QUANTITIES[mode][0], value, low=_LEAST_OHMS if mode == "CR" else 0.0)
         with self.session.exchange():
             self._refuse_other_rules()
-            # A limit of the power moves the registers with the level: those that go down go first.
+            # With max_power the limit registers depend on the level: lower them before the level, raise them after it.
             moving = self.config.limits.max_power is not None
             self._hold_limits(mode, level, lower_only=moving)
             taken = self._put_level(mode, level)
@@ -179,15 +183,15 @@ class Load(Switched):
             raise InstrumentError(what, hint)
 
     def _hold_limits(self, mode: str, level: float, *, lower_only: bool = False) -> None:
-        """Set the limit registers of a mode to what the nets file and this level allow; read them back."""
+        """Set the limit registers of a mode to what the nets file allows at this level, and read them back."""
         volts, amperes = self._bounds(mode, level)
         self._hold(f":SOUR:{_FUNCTIONS[mode]}:VLIM", volts, lower_only)
         self._hold(f":SOUR:{_FUNCTIONS[mode]}:ILIM", amperes, lower_only)
 
     def _bounds(self, mode: str, level: float) -> tuple[float, float]:
-        """The voltage and the current that keep the load within every limit of the net; infinite where none does.
+        """Return the voltage and the current that keep the load within every limit of the net; infinite if none does.
 
-        Raises LimitExceeded if the level itself is over one, or the mode cannot be held to all of them.
+        Raises LimitExceeded if the level itself exceeds a limit, or if the mode cannot keep all of them.
         """
         keep_limit(self.config, _QUANTITIES[mode][0], level)
         limits = self.config.limits

@@ -1,12 +1,13 @@
-"""Rigol DP811, DP821, DP831, DP832 and their A models.
+"""Drives the supplies Rigol DP811, DP821, DP831, DP832 and their A models.
 
 RIGOL, DP800 Series Programming Guide (December 2015), chapter 2: `:SOURce[<n>]`, `:MEASure:ALL?`, `:OUTPut[:STATe]`,
 `:OUTPut:OVP:*`, `:OUTPut:OCP:*`, `:OUTPut:MODE?`, `:SYSTem:ERRor?`. Outputs answer ON or OFF, trips YES or NO, modes
 CV, CC or UR (unregulated); `:MEAS:ALL? CH1` gives volts, amperes and watts. `:OUTPut:OVP:CLEAR` resets a trip;
 `[:SOURce]:VOLTage:PROTection:CLEar` would switch the output on with it.
 
-Two channels can follow each other: CH1 and CH2 of a DP832, CH2 and CH3 of a DP831. `:OUTPut:TRACk? CHn` (ON, OFF, or
-NONE of a channel that cannot) tells of the voltages, `:SYSTem:ONOFFSync?` (ON or OFF) of the outputs.
+Two channels can be coupled: CH1 and CH2 of a DP832, CH2 and CH3 of a DP831. `:OUTPut:TRACk? CHn` (ON, OFF, or NONE for
+a channel that cannot track) says whether the voltages are coupled, `:SYSTem:ONOFFSync?` (ON or OFF) whether the outputs
+are.
 """
 
 from lager.instruments import parse
@@ -26,18 +27,18 @@ class Supply(supply.Supply):
     GET_CURRENT = ":SOUR{n}:CURR?"
     SET_OUTPUT = ":OUTP CH{n},{x}"
     GET_OUTPUT = ":OUTP? CH{n}"
-    # The models without an A set 10 mV, and 10 mA on the 10 A outputs.
+    # The models without an A have steps of 10 mV, and of 10 mA on the 10 A outputs.
     VOLTAGE_STEP = 0.01
     CURRENT_STEP = 0.01
 
     def prepare(self) -> None:
-        """Raise InstrumentError while what is set on this channel is set on another one, too."""
+        """Raise InstrumentError while this channel is coupled to another one."""
         pair = _FOLLOWING.get(catalog.plain(self.config.instrument.model)[:5], ())
         if self.coupled or self.channel not in pair:
             return
         with self.session.exchange():
             if any(self.session.ask(f":OUTP:TRAC? CH{number}", _TRACKS) for number in pair):
-                what = "track each other, so that a voltage set on one is set on the other, too"
+                what = "track each other, so that a voltage set on one is also set on the other"
                 how = "Switch tracking off (Utility, System, Track Set on its front panel), then open the net again."
                 self._refuse_coupling(pair, what, how)
             if self.session.ask(":SYST:ONOFFS?", parse.on_off):

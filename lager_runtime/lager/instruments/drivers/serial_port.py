@@ -1,4 +1,4 @@
-"""Serial ports, through pyserial."""
+"""Opens serial ports with pyserial."""
 
 import contextlib
 import errno
@@ -18,7 +18,7 @@ _PTY_SLAVES = range(136, 144)  # the character device majors of Unix98 ptys
 
 
 class _Port(serial.Serial):
-    """A port that nobody else can open while it is: the flock of pyserial stops only those who ask for it too."""
+    """A port that no other process can open in the meantime. pyserial's flock stops only programs that use it too."""
 
     def open(self) -> None:
         super().open()
@@ -26,12 +26,12 @@ class _Port(serial.Serial):
             fcntl.ioctl(self.fileno(), termios.TIOCEXCL)
 
     def _is_pty(self) -> bool:
-        # A pty keeps TIOCEXCL after a killed holder for as long as its other end is open: it would stay shut.
+        # A pty keeps TIOCEXCL after its holder was killed, while its other end is open: nobody could open it again.
         return os.major(os.fstat(self.fileno()).st_rdev) in _PTY_SLAVES
 
 
 class SerialSession(Session):
-    """The ports that a net has opened; there is nothing to ask a serial device who it is."""
+    """The ports that a net has opened. A serial device has no identity that could be checked."""
 
     def __init__(self, instrument: Instrument) -> None:
         super().__init__(instrument)
@@ -57,7 +57,7 @@ class SerialSession(Session):
             opened = self._open_now(settings)
             if self.port.is_on(opened.fileno()):
                 return opened
-            opened.close()  # it was plugged in again in between
+            opened.close()  # the adapter was plugged in again in the meantime
 
     def _open_now(self, settings: dict[str, Any]) -> _Port:
         try:
@@ -83,7 +83,7 @@ class SerialSession(Session):
     def abandon(self) -> None:
         super().abandon()
         for port in self._ports:
-            port.is_open = False  # whoever has it in the child is told so, by pyserial
+            port.is_open = False  # pyserial then raises an error if the child uses the port
 
     def _idle(self) -> bool:
         return True
@@ -93,10 +93,10 @@ class Uart(Driver[SerialSession]):
     """A serial port."""
 
     def connect(self, **settings: Any) -> serial.Serial:
-        """Open the port and return it as a `serial.Serial`; it is closed with the net, or by connecting again.
+        """Open the port and return it as a `serial.Serial`; closing the net or connecting again closes it.
 
-        `settings` are those of pyserial (baudrate, timeout in seconds, …) and go before those of the nets file. No
-        other program can open the port meanwhile. Raises InstrumentUnreachable, InstrumentError if it is in use, and
+        `settings` are those of pyserial (baudrate, timeout in seconds, …) and override those of the nets file. No other
+        program can open the port in the meantime. Raises InstrumentUnreachable, InstrumentError if it is in use, and
         InvalidArgument for a setting that pyserial does not know.
         """
         settings = dict(self.config.options) | settings

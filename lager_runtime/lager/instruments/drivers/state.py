@@ -1,4 +1,4 @@
-"""The state of a net: what its instrument told of itself, and what it did not."""
+"""The state of a net: the fields that were read, and those that could not be read."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,22 +15,22 @@ _MOST_TIMEOUTS = 3
 
 @dataclass(frozen=True)
 class State:
-    """What all states have. `unread` names the fields that could not be read, each with what happened: they are None.
+    """The base of all states. `unread` maps each field that could not be read to what happened; the field is None.
 
-    None without an entry in `unread` is what the model has not, or does not tell.
+    A field that is None without an entry in `unread` is one that the model does not have or does not report.
     """
 
     net: str
     unread: dict[str, str] = field(default_factory=dict, kw_only=True)
 
     def told(self, name: str) -> Any:
-        """The field of this name. Raises BadReply if it could not be read."""
+        """Return the field `name`. Raises BadReply if it could not be read."""
         if name in self.unread:
             raise BadReply(f"The {name} of {self.net} could not be read: {self.unread[name]}", "Try again.")
         return getattr(self, name)
 
     def table(self, title: str, rows: list[tuple[str, str]]) -> str:
-        """Aligned rows below a title, and one for each thing that went wrong."""
+        """Return aligned rows below a title, with a row for each error."""
         fields: dict[str, list[str]] = {}
         for name, reason in self.unread.items():
             fields.setdefault(reason, []).append(name)
@@ -38,9 +38,9 @@ class State:
 
 
 class Readings:
-    """Asks for one field after another. One that fails is None and named in `unread`, and the others are still asked.
+    """Reads one field after another. A field that fails is None and listed in `unread`; the others are still read.
 
-    Where the instrument does not come back, or is silent three times, nothing more is asked.
+    Once the instrument cannot be reached, or has timed out three times, nothing more is read.
     """
 
     def __init__(self, session: Session) -> None:
@@ -52,7 +52,7 @@ class Readings:
         self._given_up = ""
 
     def __call__(self, ask: Callable[[], T], *names: str) -> T | None:
-        """What `ask` returns; None where that fails, which leaves these fields unread."""
+        """Return the result of `ask`, or None if it fails; the fields `names` are then unread."""
         reason = self._given_up
         if not reason:
             try:
@@ -66,12 +66,12 @@ class Readings:
         return None
 
     def several(self, ask: Callable[[], tuple[Any, ...]], *names: str) -> tuple[Any, ...]:
-        """One value for each name, which one question answers together."""
+        """Return one value per name; a single query answers all of them."""
         found = self(ask, *names)
         return (None,) * len(names) if found is None else found
 
     def told(self) -> dict[str, str]:
-        """What could not be read. Raises the first error if nothing at all could."""
+        """Return the unread fields. Raises the first error if nothing could be read."""
         if self._first and not self._answered:
             raise self._first
         return self.unread
@@ -82,6 +82,6 @@ class Readings:
         if self._timeouts == _MOST_TIMEOUTS:
             self._given_up = f"lager did not ask, because {_MOST_TIMEOUTS} questions got no answer."
         try:
-            self._session.open()  # connects anew, where the failure ended the connection
+            self._session.open()  # reconnects if the failure dropped the connection
         except InstrumentError as gone:
             self._given_up = gone.what

@@ -1,4 +1,4 @@
-"""Power supplies: what all of them do, over a table of commands that each family fills in."""
+"""The base of all power supplies. Each family fills in a table of commands."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from lager.nets.model import Limits
 
 @dataclass(frozen=True)
 class SupplyState(State):
-    """What a supply is set to and what it delivers: volts, amperes, watts. None is what it does not tell; see State."""
+    """The settings and readings of a supply: volts, amperes, watts. A field it does not report is None; see State."""
 
     channel: int
     enabled: bool | None
@@ -53,20 +53,20 @@ def _protection(level: float | None, unit: str, enabled: bool | None, tripped: b
 
 
 class Supply(Switched):
-    """One output of a power supply. Volts, amperes, watts; all methods block as `Driver` says."""
+    """One output of a power supply. Volts, amperes, watts; all methods block as described in `Driver`."""
 
     SET_VOLTAGE: ClassVar[str]
     GET_VOLTAGE: ClassVar[str]
     SET_CURRENT: ClassVar[str]
     GET_CURRENT: ClassVar[str]
-    # How far the readback may be from what was sent: one step of the instrument.
+    # How far a readback may differ from the value that was set: one step of the instrument.
     VOLTAGE_STEP: ClassVar[float] = 0.001
     CURRENT_STEP: ClassVar[float] = 0.001
 
     def set_voltage(self, volts: float) -> float:
-        """Set the output voltage in volts; returns what the instrument took.
+        """Set the output voltage in volts; return its readback.
 
-        Raises InvalidArgument and LimitExceeded before anything is set, Rejected when the instrument refuses.
+        Raises InvalidArgument and LimitExceeded before anything is set, Rejected if the instrument refuses.
         """
         volts = amount(self.config, "voltage", volts)
         with self.session.exchange():
@@ -75,7 +75,7 @@ class Supply(Switched):
             return self._put_within("voltage", volts, self.VOLTAGE_STEP)
 
     def set_current(self, amperes: float) -> float:
-        """Set the current limit of the output in amperes; returns what the instrument took. Raises as set_voltage."""
+        """Set the current limit of the output in amperes; return its readback. Raises like set_voltage."""
         amperes = amount(self.config, "current", amperes)
         with self.session.exchange():
             if self.config.limits.max_power is not None:
@@ -83,19 +83,19 @@ class Supply(Switched):
             return self._put_within("current", amperes, self.CURRENT_STEP)
 
     def voltage(self) -> float:
-        """The voltage measured at the output, in volts."""
+        """Return the voltage measured at the output, in volts."""
         return self._measure()[0]
 
     def current(self) -> float:
-        """The current measured at the output, in amperes."""
+        """Return the current measured at the output, in amperes."""
         return self._measure()[1]
 
     def power(self) -> float:
-        """The power measured at the output, in watts."""
+        """Return the power measured at the output, in watts."""
         return self._measure()[2]
 
     def enable(self) -> None:
-        """Turn the output on. Raises LimitExceeded if it stands, however that came, over a limit of the nets file."""
+        """Switch the output on. Raises LimitExceeded if a setpoint exceeds a limit of the nets file."""
         with self.session.exchange():
             limits = self.config.limits
             volts = self._number(self.GET_VOLTAGE) if limits.max_voltage or limits.max_power else 0.0
@@ -106,22 +106,22 @@ class Supply(Switched):
             self._switch("ON")
 
     def disable(self) -> None:
-        """Turn the output off."""
+        """Switch the output off."""
         self._switch("OFF")
 
     def set_ovp(self, volts: float) -> float:
-        """Set the over-voltage protection to this level in volts and arm it; returns the level taken.
+        """Set the level of the over-voltage protection in volts and arm it; return its readback.
 
-        A protection may stand above max_voltage of the nets file: it ends an output, it does not make one.
+        The level may exceed max_voltage of the nets file: a protection only switches an output off.
         """
         self._missing("over-voltage protection")
 
     def set_ocp(self, amperes: float) -> float:
-        """Set the over-current protection to this level in amperes and arm it; returns the level taken."""
+        """Set the level of the over-current protection in amperes and arm it; return its readback."""
         self._missing("over-current protection")
 
     def clear(self) -> None:
-        """Reset whatever has tripped, as clear_ovp."""
+        """Reset every tripped protection, like clear_ovp."""
         with self.session.exchange():
             self.clear_ovp()
             self.clear_ocp()
@@ -129,30 +129,30 @@ class Supply(Switched):
     def clear_ovp(self) -> None:
         """Reset a tripped over-voltage protection. Raises Rejected while its cause persists.
 
-        The output is switched off first, and is off afterwards: some instruments switch it on again with the reset.
-        Where nothing has tripped, an output that is on stays on.
+        The output is switched off first and stays off: some instruments switch it on again with the reset. If nothing
+        has tripped, an output that is on stays on.
         """
         self._missing("over-voltage protection")
 
     def clear_ocp(self) -> None:
-        """Reset a tripped over-current protection, as clear_ovp."""
+        """Reset a tripped over-current protection, like clear_ovp."""
         self._missing("over-current protection")
 
     def state(self) -> SupplyState:
-        """Everything about the output at once; see SupplyState. Raises only where nothing at all could be read."""
+        """Return all settings and readings; see SupplyState. Raises only if nothing could be read."""
         raise NotImplementedError
 
     def _measure(self) -> tuple[float, float, float]:
         raise NotImplementedError
 
     def _refuse_coupling(self, channels: Sequence[int], what: str, how: str) -> NoReturn:
-        """These channels change together: whoever sets the one of this net would change another that nobody named."""
+        """Raise InstrumentError: the channels are coupled, so setting this net would change another output."""
         names = " and ".join(f"CH{number}" for number in channels)
         said = f"{self.name}: {names} of {self.config.instrument} {what}."
         raise InstrumentError(said, f"{how} Net.get(…, coupled=True) opens it as it is.")
 
     def _put_within(self, quantity: str, value: float, step: float) -> float:
-        """Set a setpoint, a step lower if the instrument rounds it up over the limit of the net."""
+        """Set a setpoint, one step lower if the instrument rounds it up over the limit; return its readback."""
         command, question = {
             "voltage": (self.SET_VOLTAGE, self.GET_VOLTAGE),
             "current": (self.SET_CURRENT, self.GET_CURRENT),
@@ -165,7 +165,7 @@ class Supply(Switched):
         return taken
 
     def _level(self, quantity: str, value: float) -> float:
-        """A protection level: a positive finite number, which the limits of the nets file do not bound."""
+        """Return a checked protection level: a positive finite number, without the limits of the nets file."""
         return amount(replace(self.config, limits=Limits()), quantity, value)
 
     def _missing(self, what: str) -> NoReturn:
