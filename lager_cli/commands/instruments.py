@@ -1,4 +1,4 @@
-"""The commands of each kind of net, as tables; and who holds which instrument."""
+"""The commands for each type of net, as tables of actions; and `lager instruments`."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from lager_cli.boxes.fan_out import Table
 
 
-def _told(name: str) -> Callable[[Any], Any]:
-    """What reads this field of a net's state."""
+def _state_field(name: str) -> Callable[[Any], Any]:
+    """Return a function that reads this field of a net's state."""
     return lambda net: net.state().told(name)
 
 
@@ -45,8 +45,12 @@ supply = command(
         ),
         "enable": _ENABLE,
         "disable": _DISABLE,
-        "ovp": Action(_told("ovp"), lambda net, v: net.set_ovp(v), "V", help="read or set over-voltage protection"),
-        "ocp": Action(_told("ocp"), lambda net, a: net.set_ocp(a), "A", help="read or set over-current protection"),
+        "ovp": Action(
+            _state_field("ovp"), lambda net, v: net.set_ovp(v), "V", help="read or set over-voltage protection"
+        ),
+        "ocp": Action(
+            _state_field("ocp"), lambda net, a: net.set_ocp(a), "A", help="read or set over-current protection"
+        ),
         "clear": _CLEAR,
     },
     "Read and set a power supply.",

@@ -1,4 +1,4 @@
-"""The commands that touch an instrument: claim it, do one thing, give it back. Each kind is a table of actions."""
+"""Builds the commands that use an instrument: each claims it, does one action and releases it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, is_dataclass
@@ -20,10 +20,10 @@ from lager_cli.display import output
 
 @dataclass(frozen=True)
 class Action:
-    """`read` takes the open net; `write` the net and a value. An action with neither a value nor a unit just acts.
+    """One action of a command. `read` is called with the open net; `write` with the net and a value.
 
-    `kind` makes a value of what was typed; without it, that is a number in the `unit`. `harmless` is what may be done
-    to an output that another one follows, as all reading may.
+    `kind` converts the typed text to a value; without it, the text is a number in `unit`. A `harmless` action is
+    allowed on a coupled output, as all reading is.
     """
 
     read: Callable[[Any], Any] | None = None
@@ -35,7 +35,7 @@ class Action:
 
 
 def with_net(name: str, type: NetType, wait: float, use: Callable[[Any], Any], *, coupled: bool = False) -> Any:
-    """What `use` makes of the open net; `coupled` as for Net.get."""
+    """Open the net and return the result of `use`; `coupled` as for Net.get."""
     daemon.ready_address()
     try:
         opened = Net.get(name, type=type, wait=wait, coupled=coupled)
@@ -49,7 +49,7 @@ def with_net(name: str, type: NetType, wait: float, use: Callable[[Any], Any], *
 def command(
     name: str, type: NetType, actions: Mapping[str, Action], help: str, examples: Sequence[str]
 ) -> click.Command:
-    """`lager NAME NET ACTION [VALUE]`; each of the examples is what follows the name."""
+    """Return the command `lager NAME NET ACTION [VALUE]`; each example is the text after the name."""
 
     @click.command(name, cls=TakesNumbers, help=f"{help}\n\n\b\n{_listed(actions)}{_shown(name, examples)}")
     @click.argument("net", shell_complete=completion.nets(type))
@@ -64,7 +64,7 @@ def command(
         coupled = chosen.harmless or (given is None and bool(chosen.unit))
         result = with_net(net, type, wait, lambda opened: _act(chosen, opened, given), coupled=coupled)
         show(net, action, result, chosen.unit, as_json)
-        return int(bool(getattr(result, "unread", None)))  # a state of which something could not be read
+        return int(bool(getattr(result, "unread", None)))  # part of the state could not be read
 
     return run
 
@@ -72,7 +72,7 @@ def command(
 def single(
     name: str, type: NetType, action: Action, help: str, value_name: str | None, examples: Sequence[str]
 ) -> click.Command:
-    """`lager NAME NET [VALUE]`, for nets that do one thing."""
+    """Return the command `lager NAME NET [VALUE]`, for nets with a single action."""
 
     @click.command(name, cls=TakesNumbers, help=help + _shown(name, examples))
     @json_option
@@ -90,7 +90,7 @@ def single(
 
 
 def show(net: str, action: str, result: Any, unit: str, as_json: bool) -> None:
-    """A state as its fields, a number with its unit, nothing where nothing is to be told."""
+    """Print a state as its fields and a number with its unit; print nothing for None."""
     if as_json:
         plain = asdict(result) if is_dataclass(result) and not isinstance(result, type) else {action: result}
         output.print_json({"net": net, **plain})
@@ -107,7 +107,7 @@ def _act(action: Action, net: Any, value: Any) -> Any:
 
 
 def _value(name: str, action: Action, words: tuple[str, ...]) -> Any:
-    """The value that was typed, its unit perhaps as a word of its own; None without one. Raises UsageError."""
+    """Return the typed value, whose unit may be a separate word; None without a value. Raises UsageError."""
     if not words:
         if action.read is None:
             raise click.UsageError(f"{name} needs a value.")

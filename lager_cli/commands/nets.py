@@ -1,4 +1,4 @@
-"""`lager nets`: what the nets file says, whether the instruments are what it says, and taking over another's list."""
+"""`lager nets`: lists the nets file, checks it against the instruments, and converts the list of another lager."""
 
 import os
 from pathlib import Path
@@ -68,7 +68,7 @@ def check(as_json: bool, wait: float) -> int:
             ("INSTRUMENT", "MODEL", "RESULT"),
             [(one["instrument"], one["model"], one["identity"] or one["error"]) for one in results],
         )
-        for sentence in terminals.told(bench.nets.values()):
+        for sentence in terminals.shared_limits(bench.nets.values()):
             output.say(sentence)
     return int(any(one["error"] for one in results))
 
@@ -129,7 +129,7 @@ def _checked(instrument: Instrument, bench: Nets, wait: float) -> dict[str, Any]
     from lager.instruments.net import identify
 
     daemon.ready_address()
-    shared = terminals.told(net for net in bench.nets.values() if net.instrument.key == instrument.key)
+    shared = terminals.shared_limits(net for net in bench.nets.values() if net.instrument.key == instrument.key)
     known: dict[str, Any] = {"instrument": instrument.name, "model": instrument.model, "shared_terminals": shared}
     result = {**known, "identity": None, "error": None}
     net = next((net.name for net in bench.nets.values() if net.instrument is instrument), instrument.name)

@@ -1,4 +1,4 @@
-"""`lager uart`: a terminal on a serial net."""
+"""`lager uart`: a terminal on a serial net, or a pipe to it."""
 
 import errno
 import os
@@ -63,28 +63,33 @@ def _talk(opened: Any, settings: dict[str, int], quiet_for: float) -> None:
 
 
 class _PortLost(Exception):
-    """The port does not work any more, as when its adapter is unplugged."""
+    """The port no longer works, for example because its adapter was unplugged."""
 
 
 class _Line:
-    """Passes on what there is, in both directions. It reads no more than the line has taken, and reads the line while
-    it writes, so that a long file overruns neither the line nor the answers."""
+    """Copies bytes in both directions.
+
+    It reads more input only once the line has taken the last, and reads the line while it writes, so that a long file
+    overflows neither the line nor the buffer of the answers.
+    """
 
     def __init__(self, port: Any, quiet_for: float) -> None:
         self._port = port
         self._quiet_for = quiet_for
         self._unsent = b""
-        self._ended = sys.stdin is None  # our own input; where it was closed before we began, 0 is something else
+        self._ended = (
+            sys.stdin is None
+        )  # our standard input; if it was closed before we started, descriptor 0 is another file
         self._heard = time.monotonic()
 
     def pump(self) -> None:
-        """Until Ctrl-] on a terminal; without one, until the input has ended and the line was quiet."""
+        """Copy until Ctrl-] on a terminal; otherwise until the input has ended and the line has been quiet."""
         while not self._is_over():
-            poll = select.poll()  # which unlike epoll takes files, too
+            poll = select.poll()  # unlike epoll, poll accepts regular files
             poll.register(self._port.fileno(), select.POLLIN | (select.POLLOUT if self._unsent else 0))
             if not self._unsent and not self._ended:
                 poll.register(0, select.POLLIN)
-            # At times also where nothing comes: a signal just before the call would not end it.
+            # The timeout is needed: a signal that arrives just before the call does not interrupt it.
             ready = dict(poll.poll(50 if self._ended else 1000))
             events = ready.get(self._port.fileno(), 0)
             if events & ~select.POLLOUT:
@@ -105,12 +110,12 @@ class _Line:
         return time.monotonic() - self._heard >= self._quiet_for
 
     def _take(self) -> bool:
-        """Read our own input; False when it is time to leave."""
+        """Read our standard input; return False when it is time to leave."""
         terminal = _on_terminal()
         try:
             keys = os.read(0, 4096)
         except OSError as problem:
-            if problem.errno != errno.EBADF:  # it can only be written
+            if problem.errno != errno.EBADF:  # descriptor 0 is open for writing only
                 raise InvalidArgument(f"Cannot read standard input: {problem.strerror}.") from problem
             keys = b""
         self._unsent, leave, _ = keys.partition(_LEAVE) if terminal else (keys, b"", b"")
@@ -151,9 +156,9 @@ def _raw() -> Iterator[None]:
     before = termios.tcgetattr(0)
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
-        tty.setraw(0, termios.TCSANOW)  # at once, so that no key typed meanwhile is lost
+        tty.setraw(0, termios.TCSANOW)  # at once, so that no key typed in the meantime is lost
         raw = termios.tcgetattr(0)
-        raw[1] |= termios.OPOST  # lines still end as lines
+        raw[1] |= termios.OPOST  # output lines still get a carriage return
         termios.tcsetattr(0, termios.TCSANOW, raw)
         yield
     finally:

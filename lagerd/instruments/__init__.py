@@ -1,1 +1,1 @@
-"""com.lager.Instruments: the table of leases, their lock files, and the interface on the bus."""
+"""com.lager.Instruments: the table of leases, their lock files, and the D-Bus interface."""

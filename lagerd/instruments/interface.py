@@ -1,4 +1,4 @@
-"""com.lager.Instruments on the bus: claims, releases, and a refusal that says what to do."""
+"""Serves com.lager.Instruments on the bus: claims, releases, and refusals that say what to do."""
 
 import asyncio
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from lagerd.instruments.lock_files import LeaseFiles, process_end
 
 @dataclass
 class Hooks:
-    """Who else wants to know: the records (what, lease, who asked, more) and the status line."""
+    """Callbacks to the rest of lagerd: `record` to the audit (event, lease, client, more), `changed` to the status."""
 
     record: Callable[[str, Lease, Client | None, dict[str, Any]], None] = lambda *_: None
     changed: Callable[[int], None] = lambda _: None
@@ -29,7 +29,7 @@ class Hooks:
 
 @dataclass
 class Instruments:
-    """`folder` is where the leases lie, which must outlive this process."""
+    """The interface. `folder` holds the lock files and must outlive this process."""
 
     bus: Bus
     clients: Clients
@@ -38,7 +38,7 @@ class Instruments:
     hooks: Hooks = field(default_factory=Hooks)
 
     def __post_init__(self) -> None:
-        self._files = LeaseFiles(self.folder, lambda instrument: self.leases.look(instrument))
+        self._files = LeaseFiles(self.folder, lambda instrument: self.leases.free_if_closed(instrument))
         self.leases = Leases(asyncio.get_running_loop(), self._files, self._claimed, self._released, self._queued)
         self._watches: dict[Lease, asyncio.Task[None]] = {}
         self.clients.on_leave(self._left)
@@ -48,8 +48,8 @@ class Instruments:
         return introspection.interface(INSTRUMENTS, methods)
 
     async def adopt(self) -> None:
-        """Learn from the files which leases still stand, and watch their holders again."""
-        for lease in self._files.standing():
+        """Read from the lock files which leases are still held, and watch their holders again."""
+        for lease in self._files.held():
             self.leases.adopt(lease)
             if not await self.clients.watch_if_there(lease.owner):
                 self._watch_process(lease)
@@ -87,7 +87,7 @@ class Instruments:
         return ([self._details(lease) for lease in self.leases],)
 
     def of(self, owner: str) -> list[str]:
-        """The names of what a connection holds."""
+        """Return the names of the instruments that a connection holds."""
         return [lease.name for lease in self.leases.of(owner)]
 
     def _details(self, lease: Lease) -> dict[str, Any]:
@@ -116,12 +116,12 @@ class Instruments:
     def _left(self, owner: str) -> None:
         self.leases.forget(owner)
         for lease in self.leases.of(owner):
-            self.leases.look(lease.instrument)
+            self.leases.free_if_closed(lease.instrument)
         for lease in self.leases.of(owner):
             self._watch_process(lease)
 
     def _watch_process(self, lease: Lease) -> None:
-        """Its holder has left the bus and the lease is still open: by a process that is ending, or by a child of it."""
+        """Wait for the end of a holder that has left the bus but still has its lease open, itself or in a child."""
         if lease not in self._watches:
             self._watches[lease] = asyncio.get_running_loop().create_task(self._outlive(lease))
 
@@ -132,16 +132,19 @@ class Instruments:
             self.leases.free(lease.instrument, "gone")
 
     def _busy(self, asked: Lease, by: Claimant, holder: Lease) -> InstrumentBusy:
-        """Its own net where the claimant has it itself, its console if there is one, else its --continue, else
-        patience."""
+        """Return the refusal of a claim, with the best advice for the claimant.
+
+        The advice is, in this order: its own net if it holds the instrument itself, the console of the paused holder,
+        resuming that holder, or waiting.
+        """
         if holder.owner == asked.owner:
-            return busy(asked, holder, ", in this script", f"{_its_net(holder)}, or close() it first.")
+            return busy(asked, holder, ", in this script", f"{_use_net(holder)}, or close() it first.")
         if holder.pid in by.ancestors:
             where = ", the script that started this one" if by.script else ", the script that started this command"
-            return busy(asked, holder, where, f"{_its_net(holder)} in that script, or close() it there first.")
+            return busy(asked, holder, where, f"{_use_net(holder)} in that script, or close() it there first.")
         pauses = self.pauses.of(holder.owner)
         if not pauses:
-            return busy(asked, holder, "", _patience(by))
+            return busy(asked, holder, "", _wait_hint(by))
         pause = next((one for one in pauses if one.interactive), pauses[0])
         left = self.pauses.remaining(pause)
         where = f", paused at {pause.file}:{pause.line}" + (f" ({pause.label})" if pause.label else "")
@@ -151,14 +154,14 @@ class Instruments:
             if pause.interactive
             else "Resume it with: lager python --continue"
         )
-        or_wait = f"{_patience(by)} " if by.script else ""
+        or_wait = f"{_wait_hint(by)} " if by.script else ""
         return busy(asked, holder, where + until, f"{or_wait}{verb} {pause.id}")
 
 
-def _its_net(holder: Lease) -> str:
+def _use_net(holder: Lease) -> str:
     return f"Use the net {holder.net}" if holder.net else "Use the net that is open"
 
 
-def _patience(by: Claimant) -> str:
-    """How this claimant would wait."""
+def _wait_hint(by: Claimant) -> str:
+    """Return how this claimant can wait."""
     return "Wait for it with wait=SECONDS in Net.get." if by.script else "Wait for it with: --wait SECONDS"

@@ -1,5 +1,27 @@
-"""The table of leases: who holds which instrument, and who waits for it. It knows no bus; clock and files are handed
-to it."""
+"""The table of leases: who holds which instrument, and who waits for it.
+
+It uses no bus; the caller passes the clock and the store of lock files. One thread uses it, and nothing here waits.
+
+Invariants:
+
+- An instrument has at most one lease in `_held`. `_per_owner` and `_per_user` are derived from it; `_per_user` also
+  counts the waiters.
+- The kernel decides when a lease ends: when the last copy of its locked descriptor closes. The table learns that later,
+  so a holder counts as one only if the store says that its file is still locked (`_blocking`).
+- A waiter is in exactly one queue, `_queues[waiter.behind]`, behind the lease that blocks it. For a serial port that
+  may be the lease of another name of the port. A waiter in a queue has its timer running; the code that removes it
+  stops the timer, so `_give_up` always finds it there, behind a lease that is held.
+- Queues are served first come, first served.
+
+Races:
+
+- A holder closes its descriptor and then calls Release. inotify may report the close first, and the instrument may have
+  been granted again when Release arrives. `free_if_closed` therefore records the pair in `_closed_early`, and the late
+  Release neither fails nor frees the new lease. The exception is an owner that claimed the instrument again: its
+  Release frees the new lease if the new lock file is closed as well.
+- Another name of one serial port may be claimed between the moment a waiter queued and the moment it is served. `free`
+  checks again, and moves the waiter to the queue of that name.
+"""
 
 import re
 import time
@@ -21,8 +43,10 @@ _LONGEST_PATH = 4096
 
 @dataclass(frozen=True)
 class Lease:
-    """An instrument in somebody's hands. `instrument` is the key of the device, `name` what the nets file calls it.
-    Of a serial port `address` is the path that the nets file names, and `device` what that was when it was claimed."""
+    """A held instrument. `instrument` is its key, `name` its name in the nets file.
+
+    For a serial port, `address` is the path in the nets file, and `device` its device at the time of the claim.
+    """
 
     instrument: str
     name: str
@@ -36,31 +60,34 @@ class Lease:
     since: float
     address: str = ""
     device: str = ""
-    began: float = 0.0  # by the monotonic clock; `since` is of the epoch
+    began: float = 0.0  # by the monotonic clock; `since` is by the wall clock
 
     def record(self) -> dict[str, Any]:
         return asdict(self)
 
     def kept(self) -> dict[str, Any]:
-        """What a lock file says of it, for the next lagerd, which may be of an older version: a key that is newer than
-        0.21 is there only where it has something to say."""
-        told = {key: value for key, value in asdict(self).items() if key != "began"}  # which the file's time tells
+        """Return what the lock file stores for the next lagerd.
+
+        That lagerd may be older, so keys that are newer than 0.21 are stored only if they have a value.
+        """
+        told = {key: value for key, value in asdict(self).items() if key != "began"}  # stored as the time of the file
         return {key: value for key, value in told.items() if value or key not in ("address", "device")}
 
     @classmethod
     def from_kept(cls, kept: dict[str, Any]) -> "Lease":
-        """The lease that a lock file tells of, also one of a newer lagerd. Raises TypeError where it is none."""
+        """Return the lease in a lock file, also in one of a newer lagerd. Raises TypeError if it is not a lease."""
         known = {one.name for one in fields(cls)}
         return cls(**{key: value for key, value in kept.items() if key in known})
 
 
 @dataclass(frozen=True)
 class Claimant:
-    """What a claim says beside its lease, of which only its own way depends.
+    """The part of a claim that is used only while the claim is handled.
 
-    A serial port has several names, and only who sees /dev knows which are one port at the moment: `same` are the keys
-    of leases of this port under another name, `moved` those of leases whose device this was and is no longer. `script`
-    is False for a command; `ancestors` are the processes that started the claimant.
+    A serial port can have several names, and only the claimant, which sees /dev, knows which are one port at the
+    moment: `same` are the keys of leases of this port under another name, `moved` the keys of leases that had this
+    device but whose path now points elsewhere. `script` is False for a command; `ancestors` are the processes that
+    started the claimant.
     """
 
     script: bool = False
@@ -70,7 +97,7 @@ class Claimant:
 
 
 class Store(Protocol):
-    """Where leases are kept so that the kernel frees them."""
+    """Stores leases in such a way that the kernel frees them."""
 
     def take(self, lease: Lease) -> int: ...
     def is_free(self, instrument: str) -> bool: ...
@@ -93,7 +120,7 @@ class Waiter:
 
 
 class Leases:
-    """`claimed`, `released` and `queued` hear of every change; a claim is answered through its own two functions."""
+    """The table. `claimed`, `released` and `queued` are called for every change; a claim passes its own callbacks."""
 
     def __init__(
         self,
@@ -112,10 +139,10 @@ class Leases:
         self._queued = queued
         self._held: dict[str, Lease] = {}
         self._per_owner: dict[str, list[Lease]] = {}
-        self._per_user: Counter[int] = Counter()  # of those held, and those waited for
+        self._per_user: Counter[int] = Counter()  # leases held, and claims waiting
         self._queues: dict[str, deque[Waiter]] = {}
-        # Instrument and owner of the last leases that were seen to be free before their holders said so.
-        self._let_go: deque[tuple[str, str]] = deque(maxlen=_LATE)
+        # Instrument and owner of the latest leases that were found closed before their holders released them.
+        self._closed_early: deque[tuple[str, str]] = deque(maxlen=_LATE)
 
     def __len__(self) -> int:
         return len(self._held)
@@ -133,7 +160,7 @@ class Leases:
         return len(self._queues.get(instrument, ()))
 
     def adopt(self, lease: Lease) -> None:
-        """A lease that stood before this table began."""
+        """Add a lease that is older than this table."""
         self._hold(lease)
 
     def claim(
@@ -145,11 +172,13 @@ class Leases:
         failed: Callable[[LagerError], None],
         claimant: Claimant = Claimant(),
     ) -> None:
-        """Answer now where it is free, or nobody is to wait; else queue for up to `wait` seconds. Raises what the store
-        raises, and tells it `failed` where that comes later."""
+        """Call `granted` or, if the instrument is busy, `refused`, after up to `wait` seconds in the queue.
+
+        Raises the errors of the store; passes them to `failed` if they occur after this method has returned.
+        """
         self._check_limit(lease)
         waiter = Waiter(lease, granted, refused, failed, claimant)
-        holder = self._in_the_way(waiter)
+        holder = self._blocking(waiter)
         if holder is None:
             self._grant(waiter)
         elif wait <= 0:
@@ -160,13 +189,16 @@ class Leases:
             self._queued(lease)
 
     def release(self, instrument: str, owner: str) -> None:
-        """The holder has let go. Nothing happens where that was noticed already: somebody else may have it since."""
+        """Free an instrument for its holder. Does nothing if its end was noticed before: another owner may hold it now.
+
+        Raises NoSuchInstrument or AccessDenied if `owner` does not hold it.
+        """
         holder = self._held.get(instrument)
-        late = (instrument, owner) in self._let_go
+        late = (instrument, owner) in self._closed_early
         if holder is not None and holder.owner == owner and (not late or self._store.is_free(instrument)):
             self.free(instrument, "released")
         elif late:
-            self._let_go.remove((instrument, owner))
+            self._closed_early.remove((instrument, owner))
         elif holder is None:
             raise NoSuchInstrument(
                 f"No process holds {printable(instrument, 100)}.", "See who holds what with: lager instruments"
@@ -174,10 +206,10 @@ class Leases:
         else:
             raise AccessDenied(f"{holder.name} is held by {holder.user}, in another process.")
 
-    def look(self, instrument: str) -> None:
-        """Free the instrument if the kernel says that its lease is closed."""
+    def free_if_closed(self, instrument: str) -> None:
+        """Free the instrument if the kernel has closed its lease."""
         if instrument in self._held and self._store.is_free(instrument):
-            self._let_go.append((instrument, self._held[instrument].owner))
+            self._closed_early.append((instrument, self._held[instrument].owner))
             self.free(instrument, "gone")
 
     def free(self, instrument: str, reason: str) -> None:
@@ -191,7 +223,7 @@ class Leases:
         while instrument in self._queues and instrument not in self._held:
             waiter = self._queues[instrument][0]
             self._leave_queue(waiter)
-            if holder := self._in_the_way(waiter):  # of another name of the same port
+            if holder := self._blocking(waiter):  # under another name of the same port
                 self._queue(waiter, holder.instrument)
                 continue
             waiter.stop_timer()
@@ -201,21 +233,21 @@ class Leases:
                 waiter.failed(error)
 
     def forget(self, owner: str) -> None:
-        """`owner` has left: it no longer waits for anything."""
+        """Remove every waiter of an owner that has left the bus."""
         for queue in list(self._queues.values()):
             for waiter in [waiter for waiter in queue if waiter.lease.owner == owner]:
                 self._leave_queue(waiter)
                 waiter.stop_timer()
 
-    def _in_the_way(self, waiter: Waiter) -> Lease | None:
-        """The lease that has to end before this one can begin."""
+    def _blocking(self, waiter: Waiter) -> Lease | None:
+        """Return the lease that must end before this waiter can be granted its own, if any."""
         while True:
-            holder = self._holder(waiter.lease, waiter.claimant)
+            holder = self._conflicting(waiter.lease, waiter.claimant)
             if holder is None or not self._store.is_free(holder.instrument):
                 return holder
-            self.look(holder.instrument)
+            self.free_if_closed(holder.instrument)
 
-    def _holder(self, lease: Lease, claimant: Claimant) -> Lease | None:
+    def _conflicting(self, lease: Lease, claimant: Claimant) -> Lease | None:
         if (holder := self._held.get(lease.instrument)) or not (lease.device or claimant.same):
             return holder
         for other in self._held.values():
@@ -261,7 +293,7 @@ class Leases:
 def from_details(
     instrument: str, details: dict[str, Any], *, owner: str, uid: int, user: str, pid: int
 ) -> tuple[Lease, float]:
-    """The lease that is asked for, and how many seconds to wait for it; InvalidArgument where that makes no sense."""
+    """Return the requested lease, and how many seconds to wait for it. Raises InvalidArgument for invalid details."""
     if not _KEY.match(instrument):
         raise InvalidArgument(
             f"{printable(instrument, 60)!r} is not a valid instrument key.", "Use the key that lager makes."
@@ -289,7 +321,7 @@ def from_details(
 
 
 def claimant(details: dict[str, Any]) -> Claimant:
-    """Who claims, and what they see; InvalidArgument where a key is of another type."""
+    """Return the Claimant in the details of a claim. Raises InvalidArgument if a key has another type."""
     ancestors = (word for word in _texts(details, "ancestors") if word.isascii() and word.isdigit())
     return Claimant(
         script=_text(details, "how") == "script",
@@ -314,7 +346,7 @@ def _texts(details: dict[str, Any], key: str) -> frozenset[str]:
 
 
 def busy(asked: Lease, holder: Lease, paused: str, way_out: str) -> InstrumentBusy:
-    """The refusal: who has it, whether that script is paused and where, and what helps."""
+    """Return the refusal: who holds the instrument, where its script is paused, and what to do."""
     since = time.strftime("%H:%M:%S", time.localtime(holder.since))
     what = holder.script or f"process {holder.pid}"
     net = f" (net {holder.net})" if holder.net else ""

@@ -1,8 +1,8 @@
-"""Leases as files: an open file description with an exclusive flock, which the kernel frees when its last copy closes.
+"""Keeps leases as files: open file descriptions with an exclusive flock, which ends when their last copy closes.
 
-Each grant gets a file of its own, in the place of the last one. What is handed out is open for reading only, and what
-this module opens for itself is open for writing, so that inotify tells the end of a lease (IN_CLOSE_NOWRITE) from our
-own looking at it (inotify(7), flock(2)).
+Each grant replaces the file by a new one. Descriptors that are passed to clients are open for reading only; this module
+opens the files for writing. So inotify distinguishes the end of a lease (IN_CLOSE_NOWRITE) from a check by this module
+(inotify(7), flock(2)).
 """
 
 import asyncio
@@ -32,7 +32,7 @@ _log = logging.getLogger("lagerd")
 
 
 class LeaseFiles:
-    """`closed` is told the instrument whenever a lease of it may have ended."""
+    """The folder of lock files. `closed` is called with the instrument whenever its lease may have ended."""
 
     def __init__(self, folder: Path, closed: Callable[[str], None]) -> None:
         self._folder = folder
@@ -42,7 +42,7 @@ class LeaseFiles:
         try:
             self._inotify = _watch(folder)
         except OSError as error:
-            # Other programs may have used up what a user has of inotify; who releases, or dies, is noticed without.
+            # Other programs may have used up the user's inotify instances. Releases and deaths are noticed without it.
             _log.warning(
                 "%s. Check the limit fs.inotify.max_user_instances. Until lagerd restarts, it notices a lease that",
                 error,
@@ -57,7 +57,7 @@ class LeaseFiles:
             os.close(self._inotify)
 
     def take(self, lease: Lease) -> int:
-        """A new locked file for `lease`; the descriptor is the caller's to pass on and close. Failed on a full disk."""
+        """Return the descriptor of a new locked file, which the caller closes. Raises Failed on a full disk."""
         path = self._folder / lease.instrument
         try:
             return self._new(path, lease)
@@ -73,7 +73,7 @@ class LeaseFiles:
         path.unlink(missing_ok=True)
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
             json.dump(lease.kept(), file)
-        # By which clock a lease began is told by the time of its file, since an older lagerd knows no key for that.
+        # The file's time stores when the lease began, by the monotonic clock: an older lagerd rejects unknown keys.
         os.utime(path, ns=(_nanoseconds(lease.began),) * 2)
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -93,11 +93,11 @@ class LeaseFiles:
         return True
 
     def drop(self, instrument: str) -> None:
-        """The file goes; whoever still has it open holds nothing by it."""
+        """Remove the file; a process that still has it open no longer holds the instrument."""
         (self._folder / instrument).unlink(missing_ok=True)
 
-    def standing(self) -> Iterator[Lease]:
-        """The leases that outlived the lagerd before us; the files of those that did not are removed."""
+    def held(self) -> Iterator[Lease]:
+        """Yield the leases that outlived the previous lagerd; remove the files of all others."""
         for path in sorted(self._folder.iterdir()):
             lease = None if self.is_free(path.name) else _recorded(path)
             if lease is None:
@@ -128,7 +128,7 @@ def _watch(folder: Path) -> int:
 
 
 def _recorded(path: Path) -> Lease | None:
-    """What was written of a lease; None where it cannot be read, and the lease is given up."""
+    """Return the lease in a lock file; None if it cannot be read, and the lease is then dropped."""
     with contextlib.suppress(OSError, ValueError, TypeError):
         with open(os.open(path, os.O_RDWR | os.O_CLOEXEC), encoding="utf-8") as file:
             lease = Lease.from_kept(json.loads(file.read(_LONGEST_RECORD)))
@@ -142,13 +142,13 @@ def _nanoseconds(seconds: float) -> int:
 
 
 def _began(lease: Lease, written: int) -> float:
-    """When a lease began, by the monotonic clock; that of an older lagerd is found from the other clock."""
+    """Return when a lease began, by the monotonic clock; for one of an older lagerd, computed from the wall clock."""
     began = round(written / 1e9, 3)
     return began if began <= time.monotonic() else round(time.monotonic() - max(time.time() - lease.since, 0.0), 3)
 
 
 async def process_end(pid: int) -> None:
-    """Wait until the process is gone: pidfd_open(2)."""
+    """Wait until the process has ended: pidfd_open(2)."""
     try:
         fd = os.pidfd_open(pid)
     except OSError as error:

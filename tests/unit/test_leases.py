@@ -99,7 +99,7 @@ def test_of_the_names_of_one_port_never_two_are_held_and_everybody_gets_a_turn(s
                 leases.release(name, next(lease.owner for lease in leases if lease.instrument == name))
             else:
                 store.ended.add(name)
-                leases.look(name)
+                leases.free_if_closed(name)
         used = [ports[name] or name for name in held()]
         assert len(used) == len(set(used))
         assert all(leases.waiting(name) == 0 for name in ports if name not in held())

@@ -68,13 +68,15 @@ def test_a_line_that_one_net_only_reads_is_driven_by_none() -> None:
 
 def test_it_is_told_which_limit_comes_from_where() -> None:
     found = nets("supply psu1 1 max_voltage 5", "supply same 1 max_voltage 3.3 max_current 1", "supply psu1 2")
-    assert terminals.told(found.nets.values()) == [
+    assert terminals.shared_limits(found.nets.values()) == [
         "a shares a terminal with b, channel 1 of psu1: it keeps the max_voltage of b, 3.3, the max_current of b, 1."
     ]
-    assert terminals.told(nets("supply smu1 1 max_power 10.5", "battery smu1 1").nets.values()) == [
+    assert terminals.shared_limits(nets("supply smu1 1 max_power 10.5", "battery smu1 1").nets.values()) == [
         "b shares a terminal with a, channel 1 of smu1: it keeps max_current 0.5 from the max_power of a."
     ]
-    assert terminals.told(nets("supply psu1 1 max_voltage 5", "supply psu1 1 max_voltage 5").nets.values()) == []
+    assert (
+        terminals.shared_limits(nets("supply psu1 1 max_voltage 5", "supply psu1 1 max_voltage 5").nets.values()) == []
+    )
 
 
 def on_the_bench(folder: Path, more: str) -> Nets:
@@ -119,7 +121,7 @@ def test_no_name_of_a_terminal_gets_past_its_limit(tmp_path: Path) -> None:
 def test_the_nets_of_the_simulated_bench_agree(tmp_path: Path) -> None:
     with running(DefaultBench(), tmp_path):
         bench = nets_file.load(tmp_path / "nets.toml")
-    assert terminals.told(bench.nets.values()) == []
+    assert terminals.shared_limits(bench.nets.values()) == []
     assert bench.net("supply1").limits == bench.net("battery1").limits == Limits(10, 3)
 
 

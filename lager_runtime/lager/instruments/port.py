@@ -36,7 +36,7 @@ class Port:
                 moved.append(lease["instrument"])
         return {"address": self.path, "device": self._device, "same": same[:_MOST], "moved": moved[:_MOST]}
 
-    def look_again(self) -> None:
+    def check_again(self) -> None:
         """Check the path again before the port is opened.
 
         Raises InstrumentBusy if the path now points to another device and another lease holds that device.

@@ -215,7 +215,7 @@ class Scpi(Session):
         place = self.instrument.resource
         timeout = max(1, round(self.instrument.timeout * 1000))
         if self.port is not None:
-            self.port.look_again()
+            self.port.check_again()
         self._resolve(place.host)
         settings = {"open_timeout": timeout, "timeout": timeout, **self._line_settings()}
         with contextlib.ExitStack() as opened:

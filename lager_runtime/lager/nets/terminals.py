@@ -34,7 +34,7 @@ def bounded(nets: Mapping[str, NetConfig]) -> dict[str, NetConfig]:
     return {name: _bounded(net, together[terminal(net) or name]) for name, net in nets.items()}
 
 
-def told(nets: Iterable[NetConfig]) -> list[str]:
+def shared_limits(nets: Iterable[NetConfig]) -> list[str]:
     """Return a sentence for each net that has a limit from another net."""
     return [_sentence(net) for net in nets if net.bounded_by]
 

@@ -17,7 +17,7 @@ from lager.nets.model import Instrument
 _PTY_SLAVES = range(136, 144)  # the character device majors of Unix98 ptys
 
 
-class _Port(serial.Serial):
+class _ExclusiveSerial(serial.Serial):
     """A port that no other process can open in the meantime. pyserial's flock stops only programs that use it too."""
 
     def open(self) -> None:
@@ -35,7 +35,7 @@ class SerialSession(Session):
 
     def __init__(self, instrument: Instrument) -> None:
         super().__init__(instrument)
-        self._ports: list[_Port] = []
+        self._ports: list[_ExclusiveSerial] = []
 
     def connect(self, settings: dict[str, Any]) -> serial.Serial:
         with self.exchange():
@@ -49,19 +49,19 @@ class SerialSession(Session):
             self._open({}).close()
             return self.instrument.model
 
-    def _open(self, settings: dict[str, Any]) -> _Port:
+    def _open(self, settings: dict[str, Any]) -> _ExclusiveSerial:
         if self.port is None:
             return self._open_now(settings)
         while True:
-            self.port.look_again()
+            self.port.check_again()
             opened = self._open_now(settings)
             if self.port.is_on(opened.fileno()):
                 return opened
             opened.close()  # the adapter was plugged in again in the meantime
 
-    def _open_now(self, settings: dict[str, Any]) -> _Port:
+    def _open_now(self, settings: dict[str, Any]) -> _ExclusiveSerial:
         try:
-            return _Port(self.instrument.address, exclusive=True, **settings)
+            return _ExclusiveSerial(self.instrument.address, exclusive=True, **settings)
         except serial.SerialException as error:
             if error.errno in (errno.EBUSY, errno.EAGAIN) or "exclusively lock" in str(error):
                 self.in_use()
