@@ -54,7 +54,7 @@ def load(path: Path = PATH) -> Config:
     except FileNotFoundError:
         return Config()
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}.", "Let the user lager read it.") from None
+        raise ConfigError(f"{path} cannot be read: {error.strerror}.", "Make it readable for the user lager.") from None
     except ValueError as error:
         raise ConfigError(
             f"{path} cannot be read: {error}.", "Save it as UTF-8, then: systemctl restart lagerd"
@@ -62,7 +62,7 @@ def load(path: Path = PATH) -> Config:
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise _wrong(path, [f"it is not TOML: {error}"]) from None
+        raise _wrong(path, [f"it is not valid TOML: {error}"]) from None
     mistakes: list[str] = []
     limits = Limits(**_take(table.pop("limits", {}), _LIMITS, "limits.", mistakes))
     values = _take(table, _KEYS, "", mistakes)
@@ -72,7 +72,7 @@ def load(path: Path = PATH) -> Config:
 
 
 def _wrong(path: Path, mistakes: list[str]) -> ConfigError:
-    return ConfigError(f"{path} is wrong: {'; '.join(mistakes)}.", "Correct it, then: systemctl restart lagerd")
+    return ConfigError(f"{path} is invalid: {'; '.join(mistakes)}.", "Fix it, then: systemctl restart lagerd")
 
 
 def _take(table: object, known: Mapping[str, "_Reader"], prefix: str, mistakes: list[str]) -> dict[str, Any]:
@@ -93,7 +93,7 @@ def _take(table: object, known: Mapping[str, "_Reader"], prefix: str, mistakes: 
 def _unknown(table: Mapping[str, object], known: list[str], prefix: str) -> Iterator[str]:
     for key in table.keys() - set(known):
         near = difflib.get_close_matches(key, known, n=1)
-        yield f"{prefix}{key} is not a key" + (f" (did you mean {prefix}{near[0]}?)" if near else "")
+        yield f"unknown key {prefix}{key}" + (f" (did you mean {prefix}{near[0]}?)" if near else "")
 
 
 _Reader = Callable[[object], Any]
@@ -107,7 +107,7 @@ def _seconds(value: object) -> float:
 
 def _seconds_over_0(value: object) -> float:
     if not (isinstance(value, int | float) and value > 0):
-        raise ValueError("a number of seconds over 0")
+        raise ValueError("a number of seconds greater than 0")
     return _seconds(value)
 
 

@@ -50,10 +50,10 @@ def _level() -> str:
 def _set_level(name: object) -> None:
     level = _LEVELS.get(name) if isinstance(name, str) else None
     if level is None:
-        raise InvalidArgument(f"{name!r} is no log level.", f"Say one of {', '.join(_LEVELS)}.")
+        raise InvalidArgument(f"{name!r} is not a valid log level.", f"Give one of {', '.join(_LEVELS)}.")
     logging.getLogger().setLevel(level)
 
 
 def _set_target(name: object) -> None:
     if name not in (_TARGET, "auto", "journal"):
-        raise InvalidArgument(f"{name!r} is no log target of lagerd.", "It writes to the journal by standard error.")
+        raise InvalidArgument(f"{name!r} is not a valid log target.", "lagerd writes to standard error.")

@@ -36,12 +36,12 @@ def _show_version(context: click.Context) -> None:
 
 
 @click.group(invoke_without_command=True)
-@click.option("--embedded", is_flag=True, help="Keep a private bus for this user, with a lagerd on it.")
+@click.option("--embedded", is_flag=True, help="Run a private bus for this user, with lagerd on it.")
 @click.option(
     "--config",
     "config_file",
     type=click.Path(dir_okay=False, path_type=Path),
-    help=f"Read this configuration. On the system bus the default is {config.PATH}.",
+    help=f"Read this configuration file [default on the system bus: {config.PATH}].",
 )
 @click.option(
     "--version",
@@ -49,11 +49,11 @@ def _show_version(context: click.Context) -> None:
     is_eager=True,
     expose_value=False,
     callback=lambda context, _, asked: _show_version(context) if asked else None,
-    help="Show the version, with the commit that it was built from.",
+    help="Print the version and the commit it was built from.",
 )
 @click.pass_context
 def cli(context: click.Context, embedded: bool, config_file: Path | None) -> None:
-    """Serve com.lager.Breakpoints on the bus in LAGER_BUS_ADDRESS, else on the system bus.
+    """Serve breakpoints and instruments on the bus that LAGER_BUS_ADDRESS names, or on the system bus.
 
     \b
     Examples:
@@ -110,7 +110,7 @@ async def serve(address: str, config_file: Path | None = None) -> int:
         await instruments.adopt()
         for name in (INSTRUMENTS, BREAKPOINTS):
             if not await bus.take_name(name):
-                raise BusError(f"Another lagerd already answers on {address}.", "Stop that one first.")
+                raise BusError(f"Another lagerd is already running on {address}.", "Stop it first.")
         notifier.notify("READY=1")
         status()
         _watchdog(notifier)
@@ -127,7 +127,7 @@ async def serve(address: str, config_file: Path | None = None) -> int:
 
 
 def _lost(address: str) -> int:
-    _log.error("The bus at %s is gone.", address)
+    _log.error("Lost the bus at %s.", address)
     return 1
 
 

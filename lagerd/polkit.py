@@ -29,6 +29,6 @@ async def allows(bus: Bus, sender: str, interactive: bool, action: str = ACTION)
             interface=f"{_NAME}.Authority", timeout=seconds,
         )  # fmt: skip
     except LagerError as error:
-        _log.warning("polkit was asked about %s and did not say yes: %s", action, error)
+        _log.warning("polkit did not grant %s: %s", action, error)
         return False
     return bool(answer[0][0])

@@ -37,14 +37,14 @@ class RunKills:
         self._admit(client)
         run = str(call.args[0]).lower()
         if not _RUN.match(run):
-            raise InvalidArgument(f"{printable(run, 40)!r} is not the id of a run.", "See: lager breakpoints --json")
+            raise InvalidArgument(f"{printable(run, 40)!r} is not a valid run id.", "See: lager breakpoints --json")
         if client.uid != 0 and not await polkit.allows(self._bus, client.sender, call.interactive, ACTION):
             raise AccessDenied(
                 f"{client.user} may not end the run {run[:8]} of another user.",
-                f"Ask its user, or the administrator for the action {ACTION}.",
+                f"Ask its user, or ask the administrator for the action {ACTION}.",
             )
         if await self._start(f"lager-kill@{run}.service") != "done":
-            raise Failed(f"The run {run[:8]} could not be ended.", f"See: journalctl -u 'lager-kill@{run}'")
+            raise Failed(f"Cannot end the run {run[:8]}.", f"See: journalctl -u 'lager-kill@{run}'")
         self._ended(client, run)
         return ()
 
@@ -65,7 +65,7 @@ class RunKills:
         except TimeoutError:
             return "timeout"
         except LagerError as error:
-            raise Failed(f"systemd does not start {unit}: {error.what}", error.hint) from None
+            raise Failed(f"systemd cannot start {unit}: {error.what}", error.hint) from None
         finally:
             self._waiting.remove((unit, over))
 

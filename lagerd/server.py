@@ -58,9 +58,9 @@ class Service:
         try:
             self._apply(config.load(self._path) if self._path else Config())
         except ConfigError as error:
-            _log.error("%s Until then the configuration stays as it was.", error)
+            _log.error("%s The previous configuration remains in effect.", error)
         else:
-            _log.info("Read the configuration again.")
+            _log.info("Reloaded the configuration.")
 
     def _apply(self, new: Config) -> None:
         self.config = new

@@ -63,10 +63,10 @@ class Visits:
         client = await self._clients.of(call.sender)
         self._hooks.admit(client)
         pause = self._only(await self._found(call.args[0], client.uid), "pauses")
-        await self._check_access(client, pause, call.interactive, "The variables of {id} are those of {owner}")
+        await self._check_access(client, pause, call.interactive, "The variables of {id} belong to {owner}")
         details = {**_simple(call.args[1]), "id": pause.id}
         return tuple(
-            await self._ask_script(pause, "Inspect", "a{sv}", details, refusal="cannot be looked at", gives="s")
+            await self._ask_script(pause, "Inspect", "a{sv}", details, refusal="cannot be inspected", gives="s")
         )
 
     def _one_interactive(self, found: list[Pause]) -> Pause:
@@ -79,14 +79,14 @@ class Visits:
 
     def _only(self, found: list[Pause], what: str) -> Pause:
         if len(found) > 1:
-            raise AmbiguousId(f"That run has {len(found)} {what}.", "Name one of them by its id.")
+            raise AmbiguousId(f"That run has {len(found)} {what}.", "Give the id of one of them.")
         return found[0]
 
     async def _check_console(self, client: Client, pause: Pause, interactive: bool) -> None:
         await self._check_access(client, pause, interactive, "The console of {id} runs code as {owner}")
         opened = sum(c.uid == client.uid for p in self._pauses for c in p.consoles.values())
         if opened >= self._settings.consoles_per_user:
-            raise TooMany(f"{client.user} already has {opened} consoles open.", "Leave one of them first.")
+            raise TooMany(f"{client.user} already has {opened} consoles open.", "Close one of them first.")
 
     async def _check_access(self, client: Client, pause: Pause, interactive: bool, what: str) -> None:
         """Whether `client` may act as the user of the script, or see what only that user may."""
@@ -96,11 +96,11 @@ class Visits:
         if policy is None or not await policy(client, pause, interactive):
             raise AccessDenied(
                 f"{what.format(id=pause.id, owner=pause.user)}, and you are {client.user}.",
-                f"Ask {pause.user}, or the administrator for the action com.lager.breakpoints.console.",
+                f"Ask {pause.user}, or ask the administrator for the action com.lager.breakpoints.console.",
             )
 
     async def _attach(self, pause: Pause, fd: int, details: dict[str, Any]) -> None:
-        await self._ask_script(pause, "Attach", "ha{sv}", 0, details, fds=[fd], refusal="cannot take a console")
+        await self._ask_script(pause, "Attach", "ha{sv}", 0, details, fds=[fd], refusal="cannot open a console")
 
     async def _ask_script(
         self,
@@ -130,7 +130,7 @@ class Visits:
         return Failed(
             f"The script of {pause.id} {refusal}: it did not answer within {_SCRIPT_SECONDS:g} s. "
             "It is stopped, or a call in it holds Python's interpreter lock.",
-            f"Look at it with: ps {pause.pid}",
+            f"Check it with: ps {pause.pid}",
         )
 
 

@@ -157,7 +157,7 @@ class Breakpoints:
     async def identify(self, call: Call) -> Outcome:
         if call.args[0] not in HOWS:
             raise InvalidArgument(
-                f"{printable(call.args[0], 20)!r} is no way to call.", f"Say one of {', '.join(HOWS)}."
+                f"Unknown kind of caller {printable(call.args[0], 20)!r}.", f"Give one of {', '.join(HOWS)}."
             )
         (await self.clients.of(call.sender)).how = call.args[0]
         return ()
@@ -202,7 +202,7 @@ class Breakpoints:
 
     def list_(self, call: Call) -> Outcome | Coroutine[Any, Any, Outcome]:
         if len(self.pauses) > _LONG_LIST and call.behind > _MOST_BEHIND:
-            raise TooMany("You call faster than you are answered.", "Wait for the list before you ask for more.")
+            raise TooMany("Too many pending calls.", "Wait for an answer before asking for the next list.")
         return self._listed() if self._is_settled else self._list_later()
 
     async def _list_later(self) -> Outcome:
@@ -301,7 +301,7 @@ class Breakpoints:
         """The pause that a script speaks of; None where it has ended, which the script may not know yet."""
         pause = self.pauses.get(call.args[0])
         if pause is not None and pause.owner != call.sender:
-            raise AccessDenied(f"{pause.id} is a pause of another process.")
+            raise AccessDenied(f"The pause {pause.id} belongs to another process.")
         return pause
 
     async def _found(self, text: str, uid: int) -> list[Pause]:

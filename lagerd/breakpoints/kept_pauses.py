@@ -60,7 +60,7 @@ class KeptPauses:
         if kept.is_that_of(pause):
             return True
         if kept.may_return():
-            raise InvalidArgument(f"The breakpoint id {pause.id} is in use.", "Make a new one for every pause.")
+            raise InvalidArgument(f"The breakpoint id {pause.id} is in use.", "Generate a new one for each pause.")
         return False
 
     def is_away(self, wanted: str, uid: int) -> bool:
@@ -77,7 +77,7 @@ class KeptPauses:
         try:
             os.symlink(f"{pause.uid}:{pause.pid}:{pause.run_id}", self._folder / pause.id)
         except OSError as error:
-            _log.warning("The pause %s is not kept for the next lagerd: %s.", pause.id, error.strerror)
+            _log.warning("Cannot keep the pause %s for the next lagerd: %s.", pause.id, error.strerror)
 
     def drop(self, pause: Pause) -> None:
         """`pause` has ended."""

@@ -77,10 +77,10 @@ class Pauses:
         """Add `pause`, for `remaining` seconds where it stood before this table began, else for its timeout. One that
         `returns` is taken back whatever the limits are."""
         if pause.id in self._pauses:
-            raise InvalidArgument(f"The breakpoint id {pause.id} is in use.", "Make a new one for every pause.")
+            raise InvalidArgument(f"The breakpoint id {pause.id} is in use.", "Generate a new one for each pause.")
         standing = self._per_user.get(pause.uid, 0)
         if standing >= self.limit_per_user and not returns:
-            raise TooMany(f"{pause.user} already has {standing} paused scripts.", "Continue some of them first.")
+            raise TooMany(f"{pause.user} already has {standing} paused scripts.", "Resume some of them first.")
         self._pauses[pause.id] = pause
         self._per_user[pause.uid] = standing + 1
         self._per_owner.setdefault(pause.owner, []).append(pause)
@@ -131,8 +131,8 @@ class Pauses:
         """Give `pause` so many seconds more than it has; 0 takes its limit away. The seconds left, 0 for no limit."""
         if not (math.isfinite(seconds) and 0 <= seconds <= LONGEST):
             raise InvalidArgument(
-                f"{seconds:g} is no number of seconds to extend a pause by.",
-                "Give a positive number, or 0 to hold it until it is resumed.",
+                f"{seconds:g} s is not a valid extension of a pause.",
+                f"Give at most {duration(LONGEST)}, or 0 to hold it until it is resumed.",
             )
         if seconds == 0:
             self._disarm(pause)
@@ -196,10 +196,10 @@ def _meant(wanted: str, pauses: list[Pause]) -> list[Pause]:
     runs = list(dict.fromkeys((pause.run_id, pause.user) for pause in of_runs))  # a run belongs to one user
     if len({id for id, _ in runs}) == 1 < len(runs) and not begun:
         users = " and ".join(user for _, user in runs[:5])
-        raise AmbiguousId(f"{users} have pauses of a run {runs[0][0]}.", "Name one of the pauses by its id.")
+        raise AmbiguousId(f"{users} have pauses of a run {runs[0][0]}.", "Give the id of one of the pauses.")
     ids = [pause.id for pause in begun] + [id for id, _ in runs]
     if len(ids) > 1:
-        raise AmbiguousId(f"{wanted} is the beginning of {len(ids)} ids: {', '.join(ids[:5])}.", "Type more of it.")
+        raise AmbiguousId(f"{wanted} matches {len(ids)} ids: {', '.join(ids[:5])}.", "Type more characters.")
     return begun or of_runs
 
 
@@ -207,15 +207,15 @@ def from_details(details: dict[str, Any], *, owner: str, uid: int, user: str, pi
     """A pause from what a script says of itself; who it is comes from elsewhere. InvalidArgument where it is wrong."""
     id = _typed(details, "id", str, "")
     if not _ID.match(id):
-        raise InvalidArgument(f"{printable(id, 40)!r} is no breakpoint id.", "It is eight hexadecimal digits.")
+        raise InvalidArgument(f"{printable(id, 40)!r} is not a valid breakpoint id.", "Give eight hexadecimal digits.")
     timeout = _seconds(details, "timeout", default)
     line = _typed(details, "line", int, 0)
     if not 0 <= line <= _LAST_LINE:
-        raise InvalidArgument(f"{line} is no number of a line.", f"Give 0 to {_LAST_LINE}.")
+        raise InvalidArgument(f"{line} is not a valid line number.", f"Give 0 to {_LAST_LINE}.")
     on_timeout = _typed(details, "on_timeout", str, ON_TIMEOUT[0])
     if on_timeout not in ON_TIMEOUT:
         raise InvalidArgument(
-            f"{printable(on_timeout, 20)!r} is no on_timeout.", f"Say one of {', '.join(ON_TIMEOUT)}."
+            f"{printable(on_timeout, 20)!r} is not a valid on_timeout.", f"Give one of {', '.join(ON_TIMEOUT)}."
         )
     now = time.time()
     since = min(max(_typed(details, "since", float, now), now - LONGEST), now)
@@ -253,7 +253,7 @@ def _typed(details: dict[str, Any], key: str, kind: type[Any], default: Any) -> 
     if type(value) is not kind:
         raise InvalidArgument(f"The key {key} of a pause is of type {type(value).__name__}, not {kind.__name__}.")
     if kind is float and not math.isfinite(value):
-        raise InvalidArgument(f"The key {key} of a pause is {value}, which is no number.")
+        raise InvalidArgument(f"The key {key} of a pause is {value}, which is not a number.")
     return value
 
 
@@ -266,4 +266,4 @@ def _seconds(details: dict[str, Any], key: str, default: float) -> float:
 
 def _unknown(wanted: str) -> NoSuchBreakpoint:
     shown = printable(wanted, 40)
-    return NoSuchBreakpoint(f"No paused script has the id {shown!r}.", "See which there are with: lager breakpoints")
+    return NoSuchBreakpoint(f"No paused script has the id {shown!r}.", "List them with: lager breakpoints")

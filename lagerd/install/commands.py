@@ -14,16 +14,16 @@ _root = click.option(
     "--root",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     default="/",
-    help="Work on the system below this folder, without touching the one that runs.",
+    help="Work on the system below this folder; leave the running one alone [default: /].",
 )
-_dry_run = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+_dry_run = click.option("--dry-run", is_flag=True, help="Print what would be done; change nothing.")
 
 
 @click.command()
 @_root
 @_dry_run
 def install(root: Path, dry_run: bool) -> None:
-    """Make lagerd a service of this machine, or bring it up to date. Configuration that you edited stays.
+    """Install lagerd as a service of this machine, or update it. Edited configuration files are kept.
 
     \b
     Example:
@@ -31,14 +31,14 @@ def install(root: Path, dry_run: bool) -> None:
     """
     _show(work.install(root, dry_run))
     if not dry_run:
-        click.echo("Whoever uses the bench must be in the group lager: sudo adduser NAME lager")
+        click.echo("Add each user of the bench to the group lager: sudo adduser NAME lager")
 
 
 @click.command()
 @_root
 @_dry_run
 def uninstall(root: Path, dry_run: bool) -> None:
-    """Remove what `lagerd install` made, except configuration that you edited.
+    """Remove what `lagerd install` created, except edited configuration files.
 
     \b
     Example:
@@ -50,7 +50,7 @@ def uninstall(root: Path, dry_run: bool) -> None:
 @click.command("check-config")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path), default=config.PATH)
 def check_config(file: Path) -> None:
-    """Say whether lagerd could start with FILE, and every mistake in it (default: /etc/lager/lagerd.toml).
+    """Check FILE and list every mistake in it [default: /etc/lager/lagerd.toml].
 
     \b
     Example:
@@ -58,7 +58,7 @@ def check_config(file: Path) -> None:
     """
     there = file.exists()
     config.load(file)
-    click.echo(f"{file} is correct." if there else f"There is no {file}, so the defaults hold.")
+    click.echo(f"{file} is correct." if there else f"There is no {file}; lagerd uses the defaults.")
 
 
 def _show(steps: Iterator[Step]) -> None:

@@ -121,7 +121,7 @@ class _Work:
             return
         ours = path.is_symlink() and self.files.get(place) == _digest(os.fsencode(path.readlink()))
         if os.path.lexists(path) and not ours:
-            yield Step("kept", str(path), "it is not ours")
+            yield Step("kept", str(path), "not installed by lagerd")
             return
         old = str(path.readlink()) if ours else None
         if not self.dry_run:
@@ -185,7 +185,7 @@ class _Work:
             return
         why = _why_failed(command)
         if why and needed:
-            raise LagerError(f"{shown} failed: {why}.", "Correct that, and install again.")
+            raise LagerError(f"{shown} failed: {why}.", "Fix this, and install again.")
         yield Step("failed", shown, why) if why else Step("ran", shown)
 
     def tell(self) -> Iterator[Step]:
@@ -255,6 +255,4 @@ def _explained() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise LagerError(
-            f"{error.filename} cannot be changed or read: {error.strerror}.", "Is it run as root?"
-        ) from error
+        raise LagerError(f"Cannot read or change {error.filename}: {error.strerror}.", "Run this as root.") from error

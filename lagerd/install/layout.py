@@ -106,13 +106,13 @@ def _needed(program: Path) -> list[Path]:
 def _check(path: Path) -> None:
     for folder in _TEMPORARY:
         if path.is_relative_to(folder):
-            raise LagerError(f"lagerd would run from {path}, and each service has a {folder} of its own.", _ADVICE)
+            raise LagerError(f"lagerd cannot run from {path}: each service has its own {folder}.", _ADVICE)
     for part in (path, *path.parents):
         mode = part.stat().st_mode
         wanted = stat.S_IXOTH if stat.S_ISDIR(mode) else stat.S_IROTH
         if not mode & wanted:
             why = f"the user {USER} cannot read {part} ({stat.filemode(mode)})"
-            raise LagerError(f"lagerd would run from {path}, and {why}.", _ADVICE)
+            raise LagerError(f"lagerd cannot run from {path}: {why}.", _ADVICE)
 
 
 def _quoted(path: Path) -> str:

@@ -18,7 +18,7 @@ def rules(root: Path) -> str:
     try:
         found = file.load(path) if path.exists() else None
     except NetsFileError:
-        return f"# {path} is wrong: lager nets check\n"
+        return f"# {path} is invalid, see: lager nets check\n"
     named = sorted({one.resource.path for one in found.instruments.values()}) if found is not None else []
     return "".join(_rules(root, named))
 

@@ -50,7 +50,7 @@ class Kind(Enum):
         "gone",
         "ffec178f95244a8db7193351578e07c3",
         5,
-        "The script of breakpoint {breakpoint} is gone after {paused_sec} s",
+        "Lost the script of breakpoint {breakpoint} after {paused_sec} s",
     )
     CONSOLE_OPENED = (
         "console-opened",
@@ -96,7 +96,7 @@ class Kind(Enum):
     )
     KILLED = (
         "killed", "5d2f0c4f7a5b4d0c9a3e86b1f2d7c915", 5,
-        "Run {run} was ended by {by_user}",
+        "Ended run {run} by {by_user}",
     )  # fmt: skip
     DENIED = (
         "denied", "50ec31e9e242456f87310e4015c67be9", 5,

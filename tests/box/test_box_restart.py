@@ -137,7 +137,7 @@ def test_a_second_lagerd_says_so_and_leaves_the_first_alone(box):
     done = box.run("lagerd", check=False)
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
-    assert "Another lagerd already answers" in done.stderr
+    assert "Another lagerd is already running" in done.stderr
     assert main_pid(box) == first
 
 
@@ -159,11 +159,11 @@ def test_a_wrong_configuration_keeps_it_from_starting_and_the_status_says_why(bo
 def test_a_reload_reads_the_configuration_and_keeps_it_where_it_is_wrong(box):
     with journal_from_now(box) as journal:
         with configured(box, "default_timeout = 12\n"):
-            journal.until("Read the configuration again")
+            journal.until("Reloaded the configuration")
             assert default_timeout(box) == "d 12\n"
-        journal.until("Read the configuration again")
+        journal.until("Reloaded the configuration")
         with configured(box, "default_timeout = -1\n"):
-            journal.until("default_timeout must be .* stays as it was")
+            journal.until("default_timeout must be .* remains in effect")
             assert default_timeout(box) == "d 300\n"
 
 

@@ -223,7 +223,7 @@ def test_the_journal_has_the_auto_resume_with_all_its_fields_and_says_what_to_do
     assert {"LAGER_BY_UID", "LAGER_BY_USER", "LAGER_INSTRUMENT", "LAGER_NET"} <= record.keys()
     explained = box.run("journalctl", "-x", "--output=short", f"LAGER_BREAKPOINT={script.id}").stdout
     assert f"Breakpoint {script.id} resumed by itself" in explained
-    assert "Nobody resumed the script at /opt/pausing.py:4 (box test)" in explained
+    assert "The pause at /opt/pausing.py:4 (box test)" in explained
     assert f"lager python --continue {script.id}" in explained
     assert "@" not in explained
 
@@ -293,7 +293,7 @@ def test_a_script_that_is_killed_is_gone(box):
     ):
         journal.until("Paused at")
         script.process.popen.kill()
-        journal.until(f"The script of breakpoint {script.id} is gone")
+        journal.until(f"Lost the script of breakpoint {script.id}")
 
 
 def test_what_is_typed_into_a_console_is_kept_only_where_the_configuration_says_so(box):

@@ -41,7 +41,7 @@ def opened(process) -> str:
 
 def test_another_user_gets_no_console(others, busctl_as):
     refused = opened(busctl_as(DAEMON, "OpenConsole", "sa{sv}", others, "0"))
-    assert "runs code as nobody, and you are daemon. Ask nobody, or the administrator" in refused
+    assert "runs code as nobody, and you are daemon. Ask nobody, or ask the administrator" in refused
 
 
 def test_no_user_gets_one_of_root(run, client, busctl_as):
@@ -53,7 +53,7 @@ def test_no_user_gets_one_of_root(run, client, busctl_as):
 
 @pytest.mark.parametrize("uid", [NOBODY, 0])
 def test_the_scripts_user_and_root_pass(others, busctl_as, client, uid):
-    assert f"The script of {others} cannot take a console" in opened(
+    assert f"The script of {others} cannot open a console" in opened(
         busctl_as(uid, "OpenConsole", "sa{sv}", others, "0")
     )
     assert client.list()[0]["consoles"] == 0
@@ -68,7 +68,7 @@ def test_variables_are_for_the_scripts_user_and_root(run, client, busctl_as):
     run("secret = 'pass' + 'word'\nimport lager; lager.pause()\n")
     id = client.paused()["id"]
     refused = opened(busctl_as(NOBODY, "Inspect", "sa{sv}", id, "0"))
-    assert f"The variables of {id} are those of root, and you are nobody. Ask root" in refused
+    assert f"The variables of {id} belong to root, and you are nobody. Ask root" in refused
     assert "password" not in refused
     shown = busctl_as(0, "Inspect", "sa{sv}", id, "0")
     assert shown.wait() == 0

@@ -308,7 +308,7 @@ def test_it_never_stands_in_for_a_real_bench(home):
     for command in ("breakpoints", "python --continue-all", "python script.py"):
         inside = "mount -t tmpfs none /etc && mkdir /etc/lager && touch /etc/lager/nets.toml"
         done = home.run("unshare", "-m", "sh", "-c", f"{inside} && exec {LAGER} {command}")
-        refuses(done, "This machine has a bench (/etc/lager/nets.toml), and no lagerd is installed for it.")
+        refuses(done, "This machine has a bench (/etc/lager/nets.toml), but lagerd is not installed.")
         assert "sudo lagerd install" in done.stderr
     assert home.pids() == []
     assert not home.folder.exists()

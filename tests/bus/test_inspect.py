@@ -73,7 +73,7 @@ def test_which_pause_is_meant(run, client):
 def test_a_script_that_is_stopped_gives_a_refusal(paused, client):
     id, pid = paused.details["id"], paused.details["pid"]
     os.kill(pid, signal.SIGSTOP)
-    with pytest.raises(Failed, match=f"The script of {id} cannot be looked at: it did not answer within"):
+    with pytest.raises(Failed, match=f"The script of {id} cannot be inspected: it did not answer within"):
         inspect(client, id)
     os.kill(pid, signal.SIGCONT)
     client.call("Continue", "s", id)

@@ -289,7 +289,7 @@ def test_commands_without_lagerd_say_so(own_station, lager):
 def test_a_second_lagerd_refuses(own_station, client):
     done = subprocess.run([LAGERD], env=own_station.env, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 1
-    assert done.stderr == f"lagerd: Another lagerd already answers on {own_station.address}. Stop that one first.\n"
+    assert done.stderr == f"lagerd: Another lagerd is already running on {own_station.address}. Stop it first.\n"
     assert client.list() == []
 
 

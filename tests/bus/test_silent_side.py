@@ -61,7 +61,7 @@ def test_a_script_that_is_stopped_is_said_to_be_silent(run, client, lager):
     pause = client.paused()
     os.kill(pause["pid"], signal.SIGSTOP)
     with pytest.raises(
-        Failed, match=rf"The script of {pause['id']} cannot be looked at: it did not .*: ps {pause['pid']}"
+        Failed, match=rf"The script of {pause['id']} cannot be inspected: it did not .*: ps {pause['pid']}"
     ):
         client.call("Inspect", "sa{sv}", pause["id"], {})
 

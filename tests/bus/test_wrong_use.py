@@ -89,7 +89,7 @@ COMMANDS = [
     (1, "No paused script has the id", "--continue", "fff"),
     (1, "No paused script has the id", "--continue", ""),
     (1, "No paused script has the id", "--continue", "%%%" * 1000),
-    (1, "no text in UTF-8", "--continue", "\udcff"),
+    (1, "not valid UTF-8", "--continue", "\udcff"),
     (1, "No paused script has the id", "--extend", "ffffffff", "5"),
     (1, "No paused script has the id", "--console", "ffffffff"),
     (1, "No script is paused.", "--continue"),
@@ -135,9 +135,9 @@ def test_several_and_none_named(lager, rude):
     assert done.stderr == "lager: 2 scripts are paused. Name one of them by its id, or use --continue-all.\n"
     assert [line.split()[:2] for line in done.stdout.splitlines()[1:]] == [["abcd0001", "one"], ["abcd0002", "two"]]
     ambiguous = lager("python", "--continue", "abcd")
-    refused(ambiguous, 1, "abcd is the beginning of 2 ids: abcd0001, abcd0002. Type more of it.")
-    refused(lager("python", "--extend", "abcd", "5"), 1, "is the beginning of 2 ids")
-    refused(lager("python", "--console", "abcd"), 1, "is the beginning of 2 ids")
+    refused(ambiguous, 1, "abcd matches 2 ids: abcd0001, abcd0002. Type more characters.")
+    refused(lager("python", "--extend", "abcd", "5"), 1, "matches 2 ids")
+    refused(lager("python", "--console", "abcd"), 1, "matches 2 ids")
     refused(lager("python", "--console", "abcd0001"), 1, "has no console")
     assert not any(one.done() for one in pausing)
     assert lager("python", "--continue", "ABCD0002").stdout == "Resumed abcd0002.\n"

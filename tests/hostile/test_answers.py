@@ -15,7 +15,7 @@ from tests.processes import PATIENCE
 
 SCRIPT = "com.lager.Script"
 ANSWERS = {
-    "too much": ("s", "x" * (5 << 20), "bytes, which is too much"),
+    "too much": ("s", "x" * (5 << 20), "The answer is too long: "),
     "of another type": ("aa{sv}", [{}] * 1000, "is of type 'aa{sv}', not 's'"),
     "of more values": ("ss", "x", "is of type 'ss', not 's'"),
 }

@@ -159,7 +159,7 @@ def test_a_lagerd_that_is_stopped_and_masked_is_said(desk, bench):
         bench.run("systemctl", "unmask", "--runtime", "lagerd")
         bench.run("systemctl", "start", "lagerd")
     assert code == 1
-    assert "Look why: systemctl status lagerd" in error
+    assert "See why: systemctl status lagerd" in error
 
 
 def test_where_no_sshd_is_and_where_nobody_is(desk):

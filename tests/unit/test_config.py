@@ -57,24 +57,24 @@ def test_every_key(write):
         ("default_timeout = inf", "default_timeout must be"),
         ("default_timeout = true", "default_timeout must be"),
         ('default_timeout = "5"', "default_timeout must be a number of seconds, 0 or more, not '5'"),
-        ("max_run_timeout = 0", "max_run_timeout must be a number of seconds over 0, not 0"),
+        ("max_run_timeout = 0", "max_run_timeout must be a number of seconds greater than 0, not 0"),
         ('console = "all"', 'console must be "polkit" or "owner", not \'all\''),
         ("console = []", "console must be"),
         ("log_console_input = 1", "log_console_input must be true or false, not 1"),
         ("limits = 3", "limits must be a table"),
         ("[limits]\npauses = 0", "limits.pauses must be a whole number, 1 or more, not 0"),
         ("[limits]\npauses = 1.5", "limits.pauses must be a whole number"),
-        ("[limits]\npause = 1", "limits.pause is not a key (did you mean limits.pauses?)"),
-        ("defualt_timeout = 1", "defualt_timeout is not a key (did you mean default_timeout?)"),
-        ("zzz = 1", "zzz is not a key"),
-        ("=", "it is not TOML"),
+        ("[limits]\npause = 1", "unknown key limits.pause (did you mean limits.pauses?)"),
+        ("defualt_timeout = 1", "unknown key defualt_timeout (did you mean default_timeout?)"),
+        ("zzz = 1", "unknown key zzz"),
+        ("=", "it is not valid TOML"),
     ],
 )
 def test_a_mistake_is_named(write, text, says):
     path = write(text)
     with pytest.raises(ConfigError) as caught:
         config.load(path)
-    assert caught.value.what.startswith(f"{path} is wrong: ")
+    assert caught.value.what.startswith(f"{path} is invalid: ")
     assert says in caught.value.what
     assert caught.value.exit_code == 78
 
@@ -102,13 +102,13 @@ def test_a_folder_instead_of_a_file(tmp_path):
     [
         ("default_timeout = 5\n", 0, "is correct"),
         ("", 0, "is correct"),
-        (None, 0, "the defaults hold"),
+        (None, 0, "lagerd uses the defaults"),
         (
             "default_timeout = -1\nlimit = 3\n",
             78,
-            "default_timeout must be a number of seconds, 0 or more, not -1; limit",
+            "default_timeout must be a number of seconds, 0 or more, not -1; unknown key limit (did you mean limits?)",
         ),
-        ("[limits\n", 78, "it is not TOML"),
+        ("[limits\n", 78, "it is not valid TOML"),
     ],
 )
 def test_a_file_is_checked_before_lagerd_reads_it(tmp_path, text, code, says):

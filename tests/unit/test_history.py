@@ -49,7 +49,7 @@ def journalctl(monkeypatch, tmp_path):
 
 
 def test_records_are_told_from_other_lines_of_the_log(journalctl):
-    journalctl.stdout = lines({"MESSAGE": "Read the configuration again."}, PAUSED, CLAIMED)
+    journalctl.stdout = lines({"MESSAGE": "Reloaded the configuration."}, PAUSED, CLAIMED)
     first, second = history.read(since="1 hour ago", until="now")
     assert first["time"] == 1_700_000_000.5
     assert first["breakpoint"] == "0123abcd"

@@ -46,7 +46,7 @@ def choose() -> Address:
         return Address(given_or_system(), embedded=False)
     if NETS_FILE.exists():
         raise BusError(
-            f"This machine has a bench ({NETS_FILE}), and no lagerd is installed for it.",
+            f"This machine has a bench ({NETS_FILE}), but lagerd is not installed.",
             "Install it with: sudo lagerd install && sudo systemctl start lagerd",
         )
     return Address(unix_address(embedded_folder() / "bus"), embedded=True)
@@ -88,7 +88,7 @@ def embedded_folder() -> Path:
         if isinstance(error, BusError):
             raise
         raise BusError(
-            f"{first} cannot be made ({error.strerror}).", "Set XDG_RUNTIME_DIR to a folder of yours."
+            f"Cannot create {first} ({error.strerror}).", "Set XDG_RUNTIME_DIR to a folder that you own."
         ) from error
 
 
@@ -108,7 +108,7 @@ def require_user_name() -> None:
     except KeyError:
         raise BusError(
             f"The user id {uid} has no entry in passwd, and D-Bus needs one.",
-            f"Add a user with this id (sudo useradd --uid {uid} NAME), or run as one that has a name.",
+            f"Add a user with this id (sudo useradd --uid {uid} NAME), or run as a user that has one.",
         ) from None
 
 
@@ -125,7 +125,7 @@ def private(folder: Path) -> Path:
     folder.mkdir(mode=0o700, exist_ok=True)
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
-        raise BusError(f"{folder} is not a folder that only you can use.", "Remove it, or set XDG_RUNTIME_DIR.")
+        raise BusError(f"{folder} is not a private folder of yours.", "Remove it, or set XDG_RUNTIME_DIR.")
     if not os.access(folder, os.W_OK):
         raise PermissionError(13, "Permission denied", str(folder))
     return folder

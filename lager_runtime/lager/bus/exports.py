@@ -133,7 +133,7 @@ class Tree:
                 self._spawn(self._refused(call, error))
         else:
             _log.error("%s failed.", call.member, exc_info=error)
-            call.fail(Failed(f"{call.member} met an error of the program's own.", "Its log has the details."))
+            call.fail(Failed(f"Internal error in {call.member}.", "See its log."))
 
     def _find(self, call: Call) -> Method | None:
         interfaces = self._objects.get(call.path)
@@ -150,7 +150,7 @@ class Tree:
             return Method("", "s", lambda _: (self._introspection(call.path),))
         if method.takes != call.signature:
             takes, got = method.takes or "no arguments", call.signature or "none"
-            raise InvalidArgument(f"{call.member} takes {takes}, and got {got}.")
+            raise InvalidArgument(f"{call.member} takes {takes}, but got {got}.")
         return method
 
     def _between(self, call: Call) -> Method | None:

@@ -25,6 +25,7 @@ _DO_NOT_QUEUE = 4
 _OWNER = (1, 4)  # of a name: since now, or already
 _BROKER_PATH = "/org/freedesktop/DBus"
 _LONGEST_CALL = 1 << 16
+_PATIENCE = "Wait for an answer before sending the next."
 _MOST_RUNNING = 8
 _MOST_OWED = 1 << 17  # bytes of answers that the broker has not taken
 
@@ -218,7 +219,7 @@ class Bus:
                 return result(await answer, gives)
         except UnicodeError:
             close_fds(fds)
-            raise errors.InvalidArgument("What you gave is no text in UTF-8.", "Give it in plain letters.") from None
+            raise errors.InvalidArgument("An argument is not valid UTF-8.", "Give it as plain text.") from None
         except TimeoutError:
             if answer.done() and not answer.cancelled():  # it came while this thread could not run
                 return result(answer.result(), gives)
@@ -353,10 +354,11 @@ class Bus:
         if message.kind is not Kind.METHOD_CALL:
             return message.reply_serial in self._pending and self._is_short(message)
         if message.size > _LONGEST_CALL:
-            Call(self, message).fail(errors.InvalidArgument(f"{message.member} is not told {message.size} bytes."))
+            what = f"The call of {message.member} is too long: {message.size} bytes."
+            Call(self, message).fail(errors.InvalidArgument(what, f"Send {_LONGEST_CALL} bytes at most."))
         elif not has_room:
             if self._connection.owed(message.sender) < _MOST_OWED:  # beyond it who floods us is not even refused
-                Call(self, message).fail(errors.TooMany("You call faster than you are answered.", "Wait for it."))
+                Call(self, message).fail(errors.TooMany("Too many pending calls.", _PATIENCE))
         else:
             return True
         return False
@@ -367,7 +369,7 @@ class Bus:
             return True
         waiter = self._pending[answer.reply_serial]
         if not waiter.done():
-            waiter.set_exception(errors.Failed(f"The answer has {answer.size} bytes, which is too much."))
+            waiter.set_exception(errors.Failed(f"The answer is too long: {answer.size} bytes."))
         return False
 
     def _received(self, message: Incoming) -> None:

@@ -25,7 +25,7 @@ def result(message: Incoming, gives: str | None) -> list[Any]:
         signature, values = message.signature, message.body()
     except Exception:
         close_fds(fds)
-        raise errors.Failed("The answer cannot be read.") from None
+        raise errors.Failed("Cannot read the answer.") from None
     if message.kind is Kind.ERROR:
         close_fds(fds)
         raise _error(message.error, str(values[0]) if signature.startswith("s") else message.error)
@@ -47,10 +47,10 @@ def _error(name: str, text: str) -> LagerError:
     if name in _NOBODY:
         return NoDaemon(f"lagerd does not answer ({text}).", "Start it with: sudo systemctl start lagerd")
     if name.startswith(_UNSTARTABLE):
-        return NoDaemon(f"lagerd does not start: {text.rstrip('.')}.", "Look why: systemctl status lagerd")
+        return NoDaemon(f"lagerd does not start: {text.rstrip('.')}.", "See why: systemctl status lagerd")
     if name == _DENIED:
-        return errors.AccessDenied("The bus does not let you talk to lagerd.", "Ask to be added to the group lager.")
+        return errors.AccessDenied("The bus denies you access to lagerd.", "Ask to be added to the group lager.")
     if name == _LIMITED:
-        what = f"The bus has set a limit: {text.rstrip('.')}."
-        return errors.TooMany(what, "End some of your runs, or have its <limit> raised: man dbus-daemon.")
+        what = f"A limit of the bus is reached: {text.rstrip('.')}."
+        return errors.TooMany(what, "End some of your runs, or raise that <limit> of the bus: man dbus-daemon.")
     return errors.Failed(text)
