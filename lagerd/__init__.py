@@ -1,1 +1,1 @@
-"""The daemon behind a pause: the bus names, the timers, the leases."""
+"""lagerd: the daemon that owns the bus names, keeps the timers of pauses and leases the instruments."""

@@ -1,4 +1,4 @@
-"""How many acts one user may do, so that all of them can be recorded and nobody pushes others out of the journal."""
+"""Limit the rate of calls of a user, so that all can be recorded and no user floods the journal."""
 
 from collections.abc import Callable
 
@@ -10,20 +10,20 @@ _TELL_SECONDS = 10.0
 
 
 class CallLimit:
-    """A bucket for each user: it holds the acts of some seconds, and is filled again with `rate` of them a second.
+    """A token bucket for each user. It holds the calls of `_BURST_SECONDS` and refills with `rate` calls a second.
 
-    `clock` counts seconds. `exceeded` is told, from time to time, who has emptied it.
+    `clock` counts seconds. `exceeded` is called when a user has emptied it, at most every `_TELL_SECONDS`.
     """
 
     def __init__(self, clock: Callable[[], float], rate: float, exceeded: Callable[[Client, str], None]) -> None:
         self.rate = rate
         self._clock = clock
         self._exceeded = exceeded
-        self._left: dict[int, tuple[float, float]] = {}  # of a uid: how many, and when that was so
+        self._left: dict[int, tuple[float, float]] = {}  # by uid: the tokens left, and when they were counted
         self._told: dict[int, float] = {}
 
     def admit(self, client: Client) -> None:
-        """Count an act of `client`. Raises TooMany, and nothing must be done then."""
+        """Count a call of `client`. Raises TooMany if it must not be done."""
         if self.spend(client):
             return
         what = f"{client.user} makes more than {self.rate:g} calls a second."
@@ -34,7 +34,7 @@ class CallLimit:
         raise TooMany(what, "Wait a second, and try again.")
 
     def spend(self, client: Client) -> bool:
-        """Count an act; False where it is one too many."""
+        """Count a call; return False if it is one too many."""
         now, most = self._clock(), self.rate * _BURST_SECONDS
         left, before = self._left.get(client.uid, (most, now))
         left = min(left + (now - before) * self.rate, most)

@@ -1,4 +1,4 @@
-"""Who is calling: what the broker vouches for about a connection, remembered for as long as it lives."""
+"""The callers: what the broker knows about each connection, cached while the connection lives."""
 
 import asyncio
 import pwd
@@ -11,8 +11,8 @@ from lager.bus.facade import Bus, Signal, owner_rule
 from lager.errors import LagerError, NoDaemon
 
 _REMEMBERED = 1024
-# A broker allows a connection 512 match rules, unless its administrator says otherwise. The clients beyond so many
-# share a rule that tells of every connection which ends, and so wakes lagerd for some that it does not know.
+# By default a broker allows each connection 512 match rules. Clients beyond this number share one rule, which reports
+# the end of every connection and so wakes lagerd for connections that it does not know.
 _OWN_RULES = 256
 _ANYBODY_LEAVES = "type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg2=''"
 HOWS = ("bus", "cli", "console", "enter")
@@ -20,7 +20,7 @@ HOWS = ("bus", "cli", "console", "enter")
 
 @dataclass(slots=True)
 class Client:
-    """One connection. `pid` is decoration, `how` is what it says of itself; uid and gids are the broker's word."""
+    """One connection. The broker reports uid and gids; `pid` is for display only; the client declares `how`."""
 
     sender: str
     uid: int
@@ -34,7 +34,7 @@ class Client:
 
 
 class Clients:
-    """Unique names are never used again while the broker lives, so what is remembered cannot become wrong."""
+    """A cache of clients. It cannot become stale: a broker never gives out a unique name twice."""
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
@@ -50,16 +50,16 @@ class Clients:
         self._leave.append(callback)
 
     def known(self, sender: str) -> Client | None:
-        """The client behind a unique name, where that can be said at once."""
+        """Return the client of a unique name if it is cached, else None."""
         return self._known.get(sender)
 
     def watched(self, sender: str) -> Client | None:
-        """The same, where `watch` would have nothing to wait for."""
+        """Return the client of a unique name if it is being watched already, else None."""
         watching = self._watched.get(sender)
         return watching.result() if watching is not None and watching.done() else None
 
     async def of(self, sender: str) -> Client:
-        """The client behind a unique name; NoDaemon if it has left."""
+        """Return the client of a unique name; NoDaemon if it has left the bus."""
         client = self._known.get(sender)
         if client is None:
             client = _client(sender, await self._bus.credentials(sender))
@@ -69,20 +69,20 @@ class Clients:
         return client
 
     async def watch(self, sender: str) -> Client:
-        """As `of`; and the end of the connection will be told, however short-lived it is."""
+        """As `of`, and report the end of the connection to the callbacks of `on_leave`, even if it comes at once."""
         watching = self._watched.get(sender)
         if watching is None:
             watching = self._watched[sender] = asyncio.ensure_future(self._begin_to_watch(sender))
             watching.add_done_callback(_retrieve)
         client = await asyncio.shield(watching)
         if self._watched.get(sender) is not watching:
-            raise NoDaemon(f"{sender} has left the bus.")  # while we waited, and its end has been told
+            raise NoDaemon(f"{sender} has left the bus.")  # while we waited; its end has been reported
         return client
 
     async def _begin_to_watch(self, sender: str) -> Client:
         try:
             await self._add_rule(sender)
-            # Asked after the rule stands: whoever is still there now cannot leave unseen.
+            # Asked after the rule is in place: a connection that is still there cannot end unnoticed.
             client = _client(sender, await self._bus.credentials(sender))
         except BaseException:
             if self._watched.get(sender) is asyncio.current_task():
@@ -109,7 +109,7 @@ class Clients:
                 self._bus.remove_match(_ANYBODY_LEAVES)
 
     async def watch_if_there(self, sender: str) -> bool:
-        """As `watch`, for a connection that may have ended; whether it is there."""
+        """As `watch`, for a connection that may have ended. Return whether it is there."""
         try:
             await self.watch(sender)
         except LagerError:
@@ -131,7 +131,7 @@ class Clients:
 
 
 def _retrieve(watching: "asyncio.Future[Client]") -> None:
-    """Whoever waited for it may have been cancelled, and then nobody is left to hear of its failure."""
+    """Retrieve the exception: if all callers that waited were cancelled, asyncio would log it as never retrieved."""
     if not watching.cancelled():
         watching.exception()
 
@@ -143,6 +143,7 @@ def _client(sender: str, credentials: dict[str, Any]) -> Client:
 
 
 def user_name(uid: int) -> str:
+    """Return the name of a user, or the uid as text if it has none."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:

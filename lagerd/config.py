@@ -1,4 +1,4 @@
-"""/etc/lager/lagerd.toml: how lagerd behaves on this box."""
+"""Read /etc/lager/lagerd.toml, the configuration of lagerd."""
 
 import difflib
 import math
@@ -16,11 +16,13 @@ PATH = Path("/etc/lager/lagerd.toml")
 
 
 class ConfigError(LagerError):
-    exit_code = 78  # EX_CONFIG of sysexits.h; lagerd.service does not restart on it
+    """The configuration file cannot be read or is invalid."""
+
+    exit_code = 78  # EX_CONFIG of sysexits.h, for which lagerd.service does not restart
 
 
 class ConsolePolicy(Enum):
-    """Who gets a console besides root and the user of the script."""
+    """Who may open a console, besides root and the user of the script."""
 
     POLKIT = "polkit"
     OWNER = "owner"
@@ -28,7 +30,7 @@ class ConsolePolicy(Enum):
 
 @dataclass(frozen=True)
 class Limits:
-    """What one user may have at a time, and how many calls a second may change something."""
+    """The maximum for each user at a time, and the maximum of calls a second that change something."""
 
     pauses: int = 4096
     consoles: int = 64
@@ -38,7 +40,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Config:
-    """Times are in seconds; a default_timeout of 0 holds a pause until somebody resumes it."""
+    """Times are in seconds; a default_timeout of 0 is no timeout."""
 
     default_timeout: float = 300.0
     max_run_timeout: float = 300.0
@@ -48,7 +50,7 @@ class Config:
 
 
 def load(path: Path = PATH) -> Config:
-    """What the file says; a file that does not exist says nothing. Raises ConfigError with every mistake there is."""
+    """Read the file; without one, return the defaults. Raises ConfigError that names every mistake."""
     try:
         text = utf8(path.read_bytes())
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""The interface files: what we export is read from the very XML that is installed for others to read."""
+"""Read the interface files: lagerd exports exactly what the installed XML describes."""
 
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
@@ -10,14 +10,14 @@ from lager.bus.exports import Interface, Method, Runner
 
 
 def units() -> Traversable:
-    """The folder `units`: inside the installed package, or beside it in a checkout."""
+    """Return the folder `units`: inside the installed package, or next to it in a checkout."""
     package = files("lagerd")
     inside = package / "units"
     return inside if inside.is_dir() else package.joinpath("..", "units")
 
 
 def interface(name: str, run: dict[str, Runner], properties: dict[str, Callable[[], Any]] | None = None) -> Interface:
-    """The interface `name` of the contract, with a function for each of its methods and properties, and no other."""
+    """Return the interface `name`. There must be one function for each of its methods and properties, and no other."""
     node = ElementTree.fromstring((units() / f"{name}.xml").read_text(encoding="utf-8"))
     element = node.find("interface")
     assert element is not None

@@ -1,14 +1,14 @@
-"""Lines on standard error that never hold up the daemon: one that nobody takes is dropped."""
+"""Log to standard error without ever blocking: a line that cannot be written now is dropped."""
 
 import logging
 import os
 import select
 
-_PIPE_BUF = 4096  # what fits into a pipe that polls as writable, at the least: pipe(7)
+_PIPE_BUF = 4096  # the minimum that fits into a pipe that polls as writable: pipe(7)
 
 
 class Unblocking(logging.Handler):
-    """A log handler for a descriptor that may be a pipe nobody reads, or a journal that is down."""
+    """A log handler for a descriptor that may be a full pipe or a stopped journal."""
 
     def __init__(self, fd: int = 2) -> None:
         super().__init__()
@@ -22,6 +22,6 @@ class Unblocking(logging.Handler):
             if any(event & select.POLLOUT for _, event in self._poll.poll(0)):
                 os.write(self._fd, line)
         except OSError:
-            return  # closed, or a full disk: there is nobody to tell
+            return  # closed, or a full disk: there is nowhere to report it
         except Exception:
             self.handleError(record)

@@ -1,4 +1,4 @@
-"""org.freedesktop.LogControl1, which `systemctl service-log-level` and `service-log-target` speak."""
+"""org.freedesktop.LogControl1, used by `systemctl service-log-level` and `service-log-target`."""
 
 import logging
 
@@ -8,7 +8,7 @@ from lager.errors import InvalidArgument
 NAME = "org.freedesktop.LogControl1"
 PATH = "/org/freedesktop/LogControl1"
 
-# Python has no notice, alert or emerg; of two names for one level the first is the one that is read back.
+# Python has no notice, alert or emerg. If two names share a level, the first one is read back.
 _LEVELS = {
     "debug": logging.DEBUG,
     "info": logging.INFO,
@@ -28,7 +28,7 @@ _XML = """ <interface name="org.freedesktop.LogControl1">
 
 
 def interface() -> Interface:
-    """Who may use it is the bus policy's business: root alone."""
+    """Return the interface. The bus policy restricts it to root."""
     return Interface(
         NAME,
         {},

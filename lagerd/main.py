@@ -1,4 +1,4 @@
-"""The lagerd command: serve the bus, or keep an embedded bus, until told to stop."""
+"""The lagerd command: serve the bus, or run an embedded bus, until it is told to stop."""
 
 import asyncio
 import logging
@@ -90,7 +90,7 @@ def main() -> None:
 
 
 async def serve(address: str, config_file: Path | None = None) -> int:
-    """Answer on the bus until SIGTERM (0) or until the bus is lost (1)."""
+    """Serve until SIGTERM (returns 0) or until the bus is lost (returns 1)."""
     bus = await Bus.connect(address)
     notifier = sdnotify.SystemdNotifier()
     breakpoints = Breakpoints(bus, Clients(bus), KeptPauses(_runtime_folder() / "pauses"), version=build.release())
@@ -132,7 +132,7 @@ def _lost(address: str) -> int:
 
 
 def _runtime_folder() -> Path:
-    """Where leases and pauses lie: systemd's RuntimeDirectory= on a box, else this user's own folder."""
+    """Return the folder of leases and pauses: RuntimeDirectory= of systemd on a box, else a folder of this user."""
     given = os.environ.get("RUNTIME_DIRECTORY", "").split(":")[0]
     return Path(given) if given else embedded_folder()
 
@@ -143,7 +143,7 @@ def _status(notifier: sdnotify.SystemdNotifier, breakpoints: Breakpoints, instru
 
 
 def _watchdog(notifier: sdnotify.SystemdNotifier) -> None:
-    """Ping from the loop itself, twice in each period, so that a blocked loop is what the watchdog catches."""
+    """Ping the watchdog twice in each period, from the loop itself, so that a blocked loop stops the pings."""
     period = int(os.environ.get("WATCHDOG_USEC", "0")) / 2e6
     if period > 0:
         notifier.notify("WATCHDOG=1")

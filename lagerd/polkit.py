@@ -1,4 +1,4 @@
-"""Whether polkit lets somebody do what is another user's: open a console in their script, or end their run."""
+"""Ask polkit whether a user may open a console in the script of another user, or end their run."""
 
 import logging
 
@@ -16,9 +16,9 @@ _log = logging.getLogger(__name__)
 
 
 async def allows(bus: Bus, sender: str, interactive: bool, action: str = ACTION) -> bool:
-    """Ask about the connection `sender`. No polkit, or no answer in time, is a no.
+    """Return whether polkit grants `action` to the connection `sender`; False without polkit or a timely answer.
 
-    polkit may ask a person for a password only where the caller said so in the header of its message.
+    `interactive` lets polkit ask the user for a password; it comes from the header of the caller's message.
     """
     subject = ["system-bus-name", {"name": sender}]
     flags = _ALLOW_USER_INTERACTION if interactive else 0

@@ -1,4 +1,4 @@
-"""End a run of any user: lagerd, which may end no process, asks polkit about the caller and systemd to do it."""
+"""End a run of any user. lagerd may not signal processes: it asks polkit about the caller and systemd to do it."""
 
 import asyncio
 import re
@@ -15,11 +15,11 @@ ACTION = "com.lager.runs.kill"
 _SYSTEMD, _SYSTEMD_PATH = "org.freedesktop.systemd1", "/org/freedesktop/systemd1"
 _MANAGER = f"{_SYSTEMD}.Manager"
 _RUN = re.compile(r"[0-9a-f]{4}[0-9a-f-]{4,32}\Z")
-_SECONDS = 20.0  # which the signals of the ladder take, and some more
+_SECONDS = 20.0  # more than all the signals to a run take
 
 
 class RunKills:
-    """`admit` counts the calls of a client, and `ended` hears who ended which run."""
+    """`admit` counts the calls of a client and may refuse one. `ended` is told who ended which run."""
 
     def __init__(
         self, bus: Bus, clients: Clients, admit: Callable[[Client], None], ended: Callable[[Client, str], None]
@@ -32,7 +32,7 @@ class RunKills:
         self._listening = False
 
     async def kill(self, call: Call) -> Outcome:
-        """End the run, and answer when it has ended."""
+        """End the run, and reply when it has ended."""
         client = await self._clients.of(call.sender)
         self._admit(client)
         run = str(call.args[0]).lower()
@@ -49,7 +49,7 @@ class RunKills:
         return ()
 
     async def _start(self, unit: str) -> str:
-        """Start a unit, and wait until its job is over; its result."""
+        """Start a unit, wait until its job has finished, and return the result of the job."""
         if not self._listening:
             await self._ask("Subscribe")
             await self._bus.follow(_SYSTEMD, lambda _: None)

@@ -1,4 +1,4 @@
-"""What a lagerd on a box is besides an answer on the bus: configured, recorded, under the administrator's policy."""
+"""What lagerd does besides serving the bus: configuration, audit records and the policy of the administrator."""
 
 import asyncio
 import contextlib
@@ -24,15 +24,15 @@ _log = logging.getLogger("lagerd")
 
 
 def _without_journal() -> audit.Audit:
-    """Of an embedded daemon, in a file where `lager history` finds it."""
+    """Return the audit of an embedded daemon: in a file that `lager history` reads."""
     logger, records = logging.getLogger("lagerd.audit"), None
-    with contextlib.suppress(BusError):  # no embedded one
+    with contextlib.suppress(BusError):  # this bus is not an embedded one
         records = address.embedded_records()
     return audit.to_log(logger) if records is None else audit.to_file(logger, records)
 
 
 class Service:
-    """`path` is the configuration's file, None for an embedded daemon, which has neither that nor a journal.
+    """`path` is the configuration file; None for an embedded daemon, which has neither a configuration nor a journal.
 
     Raises ConfigError.
     """
@@ -54,7 +54,7 @@ class Service:
         breakpoints.hooks.may_open_console = self._may_open_console
 
     def reload(self) -> None:
-        """Read the configuration again; a wrong one is said, and changes nothing."""
+        """Read the configuration again. An invalid one is logged and changes nothing."""
         try:
             self._apply(config.load(self._path) if self._path else Config())
         except ConfigError as error:
@@ -72,16 +72,16 @@ class Service:
         self._call_limit.rate = new.limits.calls
 
     def close(self) -> None:
-        """Record what was held back."""
+        """Write the records that were held back."""
         self._repeats.flush()
 
     async def refused(self, call: Call, error: LagerError) -> None:
-        """Record a refusal; that of a console or a look is, with its pause, where the policy is asked."""
+        """Record a refused call. OpenConsole and Inspect are recorded where the policy is asked, with the pause."""
         if call.member in ("OpenConsole", "Inspect"):
             return
-        with contextlib.suppress(LagerError):  # whoever asked has left, and nobody can say any more who it was
+        with contextlib.suppress(LagerError):  # the caller has left the bus and can no longer be identified
             client = await self._breakpoints.clients.of(call.sender)
-            if self._call_limit.spend(client):  # else it is recorded that there were too many
+            if self._call_limit.spend(client):  # otherwise the call limit records that there were too many
                 self._denied(client, f"{call.member}: {error.what}")
 
     def _killed(self, client: Client, run: str) -> None:

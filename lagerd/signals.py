@@ -1,11 +1,11 @@
-"""How a daemon of ours learns that it is to end."""
+"""Wait for the signals that end a daemon."""
 
 import asyncio
 import signal
 
 
 def until_told() -> asyncio.Future[None]:
-    """Done at the first SIGTERM or SIGINT."""
+    """Return a future that is done at the first SIGTERM or SIGINT."""
     loop = asyncio.get_running_loop()
     stop: asyncio.Future[None] = loop.create_future()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -14,6 +14,6 @@ def until_told() -> asyncio.Future[None]:
 
 
 def resolve(future: asyncio.Future[None]) -> None:
-    """Let `future` be done, if it is not so already."""
+    """Complete `future`, unless it is done already."""
     if not future.done():
         future.set_result(None)

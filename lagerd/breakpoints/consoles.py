@@ -1,4 +1,4 @@
-"""Consoles and looks: who may have which, and how the script of a pause is asked for them."""
+"""OpenConsole and Inspect: check who may use them, and pass them on to the paused script."""
 
 import secrets
 import socket
@@ -18,8 +18,8 @@ _SCRIPT_SECONDS = 5.0
 _LONGEST_ANSWER = 1 << 22  # bytes
 
 
-class Visits:
-    """`found` gives the pauses that a text means to a user, and raises where it means none."""
+class Consoles:
+    """`found` returns the pauses that an id stands for, for a user; it raises if there are none."""
 
     def __init__(
         self,
@@ -36,11 +36,11 @@ class Visits:
         self._settings = settings
         self._hooks = hooks
         self._found = found
-        # Consoles outlive us; the next lagerd must not give their numbers to others.
+        # Consoles survive a restart of lagerd, so the next lagerd must not reuse their numbers.
         self._numbers = count(secrets.randbelow(1 << 31))
 
     async def open_console(self, call: Call) -> tuple[Pause, Client]:
-        """Give the caller a console of the pause that it named; which that is, and whose console."""
+        """Open a console for the caller; return the pause and the client."""
         client = await self._clients.of(call.sender)
         self._hooks.admit(client)
         pause = self._one_interactive(await self._found(call.args[0], client.uid))
@@ -49,7 +49,7 @@ class Visits:
         ours, theirs = socket.socketpair()
         with ours:
             details = {**_simple(call.args[1]), **client.details(), "id": pause.id, "console": number}
-            # Counted first: a console may leave before the answer to its attachment is read here.
+            # Added first: the console may be closed before the reply to Attach is read here.
             pause.consoles[number] = client
             try:
                 await self._attach(pause, theirs.detach(), details)
@@ -60,6 +60,7 @@ class Visits:
         return pause, client
 
     async def inspect(self, call: Call) -> Outcome:
+        """Return what the script says about its state."""
         client = await self._clients.of(call.sender)
         self._hooks.admit(client)
         pause = self._only(await self._found(call.args[0], client.uid), "pauses")
@@ -89,7 +90,7 @@ class Visits:
             raise TooMany(f"{client.user} already has {opened} consoles open.", "Close one of them first.")
 
     async def _check_access(self, client: Client, pause: Pause, interactive: bool, what: str) -> None:
-        """Whether `client` may act as the user of the script, or see what only that user may."""
+        """Raise AccessDenied unless `client` may act as the user of the script."""
         if client.uid in (0, pause.uid):
             return
         policy = self._hooks.may_open_console
@@ -124,7 +125,7 @@ class Visits:
             raise Failed(error.what, error.hint) from None
 
     async def _silence(self, pause: Pause, refusal: str) -> Failed:
-        """Why a script has not answered: it has left the bus, or it is still there."""
+        """Return the error for a script that did not answer: it has left the bus, or it is still there."""
         if not await self._bus.owner(pause.owner):
             return Failed(f"The script of {pause.id} ended before it answered.", "See what ran: lager runs")
         return Failed(
@@ -135,5 +136,5 @@ class Visits:
 
 
 def _simple(options: dict[str, Any]) -> dict[str, Any]:
-    """What a client may pass on to the script."""
+    """Return the options that a client may pass on to the script."""
     return {key: value for key, value in options.items() if isinstance(value, str | int | float | bool)}

@@ -1,4 +1,4 @@
-"""What the bus is told of each pause, kept as the library takes it until anything but the time left changes."""
+"""Cache the encoded details of each pause until anything but the time left changes."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,8 +9,8 @@ from lagerd.breakpoints.pauses import Pause, Pauses
 _Changing = tuple[list[str], list[str]]
 
 
-class Described:
-    """`instruments` gives the names of what the process of a pause holds."""
+class EncodedPauses:
+    """`instruments` returns the names of the instruments that the process of a pause holds."""
 
     def __init__(self, pauses: Pauses, instruments: Callable[[Pause], list[str]]) -> None:
         self._pauses = pauses
@@ -18,7 +18,7 @@ class Described:
         self._known: dict[str, tuple[_Changing, dict[str, Any]]] = {}
 
     def of(self, pause: Pause) -> dict[str, Any]:
-        """All keys of the contract, as the value of an a{sv}."""
+        """Return all keys of the contract, as the value of an a{sv}."""
         changing = self._instruments(pause), [client.user for client in pause.consoles.values()]
         before, known = self._known.get(pause.id, (None, {}))
         if changing != before:
@@ -27,6 +27,7 @@ class Described:
         return {**known, "remaining": self._pauses.remaining(pause)}
 
     def forget(self, pause: Pause) -> None:
+        """Drop what is cached of `pause`."""
         self._known.pop(pause.id, None)
 
     def _entries(self, pause: Pause, instruments: list[str], attached: list[str]) -> dict[str, Any]:

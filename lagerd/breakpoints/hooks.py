@@ -1,4 +1,4 @@
-"""What the breakpoints leave to the configuration, and to the others who want to know or decide."""
+"""Settings and callbacks: what the breakpoints leave to the configuration and to other parts of lagerd."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from lagerd.clients import Client
 
 @dataclass
 class Settings:
-    """What the configuration may change; seconds, and how many of each a user may have."""
+    """What the configuration sets. Times are in seconds."""
 
     default_timeout: float = 300.0
     max_run_timeout: float = 300.0
@@ -19,7 +19,7 @@ class Settings:
 
 @dataclass
 class Hooks:
-    """What others want to know or decide: the records, the bench, the status line, who calls too often, the policy."""
+    """Callbacks: the audit, the instruments of a pause, the status line, ended runs, the call limit, the policy."""
 
     record: Callable[[str, Pause, Client | None, dict[str, Any]], None] = lambda *_: None
     instruments: Callable[[Pause], list[str]] = lambda _: []

@@ -1,4 +1,4 @@
-"""com.lager.Breakpoints on the bus: what the table of pauses says to scripts, commands and listeners."""
+"""The interface com.lager.Breakpoints: connect the table of pauses to scripts, commands and listeners."""
 
 import asyncio
 import contextlib
@@ -14,8 +14,8 @@ from lager.contract import BREAKPOINTS, BREAKPOINTS_PATH, ON_TIMEOUT
 from lager.errors import AccessDenied, InvalidArgument, NoSuchBreakpoint, TooMany
 from lager.text import printable
 from lagerd import introspection
-from lagerd.breakpoints.consoles import Visits
-from lagerd.breakpoints.encoded import Described
+from lagerd.breakpoints.consoles import Consoles
+from lagerd.breakpoints.encoded import EncodedPauses
 from lagerd.breakpoints.hooks import Hooks, Settings
 from lagerd.breakpoints.kept_pauses import KeptPauses
 from lagerd.breakpoints.pauses import Pause, Pauses, from_details, remaining_of
@@ -24,7 +24,7 @@ from lagerd.run_kills import RunKills
 
 _SETTLING = 1.0
 _INPUT_LENGTH = 4096
-_LONG_LIST = 100  # pauses, which the broker takes some milliseconds to pass on
+_LONG_LIST = 100  # pauses; the broker needs some milliseconds to pass such a list on
 _MOST_BEHIND = 4
 
 
@@ -40,12 +40,12 @@ class Breakpoints:
     def __post_init__(self) -> None:
         loop = asyncio.get_running_loop()
         self.pauses = Pauses(loop, self._expired)
-        self._described = Described(self.pauses, lambda pause: self.hooks.instruments(pause))
+        self._encoded = EncodedPauses(self.pauses, lambda pause: self.hooks.instruments(pause))
         self._calls: dict[str, Call] = {}
-        self._coming: Counter[str] = Counter()  # pauses that wait to hear whose they are
+        self._coming: Counter[str] = Counter()  # Pause calls whose client is not known yet, by sender
         self._arrivals: list[asyncio.Future[None]] = []
         self._settled_at = loop.time() + _SETTLING
-        self._visits = Visits(self.bus, self.clients, self.pauses, self.settings, self.hooks, self._found)
+        self._consoles = Consoles(self.bus, self.clients, self.pauses, self.settings, self.hooks, self._found)
         self._kills = RunKills(
             self.bus, self.clients, lambda client: self.hooks.admit(client), lambda *what: self.hooks.killed(*what)
         )
@@ -57,7 +57,7 @@ class Breakpoints:
         self.clients.on_leave(self._gone)
 
     def close(self) -> None:
-        """From now on no deadline ends a pause: all of them stand on, until the next lagerd."""
+        """Stop resuming at deadlines: the pauses last until the next lagerd takes them over."""
         self._closed = True
         self._announce()
 
@@ -68,7 +68,7 @@ class Breakpoints:
             "Extend": self.extend,
             "List": self.list_,
             "OpenConsole": self.open_console,
-            "Inspect": self._visits.inspect,
+            "Inspect": self._consoles.inspect,
             "KillRun": self._kills.kill,
             "Identify": self.identify,
             "Pause": self.pause,
@@ -114,17 +114,17 @@ class Breakpoints:
         self.kept.keep(pause)
         call.forget_args()
         self._calls[pause.id] = call
-        self._tell(pause, "Paused", "sa{sv}", pause.id, self._described.of(pause))
+        self._tell(pause, "Paused", "sa{sv}", pause.id, self._encoded.of(pause))
         self._record("paused", pause, client, {"again": returns})
         self._arrived()
         return LATER
 
     def interrupt(self, call: Call) -> Outcome | Coroutine[Any, Any, Outcome]:
-        """At once where it can, for the end of the script may be what is told next; never ahead of the pause."""
+        """Handle it at once if possible, as the end of the script may be reported next; but never before its Pause."""
         return self._interrupt_later(call) if call.sender in self._coming else self._interrupt(call)
 
     async def _interrupt_later(self, call: Call) -> Outcome:
-        await self.clients.watch(call.sender)  # as the pause does, which began to wait before
+        await self.clients.watch(call.sender)  # as its Pause does, which began to wait before
         return self._interrupt(call)
 
     def _interrupt(self, call: Call) -> Outcome:
@@ -163,7 +163,7 @@ class Breakpoints:
         return ()
 
     def continue_(self, call: Call) -> Outcome | Coroutine[Any, Any, Outcome]:
-        """At once where nothing has to be waited for: this is what people wait for."""
+        """Handle it at once if there is nothing to wait for: a person waits for this reply."""
         client = self.clients.known(call.sender)
         if client is None or not self._is_settled:
             return self._continue_later(call)
@@ -210,25 +210,25 @@ class Breakpoints:
         return self._listed()
 
     def _listed(self) -> Outcome:
-        return ([self._described.of(pause) for pause in self.pauses],)
+        return ([self._encoded.of(pause) for pause in self.pauses],)
 
     async def open_console(self, call: Call) -> Outcome:
-        pause, client = await self._visits.open_console(call)
+        pause, client = await self._consoles.open_console(call)
         self._record("console opened", pause, client, {})
         self._tell_remaining(pause, client, "attached")
         return LATER
 
-    # How a pause ends, and who hears of it.
+    # How a pause ends, and who is told.
 
     def _end(self, pause: Pause, reason: str, client: Client | None, more: dict[str, Any] | None = None) -> None:
         if not self.pauses.remove(pause):
             return
         self.kept.drop(pause)
-        self._described.forget(pause)
+        self._encoded.forget(pause)
         details = (client.details() if client else {}) | (more or {})
         call = self._calls.pop(pause.id)
         with self.bus.together():
-            # Ahead of the answer, so that the script can say who it was.
+            # Before the reply, so that the script can say who resumed it.
             self._tell(pause if client else None, "Resumed", "ssa{sv}", pause.id, reason, details)
             call.reply("s", reason)
         for opener in pause.consoles.values():
@@ -237,7 +237,7 @@ class Breakpoints:
 
     def _expired(self, pause: Pause) -> None:
         if self._closed or self.bus.lost.done():
-            return  # nobody could be told, so it stands on
+            return  # the script could not be told, so it stays paused
         self._end(pause, "timeout", None, {} if pause.on_timeout == ON_TIMEOUT[0] else {"on_timeout": pause.on_timeout})
 
     def _gone(self, sender: str) -> None:
@@ -251,7 +251,7 @@ class Breakpoints:
         self._tell(pause, "Extended", "sda{sv}", pause.id, left, details)
 
     def _tell(self, pause: Pause | None, member: str, signature: str, *values: Any) -> None:
-        """Tell the script of `pause` now, and everybody at the end of this turn of the loop."""
+        """Send a signal to the script of `pause` now, and to all listeners at the end of this turn of the loop."""
         if pause is not None:
             self.bus.emit(BREAKPOINTS_PATH, BREAKPOINTS, member, signature, *values, to=pause.owner)
         self._news.append(partial(self.bus.emit, BREAKPOINTS_PATH, BREAKPOINTS, member, signature, *values))
@@ -267,8 +267,7 @@ class Breakpoints:
             asyncio.get_running_loop().call_soon(self._announce)
 
     def _announce(self) -> None:
-        """What everybody hears, and what is kept, of all that happened in one turn of the loop; those whose answer it
-        was have had it by now."""
+        """Send the signals and write the records of one turn of the loop. The replies have been sent before."""
         self._announcing = False
         news, self._news = self._news, []
         records, self._records = self._records, []
@@ -295,10 +294,10 @@ class Breakpoints:
         )
         self.hooks.changed(total)
 
-    # Finding the pause that is meant.
+    # Finding a pause by its id.
 
     def _own(self, call: Call) -> Pause | None:
-        """The pause that a script speaks of; None where it has ended, which the script may not know yet."""
+        """Return the pause of a call by its script; None if it has ended, which the script may not know yet."""
         pause = self.pauses.get(call.args[0])
         if pause is not None and pause.owner != call.sender:
             raise AccessDenied(f"The pause {pause.id} belongs to another process.")
@@ -319,7 +318,7 @@ class Breakpoints:
             pass
 
     async def _another_arrives(self) -> bool:
-        """In the first second of our life, wait for a script that stood before we began; False when it is over."""
+        """In the first second after the start, wait until a paused script calls again; afterwards return False."""
         if self._is_settled:
             return False
         arrival: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -1,7 +1,7 @@
-"""The pauses that stand, kept in lagerd's runtime folder: the next lagerd takes each of them back, whatever its limits
-are, and gives its id to nobody else.
+"""The pauses, kept in the runtime folder of lagerd: the next lagerd takes each of them back, whatever its limits are,
+and gives its id to no other pause.
 
-Each is a symbolic link that points at what is to be known: it is made in one system call, whole or not at all.
+Each is a symbolic link whose target is the data: one system call creates it, whole or not at all.
 """
 
 import contextlib
@@ -18,6 +18,8 @@ _log = logging.getLogger("lagerd")
 
 @dataclass(frozen=True, slots=True)
 class Kept:
+    """What is kept of a pause."""
+
     uid: int
     pid: int
     run_id: str
@@ -26,7 +28,7 @@ class Kept:
         return (self.uid, self.pid) == (pause.uid, pause.pid)
 
     def may_return(self) -> bool:
-        """False once its process has gone. Where the broker told no pid, nobody can say."""
+        """Return False if its process has ended. True if the broker reported no pid."""
         if not self.pid:
             return True
         try:
@@ -39,11 +41,11 @@ class Kept:
 
 
 class KeptPauses:
-    """Reads at once what the last lagerd kept, and forgets those whose process has gone."""
+    """The folder of kept pauses. Reads what the last lagerd kept, and removes pauses whose process has ended."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._away: dict[str, Kept] = {}  # those that have not come back yet
+        self._away: dict[str, Kept] = {}  # pauses that have not returned yet, by id
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for path in list(folder.iterdir()):
             kept = _read(path)
@@ -53,7 +55,7 @@ class KeptPauses:
                 _remove(path)
 
     def returns(self, pause: Pause) -> bool:
-        """Whether `pause` stood before this lagerd began. InvalidArgument where its id belongs to another pause."""
+        """Return whether `pause` began under an earlier lagerd. InvalidArgument if its id belongs to another pause."""
         kept = self._away.get(pause.id)
         if kept is None:
             return False
@@ -64,14 +66,14 @@ class KeptPauses:
         return False
 
     def is_away(self, wanted: str, uid: int) -> bool:
-        """Whether a pause of `uid` that is still away has an id, or is of a run, that begins with `wanted`."""
+        """Return whether a pause of `uid` that has not returned yet, or its run, has an id beginning with `wanted`."""
         return any(
             kept.uid == uid and (id.startswith(wanted) or kept.run_id.startswith(wanted))
             for id, kept in self._away.items()
         )
 
     def keep(self, pause: Pause) -> None:
-        """`pause` stands. A full disk keeps nothing, and stops no pause."""
+        """Keep `pause`. On a full disk this only logs a warning."""
         if self._away.pop(pause.id, None) is not None:
             _remove(self._folder / pause.id)
         try:
@@ -80,7 +82,7 @@ class KeptPauses:
             _log.warning("Cannot keep the pause %s for the next lagerd: %s.", pause.id, error.strerror)
 
     def drop(self, pause: Pause) -> None:
-        """`pause` has ended."""
+        """Remove `pause`, which has ended."""
         _remove(self._folder / pause.id)
 
 

@@ -1,4 +1,4 @@
-"""The table of standing pauses: who stands where, and until when. It knows no bus, and its clock is handed to it."""
+"""The table of pauses: which script is paused where, and until when. It knows no bus; its clock is an argument."""
 
 import math
 import re
@@ -30,8 +30,8 @@ class Clock(Protocol):
 
 @dataclass(eq=False, slots=True)
 class Pause:
-    """One script standing still. `owner` is its connection; `deadline` is None where it holds until resumed; `since` is
-    of the epoch, `began` the same by the monotonic clock."""
+    """One paused script. `owner` is its connection. `deadline` is None without a timeout. `since` is in seconds since
+    the epoch, `began` is the same time by the monotonic clock."""
 
     id: str
     owner: str
@@ -57,7 +57,7 @@ class Pause:
 
 
 class Pauses:
-    """All pauses. `expired` is called with each pause whose time is over; it is still in the table then."""
+    """All pauses. `expired` is called with each pause that times out, while it is still in the table."""
 
     def __init__(self, clock: Clock, expired: Callable[[Pause], None], limit_per_user: int = 4096) -> None:
         self.limit_per_user = limit_per_user
@@ -74,22 +74,24 @@ class Pauses:
         return iter(list(self._pauses.values()))
 
     def add(self, pause: Pause, remaining: float | None = None, *, returns: bool = False) -> None:
-        """Add `pause`, for `remaining` seconds where it stood before this table began, else for its timeout. One that
-        `returns` is taken back whatever the limits are."""
+        """Add `pause`, for its timeout, or for the `remaining` seconds if it began before this table.
+
+        One that `returns` is accepted whatever the limits are.
+        """
         if pause.id in self._pauses:
             raise InvalidArgument(f"The breakpoint id {pause.id} is in use.", "Generate a new one for each pause.")
-        standing = self._per_user.get(pause.uid, 0)
-        if standing >= self.limit_per_user and not returns:
-            raise TooMany(f"{pause.user} already has {standing} paused scripts.", "Resume some of them first.")
+        paused = self._per_user.get(pause.uid, 0)
+        if paused >= self.limit_per_user and not returns:
+            raise TooMany(f"{pause.user} already has {paused} paused scripts.", "Resume some of them first.")
         self._pauses[pause.id] = pause
-        self._per_user[pause.uid] = standing + 1
+        self._per_user[pause.uid] = paused + 1
         self._per_owner.setdefault(pause.owner, []).append(pause)
         left = pause.timeout if remaining is None else remaining
         if left > 0:
             self._arm(pause, self._clock.time() + left)
 
     def remove(self, pause: Pause) -> bool:
-        """Take `pause` out; False if it had gone already."""
+        """Remove `pause`; return False if it had been removed already."""
         if self._pauses.pop(pause.id, None) is None:
             return False
         self._disarm(pause)
@@ -102,15 +104,16 @@ class Pauses:
         return True
 
     def of(self, owner: str) -> list[Pause]:
+        """Return the pauses of a connection."""
         return list(self._per_owner.get(owner, ()))
 
     def get(self, id: str) -> Pause | None:
         return self._pauses.get(id)
 
     def find(self, text: str, uid: int) -> list[Pause]:
-        """The pause whose id is or begins with `text`, or all pauses of the run whose id does. Never empty.
+        """Return the pause whose id is or begins with `text`, or all pauses of the run whose id does. Never empty.
 
-        Those of `uid` come first: whatever others call theirs, they cannot change what somebody's own ids mean.
+        Those of `uid` take precedence, so that the ids of other users never change the meaning of a user's own.
         """
         wanted = text.strip().lower()
         exact = self._pauses.get(wanted)
@@ -124,11 +127,11 @@ class Pauses:
         return found
 
     def remaining(self, pause: Pause) -> float:
-        """Seconds left, 0 for no limit; never 0 while there is a limit."""
+        """Return the seconds left, 0 for no timeout; never 0 while there is a timeout."""
         return 0.0 if pause.deadline is None else max(pause.deadline - self._clock.time(), 0.001)
 
     def extend(self, pause: Pause, seconds: float) -> float:
-        """Give `pause` so many seconds more than it has; 0 takes its limit away. The seconds left, 0 for no limit."""
+        """Add `seconds` to the time left of `pause`; 0 removes its timeout. Return the time left, 0 for no timeout."""
         if not (math.isfinite(seconds) and 0 <= seconds <= LONGEST):
             raise InvalidArgument(
                 f"{seconds:g} s is not a valid extension of a pause.",
@@ -142,7 +145,7 @@ class Pauses:
         return self.remaining(pause)
 
     def restart(self, pause: Pause) -> bool:
-        """Start the countdown of `pause` again, never shortening it. Whether anything changed."""
+        """Restart the countdown of `pause`, unless this would shorten it. Return whether anything changed."""
         if pause.deadline is None:
             return False
         deadline = self._clock.time() + pause.timeout
@@ -152,7 +155,7 @@ class Pauses:
         return True
 
     def details(self, pause: Pause) -> dict[str, Any]:
-        """The keys of the contract but for what `remaining` gives; times in seconds, `since` of the epoch."""
+        """Return the keys of the contract except `remaining`; times in seconds, `since` since the epoch."""
         return {
             "id": pause.id,
             "label": pause.label,
@@ -187,7 +190,7 @@ class Pauses:
 
 
 def _meant(wanted: str, pauses: list[Pause]) -> list[Pause]:
-    """Those of `pauses` that an id means; AmbiguousId where it may mean several."""
+    """Return those of `pauses` that an id stands for; AmbiguousId if it is a prefix of several ids."""
     whole = [pause for pause in pauses if wanted and pause.run_id == wanted]
     begun, of_runs = [], whole
     if not whole and _PREFIX.match(wanted):
@@ -204,7 +207,7 @@ def _meant(wanted: str, pauses: list[Pause]) -> list[Pause]:
 
 
 def from_details(details: dict[str, Any], *, owner: str, uid: int, user: str, pid: int, default: float) -> Pause:
-    """A pause from what a script says of itself; who it is comes from elsewhere. InvalidArgument where it is wrong."""
+    """Return a pause from the details that a script sent; the bus tells who it is. InvalidArgument for bad details."""
     id = _typed(details, "id", str, "")
     if not _ID.match(id):
         raise InvalidArgument(f"{printable(id, 40)!r} is not a valid breakpoint id.", "Give eight hexadecimal digits.")
@@ -244,7 +247,7 @@ def from_details(details: dict[str, Any], *, owner: str, uid: int, user: str, pi
 
 
 def remaining_of(details: dict[str, Any]) -> float | None:
-    """The seconds that a pause which stood before still has, None for a new one."""
+    """Return the seconds left of a pause that began under an earlier lagerd, None for a new pause."""
     return _seconds(details, "remaining", 0.0) if "remaining" in details else None
 
 

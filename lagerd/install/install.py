@@ -1,7 +1,7 @@
-"""Put the units of a box in their places, and take them away again.
+"""Install the units of a box, and remove them.
 
-`install` and `uninstall` work while they are iterated, and yield what they did, for somebody else to print. Which files
-there are, and which of them somebody has edited since, is remembered in MANIFEST.
+`install` and `uninstall` do their work while they are iterated, and yield each step for the caller to print. MANIFEST
+records which files were installed, so that edited ones are recognised.
 """
 
 import contextlib
@@ -28,6 +28,8 @@ _SYSTEMD, _UDEV, _BUS = Path("/run/systemd/system"), Path("/run/udev/control"), 
 
 @dataclass(frozen=True)
 class Step:
+    """One step: what was done, to which file or by which command, and why or why not."""
+
     did: str
     what: str
     note: str = ""
@@ -41,7 +43,7 @@ class Step:
 
 
 def install(root: Path = Path("/"), dry_run: bool = False) -> Iterator[Step]:
-    """Install below `root`; where that is /, also tell the running system. Raises LagerError."""
+    """Install below `root`; if that is /, also make the running system reload its files. Raises LagerError."""
     work = _Work(root.absolute(), dry_run)
     work.check_root("install")
     with _explained():
@@ -64,7 +66,7 @@ def install(root: Path = Path("/"), dry_run: bool = False) -> Iterator[Step]:
 
 
 def uninstall(root: Path = Path("/"), dry_run: bool = False) -> Iterator[Step]:
-    """Remove what `install` made, but for configuration that was edited. Raises LagerError."""
+    """Remove what `install` created, except edited configuration. Raises LagerError."""
     work = _Work(root.absolute(), dry_run)
     work.check_root("uninstall")
     with _explained():
@@ -115,7 +117,7 @@ class _Work:
         return self._step("created" if old is None else "updated", path)
 
     def link(self, place: str, target: Path) -> Iterator[Step]:
-        """Let the command be found, unless something else is found by that name."""
+        """Link the command into the search path, unless there is another file of that name."""
         path, text = self.root / place, str(target)
         if target == Path("/", place):
             return
@@ -136,7 +138,7 @@ class _Work:
         yield self._step("updated" if ours else "created", path)
 
     def drop_stale(self) -> Iterator[Step]:
-        """What an earlier version installed and this one does not."""
+        """Remove what an earlier version installed and this one does not."""
         for place in [place for place in self.files if place not in FILES and place not in LINKS]:
             yield from self.remove(place)
 
@@ -154,7 +156,7 @@ class _Work:
     def remember(self) -> None:
         known = {"files": self.files, "folders": self.folders}
         if not self.dry_run:
-            self._write(MANIFEST, b"")  # its own folder is among those to remember
+            self._write(MANIFEST, b"")  # this creates its folder, which is recorded too
             (self.root / MANIFEST).write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
 
     def remove_manifest(self) -> Iterator[Step]:
@@ -171,7 +173,7 @@ class _Work:
             yield from self._run(*command, needed=needed)
 
     def systemctl(self, verb: str, *options: str) -> Iterator[Step]:
-        """On the live system if systemd runs it, else on the files below the root."""
+        """Run systemctl on the live system if systemd runs there, or on the files below the root."""
         if not self.live or _SYSTEMD.exists():
             root = () if self.live else (f"--root={self.root}",)
             yield from self._run("systemctl", *root, "--quiet", verb, *options, "lagerd.service")
@@ -189,7 +191,7 @@ class _Work:
         yield Step("failed", shown, why) if why else Step("ran", shown)
 
     def tell(self) -> Iterator[Step]:
-        """Let the running system read its files anew."""
+        """Make the running system reload its files."""
         yield from self.run(_SYSTEMD, "systemctl", "daemon-reload")
         bus = ("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus")
         yield from self.run(_BUS, "busctl", "call", *bus, "ReloadConfig")
@@ -200,11 +202,11 @@ class _Work:
         yield from self.run(_SYSTEMD, "journalctl", "--update-catalog")
 
     def remove_user(self) -> Iterator[Step]:
-        """Only the user that we made: a person may be called lager too."""
+        """Remove the user that `install` created, but not a person who is called lager."""
         with contextlib.suppress(KeyError):
             if pwd.getpwnam(USER).pw_gecos == layout.GECOS:
                 yield from self.run(Path("/etc/passwd"), "userdel", USER)
-                # userdel leaves a group that has members.
+                # userdel keeps a group that has members.
                 grp.getgrnam(USER)
                 yield from self.run(Path("/etc/group"), "groupdel", USER)
 
@@ -216,7 +218,7 @@ class _Work:
         return Step(f"would {verbs[did]}" if self.dry_run else did, str(path))
 
     def _write(self, place: str, text: bytes) -> None:
-        """Whole or not at all: the bus and udev read these folders as soon as they change."""
+        """Write a file atomically, since the bus and udev read these folders as soon as they change."""
         if self.dry_run:
             return
         path = self.root / place
@@ -236,7 +238,7 @@ class _Work:
 
 
 def _why_failed(command: tuple[str, ...]) -> str:
-    """Why it failed, or nothing."""
+    """Run a command; return why it failed, or an empty string."""
     try:
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_COMMAND_SECONDS, check=False

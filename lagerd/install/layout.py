@@ -1,4 +1,4 @@
-"""Where lagerd is installed, and which units it brings."""
+"""Which files an installation has, and where they go."""
 
 import os
 import stat
@@ -20,13 +20,13 @@ WANTS = "etc/systemd/system/multi-user.target.wants"
 SYSUSERS = "usr/lib/sysusers.d/lager.conf"
 CONFIG = "etc/lager/lagerd.toml"
 NETS = "etc/lager/nets.toml"
-# Where an ssh that is no login looks for a command: lager --box NAME starts lager there.
+# Where ssh finds a command without a login shell: lager --box NAME starts lager there.
 LINKS = ("usr/local/bin/lager", "usr/local/bin/lagerd")
 KILL = "usr/lib/systemd/system/lager-kill@.service"
 PORTS = "usr/lib/udev/rules.d/99-lager-ports.rules"
 OWN_FOLDERS = ("etc/lager", "usr/share/lager")
 
-# Where each template goes. The user comes first: the bus and udev look names up when they read the rest.
+# Where each template goes. The user comes first, since the bus and udev look up its name when they read the others.
 FILES = {
     SYSUSERS: "lager.sysusers",
     SERVICE: "lagerd.service",
@@ -51,7 +51,7 @@ _ADVICE = "Install it where everybody can read it: python3 -m venv /opt/lager &&
 
 @dataclass(frozen=True)
 class Layout:
-    """`program` is how the service finds lagerd, as seen inside the root that is installed into."""
+    """`program` is the path of lagerd as seen inside the root."""
 
     templates: Path
     program: Path
@@ -59,7 +59,7 @@ class Layout:
     ports: str = ""
 
     def render(self) -> Iterator[tuple[str, str]]:
-        """Each file's place below the root, and its text."""
+        """Yield the place of each file below the root, and its text."""
         for place, name in FILES.items():
             text = (self.templates / name).read_text(encoding="utf-8")
             if place in (SERVICE, KILL):
@@ -71,7 +71,7 @@ class Layout:
 
 
 def find(root: Path) -> Layout:
-    """Raises LagerError where lagerd could not run from as the service's user."""
+    """Return the layout for `root`. LagerError if the user of the service could not run lagerd from there."""
     program = _program()
     needed = _needed(program)
     if all(path.is_relative_to(root) for path in needed):
@@ -97,7 +97,7 @@ def _program() -> Path:
 
 
 def _needed(program: Path) -> list[Path]:
-    """What a starting lagerd reads, by the names it uses and by those behind the symlinks."""
+    """Return the paths that lagerd reads at its start, as given and with symbolic links resolved."""
     modules = [Path(str(module.__file__)) for module in (lagerd, lager, os)]
     paths = [program, Path(sys.executable), Path(sysconfig.get_path("purelib")), *modules]
     return [*paths, *(path.resolve() for path in paths)]
@@ -116,6 +116,6 @@ def _check(path: Path) -> None:
 
 
 def _quoted(path: Path) -> str:
-    """As systemd.service(5) reads it: C escapes in double quotes, and specifiers begin with %."""
+    """Quote a path for systemd.service(5): C escapes in double quotes, and % doubled."""
     text = str(path).replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
     return f'"{text}"' if any(c in text for c in " '\"\\;") else text

@@ -1,4 +1,4 @@
-"""The serial ports that belong to the bench: those that the nets file names, and no others."""
+"""The serial ports of the bench: only those that the nets file names."""
 
 import re
 from collections.abc import Iterator
@@ -9,11 +9,11 @@ from lager.nets import file
 
 _NETS = "etc/lager/nets.toml"
 _LOGINS = "etc/systemd/system/getty.target.wants/serial-getty@{}.service"
-_UNFIT = re.compile(r"[\"|\x00-\x1f\x7f]")  # what a pattern of udev(7) cannot have
+_UNFIT = re.compile(r"[\"|\x00-\x1f\x7f]")  # not possible in a pattern of udev(7)
 
 
 def rules(root: Path) -> str:
-    """A rule of udev for each port. A nets file that is missing or wrong names none."""
+    """Return the udev rules for the ports; none if the nets file is missing or invalid."""
     path = root / _NETS
     try:
         found = file.load(path) if path.exists() else None

@@ -1,1 +1,1 @@
-"""The audit: events, and their records in the journal."""
+"""The audit log: events and their records in the journal."""

@@ -1,4 +1,4 @@
-"""The audit: one structured record in the journal for each thing that a person will ask about later.
+"""The audit log: one structured record in the journal for each event that somebody may ask about later.
 
 The fields of a record are `LAGER_` and a key of `Audit.record` in capitals. Those of FIELDS are in every
 record: units/lager.catalog, which has the text that `journalctl -x` shows for each kind, can only name what is there.
@@ -26,7 +26,7 @@ FIELDS = (
 
 
 class Kind(Enum):
-    """What happened: its word, its MESSAGE_ID, its priority (syslog's: 5 notice, 6 info), and its line."""
+    """A kind of event: its name, MESSAGE_ID, priority (of syslog: 5 notice, 6 info) and MESSAGE."""
 
     PAUSED = (
         "paused",
@@ -114,8 +114,8 @@ Send = Callable[[list[tuple[str, str]]], None]
 
 
 class Audit:
-    """Where records go. Recording never blocks and never raises: a record that cannot be sent is dropped and counted,
-    and the next one that can be sent says in LAGER_LOST how many were."""
+    """A destination of records. Recording never blocks and never raises: a record that cannot be sent is dropped, and
+    LAGER_LOST in the next one has the number of dropped records."""
 
     def __init__(self, send: Send, close: Callable[[], None] = lambda: None) -> None:
         self._send = send
@@ -124,6 +124,7 @@ class Audit:
         self.lost = 0
 
     def record(self, kind: Kind, **fields: object) -> None:
+        """Write a record, or drop it."""
         try:
             self._send(_entry(kind, fields, self._unreported))
         except Exception:
@@ -134,9 +135,9 @@ class Audit:
 
 
 def to_journal(path: Path = JOURNAL_SOCKET) -> Audit:
-    """Records for journald, in its native protocol (https://systemd.io/JOURNAL_NATIVE_PROTOCOL).
+    """Return an audit that writes to journald, in its native protocol (https://systemd.io/JOURNAL_NATIVE_PROTOCOL).
 
-    The socket is found anew for each record, since a journald that restarts may replace it.
+    Each record looks up the socket again, since journald may replace it when it restarts.
     """
     transport = JournaldTransport(path, connected=False)
     transport.socket.setblocking(False)
@@ -144,13 +145,13 @@ def to_journal(path: Path = JOURNAL_SOCKET) -> Audit:
 
 
 def to_log(logger: logging.Logger) -> Audit:
-    """Records as plain lines, for a daemon without a journal."""
+    """Return an audit that logs plain lines, for a daemon without a journal."""
     return Audit(lambda entry: logger.info("%s", dict(entry)["MESSAGE"]))
 
 
 def to_file(logger: logging.Logger, path: Path) -> Audit:
-    """As `to_log`, and each record as a line of JSON in a file, as journalctl would write it. When the file is long, it
-    becomes the `older` one, whose records are dropped."""
+    """Return an audit like that of `to_log`, which also writes each record to a file, as JSON like that of journalctl.
+    A file that is too long replaces the `older` one."""
 
     def send(entry: list[tuple[str, str]]) -> None:
         logger.info("%s", dict(entry)["MESSAGE"])
@@ -164,7 +165,7 @@ def to_file(logger: logging.Logger, path: Path) -> Audit:
 
 
 def older(path: Path) -> Path:
-    """Where the older records of `to_file` are."""
+    """Return the file with the older records of `to_file`."""
     return path.with_name(f"{path.name}.old")
 
 
@@ -183,7 +184,7 @@ def _entry(kind: Kind, fields: Mapping[str, object], lost: int) -> list[tuple[st
 
 
 def _text(value: object) -> str:
-    """One printable line: a label is the script's own word, and must not colour a terminal or forge a line in it."""
+    """Return a value as one printable line: a label, which comes from the script, must not forge lines."""
     if value is None or value == "":
         return UNKNOWN
     text = f"{value:.3f}" if isinstance(value, float) else str(value).rstrip("\n")

@@ -1,4 +1,4 @@
-"""Which record the journal gets for what happens to a pause."""
+"""Write the record of each event of a pause or a lease."""
 
 import time
 from collections.abc import Callable
@@ -28,11 +28,11 @@ Record = Callable[[str, Pause, Client | None, dict[str, Any]], None]
 
 
 def recorder(audit: Audit, console_input: Callable[[], bool]) -> Record:
-    """For `Hooks.record`; `console_input` says whether what people type into consoles is kept."""
+    """Return the callback for `Hooks.record`. `console_input` returns whether to record the input of consoles."""
 
     def record(what: str, pause: Pause, client: Client | None, more: dict[str, Any]) -> None:
         if what == "paused" and more.get("again"):
-            return  # it stood before this lagerd began, and was recorded by the last one
+            return  # it began under an earlier lagerd, which recorded it
         if what == "input" and not console_input():
             return
         who = {"by_uid": client.uid, "by_user": client.user, "by_how": client.how} if client else {}
@@ -50,7 +50,7 @@ _LEASE_KINDS = {"claimed": Kind.CLAIMED, "released": Kind.RELEASED, "refused": K
 
 
 def lease_recorder(audit: Audit) -> LeaseRecord:
-    """For the hooks of the instruments: a lease is recorded as its holder's, a refusal as of whoever asked."""
+    """Return the callback for the instruments. A lease is recorded for its holder, a refusal for the caller."""
 
     def record(what: str, lease: Lease, client: Client | None, more: dict[str, Any]) -> None:
         uid, user = (client.uid, client.user) if client else (lease.uid, lease.user)

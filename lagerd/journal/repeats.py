@@ -1,5 +1,5 @@
-"""Repeated extensions and inputs of one pause share a record: the first is written at once, then one a second for all
-that came meanwhile, with their count."""
+"""Merge repeated extensions and inputs of a pause: the first is recorded at once, then one record a second has all that
+came meanwhile, with their count."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ class _Window:
 
 
 class Repeats:
-    """Stands before `record`. What else happens to a pause is recorded behind what was held back of it."""
+    """Wraps `record`. Other events of a pause are recorded after the merged ones that are still held back."""
 
     def __init__(self, record: Record) -> None:
         self._record = record
@@ -50,7 +50,7 @@ class Repeats:
         window.more = more
 
     def flush(self) -> None:
-        """Record what was held back."""
+        """Write the records that are held back."""
         for key in list(self._windows):
             self._close(key)
 

@@ -1,6 +1,6 @@
-"""Which bus: the one that is named, else the system bus where lagerd is installed there, else this user's own.
+"""Choose the bus: the one that is named, or the system bus if lagerd is installed, or the embedded bus of this user.
 
-Nothing here talks to a bus; it looks at the environment, at files and at sockets, so that it costs next to nothing.
+Nothing here talks to a bus. It reads the environment, files and sockets only, so that it costs almost nothing.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ _INSTALLED = (
     Path("/usr/share/dbus-1/system.d/com.lager.conf"),
     Path("/etc/dbus-1/system.d/com.lager.conf"),
 )
-_LONGEST_RUNTIME = 90  # a socket's path has at most 107 bytes: unix(7)
+_LONGEST_RUNTIME = 90  # the path of a socket has 107 bytes at most: unix(7)
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,15 @@ class Address:
 
 
 def given_or_system() -> str:
+    """Return the address that the environment gave at the start, or that of the system bus."""
     return lager.at_start("LAGER_BUS_ADDRESS") or lager.at_start("DBUS_SYSTEM_BUS_ADDRESS") or SYSTEM
 
 
 def choose() -> Address:
-    """The bus for this process. BusError where a real bench has no lagerd: a simulated one never stands in for it."""
+    """Return the bus for this process.
+
+    BusError if the machine has a bench but no lagerd: a simulated bench never replaces a real one.
+    """
     named = lager.at_start("LAGER_BUS_ADDRESS")
     if named:
         return Address(named, embedded=False)
@@ -53,13 +57,13 @@ def choose() -> Address:
 
 
 def unix_address(path: Path) -> str:
-    """The D-Bus address of a socket file (D-Bus specification, Server Addresses: what may stand unescaped)."""
+    """Return the D-Bus address of a socket file, escaped (D-Bus specification, Server Addresses)."""
     plain = b"-_/.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
     return "unix:path=" + "".join(chr(byte) if byte in plain else f"%{byte:02x}" for byte in os.fsencode(path))
 
 
 def listening(path: Path) -> bool:
-    """Whether somebody listens at a socket file."""
+    """Return whether a process listens on a socket file."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         try:
             probe.connect(str(path))
@@ -69,18 +73,18 @@ def listening(path: Path) -> bool:
 
 
 def embedded_folder() -> Path:
-    """The private folder of this user's embedded daemon, made if need be; BusError if it cannot be private."""
+    """Return the private folder of this user's embedded daemon, created if needed; BusError if that is impossible."""
     runtime = lager.at_start("XDG_RUNTIME_DIR") or ""
     if os.path.isabs(runtime) and len(os.fsencode(runtime)) < _LONGEST_RUNTIME:
         try:
             return private(Path(runtime) / "lager")
         except (OSError, BusError):
-            pass  # absent, read-only or somebody else's: the temporary folder will do
+            pass  # missing, read-only or owned by another user: try the temporary folder
     first = Path(lager.at_start("TMPDIR") or "/tmp") / f"lager-{os.getuid()}"
     try:
         return private(first)
     except (OSError, BusError) as error:
-        # Anybody can make that name in a temporary folder, but nobody else in the home of this user.
+        # Any user can create that name in a temporary folder, but not in the home of this user.
         for folder in _in_home():
             with contextlib.suppress(OSError, BusError):
                 folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -99,7 +103,7 @@ def _in_home() -> Iterator[Path]:
 
 
 def require_user_name() -> None:
-    """BusError for a user id without a name: dbus-daemon neither runs for it nor lets it in."""
+    """Raise BusError if this user id has no name: dbus-daemon neither runs for it nor accepts it."""
     import pwd
 
     uid = os.getuid()
@@ -113,15 +117,17 @@ def require_user_name() -> None:
 
 
 def embedded_records() -> Path | None:
-    """Where the embedded daemon of this user keeps its records; None where the bus of this process is another one.
-    BusError as `choose` raises it."""
+    """Return the file with the records of this user's embedded daemon; None if this process uses another bus.
+
+    BusError as from `choose`.
+    """
     where = choose()
     folder = embedded_folder()
     return folder / "records" if where.embedded or where.text == unix_address(folder / "bus") else None
 
 
 def private(folder: Path) -> Path:
-    """`folder`, made if need be; OSError or BusError where it cannot be one that only this user can use."""
+    """Create `folder` if needed, and return it. OSError or BusError if other users have access to it."""
     folder.mkdir(mode=0o700, exist_ok=True)
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:

@@ -1,6 +1,6 @@
-"""What we export on the bus: which method of which object is meant, and what its caller gets when it fails.
+"""Exported objects: find the method that a call means, run it, and reply with its result or an error.
 
-A method is a function of a Call that returns the values of its reply, or LATER where it answers by itself.
+A method is a function of a Call. It returns the values of the reply, or LATER if it replies itself.
 """
 
 import asyncio
@@ -26,6 +26,8 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Method:
+    """`takes` and `gives` are the signatures of its arguments and of its result."""
+
     takes: str
     gives: str
     run: Runner
@@ -33,8 +35,8 @@ class Method:
 
 @dataclass(frozen=True)
 class Interface:
-    """`properties` gives for each name its signature and how to read it, `setters` how to write those that can be
-    written; `xml` is the <interface> element."""
+    """`properties` has the signature and the getter of each property, `setters` the setters of the writable ones; `xml`
+    is the <interface> element."""
 
     name: str
     methods: dict[str, Method]
@@ -44,10 +46,12 @@ class Interface:
 
 
 class Tree:
-    """The objects of one connection, by path. `refused` hears of each call that was refused with AccessDenied, and of
-    each of `lasting` that was refused at all. Whoever calls one of `lasting` is not refused when we stop: that the
-    connection ends tells them to call the next of us. All others are told `stopping`: whose objects these are, and that
-    it ends."""
+    """The objects of one connection, by path.
+
+    `refused` is told each call that failed with AccessDenied, and each call of a `lasting` method that failed at all.
+    When the tree closes, pending calls fail with the text and hint in `stopping`. Those of `lasting` methods get no
+    reply: the end of the connection tells their callers to call the next process of this name.
+    """
 
     def __init__(
         self,
@@ -63,12 +67,13 @@ class Tree:
         self._closed = False
 
     def add(self, path: str, interface: Interface) -> None:
+        """Export an interface at `path`, with the standard interfaces."""
         self._objects.setdefault(path, dict(_STANDARD_INTERFACES))[interface.name] = interface
         own = self._objects[path]
         own["org.freedesktop.DBus.Properties"] = _properties(own)
 
     def dispatch(self, call: Call) -> None:
-        """Run the method that is called; its caller gets exactly one answer, whatever happens."""
+        """Run the called method. Its caller gets exactly one reply, whatever happens."""
         if self._closed:
             self._stop(call)
             return
@@ -88,10 +93,10 @@ class Tree:
             self._reply(call, method, outcome)
 
     async def close(self) -> None:
-        """End the methods that are still running; their callers get an error, and so does whoever comes later, but for
-        those that are `lasting`."""
+        """Cancel the methods that are still running. Their callers and all later ones get an error, except those of
+        `lasting` methods."""
         self._closed = True
-        await asyncio.sleep(0)  # each begins, and only what has begun can answer
+        await asyncio.sleep(0)  # let each task begin: only then can it reply
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -154,7 +159,7 @@ class Tree:
         return method
 
     def _between(self, call: Call) -> Method | None:
-        """The folders on the way to an object are there for those who browse."""
+        """Return Introspect for a path that only leads to other objects, so that one can browse."""
         if call.member == "Introspect" and any(path.startswith(call.path.rstrip("/") + "/") for path in self._objects):
             return Method("", "s", lambda _: (self._introspection(call.path),))
         self._unknown(call, "UnknownObject", f"There is no object {call.path} here.")
@@ -173,7 +178,7 @@ class Tree:
 
 
 def _introspect(_: Call) -> Outcome:
-    raise AssertionError("answered by the tree itself")
+    raise AssertionError("Tree answers this itself")
 
 
 def _properties(own: dict[str, Interface]) -> Interface:

@@ -1,4 +1,4 @@
-"""The bus, as the rest of lager sees it: plain values, exceptions of our own, one connection a process.
+"""The bus as the rest of lager uses it: plain values, lager's exceptions, one connection for each process.
 
 Everything here belongs to one asyncio loop and is not thread-safe.
 """
@@ -22,16 +22,18 @@ from lager.errors import BusError, LagerError, NoDaemon, Refusal
 
 _CONNECT_SECONDS = 10.0
 _DO_NOT_QUEUE = 4
-_OWNER = (1, 4)  # of a name: since now, or already
+_OWNER = (1, 4)  # replies of RequestName: primary owner, already the owner
 _BROKER_PATH = "/org/freedesktop/DBus"
 _LONGEST_CALL = 1 << 16
 _PATIENCE = "Wait for an answer before sending the next."
 _MOST_RUNNING = 8
-_MOST_OWED = 1 << 17  # bytes of answers that the broker has not taken
+_MOST_OWED = 1 << 17  # bytes of replies to one caller that the broker has not taken
 
 
 @dataclass(frozen=True, slots=True)
 class Signal:
+    """A signal that was received, with plain values."""
+
     sender: str
     path: str
     interface: str
@@ -40,7 +42,7 @@ class Signal:
 
 
 class Call:
-    """A method call that somebody made to us; `reply` or `refuse` answers it, once, now or later."""
+    """A method call that was received. `reply`, `refuse` or `fail` answers it, now or later; only the first counts."""
 
     __slots__ = (
         "_args",
@@ -69,14 +71,14 @@ class Call:
 
     @property
     def args(self) -> list[Any]:
-        """Parsed when first asked for. Raises InvalidArgument where the bytes are not what the signature says."""
+        """The arguments, parsed on first use. Raises InvalidArgument if the bytes do not fit the signature."""
         if self._args is None:
             self._args = self._read().body() if self._message is not None else []
         return self._args
 
     @property
     def signature(self) -> str:
-        """Raises InvalidArgument as `args` does."""
+        """The signature of the arguments. Raises InvalidArgument as `args` does."""
         return self._read().signature
 
     def _read(self) -> Incoming:
@@ -89,11 +91,11 @@ class Call:
 
     @property
     def behind(self) -> int:
-        """How many calls of the same caller wait behind this one."""
+        """The number of calls of the same caller that wait behind this one."""
         return self._bus._connection.waiting(self.sender)
 
     def forget_args(self) -> None:
-        """They need not be kept for as long as the answer takes."""
+        """Free the arguments, for a call whose reply takes long."""
         self._message, self._args = None, []
 
     def reply(self, signature: str = "", *values: Any, fds: Sequence[int] = ()) -> None:
@@ -104,19 +106,20 @@ class Call:
         self._bus._answer(self, Kind.ERROR, name, "s", (text,), ())
 
     def fail(self, error: LagerError) -> None:
-        """Refuse with an error of ours, by its name where the contract has one."""
+        """Reply with one of lager's errors, by its own name if it is part of the contract."""
         kind = type(error) if isinstance(error, Refusal) else errors.Failed
         self.refuse(ERROR_PREFIX + kind.__name__, str(error))
 
     def begin(self) -> None:
-        """What was called is being done; not much of that is done for one caller at a time."""
+        """Count this call as running. A caller with too many running calls has to wait with the next ones."""
         self._bus._running[self.sender] += 1
 
     def end(self) -> None:
+        """Undo `begin`."""
         self._bus._done(self.sender)
 
     def take_fd(self, index: int) -> int:
-        """The descriptor that an `h` argument points at, which from now on the caller of this closes."""
+        """Return the descriptor that an `h` argument refers to. From now on the caller has to close it."""
         fd = self.fds[index]
         self.fds[index] = -1
         return fd
@@ -133,13 +136,13 @@ class Objects(Protocol):
 
 
 class Bus:
-    """One connection to a D-Bus broker. `lost` is done as soon as it ends, for whatever reason."""
+    """One connection to a D-Bus broker. The future `lost` is done when it ends, for any reason."""
 
     def __init__(self, address: str) -> None:
         self._pending: dict[int, asyncio.Future[Incoming]] = {}
-        self._bounds: dict[int, int] = {}  # of answers that may not be long
+        self._bounds: dict[int, int] = {}  # the maximum size of a reply, by the serial of its call
         self._listeners: dict[str, list[tuple[str, Callable[[Signal], None]]]] = {}
-        self._owners: dict[str, str] = {}  # of the names that are followed
+        self._owners: dict[str, str] = {}  # by the name that is followed
         self._objects: Objects | None = None
         self._running: Counter[str] = Counter()
         self.name = ""
@@ -148,7 +151,7 @@ class Bus:
 
     @classmethod
     async def connect(cls, address: str) -> "Bus":
-        """Connect and say hello; BusError if nobody is there, or does not answer within ten seconds."""
+        """Connect and register. BusError if no broker is there or it does not answer within ten seconds."""
         bus = None
         try:
             bus = cls(address)
@@ -172,7 +175,7 @@ class Bus:
         self._connection.close()
 
     async def flush(self) -> None:
-        """Wait until the broker has taken what was sent, a second at the most: it does not read on when we hang up."""
+        """Wait until the broker has read what was sent, at most a second: it discards the rest when we disconnect."""
         with contextlib.suppress(LagerError, TimeoutError):
             async with asyncio.timeout(1.0):
                 while not self._connection.all_sent:
@@ -193,12 +196,13 @@ class Bus:
         gives: str | None = None,
         at_most: int = 0,
     ) -> list[Any]:
-        """Call a method and wait for its result: a list of plain values, descriptors in the place of `h`.
+        """Call a method and return its result: a list of plain values, with a descriptor for each `h`.
 
-        The interface is the destination unless named. `start` lets the broker start a service that is not there.
-        Raises the Refusal that the other side named, NoDaemon if there is nobody or `timeout` seconds went by, BusError
-        if the bus is gone. `fds` are closed once sent. Of somebody who is not trusted the answer is Failed where its
-        signature is not what it `gives`, or where it has more than `at_most` bytes, which are not looked at then.
+        `interface` defaults to the destination. `start` lets the broker start a service that does not run. `fds` are
+        closed once they are sent. Raises the Refusal that the other side named; NoDaemon if there is no such service or
+        it did not answer within `timeout` seconds; BusError if the connection is lost. For a service that is not
+        trusted: Failed if the signature of the reply is not `gives`, or if the reply has more than `at_most` bytes,
+        which are then not read.
         """
         if self.lost.done():
             close_fds(fds)
@@ -221,7 +225,7 @@ class Bus:
             close_fds(fds)
             raise errors.InvalidArgument("An argument is not valid UTF-8.", "Give it as plain text.") from None
         except TimeoutError:
-            if answer.done() and not answer.cancelled():  # it came while this thread could not run
+            if answer.done() and not answer.cancelled():  # the reply came while this thread could not run
                 return result(answer.result(), gives)
             raise NoDaemon(
                 f"{destination} did not answer {member} within {timeout:g} s.", "Try again, or restart it."
@@ -234,7 +238,7 @@ class Bus:
             self._bounds.pop(serial, None)
 
     def post(self, destination: str, path: str, member: str, signature: str, *values: Any, start: bool = False) -> None:
-        """Call a method and want no answer, not even an error; `start` as for `call`."""
+        """Call a method without a reply, not even an error. `start` as for `call`."""
         flags = Flag.NO_REPLY_EXPECTED | (Flag.NONE if start else Flag.NO_AUTOSTART)
         self._send(
             Kind.METHOD_CALL, flags=flags, path=path, interface=destination, member=member, destination=destination,
@@ -242,28 +246,29 @@ class Bus:
         )  # fmt: skip
 
     def emit(self, path: str, interface: str, member: str, signature: str, *values: Any, to: str = "") -> None:
-        """Send a signal: to everybody who listens, or to the one connection `to`."""
+        """Send a signal, to all subscribers or only to the connection `to`."""
         self._send(
             Kind.SIGNAL, path=path, interface=interface, member=member, destination=to, signature=signature,
             values=values,
         )  # fmt: skip
 
     def together(self) -> AbstractContextManager[None]:
-        """What is posted, emitted and answered inside of this goes out as one piece, at its end."""
+        """Return a block that sends all calls, signals and replies made inside it as one piece, at its end."""
         return self._connection.together()
 
     def serve(self, objects: Objects) -> None:
+        """Let `objects` answer all calls from now on."""
         self._objects = objects
 
     def listen(self, member: str, callback: Callable[[Signal], None], *, of: str = BROKER) -> None:
-        """Tell `callback` of the signals that `of` sends: the broker, a unique name, or the owner of a followed name.
+        """Call `callback` for signals that `of` sends: the broker, a unique name, or the owner of a followed name.
 
-        Anybody may send a signal to anybody; what comes from others is ignored.
+        Signals of other senders are ignored, since any connection may send any signal.
         """
         self._listeners.setdefault(member, []).append((of, callback))
 
     async def subscribe(self, name: str, listeners: Mapping[str, Callable[[Signal], None]]) -> None:
-        """Ask the broker for signals of the interface `name`, and hear them from the owner of that name alone."""
+        """Subscribe to signals of the interface `name`, and accept them only from the owner of that name."""
         if name not in self._owners:
             await self.follow(name, lambda _: None)
         for member, listener in listeners.items():
@@ -277,7 +282,10 @@ class Bus:
         self.post(BROKER, _BROKER_PATH, "RemoveMatch", "s", rule)
 
     async def follow(self, name: str, callback: Callable[[str], None]) -> Callable[[], Coroutine[Any, Any, None]]:
-        """Tell `callback` who owns `name`, "" for nobody: now, at every change, and when what is returned is called."""
+        """Call `callback` with the owner of `name`, "" for none: now, and after each change.
+
+        Returns a function that asks again and calls `callback`.
+        """
         changes = 0
 
         def changed(signal: Signal) -> None:
@@ -290,7 +298,7 @@ class Bus:
         async def look() -> None:
             before = changes
             owner = await self.owner(name)
-            if changes == before:  # else that is the newer word: an answer is taken up a turn of the loop after it came
+            if changes == before:  # else a signal was handled since, which is newer: a reply resumes us one turn later
                 self._owners[name] = owner
                 callback(owner)
 
@@ -300,24 +308,26 @@ class Bus:
         return look
 
     async def owner(self, name: str) -> str:
-        """The unique name behind `name`, "" where there is none."""
+        """Return the unique name that owns `name`, "" if there is none."""
         try:
             return str((await self._broker("GetNameOwner", "s", name))[0])
         except NoDaemon:
             return ""
 
     async def names(self) -> list[str]:
+        """Return all names on the bus."""
         return list((await self._broker("ListNames"))[0])
 
     async def start_service(self, name: str) -> None:
+        """Have the broker start the service `name` and wait until it owns the name."""
         await self._broker("StartServiceByName", "su", name, 0)
 
     async def credentials(self, unique_name: str) -> dict[str, Any]:
-        """What the broker vouches for: UnixUserID, UnixGroupIDs, ProcessID."""
+        """Return what the broker knows about a connection: UnixUserID, UnixGroupIDs, ProcessID."""
         return dict((await self._broker("GetConnectionCredentials", "s", unique_name))[0])
 
     async def take_name(self, name: str) -> bool:
-        """Own `name`; False if somebody else does."""
+        """Request `name`; return False if another connection owns it."""
         reply = await self._broker("RequestName", "su", name, _DO_NOT_QUEUE)
         return reply[0] in _OWNER
 
@@ -347,9 +357,9 @@ class Bus:
         )
 
     def _wanted(self, message: Incoming, has_room: bool) -> bool:
-        """Whether to look at a message at all: this costs little, however long it is and however many there are."""
+        """Return whether to read a message at all; calls are refused here by their header. Cheap, even in a flood."""
         if message.kind is Kind.SIGNAL:
-            owners = message.member == "NameOwnerChanged"  # which is the broker's to say
+            owners = message.member == "NameOwnerChanged"  # only the broker may send this
             return message.member in self._listeners and (not owners or message.sender == BROKER)
         if message.kind is not Kind.METHOD_CALL:
             return message.reply_serial in self._pending and self._is_short(message)
@@ -357,7 +367,7 @@ class Bus:
             what = f"The call of {message.member} is too long: {message.size} bytes."
             Call(self, message).fail(errors.InvalidArgument(what, f"Send {_LONGEST_CALL} bytes at most."))
         elif not has_room:
-            if self._connection.owed(message.sender) < _MOST_OWED:  # beyond it who floods us is not even refused
+            if self._connection.owed(message.sender) < _MOST_OWED:  # a flood beyond this gets no reply at all
                 Call(self, message).fail(errors.TooMany("Too many pending calls.", _PATIENCE))
         else:
             return True
@@ -424,7 +434,7 @@ class Bus:
 
 
 def _arguments(signal: Incoming) -> list[Any] | None:
-    """The arguments of a signal; None where they are not those of its contract, or cannot be read."""
+    """Return the arguments of a signal; None if they cannot be read or do not fit the contract."""
     try:
         fits = signal.signature == SIGNALS.get(signal.member, signal.signature)
         return signal.body() if fits else None
@@ -433,12 +443,12 @@ def _arguments(signal: Incoming) -> list[Any] | None:
 
 
 def owner_rule(name: str) -> str:
-    """The match rule for changes of who owns `name`."""
+    """Return the match rule for changes of the owner of `name`."""
     return f"type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg0='{name}'"
 
 
 def _drop(answer: asyncio.Future[Incoming]) -> None:
-    """Nobody waits any more for what may just have come."""
+    """Close the descriptors of a reply that has come for a cancelled call."""
     if answer.done() and not answer.cancelled() and answer.exception() is None:
         close_fds(answer.result().fds)
 

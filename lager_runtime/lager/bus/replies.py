@@ -1,4 +1,4 @@
-"""What the other side of the bus answered: plain values, or an exception of ours."""
+"""Turn replies into plain values or into lager's exceptions."""
 
 from typing import Any
 
@@ -12,14 +12,16 @@ _NOBODY = {
     "org.freedesktop.DBus.Error." + name
     for name in ("ServiceUnknown", "NameHasNoOwner", "NoReply", "Disconnected", "Spawn.ChildExited", "TimedOut")
 }
-_UNSTARTABLE = "org.freedesktop.systemd1."  # the bus asked systemd to start lagerd, and this is its refusal
+_UNSTARTABLE = "org.freedesktop.systemd1."  # errors of systemd, which the broker asked to start lagerd
 _DENIED = "org.freedesktop.DBus.Error.AccessDenied"
 _LIMITED = "org.freedesktop.DBus.Error.LimitsExceeded"
 
 
 def result(message: Incoming, gives: str | None) -> list[Any]:
-    """The values of an answer, descriptors in the place of `h`; those that nothing points at are closed. Raises what
-    its error stands for, and Failed where it cannot be read, or its signature is not what it `gives`."""
+    """Return the values of a reply, with a descriptor for each `h`; descriptors without an `h` are closed.
+
+    Raises the exception for an error reply; Failed if the reply cannot be read or its signature is not `gives`.
+    """
     fds = message.fds
     try:
         signature, values = message.signature, message.body()

@@ -1,17 +1,20 @@
-"""What waits to be sent. Everybody's next is in turn, so that one who is sent much holds up nobody else's answer.
+"""The messages that wait to be sent. Destinations take turns, so that long replies to one do not delay those to others.
 
-What is for one destination is sent in the order in which it was put here; where no destination has much, all of it is.
+Messages for one destination are sent in the order in which they were queued. Across destinations this order holds as
+long as none of them has more than `_IN_LINE` bytes waiting.
 """
 
 from collections import deque
 from collections.abc import Sequence
 from itertools import islice, takewhile
 
-_IN_LINE = 1 << 14  # bytes for one destination, and the message that goes beyond it
-_PIECES = 64  # messages sent with one call
+_IN_LINE = 1 << 14  # bytes for one destination, after which its next messages wait aside
+_PIECES = 64  # messages sent with one sendmsg()
 
 
 class SendQueue:
+    """Bytes and descriptors by destination. `size` is the number of bytes that wait."""
+
     def __init__(self) -> None:
         self._line: deque[tuple[str, memoryview, Sequence[int]]] = deque()
         self._aside: dict[str, deque[tuple[memoryview, Sequence[int]]]] = {}
@@ -22,7 +25,7 @@ class SendQueue:
         return bool(self._line)
 
     def owed(self, to: str) -> int:
-        """How many bytes wait for a destination."""
+        """Return how many bytes wait for a destination."""
         return self._owed.get(to, 0)
 
     def put(self, to: str, data: bytes, fds: Sequence[int]) -> None:
@@ -35,14 +38,14 @@ class SendQueue:
         self.size += len(data)
 
     def next(self) -> tuple[list[memoryview], Sequence[int]]:
-        """What to send now, and the descriptors that go with its first byte."""
+        """Return what to send now, and the descriptors that go with its first byte."""
         _, data, fds = self._line[0]
         if fds:
             return [data], fds
         return [data for _, data, _ in takewhile(lambda one: not one[2], islice(self._line, _PIECES))], ()
 
     def sent(self, count: int) -> None:
-        """So many bytes of it have gone, and the descriptors."""
+        """Remove `count` bytes that were sent, and the descriptors that went with them."""
         while count:
             to, data, _ = self._line.popleft()
             gone = min(count, len(data))
@@ -54,7 +57,7 @@ class SendQueue:
                 self._line_up(to)
 
     def drop(self) -> list[int]:
-        """Forget all of it; the descriptors that would have gone."""
+        """Empty the queue and return the descriptors that were not sent."""
         fds = [fd for _, _, several in self._line for fd in several]
         fds += [fd for queue in self._aside.values() for _, several in queue for fd in several]
         self._line.clear()

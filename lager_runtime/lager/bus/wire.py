@@ -1,12 +1,12 @@
 """D-Bus messages as bytes, by the library: dbus-fast where it is installed, else dbus-next.
 
-Nothing else imports either, and nothing else knows which it is: both have the same names. Of their parts lager uses the
-wire format, variants, signatures, addresses and authentication; it reads and writes the socket itself (`connection`),
+No other module imports either or knows which one is used: both have the same names. Of their parts lager uses the
+wire format, variants, signatures, addresses and authentication. It reads and writes the socket itself (`connection`),
 because both libraries drop the connection when the socket is full, leak descriptors, and parse a message of any size
-before anybody can refuse it.
+before it can be refused.
 
-Every value on our side is a plain one. A variant that comes stands for its value; a plain value that goes into a
-variant gets the type that suits it: b, u or x, d, s, a{sv}, as.
+All values on our side are plain. A received variant becomes its value. A plain value that is sent as a variant gets the
+matching type: b, u or x, d, s, a{sv}, as.
 """
 
 import struct
@@ -37,12 +37,12 @@ else:
 
 __all__ = ["AuthExternal", "Flag", "Incoming", "Kind", "details", "encode", "parse_address", "sizes", "types"]
 
-# Names and values are right by construction; dbus-next checks them all the same.
+# Names and values are valid by construction, so checking is off. In dbus-next it cannot be turned off.
 _IS_FAST = Variant.__module__.startswith("dbus_fast")
 _UNVERIFIED: dict[str, Any] = {"verify": False} if _IS_FAST else {}
 _UNVALIDATED: dict[str, Any] = {"validate": False} if _IS_FAST else {}
-HEAD = 16  # bytes that tell how long a message is (D-Bus specification, Message Format)
-_SMALL = 1 << 10  # bytes of a message that is read at once
+HEAD = 16  # bytes that contain the length of a message (D-Bus specification, Message Format)
+_SMALL = 1 << 10  # bytes up to which a message is parsed at once
 _NAMES: dict[type, str] = {bool: "b", int: "u", float: "d", str: "s", dict: "a{sv}", list: "as"}
 
 Kind = MessageType
@@ -50,7 +50,7 @@ Flag = MessageFlag
 
 
 def sizes(head: bytes | bytearray) -> tuple[int, int]:
-    """How many bytes the header has, and how many the whole message, from its first HEAD bytes."""
+    """Return the length of the header and of the whole message, from its first HEAD bytes."""
     order = "<" if head[0] == ord("l") else ">"
     body, _, fields = struct.unpack_from(order + "III", head, 4)
     header = HEAD + (fields + 7) // 8 * 8
@@ -58,9 +58,9 @@ def sizes(head: bytes | bytearray) -> tuple[int, int]:
 
 
 class Incoming:
-    """A message that came. Its header is read at once, its body when somebody asks for it.
+    """A received message. Its header is parsed at once, its body on first use.
 
-    `fds` are the descriptors that came along: whoever has the message closes them.
+    `fds` are the descriptors that came with it. The owner of the message has to close them.
     """
 
     __slots__ = (
@@ -69,7 +69,7 @@ class Incoming:
     )  # fmt: skip
 
     def __init__(self, header: bytes, size: int) -> None:
-        """`header` is that of a message of `size` bytes, or the whole of one. Any Exception where it is neither."""
+        """`header` is the header of a message of `size` bytes, or the whole message. Any Exception if it is invalid."""
         self.size = size
         self.fds: list[int] = []
         self._raw = header
@@ -90,14 +90,14 @@ class Incoming:
             try:
                 self._whole = _read(raw)
             except Exception:
-                pass  # its body is told to be unreadable when it is asked for
+                pass  # `body` will raise
             else:
                 return self._whole
         header, _ = sizes(raw)
         return _read(raw[:4] + bytes(4) + raw[8:header])  # as if it had no body
 
     def whole(self, raw: bytes) -> None:
-        """The rest has come: `raw` is all of it."""
+        """Add the body: `raw` is the whole message."""
         self._raw = raw
 
     @property
@@ -105,7 +105,7 @@ class Incoming:
         return str(self._message().signature)
 
     def body(self) -> list[Any]:
-        """Its values, plain ones. Any Exception where the bytes are not as the signature says."""
+        """Return its values as plain ones. Any Exception if the bytes do not fit the signature."""
         return [_plain(value) for value in self._message().body]
 
     def _message(self) -> Message:
@@ -115,9 +115,9 @@ class Incoming:
 
 
 def _read(raw: bytes) -> Message:
-    message = Unmarshaller(BytesIO(raw)).unmarshall()  # type: ignore[arg-type]  # of which it only reads
+    message = Unmarshaller(BytesIO(raw)).unmarshall()  # type: ignore[arg-type]  # it only reads from the stream
     if message is None:
-        raise ValueError("the message is shorter than it says")
+        raise ValueError("the message is shorter than its header says")
     return message
 
 
@@ -136,8 +136,7 @@ def encode(
     values: Any = (),
     fds: Any = (),
 ) -> bytes:
-    """The bytes of a message. Raises UnicodeError where a text in it is none, others where a value is not of its
-    type."""
+    """Return the bytes of a message. Raises UnicodeError for invalid text, others if a value does not fit its type."""
     message = Message(
         destination=destination or None,
         path=path or None,
@@ -158,17 +157,17 @@ def encode(
 
 @lru_cache(1000)
 def types(signature: str) -> tuple[SignatureType, ...]:
-    """The complete types of a signature. Raises where it is none."""
+    """Return the complete types of a signature. Raises if it is invalid."""
     return tuple(SignatureTree(signature).types)
 
 
 def details(values: dict[str, Any]) -> dict[str, Any]:
-    """An a{sv} as the library takes it: for whoever sends the same again and again. None is left out."""
+    """Encode an a{sv} once, to send it several times. Entries that are None are left out."""
     return {_text(key): _variant(value) for key, value in values.items() if value is not None}
 
 
 def _encoded(type: SignatureType, value: Any) -> Any:
-    """A plain value as the library takes one of this type."""
+    """Return a plain value in the form that the library expects for this type."""
     token = type.token
     if token == "v":
         return _variant(value)
@@ -198,7 +197,7 @@ def _variant(value: Any) -> Variant:
 
 def _text(value: str) -> str:
     if "\0" in value:
-        raise UnicodeError("a text with NUL in it")
+        raise UnicodeError("the text contains NUL")
     return value
 
 
@@ -207,6 +206,6 @@ def _plain(value: Any) -> Any:
         return _plain(value.value)
     if isinstance(value, dict):
         return {_plain(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):  # a struct is a list for one library and a tuple for the other
+    if isinstance(value, list | tuple):  # a struct is a list in one library and a tuple in the other
         return [_plain(item) for item in value]
     return value
