@@ -218,42 +218,46 @@ def test_every_number_of_an_option_is_decimal(lager, words):
     assert done.stderr.rstrip().splitlines()[-1].startswith(f"Error: Invalid value for '{words[-2]}': '")
 
 
-ANSWERS = {
+VOLTS = r"-?\d+(\.\d+)? V"
+# What each prints, as a pattern; of those that print nothing, what the state then says.
+ANSWERS: dict[str, dict[str, str | dict[str, object]]] = {
     "supply": {
-        "supply1 state": "output",
+        "supply1 state": r"supply1 \(channel \d\)\n  output   off\n(.*\n)+",
         "supply2 voltage 2.5": "2.5 V",
         "supply2 current 0.5": "0.5 A",
         "supply2 ovp 9": "9 V",
         "supply2 ocp 0.9": "0.9 A",
-        "supply2 enable": "",
-        "supply2 voltage": "V",
-        "supply2 disable": "",
-        "supply2 clear": "",
+        "supply2 enable": {"enabled": True, "voltage": 2.5, "voltage_set": 2.5, "ovp": 9.0, "ocp": 0.9},
+        "supply2 voltage": VOLTS,
+        "supply2 disable": {"enabled": False, "voltage": 0.0},
+        "supply2 ovp 2": "2 V",
+        "supply2 voltage 1": "1 V",
+        "supply2 clear": {"enabled": False, "ovp_tripped": False, "ovp_enabled": True},
     },
     "battery": {
         "battery1 mode dynamic": "dynamic",
         "battery1 soc 50": "50 %",
-        "battery1 voc": "V",
+        "battery1 voc": VOLTS,
         "battery1 capacity 1": "1 Ah",
         "battery1 current-limit 0.5": "0.5 A",
-        "battery1 enable": "",
-        "battery1 disable": "",
-        "battery1 clear": "",
+        "battery1 enable": {"enabled": True, "mode": "dynamic", "capacity": 1.0, "current_limit": 0.5},
+        "battery1 disable": {"enabled": False},
+        "battery1 clear": {"enabled": False, "tripped": None},
     },
     "eload": {
         "eload1 cc 0.2": "0.2 A",
         "eload1 cv 3": "3 V",
         "eload1 cr 100": "100 Ω",
         "eload1 cp 1": "1 W",
-        "eload1 enable": "",
-        "eload1 disable": "",
-        "eload1 state": "input",
+        "eload1 enable": {"enabled": True, "mode": "CP", "level": 1.0},
+        "eload1 disable": {"enabled": False, "mode": "CP", "power": 0.0},
+        "eload1 state": r"eload1\n  input    off\n  mode     CP \(set 1\.000 W\)\n(.*\n)+",
     },
-    "dac": {"dac1 1.5": "1.5", "dac1": "V"},
+    "dac": {"dac1 1.5": r"1\.(5|499\d*|500\d*) V", "dac1": r"1\.(5|499\d*|500\d*) V"},
     "gpo": {"gpo1 1": "1", "gpo1 low": "0", "gpo1 ON": "1", "gpo1 release": "1"},
-    "gpi": {"gpi1": ""},
-    "adc": {"adc3": "V"},
-    "nets": {"": "supply2", "check": "RIGOL TECHNOLOGIES,DP821"},
+    "gpi": {"gpi1": "[01]"},
+    "adc": {"adc3": VOLTS},
+    "nets": {"": r"(.*\n)*supply2 .*\n(.*\n)*", "check": r"(.*\n)*.*RIGOL TECHNOLOGIES,DP821.*\n(.*\n)*"},
 }
 
 
@@ -261,9 +265,25 @@ ANSWERS = {
 def test_every_command_answers(lager, command):
     for arguments, expected in ANSWERS[command].items():
         done = lager(command, *arguments.split())
-        assert done.returncode == 0, f"{arguments}: {done.stderr}"
-        assert expected in done.stdout, f"{arguments}: {done.stdout}"
-        assert done.stderr == ""
+        assert (done.returncode, done.stderr) == (0, ""), arguments
+        if isinstance(expected, dict):
+            assert done.stdout == "", arguments
+            state = json.loads(lager(command, arguments.split()[0], "state", "--json").stdout)
+            assert {key: state[key] for key in expected} == expected, arguments
+        else:
+            assert re.fullmatch(rf"{expected}\n?", done.stdout), f"{arguments}: {done.stdout}"
+
+
+def test_clear_resets_what_has_tripped(lager):
+    for words in ("ovp 2", "voltage 1", "enable", "voltage 3"):
+        assert lager("supply", "supply2", *words.split()).returncode == 0, words
+    tripped = json.loads(lager("supply", "supply2", "state", "--json").stdout)
+    assert (tripped["enabled"], tripped["ovp_tripped"]) == (False, True)
+    assert "  ovp      2.000 V, on, TRIPPED" in lager("supply", "supply2", "state").stdout
+    assert lager("supply", "supply2", "voltage", "1").returncode == 0
+    assert lager("supply", "supply2", "clear").returncode == 0
+    cleared = json.loads(lager("supply", "supply2", "state", "--json").stdout)
+    assert (cleared["enabled"], cleared["ovp_tripped"]) == (False, False)
 
 
 def test_reading_a_driven_line_leaves_it_driven(lager):

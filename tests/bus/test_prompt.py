@@ -339,12 +339,16 @@ def test_two_writers_and_a_watcher(paused, console, client):
     assert re.search(rf"{numbers[1]}\] >>> if True: x\n\[\w+ {numbers[1]}\] Traceback", shown)
     assert "by one" not in two.shown
     assert "NameError" not in one.shown
-    left = next(pause["remaining"] for pause in client.list())
-    watcher.type("print('not evaluated')\r")
+    # Watching, typing there and leaving neither run anything nor start the countdown again.
+    left = client.list()[0]["remaining"]
+    watcher.type("print('not evaluated')" + ENTER + CTRL_C)
+    assert watcher.wait() == 0
+    assert client.list()[0]["remaining"] < left
+    watcher = console(paused, "--watch", size=(200, 60))
+    watcher.sees("watching")
     answered(one, "'the last'", "\n'the last'\n")
     watcher.sees("] 'the last'")
-    assert "] >>> print('not evaluated')" not in watcher.shown
-    assert left <= 200
+    assert "not evaluated" not in watcher.shown + one.shown + two.shown
     client.call("Continue", "s", paused)
     watcher.sees(f"lager: {paused} resumed by")
     assert watcher.wait() == one.wait() == two.wait() == 0

@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 import sys
+import time
 from contextlib import suppress
 
 import pytest
@@ -17,7 +18,8 @@ from lager.text import printable
 from lager_cli.console.client import Attached
 from lagerd import config
 from lagerd.config import ConfigError
-from tests.processes import LAGER, Process
+from tests.processes import LAGER, PATIENCE, Process
+from tests.station import Station
 
 _QUICK = settings(
     max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
@@ -88,30 +90,53 @@ def test_a_console_that_sends_any_frames(frames):
     assert faults == []
 
 
+TEXTS = ["", " ", "-1", "nan", "1e999", "\x1b[2J", "x" * 5000, "\udcff"]
+
+
 @pytest.mark.parametrize(
     "name", ["LAGER_BREAKPOINT_TIMEOUT", "LAGER_BREAKPOINTS", "LAGER_PROCESS_ID", "LAGER_RUNNABLE"]
 )
 def test_a_variable_of_any_text(name, station, client, tmp_path):
-    """The script pauses or does not, and goes on."""
+    """The script pauses with what is left of it, for the default time, and goes on."""
     script = tmp_path / "script.py"
     script.write_text(
         "import os, lager\n"
-        f"for text in ('', ' ', '-1', 'nan', '1e999', '\\x1b[2J', 'x' * 5000, '\\udcff'):\n"
-        f"    os.environ['LAGER_PROCESS_ID'] = '1'\n"
-        f"    os.environ['LAGER_{name}'] = text\n"
-        "    lager.pause(timeout=0.001)\n"
+        f"for text in {TEXTS!r}:\n"
+        "    os.environ['LAGER_PROCESS_ID'] = '1'\n"
+        f"    os.environ['{name}'] = text\n"
+        "    lager.pause()\n"
         "print('went on')\n"
     )
     process = Process([sys.executable, str(script)], station.env, tmp_path)
     try:
+        for text in TEXTS:
+            pause = client.paused()
+            assert pause["timeout"] == 300.0
+            run_id, runnable = (text if name == what else "" for what in ("LAGER_PROCESS_ID", "LAGER_RUNNABLE"))
+            assert pause["run_id"] == printable(run_id or "1" * (name != "LAGER_PROCESS_ID"), 64).lower()
+            assert pause["script"] == printable(runnable, 1024)
+            client.call("Continue", "s", pause["id"])
         assert process.out.rest() == "went on\n"
-        assert "Traceback" not in process.err.rest()
+        said = process.err.rest()
+        assert "Traceback" not in said
+        wrong = sum(bool(text.strip()) for text in TEXTS) if name == "LAGER_BREAKPOINT_TIMEOUT" else 0
+        assert said.count("LAGER_BREAKPOINT_TIMEOUT=") == wrong
         assert process.wait() == 0
     finally:
         process.close()
 
 
 LABELS = ["\x1b]0;x\x07", "a\nFORGED=1", "\u202e\u2066", "\x9b31m", "\udcff", "%s{0}", "x" * 10_000]
+
+
+def logged(station: Station, lines: list[str]) -> str:
+    """What lagerd has written, once all of these are in it."""
+    assert station.lagerd is not None
+    log = station.lagerd.err
+    end = time.monotonic() + PATIENCE
+    while not all(line in log.text for line in lines):
+        assert log.more(end - time.monotonic()), log.text
+    return log.text
 
 
 def test_a_label_of_any_text_reaches_nobody_raw(station, client, tmp_path):
@@ -122,16 +147,20 @@ def test_a_label_of_any_text_reaches_nobody_raw(station, client, tmp_path):
     )
     process = Process([LAGER, "python", "script.py"], station.env, tmp_path)
     try:
-        for _ in LABELS:
-            assert client.paused()["label"].isprintable()
+        pauses = [client.paused() for _ in LABELS]
+        assert all(pause["label"].isprintable() for pause in pauses)
         table = Process([LAGER, "breakpoints"], station.env, tmp_path)
         shown = table.out.rest()
         table.close()
         assert shown.count("\n") >= len(LABELS)
         client.call("ContinueAll")
         assert process.wait() == 0
-        for text in (shown, process.err.rest()):
+        log = logged(station, [f"Resumed breakpoint {pause['id']}" for pause in pauses])
+        for pause in pauses:
+            assert f"({pause['label']}), breakpoint {pause['id']}" in log
+        for text in (shown, process.err.rest(), log):
             assert all(line.isprintable() for line in text.split("\n"))
+            assert "\nFORGED=1" not in text
     finally:
         process.close()
 

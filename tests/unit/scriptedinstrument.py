@@ -5,7 +5,7 @@
 
 A request is a line (bytes: exactly these bytes). A reply is a line, bytes to send as they are, None for no reply, CUT
 to close the connection, or a list of these. Anything else that arrives, or a script that is not played to its end,
-fails the test when the block ends. A client that connects again goes on where the script stands.
+fails the test when the block ends, also where it ends with an error of ours that is expected outside. A client that connects again goes on where the script stands.
 """
 
 import contextlib
@@ -13,6 +13,8 @@ import socket
 import threading
 from types import TracebackType
 from typing import Any, Self
+
+from lager.errors import LagerError
 
 CUT = object()
 _PATIENCE = 10.0  # seconds; only a test that fails waits that long
@@ -48,7 +50,7 @@ class ScriptedInstrument:
         self._thread.join(_PATIENCE)
         self._listener.close()
         assert not self._thread.is_alive()
-        if kind is None:
+        if kind is None or issubclass(kind, LagerError):
             assert self._surprises == []
             assert self._script == [], "these were never asked"
 
