@@ -3,6 +3,7 @@
 # make test       each behaviour once, in a random order; SEED=N repeats one
 # make test-slow  repetitions, stress and random search
 # make fuzz       random search by every property, for SECONDS from SEED on
+# make mutants    changes one thing at a time where a bench can be hurt, and prints what no test notices; MODULE=…
 # make bench   measurements; BENCH=--help says what it may be told
 # make coverage   what the tests run of the product, its subprocesses included; with a Python of 3.12 or later, since
 #                 3.11 has one tracer alone, which interrupts and --pause-on-error disturb
@@ -16,7 +17,7 @@ DEMO_NEEDS = dbus-daemon:dbus-daemon
 TEST_NEEDS = $(DEMO_NEEDS) git:git busctl:systemd systemd-nspawn:systemd-container dbus-send:dbus-bin pkcheck:polkitd ssh:openssh-client sshd:openssh-server ip:iproute2 strace:strace zsh:zsh fish:fish
 
 .DELETE_ON_ERROR:
-.PHONY: demo test test-slow fuzz bench stress coverage check clean needs-demo needs-test
+.PHONY: demo test test-slow fuzz mutants bench stress coverage check clean needs-demo needs-test
 
 demo: $(VENV)/demo
 	$(VENV)/bin/lager python examples/inspect_bench.py
@@ -29,6 +30,9 @@ test-slow: $(VENV)/test needs-test
 
 fuzz: $(VENV)/test needs-test
 	$(VENV)/bin/python -m tests.fuzz $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
+
+mutants: $(VENV)/test
+	nice $(VENV)/bin/python -m tests.mutants $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED)) $(MODULE)
 
 bench: $(VENV)/test needs-test
 	$(VENV)/bin/python -m tests.bench $(BENCH)

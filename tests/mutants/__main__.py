@@ -82,7 +82,7 @@ def _try_module(module: str, sample: int, seed: int, jobs: int) -> int:
 
 
 def _fastest_first(module: str) -> tuple[list[str], float]:
-    """The tests of the module by the time they take, and the seconds of all together; they pass while nothing is changed."""
+    """The tests of the module by the time they take, and the seconds of all; they pass while nothing is changed."""
     times = {}
     for file in TESTS[module]:
         begun = time.monotonic()

@@ -98,11 +98,11 @@ def _places(node: ast.AST, where: str = "") -> Iterator[_Place]:
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         where = f"{where}.{node.name}" if where else node.name
     for field, value in ast.iter_fields(node):
-        if field in ("annotation", "returns", "decorator_list", "bases", "type_params", "msg"):
+        if field in ("annotation", "returns", "decorator_list", "bases", "type_params", "format_spec"):
             continue
         children = list(enumerate(value)) if isinstance(value, list) else [(None, value)]
         for index, child in children:
-            if isinstance(child, ast.expr | ast.stmt) and not _is_told(child):
+            if isinstance(child, ast.expr | ast.stmt) and not _is_told(child) and not _is_prose(node, child):
                 yield node, field, index, where or "(module)"
             if isinstance(child, ast.AST) and not _is_told(child):
                 yield from _places(child, where)
@@ -115,6 +115,13 @@ def _is_told(node: ast.AST) -> bool:
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
         return True
     return isinstance(node, ast.Assert | ast.Import | ast.ImportFrom)
+
+
+def _is_prose(node: ast.AST, child: ast.AST) -> bool:
+    """Whether this is a piece of a text with values in it that is no command."""
+    if not isinstance(node, ast.JoinedStr) or not isinstance(child, ast.Constant):
+        return False
+    return not re.search("[A-Z]{2}", str(child.value)) or " " in str(child.value).strip()
 
 
 def _changes(node: ast.AST) -> Iterator[ast.AST]:

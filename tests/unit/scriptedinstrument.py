@@ -5,7 +5,8 @@
 
 A request is a line (bytes: exactly these bytes). A reply is a line, bytes to send as they are, None for no reply, CUT
 to close the connection, or a list of these. Anything else that arrives, or a script that is not played to its end,
-fails the test when the block ends, also where it ends with an error of ours that is expected outside. A client that connects again goes on where the script stands.
+fails the test when the block ends, be it with an error of lager's that is expected outside the block. A client that
+connects again goes on where the script stands.
 """
 
 import contextlib

@@ -1,6 +1,7 @@
 """The table of pauses, with a clock that stands until it is moved."""
 
 import math
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -296,3 +297,77 @@ def test_what_is_not_said_has_a_default():
     assert remaining_of({"remaining": 0.0}) == 0
     with pytest.raises(InvalidArgument):
         remaining_of({"remaining": -1.0})
+
+
+def test_what_a_script_says_is_what_its_pause_has(pauses):
+    said = {
+        "id": "0123abcd", "label": "why", "file": "/t.py", "line": 7, "function": "f", "thread": "main", "run_id": RUN,
+        "script": "t.py", "timeout": 60.0, "interactive": True, "on_timeout": "raise", "banner": "t.py:7",
+    }  # fmt: skip
+    before = time.time()
+    pause = from_details(dict(said), owner=":1.5", uid=1000, user="anna", pid=7, default=300.0)
+    assert before <= pause.since <= time.time()
+    assert pause.began == pytest.approx(time.monotonic(), abs=5)
+    found = pauses.details(pause)
+    times = {"since": pause.since, "began": pause.began}
+    assert found == said | times | {"pid": 7, "uid": 1000, "user": "anna", "consoles": 0}
+    pause.consoles[1] = object()
+    assert pauses.details(pause)["consoles"] == 1
+
+
+def test_a_pause_of_which_nothing_is_said_resumes_at_its_deadline():
+    pause = a_pause()
+    assert (pause.on_timeout, pause.banner, pause.run_id, pause.script, pause.file) == ("resume", "", "", "", "")
+    for word in ("resume", "raise", "exit"):
+        assert a_pause(on_timeout=word).on_timeout == word
+    for wrong in ("Resume", "", "stop", 1):
+        with pytest.raises(InvalidArgument, match="on_timeout"):
+            a_pause(on_timeout=wrong)
+
+
+def test_a_pause_that_stood_before_has_its_age(monkeypatch):
+    monkeypatch.setattr(time, "time", lambda: 1e9)
+    monkeypatch.setattr(time, "monotonic", lambda: 5000.0)
+    assert (a_pause(since=1e9 - 60).since, a_pause(since=1e9 - 60).began) == (1e9 - 60, 4940.0)
+    assert a_pause(since=1e9 - 60, began=4990.0).began == 4990.0
+    assert (a_pause(since=1e9 + 60).since, a_pause(since=1e9 + 60).began) == (1e9, 5000.0)
+    assert (a_pause(began=5001.0).began, a_pause(began=-1e300).began) == (5000.0, 5000.0 - LONGEST)
+    assert a_pause(since=-1e300).since == 1e9 - LONGEST
+
+
+def test_the_ends_of_what_a_pause_may_say():
+    assert (a_pause(line=0).line, a_pause(line=2**31 - 1).line) == (0, 2**31 - 1)
+    assert (a_pause(timeout=0.0).timeout, a_pause(timeout=LONGEST).timeout) == (0.0, LONGEST)
+    for wrong in ({"timeout": LONGEST + 1}, {"on_timeout": None}, {"banner": 1}, {"thread": 1}, {"began": "1"}):
+        with pytest.raises(InvalidArgument, match=next(iter(wrong))):
+            a_pause(**wrong)
+    long = a_pause(file="f" * 2000, script="s" * 2000, run_id="r" * 100, banner="b" * 100, label="l" * 1000)
+    assert [len(text) for text in (long.file, long.script, long.run_id, long.banner, long.label)] == [
+        1024, 1024, 64, 40, 200,
+    ]  # fmt: skip
+
+
+def test_a_table_has_room_for_thousands_and_forgets_who_has_gone(pauses):
+    assert pauses.limit_per_user == 4096
+    first, second = a_pause("00000001"), a_pause("00000002")
+    pauses.add(first)
+    pauses.add(second)
+    assert pauses.of(":1.5") == [first, second]
+    pauses.remove(first)
+    assert pauses.of(":1.5") == [second]
+    assert pauses.remaining(second) == 300
+    pauses.remove(second)
+    assert pauses.of(":1.5") == list(pauses) == []
+    assert not pauses._per_user
+    assert not pauses._per_owner
+
+
+def test_of_many_ids_that_may_be_meant_five_are_named(pauses):
+    for number in range(7):
+        pauses.add(a_pause(f"abcd000{number}"))
+    with pytest.raises(AmbiguousId, match=r"abcd is the beginning of 7 ids: abcd0000, .*, abcd0004"):
+        pauses.find("abcd", 1000)
+    for uid in range(1, 8):
+        pauses.add(a_pause(f"0000000{uid}", uid=uid, run_id=RUN))
+    with pytest.raises(AmbiguousId, match=r"^u1 and u2 and u3 and u4 and u5 have pauses of a run"):
+        pauses.find(RUN, 0)

@@ -1,6 +1,7 @@
 """What may be sent to a net: numbers of every kind, converted once, and nothing above a limit."""
 
 import numbers
+import re
 from decimal import Decimal
 from fractions import Fraction
 from unittest.mock import MagicMock
@@ -8,7 +9,7 @@ from unittest.mock import MagicMock
 import pytest
 
 from lager.errors import InvalidArgument, LimitExceeded
-from lager.instruments.quantities import amount, decimal
+from lager.instruments.quantities import amount, decimal, exceeds, keep_limit, si, table
 from lager.nets.model import NetConfig
 from tests.unit.exchanges import rigol_dp800 as dp800
 from tests.unit.scriptedbench import bench, playing
@@ -148,3 +149,77 @@ def test_an_output_within_the_error_of_its_readback_is_turned_on() -> None:
     script = [*dp800.OPEN, (":SOUR1:VOLT?", "3.30000019"), *dp800.ENABLE[2:]]
     with playing(script, "DP821", LIMITED.replace("5", "3.3")) as supply:
         supply.enable()
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (None, "V", "-"), (0, "V", "0.000 V"), (3.3, "V", "3.300 V"), (1, "V", "1.000 V"), (0.999, "A", "999.000 mA"),
+        (0.001, "A", "1.000 mA"), (0.000999, "A", "999.000 µA"), (1e-9, "A", "0.001 µA"), (-0.5, "A", "-500.000 mA"),
+        (1500, "W", "1500.000 W"), (0.5, "Ω", "0.500 Ω"), (0.5, "%", "0.500 %"), (0.5, "Ah", "0.500 Ah"),
+    ],
+)  # fmt: skip
+def test_a_value_is_shown_in_a_unit_of_its_size(value: float | None, unit: str, text: str) -> None:
+    assert si(value, unit) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(3.3, "3.3"), (100, "100"), (0.000001, "0.000001"), (1.0000004, "1"), (1e6, "1000000")]
+)
+def test_a_number_is_sent_with_six_decimals_at_most(value: float, text: str) -> None:
+    assert decimal(value) == text
+
+
+@pytest.mark.parametrize(
+    ("quantity", "unit"),
+    [("voltage", "V"), ("current", "A"), ("power", "W"), ("resistance", "Ω"), ("capacity", "Ah"), ("soc", "%")],
+)
+def test_a_value_outside_its_range_is_refused_with_the_range_in_its_unit(quantity: str, unit: str) -> None:
+    net = bench("DP821", "TCPIP::192.0.2.1::INSTR", it="type = 'supply'\nchannel = 1").net("it")
+    assert amount(net, quantity, 0) == 0
+    assert amount(net, quantity, 1e9) == 1e9
+    assert (amount(net, quantity, 2, low=2, high=5), amount(net, quantity, 5, low=2, high=5)) == (2, 5)
+    for value in (1.999, 5.001):
+        with pytest.raises(InvalidArgument, match=f"{value:g} {unit} ") as caught:
+            amount(net, quantity, value, low=2, high=5)
+        assert re.search(rf"2( {unit})? to 5 {unit}", caught.value.hint)
+    with pytest.raises(InvalidArgument) as caught:
+        amount(net, quantity, -0.001)
+    assert f" 0 {unit}" in caught.value.hint
+    assert "None" not in caught.value.hint
+    with pytest.raises(InvalidArgument) as caught:
+        amount(net, quantity, "x")
+    assert {"soc": "charge"}.get(quantity, quantity) in caught.value.what
+    assert unit in caught.value.hint
+
+
+@pytest.mark.parametrize(("quantity", "unit"), [("voltage", "V"), ("current", "A"), ("power", "W")])
+def test_each_limit_is_kept_on_both_sides_of_zero_and_named(quantity: str, unit: str) -> None:
+    lines = f"type = 'supply'\nchannel = 1\nmax_{quantity} = 5"
+    net = bench("DP821", "TCPIP::192.0.2.1::INSTR", it=lines).net("it")
+    for value in (5, -5, 5.0000009, 0):
+        keep_limit(net, quantity, value)
+    for value in (5.00001, -5.00001):
+        with pytest.raises(LimitExceeded, match=rf"it: {value:.7g} {unit} is over its limit of 5 {unit}") as caught:
+            keep_limit(net, quantity, value)
+        assert f"max_{quantity} of [nets.it]" in caught.value.hint
+        assert "same terminal" not in caught.value.hint
+    for other in {"voltage", "current", "power"} - {quantity}:
+        keep_limit(net, other, 1e9)
+
+
+def test_a_limit_of_another_net_on_the_same_terminal_is_named_with_that_net() -> None:
+    nets = bench("DP821", "TCPIP::192.0.2.1::INSTR", it=LIMITED, other="type = 'supply'\nchannel = 1")
+    with pytest.raises(LimitExceeded, match=r"other: 6 V is over its limit of 5 V") as caught:
+        keep_limit(nets.net("other"), "voltage", 6)
+    assert "max_voltage of [nets.it]" in caught.value.hint
+    assert "which is the same terminal" in caught.value.hint
+
+
+def test_a_limit_is_exceeded_by_more_than_two_in_ten_million() -> None:
+    assert not exceeds(5 * (1 + 1.9e-7), 5)
+    assert exceeds(5 * (1 + 2.1e-7), 5)
+
+
+def test_a_table_is_aligned_below_its_title() -> None:
+    assert table("it", [("a", "1"), ("long", "2")]) == "it\n  a     1\n  long  2"

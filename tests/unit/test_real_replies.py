@@ -172,3 +172,66 @@ def test_an_entry_of_an_error_queue_is_read_whatever_quotes_it_has(text: str, en
 def test_what_is_not_an_entry_of_an_error_queue_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not an entry"):
         parse.error(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("1", 1.0), ("+3.30000000E+00", 3.3), ("-.5", -0.5), ("5.", 5.0), (" 1e3 ", 1000.0), ("9.8E37", 9.8e37)],
+)
+def test_a_number_is_read_in_every_form_of_scpi(text: str, value: float) -> None:
+    assert parse.number(text) == value
+    assert parse.numbers(1)(text) == (value,)
+
+
+@pytest.mark.parametrize("text", ["9.9E37", "-9.9E37", "9.91E37", "1e999", "-1e999", "+9.9E+37"])
+def test_what_scpi_calls_no_number_is_no_reading(text: str) -> None:
+    for read in (parse.number, parse.quantity("V"), parse.numbers(1)):
+        with pytest.raises(ValueError, match="no valid reading"):
+            read(text)
+    with pytest.raises(ValueError, match="no valid reading"):
+        parse.quantity("V")(f"{text}V")
+
+
+@pytest.mark.parametrize("text", ["", "nan", "inf", "1 2", "0x10", "1,5", "1e", "--1", "1V", "OVER"])
+def test_what_is_no_number_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="not a number"):
+        parse.number(text)
+
+
+@pytest.mark.parametrize("text", ["1,2", "1,2,3,4", "1,2,x", ""])
+def test_as_many_numbers_are_read_as_were_asked_for(text: str) -> None:
+    assert parse.numbers(3)("1, -2 ,3e1") == (1.0, -2.0, 30.0)
+    with pytest.raises(ValueError, match=r"3 numbers|not a number"):
+        parse.numbers(3)(text)
+
+
+def test_a_reading_in_thousands_and_millionths_is_scaled() -> None:
+    read = [parse.quantity("A")(text) for text in ("2kA", "2mA", "2uA", "2A", "2")]
+    assert read == pytest.approx([2000, 0.002, 2e-6, 2, 2])
+    for text in ("1V,2V", "2nA", "1.5,2A,"):
+        with pytest.raises(ValueError, match="reading"):
+            parse.quantity("A")(text)
+    assert parse.quantity("A")("1,2A") == 2
+    assert parse.quantity("A")("1A,2A") == 1
+
+
+def test_a_word_is_one_of_the_table_or_refused_with_all_of_them() -> None:
+    read = parse.word({"CV": 1, "CC": 2})
+    assert [read(text) for text in ("CV", " cc ", '"cv"', "' CC '")] == [1, 2, 1, 2]
+    for text in ("", "C", "CVX", '"', "CV,CC"):
+        with pytest.raises(ValueError, match="one of CV, CC"):
+            read(text)
+
+
+@pytest.mark.parametrize(("text", "value"), [("5", 5), ("+5", 5), ("-5", -5), (" 7 ", 7), ("1234567890", 1234567890)])
+def test_a_whole_number_has_ten_digits_at_most(text: str, value: int) -> None:
+    assert parse.whole(text) == value
+    for wrong in ("", "1.0", "12345678901", "1e3", "x"):
+        with pytest.raises(ValueError, match="not a whole number"):
+            parse.whole(wrong)
+
+
+def test_the_code_of_an_error_has_five_digits_at_most() -> None:
+    assert parse.error(' -32768 ,"x"') == (-32768, "x")
+    with pytest.raises(ValueError, match="not an entry"):
+        parse.error('123456,"x"')

@@ -1,0 +1,201 @@
+"""Which record, of which priority and with which fields, each thing that happens to a pause or a lease becomes."""
+
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lagerd.clients import Client
+from lagerd.instruments.leases import Lease
+from lagerd.journal import audit, events
+from lagerd.journal.audit import Audit, Kind
+from tests.unit.test_pauses import a_pause
+
+NOTICE, INFO = 5, 6
+PRIORITIES = {
+    Kind.PAUSED: INFO,
+    Kind.RESUMED: INFO,
+    Kind.AUTO_RESUMED: NOTICE,
+    Kind.GONE: NOTICE,
+    Kind.CONSOLE_OPENED: NOTICE,
+    Kind.CONSOLE_CLOSED: INFO,
+    Kind.CONSOLE_INPUT: NOTICE,
+    Kind.EXTENDED: INFO,
+    Kind.CLAIMED: INFO,
+    Kind.RELEASED: INFO,
+    Kind.REFUSED: NOTICE,
+    Kind.KILLED: NOTICE,
+    Kind.DENIED: NOTICE,
+}
+WORDS = [
+    "paused", "resumed", "auto-resumed", "gone", "console-opened", "console-closed", "console-input", "extended",
+    "claimed", "released", "refused", "killed", "denied",
+]  # fmt: skip
+# What other people's filters look for: a change of one is a change of the interface.
+IDS = [
+    "433497d70d7241eda48a4e98730f6302", "3bc0bfd4ab4c4cad89add08b74b6cb4d", "f370292b038e4e6ab0f787b42e01f8d3",
+    "ffec178f95244a8db7193351578e07c3", "973f34a7b2a049c3b0cc50c6fcd35e67", "e8b22bde91394a13ac8a576fb3af3d28",
+    "52430ccbd2f84bc5a5a34b5d0c021598", "2201f9d7d22a4b3a819dcfbfb5464338", "e6e779b45eca4d3ba356f10539656f23",
+    "8903aa5cf717469b9f38b49c855e88db", "a736ac91ab7140b0b498747d378095d2", "5d2f0c4f7a5b4d0c9a3e86b1f2d7c915",
+    "50ec31e9e242456f87310e4015c67be9",
+]  # fmt: skip
+EVERY = [
+    "BREAKPOINT", "RUN", "LABEL", "FILE", "LINE", "REASON", "PAUSED_SEC", "OUTCOME", "BY_UID", "BY_USER", "INSTRUMENT",
+    "NET",
+]  # fmt: skip
+
+
+def sent(kind: Kind, **fields: object) -> dict[str, str]:
+    found: list[list[tuple[str, str]]] = []
+    Audit(found.append).record(kind, **fields)
+    assert len(found) == 1
+    assert len(dict(found[0])) == len(found[0])
+    return dict(found[0])
+
+
+@pytest.mark.parametrize(("kind", "word", "id"), list(zip(Kind, WORDS, IDS, strict=True)), ids=WORDS)
+def test_a_record_has_its_word_its_id_and_its_priority(kind: Kind, word: str, id: str) -> None:
+    record = sent(kind, input="1", remaining=60.0)
+    assert record.pop("MESSAGE")
+    assert (record.pop("LAGER_INPUT"), record.pop("LAGER_REMAINING")) == ("1", "60.000")
+    fixed = {"MESSAGE_ID": id, "PRIORITY": str(PRIORITIES[kind]), "SYSLOG_IDENTIFIER": "lagerd", "LAGER_EVENT": word}
+    missing = {f"LAGER_{key}": "-" for key in EVERY}
+    assert record == fixed | missing
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, "-"), ("", "-"), (0, "0"), (1.23456, "1.235"), ("a\n\n", "a"), ("a\nb", r"a\nb"), (False, "False")],
+)
+def test_a_field_is_one_line(value: object, text: str) -> None:
+    assert sent(Kind.PAUSED, label=value)["LAGER_LABEL"] == text
+
+
+def test_a_field_is_cut_at_four_thousand_letters() -> None:
+    assert sent(Kind.PAUSED, label="x" * 4096)["LAGER_LABEL"] == "x" * 4096
+    assert sent(Kind.PAUSED, label="x" * 4097)["LAGER_LABEL"] == "x" * 4096
+
+
+def test_lost_records_are_counted_until_one_is_sent() -> None:
+    found: list[dict[str, str]] = []
+    broken = True
+
+    def send(entry: list[tuple[str, str]]) -> None:
+        if broken:
+            raise OSError
+        found.append(dict(entry))
+
+    records = Audit(send)
+    for _ in range(3):
+        records.record(Kind.GONE)
+    broken = False
+    records.record(Kind.GONE)
+    records.record(Kind.GONE)
+    broken = True
+    records.record(Kind.GONE)
+    broken = False
+    records.record(Kind.GONE)
+    assert [record.get("LAGER_LOST") for record in found] == ["3", None, "1"]
+    assert records.lost == 4
+    assert records.close() is None
+
+
+def test_the_socket_of_the_journal_is_the_one_of_systemd() -> None:
+    assert Path("/run/systemd/journal/socket") == audit.JOURNAL_SOCKET
+    assert audit._LONGEST_FILE == 4_000_000
+
+
+def test_a_file_of_records_is_for_its_owner_and_has_the_time(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    file = tmp_path / "records"
+    before = time.time()
+    audit.to_file(logging.getLogger("lagerd.audit"), file).record(Kind.RELEASED, instrument="psu1", by_user="ann")
+    line = file.read_text()
+    assert caplog.messages == ["Released psu1 of ann: -"]
+    stamp = int(line.partition('"__REALTIME_TIMESTAMP": "')[2].partition('"')[0])
+    assert before - 1 < stamp / 1e6 < time.time() + 1
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert audit.older(file) == tmp_path / "records.old"
+
+
+class Records:
+    """An audit that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.found: list[tuple[Kind, dict[str, Any]]] = []
+
+    def record(self, kind: Kind, **fields: object) -> None:
+        self.found.append((kind, fields))
+
+
+ANNA = Client(":1.1", 1000, "anna", 7, (), "lager command")
+PAUSE = a_pause(label="why", file="/t.py", line=7, run_id="4f0c", script="t.py", on_timeout="raise", uid=1001)
+PLACE = {
+    "breakpoint": "0123abcd", "run": "4f0c", "label": "why", "file": "/t.py", "line": 7, "script": "t.py",
+    "owner_uid": 1001, "owner": "u1001", "on_timeout": "raise",
+}  # fmt: skip
+BY = {"by_uid": 1000, "by_user": "anna", "by_how": "lager command"}
+KINDS = {
+    "paused": Kind.PAUSED, "continued": Kind.RESUMED, "interrupted": Kind.RESUMED, "timeout": Kind.AUTO_RESUMED,
+    "gone": Kind.GONE, "extended": Kind.EXTENDED, "console opened": Kind.CONSOLE_OPENED,
+    "console closed": Kind.CONSOLE_CLOSED, "input": Kind.CONSOLE_INPUT, "denied": Kind.DENIED,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", KINDS)
+def test_what_happens_to_a_pause_is_recorded_with_its_place_and_who_did_it(what: str) -> None:
+    records = Records()
+    events.recorder(records, lambda: True)(what, PAUSE, ANNA, {"extra": 1, "again": False})  # type: ignore[arg-type]
+    ((kind, fields),) = records.found
+    assert kind is KINDS[what]
+    if what in ("continued", "interrupted", "timeout", "gone"):
+        assert fields.pop("reason") == what
+        assert fields.pop("paused_sec") == pytest.approx(time.monotonic() - PAUSE.began, abs=5)
+    if what == "timeout":
+        assert fields.pop("outcome")
+    assert fields == PLACE | BY | {"extra": 1}
+
+
+def test_an_end_by_itself_says_what_came_of_it() -> None:
+    outcomes = set()
+    for on_timeout in ("resume", "raise", "exit"):
+        records = Records()
+        pause = a_pause(on_timeout=on_timeout)
+        events.recorder(records, lambda: True)("timeout", pause, None, {})  # type: ignore[arg-type]
+        assert not BY.keys() & records.found[0][1].keys()
+        outcomes.add(records.found[0][1]["outcome"])
+    assert len(outcomes) == 3
+
+
+def test_a_pause_that_returns_and_input_that_is_not_kept_are_not_recorded() -> None:
+    records = Records()
+    record = events.recorder(records, lambda: False)  # type: ignore[arg-type]
+    record("paused", PAUSE, ANNA, {"again": True})
+    record("input", PAUSE, ANNA, {"input": "1"})
+    assert records.found == []
+    record("extended", PAUSE, ANNA, {"again": True})
+    record("paused", PAUSE, ANNA, {})
+    assert [kind for kind, _ in records.found] == [Kind.EXTENDED, Kind.PAUSED]
+
+
+BERT = {"by_uid": 1001, "by_user": "bert"}
+LEASE = Lease("key", "psu1", "supply2", "4f0c", "t.py", ":1.5", 1001, "bert", 7, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("what", "client", "more", "kind", "fields"),
+    [
+        ("claimed", None, {}, Kind.CLAIMED, BERT | {"net": "supply2", "reason": None}),
+        ("released", None, {"reason": "gone"}, Kind.RELEASED, BERT | {"net": "supply2", "reason": "gone"}),
+        ("refused", ANNA, {"net": "mine", "reason": "x"}, Kind.REFUSED,
+         {"by_uid": 1000, "by_user": "anna", "net": "mine", "reason": "bert holds it"}),
+    ],
+)  # fmt: skip
+def test_what_happens_to_a_lease_is_recorded_with_its_run(
+    what: str, client: Client | None, more: dict[str, Any], kind: Kind, fields: dict[str, Any]
+) -> None:
+    records = Records()
+    events.lease_recorder(records)(what, LEASE, client, more)  # type: ignore[arg-type]
+    assert records.found == [(kind, {"instrument": "psu1", "run": "4f0c", "script": "t.py"} | fields)]

@@ -1,0 +1,273 @@
+"""Claims, queues and releases of the table of leases, each step as its callers hear of it."""
+
+import dataclasses
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from lager.contract import LONGEST
+from lager.errors import AccessDenied, InvalidArgument, LagerError, NoSuchInstrument
+from lagerd.instruments.leases import Claimant, Lease, Leases, busy, claimant, from_details
+from tests.unit.test_pauses import Clock
+
+RUN = "4F0C4A52-3a8e-4c62-a2c1-3b35a1c9c001"
+SAID = {
+    "name": "psu1",
+    "net": "supply2",
+    "run_id": RUN,
+    "script": "test.py",
+    "address": "/dev/dut",
+    "device": "/dev/ttyUSB0",
+    "wait": 2.5,
+}
+
+
+class Store:
+    """Of which the kernel says that what is in `ended` is closed, and that what is in `broken` cannot be taken."""
+
+    def __init__(self) -> None:
+        self.ended: set[str] = set()
+        self.broken: set[str] = set()
+        self.dropped: list[str] = []
+
+    def take(self, lease: Lease) -> int:
+        if lease.instrument in self.broken:
+            raise LagerError("cannot be taken")
+        return 7
+
+    def is_free(self, instrument: str) -> bool:
+        return instrument in self.ended
+
+    def drop(self, instrument: str) -> None:
+        self.dropped.append(instrument)
+        self.ended.discard(instrument)
+
+
+class Table:
+    """A table of leases, and in `heard` what it said to whom."""
+
+    def __init__(self) -> None:
+        self.clock, self.store = Clock(), Store()
+        self.heard: list[tuple[Any, ...]] = []
+        self.leases = Leases(self.clock, self.store, self._say("claimed"), self._said_why, self._say("queued"))
+
+    def _say(self, word: str) -> Callable[[Lease], None]:
+        return lambda lease: self.heard.append((word, lease.instrument, lease.owner))
+
+    def _said_why(self, lease: Lease, reason: str) -> None:
+        self.heard.append((reason, lease.instrument, lease.owner))
+
+    def claim(self, instrument: str, owner: str, wait: float = 0.0, who: Claimant | None = None, **more: Any) -> None:
+        lease, _ = from_details(instrument, more, owner=owner, uid=5, user="five", pid=1)
+        answers: tuple[Any, ...] = (
+            lambda lease, fd: self.heard.append(("granted", owner, fd)),
+            lambda holder: self.heard.append(("refused", owner, holder.owner)),
+            lambda error: self.heard.append(("failed", owner, str(error))),
+        )
+        self.leases.claim(lease, wait, *answers, *([who] if who else []))
+
+    def told(self) -> list[tuple[Any, ...]]:
+        heard, self.heard = self.heard, []
+        return heard
+
+
+@pytest.fixture
+def table() -> Table:
+    return Table()
+
+
+def test_what_a_claim_says_is_what_its_lease_has() -> None:
+    before = time.time()
+    lease, wait = from_details("key-1", SAID, owner=":1.5", uid=1000, user="anna", pid=7)
+    assert wait == 2.5
+    assert before <= lease.since <= time.time()
+    assert lease.began == pytest.approx(time.monotonic(), abs=5)
+    assert lease.record() == {
+        "instrument": "key-1", "name": "psu1", "net": "supply2", "run_id": RUN.lower(), "script": "test.py",
+        "owner": ":1.5", "uid": 1000, "user": "anna", "pid": 7, "since": lease.since, "address": "/dev/dut",
+        "device": "/dev/ttyUSB0", "began": lease.began,
+    }  # fmt: skip
+    assert lease.record().keys() - lease.kept().keys() == {"began"}
+    plain, wait = from_details("key-1", {}, owner=":1.5", uid=1000, user="anna", pid=7)
+    assert (plain.name, plain.net, plain.run_id, plain.script, wait) == ("key-1", "", "", "", 0.0)
+    assert lease.record().keys() - plain.kept().keys() == {"address", "device", "began"}
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        lease.uid = 0  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("key", ["a", "A-1_b.c", "x" * 100, "_", "-"])
+def test_a_key_of_an_instrument_may_be_a_file_name(key: str) -> None:
+    assert from_details(key, {}, owner="o", uid=1, user="u", pid=1)[0].instrument == key
+
+
+@pytest.mark.parametrize("key", ["", ".", ".a", "a/b", "x" * 101, "a\n", "ä", "a b", "\x1b"])
+def test_what_is_no_key_of_an_instrument_is_refused_in_one_line(key: str) -> None:
+    with pytest.raises(InvalidArgument) as refused:
+        from_details(key, {}, owner="o", uid=1, user="u", pid=1)
+    assert str(refused.value).isprintable()
+    assert len(refused.value.what) < 120
+
+
+@pytest.mark.parametrize("wait", [0.0, 1.0, LONGEST])
+def test_a_wait_is_a_number_of_seconds(wait: float) -> None:
+    assert from_details("a", {"wait": wait}, owner="o", uid=1, user="u", pid=1)[1] == wait
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"wait": -0.1}, {"wait": LONGEST + 1}, {"wait": 1}, {"wait": float("nan")}, {"net": 1}, {"name": b"x"},
+     {"run_id": None}, {"script": []}, {"address": 0}, {"device": 0}],
+)  # fmt: skip
+def test_what_a_claim_cannot_say_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(InvalidArgument, match=next(iter(wrong))):
+        from_details("a", wrong, owner="o", uid=1, user="u", pid=1)
+
+
+def test_what_a_claim_says_is_made_printable_and_short() -> None:
+    said = {"net": "\x1b" + "n" * 300, "address": "/dev/" + "a" * 5000}
+    lease, _ = from_details("a", said, owner="o", uid=1, user="u", pid=1)
+    assert lease.net.isprintable()
+    assert (len(lease.net), len(lease.address)) == (200, 4096)
+
+
+def test_a_claimant_says_how_it_calls_and_what_it_sees() -> None:
+    said = {"how": "script", "ancestors": ["1", "22", "x", "²"], "same": ["a"], "moved": ["b", "c" * 100]}
+    who = claimant(said)
+    assert who == Claimant(True, frozenset({1, 22}), frozenset({"a"}), frozenset({"b", "c" * 100}))
+    assert claimant({}) == claimant({"how": "command"}) == Claimant()
+    for wrong in ({"same": "a"}, {"same": [1]}, {"moved": ["c" * 101]}, {"ancestors": {}}, {"how": 1}):
+        with pytest.raises(InvalidArgument, match=next(iter(wrong))):
+            claimant(wrong)
+
+
+def test_a_free_instrument_is_granted_before_it_is_told(table: Table) -> None:
+    table.claim("psu", "a")
+    assert table.told() == [("granted", "a", 7), ("claimed", "psu", "a")]
+    holder = table.leases.get("psu")
+    assert holder is not None
+    assert (len(table.leases), table.leases.of("a"), table.leases.waiting("psu")) == (1, [holder], 0)
+
+
+def test_a_claim_that_does_not_wait_is_refused_with_the_holder(table: Table) -> None:
+    table.claim("psu", "a")
+    table.told()
+    table.claim("psu", "b")
+    table.claim("psu", "a")
+    assert table.told() == [("refused", "b", "a"), ("refused", "a", "a")]
+    assert table.clock.armed() == []
+
+
+def test_those_who_wait_get_it_in_their_turn(table: Table) -> None:
+    for owner in "abc":
+        table.claim("psu", owner, wait=5)
+    assert table.leases.waiting("psu") == 2
+    table.told()
+    table.leases.release("psu", "a")
+    assert table.told() == [("released", "psu", "a"), ("granted", "b", 7), ("claimed", "psu", "b")]
+    assert [timer.args[0].lease.owner for timer in table.clock.armed()] == ["c"]
+    assert table.store.dropped == ["psu"]
+
+
+def test_a_wait_ends_with_the_holder_that_is_there_then(table: Table) -> None:
+    table.claim("psu", "a", wait=1)
+    table.claim("psu", "b", wait=1)
+    table.claim("psu", "c", wait=5)
+    assert table.told()[2:] == [("queued", "psu", "b"), ("queued", "psu", "c")]
+    table.leases.release("psu", "a")
+    table.told()
+    table.clock.pass_by(4.999)
+    assert table.told() == []
+    table.clock.pass_by(0.001)
+    assert table.told() == [("refused", "c", "b")]
+    assert table.leases.waiting("psu") == 0
+    assert table.clock.armed() == []
+
+
+def test_who_leaves_waits_no_more(table: Table) -> None:
+    table.claim("psu", "a")
+    table.claim("psu", "b", wait=5)
+    table.claim("psu", "c", wait=5)
+    table.told()
+    table.leases.forget("b")
+    assert (table.leases.waiting("psu"), len(table.clock.armed())) == (1, 1)
+    table.leases.release("psu", "a")
+    assert table.told() == [("released", "psu", "a"), ("granted", "c", 7), ("claimed", "psu", "c")]
+
+
+def test_a_turn_that_fails_is_told_and_the_next_one_comes(table: Table) -> None:
+    table.claim("psu", "a")
+    table.claim("psu", "b", wait=5)
+    table.claim("psu", "c", wait=5)
+    table.told()
+    table.store.broken.add("psu")
+    table.leases.free("psu", "gone")
+    assert table.told() == [
+        ("gone", "psu", "a"), ("failed", "b", "cannot be taken"), ("failed", "c", "cannot be taken"),
+    ]  # fmt: skip
+    assert (len(table.leases), table.clock.armed()) == (0, [])
+
+
+def test_an_instrument_that_its_holder_dropped_goes_to_the_next_claim(table: Table) -> None:
+    table.claim("psu", "a")
+    table.leases.free_if_closed("psu")
+    table.leases.free_if_closed("nothing")
+    table.told()
+    table.store.ended.add("psu")
+    table.claim("psu", "b")
+    assert table.told() == [("gone", "psu", "a"), ("granted", "b", 7), ("claimed", "psu", "b")]
+    # What the first holder says of it now comes too late, once.
+    table.leases.release("psu", "a")
+    assert table.told() == []
+    with pytest.raises(AccessDenied, match="psu is held by five, in another process"):
+        table.leases.release("psu", "a")
+
+
+def test_a_holder_that_has_it_again_releases_what_it_has_and_nothing_twice(table: Table) -> None:
+    table.claim("psu", "a")
+    table.store.ended.add("psu")
+    table.leases.free_if_closed("psu")
+    table.claim("psu", "a")
+    table.told()
+    table.leases.release("psu", "a")  # of the first time
+    assert table.told() == []
+    table.leases.release("psu", "a")
+    assert table.told() == [("released", "psu", "a")]
+    with pytest.raises(NoSuchInstrument, match="psu"):
+        table.leases.release("psu", "a")
+
+
+def test_a_port_under_another_name_waits_for_the_same_holder(table: Table) -> None:
+    table.claim("by-id", "a", device="1")
+    table.claim("by-path", "b", wait=5, device="1")
+    table.claim("alias", "c", wait=5, who=Claimant(same=frozenset({"by-id"})))
+    table.claim("other", "d", device="2")
+    assert table.leases.waiting("by-id") == 2
+    assert ("granted", "d", 7) in table.told()
+    table.leases.release("by-id", "a")
+    assert table.told() == [("released", "by-id", "a"), ("granted", "b", 7), ("claimed", "by-path", "b"),
+                            ("granted", "c", 7), ("claimed", "alias", "c")]  # fmt: skip
+
+
+def test_a_refusal_says_who_has_it_since_when_and_under_which_name() -> None:
+    since = time.mktime((2026, 1, 2, 3, 4, 5, 0, 0, -1))
+    holder, _ = from_details("key", SAID, owner="o", uid=1, user="anna", pid=7)
+    holder = dataclasses.replace(holder, since=since)
+    said = busy(holder, holder, ", paused at x.py:3", "Resume it.")
+    assert said.what == "psu1 is held by anna: test.py (net supply2) since 03:04:05, paused at x.py:3."
+    assert said.hint == "Resume it."
+    nameless = dataclasses.replace(holder, script="", net="", instrument="other", name="dut")
+    assert busy(holder, nameless, "", "").what == (
+        "psu1 is the same port as dut. dut is held by anna: process 7 since 03:04:05."
+    )
+
+
+def test_the_table_has_room_for_a_thousand_of_each_user(table: Table) -> None:
+    assert table.leases.limit_per_user == 1024
+    table.leases.limit_per_user = 1
+    table.claim("a", "a")
+    with pytest.raises(LagerError, match="five already holds or waits for 1"):
+        table.claim("b", "a")
+    table.leases.adopt(from_details("c", {}, owner="old", uid=6, user="six", pid=1)[0])
+    assert [lease.instrument for lease in table.leases.of("old")] == ["c"]
