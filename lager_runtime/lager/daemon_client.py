@@ -1,8 +1,24 @@
-"""The one connection of a script's process to the bus, in a thread of its own that starts with the first pause.
+"""The one connection of a script's process to lagerd, in a thread that starts with the first pause or claim.
 
-Everything named with an underscore runs in that thread. A pause outlives lagerd: its call fails, and is made again,
-with the same id and the time that is left, as soon as somebody owns the name again. It outlives the bus until its own
-deadline.
+It knows neither pauses nor leases. Both join it as participants: `carrier` for pauses, `lease_calls` for leases. Each
+is told of every new connection, so that it can say what it serves and listens to, and of the end of the thread.
+
+Invariants, and the races that they answer:
+
+- Everything of the loop runs in the client's thread. Other threads reach it by `run`, `start` and `finish` only.
+- There is one connection at a time. `connected` makes it anew when it was lost, under a lock, because several pauses
+  find out at once that it has gone.
+- `owner` is the unique name of the lagerd that answers, "" while there is none. It is forgotten before each connection
+  is made, and told by the bus after that, so an answer of an older lagerd is never taken for one of the present.
+- A participant may join while a connection is being made. It is told of that one once: by the loop that made it, or
+  when its own turn comes, whichever is first.
+- A lagerd that dies is told of by two messages, the error of the call and the change of owner, in either order. Who
+  gets the error asks `look_for_owner` before it calls again, so that the dead one does not look alive in between.
+- A forked child has the memory of its parent but not the thread. It abandons the client without closing anything, since
+  the descriptors are the parent's, and makes its own at its first pause or claim. A script that closes all descriptors,
+  as one that becomes a daemon does, looks the same: `is_usable` compares the selector's inode.
+- At the end of the process what was told last, as the release of a lease, is waited for, a second at most. A thread
+  that is still paused then is a daemon thread, and ends where it is.
 """
 
 import asyncio
@@ -13,43 +29,51 @@ import selectors
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent import futures
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
-from lager import fork_lock
-from lager.breakpoints import typeahead
-from lager.breakpoints.script_object import Visits
-from lager.breakpoints.state import Ended, Failed, Standing, Stood, no_answer
 from lager.bus import address
-from lager.bus.connection import close_fds
-from lager.bus.facade import Bus, Signal
-from lager.contract import BREAKPOINTS, BREAKPOINTS_PATH, INSTRUMENTS, INSTRUMENTS_PATH
-from lager.errors import AccessDenied, BusError, LagerError, NoDaemon, Refusal
+from lager.bus.facade import Bus
+from lager.contract import BREAKPOINTS
+from lager.errors import BusError, NoDaemon
 
-_DEFAULT_TIMEOUT = 300.0  # until lagerd says what that of the box is
-_PATIENCE = 5.0  # for a lagerd that is just being started
-_ANSWER_SECONDS = 25.0
+PATIENCE = 5.0  # seconds, for a lagerd that is just being started
 _LAST_WORDS_SECONDS = 1.0
 _RETRY_FIRST, _RETRY_LAST = 0.1, 5.0
-_REFUSED_LAST = 30.0  # between two times that a pause which stood asks to be taken back
 
 
-class Link:
+class Participant(Protocol):
+    """What uses the client. Both methods are called in the client's thread."""
+
+    def connected(self, bus: Bus) -> None:
+        """Serve and listen on a connection that has just been made."""
+
+    def ended(self) -> None:
+        """The thread ends though the process goes on: nothing more will come."""
+
+
+Joined = TypeVar("Joined", bound=Participant)
+
+
+class DaemonClient:
+    """`run`, `start`, `finish` and `join` are for other threads; all other methods are for the client's own."""
+
     def __init__(self) -> None:
+        self.bus: Bus | None = None
+        self.owner = ""
+        self.closing = False
         self._pid = os.getpid()
         self._selector = selectors.EpollSelector()
         self._mark = os.fstat(self._selector.fileno())
         self._loop = asyncio.SelectorEventLoop(self._selector)
-        self._standings: dict[str, Standing] = {}
-        self._visits = Visits(self._visited, self._tell)
-        self._bus: Bus | None = None
-        self._owner = ""
+        self._participants: dict[Any, Participant] = {}
+        self._newest: Bus | None = None  # made, and perhaps not in use yet
+        self._introduced: list[Participant] = []  # to that one
         self._owner_changed = asyncio.Event()
         self._next_owner = asyncio.Event()
         self._look_for_owner: Callable[[], Coroutine[Any, Any, None]]
         self._connecting: asyncio.Lock = asyncio.Lock()
-        self._closing = False
-        self._releases: set[futures.Future[None]] = set()
-        self._thread = threading.Thread(target=self._run, name="lager", daemon=True)
+        self._last_words: set[futures.Future[None]] = set()
+        self._thread = threading.Thread(target=self._work, name="lager", daemon=True)
         self._thread.start()
         atexit.register(self.close)
 
@@ -61,47 +85,21 @@ class Link:
         except (OSError, ValueError):
             return False
 
-    def begin(self, standing: Standing) -> None:
-        """Let `standing` be known to lagerd; its events tell how it goes. From any thread."""
-        self._loop.call_soon_threadsafe(self._begin, standing)
+    def join(self, kind: "Callable[[DaemonClient], Joined]") -> Joined:
+        """The participant of this kind, made at the first call."""
+        with _making:
+            found = self._participants.get(kind)
+            if found is None:
+                found = self._participants[kind] = kind(self)
+                self.start(self._introduce, found)
+        return found  # type: ignore[return-value]  # what `kind` made
 
-    def interrupt(self, standing: Standing) -> None:
-        """The paused thread no longer waits. From any thread."""
-        self._loop.call_soon_threadsafe(self._interrupt, standing)
+    def start(self, callback: Callable[..., object], *arguments: Any) -> None:
+        """Call `callback` soon, in the client's thread; returns at once."""
+        self._loop.call_soon_threadsafe(callback, *arguments)
 
-    def claim(self, instrument: str, details: dict[str, Any], wait: float) -> int:
-        """The descriptor of a lease, after up to `wait` seconds in the queue. Blocks; from any other thread."""
-        granted: list[int] = []
-        try:
-            self._wait_for(self._claim(instrument, details, wait, granted))
-        except BaseException:
-            self._loop.call_soon_threadsafe(close_fds, granted)  # of Ctrl-C that came with the lease
-            raise
-        return granted[0]
-
-    def leases(self) -> list[dict[str, Any]]:
-        """Everything that is held now, as `List` of com.lager.Instruments gives it. Blocks; from any other thread."""
-        return list(self._wait_for(self._leases()))
-
-    def release(self, instrument: str, fd: int) -> None:
-        """Tell lagerd that a lease is over, and close it; returns at once. From any thread but our own."""
-        work = self._release(instrument, fd)
-        try:
-            self._releases.add(asyncio.run_coroutine_threadsafe(work, self._loop))
-        except RuntimeError:  # the process is ending
-            work.close()
-            os.close(fd)
-        self._releases = {release for release in self._releases if not release.done()}
-
-    def close(self) -> None:
-        """End the thread and the connection; at the end of the process that made them, and nowhere else."""
-        if self._pid == os.getpid() and self.is_usable():
-            self._closing = True
-            futures.wait(self._releases, _LAST_WORDS_SECONDS)
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join()
-
-    def _wait_for(self, work: Coroutine[Any, Any, Any]) -> Any:
+    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """Do `work` in the client's thread. Blocks until it is done; its result, or what it raises."""
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return future.result()
@@ -111,47 +109,79 @@ class Link:
         finally:
             del future  # whose error knows this frame, and would keep it and its callers' until they are collected
 
-    async def _claim(self, instrument: str, details: dict[str, Any], wait: float, granted: list[int]) -> None:
-        ends = self._loop.time() + wait
+    def finish(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do `work` in the client's thread, and at the end of the process wait for it; returns at once. Raises
+        RuntimeError where the process is ending already."""
+        self._last_words.add(asyncio.run_coroutine_threadsafe(work, self._loop))
+        self._last_words = {word for word in self._last_words if not word.done()}
+
+    def close(self) -> None:
+        """End the thread and the connection; at the end of the process that made them, and nowhere else."""
+        if self._pid == os.getpid() and self.is_usable():
+            self.closing = True
+            futures.wait(self._last_words, _LAST_WORDS_SECONDS)
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+
+    async def connected(self, *, patient: bool) -> Bus:
+        """The connection, made anew if it was lost. Raises BusError where that cannot be, unless `patient`."""
+        delay = _RETRY_FIRST
         while True:
-            left = max(ends - self._loop.time(), 0.0)
-            bus = await self._connected(patient=False)
             try:
-                asked = bus.call(
-                    INSTRUMENTS, INSTRUMENTS_PATH, "Claim", "sa{sv}", instrument, {**details, "wait": left},
-                    timeout=left + _ANSWER_SECONDS,
-                )  # fmt: skip
-                granted.append((await asked)[0])
-                return
-            except NoDaemon:
-                # It died while we queued: another one comes, and we queue again.
-                if not left:
-                    raise
-                await self._lagerd(min(left, _PATIENCE))
+                async with self._connecting:
+                    if self.bus is None or self.bus.lost.done():
+                        self.bus = await self._connect()
+                    return self.bus
+            except BusError:
+                if not patient:
+                    raise  # else it is the pause's own deadline that ends this, if it has one
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, _RETRY_LAST)
 
-    async def _leases(self) -> list[dict[str, Any]]:
-        bus = await self._connected(patient=False)
-        return list((await bus.call(INSTRUMENTS, INSTRUMENTS_PATH, "List"))[0])
-
-    async def _release(self, instrument: str, fd: int) -> None:
-        # Closed when lagerd has heard of it, else the end of the lease would look like the end of its holder.
+    async def lagerd(self, patience: float | None) -> None:
+        """Wait until lagerd is there. Raises NoDaemon after `patience` seconds; None waits for ever."""
         try:
-            if self._bus is not None:
-                with contextlib.suppress(LagerError):
-                    await self._bus.call(INSTRUMENTS, INSTRUMENTS_PATH, "Release", "s", instrument, start=False)
-        finally:
-            os.close(fd)
+            async with asyncio.timeout(patience):
+                while not self.owner:
+                    await self._owner_changed.wait()
+        except TimeoutError:
+            if not self.owner:  # else it came while this thread could not run
+                raise no_answer() from None
 
-    def _run(self) -> None:
+    async def another_lagerd(self, seconds: float) -> None:
+        """Wait until another lagerd has come, or so many seconds are over."""
+        refused_by = self.owner
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self.owner == refused_by:
+                    await self._next_owner.wait()
+
+    async def look_for_owner(self) -> None:
+        """Ask the bus who lagerd is now."""
+        if self.owner:
+            await self._look_for_owner()
+
+    def create_task(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        return self._loop.create_task(work)
+
+    def time(self) -> float:
+        """Seconds, by the clock of the loop."""
+        return self._loop.time()
+
+    def _introduce(self, participant: Participant) -> None:
+        if self._newest is not None and participant not in self._introduced:  # else it is told when there is one
+            self._introduced.append(participant)
+            participant.connected(self._newest)
+
+    def _work(self) -> None:
         try:
             self._loop.run_forever()
         except OSError:
             if self.is_usable():
                 raise
         finally:
-            # At the end of the process only daemon threads can stand here, and they end where they stand.
-            for standing in () if self._closing else self._standings.values():
-                standing.events.put(Failed(BusError("The connection to lagerd ended.")))
+            for participant in () if self.closing else list(self._participants.values()):
+                participant.ended()
             if self.is_usable():
                 self._loop.run_until_complete(self._wind_up())
                 self._loop.close()
@@ -161,93 +191,15 @@ class Link:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if self._bus is not None:
-            self._bus.close()
-
-    def _begin(self, standing: Standing) -> None:
-        self._standings[standing.id] = standing
-        standing.task = self._loop.create_task(self._carry(standing))
-
-    def _interrupt(self, standing: Standing) -> None:
-        if standing.id in self._standings and standing.task is not None:
-            standing.interrupted = True
-            standing.task.cancel()
-
-    async def _carry(self, standing: Standing) -> None:
-        """From the first call to the end of the pause, whichever way it ends."""
-        outcome: Ended | Failed
-        try:
-            asked = standing.details["timeout"]
-            standing.set_remaining(_DEFAULT_TIMEOUT if asked is None else asked)
-            async with asyncio.timeout_at(standing.last_moment()) as standing.limit:
-                reason = await self._stand(standing)
-            outcome = Ended(reason, standing.by)
-        except TimeoutError:
-            self._tell("Interrupt", "s", standing.id)
-            outcome = standing.unheard(no_answer())
-        except LagerError as error:
-            outcome = Failed(error)
-        except asyncio.CancelledError:
-            if self._closing and not standing.interrupted:
-                raise
-            self._tell("Interrupt", "s", standing.id)
-            outcome = Ended("interrupted", {})
-        except Exception as error:
-            outcome = Failed(BusError(f"{type(error).__name__}: {error}"))
-        self._standings.pop(standing.id, None)
-        standing.over = True
-        standing.events.put(outcome)
-        if standing.consoles is not None:
-            by = outcome.by if isinstance(outcome, Ended) else {}
-            standing.consoles.close(outcome.reason if isinstance(outcome, Ended) else "failed", by)
-
-    async def _stand(self, standing: Standing) -> str:
-        """The reason for which the pause ended. One that stood is refused in vain: it stands until its own deadline,
-        and asks again from time to time, whatever a lagerd answers."""
-        delay = _RETRY_FIRST
-        while True:
-            bus = await self._connected(patient=standing.known)
-            await self._lagerd(None if standing.known else _PATIENCE)
-            if not standing.known:
-                # Before anybody hears of the pause: from then on an Enter is meant for it.
-                standing.dropped = typeahead.drop()
-            try:
-                reason = await bus.call(
-                    BREAKPOINTS, BREAKPOINTS_PATH, "Pause", "a{sv}", standing.as_asked(), start=False, timeout=None
-                )
-                return str(reason[0])
-            except Refusal:
-                if not standing.known:
-                    raise
-                await self._wait_for_another(delay)
-                delay = min(delay * 2, _REFUSED_LAST)
-            except BusError:
-                if bus.lost.done():
-                    continue
-                if self._owner:  # its end is told by two messages; after the first it must not look alive
-                    await self._look_for_owner()
-
-    async def _connected(self, *, patient: bool) -> Bus:
-        """The connection; made anew if it was lost, patiently where a pause already stood."""
-        delay = _RETRY_FIRST
-        while True:
-            try:
-                async with self._connecting:
-                    if self._bus is None or self._bus.lost.done():
-                        self._bus = await self._connect()
-                    return self._bus
-            except BusError:
-                if not patient:
-                    raise  # else it is the pause's own deadline that ends this, if it has one
-            await asyncio.sleep(delay)
-            delay = min(delay * 2, _RETRY_LAST)
+        if self.bus is not None:
+            self.bus.close()
 
     async def _connect(self) -> Bus:
         self._set_owner("")
         bus = await Bus.connect(address.choose().text)
-        bus.serve(self._visits.tree())
-        for member, heard in (("Paused", self._paused), ("Extended", self._extended), ("Resumed", self._resumed)):
-            bus.listen(member, self._of_ours(heard), of=BREAKPOINTS)
+        self._newest, self._introduced = bus, []
+        for participant in list(self._participants.values()):
+            self._introduce(participant)
         try:
             self._look_for_owner = await bus.follow(BREAKPOINTS, self._set_owner)
         except BaseException:
@@ -255,92 +207,33 @@ class Link:
             raise
         return bus
 
-    async def _lagerd(self, patience: float | None) -> None:
-        """Wait until lagerd is there; NoDaemon after `patience` seconds."""
-        try:
-            async with asyncio.timeout(patience):
-                while not self._owner:
-                    await self._owner_changed.wait()
-        except TimeoutError:
-            if not self._owner:  # else it came while this thread could not run
-                raise no_answer() from None
-
-    async def _wait_for_another(self, seconds: float) -> None:
-        """Until another lagerd has come, or so many seconds are over."""
-        refused_by = self._owner
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                while self._owner == refused_by:
-                    await self._next_owner.wait()
-
     def _set_owner(self, owner: str) -> None:
         self._next_owner.set()
         self._next_owner = asyncio.Event()
-        self._owner = owner
+        self.owner = owner
         (self._owner_changed.set if owner else self._owner_changed.clear)()
 
-    def _tell(self, member: str, signature: str, *values: Any) -> None:
-        if self._bus is not None and self._owner:
-            self._bus.post(BREAKPOINTS, BREAKPOINTS_PATH, member, signature, *values)
 
-    # What lagerd says of our pauses.
-
-    def _of_ours(self, heard: Any) -> Any:
-        def listener(signal: Signal) -> None:
-            standing = self._standings.get(signal.args[0])
-            if standing is not None:
-                heard(standing, *signal.args[1:])
-
-        return listener
-
-    def _paused(self, standing: Standing, details: dict[str, Any]) -> None:
-        new, standing.known = not standing.known, True
-        standing.set_remaining(details["remaining"])
-        if new:
-            standing.since = details["since"]
-            standing.told = {key: details[key] for key in ("began",) if key in details}
-            standing.details["timeout"] = details["timeout"]
-            standing.events.put(Stood(details["remaining"]))
-            if standing.interactive:
-                self._loop.call_soon(_import_console)  # while it stands, so that a console opens at once
-
-    def _visited(self, id: str, sender: str) -> Standing | None:
-        if sender != self._owner:
-            raise AccessDenied("Only lagerd attaches consoles.")
-        return self._standings.get(id)
-
-    def _extended(self, standing: Standing, remaining: float, _: dict[str, Any]) -> None:
-        standing.set_remaining(remaining)
-        if standing.consoles is not None:
-            standing.consoles.told(remaining)
-
-    def _resumed(self, standing: Standing, reason: str, details: dict[str, Any]) -> None:
-        standing.by = details
-        # The answer that says the same is on its way; the paused thread need not wait for it.
-        standing.events.put(Ended(reason, details))
+def no_answer() -> NoDaemon:
+    return NoDaemon("lagerd does not answer.", "Start it with: sudo systemctl start lagerd")
 
 
-def _import_console() -> None:
-    with fork_lock.wait:
-        import lager.console.server  # noqa: F401
-
-
-_link: Link | None = None
+_client: DaemonClient | None = None
 _making = threading.RLock()  # for a signal handler that pauses, too
-_abandoned: list[Link] = []
+_abandoned: list[DaemonClient] = []
 
 
-def this_process() -> Link:
-    """The link of this process, made at the first call; a forked child makes its own."""
-    global _link
+def this_process() -> DaemonClient:
+    """The client of this process, made at the first call; a forked child makes its own."""
+    global _client
     with _making:
-        if _link is not None and not _link.is_usable():
+        if _client is not None and not _client.is_usable():
             _abandon()
-        if _link is None:
+        if _client is None:
             _make()
-        if _link is None:
+        if _client is None:
             raise BusError("The thread that speaks to lagerd could not be started.")
-        return _link
+        return _client
 
 
 def _make() -> None:
@@ -348,9 +241,9 @@ def _make() -> None:
     failed: list[BaseException] = []
 
     def make() -> None:
-        global _link
+        global _client
         try:
-            _link = Link()
+            _client = DaemonClient()
         except BaseException as error:
             failed.append(error.with_traceback(None))
 
@@ -363,10 +256,10 @@ def _make() -> None:
 
 def _abandon() -> None:
     """Keep it, for it must not be closed from here: its descriptors are somebody else's, too or by now."""
-    global _link
-    if _link is not None:
-        _abandoned.append(_link)
-        _link = None
+    global _client
+    if _client is not None:
+        _abandoned.append(_client)
+        _client = None
 
 
 def _after_fork() -> None:

@@ -115,17 +115,17 @@ def test_ctrl_c_that_comes_with_the_lease_leaves_it_to_the_next(start, script, k
     text = """
         import signal
         from lager.instruments.lease import claim
-        from lager.daemon_client import Link
-        wait_for = Link._wait_for
-        def interrupted(link, work):
-            wait_for(link, work)
+        from lager.daemon_client import DaemonClient
+        run = DaemonClient.run
+        def interrupted(client, work):
+            run(client, work)
             signal.raise_signal(signal.SIGINT)
-        Link._wait_for = interrupted
+        DaemonClient.run = interrupted
         try:
             claim("KEY", net="net1")
         except KeyboardInterrupt:
             print("interrupted")
-        Link._wait_for = wait_for
+        DaemonClient.run = run
         claim("KEY", net="net1", wait=10)
         print("holding")
     """

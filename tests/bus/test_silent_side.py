@@ -69,7 +69,8 @@ def test_a_script_that_is_stopped_is_said_to_be_silent(run, client, lager):
 HELD_UP = """
 import asyncio, ctypes
 from lager import pause
-from lager.daemon_client import Link
+from lager.breakpoints.carrier import Carrier
+from lager.daemon_client import DaemonClient
 
 hold = lambda: ctypes.PyDLL(None).sleep({seconds})  # with the interpreter's lock
 {patch}
@@ -77,19 +78,19 @@ pause("here", timeout=1)
 print("goes on", flush=True)
 """
 BEFORE_LAGERD_HEARD = """
-lagerd = Link._lagerd
-async def held(link, patience):
+lagerd = DaemonClient.lagerd
+async def held(client, patience):
     hold()
     await asyncio.sleep(0)
-    await lagerd(link, patience)
-Link._lagerd = held
+    await lagerd(client, patience)
+DaemonClient.lagerd = held
 """
 WHILE_IT_WAITS = """
-paused = Link._paused
-def held(link, standing, details):
-    paused(link, standing, details)
+paused = Carrier._paused
+def held(carrier, standing, details):
+    paused(carrier, standing, details)
     hold()
-Link._paused = held
+Carrier._paused = held
 """
 
 

@@ -9,12 +9,11 @@ from queue import Empty
 from typing import Any
 
 import lager
-from lager.breakpoints import banner, notices, script_threads, terminal_line
+from lager.breakpoints import banner, carrier, notices, script_threads, terminal_line
 from lager.breakpoints.notices import say
 from lager.breakpoints.on_timeout import outcome
 from lager.breakpoints.state import Ended, Failed, Standing
 from lager.contract import LONGEST, ON_TIMEOUT, PATH_LENGTH
-from lager.daemon_client import this_process
 from lager.inspection import display_paths
 from lager.inspection.location import Place, file_of
 from lager.text import LABEL_LENGTH, printable
@@ -36,13 +35,13 @@ def stand(
         return None
     details = describe(place, label, _timeout(timeout), interactive)
     standing = Standing(details | {"on_timeout": _on_timeout(on_timeout)}, place)
-    link = this_process()
+    carried = carrier.of_this_process()
     try:
         with _clocks_stopped():
-            link.begin(standing)
+            carried.begin(standing)
             ended = _wait(standing, about)
     except BaseException:
-        link.interrupt(standing)
+        carried.interrupt(standing)
         terminal_line.await_row_gone()  # a traceback may follow
         raise
     finally:

@@ -8,7 +8,8 @@ from queue import SimpleQueue
 from typing import Any
 
 from lager.breakpoints.banner import HELD_UP
-from lager.errors import BusError, LagerError, NoDaemon
+from lager.daemon_client import no_answer
+from lager.errors import BusError, LagerError
 from lager.inspection.location import Place
 
 _UNHEARD_SECONDS = 15.0  # until lagerd must have said that it knows of a pause
@@ -108,7 +109,3 @@ class Standing:
         if not self.known:
             ends.append(self.began + _UNHEARD_SECONDS)
         return min(ends, default=None)
-
-
-def no_answer() -> NoDaemon:
-    return NoDaemon("lagerd does not answer.", "Start it with: sudo systemctl start lagerd")

@@ -8,8 +8,9 @@ import weakref
 from typing import Protocol
 
 import lager
-from lager.daemon_client import Link, this_process
+from lager import lease_calls
 from lager.instruments.port import Port
+from lager.lease_calls import LeaseCalls
 from lager.text import printable
 
 
@@ -33,7 +34,7 @@ class Claim(Protocol):
 
 def claim(instrument_key: str, *, net: str, wait: float = 0.0, name: str = "", path: str = "") -> Lease:
     """Claim a lease from lagerd; see `Claim`. `path` is the path of a serial port, which may have other names."""
-    link = this_process()
+    calls = lease_calls.of_this_process()
     details = {
         "net": net,
         "name": name,
@@ -42,17 +43,17 @@ def claim(instrument_key: str, *, net: str, wait: float = 0.0, name: str = "", p
         "how": "cli" if _is_command() else "script",
         "ancestors": [str(pid) for pid in _ancestors()],
     }
-    port = Port(link, instrument_key, name, path) if path else None
+    port = Port(calls, instrument_key, name, path) if path else None
     if port is not None:
         details |= port.details()
-    return _Held(link, instrument_key, link.claim(instrument_key, details, wait), port)
+    return _Held(calls, instrument_key, calls.claim(instrument_key, details, wait), port)
 
 
 class _Held:
     """An open file with a lock that all copies of its descriptor share; the kernel drops it with the last copy."""
 
-    def __init__(self, link: Link, instrument: str, fd: int, port: Port | None) -> None:
-        self._link = link
+    def __init__(self, calls: LeaseCalls, instrument: str, fd: int, port: Port | None) -> None:
+        self._calls = calls
         self._instrument = instrument
         self._fd = fd
         self.port = port
@@ -65,7 +66,7 @@ class _Held:
         # Unlock first, so that a copy that a child still has open does not hold the lock.
         with contextlib.suppress(OSError):
             fcntl.flock(fd, fcntl.LOCK_UN)
-        self._link.release(self._instrument, fd)
+        self._calls.release(self._instrument, fd)
 
     def forget(self) -> None:
         """Close this copy in a forked child. The lease is the parent's: closing a copy does not unlock it."""

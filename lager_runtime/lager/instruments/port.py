@@ -7,8 +7,8 @@ plugged in again, so it is checked twice: when the lease is claimed, and each ti
 import time
 from typing import Any
 
-from lager.daemon_client import Link
 from lager.errors import InstrumentBusy
+from lager.lease_calls import LeaseCalls
 from lager.nets.resource import device
 
 _MOST = 64
@@ -17,9 +17,9 @@ _MOST = 64
 class Port:
     """The serial port at `path`; `instrument` is the key of its lease, `name` its name in the nets file."""
 
-    def __init__(self, link: Link, instrument: str, name: str, path: str) -> None:
+    def __init__(self, calls: LeaseCalls, instrument: str, name: str, path: str) -> None:
         self.path = path
-        self._link = link
+        self._calls = calls
         self._instrument = instrument
         self._name = name
         self._device = ""
@@ -65,7 +65,7 @@ class Port:
     def _others(self) -> list[dict[str, Any]]:
         return [
             {"address": "", "device": "", **lease}
-            for lease in self._link.leases()
+            for lease in self._calls.leases()
             if lease["instrument"] != self._instrument and (lease.get("address") or lease.get("device"))
         ]
 

@@ -1,0 +1,85 @@
+"""What a script asks lagerd about leases: claims, releases, and who holds what."""
+
+import contextlib
+import os
+from typing import Any
+
+from lager.bus.connection import close_fds
+from lager.bus.facade import Bus
+from lager.contract import INSTRUMENTS, INSTRUMENTS_PATH
+from lager.daemon_client import PATIENCE, DaemonClient, this_process
+from lager.errors import LagerError, NoDaemon
+
+_ANSWER_SECONDS = 25.0
+
+
+class LeaseCalls:
+    """The methods without an underscore are for any thread but the client's own."""
+
+    def __init__(self, client: DaemonClient) -> None:
+        self._client = client
+
+    def connected(self, bus: Bus) -> None:
+        """Nothing is served or listened to."""
+
+    def ended(self) -> None:
+        """Whoever waits for a claim is told by its own future."""
+
+    def claim(self, instrument: str, details: dict[str, Any], wait: float) -> int:
+        """The descriptor of a lease, after up to `wait` seconds in the queue. Blocks; from any other thread."""
+        granted: list[int] = []
+        try:
+            self._client.run(self._claim(instrument, details, wait, granted))
+        except BaseException:
+            self._client.start(close_fds, granted)  # of Ctrl-C that came with the lease
+            raise
+        return granted[0]
+
+    def leases(self) -> list[dict[str, Any]]:
+        """Everything that is held now, as `List` of com.lager.Instruments gives it. Blocks; from any other thread."""
+        return list(self._client.run(self._leases()))
+
+    def release(self, instrument: str, fd: int) -> None:
+        """Tell lagerd that a lease is over, and close it; returns at once. From any thread but our own."""
+        work = self._release(instrument, fd)
+        try:
+            self._client.finish(work)
+        except RuntimeError:  # the process is ending
+            work.close()
+            os.close(fd)
+
+    async def _claim(self, instrument: str, details: dict[str, Any], wait: float, granted: list[int]) -> None:
+        ends = self._client.time() + wait
+        while True:
+            left = max(ends - self._client.time(), 0.0)
+            bus = await self._client.connected(patient=False)
+            try:
+                asked = bus.call(
+                    INSTRUMENTS, INSTRUMENTS_PATH, "Claim", "sa{sv}", instrument, {**details, "wait": left},
+                    timeout=left + _ANSWER_SECONDS,
+                )  # fmt: skip
+                granted.append((await asked)[0])
+                return
+            except NoDaemon:
+                # It died while we queued: another one comes, and we queue again.
+                if not left:
+                    raise
+                await self._client.lagerd(min(left, PATIENCE))
+
+    async def _leases(self) -> list[dict[str, Any]]:
+        bus = await self._client.connected(patient=False)
+        return list((await bus.call(INSTRUMENTS, INSTRUMENTS_PATH, "List"))[0])
+
+    async def _release(self, instrument: str, fd: int) -> None:
+        # Closed when lagerd has heard of it, else the end of the lease would look like the end of its holder.
+        try:
+            if (bus := self._client.bus) is not None:
+                with contextlib.suppress(LagerError):
+                    await bus.call(INSTRUMENTS, INSTRUMENTS_PATH, "Release", "s", instrument, start=False)
+        finally:
+            os.close(fd)
+
+
+def of_this_process() -> LeaseCalls:
+    """The calls of this process; a forked child makes its own. Raises BusError where no thread can be started."""
+    return this_process().join(LeaseCalls)
