@@ -1,15 +1,86 @@
-"""The rules that hold for all code: it is clean, typed, and imports only in the directions of the design."""
+"""The rules that hold for all code: it is clean, typed, and imports only in the directions of the architecture."""
 
 import ast
 import subprocess
 import sys
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = {"lager": ROOT / "lager_runtime/lager", "lagerd": ROOT / "lagerd", "lager_cli": ROOT / "lager_cli"}
-MAY_IMPORT = {"lager": {"lager"}, "lagerd": {"lagerd", "lager"}, "lager_cli": {"lager_cli", "lager"}}
+
+# Which rooms a room may import, beside itself. A room is a folder, or a file of its own at the top of a package; the
+# leaves may be imported from everywhere in their own package and in those above it.
+LEAVES = {
+    "lager": {"errors", "contract", "text", "values", "fork_lock", "build", "world"},
+    "lagerd": {"signals"},
+    "lager_cli": set(),
+}
+DIRECTIONS = {
+    "lager": {
+        "__init__": {"breakpoints", "inspection", "instruments"},
+        "pytest_plugin": {"breakpoints"},
+        "bus": {"__init__"},
+        "inspection": {"__init__"},
+        "uncaught": set(),
+        "nets": {"__init__"},
+        "daemon_client": {"bus"},
+        "lease_calls": {"bus", "daemon_client"},
+        "console": {"inspection"},
+        "breakpoints": {"__init__", "bus", "console", "daemon_client", "inspection", "uncaught"},
+        "instruments": {"__init__", "lease_calls", "nets"},
+    },
+    "lagerd": {
+        "__init__": set(),
+        "__main__": {"main"},
+        "main": {
+            "breakpoints",
+            "clients",
+            "config",
+            "embedded",
+            "install",
+            "instruments",
+            "log",
+            "log_control",
+            "server",
+        },
+        "server": {"breakpoints", "call_limit", "clients", "config", "instruments", "journal", "polkit"},
+        "call_limit": {"clients"},
+        "run_kills": {"clients", "polkit"},
+        "config": set(),
+        "clients": set(),
+        "polkit": set(),
+        "introspection": set(),
+        "log": set(),
+        "log_control": set(),
+        "embedded": set(),
+        "breakpoints": {"clients", "introspection", "run_kills"},
+        "instruments": {"breakpoints", "clients", "introspection"},
+        "journal": {"breakpoints", "clients", "instruments"},
+        "install": {"__init__", "config"},
+        "bench": set(),
+    },
+    "lager_cli": {
+        "__init__": set(),
+        "__main__": {"main"},
+        "main": {"display"},
+        "daemon": {"display"},
+        "follower": {"daemon"},
+        "linux": set(),
+        "display": set(),
+        "transfer": {"display", "linux"},
+        "runs": {"daemon", "display", "linux", "transfer"},
+        "boxes": {"daemon", "display", "linux", "runs", "transfer"},
+        "console": {"boxes", "daemon", "display", "linux"},
+        "watch": {"console", "daemon", "display", "follower"},
+        "commands": {"boxes", "console", "daemon", "display", "follower", "linux", "runs", "transfer", "watch"},
+    },
+}
+# lagerd and the command import lager's rooms, never each other's; what a script runs imports neither.
+BELOW = {"lager": set(), "lagerd": {"lager"}, "lager_cli": {"lager"}}
 # The logic that knows no bus: it must be possible to use it without one.
 NO_BUS = (
     "lagerd/breakpoints/pauses.py",
@@ -30,14 +101,36 @@ def _files() -> list[tuple[str, Path]]:
     return [(name, path) for name, folder in PACKAGES.items() for path in sorted(folder.rglob("*.py"))]
 
 
-def _imports(path: Path) -> set[str]:
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+def _module(package: str, path: Path) -> str:
+    parts = path.relative_to(PACKAGES[package]).with_suffix("").parts
+    return ".".join([package, *(part for part in parts if part != "__init__")])
+
+
+MODULES = {_module(package, path): path for package, path in _files()}
+
+
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """Every node below, but for what is there for type checkers alone."""
+    typed_only = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    for child in node.orelse if isinstance(node, ast.If) and typed_only else ast.iter_child_nodes(node):
+        yield child
+        yield from _statements(child)
+
+
+def _imports(path: Path) -> Iterator[str]:
+    """Every module that a file imports, as far as it is known by its whole name."""
+    for node in _statements(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            found.add(node.module or "")
-    return found
+            whole = [f"{node.module}.{alias.name}" for alias in node.names]
+            yield from [name if name in MODULES else node.module or "" for name in whole]
+
+
+def _room(module: str) -> tuple[str, str]:
+    """The package of a module and its room in it."""
+    package, *inside = module.split(".")
+    return package, inside[0] if inside else "__init__"
 
 
 def _tops(path: Path) -> set[str]:
@@ -50,13 +143,49 @@ def test_clean_and_typed(command):
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
-def test_each_package_imports_only_what_it_may():
+@pytest.mark.parametrize("package", PACKAGES)
+def test_each_room_imports_only_what_it_may(package):
+    wrong = []
+    for module, path in MODULES.items():
+        here, room = _room(module)
+        if here != package or room in LEAVES[package]:
+            continue
+        for imported in sorted({name for name in _imports(path) if name in MODULES}):
+            there, theirs = _room(imported)
+            allowed = {room, *DIRECTIONS[package][room], *LEAVES[package]}
+            if (there != package and there not in BELOW[package]) or (there == package and theirs not in allowed):
+                wrong.append(f"{module} imports {imported}")
+    assert not wrong
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_leaf_imports_only_leaves(package):
     wrong = [
-        f"{path.relative_to(ROOT)} imports {sorted(tops)}"
-        for package, path in _files()
-        if (tops := _tops(path) & PACKAGES.keys() - MAY_IMPORT[package])
+        f"{module} imports {name}"
+        for module, path in MODULES.items()
+        if _room(module)[0] == package and _room(module)[1] in LEAVES[package]
+        for name in _imports(path)
+        if name in MODULES and _room(name)[1] not in LEAVES[_room(name)[0]]
     ]
     assert not wrong
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_rooms_form_no_circle(package):
+    # Rooms ask the package itself how the process began, and it imports them when a script first uses them.
+    rooms = {room: allowed - {"__init__"} for room, allowed in DIRECTIONS[package].items()}
+    TopologicalSorter(rooms).prepare()
+
+
+def test_the_files_form_no_circle():
+    files = {
+        module: {name for name in _imports(path) if name in MODULES and name != module and "." in name}
+        for module, path in MODULES.items()
+    }
+    try:
+        TopologicalSorter(files).prepare()
+    except CycleError as circle:
+        pytest.fail(" imports ".join(reversed(circle.args[1])))
 
 
 def test_one_module_imports_a_library_of_dbus():

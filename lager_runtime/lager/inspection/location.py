@@ -5,14 +5,13 @@ It is always code of the script. Frames of lager are no place, nor are those of 
 
 import os
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from types import FrameType, TracebackType
 from typing import Any
 
 from lager.inspection.code_owner import is_library, is_ours, is_standard
+from lager.inspection.frame_stack import Stack, stack_of
 
-Stack = tuple[tuple[FrameType, int], ...]
 _HERE = "__lager_here__"
 
 
@@ -66,11 +65,6 @@ class Place:
     def namespace(self) -> dict[str, Any]:
         """A copy of all names that can be seen there."""
         return {**self.frame.f_globals, **self.frame.f_locals}
-
-
-def stack_of(frame: FrameType | None) -> Stack:
-    """`frame`, which is running, and all that led to it."""
-    return tuple(reversed([*_outwards(frame)]))
 
 
 def _until_ours(stack: Stack) -> Stack:
@@ -134,12 +128,6 @@ def _ended_frame(names: dict[str, Any], file: str, line: int, function: str) -> 
         return eval(code, names), line
     finally:
         del names[_HERE]
-
-
-def _outwards(frame: FrameType | None) -> Iterator[tuple[FrameType, int]]:
-    while frame is not None:
-        yield frame, frame.f_lineno or 0
-        frame = frame.f_back
 
 
 def file_of(frame: FrameType) -> str:

@@ -8,7 +8,7 @@ from types import FrameType
 from typing import Any
 
 from lager.inspection.code_owner import is_standard
-from lager.inspection.location import Stack, stack_of
+from lager.inspection.frame_stack import Stack, stack_of
 
 _WAITING = ("join", "result", "exception")  # of a thread, of a concurrent.futures.Future
 

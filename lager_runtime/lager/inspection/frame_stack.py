@@ -1,0 +1,17 @@
+"""A stack: frame by frame the line that it is at, outermost first."""
+
+from collections.abc import Iterator
+from types import FrameType
+
+Stack = tuple[tuple[FrameType, int], ...]
+
+
+def stack_of(frame: FrameType | None) -> Stack:
+    """`frame`, which is running, and all that led to it."""
+    return tuple(reversed([*outwards(frame)]))
+
+
+def outwards(frame: FrameType | None) -> Iterator[tuple[FrameType, int]]:
+    while frame is not None:
+        yield frame, frame.f_lineno or 0
+        frame = frame.f_back
