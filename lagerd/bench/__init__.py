@@ -1,4 +1,4 @@
-"""A simulated bench: instruments that speak their real protocols over real transports, wired to one device.
+"""A simulated bench: instruments with their real protocols on real transports, wired to one device under test.
 
-Run it as `python -m lagerd.bench --folder DIR`; in a test use `lagerd.bench.thread.running`.
+Run it with `python -m lagerd.bench --folder DIR`; in a test, use `lagerd.bench.thread.running`.
 """

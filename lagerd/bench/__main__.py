@@ -1,4 +1,4 @@
-"""`python -m lagerd.bench --folder DIR`: the bench as a process that ends with the one that started it."""
+"""Runs the simulated bench as a process, which ends with the process that started it."""
 
 import argparse
 import asyncio
@@ -12,9 +12,14 @@ from lagerd.bench.bench import DefaultBench
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m lagerd.bench", description=__doc__)
-    parser.add_argument("--folder", type=Path, required=True, help="an existing private folder")
-    parser.add_argument("--ready-fd", type=int, help="gets the line 'ready' once everything is served")
-    parser.add_argument("--parent-fd", type=int, help="a pipe; its end of file ends the bench")
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        required=True,
+        help="write the nets file and serial ports to this existing private folder",
+    )
+    parser.add_argument("--ready-fd", type=int, help="write the line 'ready' to this descriptor once the bench runs")
+    parser.add_argument("--parent-fd", type=int, help="stop the bench when this pipe reaches end of file")
     arguments = parser.parse_args()
     if not arguments.folder.is_dir():
         parser.error(f"{arguments.folder} is not a folder")
@@ -28,7 +33,7 @@ def announce(descriptor: int) -> None:
 
 
 def watch_parent(descriptor: int, stop: asyncio.Event) -> None:
-    """Whatever the parent may write is not for us; that it no longer can is."""
+    """Set `stop` at the end of file of the parent's pipe; ignore data that the parent writes."""
     try:
         gone = os.read(descriptor, 4096) == b""
     except BlockingIOError:

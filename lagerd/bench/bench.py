@@ -1,4 +1,4 @@
-"""The bench: instruments by name, the nets on them, and their life from start to close."""
+"""The bench: serves instruments by name, and writes the nets file for them."""
 
 import contextlib
 import time
@@ -40,14 +40,14 @@ NETS = (
 
 class Server(Protocol):
     async def start(self, place: Path) -> str:
-        """Serve, and say at which address. `place` is a path that is free for a server that needs one."""
+        """Start to serve and return the address. `place` is an unused path, for a server that needs one."""
 
     async def close(self) -> None: ...
 
 
 @singledispatch
 def server_for(device: Device) -> Server:
-    raise TypeError(f"nothing serves a {type(device).__name__}")
+    raise TypeError(f"no server for a {type(device).__name__}")
 
 
 @server_for.register
@@ -66,7 +66,7 @@ def _(device: UartDevice) -> Server:
 
 
 class Bench:
-    """Any devices, served together. Their state lives as long as this object, started or not."""
+    """A group of devices that are served together. Their state lives as long as this object, started or not."""
 
     def __init__(self, devices: Mapping[str, Device], nets: Sequence[Net] = ()) -> None:
         self.devices = devices
@@ -75,7 +75,7 @@ class Bench:
         self._running = contextlib.AsyncExitStack()
 
     async def start(self, folder: Path) -> None:
-        """Serve every device, then write the nets file into the folder."""
+        """Serve every device, then write the nets file to the folder."""
         async with contextlib.AsyncExitStack() as stack:
             for name, device in self.devices.items():
                 server = server_for(device)
@@ -92,7 +92,7 @@ class Bench:
 
 
 class DefaultBench(Bench):
-    """The bench of the design, with its device under test."""
+    """The default bench: six instruments and their device under test."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.psu1 = DP821()

@@ -1,4 +1,4 @@
-"""The device under test, which is what makes eight boxes a bench: turn a supply on, and an ADC moves.
+"""The device under test. It wires the instruments together: switching a supply on changes what an ADC reads.
 
 supply2 ──┬── AIN0 of daq1              supply3 ──┬── AIN1 of daq1
           ├── 220 Ω                               ├── 1 kΩ
@@ -19,12 +19,12 @@ INPUT_OHMS, AUX_OHMS, CELL_OHMS = 220.0, 1000.0, 100.0
 
 
 def regulated(volts: float) -> float:
-    """A linear regulator: its rail, or what is left of the input less the dropout."""
+    """Return the output voltage of a linear regulator: its rail, or the input less the dropout if that is lower."""
     return min(RAIL_VOLTS, max(0.0, volts - DROPOUT))
 
 
 def regulator(volts: float) -> float:
-    """A linear regulator takes in the current that its rail gives out."""
+    """Return the input current of a linear regulator, which equals the current of its rail."""
     return regulated(volts) / RAIL_OHMS
 
 
@@ -53,7 +53,7 @@ class Dut:
         return regulated(main.point.volts)
 
     def settle(self) -> None:
-        """Find the operating points again, and let the protections see them."""
+        """Compute the operating points again, and let the protections check them."""
         self._psu.settle()
         if self._load.trips():
             self._psu.settle()

@@ -1,4 +1,4 @@
-"""Faults that a test gives an instrument, to see what its user makes of them. No client can reach this."""
+"""Faults that a test injects into a simulated instrument. Clients cannot inject them."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -7,7 +7,7 @@ GARBAGE = bytes([0x00, 0xFF, 0x9E, 0x1B, 0x80, 0x07, 0xC3, 0x28])
 
 
 class Fault(Enum):
-    """What becomes of an answer."""
+    """What happens to an answer."""
 
     NO_ANSWER = "no_answer"
     HALF_ANSWER = "half_answer"
@@ -19,7 +19,7 @@ class Fault(Enum):
 
 @dataclass
 class Faults:
-    """The fault an instrument has now. `inject(fault, count=2)` spoils the next two answers, then heals."""
+    """The current fault of an instrument. `inject(fault, count=2)` spoils the next two answers and then ends."""
 
     active: Fault | None = None
     left: int | None = None
@@ -35,7 +35,7 @@ class Faults:
         return self.active is Fault.OTHER_IDN
 
     def spend(self) -> Fault | None:
-        """The fault to apply to the answer about to go out, counted off."""
+        """Return the fault for the next answer, and count it."""
         fault = self.active
         if fault is not None and self.left is not None:
             self.left -= 1
@@ -45,7 +45,7 @@ class Faults:
 
 
 def spoil(fault: Fault | None, answer: bytes, other: bytes) -> bytes:
-    """The bytes that go out in place of an answer. A cut is up to whoever holds the connection."""
+    """Return the bytes to send instead of an answer. For CUT, the owner of the connection closes it."""
     match fault:
         case Fault.NO_ANSWER | Fault.CUT:
             return b""

@@ -1,4 +1,4 @@
-"""The nets file that tells the bench's users where everything is."""
+"""Writes the nets file of the bench, with the addresses of its instruments."""
 
 import json
 import os
@@ -20,7 +20,7 @@ class Net:
 
 @dataclass(frozen=True)
 class Place:
-    """Where an instrument is: its name on the bench, its model, its address."""
+    """The name, model and address of an instrument on the bench."""
 
     name: str
     model: str
@@ -28,7 +28,7 @@ class Place:
 
 
 def table(header: str, values: Mapping[str, object]) -> str:
-    """A TOML table. Strings and numbers are written alike in JSON and TOML."""
+    """Return a TOML table. Strings and numbers have the same syntax in JSON and TOML."""
     lines = [f"{key} = {json.dumps(value)}" for key, value in values.items() if value is not None]
     return "\n".join([f"[{header}]", *lines]) + "\n"
 
@@ -46,7 +46,7 @@ def render(places: Iterable[Place], nets: Iterable[Net]) -> str:
 
 
 class NetsFile:
-    """Appears whole or not at all, and goes only if it is still the one that was written."""
+    """The file on disk. It appears complete or not at all, and `remove` deletes it only if nobody has replaced it."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / NAME

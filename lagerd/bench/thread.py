@@ -1,4 +1,4 @@
-"""A bench in a thread of this process, so that a test can reach into it: set a fault, read a state.
+"""Runs a bench in a thread of this process, so that a test can inject faults and read states.
 
 with running(DefaultBench(), tmp_path) as bench:
     bench.psu1.faults.inject(Fault.NO_ANSWER, count=1)
@@ -19,7 +19,7 @@ AnyBench = TypeVar("AnyBench", bound=Bench)
 
 @contextlib.contextmanager
 def running(bench: AnyBench, folder: Path) -> Iterator[AnyBench]:
-    """Serve the bench until the block ends. The nets file is in the folder when the block begins."""
+    """Serve the bench until the block ends. The nets file exists in the folder before the block starts."""
     ready: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
 
     async def serve() -> None:

@@ -1,4 +1,4 @@
-"""The bench beside a paused script: what is free answers, what is held says who has it and what helps."""
+"""The bench beside a paused script: free instruments respond, busy ones say who holds them and what to do."""
 
 import json
 import os
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("bench")
 
 @pytest.fixture
 def paused(start, client):
-    """The README's example, paused and holding daq1."""
+    """The README's example, paused while it holds daq1."""
     process = start(LAGER, "python", EXAMPLE)
     pause = client.paused()
     return process, pause
@@ -29,7 +29,7 @@ def number(shown: str) -> float:
     return float(shown.split()[0])
 
 
-def test_the_example_beside_commands(paused, client, lager):
+def test_commands_work_beside_the_paused_example(paused, client, lager):
     process, pause = paused
     process.out.expect("before the pause: {'adc1': 0.0")
     assert "supply2 (channel 1)" in lager("supply", "supply2", "state").stdout
@@ -45,7 +45,7 @@ def test_the_example_beside_commands(paused, client, lager):
     assert number(lager("adc", "adc1").stdout) == pytest.approx(3.3, abs=0.01)
 
 
-def test_a_held_device_says_who_and_where_and_what_helps(paused, client, lager):
+def test_a_busy_instrument_says_who_holds_it_where_and_what_to_do(paused, client, lager):
     _, pause = paused
     refused = lager("adc", "adc1")
     assert refused.returncode == 75
@@ -70,7 +70,7 @@ def test_a_held_device_says_who_and_where_and_what_helps(paused, client, lager):
     client.call("Continue", "s", pause["id"])
 
 
-def test_a_holder_below_this_folder_is_named_as_one_would_type_it(run, client, lager):
+def test_a_holder_below_this_folder_is_shown_by_its_relative_path(run, client, lager):
     run("import lager\nadc = lager.Net.get('adc1', type=lager.NetType.ADC)\nlager.pause('held')\n")
     id = client.paused()["id"]
     refused = lager("adc", "adc1").stderr
@@ -127,7 +127,7 @@ def test_a_script_that_the_holder_itself_started_is_told_so(run, script):
     assert "the script that started this one" in said
 
 
-def test_a_process_that_claims_again_past_its_nets_is_told_of_itself(run):
+def test_a_process_that_claims_its_own_instrument_again_is_told_so(run):
     text = HOLD + (
         "from lager.instruments.net import identify\n"
         "try:\n    identify(supply.config.instrument, net='supply3')\nexcept Exception as error:\n    print(error)\n"
@@ -136,7 +136,7 @@ def test_a_process_that_claims_again_past_its_nets_is_told_of_itself(run):
     assert "in this script. Use the net supply2, or close() it first." in said
 
 
-def test_waiting_for_a_held_device(paused, client, start):
+def test_a_command_waits_for_a_busy_instrument(paused, client, start):
     process, pause = paused
     waiting = start(LAGER, "adc", "adc2", "--wait", "30")
     client.expect("Queued")
@@ -183,7 +183,7 @@ def test_a_script_killed_while_it_holds_frees_it_at_once(paused, client, lager):
         ("-٣", 2, "'-٣' is not valid"), ("500mA", 2, "'500mA' is not valid"), ("", 2, "'' is not valid"),
     ],
 )  # fmt: skip
-def test_a_value_that_cannot_be_set_is_refused_with_what_can(lager, value, code, said):
+def test_an_invalid_value_is_refused_with_the_valid_ones(lager, value, code, said):
     before = lager("supply", "supply2", "--json").stdout
     refused = lager("supply", "supply2", "voltage", value, "--wait", "1")
     assert refused.returncode == code
@@ -200,7 +200,7 @@ def test_a_value_may_have_its_unit(lager, typed):
 
 
 @pytest.mark.parametrize("words", [["adc", "adc1", "-1"], ["supply", "-1"], ["supply", "supply2", "-1"]])
-def test_a_negative_number_is_no_option_anywhere(lager, words):
+def test_a_negative_number_is_never_taken_for_an_option(lager, words):
     done = lager(*words)
     assert done.returncode in (1, 2)
     assert "-1" in done.stderr
@@ -325,14 +325,14 @@ ASKS = "echo help | {lager} uart uart1", "echo help > asks; {lager} uart uart1 <
 
 
 @pytest.mark.parametrize("command", ASKS)
-def test_what_is_piped_to_a_uart_gets_its_answer(start, command):
+def test_input_piped_to_a_uart_gets_its_answer(start, command):
     process = start("/bin/bash", "-c", command.format(lager=LAGER))
     assert process.out.rest() == "commands: *IDN? | echo TEXT | rail | help\n"
     assert process.err.rest() == ""
     assert process.wait() == 0
 
 
-def test_what_is_piped_to_a_uart_of_a_box_gets_its_answer(start, near):
+def test_input_piped_to_a_uart_of_a_box_gets_its_answer(start, near):
     for stdin in ("< asks", "< /dev/null"):
         process = start("/bin/bash", "-c", f"echo help > asks; {LAGER} uart uart1 --box near {stdin}")
         assert ("commands: *IDN?" in process.out.rest()) == (stdin == "< asks")
@@ -353,7 +353,7 @@ def test_a_long_file_to_a_uart_loses_nothing(start, tmp_path):
     assert process.out.rest().split() == words
 
 
-def test_an_answer_that_takes_long_is_waited_for_if_asked(start, bench, client, tmp_path):
+def test_quiet_for_waits_for_a_slow_answer(start, bench, client, tmp_path):
     """The line is quiet for a second before its first answer."""
     slow = "import os, pty, sys, time, tty; m, s = pty.openpty(); tty.setraw(s); print(os.ttyname(s), flush=True)\n"
     slow += "got = os.read(m, 100); time.sleep(1); os.write(m, got.upper()); os.read(m, 100)\n"
@@ -369,7 +369,7 @@ def test_an_answer_that_takes_long_is_waited_for_if_asked(start, bench, client, 
 
 
 @pytest.mark.parametrize("stdin", ["", "<<< ping", "< /dev/zero"])
-def test_a_uart_whose_adapter_is_unplugged_says_so_and_what_to_look_at(terminal, tmp_path, stdin):
+def test_a_uart_whose_adapter_is_unplugged_says_so_and_what_to_check(terminal, tmp_path, stdin):
     adapter, port = os.openpty()
     nets = tmp_path / "adapter.toml"
     path = os.ttyname(port)
@@ -399,7 +399,7 @@ def test_uart_on_a_terminal_leaves_with_ctrl_bracket(terminal):
     assert screen.wait() == 0
 
 
-def test_a_uart_that_is_ended_leaves_the_terminal_as_it_was(terminal):
+def test_a_terminated_uart_command_restores_the_terminal(terminal):
     kept = "stty -a > before; lager uart uart1; echo code $?; stty -a > after; cmp before after && echo same"
     screen = terminal("/bin/bash", "--norc", "-c", kept)
     screen.expect("press Ctrl-] to leave")
@@ -408,7 +408,7 @@ def test_a_uart_that_is_ended_leaves_the_terminal_as_it_was(terminal):
     assert "code 143" in screen.expect("same")
 
 
-def test_check_tells_which_nets_are_one_terminal(lager, station, tmp_path):
+def test_check_lists_the_nets_that_share_a_terminal(lager, station, tmp_path):
     text = Path(station.env["LAGER_NETS"]).read_text()
     assert "terminal" not in lager("nets", "check").stdout
     text += '[nets.vdd]\ntype = "supply"\ninstrument = "psu1"\nchannel = 1\nmax_voltage = 3.3\n'
@@ -424,7 +424,7 @@ def test_check_tells_which_nets_are_one_terminal(lager, station, tmp_path):
     assert "5 V is over its limit of 3.3 V" in refused.stderr
 
 
-def test_a_state_of_which_an_answer_is_missing_shows_the_rest(lager, tmp_path):
+def test_a_state_with_a_missing_answer_shows_the_rest(lager, tmp_path):
     place = next(index for index, (asked, _) in enumerate(dp800.STATE) if asked == ":OUTP:OVP:QUES? CH1")
     script = [*dp800.STATE[:place], (":OUTP:OVP:QUES? CH1", "?!"), *dp800.OPEN, *dp800.STATE[place + 1 :]]
     with ScriptedInstrument(*script, *script, *script) as instrument:
@@ -443,7 +443,7 @@ def test_a_state_of_which_an_answer_is_missing_shows_the_rest(lager, tmp_path):
     assert ovp.stdout == "8.8 V\n"
 
 
-def test_an_output_that_follows_another_is_read_and_switched_off_but_not_set(lager, tmp_path):
+def test_a_coupled_output_is_read_and_switched_off_but_not_set(lager, tmp_path):
     identity = ("*IDN?", "RIGOL TECHNOLOGIES,DP832,DP8C1,00.01.16")
     opened = [identity, ("*CLS", None)]
     script = [*opened, *dp800.STATE[2:], *opened, *dp800.DISABLE[2:], *opened, (":OUTP:TRAC? CH1", "ON")]
@@ -478,7 +478,7 @@ def test_import_of_another_list(lager, tmp_path):
     assert "cam" in done.stderr
 
 
-def test_import_writes_nothing_where_a_limit_would_be_lost(lager, tmp_path):
+def test_import_writes_nothing_if_a_limit_would_be_lost(lager, tmp_path):
     saved = {"name": "supply9", "role": "power-supply", "instrument": "Rigol_DP821", "address": "TCPIP::1.2.3.4::INSTR"}
     limits = {"safety_limits": {"max_voltage": 3.6}}
     (tmp_path / "saved.json").write_text(json.dumps([{**saved, "pin": 1, **limits}]))
@@ -500,7 +500,7 @@ def test_each_net_is_one_row_on_a_terminal(lager, screen, columns):
     assert [line.split()[0] for line in one.lines] == ["NET", *names]
 
 
-def test_a_long_result_goes_on_in_its_own_column(bench, screen, tmp_path):
+def test_a_long_result_wraps_within_its_column(bench, screen, tmp_path):
     nets = tmp_path / "gone.toml"
     nets.write_text('[instruments.psu1]\nmodel = "DP821"\naddress = "TCPIP::127.0.0.1::1::SOCKET"\ntimeout = 0.5\n')
     one = screen(LAGER, "nets", "check", LAGER_NETS=str(nets))

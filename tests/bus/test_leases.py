@@ -1,4 +1,4 @@
-"""Leases through a real lagerd: one holder, a queue in order, and the kernel as the judge of who is alive."""
+"""Leases through a real lagerd: one holder, an ordered queue, and the kernel that decides when a lease ends."""
 
 import asyncio
 import fcntl
@@ -78,7 +78,7 @@ def released(client: Client, key: str) -> str:
 
 
 def queued(client: Client, key: str) -> int:
-    """The pid of the next that waits."""
+    """Return the pid of the next waiter."""
     return client.expect("Queued", lambda s: s.args[0] == key).args[1]["pid"]
 
 
@@ -111,7 +111,7 @@ def test_kill_9_of_the_holder_frees_it_within_100_ms(hold, client, key):
     assert key not in leases(client)
 
 
-def test_ctrl_c_that_comes_with_the_lease_leaves_it_to_the_next(start, script, key):
+def test_ctrl_c_during_a_grant_leaves_the_instrument_to_the_next(start, script, key):
     text = """
         import signal
         from lager.instruments.lease import claim
@@ -133,7 +133,7 @@ def test_ctrl_c_that_comes_with_the_lease_leaves_it_to_the_next(start, script, k
     assert process.out.rest() == "interrupted\nholding\n"
 
 
-def test_an_answer_that_comes_with_the_end_of_the_wait_leaves_no_descriptor(station):
+def test_a_grant_at_the_end_of_the_wait_leaks_no_descriptor(station):
     reader, writer = os.pipe()
 
     async def call() -> None:
@@ -160,8 +160,8 @@ def test_an_answer_that_comes_with_the_end_of_the_wait_leaves_no_descriptor(stat
     os.close(reader)
 
 
-def test_a_forked_child_keeps_nothing(hold, client, key):
-    """Not after its parent has released, and not after its parent was killed."""
+def test_a_forked_child_holds_nothing(hold, client, key):
+    """Neither after its parent has released nor after its parent was killed."""
     text = HOLD.replace('print("holding"', "child = os.fork()\nif child == 0:\n    signal.pause()\nprint('holding'")
     process = hold("import signal" + text)
     process.out.expect("holding")
@@ -175,7 +175,7 @@ def test_a_forked_child_keeps_nothing(hold, client, key):
     os.close(claim(client, key))
 
 
-def test_a_child_with_a_copy_of_the_descriptor_keeps_nothing_when_its_parent_dies(hold, client, key):
+def test_a_child_with_a_copy_of_the_descriptor_holds_nothing_when_its_parent_dies(hold, client, key):
     text = HOLD.replace("lease = claim(", "lease = _claim(").replace(
         "from lager.instruments.lease import claim",
         "import signal\nfrom lager.instruments.lease import claim\n"
@@ -194,7 +194,7 @@ def test_a_child_with_a_copy_of_the_descriptor_keeps_nothing_when_its_parent_die
     os.close(claim(client, key))
 
 
-def test_a_script_that_becomes_another_program_gives_its_instruments_back(hold, client, key):
+def test_a_script_that_executes_another_program_releases_its_instruments(hold, client, key):
     process = hold(HOLD.replace("lease.release()", "os.execvp('sleep', ['sleep', '600'])"))
     process.out.expect("holding")
     say(process)
@@ -203,7 +203,7 @@ def test_a_script_that_becomes_another_program_gives_its_instruments_back(hold, 
     os.close(claim(client, key))
 
 
-def test_a_script_that_begins_anew_is_not_busy_with_itself(hold):
+def test_a_script_that_executes_itself_again_is_not_refused_by_its_own_lease(hold):
     process = hold(HOLD.replace("lease.release()", "os.execv(sys.executable, [sys.executable, *sys.argv])"))
     for _ in range(3):
         process.out.expect("holding")
@@ -231,7 +231,7 @@ def test_no_program_that_a_script_starts_gets_a_copy_of_a_lease(hold, child):
     assert "/leases/" not in said
 
 
-def test_a_restart_of_lagerd_frees_nothing_and_forgets_nobody(hold, own_station, client, key):
+def test_a_restart_of_lagerd_keeps_leases_and_notices_their_end(hold, own_station, client, key):
     process = hold()
     process.out.expect("holding")
     own_station.kill_lagerd()
@@ -244,7 +244,7 @@ def test_a_restart_of_lagerd_frees_nothing_and_forgets_nobody(hold, own_station,
     assert released(client, key) == "gone"
 
 
-def test_what_died_while_lagerd_was_away_is_free(hold, own_station, client, key):
+def test_an_instrument_whose_holder_died_while_lagerd_was_down_is_free(hold, own_station, client, key):
     process = hold()
     process.out.expect("holding")
     own_station.kill_lagerd()
@@ -267,7 +267,7 @@ def test_the_queue_survives_lagerd(hold, own_station, client, key):
     second.out.expect("holding")
 
 
-def test_a_wait_that_ends_says_who_has_it(hold, client, key):
+def test_a_wait_that_times_out_says_who_holds_the_instrument(hold, client, key):
     hold().out.expect("holding")
     began = time.monotonic()
     with pytest.raises(InstrumentBusy):
@@ -275,7 +275,7 @@ def test_a_wait_that_ends_says_who_has_it(hold, client, key):
     assert time.monotonic() - began >= 0.2
 
 
-def test_a_waiter_that_dies_is_passed_over(hold, client, station, key):
+def test_a_dead_waiter_is_skipped(hold, client, station, key):
     first = hold()
     first.out.expect("holding")
     second = hold(WAIT="60")
@@ -291,7 +291,7 @@ def test_a_waiter_that_dies_is_passed_over(hold, client, station, key):
     third.close()
 
 
-def test_the_refusal_names_the_pause_and_the_way_in(run, client, lager, key):
+def test_the_refusal_names_the_pause_and_how_to_open_its_console(run, client, lager, key):
     text = (
         "from lager import pause\nfrom lager.instruments.lease import claim\n"
         f"lease = claim({key!r}, net='adc1', name='daq1')\npause('look at it', interactive=True, timeout=60)\n"
@@ -310,18 +310,18 @@ def test_the_refusal_names_the_pause_and_the_way_in(run, client, lager, key):
 
 
 @pytest.mark.parametrize("bad", ["", "../x", "a/b", ".", "..", ".hidden", "x" * 101, "a b", "\n", "ä"])
-def test_a_key_that_is_no_key(client, bad):
+def test_an_invalid_key_is_refused(client, bad):
     with pytest.raises(InvalidArgument):
         claim(client, bad)
 
 
 @pytest.mark.parametrize("wrong", [{"wait": -1.0}, {"wait": float("nan")}, {"wait": "1"}, {"net": 3}])
-def test_details_that_are_wrong(client, key, wrong):
+def test_invalid_details_are_refused(client, key, wrong):
     with pytest.raises(InvalidArgument):
         claim(client, key, **wrong)
 
 
-def test_who_is_denied_is_recorded(hold, own_station, client, key):
+def test_a_denied_release_is_logged(hold, own_station, client, key):
     hold().out.expect("holding")
     with pytest.raises(AccessDenied):
         client.call("Release", "s", key, name=INSTRUMENTS)
@@ -346,7 +346,7 @@ def test_the_lease_is_a_lock_that_cannot_be_written(client, key):
 
 @pytest.mark.slow
 def test_two_hundred_processes_take_turns_in_order(start, script, client, tmp_path, key):
-    """Never two at once, nobody starves, and each in the order in which it came."""
+    """Never two at once, none starves, and first come, first served."""
     gate = claim(client, key)
     everyone = start(sys.executable, script(TURNS.replace("KEY", key)), str(tmp_path / "shared"))
     came = [queued(client, key) for _ in range(200)]
@@ -355,7 +355,7 @@ def test_two_hundred_processes_take_turns_in_order(start, script, client, tmp_pa
     assert [int(line) for line in (tmp_path / "shared.order").read_text().split()] == came
 
 
-def test_kill_of_everybody_leaves_no_file(hold, own_station, client, key):
+def test_killing_every_holder_leaves_no_file(hold, own_station, client, key):
     process = hold()
     process.out.expect("holding")
     os.kill(process.pid, signal.SIGKILL)

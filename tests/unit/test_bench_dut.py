@@ -1,4 +1,4 @@
-"""What the wires do: CV and CC, protections that trip, a battery that runs down, seen from the others."""
+"""The circuit of the bench: CV and CC, protections that trip, a battery that runs down, as other instruments see it."""
 
 import pytest
 
@@ -110,7 +110,7 @@ def test_over_current_trips_on_what_another_instrument_does(bench: DefaultBench)
     assert bench.psu1.handle(":OUTP:OCP:QUES? CH2;:OUTP? CH2") == "NO;ON"
 
 
-def test_the_2281s_trips_and_says_on_what(bench: DefaultBench) -> None:
+def test_the_2281s_trips_and_says_which_protection(bench: DefaultBench) -> None:
     smu = bench.smu1
     smu.handle(":VOLT 5;:CURR 1;:VOLT:PROT 6;:OUTP ON;:VOLT 7")
     assert smu.handle(":OUTP:PROT:TRIP?;:OUTP?") == "OVP;0"
@@ -147,7 +147,7 @@ def test_a_static_battery_does_not_run_down(bench: DefaultBench, clock: Clock) -
     assert bench.smu1.handle(":BATT:SIM:SOC?;:BATT:OUTP?") == "100;1"
 
 
-def test_changing_roles_turns_the_terminals_off(bench: DefaultBench) -> None:
+def test_changing_roles_switches_the_output_off(bench: DefaultBench) -> None:
     bench.smu1.handle(":VOLT 5;:OUTP ON;:ENTR:FUNC SIM")
     assert bench.smu1.handle(":OUTP?;:BATT:OUTP?") == "0;0"
     bench.smu1.handle(":BATT:OUTP ON;:ENTR:FUNC POW")
@@ -155,12 +155,12 @@ def test_changing_roles_turns_the_terminals_off(bench: DefaultBench) -> None:
     assert bench.smu1.handle(":VOLT?") == "5"
 
 
-def test_reset_puts_a_supply_back(bench: DefaultBench) -> None:
+def test_reset_restores_the_default_setup(bench: DefaultBench) -> None:
     bench.psu1.handle(":APPL CH1,5,0.5;:OUTP CH1,ON;*RST")
     assert bench.psu1.handle(":APPL? CH1;:OUTP? CH1") == "CH1:60V/1A,0.000,1.0000;OFF"
 
 
-def test_a_tripped_output_wakes_up_only_when_it_was_wanted() -> None:
+def test_a_cleared_output_comes_on_again_only_if_it_was_on() -> None:
     out = Output(5, 1, Protection(4, enabled=True), Protection(9))
     out.switch(True)
     out.switch(False)
@@ -169,7 +169,7 @@ def test_a_tripped_output_wakes_up_only_when_it_was_wanted() -> None:
     assert not out.on
 
 
-def test_the_serial_device_knows_the_rail(bench: DefaultBench) -> None:
+def test_the_serial_device_reports_the_rail(bench: DefaultBench) -> None:
     bench.psu1.handle(":SOUR1:VOLT 5;:OUTP CH1,ON")
     assert bench.uart1.handle("rail") == "3.300 V"
 

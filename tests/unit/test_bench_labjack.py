@@ -10,7 +10,7 @@ from lagerd.bench.models.labjack_t7 import T7, tie
 from lagerd.bench.transports.modbus import frame, respond
 
 calm = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-"""A busy machine is no failure."""
+"""Without a deadline, because a busy machine is not a failure."""
 
 
 def exchange(device: T7, request: str) -> str:
@@ -93,11 +93,11 @@ def test_the_temperature_sensor_is_an_input() -> None:
     assert 467.6 - 92.6 * floating(T7(), 28) == pytest.approx(298.15, abs=0.1)
 
 
-def test_the_header_is_the_request_s() -> None:
+def test_the_header_repeats_that_of_the_request() -> None:
     assert frame(0x1234, 1, b"\x03\x02\x00\x07").hex(" ") == "12 34 00 00 00 05 01 03 02 00 07"
 
 
-def test_an_input_is_read_in_steps_and_pinned_beyond_its_range() -> None:
+def test_a_reading_is_quantised_and_clipped_beyond_its_range() -> None:
     device = T7()
     device.inputs[0].source = lambda: 3.3
     assert floating(device, 0) == pytest.approx(3.3, abs=1e-4)
@@ -123,7 +123,7 @@ def test_several_values_are_read_at_once() -> None:
 
 
 @pytest.mark.parametrize(("asked", "given"), [(-1, 0), (7, 5), (1.23, 1.23)])
-def test_a_dac_is_pinned_to_its_span(asked: float, given: float) -> None:
+def test_a_dac_is_clipped_to_its_span(asked: float, given: float) -> None:
     device = T7()
     device.write(1000, list(struct.unpack(">2H", struct.pack(">f", asked))))
     assert floating(device, 1000) == pytest.approx(given, abs=0.002)
@@ -151,7 +151,7 @@ def test_the_inhibit_mask_protects_lines() -> None:
 
 @calm
 @given(st.binary(min_size=1, max_size=253))
-def test_no_request_breaks_it(request: bytes) -> None:
+def test_no_request_breaks_the_labjack(request: bytes) -> None:
     device = T7()
     response = respond(device, request)
     assert response[0] & 0x7F == request[0] & 0x7F

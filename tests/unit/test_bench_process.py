@@ -151,7 +151,7 @@ def test_an_output_line_drives_an_input_line(bench: BenchProcess) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_ends_when_told_to(bench: BenchProcess, number: signal.Signals) -> None:
+def test_the_bench_ends_on_a_signal(bench: BenchProcess, number: signal.Signals) -> None:
     with visa(bench) as instrument:
         assert instrument("psu1").query("*OPC?") == "1"
         bench.process.send_signal(number)
@@ -159,7 +159,7 @@ def test_it_ends_when_told_to(bench: BenchProcess, number: signal.Signals) -> No
     assert nothing_is_left(bench)
 
 
-def test_it_ends_with_its_parent(bench: BenchProcess) -> None:
+def test_the_bench_ends_with_its_parent(bench: BenchProcess) -> None:
     os.close(bench.parent)
     assert bench.process.wait(PATIENCE) == 0
     assert nothing_is_left(bench)

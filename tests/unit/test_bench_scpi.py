@@ -12,7 +12,7 @@ from lagerd.bench.scpi.language import Limits, ScpiError, Token, compile_header,
 from lagerd.bench.scpi.status import ErrorQueue, Status
 
 calm = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-"""A busy machine is no failure."""
+"""Without a deadline, because a busy machine is not a failure."""
 VOLTS = Limits(0, 30, 5, "V")
 LONG_HEADER = "[:SOURce<n>]:VOLTage[:LEVel][:IMMediate][:AMPLitude]"
 NODES = ("SOURce", "VOLTage", "LEVel", "IMMediate", "AMPLitude")
@@ -96,7 +96,7 @@ def test_chained_commands_follow_the_path(message: str, expected: list[str]) -> 
         ('TEXT "abc', -151),
     ],
 )
-def test_a_message_that_is_none(message: str, code: int) -> None:
+def test_an_invalid_message_is_an_error(message: str, code: int) -> None:
     with pytest.raises(ScpiError) as caught:
         list(parse(message))
     assert caught.value.code == code
@@ -112,7 +112,7 @@ def test_no_message_breaks_an_instrument(message: str) -> None:
 
 @calm
 @given(st.text(string.printable, max_size=120))
-def test_a_message_that_means_nothing_changes_nothing(message: str) -> None:
+def test_a_message_without_a_command_changes_nothing(message: str) -> None:
     if any(word in message.upper() for word in ("VOLT", "*")):
         return
     instrument = Recorder()
@@ -161,7 +161,7 @@ def test_numbers(text: str, value: float) -> None:
         ("MINI", -104),
     ],
 )
-def test_what_is_no_number_in_range(text: str, code: int) -> None:
+def test_a_number_that_is_invalid_or_out_of_range_is_an_error(text: str, code: int) -> None:
     with pytest.raises(ScpiError) as caught:
         Token(text).number(VOLTS)
     assert caught.value.code == code

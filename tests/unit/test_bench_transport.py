@@ -71,7 +71,7 @@ def test_several_messages_in_one_segment_are_answered_in_order(bench: DefaultBen
             assert [answers.readline() for _ in range(3)] == [b"1\n", b"OFF\n", b"0\n"]
 
 
-def test_a_line_without_an_end_is_thrown_away(bench: DefaultBench) -> None:
+def test_a_line_without_an_end_is_discarded(bench: DefaultBench) -> None:
     with connected(bench, "psu1") as connection:
         connection.sendall(b"A" * (4 * MAX_LINE))
         assert ask(connection, b"AAAA\n*OPC?\n") == b"1\n"
@@ -96,7 +96,7 @@ def test_dropped_connections_leave_the_bench_as_it_was(bench: DefaultBench) -> N
     assert identifies(bench)
 
 
-def test_a_client_that_reads_nothing_is_not_answered_without_end(bench: DefaultBench) -> None:
+def test_answers_to_a_client_that_reads_nothing_are_bounded(bench: DefaultBench) -> None:
     with connected(bench, "psu1") as deaf:
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         deaf.setblocking(False)
@@ -108,7 +108,7 @@ def test_a_client_that_reads_nothing_is_not_answered_without_end(bench: DefaultB
         assert deaf.recv(5) == b"RIGOL"
 
 
-def test_there_is_a_last_connection_and_it_is_given_back(bench: DefaultBench) -> None:
+def test_connections_beyond_the_limit_are_refused_until_one_closes(bench: DefaultBench) -> None:
     with contextlib.ExitStack() as stack:
         many = [stack.enter_context(connected(bench, "psu1")) for _ in range(MAX_PEERS)]
         assert all(ask(one, b"*OPC?\n") == b"1\n" for one in many)
@@ -151,7 +151,7 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(("fault", "expected"), FAULTS)
-def test_a_fault_spoils_an_answer_and_heals(bench: DefaultBench, fault: Fault, expected: bytes) -> None:
+def test_a_fault_spoils_an_answer_and_then_ends(bench: DefaultBench, fault: Fault, expected: bytes) -> None:
     bench.psu1.faults.inject(fault, count=1)
     with connected(bench, "psu1") as connection:
         connection.sendall(b"*IDN?\n")
@@ -159,7 +159,7 @@ def test_a_fault_spoils_an_answer_and_heals(bench: DefaultBench, fault: Fault, e
         assert ask(connection, b"*IDN?\n") == IDN
 
 
-def test_no_answer_is_none_and_the_command_was_still_done(bench: DefaultBench) -> None:
+def test_without_an_answer_the_command_is_still_executed(bench: DefaultBench) -> None:
     bench.psu1.faults.inject(Fault.NO_ANSWER, count=1)
     with connected(bench, "psu1") as connection:
         assert ask(connection, b":SOUR1:VOLT 2;:SOUR1:VOLT?\n*OPC?\n") == b"1\n"
@@ -219,7 +219,7 @@ def test_the_serial_device_answers_lines(bench: DefaultBench, sent: bytes, answe
         assert line.readline() == answer
 
 
-def test_what_nobody_reads_is_lost_and_the_port_goes_on(bench: DefaultBench) -> None:
+def test_unread_answers_are_lost_and_the_port_still_works(bench: DefaultBench) -> None:
     descriptor = os.open(bench.places["uart1"].address, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
     try:
         for _ in range(2000):
@@ -230,7 +230,7 @@ def test_what_nobody_reads_is_lost_and_the_port_goes_on(bench: DefaultBench) -> 
     assert identifies(bench)
 
 
-def test_who_leaves_the_port_leaves_it_as_it_was(bench: DefaultBench) -> None:
+def test_a_port_is_fresh_after_each_client(bench: DefaultBench) -> None:
     renewed = threading.Event()
     with told_when_renewed(renewed):
         with port(bench) as line:

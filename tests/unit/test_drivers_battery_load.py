@@ -33,7 +33,7 @@ def test_the_instrument_becomes_a_battery_when_its_output_is_off() -> None:
         pass
 
 
-def test_a_running_battery_refuses_a_new_capacity_with_the_way_out() -> None:
+def test_a_running_battery_refuses_a_new_capacity_and_says_what_to_do() -> None:
     with playing(smu.SET_CAPACITY_WHILE_RUNNING, "2281S-20-6", BATTERY) as battery:
         with pytest.raises(Rejected, match="704 Not permitted while battery model is running") as caught:
             battery.capacity(5)
@@ -87,7 +87,7 @@ def test_the_protections_are_never_set_above_the_limits() -> None:
         battery.enable()
 
 
-def test_a_limit_below_what_the_instrument_can_guard_is_refused() -> None:
+def test_a_limit_below_the_lowest_protection_of_the_instrument_is_refused() -> None:
     script = [*smu.OPEN_BATTERY, smu.NOT_TRIPPED, (":BATT:SIM:CURR:LIM?", "0.01")]
     said = pytest.raises(
         LimitExceeded, match=r"the lowest current protection of the instrument is 0\.1; the net's limit is 0\.05"
@@ -115,7 +115,7 @@ def test_the_role_is_entered_again_after_a_power_cycle() -> None:
         assert battery.terminal_voltage() == 4.01
 
 
-def test_a_quantity_in_another_unit_is_not_taken() -> None:
+def test_a_reading_in_another_unit_is_refused() -> None:
     script = [*smu.OPEN_BATTERY, (":BATT:SIM:TVOL?", "+4.0E+00A")]
     with playing(script, "2281S-20-6", BATTERY) as battery, pytest.raises(BadReply, match="no reading in V"):
         battery.terminal_voltage()
@@ -189,7 +189,7 @@ def test_a_load_in_another_function_is_neither_set_nor_turned_on(rule: str) -> N
                 act()
 
 
-def test_mode_cv_is_refused_where_nothing_would_hold_its_power() -> None:
+def test_mode_cv_is_refused_if_nothing_would_limit_its_power() -> None:
     said = pytest.raises(LimitExceeded, match="CV cannot keep the limit of 5 W")
     with playing([*dl3000.OPEN, dl3000.FIXED], "DL3021", f"{LOAD}\nmax_power = 5") as load, said:
         load.voltage(3)

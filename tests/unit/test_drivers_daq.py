@@ -172,7 +172,7 @@ def test_a_digital_line() -> None:
         gpio.output(2)
 
 
-def test_reading_a_driven_line_tells_its_level_and_leaves_it_driven() -> None:
+def test_reading_a_driven_line_returns_its_level_and_leaves_it_driven() -> None:
     # The frames hold no register that would make the line an input.
     script = [*t7.SET_GPIO, t7.read(4, 2800, "I", 0b1_0000), t7.read(5, 2800, "I", 0b1_0000)]
     with playing(script, "T7", GPIO) as gpio:
@@ -181,7 +181,7 @@ def test_reading_a_driven_line_tells_its_level_and_leaves_it_driven() -> None:
         assert gpio.wait_for_level(1) < 5
 
 
-def test_a_line_is_released_only_when_that_is_asked_for() -> None:
+def test_a_line_is_released_only_on_request() -> None:
     with playing(t7.RELEASE_GPIO, "T7", GPIO) as gpio:
         assert gpio.release() == 1
     still = [*t7.OPEN, t7.read(2, 2004, "H", 1), t7.read(3, 2850, "I", 0b1_0000)]
@@ -209,12 +209,12 @@ def test_a_net_that_is_an_input_says_when_its_line_is_driven() -> None:
 
 
 @pytest.mark.parametrize("timeout", [float("nan"), float("inf"), -1, "10"])
-def test_waiting_for_a_level_has_an_end(timeout: object) -> None:
+def test_waiting_for_a_level_needs_a_valid_timeout(timeout: object) -> None:
     with playing(t7.OPEN, "T7", GPIO) as gpio, pytest.raises(InvalidArgument, match="is not a valid timeout"):
         gpio.wait_for_level(1, timeout=timeout)
 
 
-def test_waiting_for_a_level_ends_when_it_comes_or_when_the_time_is_over() -> None:
+def test_waiting_for_a_level_ends_at_the_level_or_at_the_timeout() -> None:
     with playing(t7.WAIT_FOR_HIGH, "T7", GPIO) as gpio:
         assert 0 <= gpio.wait_for_level(1) < 5
     script = [*t7.OPEN, t7.read(2, 2800, "I", 0)]
@@ -248,7 +248,9 @@ LATE = t7.read(1, 2800, "I", 0)[1]
         (struct.pack(">HHHBBB", 2, 0, 3, 1, 3, 0), BadReply, "expected 2 registers"),
     ],
 )
-def test_a_fault_of_the_transport_is_a_clear_error_and_then_forgotten(reply: object, error: type, said: str) -> None:
+def test_a_transport_fault_is_a_clear_error_and_the_next_reading_is_right(
+    reply: object, error: type, said: str
+) -> None:
     script = [*t7.OPEN, (READ[0], reply), t7.read(1, 60000, "f", 7.0), READ]
     with playing(script, "T7", GPIO) as gpio:
         with pytest.raises(error, match=said):

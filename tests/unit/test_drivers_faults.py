@@ -1,4 +1,4 @@
-"""Faults on the way to a SCPI instrument: each a clear error within its timeout, and none felt by the next question."""
+"""Faults between lager and a SCPI instrument: each a clear error within its timeout, and the next query is right."""
 
 import errno
 import signal
@@ -47,7 +47,7 @@ GOOD = (QUESTION, "3.3001,0.1000,0.330")
         ([b"3.3001,0.1", CUT], InstrumentUnreachable, "the instrument closed it"),
     ],
 )
-def test_a_fault_is_a_clear_error_and_then_forgotten(answer: Any, error: type[Exception], said: str) -> None:
+def test_a_fault_is_a_clear_error_and_the_next_answer_is_right(answer: Any, error: type[Exception], said: str) -> None:
     script = [*dp800.OPEN, (QUESTION, answer), *dp800.OPEN, GOOD]
     with playing(script, "DP821", CH1) as supply:
         begun = time.monotonic()
@@ -65,7 +65,7 @@ def test_a_long_reply_is_shortened_in_the_message() -> None:
     assert "xxx…'" in caught.value.what
 
 
-def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next_one() -> None:
+def test_an_unrequested_answer_is_not_taken_for_the_next_one() -> None:
     # The answer to some other question arrives behind the right one, and waits there.
     script = [*dp800.OPEN, (QUESTION, b"3.3001,0.1000,0.330\n9.9999,0.9,9.9\n"), *dp800.OPEN, GOOD]
     with playing(script, "DP821", CH1) as supply:
@@ -75,7 +75,7 @@ def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next_one() -> None
         assert supply.voltage() == 3.3001
 
 
-def test_a_connection_that_was_cut_between_two_questions_is_an_error_and_then_anew() -> None:
+def test_a_connection_cut_between_two_queries_is_an_error_and_then_reconnects() -> None:
     script = [*dp800.OPEN, (QUESTION, ["3.3001,0.1000,0.330", CUT]), *dp800.OPEN, GOOD]
     with playing(script, "DP821", CH1) as supply:
         assert supply.voltage() == 3.3001
@@ -99,12 +99,12 @@ def test_another_instrument_at_the_address_is_refused_also_after_a_reconnect() -
 
 
 @pytest.mark.parametrize("answer", [None, b"RIGOL", CUT, b"\x80\n"])
-def test_an_instrument_that_does_not_say_who_it_is_is_not_opened(answer: Any) -> None:
+def test_an_instrument_that_does_not_identify_itself_is_not_opened(answer: Any) -> None:
     with pytest.raises(InstrumentError), playing([("*IDN?", answer)], "DP821", CH1):
         pass
 
 
-def test_a_closed_port_is_unreachable_and_the_lease_is_given_back() -> None:
+def test_a_closed_port_is_unreachable_and_the_lease_is_released() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     leases = Leases()
@@ -147,7 +147,7 @@ def test_an_error_queue_that_answers_nonsense_is_an_error() -> None:
         supply.set_voltage(3.3)
 
 
-def test_an_interrupted_question_leaves_no_answer_for_the_next() -> None:
+def test_an_interrupted_query_leaves_no_answer_for_the_next() -> None:
     def interrupt(number: int, frame: object) -> None:
         raise KeyboardInterrupt
 
@@ -167,7 +167,7 @@ def test_an_interrupted_question_leaves_no_answer_for_the_next() -> None:
 
 
 @pytest.mark.parametrize("error", [OSError(errno.EBUSY, "Resource busy"), ValueError("[Errno 16] Resource busy")])
-def test_a_device_that_another_program_has_is_named_as_that(error: Exception) -> None:
+def test_a_device_that_another_program_has_open_is_reported_as_in_use(error: Exception) -> None:
     session = Scpi(Instrument("psu1", "DP821", "USB0::0x1AB1::0x0E11::DP8A1::INSTR"))
     with pytest.raises(InstrumentError, match="Another program has psu1"):
         session._failed_to_open(error)
@@ -189,7 +189,7 @@ def test_a_usb_instrument_that_is_not_there_is_a_clear_error() -> None:
     assert leases.held == []
 
 
-def test_identify_claims_asks_and_gives_back() -> None:
+def test_identify_claims_queries_and_releases() -> None:
     leases = Leases()
     script = [*dp800.OPEN, dp800.IDN]
     with ScriptedInstrument(*script) as instrument:
@@ -212,7 +212,7 @@ def test_a_number_is_read(text: str, value: float) -> None:
     assert parse.number(text) == value
 
 
-def test_of_several_readings_without_units_none_is_taken() -> None:
+def test_several_readings_without_units_are_refused() -> None:
     with pytest.raises(ValueError, match="no reading in V"):
         parse.quantity("V")("1.0,2.0")
     assert parse.quantity("V")("1.5") == 1.5

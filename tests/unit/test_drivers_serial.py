@@ -49,7 +49,7 @@ def test_a_port_is_opened_as_the_nets_file_says_and_closed_with_the_net(terminal
     assert leases.happened == [("claim", "console"), ("release", "console")]
 
 
-def test_a_port_that_another_program_has_is_named_as_that(terminal: tuple[int, str]) -> None:
+def test_a_port_that_another_program_has_open_is_reported_as_in_use(terminal: tuple[int, str]) -> None:
     leases = Leases()
     nets = console(terminal[1])
     with Net.get("console", NetType.UART, nets=nets, claim=leases) as uart:
@@ -87,7 +87,7 @@ def test_a_serial_device_is_checked_by_opening_it(terminal: tuple[int, str]) -> 
 
 @contextmanager
 def answering(master: int, ends: bytes, answer: Callable[[str], bytes | None]) -> Iterator[list[bytes]]:
-    """What is at the far end of the line reads messages that end so; gives the list of those it has read."""
+    """Read messages with this ending at the other end of the line; yield the list of those that were read."""
     read: list[bytes] = []
     stop, stopped = os.pipe()
 
@@ -136,7 +136,7 @@ def on_a_serial_line(path: str, more: str = "") -> Nets:
         (r'baudrate = 38400|read_termination = "\r"|write_termination = "\r\n"', b"\r\n", b"\r\n", termios.B38400),
     ],
 )
-def test_a_serial_instrument_is_spoken_to_as_the_nets_file_says(
+def test_a_serial_instrument_uses_the_settings_of_the_nets_file(
     terminal: tuple[int, str], settings: str, sent: bytes, received: bytes, speed: int
 ) -> None:
     master, path = terminal
@@ -160,14 +160,14 @@ def test_a_serial_instrument_is_spoken_to_as_the_nets_file_says(
     assert leases.held == []
 
 
-def test_a_serial_instrument_that_is_silent_is_told_what_may_be_wrong(terminal: tuple[int, str]) -> None:
+def test_a_silent_serial_instrument_is_an_error_that_says_what_to_check(terminal: tuple[int, str]) -> None:
     nets = on_a_serial_line(terminal[1], "baudrate = 115200")
     with pytest.raises(InstrumentTimeout) as caught:
         Net.get("supply2", NetType.PowerSupply, nets=nets, claim=Leases())
     assert "baudrate, read_termination and write_termination of [instruments.psu1]" in caught.value.hint
 
 
-def test_a_serial_instrument_whose_port_another_program_has_is_named_as_that(terminal: tuple[int, str]) -> None:
+def test_a_serial_instrument_whose_port_is_open_elsewhere_is_reported_as_in_use(terminal: tuple[int, str]) -> None:
     leases = Leases()
     nets = on_a_serial_line(terminal[1])
     with (
@@ -178,7 +178,7 @@ def test_a_serial_instrument_whose_port_another_program_has_is_named_as_that(ter
     assert leases.held == []
 
 
-def test_a_supply_at_a_plain_path_is_told_the_address_it_needs() -> None:
+def test_a_supply_at_a_plain_path_is_refused_with_the_address_it_needs() -> None:
     with pytest.raises(NetsFileError, match=r"needs the address 'ASRL/dev/ttyS1::INSTR' in \[instruments\.it\]"):
         bench("DP821", "/dev/ttyS1", psu="type = 'supply'\nchannel = 1")
 

@@ -68,7 +68,7 @@ def test_a_refusal_quotes_the_error_queue() -> None:
         supply.set_voltage(99)
 
 
-def test_a_value_that_was_not_taken_is_an_error() -> None:
+def test_a_readback_that_differs_is_an_error() -> None:
     script = [*dp800.OPEN, (":SOUR1:VOLT 9", None), dp800.NO_ERROR, (":SOUR1:VOLT?", "8.000")]
     with playing(script, "DP821", CH1) as supply, pytest.raises(Rejected, match="reads back 8"):
         supply.set_voltage(9)
@@ -78,14 +78,14 @@ def test_a_value_that_was_not_taken_is_an_error() -> None:
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -0.1, "3.3", None, True])
-def test_what_is_no_voltage_is_never_sent(value: object) -> None:
+def test_an_invalid_voltage_is_never_sent(value: object) -> None:
     with playing(dp800.OPEN, "DP821", CH1) as supply:
         for method in (supply.set_voltage, supply.set_current, supply.set_ovp, supply.set_ocp):
             with pytest.raises(InvalidArgument):
                 method(value)
 
 
-def test_what_is_over_a_limit_is_never_sent() -> None:
+def test_a_value_over_a_limit_is_never_sent() -> None:
     with playing(dp800.OPEN, "DP821", f"{CH1}\nmax_voltage = 5.5\nmax_current = 0.5") as supply:
         with pytest.raises(LimitExceeded, match=r"it: 5\.6 V is over its limit of 5\.5 V") as caught:
             supply.set_voltage(5.6)
@@ -100,7 +100,7 @@ def test_a_power_limit_counts_the_other_setpoint() -> None:
         supply.set_voltage(6)
 
 
-def test_an_output_that_somebody_set_over_the_limit_is_not_turned_on() -> None:
+def test_an_output_set_over_the_limit_from_elsewhere_is_not_switched_on() -> None:
     script = [*dp800.OPEN, (":SOUR1:VOLT?", "12.000")]
     with playing(script, "DP821", f"{CH1}\nmax_voltage = 5") as supply, pytest.raises(LimitExceeded, match="12 V"):
         supply.enable()
@@ -124,7 +124,7 @@ def test_2281s_clears_its_protection() -> None:
         supply.clear_ovp()
 
 
-def test_2281s_is_not_taken_from_a_running_battery() -> None:
+def test_2281s_refuses_the_supply_role_while_its_battery_runs() -> None:
     with (
         pytest.raises(InstrumentError, match="is in use as a battery, and its output is on"),
         playing(keithley_2281s.BECOME_SUPPLY_IN_VAIN, "2281S", ONLY),
@@ -168,7 +168,7 @@ def test_e36300() -> None:
         assert supply.state().ocp == 0.5
 
 
-def test_a_reset_that_switches_the_output_on_is_undone_and_told() -> None:
+def test_a_reset_that_switches_the_output_on_is_undone_and_reported() -> None:
     with (
         playing(keysight_e36300.CLEAR_THAT_SWITCHES_ON, "E36312A", CH2) as supply,
         pytest.raises(Rejected, match="resetting its OCP switched the output on; lager switched it off again"),

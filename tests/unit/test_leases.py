@@ -31,7 +31,7 @@ class Clock:
         pass
 
 
-def test_a_limit_counts_what_is_held_and_waited_for_and_no_more():
+def test_the_limit_counts_held_and_waiting_claims_only():
     leases = Leases(Clock(), Store(), lambda _: None, lambda *_: None, limit_per_user=3)
 
     def claim(instrument: str, owner: str) -> None:
@@ -64,7 +64,7 @@ def test_a_lock_file_is_read_by_an_older_and_by_a_newer_lagerd():
 
 
 class Free(Store):
-    """Of which the kernel says that everything in `ended` is closed."""
+    """A store in which the kernel has closed every lease in `ended`."""
 
     def __init__(self) -> None:
         self.ended: set[str] = set()
@@ -77,7 +77,7 @@ class Free(Store):
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_of_the_names_of_one_port_never_two_are_held_and_everybody_gets_a_turn(seed: int) -> None:
+def test_two_names_of_one_port_are_never_held_at_once_and_every_claim_is_served(seed: int) -> None:
     chance = random.Random(seed)
     store, answered = Free(), list[str]()
     leases = Leases(Clock(), store, lambda _: None, lambda *_: None)
@@ -110,7 +110,7 @@ def test_of_the_names_of_one_port_never_two_are_held_and_everybody_gets_a_turn(s
     assert not +leases._per_user
 
 
-def test_what_a_claimant_sees_of_names_that_moved_counts_for_its_own_claim_only() -> None:
+def test_moved_names_in_a_claim_affect_only_that_claim() -> None:
     leases = Leases(Clock(), Store(), lambda _: None, lambda *_: None)
     refused: list[str] = []
 

@@ -1,4 +1,4 @@
-"""Net.get: the right object, one net per instrument, and the lease around everything that is sent."""
+"""Net.get: the right object, one net per instrument, and the lease held whenever anything is sent."""
 
 import gc
 import os
@@ -25,7 +25,7 @@ def dp821(instrument: ScriptedInstrument) -> Nets:
     return bench("DP821", instrument.visa, supply2=CH1, supply3=CH2)
 
 
-def test_the_lease_is_there_before_the_first_byte_and_gone_after_the_last() -> None:
+def test_the_lease_is_held_from_before_the_first_byte_until_after_the_last() -> None:
     leases = Leases()
     with ScriptedInstrument(*dp800.OPEN) as instrument:
         with Net.get("supply2", NetType.PowerSupply, nets=dp821(instrument), claim=leases, wait=7) as supply:
@@ -37,7 +37,7 @@ def test_the_lease_is_there_before_the_first_byte_and_gone_after_the_last() -> N
     assert len(leases.happened) == 2
 
 
-def test_an_instrument_that_somebody_else_has_is_not_touched() -> None:
+def test_an_instrument_that_another_process_holds_is_not_touched() -> None:
     def busy(instrument_key: str, *, net: str, wait: float = 0.0, name: str = "") -> Leases:
         raise InstrumentBusy(f"{name} is held by somebody.", "Wait.")
 
@@ -69,7 +69,7 @@ def test_the_two_roles_of_one_instrument_are_refused_together() -> None:
     assert leases.held == []
 
 
-def test_a_net_that_dies_is_closed() -> None:
+def test_a_net_that_is_deleted_is_closed() -> None:
     leases = Leases()
     with ScriptedInstrument(*dp800.OPEN) as instrument:
         supply = Net.get("supply2", NetType.PowerSupply, nets=dp821(instrument), claim=leases)
@@ -77,7 +77,7 @@ def test_a_net_that_dies_is_closed() -> None:
     assert leases.held == []
 
 
-def test_a_net_that_only_a_cycle_keeps_is_in_nobodys_way() -> None:
+def test_a_net_that_only_a_reference_cycle_keeps_alive_blocks_no_other() -> None:
     leases = Leases()
     with ScriptedInstrument(*dp800.OPEN, *dp800.OPEN) as instrument:
         nets = dp821(instrument)
@@ -101,7 +101,7 @@ def test_a_closed_net_says_so() -> None:
         assert repr(supply).endswith(", closed>")
 
 
-def test_a_net_that_does_not_exist_or_is_another_thing_is_refused() -> None:
+def test_a_net_that_does_not_exist_or_has_another_type_is_refused() -> None:
     nets = bench("DP821", "TCPIP::h::INSTR", supply2=CH1)
     with pytest.raises(NoSuchNet):
         Net.get("supply9", NetType.PowerSupply, nets=nets, claim=Leases())
@@ -111,7 +111,7 @@ def test_a_net_that_does_not_exist_or_is_another_thing_is_refused() -> None:
 
 
 @pytest.mark.parametrize("word", ["supply", "PowerSupply", "power-supply", "POWER_SUPPLY", NetType.PowerSupply])
-def test_a_type_is_taken_as_its_word_and_as_its_name(word: str) -> None:
+def test_a_type_is_accepted_by_its_word_and_by_its_name(word: str) -> None:
     with ScriptedInstrument(*dp800.OPEN) as instrument:
         Net.get("supply2", word, nets=dp821(instrument), claim=Leases()).close()
 
@@ -127,7 +127,7 @@ def test_a_type_is_taken_as_its_word_and_as_its_name(word: str) -> None:
         ("x" * 9999, "is not a net type"),
     ],
 )
-def test_a_word_that_is_no_type_or_another_one_is_refused(word: str, said: str) -> None:
+def test_an_invalid_or_a_different_type_is_refused(word: str, said: str) -> None:
     nets = bench("DP821", "TCPIP::h::INSTR", supply2=CH1)
     with pytest.raises(WrongNetType, match=re.escape(said)):
         Net.get("supply2", word, nets=nets, claim=Leases())
@@ -178,7 +178,7 @@ def test_a_forked_child_neither_uses_nor_closes_the_net_of_its_parent() -> None:
     assert leases.held == []
 
 
-def test_importing_nets_brings_no_instrument_library() -> None:
+def test_importing_nets_imports_no_instrument_library() -> None:
     heavy = "{'pyvisa', 'pyvisa_py', 'pymodbus', 'serial', 'dbus_fast', 'dbus_next'}"
     code = f"import sys, lager.instruments.net; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

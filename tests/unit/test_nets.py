@@ -1,4 +1,4 @@
-"""The nets file: what it holds, and that a wrong one is refused whole with every mistake named."""
+"""The nets file: what it contains, and that one mistake rejects all of it with every mistake listed."""
 
 from pathlib import Path
 from typing import Any
@@ -68,7 +68,7 @@ def refusal(text: str) -> str:
     return caught.value.what
 
 
-def test_a_good_file_is_read_whole() -> None:
+def test_a_valid_file_is_read_completely() -> None:
     bench = nets_file.parse(GOOD)
     supply = bench.net("supply2")
     assert supply.type is NetType.PowerSupply
@@ -203,7 +203,7 @@ def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
         nets_file.load(tmp_path)
 
 
-def test_an_unknown_net_is_refused_with_the_close_ones() -> None:
+def test_an_unknown_net_is_refused_with_similar_names() -> None:
     with pytest.raises(NoSuchNet) as caught:
         nets_file.parse(GOOD).net("suply2")
     assert "supply2" in caught.value.hint
@@ -240,7 +240,7 @@ def test_different_instruments_have_different_keys(one: str, other: str) -> None
     assert resource.parse(one).key != resource.parse(other).key
 
 
-def test_a_serial_port_is_known_by_the_path_that_the_file_names_wherever_that_leads(tmp_path: Path) -> None:
+def test_a_serial_port_is_identified_by_the_path_in_the_file_wherever_it_points(tmp_path: Path) -> None:
     link = tmp_path / "usb-FTDI-if00"
     key = resource.parse(str(link)).key
     for target in ("/dev/null", "/dev/zero", str(tmp_path / "gone")):
@@ -271,7 +271,7 @@ def test_no_document_breaks_the_check(document: dict[str, Any]) -> None:
     assert all(net.instrument in instruments.values() for net in found.values())
 
 
-def test_a_key_fits_a_file_name() -> None:
+def test_a_key_is_a_valid_file_name() -> None:
     key = resource.parse("TCPIP::" + "a" * 200 + "::INSTR").key
     assert len(key) < 64
     assert set(key) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")

@@ -1,4 +1,4 @@
-"""What may be sent to a net: numbers of every kind, converted once, and nothing above a limit."""
+"""The check of values for a net: numbers of every kind, converted once, and nothing above a limit."""
 
 import numbers
 import re
@@ -22,7 +22,7 @@ def limited(volts: float = 5) -> NetConfig:
 
 
 class Changing(float):
-    """Within the limit when it is looked at first, far over it afterwards."""
+    """A number that is within the limit at its first conversion and far over it afterwards."""
 
     def __new__(cls, *answers: float) -> "Changing":
         made = super().__new__(cls, answers[0])
@@ -57,7 +57,7 @@ numbers.Real.register(Scalar)
 
 
 class Array:
-    """What has a conversion, but is not a real number: an array of one element."""
+    """An object that converts to a float but is not a real number: an array of one element."""
 
     def __float__(self) -> float:
         return 3.3

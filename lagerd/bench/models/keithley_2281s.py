@@ -2,7 +2,7 @@
 
 After the Model 2281S-20-6 DC Power Supply and Battery Simulator Reference Manual (077114601), section 7,
 "SCPI command reference": :ENTRy, :FORMat, :MEASure, :OUTPut, [:SOURce[n]] and :SYSTem. The default layout of a reading
-is the one that public drivers take apart: `+1.500000E+00A,+3.299153E+00V,+3.369820E+05s`.
+is the one that public drivers parse: `+1.500000E+00A,+3.299153E+00V,+3.369820E+05s`.
 """
 
 import time
@@ -47,7 +47,7 @@ class Keithley2281S(BatterySimulator, Remote):
         self.settle()
 
     def settle(self) -> None:
-        """Lay the settings of the present role onto the terminals; a running battery also loses charge."""
+        """Apply the settings of the current role to the terminals; a running battery also loses charge."""
         out = self.output
         if self.role == "SIM":
             alive = self.battery.advance(out.point.amps)
@@ -63,7 +63,7 @@ class Keithley2281S(BatterySimulator, Remote):
 
     @query(":SYSTem:LFRequency")
     def line_frequency(self) -> str:
-        """That of the mains in hertz, as measured when it was switched on."""
+        """Return the mains frequency in hertz, as measured at power-on."""
         return "50"
 
     # :ENTRy, :INITiate
@@ -90,7 +90,7 @@ class Keithley2281S(BatterySimulator, Remote):
 
     @command(":ABORt<n>")
     def abort(self, _n: int | None) -> None:
-        """Readings here are taken when they are asked for: there is none to break off."""
+        """Do nothing: readings are taken when they are queried, so there is none to abort."""
 
     # [:SOURce]
 
@@ -161,9 +161,9 @@ class Keithley2281S(BatterySimulator, Remote):
         return ",".join(self.elements)
 
     def _reading(self, volts: bool) -> str:
-        """The supply measures both at once: the reading is the current, the source value the voltage.
+        """Return a measurement of both quantities: the reading is the current, the source value the voltage.
 
-        With no source value in the layout the reading is the quantity that was asked for.
+        Without a source value in the layout, the reading is the quantity that was queried.
         """
         self.changed()
         point = self.output.point

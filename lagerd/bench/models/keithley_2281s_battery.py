@@ -23,7 +23,7 @@ SOC = Limits(0, 100, 100)
 
 @dataclass
 class Settings:
-    """What one role keeps for the terminals while the other has them."""
+    """The settings that one role keeps while the other uses the terminals."""
 
     volts: float
     amps: float
@@ -40,7 +40,7 @@ def reading(value: float) -> str:
 
 
 class BatterySimulator(ScpiInstrument):
-    """The commands for one of the two roles; who has the other too says which is on the terminals."""
+    """The commands of the battery role; the subclass with the supply role decides which one uses the terminals."""
 
     wording: ClassVar[dict[int, tuple[int, str]]] = {
         700: (700, "Command not permitted in this mode"),
@@ -84,7 +84,7 @@ class BatterySimulator(ScpiInstrument):
         self.changed()
         return str(int(self.output.on and self.role != "POW"))
 
-    # :BATTery:SIMulator. What a running simulation does not let go of raises 704.
+    # :BATTery:SIMulator. What cannot change while the simulation runs raises 704.
 
     @command(":BATTery<n>:SIMulator:METHod")
     def set_method(self, _n: int | None, method: Token) -> None:
@@ -210,7 +210,7 @@ class BatterySimulator(ScpiInstrument):
 
     @command(":BATTery<n>:MODel:RCL")
     def recall_model(self, _n: int | None, model: Token) -> None:
-        """Memory 1 holds a lithium cell; memories 2 to 9 are empty, which is error 705."""
+        """Load a battery model. Memory 1 has a lithium cell; memories 2 to 9 are empty and raise error 705."""
         self._require_stopped()
         name = model.text.upper()
         if name not in MODELS:

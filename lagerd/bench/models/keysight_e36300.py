@@ -24,7 +24,7 @@ def reading(value: float) -> str:
 
 
 class E36312A(Remote):
-    """A command is for the channels of its list, (@1,2); without one, for the selected channel."""
+    """The supply. A command applies to its channel list, (@1,2); without one, to the selected channel."""
 
     model = "E36312A"
     identity = "Keysight Technologies,E36312A,MY00000001,2.1.0-1.0.4-1.12"
@@ -51,12 +51,12 @@ class E36312A(Remote):
             mine.settle()
 
     def _paired(self, chosen: list[int]) -> list[int]:
-        """The second and the third output follow each other once they are paired."""
+        """Return the chosen outputs, and with one of a pair also the other: the second and the third can be paired."""
         followers = {1, 2} if self.pair != "OFF" and {1, 2} & set(chosen) else set()
         return [*chosen, *(other for other in sorted(followers) if other not in chosen)]
 
     def _chosen(self, channels: Token | None) -> list[int]:
-        """Indexes of the channels a command is for."""
+        """Return the indexes of the channels that a command applies to."""
         if channels is None:
             return [self.selected - 1]
         return [channel - 1 for channel in channels.channels(len(self.outputs))]
@@ -68,7 +68,7 @@ class E36312A(Remote):
         limits: tuple[Limits, ...],
         put: Callable[[Output, float], None],
     ) -> None:
-        """All of the channels, or none when the value is out of range for one of them."""
+        """Set all of the channels, or none if the value is out of range for one of them."""
         values = [(index, value.number(limits[index])) for index in self._paired(self._chosen(channels))]
         for index, number in values:
             put(self.outputs[index], number)
@@ -79,7 +79,7 @@ class E36312A(Remote):
         limits: tuple[Limits, ...],
         get: Callable[[Output], float],
     ) -> str:
-        """`[MINimum|MAXimum][,(@list)]` of a query."""
+        """Return the answer to a query with `[MINimum|MAXimum][,(@list)]`."""
         special, channels = tokens
         if special is not None and special.is_channels:
             if channels is not None:
@@ -173,7 +173,7 @@ class E36312A(Remote):
 
     @command(":OUTPut:PROTection:CLEar")
     def clear(self, channels: Token | None = None) -> None:
-        """The output returns to the state it was in before the fault."""
+        """Clear the protections; the output returns to its state before the fault."""
         for index in self._chosen(channels):
             self.outputs[index].clear()
             self.outputs[index].restore()
@@ -187,7 +187,7 @@ class E36312A(Remote):
 
     @command(":OUTPut:PAIR")
     def set_pair(self, mode: Token) -> None:
-        """The second and the third output as one: both are off afterwards."""
+        """Pair the second and the third output; both are off afterwards."""
         self.pair = mode.choice("OFF", "SERies", "PARallel", "TRACk")
         for mine in self.outputs[1:]:
             mine.switch(False)

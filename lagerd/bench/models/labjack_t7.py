@@ -30,7 +30,7 @@ PULLED_UP = True
 
 
 class ModbusError(Exception):
-    """Answered as a Modbus exception."""
+    """An error that is answered with a Modbus exception."""
 
     def __init__(self, code: int) -> None:
         super().__init__(code)
@@ -39,7 +39,7 @@ class ModbusError(Exception):
 
 @dataclass
 class Line:
-    """A digital line. An input reads whatever drives it, and its own pull-up when nothing does."""
+    """A digital line. An input reads the level of what drives it, or its own pull-up if nothing does."""
 
     output: bool = False
     state: bool = True
@@ -58,7 +58,7 @@ def tie(one: Line, other: Line) -> None:
 
 
 def nothing() -> float:
-    """An input with nothing on it."""
+    """Return the voltage at an open input."""
     return 0.0
 
 
@@ -73,7 +73,7 @@ class AnalogInput:
 
 @dataclass(frozen=True)
 class Register:
-    """One value: how many 16-bit registers, how to read it, and how to write it if it can be."""
+    """One value: its format in 16-bit registers, how to read it, and how to write it if it is writable."""
 
     layout: str
     read: Callable[[], float] | None
@@ -113,7 +113,7 @@ class T7:
         self._registers = self._build(serial)
 
     def read(self, address: int, count: int) -> list[int]:
-        """The words of `count` registers; a value may not be read in part."""
+        """Return the words of `count` registers; a value cannot be read in part."""
         self.changed()
         words: list[int] = []
         while len(words) < count:
@@ -158,7 +158,7 @@ class T7:
         return registers
 
     def _about(self, serial: int) -> dict[int, Register]:
-        """TEST and its kinds, and what the device is."""
+        """Return the test registers and the device information."""
         return {
             55100: Register(">I", lambda: 0x00112233),
             55110: Register(">H", lambda: 0x0011),
@@ -168,7 +168,7 @@ class T7:
             60000: Register(">f", lambda: 4.0 if self.faults.other_idn else 7.0),
             60002: Register(">f", lambda: 1.35),
             60004: Register(">f", lambda: 1.0307),
-            60010: Register(">I", lambda: 0),  # neither a second converter nor WiFi, a clock or a card
+            60010: Register(">I", lambda: 0),  # no second converter, WiFi, clock or card
             60028: Register(">I", lambda: serial),
             60050: Register(">f", lambda: KELVIN - 3),
             60052: Register(">f", lambda: KELVIN),
@@ -177,7 +177,7 @@ class T7:
     # Analog
 
     def _every(self, layout: str, name: str, put: Callable[[AnalogInput, float], None]) -> Register:
-        """One setting of all inputs together."""
+        """Return the register of one setting of all inputs together."""
 
         def read() -> float:
             values = {float(getattr(mine, name)) for mine in self.inputs}
@@ -190,7 +190,7 @@ class T7:
         return Register(layout, read, write)
 
     def _all_negatives(self) -> float:
-        """1 for differential (of which only the even channels are the positive end), 199 for single-ended."""
+        """Return 1 if all are differential (only even channels are positive inputs), 199 if all are single-ended."""
         if all(mine.negative == SINGLE_ENDED for mine in self.inputs):
             return SINGLE_ENDED
         even = all(mine.negative == 2 * number + 1 for number, mine in enumerate(self.inputs[::2]))
@@ -216,7 +216,7 @@ class T7:
         }
 
     def _volts(self, number: int) -> float:
-        """In steps of the effective resolution, and pinned a little beyond the range as the converter is."""
+        """Return the reading: quantised to the effective resolution, and clipped a little beyond the range."""
         mine = self.inputs[number]
         volts = mine.source()
         if mine.negative != SINGLE_ENDED:
@@ -225,20 +225,20 @@ class T7:
         return max(-1.06 * mine.range, min(1.06 * mine.range, round(volts / step) * step))
 
     def _set_range(self, mine: AnalogInput, volts: float) -> None:
-        """The smallest range that holds the highest expected voltage; 0 is the default, 10 V."""
+        """Select the smallest range that includes the highest expected voltage; 0 selects the default, 10 V."""
         if volts < 0 or volts > RANGES[0]:
             raise ModbusError(DEVICE_FAILURE)
         fitting = [known for known in RANGES if volts <= known * 1.0001]
         mine.range = fitting[-1] if volts else RANGES[0]
 
     def _set_negative(self, number: int, other: float) -> None:
-        """Single-ended, or the odd neighbour of an even channel."""
+        """Set the negative input: single-ended, or the odd neighbour of an even channel."""
         if other != SINGLE_ENDED and (number % 2 or other != number + 1):
             raise ModbusError(DEVICE_FAILURE)
         self.inputs[number].negative = int(other)
 
     def _set_resolution(self, mine: AnalogInput, index: float) -> None:
-        """9 to 12 need the second converter of a T7-Pro."""
+        """Set the resolution index. 9 to 12 need the second converter of a T7-Pro."""
         if not 0 <= index < len(EFFECTIVE_BITS):
             raise ModbusError(DEVICE_FAILURE)
         mine.resolution = int(index)
@@ -265,7 +265,7 @@ class T7:
         return Register(">H", read, write)
 
     def _port(self, number: int, first: int, count: int) -> dict[int, Register]:
-        """The state and the direction of a port; the upper byte of what is written holds lines back."""
+        """Return the state and direction registers of a port; the upper byte of a written value masks lines."""
         lines = self.lines[first : first + count]
 
         def write(name: str, value: float) -> None:

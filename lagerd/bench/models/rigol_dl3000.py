@@ -24,7 +24,7 @@ RULES = ("FIXed", "LIST", "WAVe", "BATTery", "OCP", "OPP")
 VLIMIT, ILIMIT = Limits(0, 150, 150, "V"), Limits(0, 40, 40, "A")
 VON = Limits(0, 150, 0, "V")
 SHORT_OHMS = 0.04
-"""What is left of the load when it conducts as hard as it can."""
+"""The lowest resistance of the load."""
 
 
 def reading(value: float) -> str:
@@ -36,12 +36,12 @@ class DL3021(ScpiInstrument):
     identity = "RIGOL TECHNOLOGIES,DL3021,DL3A000000001,00.01.05.00.01"
     other_identity = "RIGOL TECHNOLOGIES,DL3031A,DL3D000000001,00.01.05.00.01"
     wording: ClassVar[dict[int, tuple[int, str]]] = {-113: (-113, "Undefined header; keyword cannot be found")}
-    root_behind_path = True  # the guide writes every command from the root, and knows no path
+    root_behind_path = True  # the guide writes every command from the root and describes no path rule
 
     def __init__(self) -> None:
         super().__init__()
         self.terminal: Callable[[], float] = lambda: 0.0
-        """The voltage across its terminals, from whatever it is wired to."""
+        """Returns the voltage across the terminals, from the circuit that the load is wired to."""
         self.reset()
 
     def reset(self) -> None:
@@ -54,7 +54,7 @@ class DL3021(ScpiInstrument):
         self.ranges = {name: values[-1] for name, values in RANGES.items()}
 
     def draw(self, volts: float) -> float:
-        """The current it takes at a voltage: what its function asks for, as far as it can conduct."""
+        """Return the current that the load draws at a voltage, within the most that it can conduct."""
         if not self.on or volts <= 0 or self.rule != "FIX":
             return 0.0
         level = self.levels[self.function]
@@ -68,7 +68,7 @@ class DL3021(ScpiInstrument):
         return min(wanted[self.function](), hardest)
 
     def trips(self) -> bool:
-        """Turn the input off if the voltage across it is above the limit; whether that happened now."""
+        """Switch the input off if the voltage across it exceeds the limit; return whether that happened now."""
         over = self.on and self.terminal() > self.vlimits[self.function] * (1 + 1e-9)
         self.on = self.on and not over
         return over
@@ -99,7 +99,7 @@ class DL3021(ScpiInstrument):
 
     @command("[:SOURce]:SENSe[:STATe]")
     def set_senses(self, state: Token) -> None:
-        """Measures at wires of its own: here none has a resistance."""
+        """Switch remote sense. It has no effect, because the simulated wires have no resistance."""
         self.senses = state.boolean()
 
     @query("[:SOURce]:SENSe[:STATe]")
@@ -115,7 +115,7 @@ class DL3021(ScpiInstrument):
         return reading(self.starting_volts if special is None else special.number(VON))
 
     def _limits(self, function: str) -> Limits:
-        """The level may not exceed the range that is selected."""
+        """Return the limits of a level, which may not exceed the selected range."""
         whole = LEVELS[function]
         high = self.ranges.get(function, whole.high)
         return Limits(whole.low, high, min(whole.default, high), whole.unit)
@@ -127,7 +127,7 @@ class DL3021(ScpiInstrument):
         return reading(self.levels[function] if special is None else special.number(self._limits(function)))
 
     def _set_range(self, function: str, value: Token) -> None:
-        """The smallest range that holds the value; a level beyond it is brought down to it."""
+        """Select the smallest range that includes the value; reduce a level beyond it."""
         low, high = RANGES[function]
         wanted = value.number(Limits(low, high, high, LEVELS[function].unit))
         self.ranges[function] = low if wanted <= low else high

@@ -27,7 +27,7 @@ def switch(on: bool) -> str:
 
 
 class DP800(DP800Channels, Remote):
-    """The commands, whatever the ratings are. The guide writes every command from the root and knows no path."""
+    """The commands, for any ratings. The guide writes every command from the root and describes no path rule."""
 
     wording: ClassVar[dict[int, tuple[int, str]]] = {-113: (-113, "Undefined header; keyword cannot be found")}
     root_behind_path = True
@@ -136,7 +136,7 @@ class DP800(DP800Channels, Remote):
 
     @command("[:SOURce<n>]:VOLTage:PROTection:CLEar")
     def restore_over_voltage(self, suffix: int | None) -> None:
-        """Unlike :OUTPut:OVP:CLEAR this turns the output on again."""
+        """Clear the protection. Unlike :OUTPut:OVP:CLEAR, this switches the output on again."""
         mine, _ = self._at(self._suffixed(suffix))
         mine.ovp.tripped = False
         mine.restore()
@@ -182,7 +182,7 @@ class DP800(DP800Channels, Remote):
 
     @query(":OUTPut:MODE", ":OUTPut:CVCC")
     def mode(self, channel: Token | None = None) -> str:
-        """UR, unregulated, is what a channel is that is neither in CV nor in CC: here, one that is off."""
+        """Return the mode; UR (unregulated) is neither CV nor CC: here, a channel that is off."""
         return self._measure(channel, lambda out: "UR" if out.point.mode == "OFF" else out.point.mode)
 
     @command(":OUTPut:OVP:VALue")
@@ -252,7 +252,7 @@ class DP800(DP800Channels, Remote):
         regulation = {"CC": 1, "CV": 2}.get(mine.point.mode, 0)
         return str(regulation | (4 if mine.ovp.tripped else 0) | (8 if mine.ocp.tripped else 0))
 
-    # Channels that follow each other
+    # Coupled channels
 
     @command(":OUTPut:TRACk")
     def set_track(self, first: Token, second: Token | None = None) -> None:
@@ -286,7 +286,7 @@ class DP800(DP800Channels, Remote):
 
     @query("*OPT")
     def _opt(self) -> str:
-        """Whether each of the four options is installed: here none is."""
+        """Report that none of the four options is installed."""
         return "0,0,0,0"
 
 
@@ -298,7 +298,7 @@ class DP821(DP800):
 
 
 class DP832(DP800):
-    """CH1 and CH2 can follow each other."""
+    """A DP832, whose CH1 and CH2 can be coupled."""
 
     model = "DP832"
     identity = "RIGOL TECHNOLOGIES,DP832,DP8C000000002,00.01.16"

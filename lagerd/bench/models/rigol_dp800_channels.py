@@ -1,4 +1,4 @@
-"""The channels of a Rigol DP800: their ratings, how a command names one, and which of them follow each other.
+"""The channels of a Rigol DP800: their ratings, how a command names them, and which of them can be coupled.
 
 Ratings: the RIGOL DP800 Series Programming Guide (December 2015), tables under ":APPLy" (105 % of the rating) and
 ":OUTPut:OVP:VALue" / ":OUTPut:OCP:VALue" (110 %). Tracking: ":OUTPut:TRACk", 2-66; ":SYSTem:ONOFFSync" and
@@ -31,7 +31,7 @@ class Rating:
 
 
 def rating(label: str, volts: tuple[float, float], amps: tuple[float, float, float]) -> Rating:
-    """The highest voltage and its protection; the highest current, its protection, and the current after *RST."""
+    """Return the ratings of a channel from (voltage, OVP) maxima and (current, OCP, current after *RST)."""
     return Rating(
         label,
         Limits(0, volts[0], 0, "V"),
@@ -46,11 +46,11 @@ def is_special(token: Token) -> bool:
 
 
 class DP800Channels(ScpiInstrument):
-    """The channel is a parameter, CH1, or the suffix of SOURce; without one it is the selected channel."""
+    """The channels. A command names one by a parameter, CH1, or by the suffix of SOURce, or uses the selected one."""
 
     ratings: ClassVar[tuple[Rating, ...]]
     following: ClassVar[tuple[int, ...]] = ()
-    """The two channels that can follow each other, if there are such."""
+    """The two channels that can be coupled, if any."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -79,7 +79,7 @@ class DP800Channels(ScpiInstrument):
         return tuple(other for other in self.following if channel in self.following and other != channel)
 
     def _set_volts(self, channel: int, value: Token) -> None:
-        """The voltage of the channel, and of those that follow it; one that only follows cannot be set itself."""
+        """Set the voltage of the channel and of those that follow it. A channel that only follows cannot be set."""
         mine, rating = self._at(channel)
         volts = round(value.number(rating.volts), 3)
         others = self._others(channel) if any(self.tracking.values()) else ()
@@ -105,11 +105,11 @@ class DP800Channels(ScpiInstrument):
         return suffix
 
     def _leading(self, first: Token, second: Token | None) -> tuple[int, Token]:
-        """`[CHn,]value`: the channel may be left out."""
+        """Parse `[CHn,]value`, where the channel is optional."""
         return (self.selected, first) if second is None else (self._named(first), second)
 
     def _asked(self, tokens: tuple[Token | None, Token | None]) -> tuple[int, Token | None]:
-        """`[CHn][,MINimum|MAXimum]` of a query: either may be left out."""
+        """Parse the `[CHn][,MINimum|MAXimum]` of a query, where both are optional."""
         first, second = tokens
         if first is not None and second is None and is_special(first):
             return self.selected, first

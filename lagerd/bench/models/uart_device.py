@@ -8,7 +8,7 @@ HELP = "commands: *IDN? | echo TEXT | rail | help"
 
 
 class UartDevice:
-    """A line ends in CR, LF or both; an answer ends in both."""
+    """The device. A line ends with CR, LF or both; an answer ends with both."""
 
     model = "serial"
     identity = "LAGER,BENCH UART,0000001,1.0"
@@ -34,4 +34,4 @@ class UartDevice:
         return HELP if "IDN" in line.upper() else self.identity
 
     def overrun(self) -> None:
-        """A line longer than the buffer is dropped, as a small controller would."""
+        """Drop a line longer than the buffer, as a small controller would."""

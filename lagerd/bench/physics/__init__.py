@@ -1,1 +1,1 @@
-"""What flows on the simulated bench: circuits and batteries."""
+"""The physics of the simulated bench: circuits and batteries."""

@@ -1,4 +1,4 @@
-"""The battery that a Keithley 2281S plays: state of charge, open-circuit voltage, internal resistance."""
+"""The battery that a Keithley 2281S simulates: state of charge, open-circuit voltage, internal resistance."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Model:
-    """Open-circuit voltage in equal steps from empty to full, and the resistance at both ends."""
+    """A battery model: the open-circuit voltage in equal steps from empty to full, and the resistance at both ends."""
 
     volts: tuple[float, ...]
     empty_ohms: float
@@ -41,7 +41,7 @@ MODELS: Mapping[str, Model] = {
 
 @dataclass
 class Battery:
-    """The defaults are those of the 2281S after *RST."""
+    """The simulated battery. Its defaults are those of the 2281S after *RST."""
 
     clock: Callable[[], float]
     name: str = "LI-ION4_2"
@@ -75,7 +75,7 @@ class Battery:
         self.empty, self.full = self.model.volts[0], self.model.volts[-1]
 
     def advance(self, amps: float) -> bool:
-        """Discharge by the current that has flowed since last time; false once it is empty."""
+        """Discharge by the current since the last call; return False once the battery is empty."""
         now = self.clock()
         elapsed, self._last = now - self._last, now
         if not self.dynamic:

@@ -1,15 +1,15 @@
-"""Just enough electricity: a source with a current limit, what it feeds, and the protections that trip."""
+"""Models a source with a current limit, its loads, and its protections."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 Load = Callable[[float], float]
-"""The current in amperes that something draws at a voltage. It is continuous, and 0 A at 0 V."""
+"""Returns the current in amperes that a load draws at a voltage. It is continuous, and 0 A at 0 V."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """Where a source and its loads agree. `mode` is CV, CC or OFF."""
+    """The operating point of a source and its loads. `mode` is CV, CC or OFF."""
 
     volts: float
     amps: float
@@ -28,7 +28,7 @@ def resistor(ohms: float) -> Load:
 
 
 def operating_point(open_volts: float, ohms: float, limit: float, load: Load) -> Point:
-    """Where a source of `open_volts` behind `ohms`, with a current limit, settles on a load."""
+    """Return the operating point of a load on a source of `open_volts` behind `ohms`, with a current limit."""
 
     def surplus(volts: float) -> float:
         offered = (open_volts - volts) / ohms if ohms > 0 else limit
@@ -46,7 +46,7 @@ def operating_point(open_volts: float, ohms: float, limit: float, load: Load) ->
 
 @dataclass
 class Protection:
-    """Over-voltage or over-current: trips once, and holds the output off until somebody clears it."""
+    """An over-voltage or over-current protection. Once tripped, it keeps the output off until it is cleared."""
 
     level: float
     enabled: bool = False
@@ -60,7 +60,7 @@ class Protection:
 
 @dataclass
 class Output:
-    """The terminals of a supply channel, or of a battery simulator, with whatever is wired to them."""
+    """The terminals of a supply channel or a battery simulator, with the loads that are wired to them."""
 
     volts: float
     amps: float
@@ -69,7 +69,7 @@ class Output:
     ohms: float = 0.0
     on: bool = False
     ocp_in_cc: bool = False
-    """Over-current means constant current, as on supplies whose OCP has no level of its own."""
+    """Whether OCP trips in constant current, as on supplies whose OCP has no level of its own."""
     loads: list[Load] = field(default_factory=list)
     point: Point = OFF
     _wanted: bool = False
@@ -91,13 +91,13 @@ class Output:
             self.on, self.point = False, OFF
 
     def switch(self, on: bool) -> None:
-        """Turn on or off. A tripped protection keeps it off until cleared."""
+        """Switch on or off. A tripped protection keeps the output off until it is cleared."""
         self.on = on and not self.tripped
         self._wanted = on
         self.settle()
 
     def restore(self) -> None:
-        """Once a protection is cleared: on again, if it is the protection that kept it off."""
+        """Switch the output on again after a protection is cleared, if only the protection kept it off."""
         self.switch(self._wanted)
 
     def clear(self) -> None:

@@ -1,12 +1,12 @@
-"""What every SCPI instrument of the bench has in common: a table of commands, status, errors, faults.
+"""The base of every simulated SCPI instrument: a table of commands, status, errors, faults.
 
-A model declares its commands by the headers that its manual prints:
+A model declares its commands with the headers that its manual prints:
 
     @query("[:SOURce<n>]:VOLTage[:LEVel]")
     def voltage(self, channel: int | None, limit: Token | None = None) -> str: ...
 
-Numeric suffixes come first (None where the header had none), then the parameters; the signature says which of
-those may be missing.
+Numeric suffixes come first (None if the header had none), then the parameters; the signature says which of those are
+optional.
 """
 
 import inspect
@@ -56,7 +56,7 @@ class Entry:
 
 
 class ScpiInstrument:
-    """Answers program messages. Its state is the state of the thing on the bench, whoever is connected."""
+    """Answers program messages. All connections share its state, as on a real instrument."""
 
     model: ClassVar[str]
     identity: ClassVar[str]
@@ -65,7 +65,7 @@ class ScpiInstrument:
     no_error: ClassVar[str] = '0,"No error"'
     wording: ClassVar[dict[int, tuple[int, str]]] = {}
     root_behind_path: ClassVar[bool] = False
-    """Whether a header without a colon that is not below the one before it is looked for at the root."""
+    """Whether a header without a colon that is unknown below the previous one is then looked up at the root."""
     table: ClassVar[list[Entry]]
 
     def __init_subclass__(cls) -> None:
@@ -77,11 +77,11 @@ class ScpiInstrument:
         self.status = Status(self.errors)
         self.faults = Faults()
         self.changed: Callable[[], None] = self.settle
-        """Called after each command and before each reading; on a bench, all that is wired settles."""
+        """Called after each command and before each reading; on a bench, it settles the whole circuit."""
         self._answers: list[str] = []
 
     def handle(self, message: str) -> str | None:
-        """Execute a program message; the answer to its queries, or None when there is nothing to say."""
+        """Execute a program message; return the answers to its queries, or None if it has none."""
         self._answers = []
         try:
             for unit in parse(message):
@@ -92,7 +92,7 @@ class ScpiInstrument:
         return ";".join(self._answers) if self._answers else None
 
     def other_answer(self, message: str) -> str:
-        """An answer that this instrument gives, but to another question than this."""
+        """Return an answer of this instrument to another query than this one."""
         return self.no_error if "IDN" in message.upper() else self.identity
 
     def fail(self, error: ScpiError) -> None:
@@ -100,17 +100,17 @@ class ScpiInstrument:
         self.status.record(ScpiError(code, text))
 
     def overrun(self) -> None:
-        """A line longer than the input buffer was thrown away."""
+        """Record that a line longer than the input buffer was discarded."""
         self.fail(ScpiError(-363))
 
     def full_error_queue(self) -> None:
         self.errors.fill()
 
     def settle(self) -> None:
-        """Bring what can be measured in line with what is set."""
+        """Update the measurements after a change of the settings."""
 
     def reset(self) -> None:
-        """*RST: what the manual calls the default setup. The error queue and the status stay as they are."""
+        """Restore the default setup of the manual (*RST). The error queue and the status do not change."""
 
     def _execute(self, unit: Unit) -> None:
         entry, suffixes = self._find(unit)
@@ -185,7 +185,7 @@ class ScpiInstrument:
 
     @command("*WAI")
     def _wai(self) -> None:
-        """Every command here is done when the next begins."""
+        """Do nothing: every command is complete before the next one starts."""
 
     @query("*OPT")
     def _opt(self) -> str:

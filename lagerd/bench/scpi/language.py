@@ -1,7 +1,7 @@
-"""The SCPI language: program messages, headers, parameters.
+"""Parses the SCPI language: program messages, headers, parameters.
 
 After SCPI-1999 volume 1, "Syntax and Style" (6.2 the header tree and its path rule, 7 parameters), and IEEE
-488.2 chapter 7. Shared by every simulated instrument; nothing here knows a model.
+488.2 chapter 7. Shared by every simulated instrument; nothing here is specific to a model.
 """
 
 import re
@@ -31,7 +31,7 @@ MESSAGES: Mapping[int, str] = {
 
 
 class ScpiError(Exception):
-    """What an instrument puts in its error queue; `text` replaces the standard wording."""
+    """An entry of an instrument's error queue; `text` replaces the standard wording."""
 
     def __init__(self, code: int, text: str | None = None) -> None:
         super().__init__(code, text)
@@ -41,7 +41,7 @@ class ScpiError(Exception):
 
 @dataclass(frozen=True)
 class Limits:
-    """The range of a numeric parameter, what DEFault stands for, and the unit its suffix may name."""
+    """The range of a numeric parameter, its DEFault, and the unit that its suffix may name."""
 
     low: float
     high: float
@@ -58,7 +58,7 @@ class Unit:
     tokens: tuple["Token", ...] = ()
     common: bool = field(default=False)
     relative: str = field(default="", compare=False)
-    """The header as it was sent, spelled from the root, where it was sent without a colon."""
+    """The header as it was sent, looked up at the root, if it was sent without a leading colon."""
 
 
 _NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:\s*[eE]\s*[+-]?\d+)?)\s*([A-Za-z]*)$", re.ASCII)
@@ -70,12 +70,12 @@ _SPECIAL = {"MINimum": "low", "MAXimum": "high", "DEFault": "default"}
 
 @dataclass(frozen=True)
 class Token:
-    """One parameter as it was sent; the command that takes it says what it should be."""
+    """One parameter as it was sent; the command decides how to interpret it."""
 
     text: str
 
     def special(self, limits: Limits) -> float | None:
-        """What MINimum, MAXimum or DEFault stands for; None for anything else."""
+        """Return the value of MINimum, MAXimum or DEFault; None for anything else."""
         for mnemonic, name in _SPECIAL.items():
             if self.text.upper() in forms(mnemonic):
                 return float(getattr(limits, name))
@@ -108,7 +108,7 @@ class Token:
         return round(self.number(Limits(-1e6, 1e6, 0))) != 0
 
     def choice(self, *mnemonics: str) -> str:
-        """The short form of the mnemonic that this is, e.g. POW for `power` among ("POWer", "TEST")."""
+        """Return the short form of the matching mnemonic, for example POW for `power` among ("POWer", "TEST")."""
         for mnemonic in mnemonics:
             if self.text.upper() in forms(mnemonic):
                 return forms(mnemonic)[0]
@@ -125,7 +125,7 @@ class Token:
         return self.text.startswith("(@")
 
     def channels(self, count: int) -> list[int]:
-        """A channel list: (@1), (@1,2), (@1:3); SCPI-1999 volume 1, 8.3.2."""
+        """Return the channels of a list: (@1), (@1,2), (@1:3); SCPI-1999 volume 1, 8.3.2."""
         match = re.fullmatch(r"\(@\s*(\d{1,3}(?:\s*[,:]\s*\d{1,3})*)\s*\)", self.text, re.ASCII)
         if match is None:
             raise ScpiError(-171)
@@ -142,7 +142,7 @@ class Token:
 
 
 def multiplier(suffix: str, unit: str) -> float:
-    """What a suffix multiplies by. MOHM and MHZ are mega, as in IEEE 488.2 7.7.3; every other M is milli."""
+    """Return the factor of a suffix. MOHM and MHZ are mega, as in IEEE 488.2 7.7.3; every other M is milli."""
     word = suffix.upper()
     if not word:
         return 1.0
@@ -156,7 +156,7 @@ def multiplier(suffix: str, unit: str) -> float:
 
 @lru_cache(maxsize=1024)
 def forms(mnemonic: str) -> tuple[str, str]:
-    """The short and the long form, both in capitals: the short one is what the manual prints in capitals."""
+    """Return the short and the long form in capitals: the short form is the part that the manual prints in capitals."""
     short = "".join(letter for letter in mnemonic if not letter.islower())
     return short, mnemonic.upper()
 
@@ -166,9 +166,9 @@ _NODE = re.compile(r"(\[)?:?([A-Za-z*]\w*)(<n>)?(\])?")
 
 @lru_cache(maxsize=1024)
 def compile_header(pattern: str) -> re.Pattern[str]:
-    """A header as manuals print it, `[:SOURce<n>]:VOLTage[:LEVel]`; the groups are its suffixes.
+    """Compile a header as manuals print it, `[:SOURce<n>]:VOLTage[:LEVel]`; the groups are its suffixes.
 
-    A node in brackets may be left out; so may a numeric suffix, which `<n>` marks.
+    A node in brackets is optional; so is a numeric suffix, marked by `<n>`.
     """
     parts = []
     for opened, mnemonic, suffix, _closed in _NODE.findall(pattern):
@@ -179,7 +179,7 @@ def compile_header(pattern: str) -> re.Pattern[str]:
 
 
 def split(text: str, separator: str) -> list[str]:
-    """Cut at a separator, but not inside quotes or parentheses."""
+    """Split at a separator, except inside quotes or parentheses."""
     pieces, start, depth, quote = [], 0, 0, ""
     for index, letter in enumerate(text):
         if quote:
@@ -197,10 +197,10 @@ def split(text: str, separator: str) -> list[str]:
 
 
 def parse(message: str) -> Iterator[Unit]:
-    """The units of a program message, one at a time, so that those before a mistake have been executed.
+    """Yield the units of a program message one at a time, so that those before a mistake are executed.
 
-    The path rule (SCPI-1999 volume 1, 6.2.4): a unit without a leading colon starts where the header before
-    it ended, less its last node; a leading colon starts at the root; common commands leave the path as it is.
+    The path rule (SCPI-1999 volume 1, 6.2.4): a unit without a leading colon starts at the path of the header before
+    it, without its last node; a leading colon starts at the root; common commands do not change the path.
     """
     path = ""
     for piece in split(message, ";"):

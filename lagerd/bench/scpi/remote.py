@@ -1,10 +1,10 @@
-"""Who has the front panel of an instrument: SYSTem:LOCal, :REMote and :RWLock."""
+"""Switches between front panel and remote control: SYSTem:LOCal, :REMote and :RWLock."""
 
 from lagerd.bench.scpi.instrument import ScpiInstrument, command
 
 
 class Remote(ScpiInstrument):
-    """Commands that a serial line needs to take an instrument over from its front panel, and to give it back."""
+    """The commands with which a client on a serial line takes control from the front panel, and returns it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -20,5 +20,5 @@ class Remote(ScpiInstrument):
 
     @command(":SYSTem:RWLock")
     def set_locked(self) -> None:
-        """Remote, and the key on the panel that would end it is locked."""
+        """Enter remote control and lock the panel key that would end it."""
         self.panel = "RWL"

@@ -1,4 +1,4 @@
-"""What an instrument says about itself: the error queue and the IEEE 488.2 status registers (chapter 11)."""
+"""The error queue and the IEEE 488.2 status registers (chapter 11) of an instrument."""
 
 from collections import deque
 
@@ -9,7 +9,7 @@ EAV, MAV, ESB, MSS = 4, 16, 32, 64
 
 
 class ErrorQueue:
-    """First in, first out; when it is full the last entry becomes -350 and later errors are lost."""
+    """A first-in, first-out queue; when it is full, the last entry becomes -350 and later errors are lost."""
 
     def __init__(self, depth: int) -> None:
         self._depth = depth
@@ -31,7 +31,7 @@ class ErrorQueue:
         self._entries.clear()
 
     def fill(self) -> None:
-        """Until it overflows: the fault that a test injects."""
+        """Fill the queue until it overflows: a fault that a test injects."""
         while len(self._entries) < self._depth:
             self.push(ScpiError(-200))
         self.push(ScpiError(-200))

@@ -1,4 +1,4 @@
-"""Devices that answer lines: SCPI over a raw socket, and what a serial device shares with it."""
+"""Serves devices that answer lines: SCPI over a raw socket, and the part that serial devices share with it."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,7 @@ MAX_LINE = 8192
 
 
 class LineDevice(Protocol):
-    """What answers lines. A device is never told who asks: its state is one for all."""
+    """A device that answers lines. It does not distinguish clients: they share its state."""
 
     faults: Faults
 
@@ -23,7 +23,7 @@ class LineDevice(Protocol):
 
 
 class LineBuffer:
-    """Takes whole lines off the front of a buffer, and throws away a line that is too long, once it ends."""
+    """Takes complete lines from the front of a buffer, and discards a line that is too long when it ends."""
 
     def __init__(self, terminator: bytes, limit: int = MAX_LINE) -> None:
         self._terminator = re.compile(terminator)
@@ -49,7 +49,7 @@ class LineBuffer:
 
 
 def answer(device: LineDevice, line: str, ending: bytes) -> bytes | None:
-    """What to send back for a line; None when the connection is to be cut instead."""
+    """Return the bytes to send for a line; None if the connection must be cut instead."""
     text = device.handle(line)
     if text is None:
         return b""

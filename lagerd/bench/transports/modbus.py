@@ -1,10 +1,9 @@
-"""Modbus TCP, as far as a LabJack T7 speaks it: read and write registers.
+"""Serves the part of Modbus TCP that a LabJack T7 supports: reading and writing registers.
 
 After the MODBUS Application Protocol Specification V1.1b3 (functions 3, 4, 6 and 16; exceptions, section 7)
-and the MODBUS Messaging on TCP/IP Implementation Guide V1.0b (the header). This is a server of our own, and
-not the one of the library that the driver uses, for two reasons: a mistake in a shared framer would be
-invisible to every test, and the faults to inject are half a frame, a wrong transaction and a dead connection,
-which that server does not offer.
+and the MODBUS Messaging on TCP/IP Implementation Guide V1.0b (the header). It does not use the server of the library
+that the driver uses, for two reasons: a mistake in a shared framer would be invisible to every test, and that server
+cannot inject half a frame, a wrong transaction or a dead connection.
 """
 
 import struct
@@ -30,7 +29,7 @@ class ModbusPeer(Peer):
             return False
         transaction, protocol, length, unit = HEADER.unpack_from(self.pending)
         if protocol != 0 or not 2 <= length <= LONGEST:
-            # What follows has no boundary that could be found again.
+            # The start of the next frame cannot be found.
             self.cut()
             return True
         end = HEADER.size - 1 + length
@@ -68,7 +67,7 @@ def frame(transaction: int, unit: int, response: bytes) -> bytes:
 
 
 def respond(device: T7, request: bytes) -> bytes:
-    """The response to a request, both without their header: a function code and its data."""
+    """Return the response to a request, both without their header: a function code and its data."""
     function, data = request[0], request[1:]
     handlers = {3: _read, 4: _read, 6: _write_one, 16: _write_many}
     try:

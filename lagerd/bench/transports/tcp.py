@@ -1,20 +1,20 @@
-"""TCP on the loopback interface: connections that cannot hurt each other, whatever their clients do."""
+"""Serves TCP on the loopback interface; no client can disturb the connections of others."""
 
 import asyncio
 from collections.abc import Callable
 from typing import cast
 
 MAX_PEERS = 128
-"""Per instrument. A real one has room for a handful; this is for tests that try to use it up."""
+"""Per instrument. A real one accepts a handful; this limit is for tests that try to exhaust it."""
 BURST = 32
-"""Requests of one client that are dealt with before the others get their turn."""
+"""How many requests of one client are handled before those of others."""
 
 
 class Peer(asyncio.Protocol):
     """One connection. A subclass takes one request at a time out of `pending`.
 
-    A client that does not read its answers is not listened to until it does, so neither side of it grows
-    without bound; all other clients go on, because nothing here waits.
+    While a client does not read its answers, its requests are not read either, so no buffer grows without bound. Other
+    clients are not affected, because nothing here waits.
     """
 
     def __init__(self, peers: set["Peer"]) -> None:
@@ -27,7 +27,7 @@ class Peer(asyncio.Protocol):
         self._behind = False
 
     def step(self) -> bool:
-        """Deal with one request of `pending`; false when there is no whole one."""
+        """Handle one request of `pending`; return False if there is no complete one."""
         raise NotImplementedError
 
     def send(self, data: bytes) -> None:
@@ -66,7 +66,7 @@ class Peer(asyncio.Protocol):
         self.lost.set_result(None)
 
     def _work(self) -> None:
-        """Deal with what has come, a burst at a time; listen again once it is done."""
+        """Handle the pending requests, a burst at a time; resume reading when they are done."""
         self._behind = False
         for _ in range(BURST):
             if not self._alive or self._blocked:
@@ -80,7 +80,7 @@ class Peer(asyncio.Protocol):
 
 
 class TcpServer:
-    """Listens on a port of the kernel's choice."""
+    """Listens on a port that the kernel chooses."""
 
     def __init__(self, peer: Callable[[set[Peer]], Peer]) -> None:
         self._peer = peer

@@ -1,4 +1,4 @@
-"""A serial port: a pseudo-terminal with a device at its far end, behind a link with a steady name."""
+"""Serves a serial port: a pseudo-terminal with a device at its other end, behind a link with a fixed name."""
 
 import asyncio
 import contextlib
@@ -14,10 +14,10 @@ MAX_SERIAL_LINE = 1024
 
 
 class Port:
-    """One pseudo-terminal, from its first client to the moment that the last one leaves.
+    """One pseudo-terminal, from its first client until the last one closes it.
 
-    Nobody here holds the client's side open, so its end is a hang-up. A hang-up is a state that lasts, and
-    would keep a level-triggered loop busy while nobody is there: hence an edge-triggered epoll of its own.
+    This process does not keep the client's side open, so it sees a hang-up when the last client leaves. The hang-up
+    persists and would keep a level-triggered loop busy, so the port uses its own edge-triggered epoll.
     """
 
     def __init__(self, device: LineDevice, left: Callable[["Port"], None]) -> None:
@@ -59,17 +59,16 @@ class Port:
     def _receive(self, data: bytes) -> None:
         self._pending += data
         while (line := self._lines.take(self._pending, self._device)) is not None:
-            # A serial line has no way to hold an answer back: what nobody reads is lost.
+            # A serial line has no flow control: an answer that nobody reads is lost.
             with contextlib.suppress(OSError):
                 os.write(self._near, answer(self._device, line, b"\r\n") or b"")
 
 
 class Terminal:
-    """A port that is as new for each client: raw, with nothing in its buffers, and open to all.
+    """A serial port that is fresh for each client: raw, with empty buffers, and not locked.
 
-    The last is why a port is not used twice. The kernel keeps TIOCEXCL, with which a client takes a port for
-    itself, until both sides are closed, so the next client would be refused. When the last client leaves, the
-    link moves to a new port.
+    A pseudo-terminal is never reused, because the kernel keeps TIOCEXCL, with which a client locks a port, until both
+    sides are closed: the next client would be refused. When the last client leaves, the link moves to a new one.
     """
 
     def __init__(self, device: LineDevice) -> None:
@@ -100,7 +99,7 @@ class Terminal:
     def _left(self, port: Port) -> None:
         if port is self._ports[-1]:
             self._renew()
-        # Somebody may have come through the link before it moved; then the port goes on until they leave.
+        # A client may have opened the old port before the link moved; the port then stays until that client leaves.
         if port.is_left:
             self._ports.remove(port)
             port.close()
