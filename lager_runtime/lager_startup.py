@@ -83,7 +83,15 @@ def _breakpoint(*arguments: "Any", **options: "Any") -> "Any":
     chosen = os.environ.get("PYTHONBREAKPOINT")
     if type(chosen) is str and chosen not in ("", _HOOK):
         return sys.__breakpointhook__(*arguments, **options)
-    start().world().need("lager")._breakpoint(sys._getframe(1), *arguments, **options)
+    try:
+        ours = start().world().need("lager")
+    except (ImportError, RuntimeError):
+        if not sys.is_finalizing():
+            raise
+        if sys.stderr is not None:  # nothing can be imported any more
+            print("lager: cannot pause here, going on. RuntimeError('Python is ending')", file=sys.stderr)
+        return
+    ours._breakpoint(sys._getframe(1), *arguments, **options)
 
 
 def _set_hook() -> None:

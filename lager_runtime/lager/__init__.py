@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Net", "NetType", "PauseTimeout", "breakpointhook", "pause"]
 
+_ROOM = 150  # calls: what a pause needs at most, its banner and the import of its modules included
 _OFF = frozenset(("off", "0", "false", "no"))
 
 
@@ -93,25 +94,45 @@ def _is_off() -> bool:
 
 
 def _pause(frame: FrameType, label: object, timeout: object, interactive: object, on_timeout: object) -> None:
-    asked_for = None
+    asked_for = limit = None
     try:
         if _is_off():
             return
+        limit = _make_room()
         if sys.is_finalizing():
             raise RuntimeError("Python is ending")
         pausing = load("lager.breakpoints.pause")
         asked_for = pausing.stand(pausing.Place.of_call(frame), label, timeout, bool(interactive), on_timeout)
     except Exception as error:
-        if not _is_ours(error):
+        if not _is_ours(error) or (limit is None and isinstance(error, RecursionError)):
             raise
         _complain(error)
     finally:
         del frame
+        if limit and sys.getrecursionlimit() == limit + _ROOM:
+            sys.setrecursionlimit(limit)
     if asked_for is not None:
         try:
             raise asked_for
         finally:
             del asked_for  # which would know this frame, and keep it and its callers'
+
+
+def _make_room() -> int:
+    """Let a pause go deeper where the script's stack is nearly full, as where it handles its RecursionError. The limit
+    that held before; 0 where there is room. Raises RecursionError only where the script could call nothing else."""
+    try:
+        _descend(_ROOM)
+    except RecursionError:
+        limit = sys.getrecursionlimit()
+        sys.setrecursionlimit(limit + _ROOM)
+        return limit
+    return 0
+
+
+def _descend(calls: int) -> None:
+    if calls:
+        _descend(calls - 1)
 
 
 def _asked(frame: FrameType) -> None:
@@ -162,7 +183,8 @@ def _complain(error: Exception) -> None:
         try:
             what = load("lager.text").printable(text, 500)
         except Exception:
-            what = ascii(text[:500])  # not even that can be imported, as without descriptors
+            # Not even that can be imported, as without descriptors.
+            what = text[:500].encode("ascii", "backslashreplace").decode()
         print(f"lager: cannot pause here, going on. {what}", file=sys.stderr, flush=True)
     except Exception:
         return  # standard error is closed: there is nobody to tell

@@ -59,6 +59,8 @@ class World:
         self.modules: dict[str, ModuleType] = {}
         self._ready: set[str] = set()
         self._lock = start.allocate_rlock()
+        self._depth = 0  # of imports of this world, which the holder of the lock is in
+        self._their_typing: list[Any] = []  # what was in the place of `typing`, while ours is
         # A fork waits until nothing is being imported here: its child would wait for the end of that for ever.
         start.posix["register_at_fork"](
             before=self._lock.acquire, after_in_parent=self._lock.release, after_in_child=self._lock.release
@@ -73,6 +75,8 @@ class World:
         keeps, no limit of recursion is near, and a signal that is handled meanwhile interrupts nothing."""
         if name in self._ready:
             return self.modules[name]
+        if sys.is_finalizing():  # a thread would start, and never run
+            return self._load_here(name, RuntimeError("Python is ending"))
         done = self.start.allocate_lock()
         done.acquire()
         failed: list[BaseException] = []
@@ -92,29 +96,66 @@ class World:
 
         try:
             self.start.start_new_thread(work, ())
-        except RuntimeError:  # no more threads, or the interpreter is ending
-            return self.load(name)
+        except RuntimeError as error:  # no more threads, or the interpreter is ending
+            return self._load_here(name, error)
         if not done.acquire(timeout=_LOAD_SECONDS):
             raise ImportError(f"{name} could not be imported within {_LOAD_SECONDS:g} s.")
         if failed:
             raise failed.pop()
         return self.modules[name]
 
+    def _load_here(self, name: str, why_here: RuntimeError) -> "ModuleType":
+        """The module `name`, imported in the calling thread. Whoever imports `threading`, which lager itself does not,
+        becomes the main thread of that instance: the script's own could wait for ever for the end of this thread."""
+        if name != "lager" and "threading" not in self._ready:
+            raise why_here
+        return self.load(name)
+
     def load(self, name: str) -> "ModuleType":
         """The module `name` of this world, imported if need be. Raises ImportError, or what the module raises."""
         if name in self._ready:
             return self.modules[name]
         with self._lock:
-            parent, _, child = name.rpartition(".")
-            package = self.load(parent) if parent else None
-            module = self.modules.get(name)  # being imported by this thread, or put there by its parent
-            if module is None:
-                module = self._import(name, package)
-                self._ready.add(name)
-            # Also of one that is only being imported: the rest of an import statement asks the package for it.
-            if package is not None and name != "lager.bus":
-                setattr(package, child, module)
-            return module
+            self._depth += 1
+            try:
+                return self._load(name)
+            finally:
+                self._depth -= 1
+                if not self._depth:
+                    self._show_their_typing()
+
+    def _load(self, name: str) -> "ModuleType":
+        parent, _, child = name.rpartition(".")
+        package = self.load(parent) if parent else None
+        module = self.modules.get(name)  # being imported by this thread, or put there by its parent
+        if module is None:
+            self._show_our_typing()
+            module = self._import(name, package)
+            self._ready.add(name)
+        # Also of one that is only being imported: the rest of an import statement asks the package for it.
+        if package is not None and name != "lager.bus":
+            setattr(package, child, module)
+        return module
+
+    # From Python 3.12 on, C makes generic classes, and calls functions of `typing` that it looks up in sys.modules.
+
+    def _show_our_typing(self) -> None:
+        ours, theirs = self.modules.get("typing"), sys.modules.get("typing")
+        if ours is None or ours is theirs or (theirs is not None and self._is_shipped("typing", theirs)):
+            return
+        self._their_typing = [theirs]
+        sys.modules["typing"] = ours
+
+    def _show_their_typing(self) -> None:
+        if not self._their_typing:
+            return
+        theirs = self._their_typing.pop()
+        if sys.modules.get("typing") is not self.modules.get("typing"):
+            return  # the script has put another one there meanwhile
+        if theirs is None:
+            del sys.modules["typing"]
+        else:
+            sys.modules["typing"] = theirs
 
     def import_(
         self, name: str, globals: "Any" = None, locals: "Any" = None, fromlist: "Any" = (), level: int = 0
@@ -199,6 +240,8 @@ class World:
         if spec.submodule_search_locations is not None:
             names["__path__"] = spec.submodule_search_locations
         self.modules[spec.name] = module
+        if spec.name == "typing":
+            self._show_our_typing()
         try:
             exec(spec.loader.get_code(spec.name), names)
         except BaseException:

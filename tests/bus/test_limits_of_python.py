@@ -1,0 +1,95 @@
+"""A pause where Python itself has reached a limit: a full stack, no more threads, its own end."""
+
+import pytest
+
+FULL = """import sys, lager
+def down():
+    try:
+        down()
+    except RecursionError:
+        {call}
+down()
+print('went on', sys.getrecursionlimit())
+"""
+
+
+def end(process):
+    return process.wait(), process.out.rest(), process.err.rest()
+
+
+@pytest.mark.parametrize("limit", [1000, 200, 5000])
+@pytest.mark.parametrize("call", ["lager.pause('deep')", "breakpoint('deep')"])
+def test_where_the_stack_is_full_it_pauses_and_leaves_the_limit(run, client, call, limit):
+    process = run(f"import sys; sys.setrecursionlimit({limit})\n{FULL.format(call=call)}")
+    pause = client.paused()
+    assert (pause["label"], pause["line"], pause["function"]) == ("deep", 7, "down")
+    client.call("Continue", "s", pause["id"])
+    assert end(process)[:2] == (0, f"went on {limit}\n")
+
+
+def test_where_the_stack_is_fuller_than_any_call_takes_the_script_hears_of_it(run):
+    """As of each other function that it would call there; nothing is passed over without a word."""
+    process = run(
+        "import sys, lager\n"
+        "def down(calls):\n"
+        "    down(calls - 1) if calls else lager.pause('deep', timeout=0.01)\n"
+        "told = 0\n"
+        "for depth in range(sys.getrecursionlimit() - 40, sys.getrecursionlimit()):\n"
+        "    try:\n"
+        "        down(depth)\n"
+        "    except RecursionError:\n"
+        "        told += 1\n"
+        "print(told, sys.getrecursionlimit())\n"
+    )
+    code, out, err = end(process)
+    told, limit = map(int, out.split())
+    assert (code, limit) == (0, 1000)
+    assert 0 < told < 40
+    assert err.count("paused at script.py:3") == 40 - told
+    assert "cannot pause" not in err
+
+
+ENDING = {
+    "an object of the script": "class Last:\n    def __del__(self): lager.pause('last', timeout=60)\nlast = Last()",
+    "a breakpoint of it": "class Last:\n    def __del__(self): breakpoint('last', timeout=60)\nlast = Last()",
+    "two pauses of it": (
+        "class Last:\n    def __del__(self):\n        lager.pause('last', timeout=60)\n"
+        "        lager.pause('last', timeout=60)\nlast = Last()"
+    ),
+}
+
+
+@pytest.mark.parametrize("last", ENDING.values(), ids=ENDING)
+@pytest.mark.parametrize("before", ["", "lager.pause('before', timeout=0.01)"], ids=["first", "second"])
+def test_when_python_ends_it_says_so_and_does_not_wait(run, before, last):
+    code, out, err = end(run(f"import lager\n{before}\n{last}\nprint('went on')\n"))
+    assert (code, out) == (0, "went on\n")
+    told = "lager: cannot pause here, going on. RuntimeError('Python is ending')\n"
+    assert err.count(told) == last.count("timeout")
+
+
+@pytest.mark.parametrize("call", ["lager.pause('atexit')", "breakpoint('atexit')"])
+def test_a_function_of_atexit_pauses(run, client, call):
+    process = run(f"import atexit, lager\natexit.register(lambda: {call})\nprint('went on')\n")
+    client.call("Continue", "s", client.paused()["id"])
+    assert end(process)[:2] == (0, "went on\n")
+
+
+def test_a_thread_that_pauses_where_there_are_no_more_threads_can_be_waited_for(run):
+    """Of the stacks that the script wants, none has room."""
+    process = run(
+        "import lager, resource, threading\n"
+        "def work():\n"
+        "    used = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
+        "    resource.setrlimit(resource.RLIMIT_AS, (used + (200 << 20), -1))\n"
+        "    threading.stack_size(1 << 30)\n"
+        "    lager.pause('crowded', timeout=60)\n"
+        "thread = threading.Thread(target=work)\n"
+        "thread.start()\n"
+        "thread.join()\n"
+        "print('went on')\n"
+    )
+    code, out, err = end(process)
+    assert (code, out) == (0, "went on\n")
+    assert "cannot pause here, going on. RuntimeError(" in err
+    assert "start new thread" in err
