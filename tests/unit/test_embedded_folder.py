@@ -1,6 +1,8 @@
 """Where the embedded daemon of a user lives: a folder that only this user can use, whatever others made before."""
 
 import os
+import socket
+import tempfile
 
 import pytest
 
@@ -40,3 +42,19 @@ def test_without_any_private_folder_the_first_is_named(tmp_path, monkeypatch):
     (tmp_path / f"lager-{os.getuid()}").write_text("")
     with pytest.raises(BusError, match="XDG_RUNTIME_DIR"):
         address.embedded_folder()
+
+
+@pytest.mark.parametrize("runtime", ["", "{long}"])
+@pytest.mark.parametrize("temporary", ["{long}", "relative/folder"])
+def test_a_temporary_folder_that_takes_no_socket_is_passed_over(tmp_path, monkeypatch, runtime, temporary):
+    """The name of a socket has at most 107 bytes (unix(7)); those that a CI or macOS gives are often longer."""
+    long = tmp_path / ("long" * 30)
+    long.mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", runtime.format(long=long))
+    monkeypatch.setenv("TMPDIR", temporary.format(long=long))
+    monkeypatch.setenv("HOME", str(long))
+    folder = address.embedded_folder()
+    assert folder.is_absolute()
+    with socket.socket(socket.AF_UNIX) as listener, tempfile.TemporaryDirectory(dir=folder) as inside:
+        listener.bind(f"{inside}/bus")

@@ -75,12 +75,13 @@ def listening(path: Path) -> bool:
 def embedded_folder() -> Path:
     """Return the private folder of this user's embedded daemon, created if needed; BusError if that is impossible."""
     runtime = lager.at_start("XDG_RUNTIME_DIR") or ""
-    if os.path.isabs(runtime) and len(os.fsencode(runtime)) < _LONGEST_RUNTIME:
+    if _takes_sockets(runtime):
         try:
             return private(Path(runtime) / "lager")
         except (OSError, BusError):
             pass  # missing, read-only or owned by another user: try the temporary folder
-    first = Path(lager.at_start("TMPDIR") or "/tmp") / f"lager-{os.getuid()}"
+    temporary = lager.at_start("TMPDIR") or ""
+    first = Path(temporary if _takes_sockets(temporary) else "/tmp") / f"lager-{os.getuid()}"
     try:
         return private(first)
     except (OSError, BusError) as error:
@@ -96,9 +97,14 @@ def embedded_folder() -> Path:
         ) from error
 
 
+def _takes_sockets(folder: str) -> bool:
+    """Whether it means the same everywhere, and the names of our sockets in it are not too long."""
+    return os.path.isabs(folder) and len(os.fsencode(folder)) < _LONGEST_RUNTIME
+
+
 def _in_home() -> Iterator[Path]:
     home = os.path.expanduser("~")
-    if os.path.isabs(home) and len(os.fsencode(home)) < _LONGEST_RUNTIME - len("/.cache"):
+    if _takes_sockets(f"{home}/.cache"):
         yield Path(home) / ".cache" / "lager"
 
 
