@@ -13,7 +13,7 @@ from lagerd.bench.models.labjack_t7 import T7
 from lagerd.bench.models.rigol_dl3000 import DL3021
 from lagerd.bench.models.rigol_dp800 import DP821
 from lagerd.bench.models.uart_device import UartDevice
-from lagerd.bench.nets import Net, NetsFile, Place, render
+from lagerd.bench.nets import InstrumentEntry, NetEntry, NetsFile, render
 from lagerd.bench.scpi.instrument import ScpiInstrument
 from lagerd.bench.transports.lines import LineServer
 from lagerd.bench.transports.modbus import ModbusServer
@@ -22,19 +22,19 @@ from lagerd.bench.transports.terminal import Terminal
 Device: TypeAlias = ScpiInstrument | T7 | UartDevice
 
 NETS = (
-    Net("supply1", "supply", "smu1", 1, {"max_voltage": 10.0, "max_current": 3.0}),
-    Net("supply2", "supply", "psu1", 1, {"max_voltage": 10.0, "max_current": 1.0}),
-    Net("supply3", "supply", "psu1", 2, {"max_voltage": 8.0, "max_current": 10.0}),
-    Net("battery1", "battery", "smu1", 1, {"max_voltage": 10.0, "max_current": 3.0}),
-    Net("eload1", "eload", "load1", 1, {"max_current": 10.0}),
-    Net("adc1", "adc", "daq1", "AIN0"),
-    Net("adc2", "adc", "daq1", "AIN1"),
-    Net("adc3", "adc", "daq1", "AIN2"),
-    Net("adc4", "adc", "daq2", "AIN0"),
-    Net("dac1", "dac", "daq1", "DAC0", {"max_voltage": 5.0}),
-    Net("gpi1", "gpio", "daq1", "FIO0"),
-    Net("gpo1", "gpio", "daq1", "FIO1"),
-    Net("uart1", "uart", "uart1"),
+    NetEntry("supply1", "supply", "smu1", 1, {"max_voltage": 10.0, "max_current": 3.0}),
+    NetEntry("supply2", "supply", "psu1", 1, {"max_voltage": 10.0, "max_current": 1.0}),
+    NetEntry("supply3", "supply", "psu1", 2, {"max_voltage": 8.0, "max_current": 10.0}),
+    NetEntry("battery1", "battery", "smu1", 1, {"max_voltage": 10.0, "max_current": 3.0}),
+    NetEntry("eload1", "eload", "load1", 1, {"max_current": 10.0}),
+    NetEntry("adc1", "adc", "daq1", "AIN0"),
+    NetEntry("adc2", "adc", "daq1", "AIN1"),
+    NetEntry("adc3", "adc", "daq1", "AIN2"),
+    NetEntry("adc4", "adc", "daq2", "AIN0"),
+    NetEntry("dac1", "dac", "daq1", "DAC0", {"max_voltage": 5.0}),
+    NetEntry("gpi1", "gpio", "daq1", "FIO0"),
+    NetEntry("gpo1", "gpio", "daq1", "FIO1"),
+    NetEntry("uart1", "uart", "uart1"),
 )
 
 
@@ -68,10 +68,10 @@ def _(device: UartDevice) -> Server:
 class Bench:
     """A group of devices that are served together. Their state lives as long as this object, started or not."""
 
-    def __init__(self, devices: Mapping[str, Device], nets: Sequence[Net] = ()) -> None:
+    def __init__(self, devices: Mapping[str, Device], nets: Sequence[NetEntry] = ()) -> None:
         self.devices = devices
         self.nets = nets
-        self.places: dict[str, Place] = {}
+        self.instruments: dict[str, InstrumentEntry] = {}
         self._running = contextlib.AsyncExitStack()
 
     async def start(self, folder: Path) -> None:
@@ -81,10 +81,10 @@ class Bench:
                 server = server_for(device)
                 address = await server.start(folder / name)
                 stack.push_async_callback(server.close)
-                self.places[name] = Place(name, device.model, address)
+                self.instruments[name] = InstrumentEntry(name, device.model, address)
             file = NetsFile(folder)
             stack.callback(file.remove)
-            file.write(render(self.places.values(), self.nets))
+            file.write(render(self.instruments.values(), self.nets))
             self._running = stack.pop_all()
 
     async def close(self) -> None:

@@ -10,7 +10,7 @@ NAME = "nets.toml"
 
 
 @dataclass(frozen=True)
-class Net:
+class NetEntry:
     name: str
     type: str
     instrument: str
@@ -19,7 +19,7 @@ class Net:
 
 
 @dataclass(frozen=True)
-class Place:
+class InstrumentEntry:
     """The name, model and address of an instrument on the bench."""
 
     name: str
@@ -33,8 +33,8 @@ def table(header: str, values: Mapping[str, object]) -> str:
     return "\n".join([f"[{header}]", *lines]) + "\n"
 
 
-def render(places: Iterable[Place], nets: Iterable[Net]) -> str:
-    tables = [table(f"instruments.{place.name}", {"model": place.model, "address": place.address}) for place in places]
+def render(instruments: Iterable[InstrumentEntry], nets: Iterable[NetEntry]) -> str:
+    tables = [table(f"instruments.{one.name}", {"model": one.model, "address": one.address}) for one in instruments]
     tables += [
         table(
             f"nets.{net.name}",

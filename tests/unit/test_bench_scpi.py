@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from lagerd.bench.models.rigol_dp800 import DP821
 from lagerd.bench.scpi.instrument import ScpiInstrument, command, query
-from lagerd.bench.scpi.language import Limits, ScpiError, Token, compile_header, parse
+from lagerd.bench.scpi.language import Range, ScpiError, Token, compile_header, parse
 from lagerd.bench.scpi.status import ErrorQueue, Status
 
 calm = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """Without a deadline, because a busy machine is not a failure."""
-VOLTS = Limits(0, 30, 5, "V")
+VOLTS = Range(0, 30, 5, "V")
 LONG_HEADER = "[:SOURce<n>]:VOLTage[:LEVel][:IMMediate][:AMPLitude]"
 NODES = ("SOURce", "VOLTage", "LEVel", "IMMediate", "AMPLitude")
 
@@ -174,8 +174,8 @@ def test_a_number_arrives_as_it_was_sent(value: float) -> None:
 
 
 def test_milli_and_mega() -> None:
-    assert Token("5mA").number(Limits(0, 10, 0, "A")) == pytest.approx(0.005)
-    assert Token("2MOHM").number(Limits(0, 1e7, 0, "OHM")) == 2e6
+    assert Token("5mA").number(Range(0, 10, 0, "A")) == pytest.approx(0.005)
+    assert Token("2MOHM").number(Range(0, 1e7, 0, "OHM")) == 2e6
 
 
 @pytest.mark.parametrize(

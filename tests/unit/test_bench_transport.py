@@ -35,7 +35,7 @@ def bench(tmp_path: Path) -> Iterator[DefaultBench]:
 
 @contextlib.contextmanager
 def connected(bench: Bench, name: str) -> Iterator[socket.socket]:
-    port = bench.places[name].address.removesuffix("::SOCKET").split(":")[-1]
+    port = bench.instruments[name].address.removesuffix("::SOCKET").split(":")[-1]
     with socket.create_connection(("127.0.0.1", int(port)), timeout=PATIENCE) as connection:
         yield connection
 
@@ -199,7 +199,7 @@ def test_an_answer_to_another_modbus_request(bench: DefaultBench) -> None:
 
 @contextlib.contextmanager
 def port(bench: Bench) -> Iterator[serial.Serial]:
-    with serial.Serial(bench.places["uart1"].address, timeout=PATIENCE, exclusive=True) as line:
+    with serial.Serial(bench.instruments["uart1"].address, timeout=PATIENCE, exclusive=True) as line:
         yield line
 
 
@@ -220,7 +220,7 @@ def test_the_serial_device_answers_lines(bench: DefaultBench, sent: bytes, answe
 
 
 def test_unread_answers_are_lost_and_the_port_still_works(bench: DefaultBench) -> None:
-    descriptor = os.open(bench.places["uart1"].address, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+    descriptor = os.open(bench.instruments["uart1"].address, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
     try:
         for _ in range(2000):
             with contextlib.suppress(BlockingIOError):
@@ -245,7 +245,7 @@ def test_a_port_is_fresh_after_each_client(bench: DefaultBench) -> None:
 
 def test_two_clients_of_one_port_share_it_until_both_have_left(bench: DefaultBench) -> None:
     with port(bench) as one:
-        other = os.open(bench.places["uart1"].address, os.O_RDWR | os.O_NOCTTY)
+        other = os.open(bench.instruments["uart1"].address, os.O_RDWR | os.O_NOCTTY)
         os.close(other)
         one.write(b"echo still\n")
         assert one.readline() == b"still\r\n"

@@ -14,7 +14,7 @@ from lagerd.bench.bench import Bench
 from lagerd.bench.faults import Fault
 from lagerd.bench.models.keysight_e36300 import E36312A
 from lagerd.bench.models.rigol_dp800 import DP821, DP832
-from lagerd.bench.nets import Net as BenchNet
+from lagerd.bench.nets import NetEntry
 from lagerd.bench.thread import running
 from tests.unit.exchanges import keysight_e36300 as e36300
 from tests.unit.exchanges import rigol_dp800 as dp800
@@ -27,7 +27,7 @@ def opened(folder: Path, channel: int) -> Any:
 
 
 def bench(device: Any, channels: int) -> Bench:
-    return Bench({"psu1": device}, [BenchNet(f"supply{n}", "supply", "psu1", n) for n in range(1, channels + 1)])
+    return Bench({"psu1": device}, [NetEntry(f"supply{n}", "supply", "psu1", n) for n in range(1, channels + 1)])
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def test_a_copy_that_was_given_back_ends_here_and_keeps_its_number() -> None:
     one, other = socket.socketpair()
     with one, other:
         copy = os.dup(one.fileno())
-        descriptors.give_back({copy})
+        descriptors.close_copies({copy})
         one.close()
         assert other.recv(1) == b""
         assert os.read(copy, 1) == b""

@@ -20,7 +20,7 @@ def of(connection: object) -> set[int]:
     return set(_found(connection, set(), 0))
 
 
-def give_back(descriptors: set[int]) -> None:
+def close_copies(descriptors: set[int]) -> None:
     """Close this process's copies of `descriptors`; the copies of other processes stay open.
 
     Each number is kept in use for /dev/null, open for reading: the objects that own the numbers close them later, and

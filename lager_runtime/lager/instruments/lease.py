@@ -46,10 +46,10 @@ def claim(instrument_key: str, *, net: str, wait: float = 0.0, name: str = "", p
     port = Port(calls, instrument_key, name, path) if path else None
     if port is not None:
         details |= port.details()
-    return _Held(calls, instrument_key, calls.claim(instrument_key, details, wait), port)
+    return _DaemonLease(calls, instrument_key, calls.claim(instrument_key, details, wait), port)
 
 
-class _Held:
+class _DaemonLease:
     """An open file with a lock that all copies of its descriptor share; the kernel drops it with the last copy."""
 
     def __init__(self, calls: LeaseCalls, instrument: str, fd: int, port: Port | None) -> None:
@@ -76,7 +76,7 @@ class _Held:
                 os.close(fd)
 
 
-_held: "weakref.WeakSet[_Held]" = weakref.WeakSet()
+_held: "weakref.WeakSet[_DaemonLease]" = weakref.WeakSet()
 
 
 def _after_fork() -> None:

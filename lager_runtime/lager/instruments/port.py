@@ -49,7 +49,7 @@ class Port:
                 self._refuse(lease, f"{self.path} has been plugged in again, and is now {lease['name']}")
         self._device = found
 
-    def is_on(self, fd: int) -> bool:
+    def is_device(self, fd: int) -> bool:
         """Return whether the open descriptor `fd` is the device that was checked."""
         return device(fd) == self._device
 

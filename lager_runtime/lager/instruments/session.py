@@ -131,7 +131,7 @@ class Session:
         """
         self._closed = True
         self._connected = False
-        descriptors.give_back(descriptors.of(self._connection()))
+        descriptors.close_copies(descriptors.of(self._connection()))
 
     def _drop(self) -> None:
         if self._connected:

@@ -9,12 +9,12 @@ from typing import ClassVar
 
 from lagerd.bench.physics.circuit import Output, Protection
 from lagerd.bench.scpi.instrument import command, query
-from lagerd.bench.scpi.language import Limits, Token
+from lagerd.bench.scpi.language import Range, Token
 from lagerd.bench.scpi.remote import Remote
 
-VOLTS = Limits(0, 32, 0, "V")
-AMPS = Limits(0, 3, 0.1, "A")
-OVP = Limits(1, 35.2, 35.2, "V")
+VOLTS = Range(0, 32, 0, "V")
+AMPS = Range(0, 3, 0.1, "A")
+OVP = Range(1, 35.2, 35.2, "V")
 NEVER = float("inf")
 
 

@@ -12,11 +12,11 @@ from lagerd.bench.models.keithley_2281s_battery import OCP, OVP, SIM_AMPS, Batte
 from lagerd.bench.physics.battery import Battery
 from lagerd.bench.physics.circuit import Output, Protection
 from lagerd.bench.scpi.instrument import command, query
-from lagerd.bench.scpi.language import Limits, Token
+from lagerd.bench.scpi.language import Range, Token
 from lagerd.bench.scpi.remote import Remote
 
-VOLTS = Limits(0, 20, 0, "V")
-AMPS = Limits(0.1, 6.1, 0.1, "A")
+VOLTS = Range(0, 20, 0, "V")
+AMPS = Range(0.1, 6.1, 0.1, "A")
 
 ROLES = {"POW": "POWER", "TEST": "TEST", "SIM": "SIMULATOR"}
 ELEMENTS = ("READing", "SOURce", "UNIT", "MODE", "RELative")

@@ -11,14 +11,14 @@ from typing import ClassVar
 from lagerd.bench.physics.battery import MODELS, Battery
 from lagerd.bench.physics.circuit import Output
 from lagerd.bench.scpi.instrument import ScpiInstrument, command, query
-from lagerd.bench.scpi.language import Limits, ScpiError, Token
+from lagerd.bench.scpi.language import Range, ScpiError, Token
 
-OVP = Limits(0.5, 21, 21, "V")
-OCP = Limits(0.1, 6.1, 6.1, "A")
-CAPACITY = Limits(0.001, 99, 0.01, "AH")
-SIM_AMPS = Limits(0, 6.1, 0.1, "A")
-OFFSET = Limits(-100, 100, 0, "OHM")
-SOC = Limits(0, 100, 100)
+OVP = Range(0.5, 21, 21, "V")
+OCP = Range(0.1, 6.1, 6.1, "A")
+CAPACITY = Range(0.001, 99, 0.01, "AH")
+SIM_AMPS = Range(0, 6.1, 0.1, "A")
+OFFSET = Range(-100, 100, 0, "OHM")
+SOC = Range(0, 100, 100)
 
 
 @dataclass
@@ -64,7 +64,7 @@ class BatterySimulator(ScpiInstrument):
         if self.output.on:
             raise ScpiError(704)
 
-    def _shown(self, value: float, limits: Limits, special: Token | None) -> str:
+    def _shown(self, value: float, limits: Range, special: Token | None) -> str:
         return plain(value if special is None else special.number(limits))
 
     # The switch of the terminals that both roles share
@@ -106,9 +106,9 @@ class BatterySimulator(ScpiInstrument):
         return self._shown(self.battery.soc, SOC, special)
 
     @property
-    def _voc_limits(self) -> Limits:
+    def _voc_limits(self) -> Range:
         volts = self.battery.model.volts
-        return Limits(volts[0], volts[-1], volts[-1], "V")
+        return Range(volts[0], volts[-1], volts[-1], "V")
 
     @command(":BATTery<n>:SIMulator:VOC")
     def set_voc(self, _n: int | None, value: Token) -> None:

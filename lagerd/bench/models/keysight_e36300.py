@@ -10,12 +10,12 @@ from collections.abc import Callable
 
 from lagerd.bench.physics.circuit import Output, Protection
 from lagerd.bench.scpi.instrument import command, query
-from lagerd.bench.scpi.language import Limits, ScpiError, Token
+from lagerd.bench.scpi.language import Range, ScpiError, Token
 from lagerd.bench.scpi.remote import Remote
 
-VOLTS = (Limits(0, 6.18, 0, "V"), Limits(0, 25.75, 0, "V"), Limits(0, 25.75, 0, "V"))
-AMPS = (Limits(0, 5.15, 5, "A"), Limits(0, 1.03, 1, "A"), Limits(0, 1.03, 1, "A"))
-OVP = (Limits(0, 6.6, 6.6, "V"), Limits(0, 27.5, 27.5, "V"), Limits(0, 27.5, 27.5, "V"))
+VOLTS = (Range(0, 6.18, 0, "V"), Range(0, 25.75, 0, "V"), Range(0, 25.75, 0, "V"))
+AMPS = (Range(0, 5.15, 5, "A"), Range(0, 1.03, 1, "A"), Range(0, 1.03, 1, "A"))
+OVP = (Range(0, 6.6, 6.6, "V"), Range(0, 27.5, 27.5, "V"), Range(0, 27.5, 27.5, "V"))
 NEVER = float("inf")
 
 
@@ -65,7 +65,7 @@ class E36312A(Remote):
         self,
         value: Token,
         channels: Token | None,
-        limits: tuple[Limits, ...],
+        limits: tuple[Range, ...],
         put: Callable[[Output, float], None],
     ) -> None:
         """Set all of the channels, or none if the value is out of range for one of them."""
@@ -76,7 +76,7 @@ class E36312A(Remote):
     def _show(
         self,
         tokens: tuple[Token | None, Token | None],
-        limits: tuple[Limits, ...],
+        limits: tuple[Range, ...],
         get: Callable[[Output], float],
     ) -> str:
         """Return the answer to a query with `[MINimum|MAXimum][,(@list)]`."""

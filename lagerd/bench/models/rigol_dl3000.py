@@ -10,19 +10,19 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from lagerd.bench.scpi.instrument import ScpiInstrument, command, query
-from lagerd.bench.scpi.language import Limits, Token
+from lagerd.bench.scpi.language import Range, Token
 
 LEVELS = {
-    "CURR": Limits(0, 40, 0, "A"),
-    "VOLT": Limits(0, 150, 150, "V"),
-    "RES": Limits(0.08, 15000, 15000, "OHM"),
-    "POW": Limits(0, 200, 0, "W"),
+    "CURR": Range(0, 40, 0, "A"),
+    "VOLT": Range(0, 150, 150, "V"),
+    "RES": Range(0.08, 15000, 15000, "OHM"),
+    "POW": Range(0, 200, 0, "W"),
 }
 RANGES = {"CURR": (4.0, 40.0), "VOLT": (15.0, 150.0), "RES": (15.0, 15000.0)}
 NAMES = {"CURR": "CC", "VOLT": "CV", "RES": "CR", "POW": "CP"}
 RULES = ("FIXed", "LIST", "WAVe", "BATTery", "OCP", "OPP")
-VLIMIT, ILIMIT = Limits(0, 150, 150, "V"), Limits(0, 40, 40, "A")
-VON = Limits(0, 150, 0, "V")
+VLIMIT, ILIMIT = Range(0, 150, 150, "V"), Range(0, 40, 40, "A")
+VON = Range(0, 150, 0, "V")
 SHORT_OHMS = 0.04
 """The lowest resistance of the load."""
 
@@ -114,11 +114,11 @@ class DL3021(ScpiInstrument):
     def shown_starting_volts(self, special: Token | None = None) -> str:
         return reading(self.starting_volts if special is None else special.number(VON))
 
-    def _limits(self, function: str) -> Limits:
+    def _limits(self, function: str) -> Range:
         """Return the limits of a level, which may not exceed the selected range."""
         whole = LEVELS[function]
         high = self.ranges.get(function, whole.high)
-        return Limits(whole.low, high, min(whole.default, high), whole.unit)
+        return Range(whole.low, high, min(whole.default, high), whole.unit)
 
     def _set_level(self, function: str, value: Token) -> None:
         self.levels[function] = value.number(self._limits(function))
@@ -129,7 +129,7 @@ class DL3021(ScpiInstrument):
     def _set_range(self, function: str, value: Token) -> None:
         """Select the smallest range that includes the value; reduce a level beyond it."""
         low, high = RANGES[function]
-        wanted = value.number(Limits(low, high, high, LEVELS[function].unit))
+        wanted = value.number(Range(low, high, high, LEVELS[function].unit))
         self.ranges[function] = low if wanted <= low else high
         self.levels[function] = min(self.levels[function], self.ranges[function])
 

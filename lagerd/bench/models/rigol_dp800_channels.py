@@ -10,16 +10,16 @@ from typing import ClassVar
 
 from lagerd.bench.physics.circuit import Output, Protection
 from lagerd.bench.scpi.instrument import ScpiInstrument
-from lagerd.bench.scpi.language import Limits, ScpiError, Token
+from lagerd.bench.scpi.language import Range, ScpiError, Token
 
 
 @dataclass(frozen=True)
 class Rating:
     label: str
-    volts: Limits
-    amps: Limits
-    ovp: Limits
-    ocp: Limits
+    volts: Range
+    amps: Range
+    ovp: Range
+    ocp: Range
 
     def output(self) -> Output:
         return Output(
@@ -34,10 +34,10 @@ def rating(label: str, volts: tuple[float, float], amps: tuple[float, float, flo
     """Return the ratings of a channel from (voltage, OVP) maxima and (current, OCP, current after *RST)."""
     return Rating(
         label,
-        Limits(0, volts[0], 0, "V"),
-        Limits(0, amps[0], amps[2], "A"),
-        Limits(0.01, volts[1], volts[1], "V"),
-        Limits(0.001, amps[1], amps[1], "A"),
+        Range(0, volts[0], 0, "V"),
+        Range(0, amps[0], amps[2], "A"),
+        Range(0.01, volts[1], volts[1], "V"),
+        Range(0.001, amps[1], amps[1], "A"),
     )
 
 

@@ -40,7 +40,7 @@ class ScpiError(Exception):
 
 
 @dataclass(frozen=True)
-class Limits:
+class Range:
     """The range of a numeric parameter, its DEFault, and the unit that its suffix may name."""
 
     low: float
@@ -74,14 +74,14 @@ class Token:
 
     text: str
 
-    def special(self, limits: Limits) -> float | None:
+    def special(self, limits: Range) -> float | None:
         """Return the value of MINimum, MAXimum or DEFault; None for anything else."""
         for mnemonic, name in _SPECIAL.items():
             if self.text.upper() in forms(mnemonic):
                 return float(getattr(limits, name))
         return None
 
-    def number(self, limits: Limits) -> float:
+    def number(self, limits: Range) -> float:
         if (special := self.special(limits)) is not None:
             return special
         match = _NUMBER.match(self.text)
@@ -95,7 +95,7 @@ class Token:
     def integer(self, low: int, high: int) -> int:
         match = _RADIX.match(self.text)
         if match is None:
-            return round(self.number(Limits(low, high, low)))
+            return round(self.number(Range(low, high, low)))
         value = int(match[match.lastindex or 0], {1: 16, 2: 8, 3: 2}[match.lastindex or 1])
         if not low <= value <= high:
             raise ScpiError(-222)
@@ -105,7 +105,7 @@ class Token:
         word = self.text.upper()
         if word in ("ON", "OFF"):
             return word == "ON"
-        return round(self.number(Limits(-1e6, 1e6, 0))) != 0
+        return round(self.number(Range(-1e6, 1e6, 0))) != 0
 
     def choice(self, *mnemonics: str) -> str:
         """Return the short form of the matching mnemonic, for example POW for `power` among ("POWer", "TEST")."""

@@ -86,13 +86,13 @@ class ScpiDriver(Driver[Scpi]):
         """Set a number and return its readback. Raises Rejected if they differ by more than `resolution`."""
         with self.session.exchange():
             self.session.tell(self._spell(command, value))
-            taken = self._number(question)
-        if abs(taken - value) > resolution * 1.001:
-            self._not_taken(command, decimal(value), decimal(taken))
-        return taken
+            readback = self._number(question)
+        if abs(readback - value) > resolution * 1.001:
+            self._wrong_readback(command, decimal(value), decimal(readback))
+        return readback
 
-    def _not_taken(self, command: str, wanted: str, taken: str) -> NoReturn:
-        what = f"{self.name}: the instrument accepted {self._spell(command, wanted)!r}, but reads back {taken}."
+    def _wrong_readback(self, command: str, wanted: str, readback: str) -> NoReturn:
+        what = f"{self.name}: the instrument accepted {self._spell(command, wanted)!r}, but reads back {readback}."
         raise Rejected(
             what, "Check the value against the ranges of the instrument, and check whether a protection tripped."
         )
@@ -113,7 +113,7 @@ class Switched(ScpiDriver):
         with self.session.exchange():
             self.session.tell(self._spell(self.SET_OUTPUT, word))
             if self._is_on() != (word == "ON"):
-                self._not_taken(self.SET_OUTPUT, word, "OFF" if word == "ON" else "ON")
+                self._wrong_readback(self.SET_OUTPUT, word, "OFF" if word == "ON" else "ON")
 
     def _clear(self, what: str, command: str, tripped: Callable[[], bool]) -> None:
         """Reset a protection with the output off. If nothing has tripped, an output that is on stays on."""

@@ -26,11 +26,11 @@ class Supply(supply.Supply):
     def set_ovp(self, volts: float) -> float:
         volts = self._level("voltage", volts)
         with self.session.exchange():
-            taken = self._put("VOLT:PROT {x}", "VOLT:PROT?", volts, 0.01)
+            readback = self._put("VOLT:PROT {x}", "VOLT:PROT?", volts, 0.01)
             self.session.tell("VOLT:PROT:STAT ON")
             if not self.session.ask("VOLT:PROT:STAT?", parse.on_off):
-                self._not_taken("VOLT:PROT:STAT {x}", "ON", "OFF")
-            return taken
+                self._wrong_readback("VOLT:PROT:STAT {x}", "ON", "OFF")
+            return readback
 
     def clear(self) -> None:
         self.clear_ovp()
@@ -54,7 +54,7 @@ class Supply(supply.Supply):
                 ovp=read(lambda: self._number("VOLT:PROT?"), "ovp"),
                 ovp_enabled=read(lambda: self.session.ask("VOLT:PROT:STAT?", parse.on_off), "ovp_enabled"),
                 ovp_tripped=read(self._tripped, "ovp_tripped"),
-                unread=read.told(),
+                unread=read.finish(),
             )
 
     def _tripped(self) -> bool:

@@ -45,7 +45,7 @@ class _TwoRoles(Switched):
             self.session.tell(f":ENTR:FUNC {self.ROLE}")
             entered = self.session.ask(":ENTR:FUNC?", parse.word(_ROLES))
             if entered != self.ROLE:
-                self._not_taken(":ENTR:FUNC {x}", self.ROLE, entered)
+                self._wrong_readback(":ENTR:FUNC {x}", self.ROLE, entered)
 
     def _quantity(self, question: str, unit: str) -> float:
         return self.session.ask(question, parse.quantity(unit))
@@ -100,7 +100,7 @@ class Supply(_TwoRoles, supply.Supply):
                 ovp_tripped=None if trip is None else trip == "OVP",
                 ocp=read(lambda: self._number(":CURR:PROT?"), "ocp"),
                 ocp_tripped=None if trip is None else trip == "OCP",
-                unread=read.told(),
+                unread=read.finish(),
             )
 
     def _measure(self) -> tuple[float, float, float]:
@@ -133,10 +133,10 @@ class Battery(_TwoRoles):
                     raise InvalidArgument(f"{self.name}: {value!r} is not a valid mode.", "Give 'static' or 'dynamic'.")
                 self._refuse_tripped()
                 self.session.tell(f":BATT:SIM:METH {_METHOD_WORDS[wanted]}")
-            stands = self.session.ask(":BATT:SIM:METH?", parse.word(_METHODS))
-            if value is not None and stands != wanted:
-                self._not_taken(":BATT:SIM:METH {x}", str(wanted), stands)
-            return stands
+            readback = self.session.ask(":BATT:SIM:METH?", parse.word(_METHODS))
+            if value is not None and readback != wanted:
+                self._wrong_readback(":BATT:SIM:METH {x}", str(wanted), readback)
+            return readback
 
     def soc(self, value: float | None = None) -> float:
         """Return the state of charge, 0 to 100 %; with a value, set it. The open-circuit voltage changes with it.
@@ -154,11 +154,11 @@ class Battery(_TwoRoles):
             before = self.soc()
             if percent > before and self._is_on():
                 self._refuse_unknown_voltage(percent, limit)
-            stands = self._setting(":BATT:SIM:SOC", "%", percent, 0.1)
+            readback = self._setting(":BATT:SIM:SOC", "%", percent, 0.1)
             if exceeds(volts := self.voc(), limit) and percent > before:
                 self._setting(":BATT:SIM:SOC", "%", before, 0.1)
                 keep_limit(self.config, "voltage", volts)
-            return stands
+            return readback
 
     def voc(self, value: float | None = None) -> float:
         """Return the open-circuit voltage in volts; with a value, set it. The state of charge changes with it."""
@@ -167,10 +167,10 @@ class Battery(_TwoRoles):
         volts = amount(self.config, "voltage", value)
         limit = self.config.limits.max_voltage
         with self.session.exchange():
-            stands = self._setting(":BATT:SIM:VOC", "V", volts, 0.01)
-            if limit is not None and exceeds(stands, limit):
-                stands = self._setting(":BATT:SIM:VOC", "V", volts - 0.01, 0.01)
-            return stands
+            readback = self._setting(":BATT:SIM:VOC", "V", volts, 0.01)
+            if limit is not None and exceeds(readback, limit):
+                readback = self._setting(":BATT:SIM:VOC", "V", volts - 0.01, 0.01)
+            return readback
 
     def capacity(self, value: float | None = None) -> float:
         """Return the capacity in ampere-hours, 0.001 to 99; with a value, set it."""
@@ -220,7 +220,7 @@ class Battery(_TwoRoles):
             self.session.tell(":BATT:OUTP ON")
             if not self._is_on():
                 self._refuse_tripped()
-                self._not_taken(":BATT:OUTP {x}", "ON", "OFF")
+                self._wrong_readback(":BATT:OUTP {x}", "ON", "OFF")
 
     def disable(self) -> None:
         """Switch the output off."""
@@ -250,7 +250,7 @@ class Battery(_TwoRoles):
                 capacity=read(self.capacity, "capacity"),
                 current_limit=read(self.current_limit, "current_limit"),
                 tripped=None if (trip := read(self._trip, "tripped")) == "NONE" else trip,
-                unread=read.told(),
+                unread=read.finish(),
             )
 
     def _refuse_unknown_voltage(self, percent: float, limit: float) -> None:
@@ -276,11 +276,11 @@ class Battery(_TwoRoles):
                 return self._quantity(f"{command}?", unit)
             self._refuse_tripped()
             self.session.tell(self._spell(command + " {x}", value))
-            stands = self._quantity(f"{command}?", unit)
+            readback = self._quantity(f"{command}?", unit)
             self._refuse_tripped()
-            if abs(stands - value) > step * 1.001:
-                self._not_taken(command + " {x}", f"{value:g}", f"{stands:g}")
-            return stands
+            if abs(readback - value) > step * 1.001:
+                self._wrong_readback(command + " {x}", f"{value:g}", f"{readback:g}")
+            return readback
 
     def _refuse_tripped(self) -> None:
         if (trip := self._trip()) != "NONE":

@@ -88,7 +88,7 @@ class Supply(supply.Supply):
                 raise InvalidArgument(what, f"Set the current limit to {si(amperes, 'A')} first.")
             self.session.tell(self._spell("CURR:PROT:STAT ON,(@{n})"))
             if not self._flag("CURR:PROT:STAT? (@{n})"):
-                self._not_taken("CURR:PROT:STAT {x},(@{n})", "ON", "OFF")
+                self._wrong_readback("CURR:PROT:STAT {x},(@{n})", "ON", "OFF")
             return limit
 
     def clear(self) -> None:
@@ -122,7 +122,7 @@ class Supply(supply.Supply):
                 ocp=limit,
                 ocp_enabled=read(lambda: self._flag("CURR:PROT:STAT? (@{n})"), "ocp_enabled"),
                 ocp_tripped=read(lambda: self._tripped("CURR"), "ocp_tripped"),
-                unread=read.told(),
+                unread=read.finish(),
             )
 
     def _flag(self, question: str) -> bool:

@@ -86,16 +86,16 @@ class Dac(Driver[Registers]):
         limit = self.config.limits.max_voltage
         with self.session.exchange():
             self.session.write(address, "f", volts)
-            taken = self.session.read(address, "f")
-            if limit is not None and exceeds(taken, limit):
+            readback = self.session.read(address, "f")
+            if limit is not None and exceeds(readback, limit):
                 # The nearest step is above the limit, so use the step below it.
                 self.session.write(address, "f", max(0.0, volts - _DAC_STEP))
-                taken = self.session.read(address, "f")
-                keep_limit(self.config, "voltage", taken)
-        if abs(taken - volts) > _DAC_STEP:
-            what = f"{self.name}: DAC{self.channel} reads back {taken:g} V instead of {volts:g} V."
+                readback = self.session.read(address, "f")
+                keep_limit(self.config, "voltage", readback)
+        if abs(readback - volts) > _DAC_STEP:
+            what = f"{self.name}: DAC{self.channel} reads back {readback:g} V instead of {volts:g} V."
             raise Rejected(what, "Check what drives the output.")
-        return taken
+        return readback
 
 
 class Gpio(Driver[Registers]):

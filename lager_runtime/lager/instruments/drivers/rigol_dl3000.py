@@ -134,7 +134,7 @@ class Load(Switched):
                 voltage=read(lambda: self._number(":MEAS:VOLT?"), "voltage"),
                 current=read(lambda: self._number(":MEAS:CURR?"), "current"),
                 power=read(lambda: self._number(":MEAS:POW?"), "power"),
-                unread=read.told(),
+                unread=read.finish(),
             )
 
     def _level(self, mode: str) -> float:
@@ -148,27 +148,27 @@ class Load(Switched):
             # With max_power the limit registers depend on the level: lower them before the level, raise them after it.
             moving = self.config.limits.max_power is not None
             self._hold_limits(mode, level, lower_only=moving)
-            taken = self._put_level(mode, level)
+            readback = self._put_level(mode, level)
             if moving:
-                self._hold_limits(mode, taken)
+                self._hold_limits(mode, readback)
             self._select(mode)
-            return taken
+            return readback
 
     def _put_level(self, mode: str, level: float) -> float:
         command = f":SOUR:{_FUNCTIONS[mode]}:LEV:IMM"
         step = max(_STEPS[mode], level * 1e-4)
-        taken = self._put(command + " {x}", f"{command}?", level, step)
+        readback = self._put(command + " {x}", f"{command}?", level, step)
         limit = self.config.limits.as_dict().get(f"max_{_QUANTITIES[mode][0]}")
-        if limit is not None and exceeds(taken, limit):
-            taken = self._put(command + " {x}", f"{command}?", max(0.0, level - step), step)
-        return taken
+        if limit is not None and exceeds(readback, limit):
+            readback = self._put(command + " {x}", f"{command}?", max(0.0, level - step), step)
+        return readback
 
     def _select(self, mode: str) -> str:
         if self.mode() != mode:
             self.session.tell(f":SOUR:FUNC {_FUNCTIONS[mode]}")
-            stands = self.mode()
-            if stands != mode:
-                self._not_taken(":SOUR:FUNC {x}", _FUNCTIONS[mode], stands)
+            readback = self.mode()
+            if readback != mode:
+                self._wrong_readback(":SOUR:FUNC {x}", _FUNCTIONS[mode], readback)
         return mode
 
     def _limit_of_voltage(self, mode: str) -> str:
@@ -212,9 +212,9 @@ class Load(Switched):
     def _hold(self, register: str, bound: float, lower_only: bool) -> None:
         if math.isinf(bound):
             return
-        stands = self._number(f"{register}?")
+        readback = self._number(f"{register}?")
         bound = min(bound, self._number(f"{register}? MAX"))
-        if not exceeds(stands, bound) and (lower_only or stands >= bound * 0.99 - 0.001):
+        if not exceeds(readback, bound) and (lower_only or readback >= bound * 0.99 - 0.001):
             return
         for digits in (1000, 100):
             value = math.floor(bound * digits + 1e-6) / digits

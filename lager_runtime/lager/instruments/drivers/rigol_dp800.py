@@ -78,7 +78,7 @@ class Supply(supply.Supply):
                 ocp=read(lambda: self._number(":OUTP:OCP:VAL? CH{n}"), "ocp"),
                 ocp_enabled=read(lambda: self._flag(":OUTP:OCP? CH{n}"), "ocp_enabled"),
                 ocp_tripped=read(lambda: self._tripped("OCP"), "ocp_tripped"),
-                unread=read.told(),
+                unread=read.finish(),
             )
 
     def _flag(self, question: str) -> bool:
@@ -90,11 +90,11 @@ class Supply(supply.Supply):
 
     def _protect(self, kind: str, level: float) -> float:
         with self.session.exchange():
-            taken = self._put(f":OUTP:{kind}:VAL CH{{n}},{{x}}", f":OUTP:{kind}:VAL? CH{{n}}", level, 0.01)
+            readback = self._put(f":OUTP:{kind}:VAL CH{{n}},{{x}}", f":OUTP:{kind}:VAL? CH{{n}}", level, 0.01)
             self.session.tell(self._spell(f":OUTP:{kind} CH{{n}},ON"))
             if not self.session.ask(self._spell(f":OUTP:{kind}? CH{{n}}"), parse.on_off):
-                self._not_taken(f":OUTP:{kind} CH{{n}},{{x}}", "ON", "OFF")
-            return taken
+                self._wrong_readback(f":OUTP:{kind} CH{{n}},{{x}}", "ON", "OFF")
+            return readback
 
     def _tripped(self, kind: str) -> bool:
         return self.session.ask(self._spell(f":OUTP:{kind}:QUES? CH{{n}}"), parse.on_off)

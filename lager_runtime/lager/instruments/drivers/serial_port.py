@@ -55,7 +55,7 @@ class SerialSession(Session):
         while True:
             self.port.check_again()
             opened = self._open_now(settings)
-            if self.port.is_on(opened.fileno()):
+            if self.port.is_device(opened.fileno()):
                 return opened
             opened.close()  # the adapter was plugged in again in the meantime
 

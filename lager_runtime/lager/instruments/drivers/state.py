@@ -70,7 +70,7 @@ class Readings:
         found = self(ask, *names)
         return (None,) * len(names) if found is None else found
 
-    def told(self) -> dict[str, str]:
+    def finish(self) -> dict[str, str]:
         """Return the unread fields. Raises the first error if nothing could be read."""
         if self._first and not self._answered:
             raise self._first

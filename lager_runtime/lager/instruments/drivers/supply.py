@@ -157,12 +157,12 @@ class Supply(Switched):
             "voltage": (self.SET_VOLTAGE, self.GET_VOLTAGE),
             "current": (self.SET_CURRENT, self.GET_CURRENT),
         }[quantity]
-        taken = self._put(command, question, value, step)
+        readback = self._put(command, question, value, step)
         limit = self.config.limits.as_dict().get(f"max_{quantity}")
-        if limit is not None and exceeds(taken, limit):
-            taken = self._put(command, question, max(0.0, value - step), step)
-            keep_limit(self.config, quantity, taken)
-        return taken
+        if limit is not None and exceeds(readback, limit):
+            readback = self._put(command, question, max(0.0, value - step), step)
+            keep_limit(self.config, quantity, readback)
+        return readback
 
     def _level(self, quantity: str, value: float) -> float:
         """Return a checked protection level: a positive finite number, without the limits of the nets file."""
