@@ -1,4 +1,4 @@
-"""lagerd, as the commands reach it; where the bus is this user's own embedded one, it is started first."""
+"""The connection of a command to lagerd. Starts the embedded lagerd of this user if the bus is the embedded one."""
 
 import os
 import select
@@ -19,9 +19,9 @@ _START_SECONDS = 20.0
 
 
 def ready_address() -> str:
-    """The address of the bus; there is somebody behind it, or BusError says why not.
+    """Return the address of the bus. Raises BusError if nothing answers there.
 
-    Where the bus is the embedded one, its simulated bench becomes the bench of this process and its children.
+    If the bus is the embedded one, its simulated bench becomes the bench of this process and its children.
     """
     where = address.choose()
     if where.embedded:
@@ -34,7 +34,7 @@ def ready_address() -> str:
 
 @asynccontextmanager
 async def connected(how: str = "cli") -> "AsyncIterator[Bus]":
-    """A connection whose calls go into the records as made by `how`; a lagerd that is not there is started."""
+    """Yield a connection whose calls are recorded as made by `how`. Starts lagerd if it is not running."""
     from lager.bus.facade import Bus
 
     bus = await Bus.connect(ready_address())
@@ -46,17 +46,20 @@ async def connected(how: str = "cli") -> "AsyncIterator[Bus]":
 
 
 def identify(bus: "Bus", how: str, *, start: bool = True) -> None:
-    """Say how the calls that follow are made: again where another lagerd may have come, or this one have forgotten."""
+    """Declare the kind of caller of the calls that follow, for the audit log.
+
+    Call it again after a restart of lagerd, and before a call that matters: of many callers lagerd forgets the oldest.
+    """
     bus.post(BREAKPOINTS, BREAKPOINTS_PATH, "Identify", "s", how, start=start)
 
 
 def ask(member: str, signature: str = "", *values: Any, name: str = BREAKPOINTS) -> list[Any]:
-    """Call one method of lagerd and wait for its answer; a lagerd that is not there is started."""
+    """Call one method of lagerd and return its answer. Starts lagerd if it is not running."""
     return _ask(path_of(name), name, member, signature, *values)
 
 
 def _ask(path: str, interface: str, member: str, signature: str, *values: Any) -> list[Any]:
-    import asyncio  # here, because it costs more than all that `lager python` needs before its script runs
+    import asyncio  # here, because it takes longer than everything that `lager python` does before its script runs
 
     async def once() -> list[Any]:
         async with connected() as bus:
@@ -66,7 +69,7 @@ def _ask(path: str, interface: str, member: str, signature: str, *values: Any) -
 
 
 def get(property: str) -> Any:
-    """A property of com.lager.Breakpoints."""
+    """Return a property of com.lager.Breakpoints."""
     return _ask(BREAKPOINTS_PATH, "org.freedesktop.DBus.Properties", "Get", "ss", BREAKPOINTS, property)[0]
 
 
@@ -89,6 +92,6 @@ def _start_embedded() -> None:
         ready = keeper.stdout.readline()
     if not ready:
         keeper.wait()
-        raise BusError("The embedded lagerd does not start, for the reason above.", "Mend that, and try again.")
-    keeper.returncode = 0  # it lives on by itself, and is not ours to wait for
+        raise BusError("The embedded lagerd did not start; the reason is above.", "Fix this and try again.")
+    keeper.returncode = 0  # it outlives us, so do not wait for it
     output.note("no lagerd on this machine: started an embedded one, with a simulated bench, which ends when idle")

@@ -1,4 +1,4 @@
-"""The pauses of a lagerd, followed by its signals: past its restarts, and those of the bus."""
+"""Follows the pauses of lagerd by its signals, across restarts of lagerd and of the bus."""
 
 import asyncio
 import contextlib
@@ -14,14 +14,17 @@ from lager.errors import BusError, LagerError
 from lager_cli.daemon import identify, ready_address
 
 _RETRY_FIRST, _RETRY_LAST = 0.5, 5.0
-_NEWS = ("consoles", "attached")  # what a signal of a changed time tells of the pause beside that
-_LEAST_LEFT = 0.001  # as lagerd has it: 0 is no limit
+_NEWS = ("consoles", "attached")  # other keys of the pause that the signal Extended carries
+_LEAST_LEFT = 0.001  # as in lagerd: 0 means no limit
 
 
 @dataclass(frozen=True)
 class Change:
-    """`event` is standing (as it was found), paused, extended, attached, detached, console (somebody typed into one), a
-    reason of the contract where the pause has ended, or lost where it ended unseen. `by` is who did it."""
+    """One change of a pause.
+
+    `event` is standing (paused already when first listed), paused, extended, attached, detached, console (a line was
+    evaluated), a reason of the contract if the pause has ended, or lost if it ended unseen. `by` is who did it.
+    """
 
     event: str
     pause: dict[str, Any]
@@ -29,11 +32,14 @@ class Change:
 
 
 class Following:
-    """Tells `changed` of every change, and with None that `listed` or `problem` is another. To be used in one loop."""
+    """Follow the pauses. Use it in one event loop.
+
+    It calls `changed` with every change, and with None when `listed` or `problem` has changed.
+    """
 
     def __init__(self, changed: Callable[[Change | None], None]) -> None:
         self.problem = ""
-        self.listed = False  # whether lagerd has once told what stands
+        self.listed = False  # whether lagerd has listed its pauses once
         self._changed = changed
         self._pauses: dict[str, dict[str, Any]] = {}
         self._deadlines: dict[str, float] = {}
@@ -41,23 +47,23 @@ class Following:
         self._bus: Bus
 
     def pauses(self) -> list[dict[str, Any]]:
-        """Those that stand, the oldest first, with the time that each has left now."""
+        """Return the pauses, oldest first, each with the time left now."""
         return sorted(map(self._now, self._pauses), key=lambda pause: (pause["since"], pause["id"]))
 
     async def run(self) -> None:
-        """Follow for ever. LagerError where there is nothing to follow from the beginning."""
+        """Follow until cancelled. Raises LagerError if lagerd cannot be reached at the start."""
         await self._connect(ready_address())
         try:
             await self._list(start=True)
             while True:
                 await self._until_lost()
-                self._say("The bus is gone; waiting for it.")
+                self._say("The bus is down; waiting for it.")
                 await self._reconnect()
         finally:
             self._bus.close()
 
     async def call(self, member: str, signature: str, *values: Any) -> Any:
-        """Ask lagerd for something; the first thing that it answers."""
+        """Call a method of lagerd and return the first value of its answer."""
         identify(self._bus, "cli")
         return (await self._bus.call(BREAKPOINTS, BREAKPOINTS_PATH, member, signature, *values))[0]
 
@@ -85,7 +91,7 @@ class Following:
             await self._bus.follow(BREAKPOINTS, owners.put_nowait)
         while (owner := await owners.get()) is not None:
             if not owner:
-                self._say("lagerd is gone; waiting for it.")
+                self._say("lagerd is down; waiting for it.")
                 continue
             try:
                 await self._list(start=False)
@@ -93,7 +99,7 @@ class Following:
                 self._say(str(problem))
 
     async def _list(self, *, start: bool) -> None:
-        """Take in what stands. What is heard meanwhile is newer than the answer, or says the same."""
+        """List the pauses and merge them. Signals that arrive before the answer are newer than it, or say the same."""
         self._early = []
         identify(self._bus, "cli", start=start)
         try:

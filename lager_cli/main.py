@@ -1,4 +1,4 @@
-"""The `lager` command: its subcommands by name, and the one place where an error becomes a line and an exit code."""
+"""The `lager` command: its subcommands, and the one place that turns errors into messages and exit codes."""
 
 import os
 import sys
@@ -22,8 +22,12 @@ _COMMANDS = {
     "extend": ("lager_cli.commands.short", "extend", "Give a paused script more time."),
     "gpi": ("lager_cli.commands.instruments", "gpi", "Read a digital input."),
     "gpo": ("lager_cli.commands.instruments", "gpo", "Drive a digital output."),
-    "instruments": ("lager_cli.commands.instruments", "instruments", "List the instruments in use, and by whom."),
-    "kill": ("lager_cli.commands.short", "kill", "End a run with everything that it started."),
+    "instruments": (
+        "lager_cli.commands.instruments",
+        "instruments",
+        "List the instruments in use, and who holds them.",
+    ),
+    "kill": ("lager_cli.commands.short", "kill", "End a run and everything it started."),
     "nets": ("lager_cli.commands.nets", "nets", "List, check and import the nets of this bench."),
     "pause": ("lager_cli.commands.short", "pause", "Pause an active run where it is."),
     "supply": ("lager_cli.commands.instruments", "supply", "Read and set a power supply."),
@@ -31,8 +35,8 @@ _COMMANDS = {
     "python": ("lager_cli.commands.python", "python", "Run a script on this box, or resume a paused one."),
     "boxes": ("lager_cli.commands.boxes", "boxes", "List, add and check the boxes that --box names."),
     "breakpoints": ("lager_cli.commands.breakpoints", "breakpoints", "List the paused scripts."),
-    "completion": ("lager_cli.commands.completion", "completion", "Let your shell complete lager's commands."),
-    "runs": ("lager_cli.commands.runs", "runs", "List your runs: those that run, and those that ended lately."),
+    "completion": ("lager_cli.commands.completion", "completion", "Print the shell completion script."),
+    "runs": ("lager_cli.commands.runs", "runs", "List your running and recently finished runs."),
     "history": ("lager_cli.commands.history", "history", "Show what happened on this box."),
 }
 
@@ -40,7 +44,7 @@ _HIDDEN = {"session": ("lager_cli.boxes.box_server", "session")}
 
 
 class _Lazy(click.Group):
-    """Imports a subcommand when it is used, so that none pays for the others."""
+    """Import a subcommand only when it is used, so that no command pays for the others."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if not args and not ctx.resilient_parsing:
@@ -84,11 +88,11 @@ def _show_version(context: click.Context, _option: object, asked: bool) -> None:
     is_eager=True,
     expose_value=False,
     callback=_show_version,
-    help="Show the version, with the commit that it was built from.",
+    help="Show the version and the commit it was built from.",
 )
-@click.option("--here", is_flag=True, help="Stay on this machine, whatever LAGER_BOX, --box and your default box say.")
+@click.option("--here", is_flag=True, help="Run on this machine; ignore LAGER_BOX, --box and the default box.")
 def cli(here: bool) -> None:
-    """Run scripts on a hardware bench, pause them, look, and let them go on.
+    """Run scripts on a hardware bench, pause them, inspect the bench, and resume them.
 
     \b
     Examples:
@@ -103,9 +107,9 @@ def main() -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """The exit code of `lager ARGUMENTS`."""
+    """Run `lager ARGUMENTS` and return its exit code."""
     if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # as standard error has it: no letter stops a command
+        sys.stdout.reconfigure(errors="backslashreplace")  # as for standard error: no character can stop a command
     try:
         return cli.main(arguments, prog_name="lager", standalone_mode=False, obj=list(arguments)) or 0
     except click.exceptions.Exit as leaving:
@@ -119,10 +123,10 @@ def run(arguments: list[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         return 130
     except BrokenPipeError:
-        # Whoever read us has had enough, like head(1); the interpreter must not complain when it flushes.
+        # The reader has closed the pipe, like head(1). The interpreter must not complain when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 141
     except OSError as problem:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        output.error(LagerError(f"The system refused something: {problem}.", "Mend that, and try again."))
+        output.error(LagerError(f"The operating system reported an error: {problem}.", "Fix this and try again."))
         return 1

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 @click.command(hidden=True)
 def session() -> int:
-    """What `lager COMMAND --box NAME` runs on the box; it is not for people."""
+    """Serve `lager COMMAND --box NAME` on the box; not for interactive use."""
     if sys.stdin is None or os.isatty(0):
-        raise click.UsageError("This is what lager COMMAND --box NAME runs on a box; it is not for people.")
+        raise click.UsageError("lager COMMAND --box NAME runs this command on a box; it is not for interactive use.")
     connection = _taken_over()
     os.write(connection[1], greeting(build.release()))
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -152,7 +152,7 @@ class _Server:
         self._trunk.parties.remove(done)
         done.close()
         if problems and not isinstance(problems[0], LagerError):
-            raise LagerError(f"The files could not be passed on: {problems[0]}.") from problems[0]
+            raise LagerError(f"The files could not be transferred: {problems[0]}.") from problems[0]
         if problems:
             raise problems[0]
 

@@ -31,7 +31,7 @@ class Box:
         check(self.ssh)
         if not _WORD.fullmatch(self.command):
             raise BoxError(
-                f"{printable(self.command, 60)!r} is no name of a command for the box {self.name}.",
+                f"{printable(self.command, 60)!r} is not a valid lager command for the box {self.name}.",
                 "Give a path without spaces or quotes, like /opt/lager/bin/lager.",
             )
 
@@ -39,7 +39,7 @@ class Box:
 def find(name: str) -> Box:
     """The box of that name. BoxError where it is no name that ssh may safely be given."""
     if "," in name:
-        raise BoxError("--box takes one box here.", "Several go with what only reads, like lager breakpoints.")
+        raise BoxError("--box accepts one box here.", "Read-only commands, such as lager breakpoints, accept several.")
     check(name)
     entry = table()["boxes"].get(name, {})
     box = Box(name, str(entry.get("ssh", name)), str(entry.get("command", COMMAND)))
@@ -52,7 +52,7 @@ def check(name: str) -> None:
     if not name:
         raise BoxError("The name of the box is empty.", _ADVICE)
     if name.startswith("-") or not name.isprintable() or any(c.isspace() or c in _UNSAFE for c in name):
-        raise BoxError(f"{printable(name, 60)!r} is no name of a box.", _ADVICE)
+        raise BoxError(f"{printable(name, 60)!r} is not a valid box name.", _ADVICE)
 
 
 def default() -> str:
@@ -81,10 +81,10 @@ def table() -> dict[str, Any]:
     try:
         found = tomllib.loads(text)
     except tomllib.TOMLDecodeError as problem:
-        raise BoxError(f"{file} is no TOML: {problem}.", "Mend that, or move it away.") from problem
+        raise BoxError(f"{file} is not valid TOML: {problem}.", "Fix this, or move the file away.") from problem
     boxes = found.setdefault("boxes", {})
     if not (isinstance(boxes, dict) and all(isinstance(entry, dict) for entry in boxes.values())):
-        raise BoxError(f"{file} has boxes that are no tables.", 'Write each as: [boxes.NAME] and ssh = "user@host"')
+        raise BoxError(f"{file} has boxes that are not tables.", 'Write each as: [boxes.NAME] and ssh = "user@host"')
     return found
 
 
@@ -98,7 +98,7 @@ def put(box: Box) -> None:
 def drop(name: str) -> None:
     """Take it out again, and from being the default. BoxError where it is not there."""
     if name not in table()["boxes"]:
-        raise BoxError(f"There is no box of the name {printable(name, 60)!r} in your table.", "See: lager boxes list")
+        raise BoxError(f"You have no box named {printable(name, 60)!r}.", "See: lager boxes list")
     with _edited() as document:
         document["boxes"].pop(name, None)
         if document.get("default") == name:

@@ -126,7 +126,7 @@ class Session:
         problems = [writer.problem for writer in self._writers if writer.problem is not None]
         for problem in problems:
             output.error(
-                LagerError(f"What came from the box could not be written: {problem}.", "Mend that, and try again.")
+                LagerError(f"The output of the box could not be written: {problem}.", "Fix this and try again.")
             )
         return 1 if problems else 0
 
@@ -208,8 +208,8 @@ class Session:
     def _broken(self) -> LagerError:
         self._ssh.close(at_once=True)
         return NoConnection(
-            f"The connection to the box {self._box.name} is lost; what it ran there is interrupted, unless detached.",
-            f"When it is back, look: lager runs --box {self._box.name}",
+            f"The connection to the box {self._box.name} is lost; the box interrupts the run unless it is detached.",
+            f"When the box is back, see: lager runs --box {self._box.name}",
         )
 
 
@@ -243,12 +243,12 @@ class _Helper:
 
 def _refusal(value: Any) -> BoxError:
     told = value if isinstance(value, dict) else {}
-    return BoxError(str(told.get("what", "The box refuses, and does not say why.")), str(told.get("hint", "")))
+    return BoxError(str(told.get("what", "The box refused the command without a reason.")), str(told.get("hint", "")))
 
 
 def _exit_code(value: Any) -> int:
     if not (isinstance(value, int) and 0 <= value <= 255):
-        raise BoxError("The box gives no exit code that there is.")
+        raise BoxError("The box returned an invalid exit code.")
     return value
 
 

@@ -70,7 +70,7 @@ def show(names: str, typed: list[str], table: Table) -> int:
             [{"box": one.box.name} | item | {"box": one.box.name} for one in found for item, _ in one.said]
         )
     elif shown.is_empty and all(answer.problem is None for answer in answers):
-        output.say("None of the boxes has any.")
+        output.say("Nothing to list on these boxes.")
     return int(any(answer.problem is not None for answer in answers))
 
 
@@ -122,7 +122,7 @@ def _one(
 
             def check() -> float:
                 if max(os.fstat(one.fileno()).st_size for one in (out, err)) > _LONGEST:
-                    raise BoxError(f"The box {box.name} sends more than {_LONGEST >> 20} MB.", "Do not trust that box.")
+                    raise BoxError(f"The box {box.name} sent more than {_LONGEST >> 20} MB.", "Do not trust that box.")
                 if time.monotonic() >= ends:
                     raise _late(box)
                 return min(ends - time.monotonic(), _TURN_SECONDS)
@@ -139,13 +139,13 @@ def _one(
     except LagerError as problem:
         answer.problem = problem
     except Exception as problem:
-        what = f"The box {box.name} gives no answer that can be read here ({printable(repr(problem), 300)})."
-        answer.problem = BoxError(what, "See whether its lager is another: lager boxes check")
+        what = f"The answer of the box {box.name} cannot be read ({printable(repr(problem), 300)})."
+        answer.problem = BoxError(what, "Compare the versions of lager: lager boxes check")
     done(answer)
 
 
 def _late(box: Box) -> "Late":
-    what = f"The box {box.name} gave no answer within {_ANSWER_SECONDS:g} s."
+    what = f"The box {box.name} did not answer within {_ANSWER_SECONDS:g} s."
     return Late(what, f"Try: ssh {box.ssh} {box.command} --version")
 
 

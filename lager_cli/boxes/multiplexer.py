@@ -162,7 +162,7 @@ class Trunk:
         """Nobody may be there yet to take it; the window bounds how much it is, whatever the other end may like."""
         left = self._may_come[stream] = self._may_come.get(stream, WINDOW) - len(data)
         if left < 0:
-            raise BoxError("The other end of the session sends more than it may.")
+            raise BoxError("The other end of the session sent more than it may.")
         if stream in self._sinks:
             self._sinks[stream].put(data)
         else:

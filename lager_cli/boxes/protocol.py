@@ -118,7 +118,9 @@ class Decoder:
 
     def _check_noise(self) -> None:
         if len(self._noise) > _NOISE:
-            raise BoxError("What answers there is no lager.", "Does a login script there print without end?")
+            raise BoxError(
+                "The program that answers on the box is not lager.", "Does a login script there print without end?"
+            )
 
     def _begin(self) -> None:
         kind, self._stream, self._left = _HEAD.unpack(self._head)
@@ -126,8 +128,8 @@ class Decoder:
         try:
             self._kind = Kind(kind)
         except ValueError:
-            raise BoxError(f"A frame of the session is of no known kind ({kind}).") from None
+            raise BoxError(f"A frame of the session has an unknown kind ({kind}).") from None
         if self._stream > max(Stream):
-            raise BoxError(f"A frame of the session is of no known stream ({self._stream}).")
+            raise BoxError(f"A frame of the session has an unknown stream ({self._stream}).")
         if self._left > (LONGEST if self._kind is Kind.DATA else self._longest):
-            raise BoxError(f"A frame of the session says it has {self._left} bytes.")
+            raise BoxError(f"A frame of the session is too long: {self._left} bytes.")

@@ -47,7 +47,7 @@ class Ssh:
             )
         except OSError as problem:
             missing = isinstance(problem, FileNotFoundError)
-            hint = "Install it: sudo apt-get install ssh" if missing else "Mend that, and try again."
+            hint = "Install it: sudo apt-get install ssh" if missing else "Fix this and try again."
             raise NoConnection(f"ssh does not start: {problem}.", hint) from problem
         self._stdin, self._stdout, self._stderr = _pipes(self._process)
         os.set_blocking(self._stderr.fileno(), False)
@@ -197,19 +197,19 @@ _KNOWN = (
     ),
     (
         r"host identification has changed(.*^host key for (?P<host>\S+) has changed)?",
-        "The box {name} shows another host key than before{at}.",
-        "If that is right, type: ssh-keygen -R {host} && ssh {ssh}",
+        "The host key of the box {name} has changed{at}.",
+        "If that is expected, type: ssh-keygen -R {host} && ssh {ssh}",
     ),
     (
         r"host key verification failed|no \S+ host key is known",
-        "The host key of the box {name} is not known here.",
-        "Look at it and accept it once: ssh {ssh} true",
+        "The host key of the box {name} is unknown.",
+        "Check it and accept it once: ssh {ssh} true",
     ),
     (
         r"^(\S+@)?(?P<host>[^\s@]+): permission denied|permission denied|"
         r"too many authentication failures|no more authentication methods",
-        "The box {name} lets you in with none of your keys{at}.",
-        "Put one there: ssh-copy-id {ssh}",
+        "The box {name} accepts none of your keys{at}.",
+        "Install one: ssh-copy-id {ssh}",
     ),
     (
         r"could not resolve hostname (?P<host>[^\s:]+)|name or service not known|no address associated",
@@ -229,7 +229,7 @@ _KNOWN = (
     ),
     (
         r"bad configuration option|terminating, \d+ bad|bad owner or permissions",
-        "Your ssh configuration is wrong.",
+        "Your ssh configuration is invalid.",
         "See what ssh says: ssh {ssh}",
     ),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""`--box NAME` of the commands that reach a box: where a command is to run, and taking it there."""
+"""`--box NAME`: decides where a command runs, and runs it there."""
 
 import contextlib
 import os
@@ -13,18 +13,18 @@ from lager_cli.commands import completion
 if TYPE_CHECKING:
     from lager_cli.boxes.fan_out import Table
 
-HELP = "Run it on that box, over ssh (default: LAGER_BOX, else the default of: lager boxes)."
+HELP = "Run the command on box NAME over ssh (default: LAGER_BOX, else the default box)."
 
 
 def box_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The option of a command that takes nothing from here but its arguments: with a box it never runs here."""
+    """Add --box to a command that needs nothing from this machine but its arguments. With a box, it runs only there."""
     return click.option(
         "--box", metavar="NAME", expose_value=False, callback=_go, help=HELP, shell_complete=completion.boxes
     )(command)
 
 
 def several_box_option(table: "Callable[[], Table]") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """The same of a command that only reads and takes --json: of several boxes at once it makes one table."""
+    """Add --box to a read-only command with --json. It accepts several boxes and shows one table."""
 
     def act(context: click.Context, _option: object, named: str | None) -> None:
         _go(context, _option, named, table)
@@ -35,12 +35,12 @@ def several_box_option(table: "Callable[[], Table]") -> Callable[[Callable[..., 
 
 
 def box_group_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The same of a group of commands, which calls `go` with it."""
+    """Add --box to a group of commands, which passes it to `go`."""
     return click.option("--box", metavar="NAME", help=HELP, shell_complete=completion.boxes)(command)
 
 
 def go(context: click.Context, named: str | None, table: "Callable[[], Table] | None" = None) -> None:
-    """Run the whole command on the box, if it is for one, and leave. A subcommand decides for itself."""
+    """Run the whole command on the box, if one is chosen, and exit. A subcommand decides for itself."""
     if context.invoked_subcommand is None:
         _go(context, None, named, table)
     elif named is not None:
@@ -48,7 +48,7 @@ def go(context: click.Context, named: str | None, table: "Callable[[], Table] | 
 
 
 def _go(context: click.Context, _option: object, named: str | None, table: "Callable[[], Table] | None" = None) -> None:
-    if context.resilient_parsing:  # a shell only wants to complete it
+    if context.resilient_parsing:  # only shell completion
         return
     box = choose(context, named)
     if box is None:
@@ -65,16 +65,16 @@ def _go(context: click.Context, _option: object, named: str | None, table: "Call
 
 
 def typed(context: click.Context) -> list[str]:
-    """All that stood behind `lager`."""
+    """Return all words after `lager`."""
     arguments = context.find_root().obj
     assert isinstance(arguments, list)
     return arguments
 
 
 def choose(context: click.Context, named: str | None) -> str | None:
-    """The box that is named, else that of the environment or of the user; None where the command is to run here.
+    """Return the box of --box, else of LAGER_BOX, else the default box; None if the command runs here.
 
-    Where a run is going on, its bench is this machine, and LAGER_BOX only tells by what name its user knows it.
+    Inside a run the bench is this machine, and LAGER_BOX is only the name by which the user knows it.
     """
     if context.find_root().params.get("here"):
         return None
@@ -89,7 +89,7 @@ def choose(context: click.Context, named: str | None) -> str | None:
 
 @contextlib.contextmanager
 def says_where_from(named: str | None) -> Iterator[None]:
-    """Where a box cannot be used that --box did not name, its error says what did."""
+    """If --box did not name the box, add to its errors what did."""
     try:
         yield
     except TransferError:
@@ -102,7 +102,7 @@ def says_where_from(named: str | None) -> Iterator[None]:
 
 
 def _source() -> str:
-    """What named the box."""
+    """Return what named the box."""
     if os.environ.get("LAGER_BOX"):
         return "LAGER_BOX names this box"
     return "it is your default box; change it with: lager boxes default NAME, or --none"

@@ -1,4 +1,4 @@
-"""`lager boxes`: the user's names for boxes, and whether each can be used from here."""
+"""`lager boxes`: the user's table of boxes, and a check that each can be used from here."""
 
 import difflib
 import grp
@@ -23,9 +23,9 @@ _GROUP = "lager"
 @json_option
 @click.pass_context
 def boxes(context: click.Context, as_json: bool) -> None:
-    """List the boxes that you have given names.
+    """List your configured boxes.
 
-    A name stands for what ssh is told: wherever --box is taken, user@host and the names of ~/.ssh/config do, too.
+    A name stands for an ssh destination. Wherever --box is accepted, user@host and the names in ~/.ssh/config work too.
 
     \b
     Examples:
@@ -40,7 +40,7 @@ def boxes(context: click.Context, as_json: bool) -> None:
 @boxes.command("list")
 @json_option
 def list_(as_json: bool) -> None:
-    """List them.
+    """List your configured boxes.
 
     \b
     Example:
@@ -52,9 +52,9 @@ def list_(as_json: bool) -> None:
 @boxes.command()
 @click.argument("name", shell_complete=completion.boxes)
 @click.argument("ssh", required=False)
-@click.option("--command", default=COMMAND, help="What lager is called there, if ssh does not find it as lager.")
+@click.option("--command", default=COMMAND, help="The lager command on the box (default: lager).")
 def add(name: str, ssh: str | None, command: str) -> None:
-    """Let NAME stand for the ssh destination SSH (default: NAME itself).
+    """Add NAME as a name for the ssh destination SSH (default: NAME itself).
 
     \b
     Examples:
@@ -62,31 +62,33 @@ def add(name: str, ssh: str | None, command: str) -> None:
       lager boxes add bench4 bench4 --command /opt/lager/bin/lager
     """
     if "," in name:
-        raise BoxError(f"{name!r} is no name of a box.", "A comma stands between the boxes of --box a,b.")
+        raise BoxError(f"{name!r} is not a valid box name.", "A comma separates the boxes in --box a,b.")
     box = Box(name, ssh or name, command)
     box.check()
     box_table.put(box)
-    output.say(f"{name} is {box.ssh}. See whether it can be used: lager boxes check {name}")
+    output.say(f"{name} is {box.ssh}. Check it with: lager boxes check {name}")
 
 
 @boxes.command()
 @click.argument("name", shell_complete=completion.boxes)
 def remove(name: str) -> None:
-    """Forget NAME.
+    """Remove NAME.
 
     \b
     Example:
       lager boxes remove bench3
     """
     box_table.drop(name)
-    output.say(f"{name} is forgotten.")
+    output.say(f"Removed {name}.")
 
 
 @boxes.command()
 @click.argument("name", required=False, shell_complete=completion.boxes)
-@click.option("--none", is_flag=True, help="Stay on this machine where no --box is given.")
+@click.option("--none", is_flag=True, help="Run on this machine when --box is not given.")
 def default(name: str | None, none: bool) -> None:
-    """Set the default box, for where neither --box nor LAGER_BOX names one; without NAME, print it.
+    """Set the default box; without NAME, print it.
+
+    The default is used when neither --box nor LAGER_BOX names a box.
 
     \b
     Examples:
@@ -104,7 +106,7 @@ def default(name: str | None, none: bool) -> None:
 
 
 def _require_known(box: Box) -> None:
-    """BoxError for a name that is neither in the table nor known to ssh: every later command would fail with it."""
+    """Raise BoxError for a name that is neither in the table nor known to ssh: every later command would fail."""
     from lager_cli.boxes import ssh
 
     names = list(box_table.table()["boxes"])
@@ -120,7 +122,7 @@ def _require_known(box: Box) -> None:
 @click.argument("names", nargs=-1, shell_complete=completion.boxes)
 @json_option
 def check(names: tuple[str, ...], as_json: bool) -> int:
-    """Ask each box whether it can be used from here, and say what to do if not. The exit code is 0 if all can.
+    """Check that each box can be used from here, and say what to do if not. The exit code is 0 if all can.
 
     \b
     Examples:
@@ -131,7 +133,7 @@ def check(names: tuple[str, ...], as_json: bool) -> int:
 
     known = [box_table.find(name) for name in names or box_table.table()["boxes"]]
     if not known:
-        output.say("You have given no box a name yet. Type: lager boxes add NAME USER@HOST")
+        output.say("No boxes are configured. Add one: lager boxes add NAME USER@HOST")
         return 0
     found = [_judged(answer) for answer in fan_out.ask(known, ["boxes", "state"], _state)]
     if as_json:
@@ -146,12 +148,12 @@ _KEYS = ("box", "ssh", "version", "lagerd", "group", "to_do")
 
 @boxes.command(hidden=True)
 def state() -> None:
-    """What `check` asks a box."""
+    """Print the state that `check` asks a box for."""
     output.print_json({"version": version(), "lagerd": _lagerd(), "group": _in_group()})
 
 
 def _lagerd() -> str:
-    """`runs`, or why it does not answer. Where none is installed, none is started: a simulated bench is no box."""
+    """Return `runs`, or why lagerd does not answer. Does not start the embedded one: a simulated bench is not a box."""
     from lager.bus import address
     from lager_cli.daemon import ask
 
@@ -165,7 +167,7 @@ def _lagerd() -> str:
 
 
 def _in_group() -> bool | None:
-    """Whether this user may reach lagerd; None where there is no such group, since lagerd is not installed."""
+    """Return whether this user may reach lagerd; None if the group does not exist because lagerd is not installed."""
     if os.geteuid() == 0:
         return True
     try:
@@ -175,7 +177,7 @@ def _in_group() -> bool | None:
 
 
 def _state(said: Any) -> dict[str, Any]:
-    """What a box says of itself. Raises ValueError where it says something else."""
+    """Return the state that a box reports. Raises ValueError if it is not one."""
     match said:
         case {"version": str(release), "lagerd": str(lagerd), "group": bool() | None as group}:
             return {"version": release, "lagerd": lagerd, "group": group}
@@ -183,7 +185,7 @@ def _state(said: Any) -> dict[str, Any]:
 
 
 def _judged(answer: Any) -> dict[str, str]:
-    """One line of the check."""
+    """Return one row of the check."""
     line = dict.fromkeys(_KEYS, "-") | {"box": answer.box.name}
     if answer.problem is not None:
         connected = answer.problem.exit_code != 255
@@ -192,7 +194,7 @@ def _judged(answer: Any) -> dict[str, str]:
     line |= {"ssh": "ok", "version": state["version"], "lagerd": "runs" if state["lagerd"] == "runs" else "no"}
     line["group"] = {True: "ok", False: "no", None: "-"}[state["group"]]
     if state["group"] is False:
-        line["to_do"] = "type there: sudo adduser $USER lager; and log in anew"
+        line["to_do"] = "type there: sudo adduser $USER lager; then log in again"
     elif line["lagerd"] == "no":
         line["to_do"] = state["lagerd"]
     elif state["version"] != version():
@@ -219,4 +221,4 @@ def _list(as_json: bool) -> None:
         rows = [(one["name"], one["ssh"], one["command"], "default" if one["default"] else "") for one in found]
         output.fitting_table(("BOX", "SSH", "COMMAND", ""), rows)
     else:
-        output.say("You have given no box a name yet. Type: lager boxes add NAME USER@HOST")
+        output.say("No boxes are configured. Add one: lager boxes add NAME USER@HOST")

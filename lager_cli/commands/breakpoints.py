@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class _Lazy(click.Group):
-    """Imports what shows a single pause when it is asked for."""
+    """Import the subcommand `show` only when it is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return ["show"]
@@ -30,11 +30,13 @@ class _Lazy(click.Group):
 
 @click.group(cls=_Lazy, invoke_without_command=True)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list with every key of each pause.")
-@click.option("--watch", is_flag=True, help="Keep on showing them; with --json, or in a pipe, a line for each change.")
+@click.option(
+    "--watch", is_flag=True, help="Update continuously; with --json or in a pipe, print a line for each change."
+)
 @box_group_option
 @click.pass_context
 def breakpoints(context: click.Context, as_json: bool, watch: bool, box: str | None) -> int | None:
-    """List the paused scripts: what, where, whose, for how long, and when they go on by themselves.
+    """List the paused scripts: label, place, user, time paused and time left.
 
     \b
     Examples:

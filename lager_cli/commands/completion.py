@@ -1,7 +1,6 @@
-"""What a shell completes after `lager`: beside commands and options, the ids of pauses and runs, the names of
-nets and boxes.
+"""Shell completion: commands and options, ids of pauses and runs, names of nets and boxes.
 
-Completing only looks: it starts no daemon, waits a second at the most, and says nothing about what it cannot learn.
+It is read-only: it starts no daemon, waits one second at most, and prints no errors.
 """
 
 import os
@@ -30,7 +29,7 @@ Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
-    """Print what makes SHELL complete lager's commands, options, ids and nets.
+    """Print the completion script for SHELL. It completes commands, options, ids, nets and boxes.
 
     \b
     Examples:
@@ -41,32 +40,32 @@ def completion(context: click.Context, shell: str) -> None:
     kind = get_completion_class(shell)
     assert kind is not None
     source = kind(context.find_root().command, {}, "lager", _VARIABLE).source()
-    # click's function for fish drops what comes behind a comma in a name or in what is said of it
+    # click's function for fish drops what follows a comma in a name or its description.
     output.say(source.replace('string split ","', 'string split --max 1 ","') if shell == "fish" else source)
 
 
 def pauses(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """The ids of what is paused, each with its label and place."""
+    """Complete the ids of pauses, with label and place."""
     return _items(incomplete, ((pause["id"], _told(pause)) for pause in quietly_paused()))
 
 
 def consoles(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """The ids of the pauses that have a console."""
+    """Complete the ids of pauses that have a console."""
     return _items(incomplete, ((pause["id"], _told(pause)) for pause in quietly_paused() if pause["interactive"]))
 
 
 def running(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """The ids of this user's runs that go on."""
+    """Complete the ids of this user's active runs."""
     return _runs(incomplete, lambda run: run.state == "running")
 
 
 def detached(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """The ids of this user's detached runs, ended ones too: their output is still there."""
+    """Complete the ids of this user's detached runs, including ended ones, whose output is kept."""
     return _runs(incomplete, lambda run: run.detached)
 
 
 def _runs(incomplete: str, wanted: "Callable[[Record], bool]") -> list[CompletionItem]:
-    """Ids as short as `lager runs` shows them, each with its state and its script."""
+    """Return ids as short as `lager runs` shows them, with state and script."""
     from lager_cli.runs import records
 
     length = _SHORT if len(incomplete) <= _SHORT else None
@@ -75,12 +74,12 @@ def _runs(incomplete: str, wanted: "Callable[[Record], bool]") -> list[Completio
 
 
 def boxes(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """The names in the user's table, each with what it stands for to ssh."""
+    """Complete the names in the user's table, with their ssh destinations."""
     return _items(incomplete, _quietly(_boxes))
 
 
 def quietly_paused() -> list[dict[str, Any]]:
-    """What is paused; nothing where nobody tells, and nobody is started to tell it."""
+    """Return the pauses; none if lagerd does not answer. Never starts lagerd."""
     return _quietly(_paused)
 
 
@@ -89,12 +88,12 @@ def files(_context: click.Context, _parameter: click.Parameter, incomplete: str)
 
 
 def runnable(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Files; behind -m comes the name of a module, and no file is one."""
+    """Complete files; nothing after -m, which takes a module."""
     return [] if context.params.get("module") else files(context, parameter, incomplete)
 
 
 def nets(*types: "NetType") -> Completer:
-    """A completer for the names of the nets of these types."""
+    """Return a completer for the names of nets of these types."""
 
     def complete(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
         found = [net for net in _quietly(_nets) if net.type in types]

@@ -1,4 +1,4 @@
-"""The options of `lager python` that say which files go to a box with a run, and which come back."""
+"""The options of `lager python` for the files that are sent to a box and downloaded from it."""
 
 import os
 from collections.abc import Callable
@@ -8,12 +8,12 @@ import click
 
 from lager_cli.commands import completion
 
-_ADD = "With --box: send this file or folder along, to the same place relative to the run's folder. Can be repeated."
+_ADD = "With --box: also send this file or folder, to the same place in the run's folder. Can be repeated."
 _DOWNLOAD = (
-    "With --box: bring back what the run wrote or changed and fits this pattern, relative to its folder (** too), to "
-    "the same place in the current folder. Can be repeated."
+    "With --box: download files that the run wrote or changed and that match PATTERN, relative to its folder (** too), "
+    "to the same place in the current folder. Can be repeated."
 )
-_OVERWRITE = "Let --download replace files that are here."
+_OVERWRITE = "Let --download replace existing files."
 
 
 def file_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -27,8 +27,8 @@ def file_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def check(added: tuple[str, ...]) -> None:
-    """Where the run is to be here, all files are here, too; so the same words do on the box. Raises UsageError."""
+    """Check that the files of --add-file exist if the run is on this machine. Raises UsageError."""
     if "LAGER_RUN_FOLDER" not in os.environ:
         for name in added:
             if not os.path.exists(name):
-                raise click.UsageError(f"There is no file or folder {name}, which --add-file names.")
+                raise click.UsageError(f"--add-file: there is no file or folder {name}.")

@@ -1,4 +1,4 @@
-"""`lager history`: what lagerd has recorded in the journal, read back as a table."""
+"""`lager history`: the records of lagerd in the journal, as a table."""
 
 import contextlib
 import json
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _HEADERS = ("TIME", "EVENT", "WHO", "WHAT", "WHERE", "RUN", "AFTER", "WHY")
 _UNIT = "lagerd.service"
-_FIELDS = ("breakpoint", "run", "label", "file", "line", "instrument", "net")  # which each record of lagerd's has
+_FIELDS = ("breakpoint", "run", "label", "file", "line", "instrument", "net")  # in each record of lagerd
 _BUS_UNIT = "dbus.service"
 _REFUSED_BY_BUS = re.compile(
     r'\[system\] Rejected send message, \d+ matched rules; type="method_call", sender=":[\d.]+" \(uid=(?P<uid>\d+) .*\)'
@@ -42,11 +42,11 @@ _MAY_NOT = ("insufficient permissions", "not seeing messages from other users")
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list with every field of each record.")
-@click.option("--since", metavar="TIME", help='As journalctl takes it: "1 hour ago", today, "2026-01-31 08:00".')
-@click.option("--until", metavar="TIME", help="Likewise.")
+@click.option("--since", metavar="TIME", help='Show records from TIME on: "1 hour ago", today, "2026-01-31 08:00".')
+@click.option("--until", metavar="TIME", help="Show records up to TIME.")
 @several_box_option(lambda: _table())
 def history(as_json: bool, since: str | None, until: str | None) -> None:
-    """Show what happened on this box: who paused, resumed, looked in, held which instrument, or lost their connection.
+    """Show what happened on this box: who paused, resumed, opened a console, held an instrument or lost a connection.
 
     \b
     Examples:
@@ -63,16 +63,17 @@ def history(as_json: bool, since: str | None, until: str | None) -> None:
 
 
 def read(since: str | None = None, until: str | None = None) -> list[dict[str, Any]]:
-    """The records, oldest first: `time` in seconds of the epoch, and the LAGER_ fields by their names in lower case
-    without that prefix. LagerError if the journal cannot be read.
+    """Return the records, oldest first. Raises LagerError if the journal cannot be read.
+
+    Each has `time` in seconds since the epoch, and the LAGER_ fields by their names in lower case without that prefix.
     """
     embedded = _embedded()
     if embedded is not None:
         return _from_file(embedded, since, until)
     if shutil.which("journalctl") is None:
         raise LagerError("There is no journalctl on this machine.", "lagerd keeps its history in systemd's journal.")
-    # Which unit a record is of is the journal's own word (systemd.journal-fields(7), trusted fields): nobody else can
-    # write one of lagerd's. That a connection was lost is what a session says, which is a process of its user.
+    # The unit of a record is a trusted field (systemd.journal-fields(7)): no other process can forge lagerd's records.
+    # A lost connection is recorded by the session, which is a process of its user.
     command = ["journalctl", "--output=json", "--all", "--no-pager"]
     command += [f"_SYSTEMD_UNIT={_UNIT}", "+", f"_SYSTEMD_UNIT={_BUS_UNIT}", "+", f"MESSAGE_ID={LOST}"]
     command += [f"--since={since}"] if since is not None else []
@@ -90,7 +91,7 @@ def read(since: str | None = None, until: str | None = None) -> list[dict[str, A
 
 
 def _embedded() -> Path | None:
-    """The file of an embedded lagerd, which has no journal; None where there is none, or the bus is another one."""
+    """Return the file of the embedded lagerd, which has no journal; None if it is missing or another bus is used."""
     with contextlib.suppress(BusError):  # then there may still be a journal
         path = address.embedded_records()
         return path if path is not None and path.exists() else None
@@ -108,7 +109,7 @@ def _from_file(path: Path, since: str | None, until: str | None) -> list[dict[st
 
 
 def _moment_of(text: str) -> float:
-    """Seconds of the epoch. LagerError where date(1) cannot read it."""
+    """Return seconds since the epoch. Raises LagerError if date(1) cannot parse the text."""
     done = subprocess.run(
         ["date", f"--date={text}", "+%s.%N"], capture_output=True, text=True, timeout=_SECONDS, check=False
     )
@@ -119,7 +120,7 @@ def _moment_of(text: str) -> float:
 
 
 def parse(lines: bytes) -> Iterator[dict[str, Any]]:
-    """The records among what `journalctl --output=json` wrote. What cannot be read is passed over."""
+    """Yield the records in the output of `journalctl --output=json`. Skips what cannot be parsed."""
     for line in lines.split(b"\n"):
         with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError, RecursionError):
             entry = json.loads(line)
@@ -132,8 +133,10 @@ def parse(lines: bytes) -> Iterator[dict[str, Any]]:
 
 
 def _bus_refusal(entry: dict[str, Any]) -> dict[str, Any]:
-    """Who may not even call lagerd is refused by the bus, which says so in its own log. Nothing where it says anything
-    else. The uid stands in front of what the caller may choose."""
+    """Return the record of a caller that the bus itself refused, from the log of the bus; empty for any other line.
+
+    The pattern is safe because the uid comes before anything that the caller can choose.
+    """
     found = _REFUSED_BY_BUS.match(_text(entry["MESSAGE"]))
     if found is None:
         return {}
@@ -149,7 +152,7 @@ def _bus_refusal(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_lagerds(entry: dict[str, Any]) -> bool:
-    """Whether it was asked for as lagerd's. A field may come twice, and one of them be what a session writes."""
+    """Return whether the entry was selected as one of lagerd. A field may occur twice, once with a session's value."""
     ids = entry.get("MESSAGE_ID")
     return entry.get("_SYSTEMD_UNIT", _UNIT) == _UNIT and LOST not in (ids if isinstance(ids, list) else [ids])
 
@@ -161,8 +164,10 @@ def _lagerds(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def _sessions(entry: dict[str, Any]) -> dict[str, Any]:
-    """Anybody may write into the journal: of themselves, as the journal knows them, that they lost a connection; and in
-    which run. Nothing where it says anything else."""
+    """Return the record of a lost connection; empty for any other entry.
+
+    Any user can write to the journal, so the entry counts only if its user is the one that the journal vouches for.
+    """
     said = _lagerds(entry)
     uid = int(entry["_UID"])
     user = pwd.getpwuid(uid).pw_name
@@ -178,7 +183,7 @@ def _sessions(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def row(record: dict[str, Any]) -> tuple[str, ...]:
-    """One line of the table."""
+    """Return one row of the table."""
 
     def get(key: str) -> str:
         return str(record.get(key, _UNKNOWN))
@@ -216,8 +221,11 @@ def _moment(seconds: Any) -> str:
 
 
 def _text(value: object) -> str:
-    """journalctl gives text as a string, other bytes as a list of numbers, and a field that came twice as a list of
-    these (journalctl(1), json)."""
+    """Return a field as text.
+
+    journalctl gives text as a string, other bytes as a list of numbers, and a repeated field as a list of these
+    (journalctl(1), json).
+    """
     if isinstance(value, list) and value and all(type(byte) is int and 0 <= byte < 256 for byte in value):
         return bytes(value).decode(errors="replace")
     if isinstance(value, list):

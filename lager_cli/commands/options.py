@@ -1,4 +1,4 @@
-"""Options and types of values that several commands share."""
+"""Options and types that several commands share."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,12 +13,12 @@ def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def wait_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    text = "Wait so long for an instrument that is in use (default: not at all)."
+    text = "How long to wait for a busy instrument (default: do not wait)."
     return click.option("--wait", type=seconds, default=0.0, help=text)(command)
 
 
 def seconds(value: Any) -> float:
-    """The type of an option that takes seconds, or a length of time such as 10m."""
+    """Convert the value of an option: seconds, or a duration such as 10m. Raises BadParameter."""
     number = number_of(value) if isinstance(value, str) else float(value)
     if number is None:
         number = seconds_of(value)

@@ -1,4 +1,4 @@
-"""`lager python`: run a script; or resume, extend or look into a paused one."""
+"""`lager python`: runs a script; or resumes, extends or inspects a paused one."""
 
 import json
 import os
@@ -18,18 +18,18 @@ from lager_cli.display import output
 from lager_cli.linux import hide_arguments
 
 LONGEST_RUN = 300.0
-_SORTED = "lager_cli.commands.python.sorted"  # the words, with lager's options in front
+_SORTED = "lager_cli.commands.python.sorted"  # the words, with lager's options first
 _SETTINGS = "LAGER_ENV_SETTINGS"  # of --env, for the lager on a box
-_ONLY_ONE = "\0"  # which nobody can type: `--continue ""` is a mistake, and resumes nothing
+_ONLY_ONE = "\0"  # cannot be typed: `--continue ""` is a mistake and resumes nothing
 
 
 class _Python(click.Command):
-    """Options of lager's may also stand behind a script; with -m, all behind the module's name is the module's."""
+    """Accepts lager's options after a script, too; with -m, all words after the module's name go to the module."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         given = self.make_parser(ctx).parse_args(list(args))[0]
         behind = given.get("arguments")
-        at = len(args) - (len(behind) if isinstance(behind, tuple) else 0)  # of the word behind the runnable
+        at = len(args) - (len(behind) if isinstance(behind, tuple) else 0)  # index of the word after the runnable
         if not isinstance(given.get("runnable"), str) or given.get("module") is True or "--" in args[at - 2 : at - 1]:
             return super().parse_args(ctx, args)
         split = script_words.split(args[at:])
@@ -47,7 +47,7 @@ class _Python(click.Command):
 
 @dataclass(frozen=True)
 class _Asked:
-    """What was typed, by the names of the options below."""
+    """The parsed command line, by the names of the options below."""
 
     module: bool
     settings: tuple[str, ...]
@@ -77,9 +77,9 @@ class _Asked:
 @click.command(cls=_Python, context_settings={"allow_interspersed_args": False, "help_option_names": ["-h", "--help"]})
 @click.option("-m", "module", is_flag=True, help="Run a module by its name, as python -m does.")
 @click.option("--env", "settings", multiple=True, metavar="FOO=BAR", help="Set a variable for the script.")
-@click.option("--passenv", "passed", multiple=True, metavar="NAME", help="Pass on a variable of this shell.")
-@click.option("--timeout", type=seconds, default=0.0, help="End the whole run after so long, paused or not (0: never).")
-@click.option("--pause-on-error", is_flag=True, help="Pause where an error is raised that nothing will catch.")
+@click.option("--passenv", "passed", multiple=True, metavar="NAME", help="Pass a variable of this shell to the script.")
+@click.option("--timeout", type=seconds, default=0.0, help="End the whole run after TIME, paused or not (0: never).")
+@click.option("--pause-on-error", is_flag=True, help="Pause where an uncaught error is raised.")
 @click.option(
     "--continue",
     "resume",
@@ -102,17 +102,17 @@ class _Asked:
     "--console", metavar="ID", help="Open a Python console inside a paused script.", shell_complete=completion.consoles
 )
 @click.option("--pause", metavar="RUN", help="Ask a run to pause where it is.", shell_complete=completion.running)
-@click.option("--detach", is_flag=True, help="Let the run go on without this terminal; print its id.")
+@click.option("--detach", is_flag=True, help="Run in the background; print the run's id.")
 @click.option("--reattach", metavar="RUN", help="Show and follow a detached run.", shell_complete=completion.detached)
 @click.option("--tail", type=Whole(min=0), metavar="N", help="With --reattach: begin with the last N lines.")
 @click.option(
     "--kill",
     metavar="RUN",
-    help="End a run and all it started: SIGINT, after 3 s SIGTERM, then SIGKILL.",
+    help="End a run and everything it started: SIGINT, after 3 s SIGTERM, then SIGKILL.",
     shell_complete=completion.running,
 )
-@click.option("--signal", "signal_name", metavar="NAME", help="With --kill: send this signal, and nothing else.")
-@click.option("--watch", is_flag=True, help="With --console: only look on while others type.")
+@click.option("--signal", "signal_name", metavar="NAME", help="With --kill: send only this signal.")
+@click.option("--watch", is_flag=True, help="With --console: follow what others type, read-only.")
 @click.option("--relay", is_flag=True, hidden=True, help="With --console: frames on standard input and output.")
 @box_option.box_group_option
 @file_options.file_options
@@ -120,15 +120,15 @@ class _Asked:
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, shell_complete=completion.files)
 @click.pass_context
 def python(context: click.Context, /, **options: Any) -> int:
-    """Run RUNNABLE, a Python file or a folder with a main.py, so that pause() and breakpoint() stop it.
+    """Run RUNNABLE, a Python file or a folder with a main.py, and let pause() and breakpoint() pause it.
 
-    With --box, a file goes to the box alone, a folder with all in it that git would not ignore; what else the script
-    imports or opens is sent with --add-file. It all lies in a private folder there, which the run starts in, and which
-    is removed when the run is over.
+    With --box, a file is sent alone, and a folder without the files that git ignores. Use --add-file to send other
+    files that the script imports or opens. They go to a private folder on the box. The run starts in that folder, which
+    is removed when the run has ended.
 
-    Behind a script, --box, --env, --passenv, --timeout, --detach, --add-file, --download, --allow-overwrite and
-    --pause-on-error are lager's too, up to "--"; every other word is the script's. With -m, all words behind the
-    module's name are the module's.
+    After a script, lager also accepts --box, --env, --passenv, --timeout, --detach, --add-file, --download,
+    --allow-overwrite and --pause-on-error, up to "--"; every other word goes to the script. With -m, all words after
+    the module's name go to the module.
 
     \b
     Examples:
@@ -159,14 +159,14 @@ def python(context: click.Context, /, **options: Any) -> int:
                 return attach(asked.console, there, watch=asked.watch, relay=asked.relay)
     if there is None:
         return _here(asked)
-    # A box is told lager's options in front of the script, where every lager takes them for its own.
+    # Pass lager's options before the script, where every version of lager accepts them.
     words = context.meta.get(_SORTED)
     with box_option.says_where_from(asked.box):
         return _there(asked, there, box_option.typed(context) if words is None else ["python", *words])
 
 
 def _check(asked: _Asked) -> None:
-    """UsageError where not exactly one thing is asked for, or something that belongs to another."""
+    """Raise UsageError unless exactly one action is chosen, with options that belong to it."""
     wanted = (
         asked.resume, asked.extend, asked.console, asked.pause, asked.reattach, asked.kill, asked.runnable
     )  # fmt: skip
@@ -189,7 +189,7 @@ def _check(asked: _Asked) -> None:
 
 
 def _there(asked: _Asked, box: str, words: list[str]) -> int:
-    """Do it on a box, which is told these words."""
+    """Run the command on a box, with these words."""
     from lager_cli.boxes import remote
 
     known = {name: os.environ[name] for name in asked.passed if name in os.environ}
@@ -206,7 +206,7 @@ def _there(asked: _Asked, box: str, words: list[str]) -> int:
 
 
 def _without(settings: tuple[str, ...], words: list[str]) -> list[str]:
-    """The words without `--env`: everybody on a box can read the arguments of a process there."""
+    """Return the words without `--env`: every user of a box can read the arguments of its processes."""
     left, rest = list(settings), []
     at = 0
     while at < len(words):
@@ -269,18 +269,18 @@ def _environment(settings: Sequence[str], passed: tuple[str, ...]) -> dict[str, 
         chosen[name] = value
     for name in passed:
         if name not in os.environ:
-            output.note(f"{name} is not set here, so there is nothing to pass on")
+            output.note(f"{name} is not set here, so --passenv passes nothing on")
     return chosen
 
 
 def _capped(timeout: float) -> float:
-    """At most what lagerd allows a run on this box; it is only asked where a limit is wanted."""
+    """Limit the timeout to the maximum of this box. Asks lagerd only if there is a timeout."""
     if not timeout:
         return 0.0
     try:
         longest = float(get("MaxRunTimeout"))
     except LagerError:
-        longest = LONGEST_RUN  # the run itself will say that lagerd is not there
+        longest = LONGEST_RUN  # the run itself reports that lagerd does not answer
     if timeout > longest:
         output.note(f"--timeout is capped at {longest:g} s")
     return min(timeout, longest)

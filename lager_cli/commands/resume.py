@@ -1,4 +1,4 @@
-"""`lager python --continue`, `--continue-all` and `--extend`: what lets a paused script go on, or stand for longer."""
+"""`lager python --continue`, `--continue-all` and `--extend`: resume a paused script, or give it more time."""
 
 import os
 
@@ -10,7 +10,7 @@ from lager_cli.display.pause_table import show
 
 
 def resume(id: str | None) -> int:
-    """Resume that pause, or all of that run; without an id the only one of this user, else the only one there is."""
+    """Resume the pause, or all pauses of the run; without an id, the only one of this user, else the only one."""
     resumed = ask("Continue", "s", _only_one() if id is None else id)[0]
     output.say(f"Resumed {resumed}.")
     return 0
@@ -18,19 +18,19 @@ def resume(id: str | None) -> int:
 
 def resume_all() -> int:
     count = ask("ContinueAll")[0]
-    output.say(f"Resumed {count} paused script{'' if count == 1 else 's'}.")
+    output.say(f"Resumed {count} paused script{'' if count == 1 else 's'}." if count else "Nothing was paused.")
     return 0
 
 
 def extend(id: str, seconds: float) -> int:
-    """Give a pause so many seconds more; 0 takes its limit away."""
+    """Give a pause more seconds; 0 removes its limit."""
     remaining = ask("Extend", "sd", id, seconds)[0]
     output.say(f"{id} has {time_left(remaining)} left." if remaining else f"{id} waits until it is resumed.")
     return 0
 
 
 def _only_one() -> str:
-    """The id of the only pause of this user, else of the only one there is."""
+    """Return the id of the only pause of this user, else of the only pause."""
     pauses = ask("List")[0]
     if not pauses:
         raise NoSuchBreakpoint("No script is paused.")

@@ -1,4 +1,4 @@
-"""`lager runs`: what runs, and what has ended lately."""
+"""`lager runs`: active and recent runs."""
 
 import shlex
 from dataclasses import asdict
@@ -20,14 +20,14 @@ _HEADERS = ("ID", "STATE", "EXIT", "AGE", "PAUSE", "DETACHED", "SCRIPT")
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON list with all that is known of each run.")
-@click.option("--all", "every", is_flag=True, help="Those too that ended longer than a day ago, up to a week.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list with every field of each run.")
+@click.option("--all", "every", is_flag=True, help="Include runs that ended more than a day ago, up to a week.")
 @several_box_option(lambda: _table())
 def runs(as_json: bool, every: bool) -> None:
-    """List your runs on this box: those that run, and those that ended within a day.
+    """List your runs on this box: those that are running, and those that ended within a day.
 
-    A run is noted when it has lasted a tenth of a second. DIED is one that was killed together with what kept it, so
-    that nobody knows its exit code.
+    A run is listed once it has lasted a tenth of a second. died: killed together with its supervisor; exit code
+    unknown.
 
     \b
     Examples:
@@ -44,7 +44,7 @@ def runs(as_json: bool, every: bool) -> None:
     elif shown:
         output.fitting_table(_HEADERS, [_row(one) for one in shown])
     else:
-        output.say("No run is going on, and none ended lately.")
+        output.say("No active or recent runs.")
 
 
 def _is_recent(record: Record) -> bool:
@@ -79,7 +79,7 @@ def _row(run: dict[str, Any]) -> tuple[object, ...]:
 
 
 def _paused() -> dict[str, list[str]]:
-    """The pauses that stand, by run; none where no lagerd answers."""
+    """Return the ids of pauses by run; none if lagerd does not answer."""
     from lager_cli.commands import completion
 
     found: dict[str, list[str]] = {}

@@ -1,4 +1,4 @@
-"""The words behind a script's name: which are lager's, and which the script's."""
+"""Splits the words after a script's name into lager's options and the script's arguments."""
 
 from dataclasses import dataclass, field
 
@@ -7,8 +7,8 @@ import click
 
 @dataclass(frozen=True)
 class _Word:
-    """`takes_value`: the next word, or what follows `=`. `is_told`: scripts often have such an option themselves, so
-    the user is told that lager took it."""
+    """An option of lager. `takes_value`: the next word, or the text after `=`. `is_told`: scripts often have such an
+    option too, so lager tells the user that it took it."""
 
     takes_value: bool = True
     is_told: bool = False
@@ -29,8 +29,8 @@ _OURS = {
 
 @dataclass
 class Split:
-    """`ours` are options of lager with their values, `theirs` the arguments of the script, and `told` the options that
-    the user is told of."""
+    """`ours` are options of lager with their values, `theirs` the arguments of the script, and `told` the options to
+    report to the user."""
 
     ours: list[str] = field(default_factory=list)
     theirs: list[str] = field(default_factory=list)
@@ -38,16 +38,16 @@ class Split:
 
     @property
     def note(self) -> str:
-        """The line for standard error; empty where there is nothing to tell."""
+        """The line for standard error; empty if there is nothing to report."""
         if not self.told:
             return ""
         return f"took {', '.join(self.told)} for itself; put -- before the script's own options"
 
 
 def split(words: list[str]) -> Split:
-    """Sort the words behind the name of a script file. The first `--` ends lager's options, and is left out.
+    """Split the words after the name of a script file. The first `--` ends lager's options and is removed.
 
-    Raises UsageError where an option of lager lacks its value.
+    Raises UsageError if an option of lager lacks its value.
     """
     found = Split()
     rest = iter(words)

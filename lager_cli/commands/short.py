@@ -1,7 +1,7 @@
-"""The shortest way to do the common thing: `lager continue`, `console`, `extend`, `attach`, `pause` and `kill`.
+"""The short commands: `lager continue`, `console`, `extend`, `attach`, `pause` and `kill`.
 
-Each is a `lager python --…` option as a command of its own, whose id may be left out: it is then the only pause or run
-of your own. What belongs to somebody else has to be named.
+Each is an option of `lager python` as a command. The id defaults to the user's only pause or run; that of another user
+must be named.
 """
 
 import os
@@ -26,7 +26,7 @@ from lager_cli.runs.records import Record
 @box_option
 @click.argument("id", required=False, shell_complete=completion.pauses)
 def continue_(id: str | None) -> int:
-    """Resume a paused script. ID is that of the pause or of its run, or the beginning of it; left out, your only pause.
+    """Resume a paused script. ID is that of the pause or of its run, or a prefix of it (default: your only pause).
 
     \b
     Examples:
@@ -41,8 +41,8 @@ def continue_(id: str | None) -> int:
 @box_option
 @click.argument("words", nargs=-1, required=True, metavar="[ID] TIME", shell_complete=completion.pauses)
 def extend(words: tuple[str, ...]) -> int:
-    """Give a paused script more time. TIME is in seconds or like 10m; 0 takes the limit away. Without an ID it is your
-    only pause.
+    """Give a paused script more time. TIME is in seconds or like 10m; 0 removes the limit. Without ID, extend your only
+    pause.
 
     \b
     Examples:
@@ -64,7 +64,7 @@ def extend(words: tuple[str, ...]) -> int:
 @click.argument("id", required=False, shell_complete=completion.consoles)
 @click.pass_context
 def console(context: click.Context, id: str | None, watch: bool, relay: bool, box: str | None) -> int:
-    """Open a Python console in a paused script. Without an ID it is your only pause that has one.
+    """Open a Python console in a paused script. Without ID, open that of your only pause with a console.
 
     \b
     Examples:
@@ -85,11 +85,11 @@ def console(context: click.Context, id: str | None, watch: bool, relay: bool, bo
 
 
 @click.command()
-@click.option("--tail", type=click.IntRange(min=0), metavar="N", help="Begin with its last N lines.")
+@click.option("--tail", type=click.IntRange(min=0), metavar="N", help="Begin with the last N lines.")
 @box_option
 @click.argument("run", required=False, shell_complete=completion.detached)
 def attach(run: str | None, tail: int | None) -> int:
-    """Follow the output of a detached run, from its beginning. Without a RUN it is your only one that is active.
+    """Follow the output of a detached run, from its beginning. Without RUN, follow your only active one.
 
     \b
     Examples:
@@ -105,7 +105,7 @@ def attach(run: str | None, tail: int | None) -> int:
 @box_option
 @click.argument("run", required=False, shell_complete=completion.running)
 def pause(run: str | None) -> int:
-    """Pause an active run where it is. Without a RUN it is your only one.
+    """Pause an active run where it is. Without RUN, pause your only one.
 
     \b
     Examples:
@@ -118,12 +118,12 @@ def pause(run: str | None) -> int:
 
 
 @click.command()
-@click.option("--signal", "signal_name", metavar="NAME", help="Send this signal, and nothing else.")
+@click.option("--signal", "signal_name", metavar="NAME", help="Send only this signal.")
 @box_option
 @click.argument("run", required=False, shell_complete=completion.running)
 def kill(run: str | None, signal_name: str | None) -> int:
-    """End a run with everything that it started: Ctrl-C first, so that its `finally` blocks run, then harder. Without
-    a RUN it is your only one, after a question.
+    """End a run and everything it started: SIGINT first, so that its `finally` blocks run, then SIGTERM and SIGKILL.
+    Without RUN, end your only one, after a confirmation.
 
     \b
     Examples:
@@ -143,7 +143,7 @@ def kill(run: str | None, signal_name: str | None) -> int:
 
 
 def _own_pause(*, with_console: bool = False) -> str:
-    """The id of the only pause of this user. Raises where there is none, or more than one."""
+    """Return the id of the only pause of this user. Raises NoSuchBreakpoint or AmbiguousId."""
     pauses = ask("List")[0]
     own = [one for one in pauses if one["uid"] == os.getuid() and (one["interactive"] or not with_console)]
     if len(own) == 1:
@@ -159,7 +159,7 @@ def _own_pause(*, with_console: bool = False) -> str:
 
 
 def _own_run(wanted: Callable[[Record], Any] = lambda _: True, kind: str = "run") -> Record:
-    """The only active run of this user that is `wanted`. Raises where there is none, or more than one."""
+    """Return the only active run of this user that is `wanted`. Raises NoSuchRun or AmbiguousId."""
     active = [one for one in records.everyone() if one.state == "running" and wanted(one)]
     if len(active) == 1:
         return active[0]

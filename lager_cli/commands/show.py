@@ -1,4 +1,4 @@
-"""`lager breakpoints show`: one pause from all sides, without a console."""
+"""`lager breakpoints show`: the details of one pause, without a console."""
 
 import json
 import shutil
@@ -28,9 +28,9 @@ _WIDEST = 10_000
 @click.argument("id", shell_complete=completion.pauses)
 def show(as_json: bool, id: str) -> None:
     """Show one paused script: source, stack, variables, instruments, consoles and the time left. ID is that of the
-    pause or of its run, or the beginning of it.
+    pause or of its run, or a prefix of it.
 
-    The variables are for the script's user and root, as its console is; everybody else sees the rest.
+    Only the script's user and root see the variables, as with its console; all others see the rest.
 
     \b
     Examples:
@@ -52,7 +52,7 @@ def show(as_json: bool, id: str) -> None:
 
 
 async def _look(wanted: str, width: int) -> tuple[dict[str, Any], dict[str, Any] | LagerError]:
-    """What lagerd tells of the pause, with its `leases`; and what its script does, or why not."""
+    """Return what lagerd knows about the pause, with its `leases`; and the script's snapshot, or why there is none."""
     found: dict[str, Any] | LagerError
     async with connected() as bus:
         pauses = (await bus.call(BREAKPOINTS, BREAKPOINTS_PATH, "List"))[0]
@@ -68,7 +68,7 @@ async def _look(wanted: str, width: int) -> tuple[dict[str, Any], dict[str, Any]
 
 
 def _meant(pauses: list[dict[str, Any]], wanted: str) -> dict[str, Any]:
-    """The one pause that lagerd, too, has taken `wanted` for."""
+    """Return the pause that lagerd, too, resolved `wanted` to."""
     for pause in pauses:
         if pause["run_id"] == wanted or pause["id"].startswith(wanted):
             return pause
@@ -83,7 +83,7 @@ def _outside(pause: dict[str, Any]) -> list[str]:
         "process": f"{pause['pid']} of {pause['user']}, thread {pause['thread']}",
         "run": pause["run_id"] or "-",
         "paused": f"for {duration(age(pause))}, since {since}",
-        "left": time_left_of(pause),
+        "time left": time_left_of(pause),
         "holds": ", ".join(f"{lease['name']} (net {lease['net']})" for lease in pause["leases"]) or "no instrument",
     }
     if pause["interactive"]:
@@ -96,11 +96,11 @@ def _inside(look: dict[str, Any]) -> list[str]:
         return []
     try:
         return _looked(look)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError):  # whatever the script says of itself
-        return ["", "What the script says of itself cannot be read."]
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError):  # the script can send anything
+        return ["", "The script's answer cannot be read."]
 
 
 def _looked(look: dict[str, Any]) -> list[str]:
-    source = ["Source", *snapshot.source(look["source"])] if look["source"] else ["Its source is not to be had."]
+    source = ["Source", *snapshot.source(look["source"])] if look["source"] else ["The source is not available."]
     variables = snapshot.variables(look) or ["  none"]
     return ["", *source, "", "Stack", *snapshot.stack(look), "", "Variables", *variables]

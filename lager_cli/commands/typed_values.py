@@ -1,4 +1,4 @@
-"""What somebody types for a number, with or without its unit, or for a level."""
+"""Parses typed numbers, with or without a unit, and levels."""
 
 import re
 from typing import Any
@@ -12,15 +12,15 @@ _PREFIXES = {"": 0, "k": 3, "m": -3, "u": -6, "µ": -6, "μ": -6}
 _OHM = {"Ω", "ohm", "ohms"}
 _WHOLE = re.compile(r"[+-]?[0-9]+")
 _LEVELS = {"0": 0, "low": 0, "off": 0, "false": 0, "1": 1, "high": 1, "on": 1, "true": 1}
-# A negative number, or what somebody may take for one: no option of ours begins like that.
+# A negative number, or what a user may mean as one. No option of lager begins like that.
 _NEGATIVE = re.compile(r"-\.?(\d|inf|nan)", re.IGNORECASE)
-_MARK = "\0"  # which no word of a command line can have
+_MARK = "\0"  # cannot occur in a word of a command line
 
 
 def number(text: str, unit: str) -> float:
-    """A finite decimal number, which may have the unit behind it, that with a prefix: 3.3, 3.3V, 500 mV.
+    """Return a finite decimal number. It may have a unit, and the unit a prefix: 3.3, 3.3V, 500 mV.
 
-    Raises ValueError, with a sentence about what to give.
+    Raises ValueError, whose message says what to give.
     """
     found = _AMOUNT.fullmatch(text.strip())
     power = None if found is None else _power(found[3], unit)
@@ -32,7 +32,7 @@ def number(text: str, unit: str) -> float:
 
 
 def _power(word: str, unit: str) -> int | None:
-    """The power of ten of what stands behind a number; None where it is not this unit."""
+    """Return the power of ten of the word after a number; None if it is not this unit."""
     names = _OHM if unit == "Ω" else {unit}
     prefixes = {"": 0} if unit == "%" else _PREFIXES | ({"M": 6} if unit == "Ω" else {})
     for prefix, power in prefixes.items():
@@ -42,7 +42,7 @@ def _power(word: str, unit: str) -> int | None:
 
 
 def level(text: str) -> int:
-    """0 or 1. Raises ValueError, with a sentence about what to give."""
+    """Return 0 or 1. Raises ValueError, whose message says what to give."""
     found = _LEVELS.get(text.strip().lower())
     if found is None:
         raise ValueError("Give 0, 1, low, high, off or on.")
@@ -59,7 +59,7 @@ class Whole(click.IntRange):
 
 
 class TakesNumbers(click.Command):
-    """A command that takes a negative number for a value, and not for an option."""
+    """A command that reads a negative number as a value, not as an option."""
 
     def make_parser(self, ctx: click.Context) -> Any:
         parser: Any = super().make_parser(ctx)

@@ -97,7 +97,7 @@ class Attached:
     def why(self) -> str:
         """Why the script went on, in a few words."""
         if self._ended is None:
-            return "went on, or ended"
+            return "was resumed, or ended"
         return banner.why(str(self._ended.get("reason")), dict(self._ended.get("by", {})))
 
     async def closed_or(self, other: "asyncio.Future[Any]") -> None:

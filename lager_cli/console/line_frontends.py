@@ -100,7 +100,7 @@ def _require_text(line: str) -> None:
     """LagerError for what an editor or a shell has saved as something other than UTF-8 has lines of."""
     every_second = {*line[::2]} == {"\0"} or {*line[1::2]} == {"\0"}
     if every_second or line.startswith(("\udcff\udcfe", "\udcfe\udcff")):
-        raise InvalidArgument("Standard input is not text in UTF-8, but perhaps UTF-16.", "Save it as UTF-8.")
+        raise InvalidArgument("Standard input is not valid UTF-8; it looks like UTF-16.", "Save it as UTF-8.")
 
 
 class Interruptible:
@@ -135,7 +135,7 @@ class Interruptible:
 
     def _offer_to_leave(self) -> None:
         self._offered = True
-        output.note("it waits in a call that Python cannot interrupt; Ctrl-C again leaves this console")
+        output.note("waiting for a blocking call to end; press Ctrl-C again to leave this console")
 
 
 class Plain(_ByLines):
@@ -152,7 +152,7 @@ class Plain(_ByLines):
         with _own_description() as terminal:
             self._lines = Lines(terminal)
             asyncio.get_running_loop().add_signal_handler(signal.SIGINT, self._interrupted)
-            output.note(f"a console of {self._id}: Ctrl-D leaves it, and the script stays paused")
+            output.note(f"console of {self._id}: Ctrl-D leaves it, and the script stays paused")
             outcome = await self._serve()
         if outcome is not Outcome.LEFT:
             write(sys.stdout, "\n")

@@ -20,14 +20,14 @@ _NAMES = ("where", "vars", "extend", "continue", "consoles", "help")
 _WIDEST = 10_000
 _ODD = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)  # of an answer of another shape
 _HELP = """\
-Python is evaluated in the paused script, on a copy of its variables. Beside it:
-  name?         what it is: signature and docstring, without running anything
-  :where        the stack, where the script stands
-  :vars         the variables there, one a line
+Python is evaluated in the paused script, on a copy of its variables. Commands:
+  name?         show signature and docstring, without running anything
+  :where        show the stack
+  :vars         show the variables, one a line
   :extend 10m   give the pause more time (0: hold it until it is resumed)
-  :continue     let the script go on, which ends this console
-  :consoles     who else is attached
-  :help         this
+  :continue     resume the script, which ends this console
+  :consoles     show who is attached
+  :help         show this help
 Tab completes, Ctrl-C interrupts or clears the line.
 Ctrl-D leaves, and the script stays paused."""
 
@@ -58,7 +58,9 @@ class Orders:
             output.error(problem)
         except _ODD:
             self.failed = True
-            output.error(InvalidArgument("The script's answer cannot be read.", "See whether its lager is another."))
+            output.error(
+                InvalidArgument("The script's answer cannot be read.", "Check that it uses the same version of lager.")
+            )
         return True
 
     async def look(self) -> None:
@@ -111,15 +113,13 @@ class Orders:
         output.say(_HELP)
 
     async def _unknown(self, _: str) -> None:
-        raise InvalidArgument(
-            "There is no such command here.", f"There are: {', '.join(f':{name}' for name in self._known)}"
-        )
+        raise InvalidArgument("Unknown command.", f"The commands are: {', '.join(f':{name}' for name in self._known)}")
 
     async def _document(self, path: str) -> None:
         found = await self._script.ask("doc", path)
         if found is None:
             raise InvalidArgument(
-                f"Nothing is known of {printable(path, 60)} without running code.", "Type a name, like: supply.voltage?"
+                f"Cannot look up {printable(path, 60)} without running code.", "Type a name, like: supply.voltage?"
             )
         rows = [(name, found[name]) for name in ("signature", "type", "value", "file") if name in found]
         _wrapped([f"{name:<10} {text}" for name, text in rows])
@@ -128,7 +128,7 @@ class Orders:
     async def _asked(self, kind: str) -> dict[str, Any]:
         found = await self._script.ask(kind, True)
         if not isinstance(found, dict):
-            raise InvalidArgument("The script does not say.", "Try again, or look at it with: lager breakpoints show")
+            raise InvalidArgument("The script did not answer.", "Try again, or see: lager breakpoints show")
         return found
 
 

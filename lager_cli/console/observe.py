@@ -42,7 +42,7 @@ class _Shown:
     def take(self, frame: dict[str, Any]) -> None:
         if "lost" in frame:
             count = printable(frame["lost"], 20)
-            output.note(f"{count} pieces were lost here: they came faster than they could be shown")
+            output.note(f"lost {count} pieces of output: they came faster than they could be shown")
             return
         of = frame["of"] if isinstance(frame["of"], dict) else {}
         who = f"{printable(of.get('user', '?'), 40)} {printable(of.get('console'), 20)}"

@@ -60,7 +60,7 @@ class Prompted(Session):
 
     async def run(self) -> Outcome:
         asyncio.get_running_loop().add_signal_handler(signal.SIGINT, self._interrupted)
-        output.note(f"a console of {self._id}: Ctrl-D leaves it, and the script stays paused")
+        output.note(f"console of {self._id}: Ctrl-D leaves it, and the script stays paused")
         with self._keys_held():
             await self._orders.look()
         outcome = await self._serve()

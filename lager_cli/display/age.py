@@ -1,11 +1,11 @@
-"""How long ago a pause or a lease began, by a clock that nobody sets."""
+"""The age of a pause or a lease, by the monotonic clock."""
 
 import time
 from typing import Any
 
 
 def age(entry: dict[str, Any]) -> float:
-    """Seconds. A box has counted them itself, for its clock is its own; an older lagerd tells no `began`."""
+    """Return the age in seconds. A box sends `age`, since its clock may differ; an older lagerd sends no `began`."""
     if "age" in entry:
         return float(entry["age"])
     if "began" in entry:
@@ -14,5 +14,5 @@ def age(entry: dict[str, Any]) -> float:
 
 
 def with_ages(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The same entries, each with its `age` in seconds."""
+    """Return the same entries, each with its `age` in seconds."""
     return [entry | {"age": age(entry)} for entry in entries]

@@ -1,4 +1,4 @@
-"""All that the commands print. Results go to standard output, everything else to standard error."""
+"""Everything that the commands print. Results go to standard output, all else to standard error."""
 
 import contextlib
 import json
@@ -29,12 +29,12 @@ def say(text: str) -> None:
 
 
 def line(text: str, width: int) -> None:
-    """A line of at most `width` columns, with nothing in it that a terminal takes for a command."""
+    """Print a line, cut at `width` columns, without characters that control the terminal."""
     click.echo(_cut(text, width))
 
 
 def python(lines: Sequence[str], width: int) -> None:
-    """Lines of Python, each cut at `width` columns, with its colours where there are any."""
+    """Print lines of Python, each cut at `width` columns, coloured if the terminal supports it."""
     text = "\n".join(_cut(line, width) for line in lines)
     if text and colours():
         from pygments import highlight
@@ -47,7 +47,7 @@ def python(lines: Sequence[str], width: int) -> None:
 
 
 def _cut(text: str, width: int) -> str:
-    """Printable, in at most `width` columns, of which a wide character takes two."""
+    """Return printable text of at most `width` columns; a wide character takes two."""
     shown = printable(text, width)
     columns = list(accumulate(1 + (unicodedata.east_asian_width(c) in "WF") for c in shown))
     if not columns or columns[-1] <= width:
@@ -56,7 +56,7 @@ def _cut(text: str, width: int) -> str:
 
 
 def raw(data: bytes, *, error: bool = False) -> None:
-    """Bytes as a device or a script wrote them, on standard output or standard error."""
+    """Write bytes unchanged to standard output or standard error."""
     stream = sys.stderr if error else sys.stdout
     if stream is not None:  # closed before we began
         stream.buffer.write(data)
@@ -64,18 +64,20 @@ def raw(data: bytes, *, error: bool = False) -> None:
 
 
 def confirm(question: str) -> bool:
-    """Ask on the terminal; no where the answer is not yes."""
+    """Ask on the terminal. Return True only if the answer is yes."""
     return click.confirm(question, default=False, err=True)
 
 
 def note(text: str) -> None:
-    """A line beside the result: what was started, capped, passed over."""
+    """Print a line on standard error beside the result: what was started, capped or skipped."""
     _aside(_lines(f"lager: {text}"))
 
 
 def _lines(text: str) -> str:
-    """Printable, line by line, and on a terminal broken between words. All lines but the first are indented: what a
-    message quotes can begin none that looks like one of ours."""
+    """Return printable lines, wrapped on a terminal.
+
+    All lines but the first are indented, so that no quoted text can begin a line that looks like one of lager's.
+    """
     width = _width_of_errors()
     shown: list[str] = []
     for number, one in enumerate(text.rstrip().split("\n")[:_MOST_LINES]):
@@ -85,7 +87,7 @@ def _lines(text: str) -> str:
 
 
 def _width_of_errors() -> int:
-    """Columns of the terminal that standard error is; where it is none, more than any line has."""
+    """Return the columns of the terminal on standard error; without a terminal, more than any line has."""
     try:
         return os.get_terminal_size(2).columns or _WIDEST
     except OSError:
@@ -93,7 +95,7 @@ def _width_of_errors() -> int:
 
 
 def note_on_terminal(text: str) -> None:
-    """A note where the user sees it, whatever standard error leads to: on the first terminal of the three streams."""
+    """Write a note to the first terminal of the three standard streams, so that a redirection does not hide it."""
     for fd in (2, 0, 1):
         if os.isatty(fd):
             with contextlib.suppress(OSError), open(os.ttyname(fd), "w", encoding="utf-8", errors="replace") as file:
@@ -102,14 +104,14 @@ def note_on_terminal(text: str) -> None:
 
 
 def _aside(text: str) -> None:
-    """On standard error, which may be full or read by nobody: what cannot be told there stops nothing."""
+    """Write to standard error. It may be full or closed; that must not stop the command."""
     with contextlib.suppress(OSError):
         click.echo(text, err=True)
 
 
 @contextlib.contextmanager
 def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Call what it gives with each number of bytes that is done. A terminal shows them from the second second on."""
+    """Yield a function to call with each number of bytes done. A terminal shows a bar after one second."""
     done, drawn, again = 0, False, time.monotonic() + 1
 
     def advance(count: int) -> None:
@@ -129,13 +131,13 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
 
 
 def error(problem: LagerError) -> None:
-    """On a box, a command that it ends with is one for the user's own desk, as all others that are shown."""
+    """Print an error. On a box, add --box to a command in its hint, so that it works on the user's own machine."""
     box = box_option() if _ADVISES.search(problem.hint) else ""
     _aside(_lines(f"lager: {_from_here(str(problem)).rstrip()}{box}"))
 
 
 def _from_here(text: str) -> str:
-    """Paths below the present folder as somebody in it would type them."""
+    """Shorten paths below the current folder to relative ones."""
     try:
         here = os.getcwd()
     except OSError:
@@ -144,8 +146,10 @@ def _from_here(text: str) -> str:
 
 
 def misuse(problem: click.ClickException, command: str | None = None) -> None:
-    """What click says of a command line that is wrong, with nothing in it that a terminal takes for a command.
-    `command` is the one that was typed."""
+    """Print what click says about an invalid command line, without characters that control the terminal.
+
+    `command` is the one that was typed.
+    """
     context = problem.ctx if isinstance(problem, click.UsageError) else None
     if context is not None:
         _aside(f"{context.get_usage()}\nTry '{context.command_path} --help' for help.\n")
@@ -159,19 +163,19 @@ def print_json(value: Any) -> None:
 
 
 def print_json_line(value: Any) -> None:
-    """A JSON object on a line of its own."""
+    """Print a JSON object on one line."""
     click.echo(json.dumps(value))
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]], longest: int = 200) -> None:
-    """Columns as wide as their longest cell; nothing in a cell reaches the terminal as a command."""
+    """Print a table with columns as wide as their longest cell. No cell can control the terminal."""
     lines = [list(headers), *([cell(value, longest) for value in row] for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(headers))]
     fitted_table([aligned(line, widths) for line in lines])
 
 
 def fitting_table(headers: Sequence[str], rows: Sequence[Sequence[object]], longest: int = 200) -> None:
-    """A table of which on a terminal no line is wider than that."""
+    """Print a table; on a terminal no line is wider than the terminal."""
     if on_terminal():
         fitted_table(fitted(headers, rows, shutil.get_terminal_size().columns))
     else:
@@ -179,7 +183,7 @@ def fitting_table(headers: Sequence[str], rows: Sequence[Sequence[object]], long
 
 
 class GrowingTable:
-    """A table whose rows are shown as they come: its columns become wider where a later row needs that."""
+    """A table that shows rows as they come. Its columns grow if a later row needs it."""
 
     def __init__(self, headers: Sequence[str]) -> None:
         self._headers = headers
@@ -204,21 +208,21 @@ class GrowingTable:
 
 
 def fitted_table(lines: Sequence[str]) -> None:
-    """Lines that are aligned already; the first is the headers."""
+    """Print aligned lines; the first one has the headers."""
     for number, text in enumerate(lines):
         click.echo(click.style(text, bold=True) if number == 0 and colours() else text)
 
 
 def cells(row: Iterable[object], widths: Sequence[int]) -> None:
-    """One row of a table whose other rows are not yet known; what is wider than its column moves the rest."""
+    """Print one row of a table whose other rows are not known yet. A cell wider than its column shifts the rest."""
     click.echo(aligned([cell(value) for value in row], widths))
 
 
 def colours() -> bool:
-    """Whether standard output is a terminal, and wants them."""
+    """Return whether standard output is a terminal and NO_COLOR is not set."""
     return on_terminal() and not os.environ.get("NO_COLOR")
 
 
 def on_terminal() -> bool:
-    """Whether standard output is a terminal; it may have been closed before we began."""
+    """Return whether standard output is a terminal. It may have been closed before we started."""
     return sys.stdout is not None and sys.stdout.isatty()

@@ -30,7 +30,7 @@ def row(pause: dict[str, Any]) -> tuple[object, ...]:
 
 
 def time_left_of(pause: dict[str, Any]) -> str:
-    """The time left, and what the script does then where that is not to go on."""
+    """Return the time left, and what the script does then if it does not resume."""
     if not pause["remaining"]:
         return "no limit"
     then = pause.get("on_timeout", ON_TIMEOUT[0])

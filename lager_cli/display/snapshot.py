@@ -1,4 +1,4 @@
-"""What a look into a paused script found, as lines to show."""
+"""Formats a snapshot of a paused script as lines."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ def stack(look: dict[str, Any]) -> list[str]:
 
 
 def variables(look: dict[str, Any]) -> list[str]:
-    """One a line; modules, functions and classes by their names alone. Empty where there are none."""
+    """Return a line for each variable, and one for the names of modules, functions and classes."""
     values = [one for one in look["variables"] if one["kind"] == "variable"]
     others = [one["name"] for one in look["variables"] if one["kind"] != "variable"]
     names = max((len(one["name"]) for one in values), default=0)

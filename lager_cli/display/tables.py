@@ -1,5 +1,4 @@
-"""A table that fits into a width: wide cells are shortened, columns left out that one can do without, and if that is
-not enough, cells shortened still more."""
+"""Fits a table into a width: shortens wide cells, then leaves out dispensable columns, then shortens cells further."""
 
 import re
 from collections.abc import Sequence
@@ -13,12 +12,12 @@ _NARROW, _NARROWEST = 20, 12
 
 
 def cell(value: object, longest: int = 200) -> str:
-    """The value as one line that no terminal takes for a command."""
+    """Return the value as one line without characters that control the terminal."""
     return printable(re.sub(r"\s*\n\s*", " ", str(value).strip()), longest)
 
 
 def with_sentences(headers: Sequence[str], rows: Sequence[Sequence[object]], columns: int) -> list[str]:
-    """The lines of a table whose last column has sentences, which go on in lines of their own."""
+    """Return the lines of a table whose last column has sentences, which continue on extra lines."""
     before = [[*headers[:-1]], *([cell(value) for value in row[:-1]] for row in rows)]
     widths = [max(len(line[column]) for line in before) for column in range(len(headers) - 1)]
     margin = sum(widths) + 2 * len(widths)
@@ -31,7 +30,7 @@ def with_sentences(headers: Sequence[str], rows: Sequence[Sequence[object]], col
 
 
 def fitted(headers: Sequence[str], rows: Sequence[Sequence[object]], columns: int) -> list[str]:
-    """The line of the headers and those of the rows, none wider than `columns`."""
+    """Return the header line and the row lines, none wider than `columns`."""
     if headers[-1] in _SENTENCES:
         return with_sentences(headers, rows, columns)
     lines = [list(headers), *([cell(value) for value in row] for row in rows)]
@@ -55,8 +54,7 @@ def aligned(row: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def _shrink(widths: dict[int, int], headers: Sequence[str], columns: int, narrowest: int) -> bool:
-    """Take from the widest of the flexible columns what is too much, down to the `narrowest`; whether that was
-    enough."""
+    """Shrink the widest flexible columns, down to `narrowest`, until the table fits. Return whether it does."""
     while sum(widths.values()) + 2 * (len(widths) - 1) > columns:
         able = [column for column in widths if headers[column] in _FLEXIBLE and widths[column] > narrowest]
         if not able:

@@ -1,1 +1,1 @@
-"""Runs of scripts: started, waited for, detached, attached to again, ended."""
+"""Runs of scripts: start, wait, detach, reattach, end."""

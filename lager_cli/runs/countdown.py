@@ -1,8 +1,8 @@
-"""The line below the banner of a paused run: the time left, counted down in place, and who is attached.
+"""The line below the banner of a paused run: the time left, updated in place, and who is attached.
 
-It is the row above the cursor, and ours until anybody else writes to the terminal. From then on nobody knows where it
-is: it stays as it is, and a new one begins only where something of ours is told below. So nothing that the script, its
-threads and its children print is ever touched.
+It is the row above the cursor, and ours until any other process writes to the terminal. From then on its position is
+unknown: it stays as it is, and a new row begins only below the next line of ours. So the countdown never overwrites
+output of the script, its threads or its children.
 """
 
 import asyncio
@@ -20,8 +20,8 @@ from lager.text import printable, time_left
 from lager_cli.linux.tty import in_foreground
 from lager_cli.linux.tty_writes import Writes
 
-_QUIET = 0.5  # seconds in which nobody else must have written before a row begins
-_SETTLED = 0.05  # a write is told of when it has ended, which is after it can be seen
+_QUIET = 0.5  # seconds without other output before a row begins
+_SETTLED = 0.05  # inotify reports a write when it ends, after its output is visible
 _BACKGROUND = 1.0
 _FEWEST_COLUMNS, _FEWEST_ROWS = 20, 3
 
@@ -33,18 +33,18 @@ class _Pause:
 
 
 class Countdown:
-    """To be used in the loop that it was made in. `ends` is when the whole run ends, by the monotonic clock."""
+    """The countdown row. Use it in the event loop that created it. `ends`: the run's end, by the monotonic clock."""
 
     def __init__(self, ends: float, lock: int = -1) -> None:
-        """OSError where standard error is no terminal, or one on which nothing is to be drawn.
+        """Raises OSError if standard error is not a terminal that supports escape sequences.
 
-        `lock` is the file that is locked while a row of ours is shown. When a pause has ended, the script waits for
-        that before it says why, so that we can take the row away.
+        `lock` is a file that is locked while a row is shown. At the end of a pause the script waits for the lock before
+        it prints why, so that we can remove the row first.
         """
         if os.environ.get("NO_COLOR") or os.environ.get("TERM", "dumb") in ("", "dumb"):
             raise OSError("no escape sequences are wanted here")
         path = os.ttyname(2)
-        # A description of our own, which does not block where somebody has typed Ctrl-S.
+        # Our own file description, so that it does not block after Ctrl-S.
         self._terminal = os.open(path, os.O_WRONLY | os.O_NOCTTY | os.O_CLOEXEC | os.O_NONBLOCK)
         try:
             self._writes = Writes(path)
@@ -57,11 +57,11 @@ class Countdown:
         self._lock = lock
         self._text = ""
         self._columns = 0  # of the terminal, when the row began
-        self._due = False  # a row is to begin
+        self._due = False  # whether a new row should begin
 
     @property
     def _shown(self) -> str:
-        """What our row shows; empty where there is none."""
+        """The text of our row; empty without a row."""
         return self._text
 
     @_shown.setter
@@ -86,25 +86,25 @@ class Countdown:
             self.begin_anew()
 
     def begin_anew(self) -> None:
-        """Something of ours is told on the terminal: a row belongs below it."""
+        """Begin a new row, below a line that we have just printed."""
         self._shown, self._due = "", True
         self._look_in(_QUIET)
 
     def clear(self) -> None:
-        """No pause stands any more."""
+        """Forget all pauses."""
         self._take_away()
         self._pauses.clear()
         self._look_in(0)
 
     def _take_away(self) -> None:
-        """Our row, where it is still the one above the cursor: what it says is no longer true."""
+        """Remove our row, if it is still the one above the cursor: its text is no longer true."""
         with contextlib.suppress(OSError):
             if self._shown and in_foreground(self._terminal) and not self._is_touched():
                 self._write("\x1b[A\r\x1b[J")
         self._shown = ""
 
     def erase(self, keyboard: int) -> None:
-        """The user has typed Enter on the terminal `keyboard`: take our row away, and the empty one that this made."""
+        """Remove our row, and the empty row that the Enter typed on the terminal `keyboard` has made."""
         with contextlib.suppress(OSError, termios.error):
             rows = 2 if termios.tcgetattr(keyboard)[3] & termios.ECHO else 1
             same = os.path.samestat(os.fstat(keyboard), os.fstat(self._terminal))
@@ -146,21 +146,21 @@ class Countdown:
             return
         text = printable(text, columns - 1)
         if not self._shown:
-            # So many spaces end in the next row, wherever in a row they began, and in the same one where it was empty.
+            # A full row of spaces moves to the next row from any column but the first, where it stays in the empty row.
             self._columns = columns
             self._shown = text if self._write(f"{' ' * columns}\r\x1b[K{text}\r\n") else ""
         elif text != self._shown:
             self._shown = text if self._write(f"\x1b7\x1b[A\r\x1b[K{text}\x1b8") else ""
 
     def _is_touched(self) -> bool:
-        """Whether our row is not where it was, or anybody else has written since we last asked."""
+        """Return whether our row has moved, or another process has written since the last call."""
         return self._writes.any() or self._is_resized()
 
     def _is_resized(self) -> bool:
         return bool(self._shown) and os.get_terminal_size(self._terminal).columns != self._columns
 
     def _write(self, text: str) -> bool:
-        """Whether all of it was written; and heard of, for who does not hear of us hears of nobody."""
+        """Return whether all was written and inotify reported it: if it misses our writes, it misses all others."""
         data = text.encode()
         try:
             return os.write(self._terminal, data) == len(data) and self._writes.any()
@@ -169,19 +169,22 @@ class Countdown:
 
 
 def words(count: int, left: float, attached: list[str], *, of_run: bool = False) -> str:
-    """What the row says of `count` pauses: the seconds until the first goes on by itself, or until the whole run is
-    ended, infinite where neither will be; and the users of the consoles."""
-    told = "no limit" if left == math.inf else time_left(left) + (" until the whole run is ended" if of_run else "")
+    """Return the text of the row for `count` pauses.
+
+    `left` is the seconds until the first one resumes automatically, or until the run is ended; infinite for no limit.
+    `attached` has the users of the consoles.
+    """
+    told = "no limit" if left == math.inf else time_left(left) + (" until the run is ended" if of_run else "")
     if count > 1:
         told = f"{count} paused, " + (f"next in {told}" if left < math.inf and not of_run else told)
     if attached:
         consoles = "1 console" if len(attached) == 1 else f"{len(attached)} consoles"
         told += f", {consoles}: {', '.join(dict.fromkeys(attached))}"
-    return f"  left      {told}"
+    return f"  time left {told}"
 
 
 def _was_stopped() -> bool:
-    """Whether a Ctrl-Z has ended since this was last asked: whoever blocks SIGCONT finds it here."""
+    """Return whether the job was continued after Ctrl-Z since the last call. SIGCONT is blocked and stays pending."""
     return signal.sigtimedwait((signal.SIGCONT,), 0) is not None
 
 

@@ -1,6 +1,6 @@
 """`lager python --detach`: a run that outlives its terminal.
 
-It is a unit of the user's own systemd manager where there is one, and else a session with nothing around it.
+It is a unit of the user's systemd manager if there is one, else a session of its own.
 """
 
 import os
@@ -26,14 +26,14 @@ _LINGERING = Path("/var/lib/systemd/linger")
 
 
 def detach(run: Run) -> int:
-    """Start it, and say how to come back to it. Returns when the script runs; RunError where it does not start."""
+    """Start the run, and print how to reach it. Returns when the script runs. Raises RunError if it does not start."""
     command = run.command()
     address = daemon.ready_address()
     id, ends = new_id(), run.ends()
     record = run.record(id)
     record.detached = True
     there, stays = _manager(), _lingers()
-    # What came over --box may be the user's only session, and the manager goes with it.
+    # The ssh session of --box may be the user's only one, and the manager ends with it.
     manager = there if stays or not os.environ.get("LAGER_BOX") else None
     record.unit = f"lager-run-{id}.service" if manager else ""
     environment = {"LAGER_DETACHED": "1", **run.whole_environment(id, address, ends, terminal="")}
@@ -48,14 +48,16 @@ def detach(run: Run) -> int:
         path.unlink(missing_ok=True)
     _say(id)
     if manager and not stays:
-        output.note("the run ends when you log out of this machine for good, unless: loginctl enable-linger")
+        output.note("the run ends with your last session on this machine; to keep it running: loginctl enable-linger")
     elif there and not stays:
-        output.note("it is no unit of systemd, which would end with this connection, unless: loginctl enable-linger")
+        output.note(
+            "the run is not a systemd unit, which would end with this connection; for one: loginctl enable-linger"
+        )
     return 0
 
 
 def _manager() -> Path | None:
-    """The runtime folder of the user's systemd manager, if there is one that listens."""
+    """Return the runtime folder of the user's systemd manager; None if none is running."""
     runtime = Path(os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}")
     there = shutil.which("systemd-run") and (runtime / "systemd" / "private").is_socket()
     return runtime if there else None
@@ -81,7 +83,7 @@ def _start_unit(job: Job, path: Path, runtime: Path, timeout: float) -> None:
     )  # fmt: skip
     if done.returncode:
         said = printable(done.stderr.strip().replace("\n", " "), 300)
-        raise RunError(f"The run does not start: {said}", f"See: journalctl --user --unit {job.record.unit}")
+        raise RunError(f"The run did not start: {said}", f"See: journalctl --user --unit {job.record.unit}")
 
 
 def _start_session(path: Path) -> None:
@@ -94,8 +96,8 @@ def _start_session(path: Path) -> None:
         ready = answer.read(len(READY))
     if ready != READY:
         supervisor.wait()
-        raise RunError("The run does not start, for the reason above.", "Mend that, and try again.")
-    supervisor.returncode = 0  # it lives on by itself, and is not ours to wait for
+        raise RunError("The run did not start; the reason is above.", "Fix this and try again.")
+    supervisor.returncode = 0  # it outlives us, so do not wait for it
 
 
 def _say(id: str) -> None:
@@ -107,7 +109,7 @@ def _say(id: str) -> None:
 
 
 def _lingers() -> bool:
-    """Whether that manager stays when its user has logged out."""
+    """Return whether the manager stays when its user has logged out."""
     return (_LINGERING / _user()).exists()
 
 

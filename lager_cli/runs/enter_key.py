@@ -1,8 +1,27 @@
-"""What `lager python` does beside its script: sees to it that lagerd is there, reads the Enter that resumes, shows the
-time that is left, and tells of pauses that the script itself could not show.
+"""What `lager python` does beside its script: starts lagerd, reads the Enter that resumes, shows the time left, and
+announces pauses whose banner is not visible.
 
-The keys are the script's. They are read here only while a pause of this run is standing and this job is in the
-foreground of the terminal, through a description of the terminal of our own, so that the script's stays as it is.
+Invariants:
+
+- The keys belong to the script. We read them only while a pause of this run exists and this job is in the
+  foreground of the terminal. At any other moment a key stays in the terminal for the script or the shell.
+- We read through our own file description of the terminal, opened non-blocking. O_NONBLOCK belongs to the description,
+  so the script's own standard input stays blocking.
+- One thread owns everything: the event loop, the bus, the terminal. The main thread only starts it and cancels it.
+- An Enter resumes exactly one pause: the oldest that we know. Ids are never reused, so a late Enter cannot resume the
+  next pause.
+
+Races:
+
+- Signals and the answer to List may arrive in either order. While the answer is pending, `_ended` collects the ids of
+  the pauses that have ended, so that an older answer cannot bring one back.
+- lagerd may stop or restart between any two events. Without an owner of the name all pauses are forgotten and the keys
+  are released; a new owner announces the pauses again.
+- Line input arrives in the background too (the shell reads it there). Level-triggered polling would spin, so the
+  terminal is watched edge-triggered: an edge only means "look again whether we are in the foreground".
+- A user can type Enter before the shell's `fg` has made us the foreground job. `_look` therefore tries once more after
+  _TYPED_AHEAD seconds.
+- In the background a read fails with EIO, because SIGTTIN is blocked; the line then stays in the terminal.
 """
 
 import contextlib
@@ -29,12 +48,11 @@ if TYPE_CHECKING:
     from lager_cli.runs.countdown import Countdown
     from lager_cli.runs.unseen_pauses import UnseenPauses
 
-_TYPED_AHEAD = 0.5  # seconds in which a shell has given us the terminal, if it is about to
+_TYPED_AHEAD = 0.5  # seconds that a shell needs at most to give us the terminal
 
 
 class Attendant:
-    """Works in a thread of its own, from entering to leaving the `with`. `ends` is when the whole run ends, by the
-    monotonic clock."""
+    """Runs in a thread of its own inside the `with`. `ends` is the end of the whole run, by the monotonic clock."""
 
     def __init__(
         self,
@@ -46,9 +64,8 @@ class Attendant:
         logs: Sequence[Path] = (),
         row: int = -1,
     ) -> None:
-        """`keys_are_ours` where the script has no terminal: then it is for us to drop what was typed before a pause,
-        and what it writes, into `logs`, comes too late to count down below it. `row` is the file that the countdown
-        locks."""
+        """`keys_are_ours`: the script has no terminal, so we drop what was typed before a pause; there is no countdown,
+        since the script's output, in `logs`, is shown late. `row` is the file that the countdown locks."""
         self._run_id = run_id
         self._ends = ends
         self._address = address
@@ -73,13 +90,13 @@ class Attendant:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         loop, attending = self._loop, self._attending
-        if loop is not None and attending is not None:  # else it has not even begun
-            with contextlib.suppress(RuntimeError):  # it has just ended
+        if loop is not None and attending is not None:  # else the thread has not reached its loop yet
+            with contextlib.suppress(RuntimeError):  # the loop has just ended
                 loop.call_soon_threadsafe(attending.cancel)
             self._thread.join()
 
     def _work(self) -> None:
-        # In this thread, so that the script need not wait for it.
+        # Import in this thread, so that the script does not wait for it.
         import asyncio
 
         from lager.bus.facade import Bus
@@ -92,7 +109,7 @@ class Attendant:
                 await self._attend(self._bus)
                 await self._bus.lost
                 if self._standing:
-                    output.note("the bus is gone; the script goes on by itself when its time is over")
+                    output.note("lost the bus; the script resumes when its time is over")
             finally:
                 self._leave()
                 self._bus.close()
@@ -124,26 +141,26 @@ class Attendant:
         heard = {"Paused": self._paused, "Resumed": self._resumed}
         if self._countdown is not None:
             heard["Extended"] = self._extended
-        await bus.follow(BREAKPOINTS, self._owned)  # first: whom it hears of a pause from has been told who calls
+        await bus.follow(BREAKPOINTS, self._owned)  # first: lagerd must know our kind of caller before its signals come
         await bus.subscribe(BREAKPOINTS, heard)
         await self._find(bus)
 
     async def _find(self, bus: "Bus") -> None:
-        """Take in what stands already, but for what is told to have ended meanwhile: the answer may be older."""
+        """Add the pauses that exist already, except those that ended meanwhile: the signals are newer."""
         self._ended = set()
         try:
             for pause in (await bus.call(BREAKPOINTS, BREAKPOINTS_PATH, "List"))[0]:
                 if pause["id"] not in self._ended:
                     self._note(pause)
         except NoDaemon as problem:
-            output.error(problem)  # it may come yet
+            output.error(problem)  # lagerd may still come
         except Refusal:
-            return  # it is about to stop; the next one tells anew what stands
+            return  # lagerd is stopping; the next one announces the pauses again
         finally:
             self._ended = None
 
     def _owned(self, owner: str) -> None:
-        # A new lagerd tells anew which pauses stand; while there is none, nobody tells which have ended.
+        # A new lagerd announces the pauses again; without one, no signal would tell us which have ended.
         if owner:
             self._identify()
         else:
@@ -190,14 +207,14 @@ class Attendant:
         self._decide()
 
     def _decide(self) -> None:
-        """Listen to the terminal exactly while there is a pause to resume."""
+        """Watch the terminal exactly while there is a pause to resume."""
         wanted = bool(self._standing) and self._terminal >= 0
         if wanted == (self._edges is not None):
             return
         assert self._loop is not None
         if wanted:
-            # Edges, not levels: in the background the lines are for the shell to read, and only the arrival of one
-            # tells us to look whether we have come to the foreground.
+            # Edge-triggered: in the background the lines stay in the terminal for the shell. Each new line is only a
+            # reason to check whether we are in the foreground.
             self._edges = select.epoll()
             self._edges.register(self._terminal, select.EPOLLIN | select.EPOLLET)
             self._loop.add_reader(self._edges.fileno(), self._look)
@@ -214,7 +231,7 @@ class Attendant:
         self._read_all()
         if hung_up:
             self._leave()
-        elif self._standing and not in_foreground(self._terminal):  # for the shell, or typed ahead of its `fg`
+        elif self._standing and not in_foreground(self._terminal):  # for the shell, or typed before its `fg`
             self._stop_waiting()
             self._later = self._loop.call_later(_TYPED_AHEAD, self._read_all)
 
@@ -228,19 +245,19 @@ class Attendant:
         self._later = None
 
     def _read(self) -> bool:
-        """Take one line; False where there is none."""
+        """Read one line. Return False if there is none."""
         try:
             typed = os.read(self._terminal, 4096)
-        except OSError:  # none yet; or EIO: in the background after all, with SIGTTIN blocked
+        except OSError:  # no line yet; or EIO: in the background, with SIGTTIN blocked
             return False
         if typed.strip():
-            output.note("an empty line resumes the script; what you typed was not passed on")
+            output.note("press Enter on an empty line to resume; your input was ignored")
             self._row_anew()
         elif typed:
             if self._countdown is not None:
                 self._countdown.erase(self._terminal)
             self._resume(next(iter(self._standing)))
-        return True  # Ctrl-D too: an end that more may follow; where the terminal is gone, it is nobody's foreground
+        return True  # also after Ctrl-D: more may follow; a closed terminal has no foreground job, which ends the loop
 
     def _row_anew(self) -> None:
         if self._countdown is not None:
@@ -249,7 +266,7 @@ class Attendant:
     def _resume(self, id: str) -> None:
         self._end(id)
         if self._bus is not None:
-            self._identify()  # again: of many callers lagerd forgets the first
+            self._identify()  # again: of many callers lagerd forgets the oldest
             self._bus.post(BREAKPOINTS, BREAKPOINTS_PATH, "Continue", "s", id)
 
     def _identify(self) -> None:

@@ -1,4 +1,4 @@
-"""What a detached run is to do, handed over in a file: arguments and environment keep every byte."""
+"""The job of a detached run, passed to its supervisor in a file: arguments and environment keep every byte."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from lager_cli.runs.records import Record
 
 @dataclass
 class Job:
-    """`ends` is on the monotonic clock. `remove` is a folder that goes when the run has ended, or nothing."""
+    """`ends` is on the monotonic clock. `remove` is a folder to remove when the run has ended, or empty."""
 
     record: Record
     command: list[str]
@@ -21,7 +21,7 @@ class Job:
     remove: str = ""
 
     def hand_over(self) -> Path:
-        """The file, for whoever takes it."""
+        """Write the job to a file, and return its path for `take`."""
         path = records.path(self.record.id, "job")
         try:
             with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
@@ -33,7 +33,7 @@ class Job:
 
     @classmethod
     def take(cls, path: Path) -> "Job":
-        """Read and remove it: an environment may hold secrets."""
+        """Read the file and remove it: an environment can contain secrets."""
         values = json.loads(path.read_text(encoding="ascii"))
         path.unlink()
         return cls(**{**values, "record": Record.of(values["record"])})

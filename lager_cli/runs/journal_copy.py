@@ -1,4 +1,4 @@
-"""Writes beside a detached run in which order its two outputs grew, and copies both into the journal."""
+"""Records the order in which the two outputs of a detached run grow, and copies both into the journal."""
 
 import contextlib
 import os
@@ -13,10 +13,10 @@ _LAST_SECONDS = 30.0
 
 
 class Scribe:
-    """Works in a thread of its own, from entering to leaving the `with`, and then as long as it copies what is left.
+    """Runs in a thread of its own inside the `with`, and afterwards until the rest is copied.
 
-    With `copy` the output goes to our own standard streams too, which in a unit are the journal's. That is a copy for
-    convenience: the script never waits for it, and what reads the run reads the log.
+    With `copy` the output also goes to our own standard streams, which a unit connects to the journal. This copy is for
+    convenience: the script never waits for it, and readers of the run use the log.
     """
 
     def __init__(self, log: OutputLog, writer: Writer, *, copy: bool) -> None:
@@ -45,7 +45,7 @@ class Scribe:
             for end in (changes.fileno(), self._over):
                 poll.register(end, select.POLLIN)
             over = False
-            while True:  # at first too: the script may have written before this was watched
+            while True:  # look before the first wait: the script may have written before the watch began
                 changes.heard()
                 self._writer.note_order()
                 if self._copy:
@@ -56,7 +56,7 @@ class Scribe:
 
 
 def _copied(reader: Reader) -> bool:
-    """False where nobody takes it."""
+    """Copy what is new. Return False if our standard streams are closed."""
     try:
         for stream, piece in reader.pieces():
             rest = memoryview(piece)

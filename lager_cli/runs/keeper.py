@@ -1,7 +1,7 @@
-"""The process that ends a run whose `lager python` was killed, and could not do it itself.
+"""The process that ends a run if its `lager python` is killed and cannot do so itself.
 
-It is forked when the script has begun, waits in a session of its own, where no signal of a terminal reaches it, and is
-ended when the script has.
+It is forked when the script has started. It waits in a session of its own, where no signal of a terminal reaches it,
+and is ended when the script has ended.
 """
 
 import contextlib
@@ -18,10 +18,10 @@ _IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 class Keeper:
-    """To be made before this process has other threads."""
+    """Create it before this process has other threads: it forks."""
 
     def __init__(self, script: int) -> None:
-        """For the child `script`, which this process has not waited for."""
+        """Keep the child `script`, for which this process has not waited yet."""
         own, scripts = os.pidfd_open(os.getpid()), os.pidfd_open(script)
         self.pid = os.fork()
         if self.pid == 0:
@@ -63,7 +63,7 @@ def _keep(parent: int, scripts: int, script: int) -> None:  # pragma: no cover: 
 
 
 def _hold_nothing_but(needed: set[int]) -> None:
-    """Whoever reads from a pipe of the run must see its end, and whoever unmounts a folder is not to find us in it."""
+    """Close all other descriptors: a reader of the run's pipes must see their end, and our folder must not be busy."""
     os.chdir("/")
     nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in range(3):
@@ -74,7 +74,7 @@ def _hold_nothing_but(needed: set[int]) -> None:
 
 
 def _rename(name: str) -> None:
-    """Write `name` over our arguments, so that who kills `lager python` by its command line does not kill us, too."""
+    """Write `name` over our arguments, so that killing `lager python` by its command line does not kill us, too."""
     import ctypes
 
     fields = Path("/proc/self/stat").read_bytes().rpartition(b")")[2].split()

@@ -1,4 +1,4 @@
-"""`lager python --kill`: end a run, with everything that it started."""
+"""`lager python --kill`: ends a run and everything it started."""
 
 import os
 import select
@@ -15,7 +15,7 @@ from lager_cli.runs.records import Record
 
 
 def kill(id: str, name: str | None) -> int:
-    """Send one signal to all processes of the run; without a name go up the ladder until it has ended."""
+    """Send one signal to all processes of the run; without a name, go up the ladder until the run has ended."""
     number = None if name is None else _number(name)
     try:
         record = records.find(id)
@@ -24,7 +24,7 @@ def kill(id: str, name: str | None) -> int:
 
         return kill_any.kill(id, number, unknown)
     if record.state != "running":
-        raise RunError(f"The run {record.id[:8]} has ended already.", "Look at: lager runs")
+        raise RunError(f"The run {record.id[:8]} has already ended.", "See: lager runs")
     if number is None:
         return _end(record)
     count = _signal(record, number)
@@ -42,12 +42,12 @@ def _end(record: Record) -> int:
             Tree(record.keeper.pid).climb()
         elif record.script.is_alive():
             Tree(record.script.pid, with_root=True).climb()
-        record.keeper.send(signal.SIGCONT)  # it is to see the end
+        record.keeper.send(signal.SIGCONT)  # so that it can record the end
         if select.select([waited_for], [], [], STEP_SECONDS)[0]:
             return _told(record)
     finally:
         os.close(waited_for)
-    raise RunError(f"The run {record.id[:8]} does not end.", "Look at its processes: ps f")
+    raise RunError(f"The run {record.id[:8]} did not end.", "Look at its processes: ps f")
 
 
 def _told(record: Record) -> int:
@@ -57,7 +57,7 @@ def _told(record: Record) -> int:
 
 
 def _signal(record: Record, number: int) -> int:
-    """How many got it."""
+    """Send the signal, and return how many processes got it."""
     if _is_kept(record):
         return process_tree.signal_descendants(number, of=record.keeper.pid)
     below = process_tree.signal_descendants(number, of=record.script.pid) if record.script.is_alive() else 0
@@ -65,7 +65,7 @@ def _signal(record: Record, number: int) -> int:
 
 
 def _is_kept(record: Record) -> bool:
-    """Of a detached run all that its keeper has is the run's; else the script and what descends from it."""
+    """Return whether the run is all that its keeper started; else it is the script and its descendants."""
     return record.detached and record.keeper.is_alive()
 
 
@@ -75,5 +75,5 @@ def _number(name: str) -> signal.Signals:
         return signal.Signals(int(wanted)) if wanted.isdigit() else signal.Signals["SIG" + wanted.removeprefix("SIG")]
     except (KeyError, ValueError):
         raise click.BadParameter(
-            f"{name!r} is no signal; give one like INT, TERM or KILL.", param_hint="--signal"
+            f"{name!r} is not a signal; give one like INT, TERM or KILL.", param_hint="--signal"
         ) from None

@@ -1,4 +1,4 @@
-"""`lager python --kill` of another user's run: by root at once, by others through lagerd, which asks polkit."""
+"""`lager python --kill` of another user's run: root ends it directly, others through lagerd, which asks polkit."""
 
 import contextlib
 import os
@@ -16,7 +16,7 @@ _MARK = b"LAGER_PROCESS_ID="
 
 
 def kill(id: str, number: signal.Signals | None, unknown: NoSuchRun) -> int:
-    """End the only run of others that begins with `id`, or send it one signal. Raises `unknown` where there is none."""
+    """End the only run of other users whose id begins with `id`, or send it a signal. May raise `unknown`."""
     wanted = id.strip().lower()
     if len(wanted) < SHORTEST_PREFIX:
         raise unknown
@@ -37,13 +37,13 @@ def kill(id: str, number: signal.Signals | None, unknown: NoSuchRun) -> int:
 
 def _ask_lagerd(wanted: str, number: signal.Signals | None, unknown: NoSuchRun) -> int:
     known: set[str] = set()
-    with contextlib.suppress(LagerError):  # without lagerd nobody knows the runs of others
+    with contextlib.suppress(LagerError):  # only lagerd knows the runs of other users
         for listed in (ask("List")[0], ask("List", name=INSTRUMENTS)[0]):
             known |= {str(one["run_id"]) for one in listed if one["run_id"].startswith(wanted)}
     if not known:
         raise unknown
     if number is not None:
-        raise AccessDenied("Only root may send a signal to another user's run.", "End it: without --signal.")
+        raise AccessDenied("Only root may send a signal to another user's run.", "End it without --signal.")
     if len(known) > 1:
         raise AmbiguousId(f"{len(known)} runs begin with {wanted}.", "Give more of the id: lager breakpoints --json")
     (run,) = known
@@ -53,7 +53,7 @@ def _ask_lagerd(wanted: str, number: signal.Signals | None, unknown: NoSuchRun) 
 
 
 def _only(wanted: str, unknown: NoSuchRun) -> tuple[tuple[str, int], list[int]]:
-    """The run, its user, and its processes. A run belongs to one user, so what another one calls so is another run."""
+    """Return the run, its user and its processes. The same id of another user is another run."""
     found: dict[tuple[str, int], list[int]] = {}
     for entry in Path("/proc").iterdir():
         with contextlib.suppress(OSError, UnicodeError):
@@ -67,5 +67,5 @@ def _only(wanted: str, unknown: NoSuchRun) -> tuple[tuple[str, int], list[int]]:
         raise unknown
     if len(found) > 1:
         shown = ", ".join(f"{run} of uid {uid}" for run, uid in list(found)[:5])
-        raise AmbiguousId(f"{wanted} is the beginning of several runs: {shown}.", "Give more of the id, or kill a pid.")
+        raise AmbiguousId(f"{wanted} matches several runs: {shown}.", "Give more of the id, or kill a pid.")
     return found.popitem()

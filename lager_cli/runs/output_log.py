@@ -1,8 +1,7 @@
-"""The output of a detached run: the script itself writes it into two files, byte by byte as it is.
+"""The output of a detached run: the script itself writes it into two files, unchanged.
 
-So nothing stands between the script and its output that could lose, delay or split any of it. A third file tells in
-which order the two were written: a line for each time that something new was seen on standard error, with how long
-both were.
+So nothing between the script and its output can lose, delay or split any of it. A third file records the order of the
+two: each time that standard error has grown, it gets a line with the lengths of both.
 """
 
 import contextlib
@@ -30,7 +29,7 @@ class OutputLog:
 
     @contextlib.contextmanager
     def writer(self) -> Iterator["Writer"]:
-        """Files for a script to write to, made empty."""
+        """Yield new files for a script to write to."""
         with contextlib.ExitStack() as files:
             opened = []
             for file in (self.file(OUT), self.file(ERR), self.order):
@@ -48,13 +47,15 @@ class Writer:
     _errors_seen: int = 0
 
     def note(self, text: str) -> None:
-        """A line of ours beside the script's, unless the disk is full."""
+        """Write a line of lager's into standard error, unless the disk is full."""
         with contextlib.suppress(OSError):
             os.write(self.err, f"lager: {text}\n".encode())
 
     def note_order(self) -> None:
-        """From any thread, when there may be something new on standard error. What a full disk does not take is left
-        for the next time: it is no part of the output."""
+        """Record the order, if standard error has grown. Call it from any thread.
+
+        If the disk is full, the line is left for the next call: it is not part of the output.
+        """
         errors = os.fstat(self.err).st_size
         if errors == self._errors_seen:
             return
@@ -70,7 +71,7 @@ class Writer:
 
 
 class Reader:
-    """What is in the log, piece by piece in its order; each call goes on where the last one ended."""
+    """Reads the log in its order. Each call continues where the last one ended."""
 
     def __init__(self, log: OutputLog) -> None:
         with contextlib.ExitStack() as files:
@@ -80,7 +81,7 @@ class Reader:
             self.close = files.pop_all().close
 
     def pieces(self) -> Iterator[tuple[int, bytes]]:
-        """Each piece with its stream, up to the end of what there is."""
+        """Yield each piece with its stream, up to the current end."""
         for stream, end in self._sections():
             while self._at[stream] < end:
                 piece = os.pread(self._files[stream], min(_PIECE, end - self._at[stream]), self._at[stream])
@@ -90,9 +91,9 @@ class Reader:
                 yield stream, piece
 
     def skip_to_last(self, lines: int) -> None:
-        """Go on with the last lines of what there is, whichever stream each is of."""
+        """Skip to the last `lines` lines, counted over both streams."""
         spans, self._at = self._spans()
-        last = 1  # the line end at the very end begins no other line
+        last = 1  # the final line end does not begin another line
         for stream, start, end in reversed(spans):
             while lines and end > start:
                 begin = max(start, end - _PIECE)
@@ -105,7 +106,7 @@ class Reader:
                 self._at[stream] = begin if lines else begin + cut + 1
 
     def _spans(self) -> tuple[list[tuple[int, int, int]], list[int]]:
-        """All there is, as stream, start and end of each span, in order; and where both end."""
+        """Return stream, start and end of each span, in order; and where both streams end."""
         spans, ends = [], [0, 0]
         for stream, end in self._sections():
             if end > ends[stream]:
@@ -115,7 +116,7 @@ class Reader:
         return spans, ends
 
     def _sections(self) -> Iterator[tuple[int, int]]:
-        """Up to where to read each stream before the other one is read on."""
+        """Yield, in order, each stream and the position up to which to read it."""
         while (line := self._order.readline()).endswith(b"\n"):
             out, err = line.split()
             yield OUT, int(out)

@@ -1,4 +1,4 @@
-"""`lager python --reattach`: the output of a detached run, from its beginning and on as it comes."""
+"""`lager python --reattach`: shows the output of a detached run from its beginning, and follows it."""
 
 import contextlib
 import os
@@ -19,12 +19,12 @@ _LEFT = 130
 
 
 def reattach(id: str, tail: int | None) -> int:
-    """Show the output, or its last `tail` lines, and follow it. Blocks until the run has ended; its exit code."""
+    """Show the output, or its last `tail` lines, and follow it until the run has ended. Return the run's exit code."""
     record = records.find(id)
     if not record.detached:
         raise RunError(
-            f"The run {record.id[:8]} is not a detached one: its output is in the terminal that it was started from.",
-            "Start it with --detach to come back to it.",
+            f"The run {record.id[:8]} is not detached: its output is in the terminal that started it.",
+            "Start it with --detach to follow it from here.",
         )
     with contextlib.closing(Reader(OutputLog(record.id))) as reader:
         if tail is not None:
@@ -35,19 +35,19 @@ def reattach(id: str, tail: int | None) -> int:
                     record = _follow(record, reader)
             _show(reader)
         except KeyboardInterrupt:
-            output.note(f"the run goes on. To end it: lager python --kill {record.id[:8]}{box_option()}")
+            output.note(f"the run continues. To end it: lager python --kill {record.id[:8]}{box_option()}")
             return _LEFT
     if record.exit_code is None:
         raise RunError(
-            f"How the run {record.id[:8]} ended is not known: what kept it was killed before it, or with it.",
-            "Look at what it wrote, which is above.",
+            f"The exit code of the run {record.id[:8]} is unknown: its supervisor was killed before it, or with it.",
+            "Its output is above.",
         )
     return record.exit_code
 
 
 @contextlib.contextmanager
 def _attended(record: Record) -> Iterator[None]:
-    """On a terminal, Enter resumes a pause of the run."""
+    """On a terminal, let Enter resume a pause of the run."""
     if not os.isatty(0):
         yield
         return
@@ -56,18 +56,18 @@ def _attended(record: Record) -> Iterator[None]:
     try:
         address = daemon.ready_address()
     except LagerError as problem:
-        output.error(problem)  # the output can be seen all the same
+        output.error(problem)  # still show the output
         yield
         return
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTTIN, signal.SIGTTOU])
-    output.note("Enter resumes its pauses; Ctrl-C leaves, and the run goes on")
+    output.note("Enter resumes its pauses; Ctrl-C leaves, and the run continues")
     logs = [OutputLog(record.id).file(stream) for stream in (OUT, ERR)]
     with Attendant(record.id, address, keys_are_ours=True, logs=logs):
         yield
 
 
 def _follow(record: Record, reader: Reader) -> Record:
-    """Show what comes until the run has ended; what is known of it then."""
+    """Show new output until the run has ended, and return its record."""
     log, file = OutputLog(record.id), records.path(record.id, "json")
     with Changes() as changes, contextlib.ExitStack() as own:
         for stream in (OUT, ERR):
@@ -82,7 +82,7 @@ def _follow(record: Record, reader: Reader) -> Record:
                 poll.register(end, select.POLLIN)
         while True:
             changes.heard()
-            # Before what it wrote last is read, so that this is all of it.
+            # Read the record first: if it says that the run has ended, the output read after it is complete.
             record = Record.read(file) or record
             _show(reader)
             if record.state != "running":

@@ -1,4 +1,4 @@
-"""What is known of this user's runs: a small file for each, in a folder that only this user can use."""
+"""Records of this user's runs: a small file for each, in a folder that only this user can access."""
 
 import contextlib
 import json
@@ -16,16 +16,16 @@ from lager_cli.linux.process_id import Identity
 KEPT = 100
 KEPT_SECONDS = 7 * 86400.0
 SHORTEST_PREFIX = 4
-_ROOM = 96  # bytes for how a run ended, kept free since it began
+_ROOM = 96  # bytes reserved at the start for the end of the run, so that a full disk cannot lose it
 _NOBODY = Identity(0, "")
 _chosen: Path | None = None
 
 
 @dataclass
 class Record:
-    """`script` is the process of the script, and `keeper` the one that waits for it and writes down how it ended.
+    """`script` is the process of the script; `keeper` is the one that waits for it and records its end.
 
-    `started` and `ended` are seconds of the epoch. `unit` is that of the user's systemd manager, where there is one.
+    `started` and `ended` are seconds since the epoch. `unit` is the unit of the user's systemd manager, if it has one.
     """
 
     id: str
@@ -45,13 +45,13 @@ class Record:
 
     @property
     def age(self) -> float:
-        """Seconds since it began, whatever happened to the clock meanwhile; of an earlier boot, by the clock."""
+        """Seconds since the start, independent of changes of the clock; for a run of an earlier boot, by the clock."""
         known = self.script.age()
         return max(time.time() - self.started, 0.0) if known is None else known
 
     @property
     def seconds(self) -> float | None:
-        """How long it ran, or has run until now; None where nobody knows."""
+        """Seconds that it ran, or has run until now; None if unknown."""
         if self.state == "running":
             return self.age
         if self.lasted is not None:
@@ -60,7 +60,7 @@ class Record:
 
     @property
     def ended_ago(self) -> float:
-        """Seconds since it ended; of one that nobody saw end, since it began."""
+        """Seconds since the end; since the start if the end was not recorded."""
         if self.script.age() is None:
             return time.time() - (self.ended or self.started)
         return self.age - (self.seconds or 0.0)
@@ -74,19 +74,19 @@ class Record:
         return "died" if self.ended is None else "ended"
 
     def _take_end(self) -> None:
-        """Of one that ran when this was read: the end is written before who writes it is gone."""
+        """Read the end of a run that was active when this was read. The keeper records the end before it exits."""
         now = Record.read(path(self.id, "json"))
         if now is not None:
             self.ended, self.exit_code, self.lasted = now.ended, now.exit_code, now.lasted
 
     def begin(self, script: int) -> None:
-        """Write down that it runs, and that this process keeps it; forget what is old."""
+        """Record that the run is active and that this process keeps it; remove old records."""
         self.keeper, self.script = Identity.of(os.getpid()), Identity.of(script)
         self.write()
         _forget()
 
     def end(self, code: int) -> None:
-        """Write down how it ended. On a full disk over what is there, which needs no room."""
+        """Record the end. On a full disk, overwrite the file in place, which needs no space."""
         self.ended, self.exit_code, self.lasted = time.time(), code, self.age
         try:
             self.write()
@@ -105,7 +105,7 @@ class Record:
         return f"{json.dumps(asdict(self))}{room}".encode("ascii")
 
     def write(self) -> None:
-        """Atomically, so that whoever reads it meanwhile reads what was there before."""
+        """Write the file atomically: a concurrent reader gets the old content."""
         target = path(self.id, "json")
         draft = target.with_suffix(f".{os.getpid()}")
         try:
@@ -122,7 +122,7 @@ class Record:
 
     @classmethod
     def read(cls, file: Path) -> "Record | None":
-        """None where there is none, or something else."""
+        """Return the record in the file; None if it is missing or invalid."""
         try:
             return cls.of(json.loads(file.read_text(encoding="ascii")))
         except (OSError, ValueError, TypeError, KeyError):
@@ -130,30 +130,30 @@ class Record:
 
 
 def path(id: str, kind: str) -> Path:
-    """A file of a run; the kinds are `json` for the record, and what a detached run needs beside it."""
+    """Return the path of a file of a run. Kinds: `json` for the record, and the files of a detached run."""
     return _folder() / f"{id}.{kind}"
 
 
 def everyone() -> list[Record]:
-    """The runs on this machine, which may share its homes with others; the latest first."""
+    """Return the runs on this machine, latest first. Home folders may be shared with other machines."""
     read = (Record.read(file) for file in _folder().glob("*.json"))
     found = [record for record in read if record is not None and record.host == os.uname().nodename]
     return sorted(found, key=lambda record: record.started, reverse=True)
 
 
 def find(id: str) -> Record:
-    """The run with that id, or the only one that begins with it. NoSuchRun and AmbiguousId where there is not one."""
+    """Return the run with this id or unique prefix. Raises NoSuchRun or AmbiguousId."""
     wanted = id.strip().lower()
     found = [one for one in everyone() if one.id.startswith(wanted)] if len(wanted) >= SHORTEST_PREFIX else []
     if not found:
-        raise NoSuchRun(f"There is no run {printable(id, 60)!r} of yours.", "Look at: lager runs --all")
+        raise NoSuchRun(f"You have no run {printable(id, 60)!r}.", "See: lager runs --all")
     if len(found) > 1:
         raise AmbiguousId(f"{len(found)} runs begin with {wanted}.", "Give more of the id: lager runs")
     return found[0]
 
 
 def keep_in(folder: Path) -> None:
-    """From now on the records are there, whatever the environment of this process says."""
+    """Keep the records in this folder from now on, whatever the environment says."""
     global _chosen
     _chosen = folder
 
@@ -171,7 +171,7 @@ def _folder() -> Path:
 
 
 def _forget() -> None:
-    """Remove what ended long ago, and of the rest all but the latest."""
+    """Remove the records of runs that ended long ago, and all but the latest of the rest."""
     changed: dict[str, float] = {}
     for file in _folder().iterdir():
         with contextlib.suppress(FileNotFoundError):
@@ -185,6 +185,6 @@ def _forget() -> None:
 
 
 def remove(id: str) -> None:
-    """Everything that is kept of a run."""
+    """Remove all files of a run."""
     for file in _folder().glob(f"{id}.*"):
         file.unlink(missing_ok=True)

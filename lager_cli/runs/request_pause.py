@@ -1,4 +1,4 @@
-"""`lager python --pause`: ask a run that is going on to pause where it is, and say where that is."""
+"""`lager python --pause`: asks an active run to pause where it is, and prints the place."""
 
 import asyncio
 import contextlib
@@ -22,13 +22,13 @@ _OFF = (b"off", b"0", b"false", b"no")
 
 
 def ask(id: str) -> int:
-    """Blocks until the run stands, for a few seconds at the most."""
+    """Ask the run to pause. Blocks until it is paused, a few seconds at most."""
     record = records.find(id)
     if record.state != "running" or not record.script.is_alive():
-        raise RunError(f"The run {record.id[:8]} has ended.", "Look at: lager runs")
+        raise RunError(f"The run {record.id[:8]} has ended.", "See: lager runs")
     pause, already = asyncio.run(_until_it_stands(record))
     if already:
-        output.note("it is paused already")
+        output.note("the run is already paused")
     output.say(banner.paused(pause, pause["remaining"], enter=False).rstrip("\n"))
     return 0
 
@@ -44,7 +44,7 @@ async def _until_it_stands(record: Record) -> tuple[dict[str, Any], bool]:
 
         await bus.subscribe(BREAKPOINTS, {"Paused": paused, "Resumed": lambda signal: ended.add(signal.args[0])})
         already = await _standing(bus, record)
-        if already and already["id"] not in ended:  # which is the newer word
+        if already and already["id"] not in ended:  # the signal is newer than the list
             return already, True
         _interrupt(record)
         with contextlib.suppress(TimeoutError):
@@ -52,12 +52,12 @@ async def _until_it_stands(record: Record) -> tuple[dict[str, Any], bool]:
                 return await stands, False
         raise RunError(
             f"The run {record.id[:8]} is in a call that Python cannot interrupt, and does not pause yet.",
-            "It pauses as soon as that returns; look at: lager breakpoints",
+            "It pauses as soon as the call returns; see: lager breakpoints",
         )
 
 
 async def _standing(bus: "Bus", record: Record) -> dict[str, Any]:
-    """The pause that its main thread stands at; empty where it does not."""
+    """Return the pause of its main thread; empty if it is not paused."""
     listed = (await bus.call(BREAKPOINTS, BREAKPOINTS_PATH, "List"))[0]
     return next((pause for pause in listed if _is_of(record, pause) and pause["thread"] == "MainThread"), {})
 
@@ -69,22 +69,24 @@ def _is_of(record: Record, pause: dict[str, Any]) -> bool:
 def _interrupt(record: Record) -> None:
     run = f"The run {record.id[:8]}"
     if _is_off(record.script.pid):
-        raise RunError(f"{run} was started with LAGER_BREAKPOINTS off, and never pauses.", "Start it again without.")
+        raise RunError(
+            f"{run} was started with LAGER_BREAKPOINTS off, and never pauses.", "Start it again without that."
+        )
     if not _listens(record.script.pid):
         raise RunError(
-            f"{run} does not listen: it has only just begun, or ended, or is not a Python script of this lager.",
-            "Try again; look at: lager runs",
+            f"{run} cannot be paused: it has only just started, or ended, or is not a Python script of this lager.",
+            "Try again; see: lager runs",
         )
     try:
         there = record.script.send(signal.SIGURG)
     except PermissionError:
-        raise RunError(f"{run} is somebody else's.", "Only its user and root may ask it to pause.") from None
+        raise RunError(f"{run} belongs to another user.", "Only that user and root may ask it to pause.") from None
     if not there:
-        raise RunError(f"{run} has just ended.", "Look at: lager runs")
+        raise RunError(f"{run} has just ended.", "See: lager runs")
 
 
 def _listens(pid: int) -> bool:
-    """Whether it has a handler; without one nothing happens at all, for SIGURG is ignored: proc(5), signal(7)."""
+    """Return whether it handles SIGURG; without a handler the signal is ignored: proc(5), signal(7)."""
     with contextlib.suppress(OSError):
         for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace").splitlines():
             if line.startswith("SigCgt:"):

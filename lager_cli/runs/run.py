@@ -1,4 +1,4 @@
-"""One run of a script, and what it is given: in the foreground here, on its own in detach.py."""
+"""One run of a script in the foreground, and its environment. detach.py starts detached runs."""
 
 import contextlib
 import os
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from lager_cli.runs.records import Record
 
 _ATTENDED_AFTER = 0.1
-OWN_SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ)  # which Python ignores, and a script begins with as from a shell
+OWN_SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ)  # Python ignores these; a script starts with the defaults
 
 
 @dataclass
@@ -38,10 +38,10 @@ class Run:
     timeout: float
 
     def run(self) -> int:
-        """Run it in the foreground; its exit code, 128 + N for signal N, 124 where its time was over."""
+        """Run the script in the foreground. Return its exit code, 128 + N for signal N, 124 for a timeout."""
         session = os.getppid()
         code = self._run()
-        if os.getppid() != session and (folder := uploaded()):  # it was killed, and cannot remove that any more
+        if os.getppid() != session and (folder := uploaded()):  # the session was killed and cannot remove the folder
             from lager_cli.transfer import run_folder
 
             os.chdir("/")
@@ -52,7 +52,7 @@ class Run:
         command = self.command()
         address = daemon.ready_address()
         id = new_id()
-        # Before the script starts, so that no signal falls between it and us; the script gets a mask of its own.
+        # Before the script starts, so that no signal is lost in between; the script gets its own mask.
         signal.pthread_sigmask(signal.SIG_BLOCK, (*BLOCKED, signal.SIGCONT))  # the last is for the countdown
         ends = self.ends()
         if ends is not None:
@@ -71,9 +71,9 @@ class Run:
             wait = Wait(script, ends, output.note, without=(keeper.pid,))
             code = wait.until_it_ends(_ATTENDED_AFTER)
             if code is not None:
-                return code  # before anybody could have pressed a key
+                return code  # before a user could press a key
             record = self.record(id)
-            with contextlib.suppress(OSError, LagerError):  # it runs as well without
+            with contextlib.suppress(OSError, LagerError):  # the run does not need its record
                 record.begin(script)
             with Attendant(id, address, ends, row=row):
                 code = wait.until_it_ends() or 0
@@ -82,24 +82,24 @@ class Run:
         return code
 
     def command(self) -> list[str]:
-        """UsageError where there is nothing to run."""
+        """Return the command line of the script. Raises UsageError if there is nothing to run."""
         return [sys.executable, *target(self.runnable, self.module), *self.arguments]
 
     def ends(self) -> float | None:
-        """When the time of a run that begins now is over, on the monotonic clock."""
+        """Return when a run that starts now times out, on the monotonic clock; None for no timeout."""
         return time.monotonic() + self.timeout if self.timeout else None
 
     def record(self, id: str) -> "Record":
-        from lager_cli.runs.records import Record  # which a short run does not need
+        from lager_cli.runs.records import Record  # a short run does not need it
 
         try:
             folder = os.getcwd()
-        except FileNotFoundError:  # removed under our feet
+        except FileNotFoundError:  # the current folder was removed
             folder = ""
         return Record(id, self.runnable, list(self.arguments), folder, os.environ.get("LAGER_BOX", ""))
 
     def whole_environment(self, id: str, address: str, ends: float | None, terminal: str) -> dict[str, str]:
-        """Ours, what the script's side of a pause needs to know, and what the user sets."""
+        """Return our environment, the variables that a pause in the script needs, and those of the user."""
         marks = {"LAGER_PROCESS_ID": id, "LAGER_RUNNABLE": self.runnable, "LAGER_BUS_ADDRESS": address}
         marks["PYTHONBREAKPOINT"] = os.environ.get("PYTHONBREAKPOINT", "lager.breakpointhook")
         marks["LAGER_TERMINAL"] = terminal
@@ -108,7 +108,7 @@ class Run:
 
 
 def target(runnable: str, module: bool) -> list[str]:
-    """What Python is to run, in its own words. Raises UsageError where there is no such file."""
+    """Return the arguments for Python. Raises UsageError if there is no such file."""
     if module:
         return ["-m", runnable]
     name = display_paths.there(runnable)
@@ -124,12 +124,12 @@ def target(runnable: str, module: bool) -> list[str]:
 
 
 def _no_option(name: str) -> str:
-    """So that Python takes it for a file, whatever it begins with."""
+    """Return a name that Python does not take for an option."""
     return os.path.join(os.curdir, name) if name.startswith("-") else name
 
 
 def uploaded() -> str:
-    """The folder that came with the run; in a run that one itself has started, it is the other's."""
+    """Return the folder that was sent with the run; empty in a run started by another run, which owns the folder."""
     return "" if "LAGER_PROCESS_ID" in os.environ else os.environ.get("LAGER_RUN_FOLDER", "")
 
 

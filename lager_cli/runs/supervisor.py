@@ -1,8 +1,7 @@
-"""The process that keeps a detached run: it starts the script, waits for it, and writes down how it ended.
+"""The process that keeps a detached run: it starts the script, waits for it, and records its end.
 
-`python -m lager_cli.runs.supervisor JOB`, in a unit of the user's systemd manager or in a session of its own. A signal
-to it (systemctl stop, the end of the unit's time) ends the whole run. Whatever of the run outlives the script is
-ended, too.
+It runs as `python -m lager_cli.runs.supervisor JOB`, in a unit of the user's systemd manager or in its own session.
+A signal to it (systemctl stop, the unit's time limit) ends the whole run. It also ends what outlives the script.
 """
 
 import contextlib
@@ -31,7 +30,7 @@ def main() -> None:
     try:
         sys.exit(_supervise(Job.take(path)))
     except OSError as problem:
-        output.error(LagerError(f"The run cannot start: {problem}.", "Mend that, and try again."))
+        output.error(LagerError(f"The run cannot start: {problem}.", "Fix this and try again."))
         sys.exit(1)
 
 
@@ -53,7 +52,7 @@ def _supervise(job: Job) -> int:
         try:
             job.record.begin(script)
         except OSError:
-            process_tree.end_descendants()  # nobody would know of it
+            process_tree.end_descendants()  # a run without a record cannot be found
             raise
         in_unit = bool(job.record.unit)
         _say_ready(in_unit)
@@ -61,7 +60,7 @@ def _supervise(job: Job) -> int:
             code = Wait(script, job.ends, writer.note, alone=True).until_it_ends() or 0
             process_tree.end_descendants()
             writer.note_order()
-            with contextlib.suppress(OSError):  # nobody will know how it ended
+            with contextlib.suppress(OSError):  # the exit code stays unknown
                 job.record.end(code)
     if job.remove:
         from lager_cli.transfer import run_folder
@@ -80,7 +79,7 @@ def _say_ready(in_unit: bool) -> None:
     os.write(1, READY)
     nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in (1, 2):
-        os.dup2(nowhere, stream)  # whoever started us waits for the ends of these, maybe
+        os.dup2(nowhere, stream)  # the process that started us may wait until these are closed
     os.close(nowhere)
 
 

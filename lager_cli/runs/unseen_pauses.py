@@ -1,7 +1,7 @@
-"""Pauses whose banner no terminal of the user's shows, and the line that tells of each of them instead.
+"""Pauses whose banner is not visible on the user's terminal, and the line that announces each of them instead.
 
-The script says in which file its banner is. It is seen where that is our terminal, where somebody shows that file, and
-where it is a pipe whose readers write on to the terminal, as of `2>&1 | tee log`.
+The script tells to which file it wrote its banner. The banner is visible if the file is our terminal, if we show the
+file, or if it is a pipe whose readers write on to the terminal, as with `2>&1 | tee log`.
 """
 
 import asyncio
@@ -18,31 +18,31 @@ from lager_cli.display import output
 from lager_cli.linux import pipelines
 from lager_cli.linux.tty_writes import Writes
 
-_PASSED_ON = 1.0  # seconds in which what went into a pipe has come to the terminal
-_TOGETHER = 0.05  # between the news of a pause and of what its script writes then, whichever is heard first
+_PASSED_ON = 1.0  # seconds for a filter to pass the banner from a pipe to the terminal
+_TOGETHER = 0.05  # seconds between the signal of a pause and its banner, whichever arrives first
 
 
 class UnseenPauses:
-    """To be used in the loop that it was made in, and closed there."""
+    """Use and close it in the event loop that created it."""
 
     def __init__(self, logs: Iterable[Path], *, enter: bool, told: Callable[[], None]) -> None:
-        """`logs` are files that somebody shows on the terminal, `enter` whether Enter there resumes; `told` is called
-        after each line."""
+        """`logs` are files shown on the terminal; `enter`: Enter on the terminal resumes; `told` is called after each
+        line."""
         self._enter = enter
         self._told = told
         terminals = [fd for fd in (0, 1, 2) if os.isatty(fd)]
         self._shown = {identify(fd) for fd in (*terminals, *_shown_elsewhere())} | {identify(log) for log in logs}
         self._pauses: dict[str, asyncio.TimerHandle | None] = {}
         self._writes: Writes | None = None
-        self._written = -1.0  # when somebody last wrote to the terminal, by the clock of the loop
+        self._written = -1.0  # time of the last write to the terminal, by the clock of the loop
         if terminals and any(pipelines.is_pipe(fd) for fd in (1, 2)):
             with contextlib.suppress(OSError):
                 self._writes = Writes(os.ttyname(terminals[0]))
                 asyncio.get_running_loop().add_reader(self._writes.fileno(), self._note_write)
 
     def paused(self, pause: dict[str, Any], *, just_now: bool) -> None:
-        """Once for each pause: tell of it if need be."""
-        file = pause.get("banner", "")  # empty where it is an older lager that does not say
+        """Announce the pause, once, if its banner is not visible."""
+        file = pause.get("banner", "")  # an older lager does not send it
         if pause["id"] in self._pauses or not file or file in self._shown:
             return
         self._pauses[pause["id"]] = None
@@ -71,7 +71,7 @@ class UnseenPauses:
         self._told()
 
     def _tell_unless_written(self, pause: dict[str, Any], since: float) -> None:
-        if self._written < since:  # what reads the pipe has kept the banner, as grep may
+        if self._written < since:  # the reader of the pipe dropped the banner, as grep may
             self._tell(pause)
 
     def _note_write(self) -> None:
@@ -80,7 +80,7 @@ class UnseenPauses:
 
 
 def line(pause: dict[str, Any], *, enter: bool) -> str:
-    """What stands in for the banner."""
+    """Return the line that replaces the banner."""
     id, label = printable(pause["id"], 8), printable(pause["label"])
     ways = "press Enter, or: " if enter else ""
     where = printable(banner.where(pause), 300) + (f" - {label}" if label else "")
@@ -88,7 +88,7 @@ def line(pause: dict[str, Any], *, enter: bool) -> str:
 
 
 def _shown_elsewhere() -> list[int]:
-    """Which of our streams come to a terminal though they are pipes: whoever started us over --box says so."""
-    if "LAGER_PROCESS_ID" in os.environ:  # in a run that one itself has started, it is the other's
+    """Return which of our streams are pipes that lead to a terminal, as the user's side of --box tells us."""
+    if "LAGER_PROCESS_ID" in os.environ:  # inherited from the run that started this one
         return []
     return [fd for fd in (1, 2) if str(fd) in os.environ.get("LAGER_SEEN_STREAMS", "").split()]

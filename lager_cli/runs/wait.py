@@ -1,4 +1,4 @@
-"""Waits for a script to end: passes signals on, and ends the script when its time is over or we are told to end."""
+"""Waits for a script to end; forwards signals, and ends the run at its timeout or when lager is told to end."""
 
 import contextlib
 import math
@@ -18,11 +18,11 @@ _SI_KERNEL = 0x80
 
 
 class Wait:
-    """For the child `script`, with BLOCKED signals blocked since before it began.
+    """Waits for the child `script`. The BLOCKED signals must be blocked since before it started.
 
-    `ends` is when its time is over, on the monotonic clock. A SIGTERM, SIGHUP or SIGQUIT to us means that the whole run
-    is to end, by the same ladder as when its time is over; in a run without a terminal, which is `alone`, SIGINT does
-    too. `without` is no part of the run.
+    `ends` is its timeout on the monotonic clock. SIGTERM, SIGHUP and SIGQUIT to us end the whole run, by the same
+    ladder as the timeout; in a run without a terminal (`alone`) SIGINT does, too. `without` lists pids that are not
+    part of the run.
     """
 
     def __init__(
@@ -41,8 +41,10 @@ class Wait:
         self._without = without
 
     def until_it_ends(self, seconds: float = math.inf) -> int | None:
-        """The exit code, 128 + N for signal N, its own or the one that we were told to end by; None where it still runs
-        after so many seconds."""
+        """Return the exit code; None if the script still runs after this many seconds.
+
+        It is 128 + N for a signal N, whether the script died by it or we were told to end by it.
+        """
         over = time.monotonic() + seconds
         while (now := time.monotonic()) < over:
             left = min(self._ends, over) - now
@@ -64,13 +66,13 @@ class Wait:
         return None
 
     def _end(self) -> int:
-        """End all that descends from us, and nothing else in our job; how the script ended."""
+        """End all our descendants, and nothing else in our job. Return how the script ended."""
         Tree(os.getpid(), without=self._without).climb()
         code = self._reap()
         return os.waitstatus_to_exitcode(os.waitpid(self._script, 0)[1]) if code is None else code
 
     def _reap(self) -> int | None:
-        """How the script ended, -N for signal N, if it has; orphans that we adopted are reaped by the way."""
+        """Return how the script ended, -N for signal N; None if it still runs. Also reaps orphans that we adopted."""
         code = None
         with contextlib.suppress(ChildProcessError):
             while (ended := os.waitpid(-1, os.WNOHANG))[0]:
@@ -80,8 +82,11 @@ class Wait:
 
 
 def _is_for_us(got: signal.struct_siginfo) -> bool:
-    """What is typed on the terminal, the script has got from there itself. When that goes away, it may tell only us;
-    but nobody is told who was started to ignore it, as by nohup."""
+    """Return whether to act on a signal.
+
+    The kernel sends a signal typed on the terminal to the script as well, so it needs no forwarding. When the terminal
+    goes away, SIGHUP may reach only us. A signal that was ignored when we started, as by nohup, stays ignored.
+    """
     if got.si_code == _SI_KERNEL and got.si_signo != signal.SIGHUP:
         return False
     return got.si_signo in _TOLD and signal.getsignal(got.si_signo) != signal.SIG_IGN

@@ -42,11 +42,11 @@ class Wanted:
 def _spec(pattern: str) -> GitIgnoreSpec:
     if not pattern or pattern.startswith("/") or ".." in pattern.split("/"):
         hint = "Name files relative to the folder that the script starts in, as in --download 'results/*.csv'."
-        raise TransferError(f"--download {pattern!r} leads out of the run's folder.", hint)
+        raise TransferError(f"--download {pattern!r} is outside the run's folder.", hint)
     try:
         return GitIgnoreSpec.from_lines([f"/{_line(pattern)}" if os.path.normpath(pattern) != os.curdir else "**"])
     except ValueError:
-        raise TransferError(f"--download {pattern!r} is no pattern.", "Write it as a shell would take it.") from None
+        raise TransferError(f"--download {pattern!r} is not a valid pattern.", "Write it as a shell pattern.") from None
 
 
 def _names_hidden(pattern: str, name: str) -> bool:
@@ -109,8 +109,8 @@ def refuse_existing(wanted: Wanted) -> None:
     """Before the run, which may be long: raise TransferError for a file that its results would have to replace."""
     for name in wanted.plain():
         if os.path.lexists(name) and not os.path.isdir(name):
-            hint = "Move it away, or replace it with --allow-overwrite."
-            raise TransferError(f"{name}, which --download would bring, is here already.", hint)
+            hint = "Move it away, or use --allow-overwrite."
+            raise TransferError(f"{name} already exists, and --download would replace it.", hint)
 
 
 class Receiver:
@@ -131,7 +131,9 @@ class Receiver:
             for info, content in tar.entries(stream):
                 fitting = self._wanted.fitting(info.name)
                 if not fitting and self._is_hidden(info.name):
-                    self.problems.append(f"{info.name} is hidden, and was left there. Name it: --download {info.name}")
+                    self.problems.append(
+                        f"{info.name} is hidden and was not downloaded. Name it: --download {info.name}"
+                    )
                     continue
                 if not fitting:
                     raise TransferError(f"The box sent {info.name!r}, which was not asked for.", DISTRUST)
@@ -144,7 +146,7 @@ class Receiver:
 
     def _take(self, into: Folder, info: TarInfo, content: Iterable[bytes]) -> None:
         if not tar.is_file(info):
-            self.problems.append(f"{info.name} is no file that can be read in the run's folder, and was left there.")
+            self.problems.append(f"{info.name} is not a readable file in the run's folder and was not downloaded.")
             return
         try:
             with into.at(info.name) as (fd, last):
@@ -155,8 +157,8 @@ class Receiver:
             return
         if name != last:
             kept = os.path.join(os.path.dirname(info.name), name)
-            way = "" if self._overwrite else " --allow-overwrite would replace it."
-            self.problems.append(f"{info.name} is here already, so the run's is {kept}.{way}")
+            way = "" if self._overwrite else " Use --allow-overwrite to replace it."
+            self.problems.append(f"{info.name} already exists, so the run's file is {kept}.{way}")
 
 
 def _executable(fd: int, name: str) -> int:
@@ -188,7 +190,7 @@ def _take_free_name(fd: int, part: str, name: str) -> str:
         with contextlib.suppress(FileExistsError):
             _name_anew(fd, part, free)
             return free
-    raise FileExistsError(None, "it is here already, and so are a thousand names beside it")
+    raise FileExistsError(None, "it already exists, and so do a thousand numbered names")
 
 
 def _name_anew(fd: int, part: str, name: str) -> None:

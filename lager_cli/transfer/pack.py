@@ -73,7 +73,7 @@ class Selection:
         known = self.entries.setdefault(name, entry)
         if known.local != entry.local and name != os.curdir:
             what = f"{known.local} and {entry.local} would both be {name} on the box."
-            raise TransferError(what, "Start the command in a folder that holds them both.")
+            raise TransferError(what, "Start the command in a folder that contains both.")
 
     def write(self, write: tar.Write) -> None:
         """Pass it on, some hundred kilobytes at a time. Blocks as `write` does. Raises TransferError, and then what was
@@ -170,4 +170,4 @@ def within(path: str, top: str) -> bool:
 
 def _unreadable(problem: OSError, path: str) -> NoReturn:
     what = problem.filename or path or "A file without a name"
-    raise TransferError(f"{what} cannot be sent: {problem.strerror}.", "Mend that, and try again.")
+    raise TransferError(f"{what} cannot be sent: {problem.strerror}.", "Fix this and try again.")

@@ -88,8 +88,10 @@ def _exactly(stream: BinaryIO, size: int) -> bytes:
 
 
 def _cut() -> TransferError:
-    return TransferError("The files did not all come: the stream ended too early.", "Try again.")
+    return TransferError("The transfer is incomplete: the stream ended too early.", "Try again.")
 
 
 def _damaged() -> TransferError:
-    return TransferError("The files came damaged.", "Check that both sides have the same lager, and try again.")
+    return TransferError(
+        "The transferred files are damaged.", "Check that both sides have the same lager, and try again."
+    )

@@ -39,7 +39,7 @@ class Folder:
         TransferError, a fault of the system, in here or inside of the `with`, as NotWritten."""
         parts = name.split("/")
         if not all(parts) or {".", ".."} & {*parts}:
-            raise TransferError(f"A file with the name {name!r} came, which was refused.", DISTRUST)
+            raise TransferError(f"The file name {name!r} was refused.", DISTRUST)
         fd = os.dup(self._fd)
         try:
             for part in parts[:-1]:
@@ -47,7 +47,7 @@ class Folder:
             yield fd, parts[-1]
         except OSError as problem:
             what = f"{name} cannot be written{self._where}: {_reason(problem)}."
-            raise NotWritten(what, "Mend that, and try again.") from None
+            raise NotWritten(what, "Fix this and try again.") from None
         finally:
             os.close(fd)
 
@@ -63,7 +63,7 @@ def _step(fd: int, part: str) -> int:
 
 def _reason(problem: OSError) -> str:
     if problem.errno in (errno.ENOTDIR, errno.ELOOP):
-        return "something on the way to it is a link or a file"
+        return "part of its path is a link or a file"
     return str(problem.strerror)
 
 

@@ -1,1 +1,1 @@
-"""`lager breakpoints --watch`: pauses as they come and go."""
+"""`lager breakpoints --watch`: a live list of the pauses."""

@@ -1,4 +1,4 @@
-"""The table of pauses that lives: it follows what happens, counts down, and takes keys."""
+"""The live table of pauses: follows changes, counts down, and reads keys."""
 
 import asyncio
 import contextlib
@@ -27,19 +27,19 @@ _FIVE_MINUTES = 300.0
 _KEYS = "j/k select  c continue  e +5m  E extend  o console  ? help  q leave"
 _HELP = """\
   j, k, arrows     select; also Page Up, Page Down, Home and End
-  o, Enter         open the console of the selected pause; come back after it
-  c                let the selected pause go on
-  e                give it five minutes more
-  E                give it as much more as you type: 90, 10m, 1h; 0: no limit
+  o, Enter         open the console of the selected pause; it returns here
+  c                resume the selected pause
+  e                extend it by five minutes
+  E                extend it by a time that you type: 90, 10m, 1h; 0: no limit
   q, Ctrl-C        leave
-  any key          back to the table"""
+  any key          return to the table"""
 _MARGIN = 2
 _AROUND = 2  # the header, and the line below
 _ALL = 1 << 31
 
 
 def live() -> int:
-    """Until the user leaves; the exit code. Between two tables stands the console that was opened from the first."""
+    """Show the table until the user leaves, and return the exit code. Open consoles in between."""
     selection, message = Selection(), ""
     while True:
         table = LiveTable(selection, message)
@@ -50,7 +50,7 @@ def live() -> int:
 
 
 def _console(id: str) -> str:
-    """Stay in the console of the pause `id`; what there is to say of it afterwards."""
+    """Run the console of the pause `id`, and return the message to show afterwards."""
     from lager_cli.console.attach import attach
 
     try:
@@ -61,7 +61,7 @@ def _console(id: str) -> str:
 
 
 class LiveTable:
-    """One life of the table. When it has ended, `console` is the pause whose console is to be opened, or None."""
+    """The table until the user leaves it. Then `console` is the pause whose console to open, or None."""
 
     def __init__(self, selection: Selection, message: str) -> None:
         self.console: str | None = None
@@ -70,7 +70,7 @@ class LiveTable:
         self._selection = selection
         self._helping = False
         self._following = Following(lambda _: self._changed())
-        self._standing = asyncio.Event()
+        self._has_pauses = asyncio.Event()
         self._time = Buffer(multiline=False, accept_handler=self._extend_as_typed)
         self._table = FormattedTextControl(self._rendered, focusable=True, show_cursor=False)
         asking = Window(BufferControl(self._time, [BeforeInput("extend by: ")]), height=1)
@@ -84,7 +84,7 @@ class LiveTable:
         )
 
     async def run(self) -> None:
-        """Until the user leaves or opens a console. LagerError where there is nothing to follow from the beginning."""
+        """Run until the user leaves or opens a console. Raises LagerError if lagerd cannot be reached at the start."""
         with contextlib.suppress(EOFError):  # the terminal is gone
             await self._app.run_async(pre_run=self._begin)
 
@@ -101,18 +101,18 @@ class LiveTable:
 
     async def _tick(self) -> None:
         while True:
-            await self._standing.wait()
+            await self._has_pauses.wait()
             await asyncio.sleep(1)
             self._app.invalidate()
 
     def _changed(self) -> None:
         pauses = self._following.pauses()
-        (self._standing.set if pauses else self._standing.clear)()
+        (self._has_pauses.set if pauses else self._has_pauses.clear)()
         if self._following.problem:
             self._message = ""
         self._app.invalidate()
 
-    # What is seen.
+    # Drawing.
 
     def _rendered(self) -> StyleAndTextTuples:
         if self._helping:
@@ -135,7 +135,7 @@ class LiveTable:
         count = len(self._following.pauses())
         return [("", self._message or f"{count} paused  {_KEYS}")]
 
-    # What the keys do.
+    # Keys.
 
     def _keys(self) -> KeyBindings:
         commands: dict[str, Callable[[], object]] = {
@@ -198,7 +198,7 @@ class LiveTable:
             self.console = pause["id"]
             self._app.exit()
         elif pause is not None:
-            self._message = f"{pause['id']} has no console. It gets one with pause(interactive=True) or breakpoint()."
+            self._message = f"{pause['id']} has no console. Use pause(interactive=True) or breakpoint() to get one."
 
     def _ask_for_time(self) -> None:
         if self._selected() is not None:
@@ -209,7 +209,7 @@ class LiveTable:
         self._app.layout.focus(self._table)
         seconds = seconds_of(buffer.text)
         if seconds is None:
-            self._message = "That is no length of time. Type one like 90, 10m, 1h30m, or 0 for no limit."
+            self._message = "That is not a valid duration. Type one like 90, 10m, 1h30m, or 0 for no limit."
         else:
             self._ask_lagerd("Extend", "sd", seconds)
         return False

@@ -1,4 +1,4 @@
-"""`lager breakpoints --watch`: the pauses as they come and go; on a terminal a table that lives, else line by line."""
+"""`lager breakpoints --watch`: a live table of the pauses on a terminal, else one line for each change."""
 
 import asyncio
 import os
@@ -17,7 +17,7 @@ _BY = ("uid", "user", "pid", "how")
 
 
 def watch(as_json: bool) -> int:
-    """Until the user leaves; the exit code. LagerError where there is nothing to follow from the beginning."""
+    """Show the pauses until the user leaves, and return the exit code. Raises LagerError without lagerd."""
     if not as_json and os.isatty(0) and os.isatty(1) and os.environ.get("TERM", "dumb") not in ("", "dumb"):
         from lager_cli.watch.live_table import live
 
@@ -27,7 +27,7 @@ def watch(as_json: bool) -> int:
 
 
 class _Lines:
-    """A line for each change, until nobody reads them any more: then BrokenPipeError."""
+    """Print a line for each change. Raises BrokenPipeError when the reader closes the pipe."""
 
     def __init__(self, as_json: bool) -> None:
         self._as_json = as_json
@@ -40,7 +40,9 @@ class _Lines:
         if not self._as_json:
             output.cells(("EVENT", *HEADERS, "BY"), _WIDTHS)
         if stat.S_ISFIFO(os.fstat(1).st_mode):
-            loop.add_reader(1, self._leave, BrokenPipeError())  # told when its reader has gone, news or not
+            loop.add_reader(
+                1, self._leave, BrokenPipeError()
+            )  # readable when the reader has gone, even without changes
         work = asyncio.ensure_future(self._following.run())
         done, _ = await asyncio.wait([work, self._unread], return_when=asyncio.FIRST_COMPLETED)
         work.cancel()
@@ -56,7 +58,7 @@ class _Lines:
         if change is None:
             if self._following.problem != self._problem:
                 self._problem = self._following.problem
-                output.note(self._problem or "lagerd is there again.")
+                output.note(self._problem or "lagerd is back.")
         elif self._as_json:
             output.print_json_line(_object(change))
         else:

@@ -149,5 +149,5 @@ def test_everybody_has_runs_of_their_own(box, manager):
     for user in ("bob", "root"):
         assert id not in box.run("lager", "runs", "--all", "--json", user=user).stdout
         refused = box.run("lager", "python", "--kill", id, user=user, check=False)
-        assert (refused.returncode, "There is no run" in refused.stderr) == (1, True)
+        assert (refused.returncode, "You have no run" in refused.stderr) == (1, True)
     box.run("lager", "python", "--kill", id, user="alice")

@@ -76,7 +76,7 @@ def test_a_module_is_no_file(bash, tmp_path):
 
 def test_fish_shows_what_is_said_behind_a_comma(start):
     fish = start("fish", "--no-config", "-c", 'lager completion fish | source; complete -C "lager instr"')
-    assert "instruments\tList the instruments in use, and by whom.\n" in fish.out.rest()
+    assert "instruments\tList the instruments in use, and who holds them.\n" in fish.out.rest()
 
 
 def test_nothing_is_started_and_nothing_is_said_where_nobody_answers(bash, tmp_path):

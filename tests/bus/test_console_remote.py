@@ -66,7 +66,7 @@ def spoken(near, tmp_path):
 @pytest.mark.parametrize("size", SIZES)
 def test_a_paused_run_and_its_console(box, script, client, spoken, size):
     run = box("python", "--pause-on-error", script(SCRIPT), size=size)
-    shown = run.sees("\n  left      ")
+    shown = run.sees("\n  time left ")
     assert "in load - KeyError: 'adc3', before its finally blocks have run" in shown.replace("\n", "")
     id = client.paused()["id"]
     assert f"\n  console   lager python --console {id} --box near\n" in shown
@@ -96,7 +96,8 @@ def test_a_paused_run_and_its_console(box, script, client, spoken, size):
     assert re.search(rf"\nlager: {id} resumed by \w+ .*; this console ends$", console.shown)
     code = run.wait()
     assert re.search(
-        r"\n  then .*\n  left .*\nlager: .* resumed by .*\nput away\nTraceback \(most recent call last\)", run.shown
+        r"\n  then .*\n  time left .*\nlager: .* resumed by .*\nput away\nTraceback \(most recent call last\)",
+        run.shown,
     )
     assert code == 1, run.shown
 
@@ -149,7 +150,7 @@ def test_a_failing_test(box, script, tmp_path, size):
     run = box(
         "python", "-m", "pytest", "--lager-pause", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", file, size=size
     )
-    shown = run.sees("\n  left      ").replace("\n", "")
+    shown = run.sees("\n  time left ").replace("\n", "")
     assert re.search(r"lager: paused at .*test_it.py:10 in test_load - .*test_it.py::test_load", shown)
     assert "put away" not in shown
     run.type(ENTER)

@@ -38,7 +38,7 @@ def console(terminal):
 
     def opener(id: str):
         screen = terminal(LAGER, "python", "--console", id, TERM="dumb")
-        screen.expect(f"lager: a console of {id}: Ctrl-D leaves it")
+        screen.expect(f"lager: console of {id}: Ctrl-D leaves it")
         screen.expect(PROMPT)
         return screen
 
@@ -132,7 +132,7 @@ def test_ctrl_c_in_a_call_that_python_cannot_interrupt(paused, console, client):
     screen.type(SLEEP)
     screen.expect("begun\n")
     screen.type(CTRL_C)
-    screen.expect("Ctrl-C again leaves this console")
+    screen.expect("press Ctrl-C again to leave this console")
     screen.type(CTRL_C)
     screen.wait()
     client.expect("Extended", lambda s: s.args[2]["why"] == "detached")

@@ -10,7 +10,7 @@ from tests.processes import LAGER
 from tests.screen import SIZES
 
 ONE = "import lager\nlager.pause('look', interactive=True)\nprint('went on')\n"
-LEFT = re.compile(r"^  left      (.*)$", re.MULTILINE)
+LEFT = re.compile(r"^  time left (.*)$", re.MULTILINE)
 PYTHON = (LAGER, "python")
 
 
@@ -41,7 +41,7 @@ def test_it_counts_in_place_and_is_gone_with_enter(screen, script, client, colum
     said = counts(view)
     seconds = [60 * int(text[0]) + int(text[2:4]) for text in said]
     assert seconds == list(range(seconds[0], seconds[0] - 3, -1))
-    assert view.lines[-2:] == ["  then      resumes by itself in 5m00s", f"  left      {said[-1]}"]
+    assert view.lines[-2:] == ["  then      resumes by itself in 5m00s", f"  time left {said[-1]}"]
     view.type("\r")
     user = client.resumed(id)[1]["user"]
     assert view.wait() == 0
@@ -55,13 +55,13 @@ def test_it_follows_what_happens(screen, script, client, start):
     pause = client.paused()
     counts(view, 0)
     client.call("Extend", "sd", pause["id"], 600.0)
-    view.sees("  left      14m")
+    view.sees("  time left 14m")
     console = start("/bin/sh", "-c", f"(echo 'print(42)'; sleep 600) | lager python --console {pause['id']}")
     view.sees(f"s, 1 console: {pause['user']}")
     console.close()
     view.until(lambda shown: "console:" not in shown)
     client.call("Extend", "sd", pause["id"], 0.0)
-    view.sees("  left      no limit")
+    view.sees("  time left no limit")
     client.call("Continue", "s", pause["id"])
     assert view.wait() == 0
     assert left(view.shown) == []
@@ -73,7 +73,7 @@ def test_what_was_left_is_gone_however_the_pause_ends(screen, script, client, la
     seconds = {"its time": 2}.get(by, 300)
     view = screen(*PYTHON, script(f"import lager\nlager.pause(timeout={seconds})\nprint('went on')\n"))
     pause = client.paused()
-    view.sees("\n  left      ")
+    view.sees("\n  time left ")
     if by == "another terminal":
         lager("python", "--continue", pause["id"])
     elif by == "an exception":
@@ -88,7 +88,7 @@ def test_without_a_limit_it_shows_consoles_alone(screen, script, client, start):
     view = screen(*PYTHON, script(ONE.replace("'look'", "'look', timeout=0")))
     pause = client.paused()
     console = start("/bin/sh", "-c", f"(echo 'print(42)'; sleep 600) | lager python --console {pause['id']}")
-    view.sees(f"\n  left      no limit, 1 console: {pause['user']}")
+    view.sees(f"\n  time left no limit, 1 console: {pause['user']}")
     console.close()
     view.until(lambda shown: left(shown) == ["no limit"])
     view.type("\r")
@@ -125,7 +125,7 @@ def test_other_output_is_left_alone(screen, script, client, tmp_path):
         client.call("Continue", "s", id)
         assert view.wait() == 0
     assert [line.partition(" resumed")[0] for line in view.lines[4:]] == [
-        f"  left      {left(view.shown)[0]}", "first", "second", "half a line", f"lager: {id}", "went on",
+        f"  time left {left(view.shown)[0]}", "first", "second", "half a line", f"lager: {id}", "went on",
     ]  # fmt: skip
 
 
@@ -146,7 +146,7 @@ def test_one_line_for_threads_and_children(screen, script, client):
     view = screen(*PYTHON, script(SEVERAL), rows=60)
     details = [client.paused() for _ in range(3)]
     pauses = {pause["label"]: pause["id"] for pause in details}
-    view.sees("  left      3 paused, next in 1m2")
+    view.sees("  time left 3 paused, next in 1m2")
     client.call("Continue", "s", pauses["child"])
     view.sees("2 paused, next in 1m3")
     client.call("Continue", "s", details[0]["run_id"])
@@ -193,7 +193,7 @@ def test_a_shell_stops_it_and_brings_it_back(screen, script, client):
     view.sees("\na b\n")
     view.type("fg\r")
     view.until(lambda shown: len(left(shown)) == 2)
-    assert f"  left      {left(view.shown)[0]}\n" in stopped
+    assert f"  time left {left(view.shown)[0]}\n" in stopped
     view.type("\r")
     view.sees("went on\n$")
     assert len(left(view.shown)) == 1
@@ -265,11 +265,11 @@ def test_a_line_that_was_not_passed_on(screen, script, client):
     client.paused()
     counts(view, 1)
     view.type("hello\r")
-    view.sees("what you typed was not passed on")
+    view.sees("your input was ignored")
     view.until(lambda shown: len(left(shown)) == 2)
     view.type("\r")
     assert view.wait() == 0
-    assert view.lines[-3].startswith("lager: an empty line resumes")
+    assert view.lines[-3].startswith("lager: press Enter on an empty line to resume")
     assert view.lines[-4] == "hello"
 
 
@@ -289,7 +289,7 @@ def test_flow_control_holds_nobody_up(screen, script, client):
 def test_the_end_of_the_run_comes_first(screen, script, client):
     view = screen(*PYTHON, "--timeout", "60", script(ONE))
     client.paused()
-    view.sees("s until the whole run is ended")
+    view.sees("s until the run is ended")
     view.type("\r")
     assert view.wait() == 0
 

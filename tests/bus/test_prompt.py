@@ -86,7 +86,7 @@ def answered(screen: Screen, typed: str, answer: str) -> str:
 def test_the_first_screen(paused, console, size):
     screen = console(paused, size=size)
     shown = at_prompt(screen)
-    assert f"lager: a console of {paused}: Ctrl-D leaves it" in shown
+    assert f"lager: console of {paused}: Ctrl-D leaves it" in shown
     assert "paused at script.py:31 in work - before the load" in shown
     assert '-> 31      lager.pause("before the load", interactive=True, timeout=200)' in shown
     assert re.search(r"\n  hangs +Hangs +<Hangs whose repr hangs>\n", shown)
@@ -210,7 +210,7 @@ def test_a_call_that_cannot_be_interrupted_can_be_left(paused, console, tmp_path
     screen.type("import os; os.system('echo > begun; sleep 600')" + ENTER)
     assert (tmp_path / "begun").read_text() == "\n"  # told from within the call
     screen.type(CTRL_C)
-    screen.sees("Ctrl-C again leaves this console")
+    screen.sees("press Ctrl-C again to leave this console")
     screen.type(CTRL_C)
     screen.wait()
 
@@ -248,9 +248,9 @@ def test_orders(paused, console, client):
     answered(screen, ":vars", "readings  dict")
     answered(screen, ":consoles", "(this one)")
     answered(screen, ":help", ":extend 10m")
-    answered(screen, ":nonsense", "lager: There is no such command here. There are: :where, :vars, :extend")
+    answered(screen, ":nonsense", "lager: Unknown command. The commands are: :where, :vars, :extend")
     answered(screen, ":extend soon", "lager: That is not a valid duration.")
-    answered(screen, "missing?", "Nothing is known of missing")
+    answered(screen, "missing?", "Cannot look up missing")
     screen.resize(60, 60)
     shown = answered(screen, "lager.pause?", "\nStand still here until").rpartition("lager.pause?")[2]
     assert re.search(r"signature +pause\(label=None, .*,\n.*on_timeout='resume'\)\n", shown)  # wrapped, not cut

@@ -153,7 +153,7 @@ def test_a_reader_that_has_enough_ends_the_script(station, there):
 def test_what_a_full_disk_here_does_not_take_is_said(start, there, code, told):
     there(f"import os, sys\nos.write(1, b'lost')\nsys.exit({code})\n")
     process = start("/bin/sh", "-c", f"exec {LAGER} python --box near script.py >/dev/full")
-    assert "What came from the box could not be written: [Errno 28]" in process.err.rest()
+    assert "The output of the box could not be written: [Errno 28]" in process.err.rest()
     assert process.wait() == told
 
 
@@ -304,7 +304,7 @@ def test_whoever_only_follows_a_detached_run_is_not_told_that_it_is_interrupted(
     follower.out.expect("up\n")
     os.kill(children(follower.pid)[0], signal.SIGKILL)
     assert follower.wait() == 255
-    assert "is interrupted, unless detached." in follower.err.rest()
+    assert "the box interrupts the run unless it is detached." in follower.err.rest()
     ended = start(LAGER, "python", "--kill", id, "--box", "near")
     assert (ended.wait(), ended.out.rest()) == (0, f"Ended {id[:8]}: exit code 130.\n")
 

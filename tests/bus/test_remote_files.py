@@ -178,7 +178,7 @@ def test_results_come_back_whatever_the_exit_code(start, script, user):
         "lager: took --download results, --download=*.txt, --download *.png for itself; put -- before the script's own "
         "options",
         "lager: --download *.png: the run wrote no such file",
-        "lager: log.txt is here already, so the run's is log.txt.1. --allow-overwrite would replace it.",
+        "lager: log.txt already exists, so the run's file is log.txt.1. Use --allow-overwrite to replace it.",
     ]
     assert below(user) == ["data.csv", "log.txt", "log.txt.1", "results/a.csv", "results/deep/b.csv", "script.py"]
     process = start(LAGER, "python", "script.py", "--box", "near", *options, "--allow-overwrite", "9")
@@ -191,7 +191,7 @@ def test_results_come_back_whatever_the_exit_code(start, script, user):
     ("options", "said", "code"),
     [
         (["--download", "../x"], "--download '../x' leads out of the run's folder.", 1),
-        (["--download", "script.py"], "script.py, which --download would bring, is here already. Move it away, or", 1),
+        (["--download", "script.py"], "script.py already exists, and --download would replace it. Move it away, or", 1),
         (["--add-file", "no.csv"], "no.csv cannot be sent: No such file or directory.", 1),
         (["--add-file", ""], "A file without a name cannot be sent: No such file or directory.", 1),
         (["--add-file", "fifo"], "/fifo is a FIFO, which cannot be sent.", 1),
@@ -214,7 +214,7 @@ def test_on_the_box_itself_the_same_words_do(start, script, tmp_path):
     assert process.err.rest() == ""
     process = start(LAGER, "python", "--add-file", "no.csv", "script.py")
     assert process.wait() == 2
-    assert "There is no file or folder no.csv, which --add-file names." in process.err.rest()
+    assert "--add-file: there is no file or folder no.csv." in process.err.rest()
 
 
 def end_by_eof(process) -> int:
@@ -300,9 +300,7 @@ def test_a_box_that_sends_what_nobody_asked_for(start, script, user, near):
     near.answering(FORGED.format(name="results/../../evil", size=4, whole=True))
     process = start(LAGER, "python", "--box", "other", "--download", "**", script(""))
     assert process.wait() == 1
-    assert process.err.rest() == (
-        "lager: A file with the name 'results/../../evil' came, which was refused. Do not trust that box.\n"
-    )
+    assert process.err.rest() == ("lager: The file name 'results/../../evil' was refused. Do not trust that box.\n")
     assert below(user) == ["script.py"]
 
 

@@ -95,7 +95,7 @@ def test_variables(start, script, tmp_path):
     assert (runnable, a, b, box, c) == ("./script.py", "1=2", "", "bench7", "ü")
     assert address.startswith("unix:path=")
     assert str(uuid.UUID(id)) == id
-    assert process.err.rest() == "lager: NOT_THERE is not set here, so there is nothing to pass on\n"
+    assert process.err.rest() == "lager: NOT_THERE is not set here, so --passenv passes nothing on\n"
 
 
 @pytest.mark.parametrize(("value", "said"), [("0", ""), ("builtins.print", "hello\n"), ("no.such.hook", "")])

@@ -222,7 +222,7 @@ def test_enter_resumes_and_ctrl_c_leaves(runs, script, client, terminal):
     screen.type("\n")
     screen.expect("with Enter")
     screen.type("\x03")
-    screen.expect(f"the run goes on. To end it: lager python --kill {id[:8]}")
+    screen.expect(f"the run continues. To end it: lager python --kill {id[:8]}")
     assert screen.wait() == 130
     assert runs.known(id)["state"] == "running"
 
@@ -246,7 +246,7 @@ finally: print('put away')
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
     again = lager("python", "--kill", id)
-    assert (again.returncode, "has ended already" in again.stderr) == (1, True)
+    assert (again.returncode, "has already ended" in again.stderr) == (1, True)
 
 
 def test_what_does_not_listen_is_ended_all_the_same(runs, lager, script, start):
@@ -265,7 +265,7 @@ def test_one_signal(runs, lager, script, start):
     assert lager("python", "--kill", id, "--signal", "usr1").stdout == f"Sent SIGUSR1 to 1 process of {id[:8]}.\n"
     assert follower.wait() == 6
     wrong = lager("python", "--kill", id, "--signal", "FOO")
-    assert (wrong.returncode, "'FOO' is no signal" in wrong.stderr) == (2, True)
+    assert (wrong.returncode, "'FOO' is not a signal" in wrong.stderr) == (2, True)
 
 
 def test_its_time_is_not_capped_and_ends_it(runs, script):
@@ -340,7 +340,7 @@ def test_nobody_knows_how_a_run_ended_whose_keeper_was_killed(runs, lager, scrip
     assert runs.known(id)["state"] == "running"
     assert lager("python", "--kill", id).stdout == f"Ended {id[:8]}.\n"
     assert follower.wait() == 1
-    assert f"How the run {id[:8]} ended is not known" in follower.err.rest()
+    assert f"The exit code of the run {id[:8]} is unknown" in follower.err.rest()
     assert runs.known(id)["state"] == "died"
 
 
@@ -357,7 +357,7 @@ def test_a_run_in_the_foreground_is_noted(runs, run, lager):
     known = runs.all()[0]
     assert (known["state"], known["detached"], known["runnable"]) == ("running", False, "script.py")
     refused = lager("python", "--reattach", known["id"])
-    assert (refused.returncode, "not a detached one" in refused.stderr) == (1, True)
+    assert (refused.returncode, "is not detached" in refused.stderr) == (1, True)
     process.out.expect("ready")
     assert lager("python", "--kill", known["id"]).stdout == f"Ended {known['id'][:8]}: exit code 130.\n"
     assert process.wait() == 130
@@ -410,7 +410,7 @@ def test_asked_to_pause(runs, lager, script, client):
     assert f"lager python --continue {pause['id']} --box bench7" in done.stdout
     assert f"lager python --console {pause['id']} --box bench7" in done.stdout
     again = lager("python", "--pause", id[:8])
-    assert (again.returncode, again.stderr) == (0, "lager: it is paused already\n")
+    assert (again.returncode, again.stderr) == (0, "lager: the run is already paused\n")
     assert pause["id"] in again.stdout
     lager("python", "--continue", pause["id"])
     client.resumed(pause["id"])
@@ -438,7 +438,7 @@ def test_no_such_run(runs, lager, option):
     for id in ("deadbeef", "", "dea", "\x1b[31m", "../../etc"):
         done = lager("python", option, id)
         assert (done.returncode, done.stdout) == (1, "")
-        assert "There is no run" in done.stderr
+        assert "You have no run" in done.stderr
         assert "\x1b" not in done.stderr
 
 

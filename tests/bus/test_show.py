@@ -41,7 +41,7 @@ def test_all_of_it(paused, lager, client):
         paused["id"] + r"  look \x1b[2J" + "\n  where     script.py:7 in work\n  script    script.py\n"
     )
     assert f"\n  process   {paused['pid']} of {paused['user']}, thread MainThread\n" in head
-    assert "\n  left      4m" in head or "\n  left      5m00s" in head
+    assert "\n  time left 4m" in head or "\n  time left 5m00s" in head
     assert "s, then raise\n  holds     no instrument\n  consoles  none open" in head
     assert '\n-> 7      lager.pause("look' in source
     assert '\n   8  work(Evil(), {"adc1": 1.25})' in source
@@ -67,7 +67,7 @@ def test_the_instruments_and_their_nets(run, client, lager):
     pause = client.paused()
     shown = lager("breakpoints", "show", pause["id"]).stdout
     assert "\n  holds     daq1 (net adc1), psu1 (net supply2)\n" in shown
-    assert "\n  left      no limit\n" in shown
+    assert "\n  time left no limit\n" in shown
     assert "consoles" not in shown.partition("Source")[0]
     assert "  modules, functions, classes: Net, NetType, pause\n" in shown
     client.call("Continue", "s", pause["id"])

@@ -96,7 +96,7 @@ def test_the_keys(own, screen, pause, client):
     view.type("1h\r")
     view.until(lambda shown: re.search("has 1h(0.|10)m left.", shown))
     view.type("Eq\r")
-    view.sees("That is no length of time.")
+    view.sees("That is not a valid duration.")
     view.type("E0")
     view.sees("extend by: 0")
     view.type("\x1b")
@@ -105,7 +105,7 @@ def test_the_keys(own, screen, pause, client):
     view.sees("waits until it is resumed.")
     view.sees("no limit")
     view.type("?")
-    view.sees("any key          back to the table")
+    view.sees("any key          return to the table")
     view.type("c")
     view.sees("2 paused")
     view.type("c")
@@ -169,7 +169,7 @@ def test_it_outlives_lagerd_and_the_bus(own, screen, pause, client):
     view = screen(*WATCH)
     view.sees("1 paused")
     own.kill_lagerd()
-    view.sees("lagerd is gone; waiting for it.")
+    view.sees("lagerd is down; waiting for it.")
     assert one["id"] in view.shown
     own.start_lagerd()
     view.sees("1 paused")
@@ -177,7 +177,7 @@ def test_it_outlives_lagerd_and_the_bus(own, screen, pause, client):
     view.sees(f"Resumed {one['id']}.")
     assert client.resumed(one["id"])[1]["how"] == "cli"
     own.kill_broker()
-    view.sees("The bus is gone; waiting for it.")
+    view.sees("The bus is down; waiting for it.")
     own.kill_lagerd()
     (own.folder / "bus").unlink()
     own.start_broker()
@@ -218,10 +218,10 @@ def test_what_a_pipe_gets(own, start, pause, client):
     client.resumed(after["id"])
     own.kill_lagerd()
     for process in watching:
-        process.err.expect("lager: lagerd is gone; waiting for it.\n")
+        process.err.expect("lager: lagerd is down; waiting for it.\n")
     own.start_lagerd()
     for process in watching:
-        process.err.expect("lager: lagerd is there again.\n")
+        process.err.expect("lager: lagerd is back.\n")
         process.kill(signal.SIGINT)
         assert process.wait() == 130
         process.out.rest()

@@ -149,7 +149,7 @@ def test_text_is_no_enter(terminal, client, script):
     screen = terminal(LAGER, "python", script(ONE))
     screen.expect("then ")
     screen.type("x = 1\r")
-    screen.expect("an empty line resumes")
+    screen.expect("press Enter on an empty line to resume")
     screen.type("\x04\r")
     screen.expect("went on")
 

@@ -143,7 +143,7 @@ def test_several_and_none_named(lager, rude):
     assert lager("python", "--continue", "ABCD0002").stdout == "Resumed abcd0002.\n"
     assert json.loads(lager("breakpoints", "--json").stdout)[0]["id"] == "abcd0001"
     assert lager("python", "--continue-all").stdout == "Resumed 1 paused script.\n"
-    assert lager("python", "--continue-all").stdout == "Resumed 0 paused scripts.\n"
+    assert lager("python", "--continue-all").stdout == "Nothing was paused.\n"
     assert lager("breakpoints").stdout == "No script is paused.\n"
     assert lager("breakpoints", "--json").stdout == "[]\n"
 

@@ -20,12 +20,12 @@ from lager_cli.runs.countdown import words
         (1, math.inf, ["anna"], False, "no limit, 1 console: anna"),
         (3, 250.0, [], False, "3 paused, next in 4m10s"),
         (3, math.inf, ["bob"], False, "3 paused, no limit, 1 console: bob"),
-        (1, 20.0, [], True, "20s until the whole run is ended"),
-        (2, 20.0, ["bob"], True, "2 paused, 20s until the whole run is ended, 1 console: bob"),
+        (1, 20.0, [], True, "20s until the run is ended"),
+        (2, 20.0, ["bob"], True, "2 paused, 20s until the run is ended, 1 console: bob"),
     ],
 )
 def test_the_words(count, left, attached, of_run, text):
-    assert words(count, left, attached, of_run=of_run) == f"  left      {text}"
+    assert words(count, left, attached, of_run=of_run) == f"  time left {text}"
 
 
 def test_it_hears_of_every_write_and_of_nothing_else():

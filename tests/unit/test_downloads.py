@@ -170,8 +170,8 @@ def test_a_file_that_is_here_stays_and_the_runs_comes_beside_it(here, bring):
     (here / "b.csv").symlink_to("nowhere")
     said = bring(write("results/a.csv", "b.csv", "c.csv"), "**")
     assert said == [
-        "b.csv is here already, so the run's is b.csv.1. --allow-overwrite would replace it.",
-        "results/a.csv is here already, so the run's is results/a.csv.2. --allow-overwrite would replace it.",
+        "b.csv already exists, so the run's file is b.csv.1. Use --allow-overwrite to replace it.",
+        "results/a.csv already exists, so the run's file is results/a.csv.2. Use --allow-overwrite to replace it.",
     ]
     assert below(here) == ["b.csv", "b.csv.1", "c.csv", "results/a.csv", "results/a.csv.1", "results/a.csv.2"]
     assert (here / "results/a.csv").read_text() == (here / "results/a.csv.1").read_text() == "mine"
@@ -190,7 +190,7 @@ def test_overwriting_when_it_is_allowed(here, bring):
 def test_no_file_over_a_folder(here, bring):
     (here / "a.csv").mkdir()
     assert bring(write("a.csv", "b.csv"), "*.csv", overwrite=True) == [
-        "a.csv is here already, so the run's is a.csv.1."
+        "a.csv already exists, so the run's file is a.csv.1."
     ]
     assert below(here) == ["a.csv.1", "b.csv"]
 
@@ -226,14 +226,14 @@ def test_what_is_known_to_be_here_is_refused_before_the_run(here):
     (here / "results").mkdir()
     refuse_existing(Wanted(["*.csv", "results", "b.csv", "a?csv"]))
     with pytest.raises(
-        TransferError, match=r"^a\.csv, which --download would bring, is here already\. Move it away, or"
+        TransferError, match=r"^a\.csv already exists, and --download would replace it\. Move it away, or"
     ):
         refuse_existing(Wanted(["b.csv", "a.csv"]))
 
 
 @pytest.mark.parametrize("pattern", ["", "/etc/*", "../x", "a/../../b", "..", "results/.."])
 def test_a_pattern_that_leads_out_is_refused(pattern):
-    with pytest.raises(TransferError, match=r"leads out of the run's folder\. Name files relative to the folder"):
+    with pytest.raises(TransferError, match=r"is outside the run's folder\. Name files relative to the folder"):
         Wanted([pattern])
 
 

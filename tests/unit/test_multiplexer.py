@@ -61,7 +61,7 @@ def test_what_was_taken_may_be_sent_again(heard):
 
 
 def test_a_stream_that_there_is_not_is_refused(heard):
-    with pytest.raises(BoxError, match="no known stream"):
+    with pytest.raises(BoxError, match="unknown stream"):
         heard(head(Kind.DATA, 6, 1))
 
 

@@ -65,7 +65,7 @@ def test_names_that_lead_out(folder, name):
 @pytest.mark.parametrize("target", ["..", "/", "../precious", "x/../../precious", "self/../.."])
 def test_a_link_and_then_a_file_through_it(folder, target):
     linked = (member("self", tarfile.SYMTYPE, link="."), member("link", tarfile.SYMTYPE, link=target))
-    with pytest.raises(TransferError, match=r"^link/precious cannot be written on the box: something on the way"):
+    with pytest.raises(TransferError, match=r"^link/precious cannot be written on the box: part of its path"):
         unpack(stream(*linked, member("link/precious", data=b"evil")), str(folder))
 
 
@@ -90,8 +90,8 @@ def test_devices_and_the_like(folder, kind):
 
 def test_what_is_no_file_is_not_brought(folder):
     assert bring(member("link", tarfile.SYMTYPE, link="/etc/passwd"), member("fifo", tarfile.FIFOTYPE)) == [
-        "link is no file that can be read in the run's folder, and was left there.",
-        "fifo is no file that can be read in the run's folder, and was left there.",
+        "link is not a readable file in the run's folder and was not downloaded.",
+        "fifo is not a readable file in the run's folder and was not downloaded.",
     ]
     assert os.listdir() == []
 
@@ -113,7 +113,7 @@ def test_nothing_that_was_not_asked_for(folder):
 def test_links_in_the_current_folder_are_not_followed(folder):
     (folder / "out").symlink_to("..")
     (folder / "file").symlink_to("../precious")
-    said = "out/precious cannot be written: something on the way to it is a link or a file. Mend that, and try again."
+    said = "out/precious cannot be written: part of its path is a link or a file. Fix this and try again."
     members = [member("out/precious", data=b"evil" * 200_000), member("file", data=b"new")]
     assert bring(*members, overwrite=True) == [said]
     assert not (folder / "file").is_symlink()
