@@ -1,1 +1,1 @@
-"""A command on a box, over one ssh."""
+"""Commands on a box, over one ssh connection."""

@@ -1,4 +1,4 @@
-"""The command that a session runs on a box, with a terminal of its own where the user has one."""
+"""The command that a session runs on a box, with a terminal if the user has one."""
 
 import contextlib
 import fcntl
@@ -18,7 +18,7 @@ from lager_cli.linux import process_tree, tty
 
 
 class Command:
-    """Leader of a session of its own. Its standard streams are the streams of the trunk."""
+    """The child process, leader of its own session. Its standard streams are streams of the trunk."""
 
     def __init__(self, trunk: Trunk, header: Mapping[str, Any], folder: str | None) -> None:
         self._trunk = trunk
@@ -58,7 +58,7 @@ class Command:
         self.ended = True
 
     def finish(self) -> int:
-        """Send what it still had to say, but not what others say who have its streams; its exit code."""
+        """Send the rest of its output and return its exit code. Other processes may still have its streams."""
         for source in self.sources:
             while not source.ended:
                 if source.interest() is None:
@@ -77,7 +77,7 @@ class Command:
             termios.tcsetwinsize(self._terminal, size)
 
     def _open(self, header: Mapping[str, Any]) -> list[int]:
-        """The command's ends of its standard streams; ours are in the trunk."""
+        """Return the command's ends of its standard streams; our ends are in the trunk."""
         slave = -1
         if "terminal" in self._kinds:
             self._terminal, slave = os.openpty()
@@ -91,7 +91,9 @@ class Command:
         if header["size"]:
             self.resize(header["size"])
         if header["settings"]:
-            with contextlib.suppress(termios.error, ValueError, TypeError, IndexError):  # of another machine's making
+            with contextlib.suppress(
+                termios.error, ValueError, TypeError, IndexError
+            ):  # they come from another machine
                 tty.apply(slave, header["settings"])
 
     def _end(self, stream: int, kind: str, slave: int) -> int:
@@ -108,8 +110,10 @@ class Command:
         return writer
 
     def _settle(self) -> None:  # pragma: no cover: it is measured until it becomes another program, and then lost
-        """In the new process: its controlling terminal, and no descriptor where the user has none. It is interrupted
-        when the session is killed, since nobody else would do it then."""
+        """Set up the new process: its controlling terminal, and closed descriptors where the user has closed ones.
+
+        The process is interrupted when the session is killed, since nothing else would interrupt it.
+        """
         process_tree.end_with_parent(signal.SIGINT)
         for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP):
             signal.signal(number, signal.SIG_DFL)
@@ -121,5 +125,5 @@ class Command:
 
 
 def _bytes(text: str) -> bytes:
-    """What an argument or a variable was, before JSON held it."""
+    """Return the bytes of an argument or a variable from its form in JSON."""
     return text.encode("latin-1")

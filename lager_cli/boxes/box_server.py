@@ -1,4 +1,4 @@
-"""The box's end of a session: what `lager COMMAND --box NAME` starts over ssh."""
+"""The box's end of a session, which `lager COMMAND --box NAME` starts over ssh."""
 
 import contextlib
 import os
@@ -47,7 +47,7 @@ def session() -> int:
 
 
 def _taken_over() -> tuple[int, int]:
-    """The connection, out of the way of everything that takes 0 and 1 for its own."""
+    """Move the connection away from descriptors 0 and 1, so that no other code writes into it."""
     incoming, outgoing = os.dup(0), os.dup(1)
     nowhere = os.open(os.devnull, os.O_RDWR)
     for fd in (0, 1):
@@ -69,14 +69,14 @@ class _Server:
         self._signalled = 0
 
     def serve(self) -> None:
-        """Until the other end hangs up, which it does when it has all. Raises Lost where it did not have it."""
+        """Serve until the other end has everything and hangs up. Raises Lost if it hangs up earlier."""
         while self._header is None:
             self._trunk.turn()
         self._unpack()
         code = 128 + self._signalled if self._signalled else self._run()
         self._pack()
         if code == 0 and self._folder is not None and self._folder.stays:
-            self._folder = None  # it is for the keeper of the detached run to remove
+            self._folder = None  # the supervisor of the detached run removes it
         self.clean_up()
         self._trunk.send(Kind.EXIT, code)
         self._say_goodbye()
@@ -106,7 +106,7 @@ class _Server:
         assert self._header is not None
         if not self._header["upload"]:
             return
-        from lager_cli.transfer.run_folder import RunFolder  # which most commands do without
+        from lager_cli.transfer.run_folder import RunFolder  # most commands do not need it
 
         self._folder = RunFolder(self._header["order"])
         reader, writer = os.pipe()
@@ -120,13 +120,13 @@ class _Server:
             return
         reader, writer = os.pipe()
         source = Source(self._trunk, Stream.DOWNLOAD, reader, on_end=lambda: os.close(reader))
-        with contextlib.suppress(LagerError):  # the other end sees that not all came, and the command has its code
+        with contextlib.suppress(LagerError):  # the other end sees that files are missing
             self._through(os.fdopen(writer, "wb"), self._folder.pack, source.end)
         while not source.ended:
             self._trunk.turn()
 
     def _through(self, end: BinaryIO, work: Callable[[BinaryIO], None], stop: Callable[[], None]) -> None:
-        """Let a thread do the work on its end of a pipe, while we carry what is in the pipe; `stop` closes our end."""
+        """Do the work in a thread on its end of a pipe, while we transfer its content; `stop` closes our end."""
         problems: list[Exception] = []
         done = _Done()
 
@@ -176,7 +176,7 @@ class _Server:
 
 
 class _Done:
-    """A thread has done its work, as something to wait for."""
+    """The end of a thread's work, as a party to wait for."""
 
     def __init__(self) -> None:
         self.flag = False

@@ -1,4 +1,4 @@
-"""Names of boxes: what the user's table says, else ssh destinations as ssh itself takes them."""
+"""Names of boxes: entries of the user's table, else ssh destinations."""
 
 import contextlib
 import os
@@ -13,20 +13,20 @@ from lager.text import printable, utf8
 
 COMMAND = "lager"
 _WORD = re.compile(r"[A-Za-z0-9_./+~][A-Za-z0-9_./+~-]*")
-_UNSAFE = set("'\"\\`$&;|<>()*?!#{}")  # to a shell, which a ProxyCommand is given to, and what we say to type
+_UNSAFE = set("'\"\\`$&;|<>()*?!#{}")  # for a shell, which runs a ProxyCommand and the commands that we suggest
 _ADVICE = "Give a host, user@host, ssh://user@host:port, a name of ~/.ssh/config, or one of: lager boxes"
 
 
 @dataclass(frozen=True)
 class Box:
-    """`ssh` is the destination; `command` is what lager is called there."""
+    """`ssh` is the destination; `command` is the lager command on the box."""
 
     name: str
     ssh: str
     command: str = COMMAND
 
     def check(self) -> None:
-        """BoxError where ssh or a shell could take any of it for something else."""
+        """Raise BoxError if ssh or a shell could misread any part of it."""
         check(self.name)
         check(self.ssh)
         if not _WORD.fullmatch(self.command):
@@ -37,7 +37,7 @@ class Box:
 
 
 def find(name: str) -> Box:
-    """The box of that name. BoxError where it is no name that ssh may safely be given."""
+    """Return the box with this name. Raises BoxError if the name is not safe to give to ssh."""
     if "," in name:
         raise BoxError("--box accepts one box here.", "Read-only commands, such as lager breakpoints, accept several.")
     check(name)
@@ -48,7 +48,7 @@ def find(name: str) -> Box:
 
 
 def check(name: str) -> None:
-    """BoxError for what ssh would take for an option, or a terminal for a command."""
+    """Raise BoxError for a name that ssh could take for an option, or that could control the terminal."""
     if not name:
         raise BoxError("The name of the box is empty.", _ADVICE)
     if name.startswith("-") or not name.isprintable() or any(c.isspace() or c in _UNSAFE for c in name):
@@ -56,7 +56,7 @@ def check(name: str) -> None:
 
 
 def default() -> str:
-    """The name of the user's default box, or nothing."""
+    """Return the name of the user's default box, or an empty string."""
     return str(table().get("default", ""))
 
 
@@ -66,7 +66,7 @@ def path() -> Path:
 
 
 def table() -> dict[str, Any]:
-    """`default`, and `boxes` by name, as in the file; BoxError where it cannot be read."""
+    """Return `default`, and `boxes` by name, as in the file. Raises BoxError if it cannot be read."""
     file = path()
     try:
         text = utf8(file.read_bytes())
@@ -89,14 +89,14 @@ def table() -> dict[str, Any]:
 
 
 def put(box: Box) -> None:
-    """Add the box to the user's table, or change it there."""
+    """Add or change the box in the user's table."""
     with _edited() as document:
         entry = {"ssh": box.ssh} | ({"command": box.command} if box.command != COMMAND else {})
         document.setdefault("boxes", {})[box.name] = entry
 
 
 def drop(name: str) -> None:
-    """Take it out again, and from being the default. BoxError where it is not there."""
+    """Remove the box from the table, and as the default. Raises BoxError if it is not there."""
     if name not in table()["boxes"]:
         raise BoxError(f"You have no box named {printable(name, 60)!r}.", "See: lager boxes list")
     with _edited() as document:
@@ -106,7 +106,7 @@ def drop(name: str) -> None:
 
 
 def set_default(name: str) -> None:
-    """Empty for none."""
+    """Set the default box; an empty name removes it."""
     with _edited() as document:
         if name:
             document["default"] = name
@@ -116,10 +116,10 @@ def set_default(name: str) -> None:
 
 @contextlib.contextmanager
 def _edited() -> Iterator[Any]:
-    """The file as a document that keeps what the user wrote into it; written whole or not at all."""
+    """Yield the file as a document that keeps the user's comments and layout. Writes it completely or not at all."""
     import tomlkit
 
-    table()  # or it says what is wrong with it
+    table()  # raises if the file is invalid
     file = path()
     file.parent.mkdir(parents=True, exist_ok=True)
     with _alone(file.parent):
@@ -133,7 +133,7 @@ def _edited() -> Iterator[Any]:
 
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Whoever edits at the same time waits for a moment, and then reads what we wrote."""
+    """Lock the folder: a concurrent edit waits, and then reads what we wrote."""
     import fcntl
 
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

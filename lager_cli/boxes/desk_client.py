@@ -1,4 +1,4 @@
-"""The user's end of a session: what goes to the command on the box, and what comes back."""
+"""The user's end of a session: carries streams to the command on the box and back."""
 
 import contextlib
 import math
@@ -25,8 +25,8 @@ _TOLD = ("TERM", "COLORTERM", "NO_COLOR", "LAGER_BREAKPOINTS", "LAGER_BREAKPOINT
 
 
 class Session:
-    """`streams` are the descriptors that stand for 0, 1 and 2; -1 is one that is closed. A command that does not read
-    leaves what is in standard input to others."""
+    """`streams` are the descriptors for 0, 1 and 2; -1 means closed. If the command does not read, standard input is
+    left to other processes."""
 
     def __init__(
         self,
@@ -72,8 +72,10 @@ class Session:
         }
 
     def open(self, patience: float = math.inf) -> None:
-        """Wait until lager answers on the box. While ssh may be asking somebody there is no time-out but its own, and
-        Ctrl-C is the way out; where it asks nobody, NoConnection comes after `patience` seconds."""
+        """Wait until lager answers on the box. Raises NoConnection after `patience` seconds.
+
+        While ssh may ask the user for a password, `patience` is infinite: ssh has its own timeout, and Ctrl-C works.
+        """
         end = time.monotonic() + patience
         try:
             while not self._there:
@@ -86,8 +88,10 @@ class Session:
             raise self._ssh.why() from None
 
     def run(self, check: Callable[[], float] = lambda: BEAT_SECONDS) -> int:
-        """Carry everything until the command has ended there; its exit code. `check` is called before each turn:
-        it says how many seconds that may take, or raises."""
+        """Carry the streams until the command has ended, and return its exit code.
+
+        `check` is called before each turn. It returns how many seconds the turn may take, or raises.
+        """
         try:
             self._begin()
             while self._code is None or self._busy():
@@ -113,16 +117,16 @@ class Session:
             self._take_what_happened()
             if self._code is None:
                 raise self._broken() from None
-            if self._parcel.receive is not None:  # all has come, and some may still be written
+            if self._parcel.receive is not None:  # everything has arrived, and some may still be written
                 self._download.end()
 
     def _take_what_happened(self) -> None:
-        """The other end is lost: maybe by the same Ctrl-C that we got, which has then to be told, and not that."""
+        """Handle pending signals after the loss: if the same Ctrl-C ended both ends, report that and not the loss."""
         self.trunk.hang_up()
         self.trunk.turn(0)
 
     def _unwritten(self) -> int:
-        """What the command wrote and nobody can read here, as on a full disk, is a failure: 1, else 0."""
+        """Return 1 if some output could not be written here, as on a full disk; else 0."""
         problems = [writer.problem for writer in self._writers if writer.problem is not None]
         for problem in problems:
             output.error(
@@ -136,7 +140,7 @@ class Session:
             if fd >= 0 and fd not in self._terminals:
                 self._writers.append(Writer(self.trunk, stream, fd))
         if self._terminals:
-            # What the user reads is written where they read it; standard input is only the last that may be it.
+            # Write to the terminal of an output stream if there is one; that of standard input is the last choice.
             self._writers.append(Writer(self.trunk, Stream.TERMINAL, self._terminals[-1]))
         if self._raw is None and stdin >= 0 and self._reads:
             Source(self.trunk, Stream.IN, stdin)
@@ -145,7 +149,7 @@ class Session:
         self._start_helpers()
 
     def _take_keys(self) -> None:
-        """Once there is a command that they are for: until then Ctrl-C is for us."""
+        """Forward keys from now on: the command has started. Until then Ctrl-C is for us."""
         if self._raw is not None:
             self._keys = Source(self.trunk, Stream.TERMINAL, self._streams[0])
             self._keys.paused = not self._raw.begin()
@@ -172,7 +176,7 @@ class Session:
         self._sending = -1
 
     def _busy(self) -> bool:
-        """Whether something that came has not been passed on yet."""
+        """Return whether received data has not been written yet."""
         return not all(writer.idle for writer in self._writers) or not (
             self._parcel.receive is None or self._download.closed
         )
@@ -192,7 +196,7 @@ class Session:
             self._code = _exit_code(value)
 
     def signalled(self, number: int) -> None:
-        """We got a signal: it is for the command on the box, once that is there, but for those of the terminal."""
+        """Handle a signal: forward it to the command on the box once that runs; signals of the terminal are ours."""
         if number == signal.SIGWINCH:
             if self._terminals:
                 with contextlib.suppress(OSError):
@@ -214,7 +218,7 @@ class Session:
 
 
 class _Helper:
-    """Reads or writes a parcel in a thread, through a pipe whose other end `cut` closes."""
+    """Reads or writes a parcel in a thread, through a pipe; `cut` closes the other end."""
 
     def __init__(self, work: Callable[[BinaryIO], None], end: BinaryIO, cut: Callable[[], None]) -> None:
         self._work, self._end, self._cut = work, end, cut
@@ -223,13 +227,13 @@ class _Helper:
         self._thread.start()
 
     def join(self) -> None:
-        """Raises what the work raised."""
+        """Wait for the thread. Raises what the work raised."""
         self._thread.join()
         if self._problem is not None:
             raise self._problem
 
     def end(self) -> None:
-        """Let it not go on with nobody at the other end."""
+        """Close the other end, and wait for the thread."""
         self._cut()
         self._thread.join()
 
@@ -253,5 +257,5 @@ def _exit_code(value: Any) -> int:
 
 
 def _bytes(text: str) -> str:
-    """The bytes behind an argument or a variable, as JSON can hold them."""
+    """Return an argument or a variable in a form that JSON can hold byte by byte."""
     return os.fsencode(text).decode("latin-1")

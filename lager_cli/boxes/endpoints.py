@@ -1,4 +1,4 @@
-"""The ends of the streams of a session: descriptors that something is read from, or written to."""
+"""The ends of the streams of a session: descriptors to read from or write to."""
 
 import os
 import queue
@@ -12,7 +12,7 @@ from lager_cli.boxes.protocol import Kind
 
 
 class Source:
-    """Sends what comes out of a descriptor."""
+    """Reads a descriptor and sends its data."""
 
     def __init__(self, trunk: Trunk, stream: int, fd: int, on_end: Callable[[], None] | None = None) -> None:
         self._trunk, self._stream, self.fd, self._on_end = trunk, stream, fd, on_end
@@ -29,13 +29,13 @@ class Source:
         self.read()
 
     def read(self) -> bool:
-        """Send one piece; False where there is none."""
+        """Send one piece. Return False if there is none."""
         try:
             data = os.read(self.fd, min(CHUNK, self._trunk.room(self._stream)))
         except BlockingIOError:
             return False
         except OSError:
-            data = b""  # a terminal whose other side is closed
+            data = b""  # a terminal whose other end is closed
         if data:
             self._trunk.send_data(self._stream, data)
         else:
@@ -51,7 +51,7 @@ class Source:
 
 
 class Pipe:
-    """A sink into a descriptor of our own that does not block; it is closed at the end of the stream."""
+    """A sink that writes to a non-blocking descriptor of our own. It is closed at the end of the stream."""
 
     def __init__(self, trunk: Trunk, stream: int, fd: int, *, keep: bool = False) -> None:
         self._trunk, self._stream, self._fd, self._keep = trunk, stream, fd, keep
@@ -96,7 +96,7 @@ class Pipe:
                 self.close()
         except BlockingIOError:
             return
-        except OSError:  # nobody reads it any more
+        except OSError:  # the reader is gone
             self._broken()
 
     def _broken(self) -> None:
@@ -107,8 +107,10 @@ class Pipe:
 
 
 class Writer:
-    """A sink into a descriptor that is not ours alone, so that writing may block: a thread does that. `problem` is why
-    not all could be written, if somebody still wants it."""
+    """A sink that writes to a shared descriptor in a thread, since the write may block.
+
+    `problem` is why some data could not be written; None if the reader closed the pipe.
+    """
 
     problem: OSError | None = None
 
@@ -119,10 +121,10 @@ class Writer:
         self._owed = 0
         self._broken = False
         self._woken, self._wake = os.pipe()
-        self._fd = os.dup(fd)  # which lasts as long as the thread
+        self._fd = os.dup(fd)  # lives as long as the thread
         trunk.deliver(stream, self)
         trunk.parties.append(self)
-        # A write that blocks for ever, to a pager that is left open, must not keep us from ending.
+        # A daemon thread: a write that blocks for ever, to a pager left open, must not keep us from exiting.
         threading.Thread(target=self._work, name=f"writer of {fd}", daemon=True).start()
 
     @property
@@ -150,7 +152,7 @@ class Writer:
                 self._trunk.send(Kind.STOP, stream=self._stream)
 
     def close(self) -> None:
-        """What still waits to be written is written in the background, if anybody takes it."""
+        """Stop; queued data is written in the background, if the reader takes it."""
         self._trunk.parties.remove(self)
         self._waiting.put(None)
 
@@ -164,12 +166,12 @@ class Writer:
             os.close(fd)
 
     def _write(self, data: Bytes) -> bool:
-        """False where whoever read it has had enough; what still comes is dropped."""
+        """Return False if the reader is gone; later data is dropped."""
         rest = memoryview(data)
         while rest:
             try:
                 rest = rest[os.write(self._fd, rest) :]
-            except BlockingIOError:  # somebody who has it, too, made it so
+            except BlockingIOError:  # another process made the shared description non-blocking
                 select.select([], [self._fd], [])
             except BrokenPipeError:
                 return False

@@ -1,4 +1,4 @@
-"""The same command on several boxes at once, side by side, and what they say as one table."""
+"""Runs the same command on several boxes in parallel, and shows their answers as one table."""
 
 import contextlib
 import json
@@ -28,7 +28,7 @@ _LONGEST = 4 << 20  # bytes that a box may answer
 
 
 class Late(NoConnection):
-    """A box has had its time."""
+    """A box did not answer in time."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Table:
 
 @dataclass
 class Answer:
-    """What a command said on a box, as it was read; or the `problem` where there was one."""
+    """The parsed answer of a command on a box; or the `problem` if it failed."""
 
     box: Box
     code: int = 1
@@ -50,8 +50,10 @@ class Answer:
 
 
 def show(names: str, typed: list[str], table: Table) -> int:
-    """Run what was typed on all the boxes, and show one table, whose rows come as the boxes answer, or with --json one
-    list. 1 where one did not answer."""
+    """Run the command on all boxes. Show one table whose rows come as the boxes answer, or with --json one list.
+
+    Return 1 if a box failed.
+    """
     boxes = list(dict.fromkeys(box_table.find(name) for name in names.split(",")))
     as_json = "--json" in typed
     shown = output.GrowingTable(("BOX", *table.headers))
@@ -64,7 +66,7 @@ def show(names: str, typed: list[str], table: Table) -> int:
         if not as_json:
             shown.add(_rows(answer))
     if as_json:
-        # A run has a word of its own for its box; the one by which it was asked leads there from here.
+        # A run has its own `box`; the name used here is the one that works from here.
         found = sorted((answer for answer in answers if answer.problem is None), key=lambda one: boxes.index(one.box))
         output.print_json(
             [{"box": one.box.name} | item | {"box": one.box.name} for one in found for item, _ in one.said]
@@ -81,13 +83,15 @@ def _rows(answer: Answer) -> list[Sequence[object]]:
 
 
 def ask(boxes: Sequence[Box], arguments: Sequence[str], read: Callable[[Any], Any]) -> list[Answer]:
-    """What `lager ARGUMENTS` says on each of them in JSON, as `read` takes it, which may raise where it is something
-    else. Nobody is asked for a password: they would ask at the same time."""
+    """Return the JSON that `lager ARGUMENTS` prints on each box, parsed by `read`, which raises if it is invalid.
+
+    ssh never asks for a password: several would ask at the same time.
+    """
     return sorted(as_they_come(boxes, arguments, read), key=lambda answer: boxes.index(answer.box))
 
 
 def as_they_come(boxes: Sequence[Box], arguments: Sequence[str], read: Callable[[Any], Any]) -> Iterator[Answer]:
-    """The same, each as soon as it is there. A box that takes longer than _ANSWER_SECONDS is one that has a problem."""
+    """Yield the answers as they arrive. A box that takes longer than _ANSWER_SECONDS has a problem."""
     answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
     ends = time.monotonic() + _ANSWER_SECONDS
     for box in boxes:
@@ -95,7 +99,7 @@ def as_they_come(boxes: Sequence[Box], arguments: Sequence[str], read: Callable[
     waiting = list(boxes)
     while waiting:
         found = _taken(answers, len(waiting), ends + _GRACE_SECONDS)
-        if not found:  # whatever holds the threads of the others
+        if not found:  # the threads of the others are stuck
             found = [Answer(box, problem=_late(box)) for box in waiting]
         for answer in found:
             waiting.remove(answer.box)
@@ -103,7 +107,7 @@ def as_they_come(boxes: Sequence[Box], arguments: Sequence[str], read: Callable[
 
 
 def _taken(answers: "queue.SimpleQueue[Answer]", most: int, ends: float) -> list[Answer]:
-    """The next one, and those that come at about the same time; none where none comes."""
+    """Return the next answer and those that arrive at about the same time; empty if none arrives."""
     found: list[Answer] = []
     with contextlib.suppress(queue.Empty):
         while len(found) < most:

@@ -1,4 +1,4 @@
-"""What becomes of a command whose user is lost: it is interrupted as by Ctrl-C, then ended, and the journal says so."""
+"""Ends a command whose user's connection is lost: interrupts it as by Ctrl-C, then ends it, and records it."""
 
 import contextlib
 import os
@@ -15,18 +15,18 @@ MESSAGE_ID = "9e1b3f6c2c8f4f0b8f5a1d0a7d3f4c61"
 
 
 def end(command: Command, silent: bool) -> None:
-    """Climb the ladder of signals until it has ended; nothing that it wrote is kept."""
+    """Climb the ladder of signals until the command has ended. Its output is discarded."""
     process_tree.adopt_orphans()
     _record(silent)
     for source in command.sources:
         if not source.ended:
             threading.Thread(target=_drain, args=(source.fd,), daemon=True).start()
-    # `lager python` passes signals on, and a script that is interrupted twice cannot tidy up: so it gets none.
+    # `lager python` forwards signals, and a script that is interrupted twice cannot clean up: so it gets none.
     Tree(os.getpid()).climb(sparing=command.pid)
 
 
 def _drain(fd: int) -> None:
-    """So that it need not wait for somebody to read what it says at last."""
+    """Discard the remaining output, so that the command does not block on it."""
     os.set_blocking(fd, True)
     with contextlib.suppress(OSError):
         while os.read(fd, 1 << 16):
@@ -34,7 +34,7 @@ def _drain(fd: int) -> None:
 
 
 def _record(silent: bool) -> None:
-    """In the journal, if there is one. Never raises."""
+    """Record the loss in the journal, if there is one. Never raises."""
     with contextlib.suppress(Exception):
         from logging_journald import JournaldTransport
 
@@ -59,7 +59,7 @@ def _record(silent: bool) -> None:
 
 
 def _run_id() -> str:
-    """The id of the run among what descends from us, or nothing."""
+    """Return the id of the run among our descendants, or an empty string."""
     for pid in process_tree.descendants(os.getpid()):
         with contextlib.suppress(OSError):
             for setting in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):

@@ -1,8 +1,8 @@
-"""One connection between the two ends of a session, and the streams of bytes in it. Both ends use it.
+"""One connection between the two ends of a session, and its byte streams. Both ends use this module.
 
-Each stream has a window: so many bytes may be under way, and whoever takes them grants more as it gets rid of them. So
-nothing is buffered without bound, a stream that nobody takes holds up no other, and a signal never waits behind one.
-Whoever hears nothing for LOST_SECONDS takes the other end for lost; so both say something every BEAT_SECONDS.
+Each stream has a window: the number of bytes that may be in flight. The receiver grants more as it consumes them. So
+every buffer is bounded, a stream that is not read never blocks another one, and a signal never waits behind data.
+An end that receives nothing for LOST_SECONDS considers the other end lost; so both send something every BEAT_SECONDS.
 """
 
 import math
@@ -26,7 +26,7 @@ _VECTORS = 64
 
 
 class Lost(Exception):
-    """The other end hung up, or has been silent for too long; `silent` says which."""
+    """The other end hung up or was silent for too long; `silent` says which."""
 
     def __init__(self, silent: bool) -> None:
         super().__init__(silent)
@@ -34,7 +34,7 @@ class Lost(Exception):
 
 
 class Party(Protocol):
-    """Something to wait for: a descriptor, and for what (POLLIN, POLLOUT), or nothing just now."""
+    """Something to wait for: a descriptor and its events (POLLIN, POLLOUT), or None for now."""
 
     def interest(self) -> tuple[int, int] | None: ...
 
@@ -42,7 +42,7 @@ class Party(Protocol):
 
 
 class Sink(Protocol):
-    """Takes what comes in a stream, in any thread it likes, and tells the trunk of each byte that it got rid of."""
+    """Consumes the data of a stream, in any thread, and grants the trunk each byte that it has consumed."""
 
     def put(self, data: Bytes) -> None: ...
 
@@ -50,14 +50,17 @@ class Sink(Protocol):
 
 
 class Origin(Party, Protocol):
-    """Where a stream comes from. `end` is called when nobody takes it any more."""
+    """The source of a stream. `end` is called when the receiver does not want it any more."""
 
     def end(self) -> None: ...
 
 
 class Trunk:
-    """`take` gets every frame that belongs to no stream: its kind, and the value in it. Where it is not `greeted`, a
-    greeting comes first."""
+    """One end of the connection.
+
+    `take` is called with the kind and value of every frame that belongs to no stream. Unless `greeted`, a greeting must
+    come first.
+    """
 
     def __init__(self, incoming: int, outgoing: int, take: Callable[[Kind, Any], None], greeted: bool) -> None:
         self._incoming, self._outgoing, self._take = incoming, outgoing, take
@@ -85,14 +88,14 @@ class Trunk:
         self._push(head(Kind.DATA, stream, len(data)), data)
 
     def room(self, stream: int) -> int:
-        """How many bytes may be sent in a stream before the other end grants more."""
+        """Return how many bytes may be sent in a stream before the other end grants more."""
         return self._windows.get(stream, WINDOW)
 
     def congested(self) -> bool:
         return self._queued >= _QUEUED
 
     def deliver(self, stream: int, sink: Sink) -> None:
-        """Let a sink take what comes in a stream, and what has come of it."""
+        """Give the data of a stream to a sink, including what has arrived already."""
         self._sinks[stream] = sink
         if early := self._early.pop(stream, None):
             sink.put(early)
@@ -100,12 +103,12 @@ class Trunk:
             sink.end()
 
     def draw(self, stream: int, source: Origin) -> None:
-        """Let a source send in a stream, until nobody takes it any more."""
+        """Let a source send in a stream until the receiver stops it."""
         self._sources[stream] = source
         self.parties.append(source)
 
     def grant(self, stream: int, count: int) -> None:
-        """So many bytes of a stream were taken, and as many more may come."""
+        """Grant the sender as many bytes of a stream as were consumed."""
         total = self._granted.get(stream, 0) + count
         if total >= WINDOW // 8:
             self.send(Kind.CREDIT, total, stream)
@@ -114,11 +117,11 @@ class Trunk:
         self._granted[stream] = total
 
     def hang_up(self) -> None:
-        """The other end is lost, and has said all: from now on a turn is only for what is still to be done here."""
+        """Stop using the connection, since the other end is lost: from now on a turn only serves the local parties."""
         self._alone = True
 
     def turn(self, seconds: float = BEAT_SECONDS) -> None:
-        """Wait until something happens, at most so long, and let everybody do what there is to do. Raises Lost."""
+        """Wait for an event, at most this long, and let every party handle its events. Raises Lost."""
         poll, ready = select.poll(), {}
         if not self._alone:
             poll.register(self._incoming, select.POLLIN)
@@ -159,7 +162,7 @@ class Trunk:
         return data
 
     def _arrived(self, stream: int, data: Bytes) -> None:
-        """Nobody may be there yet to take it; the window bounds how much it is, whatever the other end may like."""
+        """Deliver data, or keep it until there is a sink. The window bounds it, whatever the other end sends."""
         left = self._may_come[stream] = self._may_come.get(stream, WINDOW) - len(data)
         if left < 0:
             raise BoxError("The other end of the session sent more than it may.")
@@ -208,7 +211,7 @@ class Trunk:
 
     def _keep_alive(self) -> None:
         now = time.monotonic()
-        if self._decoder.greeted and now - self._heard > LOST_SECONDS:  # before that, ssh may be asking somebody
+        if self._decoder.greeted and now - self._heard > LOST_SECONDS:  # before, ssh may be asking the user
             raise Lost(silent=True)
         if now - self._said >= BEAT_SECONDS:
             self._said = now

@@ -1,7 +1,7 @@
-"""What the two ends of a session say to each other: frames of a kind, a stream, a length and a payload.
+"""The protocol between the two ends of a session: frames with a kind, a stream, a length and a payload.
 
-The box speaks first, one line with the protocol's number and its version of lager; whatever a login shell printed
-before that line is passed over. Payloads are JSON but for DATA (bytes of the stream) and CREDIT (a number).
+The box sends first: one line with the number of the protocol and its version of lager. Anything that a login shell
+prints before that line is skipped. Payloads are JSON, except DATA (bytes of the stream) and CREDIT (a number).
 """
 
 import json
@@ -16,22 +16,22 @@ from lager.errors import BoxError
 PROTOCOL = 1
 GREETING = re.compile(rb"lager session protocol ([0-9]{1,9}), version ([!-~]{1,100})\n")
 LONGEST = 16 << 20
-LONGEST_FROM_A_BOX = 64 << 10  # which a desk trusts with no more of its memory
+LONGEST_FROM_A_BOX = 64 << 10  # a box is not trusted with more of the user's memory
 _NOISE = 1 << 16
 _HEAD = struct.Struct(">BBI")
 _NUMBER = struct.Struct(">Q")
 
 
 class Kind(IntEnum):
-    """`HEADER` opens a session, `EXIT` ends it; `BEAT` says nothing but that its sender lives. `HELLO` stands for the
-    greeting, and is no frame."""
+    """`HEADER` opens a session, `EXIT` ends it; `BEAT` only says that its sender is alive. `HELLO` is the greeting,
+    which is not a frame."""
 
     HELLO = 0
     HEADER = 1
     DATA = 2
     END = 3  # no more of this stream
-    STOP = 4  # nobody takes this stream any more
-    CREDIT = 5  # so many more bytes of this stream may come
+    STOP = 4  # the receiver of this stream is gone
+    CREDIT = 5  # this many more bytes of this stream may be sent
     SIGNAL = 6
     SIZE = 7
     BEAT = 8
@@ -40,7 +40,7 @@ class Kind(IntEnum):
 
 
 class Stream(IntEnum):
-    """Standard streams by their descriptors; TERMINAL stands for all of them that are one. Then what files come by."""
+    """Standard streams by their descriptors; TERMINAL for all that are a terminal; UPLOAD and DOWNLOAD for files."""
 
     IN = 0
     OUT = 1
@@ -59,13 +59,13 @@ def head(kind: Kind, stream: int, length: int) -> bytes:
 
 
 def encode(kind: Kind, value: Any = None, stream: int = 0) -> bytes:
-    """A frame with a value as JSON; CREDIT takes a number."""
+    """Return a frame with a value as JSON; the value of CREDIT is a number."""
     payload = _NUMBER.pack(value) if kind is Kind.CREDIT else b"" if value is None else json.dumps(value).encode()
     return head(kind, stream, len(payload)) + payload
 
 
 def decode(kind: Kind, payload: bytes) -> Any:
-    """The value in a frame. BoxError where it holds none."""
+    """Return the value in a frame. Raises BoxError if it is invalid."""
     try:
         return _NUMBER.unpack(payload)[0] if kind is Kind.CREDIT else json.loads(payload) if payload else None
     except (ValueError, RecursionError, struct.error):
@@ -73,7 +73,7 @@ def decode(kind: Kind, payload: bytes) -> Any:
 
 
 class Decoder:
-    """Bytes in, as they come. DATA comes out in pieces, at once and uncopied; everything else whole."""
+    """Decodes bytes as they arrive. Yields DATA in pieces, at once and uncopied; all other frames whole."""
 
     def __init__(self, greeted: bool = True, longest: int = LONGEST) -> None:
         self.greeted = greeted

@@ -1,4 +1,4 @@
-"""`lager ARGUMENTS`, run on a box over one ssh: as if it ran here, or at the end of a socket."""
+"""Runs `lager ARGUMENTS` on a box over one ssh connection: as if it ran here, or at the end of a socket."""
 
 import contextlib
 import math
@@ -28,10 +28,10 @@ def run(
     parcel: Parcel | None = None,
     reads: bool = True,
 ) -> int:
-    """Run it with our own standard streams, and what `environment` adds to the box's; its exit code. One that never
-    `reads` its standard input gets none, unless that is the terminal.
+    """Run the command with our standard streams, and `environment` added to that of the box. Return its exit code.
 
-    Raises BoxError where the box cannot be used, NoConnection where the way to it fails or breaks.
+    Without `reads`, the command gets no standard input, unless that is the terminal.
+    Raises BoxError if the box cannot be used, and NoConnection if the connection fails or breaks.
     """
     known = find(box)
     with _no_gaps() as streams, _Signals() as signals, Ssh(known) as ssh:
@@ -43,7 +43,7 @@ def run(
 
 
 def channel(box: str, arguments: Sequence[str]) -> socket.socket:
-    """One end of a socket pair whose other end is standard input and output of `lager ARGUMENTS` on the box.
+    """Return one end of a socket pair. The other end is standard input and output of `lager ARGUMENTS` on the box.
 
     Blocks until lager answers there; raises as `run` does. What comes after is carried by a thread of its own, which
     ends, and closes the other end, when the command ends, when the connection breaks, or when this end is closed.
@@ -68,7 +68,7 @@ def channel(box: str, arguments: Sequence[str]) -> socket.socket:
 
 
 def _patience() -> float:
-    """How many seconds a box has to answer: as many as somebody takes who may be asked for a password."""
+    """Return how many seconds a box has to answer: infinite if ssh may ask the user for a password."""
     if "SSH_ASKPASS" in os.environ:
         return math.inf
     try:
@@ -79,7 +79,7 @@ def _patience() -> float:
 
 
 class _Signals:
-    """The signals that we get, as something to wait for."""
+    """Our signals, as a party to wait for."""
 
     def __init__(self) -> None:
         self.listener: Session | None = None
@@ -92,7 +92,7 @@ class _Signals:
         self._wakeup = signal.set_wakeup_fd(self._wake.fileno())
         for number in (*_FORWARDED, signal.SIGWINCH, signal.SIGCONT):
             self._before[number] = signal.signal(number, lambda number, frame: None)
-        # A stopped client would be taken for a lost one.
+        # The box would consider a stopped client lost.
         self._before[signal.SIGTSTP] = signal.signal(signal.SIGTSTP, signal.SIG_IGN)
         return self
 
@@ -115,7 +115,7 @@ class _Signals:
 
 @contextlib.contextmanager
 def _no_gaps() -> Iterator[tuple[int, ...]]:
-    """The standard descriptors, -1 for one that is closed; meanwhile nothing else can get its number."""
+    """Yield the standard descriptors, -1 for a closed one. Meanwhile no other file can get its number."""
     opened = []
     while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
         opened.append(fd)

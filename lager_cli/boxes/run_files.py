@@ -1,4 +1,4 @@
-"""The files of a run on a box, on the user's side: what goes there with it, and what comes back."""
+"""The files of a run on a box, on the user's side: uploads and downloads."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from lager_cli.transfer.pack import Selection
 
 
 class RunFiles:
-    """Raises TransferError, or UsageError where there is nothing to run, before anything is sent."""
+    """Before anything is sent, raises TransferError, or UsageError if there is nothing to run."""
 
     def __init__(
         self, runnable: str, module: bool, added: Sequence[str], patterns: Sequence[str], *, overwrite: bool
@@ -32,8 +32,10 @@ class RunFiles:
         self._unreceived: TransferError | None = None
 
     def run(self, box: str, arguments: Sequence[str], environment: Mapping[str, str], *, stays: bool) -> int:
-        """Run `lager ARGUMENTS` there with them; its exit code, or 1 where that is 0 and not all came back. `stays`
-        where the run goes on when the command has ended. Raises as remote.run does, and TransferError."""
+        """Run `lager ARGUMENTS` on the box with the files. Return its exit code, or 1 if only a download failed.
+
+        `stays`: the run continues after the command has ended. Raises as remote.run does, and TransferError.
+        """
         order = {"download": self._wanted.patterns, "stays": stays}
         parcel = Parcel(order, self._send, self._receive if self._wanted.patterns else None)
         names = {"LAGER_TYPED": json.dumps(self._selection.typed)} if self._selection.typed else {}
@@ -61,7 +63,7 @@ class RunFiles:
             except TransferError as problem:
                 self._unsent = problem
             except BrokenPipeError:
-                return  # the box has said why it takes no more
+                return  # the box has sent the reason
 
     def _receive(self, end: BinaryIO) -> None:
         try:
@@ -71,7 +73,7 @@ class RunFiles:
 
 
 def _of(runnable: str, module: bool) -> list[str]:
-    """What there is of it here: a module may also be one that the box has."""
+    """Return its file or folder here; empty for a module that only the box has."""
     if not module:
         run.target(runnable, module)
         return [runnable]

@@ -1,4 +1,4 @@
-"""ssh, as the way to a box: started so that it carries bytes and nothing else, and its complaints as one sentence."""
+"""The ssh connection to a box: starts ssh as a plain byte channel, and explains its failures in one sentence."""
 
 import contextlib
 import os
@@ -14,13 +14,13 @@ from lager.errors import BoxError, LagerError, NoConnection
 from lager.text import printable
 from lager_cli.boxes.box_table import Box
 
-CONNECT_SECONDS = 10  # where the user's configuration has no other
+CONNECT_SECONDS = 10  # if the user's configuration sets none
 _NAME_SECONDS = 5.0
 _GOODBYE_SECONDS = 2.0
 _KEPT = 1 << 16
 _PIPE = 1 << 20
 _F_SETPIPE_SZ = 1031
-# As scp and sftp do it: what the user's configuration wants for a login is no use to a command.
+# As scp and sftp do: settings of the user's configuration for logins do not fit a command.
 _OPTIONS = {
     "ClearAllForwardings": "yes",
     "ForwardX11": "no",
@@ -28,14 +28,14 @@ _OPTIONS = {
     "RemoteCommand": "none",
     "RequestTTY": "no",
 }
-_IGNORED = (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP, signal.SIGHUP)  # for the command on the box, not for ssh
+_IGNORED = (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP, signal.SIGHUP)  # meant for the command, not for ssh
 
 
 class Ssh:
-    """One ssh that runs `lager session` on a box. `stderr` keeps the last that it complained of."""
+    """One ssh process that runs `lager session` on a box. Keeps the end of its standard error."""
 
     def __init__(self, box: Box, *, batch: bool = False) -> None:
-        """`batch`: it asks nobody for anything."""
+        """`batch`: ssh never asks for a password."""
         program = shlex.split(os.environ.get("LAGER_SSH", "")) or ["ssh"]
         chosen = {**_OPTIONS, **({"BatchMode": "yes"} if batch else {}), **_patience(program, box)}
         options = [f"-o{name}={value}" for name, value in chosen.items()]
@@ -52,7 +52,7 @@ class Ssh:
         self._stdin, self._stdout, self._stderr = _pipes(self._process)
         os.set_blocking(self._stderr.fileno(), False)
         for pipe in (self._stdin, self._stdout):
-            with contextlib.suppress(OSError):  # more than a user may have
+            with contextlib.suppress(OSError):  # beyond the user's limit for pipes
                 _widen(pipe.fileno())
         self._complaints = b""
         self._silent = False
@@ -77,7 +77,7 @@ class Ssh:
         self._complaints = (self._complaints + data)[-_KEPT:]
 
     def close(self, *, at_once: bool = False) -> int:
-        """End it; its exit code."""
+        """End ssh and return its exit code."""
         self._stdin.close()
         if at_once:
             self._process.terminate()
@@ -93,7 +93,7 @@ class Ssh:
         return code
 
     def why(self) -> LagerError:
-        """After it has ended before lager answered: what went wrong, and what to do. Ends it."""
+        """Close ssh, which ended before lager answered, and return the error that says why."""
         return explain(self._box, self.close(), self._complaints.decode(errors="replace"))
 
     def __enter__(self) -> "Ssh":
@@ -105,7 +105,7 @@ class Ssh:
 
 
 def _patience(program: list[str], box: Box) -> dict[str, str]:
-    """How long ssh is to try. An option of ours outdoes the user's configuration, so ssh is asked for that first."""
+    """Return the ConnectTimeout option. It would override the user's configuration, so ask ssh for that first."""
     with contextlib.suppress(OSError, subprocess.SubprocessError):
         known = subprocess.run(
             [*program, "-G", "--", box.ssh], stdin=subprocess.DEVNULL, capture_output=True, timeout=CONNECT_SECONDS
@@ -116,8 +116,10 @@ def _patience(program: list[str], box: Box) -> dict[str, str]:
 
 
 def is_known(box: Box) -> bool:
-    """Whether the user's ssh configuration says how to reach the box, or its host has an address. Asks the name service
-    for a few seconds at most."""
+    """Return whether the user's ssh configuration has the box, or its host has an address.
+
+    Waits for the name service a few seconds at most.
+    """
     program = shlex.split(os.environ.get("LAGER_SSH", "")) or ["ssh"]
     command = [*program, "-G", "--", box.ssh]
     try:
@@ -168,12 +170,12 @@ def _widen(fd: int) -> None:
 
 
 def explain(box: Box, code: int, complaints: str) -> LagerError:
-    """Why ssh, or what it was to start, ended with `code`."""
+    """Return the error that explains why ssh, or the command that it started, ended with `code`."""
     name, ssh, command = box.name, box.ssh, box.command
     for pattern, what, hint in _KNOWN:
         found = re.search(pattern, complaints, re.IGNORECASE | re.MULTILINE | re.DOTALL)
         if code == 255 and found is not None:
-            # Not that of the box where its name stands for another, or the way there leads over one.
+            # It differs from the box's name if that is an alias, or if a jump host failed.
             host = printable(found.groupdict().get("host") or name, 200)
             at = "" if host == name else f" ({host})"
             said = what.format(name=name, host=host, at=at)

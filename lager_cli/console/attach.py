@@ -1,4 +1,4 @@
-"""The user's side of a console: it is opened here or on a box, for a pipe, a terminal, or to look on."""
+"""The user's side of a console: opens it here or on a box, for a pipe, a terminal, or read-only."""
 
 import asyncio
 import contextlib
@@ -17,15 +17,16 @@ from lager_cli.display import output
 
 
 def is_ours(watch: bool, relay: bool) -> bool:
-    """Whether a console on a box is for us to show, by the frames that come from there; else the whole command runs
-    there."""
+    """Return whether this side shows a console on a box, from its frames; else the whole command runs on the box."""
     return os.isatty(0) and os.isatty(1) and not (_is_dumb() or watch or relay)
 
 
 def attach(id: str | None, box: str | None = None, *, watch: bool = False, relay: bool = False) -> int:
-    """Open a console in the pause `id`, on this machine or on `box`, and stay in it. Without an id the box takes the
-    user's only one. The exit code: 0, that of exit(),
-    or 1 where a piped statement raised or the script went on before the end of it."""
+    """Open a console in the pause `id`, on this machine or on `box`, and run it. Without an id, the box uses the user's
+    only pause.
+
+    Return the exit code: 0, that of exit(), or 1 if a piped statement raised or the script was resumed before its end.
+    """
     if id is None:
         assert box is not None
         return asyncio.run(_attach("", box))
@@ -39,7 +40,7 @@ def attach(id: str | None, box: str | None = None, *, watch: bool = False, relay
 
 
 async def _attach(wanted: str, box: str | None) -> int:
-    if os.isatty(0):  # which is to be left as it was
+    if os.isatty(0):  # restore the terminal on SIGTERM, too
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, sys.exit, 128 + signal.SIGTERM)
     options = {"news": True, "short": os.isatty(0)}
     async with _connection(wanted, options, box) as (connection, own):
@@ -58,7 +59,7 @@ async def _attach(wanted: str, box: str | None) -> int:
 
 @contextlib.asynccontextmanager
 async def _connection(id: str, options: dict[str, bool], box: str | None) -> AsyncIterator[tuple[socket.socket, bool]]:
-    """And whether the script is known to be one's own: what another machine says of that is not believed."""
+    """Yield the socket, and whether the script is known to be this user's; a box is never trusted with that."""
     if box is None:
         async with opened(id, options) as found:
             yield found
@@ -83,5 +84,5 @@ def _session(script: Attached, id: str, number: int, box: str | None) -> Session
 
 
 def _is_dumb() -> bool:
-    """Whether the terminal knows no more than lines."""
+    """Return whether the terminal supports only lines."""
     return os.environ.get("TERM", "dumb") in ("", "dumb", "unknown")

@@ -1,4 +1,4 @@
-"""The console in the paused process, as this end of its socket sees it."""
+"""The client of a console: this end of its socket."""
 
 import asyncio
 import contextlib
@@ -23,7 +23,7 @@ _DEEPEST = 20
 
 
 class Outcome(Enum):
-    """How an evaluation ended: well, with a traceback, with exit(), or because the console was closed."""
+    """How an evaluation ended: normally, with a traceback, with exit(), or because the console was closed."""
 
     DONE = auto()
     RAISED = auto()
@@ -32,14 +32,16 @@ class Outcome(Enum):
 
 
 class Attached:
-    """`show` is called with "out" or "err" and what is printed there, whenever it is. `hello` is the greeting, empty
-    if it never came; it raises what the console is refused with."""
+    """One console.
+
+    `show` is called with "out" or "err" and the text printed there. `hello` is the greeting, empty if it never came; it
+    raises the error with which the console was refused.
+    """
 
     def __init__(
         self, connection: socket.socket, show: Callable[[str, str], None] | None = None, *, own: bool = False
     ) -> None:
-        """What comes from a script of another user or machine is made printable; what one's `own` prints is shown as it
-        is."""
+        """Output of the user's `own` script is shown unchanged; that of another user or machine is made printable."""
         self._own = own
         self._loop = asyncio.get_running_loop()
         self._connection = connection
@@ -57,7 +59,7 @@ class Attached:
         self.closed: asyncio.Future[None] = self._loop.create_future()
         self.code = 0
         connection.setblocking(False)
-        # A turn of the loop for each piece that is read: so Ctrl-C is heard in a flood.
+        # One turn of the loop for each piece that is read, so that Ctrl-C works during a flood of output.
         self._loop.add_reader(connection.fileno(), self._read)
 
     async def evaluate(self, source: str) -> Outcome:
@@ -70,9 +72,9 @@ class Attached:
         return Outcome.CLOSED
 
     async def ask(self, kind: str, what: Any, seconds: float = _ANSWER_SECONDS) -> Any:
-        """The answer, as lager.console.protocol says; None where there is none in time.
+        """Ask the script, and return the answer as described in lager.console.protocol; None if it is late.
 
-        Raises LagerError where lagerd refuses.
+        Raises LagerError if lagerd refuses.
         """
         number = next(self._numbers)
         answer = self._asked[number] = self._loop.create_future()
@@ -91,11 +93,11 @@ class Attached:
 
     @property
     def left(self) -> float | None:
-        """Seconds until the script goes on by itself, None for no limit."""
+        """Seconds until the script resumes automatically; None for no limit."""
         return None if self._ends_at is None else max(self._ends_at - time.monotonic(), 0.0)
 
     def why(self) -> str:
-        """Why the script went on, in a few words."""
+        """Return why the script was resumed, in a few words."""
         if self._ended is None:
             return "was resumed, or ended"
         return banner.why(str(self._ended.get("reason")), dict(self._ended.get("by", {})))
@@ -106,7 +108,7 @@ class Attached:
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
 
     async def send(self, message: dict[str, Any]) -> None:
-        with contextlib.suppress(OSError):  # what it said last is still to be read, and that it has ended
+        with contextlib.suppress(OSError):  # closed; its last output and the reason are still to be read
             await self._loop.sock_sendall(self._connection, encode(message))
 
     def close(self, error: OSError | None = None) -> None:
@@ -130,7 +132,7 @@ class Attached:
             for frame in frames:
                 self._take(_printable(frame))
         except OSError as error:
-            self.close(error)  # nobody reads what we print
+            self.close(error)  # our standard output is closed
 
     def _take(self, frame: dict[str, Any]) -> None:
         match frame:
@@ -165,14 +167,14 @@ class Attached:
 
 
 def _printable(frame: dict[str, Any]) -> dict[str, Any]:
-    """All that a frame says but for what is printed in lines: nothing of it is a command to a terminal."""
+    """Return the frame without characters that control the terminal, except in output, which is cleaned later."""
     if {"out", "err", "in", "refused"} & frame.keys():  # the last is shown as an error, line by line
         return frame
     return {key: _made_printable(value) for key, value in frame.items()}
 
 
 def _made_printable(value: Any, depth: int = 0) -> Any:
-    """RecursionError is none of ours to raise: what is nested too deep is left out."""
+    """Return a printable copy. Leaves out what is nested too deep, so that it cannot raise RecursionError."""
     if isinstance(value, str):
         return printable(value, _LONGEST_TEXT)
     if depth > _DEEPEST:
@@ -194,6 +196,6 @@ def _print(stream: str, text: str) -> None:
 
 
 def _refusal(kind: str, what: str, hint: str) -> LagerError:
-    """The error of the other machine, by its name where we know it."""
+    """Return the error of the other machine, with its class if we know its name."""
     known = getattr(errors, kind, None)
     return (known if isinstance(known, type) and issubclass(known, LagerError) else Failed)(what, hint)

@@ -1,4 +1,4 @@
-"""What a user typed into consoles, on disk for the next one: theirs alone, and never more than so much of it."""
+"""The history of consoles on disk: readable by its user only, and bounded in size."""
 
 import contextlib
 import os
@@ -12,7 +12,7 @@ _KEPT_BYTES = 1 << 19
 
 
 class Remembered(FileHistory):
-    """A disk that is full or a home that cannot be written costs the memory, and nothing else."""
+    """The history of consoles. If the disk is full or the home is read-only, only the history is lost."""
 
     def __init__(self) -> None:
         path = _path()
@@ -40,7 +40,7 @@ def _path() -> Path:
 
 
 def _shorten(path: Path) -> None:
-    """Keep the latest of a file that has become too long; its entries begin with an empty line and a comment."""
+    """Shorten a file that is too long to its latest entries, which begin with an empty line and a comment."""
     data = path.read_bytes()
     if len(data) > _MOST_BYTES:
         kept = data[-_KEPT_BYTES:]

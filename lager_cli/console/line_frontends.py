@@ -1,4 +1,4 @@
-"""Sessions of a console: from a pipe statement by statement, from a plain terminal line by line."""
+"""Console sessions for a pipe, statement by statement, and for a plain terminal, line by line."""
 
 import asyncio
 import contextlib
@@ -17,7 +17,7 @@ from lager_cli.display import output
 
 _STUCK_SECONDS = 1.0
 _CLOSING_SECONDS = 5.0
-# How long nothing more must come after an empty line for it to end a statement: nobody types so fast.
+# Seconds without more input after which an empty line ends a statement. Nobody types faster.
 _SILENCE_IN_PIPE, _SILENCE_AT_TERMINAL = 0.2, 0.03
 PROMPT, MORE = ">>> ", "... "
 
@@ -41,7 +41,7 @@ class _ByLines(Session):
         self._lines = Lines(-1 if sys.stdin is None else 0)
 
     async def _next_line(self) -> str | None:
-        """The next line; None at the end of them, or of the console."""
+        """Return the next line; None at the end of the input or of the console."""
         reading = asyncio.ensure_future(self._lines.next())
         await self._script.closed_or(reading)
         if reading.done():
@@ -51,7 +51,7 @@ class _ByLines(Session):
         return None
 
     async def _completed(self, line: str, silence: float) -> list[str]:
-        """The statements that the line completes, or the `silence` in seconds after an empty one."""
+        """Return the statements that the line completes, or that an empty line and `silence` seconds end."""
         sources = self._statements.feed(line)
         if self._statements.may_end() and not await self._lines.follows(silence):
             sources.append(self._statements.ends_here())
@@ -97,14 +97,14 @@ class Pipe(_ByLines):
 
 
 def _require_text(line: str) -> None:
-    """LagerError for what an editor or a shell has saved as something other than UTF-8 has lines of."""
+    """Raise LagerError if the line looks like UTF-16, as some editors and shells save it."""
     every_second = {*line[::2]} == {"\0"} or {*line[1::2]} == {"\0"}
     if every_second or line.startswith(("\udcff\udcfe", "\udcfe\udcff")):
         raise InvalidArgument("Standard input is not valid UTF-8; it looks like UTF-16.", "Save it as UTF-8.")
 
 
 class Interruptible:
-    """What a terminal evaluates, and how Ctrl-C ends that."""
+    """Evaluates statements for a terminal, and lets Ctrl-C interrupt them."""
 
     def __init__(self, script: Attached) -> None:
         self._script = script
@@ -139,7 +139,7 @@ class Interruptible:
 
 
 class Plain(_ByLines):
-    """Lines from a terminal that knows no more than lines, at a prompt; the terminal itself does the editing."""
+    """A prompt on a terminal that supports only lines; the terminal itself does the editing."""
 
     def __init__(self, script: Attached, id: str, orders: Orders) -> None:
         super().__init__(script)
@@ -174,7 +174,7 @@ class Plain(_ByLines):
                     return outcome
 
     def _interrupted(self) -> None:
-        """Ctrl-C: interrupts what runs, else forgets what was typed."""
+        """Handle Ctrl-C: interrupt the running statement, else forget what was typed."""
         if self._running.running:
             self._running.interrupt()
         else:
@@ -184,14 +184,14 @@ class Plain(_ByLines):
 
 
 def forget_typed() -> None:
-    """What was being typed was meant for the script, and not for the shell."""
+    """Discard typed input: it was meant for the script, not for the shell."""
     with contextlib.suppress(termios.error):
         termios.tcflush(0, termios.TCIFLUSH)
 
 
 @contextlib.contextmanager
 def _own_description() -> Iterator[int]:
-    """The terminal as a file description of our own, so that it can be read without blocking others that have it."""
+    """Yield the terminal as our own file description, so that O_NONBLOCK does not affect other processes."""
     try:
         terminal = os.open(os.ttyname(0), os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError:

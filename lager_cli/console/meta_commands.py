@@ -1,4 +1,4 @@
-"""What may be typed at a console's prompt beside Python: `:where` and the like, and `name?`."""
+"""The commands of a console's prompt: `:where` and the like, and `name?`."""
 
 import codeop
 import contextlib
@@ -18,7 +18,7 @@ from lager_cli.display import output, snapshot
 _ASKED = re.compile(r"\s*(?:\?\s*(.+?)|(.+?)\s*\?)\s*")
 _NAMES = ("where", "vars", "extend", "continue", "consoles", "help")
 _WIDEST = 10_000
-_ODD = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)  # of an answer of another shape
+_ODD = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)  # raised by an invalid answer
 _HELP = """\
 Python is evaluated in the paused script, on a copy of its variables. Commands:
   name?         show signature and docstring, without running anything
@@ -36,11 +36,11 @@ class Orders:
     def __init__(self, script: Attached) -> None:
         self._script = script
         self._known: dict[str, Callable[[str], Awaitable[None]]] = {name: getattr(self, f"_{name}") for name in _NAMES}
-        self.failed = False  # what was ordered last
-        self.continued = False  # the script was resumed from here
+        self.failed = False  # whether the last command failed
+        self.continued = False  # whether this console resumed the script
 
     async def obey(self, line: str) -> bool:
-        """Do what the line orders, whatever comes of it; False where it is no order but Python."""
+        """Run the command in the line and print its result or error. Return False if the line is Python."""
         if not is_order(line):
             return False
         self.failed = False
@@ -64,7 +64,7 @@ class Orders:
         return True
 
     async def look(self) -> None:
-        """The first screen: where the script stands, its source and its variables, as much as fits."""
+        """Show the first screen: place, source and variables, as much as fits."""
         look = await self._script.ask("look", True)
         if isinstance(look, dict):
             with contextlib.suppress(*_ODD):
@@ -133,14 +133,14 @@ class Orders:
 
 
 def is_order(line: str) -> bool:
-    """Whether this is for the console itself. What is Python, such as a comment that ends with `?`, is not."""
+    """Return whether the line is a command of the console. Python, such as a comment that ends with `?`, is not."""
     if line.lstrip().startswith(":") or line.strip() == "?":
         return True
     return bool(_ASKED.fullmatch(line)) and not _is_python(line)
 
 
 def _is_python(line: str) -> bool:
-    """Whether it is, or begins, a statement."""
+    """Return whether the line is, or begins, a statement."""
     try:
         with warnings.catch_warnings(action="ignore"):
             codeop.compile_command(line.strip(), "<console>", "exec")
@@ -150,14 +150,14 @@ def _is_python(line: str) -> bool:
 
 
 def completions(text: str) -> list[str] | None:
-    """The commands that begin like this; None where it is Python."""
+    """Return the commands that begin with the text; None if it is Python."""
     if not text.lstrip().startswith(":"):
         return None
     return [f":{name}" for name in sorted(_NAMES) if f":{name}".startswith(text.lstrip())]
 
 
 def others(script: Attached, me: int) -> str:
-    """Who else is attached, as a few words; empty for nobody."""
+    """Return who else is attached; empty if no one is."""
     named = []
     for one in script.consoles:
         if one.get("console") != me:
@@ -176,7 +176,7 @@ def _show(lines: list[str]) -> None:
 
 
 def _wrapped(lines: list[str]) -> None:
-    """As `_show`, but nothing of a line is left out."""
+    """Show the lines, wrapped instead of cut."""
     width = shutil.get_terminal_size((_WIDEST, 0)).columns
     for line in lines:
         _show(textwrap.wrap(line, width, subsequent_indent=" " * (len(line) - len(line.lstrip()))) or [""])

@@ -1,4 +1,4 @@
-"""`lager python --console ID --watch`: what others type into the consoles of a pause, and what they get."""
+"""`lager python --console ID --watch`: shows what others type into the consoles of a pause, and the output."""
 
 import asyncio
 import signal
@@ -14,7 +14,7 @@ _LINE = 10_000
 
 
 async def look_on(wanted: str) -> int:
-    """Show all that comes until the script goes on, or Ctrl-C. The exit code."""
+    """Follow the consoles until the script is resumed, or Ctrl-C. Return the exit code."""
     async with opened(wanted, {"watch": True}) as (connection, own):
         script = Attached(connection, own=own)
         script.other = _Shown().take
@@ -29,12 +29,12 @@ async def look_on(wanted: str) -> int:
     if not left.done():
         output.note(f"{id} {script.why()}")
     elif sys.stdout.isatty():
-        output.say("")  # so that nothing follows upon the ^C
+        output.say("")  # move to the line after the ^C
     return 0
 
 
 class _Shown:
-    """Whole lines, each with who typed or got it."""
+    """Prints whole lines, each with the console that it belongs to."""
 
     def __init__(self) -> None:
         self._begun: dict[Any, str] = {}

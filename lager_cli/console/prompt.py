@@ -1,4 +1,4 @@
-"""The session of a console on a terminal that can do more than lines: editing, colours, completion, a bar below."""
+"""The console session on a full terminal: editing, colours, completion, and a bar below the prompt."""
 
 import ast
 import asyncio
@@ -41,12 +41,12 @@ _COMPOUND = (
 
 
 class _GivenUp(Exception):
-    """What was typed is to be forgotten."""
+    """The user discarded the input with Ctrl-C."""
 
 
 class Prompted(Session):
     def __init__(self, script: Attached, id: str, number: int, orders: Orders, *, suspends: bool) -> None:
-        """`suspends`: Ctrl-Z is heard. A box would take a client that is stopped for a lost one."""
+        """`suspends`: Ctrl-Z works. A box would consider a stopped client lost."""
         super().__init__(script)
         self._suspends = suspends
         self._id = id
@@ -88,8 +88,8 @@ class Prompted(Session):
 
     @contextlib.contextmanager
     def _keys_held(self) -> Iterator[None]:
-        """While there is no prompt, what is typed waits for the next one, unseen; and Ctrl-C is a key as it is there.
-        As a signal it would reach all that ssh has started on the way to a box."""
+        """Keep what is typed without a prompt for the next one, without echo. Ctrl-C is a key here, too: as a signal it
+        would also reach the processes that ssh has started on the way to a box."""
         keys: list[KeyPress] = []
         terminal = self._prompt.app.input
 
@@ -106,7 +106,7 @@ class Prompted(Session):
         store_typeahead(terminal, keys)
 
     async def _next(self) -> str | None:
-        """What was typed; None at the end of it, or of the console. _GivenUp where the user thought better of it."""
+        """Return the input; None at its end or that of the console. Raises _GivenUp if the user discarded it."""
         if self._script.closed.done():
             return None
         if self._line_is_open:
@@ -122,12 +122,12 @@ class Prompted(Session):
             return None
 
     def _leave(self, why: BaseException) -> None:
-        """End the prompt as it stands."""
+        """End the prompt, and leave its text on the screen."""
         if self._prompt.app.is_running and not self._prompt.app.is_done:
             self._prompt.app.exit(exception=why, style="class:aborting")
 
     def _interrupted(self) -> None:
-        """SIGINT; at the prompt Ctrl-C is a key like any other."""
+        """Handle SIGINT. At the prompt Ctrl-C is a key, not a signal."""
         if self._running.running:
             self._running.interrupt()
         else:
@@ -168,18 +168,18 @@ class Prompted(Session):
 
 
 class _Output(Vt100_Output):
-    """Asks the terminal for nothing: its answer, if late, would be taken for something typed."""
+    """Never queries the terminal: a late answer would be read as typed input."""
 
     @property
     def responds_to_cpr(self) -> bool:
         return False
 
     def get_rows_below_cursor_position(self) -> int:
-        return 1  # at least; so that the bar stands right below the prompt
+        return 1  # the minimum, so that the bar is directly below the prompt
 
 
 class _Remote(Completer):
-    """Completion comes from the paused process, when it comes; typing does not wait for it."""
+    """Gets completions from the paused process. Typing does not wait for them."""
 
     def __init__(self, script: Attached) -> None:
         self._script = script
@@ -236,13 +236,15 @@ def _at_margin() -> bool:
 
 
 def _more_follows(event: KeyPressEvent) -> bool:
-    """Whether more was typed than anybody can type: then it is pasted, and an empty line need not be its end."""
+    """Return whether more input is pending: then it is pasted, and an empty line need not end it."""
     return bool(event.key_processor.input_queue) or bool(select.select([event.app.input.fileno()], [], [], 0)[0])
 
 
 def is_whole(text: str, more: bool = False) -> bool:
-    """Whether `text` is to be evaluated: as it is, or as what cannot become anything. A compound statement ends with an
-    empty line. Of several lines that `more` follows at once, none is the last."""
+    """Return whether to evaluate `text`: it is complete, or can never become valid.
+
+    A compound statement ends with an empty line. If `more` input is pending, several lines are not complete yet.
+    """
     if is_order(text) or not text.strip():
         return True
     text = outdented(text)

@@ -1,6 +1,6 @@
-"""Between a console's client and the paused script: passes frames on, and answers those that are meant for lagerd.
+"""The relay between a console's client and the paused script: forwards frames, and answers those for lagerd.
 
-The client speaks to this one thing only, be it in the same process or at the other end of an ssh session.
+The client talks only to the relay, in the same process or at the other end of an ssh session.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ _HELLO = encode({"hello": None})[4:12]
 
 
 class Relay:
-    """One console, from opening it to the end of either side. The client is what `client` writes to and reads from."""
+    """One console, from its opening to the end of either side."""
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
@@ -34,15 +34,15 @@ class Relay:
         self._answers: set[asyncio.Task[None]] = set()
 
     async def open(self, wanted: str, options: dict[str, Any]) -> socket.socket:
-        """The script's side of a console in the pause `wanted`. Raises what lagerd refuses it with."""
+        """Open a console in the pause `wanted`, and return its socket. Raises the error with which lagerd refuses."""
         await self._bus.subscribe(BREAKPOINTS, {"Resumed": self._resumed})
         opened = await self._bus.call(BREAKPOINTS, BREAKPOINTS_PATH, "OpenConsole", "sa{sv}", wanted, options)
         return socket.socket(fileno=opened[0])
 
     async def run(self, script: socket.socket, reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
-        """Pass frames both ways until the script's side is closed, or the client's."""
+        """Forward frames both ways until either side is closed."""
         frames, self._script = await asyncio.open_unix_connection(sock=script)
-        client.transport.set_write_buffer_limits(0)  # what is drained is gone: with the loop, the rest would be lost
+        client.transport.set_write_buffer_limits(0)  # so drain() writes everything; the end of the loop would lose it
         down = asyncio.ensure_future(self._down(frames, client))
         up = asyncio.ensure_future(self._up(reader, client))
         try:
@@ -79,7 +79,7 @@ class Relay:
                 await self._script.drain()
 
     async def _answer(self, message: dict[str, Any], client: asyncio.StreamWriter) -> None:
-        """With the identity of whoever runs us."""
+        """Call lagerd for the client, with our own identity."""
         answer: dict[str, Any] = {"answer": message["ask"]}
         try:
             if "continue" in message:
@@ -95,7 +95,7 @@ class Relay:
         return (await self._bus.call(BREAKPOINTS, BREAKPOINTS_PATH, member, signature, *values))[0]
 
     async def _why(self) -> dict[str, Any] | None:
-        """Why the script went on; it has, so the signal is here or about to be. None where nobody says."""
+        """Return why the script was resumed. The signal has arrived or is about to; None if it does not."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_WHO_SECONDS):
                 while self._id not in self._ends:
@@ -110,13 +110,13 @@ class Relay:
         self._close_if_over()
 
     def _close_if_over(self) -> None:
-        """The console ends with its pause, even where somebody else holds its socket open."""
+        """Close the console when its pause has ended, even if another process holds its socket open."""
         if self._id in self._ends:
             asyncio.get_running_loop().call_later(_CLOSING_SECONDS, self._script.close)
 
 
 async def _frames(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
-    """Whole frames until the end, or until what comes is none."""
+    """Yield whole frames until the end, or until invalid data."""
     splitter = Splitter()
     with contextlib.suppress(WireError, ConnectionError):
         while data := await reader.read(_CHUNK):
@@ -125,7 +125,7 @@ async def _frames(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
 
 
 async def _is_own(bus: Bus, wanted: str) -> bool:
-    """Whether all that `wanted` may mean is paused by this user, as lagerd has it from the bus."""
+    """Return whether all pauses that match `wanted` belong to this user, as lagerd knows it from the bus."""
     wanted = wanted.strip().lower()
     try:
         pauses = (await bus.call(BREAKPOINTS, BREAKPOINTS_PATH, "List"))[0]
@@ -137,8 +137,8 @@ async def _is_own(bus: Bus, wanted: str) -> bool:
 
 @contextlib.asynccontextmanager
 async def opened(id: str, options: dict[str, Any]) -> AsyncIterator[tuple[socket.socket, bool]]:
-    """A console of a script on this machine, as a socket to speak frames on, with a relay behind it; and whether the
-    script is of this user."""
+    """Open a console of a script on this machine. Yields the socket for its frames, and whether the script is this
+    user's."""
     async with connected("console") as bus:
         relay = Relay(bus)
         script = await relay.open(id, options)
@@ -153,7 +153,7 @@ async def opened(id: str, options: dict[str, Any]) -> AsyncIterator[tuple[socket
 
 
 async def serve(id: str, options: dict[str, Any]) -> int:
-    """`lager python --console ID --relay`: the same, on standard input and output. What is refused is a frame, too."""
+    """Run `lager python --console ID --relay`: frames on standard input and output. A refusal is a frame, too."""
     reader, writer = await _standard_streams()
     try:
         async with connected("console") as bus:

@@ -1,4 +1,4 @@
-"""Where one Python statement ends and the next begins, told line by line as the lines come."""
+"""Splits lines, as they arrive, into Python statements."""
 
 import codeop
 import re
@@ -11,26 +11,26 @@ _LONG = 200
 
 
 class Statements:
-    """Lines in, whole statements out. A compound statement ends where the next one begins.
+    """Collects lines and returns whole statements. A compound statement ends where the next one begins.
 
-    It may also have ended with an empty line: that is for whoever knows whether more lines follow to decide.
+    It may also end with an empty line; the caller decides, since it knows whether more lines follow.
 
-    With `outdents`, a statement that begins indented, as one pasted from a block, loses that indentation, and so do the
-    lines below it.
+    With `outdents`, an indented statement, as pasted from a block, loses the indentation of its first
+    line on all lines.
     """
 
     def __init__(self, *, outdents: bool = False) -> None:
         self._outdents = outdents
         self._lines: list[str] = []
         self._margin = ""
-        self._may_go_on = False  # an indented line may belong to the statement that an empty one has ended
+        self._may_go_on = False  # whether an indented line may continue the statement that an empty line ended
 
     def __bool__(self) -> bool:
-        """Whether a statement has begun and not ended."""
+        """Return whether a statement is incomplete."""
         return bool(self._lines)
 
     def feed(self, line: str) -> list[str]:
-        """The statements that `line` completes; what cannot be compiled is passed on for its error to be told."""
+        """Return the statements that `line` completes, including invalid ones, so that their error is reported."""
         done = []
         line = self._outdented(line)
         if self._lines and _begins_anew(line) and self._is_worth_a_look(self._lines[-1]) and _is_whole(self._source()):
@@ -43,20 +43,20 @@ class Statements:
         return done
 
     def may_end(self) -> bool:
-        """Whether the last line was empty, and what has begun is a statement, or can never become one."""
+        """Return whether the last line was empty and the text before it is a statement or can never become one."""
         return bool(self._lines) and not self._lines[-1].strip() and _compiled(self._source()[:-1])
 
     def ends_here(self) -> str:
-        """As `rest`, where an empty line has ended what may yet have been meant to go on."""
+        """Return the rest, which an empty line has ended; an indented line may still continue it."""
         self._may_go_on = True
         return self.rest()
 
     def is_whole(self) -> bool:
-        """Whether what has been fed is a statement as it is."""
+        """Return whether the lines so far are a complete statement."""
         return _is_whole(self._source())
 
     def rest(self) -> str:
-        """What has been fed and not given out."""
+        """Return the lines that were fed and not returned yet."""
         source = self._source()
         self._lines = []
         return source
@@ -81,12 +81,12 @@ class Statements:
         return bool(_COMPOUND.match(self._lines[0]))
 
     def _is_worth_a_look(self, last: str) -> bool:
-        """Each look costs as much as all there is so far."""
+        """Return whether to compile: that costs time proportional to all lines so far."""
         return len(self._lines) <= _LONG or self._is_compound() or bool(_MAY_CLOSE.search(last))
 
 
 def outdented(text: str) -> str:
-    """The text without the indentation of its first line, which the lines below it lose too."""
+    """Return the text with the indentation of its first line removed from all lines."""
     lines = text.split("\n")
     margin = _margin(next((line for line in lines if line.strip()), ""))
     return "\n".join(line.removeprefix(margin) for line in lines)
@@ -105,7 +105,7 @@ def _begins_anew(line: str) -> bool:
 
 
 def _compiled(source: str) -> bool:
-    """Whether `source` is a whole statement, or can never become one."""
+    """Return whether `source` is a whole statement, or can never become one."""
     try:
         with warnings.catch_warnings(action="ignore"):
             return codeop.compile_command(source, "<console>", "single") is not None

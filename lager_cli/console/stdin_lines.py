@@ -1,4 +1,4 @@
-"""Lines from standard input, whatever it is."""
+"""Reads lines from standard input: a terminal, a pipe or a file."""
 
 import asyncio
 import codecs
@@ -9,7 +9,7 @@ _CHUNK = 1 << 16
 
 
 class Lines:
-    """Reads only when it is asked: what is typed ahead on a terminal stays for whoever comes after us."""
+    """Reads only on demand, so that input typed ahead on a terminal stays for the next program."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
@@ -19,7 +19,7 @@ class Lines:
         self._ended = fd < 0
 
     async def next(self) -> str | None:
-        """The next line without its end; None after the last. Bytes that are no UTF-8 come as lone surrogates."""
+        """Return the next line without its end; None after the last. Invalid UTF-8 becomes lone surrogates."""
         while not self._lines and not self._ended:
             await self._readable()
             self._read()
@@ -29,7 +29,7 @@ class Lines:
         return last.decode("utf-8", "surrogateescape") if last else None
 
     async def follows(self, seconds: float) -> bool:
-        """Whether anything more, be it the end, is there within `seconds`."""
+        """Return whether more input, or its end, arrives within `seconds`."""
         if self._lines or self._partial or self._ended:
             return True
         try:
@@ -40,7 +40,7 @@ class Lines:
         return True
 
     def forget(self) -> None:
-        """Drop a line that has only begun."""
+        """Discard an incomplete line."""
         self._partial = b""
 
     async def _readable(self) -> None:
@@ -59,7 +59,7 @@ class Lines:
         try:
             data = os.read(self._fd, _CHUNK)
         except BlockingIOError:
-            return  # somebody else was faster
+            return  # another process read it first
         except OSError:
             data = b""
         self._ended = not data

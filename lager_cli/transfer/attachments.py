@@ -1,4 +1,4 @@
-"""What travels beside a command: files that are sent before it starts, and files that come back after it has ended."""
+"""Files that travel with a command: sent before it starts, downloaded after it has ended."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -7,8 +7,10 @@ from typing import Any, BinaryIO
 
 @dataclass(frozen=True)
 class Parcel:
-    """The user's side. `order` is JSON that the box's side gets; `send` writes the upload into a pipe, and `receive`
-    reads what comes back from one, each in a thread of its own until it returns. None: nothing goes that way.
+    """The files on the user's side.
+
+    `order` is JSON for the box. `send` writes the upload into a pipe; `receive` reads the download from one. Each runs
+    in a thread of its own. None: no files in that direction.
     """
 
     order: dict[str, Any] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Files that a run on a box wrote, and that come back: which they are, there; and how they are written here."""
+"""Downloads: selects the files that a run on a box wrote, and writes them here."""
 
 import contextlib
 import os
@@ -19,23 +19,23 @@ _SPARE_NAMES = 1000
 
 
 class Wanted:
-    """The patterns of --download: globs relative to the run's folder; `**` is any number of folders, and a pattern that
-    fits a folder means all in it."""
+    """The patterns of --download: globs relative to the run's folder. `**` matches any number of folders, and a pattern
+    that matches a folder matches everything in it."""
 
     def __init__(self, patterns: Sequence[str]) -> None:
-        """Raises TransferError for one that cannot be meant."""
+        """Raises TransferError for an invalid pattern."""
         self.patterns = tuple(patterns)
         self._specs = {pattern: _spec(pattern) for pattern in patterns}
 
     def fitting(self, name: str) -> set[str]:
-        """The patterns that `name` fits, as in a shell: what is hidden only where a pattern has a dot there, too."""
+        """Return the patterns that match `name`. As in a shell, a hidden name needs a pattern with that dot."""
         return {pattern for pattern in self.fitting_with_hidden(name) if _names_hidden(pattern, name)}
 
     def fitting_with_hidden(self, name: str) -> set[str]:
         return {pattern for pattern, spec in self._specs.items() if name == pattern or spec.match_file(_line(name))}
 
     def plain(self) -> list[str]:
-        """Those that are names and nothing else."""
+        """Return the patterns that are plain names."""
         return [pattern for pattern in self.patterns if not {*"*?[\\"} & {*pattern}]
 
 
@@ -50,28 +50,28 @@ def _spec(pattern: str) -> GitIgnoreSpec:
 
 
 def _names_hidden(pattern: str, name: str) -> bool:
-    """Whether the pattern names each part of `name` that begins with a dot."""
+    """Return whether the pattern names each part of `name` that begins with a dot."""
     dotted = [part for part in os.path.normpath(pattern).split("/") if part.startswith(".") and part != os.curdir]
     return all(any(fnmatchcase(part, one) for one in dotted) for part in name.split("/") if part.startswith("."))
 
 
 def _line(text: str) -> str:
-    """As one line of the patterns' language, which has no other way to write the end of a line or a space at it."""
+    """Return the text as one line of a gitignore file, which cannot contain a newline or a trailing space."""
     return os.path.normpath(text).replace("\n", "\x01").replace(" ", "\x02")
 
 
 class Snapshot:
-    """What is in a run's folder before it starts."""
+    """The content of a run's folder before the run starts."""
 
     def __init__(self, folder: str) -> None:
         self._folder = os.path.realpath(folder)
         self._before = {name: _marks(about) for name, about in _walk(self._folder)}
 
     def send_changed(self, wanted: Wanted, write: tar.Write) -> None:
-        """Pass on what was written since, and is wanted. A link is followed where it stays in the folder; else, and for
-        what is no file or cannot be read, only the name goes, so that the other side can say so.
+        """Send the wanted files that were written since. A link is followed if it stays in the folder. Otherwise, and
+        for anything that is not a readable file, only the name is sent, so that the other side can report it.
 
-        Blocks as `write` does. Raises TransferError, and then what was passed on is not complete.
+        Blocks as `write` does. Raises TransferError if the transfer is incomplete.
         """
         for name, about in _walk(self._folder):
             if _marks(about) != self._before.get(name) and wanted.fitting(name):
@@ -92,7 +92,7 @@ def _marks(about: os.stat_result) -> tuple[int, ...]:
 
 
 def _walk(folder: str, below: str = "") -> Iterator[tuple[str, os.stat_result]]:
-    """All but folders, and what Python keeps for itself; what vanishes, or may not be read, is passed over."""
+    """Yield everything but folders and __pycache__. Skips what vanishes or cannot be read."""
     with contextlib.suppress(OSError), os.scandir(os.path.join(folder, below)) as found:
         for item in sorted(found, key=lambda item: item.name):
             name = os.path.join(below, item.name)
@@ -106,7 +106,7 @@ def _walk(folder: str, below: str = "") -> Iterator[tuple[str, os.stat_result]]:
 
 
 def refuse_existing(wanted: Wanted) -> None:
-    """Before the run, which may be long: raise TransferError for a file that its results would have to replace."""
+    """Raise TransferError for a file that a download would replace. Called before the run, which may be long."""
     for name in wanted.plain():
         if os.path.lexists(name) and not os.path.isdir(name):
             hint = "Move it away, or use --allow-overwrite."
@@ -114,10 +114,11 @@ def refuse_existing(wanted: Wanted) -> None:
 
 
 class Receiver:
-    """Writes into the current folder what comes from a box, which is trusted with nothing: only files that fit a
-    pattern are taken. Each gets its own name or, where that is taken and may not be overwritten, that with a number.
+    """Writes downloads into the current folder. The box is not trusted: only files that match a pattern are accepted. A
+    file gets its own name or, if that exists and must not be replaced, that name with a number.
 
-    `problems` has a sentence for each that did not come as it was asked for; `missed` has the patterns that none fits.
+    `problems` has a sentence for each file that was not downloaded as requested; `missed` has the patterns without a
+    file.
     """
 
     def __init__(self, wanted: Wanted, *, overwrite: bool) -> None:
@@ -126,7 +127,7 @@ class Receiver:
         self.missed = [*wanted.patterns]
 
     def receive(self, stream: BinaryIO) -> None:
-        """Blocks until all has come. Raises TransferError; then what came before is there, and nothing in part."""
+        """Receive all files. Blocks. Raises TransferError; the files before it are complete, and none is partial."""
         with Folder(os.curdir) as into:
             for info, content in tar.entries(stream):
                 fitting = self._wanted.fitting(info.name)
@@ -141,7 +142,7 @@ class Receiver:
                 self._take(into, info, content)
 
     def _is_hidden(self, name: str) -> bool:
-        """Whether it was asked for but for its dots, as a box of an earlier version takes it."""
+        """Return whether only the dot keeps it from matching. A box of an earlier version sends such files."""
         return not {"", ".", ".."} & {*name.split("/")} and bool(self._wanted.fitting_with_hidden(name))
 
     def _take(self, into: Folder, info: TarInfo, content: Iterable[bytes]) -> None:
@@ -162,7 +163,7 @@ class Receiver:
 
 
 def _executable(fd: int, name: str) -> int:
-    """The execute bits of the file here, which are the user's to give: what the box says of them is not believed."""
+    """Return the execute bits of the existing file. Only the user sets these; the box is not trusted with them."""
     with contextlib.suppress(OSError):
         about = os.stat(name, dir_fd=fd, follow_symlinks=False)
         return about.st_mode & 0o111 if stat.S_ISREG(about.st_mode) else 0
@@ -170,7 +171,7 @@ def _executable(fd: int, name: str) -> int:
 
 
 def _write(fd: int, name: str, mode: int, content: Iterable[bytes], *, overwrite: bool) -> str:
-    """Its name once all of it is there."""
+    """Write a file completely, then give it its name. Return the name."""
     part = f".lager-{secrets.token_hex(8)}.part"
     write_new(fd, part, mode, content)
     try:
@@ -194,7 +195,7 @@ def _take_free_name(fd: int, part: str, name: str) -> str:
 
 
 def _name_anew(fd: int, part: str, name: str) -> None:
-    """Give a file a name that nothing has, at once. Raises FileExistsError."""
+    """Give a file a new name, atomically. Raises FileExistsError."""
     try:
         os.link(part, name, src_dir_fd=fd, dst_dir_fd=fd)
     except FileExistsError:

@@ -1,4 +1,4 @@
-"""What git would leave out: the rules of the .gitignore files in a folder, above it and below."""
+"""The files that git ignores: the rules of the .gitignore files in a folder, above it and below."""
 
 import itertools
 import os
@@ -16,8 +16,8 @@ class Rules:
 
     @classmethod
     def around(cls, folder: str) -> "Rules":
-        """Those above `folder` up to the top of its repository; none where they ignore `folder` itself, since whoever
-        names it wants it."""
+        """Return the rules above `folder` up to the top of its repository; none if they ignore `folder` itself, since
+        the user named it."""
         above = [folder]
         while not os.path.lexists(os.path.join(above[0], ".git")):
             if above[0] == os.path.dirname(above[0]):
@@ -31,7 +31,7 @@ class Rules:
         return rules
 
     def inside(self, folder: str) -> "Rules":
-        """With those of the .gitignore in `folder`, which is below the others. Raises OSError."""
+        """Return these rules and those of the .gitignore in `folder`, which is below the others. Raises OSError."""
         name = os.path.join(folder, ".gitignore")
         if not os.path.isfile(name):
             return self
@@ -40,7 +40,7 @@ class Rules:
         return Rules((*self.files, (os.path.join(folder, ""), patterns)))
 
     def ignore(self, path: str, *, is_folder: bool) -> bool:
-        """Whether git would, provided that it does not ignore the folder of `path`."""
+        """Return whether git ignores `path`, if it does not ignore its folder."""
         for folder, patterns in reversed(self.files):
             relative = path[len(folder) :] + "/" * is_folder
             for pattern in reversed(patterns):
@@ -53,14 +53,14 @@ def _patterns(line: str) -> list[GitIgnoreSpecPattern]:
     try:
         return [*GitIgnoreSpec.from_lines([line]).patterns]
     except ValueError:
-        return []  # git passes over it, too
+        return []  # git skips it, too
 
 
 def _hits(pattern: GitIgnoreSpecPattern, path: str) -> bool:
-    """Whether it is `path` that matches, or a pattern of what is inside of a folder.
+    """Return whether the pattern matches `path` itself.
 
-    The library lets a pattern of a folder match all that is in it, where its group marks the slash of that folder.
-    For git such a match is the folder's alone: what it decides for the folder holds for the content already.
+    In the library, a pattern of a folder also matches everything in it; its group marks the slash of that folder. For
+    git such a match concerns only the folder, whose content follows from it.
     """
     assert pattern.regex is not None
     return any(

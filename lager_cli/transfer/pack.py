@@ -1,4 +1,4 @@
-"""What goes to a box with a run: chosen here by name, and written as a stream."""
+"""Uploads: selects the files that go to a box with a run, and writes them as a stream."""
 
 import os
 import stat
@@ -16,7 +16,7 @@ _KINDS = {stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a de
 
 @dataclass(frozen=True)
 class Entry:
-    """`local` is where it is here; `link` is where a symbolic link points."""
+    """`local` is its path on this machine; `link` is the target of a symbolic link."""
 
     local: str
     stat: os.stat_result
@@ -38,10 +38,10 @@ class Entry:
 
 @dataclass
 class Selection:
-    """Entries by the names that they get in the run's folder.
+    """Entries by their names in the run's folder.
 
-    A name relative to the current folder stays what it is, so that a script finds its files by the same names. What is
-    outside of the current folder goes to the top; `typed` has what the user calls it.
+    A name relative to the current folder is kept, so that a script finds its files by the same names. Files outside the
+    current folder go to the top of the run's folder; `typed` has the names that the user typed for them.
     """
 
     entries: dict[str, Entry] = field(default_factory=dict)
@@ -53,7 +53,7 @@ class Selection:
         return sum(entry.size for entry in self.entries.values())
 
     def add(self, typed: str) -> str:
-        """Add a file, or a folder without what git would ignore; its name in the run's folder. Raises TransferError."""
+        """Add a file, or a folder without what git ignores. Return its name there. Raises TransferError."""
         try:
             about = os.stat(typed)
             name = _name(typed)
@@ -76,8 +76,8 @@ class Selection:
             raise TransferError(what, "Start the command in a folder that contains both.")
 
     def write(self, write: tar.Write) -> None:
-        """Pass it on, some hundred kilobytes at a time. Blocks as `write` does. Raises TransferError, and then what was
-        written is not complete."""
+        """Write all entries, some hundred kilobytes at a time. Blocks as `write` does. Raises TransferError if the
+        output is incomplete."""
         for name, entry in self.entries.items():
             if name != os.curdir:
                 send(name, entry, write)
@@ -85,7 +85,7 @@ class Selection:
 
 
 def send(name: str, entry: Entry, write: tar.Write, *, settled: bool = True) -> None:
-    """Write one entry. What is not `settled` may have grown since, or grow meanwhile, and goes as it is found."""
+    """Write one entry. Unless `settled`, a file may still grow, and is sent with its current size."""
     if stat.S_ISREG(entry.stat.st_mode):
         try:
             _send_content(name, entry, write, settled)
@@ -98,7 +98,7 @@ def send(name: str, entry: Entry, write: tar.Write, *, settled: bool = True) -> 
 
 
 def _send_content(name: str, entry: Entry, write: tar.Write, settled: bool) -> None:
-    # What is a file in the list may be something else by now, a FIFO at worst, on which an open would wait.
+    # The file may have been replaced since, by a FIFO at worst, whose open would block.
     fd = os.open(entry.local, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with open(fd, "rb", buffering=0) as file:
         if settled:
@@ -129,7 +129,7 @@ def _name(typed: str) -> str:
 
 
 def _folder(path: str, name: str, about: os.stat_result, rules: Rules, top: str) -> Iterator[tuple[str, Entry]]:
-    """A folder and all in it, each with its name from the top."""
+    """Yield a folder and everything in it, with names relative to the top."""
     yield name, Entry(path, about)
     rules = rules.inside(path)
     with os.scandir(path) as found:
@@ -155,7 +155,7 @@ def _plain(path: str, about: os.stat_result) -> Entry:
 
 
 def _link(path: str, top: str) -> str:
-    """Where a link points, which must be in the folder that is sent: there is nothing else on the box."""
+    """Return the target of a link, which must be in the folder that is sent: nothing else exists on the box."""
     target, here, end = os.readlink(path), os.path.dirname(path), os.path.realpath(path)
     if not within(end, top):
         hint = "Put what it points to into the folder, or leave it out with a .gitignore."

@@ -1,4 +1,4 @@
-"""The files of a run on a box, on the box: in a private folder, which is gone when the run is over."""
+"""The files of a run, on the box: in a private folder that is removed when the run has ended."""
 
 import contextlib
 import os
@@ -12,7 +12,7 @@ from lager_cli.transfer.unpack import unpack
 
 
 class RunFolder:
-    """`order` is that of the Parcel."""
+    """The folder of one run. `order` comes from the Parcel."""
 
     def __init__(self, order: Mapping[str, Any]) -> None:
         self.path = os.path.realpath(tempfile.mkdtemp(prefix="lager-"))
@@ -21,13 +21,13 @@ class RunFolder:
         self.stays = bool(order.get("stays"))
 
     def unpack(self, upload: BinaryIO) -> None:
-        """Before the command starts. Blocks until all has come. Raises TransferError."""
+        """Receive the upload, before the command starts. Blocks. Raises TransferError."""
         unpack(upload, self.path)
         if self._wanted.patterns:
             self._snapshot = Snapshot(self.path)
 
     def pack(self, download: BinaryIO) -> None:
-        """After the command has ended. Blocks until all is read, or nobody reads. Raises TransferError."""
+        """Send the download, after the command has ended. Blocks until the reader has it or is gone."""
         assert self._snapshot is not None
         with contextlib.suppress(BrokenPipeError):
             self._snapshot.send_changed(self._wanted, download.write)
@@ -37,6 +37,6 @@ class RunFolder:
 
 
 def remove(folder: str) -> None:
-    """With all in it, however deep, and whatever modes a script gave it. What cannot be removed stays."""
+    """Remove a folder, whatever its depth and modes. What cannot be removed stays."""
     for command in (["chmod", "-R", "u+rwx"], ["rm", "-rf"]):
         subprocess.run([*command, "--", folder], stderr=subprocess.DEVNULL, check=False)

@@ -1,4 +1,4 @@
-"""Files as a stream: tar, block by block, so that neither a large file nor a header that lies costs memory."""
+"""Files as a tar stream, block by block, so that neither a large file nor a forged header uses much memory."""
 
 from collections.abc import Callable, Iterator
 from tarfile import AREGTYPE, BLOCKSIZE, GNU_FORMAT, GNUTYPE_LONGLINK, GNUTYPE_LONGNAME, REGTYPE, HeaderError, TarInfo
@@ -22,7 +22,7 @@ def is_file(info: TarInfo) -> bool:
 
 
 def padding(size: int) -> bytes:
-    """What follows `size` bytes of content."""
+    """Return the padding after `size` bytes of content."""
     return bytes(-size % BLOCKSIZE)
 
 
@@ -31,8 +31,10 @@ def end(write: Write) -> None:
 
 
 def entries(stream: BinaryIO) -> Iterator[tuple[TarInfo, Iterator[bytes]]]:
-    """Each header and its content, which is passed over where it is not read. Blocks in `stream.read`. Raises
-    TransferError where the stream ends too early or is none."""
+    """Yield each header and its content; content that the caller does not read is skipped. Blocks in `stream.read`.
+
+    Raises TransferError if the stream ends too early or is invalid.
+    """
     long: dict[bytes, str] = {}
     while any(block := _exactly(stream, BLOCKSIZE)):
         info = _parsed(block)

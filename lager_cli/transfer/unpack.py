@@ -1,4 +1,4 @@
-"""Files that come from another machine, which is trusted with nothing: they are written into one folder only."""
+"""Unpacks files from another machine, which is not trusted: they are written into one folder only."""
 
 import contextlib
 import errno
@@ -16,14 +16,14 @@ NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class NotWritten(TransferError):
-    """A file could not be written here, for which who sent it is not to blame."""
+    """A file could not be written on this machine; the sender is not to blame."""
 
 
 class Folder:
-    """Writes below one folder by names from elsewhere. No name and no link, old or new, leads out of it."""
+    """Writes below one folder, by untrusted names. No name and no link, old or new, leads out of it."""
 
     def __init__(self, path: str, where: str = "") -> None:
-        """`where` is what a complaint says of the place. Raises OSError."""
+        """`where` is the place to name in errors. Raises OSError."""
         self._where = where
         self._fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
@@ -35,8 +35,10 @@ class Folder:
 
     @contextlib.contextmanager
     def at(self, name: str) -> Iterator[tuple[int, str]]:
-        """The folder that `name` is in, made where it is missing, and the last part of `name`. A refusal is raised as
-        TransferError, a fault of the system, in here or inside of the `with`, as NotWritten."""
+        """Yield the folder of `name`, created if missing, and the last part of `name`.
+
+        Raises TransferError for a refused name, and NotWritten for an OSError, here or inside the `with`.
+        """
         parts = name.split("/")
         if not all(parts) or {".", ".."} & {*parts}:
             raise TransferError(f"The file name {name!r} was refused.", DISTRUST)
@@ -53,7 +55,7 @@ class Folder:
 
 
 def _step(fd: int, part: str) -> int:
-    """Into a folder, which takes the place of `fd`."""
+    """Enter a folder, and replace `fd` by it."""
     with contextlib.suppress(FileExistsError):
         os.mkdir(part, dir_fd=fd)
     inner = os.open(part, _HERE, dir_fd=fd)
@@ -68,7 +70,7 @@ def _reason(problem: OSError) -> str:
 
 
 def write_new(fd: int, name: str, mode: int, content: Iterable[bytes]) -> None:
-    """A new file in the folder `fd`; none is left where that fails. Raises OSError, FileExistsError among them."""
+    """Write a new file in the folder `fd`; leave none if that fails. Raises OSError, including FileExistsError."""
     out = os.open(name, NEW, mode, dir_fd=fd)
     try:
         with open(out, "wb") as file:
@@ -79,8 +81,10 @@ def write_new(fd: int, name: str, mode: int, content: Iterable[bytes]) -> None:
 
 
 def unpack(stream: BinaryIO, folder: str) -> None:
-    """Write all that `Selection.write` sent into `folder`, which is empty and private. Blocks until all has come.
-    Raises TransferError; the folder is then of no use, and the caller's to remove, as it is in any case."""
+    """Write everything that `Selection.write` sent into `folder`, which is empty and private. Blocks.
+
+    Raises TransferError; the folder is then incomplete. The caller removes it in any case.
+    """
     folders: list[TarInfo] = []
     links: list[str] = []
     with Folder(folder, " on the box") as into:
@@ -99,13 +103,13 @@ def unpack(stream: BinaryIO, folder: str) -> None:
                 else:
                     raise TransferError(f"{info.name} is neither a file nor a folder, and was refused.")
         _keep_inside(folder, links)
-        for info in reversed(folders):  # the innermost first: the mode of an outer one may forbid to go in
+        for info in reversed(folders):  # the innermost first: the mode of an outer one may forbid access
             with into.at(info.name) as (fd, last):
                 os.chmod(last, info.mode & 0o777, dir_fd=fd)
 
 
 def _keep_inside(folder: str, links: Iterable[str]) -> None:
-    """No link was followed until now; nobody else shall be led out of the folder, either."""
+    """Refuse links that lead out of the folder. None was followed so far, and the script must not follow one."""
     top = os.path.realpath(folder)
     for name in links:
         if os.path.commonpath([top, os.path.realpath(os.path.join(top, name))]) != top:
