@@ -30,7 +30,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_name_that_is_none_is_refused(tmp_path, monkeypatch, name):
+def test_an_invalid_name_is_refused(tmp_path, monkeypatch, name):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     with pytest.raises(BoxError, match=r"not a valid box name|is empty"):
         box_table.find(name)
@@ -41,7 +41,7 @@ def test_a_name_that_is_none_is_refused(tmp_path, monkeypatch, name):
 
 
 @pytest.mark.parametrize("how", ["option", "several", "variable", "default", "ssh"])
-def test_such_a_name_is_refused_before_anything_runs(lager, near, tmp_path, how):
+def test_an_invalid_name_is_refused_before_anything_runs(lager, near, tmp_path, how):
     started, touched = tmp_path / "started", tmp_path / "touched"
     program = tmp_path / "ssh"
     program.write_text(f'#!/bin/sh\necho "$@" > {started}\n')
@@ -79,7 +79,7 @@ Host key verification failed.
 """
 
 
-def test_another_host_key_is_forgotten_under_the_name_that_ssh_knows():
+def test_a_changed_host_key_is_removed_under_the_name_that_ssh_knows():
     said = str(explain(box_table.Box("bench3", "anna@bench"), 255, CHANGED))
     assert said.endswith("If that is expected, type: ssh-keygen -R '[192.0.2.2]:2222' && ssh anna@bench")
 
@@ -99,7 +99,7 @@ def test_the_host_that_fails_is_named(complaint, said):
 
 
 @pytest.mark.parametrize("name", ["typo", "nera", "user@typo.invalid", "ssh://"])
-def test_a_default_box_that_nobody_knows_is_refused(lager, near, name):
+def test_an_unknown_default_box_is_refused(lager, near, name):
     done = lager("boxes", "default", name)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(f"lager: Unknown box {name}: ")
@@ -125,14 +125,14 @@ def test_a_box_that_cannot_be_used_says_what_named_it(lager, near, tmp_path, wor
     assert "default box" not in lager(words[0], "--box", "refusing", *words[1:]).stderr
 
 
-def test_what_ssh_takes_for_no_destination_is_said(lager, near):
+def test_an_invalid_ssh_destination_is_reported(lager, near):
     done = lager("breakpoints", "--box", "ssh://")
     assert (done.returncode, done.stderr.count("\n")) == (255, 1)
     assert "ssh:// is not a valid ssh destination" in done.stderr
 
 
 @pytest.mark.parametrize(("mine", "used"), [("", CONNECT_SECONDS), (" ConnectTimeout 77\n", 77)])
-def test_how_long_ssh_tries_is_the_users_wish_or_short(lager, near, mine, used):
+def test_the_connect_timeout_is_the_users_or_short(lager, near, mine, used):
     config = near.folder / "ssh.conf"
     config.write_text(f"Host waiting\n{mine}" + config.read_text())
     program = near.folder / "ssh"
@@ -143,7 +143,7 @@ def test_how_long_ssh_tries_is_the_users_wish_or_short(lager, near, mine, used):
 
 
 @pytest.mark.parametrize("name", SAID)
-def test_what_is_said_where_the_way_fails(lager, near, name):
+def test_a_failed_connection_is_explained(lager, near, name):
     done = lager("python", "--continue", "7f3a19e2", "--box", name)
     code, what, hint = SAID[name]
     assert (done.returncode, done.stdout) == (code, "")
@@ -166,7 +166,7 @@ ANSWERS = {
 
 
 @pytest.mark.parametrize("kind", ANSWERS)
-def test_what_is_said_where_something_else_answers(lager, near, kind):
+def test_a_program_that_is_not_lager_is_reported(lager, near, kind):
     program, what = ANSWERS[kind]
     near.answering(program)
     done = lager("breakpoints", "--box", "other")
@@ -175,7 +175,7 @@ def test_what_is_said_where_something_else_answers(lager, near, kind):
     assert done.stderr.count("\n") == 1
 
 
-def test_what_is_said_where_there_is_no_lager(lager, near):
+def test_a_box_without_lager_is_reported(lager, near):
     near.table('[boxes.near]\nssh = "near"\ncommand = "/nowhere/lager"\n')
     done = lager("breakpoints", "--box", "near")
     assert done.returncode == 1
@@ -184,13 +184,13 @@ def test_what_is_said_where_there_is_no_lager(lager, near):
     assert lager("boxes", "check").stdout.endswith("or here: lager boxes add near near --command PATH\n")
 
 
-def test_what_a_login_script_prints_does_no_harm(lager, near):
+def test_output_of_a_login_script_does_no_harm(lager, near):
     near.answering(f"import os\nprint('Welcome!', flush=True)\nos.execv({LAGER!r}, ['lager', 'session'])\n")
     done = lager("breakpoints", "--box", "other")
     assert (done.returncode, done.stdout, done.stderr) == (0, "No script is paused.\n", "")
 
 
-def test_a_wrong_table_is_said(lager, near):
+def test_an_invalid_table_is_reported(lager, near):
     for text, what in [("boxes = 3\n", "not tables"), ("[boxes\n", "is not valid TOML")]:
         near.table(text)
         done = lager("breakpoints", "--box", "near")
@@ -198,7 +198,7 @@ def test_a_wrong_table_is_said(lager, near):
         assert what in done.stderr
 
 
-def test_the_table_is_kept_with_what_was_written_into_it(tmp_path, monkeypatch, capsys):
+def test_the_table_keeps_the_users_comments(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     file = tmp_path / "lager/config.toml"
     file.parent.mkdir()
@@ -228,7 +228,7 @@ def test_the_table_is_kept_with_what_was_written_into_it(tmp_path, monkeypatch, 
     boxes("add", "x", "--command", "a; b", code=1)
 
 
-def test_boxes_that_are_added_at_once_are_all_there(start, lager, tmp_path):
+def test_boxes_added_at_the_same_time_are_all_kept(start, lager, tmp_path):
     env = {"XDG_CONFIG_HOME": str(tmp_path / "config")}
     names = [f"bench{number}" for number in range(8)]
     adding = [start(LAGER, "boxes", "add", name, "bench.example.com", **env) for name in names]
@@ -236,7 +236,7 @@ def test_boxes_that_are_added_at_once_are_all_there(start, lager, tmp_path):
     assert {one["name"] for one in json.loads(lager("boxes", "--json", **env).stdout)} == set(names)
 
 
-def test_the_default_box_is_where_commands_go(lager, near, client, run):
+def test_commands_run_on_the_default_box(lager, near, client, run):
     near.table(f'default = "near"\n[boxes.near]\nssh = "near"\ncommand = "{LAGER}"\n')
     script = near.folder / "told.py"
     script.write_text("import os\nprint(os.environ.get('LAGER_BOX'))\n")
@@ -279,7 +279,7 @@ def test_an_answer_that_cannot_be_read_hides_no_other(lager, near):
     assert "The answer of the box other cannot be read" in done.stderr
 
 
-def test_where_nobody_can_be_asked_one_is_not_waited_for_without_end_either(near, start):
+def test_a_box_that_never_answers_times_out_without_a_terminal(near, start):
     near.answering("import os\nwhile os.read(0, 4096):\n    pass\n")
     hurried = (
         "from lager_cli import main\nfrom lager_cli.boxes import remote\nremote._UNASKED_SECONDS = 0.5\nmain.main()"
@@ -289,7 +289,7 @@ def test_where_nobody_can_be_asked_one_is_not_waited_for_without_end_either(near
     assert "on the box other does not answer. Try: ssh other " in process.err.rest()
 
 
-def test_several_wait_for_no_box_that_lets_us_in_and_never_answers(near, monkeypatch):
+def test_a_box_that_never_answers_does_not_block_the_others(near, monkeypatch):
     near.answering("import os\nwhile os.read(0, 4096):\n    pass\n")
     for name, value in near.env.items():
         monkeypatch.setenv(name, value)
@@ -327,7 +327,7 @@ def test_a_box_that_hangs_has_a_row_of_its_own_and_hides_no_other(near, start, r
 
 
 @pytest.mark.parametrize("stream", ["OUT", "ERR"])
-def test_a_box_cannot_fill_the_memory_of_a_desk(near, lager, stream):
+def test_a_box_cannot_fill_the_users_memory(near, lager, stream):
     near.answering(FLOOD.format(stream), beside="near")
     done = lager("breakpoints", "--box", "other,near")
     assert done.returncode == 1
@@ -376,7 +376,7 @@ def test_the_check_compares_versions_with_their_commits(near, lager):
         assert advice in state["to_do"]
 
 
-def test_a_command_that_is_advised_leads_to_the_box(lager, near):
+def test_a_suggested_command_names_the_box(lager, near):
     assert lager("python", "--kill", "0bad", "--box", "near").stderr.endswith("See: lager runs --all --box near\n")
 
 
@@ -392,7 +392,7 @@ def test_check_says_of_each_box_what_is_right_and_what_to_do(lager, near):
     assert (state["ssh"], state["lagerd"]) == ("ok", "runs")
 
 
-def test_a_session_is_not_for_people(terminal):
+def test_a_session_refuses_a_terminal(terminal):
     screen = terminal(LAGER, "session")
     screen.expect("not for interactive use")
     assert screen.wait() == 2

@@ -35,7 +35,7 @@ def counts(screen, times: int = 2) -> list[str]:
 
 
 @pytest.mark.parametrize(("columns", "rows"), SIZES)
-def test_it_counts_in_place_and_is_gone_with_enter(screen, script, client, columns, rows):
+def test_it_counts_in_place_and_enter_removes_it(screen, script, client, columns, rows):
     view = screen(*PYTHON, script(ONE), columns=columns, rows=rows)
     id = client.paused()["id"]
     said = counts(view)
@@ -69,7 +69,7 @@ def test_it_follows_what_happens(screen, script, client, start):
 
 
 @pytest.mark.parametrize("by", ["another terminal", "its time", "an exception"])
-def test_what_was_left_is_gone_however_the_pause_ends(screen, script, client, lager, by):
+def test_the_row_is_removed_however_the_pause_ends(screen, script, client, lager, by):
     seconds = {"its time": 2}.get(by, 300)
     view = screen(*PYTHON, script(f"import lager\nlager.pause(timeout={seconds})\nprint('went on')\n"))
     pause = client.paused()
@@ -230,7 +230,7 @@ def test_a_narrow_terminal_and_one_that_changes(screen, script, client, start):
     assert view.lines[-1] == "went on"
 
 
-def test_where_no_escapes_are_wanted_there_are_none(screen, script, client):
+def test_no_escapes_are_written_where_none_are_wanted(screen, script, client):
     views = [screen(*PYTHON, script(ONE), **env) for env in ({"NO_COLOR": "1"}, {"TERM": "dumb"}, {"TERM": ""})]
     for view in views:
         id = client.paused()["id"]
@@ -245,7 +245,7 @@ def test_where_no_escapes_are_wanted_there_are_none(screen, script, client):
         assert "\x1b" not in view.screen.text
 
 
-def test_redirected_it_is_not_there(screen, script, client, tmp_path):
+def test_there_is_no_countdown_in_a_file(screen, script, client, tmp_path):
     view = screen("/bin/sh", "-c", f"lager python {script(ONE)} 2> errors")
     pause = client.paused()
     view.sees("To resume:")
@@ -260,7 +260,7 @@ def test_redirected_it_is_not_there(screen, script, client, tmp_path):
     assert "\x1b" not in told
 
 
-def test_a_line_that_was_not_passed_on(screen, script, client):
+def test_typed_text_is_ignored_and_reported(screen, script, client):
     view = screen(*PYTHON, script(ONE))
     client.paused()
     counts(view, 1)
@@ -273,7 +273,7 @@ def test_a_line_that_was_not_passed_on(screen, script, client):
     assert view.lines[-4] == "hello"
 
 
-def test_flow_control_holds_nobody_up(screen, script, client):
+def test_flow_control_does_not_block_the_run(screen, script, client):
     """Ctrl-S stops what is written to the terminal; the run ends all the same."""
     view = screen(*PYTHON, script(ONE.replace("print('went on')", "")))
     id = client.paused()["id"]

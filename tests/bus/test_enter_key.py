@@ -77,7 +77,7 @@ def test_a_pause_that_ended_while_it_was_listed_takes_no_keys(terminal, lagerd, 
     assert screen.wait() == 0
 
 
-def test_who_reads_the_enter_says_so_with_it(terminal, lagerd, script):
+def test_each_enter_declares_its_kind_of_caller(terminal, lagerd, script):
     """A lagerd that many others have called since remembers it no more."""
     screen = terminal(LAGER, "python", script(ASKS))
     run = screen.expect("\n").split()[0]
@@ -89,7 +89,7 @@ def test_who_reads_the_enter_says_so_with_it(terminal, lagerd, script):
     assert [(one.member, *one.args) for one in said] == [("Identify", "enter"), ("Continue", "1badcafe")]
 
 
-def test_who_asks_a_lagerd_that_stops_reads_the_enter_for_the_next(terminal, lagerd, script):
+def test_the_enter_key_works_after_lagerd_stops_and_returns(terminal, lagerd, script):
     screen = terminal(LAGER, "python", script(ASKS))
     run = screen.expect("\n").split()[0]
     call = lagerd.calls.get(timeout=PATIENCE)

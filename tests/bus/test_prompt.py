@@ -136,7 +136,7 @@ def test_500_lines_pasted_at_once(paused, console):
     at_prompt(screen)
 
 
-def test_500_lines_from_a_terminal_that_does_not_say_that_it_pastes(paused, console):
+def test_500_lines_pasted_without_bracketed_paste(paused, console):
     screen = console(paused)
     at_prompt(screen)
     screen.type(("def add(n):\r    a = n\r\r    return a\r\r" * 40) + "add(83)\r")
@@ -167,7 +167,7 @@ def test_completion_runs_no_property(paused, console):
     answered(screen, "type(supply).touched", "\n0\n")
 
 
-def test_ctrl_c_interrupts_what_runs(paused, console):
+def test_ctrl_c_interrupts_the_running_statement(paused, console):
     screen = console(paused)
     at_prompt(screen)
     screen.type("while True: print('going on')" + ENTER + ENTER)
@@ -232,7 +232,7 @@ def test_the_history_is_kept_for_the_user_alone(paused, console, tmp_path):
     at_prompt(screen)
 
 
-def test_where_nothing_can_be_kept(paused, console, tmp_path):
+def test_without_a_writable_home_there_is_no_history(paused, console, tmp_path):
     (tmp_path / "file").touch()
     screen = console(paused, XDG_STATE_HOME=str(tmp_path / "file"))
     at_prompt(screen)
@@ -241,7 +241,7 @@ def test_where_nothing_can_be_kept(paused, console, tmp_path):
     screen.until(lambda shown: shown.count("\n42\n") == 2)
 
 
-def test_orders(paused, console, client):
+def test_console_commands(paused, console, client):
     screen = console(paused, size=(200, 60))
     at_prompt(screen)
     answered(screen, ":where", "script.py:31 in work\n    lager.pause(")
@@ -289,7 +289,7 @@ def test_tab_completes_the_commands(paused, console):
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_continued_by_somebody_else_while_a_line_is_half_typed(paused, screen, client, size, tmp_path):
+def test_resumed_by_another_user_while_a_line_is_half_typed(paused, screen, client, size, tmp_path):
     shell = screen("/bin/sh", columns=size[0], rows=size[1], PS1="$ ", XDG_STATE_HOME=str(tmp_path))
     shell.sees("$")
     shell.type(f"stty -a > before; lager python --console {paused}; stty -a > after; cmp before after && echo same\r")

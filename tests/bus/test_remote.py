@@ -91,20 +91,20 @@ def test_a_secret_in_env_is_in_no_command_line(start, there, tmp_path, words, bo
         (["--"], ["--box", "near"], "['--box', 'near'] None None"),
     ],
 )  # fmt: skip
-def test_the_box_may_stand_anywhere_before_two_dashes(start, there, before, behind, shown):
+def test_the_option_box_works_anywhere_before_two_dashes(start, there, before, behind, shown):
     script = there("import os, sys; print(sys.argv[1:], os.environ.get('LAGER_BOX'), os.environ.get('A'))")
     process = start(LAGER, "python", *before, script, *behind)
     assert process.out.rest() == f"{shown}\n"
     assert process.err.rest() == ""
 
 
-def test_what_lager_took_from_a_script_on_a_box_is_told_once(start, there):
+def test_an_option_that_lager_took_is_reported_once_over_box(start, there):
     process = start(LAGER, "python", there("import sys; print(sys.argv[1:])"), "--timeout", "60", "--box", "near", "x")
     assert process.out.rest() == "['x']\n"
     assert process.err.rest() == "lager: took --timeout 60 for itself; put -- before the script's own options\n"
 
 
-def test_standard_streams_stay_apart_and_binary(station, there, tmp_path):
+def test_standard_streams_stay_separate_and_binary(station, there, tmp_path):
     script = there(
         "import os, sys\n"
         "data = sys.stdin.buffer.read()\n"
@@ -119,7 +119,7 @@ def test_standard_streams_stay_apart_and_binary(station, there, tmp_path):
     assert done.stderr == data + b"[False, False, False]\n"
 
 
-def test_what_is_closed_here_is_closed_there(station, there, tmp_path):
+def test_a_stream_closed_here_is_closed_on_the_box(station, there, tmp_path):
     script = there(
         "import os, sys\n"
         "with open(sys.argv[1], 'w') as file:\n"
@@ -138,7 +138,7 @@ def test_what_is_closed_here_is_closed_there(station, there, tmp_path):
         assert (tmp_path / "told").read_text() in (expected, expected.replace("closed", "open", 1))
 
 
-def test_a_reader_that_has_enough_ends_the_script(station, there):
+def test_a_closed_pipe_ends_the_script_on_the_box(station, there):
     script = there("import itertools\nfor n in itertools.count():\n    print(n)\n")
     line = '"$0" python --box near "$1" 2>/dev/null | head -n 2; echo "${PIPESTATUS[0]}"'
     done = subprocess.run(
@@ -150,14 +150,14 @@ def test_a_reader_that_has_enough_ends_the_script(station, there):
 
 
 @pytest.mark.parametrize(("code", "told"), [(0, 1), (7, 7)])
-def test_what_a_full_disk_here_does_not_take_is_said(start, there, code, told):
+def test_a_full_disk_here_is_reported(start, there, code, told):
     there(f"import os, sys\nos.write(1, b'lost')\nsys.exit({code})\n")
     process = start("/bin/sh", "-c", f"exec {LAGER} python --box near script.py >/dev/full")
     assert "The output of the box could not be written: [Errno 28]" in process.err.rest()
     assert process.wait() == told
 
 
-def test_a_stream_that_nobody_reads_holds_up_no_other(start, there):
+def test_an_unread_stream_does_not_block_the_others(start, there):
     process = start(
         LAGER, "python", "--box", "near",
         there("import os, threading\n"
@@ -177,7 +177,7 @@ sys.stdout.buffer.write(greeting("1") + head(Kind.DATA, Stream.OUT, len(data)) +
 """
 
 
-def test_what_has_come_is_written_though_the_connection_has_gone(start, near):
+def test_received_output_is_written_after_the_connection_is_lost(start, near):
     """All has come, and nobody reads it yet, as in a pager that is looked at for long."""
     near.answering(ENDS)
     process = start(LAGER, "history", "--box", "other")
@@ -220,7 +220,7 @@ def test_a_signal_reaches_the_script(start, there, tmp_path, number, code):
         assert (tmp_path / "told").read_text() == "tidied once\n"
 
 
-def test_the_other_commands_go_there_too(lager, run, client, near):
+def test_other_commands_run_on_the_box_too(lager, run, client, near):
     process = run("import lager\nlager.pause('on the bench', interactive=True)\n")
     id = client.paused()["id"]
     assert id in lager("breakpoints", "--box", "near").stdout
@@ -235,7 +235,7 @@ def test_the_other_commands_go_there_too(lager, run, client, near):
     assert lager("instruments", "--box", "near").stdout == "No instrument is in use.\n"
 
 
-def test_a_command_that_reads_nothing_leaves_standard_input_to_others(station, near):
+def test_a_command_that_reads_nothing_leaves_standard_input_alone(station, near):
     line = '"$0" instruments --box near; cat'
     done = subprocess.run(["sh", "-c", line, LAGER], env=station.env, input=b"mine", capture_output=True, timeout=60)
     assert done.stdout == b"No instrument is in use.\nmine"
@@ -285,7 +285,7 @@ def tidy(start, there, tmp_path):
 
 
 @pytest.mark.parametrize("program", ["ssh", "lager", "session"])
-def test_whatever_is_killed_on_the_way_interrupts_the_run(tidy, tmp_path, program):
+def test_killing_any_process_of_the_connection_interrupts_the_run(tidy, tmp_path, program):
     if program == "lager":
         tidy.kill()
     else:
@@ -295,7 +295,7 @@ def test_whatever_is_killed_on_the_way_interrupts_the_run(tidy, tmp_path, progra
     assert (tmp_path / "told").read_text() == "tidied once\n"
 
 
-def test_whoever_only_follows_a_detached_run_is_not_told_that_it_is_interrupted(start, there):
+def test_losing_a_follower_does_not_interrupt_a_detached_run(start, there):
     detaching = start(
         LAGER, "python", "--detach", "--box", "near", there("import signal\nprint('up', flush=True)\nsignal.pause()")
     )
@@ -309,7 +309,7 @@ def test_whoever_only_follows_a_detached_run_is_not_told_that_it_is_interrupted(
     assert (ended.wait(), ended.out.rest()) == (0, f"Ended {id[:8]}: exit code 130.\n")
 
 
-def test_a_silent_connection_is_taken_for_lost_by_both_ends(tidy, tmp_path):
+def test_both_ends_consider_a_silent_connection_lost(tidy, tmp_path):
     (ssh,) = children(tidy.pid)
     os.kill(ssh, signal.SIGSTOP)
     try:

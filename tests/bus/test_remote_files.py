@@ -141,7 +141,7 @@ def test_a_script_goes_alone_and_a_module_with_its_package(start, script, user):
     assert process.out.rest() == "['pkg'] ['inner.py', 'other.py']\n"
 
 
-def test_names_as_typed_in_the_banner_the_list_and_the_traceback(start, script, user, lager, client):
+def test_the_banner_the_list_and_the_traceback_show_names_as_typed(start, script, user, lager, client):
     (user / "sub").mkdir()
     (user / "elsewhere").mkdir()
     script("from lager import pause\ndef fail():\n    pause('here')\n    1 / 0\n", "sub/helper.py")
@@ -167,7 +167,7 @@ def test_names_as_typed_in_the_banner_the_list_and_the_traceback(start, script, 
         assert process.wait() == 1
 
 
-def test_results_come_back_whatever_the_exit_code(start, script, user):
+def test_results_are_downloaded_whatever_the_exit_code(start, script, user):
     script(WRITES)
     script("mine", "log.txt")
     script("sent", "data.csv")
@@ -197,7 +197,7 @@ def test_results_come_back_whatever_the_exit_code(start, script, user):
         (["--add-file", "fifo"], "/fifo is a FIFO, which cannot be sent.", 1),
     ],
 )
-def test_what_is_wrong_is_said_before_anything_runs(start, script, user, options, said, code):
+def test_invalid_options_are_reported_before_anything_runs(start, script, user, options, said, code):
     script("print('ran')")
     os.mkfifo(user / "fifo")
     process = start(LAGER, "python", "--box", "near", *options, "script.py")
@@ -206,7 +206,7 @@ def test_what_is_wrong_is_said_before_anything_runs(start, script, user, options
     assert process.out.rest() == ""
 
 
-def test_on_the_box_itself_the_same_words_do(start, script, tmp_path):
+def test_the_same_options_work_on_the_box_itself(start, script, tmp_path):
     script("open('result', 'w').close()")
     options = ["--add-file", "script.py", "--download", "result", "--allow-overwrite"]
     process = start(LAGER, "python", *options, "script.py")
@@ -238,7 +238,7 @@ def end_by_ctrl_c(process) -> int:
 
 
 @pytest.mark.parametrize("end", [end_by_eof, end_by_kill, end_by_ctrl_c, end_of_session])
-def test_the_folder_is_gone_after_every_way_out(start, script, user, end):
+def test_the_folder_is_removed_however_the_run_ends(start, script, user, end):
     reader, writer = os.pipe()
     process = start(LAGER, "python", "--box", "near", script(STANDS), stdin=reader)
     os.close(reader)
@@ -254,7 +254,7 @@ def test_the_folder_is_gone_after_every_way_out(start, script, user, end):
     assert not os.path.lexists(folder)
 
 
-def test_the_folder_is_gone_where_the_files_never_all_come(start, tmp_path):
+def test_the_folder_is_removed_after_an_incomplete_upload(start, tmp_path):
     (tmp_path / "tmp").mkdir()
     reader, writer = os.pipe()
     process = start(LAGER, "session", stdin=reader, TMPDIR=str(tmp_path / "tmp"))
@@ -296,7 +296,7 @@ if {whole}:
 """
 
 
-def test_a_box_that_sends_what_nobody_asked_for(start, script, user, near):
+def test_a_file_that_was_not_requested_is_refused(start, script, user, near):
     near.answering(FORGED.format(name="results/../../evil", size=4, whole=True))
     process = start(LAGER, "python", "--box", "other", "--download", "**", script(""))
     assert process.wait() == 1
@@ -304,7 +304,7 @@ def test_a_box_that_sends_what_nobody_asked_for(start, script, user, near):
     assert below(user) == ["script.py"]
 
 
-def test_no_part_of_a_result_stays_where_the_connection_breaks(start, script, user, near):
+def test_a_broken_connection_leaves_no_partial_result(start, script, user, near):
     near.answering(FORGED.format(name="result", size=1 << 20, whole=False))
     process = start(LAGER, "python", "--box", "other", "--download", "result", script(""))
     assert process.wait() == 255
@@ -323,7 +323,7 @@ while True:
 """
 
 
-def test_what_is_on_its_way_is_shown_and_can_be_stopped(terminal, script, user, near):
+def test_an_upload_shows_progress_and_can_be_stopped(terminal, script, user, near):
     near.answering(SLOW)
     with (user / "large").open("wb") as large:
         large.truncate(100_000_000)
@@ -335,7 +335,7 @@ def test_what_is_on_its_way_is_shown_and_can_be_stopped(terminal, script, user, 
     assert one.screen.text.endswith("\r\x1b[K")  # nothing is left of it
 
 
-def test_a_ctrl_c_that_ends_the_way_to_the_box_too_is_a_ctrl_c(terminal, script, user, near):
+def test_a_ctrl_c_that_also_ends_ssh_is_reported_as_ctrl_c(terminal, script, user, near):
     near.answering(SLOW)
     with (user / "large").open("wb") as large:
         large.truncate(100_000_000)

@@ -45,7 +45,7 @@ def attributes(screen):
     return termios.tcgetattr(screen.screen.fd)
 
 
-def test_size_keys_and_name_of_the_terminal_are_there(screen):
+def test_the_box_has_the_size_keys_and_name_of_the_terminal(screen):
     _, one = screen(FACTS, TERM="screen")
     one.expect("[True, True, True] screen 77 33")
     one.expect("erase b'\\x08'")
@@ -73,7 +73,7 @@ WAYS = {"end": 3, "ctrl-c": 130, "ctrl-d": 1, "ssh killed": 255, "SIGTERM": 143,
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_the_terminal_is_given_back(screen, way):
+def test_the_terminal_is_restored(screen, way):
     text = "import sys\nprint('up', flush=True)\ninput()\nsys.exit(3)\n"
     before, one = screen(text)
     one.expect("up")
@@ -99,7 +99,7 @@ def test_the_terminal_is_given_back(screen, way):
     assert attributes(one)[:2] == before[:2]
 
 
-def test_only_what_is_a_terminal_here_is_one_there(near, terminal, tmp_path):
+def test_only_a_terminal_here_is_a_terminal_on_the_box(near, terminal, tmp_path):
     (tmp_path / "script.py").write_text(
         "import os, sys\nfor stream in (sys.stdout, sys.stderr):\n"
         "    print([os.isatty(fd) for fd in (0, 1, 2)], file=stream)\n"

@@ -99,7 +99,7 @@ def test_variables(start, script, tmp_path):
 
 
 @pytest.mark.parametrize(("value", "said"), [("0", ""), ("builtins.print", "hello\n"), ("no.such.hook", "")])
-def test_a_hook_of_ones_own_is_kept(run, value, said):
+def test_the_users_breakpoint_hook_is_kept(run, value, said):
     process = run("import warnings\nwarnings.simplefilter('ignore')\nbreakpoint('hello')\n", PYTHONBREAKPOINT=value)
     assert process.out.rest() == said
     assert process.wait() == 0
@@ -127,7 +127,7 @@ def test_an_exception_and_a_syntax_error(run):
     assert run("def f(:\n").wait() == 1
 
 
-def test_streams_pass_through_as_they_are(station, script, tmp_path):
+def test_streams_pass_through_unchanged(station, script, tmp_path):
     script(
         "import sys\nsys.stdout.buffer.write(sys.stdin.buffer.read()[::-1])\nsys.stderr.buffer.write(bytes(range(256)))"
     )
@@ -176,7 +176,7 @@ while True: signal.pause()
 @pytest.mark.parametrize(
     ("until", "heard"), [("SIGINT", ["SIGINT"]), ("SIGTERM", ["SIGINT", "SIGTERM"]), ("SIGKILL", ["SIGINT", "SIGTERM"])]
 )
-def test_the_ladder_at_the_end_of_the_time(run, until, heard):
+def test_a_timeout_climbs_the_ladder_of_signals(run, until, heard):
     process = run(LADDER, until, options=("--timeout", "2"))  # in which it has its handlers
     assert process.out.rest().split() == heard
     assert process.wait() == 124
@@ -184,7 +184,7 @@ def test_the_ladder_at_the_end_of_the_time(run, until, heard):
 
 
 @pytest.mark.parametrize("lost", ["2>/dev/full", "2>&1 >/dev/null | true"])
-def test_the_time_ends_though_nobody_can_be_told(start, script, lost):
+def test_a_timeout_ends_the_run_even_if_it_cannot_be_reported(start, script, lost):
     name = script("import os, signal\nprint(os.getpid(), file=open('pid', 'w'))\nsignal.pause()\n")
     process = start("/bin/sh", "-c", f"exec 3>&1; {{ {LAGER} python --timeout 1 {name}; echo $? >&3; }} {lost}")
     assert process.out.rest() == "124\n"
@@ -198,7 +198,7 @@ def is_there(pid: int) -> bool:
     return False
 
 
-def test_nobody_outlives_the_time(run):
+def test_no_process_outlives_the_timeout(run):
     """Children, a daemon that forked twice, one in its own session, one that ignores signals, one that is stopped."""
     text = """
 import os, signal, subprocess, sys
@@ -241,21 +241,21 @@ def test_a_pause_does_not_stop_the_clock(run, client):
     assert process.wait() == 124
 
 
-def test_a_pause_shorter_than_the_run_is_told_as_ever(run, client):
+def test_a_pause_shorter_than_the_run_has_its_usual_banner(run, client):
     process = run("import lager\nlager.pause(timeout=5)\n", options=("--timeout", "100"))
     process.err.expect("resumes by itself in 5s")
     client.call("Continue", "s", client.paused()["id"])
     assert process.wait() == 0
 
 
-def test_a_cap_that_is_said(run):
+def test_a_capped_timeout_is_reported(run):
     process = run("import os\nprint(os.environ['LAGER_RUN_DEADLINE'] != '')\n", options=("--timeout", "301"))
     assert process.err.rest() == "lager: --timeout is capped at 300 s\n"
     assert process.out.rest() == "True\n"
     assert run("", options=("--timeout", "300")).err.rest() == ""
 
 
-def test_a_run_that_ends_in_time_leaves_its_children_alone(run):
+def test_a_run_that_ends_before_its_timeout_leaves_its_children_alone(run):
     text = """
 import subprocess, sys
 child = subprocess.Popen([sys.executable, '-c', 'input()'], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
@@ -283,7 +283,7 @@ def test_closed_streams_of_the_commands(start, run, client):
         assert start("/bin/sh", "-c", f"exec {LAGER} {command} 2>/dev/full").wait() == code, command
 
 
-def test_a_reader_that_has_had_enough(start, script, client, run):
+def test_a_reader_that_closes_the_pipe(start, script, client, run):
     run("import lager\nlager.pause('x' * 150)\n")
     id = client.paused()["id"]
     process = start("/bin/sh", "-c", f"set -o pipefail 2>/dev/null; {LAGER} breakpoints | true")

@@ -85,7 +85,7 @@ def recorded(runs):
         assert select.select([changes], [], [], PATIENCE)[0]
 
 
-def test_the_way_of_a_detached_run(runs, lager, script, client):
+def test_a_detached_run_from_start_to_end(runs, lager, script, client):
     text = "import sys, lager\nprint('one')\nprint('wrong', file=sys.stderr)\n"
     text += "lager.pause()\nprint(sys.argv[1:])\nsys.exit(3)\n"
     done = lager("--here", "python", "--detach", script(text), "a b", LAGER_BOX="bench7")
@@ -108,7 +108,7 @@ def test_the_way_of_a_detached_run(runs, lager, script, client):
     assert runs.wait(id).stdout == ended.stdout
 
 
-def test_every_line_once_and_in_order_from_the_middle_on(runs, script, tmp_path, start):
+def test_a_late_reader_gets_every_line_once_and_in_order(runs, script, tmp_path, start):
     """A million lines; who comes back in the midst of them sees them all, and the end of the run."""
     text = """
 import sys, os
@@ -128,7 +128,7 @@ for n in range(0, 1_000_000, 1000):
     assert shown.out.rest(60).split()[0] == whole
 
 
-def test_bytes_as_they_are(runs, script, plain_lager):
+def test_output_bytes_are_unchanged(runs, script, plain_lager):
     script("import sys\nsys.stdout.buffer.write(bytes(range(256)) * 5)\nsys.stderr.buffer.write(bytes(range(256)))\n")
     done = plain_lager("--reattach", runs.detach("script.py"))
     assert (done.stdout, done.stderr) == (bytes(range(256)) * 5, bytes(range(256)))
@@ -162,7 +162,7 @@ os.write(2, b'e3\\n')
 """
 
 
-def test_how_it_ended_is_known_to_who_is_slow_to_take_what_it_wrote(runs, script, start, tmp_path):
+def test_a_slow_reader_still_gets_the_exit_code(runs, script, start, tmp_path):
     """It ends while its output is being shown, after it has been read that it runs."""
     os.mkfifo(tmp_path / "go")
     id = runs.detach(script("import sys\nprint('x' * 1000000, flush=True)\nopen('go').close()\nsys.exit(3)\n"))
@@ -174,7 +174,7 @@ def test_how_it_ended_is_known_to_who_is_slow_to_take_what_it_wrote(runs, script
     assert (slow.wait(), slow.err.rest()) == (3, "")
 
 
-def test_it_is_followed_where_the_system_gives_no_more_watches(runs, script, start, tmp_path):
+def test_a_run_is_followed_without_inotify_watches(runs, script, start, tmp_path):
     text = "import sys\nprint('one')\nopen(sys.argv[1]).read()\nprint('two', file=sys.stderr)\nsys.exit(3)\n"
     os.mkfifo(tmp_path / "go")
     limit = 'echo 0 > /proc/sys/user/max_inotify_instances; exec "$@"'
@@ -249,7 +249,7 @@ finally: print('put away')
     assert (again.returncode, "has already ended" in again.stderr) == (1, True)
 
 
-def test_what_does_not_listen_is_ended_all_the_same(runs, lager, script, start):
+def test_a_process_that_ignores_signals_is_killed(runs, lager, script, start):
     id = runs.detach(
         script("import signal\nsignal.signal(15, lambda *_: exit(5))\nsignal.signal(2, signal.SIG_IGN)\n" + FOR_EVER)
     )
@@ -268,7 +268,7 @@ def test_one_signal(runs, lager, script, start):
     assert (wrong.returncode, "'FOO' is not a signal" in wrong.stderr) == (2, True)
 
 
-def test_its_time_is_not_capped_and_ends_it(runs, script):
+def test_the_timeout_of_a_detached_run_is_not_capped(runs, script):
     text = "import os, time\nprint(float(os.environ['LAGER_RUN_DEADLINE']) - time.monotonic() > 500)\n"
     assert runs.wait(runs.detach("--timeout", "600", script(text))).stdout == "True\n"
     ended = runs.wait(runs.detach("--timeout", "0.5", script("import signal\nsignal.pause()\n")))
@@ -297,7 +297,7 @@ def on_a_small_disk(runs, start, commands: str) -> str:
 
 
 @needs_a_disk
-def test_a_full_disk_keeps_no_run_from_its_end(runs, start, script, tmp_path):
+def test_a_run_ends_on_a_full_disk(runs, start, script, tmp_path):
     """Neither from the end of its time, nor from being written down."""
     name = tmp_path / script("import signal\nsignal.pause()\n")
     out = on_a_small_disk(
@@ -311,14 +311,14 @@ def test_a_full_disk_keeps_no_run_from_its_end(runs, start, script, tmp_path):
 
 
 @needs_a_disk
-def test_a_full_disk_on_which_none_starts(runs, start, script, tmp_path):
+def test_no_run_starts_on_a_full_disk(runs, start, script, tmp_path):
     name = tmp_path / script(FOR_EVER)
     out = on_a_small_disk(runs, start, f"{FILL}; {LAGER} python --detach {name} 2>&1 || echo code $?; ls -A")
     assert "No space left on device" in out
     assert out.endswith("code 1\nfill\n")
 
 
-def test_a_folder_that_came_with_it_goes_with_it(runs, script, tmp_path):
+def test_the_uploaded_folder_is_removed_with_the_run(runs, script, tmp_path):
     (tmp_path / "sent").mkdir()
     id = runs.detach(script(""), LAGER_RUN_FOLDER=str(tmp_path / "sent"))
     runs.wait(id)
@@ -326,13 +326,13 @@ def test_a_folder_that_came_with_it_goes_with_it(runs, script, tmp_path):
     assert not (tmp_path / "sent").exists()
 
 
-def test_a_script_that_is_not_there(runs, lager):
+def test_a_missing_script(runs, lager):
     done = lager("python", "--detach", "nothing.py")
     assert (done.returncode, "no file or folder nothing.py" in done.stderr) == (2, True)
     assert runs.all() == []
 
 
-def test_nobody_knows_how_a_run_ended_whose_keeper_was_killed(runs, lager, script, start):
+def test_the_exit_code_is_unknown_if_the_keeper_was_killed(runs, lager, script, start):
     id = runs.detach(script(FOR_EVER))
     follower = start(LAGER, "python", "--reattach", id)
     follower.out.expect("ready")
@@ -344,14 +344,14 @@ def test_nobody_knows_how_a_run_ended_whose_keeper_was_killed(runs, lager, scrip
     assert runs.known(id)["state"] == "died"
 
 
-def test_a_run_whose_keeper_stands_still_can_be_ended(runs, lager, script, start):
+def test_a_run_whose_keeper_is_stopped_can_be_ended(runs, lager, script, start):
     id = runs.detach(script(FOR_EVER))
     start(LAGER, "python", "--reattach", id).out.expect("ready")
     os.kill(int(runs.known(id)["keeper"]), signal.SIGSTOP)
     assert lager("python", "--kill", id).stdout == f"Ended {id[:8]}: exit code 130.\n"
 
 
-def test_a_run_in_the_foreground_is_noted(runs, run, lager):
+def test_a_run_in_the_foreground_is_listed(runs, run, lager):
     with recorded(runs):
         process = run(FOR_EVER)
     known = runs.all()[0]
@@ -364,7 +364,7 @@ def test_a_run_in_the_foreground_is_noted(runs, run, lager):
     assert runs.all()[0]["exit_code"] == 130
 
 
-def test_a_shell_offers_only_the_runs_that_an_option_is_for(runs, run, lager, script):
+def test_completion_offers_only_the_runs_that_fit_the_option(runs, run, lager, script):
     detached = runs.detach(script("print('done')"))
     runs.wait(detached)
     with recorded(runs):
@@ -382,7 +382,7 @@ def test_a_short_run_leaves_no_record(runs, start, script):
     assert runs.all() == []
 
 
-def test_a_run_in_a_folder_that_is_gone(runs, start, script, tmp_path):
+def test_a_run_in_a_removed_folder(runs, start, script, tmp_path):
     (tmp_path / "gone").mkdir()
     path = tmp_path / script("import time\ntime.sleep(0.3)\nprint('done')\n")
     process = start("/bin/sh", "-c", f"cd gone && rmdir ../gone && exec {LAGER} python {path}")
@@ -390,7 +390,7 @@ def test_a_run_in_a_folder_that_is_gone(runs, start, script, tmp_path):
     assert process.wait() == 0
 
 
-def test_a_run_that_cannot_be_noted_runs(run, tmp_path):
+def test_a_run_without_a_record_still_runs(run, tmp_path):
     (tmp_path / "file").touch()
     process = run(
         "import time\ntime.sleep(0.3)\n",
@@ -402,7 +402,7 @@ def test_a_run_that_cannot_be_noted_runs(run, tmp_path):
     assert process.err.rest() == ""
 
 
-def test_asked_to_pause(runs, lager, script, client):
+def test_a_run_pauses_when_asked(runs, lager, script, client):
     id = runs.detach(script("n = 0\nwhile True:\n    n += 1\n"))
     done = lager("--here", "python", "--pause", id[:8], LAGER_BOX="bench7")
     pause = client.paused()
@@ -416,13 +416,13 @@ def test_asked_to_pause(runs, lager, script, client):
     client.resumed(pause["id"])
 
 
-def test_asked_where_breakpoints_are_off(runs, lager, script):
+def test_a_run_with_breakpoints_off_refuses_to_pause(runs, lager, script):
     id = runs.detach(script(FOR_EVER), LAGER_BREAKPOINTS="Off")
     done = lager("python", "--pause", id)
     assert (done.returncode, "LAGER_BREAKPOINTS off" in done.stderr) == (1, True)
 
 
-def test_asked_in_a_call_that_cannot_be_interrupted(runs, lager, script, start, tmp_path, client):
+def test_a_blocking_call_delays_the_requested_pause(runs, lager, script, start, tmp_path, client):
     os.mkfifo(tmp_path / "fifo")
     text = "import ctypes\nprint('ready', flush=True)\nctypes.CDLL(None).system(b'read x < fifo')\nprint('back')\n"
     id = runs.detach(script(text))
@@ -462,7 +462,7 @@ def test_a_prefix_of_two_runs_and_an_old_record(runs, lager):
 
 
 @pytest.mark.parametrize("step", [-7200.0, 7200.0])
-def test_a_step_of_the_clock_changes_no_age(runs, script, step):
+def test_a_clock_change_does_not_change_an_age(runs, script, step):
     id = runs.detach(script(FOR_EVER))
     file = runs.folder / f"{id}.json"
 
@@ -480,7 +480,7 @@ def test_a_step_of_the_clock_changes_no_age(runs, script, step):
     assert look() == "ended"
 
 
-def test_records_are_private_and_the_old_ones_go(runs, script, tmp_path):
+def test_records_are_private_and_old_ones_are_removed(runs, script, tmp_path):
     id = runs.detach(script(""))
     runs.wait(id)
     assert {file.stat().st_mode & 0o077 for file in [runs.folder, *runs.folder.iterdir()]} == {0}
@@ -507,7 +507,7 @@ def test_options_that_do_not_go_together(lager, words, said):
     assert (done.returncode, said in done.stderr) == (2, True)
 
 
-def test_on_a_box_with_its_files(runs, near, lager, script, tmp_path):
+def test_a_detached_run_on_a_box_keeps_its_files(runs, near, lager, script, tmp_path):
     """Over ssh: it outlives the session, its files too, and the one who comes back gets all of it."""
     (tmp_path / "data").write_text("sent along\n")
     script("import os\nprint(open('data').read(), os.getcwd())\nraise SystemExit(3)\n")

@@ -32,7 +32,7 @@ def paused(run, client):
     client.call("Continue", "s", pause["id"])
 
 
-def test_all_of_it(paused, lager, client):
+def test_show_prints_everything(paused, lager, client):
     shown = lager("breakpoints", "show", paused["id"][:4])
     assert (shown.returncode, shown.stderr) == (0, "")
     assert "\x1b" not in shown.stdout
@@ -79,7 +79,7 @@ def test_who_is_attached(paused, lager, start):
     assert f"\n  consoles  {paused['user']}\n" in lager("breakpoints", "show", paused["id"]).stdout
 
 
-def test_where_the_script_does_not_answer(client, lager):
+def test_show_without_an_answer_of_the_script(client, lager):
     details = {"id": "0123abcd", "label": "by hand"}
     standing = client.start(client.bus.call(NAME, PATH, "Pause", "a{sv}", details, timeout=None))
     client.paused()
@@ -93,7 +93,7 @@ def test_where_the_script_does_not_answer(client, lager):
     assert standing.result() == ["continued"]
 
 
-def test_a_pause_that_is_none(lager):
+def test_show_of_an_unknown_pause(lager):
     shown = lager("breakpoints", "show", "ffff")
     assert (shown.returncode, shown.stdout) == (1, "")
     assert "No paused script has the id 'ffff'" in shown.stderr

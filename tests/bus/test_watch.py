@@ -47,7 +47,7 @@ def selected(view) -> str:
 
 
 @pytest.mark.parametrize(("columns", "rows"), SIZES)
-def test_it_lives(own, screen, pause, client, columns, rows):
+def test_the_table_updates_itself(own, screen, pause, client, columns, rows):
     view = screen(*WATCH, columns=columns, rows=rows)
     view.until(lambda shown: "No script is paused." in shown and shown.endswith(KEYS))
     assert view.lines == ["No script is paused.", *[""] * (rows - 2), f"0 paused  {KEYS}"]
@@ -164,7 +164,7 @@ def test_more_rows_than_lines_and_another_size(own, screen, client, start, scrip
     assert view.wait() == 0
 
 
-def test_it_outlives_lagerd_and_the_bus(own, screen, pause, client):
+def test_the_table_survives_restarts_of_lagerd_and_the_bus(own, screen, pause, client):
     one = pause("one")
     view = screen(*WATCH)
     view.sees("1 paused")
@@ -242,7 +242,7 @@ def test_what_a_pipe_gets(own, start, pause, client):
     assert objects[5]["by"] == {"uid": os.getuid(), "user": before["user"], "pid": os.getpid(), "how": "bus"}
 
 
-def test_a_reader_that_has_gone_ends_it_without_news(start):
+def test_a_closed_pipe_ends_it_even_without_changes(start):
     process = start("/bin/bash", "-c", "lager breakpoints --watch | head -1; echo ${PIPESTATUS[0]}")
     assert process.out.expect("\n").startswith("EVENT")
     process.out.expect("141\n")
@@ -250,7 +250,7 @@ def test_a_reader_that_has_gone_ends_it_without_news(start):
     assert process.err.rest() == ""
 
 
-def test_where_nobody_answers_it_says_so(own, start, screen):
+def test_a_missing_lagerd_is_reported(own, start, screen):
     own.kill_lagerd()
     process = start(*WATCH)
     assert process.wait() == 1
@@ -260,7 +260,7 @@ def test_where_nobody_answers_it_says_so(own, start, screen):
     assert "lagerd does not answer" in view.shown
 
 
-def test_a_terminal_that_takes_no_escapes_gets_lines(screen, pause, client):
+def test_a_dumb_terminal_gets_lines(screen, pause, client):
     view = screen(*WATCH, TERM="dumb", columns=200)
     one = pause("one")
     view.sees(one["id"])

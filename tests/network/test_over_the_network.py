@@ -142,7 +142,7 @@ def said(desk, *words, user="alice"):
     return done.returncode, done.stderr
 
 
-def test_who_may_not_is_told_what_to_do(desk, bench):
+def test_a_denied_user_is_told_what_to_do(desk, bench):
     code, error = said(desk, "breakpoints", "--box", "bench", user="mallory")
     assert code == 1
     assert "group lager" in error
@@ -151,7 +151,7 @@ def test_who_may_not_is_told_what_to_do(desk, bench):
     assert "sudo adduser" in line["to_do"]
 
 
-def test_a_lagerd_that_is_stopped_and_masked_is_said(desk, bench):
+def test_a_stopped_and_masked_lagerd_is_reported(desk, bench):
     bench.run("systemctl", "mask", "--runtime", "--now", "lagerd")
     try:
         code, error = said(desk, "breakpoints", "--box", "bench")
@@ -162,6 +162,6 @@ def test_a_lagerd_that_is_stopped_and_masked_is_said(desk, bench):
     assert "See why: systemctl status lagerd" in error
 
 
-def test_where_no_sshd_is_and_where_nobody_is(desk):
+def test_a_host_without_sshd_and_a_host_that_does_not_exist(desk):
     code, error = said(desk, "breakpoints", "--box", "closed")
     assert (code, "refuses ssh" in error) == (255, True)
