@@ -255,7 +255,7 @@ def test_the_history_is_for_whom_the_journal_lets(box):
     assert "bob" in line
     assert "/opt/pausing.py:4" in line
     assert "may not read the journal" in box.run("lager", "history", user="alice", check=False).stderr
-    assert "no record" in box.run("lager", "history", "--since", "2000-01-01", "--until", "2000-01-02").stdout
+    assert "recorded nothing" in box.run("lager", "history", "--since", "2000-01-01", "--until", "2000-01-02").stdout
 
 
 def test_what_others_write_into_the_journal_is_not_taken_for_lagerds(box):

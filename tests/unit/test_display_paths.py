@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lager.inspection import display_paths
-from lager_cli.commands import file_options
 
 FAILING = """
 import logging, sys, threading, traceback
@@ -103,17 +102,3 @@ def test_variables_that_are_not_ours_change_nothing(monkeypatch, typed):
 @given(st.text())
 def test_elsewhere_every_line_stays_as_it_is(text):
     assert display_paths.in_line(text) == display_paths.shown(text) == text
-
-
-@pytest.mark.parametrize(
-    ("arguments", "ours"),
-    [
-        ([], 0), (["a"], 0), (["--add-file", "x"], 0), (["--allow-overwrite"], 0), (["--box", "b"], 2),
-        (["--box=b", "a"], 1),
-        (["--box", "b", "--add-file", "x", "--download=y", "--allow-overwrite", "-v"], 6),
-        (["--box", "b", "--", "--add-file", "x"], 2), (["--box", "b", "a", "--add-file", "x"], 2),
-        (["--box", "b", "--download"], 4), (["--box", "b", "--allow-overwrite=1"], 2),
-    ],
-)  # fmt: skip
-def test_which_words_behind_the_runnable_are_ours(arguments, ours):
-    assert file_options.words(arguments) == ours
