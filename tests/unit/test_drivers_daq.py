@@ -18,6 +18,7 @@ from lager.errors import (
 from lager.instruments.net import Net
 from lager.nets.model import NetType
 from tests.unit.exchanges import labjack_t7 as t7
+from tests.unit.families import Uninterrupted
 from tests.unit.scriptedbench import Leases, bench, playing
 from tests.unit.scriptedinstrument import CUT, ScriptedInstrument
 
@@ -282,3 +283,32 @@ def test_a_t7_on_usb_without_the_library_says_what_to_install(monkeypatch: pytes
         Net.get("it", NetType.ADC, nets=bench("T7", "usb:470012345", it=ADC), claim=leases)
     assert "lager-box[ljm]" in caught.value.hint
     assert leases.held == []
+
+
+def test_dac1_is_the_register_behind_dac0() -> None:
+    script = [*t7.OPEN, t7.write(2, 1002, "f", 1.5), t7.read(3, 1002, "f", 1.5), t7.read(4, 1002, "f", 1.5)]
+    with playing(script, "T7", "type = 'dac'\nchannel = 'DAC1'") as dac:
+        assert dac.output(1.5) == 1.5
+        assert dac.output() == 1.5
+
+
+@pytest.mark.parametrize(("taken", "fits"), [(2.5015, True), (2.4985, True), (2.503, False), (2.497, False)])
+def test_an_analog_output_that_takes_another_value_says_so(taken: float, fits: bool) -> None:
+    with playing([*t7.OPEN, t7.write(2, 1000, "f", 2.5), t7.read(3, 1000, "f", taken)], "T7", DAC) as dac:
+        session = Uninterrupted(dac)
+        if fits:
+            assert dac.output(2.5) == pytest.approx(taken)
+        else:
+            with pytest.raises(Rejected, match=r"DAC0.*2\.5 V"):
+                dac.output(2.5)
+        assert session.times == 1
+
+
+def test_a_digital_line_is_driven_and_released_in_one_exchange_each() -> None:
+    released = [t7.read(4, 2004, "H", 1), t7.read(5, 2850, "I", 0), t7.read(6, 2800, "I", 0b1_0000)]
+    with playing([*t7.SET_GPIO, *released], "T7", GPIO) as gpio:
+        session = Uninterrupted(gpio)
+        assert gpio.output(1) == 1
+        assert session.times == 1
+        assert gpio.release() == 1
+        assert session.times == 2

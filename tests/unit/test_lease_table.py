@@ -271,3 +271,22 @@ def test_the_table_has_room_for_a_thousand_of_each_user(table: Table) -> None:
         table.claim("b", "a")
     table.leases.adopt(from_details("c", {}, owner="old", uid=6, user="six", pid=1)[0])
     assert [lease.instrument for lease in table.leases.of("old")] == ["c"]
+
+
+def test_who_has_released_everything_is_forgotten(table: Table) -> None:
+    table.claim("psu", "a")
+    table.claim("dmm", "a")
+    table.leases.release("psu", "a")
+    assert [lease.instrument for lease in table.leases.of("a")] == ["dmm"]
+    table.leases.release("dmm", "a")
+    assert table.leases.of("a") == []
+    assert not table.leases._per_owner
+
+
+def test_an_instrument_that_is_no_port_waits_for_itself_only(table: Table) -> None:
+    table.claim("port", "a", device="1")
+    table.claim("psu", "b")
+    table.claim("psu", "c")
+    table.claim("dmm", "d")
+    assert ("refused", "c", "b") in table.told()
+    assert table.leases.get("dmm") is not None
