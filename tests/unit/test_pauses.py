@@ -365,9 +365,9 @@ def test_a_table_has_room_for_thousands_and_forgets_who_has_gone(pauses):
 def test_of_many_ids_that_may_be_meant_five_are_named(pauses):
     for number in range(7):
         pauses.add(a_pause(f"abcd000{number}"))
-    with pytest.raises(AmbiguousId, match=r"abcd is the beginning of 7 ids: abcd0000, .*, abcd0004"):
+    with pytest.raises(AmbiguousId, match=r"7 ids: abcd0000, .*, abcd0004"):
         pauses.find("abcd", 1000)
     for uid in range(1, 8):
         pauses.add(a_pause(f"0000000{uid}", uid=uid, run_id=RUN))
-    with pytest.raises(AmbiguousId, match=r"^u1 and u2 and u3 and u4 and u5 have pauses of a run"):
+    with pytest.raises(AmbiguousId, match=r"^u1(, | and )u2.*u5 "):
         pauses.find(RUN, 0)
