@@ -11,7 +11,7 @@ _MOST_BYTES = 1 << 20
 _KEPT_BYTES = 1 << 19
 
 
-class Remembered(FileHistory):
+class ConsoleHistory(FileHistory):
     """The history of consoles. If the disk is full or the home is read-only, only the history is lost."""
 
     def __init__(self) -> None:

@@ -27,7 +27,7 @@ from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.shortcuts import CompleteStyle
 
 from lager_cli.console.client import Attached, Outcome, write
-from lager_cli.console.history_file import Remembered
+from lager_cli.console.history_file import ConsoleHistory
 from lager_cli.console.line_frontends import MORE, PROMPT, Interruptible, Session, forget_typed
 from lager_cli.console.meta_commands import Orders, completions, is_order, others, remaining
 from lager_cli.console.statements import outdented
@@ -153,7 +153,7 @@ class Prompted(Session):
             completer=_Remote(self._script),
             complete_while_typing=False,
             complete_style=CompleteStyle.MULTI_COLUMN,
-            history=Remembered(),
+            history=ConsoleHistory(),
             key_bindings=_keys(),
             bottom_toolbar=self._bar,
             refresh_interval=1.0,

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 _TYPED_AHEAD = 0.5  # seconds that a shell needs at most to give us the terminal
 
 
-class Attendant:
+class EnterKey:
     """Runs in a thread of its own inside the `with`. `ends` is the end of the whole run, by the monotonic clock."""
 
     def __init__(
@@ -82,9 +82,9 @@ class Attendant:
         self._later: asyncio.TimerHandle | None = None
         self._standing: dict[str, None] = {}
         self._ended: set[str] | None = None
-        self._thread = threading.Thread(target=self._work, name="attendant", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="enter key", daemon=True)
 
-    def __enter__(self) -> "Attendant":
+    def __enter__(self) -> "EnterKey":
         self._thread.start()
         return self
 

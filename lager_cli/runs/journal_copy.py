@@ -12,7 +12,7 @@ from lager_cli.runs.output_log import ERR, OUT, OutputLog, Reader, Writer
 _LAST_SECONDS = 30.0
 
 
-class Scribe:
+class JournalCopy:
     """Runs in a thread of its own inside the `with`, and afterwards until the rest is copied.
 
     With `copy` the output also goes to our own standard streams, which a unit connects to the journal. This copy is for
@@ -24,9 +24,9 @@ class Scribe:
         self._writer = writer
         self._copy = copy
         self._over = os.eventfd(0, os.EFD_CLOEXEC)
-        self._thread = threading.Thread(target=self._work, name="scribe", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="journal copy", daemon=True)
 
-    def __enter__(self) -> "Scribe":
+    def __enter__(self) -> "JournalCopy":
         self._thread.start()
         return self
 

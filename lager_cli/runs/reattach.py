@@ -51,7 +51,7 @@ def _attended(record: Record) -> Iterator[None]:
     if not os.isatty(0):
         yield
         return
-    from lager_cli.runs.enter_key import Attendant
+    from lager_cli.runs.enter_key import EnterKey
 
     try:
         address = daemon.ready_address()
@@ -62,7 +62,7 @@ def _attended(record: Record) -> Iterator[None]:
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTTIN, signal.SIGTTOU])
     output.note("Enter resumes its pauses; Ctrl-C leaves, and the run continues")
     logs = [OutputLog(record.id).file(stream) for stream in (OUT, ERR)]
-    with Attendant(record.id, address, keys_are_ours=True, logs=logs):
+    with EnterKey(record.id, address, keys_are_ours=True, logs=logs):
         yield
 
 

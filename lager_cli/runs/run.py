@@ -16,7 +16,7 @@ from lager.inspection import display_paths
 from lager_cli import daemon
 from lager_cli.display import output
 from lager_cli.linux import process_tree
-from lager_cli.runs.enter_key import Attendant
+from lager_cli.runs.enter_key import EnterKey
 from lager_cli.runs.keeper import Keeper
 from lager_cli.runs.wait import BLOCKED, Wait
 
@@ -75,7 +75,7 @@ class Run:
             record = self.record(id)
             with contextlib.suppress(OSError, LagerError):  # the run does not need its record
                 record.begin(script)
-            with Attendant(id, address, ends, row=row):
+            with EnterKey(id, address, ends, row=row):
                 code = wait.until_it_ends() or 0
         with contextlib.suppress(OSError, LagerError):
             record.end(code)

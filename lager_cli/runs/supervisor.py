@@ -16,7 +16,7 @@ from lager_cli.display import output
 from lager_cli.linux import process_tree
 from lager_cli.runs import records
 from lager_cli.runs.job import Job
-from lager_cli.runs.journal_copy import Scribe
+from lager_cli.runs.journal_copy import JournalCopy
 from lager_cli.runs.output_log import OutputLog
 from lager_cli.runs.run import OWN_SIGNALS
 from lager_cli.runs.wait import BLOCKED, Wait
@@ -56,7 +56,7 @@ def _supervise(job: Job) -> int:
             raise
         in_unit = bool(job.record.unit)
         _say_ready(in_unit)
-        with Scribe(log, writer, copy=in_unit):
+        with JournalCopy(log, writer, copy=in_unit):
             code = Wait(script, job.ends, writer.note, alone=True).until_it_ends() or 0
             process_tree.end_descendants()
             writer.note_order()

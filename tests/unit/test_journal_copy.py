@@ -4,7 +4,7 @@ import os
 import select
 
 from lager_cli.linux.inotify import MODIFIED, Changes
-from lager_cli.runs.journal_copy import Scribe
+from lager_cli.runs.journal_copy import JournalCopy
 from lager_cli.runs.output_log import OutputLog
 from tests.processes import PATIENCE
 
@@ -17,6 +17,6 @@ def test_what_the_script_wrote_before_anybody_looked_is_noted_at_once(tmp_path, 
         os.write(writer.out, b"one\n")
         os.write(writer.err, b"two\n")
         changes.watch(log.order, MODIFIED)
-        with Scribe(log, writer, copy=False):
+        with JournalCopy(log, writer, copy=False):
             assert select.select([changes], [], [], PATIENCE)[0]
         assert log.order.read_text() == "4 4\n"
