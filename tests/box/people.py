@@ -1,4 +1,4 @@
-"""Scripts that people pause in a box, and the calls that others make."""
+"""Paused scripts on a box, and calls of other users."""
 
 import contextlib
 import json
@@ -30,7 +30,7 @@ runpy.run_path("/opt/pausing.py")
 
 @dataclass
 class Paused:
-    """A script that stands at its pause."""
+    """A script that is paused."""
 
     process: Process
     id: str

@@ -1,4 +1,4 @@
-"""Every command of the pages about a box and its bus does there what the page says."""
+"""Every command on the pages about a box and its bus does what the page says."""
 
 import re
 

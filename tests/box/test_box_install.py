@@ -1,4 +1,4 @@
-"""lagerd install and uninstall on a machine that has never seen it, from the wheel."""
+"""lagerd install and uninstall from the wheel, on a fresh machine."""
 
 import os
 import re
@@ -90,7 +90,7 @@ def test_the_system_knows_what_was_installed(clean_box):
     assert "433497d70d7241eda48a4e98730f6302" in clean_box.run("journalctl", "--list-catalog").stdout
 
 
-def test_the_bus_understood_every_word_of_the_policy(clean_box, installed):
+def test_the_bus_accepts_the_whole_policy(clean_box, installed):
     said = clean_box.run("journalctl", "--unit=dbus.service", "--output=cat").stdout
     assert not [line for line in said.splitlines() if "lager" in line and re.search("nknown|rror|nvalid", line)]
 
@@ -111,7 +111,7 @@ def test_a_place_that_the_service_cannot_read_is_refused(clean_box, installed):
     assert "the user lager cannot read /opt/lager (drwx------)" in done.stderr
 
 
-def test_uninstall_leaves_nothing_but_what_was_edited(clean_box, installed):
+def test_uninstall_leaves_only_edited_files(clean_box, installed):
     before, _ = installed
     clean_box.run("gpasswd", "-M", "alice,bob", "lager")
     clean_box.run("systemctl", "start", "lagerd")

@@ -1,4 +1,4 @@
-"""lagerd ends in every way there is, and nothing that was paused is lost."""
+"""lagerd ends in every possible way, and no pause is lost."""
 
 import contextlib
 import time
@@ -72,7 +72,7 @@ def test_kill_9(box):
 
 
 @pytest.mark.usefixtures("same")
-def test_a_crash_loop_is_not_given_up(box):
+def test_systemd_never_gives_up_a_crash_loop(box):
     for _ in range(6):  # systemd's own limit is five in ten seconds
         with started_anew(box):
             box.run("kill", "-SEGV", main_pid(box))
@@ -91,14 +91,14 @@ def impatient(box):
 
 
 @pytest.mark.usefixtures("impatient", "same")
-def test_a_loop_that_is_blocked_is_what_the_watchdog_catches(box):
+def test_the_watchdog_catches_a_blocked_loop(box):
     with started_anew(box) as journal:
         box.run("kill", "-STOP", main_pid(box))
         journal.until("Watchdog timeout")
 
 
 @pytest.mark.usefixtures("same")
-def test_a_stop_leaves_the_scripts_waiting_for_whoever_starts_it_again(box, crowd):
+def test_after_a_stop_scripts_wait_until_lagerd_is_started_again(box, crowd):
     box.run("systemctl", "stop", "lagerd")
     assert [script.process.popen.poll() for script in crowd] == [None] * TOGETHER
     assert box.run("systemctl", "is-active", "lagerd", check=False).stdout == "inactive\n"
@@ -113,14 +113,14 @@ def test_a_call_starts_a_lagerd_that_was_stopped(box):
     assert box.run("systemctl", "is-active", "lagerd").stdout == "active\n"
 
 
-def test_without_lagerd_a_script_goes_on_at_its_own_deadline(box):
+def test_without_lagerd_a_script_resumes_at_its_own_timeout(box):
     with (script := paused(box, "alice", timeout=3)).process:
         box.run("systemctl", "stop", "lagerd")
         assert "lagerd did not answer" in script.goes_on()
     box.run("systemctl", "start", "lagerd")
 
 
-def test_a_restart_is_no_second_pause_in_the_journal(box, crowd):
+def test_a_restart_adds_no_second_record_of_a_pause(box, crowd):
     box.run("journalctl", "--sync")
     said = box.run("journalctl", "--output=cat", f"LAGER_BREAKPOINT={crowd[0].id}").stdout
     assert said.count("Paused at") == 1
@@ -145,7 +145,7 @@ def default_timeout(box):
     return box.run("busctl", "get-property", NAME, PATH, NAME, "DefaultTimeout").stdout
 
 
-def test_a_wrong_configuration_keeps_it_from_starting_and_the_status_says_why(box):
+def test_an_invalid_configuration_prevents_the_start_and_the_status_says_why(box):
     box.run("systemctl", "stop", "lagerd")
     with configured(box, "default_timeout = 'soon'\nlimit = 3\n", reload=False):
         assert box.run("systemctl", "start", "lagerd", check=False).returncode != 0
@@ -156,7 +156,7 @@ def test_a_wrong_configuration_keeps_it_from_starting_and_the_status_says_why(bo
     box.run("systemctl", "start", "lagerd")
 
 
-def test_a_reload_reads_the_configuration_and_keeps_it_where_it_is_wrong(box):
+def test_a_reload_reads_the_configuration_and_ignores_an_invalid_one(box):
     with journal_from_now(box) as journal:
         with configured(box, "default_timeout = 12\n"):
             journal.until("Reloaded the configuration")
@@ -167,7 +167,7 @@ def test_a_reload_reads_the_configuration_and_keeps_it_where_it_is_wrong(box):
             assert default_timeout(box) == "d 300\n"
 
 
-def test_a_journal_that_is_down_stops_no_pause_and_no_resume(box):
+def test_without_journald_scripts_still_pause_and_resume(box):
     sockets = ("systemd-journald.socket", "systemd-journald-dev-log.socket")
     box.run("systemctl", "stop", *sockets, "systemd-journald.service")
     try:
@@ -185,7 +185,7 @@ def test_a_journal_that_is_down_stops_no_pause_and_no_resume(box):
     box.run("systemctl", "restart", "lagerd")  # what it began with as standard error went nowhere
 
 
-def test_a_full_disk_stops_no_pause_and_no_resume(box):
+def test_on_a_full_disk_scripts_still_pause_and_resume(box):
     assert (box.root / "opt/pausing.py").exists()
     box.run("sh", "-c", "head -c 1G /dev/zero > /filler", check=False)
     used = box.run("df", "--output=used", "/run").stdout.split()[1]

@@ -1,4 +1,4 @@
-"""Detached runs on a box: units of their user's own systemd manager."""
+"""Detached runs on a box are units of the systemd manager of their user."""
 
 import json
 import re
@@ -79,7 +79,7 @@ def test_its_output_is_in_the_journal_too(box, manager):
         assert {journal.until("line|wrong")[0] for _ in range(4)} == {"line", "wrong"}
 
 
-def test_its_time_ends_it(box, manager):
+def test_a_run_ends_at_its_time_limit(box, manager):
     id = detach(box, "--timeout", "0.5", "waiting.py")
     done = box.run("lager", "python", "--reattach", id, user="alice", check=False)
     assert (done.returncode, "the run's time is over (--timeout)" in done.stderr) == (124, True)
@@ -98,7 +98,7 @@ def test_systemctl_stop_lets_it_put_its_things_away(box, manager):
     assert (done.returncode, done.stdout) == (128 + signal.SIGTERM, "up\nput away\n")
 
 
-def test_a_killed_keeper_leaves_nobody(box, manager):
+def test_a_killed_supervisor_leaves_no_process(box, manager):
     id = detach(box, "waiting.py")
     with box.start("lager", "python", "--reattach", id[:8], user="alice") as follower:
         follower.until("standing")
@@ -107,7 +107,7 @@ def test_a_killed_keeper_leaves_nobody(box, manager):
     assert known(box, id)["state"] == "died"
 
 
-def test_it_outlives_the_logout_of_its_user(box, manager):
+def test_a_run_survives_the_logout_of_its_user(box, manager):
     """A real session of logind, in which the run is started, and which then ends."""
     text = "import lager\nlager.pause('overnight', timeout=0)\nprint('went on')\n"
     box.write("/home/alice/overnight.py", text)
@@ -145,7 +145,7 @@ def test_names_that_systemd_would_change(box, manager):
     assert done.stdout == str(["$HOME", "%n", "a\nb"]) + " /home/alice " + "$HOME %n \n\t\"'\\\n"
 
 
-def test_everybody_has_runs_of_their_own(box, manager):
+def test_each_user_has_their_own_runs(box, manager):
     id = detach(box, "waiting.py")
     for user in ("bob", "root"):
         assert id not in box.run("lager", "runs", "--all", "--json", user=user).stdout

@@ -1,4 +1,4 @@
-"""An upgrade while scripts are paused, and the way back: the other version's lagerd takes every pause over."""
+"""An upgrade and a downgrade while scripts are paused: the lagerd of the other version takes over every pause."""
 
 import io
 import subprocess

@@ -1,4 +1,4 @@
-"""A box in use: who may do what, and what the system remembers."""
+"""A box in use: who may do what, and what is recorded."""
 
 import json
 from pathlib import Path
@@ -50,12 +50,12 @@ def test_lager_python_runs_and_resumes_a_script(box):
 
 
 @pytest.mark.parametrize(("member", "words"), MEMBERS.items(), ids=MEMBERS)
-def test_outsiders_may_not_even_call(box, member, words):
+def test_outsiders_may_not_call_lagerd(box, member, words):
     assert UNREACHABLE in call(box, "mallory", member, *words, check=False)
     assert UNREACHABLE not in call(box, "bob", member, *words, check=False)
 
 
-def test_whom_the_bus_refused_is_in_the_history(box):
+def test_callers_that_the_bus_refused_are_in_the_history(box):
     call(box, "mallory", "ContinueAll", check=False)
     box.run("journalctl", "--sync")
     told = json.loads(box.run("lager", "history", "--json").stdout)
@@ -64,7 +64,7 @@ def test_whom_the_bus_refused_is_in_the_history(box):
     ]
 
 
-def test_the_calls_of_outsiders_start_no_lagerd_that_was_stopped(box):
+def test_calls_of_outsiders_do_not_start_a_stopped_lagerd(box):
     box.run("systemctl", "stop", "lagerd")
     try:
         for member, words in MEMBERS.items():
@@ -155,7 +155,7 @@ asyncio.run(main())
 
 
 @pytest.mark.parametrize("user", ["bob", "mallory"])
-def test_the_bus_carries_no_signal_that_only_looks_like_one_of_lagerd(box, user):
+def test_the_bus_refuses_forged_signals_of_lagerd(box, user):
     box.write("/opt/forge.py", FORGER)
     box.write("/opt/victim.py", VICTIM)
     with box.start("python", "/opt/forge.py", user=user) as forger:
@@ -166,7 +166,7 @@ def test_the_bus_carries_no_signal_that_only_looks_like_one_of_lagerd(box, user)
             assert [line for line in victim.seen if "Resumed" in line] == []
 
 
-def test_outsiders_run_no_script_that_others_can_see(box):
+def test_outsiders_cannot_pause_a_script(box):
     process, _ = start(box, "mallory")
     with process:
         process.until("cannot pause here, going on")
@@ -182,7 +182,7 @@ def test_nobody_else_owns_the_names(box):
         assert UNREACHABLE in done.stderr or "not allowed to own" in done.stderr
 
 
-def test_the_console_is_its_users_and_roots_and_of_whom_polkit_lets(box):
+def test_only_its_user_and_root_and_users_with_the_polkit_action_get_a_console(box):
     with (script := paused(box, "alice", interactive=True)).process:
         for user in ("alice", "root"):
             done = box.run("lager", "python", "--console", script.id, user=user, input="__import__('os').getuid()\n")
@@ -242,7 +242,7 @@ def test_who_did_what_is_in_the_journal(box):
     assert (found["resumed"]["LAGER_BY_USER"], found["resumed"]["LAGER_REASON"]) == ("root", "continued")
 
 
-def test_the_history_is_for_whom_the_journal_lets(box):
+def test_only_users_who_may_read_the_journal_see_the_history(box):
     with (script := paused(box, "alice")).process:
         call(box, "bob", "Continue", "s", script.id)
         script.goes_on()
@@ -258,7 +258,7 @@ def test_the_history_is_for_whom_the_journal_lets(box):
     assert "recorded nothing" in box.run("lager", "history", "--since", "2000-01-01", "--until", "2000-01-02").stdout
 
 
-def test_what_others_write_into_the_journal_is_not_taken_for_lagerds(box):
+def test_forged_records_in_the_journal_are_ignored(box):
     with (script := paused(box, "alice")).process:
         call(box, "bob", "Continue", "s", script.id)
         script.goes_on()
@@ -286,7 +286,7 @@ def test_what_others_write_into_the_journal_is_not_taken_for_lagerds(box):
         assert "forged" not in box.run(*command.split(), "--no-pager").stdout
 
 
-def test_a_script_that_is_killed_is_gone(box):
+def test_a_killed_script_is_recorded_as_gone(box):
     with (
         (script := paused(box, "alice")).process,
         box.start("journalctl", "--follow", "--lines=1", "--output=cat", f"LAGER_BREAKPOINT={script.id}") as journal,
@@ -296,7 +296,7 @@ def test_a_script_that_is_killed_is_gone(box):
         journal.until(f"Lost the script of breakpoint {script.id}")
 
 
-def test_what_is_typed_into_a_console_is_kept_only_where_the_configuration_says_so(box):
+def test_console_input_is_recorded_only_if_the_configuration_says_so(box):
     with (
         (script := paused(box, "alice", interactive=True)).process,
         configured(box, "log_console_input = true\n"),
@@ -345,7 +345,7 @@ finally:
 """
 
 
-def test_another_users_run_is_ended_by_root_and_by_whom_polkit_lets(box):
+def test_root_and_users_with_the_polkit_action_end_another_users_run(box):
     box.write("/home/alice/held.py", FINALLY)
     box.write("/etc/polkit-1/rules.d/50-kill.rules", RULE)
     box.run("systemctl", "restart", "polkit")
@@ -367,7 +367,7 @@ def test_another_users_run_is_ended_by_root_and_by_whom_polkit_lets(box):
         box.run("systemctl", "restart", "polkit")
 
 
-def test_a_member_without_the_polkit_action_ends_nobody_elses_run(box):
+def test_a_member_without_the_polkit_action_cannot_end_another_users_run(box):
     with (script := paused(box, "alice")).process:
         done = box.run("lager", "python", "--kill", script.run_id, user="bob", check=False)
         assert done.returncode == 1
@@ -388,7 +388,7 @@ def test_no_socket_listens_and_no_network_is_used(box):
         script.goes_on()
 
 
-def test_the_log_level_is_roots_to_change(box):
+def test_only_root_changes_the_log_level(box):
     for level in ("debug", "info"):
         box.run("systemctl", "service-log-level", "lagerd", level)
         assert box.run("systemctl", "service-log-level", "lagerd").stdout.strip() == level

@@ -1,4 +1,4 @@
-"""How much stands on a bus with the limits of a system bus, and what is said at the end of it."""
+"""How many pauses fit on a bus with the limits of a system bus, and what happens beyond them."""
 
 import asyncio
 import os
@@ -83,7 +83,7 @@ def test_600_connections_pause_with_512_match_rules_for_each(limited):
     asyncio.run(work())
 
 
-def test_a_process_has_128_pauses_and_each_further_one_says_why_not(limited, script):
+def test_a_process_has_128_pauses_and_each_further_one_says_why_it_cannot(limited, script):
     station = limited({})
     text = """
 import threading, lager
@@ -104,7 +104,7 @@ print("done")
         with_one.close()
 
 
-def test_a_user_has_so_many_connections_and_a_script_beyond_them_says_so_and_goes_on(limited, script):
+def test_a_script_beyond_the_connections_of_its_user_says_so_and_continues(limited, script):
     station = limited({"max_connections_per_user": 4})  # lagerd's, the script's, that of its run, and one of ours
     one = Client(station.address)
     first = script(station, "import lager\nlager.pause()\n")

@@ -1,4 +1,4 @@
-"""The embedded daemon of a user without a box: started by the first command, one for all, gone when nobody needs it."""
+"""The embedded daemon of a user without a box: the first command starts it, all share it, and it ends when idle."""
 
 import contextlib
 import json
@@ -161,7 +161,7 @@ def test_commands_at_once_start_one(home):
     assert len(home.pids(named=KEEPER)) == len(home.pids(named=BROKER)) == len(home.pids(named=LAGERD)) == 1
 
 
-def test_gone_when_idle(home):
+def test_it_ends_when_idle(home):
     home.env["LAGER_EMBEDDED_IDLE"] = "4"  # in which a script has begun, on a busy machine too
     process = home.script(timeout=4.5)
     process.err.expect("resumed by itself: its time was over,")
@@ -174,7 +174,7 @@ def test_gone_when_idle(home):
     assert STARTED in again.stderr
 
 
-def test_a_pause_outlives_lagerd(home, client):
+def test_a_pause_survives_a_crash_of_lagerd(home, client):
     process = home.script()
     pause = client.paused()
     killed(home, LAGERD)
@@ -225,7 +225,7 @@ def test_the_keeper_is_told_to_stop(home, client):
     assert not (home.folder / "bus").exists()
 
 
-def test_lagerd_that_does_not_stay_up_ends_it_all(home, client):
+def test_a_lagerd_that_keeps_dying_ends_the_embedded_bus(home, client):
     for _ in range(4):
         killed(home, LAGERD)
         client.expect("NameOwnerChanged", lambda signal: signal.args[2])
@@ -233,7 +233,7 @@ def test_lagerd_that_does_not_stay_up_ends_it_all(home, client):
     home.until_all_are_gone()
 
 
-def test_a_socket_file_that_was_left_over(home):
+def test_a_leftover_socket_file_does_no_harm(home):
     home.folder.mkdir(mode=0o700)
     (home.folder / "bus").touch()
     assert home.lager("breakpoints").returncode == 0
@@ -303,7 +303,7 @@ def test_dbus_daemon_is_not_installed(home):
 
 
 @pytest.mark.skipif(os.getuid() != 0 or not shutil.which("unshare"), reason="only root can have an /etc of its own")
-def test_it_never_stands_in_for_a_real_bench(home):
+def test_it_never_replaces_a_real_bench(home):
     (home.root / "script.py").write_text("print('ran')\n")
     for command in ("breakpoints", "python --continue-all", "python script.py"):
         inside = "mount -t tmpfs none /etc && mkdir /etc/lager && touch /etc/lager/nets.toml"
@@ -333,7 +333,7 @@ NAMELESS = ["unshare", "--user", "--map-user=54321"]
 
 
 @pytest.mark.parametrize("words", [["breakpoints"], ["supply", "supply2"], ["python", "script.py"]])
-def test_a_user_id_without_a_name_is_told_so(home, words):
+def test_a_user_id_without_a_name_gets_a_clear_error(home, words):
     if subprocess.run([*NAMELESS, "true"], stderr=subprocess.DEVNULL, check=False).returncode:
         needs.nothing_more("A namespace for another user id cannot be made here.")
     (home.root / "script.py").write_text("print('ran')\n")

@@ -1,4 +1,4 @@
-"""Who owns a name: the last that the broker told, in whichever order it is taken up."""
+"""The owner of a name is the last one the broker reported, in whatever order the reports are handled."""
 
 import asyncio
 
@@ -19,7 +19,7 @@ class Late(Bus):
         return found
 
 
-def test_an_answer_that_comes_late_does_not_bring_back_an_owner_that_has_gone(station):
+def test_a_late_answer_does_not_bring_back_an_owner_that_has_left(station):
     async def follow() -> None:
         heard: list[str] = []
         bus = await Late.connect(station.address)
@@ -38,7 +38,7 @@ def test_an_answer_that_comes_late_does_not_bring_back_an_owner_that_has_gone(st
     asyncio.run(follow())
 
 
-def test_without_a_change_the_answer_is_what_counts(station):
+def test_without_a_signal_the_answer_counts(station):
     async def follow() -> None:
         heard: list[str] = []
         bus = await Bus.connect(station.address)

@@ -1,4 +1,4 @@
-"""lagerd dies, comes back, or stays away, while scripts stand still: no pause is lost, and none stands for ever."""
+"""lagerd dies, comes back or stays away while scripts are paused: no pause is lost, and none lasts for ever."""
 
 import os
 import queue
@@ -28,7 +28,7 @@ def listed(client):
     return {pause["id"]: pause for pause in client.list()}
 
 
-def test_fifty_pauses_outlive_lagerd(run, client, own_station):
+def test_fifty_pauses_survive_a_restart_of_lagerd(run, client, own_station):
     processes = [run(FIFTY) for _ in range(5)]
     ids = [client.paused()["id"] for _ in range(50)]
     client.call("Extend", "sd", ids[0], 1000.0)
@@ -59,7 +59,7 @@ def test_fifty_pauses_outlive_lagerd(run, client, own_station):
     assert client.list() == []
 
 
-def test_more_pauses_than_a_new_limit_allows_are_all_taken_back(run, client, own_station):
+def test_pauses_that_return_are_all_accepted_above_a_new_limit(run, client, own_station):
     processes = [run("import lager\nlager.pause(timeout=0)\nprint('went on')\n") for _ in range(5)]
     ids = {client.paused()["id"] for _ in processes}
     own_station.kill_lagerd()
@@ -78,7 +78,7 @@ def test_more_pauses_than_a_new_limit_allows_are_all_taken_back(run, client, own
     assert list((own_station.folder / "lager/pauses").iterdir()) == []
 
 
-def test_nobody_else_takes_the_id_of_a_pause_that_is_away(run, client, own_station):
+def test_no_other_pause_takes_the_id_of_one_that_has_not_returned(run, client, own_station):
     """Another process, which is there before the script is."""
     process = run(ONE)
     pause = client.paused()
@@ -128,7 +128,7 @@ def refusing(own_station, until_the_end):
     return take_over
 
 
-def test_a_pause_that_is_refused_when_it_returns_stands_until_its_own_deadline(run, client, refusing):
+def test_a_pause_that_is_refused_when_it_returns_lasts_until_its_own_timeout(run, client, refusing):
     process = run("import lager\nlager.pause(timeout=2)\nprint('went on')\n")
     id = client.paused()["id"]
     assert refusing().refused.get(timeout=PATIENCE) == id
@@ -136,9 +136,7 @@ def test_a_pause_that_is_refused_when_it_returns_stands_until_its_own_deadline(r
     assert process.out.rest() == "went on\n"
 
 
-def test_a_pause_without_a_limit_is_taken_back_by_the_next_lagerd_that_does_not_refuse_it(
-    run, client, own_station, refusing
-):
+def test_a_pause_without_a_timeout_returns_to_the_next_lagerd_that_accepts_it(run, client, own_station, refusing):
     process = run("import lager\nlager.pause(timeout=0)\nprint('went on')\n")
     id = client.paused()["id"]
     refuser = refusing()
@@ -165,7 +163,7 @@ def test_an_early_continue_waits_for_the_script(run, client, own_station):
     assert process.out.rest() == "went on\n"
 
 
-def test_lagerd_never_comes_back(run, client, own_station):
+def test_a_script_resumes_at_its_timeout_if_lagerd_never_comes_back(run, client, own_station):
     process = run("import lager\nlager.pause(timeout=2)\nprint('went on')\n")  # in which lagerd dies
     client.paused()
     own_station.kill_lagerd()
@@ -184,7 +182,7 @@ def test_the_deadline_is_reached_while_lagerd_is_away(run, client, own_station):
     assert process.out.rest() == "went on\n"
 
 
-def test_a_pause_while_no_lagerd_is_there(run, own_station):
+def test_a_pause_without_lagerd_is_skipped_with_a_note(run, own_station):
     own_station.kill_lagerd()
     process = run(ONE)
     process.err.expect("cannot pause here, going on. lagerd does not answer. Start it with:")
@@ -216,7 +214,7 @@ def test_five_deaths_in_a_row(run, client, own_station):
     assert process.err.rest().count("paused at") == 1
 
 
-def test_sigterm_is_no_error_and_loses_nothing(run, client, own_station):
+def test_sigterm_is_not_an_error_and_loses_nothing(run, client, own_station):
     process = run(ONE)
     id = client.paused()["id"]
     lagerd = own_station.lagerd
@@ -243,7 +241,7 @@ def test_ctrl_c_while_lagerd_is_away(terminal, script, client, own_station):
     assert client.list() == []
 
 
-def test_the_keys_are_the_scripts_when_it_went_on_without_lagerd(terminal, script, client, own_station):
+def test_the_script_gets_the_keys_after_it_resumed_without_lagerd(terminal, script, client, own_station):
     text = "import lager\nlager.pause(timeout=0.5)\nprint('got', input('name? '))\n"
     screen = terminal(LAGER, "python", script(text))
     client.paused()
@@ -293,7 +291,7 @@ def test_a_second_lagerd_refuses(own_station, client):
     assert client.list() == []
 
 
-def test_lagerd_without_a_bus(own_station):
+def test_lagerd_without_a_bus_says_so(own_station):
     own_station.kill_broker()
     done = subprocess.run([LAGERD], env=own_station.env, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 1
@@ -302,7 +300,7 @@ def test_lagerd_without_a_bus(own_station):
     assert own_station.lagerd.wait() == 1
 
 
-def test_a_call_that_lagerd_dies_under_is_answered(run, client, own_station):
+def test_a_call_is_answered_when_lagerd_dies_meanwhile(run, client, own_station):
     """Pause, as another client makes it: the bus answers at once when lagerd has gone."""
     details = {"id": "0123abcd", "label": "by hand"}
     answer = client.start(client.bus.call(NAME, PATH, "Pause", "a{sv}", details, timeout=None))
@@ -314,7 +312,7 @@ def test_a_call_that_lagerd_dies_under_is_answered(run, client, own_station):
         client.list()
 
 
-def test_a_pause_that_comes_while_lagerd_stops_is_not_refused(client, own_station):
+def test_a_pause_is_not_refused_while_lagerd_stops(client, own_station):
     """Both are there when lagerd looks: the call, and that it is to stop."""
     lagerd = own_station.lagerd
     lagerd.kill(signal.SIGSTOP)

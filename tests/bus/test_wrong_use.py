@@ -1,4 +1,4 @@
-"""Wrong use, by hand and by program: refused in a sentence that says what to do; nothing changes, nothing leaks."""
+"""Wrong use, by people and programs, is refused in a sentence that says what to do; nothing changes, nothing leaks."""
 
 import json
 import os
@@ -120,7 +120,7 @@ def test_commands(lager, client, unharmed, code, text, arguments):
     unharmed()
 
 
-def test_an_empty_id_is_not_the_only_one(lager, rude):
+def test_an_empty_id_does_not_mean_the_only_pause(lager, rude):
     pausing = rude.pause("0aaaaaa1")
     refused(lager("python", "--continue", ""), 1, "No paused script has the id")
     assert not pausing.done()
@@ -128,7 +128,7 @@ def test_an_empty_id_is_not_the_only_one(lager, rude):
     assert pausing.result(PATIENCE) == ["continued"]
 
 
-def test_several_and_none_named(lager, rude):
+def test_without_an_id_several_pauses_are_ambiguous(lager, rude):
     pausing = [rude.pause("abcd0001", label="one"), rude.pause("abcd0002", label="two")]
     done = lager("python", "--continue")
     assert done.returncode == 1
@@ -221,7 +221,7 @@ def test_calls_of_the_wrong_kind(rude, unharmed):
     unharmed()
 
 
-def test_objects_and_interfaces_that_are_not_there(rude, unharmed):
+def test_unknown_objects_and_interfaces_are_refused(rude, unharmed):
     is_refusal(rude.send("List", path="/com/lager/Nothing"), "UnknownObject")
     is_refusal(rude.send("List", path="/com/lager"), "UnknownObject")
     is_refusal(rude.send("List", interface="com.lager.Nothing"), "UnknownMethod")
@@ -249,7 +249,7 @@ def test_properties(rude, unharmed):
     unharmed()
 
 
-def test_unknown_keys_and_missing_ones_are_no_fault(rude, unharmed):
+def test_unknown_and_missing_keys_are_accepted(rude, unharmed):
     """New keys may be added: an older lagerd passes over what it does not know."""
     big = {f"key{n}": Variant("as", ["x" * 100] * 5) for n in range(100)}
     rude.start(rude._exchange(_pause({"id": Variant("s", "abcdef02"), "nested": _nested(60)} | big)))
@@ -274,7 +274,7 @@ def _nested(depth: int) -> Variant:
     return value
 
 
-def test_descriptors_where_none_belong(rude, unharmed):
+def test_unexpected_descriptors_are_closed(rude, unharmed):
     with open(os.devnull) as null, suppress(LagerError):
         for n in range(50):
             fds = [os.dup(null.fileno()) for _ in range(10)]
@@ -313,7 +313,7 @@ def test_an_id_in_use(rude, client):
     assert pausing.result(PATIENCE) == ["continued"]
 
 
-def test_the_pause_of_somebody_else(rude, client):
+def test_the_pause_of_another_process_is_refused(rude, client):
     pausing = rude.pause("abcdef05", timeout=50.0)
     for member, signature, more in (("Interrupt", "s", ()), ("Touch", "sua{sv}", (1, {})), ("Detach", "su", (1,))):
         with pytest.raises(AccessDenied):
@@ -327,7 +327,7 @@ def test_the_pause_of_somebody_else(rude, client):
         rude.call(member, signature, "abcdef05", *more)
 
 
-def test_a_console_of_a_script_that_takes_none(rude, client, unharmed):
+def test_a_script_that_takes_no_console_is_reported(rude, client, unharmed):
     rude.pause("abcdef06", interactive=True)
     with pytest.raises(Failed, match="There is no object"):
         client.call("OpenConsole", "sa{sv}", "abcdef06", {})
@@ -339,7 +339,7 @@ def test_a_console_of_a_script_that_takes_none(rude, client, unharmed):
     unharmed()
 
 
-def test_an_answer_with_descriptors_that_nobody_asked_for(station, client, unharmed):
+def test_unexpected_descriptors_of_an_answer_are_closed(station, client, unharmed):
     """A script of our own make answers Attach with descriptors beside its empty answer."""
 
     class Leaky:
@@ -372,7 +372,7 @@ def test_scripts_that_die_as_they_pause(station, client, unharmed):
     unharmed()
 
 
-def test_somebody_who_speaks_no_dbus(station, unharmed):
+def test_a_client_that_does_not_speak_dbus_does_no_harm(station, unharmed):
     path = station.address.removeprefix("unix:path=")
     for words in (b"GET / HTTP/1.0\r\n\r\n", b"\0" * 4096, b"\0AUTH EXTERNAL 30\r\nBEGIN\r\n" + b"l" * 100):
         with socket.socket(socket.AF_UNIX) as rude:

@@ -1,4 +1,4 @@
-"""A station for each test of hostile input, and one to look whether it is as before."""
+"""A station for each test of hostile input, and a client that checks that it is unchanged."""
 
 import tempfile
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""D-Bus messages as bytes, written by hand: so that they may also be wrong (D-Bus specification, Message Format)."""
+"""Encode D-Bus messages by hand, so that they can also be invalid (D-Bus specification, Message Format)."""
 
 import struct
 from collections.abc import Iterator, Sequence

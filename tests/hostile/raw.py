@@ -1,4 +1,4 @@
-"""A connection to the broker that says what it is told to, byte by byte."""
+"""A connection to the broker that sends exactly the given bytes."""
 
 import array
 import os

@@ -1,4 +1,4 @@
-"""Answers that nobody should give, and calls that come faster than they are done."""
+"""Invalid answers, and calls that come faster than they are served."""
 
 import asyncio
 import struct
@@ -23,7 +23,7 @@ ANSWERS = {
 
 @pytest.mark.xdist_group("hostile")
 @pytest.mark.parametrize("kind", ANSWERS)
-def test_a_script_that_answers_what_it_should_not(station, client, unharmed, kind):
+def test_an_invalid_answer_of_a_script_is_one_sentence(station, client, unharmed, kind):
     signature, value, why = ANSWERS[kind]
     script = Client(station.address)
     try:
@@ -43,7 +43,7 @@ def test_a_script_that_answers_what_it_should_not(station, client, unharmed, kin
 
 
 @pytest.mark.xdist_group("hostile")
-def test_few_calls_of_one_caller_are_done_at_a_time(station, client, raw):
+def test_only_a_few_calls_of_one_caller_run_at_a_time(station, client, raw):
     """Of those that take a while; another's is done beside them, and all are in the end."""
     begun, most, going_on = [], threading.Semaphore(0), asyncio.Event()
 
@@ -77,8 +77,8 @@ def test_few_calls_of_one_caller_are_done_at_a_time(station, client, raw):
 
 
 @pytest.mark.xdist_group("hostile")
-def test_an_answer_comes_though_very_much_is_told_meanwhile(client, raw):
-    """As much as a listener hears beside a flood of pauses: the answer stands behind what came before it."""
+def test_an_answer_arrives_beside_a_flood_of_signals(client, raw):
+    """A flood of pauses sends as many signals to a listener; the answer is queued behind them."""
     heard = []
 
     async def listen() -> str:

@@ -1,4 +1,4 @@
-"""Ten thousand messages of every kind, right and wrong, and lagerd is as it was before."""
+"""Ten thousand valid and invalid messages of every kind leave lagerd unchanged."""
 
 import itertools
 import os
@@ -155,7 +155,7 @@ def deep(levels: int) -> tuple[str, Any]:
 
 @pytest.mark.xdist_group("hostile")
 @pytest.mark.parametrize("bad", BAD)
-def test_bytes_that_are_no_message(raw, unharmed, bad):
+def test_bytes_that_are_not_a_message_do_no_harm(raw, unharmed, bad):
     """The broker answers, hangs up or waits for more; lagerd does not mind."""
     raw.send(BAD[bad](raw.serial()))
     raw.close()
@@ -177,8 +177,8 @@ def test_a_variant_of_sixty_levels_is_refused_like_any_other(raw, unharmed):
 
 
 @pytest.mark.xdist_group("hostile")
-def test_a_script_takes_a_console_from_nobody_but_lagerd(station, client, raw, tmp_path):
-    """com.lager.Script of a paused script, called by somebody who is not lagerd."""
+def test_a_script_accepts_a_console_only_from_lagerd(station, client, raw, tmp_path):
+    """com.lager.Script of a paused script, called by a client that is not lagerd."""
     (tmp_path / "script.py").write_text("import lager\nlager.pause(interactive=True)\n")
     process = Process([LAGER, "python", "script.py"], station.env, tmp_path)
     try:
@@ -207,7 +207,7 @@ QUEUED = 3000
 
 @pytest.mark.xdist_group("hostile")
 @pytest.mark.parametrize("kind", ["cheap", "pause", "consoles", "claims"])
-def test_a_flood_is_served_after_others(station, client, kind):
+def test_a_flood_is_served_after_other_callers(station, client, kind):
     """So many calls were there before another's Continue, and few of them are answered ahead of it."""
     answer = client.start(client.bus.call(NAME, TO["path"], "Pause", "a{sv}", {"id": "feed0001"}))
     client.paused()
@@ -230,7 +230,7 @@ def test_a_flood_is_served_after_others(station, client, kind):
 
 
 @pytest.mark.xdist_group("hostile")
-def test_who_has_many_calls_waiting_is_made_no_long_lists(client, raw):
+def test_a_caller_with_many_pending_calls_gets_no_long_lists(client, raw):
     standing = [f"feed{n:04x}" for n in range(101)]
     answers = [client.start(client.bus.call(NAME, TO["path"], "Pause", "a{sv}", {"id": id})) for id in standing]
     for _ in standing:
@@ -245,7 +245,7 @@ def test_who_has_many_calls_waiting_is_made_no_long_lists(client, raw):
 
 
 @pytest.mark.xdist_group("hostile")
-def test_who_calls_far_too_much_is_refused(client, raw, monkeypatch):
+def test_a_caller_with_too_many_pending_calls_is_refused(client, raw, monkeypatch):
     """By any of us that answers on the bus: here a client of our own, which is kept busy until all calls are there."""
     monkeypatch.setattr(fair_queue, "_MOST_WAITING", 5)
     client.bus.serve(Tree())
@@ -261,7 +261,7 @@ def test_who_calls_far_too_much_is_refused(client, raw, monkeypatch):
 
 
 @pytest.mark.xdist_group("hostile")
-def test_who_says_too_much_is_refused(raw, unharmed):
+def test_a_call_that_is_too_long_is_refused(raw, unharmed):
     raw.send(KINDS["long"](raw.serial()))
     refused = next(one for one in raw.received() if one[1] == ERROR)
     assert b"com.lager.Error.InvalidArgument" in refused
@@ -269,7 +269,7 @@ def test_who_says_too_much_is_refused(raw, unharmed):
 
 
 @pytest.mark.xdist_group("hostile")
-def test_a_message_of_32_mb_is_refused_without_being_taken_in(station, raw, client, unharmed):
+def test_a_message_of_32_mb_is_refused_without_being_parsed(station, raw, client, unharmed):
     """By its header: it costs lagerd neither the memory of its text nor the time of parsing it."""
     status = Path(f"/proc/{station.lagerd.pid}/status")
 

@@ -1,4 +1,4 @@
-"""Text and frames of any kind: refused in a sentence, and never with a traceback."""
+"""Text and frames of any kind are refused in a sentence, never with a traceback."""
 
 import asyncio
 import os
@@ -58,7 +58,7 @@ def test_a_configuration_of_any_bytes(tmp_path, content):
 
 
 @given(st.binary(max_size=300) | st.text(st.characters(), max_size=300))
-def test_what_is_shown_is_one_line_of_letters(value):
+def test_shown_text_is_one_printable_line(value):
     shown = printable(value)
     assert shown.isprintable()
     assert len(shown) <= 200
@@ -97,7 +97,7 @@ TEXTS = ["", " ", "-1", "nan", "1e999", "\x1b[2J", "x" * 5000, "\udcff"]
     "name", ["LAGER_BREAKPOINT_TIMEOUT", "LAGER_BREAKPOINTS", "LAGER_PROCESS_ID", "LAGER_RUNNABLE"]
 )
 def test_a_variable_of_any_text(name, station, client, tmp_path):
-    """The script pauses with what is left of it, for the default time, and goes on."""
+    """The script pauses with what is left of it, for the default time, and continues."""
     script = tmp_path / "script.py"
     script.write_text(
         "import os, lager\n"
@@ -139,7 +139,7 @@ def logged(station: Station, lines: list[str]) -> str:
     return log.text
 
 
-def test_a_label_of_any_text_reaches_nobody_raw(station, client, tmp_path):
+def test_a_label_of_any_text_is_never_shown_raw(station, client, tmp_path):
     """The banner, the table of the command and the log of lagerd, each in one line that is printable."""
     (tmp_path / "script.py").write_text(
         f"import lager, threading\nfor label in {LABELS!r}:\n"
@@ -165,7 +165,7 @@ def test_a_label_of_any_text_reaches_nobody_raw(station, client, tmp_path):
         process.close()
 
 
-def test_a_frame_that_says_it_is_longer_than_any(capsys):
+def test_a_frame_with_an_excessive_length_is_refused(capsys):
     async def attend() -> None:
         ours, theirs = socket.socketpair()
         attached = Attached(ours)

@@ -18,7 +18,7 @@ def catalog_entries():
     return dict(zip(parts[::2], parts[1::2], strict=True))
 
 
-def test_every_kind_is_in_the_catalog_and_the_other_way_round():
+def test_every_kind_has_a_catalog_entry_and_every_entry_a_kind():
     assert catalog_entries().keys() == {kind.message_id for kind in Kind} | {lost_client.MESSAGE_ID}
     assert len({kind.message_id for kind in Kind}) == len(Kind)
 
@@ -49,7 +49,7 @@ def journal(tmp_path):
         yield server
 
 
-def test_what_journald_gets(journal, records):
+def test_journald_gets_all_fields_of_a_record(journal, records):
     records.record(
         Kind.AUTO_RESUMED,
         breakpoint="0123abcd",
@@ -78,7 +78,7 @@ def test_no_value_can_be_a_terminal_escape_or_break_the_encoding(journal, record
     assert len(record) < 20_000
 
 
-def test_a_journal_that_is_away_costs_records_and_nothing_else(tmp_path, records):
+def test_without_journald_only_records_are_lost(tmp_path, records):
     records.record(Kind.GONE)
     records.record(Kind.GONE)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
@@ -90,7 +90,7 @@ def test_a_journal_that_is_away_costs_records_and_nothing_else(tmp_path, records
     assert records.lost == 2
 
 
-def test_a_journal_that_reads_nothing_never_blocks(journal, records):
+def test_a_journald_that_does_not_read_never_blocks(journal, records):
     for _ in range(2000):
         records.record(Kind.CLAIMED, instrument="psu1")
     assert records.lost > 0

@@ -1,4 +1,4 @@
-"""How many acts a user may do, with a clock that stands until it is moved."""
+"""The limit of calls a second for each user, with a clock that only the test moves."""
 
 import pytest
 
@@ -33,13 +33,13 @@ def limit(clock, told):
     return CallLimit(clock, 100.0, lambda client, what: told.append((client.uid, what)))
 
 
-def test_more_than_a_hundred_a_second_go_on_for_ever(limit, clock):
+def test_a_user_at_the_allowed_rate_is_never_refused(limit, clock):
     for _ in range(60 * 100):
         limit.admit(a_client())
         clock.now += 0.01
 
 
-def test_a_flood_is_refused_and_told_once_and_others_are_not_touched(limit, clock, told):
+def test_a_flood_is_refused_and_reported_once_and_other_users_are_not_affected(limit, clock, told):
     admitted = sum(limit.spend(a_client()) for _ in range(23_000))
     assert admitted == 2000
     for _ in range(5):
@@ -54,7 +54,7 @@ def test_a_flood_is_refused_and_told_once_and_others_are_not_touched(limit, cloc
         limit.admit(a_client())
 
 
-def test_who_goes_on_is_told_again(limit, clock, told):
+def test_a_flood_that_continues_is_reported_again(limit, clock, told):
     for _ in range(3):
         while limit.spend(a_client()):
             pass

@@ -1,4 +1,4 @@
-"""Who is on the bus: a connection that ends at any moment is never taken for one that is there."""
+"""The cache of clients: a connection that ends at any moment is never taken for one that is still there."""
 
 import asyncio
 from typing import Any
@@ -65,14 +65,14 @@ def test_two_calls_at_once_ask_once():
     asyncio.run(work())
 
 
-def test_one_that_left_while_it_was_asked_about():
+def test_a_client_that_leaves_during_the_query_is_not_cached():
     async def work() -> None:
         bus, clients, left = begun()
         early = [asyncio.create_task(clients.watch(":1.5")) for _ in range(2)]
         await settle()
         bus.asked[0].set_result({"UnixUserID": 0})
         bus.leaves(":1.5")
-        # Sent before its end, and read after it.
+        # The call was sent before the connection ended, and is read afterwards.
         late = asyncio.create_task(clients.watch(":1.5"))
         results = await asyncio.gather(*early, return_exceptions=True)
         assert [type(result) for result in results] == [NoDaemon, NoDaemon]
@@ -86,7 +86,7 @@ def test_one_that_left_while_it_was_asked_about():
     asyncio.run(work())
 
 
-def test_a_rule_that_is_refused_does_not_count():
+def test_a_refused_match_rule_is_not_counted():
     async def work() -> None:
         bus, clients, _ = begun()
         first = asyncio.create_task(clients.watch(":1.5"))
@@ -102,7 +102,7 @@ def test_a_rule_that_is_refused_does_not_count():
     asyncio.run(work())
 
 
-def test_a_caller_that_gives_up_leaves_the_other_waiting():
+def test_a_cancelled_caller_does_not_cancel_the_others():
     async def work() -> None:
         bus, clients, _ = begun()
         first, second = (asyncio.create_task(clients.watch(":1.5")) for _ in range(2))

@@ -20,11 +20,11 @@ def write(tmp_path):
     return write
 
 
-def test_a_file_that_is_not_there_means_the_defaults(tmp_path):
+def test_without_a_file_the_defaults_are_used(tmp_path):
     assert config.load(tmp_path / "none.toml") == Config()
 
 
-def test_the_shipped_file_means_the_defaults_and_so_do_its_comments(write):
+def test_the_shipped_file_and_its_comments_have_the_defaults(write):
     text = (UNITS / "lagerd.toml").read_text()
     assert config.load(write(text)) == Config()
     uncommented = "\n".join(
@@ -85,14 +85,14 @@ def test_all_mistakes_are_named_at_once(write):
     assert all(word in caught.value.what for word in ("default_timeout", "zzz", "limits.claims"))
 
 
-def test_a_file_that_is_not_text(tmp_path):
+def test_a_file_that_is_not_text_is_refused(tmp_path):
     path = tmp_path / "lagerd.toml"
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigError):
         config.load(path)
 
 
-def test_a_folder_instead_of_a_file(tmp_path):
+def test_a_folder_instead_of_a_file_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="cannot be read"):
         config.load(tmp_path)
 

@@ -1,4 +1,4 @@
-"""What leaves a connection: every byte once and in order, however full the socket, descriptors where they belong."""
+"""A connection sends every byte once and in order, however full the socket, and descriptors with their message."""
 
 import array
 import asyncio
@@ -63,8 +63,8 @@ def _receive(peer: socket.socket, size: int) -> tuple[bytes, int]:
     return data, fds
 
 
-def test_who_asks_on_while_sent_much_lets_others_go_first(monkeypatch):
-    """The long answers to one caller do not follow upon each other, and all of them come."""
+def test_long_answers_to_one_caller_let_other_callers_go_first(monkeypatch):
+    """The answers to others go between the long answers to one caller, and all of them arrive."""
     monkeypatch.setattr(module, "_PACE", 1 << 17)
     served = []
 
@@ -104,7 +104,7 @@ def test_who_asks_on_while_sent_much_lets_others_go_first(monkeypatch):
     assert served == [":1.7", ":1.7", ":1.8", ":1.7", ":1.7"]
 
 
-def test_an_address_that_is_none_leaves_no_descriptor():
+def test_an_invalid_address_leaves_no_descriptor_open():
     async def work() -> None:
         before = len(os.listdir("/proc/self/fd"))
         for address in ("unix:path=/nonexistent/bus", "tcp:host=localhost,port=1", "unix:abstract=nobody-is-here"):

@@ -1,4 +1,4 @@
-"""Where the embedded daemon of a user lives: a folder that only this user can use, whatever others made before."""
+"""The folder of the embedded daemon: private to its user, whatever other users have created before."""
 
 import os
 import socket
@@ -10,7 +10,7 @@ from lager.bus import address
 from lager.errors import BusError
 
 
-def test_a_folder_that_somebody_else_made_first_locks_nobody_out(tmp_path, monkeypatch):
+def test_a_folder_that_another_user_made_first_locks_no_one_out(tmp_path, monkeypatch):
     """Anybody can make the name in a temporary folder; the home of a user is theirs."""
     squatted = tmp_path / "tmp" / f"lager-{os.getuid()}"
     monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
@@ -27,7 +27,7 @@ def test_a_folder_that_somebody_else_made_first_locks_nobody_out(tmp_path, monke
 
 
 @pytest.mark.parametrize("make", [lambda path: path.write_text(""), lambda path: path.symlink_to("/tmp")])
-def test_nor_does_a_file_or_a_link_of_that_name(tmp_path, monkeypatch, make):
+def test_a_file_or_a_link_of_that_name_locks_no_one_out(tmp_path, monkeypatch, make):
     monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
@@ -35,7 +35,7 @@ def test_nor_does_a_file_or_a_link_of_that_name(tmp_path, monkeypatch, make):
     assert address.embedded_folder() == tmp_path / "home/.cache/lager"
 
 
-def test_without_any_private_folder_the_first_is_named(tmp_path, monkeypatch):
+def test_without_any_private_folder_the_error_names_the_first(tmp_path, monkeypatch):
     monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setenv("HOME", "/dev/null/nowhere")

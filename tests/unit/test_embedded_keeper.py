@@ -1,4 +1,4 @@
-"""The keeper of an embedded bus gives up a lagerd that does not stay up, on however slow a machine."""
+"""The keeper of an embedded bus gives up a lagerd that keeps dying, even on a slow machine."""
 
 import asyncio
 from collections.abc import Callable
@@ -35,7 +35,7 @@ class Starting:
 
 
 @pytest.mark.parametrize(("seconds", "life", "starts"), [(0.1, 0.1, 5), (30.0, 0.1, 5), (0.1, 30.0, 20)])
-def test_it_is_its_lives_that_count(seconds, life, starts):
+def test_lagerd_is_given_up_by_how_short_it_lived(seconds, life, starts):
     async def kept() -> int:
         bus = Starting(seconds, life)
         work = asyncio.ensure_future(_restart_lagerd(bus))

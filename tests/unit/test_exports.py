@@ -1,4 +1,4 @@
-"""What a caller of our objects gets: exactly one answer, no traceback, and no descriptor is kept."""
+"""Callers of exported objects get exactly one reply and no traceback, and no descriptor is kept."""
 
 import asyncio
 import os
@@ -99,7 +99,7 @@ def test_answers():
     assert answer(FakeCall("Slow", "as", ["x"])) == ("reply", "s", "x")
 
 
-def test_later_is_no_answer_yet():
+def test_later_sends_no_reply_yet():
     call = FakeCall("Later")
     with pytest.raises(ValueError, match="not enough values"):
         answer(call)
@@ -111,7 +111,7 @@ def test_refusals():
     assert answer(FakeCall("Bus"))[1:] == ("com.lager.Error.Failed", "The bus is gone.")
 
 
-def test_a_fault_of_ours_goes_to_the_log_and_not_to_the_caller(caplog):
+def test_an_internal_error_goes_to_the_log_and_not_to_the_caller(caplog):
     kind, name, text = answer(FakeCall("Breaks"))
     assert (kind, name) == ("error", "com.lager.Error.Failed")
     assert "secret" not in text
@@ -150,7 +150,7 @@ def test_properties():
         assert answer(FakeCall(member, signature, *args, interface=PROPERTIES))[1] == "com.lager.Error.InvalidArgument"
 
 
-def test_at_the_end_those_who_wait_are_answered():
+def test_pending_calls_are_answered_when_the_tree_closes():
     call = FakeCall("ForEver")
 
     async def dispatch() -> None:

@@ -1,4 +1,4 @@
-"""Whose message is next."""
+"""The queue of incoming messages: all senders get their turns."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,7 +22,7 @@ def served(turns: FairQueue) -> list:
 
 
 class Clock:
-    """Each item that is handed over takes as long as it says, in thousandths of a second."""
+    """Each item has a duration in milliseconds, which passes when it is handed over."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -33,7 +33,7 @@ class Clock:
         self.now += item[1] / 1000
 
 
-def test_a_turn_ends_when_it_was_long_and_who_took_long_goes_behind_who_came_meanwhile():
+def test_a_long_turn_ends_and_a_slow_sender_goes_behind_those_that_came_meanwhile():
     clock = Clock()
     turns = FairQueue("broker", lambda: clock.now)
     for n in range(3):
@@ -48,7 +48,7 @@ def test_a_turn_ends_when_it_was_long_and_who_took_long_goes_behind_who_came_mea
     assert clock.taken == ["slow 0", "b", "c", "broker", "slow 1", "slow 2"]
 
 
-def test_who_closes_in_the_middle_of_a_turn_may_take_the_rest():
+def test_the_queue_can_be_emptied_from_inside_a_turn():
     turns = FairQueue("broker")
     for n in range(2):
         turns.put("a", 1, n)
@@ -57,14 +57,14 @@ def test_who_closes_in_the_middle_of_a_turn_may_take_the_rest():
     assert rest == [[1]]
 
 
-def test_who_says_little_is_heard_in_the_order_of_coming():
+def test_senders_with_few_messages_are_served_in_the_order_of_arrival():
     turns = FairQueue("broker")
     for n, sender in enumerate(["a", "b", "broker", "a", "b", "broker", "broker"]):
         turns.put(sender, 1, n)
     assert served(turns) == [[0, 1, 2, 3, 4, 5, 6]]
 
 
-def test_a_flood_waits_behind_everybody():
+def test_a_flood_waits_behind_all_other_senders():
     turns = FairQueue("broker")
     for n in range(1000):
         turns.put("flood", 1, n)
@@ -77,7 +77,7 @@ def test_a_flood_waits_behind_everybody():
     assert [item for several in served(turns) for item in several] == list(range(4, 1001))
 
 
-def test_a_flood_has_its_turn_among_many_who_say_little():
+def test_a_flood_gets_its_turns_among_many_other_messages():
     turns = FairQueue("broker")
     for n in range(10):
         turns.put("flood", 1, n)
@@ -88,7 +88,7 @@ def test_a_flood_has_its_turn_among_many_who_say_little():
     assert len([one for one in taken if one != "b"]) > 8
 
 
-def test_who_must_wait_keeps_its_place():
+def test_a_sender_that_must_wait_keeps_its_place():
     turns = FairQueue("broker")
     for n in range(4):
         turns.put("a", 1, n)
@@ -99,7 +99,7 @@ def test_who_must_wait_keeps_its_place():
     assert [item for several in served(turns) for item in several] == [0, 1, 2, 3]
 
 
-def test_nobody_comes_from_aside_where_there_is_nothing_to_spare():
+def test_messages_aside_wait_while_there_is_nothing_to_spare():
     turns = FairQueue("broker")
     for n in range(4):
         turns.put("a", 1, n)
@@ -127,7 +127,7 @@ def test_room_is_bounded_by_number_and_bytes_but_one_message_always_has_it():
 
 @settings(deadline=None)
 @given(st.lists(SENDERS, max_size=60))
-def test_nothing_is_lost_and_each_sender_is_heard_in_order(senders):
+def test_nothing_is_lost_and_each_sender_is_served_in_order(senders):
     turns, taken = FairQueue("broker"), []
     for n, sender in enumerate(senders):
         turns.put(sender, 1, (sender, n))

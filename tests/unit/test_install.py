@@ -35,7 +35,7 @@ def test_every_unit_is_installed_and_every_installed_file_is_a_unit():
     assert {path.name for path in UNITS.iterdir()} == set(FILES.values())
 
 
-def test_what_it_installs_and_that_a_second_time_changes_nothing(tmp_path):
+def test_install_lists_its_steps_and_a_second_run_changes_nothing(tmp_path):
     first = did(install(tmp_path))
     assert all(first[str(tmp_path / place)] == "created" for place in FILES)
     before = tree(tmp_path)
@@ -81,7 +81,7 @@ def test_uninstall_leaves_nothing_that_install_made(tmp_path):
 
 
 @pytest.mark.parametrize("place", layout.LINKS)
-def test_both_commands_are_found_by_whoever_logs_in_or_comes_over_ssh(tmp_path, place):
+def test_both_commands_are_found_at_a_login_and_over_ssh(tmp_path, place):
     link = tmp_path / place
     assert did(install(tmp_path))[str(link)] == "created"
     assert link.readlink() == Path(sys.executable).with_name(link.name)
@@ -91,7 +91,7 @@ def test_both_commands_are_found_by_whoever_logs_in_or_comes_over_ssh(tmp_path, 
 
 
 @pytest.mark.parametrize("place", layout.LINKS)
-def test_somebody_elses_command_of_that_name_stays(tmp_path, place):
+def test_another_command_of_that_name_is_kept(tmp_path, place):
     link = tmp_path / place
     link.parent.mkdir(parents=True)
     link.symlink_to("/opt/theirs/lager")
@@ -104,7 +104,7 @@ def test_uninstall_twice_is_fine(tmp_path):
     assert list(uninstall(tmp_path)) == []
 
 
-def test_edited_configuration_stays(tmp_path):
+def test_edited_configuration_is_kept(tmp_path):
     list(install(tmp_path))
     config, nets = tmp_path / CONFIG, tmp_path / "etc/lager/nets.toml"
     config.write_text("default_timeout = 5\n")
@@ -116,7 +116,7 @@ def test_edited_configuration_stays(tmp_path):
     assert sorted(path for path in tmp_path.rglob("*") if path.is_file()) == [config, nets]
 
 
-def test_configuration_that_nobody_edited_follows_a_new_version(tmp_path, monkeypatch):
+def test_unedited_configuration_is_updated(tmp_path, monkeypatch):
     list(install(tmp_path))
     render = layout.Layout.render
 
@@ -128,7 +128,7 @@ def test_configuration_that_nobody_edited_follows_a_new_version(tmp_path, monkey
     assert did(install(tmp_path))[str(tmp_path / CONFIG)] == "unchanged"
 
 
-def test_a_file_of_an_earlier_version_goes_away(tmp_path, monkeypatch):
+def test_a_file_of_an_earlier_version_is_removed(tmp_path, monkeypatch):
     old = "usr/lib/udev/rules.d/70-lager.rules"
     list(install(tmp_path))
     monkeypatch.setattr(layout, "FILES", {k: v for k, v in FILES.items() if k != old})
@@ -137,7 +137,7 @@ def test_a_file_of_an_earlier_version_goes_away(tmp_path, monkeypatch):
     assert not (tmp_path / old).exists()
 
 
-def test_configuration_that_was_there_before_is_not_ours(tmp_path):
+def test_configuration_from_before_the_install_is_kept(tmp_path):
     config = tmp_path / CONFIG
     config.parent.mkdir(parents=True)
     config.write_text("# older than us\n")
@@ -153,7 +153,7 @@ def test_only_root_installs_on_the_live_system(monkeypatch, verb):
         list(verb(Path("/")))
 
 
-def test_a_root_that_cannot_be_written_is_one_sentence(tmp_path):
+def test_a_read_only_root_is_reported_in_one_sentence(tmp_path):
     (tmp_path / "usr").write_text("a file")
     with pytest.raises(LagerError, match="Cannot read or change"):
         list(install(tmp_path))
@@ -209,7 +209,7 @@ def port_rules(root):
     return [line for line in (root / layout.PORTS).read_text().splitlines() if "GROUP" in line]
 
 
-def test_a_serial_port_belongs_to_the_bench_where_the_nets_file_names_it(tmp_path, monkeypatch):
+def test_the_group_gets_only_serial_ports_that_the_nets_file_names(tmp_path, monkeypatch):
     monkeypatch.setattr(ports.file, "load", lambda path: SimpleNamespace(instruments=INSTRUMENTS))
     assert port_rules(tmp_path) == []
     (tmp_path / "etc/lager/nets.toml").write_text("# read by the test\n")
@@ -224,7 +224,7 @@ def test_a_serial_port_belongs_to_the_bench_where_the_nets_file_names_it(tmp_pat
     ]
 
 
-def test_a_nets_file_that_is_wrong_gives_no_port_to_the_bench(tmp_path):
+def test_an_invalid_nets_file_gives_no_port_to_the_group(tmp_path):
     list(install(tmp_path))
     (tmp_path / "etc/lager/nets.toml").write_text("[instruments.x]\nmodel = 5\n")
     assert port_rules(tmp_path) == []

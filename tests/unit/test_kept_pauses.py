@@ -1,4 +1,4 @@
-"""Which pauses a lagerd keeps for the next one."""
+"""The pauses that lagerd keeps for the next lagerd."""
 
 import os
 import subprocess
@@ -32,13 +32,13 @@ def test_a_pause_returns_to_the_next_lagerd_and_is_kept_for_the_one_after(folder
 
 
 @pytest.mark.parametrize("other", [{"uid": 1001}, {"pid": 1}, {"uid": 0}])
-def test_nobody_else_gets_its_id_while_it_may_return(folder, other):
+def test_no_other_pause_gets_its_id_while_it_may_return(folder, other):
     KeptPauses(folder).keep(mine())
     with pytest.raises(InvalidArgument, match="in use"):
         KeptPauses(folder).returns(mine(**other))
 
 
-def test_one_that_ended_is_not_kept(folder):
+def test_a_pause_that_ended_is_not_kept(folder):
     kept = KeptPauses(folder)
     kept.keep(mine())
     kept.drop(mine())
@@ -46,7 +46,7 @@ def test_one_that_ended_is_not_kept(folder):
     assert not KeptPauses(folder).returns(mine(uid=1001))
 
 
-def test_one_whose_process_has_gone_is_forgotten(folder):
+def test_a_pause_whose_process_ended_is_forgotten(folder):
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     kept = KeptPauses(folder)
     kept.keep(mine(pid=process.pid))
@@ -58,7 +58,7 @@ def test_one_whose_process_has_gone_is_forgotten(folder):
     assert [path.name for path in folder.iterdir()] == ["0123abce"]
 
 
-def test_what_somebody_calls_theirs_is_found_by_its_beginning_while_it_is_away(folder):
+def test_a_pause_that_has_not_returned_yet_is_found_by_a_prefix_of_its_id(folder):
     KeptPauses(folder).keep(mine(run_id=RUN))
     away = KeptPauses(folder)
     assert away.is_away("0123", 1000)
@@ -76,7 +76,7 @@ def test_what_is_not_a_kept_pause_is_removed(folder, damage):
     assert list(folder.iterdir()) == []
 
 
-def test_a_folder_that_takes_nothing_stops_no_pause(folder):
+def test_a_folder_that_cannot_be_written_prevents_no_pause(folder):
     kept = KeptPauses(folder)
     folder.rmdir()
     kept.keep(mine())

@@ -1,4 +1,4 @@
-"""The table of leases, counted as it changes."""
+"""The table of leases: its limits, its files and its queues."""
 
 import random
 from typing import Any

@@ -4,7 +4,7 @@ import os
 from lagerd.log import Unblocking
 
 
-def test_a_pipe_that_nobody_reads_holds_up_nothing():
+def test_a_full_pipe_never_blocks():
     reader, writer = os.pipe()
     handler = Unblocking(writer)
     record = logging.LogRecord("x", logging.INFO, "", 0, "a line of some length " * 20, (), None)
@@ -18,7 +18,7 @@ def test_a_pipe_that_nobody_reads_holds_up_nothing():
     handler.emit(record)
 
 
-def test_a_closed_descriptor_and_a_long_line_are_no_matter():
+def test_a_closed_descriptor_and_a_long_line_do_no_harm():
     reader, writer = os.pipe()
     handler = Unblocking(writer)
     handler.emit(logging.LogRecord("x", logging.INFO, "", 0, "y" * 100_000, (), None))

@@ -24,6 +24,6 @@ def test_the_level(set_, read):
 
 @pytest.mark.parametrize("name", ["LogLevel", "LogTarget"])
 @pytest.mark.parametrize("value", ["loud", "", 3, None, ["debug"]])
-def test_what_is_no_level_or_target_is_refused(name, value):
+def test_an_invalid_level_or_target_is_refused(name, value):
     with pytest.raises(InvalidArgument):
         log_control.interface().setters[name](value)

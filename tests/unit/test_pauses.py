@@ -1,4 +1,4 @@
-"""The table of pauses, with a clock that stands until it is moved."""
+"""The table of pauses, with a clock that only the test moves."""
 
 import math
 import time
@@ -70,7 +70,7 @@ def a_pause(id: str = "0123abcd", *, owner: str = ":1.5", uid: int = 1000, **det
     return from_details({"id": id, **details}, owner=owner, uid=uid, user=f"u{uid}", pid=7, default=300.0)
 
 
-def test_it_ends_when_its_time_is_over(pauses, clock, ended):
+def test_a_pause_ends_at_its_timeout(pauses, clock, ended):
     pause = a_pause(timeout=10.0)
     pauses.add(pause)
     clock.pass_by(9.999)
@@ -81,14 +81,14 @@ def test_it_ends_when_its_time_is_over(pauses, clock, ended):
     assert len(pauses) == 0
 
 
-def test_without_a_limit_no_timer_is_set(pauses, clock):
+def test_without_a_timeout_no_timer_is_set(pauses, clock):
     pause = a_pause(timeout=0.0)
     pauses.add(pause)
     assert clock.armed() == []
     assert pauses.remaining(pause) == 0
 
 
-def test_one_that_stood_before_goes_on_from_there(pauses, clock, ended):
+def test_a_pause_that_returns_keeps_its_time_left(pauses, clock, ended):
     pauses.add(a_pause("00000001", timeout=10.0), remaining=3.0)
     held = a_pause("00000002", timeout=10.0)
     pauses.add(held, remaining=0.0)
@@ -98,7 +98,7 @@ def test_one_that_stood_before_goes_on_from_there(pauses, clock, ended):
     assert list(pauses) == [held]
 
 
-def test_a_limit_never_reads_as_none(pauses, clock):
+def test_a_timeout_that_is_nearly_over_never_reads_as_none(pauses, clock):
     pause = a_pause(timeout=5.0)
     pauses.add(pause)
     clock.now += 100
@@ -135,7 +135,7 @@ def test_extend_holds_and_starts_again(pauses, clock):
 
 
 @pytest.mark.parametrize("seconds", [-1.0, math.nan, math.inf, -math.inf, LONGEST + 1, 1e300])
-def test_extend_by_nonsense_changes_nothing(pauses, seconds):
+def test_an_invalid_extension_changes_nothing(pauses, seconds):
     pause = a_pause(timeout=10.0)
     pauses.add(pause)
     with pytest.raises(InvalidArgument) as refused:
@@ -182,7 +182,7 @@ def test_find(pauses):
         pauses.find("abcd", 1000)
 
 
-def test_find_nothing_that_two_begin_with(pauses):
+def test_a_prefix_of_two_ids_is_ambiguous(pauses):
     for pause in (a_pause("abcd0001", run_id=RUN), a_pause("abcd0002", run_id=RUN[:9] + "other"), a_pause(RUN[:8])):
         pauses.add(pause)
     assert pauses.find(RUN[:8], 1000) == [pauses.get(RUN[:8])]
@@ -191,7 +191,7 @@ def test_find_nothing_that_two_begin_with(pauses):
             pauses.find(text, 1000)
 
 
-def test_what_others_call_theirs_changes_nothing_for_ones_own_ids(pauses):
+def test_ids_of_other_users_never_change_the_meaning_of_ones_own(pauses):
     own = a_pause("abcd0001", run_id=RUN)
     forged = [
         a_pause("abcd0002", uid=1001),
@@ -217,7 +217,7 @@ def test_a_run_finds_only_pauses_of_one_user(pauses):
     assert [pause.id for pause in pauses.find("abcd0001", 0)] == ["abcd0001"]
 
 
-def test_one_that_returns_is_taken_back_whatever_the_limit_is(pauses):
+def test_a_pause_that_returns_is_accepted_whatever_the_limit(pauses):
     pauses.limit_per_user = 2
     for n in range(5):
         pauses.add(a_pause(f"0000000{n}"), returns=True)
@@ -273,7 +273,7 @@ def test_by_owner(pauses):
         {"file": None}, {"run_id": []},
     ],
 )  # fmt: skip
-def test_details_that_are_wrong(wrong):
+def test_invalid_details_are_refused(wrong):
     with pytest.raises(InvalidArgument) as refused:
         a_pause(**{"id": "0123abcd"} | wrong)
     assert str(refused.value).isprintable()
@@ -290,7 +290,7 @@ def test_details_are_made_safe_and_short():
     assert a_pause(since=-1e300).since > -LONGEST
 
 
-def test_what_is_not_said_has_a_default():
+def test_missing_details_have_defaults():
     pause = a_pause()
     assert (pause.timeout, pause.label, pause.line, pause.interactive) == (300.0, "", 0, False)
     assert remaining_of({}) is None

@@ -1,4 +1,4 @@
-"""Which repeated acts share a record."""
+"""Repeated events that share a record."""
 
 import asyncio
 
@@ -53,7 +53,7 @@ def test_the_first_is_written_at_once_and_the_others_share_one_with_their_count(
     ]
 
 
-def test_what_was_held_back_stands_before_the_end_of_the_pause(recorded):
+def test_held_back_records_are_written_before_the_end_of_the_pause(recorded):
     pause = a_pause()
 
     def work(tell):
@@ -85,7 +85,7 @@ def test_inputs_that_share_a_record_are_all_in_it(recorded):
     assert [more for *_, more in recorded(work)] == [{"input": "a"}, {"input": "b\nc", "count": 2}]
 
 
-def test_one_a_second_is_written_while_it_goes_on(recorded):
+def test_one_record_a_second_is_written_while_repeats_continue(recorded):
     pause = a_pause()
 
     async def work(tell):

@@ -1,4 +1,4 @@
-"""Whose bytes are sent next."""
+"""The queue of outgoing messages: all destinations get their turns."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,7 +9,7 @@ BIG = 1 << 17
 
 
 def sent(outbox: SendQueue, at_once: int) -> bytes:
-    """All of it, as a socket takes it that has room for so many bytes."""
+    """Return all that is sent to a socket that takes `at_once` bytes at a time."""
     out = b""
     while outbox:
         pieces, _ = outbox.next()
@@ -19,7 +19,7 @@ def sent(outbox: SendQueue, at_once: int) -> bytes:
     return out
 
 
-def test_little_is_sent_in_the_order_of_coming():
+def test_short_messages_are_sent_in_the_order_of_arrival():
     outbox = SendQueue()
     for n in range(100):
         outbox.put("abc"[n % 3], bytes([n]) * 50, ())
@@ -27,7 +27,7 @@ def test_little_is_sent_in_the_order_of_coming():
     assert outbox.size == outbox.owed("a") == 0
 
 
-def test_who_is_sent_much_holds_up_nobody():
+def test_long_messages_to_one_destination_do_not_delay_the_others():
     outbox = SendQueue()
     for _ in range(20):
         outbox.put("flood", b"x" * BIG, ())
@@ -38,7 +38,7 @@ def test_who_is_sent_much_holds_up_nobody():
 
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 9000)), max_size=60), st.integers(1, 40000))
-def test_nothing_is_lost_and_all_of_a_destination_is_in_order(pieces, at_once):
+def test_nothing_is_lost_and_each_destination_is_sent_in_order(pieces, at_once):
     outbox, expected = SendQueue(), {"a": b"", "b": b"", "c": b""}
     for n, (to, size) in enumerate(pieces):
         piece = to.encode() + bytes([n + 128]) * (size - 1)
@@ -65,7 +65,7 @@ def test_descriptors_go_with_the_first_byte_of_their_message_and_once():
     assert outbox.next() == ([b"b" * 9], ())
 
 
-def test_what_is_dropped_gives_its_descriptors_back():
+def test_a_dropped_queue_returns_its_descriptors():
     outbox = SendQueue()
     for fd in range(3):
         outbox.put("a", b"x" * BIG, (fd,))

@@ -1,4 +1,4 @@
-"""Messages as bytes and back, against a witness: what dbus-next itself writes and reads."""
+"""Encode and parse messages, compared with what dbus-next itself writes and reads."""
 
 import contextlib
 import io
@@ -161,7 +161,7 @@ def test_the_header_of_a_long_message_is_read_without_its_body():
 
 @given(st.binary(min_size=16, max_size=80), st.integers(0, 120))
 @settings(max_examples=200, deadline=None)
-def test_rubbish_is_refused_or_read_and_never_followed_for_ever(rubbish, at):
+def test_invalid_bytes_are_refused_or_read_but_never_loop_for_ever(rubbish, at):
     good = bytearray(encode(Kind.METHOD_RETURN, 1, reply_serial=1, signature="sa{sv}as", values=["x", {"k": 1}, ["y"]]))
     good[at : at + 4] = rubbish[:4]
     for raw in (rubbish, bytes(good)):
@@ -183,7 +183,7 @@ def test_no_signature(signature):
     ("signature", "value"),
     [("s", "\udcff"), ("s", "a\0b"), ("s", 5), ("u", -1), ("u", 2**32), ("d", "x"), ("v", object()), ("h", None)],
 )
-def test_what_does_not_suit_its_type_is_never_sent(signature, value):
+def test_a_value_of_the_wrong_type_is_never_sent(signature, value):
     with pytest.raises(Exception, match=r"."):
         encode(Kind.SIGNAL, 1, path="/a", interface="a.b", member="M", signature=signature, values=[value])
 
@@ -198,7 +198,7 @@ def test_a_value_that_is_none_is_left_out_and_a_subclass_is_what_it_is_of():
 
 
 @given(st.dictionaries(TEXT, st.one_of(TEXT, st.floats(allow_nan=False), st.booleans(), st.lists(TEXT))), TEXT)
-def test_details_that_were_made_before_stand_for_their_values(values, label):
+def test_details_that_were_encoded_before_keep_their_values(values, label):
     made = {**details(values), "remaining": 1.5}
     raw = encode(Kind.METHOD_RETURN, 1, reply_serial=2, signature="saa{sv}s", values=[label, [made] * 3, "end"])
     assert decode(raw).body() == [label, [values | {"remaining": 1.5}] * 3, "end"]
