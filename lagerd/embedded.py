@@ -1,37 +1,39 @@
 """The embedded daemon: a private bus for one user, which starts lagerd as a system bus does, and ends when idle.
 
 Four processes. The keeper (this module) is what systemd is on a box. It starts the simulated bench and the broker, has
-lagerd started again when that dies, and ends everything when nobody else has been on the bus for a while. The broker
-starts lagerd when somebody calls it, by its service files.
+lagerd started again when that dies, and ends everything when no other client has been on the bus for a while. The
+broker starts lagerd, by its service files, when it is called.
 
 Invariants
 
-- One keeper serves a folder. Who starts or ends does so under an exclusive flock on the file `starting`. Who comes
-  while another one starts waits, finds a bus that listens, and leaves. Who comes while one ends waits, finds no bus,
-  and starts one: it never gets a bus that ends at once. The kernel frees the lock of a keeper that is killed.
-- "ready" is written only when the broker listens. Whoever started the keeper reads until that word or the end of the
-  pipe. From then on the keeper has no part in that terminal: standard output and error go to /dev/null and the log.
+- One keeper serves a folder. A keeper starts and ends under an exclusive flock on the file `starting`. A keeper that
+  comes while another one starts waits, finds a bus that listens, and leaves. One that comes while another one ends
+  waits, finds no bus, and starts one: it never reports a bus that ends at once. The kernel frees the lock of a keeper
+  that is killed.
+- "ready" is written only when the broker listens. The process that started the keeper reads until that word or the end
+  of the pipe. From then on the keeper has no part in that terminal: standard output and error go to /dev/null and the
+  log.
 - The bench is older than the broker and ends after it, and it is not a child of lagerd: instruments keep their state
   when lagerd dies.
 - No process outlives the keeper, even if the keeper is killed. The broker gets SIGTERM by the kernel (PR_SET_PDEATHSIG:
   when the *thread* that started it ends, so it is started by the main thread). The bench reads a pipe that closes.
   lagerd loses its bus.
-- The socket file is removed only if nobody listens on it. If the folder was removed meanwhile, another keeper may have
-  made a new one with a socket of the same name.
+- The socket file is removed only if no process listens on it. If the folder was removed meanwhile, another keeper may
+  have made a new one with a socket of the same name.
 
 Races
 
-- Somebody connects while the keeper decides that it is idle. The connection breaks when the broker ends, as when any
-  daemon restarts, and the client starts a new keeper, which waits for the lock. No pause is lost: a paused script is on
-  the bus, so the bus is not idle.
+- A client connects while the keeper decides that the bus is idle. The connection breaks when the broker ends, as when
+  any daemon restarts, and the client starts a new keeper, which waits for the lock. No pause is lost: a paused script
+  is on the bus, so the bus is not idle.
 - lagerd dies while the keeper starts it again. The broker announces both, the owner and its end, and the deaths are in
   a queue, so none is missed. A lagerd that dies again and again is given up: `_RESTARTS` deaths with less than
-  `_SHORT_LIVES` seconds of life between them. A life is the time that lagerd owns its name: on a busy machine the
-  start of a process may take long, which does not count.
+  `_SHORT_LIVES` seconds of life between them. A life is the time that lagerd owns its name: on a busy machine the start
+  of a process may take long, which does not count.
 - Names come and go while the keeper asks who is there (`Idle.on`). It listens first and asks then. The list may be
-  older than a signal that has been handled already, so who left meanwhile is remembered (`_left`) and taken out of the
-  list; otherwise it would count as present for ever. The bus never gives out a unique name twice.
-- A lagerd that has just connected does not own its name yet and so counts as somebody else. This only delays the end.
+  older than a signal that has been handled already, so names that left meanwhile are collected (`_left`) and taken out
+  of the list; otherwise it would count as present for ever. The bus never gives out a unique name twice.
+- A lagerd that has just connected does not own its name yet and so counts as another client. This only delays the end.
 """
 
 import asyncio

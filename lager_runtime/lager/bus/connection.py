@@ -339,7 +339,7 @@ class Connection:
         self.turn_soon()
 
     def turn_soon(self) -> None:
-        """Schedule a turn if messages wait. To be called after any change that may let a sender go on."""
+        """Schedule a turn if messages wait. Call this after any change that may end the wait of a sender."""
         if self._incoming and self._turning is None and self._open:
             self._turning = self._loop.call_soon(self._turn)
 

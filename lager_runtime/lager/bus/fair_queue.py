@@ -31,8 +31,9 @@ Races
   uncounted before it is handed over, and the loop looks at the line again after each one.
 - A sender that has nothing left when its slow message returns has no entry to mark as slow. That is correct: a sender
   that returns later starts afresh.
-- `serve` returns False if it was nobody's turn. It does not call itself again: whoever lets `must_wait` or `spare`
-  change must call `serve` again, or the queue stands still (`Connection.turn_soon`).
+- `serve` returns False if no message had its turn. It does not call itself again: code that changes the answer of
+  `must_wait`, or `spare`, must see to it that `serve` is called again (`Connection.turn_soon`), or messages wait for
+  ever.
 """
 
 import time
