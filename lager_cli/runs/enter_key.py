@@ -30,7 +30,7 @@ import os
 import select
 import termios
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -46,8 +46,10 @@ if TYPE_CHECKING:
 
     from lager.bus.facade import Bus, Signal
     from lager_cli.runs.countdown import Countdown
+    from lager_cli.runs.direct_pauses import DirectPauses
     from lager_cli.runs.unseen_pauses import UnseenPauses
 
+_RETRY_FIRST, _RETRY_LAST = 0.1, 2.0  # seconds between two looks for a bus that was lost
 _TYPED_AHEAD = 0.5  # seconds that a shell needs at most to give us the terminal
 
 
@@ -79,9 +81,11 @@ class EnterKey:
         self._countdown: Countdown | None = None
         self._unseen: UnseenPauses | None = None
         self._edges: select.epoll | None = None
+        self._direct: DirectPauses | None = None
         self._later: asyncio.TimerHandle | None = None
         self._standing: dict[str, None] = {}
         self._ended: set[str] | None = None
+        self._asked: set[str] = set()  # lagerd, to resume them; it has not said yet that it did
         self._thread = threading.Thread(target=self._work, name="enter key", daemon=True)
 
     def __enter__(self) -> "EnterKey":
@@ -104,15 +108,11 @@ class EnterKey:
         async def attend() -> None:
             self._loop = asyncio.get_running_loop()
             self._attending = asyncio.current_task()
-            self._bus = await Bus.connect(self._address)
             try:
-                await self._attend(self._bus)
-                await self._bus.lost
-                if self._standing:
-                    output.note("lost the bus; the script resumes when its time is over")
+                self._begin()
+                await self._stay_connected(Bus.connect)
             finally:
                 self._leave()
-                self._bus.close()
 
         try:
             asyncio.run(attend())
@@ -121,10 +121,15 @@ class EnterKey:
         except asyncio.CancelledError:
             return
 
-    async def _attend(self, bus: "Bus") -> None:
+    def _begin(self) -> None:
         if os.isatty(0):
             with contextlib.suppress(OSError):
                 self._terminal = os.open(os.ttyname(0), os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC | os.O_NONBLOCK)
+        if self._terminal >= 0:
+            from lager_cli.runs.direct_pauses import DirectPauses
+
+            with contextlib.suppress(OSError):
+                self._direct = DirectPauses(self._run_id, self._direct_changed)
         if os.isatty(2) and not self._keys_are_ours:
             from lager_cli.runs.countdown import Countdown
 
@@ -134,26 +139,60 @@ class EnterKey:
             from lager_cli.runs.unseen_pauses import UnseenPauses
 
             self._unseen = UnseenPauses(self._logs, enter=self._terminal >= 0, told=self._row_anew)
-        else:
+
+    async def _stay_connected(self, connect: "Callable[[str], Coroutine[Any, Any, Bus]]") -> None:
+        """For as long as there is a terminal; also where the bus goes and comes again. Says what is wrong once."""
+        import asyncio
+
+        delay, first = _RETRY_FIRST, True
+        while True:
+            try:
+                self._bus = await connect(self._address)
+                try:
+                    await self._attend(self._bus, first=first)
+                    delay, first = _RETRY_FIRST, False
+                    await self._bus.lost
+                    self._say_lost()
+                finally:
+                    self._bus.close()
+                    self._bus = None
+            except LagerError as problem:
+                if first:
+                    output.error(problem)
+                first = False
+            self._owned("")
+            if self._unseen is None:
+                return
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, _RETRY_LAST)
+
+    def _say_lost(self) -> None:
+        if self._standing:
+            way = "Enter still resumes the script" if self._direct is not None else "see: lager runs"
+            output.note(f"lost the bus; {way}")
+
+    async def _attend(self, bus: "Bus", *, first: bool) -> None:
+        if self._unseen is None:
             if not await bus.owner(BREAKPOINTS):
                 await bus.start_service(BREAKPOINTS)
             return
         heard = {"Paused": self._paused, "Resumed": self._resumed}
         if self._countdown is not None:
             heard["Extended"] = self._extended
-        await bus.follow(BREAKPOINTS, self._owned)  # first: lagerd must know our kind of caller before its signals come
+        await bus.follow(BREAKPOINTS, self._owned)  # first: whom it hears of a pause from has been told who calls
         await bus.subscribe(BREAKPOINTS, heard)
-        await self._find(bus)
+        await self._find(bus, start=first)
 
-    async def _find(self, bus: "Bus") -> None:
+    async def _find(self, bus: "Bus", *, start: bool) -> None:
         """Add the pauses that exist already, except those that ended meanwhile: the signals are newer."""
         self._ended = set()
         try:
-            for pause in (await bus.call(BREAKPOINTS, BREAKPOINTS_PATH, "List"))[0]:
+            for pause in (await bus.call(BREAKPOINTS, BREAKPOINTS_PATH, "List", start=start))[0]:
                 if pause["id"] not in self._ended:
                     self._note(pause)
         except NoDaemon as problem:
-            output.error(problem)  # lagerd may still come
+            if start:
+                output.error(problem)  # lagerd may still come
         except Refusal:
             return  # lagerd is stopping; the next one announces the pauses again
         finally:
@@ -178,6 +217,7 @@ class EnterKey:
     def _note(self, pause: "dict[str, Any]", *, just_now: bool = False) -> None:
         if pause["run_id"] == self._run_id:
             self._standing[pause["id"]] = None
+            self._asked.discard(pause["id"])
             self._decide()
             if self._unseen is not None:
                 self._unseen.paused(pause, just_now=just_now)
@@ -195,6 +235,7 @@ class EnterKey:
 
     def _resumed(self, signal: "Signal") -> None:
         self._end(signal.args[0])
+        self._asked.discard(signal.args[0])
         if self._unseen is not None:
             self._unseen.resumed(signal.args[0])
         if self._countdown is not None:
@@ -206,9 +247,19 @@ class EnterKey:
             self._ended.add(id)
         self._decide()
 
+    def _direct_changed(self) -> None:
+        for id in self._direct.ids() if self._direct is not None else ():
+            if id in self._asked and self._direct is not None:  # of a lagerd that was gone by then
+                self._asked.discard(id)
+                self._direct.resume(id)
+        self._decide()
+
+    def _any_paused(self) -> bool:
+        return bool(self._standing or self._direct)
+
     def _decide(self) -> None:
         """Watch the terminal exactly while there is a pause to resume."""
-        wanted = bool(self._standing) and self._terminal >= 0
+        wanted = self._any_paused() and self._terminal >= 0
         if wanted == (self._edges is not None):
             return
         assert self._loop is not None
@@ -231,12 +282,12 @@ class EnterKey:
         self._read_all()
         if hung_up:
             self._leave()
-        elif self._standing and not in_foreground(self._terminal):  # for the shell, or typed before its `fg`
+        elif self._any_paused() and not in_foreground(self._terminal):  # for the shell, or typed before its `fg`
             self._stop_waiting()
             self._later = self._loop.call_later(_TYPED_AHEAD, self._read_all)
 
     def _read_all(self) -> None:
-        while self._standing and in_foreground(self._terminal) and self._read():
+        while self._any_paused() and in_foreground(self._terminal) and self._read():
             pass
 
     def _stop_waiting(self) -> None:
@@ -256,17 +307,22 @@ class EnterKey:
         elif typed:
             if self._countdown is not None:
                 self._countdown.erase(self._terminal)
-            self._resume(next(iter(self._standing)))
+            self._resume_first()
         return True  # also after Ctrl-D: more may follow; a closed terminal has no foreground job, which ends the loop
 
     def _row_anew(self) -> None:
         if self._countdown is not None:
             self._countdown.begin_anew()
 
-    def _resume(self, id: str) -> None:
+    def _resume_first(self) -> None:
+        if self._direct:
+            self._direct.resume(self._direct.ids()[0])
+            return
+        id = next(iter(self._standing))
         self._end(id)
+        self._asked.add(id)
         if self._bus is not None:
-            self._identify()  # again: of many callers lagerd forgets the oldest
+            self._identify()  # again: of many callers lagerd forgets the first
             self._bus.post(BREAKPOINTS, BREAKPOINTS_PATH, "Continue", "s", id)
 
     def _identify(self) -> None:
@@ -275,6 +331,9 @@ class EnterKey:
 
     def _leave(self) -> None:
         self._standing.clear()
+        if self._direct is not None:
+            self._direct.close()
+            self._direct = None
         self._decide()
         if self._terminal >= 0:
             os.close(self._terminal)

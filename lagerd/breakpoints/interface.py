@@ -2,9 +2,10 @@
 
 import asyncio
 import contextlib
+import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -18,7 +19,7 @@ from lagerd.breakpoints.consoles import Consoles
 from lagerd.breakpoints.encoded import EncodedPauses
 from lagerd.breakpoints.hooks import Hooks, Settings
 from lagerd.breakpoints.kept_pauses import KeptPauses
-from lagerd.breakpoints.pauses import Pause, Pauses, from_details, remaining_of
+from lagerd.breakpoints.pauses import Pause, Pauses, ended_of, from_details, remaining_of
 from lagerd.clients import HOWS, Client, Clients
 from lagerd.run_kills import RunKills
 
@@ -108,6 +109,10 @@ class Breakpoints:
             default=self.settings.default_timeout,
         )  # fmt: skip
         returns = self.kept.returns(pause)
+        if details.get("resumed") in HOWS:
+            if returns:
+                self._ended_meanwhile(pause, replace(client, how=details["resumed"]), ended_of(details))
+            return ("continued",)
         if not returns:
             self.hooks.admit(client)
         self.pauses.add(pause, remaining_of(details), returns=returns)
@@ -118,6 +123,13 @@ class Breakpoints:
         self._record("paused", pause, client, {"again": returns})
         self._arrived()
         return LATER
+
+    def _ended_meanwhile(self, pause: Pause, client: Client, ended: float) -> None:
+        """`client` resumed it, when no lagerd was there to be told."""
+        self.kept.drop(pause)
+        pause.began += max(time.monotonic() - max(ended, pause.began), 0.0)  # the record tells how long it was paused
+        self._record("continued", pause, client, {})
+        self._arrived()
 
     def interrupt(self, call: Call) -> Outcome | Coroutine[Any, Any, Outcome]:
         """Handle it at once if possible, as the end of the script may be reported next; but never before its Pause."""

@@ -83,6 +83,7 @@ class KeptPauses:
 
     def drop(self, pause: Pause) -> None:
         """Remove `pause`, which has ended."""
+        self._away.pop(pause.id, None)
         _remove(self._folder / pause.id)
 
 

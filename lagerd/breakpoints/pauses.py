@@ -251,6 +251,12 @@ def remaining_of(details: dict[str, Any]) -> float | None:
     return _seconds(details, "remaining", 0.0) if "remaining" in details else None
 
 
+def ended_of(details: dict[str, Any]) -> float:
+    """When a pause ended that was resumed while no lagerd was there, by the monotonic clock."""
+    ended: float = _typed(details, "ended", float, time.monotonic())
+    return ended
+
+
 def _typed(details: dict[str, Any], key: str, kind: type[Any], default: Any) -> Any:
     value = details.get(key, default)
     if type(value) is not kind:

@@ -1,15 +1,17 @@
 """Carries the pauses of this process to lagerd: told, taken back after a restart, and ended.
 
 A pause outlives lagerd: its call fails, and is made again, with the same id and the time that is left, as soon as
-somebody owns the name again. It outlives the bus until its own deadline. Everything named with an underscore runs in
-the thread of the daemon client.
+somebody owns the name again. It outlives the bus until its own deadline; meanwhile Enter in the terminal of the run
+reaches it directly. Everything named with an underscore runs in the thread of the daemon client.
 """
 
 import asyncio
+import contextlib
+import time
 from typing import Any
 
 from lager import fork_lock
-from lager.breakpoints import typeahead
+from lager.breakpoints import enter_channel, typeahead
 from lager.breakpoints.script_object import Visits
 from lager.breakpoints.state import Ended, Failed, Standing, Stood
 from lager.bus.facade import Bus, Signal
@@ -19,12 +21,14 @@ from lager.errors import AccessDenied, BusError, LagerError, Refusal
 
 _DEFAULT_TIMEOUT = 300.0  # until lagerd says what that of the box is
 _REFUSED_FIRST, _REFUSED_LAST = 0.1, 30.0  # between two times that a pause which stood asks to be taken back
+_REPORT_AGAIN = 5.0  # seconds
 
 
 class Carrier:
     def __init__(self, client: DaemonClient) -> None:
         self._client = client
         self._standings: dict[str, Standing] = {}
+        self._reports: set[asyncio.Task[None]] = set()
         self._visits = Visits(self._visited, self._tell)
 
     def begin(self, standing: Standing) -> None:
@@ -84,13 +88,28 @@ class Carrier:
     async def _stand(self, standing: Standing) -> str:
         """The reason for which the pause ended. One that stood is refused in vain: it stands until its own deadline,
         and asks again from time to time, whatever a lagerd answers."""
+        try:
+            return await self._stand_until_told(standing)
+        except enter_channel.Pressed:
+            standing.by = {"user": enter_channel.user_name(), "how": "enter"}
+            report = self._client.create_task(self._report_enter(standing))
+            self._reports.add(report)
+            report.add_done_callback(self._reports.discard)
+            return "continued"
+
+    async def _stand_until_told(self, standing: Standing) -> str:
+        """The reason that lagerd gives. Pressed where there is no lagerd, and Enter came directly."""
         delay = _REFUSED_FIRST
         while True:
-            bus = await self._client.connected(patient=standing.known)
-            await self._client.lagerd(None if standing.known else PATIENCE)
             if not standing.known:
+                bus = await self._client.connected(patient=False)
+                await self._client.lagerd(PATIENCE)
                 # Before anybody hears of the pause: from then on an Enter is meant for it.
                 standing.dropped = typeahead.drop()
+            elif self._client.bus is not None and not self._client.bus.lost.done() and self._client.owner:
+                bus = self._client.bus
+            else:
+                bus = await enter_channel.unless_pressed(standing.details["run_id"], standing.id, self._back())
             try:
                 reason = await bus.call(
                     BREAKPOINTS, BREAKPOINTS_PATH, "Pause", "a{sv}", standing.as_asked(), start=False, timeout=None
@@ -99,13 +118,40 @@ class Carrier:
             except Refusal:
                 if not standing.known:
                     raise
-                await self._client.another_lagerd(delay)
+                another = self._client.another_lagerd(delay)
+                await enter_channel.unless_pressed(standing.details["run_id"], standing.id, another)
                 delay = min(delay * 2, _REFUSED_LAST)
             except BusError:
                 if bus.lost.done():
                     continue
                 # Its end is told by two messages; after the first it must not look alive.
-                await self._client.look_for_owner()
+                with contextlib.suppress(BusError):  # the bus may end just now, too
+                    await self._client.look_for_owner()
+
+    async def _back(self) -> Bus:
+        """The connection, as soon as there is a lagerd behind it again."""
+        while True:
+            bus = await self._client.connected(patient=True)
+            waiting = asyncio.ensure_future(self._client.lagerd(None))
+            try:
+                await asyncio.wait({waiting, bus.lost}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                waiting.cancel()
+            if not bus.lost.done():
+                return bus
+
+    async def _report_enter(self, standing: Standing) -> None:
+        """Tell the next lagerd how a pause ended that the last one had kept, for its records."""
+        details = {**standing.as_asked(), "resumed": "enter", "ended": time.monotonic()}
+        while True:
+            bus = await self._back()
+            try:
+                await bus.call(BREAKPOINTS, BREAKPOINTS_PATH, "Pause", "a{sv}", details, start=False)
+                return
+            except Refusal:
+                return
+            except BusError:
+                await asyncio.sleep(_REPORT_AGAIN)
 
     def _tell(self, member: str, signature: str, *values: Any) -> None:
         bus = self._client.bus

@@ -1,11 +1,10 @@
 """A pause that somebody else asked for, with `lager python --pause`: the main thread stands where it just is."""
 
-import os
-import pwd
 from types import FrameType
 
 import lager
 from lager.breakpoints import on_timeout
+from lager.breakpoints.enter_channel import user_name
 from lager.contract import TIMED_OUT
 
 
@@ -19,11 +18,4 @@ def pause(frame: FrameType) -> None:
         if outer.f_code is lager._pause.__code__:
             return
         outer = outer.f_back
-    lager._pause(frame, f"asked by {_user()}", None, True, "resume")
-
-
-def _user() -> str:
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return str(os.getuid())
+    lager._pause(frame, f"asked by {user_name()}", None, True, "resume")

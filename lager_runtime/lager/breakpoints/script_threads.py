@@ -11,8 +11,10 @@ def name() -> str:
     try:
         found = _theirs().current_thread().name
     except Exception:
-        found = None  # replaced by something else
-    return found if type(found) is str else f"Thread-{_thread.get_ident()}"
+        found = None  # replaced by something else, or just being imported
+    if type(found) is str:
+        return found
+    return "MainThread" if is_main() else f"Thread-{_thread.get_ident()}"
 
 
 def is_main() -> bool:

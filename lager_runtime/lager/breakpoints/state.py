@@ -16,6 +16,7 @@ _UNHEARD_SECONDS = 15.0  # until lagerd must have said that it knows of a pause
 _HELD_UP = 0.5  # behind what was due, for a thread that was kept from running
 _GRACE = 3.0  # beyond our own deadline, before we stop waiting for a lagerd that keeps silent
 _HUNG = 1.5  # beyond that, before the paused thread stops waiting for the thread that does
+_ONE_MOMENT = 0.5  # more, in which that thread, kept from running as long as this one was, hears what it was told
 _LONGEST_WAIT = 3600.0
 
 
@@ -52,6 +53,8 @@ class Standing:
     dropped: int | None = None
     by: dict[str, Any] = field(default_factory=dict)
     limit: asyncio.Timeout | None = None
+    moment_until: float = 0.0  # by the monotonic clock; 0 where none was needed
+    held_up: bool = False
     task: "asyncio.Task[None] | None" = None
     consoles: Any = None
 
@@ -66,6 +69,7 @@ class Standing:
     def set_remaining(self, seconds: float) -> None:
         """Seconds left, 0 for no limit."""
         self.deadline = time.monotonic() + seconds if seconds else None
+        self.moment_until = 0.0
         if self.limit is not None:
             with contextlib.suppress(RuntimeError):  # it is just expiring
                 self.limit.reschedule(self.last_moment())
@@ -89,20 +93,32 @@ class Standing:
 
     def patience(self) -> float | None:
         """For how many seconds the paused thread leaves it to the link's thread to end this."""
-        ends = self._ends()
-        return None if ends is None else min(max(ends + _HUNG - time.monotonic(), 0.0), _LONGEST_WAIT)
+        due = self._due()
+        return None if due is None else min(max(due - time.monotonic(), 0.0), _LONGEST_WAIT)
 
     def given_up(self) -> "Ended | Failed | None":
-        """What the paused thread makes of it where the link's thread has not ended it in time; None if it need not."""
-        ends = self._ends()
-        if ends is None or time.monotonic() < ends + _HUNG:
+        """What the paused thread makes of it where the link's thread has not ended it in time; None if it is to wait
+        on. That is given one more moment, and again one after each in which neither of the two could run."""
+        due = self._due()
+        late = -1.0 if due is None else time.monotonic() - due
+        if late < 0:
             return None
-        return Ended("alone", {}) if self.known else Failed(no_answer())
+        if not self.moment_until or late >= _HELD_UP:
+            self.held_up = self.held_up or late >= _HELD_UP
+            self.moment_until = time.monotonic() + _ONE_MOMENT
+            return None
+        if self.known:
+            return Ended("held up" if self.held_up else "alone", {})
+        return Failed(BusError(f"{HELD_UP}.") if self.held_up else no_answer())
 
     def last_moment(self) -> float | None:
         """When to stop waiting for lagerd, by the clock of the loop."""
         ends = self._ends()
         return None if ends is None else asyncio.get_running_loop().time() + ends - time.monotonic()
+
+    def _due(self) -> float | None:
+        ends = self._ends()
+        return None if ends is None else max(ends + _HUNG, self.moment_until)
 
     def _ends(self) -> float | None:
         ends = [self.deadline + _GRACE] if self.deadline is not None else []

@@ -1,0 +1,223 @@
+"""A pause whose bus or lagerd is gone: Enter in the terminal of its run resumes it, and its deadline is its own."""
+
+import json
+import os
+import pwd
+import re
+import subprocess
+import sys
+from contextlib import closing
+
+import pytest
+
+from lager.breakpoints.enter_channel import ENTER, name_of
+from tests.client import Client
+from tests.processes import LAGER
+
+ONE = "import lager\nlager.pause('here', timeout={timeout})\nprint('went on')\n"
+SEVERAL = """
+import lager, os, sys, threading
+if not os.fork():
+    lager.pause('child', timeout=0)
+    print('child went on', flush=True)
+    os._exit(0)
+thread = threading.Thread(target=lager.pause, args=('thread',), kwargs={'timeout': 600})
+thread.start()
+lager.pause('main', timeout=0)
+thread.join()
+os.wait()
+print('all went on')
+"""
+
+
+def lose_bus(station):
+    station.kill_broker()
+    station.lagerd.wait()
+    station.kill_lagerd()
+
+
+def lose_lagerd(station):
+    station.kill_lagerd()
+
+
+def lose_lagerd_and_then_the_bus(station):
+    station.kill_lagerd()
+    station.kill_broker()
+
+
+LOSSES = (lose_bus, lose_lagerd, lose_lagerd_and_then_the_bus)
+
+
+def user():
+    return pwd.getpwuid(os.getuid()).pw_name
+
+
+@pytest.fixture
+def client(own_station, until_the_end):
+    return until_the_end.enter_context(closing(Client(own_station.address)))
+
+
+@pytest.mark.parametrize("lose", LOSSES)
+@pytest.mark.parametrize("timeout", [0, 600])
+def test_enter_resumes_a_pause_whose_bus_is_gone(terminal, own_station, client, script, lose, timeout):
+    screen = terminal(LAGER, "python", script(ONE.format(timeout=timeout)))
+    id = client.paused()["id"]
+    screen.expect("then ")
+    lose(own_station)
+    screen.type("\r")
+    screen.expect(f"{id} resumed by {user()} with Enter, after ")
+    screen.expect("went on")
+    assert screen.wait() == 0
+
+
+def test_enter_resumes_one_pause_after_the_other(terminal, own_station, client, script):
+    screen = terminal(LAGER, "python", script(SEVERAL))
+    waiting = {client.paused()["id"] for _ in range(3)}
+    lose_bus(own_station)
+    screen.expect("lost the bus; Enter still resumes the script")
+    while waiting:
+        screen.type("\r")
+        said = screen.expect(f" resumed by {user()} with Enter")
+        waiting.remove(re.findall(r"(\w{8}) resumed", said)[-1])
+    screen.expect("all went on")
+    assert screen.wait() == 0
+
+
+def test_what_is_typed_beside_enter_is_not_taken_for_it(terminal, own_station, client, script):
+    screen = terminal(LAGER, "python", script(ONE.format(timeout=0)))
+    client.paused()
+    screen.expect("then ")
+    lose_bus(own_station)
+    screen.type("hello\r")
+    screen.expect("press Enter on an empty line to resume")
+    screen.type("\r")
+    screen.expect("went on")
+    assert screen.wait() == 0
+
+
+def test_the_keys_are_the_scripts_once_it_goes_on_without_a_bus(terminal, own_station, client, script):
+    screen = terminal(LAGER, "python", script(ONE.format(timeout=0) + "print('got', input())\n"))
+    client.paused()
+    screen.expect("then ")
+    lose_bus(own_station)
+    screen.type("\r")
+    screen.expect("went on")
+    screen.type("hello\r")
+    screen.expect("got hello")
+    assert screen.wait() == 0
+
+
+@pytest.mark.parametrize("lose", LOSSES)
+def test_a_bus_that_comes_back_has_the_pause_again(terminal, own_station, client, script, until_the_end, lose):
+    screen = terminal(LAGER, "python", script(ONE.format(timeout=0)))
+    id = client.paused()["id"]
+    lose(own_station)
+    if lose is not lose_lagerd:
+        own_station.start_broker()
+    own_station.start_lagerd()
+    again = until_the_end.enter_context(closing(Client(own_station.address)))
+    while [pause["id"] for pause in again.list()] != [id]:
+        again.paused()
+    screen.type("\r")
+    assert again.resumed(id)[1]["how"] == "enter"
+    screen.expect("went on")
+    assert screen.wait() == 0
+
+
+def test_a_lagerd_that_comes_back_records_the_enter_it_missed(terminal, own_station, client, script):
+    screen = terminal(LAGER, "python", script(ONE.format(timeout=0) + "input()\n"))
+    id = client.paused()["id"]
+    screen.expect("then ")
+    lose_bus(own_station)
+    screen.type("\r")
+    screen.expect("went on")
+    own_station.start_broker()
+    lagerd = own_station.start_lagerd()
+    lagerd.err.expect(f"Resumed breakpoint {id} by {user()} after ")
+    screen.type("\r")
+    assert screen.wait() == 0
+
+
+OUTLASTS = """
+import lager, lager.breakpoints.carrier, threading
+lager.breakpoints.carrier._DEFAULT_TIMEOUT = 0.1
+thread = threading.Thread(target=lager.pause, args=('one',), kwargs={'timeout': 1})
+thread.start()
+threading.Thread(target=lager.pause, args=('other',), kwargs={'timeout': %s}, daemon=True).start()
+thread.join()
+print('first went on', flush=True)
+threading.Event().wait()
+"""
+
+
+@pytest.mark.parametrize("timeout", [0, 600])
+def test_a_pause_outlasts_the_default_time_without_a_bus(run, own_station, client, timeout):
+    process = run(OUTLASTS % timeout)
+    ids = {pause["label"]: pause["id"] for pause in (client.paused(), client.paused())}
+    lose_bus(own_station)
+    process.out.expect("first went on")
+    process.err.expect("its time was over, and lagerd did not answer")
+    assert f"{ids['one']} resumed by itself" in process.err.text
+    assert f"{ids['other']} resumed" not in process.err.text
+
+
+FORGED = """
+import os, socket, sys
+os.setuid(65534)
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(sys.argv[1].replace('@', chr(0)))
+listener.listen()
+print('listens', flush=True)
+while True:
+    peer = listener.accept()[0]
+    try:
+        peer.send(%r)
+    except OSError:
+        pass
+    print('asked', flush=True)
+"""
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="another user is needed")
+def test_the_enter_of_another_user_resumes_nothing(start, run, own_station, client):
+    process = run(ONE.format(timeout=600))
+    pause = client.paused()
+    forger = start(sys.executable, "-c", FORGED % ENTER, name_of(pause["run_id"]).replace("\0", "@"))
+    forger.out.expect("listens\n")
+    lose_bus(own_station)
+    forger.out.expect("asked\n")
+    forger.out.expect("asked\n")
+    assert "resumed" not in process.err.text
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="another user is needed")
+def test_another_user_takes_no_keys(terminal, client, script):
+    screen = terminal(
+        LAGER, "python", script("import os\nprint(os.environ['LAGER_PROCESS_ID'])\nprint('got', input())\n")
+    )
+    run_id = screen.expect("\n").strip()
+    told = subprocess.run(
+        [sys.executable, "-c", TELLS, json.dumps(name_of(run_id))], capture_output=True, text=True, check=True
+    ).stdout
+    assert told == "hung up\n"
+    screen.type("\r")
+    screen.expect("got \n")
+    assert screen.wait() == 0
+
+
+TELLS = """
+import json, os, socket, sys
+os.setuid(65534)
+while True:
+    try:
+        peer = socket.socket(socket.AF_UNIX)
+        peer.connect(json.loads(sys.argv[1]))
+        break
+    except ConnectionRefusedError:
+        peer.close()
+try:
+    peer.send(b'1badcafe')
+    print('answered' if peer.recv(1) else 'hung up')
+except ConnectionError:
+    print('hung up')
+"""
