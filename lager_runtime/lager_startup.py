@@ -90,8 +90,14 @@ def _breakpoint(*arguments: "Any", **options: "Any") -> "Any":
             raise
         if sys.stderr is not None:  # nothing can be imported any more
             print("lager: cannot pause here, going on. RuntimeError('Python is ending')", file=sys.stderr)
-        return
-    ours._breakpoint(sys._getframe(1), *arguments, **options)
+        return None
+    asked_for = ours._breakpoint(sys._getframe(1), *arguments, **options)
+    if asked_for is not None:
+        try:
+            raise asked_for
+        finally:
+            del asked_for  # which would know this frame, and keep it and its callers'
+    return None
 
 
 def _set_hook() -> None:

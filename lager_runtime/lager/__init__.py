@@ -41,14 +41,24 @@ def pause(
     0, false or no, it returns at once. Never raises anything that was not asked for; what is wrong with the arguments
     or the bus is said in one line on standard error. (Ctrl-C is not caught.)
     """
-    _pause(_caller(), label, timeout, interactive, on_timeout)
+    asked_for = _pause(_caller(), label, timeout, interactive, on_timeout)
+    if asked_for is not None:
+        try:
+            raise asked_for
+        finally:
+            del asked_for  # which would know this frame, and keep it and its callers'
 
 
 def breakpointhook(
     label: object = None, *, timeout: float | None = None, interactive: bool = True, on_timeout: str = "resume"
 ) -> None:
     """What `breakpoint()` calls in a run of `lager python`: a pause with a console."""
-    _pause(_caller(), label, timeout, interactive, on_timeout)
+    asked_for = _pause(_caller(), label, timeout, interactive, on_timeout)
+    if asked_for is not None:
+        try:
+            raise asked_for
+        finally:
+            del asked_for  # which would know this frame, and keep it and its callers'
 
 
 def _caller() -> FrameType:
@@ -66,8 +76,9 @@ def _breakpoint(
     timeout: float | None = None,
     interactive: bool = True,
     on_timeout: str = "resume",
-) -> None:
-    _pause(frame, label, timeout, interactive, on_timeout)
+) -> BaseException | None:
+    """The same, for whoever raises what is asked for in the one frame of ours that a traceback is to show."""
+    return _pause(frame, label, timeout, interactive, on_timeout)
 
 
 def is_run() -> bool:
@@ -93,29 +104,31 @@ def _is_off() -> bool:
     return not is_run() or setting("LAGER_BREAKPOINTS").strip().lower() in _OFF
 
 
-def _pause(frame: FrameType, label: object, timeout: object, interactive: object, on_timeout: object) -> None:
-    asked_for = limit = None
+def _pause(
+    frame: FrameType, label: object, timeout: object, interactive: object, on_timeout: object
+) -> BaseException | None:
+    """What the caller is to raise, because the script asked for it at the deadline of the pause."""
+    limit = None
     try:
         if _is_off():
-            return
+            return None
         limit = _make_room()
         if sys.is_finalizing():
             raise RuntimeError("Python is ending")
         pausing = load("lager.breakpoints.pause")
-        asked_for = pausing.stand(pausing.Place.of_call(frame), label, timeout, bool(interactive), on_timeout)
+        asked_for: BaseException | None = pausing.stand(
+            pausing.Place.of_call(frame), label, timeout, bool(interactive), on_timeout
+        )
+        return asked_for
     except Exception as error:
         if not _is_ours(error) or (limit is None and isinstance(error, RecursionError)):
             raise
         _complain(error)
+        return None
     finally:
         del frame
         if limit and sys.getrecursionlimit() == limit + _ROOM:
             sys.setrecursionlimit(limit)
-    if asked_for is not None:
-        try:
-            raise asked_for
-        finally:
-            del asked_for  # which would know this frame, and keep it and its callers'
 
 
 def _make_room() -> int:

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
 
 from lager.errors import InstrumentError, NetConflict, WrongNetType
+from lager.instruments.brief_errors import briefly
 from lager.instruments.drivers.driver import Driver
 from lager.instruments.session import Session
 from lager.nets import catalog
@@ -145,6 +146,7 @@ class Net:
     @staticmethod
     def get(name: str, type: NetType | str, **options: Unpack[_Options]) -> Driver[Any]: ...
     @staticmethod
+    @briefly
     def get(
         name: str,
         type: NetType | str,

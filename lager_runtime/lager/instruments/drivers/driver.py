@@ -8,6 +8,7 @@ from typing import ClassVar, Generic, NoReturn, Self, TypeVar
 
 from lager.errors import InstrumentError, Rejected
 from lager.instruments import parse
+from lager.instruments.brief_errors import briefly, briefly_in
 from lager.instruments.quantities import decimal
 from lager.instruments.scpi import Scpi
 from lager.instruments.session import Session
@@ -25,6 +26,10 @@ class Driver(Generic[S]):
 
     coupled = False
     """Whether the net may be a coupled output (`Net.get`)."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        briefly_in(cls)
 
     def __init__(self, config: NetConfig, session: S, leave: Callable[[], None] | None = None) -> None:
         self.config = config
@@ -53,6 +58,7 @@ class Driver(Generic[S]):
     def prepare(self) -> None:
         """Put the instrument into the role of this net; called after each connect (`Session.set_up`)."""
 
+    @briefly
     def close(self) -> None:
         """Close the net and release its instrument. Safe to call more than once."""
         if os.getpid() == self._pid:
@@ -62,6 +68,7 @@ class Driver(Generic[S]):
     def __enter__(self) -> Self:
         return self
 
+    @briefly
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:

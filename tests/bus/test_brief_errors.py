@@ -1,0 +1,120 @@
+"""A traceback of an error of lager's shows the script's frames and one line of ours, wherever it is shown."""
+
+import re
+import sys
+
+import pytest
+
+OURS = re.compile(r'^.*/lager(?:_startup|/[\w/]+)?\.py"?[,:].*$', re.M)
+
+WAYS = {
+    "a limit": ("supply.set_voltage(100)", "LimitExceeded"),
+    "no number": ("supply.set_voltage('many')", "InvalidArgument"),
+    "a net of another type": ("Net.get('adc1', type='supply')", "WrongNetType"),
+    "no net": ("Net.get('supply99', type='supply')", "NoSuchNet"),
+    "the same net again": ("Net.get('supply2', type='supply')", "NetConflict"),
+    "a closed net": ("supply.close() or supply.enable()", "InstrumentError"),
+    "a pause that nobody resumes": ("pause(timeout=0.01, on_timeout='raise')", "PauseTimeout"),
+    "a breakpoint that nobody resumes": ("breakpoint(timeout=0.01, on_timeout='raise')", "PauseTimeout"),
+}
+SCRIPT = """
+import threading, traceback
+from lager import Net, pause
+
+def step(supply):
+    {call}
+
+def measure():
+    with Net.get("supply2", type="supply") as supply:
+        step(supply)
+
+{show}
+"""
+SHOWS = {
+    "nobody catches it": "measure()",
+    "in a thread": "thread = threading.Thread(target=measure); thread.start(); thread.join()",
+    "the script prints it": "try: measure()\nexcept Exception: traceback.print_exc()",
+    "the script logs it": "import logging\ntry: measure()\nexcept Exception: logging.exception('it failed')",
+}
+
+
+def said(run, bench, call, show, **env):
+    process = run(SCRIPT.format(call=call, show=show), **env)
+    process.wait()
+    return process.err.rest()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_traceback_has_one_line_of_ours(run, bench, way):
+    call, error = WAYS[way]
+    text = said(run, bench, call, "measure()")
+    assert f"lager.errors.{error}: " in text
+    assert len(OURS.findall(text)) == 1
+    assert text.count('script.py"') == 3
+    assert text.count("Traceback") == 1
+
+
+@pytest.mark.parametrize("show", SHOWS)
+def test_a_traceback_has_one_line_of_ours_wherever_it_is_shown(run, bench, show):
+    text = said(run, bench, "supply.set_voltage(100)", SHOWS[show])
+    assert len(OURS.findall(text)) == 1
+    assert "lager.errors.LimitExceeded: " in text
+    assert " in set_voltage\n" in text
+
+
+HANDLES = "try: 1 / 0\n    except ZeroDivisionError: supply.set_voltage(100)"
+
+
+def test_the_scripts_own_error_stays_behind_that_of_lager(run, bench):
+    text = said(run, bench, HANDLES, "measure()")
+    assert "ZeroDivisionError: division by zero" in text
+    assert "During handling of the above exception, another exception occurred" in text
+    assert len(OURS.findall(text)) == 1
+
+
+@pytest.mark.parametrize("options", [{"LAGER_DEBUG": "1"}, {"PYTHONDEVMODE": "1"}])
+def test_who_wants_all_of_it_gets_it(run, bench, options):
+    assert len(OURS.findall(said(run, bench, "supply.set_voltage(100)", "measure()", **options))) > 1
+
+
+IN_PYTEST = """
+from lager import Net
+
+def step(supply):
+    supply.set_voltage(100)
+
+def test_rail():
+    with Net.get("supply2", type="supply") as supply:
+        step(supply)
+"""
+
+
+def test_pytest_shows_the_line_of_the_test(start, script, bench):
+    script(IN_PYTEST, "test_it.py")
+    process = start(sys.executable, "-m", "pytest", "-p", "no:randomly", "-p", "no:xdist", "test_it.py")
+    text = process.out.rest()
+    assert "    supply.set_voltage(100)\n" in text
+    assert "test_it.py:5: LimitExceeded" in text
+    assert "brief_errors" not in text
+
+
+def test_an_error_of_lagers_keeps_nothing_of_the_script_alive(run, bench):
+    text = """
+import gc, weakref
+from lager import Net, errors
+gc.disable()
+class Thing: pass
+def measure():
+    thing = Thing()
+    kept.append(weakref.ref(thing))
+    with Net.get("supply2", type="supply") as supply:
+        supply.set_voltage(100)
+kept = []
+try:
+    measure()
+except errors.LimitExceeded:
+    pass
+print(kept[0]())
+"""
+    process = run(text)
+    assert process.out.rest() == "None\n", process.err.rest()
