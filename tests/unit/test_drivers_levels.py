@@ -1,4 +1,4 @@
-"""Every level and every switch of every driver: what is sent, what may come back, and what is refused then."""
+"""Every level and every switch of every driver: what is sent, which readbacks are accepted, and which are refused."""
 
 import pytest
 
@@ -25,7 +25,7 @@ from tests.unit.families import (
 
 @pytest.mark.parametrize("level", LEVELS.values(), ids=LEVELS.keys())
 @pytest.mark.parametrize("side", [-1, 0, 1])
-def test_a_level_that_is_taken_within_one_step_is_returned_as_it_was_taken(level: Level, side: int) -> None:
+def test_a_readback_within_one_step_is_returned(level: Level, side: int) -> None:
     answer = level.value + side * level.step
     script = [*level.script(answer), *(level.after if level.family is not CELL else TRIP)]
     with level.family.playing(script) as net:
@@ -34,7 +34,7 @@ def test_a_level_that_is_taken_within_one_step_is_returned_as_it_was_taken(level
 
 @pytest.mark.parametrize("level", LEVELS.values(), ids=LEVELS.keys())
 @pytest.mark.parametrize("side", [-1.5, 1.5])
-def test_a_level_that_is_taken_more_than_one_step_away_is_an_error(level: Level, side: float) -> None:
+def test_a_readback_more_than_one_step_away_is_an_error(level: Level, side: float) -> None:
     answer = level.value + side * level.step
     script = [*level.script(answer), *(TRIP if level.family is CELL else [])]
     with level.family.playing(script) as net, pytest.raises(Rejected) as caught:
@@ -44,7 +44,7 @@ def test_a_level_that_is_taken_more_than_one_step_away_is_an_error(level: Level,
 
 
 @pytest.mark.parametrize("level", LEVELS.values(), ids=LEVELS.keys())
-def test_no_other_thread_comes_between_a_level_and_its_readback(level: Level) -> None:
+def test_no_other_thread_interrupts_a_level_and_its_readback(level: Level) -> None:
     with level.family.playing([*level.script(level.value), *level.after]) as net:
         session = Uninterrupted(net)
         getattr(net, level.method)(level.value)
@@ -151,7 +151,7 @@ def test_a_protection_is_reset_with_the_output_off(cleared: Cleared) -> None:
 
 
 @pytest.mark.parametrize("cleared", CLEARED.values(), ids=CLEARED.keys())
-def test_what_has_not_tripped_stays_on_or_is_reset_when_it_is_off(cleared: Cleared) -> None:
+def test_an_untripped_output_stays_on_or_is_reset_while_off(cleared: Cleared) -> None:
     family, method, (question,), command, _, fine = cleared
     with family.playing([(question, fine), (family.is_on, family.on)]) as net:
         getattr(net, method)()
@@ -181,14 +181,14 @@ def test_clear_of_an_e36300_asks_for_both_protections() -> None:
 
 
 @pytest.mark.parametrize("method", ["set_ocp", "clear_ocp"])
-def test_what_a_model_does_not_have_is_named(method: str) -> None:
+def test_a_function_that_a_model_does_not_have_is_named(method: str) -> None:
     with K2200.playing([]) as supply, pytest.raises(InstrumentError, match="2200-20-5 has no over-current protection"):
         getattr(supply, method)(*[1] * method.startswith("set"))
 
 
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES.keys())
 @pytest.mark.parametrize("answer", ["MAYBE", "3", "-9.9E37"])
-def test_an_output_that_answers_neither_on_nor_off_is_not_believed(family: Family, answer: str) -> None:
+def test_an_answer_other_than_on_or_off_is_an_error(family: Family, answer: str) -> None:
     with family.playing(family.switched("OFF", answer)) as net, pytest.raises(BadReply, match=r"answered .* with"):
         net.disable()
 
@@ -207,7 +207,7 @@ RANGES = [
 
 
 @pytest.mark.parametrize(("family", "method", "low", "high", "past"), RANGES)
-def test_the_ends_of_a_range_are_taken_and_what_is_past_them_is_never_sent(
+def test_the_ends_of_a_range_are_accepted_and_values_past_them_are_never_sent(
     family: Family, method: str, low: float, high: float | None, past: float
 ) -> None:
     level = next(level for level in LEVELS.values() if (level.family, level.method) == (family, method))

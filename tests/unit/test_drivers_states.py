@@ -1,4 +1,4 @@
-"""What a supply, a battery and a load measure, the whole state of each, and how it is printed."""
+"""The readings of a supply, a battery and a load, the whole state of each, and how it is printed."""
 
 from typing import Any
 
@@ -107,7 +107,7 @@ def test_a_state_is_read_in_one_exchange(family: Family, script: Script, state: 
 
 
 @pytest.mark.parametrize(("bits", "mode"), [(4, "CV"), (8, "CC"), (12, "CC"), (0, None), (0x33, None)])
-def test_a_2200_tells_its_mode_by_two_bits(bits: int, mode: str | None) -> None:
+def test_a_2200_reports_its_mode_in_two_bits(bits: int, mode: str | None) -> None:
     script = [
         (question, str(bits) if question == "STAT:OPER:COND?" else reply) for question, reply in STATES["2200"][1]
     ]
@@ -116,7 +116,7 @@ def test_a_2200_tells_its_mode_by_two_bits(bits: int, mode: str | None) -> None:
 
 
 @pytest.mark.parametrize(("bits", "tripped"), [(1, True), (3, True), (0, False), (0xFE, False)])
-def test_a_2200_tells_an_over_voltage_by_one_bit(bits: int, tripped: bool) -> None:
+def test_a_2200_reports_an_over_voltage_in_one_bit(bits: int, tripped: bool) -> None:
     script = [
         (question, str(bits) if question == "STAT:QUES:COND?" else reply) for question, reply in STATES["2200"][1]
     ]

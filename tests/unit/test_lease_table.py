@@ -1,4 +1,4 @@
-"""Claims, queues and releases of the table of leases, each step as its callers hear of it."""
+"""Claims, queues and releases of the table of leases, with the callbacks of each step."""
 
 import dataclasses
 import time
@@ -25,7 +25,7 @@ SAID = {
 
 
 class Store:
-    """Of which the kernel says that what is in `ended` is closed, and that what is in `broken` cannot be taken."""
+    """A store in which leases in `ended` are closed, and files of instruments in `broken` cannot be written."""
 
     def __init__(self) -> None:
         self.ended: set[str] = set()
@@ -46,7 +46,7 @@ class Store:
 
 
 class Table:
-    """A table of leases, and in `heard` what it said to whom."""
+    """A table of leases; `heard` lists its callbacks."""
 
     def __init__(self) -> None:
         self.clock, self.store = Clock(), Store()
@@ -78,7 +78,7 @@ def table() -> Table:
     return Table()
 
 
-def test_what_a_claim_says_is_what_its_lease_has() -> None:
+def test_a_lease_has_the_details_of_its_claim() -> None:
     before = time.time()
     lease, wait = from_details("key-1", SAID, owner=":1.5", uid=1000, user="anna", pid=7)
     assert wait == 2.5
@@ -103,7 +103,7 @@ def test_a_key_of_an_instrument_may_be_a_file_name(key: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["", ".", ".a", "a/b", "x" * 101, "a\n", "ä", "a b", "\x1b"])
-def test_what_is_no_key_of_an_instrument_is_refused_in_one_line(key: str) -> None:
+def test_an_invalid_instrument_key_is_refused_in_one_line(key: str) -> None:
     with pytest.raises(InvalidArgument) as refused:
         from_details(key, {}, owner="o", uid=1, user="u", pid=1)
     assert str(refused.value).isprintable()
@@ -120,12 +120,12 @@ def test_a_wait_is_a_number_of_seconds(wait: float) -> None:
     [{"wait": -0.1}, {"wait": LONGEST + 1}, {"wait": 1}, {"wait": float("nan")}, {"net": 1}, {"name": b"x"},
      {"run_id": None}, {"script": []}, {"address": 0}, {"device": 0}],
 )  # fmt: skip
-def test_what_a_claim_cannot_say_is_refused(wrong: dict[str, Any]) -> None:
+def test_an_invalid_detail_of_a_claim_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(InvalidArgument, match=next(iter(wrong))):
         from_details("a", wrong, owner="o", uid=1, user="u", pid=1)
 
 
-def test_what_a_claim_says_is_made_printable_and_short() -> None:
+def test_details_of_a_claim_are_made_printable_and_short() -> None:
     said = {"net": "\x1b" + "n" * 300, "address": "/dev/" + "a" * 5000}
     lease, _ = from_details("a", said, owner="o", uid=1, user="u", pid=1)
     assert lease.net.isprintable()
@@ -142,7 +142,7 @@ def test_a_claimant_says_how_it_calls_and_what_it_sees() -> None:
             claimant(wrong)
 
 
-def test_a_free_instrument_is_granted_before_it_is_told(table: Table) -> None:
+def test_a_free_instrument_is_granted_before_the_claim_is_announced(table: Table) -> None:
     table.claim("psu", "a")
     assert table.told() == [("granted", "a", 7), ("claimed", "psu", "a")]
     holder = table.leases.get("psu")
@@ -159,7 +159,7 @@ def test_a_claim_that_does_not_wait_is_refused_with_the_holder(table: Table) -> 
     assert table.clock.armed() == []
 
 
-def test_those_who_wait_get_it_in_their_turn(table: Table) -> None:
+def test_waiters_are_served_in_order(table: Table) -> None:
     for owner in "abc":
         table.claim("psu", owner, wait=5)
     assert table.leases.waiting("psu") == 2
@@ -170,7 +170,7 @@ def test_those_who_wait_get_it_in_their_turn(table: Table) -> None:
     assert table.store.dropped == ["psu"]
 
 
-def test_a_wait_ends_with_the_holder_that_is_there_then(table: Table) -> None:
+def test_a_wait_that_times_out_names_the_current_holder(table: Table) -> None:
     table.claim("psu", "a", wait=1)
     table.claim("psu", "b", wait=1)
     table.claim("psu", "c", wait=5)
@@ -185,7 +185,7 @@ def test_a_wait_ends_with_the_holder_that_is_there_then(table: Table) -> None:
     assert table.clock.armed() == []
 
 
-def test_who_leaves_waits_no_more(table: Table) -> None:
+def test_a_client_that_leaves_waits_no_longer(table: Table) -> None:
     table.claim("psu", "a")
     table.claim("psu", "b", wait=5)
     table.claim("psu", "c", wait=5)
@@ -196,7 +196,7 @@ def test_who_leaves_waits_no_more(table: Table) -> None:
     assert table.told() == [("released", "psu", "a"), ("granted", "c", 7), ("claimed", "psu", "c")]
 
 
-def test_a_turn_that_fails_is_told_and_the_next_one_comes(table: Table) -> None:
+def test_a_grant_that_fails_is_reported_and_the_next_waiter_is_served(table: Table) -> None:
     table.claim("psu", "a")
     table.claim("psu", "b", wait=5)
     table.claim("psu", "c", wait=5)
@@ -209,7 +209,7 @@ def test_a_turn_that_fails_is_told_and_the_next_one_comes(table: Table) -> None:
     assert (len(table.leases), table.clock.armed()) == (0, [])
 
 
-def test_an_instrument_that_its_holder_dropped_goes_to_the_next_claim(table: Table) -> None:
+def test_an_instrument_whose_lease_was_closed_goes_to_the_next_claim(table: Table) -> None:
     table.claim("psu", "a")
     table.leases.free_if_closed("psu")
     table.leases.free_if_closed("nothing")
@@ -224,7 +224,7 @@ def test_an_instrument_that_its_holder_dropped_goes_to_the_next_claim(table: Tab
         table.leases.release("psu", "a")
 
 
-def test_a_holder_that_has_it_again_releases_what_it_has_and_nothing_twice(table: Table) -> None:
+def test_a_late_release_does_not_free_the_lease_that_its_holder_claimed_again(table: Table) -> None:
     table.claim("psu", "a")
     table.store.ended.add("psu")
     table.leases.free_if_closed("psu")
@@ -250,7 +250,7 @@ def test_a_port_under_another_name_waits_for_the_same_holder(table: Table) -> No
                             ("granted", "c", 7), ("claimed", "alias", "c")]  # fmt: skip
 
 
-def test_a_refusal_says_who_has_it_since_when_and_under_which_name() -> None:
+def test_a_refusal_says_who_holds_the_instrument_since_when_and_under_which_name() -> None:
     since = time.mktime((2026, 1, 2, 3, 4, 5, 0, 0, -1))
     holder, _ = from_details("key", SAID, owner="o", uid=1, user="anna", pid=7)
     holder = dataclasses.replace(holder, since=since)

@@ -1,4 +1,4 @@
-"""Each setting of a nets file: its values, its ends, and what is refused with its key."""
+"""Each setting of a nets file: its valid values, the ends of its range, and the errors, which name its key."""
 
 from typing import Any
 
@@ -52,7 +52,7 @@ SETTINGS: list[tuple[str, str, list[str], list[str]]] = [
 
 
 @pytest.mark.parametrize(("type", "key", "values", "wrong"), SETTINGS, ids=[f"{one[0]} {one[1]}" for one in SETTINGS])
-def test_a_setting_takes_its_values_and_no_others(type: str, key: str, values: list[str], wrong: list[str]) -> None:
+def test_a_setting_accepts_its_values_and_no_others(type: str, key: str, values: list[str], wrong: list[str]) -> None:
     for value in values:
         options = nets_file.parse(text(type, f"{key} = {value}")).net("x").options
         assert dict(options) == {key: eval(value)}

@@ -59,7 +59,7 @@ class Port:
     def _receive(self, data: bytes) -> None:
         self._pending += data
         while (line := self._lines.take(self._pending, self._device)) is not None:
-            # A serial line has no flow control: an answer that nobody reads is lost.
+            # A serial line cannot hold an answer back: an answer that no client reads is lost.
             with contextlib.suppress(OSError):
                 os.write(self._near, answer(self._device, line, b"\r\n") or b"")
 
