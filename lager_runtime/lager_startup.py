@@ -107,6 +107,37 @@ def _set_hook() -> None:
         sys.breakpointhook = _breakpoint
 
 
+class _KernelWatch:
+    """A finder that finds nothing: ipykernel imports a debugger, which takes breakpoint() for itself though nobody is
+    attached to it, and then does nothing or raises TypeError. In a kernel, breakpoint() stays a pause."""
+
+    _LAST = "debugpy._vendored.force_pydevd"  # its import sets the hook
+
+    def find_spec(self, name: str, path: "Any" = None, target: "Any" = None) -> "Any":
+        if name != self._LAST or sys.breakpointhook is not _breakpoint:
+            return None
+        sys.meta_path.remove(self)
+        for finder in sys.meta_path:
+            spec = finder.find_spec(name, path, target)
+            if spec is not None and spec.loader is not None:
+                spec.loader.exec_module = _keeping_hook(spec.loader.exec_module)  # type: ignore
+                return spec
+        return None
+
+
+def _keeping_hook(run: "Callable[[Any], None]") -> "Callable[[Any], None]":
+    def exec_module(module: "Any") -> None:
+        run(module)
+        sys.breakpointhook = _breakpoint
+
+    return exec_module
+
+
+def _keep_hook_in_kernel() -> None:
+    if any("ipykernel" in word for word in sys.orig_argv[1:3]) and sys.breakpointhook is _breakpoint:
+        sys.meta_path.insert(0, _KernelWatch())
+
+
 def _listen() -> None:
     """Let SIGURG, which does nothing to a process that does not listen, pause the script where it is."""
     if _signal.getsignal(_signal.SIGURG) == _signal.SIG_DFL:
@@ -183,7 +214,7 @@ def _pause_on_error() -> None:
 
 
 _HOOKS = {
-    "LAGER_PROCESS_ID": (start, _set_hook, _listen),
+    "LAGER_PROCESS_ID": (start, _set_hook, _keep_hook_in_kernel, _listen),
     "LAGER_PYTHON_PID": (_end_by_the_ladder,),
     "LAGER_DETACHED": (_write_lines,),
     "LAGER_RUN_FOLDER": (_show_typed_names,),
