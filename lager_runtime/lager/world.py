@@ -247,6 +247,8 @@ class World:
         except BaseException:
             del self.modules[spec.name]
             raise
+        if spec.name == "types":
+            names["ModuleType"] = Module  # it takes this from the type of sys, and ours is of another
         return self.modules[spec.name]
 
     def _ours(self, name: str, package: "ModuleType | None") -> "ModuleType":

@@ -7,6 +7,9 @@ before it can be refused.
 
 All values on our side are plain. A received variant becomes its value. A plain value that is sent as a variant gets the
 matching type: b, u or x, d, s, a{sv}, as.
+
+The broker checks each body against its signature before it passes a message on (D-Bus specification, Message Bus), and
+`body` relies on that: dbus-fast crashes on a variant whose signature is empty.
 """
 
 import struct
