@@ -77,6 +77,8 @@ class World:
             return self.modules[name]
         if sys.is_finalizing():  # a thread would start, and never run
             return self._load_here(name, RuntimeError("Python is ending"))
+        if _is_importing():  # another thread would wait for the modules that this one holds locked meanwhile
+            return self.load(name)
         done = self.start.allocate_lock()
         done.acquire()
         failed: list[BaseException] = []
@@ -325,6 +327,18 @@ def _finders(folders: "Any", *, compiled: bool = True) -> "list[Any]":
         (external.SourcelessFileLoader, external.BYTECODE_SUFFIXES),
     ]
     return [external.FileFinder(folder, *details[:: 1 if compiled else -1]) for folder in folders]
+
+
+def _is_importing() -> bool:
+    """Whether the calling thread was interrupted in an import of the standard library, as by a request to pause."""
+    frame = sys._getframe()
+    while frame is not None:
+        code = frame.f_code
+        is_import = code.co_filename == "<frozen importlib._bootstrap>" and code.co_name == "_find_and_load"
+        if is_import and str(frame.f_locals.get("name")).partition(".")[0] in sys.stdlib_module_names:
+            return True
+        frame = frame.f_back  # type: ignore[assignment]
+    return False
 
 
 def _is_bus(name: str) -> bool:
