@@ -5,8 +5,8 @@ From it, first: {"hello": {...}}. Then {"out": text} and {"err": text} as they a
 {"done": true}, or false where it raised; {"bye": code} after exit(code). The script closes the socket when it goes on.
 
 A client may ask: {"ask": number, kind: what}, and gets {"answer": number, kind: the answer}, null where there is none,
-as soon as nothing is evaluated. The kinds: "complete" (the text before the cursor), "doc" (a dotted name), "look",
-"where" and "vars" (true). To a kind that is asked again meanwhile only the latest gets an answer.
+as soon as this console evaluates nothing. The kinds: "complete" (the text before the cursor), "doc" (a dotted name),
+"look", "where" and "vars" (true). To a kind that is asked again meanwhile only the latest gets an answer.
 
 A client that opened its console with the option "news" also gets {"left": seconds, "consoles": [...]} whenever the time
 left (0: no limit) or who is attached may have changed, and {"ended": {"reason", "by"}} before the socket is closed.

@@ -106,7 +106,7 @@ class Console:
         self._loop = asyncio.get_running_loop()
         self._evaluating = Evaluating(
             connection, pause.place.namespace(), hello, pause.watchers.of(who),
-            self._soon(self._touch), self._soon(self._thread_ended), short=short,
+            self._soon(self._touch), self._soon(self._thread_ended), user=who["user"], short=short,
         )  # fmt: skip
         self._answering = Answering(pause.place, pause.about, self._evaluating.names, self._evaluating.post)
 

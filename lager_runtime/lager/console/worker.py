@@ -2,10 +2,12 @@
 
 import codecs
 import contextlib
+import math
 import os
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any
@@ -14,10 +16,14 @@ from lager.console import stdio
 from lager.console.display import displayed
 from lager.console.evaluator import Evaluator, Leave
 from lager.console.protocol import encode
+from lager.console.turns import Turn
 from lager.inspection.side_thread import raise_in
+from lager.text import printable
 
 _WAITING_LINES = 10_000
 _LONG_SECONDS = 0.1
+_TOLD_AFTER = 0.3  # seconds of waiting for another console
+_LEFT_SECONDS = 1.0  # for a statement to end whose user has left, before the others go on
 
 
 class Evaluating(threading.Thread):
@@ -35,12 +41,17 @@ class Evaluating(threading.Thread):
         worked: Callable[[], None],
         ended: Callable[[], None],
         *,
+        user: str,
         short: bool,
     ) -> None:
         super().__init__(name=f"lager-console-{hello['console']}", daemon=True)
         self.last: dict[str, Any] | None = None
         self._wire = _Wire(connection, heard)
         self._hello = hello
+        self._who = f"console {hello['console']}" + (f" of {printable(user, 40)}" if user else "")
+        self._turn: Turn | None = None
+        self._stopped_at = math.inf
+        self._posted: deque[dict[str, Any]] = deque()
         self._heard = heard
         self._worked = worked
         self._ended = ended
@@ -67,15 +78,16 @@ class Evaluating(threading.Thread):
         return self._work.qsize() < _WAITING_LINES
 
     def post(self, frame: dict[str, Any]) -> None:
-        """Send a frame as soon as nothing is evaluated."""
-        self._work.put(lambda: self._wire.send(frame))
+        """Send a frame as soon as this console evaluates nothing."""
+        self._posted.append(frame)
+        self._work.put(self._send_pending)
 
     def tell(self, news: dict[str, Any]) -> None:
         """As `post`; the latest news are in the place of those that were not sent yet."""
         with self._lock:
             first, self._news = self._news is None, news
         if first:
-            self._work.put(self._send_news)
+            self._work.put(self._send_pending)
 
     def names(self) -> dict[str, Any]:
         return self._evaluator.namespace
@@ -92,6 +104,9 @@ class Evaluating(threading.Thread):
         """End; the frame `last`, if there is one, is sent before."""
         self._stopped = True
         self._work.put(None)
+        self._stopped_at = min(self._stopped_at, time.monotonic())
+        if (turn := self._turn) is not None and time.monotonic() - self._stopped_at > _LEFT_SECONDS:
+            turn.end()  # it is in a call that Python cannot interrupt
         with self._lock:
             if self._running:
                 raise_in(self.ident, SystemExit)
@@ -121,7 +136,13 @@ class Evaluating(threading.Thread):
         began = time.monotonic()
         stdio.route(self._streams)
         self._heard({"in": source})
-        done = self._run(source)
+        self._turn = Turn(self._who)
+        self._turn.ask()
+        try:
+            self._await(self._turn)
+            done = self._run(source)
+        finally:
+            self._turn.end()
         if os.getpid() != self._process:
             os._exit(0)  # a child that the code forked: the console is its parent's
         self._flush()
@@ -130,13 +151,27 @@ class Evaluating(threading.Thread):
         if time.monotonic() - began > _LONG_SECONDS:
             self._worked()
 
-    def _displayed(self, value: object) -> str:
-        return displayed(value, lambda: stdio.route(self._streams), stdio.unroute)
+    def _await(self, turn: Turn) -> None:
+        """Until it is our turn, or we are interrupted; then nothing of the statement begins. SystemExit at the end."""
+        asked, told = time.monotonic(), ""
+        while (other := turn.waits_for()) is not None and not self._cancelled:
+            if self._stopped:
+                raise SystemExit
+            if other != told and time.monotonic() - asked > _TOLD_AFTER:
+                told = other
+                self._wire.send({"err": f"lager: waiting for {other}; Ctrl-C gives up\n"})
+            self._send_pending()
+            turn.wait()
 
-    def _send_news(self) -> None:
+    def _send_pending(self) -> None:
+        while self._posted:
+            self._wire.send(self._posted.popleft())
         with self._lock:
             news, self._news = self._news, None
         self._wire.send(news)
+
+    def _displayed(self, value: object) -> str:
+        return displayed(value, lambda: stdio.route(self._streams), stdio.unroute)
 
     def _flush(self) -> None:
         self._out.flush()
@@ -156,10 +191,15 @@ class Evaluating(threading.Thread):
             self._finish()
             self._err.write("KeyboardInterrupt\n")
             return False
+        except SystemExit:
+            self._finish()  # stop() came there: the next one must not hit the queue of the others
+            raise
 
     def _begin(self) -> bool:
-        """False where it is interrupted already."""
+        """False where it is interrupted already, SystemExit where it is stopped."""
         with self._lock:
+            if self._stopped:
+                raise SystemExit
             self._waiting -= 1
             cancelled, self._cancelled = self._cancelled, False
             self._running = not cancelled

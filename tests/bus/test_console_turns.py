@@ -1,0 +1,115 @@
+"""Statements of several consoles of one process run one after the other, and nothing else waits for them."""
+
+import time
+
+import pytest
+
+from tests.bus.test_relay import opened
+
+SCRIPT = "import threading\nheld, go, seen = threading.Event(), threading.Event(), []\n"
+SCRIPT += "import lager\nlager.pause(interactive=True, timeout=100)\nprint(seen, flush=True)\n"
+HOLD = "print('in')\nwhile not go.wait(0.05): pass\n"
+NOTHING_WAITS = 2.0
+
+
+@pytest.fixture
+def ran(run):
+    return run(SCRIPT)
+
+
+@pytest.fixture
+def two(ran, client):
+    """Three consoles: the first evaluates HOLD, the second has a statement that waits for it, the third is idle; and
+    the id of the pause."""
+    id = client.paused()["id"]
+    first, second = opened(client, id), opened(client, id)
+    for one in (first, second):
+        one.until("hello")
+    third = opened(client, id)
+    third.until("hello")
+    first.send(eval=HOLD)
+    first.until("out")
+    second.send(eval="seen.append('second')\n")
+    told = second.until("err")["err"]
+    assert told.startswith("lager: waiting for console ")
+    yield first, second, third, id
+    for one in (first, second, third):
+        one.connection.close()
+    client.call("ContinueAll")
+
+
+def test_a_statement_waits_for_the_one_before_it(two):
+    first, second, third, _ = two
+    third.send(eval="seen\n")
+    assert "waiting for console" in third.until("err")["err"]
+    first.send(interrupt=True)
+    assert first.until("done") == {"done": False}
+    assert second.until("done") == {"done": True}
+    assert third.until("out") == {"out": "['second']\n"}
+
+
+def test_who_waits_may_give_up(two):
+    first, second, third, _ = two
+    second.send(interrupt=True)
+    assert "KeyboardInterrupt" in second.until("err")["err"]
+    assert second.until("done") == {"done": False}
+    first.send(interrupt=True)
+    first.until("done")
+    third.send(eval="seen\n")
+    assert third.until("out") == {"out": "[]\n"}
+
+
+def test_who_leaves_holds_up_nobody(two):
+    first, second, third, _ = two
+    first.connection.close()
+    assert second.until("done") == {"done": True}
+    third.send(eval="seen\n")
+    assert third.until("out") == {"out": "['second']\n"}
+
+
+def test_who_leaves_in_a_call_that_cannot_be_interrupted_holds_up_nobody(two):
+    first, second, third, _ = two
+    first.send(interrupt=True)
+    first.until("done")
+    second.until("done")
+    first.send(eval="print('in')\nimport time; time.sleep(60)\n")
+    first.until("out")
+    third.send(eval="seen\n")
+    assert "waiting for console" in third.until("err")["err"]
+    first.connection.close()
+    assert third.until("out") == {"out": "['second']\n"}
+
+
+def test_nothing_else_waits_for_a_statement(two, client, ran):
+    _, second, third, id = two
+    began = time.monotonic()
+    second.send(ask=1, complete="see")
+    assert second.until("answer")["complete"][0]["text"] == "seen"
+    third.send(ask=2, where=True)
+    assert third.until("answer")["where"]["stack"]
+    client.call("Inspect", "sa{sv}", id, {})
+    client.call("Continue", "s", id)
+    assert client.resumed(id)[0] == "continued"
+    ran.out.expect("[]\n")  # and what waited has not begun
+    assert time.monotonic() - began < 5 * NOTHING_WAITS  # of which each may take so long
+
+
+def test_a_console_that_waits_hears_the_news(two, client):
+    *_, id = two
+    listening = opened(client, id, news=True)
+    listening.until("left")
+    listening.send(eval="seen.append('listening')\n")
+    assert "waiting for console" in listening.until("err")["err"]
+    client.call("Extend", "sd", id, 2000.0)
+    while listening.until("left")["left"] < 1000:
+        pass
+    listening.connection.close()
+
+
+def test_statements_run_in_the_order_in_which_they_came(two):
+    first, second, third, _ = two
+    third.send(eval="seen.append('third')\n")
+    third.until("err")
+    second.send(eval="seen\n")  # behind the third, though its console has waited longer
+    first.send(interrupt=True)
+    assert second.until("out") == {"out": "['second', 'third']\n"}
