@@ -433,6 +433,34 @@ def test_tracebacks_show_no_frame_of_ours(paused, raw):
     assert shown.count("<console ") == 2
 
 
+def test_the_scripts_inspect_and_traceback_show_the_lines_of_a_console(paused, raw):
+    console = raw(paused["id"])
+    console.evaluate("def f():\n    return 1 / 0\n")
+    assert console.evaluate("import inspect\nprint(inspect.getsource(f))\n") == "def f():\n    return 1 / 0\n\n"
+    shown = console.evaluate("import traceback\ntry:\n    f()\nexcept Exception:\n    traceback.print_exc()\n")
+    assert "    f()\n" in shown
+    assert "    return 1 / 0\n" in shown
+
+
+def test_who_imports_threading_in_a_console_leaves_the_main_thread_what_it_is(run, client, raw):
+    process = run(
+        f"import _thread\nident = _thread.get_ident()\n{SCRIPT}\nimport threading\nthreading.Thread().start()\n"
+    )
+    console = raw(client.paused()["id"])
+    assert console.evaluate("import threading\nthreading.main_thread().ident == ident\n") == "True\n"
+    console.evaluate("import logging, concurrent.futures\n")
+    client.call("ContinueAll")
+    assert process.wait() == 0
+    assert "Exception" not in process.err.rest()
+
+
+def test_a_threading_of_the_scripts_own_is_not_run_by_a_pause(run, script, client):
+    script("print('run', flush=True)\n", "threading.py")
+    process = run("import lager\nlager.pause(interactive=True)\n")
+    client.call("Continue", "s", client.paused()["id"])
+    assert (process.wait(), process.out.rest()) == (0, "")
+
+
 @pytest.mark.parametrize(
     "source", ["while True: pass\n", "while True:\n  try:\n    while True: pass\n  finally: pass\n"]
 )

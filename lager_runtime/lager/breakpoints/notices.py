@@ -29,6 +29,13 @@ def say(text: str, *, begin_line: bool = False) -> None:
             raise
 
 
+def say_here(text: str) -> None:
+    """One write to the standard error of the calling thread, which in a console is the console's own."""
+    with contextlib.suppress(Exception):
+        sys.stderr.write(text)
+        sys.stderr.flush()
+
+
 def place() -> str:
     """Which file `say` writes to: the numbers of its device and its inode, in hexadecimal."""
     try:

@@ -31,11 +31,13 @@ def stand(
     that cannot be; Ctrl-C passes through. What it returns is for the caller to raise: the script asked for it at its
     deadline."""
     if getattr(threading.current_thread(), "is_lager_console", False):
-        say("lager: a console cannot pause its script once more. Go on typing, or leave it with exit().\n")
+        notices.say_here("lager: a console cannot pause its script once more. Go on typing, or leave it with exit().\n")
         return None
     details = describe(place, label, _timeout(timeout), interactive)
     standing = Standing(details | {"on_timeout": _on_timeout(on_timeout)}, place)
     carried = carrier.of_this_process()
+    if interactive:
+        script_threads.prepare()
     try:
         with _clocks_stopped():
             carried.begin(standing)

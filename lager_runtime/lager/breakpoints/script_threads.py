@@ -1,9 +1,15 @@
 """The script's threads, as the script's own `threading` knows them; a pause has one of its own, which does not."""
 
+import _frozen_importlib
 import _thread
+import contextlib
 import sys
 import threading
 from typing import Any
+
+_bootstrap: Any = _frozen_importlib
+# What it imports, too.
+_THREADINGS = ("threading", "functools", "collections", "keyword", "operator", "reprlib", "types", "_weakrefset")
 
 
 def name() -> str:
@@ -37,6 +43,23 @@ def main_is_alive() -> bool:
         return bool(_theirs().main_thread().is_alive())
     except Exception:
         return True
+
+
+def prepare() -> None:
+    """Have the script's `threading` imported by the main thread, which may be this one: before Python 3.13 it takes the
+    thread that imports it first for the main one, and that would be a console's."""
+    if sys.version_info >= (3, 13) or "threading" in sys.modules or not is_main():
+        return
+    start = getattr(sys, "_lager_start", None)
+    with contextlib.suppress(Exception):
+        if start is not None and all(_is_pythons_own(name, start.library) for name in _THREADINGS):
+            start.builtins["__import__"]("threading")
+
+
+def _is_pythons_own(name: str, library: list[str]) -> bool:
+    """Whether the script's `import` finds what Python ships: nothing of its folder is run here."""
+    folders = (f"{folder}/" for folder in library)
+    return str(_bootstrap._find_spec(name, None).origin).startswith(("built-in", "frozen", *folders))
 
 
 class _Unloaded:

@@ -68,6 +68,7 @@ class Evaluator:
         try:
             # Statement by statement, so that each prints its value and those before a wrong one have been run.
             for statement in self._statements(source, filename):
+                self._share_sources()
                 self._execute(statement, filename)
         except SystemExit as leaving:
             raise Leave(self._exit_code(leaving)) from None
@@ -83,7 +84,7 @@ class Evaluator:
 
     def close(self) -> None:
         for filename in self._files:
-            linecache.cache.pop(filename, None)
+            self._forget(filename)
         self._files.clear()
 
     def _execute(self, statement: ast.stmt, filename: str) -> None:
@@ -123,8 +124,24 @@ class Evaluator:
         linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
         self._files.append(filename)
         if len(self._files) > _REMEMBERED:
-            linecache.cache.pop(self._files.pop(0), None)
+            self._forget(self._files.pop(0))
         return filename
+
+    def _share_sources(self) -> None:
+        """For inspect and traceback in the script's world, which may have been imported by the last statement."""
+        theirs = _theirs()
+        if self._files[-1] not in theirs:
+            theirs.update({name: linecache.cache[name] for name in self._files if name in linecache.cache})
+
+    def _forget(self, filename: str) -> None:
+        linecache.cache.pop(filename, None)
+        _theirs().pop(filename, None)
+
+
+def _theirs() -> dict[str, Any]:
+    """The cache of the script's linecache; ours may be another one."""
+    found = getattr(sys.modules.get("linecache"), "cache", None)
+    return found if type(found) is dict else {}
 
 
 def _text(value: object) -> str:
