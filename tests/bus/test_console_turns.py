@@ -113,3 +113,23 @@ def test_statements_run_in_the_order_in_which_they_came(two):
     second.send(eval="seen\n")  # behind the third, though its console has waited longer
     first.send(interrupt=True)
     assert second.until("out") == {"out": "['second', 'third']\n"}
+
+
+def test_who_does_not_read_holds_up_nobody_and_goes_on_in_its_turn(two):
+    first, second, third, _ = two
+    first.send(interrupt=True)
+    first.until("done")
+    second.until("done")
+    first.send(eval="for _ in range(100): print('x' * 100_000)\nseen.append('first')\n")
+    first.until("out")
+    third.send(eval="seen.append('third'); print('in')\nwhile not go.wait(0.05): pass\n")
+    assert third.until("out") == {"out": "in\n"}
+    told = None
+    while not told:  # it waits, and that is said behind what it had printed
+        told = first.until("err")["err"]
+    assert told.startswith("lager: waiting for console ")
+    third.send(interrupt=True)
+    third.until("done")
+    assert first.until("done") == {"done": True}
+    third.send(eval="seen\n")
+    assert third.until("out") == {"out": "['second', 'third', 'first']\n"}

@@ -55,8 +55,8 @@ class Evaluating(threading.Thread):
         self._heard = heard
         self._worked = worked
         self._ended = ended
-        self._out = stdio.Output(self._wire.sender("out"))
-        self._err = stdio.Output(self._wire.sender("err"))
+        self._out = stdio.Output(self._printer("out"))
+        self._err = stdio.Output(self._printer("err"))
         self._evaluator = Evaluator(names, hello["console"], self._err, self._displayed if short else repr)
         self._streams = stdio.Streams(self._out, self._err, self._evaluator.display)
         self._work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
@@ -153,15 +153,42 @@ class Evaluating(threading.Thread):
 
     def _await(self, turn: Turn) -> None:
         """Until it is our turn, or we are interrupted; then nothing of the statement begins. SystemExit at the end."""
+        self._queue_up(turn, self._send_pending)
+
+    def _queue_up(self, turn: Turn, meanwhile: Callable[[], None] = lambda: None) -> None:
         asked, told = time.monotonic(), ""
         while (other := turn.waits_for()) is not None and not self._cancelled:
             if self._stopped:
                 raise SystemExit
+            turn.begin_write()
             if other != told and time.monotonic() - asked > _TOLD_AFTER:
                 told = other
                 self._wire.send({"err": f"lager: waiting for {other}; Ctrl-C gives up\n"})
-            self._send_pending()
+            meanwhile()
+            if not turn.end_write():
+                turn.ask()
             turn.wait()
+
+    def _printer(self, key: str) -> Callable[[bytes], None]:
+        """Sends what is printed. A client that does not read holds up its own console only: its statement goes on when
+        it has the turn again."""
+        send = self._wire.sender(key)
+
+        def printed(data: bytes) -> None:
+            turn = self._turn
+            if turn is None or threading.get_ident() != self.ident:
+                send(data)
+                return
+            turn.begin_write()
+            try:
+                send(data)
+            finally:
+                kept = turn.end_write()
+            if not kept:
+                turn.ask()
+                self._queue_up(turn)
+
+        return printed
 
     def _send_pending(self) -> None:
         while self._posted:
