@@ -91,13 +91,21 @@ def _breakpoint(*arguments: "Any", **options: "Any") -> "Any":
         if sys.stderr is not None:  # nothing can be imported any more
             print("lager: cannot pause here, going on. RuntimeError('Python is ending')", file=sys.stderr)
         return None
-    asked_for = ours._breakpoint(sys._getframe(1), *arguments, **options)
+    asked_for = ours._breakpoint(_caller(), *arguments, **options)
     if asked_for is not None:
         try:
             raise asked_for
         finally:
             del asked_for  # which would know this frame, and keep it and its callers'
     return None
+
+
+def _caller() -> "FrameType":
+    """Whose call of the hook this is; the hook itself where C calls it, as atexit does."""
+    try:
+        return sys._getframe(2)
+    except ValueError:
+        return sys._getframe(1)
 
 
 def _set_hook() -> None:

@@ -5,6 +5,7 @@ import os
 from types import FrameType, TracebackType
 
 _OURS = os.path.dirname(os.path.dirname(__file__)) + os.sep
+_STARTUP = os.path.join(os.path.dirname(os.path.dirname(_OURS)), "lager_startup.py")
 _STANDARD = os.path.dirname(os.__file__) + os.sep
 _PACKAGES = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 _PYTHON, _LAGER, _PACKAGE, _SCRIPT = range(4)
@@ -49,7 +50,7 @@ def has_left_the_script(raised: TracebackType) -> bool:
 def _owner(file: str) -> int:
     if file.startswith("<frozen "):
         return _PYTHON
-    if file.startswith(_OURS):
+    if file.startswith(_OURS) or file == _STARTUP:
         return _LAGER
     if any(folder in file for folder in _PACKAGES):
         return _PACKAGE
