@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import textwrap
+import time
 from pathlib import Path
 
 import pytest
@@ -556,7 +557,7 @@ def test_one_that_does_not_read_blocks_nobody(run, client, raw):
     console, other = raw(id), raw(id)
     console.send(eval="for _ in range(1000): print('x' * 100_000)\n")
     assert console.frame()["out"].startswith("xxx")
-    assert other.evaluate("1\n") == "1\n"
+    assert other.evaluate("1\n").endswith("1\n")  # it may have waited a moment
     assert consoles(client, id) == 2
     client.call("Continue", "s", id)
     assert process.out.rest() == "limit 3 local 10\nwent on\n"
@@ -661,11 +662,12 @@ def test_nothing_is_left_after_50_consoles(paused, client, raw):
     pid, id = paused["pid"], paused["id"]
     console = raw(id)
     measure = (
-        "import gc, linecache, os, threading\n"
+        "import linecache, os, threading\n"
         "print(threading.active_count(), len(os.listdir('/proc/self/fd')), "
         "sum(f.startswith('<console') for f in linecache.cache))\n"
     )
     before = console.evaluate(measure)
+    threads = len(os.listdir(f"/proc/{pid}/task"))
     for turn in range(50):
         other = raw(id)
         assert other.evaluate("def f(): 1/0\nf()\n").endswith("division by zero\n")
@@ -674,11 +676,10 @@ def test_nothing_is_left_after_50_consoles(paused, client, raw):
             other.until("bye")
         other.close()
         left(client, id)
-    threads = console.evaluate(
-        "me = threading.current_thread()\n"
-        "for t in threading.enumerate(): 'console' in t.name and t is not me and t.join(20)\n"
-    )
-    assert "Error" not in threads
+    end = time.monotonic() + PATIENCE
+    while len(os.listdir(f"/proc/{pid}/task")) > threads:
+        assert time.monotonic() < end
+        time.sleep(0.01)
     after = console.evaluate(measure).split()
     assert after[:2] == before.split()[:2]
     assert int(after[2]) <= int(before.split()[2]) + 2  # its own lines
