@@ -195,8 +195,8 @@ def test_bytes_that_are_no_utf8(paused, station):
     ("typed", "code", "said"),
     [
         ("\ufefflimit\n".encode(), 0, b""),
-        ("limit\n".encode("utf-16"), 1, b"lager: Standard input is not text in UTF-8, but perhaps UTF-16. Save it"),
-        ("limit\n".encode("utf-16-le"), 1, b"lager: Standard input is not text in UTF-8, but perhaps UTF-16. Save it"),
+        ("limit\n".encode("utf-16"), 1, b"lager: Standard input is not valid UTF-8; it looks like UTF-16. Save it"),
+        ("limit\n".encode("utf-16-le"), 1, b"lager: Standard input is not valid UTF-8; it looks like UTF-16. Save it"),
     ],
 )  # fmt: skip
 def test_other_encodings_of_a_pipe(paused, station, typed, code, said):

@@ -265,7 +265,7 @@ def test_a_path_too_long_for_a_socket():
         assert in_tmp(home).is_dir()
         deep = home.root / ("y" * 120)
         deep.mkdir()
-        refuses(home.lager("breakpoints", TMPDIR=str(deep)), "dbus-daemon does not start")
+        assert home.lager("breakpoints", TMPDIR=str(deep)).returncode == 0
 
 
 @pytest.mark.parametrize("runtime", ["", "relative", "/nonexistent/folder", "/dev/null"])
@@ -291,7 +291,7 @@ def test_a_folder_that_others_can_use_is_refused(home, how):
             os.chown(folder, 65534, 65534)
         else:
             pytest.skip("only root can give a folder to somebody else")
-    refuses(home.lager("breakpoints"), str(in_tmp(home)))
+    refuses(home.lager("breakpoints"), in_tmp(home).name)
     assert home.pids() == []
 
 

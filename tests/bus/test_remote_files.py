@@ -190,7 +190,7 @@ def test_results_are_downloaded_whatever_the_exit_code(start, script, user):
 @pytest.mark.parametrize(
     ("options", "said", "code"),
     [
-        (["--download", "../x"], "--download '../x' leads out of the run's folder.", 1),
+        (["--download", "../x"], "--download '../x' is outside the run's folder.", 1),
         (["--download", "script.py"], "script.py already exists, and --download would replace it. Move it away, or", 1),
         (["--add-file", "no.csv"], "no.csv cannot be sent: No such file or directory.", 1),
         (["--add-file", ""], "A file without a name cannot be sent: No such file or directory.", 1),

@@ -68,7 +68,7 @@ class Driver(Generic[S]):
     def __enter__(self) -> Self:
         return self
 
-    @briefly
+    # Plain, so that --pause-on-error can read from its code that it lets every error through.
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
