@@ -249,7 +249,7 @@ def test_only_users_who_may_read_the_journal_see_the_history(box):
     listed(box)
     box.run("journalctl", "--sync")
     history = json.loads(box.run("lager", "history", "--json", "--since", "1 hour ago").stdout)
-    assert [record["event"] for record in history if record["breakpoint"] == script.id] == ["paused", "resumed"]
+    assert [record["event"] for record in history if record.get("breakpoint") == script.id] == ["paused", "resumed"]
     lines = box.run("lager", "history").stdout.splitlines()
     (line,) = [line for line in lines if "resumed" in line and script.id in line]
     assert "bob" in line
