@@ -1,0 +1,124 @@
+"""The physical instruments that this process has open: lease, session and nets of each, and the classes behind them."""
+
+import gc
+import importlib
+import os
+import threading
+from typing import TYPE_CHECKING, Any
+
+from lager.errors import InstrumentError, NetConflict
+from lager.instruments.session import Session
+from lager.nets import catalog
+from lager.nets.model import Instrument, NetConfig
+from lager.nets.resource import Reach, device
+
+if TYPE_CHECKING:
+    from lager.instruments.lease import Claim, Lease
+
+
+class Holding:
+    """One physical instrument in this process: its lease, its session, and the nets that are open on it.
+
+    The first net to enter claims the lease and opens the session; the last one to leave closes the session and then
+    releases the lease. `lock` guards this: it is held during both steps. Two invariants:
+
+    - A holding is never removed from `_holdings`, because another thread may have found it and wait for its lock.
+    - The lock is re-entrant, because the garbage collector may run the finalizer of a dead net (`leave`) at any point
+      of the thread that holds it.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.users: dict[object, NetConfig] = {}
+        self.session: Session | None = None
+        self.lease: Lease | None = None
+
+    def enter(self, config: NetConfig, claim: "Claim", wait: float) -> object:
+        """Add this net, and open the instrument if it is the first; returns a token for `leave`."""
+        with self.lock:
+            self._refuse_conflict(config)
+            token = object()
+            self.users[token] = config
+            try:
+                if self.session is None:
+                    self._open(config, claim, wait)
+            except BaseException:
+                self.leave(token, os.getpid())
+                raise
+            return token
+
+    def leave(self, token: object, pid: int) -> None:
+        """Remove a net; the last one closes the session and then releases the lease."""
+        if os.getpid() != pid:
+            return  # a forked child: the session and the lease belong to its parent
+        with self.lock:
+            self.users.pop(token, None)
+            if self.users:
+                return
+            session, self.session = self.session, None
+            lease, self.lease = self.lease, None
+            try:
+                if session:
+                    session.close()
+            finally:
+                if lease:
+                    lease.release()
+
+    def _open(self, config: NetConfig, claim: "Claim", wait: float) -> None:
+        instrument = config.instrument
+        self.lease = claim(instrument.key, net=config.name, wait=wait, name=instrument.name)
+        self.session = session_of(instrument)
+        self.session.port = getattr(self.lease, "port", None)
+        self.session.open()
+
+    def _refuse_conflict(self, config: NetConfig) -> None:
+        if self._conflicting(config):
+            gc.collect()  # a net that only a reference cycle keeps alive is no longer in use
+        if other := self._conflicting(config):
+            if other.name == config.name:
+                what = f"The net {config.name} is already open in this script."
+                raise NetConflict(what, "Use the object you have, or close() it first.")
+            what = (
+                f"{config.name} and {other.name} share one instrument, {config.instrument}, and {other.name} is open."
+            )
+            hint = f"Close {other.name} first ({other.name}.close(), or a 'with' block around each)."
+            raise NetConflict(what, hint)
+
+    def _conflicting(self, config: NetConfig) -> NetConfig | None:
+        return next((user for user in self.users.values() if not (user.type.shared and config.type.shared)), None)
+
+
+_holdings: dict[tuple[int, str], Holding] = {}
+
+
+def holding_of(pid: int, instrument: Instrument) -> Holding:
+    here = device(instrument.resource.path)
+    for (owner, _), other in list(_holdings.items()) if here else ():
+        if owner == pid and here in [device(config.instrument.resource.path) for config in other.users.values()]:
+            return other  # the same serial port under another name
+    return _holdings.setdefault((pid, instrument.key), Holding())
+
+
+def driver_class(config: NetConfig) -> Any:
+    reach = config.instrument.resource.reach
+    family = catalog.SERIAL if reach is Reach.SERIAL else catalog.find(config.instrument.model)
+    if family is None or config.type not in family.drivers:
+        what = f"There is no {config.type.value} driver for {config.instrument}."
+        raise InstrumentError(what, "Correct the model in the nets file.")
+    return getattr(importlib.import_module(f"lager.instruments.drivers.{family.module}"), family.drivers[config.type])
+
+
+def session_of(instrument: Instrument) -> Session:
+    # Each transport needs its own library; import none before it is used.
+    reach = instrument.resource.reach
+    if reach is Reach.SERIAL:
+        from lager.instruments.drivers.serial_port import SerialSession
+
+        return SerialSession(instrument)
+    if reach is Reach.VISA:
+        from lager.instruments.scpi import Scpi
+
+        return Scpi(instrument)
+    from lager.instruments.modbus import registers
+
+    return registers(instrument)
