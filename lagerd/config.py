@@ -2,15 +2,14 @@
 
 import difflib
 import math
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from lager import text_files
 from lager.errors import LagerError
-from lager.text import utf8
 
 PATH = Path("/etc/lager/lagerd.toml")
 
@@ -52,18 +51,17 @@ class Config:
 def load(path: Path = PATH) -> Config:
     """Read the file; without one, return the defaults. Raises ConfigError that names every mistake."""
     try:
-        text = utf8(path.read_bytes())
-    except FileNotFoundError:
+        text = text_files.read(path)
+    except (FileNotFoundError, NotADirectoryError):
         return Config()
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}.", "Make it readable for the user lager.") from None
-    except ValueError as error:
+    except text_files.Unreadable as error:
+        hint = "Save it as UTF-8" if error.is_encoding else "Make it a file that the user lager can read"
         raise ConfigError(
-            f"{path} cannot be read: {error}.", "Save it as UTF-8, then: systemctl restart lagerd"
+            f"{path} cannot be read: {error.reason}.", f"{hint}, then: systemctl restart lagerd"
         ) from None
     try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        table = text_files.toml(text)
+    except ValueError as error:
         raise _wrong(path, [f"it is not valid TOML: {error}"]) from None
     mistakes: list[str] = []
     limits = Limits(**_take(table.pop("limits", {}), _LIMITS, "limits.", mistakes))

@@ -37,7 +37,7 @@ class RunKills:
         self._admit(client)
         run = str(call.args[0]).lower()
         if not _RUN.match(run):
-            raise InvalidArgument(f"{printable(run, 40)!r} is not a valid run id.", "See: lager breakpoints --json")
+            raise InvalidArgument(f"'{printable(run, 40)}' is not a valid run id.", "See: lager breakpoints --json")
         if client.uid != 0 and not await polkit.allows(self._bus, client.sender, call.interactive, ACTION):
             raise AccessDenied(
                 f"{client.user} may not end the run {run[:8]} of another user.",

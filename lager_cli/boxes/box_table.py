@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lager.errors import BoxError
-from lager.text import printable, utf8
+from lager.text import printable
 
 COMMAND = "lager"
 _WORD = re.compile(r"[A-Za-z0-9_./+~][A-Za-z0-9_./+~-]*")
@@ -31,7 +31,7 @@ class Box:
         check(self.ssh)
         if not _WORD.fullmatch(self.command):
             raise BoxError(
-                f"{printable(self.command, 60)!r} is not a valid lager command for the box {self.name}.",
+                f"'{printable(self.command, 60)}' is not a valid lager command for the box {self.name}.",
                 "Give a path without spaces or quotes, like /opt/lager/bin/lager.",
             )
 
@@ -52,7 +52,7 @@ def check(name: str) -> None:
     if not name:
         raise BoxError("The name of the box is empty.", _ADVICE)
     if name.startswith("-") or not name.isprintable() or any(c.isspace() or c in _UNSAFE for c in name):
-        raise BoxError(f"{printable(name, 60)!r} is not a valid box name.", _ADVICE)
+        raise BoxError(f"'{printable(name, 60)}' is not a valid box name.", _ADVICE)
 
 
 def default() -> str:
@@ -67,25 +67,37 @@ def path() -> Path:
 
 def table() -> dict[str, Any]:
     """Return `default`, and `boxes` by name, as in the file. Raises BoxError if it cannot be read."""
+    from lager import text_files
+
     file = path()
     try:
-        text = utf8(file.read_bytes())
+        text = text_files.read(file)
     except (FileNotFoundError, NotADirectoryError):
         return {"boxes": {}}
-    except OSError as problem:
-        raise BoxError(f"{file} cannot be read: {problem}.", "Fix this, or move it away.") from problem
-    except ValueError as problem:
-        raise BoxError(f"{file} cannot be read: {problem}.", "Save it as UTF-8, or move it away.") from problem
-    import tomllib
-
+    except text_files.Unreadable as problem:
+        hint = "Save it as UTF-8" if problem.is_encoding else "Fix this"
+        raise BoxError(f"{file} cannot be read: {problem.reason}.", f"{hint}, or move it away.") from None
     try:
-        found = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as problem:
-        raise BoxError(f"{file} is not valid TOML: {problem}.", "Fix this, or move the file away.") from problem
+        found = text_files.toml(text)
+    except ValueError as problem:
+        raise BoxError(f"{file} is not valid TOML: {problem}.", "Fix this, or move the file away.") from None
     boxes = found.setdefault("boxes", {})
     if not (isinstance(boxes, dict) and all(isinstance(entry, dict) for entry in boxes.values())):
         raise BoxError(f"{file} has boxes that are not tables.", 'Write each as: [boxes.NAME] and ssh = "user@host"')
+    for key, value in _texts(found):
+        if not isinstance(value, str):
+            raise BoxError(f"{key} in {file} is not text: {value!r}.", f'Write it like: {key.rpartition(".")[2]} = "…"')
     return found
+
+
+def _texts(found: dict[str, Any]) -> Iterator[tuple[str, object]]:
+    """Yield all keys of the table that must be text, with their values."""
+    if "default" in found:
+        yield "default", found["default"]
+    for name, entry in found["boxes"].items():
+        for key in ("ssh", "command"):
+            if key in entry:
+                yield f"boxes.{name}.{key}", entry[key]
 
 
 def put(box: Box) -> None:
@@ -98,7 +110,7 @@ def put(box: Box) -> None:
 def drop(name: str) -> None:
     """Remove the box from the table, and as the default. Raises BoxError if it is not there."""
     if name not in table()["boxes"]:
-        raise BoxError(f"You have no box named {printable(name, 60)!r}.", "See: lager boxes list")
+        raise BoxError(f"You have no box named '{printable(name, 60)}'.", "See: lager boxes list")
     with _edited() as document:
         document["boxes"].pop(name, None)
         if document.get("default") == name:
@@ -119,11 +131,13 @@ def _edited() -> Iterator[Any]:
     """Yield the file as a document that keeps the user's comments and layout. Writes it completely or not at all."""
     import tomlkit
 
+    from lager import text_files
+
     table()  # raises if the file is invalid
     file = path()
     file.parent.mkdir(parents=True, exist_ok=True)
     with _alone(file.parent):
-        document = tomlkit.parse(utf8(file.read_bytes())) if file.exists() else tomlkit.document()
+        document = tomlkit.parse(text_files.read(file)) if file.exists() else tomlkit.document()
         yield document
         target = file.resolve()
         fresh = target.with_name(f".{target.name}.new")

@@ -114,7 +114,7 @@ def _value(name: str, action: Action, words: tuple[str, ...]) -> Any:
         return None
     text = " ".join(words)
     if action.write is None:
-        raise click.UsageError(f"{name} takes no value, but got {printable(text, 40)!r}.")
+        raise click.UsageError(f"{name} takes no value, but got '{printable(text, 40)}'.")
     try:
         return number(text, action.unit) if action.kind is None else action.kind(text)
     except ValueError as problem:

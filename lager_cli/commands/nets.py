@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lager import text_files
 from lager.errors import LagerError, NetsFileError
 from lager.nets import file as nets_file
 from lager.nets import saved_nets, terminals
 from lager.nets.model import Instrument, Nets
-from lager.text import utf8
 from lager_cli import daemon
 from lager_cli.commands.box_option import box_group_option, box_option, go
 from lager_cli.commands.options import json_option, wait_option
@@ -92,9 +92,10 @@ def import_(file: Path, target: Path | None) -> int:
       lager nets import saved_nets.json --output nets.toml
     """
     try:
-        saved = utf8(file.read_bytes())
-    except ValueError as problem:
-        raise NetsFileError(f"{file} cannot be read: {problem}.", "Save it as UTF-8.") from None
+        saved = text_files.read(file)
+    except text_files.Unreadable as problem:
+        hint = "Save it as UTF-8." if problem.is_encoding else "Check the file and its permissions."
+        raise NetsFileError(f"{file} cannot be read: {problem.reason}.", hint) from None
     text, left_out = saved_nets.convert(saved)
     lost = [sentence for sentence in left_out if isinstance(sentence, saved_nets.LostLimit)]
     for sentence in left_out:

@@ -27,6 +27,7 @@ class _Python(click.Command):
     """Accepts lager's options after a script, too; with -m, all words after the module's name go to the module."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        args = self._with_module_apart(args)
         given = self.make_parser(ctx).parse_args(list(args))[0]
         behind = given.get("arguments")
         at = len(args) - (len(behind) if isinstance(behind, tuple) else 0)  # index of the word after the runnable
@@ -43,6 +44,21 @@ class _Python(click.Command):
             if not split.ours:
                 raise
             raise click.UsageError(f"{problem.format_message()} {script_words.ADVICE}", ctx) from None
+
+    def _with_module_apart(self, args: list[str]) -> list[str]:
+        """Return the words with `-mMODULE`, which Python accepts, as two words."""
+        values = {
+            name: option.nargs
+            for option in self.params
+            if isinstance(option, click.Option) and not option.is_flag
+            for name in option.opts
+        }
+        at = 0
+        while at < len(args) and args[at].startswith("-") and args[at] != "--":
+            if args[at].startswith("-m") and len(args[at]) > 2:
+                return [*args[:at], "-m", args[at][2:], *args[at + 1 :]]
+            at += 1 + values.get(args[at], 0)
+        return args
 
 
 @dataclass(frozen=True)

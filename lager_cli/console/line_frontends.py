@@ -145,7 +145,6 @@ class Plain(_ByLines):
         super().__init__(script)
         self._id = id
         self._orders = orders
-        self._statements = Statements(outdents=True)
         self._running = Interruptible(script)
 
     async def run(self) -> Outcome:
@@ -178,7 +177,7 @@ class Plain(_ByLines):
         if self._running.running:
             self._running.interrupt()
         else:
-            self._statements = Statements(outdents=True)
+            self._statements = Statements()
             self._lines.forget()
             write(sys.stdout, "\nKeyboardInterrupt\n" + PROMPT)
 

@@ -2,7 +2,6 @@
 
 import codeop
 import contextlib
-import re
 import shutil
 import textwrap
 import warnings
@@ -15,7 +14,6 @@ from lager.text import duration, printable, seconds_of, time_left
 from lager_cli.console.client import Attached
 from lager_cli.display import output, snapshot
 
-_ASKED = re.compile(r"\s*(?:\?\s*(.+?)|(.+?)\s*\?)\s*")
 _NAMES = ("where", "vars", "extend", "continue", "consoles", "help")
 _WIDEST = 10_000
 _ODD = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)  # raised by an invalid answer
@@ -45,11 +43,9 @@ class Orders:
             return False
         self.failed = False
         try:
-            asked = _ASKED.fullmatch(line)
-            if line.strip() == "?":
-                await self._help("")
-            elif asked is not None:
-                await self._document(asked[1] or asked[2])
+            asked = _asked(line)
+            if asked is not None:
+                await (self._document(asked) if asked else self._help(""))
             else:
                 name, _, more = line.strip()[1:].partition(" ")
                 await self._known.get(name, self._unknown)(more.strip())
@@ -134,9 +130,16 @@ class Orders:
 
 def is_order(line: str) -> bool:
     """Return whether the line is a command of the console. Python, such as a comment that ends with `?`, is not."""
-    if line.lstrip().startswith(":") or line.strip() == "?":
-        return True
-    return bool(_ASKED.fullmatch(line)) and not _is_python(line)
+    asked = _asked(line)
+    return line.lstrip().startswith(":") or asked == "" or (asked is not None and not _is_python(line))
+
+
+def _asked(line: str) -> str | None:
+    """Return what `name?`, `?name` or `name??` asks about, empty for `?` alone; None if the line asks nothing."""
+    text = line.strip()
+    if text.startswith("?"):
+        return text.lstrip("?").strip()
+    return text.rstrip("?").strip() if text.endswith("?") else None
 
 
 def _is_python(line: str) -> bool:

@@ -15,12 +15,10 @@ class Statements:
 
     It may also end with an empty line; the caller decides, since it knows whether more lines follow.
 
-    With `outdents`, an indented statement, as pasted from a block, loses the indentation of its first
-    line on all lines.
+    An indented statement, as pasted from a block, loses the indentation of its first line on all lines.
     """
 
-    def __init__(self, *, outdents: bool = False) -> None:
-        self._outdents = outdents
+    def __init__(self) -> None:
         self._lines: list[str] = []
         self._margin = ""
         self._may_go_on = False  # whether an indented line may continue the statement that an empty line ended
@@ -62,7 +60,7 @@ class Statements:
         return source
 
     def _outdented(self, line: str) -> str:
-        if not line.strip() or not self._outdents:
+        if not line.strip():
             return line
         if not self._lines:
             self._margin = "" if self._may_go_on else _margin(line)

@@ -7,16 +7,14 @@ import re
 import shutil
 import sys
 import time
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import accumulate
 from typing import Any
 
 import click
 
 from lager.breakpoints.banner import box_option
 from lager.errors import LagerError
-from lager.text import printable, wrapped
+from lager.text import columns, cut, printable, wrapped
 from lager_cli.display.tables import aligned, cell, fitted
 
 _MOST_LINES = 1000
@@ -47,12 +45,8 @@ def python(lines: Sequence[str], width: int) -> None:
 
 
 def _cut(text: str, width: int) -> str:
-    """Return printable text of at most `width` columns; a wide character takes two."""
-    shown = printable(text, width)
-    columns = list(accumulate(1 + (unicodedata.east_asian_width(c) in "WF") for c in shown))
-    if not columns or columns[-1] <= width:
-        return shown
-    return shown[: sum(column < width for column in columns)] + "…"
+    """Return printable text of at most `width` columns."""
+    return cut(printable(text, width), width)
 
 
 def raw(data: bytes, *, error: bool = False) -> None:
@@ -170,7 +164,7 @@ def print_json_line(value: Any) -> None:
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]], longest: int = 200) -> None:
     """Print a table with columns as wide as their longest cell. No cell can control the terminal."""
     lines = [list(headers), *([cell(value, longest) for value in row] for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(headers))]
+    widths = [max(columns(line[column]) for line in lines) for column in range(len(headers))]
     fitted_table([aligned(line, widths) for line in lines])
 
 
@@ -198,8 +192,8 @@ class GrowingTable:
             return
         missing = len(self._headers)
         self._rows += [[*map(cell, row), *[""] * (missing - len(row))] for row in rows]
-        columns = shutil.get_terminal_size().columns if on_terminal() else _WIDEST
-        first, *lines = fitted(self._headers, self._rows, columns)
+        width = shutil.get_terminal_size().columns if on_terminal() else _WIDEST
+        first, *lines = fitted(self._headers, self._rows, width)
         if len(rows) == len(self._rows):
             click.echo(click.style(first, bold=True) if colours() else first)
         for line in lines[-len(rows) :]:

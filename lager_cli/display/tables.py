@@ -3,7 +3,8 @@
 import re
 from collections.abc import Sequence
 
-from lager.text import printable, wrapped
+from lager.text import columns as columns_of
+from lager.text import cut, padded, printable, wrapped
 
 _FLEXIBLE = ("LABEL", "WHERE", "SCRIPT", "WHAT", "WHY", "ADDRESS", "LIMITS", "COMMAND")
 _DISPENSABLE = ("RUN", "SCRIPT", "USER", "PAUSED", "MODEL", "CHANNEL")
@@ -19,7 +20,7 @@ def cell(value: object, longest: int = 200) -> str:
 def with_sentences(headers: Sequence[str], rows: Sequence[Sequence[object]], columns: int) -> list[str]:
     """Return the lines of a table whose last column has sentences, which continue on extra lines."""
     before = [[*headers[:-1]], *([cell(value) for value in row[:-1]] for row in rows)]
-    widths = [max(len(line[column]) for line in before) for column in range(len(headers) - 1)]
+    widths = [max(columns_of(line[column]) for line in before) for column in range(len(headers) - 1)]
     margin = sum(widths) + 2 * len(widths)
     room = max(columns - margin, _NARROW)
     lines = []
@@ -38,19 +39,20 @@ def fitted(headers: Sequence[str], rows: Sequence[Sequence[object]], columns: in
     dispensable = _DISPENSABLE if "WHERE" in headers or "ADDRESS" in headers else ()
     for name, narrowest in ((None, _NARROW), *((name, _NARROW) for name in dispensable), (None, _NARROWEST)):
         kept = [column for column in kept if headers[column] != name]
-        widths = {column: max(len(line[column]) for line in lines) for column in kept}
+        widths = {column: max(columns_of(line[column]) for line in lines) for column in kept}
         if _shrink(widths, headers, columns, narrowest):
             break
     return [
-        aligned([_cut(line[column], widths[column], headers[column]) for column in kept], list(widths.values()))[
-            :columns
-        ]
+        cut(
+            aligned([_cut(line[column], widths[column], headers[column]) for column in kept], list(widths.values())),
+            columns,
+        )
         for line in lines
     ]
 
 
 def aligned(row: Sequence[str], widths: Sequence[int]) -> str:
-    return "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+    return "  ".join(padded(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
 def _shrink(widths: dict[int, int], headers: Sequence[str], columns: int, narrowest: int) -> bool:
@@ -64,6 +66,4 @@ def _shrink(widths: dict[int, int], headers: Sequence[str], columns: int, narrow
 
 
 def _cut(text: str, width: int, header: str) -> str:
-    if len(text) <= width:
-        return text
-    return "…" + text[len(text) - width + 1 :] if header == "WHERE" else text[: width - 1] + "…"
+    return cut(text, width, keep_end=header == "WHERE")

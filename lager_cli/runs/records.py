@@ -146,7 +146,7 @@ def find(id: str) -> Record:
     wanted = id.strip().lower()
     found = [one for one in everyone() if one.id.startswith(wanted)] if len(wanted) >= SHORTEST_PREFIX else []
     if not found:
-        raise NoSuchRun(f"You have no run {printable(id, 60)!r}.", "See: lager runs --all")
+        raise NoSuchRun(f"You have no run '{printable(id, 60)}'.", "See: lager runs --all")
     if len(found) > 1:
         raise AmbiguousId(f"{len(found)} runs begin with {wanted}.", "Give more of the id: lager runs")
     return found[0]

@@ -113,13 +113,13 @@ def target(runnable: str, module: bool) -> list[str]:
         return ["-m", runnable]
     name = display_paths.there(runnable)
     path = Path(name)
-    if path.is_dir():
+    if name and path.is_dir():
         for main in ("main.py", "__main__.py"):
             if (path / main).is_file():
                 return [_no_option(str(path / main))]
         raise click.UsageError(f"The folder {runnable} has neither a main.py nor a __main__.py.")
-    if not path.exists():
-        raise click.UsageError(f"There is no file or folder {runnable}.")
+    if not (name and path.exists()):
+        raise click.UsageError(f"There is no file or folder {runnable or repr(runnable)}.")
     return [_no_option(name)]
 
 

@@ -57,12 +57,41 @@ def utf8(data: bytes) -> str:
         raise ValueError(f"line {line} is not valid UTF-8 (byte 0x{data[problem.start]:02x})") from None
 
 
+def columns(text: str) -> int:
+    """The columns of a terminal that printable `text` takes: two for a wide character, none for a combining one."""
+    if text.isascii():
+        return len(text)
+    from unicodedata import combining, east_asian_width
+
+    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def cut(text: str, width: int, *, keep_end: bool = False) -> str:
+    """`text`, or as much of it as fits in `width` columns: its beginning, or with `keep_end` its end."""
+    if columns(text) <= width:
+        return text
+    if width < 1:
+        return ""
+    kept, left = "", width - 1
+    for c in reversed(text) if keep_end else text:
+        left -= columns(c)
+        if left < 0:
+            break
+        kept += c
+    return "…" + kept[::-1] if keep_end else kept + "…"
+
+
+def padded(text: str, width: int) -> str:
+    """`text` with as many spaces behind it as fill `width` columns."""
+    return text + " " * (width - columns(text))
+
+
 def wrapped(line: str, width: int, indent: int = 2) -> list[str]:
     """The line as lines of at most `width` columns, broken at spaces alone; a longer word stays whole. All but the
     first begin with `indent` spaces."""
     lines, now = [], ""
     for number, word in enumerate(line.split(" ")):
-        if number and len(now) + 1 + len(word) > width and now.strip():
+        if number and columns(now) + 1 + columns(word) > width and now.strip():
             lines.append(now.rstrip())
             now = " " * indent + word
         else:

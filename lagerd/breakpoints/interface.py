@@ -169,7 +169,7 @@ class Breakpoints:
     async def identify(self, call: Call) -> Outcome:
         if call.args[0] not in HOWS:
             raise InvalidArgument(
-                f"Unknown kind of caller {printable(call.args[0], 20)!r}.", f"Give one of {', '.join(HOWS)}."
+                f"Unknown kind of caller '{printable(call.args[0], 20)}'.", f"Give one of {', '.join(HOWS)}."
             )
         (await self.clients.of(call.sender)).how = call.args[0]
         return ()

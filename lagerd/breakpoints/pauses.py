@@ -210,7 +210,7 @@ def from_details(details: dict[str, Any], *, owner: str, uid: int, user: str, pi
     """Return a pause from the details that a script sent; the bus tells who it is. InvalidArgument for bad details."""
     id = _typed(details, "id", str, "")
     if not _ID.match(id):
-        raise InvalidArgument(f"{printable(id, 40)!r} is not a valid breakpoint id.", "Give eight hexadecimal digits.")
+        raise InvalidArgument(f"'{printable(id, 40)}' is not a valid breakpoint id.", "Give eight hexadecimal digits.")
     timeout = _seconds(details, "timeout", default)
     line = _typed(details, "line", int, 0)
     if not 0 <= line <= _LAST_LINE:
@@ -218,7 +218,7 @@ def from_details(details: dict[str, Any], *, owner: str, uid: int, user: str, pi
     on_timeout = _typed(details, "on_timeout", str, ON_TIMEOUT[0])
     if on_timeout not in ON_TIMEOUT:
         raise InvalidArgument(
-            f"{printable(on_timeout, 20)!r} is not a valid on_timeout.", f"Give one of {', '.join(ON_TIMEOUT)}."
+            f"'{printable(on_timeout, 20)}' is not a valid on_timeout.", f"Give one of {', '.join(ON_TIMEOUT)}."
         )
     now = time.time()
     since = min(max(_typed(details, "since", float, now), now - LONGEST), now)

@@ -296,7 +296,7 @@ def from_details(
     """Return the requested lease, and how many seconds to wait for it. Raises InvalidArgument for invalid details."""
     if not _KEY.match(instrument):
         raise InvalidArgument(
-            f"{printable(instrument, 60)!r} is not a valid instrument key.", "Use the key that lager makes."
+            f"'{printable(instrument, 60)}' is not a valid instrument key.", "Use the key that lager makes."
         )
     wait = details.get("wait", 0.0)
     if type(wait) is not float or not 0 <= wait <= LONGEST:

@@ -131,11 +131,14 @@ def left(client, id: str) -> None:
         ("exit()\n1/0\n", ""),
         ("import sys; sys.exit()\n", ""),
         ("1\r\n2\r\n", "1\n2\n"),
+        ("    for i in (1, 2):\n        i\n    3\n", "1\n2\n3\n"),
+        ("\t4\n", "4\n"),
+        (" " * 1_000_000 + "5\n", "5\n"),
         ("x = '''\n" + "y" * 1_000_000 + "\n'''\nlen(x)\n", "1000002\n"),
         ("def f(n):\n" + "    n += 1  # one more line\n" * 40_000 + "    return n\nf(0)\n", "40000\n"),
         ("from __future__ import annotations\ndef f(x: Missing): pass\nf.__annotations__\n", "{'x': 'Missing'}\n"),
     ],
-    ids=range(29),
+    ids=range(32),
 )
 def test_from_a_pipe(paused, lager, typed, printed):
     done = lager("python", "--console", paused["id"], stdin=typed)
@@ -149,7 +152,7 @@ def test_from_a_pipe(paused, lager, typed, printed):
         ("x = = 1\n", "", "SyntaxError: invalid syntax\n"),
         ("1\nx = (1\n", "1\n", "SyntaxError: '(' was never closed\n"),
         ("def f(:\n", "", "SyntaxError: invalid syntax\n"),
-        ("  1\n", "", "IndentationError: unexpected indent\n"),
+        ("if 1:\n  1\n 2\n", "", "IndentationError: unindent does not match any outer indentation level\n"),
         ("'a\0b'\n", "", "SyntaxError: source code string cannot contain null bytes\n"),
         ("missing\n", "", "NameError: name 'missing' is not defined\n"),
         ("del limit\nlimit\n", "", "NameError: name 'limit' is not defined"),

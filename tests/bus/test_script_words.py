@@ -33,6 +33,19 @@ def test_all_words_behind_a_module_are_the_modules(start, script):
     assert process.out.rest() == "['--env', 'A=1', '--box', 'nowhere', '--', '-h'] None 2\n"
 
 
+@pytest.mark.parametrize("words", [["-mtool"], ["--env", "-m=1", "-mtool"], ["--pause-on-error", "-m", "tool"]])
+def test_a_module_may_follow_its_option_without_a_space(start, script, words):
+    script(SHOWS, "tool.py")
+    process = start(LAGER, "python", *words, "-mother", "--env", "A=1")
+    assert process.out.rest() == "['-mother', '--env', 'A=1'] None None\n"
+
+
+def test_an_empty_name_is_no_script(start):
+    process = start(LAGER, "python", "", "x")
+    assert process.wait() == 2
+    assert "There is no file or folder ''." in process.err.rest()
+
+
 def test_all_words_behind_two_dashes_and_the_script_are_the_scripts(start, script):
     process = start(LAGER, "python", "--", script(SHOWS), "--env", "A=1", "--", "--timeout")
     assert process.out.rest() == "['--env', 'A=1', '--', '--timeout'] None None\n"

@@ -2,6 +2,7 @@
 
 import pytest
 
+from lager.text import columns, wrapped
 from lager_cli.display import output
 from lager_cli.display.tables import fitted
 from lager_cli.watch.selection import Selection
@@ -43,6 +44,36 @@ def test_a_table_that_has_no_place_keeps_its_script():
 
 def test_nothing_in_a_cell_is_a_command():
     assert "\x1b" not in fitted(("LABEL",), [("\x1b[2J",)], 80)[1]
+
+
+WIDE = (
+    "7f3a19e2",
+    "测量电压之前的断点在这里",
+    "測定/デバッグ/電圧を測る.py:15",
+    "電圧.py",
+    "4f0c4a52",
+    "anna",
+    "48s",
+    "4m12s",
+    2,
+)
+
+
+@pytest.mark.parametrize("width", [200, 120, 80, 40, 21, 20, 1, 0])
+def test_a_table_with_wide_characters_fits_and_stays_aligned(width):
+    lines = fitted(HEADERS, [ROW, WIDE], width)
+    assert all(columns(line) <= width for line in lines)
+    if width >= 80:
+        assert len({columns(line[: line.index("anna")]) for line in lines[1:]} if "USER" in lines[0] else {0}) == 1
+        assert lines[2].rstrip().endswith("2")
+
+
+@pytest.mark.parametrize("text", ["one, two, three", "电压 电流 功率 电阻", "e\u0301te\u0301 a\u0308hnlich"])
+@pytest.mark.parametrize("width", [20, 11, 9])
+def test_no_wrapped_line_is_wider_than_the_terminal(text, width):
+    lines = wrapped(text, width)
+    assert all(columns(line) <= width for line in lines)
+    assert " ".join(line.strip() for line in lines) == text
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from lager_cli.console.statements import Statements
 
 
-def fed(text: str, *, outdents: bool = False) -> list[str]:
+def fed(text: str) -> list[str]:
     """All statements of a text, the last one by its end."""
-    statements = Statements(outdents=outdents)
+    statements = Statements()
     sources = [source for line in text.splitlines() for source in statements.feed(line)]
     return [*sources, statements.rest()] if statements else sources
 
@@ -43,7 +43,6 @@ def fed(text: str, *, outdents: bool = False) -> list[str]:
         ("a = 1 + \\\n  2\n3", ["a = 1 + \\\n  2\n", "3\n"]),
         ("1 +", ["1 +\n"]),
         ("x = = 1\n2", ["x = = 1\n", "2\n"]),
-        ("  1\n2", ["  1\n", "2\n"]),
         ("'\\d'\n1 is 1", ["'\\d'\n", "1 is 1\n"]),
         ("a\0b\n1", ["a\0b\n", "1\n"]),
         ("'\udcff'\n1", ["'\udcff'\n", "1\n"]),
@@ -64,12 +63,12 @@ def test_where_statements_end(text, expected):
         ("  1\n    2\n3", ["1\n", "2\n", "3\n"]),
     ],
 )
-def test_an_indented_block_may_lose_its_indentation(text, expected):
-    assert fed(text, outdents=True) == expected
+def test_an_indented_block_loses_its_indentation(text, expected):
+    assert fed(text) == expected
 
 
 def test_what_may_belong_to_a_loop_that_an_empty_line_ended_keeps_its_indentation():
-    statements = Statements(outdents=True)
+    statements = Statements()
     for line in ("for a in b:", "    1", ""):
         assert statements.feed(line) == []
     assert statements.ends_here() == "for a in b:\n    1\n\n"

@@ -16,15 +16,13 @@ One mistake rejects the whole file; the error lists every mistake.
 """
 
 import os
-import tomllib
-from pathlib import Path
 from types import MappingProxyType
 
 import lager
+from lager import text_files
 from lager.errors import NetsFileError
 from lager.nets.model import Nets
 from lager.nets.validate import check
-from lager.text import utf8
 
 DEFAULT_PATH = "/etc/lager/nets.toml"
 
@@ -38,22 +36,21 @@ def load(file: str | os.PathLike[str] | None = None) -> Nets:
     """Read and check the nets file. Raises NetsFileError that lists every mistake in it."""
     where = os.fspath(file) if file is not None else path()
     try:
-        text = utf8(Path(where).read_bytes())
-    except FileNotFoundError:
+        text = text_files.read(where)
+    except (FileNotFoundError, NotADirectoryError):
         hint = "Write one, convert one with 'lager nets import FILE', or set LAGER_NETS to its path."
         raise NetsFileError(f"There is no nets file at {where}.", hint) from None
-    except OSError as error:
-        raise NetsFileError(f"The nets file {where} cannot be read: {error}.", "Check its permissions.") from None
-    except ValueError as error:
-        raise NetsFileError(f"The nets file {where} cannot be read: {error}.", "Save it as UTF-8.") from None
+    except text_files.Unreadable as error:
+        hint = "Save it as UTF-8." if error.is_encoding else "Check the file and its permissions."
+        raise NetsFileError(f"The nets file {where} cannot be read: {error.reason}.", hint) from None
     return parse(text, where)
 
 
 def parse(text: str, where: str = "nets.toml") -> Nets:
     """Return the nets in TOML text; errors call it `where`. Raises NetsFileError like `load`."""
     try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        document = text_files.toml(text)
+    except ValueError as error:
         raise NetsFileError(f"The nets file {where} is not TOML: {error}.", "Fix that line.") from None
     instruments, nets, mistakes = check(document)
     if mistakes:

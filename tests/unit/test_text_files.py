@@ -1,0 +1,85 @@
+"""Files that people write, where there is none: a folder, a pipe, a device, something endless."""
+
+import os
+import threading
+
+import pytest
+
+from lager.errors import BoxError, NetsFileError
+from lager.nets import file as nets_file
+from lager_cli import main
+from lager_cli.boxes import box_table
+from lagerd import config
+
+DEEP = "a = " + "[" * 100_000
+
+
+def _large(path):
+    with open(path, "wb") as file:
+        file.truncate(1 << 40)  # sparse
+
+
+ODD = {
+    "a folder": (os.mkdir, "it is a directory"),
+    "a named pipe that nobody writes to": (os.mkfifo, "it is a named pipe"),
+    "an endless device": (lambda path: os.symlink("/dev/zero", path), "it is larger than 4 MB"),
+    "a terabyte": (_large, "it is larger than 4 MB"),
+    "a link to itself": (lambda path: os.symlink(path, path), "Too many levels of symbolic links"),
+}
+
+
+@pytest.fixture
+def file(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    (tmp_path / "lager").mkdir()
+    return tmp_path / "lager" / "config.toml"
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_what_is_no_text_file_is_refused_at_once(file, kind):
+    make, says = ODD[kind]
+    make(file)
+    for error, load in (
+        (NetsFileError, nets_file.load), (config.ConfigError, config.load), (BoxError, lambda _: box_table.table())
+    ):  # fmt: skip
+        with pytest.raises(error) as caught:
+            load(file)
+        assert f"{file} cannot be read: {says}." in str(caught.value)
+
+
+def test_an_import_is_refused_likewise(file, capsys):
+    os.mkfifo(file)
+    assert main.run(["nets", "import", str(file)]) == 1
+    assert "cannot be read: it is a named pipe. Check the file" in capsys.readouterr().err
+
+
+def test_a_pipe_of_the_shell_is_read_to_its_end(capsys):
+    reader, writer = os.pipe()
+    with open(reader), open(writer, "w") as written:
+        filling = threading.Thread(target=lambda: (written.write("[nets]\n" + "#" * 100_000), written.close()))
+        filling.start()
+        assert nets_file.load(f"/dev/fd/{reader}").nets == {}
+        filling.join()
+
+
+def test_toml_that_is_nested_too_deeply_is_refused(file):
+    file.write_text(DEEP)
+    for error, load in (
+        (NetsFileError, nets_file.load), (config.ConfigError, config.load), (BoxError, lambda _: box_table.table())
+    ):  # fmt: skip
+        with pytest.raises(error, match="it is nested too deeply"):
+            load(file)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("default = 3", "default in {} is not text: 3. Write it like: default ="),
+        ("[boxes.x]\nssh = [1]", "boxes.x.ssh in {} is not text: [1]. Write it like: ssh ="),
+        ("[boxes.x]\ncommand = true", "boxes.x.command in {} is not text: True."),
+    ],
+)
+def test_a_box_whose_entry_is_not_text_is_refused(file, text, says, capsys):
+    file.write_text(text)
+    assert main.run(["breakpoints"]) == 1
+    assert says.format(file) in capsys.readouterr().err.replace("\n  ", " ")
