@@ -1,6 +1,7 @@
 """`lager history`: the records of lagerd in the journal, as a table."""
 
 import contextlib
+import grp
 import json
 import math
 import pwd
@@ -30,10 +31,12 @@ _UNIT = "lagerd.service"
 _FIELDS = ("breakpoint", "run", "label", "file", "line", "instrument", "net")  # in each record of lagerd
 _BUS_UNIT = "dbus.service"
 _REFUSED_BY_BUS = re.compile(
-    r'\[system\] Rejected send message, \d+ matched rules; type="method_call", sender=":[\d.]+" \(uid=(?P<uid>\d+) .*\)'
-    r' interface="[^"]*" member="(?P<member>\w+)" .* destination="com\.lager\.(?:Breakpoints|Instruments)" \(',
+    r'\[system\] Rejected send message, \d+ matched rules; type="\w+", sender=":[\d.]+" \(uid=(?P<uid>\d+) .*?\)'
+    r' interface="(?P<interface>[^"]*)" member="(?P<member>\w+)" error name="[^"]*" requested_reply="\d"'
+    r' destination="(?P<destination>[^"]*)" \((?:uid=(?P<owner>\d+) )?',
     re.DOTALL,
 )
+_GROUP = _USER = "lager"
 _UNKNOWN = "-"
 _SECONDS = 60.0
 _RUN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -116,7 +119,7 @@ def _moment_of(text: str) -> float:
     try:
         return float(done.stdout)
     except ValueError:
-        raise LagerError(f"{printable(text, 40)!r} is not a time.", 'Give one like "1 hour ago" or today.') from None
+        raise LagerError(f"'{printable(text, 40)}' is not a time.", 'Give one like "1 hour ago" or today.') from None
 
 
 def parse(lines: bytes) -> Iterator[dict[str, Any]]:
@@ -135,20 +138,37 @@ def parse(lines: bytes) -> Iterator[dict[str, Any]]:
 def _bus_refusal(entry: dict[str, Any]) -> dict[str, Any]:
     """Return the record of a caller that the bus itself refused, from the log of the bus; empty for any other line.
 
-    The pattern is safe because the uid comes before anything that the caller can choose.
+    The uid comes before what the caller can choose, and the first match before what the recipient can choose.
     """
     found = _REFUSED_BY_BUS.match(_text(entry["MESSAGE"]))
-    if found is None:
+    if found is None or not _concerns_us(found):
         return {}
-    user = found["uid"]
+    user, why = found["uid"], f"not a member of the group {_GROUP}"
     with contextlib.suppress(KeyError):
         user = pwd.getpwuid(int(user)).pw_name
+        if _is_member(user):
+            why = "only root may do this"
     return dict.fromkeys(_FIELDS, _UNKNOWN) | {
         "event": "denied",
         "by_uid": found["uid"],
         "by_user": user,
-        "reason": f"{found['member']}: not a member of the group lager",
+        "reason": f"{found['member']}: {why}",
     }
+
+
+def _concerns_us(refused: re.Match[str]) -> bool:
+    """Return whether the message was for lagerd, by one of its names, or looked like one of ours."""
+    if any(refused[part].startswith("com.lager.") for part in ("interface", "destination")):
+        return True
+    with contextlib.suppress(KeyError):
+        return refused["owner"] == str(pwd.getpwnam(_USER).pw_uid)
+    return False
+
+
+def _is_member(user: str) -> bool:
+    """Return whether the user is a member of the group now. Raises KeyError if there is no such user or group."""
+    group = grp.getgrnam(_GROUP)
+    return user in group.gr_mem or pwd.getpwnam(user).pw_gid == group.gr_gid
 
 
 def _is_lagerds(entry: dict[str, Any]) -> bool:

@@ -9,6 +9,7 @@ from people import NAME, PATH, call, configured, listed, paused, stands, start
 from lager_cli.boxes import lost_client
 
 ADMINISTRATION = Path(__file__).parents[2] / "docs/administration.md"
+DBUS = "org.freedesktop.DBus"
 UNREACHABLE = "Access denied"
 MEMBERS = {
     "List": (),
@@ -57,11 +58,16 @@ def test_outsiders_may_not_call_lagerd(box, member, words):
 
 def test_callers_that_the_bus_refused_are_in_the_history(box):
     call(box, "mallory", "ContinueAll", check=False)
+    owner = box.run("busctl", "call", DBUS, "/", DBUS, "GetNameOwner", "s", NAME).stdout.split('"')[1]
+    box.run("busctl", "call", owner, PATH, NAME, "Extend", "sd", "abcd", "1", user="mallory", check=False)
+    level = ("/org/freedesktop/LogControl1", "org.freedesktop.LogControl1", "LogLevel", "s", "debug")
+    box.run("busctl", "set-property", NAME, *level, user="bob", check=False)
     box.run("journalctl", "--sync")
     told = json.loads(box.run("lager", "history", "--json").stdout)
-    assert ("mallory", "2003", "ContinueAll: not a member of the group lager") in [
-        (record["by_user"], record["by_uid"], record["reason"]) for record in told if record["event"] == "denied"
-    ]
+    denied = [(record["by_user"], record["by_uid"], record["reason"]) for record in told if record["event"] == "denied"]
+    assert ("mallory", "2003", "ContinueAll: not a member of the group lager") in denied
+    assert ("mallory", "2003", "Extend: not a member of the group lager") in denied
+    assert ("bob", "2002", "Set: only root may do this") in denied
 
 
 def test_calls_of_outsiders_do_not_start_a_stopped_lagerd(box):

@@ -199,10 +199,40 @@ def test_whom_the_bus_refuses_is_in_the_history():
     assert history.row(only)[1:3] == ("denied", "4242")
 
 
+LAGERDS = 'destination=":1.3" (uid=4243 pid=106 comm="lagerd")'
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "refused"),
+    [
+        # By the unique name of lagerd, a property, and a signal that looks like one of lagerd.
+        ('destination="com.lager.Breakpoints" (bus)', LAGERDS, True),
+        ('com.lager.Breakpoints" member="Continue"', 'org.freedesktop.DBus.Properties" member="Set"', True),
+        ('type="method_call"', 'type="signal"', True),
+        ('com.lager.Breakpoints" member="Continue"', 'org.example.Other" member="Go"', True),
+        # What the recipient is called is no evidence against the caller.
+        ('interface="com.lager.Breakpoints" member="Continue" error name="(unset)" requested_reply="0"'
+         ' destination="com.lager.Breakpoints" (bus)',
+         'interface="a.b" member="Go" error name="(unset)" requested_reply="0" destination=":1.9" (uid=1 pid=2 comm=") '
+         'interface="com.lager.X" member="Y" error name="" requested_reply="0" destination="com.lager.Breakpoints" (")',
+         False),
+    ],
+)  # fmt: skip
+def test_a_refusal_is_known_by_its_interface_or_its_destination(before, after, refused, monkeypatch):
+    lagerd = history.pwd.struct_passwd(("lager", "x", 4243, 4243, "", "/", "/bin/false"))
+    monkeypatch.setattr(history.pwd, "getpwnam", lambda _: lagerd)
+    assert before in BUS["MESSAGE"]
+    assert bool(list(history.parse(lines({**BUS, "MESSAGE": BUS["MESSAGE"].replace(before, after)})))) == refused
+
+
 @pytest.mark.parametrize(
     "change",
     [
-        {"MESSAGE": BUS["MESSAGE"].replace('com.lager.Breakpoints" (bus)', 'org.example.Other" (bus)')},
+        {
+            "MESSAGE": BUS["MESSAGE"]
+            .replace('interface="com.lager.Breakpoints"', 'interface="a.b"')
+            .replace('com.lager.Breakpoints" (bus)', 'org.example.Other" (bus)')
+        },
         {"MESSAGE": "x " + BUS["MESSAGE"]},
         {"MESSAGE": "[system] Successfully activated service 'com.lager.Breakpoints'"},
         {"_SYSTEMD_UNIT": "evil.service"},
