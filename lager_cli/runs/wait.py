@@ -51,7 +51,7 @@ class Wait:
             got = signal.sigwaitinfo(BLOCKED) if left == math.inf else signal.sigtimedwait(BLOCKED, max(left, 0))
             if got is None:
                 if time.monotonic() >= self._ends:
-                    self._note("the run's time is over (--timeout)")
+                    self._note("the run timed out (--timeout)")
                     self._end()
                     return TIMED_OUT
             elif got.si_signo == signal.SIGCHLD:

@@ -60,12 +60,12 @@ class Crowd:
         self._run_ids = {pause["run_id"] for pause in pauses}
         for process in self.processes:
             for _ in range(threads):
-                process.err.expect("  then  ")
+                process.err.expect("  timeout  ")
         self.scripts = sorted({pause["pid"] for pause in pauses})
         self.runs = [process.pid for process in self.processes]
 
     def end_at(self, instant: float) -> None:
-        """Let all of them resume by themselves at `instant` of the monotonic clock."""
+        """Let all of them resume automatically at `instant` of the monotonic clock."""
 
         async def extend() -> None:
             for id in self._run_ids:  # one call for all of a run, so that little time goes by between them

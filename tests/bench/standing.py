@@ -95,7 +95,7 @@ def _resumes(one: Client, station: Station, rounds: int) -> tuple[list[float], l
 
 
 def _together(one: Client, standing: Crowd, row: Callable[..., Row], ahead: float) -> Iterator[Row]:
-    """All of them resume by themselves at one instant."""
+    """All of them resume automatically at one instant."""
     instant = time.monotonic() + ahead
     standing.end_at(instant)
     ours = standing.ids

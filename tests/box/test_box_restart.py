@@ -181,7 +181,7 @@ def test_without_journald_scripts_still_pause_and_resume(box):
     with (script := paused(box, "alice", timeout=0.01)).process:
         script.goes_on()
     box.run("journalctl", "--sync")
-    assert "resumed by itself" in box.run("journalctl", "--output=cat", f"LAGER_BREAKPOINT={script.id}").stdout
+    assert "resumed automatically" in box.run("journalctl", "--output=cat", f"LAGER_BREAKPOINT={script.id}").stdout
     box.run("systemctl", "restart", "lagerd")  # what it began with as standard error went nowhere
 
 

@@ -82,7 +82,7 @@ def test_its_output_is_in_the_journal_too(box, manager):
 def test_a_run_ends_at_its_time_limit(box, manager):
     id = detach(box, "--timeout", "0.5", "waiting.py")
     done = box.run("lager", "python", "--reattach", id, user="alice", check=False)
-    assert (done.returncode, "the run's time is over (--timeout)" in done.stderr) == (124, True)
+    assert (done.returncode, "the run timed out (--timeout)" in done.stderr) == (124, True)
     assert tasks(box, id) == set()
 
 

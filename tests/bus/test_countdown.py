@@ -41,11 +41,11 @@ def test_it_counts_in_place_and_enter_removes_it(screen, script, client, columns
     said = counts(view)
     seconds = [60 * int(text[0]) + int(text[2:4]) for text in said]
     assert seconds == list(range(seconds[0], seconds[0] - 3, -1))
-    assert view.lines[-2:] == ["  then      resumes by itself in 5m00s", f"  time left {said[-1]}"]
+    assert view.lines[-2:] == ["  timeout   resumes in 5m00s", f"  time left {said[-1]}"]
     view.type("\r")
     user = client.resumed(id)[1]["user"]
     assert view.wait() == 0
-    assert view.lines[-3] == "  then      resumes by itself in 5m00s"
+    assert view.lines[-3] == "  timeout   resumes in 5m00s"
     assert re.fullmatch(f"lager: {id} resumed by {user} with Enter, after [0-9]+s", view.lines[-2])
     assert view.lines[-1] == "went on"
 
@@ -80,7 +80,7 @@ def test_the_row_is_removed_however_the_pause_ends(screen, script, client, lager
         os.kill(pause["pid"], signal.SIGINT)
     view.wait()
     assert left(view.shown) == []
-    at = view.lines.index(next(line for line in view.lines if line.startswith("  then ")))
+    at = view.lines.index(next(line for line in view.lines if line.startswith("  timeout ")))
     assert view.lines[at + 1].startswith("lager: " if by != "an exception" else ("^C", "Traceback", "lager: "))
 
 
@@ -206,7 +206,7 @@ def test_in_the_background_it_draws_nothing(screen, script, client):
     view.sees("$")
     view.type(f"lager python {script(ONE)} &\r")
     id = client.paused()["id"]
-    view.sees("then      resumes by itself")
+    view.sees("timeout   resumes in")
     client.call("Extend", "sd", id, 100.0)
     client.expect("Extended")
     view.type("fg\r")
@@ -235,7 +235,7 @@ def test_no_escapes_are_written_where_none_are_wanted(screen, script, client):
     for view in views:
         id = client.paused()["id"]
         client.call("Extend", "sd", id, 100.0)
-        view.sees("then      resumes")
+        view.sees("timeout   resumes")
     screen(*PYTHON, script("import lager\nlager.pause('clock', timeout=1)\n", "clock.py"), TERM="dumb")
     assert client.resumed(client.paused()["id"])[0] == "timeout"
     for view in views:
@@ -256,7 +256,7 @@ def test_there_is_no_countdown_in_a_file(screen, script, client, tmp_path):
     assert view.lines[-1] == "went on"
     assert left(view.shown) == []
     told = (tmp_path / "errors").read_text()
-    assert [line.split()[0] for line in told.splitlines()] == ["lager:", "id", "resume", "console", "then", "lager:"]
+    assert [line.split()[0] for line in told.splitlines()] == ["lager:", "id", "resume", "console", "timeout", "lager:"]
     assert "\x1b" not in told
 
 
@@ -307,7 +307,7 @@ def test_the_end_of_the_run_comes_first(screen, script, client):
 def test_the_banner_begins_a_line_of_its_own(screen, script, client, before, line, columns):
     view = screen(*PYTHON, script(f"import lager\n{before}\nlager.pause('look')\n"), columns=columns)
     client.paused()
-    view.sees("then      ")
+    view.sees("timeout   ")
     rows = -(-len(line) // columns)
     assert "".join(row.ljust(columns) for row in view.lines[:rows]).rstrip() == line
     assert view.lines[rows].startswith("lager: paused at script.py:3 in ")
@@ -318,7 +318,7 @@ def test_a_long_banner_is_broken_between_words(screen, script, client):
     label = "the rail is at 3.1 V and should be at 3.3 V before the load is switched on again"
     view = screen(*PYTHON, script(f"import lager\nlager.pause({label!r})\n"), columns=60)
     client.paused()
-    view.sees("then      ")
+    view.sees("timeout   ")
     told = view.shown.partition("\n  id ")[0]
     assert told.count("\n") == 2
     assert " ".join(told.split()) == f"lager: paused at script.py:2 in <module> - {label}"

@@ -164,7 +164,7 @@ def test_commands_at_once_start_one(home):
 def test_it_ends_when_idle(home):
     home.env["LAGER_EMBEDDED_IDLE"] = "4"  # in which a script has begun, on a busy machine too
     process = home.script(timeout=4.5)
-    process.err.expect("resumed by itself: its time was over,")
+    process.err.expect("resumed automatically: timed out,")
     assert process.out.rest() == "went on\n"
     assert process.wait() == 0
     home.until_all_are_gone()

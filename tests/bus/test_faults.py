@@ -144,7 +144,7 @@ def test_a_stop_leaves_no_deadline_to_be_told_twice(own_station, client):
     log = lagerd.err.rest()
     client.expect("NameOwnerChanged", lambda s: s.args[2] == "")
     told = sum(signal.member == "Resumed" for signal in client.passed) + 1
-    assert log.count("resumed by itself") == told
+    assert log.count("resumed automatically") == told
     assert "Traceback" not in log
     assert "Warning" not in log
 

@@ -52,7 +52,7 @@ def settled(forger, own_station):
 def test_a_forged_end_leaves_the_enter_to_its_run(terminal, script, client, forger, forge, own_station):
     screen = terminal(LAGER, "python", script("import lager\nlager.pause()\nprint('went on')\n"))
     id = client.paused()["id"]
-    screen.expect("then ")
+    screen.expect("  timeout ")
     forge("Resumed", "ssa{sv}", id, "continued", {"user": "nobody", "uid": 1, "pid": 1, "how": "bus"})
     settled(forger, own_station)
     screen.type("\r")

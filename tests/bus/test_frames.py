@@ -103,7 +103,7 @@ except {error} as error:
 def test_what_a_signal_handler_raises_passes_through_a_pause(run, client, error, handler):
     process = run(HANDLED.format(error=error, handler=handler, before="", call="lager.pause('x')"))
     pause = client.paused()
-    process.err.expect("then ")
+    process.err.expect("  timeout ")
     os.kill(pause["pid"], signal.SIGALRM)
     assert client.resumed(pause["id"])[0] == "interrupted"
     assert (process.wait(), process.out.rest()) == (0, "passed through None\n")

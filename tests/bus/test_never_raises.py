@@ -22,7 +22,7 @@ AS_WRITTEN = ascii(EVIL)
 
 
 def ended(process):
-    """Exit code, output and errors of a process that ends by itself."""
+    """Exit code, output and errors of a process that ends on its own."""
     out, err = process.out.rest(), process.err.rest()
     return process.wait(), out, err
 
@@ -119,7 +119,7 @@ def test_nothing_of_a_label_reaches_a_terminal(terminal, script, client):
     name = script(f"import lager\ndef f():\n    lager.pause({AS_WRITTEN})\nf()\n", "evil\x1b[31m\x07name.py")
     screen = terminal(LAGER, "python", name)
     pause = client.paused()
-    screen.expect("then ")
+    screen.expect("  timeout ")
     table = terminal(LAGER, "breakpoints")
     refused = terminal(LAGER, "python", "--continue", EVIL)
     missing = terminal(LAGER, "python", EVIL)
@@ -259,7 +259,7 @@ def test_the_bus_dies_while_paused(run, client, own_station):
     own_station.kill_broker()
     code, out, err = ended(process)
     assert (code, out) == (0, "went on\n")
-    assert "resumed by itself: its time was over, and lagerd did not answer" in err
+    assert "resumed automatically: timed out, and lagerd did not answer" in err
     assert "cannot pause here, going on. The bus at" in err
 
 
@@ -270,7 +270,7 @@ def test_lagerd_is_stopped_while_paused(run, client, own_station):
     code, out, err = ended(process)
     os.kill(own_station.lagerd.pid, signal.SIGCONT)
     assert (code, out) == (0, "went on\n")
-    assert "resumed by itself: its time was over, and lagerd did not answer" in err
+    assert "resumed automatically: timed out, and lagerd did not answer" in err
     assert "cannot pause here, going on. lagerd does not answer." in err
     client.resumed(first["id"])
     client.resumed(client.paused()["id"])  # of which lagerd hears only now, and of its end
@@ -378,7 +378,7 @@ input()
 """
     process = start(LAGER, "python", script(text), stdin=keys[0])
     id = client.paused()["id"]
-    process.err.expect("then ")
+    process.err.expect("  timeout ")
     keys[1].write(b"\n")
     code, out, err = ended(process)
     assert (code, out) == (0, "")

@@ -27,9 +27,9 @@ def test_raising(run, client):
     )
     pause = client.paused()
     assert pause["on_timeout"] == "raise"
-    process.err.expect("  then      raises PauseTimeout in 1s\n")
+    process.err.expect("  timeout   raises PauseTimeout in 1s\n")
     assert client.resumed(pause["id"]) == ("timeout", {"on_timeout": "raise"})
-    process.err.expect(f"lager: {pause['id']} raised PauseTimeout: its time was over, after ")
+    process.err.expect(f"lager: {pause['id']} raised PauseTimeout: timed out, after ")
     assert after(process) < PATIENCE
     out, err = process.out.rest(), process.err.rest()
     assert out.startswith("caught Nobody resumed the pause at ")
@@ -46,10 +46,10 @@ def test_exiting_from_the_main_thread(run, client):
         "except Exception:\n    print('nor here')\n"
         "finally:\n    print('put away')\n"
     )
-    process.err.expect("  then      ends the run in 1s\n")
+    process.err.expect("  timeout   ends the run in 1s\n")
     id = client.paused()["id"]
     assert client.resumed(id) == ("timeout", {"on_timeout": "exit"})
-    process.err.expect(f"lager: {id} ended the run: its time was over, after ")
+    process.err.expect(f"lager: {id} ended the run: timed out, after ")
     assert after(process) < PATIENCE
     assert process.out.rest() == "put away\n"
     assert process.wait() == 124
@@ -137,12 +137,12 @@ def test_a_lagerd_that_is_gone_changes_nothing(own_station, start, script, clien
     text = "import lager\nlager.pause(timeout=0, on_timeout={!r})\n"
     runs = {way: start(LAGER, "python", script(text.format(way), f"{way}.py")) for way in ("raise", "exit")}
     for process in runs.values():
-        process.err.expect("then")
+        process.err.expect("  timeout ")
     for pause in client.list():  # only once both stand: neither is to end before lagerd
         client.call("Extend", "sd", pause["id"], 1.0)
     own_station.kill_lagerd()
     for process in runs.values():
-        process.err.expect("its time was over, and lagerd did not answer")
+        process.err.expect("timed out, and lagerd did not answer")
     assert {way: process.wait() for way, process in runs.items()} == {"raise": 1, "exit": 124}
     assert "PauseTimeout: Nobody" in runs["raise"].err.rest()
 

@@ -14,7 +14,7 @@ AFTER = "after its finally blocks have run"
 
 
 def ended(process):
-    """Exit code, output and errors of a process that ends by itself."""
+    """Exit code, output and errors of a process that ends on its own."""
     out, err = process.out.rest(), process.err.rest()
     return process.wait(), out, err
 
@@ -22,7 +22,7 @@ def ended(process):
 def without_banner(err: str) -> str:
     lines = err.splitlines(keepends=True)
     return "".join(
-        line for line in lines if not line.startswith(("lager: ", "  id  ", "  resume ", "  console ", "  then "))
+        line for line in lines if not line.startswith(("lager: ", "  id  ", "  resume ", "  console ", "  timeout "))
     )
 
 

@@ -29,10 +29,10 @@ def test_nobody_wakes_up_while_all_wait(terminal, run, script, station, client):
     """A run on a terminal and one without, paused; the three seconds are those of another pause on the same lagerd."""
     screen = terminal(LAGER, "python", script(IDLE), TERM="dumb")  # where nothing counts down
     first = client.paused()
-    screen.expect("then ")
+    screen.expect("  timeout ")
     other = run(IDLE.replace("'idle'", "'idle', interactive=True"), options=("--timeout", "250"))
     second = client.paused()
-    other.err.expect("then ")
+    other.err.expect("  timeout ")
     run("import lager\nlager.pause('settle', timeout=1)\nlager.pause('clock', timeout=3)\n")
     client.resumed(client.paused()["id"])
     clock = client.paused()
@@ -67,7 +67,7 @@ def on_the_network(pid: int) -> set[str]:
 def test_no_socket_of_the_network(run, client, station):
     process = run(IDLE.replace("'idle'", "interactive=True"))
     pause = client.paused()
-    process.err.expect("then ")
+    process.err.expect("  timeout ")
     pids = [pause["pid"], process.pid, station.lagerd.pid]
     assert sockets(pause["pid"])
     assert sockets(station.lagerd.pid)

@@ -36,7 +36,7 @@ def test_the_story_from_pause_to_end(station, client, start, terminal, lager, mo
     screen.expect("before the pause: {'adc1': 0.0, 'adc2': 0.0, 'adc3': 0.0}")
     pause = client.paused()
     screen.expect("paused at ")
-    shown = screen.expect("resumes by itself in 5m00s")
+    shown = screen.expect("resumes in 5m00s")
     for line in ("before the load test", f"press Enter, or: lager python --continue {pause['id']}"):
         assert line in shown
     printed = {}

@@ -60,7 +60,7 @@ def test_the_box_has_the_size_keys_and_name_of_the_terminal(screen):
 def test_enter_resumes_and_the_keys_are_the_scripts(screen):
     _, one = screen("import lager\nlager.pause('here')\nprint('got', input('name? '))\n")
     one.expect("press Enter, or: lager python --continue")
-    one.expect("resumes by itself in")
+    one.expect("resumes in")
     one.type("\r")
     one.expect("with Enter")
     one.expect("name? ")

@@ -53,7 +53,7 @@ def test_asked_twice_it_stands_once(run, client):
     process = run(LOOP)
     pid = asked(process)
     pause = client.paused()
-    process.err.expect("then")
+    process.err.expect("  timeout ")
     os.kill(pid, signal.SIGURG)
     os.kill(pid, signal.SIGUSR1)
     client.call("Continue", "s", pause["id"])

@@ -132,7 +132,7 @@ def test_a_pause_that_is_refused_when_it_returns_lasts_until_its_own_timeout(run
     process = run("import lager\nlager.pause(timeout=2)\nprint('went on')\n")
     id = client.paused()["id"]
     assert refusing().refused.get(timeout=PATIENCE) == id
-    process.err.expect("resumed by itself")
+    process.err.expect("resumed automatically")
     assert process.out.rest() == "went on\n"
 
 
@@ -167,7 +167,7 @@ def test_a_script_resumes_at_its_timeout_if_lagerd_never_comes_back(run, client,
     process = run("import lager\nlager.pause(timeout=2)\nprint('went on')\n")  # in which lagerd dies
     client.paused()
     own_station.kill_lagerd()
-    process.err.expect("resumed by itself: its time was over, and lagerd did not answer")
+    process.err.expect("resumed automatically: timed out, and lagerd did not answer")
     assert process.out.rest() == "went on\n"
     assert process.wait() == 0
 
@@ -232,7 +232,7 @@ def test_ctrl_c_while_lagerd_is_away(terminal, script, client, own_station):
         LAGER, "python", script("import lager\ntry:\n    lager.pause()\nfinally:\n    print('put away')\n")
     )
     client.paused()
-    screen.expect("then ")
+    screen.expect("  timeout ")
     own_station.kill_lagerd()
     screen.type("\x03")
     screen.expect("put away")
@@ -245,7 +245,7 @@ def test_the_script_gets_the_keys_after_it_resumed_without_lagerd(terminal, scri
     text = "import lager\nlager.pause(timeout=0.5)\nprint('got', input('name? '))\n"
     screen = terminal(LAGER, "python", script(text))
     client.paused()
-    screen.expect("then ")
+    screen.expect("  timeout ")
     own_station.kill_lagerd()
     screen.expect("name? ")
     screen.type("\r")
@@ -256,7 +256,7 @@ def test_the_script_gets_the_keys_after_it_resumed_without_lagerd(terminal, scri
 def test_enter_after_lagerd_came_back(terminal, script, client, own_station):
     screen = terminal(LAGER, "python", script(ONE))
     id = client.paused()["id"]
-    screen.expect("then ")
+    screen.expect("  timeout ")
     own_station.kill_lagerd()
     own_station.start_lagerd()
     assert client.paused()["id"] == id

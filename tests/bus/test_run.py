@@ -180,7 +180,7 @@ def test_a_timeout_climbs_the_ladder_of_signals(run, until, heard):
     process = run(LADDER, until, options=("--timeout", "2"))  # in which it has its handlers
     assert process.out.rest().split() == heard
     assert process.wait() == 124
-    assert process.err.rest() == "lager: the run's time is over (--timeout)\n"
+    assert process.err.rest() == "lager: the run timed out (--timeout)\n"
 
 
 @pytest.mark.parametrize("lost", ["2>/dev/full", "2>&1 >/dev/null | true"])
@@ -234,7 +234,7 @@ def test_a_pause_does_not_stop_the_clock(run, client):
     text = "import lager\ntry:\n    lager.pause()\nfinally:\n    print('put away')\n"
     process = run(text, options=("--timeout", "3"))  # in which it pauses
     pause = client.paused()
-    process.err.expect("the whole run is ended in ")
+    process.err.expect("the whole run ends in ")
     assert process.err.expect("s, paused or not (--timeout)")[0] in "123"
     assert client.resumed(pause["id"])[0] == "interrupted"
     assert process.out.rest() == "put away\n"
@@ -243,7 +243,7 @@ def test_a_pause_does_not_stop_the_clock(run, client):
 
 def test_a_pause_shorter_than_the_run_has_its_usual_banner(run, client):
     process = run("import lager\nlager.pause(timeout=5)\n", options=("--timeout", "100"))
-    process.err.expect("resumes by itself in 5s")
+    process.err.expect("resumes in 5s")
     client.call("Continue", "s", client.paused()["id"])
     assert process.wait() == 0
 

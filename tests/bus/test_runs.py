@@ -218,7 +218,7 @@ def test_enter_resumes_and_ctrl_c_leaves(runs, script, client, terminal):
     id = runs.detach(script(PAUSING + "import signal\nsignal.pause()\n"))
     client.paused()
     screen = terminal(LAGER, "python", "--reattach", id)
-    screen.expect("then")
+    screen.expect("  timeout ")
     screen.type("\n")
     screen.expect("with Enter")
     screen.type("\x03")
@@ -273,7 +273,7 @@ def test_the_timeout_of_a_detached_run_is_not_capped(runs, script):
     assert runs.wait(runs.detach("--timeout", "600", script(text))).stdout == "True\n"
     ended = runs.wait(runs.detach("--timeout", "0.5", script("import signal\nsignal.pause()\n")))
     assert ended.returncode == 124
-    assert ended.stderr.startswith("lager: the run's time is over (--timeout)\n")
+    assert ended.stderr.startswith("lager: the run timed out (--timeout)\n")
 
 
 needs_a_disk = pytest.mark.skipif(

@@ -107,7 +107,7 @@ def test_a_script_that_held_itself_up_until_its_pause_was_over_hears_what_lagerd
     process = run(HELD_UP.format(seconds=6, patch=WHILE_IT_WAITS))
     process.out.expect("goes on")
     said = process.err.rest()
-    assert "its time was over" in said
+    assert "timed out" in said
     assert "lagerd did not answer" not in said
 
 

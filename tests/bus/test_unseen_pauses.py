@@ -78,7 +78,7 @@ def test_a_pause_whose_banner_comes_to_the_terminal_is_told_of_by_that_alone(she
     screen = shell(SEEN[name])
     id = client.paused()["id"]
     screen.expect(f"  id        {id}\n")
-    screen.expect(f"lager: {id} resumed by itself")
+    screen.expect(f"lager: {id} resumed automatically")
     screen.expect("went on\n")
     screen.wait()
     assert "To resume:" not in screen.screen.text

@@ -23,12 +23,12 @@ TWO = "import lager\nlager.pause('first')\nprint('between')\nlager.pause('second
 def test_the_banner_names_everything(run, client):
     process = run(ONE)
     pause = client.paused()
-    shown = process.err.expect("then")
+    shown = process.err.expect("  timeout ")
     assert "paused at script.py:2 in <module> - why not" in shown
     assert f"lager python --continue {pause['id']}" in shown
     assert "Enter" not in shown
     assert "--console" not in shown
-    process.err.expect("resumes by itself in 5m00s")
+    process.err.expect("resumes in 5m00s")
     client.call("ContinueAll")
     assert process.wait() == 0
 
@@ -70,7 +70,7 @@ def test_auto_resume_says_so(run, client):
     process = run("import lager, time\nt = time.monotonic()\nlager.pause(timeout=0.3)\nprint(time.monotonic() - t)\n")
     id = client.paused()["id"]
     assert client.resumed(id) == ("timeout", {})
-    process.err.expect(f"{id} resumed by itself: its time was over")
+    process.err.expect(f"{id} resumed automatically: timed out")
     assert 0.3 <= float(process.out.rest()) < 5
 
 
@@ -119,12 +119,12 @@ def test_who_reads_the_enter_has_said_so_before_it_hears_of_a_pause(start, own_s
 def test_a_second_enter_typed_ahead_resumes_nothing(terminal, client, script):
     screen = terminal(LAGER, "python", script(TWO))
     first = client.paused()["id"]
-    screen.expect("then ")
+    screen.expect("  timeout ")
     screen.type("\r\r")
     assert client.resumed(first)[0] == "continued"
     screen.expect("between")
     second = client.paused()["id"]
-    screen.expect("then ")
+    screen.expect("  timeout ")
     assert [pause["id"] for pause in client.list() if pause["id"] in (first, second)] == [second]
     screen.type("\r")
     assert client.resumed(second)[1]["how"] == "enter"
@@ -137,7 +137,7 @@ def test_the_script_gets_its_own_lines(terminal, script):
     screen.expect("before? ")
     screen.type("one\r")
     screen.expect("got one")
-    screen.expect("then ")
+    screen.expect("  timeout ")
     screen.type("\r")
     screen.expect("after? ")
     screen.type("two\r")
@@ -147,7 +147,7 @@ def test_the_script_gets_its_own_lines(terminal, script):
 
 def test_text_is_no_enter(terminal, client, script):
     screen = terminal(LAGER, "python", script(ONE))
-    screen.expect("then ")
+    screen.expect("  timeout ")
     screen.type("x = 1\r")
     screen.expect("press Enter on an empty line to resume")
     screen.type("\x04\r")
@@ -161,7 +161,7 @@ def test_in_the_background_it_is_not_stopped_and_reads_nothing(terminal, client,
     screen.expect("$ ")
     screen.type("lager python script.py &\r")
     id = client.paused()["id"]
-    screen.expect("then ")
+    screen.expect("  timeout ")
     screen.type("\r")
     screen.type("echo the shell got that; jobs\r")
     screen.expect("\nthe shell got that")
@@ -181,7 +181,7 @@ def test_stopped_with_ctrl_z_and_brought_back(terminal, client, script):
     screen = terminal("/bin/bash", "--norc", "--noprofile", "-i", PS1="$ ", TERM="dumb")
     screen.expect("$ ")
     screen.type("lager python script.py\r")
-    screen.expect("then ")
+    screen.expect("  timeout ")
     screen.type("\x1a")
     screen.expect("Stopped")
     screen.type("fg\r")
@@ -196,7 +196,7 @@ def test_ctrl_c_reaches_the_script_and_its_finally(terminal, client, script):
     text = "import lager\ntry:\n    lager.pause()\nfinally:\n    print('put away')\n"
     screen = terminal(LAGER, "python", script(text))
     id = client.paused()["id"]
-    screen.expect("then ")
+    screen.expect("  timeout ")
     screen.type("\x03")
     screen.expect("put away")
     screen.expect("KeyboardInterrupt")

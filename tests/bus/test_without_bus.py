@@ -62,7 +62,7 @@ def client(own_station, until_the_end):
 def test_enter_resumes_a_pause_whose_bus_is_gone(terminal, own_station, client, script, lose, timeout):
     screen = terminal(LAGER, "python", script(ONE.format(timeout=timeout)))
     id = client.paused()["id"]
-    screen.expect("then ")
+    screen.expect("  timeout ")
     lose(own_station)
     screen.type("\r")
     screen.expect(f"{id} resumed by {user()} with Enter, after ")
@@ -88,7 +88,7 @@ def test_enter_resumes_one_pause_after_the_other(terminal, own_station, client, 
 def test_what_is_typed_beside_enter_is_not_taken_for_it(terminal, own_station, client, script):
     screen = terminal(LAGER, "python", script(ONE.format(timeout=0)))
     client.paused()
-    screen.expect("then ")
+    screen.expect("  timeout ")
     lose_bus(own_station)
     screen.type("hello\r")
     screen.expect("press Enter on an empty line to resume")
@@ -100,7 +100,7 @@ def test_what_is_typed_beside_enter_is_not_taken_for_it(terminal, own_station, c
 def test_the_keys_are_the_scripts_once_it_goes_on_without_a_bus(terminal, own_station, client, script):
     screen = terminal(LAGER, "python", script(ONE.format(timeout=0) + "print('got', input())\n"))
     client.paused()
-    screen.expect("then ")
+    screen.expect("  timeout ")
     lose_bus(own_station)
     screen.type("\r")
     screen.expect("went on")
@@ -129,7 +129,7 @@ def test_a_bus_that_comes_back_has_the_pause_again(terminal, own_station, client
 def test_a_lagerd_that_comes_back_records_the_enter_it_missed(terminal, own_station, client, script):
     screen = terminal(LAGER, "python", script(ONE.format(timeout=0) + "input()\n"))
     id = client.paused()["id"]
-    screen.expect("then ")
+    screen.expect("  timeout ")
     lose_bus(own_station)
     screen.type("\r")
     screen.expect("went on")
@@ -158,8 +158,8 @@ def test_a_pause_outlasts_the_default_time_without_a_bus(run, own_station, clien
     ids = {pause["label"]: pause["id"] for pause in (client.paused(), client.paused())}
     lose_bus(own_station)
     process.out.expect("first went on")
-    process.err.expect("its time was over, and lagerd did not answer")
-    assert f"{ids['one']} resumed by itself" in process.err.text
+    process.err.expect("timed out, and lagerd did not answer")
+    assert f"{ids['one']} resumed automatically" in process.err.text
     assert f"{ids['other']} resumed" not in process.err.text
 
 

@@ -75,7 +75,7 @@ def test_the_story_of_the_readme_from_a_desk(desk, bench, terminal):
 def test_enter_and_ctrl_c_at_the_desk(desk, terminal):
     desk.write("/home/alice/keys.py", KEYS)
     screen = terminal("lager", "python", "keys.py", "--box", "bench")
-    screen.expect("resumes by itself in")
+    screen.expect("resumes in")
     screen.type("\r")
     screen.expect("resumed by alice with Enter")
     screen.expect("name? ")

@@ -58,10 +58,10 @@ def test_journald_gets_all_fields_of_a_record(journal, records):
         line=7,
         paused_sec=1.23456,
         by_uid=0,
-        outcome="resumed by itself",
+        outcome="resumed automatically",
     )
     lines = journal.recv(100_000).decode().splitlines()
-    assert "MESSAGE=Breakpoint 0123abcd resumed by itself after 1.235 s" in lines
+    assert "MESSAGE=Breakpoint 0123abcd resumed automatically after 1.235 s" in lines
     assert "MESSAGE_ID=f370292b038e4e6ab0f787b42e01f8d3" in lines
     assert "PRIORITY=5" in lines
     assert "LAGER_EVENT=auto-resumed" in lines

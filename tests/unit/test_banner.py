@@ -16,7 +16,7 @@ def _no_run(monkeypatch):
         monkeypatch.delenv(name, raising=False)
 
 
-def test_the_whole_of_it(monkeypatch):
+def test_a_banner_with_all_its_fields(monkeypatch):
     monkeypatch.setenv("LAGER_BOX", "bench7")
     shown = banner.paused({**DETAILS, "interactive": True}, 300, enter=True, dropped=3)
     assert shown.splitlines() == [
@@ -24,34 +24,34 @@ def test_the_whole_of_it(monkeypatch):
         "  id        0123abcd",
         "  resume    press Enter, or: lager python --continue 0123abcd --box bench7",
         "  console   lager python --console 0123abcd --box bench7",
-        "  then      resumes by itself in 5m00s",
+        "  timeout   resumes in 5m00s",
         "  note      3 characters typed before the pause were dropped",
     ]
 
 
-def test_the_least_of_it():
+def test_a_banner_with_the_fewest_fields():
     shown = banner.paused({**DETAILS, "label": ""}, 0, enter=False)
     assert shown.splitlines() == [
         "lager: paused at /x/y.py:7 in f",
         "  id        0123abcd",
         "  resume    lager python --continue 0123abcd",
-        "  then      waits until it is resumed",
+        "  timeout   none: waits until it is resumed",
     ]
 
 
 @pytest.mark.parametrize(
     ("in_seconds", "remaining", "text"),
-    [(50.5, 300, "the whole run is ended in 51s"), (50.5, 0, "the whole run is ended in 51s"), (400, 300, "5m00s")],
+    [(50.5, 300, "the whole run ends in 51s"), (50.5, 0, "the whole run ends in 51s"), (400, 300, "5m00s")],
 )
-def test_the_end_of_the_run_where_it_comes_first(monkeypatch, in_seconds, remaining, text):
+def test_the_banner_shows_the_end_of_the_run_if_it_comes_first(monkeypatch, in_seconds, remaining, text):
     monkeypatch.setenv("LAGER_RUN_DEADLINE", repr(time.monotonic() + in_seconds))
     assert text in banner.paused(DETAILS, remaining, enter=False)
 
 
 @pytest.mark.parametrize("value", ["", "x", "nan", "inf", "-inf", "1e999"])
-def test_a_deadline_that_is_none(monkeypatch, value):
+def test_an_invalid_end_of_the_run_is_ignored(monkeypatch, value):
     monkeypatch.setenv("LAGER_RUN_DEADLINE", value)
-    assert "resumes by itself in 5m00s" in banner.paused(DETAILS, 300, enter=False)
+    assert "resumes in 5m00s" in banner.paused(DETAILS, 300, enter=False)
     assert "waits until it is resumed" in banner.paused(DETAILS, 0, enter=False)
 
 
@@ -62,21 +62,21 @@ def test_a_deadline_that_is_none(monkeypatch, value):
         ("continued", {"user": "anna", "how": "cli"}, "resumed by anna with lager python --continue"),
         ("continued", {"user": "anna", "how": "bus"}, "resumed by anna over D-Bus"),
         ("continued", {"user": "an\x1b[2Jna", "how": "magic"}, r"resumed by an\x1b[2Jna over D-Bus"),
-        ("continued", {}, "resumed by somebody over D-Bus"),
-        ("timeout", {}, "resumed by itself: its time was over"),
-        ("alone", {}, "resumed by itself: its time was over, and lagerd did not answer"),
-        ("timeout", {"on_timeout": "raise"}, "raised PauseTimeout: its time was over"),
-        ("timeout", {"on_timeout": "exit"}, "ended the run: its time was over"),
-        ("timeout", {"on_timeout": "\x1b[2J"}, "resumed by itself: its time was over"),
+        ("continued", {}, "resumed by an unknown user over D-Bus"),
+        ("timeout", {}, "resumed automatically: timed out"),
+        ("alone", {}, "resumed automatically: timed out, and lagerd did not answer"),
+        ("timeout", {"on_timeout": "raise"}, "raised PauseTimeout: timed out"),
+        ("timeout", {"on_timeout": "exit"}, "ended the run: timed out"),
+        ("timeout", {"on_timeout": "\x1b[2J"}, "resumed automatically: timed out"),
         ("interrupted", {}, "was interrupted"),
         ("\x1b]0;x\x07", {}, r"\x1b]0;x\x07"),
     ],
 )
-def test_why_it_ended(reason, by, text):
+def test_a_resumed_pause_says_why_it_ended(reason, by, text):
     assert banner.resumed(DETAILS, reason, by, 61.9) == f"lager: 0123abcd {text}, after 1m01s\n"
 
 
-def test_paths_as_one_would_type_them_here(monkeypatch, tmp_path):
+def test_paths_are_relative_to_the_working_folder(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     assert banner.shown_path(f"{tmp_path}/a/b.py") == "a/b.py"
     assert banner.shown_path(f"{tmp_path}2/b.py") == f"{tmp_path}2/b.py"

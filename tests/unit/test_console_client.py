@@ -20,7 +20,7 @@ def test_what_was_said_last_is_read_though_nothing_can_be_sent_any_more():
 
     outcome, why_ = asyncio.run(why())
     assert outcome is Outcome.CLOSED
-    assert why_ == "resumed by itself: its time was over"
+    assert why_ == "resumed automatically: timed out"
 
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\rlie\x9b31m\u202e"

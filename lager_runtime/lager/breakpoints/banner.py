@@ -1,4 +1,4 @@
-"""What a pause prints on the script's standard error: pure functions from facts to text."""
+"""What a pause prints on the script's standard error. Pure functions from facts to text."""
 
 import math
 import os
@@ -15,15 +15,18 @@ _HOW = {
     "bus": "over D-Bus",
 }
 HELD_UP = "A call in this script held Python's interpreter lock"
-_AT_DEADLINE = {
-    "resume": ("resumes by itself", "resumed by itself"),
+_AT_TIMEOUT = {
+    "resume": ("resumes", "resumed automatically"),
     "raise": ("raises PauseTimeout", "raised PauseTimeout"),
     "exit": ("ends the run", "ended the run"),
 }
 
 
 def paused(details: dict[str, Any], remaining: float, *, enter: bool, dropped: int = 0) -> str:
-    """The banner. `remaining` in seconds, 0 for no limit; `enter` where the terminal of the run takes an Enter."""
+    """Return the banner of a pause. `remaining` is in seconds, 0 without a timeout.
+
+    `enter`: Enter in the terminal of the run resumes the script. `dropped` is how many characters were typed too early.
+    """
     id, label = details["id"], details["label"]
     box = box_option()
     lines = [f"lager: paused at {where(details)}" + (f" - {label}" if label else "")]
@@ -32,27 +35,27 @@ def paused(details: dict[str, Any], remaining: float, *, enter: bool, dropped: i
     lines.append("  resume    " + ", or: ".join([*ways, f"lager python --continue {id}{box}"]))
     if details["interactive"]:
         lines.append(f"  console   lager python --console {id}{box}")
-    lines.append("  then      " + _until(remaining, details.get("on_timeout", "")))
+    lines.append("  timeout   " + _until(remaining, details.get("on_timeout", "")))
     if dropped:
         lines.append(f"  note      {dropped} characters typed before the pause were dropped")
     return "\n".join(lines) + "\n"
 
 
 def where(details: dict[str, Any]) -> str:
-    """File, line and function of a pause; no line where it is at none, as at the exit of the script."""
+    """Return the file, line and function of a pause; without a line if it has none, as at the exit of the script."""
     line = f":{details['line']}" if details["line"] else ""
     return f"{shown_path(details['file'])}{line} in {details['function']}"
 
 
 def resumed(details: dict[str, Any], reason: str, by: dict[str, Any], seconds: float) -> str:
-    """The line that says why a pause of `seconds` ended, and by whom."""
+    """Return the line that says why a pause of `seconds` ended, and who ended it."""
     shown = why(reason, by, details.get("on_timeout", ""))
     return f"lager: {details['id']} {shown}, after {duration(seconds)}\n"
 
 
 def why(reason: str, by: dict[str, Any], on_timeout: str = "") -> str:
-    """What became of a pause, in a few words."""
-    over = f"{outcome(by.get('on_timeout', on_timeout))}: its time was over"
+    """Return in a few words how a pause ended."""
+    over = f"{outcome(by.get('on_timeout', on_timeout))}: timed out"
     return {
         "continued": f"resumed by {_who(by)}",
         "timeout": over,
@@ -64,12 +67,12 @@ def why(reason: str, by: dict[str, Any], on_timeout: str = "") -> str:
 
 
 def outcome(on_timeout: str) -> str:
-    """What a script did when the time of its pause was over."""
-    return _AT_DEADLINE.get(on_timeout, _AT_DEADLINE["resume"])[1]
+    """Return what a script did when its pause timed out."""
+    return _AT_TIMEOUT.get(on_timeout, _AT_TIMEOUT["resume"])[1]
 
 
 def shown_path(file: str) -> str:
-    """`file` as somebody in the present folder would type it."""
+    """Return `file` relative to the working folder, if it is inside it."""
     try:
         here = os.getcwd() + os.sep
     except OSError:
@@ -80,13 +83,13 @@ def shown_path(file: str) -> str:
 def _until(remaining: float, on_timeout: str) -> str:
     left = run_ends_in()
     if left is not None and (not remaining or left < remaining):
-        return f"the whole run is ended in {time_left(left)}, paused or not (--timeout)"
-    then = _AT_DEADLINE.get(on_timeout, _AT_DEADLINE["resume"])[0]
-    return f"{then} in {time_left(remaining)}" if remaining else "waits until it is resumed"
+        return f"the whole run ends in {time_left(left)} (lager python --timeout)"
+    then = _AT_TIMEOUT.get(on_timeout, _AT_TIMEOUT["resume"])[0]
+    return f"{then} in {time_left(remaining)}" if remaining else "none: waits until it is resumed"
 
 
 def run_ends_in() -> float | None:
-    """Seconds until `lager python --timeout` ends the run, None where it does not."""
+    """Return the seconds until `lager python --timeout` ends the run; None without this option."""
     try:
         ends = float(lager.at_start("LAGER_RUN_DEADLINE") or "")
     except ValueError:
@@ -95,11 +98,11 @@ def run_ends_in() -> float | None:
 
 
 def _who(by: dict[str, Any]) -> str:
-    user = printable(by.get("user", "somebody"), 40)
+    user = printable(by.get("user", "an unknown user"), 40)
     return f"{user} {_HOW.get(by.get('how', 'bus'), 'over D-Bus')}"
 
 
 def box_option() -> str:
-    """What a command that is shown needs to reach the box of this process; nothing where it has no name."""
+    """Return the option with which a shown command reaches the box of this process; empty without a name."""
     box = lager.at_start("LAGER_BOX") or ""
     return f" --box {printable(box, 100)}" if box else ""
