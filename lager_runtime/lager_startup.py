@@ -89,7 +89,7 @@ def _breakpoint(*arguments: "Any", **options: "Any") -> "Any":
         if not sys.is_finalizing():
             raise
         if sys.stderr is not None:  # nothing can be imported any more
-            print("lager: cannot pause here, going on. RuntimeError('Python is ending')", file=sys.stderr)
+            print("lager: cannot pause here; continuing. RuntimeError('Python is ending')", file=sys.stderr)
         return None
     asked_for = ours._breakpoint(_caller(), *arguments, **options)
     if asked_for is not None:

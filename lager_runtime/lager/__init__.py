@@ -2,7 +2,7 @@
 
 Importing this costs next to nothing: what a pause or an instrument needs is imported when it is first used.
 
-PYTEST_DONT_REWRITE, which would come too late: pytest warns of that.
+Contains PYTEST_DONT_REWRITE: pytest imports this module too early to rewrite it.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import sys
 
 from lager import fork_lock
 
-if "LAGER_PROCESS_ID" in os.environ and not hasattr(sys, "_lager_start"):  # Python has read no lager_startup.pth
+if "LAGER_PROCESS_ID" in os.environ and not hasattr(sys, "_lager_start"):  # Python has not read lager_startup.pth
     import lager_startup  # noqa: F401
 
-TYPE_CHECKING = False  # what type checkers take for true; importing typing would cost more than all the rest
+TYPE_CHECKING = False  # type checkers take it for true; importing typing would cost more than all the rest
 if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
@@ -25,44 +25,44 @@ if TYPE_CHECKING:
 
 __all__ = ["Net", "NetType", "PauseTimeout", "breakpointhook", "pause"]
 
-_ROOM = 150  # calls: what a pause needs at most, its banner and the import of its modules included
+_ROOM = 150  # calls: the most that a pause needs, with its banner and the import of its modules
 _OFF = frozenset(("off", "0", "false", "no"))
 
 
 def pause(
     label: object = None, *, timeout: float | None = None, interactive: bool = False, on_timeout: str = "resume"
 ) -> None:
-    """Stand still here until somebody resumes the script or `timeout` seconds are over.
+    """Pause here until the script is resumed or `timeout` seconds have passed.
 
-    `timeout` is in seconds: None for LAGER_BREAKPOINT_TIMEOUT, else 300; 0 waits until resumed. `interactive` opens a
-    Python console into the paused process to the script's user. `on_timeout` is what happens when nobody came in time:
-    "resume" goes on; "raise" raises PauseTimeout here; "exit" ends the process with 124 through its `finally` blocks,
-    the main thread's too. Blocks the calling thread only. Outside `lager python`, or with LAGER_BREAKPOINTS set to off,
-    0, false or no, it returns at once. Never raises anything that was not asked for; what is wrong with the arguments
-    or the bus is said in one line on standard error. (Ctrl-C is not caught.)
+    `timeout` is in seconds: None for LAGER_BREAKPOINT_TIMEOUT, else 300; 0 waits until resumed. `interactive` lets the
+    script's user open a Python console in the paused process. `on_timeout` says what happens at the timeout: "resume"
+    resumes the script; "raise" raises PauseTimeout here; "exit" ends the process with 124 through its `finally` blocks,
+    those of the main thread too. Blocks the calling thread only. Outside `lager python`, or with LAGER_BREAKPOINTS set
+    to off, 0, false or no, it returns at once. Never raises unless `on_timeout="raise"`: it reports invalid arguments
+    and errors of the bus in one line on standard error. (Ctrl-C is not caught.)
     """
-    asked_for = _pause(_caller(), label, timeout, interactive, on_timeout)
-    if asked_for is not None:
+    to_raise = _pause(_caller(), label, timeout, interactive, on_timeout)
+    if to_raise is not None:
         try:
-            raise asked_for
+            raise to_raise
         finally:
-            del asked_for  # which would know this frame, and keep it and its callers'
+            del to_raise  # its traceback has this frame, and would keep it and its callers alive
 
 
 def breakpointhook(
     label: object = None, *, timeout: float | None = None, interactive: bool = True, on_timeout: str = "resume"
 ) -> None:
-    """What `breakpoint()` calls in a run of `lager python`: a pause with a console."""
-    asked_for = _pause(_caller(), label, timeout, interactive, on_timeout)
-    if asked_for is not None:
+    """Pause with a console: what `breakpoint()` calls in a run of `lager python`."""
+    to_raise = _pause(_caller(), label, timeout, interactive, on_timeout)
+    if to_raise is not None:
         try:
-            raise asked_for
+            raise to_raise
         finally:
-            del asked_for  # which would know this frame, and keep it and its callers'
+            del to_raise  # its traceback has this frame, and would keep it and its callers alive
 
 
 def _caller() -> FrameType:
-    """Whose call of a function of ours this is; the function itself where C calls it, as atexit does."""
+    """Return the frame that called our function; the function's own if C called it, as atexit does."""
     try:
         return sys._getframe(2)
     except ValueError:
@@ -77,17 +77,17 @@ def _breakpoint(
     interactive: bool = True,
     on_timeout: str = "resume",
 ) -> BaseException | None:
-    """The same, for whoever raises what is asked for in the one frame of ours that a traceback is to show."""
+    """Pause like `breakpointhook`, but return what to raise: then the traceback shows one frame of ours, the caller."""
     return _pause(frame, label, timeout, interactive, on_timeout)
 
 
 def is_run() -> bool:
-    """Whether this process is part of a run of `lager python`, as it was when Python started."""
+    """Return whether this process is part of a run of `lager python`, as it was when Python started."""
     return at_start("LAGER_PROCESS_ID") is not None
 
 
 def at_start(name: str) -> str | None:
-    """A variable of the environment as it was before the script of a run began; elsewhere as it is."""
+    """Return a variable of the environment as it was before the script of a run began; outside a run, as it is."""
     start = getattr(sys, "_lager_start", None)
     environ = os.environ if start is None else start.environ
     value = environ.get(name)
@@ -95,7 +95,7 @@ def at_start(name: str) -> str | None:
 
 
 def setting(name: str) -> str:
-    """A variable by which also the script itself may set how it pauses; one that it has lost counts as at the start."""
+    """Return a variable with which the script, too, can set how it pauses; as at the start if it is not set now."""
     value = os.environ.get(name)
     return value if type(value) is str else at_start(name) or ""
 
@@ -107,7 +107,7 @@ def _is_off() -> bool:
 def _pause(
     frame: FrameType, label: object, timeout: object, interactive: object, on_timeout: object
 ) -> BaseException | None:
-    """What the caller is to raise, because the script asked for it at the deadline of the pause."""
+    """Pause, and return what the caller must raise, as `on_timeout` wants it; else None."""
     limit = None
     try:
         if _is_off():
@@ -116,10 +116,10 @@ def _pause(
         if sys.is_finalizing():
             raise RuntimeError("Python is ending")
         pausing = load("lager.breakpoints.pause")
-        asked_for: BaseException | None = pausing.stand(
+        to_raise: BaseException | None = pausing.pause_at(
             pausing.Place.of_call(frame), label, timeout, bool(interactive), on_timeout
         )
-        return asked_for
+        return to_raise
     except Exception as error:
         if not _is_ours(error) or (limit is None and isinstance(error, RecursionError)):
             raise
@@ -132,8 +132,10 @@ def _pause(
 
 
 def _make_room() -> int:
-    """Let a pause go deeper where the script's stack is nearly full, as where it handles its RecursionError. The limit
-    that held before; 0 where there is room. Raises RecursionError only where the script could call nothing else."""
+    """Raise the recursion limit if the script's stack is nearly full, as in a handler of RecursionError.
+
+    Returns the previous limit; 0 if there was room. Raises RecursionError only if the script itself could call nothing.
+    """
     try:
         _descend(_ROOM)
     except RecursionError:
@@ -149,7 +151,7 @@ def _descend(calls: int) -> None:
 
 
 def _asked(frame: FrameType) -> None:
-    """Somebody asks for a pause, with `lager python --pause`."""
+    """Pause as `lager python --pause` requests."""
     try:
         on_request = load("lager.breakpoints.on_request")
     except Exception as error:
@@ -159,7 +161,7 @@ def _asked(frame: FrameType) -> None:
 
 
 def load(name: str) -> Any:
-    """A module of ours, in a run one that nothing the script does can reach."""
+    """Return a module of ours; in a run, from our own world, which the script cannot change."""
     start = getattr(sys, "_lager_start", None)
     if start is not None:
         return start.world().need(name)
@@ -170,8 +172,8 @@ def load(name: str) -> Any:
 
 
 def _is_ours(error: Exception) -> bool:
-    """Whether `error` is a fault of lager's side, which says it and goes on. What something else raises meanwhile in
-    this thread, as the handler of a signal does, is the script's."""
+    """Return whether `error` is a fault of lager's side, which is reported and not raised. What other code raises
+    meanwhile in this thread, such as a signal handler, belongs to the script."""
     if type(error).__module__ == "lager.errors" or isinstance(error, RecursionError):
         return True
     if type(error).__module__ != "builtins":
@@ -196,11 +198,11 @@ def _complain(error: Exception) -> None:
         try:
             what = load("lager.text").printable(text, 500)
         except Exception:
-            # Not even that can be imported, as without descriptors.
+            # Nothing can be imported, as without free descriptors.
             what = text[:500].encode("ascii", "backslashreplace").decode()
-        print(f"lager: cannot pause here, going on. {what}", file=sys.stderr, flush=True)
+        print(f"lager: cannot pause here; continuing. {what}", file=sys.stderr, flush=True)
     except Exception:
-        return  # standard error is closed: there is nobody to tell
+        return  # standard error is closed
 
 
 def __getattr__(name: str) -> object:
@@ -216,5 +218,5 @@ def __getattr__(name: str) -> object:
     raise AttributeError(f"module 'lager' has no attribute {name!r}")
 
 
-if hasattr(sys, "_lager_start"):  # whoever imports a module of ours gets the one that pauses
+if hasattr(sys, "_lager_start"):  # an import of a module of ours gets the copy that pauses
     sys.meta_path.insert(0, sys._lager_start.world())

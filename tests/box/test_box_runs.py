@@ -63,7 +63,7 @@ def test_a_run_is_a_unit_with_all_its_processes(box, manager):
         follower.until("standing")
         assert len(tasks(box, id)) == 3
         asked = box.run("lager", "python", "--pause", id, user="alice").stdout
-        assert "in <module> - asked by alice\n" in asked
+        assert "in <module> - requested by alice\n" in asked
         assert box.run("lager", "python", "--kill", id[:8], user="alice").stdout == f"Ended {id[:8]}: exit code 130.\n"
         assert follower.ended() == 130
     assert tasks(box, id) == set()

@@ -175,7 +175,7 @@ def test_the_bus_refuses_forged_signals_of_lagerd(box, user):
 def test_outsiders_cannot_pause_a_script(box):
     process, _ = start(box, "mallory")
     with process:
-        process.until("cannot pause here, going on")
+        process.until("cannot pause here; continuing")
         process.until("went on")
 
 

@@ -61,7 +61,7 @@ def test_timeouts_that_are_none(run, client):
         client.call("Continue", "s", pause["id"])
     code, _, err = ended(process)
     assert code == 0
-    assert err.count("is no number of seconds; the default holds") == len(TIMEOUTS)
+    assert err.count("is not a number of seconds; using the default") == len(TIMEOUTS)
     assert "Traceback" not in err
 
 
@@ -73,7 +73,7 @@ def test_a_variable_that_is_no_timeout(run, client, value):
     client.call("Continue", "s", pause["id"])
     code, _, err = ended(process)
     assert code == 0
-    assert "is no number of seconds; the default holds" in err
+    assert "is not a number of seconds; using the default" in err
     assert "\x1b" not in err
 
 
@@ -180,7 +180,7 @@ def test_no_bus(start, script, tmp_path):
     process = start(PYTHON, name, **ON, LAGER_BUS_ADDRESS=f"unix:path={tmp_path}/nobody")
     code, out, err = ended(process)
     assert (code, out) == (0, "went on\n")
-    assert err.startswith("lager: cannot pause here, going on. The bus at unix:path=")
+    assert err.startswith("lager: cannot pause here; continuing. The bus at unix:path=")
     assert err.count("\n") == 1
 
 
@@ -191,7 +191,7 @@ NONSENSE = ["nonsense", "tcp:host=localhost,port=1", "unix:path=", "unix:", ";",
 def test_an_address_of_nonsense(run, address):
     code, out, err = ended(run("import lager\nlager.pause()\nprint('went on')\n", LAGER_BUS_ADDRESS=address))
     assert (code, out) == (0, "went on\n")
-    assert err.count("cannot pause here, going on") == 1
+    assert err.count("cannot pause here; continuing") == 1
     assert "cannot be reached" in err  # the command says it too, if the script leaves it the time
     assert "Traceback" not in err
     assert "\x1b" not in err
@@ -260,7 +260,7 @@ def test_the_bus_dies_while_paused(run, client, own_station):
     code, out, err = ended(process)
     assert (code, out) == (0, "went on\n")
     assert "resumed automatically: timed out, and lagerd did not answer" in err
-    assert "cannot pause here, going on. The bus at" in err
+    assert "cannot pause here; continuing. The bus at" in err
 
 
 def test_lagerd_is_stopped_while_paused(run, client, own_station):
@@ -271,7 +271,7 @@ def test_lagerd_is_stopped_while_paused(run, client, own_station):
     os.kill(own_station.lagerd.pid, signal.SIGCONT)
     assert (code, out) == (0, "went on\n")
     assert "resumed automatically: timed out, and lagerd did not answer" in err
-    assert "cannot pause here, going on. lagerd does not answer." in err
+    assert "cannot pause here; continuing. lagerd does not answer." in err
     client.resumed(first["id"])
     client.resumed(client.paused()["id"])  # of which lagerd hears only now, and of its end
     assert client.list() == []

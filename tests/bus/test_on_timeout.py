@@ -32,11 +32,11 @@ def test_raising(run, client):
     process.err.expect(f"lager: {pause['id']} raised PauseTimeout: timed out, after ")
     assert after(process) < PATIENCE
     out, err = process.out.rest(), process.err.rest()
-    assert out.startswith("caught Nobody resumed the pause at ")
+    assert out.startswith("caught The pause at ")
     assert "script.py:3 (why) in time." in out
     assert process.wait() == 1
     assert "line 6, in <module>" in err
-    assert "lager.errors.PauseTimeout: Nobody" in err
+    assert "lager.errors.PauseTimeout: The pause at" in err
 
 
 def test_exiting_from_the_main_thread(run, client):
@@ -144,7 +144,7 @@ def test_a_lagerd_that_is_gone_changes_nothing(own_station, start, script, clien
     for process in runs.values():
         process.err.expect("timed out, and lagerd did not answer")
     assert {way: process.wait() for way, process in runs.items()} == {"raise": 1, "exit": 124}
-    assert "PauseTimeout: Nobody" in runs["raise"].err.rest()
+    assert "PauseTimeout: The pause at" in runs["raise"].err.rest()
 
 
 def test_mistakes_are_passed_over(run, client):
@@ -155,7 +155,7 @@ def test_mistakes_are_passed_over(run, client):
         assert client.paused()["on_timeout"] == "resume"
     err = process.err.rest()
     assert process.wait() == 0
-    assert err.count("is none of resume, raise, exit; resume holds.\n") == len(MISTAKES)
+    assert err.count("is not one of resume, raise, exit; using resume.\n") == len(MISTAKES)
 
 
 @pytest.mark.parametrize("way", ["raise", "exit"])

@@ -29,7 +29,7 @@ def test_a_script_at_work_stands_and_goes_on(run, client):
     pid = asked(process)
     pause = client.paused()
     assert (pause["pid"], pause["script"], pause["interactive"]) == (pid, "script.py", True)
-    assert pause["label"] == f"asked by {pause['user']}"
+    assert pause["label"] == f"requested by {pause['user']}"
     assert 5 <= pause["line"] <= 8
     os.kill(pid, signal.SIGUSR1)
     client.call("Continue", "s", pause["id"])
@@ -44,7 +44,7 @@ def test_a_script_that_waits_stands_where_it_waits(run, client, text):
     asked(process)
     pause = client.paused()
     assert pause["thread"] == "MainThread"
-    process.err.expect("asked by")
+    process.err.expect("requested by")
     client.call("Continue", "s", pause["id"])
     client.resumed(pause["id"])
 

@@ -185,7 +185,7 @@ def test_the_deadline_is_reached_while_lagerd_is_away(run, client, own_station):
 def test_a_pause_without_lagerd_is_skipped_with_a_note(run, own_station):
     own_station.kill_lagerd()
     process = run(ONE)
-    process.err.expect("cannot pause here, going on. lagerd does not answer. Start it with:")
+    process.err.expect("cannot pause here; continuing. lagerd does not answer. Start it with:")
     assert process.out.rest() == "went on\n"
     assert process.wait() == 0
 

@@ -1,8 +1,8 @@
-"""Carries the pauses of this process to lagerd: told, taken back after a restart, and ended.
+"""Reports the pauses of this process to lagerd, and waits for their end.
 
-A pause outlives lagerd: its call fails, and is made again, with the same id and the time that is left, as soon as
-somebody owns the name again. It outlives the bus until its own deadline; meanwhile Enter in the terminal of the run
-reaches it directly. Everything named with an underscore runs in the thread of the daemon client.
+A pause survives a restart of lagerd: its call fails, and is repeated with the same id and the time left as soon as
+another lagerd owns the name. It survives the loss of the bus until its own timeout; meanwhile Enter in the terminal of
+the run reaches it directly. Methods whose names begin with an underscore run in the daemon client's thread.
 """
 
 import asyncio
@@ -12,124 +12,124 @@ from typing import Any
 
 from lager import fork_lock
 from lager.breakpoints import enter_channel, typeahead
-from lager.breakpoints.script_object import Visits
-from lager.breakpoints.state import Ended, Failed, Standing, Stood
+from lager.breakpoints.script_object import ScriptObject
+from lager.breakpoints.state import Accepted, Ended, Failed, PauseState
 from lager.bus.facade import Bus, Signal
 from lager.contract import BREAKPOINTS, BREAKPOINTS_PATH
 from lager.daemon_client import PATIENCE, DaemonClient, no_answer, this_process
 from lager.errors import AccessDenied, BusError, LagerError, Refusal
 
-_DEFAULT_TIMEOUT = 300.0  # until lagerd says what that of the box is
-_REFUSED_FIRST, _REFUSED_LAST = 0.1, 30.0  # between two times that a pause which stood asks to be taken back
+_DEFAULT_TIMEOUT = 300.0  # until lagerd reports the default of the box
+_REFUSED_FIRST, _REFUSED_LAST = 0.1, 30.0  # between two calls of a pause that a new lagerd refuses
 _REPORT_AGAIN = 5.0  # seconds
 
 
 class Carrier:
     def __init__(self, client: DaemonClient) -> None:
         self._client = client
-        self._standings: dict[str, Standing] = {}
+        self._pauses: dict[str, PauseState] = {}
         self._reports: set[asyncio.Task[None]] = set()
-        self._visits = Visits(self._visited, self._tell)
+        self._object = ScriptObject(self._for_lagerd, self._tell)
 
-    def begin(self, standing: Standing) -> None:
-        """Let `standing` be known to lagerd; its events tell how it goes. From any thread."""
-        self._client.start(self._begin, standing)
+    def begin(self, pause: PauseState) -> None:
+        """Report `pause` to lagerd; its `events` get the results. From any thread."""
+        self._client.start(self._begin, pause)
 
-    def interrupt(self, standing: Standing) -> None:
-        """The paused thread no longer waits. From any thread."""
-        self._client.start(self._interrupt, standing)
+    def interrupt(self, pause: PauseState) -> None:
+        """End `pause`, for its thread no longer waits. From any thread."""
+        self._client.start(self._interrupt, pause)
 
     def connected(self, bus: Bus) -> None:
-        bus.serve(self._visits.tree())
+        bus.serve(self._object.tree())
         for member, heard in (("Paused", self._paused), ("Extended", self._extended), ("Resumed", self._resumed)):
             bus.listen(member, self._of_ours(heard), of=BREAKPOINTS)
 
     def ended(self) -> None:
-        for standing in self._standings.values():
-            standing.events.put(Failed(BusError("The connection to lagerd ended.")))
+        for pause in self._pauses.values():
+            pause.events.put(Failed(BusError("The connection to lagerd ended.")))
 
-    def _begin(self, standing: Standing) -> None:
-        self._standings[standing.id] = standing
-        standing.task = self._client.create_task(self._carry(standing))
+    def _begin(self, pause: PauseState) -> None:
+        self._pauses[pause.id] = pause
+        pause.task = self._client.create_task(self._carry(pause))
 
-    def _interrupt(self, standing: Standing) -> None:
-        if standing.id in self._standings and standing.task is not None:
-            standing.interrupted = True
-            standing.task.cancel()
+    def _interrupt(self, pause: PauseState) -> None:
+        if pause.id in self._pauses and pause.task is not None:
+            pause.interrupted = True
+            pause.task.cancel()
 
-    async def _carry(self, standing: Standing) -> None:
-        """From the first call to the end of the pause, whichever way it ends."""
+    async def _carry(self, pause: PauseState) -> None:
+        """Keep a pause from its first call until it ends, in whatever way."""
         outcome: Ended | Failed
         try:
-            asked = standing.details["timeout"]
-            standing.set_remaining(_DEFAULT_TIMEOUT if asked is None else asked)
-            async with asyncio.timeout_at(standing.last_moment()) as standing.limit:
-                reason = await self._stand(standing)
-            outcome = Ended(reason, standing.by)
+            asked = pause.details["timeout"]
+            pause.set_remaining(_DEFAULT_TIMEOUT if asked is None else asked)
+            async with asyncio.timeout_at(pause.last_moment()) as pause.limit:
+                reason = await self._wait_for_end(pause)
+            outcome = Ended(reason, pause.by)
         except TimeoutError:
-            self._tell("Interrupt", "s", standing.id)
-            outcome = standing.unheard(no_answer())
+            self._tell("Interrupt", "s", pause.id)
+            outcome = pause.unheard(no_answer())
         except LagerError as error:
             outcome = Failed(error)
         except asyncio.CancelledError:
-            if self._client.closing and not standing.interrupted:
+            if self._client.closing and not pause.interrupted:
                 raise
-            self._tell("Interrupt", "s", standing.id)
+            self._tell("Interrupt", "s", pause.id)
             outcome = Ended("interrupted", {})
         except Exception as error:
             outcome = Failed(BusError(f"{type(error).__name__}: {error}"))
-        self._standings.pop(standing.id, None)
-        standing.over = True
-        standing.events.put(outcome)
-        if standing.consoles is not None:
+        self._pauses.pop(pause.id, None)
+        pause.over = True
+        pause.events.put(outcome)
+        if pause.consoles is not None:
             by = outcome.by if isinstance(outcome, Ended) else {}
-            standing.consoles.close(outcome.reason if isinstance(outcome, Ended) else "failed", by)
+            pause.consoles.close(outcome.reason if isinstance(outcome, Ended) else "failed", by)
 
-    async def _stand(self, standing: Standing) -> str:
-        """The reason for which the pause ended. One that stood is refused in vain: it stands until its own deadline,
-        and asks again from time to time, whatever a lagerd answers."""
+    async def _wait_for_end(self, pause: PauseState) -> str:
+        """Return why the pause ended. A pause that lagerd has accepted once stays until its own timeout: if a later
+        lagerd refuses it, it calls again from time to time."""
         try:
-            return await self._stand_until_told(standing)
+            return await self._wait_for_lagerd(pause)
         except enter_channel.Pressed:
-            standing.by = {"user": enter_channel.user_name(), "how": "enter"}
-            report = self._client.create_task(self._report_enter(standing))
+            pause.by = {"user": enter_channel.user_name(), "how": "enter"}
+            report = self._client.create_task(self._report_enter(pause))
             self._reports.add(report)
             report.add_done_callback(self._reports.discard)
             return "continued"
 
-    async def _stand_until_told(self, standing: Standing) -> str:
-        """The reason that lagerd gives. Pressed where there is no lagerd, and Enter came directly."""
+    async def _wait_for_lagerd(self, pause: PauseState) -> str:
+        """Return the reason from lagerd. Raises Pressed if there is no lagerd and Enter came directly."""
         delay = _REFUSED_FIRST
         while True:
-            if not standing.known:
+            if not pause.known:
                 bus = await self._client.connected(patient=False)
                 await self._client.lagerd(PATIENCE)
-                # Before anybody hears of the pause: from then on an Enter is meant for it.
-                standing.dropped = typeahead.drop()
+                # Before lagerd announces the pause: from then on an Enter is meant for it.
+                pause.dropped = typeahead.drop()
             elif self._client.bus is not None and not self._client.bus.lost.done() and self._client.owner:
                 bus = self._client.bus
             else:
-                bus = await enter_channel.unless_pressed(standing.details["run_id"], standing.id, self._back())
+                bus = await enter_channel.unless_pressed(pause.details["run_id"], pause.id, self._back())
             try:
                 reason = await bus.call(
-                    BREAKPOINTS, BREAKPOINTS_PATH, "Pause", "a{sv}", standing.as_asked(), start=False, timeout=None
+                    BREAKPOINTS, BREAKPOINTS_PATH, "Pause", "a{sv}", pause.as_asked(), start=False, timeout=None
                 )
                 return str(reason[0])
             except Refusal:
-                if not standing.known:
+                if not pause.known:
                     raise
                 another = self._client.another_lagerd(delay)
-                await enter_channel.unless_pressed(standing.details["run_id"], standing.id, another)
+                await enter_channel.unless_pressed(pause.details["run_id"], pause.id, another)
                 delay = min(delay * 2, _REFUSED_LAST)
             except BusError:
                 if bus.lost.done():
                     continue
-                # Its end is told by two messages; after the first it must not look alive.
-                with contextlib.suppress(BusError):  # the bus may end just now, too
+                # Two messages announce its end; after the first it must not look alive.
+                with contextlib.suppress(BusError):  # the bus may be lost at this moment, too
                     await self._client.look_for_owner()
 
     async def _back(self) -> Bus:
-        """The connection, as soon as there is a lagerd behind it again."""
+        """Return the connection when there is a lagerd again."""
         while True:
             bus = await self._client.connected(patient=True)
             waiting = asyncio.ensure_future(self._client.lagerd(None))
@@ -140,9 +140,9 @@ class Carrier:
             if not bus.lost.done():
                 return bus
 
-    async def _report_enter(self, standing: Standing) -> None:
-        """Tell the next lagerd how a pause ended that the last one had kept, for its records."""
-        details = {**standing.as_asked(), "resumed": "enter", "ended": time.monotonic()}
+    async def _report_enter(self, pause: PauseState) -> None:
+        """Report to the next lagerd that Enter ended a pause, for the journal."""
+        details = {**pause.as_asked(), "resumed": "enter", "ended": time.monotonic()}
         while True:
             bus = await self._back()
             try:
@@ -160,37 +160,37 @@ class Carrier:
 
     def _of_ours(self, heard: Any) -> Any:
         def listener(signal: Signal) -> None:
-            standing = self._standings.get(signal.args[0])
-            if standing is not None:
-                heard(standing, *signal.args[1:])
+            pause = self._pauses.get(signal.args[0])
+            if pause is not None:
+                heard(pause, *signal.args[1:])
 
         return listener
 
-    def _paused(self, standing: Standing, details: dict[str, Any]) -> None:
-        new, standing.known = not standing.known, True
-        standing.set_remaining(details["remaining"])
+    def _paused(self, pause: PauseState, details: dict[str, Any]) -> None:
+        new, pause.known = not pause.known, True
+        pause.set_remaining(details["remaining"])
         if new:
-            standing.since = details["since"]
-            standing.told = {key: details[key] for key in ("began",) if key in details}
-            standing.details["timeout"] = details["timeout"]
-            standing.events.put(Stood(details["remaining"]))
-            if standing.interactive:
+            pause.since = details["since"]
+            pause.told = {key: details[key] for key in ("began",) if key in details}
+            pause.details["timeout"] = details["timeout"]
+            pause.events.put(Accepted(details["remaining"]))
+            if pause.interactive:
                 asyncio.get_running_loop().call_soon(_import_console)  # so that a console opens at once
 
-    def _visited(self, id: str, sender: str) -> Standing | None:
+    def _for_lagerd(self, id: str, sender: str) -> PauseState | None:
         if sender != self._client.owner:
             raise AccessDenied("Only lagerd attaches consoles.")
-        return self._standings.get(id)
+        return self._pauses.get(id)
 
-    def _extended(self, standing: Standing, remaining: float, _: dict[str, Any]) -> None:
-        standing.set_remaining(remaining)
-        if standing.consoles is not None:
-            standing.consoles.told(remaining)
+    def _extended(self, pause: PauseState, remaining: float, _: dict[str, Any]) -> None:
+        pause.set_remaining(remaining)
+        if pause.consoles is not None:
+            pause.consoles.told(remaining)
 
-    def _resumed(self, standing: Standing, reason: str, details: dict[str, Any]) -> None:
-        standing.by = details
-        # The answer that says the same is on its way; the paused thread need not wait for it.
-        standing.events.put(Ended(reason, details))
+    def _resumed(self, pause: PauseState, reason: str, details: dict[str, Any]) -> None:
+        pause.by = details
+        # The reply that says the same follows; the paused thread need not wait for it.
+        pause.events.put(Ended(reason, details))
 
 
 def _import_console() -> None:
@@ -199,5 +199,5 @@ def _import_console() -> None:
 
 
 def of_this_process() -> Carrier:
-    """The carrier of this process; a forked child makes its own. Raises BusError where no thread can be started."""
+    """Return the carrier of this process; a forked child makes its own. Raises BusError if no thread can start."""
     return this_process().join(Carrier)

@@ -1,9 +1,9 @@
-"""How Enter in the terminal of a run resumes its pauses while there is no lagerd, or no bus: a socket beside them.
+"""The socket by which Enter in the terminal of a run resumes its pauses while there is no lagerd or no bus.
 
-Whoever reads the Enter of a run listens at a name that the run's id makes. A paused script without lagerd connects,
-writes the id of its pause, and reads ENTER when it is resumed; either side sees at once when the other has gone. The
-name is one in the abstract namespace (unix(7)), so that nothing is left of it however its owner ends. Anybody may
-connect there, or listen in the place of one that has gone: each side asks the kernel who the other is.
+`lager python` listens at a name made from the run's id. A paused script without lagerd connects, writes the id of its
+pause, and reads ENTER when it is resumed; each side notices at once when the other has ended. The name is in the
+abstract namespace (unix(7)), which leaves nothing behind however its owner ends. Any user can connect there, or listen
+once the owner has ended: each side asks the kernel who the other is.
 """
 
 import asyncio
@@ -23,18 +23,18 @@ _RETRY_FIRST, _RETRY_LAST = 0.05, 2.0
 
 
 def name_of(run_id: str) -> str:
-    """Where the Enter of a run is read."""
+    """Return the address at which `lager python` listens for the pauses of a run."""
     return f"\0lager-enter-{run_id}"
 
 
 def is_trusted(peer: socket.socket) -> bool:
-    """Whether the other side is of our own user."""
+    """Return whether the other side is a process of our own user."""
     raw = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     return bool(_CREDENTIALS.unpack(raw)[1] == os.getuid())
 
 
 def user_name() -> str:
-    """Who presses Enter there: our own user."""
+    """Return the name of our own user, who presses Enter there."""
     try:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
@@ -46,7 +46,7 @@ class Pressed(Exception):
 
 
 async def unless_pressed(run_id: str, id: str, work: Coroutine[Any, Any, _T]) -> _T:
-    """The result of `work`, which waits for a lagerd. Raises Pressed where Enter resumes the pause `id` first."""
+    """Return the result of `work`, which waits for lagerd. Raises Pressed if Enter resumes the pause `id` first."""
     waiting, entered = asyncio.ensure_future(work), asyncio.ensure_future(pressed(run_id, id))
     try:
         await asyncio.wait({waiting, entered}, return_when=asyncio.FIRST_COMPLETED)
@@ -61,7 +61,7 @@ async def unless_pressed(run_id: str, id: str, work: Coroutine[Any, Any, _T]) ->
 
 
 async def pressed(run_id: str, id: str) -> None:
-    """Return when Enter is pressed for the pause `id` in the terminal of its run; for ever where there is none."""
+    """Return when Enter is pressed for the pause `id` in the terminal of its run. Waits forever without a terminal."""
     delay = _RETRY_FIRST
     while True:
         with contextlib.suppress(OSError):
@@ -73,7 +73,7 @@ async def pressed(run_id: str, id: str) -> None:
 
 
 async def _pressed(run_id: str, id: str) -> bool:
-    """False where the other side has gone, or is not to be trusted."""
+    """Return False if the other side has ended. Raises PermissionError if it belongs to another user."""
     loop = asyncio.get_running_loop()
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as channel:
         channel.setblocking(False)

@@ -1,4 +1,4 @@
-"""A pause while pytest runs: its capture is lifted for what we write, and no clock of a test runs meanwhile."""
+"""Pauses inside pytest: we write past its capture, and the timeouts of its tests do not count the pause."""
 
 import contextlib
 import faulthandler
@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lager.pytest_plugin import Session
 
-_Start = Callable[[float], None]  # goes on with a clock that was stopped for so many seconds
+_Start = Callable[[float], None]  # restarts a clock that was stopped for so many seconds
 
 _lifting = threading.RLock()
 
 
 @contextlib.contextmanager
 def capture_lifted(sessions: list["Session"], begin_line: bool) -> Iterator[None]:
-    """Standard error as it was before pytest captured it, and at the beginning of a line if wanted: only for as long as
-    a write takes, so that what others write meanwhile is captured as ever."""
+    """Lift pytest's capture of standard error, only for one write, so that other output is captured as before.
+    `begin_line`: move to the beginning of a line first."""
     with _lifting, _streams_kept(), contextlib.ExitStack() as stack:
         for session in reversed(sessions):
             capture = session.config.pluginmanager.get_plugin("capturemanager")
@@ -33,7 +33,7 @@ def capture_lifted(sessions: list["Session"], begin_line: bool) -> Iterator[None
 
 @contextlib.contextmanager
 def _streams_kept() -> Iterator[None]:
-    """What the test itself has put in their place: pytest only knows of its own."""
+    """Restore the streams that the test itself has replaced: pytest restores only its own."""
     streams = sys.stdin, sys.stdout, sys.stderr
     try:
         yield
@@ -53,7 +53,7 @@ def _begin_line(config: Any) -> None:
 
 
 class _Clocks:
-    """Those of the tests of this process: they run while no thread of it is paused."""
+    """The clocks of the tests of this process. They run while no thread is paused."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -79,7 +79,7 @@ class _Clocks:
 
 
 def clocks_stopped(sessions: list["Session"]) -> contextlib.AbstractContextManager[None]:
-    """While any thread is in here, neither pytest-timeout nor faulthandler_timeout counts."""
+    """Stop pytest-timeout and faulthandler_timeout while any thread is inside this context."""
     return _clocks.stopped(sessions)
 
 
@@ -87,7 +87,7 @@ _clocks = _Clocks()
 
 
 def _stop_timer(session: "Session") -> _Start:
-    """The one that pytest-timeout has for the test."""
+    """Stop the clock that pytest-timeout has for the test."""
     timer = session.timer
     if timer is None:
         return _nothing
@@ -101,7 +101,7 @@ def _stop_timer(session: "Session") -> _Start:
         session.timer = timer
 
     def start(_: float) -> None:
-        if session.timer is not timer or left <= 0:  # the test has ended, or its time had
+        if session.timer is not timer or left <= 0:  # the test has ended, or its time was over before
             return
         if alarm:
             signal.setitimer(signal.ITIMER_REAL, left)
@@ -151,4 +151,4 @@ def _exits(plugin: Any, config: Any) -> bool:
 
 
 def _nothing(_: float) -> None:
-    """There is no such clock."""
+    """Restart nothing: there is no such clock."""

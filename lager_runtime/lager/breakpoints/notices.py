@@ -1,8 +1,8 @@
-"""What the script's side tells a person: on standard error as the script was started with it.
+"""Messages of the script's side to a person: on the standard error that the script was started with.
 
-Whatever captures sys.stderr in the process (contextlib.redirect_stderr, unittest -b, pytest, behave) neither hides a
-pause nor finds lines of ours among what it captured. Where the descriptor itself leads elsewhere, `lager python` shows
-that there is a pause; `place` is what it goes by.
+Code that captures sys.stderr in the process (contextlib.redirect_stderr, unittest -b, pytest, behave) neither hides a
+pause nor captures lines of ours. If the descriptor itself leads elsewhere, `lager python` announces the pause; it
+compares `place` with its own.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ NOWHERE = "-"
 
 
 def say(text: str, *, begin_line: bool = False) -> None:
-    """One write to standard error, which may be closed or gone. `begin_line` where the line there may be unfinished."""
+    """Write once to standard error, which may be closed. `begin_line`: the line there may be unfinished."""
     try:
         with _not_captured(begin_line):
             stream = _stream()
@@ -30,14 +30,14 @@ def say(text: str, *, begin_line: bool = False) -> None:
 
 
 def say_here(text: str) -> None:
-    """One write to the standard error of the calling thread, which in a console is the console's own."""
+    """Write once to the standard error of the calling thread; in a console, that is the console's own."""
     with contextlib.suppress(Exception):
         sys.stderr.write(text)
         sys.stderr.flush()
 
 
 def place() -> str:
-    """Which file `say` writes to: the numbers of its device and its inode, in hexadecimal."""
+    """Return which file `say` writes to: the numbers of its device and its inode, in hexadecimal."""
     try:
         with _not_captured():
             return identify(_stream().fileno())
@@ -46,13 +46,13 @@ def place() -> str:
 
 
 def identify(file: int | str | os.PathLike[str]) -> str:
-    """The same for whoever has the same file open. Raises OSError where there is no such file or descriptor."""
+    """Return the device and inode of a file or descriptor. Raises OSError if it does not exist."""
     found = os.stat(file)
     return f"{found.st_dev:x}:{found.st_ino:x}"
 
 
 def _stream() -> Any:
-    """sys.stderr, where it leads to the same file as the one that Python began with; else that one."""
+    """Return sys.stderr if it leads to the same file as the one that Python began with; else that one."""
     original, current = sys.__stderr__, sys.stderr
     if original is None or original is current:
         return current
@@ -76,13 +76,13 @@ def _not_captured(begin_line: bool = False) -> contextlib.AbstractContextManager
 
 
 def pytest_sessions() -> list[Any]:
-    """The sessions of pytest that run in this process, each inside of the one before it."""
+    """Return the pytest sessions that run in this process, each inside the one before it."""
     plugin = sys.modules.get("lager.pytest_plugin")
     return list(getattr(plugin, "sessions", ()))
 
 
 def _raised_by_a_handler(error: Exception) -> bool:
-    """Whether a signal came meanwhile, and what the script does then raised `error`."""
+    """Return whether `error` comes from a signal handler of the script that ran meanwhile."""
     handlers = {_code(signal.getsignal(number)) for number in signal.valid_signals()}
     raised = error.__traceback__
     while raised is not None:

@@ -1,8 +1,8 @@
-"""`lager python --pause-on-error`: an error that nothing will catch pauses the script where it was raised.
+"""`lager python --pause-on-error`: pauses the script where an error is raised that nothing will catch.
 
-At each raise, while all frames stand, it is judged whether anything will catch the error; if nothing will, the script
-pauses before any `finally` or `with` has put the bench away. What was taken for caught and comes out nevertheless
-pauses when it does, and says so. Each error pauses once, and nothing here changes what becomes of the script.
+At each raise, while all frames still exist, we decide whether anything will catch the error. If nothing will, the
+script is paused before any `finally` or `with` cleans up the bench. An error that seemed to be caught and still ends
+the thread pauses then, and the label says so. Each error pauses once. Nothing here changes how the script ends.
 """
 
 import contextlib
@@ -20,10 +20,10 @@ _REMEMBERED = 10_000
 
 
 class _OfThread(threading.local):
-    """`paused` is the last error that has; it is kept until Python shows it, so that it pauses once.
+    """`paused` is the last error that has paused; it is kept until Python shows it, so that it pauses once.
 
-    `judged` is the last error that was taken for caught, and the frame that it should not leave. They are known by
-    their ids, so as not to keep alive what the script lets die.
+    `judged` has the id of the last error that something should catch, and the id of the frame that catches it: ids,
+    which keep nothing of the script alive.
     """
 
     busy = False
@@ -31,7 +31,7 @@ class _OfThread(threading.local):
     judged = (0, 0)
 
 
-# Where errors of which types are caught by the code that raises them: so that those of a loop are judged once.
+# Code positions and types of errors that their own frame catches, so that the errors of a loop are judged once.
 _caught_at_once: set[tuple[int, int, int]] = set()
 _mine = _OfThread()
 _previous: Any = None
@@ -61,7 +61,7 @@ def _monitor() -> None:
             monitoring.set_events(tool, monitoring.events.RAISE)
 
 
-# Where the stack is full, there is no room for a judgement: a RecursionError pauses when it has come out.
+# A full stack leaves no room to decide: a RecursionError pauses when it has ended the thread.
 
 
 def _raised(code: CodeType, offset: int, error: BaseException) -> None:
@@ -70,7 +70,7 @@ def _raised(code: CodeType, offset: int, error: BaseException) -> None:
 
 
 def _trace_thread(frame: FrameType, event: str, argument: Any) -> Any:
-    """The first call of a new thread; those that work for a pause are left alone."""
+    """Trace a new thread from its first call, unless it works for a pause."""
     thread = threading.current_thread()
     if thread.name == "lager" or getattr(thread, "is_lager_console", False):
         sys.settrace(None)
@@ -88,9 +88,9 @@ def _trace(frame: FrameType, event: str, argument: Any) -> Any:
 
 
 def _consider(frame: FrameType, error: BaseException, raised: TracebackType) -> None:
-    """Pause where nothing will catch `error`, which is being raised in `frame` or passes through it."""
+    """Pause if nothing will catch `error`, which is raised in `frame` or passes through it."""
     if _mine.busy or error is _mine.paused or is_inside_ours(frame):
-        return  # an error of lager's is judged where it comes to the script, when lager has let go of its locks
+        return  # an error of lager is judged when it reaches the script: then lager holds none of its locks
     _mine.busy = True
     try:
         if not (raised.tb_next and _is_on_its_way(frame, error)):
@@ -99,7 +99,7 @@ def _consider(frame: FrameType, error: BaseException, raised: TracebackType) -> 
         interrupt.__context__ = error.with_traceback(raised)  # so that both are shown
         raise
     except Exception:
-        return  # whatever went wrong with us is not to change the script
+        return  # a fault of ours must not change the script
     finally:
         _mine.busy = False
 
@@ -121,7 +121,7 @@ def _judge(frame: FrameType, error: BaseException, raised: TracebackType) -> Non
 
 
 def _is_on_its_way(frame: FrameType, error: BaseException) -> bool:
-    """Whether the error has been judged, and has not left the frame that may catch it."""
+    """Return whether the error was judged already, and has not left the frame that may catch it."""
     judged, caught_in = _mine.judged
     here: FrameType | None = frame
     while judged == id(error) and here is not None:
@@ -132,7 +132,7 @@ def _is_on_its_way(frame: FrameType, error: BaseException) -> bool:
 
 
 def _audit(event: str, arguments: tuple[Any, ...]) -> None:
-    """Python is about to show an error that ends the main thread, by whatever sys.excepthook there is."""
+    """Pause if Python is about to show an error that ends the main thread."""
     if event == "sys.excepthook":
         with contextlib.suppress(BaseException):  # Ctrl-C ends the pause, and then the error is shown
             _ended(arguments[2], arguments[3])
@@ -157,13 +157,13 @@ def _pause(error: BaseException, raised: TracebackType, when: str) -> None:
         return
     _mine.paused = error
     with lager.fork_lock.wait:
-        from lager.breakpoints.pause import stand
+        from lager.breakpoints.pause import pause_at
         from lager.inspection.location import Place
         from lager.text import LABEL_LENGTH, printable
 
     try:
         told = printable(error, LABEL_LENGTH - 100)
         label = f"{type(error).__name__}: {told}" if told else type(error).__name__
-        stand(Place.of_error(raised), f"{label}, {when}", None, True)
+        pause_at(Place.of_error(raised), f"{label}, {when}", None, True)
     except Exception as problem:
         lager._complain(problem)

@@ -1,4 +1,4 @@
-"""A pause that somebody else asked for, with `lager python --pause`: the main thread stands where it just is."""
+"""A pause requested with `lager python --pause`: the main thread is paused at its next statement."""
 
 from types import FrameType
 
@@ -9,8 +9,8 @@ from lager.contract import TIMED_OUT
 
 
 def pause(frame: FrameType) -> None:
-    """Pause the calling thread, which was interrupted at `frame`; where it stands already, that is enough. Where the
-    pause of another thread has asked for the end of the process, raise SystemExit."""
+    """Pause the calling thread, which was interrupted at `frame`, unless it is paused already. Raises SystemExit if the
+    pause of another thread ends the process."""
     if on_timeout.ending:
         raise SystemExit(TIMED_OUT)
     outer: FrameType | None = frame
@@ -18,4 +18,4 @@ def pause(frame: FrameType) -> None:
         if outer.f_code is lager._pause.__code__:
             return
         outer = outer.f_back
-    lager._pause(frame, f"asked by {user_name()}", None, True, "resume")
+    lager._pause(frame, f"requested by {user_name()}", None, True, "resume")

@@ -1,4 +1,4 @@
-"""Pauses of failing tests: pytest tells of a failure while the fixtures of the test still stand."""
+"""Pauses failing tests, when pytest reports a failure and before it tears down the fixtures."""
 
 import contextlib
 import os
@@ -20,7 +20,7 @@ _UNITTEST_TEARDOWN = ("_callTearDown", "_callCleanup")
 
 
 def configure(config: pytest.Config) -> None:
-    """Let failing tests pause, or say why they will not."""
+    """Make failing tests pause, or print why they will not."""
     if not config.getoption("lager_pause"):
         _say_at_start(config, "lager: pytest catches what a test raises; to pause there, add the option --lager-pause.")
     elif "LAGER_PROCESS_ID" not in os.environ:
@@ -30,7 +30,7 @@ def configure(config: pytest.Config) -> None:
 
 
 def _say_at_start(config: pytest.Config, line: str) -> None:
-    """Once, on the terminal of the whole session."""
+    """Print a line once, on the terminal of the whole session."""
 
     class Notice:
         @pytest.hookimpl(trylast=True)
@@ -47,15 +47,14 @@ class Pauser:
         self._errors: list[BaseException] = []
 
     def pytest_exception_interact(self, node: Any, call: "pytest.CallInfo[Any]") -> None:
-        """A test has failed, as no skip and no xfail does, and is not torn down yet."""
-        told = hasattr(node, "dtest") and call.when == "call"  # a doctest, which was paused where it failed
+        """Pause a test that failed, before its teardown. Skips and expected failures do not get here."""
+        told = hasattr(node, "dtest") and call.when == "call"  # a doctest has paused where it failed
         if isinstance(node, pytest.Item) and call.when != "teardown" and call.excinfo is not None and not told:
             self._pause(node, call.excinfo.value)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: Any) -> Iterator[None]:
-        """Some tests are over when pytest hears of their failure: a unittest.TestCase tears down, and a doctest forgets
-        its names. Both are told of it in time."""
+        """Pause tests that clean up before they report: a unittest.TestCase tears down, a doctest clears its names."""
         with contextlib.ExitStack() as stack:
             for name in ("addError", "addFailure") if hasattr(item, "addFailure") else ():
                 stack.enter_context(_replaced(item, name, self._pausing(item, getattr(item, name))))
@@ -83,7 +82,7 @@ class Pauser:
             error = found[1] if isinstance(found, tuple) else None
             if not isinstance(error, (*_NO_FAILURES, KeyboardInterrupt)):
                 place = Place.of_doctest(test, example)
-                self._stand(item, place, _failure(error) if error is not None else _difference(example.want, found))
+                self._pause_at(item, place, _failure(error) if error is not None else _difference(example.want, found))
             report(out, test, example, found)
 
         return reported
@@ -94,23 +93,23 @@ class Pauser:
         if raised is None or _is_no_failure(error, raised) or any(error is known for known in self._errors):
             return
         self._errors.append(error)
-        self._stand(item, _place(item, raised), _failure(error))
+        self._pause_at(item, _place(item, raised), _failure(error))
 
-    def _stand(self, item: pytest.Item, place: Place, failure: str) -> None:
-        """Ctrl-C ends the session."""
+    def _pause_at(self, item: pytest.Item, place: Place, failure: str) -> None:
+        """Pause the test; Ctrl-C ends the session."""
         try:
             if lager._is_off():
                 return
-            from lager.breakpoints.pause import stand  # which takes a while
+            from lager.breakpoints.pause import pause_at  # slow to import
 
-            stand(place, item.nodeid, None, True, about=f"lager: {failure}\n")
+            pause_at(place, item.nodeid, None, True, about=f"lager: {failure}\n")
         except Exception as problem:
             lager._complain(problem)
 
 
 @contextlib.contextmanager
 def _replaced(owner: Any, name: str, by: Callable[..., None]) -> Iterator[None]:
-    """An attribute of this one object, which has it from its class."""
+    """Replace an attribute of this one object, which has it from its class."""
     setattr(owner, name, by)
     try:
         yield
@@ -119,25 +118,25 @@ def _replaced(owner: Any, name: str, by: Callable[..., None]) -> Iterator[None]:
 
 
 def _failure(error: BaseException) -> str:
-    """What the test raised, in one line."""
+    """Return what the test raised, in one line."""
     told = first_line(error, LABEL_LENGTH)
     return f"{type(error).__name__}: {told}" if told else type(error).__name__
 
 
 def _difference(want: str, got: str) -> str:
-    """What a doctest printed, in one line."""
+    """Return what a doctest printed, in one line."""
     shown = [first_line(text, LABEL_LENGTH // 2) or "nothing" for text in (want, got)]
     return f"expected {shown[0]}, got {shown[1]}"
 
 
 def _is_no_failure(error: BaseException, raised: TracebackType) -> bool:
-    """Whether it is a skip or the like, or comes from what unittest calls to tear down."""
+    """Return whether it is a skip or the like, or comes from the teardown of unittest."""
     names = {frame.f_code.co_name for frame, _ in traceback.walk_tb(raised)}
     return isinstance(error, (*_NO_FAILURES, KeyboardInterrupt)) or not names.isdisjoint(_UNITTEST_TEARDOWN)
 
 
 def _place(item: pytest.Item, raised: TracebackType) -> Place:
-    """The innermost frame of the test's own code, below the first one; where there is none, that of the error."""
+    """Return the innermost frame of the test's own code; if there is none, that of the error."""
     folders = tuple(f"{folder}{os.sep}" for folder in (item.config.rootpath, item.path.parent))
     stack = [*traceback.walk_tb(raised)]
     own = [at for at, (frame, _) in enumerate(stack) if _is_own(frame, folders)]

@@ -1,4 +1,4 @@
-"""What a script asked for at the deadline of a pause: to raise, or to end. The other thing is to go on."""
+"""What happens when a pause times out, if the script is not to resume: raise PauseTimeout, or end the run."""
 
 import atexit
 import contextlib
@@ -15,7 +15,7 @@ from lager.errors import PauseTimeout
 
 _LAST_SECONDS = 3.0
 _here = threading.local()
-ending = False  # the main thread is to end when a SIGURG comes
+ending = False  # the main thread ends at the next SIGURG
 
 
 class _Mark:
@@ -23,11 +23,11 @@ class _Mark:
 
 
 def outcome(details: dict[str, Any]) -> BaseException | None:
-    """What the pause with these details, whose time is over, has to raise in its thread."""
+    """Return what the pause with these details, which has timed out, raises in its thread; None: it resumes."""
     if details["on_timeout"] == "raise":
         label = f" ({details['label']})" if details["label"] else ""
-        what = f"Nobody resumed the pause at {details['file']}:{details['line']}{label} in time."
-        return PauseTimeout(what, "Catch lager.PauseTimeout, or give it more time with timeout=.")
+        what = f"The pause at {details['file']}:{details['line']}{label} was not resumed in time."
+        return PauseTimeout(what, "Catch lager.PauseTimeout, or set a longer timeout=.")
     if details["on_timeout"] == "exit":
         if not script_threads.is_main():
             _end_main_thread()
@@ -37,9 +37,9 @@ def outcome(details: dict[str, Any]) -> BaseException | None:
 
 def _end_main_thread() -> None:
     over = threading.Event()
-    _here.until_its_end = _Mark()  # which goes with this thread, behind its last `finally`
+    _here.until_its_end = _Mark()  # deleted with this thread, after its last `finally`
     weakref.finalize(_here.until_its_end, over.set).atexit = False
-    # The code of the process is the main thread's to choose, and it may have run out already.
+    # The main thread chooses the exit code of the process, and it may have ended already.
     atexit.register(_exit, over)
     if script_threads.main_is_alive():
         global ending
@@ -49,7 +49,7 @@ def _end_main_thread() -> None:
 
 
 def _exit(over: threading.Event) -> None:
-    """The last of the process. Until 3.12 a join() that was interrupted takes the thread for ended, and so would we."""
+    """End the process. Until Python 3.12, an interrupted join() takes the thread for ended, and so would we."""
     over.wait(_LAST_SECONDS)
     atexit.unregister(_exit)
     atexit._run_exitfuncs()

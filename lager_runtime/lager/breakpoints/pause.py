@@ -1,4 +1,4 @@
-"""A pause as the script sees it: what is said of it, the banner, the wait, and the line that says why it ended."""
+"""A pause as the script sees it: its description, the banner, the wait, and the line that says why it ended."""
 
 import contextlib
 import math
@@ -12,14 +12,14 @@ import lager
 from lager.breakpoints import banner, carrier, notices, script_threads, terminal_line
 from lager.breakpoints.notices import say
 from lager.breakpoints.on_timeout import outcome
-from lager.breakpoints.state import Ended, Failed, Standing
+from lager.breakpoints.state import Ended, Failed, PauseState
 from lager.contract import LONGEST, ON_TIMEOUT, PATH_LENGTH
 from lager.inspection import display_paths
 from lager.inspection.location import Place, file_of
 from lager.text import LABEL_LENGTH, printable
 
 
-def stand(
+def pause_at(
     place: Place,
     label: object,
     timeout: object,
@@ -27,37 +27,39 @@ def stand(
     on_timeout: object = "resume",
     about: str = "",
 ) -> BaseException | None:
-    """Pause the calling thread, and say that it stands at `place`, and before that `about`. Raises LagerError where
-    that cannot be; Ctrl-C passes through. What it returns is for the caller to raise: the script asked for it at its
-    deadline."""
+    """Pause the calling thread at `place`. Print `about` and the banner, and at the end why the pause ended.
+
+    Returns the exception that the caller must raise, as `on_timeout` wants it; else None. Raises LagerError if the
+    script cannot be paused; Ctrl-C passes through.
+    """
     if getattr(threading.current_thread(), "is_lager_console", False):
-        notices.say_here("lager: a console cannot pause its script once more. Go on typing, or leave it with exit().\n")
+        notices.say_here("lager: pause() has no effect inside a console.\n")
         return None
     details = describe(place, label, _timeout(timeout), interactive)
-    standing = Standing(details | {"on_timeout": _on_timeout(on_timeout)}, place)
+    pause = PauseState(details | {"on_timeout": _on_timeout(on_timeout)}, place)
     carried = carrier.of_this_process()
     if interactive:
         script_threads.prepare()
     try:
         with _clocks_stopped():
-            carried.begin(standing)
-            ended = _wait(standing, about)
+            carried.begin(pause)
+            ended = _wait(pause, about)
     except BaseException:
-        carried.interrupt(standing)
+        carried.interrupt(pause)
         terminal_line.await_row_gone()  # a traceback may follow
         raise
     finally:
-        place.forget()  # whoever still knows of the pause keeps nothing of the script
+        place.forget()  # so that what refers to the pause keeps no frame of the script
     if isinstance(ended, Failed):
         try:
             raise ended.error.with_traceback(None)
         finally:
-            del ended  # whose error would know this frame, and keep it and its callers'
-    return outcome(standing.details) if ended.reason in ("timeout", "alone", "held up") else None
+            del ended  # its traceback has this frame, and would keep it and its callers alive
+    return outcome(pause.details) if ended.reason in ("timeout", "alone", "held up") else None
 
 
 def describe(place: Place, label: object, timeout: float | None, interactive: bool) -> dict[str, Any]:
-    """The keys of the contract that a script knows of itself; `timeout` in seconds, None for what lagerd says."""
+    """Return the keys of a pause that the script knows. `timeout` is in seconds; None: lagerd's default."""
     return {
         "id": os.urandom(4).hex(),
         "label": "" if label is None else printable(label, LABEL_LENGTH),
@@ -74,7 +76,7 @@ def describe(place: Place, label: object, timeout: float | None, interactive: bo
 
 
 def _clocks_stopped() -> contextlib.AbstractContextManager[None]:
-    """Those of the test that pauses, if there is one."""
+    """Stop the clocks of the test that pauses, if there is one."""
     sessions = notices.pytest_sessions()
     if not sessions:
         return contextlib.nullcontext()
@@ -83,13 +85,13 @@ def _clocks_stopped() -> contextlib.AbstractContextManager[None]:
     return in_pytest.clocks_stopped(sessions)
 
 
-def _wait(standing: Standing, about: str) -> Ended | Failed:
+def _wait(pause: PauseState, about: str) -> Ended | Failed:
     began = time.monotonic()
     while True:
         try:
-            event = standing.events.get(timeout=standing.patience())
+            event = pause.events.get(timeout=pause.patience())
         except Empty:
-            given_up = standing.given_up()
+            given_up = pause.given_up()
             if given_up is None:
                 continue
             event = given_up
@@ -97,20 +99,20 @@ def _wait(standing: Standing, about: str) -> Ended | Failed:
             return event
         if isinstance(event, Ended):
             terminal_line.await_row_gone()
-            say(banner.resumed(standing.details, event.reason, event.by, time.monotonic() - began))
+            say(banner.resumed(pause.details, event.reason, event.by, time.monotonic() - began))
             return event
-        enter = standing.dropped is not None
-        text = banner.paused(standing.details, event.remaining, enter=enter, dropped=standing.dropped or 0)
+        enter = pause.dropped is not None
+        text = banner.paused(pause.details, event.remaining, enter=enter, dropped=pause.dropped or 0)
         say(about + text, begin_line=True)
 
 
 def _timeout(argument: object) -> float | None:
-    """The argument, else the environment, else None for the default of the box; what is no number is passed over."""
+    """Return the argument, else that of the environment, else None: the default of the box. Reports invalid values."""
     if argument is not None:
         seconds = _seconds(argument)
         if seconds is not None:
             return seconds
-        say(f"lager: timeout={printable(_repr(argument), 40)} is no number of seconds; the default holds.\n")
+        say(f"lager: timeout={printable(_repr(argument), 40)} is not a number of seconds; using the default.\n")
     text = lager.setting("LAGER_BREAKPOINT_TIMEOUT").strip()
     if not text:
         return None
@@ -118,7 +120,7 @@ def _timeout(argument: object) -> float | None:
         seconds = _seconds(float(text))
         if seconds is not None:
             return seconds
-    say(f"lager: LAGER_BREAKPOINT_TIMEOUT={printable(text, 40)} is no number of seconds; the default holds.\n")
+    say(f"lager: LAGER_BREAKPOINT_TIMEOUT={printable(text, 40)} is not a number of seconds; using the default.\n")
     return None
 
 
@@ -126,7 +128,7 @@ def _on_timeout(argument: object) -> str:
     if type(argument) is str and argument in ON_TIMEOUT:
         return argument
     shown, default = printable(_repr(argument), 40), ON_TIMEOUT[0]
-    say(f"lager: on_timeout={shown} is none of {', '.join(ON_TIMEOUT)}; {default} holds.\n")
+    say(f"lager: on_timeout={shown} is not one of {', '.join(ON_TIMEOUT)}; using {default}.\n")
     return default
 
 
@@ -134,7 +136,7 @@ def _seconds(value: object) -> float | None:
     if isinstance(value, bool | str | bytes):
         return None
     try:
-        seconds = float(value)  # type: ignore[arg-type]  # anything may come here, and what is no number raises
+        seconds = float(value)  # type: ignore[arg-type]  # it may be anything; if it is not a number, this raises
     except Exception:
         return None
     return seconds if math.isfinite(seconds) and 0 <= seconds <= LONGEST else None

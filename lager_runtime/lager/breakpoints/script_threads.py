@@ -1,4 +1,4 @@
-"""The script's threads, as the script's own `threading` knows them; a pause has one of its own, which does not."""
+"""The script's threads, as the script's own copy of `threading` knows them. A pause uses another copy."""
 
 import _frozen_importlib
 import _thread
@@ -8,28 +8,28 @@ import threading
 from typing import Any
 
 _bootstrap: Any = _frozen_importlib
-# What it imports, too.
+# `threading`, and what it imports.
 _THREADINGS = ("threading", "functools", "collections", "keyword", "operator", "reprlib", "types", "_weakrefset")
 
 
 def name() -> str:
-    """The name of the calling thread."""
+    """Return the name of the calling thread."""
     try:
         found = _theirs().current_thread().name
     except Exception:
-        found = None  # replaced by something else, or just being imported
+        found = None  # replaced by something else, or still being imported
     if type(found) is str:
         return found
     return "MainThread" if is_main() else f"Thread-{_thread.get_ident()}"
 
 
 def is_main() -> bool:
-    """Whether the calling thread is the main one of the process."""
+    """Return whether the calling thread is the main thread of the process."""
     return _thread.get_ident() == main_ident()
 
 
 def main_ident() -> int:
-    """The identifier of the main thread."""
+    """Return the identifier of the main thread."""
     try:
         found = _theirs().main_thread().ident
     except Exception:
@@ -38,7 +38,7 @@ def main_ident() -> int:
 
 
 def main_is_alive() -> bool:
-    """Whether the main thread has not ended yet."""
+    """Return whether the main thread has not ended yet."""
     try:
         return bool(_theirs().main_thread().is_alive())
     except Exception:
@@ -46,8 +46,8 @@ def main_is_alive() -> bool:
 
 
 def prepare() -> None:
-    """Have the script's `threading` imported by the main thread, which may be this one: before Python 3.13 it takes the
-    thread that imports it first for the main one, and that would be a console's."""
+    """Import the script's `threading`, if this is the main thread. Before Python 3.13 it takes the first thread that
+    imports it for the main thread, and that would be a console's."""
     if sys.version_info >= (3, 13) or "threading" in sys.modules or not is_main():
         return
     start = getattr(sys, "_lager_start", None)
@@ -57,13 +57,13 @@ def prepare() -> None:
 
 
 def _is_pythons_own(name: str, library: list[str]) -> bool:
-    """Whether the script's `import` finds what Python ships: nothing of its folder is run here."""
+    """Return whether the script's `import` finds the module that Python ships, and not one of the script's folder."""
     folders = (f"{folder}/" for folder in library)
     return str(_bootstrap._find_spec(name, None).origin).startswith(("built-in", "frozen", *folders))
 
 
 class _Unloaded:
-    """What is there while the script has not imported `threading`: one thread, as a rule."""
+    """Stands in for `threading` until the script imports it: there is only the main thread, as a rule."""
 
     class _Main:
         name = "MainThread"

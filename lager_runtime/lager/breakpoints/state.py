@@ -1,4 +1,4 @@
-"""One pause of this process, as the link's thread knows it, and what it tells the paused thread."""
+"""The state of one pause of this process, shared by the daemon client's thread and the paused thread."""
 
 import asyncio
 import contextlib
@@ -12,16 +12,16 @@ from lager.daemon_client import no_answer
 from lager.errors import BusError, LagerError
 from lager.inspection.location import Place
 
-_UNHEARD_SECONDS = 15.0  # until lagerd must have said that it knows of a pause
-_HELD_UP = 0.5  # behind what was due, for a thread that was kept from running
-_GRACE = 3.0  # beyond our own deadline, before we stop waiting for a lagerd that keeps silent
-_HUNG = 1.5  # beyond that, before the paused thread stops waiting for the thread that does
-_ONE_MOMENT = 0.5  # more, in which that thread, kept from running as long as this one was, hears what it was told
+_UNHEARD_SECONDS = 15.0  # until lagerd must have accepted a pause
+_HELD_UP = 0.5  # a thread that is so late was kept from running
+_GRACE = 3.0  # after the timeout, until we stop waiting for a silent lagerd
+_HUNG = 1.5  # after that, until the paused thread stops waiting for the client's thread
+_ONE_MOMENT = 0.5  # in which the client's thread, if it was kept from running too, can read its messages
 _LONGEST_WAIT = 3600.0
 
 
 @dataclass(frozen=True)
-class Stood:
+class Accepted:
     remaining: float
 
 
@@ -37,23 +37,23 @@ class Failed:
 
 
 @dataclass(eq=False)
-class Standing:
-    """One pause of this process. `events` tells the paused thread: Stood when lagerd has it, then Ended or Failed."""
+class PauseState:
+    """One pause of this process. `events` is for the paused thread: Accepted by lagerd, then Ended or Failed."""
 
     details: dict[str, Any]
     place: Place
-    events: "SimpleQueue[Stood | Ended | Failed]" = field(default_factory=SimpleQueue)
+    events: "SimpleQueue[Accepted | Ended | Failed]" = field(default_factory=SimpleQueue)
     deadline: float | None = None
     known: bool = False
     began: float = field(default_factory=time.monotonic)
-    since: float = 0.0  # of the epoch, by the clock of lagerd
-    told: dict[str, Any] = field(default_factory=dict)  # of its beginning, beside that
+    since: float = 0.0  # seconds since the epoch, by lagerd's clock
+    told: dict[str, Any] = field(default_factory=dict)  # what else lagerd said of its beginning
     interrupted: bool = False
     over: bool = False
     dropped: int | None = None
     by: dict[str, Any] = field(default_factory=dict)
     limit: asyncio.Timeout | None = None
-    moment_until: float = 0.0  # by the monotonic clock; 0 where none was needed
+    moment_until: float = 0.0  # by the monotonic clock; 0: not needed so far
     held_up: bool = False
     task: "asyncio.Task[None] | None" = None
     consoles: Any = None
@@ -67,23 +67,25 @@ class Standing:
         return bool(self.details["interactive"])
 
     def set_remaining(self, seconds: float) -> None:
-        """Seconds left, 0 for no limit."""
+        """Set the time left in seconds; 0 is no timeout."""
         self.deadline = time.monotonic() + seconds if seconds else None
         self.moment_until = 0.0
         if self.limit is not None:
-            with contextlib.suppress(RuntimeError):  # it is just expiring
+            with contextlib.suppress(RuntimeError):  # it expires at this moment
                 self.limit.reschedule(self.last_moment())
 
     def as_asked(self) -> dict[str, Any]:
-        """What to tell lagerd: everything, and the time that is left where it stood before."""
+        """Return the argument of the call Pause. Once a lagerd has accepted the pause, it includes the time left."""
         if not self.known:
             return self.details
         left = 0.0 if self.deadline is None else max(self.deadline - time.monotonic(), 0.001)
         return {**self.details, "remaining": left, "since": self.since} | self.told
 
     def unheard(self, no_answer: LagerError) -> "Ended | Failed":
-        """What becomes of a pause whose last moment has come without a word of lagerd: said of the silent side. Where
-        this thread is far behind that moment it could not listen, and lagerd may well have spoken."""
+        """Return how a pause ends about which lagerd was silent until the last moment.
+
+        If the client's thread is far behind that moment, it was kept from reading, and lagerd may have replied.
+        """
         late = 0.0
         if self.limit is not None and (when := self.limit.when()) is not None:
             late = asyncio.get_running_loop().time() - when
@@ -92,13 +94,15 @@ class Standing:
         return Ended("held up", {}) if self.known else Failed(BusError(f"{HELD_UP}."))
 
     def patience(self) -> float | None:
-        """For how many seconds the paused thread leaves it to the link's thread to end this."""
+        """Return how many seconds the paused thread waits for the client's thread to end the pause."""
         due = self._due()
         return None if due is None else min(max(due - time.monotonic(), 0.0), _LONGEST_WAIT)
 
     def given_up(self) -> "Ended | Failed | None":
-        """What the paused thread makes of it where the link's thread has not ended it in time; None if it is to wait
-        on. That is given one more moment, and again one after each in which neither of the two could run."""
+        """Return how the paused thread ends the pause if the client's thread has not; None to keep waiting.
+
+        The client's thread gets one more moment, and another one after each in which neither thread could run.
+        """
         due = self._due()
         late = -1.0 if due is None else time.monotonic() - due
         if late < 0:
@@ -112,7 +116,7 @@ class Standing:
         return Failed(BusError(f"{HELD_UP}.") if self.held_up else no_answer())
 
     def last_moment(self) -> float | None:
-        """When to stop waiting for lagerd, by the clock of the loop."""
+        """Return when to stop waiting for lagerd, by the clock of the event loop."""
         ends = self._ends()
         return None if ends is None else asyncio.get_running_loop().time() + ends - time.monotonic()
 

@@ -1,4 +1,4 @@
-"""A notice as a terminal is to get it: on a line of its own, and broken between words."""
+"""Lays out a notice for a terminal: on a line of its own, wrapped between words."""
 
 import contextlib
 import fcntl
@@ -16,10 +16,10 @@ _FIELD = 12  # columns of the name of a field in a banner
 
 
 def fitted(stream: Any, text: str, *, begin_line: bool) -> str:
-    """The text for the stream; as it is where that is no terminal of a known width.
+    """Return the text, wrapped if the stream is a terminal of a known width.
 
-    `begin_line`: the script may have left the cursor behind an unfinished line. So many spaces as there are columns end
-    in the next row wherever in a row they began, and in the same one where it was empty.
+    `begin_line`: the script may have left the cursor after an unfinished line. A full row of spaces moves to the next
+    row from any column but the first, where it stays in the empty row.
     """
     try:
         columns = os.get_terminal_size(stream.fileno()).columns
@@ -33,13 +33,15 @@ def fitted(stream: Any, text: str, *, begin_line: bool) -> str:
         return shown
     with contextlib.suppress(Exception):
         if sys.__stdout__ is not None and sys.__stdout__.isatty():
-            sys.__stdout__.flush()  # what was printed before the pause is seen before it
+            sys.__stdout__.flush()  # so that output from before the pause appears before it
     return f"{' ' * columns}\r{shown}"
 
 
 def await_row_gone() -> None:
-    """Wait until `lager python` has taken away its row below the banner, a third of a second at the most: it keeps the
-    file LAGER_COUNTDOWN locked while it shows one. Then what we say next stands where the row was."""
+    """Wait until `lager python` has removed its row below the banner, at most a third of a second.
+
+    It keeps the file LAGER_COUNTDOWN locked while it shows the row. What we print next takes the row's place.
+    """
     path = os.environ.get("LAGER_COUNTDOWN", "")
     if not path:
         return

@@ -1,4 +1,4 @@
-"""Keys typed before a pause belong to no pause: a late Enter must not resume the next one."""
+"""Drops keys that were typed before a pause: a late Enter must not resume the next one."""
 
 import contextlib
 import fcntl
@@ -13,9 +13,9 @@ _INT = struct.Struct("i")
 
 
 def drop() -> int | None:
-    """Drop what was typed ahead on the terminal of the run, and answer how many characters that was.
+    """Drop what was typed ahead on the terminal of the run, and return the number of characters.
 
-    None where this process has no such terminal, or is not in its foreground: then no key there is meant for it.
+    None if this process has no such terminal or is not in its foreground: then no key there is meant for it.
     """
     path = lager.at_start("LAGER_TERMINAL")
     if not path:
@@ -39,7 +39,7 @@ def drop() -> int | None:
 
 
 def _flush(fd: int) -> None:
-    # With SIGTTOU blocked, losing the foreground right now costs a flush and does not stop the script: tcsetattr(3).
+    # With SIGTTOU blocked, losing the foreground now does not stop the script: tcsetattr(3).
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTTOU])
     try:
         termios.tcflush(fd, termios.TCIFLUSH)
