@@ -8,7 +8,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 _PLACE = {"wheel": "lager/commit.txt", "sdist": "lager_runtime/lager/commit.txt"}
-_GIT = ["git", "-c", "safe.directory=*"]  # whoever builds need not own the checkout
+_GIT = ["git", "-c", "safe.directory=*"]  # the checkout may belong to another user
 
 
 class CommitHook(BuildHookInterface):  # type: ignore[type-arg, misc, unused-ignore]

@@ -1,12 +1,12 @@
-"""What a Python process of a run does before its script begins: lager_startup.pth has it imported.
+"""What a Python process of a run does before its script begins. lager_startup.pth imports it.
 
-It is outside of the package, and imports nothing that Python has not imported itself, so that a script finds everything
-as plain Python would have it. Each variable that asks for something has a function here, which imports its own module.
+It is outside the package, and imports nothing that Python has not imported itself, so that a script finds everything as
+in plain Python. Each variable that enables something has a function here, which imports its own module.
 
-PYTEST_DONT_REWRITE, which would come too late: pytest warns of that.
+Contains PYTEST_DONT_REWRITE: pytest imports this module too early to rewrite it.
 """
 
-import _signal  # type: ignore[import-not-found]  # without the enumerations of signal, which cost more than all of this
+import _signal  # type: ignore[import-not-found]  # signal's enumerations cost more than all of this
 import _thread
 import builtins
 import os
@@ -25,7 +25,7 @@ _HOOK = "lager.breakpointhook"
 
 
 class Start:
-    """The world as it was before the script's code ran; see lager/world.py. Once in a process."""
+    """The state of Python before the script's code ran; see lager/world.py. There is one in a process."""
 
     def __init__(self) -> None:
         self.environ = dict(os.environ)
@@ -33,7 +33,7 @@ class Start:
         home = os.path.dirname(os.__file__)
         self.library = [home, *(path for path in sys.path if os.path.basename(path) == "lib-dynload")]
         given = [os.path.abspath(path) for path in self.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
-        # Behind all others what PYTHONPATH names: a folder of the script's, as a rule.
+        # PYTHONPATH comes last: it usually names folders of the script.
         paths = [path for path in sys.path if path and path not in self.library]
         self.others = [path for path in paths if path not in given] + [path for path in paths if path in given]
         self.builtins = dict(builtins.__dict__)
@@ -44,8 +44,8 @@ class Start:
             for name, module in list(sys.modules.items())
             if name in sys.builtin_module_names and name not in ("sys", "builtins")
         }
-        # Some tools that stop the clock replace the function itself, in C; this one they leave, and on Linux it is the
-        # same clock: time.monotonic() in the Python library reference.
+        # Some tools that stop the clock replace time.monotonic itself, in C. They leave this function, which on Linux
+        # reads the same clock: time.monotonic() in the Python library reference.
         self.compiled["time"]["monotonic"] = time.perf_counter
         self.posix = self.compiled["posix"]
         self.allocate_lock, self.allocate_rlock = _thread.allocate_lock, _thread.RLock
@@ -55,7 +55,7 @@ class Start:
         self._making = _thread.RLock()
 
     def world(self) -> "World":
-        """Where what pauses this process lives; made when it is first needed."""
+        """Return the world of the modules that pause this process, made at the first call."""
         with self._making:
             if self._world is None:
                 import _frozen_importlib_external
@@ -70,7 +70,7 @@ class Start:
 
 
 def start() -> "Any":
-    """That of this process, also where the script has thrown this module away and imports it anew."""
+    """Return the Start of this process, even if the script has removed this module and imports it again."""
     found = getattr(sys, "_lager_start", None)
     if not isinstance(found, Start) and type(found).__name__ != "Start":
         found = Start()
@@ -79,7 +79,7 @@ def start() -> "Any":
 
 
 def _breakpoint(*arguments: "Any", **options: "Any") -> "Any":
-    """What breakpoint() calls in a run, unless the user or the script has chosen something else."""
+    """Pause, if breakpoint() is called in a run and neither the user nor the script has chosen another hook."""
     chosen = os.environ.get("PYTHONBREAKPOINT")
     if type(chosen) is str and chosen not in ("", _HOOK):
         return sys.__breakpointhook__(*arguments, **options)
@@ -88,20 +88,20 @@ def _breakpoint(*arguments: "Any", **options: "Any") -> "Any":
     except (ImportError, RuntimeError):
         if not sys.is_finalizing():
             raise
-        if sys.stderr is not None:  # nothing can be imported any more
+        if sys.stderr is not None:  # nothing can be imported now
             print("lager: cannot pause here; continuing. RuntimeError('Python is ending')", file=sys.stderr)
         return None
-    asked_for = ours._breakpoint(_caller(), *arguments, **options)
-    if asked_for is not None:
+    to_raise = ours._breakpoint(_caller(), *arguments, **options)
+    if to_raise is not None:
         try:
-            raise asked_for
+            raise to_raise
         finally:
-            del asked_for  # which would know this frame, and keep it and its callers'
+            del to_raise  # its traceback has this frame, and would keep it and its callers alive
     return None
 
 
 def _caller() -> "FrameType":
-    """Whose call of the hook this is; the hook itself where C calls it, as atexit does."""
+    """Return the frame that called the hook; the hook's own if C called it, as atexit does."""
     try:
         return sys._getframe(2)
     except ValueError:
@@ -109,15 +109,18 @@ def _caller() -> "FrameType":
 
 
 def _set_hook() -> None:
-    """The variable alone would be a warning in a child whose Python has no lager, and is lost with the environment."""
+    """Set breakpoint() for this process only: with PYTHONBREAKPOINT, a child whose Python has no lager would warn."""
     if sys.flags.ignore_environment or os.environ.get("PYTHONBREAKPOINT", _HOOK) == _HOOK:
         os.environ.pop("PYTHONBREAKPOINT", None)
         sys.breakpointhook = _breakpoint
 
 
 class _KernelWatch:
-    """A finder that finds nothing: ipykernel imports a debugger, which takes breakpoint() for itself though nobody is
-    attached to it, and then does nothing or raises TypeError. In a kernel, breakpoint() stays a pause."""
+    """A finder that keeps breakpoint() a pause in a Jupyter kernel; it finds no modules.
+
+    ipykernel imports a debugger that replaces the hook even if no debugger is attached. Then breakpoint() would do
+    nothing or raise TypeError.
+    """
 
     _LAST = "debugpy._vendored.force_pydevd"  # its import sets the hook
 
@@ -147,7 +150,7 @@ def _keep_hook_in_kernel() -> None:
 
 
 def _listen() -> None:
-    """Let SIGURG, which does nothing to a process that does not listen, pause the script where it is."""
+    """Make SIGURG pause the script. A process without a handler ignores this signal."""
     if _signal.getsignal(_signal.SIGURG) == _signal.SIG_DFL:
         _signal.signal(_signal.SIGURG, _asked)
 
@@ -160,9 +163,9 @@ _INTERRUPTED_AFTER = 0.2  # seconds, at most
 
 
 def _end_by_the_ladder() -> None:
-    """Let what ends the whole job, as timeout(1) or a closed terminal does, leave the script time to tidy up.
+    """Give the script time to clean up if the whole job is ended, as by timeout(1) or a closed terminal.
 
-    That is for `lager python` to see to, which interrupts it. In children everything is as plain Python has it.
+    It passes the signal on to `lager python`, which interrupts the script. Children behave as in plain Python.
     """
     from _thread import get_ident
     from time import sleep
@@ -175,35 +178,35 @@ def _end_by_the_ladder() -> None:
         _signal.signal(number, _signal.SIG_DFL)  # a second one ends it at once
         if os.getppid() == parent:
             os.kill(parent, number)
-            sleep(_INTERRUPTED_AFTER)  # so that the script does not go on as after a signal that it handles itself
+            sleep(_INTERRUPTED_AFTER)  # so that the script does not continue meanwhile
             if _signal.getsignal(_signal.SIGINT) == _signal.SIG_IGN:
                 raise KeyboardInterrupt
-        elif number == _signal.SIGTERM:  # `lager python` is dead, and its keeper has interrupted us before
+        elif number == _signal.SIGTERM:  # `lager python` is dead, and its keeper has interrupted us already
             _signal.raise_signal(number)
 
     masks: dict[int, Any] = {}
 
     def hold() -> None:
-        # A signal to a child that still has our handler would be lost: Python forgets in a child what came before.
+        # A signal to a child that still has our handler would be lost: Python clears pending signals in a child.
         masks[get_ident()] = _signal.pthread_sigmask(_signal.SIG_BLOCK, taken)
 
-    def go_on() -> None:
+    def release() -> None:
         _signal.pthread_sigmask(_signal.SIG_SETMASK, masks.pop(get_ident()))
 
     def forget() -> None:
         for number in taken:
             if _signal.getsignal(number) is told:
                 _signal.signal(number, _signal.SIG_DFL)
-        go_on()
+        release()
 
     taken = [n for n in (_signal.SIGTERM, _signal.SIGHUP) if _signal.getsignal(n) == _signal.SIG_DFL]
     for number in taken:
         _signal.signal(number, told)
-    os.register_at_fork(before=hold, after_in_parent=go_on, after_in_child=forget)
+    os.register_at_fork(before=hold, after_in_parent=release, after_in_child=forget)
 
 
 def _write_lines() -> None:
-    """Who follows a detached run sees each line when it is printed, as on a terminal."""
+    """Buffer standard output by lines, so that followers of a detached run see each line at once."""
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
 
 
@@ -214,7 +217,7 @@ def _show_typed_names() -> None:
 
 
 def _pause_on_error() -> None:
-    """In this process and what it forks; what it starts is plain Python."""
+    """Watch this process and its forked children. Programs that it starts are plain Python."""
     del os.environ["LAGER_PAUSE_ON_ERROR"]
     from lager.breakpoints import on_error
 
@@ -233,8 +236,8 @@ _HOOKS = {
 def _begin(hook: "Callable[[], object]") -> None:
     try:
         hook()
-    except Exception:  # a second interpreter of the process takes no signals, for one
-        return  # the script runs all the same
+    except Exception:  # for example, a second interpreter of the process cannot handle signals
+        return  # the script runs anyway
 
 
 for _name, _hooks in _HOOKS.items():

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from lager.bus.facade import Bus, Signal
-from lager.console.protocol import Splitter, WireError, encode, parsed
+from lager.console.protocol import ProtocolError, Splitter, encode, parsed
 from lager.contract import BREAKPOINTS, BREAKPOINTS_PATH
 from lager.errors import LagerError
 from lager_cli.daemon import connected, identify
@@ -118,7 +118,7 @@ class Relay:
 async def _frames(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
     """Yield whole frames until the end, or until invalid data."""
     splitter = Splitter()
-    with contextlib.suppress(WireError, ConnectionError):
+    with contextlib.suppress(ProtocolError, ConnectionError):
         while data := await reader.read(_CHUNK):
             for frame in splitter.split(data):
                 yield frame

@@ -1,22 +1,22 @@
-"""Which lager this is: the version, which stands in pyproject.toml alone, and the commit that it was built from."""
+"""The version of lager, which only pyproject.toml sets, and the commit that it was built from."""
 
 import re
 from importlib.metadata import version as installed
 from pathlib import Path
 
 _CHECKOUT = Path(__file__).parents[2]
-_WRITTEN = Path(__file__).with_name("commit.txt")  # by hatch_build.py, in what is installed from a wheel
+_WRITTEN = Path(__file__).with_name("commit.txt")  # hatch_build.py writes it into a wheel
 
 
 def release() -> str:
-    """The version alone, as in 0.22.0."""
+    """Return the version alone, as in 0.22.0."""
     return installed("lager-box")
 
 
 def version() -> str:
-    """The version with the commit, as in 0.22.0+g1a2b3c4d5; the version alone where no commit is known.
+    """Return the version with the commit, as in 0.22.0+g1a2b3c4d5; the version alone if no commit is known.
 
-    Where lager runs from a checkout, it blocks for as long as git takes.
+    Blocks while git runs, if lager runs from a checkout.
     """
     commit = _written() or _checked_out()
     return f"{release()}+g{commit}" if commit else release()
@@ -44,7 +44,7 @@ def _checked_out() -> str:
 
 
 def older(one: str, other: str) -> bool:
-    """Whether the release of a version is before that of another one; False where one cannot be read."""
+    """Return whether a version is older than another one; False if one of them is invalid."""
     first, second = _numbers(one), _numbers(other)
     return bool(first) and bool(second) and first < second
 

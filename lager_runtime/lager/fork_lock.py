@@ -1,6 +1,6 @@
-"""A fork waits while another thread imports something of ours: its child would wait for ever for the end of that."""
+"""Makes a fork wait while another thread imports a module of ours: else the child would wait for it forever."""
 
-import _thread  # as threading has it, without the rest
+import _thread  # the lock of threading, without the import
 import os
 
 wait = _thread.RLock()

@@ -1,4 +1,4 @@
-"""What pytest hears of lager: it imports this wherever lager is installed, and the rest when it is used."""
+"""The pytest plugin. pytest imports it wherever lager is installed; it imports the rest on demand."""
 
 import os
 import sys
@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-sessions: list["Session"] = []  # those that run in this process, each inside of the one before it
+sessions: list["PytestSession"] = []  # of this process, each inside the one before it
 
 
-class Session:
-    """What a pause needs to know of a session of pytest under lager python."""
+class PytestSession:
+    """The clocks of a pytest session under `lager python`, for its pauses."""
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
@@ -24,7 +24,7 @@ class Session:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_exception_interact(self) -> None:
-        self.item_began = None  # from here on faulthandler is silent
+        self.item_began = None  # from now on faulthandler is silent
 
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
     def pytest_timeout_set_timer(self, item: Any, settings: Any) -> None:
@@ -43,7 +43,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     if "LAGER_PROCESS_ID" in os.environ:
-        sessions.append(Session(early_config))
+        sessions.append(PytestSession(early_config))
         early_config.pluginmanager.register(sessions[-1], "lager-session")
 
 

@@ -1,11 +1,11 @@
-"""The world in which lager's side of a pause lives: the standard library as Python ships it, apart from the script's.
+"""The world of lager's side of a pause: copies of the standard library as Python ships it, separate from the script's.
 
 A script may replace `socket.socket`, freeze `time`, empty `os.environ` and `sys.path`, and have a `secrets.py` of its
-own. So what pauses a script imports copies of its own of the standard library and of the D-Bus library, by way of
-`__import__` in builtins of its own; nothing of them is in `sys.modules`, so that the script's later imports find what
-plain Python finds. The modules of C are copies as they were before the script began, or new ones.
+own. So the code that pauses a script imports its own copies of the standard library and of the D-Bus library, with an
+`__import__` in its own builtins. None of them is in `sys.modules`: later imports of the script find what they find in
+plain Python. C modules are copies as they were before the script began, or new instances.
 
-Imports only what every Python has imported before it runs anything. PYTEST_DONT_REWRITE: pytest imports it too early.
+Imports only modules that Python has imported before it runs any script. PYTEST_DONT_REWRITE: it is imported too early.
 """
 
 import _frozen_importlib
@@ -24,25 +24,25 @@ bootstrap: "Any" = _frozen_importlib
 external: "Any" = _frozen_importlib_external
 Module: "type[ModuleType]" = type(sys)
 _LOAD_SECONDS = 60.0
-_DEEP = 1000  # calls; what Python begins with
+_DEEP = 1000  # calls; Python's default limit
 
-# Some import or change what is the script's, by way of C; others a pause does not need, and they take long.
+# Some import or change objects of the script, from C; others are slow, and a pause does not need them.
 _WITHOUT = frozenset(("_asyncio", "_elementtree", "_pickle", "ssl", "_ssl", "gi"))
 _ONLY_ONE = ("_frozen_importlib", "_frozen_importlib_external", "_imp", "marshal", "gc", "codecs", "encodings")
-# What changes while a script runs, and is for us as it is then.
+# Attributes of sys that change while a script runs; we read their present values.
 _LIVE = frozenset(
     (
         "stdin", "stdout", "stderr", "breakpointhook", "path", "meta_path", "path_hooks", "path_importer_cache", "argv",
         "tracebacklimit", "last_exc", "last_type", "last_value", "last_traceback", "dont_write_bytecode",
     )
 )  # fmt: skip
-# Where lager looks at the script's things, it asks the script's own instance, if that is the one that Python ships.
+# To inspect the script's objects, lager uses the script's own instance, if it is the one that Python ships.
 _LOOKING = frozenset(
     ("sys", "builtins", "linecache", "traceback", "inspect", "collections", "collections.abc", "array", "ctypes")
 )
-_NEW_ONES = frozenset(("select",))  # which gevent takes the half of
-# Those modules of ours that change the script's own threading, or open its instruments, are the script's. Of the bus
-# there may be two: commands that a script starts, or runs itself, use it with a loop of their own.
+_NEW_ONES = frozenset(("select",))  # gevent removes half of it
+# Modules of ours that change the script's own threading, or open its instruments, belong to the script's world. There
+# may be two of the bus: commands that a script starts, or runs itself, use it with an event loop of their own.
 _OUTSIDE = (
     "lager.errors", "lager.contract", "lager.text", "lager.values", "lager.fork_lock", "lager.world", "lager.bus",
     "lager.pytest_plugin", "lager.nets", "lager.instruments", "lager.uncaught", "lager.breakpoints.on_error",
@@ -52,16 +52,16 @@ _SCRIPTS = frozenset(("lager.pytest_plugin", "lager.breakpoints.on_test_failure"
 
 
 class World:
-    """Modules by name. `load` is what `import` is elsewhere; of lager itself there is one instance in a process."""
+    """Modules by name. `load` imports one. Of lager itself there is one instance in a process."""
 
     def __init__(self, start: "Start") -> None:
         self.start = start
         self.modules: dict[str, ModuleType] = {}
         self._ready: set[str] = set()
         self._lock = start.allocate_rlock()
-        self._depth = 0  # of imports of this world, which the holder of the lock is in
-        self._their_typing: list[Any] = []  # what was in the place of `typing`, while ours is
-        # A fork waits until nothing is being imported here: its child would wait for the end of that for ever.
+        self._depth = 0  # how many imports of this world the holder of the lock is in
+        self._their_typing: list[Any] = []  # the script's `typing`, while ours is in its place
+        # A fork waits until no import is in progress here: its child would wait forever for the end of one.
         start.posix["register_at_fork"](
             before=self._lock.acquire, after_in_parent=self._lock.release, after_in_child=self._lock.release
         )
@@ -71,13 +71,16 @@ class World:
         self._others = _finders(start.others, compiled=False)
 
     def need(self, name: str) -> "ModuleType":
-        """The module `name`, imported in a thread of its own: no frame of the caller is behind an error that an import
-        keeps, no limit of recursion is near, and a signal that is handled meanwhile interrupts nothing."""
+        """Return the module `name`, imported in a thread of its own.
+
+        There, an error that an import keeps has no frame of the caller, no recursion limit is near, and a signal that
+        is handled meanwhile interrupts nothing.
+        """
         if name in self._ready:
             return self.modules[name]
-        if sys.is_finalizing():  # a thread would start, and never run
+        if sys.is_finalizing():  # a thread would start but never run
             return self._load_here(name, RuntimeError("Python is ending"))
-        if _is_importing():  # another thread would wait for the modules that this one holds locked meanwhile
+        if _is_importing():  # another thread would wait for the modules that this one has locked
             return self.load(name)
         done = self.start.allocate_lock()
         done.acquire()
@@ -107,14 +110,14 @@ class World:
         return self.modules[name]
 
     def _load_here(self, name: str, why_here: RuntimeError) -> "ModuleType":
-        """The module `name`, imported in the calling thread. Whoever imports `threading`, which lager itself does not,
-        becomes the main thread of that instance: the script's own could wait for ever for the end of this thread."""
+        """Return the module `name`, imported in the calling thread, if it does not import `threading`: the thread that
+        does counts as the main thread of that instance, and the script could wait for its end forever."""
         if name != "lager" and "threading" not in self._ready:
             raise why_here
         return self.load(name)
 
     def load(self, name: str) -> "ModuleType":
-        """The module `name` of this world, imported if need be. Raises ImportError, or what the module raises."""
+        """Return the module `name` of this world, imported if needed. Raises ImportError, or what the module raises."""
         if name in self._ready:
             return self.modules[name]
         with self._lock:
@@ -129,17 +132,17 @@ class World:
     def _load(self, name: str) -> "ModuleType":
         parent, _, child = name.rpartition(".")
         package = self.load(parent) if parent else None
-        module = self.modules.get(name)  # being imported by this thread, or put there by its parent
+        module = self.modules.get(name)  # this thread is importing it, or its parent has put it there
         if module is None:
             self._show_our_typing()
             module = self._import(name, package)
             self._ready.add(name)
-        # Also of one that is only being imported: the rest of an import statement asks the package for it.
+        # Even if the import is not complete: the rest of an import statement looks it up in the package.
         if package is not None and name != "lager.bus":
             setattr(package, child, module)
         return module
 
-    # From Python 3.12 on, C makes generic classes, and calls functions of `typing` that it looks up in sys.modules.
+    # Since Python 3.12, C code makes generic classes with functions of `typing`, which it looks up in sys.modules.
 
     def _show_our_typing(self) -> None:
         ours, theirs = self.modules.get("typing"), sys.modules.get("typing")
@@ -153,7 +156,7 @@ class World:
             return
         theirs = self._their_typing.pop()
         if sys.modules.get("typing") is not self.modules.get("typing"):
-            return  # the script has put another one there meanwhile
+            return  # the script has replaced it meanwhile
         if theirs is None:
             del sys.modules["typing"]
         else:
@@ -162,7 +165,7 @@ class World:
     def import_(
         self, name: str, globals: "Any" = None, locals: "Any" = None, fromlist: "Any" = (), level: int = 0
     ) -> "ModuleType":
-        """What `import` statements of this world call: see __import__() in the Python library reference."""
+        """Import as the `import` statements of this world do: see __import__() in the Python library reference."""
         by_us = str((globals or {}).get("__name__", "")).partition(".")[0] == "lager"
         if level:
             package = globals["__package__"].rsplit(".", level - 1)[0]
@@ -177,7 +180,7 @@ class World:
                         self.load(f"{name}.{attribute}")
                     except ModuleNotFoundError as error:
                         if error.name != f"{name}.{attribute}":
-                            raise  # else the statement itself says what is missing
+                            raise  # else the statement itself reports what is missing
         return module
 
     def _seen_by(self, by_us: bool, name: str) -> "ModuleType":
@@ -197,7 +200,7 @@ class World:
 
     def _import(self, name: str, package: "ModuleType | None") -> "ModuleType":
         if name in _WITHOUT:
-            raise ModuleNotFoundError(f"{name} is left out", name=name)
+            raise ModuleNotFoundError(f"{name} is not used in a pause", name=name)
         if name.partition(".")[0] in _ONLY_ONE:
             return self._keep(name, self.start.modules.get(name) or bootstrap._gcd_import(name))
         if name == "sys":
@@ -206,7 +209,7 @@ class World:
             return self._keep(name, _copy(name, self.builtins))
         if name in self.start.compiled:
             return self._keep(name, _copy(name, self.start.compiled[name]))
-        if name in sys.builtin_module_names:  # of which no script has its own
+        if name in sys.builtin_module_names:  # no script has one of its own
             return self._keep(name, _copy(name, _built_in(name).__dict__))
         if name == "lager" or name.startswith("lager."):
             return self._ours(name, package)
@@ -250,12 +253,12 @@ class World:
             del self.modules[spec.name]
             raise
         if spec.name == "types":
-            names["ModuleType"] = Module  # it takes this from the type of sys, and ours is of another
+            names["ModuleType"] = Module  # `types` takes it from the type of sys, and our sys has another type
         return self.modules[spec.name]
 
     def _ours(self, name: str, package: "ModuleType | None") -> "ModuleType":
         spec = self._find(name, package)
-        if name in _SCRIPTS:  # with libraries that the script has in use
+        if name in _SCRIPTS:  # they work with libraries that the script uses
             return self._keep(name, bootstrap._gcd_import(name))
         theirs = sys.modules.get(name)
         is_it = getattr(getattr(theirs, "__spec__", None), "origin", None) == spec.origin
@@ -288,16 +291,16 @@ class World:
             module: ModuleType = _imp.create_dynamic(spec)
             _imp.exec_dynamic(module)
         finally:
-            sys.modules.pop(spec.name, None)  # old ones put themselves there
+            sys.modules.pop(spec.name, None)  # old C modules put themselves there
             if theirs is not None:
                 sys.modules[spec.name] = theirs
         module.__spec__ = spec
         return module
 
-    # Whoever imports one of our modules from the script's world gets the one instance.
+    # An import of one of our modules in the script's world finds the one instance.
 
     def find_spec(self, name: str, path: "Any" = None, target: "Any" = None) -> "Any":
-        """As a finder of `sys.meta_path`."""
+        """Find the spec of a module of ours, as a finder of `sys.meta_path`."""
         if not name.startswith("lager.") or any(name == one or name.startswith(one + ".") for one in _OUTSIDE):
             return None
         parent = name.rpartition(".")[0]
@@ -316,11 +319,12 @@ class World:
         return self.need(spec.name)
 
     def exec_module(self, module: "ModuleType") -> None:
-        """It has run."""
+        """Do nothing: the module has run already."""
 
 
 def _finders(folders: "Any", *, compiled: bool = True) -> "list[Any]":
-    """`compiled` where modules of C come first; those of other libraries would import from the script's world."""
+    """Return finders for the folders. `compiled`: C modules come first. The C modules of other libraries would import
+    from the script's world."""
     details = [
         (external.ExtensionFileLoader, _imp.extension_suffixes()),
         (external.SourceFileLoader, external.SOURCE_SUFFIXES),
@@ -330,7 +334,7 @@ def _finders(folders: "Any", *, compiled: bool = True) -> "list[Any]":
 
 
 def _is_importing() -> bool:
-    """Whether the calling thread was interrupted in an import of the standard library, as by a request to pause."""
+    """Return whether the calling thread was interrupted in an import of the standard library, as by a pause request."""
     frame = sys._getframe()
     while frame is not None:
         code = frame.f_code
@@ -346,7 +350,7 @@ def _is_bus(name: str) -> bool:
 
 
 def _built_in(name: str) -> "ModuleType":
-    """The script's own, whatever finders of modules it has."""
+    """Return the script's own instance, or load it, whatever finders the script has."""
     found = sys.modules.get(name)
     return bootstrap._load(bootstrap.BuiltinImporter.find_spec(name)) if found is None else found
 

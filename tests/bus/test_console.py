@@ -156,7 +156,7 @@ def test_from_a_pipe(paused, lager, typed, printed):
         ("'a\0b'\n", "", "SyntaxError: source code string cannot contain null bytes\n"),
         ("missing\n", "", "NameError: name 'missing' is not defined\n"),
         ("del limit\nlimit\n", "", "NameError: name 'limit' is not defined"),
-        ("input('name? ')\n", "name? ", "EOFError: A console has no standard input: the keys are the script's."),
+        ("input('name? ')\n", "name? ", "EOFError: A console has no standard input: the keys belong to the script."),
         ("import sys; sys.stdin.read()\n", "", "EOFError: A console has no standard input"),
         ("import pdb; pdb.set_trace()\n", None, "bdb.BdbQuit\n"),
         ("class R:\n    def __repr__(self): 1/0\nR()\n", "", "in __repr__\n    def __repr__(self): 1/0\n"),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lager.console.protocol import LIMIT, Decoder, WireError, encode
+from lager.console.protocol import LIMIT, Decoder, ProtocolError, encode
 
 texts = st.text(st.characters())  # lone surrogates too: a console may print them
 frames = st.lists(st.dictionaries(texts, texts | st.integers() | st.booleans() | st.none(), max_size=3), max_size=5)
@@ -42,21 +42,21 @@ def test_two_streams_do_not_mix():
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"1", b"{", b"\xff", b"null", b"[" * 100_000, b'{"a": 1}{"b": 2}'])
 def test_what_is_no_json_object_is_refused(body):
-    with pytest.raises(WireError):
+    with pytest.raises(ProtocolError):
         Decoder().feed(struct.pack(">I", len(body)) + body)
 
 
 def test_what_is_too_long_is_refused_before_it_is_here():
-    with pytest.raises(WireError):
+    with pytest.raises(ProtocolError):
         Decoder().feed(struct.pack(">I", LIMIT + 1))
 
 
 def test_what_is_too_long_is_not_sent():
-    with pytest.raises(WireError, match="Send it in parts"):
+    with pytest.raises(ProtocolError, match="Send it in parts"):
         encode({"eval": "x" * LIMIT})
 
 
 @given(st.binary())
 def test_any_bytes_give_frames_or_a_wire_error(data):
-    with suppress(WireError):
+    with suppress(ProtocolError):
         assert all(isinstance(frame, dict) for frame in Decoder().feed(data))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from lager.inspection import snapshot
 from lager.inspection.location import Place
 from lager.inspection.safe_repr import shortened, type_name
-from lager.inspection.side_thread import aside
+from lager.inspection.side_thread import run_aside
 
 Point = namedtuple("Point", "x y")
 
@@ -204,20 +204,20 @@ def test_one_that_woke_up_is_asked_again():
     sleeps = type("SleepsHere", (Sleeps,), {})()  # a type that no other test has asleep
 
     async def ask() -> str:
-        return await aside(lambda: shortened(sleeps), 0.1)
+        return await run_aside(lambda: shortened(sleeps), 0.1)
 
     with pytest.raises(TimeoutError):
         asyncio.run(ask())
     sleeps.go.set()
-    [thread.join() for thread in threading.enumerate() if thread.name == "lager-aside"]
+    [thread.join() for thread in threading.enumerate() if thread.name == "lager-side-thread"]
     assert asyncio.run(ask()) == "awake"
 
 
 def test_what_spins_is_ended():
     async def ask() -> None:
         with pytest.raises(TimeoutError):
-            await aside(lambda: repr(Spins()), 0.1)
-        while threads := [t for t in threading.enumerate() if t.name == "lager-aside"]:
+            await run_aside(lambda: repr(Spins()), 0.1)
+        while threads := [t for t in threading.enumerate() if t.name == "lager-side-thread"]:
             await asyncio.to_thread(threads[0].join, 20)
 
     asyncio.run(ask())

@@ -128,7 +128,7 @@ def test_there_is_no_input(read, capsys):
     with Console(read) as console:
         pass
     assert isinstance(console.failed, EOFError)
-    assert "the keys are the script's" in str(console.failed)
+    assert "the keys belong to the script" in str(console.failed)
 
 
 def test_the_scripts_input_is_its_own(monkeypatch):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lager.pytest_plugin import Session
+    from lager.pytest_plugin import PytestSession
 
 _Start = Callable[[float], None]  # restarts a clock that was stopped for so many seconds
 
@@ -18,7 +18,7 @@ _lifting = threading.RLock()
 
 
 @contextlib.contextmanager
-def capture_lifted(sessions: list["Session"], begin_line: bool) -> Iterator[None]:
+def capture_lifted(sessions: list["PytestSession"], begin_line: bool) -> Iterator[None]:
     """Lift pytest's capture of standard error, only for one write, so that other output is captured as before.
     `begin_line`: move to the beginning of a line first."""
     with _lifting, _streams_kept(), contextlib.ExitStack() as stack:
@@ -62,7 +62,7 @@ class _Clocks:
         self._starts: list[_Start] = []
 
     @contextlib.contextmanager
-    def stopped(self, sessions: list["Session"]) -> Iterator[None]:
+    def stopped(self, sessions: list["PytestSession"]) -> Iterator[None]:
         with self._lock:
             self._paused += 1
             if self._paused == 1:
@@ -78,7 +78,7 @@ class _Clocks:
                     start(time.monotonic() - self._since)
 
 
-def clocks_stopped(sessions: list["Session"]) -> contextlib.AbstractContextManager[None]:
+def clocks_stopped(sessions: list["PytestSession"]) -> contextlib.AbstractContextManager[None]:
     """Stop pytest-timeout and faulthandler_timeout while any thread is inside this context."""
     return _clocks.stopped(sessions)
 
@@ -86,7 +86,7 @@ def clocks_stopped(sessions: list["Session"]) -> contextlib.AbstractContextManag
 _clocks = _Clocks()
 
 
-def _stop_timer(session: "Session") -> _Start:
+def _stop_timer(session: "PytestSession") -> _Start:
     """Stop the clock that pytest-timeout has for the test."""
     timer = session.timer
     if timer is None:
@@ -111,7 +111,7 @@ def _stop_timer(session: "Session") -> _Start:
     return start
 
 
-def _stop_session(session: "Session") -> _Start:
+def _stop_session(session: "PytestSession") -> _Start:
     """The session of pytest-timeout only knows when it is to end."""
 
     def start(seconds: float) -> None:
@@ -122,7 +122,7 @@ def _stop_session(session: "Session") -> _Start:
     return start
 
 
-def _stop_faulthandler(session: "Session") -> _Start:
+def _stop_faulthandler(session: "PytestSession") -> _Start:
     """What pytest asks of faulthandler for each test: a dump of all threads, and the end of the process if wanted."""
     began = session.item_began
     plugin: Any = session.config.pluginmanager.get_plugin("faulthandler")

@@ -1,21 +1,21 @@
-"""The value of a line, as a terminal can take it: large ones shortened, and none for ever, whatever its repr does."""
+"""Shows the value of a line on a terminal: shortens large values, and stops a repr that takes too long."""
 
 import threading
 import time
 from typing import Any
 
 from lager.inspection.safe_repr import is_large, shortened, type_name
-from lager.inspection.side_thread import Aside
+from lager.inspection.side_thread import SideThread
 
 _SECONDS = 5.0
-_TURN = 0.05  # a wait of Python's is not interrupted before it ends
+_TURN = 0.05  # an interrupt is seen at the end of a wait
 _WIDTH = 4000
 _SIMPLE = (type(None), bool, int, float, complex)
 
 
 def displayed(value: Any, enter: Any, leave: Any) -> str:
-    """Its repr. One that takes too long, or is interrupted here, is left behind in a thread of its own, which calls
-    `enter` first and `leave` last."""
+    """Return the repr of a value. It runs in a thread that calls `enter` first and `leave` last, which we leave behind
+    if the repr takes too long or is interrupted."""
     if type(value) in _SIMPLE:
         return repr(value)
     result: list[Any] = [None, None]
@@ -32,7 +32,7 @@ def displayed(value: Any, enter: Any, leave: Any) -> str:
         result[:] = outcome
         done.set()
 
-    thread = Aside(work, settle)
+    thread = SideThread(work, settle)
     thread.start()
     try:
         ends = time.monotonic() + _SECONDS
@@ -40,7 +40,7 @@ def displayed(value: Any, enter: Any, leave: Any) -> str:
             if time.monotonic() > ends:
                 return f"<{type_name(value)} whose repr takes longer than {_SECONDS:g} s>"
     except KeyboardInterrupt as interrupt:
-        raise interrupt.with_traceback(None) from None  # where we wait is of no interest
+        raise interrupt.with_traceback(None) from None  # without the frames that wait here
     finally:
         if not done.is_set():
             thread.stop()

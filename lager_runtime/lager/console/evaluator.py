@@ -1,4 +1,4 @@
-"""What a console's line means: statements run one by one in a namespace of its own, as at Python's own prompt."""
+"""Runs a console's input: statement by statement in a namespace of its own, as at Python's prompt."""
 
 import __future__
 
@@ -21,7 +21,7 @@ for _name in __future__.all_feature_names:
 
 
 class Leave(Exception):
-    """The code called exit(), or raised SystemExit; `code` is the exit code it asked for."""
+    """The code called exit() or raised SystemExit with the exit code `code`."""
 
     def __init__(self, code: int) -> None:
         super().__init__(code)
@@ -37,10 +37,10 @@ class _Leaver:
 
 
 class Evaluator:
-    """A namespace, copied from `names`: nothing that is assigned here reaches the script.
+    """Runs sources in a copy of `names`: assignments do not reach the script.
 
-    `shown` gives the text of a value. What Python's prompt adds (`_`, exit, quit) is added to builtins of its own,
-    behind the names of the script.
+    `shown` returns the text of a value. What Python's prompt adds (`_`, exit, quit) is in builtins of its own, so the
+    names of the script come first.
     """
 
     def __init__(
@@ -56,25 +56,25 @@ class Evaluator:
         self._flags = 0
 
     def display(self, value: object) -> None:
-        """What sys.displayhook does, with a `_` of this console's own."""
+        """Do what sys.displayhook does, with a `_` of this console's own."""
         if value is not None:
             sys.stdout.write(self._shown(value) + "\n")
             self._builtins["_"] = value
 
     def run(self, source: str) -> bool:
-        """Run each statement of `source`; False where one raised, after its traceback. Leave where one left."""
+        """Run each statement of `source`. Return False if one raised, after its traceback. Raises Leave on exit()."""
         filename = self._remember(source)
-        self.namespace["__builtins__"] = self._builtins  # whatever has become of them
+        self.namespace["__builtins__"] = self._builtins  # the code may have replaced them
         try:
-            # Statement by statement, so that each prints its value and those before a wrong one have been run.
+            # Statement by statement, so that each prints its value, and those before a failing one have run.
             for statement in self._statements(source, filename):
                 self._share_sources()
                 self._execute(statement, filename)
         except SystemExit as leaving:
             raise Leave(self._exit_code(leaving)) from None
         except BaseException as error:
-            # Where exec() of a text was interrupted, Python ends the process as interrupted, whatever it ends with,
-            # until another text is run.
+            # After an interrupted exec() of a text, Python ends the process as interrupted, whatever its exit code,
+            # until it executes another text.
             exec("")
             with contextlib.suppress(Exception):
                 sys.stdout.flush()
@@ -97,7 +97,7 @@ class Evaluator:
         try:
             value = eval(code, self.namespace)
         finally:
-            sys.settrace(trace)  # a debugger that found no keys must not go on into this module
+            sys.settrace(trace)  # a debugger that found no input must not step into this module
         self.display(value)
 
     def _statements(self, source: str, filename: str) -> list[ast.stmt]:
@@ -110,7 +110,7 @@ class Evaluator:
         return module.body
 
     def _exit_code(self, leaving: SystemExit) -> int:
-        """As the interpreter does at its own end."""
+        """Return the exit code that the interpreter would use."""
         if leaving.code is None:
             return 0
         if isinstance(leaving.code, int):
@@ -119,7 +119,7 @@ class Evaluator:
         return 1
 
     def _remember(self, source: str) -> str:
-        """A file name under which tracebacks find the lines of `source`."""
+        """Return a file name under which tracebacks find the lines of `source`."""
         filename = f"<console {self._number}:{next(self._counter)}>"
         linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
         self._files.append(filename)
@@ -128,7 +128,7 @@ class Evaluator:
         return filename
 
     def _share_sources(self) -> None:
-        """For inspect and traceback in the script's world, which may have been imported by the last statement."""
+        """Share the sources with the script's linecache, which the last statement may have imported."""
         theirs = _theirs()
         if self._files[-1] not in theirs:
             theirs.update({name: linecache.cache[name] for name in self._files if name in linecache.cache})
@@ -139,7 +139,7 @@ class Evaluator:
 
 
 def _theirs() -> dict[str, Any]:
-    """The cache of the script's linecache; ours may be another one."""
+    """Return the cache of the script's linecache; ours may be another one."""
     found = getattr(sys.modules.get("linecache"), "cache", None)
     return found if type(found) is dict else {}
 
@@ -152,7 +152,7 @@ def _text(value: object) -> str:
 
 
 def _shown(error: BaseException) -> str:
-    """The traceback without the frames of this package's consoles."""
+    """Return the traceback without the frames of the console itself."""
     try:
         shown = traceback.TracebackException(type(error), error, error.__traceback__, compact=True)
         _strip(shown)

@@ -1,22 +1,22 @@
-"""What is spoken on a console's socket: frames of a 4-byte big-endian length and one JSON object.
+"""The protocol of a console's socket: frames of a 4-byte big-endian length and one JSON object.
 
 To the script: {"eval": source}, {"interrupt": true}.
 From it, first: {"hello": {...}}. Then {"out": text} and {"err": text} as they are written, and after each evaluation
-{"done": true}, or false where it raised; {"bye": code} after exit(code). The script closes the socket when it goes on.
+{"done": true}, or false if it raised; {"bye": code} after exit(code). The script closes the socket when it resumes.
 
-A client may ask: {"ask": number, kind: what}, and gets {"answer": number, kind: the answer}, null where there is none,
-as soon as this console evaluates nothing. The kinds: "complete" (the text before the cursor), "doc" (a dotted name),
-"look", "where" and "vars" (true). To a kind that is asked again meanwhile only the latest gets an answer.
+A client may ask: {"ask": number, kind: what}, and gets {"answer": number, kind: the answer}, null if there is none,
+when this console evaluates nothing. The kinds: "complete" (the text before the cursor), "doc" (a dotted name),
+"look", "where" and "vars" (true). If a kind is asked again meanwhile, only the latest gets an answer.
 
 A client that opened its console with the option "news" also gets {"left": seconds, "consoles": [...]} whenever the time
-left (0: no limit) or who is attached may have changed, and {"ended": {"reason", "by"}} before the socket is closed.
-With the option "short" the values of lines are shown as a terminal can take them: shortened, and none for ever.
-One that opened it with "watch" cannot evaluate, and gets besides all that the others type and get: {"in": source},
-{"out": text}, {"err": text}, {"done": ...}, each with "of": {"console", "user", "pid"}; and {"lost": count} where it
-did not read fast enough.
+left (0: no timeout) or who is attached may have changed, and {"ended": {"reason", "by"}} before the socket is closed.
+With the option "short", large values are shortened, and a repr that takes too long is stopped. A client that opened it
+with "watch" cannot evaluate, and also gets all that the others type and get: {"in": source}, {"out": text},
+{"err": text}, {"done": ...}, each with "of": {"console", "user", "pid"}; and {"lost": count} if it did not read fast
+enough.
 
 {"ask": number, "extend": seconds} and {"ask": number, "continue": true} are for the relay of lager_cli, not for the
-script; the answer is the seconds left, or the id; or there is an "error", which is a sentence.
+script; the answer is the seconds left, or the id, or an "error", which is a sentence.
 """
 
 import json
@@ -32,31 +32,31 @@ _CHUNK = 1 << 16
 _LENGTH = struct.Struct(">I")
 
 
-class WireError(LagerError):
+class ProtocolError(LagerError):
     pass
 
 
 def encode(message: dict[str, Any]) -> bytes:
     body = json.dumps(message).encode("ascii")
     if len(body) > LIMIT:
-        raise WireError(f"A frame of {len(body)} bytes is longer than a console takes.", "Send it in parts.")
+        raise ProtocolError(f"A frame of {len(body)} bytes exceeds the limit of {LIMIT}.", "Send it in parts.")
     return _LENGTH.pack(len(body)) + body
 
 
 class Splitter:
-    """Bytes in, as they come; whole frames out, as the bytes that they are."""
+    """Splits a stream of bytes into frames, as bytes."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
 
     def split(self, data: bytes) -> Iterator[bytes]:
-        """The frames that are complete now, each with its length in front. WireError at the first that cannot be one;
-        nothing after it can be read."""
+        """Yield the complete frames, each with its length in front. Raises ProtocolError at the first invalid one; what
+        follows it cannot be read."""
         self._buffer += data
         while len(self._buffer) >= 4:
             (length,) = _LENGTH.unpack_from(self._buffer)
             if length > LIMIT:
-                raise WireError(f"A frame that says it has {length} bytes is longer than a console takes.")
+                raise ProtocolError(f"A frame of {length} bytes exceeds the limit of {LIMIT}.")
             if len(self._buffer) < 4 + length:
                 break
             frame = bytes(self._buffer[: 4 + length])
@@ -65,29 +65,29 @@ class Splitter:
 
 
 class Decoder(Splitter):
-    """Bytes in, as they come; whole frames out."""
+    """Decodes a stream of bytes into messages."""
 
     def receive(self, connection: socket.socket) -> list[dict[str, Any]] | None:
-        """What has come, without blocking: the frames that are complete; None at the end, or where it is no frames."""
+        """Return the messages that have come, without blocking; None at the end or after invalid bytes."""
         try:
             data = connection.recv(_CHUNK, socket.MSG_DONTWAIT)
             return self.feed(data) if data else None
         except BlockingIOError:
             return []
-        except (OSError, WireError):
+        except (OSError, ProtocolError):
             return None
 
     def feed(self, data: bytes) -> list[dict[str, Any]]:
-        """The frames that are complete now. WireError at the first that cannot be one; nothing after it can be read."""
+        """Return the complete messages. Raises ProtocolError at the first invalid frame; the rest cannot be read."""
         return [parsed(frame) for frame in self.split(data)]
 
 
 def parsed(frame: bytes) -> dict[str, Any]:
-    """What a whole frame says. WireError where that is no JSON object."""
+    """Return the message of a complete frame. Raises ProtocolError if it is not a JSON object."""
     try:
         message = json.loads(frame[_LENGTH.size :])
     except (ValueError, RecursionError):
         message = None
     if not isinstance(message, dict):
-        raise WireError("A frame on a console is no JSON object.")
+        raise ProtocolError("A frame on a console is not a JSON object.")
     return message

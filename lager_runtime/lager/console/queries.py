@@ -1,5 +1,7 @@
-"""What a client asks a console, but to evaluate: answered in the link's loop, and in a thread beside where it takes
-long."""
+"""Answers a console's queries: completion, documentation, source, stack and variables.
+
+They run in the client's thread; what may run code of the script runs in a side thread.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,15 +11,15 @@ from lager.inspection import snapshot
 from lager.inspection.completion import complete
 from lager.inspection.docs import document
 from lager.inspection.location import Place
-from lager.inspection.side_thread import aside
+from lager.inspection.side_thread import run_aside
 
 _SECONDS = 1.0
 
 Names = Callable[[], dict[str, Any]]
 
 
-class Answering:
-    """Of each kind of question only the latest counts: an earlier one that is still open gets no answer."""
+class Queries:
+    """The open queries of a client. Only the latest of each kind gets an answer."""
 
     def __init__(
         self, place: Place, about: dict[str, Any], names: Names, send: Callable[[dict[str, Any]], None]
@@ -36,7 +38,7 @@ class Answering:
         }
 
     def ask(self, frame: dict[str, Any]) -> None:
-        """Answer {"ask": number, kind: what} with {"answer": number, kind: the answer}, null where there is none."""
+        """Answer {"ask": number, kind: what} with {"answer": number, kind: the answer}; null if there is none."""
         kind = next((kind for kind in self._kinds if kind in frame), None)
         if kind is None or type(frame["ask"]) is not int:
             return
@@ -51,15 +53,15 @@ class Answering:
     async def _answer(self, number: int, kind: str, what: Any) -> None:
         try:
             answer = await self._kinds[kind](what)
-        except Exception:  # of whatever the script's objects may do, or it took too long
+        except Exception:  # an object of the script raised it, or took too long
             answer = None
         self._send({"answer": number, kind: answer})
 
     async def _complete(self, text: Any) -> Any:
-        return await aside(lambda: complete(str(text), self._names()), _SECONDS)
+        return await run_aside(lambda: complete(str(text), self._names()), _SECONDS)
 
     async def _document(self, path: Any) -> Any:
-        return await aside(lambda: document(str(path), self._names()), _SECONDS)
+        return await run_aside(lambda: document(str(path), self._names()), _SECONDS)
 
     async def _look(self, _: Any) -> Any:
         return {**self._about, **await snapshot.look(self._place)}

@@ -1,7 +1,7 @@
-"""Consoles inside the paused process. The link's thread reads their sockets; each evaluates in a thread of its own.
+"""Consoles inside the paused process. The client's thread reads their sockets; each evaluates in its own thread.
 
-So an interrupt is read while code runs, a client that does not read holds up nobody but its own console, and the script
-goes on at once when it is resumed, whatever its consoles are doing.
+So an interrupt is read while code runs, a client that does not read blocks only its own console, and the script resumes
+at once, whatever its consoles are doing.
 """
 
 import asyncio
@@ -14,29 +14,29 @@ from itertools import count
 from typing import Any, Protocol
 
 from lager.console.protocol import Decoder
-from lager.console.queries import Answering
+from lager.console.queries import Queries
 from lager.console.watchers import Watcher, Watchers
-from lager.console.worker import Evaluating
+from lager.console.worker import Worker
 from lager.inspection.location import Place
 
 _WRITE_SECONDS = 86400.0
 _TOUCH_SECONDS = 0.005
 _INPUT_LENGTH = 4096
 _INSIST_SECONDS = 0.1
-_LAST_SECONDS = 0.2  # for a client to take the last frame
+_LAST_SECONDS = 0.2  # for a client to read the last frame
 
 _ABOUT = ("id", "label", "file", "line", "function")
 _numbers = count(1)
 
 
 class Report(Protocol):
-    """Tells lagerd of a console, by the number that lagerd gave it."""
+    """Reports an event of a console to lagerd, by the number that lagerd gave it."""
 
     def __call__(self, member: str, console: int, /, **details: Any) -> None: ...
 
 
 class Consoles:
-    """The consoles of one pause, and those who watch them. To be used in the link's thread."""
+    """The consoles and watchers of one pause. Use it in the client's thread."""
 
     def __init__(self, place: Place, details: dict[str, Any], report: Report) -> None:
         self.place = place
@@ -46,8 +46,8 @@ class Consoles:
         self._all: dict[Console | Watcher, dict[str, Any]] = {}
 
     def attach(self, connection: socket.socket, details: dict[str, Any]) -> None:
-        """`details` say who comes, and what for: "watch" only to look on, "news" to hear more than results,
-        "short" to see large values shortened."""
+        """Attach a console. `details` has the user and the options: "watch" only follows the others, "news" sends more
+        than results, "short" shortens large values."""
         number, known_as = next(_numbers), int(details.get("console", 0))
         hello = {"python": platform.python_version(), "console": number, "id": self.about["id"]}
         who = {"console": number, "user": str(details.get("user", "")), "pid": details.get("pid", 0)}
@@ -63,20 +63,20 @@ class Consoles:
         one.begin()
 
     def told(self, left: float) -> None:
-        """The time left has changed, or who is here: `left` in seconds, 0 for no limit."""
+        """Send the time left (`left` in seconds, 0: no timeout) and who is attached to all consoles."""
         news = {"left": left, "consoles": list(self._all.values())}
         for one in list(self._all):
             one.tell(news)
 
     def left(self, one: "Console | Watcher", known_as: int) -> None:
-        """It has ended; lagerd knows it by the number `known_as`."""
+        """Remove a console that has ended. lagerd knows it by the number `known_as`."""
         del self._all[one]
         if isinstance(one, Watcher):
             self.watchers.discard(one)
         self.report("Detach", known_as)
 
     def close(self, reason: str, by: dict[str, Any]) -> None:
-        """The script goes on: every console ends now."""
+        """End all consoles, because the script resumes."""
         for one in list(self._all):
             one.end({"ended": {"reason": reason, "by": by}})
 
@@ -93,7 +93,7 @@ class Console:
         news: bool,
         short: bool,
     ) -> None:
-        # With a timeout Python waits by poll(), so the thread may write to what the loop reads without blocking.
+        # With a timeout, Python waits with poll(), so the thread can write while the loop reads without blocking.
         connection.settimeout(_WRITE_SECONDS)
         self._connection = connection
         self._decoder = Decoder()
@@ -104,29 +104,29 @@ class Console:
         self._inputs: list[str] = []
         self._touching: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
-        self._evaluating = Evaluating(
+        self._worker = Worker(
             connection, pause.place.namespace(), hello, pause.watchers.of(who),
             self._soon(self._touch), self._soon(self._thread_ended), user=who["user"], short=short,
         )  # fmt: skip
-        self._answering = Answering(pause.place, pause.about, self._evaluating.names, self._evaluating.post)
+        self._queries = Queries(pause.place, pause.about, self._worker.names, self._worker.post)
 
     def begin(self) -> None:
         self._loop.add_reader(self._connection.fileno(), self._read)
-        self._evaluating.start()
+        self._worker.start()
 
     def tell(self, news: dict[str, Any]) -> None:
         if self._news:
-            self._evaluating.tell(news)
+            self._worker.tell(news)
 
     def end(self, last: dict[str, Any] | None = None) -> None:
-        """Interrupt what is running, let the thread run out with the frame `last`, and shut the connection down."""
+        """Interrupt what runs, let the thread send the frame `last` and end, and shut the connection down."""
         if not self._open:
             return
         self._open = False
         self._loop.remove_reader(self._connection.fileno())
-        self._answering.close()
-        self._evaluating.last = last if self._news else None
-        if self._evaluating.last is None:
+        self._queries.close()
+        self._worker.last = last if self._news else None
+        if self._worker.last is None:
             self._shut_down()
         else:
             self._loop.call_later(_LAST_SECONDS, self._shut_down)
@@ -139,9 +139,9 @@ class Console:
             self._connection.shutdown(socket.SHUT_RDWR)
 
     def _insist(self, delay: float) -> None:
-        """Stop the evaluation, again and again and ever more seldom where the code catches even SystemExit."""
-        self._evaluating.stop()
-        if self._evaluating.is_alive():
+        """Stop the evaluation. Repeat with growing delays if the code catches even SystemExit."""
+        self._worker.stop()
+        if self._worker.is_alive():
             self._loop.call_later(delay, self._insist, 2 * delay)
 
     def _soon(self, work: Callable[[], None]) -> Callable[[], None]:
@@ -165,17 +165,17 @@ class Console:
 
     def _take(self, frame: dict[str, Any]) -> None:
         if "interrupt" in frame:
-            self._evaluating.interrupt()
+            self._worker.interrupt()
         elif isinstance(frame.get("eval"), str):
-            if not self._evaluating.evaluate(frame["eval"]):
+            if not self._worker.evaluate(frame["eval"]):
                 self.end()
             self._inputs.append(frame["eval"][:_INPUT_LENGTH])
             self._touch()
         elif "ask" in frame:
-            self._answering.ask(frame)
+            self._queries.ask(frame)
 
     def _touch(self) -> None:
-        """Let the countdown start again; a moment later, so as not to take Python's lock from what is evaluated."""
+        """Restart the countdown, a moment later, so as not to take Python's lock from the evaluation."""
         if self._touching is None and self._open:
             self._touching = self._loop.call_later(_TOUCH_SECONDS, self._tell_input)
 

@@ -1,6 +1,6 @@
-"""The standard streams and sys.displayhook by thread: a console's thread has its own, all others what they had.
+"""The standard streams and sys.displayhook by thread: a console's thread has its own, all others keep theirs.
 
-They stand in the place of the script's own only while a console is attached.
+They replace the script's own only while a console is attached.
 """
 
 import contextlib
@@ -16,19 +16,19 @@ _FRAME_BYTES = 1 << 15
 
 
 class Output(io.TextIOWrapper):
-    """A text stream like any other, that hands each line, or what is flushed, to `send`."""
+    """A text stream that passes each line, or what is flushed, to `send`."""
 
     def __init__(self, send: Callable[[bytes], None]) -> None:
         super().__init__(_Sending(send), encoding="utf-8", errors="backslashreplace", newline="", line_buffering=True)
 
     def close(self) -> None:
-        """Nobody but its console closes it: what comes after a close() would be lost."""
+        """Only flush: only the console closes it, since output after a close() would be lost."""
         with contextlib.suppress(OSError):
             self.flush()
 
 
 class _Sending(io.BufferedIOBase):
-    """Keeps nothing back: what has been sent when an interrupt comes would be sent a second time."""
+    """Sends at once: with a buffer, an interrupt could make it send the same bytes twice."""
 
     name = "<console>"
 
@@ -49,7 +49,7 @@ class _Sending(io.BufferedIOBase):
 
 
 class NoInput:
-    """What a console's code reads as standard input: nothing; the keys of the terminal are the script's."""
+    """The standard input of a console's code: it is empty, because the keys of the terminal belong to the script."""
 
     closed = False
     encoding = "utf-8"
@@ -57,7 +57,7 @@ class NoInput:
 
     def readline(self, _size: int = -1) -> str:
         raise EOFError(
-            "A console has no standard input: the keys are the script's. Assign the value to a name instead."
+            "A console has no standard input: the keys belong to the script. Assign the value to a name instead."
         )
 
     read = readlines = __next__ = readline
@@ -66,7 +66,7 @@ class NoInput:
         return self
 
     def close(self) -> None:
-        """exit() of the site module closes sys.stdin, which must not be the script's."""
+        """Do nothing: exit() of the site module closes sys.stdin, and that must not close the script's."""
 
     def fileno(self) -> int:
         raise io.UnsupportedOperation("A console has no standard input.")
@@ -87,13 +87,13 @@ class Streams:
 
 
 class _Here(threading.local):
-    """A thread's own: never taken for that of another thread, as a number that is used again could be."""
+    """The streams of one thread. Unlike a thread's number, this is never reused for another thread."""
 
     streams: Streams | None = None
 
 
 class _Closed:
-    """In the place of a stream that is None because the process began without it: print() passes that over."""
+    """Replaces a stream that is None because the process began without it: print() ignores None."""
 
     def write(self, text: str) -> int:
         return len(text)
@@ -103,7 +103,7 @@ class _Closed:
 
 
 class _ByThread:
-    """Stands for one of the streams: passes everything on to that of the calling thread."""
+    """Replaces one of the streams: passes everything on to that of the calling thread."""
 
     def __init__(self, name: str, usual: Any) -> None:
         self._name = name
@@ -143,7 +143,7 @@ _lock = threading.Lock()
 
 
 def route(streams: Streams) -> None:
-    """From now on the calling thread writes to `streams`, whatever has been put in the place of the script's own."""
+    """Make the calling thread write to `streams`, even if the script has replaced its own streams."""
     global _count
     with _lock:
         _count += _here.streams is None
@@ -152,7 +152,7 @@ def route(streams: Streams) -> None:
 
 
 def unroute() -> None:
-    """The calling thread is an ordinary one again; the last one puts everything back."""
+    """Give the calling thread the script's streams again; the last one restores everything."""
     global _count
     with _lock:
         if _here.streams is not None:
@@ -174,8 +174,8 @@ def _install() -> None:
 
 
 def _stand_in(name: str, usual: Any) -> _ByThread:
-    """The one for this stream, kept for ever: a print() that is under way in another thread holds no reference to what
-    it prints to (CPython before 3.14), and would go on in freed memory."""
+    """Return the replacement of this stream. We keep it forever: a print() in another thread holds no reference to its
+    stream (CPython before 3.14), and would continue in freed memory."""
     for made in _made:
         if made._name == name and made._usual is usual:
             return made
@@ -185,7 +185,7 @@ def _stand_in(name: str, usual: Any) -> _ByThread:
 
 def _restore() -> None:
     for name in _NAMES:
-        # What the script has put there in the meantime stays.
+        # A stream that the script has set meanwhile stays.
         if getattr(sys, name, None) is _usual.get(name, _usual):
             setattr(sys, name, _usual.pop(name)._usual)
     if getattr(sys, "displayhook", None) is _display:
@@ -198,7 +198,7 @@ def _display(value: object) -> None:
 
 
 def _after_fork() -> None:
-    """A child has one thread; unless that is a console's, it gets the script's own streams back."""
+    """Restore the script's streams in a child, unless its one thread is a console's."""
     global _lock, _count
     _lock = threading.Lock()
     _count = int(_here.streams is not None)

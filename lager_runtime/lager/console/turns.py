@@ -1,4 +1,4 @@
-"""Whose turn it is: of all consoles of a process one evaluates at a time, first come, first served."""
+"""The queue of the consoles of a process: one evaluates at a time, first come, first served."""
 
 import math
 import os
@@ -7,11 +7,11 @@ import time
 from collections import deque
 
 _STEP_SECONDS = 0.2
-_STALLED_SECONDS = 1.0  # for a client to take what was printed, before the others go on
+_STALLED_SECONDS = 1.0  # for a client to read what was printed, before the next console runs
 
 
 class Turn:
-    """The place of one statement in the queue; `who` is whose, as others are told. To be used in any thread."""
+    """The place of one statement in the queue. `who` describes its console to the others. Use it in any thread."""
 
     def __init__(self, who: str) -> None:
         self.who = who
@@ -21,14 +21,14 @@ class Turn:
         self._moved.acquire()
 
     def ask(self) -> None:
-        """Take a place at the end of the queue, unless there is one, or it is over."""
+        """Join the end of the queue, unless the statement is in the queue already or has ended."""
         with _queue.lock:
             if not self._over and self not in _queue.turns:
                 _queue.turns.append(self)
 
     def waits_for(self) -> str | None:
-        """Whose statement runs now; None where it is our turn. One that cannot print, since its client does not read,
-        is passed over."""
+        """Return whose statement runs now; None if it is our turn. A statement that cannot print, because its client
+        does not read, loses its turn."""
         with _queue.lock:
             turns = _queue.turns
             if turns and turns[0] is not self and time.monotonic() - turns[0]._writes_since > _STALLED_SECONDS:
@@ -36,21 +36,21 @@ class Turn:
             return turns[0].who if self in turns and turns[0] is not self else None
 
     def wait(self) -> None:
-        """Block until the queue has changed, but not for long."""
+        """Block until the queue has changed, a fifth of a second at most."""
         self._moved.acquire(timeout=_STEP_SECONDS)
 
     def begin_write(self) -> None:
-        """The statement may now be held up by its client."""
+        """Note that the statement writes, so its client may block it from now on."""
         self._writes_since = time.monotonic()
 
     def end_write(self) -> bool:
-        """False where it was passed over meanwhile."""
+        """Note that the write has ended. Return False if the statement lost its turn meanwhile."""
         with _queue.lock:
             self._writes_since = math.inf
             return self._over or self in _queue.turns
 
     def end(self) -> None:
-        """Give the place up, wherever it is, for good. A second time it does nothing."""
+        """Leave the queue for good. A second call does nothing."""
         with _queue.lock:
             self._over = True
             if self in _queue.turns:
@@ -62,7 +62,7 @@ class Turn:
 
 class _Queue:
     def __init__(self) -> None:
-        self.lock = threading.Lock()  # of C, which an interrupt never leaves locked
+        self.lock = threading.Lock()  # a C lock, which an interrupt never leaves locked
         self.turns: deque[Turn] = deque()
 
 
@@ -70,7 +70,7 @@ _queue = _Queue()
 
 
 def _after_fork() -> None:
-    """A child has none of the threads that queue, and one of them may have held the lock."""
+    """Start with an empty queue: a child has none of the threads, and one of them may have held the lock."""
     global _queue
     _queue = _Queue()
 

@@ -1,4 +1,4 @@
-"""Those who only look on while others type into the consoles of a pause. None of them can hold a writer up."""
+"""The read-only clients of a pause, who follow what others type into its consoles. They never block a writer."""
 
 import asyncio
 import contextlib
@@ -8,20 +8,20 @@ from collections.abc import Callable
 from typing import Any
 
 from lager.console.protocol import Decoder, encode
-from lager.console.queries import Answering
+from lager.console.queries import Queries
 from lager.inspection.location import Place
 
 _WAITING = 1000
 
 
 class Watchers:
-    """All watchers of one pause. For the link's thread."""
+    """All watchers of one pause. Use it in the client's thread."""
 
     def __init__(self) -> None:
         self._all: tuple[Watcher, ...] = ()
 
     def of(self, who: dict[str, Any]) -> Callable[[dict[str, Any]], None]:
-        """What tells all that are there of the frames of the console `who`; from any thread."""
+        """Return the function that passes frames of the console `who` to all watchers, from any thread."""
 
         def tell(frame: dict[str, Any]) -> None:
             for watcher in self._all:
@@ -37,7 +37,7 @@ class Watchers:
 
 
 class Watcher:
-    """`left` is called once, when it has ended."""
+    """One read-only client. `left` is called once, at its end."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Watcher:
         connection.setblocking(False)
         self._connection = connection
         self._decoder = Decoder()
-        self._answering = Answering(place, about, place.namespace, self.tell)
+        self._queries = Queries(place, about, place.namespace, self.tell)
         self._left = left
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[dict[str, Any]] = deque([{"hello": hello}])
@@ -63,8 +63,8 @@ class Watcher:
         self._flush()
 
     def tell(self, frame: dict[str, Any]) -> None:
-        """Pass on, or count what is lost where too much waits already. From any thread, which may be interrupted at any
-        moment: so without a lock."""
+        """Queue a frame, or count it as lost if too many wait. From any thread, which may be interrupted at any moment:
+        so without a lock."""
         if len(self._waiting) >= _WAITING:
             self._lost += 1
             return
@@ -74,7 +74,7 @@ class Watcher:
                 self._loop.call_soon_threadsafe(self._flush)
 
     def end(self, last: dict[str, Any] | None = None) -> None:
-        """Say `last` if there is room for it, and close."""
+        """Send `last` if there is room for it, and close."""
         if self._connection.fileno() < 0:
             return
         if last is not None:
@@ -85,7 +85,7 @@ class Watcher:
         self._loop.remove_reader(self._connection.fileno())
         self._loop.remove_writer(self._connection.fileno())
         self._connection.close()
-        self._answering.close()
+        self._queries.close()
         self._left()
 
     def _read(self) -> None:
@@ -95,7 +95,7 @@ class Watcher:
             return
         for frame in frames:
             if "ask" in frame:
-                self._answering.ask(frame)
+                self._queries.ask(frame)
 
     def _flush(self) -> None:
         fd = self._connection.fileno()
@@ -118,7 +118,7 @@ class Watcher:
             self._writing = False
 
     def _next(self) -> bool:
-        """Take what is to be sent next; False where nothing is."""
+        """Take what is sent next. Return False if there is nothing."""
         if self._waiting:
             self._unsent = encode(self._waiting.popleft())
         elif self._lost:

@@ -1,4 +1,4 @@
-"""The thread of a console: takes sources one by one, evaluates each, and can be interrupted while it does."""
+"""The thread of a console: evaluates one source after the other, and can be interrupted while it does."""
 
 import codecs
 import contextlib
@@ -23,12 +23,12 @@ from lager.text import printable
 _WAITING_LINES = 10_000
 _LONG_SECONDS = 0.1
 _TOLD_AFTER = 0.3  # seconds of waiting for another console
-_LEFT_SECONDS = 1.0  # for a statement to end whose user has left, before the others go on
+_LEFT_SECONDS = 1.0  # for a statement to end whose user has left, before the next console runs
 
 
-class Evaluating(threading.Thread):
-    """In it, `heard` is called with what is evaluated and printed, `worked` after each evaluation that took long, and
-    `ended` when nothing more will come. `short`: values are shown as a terminal can take them."""
+class Worker(threading.Thread):
+    """Calls, in its own thread, `heard` with each source and what it prints, `worked` after each long evaluation, and
+    `ended` at the end. `short`: large values are shortened."""
 
     is_lager_console = True
 
@@ -46,7 +46,7 @@ class Evaluating(threading.Thread):
     ) -> None:
         super().__init__(name=f"lager-console-{hello['console']}", daemon=True)
         self.last: dict[str, Any] | None = None
-        self._wire = _Wire(connection, heard)
+        self._writer = _FrameWriter(connection, heard)
         self._hello = hello
         self._who = f"console {hello['console']}" + (f" of {printable(user, 40)}" if user else "")
         self._turn: Turn | None = None
@@ -68,10 +68,10 @@ class Evaluating(threading.Thread):
         self._cancelled = False
         self._stopped = False
 
-    # From the link's thread.
+    # From the client's thread.
 
     def evaluate(self, source: str) -> bool:
-        """Queue a source; False where far too many wait already."""
+        """Queue a source. Return False if too many are queued already."""
         with self._lock:
             self._waiting += 1
         self._work.put(lambda: self._evaluate(source))
@@ -83,7 +83,7 @@ class Evaluating(threading.Thread):
         self._work.put(self._send_pending)
 
     def tell(self, news: dict[str, Any]) -> None:
-        """As `post`; the latest news are in the place of those that were not sent yet."""
+        """Send news like `post`. The latest news replace those that were not sent yet."""
         with self._lock:
             first, self._news = self._news is None, news
         if first:
@@ -93,7 +93,7 @@ class Evaluating(threading.Thread):
         return self._evaluator.namespace
 
     def interrupt(self) -> None:
-        """Interrupt what runs; where it has not begun yet, it does not begin."""
+        """Interrupt the statement that runs; one that has not begun yet will not begin."""
         with self._lock:
             if self._running:
                 raise_in(self.ident, KeyboardInterrupt)
@@ -101,7 +101,7 @@ class Evaluating(threading.Thread):
                 self._cancelled = self._waiting > 0
 
     def stop(self) -> None:
-        """End; the frame `last`, if there is one, is sent before."""
+        """End the thread, after the frame `last`, if there is one."""
         self._stopped = True
         self._work.put(None)
         self._stopped_at = min(self._stopped_at, time.monotonic())
@@ -115,21 +115,21 @@ class Evaluating(threading.Thread):
 
     def run(self) -> None:
         try:
-            self._wire.send({"hello": self._hello})
+            self._writer.send({"hello": self._hello})
             while (work := self._work.get()) is not None and not self._stopped:
                 work()
         except (OSError, SystemExit, KeyboardInterrupt):
-            pass  # the other side has left, or the script goes on
+            pass  # the client has left, or the script resumes
         except Leave as leaving:
-            if not self._stopped:  # else it did not leave by itself
+            if not self._stopped:  # else the end of the pause stopped it
                 with contextlib.suppress(OSError):
                     self._flush()
-                    self._wire.send({"bye": leaving.code})
+                    self._writer.send({"bye": leaving.code})
         finally:
             stdio.unroute()
             self._evaluator.close()
             with contextlib.suppress(OSError):
-                self._wire.send(self.last)
+                self._writer.send(self.last)
             self._ended()
 
     def _evaluate(self, source: str) -> None:
@@ -144,15 +144,15 @@ class Evaluating(threading.Thread):
         finally:
             self._turn.end()
         if os.getpid() != self._process:
-            os._exit(0)  # a child that the code forked: the console is its parent's
+            os._exit(0)  # a child that the code forked: the console belongs to the parent
         self._flush()
-        self._wire.send({"done": done})
+        self._writer.send({"done": done})
         self._heard({"done": done})
         if time.monotonic() - began > _LONG_SECONDS:
             self._worked()
 
     def _await(self, turn: Turn) -> None:
-        """Until it is our turn, or we are interrupted; then nothing of the statement begins. SystemExit at the end."""
+        """Wait until it is our turn or we are interrupted; then the statement does not begin. SystemExit if stopped."""
         self._queue_up(turn, self._send_pending)
 
     def _queue_up(self, turn: Turn, meanwhile: Callable[[], None] = lambda: None) -> None:
@@ -163,16 +163,16 @@ class Evaluating(threading.Thread):
             turn.begin_write()
             if other != told and time.monotonic() - asked > _TOLD_AFTER:
                 told = other
-                self._wire.send({"err": f"lager: waiting for {other}; Ctrl-C gives up\n"})
+                self._writer.send({"err": f"lager: waiting for {other}; Ctrl-C gives up\n"})
             meanwhile()
             if not turn.end_write():
                 turn.ask()
             turn.wait()
 
     def _printer(self, key: str) -> Callable[[bytes], None]:
-        """Sends what is printed. A client that does not read holds up its own console only: its statement goes on when
-        it has the turn again."""
-        send = self._wire.sender(key)
+        """Return the function that sends what is printed. A client that does not read blocks only its own console: its
+        statement continues when it has its turn again."""
+        send = self._writer.sender(key)
 
         def printed(data: bytes) -> None:
             turn = self._turn
@@ -192,10 +192,10 @@ class Evaluating(threading.Thread):
 
     def _send_pending(self) -> None:
         while self._posted:
-            self._wire.send(self._posted.popleft())
+            self._writer.send(self._posted.popleft())
         with self._lock:
             news, self._news = self._news, None
-        self._wire.send(news)
+        self._writer.send(news)
 
     def _displayed(self, value: object) -> str:
         return displayed(value, lambda: stdio.route(self._streams), stdio.unroute)
@@ -205,7 +205,7 @@ class Evaluating(threading.Thread):
         self._err.flush()
 
     def _run(self, source: str) -> bool:
-        """Evaluate; an interrupt that comes too late for this source hits nothing after it."""
+        """Evaluate `source`. An interrupt that comes too late for it does not affect the next source."""
         try:
             try:
                 if self._begin():
@@ -214,16 +214,16 @@ class Evaluating(threading.Thread):
             finally:
                 self._finish()
         except KeyboardInterrupt:
-            # It came before the code began, or after it ended, and here even at the door of _finish().
+            # It came before the code began or after it ended, perhaps as _finish() began.
             self._finish()
             self._err.write("KeyboardInterrupt\n")
             return False
         except SystemExit:
-            self._finish()  # stop() came there: the next one must not hit the queue of the others
+            self._finish()  # stop() came there: its next interrupt must not hit the queue of the consoles
             raise
 
     def _begin(self) -> bool:
-        """False where it is interrupted already, SystemExit where it is stopped."""
+        """Begin a source. Return False if it was interrupted already; raise SystemExit if we are stopped."""
         with self._lock:
             if self._stopped:
                 raise SystemExit
@@ -238,9 +238,9 @@ class Evaluating(threading.Thread):
             raise_in(self.ident, None)
 
 
-class _Wire:
-    """Frames to the client, whole even where the console's code writes from several threads; what is printed is also
-    heard by others."""
+class _FrameWriter:
+    """Sends frames to the client, each complete even if the console's code writes from several threads. Watchers get
+    what is printed, too."""
 
     def __init__(self, connection: socket.socket, heard: Callable[[dict[str, Any]], None]) -> None:
         self._connection = connection

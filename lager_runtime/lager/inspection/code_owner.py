@@ -1,4 +1,4 @@
-"""Whose code a frame runs: lager's, a library's or the script's. Light, for it is asked at every raise."""
+"""Whose code a frame runs: lager's, a library's or the script's. It is fast, because every raise calls it."""
 
 import functools
 import os
@@ -12,22 +12,22 @@ _PYTHON, _LAGER, _PACKAGE, _SCRIPT = range(4)
 
 
 def is_ours(frame: FrameType) -> bool:
-    """Whether lager itself runs there."""
+    """Return whether the frame runs code of lager."""
     return _owner(frame.f_code.co_filename) == _LAGER
 
 
 def is_standard(frame: FrameType) -> bool:
-    """Whether Python's standard library runs there."""
+    """Return whether the frame runs code of the standard library."""
     return _owner(frame.f_code.co_filename) == _PYTHON
 
 
 def is_library(frame: FrameType) -> bool:
-    """Whether it is code that somebody installed: Python's own or a package's."""
+    """Return whether the frame runs installed code: of Python itself or a package."""
     return _owner(frame.f_code.co_filename) in (_PYTHON, _PACKAGE)
 
 
 def is_inside_ours(frame: FrameType) -> bool:
-    """Whether lager runs there, or a library that lager has called."""
+    """Return whether the frame runs code of lager, or of a library that lager has called."""
     here: FrameType | None = frame
     while here is not None and is_library(here):
         here = here.f_back
@@ -35,9 +35,9 @@ def is_inside_ours(frame: FrameType) -> bool:
 
 
 def has_left_the_script(raised: TracebackType) -> bool:
-    """Whether an error that has come to the first frame of `raised` has left frames of the script before it."""
+    """Return whether an error that has reached the first frame of `raised` has left frames of the script already."""
     here = raised.tb_next
-    entered = False  # code of lager's, in which a library is lager's business
+    entered = False  # into code of lager; libraries that it calls count as lager
     while here is not None:
         entered = entered or is_ours(here.tb_frame)
         if not (entered and (is_ours(here.tb_frame) or is_library(here.tb_frame))):

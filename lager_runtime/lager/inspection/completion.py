@@ -1,4 +1,4 @@
-"""What may stand at the end of what has been typed so far, by the objects that are there and without running them."""
+"""Completes a line of Python from the live objects, without running their code."""
 
 import builtins
 import keyword
@@ -27,8 +27,8 @@ Completion = dict[str, Any]
 
 
 def complete(text: str, names: dict[str, Any]) -> list[Completion]:
-    """`text` is what comes before the cursor. Each is the `text` that would stand there in the place of its last
-    `length` characters, and what `kind` of thing that is."""
+    """Return the completions of `text`, which ends at the cursor. Each has a `text` that replaces the last `length`
+    characters, and the `kind` of thing that it is."""
     text = text[-_TAIL:]
     keyed = _KEY.search(text)
     if keyed is not None and (found := _keys(resolve(keyed[1], names), keyed[2])):
@@ -46,7 +46,7 @@ def complete(text: str, names: dict[str, Any]) -> list[Completion]:
 
 
 def _is_in_string(text: str) -> bool:
-    """Whether a string is still open at the end, and that not within the braces of an f-string."""
+    """Return whether a string is open at the end, except in the braces of an f-string."""
     found = [*_STRING.finditer(text)]
     if not found or not (last := found[-1])["quote"] or last["closed"]:
         return False
@@ -72,7 +72,7 @@ def _keys(owner: Any, typed: str) -> list[Completion]:
 
 
 def _arguments(before: str, prefix: str, names: dict[str, Any]) -> list[Completion]:
-    """The names of the parameters of the call that the cursor is in."""
+    """Return the parameters of the call that the cursor is in."""
     opened = _innermost_call(before)
     called = _CALLED.search(before[:opened]) if opened >= 0 else None
     if called is None or not re.search(r"[(,]\s*\Z", before):
@@ -85,7 +85,7 @@ def _arguments(before: str, prefix: str, names: dict[str, Any]) -> list[Completi
 
 
 def _innermost_call(before: str) -> int:
-    """Where the innermost bracket that is still open stands, if it is a round one; else -1."""
+    """Return the position of the innermost open bracket, if it is a round one; else -1."""
     depth = 0
     for at in range(len(before) - 1, -1, -1):
         if before[at] in ")]}":
@@ -107,7 +107,7 @@ def _names(prefix: str, names: dict[str, Any]) -> list[Completion]:
 
 
 def _matching(names: Iterable[str], prefix: str) -> list[str]:
-    """In order, those that are private only where one is asked for."""
+    """Return the matching names in order; private ones only if `prefix` begins with an underscore."""
     hidden = "__" if prefix.startswith("_") and not prefix.startswith("__") else "" if prefix else "_"
     found = (n for n in names if n.startswith(prefix) and n.isidentifier() and not (hidden and n.startswith(hidden)))
     return list(islice(sorted(found), _MOST))

@@ -1,6 +1,7 @@
-"""Files under the names that the user typed. A run that a box got files for starts in a private folder with a name that
-means nothing to anybody: LAGER_RUN_FOLDER is that folder, and LAGER_TYPED has, as JSON, the names in it of what the
-user typed otherwise, each with what was typed.
+"""Shows files under the names that the user typed.
+
+A run whose files were sent to a box starts in a private folder there, LAGER_RUN_FOLDER. LAGER_TYPED has, as JSON, names
+in that folder, each with the path that the user typed for it.
 """
 
 import functools
@@ -9,7 +10,7 @@ import lager
 
 
 def shown(path: str) -> str:
-    """The user's name of a file in the run's folder; any other path as it is."""
+    """Return the typed name of a file in the run's folder; any other path as it is."""
     folder = lager.at_start("LAGER_RUN_FOLDER")
     if not folder or not path.startswith(folder + "/"):
         return path
@@ -21,12 +22,12 @@ def shown(path: str) -> str:
 
 
 def there(typed: str) -> str:
-    """Where in the run's folder, which is the current one, that is what the user typed."""
+    """Return the path, relative to the run's folder, of what the user typed."""
     return next((name for name, known in _typed().items() if known == typed), typed)
 
 
 def in_line(text: str) -> str:
-    """A line of a traceback, which has the path between quotation marks."""
+    """Return a line of a traceback with the typed name in place of the path between its quotation marks."""
     before, found, after = text.partition(f'"{lager.at_start("LAGER_RUN_FOLDER")}/')
     if not found:
         return text
@@ -36,7 +37,7 @@ def in_line(text: str) -> str:
 
 @functools.cache
 def _typed() -> dict[str, str]:
-    import json  # which a run that has no such names need not wait for
+    import json  # only on demand: it is slow to import
 
     try:
         return {str(name): str(typed) for name, typed in json.loads(lager.at_start("LAGER_TYPED") or "{}").items()}

@@ -1,4 +1,4 @@
-"""What is to know of an object, without running any code of it: its signature, its docstring, where it is made."""
+"""Describes an object without running its code: signature, docstring, and where it is defined."""
 
 import functools
 import inspect
@@ -15,7 +15,7 @@ _BUILTIN = (BuiltinFunctionType, MethodDescriptorType, WrapperDescriptorType, ty
 
 
 def document(path: str, names: dict[str, Any]) -> dict[str, Any] | None:
-    """`type`, and where there are such `signature`, `doc` (lines), `value` and `file`; None where nothing is known."""
+    """Return `type`, and if known `signature`, `doc` (lines), `value` and `file`; None if nothing is known."""
     found = resolve(path, names)
     if found is NOTHING:
         return None
@@ -33,8 +33,7 @@ def document(path: str, names: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def parameters_of(found: Any) -> list[str] | None:
-    """The parameters of what is called, as they would be written, with the defaults that are plain; None where nobody
-    knows."""
+    """Return the parameters as in the source, with simple defaults; None if they are not known."""
     function = function_of(found)
     if function is not None:
         parameters = _written(function)
@@ -48,7 +47,7 @@ def parameters_of(found: Any) -> list[str] | None:
 
 
 def function_of(found: Any) -> FunctionType | None:
-    """The Python function that runs when `found` is called."""
+    """Return the Python function that runs when `found` is called; None if there is none."""
     for _ in range(_WRAPPERS):
         kind = type(found)
         if kind is FunctionType:

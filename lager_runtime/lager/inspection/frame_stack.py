@@ -1,4 +1,4 @@
-"""A stack: frame by frame the line that it is at, outermost first."""
+"""A stack: frames with their lines, outermost first."""
 
 from collections.abc import Iterator
 from types import FrameType
@@ -7,7 +7,7 @@ Stack = tuple[tuple[FrameType, int], ...]
 
 
 def stack_of(frame: FrameType | None) -> Stack:
-    """`frame`, which is running, and all that led to it."""
+    """Return the stack of `frame`, which is running."""
     return tuple(reversed([*outwards(frame)]))
 
 

@@ -1,6 +1,6 @@
-"""Where a thread stands, or stood when it raised: what a pause, its console and its stack are about.
+"""The place of a pause: where a thread is, or was when it raised. Its console and stack show this place.
 
-It is always code of the script. Frames of lager are no place, nor are those of libraries that lager has called.
+A place is always in code of the script, never in frames of lager or of libraries that lager has called.
 """
 
 import os
@@ -17,25 +17,25 @@ _HERE = "__lager_here__"
 
 @dataclass(eq=False)
 class Place:
-    """`stack` is frame by frame the line it is at, outermost first; the last is where the pause is."""
+    """`stack` has the frames with their lines, outermost first. The last one is where the pause is."""
 
     stack: Stack
 
     @classmethod
     def here(cls, frame: FrameType) -> "Place":
-        """Where `frame`, which is running, stands now."""
+        """Return the present place of `frame`, which is running."""
         stack = stack_of(frame)
         return cls(_until_ours(stack) or stack)
 
     @classmethod
     def of_call(cls, frame: FrameType) -> "Place":
-        """Where the script has `frame`, which called pause(), come from: Python may have called it for the script."""
+        """Return the place where `frame` called pause(); if Python did, where the script made Python do so."""
         stack = _of_the_script(stack_of(frame)) or _origin() or (_in_main(),)
         return cls(_in_doctest(stack) or stack)
 
     @classmethod
     def of_error(cls, raised: TracebackType) -> "Place":
-        """Where the error that has this traceback was raised, whether or not its frames are still running."""
+        """Return where the error with this traceback was raised, even if its frames have ended."""
         inner = [(raised.tb_frame, raised.tb_lineno)]
         while raised.tb_next is not None:
             raised = raised.tb_next
@@ -46,12 +46,12 @@ class Place:
 
     @classmethod
     def of_doctest(cls, test: Any, example: Any) -> "Place":
-        """Where an example of a doctest.DocTest is, with the names of that."""
+        """Return the place of an example of a doctest.DocTest, with its names."""
         line = (test.lineno or 0) + example.lineno + 1
         return cls((_ended_frame(test.globs, test.filename or f"<doctest {test.name}>", line, test.name),))
 
     def forget(self) -> None:
-        """Let go of the frames, and of all that is in them."""
+        """Drop the frames and all that is in them."""
         self.stack = ()
 
     @property
@@ -63,13 +63,12 @@ class Place:
         return self.stack[-1][1]
 
     def namespace(self) -> dict[str, Any]:
-        """A copy of all names that can be seen there."""
+        """Return a copy of all names that are visible there."""
         return {**self.frame.f_globals, **self.frame.f_locals}
 
 
 def _until_ours(stack: Stack) -> Stack:
-    """Up to the last frame that is the script's, where lager was called from there and did not call back; may be
-    empty."""
+    """Return the stack up to the frame that called lager, if lager did not call the script back; it may be empty."""
     ours = [at for at, (frame, _) in enumerate(stack) if is_ours(frame)]
     if not ours or any(not is_library(frame) for frame, _ in stack[ours[-1] + 1 :]):
         return stack
@@ -80,7 +79,7 @@ def _until_ours(stack: Stack) -> Stack:
 
 
 def _of_the_script(stack: Stack) -> Stack:
-    """Up to the last frame that is neither lager's nor Python's own; empty where there is none."""
+    """Return the stack up to the last frame that is neither lager's nor Python's own; empty without one."""
     stack = _until_ours(stack)
     while stack and is_standard(stack[-1][0]):
         stack = stack[:-1]
@@ -88,7 +87,7 @@ def _of_the_script(stack: Stack) -> Stack:
 
 
 def _in_doctest(stack: Stack) -> Stack:
-    """The place in the file, of an example that Python runs for a doctest; empty for all else."""
+    """Return the place in the file of an example that doctest runs; empty for all other code."""
     if not stack[-1][0].f_code.co_filename.startswith("<doctest "):
         return ()
     for at in reversed(range(len(stack))):
@@ -100,12 +99,12 @@ def _in_doctest(stack: Stack) -> Stack:
 
 
 def _origin() -> Stack:
-    """Where the script has this thread from, in which it has no frame itself: who waits for it, or the main thread."""
-    from lager.inspection import thread_origin  # which hardly anybody needs
+    """Return where the script started a thread that has no frame of its own: who waits for it, or the main thread."""
+    from lager.inspection import thread_origin  # rarely needed
 
     try:
         found = [stack for stack in map(_of_the_script, thread_origin.stacks()) if stack]
-    except Exception:  # the script has changed what threading or asyncio are
+    except Exception:  # the script has replaced threading or asyncio
         return ()
     for stack in found:
         own = [at for at, (frame, _) in enumerate(stack) if not is_library(frame) and not is_ours(frame)]
@@ -115,9 +114,9 @@ def _origin() -> Stack:
 
 
 def _in_main() -> tuple[FrameType, int]:
-    """Somewhere in the script, of which no thread runs a line any more, as at exit."""
+    """Return a place in the script without a line, for the time when none of its lines runs, as at exit."""
     names = vars(sys.modules["__main__"])
-    file = names.get("__file__") or next(iter(sys.argv), "")  # Python forgets the file where the script has ended
+    file = names.get("__file__") or next(iter(sys.argv), "")  # Python drops __file__ when the script has ended
     return _ended_frame(names, file or "<script>", 0, "<module>")
 
 
@@ -131,7 +130,7 @@ def _ended_frame(names: dict[str, Any], file: str, line: int, function: str) -> 
 
 
 def file_of(frame: FrameType) -> str:
-    """The file of its code; also where the script has changed its folder, or where that is no more."""
+    """Return the absolute path of its code, even if the script has changed or removed its working folder."""
     name = frame.f_code.co_filename
     if name.startswith("<"):
         return name

@@ -1,4 +1,4 @@
-"""One line for any value, at a cost that does not grow with the value."""
+"""Shows any value on one line, at a cost that does not grow with the value."""
 
 import math
 import threading
@@ -25,22 +25,21 @@ _asking: dict[int, tuple[type, threading.Thread]] = {}
 
 
 def shortened(value: object, width: int = WIDTH) -> str:
-    """`value` as its repr on one line, shortened to `width` characters.
+    """Return the repr of `value` on one line, shortened to `width` characters.
 
-    Builtins, however large, cost as much as what is shown of them. Any other object is asked for its repr, which may
-    take as long as it likes: to be called in `lager.inspection.side_thread`. A type that hangs there is not asked a
-    second time.
+    Builtins of any size cost as much as what is shown of them. Other objects compute their own repr, which may take any
+    time: call this in `lager.inspection.side_thread`. The repr of a type that hangs there is not called again.
     """
     return printable(_shown(value, width, _DEPTH), width)
 
 
 def plainly(value: object, width: int = WIDTH) -> str:
-    """As `shortened`, but no object is asked for anything: of one that is no builtin it says only the type."""
+    """Return the same without calling any method of the script: only the type of what is not a builtin."""
     return printable(_shown(value, width, _DEPTH, ask=False), width)
 
 
 def is_large(value: object) -> bool:
-    """Whether it is a builtin with more in it than anybody wants to see."""
+    """Return whether it is a builtin that is too large to be shown whole."""
     kind = type(value)
     if kind in (str, bytes, bytearray):
         return len(value) > _LONG_TEXT  # type: ignore[arg-type]
@@ -48,12 +47,12 @@ def is_large(value: object) -> bool:
 
 
 def is_builtin(value: object) -> bool:
-    """Whether its repr is shown without asking it: at the most, what is in it is asked."""
+    """Return whether its own repr is not called, at most that of its items."""
     return type(value) in (int, str, bytes, bytearray, *_EXACT, *_BRACKETS)
 
 
 def type_name(value: object) -> str:
-    """The name of its type, without asking it or its metaclass."""
+    """Return the name of its type, without calling code of it or its metaclass."""
     return printable(_name_of(type(value)), 60)
 
 

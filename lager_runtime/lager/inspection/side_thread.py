@@ -1,4 +1,4 @@
-"""Work that may run the script's own code, in a thread beside the loop, for a bounded time."""
+"""Runs work that may run the script's own code, in a thread beside the event loop, for a limited time."""
 
 import asyncio
 import contextlib
@@ -12,13 +12,13 @@ _FIRST_INSIST, _LAST_INSIST = 0.1, 60.0
 Result = TypeVar("Result")
 
 
-class Aside(threading.Thread):
-    """Calls `done` in this thread with what `work` returned, or what it raised."""
+class SideThread(threading.Thread):
+    """Runs `work` and then calls `done` with its result and what it raised, both in this thread."""
 
-    is_lager_console = True  # a pause() in here would wait for itself
+    is_lager_console = True  # a pause() in this thread would wait for itself
 
     def __init__(self, work: Callable[[], Any], done: Callable[[Any, BaseException | None], None]) -> None:
-        super().__init__(name="lager-aside", daemon=True)
+        super().__init__(name="lager-side-thread", daemon=True)
         self._work = work
         self._done = done
         self._lock = threading.Lock()
@@ -29,7 +29,7 @@ class Aside(threading.Thread):
         result, error = None, None
         try:
             result = self._work()
-        except BaseException as raised:  # whatever the script's code raises, an interrupt of ours included
+        except BaseException as raised:  # anything that the script's code raises, or an interrupt of ours
             error = raised
         with contextlib.suppress(SystemExit), self._lock:
             self._working = False
@@ -42,9 +42,9 @@ class Aside(threading.Thread):
                 raise_in(self.ident, SystemExit)
 
 
-async def aside(work: Callable[[], Result], seconds: float) -> Result:
-    """What `work` returns or raises. TimeoutError after `seconds`: its thread is interrupted, again and again and ever
-    more seldom, and nobody waits for it."""
+async def run_aside(work: Callable[[], Result], seconds: float) -> Result:
+    """Return what `work` returns, or raise what it raises. Raises TimeoutError after `seconds`: then its thread is
+    interrupted repeatedly, with growing delays, and left behind."""
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[Result] = loop.create_future()
 
@@ -61,7 +61,7 @@ async def aside(work: Callable[[], Result], seconds: float) -> Result:
         with contextlib.suppress(RuntimeError):  # the process is ending
             loop.call_soon_threadsafe(settle, result, error)
 
-    thread = Aside(work, done)
+    thread = SideThread(work, done)
     thread.start()
     try:
         async with asyncio.timeout(seconds):
@@ -71,27 +71,27 @@ async def aside(work: Callable[[], Result], seconds: float) -> Result:
             _insist(loop, thread, _FIRST_INSIST)
 
 
-def _insist(loop: asyncio.AbstractEventLoop, thread: Aside, delay: float) -> None:
+def _insist(loop: asyncio.AbstractEventLoop, thread: SideThread, delay: float) -> None:
     thread.stop()
     if thread.is_alive():
         loop.call_later(delay, _insist, loop, thread, min(2 * delay, _LAST_INSIST))
 
 
 def raise_in(ident: int | None, kind: type[BaseException] | None) -> None:
-    """Let `kind` be raised in another thread at its next bytecode; None, in the thread itself, takes back one that has
-    not been raised yet."""
+    """Raise `kind` in another thread at its next bytecode. None, called in the thread itself, cancels one that has not
+    been raised yet."""
     if kind is not None:
         _set_async_exception(ident, kind)
         return
-    # Another one takes its place and is raised here and now: as long as one is promised, Python asks for it at every
-    # call of every thread, and 3.11 under a tracer does nothing else.
-    with contextlib.suppress(_TakenBack):
-        _set_async_exception(ident, _TakenBack)
+    # Another one replaces it and is raised at once. While one is pending, Python checks for it at every call of every
+    # thread, and Python 3.11 under a tracer does nothing else.
+    with contextlib.suppress(_Cancelled):
+        _set_async_exception(ident, _Cancelled)
         while True:
             pass
 
 
-class _TakenBack(BaseException):
+class _Cancelled(BaseException):
     pass
 
 

@@ -1,6 +1,6 @@
-"""A look at where a thread stands: source, stack and variables, whatever the script's objects do when they are asked.
+"""Takes a snapshot of a place: source, stack and variables, whatever the script's objects do in their methods.
 
-Runs in an event loop; all that may run the script's own code runs beside it, each for a bounded time.
+Runs in an event loop. What may run the script's own code runs in a side thread, for a limited time.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ from typing import Any
 from lager.inspection import display_paths
 from lager.inspection.location import Place, file_of
 from lager.inspection.safe_repr import WIDTH, is_builtin, plainly, shortened, type_name
-from lager.inspection.side_thread import aside
+from lager.inspection.side_thread import run_aside
 from lager.text import printable
 
 CONTEXT = 5
@@ -28,8 +28,8 @@ _DEFINITIONS = (ModuleType, FunctionType, BuiltinFunctionType, type)
 
 
 async def look(place: Place, *, context: int = CONTEXT, width: int = WIDTH) -> dict[str, Any]:
-    """Everything, in at most 4 s: `source`, `stack` and `variables` as the functions below give them, and how many
-    frames and variables were left out (`frames_left_out`, `variables_left_out`). Only what JSON knows."""
+    """Return the snapshot, in at most 4 s: `source`, `stack` and `variables` as the functions below return them, and
+    how many frames and variables were left out (`frames_left_out`, `variables_left_out`). It has JSON types only."""
     stack, frames_left_out = await where(place)
     shown, left_out = await variables(place, width)
     return {
@@ -42,8 +42,8 @@ async def look(place: Place, *, context: int = CONTEXT, width: int = WIDTH) -> d
 
 
 async def source(place: Place, context: int = CONTEXT) -> list[dict[str, Any]]:
-    """The lines around the pause, up to `context` before and after it: `line`, `text`, and `here` for the one it is at.
-    Empty where the source is not to be had."""
+    """Return the lines around the pause, up to `context` before and after it: `line`, `text`, and `here` for its own.
+    Empty if the source cannot be read."""
 
     def read() -> list[dict[str, Any]]:
         lines = _lines(place.frame)
@@ -58,8 +58,8 @@ async def source(place: Place, context: int = CONTEXT) -> list[dict[str, Any]]:
 
 
 async def where(place: Place) -> tuple[list[dict[str, Any]], int]:
-    """The stack, outermost frame first: `file`, `line`, `function`, `text`; without the frames of lager and of Python's
-    own start. And how many of the outermost were left out because there are too many."""
+    """Return the stack, outermost frame first (`file`, `line`, `function`, `text`), without the frames of lager and of
+    Python's own start; and how many of the outermost were left out because there are too many."""
     stack = [(frame, line) for frame, line in place.stack if not _is_ours(frame.f_code.co_filename)]
     shown = stack[-_FRAMES:]
 
@@ -71,8 +71,8 @@ async def where(place: Place) -> tuple[list[dict[str, Any]], int]:
 
 
 async def variables(place: Place, width: int = WIDTH) -> tuple[list[dict[str, Any]], int]:
-    """The local variables: `name`, `type`, `value` on one line, and `kind`: "variable", or for modules, functions and
-    classes "definition", which come last. And how many were left out."""
+    """Return the local variables: `name`, `type`, `value` on one line, and `kind`: "variable", or "definition" for
+    modules, functions and classes, which come last; and how many were left out."""
     named = await _tried(lambda: _named(place.frame.f_locals), [])
     ends = time.monotonic() + _ALL_SECONDS
     shown = []
@@ -92,8 +92,8 @@ async def _value(value: object, width: int, seconds: float) -> str:
     try:
         if seconds > 0:
             with contextlib.suppress(TimeoutError):
-                return await aside(lambda: shortened(value, width), seconds)
-        if is_builtin(value):  # something in it hangs, or this machine has much else to do
+                return await run_aside(lambda: shortened(value, width), seconds)
+        if is_builtin(value):  # something in it hangs, or this machine is busy
             return plainly(value, width)
     except Exception as error:
         return f"<{type_name(value)} whose repr raises {type_name(error)}>"
@@ -102,13 +102,13 @@ async def _value(value: object, width: int, seconds: float) -> str:
 
 async def _tried(work: Any, otherwise: Any) -> Any:
     try:
-        return await aside(work, _READ_SECONDS)
-    except Exception:  # whatever a loader, a proxy or a disk may do
+        return await run_aside(work, _READ_SECONDS)
+    except Exception:  # a loader, a proxy or a disk may raise anything
         return otherwise
 
 
 def _named(names: Mapping[Any, Any]) -> list[tuple[str, Any]]:
-    """All that somebody gave a name; what Python itself and pytest put there is left out."""
+    """Return the names that the script has set, without those that Python and pytest add."""
     items = [(name, value) for name, value in dict(names).items() if type(name) is str and _is_given(name)]
     return sorted(items, key=lambda item: _is_definition(item[1]))
 

@@ -1,5 +1,5 @@
-"""Names, attributes and items of living objects, looked up without running any code of theirs: no property, no
-`__getattr__`, no `__dir__`, no `__eq__`. What cannot be known in this way is NOTHING."""
+"""Looks up names, attributes and items of live objects without running their code: no property, `__getattr__`,
+`__dir__` or `__eq__`. What cannot be found in this way is NOTHING."""
 
 import ast
 import builtins
@@ -26,7 +26,7 @@ NOTHING: Final = _Nothing()
 
 
 def resolve(path: str, names: dict[str, Any]) -> Any:
-    """The object that `path`, as PATH matches it, stands for; or the property, method or slot of that name."""
+    """Return the object at `path`, which PATH matches; or the property, method or slot with that name."""
     if not re.fullmatch(PATH, path):
         return NOTHING
     node: ast.expr = ast.parse(path, mode="eval").body
@@ -46,7 +46,7 @@ def _resolved(node: ast.expr, names: dict[str, Any]) -> Any:
 
 
 def attribute(owner: Any, name: str) -> Any:
-    """What `owner` has under `name`: a value of its own, the value of a slot, or what stands in its class."""
+    """Return the attribute of `owner`: a value of its own, the value of a slot, or what its class has."""
     found = inspect.getattr_static(owner, name, NOTHING)
     if type(found) is MemberDescriptorType and not issubclass(type(owner), type):
         try:
@@ -57,7 +57,7 @@ def attribute(owner: Any, name: str) -> Any:
 
 
 def value_of(found: Any) -> Any:
-    """What further lookups begin at: a property is not what it gives."""
+    """Return where further lookups begin; NOTHING for a property, whose value is not known."""
     return NOTHING if type(found) in (property, GetSetDescriptorType, MemberDescriptorType) else found
 
 
@@ -73,7 +73,7 @@ def _item(owner: Any, key: object) -> Any:
 
 
 def attributes(owner: Any) -> set[str]:
-    """The names of all attributes that it or its classes have."""
+    """Return the names of all attributes that it or its classes have."""
     kind = type(owner)
     holders: list[Any] = [_dict_of(one) for one in _mro_of(kind)]
     if issubclass(kind, type):
@@ -84,7 +84,7 @@ def attributes(owner: Any) -> set[str]:
 
 
 def keys(owner: Any) -> Iterator[object]:
-    """The first keys of a dictionary that are plain text or numbers; nothing of anything else."""
+    """Yield the first keys of a dictionary that are plain text or numbers; nothing for other objects."""
     if issubclass(type(owner), dict):
         yield from (key for key in islice(dict.__iter__(owner), _KEYS) if type(key) in (str, int, bytes))
 
@@ -98,6 +98,6 @@ def _own(owner: Any) -> dict[Any, Any]:
 
 
 def _shadows_dict(kind: type) -> bool:
-    """Whether a class has put something of its own in the place of `__dict__`."""
+    """Return whether a class replaces `__dict__`."""
     found = [_dict_of(one)["__dict__"] for one in _mro_of(kind) if "__dict__" in _dict_of(one)]
     return any(type(one) is not GetSetDescriptorType for one in found)

@@ -1,4 +1,4 @@
-"""Where a thread comes from that has no frame of the script, as of Thread(target=pause) or asyncio.to_thread(pause)."""
+"""Finds the origin of a thread without frames of the script, as in Thread(target=pause) or to_thread(pause)."""
 
 import _thread
 import contextlib
@@ -14,11 +14,11 @@ _WAITING = ("join", "result", "exception")  # of a thread, of a concurrent.futur
 
 
 def stacks() -> Iterator[Stack]:
-    """The stacks that may tell, the best first: of the coroutine or the thread that waits for the calling thread, else
-    of the main thread."""
+    """Yield possible stacks, the best first: of the coroutine or the thread that waits for the calling thread, else of
+    the main thread."""
     here = _thread.get_ident()
     future = _future(sys._getframe(1))
-    with contextlib.suppress(Exception):  # it is all inside of asyncio
+    with contextlib.suppress(Exception):  # these are internals of asyncio
         yield from _coroutines(future)
     tops = {ident: frame for ident, frame in sys._current_frames().items() if ident != here}
     threads = _of_the_script("threading")
@@ -33,12 +33,12 @@ def stacks() -> Iterator[Stack]:
 
 
 def _of_the_script(name: str) -> Any:
-    """The module that the script uses: its threads and tasks are known to that one alone."""
+    """Return the script's own module, the only one that knows its threads and tasks."""
     return sys.modules[name]
 
 
 def _future(frame: FrameType) -> Any:
-    """What is to tell the result of the work that this thread of a pool does; None where it is of no pool."""
+    """Return the future of the work that this thread of a pool does; None for other threads."""
     for outer, _ in stack_of(frame):
         work: Any = outer.f_locals.get("self") if is_standard(outer) and outer.f_code.co_name == "run" else None
         if type(work).__name__ == "_WorkItem":
@@ -54,7 +54,7 @@ def _waits_for(frame: FrameType, awaited: tuple[Any, ...]) -> bool:
 
 
 def _coroutines(future: Any) -> Iterator[Stack]:
-    """Of the tasks that wait for `future` by way of asyncio, which wraps it into one of its own."""
+    """Yield the stacks of the tasks that wait for `future` through the future that asyncio wraps around it."""
     asyncio = _of_the_script("asyncio")
     for callback in getattr(future, "_done_callbacks", ()):
         for cell in getattr(callback, "__closure__", None) or ():

@@ -1,4 +1,4 @@
-"""Tracebacks of a run with the names of files that the user typed: of errors that nobody caught, and of the others."""
+"""Shows, in all tracebacks of a run, the file names that the user typed."""
 
 import sys
 import threading
@@ -10,7 +10,7 @@ from lager.inspection.display_paths import in_line
 
 
 def show_typed_names() -> None:
-    """From here on. What is shown changes, and nothing else: the code's own file names stay what they are."""
+    """Start to show typed names. Only what is shown changes; the file names of the code stay the same."""
     frame, only = traceback.StackSummary.format_frame_summary, traceback.TracebackException.format_exception_only
 
     def format_frame_summary(self: traceback.StackSummary, *arguments: Any, **more: Any) -> str:
@@ -21,7 +21,7 @@ def show_typed_names() -> None:
 
     traceback.StackSummary.format_frame_summary = format_frame_summary  # type: ignore[method-assign]
     traceback.TracebackException.format_exception_only = format_exception_only  # type: ignore
-    # What nobody caught is written by the interpreter itself, before Python 3.13 all of it.
+    # The interpreter itself writes uncaught errors, before Python 3.13 all of their text.
     sys.excepthook = _mapping(sys.excepthook)
     sys.unraisablehook = _mapping(sys.unraisablehook)
     threading.excepthook = _mapping(threading.excepthook)
@@ -41,7 +41,7 @@ def _mapping(hook: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class _Lines:
-    """Standard error for as long as the interpreter writes a traceback, a line at a time."""
+    """Replaces standard error while the interpreter writes a traceback, line by line."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream

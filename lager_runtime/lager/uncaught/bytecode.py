@@ -1,8 +1,8 @@
-"""Whether an error leaves the code that it was raised in, judged from the bytecode: nothing of it is run.
+"""Decides from the bytecode, without running it, whether an error leaves the code in which it was raised.
 
-Python keeps, for each range of instructions, the handler that an error there jumps to. From the handler all ways are
-followed: an error that can only be raised again (`finally`, an `except` of another kind, `except: ...; raise`, a `with`
-that does not swallow) leaves; whatever else may become of it counts as caught.
+Python keeps, for each range of instructions, the handler that an error there jumps to. We follow all
+paths from the handler: an error that can only be raised again (`finally`, an `except` of another kind, `except: ...;
+raise`, a `with` that does not swallow) leaves; in all other cases it counts as caught.
 """
 
 import dis
@@ -25,7 +25,7 @@ _LOADS = ("LOAD_NAME", "LOAD_GLOBAL", "LOAD_FAST", "LOAD_DEREF", "LOAD_CLASSDERE
 
 
 class Guard(NamedTuple):
-    """The instructions from `start` to `end` jump to `target` where one of them raises; offsets in bytes."""
+    """The instructions from `start` to `end` jump to `target` if one of them raises; offsets in bytes."""
 
     start: int
     end: int
@@ -41,7 +41,7 @@ class Listing:
         self.guards = [*_guards(code.co_exceptiontable)]
 
     def index(self, offset: int) -> int:
-        """Of the instruction there; an offset may point into what belongs to it."""
+        """Return the index of the instruction at `offset`, which may point into its cache entries."""
         return bisect_right(self.offsets, offset) - 1
 
     def guard(self, offset: int) -> Guard | None:
@@ -54,7 +54,7 @@ def listing(code: CodeType) -> Listing:
 
 
 def _guards(table: bytes) -> Iterator[Guard]:
-    """The table of CPython's Objects/exception_handling_notes.txt: numbers in groups of six bits."""
+    """Yield the guards of a table as in CPython's Objects/exception_handling_notes.txt: numbers of six-bit groups."""
     data = iter(table)
 
     def number() -> int:
@@ -79,7 +79,7 @@ Swallows = Callable[[Listing, Guard], bool]
 
 @dataclass(frozen=True)
 class Unwinding:
-    """An error of type `kind` in code that sees `names`; `swallows` tells whether the `with` of a guard may stop it."""
+    """An error of type `kind` in code that sees `names`. `swallows`: may the `with` of a guard stop it?"""
 
     code: CodeType
     names: Names
@@ -87,7 +87,7 @@ class Unwinding:
     swallows: Swallows
 
     def leaves(self, offset: int) -> bool:
-        """Whether an error that the instruction at `offset` raises surely comes out of the code."""
+        """Return whether an error of the instruction at `offset` surely leaves the code."""
         all_of_it = listing(self.code)
         guard = all_of_it.guard(offset)
         waiting, seen = [guard] if guard else [], set()
@@ -103,7 +103,7 @@ class Unwinding:
         return True
 
     def _raised_again(self, all_of_it: Listing, guard: Guard) -> list[int] | None:
-        """Where the handler raises the error again; None where something else may become of it."""
+        """Return where the handler raises the error again; None if it may do something else with it."""
         again, seen, waiting = [], set(), [all_of_it.index(guard.target)]
         while waiting:
             at = waiting.pop()
@@ -125,7 +125,7 @@ class Unwinding:
         return again
 
     def _following(self, all_of_it: Listing, guard: Guard, at: int) -> list[int] | None:
-        """The instructions that may come after the one at index `at`."""
+        """Return the instructions that may follow the one at index `at`."""
         one = all_of_it.instructions[at]
         if one.opname == "CHECK_EXC_MATCH":
             matches = self._matches(_operand(all_of_it, at - 1, self.names)[0])
@@ -141,7 +141,7 @@ class Unwinding:
         return [at + 1]
 
     def _matches(self, caught: Any) -> bool | None:
-        """Whether an `except caught` takes the error; None where it cannot be known."""
+        """Return whether an `except caught` catches the error; None if it is not known."""
         kinds = caught if type(caught) is tuple else (caught,)
         if any(kind in self.kind.__mro__ for kind in kinds if kind is not UNKNOWN):
             return True
@@ -155,7 +155,7 @@ def _next_jump(all_of_it: Listing, at: int) -> int:
 
 
 def _operand(all_of_it: Listing, at: int, names: Names) -> tuple[Any, int]:
-    """The value on top of the stack after the instruction at index `at`, and the index before all that made it."""
+    """Return the value that the instruction at `at` leaves on the stack, and the index before the code that made it."""
     one = all_of_it.instructions[at]
     if one.opname.startswith(_LOADS) and isinstance(one.argval, str):
         return names.value(one.argval), at - 1
@@ -173,7 +173,7 @@ def _operand(all_of_it: Listing, at: int, names: Names) -> tuple[Any, int]:
 
 
 def stored_name(instruction: dis.Instruction) -> str:
-    """The name that an instruction stores to, or nothing; it may do another thing in the same go."""
+    """Return the name that an instruction stores to, or ""; some instructions also do a second thing."""
     if not instruction.opname.startswith("STORE_"):
         return ""
     name = instruction.argval

@@ -1,8 +1,7 @@
-"""Whether an error that has just been raised will end its thread, judged while all frames still stand.
+"""Decides whether an error that was just raised will end its thread, while all frames still exist.
 
-A judgement that is wrong would pause a healthy script, so all that cannot be known counts as caught: handlers of
-unknown types, unreadable `with` managers, and calls from one Python function to another by way of C code, which may
-swallow what it likes.
+A wrong decision would pause a healthy script, so everything unknown counts as caught: handlers of unknown types,
+unreadable `with` managers, and calls between Python functions through C code, which may swallow any error.
 """
 
 import ast
@@ -17,16 +16,16 @@ from lager.uncaught.bytecode import listing
 from lager.uncaught.context_managers import unwinding
 from lager.uncaught.names import UNKNOWN, Names, attribute, expression_at, is_a
 
-# What C code swallows in its normal work: the end of an iteration, an attribute or item that is not there.
+# Errors that C code swallows in its normal work: the end of an iteration, a missing attribute or item.
 _SWALLOWED = (AttributeError, LookupError, StopIteration, StopAsyncIteration, TypeError, NotImplementedError)
 _KNOWN = frozenset(("builtins", "functools", "itertools", "_functools", "_contextvars", "_operator"))
 _NEVER = (SystemExit, KeyboardInterrupt, GeneratorExit, StopIteration, StopAsyncIteration, PauseTimeout)
 
 
 def catcher(kind: type[BaseException], raising: FrameType) -> FrameType | None:
-    """The frame from `raising` outwards, where an error of this type is being raised, that may catch it, if any."""
+    """Return the first frame, from `raising` outwards, that may catch an error of this type; None if there is none."""
     if issubclass(kind, _NEVER) or _is_importlib(raising.f_code):
-        return raising  # what an import raises is judged where it is imported
+        return raising  # we judge errors of an import where the script imports
     inner, frame = None, raising
     while True:
         if inner is not None and not _passes(frame, inner, kind):
@@ -45,12 +44,12 @@ def _is_importlib(code: CodeType) -> bool:
 
 
 def _is_bootstrap(frame: FrameType) -> bool:
-    """Whether this is what threading runs a thread in, which hands all errors to threading.excepthook."""
+    """Return whether threading runs a thread in this frame, which passes all errors to threading.excepthook."""
     return frame.f_code is threading.Thread._bootstrap_inner.__code__  # type: ignore[attr-defined]
 
 
 def _is_main(outermost: FrameType) -> bool:
-    """Whether this is the script, or what `python -m` runs it in."""
+    """Return whether this is the script, or the frame in which `python -m` runs it."""
     if threading.current_thread() is not threading.main_thread():
         return False
     if outermost.f_code.co_name == "<module>":
@@ -59,7 +58,7 @@ def _is_main(outermost: FrameType) -> bool:
 
 
 def _passes(outer: FrameType, inner: FrameType, kind: type[BaseException]) -> bool:
-    """Whether what `inner` raises surely arrives in `outer`, which it was called from."""
+    """Return whether an error of `inner` surely arrives in `outer`, its caller."""
     code = inner.f_code
     if code.co_name == "__del__":
         return False
@@ -78,7 +77,7 @@ def _passes(outer: FrameType, inner: FrameType, kind: type[BaseException]) -> bo
 
 
 def _is_special(name: str) -> bool:
-    """Whether an instruction that is no call may run a method of this name, and pass on what it raises."""
+    """Return whether an instruction that is not a call may run a method of this name and pass on its errors."""
     return name.startswith("__") and name.endswith("__") and name != "__call__"
 
 
@@ -96,16 +95,16 @@ def _call_passes(outer: FrameType, code: CodeType, kind: type[BaseException]) ->
 
 
 def _is_known(called: Any) -> bool:
-    """Whether this is C code that passes on the errors of what it calls."""
+    """Return whether this is C code that passes on the errors of what it calls."""
     if is_a(called, FunctionType | MethodType):
-        return False  # it runs other code: what raised is the callback of an object that has just died
+        return False  # it runs other code: a callback of an object that was just deleted has raised
     if is_a(called, MethodDescriptorType):
         called = called.__objclass__
     return (called if is_a(called, type | BuiltinFunctionType) else type(called)).__module__ in _KNOWN
 
 
 def _runs(called: Any, code: CodeType) -> bool:
-    """Whether a call of `called` begins with this code."""
+    """Return whether a call of `called` begins with this code."""
     if is_a(called, MethodType):
         called = called.__func__
     if is_a(called, FunctionType):

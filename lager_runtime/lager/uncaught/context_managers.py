@@ -1,4 +1,4 @@
-"""Whether a `with` may swallow an error: told from its manager's class, or the generator function that makes it."""
+"""Decides whether a `with` may swallow an error, from its manager's class or its generator function."""
 
 import ast
 import contextlib
@@ -10,13 +10,13 @@ from typing import Any
 from lager.uncaught.bytecode import Guard, Listing, Unwinding, listing, stored_name
 from lager.uncaught.names import UNKNOWN, Names, attribute, expression_at, is_a
 
-_OF_GENERATOR = contextlib.contextmanager(lambda: iter(())).__code__  # what it wraps with
+_OF_GENERATOR = contextlib.contextmanager(lambda: iter(())).__code__  # its wrapper
 _HARMLESS = (threading.Condition, tempfile._TemporaryFileWrapper, tempfile.SpooledTemporaryFile)
 _NOTHING = (None, False)
 
 
 def unwinding(code: Any, names: Names, kind: type[BaseException]) -> Unwinding:
-    """The unwinding of `code` by an error of type `kind`, its `with` statements looked through."""
+    """Return the unwinding of `code` by an error of type `kind`, including its `with` statements."""
 
     def swallows(all_of_it: Listing, guard: Guard) -> bool:
         start = min(one.start for one in all_of_it.guards if one.target == guard.target)
@@ -24,7 +24,7 @@ def unwinding(code: Any, names: Names, kind: type[BaseException]) -> Unwinding:
         before = entered - 1
         if all_of_it.instructions[before].opname == "BEFORE_WITH":
             before -= 1
-        elif all_of_it.instructions[before].opname != "CALL":  # which enters since 3.14
+        elif all_of_it.instructions[before].opname != "CALL":  # it calls __enter__ since 3.14
             return True  # an `async with`
         expression = expression_at(code, all_of_it.offsets[before], names)
         bound = names.value(name) if (name := stored_name(all_of_it.instructions[entered])) else UNKNOWN
@@ -34,7 +34,7 @@ def unwinding(code: Any, names: Names, kind: type[BaseException]) -> Unwinding:
 
 
 def _swallows(expression: ast.expr | None, bound: Any, names: Names, kind: type[BaseException]) -> bool:
-    """`bound` is the value of the name behind `as`: most often the manager itself."""
+    """Return whether the manager swallows an error. `bound` is the value after `as`, often the manager itself."""
     if isinstance(expression, ast.Call):
         made_by = names.evaluate(expression.func)
         if made_by is contextlib.suppress:
@@ -49,7 +49,7 @@ def _swallows(expression: ast.expr | None, bound: Any, names: Names, kind: type[
 
 
 def _names_kind(call: ast.Call, names: Names, kind: type[BaseException]) -> bool:
-    """Whether one of the arguments is, or may be, a class that `kind`, or what is in a group of it, belongs to."""
+    """Return whether an argument is, or may be, a class of `kind` or of an error in a group of that kind."""
     if issubclass(kind, BaseExceptionGroup):
         return True
     kinds = [names.evaluate(argument) for argument in call.args]
@@ -57,7 +57,7 @@ def _names_kind(call: ast.Call, names: Names, kind: type[BaseException]) -> bool
 
 
 def _generator_passes(function: Any, kind: type[BaseException]) -> bool:
-    """Whether an error that comes in at any `yield` of a generator function comes out of it again."""
+    """Return whether an error that is raised at any `yield` of a generator function leaves it again."""
     if not is_a(function, FunctionType):
         return False
     inside = unwinding(function.__code__, Names.of_function(function), kind)
@@ -81,7 +81,7 @@ def _callback_swallows(callback: Any, kind: type[BaseException]) -> bool:
 
 
 def _class_swallows(manager: type) -> bool:
-    """Whether its __exit__ may return anything but None or False. Those that are written in C do not."""
+    """Return whether its __exit__ may return anything but None or False. Those written in C do not."""
     if issubclass(manager, _HARMLESS):
         return False
     leave = attribute(manager, "__exit__")

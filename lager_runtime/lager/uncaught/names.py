@@ -1,4 +1,4 @@
-"""What a name or an attribute stands for, found without running any code of the script."""
+"""Finds the values of names and attributes without running code of the script."""
 
 import ast
 import builtins
@@ -21,12 +21,12 @@ class Names:
 
     @classmethod
     def of_frame(cls, frame: FrameType) -> "Names":
-        # Only on demand: until 3.13 a look at the locals of a frame keeps them alive for as long as it.
+        # Only on demand: until Python 3.13, reading the locals of a frame keeps them alive as long as the frame.
         return cls(frame.f_code, lambda: frame.f_locals, frame.f_globals)
 
     @classmethod
     def of_function(cls, function: FunctionType) -> "Names":
-        """Those of a function that is not running: its closure, and no locals."""
+        """Return the names of a function that is not running: its closure, and no locals."""
         closure = {}
         for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):
             try:
@@ -44,7 +44,7 @@ class Names:
         return self.globals.get(name, getattr(builtins, name, UNKNOWN))
 
     def evaluate(self, expression: ast.expr) -> Any:
-        """Names and attributes of them; UNKNOWN for everything else."""
+        """Return the value of a name or attribute; UNKNOWN for all other expressions."""
         if isinstance(expression, ast.Name):
             return self.value(expression.id)
         if isinstance(expression, ast.Attribute):
@@ -53,7 +53,7 @@ class Names:
 
 
 def attribute(owner: Any, name: str) -> Any:
-    """The attribute of a value, or UNKNOWN where it takes a property or a __getattr__ to know it."""
+    """Return the attribute of a value; UNKNOWN if only a property or a __getattr__ knows it."""
     if owner is UNKNOWN:
         return UNKNOWN
     found = inspect.getattr_static(owner, name, UNKNOWN)
@@ -64,12 +64,12 @@ def attribute(owner: Any, name: str) -> Any:
 
 
 def is_a(value: Any, kind: type | UnionType) -> bool:
-    """As isinstance, but without asking the value for its __class__."""
+    """Return what isinstance returns, without reading `__class__` of the value."""
     return issubclass(type(value), kind)
 
 
 def expression_at(code: CodeType, offset: int, names: Names) -> ast.expr | None:
-    """The expression that the instruction there evaluates, from the source; None where that cannot be known."""
+    """Return the expression that the instruction there evaluates, from the source; None if it is not known."""
     line, end_line, column, end_column = [*code.co_positions()][offset // 2]
     if line is None or end_line is None or column is None or end_column is None:
         return None
