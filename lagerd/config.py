@@ -28,7 +28,7 @@ class ConsolePolicy(Enum):
 
 
 @dataclass(frozen=True)
-class Limits:
+class UserLimits:
     """The maximum for each user at a time, and the maximum of calls a second that change something."""
 
     pauses: int = 4096
@@ -45,7 +45,7 @@ class Config:
     max_run_timeout: float = 300.0
     console: ConsolePolicy = ConsolePolicy.POLKIT
     log_console_input: bool = False
-    limits: Limits = field(default_factory=Limits)
+    limits: UserLimits = field(default_factory=UserLimits)
 
 
 def load(path: Path = PATH) -> Config:
@@ -64,7 +64,7 @@ def load(path: Path = PATH) -> Config:
     except ValueError as error:
         raise _wrong(path, [f"it is not valid TOML: {error}"]) from None
     mistakes: list[str] = []
-    limits = Limits(**_take(table.pop("limits", {}), _LIMITS, "limits.", mistakes))
+    limits = UserLimits(**_take(table.pop("limits", {}), _LIMITS, "limits.", mistakes))
     values = _take(table, _KEYS, "", mistakes)
     if mistakes:
         raise _wrong(path, mistakes)

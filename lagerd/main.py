@@ -13,7 +13,7 @@ import sdnotify
 
 from lager import build
 from lager.bus.address import embedded_folder, given_or_system
-from lager.bus.exports import Tree
+from lager.bus.exports import ObjectTree
 from lager.bus.facade import Bus
 from lager.contract import BREAKPOINTS, BREAKPOINTS_PATH, INSTRUMENTS, INSTRUMENTS_PATH
 from lager.errors import BusError, LagerError
@@ -99,7 +99,7 @@ async def serve(address: str, config_file: Path | None = None) -> int:
     breakpoints.hooks.instruments = lambda pause: instruments.of(pause.owner)
     breakpoints.hooks.changed = instruments.hooks.changed = lambda _: status()
     service = Service(bus, breakpoints, instruments, config_file)
-    tree = Tree(service.refused, lasting=("Pause",))
+    tree = ObjectTree(service.refused, lasting=("Pause",))
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, service.reload)
     tree.add(BREAKPOINTS_PATH, breakpoints.interface())
     tree.add(INSTRUMENTS_PATH, instruments.interface())

@@ -16,7 +16,7 @@ from lagerd.clients import Client
 from lagerd.config import Config, ConfigError, ConsolePolicy
 from lagerd.instruments.interface import Instruments
 from lagerd.journal import audit
-from lagerd.journal.audit import Kind
+from lagerd.journal.audit import EventKind
 from lagerd.journal.events import lease_recorder, recorder
 from lagerd.journal.repeats import Repeats
 
@@ -85,10 +85,10 @@ class Service:
                 self._denied(client, f"{call.member}: {error.what}")
 
     def _killed(self, client: Client, run: str) -> None:
-        self.audit.record(Kind.KILLED, by_uid=client.uid, by_user=client.user, run=run)
+        self.audit.record(EventKind.KILLED, by_uid=client.uid, by_user=client.user, run=run)
 
     def _denied(self, client: Client, reason: str) -> None:
-        self.audit.record(Kind.DENIED, by_uid=client.uid, by_user=client.user, reason=reason)
+        self.audit.record(EventKind.DENIED, by_uid=client.uid, by_user=client.user, reason=reason)
 
     async def _may_open_console(self, client: Client, pause: Pause, interactive: bool) -> bool:
         asked = self.config.console is ConsolePolicy.POLKIT

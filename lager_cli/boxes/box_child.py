@@ -11,17 +11,17 @@ import termios
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lager_cli.boxes.endpoints import Pipe, Source
-from lager_cli.boxes.multiplexer import Trunk
+from lager_cli.boxes.endpoints import PipeSink, Source
+from lager_cli.boxes.multiplexer import Multiplexer
 from lager_cli.boxes.protocol import Stream
 from lager_cli.linux import process_tree, tty
 
 
 class Command:
-    """The child process, leader of its own session. Its standard streams are streams of the trunk."""
+    """The child process, leader of its own session. Its standard streams are streams of the multiplexer."""
 
-    def __init__(self, trunk: Trunk, header: Mapping[str, Any], folder: str | None) -> None:
-        self._trunk = trunk
+    def __init__(self, multiplexer: Multiplexer, header: Mapping[str, Any], folder: str | None) -> None:
+        self._multiplexer = multiplexer
         self._kinds: Sequence[str] = header["streams"]
         self.sources: list[Source] = []
         self._terminal = -1
@@ -45,7 +45,7 @@ class Command:
             os.close(fd)
         self._ended = os.pidfd_open(self._process.pid)
         self.ended = False
-        trunk.parties.append(self)
+        multiplexer.parties.append(self)
 
     @property
     def pid(self) -> int:
@@ -62,7 +62,7 @@ class Command:
         for source in self.sources:
             while not source.ended:
                 if source.interest() is None:
-                    self._trunk.turn()
+                    self._multiplexer.turn()
                 elif not source.read():
                     break
         code = self._process.wait()
@@ -77,14 +77,14 @@ class Command:
             termios.tcsetwinsize(self._terminal, size)
 
     def _open(self, header: Mapping[str, Any]) -> list[int]:
-        """Return the command's ends of its standard streams; our ends are in the trunk."""
+        """Return the command's ends of its standard streams; our ends are in the multiplexer."""
         slave = -1
         if "terminal" in self._kinds:
             self._terminal, slave = os.openpty()
             self._describe(slave, header)
             os.set_blocking(self._terminal, False)
-            self.sources.append(Source(self._trunk, Stream.TERMINAL, self._terminal))
-            Pipe(self._trunk, Stream.TERMINAL, self._terminal, keep=True)
+            self.sources.append(Source(self._multiplexer, Stream.TERMINAL, self._terminal))
+            PipeSink(self._multiplexer, Stream.TERMINAL, self._terminal, keep=True)
         return [self._end(stream, kind, slave) for stream, kind in enumerate(self._kinds)]
 
     def _describe(self, slave: int, header: Mapping[str, Any]) -> None:
@@ -103,10 +103,10 @@ class Command:
             return os.open(os.devnull, os.O_RDWR)
         reader, writer = os.pipe()
         if stream == Stream.IN:
-            Pipe(self._trunk, Stream.IN, writer)
+            PipeSink(self._multiplexer, Stream.IN, writer)
             return reader
         os.set_blocking(reader, False)
-        self.sources.append(Source(self._trunk, stream, reader, on_end=lambda: os.close(reader)))
+        self.sources.append(Source(self._multiplexer, stream, reader, on_end=lambda: os.close(reader)))
         return writer
 
     def _settle(self) -> None:  # pragma: no cover: it is measured until it becomes another program, and then lost

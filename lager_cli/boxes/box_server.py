@@ -15,9 +15,9 @@ from lager import build
 from lager.errors import LagerError
 from lager_cli.boxes import lost_client
 from lager_cli.boxes.box_child import Command
-from lager_cli.boxes.endpoints import Pipe, Source
-from lager_cli.boxes.multiplexer import Lost, Trunk
-from lager_cli.boxes.protocol import Kind, Stream, greeting
+from lager_cli.boxes.endpoints import PipeSink, Source
+from lager_cli.boxes.multiplexer import Lost, Multiplexer
+from lager_cli.boxes.protocol import FrameKind, Stream, greeting
 
 if TYPE_CHECKING:
     from lager_cli.transfer.run_folder import RunFolder
@@ -62,7 +62,7 @@ def _hung_up(number: int, frame: object) -> None:
 
 class _Server:
     def __init__(self, incoming: int, outgoing: int) -> None:
-        self._trunk = Trunk(incoming, outgoing, self._take, greeted=True)
+        self._multiplexer = Multiplexer(incoming, outgoing, self._take, greeted=True)
         self._header: dict[str, Any] | None = None
         self._folder: RunFolder | None = None
         self._command: Command | None = None
@@ -71,31 +71,31 @@ class _Server:
     def serve(self) -> None:
         """Serve until the other end has everything and hangs up. Raises Lost if it hangs up earlier."""
         while self._header is None:
-            self._trunk.turn()
+            self._multiplexer.turn()
         self._unpack()
         code = 128 + self._signalled if self._signalled else self._run()
         self._pack()
         if code == 0 and self._folder is not None and self._folder.stays:
             self._folder = None  # the supervisor of the detached run removes it
         self.clean_up()
-        self._trunk.send(Kind.EXIT, code)
+        self._multiplexer.send(FrameKind.EXIT, code)
         self._say_goodbye()
 
     def _run(self) -> int:
         assert self._header is not None
-        self._command = Command(self._trunk, self._header, None if self._folder is None else self._folder.path)
+        self._command = Command(self._multiplexer, self._header, None if self._folder is None else self._folder.path)
         while not self._command.ended:
-            self._trunk.turn()
+            self._multiplexer.turn()
         return self._command.finish()
 
-    def _take(self, kind: Kind, value: Any) -> None:
-        if kind is Kind.HEADER and self._header is None:
+    def _take(self, kind: FrameKind, value: Any) -> None:
+        if kind is FrameKind.HEADER and self._header is None:
             self._header = value
-        elif kind is Kind.SIZE and self._command is not None:
+        elif kind is FrameKind.SIZE and self._command is not None:
             self._command.resize(value)
-        elif kind is Kind.SIZE and self._header is not None:
+        elif kind is FrameKind.SIZE and self._header is not None:
             self._header["size"] = value
-        elif kind is Kind.SIGNAL:
+        elif kind is FrameKind.SIGNAL:
             number = signal.Signals[value]
             if self._command is not None:
                 self._command.signal(number)
@@ -110,7 +110,7 @@ class _Server:
 
         self._folder = RunFolder(self._header["order"])
         reader, writer = os.pipe()
-        pipe = Pipe(self._trunk, Stream.UPLOAD, writer)
+        pipe = PipeSink(self._multiplexer, Stream.UPLOAD, writer)
         self._through(os.fdopen(reader, "rb"), self._folder.unpack, pipe.close)
         pipe.close()
 
@@ -119,11 +119,11 @@ class _Server:
         if not self._header["download"] or self._folder is None:
             return
         reader, writer = os.pipe()
-        source = Source(self._trunk, Stream.DOWNLOAD, reader, on_end=lambda: os.close(reader))
+        source = Source(self._multiplexer, Stream.DOWNLOAD, reader, on_end=lambda: os.close(reader))
         with contextlib.suppress(LagerError):  # the other end sees that files are missing
             self._through(os.fdopen(writer, "wb"), self._folder.pack, source.end)
         while not source.ended:
-            self._trunk.turn()
+            self._multiplexer.turn()
 
     def _through(self, end: BinaryIO, work: Callable[[BinaryIO], None], stop: Callable[[], None]) -> None:
         """Do the work in a thread on its end of a pipe, while we transfer its content; `stop` closes our end."""
@@ -139,17 +139,17 @@ class _Server:
             finally:
                 done.set()
 
-        self._trunk.parties.append(done)
-        thread = threading.Thread(target=run, name="parcel", daemon=True)
+        self._multiplexer.parties.append(done)
+        thread = threading.Thread(target=run, name="attachments", daemon=True)
         thread.start()
         try:
             while not done.flag:
-                self._trunk.turn()
+                self._multiplexer.turn()
         except BaseException:
             stop()
             thread.join()
             raise
-        self._trunk.parties.remove(done)
+        self._multiplexer.parties.remove(done)
         done.close()
         if problems and not isinstance(problems[0], LagerError):
             raise LagerError(f"The files could not be transferred: {problems[0]}.") from problems[0]
@@ -159,10 +159,10 @@ class _Server:
     def _say_goodbye(self) -> None:
         with contextlib.suppress(Lost):
             while True:
-                self._trunk.turn()
+                self._multiplexer.turn()
 
     def refuse(self, problem: LagerError) -> None:
-        self._trunk.send(Kind.REFUSED, {"what": problem.what, "hint": problem.hint})
+        self._multiplexer.send(FrameKind.REFUSED, {"what": problem.what, "hint": problem.hint})
         self._say_goodbye()
 
     def lost(self, silent: bool) -> None:

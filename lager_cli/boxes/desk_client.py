@@ -13,18 +13,18 @@ from lager import build
 from lager.breakpoints.notices import identify
 from lager.errors import BoxError, LagerError, NoConnection
 from lager_cli.boxes.box_table import Box
-from lager_cli.boxes.endpoints import Pipe, Source, Writer
-from lager_cli.boxes.multiplexer import BEAT_SECONDS, Lost, Trunk
-from lager_cli.boxes.protocol import PROTOCOL, Kind, Stream
+from lager_cli.boxes.endpoints import PipeSink, Source, ThreadedSink
+from lager_cli.boxes.multiplexer import BEAT_SECONDS, Lost, Multiplexer
+from lager_cli.boxes.protocol import PROTOCOL, FrameKind, Stream
 from lager_cli.boxes.ssh import Ssh
 from lager_cli.display import output
 from lager_cli.linux import pipelines, tty
-from lager_cli.transfer.attachments import Parcel
+from lager_cli.transfer.attachments import Attachments
 
 _TOLD = ("TERM", "COLORTERM", "NO_COLOR", "LAGER_BREAKPOINTS", "LAGER_BREAKPOINT_TIMEOUT")
 
 
-class Session:
+class BoxSession:
     """`streams` are the descriptors for 0, 1 and 2; -1 means closed. If the command does not read, standard input is
     left to other processes."""
 
@@ -35,22 +35,22 @@ class Session:
         arguments: Sequence[str],
         streams: Sequence[int],
         environment: Mapping[str, str],
-        parcel: Parcel,
+        attachments: Attachments,
         reads: bool = True,
     ) -> None:
         self._reads = reads
-        self._box, self._ssh, self._streams, self._parcel = box, ssh, streams, parcel
-        self.trunk = Trunk(ssh.incoming, ssh.outgoing, self._take, greeted=False)
-        self.trunk.parties.append(ssh)
+        self._box, self._ssh, self._streams, self._attachments = box, ssh, streams, attachments
+        self.multiplexer = Multiplexer(ssh.incoming, ssh.outgoing, self._take, greeted=False)
+        self.multiplexer.parties.append(ssh)
         self._terminals = [fd for fd in streams if fd >= 0 and os.isatty(fd)]
         self._raw = tty.Raw(self._terminals[0]) if streams[0] in self._terminals else None
         self._keys: Source | None = None
-        self._writers: list[Writer] = []
+        self._writers: list[ThreadedSink] = []
         self._helpers: list[_Helper] = []
         self._sending = -1
         self._there = ""
         self._code: int | None = None
-        self.trunk.send(Kind.HEADER, self._header(arguments, environment))
+        self.multiplexer.send(FrameKind.HEADER, self._header(arguments, environment))
 
     def _header(self, arguments: Sequence[str], environment: Mapping[str, str]) -> dict[str, Any]:
         told = {name: os.environ[name] for name in _TOLD if name in os.environ}
@@ -66,9 +66,9 @@ class Session:
             "streams": ["closed" if fd < 0 else "terminal" if os.isatty(fd) else "pipe" for fd in self._streams],
             "size": None if screen is None else tty.size(screen),
             "settings": None if screen is None else tty.settings(screen),
-            "order": self._parcel.order,
-            "upload": self._parcel.send is not None,
-            "download": self._parcel.receive is not None,
+            "order": self._attachments.order,
+            "upload": self._attachments.send is not None,
+            "download": self._attachments.receive is not None,
         }
 
     def open(self, patience: float = math.inf) -> None:
@@ -82,7 +82,7 @@ class Session:
                 if time.monotonic() >= end:
                     what = f"{self._box.command} on the box {self._box.name} does not answer."
                     raise NoConnection(what, f"Try: ssh {self._box.ssh} {self._box.command} --version")
-                self.trunk.turn(min(BEAT_SECONDS, max(end - time.monotonic(), 0)))
+                self.multiplexer.turn(min(BEAT_SECONDS, max(end - time.monotonic(), 0)))
         except Lost:
             self._take_what_happened()
             raise self._ssh.why() from None
@@ -112,18 +112,18 @@ class Session:
 
     def _turn(self, seconds: float) -> None:
         try:
-            self.trunk.turn(seconds)
+            self.multiplexer.turn(seconds)
         except Lost:
             self._take_what_happened()
             if self._code is None:
                 raise self._broken() from None
-            if self._parcel.receive is not None:  # everything has arrived, and some may still be written
+            if self._attachments.receive is not None:  # everything has arrived, and some may still be written
                 self._download.end()
 
     def _take_what_happened(self) -> None:
         """Handle pending signals after the loss: if the same Ctrl-C ended both ends, report that and not the loss."""
-        self.trunk.hang_up()
-        self.trunk.turn(0)
+        self.multiplexer.hang_up()
+        self.multiplexer.turn(0)
 
     def _unwritten(self) -> int:
         """Return 1 if some output could not be written here, as on a full disk; else 0."""
@@ -138,33 +138,33 @@ class Session:
         stdin, stdout, stderr = self._streams
         for stream, fd in ((Stream.OUT, stdout), (Stream.ERR, stderr)):
             if fd >= 0 and fd not in self._terminals:
-                self._writers.append(Writer(self.trunk, stream, fd))
+                self._writers.append(ThreadedSink(self.multiplexer, stream, fd))
         if self._terminals:
             # Write to the terminal of an output stream if there is one; that of standard input is the last choice.
-            self._writers.append(Writer(self.trunk, Stream.TERMINAL, self._terminals[-1]))
+            self._writers.append(ThreadedSink(self.multiplexer, Stream.TERMINAL, self._terminals[-1]))
         if self._raw is None and stdin >= 0 and self._reads:
-            Source(self.trunk, Stream.IN, stdin)
+            Source(self.multiplexer, Stream.IN, stdin)
         elif self._raw is None:
-            self.trunk.send(Kind.END, stream=Stream.IN)
+            self.multiplexer.send(FrameKind.END, stream=Stream.IN)
         self._start_helpers()
 
     def _take_keys(self) -> None:
         """Forward keys from now on: the command has started. Until then Ctrl-C is for us."""
         if self._raw is not None:
-            self._keys = Source(self.trunk, Stream.TERMINAL, self._streams[0])
+            self._keys = Source(self.multiplexer, Stream.TERMINAL, self._streams[0])
             self._keys.paused = not self._raw.begin()
 
     def _start_helpers(self) -> None:
-        if self._parcel.send is not None:
+        if self._attachments.send is not None:
             self._sending, writer = os.pipe()
-            Source(self.trunk, Stream.UPLOAD, self._sending, on_end=self._sent)
-            self._helpers.append(_Helper(self._parcel.send, os.fdopen(writer, "wb"), self._close_sending))
+            Source(self.multiplexer, Stream.UPLOAD, self._sending, on_end=self._sent)
+            self._helpers.append(_Helper(self._attachments.send, os.fdopen(writer, "wb"), self._close_sending))
         else:
             self._take_keys()
-        if self._parcel.receive is not None:
+        if self._attachments.receive is not None:
             reader, writer = os.pipe()
-            self._download = Pipe(self.trunk, Stream.DOWNLOAD, writer)
-            self._helpers.append(_Helper(self._parcel.receive, os.fdopen(reader, "rb"), self._download.close))
+            self._download = PipeSink(self.multiplexer, Stream.DOWNLOAD, writer)
+            self._helpers.append(_Helper(self._attachments.receive, os.fdopen(reader, "rb"), self._download.close))
 
     def _sent(self) -> None:
         self._close_sending()
@@ -178,11 +178,11 @@ class Session:
     def _busy(self) -> bool:
         """Return whether received data has not been written yet."""
         return not all(writer.idle for writer in self._writers) or not (
-            self._parcel.receive is None or self._download.closed
+            self._attachments.receive is None or self._download.closed
         )
 
-    def _take(self, kind: Kind, value: Any) -> None:
-        if kind is Kind.HELLO:
+    def _take(self, kind: FrameKind, value: Any) -> None:
+        if kind is FrameKind.HELLO:
             if value["protocol"] != PROTOCOL:
                 raise BoxError(
                     f"The box {self._box.name} has lager {value['version']}, which speaks another protocol than "
@@ -190,9 +190,9 @@ class Session:
                     "Update the older of the two.",
                 )
             self._there = value["version"]
-        elif kind is Kind.REFUSED:
+        elif kind is FrameKind.REFUSED:
             raise _refusal(value)
-        elif kind is Kind.EXIT:
+        elif kind is FrameKind.EXIT:
             self._code = _exit_code(value)
 
     def signalled(self, number: int) -> None:
@@ -200,12 +200,12 @@ class Session:
         if number == signal.SIGWINCH:
             if self._terminals:
                 with contextlib.suppress(OSError):
-                    self.trunk.send(Kind.SIZE, tty.size(self._terminals[0]))
+                    self.multiplexer.send(FrameKind.SIZE, tty.size(self._terminals[0]))
         elif number == signal.SIGCONT:
             if self._raw is not None and self._keys is not None:
                 self._keys.paused = not self._raw.begin()
         elif self._there and self._code is None and self._sending < 0:
-            self.trunk.send(Kind.SIGNAL, signal.Signals(number).name)
+            self.multiplexer.send(FrameKind.SIGNAL, signal.Signals(number).name)
         else:
             raise SystemExit(128 + number)
 
@@ -218,12 +218,12 @@ class Session:
 
 
 class _Helper:
-    """Reads or writes a parcel in a thread, through a pipe; `cut` closes the other end."""
+    """Reads or writes a attachments in a thread, through a pipe; `cut` closes the other end."""
 
     def __init__(self, work: Callable[[BinaryIO], None], end: BinaryIO, cut: Callable[[], None]) -> None:
         self._work, self._end, self._cut = work, end, cut
         self._problem: Exception | None = None
-        self._thread = threading.Thread(target=self._run, name="parcel", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="attachments", daemon=True)
         self._thread.start()
 
     def join(self) -> None:

@@ -7,21 +7,23 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
-from lager_cli.boxes.multiplexer import CHUNK, Bytes, Trunk
-from lager_cli.boxes.protocol import Kind
+from lager_cli.boxes.multiplexer import CHUNK, Bytes, Multiplexer
+from lager_cli.boxes.protocol import FrameKind
 
 
 class Source:
     """Reads a descriptor and sends its data."""
 
-    def __init__(self, trunk: Trunk, stream: int, fd: int, on_end: Callable[[], None] | None = None) -> None:
-        self._trunk, self._stream, self.fd, self._on_end = trunk, stream, fd, on_end
+    def __init__(
+        self, multiplexer: Multiplexer, stream: int, fd: int, on_end: Callable[[], None] | None = None
+    ) -> None:
+        self._multiplexer, self._stream, self.fd, self._on_end = multiplexer, stream, fd, on_end
         self.ended = False
         self.paused = False
-        trunk.draw(stream, self)
+        multiplexer.draw(stream, self)
 
     def interest(self) -> tuple[int, int] | None:
-        if self.ended or self.paused or self._trunk.congested() or self._trunk.room(self._stream) <= 0:
+        if self.ended or self.paused or self._multiplexer.congested() or self._multiplexer.room(self._stream) <= 0:
             return None
         return self.fd, select.POLLIN
 
@@ -31,13 +33,13 @@ class Source:
     def read(self) -> bool:
         """Send one piece. Return False if there is none."""
         try:
-            data = os.read(self.fd, min(CHUNK, self._trunk.room(self._stream)))
+            data = os.read(self.fd, min(CHUNK, self._multiplexer.room(self._stream)))
         except BlockingIOError:
             return False
         except OSError:
             data = b""  # a terminal whose other end is closed
         if data:
-            self._trunk.send_data(self._stream, data)
+            self._multiplexer.send_data(self._stream, data)
         else:
             self.end()
         return bool(data)
@@ -45,25 +47,25 @@ class Source:
     def end(self) -> None:
         if not self.ended:
             self.ended = True
-            self._trunk.send(Kind.END, stream=self._stream)
+            self._multiplexer.send(FrameKind.END, stream=self._stream)
             if self._on_end is not None:
                 self._on_end()
 
 
-class Pipe:
+class PipeSink:
     """A sink that writes to a non-blocking descriptor of our own. It is closed at the end of the stream."""
 
-    def __init__(self, trunk: Trunk, stream: int, fd: int, *, keep: bool = False) -> None:
-        self._trunk, self._stream, self._fd, self._keep = trunk, stream, fd, keep
+    def __init__(self, multiplexer: Multiplexer, stream: int, fd: int, *, keep: bool = False) -> None:
+        self._multiplexer, self._stream, self._fd, self._keep = multiplexer, stream, fd, keep
         self._waiting: deque[Bytes] = deque()
         self._ending = False
         os.set_blocking(fd, False)
-        trunk.deliver(stream, self)
-        trunk.parties.append(self)
+        multiplexer.deliver(stream, self)
+        multiplexer.parties.append(self)
 
     def put(self, data: Bytes) -> None:
         if self._fd < 0:
-            self._trunk.grant(self._stream, len(data))
+            self._multiplexer.grant(self._stream, len(data))
         else:
             self._waiting.append(data)
 
@@ -88,7 +90,7 @@ class Pipe:
         try:
             while self._waiting:
                 written = os.write(self._fd, self._waiting[0])
-                self._trunk.grant(self._stream, written)
+                self._multiplexer.grant(self._stream, written)
                 rest = self._waiting.popleft()[written:]
                 if rest:
                     self._waiting.appendleft(rest)
@@ -100,13 +102,13 @@ class Pipe:
             self._broken()
 
     def _broken(self) -> None:
-        self._trunk.grant(self._stream, sum(map(len, self._waiting)))
+        self._multiplexer.grant(self._stream, sum(map(len, self._waiting)))
         self._waiting.clear()
         self.close()
-        self._trunk.send(Kind.STOP, stream=self._stream)
+        self._multiplexer.send(FrameKind.STOP, stream=self._stream)
 
 
-class Writer:
+class ThreadedSink:
     """A sink that writes to a shared descriptor in a thread, since the write may block.
 
     `problem` is why some data could not be written; None if the reader closed the pipe.
@@ -114,16 +116,16 @@ class Writer:
 
     problem: OSError | None = None
 
-    def __init__(self, trunk: Trunk, stream: int, fd: int) -> None:
-        self._trunk, self._stream = trunk, stream
+    def __init__(self, multiplexer: Multiplexer, stream: int, fd: int) -> None:
+        self._multiplexer, self._stream = multiplexer, stream
         self._waiting: queue.SimpleQueue[Bytes | None] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._owed = 0
         self._broken = False
         self._woken, self._wake = os.pipe()
         self._fd = os.dup(fd)  # lives as long as the thread
-        trunk.deliver(stream, self)
-        trunk.parties.append(self)
+        multiplexer.deliver(stream, self)
+        multiplexer.parties.append(self)
         # A daemon thread: a write that blocks for ever, to a pager left open, must not keep us from exiting.
         threading.Thread(target=self._work, name=f"writer of {fd}", daemon=True).start()
 
@@ -146,14 +148,14 @@ class Writer:
         while not self._done.empty():
             count = self._done.get()
             self._owed -= abs(count)
-            self._trunk.grant(self._stream, abs(count))
+            self._multiplexer.grant(self._stream, abs(count))
             if count < 0 and not self._broken:
                 self._broken = True
-                self._trunk.send(Kind.STOP, stream=self._stream)
+                self._multiplexer.send(FrameKind.STOP, stream=self._stream)
 
     def close(self) -> None:
         """Stop; queued data is written in the background, if the reader takes it."""
-        self._trunk.parties.remove(self)
+        self._multiplexer.parties.remove(self)
         self._waiting.put(None)
 
     def _work(self) -> None:

@@ -15,10 +15,10 @@ from lager.errors import BoxError, LagerError, NoConnection
 from lager.text import printable
 from lager_cli.boxes import box_table
 from lager_cli.boxes.box_table import Box
-from lager_cli.boxes.desk_client import Session
+from lager_cli.boxes.desk_client import BoxSession
 from lager_cli.boxes.ssh import Ssh
 from lager_cli.display import output
-from lager_cli.transfer.attachments import Parcel
+from lager_cli.transfer.attachments import Attachments
 
 _ANSWER_SECONDS = 20.0  # ssh's own time to connect, that of a slow box to start lager, and to answer
 _GRACE_SECONDS = 5.0  # for a thread to notice that
@@ -132,7 +132,7 @@ def _one(
                 return min(ends - time.monotonic(), _TURN_SECONDS)
 
             ssh = stack.enter_context(Ssh(box, batch=True))
-            session = Session(box, ssh, arguments, (-1, out.fileno(), err.fileno()), {}, Parcel())
+            session = BoxSession(box, ssh, arguments, (-1, out.fileno(), err.fileno()), {}, Attachments())
             session.open(max(ends - time.monotonic(), 0))
             answer.code = session.run(check)
             if answer.code:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lager_cli.boxes.box_child import Command
 from lager_cli.linux import process_tree
-from lager_cli.linux.ladder import Tree
+from lager_cli.linux.ladder import SignalLadder
 
 _JOURNAL = Path("/run/systemd/journal/socket")
 MESSAGE_ID = "9e1b3f6c2c8f4f0b8f5a1d0a7d3f4c61"
@@ -22,7 +22,7 @@ def end(command: Command, silent: bool) -> None:
         if not source.ended:
             threading.Thread(target=_drain, args=(source.fd,), daemon=True).start()
     # `lager python` forwards signals, and a script that is interrupted twice cannot clean up: so it gets none.
-    Tree(os.getpid()).climb(sparing=command.pid)
+    SignalLadder(os.getpid()).climb(sparing=command.pid)
 
 
 def _drain(fd: int) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from lager.errors import BoxError
-from lager_cli.boxes.protocol import LONGEST, LONGEST_FROM_A_BOX, Decoder, Kind, decode, encode, head
+from lager_cli.boxes.protocol import LONGEST, LONGEST_FROM_A_BOX, FrameDecoder, FrameKind, decode, encode, head
 
 WINDOW = 4 << 20
 CHUNK = 1 << 18
@@ -42,7 +42,7 @@ class Party(Protocol):
 
 
 class Sink(Protocol):
-    """Consumes the data of a stream, in any thread, and grants the trunk each byte that it has consumed."""
+    """Consumes the data of a stream, in any thread, and grants the multiplexer each byte that it has consumed."""
 
     def put(self, data: Bytes) -> None: ...
 
@@ -55,18 +55,18 @@ class Origin(Party, Protocol):
     def end(self) -> None: ...
 
 
-class Trunk:
+class Multiplexer:
     """One end of the connection.
 
     `take` is called with the kind and value of every frame that belongs to no stream. Unless `greeted`, a greeting must
     come first.
     """
 
-    def __init__(self, incoming: int, outgoing: int, take: Callable[[Kind, Any], None], greeted: bool) -> None:
+    def __init__(self, incoming: int, outgoing: int, take: Callable[[FrameKind, Any], None], greeted: bool) -> None:
         self._incoming, self._outgoing, self._take = incoming, outgoing, take
         os.set_blocking(incoming, False)
         os.set_blocking(outgoing, False)
-        self._decoder = Decoder(greeted, LONGEST if greeted else LONGEST_FROM_A_BOX)
+        self._decoder = FrameDecoder(greeted, LONGEST if greeted else LONGEST_FROM_A_BOX)
         self._queue: deque[Bytes] = deque()
         self._queued = 0
         self._windows: dict[int, int] = {}
@@ -80,12 +80,12 @@ class Trunk:
         self._alone = False
         self._heard = self._said = time.monotonic()
 
-    def send(self, kind: Kind, value: Any = None, stream: int = 0) -> None:
+    def send(self, kind: FrameKind, value: Any = None, stream: int = 0) -> None:
         self._push(encode(kind, value, stream))
 
     def send_data(self, stream: int, data: bytes) -> None:
         self._windows[stream] = self.room(stream) - len(data)
-        self._push(head(Kind.DATA, stream, len(data)), data)
+        self._push(head(FrameKind.DATA, stream, len(data)), data)
 
     def room(self, stream: int) -> int:
         """Return how many bytes may be sent in a stream before the other end grants more."""
@@ -111,7 +111,7 @@ class Trunk:
         """Grant the sender as many bytes of a stream as were consumed."""
         total = self._granted.get(stream, 0) + count
         if total >= WINDOW // 8:
-            self.send(Kind.CREDIT, total, stream)
+            self.send(FrameKind.CREDIT, total, stream)
             self._may_come[stream] = self._may_come.get(stream, WINDOW) + total
             total = 0
         self._granted[stream] = total
@@ -144,7 +144,7 @@ class Trunk:
 
     def _receive(self) -> None:
         for kind, stream, payload in self._decoder.feed(self._read()):
-            if kind is Kind.DATA:
+            if kind is FrameKind.DATA:
                 self._arrived(stream, payload)
             else:
                 self._frame(kind, stream, bytes(payload))
@@ -177,16 +177,16 @@ class Trunk:
         else:
             self._early_ends.add(stream)
 
-    def _frame(self, kind: Kind, stream: int, payload: bytes) -> None:
+    def _frame(self, kind: FrameKind, stream: int, payload: bytes) -> None:
         value = decode(kind, payload)
-        if kind is Kind.CREDIT:
+        if kind is FrameKind.CREDIT:
             self._windows[stream] = self.room(stream) + value
-        elif kind is Kind.STOP:
+        elif kind is FrameKind.STOP:
             if stream in self._sources:
                 self._sources[stream].end()
-        elif kind is Kind.END:
+        elif kind is FrameKind.END:
             self._ended(stream)
-        elif kind is not Kind.BEAT:
+        elif kind is not FrameKind.BEAT:
             self._take(kind, value)
 
     def _push(self, *pieces: bytes) -> None:
@@ -216,4 +216,4 @@ class Trunk:
         if now - self._said >= BEAT_SECONDS:
             self._said = now
             if not self._queue:
-                self.send(Kind.BEAT)
+                self.send(FrameKind.BEAT)

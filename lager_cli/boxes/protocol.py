@@ -22,7 +22,7 @@ _HEAD = struct.Struct(">BBI")
 _NUMBER = struct.Struct(">Q")
 
 
-class Kind(IntEnum):
+class FrameKind(IntEnum):
     """`HEADER` opens a session, `EXIT` ends it; `BEAT` only says that its sender is alive. `HELLO` is the greeting,
     which is not a frame."""
 
@@ -54,25 +54,25 @@ def greeting(version: str) -> bytes:
     return f"lager session protocol {PROTOCOL}, version {version}\n".encode("ascii")
 
 
-def head(kind: Kind, stream: int, length: int) -> bytes:
+def head(kind: FrameKind, stream: int, length: int) -> bytes:
     return _HEAD.pack(kind, stream, length)
 
 
-def encode(kind: Kind, value: Any = None, stream: int = 0) -> bytes:
+def encode(kind: FrameKind, value: Any = None, stream: int = 0) -> bytes:
     """Return a frame with a value as JSON; the value of CREDIT is a number."""
-    payload = _NUMBER.pack(value) if kind is Kind.CREDIT else b"" if value is None else json.dumps(value).encode()
+    payload = _NUMBER.pack(value) if kind is FrameKind.CREDIT else b"" if value is None else json.dumps(value).encode()
     return head(kind, stream, len(payload)) + payload
 
 
-def decode(kind: Kind, payload: bytes) -> Any:
+def decode(kind: FrameKind, payload: bytes) -> Any:
     """Return the value in a frame. Raises BoxError if it is invalid."""
     try:
-        return _NUMBER.unpack(payload)[0] if kind is Kind.CREDIT else json.loads(payload) if payload else None
+        return _NUMBER.unpack(payload)[0] if kind is FrameKind.CREDIT else json.loads(payload) if payload else None
     except (ValueError, RecursionError, struct.error):
         raise BoxError(f"A frame of the session cannot be read ({kind.name}).") from None
 
 
-class Decoder:
+class FrameDecoder:
     """Decodes bytes as they arrive. Yields DATA in pieces, at once and uncopied; all other frames whole."""
 
     def __init__(self, greeted: bool = True, longest: int = LONGEST) -> None:
@@ -80,12 +80,12 @@ class Decoder:
         self._longest = longest
         self._noise = b""
         self._head = b""
-        self._kind = Kind.BEAT
+        self._kind = FrameKind.BEAT
         self._stream = 0
         self._left = -1  # of the payload; -1: the head is not complete
         self._payload = bytearray()
 
-    def feed(self, data: bytes) -> Iterator[tuple[Kind, int, bytes | bytearray | memoryview]]:
+    def feed(self, data: bytes) -> Iterator[tuple[FrameKind, int, bytes | bytearray | memoryview]]:
         if not self.greeted:
             self._noise += data
             found = GREETING.search(self._noise)
@@ -93,7 +93,11 @@ class Decoder:
                 self._check_noise()
                 return
             self.greeted, data, self._noise = True, self._noise[found.end() :], b""
-            yield Kind.HELLO, 0, json.dumps({"protocol": int(found[1]), "version": found[2].decode("ascii")}).encode()
+            yield (
+                FrameKind.HELLO,
+                0,
+                json.dumps({"protocol": int(found[1]), "version": found[2].decode("ascii")}).encode(),
+            )
         view, at = memoryview(data), 0
         while at < len(data) or self._left == 0:
             if self._left < 0:
@@ -106,14 +110,14 @@ class Decoder:
             piece = view[at : at + self._left]
             at += len(piece)
             self._left -= len(piece)
-            if self._kind is Kind.DATA:
+            if self._kind is FrameKind.DATA:
                 if piece:
                     yield self._kind, self._stream, piece
             else:
                 self._payload += piece
             if self._left == 0:
                 self._left = -1
-                if self._kind is not Kind.DATA:
+                if self._kind is not FrameKind.DATA:
                     yield self._kind, self._stream, self._payload
 
     def _check_noise(self) -> None:
@@ -126,10 +130,10 @@ class Decoder:
         kind, self._stream, self._left = _HEAD.unpack(self._head)
         self._head, self._payload = b"", bytearray()
         try:
-            self._kind = Kind(kind)
+            self._kind = FrameKind(kind)
         except ValueError:
             raise BoxError(f"A frame of the session has an unknown kind ({kind}).") from None
         if self._stream > max(Stream):
             raise BoxError(f"A frame of the session has an unknown stream ({self._stream}).")
-        if self._left > (LONGEST if self._kind is Kind.DATA else self._longest):
+        if self._left > (LONGEST if self._kind is FrameKind.DATA else self._longest):
             raise BoxError(f"A frame of the session is too long: {self._left} bytes.")

@@ -12,9 +12,9 @@ from typing import Any
 
 from lager.errors import LagerError
 from lager_cli.boxes.box_table import find
-from lager_cli.boxes.desk_client import Session
+from lager_cli.boxes.desk_client import BoxSession
 from lager_cli.boxes.ssh import Ssh
-from lager_cli.transfer.attachments import Parcel
+from lager_cli.transfer.attachments import Attachments
 
 _UNASKED_SECONDS = 60.0
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
@@ -25,7 +25,7 @@ def run(
     arguments: Sequence[str],
     *,
     environment: Mapping[str, str] | None = None,
-    parcel: Parcel | None = None,
+    attachments: Attachments | None = None,
     reads: bool = True,
 ) -> int:
     """Run the command with our standard streams, and `environment` added to that of the box. Return its exit code.
@@ -35,9 +35,9 @@ def run(
     """
     known = find(box)
     with _no_gaps() as streams, _Signals() as signals, Ssh(known) as ssh:
-        session = Session(known, ssh, arguments, streams, environment or {}, parcel or Parcel(), reads)
+        session = BoxSession(known, ssh, arguments, streams, environment or {}, attachments or Attachments(), reads)
         signals.listener = session
-        session.trunk.parties.append(signals)
+        session.multiplexer.parties.append(signals)
         session.open(_patience())
         return session.run()
 
@@ -55,7 +55,7 @@ def channel(box: str, arguments: Sequence[str]) -> socket.socket:
         stack.callback(near.close)
         stack.enter_context(far)
         ssh = stack.enter_context(Ssh(known))
-        session = Session(known, ssh, arguments, (far.fileno(), far.fileno(), 2), {}, Parcel())
+        session = BoxSession(known, ssh, arguments, (far.fileno(), far.fileno(), 2), {}, Attachments())
         session.open(_patience())
         stack.pop_all()
 
@@ -82,7 +82,7 @@ class _Signals:
     """Our signals, as a party to wait for."""
 
     def __init__(self) -> None:
-        self.listener: Session | None = None
+        self.listener: BoxSession | None = None
         self._woken, self._wake = socket.socketpair()
         self._before: dict[int, Any] = {}
 

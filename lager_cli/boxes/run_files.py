@@ -11,8 +11,8 @@ from lager_cli.boxes import remote
 from lager_cli.display import output
 from lager_cli.runs import run
 from lager_cli.transfer import downloads
-from lager_cli.transfer.attachments import Parcel
-from lager_cli.transfer.pack import Selection
+from lager_cli.transfer.attachments import Attachments
+from lager_cli.transfer.pack import FileSelection
 
 
 class RunFiles:
@@ -23,7 +23,7 @@ class RunFiles:
     ) -> None:
         self._wanted = downloads.Wanted(patterns)
         self._receiver = downloads.Receiver(self._wanted, overwrite=overwrite)
-        self._selection = Selection()
+        self._selection = FileSelection()
         for name in [*_of(runnable, module), *added]:
             self._selection.add(name)
         if not overwrite:
@@ -37,10 +37,10 @@ class RunFiles:
         `stays`: the run continues after the command has ended. Raises as remote.run does, and TransferError.
         """
         order = {"download": self._wanted.patterns, "stays": stays}
-        parcel = Parcel(order, self._send, self._receive if self._wanted.patterns else None)
+        attachments = Attachments(order, self._send, self._receive if self._wanted.patterns else None)
         names = {"LAGER_TYPED": json.dumps(self._selection.typed)} if self._selection.typed else {}
         try:
-            code = remote.run(box, arguments, environment={**environment, **names}, parcel=parcel)
+            code = remote.run(box, arguments, environment={**environment, **names}, attachments=attachments)
         except BoxError as problem:
             raise self._unsent or problem from None
         for pattern in self._receiver.missed:

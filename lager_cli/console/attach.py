@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator
 
 from lager.text import printable
 from lager_cli.console.client import Attached, Outcome
-from lager_cli.console.line_frontends import Pipe, Session
-from lager_cli.console.meta_commands import Orders
+from lager_cli.console.line_frontends import Frontend, PipeFrontend
+from lager_cli.console.meta_commands import MetaCommands
 from lager_cli.console.relay import opened, serve
 from lager_cli.display import output
 
@@ -70,17 +70,17 @@ async def _connection(id: str, options: dict[str, bool], box: str | None) -> Asy
             yield connection, False
 
 
-def _session(script: Attached, id: str, number: int, box: str | None) -> Session:
-    orders = Orders(script)
+def _session(script: Attached, id: str, number: int, box: str | None) -> Frontend:
+    meta_commands = MetaCommands(script)
     if not os.isatty(0):
-        return Pipe(script, orders)
+        return PipeFrontend(script, meta_commands)
     if not os.isatty(1) or _is_dumb():
-        from lager_cli.console.line_frontends import Plain
+        from lager_cli.console.line_frontends import PlainFrontend
 
-        return Plain(script, id, orders)
-    from lager_cli.console.prompt import Prompted
+        return PlainFrontend(script, id, meta_commands)
+    from lager_cli.console.prompt import PromptFrontend
 
-    return Prompted(script, id, number, orders, suspends=box is None)
+    return PromptFrontend(script, id, number, meta_commands, suspends=box is None)
 
 
 def _is_dumb() -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 from lager import errors
 from lager.breakpoints import banner
-from lager.console.protocol import Decoder, encode
+from lager.console.protocol import MessageDecoder, encode
 from lager.contract import LONGEST
 from lager.errors import Failed, LagerError
 from lager.text import printable, visible
@@ -45,7 +45,7 @@ class Attached:
         self._own = own
         self._loop = asyncio.get_running_loop()
         self._connection = connection
-        self._decoder = Decoder()
+        self._decoder = MessageDecoder()
         self._evaluated: asyncio.Future[Outcome] | None = None
         self._asked: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._numbers = count(1)

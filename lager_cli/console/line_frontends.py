@@ -1,4 +1,4 @@
-"""Console sessions for a pipe, statement by statement, and for a plain terminal, line by line."""
+"""Console frontends for a pipe, statement by statement, and for a plain terminal, line by line."""
 
 import asyncio
 import contextlib
@@ -10,19 +10,19 @@ from collections.abc import Iterator
 
 from lager.errors import InvalidArgument
 from lager_cli.console.client import Attached, Outcome, write
-from lager_cli.console.meta_commands import Orders, is_order
+from lager_cli.console.meta_commands import MetaCommands, is_meta_command
 from lager_cli.console.statements import Statements
 from lager_cli.console.stdin_lines import Lines
 from lager_cli.display import output
 
 _STUCK_SECONDS = 1.0
 _CLOSING_SECONDS = 5.0
-# Seconds without more input after which an empty line ends a statement. Nobody types faster.
+# Seconds without more input after which an empty line ends a statement. People type more slowly.
 _SILENCE_IN_PIPE, _SILENCE_AT_TERMINAL = 0.2, 0.03
 PROMPT, MORE = ">>> ", "... "
 
 
-class Session:
+class Frontend:
     def __init__(self, script: Attached) -> None:
         self._script = script
 
@@ -34,7 +34,7 @@ class Session:
         return self._script.code
 
 
-class _ByLines(Session):
+class _ByLines(Frontend):
     def __init__(self, script: Attached) -> None:
         super().__init__(script)
         self._statements = Statements()
@@ -58,17 +58,17 @@ class _ByLines(Session):
         return sources
 
 
-class Pipe(_ByLines):
+class PipeFrontend(_ByLines):
     """Statements and commands from standard input, until one fails or the input ends."""
 
-    def __init__(self, script: Attached, orders: Orders) -> None:
+    def __init__(self, script: Attached, meta_commands: MetaCommands) -> None:
         super().__init__(script)
-        self._orders = orders
+        self._meta_commands = meta_commands
 
     async def run(self) -> Outcome:
         while (line := await self._next_line()) is not None:
             _require_text(line)
-            is_for_us = is_order(line) and (not self._statements or self._statements.is_whole())
+            is_for_us = is_meta_command(line) and (not self._statements or self._statements.is_whole())
             if is_for_us:
                 sources = [self._statements.rest()] if self._statements else []
             else:
@@ -84,16 +84,16 @@ class Pipe(_ByLines):
         return await self._script.evaluate(self._statements.rest()) if self._statements else Outcome.DONE
 
     async def _obeyed(self, line: str) -> Outcome:
-        await self._orders.obey(line)
-        if self._orders.continued:
+        await self._meta_commands.obey(line)
+        if self._meta_commands.continued:
             await asyncio.wait([self._script.closed], timeout=_CLOSING_SECONDS)
             return Outcome.CLOSED
-        return Outcome.RAISED if self._orders.failed else Outcome.DONE
+        return Outcome.RAISED if self._meta_commands.failed else Outcome.DONE
 
     def code(self, outcome: Outcome) -> int:
         if outcome is Outcome.LEFT:
             return self._script.code
-        return int(outcome is not Outcome.DONE and not self._orders.continued)
+        return int(outcome is not Outcome.DONE and not self._meta_commands.continued)
 
 
 def _require_text(line: str) -> None:
@@ -138,13 +138,13 @@ class Interruptible:
         output.note("waiting for a blocking call to end; press Ctrl-C again to leave this console")
 
 
-class Plain(_ByLines):
+class PlainFrontend(_ByLines):
     """A prompt on a terminal that supports only lines; the terminal itself does the editing."""
 
-    def __init__(self, script: Attached, id: str, orders: Orders) -> None:
+    def __init__(self, script: Attached, id: str, meta_commands: MetaCommands) -> None:
         super().__init__(script)
         self._id = id
-        self._orders = orders
+        self._meta_commands = meta_commands
         self._running = Interruptible(script)
 
     async def run(self) -> Outcome:
@@ -165,7 +165,7 @@ class Plain(_ByLines):
             line = await self._next_line()
             if line is None:
                 return Outcome.CLOSED if self._script.closed.done() else Outcome.DONE
-            if not self._statements and await self._orders.obey(line):
+            if not self._statements and await self._meta_commands.obey(line):
                 continue
             for source in await self._completed(line, _SILENCE_AT_TERMINAL):
                 outcome = await self._running.evaluate(source)

@@ -30,7 +30,7 @@ Tab completes, Ctrl-C interrupts or clears the line.
 Ctrl-D leaves, and the script stays paused."""
 
 
-class Orders:
+class MetaCommands:
     def __init__(self, script: Attached) -> None:
         self._script = script
         self._known: dict[str, Callable[[str], Awaitable[None]]] = {name: getattr(self, f"_{name}") for name in _NAMES}
@@ -39,7 +39,7 @@ class Orders:
 
     async def obey(self, line: str) -> bool:
         """Run the command in the line and print its result or error. Return False if the line is Python."""
-        if not is_order(line):
+        if not is_meta_command(line):
             return False
         self.failed = False
         try:
@@ -128,7 +128,7 @@ class Orders:
         return found
 
 
-def is_order(line: str) -> bool:
+def is_meta_command(line: str) -> bool:
     """Return whether the line is a command of the console. Python, such as a comment that ends with `?`, is not."""
     asked = _asked(line)
     return line.lstrip().startswith(":") or asked == "" or (asked is not None and not _is_python(line))

@@ -28,8 +28,8 @@ from prompt_toolkit.shortcuts import CompleteStyle
 
 from lager_cli.console.client import Attached, Outcome, write
 from lager_cli.console.history_file import ConsoleHistory
-from lager_cli.console.line_frontends import MORE, PROMPT, Interruptible, Session, forget_typed
-from lager_cli.console.meta_commands import Orders, completions, is_order, others, remaining
+from lager_cli.console.line_frontends import MORE, PROMPT, Frontend, Interruptible, forget_typed
+from lager_cli.console.meta_commands import MetaCommands, completions, is_meta_command, others, remaining
 from lager_cli.console.statements import outdented
 from lager_cli.display import output
 
@@ -44,14 +44,14 @@ class _GivenUp(Exception):
     """The user discarded the input with Ctrl-C."""
 
 
-class Prompted(Session):
-    def __init__(self, script: Attached, id: str, number: int, orders: Orders, *, suspends: bool) -> None:
+class PromptFrontend(Frontend):
+    def __init__(self, script: Attached, id: str, number: int, meta_commands: MetaCommands, *, suspends: bool) -> None:
         """`suspends`: Ctrl-Z works. A box would consider a stopped client lost."""
         super().__init__(script)
         self._suspends = suspends
         self._id = id
         self._number = number
-        self._orders = orders
+        self._meta_commands = meta_commands
         self._running = Interruptible(script)
         self._line_is_open = False
         self._prompt = self._made()
@@ -62,7 +62,7 @@ class Prompted(Session):
         asyncio.get_running_loop().add_signal_handler(signal.SIGINT, self._interrupted)
         output.note(f"console of {self._id}: Ctrl-D leaves it, and the script stays paused")
         with self._keys_held():
-            await self._orders.look()
+            await self._meta_commands.look()
         outcome = await self._serve()
         if outcome is Outcome.CLOSED:
             forget_typed()
@@ -80,7 +80,7 @@ class Prompted(Session):
             if not source.strip():
                 continue
             with self._keys_held():
-                if await self._orders.obey(source):
+                if await self._meta_commands.obey(source):
                     continue
                 outcome = await self._running.evaluate(outdented(source) + "\n")
             if outcome in (Outcome.LEFT, Outcome.CLOSED):
@@ -245,7 +245,7 @@ def is_whole(text: str, more: bool = False) -> bool:
 
     A compound statement ends with an empty line. If `more` input is pending, several lines are not complete yet.
     """
-    if is_order(text) or not text.strip():
+    if is_meta_command(text) or not text.strip():
         return True
     text = outdented(text)
     if more and "\n" in text:

@@ -17,7 +17,7 @@ RUNGS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
 STEP_SECONDS = 3.0
 
 
-class Tree:
+class SignalLadder:
     """What descends from a process. Each member is held by a pidfd, so that it stays in sight when its parent ends."""
 
     def __init__(self, root: int, *, with_root: bool = False, without: Collection[int] = ()) -> None:

@@ -7,7 +7,7 @@ import os
 _IN_MODIFY = 2
 
 
-class Writes:
+class TtyWrites:
     """OSError where the system has no such watch left."""
 
     def __init__(self, path: str) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 
 from lager.text import printable, time_left
 from lager_cli.linux.tty import in_foreground
-from lager_cli.linux.tty_writes import Writes
+from lager_cli.linux.tty_writes import TtyWrites
 
 _QUIET = 0.5  # seconds without other output before a row begins
 _SETTLED = 0.05  # inotify reports a write when it ends, after its output is visible
@@ -47,7 +47,7 @@ class Countdown:
         # Our own file description, so that it does not block after Ctrl-S.
         self._terminal = os.open(path, os.O_WRONLY | os.O_NOCTTY | os.O_CLOEXEC | os.O_NONBLOCK)
         try:
-            self._writes = Writes(path)
+            self._writes = TtyWrites(path)
         except OSError:
             os.close(self._terminal)
             raise

@@ -7,7 +7,7 @@ import threading
 from types import TracebackType
 
 from lager_cli.linux.inotify import MODIFIED, Changes
-from lager_cli.runs.output_log import ERR, OUT, OutputLog, Reader, Writer
+from lager_cli.runs.output_log import ERR, OUT, LogWriter, OutputLog, Reader
 
 _LAST_SECONDS = 30.0
 
@@ -19,7 +19,7 @@ class JournalCopy:
     convenience: the script never waits for it, and readers of the run use the log.
     """
 
-    def __init__(self, log: OutputLog, writer: Writer, *, copy: bool) -> None:
+    def __init__(self, log: OutputLog, writer: LogWriter, *, copy: bool) -> None:
         self._log = log
         self._writer = writer
         self._copy = copy

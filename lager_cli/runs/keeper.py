@@ -12,7 +12,7 @@ import signal
 from pathlib import Path
 from types import TracebackType
 
-from lager_cli.linux.ladder import Tree
+from lager_cli.linux.ladder import SignalLadder
 
 _IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
@@ -59,7 +59,7 @@ def _keep(parent: int, scripts: int, script: int) -> None:  # pragma: no cover: 
     poll.register(scripts, select.POLLIN)
     ended = [fd for fd, _ in poll.poll()]
     if scripts not in ended:
-        Tree(script, with_root=True).climb()
+        SignalLadder(script, with_root=True).climb()
 
 
 def _hold_nothing_but(needed: set[int]) -> None:

@@ -9,7 +9,7 @@ import click
 from lager.errors import NoSuchRun, RunError
 from lager_cli.display import output
 from lager_cli.linux import process_tree
-from lager_cli.linux.ladder import STEP_SECONDS, Tree
+from lager_cli.linux.ladder import STEP_SECONDS, SignalLadder
 from lager_cli.runs import records
 from lager_cli.runs.records import Record
 
@@ -39,9 +39,9 @@ def _end(record: Record) -> int:
         return _told(record)
     try:
         if _is_kept(record):
-            Tree(record.keeper.pid).climb()
+            SignalLadder(record.keeper.pid).climb()
         elif record.script.is_alive():
-            Tree(record.script.pid, with_root=True).climb()
+            SignalLadder(record.script.pid, with_root=True).climb()
         record.keeper.send(signal.SIGCONT)  # so that it can record the end
         if select.select([waited_for], [], [], STEP_SECONDS)[0]:
             return _told(record)

@@ -9,7 +9,7 @@ from lager.contract import INSTRUMENTS
 from lager.errors import AccessDenied, AmbiguousId, LagerError, NoSuchRun
 from lager_cli.daemon import ask
 from lager_cli.display import output
-from lager_cli.linux.ladder import Tree
+from lager_cli.linux.ladder import SignalLadder
 from lager_cli.runs.records import SHORTEST_PREFIX
 
 _MARK = b"LAGER_PROCESS_ID="
@@ -25,7 +25,7 @@ def kill(id: str, number: signal.Signals | None, unknown: NoSuchRun) -> int:
     (run, uid), pids = _only(wanted, unknown)
     if number is None:
         for pid in pids:
-            Tree(pid, with_root=True).climb()
+            SignalLadder(pid, with_root=True).climb()
         output.say(f"Ended {run[:8]}, a run of uid {uid}.")
     else:
         for pid in pids:

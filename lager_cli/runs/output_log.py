@@ -28,7 +28,7 @@ class OutputLog:
         return records.path(self.id, "order")
 
     @contextlib.contextmanager
-    def writer(self) -> Iterator["Writer"]:
+    def writer(self) -> Iterator["LogWriter"]:
         """Yield new files for a script to write to."""
         with contextlib.ExitStack() as files:
             opened = []
@@ -36,11 +36,11 @@ class OutputLog:
                 fd = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
                 files.callback(os.close, fd)
                 opened.append(fd)
-            yield Writer(*opened)
+            yield LogWriter(*opened)
 
 
 @dataclass
-class Writer:
+class LogWriter:
     out: int
     err: int
     order: int

@@ -16,7 +16,7 @@ from lager.breakpoints.notices import identify
 from lager.text import printable
 from lager_cli.display import output
 from lager_cli.linux import pipelines
-from lager_cli.linux.tty_writes import Writes
+from lager_cli.linux.tty_writes import TtyWrites
 
 _PASSED_ON = 1.0  # seconds for a filter to pass the banner from a pipe to the terminal
 _TOGETHER = 0.05  # seconds between the signal of a pause and its banner, whichever arrives first
@@ -33,11 +33,11 @@ class UnseenPauses:
         terminals = [fd for fd in (0, 1, 2) if os.isatty(fd)]
         self._shown = {identify(fd) for fd in (*terminals, *_shown_elsewhere())} | {identify(log) for log in logs}
         self._pauses: dict[str, asyncio.TimerHandle | None] = {}
-        self._writes: Writes | None = None
+        self._writes: TtyWrites | None = None
         self._written = -1.0  # time of the last write to the terminal, by the clock of the loop
         if terminals and any(pipelines.is_pipe(fd) for fd in (1, 2)):
             with contextlib.suppress(OSError):
-                self._writes = Writes(os.ttyname(terminals[0]))
+                self._writes = TtyWrites(os.ttyname(terminals[0]))
                 asyncio.get_running_loop().add_reader(self._writes.fileno(), self._note_write)
 
     def paused(self, pause: dict[str, Any], *, just_now: bool) -> None:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 from lager.contract import TIMED_OUT
-from lager_cli.linux.ladder import RUNGS, Tree
+from lager_cli.linux.ladder import RUNGS, SignalLadder
 
 _ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 _FOR_THE_SCRIPT = (signal.SIGUSR1, signal.SIGUSR2)
@@ -67,7 +67,7 @@ class Wait:
 
     def _end(self) -> int:
         """End all our descendants, and nothing else in our job. Return how the script ended."""
-        Tree(os.getpid(), without=self._without).climb()
+        SignalLadder(os.getpid(), without=self._without).climb()
         code = self._reap()
         return os.waitstatus_to_exitcode(os.waitpid(self._script, 0)[1]) if code is None else code
 

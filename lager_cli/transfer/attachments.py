@@ -6,7 +6,7 @@ from typing import Any, BinaryIO
 
 
 @dataclass(frozen=True)
-class Parcel:
+class Attachments:
     """The files on the user's side.
 
     `order` is JSON for the box. `send` writes the upload into a pipe; `receive` reads the download from one. Each runs

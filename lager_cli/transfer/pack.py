@@ -37,7 +37,7 @@ class Entry:
 
 
 @dataclass
-class Selection:
+class FileSelection:
     """Entries by their names in the run's folder.
 
     A name relative to the current folder is kept, so that a script finds its files by the same names. Files outside the

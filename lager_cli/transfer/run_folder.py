@@ -12,7 +12,7 @@ from lager_cli.transfer.unpack import unpack
 
 
 class RunFolder:
-    """The folder of one run. `order` comes from the Parcel."""
+    """The folder of one run. `order` comes from the Attachments."""
 
     def __init__(self, order: Mapping[str, Any]) -> None:
         self.path = os.path.realpath(tempfile.mkdtemp(prefix="lager-"))

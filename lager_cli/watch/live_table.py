@@ -21,7 +21,7 @@ from lager.text import printable, seconds_of, time_left
 from lager_cli.display.pause_table import HEADERS, row
 from lager_cli.display.tables import fitted
 from lager_cli.follower import Following
-from lager_cli.watch.selection import Selection
+from lager_cli.watch.selection import RowSelection
 
 _FIVE_MINUTES = 300.0
 _KEYS = "j/k select  c continue  e +5m  E extend  o console  ? help  q leave"
@@ -40,7 +40,7 @@ _ALL = 1 << 31
 
 def live() -> int:
     """Show the table until the user leaves, and return the exit code. Open consoles in between."""
-    selection, message = Selection(), ""
+    selection, message = RowSelection(), ""
     while True:
         table = LiveTable(selection, message)
         asyncio.run(table.run())
@@ -63,7 +63,7 @@ def _console(id: str) -> str:
 class LiveTable:
     """The table until the user leaves it. Then `console` is the pause whose console to open, or None."""
 
-    def __init__(self, selection: Selection, message: str) -> None:
+    def __init__(self, selection: RowSelection, message: str) -> None:
         self.console: str | None = None
         self.code = 0
         self._message = message

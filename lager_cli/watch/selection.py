@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 
-class Selection:
+class RowSelection:
     """The selected row; `id` is None if there is none.
 
     When the selected row disappears, no other row is selected automatically: a key pressed at that moment would act on

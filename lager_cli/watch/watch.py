@@ -22,11 +22,11 @@ def watch(as_json: bool) -> int:
         from lager_cli.watch.live_table import live
 
         return live()
-    asyncio.run(_Lines(as_json).run())
+    asyncio.run(_LineWatch(as_json).run())
     return 0
 
 
-class _Lines:
+class _LineWatch:
     """Print a line for each change. Raises BrokenPipeError when the reader closes the pipe."""
 
     def __init__(self, as_json: bool) -> None:

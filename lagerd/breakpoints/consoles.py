@@ -10,7 +10,7 @@ from lager.bus.exports import Outcome
 from lager.bus.facade import Bus, Call
 from lager.contract import SCRIPT, SCRIPT_PATH
 from lager.errors import AccessDenied, AmbiguousId, Failed, LagerError, NoDaemon, NotInteractive, TooMany
-from lagerd.breakpoints.hooks import Hooks, Settings
+from lagerd.breakpoints.hooks import PauseHooks, PauseSettings
 from lagerd.breakpoints.pauses import Pause, Pauses
 from lagerd.clients import Client, Clients
 
@@ -18,7 +18,7 @@ _SCRIPT_SECONDS = 5.0
 _LONGEST_ANSWER = 1 << 22  # bytes
 
 
-class Consoles:
+class ConsoleAccess:
     """`found` returns the pauses that an id stands for, for a user; it raises if there are none."""
 
     def __init__(
@@ -26,8 +26,8 @@ class Consoles:
         bus: Bus,
         clients: Clients,
         pauses: Pauses,
-        settings: Settings,
-        hooks: Hooks,
+        settings: PauseSettings,
+        hooks: PauseHooks,
         found: Callable[[str, int], Coroutine[Any, Any, list[Pause]]],
     ) -> None:
         self._bus = bus
@@ -36,7 +36,7 @@ class Consoles:
         self._settings = settings
         self._hooks = hooks
         self._found = found
-        # Consoles survive a restart of lagerd, so the next lagerd must not reuse their numbers.
+        # ConsoleAccess survive a restart of lagerd, so the next lagerd must not reuse their numbers.
         self._numbers = count(secrets.randbelow(1 << 31))
 
     async def open_console(self, call: Call) -> tuple[Pause, Client]:

@@ -1,4 +1,4 @@
-"""Settings and callbacks: what the breakpoints leave to the configuration and to other parts of lagerd."""
+"""PauseSettings and callbacks: what the breakpoints leave to the configuration and to other parts of lagerd."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from lagerd.clients import Client
 
 
 @dataclass
-class Settings:
+class PauseSettings:
     """What the configuration sets. Times are in seconds."""
 
     default_timeout: float = 300.0
@@ -18,7 +18,7 @@ class Settings:
 
 
 @dataclass
-class Hooks:
+class PauseHooks:
     """Callbacks: the audit, the instruments of a pause, the status line, ended runs, the call limit, the policy."""
 
     record: Callable[[str, Pause, Client | None, dict[str, Any]], None] = lambda *_: None

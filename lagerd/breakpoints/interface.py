@@ -15,9 +15,9 @@ from lager.contract import BREAKPOINTS, BREAKPOINTS_PATH, ON_TIMEOUT
 from lager.errors import AccessDenied, InvalidArgument, NoSuchBreakpoint, TooMany
 from lager.text import printable
 from lagerd import introspection
-from lagerd.breakpoints.consoles import Consoles
+from lagerd.breakpoints.consoles import ConsoleAccess
 from lagerd.breakpoints.encoded import EncodedPauses
-from lagerd.breakpoints.hooks import Hooks, Settings
+from lagerd.breakpoints.hooks import PauseHooks, PauseSettings
 from lagerd.breakpoints.kept_pauses import KeptPauses
 from lagerd.breakpoints.pauses import Pause, Pauses, ended_of, from_details, remaining_of
 from lagerd.clients import HOWS, Client, Clients
@@ -34,8 +34,8 @@ class Breakpoints:
     bus: Bus
     clients: Clients
     kept: KeptPauses
-    settings: Settings = field(default_factory=Settings)
-    hooks: Hooks = field(default_factory=Hooks)
+    settings: PauseSettings = field(default_factory=PauseSettings)
+    hooks: PauseHooks = field(default_factory=PauseHooks)
     version: str = ""
 
     def __post_init__(self) -> None:
@@ -46,7 +46,7 @@ class Breakpoints:
         self._coming: Counter[str] = Counter()  # Pause calls whose client is not known yet, by sender
         self._arrivals: list[asyncio.Future[None]] = []
         self._settled_at = loop.time() + _SETTLING
-        self._consoles = Consoles(self.bus, self.clients, self.pauses, self.settings, self.hooks, self._found)
+        self._consoles = ConsoleAccess(self.bus, self.clients, self.pauses, self.settings, self.hooks, self._found)
         self._kills = RunKills(
             self.bus, self.clients, lambda client: self.hooks.admit(client), lambda *what: self.hooks.killed(*what)
         )

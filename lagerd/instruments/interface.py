@@ -19,7 +19,7 @@ from lagerd.instruments.lock_files import LeaseFiles, process_end
 
 
 @dataclass
-class Hooks:
+class LeaseHooks:
     """Callbacks to the rest of lagerd: `record` to the audit (event, lease, client, more), `changed` to the status."""
 
     record: Callable[[str, Lease, Client | None, dict[str, Any]], None] = lambda *_: None
@@ -35,7 +35,7 @@ class Instruments:
     clients: Clients
     pauses: Pauses
     folder: Path
-    hooks: Hooks = field(default_factory=Hooks)
+    hooks: LeaseHooks = field(default_factory=LeaseHooks)
 
     def __post_init__(self) -> None:
         self._files = LeaseFiles(self.folder, lambda instrument: self.leases.free_if_closed(instrument))

@@ -25,7 +25,7 @@ FIELDS = (
 )  # fmt: skip
 
 
-class Kind(Enum):
+class EventKind(Enum):
     """A kind of event: its name, MESSAGE_ID, priority (of syslog: 5 notice, 6 info) and MESSAGE."""
 
     PAUSED = (
@@ -123,7 +123,7 @@ class Audit:
         self._unreported = 0
         self.lost = 0
 
-    def record(self, kind: Kind, **fields: object) -> None:
+    def record(self, kind: EventKind, **fields: object) -> None:
         """Write a record, or drop it."""
         try:
             self._send(_entry(kind, fields, self._unreported))
@@ -169,7 +169,7 @@ def older(path: Path) -> Path:
     return path.with_name(f"{path.name}.old")
 
 
-def _entry(kind: Kind, fields: Mapping[str, object], lost: int) -> list[tuple[str, str]]:
+def _entry(kind: EventKind, fields: Mapping[str, object], lost: int) -> list[tuple[str, str]]:
     texts = dict.fromkeys(FIELDS, UNKNOWN) | {key: _text(value) for key, value in fields.items()}
     message = kind.message.format_map(texts)
     entry = [

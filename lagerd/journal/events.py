@@ -8,19 +8,19 @@ from lager.breakpoints import banner
 from lagerd.breakpoints.pauses import Pause
 from lagerd.clients import Client
 from lagerd.instruments.leases import Lease
-from lagerd.journal.audit import Audit, Kind
+from lagerd.journal.audit import Audit, EventKind
 
 _KINDS = {
-    "paused": Kind.PAUSED,
-    "continued": Kind.RESUMED,
-    "interrupted": Kind.RESUMED,
-    "timeout": Kind.AUTO_RESUMED,
-    "gone": Kind.GONE,
-    "extended": Kind.EXTENDED,
-    "console opened": Kind.CONSOLE_OPENED,
-    "console closed": Kind.CONSOLE_CLOSED,
-    "input": Kind.CONSOLE_INPUT,
-    "denied": Kind.DENIED,
+    "paused": EventKind.PAUSED,
+    "continued": EventKind.RESUMED,
+    "interrupted": EventKind.RESUMED,
+    "timeout": EventKind.AUTO_RESUMED,
+    "gone": EventKind.GONE,
+    "extended": EventKind.EXTENDED,
+    "console opened": EventKind.CONSOLE_OPENED,
+    "console closed": EventKind.CONSOLE_CLOSED,
+    "input": EventKind.CONSOLE_INPUT,
+    "denied": EventKind.DENIED,
 }
 _ENDS = ("continued", "interrupted", "timeout", "gone")
 
@@ -28,7 +28,7 @@ Record = Callable[[str, Pause, Client | None, dict[str, Any]], None]
 
 
 def recorder(audit: Audit, console_input: Callable[[], bool]) -> Record:
-    """Return the callback for `Hooks.record`. `console_input` returns whether to record the input of consoles."""
+    """Return the callback for `PauseHooks.record`. `console_input` returns whether to record the input of consoles."""
 
     def record(what: str, pause: Pause, client: Client | None, more: dict[str, Any]) -> None:
         if what == "paused" and more.get("again"):
@@ -46,7 +46,7 @@ def recorder(audit: Audit, console_input: Callable[[], bool]) -> Record:
 
 
 LeaseRecord = Callable[[str, Lease, Client | None, dict[str, Any]], None]
-_LEASE_KINDS = {"claimed": Kind.CLAIMED, "released": Kind.RELEASED, "refused": Kind.REFUSED}
+_LEASE_KINDS = {"claimed": EventKind.CLAIMED, "released": EventKind.RELEASED, "refused": EventKind.REFUSED}
 
 
 def lease_recorder(audit: Audit) -> LeaseRecord:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
 from typing import Any
 
-from lager.console.protocol import Decoder, encode
+from lager.console.protocol import MessageDecoder, encode
 from tests.bench.figures import Figures, Row, amount, times
 from tests.bench.scale import Scale
 from tests.bench.scripts import STANDING, client, running
@@ -63,7 +63,7 @@ async def _evaluate(console: socket.socket) -> float:
 
 
 async def _until(console: socket.socket, last: str) -> list[dict[str, Any]]:
-    decoder, frames = Decoder(), []
+    decoder, frames = MessageDecoder(), []
     while not frames or last not in frames[-1]:
         frames += decoder.feed(await asyncio.get_running_loop().sock_recv(console, 1 << 16))
     return frames

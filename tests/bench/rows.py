@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from lager.console.protocol import Decoder, encode
+from lager.console.protocol import MessageDecoder, encode
 from tests.bench.figures import Figures, Row, times
 from tests.bench.scale import Scale
 from tests.bench.scripts import PAUSING, STANDING, client, running
@@ -117,7 +117,7 @@ def _evaluate(console: socket.socket, source: str) -> None:
 
 
 def _frames(console: socket.socket, last: str) -> list[dict[str, Any]]:
-    decoder, frames = Decoder(), []
+    decoder, frames = MessageDecoder(), []
     while not frames or last not in frames[-1]:
         frames += decoder.feed(console.recv(1 << 16))
     return frames

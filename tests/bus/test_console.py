@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lager.console.protocol import Decoder, encode
+from lager.console.protocol import MessageDecoder, encode
 from lager.errors import AccessDenied, InvalidArgument, LagerError, NoSuchBreakpoint, NotInteractive
 from tests.client import Client
 from tests.processes import LAGER, PATIENCE
@@ -37,7 +37,7 @@ class Raw:
         )[0]
         self.socket = socket.socket(fileno=fd)
         self.socket.settimeout(PATIENCE)
-        self._decoder = Decoder()
+        self._decoder = MessageDecoder()
         self._frames: list[dict] = []
 
     def send(self, **message) -> None:

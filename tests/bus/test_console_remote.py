@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from lager.console.protocol import Decoder
+from lager.console.protocol import MessageDecoder
 from lager_cli.boxes import protocol
 from tests.bus.test_prompt import CTRL_C, CTRL_D, ENTER, TAB, answered, at_prompt
 from tests.processes import LAGER
@@ -54,9 +54,9 @@ def spoken(near, tmp_path):
     (tmp_path / "ssh").write_text(f'{tee} | {near.env["LAGER_SSH"]} "$@"\n')
 
     def said() -> list[dict]:
-        console, heard = Decoder(), []
-        for kind, stream, payload in protocol.Decoder().feed((tmp_path / "said").read_bytes()):
-            if kind is protocol.Kind.DATA and stream == protocol.Stream.IN:
+        console, heard = MessageDecoder(), []
+        for kind, stream, payload in protocol.FrameDecoder().feed((tmp_path / "said").read_bytes()):
+            if kind is protocol.FrameKind.DATA and stream == protocol.Stream.IN:
                 heard += console.feed(bytes(payload))
         return heard
 

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from lager.console.protocol import Decoder, encode
+from lager.console.protocol import MessageDecoder, encode
 from tests.processes import LAGER, PATIENCE
 
 SCRIPT = "x = 1\nimport lager\nlager.pause(interactive=True, timeout=100)\n"
@@ -15,7 +15,7 @@ class Frames:
     def __init__(self, connection: socket.socket) -> None:
         connection.settimeout(PATIENCE)
         self.connection = connection
-        self._decoder, self._frames = Decoder(), []
+        self._decoder, self._frames = MessageDecoder(), []
 
     def send(self, **frame) -> None:
         self.connection.sendall(encode(frame))
@@ -85,7 +85,7 @@ def test_a_client_that_reads_late_gets_all_and_why_it_ended(run, start, client, 
     client.call("Continue", "s", id)
     assert client.resumed(id)[0] == "continued"
     os.set_blocking(process.out.fd, True)
-    frames = Decoder().feed(process.popen.stdout.read())
+    frames = MessageDecoder().feed(process.popen.stdout.read())
     assert sum(len(frame.get("out", "")) for frame in frames) == 200001
     assert frames[-1]["ended"]["reason"] == "continued"
     for end in (stdin, typing):

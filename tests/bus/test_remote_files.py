@@ -12,7 +12,7 @@ from tarfile import TarInfo
 
 import pytest
 
-from lager_cli.boxes.protocol import Kind, Stream, encode, head
+from lager_cli.boxes.protocol import FrameKind, Stream, encode, head
 from lager_cli.transfer.tar import header
 from tests.loopback import Loopback
 from tests.processes import LAGER, PATIENCE
@@ -260,8 +260,8 @@ def test_the_folder_is_removed_after_an_incomplete_upload(start, tmp_path):
     process = start(LAGER, "session", stdin=reader, TMPDIR=str(tmp_path / "tmp"))
     os.close(reader)
     with os.fdopen(writer, "wb") as connection:
-        connection.write(encode(Kind.HEADER, {"order": {}, "upload": True}))
-        connection.write(head(Kind.DATA, Stream.UPLOAD, 1 << 20) + header(TarInfo("half")) + bytes(100))
+        connection.write(encode(FrameKind.HEADER, {"order": {}, "upload": True}))
+        connection.write(head(FrameKind.DATA, Stream.UPLOAD, 1 << 20) + header(TarInfo("half")) + bytes(100))
     assert process.wait() == 0
     assert os.listdir(tmp_path / "tmp") == []
 
@@ -284,13 +284,13 @@ def test_a_detached_run_keeps_its_folder_until_it_has_ended(start, script, user,
 
 FORGED = """
 import os, tarfile
-from lager_cli.boxes.protocol import Kind, Stream, encode, greeting, head
+from lager_cli.boxes.protocol import FrameKind, Stream, encode, greeting, head
 info = tarfile.TarInfo({name!r})
 info.size = {size}
 data = info.tobuf(tarfile.GNU_FORMAT) + b"data".ljust(512, bytes(1)) + bytes(1024)
-os.write(1, greeting("1") + head(Kind.DATA, Stream.DOWNLOAD, len(data)) + data)
+os.write(1, greeting("1") + head(FrameKind.DATA, Stream.DOWNLOAD, len(data)) + data)
 if {whole}:
-    os.write(1, encode(Kind.END, stream=Stream.DOWNLOAD) + encode(Kind.EXIT, 0))
+    os.write(1, encode(FrameKind.END, stream=Stream.DOWNLOAD) + encode(FrameKind.EXIT, 0))
     while os.read(0, 1 << 16):
         pass
 """
@@ -315,11 +315,11 @@ def test_a_broken_connection_leaves_no_partial_result(start, script, user, near)
 
 SLOW = """
 import os, time
-from lager_cli.boxes.protocol import Kind, Stream, encode, greeting
+from lager_cli.boxes.protocol import FrameKind, Stream, encode, greeting
 os.write(1, greeting("1"))
 while True:
     time.sleep(1.1)
-    os.write(1, encode(Kind.BEAT) + encode(Kind.CREDIT, 1 << 20, Stream.UPLOAD))
+    os.write(1, encode(FrameKind.BEAT) + encode(FrameKind.CREDIT, 1 << 20, Stream.UPLOAD))
     os.read(0, 1 << 20)
 """
 

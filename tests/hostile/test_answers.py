@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from lager.bus.exports import Interface, Method, Outcome, Tree
+from lager.bus.exports import Interface, Method, ObjectTree, Outcome
 from lager.bus.facade import Call
 from lager.errors import Failed
 from tests.client import NAME, PATH, Client
@@ -28,7 +28,7 @@ def test_an_invalid_answer_of_a_script_is_one_sentence(station, client, unharmed
     script = Client(station.address)
     try:
         answer = (value,) * (2 if signature == "ss" else 1)
-        tree = Tree()
+        tree = ObjectTree()
         tree.add("/com/lager/Script", Interface(SCRIPT, {"Inspect": Method("a{sv}", signature, lambda _: answer)}))
         script.bus.serve(tree)
         pausing = script.start(script.bus.call(NAME, PATH, "Pause", "a{sv}", {"id": "feed0002"}))
@@ -54,7 +54,7 @@ def test_only_a_few_calls_of_one_caller_run_at_a_time(station, client, raw):
         return ()
 
     async def serve() -> None:
-        tree = Tree()
+        tree = ObjectTree()
         tree.add(PATH, Interface(NAME, {"Slow": Method("", "", slow)}))
         client.bus.serve(tree)
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from lager.bus import fair_queue
-from lager.bus.exports import Tree
+from lager.bus.exports import ObjectTree
 from lager.errors import LagerError
 from tests.client import NAME
 from tests.hostile import marshal
@@ -248,7 +248,7 @@ def test_a_caller_with_many_pending_calls_gets_no_long_lists(client, raw):
 def test_a_caller_with_too_many_pending_calls_is_refused(client, raw, monkeypatch):
     """By any of us that answers on the bus: here a client of our own, which is kept busy until all calls are there."""
     monkeypatch.setattr(fair_queue, "_MOST_WAITING", 5)
-    client.bus.serve(Tree())
+    client.bus.serve(ObjectTree())
     there = threading.Event()
     client._loop.call_soon_threadsafe(there.wait, PATIENCE)
     fields = {**TO, "destination": client.bus.name}

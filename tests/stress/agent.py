@@ -11,9 +11,9 @@ from typing import Any
 
 import lager
 from lager.errors import LagerError
-from lager.instruments.lease import Lease, claim
+from lager.instruments.lease import HeldLease, claim
 
-_leases: dict[str, Lease] = {}
+_leases: dict[str, HeldLease] = {}
 _interruptible = False
 
 

@@ -4,14 +4,14 @@ import asyncio
 import contextlib
 import socket
 
-from lager.console.protocol import Decoder, encode
+from lager.console.protocol import MessageDecoder, encode
 
 
 class Console:
     def __init__(self, fd: int) -> None:
         self._socket = socket.socket(fileno=fd)
         self._socket.setblocking(False)
-        self._decoder = Decoder()
+        self._decoder = MessageDecoder()
         self._lock = asyncio.Lock()
         self.closed = False
 

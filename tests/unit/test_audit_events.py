@@ -10,24 +10,24 @@ import pytest
 from lagerd.clients import Client
 from lagerd.instruments.leases import Lease
 from lagerd.journal import audit, events
-from lagerd.journal.audit import Audit, Kind
+from lagerd.journal.audit import Audit, EventKind
 from tests.unit.test_pauses import a_pause
 
 NOTICE, INFO = 5, 6
 PRIORITIES = {
-    Kind.PAUSED: INFO,
-    Kind.RESUMED: INFO,
-    Kind.AUTO_RESUMED: NOTICE,
-    Kind.GONE: NOTICE,
-    Kind.CONSOLE_OPENED: NOTICE,
-    Kind.CONSOLE_CLOSED: INFO,
-    Kind.CONSOLE_INPUT: NOTICE,
-    Kind.EXTENDED: INFO,
-    Kind.CLAIMED: INFO,
-    Kind.RELEASED: INFO,
-    Kind.REFUSED: NOTICE,
-    Kind.KILLED: NOTICE,
-    Kind.DENIED: NOTICE,
+    EventKind.PAUSED: INFO,
+    EventKind.RESUMED: INFO,
+    EventKind.AUTO_RESUMED: NOTICE,
+    EventKind.GONE: NOTICE,
+    EventKind.CONSOLE_OPENED: NOTICE,
+    EventKind.CONSOLE_CLOSED: INFO,
+    EventKind.CONSOLE_INPUT: NOTICE,
+    EventKind.EXTENDED: INFO,
+    EventKind.CLAIMED: INFO,
+    EventKind.RELEASED: INFO,
+    EventKind.REFUSED: NOTICE,
+    EventKind.KILLED: NOTICE,
+    EventKind.DENIED: NOTICE,
 }
 WORDS = [
     "paused", "resumed", "auto-resumed", "gone", "console-opened", "console-closed", "console-input", "extended",
@@ -47,7 +47,7 @@ EVERY = [
 ]  # fmt: skip
 
 
-def sent(kind: Kind, **fields: object) -> dict[str, str]:
+def sent(kind: EventKind, **fields: object) -> dict[str, str]:
     found: list[list[tuple[str, str]]] = []
     Audit(found.append).record(kind, **fields)
     assert len(found) == 1
@@ -55,8 +55,8 @@ def sent(kind: Kind, **fields: object) -> dict[str, str]:
     return dict(found[0])
 
 
-@pytest.mark.parametrize(("kind", "word", "id"), list(zip(Kind, WORDS, IDS, strict=True)), ids=WORDS)
-def test_a_record_has_its_word_its_id_and_its_priority(kind: Kind, word: str, id: str) -> None:
+@pytest.mark.parametrize(("kind", "word", "id"), list(zip(EventKind, WORDS, IDS, strict=True)), ids=WORDS)
+def test_a_record_has_its_word_its_id_and_its_priority(kind: EventKind, word: str, id: str) -> None:
     record = sent(kind, input="1", remaining=60.0)
     assert record.pop("MESSAGE")
     assert (record.pop("LAGER_INPUT"), record.pop("LAGER_REMAINING")) == ("1", "60.000")
@@ -70,12 +70,12 @@ def test_a_record_has_its_word_its_id_and_its_priority(kind: Kind, word: str, id
     [(None, "-"), ("", "-"), (0, "0"), (1.23456, "1.235"), ("a\n\n", "a"), ("a\nb", r"a\nb"), (False, "False")],
 )
 def test_a_field_is_one_line(value: object, text: str) -> None:
-    assert sent(Kind.PAUSED, label=value)["LAGER_LABEL"] == text
+    assert sent(EventKind.PAUSED, label=value)["LAGER_LABEL"] == text
 
 
 def test_a_field_is_cut_at_four_thousand_letters() -> None:
-    assert sent(Kind.PAUSED, label="x" * 4096)["LAGER_LABEL"] == "x" * 4096
-    assert sent(Kind.PAUSED, label="x" * 4097)["LAGER_LABEL"] == "x" * 4096
+    assert sent(EventKind.PAUSED, label="x" * 4096)["LAGER_LABEL"] == "x" * 4096
+    assert sent(EventKind.PAUSED, label="x" * 4097)["LAGER_LABEL"] == "x" * 4096
 
 
 def test_lost_records_are_counted_until_one_is_sent() -> None:
@@ -89,14 +89,14 @@ def test_lost_records_are_counted_until_one_is_sent() -> None:
 
     records = Audit(send)
     for _ in range(3):
-        records.record(Kind.GONE)
+        records.record(EventKind.GONE)
     broken = False
-    records.record(Kind.GONE)
-    records.record(Kind.GONE)
+    records.record(EventKind.GONE)
+    records.record(EventKind.GONE)
     broken = True
-    records.record(Kind.GONE)
+    records.record(EventKind.GONE)
     broken = False
-    records.record(Kind.GONE)
+    records.record(EventKind.GONE)
     assert [record.get("LAGER_LOST") for record in found] == ["3", None, "1"]
     assert records.lost == 4
     assert records.close() is None
@@ -111,7 +111,7 @@ def test_a_file_of_records_is_for_its_owner_and_has_the_time(tmp_path: Path, cap
     caplog.set_level(logging.INFO)
     file = tmp_path / "records"
     before = time.time()
-    audit.to_file(logging.getLogger("lagerd.audit"), file).record(Kind.RELEASED, instrument="psu1", by_user="ann")
+    audit.to_file(logging.getLogger("lagerd.audit"), file).record(EventKind.RELEASED, instrument="psu1", by_user="ann")
     line = file.read_text()
     assert caplog.messages == ["Released psu1 of ann: -"]
     stamp = int(line.partition('"__REALTIME_TIMESTAMP": "')[2].partition('"')[0])
@@ -124,9 +124,9 @@ class Records:
     """An audit that keeps what it is told."""
 
     def __init__(self) -> None:
-        self.found: list[tuple[Kind, dict[str, Any]]] = []
+        self.found: list[tuple[EventKind, dict[str, Any]]] = []
 
-    def record(self, kind: Kind, **fields: object) -> None:
+    def record(self, kind: EventKind, **fields: object) -> None:
         self.found.append((kind, fields))
 
 
@@ -138,9 +138,10 @@ PLACE = {
 }  # fmt: skip
 BY = {"by_uid": 1000, "by_user": "anna", "by_how": "lager command"}
 KINDS = {
-    "paused": Kind.PAUSED, "continued": Kind.RESUMED, "interrupted": Kind.RESUMED, "timeout": Kind.AUTO_RESUMED,
-    "gone": Kind.GONE, "extended": Kind.EXTENDED, "console opened": Kind.CONSOLE_OPENED,
-    "console closed": Kind.CONSOLE_CLOSED, "input": Kind.CONSOLE_INPUT, "denied": Kind.DENIED,
+    "paused": EventKind.PAUSED, "continued": EventKind.RESUMED, "interrupted": EventKind.RESUMED,
+    "timeout": EventKind.AUTO_RESUMED,
+    "gone": EventKind.GONE, "extended": EventKind.EXTENDED, "console opened": EventKind.CONSOLE_OPENED,
+    "console closed": EventKind.CONSOLE_CLOSED, "input": EventKind.CONSOLE_INPUT, "denied": EventKind.DENIED,
 }  # fmt: skip
 
 
@@ -177,7 +178,7 @@ def test_a_pause_that_returns_and_input_that_is_not_kept_are_not_recorded() -> N
     assert records.found == []
     record("extended", PAUSE, ANNA, {"again": True})
     record("paused", PAUSE, ANNA, {})
-    assert [kind for kind, _ in records.found] == [Kind.EXTENDED, Kind.PAUSED]
+    assert [kind for kind, _ in records.found] == [EventKind.EXTENDED, EventKind.PAUSED]
 
 
 BERT = {"by_uid": 1001, "by_user": "bert"}
@@ -187,14 +188,14 @@ LEASE = Lease("key", "psu1", "supply2", "4f0c", "t.py", ":1.5", 1001, "bert", 7,
 @pytest.mark.parametrize(
     ("what", "client", "more", "kind", "fields"),
     [
-        ("claimed", None, {}, Kind.CLAIMED, BERT | {"net": "supply2", "reason": None}),
-        ("released", None, {"reason": "gone"}, Kind.RELEASED, BERT | {"net": "supply2", "reason": "gone"}),
-        ("refused", ANNA, {"net": "mine", "reason": "x"}, Kind.REFUSED,
+        ("claimed", None, {}, EventKind.CLAIMED, BERT | {"net": "supply2", "reason": None}),
+        ("released", None, {"reason": "gone"}, EventKind.RELEASED, BERT | {"net": "supply2", "reason": "gone"}),
+        ("refused", ANNA, {"net": "mine", "reason": "x"}, EventKind.REFUSED,
          {"by_uid": 1000, "by_user": "anna", "net": "mine", "reason": "bert holds it"}),
     ],
 )  # fmt: skip
 def test_what_happens_to_a_lease_is_recorded_with_its_run(
-    what: str, client: Client | None, more: dict[str, Any], kind: Kind, fields: dict[str, Any]
+    what: str, client: Client | None, more: dict[str, Any], kind: EventKind, fields: dict[str, Any]
 ) -> None:
     records = Records()
     events.lease_recorder(records)(what, LEASE, client, more)  # type: ignore[arg-type]

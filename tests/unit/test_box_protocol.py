@@ -6,53 +6,55 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lager.errors import BoxError
-from lager_cli.boxes.protocol import Decoder, Kind, decode, encode, greeting, head
+from lager_cli.boxes.protocol import FrameDecoder, FrameKind, decode, encode, greeting, head
 from lager_cli.main import _COMMANDS, cli
 
 STAY = {"boxes", "completion"}
-FRAMES = st.lists(st.tuples(st.sampled_from([Kind.DATA, Kind.SIGNAL]), st.integers(0, 5), st.binary(max_size=40)))
+FRAMES = st.lists(
+    st.tuples(st.sampled_from([FrameKind.DATA, FrameKind.SIGNAL]), st.integers(0, 5), st.binary(max_size=40))
+)
 
 
 @given(FRAMES, st.integers(1, 17), st.booleans())
 def test_frames_come_out_as_they_went_in_however_they_are_cut(frames, size, greeted):
     data = b"" if greeted else b"Welcome\n" + greeting("1.0")
     data += b"".join(head(kind, stream, len(payload)) + payload for kind, stream, payload in frames)
-    decoder, found = Decoder(greeted), []
+    decoder, found = FrameDecoder(greeted), []
     for at in range(0, len(data), size):
         for kind, stream, payload in decoder.feed(data[at : at + size]):
-            if kind is Kind.DATA and found and found[-1][:2] == (kind, stream):
+            if kind is FrameKind.DATA and found and found[-1][:2] == (kind, stream):
                 found[-1] = (kind, stream, found[-1][2] + bytes(payload))
             else:
                 found.append((kind, stream, bytes(payload)))
     if not greeted and data:
         kind, _, payload = found.pop(0)
-        assert (kind, decode(kind, payload)) == (Kind.HELLO, {"protocol": 1, "version": "1.0"})
+        assert (kind, decode(kind, payload)) == (FrameKind.HELLO, {"protocol": 1, "version": "1.0"})
     expected = []
     for kind, stream, payload in frames:
-        if kind is Kind.DATA and expected and expected[-1][:2] == (kind, stream):
+        if kind is FrameKind.DATA and expected and expected[-1][:2] == (kind, stream):
             expected[-1] = (kind, stream, expected[-1][2] + payload)
-        elif kind is not Kind.DATA or payload:
+        elif kind is not FrameKind.DATA or payload:
             expected.append((kind, stream, payload))
     assert found == expected
 
 
-@pytest.mark.parametrize("data", [b"\xff\0\0\0\0\0", head(Kind.SIGNAL, 0, 1 << 30)])
+@pytest.mark.parametrize("data", [b"\xff\0\0\0\0\0", head(FrameKind.SIGNAL, 0, 1 << 30)])
 def test_what_is_no_frame_is_refused(data):
     with pytest.raises(BoxError):
-        list(Decoder().feed(data))
+        list(FrameDecoder().feed(data))
 
 
 @pytest.mark.parametrize("payload", [b"{", b"\xff", b"[" * 100_000])
 def test_what_is_no_value_is_refused(payload):
     with pytest.raises(BoxError):
-        decode(Kind.SIGNAL, payload)
+        decode(FrameKind.SIGNAL, payload)
     with pytest.raises(BoxError):
-        decode(Kind.CREDIT, payload)
+        decode(FrameKind.CREDIT, payload)
 
 
 def test_a_value_comes_back():
-    assert decode(Kind.CREDIT, encode(Kind.CREDIT, 7, 1)[6:]) == 7
-    assert decode(Kind.SIGNAL, encode(Kind.SIGNAL, "SIGINT")[6:]) == "SIGINT"
+    assert decode(FrameKind.CREDIT, encode(FrameKind.CREDIT, 7, 1)[6:]) == 7
+    assert decode(FrameKind.SIGNAL, encode(FrameKind.SIGNAL, "SIGINT")[6:]) == "SIGINT"
 
 
 @pytest.mark.parametrize("name", sorted(_COMMANDS.keys() - STAY))

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from lagerd import config
-from lagerd.config import Config, ConfigError, ConsolePolicy, Limits
+from lagerd.config import Config, ConfigError, ConsolePolicy, UserLimits
 from tests.processes import LAGERD
 
 UNITS = Path(__file__).parents[2] / "units"
@@ -46,7 +46,7 @@ def test_every_key(write):
         claims = 3
         calls = 4
     """
-    assert config.load(write(text)) == Config(0.0, 3600.0, ConsolePolicy.OWNER, True, Limits(1, 2, 3, 4))
+    assert config.load(write(text)) == Config(0.0, 3600.0, ConsolePolicy.OWNER, True, UserLimits(1, 2, 3, 4))
 
 
 @pytest.mark.parametrize(

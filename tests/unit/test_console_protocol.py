@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lager.console.protocol import LIMIT, Decoder, ProtocolError, encode
+from lager.console.protocol import LIMIT, MessageDecoder, ProtocolError, encode
 
 texts = st.text(st.characters())  # lone surrogates too: a console may print them
 frames = st.lists(st.dictionaries(texts, texts | st.integers() | st.booleans() | st.none(), max_size=3), max_size=5)
@@ -20,7 +20,7 @@ def cut(data: bytes, at: list[int]) -> list[bytes]:
 
 @given(frames, st.lists(st.integers(0, 10_000), max_size=10))
 def test_any_split_gives_the_same_frames(sent, at):
-    decoder = Decoder()
+    decoder = MessageDecoder()
     got = [frame for part in cut(b"".join(map(encode, sent)), at) for frame in decoder.feed(part)]
     assert [json.dumps(frame) for frame in got] == [json.dumps(frame) for frame in sent]
 
@@ -28,13 +28,13 @@ def test_any_split_gives_the_same_frames(sent, at):
 @given(frames.filter(bool), st.integers(1, 10_000))
 def test_what_is_cut_short_gives_only_what_is_whole(sent, missing):
     data = b"".join(map(encode, sent))
-    got = Decoder().feed(data[: max(len(data) - missing, 0)])
+    got = MessageDecoder().feed(data[: max(len(data) - missing, 0)])
     assert len(got) < len(sent)
     assert json.dumps(got) == json.dumps(sent[: len(got)])
 
 
 def test_two_streams_do_not_mix():
-    one, two = Decoder(), Decoder()
+    one, two = MessageDecoder(), MessageDecoder()
     data = encode({"out": "x"})
     assert one.feed(data[:7]) == two.feed(data[:3]) == []
     assert one.feed(data[7:]) == two.feed(data[3:]) == [{"out": "x"}]
@@ -43,12 +43,12 @@ def test_two_streams_do_not_mix():
 @pytest.mark.parametrize("body", [b"", b"[]", b"1", b"{", b"\xff", b"null", b"[" * 100_000, b'{"a": 1}{"b": 2}'])
 def test_what_is_no_json_object_is_refused(body):
     with pytest.raises(ProtocolError):
-        Decoder().feed(struct.pack(">I", len(body)) + body)
+        MessageDecoder().feed(struct.pack(">I", len(body)) + body)
 
 
 def test_what_is_too_long_is_refused_before_it_is_here():
     with pytest.raises(ProtocolError):
-        Decoder().feed(struct.pack(">I", LIMIT + 1))
+        MessageDecoder().feed(struct.pack(">I", LIMIT + 1))
 
 
 def test_what_is_too_long_is_not_sent():
@@ -59,4 +59,4 @@ def test_what_is_too_long_is_not_sent():
 @given(st.binary())
 def test_any_bytes_give_frames_or_a_wire_error(data):
     with suppress(ProtocolError):
-        assert all(isinstance(frame, dict) for frame in Decoder().feed(data))
+        assert all(isinstance(frame, dict) for frame in MessageDecoder().feed(data))

@@ -6,7 +6,7 @@ import pty
 
 import pytest
 
-from lager_cli.linux.tty_writes import Writes
+from lager_cli.linux.tty_writes import TtyWrites
 from lager_cli.runs.countdown import words
 
 
@@ -31,7 +31,7 @@ def test_the_words(count, left, attached, of_run, text):
 def test_it_hears_of_every_write_and_of_nothing_else():
     master, slave = pty.openpty()
     path = os.ttyname(slave)
-    writes = Writes(path)
+    writes = TtyWrites(path)
     try:
         assert not writes.any()
         os.write(master, b"typed\n")
@@ -52,4 +52,4 @@ def test_it_hears_of_every_write_and_of_nothing_else():
 
 def test_a_terminal_that_is_none(tmp_path):
     with pytest.raises(FileNotFoundError):
-        Writes(str(tmp_path / "none"))
+        TtyWrites(str(tmp_path / "none"))

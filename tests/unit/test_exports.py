@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lager.bus.exports import LATER, Interface, Method, Tree
+from lager.bus.exports import LATER, Interface, Method, ObjectTree
 from lager.bus.facade import Call
 from lager.errors import BusError, InvalidArgument, NoSuchBreakpoint
 
@@ -63,8 +63,8 @@ async def _for_ever(_: Any) -> Any:
     await asyncio.get_running_loop().create_future()
 
 
-def tree() -> Tree:
-    one = Tree()
+def tree() -> ObjectTree:
+    one = ObjectTree()
     methods = {
         "Echo": Method("s", "s", lambda call: (call.args[0],)),
         "Slow": Method("as", "s", _slow),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lager_cli.transfer.pack import Selection
+from lager_cli.transfer.pack import FileSelection
 
 TREE = [
     "a/a/x.py", "a/b/y.log", "a/ab", "a/.h", "b/a/b/a", "b/x.py", "b/ab/y.log", "ab/a_b", "ab/ab", "x.py", "y.log",
@@ -24,7 +24,7 @@ RULES = st.lists(st.sampled_from(PATTERNS), max_size=5).map("\n".join)
 
 
 def sent(folder: Path) -> list[str]:
-    selection = Selection()
+    selection = FileSelection()
     selection.add(str(folder))
     below = [os.path.relpath(entry.local, folder.resolve()) for entry in selection.entries.values()]
     return sorted(name for name in below if not (folder / name).is_dir())

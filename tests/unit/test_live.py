@@ -5,7 +5,7 @@ import pytest
 from lager.text import columns, wrapped
 from lager_cli.display import output
 from lager_cli.display.tables import fitted
-from lager_cli.watch.selection import Selection
+from lager_cli.watch.selection import RowSelection
 
 HEADERS = ("ID", "LABEL", "WHERE", "SCRIPT", "RUN", "USER", "PAUSED", "LEFT", "CONSOLES")
 ROW = ("7f3a19e2", "before the load test of the new board", "examples/deep/in/inspect_bench.py:15",
@@ -86,7 +86,7 @@ def test_a_wide_character_takes_two_columns(text, shown, capsys):
 
 
 def test_the_first_row_is_selected_and_keys_move():
-    selection = Selection()
+    selection = RowSelection()
     selection.update([])
     assert selection.id is None
     selection.update(["a", "b", "c"])
@@ -101,7 +101,7 @@ def test_the_first_row_is_selected_and_keys_move():
 
 
 def test_no_other_row_takes_the_place_of_one_that_has_gone():
-    selection = Selection()
+    selection = RowSelection()
     selection.update(["a", "b", "c"])
     selection.move(1)
     selection.update(["a", "c"])
@@ -114,7 +114,7 @@ def test_no_other_row_takes_the_place_of_one_that_has_gone():
 
 
 def test_a_list_that_is_not_there_for_a_while_changes_nothing():
-    selection = Selection()
+    selection = RowSelection()
     selection.update(["a", "b"])
     selection.move(1)
     selection.update([])
@@ -123,7 +123,7 @@ def test_a_list_that_is_not_there_for_a_while_changes_nothing():
 
 
 def test_the_window_follows_the_selected_row():
-    selection = Selection()
+    selection = RowSelection()
     selection.update(list("abcdefghij"))
     assert list(selection.window(3)) == [0, 1, 2]
     selection.move(3)

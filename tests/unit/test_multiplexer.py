@@ -6,25 +6,25 @@ import pytest
 
 from lager.errors import BoxError
 from lager_cli.boxes.desk_client import _exit_code, _refusal
-from lager_cli.boxes.multiplexer import WINDOW, Trunk
-from lager_cli.boxes.protocol import Kind, Stream, encode, head
+from lager_cli.boxes.multiplexer import WINDOW, Multiplexer
+from lager_cli.boxes.protocol import FrameKind, Stream, encode, head
 
 
 @pytest.fixture
 def heard():
-    """Let a trunk hear some bytes, all of them; what it took that is of no stream."""
+    """Let a multiplexer hear some bytes, all of them; what it took that is of no stream."""
     reader, far = os.pipe()
     near, writer = os.pipe()
     frames = []
-    trunk = Trunk(reader, writer, lambda kind, value: frames.append((kind, value)), greeted=True)
+    multiplexer = Multiplexer(reader, writer, lambda kind, value: frames.append((kind, value)), greeted=True)
 
     def hear(data):
         for at in range(0, len(data), 1 << 16):
             os.write(far, data[at : at + (1 << 16)])
-            trunk.turn()
+            multiplexer.turn()
         return frames
 
-    hear.trunk = trunk
+    hear.multiplexer = multiplexer
     yield hear
     for fd in (reader, far, near, writer):
         os.close(fd)
@@ -42,27 +42,27 @@ class Taken:
 
 
 def test_what_came_before_somebody_took_it(heard):
-    heard(head(Kind.DATA, Stream.OUT, 5) + b"early" + encode(Kind.END, stream=Stream.OUT) * 2)
+    heard(head(FrameKind.DATA, Stream.OUT, 5) + b"early" + encode(FrameKind.END, stream=Stream.OUT) * 2)
     taken = Taken()
-    heard.trunk.deliver(Stream.OUT, taken)
+    heard.multiplexer.deliver(Stream.OUT, taken)
     assert (taken.data, taken.ended) == (b"early", True)
 
 
 def test_nobody_sends_more_than_they_may(heard):
-    heard(head(Kind.DATA, Stream.ERR, WINDOW) + bytes(WINDOW))
+    heard(head(FrameKind.DATA, Stream.ERR, WINDOW) + bytes(WINDOW))
     with pytest.raises(BoxError, match="more than it may"):
-        heard(head(Kind.DATA, Stream.ERR, 1) + b"x")
+        heard(head(FrameKind.DATA, Stream.ERR, 1) + b"x")
 
 
 def test_what_was_taken_may_be_sent_again(heard):
     for _ in range(3):
-        heard(head(Kind.DATA, Stream.OUT, WINDOW) + bytes(WINDOW))
-        heard.trunk.grant(Stream.OUT, WINDOW)
+        heard(head(FrameKind.DATA, Stream.OUT, WINDOW) + bytes(WINDOW))
+        heard.multiplexer.grant(Stream.OUT, WINDOW)
 
 
 def test_a_stream_that_there_is_not_is_refused(heard):
     with pytest.raises(BoxError, match="unknown stream"):
-        heard(head(Kind.DATA, 6, 1))
+        heard(head(FrameKind.DATA, 6, 1))
 
 
 @pytest.mark.parametrize("value", [None, "0", 256, -1, 1e400, [], {}])

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lager.errors import TransferError
-from lager_cli.transfer.pack import Selection
+from lager_cli.transfer.pack import FileSelection
 from lager_cli.transfer.unpack import unpack
 
 ODD = [
@@ -46,13 +46,13 @@ def there(tmp_path: Path) -> Path:
 
 
 def sent(*typed: str) -> bytes:
-    selection = Selection()
+    selection = FileSelection()
     for name in typed:
         selection.add(name)
     return written(selection)
 
 
-def written(selection: Selection) -> bytes:
+def written(selection: FileSelection) -> bytes:
     stream = io.BytesIO()
     selection.write(stream.write)
     return stream.getvalue()
@@ -85,7 +85,7 @@ def test_what_arrives_is_what_was_sent(tmp_path_factory, content):
     folder = tmp_path_factory.mktemp("trees")
     grow(folder / "sent", content)
     (folder / "came").mkdir()
-    selection = Selection()
+    selection = FileSelection()
     selection.add(str(folder / "sent"))
     unpack(io.BytesIO(written(selection)), str(folder / "came"))
     assert tree(folder / "came" / "sent") == tree(folder / "sent")
@@ -167,7 +167,7 @@ def test_names_on_the_box_and_as_typed(here, typed, name, called):
         (here / "link.py").symlink_to("../other/test.py")
     places = {"here": here, "outside": here.parent, "top": here.parent.name}
     typed, name = typed.format(**places), name.format(**places)
-    selection = Selection()
+    selection = FileSelection()
     assert selection.add(typed) == name
     assert selection.typed == ({name: called.format(**places)} if called else {})
     assert stat.S_ISDIR(selection.entries[name].stat.st_mode) == Path(typed).is_dir()
@@ -232,7 +232,7 @@ def change(path: Path) -> None:
 def test_what_changes_meanwhile_is_not_sent_in_half(here, there, meanwhile: Callable[[Path], None]):
     (here / "log").write_bytes(bytes(10))
     os.utime(here / "log", (1e9, 1e9))
-    selection = Selection()
+    selection = FileSelection()
     selection.add("log")
     meanwhile(here / "log")
     stream = io.BytesIO()
@@ -247,7 +247,7 @@ def test_what_changes_meanwhile_is_not_sent_in_half(here, there, meanwhile: Call
 
 def test_a_file_that_grows_while_it_is_read(here):
     (here / "log").write_bytes(bytes(1 << 20))
-    selection = Selection()
+    selection = FileSelection()
     selection.add("log")
     with (here / "log").open("ab", buffering=0) as log, pytest.raises(TransferError, match="changed while it was"):
         selection.write(lambda _: log.write(b"more"))

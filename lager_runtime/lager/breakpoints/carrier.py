@@ -13,7 +13,7 @@ from typing import Any
 from lager import fork_lock
 from lager.breakpoints import enter_channel, typeahead
 from lager.breakpoints.script_object import ScriptObject
-from lager.breakpoints.state import Accepted, Ended, Failed, PauseState
+from lager.breakpoints.state import Accepted, CannotPause, Ended, PauseState
 from lager.bus.facade import Bus, Signal
 from lager.contract import BREAKPOINTS, BREAKPOINTS_PATH
 from lager.daemon_client import PATIENCE, DaemonClient, no_answer, this_process
@@ -46,7 +46,7 @@ class Carrier:
 
     def ended(self) -> None:
         for pause in self._pauses.values():
-            pause.events.put(Failed(BusError("The connection to lagerd ended.")))
+            pause.events.put(CannotPause(BusError("The connection to lagerd ended.")))
 
     def _begin(self, pause: PauseState) -> None:
         self._pauses[pause.id] = pause
@@ -59,7 +59,7 @@ class Carrier:
 
     async def _carry(self, pause: PauseState) -> None:
         """Keep a pause from its first call until it ends, in whatever way."""
-        outcome: Ended | Failed
+        outcome: Ended | CannotPause
         try:
             asked = pause.details["timeout"]
             pause.set_remaining(_DEFAULT_TIMEOUT if asked is None else asked)
@@ -70,14 +70,14 @@ class Carrier:
             self._tell("Interrupt", "s", pause.id)
             outcome = pause.unheard(no_answer())
         except LagerError as error:
-            outcome = Failed(error)
+            outcome = CannotPause(error)
         except asyncio.CancelledError:
             if self._client.closing and not pause.interrupted:
                 raise
             self._tell("Interrupt", "s", pause.id)
             outcome = Ended("interrupted", {})
         except Exception as error:
-            outcome = Failed(BusError(f"{type(error).__name__}: {error}"))
+            outcome = CannotPause(BusError(f"{type(error).__name__}: {error}"))
         self._pauses.pop(pause.id, None)
         pause.over = True
         pause.events.put(outcome)

@@ -12,7 +12,7 @@ import lager
 from lager.breakpoints import banner, carrier, notices, script_threads, terminal_line
 from lager.breakpoints.notices import say
 from lager.breakpoints.on_timeout import outcome
-from lager.breakpoints.state import Ended, Failed, PauseState
+from lager.breakpoints.state import CannotPause, Ended, PauseState
 from lager.contract import LONGEST, ON_TIMEOUT, PATH_LENGTH
 from lager.inspection import display_paths
 from lager.inspection.location import Place, file_of
@@ -50,7 +50,7 @@ def pause_at(
         raise
     finally:
         place.forget()  # so that what refers to the pause keeps no frame of the script
-    if isinstance(ended, Failed):
+    if isinstance(ended, CannotPause):
         try:
             raise ended.error.with_traceback(None)
         finally:
@@ -85,7 +85,7 @@ def _clocks_stopped() -> contextlib.AbstractContextManager[None]:
     return in_pytest.clocks_stopped(sessions)
 
 
-def _wait(pause: PauseState, about: str) -> Ended | Failed:
+def _wait(pause: PauseState, about: str) -> Ended | CannotPause:
     began = time.monotonic()
     while True:
         try:
@@ -95,7 +95,7 @@ def _wait(pause: PauseState, about: str) -> Ended | Failed:
             if given_up is None:
                 continue
             event = given_up
-        if isinstance(event, Failed):
+        if isinstance(event, CannotPause):
             return event
         if isinstance(event, Ended):
             terminal_line.await_row_gone()

@@ -10,7 +10,7 @@ from typing import Any
 
 from lager import fork_lock
 from lager.breakpoints.state import PauseState
-from lager.bus.exports import Interface, Method, Outcome, Tree
+from lager.bus.exports import Interface, Method, ObjectTree, Outcome
 from lager.bus.facade import Call
 from lager.contract import SCRIPT, SCRIPT_PATH
 from lager.errors import InvalidArgument
@@ -36,9 +36,9 @@ class ScriptObject:
         self._find = find
         self._tell = tell
 
-    def tree(self) -> Tree:
+    def tree(self) -> ObjectTree:
         """Return the objects that a connection serves."""
-        tree = Tree(stopping=("The script ended before it answered.", "See what ran: lager runs"))
+        tree = ObjectTree(stopping=("The script ended before it answered.", "See what ran: lager runs"))
         methods = {"Attach": Method("ha{sv}", "", self._attach), "Inspect": Method("a{sv}", "s", self._inspect)}
         tree.add(SCRIPT_PATH, Interface(SCRIPT, methods, xml=_XML))
         return tree

@@ -32,17 +32,17 @@ class Ended:
 
 
 @dataclass(frozen=True)
-class Failed:
+class CannotPause:
     error: LagerError
 
 
 @dataclass(eq=False)
 class PauseState:
-    """One pause of this process. `events` is for the paused thread: Accepted by lagerd, then Ended or Failed."""
+    """One pause of this process. `events` is for the paused thread: Accepted by lagerd, then Ended or CannotPause."""
 
     details: dict[str, Any]
     place: Place
-    events: "SimpleQueue[Accepted | Ended | Failed]" = field(default_factory=SimpleQueue)
+    events: "SimpleQueue[Accepted | Ended | CannotPause]" = field(default_factory=SimpleQueue)
     deadline: float | None = None
     known: bool = False
     began: float = field(default_factory=time.monotonic)
@@ -81,7 +81,7 @@ class PauseState:
         left = 0.0 if self.deadline is None else max(self.deadline - time.monotonic(), 0.001)
         return {**self.details, "remaining": left, "since": self.since} | self.told
 
-    def unheard(self, no_answer: LagerError) -> "Ended | Failed":
+    def unheard(self, no_answer: LagerError) -> "Ended | CannotPause":
         """Return how a pause ends about which lagerd was silent until the last moment.
 
         If the client's thread is far behind that moment, it was kept from reading, and lagerd may have replied.
@@ -90,15 +90,15 @@ class PauseState:
         if self.limit is not None and (when := self.limit.when()) is not None:
             late = asyncio.get_running_loop().time() - when
         if late < _HELD_UP:
-            return Ended("alone", {}) if self.known else Failed(no_answer)
-        return Ended("held up", {}) if self.known else Failed(BusError(f"{HELD_UP}."))
+            return Ended("alone", {}) if self.known else CannotPause(no_answer)
+        return Ended("held up", {}) if self.known else CannotPause(BusError(f"{HELD_UP}."))
 
     def patience(self) -> float | None:
         """Return how many seconds the paused thread waits for the client's thread to end the pause."""
         due = self._due()
         return None if due is None else min(max(due - time.monotonic(), 0.0), _LONGEST_WAIT)
 
-    def given_up(self) -> "Ended | Failed | None":
+    def given_up(self) -> "Ended | CannotPause | None":
         """Return how the paused thread ends the pause if the client's thread has not; None to keep waiting.
 
         The client's thread gets one more moment, and another one after each in which neither thread could run.
@@ -113,7 +113,7 @@ class PauseState:
             return None
         if self.known:
             return Ended("held up" if self.held_up else "alone", {})
-        return Failed(BusError(f"{HELD_UP}.") if self.held_up else no_answer())
+        return CannotPause(BusError(f"{HELD_UP}.") if self.held_up else no_answer())
 
     def last_moment(self) -> float | None:
         """Return when to stop waiting for lagerd, by the clock of the event loop."""

@@ -45,7 +45,7 @@ class Interface:
     setters: dict[str, Callable[[Any], None]] = field(default_factory=dict)
 
 
-class Tree:
+class ObjectTree:
     """The objects of one connection, by path.
 
     `refused` is told each call that failed with AccessDenied, and each call of a `lasting` method that failed at all.
@@ -178,7 +178,7 @@ class Tree:
 
 
 def _introspect(_: Call) -> Outcome:
-    raise AssertionError("Tree answers this itself")
+    raise AssertionError("ObjectTree answers this itself")
 
 
 def _properties(own: dict[str, Interface]) -> Interface:

@@ -64,7 +64,7 @@ class Splitter:
             yield frame
 
 
-class Decoder(Splitter):
+class MessageDecoder(Splitter):
     """Decodes a stream of bytes into messages."""
 
     def receive(self, connection: socket.socket) -> list[dict[str, Any]] | None:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any, Protocol
 
-from lager.console.protocol import Decoder
+from lager.console.protocol import MessageDecoder
 from lager.console.queries import Queries
 from lager.console.watchers import Watcher, Watchers
 from lager.console.worker import Worker
@@ -96,7 +96,7 @@ class Console:
         # With a timeout, Python waits with poll(), so the thread can write while the loop reads without blocking.
         connection.settimeout(_WRITE_SECONDS)
         self._connection = connection
-        self._decoder = Decoder()
+        self._decoder = MessageDecoder()
         self._pause = pause
         self._known_as = known_as
         self._news = news

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from lager.console.protocol import Decoder, encode
+from lager.console.protocol import MessageDecoder, encode
 from lager.console.queries import Queries
 from lager.inspection.location import Place
 
@@ -49,7 +49,7 @@ class Watcher:
     ) -> None:
         connection.setblocking(False)
         self._connection = connection
-        self._decoder = Decoder()
+        self._decoder = MessageDecoder()
         self._queries = Queries(place, about, place.namespace, self.tell)
         self._left = left
         self._loop = asyncio.get_running_loop()

@@ -13,7 +13,7 @@ from lager.nets.model import Instrument, NetConfig
 from lager.nets.resource import Reach, device
 
 if TYPE_CHECKING:
-    from lager.instruments.lease import Claim, Lease
+    from lager.instruments.lease import Claim, HeldLease
 
 
 class Holding:
@@ -31,7 +31,7 @@ class Holding:
         self.lock = threading.RLock()
         self.users: dict[object, NetConfig] = {}
         self.session: Session | None = None
-        self.lease: Lease | None = None
+        self.lease: HeldLease | None = None
 
     def enter(self, config: NetConfig, claim: "Claim", wait: float) -> object:
         """Add this net, and open the instrument if it is the first; returns a token for `leave`."""

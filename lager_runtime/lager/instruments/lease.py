@@ -9,12 +9,12 @@ from typing import Protocol
 
 import lager
 from lager import lease_calls
-from lager.instruments.port import Port
+from lager.instruments.port import LeasedPort
 from lager.lease_calls import LeaseCalls
 from lager.text import printable
 
 
-class Lease(Protocol):
+class HeldLease(Protocol):
     """A claim on an instrument, held until it is released or the process ends."""
 
     def release(self) -> None:
@@ -24,7 +24,7 @@ class Lease(Protocol):
 class Claim(Protocol):
     """A function that claims a lease; tests and other benches pass their own to `Net.get`."""
 
-    def __call__(self, instrument_key: str, *, net: str, wait: float = 0.0, name: str = "") -> Lease:
+    def __call__(self, instrument_key: str, *, net: str, wait: float = 0.0, name: str = "") -> HeldLease:
         """Claim the instrument with this key (`Instrument.key`) for `net`, and return the lease.
 
         `name` is the instrument's name in the nets file. Blocks up to `wait` seconds in the queue. Raises
@@ -32,7 +32,7 @@ class Claim(Protocol):
         """
 
 
-def claim(instrument_key: str, *, net: str, wait: float = 0.0, name: str = "", path: str = "") -> Lease:
+def claim(instrument_key: str, *, net: str, wait: float = 0.0, name: str = "", path: str = "") -> HeldLease:
     """Claim a lease from lagerd; see `Claim`. `path` is the path of a serial port, which may have other names."""
     calls = lease_calls.of_this_process()
     details = {
@@ -43,7 +43,7 @@ def claim(instrument_key: str, *, net: str, wait: float = 0.0, name: str = "", p
         "how": "cli" if _is_command() else "script",
         "ancestors": [str(pid) for pid in _ancestors()],
     }
-    port = Port(calls, instrument_key, name, path) if path else None
+    port = LeasedPort(calls, instrument_key, name, path) if path else None
     if port is not None:
         details |= port.details()
     return _DaemonLease(calls, instrument_key, calls.claim(instrument_key, details, wait), port)
@@ -52,7 +52,7 @@ def claim(instrument_key: str, *, net: str, wait: float = 0.0, name: str = "", p
 class _DaemonLease:
     """An open file with a lock that all copies of its descriptor share; the kernel drops it with the last copy."""
 
-    def __init__(self, calls: LeaseCalls, instrument: str, fd: int, port: Port | None) -> None:
+    def __init__(self, calls: LeaseCalls, instrument: str, fd: int, port: LeasedPort | None) -> None:
         self._calls = calls
         self._instrument = instrument
         self._fd = fd

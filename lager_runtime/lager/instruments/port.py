@@ -14,7 +14,7 @@ from lager.nets.resource import device
 _MOST = 64
 
 
-class Port:
+class LeasedPort:
     """The serial port at `path`; `instrument` is the key of its lease, `name` its name in the nets file."""
 
     def __init__(self, calls: LeaseCalls, instrument: str, name: str, path: str) -> None:

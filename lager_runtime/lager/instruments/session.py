@@ -27,7 +27,7 @@ from lager.nets.model import Instrument
 from lager.values import shown
 
 if TYPE_CHECKING:
-    from lager.instruments.port import Port
+    from lager.instruments.port import LeasedPort
 
 
 class Session:
@@ -39,7 +39,7 @@ class Session:
         # What this connection has configured, by terminal: nets that share a terminal check it before they use it.
         self.configured: dict[object, object] = {}
         self._setups: list[weakref.WeakMethod[Callable[[], None]]] = []
-        self.port: Port | None = None  # set for a serial port that is leased from lagerd
+        self.port: LeasedPort | None = None  # set for a serial port that is leased from lagerd
         self._connected = False
         self._closed = False
         _sessions.add(self)
