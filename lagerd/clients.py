@@ -69,7 +69,7 @@ class Clients:
         return client
 
     async def watch(self, sender: str) -> Client:
-        """As `of`, and report the end of the connection to the callbacks of `on_leave`, even if it comes at once."""
+        """Return what `of` does, and report the end of the connection to `on_leave`, even if it comes at once."""
         watching = self._watched.get(sender)
         if watching is None:
             watching = self._watched[sender] = asyncio.ensure_future(self._begin_to_watch(sender))
@@ -109,7 +109,7 @@ class Clients:
                 self._bus.remove_match(_ANYBODY_LEAVES)
 
     async def watch_if_there(self, sender: str) -> bool:
-        """As `watch`, for a connection that may have ended. Return whether it is there."""
+        """Watch a connection that may have ended. Return whether it exists."""
         try:
             await self.watch(sender)
         except LagerError:

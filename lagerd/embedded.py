@@ -32,7 +32,7 @@ Races
   of a process may take long, which does not count.
 - Names come and go while the keeper asks who is there (`Idle.on`). It listens first and asks then. The list may be
   older than a signal that has been handled already, so names that left meanwhile are collected (`_left`) and taken out
-  of the list; otherwise it would count as present for ever. The bus never gives out a unique name twice.
+  of the list; otherwise it would count as present forever. The bus never gives out a unique name twice.
 - A lagerd that has just connected does not own its name yet and so counts as another client. This only delays the end.
 """
 
@@ -217,7 +217,7 @@ async def _watch_over(folder: Path) -> None:
 
 
 async def _restart_lagerd(bus: Bus) -> None:
-    """Have lagerd started again whenever it dies; return when it does not stay up."""
+    """Restart lagerd whenever it dies; return if it does not stay up."""
     loop = asyncio.get_running_loop()
     died: asyncio.Queue[float] = asyncio.Queue()
     born: list[float] = []

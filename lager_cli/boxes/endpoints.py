@@ -126,7 +126,7 @@ class ThreadedSink:
         self._fd = os.dup(fd)  # lives as long as the thread
         multiplexer.deliver(stream, self)
         multiplexer.parties.append(self)
-        # A daemon thread: a write that blocks for ever, to a pager left open, must not keep us from exiting.
+        # A daemon thread: a write that blocks forever, to a pager left open, must not keep us from exiting.
         threading.Thread(target=self._work, name=f"writer of {fd}", daemon=True).start()
 
     @property

@@ -1,1 +1,1 @@
-"""What the kernel tells: processes, files that change, terminals."""
+"""The kernel's part: processes, changes of files, terminals."""

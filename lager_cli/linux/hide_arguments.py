@@ -1,4 +1,4 @@
-"""What others can read of this process's command line: a secret in it is overwritten, so that ps does not show it."""
+"""Hides secrets in this process's command line from ps."""
 
 import contextlib
 import ctypes
@@ -10,7 +10,7 @@ _ARG_START = 48 - 3  # of the fields behind the command's name: proc(5), /proc/p
 
 
 def hide_values(settings: Iterable[str]) -> None:
-    """Overwrite the values of arguments like NAME=VALUE. Does nothing where the kernel does not tell the place."""
+    """Overwrite the values of arguments like NAME=VALUE. Does nothing if the kernel does not say where they are."""
     with contextlib.suppress(OSError, ValueError, IndexError):
         start, end = _place()
         line = Path("/proc/self/cmdline").read_bytes()
@@ -25,6 +25,6 @@ def hide_values(settings: Iterable[str]) -> None:
 
 
 def _place() -> tuple[int, int]:
-    """Where the arguments begin and end in our memory."""
+    """Return where the arguments begin and end in our memory."""
     fields = Path("/proc/self/stat").read_bytes().rpartition(b")")[2].split()
     return int(fields[_ARG_START]), int(fields[_ARG_START + 1])

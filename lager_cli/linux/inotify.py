@@ -1,5 +1,8 @@
-"""Changes of files, told by the kernel: inotify(7). It gives each user so many of these and no more; beyond that there
-may be a change every TICK_SECONDS."""
+"""Reports changes of files: inotify(7).
+
+The kernel limits the instances and watches of each user. Beyond the limit, `Changes` becomes readable every
+TICK_SECONDS, as if there had been a change.
+"""
 
 import ctypes
 import errno
@@ -15,7 +18,7 @@ _MONOTONIC = 1
 
 
 class Changes:
-    """Readable, for select and poll, when there was a change since the last `heard`."""
+    """Readable, for select and poll, if there was a change since the last `heard`."""
 
     def __init__(self) -> None:
         self._libc = ctypes.CDLL(None, use_errno=True)
@@ -47,7 +50,7 @@ class Changes:
         os.close(self._fd)
 
     def _ticking(self) -> int:
-        """A timer where the system gives no more, be it instances or watches. OSError where it is something else."""
+        """Return a timer if the limit of instances or watches is reached. Raises OSError for all other problems."""
         if (number := ctypes.get_errno()) not in (errno.EMFILE, errno.ENOSPC, errno.EINVAL):
             raise OSError(number, os.strerror(number))
         fd: int = self._libc.timerfd_create(_MONOTONIC, _NONBLOCK | _CLOEXEC)

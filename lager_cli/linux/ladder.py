@@ -1,6 +1,6 @@
-"""How a run is ended with all that it started: SIGINT as by Ctrl-C, so that it can tidy up, then SIGTERM, then SIGKILL.
+"""Ends a run and everything it started: SIGINT as by Ctrl-C, so that it can clean up, then SIGTERM, then SIGKILL.
 
-There is one ladder for every reason: --timeout, --kill, a signal to `lager python`, its death, a lost connection.
+All reasons use it: --timeout, --kill, a signal to `lager python`, its death, a lost connection.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ STEP_SECONDS = 3.0
 
 
 class SignalLadder:
-    """What descends from a process. Each member is held by a pidfd, so that it stays in sight when its parent ends."""
+    """The descendants of a process. A pidfd holds each of them, so that none is lost when its parent ends."""
 
     def __init__(self, root: int, *, with_root: bool = False, without: Collection[int] = ()) -> None:
         self._root = root
@@ -33,10 +33,10 @@ class SignalLadder:
             os.close(self._members.popitem()[1])
 
     def climb(self, sparing: int | None = None) -> bool:
-        """Send one signal after the other, STEP_SECONDS apart, until all has ended; False where something has not.
+        """Send one signal after the other, STEP_SECONDS apart, until all have ended. Return False if one has not.
 
-        `sparing` gets nothing but SIGKILL as long as there are others: it ends with them. Stopped processes are
-        continued, since they could not tidy up otherwise.
+        `sparing` gets only SIGKILL as long as there are others: it ends with them. Stopped processes are continued,
+        because they could not clean up otherwise.
         """
         try:
             return any(self._step(number, sparing) for number in RUNGS)
@@ -52,7 +52,7 @@ class SignalLadder:
         while self._members and (left := over - time.monotonic()) > 0:
             self._await_an_end(left)
             for pid in self._look():
-                if number == signal.SIGKILL:  # it was forked while its parent was being killed
+                if number == signal.SIGKILL:  # it was forked while we killed its parent
                     self._send(pid, number)
         return not self._members
 
@@ -68,7 +68,7 @@ class SignalLadder:
         poll.poll(math.ceil(seconds * 1000))
 
     def _look(self) -> list[int]:
-        """Take in who is new, and drop who has ended; the new ones."""
+        """Add new descendants, and drop those that have ended. Return the new ones."""
         new = [pid for pid in process_tree.descendants(self._root, *self._members) if self._add(pid)]
         poll = select.poll()
         pids = {fd: pid for pid, fd in self._members.items()}
@@ -82,6 +82,6 @@ class SignalLadder:
     def _add(self, pid: int) -> bool:
         if pid in self._members or pid in self._without:
             return False
-        with contextlib.suppress(OSError):  # it has just ended, or there are more than we can hold at once
+        with contextlib.suppress(OSError):  # it has just ended, or we have no descriptor left
             self._members[pid] = os.pidfd_open(pid)
         return pid in self._members

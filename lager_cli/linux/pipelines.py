@@ -1,4 +1,4 @@
-"""Where what goes into a pipe comes out again: at filters, as of a shell's `2>&1 | tee log`, which write it on."""
+"""Finds the end of a pipeline: a filter such as `2>&1 | tee log` copies what it reads from a pipe to a terminal."""
 
 import contextlib
 import os
@@ -8,13 +8,13 @@ from lager.breakpoints.notices import identify
 
 
 def seen(terminals: set[str]) -> list[int]:
-    """Which of our standard output and standard error are pipes that lead to one of the terminals."""
+    """Return those of our descriptors 1 and 2 that are pipes and lead to one of the terminals."""
     return [fd for fd in (1, 2) if is_pipe(fd) and leads_to(terminals, identify(fd))]
 
 
 def leads_to(terminals: set[str], pipe: str) -> bool:
-    """Whether a filter that reads this pipe, or one that reads what that writes, writes to one of the terminals. All
-    of them as `identify` names them."""
+    """Return whether a filter that reads this pipe, directly or through other filters, writes to one of the terminals.
+    `identify` has named all of them."""
     pipes, known = [pipe], {pipe}
     while pipes:
         for process in _readers(pipes.pop()):
@@ -29,7 +29,7 @@ def leads_to(terminals: set[str], pipe: str) -> bool:
 
 
 def is_pipe(file: int | str) -> bool:
-    """Whether this descriptor or path is one."""
+    """Return whether this descriptor or path is a pipe."""
     try:
         return stat.S_ISFIFO(os.stat(file).st_mode)
     except OSError:
@@ -37,7 +37,7 @@ def is_pipe(file: int | str) -> bool:
 
 
 def _readers(pipe: str) -> list[str]:
-    """The processes in /proc that have it as their standard input, as a filter has: proc(5)."""
+    """Return the processes in /proc that have the pipe as their standard input: proc(5)."""
     found = []
     for entry in os.listdir("/proc"):
         if entry.isdigit():

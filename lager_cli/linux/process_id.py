@@ -1,4 +1,4 @@
-"""A process that is told apart from any later one with its pid: by the boot of the machine and the time it began."""
+"""Identifies a process by its pid, the boot of the machine and its start time, unlike any later one with its pid."""
 
 import os
 import signal
@@ -10,18 +10,18 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Identity:
-    """`born` says when, and stays the same as long as the process lives."""
+    """`born` identifies the boot and the start time; it never changes while the process lives."""
 
     pid: int
     born: str
 
     @classmethod
     def of(cls, pid: int) -> "Identity":
-        """Of a process that is alive: ProcessLookupError where there is none."""
+        """Return the identity of a live process. Raises ProcessLookupError if there is none."""
         return cls(pid, _born(pid))
 
     def opened(self) -> int | None:
-        """A pidfd, which becomes readable when it ends; None where it has ended. The caller closes it."""
+        """Return a pidfd, which becomes readable when the process ends; None if it has ended. The caller closes it."""
         try:
             fd = os.pidfd_open(self.pid)
         except ProcessLookupError:
@@ -32,7 +32,7 @@ class Identity:
         return None
 
     def send(self, number: int) -> bool:
-        """Send it a signal; False where it has ended. PermissionError where it is somebody else's."""
+        """Send a signal; return False if the process has ended. Raises PermissionError if another user owns it."""
         fd = self.opened()
         if fd is None:
             return False
@@ -45,7 +45,7 @@ class Identity:
         return True
 
     def age(self) -> float | None:
-        """Seconds since it began, ended or not; None where that was before the machine was booted."""
+        """Return the seconds since its start, even if it has ended; None if it began before this boot."""
         boot, _, ticks = self.born.partition(" ")
         if boot != _boot() or not ticks.isdecimal():
             return None

@@ -1,4 +1,4 @@
-"""The processes that descend from one: Linux keeps the parent of each, and hands us the orphans if we ask."""
+"""Finds and ends the descendants of a process. Linux stores the parent of each, and gives us orphans on request."""
 
 import contextlib
 import ctypes
@@ -10,17 +10,17 @@ _PR_SET_CHILD_SUBREAPER = 36
 
 
 def adopt_orphans() -> None:
-    """From now on a descendant whose parent dies becomes our child, and stays within reach: prctl(2)."""
+    """Make a descendant whose parent dies our child, so that we still reach it: prctl(2)."""
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def end_with_parent(number: int) -> None:
-    """From now on this process gets the signal when the thread that started it ends: prctl(2)."""
+    """Get this signal when the thread that started this process ends: prctl(2)."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number)
 
 
 def signal_descendants(number: int, of: int | None = None) -> int:
-    """Send a signal to all that descend from this process, or from another; how many got it."""
+    """Send a signal to all descendants of this process, or of another; return how many got it."""
     count = 0
     for pid in descendants(os.getpid() if of is None else of):
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -30,7 +30,7 @@ def signal_descendants(number: int, of: int | None = None) -> int:
 
 
 def end_descendants() -> None:
-    """Kill what is left, and wait for it; a process that forks meanwhile is met in the next round."""
+    """Kill all descendants and wait for them; the next round kills what was forked meanwhile."""
     while descendants(os.getpid()):
         signal_descendants(signal.SIGKILL)
         try:
@@ -40,7 +40,7 @@ def end_descendants() -> None:
 
 
 def descendants(*of: int) -> list[int]:
-    """The pids of all descendants of these processes, parents before their children."""
+    """Return the pids of all descendants of these processes, parents before their children."""
     children: dict[int, list[int]] = {}
     for entry in os.listdir("/proc"):
         if entry.isdigit():

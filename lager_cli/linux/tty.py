@@ -1,4 +1,4 @@
-"""The terminal in front of the user: what it is like, so that the box can have one like it, and its raw mode."""
+"""The user's terminal: its settings, which the box copies, and its raw mode."""
 
 import os
 import signal
@@ -8,24 +8,24 @@ from typing import Any
 
 
 def size(fd: int) -> list[int]:
-    """Rows and columns."""
+    """Return rows and columns."""
     return list(termios.tcgetwinsize(fd))
 
 
 def settings(fd: int) -> list[Any]:
-    """What tcgetattr(3) says, as JSON can hold it."""
+    """Return the result of tcgetattr(3) as JSON types."""
     flags = termios.tcgetattr(fd)
     return [*flags[:6], [key if isinstance(key, int) else key[0] for key in flags[6]]]
 
 
 def apply(fd: int, described: list[Any]) -> None:
-    """Give the terminal `fd` the settings that `settings` described."""
+    """Apply the settings that `settings` returned to the terminal `fd`."""
     keys = [key if index in (termios.VMIN, termios.VTIME) else bytes([key]) for index, key in enumerate(described[6])]
     termios.tcsetattr(fd, termios.TCSANOW, [*described[:6], keys])
 
 
 def in_foreground(terminal: int) -> bool:
-    """Whether the keys of `terminal` are meant for this job."""
+    """Return whether this job gets the keys of `terminal`."""
     try:
         return os.tcgetpgrp(terminal) == os.getpgrp()
     except OSError:
@@ -33,14 +33,14 @@ def in_foreground(terminal: int) -> bool:
 
 
 class Raw:
-    """The terminal `fd`, which hands on every key while it is raw. Only the job in its foreground may change it."""
+    """Raw mode of the terminal `fd`, which passes on every key. Only the job in its foreground may change it."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
         self._before: list[Any] | None = None
 
     def begin(self) -> bool:
-        """True where it is raw now; False in the background, where the keys are somebody else's."""
+        """Begin raw mode. Return False in the background, where another job gets the keys."""
         try:
             if os.tcgetpgrp(self._fd) != os.getpgrp():
                 return False
@@ -53,7 +53,7 @@ class Raw:
         return True
 
     def end(self) -> None:
-        """As it was. What was still to be shown is shown first."""
+        """Restore the settings, after all output has been shown."""
         before, self._before = self._before, None
         if before is None:
             return
@@ -61,6 +61,6 @@ class Raw:
         try:
             termios.tcsetattr(self._fd, termios.TCSANOW, before)
         except termios.error:
-            pass  # it is gone
+            pass  # it was closed
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)

@@ -1,4 +1,4 @@
-"""Whether anybody writes to a terminal, as inotify(7) tells: it hears of every process, whichever way it came there."""
+"""Reports whether any process has written to a terminal: inotify(7)."""
 
 import contextlib
 import ctypes
@@ -8,7 +8,7 @@ _IN_MODIFY = 2
 
 
 class TtyWrites:
-    """OSError where the system has no such watch left."""
+    """Raises OSError if the limit of inotify instances or watches is reached."""
 
     def __init__(self, path: str) -> None:
         libc = ctypes.CDLL(None, use_errno=True)
@@ -19,11 +19,11 @@ class TtyWrites:
             raise OSError(problem, os.strerror(problem))
 
     def fileno(self) -> int:
-        """Readable where there was a write."""
+        """Return the descriptor, which is readable after a write."""
         return self._fd
 
     def any(self) -> bool:
-        """Whether there was one since this was last asked."""
+        """Return whether there was a write since the last call."""
         with contextlib.suppress(BlockingIOError):
             return bool(os.read(self._fd, 4096))
         return False

@@ -1,5 +1,5 @@
-"""The pauses of a run that lagerd does not keep just now, because it or the bus is gone: their scripts tell us of them
-directly, and are resumed directly (lager.breakpoints.enter_channel)."""
+"""The pauses of a run while lagerd or the bus is gone: the scripts report them to us directly, and Enter resumes them
+directly (lager.breakpoints.enter_channel)."""
 
 import asyncio
 import contextlib
@@ -10,13 +10,13 @@ from lager.breakpoints.enter_channel import ENTER, ID_LENGTH, is_trusted, name_o
 
 
 class DirectPauses:
-    """To be used in the loop that it was made in, and closed there."""
+    """The listener for these scripts. Use and close it in the event loop that created it."""
 
     def __init__(self, run_id: str, changed: Callable[[], None]) -> None:
-        """OSError where somebody else reads the Enter of this run. `changed` is called when a pause comes or goes."""
+        """Raises OSError if another process reads the Enter of this run. `changed` is called for each change."""
         self._changed = changed
         self._loop = asyncio.get_running_loop()
-        self._scripts: dict[socket.socket, str] = {}  # and the id of the pause, empty until it is told
+        self._scripts: dict[socket.socket, str] = {}  # with the id of its pause, empty until it is read
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
         try:
             self._listener.bind(name_of(run_id))
@@ -27,15 +27,15 @@ class DirectPauses:
         self._loop.add_reader(self._listener, self._accept)
 
     def __bool__(self) -> bool:
-        """Whether there is a pause to resume."""
+        """Return whether there is a pause to resume."""
         return any(self._scripts.values())
 
     def ids(self) -> list[str]:
-        """Of those that there are to resume, the one that was told of first in front."""
+        """Return the ids of the pauses, the oldest first."""
         return [id for id in self._scripts.values() if id]
 
     def resume(self, id: str) -> None:
-        """Resume that one, if it is there."""
+        """Resume the pause `id`, if it is one of these."""
         for script in [script for script, its in self._scripts.items() if its == id]:
             with contextlib.suppress(OSError):
                 script.send(ENTER)
@@ -50,7 +50,7 @@ class DirectPauses:
     def _accept(self) -> None:
         try:
             script = self._listener.accept()[0]
-        except OSError:  # it has gone again, or there are no more descriptors
+        except OSError:  # the script has ended, or no descriptor is free
             return
         if not is_trusted(script):
             script.close()
@@ -61,15 +61,15 @@ class DirectPauses:
 
     def _read(self, script: socket.socket) -> None:
         try:
-            told = script.recv(ID_LENGTH)
+            data = script.recv(ID_LENGTH)
         except BlockingIOError:
             return
         except OSError:
-            told = b""
-        if not told or self._scripts[script]:
+            data = b""
+        if not data or self._scripts[script]:
             self._drop(script)  # it has ended, or lagerd keeps its pause again
-        elif len(told) == ID_LENGTH:
-            self._scripts[script] = told.decode("ascii", "replace")
+        elif len(data) == ID_LENGTH:
+            self._scripts[script] = data.decode("ascii", "replace")
             self._changed()
         else:
             self._drop(script)

@@ -83,7 +83,7 @@ class EnterKey:
         self._edges: select.epoll | None = None
         self._direct: DirectPauses | None = None
         self._later: asyncio.TimerHandle | None = None
-        self._standing: dict[str, None] = {}
+        self._pauses: dict[str, None] = {}
         self._ended: set[str] | None = None
         self._asked: set[str] = set()  # lagerd, to resume them; it has not said yet that it did
         self._thread = threading.Thread(target=self._work, name="enter key", daemon=True)
@@ -141,7 +141,7 @@ class EnterKey:
             self._unseen = UnseenPauses(self._logs, enter=self._terminal >= 0, told=self._row_anew)
 
     async def _stay_connected(self, connect: "Callable[[str], Coroutine[Any, Any, Bus]]") -> None:
-        """For as long as there is a terminal; also where the bus goes and comes again. Says what is wrong once."""
+        """Keep a connection as long as there is a terminal, over restarts of the bus. Reports a problem once."""
         import asyncio
 
         delay, first = _RETRY_FIRST, True
@@ -167,7 +167,7 @@ class EnterKey:
             delay = min(delay * 2, _RETRY_LAST)
 
     def _say_lost(self) -> None:
-        if self._standing:
+        if self._pauses:
             way = "Enter still resumes the script" if self._direct is not None else "see: lager runs"
             output.note(f"lost the bus; {way}")
 
@@ -203,20 +203,20 @@ class EnterKey:
         if owner:
             self._identify()
         else:
-            self._standing.clear()
+            self._pauses.clear()
             self._decide()
             if self._countdown is not None:
                 self._countdown.clear()
 
     def _paused(self, signal: "Signal") -> None:
         pause = signal.args[1]
-        if self._keys_are_ours and pause["run_id"] == self._run_id and not self._standing:
+        if self._keys_are_ours and pause["run_id"] == self._run_id and not self._pauses:
             self._drop_keys()
         self._note(pause, just_now=True)
 
     def _note(self, pause: "dict[str, Any]", *, just_now: bool = False) -> None:
         if pause["run_id"] == self._run_id:
-            self._standing[pause["id"]] = None
+            self._pauses[pause["id"]] = None
             self._asked.discard(pause["id"])
             self._decide()
             if self._unseen is not None:
@@ -242,7 +242,7 @@ class EnterKey:
             self._countdown.resumed(signal.args[0])
 
     def _end(self, id: str) -> None:
-        self._standing.pop(id, None)
+        self._pauses.pop(id, None)
         if self._ended is not None:
             self._ended.add(id)
         self._decide()
@@ -255,7 +255,7 @@ class EnterKey:
         self._decide()
 
     def _any_paused(self) -> bool:
-        return bool(self._standing or self._direct)
+        return bool(self._pauses or self._direct)
 
     def _decide(self) -> None:
         """Watch the terminal exactly while there is a pause to resume."""
@@ -318,7 +318,7 @@ class EnterKey:
         if self._direct:
             self._direct.resume(self._direct.ids()[0])
             return
-        id = next(iter(self._standing))
+        id = next(iter(self._pauses))
         self._end(id)
         self._asked.add(id)
         if self._bus is not None:
@@ -330,7 +330,7 @@ class EnterKey:
         identify(self._bus, "enter", start=False)
 
     def _leave(self) -> None:
-        self._standing.clear()
+        self._pauses.clear()
         if self._direct is not None:
             self._direct.close()
             self._direct = None

@@ -26,37 +26,37 @@ def ask(id: str) -> int:
     record = records.find(id)
     if record.state != "running" or not record.script.is_alive():
         raise RunError(f"The run {record.id[:8]} has ended.", "See: lager runs")
-    pause, already = asyncio.run(_until_it_stands(record))
+    pause, already = asyncio.run(_until_paused(record))
     if already:
         output.note("the run is already paused")
     output.say(banner.paused(pause, pause["remaining"], enter=False).rstrip("\n"))
     return 0
 
 
-async def _until_it_stands(record: Record) -> tuple[dict[str, Any], bool]:
+async def _until_paused(record: Record) -> tuple[dict[str, Any], bool]:
     async with daemon.connected() as bus:
-        stands: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        reached: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         ended: set[str] = set()
 
         def paused(signal: "Signal") -> None:
-            if _is_of(record, signal.args[1]) and not stands.done():
-                stands.set_result(signal.args[1])
+            if _is_of(record, signal.args[1]) and not reached.done():
+                reached.set_result(signal.args[1])
 
         await bus.subscribe(BREAKPOINTS, {"Paused": paused, "Resumed": lambda signal: ended.add(signal.args[0])})
-        already = await _standing(bus, record)
+        already = await _current_pause(bus, record)
         if already and already["id"] not in ended:  # the signal is newer than the list
             return already, True
         _interrupt(record)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_PATIENCE):
-                return await stands, False
+                return await reached, False
         raise RunError(
             f"The run {record.id[:8]} is in a call that Python cannot interrupt, and does not pause yet.",
             "It pauses as soon as the call returns; see: lager breakpoints",
         )
 
 
-async def _standing(bus: "Bus", record: Record) -> dict[str, Any]:
+async def _current_pause(bus: "Bus", record: Record) -> dict[str, Any]:
     """Return the pause of its main thread; empty if it is not paused."""
     listed = (await bus.call(BREAKPOINTS, BREAKPOINTS_PATH, "List"))[0]
     return next((pause for pause in listed if _is_of(record, pause) and pause["thread"] == "MainThread"), {})

@@ -1,8 +1,8 @@
-"""What both ends of the bus agree on: the names, and how much may be said."""
+"""What both ends of the bus agree on: names, types and limits."""
 
 
 def path_of(name: str) -> str:
-    """The object behind a bus name: name, path and interface are the same word."""
+    """Return the object path of a bus name: name, path and interface are the same word."""
     return "/" + name.replace(".", "/")
 
 
@@ -22,7 +22,7 @@ SIGNALS = {
     "Queued": "sa{sv}",
     "Released": "ssa{sv}",
 }
-ON_TIMEOUT = ("resume", "raise", "exit")  # what a pause may ask for at its deadline; the first is the default
-TIMED_OUT = 124  # the exit code of what ran out of time, as of timeout(1)
+ON_TIMEOUT = ("resume", "raise", "exit")  # what a pause can do at its timeout; the first is the default
+TIMED_OUT = 124  # the exit code after a timeout, as of timeout(1)
 LONGEST = 10 * 365 * 86400.0  # seconds of a pause, or of waiting for an instrument
 PATH_LENGTH = 1024

@@ -1,24 +1,24 @@
 """The one connection of a script's process to lagerd, in a thread that starts with the first pause or claim.
 
-It knows neither pauses nor leases. Both join it as participants: `carrier` for pauses, `lease_calls` for leases. Each
-is told of every new connection, so that it can say what it serves and listens to, and of the end of the thread.
+It knows neither pauses nor leases. Both join it as participants: `carrier` for pauses, `lease_calls` for leases. It
+calls each of them for every new connection, where they serve and listen, and at the end of the thread.
 
-Invariants, and the races that they answer:
+Invariants, and the races that they prevent:
 
-- Everything of the loop runs in the client's thread. Other threads reach it by `run`, `start` and `finish` only.
-- There is one connection at a time. `connected` makes it anew when it was lost, under a lock, because several pauses
-  find out at once that it has gone.
-- `owner` is the unique name of the lagerd that answers, "" while there is none. It is forgotten before each connection
-  is made, and told by the bus after that, so an answer of an older lagerd is never taken for one of the present.
-- A participant may join while a connection is being made. It is told of that one once: by the loop that made it, or
-  when its own turn comes, whichever is first.
-- A lagerd that dies is told of by two messages, the error of the call and the change of owner, in either order. Who
-  gets the error asks `look_for_owner` before it calls again, so that the dead one does not look alive in between.
+- The event loop runs in the client's thread. Other threads use only `run`, `start` and `finish`.
+- There is one connection at a time. After a loss, `connected` makes a new one under a lock, because several pauses
+  notice the loss at once.
+- `owner` is the unique name of the present lagerd, "" while there is none. It is cleared before each connection is
+  made, and the bus reports it afterwards, so an answer of an older lagerd never counts as one of the present.
+- A participant may join while a connection is being made. It is called once for that connection: by `_connect` or by
+  `join`, whichever comes first.
+- Two messages report the death of a lagerd, the error of a call and the change of owner, in either order. After the
+  error, a caller awaits `look_for_owner` before it calls again, so that the dead lagerd does not look alive.
 - A forked child has the memory of its parent but not the thread. It abandons the client without closing anything, since
   the descriptors are the parent's, and makes its own at its first pause or claim. A script that closes all descriptors,
   as one that becomes a daemon does, looks the same: `is_usable` compares the selector's inode.
-- At the end of the process what was told last, as the release of a lease, is waited for, a second at most. A thread
-  that is still paused then is a daemon thread, and ends where it is.
+- At the end of the process, `close` waits one second at most for the last calls, such as the release of a lease. A
+  thread that is still paused then is a daemon thread, and ends where it is.
 """
 
 import asyncio
@@ -45,10 +45,10 @@ class Participant(Protocol):
     """What uses the client. Both methods are called in the client's thread."""
 
     def connected(self, bus: Bus) -> None:
-        """Serve and listen on a connection that has just been made."""
+        """Serve and listen on a new connection."""
 
     def ended(self) -> None:
-        """The thread ends though the process goes on: nothing more will come."""
+        """Note that the thread ends before the process does: no more events will come."""
 
 
 Joined = TypeVar("Joined", bound=Participant)
@@ -66,8 +66,8 @@ class DaemonClient:
         self._mark = os.fstat(self._selector.fileno())
         self._loop = asyncio.SelectorEventLoop(self._selector)
         self._participants: dict[Any, Participant] = {}
-        self._newest: Bus | None = None  # made, and perhaps not in use yet
-        self._introduced: list[Participant] = []  # to that one
+        self._newest: Bus | None = None  # perhaps not in use yet
+        self._introduced: list[Participant] = []  # those that were called for it
         self._owner_changed = asyncio.Event()
         self._next_owner = asyncio.Event()
         self._look_for_owner: Callable[[], Coroutine[Any, Any, None]]
@@ -78,15 +78,15 @@ class DaemonClient:
         atexit.register(self.close)
 
     def is_usable(self) -> bool:
-        """False once the thread has ended, or the script has closed our descriptors, as one that becomes a daemon does:
-        then their numbers are no longer ours, and nothing reaches the thread."""
+        """Return False once the thread has ended or the script has closed our descriptors, as a daemon does: then their
+        numbers are no longer ours, and nothing reaches the thread."""
         try:
             return self._thread.is_alive() and os.path.samestat(self._mark, os.fstat(self._selector.fileno()))
         except (OSError, ValueError):
             return False
 
     def join(self, kind: "Callable[[DaemonClient], Joined]") -> Joined:
-        """The participant of this kind, made at the first call."""
+        """Return the participant of this kind, made at the first call."""
         with _making:
             found = self._participants.get(kind)
             if found is None:
@@ -99,7 +99,7 @@ class DaemonClient:
         self._loop.call_soon_threadsafe(callback, *arguments)
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
-        """Do `work` in the client's thread. Blocks until it is done; its result, or what it raises."""
+        """Do `work` in the client's thread; return its result or raise its error. Blocks until it is done."""
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return future.result()
@@ -107,16 +107,18 @@ class DaemonClient:
             future.cancel()
             raise
         finally:
-            del future  # whose error knows this frame, and would keep it and its callers' until they are collected
+            del future  # its error has this frame, and would keep it and its callers alive
 
     def finish(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do `work` in the client's thread, and at the end of the process wait for it; returns at once. Raises
-        RuntimeError where the process is ending already."""
+        """Do `work` in the client's thread; returns at once. The end of the process waits for it.
+
+        Raises RuntimeError if the process is ending already.
+        """
         self._last_words.add(asyncio.run_coroutine_threadsafe(work, self._loop))
         self._last_words = {word for word in self._last_words if not word.done()}
 
     def close(self) -> None:
-        """End the thread and the connection; at the end of the process that made them, and nowhere else."""
+        """End the thread and the connection, at the end of the process that made them; not in a child."""
         if self._pid == os.getpid() and self.is_usable():
             self.closing = True
             futures.wait(self._last_words, _LAST_WORDS_SECONDS)
@@ -124,7 +126,7 @@ class DaemonClient:
             self._thread.join()
 
     async def connected(self, *, patient: bool) -> Bus:
-        """The connection, made anew if it was lost. Raises BusError where that cannot be, unless `patient`."""
+        """Return the connection, or a new one if it was lost. Raises BusError if that fails, unless `patient`."""
         delay = _RETRY_FIRST
         while True:
             try:
@@ -134,22 +136,22 @@ class DaemonClient:
                     return self.bus
             except BusError:
                 if not patient:
-                    raise  # else it is the pause's own deadline that ends this, if it has one
+                    raise  # else the pause's own timeout ends this, if it has one
             await asyncio.sleep(delay)
             delay = min(delay * 2, _RETRY_LAST)
 
     async def lagerd(self, patience: float | None) -> None:
-        """Wait until lagerd is there. Raises NoDaemon after `patience` seconds; None waits for ever."""
+        """Wait until there is a lagerd. Raises NoDaemon after `patience` seconds; None waits forever."""
         try:
             async with asyncio.timeout(patience):
                 while not self.owner:
                     await self._owner_changed.wait()
         except TimeoutError:
-            if not self.owner:  # else it came while this thread could not run
+            if not self.owner:  # else lagerd came while this thread could not run
                 raise no_answer() from None
 
     async def another_lagerd(self, seconds: float) -> None:
-        """Wait until another lagerd has come, or so many seconds are over."""
+        """Wait until another lagerd has come, at most `seconds`."""
         refused_by = self.owner
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
@@ -165,11 +167,11 @@ class DaemonClient:
         return self._loop.create_task(work)
 
     def time(self) -> float:
-        """Seconds, by the clock of the loop."""
+        """Return the seconds of the clock of the loop."""
         return self._loop.time()
 
     def _introduce(self, participant: Participant) -> None:
-        if self._newest is not None and participant not in self._introduced:  # else it is told when there is one
+        if self._newest is not None and participant not in self._introduced:  # else it is called when there is one
             self._introduced.append(participant)
             participant.connected(self._newest)
 
@@ -219,12 +221,12 @@ def no_answer() -> NoDaemon:
 
 
 _client: DaemonClient | None = None
-_making = threading.RLock()  # for a signal handler that pauses, too
+_making = threading.RLock()  # re-entrant, because a signal handler may pause
 _abandoned: list[DaemonClient] = []
 
 
 def this_process() -> DaemonClient:
-    """The client of this process, made at the first call; a forked child makes its own."""
+    """Return the client of this process, made at the first call; a forked child makes its own."""
     global _client
     with _making:
         if _client is not None and not _client.is_usable():
@@ -232,12 +234,12 @@ def this_process() -> DaemonClient:
         if _client is None:
             _make()
         if _client is None:
-            raise BusError("The thread that speaks to lagerd could not be started.")
+            raise BusError("Cannot start the thread for the connection to lagerd.")
         return _client
 
 
 def _make() -> None:
-    """In a thread beside, where the stack of the caller is not near its limit."""
+    """Make the client in another thread, whose stack is not near its limit."""
     failed: list[BaseException] = []
 
     def make() -> None:
@@ -255,7 +257,7 @@ def _make() -> None:
 
 
 def _abandon() -> None:
-    """Keep it, for it must not be closed from here: its descriptors are somebody else's, too or by now."""
+    """Keep the old client, which must not be closed here: its descriptors also, or now, belong to others."""
     global _client
     if _client is not None:
         _abandoned.append(_client)

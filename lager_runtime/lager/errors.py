@@ -1,7 +1,7 @@
 """Everything that lager raises, as one tree.
 
     LagerError
-    ├── PauseTimeout          a pause timed out, and the script asked for this error
+    ├── PauseTimeout          a pause timed out, with on_timeout="raise"
     ├── BusError              the bus cannot be reached, or the connection was lost
     │   └── NoDaemon          the bus works, but lagerd does not answer on it
     ├── Refusal               an error that lagerd returned; the class name is the error name on the bus

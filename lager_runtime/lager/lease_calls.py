@@ -1,4 +1,4 @@
-"""What a script asks lagerd about leases: claims, releases, and who holds what."""
+"""A script's calls to lagerd about leases: claims, releases, and who holds what."""
 
 import contextlib
 import os
@@ -14,33 +14,33 @@ _ANSWER_SECONDS = 25.0
 
 
 class LeaseCalls:
-    """The methods without an underscore are for any thread but the client's own."""
+    """Call the methods without an underscore in any thread but the client's own."""
 
     def __init__(self, client: DaemonClient) -> None:
         self._client = client
 
     def connected(self, bus: Bus) -> None:
-        """Nothing is served or listened to."""
+        """Do nothing: leases serve nothing and listen to nothing."""
 
     def ended(self) -> None:
-        """Whoever waits for a claim is told by its own future."""
+        """Do nothing: the future of each claim gets an error."""
 
     def claim(self, instrument: str, details: dict[str, Any], wait: float) -> int:
-        """The descriptor of a lease, after up to `wait` seconds in the queue. Blocks; from any other thread."""
+        """Return the descriptor of a lease. Blocks up to `wait` seconds in the queue, and while lagerd answers."""
         granted: list[int] = []
         try:
             self._client.run(self._claim(instrument, details, wait, granted))
         except BaseException:
-            self._client.start(close_fds, granted)  # of Ctrl-C that came with the lease
+            self._client.start(close_fds, granted)  # Ctrl-C came together with the lease
             raise
         return granted[0]
 
     def leases(self) -> list[dict[str, Any]]:
-        """Everything that is held now, as `List` of com.lager.Instruments gives it. Blocks; from any other thread."""
+        """Return the leases that are held now, as `List` of com.lager.Instruments does. Blocks."""
         return list(self._client.run(self._leases()))
 
     def release(self, instrument: str, fd: int) -> None:
-        """Tell lagerd that a lease is over, and close it; returns at once. From any thread but our own."""
+        """Release a lease and close it; returns at once."""
         work = self._release(instrument, fd)
         try:
             self._client.finish(work)
@@ -61,7 +61,7 @@ class LeaseCalls:
                 granted.append((await asked)[0])
                 return
             except NoDaemon:
-                # It died while we queued: another one comes, and we queue again.
+                # lagerd died while we queued: another one comes, and we queue again.
                 if not left:
                     raise
                 await self._client.lagerd(min(left, PATIENCE))
@@ -71,7 +71,7 @@ class LeaseCalls:
         return list((await bus.call(INSTRUMENTS, INSTRUMENTS_PATH, "List"))[0])
 
     async def _release(self, instrument: str, fd: int) -> None:
-        # Closed when lagerd has heard of it, else the end of the lease would look like the end of its holder.
+        # Closed after the call, else the end of the lease would look like the end of its holder.
         try:
             if (bus := self._client.bus) is not None:
                 with contextlib.suppress(LagerError):
@@ -81,5 +81,5 @@ class LeaseCalls:
 
 
 def of_this_process() -> LeaseCalls:
-    """The calls of this process; a forked child makes its own. Raises BusError where no thread can be started."""
+    """Return the calls of this process; a forked child makes its own. Raises BusError if no thread can start."""
     return this_process().join(LeaseCalls)

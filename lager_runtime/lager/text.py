@@ -1,4 +1,4 @@
-"""Text that is safe to show, and numbers as people say them."""
+"""Makes text safe to show, and reads and writes numbers and durations as people do."""
 
 import math
 import re
@@ -10,9 +10,9 @@ _TIME = re.compile(r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?
 
 
 def printable(value: object, limit: int = LABEL_LENGTH) -> str:
-    """`value` as one line that no terminal takes for a command: escapes for all that is not printable, shortened.
+    """Return `value` as one printable line, with escapes, so that it cannot control a terminal; shortened to `limit`.
 
-    Never raises, whatever `value` is, and costs no more for a megabyte than for a line.
+    Never raises, whatever `value` is. A megabyte costs no more than a line.
     """
     text = _as_text(value, limit)
     shown = "".join(c if c.isprintable() or c in _KEPT else _escaped(c) for c in text[: limit + 1])
@@ -20,13 +20,13 @@ def printable(value: object, limit: int = LABEL_LENGTH) -> str:
 
 
 def first_line(value: object, limit: int = LABEL_LENGTH) -> str:
-    """The first line of `value` that is not blank, as `printable` shows it."""
+    """Return the first line of `value` that is not blank, as `printable` does."""
     text = _as_text(value, 16 * limit)
     return printable(next((line for line in text.split("\n") if line.strip()), ""), limit)
 
 
 def visible(text: str) -> str:
-    """`text` with its lines and tabs, and escapes for all else that a terminal could take for a command."""
+    """Return `text` with its lines and tabs, and escapes for all else that could control a terminal."""
     return text if text.isprintable() else "".join(c if c.isprintable() or c in "\n\t" else _escaped(c) for c in text)
 
 
@@ -45,7 +45,7 @@ def _escaped(character: str) -> str:
 
 
 def utf8(data: bytes) -> str:
-    """The text of a file in UTF-8, with or without a byte order mark. ValueError with a few words for anything else."""
+    """Return the text of a file in UTF-8, with or without a byte order mark. Raises ValueError that says why not."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise ValueError("it is UTF-16, not UTF-8")
     if b"\0" in data:
@@ -58,7 +58,7 @@ def utf8(data: bytes) -> str:
 
 
 def columns(text: str) -> int:
-    """The columns of a terminal that printable `text` takes: two for a wide character, none for a combining one."""
+    """Return how many columns printable `text` takes: two for a wide character, none for a combining one."""
     if text.isascii():
         return len(text)
     from unicodedata import combining, east_asian_width
@@ -67,7 +67,7 @@ def columns(text: str) -> int:
 
 
 def cut(text: str, width: int, *, keep_end: bool = False) -> str:
-    """`text`, or as much of it as fits in `width` columns: its beginning, or with `keep_end` its end."""
+    """Return as much of `text` as fits in `width` columns: its beginning, or with `keep_end` its end."""
     if columns(text) <= width:
         return text
     if width < 1:
@@ -82,13 +82,13 @@ def cut(text: str, width: int, *, keep_end: bool = False) -> str:
 
 
 def padded(text: str, width: int) -> str:
-    """`text` with as many spaces behind it as fill `width` columns."""
+    """Return `text`, filled with spaces to `width` columns."""
     return text + " " * (width - columns(text))
 
 
 def wrapped(line: str, width: int, indent: int = 2) -> list[str]:
-    """The line as lines of at most `width` columns, broken at spaces alone; a longer word stays whole. All but the
-    first begin with `indent` spaces."""
+    """Wrap the line at spaces to at most `width` columns; a longer word stays whole. All lines but the first begin with
+    `indent` spaces."""
     lines, now = [], ""
     for number, word in enumerate(line.split(" ")):
         if number and columns(now) + 1 + columns(word) > width and now.strip():
@@ -100,12 +100,12 @@ def wrapped(line: str, width: int, indent: int = 2) -> list[str]:
 
 
 def time_left(seconds: float) -> str:
-    """A time that is left, rounded up: 1s until it is over."""
+    """Return the time left as text, rounded up: 1s until the end."""
     return duration(math.ceil(seconds - 0.001))
 
 
 def duration(seconds: float) -> str:
-    """A length of time as `45s`, `4m05s`, `2h00m`, rounded down to what is shown."""
+    """Return a duration as `45s`, `4m05s` or `2h00m`, rounded down."""
     whole = math.floor(seconds)
     if whole < 60:
         return f"{max(whole, 0)}s"
@@ -117,8 +117,8 @@ def duration(seconds: float) -> str:
 
 
 def number_of(text: str) -> float | None:
-    """The finite decimal number that somebody typed; None where it is none. Unlike `float`, takes no `1_0`, `nan` and
-    `inf`, and no other digits than 0 to 9."""
+    """Return the finite decimal number in `text`; None if it is invalid. Unlike `float`, it does not accept `1_0`,
+    `nan`, `inf` or other digits than 0 to 9."""
     if not _NUMBER.fullmatch(text.strip()):
         return None
     value = float(text)
@@ -126,7 +126,7 @@ def number_of(text: str) -> float | None:
 
 
 def seconds_of(text: str) -> float | None:
-    """The seconds of a length of time that somebody typed: `90`, `45s`, `10m`, `1h30m`; None where it is none."""
+    """Return the seconds of a duration such as `90`, `45s`, `10m` or `1h30m`; None if it is invalid."""
     found = _TIME.fullmatch(text.strip().lower())
     if found is None or not found[0]:
         return None

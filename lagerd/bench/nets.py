@@ -46,7 +46,7 @@ def render(instruments: Iterable[InstrumentEntry], nets: Iterable[NetEntry]) -> 
 
 
 class NetsFile:
-    """The file on disk. It appears complete or not at all, and `remove` deletes it only if nobody has replaced it."""
+    """The file on disk. It appears complete or not at all, and `remove` deletes it only if it was not replaced."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / NAME

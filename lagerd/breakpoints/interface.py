@@ -125,9 +125,9 @@ class Breakpoints:
         return LATER
 
     def _ended_meanwhile(self, pause: Pause, client: Client, ended: float) -> None:
-        """`client` resumed it, when no lagerd was there to be told."""
+        """Record that `client` resumed the pause while there was no lagerd."""
         self.kept.drop(pause)
-        pause.began += max(time.monotonic() - max(ended, pause.began), 0.0)  # the record tells how long it was paused
+        pause.began += max(time.monotonic() - max(ended, pause.began), 0.0)  # the pause ended then
         self._record("continued", pause, client, {})
         self._arrived()
 
@@ -316,8 +316,8 @@ class Breakpoints:
         return pause
 
     async def _found(self, text: str, uid: int) -> list[Pause]:
-        """The pauses that a user means by an id. Those of their own that are still to come back go before those of
-        others."""
+        """Return the pauses that a user means by an id. The user's own take precedence, even before they called again
+        after a restart."""
         while True:
             if self._is_settled or not self.kept.is_away(text.strip().lower(), uid):
                 with contextlib.suppress(NoSuchBreakpoint):

@@ -252,7 +252,7 @@ def remaining_of(details: dict[str, Any]) -> float | None:
 
 
 def ended_of(details: dict[str, Any]) -> float:
-    """When a pause ended that was resumed while no lagerd was there, by the monotonic clock."""
+    """Return when a pause ended that was resumed while there was no lagerd, by the monotonic clock."""
     ended: float = _typed(details, "ended", float, time.monotonic())
     return ended
 

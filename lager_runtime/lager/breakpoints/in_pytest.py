@@ -112,7 +112,7 @@ def _stop_timer(session: "PytestSession") -> _Start:
 
 
 def _stop_session(session: "PytestSession") -> _Start:
-    """The session of pytest-timeout only knows when it is to end."""
+    """Stop the clock that pytest-timeout has for the session: it stores only its end."""
 
     def start(seconds: float) -> None:
         expires = getattr(sys.modules.get("pytest_timeout"), "SESSION_EXPIRE_KEY", None)
@@ -123,7 +123,7 @@ def _stop_session(session: "PytestSession") -> _Start:
 
 
 def _stop_faulthandler(session: "PytestSession") -> _Start:
-    """What pytest asks of faulthandler for each test: a dump of all threads, and the end of the process if wanted."""
+    """Stop the clock of faulthandler_timeout, which dumps all threads and, if configured, ends the process."""
     began = session.item_began
     plugin: Any = session.config.pluginmanager.get_plugin("faulthandler")
     if began is None or plugin is None:

@@ -98,7 +98,7 @@ def embedded_folder() -> Path:
 
 
 def _takes_sockets(folder: str) -> bool:
-    """Whether it means the same everywhere, and the names of our sockets in it are not too long."""
+    """Return whether the path is absolute and short enough for our sockets."""
     return os.path.isabs(folder) and len(os.fsencode(folder)) < _LONGEST_RUNTIME
 
 

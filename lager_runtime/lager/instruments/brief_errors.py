@@ -1,6 +1,6 @@
-"""Errors of lager's with the frames of the script, and one of ours: what happened inside is in their message.
+"""Shortens the traceback of a lager error to the frames of the script and one of ours: the message says the rest.
 
-LAGER_DEBUG=1 and `python -X dev` leave in what they hide: all frames, and the errors behind the error.
+LAGER_DEBUG=1 and `python -X dev` show all frames and the causes of the error.
 """
 
 import functools
@@ -17,7 +17,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def briefly(function: _Function) -> _Function:
-    """`function`, which a script calls, with brief errors."""
+    """Return `function`, which scripts call, with short tracebacks."""
 
     @functools.wraps(function)
     def call(*arguments: Any, **options: Any) -> Any:
@@ -28,11 +28,11 @@ def briefly(function: _Function) -> _Function:
         except LagerError as error:
             if is_debugging():
                 raise
-            brief = _without_what_is_behind(error, handled)
+            brief = _without_causes(error, handled)
         try:
             raise brief
         finally:
-            del brief  # which would know this frame, and keep it and its callers'
+            del brief  # its traceback has this frame, and would keep it and its callers alive
 
     assert isinstance(call, FunctionType)
     call.__code__ = call.__code__.replace(co_name=function.__name__, co_qualname=function.__qualname__)
@@ -40,19 +40,19 @@ def briefly(function: _Function) -> _Function:
 
 
 def briefly_in(driver: type) -> None:
-    """The same for all methods that a class offers to scripts."""
+    """Shorten the tracebacks of all public methods of a class."""
     for name, method in list(vars(driver).items()):
         if isinstance(method, FunctionType) and not name.startswith("_"):
             setattr(driver, name, briefly(method))
 
 
 def is_debugging() -> bool:
-    """Whether whoever runs this wants to see all of it."""
+    """Return whether the user wants full tracebacks."""
     return sys.flags.dev_mode or os.environ.get("LAGER_DEBUG", "").strip().lower() not in _OFF
 
 
-def _without_what_is_behind(error: LagerError, handled: BaseException | None) -> LagerError:
-    """But for the error that the script was just handling when it called."""
+def _without_causes(error: LagerError, handled: BaseException | None) -> LagerError:
+    """Return the error without its causes, except the one that the script was handling when it called."""
     error.__cause__ = None
     error.__context__ = handled
     error.__suppress_context__ = False
