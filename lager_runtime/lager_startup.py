@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from lager.world import World
 
 _HOOK = "lager.breakpointhook"
+_IMPORTED_AFTER = 0.02  # seconds: a module of ours takes about that long
 
 
 class Start:
@@ -156,7 +157,26 @@ def _listen() -> None:
 
 
 def _asked(_: int, frame: "FrameType") -> None:
-    start().world().need("lager")._asked(frame)
+    if _is_importing_lager():
+        start().start_new_thread(_ask_again, (_thread.get_ident(),))
+    else:
+        start().world().need("lager")._asked(frame)
+
+
+def _is_importing_lager() -> bool:
+    """Return whether a module of ours is only half there: the request interrupted its import."""
+    ours = f"{start().folder}/lager/"
+    specs = [getattr(module, "__spec__", None) for module in list(sys.modules.values())]
+    return any(
+        getattr(spec, "_initializing", False) is True and str(getattr(spec, "origin", "")).startswith(ours)
+        for spec in specs
+    )
+
+
+def _ask_again(main_thread: int) -> None:
+    start().compiled["time"]["sleep"](_IMPORTED_AFTER)
+    if _signal.getsignal(_signal.SIGURG) is _asked:
+        _signal.pthread_kill(main_thread, _signal.SIGURG)
 
 
 _INTERRUPTED_AFTER = 0.2  # seconds, at most

@@ -186,7 +186,7 @@ class World:
     def _seen_by(self, by_us: bool, name: str) -> "ModuleType":
         if by_us and name in _LOOKING:
             theirs = sys.modules.get(name)
-            if theirs is not None and self._is_shipped(name, theirs):
+            if theirs is not None and self._is_shipped(name, theirs) and not _is_initializing(theirs):
                 return theirs
         return self.load(name)
 
@@ -283,7 +283,7 @@ class World:
     def _compiled(self, spec: "Any") -> "ModuleType":
         theirs = sys.modules.get(spec.name)
         is_it = getattr(getattr(theirs, "__spec__", None), "origin", None) == spec.origin
-        if theirs is not None and is_it and spec.name not in _NEW_ONES:
+        if theirs is not None and is_it and spec.name not in _NEW_ONES and not _is_initializing(theirs):
             return _copy(spec.name, theirs.__dict__)
         if theirs is not None:
             del sys.modules[spec.name]
@@ -343,6 +343,11 @@ def _is_importing() -> bool:
             return True
         frame = frame.f_back  # type: ignore[assignment]
     return False
+
+
+def _is_initializing(module: "ModuleType") -> bool:
+    """Return whether it is only half there: the pause interrupted its import."""
+    return getattr(getattr(module, "__spec__", None), "_initializing", False) is True
 
 
 def _is_bus(name: str) -> bool:

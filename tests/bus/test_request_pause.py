@@ -72,6 +72,36 @@ def test_a_pause_stands_also_in_an_import_of_what_it_uses_itself(run, client, sc
     assert process.out.rest() == "1\nNone\n"
 
 
+INTERRUPTED = """
+import importlib, os, signal, sys
+class Asking:
+    def find_spec(self, name, path=None, target=None):
+        if name == {name!r}:
+            sys.meta_path.remove(self)
+            signal.raise_signal(signal.SIGURG)
+sys.meta_path.insert(0, Asking())
+for name in [name for name in sys.modules if name.partition(".")[0] in {forgotten!r}]:
+    del sys.modules[name]
+importlib.import_module({module!r})
+print("imported", flush=True)
+signal.pause()
+"""
+IN_AN_IMPORT = {
+    "what a pause looks at": ("collections", "keyword", ("collections", "keyword")),
+    "what a pause has a copy of": ("threading", "_weakrefset", ()),
+    "lager itself": ("lager", "lager.fork_lock", ()),
+    "a part of lager": ("lager.instruments.net", "lager.errors", ()),
+}
+
+
+@pytest.mark.parametrize(("module", "name", "forgotten"), IN_AN_IMPORT.values(), ids=IN_AN_IMPORT)
+def test_a_request_that_interrupts_an_import_pauses_once(run, client, module, name, forgotten):
+    process = run(INTERRUPTED.format(module=module, name=name, forgotten=forgotten))
+    client.call("Continue", "s", client.paused()["id"])
+    process.out.expect("imported\n")
+    assert "cannot pause" not in process.err.text
+
+
 def test_a_script_that_does_all_its_work_in_an_import_stands_there(run, client, script):
     script(LOOP, "work.py")
     process = run("import work\n")
