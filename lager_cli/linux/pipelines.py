@@ -3,8 +3,24 @@
 import contextlib
 import os
 import stat
+from typing import TYPE_CHECKING
 
 from lager.breakpoints.notices import identify
+
+if TYPE_CHECKING:
+    from lager_cli.linux.tty_writes import LastWrite
+
+
+def last_write() -> "LastWrite | None":
+    """Return a watch on our terminal, if filters may write to it. Close it."""
+    terminals = [fd for fd in (0, 1, 2) if os.isatty(fd)]
+    if not terminals or not any(is_pipe(fd) for fd in (1, 2)):
+        return None
+    from lager_cli.linux.tty_writes import LastWrite
+
+    with contextlib.suppress(OSError):
+        return LastWrite(os.ttyname(terminals[0]))
+    return None
 
 
 def seen(terminals: set[str]) -> list[int]:

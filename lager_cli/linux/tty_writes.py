@@ -3,6 +3,9 @@
 import contextlib
 import ctypes
 import os
+import select
+import threading
+import time
 
 _IN_MODIFY = 2
 
@@ -32,3 +35,27 @@ class TtyWrites:
         if self._fd >= 0:
             os.close(self._fd)
         self._fd = -1
+
+
+class LastWrite:
+    """When anybody last wrote to a terminal. A thread of its own takes the time, so that it is right however busy its
+    user is. OSError where the system has no such watch left."""
+
+    def __init__(self, path: str) -> None:
+        self._writes = TtyWrites(path)
+        self._end = os.eventfd(0, os.EFD_CLOEXEC)
+        self.began = self.time = time.monotonic()
+        self._thread = threading.Thread(target=self._watch, name="terminal writes", daemon=True)
+        self._thread.start()
+
+    def _watch(self) -> None:
+        while self._end not in select.select([self._writes.fileno(), self._end], [], [])[0]:
+            if self._writes.any():
+                self.time = time.monotonic()
+
+    def close(self) -> None:
+        """Ends the thread. Once."""
+        os.eventfd_write(self._end, 1)
+        self._thread.join()
+        self._writes.close()
+        os.close(self._end)

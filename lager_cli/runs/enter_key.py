@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from lager.bus.facade import Bus, Signal
+    from lager_cli.linux.tty_writes import LastWrite
     from lager_cli.runs.countdown import Countdown
     from lager_cli.runs.direct_pauses import DirectPauses
     from lager_cli.runs.unseen_pauses import UnseenPauses
@@ -86,6 +87,7 @@ class EnterKey:
         self._pauses: dict[str, None] = {}
         self._ended: set[str] | None = None
         self._asked: set[str] = set()  # lagerd, to resume them; it has not said yet that it did
+        self._lost_said = False
         self._thread = threading.Thread(target=self._work, name="enter key", daemon=True)
 
     def __enter__(self) -> "EnterKey":
@@ -100,7 +102,18 @@ class EnterKey:
             self._thread.join()
 
     def _work(self) -> None:
-        # Import in this thread, so that the script does not wait for it.
+        # Import in this thread, so that the script does not wait for it. The terminal first: of a pause that begins
+        # before the rest is there, we have to know whether its banner came.
+        from lager_cli.linux import pipelines
+
+        last_write = pipelines.last_write()
+        try:
+            self._attend_with(last_write)
+        finally:
+            if last_write is not None:
+                last_write.close()
+
+    def _attend_with(self, last_write: "LastWrite | None") -> None:
         import asyncio
 
         from lager.bus.facade import Bus
@@ -109,7 +122,7 @@ class EnterKey:
             self._loop = asyncio.get_running_loop()
             self._attending = asyncio.current_task()
             try:
-                self._begin()
+                self._begin(last_write)
                 await self._stay_connected(Bus.connect)
             finally:
                 self._leave()
@@ -121,7 +134,7 @@ class EnterKey:
         except asyncio.CancelledError:
             return
 
-    def _begin(self) -> None:
+    def _begin(self, last_write: "LastWrite | None") -> None:
         if os.isatty(0):
             with contextlib.suppress(OSError):
                 self._terminal = os.open(os.ttyname(0), os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -138,7 +151,9 @@ class EnterKey:
         if any(os.isatty(fd) for fd in (0, 1, 2)):
             from lager_cli.runs.unseen_pauses import UnseenPauses
 
-            self._unseen = UnseenPauses(self._logs, enter=self._terminal >= 0, told=self._row_anew)
+            self._unseen = UnseenPauses(
+                self._logs, enter=self._terminal >= 0, told=self._row_anew, last_write=last_write
+            )
 
     async def _stay_connected(self, connect: "Callable[[str], Coroutine[Any, Any, Bus]]") -> None:
         """Keep a connection as long as there is a terminal, over restarts of the bus. Reports a problem once."""
@@ -148,6 +163,7 @@ class EnterKey:
         while True:
             try:
                 self._bus = await connect(self._address)
+                self._lost_said = False
                 try:
                     await self._attend(self._bus, first=first)
                     delay, first = _RETRY_FIRST, False
@@ -167,7 +183,8 @@ class EnterKey:
             delay = min(delay * 2, _RETRY_LAST)
 
     def _say_lost(self) -> None:
-        if self._pauses:
+        if (self._pauses or self._direct) and not self._lost_said:
+            self._lost_said = True
             way = "Enter still resumes the script" if self._direct is not None else "see: lager runs"
             output.note(f"lost the bus; {way}")
 
@@ -212,15 +229,15 @@ class EnterKey:
         pause = signal.args[1]
         if self._keys_are_ours and pause["run_id"] == self._run_id and not self._pauses:
             self._drop_keys()
-        self._note(pause, just_now=True)
+        self._note(pause)
 
-    def _note(self, pause: "dict[str, Any]", *, just_now: bool = False) -> None:
+    def _note(self, pause: "dict[str, Any]") -> None:
         if pause["run_id"] == self._run_id:
             self._pauses[pause["id"]] = None
             self._asked.discard(pause["id"])
             self._decide()
             if self._unseen is not None:
-                self._unseen.paused(pause, just_now=just_now)
+                self._unseen.paused(pause)
             if self._countdown is not None:
                 self._countdown.paused(pause)
 
@@ -252,6 +269,8 @@ class EnterKey:
             if id in self._asked and self._direct is not None:  # of a lagerd that was gone by then
                 self._asked.discard(id)
                 self._direct.resume(id)
+        if self._direct and self._bus is None:  # lost before we knew of the pause
+            self._say_lost()
         self._decide()
 
     def _any_paused(self) -> bool:

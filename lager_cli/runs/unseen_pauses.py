@@ -5,42 +5,41 @@ file, or if it is a pipe whose readers write on to the terminal, as with `2>&1 |
 """
 
 import asyncio
-import contextlib
 import os
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lager.breakpoints import banner
 from lager.breakpoints.notices import identify
 from lager.text import printable
 from lager_cli.display import output
 from lager_cli.linux import pipelines
-from lager_cli.linux.tty_writes import TtyWrites
+
+if TYPE_CHECKING:
+    from lager_cli.linux.tty_writes import LastWrite
 
 _PASSED_ON = 1.0  # seconds for a filter to pass the banner from a pipe to the terminal
-_TOGETHER = 0.05  # seconds between the signal of a pause and its banner, whichever arrives first
+_TOGETHER = 0.05  # seconds by which the beginning of a pause, by the clock of lagerd, and its banner may be apart
 
 
 class UnseenPauses:
     """Use and close it in the event loop that created it."""
 
-    def __init__(self, logs: Iterable[Path], *, enter: bool, told: Callable[[], None]) -> None:
+    def __init__(
+        self, logs: Iterable[Path], *, enter: bool, told: Callable[[], None], last_write: "LastWrite | None"
+    ) -> None:
         """`logs` are files shown on the terminal; `enter`: Enter on the terminal resumes; `told` is called after each
         line."""
         self._enter = enter
         self._told = told
+        self._last_write = last_write
         terminals = [fd for fd in (0, 1, 2) if os.isatty(fd)]
         self._shown = {identify(fd) for fd in (*terminals, *_shown_elsewhere())} | {identify(log) for log in logs}
         self._pauses: dict[str, asyncio.TimerHandle | None] = {}
-        self._writes: TtyWrites | None = None
-        self._written = -1.0  # time of the last write to the terminal, by the clock of the loop
-        if terminals and any(pipelines.is_pipe(fd) for fd in (1, 2)):
-            with contextlib.suppress(OSError):
-                self._writes = TtyWrites(os.ttyname(terminals[0]))
-                asyncio.get_running_loop().add_reader(self._writes.fileno(), self._note_write)
 
-    def paused(self, pause: dict[str, Any], *, just_now: bool) -> None:
+    def paused(self, pause: dict[str, Any]) -> None:
         """Announce the pause, once, if its banner is not visible."""
         file = pause.get("banner", "")  # an older lager does not send it
         if pause["id"] in self._pauses or not file or file in self._shown:
@@ -48,10 +47,13 @@ class UnseenPauses:
         self._pauses[pause["id"]] = None
         if not pipelines.leads_to(self._shown, file):
             self._tell(pause)
-        elif just_now and self._writes is not None:
-            loop = asyncio.get_running_loop()
-            later = loop.call_later(_PASSED_ON, self._tell_unless_written, pause, loop.time() - _TOGETHER)
-            self._pauses[pause["id"]] = later
+        elif self._last_write is not None:
+            age = max(time.time() - pause["since"], 0.0)
+            since = time.monotonic() - age
+            if since > self._last_write.began:  # of an older one we cannot know
+                left, loop = max(_PASSED_ON - age, 0.0), asyncio.get_running_loop()
+                later = loop.call_later(left, self._tell_unless_written, pause, since - _TOGETHER)
+                self._pauses[pause["id"]] = later
 
     def resumed(self, id: str) -> None:
         waiting = self._pauses.pop(id, None)
@@ -61,22 +63,14 @@ class UnseenPauses:
     def close(self) -> None:
         for id in list(self._pauses):
             self.resumed(id)
-        if self._writes is not None:
-            asyncio.get_running_loop().remove_reader(self._writes.fileno())
-            self._writes.close()
-            self._writes = None
 
     def _tell(self, pause: dict[str, Any]) -> None:
         output.note_on_terminal(line(pause, enter=self._enter))
         self._told()
 
     def _tell_unless_written(self, pause: dict[str, Any], since: float) -> None:
-        if self._written < since:  # the reader of the pipe dropped the banner, as grep may
-            self._tell(pause)
-
-    def _note_write(self) -> None:
-        if self._writes is not None and self._writes.any():
-            self._written = asyncio.get_running_loop().time()
+        if self._last_write is not None and self._last_write.time < since:
+            self._tell(pause)  # the reader of the pipe dropped the banner, as grep may
 
 
 def line(pause: dict[str, Any], *, enter: bool) -> str:

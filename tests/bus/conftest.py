@@ -106,6 +106,27 @@ def run(start: Starter, script: Callable[[str], str]) -> Starter:
     return runner
 
 
+_LATE = """
+import os, sys, time
+class Late:
+    def find_spec(self, name, path=None, target=None):
+        while name == "lager.bus.facade" and not os.path.exists("connect"):
+            time.sleep(0.01)
+if sys.orig_argv[1:2] == [LAGER]:
+    sys.meta_path.insert(0, Late())
+"""
+
+
+@pytest.fixture
+def late(station: Station, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """`lager python` connects to the bus only when this is called, as on a busy machine."""
+    folder = tmp_path / "late"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(_LATE.replace("LAGER", repr(LAGER)))
+    monkeypatch.setitem(station.env, "PYTHONPATH", str(folder))
+    return lambda: (tmp_path / "connect").touch()
+
+
 @pytest.fixture
 def lager(station: Station, tmp_path: Path) -> Callable[..., "subprocess.CompletedProcess[str]"]:
     """Run a `lager` command to its end."""

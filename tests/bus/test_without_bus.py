@@ -70,8 +70,6 @@ def test_enter_resumes_a_pause_whose_bus_is_gone(terminal, own_station, client, 
     assert screen.wait() == 0
 
 
-# `lager python` may not have connected yet when the bus is lost, and then says so instead: not settled yet.
-@pytest.mark.slow
 def test_enter_resumes_one_pause_after_the_other(terminal, own_station, client, script):
     screen = terminal(LAGER, "python", script(SEVERAL))
     waiting = {client.paused()["id"] for _ in range(3)}
@@ -82,6 +80,18 @@ def test_enter_resumes_one_pause_after_the_other(terminal, own_station, client, 
         said = screen.expect(f" resumed by {user()} with Enter")
         waiting.remove(re.findall(r"(\w{8}) resumed", said)[-1])
     screen.expect("all went on")
+    assert screen.wait() == 0
+
+
+def test_enter_resumes_a_pause_of_a_bus_that_lager_python_never_reached(terminal, own_station, client, script, late):
+    screen = terminal(LAGER, "python", script(ONE.format(timeout=0)))
+    id = client.paused()["id"]
+    lose_bus(own_station)
+    late()
+    screen.expect("lost the bus; Enter still resumes the script")
+    screen.type("\r")
+    screen.expect(f"{id} resumed by {user()} with Enter, after ")
+    screen.expect("went on")
     assert screen.wait() == 0
 
 
