@@ -84,7 +84,8 @@ class Instruments:
         return ()
 
     def list_(self, _: Call) -> Outcome:
-        return ([self._details(lease) for lease in self.leases],)
+        # A holder unlocks the file first, and then tells us.
+        return ([self._details(lease) for lease in self.leases if not self._files.is_free(lease.instrument)],)
 
     def of(self, owner: str) -> list[str]:
         """Return the names of the instruments that a connection holds."""

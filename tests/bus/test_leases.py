@@ -101,6 +101,16 @@ def test_one_holder_until_it_releases(hold, client, key):
     assert released(client, key) == "gone"
 
 
+def test_a_lease_that_its_holder_has_unlocked_is_not_listed(client, key):
+    """As in the moment before lagerd hears of a release."""
+    lease = claim(client, key)
+    assert key in leases(client)
+    fcntl.flock(lease, fcntl.LOCK_UN)
+    assert key not in leases(client)
+    os.close(lease)
+    assert released(client, key) == "gone"
+
+
 def test_kill_9_of_the_holder_frees_it_within_100_ms(hold, client, key):
     process = hold()
     process.out.expect("holding")
