@@ -23,7 +23,8 @@ try:
     from lager.instruments.lease import claim
 except ImportError:  # as it was called in 0.21
     from lager.lease import claim
-lease = claim(sys.argv.pop(), net="supply", name="psu")
+key = sys.argv.pop()
+lease = claim(key, net="supply", name=key)
 runpy.run_path("/opt/pausing.py")
 """
 
@@ -53,13 +54,18 @@ def start(
     box: Box, user: str, timeout: float = 300, *, interactive: bool = False, holding: str = ""
 ) -> tuple[Process, str]:
     """A script on its way to its pause, which claims the instrument `holding` first."""
-    if not (box.root / SCRIPT.lstrip("/")).exists():
-        box.write(SCRIPT, _TEXT)
-        box.write(HOLDER, _HOLDING)
+    write_scripts(box)
     run_id = str(uuid.uuid4())
     command = ["python", HOLDER if holding else SCRIPT, timeout]
     command += (["interactive"] if interactive else []) + ([holding] if holding else [])
     return box.start("env", f"LAGER_PROCESS_ID={run_id}", *command, user=user), run_id
+
+
+def write_scripts(box: Box) -> None:
+    """What `start` runs, for whoever has to have it there before."""
+    if not (box.root / HOLDER.lstrip("/")).exists():
+        box.write(SCRIPT, _TEXT)
+        box.write(HOLDER, _HOLDING)
 
 
 def stands(started: tuple[Process, str]) -> Paused:

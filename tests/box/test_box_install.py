@@ -8,7 +8,9 @@ import container
 import pytest
 
 # What the commands of the system write for reasons of their own.
-CACHES = re.compile(r"^/(opt|root)/|/var/(log|cache)/|/etc/[a-z]*-$|/etc/\.pwd\.lock$|/var/lib/systemd/")
+CACHES = re.compile(
+    r"^/(opt|root)/|/var/(log|cache)/|/etc/[a-z]*-$|/etc/\.pwd\.lock$|/var/lib/systemd/|/var/tmp/systemd-private-"
+)
 
 
 def tree(box):

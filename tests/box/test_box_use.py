@@ -81,6 +81,7 @@ def test_calls_of_outsiders_do_not_start_a_stopped_lagerd(box):
 
 
 def test_outsiders_see_no_property_and_no_interface(box):
+    call(box, "root", "ContinueAll")  # a script that another test has killed may still be paused
     get = ("get-property", NAME, PATH, NAME, "Count")
     assert box.run("busctl", *get, user="bob").stdout == "u 0\n"
     assert UNREACHABLE in box.run("busctl", *get, user="mallory", check=False).stderr
@@ -214,7 +215,7 @@ def test_only_its_user_and_root_and_users_with_the_polkit_action_get_a_console(b
     opened = records(box, LAGER_EVENT="console-opened", LAGER_BREAKPOINT=script.id)
     assert [record["LAGER_BY_USER"] for record in opened] == ["alice", "root", "bob"]
     assert len(records(box, LAGER_EVENT="console-closed", LAGER_BREAKPOINT=script.id)) == 3
-    assert records(box, LAGER_EVENT="console-input") == []
+    assert records(box, LAGER_EVENT="console-input", LAGER_BREAKPOINT=script.id) == []
 
 
 def test_the_journal_has_the_auto_resume_with_all_its_fields_and_says_what_to_do(box):
@@ -331,10 +332,10 @@ def test_claims_refusals_and_releases_are_in_the_journal(box):
         assert script.id in refused.stderr
         call(box, "bob", "Continue", "s", script.id)
         script.goes_on()
-    with box.start("journalctl", "--follow", "--lines=all", "--output=cat", "LAGER_INSTRUMENT=psu") as journal:
-        journal.until("Released psu")
-    found = [(record["LAGER_EVENT"], record["LAGER_BY_USER"]) for record in records(box, LAGER_INSTRUMENT="psu")]
-    assert found[-3:] == [("claimed", "alice"), ("refused", "bob"), ("released", "alice")]
+    with box.start("journalctl", "--follow", "--lines=all", "--output=cat", "LAGER_INSTRUMENT=psu9") as journal:
+        journal.until("Released psu9")
+    found = [(record["LAGER_EVENT"], record["LAGER_BY_USER"]) for record in records(box, LAGER_INSTRUMENT="psu9")]
+    assert found == [("claimed", "alice"), ("refused", "bob"), ("released", "alice")]
 
 
 RULE = (

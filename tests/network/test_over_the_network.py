@@ -21,8 +21,8 @@ signal.sigwait([signal.SIGINT])
 raise KeyboardInterrupt
 """
 TIDY = """
-import time
-print("up", flush=True)
+import os, time
+print("run", os.environ["LAGER_PROCESS_ID"], "up", flush=True)
 try:
     time.sleep(1000)
 except KeyboardInterrupt:
@@ -91,7 +91,7 @@ def test_a_cut_network_interrupts_the_run_and_gives_the_terminal_back(desk, benc
     bench.run("mkfifo", "-m", "666", "/tmp/interrupted")
     screen = terminal("lager", "python", "tidy.py", "--box", "bench")
     before = termios.tcgetattr(screen.screen.fd)
-    screen.expect("up")
+    run = re.search(r"run (\S{36}) up", screen.expect(" up\n"))[1]
     assert termios.tcgetattr(screen.screen.fd) != before
     with bench.start("cat", "/tmp/interrupted") as interrupted, cut(desk):
         began = time.monotonic()
@@ -100,11 +100,10 @@ def test_a_cut_network_interrupts_the_run_and_gives_the_terminal_back(desk, benc
         screen.expect("The connection to the box bench is lost")
         assert screen.wait() == 255
         assert termios.tcgetattr(screen.screen.fd) == before
-    with bench.start(
-        "journalctl", "--follow", "--lines=all", "--output=json", "LAGER_EVENT=connection-lost"
-    ) as journal:
+    recorded = ("LAGER_EVENT=connection-lost", f"LAGER_RUN={run}")
+    with bench.start("journalctl", "--follow", "--lines=all", "--output=json", *recorded) as journal:
         record = json.loads(journal.until("connection-lost")[0] and journal.seen[-1])
-    assert (record["LAGER_BY_USER"], len(record["LAGER_RUN"])) == ("alice", 36)
+    assert record["LAGER_BY_USER"] == "alice"
     bench.run("rm", "/tmp/interrupted")
 
 
