@@ -13,6 +13,7 @@ from lager_cli.display import output
 
 _COMMANDS = {
     "adc": ("lager_cli.commands.instruments", "adc", "Read an analog input."),
+    "answer": ("lager_cli.commands.short", "answer", "Answer the question of a paused script."),
     "attach": ("lager_cli.commands.short", "attach", "Follow the output of a detached run."),
     "battery": ("lager_cli.commands.instruments", "battery", "Read and set a simulated battery."),
     "console": ("lager_cli.commands.short", "console", "Open a Python console in a paused script."),

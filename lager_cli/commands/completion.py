@@ -54,6 +54,11 @@ def consoles(_context: click.Context, _parameter: click.Parameter, incomplete: s
     return _items(incomplete, ((pause["id"], _told(pause)) for pause in quietly_paused() if pause["interactive"]))
 
 
+def questions(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete the ids of pauses that ask something."""
+    return _items(incomplete, ((pause["id"], _told(pause)) for pause in quietly_paused() if "question" in pause))
+
+
 def running(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Complete the ids of this user's active runs."""
     return _runs(incomplete, lambda run: run.state == "running")

@@ -218,11 +218,13 @@ def row(record: dict[str, Any]) -> tuple[str, ...]:
         where,
         get("run")[:8],
         _after(get("paused_sec")),
-        _why(get("event"), get("reason"), get("on_timeout")),
+        _why(get("event"), get("reason"), get("on_timeout"), record.get("answer")),
     )
 
 
-def _why(event: str, reason: str, on_timeout: str) -> str:
+def _why(event: str, reason: str, on_timeout: str, answer: str | None) -> str:
+    if answer is not None:
+        return f"{reason}: {answer}"
     return f"{reason}: {banner.outcome(on_timeout)}" if event == "auto-resumed" and on_timeout != _UNKNOWN else reason
 
 

@@ -1,4 +1,4 @@
-"""The short commands: `lager continue`, `console`, `extend`, `attach`, `pause` and `kill`.
+"""The short commands: `lager continue`, `answer`, `console`, `extend`, `attach`, `pause` and `kill`.
 
 Each is an option of `lager python` as a command. The id defaults to the user's only pause or run; that of another user
 must be named.
@@ -12,9 +12,11 @@ from typing import Any
 import click
 
 from lager.errors import AmbiguousId, NoSuchBreakpoint, NoSuchRun
+from lager.question import shown
 from lager_cli.commands import completion, resume
 from lager_cli.commands.box_option import box_group_option, box_option, choose, typed
 from lager_cli.commands.options import seconds
+from lager_cli.commands.typed_values import TakesNumbers
 from lager_cli.daemon import ask
 from lager_cli.display import output
 from lager_cli.display.pause_table import show
@@ -35,6 +37,28 @@ def continue_(id: str | None) -> int:
       lager continue 7f3a --box bench3
     """
     return resume.resume(id or _own_pause())
+
+
+@click.command(cls=TakesNumbers)
+@box_option
+@click.argument("words", nargs=-1, required=True, metavar="[ID] VALUE", shell_complete=completion.questions)
+def answer(words: tuple[str, ...]) -> int:
+    """Answer the question of a paused script: yes or no, a number with or without its unit, one of the choices, or
+    text, as the question asks. Without ID, answer your only question.
+
+    \b
+    Examples:
+      lager answer yes
+      lager answer 7f3a 3.3V
+      lager answer 7f3a 'serial number 42'
+    """
+    if len(words) > 2:
+        raise click.UsageError("Give at most an ID and a VALUE; quote a value of several words.")
+    *named, value = words
+    id = named[0] if named else _own_pause(lambda one: "question" in one, "question", "questions")
+    taken = ask("Answer", "sv", id, value)[0]
+    output.say(f"Answered {id}: {shown(taken)}.")
+    return 0
 
 
 @click.command()
@@ -80,7 +104,7 @@ def console(context: click.Context, id: str | None, watch: bool, relay: bool, bo
 
         return remote.run(there, typed(context), reads=True)
     if id is None and there is None:
-        id = _own_pause(with_console=True)
+        id = _own_pause(lambda one: one["interactive"], "paused script with a console")
     return attach(id, there, watch=watch, relay=relay)
 
 
@@ -142,16 +166,19 @@ def kill(run: str | None, signal_name: str | None) -> int:
     return kill(only.id, signal_name)
 
 
-def _own_pause(*, with_console: bool = False) -> str:
-    """Return the id of the only pause of this user. Raises NoSuchBreakpoint or AmbiguousId."""
+def _own_pause(
+    wanted: Callable[[dict[str, Any]], Any] = lambda _: True,
+    kind: str = "paused script",
+    kinds: str = "paused scripts",
+) -> str:
+    """Return the id of the only pause of this user that is `wanted`. Raises NoSuchBreakpoint or AmbiguousId."""
     pauses = ask("List")[0]
-    own = [one for one in pauses if one["uid"] == os.getuid() and (one["interactive"] or not with_console)]
+    own = [one for one in pauses if one["uid"] == os.getuid() and wanted(one)]
     if len(own) == 1:
         return str(own[0]["id"])
-    kind = "paused script with a console" if with_console else "paused script"
     if own:
         show(own)
-        raise AmbiguousId(f"You have {len(own)} paused scripts.", "Name one of them by its id.")
+        raise AmbiguousId(f"You have {len(own)} {kinds}.", "Name one of them by its id.")
     others = any(one["uid"] != os.getuid() for one in pauses)
     raise NoSuchBreakpoint(
         f"You have no {kind}.", "Name that of another user by its id; see: lager breakpoints" if others else ""

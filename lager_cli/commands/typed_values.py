@@ -5,11 +5,8 @@ from typing import Any
 
 import click
 
-from lager.text import number_of, printable
+from lager.text import amount_of, printable
 
-_AMOUNT = re.compile(r"([+-]?[0-9.]+)(?:e([+-]?[0-9]+))?\s*(\D*)", re.IGNORECASE)
-_PREFIXES = {"": 0, "k": 3, "m": -3, "u": -6, "µ": -6, "μ": -6}
-_OHM = {"Ω", "ohm", "ohms"}
 _WHOLE = re.compile(r"[+-]?[0-9]+")
 _LEVELS = {"0": 0, "low": 0, "off": 0, "false": 0, "1": 1, "high": 1, "on": 1, "true": 1}
 # A negative number, or what a user may mean as one. No option of lager begins like that.
@@ -22,23 +19,11 @@ def number(text: str, unit: str) -> float:
 
     Raises ValueError, whose message says what to give.
     """
-    found = _AMOUNT.fullmatch(text.strip())
-    power = None if found is None else _power(found[3], unit)
-    value = None if found is None or power is None else number_of(f"{found[1]}e{int(found[2] or 0) + power}")
+    value = amount_of(text, unit)
     if value is None:
         example = f"80 or 80{unit}" if unit == "%" else f"3.3, 3.3{unit} or 500m{unit}"
         raise ValueError(f"Give a decimal number in {unit}, such as {example}.")
     return value
-
-
-def _power(word: str, unit: str) -> int | None:
-    """Return the power of ten of the word after a number; None if it is not this unit."""
-    names = _OHM if unit == "Ω" else {unit}
-    prefixes = {"": 0} if unit == "%" else _PREFIXES | ({"M": 6} if unit == "Ω" else {})
-    for prefix, power in prefixes.items():
-        if word.startswith(prefix) and word[len(prefix) :].lower() in {name.lower() for name in names}:
-            return power
-    return 0 if not word else None
 
 
 def level(text: str) -> int:

@@ -6,7 +6,7 @@ import contextlib
 import socket
 from collections.abc import Callable
 
-from lager.breakpoints.enter_channel import ENTER, ID_LENGTH, is_trusted, name_of
+from lager.breakpoints.enter_channel import ENTER, ID_LENGTH, answer_line, is_trusted, name_of
 
 
 class DirectPauses:
@@ -36,9 +36,16 @@ class DirectPauses:
 
     def resume(self, id: str) -> None:
         """Resume the pause `id`, if it is one of these."""
+        self._write(id, ENTER)
+
+    def answer(self, id: str, text: str) -> None:
+        """Answer the question of the pause `id`, if it is one of these."""
+        self._write(id, answer_line(text))
+
+    def _write(self, id: str, line: bytes) -> None:
         for script in [script for script, its in self._scripts.items() if its == id]:
             with contextlib.suppress(OSError):
-                script.send(ENTER)
+                script.send(line)
             self._drop(script)
 
     def close(self) -> None:

@@ -8,8 +8,9 @@ Invariants:
 - We read through our own file description of the terminal, opened non-blocking. O_NONBLOCK belongs to the description,
   so the script's own standard input stays blocking.
 - One thread owns everything: the event loop, the bus, the terminal. The main thread only starts it and cancels it.
-- An Enter resumes exactly one pause: the oldest that we know. Ids are never reused, so a late Enter cannot resume the
-  next pause.
+- A line is meant for exactly one pause: the one whose banner is the last. What was typed before a banner is dropped, so
+  a late Enter cannot resume the next pause.
+- While a command that was typed runs (the console, say), the keys are its own.
 
 Races:
 
@@ -40,11 +41,15 @@ from lager.errors import LagerError, NoDaemon, Refusal
 from lager_cli.daemon import identify
 from lager_cli.display import output
 from lager_cli.linux.tty import in_foreground
+from lager_cli.runs import typed_line
+from lager_cli.runs.line_actions import LineActions
+from lager_cli.runs.typed_line import Wish
 
 if TYPE_CHECKING:
     import asyncio
 
     from lager.bus.facade import Bus, Signal
+    from lager.question import Question
     from lager_cli.linux.tty_writes import LastWrite
     from lager_cli.runs.countdown import Countdown
     from lager_cli.runs.direct_pauses import DirectPauses
@@ -85,6 +90,8 @@ class EnterKey:
         self._direct: DirectPauses | None = None
         self._later: asyncio.TimerHandle | None = None
         self._pauses: dict[str, None] = {}
+        self._noted: dict[str, Question | None] = {}  # also those that no lagerd keeps now; the last banner is the last
+        self._actions = LineActions(address, self._say, self._keys_changed)
         self._ended: set[str] | None = None
         self._asked: set[str] = set()  # lagerd, to resume them; it has not said yet that it did
         self._lost_said = False
@@ -234,6 +241,7 @@ class EnterKey:
     def _note(self, pause: "dict[str, Any]") -> None:
         if pause["run_id"] == self._run_id:
             self._pauses[pause["id"]] = None
+            self._noted.setdefault(pause["id"], _question(pause))
             self._asked.discard(pause["id"])
             self._decide()
             if self._unseen is not None:
@@ -260,6 +268,7 @@ class EnterKey:
 
     def _end(self, id: str) -> None:
         self._pauses.pop(id, None)
+        self._noted.pop(id, None)
         if self._ended is not None:
             self._ended.add(id)
         self._decide()
@@ -278,7 +287,7 @@ class EnterKey:
 
     def _decide(self) -> None:
         """Watch the terminal exactly while there is a pause to resume."""
-        wanted = self._any_paused() and self._terminal >= 0
+        wanted = self._any_paused() and self._terminal >= 0 and not self._actions.has_keys
         if wanted == (self._edges is not None):
             return
         assert self._loop is not None
@@ -306,7 +315,7 @@ class EnterKey:
             self._later = self._loop.call_later(_TYPED_AHEAD, self._read_all)
 
     def _read_all(self) -> None:
-        while self._any_paused() and in_foreground(self._terminal) and self._read():
+        while self._any_paused() and not self._actions.has_keys and in_foreground(self._terminal) and self._read():
             pass
 
     def _stop_waiting(self) -> None:
@@ -320,35 +329,78 @@ class EnterKey:
             typed = os.read(self._terminal, 4096)
         except OSError:  # no line yet; or EIO: in the background, with SIGTTIN blocked
             return False
-        if typed.strip():
-            output.note("press Enter on an empty line to resume; your input was ignored")
-            self._row_anew()
-        elif typed:
-            if self._countdown is not None:
-                self._countdown.erase(self._terminal)
-            self._resume_first()
+        if typed:
+            self._take(typed)
         return True  # also after Ctrl-D: more may follow; a closed terminal has no foreground job, which ends the loop
 
     def _row_anew(self) -> None:
         if self._countdown is not None:
             self._countdown.begin_anew()
 
-    def _resume_first(self) -> None:
+    def _take(self, typed: bytes) -> None:
+        """Do what a line asks for."""
+        id = self._meant()
+        question = self._noted.get(id)
+        line = typed_line.line(typed, question)
+        if line.wish is Wish.RESUME and question is not None and question.default is None:
+            self._say(f"{question.text} Type {question.wanted()}.")
+        elif line.wish is Wish.RESUME:
+            if self._countdown is not None:
+                self._countdown.erase(self._terminal)
+            self._resume(id)
+        elif line.wish is Wish.ANSWER and question is not None:
+            self._answer(id, question, line.text)
+        else:
+            self._actions.start(self._bus if id in self._pauses else None, id, line)
+
+    def _meant(self) -> str:
+        """Return the id of the pause whose banner is the last."""
+        direct = self._direct.ids() if self._direct else []
+        candidates = direct or list(self._pauses)
+        return next((id for id in reversed(self._noted) if id in candidates), candidates[-1])
+
+    def _resume(self, id: str) -> None:
         if self._direct:
-            self._direct.resume(self._direct.ids()[0])
+            self._direct.resume(id)
             return
-        id = next(iter(self._pauses))
         self._end(id)
         self._asked.add(id)
+        self._tell_next()
         if self._bus is not None:
             self._identify()  # again: of many callers lagerd forgets the first
             self._bus.post(BREAKPOINTS, BREAKPOINTS_PATH, "Continue", "s", id)
+
+    def _tell_next(self) -> None:
+        if self._pauses:
+            self._say(f"{len(self._pauses)} more paused; Enter resumes {self._meant()} now")
+
+    def _answer(self, id: str, question: "Question", text: str) -> None:
+        try:
+            question.answer(text)
+        except Refusal as wrong:
+            self._say(str(wrong))
+            return
+        if self._countdown is not None:
+            self._countdown.erase(self._terminal)
+        if self._direct:
+            self._direct.answer(id, text)
+        else:
+            self._actions.start(self._bus, id, typed_line.Line(Wish.ANSWER, text))
+
+    def _keys_changed(self) -> None:
+        self._row_anew()
+        self._decide()
+
+    def _say(self, text: str) -> None:
+        output.note_on_terminal(text)
+        self._row_anew()
 
     def _identify(self) -> None:
         assert self._bus is not None
         identify(self._bus, "enter", start=False)
 
     def _leave(self) -> None:
+        self._actions.close()
         self._pauses.clear()
         if self._direct is not None:
             self._direct.close()
@@ -363,3 +415,11 @@ class EnterKey:
         if self._unseen is not None:
             self._unseen.close()
             self._unseen = None
+
+
+def _question(pause: "dict[str, Any]") -> "Question | None":
+    from lager.question import from_details
+
+    with contextlib.suppress(LagerError):  # of a lagerd that knows more kinds
+        return from_details(pause)
+    return None

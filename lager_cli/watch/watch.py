@@ -75,6 +75,6 @@ def _object(change: Change) -> dict[str, Any]:
 
 
 def _by(change: Change) -> str:
-    if change.event in ("continued", "timeout", "gone", "interrupted"):
+    if change.event in ("continued", "answered", "timeout", "gone", "interrupted"):
         return banner.why(change.event, change.by, change.pause.get("on_timeout", ""))
     return str(change.by.get("user", ""))

@@ -17,13 +17,14 @@ if "LAGER_PROCESS_ID" in os.environ and not hasattr(sys, "_lager_start"):  # Pyt
 
 TYPE_CHECKING = False  # type checkers take it for true; importing typing would cost more than all the rest
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import FrameType
     from typing import Any
 
-    from lager.errors import PauseTimeout
+    from lager.errors import NoAnswer, PauseTimeout
     from lager.instruments.net import Net, NetType
 
-__all__ = ["Net", "NetType", "PauseTimeout", "breakpointhook", "pause"]
+__all__ = ["Net", "NetType", "NoAnswer", "PauseTimeout", "ask", "breakpointhook", "pause"]
 
 _ROOM = 150  # calls: the most that a pause needs, with its banner and the import of its modules
 _OFF = frozenset(("off", "0", "false", "no"))
@@ -59,6 +60,43 @@ def breakpointhook(
             raise to_raise
         finally:
             del to_raise  # its traceback has this frame, and would keep it and its callers alive
+
+
+def ask(
+    question: object,
+    *,
+    kind: str = "yes-no",
+    choices: Sequence[str] | None = None,
+    unit: str = "",
+    low: float | None = None,
+    high: float | None = None,
+    default: bool | str | float | None = None,
+    timeout: float | None = None,
+    label: object = None,
+) -> bool | str | float:
+    """Pause here until somebody answers `question`, and return the answer.
+
+    `kind` is "yes-no" (the answer is a bool), "text" (str), "number" (float, in `unit`, from `low` to `high` inclusive)
+    or "choice" (one of `choices`). `timeout` is in seconds, as for `pause`. When the time is over, or somebody resumes
+    the pause without an answer, `default` is returned; without a default NoAnswer is raised. Blocks the calling thread
+    only. Outside `lager python`, or if lagerd cannot be reached, it asks on the terminal. Without a terminal, and with
+    LAGER_BREAKPOINTS set to off, it acts at once as if the time were over. Raises InvalidArgument if the arguments do
+    not fit each other.
+    """
+    try:
+        asking = load("lager.breakpoints.ask")
+        answer: bool | str | float = asking.ask(
+            _caller(), question, kind, choices, unit, low, high, default, timeout, label
+        )  # fmt: skip
+        return answer
+    except Exception as error:
+        if type(error).__module__ != "lager.errors":
+            raise
+        asked_for = error.with_traceback(None)
+    try:
+        raise asked_for
+    finally:
+        del asked_for  # which would know this frame, and keep it and its callers'
 
 
 def _caller() -> FrameType:
@@ -101,7 +139,11 @@ def setting(name: str) -> str:
 
 
 def _is_off() -> bool:
-    return not is_run() or setting("LAGER_BREAKPOINTS").strip().lower() in _OFF
+    return not is_run() or is_switched_off()
+
+
+def is_switched_off() -> bool:
+    return setting("LAGER_BREAKPOINTS").strip().lower() in _OFF
 
 
 def _pause(
@@ -211,10 +253,10 @@ def __getattr__(name: str) -> object:
             from lager.instruments import net
 
         return getattr(net, name)
-    if name == "PauseTimeout":
+    if name in ("NoAnswer", "PauseTimeout"):
         from lager import errors
 
-        return errors.PauseTimeout
+        return getattr(errors, name)
     raise AttributeError(f"module 'lager' has no attribute {name!r}")
 
 

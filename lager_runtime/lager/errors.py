@@ -2,6 +2,7 @@
 
     LagerError
     ├── PauseTimeout          a pause timed out, with on_timeout="raise"
+    ├── NoAnswer              a question of ask() ended without an answer, and has no default
     ├── BusError              the bus cannot be reached, or the connection was lost
     │   └── NoDaemon          the bus works, but lagerd does not answer on it
     ├── Refusal               an error that lagerd returned; the class name is the error name on the bus
@@ -49,6 +50,10 @@ class LagerError(Exception):
 
 
 class PauseTimeout(LagerError):
+    pass
+
+
+class NoAnswer(LagerError):
     pass
 
 

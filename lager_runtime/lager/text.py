@@ -6,6 +6,9 @@ import re
 LABEL_LENGTH = 200
 _KEPT = frozenset(" ")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+_AMOUNT = re.compile(r"([+-]?[0-9.]+)(?:e([+-]?[0-9]+))?\s*(\D*)", re.IGNORECASE)
+_PREFIXES = {"": 0, "k": 3, "m": -3, "u": -6, "µ": -6, "μ": -6}
+_OHM = {"Ω", "ohm", "ohms"}
 _TIME = re.compile(r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?", re.ASCII)
 
 
@@ -123,6 +126,26 @@ def number_of(text: str) -> float | None:
         return None
     value = float(text)
     return value if math.isfinite(value) else None
+
+
+def amount_of(text: str, unit: str) -> float | None:
+    """The finite decimal number that somebody typed, with or without its unit, which may have a prefix: 3.3, 3.3V,
+    500 mV. None where it is none."""
+    found = _AMOUNT.fullmatch(text.strip())
+    power = None if found is None else _power(found[3], unit)
+    return None if found is None or power is None else number_of(f"{found[1]}e{int(found[2] or 0) + power}")
+
+
+def _power(word: str, unit: str) -> int | None:
+    """Return the power of ten of the word after a number; None if it is not this unit."""
+    if not unit:
+        return None if word else 0
+    names = _OHM if unit == "Ω" else {unit}
+    prefixes = {"": 0} if unit == "%" else _PREFIXES | ({"M": 6} if unit == "Ω" else {})
+    for prefix, power in prefixes.items():
+        if word.startswith(prefix) and word[len(prefix) :].lower() in {name.lower() for name in names}:
+            return power
+    return 0 if not word else None
 
 
 def seconds_of(text: str) -> float | None:

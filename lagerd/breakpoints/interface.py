@@ -15,6 +15,7 @@ from lager.contract import BREAKPOINTS, BREAKPOINTS_PATH, ON_TIMEOUT
 from lager.errors import AccessDenied, InvalidArgument, NoSuchBreakpoint, TooMany
 from lager.text import printable
 from lagerd import introspection
+from lagerd.breakpoints import questions
 from lagerd.breakpoints.consoles import ConsoleAccess
 from lagerd.breakpoints.encoded import EncodedPauses
 from lagerd.breakpoints.hooks import PauseHooks, PauseSettings
@@ -47,6 +48,9 @@ class Breakpoints:
         self._arrivals: list[asyncio.Future[None]] = []
         self._settled_at = loop.time() + _SETTLING
         self._consoles = ConsoleAccess(self.bus, self.clients, self.pauses, self.settings, self.hooks, self._found)
+        self._questions = questions.Questions(
+            self.clients, self._found, self._end, lambda client: self.hooks.admit(client)
+        )
         self._kills = RunKills(
             self.bus, self.clients, lambda client: self.hooks.admit(client), lambda *what: self.hooks.killed(*what)
         )
@@ -73,6 +77,8 @@ class Breakpoints:
             "KillRun": self._kills.kill,
             "Identify": self.identify,
             "Pause": self.pause,
+            "Ask": self.pause,
+            "Answer": self._questions.answer,
             "Interrupt": self.interrupt,
             "Touch": self.touch,
             "Detach": self.detach,
@@ -106,13 +112,13 @@ class Breakpoints:
         details = call.args[0]
         pause = from_details(
             details, owner=client.sender, uid=client.uid, user=client.user, pid=client.pid,
-            default=self.settings.default_timeout,
+            default=self.settings.default_timeout, question=questions.of_call(call),
         )  # fmt: skip
         returns = self.kept.returns(pause)
         if details.get("resumed") in HOWS:
             if returns:
-                self._ended_meanwhile(pause, replace(client, how=details["resumed"]), ended_of(details))
-            return ("continued",)
+                self._ended_meanwhile(pause, replace(client, how=details["resumed"]), details)
+            return ("continued",) if pause.question is None else ("continued", details.get("answer", ""))
         if not returns:
             self.hooks.admit(client)
         self.pauses.add(pause, remaining_of(details), returns=returns)
@@ -124,11 +130,12 @@ class Breakpoints:
         self._arrived()
         return LATER
 
-    def _ended_meanwhile(self, pause: Pause, client: Client, ended: float) -> None:
-        """Record that `client` resumed the pause while there was no lagerd."""
+    def _ended_meanwhile(self, pause: Pause, client: Client, details: dict[str, Any]) -> None:
+        """Record that `client` resumed the pause, or answered it, while there was no lagerd."""
         self.kept.drop(pause)
-        pause.began += max(time.monotonic() - max(ended, pause.began), 0.0)  # the pause ended then
-        self._record("continued", pause, client, {})
+        pause.began += max(time.monotonic() - max(ended_of(details), pause.began), 0.0)  # the pause ended then
+        answer = questions.given_meanwhile(pause, details)
+        self._record("answered" if answer else "continued", pause, client, answer)
         self._arrived()
 
     def interrupt(self, call: Call) -> Outcome | Coroutine[Any, Any, Outcome]:
@@ -188,7 +195,10 @@ class Breakpoints:
         return self._continue(await self._found(call.args[0], client.uid), client)
 
     def _continue(self, found: list[Pause], client: Client) -> Outcome:
-        for pause in found:
+        resumable = [pause for pause in found if questions.may_continue(pause)]
+        if not resumable:
+            raise questions.needs_answer(found[0])
+        for pause in resumable:
             self._end(pause, "continued", client)
         return (found[0].run_id if len(found) > 1 else found[0].id,)
 
@@ -196,7 +206,7 @@ class Breakpoints:
         client = await self.clients.of(call.sender)
         self.hooks.admit(client)
         await self._settled()
-        found = list(self.pauses)
+        found = [pause for pause in self.pauses if questions.may_continue(pause)]
         for pause in found:
             self._end(pause, "continued", client)
         return (len(found),)
@@ -237,15 +247,18 @@ class Breakpoints:
             return
         self.kept.drop(pause)
         self._encoded.forget(pause)
-        details = (client.details() if client else {}) | (more or {})
+        details = (client.details() if client else {}) | questions.default_of(pause, reason) | (more or {})
         call = self._calls.pop(pause.id)
         with self.bus.together():
             # Before the reply, so that the script can say who resumed it.
             self._tell(pause if client else None, "Resumed", "ssa{sv}", pause.id, reason, details)
-            call.reply("s", reason)
+            if pause.question is None:
+                call.reply("s", reason)
+            else:
+                call.reply("sv", reason, details.get("answer", ""))
         for opener in pause.consoles.values():
             self._record("console closed", pause, opener, {})
-        self._record(reason, pause, client, {})
+        self._record(reason, pause, client, {"answer": details["answer"]} if "answer" in details else {})
 
     def _expired(self, pause: Pause) -> None:
         if self._closed or self.bus.lost.done():

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from lager.contract import LONGEST, ON_TIMEOUT, PATH_LENGTH
 from lager.errors import AmbiguousId, InvalidArgument, NoSuchBreakpoint, TooMany
+from lager.question import Question
 from lager.text import LABEL_LENGTH, duration, printable
 
 _BANNER_LENGTH = 40
@@ -51,6 +52,7 @@ class Pause:
     interactive: bool
     on_timeout: str = ON_TIMEOUT[0]
     banner: str = ""
+    question: Question | None = None
     deadline: float | None = None
     timer: Handle | None = None
     consoles: dict[int, Any] = field(default_factory=dict)
@@ -175,7 +177,7 @@ class Pauses:
             "on_timeout": pause.on_timeout,
             "banner": pause.banner,
             "consoles": len(pause.consoles),
-        }
+        } | (pause.question.details() if pause.question else {})
 
     def _arm(self, pause: Pause, deadline: float) -> None:
         self._disarm(pause)
@@ -206,7 +208,16 @@ def _meant(wanted: str, pauses: list[Pause]) -> list[Pause]:
     return begun or of_runs
 
 
-def from_details(details: dict[str, Any], *, owner: str, uid: int, user: str, pid: int, default: float) -> Pause:
+def from_details(
+    details: dict[str, Any],
+    *,
+    owner: str,
+    uid: int,
+    user: str,
+    pid: int,
+    default: float,
+    question: Question | None = None,
+) -> Pause:
     """Return a pause from the details that a script sent; the bus tells who it is. InvalidArgument for bad details."""
     id = _typed(details, "id", str, "")
     if not _ID.match(id):
@@ -243,6 +254,7 @@ def from_details(details: dict[str, Any], *, owner: str, uid: int, user: str, pi
         interactive=_typed(details, "interactive", bool, False),
         on_timeout=on_timeout,
         banner=printable(_typed(details, "banner", str, ""), _BANNER_LENGTH),
+        question=question,
     )
 
 

@@ -40,6 +40,12 @@ class EventKind(Enum):
         6,
         "Resumed breakpoint {breakpoint} by {by_user} after {paused_sec} s: {reason}",
     )
+    ANSWERED = (
+        "answered",
+        "06f5b8cd11824c3ca51249420500c44b",
+        6,
+        "Answered breakpoint {breakpoint} by {by_user} after {paused_sec} s: {answer}",
+    )
     AUTO_RESUMED = (
         "auto-resumed",
         "f370292b038e4e6ab0f787b42e01f8d3",

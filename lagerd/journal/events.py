@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lager.breakpoints import banner
+from lager.question import shown
 from lagerd.breakpoints.pauses import Pause
 from lagerd.clients import Client
 from lagerd.instruments.leases import Lease
@@ -13,6 +14,7 @@ from lagerd.journal.audit import Audit, EventKind
 _KINDS = {
     "paused": EventKind.PAUSED,
     "continued": EventKind.RESUMED,
+    "answered": EventKind.ANSWERED,
     "interrupted": EventKind.RESUMED,
     "timeout": EventKind.AUTO_RESUMED,
     "gone": EventKind.GONE,
@@ -22,7 +24,7 @@ _KINDS = {
     "input": EventKind.CONSOLE_INPUT,
     "denied": EventKind.DENIED,
 }
-_ENDS = ("continued", "interrupted", "timeout", "gone")
+_ENDS = ("continued", "answered", "interrupted", "timeout", "gone")
 
 Record = Callable[[str, Pause, Client | None, dict[str, Any]], None]
 
@@ -40,6 +42,8 @@ def recorder(audit: Audit, console_input: Callable[[], bool]) -> Record:
         if what == "timeout":
             ending["outcome"] = banner.outcome(pause.on_timeout)
         more = {key: value for key, value in more.items() if key != "again"}
+        if "answer" in more:
+            more["answer"] = shown(more["answer"])
         audit.record(_KINDS[what], **_place(pause), **who, **(ending | more))
 
     return record

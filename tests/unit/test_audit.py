@@ -26,7 +26,7 @@ def test_every_kind_has_a_catalog_entry_and_every_entry_a_kind():
 @pytest.mark.parametrize("kind", EventKind, ids=lambda kind: kind.name)
 def test_a_record_has_every_field_that_its_texts_use(kind):
     sent = []
-    Audit(sent.append).record(kind, input="1 + 1", remaining=60.0)
+    Audit(sent.append).record(kind, input="1 + 1", remaining=60.0, answer="yes")
     fields = dict(sent[0])
     text = catalog_entries()[kind.message_id]
     assert set(re.findall(r"@(\w+)@", text)) <= fields.keys()

@@ -17,6 +17,7 @@ NOTICE, INFO = 5, 6
 PRIORITIES = {
     EventKind.PAUSED: INFO,
     EventKind.RESUMED: INFO,
+    EventKind.ANSWERED: INFO,
     EventKind.AUTO_RESUMED: NOTICE,
     EventKind.GONE: NOTICE,
     EventKind.CONSOLE_OPENED: NOTICE,
@@ -30,16 +31,16 @@ PRIORITIES = {
     EventKind.DENIED: NOTICE,
 }
 WORDS = [
-    "paused", "resumed", "auto-resumed", "gone", "console-opened", "console-closed", "console-input", "extended",
-    "claimed", "released", "refused", "killed", "denied",
+    "paused", "resumed", "answered", "auto-resumed", "gone", "console-opened", "console-closed", "console-input",
+    "extended", "claimed", "released", "refused", "killed", "denied",
 ]  # fmt: skip
 # What other people's filters look for: a change of one is a change of the interface.
 IDS = [
-    "433497d70d7241eda48a4e98730f6302", "3bc0bfd4ab4c4cad89add08b74b6cb4d", "f370292b038e4e6ab0f787b42e01f8d3",
-    "ffec178f95244a8db7193351578e07c3", "973f34a7b2a049c3b0cc50c6fcd35e67", "e8b22bde91394a13ac8a576fb3af3d28",
-    "52430ccbd2f84bc5a5a34b5d0c021598", "2201f9d7d22a4b3a819dcfbfb5464338", "e6e779b45eca4d3ba356f10539656f23",
-    "8903aa5cf717469b9f38b49c855e88db", "a736ac91ab7140b0b498747d378095d2", "5d2f0c4f7a5b4d0c9a3e86b1f2d7c915",
-    "50ec31e9e242456f87310e4015c67be9",
+    "433497d70d7241eda48a4e98730f6302", "3bc0bfd4ab4c4cad89add08b74b6cb4d", "06f5b8cd11824c3ca51249420500c44b",
+    "f370292b038e4e6ab0f787b42e01f8d3", "ffec178f95244a8db7193351578e07c3", "973f34a7b2a049c3b0cc50c6fcd35e67",
+    "e8b22bde91394a13ac8a576fb3af3d28", "52430ccbd2f84bc5a5a34b5d0c021598", "2201f9d7d22a4b3a819dcfbfb5464338",
+    "e6e779b45eca4d3ba356f10539656f23", "8903aa5cf717469b9f38b49c855e88db", "a736ac91ab7140b0b498747d378095d2",
+    "5d2f0c4f7a5b4d0c9a3e86b1f2d7c915", "50ec31e9e242456f87310e4015c67be9",
 ]  # fmt: skip
 EVERY = [
     "BREAKPOINT", "RUN", "LABEL", "FILE", "LINE", "REASON", "PAUSED_SEC", "OUTCOME", "BY_UID", "BY_USER", "INSTRUMENT",
@@ -57,9 +58,10 @@ def sent(kind: EventKind, **fields: object) -> dict[str, str]:
 
 @pytest.mark.parametrize(("kind", "word", "id"), list(zip(EventKind, WORDS, IDS, strict=True)), ids=WORDS)
 def test_a_record_has_its_word_its_id_and_its_priority(kind: EventKind, word: str, id: str) -> None:
-    record = sent(kind, input="1", remaining=60.0)
+    record = sent(kind, input="1", remaining=60.0, answer="yes")
     assert record.pop("MESSAGE")
     assert (record.pop("LAGER_INPUT"), record.pop("LAGER_REMAINING")) == ("1", "60.000")
+    assert record.pop("LAGER_ANSWER") == "yes"
     fixed = {"MESSAGE_ID": id, "PRIORITY": str(PRIORITIES[kind]), "SYSLOG_IDENTIFIER": "lagerd", "LAGER_EVENT": word}
     missing = {f"LAGER_{key}": "-" for key in EVERY}
     assert record == fixed | missing

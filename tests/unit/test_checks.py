@@ -15,7 +15,7 @@ PACKAGES = {"lager": ROOT / "lager_runtime/lager", "lagerd": ROOT / "lagerd", "l
 # Which rooms a room may import, beside itself. A room is a folder, or a file of its own at the top of a package; the
 # leaves may be imported from everywhere in their own package and in those above it.
 LEAVES = {
-    "lager": {"errors", "contract", "text", "text_files", "values", "fork_lock", "build", "world"},
+    "lager": {"errors", "contract", "text", "text_files", "question", "values", "fork_lock", "build", "world"},
     "lagerd": {"signals"},
     "lager_cli": set(),
 }

@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 import lager
+from lager.question import Question, shown
 from lager.text import duration, printable, time_left
 
 _HOW = {
@@ -14,31 +15,56 @@ _HOW = {
     "console": "from a console",
     "bus": "over D-Bus",
 }
+_HOW_ANSWERED = _HOW | {"enter": "on the run's terminal", "cli": "with lager answer"}
 HELD_UP = "A call in this script held Python's interpreter lock"
 _AT_TIMEOUT = {
     "resume": ("resumes", "resumed automatically"),
     "raise": ("raises PauseTimeout", "raised PauseTimeout"),
     "exit": ("ends the run", "ended the run"),
+    "default": ("gets the default answer", "got the default answer"),
+    "no answer": ("raises NoAnswer", "raised NoAnswer"),
 }
 
 
-def paused(details: dict[str, Any], remaining: float, *, enter: bool, dropped: int = 0) -> str:
+def paused(
+    details: dict[str, Any], remaining: float, *, enter: bool, dropped: int = 0, question: Question | None = None
+) -> str:
     """Return the banner of a pause. `remaining` is in seconds, 0 without a timeout.
 
     `enter`: Enter in the terminal of the run resumes the script. `dropped` is how many characters were typed too early.
+    `question` is what the script asks, if it does.
     """
     id, label = details["id"], details["label"]
     box = box_option()
-    lines = [f"lager: paused at {where(details)}" + (f" - {label}" if label else "")]
+    what = "asks" if question is not None else "paused"
+    lines = [f"lager: {what} at {where(details)}" + (f" - {label}" if label else "")]
     lines.append(f"  id        {id}")
-    ways = ["press Enter"] if enter else []
-    lines.append("  resume    " + ", or: ".join([*ways, f"lager python --continue {id}{box}"]))
+    if question is not None:
+        ways = [f"type {question.wanted()}"] if enter else [question.wanted()]
+        lines.append("  answer    " + ", or: ".join([*ways, f"lager answer {id} VALUE{box}"]))
+        if question.default is not None:
+            lines.append(f"  default   {shown(question.default)}" + (" (Enter)" if enter else ""))
+    else:
+        ways = ["press Enter"] if enter else []
+        lines.append("  resume    " + ", or: ".join([*ways, f"lager python --continue {id}{box}"]))
     if details["interactive"]:
         lines.append(f"  console   lager python --console {id}{box}")
-    lines.append("  timeout   " + _until(remaining, details.get("on_timeout", "")))
+    lines.append("  timeout   " + _until(remaining, _at_deadline(question) or details.get("on_timeout", "")))
     if dropped:
         lines.append(f"  note      {dropped} characters typed before the pause were dropped")
     return "\n".join(lines) + "\n"
+
+
+def prompt(question: Question) -> str:
+    """The question, as it is asked on a terminal without lagerd."""
+    default = "" if question.default is None else f"; Enter: {shown(question.default)}"
+    return f"lager: {question.text} ({question.wanted()}{default})"
+
+
+def _at_deadline(question: Question | None) -> str:
+    if question is None:
+        return ""
+    return "no answer" if question.default is None else "default"
 
 
 def where(details: dict[str, Any]) -> str:
@@ -47,10 +73,13 @@ def where(details: dict[str, Any]) -> str:
     return f"{shown_path(details['file'])}{line} in {details['function']}"
 
 
-def resumed(details: dict[str, Any], reason: str, by: dict[str, Any], seconds: float) -> str:
+def resumed(
+    details: dict[str, Any], reason: str, by: dict[str, Any], seconds: float, question: Question | None = None
+) -> str:
     """Return the line that says why a pause of `seconds` ended, and who ended it."""
-    shown = why(reason, by, details.get("on_timeout", ""))
-    return f"lager: {details['id']} {shown}, after {duration(seconds)}\n"
+    said = why(reason, by, _at_deadline(question) or details.get("on_timeout", ""))
+    answer = f": {shown(by['answer'])}" if reason in ("answered", "continued") and "answer" in by else ""
+    return f"lager: {details['id']} {said}{answer}, after {duration(seconds)}\n"
 
 
 def why(reason: str, by: dict[str, Any], on_timeout: str = "") -> str:
@@ -58,6 +87,7 @@ def why(reason: str, by: dict[str, Any], on_timeout: str = "") -> str:
     over = f"{outcome(by.get('on_timeout', on_timeout))}: timed out"
     return {
         "continued": f"resumed by {_who(by)}",
+        "answered": f"was answered by {_who(by, _HOW_ANSWERED)}",
         "timeout": over,
         "alone": f"{over}, and lagerd did not answer",
         "held up": f"{over}. {HELD_UP}",
@@ -97,9 +127,9 @@ def run_ends_in() -> float | None:
     return max(ends - time.monotonic(), 0.0) if math.isfinite(ends) else None
 
 
-def _who(by: dict[str, Any]) -> str:
+def _who(by: dict[str, Any], hows: dict[str, str] = _HOW) -> str:
     user = printable(by.get("user", "an unknown user"), 40)
-    return f"{user} {_HOW.get(by.get('how', 'bus'), 'over D-Bus')}"
+    return f"{user} {hows.get(by.get('how', 'bus'), 'over D-Bus')}"
 
 
 def box_option() -> str:

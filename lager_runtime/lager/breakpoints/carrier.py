@@ -90,12 +90,14 @@ class Carrier:
         lagerd refuses it, it calls again from time to time."""
         try:
             return await self._wait_for_lagerd(pause)
-        except enter_channel.Pressed:
+        except enter_channel.Pressed as pressed:
             pause.by = {"user": enter_channel.user_name(), "how": "enter"}
+            if pause.question is not None:
+                pause.by["answer"] = pause.question.default if pressed.answer is None else pressed.answer
             report = self._client.create_task(self._report_enter(pause))
             self._reports.add(report)
             report.add_done_callback(self._reports.discard)
-            return "continued"
+            return "continued" if pause.question is None or pressed.answer is None else "answered"
 
     async def _wait_for_lagerd(self, pause: PauseState) -> str:
         """Return the reason from lagerd. Raises Pressed if there is no lagerd and Enter came directly."""
@@ -111,10 +113,12 @@ class Carrier:
             else:
                 bus = await enter_channel.unless_pressed(pause.details["run_id"], pause.id, self._back())
             try:
-                reason = await bus.call(
-                    BREAKPOINTS, BREAKPOINTS_PATH, "Pause", "a{sv}", pause.as_asked(), start=False, timeout=None
+                reply = await bus.call(
+                    BREAKPOINTS, BREAKPOINTS_PATH, _method(pause), "a{sv}", pause.as_asked(), start=False, timeout=None
                 )
-                return str(reason[0])
+                if len(reply) > 1 and reply[0] == "answered":
+                    pause.by.setdefault("answer", reply[1])
+                return str(reply[0])
             except Refusal:
                 if not pause.known:
                     raise
@@ -143,10 +147,13 @@ class Carrier:
     async def _report_enter(self, pause: PauseState) -> None:
         """Report to the next lagerd that Enter ended a pause, for the journal."""
         details = {**pause.as_asked(), "resumed": "enter", "ended": time.monotonic()}
+        if "answer" in pause.by:
+            details["answer"] = pause.by["answer"]
+        method = _method(pause)
         while True:
             bus = await self._back()
             try:
-                await bus.call(BREAKPOINTS, BREAKPOINTS_PATH, "Pause", "a{sv}", details, start=False)
+                await bus.call(BREAKPOINTS, BREAKPOINTS_PATH, method, "a{sv}", details, start=False)
                 return
             except Refusal:
                 return
@@ -191,6 +198,10 @@ class Carrier:
         pause.by = details
         # The reply that says the same follows; the paused thread need not wait for it.
         pause.events.put(Ended(reason, details))
+
+
+def _method(pause: PauseState) -> str:
+    return "Pause" if pause.question is None else "Ask"
 
 
 def _import_console() -> None:

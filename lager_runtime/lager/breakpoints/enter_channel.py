@@ -1,9 +1,9 @@
 """The socket by which Enter in the terminal of a run resumes its pauses while there is no lagerd or no bus.
 
 `lager python` listens at a name made from the run's id. A paused script without lagerd connects, writes the id of its
-pause, and reads ENTER when it is resumed; each side notices at once when the other has ended. The name is in the
-abstract namespace (unix(7)), which leaves nothing behind however its owner ends. Any user can connect there, or listen
-once the owner has ended: each side asks the kernel who the other is.
+pause, and reads a line when it is resumed: ENTER, or the answer to its question. Each side notices at once when the
+other has ended. The name is in the abstract namespace (unix(7)), which leaves nothing behind however its owner ends.
+Any user can connect there, or listen once the owner has ended: each side asks the kernel who the other is.
 """
 
 import asyncio
@@ -17,6 +17,8 @@ from typing import Any, TypeVar
 
 _T = TypeVar("_T")
 ENTER = b"enter\n"
+_ANSWER = b"answer "
+_LONGEST = 1 << 15  # bytes of a line
 ID_LENGTH = 8
 _CREDENTIALS = struct.Struct("3i")  # pid, uid, gid: struct ucred of unix(7)
 _RETRY_FIRST, _RETRY_LAST = 0.05, 2.0
@@ -42,7 +44,16 @@ def user_name() -> str:
 
 
 class Pressed(Exception):
-    """Enter was pressed in the terminal of the run."""
+    """Enter was pressed in the terminal of the run, behind `answer`; None where there was none."""
+
+    def __init__(self, answer: str | None) -> None:
+        super().__init__(answer)
+        self.answer = answer
+
+
+def answer_line(text: str) -> bytes:
+    """What `lager python` writes instead of ENTER, for a question."""
+    return _ANSWER + text.encode(errors="surrogateescape").replace(b"\n", b" ") + b"\n"
 
 
 async def unless_pressed(run_id: str, id: str, work: Coroutine[Any, Any, _T]) -> _T:
@@ -51,8 +62,7 @@ async def unless_pressed(run_id: str, id: str, work: Coroutine[Any, Any, _T]) ->
     try:
         await asyncio.wait({waiting, entered}, return_when=asyncio.FIRST_COMPLETED)
         if entered.done():
-            entered.result()
-            raise Pressed
+            raise Pressed(entered.result())
         return waiting.result()
     finally:
         waiting.cancel()
@@ -60,20 +70,25 @@ async def unless_pressed(run_id: str, id: str, work: Coroutine[Any, Any, _T]) ->
         await asyncio.gather(waiting, entered, return_exceptions=True)
 
 
-async def pressed(run_id: str, id: str) -> None:
-    """Return when Enter is pressed for the pause `id` in the terminal of its run. Waits forever without a terminal."""
+async def pressed(run_id: str, id: str) -> str | None:
+    """Return when Enter is pressed for the pause `id` in the terminal of its run: the answer that was typed, else None.
+
+    Waits forever without a terminal."""
     delay = _RETRY_FIRST
     while True:
         with contextlib.suppress(OSError):
-            if await _pressed(run_id, id):
-                return
+            line = await _pressed(run_id, id)
+            if line == ENTER:
+                return None
+            if line.startswith(_ANSWER):
+                return line.removeprefix(_ANSWER).removesuffix(b"\n").decode(errors="replace")
             delay = _RETRY_FIRST
         await asyncio.sleep(delay)
         delay = min(delay * 2, _RETRY_LAST)
 
 
-async def _pressed(run_id: str, id: str) -> bool:
-    """Return False if the other side has ended. Raises PermissionError if it belongs to another user."""
+async def _pressed(run_id: str, id: str) -> bytes:
+    """Return the line of the other side, empty if it has ended. Raises PermissionError if it is another user's."""
     loop = asyncio.get_running_loop()
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as channel:
         channel.setblocking(False)
@@ -81,4 +96,10 @@ async def _pressed(run_id: str, id: str) -> bool:
         if not is_trusted(channel):
             raise PermissionError
         await loop.sock_sendall(channel, id.encode())
-        return await loop.sock_recv(channel, len(ENTER)) == ENTER
+        line = b""
+        while not line.endswith(b"\n") and len(line) < _LONGEST:
+            more = await loop.sock_recv(channel, _LONGEST)
+            if not more:
+                return b""
+            line += more
+        return line

@@ -14,8 +14,10 @@ from lager.breakpoints.notices import say
 from lager.breakpoints.on_timeout import outcome
 from lager.breakpoints.state import CannotPause, Ended, PauseState
 from lager.contract import LONGEST, ON_TIMEOUT, PATH_LENGTH
+from lager.errors import LagerError
 from lager.inspection import display_paths
 from lager.inspection.location import Place, file_of
+from lager.question import Question
 from lager.text import LABEL_LENGTH, printable
 
 
@@ -35,8 +37,26 @@ def pause_at(
     if getattr(threading.current_thread(), "is_lager_console", False):
         notices.say_here("lager: pause() has no effect inside a console.\n")
         return None
-    details = describe(place, label, _timeout(timeout), interactive)
-    pause = PauseState(details | {"on_timeout": _on_timeout(on_timeout)}, place)
+    details = describe(place, label, timeout_of(timeout), interactive) | {"on_timeout": _on_timeout(on_timeout)}
+    pause = PauseState(details, place)
+    ended = _until_ended(pause, about)
+    return outcome(pause.details) if ended.reason in ("timeout", "alone", "held up") else None
+
+
+def ask(place: Place, text: str, timeout: object, question: Question) -> Ended:
+    """Pause the calling thread until the question is answered or times out.
+
+    The answer, if there is one, is the key `answer` of `Ended.by`. Raises LagerError if lagerd cannot be reached.
+    """
+    if getattr(threading.current_thread(), "is_lager_console", False):
+        raise LagerError("A console cannot ask a question.", "Answer it yourself.")
+    details = describe(place, text, timeout_of(timeout), True) | {"on_timeout": ON_TIMEOUT[0]} | question.details()
+    return _until_ended(PauseState(details, place, question=question), "")
+
+
+def _until_ended(pause: PauseState, about: str) -> Ended:
+    """Report the pause to lagerd, and wait for its end. Raises LagerError if lagerd does not accept it."""
+    place, interactive = pause.place, pause.interactive
     carried = carrier.of_this_process()
     if interactive:
         script_threads.prepare()
@@ -55,7 +75,7 @@ def pause_at(
             raise ended.error.with_traceback(None)
         finally:
             del ended  # its traceback has this frame, and would keep it and its callers alive
-    return outcome(pause.details) if ended.reason in ("timeout", "alone", "held up") else None
+    return ended
 
 
 def describe(place: Place, label: object, timeout: float | None, interactive: bool) -> dict[str, Any]:
@@ -99,14 +119,17 @@ def _wait(pause: PauseState, about: str) -> Ended | CannotPause:
             return event
         if isinstance(event, Ended):
             terminal_line.await_row_gone()
-            say(banner.resumed(pause.details, event.reason, event.by, time.monotonic() - began))
+            seconds = time.monotonic() - began
+            say(banner.resumed(pause.details, event.reason, event.by, seconds, pause.question))
             return event
-        enter = pause.dropped is not None
-        text = banner.paused(pause.details, event.remaining, enter=enter, dropped=pause.dropped or 0)
+        enter, dropped = pause.dropped is not None, pause.dropped or 0
+        text = banner.paused(
+            pause.details, event.remaining, enter=enter, dropped=dropped, question=pause.question
+        )  # fmt: skip
         say(about + text, begin_line=True)
 
 
-def _timeout(argument: object) -> float | None:
+def timeout_of(argument: object) -> float | None:
     """Return the argument, else that of the environment, else None: the default of the box. Reports invalid values."""
     if argument is not None:
         seconds = _seconds(argument)

@@ -11,6 +11,7 @@ from lager.breakpoints.banner import HELD_UP
 from lager.daemon_client import no_answer
 from lager.errors import BusError, LagerError
 from lager.inspection.location import Place
+from lager.question import Question
 
 _UNHEARD_SECONDS = 15.0  # until lagerd must have accepted a pause
 _HELD_UP = 0.5  # a thread that is so late was kept from running
@@ -42,6 +43,7 @@ class PauseState:
 
     details: dict[str, Any]
     place: Place
+    question: Question | None = None
     events: "SimpleQueue[Accepted | Ended | CannotPause]" = field(default_factory=SimpleQueue)
     deadline: float | None = None
     known: bool = False

@@ -1,0 +1,51 @@
+"""What a line means that somebody types on the terminal of a paused run.
+
+A pause takes Enter, and `e`, `o` and `s`. A question takes an answer, and the same words with a colon before them.
+"""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from lager.question import Question
+from lager.text import seconds_of
+
+_EXTENSION = 300.0
+HELP = "press Enter on an empty line to resume, or type e (5 more minutes), o (console) or s (show)"
+
+
+class Wish(Enum):
+    """What a typed line asks for."""
+
+    RESUME = auto()
+    ANSWER = auto()
+    EXTEND = auto()
+    CONSOLE = auto()
+    SHOW = auto()
+    UNKNOWN = auto()
+
+
+@dataclass(frozen=True)
+class Line:
+    """A typed line. `seconds` is for EXTEND, `text` for ANSWER."""
+
+    wish: Wish
+    text: str = ""
+    seconds: float = 0.0
+
+
+def line(typed: bytes, question: Question | None) -> Line:
+    """Return what `typed`, one line with its end, asks for."""
+    text = typed.decode(errors="replace").rstrip("\r\n")
+    word, _, rest = text.strip().partition(" ")
+    if not word:
+        return Line(Wish.RESUME)
+    if question is not None and not word.startswith(":"):
+        return Line(Wish.ANSWER, text)
+    command = word.removeprefix(":")
+    if command == "e":
+        seconds = seconds_of(rest) if rest else _EXTENSION
+        return Line(Wish.UNKNOWN) if seconds is None else Line(Wish.EXTEND, seconds=seconds)
+    known = {"o": Wish.CONSOLE, "s": Wish.SHOW}
+    if command in known and not rest:
+        return Line(known[command])
+    return Line(Wish.UNKNOWN) if question is None else Line(Wish.ANSWER, text)

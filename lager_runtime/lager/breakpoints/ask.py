@@ -1,0 +1,105 @@
+"""A question: a pause that returns an answer. Without lagerd it is asked on the terminal of the process."""
+
+import contextlib
+import os
+import select
+import sys
+import time
+from types import FrameType
+from typing import Any
+
+import lager
+from lager import question
+from lager.breakpoints import banner, pause
+from lager.breakpoints.notices import say
+from lager.errors import InvalidArgument, LagerError, NoAnswer
+from lager.inspection.location import Place
+from lager.question import Answer, Question
+
+_DEFAULT_TIMEOUT = 300.0
+
+
+def ask(
+    frame: FrameType,
+    text: object,
+    kind: object,
+    choices: object,
+    unit: object,
+    low: object,
+    high: object,
+    default: object,
+    timeout: object,
+    label: object,
+) -> Answer:
+    """Ask at `frame` and return the answer; see lager.ask. Blocks the calling thread."""
+    asked = question.question(text, kind, choices, unit, low, high, default)
+    place = Place.of_call(frame)
+    del frame
+    where = banner.where(pause.describe(place, None, None, False))  # now, since a place forgets its frames
+    if lager.is_switched_off():
+        return _without(asked, where)
+    if lager.is_run():
+        return _through_lagerd(place, asked, timeout, label, where)
+    return _on_terminal(asked, timeout, where)
+
+
+def _through_lagerd(place: Place, asked: Question, timeout: object, label: object, where: str) -> Answer:
+    text = asked.text if label is None else f"{label}: {asked.text}"
+    try:
+        ended = pause.ask(place, text, timeout, asked)
+    except LagerError as problem:
+        say(f"lager: cannot ask through lagerd. {problem}\n")
+        return _on_terminal(asked, timeout, where)
+    answer = ended.by.get("answer")
+    with contextlib.suppress(InvalidArgument):
+        if answer is not None:
+            return asked.answer(answer)
+    return _without(asked, where)
+
+
+def _without(asked: Question, where: str) -> Answer:
+    if asked.default is not None:
+        return asked.default
+    raise NoAnswer(f"Nobody answered {asked.text!r} at {where}.", "Give ask() a default, or catch lager.NoAnswer.")
+
+
+def _on_terminal(asked: Question, timeout: object, where: str) -> Answer:
+    """Ask on standard input if it is a terminal. Nothing else is ever read."""
+    fd = _terminal()
+    if fd is None:
+        return _without(asked, where)
+    limit = pause.timeout_of(timeout)
+    seconds = _DEFAULT_TIMEOUT if limit is None else limit
+    ends = time.monotonic() + seconds if seconds else None
+    while True:
+        say(f"{banner.prompt(asked)} ", begin_line=True)
+        line = _line(fd, ends)
+        if line is None:
+            say("\n")
+            return _without(asked, where)
+        if not line.strip() and asked.default is not None:
+            return asked.default
+        if line.strip():
+            try:
+                return asked.answer(line.rstrip("\n"))
+            except InvalidArgument as wrong:
+                say(f"lager: {wrong}\n")
+
+
+def _terminal() -> int | None:
+    path = lager.at_start("LAGER_TERMINAL")
+    with contextlib.suppress(Exception):
+        stream: Any = sys.__stdin__
+        fd = stream.fileno()
+        if os.isatty(fd) and (not path or os.ttyname(fd) == path):
+            return int(fd)
+    return None
+
+
+def _line(fd: int, ends: float | None) -> str | None:
+    """Return the next line; None at the end of the input, or when the time is over."""
+    left = None if ends is None else max(ends - time.monotonic(), 0.0)
+    if not select.select([fd], (), (), left)[0]:
+        return None
+    typed = os.read(fd, 4096)
+    return typed.decode(errors="replace") if typed else None

@@ -1,0 +1,165 @@
+"""A question of a script: its kinds, and how what somebody gives becomes an answer.
+
+All three sides use it: the script asks, lagerd accepts or refuses an answer, and a terminal says what it wants. An
+answer is a bool ("yes-no"), a str ("text" and "choice") or a float ("number").
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from lager.errors import InvalidArgument
+from lager.text import LABEL_LENGTH, amount_of, printable
+from lager.values import number
+
+KINDS = ("yes-no", "text", "number", "choice")
+TEXT_LENGTH = 4096
+_MOST_CHOICES = 100
+_UNIT_LENGTH = 20
+_YES = frozenset(("y", "yes", "true", "on", "1"))
+_NO = frozenset(("n", "no", "false", "off", "0"))
+
+Answer = bool | str | float
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question and what answers it; the bounds of a number are inclusive. Made by `question`."""
+
+    text: str
+    kind: str
+    choices: tuple[str, ...] = ()
+    unit: str = ""
+    low: float | None = None
+    high: float | None = None
+    default: Answer | None = None
+
+    def answer(self, given: object) -> Answer:
+        """Convert a typed text, or a value of the right type, to an answer. InvalidArgument says what is wanted."""
+        converted = self._converted(given)
+        if converted is None:
+            raise InvalidArgument(f"{shown(given)} does not answer {self.text!r}.", f"Give {self.wanted()}.")
+        return converted
+
+    def wanted(self) -> str:
+        """Return what the question takes, in words."""
+        if self.kind == "yes-no":
+            return "yes or no"
+        if self.kind == "choice":
+            return f"one of: {', '.join(self.choices)}"
+        if self.kind == "text":
+            return "a line of text"
+        unit = f" {self.unit}" if self.unit else ""
+        if self.low is not None and self.high is not None:
+            return f"a number from {shown(self.low)} to {shown(self.high)}{unit}"
+        if self.low is not None:
+            return f"a number of at least {shown(self.low)}{unit}"
+        if self.high is not None:
+            return f"a number of at most {shown(self.high)}{unit}"
+        return f"a number of {self.unit}" if self.unit else "a number"
+
+    def details(self) -> dict[str, Any]:
+        """Return the keys of the contract that a question adds to those of a pause."""
+        return {
+            "question": self.text,
+            "kind": self.kind,
+            "choices": list(self.choices),
+            "unit": self.unit,
+            "low": self.low,
+            "high": self.high,
+            "default": self.default,
+        }
+
+    def _converted(self, given: object) -> Answer | None:
+        if self.kind == "yes-no":
+            return _yes_or_no(given)
+        if self.kind == "number":
+            value = amount_of(given, self.unit) if isinstance(given, str) else number(given)
+            return value if value is not None and self._is_within(value) else None
+        if not isinstance(given, str):
+            return None
+        if self.kind == "choice":
+            return _one_of(self.choices, given)
+        text = given.rstrip("\r\n")
+        return text if len(text) <= TEXT_LENGTH and "\0" not in text else None
+
+    def _is_within(self, value: float) -> bool:
+        return (self.low is None or self.low <= value) and (self.high is None or value <= self.high)
+
+
+def question(
+    text: object,
+    kind: object = "yes-no",
+    choices: object = None,
+    unit: object = "",
+    low: object = None,
+    high: object = None,
+    default: object = None,
+) -> Question:
+    """Return a checked question. Raises InvalidArgument if the arguments do not fit each other."""
+    if kind not in KINDS:
+        raise InvalidArgument(f"{shown(kind)} is not a kind of question.", f"Give one of {', '.join(KINDS)}.")
+    said = printable(text, LABEL_LENGTH)
+    if not said.strip():
+        raise InvalidArgument("The question is empty.", "Give its text.")
+    if (choices is not None and choices != ()) != (kind == "choice"):
+        raise InvalidArgument("choices belong to a question of kind='choice', and only to one.", "")
+    if kind != "number" and not (unit == "" and low is None and high is None):
+        raise InvalidArgument("unit, low and high belong to a question of kind='number' only.", "")
+    lowest, highest = _bound("low", low), _bound("high", high)
+    if lowest is not None and highest is not None and lowest > highest:
+        raise InvalidArgument(f"low={shown(lowest)} is greater than high={shown(highest)}.", "No number is in between.")
+    possible = _choices(choices) if kind == "choice" else ()
+    asked = Question(said, str(kind), possible, printable(unit, _UNIT_LENGTH), lowest, highest)
+    return asked if default is None else replace(asked, default=asked.answer(default))
+
+
+def from_details(details: dict[str, Any]) -> Question | None:
+    """Return the question of a pause from its keys, None if it asks none. Raises InvalidArgument."""
+    if "question" not in details:
+        return None
+    names = ("kind", "choices", "unit", "low", "high", "default")
+    given = {name: details[name] for name in names if details.get(name) is not None}
+    if given.get("choices") == []:
+        del given["choices"]
+    return question(details["question"], **given)
+
+
+def shown(answer: object) -> str:
+    """Return an answer as people type it."""
+    if isinstance(answer, bool):
+        return "yes" if answer else "no"
+    return f"{answer:.12g}" if isinstance(answer, float) else printable(answer, 60)
+
+
+def _bound(name: str, value: object) -> float | None:
+    if value is None:
+        return None
+    bound = number(value)
+    if bound is None:
+        raise InvalidArgument(f"{name}={shown(value)} is not a number.", "")
+    return bound
+
+
+def _choices(given: object) -> tuple[str, ...]:
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise InvalidArgument(f"choices={shown(given)} is not a list of texts.", "")
+    texts = tuple(given)
+    for text in texts:
+        if type(text) is not str or not text.strip() or text != printable(text, LABEL_LENGTH) or text != text.strip():
+            raise InvalidArgument(f"{shown(text)} cannot be a choice.", "Give texts of one line.")
+    if not texts or len(texts) > _MOST_CHOICES or len({text.casefold() for text in texts}) < len(texts):
+        raise InvalidArgument(f"choices has {len(texts)} texts.", f"Give 1 to {_MOST_CHOICES} different ones.")
+    return texts
+
+
+def _one_of(choices: tuple[str, ...], given: str) -> str | None:
+    wanted = given.strip().casefold()
+    return next((text for text in choices if text.casefold() == wanted), None)
+
+
+def _yes_or_no(given: object) -> bool | None:
+    if isinstance(given, bool):
+        return given
+    word = given.strip().casefold() if isinstance(given, str) else ""
+    return True if word in _YES else False if word in _NO else None

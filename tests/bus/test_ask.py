@@ -1,0 +1,229 @@
+"""ask(): a pause that returns an answer, from whoever gives one first."""
+
+import pytest
+
+from lager.errors import InvalidArgument, NoSuchBreakpoint
+from tests.documents import ROOT
+from tests.processes import LAGER
+
+ASKS = "import lager\nprint('got', repr(lager.ask({0})), flush=True)\n"
+KINDS = [
+    ("'LED green?'", "y", "True"),
+    ("'LED green?'", "Off", "False"),
+    ("'how long?', kind='number', unit='mm', low=1, high=20", "20 mm", "20.0"),
+    ("'how high?', kind='number', unit='V', low=-5", "-500mV", "-0.5"),
+    ("'which?', kind='choice', choices=['red', 'dark green']", "Dark Green", "'dark green'"),
+    ("'serial?', kind='text'", "  SN 42", "'  SN 42'"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "typed", "answer"), KINDS)
+def test_an_answer_is_what_the_question_asks_for(run, client, lager, arguments, typed, answer):
+    process = run(ASKS.format(arguments))
+    id = client.paused()["id"]
+    assert lager("answer", id, typed).returncode == 0
+    process.out.expect(f"got {answer}\n")
+    assert client.resumed(id)[0] == "answered"
+    assert process.wait() == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "typed", "wanted"),
+    [
+        ("'LED green?'", "maybe", "Give yes or no."),
+        ("'how long?', kind='number', unit='mm', low=1, high=20", "20.1", "Give a number from 1 to 20 mm."),
+        ("'how long?', kind='number', unit='mm', low=1, high=20", "5 V", "Give a number from 1 to 20 mm."),
+        ("'how high?', kind='number', low=1", "nan", "Give a number of at least 1."),
+        ("'which?', kind='choice', choices=['red', 'green']", "blue", "Give one of: red, green."),
+    ],
+)
+def test_a_wrong_answer_is_refused_where_it_is_given(run, client, lager, arguments, typed, wanted):
+    run(ASKS.format(arguments))
+    id = client.paused()["id"]
+    refused = lager("answer", typed)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert wanted in refused.stderr
+    assert [pause["id"] for pause in client.list()] == [id]
+
+
+def test_over_d_bus_a_value_of_its_type_answers(run, client):
+    process = run(ASKS.format("'how long?', kind='number', low=1"))
+    id = client.paused()["id"]
+    for wrong in (True, 0.5, ["1"]):
+        with pytest.raises(InvalidArgument):
+            client.call("Answer", "sv", id, wrong)
+    assert client.call("Answer", "sv", id, 7) == 7.0
+    process.out.expect("got 7.0\n")
+
+
+def test_a_question_lists_what_it_asks(run, client):
+    run(ASKS.format("'how long?', kind='number', unit='mm', low=1, default=3, label='gap'"))
+    pause = client.paused()
+    asked = {key: pause[key] for key in ("question", "kind", "choices", "unit", "low", "default", "label")}
+    assert asked == {
+        "question": "how long?", "kind": "number", "choices": [], "unit": "mm", "low": 1.0, "default": 3.0,
+        "label": "gap: how long?",
+    }  # fmt: skip
+    assert "high" not in pause
+    assert pause["interactive"]
+
+
+def test_whoever_answers_second_is_told_who_was_first(run, client, lager):
+    process = run(ASKS.format("'LED green?'"))
+    id = client.paused()["id"]
+    assert client.call("Answer", "sv", id, "no") is False
+    with pytest.raises(NoSuchBreakpoint, match=f"has already answered {id}: no. The first answer counts."):
+        client.call("Answer", "sv", id, "yes")
+    assert "has already answered" in lager("answer", id[:5], "yes").stderr
+    process.out.expect("got False\n")
+
+
+def test_continue_gives_the_default(run, client, lager):
+    process = run(ASKS.format("'which?', kind='choice', choices=['red', 'green'], default='green'"))
+    id = client.paused()["id"]
+    assert lager("continue").returncode == 0
+    process.out.expect("got 'green'\n")
+    assert client.resumed(id)[1]["answer"] == "green"
+
+
+def test_without_a_default_continue_is_refused_and_continue_all_passes_over(run, client, lager):
+    run(ASKS.format("'LED green?'"))
+    id = client.paused()["id"]
+    plain = run("import lager\nlager.pause('plain')\n")
+    client.paused()
+    refused = lager("continue", id)
+    assert refused.returncode == 1
+    assert f"Answer it with: lager answer {id} VALUE" in refused.stderr
+    assert client.call("ContinueAll") == 1
+    assert plain.wait() == 0
+    assert [pause["id"] for pause in client.list()] == [id]
+    assert lager("answer", "yes").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "outcome"),
+    [
+        ("'LED green?', default=False", "got False"),
+        ("'LED green?'", "NoAnswer: Nobody answered 'LED green?' at script.py:2"),
+    ],
+)
+def test_at_its_deadline_it_is_the_default_or_an_error(run, client, arguments, outcome):
+    process = run(ASKS.format(f"{arguments}, timeout=0.05"))
+    (process.out if outcome.startswith("got") else process.err).expect(outcome)
+    assert client.resumed(client.paused()["id"])[0] == "timeout"
+
+
+@pytest.mark.parametrize(("env", "expected"), [({"LAGER_BREAKPOINTS": "off"}, "got 4.0"), ({}, "got 4.0")])
+def test_where_nobody_can_answer_it_is_the_default_at_once(start, script, run, client, env, expected):
+    name = script(ASKS.format("'how long?', kind='number', default=4, timeout=0"))
+    process = start(LAGER, "python", name, **env) if env else start("python3", name)
+    process.out.expect(expected)
+    assert process.wait() == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ["'a?', kind='maybe'", "'  '", "'a?', choices=['b']", "'a?', kind='choice'", "'a?', kind='choice', choices='ab'",
+     "'a?', kind='choice', choices=['a', 'A']", "'a?', unit='V'", "'a?', kind='number', low=2, high=1",
+     "'a?', kind='number', low='x'", "'a?', kind='number', high=5, default=6", "'a?', default='perhaps'"],
+)  # fmt: skip
+def test_arguments_that_do_not_fit_are_an_error_at_once(start, script, arguments):
+    process = start("python3", script(ASKS.format(arguments)))
+    assert process.wait() == 1
+    assert "lager.errors.InvalidArgument: " in process.err.rest()
+    assert InvalidArgument.__module__ == "lager.errors"
+
+
+def test_a_question_survives_a_new_lagerd(own_station, run, client, lager):
+    process = run(ASKS.format("'how long?', kind='number', unit='mm', high=9"))
+    id = client.paused()["id"]
+    own_station.kill_lagerd()
+    own_station.start_lagerd()
+    assert client.paused()["unit"] == "mm"
+    assert "at most 9 mm" in lager("answer", id, "10").stderr
+    assert lager("answer", id, "9mm").stdout == f"Answered {id}: 9.\n"
+    process.out.expect("got 9.0\n")
+
+
+def test_several_questions_have_to_be_named(run, client, lager):
+    processes = [run(ASKS.format(f"'{text}?'")) for text in ("one", "two")]
+    ids = [client.paused()["id"] for _ in processes]
+    refused = lager("answer", "yes")
+    assert "You have 2 questions. Name one of them by its id." in refused.stderr
+    for id in ids:
+        assert lager("answer", id, "yes").returncode == 0
+    assert lager("answer", "yes").stderr.startswith("lager: You have no question.")
+
+
+@pytest.fixture
+def asked(screen, script, client):
+    """A script on a terminal that asks something; its screen and the pause."""
+
+    def asked(arguments):
+        one = screen(LAGER, "python", script(ASKS.format(arguments)))
+        pause = client.paused()
+        one.sees("timeout   ")
+        return one, pause["id"]
+
+    return asked
+
+
+def test_on_the_runs_terminal_the_typed_line_is_the_answer(asked):
+    screen, id = asked("'how long?', kind='number', unit='mm', low=1, high=20")
+    assert "answer    type a number from 1 to 20 mm, or: lager answer" in screen.shown
+    screen.type("30\r")
+    screen.sees("30 does not answer 'how long?'. Give a number from 1 to 20 mm.")
+    screen.type("\r")
+    screen.sees("how long? Type a number from 1 to 20 mm.")
+    screen.type("2.5mm\r")
+    screen.sees("got 2.5")
+    screen.sees(f"{id} was answered by")
+    assert screen.wait() == 0
+
+
+def test_enter_gives_the_default_there(asked):
+    screen, _ = asked("'LED green?', default=True")
+    assert "default   yes (Enter)" in screen.shown
+    screen.type("\r")
+    screen.sees("got True")
+    assert screen.wait() == 0
+
+
+def test_words_with_a_colon_extend_and_show_while_it_is_asked(asked, client):
+    screen, id = asked("'serial?', kind='text'")
+    screen.type(":e 1h\r")
+    screen.sees(f"{id} has 1h0")
+    screen.type(":s\r")
+    screen.sees("Variables")
+    assert [pause["id"] for pause in client.list()] == [id]
+    screen.type("SN 42\r")
+    screen.sees("got 'SN 42'")
+    assert screen.wait() == 0
+
+
+def test_the_console_has_the_keys_until_it_ends(asked):
+    screen, _ = asked("'LED green?'")
+    screen.type(":o\r")
+    screen.sees(">>>")
+    screen.type("1 + 41\r")
+    screen.sees("\n42")
+    screen.type("\x04")
+    screen.until(lambda shown: "time left" in shown.splitlines()[-1])  # the console has ended, and the keys are free
+    screen.type("no\r")
+    screen.sees("got False")
+    assert screen.wait() == 0
+
+
+def test_the_example_asks_four_things(terminal, client, lager, tmp_path):
+    page = (ROOT / "docs" / "breakpoints.md").read_text()
+    example = (ROOT / "examples" / "ask_operator.py").read_text()
+    assert example.split("from lager")[1].rpartition("\nprint")[0] in page
+    (tmp_path / "ask_operator.py").write_text(example)
+    run = terminal(LAGER, "python", "ask_operator.py")
+    for typed in ("", "2.5mm", "Long"):
+        client.paused()
+        run.expect("timeout   ")
+        run.type(f"{typed}\r")
+    assert lager("answer", client.paused()["id"], "SN 42").returncode == 0
+    run.expect("SN 42: 2.5 mm, long cable")
+    assert run.wait() == 0
