@@ -23,6 +23,7 @@ from lagerd.breakpoints.kept_pauses import KeptPauses
 from lagerd.clients import Clients
 from lagerd.install import commands
 from lagerd.instruments.interface import Instruments
+from lagerd.instruments.safe_process import SOCKET, SafeProcess
 from lagerd.log import Unblocking
 from lagerd.server import Service
 from lagerd.signals import until_told
@@ -94,7 +95,10 @@ async def serve(address: str, config_file: Path | None = None) -> int:
     bus = await Bus.connect(address)
     notifier = sdnotify.SystemdNotifier()
     breakpoints = Breakpoints(bus, Clients(bus), KeptPauses(_runtime_folder() / "pauses"), version=build.release())
-    instruments = Instruments(bus, breakpoints.clients, breakpoints.pauses, _runtime_folder() / "leases")
+    instruments = Instruments(
+        bus, breakpoints.clients, breakpoints.pauses, _runtime_folder() / "leases", _state_folder(),
+        SafeProcess(SOCKET if "STATE_DIRECTORY" in os.environ else None),  # which is that of the unit
+    )  # fmt: skip
     status = partial(_status, notifier, breakpoints, instruments)
     breakpoints.hooks.instruments = lambda pause: instruments.of(pause.owner)
     breakpoints.hooks.changed = instruments.hooks.changed = lambda _: status()
@@ -134,6 +138,12 @@ def _lost(address: str) -> int:
 def _runtime_folder() -> Path:
     """Return the folder of leases and pauses: RuntimeDirectory= of systemd on a box, else a folder of this user."""
     given = os.environ.get("RUNTIME_DIRECTORY", "").split(":")[0]
+    return Path(given) if given else embedded_folder()
+
+
+def _state_folder() -> Path:
+    """Return the folder of what outlives a reboot: StateDirectory= of systemd on a box, else a folder of this user."""
+    given = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
     return Path(given) if given else embedded_folder()
 
 

@@ -16,7 +16,7 @@ NAME = "com.lager.Breakpoints"
 PATH = "/com/lager/Breakpoints"
 SIGNALS = {
     NAME: ("Paused", "Resumed", "Extended", "PropertiesChanged"),
-    "com.lager.Instruments": ("Claimed", "Released", "Queued"),
+    "com.lager.Instruments": ("Claimed", "Released", "Queued", "MadeSafe", "Quarantined", "Cleared"),
 }
 EVERYTHING = "type='signal',path_namespace='/com/lager'"
 

@@ -1,5 +1,7 @@
 """The commands for each type of net, as tables of actions; and `lager instruments`."""
 
+import os
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -8,8 +10,9 @@ import click
 
 from lager import NetType
 from lager.contract import INSTRUMENTS
-from lager.text import duration
-from lager_cli.commands.box_option import several_box_option
+from lager.errors import NoSuchInstrument
+from lager.text import duration, printable
+from lager_cli.commands.box_option import box_group_option, box_option, go
 from lager_cli.commands.net_actions import Action, command, single
 from lager_cli.commands.options import json_option
 from lager_cli.commands.typed_values import level
@@ -154,23 +157,64 @@ gpo = single(
 _HEADERS = ("INSTRUMENT", "NET", "HELD BY", "SCRIPT", "PID", "FOR", "WAITING", "PAUSED")
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @json_option
-@several_box_option(lambda: _table())
-def instruments(as_json: bool) -> None:
-    """List the instruments in use: who holds each, for how long, and the pauses of that script.
+@box_group_option
+@click.pass_context
+def instruments(context: click.Context, as_json: bool, box: str | None) -> None:
+    """List the instruments in use: who holds each, for how long, and the pauses of that script. Instruments in
+    quarantine, which may be energised, come first.
+
+    \b
+    Examples:
+      lager instruments --json
+      lager instruments clear psu1
+    """
+    go(context, box, _table)
+    if context.invoked_subcommand is not None:
+        return
+    found = ask("List", name=INSTRUMENTS)[0]
+    if as_json:
+        output.print_json(with_ages(found))
+        return
+    for one in (one for one in found if one["quarantined"]):
+        since = time.strftime("%H:%M:%S", time.localtime(one["since"]))
+        output.say(f"{one['name']} is quarantined since {since}: it may be energised. {one['reason']}")
+        output.say(f"  make sure that it is safe, then: lager instruments clear {one['name']}")
+    held = [one for one in found if not one["quarantined"]]
+    if held:
+        output.fitting_table(_HEADERS, [_row(lease) for lease in sorted(held, key=lambda lease: lease["name"])])
+    elif not found:
+        output.say("No instrument is in use.")
+
+
+@instruments.command()
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask whether it is safe.")
+@box_option
+def clear(name: str, yes: bool) -> int:
+    """End the quarantine of an instrument. Make sure first that it is safe: lager could not switch it off.
 
     \b
     Example:
-      lager instruments --json
+      lager instruments clear psu1
     """
-    held = ask("List", name=INSTRUMENTS)[0]
-    if as_json:
-        output.print_json(with_ages(held))
-    elif held:
-        output.fitting_table(_HEADERS, [_row(lease) for lease in sorted(held, key=lambda lease: lease["name"])])
-    else:
-        output.say("No instrument is in use.")
+    found = [one for one in ask("List", name=INSTRUMENTS)[0] if one["quarantined"]]
+    chosen = [one for one in found if name in (one["name"], one["instrument"])]
+    if not chosen:
+        names = ", ".join(one["name"] for one in found)
+        hint = f"Quarantined: {names}." if names else "No instrument is quarantined."
+        raise NoSuchInstrument(f"{printable(name, 60)} is not quarantined.", hint)
+    for one in chosen:
+        output.say(f"{one['name']}: {one['reason']}")
+        if not yes:
+            if not os.isatty(0):
+                raise click.UsageError("There is no terminal to ask on. Make sure that it is safe, then add --yes.")
+            if not output.confirm(f"Is {one['name']} safe to use?"):
+                return 1
+        ask("Clear", "s", one["instrument"], name=INSTRUMENTS)
+        output.say(f"{one['name']} can be claimed again.")
+    return 0
 
 
 def _row(lease: dict[str, Any]) -> tuple[object, ...]:
@@ -182,8 +226,14 @@ def _row(lease: dict[str, Any]) -> tuple[object, ...]:
         lease["pid"],
         duration(age(lease)),
         lease["waiting"] or "-",
-        ", ".join(lease["pauses"]) or "-",
+        _state(lease),
     )
+
+
+def _state(lease: dict[str, Any]) -> str:
+    """Return the pauses of the holder, or why the instrument cannot be used. An older box tells no reason."""
+    quarantined = "quarantined: " if lease.get("quarantined") else ""
+    return f"{quarantined}{lease.get('reason', '')}" or ", ".join(lease["pauses"]) or "-"
 
 
 def _table() -> "Table":

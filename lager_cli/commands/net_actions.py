@@ -34,11 +34,15 @@ class Action:
     harmless: bool = False
 
 
-def with_net(name: str, type: NetType, wait: float, use: Callable[[Any], Any], *, coupled: bool = False) -> Any:
-    """Open the net and return the result of `use`; `coupled` as for Net.get."""
+def with_net(
+    name: str, type: NetType, wait: float, use: Callable[[Any], Any], *, coupled: bool = False, reads: bool = False
+) -> Any:
+    """Open the net and return the result of `use`; `coupled` as for Net.get. A command that only `reads` leaves the
+    outputs as they are, even if it is killed."""
     daemon.ready_address()
+    nets = nets_file.load().without_safe() if reads else None
     try:
-        opened = Net.get(name, type=type, wait=wait, coupled=coupled)
+        opened = Net.get(name, type=type, wait=wait, coupled=coupled, nets=nets)
     except WrongNetType as error:
         kind = nets_file.load().net(name).type
         raise WrongNetType(error.what, f"Try: lager {'gpi' if kind is NetType.GPIO else kind.value} {name}") from None
@@ -62,7 +66,9 @@ def command(
         chosen = actions[action]
         given = _value(action, chosen, value)
         coupled = chosen.harmless or (given is None and bool(chosen.unit))
-        result = with_net(net, type, wait, lambda opened: _act(chosen, opened, given), coupled=coupled)
+        result = with_net(
+            net, type, wait, lambda opened: _act(chosen, opened, given), coupled=coupled, reads=coupled
+        )  # fmt: skip
         show(net, action, result, chosen.unit, as_json)
         return int(bool(getattr(result, "unread", None)))  # part of the state could not be read
 
@@ -80,7 +86,7 @@ def single(
     @box_option
     def run(net: str, as_json: bool, wait: float, value: tuple[str, ...] = ()) -> None:
         given = _value(name, action, value)
-        result = with_net(net, type, wait, lambda opened: _act(action, opened, given))
+        result = with_net(net, type, wait, lambda opened: _act(action, opened, given), reads=given is None)
         show(net, name, result, action.unit, as_json)
 
     if value_name:

@@ -21,6 +21,9 @@ SIGNALS = {
     "Claimed": "sa{sv}",
     "Queued": "sa{sv}",
     "Released": "ssa{sv}",
+    "MadeSafe": "sa{sv}",
+    "Quarantined": "sa{sv}",
+    "Cleared": "sa{sv}",
 }
 ON_TIMEOUT = ("resume", "raise", "exit")  # what a pause can do at its timeout; the first is the default
 TIMED_OUT = 124  # the exit code after a timeout, as of timeout(1)

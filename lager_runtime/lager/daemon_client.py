@@ -85,6 +85,10 @@ class DaemonClient:
         except (OSError, ValueError):
             return False
 
+    def is_here(self) -> bool:
+        """Return whether the calling thread is the client's own, which must not wait for itself."""
+        return threading.get_ident() == self._thread.ident
+
     def join(self, kind: "Callable[[DaemonClient], Joined]") -> Joined:
         """Return the participant of this kind, made at the first call."""
         with _making:

@@ -12,6 +12,7 @@
     │   ├── AccessDenied
     │   ├── InvalidArgument
     │   ├── InstrumentBusy
+    │   │   └── Quarantined   its last holder crashed, and it could not be made safe
     │   ├── NoSuchInstrument
     │   ├── TooMany
     │   └── Failed
@@ -91,6 +92,10 @@ class InvalidArgument(Refusal):
 
 class InstrumentBusy(Refusal):
     exit_code = 75  # EX_TEMPFAIL of sysexits.h: the same command may work later
+
+
+class Quarantined(InstrumentBusy):
+    exit_code = 1  # it does not end by waiting
 
 
 class NoSuchInstrument(Refusal):

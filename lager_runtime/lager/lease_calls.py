@@ -4,7 +4,6 @@ import contextlib
 import os
 from typing import Any
 
-from lager.bus.connection import close_fds
 from lager.bus.facade import Bus
 from lager.contract import INSTRUMENTS, INSTRUMENTS_PATH
 from lager.daemon_client import PATIENCE, DaemonClient, this_process
@@ -31,7 +30,7 @@ class LeaseCalls:
         try:
             self._client.run(self._claim(instrument, details, wait, granted))
         except BaseException:
-            self._client.start(close_fds, granted)  # Ctrl-C came together with the lease
+            self._client.start(self._give_back, instrument, granted)  # of Ctrl-C that came with the lease
             raise
         return granted[0]
 
@@ -47,6 +46,31 @@ class LeaseCalls:
         except RuntimeError:  # the process is ending
             work.close()
             os.close(fd)
+
+    def guard(self, instrument: str, nets: list[str]) -> None:
+        """Change the nets that are made safe if this process crashes. Blocks and raises as a claim."""
+        if self._client.is_here():  # the garbage collector closed a net
+            self._client.finish(self._guard(instrument, nets))
+        else:
+            self._client.run(self._guard(instrument, nets))
+
+    def release_first(self, instrument: str, fd: int) -> bool:
+        """Release a lease with nets to be made safe: lagerd hears of it before the lease ends, or takes it for a crash.
+
+        Blocks until then, a few seconds at most if no lagerd answers; returns whether lagerd has heard of it.
+        """
+        try:
+            if self._client.is_here():  # the garbage collector closed the net
+                self._client.finish(self._released_first(instrument, fd))
+                return True
+            return bool(self._client.run(self._release_first(instrument, fd)))
+        except RuntimeError:  # the process is ending
+            os.close(fd)
+            return False
+
+    def _give_back(self, instrument: str, granted: list[int]) -> None:
+        if granted:
+            self._client.create_task(self._release(instrument, granted.pop()))
 
     async def _claim(self, instrument: str, details: dict[str, Any], wait: float, granted: list[int]) -> None:
         ends = self._client.time() + wait
@@ -69,6 +93,32 @@ class LeaseCalls:
     async def _leases(self) -> list[dict[str, Any]]:
         bus = await self._client.connected(patient=False)
         return list((await bus.call(INSTRUMENTS, INSTRUMENTS_PATH, "List"))[0])
+
+    async def _guard(self, instrument: str, nets: list[str]) -> None:
+        bus = await self._client.connected(patient=False)
+        await bus.call(INSTRUMENTS, INSTRUMENTS_PATH, "Guard", "sas", instrument, nets, timeout=_ANSWER_SECONDS)
+
+    async def _release_first(self, instrument: str, fd: int) -> bool:
+        try:
+            ends = self._client.time() + PATIENCE
+            while True:
+                bus = await self._client.connected(patient=False)
+                try:
+                    left = max(ends - self._client.time(), 0.1)
+                    await bus.call(INSTRUMENTS, INSTRUMENTS_PATH, "Release", "s", instrument, start=False, timeout=left)
+                    return True
+                except NoDaemon:
+                    if self._client.time() >= ends:
+                        raise
+                    await self._client.look_for_owner()
+                    await self._client.lagerd(ends - self._client.time())
+        except LagerError:
+            return False
+        finally:
+            os.close(fd)
+
+    async def _released_first(self, instrument: str, fd: int) -> None:
+        await self._release_first(instrument, fd)
 
     async def _release(self, instrument: str, fd: int) -> None:
         # Closed after the call, else the end of the lease would look like the end of its holder.

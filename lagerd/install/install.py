@@ -22,6 +22,7 @@ from lagerd.install.layout import CONFIG, FILES, LINKS, NETS, OWN_FOLDERS, SERVI
 
 MANIFEST = "usr/share/lager/installed.json"
 _RUNTIME = Path("/run/lager")
+_STATE = Path("/var/lib/lager")
 _COMMAND_SECONDS = 60.0
 _SYSTEMD, _UDEV, _BUS = Path("/run/systemd/system"), Path("/run/udev/control"), Path("/run/dbus/system_bus_socket")
 
@@ -74,6 +75,7 @@ def uninstall(root: Path = Path("/"), dry_run: bool = False) -> Iterator[Step]:
         if there:
             yield from work.systemctl("disable", *(("--now",) if work.live else ()))
             yield from work.run(_RUNTIME, "rm", "-rf", str(_RUNTIME))
+            yield from work.run(_STATE, "rm", "-rf", str(_STATE))
         for place in dict.fromkeys([*FILES, *work.files]):
             yield from work.remove(place)
         yield from work.remove_manifest()

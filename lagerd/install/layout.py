@@ -23,6 +23,7 @@ NETS = "etc/lager/nets.toml"
 # Where ssh finds a command without a login shell: lager --box NAME starts lager there.
 LINKS = ("usr/local/bin/lager", "usr/local/bin/lagerd")
 KILL = "usr/lib/systemd/system/lager-kill@.service"
+SAFE = "usr/lib/systemd/system/lager-safe@.service"
 PORTS = "usr/lib/udev/rules.d/99-lager-ports.rules"
 OWN_FOLDERS = ("etc/lager", "usr/share/lager")
 
@@ -39,6 +40,8 @@ FILES = {
     PORTS: "99-lager-ports.rules",
     "usr/lib/systemd/catalog/lager.catalog": "lager.catalog",
     KILL: "lager-kill@.service",
+    SAFE: "lager-safe@.service",
+    "usr/lib/systemd/system/lager-safe.socket": "lager-safe.socket",
     "usr/share/polkit-1/rules.d/lager.rules": "lager.polkit.rules",
     CONFIG: "lagerd.toml",
     "usr/share/dbus-1/system.d/com.lager.conf": "com.lager.conf",
@@ -51,10 +54,11 @@ _ADVICE = "Install it where everybody can read it: python3 -m venv /opt/lager &&
 
 @dataclass(frozen=True)
 class Layout:
-    """`program` is the path of lagerd as seen inside the root."""
+    """`program` is the path of lagerd as seen inside the root, `python` that of its interpreter."""
 
     templates: Path
     program: Path
+    python: Path
     protect_home: str
     ports: str = ""
 
@@ -62,9 +66,10 @@ class Layout:
         """Yield the place of each file below the root, and its text."""
         for place, name in FILES.items():
             text = (self.templates / name).read_text(encoding="utf-8")
-            if place in (SERVICE, KILL):
+            if place in (SERVICE, KILL, SAFE):
                 text = text.replace("{lagerd}", _quoted(self.program)).replace("{protect_home}", self.protect_home)
                 text = text.replace("{lager}", _quoted(self.program.with_name("lager")))
+                text = text.replace("{python}", _quoted(self.python))
             if place == PORTS:
                 text = text.replace("{ports}\n", self.ports)
             yield place, text
@@ -78,8 +83,12 @@ def find(root: Path) -> Layout:
         for path in needed:
             _check(path)
     home = any(path.is_relative_to(folder) for path in needed for folder in _HOMES)
-    inside = Path("/") / program.relative_to(root) if program.is_relative_to(root) else program
-    return Layout(_templates(), inside, "read-only" if home else "yes", ports.rules(root))
+    inside, python = (_inside(root, path) for path in (program, Path(sys.executable)))
+    return Layout(_templates(), inside, python, "read-only" if home else "yes", ports.rules(root))
+
+
+def _inside(root: Path, path: Path) -> Path:
+    return Path("/") / path.relative_to(root) if path.is_relative_to(root) else path
 
 
 def _templates() -> Path:

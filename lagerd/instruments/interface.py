@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,11 @@ from lager.text import time_left
 from lagerd import introspection
 from lagerd.breakpoints.pauses import Pauses
 from lagerd.clients import Client, Clients
-from lagerd.instruments.leases import Claimant, Lease, Leases, busy, claimant, from_details
+from lagerd.instruments.claims import Claims
+from lagerd.instruments.leases import Claimant, Lease, Leases, busy, claimant, from_details, safe_nets
 from lagerd.instruments.lock_files import LeaseFiles, process_end
+from lagerd.instruments.making_safe import MakingSafe
+from lagerd.instruments.safe_process import SafeProcess
 
 
 @dataclass
@@ -29,30 +32,59 @@ class LeaseHooks:
 
 @dataclass
 class Instruments:
-    """The interface. `folder` holds the lock files and must outlive this process."""
+    """The interface. `folder` holds the lock files and must outlive this process; `state` holds the records of claims
+    and must outlive the machine's."""
 
     bus: Bus
     clients: Clients
     pauses: Pauses
     folder: Path
+    state: Path
+    process: SafeProcess
     hooks: LeaseHooks = field(default_factory=LeaseHooks)
 
     def __post_init__(self) -> None:
-        self._files = LeaseFiles(self.folder, lambda instrument: self.leases.free_if_closed(instrument))
-        self.leases = Leases(asyncio.get_running_loop(), self._files, self._claimed, self._released, self._queued)
+        self._files = LeaseFiles(
+            self.folder, lambda instrument: self.leases.free_if_closed(instrument), Claims(self.state)
+        )
+        self._safety = MakingSafe(self.process, self._told)
+        self.leases = self._safety.leases = Leases(
+            asyncio.get_running_loop(), self._files, self._claimed, self._released, self._queued,
+            crashed=self._safety.crashed, quarantined=self._safety.quarantined,
+        )  # fmt: skip
         self._watches: dict[Lease, asyncio.Task[None]] = {}
         self.clients.on_leave(self._left)
 
     def interface(self) -> Interface:
-        methods: dict[str, Runner] = {"Claim": self.claim, "Release": self.release, "List": self.list_}
+        methods: dict[str, Runner] = {
+            "Claim": self.claim,
+            "Guard": self.guard,
+            "Release": self.release,
+            "List": self.list_,
+            "Clear": self.clear,
+        }
         return introspection.interface(INSTRUMENTS, methods)
 
     async def adopt(self) -> None:
-        """Read from the lock files which leases are still held, and watch their holders again."""
+        """Read from the lock files which leases are still held, and watch their holders again.
+
+        A recorded claim whose lease is no longer held was never released, whatever ended since: its holder, lagerd or
+        the machine. Its instrument is made safe before anybody else can claim it.
+        """
+        self.leases.quarantined |= {lease.instrument: (lease, why) for lease, why in self._files.claims.quarantined()}
+        recorded = {lease.instrument: (lease, why) for lease, why in self._files.claims.kept()}
         for lease in self._files.held():
+            record, why = recorded.pop(lease.instrument, (lease, ""))
+            if not why and record.since == lease.since:
+                lease = replace(lease, safe=record.safe)  # the nets that it has open may have changed
             self.leases.adopt(lease)
-            if not await self.clients.watch_if_there(lease.owner):
+            if not lease.making_safe and not await self.clients.watch_if_there(lease.owner):
                 self._watch_process(lease)
+        for lease, why in recorded.values():
+            if why:
+                self.leases.quarantine(lease, why)
+            elif lease.instrument not in self.leases.quarantined:
+                self.leases.crash(lease)
         self.hooks.changed(len(self.leases))
 
     async def close(self) -> None:
@@ -60,6 +92,7 @@ class Instruments:
         for task in watches:
             task.cancel()
         await asyncio.gather(*watches, return_exceptions=True)
+        await self._safety.close()
         self._files.close()
 
     async def claim(self, call: Call) -> Outcome:
@@ -83,9 +116,25 @@ class Instruments:
         self.leases.release(call.args[0], call.sender)
         return ()
 
+    def guard(self, call: Call) -> Outcome:
+        """Change which nets are made safe if the holder, which calls this, crashes."""
+        instrument, nets = call.args
+        self.leases.guard(instrument, call.sender, safe_nets({"safe": nets}))
+        return ()
+
+    async def clear(self, call: Call) -> Outcome:
+        client = await self.clients.of(call.sender)
+        self.hooks.admit(client)
+        lease = self.leases.clear(call.args[0])
+        self.hooks.record("cleared", lease, client, {})
+        self.bus.emit(INSTRUMENTS_PATH, INSTRUMENTS, "Cleared", "sa{sv}", lease.instrument, client.details())
+        return ()
+
     def list_(self, _: Call) -> Outcome:
+        quarantined = [self._quarantine(lease, why) for lease, why in self.leases.quarantined.values()]
         # A holder unlocks the file first, and then tells us.
-        return ([self._details(lease) for lease in self.leases if not self._files.is_free(lease.instrument)],)
+        held = [self._details(lease) for lease in self.leases if not self._files.is_free(lease.instrument)]
+        return ([*quarantined, *held],)
 
     def of(self, owner: str) -> list[str]:
         """Return the names of the instruments that a connection holds."""
@@ -93,9 +142,23 @@ class Instruments:
 
     def _details(self, lease: Lease) -> dict[str, Any]:
         details = lease.record()
-        del details["owner"]
+        for own in ("owner", "nets_file", "making_safe"):
+            del details[own]
         pauses = [pause.id for pause in self.pauses.of(lease.owner)]
-        return {**details, "waiting": self.leases.waiting(lease.instrument), "pauses": pauses}
+        state = {"quarantined": False, "reason": "is being made safe" if lease.making_safe else ""}
+        waiting = self.leases.waiting(lease.instrument)
+        return {**details, "safe": list(lease.safe), "waiting": waiting, "pauses": pauses, **state}
+
+    def _quarantine(self, lease: Lease, reason: str) -> dict[str, Any]:
+        return {**self._details(lease), "quarantined": True, "reason": reason}
+
+    def _told(self, what: str, lease: Lease, more: dict[str, Any]) -> None:
+        """Tell everybody that an instrument was made safe or quarantined."""
+        self.hooks.record(what, lease, None, more)
+        details = {**self._details(lease), **more}
+        member = {"made-safe": "MadeSafe", "quarantined": "Quarantined"}[what]
+        self.bus.emit(INSTRUMENTS_PATH, INSTRUMENTS, member, "sa{sv}", lease.instrument, details)
+        self.hooks.changed(len(self.leases))
 
     def _claimed(self, lease: Lease) -> None:
         self.bus.emit(INSTRUMENTS_PATH, INSTRUMENTS, "Claimed", "sa{sv}", lease.instrument, self._details(lease))
@@ -138,6 +201,8 @@ class Instruments:
         The advice is, in this order: its own net if it holds the instrument itself, the console of the paused holder,
         resuming that holder, or waiting.
         """
+        if holder.making_safe:
+            return busy(asked, holder, "", _wait_hint(by))
         if holder.owner == asked.owner:
             return busy(asked, holder, ", in this script", f"{_use_net(holder)}, or close() it first.")
         if holder.pid in by.ancestors:

@@ -12,6 +12,10 @@ Invariants:
   may be the lease of another name of the port. A waiter in a queue has its timer running; the code that removes it
   stops the timer, so `_give_up` always finds it there, behind a lease that is held.
 - Queues are served first come, first served.
+- A lease with nets in `safe` that ends without a release has crashed: its holder may have left an output on. In the
+  same step a lease of lagerd's own takes its place (`making_safe`), so that no claimant comes in between. It ends when
+  the outputs are safe, or when the instrument is quarantined.
+- The record of a crashed lease is removed after the instrument is safe or quarantined, never before.
 
 Races:
 
@@ -23,29 +27,42 @@ Races:
   checks again, and moves the waiter to the queue of that name.
 """
 
+import os
 import re
 import time
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Protocol
 
 from lager.contract import LONGEST
-from lager.errors import AccessDenied, InstrumentBusy, InvalidArgument, LagerError, NoSuchInstrument, TooMany
+from lager.errors import (
+    AccessDenied,
+    InstrumentBusy,
+    InvalidArgument,
+    LagerError,
+    NoSuchInstrument,
+    Quarantined,
+    TooMany,
+)
 from lager.text import printable
 from lagerd.breakpoints.pauses import Clock, Handle
 
 _KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}\Z")
 _LATE = 256
 _LONGEST_KEY = 100
+_LONGEST_NET = 1000
 _LONGEST_PATH = 4096
+_NEWER_KEYS = ("address", "device", "safe", "nets_file", "making_safe")
 
 
 @dataclass(frozen=True)
 class Lease:
     """A held instrument. `instrument` is its key, `name` its name in the nets file.
 
-    For a serial port, `address` is the path in the nets file, and `device` its device at the time of the claim.
+    For a serial port, `address` is the path in the nets file, and `device` its device at the time of the claim. `safe`
+    are the nets that the holder has open and that have a safe state; `nets_file` is where it found them. `making_safe`
+    is True for lagerd's own lease after the holder crashed; its other values are those of that holder.
     """
 
     instrument: str
@@ -61,6 +78,9 @@ class Lease:
     address: str = ""
     device: str = ""
     began: float = 0.0  # by the monotonic clock; `since` is by the wall clock
+    safe: tuple[str, ...] = ()
+    nets_file: str = ""
+    making_safe: bool = False
 
     def record(self) -> dict[str, Any]:
         return asdict(self)
@@ -71,13 +91,18 @@ class Lease:
         That lagerd may be older, so keys that are newer than 0.21 are stored only if they have a value.
         """
         told = {key: value for key, value in asdict(self).items() if key != "began"}  # stored as the time of the file
-        return {key: value for key, value in told.items() if value or key not in ("address", "device")}
+        return {key: value for key, value in told.items() if value or key not in _NEWER_KEYS}
 
     @classmethod
     def from_kept(cls, kept: dict[str, Any]) -> "Lease":
         """Return the lease in a lock file, also in one of a newer lagerd. Raises TypeError if it is not a lease."""
         known = {one.name for one in fields(cls)}
-        return cls(**{key: value for key, value in kept.items() if key in known})
+        lease = cls(**{key: value for key, value in kept.items() if key in known})
+        return replace(lease, safe=tuple(map(str, lease.safe)))
+
+    def for_safety(self) -> "Lease":
+        """Return the lease of lagerd's own that takes the place of this one after its holder crashed."""
+        return replace(self, owner="", making_safe=True, since=time.time(), began=round(time.monotonic(), 3))
 
 
 @dataclass(frozen=True)
@@ -97,11 +122,15 @@ class Claimant:
 
 
 class Store(Protocol):
-    """Stores leases in such a way that the kernel frees them."""
+    """Stores leases in such a way that the kernel frees them, and records those with nets to be made safe."""
 
     def take(self, lease: Lease) -> int: ...
     def is_free(self, instrument: str) -> bool: ...
     def drop(self, instrument: str) -> None: ...
+    def keep_record(self, lease: Lease) -> None: ...
+    def drop_record(self, instrument: str) -> None: ...
+    def keep_quarantine(self, lease: Lease, reason: str) -> None: ...
+    def drop_quarantine(self, instrument: str) -> None: ...
 
 
 @dataclass(eq=False)
@@ -130,8 +159,16 @@ class Leases:
         released: Callable[[Lease, str], None],
         queued: Callable[[Lease], None] = lambda _: None,
         limit_per_user: int = 1024,
+        crashed: Callable[[Lease, int], None] = lambda _, fd: os.close(fd),
+        quarantined: Callable[[Lease, str], None] = lambda *_: None,
     ) -> None:
+        """`crashed` gets lagerd's own lease of an instrument that must be made safe, and its descriptor to close. That
+        lease ends with `made_safe` or `quarantine`; `quarantined` is told of each quarantine.
+        """
         self.limit_per_user = limit_per_user
+        self.quarantined: dict[str, tuple[Lease, str]] = {}  # by instrument: whose lease it was, and the reason
+        self._crashed = crashed
+        self._tell_quarantined = quarantined
         self._clock = clock
         self._store = store
         self._claimed = claimed
@@ -177,6 +214,7 @@ class Leases:
         Raises the errors of the store; passes them to `failed` if they occur after this method has returned.
         """
         self._check_limit(lease)
+        self._refuse_quarantined(lease, claimant)
         waiter = Waiter(lease, granted, refused, failed, claimant)
         holder = self._blocking(waiter)
         if holder is None:
@@ -199,12 +237,19 @@ class Leases:
             self.free(instrument, "released")
         elif late:
             self._closed_early.remove((instrument, owner))
-        elif holder is None:
+        else:
+            self._held_by(instrument, owner)
+
+    def _held_by(self, instrument: str, owner: str) -> Lease:
+        """Return the lease. Raises NoSuchInstrument or AccessDenied if `owner` does not hold the instrument."""
+        holder = self._held.get(instrument)
+        if holder is None:
             raise NoSuchInstrument(
                 f"No process holds {printable(instrument, 100)}.", "See who holds what with: lager instruments"
             )
-        else:
+        if holder.owner != owner:
             raise AccessDenied(f"{holder.name} is held by {holder.user}, in another process.")
+        return holder
 
     def free_if_closed(self, instrument: str) -> None:
         """Free the instrument if the kernel has closed its lease."""
@@ -212,14 +257,93 @@ class Leases:
             self._closed_early.append((instrument, self._held[instrument].owner))
             self.free(instrument, "gone")
 
+    def guard(self, instrument: str, owner: str, nets: tuple[str, ...]) -> None:
+        """Replace the nets of a lease that must be made safe if its holder crashes.
+
+        Raises NoSuchInstrument or AccessDenied if `owner` does not hold it, and the errors of the store.
+        """
+        lease = self._held_by(instrument, owner)
+        changed = replace(lease, safe=nets)
+        if nets:
+            self._store.keep_record(changed)
+        else:
+            self._store.drop_record(instrument)
+        self._held[instrument] = changed
+        self._per_owner[owner][self._per_owner[owner].index(lease)] = changed
+
     def free(self, instrument: str, reason: str) -> None:
+        """End a lease and serve its queue; after a crash, make the instrument safe before."""
+        lease = self._end(instrument)
+        if not lease.making_safe:
+            self._released(lease, reason)
+        if lease.safe and reason == "gone":
+            self._begin_safety(lease)
+        elif lease.safe:
+            self._store.drop_record(instrument)
+        self._serve(instrument)
+
+    def crash(self, lease: Lease) -> None:
+        """Make an instrument safe whose holder crashed while no lagerd was there to notice."""
+        self._begin_safety(lease)
+
+    def made_safe(self, instrument: str) -> None:
+        """End lagerd's own lease: the instrument is safe."""
+        self._end(instrument)
+        self._store.drop_record(instrument)
+        self._serve(instrument)
+
+    def quarantine(self, lease: Lease, reason: str) -> None:
+        """Refuse the instrument to everybody, also to those who wait for it, until `clear`."""
+        self.quarantined[lease.instrument] = (lease, reason)
+        try:
+            self._store.keep_quarantine(lease, reason)
+            self._store.drop_record(lease.instrument)
+        except OSError:
+            pass  # the record stays, so that the next lagerd makes the instrument safe
+        if lease.instrument in self._held:
+            self._end(lease.instrument)
+        self._tell_quarantined(lease, reason)
+        self._serve(lease.instrument)
+
+    def clear(self, instrument: str) -> Lease:
+        """End a quarantine; return whose lease the instrument had. Raises NoSuchInstrument if there is none."""
+        if instrument not in self.quarantined:
+            what = f"{printable(instrument, 100)} is not quarantined."
+            raise NoSuchInstrument(what, "See what is with: lager instruments")
+        self._store.drop_quarantine(instrument)
+        return self.quarantined.pop(instrument)[0]
+
+    def _refuse_quarantined(self, lease: Lease, claimant: Claimant) -> None:
+        """Raise Quarantined if the instrument is quarantined, under this name or another one of its serial port."""
+        for other, reason in self.quarantined.values():
+            same_device = other.device == lease.device != "" and other.instrument not in claimant.moved
+            if other.instrument == lease.instrument or other.instrument in claimant.same or same_device:
+                raise Quarantined(
+                    f"{other.name} may be energised: {reason} It is quarantined.",
+                    f"Make sure that it is safe, then: lager instruments clear {other.name}",
+                )
+
+    def _begin_safety(self, lease: Lease) -> None:
+        ours = lease.for_safety()
+        try:
+            fd = self._store.take(ours)
+        except LagerError as error:
+            self.quarantine(ours, error.what)
+            return
+        self._hold(ours)
+        self._crashed(ours, fd)
+
+    def _end(self, instrument: str) -> Lease:
         lease = self._held.pop(instrument)
         self._per_owner[lease.owner].remove(lease)
         if not self._per_owner[lease.owner]:
             del self._per_owner[lease.owner]
         self._per_user[lease.uid] -= 1
         self._store.drop(instrument)
-        self._released(lease, reason)
+        return lease
+
+    def _serve(self, instrument: str) -> None:
+        """Grant the instrument to the first that waits for it."""
         while instrument in self._queues and instrument not in self._held:
             waiter = self._queues[instrument][0]
             self._leave_queue(waiter)
@@ -228,6 +352,7 @@ class Leases:
                 continue
             waiter.stop_timer()
             try:
+                self._refuse_quarantined(waiter.lease, waiter.claimant)
                 self._grant(waiter)
             except LagerError as error:
                 waiter.failed(error)
@@ -316,6 +441,8 @@ def from_details(
         address=_text(details, "address", _LONGEST_PATH),
         device=_text(details, "device"),
         began=round(time.monotonic(), 3),
+        safe=safe_nets(details),
+        nets_file=_text(details, "nets_file", _LONGEST_PATH),
     )
     return lease, wait
 
@@ -331,6 +458,11 @@ def claimant(details: dict[str, Any]) -> Claimant:
     )
 
 
+def safe_nets(details: dict[str, Any]) -> tuple[str, ...]:
+    """Return the nets in the details of a claim that are to be made safe. Raises InvalidArgument."""
+    return tuple(sorted(_texts(details, "safe", _LONGEST_NET)))
+
+
 def _text(details: dict[str, Any], key: str, limit: int = 200) -> str:
     value = details.get(key, "")
     if type(value) is not str:
@@ -338,9 +470,9 @@ def _text(details: dict[str, Any], key: str, limit: int = 200) -> str:
     return printable(value, limit)
 
 
-def _texts(details: dict[str, Any], key: str) -> frozenset[str]:
+def _texts(details: dict[str, Any], key: str, limit: int = _LONGEST_KEY) -> frozenset[str]:
     values = details.get(key, [])
-    if type(values) is not list or not all(type(value) is str and len(value) <= _LONGEST_KEY for value in values):
+    if type(values) is not list or not all(type(value) is str and len(value) <= limit for value in values):
         raise InvalidArgument(f"The key {key} of a claim should be a list of short strings.")
     return frozenset(values)
 
@@ -348,6 +480,9 @@ def _texts(details: dict[str, Any], key: str) -> frozenset[str]:
 def busy(asked: Lease, holder: Lease, paused: str, way_out: str) -> InstrumentBusy:
     """Return the refusal: who holds the instrument, where its script is paused, and what to do."""
     since = time.strftime("%H:%M:%S", time.localtime(holder.since))
+    if holder.making_safe:
+        whose = f"{holder.script or f'process {holder.pid}'} of {holder.user} ended with it open"
+        return InstrumentBusy(f"{holder.name} is being made safe since {since}, because {whose}.", way_out)
     what = holder.script or f"process {holder.pid}"
     net = f" (net {holder.net})" if holder.net else ""
     alias = f"{asked.name} is the same port as {holder.name}. " if asked.instrument != holder.instrument else ""

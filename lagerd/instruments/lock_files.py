@@ -20,6 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lager.errors import Failed
+from lagerd.instruments.claims import Claims
 from lagerd.instruments.leases import Lease
 from lagerd.signals import resolve
 
@@ -32,10 +33,12 @@ _log = logging.getLogger("lagerd")
 
 
 class LeaseFiles:
-    """The folder of lock files. `closed` is called with the instrument whenever its lease may have ended."""
+    """The folder of lock files, and the records of claims. `closed` is called with the instrument whenever its lease
+    may have ended."""
 
-    def __init__(self, folder: Path, closed: Callable[[str], None]) -> None:
+    def __init__(self, folder: Path, closed: Callable[[str], None], claims: Claims) -> None:
         self._folder = folder
+        self.claims = claims
         self._closed = closed
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._inotify: int | None = None
@@ -55,19 +58,21 @@ class LeaseFiles:
         if self._inotify is not None:
             asyncio.get_running_loop().remove_reader(self._inotify)
             os.close(self._inotify)
+        self.claims.close()
 
     def take(self, lease: Lease) -> int:
         """Return the descriptor of a new locked file, which the caller closes. Raises Failed on a full disk."""
         path = self._folder / lease.instrument
         try:
+            if lease.safe:
+                self.claims.keep(lease)
             return self._new(path, lease)
         except OSError as error:
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)
-            raise Failed(
-                f"{lease.name} cannot be claimed: {path} cannot be written ({error.strerror}).",
-                "Free some space there, then try again.",
-            ) from error
+                if lease.safe and not lease.making_safe:
+                    self.claims.drop(lease.instrument)
+            raise _unwritable(lease, error) from error
 
     def _new(self, path: Path, lease: Lease) -> int:
         path.unlink(missing_ok=True)
@@ -96,6 +101,23 @@ class LeaseFiles:
         """Remove the file; a process that still has it open no longer holds the instrument."""
         (self._folder / instrument).unlink(missing_ok=True)
 
+    def keep_record(self, lease: Lease) -> None:
+        """Record which nets of the lease have a safe state. Raises Failed on a full disk."""
+        try:
+            self.claims.keep(lease)
+        except OSError as error:
+            raise _unwritable(lease, error) from error
+
+    def drop_record(self, instrument: str) -> None:
+        self.claims.drop(instrument)
+
+    def keep_quarantine(self, lease: Lease, reason: str) -> None:
+        """Record a quarantine. Raises OSError."""
+        self.claims.quarantine(lease, reason)
+
+    def drop_quarantine(self, instrument: str) -> None:
+        self.claims.clear(instrument)
+
     def held(self) -> Iterator[Lease]:
         """Yield the leases that outlived the previous lagerd; remove the files of all others."""
         for path in sorted(self._folder.iterdir()):
@@ -114,6 +136,13 @@ class LeaseFiles:
             names.add(os.fsdecode(data[at - length : at].rstrip(b"\0")))
         for name in names:
             self._closed(name)
+
+
+def _unwritable(lease: Lease, error: OSError) -> Failed:
+    return Failed(
+        f"{lease.name} cannot be claimed: {error.filename or 'its file'} cannot be written ({error.strerror}).",
+        "Free some space there, then try again.",
+    )
 
 
 def _watch(folder: Path) -> int:

@@ -26,7 +26,7 @@ FIELDS = (
 
 
 class EventKind(Enum):
-    """A kind of event: its name, MESSAGE_ID, priority (of syslog: 5 notice, 6 info) and MESSAGE."""
+    """A kind of event: its name, MESSAGE_ID, priority (of syslog: 3 error, 5 notice, 6 info) and MESSAGE."""
 
     PAUSED = (
         "paused",
@@ -99,6 +99,30 @@ class EventKind(Enum):
         "a736ac91ab7140b0b498747d378095d2",
         5,
         "Refused {instrument} to {by_user}: {reason}",
+    )
+    MADE_SAFE = (
+        "made-safe",
+        "3372a87bde1a43628d6ecf921f42c196",
+        5,
+        "Made {instrument} safe after the script of {by_user} crashed: {reason}",
+    )
+    QUARANTINED = (
+        "quarantined",
+        "57241cc1b1964984be58c79b4b13431f",
+        3,
+        "Quarantined {instrument}, which may be energised: {reason}",
+    )
+    CLEARED = (
+        "cleared",
+        "3aaae06712aa488897d9867b76d7cb33",
+        5,
+        "Ended the quarantine of {instrument} by {by_user}",
+    )
+    OFF = (
+        "off",
+        "d2b5f9beb6e7422c90d8b2e60dc056c9",
+        5,
+        "Switched off {instrument} by {by_user}: {reason}",
     )
     KILLED = (
         "killed", "5d2f0c4f7a5b4d0c9a3e86b1f2d7c915", 5,

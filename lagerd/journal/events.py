@@ -50,7 +50,15 @@ def recorder(audit: Audit, console_input: Callable[[], bool]) -> Record:
 
 
 LeaseRecord = Callable[[str, Lease, Client | None, dict[str, Any]], None]
-_LEASE_KINDS = {"claimed": EventKind.CLAIMED, "released": EventKind.RELEASED, "refused": EventKind.REFUSED}
+_LEASE_KINDS = {
+    "claimed": EventKind.CLAIMED,
+    "released": EventKind.RELEASED,
+    "refused": EventKind.REFUSED,
+    "made-safe": EventKind.MADE_SAFE,
+    "quarantined": EventKind.QUARANTINED,
+    "cleared": EventKind.CLEARED,
+    "off": EventKind.OFF,
+}
 
 
 def lease_recorder(audit: Audit) -> LeaseRecord:

@@ -13,7 +13,7 @@ from lagerd.journal import audit, events
 from lagerd.journal.audit import Audit, EventKind
 from tests.unit.test_pauses import a_pause
 
-NOTICE, INFO = 5, 6
+ERROR, NOTICE, INFO = 3, 5, 6
 PRIORITIES = {
     EventKind.PAUSED: INFO,
     EventKind.RESUMED: INFO,
@@ -27,12 +27,17 @@ PRIORITIES = {
     EventKind.CLAIMED: INFO,
     EventKind.RELEASED: INFO,
     EventKind.REFUSED: NOTICE,
+    EventKind.MADE_SAFE: NOTICE,
+    EventKind.QUARANTINED: ERROR,
+    EventKind.CLEARED: NOTICE,
+    EventKind.OFF: NOTICE,
     EventKind.KILLED: NOTICE,
     EventKind.DENIED: NOTICE,
 }
 WORDS = [
     "paused", "resumed", "answered", "auto-resumed", "gone", "console-opened", "console-closed", "console-input",
-    "extended", "claimed", "released", "refused", "killed", "denied",
+    "extended", "claimed", "released", "refused", "made-safe", "quarantined", "cleared",
+    "off", "killed", "denied",
 ]  # fmt: skip
 # What other people's filters look for: a change of one is a change of the interface.
 IDS = [
@@ -40,7 +45,8 @@ IDS = [
     "f370292b038e4e6ab0f787b42e01f8d3", "ffec178f95244a8db7193351578e07c3", "973f34a7b2a049c3b0cc50c6fcd35e67",
     "e8b22bde91394a13ac8a576fb3af3d28", "52430ccbd2f84bc5a5a34b5d0c021598", "2201f9d7d22a4b3a819dcfbfb5464338",
     "e6e779b45eca4d3ba356f10539656f23", "8903aa5cf717469b9f38b49c855e88db", "a736ac91ab7140b0b498747d378095d2",
-    "5d2f0c4f7a5b4d0c9a3e86b1f2d7c915", "50ec31e9e242456f87310e4015c67be9",
+    "3372a87bde1a43628d6ecf921f42c196", "57241cc1b1964984be58c79b4b13431f", "3aaae06712aa488897d9867b76d7cb33",
+    "d2b5f9beb6e7422c90d8b2e60dc056c9", "5d2f0c4f7a5b4d0c9a3e86b1f2d7c915", "50ec31e9e242456f87310e4015c67be9",
 ]  # fmt: skip
 EVERY = [
     "BREAKPOINT", "RUN", "LABEL", "FILE", "LINE", "REASON", "PAUSED_SEC", "OUTCOME", "BY_UID", "BY_USER", "INSTRUMENT",

@@ -57,6 +57,7 @@ DIRECTIONS = {
         "log": set(),
         "log_control": set(),
         "embedded": set(),
+        "make_safe": set(),
         "breakpoints": {"clients", "introspection", "run_kills"},
         "instruments": {"breakpoints", "clients", "introspection"},
         "journal": {"breakpoints", "clients", "instruments"},

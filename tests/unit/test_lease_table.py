@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lager.contract import LONGEST
-from lager.errors import AccessDenied, InvalidArgument, LagerError, NoSuchInstrument
+from lager.errors import AccessDenied, InvalidArgument, LagerError, NoSuchInstrument, Quarantined
 from lagerd.instruments.leases import Claimant, Lease, Leases, busy, claimant, from_details
 from tests.unit.test_pauses import Clock
 
@@ -31,14 +31,30 @@ class Store:
         self.ended: set[str] = set()
         self.broken: set[str] = set()
         self.dropped: list[str] = []
+        self.records: dict[str, tuple[str, ...]] = {}
+        self.quarantined: list[str] = []
 
     def take(self, lease: Lease) -> int:
         if lease.instrument in self.broken:
             raise LagerError("cannot be taken")
+        if lease.safe:
+            self.keep_record(lease)
         return 7
 
     def is_free(self, instrument: str) -> bool:
         return instrument in self.ended
+
+    def keep_record(self, lease: Lease) -> None:
+        self.records[lease.instrument] = lease.safe
+
+    def drop_record(self, instrument: str) -> None:
+        self.records.pop(instrument, None)
+
+    def keep_quarantine(self, lease: Lease, reason: str) -> None:
+        self.quarantined.append(lease.instrument)
+
+    def drop_quarantine(self, instrument: str) -> None:
+        self.quarantined.remove(instrument)
 
     def drop(self, instrument: str) -> None:
         self.dropped.append(instrument)
@@ -51,7 +67,11 @@ class Table:
     def __init__(self) -> None:
         self.clock, self.store = Clock(), Store()
         self.heard: list[tuple[Any, ...]] = []
-        self.leases = Leases(self.clock, self.store, self._say("claimed"), self._said_why, self._say("queued"))
+        self.leases = Leases(
+            self.clock, self.store, self._say("claimed"), self._said_why, self._say("queued"),
+            crashed=lambda lease, _: self._say("crashed")(lease),
+            quarantined=lambda lease, _: self._say("quarantined")(lease),
+        )  # fmt: skip
 
     def _say(self, word: str) -> Callable[[Lease], None]:
         return lambda lease: self.heard.append((word, lease.instrument, lease.owner))
@@ -87,12 +107,14 @@ def test_a_lease_has_the_details_of_its_claim() -> None:
     assert lease.record() == {
         "instrument": "key-1", "name": "psu1", "net": "supply2", "run_id": RUN.lower(), "script": "test.py",
         "owner": ":1.5", "uid": 1000, "user": "anna", "pid": 7, "since": lease.since, "address": "/dev/dut",
-        "device": "/dev/ttyUSB0", "began": lease.began,
+        "device": "/dev/ttyUSB0", "began": lease.began, "safe": (), "nets_file": "", "making_safe": False,
     }  # fmt: skip
-    assert lease.record().keys() - lease.kept().keys() == {"began"}
+    assert lease.record().keys() - lease.kept().keys() == {"began", "safe", "nets_file", "making_safe"}
     plain, wait = from_details("key-1", {}, owner=":1.5", uid=1000, user="anna", pid=7)
     assert (plain.name, plain.net, plain.run_id, plain.script, wait) == ("key-1", "", "", "", 0.0)
-    assert lease.record().keys() - plain.kept().keys() == {"address", "device", "began"}
+    assert lease.record().keys() - plain.kept().keys() == {
+        "address", "device", "began", "safe", "nets_file", "making_safe",
+    }  # fmt: skip
     with pytest.raises(dataclasses.FrozenInstanceError):
         lease.uid = 0  # type: ignore[misc]
 
@@ -290,3 +312,95 @@ def test_an_instrument_that_is_no_port_waits_for_itself_only(table: Table) -> No
     table.claim("dmm", "d")
     assert ("refused", "c", "b") in table.told()
     assert table.leases.get("dmm") is not None
+
+
+def crashed(table: Table, owner: str = "a", **more: Any) -> None:
+    table.claim("k", owner, safe=["out2", "out1"], **more)
+    table.store.ended.add("k")
+    table.leases.free_if_closed("k")
+
+
+def test_no_claimant_comes_between_a_crash_and_the_safe_state(table: Table) -> None:
+    table.claim("k", "a", safe=["out2", "out1"])
+    table.claim("k", "b", wait=5.0)
+    table.told()
+    table.store.ended.add("k")
+    table.leases.free_if_closed("k")
+    assert table.told() == [("gone", "k", "a"), ("crashed", "k", "")]
+    ours = table.leases.get("k")
+    assert ours is not None
+    assert (ours.making_safe, ours.safe, table.store.records) == (True, ("out1", "out2"), {"k": ("out1", "out2")})
+    table.claim("k", "c")
+    assert table.told() == [("refused", "c", "")]
+    table.leases.made_safe("k")
+    assert table.told() == [("granted", "b", 7), ("claimed", "k", "b")]
+    assert table.store.records == {}
+
+
+def test_a_release_needs_no_safe_state(table: Table) -> None:
+    table.claim("k", "a", safe=["out"])
+    table.told()
+    table.leases.release("k", "a")
+    assert table.told() == [("released", "k", "a")]
+    assert (table.leases.get("k"), table.store.records) == (None, {})
+
+
+def test_a_quarantine_ends_every_wait_and_refuses_every_claim(table: Table) -> None:
+    table.claim("k", "a", safe=["out"], device="/dev/tty1", address="/dev/x")
+    table.claim("k", "b", wait=5.0)
+    table.store.ended.add("k")
+    table.leases.free_if_closed("k")
+    table.told()
+    ours = table.leases.get("k")
+    assert ours is not None
+    table.leases.quarantine(ours, "no answer.")
+    told = table.told()
+    assert [event[0] for event in told] == ["quarantined", "failed"]
+    assert "may be energised: no answer." in told[1][2]
+    for key, who, more in (
+        ("k", None, {}), ("other", None, {"device": "/dev/tty1"}), ("other", Claimant(same=frozenset({"k"})), {}),
+    ):  # fmt: skip
+        with pytest.raises(Quarantined, match="lager instruments clear k"):
+            table.claim(key, "c", 3.0, who, **more)
+    assert (table.store.quarantined, table.store.records) == (["k"], {})
+    assert table.leases.clear("k").owner == ""
+    table.claim("k", "c")
+    with pytest.raises(NoSuchInstrument):
+        table.leases.clear("k")
+
+
+def test_a_full_disk_after_a_crash_quarantines_the_instrument(table: Table) -> None:
+    table.claim("k", "a", safe=["out"])
+    table.told()
+    table.store.broken.add("k")
+    table.store.ended.add("k")
+    table.leases.free_if_closed("k")
+    assert [event[0] for event in table.told()] == ["gone", "quarantined"]
+    assert "k" in table.leases.quarantined
+
+
+def test_a_process_that_makes_safe_and_dies_with_lagerd_is_followed_by_another(table: Table) -> None:
+    crashed(table)
+    ours = table.leases.get("k")
+    assert ours is not None
+    after = Table()
+    after.leases.adopt(ours)
+    after.store.ended.add("k")
+    after.leases.free_if_closed("k")
+    assert after.told() == [("crashed", "k", "")]
+
+
+def test_only_the_holder_changes_what_is_made_safe(table: Table) -> None:
+    table.claim("k", "a", safe=["out"])
+    with pytest.raises(AccessDenied):
+        table.leases.guard("k", "b", ())
+    with pytest.raises(NoSuchInstrument):
+        table.leases.guard("other", "a", ())
+    table.leases.guard("k", "a", ("x", "y"))
+    assert table.store.records == {"k": ("x", "y")}
+    table.leases.guard("k", "a", ())
+    table.told()
+    table.store.ended.add("k")
+    table.leases.free_if_closed("k")
+    assert table.told() == [("gone", "k", "a")]
+    assert (table.leases.get("k"), table.store.records) == (None, {})

@@ -42,6 +42,8 @@ class Holding:
             try:
                 if self.session is None:
                     self._open(config, claim, wait)
+                else:
+                    self._guard()
             except BaseException:
                 self.leave(token, os.getpid())
                 raise
@@ -54,6 +56,7 @@ class Holding:
         with self.lock:
             self.users.pop(token, None)
             if self.users:
+                self._guard()
                 return
             session, self.session = self.session, None
             lease, self.lease = self.lease, None
@@ -70,6 +73,11 @@ class Holding:
         self.session = session_of(instrument)
         self.session.port = getattr(self.lease, "port", None)
         self.session.open()
+
+    def _guard(self) -> None:
+        """Tell lagerd which of the open nets are made safe if this process crashes."""
+        if guard := getattr(self.lease, "guard", None):
+            guard(tuple(sorted(config.name for config in self.users.values() if config.safe is not None)))
 
     def _refuse_conflict(self, config: NetConfig) -> None:
         if self._conflicting(config):

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import lager
 from lager import lease_calls
+from lager.instruments.guard import NOTHING, Guard
 from lager.instruments.port import LeasedPort
 from lager.lease_calls import LeaseCalls
 from lager.text import printable
@@ -32,7 +33,9 @@ class Claim(Protocol):
         """
 
 
-def claim(instrument_key: str, *, net: str, wait: float = 0.0, name: str = "", path: str = "") -> HeldLease:
+def claim(
+    instrument_key: str, *, net: str, wait: float = 0.0, name: str = "", path: str = "", guard: Guard = NOTHING
+) -> HeldLease:
     """Claim a lease from lagerd; see `Claim`. `path` is the path of a serial port, which may have other names."""
     calls = lease_calls.of_this_process()
     details = {
@@ -43,17 +46,22 @@ def claim(instrument_key: str, *, net: str, wait: float = 0.0, name: str = "", p
         "how": "cli" if _is_command() else "script",
         "ancestors": [str(pid) for pid in _ancestors()],
     }
+    if guard.nets:
+        details |= {"safe": list(guard.nets), "nets_file": guard.nets_file}
     port = LeasedPort(calls, instrument_key, name, path) if path else None
     if port is not None:
         details |= port.details()
-    return _DaemonLease(calls, instrument_key, calls.claim(instrument_key, details, wait), port)
+    return _DaemonLease(calls, instrument_key, calls.claim(instrument_key, details, wait), port, guard.nets)
 
 
 class _DaemonLease:
     """An open file with a lock that all copies of its descriptor share; the kernel drops it with the last copy."""
 
-    def __init__(self, calls: LeaseCalls, instrument: str, fd: int, port: LeasedPort | None) -> None:
+    def __init__(
+        self, calls: LeaseCalls, instrument: str, fd: int, port: LeasedPort | None, guarded: tuple[str, ...] = ()
+    ) -> None:
         self._calls = calls
+        self._guarded = guarded
         self._instrument = instrument
         self._fd = fd
         self.port = port
@@ -63,10 +71,26 @@ class _DaemonLease:
         fd, self._fd = self._fd, -1
         if fd < 0:
             return
+        if self._guarded:
+            if not self._calls.release_first(self._instrument, fd):
+                _say_unheard(self._guarded)
+            return
         # Unlock first, so that a copy that a child still has open does not hold the lock.
         with contextlib.suppress(OSError):
             fcntl.flock(fd, fcntl.LOCK_UN)
         self._calls.release(self._instrument, fd)
+
+    def guard(self, nets: tuple[str, ...]) -> None:
+        """Change which nets lagerd makes safe if this process crashes. Blocks; raises like a claim."""
+        if nets != self._guarded and self._fd >= 0:
+            self._calls.guard(self._instrument, list(nets))
+            self._guarded = nets
+
+    def crash(self) -> None:
+        """Let go of the instrument without a release: lagerd makes it safe."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
 
     def forget(self) -> None:
         """Close this copy in a forked child. The lease is the parent's: closing a copy does not unlock it."""
@@ -74,6 +98,12 @@ class _DaemonLease:
         if fd >= 0:
             with contextlib.suppress(OSError):
                 os.close(fd)
+
+
+def _say_unheard(nets: tuple[str, ...]) -> None:
+    if sys.stderr is not None:
+        names = ", ".join(nets)
+        print(f"lager: lagerd did not hear that {names} was closed, and will make it safe.", file=sys.stderr)
 
 
 _held: "weakref.WeakSet[_DaemonLease]" = weakref.WeakSet()

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
 from lager.errors import WrongNetType
 from lager.instruments.brief_errors import briefly
 from lager.instruments.drivers.driver import Driver
+from lager.instruments.guard import NOTHING, Guard
 from lager.instruments.holdings import driver_class, holding_of, session_of
 from lager.nets import file as nets_file
 from lager.nets.model import Instrument, NetConfig, Nets, NetType, net_type
@@ -86,12 +87,13 @@ class Net:
         Raises NetsFileError, NoSuchNet, WrongNetType, NetConflict, InstrumentBusy, BusError, and InstrumentError with
         its subclasses; after any of them nothing is held.
         """
-        config = (nets or nets_file.load()).net(name)
+        found = nets or nets_file.load()
+        config = found.net(name)
         wanted = net_type(type)
         if config.type is not wanted:
             what = f"The net {name} is of type {config.type.value}, not {wanted.value}."
             raise WrongNetType(what, f"Open it with type=NetType.{config.type.name}.")
-        return _open(config, claim or _lagerd(config.instrument), wait, coupled)
+        return _open(config, claim or _lagerd(config.instrument, _guard(config, found)), wait, coupled)
 
 
 def identify(instrument: Instrument, *, net: str, wait: float = 0.0, claim: "Claim | None" = None) -> str:
@@ -111,10 +113,15 @@ def identify(instrument: Instrument, *, net: str, wait: float = 0.0, claim: "Cla
         lease.release()
 
 
-def _lagerd(instrument: Instrument) -> "Claim":
+def _lagerd(instrument: Instrument, guard: Guard = NOTHING) -> "Claim":
     from lager.instruments import lease  # imports the bus library
 
-    return functools.partial(lease.claim, path=instrument.resource.path)
+    return functools.partial(lease.claim, path=instrument.resource.path, guard=guard)
+
+
+def _guard(config: NetConfig, nets: Nets) -> Guard:
+    """Return what lagerd is to make safe if this process crashes with the net open."""
+    return Guard((config.name,), os.path.abspath(nets.path)) if config.safe is not None else NOTHING
 
 
 def _open(config: NetConfig, claim: "Claim", wait: float, coupled: bool) -> Driver[Any]:

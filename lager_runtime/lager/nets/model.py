@@ -3,7 +3,7 @@
 import difflib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from types import MappingProxyType
 from typing import Any
@@ -89,6 +89,15 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class Safe:
+    """The safe state of a net: its settings in their order, and when they are applied (see `lager.nets.safe`)."""
+
+    settings: tuple[tuple[str, Any], ...]
+    after: str = "crash"
+    order: int = 0
+
+
+@dataclass(frozen=True)
 class NetConfig:
     """One net of the file. `options` are the settings specific to its type (range, baudrate, …).
 
@@ -102,6 +111,7 @@ class NetConfig:
     limits: Limits = Limits()
     options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     bounded_by: Mapping[str, tuple[str, str]] = field(default_factory=lambda: MappingProxyType({}))
+    safe: Safe | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the net as plain values, for JSON and tables."""
@@ -123,6 +133,11 @@ class Nets:
     path: str
     instruments: Mapping[str, Instrument]
     nets: Mapping[str, NetConfig]
+
+    def without_safe(self) -> "Nets":
+        """Return the nets without their safe states, for a command that only reads: its end changes nothing."""
+        plain = {name: replace(net, safe=None) for name, net in self.nets.items()}
+        return replace(self, nets=MappingProxyType(plain))
 
     def net(self, name: str) -> NetConfig:
         """Return the net `name`. Raises NoSuchNet, which suggests similar names."""

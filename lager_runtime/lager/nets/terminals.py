@@ -2,14 +2,16 @@
 
 A terminal is where the wires of a net go: a channel of a supply, a load or a DAC, whatever the nets file calls the net
 and the instrument. The two roles of an instrument that is a supply or a battery share their terminal. Of several nets
-on one digital line, a `direction = "in"` of one applies to all.
+on one digital line, a `direction = "in"` of one applies to all. A net without a safe state has that of another net on
+its terminal.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from lager.nets.model import Limits, NetConfig, NetType
+from lager.nets.model import Limits, NetConfig, NetType, Safe
+from lager.nets.safe import OFF
 
 _OUTPUTS = frozenset((NetType.PowerSupply, NetType.Battery, NetType.ELoad))
 _HIGHEST_VOLTAGE = 21.0  # of a battery; Keithley 2281S Reference Manual, 7-47
@@ -50,7 +52,18 @@ def _bounded(net: NetConfig, together: Iterable[NetConfig]) -> NetConfig:
             options["direction"], by["direction"] = "in", (other.name, "direction")
     if net.type is NetType.Battery and "max_power" in limits:
         _as_current(limits, by)
-    return replace(net, limits=Limits(**limits), options=MappingProxyType(options), bounded_by=MappingProxyType(by))
+    return replace(
+        net, limits=Limits(**limits), options=MappingProxyType(options), bounded_by=MappingProxyType(by),
+        safe=net.safe or _safe(net, together),
+    )  # fmt: skip
+
+
+def _safe(net: NetConfig, together: Iterable[NetConfig]) -> Safe | None:
+    """Return the safe state of another net on the terminal. Of the other role of an instrument, only "off" applies."""
+    others = [other for other in together if other.safe is not None]
+    same = [other for other in others if other.type is net.type]
+    off = [other for other in others if other.safe is not None and other.safe.settings == OFF.get(net.type)]
+    return next((other.safe for other in [*same, *off]), None)
 
 
 def _as_current(limits: dict[str, float], by: dict[str, tuple[str, str]]) -> None:

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from lager.nets import catalog, resource, terminals
+from lager.nets import catalog, resource, safe, terminals
 from lager.nets.catalog import SERIAL, Family
-from lager.nets.model import DEFAULT_TIMEOUT, Instrument, Limits, NetConfig, NetType
+from lager.nets.model import DEFAULT_TIMEOUT, Instrument, Limits, NetConfig, NetType, Safe
 from lager.text import printable
 from lager.values import number, shown
 
@@ -129,7 +129,7 @@ def _net(
     type = _type(prefix + "type", table, mistakes)
     instrument = _used_instrument(prefix + "instrument", table, instruments, named, mistakes)
     if type:
-        mistakes.unknown(prefix, table, ("type", "instrument", "channel", *limits_of(type), *_OPTIONS[type]))
+        mistakes.unknown(prefix, table, _keys_of(type))
     if not type:
         return None
     channel = _channel(prefix, table, type, instrument, mistakes) if instrument else None
@@ -141,7 +141,25 @@ def _net(
     }
     if len(mistakes) > before or not instrument:
         return None
-    return NetConfig(name, type, instrument, channel, Limits(**limits), MappingProxyType(options))
+    bounds = Limits(**limits)
+    state = _safe(prefix, type, table, bounds, mistakes)
+    return NetConfig(name, type, instrument, channel, bounds, MappingProxyType(options), safe=state)
+
+
+def _keys_of(type: NetType) -> tuple[str, ...]:
+    return ("type", "instrument", "channel", *limits_of(type), *_OPTIONS[type], *safe.keys_of(type))
+
+
+def _safe(prefix: str, type: NetType, table: dict[str, Any], limits: Limits, mistakes: Mistakes) -> Safe | None:
+    if type is NetType.GPIO and table.get("direction") == "in" and "safe" in table:
+        mistakes.add(prefix + "safe", 'an input is never driven (direction = "in"), so it has no safe state')
+        return None
+    try:
+        return safe.read(type, table, limits)
+    except ValueError as error:
+        key, reason = error.args
+        mistakes.add(prefix + key, reason)
+        return None
 
 
 def _type(key: str, table: dict[str, Any], mistakes: Mistakes) -> NetType | None:

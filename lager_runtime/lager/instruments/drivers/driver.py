@@ -58,6 +58,13 @@ class Driver(Generic[S]):
     def prepare(self) -> None:
         """Put the instrument into the role of this net; called after each connect (`Session.set_up`)."""
 
+    def is_in_role(self) -> bool:
+        """Return whether the instrument works as what this net is; False if it has another role, in which it is off.
+
+        Raises InstrumentError if it has another role and is on.
+        """
+        return True
+
     @briefly
     def close(self) -> None:
         """Close the net and release its instrument. Safe to call more than once."""

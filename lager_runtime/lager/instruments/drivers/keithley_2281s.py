@@ -34,18 +34,24 @@ class _TwoRoles(Switched):
     def prepare(self) -> None:
         """Switch the instrument to the role of this net. Raises InstrumentError while the other role's output is on."""
         with self.session.exchange():
+            if self.is_in_role():
+                return
+            self.session.tell(f":ENTR:FUNC {self.ROLE}")
+            entered = self.session.ask(":ENTR:FUNC?", parse.word(_ROLES))
+            if entered != self.ROLE:
+                self._wrong_readback(":ENTR:FUNC {x}", self.ROLE, entered)
+
+    def is_in_role(self) -> bool:
+        with self.session.exchange():
             role = self.session.ask(":ENTR:FUNC?", parse.word(_ROLES))
             if role == self.ROLE:
-                return
+                return True
             question = ":OUTP?" if role == "POWER" else ":BATT:OUTP?"
             if self.session.ask(question, _BATTERY_OUTPUT):
                 works_as = {"POWER": "supply", "TEST": "battery test", "SIMULATOR": "battery"}[role]
                 what = f"{self.config.instrument} is in use as a {works_as}, and its output is on."
                 raise InstrumentError(what, f"Switch that output off first; then {self.name} can be used.")
-            self.session.tell(f":ENTR:FUNC {self.ROLE}")
-            entered = self.session.ask(":ENTR:FUNC?", parse.word(_ROLES))
-            if entered != self.ROLE:
-                self._wrong_readback(":ENTR:FUNC {x}", self.ROLE, entered)
+            return False
 
     def _quantity(self, question: str, unit: str) -> float:
         return self.session.ask(question, parse.quantity(unit))

@@ -143,6 +143,10 @@ class Gpio(Driver[Registers]):
                 raise Rejected(what, "Check whether an extended feature of the T7 uses the line.")
             return self._bit(_DIO_STATE)
 
+    def is_driven(self) -> bool:
+        """Return whether the T7 drives the line, without changing its direction."""
+        return bool(self._bit(_DIO_DIRECTION))
+
     def wait_for_level(self, level: int, timeout: float = 10.0) -> float:
         """Block until the line has this level, without changing its direction; return how many seconds that took.
 

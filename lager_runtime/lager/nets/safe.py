@@ -1,0 +1,91 @@
+"""Reads `safe` of a net: the settings that make it safe.
+
+    safe = "off"                            # switch it off
+    safe = {voltage = 0, output = "off"}    # these settings, in this order
+    safe_after = "crash"                    # or "always": also after each release by a script
+    safe_order = 1                          # nets with a smaller number are made safe first (default 0)
+
+Nothing here can switch an output on. A dac is off at 0 V. A gpio line is off when nothing drives it high: a line that
+is driven is driven low, and an input stays an input; "release" makes it an input.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from lager.nets.model import Limits, NetType, Safe
+from lager.values import number, shown
+
+KEYS = ("safe", "safe_after", "safe_order")
+AFTER = ("crash", "always")
+_OFF = "off"
+_OUTPUT = (("output", _OFF),)
+OFF = {
+    NetType.PowerSupply: _OUTPUT,
+    NetType.Battery: _OUTPUT,
+    NetType.ELoad: _OUTPUT,
+    NetType.DAC: (("voltage", 0.0),),
+    NetType.GPIO: _OUTPUT,
+}
+OUTPUTS = (NetType.PowerSupply, NetType.Battery, NetType.ELoad)  # off without being asked, by `lager off`
+_SETTINGS = {
+    NetType.PowerSupply: ("voltage", "current", "output"),
+    NetType.Battery: ("output",),
+    NetType.ELoad: ("output",),
+    NetType.DAC: ("voltage",),
+    NetType.GPIO: ("level", "output"),
+}
+
+
+def keys_of(type: NetType) -> tuple[str, ...]:
+    """Return the keys about the safe state that a net of this type may have."""
+    return KEYS if type in OFF else ()
+
+
+def read(type: NetType, table: Mapping[str, Any], limits: Limits) -> Safe | None:
+    """Return what `safe`, `safe_after` and `safe_order` of a net say; None without them.
+
+    Raises ValueError for the first mistake, as the key and the reason.
+    """
+    if "safe" not in table:
+        if stray := next((key for key in KEYS if key in table), None):
+            raise ValueError(stray, "there is no safe beside it")
+        return None
+    after, order = table.get("safe_after", AFTER[0]), table.get("safe_order", 0)
+    if after not in AFTER:
+        raise ValueError("safe_after", f'should be "crash" or "always", not {shown(after)}')
+    if isinstance(order, bool) or not isinstance(order, int) or not -1000 <= order <= 1000:
+        raise ValueError("safe_order", f"should be a whole number from -1000 to 1000, not {shown(order)}")
+    return Safe(_settings(type, table["safe"], limits), after, order)
+
+
+def _settings(type: NetType, given: object, limits: Limits) -> tuple[tuple[str, Any], ...]:
+    if given == _OFF:
+        return OFF[type]
+    if given == "release" and type is NetType.GPIO:
+        return (("output", "release"),)
+    allowed = _SETTINGS[type]
+    if not isinstance(given, dict) or not given:
+        words = '"off" or "release"' if type is NetType.GPIO else '"off"'
+        raise ValueError("safe", f"should be {words}, or a table with {', '.join(allowed)}, not {shown(given)}")
+    if unknown := next((key for key in given if key not in allowed), None):
+        raise ValueError(f"safe.{unknown}", f"unknown key (known: {', '.join(allowed)})")
+    return tuple((key, _setting(type, key, value, limits)) for key, value in given.items())
+
+
+def _setting(type: NetType, key: str, value: object, limits: Limits) -> Any:
+    if key == "output":
+        words = (_OFF, "release") if type is NetType.GPIO else (_OFF,)
+        if value not in words:
+            raise ValueError("safe.output", f"should be {' or '.join(map(repr, words))}, not {shown(value)}")
+        return value
+    given = number(value)
+    if key == "level":
+        if given not in (0, 1):
+            raise ValueError("safe.level", f"should be 0 or 1, not {shown(value)}")
+        return int(given)
+    highest = 5.0 if type is NetType.DAC else float("inf")
+    highest = min(highest, limits.as_dict().get(f"max_{key}", highest))
+    if given is None or not 0 <= given <= highest:
+        up_to = "0 or more" if highest == float("inf") else f"from 0 to {highest:g}"
+        raise ValueError(f"safe.{key}", f"should be a number {up_to}, not {shown(value)}")
+    return given

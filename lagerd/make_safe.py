@@ -1,0 +1,92 @@
+"""The process that sets the safe state of an instrument: `python -m lagerd.make_safe`, for lagerd alone.
+
+Its standard input is a socket on which lagerd sends one request, with a copy of the lease. It answers with one line and
+ends. It never runs for longer than _SECONDS, whatever the instrument does, and never switches anything on.
+
+On a box it is the unit lager-safe@.service, which passes --nets-file: only root decides there what is safe. As a child
+of an embedded lagerd it reads the nets file that the holder of the instrument used, as the same user.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import signal
+import socket
+import sys
+from types import FrameType
+from typing import Any
+
+from lager.errors import LagerError
+from lager.instruments import safe_state
+from lager.nets import file as nets_file
+
+_SECONDS = 8.0
+_LONGEST = 1 << 20
+
+
+class _TooLate(BaseException):
+    """Not an Exception, so that no driver takes it for one of its own."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m lagerd.make_safe", description=__doc__)
+    parser.add_argument("--nets-file", help="read this nets file, whatever the request says")
+    given = parser.parse_args()
+    with socket.socket(fileno=0) as lagerd:
+        request = _request(lagerd)
+        if request is None:
+            sys.exit(2)
+        answer = _answer(request, given.nets_file or request["nets_file"] or nets_file.DEFAULT_PATH)
+        with contextlib.suppress(OSError):  # lagerd is gone; the next one asks again
+            lagerd.sendall(json.dumps(answer).encode() + b"\n")
+    os._exit(0)  # a library that is stuck does not keep the lease
+
+
+def _request(lagerd: socket.socket) -> dict[str, Any] | None:
+    """Return the request; None if lagerd closed the socket before it was complete."""
+    data, lease, _, _ = socket.recv_fds(lagerd, 1 << 16, 1)
+    while data and not data.endswith(b"\n"):
+        more = lagerd.recv(1 << 16)
+        if not more or len(data) > _LONGEST:
+            return None
+        data += more
+    for fd in lease:  # open until this process ends
+        os.set_inheritable(fd, False)
+    return dict(json.loads(data)) if data else None
+
+
+def _answer(request: dict[str, Any], path: str) -> dict[str, Any]:
+    """Return for each net why it is not safe, or an empty text, and what was done."""
+    nets: dict[str, str] = {}
+    done: dict[str, str] = {}
+    asked = [str(net) for net in request["nets"]]
+    failure = ""
+    signal.signal(signal.SIGALRM, _too_late)
+    signal.setitimer(signal.ITIMER_REAL, _SECONDS)
+    try:
+        found = safe_state.chosen(nets_file.load(path), request["instrument"], asked, off=bool(request["off"]))
+        nets |= found.unknown
+        asked += [net.name for net in found.nets if net.name not in asked]
+        for net, why, what in safe_state.make_safe(found.nets, seconds=_SECONDS - 1):
+            nets[net], done[net] = why, what
+    except LagerError as error:
+        failure = str(error)
+    except _TooLate:
+        failure = f"It took more than {_SECONDS:g} s."
+    except Exception as error:
+        failure = f"Internal error: {error!r}."
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    missing = [net for net in asked if net not in nets]
+    if failure and not asked:
+        missing = [request["instrument"]]
+    return {"nets": nets | dict.fromkeys(missing, failure or "It was not reached."), "done": done}
+
+
+def _too_late(_: int, __: FrameType | None) -> None:
+    raise _TooLate
+
+
+if __name__ == "__main__":
+    main()
