@@ -53,17 +53,21 @@ def identify(bus: "Bus", how: str, *, start: bool = True) -> None:
     bus.post(BREAKPOINTS, BREAKPOINTS_PATH, "Identify", "s", how, start=start)
 
 
-def ask(member: str, signature: str = "", *values: Any, name: str = BREAKPOINTS) -> list[Any]:
+def ask(
+    member: str, signature: str = "", *values: Any, name: str = BREAKPOINTS, timeout: float | None = 25.0
+) -> list[Any]:
     """Call one method of lagerd and return its answer. Starts lagerd if it is not running."""
-    return _ask(path_of(name), name, member, signature, *values)
+    return _ask(path_of(name), name, member, signature, *values, timeout=timeout)
 
 
-def _ask(path: str, interface: str, member: str, signature: str, *values: Any) -> list[Any]:
+def _ask(
+    path: str, interface: str, member: str, signature: str, *values: Any, timeout: float | None = 25.0
+) -> list[Any]:
     import asyncio  # here, because it takes longer than everything that `lager python` does before its script runs
 
     async def once() -> list[Any]:
         async with connected() as bus:
-            return await bus.call(BREAKPOINTS, path, member, signature, *values, interface=interface)
+            return await bus.call(BREAKPOINTS, path, member, signature, *values, interface=interface, timeout=timeout)
 
     return asyncio.run(once())
 

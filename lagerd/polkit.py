@@ -1,4 +1,4 @@
-"""Ask polkit whether a user may open a console in the script of another user, or end their run."""
+"""Ask polkit what a user may do to another user's script: open a console, set its instruments, end its run."""
 
 import logging
 
@@ -6,6 +6,7 @@ from lager.bus.facade import Bus
 from lager.errors import LagerError
 
 ACTION = "com.lager.breakpoints.console"
+SET = "com.lager.instruments.set"
 _NAME = "org.freedesktop.PolicyKit1"
 _PATH = "/org/freedesktop/PolicyKit1/Authority"
 _ALLOW_USER_INTERACTION = 1

@@ -52,6 +52,8 @@ class Service:
         breakpoints.hooks.killed = self._killed
         breakpoints.hooks.admit = instruments.hooks.admit = self._call_limit.admit
         breakpoints.hooks.may_open_console = self._may_open_console
+        instruments.hooks.settled = breakpoints.settled
+        instruments.hooks.may_set = self._may_set
 
     def reload(self) -> None:
         """Read the configuration again. An invalid one is logged and changes nothing."""
@@ -89,6 +91,9 @@ class Service:
 
     def _denied(self, client: Client, reason: str) -> None:
         self.audit.record(EventKind.DENIED, by_uid=client.uid, by_user=client.user, reason=reason)
+
+    async def _may_set(self, client: Client, _: Pause, interactive: bool) -> bool:
+        return self._path is not None and await polkit.allows(self._bus, client.sender, interactive, polkit.SET)
 
     async def _may_open_console(self, client: Client, pause: Pause, interactive: bool) -> bool:
         asked = self.config.console is ConsolePolicy.POLKIT

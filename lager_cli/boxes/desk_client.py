@@ -21,7 +21,7 @@ from lager_cli.display import output
 from lager_cli.linux import pipelines, tty
 from lager_cli.transfer.attachments import Attachments
 
-_TOLD = ("TERM", "COLORTERM", "NO_COLOR", "LAGER_BREAKPOINTS", "LAGER_BREAKPOINT_TIMEOUT")
+_TOLD = ("TERM", "COLORTERM", "NO_COLOR", "LAGER_BREAKPOINTS", "LAGER_BREAKPOINT_TIMEOUT", "LAGER_THROUGH")
 
 
 class BoxSession:

@@ -2,20 +2,17 @@
 
 import secrets
 import socket
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from itertools import count
 from typing import Any
 
 from lager.bus.exports import Outcome
 from lager.bus.facade import Bus, Call
-from lager.contract import SCRIPT, SCRIPT_PATH
-from lager.errors import AccessDenied, AmbiguousId, Failed, LagerError, NoDaemon, NotInteractive, TooMany
+from lager.errors import AccessDenied, AmbiguousId, NotInteractive, TooMany
 from lagerd.breakpoints.hooks import PauseHooks, PauseSettings
 from lagerd.breakpoints.pauses import Pause, Pauses
+from lagerd.breakpoints.scripts import Scripts
 from lagerd.clients import Client, Clients
-
-_SCRIPT_SECONDS = 5.0
-_LONGEST_ANSWER = 1 << 22  # bytes
 
 
 class ConsoleAccess:
@@ -30,7 +27,7 @@ class ConsoleAccess:
         hooks: PauseHooks,
         found: Callable[[str, int], Coroutine[Any, Any, list[Pause]]],
     ) -> None:
-        self._bus = bus
+        self._scripts = Scripts(bus)
         self._clients = clients
         self._pauses = pauses
         self._settings = settings
@@ -67,7 +64,7 @@ class ConsoleAccess:
         await self._check_access(client, pause, call.interactive, "The variables of {id} belong to {owner}")
         details = {**_simple(call.args[1]), "id": pause.id}
         return tuple(
-            await self._ask_script(pause, "Inspect", "a{sv}", details, refusal="cannot be inspected", gives="s")
+            await self._scripts.ask(pause, "Inspect", "a{sv}", details, refusal="cannot be inspected", gives="s")
         )
 
     def _one_interactive(self, found: list[Pause]) -> Pause:
@@ -101,38 +98,7 @@ class ConsoleAccess:
             )
 
     async def _attach(self, pause: Pause, fd: int, details: dict[str, Any]) -> None:
-        await self._ask_script(pause, "Attach", "ha{sv}", 0, details, fds=[fd], refusal="cannot open a console")
-
-    async def _ask_script(
-        self,
-        pause: Pause,
-        member: str,
-        signature: str,
-        *values: Any,
-        fds: Sequence[int] = (),
-        refusal: str,
-        gives: str = "",
-    ) -> list[Any]:
-        try:
-            return await self._bus.call(
-                pause.owner, SCRIPT_PATH, member, signature, *values,
-                interface=SCRIPT, start=False, fds=fds, timeout=_SCRIPT_SECONDS,
-                gives=gives, at_most=_LONGEST_ANSWER,
-            )  # fmt: skip
-        except NoDaemon:
-            raise await self._silence(pause, refusal) from None
-        except LagerError as error:
-            raise Failed(error.what, error.hint) from None
-
-    async def _silence(self, pause: Pause, refusal: str) -> Failed:
-        """Return the error for a script that did not answer: it has left the bus, or it is still there."""
-        if not await self._bus.owner(pause.owner):
-            return Failed(f"The script of {pause.id} ended before it answered.", "See what ran: lager runs")
-        return Failed(
-            f"The script of {pause.id} {refusal}: it did not answer within {_SCRIPT_SECONDS:g} s. "
-            "It is stopped, or a call in it holds Python's interpreter lock.",
-            f"Check it with: ps {pause.pid}",
-        )
+        await self._scripts.ask(pause, "Attach", "ha{sv}", 0, details, fds=[fd], refusal="cannot open a console")
 
 
 def _simple(options: dict[str, Any]) -> dict[str, Any]:

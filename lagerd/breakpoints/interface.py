@@ -205,7 +205,7 @@ class Breakpoints:
     async def continue_all(self, call: Call) -> Outcome:
         client = await self.clients.of(call.sender)
         self.hooks.admit(client)
-        await self._settled()
+        await self.settled()
         found = [pause for pause in self.pauses if questions.may_continue(pause)]
         for pause in found:
             self._end(pause, "continued", client)
@@ -228,7 +228,7 @@ class Breakpoints:
         return self._listed() if self._is_settled else self._list_later()
 
     async def _list_later(self) -> Outcome:
-        await self._settled()
+        await self.settled()
         return self._listed()
 
     def _listed(self) -> Outcome:
@@ -338,7 +338,8 @@ class Breakpoints:
             if not await self._another_arrives():
                 return self.pauses.find(text, uid)
 
-    async def _settled(self) -> None:
+    async def settled(self) -> None:
+        """Return when the paused scripts of before a restart have called again; at most a second after the start."""
         while await self._another_arrives():
             pass
 

@@ -1,7 +1,7 @@
 """Serves com.lager.Instruments on the bus: claims, releases, and refusals that say what to do."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -10,24 +10,37 @@ from lager.bus.exports import LATER, Interface, Outcome, Runner
 from lager.bus.facade import Bus, Call
 from lager.contract import INSTRUMENTS, INSTRUMENTS_PATH
 from lager.errors import InstrumentBusy
-from lager.text import time_left
+from lager.text import printable
 from lagerd import introspection
-from lagerd.breakpoints.pauses import Pauses
+from lagerd.breakpoints.pauses import Pause, Pauses
 from lagerd.clients import Client, Clients
 from lagerd.instruments.claims import Claims
-from lagerd.instruments.leases import Claimant, Lease, Leases, busy, claimant, from_details, safe_nets
+from lagerd.instruments.leases import Claimant, Lease, Leases, claimant, from_details, safe_nets
 from lagerd.instruments.lock_files import LeaseFiles, process_end
 from lagerd.instruments.making_safe import MakingSafe
+from lagerd.instruments.refusal import refusal
 from lagerd.instruments.safe_process import SafeProcess
+from lagerd.instruments.through import Through
+
+
+async def _at_once() -> None:
+    pass
+
+
+async def _nobody(client: Client, pause: Pause, interactive: bool) -> bool:
+    return False
 
 
 @dataclass
 class LeaseHooks:
-    """Callbacks to the rest of lagerd: `record` to the audit (event, lease, client, more), `changed` to the status."""
+    """Callbacks to the rest of lagerd: `record` to the audit (event, lease, client, more), `changed` to the status,
+    `settled` returns when the pauses of before a restart are back, `may_set` asks the policy."""
 
     record: Callable[[str, Lease, Client | None, dict[str, Any]], None] = lambda *_: None
     changed: Callable[[int], None] = lambda _: None
     admit: Callable[[Client], None] = lambda _: None
+    settled: Callable[[], Awaitable[None]] = _at_once
+    may_set: Callable[[Client, Pause, bool], Awaitable[bool]] = _nobody
 
 
 @dataclass
@@ -52,6 +65,10 @@ class Instruments:
             asyncio.get_running_loop(), self._files, self._claimed, self._released, self._queued,
             crashed=self._safety.crashed, quarantined=self._safety.quarantined,
         )  # fmt: skip
+        self._through = Through(
+            self.bus, self.clients, self.leases, self._pauses_of, self._busy_through,
+            lambda *who: self.hooks.may_set(*who), lambda *what: self.hooks.record(*what),
+        )  # fmt: skip
         self._watches: dict[Lease, asyncio.Task[None]] = {}
         self.clients.on_leave(self._left)
 
@@ -62,6 +79,7 @@ class Instruments:
             "Release": self.release,
             "List": self.list_,
             "Clear": self.clear,
+            "Through": self.through,
         }
         return introspection.interface(INSTRUMENTS, methods)
 
@@ -136,9 +154,19 @@ class Instruments:
         held = [self._details(lease) for lease in self.leases if not self._files.is_free(lease.instrument)]
         return ([*quarantined, *held],)
 
+    async def through(self, call: Call) -> Outcome:
+        client = await self.clients.of(call.sender)
+        self.hooks.admit(client)
+        return await self._through.carry_out(call, client)
+
     def of(self, owner: str) -> list[str]:
         """Return the names of the instruments that a connection holds."""
         return [lease.name for lease in self.leases.of(owner)]
+
+    async def _pauses_of(self, owner: str) -> list[Pause]:
+        if not self.pauses.of(owner):
+            await self.hooks.settled()
+        return self.pauses.of(owner)
 
     def _details(self, lease: Lease) -> dict[str, Any]:
         details = lease.record()
@@ -196,38 +224,8 @@ class Instruments:
             self.leases.free(lease.instrument, "gone")
 
     def _busy(self, asked: Lease, by: Claimant, holder: Lease) -> InstrumentBusy:
-        """Return the refusal of a claim, with the best advice for the claimant.
+        return refusal(asked, by, holder, self.pauses)
 
-        The advice is, in this order: its own net if it holds the instrument itself, the console of the paused holder,
-        resuming that holder, or waiting.
-        """
-        if holder.making_safe:
-            return busy(asked, holder, "", _wait_hint(by))
-        if holder.owner == asked.owner:
-            return busy(asked, holder, ", in this script", f"{_use_net(holder)}, or close() it first.")
-        if holder.pid in by.ancestors:
-            where = ", the script that started this one" if by.script else ", the script that started this command"
-            return busy(asked, holder, where, f"{_use_net(holder)} in that script, or close() it there first.")
-        pauses = self.pauses.of(holder.owner)
-        if not pauses:
-            return busy(asked, holder, "", _wait_hint(by))
-        pause = next((one for one in pauses if one.interactive), pauses[0])
-        left = self.pauses.remaining(pause)
-        where = f", paused at {pause.file}:{pause.line}" + (f" ({pause.label})" if pause.label else "")
-        until = f", for another {time_left(left)}" if left else ", until it is resumed"
-        verb = (
-            "Read it there with: lager python --console"
-            if pause.interactive
-            else "Resume it with: lager python --continue"
-        )
-        or_wait = f"{_wait_hint(by)} " if by.script else ""
-        return busy(asked, holder, where + until, f"{or_wait}{verb} {pause.id}")
-
-
-def _use_net(holder: Lease) -> str:
-    return f"Use the net {holder.net}" if holder.net else "Use the net that is open"
-
-
-def _wait_hint(by: Claimant) -> str:
-    """Return how this claimant can wait."""
-    return "Wait for it with wait=SECONDS in Net.get." if by.script else "Wait for it with: --wait SECONDS"
+    def _busy_through(self, call: Call, client: Client, holder: Lease) -> InstrumentBusy:
+        asked = replace(holder, owner=client.sender, net=printable(call.args[1]))
+        return self._busy(asked, Claimant(), holder)

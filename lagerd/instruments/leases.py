@@ -38,7 +38,6 @@ from typing import Any, Protocol
 from lager.contract import LONGEST
 from lager.errors import (
     AccessDenied,
-    InstrumentBusy,
     InvalidArgument,
     LagerError,
     NoSuchInstrument,
@@ -111,14 +110,15 @@ class Claimant:
 
     A serial port can have several names, and only the claimant, which sees /dev, knows which are one port at the
     moment: `same` are the keys of leases of this port under another name, `moved` the keys of leases that had this
-    device but whose path now points elsewhere. `script` is False for a command; `ancestors` are the processes that
-    started the claimant.
+    device but whose path now points elsewhere. `script` is False for a command, which takes --through if `through` is
+    True; `ancestors` are the processes that started the claimant.
     """
 
     script: bool = False
     ancestors: frozenset[int] = frozenset()
     same: frozenset[str] = frozenset()
     moved: frozenset[str] = frozenset()
+    through: bool = False
 
 
 class Store(Protocol):
@@ -188,6 +188,11 @@ class Leases:
         return iter(list(self._held.values()))
 
     def get(self, instrument: str) -> Lease | None:
+        return self._held.get(instrument)
+
+    def held_by(self, instrument: str) -> Lease | None:
+        """Return the lease of an instrument that is held; one whose holder has closed it ends here."""
+        self.free_if_closed(instrument)
         return self._held.get(instrument)
 
     def of(self, owner: str) -> list[Lease]:
@@ -452,6 +457,7 @@ def claimant(details: dict[str, Any]) -> Claimant:
     ancestors = (word for word in _texts(details, "ancestors") if word.isascii() and word.isdigit())
     return Claimant(
         script=_text(details, "how") == "script",
+        through=details.get("through") is True,
         ancestors=frozenset(map(int, ancestors)),
         same=_texts(details, "same"),
         moved=_texts(details, "moved"),
@@ -475,15 +481,3 @@ def _texts(details: dict[str, Any], key: str, limit: int = _LONGEST_KEY) -> froz
     if type(values) is not list or not all(type(value) is str and len(value) <= limit for value in values):
         raise InvalidArgument(f"The key {key} of a claim should be a list of short strings.")
     return frozenset(values)
-
-
-def busy(asked: Lease, holder: Lease, paused: str, way_out: str) -> InstrumentBusy:
-    """Return the refusal: who holds the instrument, where its script is paused, and what to do."""
-    since = time.strftime("%H:%M:%S", time.localtime(holder.since))
-    if holder.making_safe:
-        whose = f"{holder.script or f'process {holder.pid}'} of {holder.user} ended with it open"
-        return InstrumentBusy(f"{holder.name} is being made safe since {since}, because {whose}.", way_out)
-    what = holder.script or f"process {holder.pid}"
-    net = f" (net {holder.net})" if holder.net else ""
-    alias = f"{asked.name} is the same port as {holder.name}. " if asked.instrument != holder.instrument else ""
-    return InstrumentBusy(f"{alias}{holder.name} is held by {holder.user}: {what}{net} since {since}{paused}.", way_out)

@@ -100,6 +100,12 @@ class EventKind(Enum):
         5,
         "Refused {instrument} to {by_user}: {reason}",
     )
+    THROUGH = (
+        "through",
+        "0d7a1c3e5b9f4e2a8c6d4b2f9e1a7c35",
+        6,
+        "{by_user} used {net} of {instrument} through breakpoint {breakpoint}: {reason}",
+    )
     MADE_SAFE = (
         "made-safe",
         "3372a87bde1a43628d6ecf921f42c196",

@@ -54,6 +54,7 @@ _LEASE_KINDS = {
     "claimed": EventKind.CLAIMED,
     "released": EventKind.RELEASED,
     "refused": EventKind.REFUSED,
+    "through": EventKind.THROUGH,
     "made-safe": EventKind.MADE_SAFE,
     "quarantined": EventKind.QUARANTINED,
     "cleared": EventKind.CLEARED,
@@ -67,7 +68,7 @@ def lease_recorder(audit: Audit) -> LeaseRecord:
     def record(what: str, lease: Lease, client: Client | None, more: dict[str, Any]) -> None:
         uid, user = (client.uid, client.user) if client else (lease.uid, lease.user)
         reason = f"{lease.user} holds it" if what == "refused" else more.get("reason")
-        fields = {"instrument": lease.name, "net": more.get("net", lease.net), "run": lease.run_id, "reason": reason}
+        fields = {"net": lease.net, **more, "instrument": lease.name, "run": lease.run_id, "reason": reason}
         audit.record(_LEASE_KINDS[what], by_uid=uid, by_user=user, script=lease.script, **fields)
 
     return record

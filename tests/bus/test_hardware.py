@@ -59,7 +59,8 @@ def test_a_busy_instrument_says_who_holds_it_where_and_what_to_do(paused, client
         "for another ",
     ):
         assert part in refused.stderr
-    assert refused.stderr.endswith(f"Read it there with: lager python --console {pause['id']}\n")
+    advice = "Do it inside that script with --through, or use its console: lager python --console"
+    assert refused.stderr.endswith(f"{advice} {pause['id']}\n")
     assert refused.stderr.count("\n") == 1
     shown = lager("instruments").stdout
     assert "daq1" in shown

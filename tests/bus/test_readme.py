@@ -48,7 +48,8 @@ def test_the_story_from_pause_to_end(station, client, start, terminal, lager, mo
     assert printed["lager adc adc4"][0] == 0
     code, _, refused = printed["lager adc adc1"]
     assert code == 75
-    assert refused.endswith(f"Read it there with: lager python --console {pause['id']}\n")
+    assert refused.endswith(f"with --through, or use its console: lager python --console {pause['id']}\n")
+    assert printed["lager adc adc1 --through"][1] == f"3.29998 V, through {pause['id']}\n"
     assert printed["echo 'read_adcs()' | lager python --console"][1] == "{'adc1': 3.3, 'adc2': 0.0, 'adc3': 3.1}\n"
     assert printed["lager python --continue"][1] == f"Resumed {pause['id']}.\n"
     screen.expect("with lager python --continue")

@@ -15,7 +15,18 @@ PACKAGES = {"lager": ROOT / "lager_runtime/lager", "lagerd": ROOT / "lagerd", "l
 # Which rooms a room may import, beside itself. A room is a folder, or a file of its own at the top of a package; the
 # leaves may be imported from everywhere in their own package and in those above it.
 LEAVES = {
-    "lager": {"errors", "contract", "text", "text_files", "question", "values", "fork_lock", "build", "world"},
+    "lager": {
+        "errors",
+        "contract",
+        "text",
+        "text_files",
+        "question",
+        "values",
+        "fork_lock",
+        "threads",
+        "build",
+        "world",
+    },
     "lagerd": {"signals"},
     "lager_cli": set(),
 }
@@ -30,7 +41,8 @@ DIRECTIONS = {
         "daemon_client": {"bus"},
         "lease_calls": {"bus", "daemon_client"},
         "console": {"inspection"},
-        "breakpoints": {"__init__", "bus", "console", "daemon_client", "inspection", "uncaught"},
+        "through": {"console"},
+        "breakpoints": {"__init__", "bus", "console", "daemon_client", "inspection", "through", "uncaught"},
         "instruments": {"__init__", "lease_calls", "nets"},
     },
     "lagerd": {

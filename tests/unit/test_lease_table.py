@@ -9,7 +9,8 @@ import pytest
 
 from lager.contract import LONGEST
 from lager.errors import AccessDenied, InvalidArgument, LagerError, NoSuchInstrument, Quarantined
-from lagerd.instruments.leases import Claimant, Lease, Leases, busy, claimant, from_details
+from lagerd.instruments.leases import Claimant, Lease, Leases, claimant, from_details
+from lagerd.instruments.refusal import busy
 from tests.unit.test_pauses import Clock
 
 RUN = "4F0C4A52-3a8e-4c62-a2c1-3b35a1c9c001"
@@ -156,8 +157,8 @@ def test_details_of_a_claim_are_made_printable_and_short() -> None:
 
 def test_a_claimant_says_how_it_calls_and_what_it_sees() -> None:
     said = {"how": "script", "ancestors": ["1", "22", "x", "²"], "same": ["a"], "moved": ["b", "c" * 100]}
-    who = claimant(said)
-    assert who == Claimant(True, frozenset({1, 22}), frozenset({"a"}), frozenset({"b", "c" * 100}))
+    who = claimant({**said, "through": True})
+    assert who == Claimant(True, frozenset({1, 22}), frozenset({"a"}), frozenset({"b", "c" * 100}), True)
     assert claimant({}) == claimant({"how": "command"}) == Claimant()
     for wrong in ({"same": "a"}, {"same": [1]}, {"moved": ["c" * 101]}, {"ancestors": {}}, {"how": 1}):
         with pytest.raises(InvalidArgument, match=next(iter(wrong))):

@@ -9,6 +9,7 @@ from queue import Empty
 from typing import Any
 
 import lager
+from lager import threads
 from lager.breakpoints import banner, carrier, notices, script_threads, terminal_line
 from lager.breakpoints.notices import say
 from lager.breakpoints.on_timeout import outcome
@@ -61,11 +62,12 @@ def _until_ended(pause: PauseState, about: str) -> Ended:
     if interactive:
         script_threads.prepare()
     try:
-        with _clocks_stopped():
+        with _clocks_stopped(), threads.counted_in(threads.paused):
             carried.begin(pause)
             ended = _wait(pause, about)
     except BaseException:
         carried.interrupt(pause)
+        pause.end_requests()
         terminal_line.await_row_gone()  # a traceback may follow
         raise
     finally:
@@ -116,8 +118,10 @@ def _wait(pause: PauseState, about: str) -> Ended | CannotPause:
                 continue
             event = given_up
         if isinstance(event, CannotPause):
+            pause.end_requests()
             return event
         if isinstance(event, Ended):
+            pause.end_requests()
             terminal_line.await_row_gone()
             seconds = time.monotonic() - began
             say(banner.resumed(pause.details, event.reason, event.by, seconds, pause.question))

@@ -1,4 +1,5 @@
-"""com.lager.Script on the bus: through it, lagerd attaches consoles to the pauses of this process and inspects them.
+"""com.lager.Script on the bus: through it, lagerd attaches consoles to the pauses of this process, inspects them, and
+passes on the requests of others.
 
 Everything here runs in the daemon client's thread.
 """
@@ -21,6 +22,10 @@ _XML = """ <interface name="com.lager.Script">
    <arg name="console" type="h" direction="in"/>
    <arg name="details" type="a{sv}" direction="in"/>
   </method>
+  <method name="Through">
+   <arg name="details" type="a{sv}" direction="in"/>
+   <arg name="result" type="s" direction="out"/>
+  </method>
   <method name="Inspect">
    <arg name="details" type="a{sv}" direction="in"/>
    <arg name="look" type="s" direction="out"/>
@@ -39,7 +44,11 @@ class ScriptObject:
     def tree(self) -> ObjectTree:
         """Return the objects that a connection serves."""
         tree = ObjectTree(stopping=("The script ended before it answered.", "See what ran: lager runs"))
-        methods = {"Attach": Method("ha{sv}", "", self._attach), "Inspect": Method("a{sv}", "s", self._inspect)}
+        methods = {
+            "Attach": Method("ha{sv}", "", self._attach),
+            "Inspect": Method("a{sv}", "s", self._inspect),
+            "Through": Method("a{sv}", "s", self._through),
+        }
         tree.add(SCRIPT_PATH, Interface(SCRIPT, methods, xml=_XML))
         return tree
 
@@ -55,6 +64,17 @@ class ScriptObject:
             from lager.inspection.snapshot import look
 
         return (json.dumps(await look(pause.place, **_sizes(call.args[0]))),)
+
+    async def _through(self, call: Call) -> Outcome:
+        pause = self._pause_of(call, call.args[0])
+        with fork_lock.wait:
+            from lager.through.requests import Requests
+
+        if pause.requests is None:
+            pause.requests = Requests()
+        if pause.resumes:  # asked after the requests were made: either this or `end_requests` sees the other
+            raise InvalidArgument("That pause has ended.")
+        return (await pause.requests.carry_out(call.args[0]),)
 
     def _attach(self, call: Call) -> Outcome:
         details = call.args[1]

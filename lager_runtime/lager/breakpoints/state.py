@@ -59,6 +59,14 @@ class PauseState:
     held_up: bool = False
     task: "asyncio.Task[None] | None" = None
     consoles: Any = None
+    requests: Any = None  # of others, made for the first
+    resumes: bool = False  # the paused thread has heard that it ends, which the client's thread may not have noticed
+
+    def end_requests(self) -> None:
+        """Let nothing of others use the script's instruments any more; blocks for the one question under way."""
+        self.resumes = True
+        if self.requests is not None:
+            self.requests.end()
 
     @property
     def id(self) -> str:

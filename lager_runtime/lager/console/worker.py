@@ -12,6 +12,7 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any
 
+from lager import threads
 from lager.console import stdio
 from lager.console.display import displayed
 from lager.console.evaluator import Evaluator, Leave
@@ -114,6 +115,10 @@ class Worker(threading.Thread):
     # In the thread itself.
 
     def run(self) -> None:
+        with threads.counted_in(threads.ours):
+            self._work_until_the_end()
+
+    def _work_until_the_end(self) -> None:
         try:
             self._writer.send({"hello": self._hello})
             while (work := self._work.get()) is not None and not self._stopped:

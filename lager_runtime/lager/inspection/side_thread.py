@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from lager import threads
+
 _FIRST_INSIST, _LAST_INSIST = 0.1, 60.0
 
 Result = TypeVar("Result")
@@ -28,7 +30,8 @@ class SideThread(threading.Thread):
     def run(self) -> None:
         result, error = None, None
         try:
-            result = self._work()
+            with threads.counted_in(threads.ours):
+                result = self._work()
         except BaseException as raised:  # anything that the script's code raises, or an interrupt of ours
             error = raised
         with contextlib.suppress(SystemExit), self._lock:

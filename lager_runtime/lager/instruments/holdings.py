@@ -6,10 +6,11 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any
 
+from lager import threads
 from lager.errors import InstrumentError, NetConflict
 from lager.instruments.session import Session
 from lager.nets import catalog
-from lager.nets.model import Instrument, NetConfig
+from lager.nets.model import Instrument, NetConfig, Nets
 from lager.nets.resource import Reach, device
 
 if TYPE_CHECKING:
@@ -30,11 +31,15 @@ class Holding:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.users: dict[object, NetConfig] = {}
+        self.nets: Nets | None = None  # where the latest of the nets was found
         self.session: Session | None = None
         self.lease: HeldLease | None = None
 
     def enter(self, config: NetConfig, claim: "Claim", wait: float) -> object:
         """Add this net, and open the instrument if it is the first; returns a token for `leave`."""
+        if threads.waits_for_paused(self.lock):
+            what = f"The paused thread is just opening or closing a net of {config.instrument}."
+            raise InstrumentError(what, "Resume the script first.")
         with self.lock:
             self._refuse_conflict(config)
             token = object()
@@ -105,6 +110,12 @@ def holding_of(pid: int, instrument: Instrument) -> Holding:
         if owner == pid and here in [device(config.instrument.resource.path) for config in other.users.values()]:
             return other  # the same serial port under another name
     return _holdings.setdefault((pid, instrument.key), Holding())
+
+
+def held(key: str) -> Holding | None:
+    """Return the holding of the instrument with this key, if this process has it open."""
+    holding = _holdings.get((os.getpid(), key))
+    return holding if holding is not None and holding.session is not None else None
 
 
 def driver_class(config: NetConfig) -> Any:

@@ -34,9 +34,20 @@ class Claim(Protocol):
 
 
 def claim(
-    instrument_key: str, *, net: str, wait: float = 0.0, name: str = "", path: str = "", guard: Guard = NOTHING
+    instrument_key: str,
+    *,
+    net: str,
+    wait: float = 0.0,
+    name: str = "",
+    path: str = "",
+    guard: Guard = NOTHING,
+    through: bool = True,
 ) -> HeldLease:
-    """Claim a lease from lagerd; see `Claim`. `path` is the path of a serial port, which may have other names."""
+    """Claim a lease from lagerd; see `Claim`.
+
+    `path` is the path of a serial port, which may have other names. Without `through`, a refusal does not offer
+    --through.
+    """
     calls = lease_calls.of_this_process()
     details = {
         "net": net,
@@ -44,6 +55,7 @@ def claim(
         "run_id": lager.at_start("LAGER_PROCESS_ID") or "",
         "script": _script(),
         "how": "cli" if _is_command() else "script",
+        "through": through and _is_command(),
         "ancestors": [str(pid) for pid in _ancestors()],
     }
     if guard.nets:

@@ -20,6 +20,7 @@ from lager.instruments.guard import NOTHING, Guard
 from lager.instruments.holdings import driver_class, holding_of, session_of
 from lager.nets import file as nets_file
 from lager.nets.model import Instrument, NetConfig, Nets, NetType, net_type
+from lager.nets.resource import Reach
 
 if TYPE_CHECKING:
     from lager.instruments.drivers.keithley_2281s import Battery
@@ -87,13 +88,13 @@ class Net:
         Raises NetsFileError, NoSuchNet, WrongNetType, NetConflict, InstrumentBusy, BusError, and InstrumentError with
         its subclasses; after any of them nothing is held.
         """
-        found = nets or nets_file.load()
-        config = found.net(name)
+        bench = nets or nets_file.load()
+        config = bench.net(name)
         wanted = net_type(type)
         if config.type is not wanted:
             what = f"The net {name} is of type {config.type.value}, not {wanted.value}."
             raise WrongNetType(what, f"Open it with type=NetType.{config.type.name}.")
-        return _open(config, claim or _lagerd(config.instrument, _guard(config, found)), wait, coupled)
+        return _open(config, bench, claim or _lagerd(config.instrument, _guard(config, bench)), wait, coupled)
 
 
 def identify(instrument: Instrument, *, net: str, wait: float = 0.0, claim: "Claim | None" = None) -> str:
@@ -114,9 +115,12 @@ def identify(instrument: Instrument, *, net: str, wait: float = 0.0, claim: "Cla
 
 
 def _lagerd(instrument: Instrument, guard: Guard = NOTHING) -> "Claim":
-    from lager.instruments import lease  # imports the bus library
+    # Imports the bus library; `through` is for others, while the script is paused.
+    from lager.instruments import lease, through  # noqa: F401
 
-    return functools.partial(lease.claim, path=instrument.resource.path, guard=guard)
+    place = instrument.resource
+    offered = place.reach is not Reach.SERIAL
+    return functools.partial(lease.claim, path=place.path, guard=guard, through=offered)
 
 
 def _guard(config: NetConfig, nets: Nets) -> Guard:
@@ -124,7 +128,7 @@ def _guard(config: NetConfig, nets: Nets) -> Guard:
     return Guard((config.name,), os.path.abspath(nets.path)) if config.safe is not None else NOTHING
 
 
-def _open(config: NetConfig, claim: "Claim", wait: float, coupled: bool) -> Driver[Any]:
+def _open(config: NetConfig, bench: Nets, claim: "Claim", wait: float, coupled: bool) -> Driver[Any]:
     pid = os.getpid()
     holding = holding_of(pid, config.instrument)
     token = holding.enter(config, claim, wait)
@@ -136,6 +140,7 @@ def _open(config: NetConfig, claim: "Claim", wait: float, coupled: bool) -> Driv
         raise
     try:
         driver.coupled = coupled
+        holding.nets = bench
         driver.session.set_up(driver.prepare)
     except BaseException:
         driver.close()

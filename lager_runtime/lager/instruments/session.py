@@ -21,6 +21,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NoReturn
 
+from lager import threads
 from lager.errors import BadReply, InstrumentError, InstrumentTimeout, InstrumentUnreachable
 from lager.instruments import descriptors
 from lager.nets.model import Instrument
@@ -40,7 +41,12 @@ class Session:
         self.configured: dict[object, object] = {}
         self._setups: list[weakref.WeakMethod[Callable[[], None]]] = []
         self.port: LeasedPort | None = None  # set for a serial port that is leased from lagerd
+        # For somebody who asks through the paused script, guarded by `lock`: `between` is called before each exchange,
+        # and raises if the pause has ended; `as_it_is` keeps a new connection from being set up.
+        self.between: Callable[[], None] | None = None
+        self.as_it_is = False
         self._connected = False
+        self._is_set_up = False
         self._closed = False
         _sessions.add(self)
 
@@ -72,12 +78,19 @@ class Session:
     @contextlib.contextmanager
     def exchange(self) -> Iterator[None]:
         """Hold the session for a query and its answer; a failure inside drops the connection."""
+        if threads.waits_for_paused(self.lock):
+            what = f"The paused thread is in the middle of a call on {self.instrument}, so nothing else can use it."
+            raise InstrumentError(what, "Resume the script first.")
         with self.lock:
+            if self.between is not None:
+                self.between()
             if self._closed:
                 raise InstrumentError(f"{self.instrument} is closed.", "Get the net again with Net.get.")
             try:
                 if not self._connected:
                     self._begin()
+                if not (self._is_set_up or self.as_it_is):
+                    self._set_up_nets()
                 yield
             except (InstrumentTimeout, InstrumentUnreachable, BadReply):
                 self._drop()
@@ -91,9 +104,17 @@ class Session:
     def _begin(self) -> None:
         self._connect()
         self._connected = True
+        self._is_set_up = False
         self.configured.clear()
         try:
             self._identify()
+        except BaseException:
+            self._drop()
+            raise
+
+    def _set_up_nets(self) -> None:
+        self._is_set_up = True  # the setups make exchanges
+        try:
             self._setups = [setup for setup in self._setups if setup() is not None]
             for setup in list(self._setups):
                 if call := setup():

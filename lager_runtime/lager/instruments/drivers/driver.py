@@ -26,6 +26,8 @@ class Driver(Generic[S]):
 
     coupled = False
     """Whether the net may be a coupled output (`Net.get`)."""
+    as_it_is = False
+    """Whether a reading takes range, mode and role of the instrument as they are, and sets up nothing."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -64,6 +66,10 @@ class Driver(Generic[S]):
         Raises InstrumentError if it has another role and is on.
         """
         return True
+
+    def check(self) -> None:
+        """Raise InstrumentError if the instrument is in another role than this net, or its output is coupled. Changes
+        nothing."""
 
     @briefly
     def close(self) -> None:

@@ -28,8 +28,18 @@ _BATTERY_OUTPUT = parse.word(
 )
 
 
+_WORKS_AS = {"POWER": "supply", "TEST": "battery test", "SIMULATOR": "battery"}
+
+
 class _TwoRoles(Switched):
     ROLE: str
+
+    def check(self) -> None:
+        """Raise InstrumentError unless the instrument is in the role of this net."""
+        role = self.session.ask(":ENTR:FUNC?", parse.word(_ROLES))
+        if role != self.ROLE:
+            what = f"{self.config.instrument} works as a {_WORKS_AS[role]}, not as a {_WORKS_AS[self.ROLE]}."
+            raise InstrumentError(what, f"{self.name} can be used when nobody holds the instrument.")
 
     def prepare(self) -> None:
         """Switch the instrument to the role of this net. Raises InstrumentError while the other role's output is on."""
@@ -48,8 +58,7 @@ class _TwoRoles(Switched):
                 return True
             question = ":OUTP?" if role == "POWER" else ":BATT:OUTP?"
             if self.session.ask(question, _BATTERY_OUTPUT):
-                works_as = {"POWER": "supply", "TEST": "battery test", "SIMULATOR": "battery"}[role]
-                what = f"{self.config.instrument} is in use as a {works_as}, and its output is on."
+                what = f"{self.config.instrument} is in use as a {_WORKS_AS[role]}, and its output is on."
                 raise InstrumentError(what, f"Switch that output off first; then {self.name} can be used.")
             return False
 

@@ -58,9 +58,9 @@ class Supply(supply.Supply):
     VOLTAGE_STEP = 0.002
     CURRENT_STEP = 0.002
 
-    def prepare(self) -> None:
+    def check(self) -> None:
         """Raise InstrumentError while this output is coupled to another one."""
-        if self.coupled or catalog.plain(self.config.instrument.model) == "E36311A":
+        if self.coupled or self.as_it_is or catalog.plain(self.config.instrument.model) == "E36311A":
             return  # an E36311A can do neither
         with self.session.exchange():
             pair = self.session.ask("OUTP:PAIR?", _PAIRS)
@@ -71,6 +71,10 @@ class Supply(supply.Supply):
             if self.channel in coupled and len(coupled) > 1:
                 how = "Switch the coupling off (OUTP:COUP:CHAN NONE, or on its front panel), then open the net again."
                 self._refuse_coupling(coupled, "are switched on and off together", how)
+
+    def prepare(self) -> None:
+        """Raise InstrumentError while this output is coupled to another one."""
+        self.check()
 
     def set_ovp(self, volts: float) -> float:
         return self._put("VOLT:PROT {x},(@{n})", "VOLT:PROT? (@{n})", self._level("voltage", volts), 0.02)

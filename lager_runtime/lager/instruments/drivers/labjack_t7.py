@@ -55,14 +55,18 @@ class Adc(Driver[Registers]):
         the input may then be outside that range.
         """
         with self.session.exchange():
-            self.prepare()
+            if self.as_it_is:
+                span = self.session.read(40000 + 2 * self.channel, "f") or 10.0  # 0 is the default, ±10 V
+            else:
+                self.prepare()
+                span = self._range
             volts = self.session.read(2 * self.channel, "f")
         if volts <= _NO_READING:
             what = f"{self.name}: AIN{self.channel} has no valid reading."
             raise BadReply(what, "Check its range and its wiring.")
-        if abs(volts) >= self._range * (1 - 1e-6):
-            what = f"{self.name}: AIN{self.channel} reads {volts:.4g} V, the end of its range of ±{self._range:g} V."
-            wider = " or give the net a wider range in the nets file" if self._range < 10 else ""
+        if abs(volts) >= span * (1 - 1e-6):
+            what = f"{self.name}: AIN{self.channel} reads {volts:.4g} V, the end of its range of ±{span:g} V."
+            wider = " or give the net a wider range in the nets file" if span < 10 else ""
             raise BadReply(what, f"The true voltage may be outside that range. Check the wiring{wider}.")
         return volts
 

@@ -31,10 +31,10 @@ class Supply(supply.Supply):
     VOLTAGE_STEP = 0.01
     CURRENT_STEP = 0.01
 
-    def prepare(self) -> None:
+    def check(self) -> None:
         """Raise InstrumentError while this channel is coupled to another one."""
         pair = _FOLLOWING.get(catalog.plain(self.config.instrument.model)[:5], ())
-        if self.coupled or self.channel not in pair:
+        if self.coupled or self.as_it_is or self.channel not in pair:
             return
         with self.session.exchange():
             if any(self.session.ask(f":OUTP:TRAC? CH{number}", _TRACKS) for number in pair):
@@ -45,6 +45,10 @@ class Supply(supply.Supply):
                 what = "are switched on and off together (on/off sync)"
                 how = "Switch it off (Utility, System, On/Off Sync on its front panel), then open the net again."
                 self._refuse_coupling(pair, what, how)
+
+    def prepare(self) -> None:
+        """Raise InstrumentError while this channel is coupled to another one."""
+        self.check()
 
     def set_ovp(self, volts: float) -> float:
         return self._protect("OVP", self._level("voltage", volts))

@@ -1,12 +1,13 @@
 """The state of a net: the fields that were read, and those that could not be read."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from dataclasses import dataclass, field, fields
+from typing import Any, Self, TypeVar
 
 from lager.errors import BadReply, InstrumentError, InstrumentTimeout
 from lager.instruments.quantities import table
 from lager.instruments.session import Session
+from lager.text import printable
 
 T = TypeVar("T")
 
@@ -23,6 +24,14 @@ class State:
     net: str
     unread: dict[str, str] = field(default_factory=dict, kw_only=True)
 
+    @classmethod
+    def from_plain(cls, plain: dict[str, Any]) -> Self:
+        """Return the state in plain values of another process, perhaps of another lager: a field that is missing or
+        cannot be one is None. Raises ValueError, TypeError or AttributeError if it is not a state."""
+        values: dict[str, Any] = {one.name: _scalar(plain.get(one.name)) for one in fields(cls)}
+        unread = {printable(key): printable(why) for key, why in plain.get("unread", {}).items()}
+        return cls(**values | {"net": printable(plain["net"]), "unread": unread})
+
     def told(self, name: str) -> Any:
         """Return the field `name`. Raises BadReply if it could not be read."""
         if name in self.unread:
@@ -35,6 +44,10 @@ class State:
         for name, reason in self.unread.items():
             fields.setdefault(reason, []).append(name)
         return table(title, [*rows, *(("not read", f"{', '.join(names)}: {why}") for why, names in fields.items())])
+
+
+def _scalar(value: object) -> object:
+    return printable(value) if isinstance(value, str) else value if isinstance(value, int | float) else None
 
 
 class Readings:

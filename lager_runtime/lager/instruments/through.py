@@ -1,0 +1,153 @@
+"""Carries out what others ask for, through the instruments that this process has open, while it is paused.
+
+A reading takes any net of the instrument as it is now: it sets no range, mode or role. A setting takes only a net that
+the script has open, and keeps the limits of both nets files, the script's and the caller's.
+"""
+
+import contextlib
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, replace
+from typing import Any
+
+from lager import threads
+from lager.errors import AccessDenied, InstrumentBusy, InvalidArgument, NoSuchInstrument, NoSuchNet
+from lager.instruments import holdings
+from lager.instruments.drivers.driver import Driver
+from lager.instruments.drivers.state import State
+from lager.instruments.holdings import Holding
+from lager.instruments.session import Session
+from lager.nets import catalog
+from lager.nets.actions import ACTIONS, Action
+from lager.nets.model import Instrument, Limits, NetConfig, net_type
+from lager.text import printable
+from lager.values import number
+
+_LOCK_SECONDS = 2.0  # for another thread of the script to finish its call
+_STEP_SECONDS = 0.05
+_LIMITS = ("max_voltage", "max_current", "max_power")
+
+
+def carry_out(asked: Mapping[str, Any], begin: Callable[[], None], check: Callable[[], None]) -> str:
+    """Return the result of one action as JSON: `value`, or `state` with its fields.
+
+    `asked` has instrument, net, action and value as on the bus, `may_set`, and what the caller's nets file says of the
+    net (type, channel, max_voltage, …). `begin` is called when the instrument is ours, `check` while it is not and
+    before each exchange of a reading; both raise if the pause has ended. A setting that has begun is finished: it may
+    have to be corrected after its readback. Blocks; raises LagerError.
+    """
+    key, name = str(asked.get("instrument", "")), str(asked.get("net", ""))
+    holding = holdings.held(key)
+    session = None if holding is None else holding.session
+    if holding is None or session is None:
+        raise NoSuchInstrument(f"The script no longer has {printable(key)} open.", "Try again.")
+    config = _config(holding, session.instrument, name, asked)
+    action = _action(config, str(asked.get("action", "")))
+    value = asked.get("value")
+    setting = bool(action.do) or value is not None
+    if setting:
+        _check_setting(holding, config, action, value, bool(asked.get("may_set")))
+    with _held(session, begin, check, as_it_is=not setting):
+        driver: Driver[Any] = holdings.driver_class(config)(config, session, lambda: None)  # it closes nothing
+        driver.as_it_is = not setting
+        driver.coupled = action.harmless
+        driver.check()
+        result = action.on(driver, value)
+    return json.dumps({"state": asdict(result)} if isinstance(result, State) else {"value": result})
+
+
+def _config(holding: Holding, instrument: Instrument, name: str, asked: Mapping[str, Any]) -> NetConfig:
+    """Return the net with the smaller limits of the two nets files; its type and channel must be the same in both."""
+    found = next((config for config in list(holding.users.values()) if config.name == name), None)
+    if found is None and holding.nets is not None and name in holding.nets.nets:
+        found = holding.nets.nets[name]
+    if found is None:
+        if "type" not in asked:
+            raise NoSuchNet(f"There is no net {printable(name)!r} in the nets file of the script.", "List: lager nets")
+        found = _unknown_to_script(instrument, name, asked)
+    type = net_type(asked.get("type", found.type))
+    if found.instrument.key != instrument.key or (type, _channel(asked, found)) != (found.type, found.channel):
+        what = f"In the nets file of the script, {found.name} is {_described(found)}."
+        raise InvalidArgument(what, "Use the same nets file as the script.")
+    return _limited(found, asked)
+
+
+def _unknown_to_script(instrument: Instrument, name: str, asked: Mapping[str, Any]) -> NetConfig:
+    """Return a net that only the caller's nets file has."""
+    config = NetConfig(printable(name), net_type(asked["type"]), instrument)
+    config = replace(config, channel=_channel(asked, config))
+    family = catalog.find(instrument.model)
+    channels = family and config.type in family.drivers and family.channels(instrument.model, config.type)
+    if not channels or (config.channel or channels[0]) not in channels:
+        where = "" if config.channel is None else f" on channel {config.channel}"
+        raise InvalidArgument(f"{instrument} has no net of type {config.type.value}{where}.", "Check your nets file.")
+    return config
+
+
+def _limited(config: NetConfig, asked: Mapping[str, Any]) -> NetConfig:
+    limits = config.limits.as_dict()
+    for key in _LIMITS:
+        limit = number(asked[key]) if key in asked else None
+        if limit is not None and limit < limits.get(key, float("inf")):
+            limits[key] = limit
+    options = dict(config.options) | ({"direction": "in"} if asked.get("direction") == "in" else {})
+    return replace(config, limits=Limits(**limits), options=options)
+
+
+def _channel(asked: Mapping[str, Any], config: NetConfig) -> int | None:
+    """Return the channel that the caller means; a nets file may omit the number of an only one."""
+    channel = asked.get("channel")
+    if type(channel) is not int or (channel == 1 and config.channel is None):
+        return config.channel
+    return channel
+
+
+def _described(config: NetConfig) -> str:
+    channel = "" if config.channel is None else f" on channel {config.channel}"
+    return f"a net of type {config.type.value}{channel} of {config.instrument}"
+
+
+def _action(config: NetConfig, name: str) -> Action:
+    actions = ACTIONS[config.type]
+    if name not in actions:
+        known = f"Give one of {', '.join(actions)}." if actions else "Open it when nobody holds it, or in a console."
+        what = f"{printable(name, 40)} is not possible with {config.name} through a pause."
+        raise InvalidArgument(what, known)
+    return actions[name]
+
+
+def _check_setting(holding: Holding, config: NetConfig, action: Action, value: object, may_set: bool) -> None:
+    if not may_set:
+        raise AccessDenied(f"You may only read {config.name}.", "Ask for the action com.lager.instruments.set.")
+    opened = [user.name for user in list(holding.users.values())]
+    if config.name not in opened:
+        what = f"The script does not have {config.name} open, so it can only be read through it."
+        raise InvalidArgument(what, f"It has open: {', '.join(opened)}.")
+    if value is not None and not action.write:
+        raise InvalidArgument(f"{config.name}: this action takes no value.", "")
+
+
+@contextlib.contextmanager
+def _held(session: Session, begin: Callable[[], None], check: Callable[[], None], *, as_it_is: bool) -> Iterator[None]:
+    """Hold the session for one action, so that nothing of the script comes in between."""
+    _acquire(session, check)
+    try:
+        begin()
+        session.between, session.as_it_is = check if as_it_is else None, as_it_is
+        yield
+    finally:
+        session.between, session.as_it_is = None, False
+        session.lock.release()
+
+
+def _acquire(session: Session, check: Callable[[], None]) -> None:
+    until = time.monotonic() + _LOCK_SECONDS
+    while not session.lock.acquire(timeout=_STEP_SECONDS):
+        if threads.waits_for_paused(session.lock):
+            what = f"The paused thread is in the middle of a call on {session.instrument}, so nothing else can use it."
+            raise InstrumentBusy(what, "Resume the script first.")
+        check()
+        if time.monotonic() > until:
+            what = f"Another thread of the script has been using {session.instrument} for {_LOCK_SECONDS:g} s."
+            raise InstrumentBusy(what, "Try again.")

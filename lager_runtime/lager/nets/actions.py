@@ -1,0 +1,102 @@
+"""The fixed table of what can be done with a net: the commands, lagerd and a paused script know the same actions.
+
+An action names methods of the net's driver. A serial line (uart) has none, because nobody knows how long it takes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from lager.nets.model import NetType
+
+
+@dataclass(frozen=True)
+class Action:
+    """One action. `read` is the driver's method for a reading, or `state.FIELD` for a field of its state; `write` the
+    method that takes a value; `do` the method that changes something without a value.
+
+    The value is a number in `unit`, or what `takes` says: a `word`, or a `level` of 0 or 1. A `harmless` action is
+    allowed on a coupled output, as all reading is.
+    """
+
+    help: str
+    read: str = ""
+    write: str = ""
+    do: str = ""
+    unit: str = ""
+    takes: str = "number"
+    harmless: bool = False
+
+    def is_allowed_on_coupled(self, value: object) -> bool:
+        return self.harmless or (value is None and bool(self.unit))
+
+    def on(self, driver: Any, value: object = None) -> Any:
+        """Carry it out on an open net: set `value`, or read or do what needs none; return what the driver returns."""
+        if value is not None:
+            return getattr(driver, self.write)(value)
+        method, _, field = (self.do or self.read).partition(".")
+        result = getattr(driver, method)()
+        return result.told(field) if field else result
+
+
+_STATE = Action("show all readings and settings", read="state", harmless=True)
+_ENABLE = Action("switch the output on", do="enable")
+_DISABLE = Action("switch the output off", do="disable", harmless=True)
+_CLEAR = Action("reset a tripped protection; the output is off afterwards", do="clear")
+
+
+def _level(method: str, unit: str, help: str) -> Action:
+    """Return an action of a driver whose one method reads, and sets if it is given a value."""
+    return Action(help, read=method, write=method, unit=unit)
+
+
+_SUPPLY = {
+    "state": _STATE,
+    "voltage": Action("measure or set volts", read="voltage", write="set_voltage", unit="V"),
+    "current": Action("measure or set amperes", read="current", write="set_current", unit="A"),
+    "enable": _ENABLE,
+    "disable": _DISABLE,
+    "ovp": Action("read or set over-voltage protection", read="state.ovp", write="set_ovp", unit="V"),
+    "ocp": Action("read or set over-current protection", read="state.ocp", write="set_ocp", unit="A"),
+    "clear": _CLEAR,
+}
+_BATTERY = {
+    "state": _STATE,
+    "mode": Action("read or set the mode: static or dynamic", read="mode", write="mode", takes="word"),
+    "soc": _level("soc", "%", "read or set the state of charge"),
+    "voc": _level("voc", "V", "read or set the open-circuit voltage"),
+    "capacity": _level("capacity", "Ah", "read or set the capacity"),
+    "current-limit": _level("current_limit", "A", "read or set the current limit"),
+    "enable": _ENABLE,
+    "disable": _DISABLE,
+    "clear": _CLEAR,
+}
+_ELOAD = {
+    "state": _STATE,
+    "cc": _level("current", "A", "read or set the level of constant current"),
+    "cv": _level("voltage", "V", "read or set the level of constant voltage"),
+    "cr": _level("resistance", "Ω", "read or set the level of constant resistance"),
+    "cp": _level("power", "W", "read or set the level of constant power"),
+    "enable": replace(_ENABLE, help="switch the input on"),
+    "disable": replace(_DISABLE, help="switch the input off"),
+}
+ACTIONS: Mapping[NetType, Mapping[str, Action]] = {
+    NetType.PowerSupply: _SUPPLY,
+    NetType.Battery: _BATTERY,
+    NetType.ELoad: _ELOAD,
+    NetType.ADC: {"input": Action("read the input", read="input", unit="V")},
+    NetType.DAC: {"output": _level("output", "V", "read or set the output")},
+    NetType.GPIO: {
+        "input": Action("read the level of the line", read="input"),
+        "output": Action("drive the line", write="output", takes="level"),
+        "release": Action("make the line an input", do="release"),
+    },
+    NetType.UART: {},
+}
+NAMES = frozenset(name for actions in ACTIONS.values() for name in actions)
+_DOING = frozenset(name for actions in ACTIONS.values() for name, action in actions.items() if action.do)
+
+
+def is_setting(name: str, value: object) -> bool:
+    """Return whether the action `name` changes something, on whatever type of net; `value` is None without one."""
+    return value is not None or name in _DOING

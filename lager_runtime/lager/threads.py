@@ -1,0 +1,53 @@
+"""Which threads of this process are paused, and which are lager's own: those of consoles and of requests of others.
+
+A thread of lager's own that waited for a lock of a paused thread would wait until the resume, which may wait for it.
+"""
+
+import _thread
+import contextlib
+import os
+import re
+from collections.abc import Iterator
+from typing import Any
+
+paused: set[int] = set()  # identifiers
+ours: set[int] = set()
+
+_OWNER = re.compile(r"owner=(\d+)")
+
+
+@contextlib.contextmanager
+def counted_in(kind: set[int]) -> Iterator[None]:
+    """Count the calling thread among `paused` or `ours`."""
+    me = _thread.get_ident()
+    before = me in kind
+    kind.add(me)
+    try:
+        yield
+    finally:
+        if not before:
+            kind.discard(me)
+
+
+def waits_for_paused(lock: Any) -> bool:
+    """Return whether the calling thread is lager's own, and a paused thread holds `lock`, an RLock."""
+    return bool(paused) and _thread.get_ident() in ours and owner(lock) in paused
+
+
+def owner(lock: Any) -> int:
+    """Return the identifier of the thread that holds an RLock, 0 if there is none or it is unknown.
+
+    CPython tells it only in the repr of the lock (Modules/_threadmodule.c, rlock_repr).
+    """
+    found = _OWNER.search(repr(lock)) if paused else None
+    return int(found[1]) if found else 0
+
+
+def _after_fork() -> None:
+    """The child has one thread, which may be paused or not; the others' identifiers mean nothing there."""
+    me = _thread.get_ident()
+    for kind in (paused, ours):
+        kind.intersection_update({me})
+
+
+os.register_at_fork(after_in_child=_after_fork)

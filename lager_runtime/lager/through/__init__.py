@@ -1,0 +1,1 @@
+"""What others ask for through the instruments of a paused script."""

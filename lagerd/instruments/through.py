@@ -1,0 +1,106 @@
+"""Through: passes one action on to the paused script that holds the instrument."""
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from lager.bus.exports import Outcome
+from lager.bus.facade import Bus, Call
+from lager.errors import AccessDenied, InvalidArgument, LagerError, NoSuchInstrument
+from lager.nets.actions import NAMES, is_setting
+from lager.text import printable
+from lagerd.breakpoints.pauses import Pause
+from lagerd.breakpoints.scripts import Scripts
+from lagerd.clients import Client, Clients
+from lagerd.instruments.leases import Lease, Leases
+
+_LONGEST = 200
+_VALUE = "value"
+# What a caller may say of the net: the type, and what the caller's nets file allows.
+_KNOWN = (_VALUE, "type", "channel", "max_voltage", "max_current", "max_power", "direction")
+
+Policy = Callable[[Client, Pause, bool], Awaitable[bool]]
+Record = Callable[[str, Lease, Client, dict[str, Any]], None]
+
+
+class Through:
+    """`pauses` returns the pauses of a holder, after those of before a restart of lagerd are back; `busy` the refusal
+    for a holder that is not paused; `may_set` asks the policy of the administrator."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        clients: Clients,
+        leases: Leases,
+        pauses: Callable[[str], Awaitable[list[Pause]]],
+        busy: Callable[[Call, Client, Lease], LagerError],
+        may_set: Policy,
+        record: Record,
+    ) -> None:
+        self._scripts = Scripts(bus)
+        self._clients = clients
+        self._leases = leases
+        self._pauses = pauses
+        self._busy = busy
+        self._may_set = may_set
+        self._record = record
+
+    async def carry_out(self, call: Call, client: Client) -> Outcome:
+        """Return the script's answer, with the id of the pause in it."""
+        instrument, net, action, arguments = call.args
+        arguments = _checked(action, arguments)
+        lease = self._leases.held_by(instrument)
+        if lease is None:
+            raise NoSuchInstrument(f"No process holds {printable(instrument, 100)}.", "Use it without --through.")
+        pauses = await self._pauses(lease.owner)
+        if not pauses:
+            raise self._busy(call, client, lease)
+        pause = pauses[0]
+        may_set = is_setting(action, arguments.get(_VALUE)) and await self._allowed(client, pause, lease, call)
+        asked = {
+            **arguments, "id": pause.id, "instrument": instrument, "net": net, "action": action, "may_set": may_set,
+            "user": client.user, "uid": client.uid, "how": client.how,
+        }  # fmt: skip
+        told = {"net": net, "breakpoint": pause.id}
+        what = f"{action} {arguments[_VALUE]}" if _VALUE in arguments else action
+        try:
+            text = await self._scripts.ask_slow(
+                pause, "Through", "a{sv}", asked, refusal="cannot be asked about its instruments", gives="s"
+            )
+        except LagerError as error:
+            self._record("through", lease, client, {**told, "reason": f"{what}: {error.what}"})
+            raise
+        self._record("through", lease, client, {**told, "reason": f"{what}: done"})
+        return (_with_id(text, pause.id),)
+
+    async def _allowed(self, client: Client, pause: Pause, lease: Lease, call: Call) -> bool:
+        """Return True; raises AccessDenied unless `client` may set the instruments of the script."""
+        if client.uid in (0, pause.uid) or await self._may_set(client, pause, call.interactive):
+            return True
+        raise AccessDenied(
+            f"{lease.name} is held by a script of {pause.user}, and you are {client.user}: you may only read it.",
+            f"Ask {pause.user}, or ask the administrator for the action com.lager.instruments.set.",
+        )
+
+
+def _checked(action: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    if action not in NAMES:
+        what = f"{printable(action, 40)!r} is not an action through a pause."
+        raise InvalidArgument(what, f"Give one of {', '.join(sorted(NAMES))}.")
+    for key, value in arguments.items():
+        if key not in _KNOWN or not isinstance(value, str | int | float | bool):
+            raise InvalidArgument(
+                f"{printable(key, 40)!r} is not an argument of Through.", f"Give {', '.join(_KNOWN)}."
+            )
+        if isinstance(value, str) and len(value) > _LONGEST:
+            raise InvalidArgument(f"The argument {key} is longer than {_LONGEST} characters.", "Give less.")
+    return arguments
+
+
+def _with_id(text: str, id: str) -> str:
+    """Return the JSON of the script with the id of its pause. Text that is not a JSON object becomes a value."""
+    try:
+        answer = json.loads(text)
+    except (ValueError, RecursionError):
+        answer = None
+    return json.dumps({**(answer if isinstance(answer, dict) else {_VALUE: printable(text)}), "id": id})
