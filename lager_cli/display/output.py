@@ -93,7 +93,7 @@ def note_on_terminal(text: str) -> None:
     for fd in (2, 0, 1):
         if os.isatty(fd):
             with contextlib.suppress(OSError), open(os.ttyname(fd), "w", encoding="utf-8", errors="replace") as file:
-                file.write(f"lager: {text}\n")
+                file.write("\n".join(wrapped(f"lager: {text}", os.get_terminal_size(fd).columns or _WIDEST, 2)) + "\n")
             return
 
 

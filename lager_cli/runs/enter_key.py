@@ -41,9 +41,6 @@ from lager.errors import LagerError, NoDaemon, Refusal
 from lager_cli.daemon import identify
 from lager_cli.display import output
 from lager_cli.linux.tty import in_foreground
-from lager_cli.runs import typed_line
-from lager_cli.runs.line_actions import LineActions
-from lager_cli.runs.typed_line import Wish
 
 if TYPE_CHECKING:
     import asyncio
@@ -53,6 +50,8 @@ if TYPE_CHECKING:
     from lager_cli.linux.tty_writes import LastWrite
     from lager_cli.runs.countdown import Countdown
     from lager_cli.runs.direct_pauses import DirectPauses
+    from lager_cli.runs.line_actions import LineActions
+    from lager_cli.runs.typed_line import Line
     from lager_cli.runs.unseen_pauses import UnseenPauses
 
 _RETRY_FIRST, _RETRY_LAST = 0.1, 2.0  # seconds between two looks for a bus that was lost
@@ -91,7 +90,7 @@ class EnterKey:
         self._later: asyncio.TimerHandle | None = None
         self._pauses: dict[str, None] = {}
         self._noted: dict[str, Question | None] = {}  # also those that no lagerd keeps now; the last banner is the last
-        self._actions = LineActions(address, self._say, self._keys_changed)
+        self._actions: LineActions | None = None
         self._ended: set[str] | None = None
         self._asked: set[str] = set()  # lagerd, to resume them; it has not said yet that it did
         self._lost_said = False
@@ -147,7 +146,9 @@ class EnterKey:
                 self._terminal = os.open(os.ttyname(0), os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC | os.O_NONBLOCK)
         if self._terminal >= 0:
             from lager_cli.runs.direct_pauses import DirectPauses
+            from lager_cli.runs.line_actions import LineActions
 
+            self._actions = LineActions(self._address, self._say, self._keys_changed)
             with contextlib.suppress(OSError):
                 self._direct = DirectPauses(self._run_id, self._direct_changed)
         if os.isatty(2) and not self._keys_are_ours:
@@ -287,7 +288,7 @@ class EnterKey:
 
     def _decide(self) -> None:
         """Watch the terminal exactly while there is a pause to resume."""
-        wanted = self._any_paused() and self._terminal >= 0 and not self._actions.has_keys
+        wanted = self._any_paused() and self._terminal >= 0 and not self._keys_are_lent()
         if wanted == (self._edges is not None):
             return
         assert self._loop is not None
@@ -315,7 +316,7 @@ class EnterKey:
             self._later = self._loop.call_later(_TYPED_AHEAD, self._read_all)
 
     def _read_all(self) -> None:
-        while self._any_paused() and not self._actions.has_keys and in_foreground(self._terminal) and self._read():
+        while self._any_paused() and not self._keys_are_lent() and in_foreground(self._terminal) and self._read():
             pass
 
     def _stop_waiting(self) -> None:
@@ -339,6 +340,10 @@ class EnterKey:
 
     def _take(self, typed: bytes) -> None:
         """Do what a line asks for."""
+        from lager_cli.runs import typed_line
+        from lager_cli.runs.typed_line import Wish
+
+        assert self._actions is not None
         id = self._meant()
         question = self._noted.get(id)
         line = typed_line.line(typed, question)
@@ -349,7 +354,7 @@ class EnterKey:
                 self._countdown.erase(self._terminal)
             self._resume(id)
         elif line.wish is Wish.ANSWER and question is not None:
-            self._answer(id, question, line.text)
+            self._answer(id, question, line)
         else:
             self._actions.start(self._bus if id in self._pauses else None, id, line)
 
@@ -374,18 +379,22 @@ class EnterKey:
         if self._pauses:
             self._say(f"{len(self._pauses)} more paused; Enter resumes {self._meant()} now")
 
-    def _answer(self, id: str, question: "Question", text: str) -> None:
+    def _answer(self, id: str, question: "Question", line: "Line") -> None:
+        assert self._actions is not None
         try:
-            question.answer(text)
+            question.answer(line.text)
         except Refusal as wrong:
             self._say(str(wrong))
             return
         if self._countdown is not None:
             self._countdown.erase(self._terminal)
         if self._direct:
-            self._direct.answer(id, text)
+            self._direct.answer(id, line.text)
         else:
-            self._actions.start(self._bus, id, typed_line.Line(Wish.ANSWER, text))
+            self._actions.start(self._bus, id, line)
+
+    def _keys_are_lent(self) -> bool:
+        return self._actions is not None and self._actions.has_keys
 
     def _keys_changed(self) -> None:
         self._row_anew()
@@ -400,7 +409,8 @@ class EnterKey:
         identify(self._bus, "enter", start=False)
 
     def _leave(self) -> None:
-        self._actions.close()
+        if self._actions is not None:
+            self._actions.close()
         self._pauses.clear()
         if self._direct is not None:
             self._direct.close()

@@ -29,7 +29,7 @@ class LineActions:
     def start(self, bus: Bus | None, id: str, line: Line) -> None:
         """Begin what `line` asks for of the pause `id`; what is wrong is said. Does not block."""
         if line.wish is Wish.UNKNOWN:
-            self._say(f"your input was ignored: {HELP}")
+            self._say(f"{HELP}; your input was ignored")
         elif bus is None:
             self._say("lagerd does not answer; Enter still resumes the script")
         else:
