@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+from lager import variables
 from lager.bus import address
 from lager.contract import BREAKPOINTS, BREAKPOINTS_PATH, path_of
 from lager.errors import BusError
@@ -28,7 +29,7 @@ def ready_address() -> str:
         if not address.listening(address.embedded_folder() / "bus"):
             address.require_user_name()
             _start_embedded()
-        os.environ.setdefault("LAGER_NETS", str(address.embedded_folder() / "nets.toml"))
+        os.environ.setdefault(variables.NETS, str(address.embedded_folder() / "nets.toml"))
     return where.text
 
 

@@ -1,7 +1,6 @@
 """The callers: what the broker knows about each connection, cached while the connection lives."""
 
 import asyncio
-import pwd
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from typing import Any
 
 from lager.bus.facade import Bus, Signal, owner_rule
 from lager.errors import LagerError, NoDaemon
+from lager.system import user_name
 
 _REMEMBERED = 1024
 # By default a broker allows each connection 512 match rules. Clients beyond this number share one rule, which reports
@@ -140,11 +140,3 @@ def _client(sender: str, credentials: dict[str, Any]) -> Client:
     uid = credentials["UnixUserID"]
     gids = tuple(credentials.get("UnixGroupIDs", ()))
     return Client(sender, uid, user_name(uid), credentials.get("ProcessID", 0), gids)
-
-
-def user_name(uid: int) -> str:
-    """Return the name of a user, or the uid as text if it has none."""
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from lager import text_files
+from lager.contract import CONFIG_FILE, DEFAULT_TIMEOUT, LONGEST_RUN
 from lager.errors import LagerError
 
-PATH = Path("/etc/lager/lagerd.toml")
+PATH = Path(CONFIG_FILE)
 
 
 class ConfigError(LagerError):
@@ -41,8 +42,8 @@ class UserLimits:
 class Config:
     """Times are in seconds; a default_timeout of 0 is no timeout."""
 
-    default_timeout: float = 300.0
-    max_run_timeout: float = 300.0
+    default_timeout: float = DEFAULT_TIMEOUT
+    max_run_timeout: float = LONGEST_RUN
     console: ConsolePolicy = ConsolePolicy.POLKIT
     log_console_input: bool = False
     limits: UserLimits = field(default_factory=UserLimits)

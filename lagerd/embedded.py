@@ -38,7 +38,6 @@ Races
 
 import asyncio
 import contextlib
-import ctypes
 import fcntl
 import logging
 import os
@@ -50,6 +49,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+from lager import system, variables
 from lager.bus.address import embedded_folder, listening, unix_address
 from lager.bus.facade import Bus, Signal
 from lager.contract import BREAKPOINTS, INSTRUMENTS
@@ -60,7 +60,6 @@ IDLE_SECONDS = 600.0
 NAMES = (BREAKPOINTS, INSTRUMENTS)
 _RESTARTS = 5
 _SHORT_LIVES = 10.0  # seconds of life between `_RESTARTS` deaths
-_PR_SET_PDEATHSIG = 1
 
 _CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
@@ -163,7 +162,7 @@ def _start_broker(folder: Path) -> "subprocess.Popen[bytes]":
     config = _CONFIG.format(address=escape(address), services=escape(str(services)))
     (folder / "bus.conf").write_text(config, encoding="utf-8")
     (folder / "bus").unlink(missing_ok=True)
-    return _until_it_listens(folder, {**os.environ, "LAGER_BUS_ADDRESS": address})
+    return _until_it_listens(folder, {**os.environ, variables.BUS_ADDRESS: address})
 
 
 def _until_it_listens(folder: Path, environment: dict[str, str]) -> "subprocess.Popen[bytes]":
@@ -188,7 +187,7 @@ def _until_it_listens(folder: Path, environment: dict[str, str]) -> "subprocess.
 
 
 def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    system.signal_with_parent(signal.SIGTERM)
 
 
 def _say_ready(folder: Path) -> None:
@@ -259,7 +258,7 @@ class Idle:
     @classmethod
     async def on(cls, bus: Bus) -> "Idle":
         """Begin to watch a bus, for the seconds in LAGER_EMBEDDED_IDLE."""
-        idle = cls(bus, float(os.environ.get("LAGER_EMBEDDED_IDLE", IDLE_SECONDS)))
+        idle = cls(bus, float(os.environ.get(variables.EMBEDDED_IDLE, IDLE_SECONDS)))
         bus.listen("NameOwnerChanged", idle._changed)
         await bus.add_match("type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged'")
         await bus.follow(BREAKPOINTS, idle._owned)

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import sdnotify
 
-from lager import build
+from lager import build, variables
 from lager.bus.address import embedded_folder, given_or_system
 from lager.bus.exports import ObjectTree
 from lager.bus.facade import Bus
@@ -68,7 +68,7 @@ def cli(context: click.Context, embedded: bool, config_file: Path | None) -> Non
         from lagerd.embedded import keep
 
         sys.exit(asyncio.run(keep()))
-    if config_file is None and "LAGER_BUS_ADDRESS" not in os.environ:
+    if config_file is None and variables.BUS_ADDRESS not in os.environ:
         config_file = config.PATH
     sys.exit(asyncio.run(serve(given_or_system(), config_file)))
 

@@ -11,10 +11,11 @@ import termios
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lager import system, variables
 from lager_cli.boxes.endpoints import PipeSink, Source
 from lager_cli.boxes.multiplexer import Multiplexer
 from lager_cli.boxes.protocol import Stream
-from lager_cli.linux import process_tree, tty
+from lager_cli.linux import tty
 
 
 class Command:
@@ -28,9 +29,9 @@ class Command:
         theirs = self._open(header)
         arguments = [_bytes(argument) for argument in header["arguments"]]
         told = {_bytes(name): _bytes(value) for name, value in header["environment"].items()}
-        box = {b"LAGER_BOX": header["box"].encode()}
+        box = {variables.BOX.encode(): header["box"].encode()}
         if folder is not None:
-            box[b"LAGER_RUN_FOLDER"] = os.fsencode(folder)
+            box[variables.RUN_FOLDER.encode()] = os.fsencode(folder)
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "lager_cli", "--here", *arguments],
             stdin=theirs[0],
@@ -114,7 +115,7 @@ class Command:
 
         The process is interrupted when the session is killed, since nothing else would interrupt it.
         """
-        process_tree.end_with_parent(signal.SIGINT)
+        system.signal_with_parent(signal.SIGINT)
         for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP):
             signal.signal(number, signal.SIG_DFL)
         if "terminal" in self._kinds:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, BinaryIO
 
-from lager import build
+from lager import build, variables
 from lager.breakpoints.notices import identify
 from lager.errors import BoxError, LagerError, NoConnection
 from lager_cli.boxes.box_table import Box
@@ -21,7 +21,9 @@ from lager_cli.display import output
 from lager_cli.linux import pipelines, tty
 from lager_cli.transfer.attachments import Attachments
 
-_TOLD = ("TERM", "COLORTERM", "NO_COLOR", "LAGER_BREAKPOINTS", "LAGER_BREAKPOINT_TIMEOUT", "LAGER_THROUGH")
+_TOLD = (
+    "TERM", "COLORTERM", "NO_COLOR", variables.BREAKPOINTS, variables.BREAKPOINT_TIMEOUT, variables.THROUGH,
+)  # fmt: skip
 
 
 class BoxSession:
@@ -55,7 +57,7 @@ class BoxSession:
     def _header(self, arguments: Sequence[str], environment: Mapping[str, str]) -> dict[str, Any]:
         told = {name: os.environ[name] for name in _TOLD if name in os.environ}
         if seen := pipelines.seen({identify(fd) for fd in self._terminals}):
-            told["LAGER_SEEN_STREAMS"] = " ".join(map(str, seen))
+            told[variables.SEEN_STREAMS] = " ".join(map(str, seen))
         screen = self._terminals[0] if self._terminals else None
         return {
             "protocol": PROTOCOL,

@@ -2,21 +2,22 @@
 
 import contextlib
 import os
-import pwd
 import threading
 from pathlib import Path
 
+from lager import system
+from lager.contract import JOURNAL_SOCKET
+from lager.system import user_name
 from lager_cli.boxes.box_child import Command
 from lager_cli.linux import process_tree
 from lager_cli.linux.ladder import SignalLadder
 
-_JOURNAL = Path("/run/systemd/journal/socket")
 MESSAGE_ID = "9e1b3f6c2c8f4f0b8f5a1d0a7d3f4c61"
 
 
 def end(command: Command, silent: bool) -> None:
     """Climb the ladder of signals until the command has ended. Its output is discarded."""
-    process_tree.adopt_orphans()
+    system.adopt_orphans()
     _record(silent)
     for source in command.sources:
         if not source.ended:
@@ -39,9 +40,9 @@ def _record(silent: bool) -> None:
         from logging_journald import JournaldTransport
 
         uid, run = os.getuid(), _run_id()
-        user = pwd.getpwuid(uid).pw_name
+        user = user_name()
         how = "is silent" if silent else "hung up"
-        transport = JournaldTransport(_JOURNAL, connected=False)
+        transport = JournaldTransport(Path(JOURNAL_SOCKET), connected=False)
         with contextlib.closing(transport.socket):
             transport.socket.setblocking(False)
             transport.send(

@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import BinaryIO
 
+from lager import variables
 from lager.errors import BoxError, TransferError
 from lager.text import printable
 from lager_cli.boxes import remote
@@ -38,7 +39,7 @@ class RunFiles:
         """
         order = {"download": self._wanted.patterns, "stays": stays}
         attachments = Attachments(order, self._send, self._receive if self._wanted.patterns else None)
-        names = {"LAGER_TYPED": json.dumps(self._selection.typed)} if self._selection.typed else {}
+        names = {variables.TYPED: json.dumps(self._selection.typed)} if self._selection.typed else {}
         try:
             code = remote.run(box, arguments, environment={**environment, **names}, attachments=attachments)
         except BoxError as problem:

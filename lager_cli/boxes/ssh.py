@@ -10,6 +10,7 @@ import socket
 import subprocess
 from typing import IO
 
+from lager import variables
 from lager.errors import BoxError, LagerError, NoConnection
 from lager.text import printable
 from lager_cli.boxes.box_table import Box
@@ -36,7 +37,7 @@ class Ssh:
 
     def __init__(self, box: Box, *, batch: bool = False) -> None:
         """`batch`: ssh never asks for a password."""
-        program = shlex.split(os.environ.get("LAGER_SSH", "")) or ["ssh"]
+        program = shlex.split(os.environ.get(variables.SSH, "")) or ["ssh"]
         chosen = {**_OPTIONS, **({"BatchMode": "yes"} if batch else {}), **_patience(program, box)}
         options = [f"-o{name}={value}" for name, value in chosen.items()]
         command = [*program, *options, "--", box.ssh, f"{box.command} session"]
@@ -120,7 +121,7 @@ def is_known(box: Box) -> bool:
 
     Waits for the name service a few seconds at most.
     """
-    program = shlex.split(os.environ.get("LAGER_SSH", "")) or ["ssh"]
+    program = shlex.split(os.environ.get(variables.SSH, "")) or ["ssh"]
     command = [*program, "-G", "--", box.ssh]
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=CONNECT_SECONDS)

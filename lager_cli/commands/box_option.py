@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lager import variables
 from lager.errors import BoxError, TransferError
 from lager_cli.commands import completion
 
@@ -80,11 +81,11 @@ def choose(context: click.Context, named: str | None) -> str | None:
         return None
     if named is not None:
         return named
-    if os.environ.get("LAGER_PROCESS_ID"):
+    if os.environ.get(variables.PROCESS_ID):
         return None
     from lager_cli.boxes import box_table
 
-    return os.environ.get("LAGER_BOX") or box_table.default() or None
+    return os.environ.get(variables.BOX) or box_table.default() or None
 
 
 @contextlib.contextmanager
@@ -103,6 +104,6 @@ def says_where_from(named: str | None) -> Iterator[None]:
 
 def _source() -> str:
     """Return what named the box."""
-    if os.environ.get("LAGER_BOX"):
+    if os.environ.get(variables.BOX):
         return "LAGER_BOX names this box"
     return "it is your default box; change it with: lager boxes default NAME, or --none"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem, get_completion_class
 
+from lager import variables
 from lager.bus import address
 from lager.errors import LagerError
 from lager.text import printable
@@ -132,7 +133,7 @@ def _boxes() -> Iterable[tuple[str, str]]:
 def _nets() -> Iterable[Any]:
     from lager.nets import file as nets_file
 
-    where = address.choose() if not os.environ.get("LAGER_NETS") else None
+    where = address.choose() if not os.environ.get(variables.NETS) else None
     embedded = where is not None and where.embedded
     return nets_file.load(address.embedded_folder() / "nets.toml" if embedded else None).nets.values()
 

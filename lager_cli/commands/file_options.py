@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from lager import variables
 from lager_cli.commands import completion
 
 _ADD = "With --box: also send this file or folder, to the same place in the run's folder. Can be repeated."
@@ -28,7 +29,7 @@ def file_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def check(added: tuple[str, ...]) -> None:
     """Check that the files of --add-file exist if the run is on this machine. Raises UsageError."""
-    if "LAGER_RUN_FOLDER" not in os.environ:
+    if variables.RUN_FOLDER not in os.environ:
         for name in added:
             if not os.path.exists(name):
                 raise click.UsageError(f"--add-file: there is no file or folder {name}.")

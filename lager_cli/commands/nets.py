@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lager import text_files
+from lager import text_files, variables
 from lager.errors import LagerError, NetsFileError
 from lager.nets import file as nets_file
 from lager.nets import saved_nets, terminals
@@ -115,7 +115,7 @@ def import_(file: Path, target: Path | None) -> int:
 
 
 def _bench() -> Nets:
-    if not os.environ.get("LAGER_NETS"):
+    if not os.environ.get(variables.NETS):
         daemon.ready_address()
     return nets_file.load()
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from lager import variables
+from lager.contract import LONGEST_RUN
 from lager.errors import LagerError
 from lager.text import printable
 from lager_cli.commands import box_option, completion, file_options, resume, script_words
@@ -17,9 +19,8 @@ from lager_cli.daemon import get
 from lager_cli.display import output
 from lager_cli.linux import hide_arguments
 
-LONGEST_RUN = 300.0
 _SORTED = "lager_cli.commands.python.sorted"  # the words, with lager's options first
-_SETTINGS = "LAGER_ENV_SETTINGS"  # of --env, for the lager on a box
+_SETTINGS = variables.ENV_SETTINGS  # of --env, for the lager on a box
 _ONLY_ONE = "\0"  # cannot be typed: `--continue ""` is a mistake and resumes nothing
 
 

@@ -1,22 +1,8 @@
 """Finds and ends the descendants of a process. Linux stores the parent of each, and gives us orphans on request."""
 
 import contextlib
-import ctypes
 import os
 import signal
-
-_PR_SET_PDEATHSIG = 1
-_PR_SET_CHILD_SUBREAPER = 36
-
-
-def adopt_orphans() -> None:
-    """Make a descendant whose parent dies our child, so that we still reach it: prctl(2)."""
-    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
-
-
-def end_with_parent(number: int) -> None:
-    """Get this signal when the thread that started this process ends: prctl(2)."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number)
 
 
 def signal_descendants(number: int, of: int | None = None) -> int:

@@ -1,25 +1,19 @@
 """Reports whether any process has written to a terminal: inotify(7)."""
 
 import contextlib
-import ctypes
 import os
 import select
 import threading
 import time
 
-_IN_MODIFY = 2
+from lager import system
 
 
 class TtyWrites:
     """Raises OSError if the limit of inotify instances or watches is reached."""
 
     def __init__(self, path: str) -> None:
-        libc = ctypes.CDLL(None, use_errno=True)
-        self._fd: int = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
-        if self._fd < 0 or libc.inotify_add_watch(self._fd, os.fsencode(path), _IN_MODIFY) < 0:
-            problem = ctypes.get_errno()
-            self.close()
-            raise OSError(problem, os.strerror(problem))
+        self._fd = system.watched(path, system.MODIFIED)
 
     def fileno(self) -> int:
         """Return the descriptor, which is readable after a write."""

@@ -4,7 +4,6 @@ It is a unit of the user's systemd manager if there is one, else a session of it
 """
 
 import os
-import pwd
 import shlex
 import shutil
 import subprocess
@@ -12,8 +11,10 @@ import sys
 from pathlib import Path
 from urllib.parse import quote
 
+from lager import variables
 from lager.breakpoints.banner import box_option
 from lager.errors import RunError
+from lager.system import user_name
 from lager.text import printable
 from lager_cli import daemon
 from lager_cli.display import output
@@ -34,9 +35,9 @@ def detach(run: Run) -> int:
     record.detached = True
     there, stays = _manager(), _lingers()
     # The ssh session of --box may be the user's only one, and the manager ends with it.
-    manager = there if stays or not os.environ.get("LAGER_BOX") else None
+    manager = there if stays or not os.environ.get(variables.BOX) else None
     record.unit = f"lager-run-{id}.service" if manager else ""
-    environment = {"LAGER_DETACHED": "1", **run.whole_environment(id, address, ends, terminal="")}
+    environment = {variables.DETACHED: "1", **run.whole_environment(id, address, ends, terminal="")}
     job = Job(record, command, environment, _umask(), ends, uploaded())
     path = job.hand_over()
     try:
@@ -110,17 +111,10 @@ def _say(id: str) -> None:
 
 def _lingers() -> bool:
     """Return whether the manager stays when its user has logged out."""
-    return (_LINGERING / _user()).exists()
+    return (_LINGERING / user_name()).exists()
 
 
 def _umask() -> int:
     umask = os.umask(0o077)
     os.umask(umask)
     return umask
-
-
-def _user() -> str:
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return str(os.getuid())

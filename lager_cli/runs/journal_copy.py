@@ -6,7 +6,8 @@ import select
 import threading
 from types import TracebackType
 
-from lager_cli.linux.inotify import MODIFIED, Changes
+from lager.system import MODIFIED
+from lager_cli.linux.inotify import Changes
 from lager_cli.runs.output_log import ERR, OUT, LogWriter, OutputLog, Reader
 
 _LAST_SECONDS = 30.0

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 
 from lager.breakpoints.banner import box_option
 from lager.errors import LagerError, RunError
+from lager.system import MODIFIED, MOVED_TO
 from lager_cli import daemon
 from lager_cli.display import output
-from lager_cli.linux.inotify import MODIFIED, MOVED_TO, Changes
+from lager_cli.linux.inotify import Changes
 from lager_cli.runs import records
 from lager_cli.runs.output_log import ERR, OUT, OutputLog, Reader
 from lager_cli.runs.records import Record

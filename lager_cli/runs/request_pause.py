@@ -6,6 +6,7 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lager import variables
 from lager.breakpoints import banner
 from lager.contract import BREAKPOINTS, BREAKPOINTS_PATH
 from lager.errors import RunError
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from lager.bus.facade import Bus, Signal
 
 _PATIENCE = 3.0
-_OFF = (b"off", b"0", b"false", b"no")
 
 
 def ask(id: str) -> int:
@@ -98,6 +98,6 @@ def _is_off(pid: int) -> bool:
     with contextlib.suppress(OSError):
         for variable in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
             name, _, value = variable.partition(b"=")
-            if name == b"LAGER_BREAKPOINTS":
-                return value.strip().lower() in _OFF
+            if name == variables.BREAKPOINTS.encode():
+                return value.decode("utf-8", "replace").strip().lower() in variables.OFF
     return False

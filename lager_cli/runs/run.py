@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lager import system, variables
 from lager.errors import LagerError
 from lager.inspection import display_paths
 from lager_cli import daemon
 from lager_cli.display import output
-from lager_cli.linux import process_tree
 from lager_cli.runs.enter_key import EnterKey
 from lager_cli.runs.keeper import Keeper
 from lager_cli.runs.wait import BLOCKED, Wait
@@ -56,14 +56,14 @@ class Run:
         signal.pthread_sigmask(signal.SIG_BLOCK, (*BLOCKED, signal.SIGCONT))  # the last is for the countdown
         ends = self.ends()
         if ends is not None:
-            process_tree.adopt_orphans()
+            system.adopt_orphans()
         terminal = ""
         with contextlib.suppress(OSError):  # no terminal, or one of another container, which has no name here
             terminal = os.ttyname(0)
         row = os.memfd_create("countdown") if os.isatty(2) else -1
         environment = self.whole_environment(id, address, ends, terminal)
-        environment["LAGER_COUNTDOWN"] = f"/proc/{os.getpid()}/fd/{row}" if row >= 0 else ""
-        environment["LAGER_PYTHON_PID"] = str(os.getpid())
+        environment[variables.COUNTDOWN] = f"/proc/{os.getpid()}/fd/{row}" if row >= 0 else ""
+        environment[variables.PYTHON_PID] = str(os.getpid())
         if sys.stdout is not None:  # closed before we began
             sys.stdout.flush()
         script = os.posix_spawn(command[0], command, environment, setsigmask=[], setsigdef=OWN_SIGNALS)
@@ -96,14 +96,14 @@ class Run:
             folder = os.getcwd()
         except FileNotFoundError:  # the current folder was removed
             folder = ""
-        return Record(id, self.runnable, list(self.arguments), folder, os.environ.get("LAGER_BOX", ""))
+        return Record(id, self.runnable, list(self.arguments), folder, os.environ.get(variables.BOX, ""))
 
     def whole_environment(self, id: str, address: str, ends: float | None, terminal: str) -> dict[str, str]:
         """Return our environment, the variables that a pause in the script needs, and those of the user."""
-        marks = {"LAGER_PROCESS_ID": id, "LAGER_RUNNABLE": self.runnable, "LAGER_BUS_ADDRESS": address}
+        marks = {variables.PROCESS_ID: id, variables.RUNNABLE: self.runnable, variables.BUS_ADDRESS: address}
         marks["PYTHONBREAKPOINT"] = os.environ.get("PYTHONBREAKPOINT", "lager.breakpointhook")
-        marks["LAGER_TERMINAL"] = terminal
-        marks["LAGER_RUN_DEADLINE"] = "" if ends is None else repr(ends)
+        marks[variables.TERMINAL] = terminal
+        marks[variables.RUN_DEADLINE] = "" if ends is None else repr(ends)
         return {**os.environ, **marks, **self.environment}
 
 
@@ -130,7 +130,7 @@ def _no_option(name: str) -> str:
 
 def uploaded() -> str:
     """Return the folder that was sent with the run; empty in a run started by another run, which owns the folder."""
-    return "" if "LAGER_PROCESS_ID" in os.environ else os.environ.get("LAGER_RUN_FOLDER", "")
+    return "" if variables.PROCESS_ID in os.environ else os.environ.get(variables.RUN_FOLDER, "")
 
 
 def new_id() -> str:

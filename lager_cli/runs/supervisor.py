@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
+from lager import system
 from lager.errors import LagerError
 from lager_cli.display import output
 from lager_cli.linux import process_tree
@@ -36,7 +37,7 @@ def main() -> None:
 
 def _supervise(job: Job) -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED)
-    process_tree.adopt_orphans()
+    system.adopt_orphans()
     os.umask(job.umask)
     os.chdir(job.record.folder or "/")
     log = OutputLog(job.record.id)

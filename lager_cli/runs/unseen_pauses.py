@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lager import variables
 from lager.breakpoints import banner
 from lager.breakpoints.notices import identify
 from lager.text import printable
@@ -83,6 +84,6 @@ def line(pause: dict[str, Any], *, enter: bool) -> str:
 
 def _shown_elsewhere() -> list[int]:
     """Return which of our streams are pipes that lead to a terminal, as the user's side of --box tells us."""
-    if "LAGER_PROCESS_ID" in os.environ:  # inherited from the run that started this one
+    if variables.PROCESS_ID in os.environ:  # inherited from the run that started this one
         return []
-    return [fd for fd in (1, 2) if str(fd) in os.environ.get("LAGER_SEEN_STREAMS", "").split()]
+    return [fd for fd in (1, 2) if str(fd) in os.environ.get(variables.SEEN_STREAMS, "").split()]

@@ -10,9 +10,9 @@ from __future__ import annotations
 import os
 import sys
 
-from lager import fork_lock
+from lager import fork_lock, variables
 
-if "LAGER_PROCESS_ID" in os.environ and not hasattr(sys, "_lager_start"):  # Python has not read lager_startup.pth
+if variables.PROCESS_ID in os.environ and not hasattr(sys, "_lager_start"):  # Python has not read lager_startup.pth
     import lager_startup  # noqa: F401
 
 TYPE_CHECKING = False  # type checkers take it for true; importing typing would cost more than all the rest
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["Net", "NetType", "NoAnswer", "PauseTimeout", "ask", "breakpointhook", "pause"]
 
 _ROOM = 150  # calls: the most that a pause needs, with its banner and the import of its modules
-_OFF = frozenset(("off", "0", "false", "no"))
 
 
 def pause(
@@ -121,7 +120,7 @@ def _breakpoint(
 
 def is_run() -> bool:
     """Return whether this process is part of a run of `lager python`, as it was when Python started."""
-    return at_start("LAGER_PROCESS_ID") is not None
+    return at_start(variables.PROCESS_ID) is not None
 
 
 def at_start(name: str) -> str | None:
@@ -143,7 +142,7 @@ def _is_off() -> bool:
 
 
 def is_switched_off() -> bool:
-    return setting("LAGER_BREAKPOINTS").strip().lower() in _OFF
+    return setting(variables.BREAKPOINTS).strip().lower() in variables.OFF
 
 
 def _pause(

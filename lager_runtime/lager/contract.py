@@ -29,3 +29,9 @@ ON_TIMEOUT = ("resume", "raise", "exit")  # what a pause can do at its timeout; 
 TIMED_OUT = 124  # the exit code after a timeout, as of timeout(1)
 LONGEST = 10 * 365 * 86400.0  # seconds of a pause, or of waiting for an instrument
 PATH_LENGTH = 1024
+DEFAULT_TIMEOUT = 300.0  # seconds of a pause, if neither the script nor lagerd.toml sets another
+LONGEST_RUN = 300.0  # seconds; the maximum of --timeout, if lagerd.toml does not set another
+
+NETS_FILE = "/etc/lager/nets.toml"
+CONFIG_FILE = "/etc/lager/lagerd.toml"
+JOURNAL_SOCKET = "/run/systemd/journal/socket"

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from lager import variables
+
 sessions: list["PytestSession"] = []  # of this process, each inside the one before it
 
 
@@ -42,7 +44,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
-    if "LAGER_PROCESS_ID" in os.environ:
+    if variables.PROCESS_ID in os.environ:
         sessions.append(PytestSession(early_config))
         early_config.pluginmanager.register(sessions[-1], "lager-session")
 

@@ -44,10 +44,10 @@ _NEW_ONES = frozenset(("select",))  # gevent removes half of it
 # Modules of ours that change the script's own threading, or open its instruments, belong to the script's world. There
 # may be two of the bus: commands that a script starts, or runs itself, use it with an event loop of their own.
 _OUTSIDE = (
-    "lager.errors", "lager.contract", "lager.text", "lager.values", "lager.fork_lock", "lager.threads", "lager.world",
-    "lager.bus", "lager.pytest_plugin", "lager.nets", "lager.instruments", "lager.uncaught",
-    "lager.breakpoints.on_error", "lager.breakpoints.on_test_failure", "lager.breakpoints.in_pytest",
-    "lager.inspection.tracebacks",
+    "lager.errors", "lager.contract", "lager.variables", "lager.system", "lager.text", "lager.values",
+    "lager.fork_lock", "lager.threads", "lager.world", "lager.bus", "lager.pytest_plugin", "lager.nets",
+    "lager.instruments", "lager.uncaught", "lager.breakpoints.on_error", "lager.breakpoints.on_test_failure",
+    "lager.breakpoints.in_pytest", "lager.inspection.tracebacks",
 )  # fmt: skip
 _SCRIPTS = frozenset(("lager.pytest_plugin", "lager.breakpoints.on_test_failure", "lager.breakpoints.in_pytest"))
 

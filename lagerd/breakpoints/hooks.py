@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from lager.contract import DEFAULT_TIMEOUT, LONGEST_RUN
 from lagerd.breakpoints.pauses import Pause
 from lagerd.clients import Client
 
@@ -12,8 +13,8 @@ from lagerd.clients import Client
 class PauseSettings:
     """What the configuration sets. Times are in seconds."""
 
-    default_timeout: float = 300.0
-    max_run_timeout: float = 300.0
+    default_timeout: float = DEFAULT_TIMEOUT
+    max_run_timeout: float = LONGEST_RUN
     consoles_per_user: int = 64
 
 

@@ -7,7 +7,6 @@ opens the files for writing. So inotify distinguishes the end of a lease (IN_CLO
 
 import asyncio
 import contextlib
-import ctypes
 import errno
 import fcntl
 import json
@@ -19,13 +18,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from lager import system
 from lager.errors import Failed
 from lagerd.instruments.claims import Claims
 from lagerd.instruments.leases import Lease
 from lagerd.signals import resolve
 
-_IN_CLOSE_NOWRITE = 0x10
-_IN_NONBLOCK, _IN_CLOEXEC = os.O_NONBLOCK, os.O_CLOEXEC
 _EVENT = struct.Struct("iIII")
 _LONGEST_RECORD = 1 << 16
 
@@ -146,14 +144,10 @@ def _unwritable(lease: Lease, error: OSError) -> Failed:
 
 
 def _watch(folder: Path) -> int:
-    libc = ctypes.CDLL(None, use_errno=True)
-    fd = libc.inotify_init1(_IN_NONBLOCK | _IN_CLOEXEC)
-    if fd >= 0 and libc.inotify_add_watch(fd, os.fsencode(folder), _IN_CLOSE_NOWRITE) >= 0:
-        return int(fd)
-    failed = ctypes.get_errno()
-    if fd >= 0:
-        os.close(fd)
-    raise OSError(failed, f"{folder} cannot be watched: {os.strerror(failed)}")
+    try:
+        return system.watched(folder, system.CLOSED_UNWRITTEN)
+    except OSError as error:
+        raise OSError(error.errno, f"{folder} cannot be watched: {error.strerror}") from None
 
 
 def _recorded(path: Path) -> Lease | None:

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from logging_journald import JournaldTransport
 
-JOURNAL_SOCKET = Path("/run/systemd/journal/socket")
+from lager.contract import JOURNAL_SOCKET
+
 UNKNOWN = "-"
 _LONGEST = 4096
 _LONGEST_FILE = 4_000_000
@@ -170,7 +171,7 @@ class Audit:
             self._unreported = 0
 
 
-def to_journal(path: Path = JOURNAL_SOCKET) -> Audit:
+def to_journal(path: Path = Path(JOURNAL_SOCKET)) -> Audit:
     """Return an audit that writes to journald, in its native protocol (https://systemd.io/JOURNAL_NATIVE_PROTOCOL).
 
     Each record looks up the socket again, since journald may replace it when it restarts.

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from lager.bus import address
+from lager.contract import NETS_FILE
 from tests import needs
 from tests.client import Client
 from tests.processes import BIN, LAGER, PATIENCE, Process
@@ -24,7 +25,7 @@ STARTED = "started an embedded one"
 ONE = "import lager\nlager.pause(timeout=TIMEOUT)\nprint('went on')\n"
 
 pytestmark = pytest.mark.skipif(
-    any(path.exists() for path in (*address._INSTALLED, address.NETS_FILE)),
+    any(path.exists() for path in (*address._INSTALLED, Path(NETS_FILE))),
     reason="lagerd is installed on this machine, so no command starts an embedded one",
 )
 

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from lager_cli.linux.inotify import MOVED_TO, Changes
+from lager.system import MOVED_TO
+from lager_cli.linux.inotify import Changes
 from tests.processes import LAGER, PATIENCE
 
 FOR_EVER = "import signal\nprint('ready', flush=True)\nsignal.pause()\n"

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from lager import contract
 from lagerd.clients import Client
 from lagerd.instruments.leases import Lease
 from lagerd.journal import audit, events
@@ -113,7 +114,7 @@ def test_lost_records_are_counted_until_one_is_sent() -> None:
 
 
 def test_the_socket_of_the_journal_is_the_one_of_systemd() -> None:
-    assert Path("/run/systemd/journal/socket") == audit.JOURNAL_SOCKET
+    assert contract.JOURNAL_SOCKET == "/run/systemd/journal/socket"
     assert audit._LONGEST_FILE == 4_000_000
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from lager import variables
+
 ROOT = Path(__file__).parents[2]
 PACKAGES = {"lager": ROOT / "lager_runtime/lager", "lagerd": ROOT / "lagerd", "lager_cli": ROOT / "lager_cli"}
 
@@ -18,6 +20,8 @@ LEAVES = {
     "lager": {
         "errors",
         "contract",
+        "variables",
+        "system",
         "text",
         "text_files",
         "question",
@@ -209,6 +213,18 @@ def test_one_module_imports_a_library_of_dbus():
 @pytest.mark.parametrize("name", NO_BUS)
 def test_the_logic_knows_no_bus(name):
     assert not [module for module in _imports(ROOT / name) if module.startswith(("lager.bus", "dbus"))]
+
+
+def test_one_module_names_the_variables():
+    known = {value for name, value in vars(variables).items() if name.isupper() and isinstance(value, str)}
+    assert all(value == f"LAGER_{name}" for name, value in vars(variables).items() if name.isupper() and name != "OFF")
+    spelled = {
+        str(path.relative_to(ROOT))
+        for _, path in _files()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and node.value in {*known, *map(str.encode, known)}
+    }
+    assert spelled == {"lager_runtime/lager/variables.py"}
 
 
 def test_output_is_in_one_layer():

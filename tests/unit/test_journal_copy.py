@@ -3,7 +3,8 @@
 import os
 import select
 
-from lager_cli.linux.inotify import MODIFIED, Changes
+from lager.system import MODIFIED
+from lager_cli.linux.inotify import Changes
 from lager_cli.runs.journal_copy import JournalCopy
 from lager_cli.runs.output_log import OutputLog
 from tests.processes import PATIENCE

@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 import lager
+from lager import variables
 from lager.question import Question, shown
 from lager.text import duration, printable, time_left
 
@@ -121,7 +122,7 @@ def _until(remaining: float, on_timeout: str) -> str:
 def run_ends_in() -> float | None:
     """Return the seconds until `lager python --timeout` ends the run; None without this option."""
     try:
-        ends = float(lager.at_start("LAGER_RUN_DEADLINE") or "")
+        ends = float(lager.at_start(variables.RUN_DEADLINE) or "")
     except ValueError:
         return None
     return max(ends - time.monotonic(), 0.0) if math.isfinite(ends) else None
@@ -134,5 +135,5 @@ def _who(by: dict[str, Any], hows: dict[str, str] = _HOW) -> str:
 
 def box_option() -> str:
     """Return the option with which a shown command reaches the box of this process; empty without a name."""
-    box = lager.at_start("LAGER_BOX") or ""
+    box = lager.at_start(variables.BOX) or ""
     return f" --box {printable(box, 100)}" if box else ""

@@ -15,11 +15,11 @@ from lager.breakpoints import enter_channel, typeahead
 from lager.breakpoints.script_object import ScriptObject
 from lager.breakpoints.state import Accepted, CannotPause, Ended, PauseState
 from lager.bus.facade import Bus, Signal
-from lager.contract import BREAKPOINTS, BREAKPOINTS_PATH
+from lager.contract import BREAKPOINTS, BREAKPOINTS_PATH, DEFAULT_TIMEOUT
 from lager.daemon_client import PATIENCE, DaemonClient, no_answer, this_process
 from lager.errors import AccessDenied, BusError, LagerError, Refusal
+from lager.system import user_name
 
-_DEFAULT_TIMEOUT = 300.0  # until lagerd reports the default of the box
 _REFUSED_FIRST, _REFUSED_LAST = 0.1, 30.0  # between two calls of a pause that a new lagerd refuses
 _REPORT_AGAIN = 5.0  # seconds
 
@@ -62,7 +62,8 @@ class Carrier:
         outcome: Ended | CannotPause
         try:
             asked = pause.details["timeout"]
-            pause.set_remaining(_DEFAULT_TIMEOUT if asked is None else asked)
+            # Until lagerd reports the default of the box.
+            pause.set_remaining(DEFAULT_TIMEOUT if asked is None else asked)
             async with asyncio.timeout_at(pause.last_moment()) as pause.limit:
                 reason = await self._wait_for_end(pause)
             outcome = Ended(reason, pause.by)
@@ -91,7 +92,7 @@ class Carrier:
         try:
             return await self._wait_for_lagerd(pause)
         except enter_channel.Pressed as pressed:
-            pause.by = {"user": enter_channel.user_name(), "how": "enter"}
+            pause.by = {"user": user_name(), "how": "enter"}
             if pause.question is not None:
                 pause.by["answer"] = pause.question.default if pressed.answer is None else pressed.answer
             report = self._client.create_task(self._report_enter(pause))

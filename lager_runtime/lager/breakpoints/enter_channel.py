@@ -9,7 +9,6 @@ Any user can connect there, or listen once the owner has ended: each side asks t
 import asyncio
 import contextlib
 import os
-import pwd
 import socket
 import struct
 from collections.abc import Coroutine
@@ -33,14 +32,6 @@ def is_trusted(peer: socket.socket) -> bool:
     """Return whether the other side is a process of our own user."""
     raw = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     return bool(_CREDENTIALS.unpack(raw)[1] == os.getuid())
-
-
-def user_name() -> str:
-    """Return the name of our own user, who presses Enter there."""
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return str(os.getuid())
 
 
 class Pressed(Exception):

@@ -4,8 +4,8 @@ from types import FrameType
 
 import lager
 from lager.breakpoints import on_timeout
-from lager.breakpoints.enter_channel import user_name
 from lager.contract import TIMED_OUT
+from lager.system import user_name
 
 
 def pause(frame: FrameType) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import lager
+from lager import variables
 from lager.inspection.code_owner import is_library, is_ours
 from lager.inspection.location import Place
 from lager.text import LABEL_LENGTH, first_line
@@ -23,7 +24,7 @@ def configure(config: pytest.Config) -> None:
     """Make failing tests pause, or print why they will not."""
     if not config.getoption("lager_pause"):
         _say_at_start(config, "lager: pytest catches what a test raises; to pause there, add the option --lager-pause.")
-    elif "LAGER_PROCESS_ID" not in os.environ:
+    elif variables.PROCESS_ID not in os.environ:
         _say_at_start(config, "lager: --lager-pause works only under: lager python -m pytest --lager-pause ...")
     else:
         config.pluginmanager.register(Pauser(), "lager-pause")

@@ -9,7 +9,7 @@ from queue import Empty
 from typing import Any
 
 import lager
-from lager import threads
+from lager import threads, variables
 from lager.breakpoints import banner, carrier, notices, script_threads, terminal_line
 from lager.breakpoints.notices import say
 from lager.breakpoints.on_timeout import outcome
@@ -89,8 +89,8 @@ def describe(place: Place, label: object, timeout: float | None, interactive: bo
         "line": place.line,
         "function": printable(place.frame.f_code.co_qualname),
         "thread": printable(script_threads.name()),
-        "run_id": printable(lager.at_start("LAGER_PROCESS_ID") or "", 64),
-        "script": printable(lager.at_start("LAGER_RUNNABLE") or "", PATH_LENGTH),
+        "run_id": printable(lager.at_start(variables.PROCESS_ID) or "", 64),
+        "script": printable(lager.at_start(variables.RUNNABLE) or "", PATH_LENGTH),
         "timeout": timeout,
         "interactive": interactive,
         "banner": notices.place(),
@@ -140,7 +140,7 @@ def timeout_of(argument: object) -> float | None:
         if seconds is not None:
             return seconds
         say(f"lager: timeout={printable(_repr(argument), 40)} is not a number of seconds; using the default.\n")
-    text = lager.setting("LAGER_BREAKPOINT_TIMEOUT").strip()
+    text = lager.setting(variables.BREAKPOINT_TIMEOUT).strip()
     if not text:
         return None
     with contextlib.suppress(ValueError):

@@ -8,6 +8,7 @@ import stat
 import sys
 from typing import Any
 
+from lager import variables
 from lager.text import wrapped
 
 _FEWEST_COLUMNS = 20
@@ -42,7 +43,7 @@ def await_row_gone() -> None:
 
     It keeps the file LAGER_COUNTDOWN locked while it shows the row. What we print next takes the row's place.
     """
-    path = os.environ.get("LAGER_COUNTDOWN", "")
+    path = os.environ.get(variables.COUNTDOWN, "")
     if not path:
         return
     with contextlib.suppress(OSError):

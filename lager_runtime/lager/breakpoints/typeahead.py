@@ -8,6 +8,7 @@ import struct
 import termios
 
 import lager
+from lager import variables
 
 _INT = struct.Struct("i")
 
@@ -17,7 +18,7 @@ def drop() -> int | None:
 
     None if this process has no such terminal or is not in its foreground: then no key there is meant for it.
     """
-    path = lager.at_start("LAGER_TERMINAL")
+    path = lager.at_start(variables.TERMINAL)
     if not path:
         return None
     try:

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import lager
+from lager import variables
+from lager.contract import NETS_FILE
 from lager.errors import BusError
 
 SYSTEM = "unix:path=/run/dbus/system_bus_socket"
-NETS_FILE = Path("/etc/lager/nets.toml")
 _INSTALLED = (
     Path("/usr/share/dbus-1/system-services/com.lager.Breakpoints.service"),
     Path("/usr/local/share/dbus-1/system-services/com.lager.Breakpoints.service"),
@@ -35,7 +36,7 @@ class Address:
 
 def given_or_system() -> str:
     """Return the address that the environment gave at the start, or that of the system bus."""
-    return lager.at_start("LAGER_BUS_ADDRESS") or lager.at_start("DBUS_SYSTEM_BUS_ADDRESS") or SYSTEM
+    return lager.at_start(variables.BUS_ADDRESS) or lager.at_start("DBUS_SYSTEM_BUS_ADDRESS") or SYSTEM
 
 
 def choose() -> Address:
@@ -43,12 +44,12 @@ def choose() -> Address:
 
     BusError if the machine has a bench but no lagerd: a simulated bench never replaces a real one.
     """
-    named = lager.at_start("LAGER_BUS_ADDRESS")
+    named = lager.at_start(variables.BUS_ADDRESS)
     if named:
         return Address(named, embedded=False)
     if any(path.exists() for path in _INSTALLED):
         return Address(given_or_system(), embedded=False)
-    if NETS_FILE.exists():
+    if os.path.exists(NETS_FILE):
         raise BusError(
             f"This machine has a bench ({NETS_FILE}), but lagerd is not installed.",
             "Install it with: sudo lagerd install && sudo systemctl start lagerd",

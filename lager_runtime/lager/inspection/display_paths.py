@@ -7,11 +7,12 @@ in that folder, each with the path that the user typed for it.
 import functools
 
 import lager
+from lager import variables
 
 
 def shown(path: str) -> str:
     """Return the typed name of a file in the run's folder; any other path as it is."""
-    folder = lager.at_start("LAGER_RUN_FOLDER")
+    folder = lager.at_start(variables.RUN_FOLDER)
     if not folder or not path.startswith(folder + "/"):
         return path
     name = path[len(folder) + 1 :]
@@ -28,7 +29,7 @@ def there(typed: str) -> str:
 
 def in_line(text: str) -> str:
     """Return a line of a traceback with the typed name in place of the path between its quotation marks."""
-    before, found, after = text.partition(f'"{lager.at_start("LAGER_RUN_FOLDER")}/')
+    before, found, after = text.partition(f'"{lager.at_start(variables.RUN_FOLDER)}/')
     if not found:
         return text
     path, quote, rest = after.partition('"')
@@ -40,6 +41,6 @@ def _typed() -> dict[str, str]:
     import json  # only on demand: it is slow to import
 
     try:
-        return {str(name): str(typed) for name, typed in json.loads(lager.at_start("LAGER_TYPED") or "{}").items()}
+        return {str(name): str(typed) for name, typed in json.loads(lager.at_start(variables.TYPED) or "{}").items()}
     except (ValueError, AttributeError):
         return {}

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from types import FunctionType
 from typing import Any, TypeVar, cast
 
+from lager import variables
 from lager.errors import LagerError
 
-_OFF = ("", "off", "0", "false", "no")
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
@@ -48,7 +48,7 @@ def briefly_in(driver: type) -> None:
 
 def is_debugging() -> bool:
     """Return whether the user wants full tracebacks."""
-    return sys.flags.dev_mode or os.environ.get("LAGER_DEBUG", "").strip().lower() not in _OFF
+    return sys.flags.dev_mode or os.environ.get(variables.DEBUG, "").strip().lower() not in {"", *variables.OFF}
 
 
 def _without_causes(error: LagerError, handled: BaseException | None) -> LagerError:

@@ -8,7 +8,7 @@ import weakref
 from typing import Protocol
 
 import lager
-from lager import lease_calls
+from lager import lease_calls, variables
 from lager.instruments.guard import NOTHING, Guard
 from lager.instruments.port import LeasedPort
 from lager.lease_calls import LeaseCalls
@@ -52,7 +52,7 @@ def claim(
     details = {
         "net": net,
         "name": name,
-        "run_id": lager.at_start("LAGER_PROCESS_ID") or "",
+        "run_id": lager.at_start(variables.PROCESS_ID) or "",
         "script": _script(),
         "how": "cli" if _is_command() else "script",
         "through": through and _is_command(),
@@ -128,7 +128,7 @@ def _after_fork() -> None:
 
 def _script() -> str:
     """Return a name for this program: the script of the run, else the command with its arguments."""
-    named = lager.at_start("LAGER_RUNNABLE") or ""
+    named = lager.at_start(variables.RUNNABLE) or ""
     if named and not _is_command():
         return printable(named)
     words = list(sys.argv) or [""]  # a script may change sys.argv

@@ -19,17 +19,16 @@ import os
 from types import MappingProxyType
 
 import lager
-from lager import text_files
+from lager import text_files, variables
+from lager.contract import NETS_FILE
 from lager.errors import NetsFileError
 from lager.nets.model import Nets
 from lager.nets.validate import check
 
-DEFAULT_PATH = "/etc/lager/nets.toml"
-
 
 def path() -> str:
     """Return the path of this machine's nets file: LAGER_NETS if set, else /etc/lager/nets.toml."""
-    return lager.setting("LAGER_NETS") or DEFAULT_PATH
+    return lager.setting(variables.NETS) or NETS_FILE
 
 
 def load(file: str | os.PathLike[str] | None = None) -> Nets:

@@ -1,0 +1,29 @@
+"""The names of all LAGER_ variables of the environment. lager_startup.py, which imports nothing, spells its own.
+
+A user sets the first group. lager itself sets the others, for a run and its children.
+"""
+
+BREAKPOINTS = "LAGER_BREAKPOINTS"  # one of OFF: pauses do nothing
+BREAKPOINT_TIMEOUT = "LAGER_BREAKPOINT_TIMEOUT"  # seconds; the default timeout of pause()
+BOX = "LAGER_BOX"  # the box for commands; in a run on a box, its name
+BUS_ADDRESS = "LAGER_BUS_ADDRESS"  # the bus to use, instead of the system bus or the embedded one
+NETS = "LAGER_NETS"  # the path of the nets file
+SSH = "LAGER_SSH"  # the command to use instead of ssh
+THROUGH = "LAGER_THROUGH"  # the pause through whose script a command reads its nets
+DEBUG = "LAGER_DEBUG"  # not one of OFF: errors show all frames
+EMBEDDED_IDLE = "LAGER_EMBEDDED_IDLE"  # seconds after which an idle embedded lagerd ends
+
+PROCESS_ID = "LAGER_PROCESS_ID"  # the id of the run; only runs have it
+RUNNABLE = "LAGER_RUNNABLE"  # the script as the user typed it
+TERMINAL = "LAGER_TERMINAL"  # the terminal in which Enter resumes the run
+RUN_DEADLINE = "LAGER_RUN_DEADLINE"  # when --timeout ends the run, by the monotonic clock
+PYTHON_PID = "LAGER_PYTHON_PID"  # the pid of `lager python`
+COUNTDOWN = "LAGER_COUNTDOWN"  # a file that is locked while the countdown shows a row
+PAUSE_ON_ERROR = "LAGER_PAUSE_ON_ERROR"  # set by --pause-on-error
+DETACHED = "LAGER_DETACHED"  # set by --detach
+RUN_FOLDER = "LAGER_RUN_FOLDER"  # the folder of a run whose files came from another machine
+TYPED = "LAGER_TYPED"  # JSON: names in that folder, each with the path that the user typed
+ENV_SETTINGS = "LAGER_ENV_SETTINGS"  # the values of --env, for the lager on a box
+SEEN_STREAMS = "LAGER_SEEN_STREAMS"  # which of the descriptors 1 and 2 end at the user's terminal
+
+OFF = frozenset(("off", "0", "false", "no"))  # the words that switch something off
