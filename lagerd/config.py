@@ -1,6 +1,5 @@
 """Read /etc/lager/lagerd.toml, the configuration of lagerd."""
 
-import difflib
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import Any
 from lager import text_files
 from lager.contract import CONFIG_FILE, DEFAULT_TIMEOUT, LONGEST_RUN
 from lager.errors import LagerError
+from lager.text import similar
 
 PATH = Path(CONFIG_FILE)
 
@@ -93,7 +93,7 @@ def _take(table: object, known: Mapping[str, "_Reader"], prefix: str, mistakes: 
 
 def _unknown(table: Mapping[str, object], known: list[str], prefix: str) -> Iterator[str]:
     for key in table.keys() - set(known):
-        near = difflib.get_close_matches(key, known, n=1)
+        near = similar(key, known)
         yield f"unknown key {prefix}{key}" + (f" (did you mean {prefix}{near[0]}?)" if near else "")
 
 

@@ -1,6 +1,5 @@
 """`lager boxes`: the user's table of boxes, and a check that each can be used from here."""
 
-import difflib
 import grp
 import os
 from typing import Any
@@ -9,6 +8,7 @@ import click
 
 from lager.build import older, version
 from lager.errors import BoxError, LagerError
+from lager.text import similar
 from lager_cli.boxes import box_table
 from lager_cli.boxes.box_table import COMMAND, Box
 from lager_cli.commands import completion
@@ -112,7 +112,7 @@ def _require_known(box: Box) -> None:
     names = list(box_table.table()["boxes"])
     if box.name in names or ssh.is_known(box):
         return
-    close = difflib.get_close_matches(box.name, names, n=1)
+    close = similar(box.name, names)
     what = f"Unknown box {box.name}: it is neither in your table, nor in ~/.ssh/config, nor a host with an address."
     hint = f"Did you mean {close[0]}?" if close else f"Add it first: lager boxes add {box.name} USER@HOST"
     raise BoxError(what, hint)

@@ -103,7 +103,7 @@ class _Asked:
     is_flag=False,
     flag_value=_ONLY_ONE,
     metavar="[ID]",
-    help="Resume a paused script.",
+    help="Resume a paused script (default: your only one).",
     shell_complete=completion.pauses,
 )
 @click.option("--continue-all", is_flag=True, help="Resume every paused script.")

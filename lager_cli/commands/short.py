@@ -6,22 +6,17 @@ must be named.
 
 import os
 import shlex
-from collections.abc import Callable
-from typing import Any
 
 import click
 
-from lager.errors import AmbiguousId, NoSuchBreakpoint, NoSuchRun
 from lager.question import shown
 from lager_cli.commands import completion, resume
 from lager_cli.commands.box_option import box_group_option, box_option, choose, typed
 from lager_cli.commands.options import seconds
+from lager_cli.commands.own import own_pause, own_run
 from lager_cli.commands.typed_values import TakesNumbers
 from lager_cli.daemon import ask
 from lager_cli.display import output
-from lager_cli.display.pause_table import show
-from lager_cli.runs import records
-from lager_cli.runs.records import Record
 
 
 @click.command("continue")
@@ -36,7 +31,7 @@ def continue_(id: str | None) -> int:
       lager continue 7f3a
       lager continue 7f3a --box bench3
     """
-    return resume.resume(id or _own_pause())
+    return resume.resume(id or own_pause())
 
 
 @click.command(cls=TakesNumbers)
@@ -55,7 +50,7 @@ def answer(words: tuple[str, ...]) -> int:
     if len(words) > 2:
         raise click.UsageError("Give at most an ID and a VALUE; quote a value of several words.")
     *named, value = words
-    id = named[0] if named else _own_pause(lambda one: "question" in one, "question", "questions")
+    id = named[0] if named else own_pause(lambda one: "question" in one, "question", "questions")
     taken = ask("Answer", "sv", id, value)[0]
     output.say(f"Answered {id}: {shown(taken)}.")
     return 0
@@ -78,7 +73,7 @@ def extend(words: tuple[str, ...]) -> int:
         raise click.UsageError("Give at most an ID and a TIME.")
     *named, time = words
     span = seconds(time)
-    return resume.extend(named[0] if named else _own_pause(), span)
+    return resume.extend(named[0] if named else own_pause(), span)
 
 
 @click.command()
@@ -104,7 +99,7 @@ def console(context: click.Context, id: str | None, watch: bool, relay: bool, bo
 
         return remote.run(there, typed(context), reads=True)
     if id is None and there is None:
-        id = _own_pause(lambda one: one["interactive"], "paused script with a console")
+        id = own_pause(lambda one: one["interactive"], "paused script with a console")
     return attach(id, there, watch=watch, relay=relay)
 
 
@@ -122,7 +117,7 @@ def attach(run: str | None, tail: int | None) -> int:
     """
     from lager_cli.runs import reattach
 
-    return reattach.reattach(run or _own_run(lambda one: one.detached, "detached run").id, tail)
+    return reattach.reattach(run or own_run(lambda one: one.detached, "detached run").id, tail)
 
 
 @click.command()
@@ -138,7 +133,7 @@ def pause(run: str | None) -> int:
     """
     from lager_cli.runs import request_pause
 
-    return request_pause.ask(run or _own_run().id)
+    return request_pause.ask(run or own_run().id)
 
 
 @click.command()
@@ -160,37 +155,7 @@ def kill(run: str | None, signal_name: str | None) -> int:
         return kill(run, signal_name)
     if not os.isatty(0):
         raise click.UsageError("Name the run: there is no terminal to ask on. Your runs: lager runs")
-    only = _own_run()
+    only = own_run()
     if not output.confirm(f"End the run {only.id[:8]}, {shlex.join([only.runnable, *only.arguments])}?"):
         return 1
     return kill(only.id, signal_name)
-
-
-def _own_pause(
-    wanted: Callable[[dict[str, Any]], Any] = lambda _: True,
-    kind: str = "paused script",
-    kinds: str = "paused scripts",
-) -> str:
-    """Return the id of the only pause of this user that is `wanted`. Raises NoSuchBreakpoint or AmbiguousId."""
-    pauses = ask("List")[0]
-    own = [one for one in pauses if one["uid"] == os.getuid() and wanted(one)]
-    if len(own) == 1:
-        return str(own[0]["id"])
-    if own:
-        show(own)
-        raise AmbiguousId(f"You have {len(own)} {kinds}.", "Name one of them by its id.")
-    others = any(one["uid"] != os.getuid() for one in pauses)
-    raise NoSuchBreakpoint(
-        f"You have no {kind}.", "Name that of another user by its id; see: lager breakpoints" if others else ""
-    )
-
-
-def _own_run(wanted: Callable[[Record], Any] = lambda _: True, kind: str = "run") -> Record:
-    """Return the only active run of this user that is `wanted`. Raises NoSuchRun or AmbiguousId."""
-    active = [one for one in records.everyone() if one.state == "running" and wanted(one)]
-    if len(active) == 1:
-        return active[0]
-    if active:
-        ids = ", ".join(f"{one.id[:8]} ({one.runnable})" for one in active)
-        raise AmbiguousId(f"You have {len(active)} active runs: {ids}.", "Name one of them by its id.")
-    raise NoSuchRun(f"You have no active {kind}.", "See: lager runs")

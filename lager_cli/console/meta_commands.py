@@ -1,10 +1,8 @@
 """The commands of a console's prompt: `:where` and the like, and `name?`."""
 
-import codeop
 import contextlib
 import shutil
 import textwrap
-import warnings
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -12,6 +10,7 @@ from lager.breakpoints.banner import shown_path
 from lager.errors import InvalidArgument, LagerError
 from lager.text import duration, printable, seconds_of, time_left
 from lager_cli.console.client import Attached
+from lager_cli.console.statements import is_complete
 from lager_cli.display import output, snapshot
 
 _NAMES = ("where", "vars", "extend", "continue", "consoles", "help")
@@ -144,12 +143,7 @@ def _asked(line: str) -> str | None:
 
 def _is_python(line: str) -> bool:
     """Return whether the line is, or begins, a statement."""
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            codeop.compile_command(line.strip(), "<console>", "exec")
-    except (SyntaxError, ValueError, OverflowError, MemoryError, RecursionError):
-        return False
-    return True
+    return is_complete(line.strip()) is not None
 
 
 def completions(text: str) -> list[str] | None:

@@ -2,7 +2,6 @@
 
 import ast
 import asyncio
-import codeop
 import contextlib
 import os
 import select
@@ -30,7 +29,7 @@ from lager_cli.console.client import Attached, Outcome, write
 from lager_cli.console.history_file import ConsoleHistory
 from lager_cli.console.line_frontends import MORE, PROMPT, Frontend, Interruptible, forget_typed
 from lager_cli.console.meta_commands import MetaCommands, completions, is_meta_command, others, remaining
-from lager_cli.console.statements import outdented
+from lager_cli.console.statements import NOT_PYTHON, is_complete, outdented
 from lager_cli.display import output
 
 _COMPLETION_SECONDS = 1.5
@@ -250,13 +249,14 @@ def is_whole(text: str, more: bool = False) -> bool:
     text = outdented(text)
     if more and "\n" in text:
         return False
-    with warnings.catch_warnings(action="ignore"):
-        try:
-            if codeop.compile_command(text, "<console>", "exec") is None:
-                return False
+    complete = is_complete(text)
+    if not complete:
+        return complete is None
+    try:
+        with warnings.catch_warnings(action="ignore"):
             last = ast.parse(text).body[-1:]
-        except (SyntaxError, ValueError, OverflowError, MemoryError, RecursionError):
-            return True
+    except NOT_PYTHON:
+        return True
     is_compound = bool(last) and isinstance(last[0], _COMPOUND)
     return not is_compound or not (more or text.rpartition("\n")[2].strip())
 

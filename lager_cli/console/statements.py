@@ -8,6 +8,7 @@ _COMPOUND = re.compile(r"(@|(async|class|def|for|if|match|try|while|with)\b)")
 _CONTINUES = re.compile(r"(else|elif|except|finally)\b")
 _MAY_CLOSE = re.compile(r"""[)\]}'"][^,]*$""")
 _LONG = 200
+NOT_PYTHON = (SyntaxError, ValueError, OverflowError, MemoryError, RecursionError)  # what the compiler raises
 
 
 class Statements:
@@ -42,7 +43,7 @@ class Statements:
 
     def may_end(self) -> bool:
         """Return whether the last line was empty and the text before it is a statement or can never become one."""
-        return bool(self._lines) and not self._lines[-1].strip() and _compiled(self._source()[:-1])
+        return bool(self._lines) and not self._lines[-1].strip() and self._needs_no_more()
 
     def ends_here(self) -> str:
         """Return the rest, which an empty line has ended; an indented line may still continue it."""
@@ -73,7 +74,11 @@ class Statements:
     def _is_complete(self, line: str) -> bool:
         if self._is_compound() and (_is_empty(line) or len(self._lines) > _LONG):
             return False
-        return self._is_worth_a_look(line) and _compiled(self._source()[:-1])
+        return self._is_worth_a_look(line) and self._needs_no_more()
+
+    def _needs_no_more(self) -> bool:
+        """Return whether the lines are a whole statement, or can never become one."""
+        return is_complete(self._source()[:-1], "single") is not False
 
     def _is_compound(self) -> bool:
         return bool(_COMPOUND.match(self._lines[0]))
@@ -102,19 +107,19 @@ def _begins_anew(line: str) -> bool:
     return not (_is_empty(line) or line[0].isspace() or _CONTINUES.match(line))
 
 
-def _compiled(source: str) -> bool:
-    """Return whether `source` is a whole statement, or can never become one."""
+def is_complete(source: str, mode: str = "exec") -> bool | None:
+    """Return whether `source` is complete, or needs more lines; None if it is invalid and no line can change that."""
     try:
         with warnings.catch_warnings(action="ignore"):
-            return codeop.compile_command(source, "<console>", "single") is not None
-    except (SyntaxError, ValueError, OverflowError, MemoryError, RecursionError):
-        return True
+            return codeop.compile_command(source, "<console>", mode) is not None
+    except NOT_PYTHON:
+        return None
 
 
 def _is_whole(source: str) -> bool:
     try:
         with warnings.catch_warnings(action="ignore"):
             compile(source, "<console>", "exec", dont_inherit=True)
-    except (SyntaxError, ValueError, OverflowError, MemoryError, RecursionError):
+    except NOT_PYTHON:
         return False
     return True

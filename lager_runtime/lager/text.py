@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Iterable
 
 LABEL_LENGTH = 200
 _KEPT = frozenset(" ")
@@ -117,6 +118,13 @@ def duration(seconds: float) -> str:
     if whole < 48 * 3600:
         return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
     return f"{whole // 86400}d{whole % 86400 // 3600:02d}h"
+
+
+def similar(word: object, known: Iterable[str], count: int = 1) -> list[str]:
+    """Return up to `count` of the known words that `word` may have meant, the most similar first."""
+    import difflib
+
+    return difflib.get_close_matches(str(word), list(known), n=count)
 
 
 def number_of(text: str) -> float | None:

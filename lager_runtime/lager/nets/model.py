@@ -1,6 +1,5 @@
 """The contents of a nets file: instruments, and the nets on them."""
 
-import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -10,6 +9,7 @@ from typing import Any
 
 from lager.errors import NoSuchNet, WrongNetType
 from lager.nets import resource
+from lager.text import similar
 from lager.values import shown
 
 DEFAULT_TIMEOUT = 2.0  # seconds
@@ -43,7 +43,7 @@ def net_type(given: object) -> NetType:
     words = {key.lower(): member for member in NetType for key in (member.value, member.name)}
     if isinstance(given, str) and word in words:
         return words[word]
-    close = difflib.get_close_matches(word, words, n=1)
+    close = similar(word, words)
     hint = (
         f"Did you mean {words[close[0]].value!r}?" if close else f"Valid types: {', '.join(t.value for t in NetType)}."
     )
@@ -144,7 +144,7 @@ class Nets:
         try:
             return self.nets[name]
         except KeyError:
-            close = difflib.get_close_matches(name, self.nets, n=3)
+            close = similar(name, self.nets, 3)
             known = " or ".join(close) if close else ""
             hint = f"Did you mean {known}?" if known else f"Its nets: {', '.join(sorted(self.nets)) or 'none'}."
             raise NoSuchNet(f"There is no net {name!r} in {self.path}.", hint) from None

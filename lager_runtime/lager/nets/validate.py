@@ -1,6 +1,5 @@
 """Checks a nets file key by key, and collects every mistake instead of stopping at the first."""
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 from lager.nets import catalog, resource, safe, terminals
 from lager.nets.catalog import SERIAL, Family
 from lager.nets.model import DEFAULT_TIMEOUT, Instrument, Limits, NetConfig, NetType, Safe
-from lager.text import printable
+from lager.text import printable, similar
 from lager.values import number, shown
 
 _LIMITS = {
@@ -31,7 +30,7 @@ class Mistakes(list[str]):
 
 def _meant(word: object, known: Iterable[str]) -> str:
     names = list(known)
-    close = difflib.get_close_matches(str(word), names, n=1)
+    close = similar(word, names)
     return f" (did you mean {close[0]!r}?)" if close else f" (known: {', '.join(names) or 'none'})"
 
 

@@ -1,0 +1,41 @@
+"""The pause or run that a command without an id means: the user's only one. That of another user must be named."""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from lager.errors import AmbiguousId, NoSuchBreakpoint, NoSuchRun
+from lager_cli.daemon import ask
+from lager_cli.display.pause_table import show
+from lager_cli.runs import records
+from lager_cli.runs.records import Record
+
+
+def own_pause(
+    wanted: Callable[[dict[str, Any]], Any] = lambda _: True,
+    kind: str = "paused script",
+    kinds: str = "paused scripts",
+) -> str:
+    """Return the id of the only pause of this user that is `wanted`. Raises NoSuchBreakpoint or AmbiguousId."""
+    pauses = ask("List")[0]
+    own = [one for one in pauses if one["uid"] == os.getuid() and wanted(one)]
+    if len(own) == 1:
+        return str(own[0]["id"])
+    if own:
+        show(own)
+        raise AmbiguousId(f"You have {len(own)} {kinds}.", "Name one of them by its id.")
+    others = any(one["uid"] != os.getuid() for one in pauses)
+    raise NoSuchBreakpoint(
+        f"You have no {kind}.", "Name that of another user by its id; see: lager breakpoints" if others else ""
+    )
+
+
+def own_run(wanted: Callable[[Record], Any] = lambda _: True, kind: str = "run") -> Record:
+    """Return the only active run of this user that is `wanted`. Raises NoSuchRun or AmbiguousId."""
+    active = [one for one in records.everyone() if one.state == "running" and wanted(one)]
+    if len(active) == 1:
+        return active[0]
+    if active:
+        ids = ", ".join(f"{one.id[:8]} ({one.runnable})" for one in active)
+        raise AmbiguousId(f"You have {len(active)} active runs: {ids}.", "Name one of them by its id.")
+    raise NoSuchRun(f"You have no active {kind}.", "See: lager runs")
