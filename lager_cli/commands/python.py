@@ -266,7 +266,7 @@ def _run(asked: _Asked) -> int:
 
     assert asked.runnable is not None
     settings = [*json.loads(os.environ.pop(_SETTINGS, "[]")), *asked.settings]
-    settings += ["LAGER_PAUSE_ON_ERROR=1"] if asked.pause_on_error else []
+    settings += [f"{variables.PAUSE_ON_ERROR}=1"] if asked.pause_on_error else []
     environment = _environment(settings, asked.passed)
     timeout = asked.timeout if asked.detach else _capped(asked.timeout)
     run = Run(asked.runnable, asked.arguments, asked.module, environment, timeout)

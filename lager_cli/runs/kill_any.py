@@ -5,6 +5,7 @@ import os
 import signal
 from pathlib import Path
 
+from lager import variables
 from lager.contract import INSTRUMENTS
 from lager.errors import AccessDenied, AmbiguousId, LagerError, NoSuchRun
 from lager_cli.daemon import ask
@@ -12,7 +13,7 @@ from lager_cli.display import output
 from lager_cli.linux.ladder import SignalLadder
 from lager_cli.runs.records import SHORTEST_PREFIX
 
-_MARK = b"LAGER_PROCESS_ID="
+_MARK = f"{variables.PROCESS_ID}=".encode()
 
 
 def kill(id: str, number: signal.Signals | None, unknown: NoSuchRun) -> int:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from lager import variables
 from lager.bus.facade import Bus
 from lager.contract import BREAKPOINTS, BREAKPOINTS_PATH
 from lager.errors import LagerError
@@ -87,7 +88,7 @@ def _spawned(words: tuple[str, ...], address: str) -> int:
     terminal = os.ttyname(0)
     opened = [(os.POSIX_SPAWN_OPEN, fd, terminal, os.O_RDWR | os.O_NOCTTY, 0) for fd in (0, 1, 2)]
     command = [sys.executable, "-P", "-m", "lager_cli", "--here", *words]
-    environment = {**os.environ, "LAGER_BUS_ADDRESS": address}
+    environment = {**os.environ, variables.BUS_ADDRESS: address}
     return os.posix_spawn(command[0], command, environment, file_actions=opened, setsigmask=[])
 
 

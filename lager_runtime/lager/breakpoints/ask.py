@@ -9,7 +9,7 @@ from types import FrameType
 from typing import Any
 
 import lager
-from lager import question
+from lager import question, variables
 from lager.breakpoints import banner, pause
 from lager.breakpoints.notices import say
 from lager.errors import InvalidArgument, LagerError, NoAnswer
@@ -87,7 +87,7 @@ def _on_terminal(asked: Question, timeout: object, where: str) -> Answer:
 
 
 def _terminal() -> int | None:
-    path = lager.at_start("LAGER_TERMINAL")
+    path = lager.at_start(variables.TERMINAL)
     with contextlib.suppress(Exception):
         stream: Any = sys.__stdin__
         fd = stream.fileno()
