@@ -17,6 +17,7 @@ import sys
 from types import FrameType
 from typing import Any
 
+from lager.contract import NETS_FILE
 from lager.errors import LagerError
 from lager.instruments import safe_state
 from lager.nets import file as nets_file
@@ -37,7 +38,7 @@ def main() -> None:
         request = _request(lagerd)
         if request is None:
             sys.exit(2)
-        answer = _answer(request, given.nets_file or request["nets_file"] or nets_file.DEFAULT_PATH)
+        answer = _answer(request, given.nets_file or request["nets_file"] or NETS_FILE)
         with contextlib.suppress(OSError):  # lagerd is gone; the next one asks again
             lagerd.sendall(json.dumps(answer).encode() + b"\n")
     os._exit(0)  # a library that is stuck does not keep the lease

@@ -14,10 +14,10 @@ from lagerd.breakpoints.pauses import Pause
 from lagerd.call_limit import CallLimit
 from lagerd.clients import Client
 from lagerd.config import Config, ConfigError, ConsolePolicy
+from lagerd.events import Event
 from lagerd.instruments.interface import Instruments
 from lagerd.journal import audit
-from lagerd.journal.audit import EventKind
-from lagerd.journal.events import lease_recorder, recorder
+from lagerd.journal.recorder import lease_recorder, recorder
 from lagerd.journal.repeats import Repeats
 
 _log = logging.getLogger("lagerd")
@@ -87,10 +87,10 @@ class Service:
                 self._denied(client, f"{call.member}: {error.what}")
 
     def _killed(self, client: Client, run: str) -> None:
-        self.audit.record(EventKind.KILLED, by_uid=client.uid, by_user=client.user, run=run)
+        self.audit.record(Event.KILLED, by_uid=client.uid, by_user=client.user, run=run)
 
     def _denied(self, client: Client, reason: str) -> None:
-        self.audit.record(EventKind.DENIED, by_uid=client.uid, by_user=client.user, reason=reason)
+        self.audit.record(Event.DENIED, by_uid=client.uid, by_user=client.user, reason=reason)
 
     async def _may_set(self, client: Client, _: Pause, interactive: bool) -> bool:
         return self._path is not None and await polkit.allows(self._bus, client.sender, interactive, polkit.SET)
@@ -100,5 +100,5 @@ class Service:
         allowed = asked and await polkit.allows(self._bus, client.sender, interactive)
         if not allowed:
             why = f"{client.user} may not open a console in a script of {pause.user}"
-            self._breakpoints.hooks.record("denied", pause, client, {"reason": why})
+            self._breakpoints.hooks.record(Event.DENIED, pause, client, {"reason": why})
         return allowed

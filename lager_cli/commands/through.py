@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from lager import variables
 from lager.contract import INSTRUMENTS
 from lager.errors import Failed, InstrumentBusy, NoSuchInstrument
 from lager.nets import file as nets_file
@@ -15,7 +16,6 @@ from lager.nets.model import NetConfig, NetType
 from lager.text import printable
 from lager_cli import daemon
 
-_OFF = ("", "off", "0", "false", "no")
 _STATES = {
     NetType.PowerSupply: ("lager.instruments.drivers.supply", "SupplyState"),
     NetType.Battery: ("lager.instruments.drivers.battery", "BatteryState"),
@@ -28,7 +28,7 @@ def through_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "--through/--no-through",
         "through",
-        default=lambda: os.environ.get("LAGER_THROUGH", "").strip().lower() not in _OFF,
+        default=lambda: os.environ.get(variables.THROUGH, "").strip().lower() not in {"", *variables.OFF},
         help="If a paused script holds the instrument, do it inside that script (default: LAGER_THROUGH, else busy).",
     )(command)
 

@@ -9,7 +9,7 @@ BOX = "LAGER_BOX"  # the box for commands; in a run on a box, its name
 BUS_ADDRESS = "LAGER_BUS_ADDRESS"  # the bus to use, instead of the system bus or the embedded one
 NETS = "LAGER_NETS"  # the path of the nets file
 SSH = "LAGER_SSH"  # the command to use instead of ssh
-THROUGH = "LAGER_THROUGH"  # the pause through whose script a command reads its nets
+THROUGH = "LAGER_THROUGH"  # not one of OFF: commands act through the paused script that holds the instrument
 DEBUG = "LAGER_DEBUG"  # not one of OFF: errors show all frames
 EMBEDDED_IDLE = "LAGER_EMBEDDED_IDLE"  # seconds after which an idle embedded lagerd ends
 

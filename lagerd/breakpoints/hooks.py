@@ -7,6 +7,7 @@ from typing import Any
 from lager.contract import DEFAULT_TIMEOUT, LONGEST_RUN
 from lagerd.breakpoints.pauses import Pause
 from lagerd.clients import Client
+from lagerd.events import Event
 
 
 @dataclass
@@ -22,7 +23,7 @@ class PauseSettings:
 class PauseHooks:
     """Callbacks: the audit, the instruments of a pause, the status line, ended runs, the call limit, the policy."""
 
-    record: Callable[[str, Pause, Client | None, dict[str, Any]], None] = lambda *_: None
+    record: Callable[[Event, Pause, Client | None, dict[str, Any]], None] = lambda *_: None
     instruments: Callable[[Pause], list[str]] = lambda _: []
     changed: Callable[[int], None] = lambda _: None
     killed: Callable[[Client, str], None] = lambda *_: None

@@ -22,6 +22,7 @@ from lagerd.breakpoints.hooks import PauseHooks, PauseSettings
 from lagerd.breakpoints.kept_pauses import KeptPauses
 from lagerd.breakpoints.pauses import Pause, Pauses, ended_of, from_details, remaining_of
 from lagerd.clients import HOWS, Client, Clients
+from lagerd.events import ENDS, Event
 from lagerd.run_kills import RunKills
 
 _SETTLING = 1.0
@@ -126,7 +127,7 @@ class Breakpoints:
         call.forget_args()
         self._calls[pause.id] = call
         self._tell(pause, "Paused", "sa{sv}", pause.id, self._encoded.of(pause))
-        self._record("paused", pause, client, {"again": returns})
+        self._record(Event.PAUSED, pause, client, {"again": returns})
         self._arrived()
         return LATER
 
@@ -135,7 +136,7 @@ class Breakpoints:
         self.kept.drop(pause)
         pause.began += max(time.monotonic() - max(ended_of(details), pause.began), 0.0)  # the pause ended then
         answer = questions.given_meanwhile(pause, details)
-        self._record("answered" if answer else "continued", pause, client, answer)
+        self._record_end("answered" if answer else "continued", pause, client, answer)
         self._arrived()
 
     def interrupt(self, call: Call) -> Outcome | Coroutine[Any, Any, Outcome]:
@@ -160,14 +161,16 @@ class Breakpoints:
             self._tell_remaining(pause, pause.consoles.get(call.args[1]), "console")
         source = call.args[2].get("input")
         if isinstance(source, str):
-            self._record("input", pause, pause.consoles.get(call.args[1]), {"input": source[:_INPUT_LENGTH]})
+            self._record(
+                Event.CONSOLE_INPUT, pause, pause.consoles.get(call.args[1]), {"input": source[:_INPUT_LENGTH]}
+            )
         return ()
 
     def detach(self, call: Call) -> Outcome:
         pause = self._own(call)
         if pause is not None and call.args[1] in pause.consoles:
             client = pause.consoles.pop(call.args[1])
-            self._record("console closed", pause, client, {})
+            self._record(Event.CONSOLE_CLOSED, pause, client, {})
             self._tell_remaining(pause, client, "detached")
         return ()
 
@@ -219,7 +222,7 @@ class Breakpoints:
         for pause in await self._found(id, client.uid):
             left.append(self.pauses.extend(pause, seconds))
             self._tell_remaining(pause, client, "extended")
-            self._record("extended", pause, client, {"remaining": left[-1]})
+            self._record(Event.EXTENDED, pause, client, {"remaining": left[-1]})
         return (min(left),)
 
     def list_(self, call: Call) -> Outcome | Coroutine[Any, Any, Outcome]:
@@ -236,7 +239,7 @@ class Breakpoints:
 
     async def open_console(self, call: Call) -> Outcome:
         pause, client = await self._consoles.open_console(call)
-        self._record("console opened", pause, client, {})
+        self._record(Event.CONSOLE_OPENED, pause, client, {})
         self._tell_remaining(pause, client, "attached")
         return LATER
 
@@ -257,8 +260,8 @@ class Breakpoints:
             else:
                 call.reply("sv", reason, details.get("answer", ""))
         for opener in pause.consoles.values():
-            self._record("console closed", pause, opener, {})
-        self._record(reason, pause, client, {"answer": details["answer"]} if "answer" in details else {})
+            self._record(Event.CONSOLE_CLOSED, pause, opener, {})
+        self._record_end(reason, pause, client, {"answer": details["answer"]} if "answer" in details else {})
 
     def _expired(self, pause: Pause) -> None:
         if self._closed or self.bus.lost.done():
@@ -282,8 +285,11 @@ class Breakpoints:
         self._news.append(partial(self.bus.emit, BREAKPOINTS_PATH, BREAKPOINTS, member, signature, *values))
         self._announce_soon()
 
-    def _record(self, what: str, pause: Pause, client: Client | None, more: dict[str, Any]) -> None:
-        self._records.append(partial(self.hooks.record, what, pause, client, more))
+    def _record_end(self, reason: str, pause: Pause, client: Client | None, more: dict[str, Any]) -> None:
+        self._record(ENDS[reason], pause, client, {"reason": reason, **more})
+
+    def _record(self, event: Event, pause: Pause, client: Client | None, more: dict[str, Any]) -> None:
+        self._records.append(partial(self.hooks.record, event, pause, client, more))
         self._announce_soon()
 
     def _announce_soon(self) -> None:

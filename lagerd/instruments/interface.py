@@ -14,6 +14,7 @@ from lager.text import printable
 from lagerd import introspection
 from lagerd.breakpoints.pauses import Pause, Pauses
 from lagerd.clients import Client, Clients
+from lagerd.events import Event
 from lagerd.instruments.claims import Claims
 from lagerd.instruments.leases import Claimant, Lease, Leases, claimant, from_details, safe_nets
 from lagerd.instruments.lock_files import LeaseFiles, process_end
@@ -36,7 +37,7 @@ class LeaseHooks:
     """Callbacks to the rest of lagerd: `record` to the audit (event, lease, client, more), `changed` to the status,
     `settled` returns when the pauses of before a restart are back, `may_set` asks the policy."""
 
-    record: Callable[[str, Lease, Client | None, dict[str, Any]], None] = lambda *_: None
+    record: Callable[[Event, Lease, Client | None, dict[str, Any]], None] = lambda *_: None
     changed: Callable[[int], None] = lambda _: None
     admit: Callable[[Client], None] = lambda _: None
     settled: Callable[[], Awaitable[None]] = _at_once
@@ -124,7 +125,7 @@ class Instruments:
             call.reply("h", 0, fds=[fd])
 
         def refused(holder: Lease) -> None:
-            self.hooks.record("refused", holder, client, {"net": lease.net})
+            self.hooks.record(Event.REFUSED, holder, client, {"net": lease.net})
             call.fail(self._busy(lease, by, holder))
 
         self.leases.claim(lease, wait, granted, refused, call.fail, by)
@@ -144,7 +145,7 @@ class Instruments:
         client = await self.clients.of(call.sender)
         self.hooks.admit(client)
         lease = self.leases.clear(call.args[0])
-        self.hooks.record("cleared", lease, client, {})
+        self.hooks.record(Event.CLEARED, lease, client, {})
         self.bus.emit(INSTRUMENTS_PATH, INSTRUMENTS, "Cleared", "sa{sv}", lease.instrument, client.details())
         return ()
 
@@ -180,17 +181,17 @@ class Instruments:
     def _quarantine(self, lease: Lease, reason: str) -> dict[str, Any]:
         return {**self._details(lease), "quarantined": True, "reason": reason}
 
-    def _told(self, what: str, lease: Lease, more: dict[str, Any]) -> None:
+    def _told(self, event: Event, lease: Lease, more: dict[str, Any]) -> None:
         """Tell everybody that an instrument was made safe or quarantined."""
-        self.hooks.record(what, lease, None, more)
+        self.hooks.record(event, lease, None, more)
         details = {**self._details(lease), **more}
-        member = {"made-safe": "MadeSafe", "quarantined": "Quarantined"}[what]
+        member = {Event.MADE_SAFE: "MadeSafe", Event.QUARANTINED: "Quarantined"}[event]
         self.bus.emit(INSTRUMENTS_PATH, INSTRUMENTS, member, "sa{sv}", lease.instrument, details)
         self.hooks.changed(len(self.leases))
 
     def _claimed(self, lease: Lease) -> None:
         self.bus.emit(INSTRUMENTS_PATH, INSTRUMENTS, "Claimed", "sa{sv}", lease.instrument, self._details(lease))
-        self.hooks.record("claimed", lease, None, {})
+        self.hooks.record(Event.CLAIMED, lease, None, {})
         self.hooks.changed(len(self.leases))
 
     def _released(self, lease: Lease, reason: str) -> None:
@@ -199,7 +200,7 @@ class Instruments:
         self.bus.emit(
             INSTRUMENTS_PATH, INSTRUMENTS, "Released", "ssa{sv}", lease.instrument, reason, self._details(lease)
         )
-        self.hooks.record("released", lease, None, {"reason": reason})
+        self.hooks.record(Event.RELEASED, lease, None, {"reason": reason})
         self.hooks.changed(len(self.leases))
 
     def _queued(self, lease: Lease) -> None:

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+from lagerd.events import Event
 from lagerd.instruments.leases import Lease, Leases
 from lagerd.instruments.safe_process import Answer, SafeProcess
 
@@ -12,9 +13,9 @@ _ATTEMPTS = 2  # a second one if the process itself was killed
 
 
 class MakingSafe:
-    """`told` is called with each event: "made-safe" or "quarantined", the lease, and more for the record."""
+    """`told` is called with each event: MADE_SAFE or QUARANTINED, the lease, and more for the record."""
 
-    def __init__(self, process: SafeProcess, told: Callable[[str, Lease, dict[str, Any]], None]) -> None:
+    def __init__(self, process: SafeProcess, told: Callable[[Event, Lease, dict[str, Any]], None]) -> None:
         self._process = process
         self._told = told
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -27,7 +28,7 @@ class MakingSafe:
         task.add_done_callback(lambda _: self._tasks.pop(lease.instrument, None))
 
     def quarantined(self, lease: Lease, reason: str) -> None:
-        self._told("quarantined", lease, {"reason": reason})
+        self._told(Event.QUARANTINED, lease, {"reason": reason})
 
     async def close(self) -> None:
         """Stop waiting. A process that is at work goes on; the next lagerd finds its lease, or the record."""
@@ -43,7 +44,7 @@ class MakingSafe:
             os.close(fd)
         if answer.is_safe:
             done = "; ".join(f"{net} {what}" for net, what in answer.done.items())
-            self._told("made-safe", lease, {"reason": done})
+            self._told(Event.MADE_SAFE, lease, {"reason": done})
             self.leases.made_safe(lease.instrument)
         else:
             self.leases.quarantine(lease, answer.why)

@@ -12,6 +12,7 @@ from lager.text import printable
 from lagerd.breakpoints.pauses import Pause
 from lagerd.breakpoints.scripts import Scripts
 from lagerd.clients import Client, Clients
+from lagerd.events import Event
 from lagerd.instruments.leases import Lease, Leases
 
 _LONGEST = 200
@@ -20,7 +21,7 @@ _VALUE = "value"
 _KNOWN = (_VALUE, "type", "channel", "max_voltage", "max_current", "max_power", "direction")
 
 Policy = Callable[[Client, Pause, bool], Awaitable[bool]]
-Record = Callable[[str, Lease, Client, dict[str, Any]], None]
+Record = Callable[[Event, Lease, Client, dict[str, Any]], None]
 
 
 class Through:
@@ -68,9 +69,9 @@ class Through:
                 pause, "Through", "a{sv}", asked, refusal="cannot be asked about its instruments", gives="s"
             )
         except LagerError as error:
-            self._record("through", lease, client, {**told, "reason": f"{what}: {error.what}"})
+            self._record(Event.THROUGH, lease, client, {**told, "reason": f"{what}: {error.what}"})
             raise
-        self._record("through", lease, client, {**told, "reason": f"{what}: done"})
+        self._record(Event.THROUGH, lease, client, {**told, "reason": f"{what}: done"})
         return (_with_id(text, pause.id),)
 
     async def _allowed(self, client: Client, pause: Pause, lease: Lease, call: Call) -> bool:

@@ -7,12 +7,13 @@ from typing import Any
 
 from lagerd.breakpoints.pauses import Pause
 from lagerd.clients import Client
-from lagerd.journal.events import Record
+from lagerd.events import Event
+from lagerd.journal.recorder import Record
 
 SECONDS = 1.0
-_SHARING = ("extended", "input")
+_SHARING = (Event.EXTENDED, Event.CONSOLE_INPUT)
 _INPUT_LENGTH = 4096
-_Key = tuple[str, str, int]
+_Key = tuple[str, Event, int]
 
 
 @dataclass
@@ -32,17 +33,17 @@ class Repeats:
         self._windows: dict[_Key, _Window] = {}
         self._loop = asyncio.get_running_loop()
 
-    def __call__(self, what: str, pause: Pause, client: Client | None, more: dict[str, Any]) -> None:
-        if what not in _SHARING:
+    def __call__(self, event: Event, pause: Pause, client: Client | None, more: dict[str, Any]) -> None:
+        if event not in _SHARING:
             for key in [key for key in self._windows if key[0] == pause.id]:
                 self._close(key)
-            self._record(what, pause, client, more)
+            self._record(event, pause, client, more)
             return
-        key = (pause.id, what, client.uid if client else -1)
+        key = (pause.id, event, client.uid if client else -1)
         window = self._windows.get(key)
         if window is None:
             self._open(key, pause, client)
-            self._record(what, pause, client, more)
+            self._record(event, pause, client, more)
             return
         if "input" in more and "input" in window.more:
             more = {**more, "input": f"{window.more['input']}\n{more['input']}"[:_INPUT_LENGTH]}

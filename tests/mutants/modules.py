@@ -30,5 +30,5 @@ TESTS = {
     "lagerd/instruments/leases.py": _tests("lease_table", "leases"),
     "lagerd/breakpoints/pauses.py": _tests("pauses"),
     "lagerd/journal/audit.py": _tests("audit_events", "audit"),
-    "lagerd/journal/events.py": _tests("audit_events"),
+    "lagerd/journal/recorder.py": _tests("audit_events"),
 }

@@ -7,8 +7,9 @@ import pytest
 
 from lager_cli.boxes import lost_client
 from lager_cli.commands import history
+from lagerd.events import Event
 from lagerd.journal import audit
-from lagerd.journal.audit import Audit, EventKind
+from lagerd.journal.audit import Audit
 
 CATALOG = (Path(__file__).parents[2] / "units" / "lager.catalog").read_text()
 
@@ -19,11 +20,11 @@ def catalog_entries():
 
 
 def test_every_kind_has_a_catalog_entry_and_every_entry_a_kind():
-    assert catalog_entries().keys() == {kind.message_id for kind in EventKind} | {lost_client.MESSAGE_ID}
-    assert len({kind.message_id for kind in EventKind}) == len(EventKind)
+    assert catalog_entries().keys() == {kind.message_id for kind in Event} | {lost_client.MESSAGE_ID}
+    assert len({kind.message_id for kind in Event}) == len(Event)
 
 
-@pytest.mark.parametrize("kind", EventKind, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", Event, ids=lambda kind: kind.name)
 def test_a_record_has_every_field_that_its_texts_use(kind):
     sent = []
     Audit(sent.append).record(kind, input="1 + 1", remaining=60.0, answer="yes")
@@ -51,7 +52,7 @@ def journal(tmp_path):
 
 def test_journald_gets_all_fields_of_a_record(journal, records):
     records.record(
-        EventKind.AUTO_RESUMED,
+        Event.AUTO_RESUMED,
         breakpoint="0123abcd",
         run=None,
         label="a\nFORGED=1",
@@ -72,19 +73,19 @@ def test_journald_gets_all_fields_of_a_record(journal, records):
 
 
 def test_no_value_can_be_a_terminal_escape_or_break_the_encoding(journal, records):
-    records.record(EventKind.PAUSED, label="\x1b[2J\udcff\u202eé", file="x" * 1_000_000)
+    records.record(Event.PAUSED, label="\x1b[2J\udcff\u202eé", file="x" * 1_000_000)
     record = journal.recv(1_000_000).decode()
     assert r"LAGER_LABEL=\x1b[2J\udcff\u202eé" in record
     assert len(record) < 20_000
 
 
 def test_without_journald_only_records_are_lost(tmp_path, records):
-    records.record(EventKind.GONE)
-    records.record(EventKind.GONE)
+    records.record(Event.GONE)
+    records.record(Event.GONE)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
         server.bind(str(tmp_path / "socket"))
-        records.record(EventKind.GONE)
-        records.record(EventKind.GONE)
+        records.record(Event.GONE)
+        records.record(Event.GONE)
         assert b"\nLAGER_LOST=2\n" in server.recv(10_000)
         assert b"LAGER_LOST" not in server.recv(10_000)
     assert records.lost == 2
@@ -92,7 +93,7 @@ def test_without_journald_only_records_are_lost(tmp_path, records):
 
 def test_a_journald_that_does_not_read_never_blocks(journal, records):
     for _ in range(2000):
-        records.record(EventKind.CLAIMED, instrument="psu1")
+        records.record(Event.CLAIMED, instrument="psu1")
     assert records.lost > 0
 
 
@@ -102,14 +103,14 @@ def test_an_object_whose_str_raises_is_a_lost_record():
             raise RuntimeError
 
     records = Audit(lambda entry: None)
-    records.record(EventKind.PAUSED, label=Hostile())
+    records.record(Event.PAUSED, label=Hostile())
     assert records.lost == 1
 
 
 def test_without_a_journal_a_record_is_a_plain_line(caplog):
     caplog.set_level(logging.INFO)
     records = audit.to_log(logging.getLogger("lagerd.audit"))
-    records.record(EventKind.RELEASED, instrument="psu1", by_user="ann", reason="gone")
+    records.record(Event.RELEASED, instrument="psu1", by_user="ann", reason="gone")
     assert caplog.messages == ["Released psu1 of ann: gone"]
 
 
@@ -118,7 +119,7 @@ def test_an_embedded_daemon_keeps_its_latest_records_in_a_file(tmp_path, monkeyp
     file = tmp_path / "records"
     records = audit.to_file(logging.getLogger("lagerd.audit"), file)
     for number in range(20):
-        records.record(EventKind.PAUSED, breakpoint=f"{number:08x}", label="über\n")
+        records.record(Event.PAUSED, breakpoint=f"{number:08x}", label="über\n")
     text = audit.older(file).read_bytes() + file.read_bytes()
     kept = [record["breakpoint"] for record in history.parse(text)]
     assert kept == [f"{number:08x}" for number in range(20 - len(kept), 20)]

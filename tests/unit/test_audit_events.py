@@ -9,32 +9,33 @@ import pytest
 
 from lager import contract
 from lagerd.clients import Client
+from lagerd.events import ENDS, Event
 from lagerd.instruments.leases import Lease
-from lagerd.journal import audit, events
-from lagerd.journal.audit import Audit, EventKind
+from lagerd.journal import audit, recorder
+from lagerd.journal.audit import Audit
 from tests.unit.test_pauses import a_pause
 
 ERROR, NOTICE, INFO = 3, 5, 6
 PRIORITIES = {
-    EventKind.PAUSED: INFO,
-    EventKind.RESUMED: INFO,
-    EventKind.ANSWERED: INFO,
-    EventKind.AUTO_RESUMED: NOTICE,
-    EventKind.GONE: NOTICE,
-    EventKind.CONSOLE_OPENED: NOTICE,
-    EventKind.CONSOLE_CLOSED: INFO,
-    EventKind.CONSOLE_INPUT: NOTICE,
-    EventKind.EXTENDED: INFO,
-    EventKind.CLAIMED: INFO,
-    EventKind.RELEASED: INFO,
-    EventKind.REFUSED: NOTICE,
-    EventKind.THROUGH: INFO,
-    EventKind.MADE_SAFE: NOTICE,
-    EventKind.QUARANTINED: ERROR,
-    EventKind.CLEARED: NOTICE,
-    EventKind.OFF: NOTICE,
-    EventKind.KILLED: NOTICE,
-    EventKind.DENIED: NOTICE,
+    Event.PAUSED: INFO,
+    Event.RESUMED: INFO,
+    Event.ANSWERED: INFO,
+    Event.AUTO_RESUMED: NOTICE,
+    Event.GONE: NOTICE,
+    Event.CONSOLE_OPENED: NOTICE,
+    Event.CONSOLE_CLOSED: INFO,
+    Event.CONSOLE_INPUT: NOTICE,
+    Event.EXTENDED: INFO,
+    Event.CLAIMED: INFO,
+    Event.RELEASED: INFO,
+    Event.REFUSED: NOTICE,
+    Event.THROUGH: INFO,
+    Event.MADE_SAFE: NOTICE,
+    Event.QUARANTINED: ERROR,
+    Event.CLEARED: NOTICE,
+    Event.OFF: NOTICE,
+    Event.KILLED: NOTICE,
+    Event.DENIED: NOTICE,
 }
 WORDS = [
     "paused", "resumed", "answered", "auto-resumed", "gone", "console-opened", "console-closed", "console-input",
@@ -57,7 +58,7 @@ EVERY = [
 ]  # fmt: skip
 
 
-def sent(kind: EventKind, **fields: object) -> dict[str, str]:
+def sent(kind: Event, **fields: object) -> dict[str, str]:
     found: list[list[tuple[str, str]]] = []
     Audit(found.append).record(kind, **fields)
     assert len(found) == 1
@@ -65,8 +66,8 @@ def sent(kind: EventKind, **fields: object) -> dict[str, str]:
     return dict(found[0])
 
 
-@pytest.mark.parametrize(("kind", "word", "id"), list(zip(EventKind, WORDS, IDS, strict=True)), ids=WORDS)
-def test_a_record_has_its_word_its_id_and_its_priority(kind: EventKind, word: str, id: str) -> None:
+@pytest.mark.parametrize(("kind", "word", "id"), list(zip(Event, WORDS, IDS, strict=True)), ids=WORDS)
+def test_a_record_has_its_word_its_id_and_its_priority(kind: Event, word: str, id: str) -> None:
     record = sent(kind, input="1", remaining=60.0, answer="yes")
     assert record.pop("MESSAGE")
     assert (record.pop("LAGER_INPUT"), record.pop("LAGER_REMAINING")) == ("1", "60.000")
@@ -81,12 +82,12 @@ def test_a_record_has_its_word_its_id_and_its_priority(kind: EventKind, word: st
     [(None, "-"), ("", "-"), (0, "0"), (1.23456, "1.235"), ("a\n\n", "a"), ("a\nb", r"a\nb"), (False, "False")],
 )
 def test_a_field_is_one_line(value: object, text: str) -> None:
-    assert sent(EventKind.PAUSED, label=value)["LAGER_LABEL"] == text
+    assert sent(Event.PAUSED, label=value)["LAGER_LABEL"] == text
 
 
 def test_a_field_is_cut_at_four_thousand_letters() -> None:
-    assert sent(EventKind.PAUSED, label="x" * 4096)["LAGER_LABEL"] == "x" * 4096
-    assert sent(EventKind.PAUSED, label="x" * 4097)["LAGER_LABEL"] == "x" * 4096
+    assert sent(Event.PAUSED, label="x" * 4096)["LAGER_LABEL"] == "x" * 4096
+    assert sent(Event.PAUSED, label="x" * 4097)["LAGER_LABEL"] == "x" * 4096
 
 
 def test_lost_records_are_counted_until_one_is_sent() -> None:
@@ -100,14 +101,14 @@ def test_lost_records_are_counted_until_one_is_sent() -> None:
 
     records = Audit(send)
     for _ in range(3):
-        records.record(EventKind.GONE)
+        records.record(Event.GONE)
     broken = False
-    records.record(EventKind.GONE)
-    records.record(EventKind.GONE)
+    records.record(Event.GONE)
+    records.record(Event.GONE)
     broken = True
-    records.record(EventKind.GONE)
+    records.record(Event.GONE)
     broken = False
-    records.record(EventKind.GONE)
+    records.record(Event.GONE)
     assert [record.get("LAGER_LOST") for record in found] == ["3", None, "1"]
     assert records.lost == 4
     assert records.close() is None
@@ -122,7 +123,7 @@ def test_a_file_of_records_is_for_its_owner_and_has_the_time(tmp_path: Path, cap
     caplog.set_level(logging.INFO)
     file = tmp_path / "records"
     before = time.time()
-    audit.to_file(logging.getLogger("lagerd.audit"), file).record(EventKind.RELEASED, instrument="psu1", by_user="ann")
+    audit.to_file(logging.getLogger("lagerd.audit"), file).record(Event.RELEASED, instrument="psu1", by_user="ann")
     line = file.read_text()
     assert caplog.messages == ["Released psu1 of ann: -"]
     stamp = int(line.partition('"__REALTIME_TIMESTAMP": "')[2].partition('"')[0])
@@ -135,9 +136,9 @@ class Records:
     """An audit that keeps what it is told."""
 
     def __init__(self) -> None:
-        self.found: list[tuple[EventKind, dict[str, Any]]] = []
+        self.found: list[tuple[Event, dict[str, Any]]] = []
 
-    def record(self, kind: EventKind, **fields: object) -> None:
+    def record(self, kind: Event, **fields: object) -> None:
         self.found.append((kind, fields))
 
 
@@ -148,34 +149,34 @@ PLACE = {
     "owner_uid": 1001, "owner": "u1001", "on_timeout": "raise",
 }  # fmt: skip
 BY = {"by_uid": 1000, "by_user": "anna", "by_how": "lager command"}
-KINDS = {
-    "paused": EventKind.PAUSED, "continued": EventKind.RESUMED, "interrupted": EventKind.RESUMED,
-    "timeout": EventKind.AUTO_RESUMED,
-    "gone": EventKind.GONE, "extended": EventKind.EXTENDED, "console opened": EventKind.CONSOLE_OPENED,
-    "console closed": EventKind.CONSOLE_CLOSED, "input": EventKind.CONSOLE_INPUT, "denied": EventKind.DENIED,
-}  # fmt: skip
 
 
-@pytest.mark.parametrize("what", KINDS)
-def test_what_happens_to_a_pause_is_recorded_with_its_place_and_who_did_it(what: str) -> None:
+@pytest.mark.parametrize("event", Event, ids=WORDS)
+def test_what_happens_to_a_pause_is_recorded_with_its_place_and_who_did_it(event: Event) -> None:
     records = Records()
-    events.recorder(records, lambda: True)(what, PAUSE, ANNA, {"extra": 1, "again": False})  # type: ignore[arg-type]
+    recorder.recorder(records, lambda: True)(event, PAUSE, ANNA, {"extra": 1, "again": False})  # type: ignore[arg-type]
     ((kind, fields),) = records.found
-    assert kind is KINDS[what]
-    if what in ("continued", "interrupted", "timeout", "gone"):
-        assert fields.pop("reason") == what
+    assert kind is event
+    if event in ENDS.values():
         assert fields.pop("paused_sec") == pytest.approx(time.monotonic() - PAUSE.began, abs=5)
-    if what == "timeout":
+    if event is Event.AUTO_RESUMED:
         assert fields.pop("outcome")
     assert fields == PLACE | BY | {"extra": 1}
 
 
-def test_an_end_by_itself_says_what_came_of_it() -> None:
+def test_each_reason_of_an_end_has_its_event() -> None:
+    assert ENDS == {
+        "continued": Event.RESUMED, "answered": Event.ANSWERED, "interrupted": Event.RESUMED,
+        "timeout": Event.AUTO_RESUMED, "gone": Event.GONE,
+    }  # fmt: skip
+
+
+def test_a_timeout_records_what_the_script_did() -> None:
     outcomes = set()
     for on_timeout in ("resume", "raise", "exit"):
         records = Records()
         pause = a_pause(on_timeout=on_timeout)
-        events.recorder(records, lambda: True)("timeout", pause, None, {})  # type: ignore[arg-type]
+        recorder.recorder(records, lambda: True)(Event.AUTO_RESUMED, pause, None, {})  # type: ignore[arg-type]
         assert not BY.keys() & records.found[0][1].keys()
         outcomes.add(records.found[0][1]["outcome"])
     assert len(outcomes) == 3
@@ -183,13 +184,13 @@ def test_an_end_by_itself_says_what_came_of_it() -> None:
 
 def test_a_pause_that_returns_and_input_that_is_not_kept_are_not_recorded() -> None:
     records = Records()
-    record = events.recorder(records, lambda: False)  # type: ignore[arg-type]
-    record("paused", PAUSE, ANNA, {"again": True})
-    record("input", PAUSE, ANNA, {"input": "1"})
+    record = recorder.recorder(records, lambda: False)  # type: ignore[arg-type]
+    record(Event.PAUSED, PAUSE, ANNA, {"again": True})
+    record(Event.CONSOLE_INPUT, PAUSE, ANNA, {"input": "1"})
     assert records.found == []
-    record("extended", PAUSE, ANNA, {"again": True})
-    record("paused", PAUSE, ANNA, {})
-    assert [kind for kind, _ in records.found] == [EventKind.EXTENDED, EventKind.PAUSED]
+    record(Event.EXTENDED, PAUSE, ANNA, {"again": True})
+    record(Event.PAUSED, PAUSE, ANNA, {})
+    assert [kind for kind, _ in records.found] == [Event.EXTENDED, Event.PAUSED]
 
 
 BERT = {"by_uid": 1001, "by_user": "bert"}
@@ -197,17 +198,17 @@ LEASE = Lease("key", "psu1", "supply2", "4f0c", "t.py", ":1.5", 1001, "bert", 7,
 
 
 @pytest.mark.parametrize(
-    ("what", "client", "more", "kind", "fields"),
+    ("event", "client", "more", "fields"),
     [
-        ("claimed", None, {}, EventKind.CLAIMED, BERT | {"net": "supply2", "reason": None}),
-        ("released", None, {"reason": "gone"}, EventKind.RELEASED, BERT | {"net": "supply2", "reason": "gone"}),
-        ("refused", ANNA, {"net": "mine", "reason": "x"}, EventKind.REFUSED,
+        (Event.CLAIMED, None, {}, BERT | {"net": "supply2", "reason": None}),
+        (Event.RELEASED, None, {"reason": "gone"}, BERT | {"net": "supply2", "reason": "gone"}),
+        (Event.REFUSED, ANNA, {"net": "mine", "reason": "x"},
          {"by_uid": 1000, "by_user": "anna", "net": "mine", "reason": "bert holds it"}),
     ],
 )  # fmt: skip
 def test_what_happens_to_a_lease_is_recorded_with_its_run(
-    what: str, client: Client | None, more: dict[str, Any], kind: EventKind, fields: dict[str, Any]
+    event: Event, client: Client | None, more: dict[str, Any], fields: dict[str, Any]
 ) -> None:
     records = Records()
-    events.lease_recorder(records)(what, LEASE, client, more)  # type: ignore[arg-type]
-    assert records.found == [(kind, {"instrument": "psu1", "run": "4f0c", "script": "t.py"} | fields)]
+    recorder.lease_recorder(records)(event, LEASE, client, more)  # type: ignore[arg-type]
+    assert records.found == [(event, {"instrument": "psu1", "run": "4f0c", "script": "t.py"} | fields)]

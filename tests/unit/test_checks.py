@@ -31,7 +31,7 @@ LEAVES = {
         "build",
         "world",
     },
-    "lagerd": {"signals"},
+    "lagerd": {"events", "signals"},
     "lager_cli": set(),
 }
 DIRECTIONS = {

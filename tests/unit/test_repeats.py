@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from lagerd.clients import Client
+from lagerd.events import Event
 from lagerd.journal import repeats
 from lagerd.journal.repeats import Repeats
 from tests.unit.test_pauses import a_pause
@@ -41,15 +42,15 @@ def test_the_first_is_written_at_once_and_the_others_share_one_with_their_count(
 
     def work(tell):
         for n in range(23_000):
-            tell("extended", pause, ANNA, {"remaining": float(n)})
-        tell("extended", other, ANNA, {"remaining": 5.0})
-        tell("extended", pause, BERT, {"remaining": 7.0})
+            tell(Event.EXTENDED, pause, ANNA, {"remaining": float(n)})
+        tell(Event.EXTENDED, other, ANNA, {"remaining": 5.0})
+        tell(Event.EXTENDED, pause, BERT, {"remaining": 7.0})
 
     assert recorded(work) == [
-        ("extended", pause.id, 1000, {"remaining": 0.0}),
-        ("extended", other.id, 1000, {"remaining": 5.0}),
-        ("extended", pause.id, 1001, {"remaining": 7.0}),
-        ("extended", pause.id, 1000, {"remaining": 22999.0, "count": 22999}),
+        (Event.EXTENDED, pause.id, 1000, {"remaining": 0.0}),
+        (Event.EXTENDED, other.id, 1000, {"remaining": 5.0}),
+        (Event.EXTENDED, pause.id, 1001, {"remaining": 7.0}),
+        (Event.EXTENDED, pause.id, 1000, {"remaining": 22999.0, "count": 22999}),
     ]
 
 
@@ -58,19 +59,21 @@ def test_held_back_records_are_written_before_the_end_of_the_pause(recorded):
 
     def work(tell):
         for n in range(3):
-            tell("extended", pause, ANNA, {"remaining": float(n)})
-        tell("continued", pause, BERT, {})
+            tell(Event.EXTENDED, pause, ANNA, {"remaining": float(n)})
+        tell(Event.RESUMED, pause, BERT, {})
 
-    assert [what for what, *_ in recorded(work)] == ["extended", "extended", "continued"]
+    assert [what for what, *_ in recorded(work)] == [Event.EXTENDED, Event.EXTENDED, Event.RESUMED]
 
 
-@pytest.mark.parametrize("what", ["paused", "continued", "console opened", "console closed", "denied", "gone"])
-def test_nothing_else_shares_a_record(recorded, what):
+@pytest.mark.parametrize(
+    "event", [Event.PAUSED, Event.RESUMED, Event.CONSOLE_OPENED, Event.CONSOLE_CLOSED, Event.DENIED, Event.GONE]
+)
+def test_nothing_else_shares_a_record(recorded, event):
     pause = a_pause()
 
     def work(tell):
         for _ in range(50):
-            tell(what, pause, ANNA, {})
+            tell(event, pause, ANNA, {})
 
     assert len(recorded(work)) == 50
 
@@ -80,7 +83,7 @@ def test_inputs_that_share_a_record_are_all_in_it(recorded):
 
     def work(tell):
         for line in ("a", "b", "c"):
-            tell("input", pause, ANNA, {"input": line})
+            tell(Event.CONSOLE_INPUT, pause, ANNA, {"input": line})
 
     assert [more for *_, more in recorded(work)] == [{"input": "a"}, {"input": "b\nc", "count": 2}]
 
@@ -90,7 +93,7 @@ def test_one_record_a_second_is_written_while_repeats_continue(recorded):
 
     async def work(tell):
         for n in range(3):
-            tell("extended", pause, ANNA, {"remaining": float(n)})
+            tell(Event.EXTENDED, pause, ANNA, {"remaining": float(n)})
         while not told_of(tell):
             await asyncio.sleep(0)
 

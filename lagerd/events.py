@@ -1,0 +1,137 @@
+"""The events that lagerd records. The interfaces report them, and the journal writes them under the same names.
+
+Words and MESSAGE_IDs never change: other programs filter by them. units/lager.catalog explains each MESSAGE_ID.
+"""
+
+from enum import Enum
+
+
+class Event(Enum):
+    """An event: its word, MESSAGE_ID, priority (of syslog: 3 error, 5 notice, 6 info) and MESSAGE."""
+
+    PAUSED = (
+        "paused",
+        "433497d70d7241eda48a4e98730f6302",
+        6,
+        "Paused at {file}:{line} ({label}), breakpoint {breakpoint} of {by_user}",
+    )
+    RESUMED = (
+        "resumed",
+        "3bc0bfd4ab4c4cad89add08b74b6cb4d",
+        6,
+        "Resumed breakpoint {breakpoint} by {by_user} after {paused_sec} s: {reason}",
+    )
+    ANSWERED = (
+        "answered",
+        "06f5b8cd11824c3ca51249420500c44b",
+        6,
+        "Answered breakpoint {breakpoint} by {by_user} after {paused_sec} s: {answer}",
+    )
+    AUTO_RESUMED = (
+        "auto-resumed",
+        "f370292b038e4e6ab0f787b42e01f8d3",
+        5,
+        "Breakpoint {breakpoint} {outcome} after {paused_sec} s",
+    )
+    GONE = (
+        "gone",
+        "ffec178f95244a8db7193351578e07c3",
+        5,
+        "Lost the script of breakpoint {breakpoint} after {paused_sec} s",
+    )
+    CONSOLE_OPENED = (
+        "console-opened",
+        "973f34a7b2a049c3b0cc50c6fcd35e67",
+        5,
+        "Console opened at breakpoint {breakpoint} by {by_user}",
+    )
+    CONSOLE_CLOSED = (
+        "console-closed",
+        "e8b22bde91394a13ac8a576fb3af3d28",
+        6,
+        "Console closed at breakpoint {breakpoint} by {by_user}",
+    )
+    CONSOLE_INPUT = (
+        "console-input",
+        "52430ccbd2f84bc5a5a34b5d0c021598",
+        5,
+        "Console of {by_user} at breakpoint {breakpoint}: {input}",
+    )
+    EXTENDED = (
+        "extended",
+        "2201f9d7d22a4b3a819dcfbfb5464338",
+        6,
+        "Extended breakpoint {breakpoint} by {by_user}: {remaining} s left",
+    )
+    CLAIMED = (
+        "claimed",
+        "e6e779b45eca4d3ba356f10539656f23",
+        6,
+        "Claimed {instrument} by {by_user} for net {net}",
+    )
+    RELEASED = (
+        "released",
+        "8903aa5cf717469b9f38b49c855e88db",
+        6,
+        "Released {instrument} of {by_user}: {reason}",
+    )
+    REFUSED = (
+        "refused",
+        "a736ac91ab7140b0b498747d378095d2",
+        5,
+        "Refused {instrument} to {by_user}: {reason}",
+    )
+    THROUGH = (
+        "through",
+        "0d7a1c3e5b9f4e2a8c6d4b2f9e1a7c35",
+        6,
+        "{by_user} used {net} of {instrument} through breakpoint {breakpoint}: {reason}",
+    )
+    MADE_SAFE = (
+        "made-safe",
+        "3372a87bde1a43628d6ecf921f42c196",
+        5,
+        "Made {instrument} safe after the script of {by_user} crashed: {reason}",
+    )
+    QUARANTINED = (
+        "quarantined",
+        "57241cc1b1964984be58c79b4b13431f",
+        3,
+        "Quarantined {instrument}, which may be energised: {reason}",
+    )
+    CLEARED = (
+        "cleared",
+        "3aaae06712aa488897d9867b76d7cb33",
+        5,
+        "Ended the quarantine of {instrument} by {by_user}",
+    )
+    OFF = (
+        "off",
+        "d2b5f9beb6e7422c90d8b2e60dc056c9",
+        5,
+        "Switched off {instrument} by {by_user}: {reason}",
+    )
+    KILLED = (
+        "killed", "5d2f0c4f7a5b4d0c9a3e86b1f2d7c915", 5,
+        "Ended run {run} by {by_user}",
+    )  # fmt: skip
+    DENIED = (
+        "denied", "50ec31e9e242456f87310e4015c67be9", 5,
+        "Denied {by_user} (uid {by_uid}): {reason}",
+    )  # fmt: skip
+
+    def __init__(self, word: str, message_id: str, priority: int, message: str) -> None:
+        self.word = word
+        self.message_id = message_id
+        self.priority = priority
+        self.message = message
+
+
+# The event that the end of a pause is, by the reason in the signal Resumed.
+ENDS = {
+    "continued": Event.RESUMED,
+    "answered": Event.ANSWERED,
+    "interrupted": Event.RESUMED,
+    "timeout": Event.AUTO_RESUMED,
+    "gone": Event.GONE,
+}
