@@ -5,13 +5,16 @@ import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from lager.bus import address
 from lager.bus.facade import Bus, Signal
 from lager.contract import BREAKPOINTS, BREAKPOINTS_PATH
 from lager.errors import BusError, LagerError
 from lager_cli.daemon import identify, ready_address
+
+if TYPE_CHECKING:
+    from lager.contract import PauseDetails
 
 _RETRY_FIRST, _RETRY_LAST = 0.5, 5.0
 _NEWS = ("consoles", "attached")  # other keys of the pause that the signal Extended carries
@@ -27,7 +30,7 @@ class Change:
     """
 
     event: str
-    pause: dict[str, Any]
+    pause: "PauseDetails"
     by: dict[str, Any]
 
 
@@ -41,12 +44,12 @@ class Following:
         self.problem = ""
         self.listed = False  # whether lagerd has listed its pauses once
         self._changed = changed
-        self._pauses: dict[str, dict[str, Any]] = {}
+        self._pauses: dict[str, PauseDetails] = {}
         self._deadlines: dict[str, float] = {}
         self._early: list[Signal] | None = None
         self._bus: Bus
 
-    def pauses(self) -> list[dict[str, Any]]:
+    def pauses(self) -> "list[PauseDetails]":
         """Return the pauses, oldest first, each with the time left now."""
         return sorted(map(self._now, self._pauses), key=lambda pause: (pause["since"], pause["id"]))
 
@@ -126,10 +129,10 @@ class Following:
             self._end(id, signal.args[1], details)
         elif id in self._pauses:
             news = {"remaining": signal.args[1]} | {key: details[key] for key in _NEWS if key in details}
-            self._know(self._pauses[id] | news)
+            self._know(cast("PauseDetails", {**self._pauses[id], **news}))
             self._changed(Change(details.get("why", "extended"), self._now(id), details))
 
-    def _stand(self, event: str, pause: dict[str, Any]) -> None:
+    def _stand(self, event: str, pause: "PauseDetails") -> None:
         new = pause["id"] not in self._pauses
         self._know(pause)
         if new:
@@ -141,14 +144,14 @@ class Following:
             del self._pauses[id], self._deadlines[id]
             self._changed(Change(event, pause, by))
 
-    def _know(self, pause: dict[str, Any]) -> None:
+    def _know(self, pause: "PauseDetails") -> None:
         self._pauses[pause["id"]] = pause
         self._deadlines[pause["id"]] = time.monotonic() + pause["remaining"]
 
-    def _now(self, id: str) -> dict[str, Any]:
+    def _now(self, id: str) -> "PauseDetails":
         pause = self._pauses[id]
         left = max(self._deadlines[id] - time.monotonic(), _LEAST_LEFT) if pause["remaining"] else 0.0
-        return pause | {"remaining": left}
+        return {**pause, "remaining": left}
 
     def _say(self, problem: str, *, first: bool = False) -> None:
         self.listed = self.listed or first

@@ -36,7 +36,7 @@ class Table:
     """How a command shows each item of its JSON."""
 
     headers: Sequence[str]
-    row: Callable[[dict[str, Any]], Sequence[object]]
+    row: Callable[[Any], Sequence[object]]
 
 
 @dataclass

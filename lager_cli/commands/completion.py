@@ -18,6 +18,7 @@ from lager_cli.display import output
 
 if TYPE_CHECKING:
     from lager import NetType
+    from lager.contract import PauseDetails
     from lager_cli.runs.records import Record
 
 _SECONDS = 1.0
@@ -84,7 +85,7 @@ def boxes(_context: click.Context, _parameter: click.Parameter, incomplete: str)
     return _items(incomplete, _quietly(_boxes))
 
 
-def quietly_paused() -> list[dict[str, Any]]:
+def quietly_paused() -> "list[PauseDetails]":
     """Return the pauses; none if lagerd does not answer. Never starts lagerd."""
     return _quietly(_paused)
 
@@ -112,7 +113,7 @@ def _items(incomplete: str, found: Iterable[tuple[str, str]]) -> list[Completion
     return [CompletionItem(value, help=printable(text, 80)) for value, text in found if value.startswith(incomplete)]
 
 
-def _told(pause: dict[str, Any]) -> str:
+def _told(pause: "PauseDetails") -> str:
     where = f"{os.path.basename(pause['file'])}:{pause['line']}"
     return f"{pause['label']} ({where})" if pause["label"] else where
 
@@ -147,7 +148,7 @@ def _paused() -> Iterable[Any]:
     return asyncio.run(_listed(where.text))
 
 
-async def _listed(bus_address: str) -> list[dict[str, Any]]:
+async def _listed(bus_address: str) -> "list[PauseDetails]":
     import asyncio
 
     from lager.bus.facade import Bus

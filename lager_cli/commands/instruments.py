@@ -18,6 +18,7 @@ from lager_cli.display import output
 from lager_cli.display.age import age, with_ages
 
 if TYPE_CHECKING:
+    from lager.contract import LeaseDetails
     from lager_cli.boxes.fan_out import Table
 
 
@@ -122,7 +123,7 @@ def clear(name: str, yes: bool) -> int:
     return 0
 
 
-def _row(lease: dict[str, Any]) -> tuple[object, ...]:
+def _row(lease: "LeaseDetails") -> tuple[object, ...]:
     return (
         lease["name"],
         lease["net"] or "-",

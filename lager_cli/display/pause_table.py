@@ -1,6 +1,7 @@
 """Paused scripts as rows of a table."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from lager.breakpoints.banner import shown_path
 from lager.contract import ON_TIMEOUT
@@ -8,14 +9,17 @@ from lager.text import duration, time_left
 from lager_cli.display import output
 from lager_cli.display.age import age
 
+if TYPE_CHECKING:
+    from lager.contract import PauseDetails
+
 HEADERS = ("ID", "LABEL", "WHERE", "SCRIPT", "RUN", "USER", "PAUSED", "LEFT", "CONSOLES")
 
 
-def show(pauses: list[dict[str, Any]]) -> None:
+def show(pauses: "list[PauseDetails]") -> None:
     output.fitting_table(HEADERS, [row(pause) for pause in sorted(pauses, key=lambda pause: pause["since"])])
 
 
-def row(pause: dict[str, Any]) -> tuple[object, ...]:
+def row(pause: "PauseDetails") -> tuple[object, ...]:
     return (
         pause["id"],
         pause["label"] or "-",
@@ -29,7 +33,7 @@ def row(pause: dict[str, Any]) -> tuple[object, ...]:
     )
 
 
-def time_left_of(pause: dict[str, Any]) -> str:
+def time_left_of(pause: Mapping[str, Any]) -> str:
     """Return the time left, and what the script does then if it does not resume."""
     if not pause["remaining"]:
         return "no limit"

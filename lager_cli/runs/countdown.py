@@ -14,11 +14,14 @@ import signal
 import termios
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from lager.text import printable, time_left
 from lager_cli.linux.tty import in_foreground
 from lager_cli.linux.tty_writes import TtyWrites
+
+if TYPE_CHECKING:
+    from lager.contract import PauseDetails
 
 _QUIET = 0.5  # seconds without other output before a row begins
 _SETTLED = 0.05  # inotify reports a write when it ends, after its output is visible
@@ -71,7 +74,7 @@ class Countdown:
                 fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB if text else fcntl.LOCK_UN)
         self._text = text
 
-    def paused(self, pause: dict[str, Any]) -> None:
+    def paused(self, pause: "PauseDetails") -> None:
         self._pauses[pause["id"]] = _Pause(_deadline(pause["remaining"]), pause.get("attached", []))
         self.begin_anew()
 

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from lager.bus.facade import Bus, Signal
+    from lager.contract import PauseDetails
     from lager.question import Question
     from lager_cli.linux.tty_writes import LastWrite
     from lager_cli.runs.countdown import Countdown
@@ -239,7 +240,7 @@ class EnterKey:
             self._drop_keys()
         self._note(pause)
 
-    def _note(self, pause: "dict[str, Any]") -> None:
+    def _note(self, pause: "PauseDetails") -> None:
         if pause["run_id"] == self._run_id:
             self._pauses[pause["id"]] = None
             self._noted.setdefault(pause["id"], _question(pause))
@@ -427,7 +428,7 @@ class EnterKey:
             self._unseen = None
 
 
-def _question(pause: "dict[str, Any]") -> "Question | None":
+def _question(pause: "PauseDetails") -> "Question | None":
     from lager.question import from_details
 
     with contextlib.suppress(LagerError):  # of a lagerd that knows more kinds

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lager import variables
 from lager.breakpoints import banner
@@ -17,6 +17,7 @@ from lager_cli.runs.records import Record
 
 if TYPE_CHECKING:
     from lager.bus.facade import Bus, Signal
+    from lager.contract import PauseDetails
 
 _PATIENCE = 3.0
 
@@ -33,9 +34,9 @@ def ask(id: str) -> int:
     return 0
 
 
-async def _until_paused(record: Record) -> tuple[dict[str, Any], bool]:
+async def _until_paused(record: Record) -> "tuple[PauseDetails, bool]":
     async with daemon.connected() as bus:
-        reached: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        reached: asyncio.Future[PauseDetails] = asyncio.get_running_loop().create_future()
         ended: set[str] = set()
 
         def paused(signal: "Signal") -> None:
@@ -56,13 +57,13 @@ async def _until_paused(record: Record) -> tuple[dict[str, Any], bool]:
         )
 
 
-async def _current_pause(bus: "Bus", record: Record) -> dict[str, Any]:
-    """Return the pause of its main thread; empty if it is not paused."""
+async def _current_pause(bus: "Bus", record: Record) -> "PauseDetails | None":
+    """Return the pause of its main thread; None if it is not paused."""
     listed = (await bus.call(BREAKPOINTS, BREAKPOINTS_PATH, "List"))[0]
-    return next((pause for pause in listed if _is_of(record, pause) and pause["thread"] == "MainThread"), {})
+    return next((pause for pause in listed if _is_of(record, pause) and pause["thread"] == "MainThread"), None)
 
 
-def _is_of(record: Record, pause: dict[str, Any]) -> bool:
+def _is_of(record: Record, pause: "PauseDetails") -> bool:
     return bool(pause["run_id"] == record.id and pause["pid"] == record.script.pid)
 
 

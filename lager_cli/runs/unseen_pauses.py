@@ -9,7 +9,7 @@ import os
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lager import variables
 from lager.breakpoints import banner
@@ -19,6 +19,7 @@ from lager_cli.display import output
 from lager_cli.linux import pipelines
 
 if TYPE_CHECKING:
+    from lager.contract import PauseDetails
     from lager_cli.linux.tty_writes import LastWrite
 
 _PASSED_ON = 1.0  # seconds for a filter to pass the banner from a pipe to the terminal
@@ -40,7 +41,7 @@ class UnseenPauses:
         self._shown = {identify(fd) for fd in (*terminals, *_shown_elsewhere())} | {identify(log) for log in logs}
         self._pauses: dict[str, asyncio.TimerHandle | None] = {}
 
-    def paused(self, pause: dict[str, Any]) -> None:
+    def paused(self, pause: "PauseDetails") -> None:
         """Announce the pause, once, if its banner is not visible."""
         file = pause.get("banner", "")  # an older lager does not send it
         if pause["id"] in self._pauses or not file or file in self._shown:
@@ -65,16 +66,16 @@ class UnseenPauses:
         for id in list(self._pauses):
             self.resumed(id)
 
-    def _tell(self, pause: dict[str, Any]) -> None:
+    def _tell(self, pause: "PauseDetails") -> None:
         output.note_on_terminal(line(pause, enter=self._enter))
         self._told()
 
-    def _tell_unless_written(self, pause: dict[str, Any], since: float) -> None:
+    def _tell_unless_written(self, pause: "PauseDetails", since: float) -> None:
         if self._last_write is not None and self._last_write.time < since:
             self._tell(pause)  # the reader of the pipe dropped the banner, as grep may
 
 
-def line(pause: dict[str, Any], *, enter: bool) -> str:
+def line(pause: "PauseDetails", *, enter: bool) -> str:
     """Return the line that replaces the banner."""
     id, label = printable(pause["id"], 8), printable(pause["label"])
     ways = "press Enter, or: " if enter else ""

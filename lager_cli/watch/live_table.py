@@ -5,7 +5,7 @@ import contextlib
 import signal
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prompt_toolkit.application import Application
 from prompt_toolkit.buffer import Buffer
@@ -22,6 +22,9 @@ from lager_cli.display.pause_table import HEADERS, row
 from lager_cli.display.tables import fitted
 from lager_cli.follower import Following
 from lager_cli.watch.selection import RowSelection
+
+if TYPE_CHECKING:
+    from lager.contract import PauseDetails
 
 _FIVE_MINUTES = 300.0
 _KEYS = "j/k select  c continue  e +5m  E extend  o console  ? help  q leave"
@@ -185,7 +188,7 @@ class LiveTable:
             self.code = code
             self._app.exit()
 
-    def _selected(self) -> dict[str, Any] | None:
+    def _selected(self) -> "PauseDetails | None":
         for pause in self._following.pauses():
             if pause["id"] == self._selection.id:
                 return pause

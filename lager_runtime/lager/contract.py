@@ -1,4 +1,62 @@
-"""What both ends of the bus agree on: names, types and limits."""
+"""What both ends of the bus agree on: names, keys, types, limits, defaults and paths; see docs/dbus.md."""
+
+TYPE_CHECKING = False  # type checkers take it for true; importing typing would take too long
+if TYPE_CHECKING:
+    from typing import NotRequired, TypedDict
+
+    class PauseKeys(TypedDict):
+        """The keys of a pause that a script knows."""
+
+        id: str
+        label: str
+        file: str
+        line: int
+        function: str
+        thread: str
+        run_id: str
+        script: str
+        interactive: bool
+        banner: str
+        on_timeout: str
+
+    class PauseDetails(PauseKeys):
+        """The keys of a pause in List and in the signal Paused. Times are in seconds; a time of 0 is no timeout."""
+
+        pid: int
+        uid: int
+        user: str
+        since: float
+        began: float
+        timeout: float
+        remaining: float
+        consoles: int
+        attached: list[str]
+        instruments: list[str]
+        question: NotRequired[str]
+        kind: NotRequired[str]
+        choices: NotRequired[list[str]]
+        unit: NotRequired[str]
+        low: NotRequired[float]
+        high: NotRequired[float]
+        default: NotRequired[object]
+
+    class LeaseDetails(TypedDict):
+        """The keys of a lease in List of com.lager.Instruments."""
+
+        instrument: str
+        name: str
+        net: str
+        run_id: str
+        script: str
+        pid: int
+        uid: int
+        user: str
+        since: float
+        began: float
+        address: str
+        device: str
+        waiting: int
+        pauses: list[str]
 
 
 def path_of(name: str) -> str:

@@ -2,12 +2,15 @@
 
 import contextlib
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lager.bus.facade import Bus
 from lager.contract import INSTRUMENTS, INSTRUMENTS_PATH
 from lager.daemon_client import PATIENCE, DaemonClient, this_process
 from lager.errors import LagerError, NoDaemon
+
+if TYPE_CHECKING:
+    from lager.contract import LeaseDetails
 
 _ANSWER_SECONDS = 25.0
 
@@ -34,7 +37,7 @@ class LeaseCalls:
             raise
         return granted[0]
 
-    def leases(self) -> list[dict[str, Any]]:
+    def leases(self) -> "list[LeaseDetails]":
         """Return the leases that are held now, as `List` of com.lager.Instruments does. Blocks."""
         return list(self._client.run(self._leases()))
 
@@ -90,7 +93,7 @@ class LeaseCalls:
                     raise
                 await self._client.lagerd(min(left, PATIENCE))
 
-    async def _leases(self) -> list[dict[str, Any]]:
+    async def _leases(self) -> "list[LeaseDetails]":
         bus = await self._client.connected(patient=False)
         return list((await bus.call(INSTRUMENTS, INSTRUMENTS_PATH, "List"))[0])
 

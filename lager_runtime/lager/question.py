@@ -4,7 +4,7 @@ All three sides use it: the script asks, lagerd accepts or refuses an answer, an
 answer is a bool ("yes-no"), a str ("text" and "choice") or a float ("number").
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -114,7 +114,7 @@ def question(
     return asked if default is None else replace(asked, default=asked.answer(default))
 
 
-def from_details(details: dict[str, Any]) -> Question | None:
+def from_details(details: Mapping[str, Any]) -> Question | None:
     """Return the question of a pause from its keys, None if it asks none. Raises InvalidArgument."""
     if "question" not in details:
         return None

@@ -3,12 +3,15 @@
 import math
 import os
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import lager
 from lager import variables
 from lager.question import Question, shown
 from lager.text import duration, printable, time_left
+
+if TYPE_CHECKING:
+    from lager.contract import PauseKeys
 
 _HOW = {
     "enter": "with Enter",
@@ -28,7 +31,12 @@ _AT_TIMEOUT = {
 
 
 def paused(
-    details: dict[str, Any], remaining: float, *, enter: bool, dropped: int = 0, question: Question | None = None
+    details: "PauseKeys",
+    remaining: float,
+    *,
+    enter: bool,
+    dropped: int = 0,
+    question: Question | None = None,
 ) -> str:
     """Return the banner of a pause. `remaining` is in seconds, 0 without a timeout.
 
@@ -68,14 +76,14 @@ def _at_deadline(question: Question | None) -> str:
     return "no answer" if question.default is None else "default"
 
 
-def where(details: dict[str, Any]) -> str:
+def where(details: "PauseKeys | dict[str, Any]") -> str:
     """Return the file, line and function of a pause; without a line if it has none, as at the exit of the script."""
     line = f":{details['line']}" if details["line"] else ""
     return f"{shown_path(details['file'])}{line} in {details['function']}"
 
 
 def resumed(
-    details: dict[str, Any], reason: str, by: dict[str, Any], seconds: float, question: Question | None = None
+    details: "PauseKeys", reason: str, by: dict[str, Any], seconds: float, question: Question | None = None
 ) -> str:
     """Return the line that says why a pause of `seconds` ended, and who ended it."""
     said = why(reason, by, _at_deadline(question) or details.get("on_timeout", ""))

@@ -124,11 +124,11 @@ def _wait(pause: PauseState, about: str) -> Ended | CannotPause:
             pause.end_requests()
             terminal_line.await_row_gone()
             seconds = time.monotonic() - began
-            say(banner.resumed(pause.details, event.reason, event.by, seconds, pause.question))
+            say(banner.resumed(pause.keys, event.reason, event.by, seconds, pause.question))
             return event
         enter, dropped = pause.dropped is not None, pause.dropped or 0
         text = banner.paused(
-            pause.details, event.remaining, enter=enter, dropped=dropped, question=pause.question
+            pause.keys, event.remaining, enter=enter, dropped=dropped, question=pause.question
         )  # fmt: skip
         say(about + text, begin_line=True)
 

@@ -5,13 +5,16 @@ import contextlib
 import time
 from dataclasses import dataclass, field
 from queue import SimpleQueue
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from lager.breakpoints.banner import HELD_UP
 from lager.daemon_client import no_answer
 from lager.errors import BusError, LagerError
 from lager.inspection.location import Place
 from lager.question import Question
+
+if TYPE_CHECKING:
+    from lager.contract import PauseKeys
 
 _UNHEARD_SECONDS = 15.0  # until lagerd must have accepted a pause
 _HELD_UP = 0.5  # a thread that is so late was kept from running
@@ -71,6 +74,11 @@ class PauseState:
     @property
     def id(self) -> str:
         return str(self.details["id"])
+
+    @property
+    def keys(self) -> "PauseKeys":
+        """Return `details`, for those who read them by key."""
+        return cast("PauseKeys", self.details)
 
     @property
     def interactive(self) -> bool:

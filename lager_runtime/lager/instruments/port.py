@@ -5,11 +5,14 @@ plugged in again, so it is checked twice: when the lease is claimed, and each ti
 """
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lager.errors import InstrumentBusy
 from lager.lease_calls import LeaseCalls
 from lager.nets.resource import device
+
+if TYPE_CHECKING:
+    from lager.contract import LeaseDetails
 
 _MOST = 64
 
@@ -62,14 +65,14 @@ class LeasedPort:
             if self._device and self._device in (lease["device"], device(lease["address"])):
                 self._refuse(lease, f"{self.path} is still open as {lease['name']}")
 
-    def _others(self) -> list[dict[str, Any]]:
+    def _others(self) -> "list[LeaseDetails]":
         return [
             {"address": "", "device": "", **lease}
             for lease in self._calls.leases()
             if lease["instrument"] != self._instrument and (lease.get("address") or lease.get("device"))
         ]
 
-    def _refuse(self, lease: dict[str, Any], why: str) -> None:
+    def _refuse(self, lease: "LeaseDetails", why: str) -> None:
         since = time.strftime("%H:%M:%S", time.localtime(lease["since"]))
         holder = f"{lease['user']}: {lease['script'] or lease['pid']} (net {lease['net']}) since {since}"
         raise InstrumentBusy(
