@@ -136,7 +136,7 @@ def _row(lease: "LeaseDetails") -> tuple[object, ...]:
     )
 
 
-def _state(lease: dict[str, Any]) -> str:
+def _state(lease: "LeaseDetails") -> str:
     """Return the pauses of the holder, or why the instrument cannot be used. An older box tells no reason."""
     quarantined = "quarantined: " if lease.get("quarantined") else ""
     return f"{quarantined}{lease.get('reason', '')}" or ", ".join(lease["pauses"]) or "-"

@@ -57,6 +57,9 @@ if TYPE_CHECKING:
         device: str
         waiting: int
         pauses: list[str]
+        safe: list[str]
+        quarantined: bool
+        reason: str
 
 
 def path_of(name: str) -> str:
