@@ -12,8 +12,10 @@ from lager.nets import file as nets_file
 from lager.nets import saved_nets, terminals
 from lager.nets.model import Instrument, Nets
 from lager_cli import daemon
+from lager_cli.commands import through
 from lager_cli.commands.box_option import box_group_option, box_option, go
 from lager_cli.commands.options import json_option, wait_option
+from lager_cli.commands.through import through_option
 from lager_cli.display import output
 
 if TYPE_CHECKING:
@@ -50,17 +52,19 @@ def nets(context: click.Context, as_json: bool, box: str | None) -> None:
 @nets.command()
 @json_option
 @wait_option
+@through_option
 @box_option
-def check(as_json: bool, wait: float) -> int:
+def check(as_json: bool, wait: float, through: bool) -> int:
     """Open each instrument and compare its identity with the nets file. Then list the nets that share a terminal; the
     smallest limit applies to all of them.
 
     \b
-    Example:
+    Examples:
       lager nets check --wait 10
+      lager nets check --through
     """
     bench = _bench()
-    results = [_checked(instrument, bench, wait) for instrument in bench.instruments.values()]
+    results = [_checked(instrument, bench, wait, through) for instrument in bench.instruments.values()]
     if as_json:
         output.print_json(results)
     else:
@@ -126,7 +130,7 @@ def _row(net: dict[str, Any]) -> tuple[object, ...]:
     return (net["name"], net["type"], net["instrument"], net["model"], channel, net["address"], limits or "-")
 
 
-def _checked(instrument: Instrument, bench: Nets, wait: float) -> dict[str, Any]:
+def _checked(instrument: Instrument, bench: Nets, wait: float, by_pause: bool) -> dict[str, Any]:
     from lager.instruments.net import identify
 
     daemon.ready_address()
@@ -135,6 +139,8 @@ def _checked(instrument: Instrument, bench: Nets, wait: float) -> dict[str, Any]
     result = {**known, "identity": None, "error": None}
     net = next((net.name for net in bench.nets.values() if net.instrument is instrument), instrument.name)
     try:
+        if by_pause and (answer := through.identity(instrument.key)):
+            return {**result, "identity": answer}
         return {**result, "identity": identify(instrument, net=net, wait=wait)}
     except LagerError as error:
         return {**result, "error": str(error)}

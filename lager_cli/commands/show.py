@@ -1,5 +1,6 @@
 """`lager breakpoints show`: the details of one pause, without a console."""
 
+import asyncio
 import json
 import shutil
 import time
@@ -10,16 +11,20 @@ import click
 from lager.breakpoints.banner import shown_path
 from lager.contract import BREAKPOINTS, BREAKPOINTS_PATH, INSTRUMENTS, INSTRUMENTS_PATH
 from lager.errors import AccessDenied, Failed, LagerError, NoSuchBreakpoint
-from lager.text import duration
+from lager.nets.actions import ACTIONS, OPEN_NETS, look
+from lager.nets.model import net_type
+from lager.text import duration, printable
 from lager_cli.commands import completion
 from lager_cli.commands.box_option import box_option
 from lager_cli.commands.options import json_option
+from lager_cli.commands.through import read
 from lager_cli.daemon import connected
 from lager_cli.display import output, snapshot
 from lager_cli.display.age import age
 from lager_cli.display.pause_table import time_left_of
 
 _WIDEST = 10_000
+_READING_SECONDS = 5.0
 
 
 @click.command()
@@ -27,8 +32,8 @@ _WIDEST = 10_000
 @box_option
 @click.argument("id", shell_complete=completion.pauses)
 def show(as_json: bool, id: str) -> None:
-    """Show one paused script: source, stack, variables, instruments, consoles and the time left. ID is that of the
-    pause or of its run, or a prefix of it.
+    """Show one paused script: source, stack, variables, readings of its nets, consoles and the time left. ID is that
+    of the pause or of its run, or a prefix of it.
 
     Only the script's user and root see the variables, as with its console; all others see the rest.
 
@@ -37,8 +42,6 @@ def show(as_json: bool, id: str) -> None:
       lager breakpoints show 7f3a
       lager breakpoints show 7f3a --json | jq .variables
     """
-    import asyncio
-
     width = shutil.get_terminal_size().columns if output.on_terminal() else _WIDEST
     pause, found = asyncio.run(_look(id, width))
     if isinstance(found, LagerError):
@@ -47,7 +50,7 @@ def show(as_json: bool, id: str) -> None:
     if as_json:
         output.print_json({**pause, **found})
     else:
-        for line in [*_outside(pause), *_inside(found)]:
+        for line in [*_outside(pause), *_readings(pause), *_inside(found)]:
             output.line(line, width)
 
 
@@ -63,8 +66,34 @@ async def _look(wanted: str, width: int) -> tuple[dict[str, Any], dict[str, Any]
             found = refused
         pause = _meant(pauses, wanted.strip().lower())
         leases = (await bus.call(INSTRUMENTS, INSTRUMENTS_PATH, "List"))[0]
-    pause["leases"] = [lease for lease in leases if pause["id"] in lease["pauses"]]
+        pause["leases"] = [lease for lease in leases if pause["id"] in lease["pauses"]]
+        pause["nets"] = await _nets(bus, [lease["instrument"] for lease in pause["leases"]])
     return pause, found
+
+
+async def _nets(bus: Any, instruments: list[str]) -> list[dict[str, Any]]:
+    """Return a reading of each net that the script has open, made inside the script; or why there is none."""
+
+    async def nets(instrument: str) -> list[dict[str, Any]]:
+        try:
+            answer = await bus.call(
+                INSTRUMENTS,
+                INSTRUMENTS_PATH,
+                "Through",
+                "sssa{sv}",
+                instrument,
+                "",
+                OPEN_NETS,
+                {},
+                timeout=_READING_SECONDS,
+            )
+            return [one for one in json.loads(answer[0])["nets"] if isinstance(one, dict)]
+        except LagerError as error:
+            return [{"net": "", "type": "", "error": str(error)}]
+        except (ValueError, TypeError, KeyError, RecursionError):  # the script can send anything
+            return [{"net": "", "type": "", "error": "The script's answer cannot be read."}]
+
+    return [one for found in await asyncio.gather(*map(nets, instruments)) for one in found]
 
 
 def _meant(pauses: list[dict[str, Any]], wanted: str) -> dict[str, Any]:
@@ -89,6 +118,27 @@ def _outside(pause: dict[str, Any]) -> list[str]:
     if pause["interactive"]:
         rows["consoles"] = ", ".join(pause["attached"]) or "none open"
     return [f"{pause['id']}  {pause['label']}".rstrip(), *(f"  {name:<10}{text}" for name, text in rows.items())]
+
+
+def _readings(pause: dict[str, Any]) -> list[str]:
+    if not pause["nets"]:
+        return []
+    return ["", "Nets", *(f"  {line}" for one in pause["nets"] for line in _reading(one, pause["id"]))]
+
+
+def _reading(one: dict[str, Any], id: str) -> list[str]:
+    name = printable(one.get("net", ""))
+    if "error" in one:
+        return [f"{name}  {printable(one['error'], 400)}".strip()]
+    try:
+        type = net_type(one["type"])
+        value, _ = read(type, {**one, "id": id})
+    except (LagerError, KeyError):
+        return [f"{name}  The script's answer cannot be read."]
+    unit = ACTIONS[type][look(type)].unit if look(type) else ""
+    text = f"{value:.6g} {unit}".strip() if isinstance(value, float) else "-" if value is None else str(value)
+    first, *rest = text.split("\n")
+    return [first if rest else f"{name}  {first}", *rest]
 
 
 def _inside(look: dict[str, Any]) -> list[str]:

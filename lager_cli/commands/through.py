@@ -12,6 +12,7 @@ from lager import variables
 from lager.contract import INSTRUMENTS
 from lager.errors import Failed, InstrumentBusy, NoSuchInstrument
 from lager.nets import file as nets_file
+from lager.nets.actions import IDENTITY
 from lager.nets.model import NetConfig, NetType
 from lager.text import printable
 from lager_cli import daemon
@@ -41,7 +42,7 @@ def ask(net: str, type: NetType, action: str, value: Any, wait: float) -> tuple[
     if config.type is not type:
         return None  # opening it says what is wrong
     try:
-        return _read(type, call(config, action, value))
+        return read(type, call(config, action, value))
     except NoSuchInstrument:
         return None
     except InstrumentBusy:
@@ -51,14 +52,27 @@ def ask(net: str, type: NetType, action: str, value: Any, wait: float) -> tuple[
 
 
 def call(config: NetConfig, action: str, value: Any = None) -> dict[str, Any]:
-    """Return what the script answered.
+    """Return what the script answered for this net; see `call_for`."""
+    arguments = described(config) | ({} if value is None else {"value": value})
+    return call_for(config.instrument.key, config.name, action, arguments)
+
+
+def identity(key: str) -> str | None:
+    """Return how a held instrument identifies itself, and through which pause; None if nobody holds it."""
+    try:
+        answer = call_for(key, "", IDENTITY, {})
+    except NoSuchInstrument:
+        return None
+    return f"{printable(answer.get('value'))}, through {answer['id']}"
+
+
+def call_for(key: str, net: str, action: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return what the script that holds the instrument answered.
 
     Raises NoSuchInstrument if the instrument is free, InstrumentBusy if its holder is not paused, and what the action
     raises.
     """
-    arguments = described(config) | ({} if value is None else {"value": value})
-    key = config.instrument.key
-    text = daemon.ask("Through", "sssa{sv}", key, config.name, action, arguments, name=INSTRUMENTS, timeout=None)[0]
+    text = daemon.ask("Through", "sssa{sv}", key, net, action, arguments, name=INSTRUMENTS, timeout=None)[0]
     try:
         answer = json.loads(text)
         return {**answer, "id": printable(answer["id"], 8)}
@@ -73,7 +87,7 @@ def described(config: NetConfig) -> dict[str, Any]:
     return {"type": config.type.value, **channel, **config.limits.as_dict(), **direction}
 
 
-def _read(type: NetType, answer: Mapping[str, Any]) -> tuple[Any, str]:
+def read(type: NetType, answer: Mapping[str, Any]) -> tuple[Any, str]:
     """Return the value or the state in an answer: a script can send anything."""
     try:
         value = answer.get("value")

@@ -70,6 +70,13 @@ def test_the_instruments_and_their_nets(run, client, lager):
     assert "\n  time left no limit\n" in shown
     assert "consoles" not in shown.partition("Source")[0]
     assert "  modules, functions, classes: Net, NetType, pause\n" in shown
+    nets = shown.split("\n\n")[1].splitlines()
+    assert nets[0] == "Nets"
+    assert nets[1].startswith("  adc1  0")
+    assert nets[2:4] == ["  supply2 (channel 1)", "    output   off"]
+    seen = json.loads(lager("breakpoints", "show", pause["id"], "--json").stdout)["nets"]
+    assert [(one["net"], one["type"]) for one in seen] == [("adc1", "adc"), ("supply2", "supply")]
+    assert seen[1]["state"]["enabled"] is False
     client.call("Continue", "s", pause["id"])
 
 

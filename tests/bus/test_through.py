@@ -308,3 +308,20 @@ def test_a_uart_is_not_offered_and_other_nets_are(held, client, lager):
     offered = lager("adc", "adc1").stderr
     assert offered.endswith(f"with --through, or resume it: lager python --continue {pause['id']}\n")
     client.call("Continue", "s", pause["id"])
+
+
+def test_the_check_of_the_nets_asks_a_held_instrument_through_its_script(held, client, lager):
+    _, pause = held(HOLDS_ADC)
+    checked = lager("nets", "check", "--through")
+    assert checked.returncode == 0
+    assert re.search(rf"daq1 +T7 +LabJack,T7, through {pause['id']}\n", checked.stdout), checked.stdout
+    assert re.search(r"psu1 +DP821 +RIGOL TECHNOLOGIES,DP821,[^ ]*\n", checked.stdout)
+    assert lager("nets", "check").returncode == 1
+    client.call("Continue", "s", pause["id"])
+
+
+def test_it_works_from_another_machine(near, held, client, lager):
+    _, pause = held(HOLDS_ADC)
+    asked = lager("adc", "adc1", "--box", "near", LAGER_THROUGH="1")
+    assert asked.stdout.endswith(f" V, through {pause['id']}\n"), asked
+    client.call("Continue", "s", pause["id"])

@@ -12,14 +12,14 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from lager import threads
-from lager.errors import AccessDenied, InstrumentBusy, InvalidArgument, NoSuchInstrument, NoSuchNet
+from lager.errors import AccessDenied, InstrumentBusy, InstrumentError, InvalidArgument, NoSuchInstrument, NoSuchNet
 from lager.instruments import holdings
 from lager.instruments.drivers.driver import Driver
 from lager.instruments.drivers.state import State
 from lager.instruments.holdings import Holding
 from lager.instruments.session import Session
 from lager.nets import catalog
-from lager.nets.actions import ACTIONS, Action
+from lager.nets.actions import ACTIONS, IDENTITY, OPEN_NETS, Action, look
 from lager.nets.model import Instrument, Limits, NetConfig, net_type
 from lager.text import printable
 from lager.values import number
@@ -42,6 +42,10 @@ def carry_out(asked: Mapping[str, Any], begin: Callable[[], None], check: Callab
     session = None if holding is None else holding.session
     if holding is None or session is None:
         raise NoSuchInstrument(f"The script no longer has {printable(key)} open.", "Try again.")
+    if asked.get("action") in (IDENTITY, OPEN_NETS):
+        with _held(session, begin, check, as_it_is=True):
+            about_all = _identity if asked["action"] == IDENTITY else _open_nets
+            return json.dumps(about_all(holding, session))
     config = _config(holding, session.instrument, name, asked)
     action = _action(config, str(asked.get("action", "")))
     value = asked.get("value")
@@ -49,12 +53,38 @@ def carry_out(asked: Mapping[str, Any], begin: Callable[[], None], check: Callab
     if setting:
         _check_setting(holding, config, action, value, bool(asked.get("may_set")))
     with _held(session, begin, check, as_it_is=not setting):
-        driver: Driver[Any] = holdings.driver_class(config)(config, session, lambda: None)  # it closes nothing
-        driver.as_it_is = not setting
-        driver.coupled = action.harmless
-        driver.check()
-        result = action.on(driver, value)
-    return json.dumps({"state": asdict(result)} if isinstance(result, State) else {"value": result})
+        return json.dumps(_plain(_act(config, session, action, value, as_it_is=not setting)))
+
+
+def _act(config: NetConfig, session: Session, action: Action, value: Any = None, *, as_it_is: bool) -> Any:
+    driver: Driver[Any] = holdings.driver_class(config)(config, session, lambda: None)  # it closes nothing
+    driver.as_it_is = as_it_is
+    driver.coupled = action.harmless
+    driver.check()
+    return action.on(driver, value)
+
+
+def _plain(result: Any) -> dict[str, Any]:
+    return {"state": asdict(result)} if isinstance(result, State) else {"value": result}
+
+
+def _identity(_: Holding, session: Session) -> dict[str, Any]:
+    return {"value": session.identity()}
+
+
+def _open_nets(holding: Holding, session: Session) -> dict[str, Any]:
+    """Return a reading of each net that is open, or why there is none."""
+    found = []
+    for config in list(holding.users.values()):
+        name = look(config.type)
+        about: dict[str, Any] = {"net": config.name, "type": config.type.value}
+        if name:
+            try:
+                about |= _plain(_act(config, session, ACTIONS[config.type][name], as_it_is=True))
+            except InstrumentError as error:
+                about["error"] = str(error)
+        found.append(about)
+    return {"nets": found}
 
 
 def _config(holding: Holding, instrument: Instrument, name: str, asked: Mapping[str, Any]) -> NetConfig:

@@ -93,8 +93,15 @@ ACTIONS: Mapping[NetType, Mapping[str, Action]] = {
     },
     NetType.UART: {},
 }
-NAMES = frozenset(name for actions in ACTIONS.values() for name in actions)
+# Readings of an instrument, whatever nets it has: how it identifies itself, and a reading of each net that is open.
+IDENTITY, OPEN_NETS = "identity", "open-nets"
+NAMES = frozenset((IDENTITY, OPEN_NETS, *(name for actions in ACTIONS.values() for name in actions)))
 _DOING = frozenset(name for actions in ACTIONS.values() for name, action in actions.items() if action.do)
+
+
+def look(type: NetType) -> str:
+    """Return the action that shows most of a net of this type; "" if none does."""
+    return next((name for name in ("state", "input", "output") if name in ACTIONS[type]), "")
 
 
 def is_setting(name: str, value: object) -> bool:
