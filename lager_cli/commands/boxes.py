@@ -11,9 +11,9 @@ from lager.errors import BoxError, LagerError
 from lager.text import similar
 from lager_cli.boxes import box_table
 from lager_cli.boxes.box_table import COMMAND, Box
-from lager_cli.commands import completion
-from lager_cli.commands.options import json_option
 from lager_cli.display import output
+from lager_cli.options import completion
+from lager_cli.options.common import json_option
 
 _CHECK_HEADERS = ("BOX", "SSH", "LAGER", "LAGERD", "GROUP", "TO DO")
 _GROUP = "lager"

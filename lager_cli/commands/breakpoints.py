@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lager_cli.commands.box_option import box_group_option, go
 from lager_cli.daemon import ask
 from lager_cli.display import output
 from lager_cli.display.age import with_ages
 from lager_cli.display.pause_table import HEADERS, row, show
+from lager_cli.options.box_option import box_group_option, go
 
 if TYPE_CHECKING:
     from lager_cli.boxes.fan_out import Table

@@ -20,8 +20,8 @@ from lager.bus import address
 from lager.errors import BusError, LagerError
 from lager.text import duration, printable
 from lager_cli.boxes.lost_client import MESSAGE_ID as LOST
-from lager_cli.commands.box_option import several_box_option
 from lager_cli.display import output
+from lager_cli.options.box_option import several_box_option
 
 if TYPE_CHECKING:
     from lager_cli.boxes.fan_out import Table

@@ -10,12 +10,12 @@ from lager import NetType
 from lager.contract import INSTRUMENTS
 from lager.errors import NoSuchInstrument
 from lager.text import duration, printable
-from lager_cli.commands.box_option import box_group_option, box_option, go
 from lager_cli.commands.net_actions import command, single
-from lager_cli.commands.options import json_option
 from lager_cli.daemon import ask
 from lager_cli.display import output
 from lager_cli.display.age import age, with_ages
+from lager_cli.options.box_option import box_group_option, box_option, go
+from lager_cli.options.common import json_option
 
 if TYPE_CHECKING:
     from lager.contract import LeaseDetails

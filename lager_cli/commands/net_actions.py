@@ -12,12 +12,13 @@ from lager.nets import file as nets_file
 from lager.nets.actions import ACTIONS, Action, is_setting
 from lager.text import printable
 from lager_cli import daemon
-from lager_cli.commands import completion, through
-from lager_cli.commands.box_option import box_option
-from lager_cli.commands.options import json_option, wait_option
+from lager_cli.commands import through
 from lager_cli.commands.through import through_option
-from lager_cli.commands.typed_values import TakesNumbers, level, number
 from lager_cli.display import output
+from lager_cli.options import completion
+from lager_cli.options.box_option import box_option
+from lager_cli.options.common import json_option, wait_option
+from lager_cli.options.typed_values import TakesNumbers, level, number
 
 
 def with_net(

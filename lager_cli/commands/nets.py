@@ -13,10 +13,10 @@ from lager.nets import saved_nets, terminals
 from lager.nets.model import Instrument, Nets
 from lager_cli import daemon
 from lager_cli.commands import through
-from lager_cli.commands.box_option import box_group_option, box_option, go
-from lager_cli.commands.options import json_option, wait_option
 from lager_cli.commands.through import through_option
 from lager_cli.display import output
+from lager_cli.options.box_option import box_group_option, box_option, go
+from lager_cli.options.common import json_option, wait_option
 
 if TYPE_CHECKING:
     from lager_cli.boxes.fan_out import Table

@@ -12,12 +12,13 @@ from lager import variables
 from lager.contract import LONGEST_RUN
 from lager.errors import LagerError
 from lager.text import printable
-from lager_cli.commands import box_option, completion, file_options, resume, script_words
-from lager_cli.commands.options import seconds
-from lager_cli.commands.typed_values import Whole
+from lager_cli.commands import resume
 from lager_cli.daemon import get
 from lager_cli.display import output
 from lager_cli.linux import hide_arguments
+from lager_cli.options import box_option, completion, file_options, script_words
+from lager_cli.options.common import seconds
+from lager_cli.options.typed_values import Whole
 
 _SORTED = "lager_cli.commands.python.sorted"  # the words, with lager's options first
 _SETTINGS = variables.ENV_SETTINGS  # of --env, for the lager on a box
@@ -251,7 +252,7 @@ def _here(asked: _Asked) -> int:
 
         return request_pause.ask(asked.pause)
     if asked.reattach is not None:
-        from lager_cli.runs import reattach
+        from lager_cli.detached import reattach
 
         return reattach.reattach(asked.reattach, asked.tail)
     if asked.kill is not None:
@@ -271,7 +272,7 @@ def _run(asked: _Asked) -> int:
     timeout = asked.timeout if asked.detach else _capped(asked.timeout)
     run = Run(asked.runnable, asked.arguments, asked.module, environment, timeout)
     if asked.detach:
-        from lager_cli.runs import detach
+        from lager_cli.detached import detach
 
         return detach.detach(run)
     return run.run()

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lager.text import duration
-from lager_cli.commands.box_option import several_box_option
 from lager_cli.display import output
+from lager_cli.options.box_option import several_box_option
 from lager_cli.runs import records
 from lager_cli.runs.records import Record
 
@@ -80,7 +80,7 @@ def _row(run: dict[str, Any]) -> tuple[object, ...]:
 
 def _paused() -> dict[str, list[str]]:
     """Return the ids of pauses by run; none if lagerd does not answer."""
-    from lager_cli.commands import completion
+    from lager_cli.options import completion
 
     found: dict[str, list[str]] = {}
     for pause in completion.quietly_paused():

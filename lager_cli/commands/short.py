@@ -10,13 +10,14 @@ import shlex
 import click
 
 from lager.question import shown
-from lager_cli.commands import completion, resume
-from lager_cli.commands.box_option import box_group_option, box_option, choose, typed
-from lager_cli.commands.options import seconds
+from lager_cli.commands import resume
 from lager_cli.commands.own import own_pause, own_run
-from lager_cli.commands.typed_values import TakesNumbers
 from lager_cli.daemon import ask
 from lager_cli.display import output
+from lager_cli.options import completion
+from lager_cli.options.box_option import box_group_option, box_option, choose, typed
+from lager_cli.options.common import seconds
+from lager_cli.options.typed_values import TakesNumbers
 
 
 @click.command("continue")
@@ -115,7 +116,7 @@ def attach(run: str | None, tail: int | None) -> int:
       lager attach
       lager attach 9b1c --tail 20
     """
-    from lager_cli.runs import reattach
+    from lager_cli.detached import reattach
 
     return reattach.reattach(run or own_run(lambda one: one.detached, "detached run").id, tail)
 

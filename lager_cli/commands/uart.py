@@ -16,12 +16,12 @@ import click
 
 from lager import NetType
 from lager.errors import InvalidArgument
-from lager_cli.commands import completion
-from lager_cli.commands.box_option import box_option
 from lager_cli.commands.net_actions import with_net
-from lager_cli.commands.options import seconds, wait_option
-from lager_cli.commands.typed_values import Whole
 from lager_cli.display import output
+from lager_cli.options import completion
+from lager_cli.options.box_option import box_option
+from lager_cli.options.common import seconds, wait_option
+from lager_cli.options.typed_values import Whole
 
 _LEAVE = b"\x1d"  # Ctrl-]
 

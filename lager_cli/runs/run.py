@@ -16,7 +16,7 @@ from lager.errors import LagerError
 from lager.inspection import display_paths
 from lager_cli import daemon
 from lager_cli.display import output
-from lager_cli.runs.enter_key import EnterKey
+from lager_cli.run_terminal.enter_key import EnterKey
 from lager_cli.runs.keeper import Keeper
 from lager_cli.runs.wait import BLOCKED, Wait
 

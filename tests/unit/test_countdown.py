@@ -7,7 +7,7 @@ import pty
 import pytest
 
 from lager_cli.linux.tty_writes import TtyWrites
-from lager_cli.runs.countdown import words
+from lager_cli.run_terminal.countdown import words
 
 
 @pytest.mark.parametrize(

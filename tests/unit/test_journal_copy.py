@@ -4,9 +4,9 @@ import os
 import select
 
 from lager.system import MODIFIED
+from lager_cli.detached.journal_copy import JournalCopy
+from lager_cli.detached.output_log import OutputLog
 from lager_cli.linux.inotify import Changes
-from lager_cli.runs.journal_copy import JournalCopy
-from lager_cli.runs.output_log import OutputLog
 from tests.processes import PATIENCE
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lager.text import number_of, seconds_of
-from lager_cli.commands.typed_values import level, number
+from lager_cli.options.typed_values import level, number
 
 NO_NUMBERS = [
     "",

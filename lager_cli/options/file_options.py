@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from lager import variables
-from lager_cli.commands import completion
+from lager_cli.options import completion
 
 _ADD = "With --box: also send this file or folder, to the same place in the run's folder. Can be repeated."
 _DOWNLOAD = (

@@ -1,6 +1,6 @@
 """The process that keeps a detached run: it starts the script, waits for it, and records its end.
 
-It runs as `python -m lager_cli.runs.supervisor JOB`, in a unit of the user's systemd manager or in its own session.
+It runs as `python -m lager_cli.detached.supervisor JOB`, in a unit of the user's systemd manager or in its own session.
 A signal to it (systemctl stop, the unit's time limit) ends the whole run. It also ends what outlives the script.
 """
 
@@ -13,12 +13,12 @@ from urllib.parse import unquote_to_bytes
 
 from lager import system
 from lager.errors import LagerError
+from lager_cli.detached.job import Job
+from lager_cli.detached.journal_copy import JournalCopy
+from lager_cli.detached.output_log import OutputLog
 from lager_cli.display import output
 from lager_cli.linux import process_tree
 from lager_cli.runs import records
-from lager_cli.runs.job import Job
-from lager_cli.runs.journal_copy import JournalCopy
-from lager_cli.runs.output_log import OutputLog
 from lager_cli.runs.run import OWN_SIGNALS
 from lager_cli.runs.wait import BLOCKED, Wait
 

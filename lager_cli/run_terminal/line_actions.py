@@ -14,7 +14,7 @@ from lager.contract import BREAKPOINTS, BREAKPOINTS_PATH
 from lager.errors import LagerError
 from lager.text import time_left
 from lager_cli.daemon import identify
-from lager_cli.runs.typed_line import HELP, Line, Wish
+from lager_cli.run_terminal.typed_line import HELP, Line, Wish
 
 
 class LineActions:

@@ -10,10 +10,10 @@ from lager.breakpoints.banner import box_option
 from lager.errors import LagerError, RunError
 from lager.system import MODIFIED, MOVED_TO
 from lager_cli import daemon
+from lager_cli.detached.output_log import ERR, OUT, OutputLog, Reader
 from lager_cli.display import output
 from lager_cli.linux.inotify import Changes
 from lager_cli.runs import records
-from lager_cli.runs.output_log import ERR, OUT, OutputLog, Reader
 from lager_cli.runs.records import Record
 
 _LEFT = 130
@@ -52,7 +52,7 @@ def _attended(record: Record) -> Iterator[None]:
     if not os.isatty(0):
         yield
         return
-    from lager_cli.runs.enter_key import EnterKey
+    from lager_cli.run_terminal.enter_key import EnterKey
 
     try:
         address = daemon.ready_address()

@@ -9,7 +9,7 @@ import click
 
 from lager import variables
 from lager.errors import BoxError, TransferError
-from lager_cli.commands import completion
+from lager_cli.options import completion
 
 if TYPE_CHECKING:
     from lager_cli.boxes.fan_out import Table

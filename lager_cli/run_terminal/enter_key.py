@@ -49,11 +49,11 @@ if TYPE_CHECKING:
     from lager.contract import PauseDetails
     from lager.question import Question
     from lager_cli.linux.tty_writes import LastWrite
-    from lager_cli.runs.countdown import Countdown
-    from lager_cli.runs.direct_pauses import DirectPauses
-    from lager_cli.runs.line_actions import LineActions
-    from lager_cli.runs.typed_line import Line
-    from lager_cli.runs.unseen_pauses import UnseenPauses
+    from lager_cli.run_terminal.countdown import Countdown
+    from lager_cli.run_terminal.direct_pauses import DirectPauses
+    from lager_cli.run_terminal.line_actions import LineActions
+    from lager_cli.run_terminal.typed_line import Line
+    from lager_cli.run_terminal.unseen_pauses import UnseenPauses
 
 _RETRY_FIRST, _RETRY_LAST = 0.1, 2.0  # seconds between two looks for a bus that was lost
 _TYPED_AHEAD = 0.5  # seconds that a shell needs at most to give us the terminal
@@ -146,19 +146,19 @@ class EnterKey:
             with contextlib.suppress(OSError):
                 self._terminal = os.open(os.ttyname(0), os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC | os.O_NONBLOCK)
         if self._terminal >= 0:
-            from lager_cli.runs.direct_pauses import DirectPauses
-            from lager_cli.runs.line_actions import LineActions
+            from lager_cli.run_terminal.direct_pauses import DirectPauses
+            from lager_cli.run_terminal.line_actions import LineActions
 
             self._actions = LineActions(self._address, self._say, self._keys_changed)
             with contextlib.suppress(OSError):
                 self._direct = DirectPauses(self._run_id, self._direct_changed)
         if os.isatty(2) and not self._keys_are_ours:
-            from lager_cli.runs.countdown import Countdown
+            from lager_cli.run_terminal.countdown import Countdown
 
             with contextlib.suppress(OSError):
                 self._countdown = Countdown(math.inf if self._ends is None else self._ends, self._row)
         if any(os.isatty(fd) for fd in (0, 1, 2)):
-            from lager_cli.runs.unseen_pauses import UnseenPauses
+            from lager_cli.run_terminal.unseen_pauses import UnseenPauses
 
             self._unseen = UnseenPauses(
                 self._logs, enter=self._terminal >= 0, told=self._row_anew, last_write=last_write
@@ -341,8 +341,8 @@ class EnterKey:
 
     def _take(self, typed: bytes) -> None:
         """Do what a line asks for."""
-        from lager_cli.runs import typed_line
-        from lager_cli.runs.typed_line import Wish
+        from lager_cli.run_terminal import typed_line
+        from lager_cli.run_terminal.typed_line import Wish
 
         assert self._actions is not None
         id = self._meant()

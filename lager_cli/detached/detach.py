@@ -17,10 +17,10 @@ from lager.errors import RunError
 from lager.system import user_name
 from lager.text import printable
 from lager_cli import daemon
+from lager_cli.detached.job import Job
+from lager_cli.detached.supervisor import READY
 from lager_cli.display import output
-from lager_cli.runs.job import Job
 from lager_cli.runs.run import Run, new_id, uploaded
-from lager_cli.runs.supervisor import READY
 
 _STOP_SECONDS = 20.0  # longer than the ladder of the supervisor takes
 _LINGERING = Path("/var/lib/systemd/linger")
@@ -65,7 +65,7 @@ def _manager() -> Path | None:
 
 
 def _supervisor(path: Path) -> list[str]:
-    return ["-P", "-m", "lager_cli.runs.supervisor", quote(os.fsencode(path))]
+    return ["-P", "-m", "lager_cli.detached.supervisor", quote(os.fsencode(path))]
 
 
 def _start_unit(job: Job, path: Path, runtime: Path, timeout: float) -> None:

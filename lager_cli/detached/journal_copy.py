@@ -7,8 +7,8 @@ import threading
 from types import TracebackType
 
 from lager.system import MODIFIED
+from lager_cli.detached.output_log import ERR, OUT, LogWriter, OutputLog, Reader
 from lager_cli.linux.inotify import Changes
-from lager_cli.runs.output_log import ERR, OUT, LogWriter, OutputLog, Reader
 
 _LAST_SECONDS = 30.0
 

@@ -1,0 +1,1 @@
+"""Detached runs: start one, keep its output, follow it."""

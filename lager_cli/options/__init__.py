@@ -1,0 +1,1 @@
+"""What several commands share: options, --box, completion, and how words are read."""
