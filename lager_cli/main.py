@@ -9,6 +9,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from lager.errors import LagerError
+from lager.text import printable, similar
 from lager_cli.display import output
 
 _COMMANDS = {
@@ -63,6 +64,14 @@ class _Lazy(click.Group):
         command = getattr(import_module(module), attribute)
         assert isinstance(command, click.Command)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if not ctx.resilient_parsing and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            meant = [f" Did you mean {one}?" for one in similar(args[0].lower(), _COMMANDS)]
+            raise click.UsageError(f"There is no command {printable(args[0], 40)!r}.{''.join(meant)}", ctx)
+        return super().resolve_command(ctx, args)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         known = [CompletionItem(name, help=text) for name, (_, _, text) in sorted(_COMMANDS.items())]

@@ -103,7 +103,7 @@ async def serve(address: str, config_file: Path | None = None) -> int:
     breakpoints.hooks.instruments = lambda pause: instruments.of(pause.owner)
     breakpoints.hooks.changed = instruments.hooks.changed = lambda _: status()
     service = Service(bus, breakpoints, instruments, config_file)
-    tree = ObjectTree(service.refused, lasting=("Pause",))
+    tree = ObjectTree(service.refused, lasting=("Pause", "Ask"))
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, service.reload)
     tree.add(BREAKPOINTS_PATH, breakpoints.interface())
     tree.add(INSTRUMENTS_PATH, instruments.interface())

@@ -20,12 +20,12 @@ class RunFiles:
     """Before anything is sent, raises TransferError, or UsageError if there is nothing to run."""
 
     def __init__(
-        self, runnable: str, module: bool, added: Sequence[str], patterns: Sequence[str], *, overwrite: bool
+        self, runnable: str, flag: str, added: Sequence[str], patterns: Sequence[str], *, overwrite: bool
     ) -> None:
         self._wanted = downloads.Wanted(patterns)
         self._receiver = downloads.Receiver(self._wanted, overwrite=overwrite)
         self._selection = FileSelection()
-        for name in [*_of(runnable, module), *added]:
+        for name in [*_of(runnable, flag), *added]:
             self._selection.add(name)
         if not overwrite:
             downloads.refuse_existing(self._wanted)
@@ -73,10 +73,12 @@ class RunFiles:
             self._unreceived = problem
 
 
-def _of(runnable: str, module: bool) -> list[str]:
-    """Return its file or folder here; empty for a module that only the box has."""
-    if not module:
-        run.target(runnable, module)
+def _of(runnable: str, flag: str) -> list[str]:
+    """Return its file or folder here; empty for code, and for a module that only the box has."""
+    if flag == "-c" or runnable == "-":
+        return []
+    if not flag:
+        run.target(runnable, flag)
         return [runnable]
     top = runnable.partition(".")[0]
     return [name for name in (top, f"{top}.py") if os.path.exists(name)][:1]

@@ -4,12 +4,13 @@ import click
 from click.shell_completion import get_completion_class
 
 from lager_cli.display import output
+from lager_cli.options.typed_values import Word
 
 _VARIABLE = "_LAGER_COMPLETE"
 
 
 @click.command()
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.argument("shell", type=Word(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
     """Print the completion script for SHELL. It completes commands, options, ids, nets and boxes.

@@ -18,7 +18,7 @@ from lager_cli.display import output
 from lager_cli.options import completion
 from lager_cli.options.box_option import box_option
 from lager_cli.options.common import json_option, wait_option
-from lager_cli.options.typed_values import TakesNumbers, level, number
+from lager_cli.options.typed_values import TakesNumbers, Word, level, number
 
 
 def with_net(
@@ -43,7 +43,7 @@ def command(name: str, type: NetType, help: str, examples: Sequence[str]) -> cli
 
     @click.command(name, cls=TakesNumbers, help=f"{help}\n\n\b\n{_listed(actions)}{_shown(name, examples)}")
     @click.argument("net", shell_complete=completion.nets(type))
-    @click.argument("action", type=click.Choice(list(actions)), default="state")
+    @click.argument("action", type=Word(list(actions)), default="state")
     @click.argument("value", nargs=-1, metavar="[VALUE]")
     @json_option
     @wait_option

@@ -26,14 +26,19 @@ _ONLY_ONE = "\0"  # cannot be typed: `--continue ""` is a mistake and resumes no
 
 
 class _Python(click.Command):
-    """Accepts lager's options after a script, too; with -m, all words after the module's name go to the module."""
+    """Accepts lager's options after a script, too; with -m and -c, all words after the next one are its own."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         args = self._with_module_apart(args)
         given = self.make_parser(ctx).parse_args(list(args))[0]
         behind = given.get("arguments")
         at = len(args) - (len(behind) if isinstance(behind, tuple) else 0)  # index of the word after the runnable
-        if not isinstance(given.get("runnable"), str) or given.get("module") is True or "--" in args[at - 2 : at - 1]:
+        if (
+            not isinstance(given.get("runnable"), str)
+            or given.get("module") is True
+            or given.get("code") is True
+            or "--" in args[at - 2 : at - 1]
+        ):
             return super().parse_args(ctx, args)
         split = script_words.split(args[at:])
         words = [*args[: at - 1], *split.ours, "--", args[at - 1], *split.theirs]
@@ -48,7 +53,7 @@ class _Python(click.Command):
             raise click.UsageError(f"{problem.format_message()} {script_words.ADVICE}", ctx) from None
 
     def _with_module_apart(self, args: list[str]) -> list[str]:
-        """Return the words with `-mMODULE`, which Python accepts, as two words."""
+        """Return the words with `-mMODULE` and `-cCODE`, which Python accepts, as two words."""
         values = {
             name: option.nargs
             for option in self.params
@@ -57,8 +62,9 @@ class _Python(click.Command):
         }
         at = 0
         while at < len(args) and args[at].startswith("-") and args[at] != "--":
-            if args[at].startswith("-m") and len(args[at]) > 2:
-                return [*args[:at], "-m", args[at][2:], *args[at + 1 :]]
+            flag = args[at][:2]
+            if flag in ("-m", "-c") and len(args[at]) > 2:
+                return [*args[:at], flag, args[at][2:], *args[at + 1 :]]
             at += 1 + values.get(args[at], 0)
         return args
 
@@ -68,6 +74,8 @@ class _Asked:
     """The parsed command line, by the names of the options below."""
 
     module: bool
+    code: bool
+    unbuffered: bool
     settings: tuple[str, ...]
     passed: tuple[str, ...]
     timeout: float
@@ -94,6 +102,8 @@ class _Asked:
 
 @click.command(cls=_Python, context_settings={"allow_interspersed_args": False, "help_option_names": ["-h", "--help"]})
 @click.option("-m", "module", is_flag=True, help="Run a module by its name, as python -m does.")
+@click.option("-c", "code", is_flag=True, help="Run the code that follows, as python -c does.")
+@click.option("-u", "unbuffered", is_flag=True, help="Do not buffer the output, as python -u does.")
 @click.option("--env", "settings", multiple=True, metavar="FOO=BAR", help="Set a variable for the script.")
 @click.option("--passenv", "passed", multiple=True, metavar="NAME", help="Pass a variable of this shell to the script.")
 @click.option("--timeout", type=seconds, default=0.0, help="End the whole run after TIME, paused or not (0: never).")
@@ -138,20 +148,22 @@ class _Asked:
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, shell_complete=completion.files)
 @click.pass_context
 def python(context: click.Context, /, **options: Any) -> int:
-    """Run RUNNABLE, a Python file or a folder with a main.py, and let pause() and breakpoint() pause it.
+    """Run RUNNABLE, a Python file or a folder with a main.py, and let pause() and breakpoint() pause it. "-" reads the
+    script from standard input.
 
     With --box, a file is sent alone, and a folder without the files that git ignores. Use --add-file to send other
     files that the script imports or opens. They go to a private folder on the box. The run starts in that folder, which
     is removed when the run has ended.
 
     After a script, lager also accepts --box, --env, --passenv, --timeout, --detach, --add-file, --download,
-    --allow-overwrite and --pause-on-error, up to "--"; every other word goes to the script. With -m, all words after
-    the module's name go to the module.
+    --allow-overwrite and --pause-on-error, up to "--"; every other word goes to the script. With -m and -c, all words
+    after the module or the code go to it.
 
     \b
     Examples:
       lager python test.py --its-own-options
       lager python -m package.module
+      lager python -c 'from lager import pause; pause("look")'
       lager python test.py --box bench3 --env LAGER_BREAKPOINTS=off
       lager python test.py -- --timeout 5      (the script's --timeout)
       lager python project --box bench3 --add-file limits.csv --download 'results/*.csv'
@@ -196,6 +208,8 @@ def _check(asked: _Asked) -> None:
         )
         raise click.UsageError(f"{what}, not several of them." if count else f"{what}.")
     for option, needs, given in (
+        ("-u", "a script to run", not asked.unbuffered or asked.runnable),
+        ("-c", "no -m", not (asked.code and asked.module)),
         ("--detach", "a script to run", not asked.detach or asked.runnable),
         ("--tail", "--reattach", asked.tail is None or asked.reattach),
         ("--signal", "--kill", asked.signal_name is None or asked.kill),
@@ -219,7 +233,7 @@ def _there(asked: _Asked, box: str, words: list[str]) -> int:
         _environment(asked.settings, ())
         known[_SETTINGS] = json.dumps(asked.settings)
         words = _without(asked.settings, words)
-    files = RunFiles(asked.runnable, asked.module, asked.added, asked.downloads, overwrite=asked.overwrite)
+    files = RunFiles(asked.runnable, _flag(asked), asked.added, asked.downloads, overwrite=asked.overwrite)
     return files.run(box, words, known, stays=asked.detach)
 
 
@@ -268,14 +282,19 @@ def _run(asked: _Asked) -> int:
     assert asked.runnable is not None
     settings = [*json.loads(os.environ.pop(_SETTINGS, "[]")), *asked.settings]
     settings += [f"{variables.PAUSE_ON_ERROR}=1"] if asked.pause_on_error else []
+    settings += ["PYTHONUNBUFFERED=1"] if asked.unbuffered else []
     environment = _environment(settings, asked.passed)
     timeout = asked.timeout if asked.detach else _capped(asked.timeout)
-    run = Run(asked.runnable, asked.arguments, asked.module, environment, timeout)
+    run = Run(asked.runnable, asked.arguments, _flag(asked), environment, timeout)
     if asked.detach:
         from lager_cli.detached import detach
 
         return detach.detach(run)
     return run.run()
+
+
+def _flag(asked: _Asked) -> str:
+    return "-m" if asked.module else "-c" if asked.code else ""
 
 
 def _environment(settings: Sequence[str], passed: tuple[str, ...]) -> dict[str, str]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from lager.text import amount_of, printable
+from lager.text import amount_of, printable, similar
 
 _WHOLE = re.compile(r"[+-]?[0-9]+")
 _LEVELS = {"0": 0, "low": 0, "off": 0, "false": 0, "1": 1, "high": 1, "on": 1, "true": 1}
@@ -32,6 +32,15 @@ def level(text: str) -> int:
     if found is None:
         raise ValueError("Give 0, 1, low, high, off or on.")
     return found
+
+
+class Word(click.Choice[str]):
+    """The type of an argument that takes one of several words. Suggests the nearest for another one."""
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
+        words = ", ".join(self.choices)
+        meant = [f" Did you mean {one}?" for one in similar(str(value).lower(), self.choices)]
+        return f"'{printable(value, 40)}' is none of {words}.{''.join(meant)}"
 
 
 class Whole(click.IntRange):

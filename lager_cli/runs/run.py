@@ -29,11 +29,11 @@ OWN_SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ)  # Python ignores these; a script
 
 @dataclass
 class Run:
-    """`timeout` in seconds, 0 for none."""
+    """`flag` is -m or -c if `runnable` is a module or code, else empty. `timeout` is in seconds, 0 for none."""
 
     runnable: str
     arguments: tuple[str, ...]
-    module: bool
+    flag: str
     environment: dict[str, str]
     timeout: float
 
@@ -83,7 +83,7 @@ class Run:
 
     def command(self) -> list[str]:
         """Return the command line of the script. Raises UsageError if there is nothing to run."""
-        return [sys.executable, *target(self.runnable, self.module), *self.arguments]
+        return [sys.executable, *target(self.runnable, self.flag), *self.arguments]
 
     def ends(self) -> float | None:
         """Return when a run that starts now times out, on the monotonic clock; None for no timeout."""
@@ -107,10 +107,14 @@ class Run:
         return {**os.environ, **marks, **self.environment}
 
 
-def target(runnable: str, module: bool) -> list[str]:
-    """Return the arguments for Python. Raises UsageError if there is no such file."""
-    if module:
-        return ["-m", runnable]
+def target(runnable: str, flag: str) -> list[str]:
+    """Return the arguments for Python. `flag` is -m for a module, -c for code, else empty. The file `-` is standard
+    input. Raises UsageError if there is no such file.
+    """
+    if flag:
+        return [flag, runnable]
+    if runnable == "-":
+        return [runnable]
     name = display_paths.there(runnable)
     path = Path(name)
     if name and path.is_dir():

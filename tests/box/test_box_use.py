@@ -18,6 +18,8 @@ MEMBERS = {
     "Extend": ("sd", "deadbeef", 5),
     "OpenConsole": ("sa{sv}", "deadbeef", 0),
     "Pause": ("a{sv}", 0),
+    "Ask": ("a{sv}", 0),
+    "Answer": ("sv", "deadbeef", "s", "yes"),
     "Identify": ("s", "cli"),
 }
 

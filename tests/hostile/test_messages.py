@@ -30,16 +30,16 @@ _STANDARD = {
 }
 _METHODS = {
     NAME: ("Continue", "ContinueAll", "Extend", "List", "OpenConsole", "Inspect", "Identify", "Pause", "Interrupt",
-           "Touch", "Detach", "Nothing"),
-    INSTRUMENTS: ("Claim", "Release", "List"),
+           "Touch", "Detach", "Ask", "Answer", "KillRun", "Nothing"),
+    INSTRUMENTS: ("Claim", "Release", "List", "Through", "Guard", "Clear"),
     "org.freedesktop.LogControl1": ("Nothing",),
-    "com.lager.Script": ("Attach",),
+    "com.lager.Script": ("Attach", "Inspect", "Through"),
 }  # fmt: skip
 _PATHS = ("/com/lager/Breakpoints", "/com/lager/Instruments", "/org/freedesktop/LogControl1", "/", "/com", "/x/y")
 _SIGNATURES = ("", "s", "sd", "sa{sv}", "a{sv}", "su", "sua{sv}", "ss", "ssv", "h", "v", "as", "ai", "(sv)", "a(ss)",
                "aa{sv}", "ay", "g", "o", "t", "aaaas", "a{s(iv)}")  # fmt: skip
 _KEYS = ("id", "label", "file", "line", "timeout", "remaining", "interactive", "net", "name", "wait", "since",
-         "on_timeout", "run_id", "input", "", "x" * 300)  # fmt: skip
+         "on_timeout", "run_id", "input", "question", "kind", "choices", "low", "default", "", "x" * 300)  # fmt: skip
 _TEXTS = ("", "0123abcd", "0123", "LogLevel", NAME, "\x1b[2J", "é\n\u202e", "x" * 5000, "../../etc", "psu1")
 
 

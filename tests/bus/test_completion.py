@@ -102,7 +102,7 @@ def test_no_label_reaches_the_shell_as_more_than_text(station, start, client, tm
 def test_an_unknown_shell_is_refused(lager):
     refused = lager("completion", "csh")
     assert refused.returncode == 2
-    assert "'bash', 'zsh', 'fish'" in refused.stderr
+    assert "is none of bash, zsh, fish." in refused.stderr
 
 
 def test_names_of_boxes_and_ids_of_runs_are_offered(bash, lager, run, client, tmp_path):

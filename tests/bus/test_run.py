@@ -292,3 +292,46 @@ def test_a_reader_that_closes_the_pipe(start, script, client, run):
     assert full.wait() != 0
     assert "Traceback" not in full.err.rest()
     client.call("Continue", "s", id)
+
+
+def test_code_of_the_command_line_runs_as_with_python(lager, client):
+    done = lager("python", "-c", "import sys; print(sys.argv)", "--env", "A=1", "-x")
+    assert (done.returncode, done.stdout) == (0, "['-c', '--env', 'A=1', '-x']\n")
+    assert lager("python", "-cprint(2 * 21)").stdout == "42\n"
+
+
+def test_a_script_comes_from_standard_input(lager):
+    assert lager("python", "-", "a", "b", stdin="import sys\nprint(sys.argv)\n").stdout == "['-', 'a', 'b']\n"
+
+
+def test_code_of_the_command_line_pauses(start, client):
+    process = start(LAGER, "python", "-c", "from lager import pause; pause('look'); print('after')")
+    pause = client.paused()
+    assert (pause["label"], pause["file"]) == ("look", "<string>")
+    client.call("Continue", "s", pause["id"])
+    process.out.expect("after\n")
+    assert process.wait() == 0
+
+
+def test_unbuffered_output_comes_at_once(station, monkeypatch, lager):
+    monkeypatch.delitem(station.env, "PYTHONUNBUFFERED")
+    text = "import sys; print(sys.stdout.write_through)"
+    assert lager("python", "-u", "-c", text).stdout == "True\n"
+    assert lager("python", "-c", text).stdout == "False\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [(["suply"], "supply"), (["breakpoint"], "breakpoints"), (["supply", "supply2", "voltge"], "voltage"),
+     (["completion", "zhs"], "zsh")],
+)  # fmt: skip
+def test_a_mistyped_word_is_answered_with_the_nearest_one(lager, words, meant):
+    refused = lager(*words)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr.rstrip().endswith(f"Did you mean {meant}?")
+
+
+def test_a_word_like_no_other_is_refused_without_a_guess(lager):
+    refused = lager("zzz")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr.endswith("There is no command 'zzz'.\n")
