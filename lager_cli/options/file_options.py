@@ -32,4 +32,4 @@ def check(added: tuple[str, ...]) -> None:
     if variables.RUN_FOLDER not in os.environ:
         for name in added:
             if not os.path.exists(name):
-                raise click.UsageError(f"--add-file: there is no file or folder {name}.")
+                raise click.UsageError(f"--add-file: no such file or folder: {name}")

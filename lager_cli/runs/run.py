@@ -123,7 +123,7 @@ def target(runnable: str, flag: str) -> list[str]:
                 return [_no_option(str(path / main))]
         raise click.UsageError(f"The folder {runnable} has neither a main.py nor a __main__.py.")
     if not (name and path.exists()):
-        raise click.UsageError(f"There is no file or folder {runnable or repr(runnable)}.")
+        raise click.UsageError(f"No such file or folder: {runnable or repr(runnable)}")
     return [_no_option(name)]
 
 

@@ -137,7 +137,7 @@ class Receiver:
                     )
                     continue
                 if not fitting:
-                    raise TransferError(f"The box sent {info.name!r}, which was not asked for.", DISTRUST)
+                    raise TransferError(f"The box sent {info.name!r}, which was not requested.", DISTRUST)
                 self.missed = [pattern for pattern in self.missed if pattern not in fitting]
                 self._take(into, info, content)
 

@@ -16,7 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from tests.bench import box, floods, many, remote, rows, standing
+from tests.bench import box, crowded, floods, many, remote, rows
 from tests.bench.figures import Row, markdown, table
 from tests.bench.plot import svg
 from tests.bench.scale import FULL, QUICK, TINY, Scale
@@ -46,7 +46,7 @@ GROUPS: dict[str, Callable[[Station, Scale], Iterator[Row]]] = {
     "claims": many.claims,
     "processes": rows.processes,
     "remote": remote.rows,
-    "standing": standing.rows,
+    "crowded": crowded.rows,
     "floods": floods.rows,
     "box": box.rows,
 }

@@ -1,4 +1,4 @@
-"""Many pauses standing at once: of ours, and of a script that does the same with a file it polls."""
+"""Many pauses at once: of lager, and of a script that does the same with a polled file."""
 
 import json
 import os
@@ -75,7 +75,7 @@ class Crowd:
         self._one.do(extend())
 
     def went_on(self) -> list[float]:
-        """When each of them went on; waits for all."""
+        """Return when each of them resumed; wait for all."""
         return [float(line) for process in self.processes for line in process.out.rest().split()]
 
 

@@ -20,7 +20,7 @@ class Figures:
 
 @dataclass(frozen=True)
 class Row:
-    """One thing measured, beside a floor and beside the same job done with a polled file, where there are such.
+    """A measured figure, its floor, and the same figure with a polled file, if they exist.
 
     `pauses` is how many stood meanwhile; rows of one name differ in it.
     """

@@ -29,13 +29,13 @@ def rows(_: Station, scale: Scale) -> Iterator[Row]:
     for kind in ("", *scale.floods):
         with ExitStack() as own:
             station = own.enter_context(own_station())
-            id = _standing(own, station, scale.listed)
+            id = _paused(own, station, scale.listed)
             if kind:
                 own.enter_context(_flood(station, kind, id))
             yield from _row(station, f"beside a flood of {kind}" if kind else "beside no flood", scale.rounds)
 
 
-def _standing(own: ExitStack, station: Station, many: int) -> str:
+def _paused(own: ExitStack, station: Station, many: int) -> str:
     """A script with a console, whose id this is, and so many pauses beside it."""
     one, crowd = own.enter_context(client(station)), own.enter_context(client(station))
     own.enter_context(running(station, STANDING))

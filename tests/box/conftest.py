@@ -26,7 +26,7 @@ def wheel(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def clean_box(wheel):
-    """A box where nothing of ours is installed yet but what a wheel depends on."""
+    """A box without lager, but with the packages that its wheel depends on."""
     with container.booted(wheel) as box:
         yield box
 

@@ -25,7 +25,7 @@ def crowd(box):
 
 @pytest.fixture
 def same(box, crowd):
-    """All that was paused or held before the test is so after it, and nobody's time has changed."""
+    """All that was paused or held before the test is so after it, with the same timeouts."""
     # The time is taken right behind the list, as it is behind the second one.
     before, at, leases = listed(box), time.monotonic(), held(box)
     assert before.keys() >= {script.id for script in crowd}
@@ -41,7 +41,7 @@ def same(box, crowd):
 
 @contextlib.contextmanager
 def started_anew(box):
-    """Inside, something ends lagerd; at the end systemd has started it again, asked by nobody."""
+    """Inside, something ends lagerd; at the end systemd has restarted it, without a call."""
     with journal_from_now(box) as journal:
         first = main_pid(box)
         yield journal

@@ -182,7 +182,7 @@ def test_outsiders_cannot_pause_a_script(box):
         process.until("went on")
 
 
-def test_nobody_else_owns_the_names(box):
+def test_no_other_user_can_own_the_names(box):
     for user in ("alice", "mallory"):
         done = box.run(
             "busctl", "call", "org.freedesktop.DBus", "/", "org.freedesktop.DBus", "RequestName", "su",

@@ -1,4 +1,4 @@
-"""ask(): a pause that returns an answer, from whoever gives one first."""
+"""ask(): a pause that returns the first answer that anyone gives."""
 
 import pytest
 
@@ -68,7 +68,7 @@ def test_a_question_lists_what_it_asks(run, client):
     assert pause["interactive"]
 
 
-def test_whoever_answers_second_is_told_who_was_first(run, client, lager):
+def test_the_second_answer_says_who_was_first(run, client, lager):
     process = run(ASKS.format("'LED green?'"))
     id = client.paused()["id"]
     assert client.call("Answer", "sv", id, "no") is False
@@ -114,7 +114,7 @@ def test_at_its_deadline_it_is_the_default_or_an_error(run, client, arguments, o
 
 
 @pytest.mark.parametrize(("env", "expected"), [({"LAGER_BREAKPOINTS": "off"}, "got 4.0"), ({}, "got 4.0")])
-def test_where_nobody_can_answer_it_is_the_default_at_once(start, script, run, client, env, expected):
+def test_without_a_terminal_ask_returns_the_default_at_once(start, script, run, client, env, expected):
     name = script(ASKS.format("'how long?', kind='number', default=4, timeout=0"))
     process = start(LAGER, "python", name, **env) if env else start("python3", name)
     process.out.expect(expected)

@@ -1,4 +1,4 @@
-"""A traceback of an error of lager's shows the script's frames and one line of ours, wherever it is shown."""
+"""The traceback of a lager error has the frames of the script and one line of lager, wherever it is shown."""
 
 import re
 import sys
@@ -45,7 +45,7 @@ def said(run, bench, call, show, **env):
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_traceback_has_one_line_of_ours(run, bench, way):
+def test_a_traceback_has_one_line_of_lager(run, bench, way):
     call, error = WAYS[way]
     text = said(run, bench, call, "measure()")
     assert f"lager.errors.{error}: " in text
@@ -55,7 +55,7 @@ def test_a_traceback_has_one_line_of_ours(run, bench, way):
 
 
 @pytest.mark.parametrize("show", SHOWS)
-def test_a_traceback_has_one_line_of_ours_wherever_it_is_shown(run, bench, show):
+def test_a_traceback_has_one_line_of_lager_wherever_it_is_shown(run, bench, show):
     text = said(run, bench, "supply.set_voltage(100)", SHOWS[show])
     assert len(OURS.findall(text)) == 1
     assert "lager.errors.LimitExceeded: " in text

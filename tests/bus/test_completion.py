@@ -69,7 +69,7 @@ def test_a_program_completes_files(station, start, tmp_path):
     assert "measure.py" in fish.out.rest()
 
 
-def test_a_module_is_no_file(bash, tmp_path):
+def test_a_module_is_not_taken_for_a_file(bash, tmp_path):
     (tmp_path / "measure.py").touch()
     assert bash("lager python -m mea") == []
 
@@ -79,7 +79,7 @@ def test_fish_shows_what_is_said_behind_a_comma(start):
     assert "instruments\tList the instruments in use, and who holds them.\n" in fish.out.rest()
 
 
-def test_nothing_is_started_and_nothing_is_said_where_nobody_answers(bash, tmp_path):
+def test_completion_starts_nothing_and_prints_nothing_if_lagerd_does_not_answer(bash, tmp_path):
     alone = {"LAGER_BUS_ADDRESS": "", "XDG_RUNTIME_DIR": str(tmp_path), "LAGER_NETS": ""}
     assert bash("lager python --continue ''", **alone) == []
     assert bash("lager adc ''", **alone) == []

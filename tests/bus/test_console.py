@@ -70,7 +70,7 @@ class Raw:
 
 @pytest.fixture
 def paused(run, client):
-    """A script that stands at an interactive pause; its details."""
+    """A script at an interactive pause; its details."""
     run(SCRIPT)
     yield (details := client.paused())
     for pause in client.list():
@@ -278,7 +278,7 @@ def test_statements_are_evaluated_as_they_come(paused, start, client):
         (b"import time; print('on'); time.sleep(600)\n", "on\n"),
     ],
 )
-def test_when_the_script_goes_on_it_says_by_whom_and_ends(paused, start, client, typed, seen):
+def test_a_console_says_who_resumed_the_script_and_ends(paused, start, client, typed, seen):
     reader, writer = os.pipe()
     console = start(LAGER, "python", "--console", paused["id"], stdin=reader)
     os.close(reader)
@@ -429,7 +429,7 @@ def test_a_pause_in_a_console_is_refused_in_one_line(paused, raw, client):
     assert [signal.member for signal in client.passed].count("Paused") == 0
 
 
-def test_tracebacks_show_no_frame_of_ours(paused, raw):
+def test_tracebacks_show_no_frame_of_lager(paused, raw):
     console = raw(paused["id"])
     console.evaluate("class R:\n    def __repr__(self):\n        raise ValueError('no')\n")
     shown = console.evaluate("try:\n    R()\nexcept ValueError as e:\n    pass\nfor r in [R()]: r\n")
@@ -554,7 +554,7 @@ def test_an_evaluation_ends_with_its_client(run, client, start, source):
         assert process.wait() == 0
 
 
-def test_one_that_does_not_read_blocks_nobody(run, client, raw):
+def test_a_client_that_does_not_read_blocks_no_other(run, client, raw):
     process = run(SCRIPT)
     id = client.paused()["id"]
     console, other = raw(id), raw(id)
@@ -581,7 +581,7 @@ def test_100_mb_arrive_whole(paused, start):
     assert console.wait() == 0
 
 
-def test_a_stopped_client_is_told_when_it_wakes(run, client, start):
+def test_a_stopped_client_reads_the_end_when_it_wakes(run, client, start):
     process = run(SCRIPT)
     id = client.paused()["id"]
     reader, writer = os.pipe()
@@ -797,7 +797,7 @@ def test_only_lagerd_attaches(paused, client, station):
     assert client.do(attach_everywhere()) == [AccessDenied]
 
 
-def test_nobody_else_reports_for_the_script(paused, client):
+def test_no_other_process_reports_for_the_script(paused, client):
     for member, signature, more in (("Touch", "sua{sv}", ({},)), ("Detach", "su", ())):
         with pytest.raises(AccessDenied):
             client.call(member, signature, paused["id"], 1, *more)

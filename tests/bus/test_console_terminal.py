@@ -1,4 +1,4 @@
-"""Consoles on a terminal that knows no more than lines: what is typed, what is seen, and what stays the script's."""
+"""Consoles on a terminal that supports only lines: what is typed, what is shown, and what stays with the script."""
 
 import os
 import re
@@ -24,7 +24,7 @@ CTRL_C, CTRL_D = "\x03", "\x04"
 
 @pytest.fixture
 def paused(run, client):
-    """A script that stands at an interactive pause; its id. Its own standard input is empty."""
+    """A script at an interactive pause; its id. Its own standard input is empty."""
     run(SCRIPT)
     id = client.paused()["id"]
     yield id
@@ -153,7 +153,7 @@ def test_a_function_with_an_empty_line_can_be_pasted(paused, console):
     assert "Error" not in screen.screen.text
 
 
-def test_what_is_typed_ahead_of_exit_is_for_whoever_comes_next(paused, terminal):
+def test_input_typed_after_exit_is_left_for_the_next_reader(paused, terminal):
     screen = terminal("/bin/bash", "--norc", "--noprofile", "-i", PS1="$ ", TERM="dumb")
     screen.expect("$ ")
     screen.type(f"lager python --console {paused}\r")
@@ -165,7 +165,7 @@ def test_what_is_typed_ahead_of_exit_is_for_whoever_comes_next(paused, terminal)
 
 
 @pytest.mark.parametrize("typed", ["", "1 + 1", "while True: pass\r\r", "import time; time.sleep(600)\r", "def f():\r"])
-def test_when_the_script_goes_on_the_console_ends(paused, console, client, typed):
+def test_a_resume_ends_the_console(paused, console, client, typed):
     screen = console(paused)
     screen.type("'re' 'ady'\r")
     screen.expect("'ready'\n>>> ")

@@ -59,7 +59,7 @@ def test_who_waits_may_give_up(two):
     assert third.until("out") == {"out": "[]\n"}
 
 
-def test_who_leaves_holds_up_nobody(two):
+def test_a_client_that_leaves_blocks_no_other(two):
     first, second, third, _ = two
     first.connection.close()
     assert second.until("done") == {"done": True}
@@ -67,7 +67,7 @@ def test_who_leaves_holds_up_nobody(two):
     assert third.until("out") == {"out": "['second']\n"}
 
 
-def test_who_leaves_in_a_call_that_cannot_be_interrupted_holds_up_nobody(two):
+def test_a_client_that_leaves_in_a_blocking_call_blocks_no_other(two):
     first, second, third, _ = two
     first.send(interrupt=True)
     first.until("done")
@@ -115,7 +115,7 @@ def test_statements_run_in_the_order_in_which_they_came(two):
     assert second.until("out") == {"out": "['second', 'third']\n"}
 
 
-def test_who_does_not_read_holds_up_nobody_and_goes_on_in_its_turn(two):
+def test_a_client_that_does_not_read_loses_its_turn_and_continues_later(two):
     first, second, third, _ = two
     first.send(interrupt=True)
     first.until("done")

@@ -113,7 +113,7 @@ print("went on")
 
 
 def test_other_output_is_left_alone(screen, script, client, tmp_path):
-    """Each write ends up as it would have without us; the line stays where it was, and counts no more."""
+    """Each write ends up as it would without the countdown; the line stays where it was and is not updated."""
     os.mkfifo(tmp_path / "say")
     view = screen(*PYTHON, script(TALK))
     id = client.paused()["id"]

@@ -21,7 +21,7 @@ SAVED = [
 
 
 class Desk:
-    """Somebody who types what a page says, beside a script that is paused whenever the page speaks of one.
+    """A user who types what a page says, beside a script that is paused whenever the page mentions one.
 
     What else pauses meanwhile is let go on at once.
     """
@@ -46,7 +46,7 @@ class Desk:
         return done.returncode, done.stdout.replace(self._pause, ID) if self._pause else done.stdout, done.stderr
 
     def pause(self) -> str:
-        """The id of the pause that stands, of a new one where the last has ended."""
+        """Return the id of the pause; of a new one if the last has ended."""
         if self._pause not in [pause["id"] for pause in self._client.list()]:
             self._ours = True
             self._start(LAGER, "python", "examples/inspect_bench.py")

@@ -84,7 +84,7 @@ def test_what_is_deaf_to_signals_is_killed_at_last(family, name):
     process.wait()
 
 
-def test_a_stopped_script_goes_on_to_tidy_up(family):
+def test_a_stopped_script_is_continued_to_clean_up(family):
     process = family()
     process.out.expect("up")
     (script, _) = children(process.pid)

@@ -78,7 +78,7 @@ def test_a_pause_that_ended_while_it_was_listed_takes_no_keys(terminal, lagerd, 
 
 
 def test_each_enter_declares_its_kind_of_caller(terminal, lagerd, script):
-    """A lagerd that many others have called since remembers it no more."""
+    """A lagerd that many others have called since has forgotten it."""
     screen = terminal(LAGER, "python", script(ASKS))
     run = screen.expect("\n").split()[0]
     call = lagerd.calls.get(timeout=PATIENCE)
@@ -106,7 +106,7 @@ def test_the_enter_key_works_after_lagerd_stops_and_returns(terminal, lagerd, sc
     assert "stopping" not in screen.screen.text
 
 
-def test_a_pause_that_ended_while_it_was_listed_is_not_the_one_asked_for(terminal, start, lagerd, script):
+def test_a_pause_that_ended_while_it_was_listed_does_not_count_as_the_requested_one(terminal, start, lagerd, script):
     screen = terminal(LAGER, "python", script(ASKS))
     run, pid = screen.expect("\n").split()
     lagerd.client.do(lagerd.answer(lagerd.calls.get(timeout=PATIENCE)))

@@ -1,4 +1,4 @@
-"""What the stress run has found, each by itself: a full disk, a clock that steps, a lagerd at its very end."""
+"""What the stress run has found, one test each: a full disk, a clock that steps, a lagerd that is ending."""
 
 import asyncio
 import fcntl
@@ -51,7 +51,7 @@ def test_a_claim_on_a_full_disk(own_station, client):
     os.close(claim(client))
 
 
-def test_who_waits_for_an_instrument_is_told_of_a_full_disk(own_station, client):
+def test_a_waiting_claim_reports_a_full_disk(own_station, client):
     fd = claim(client)
     waiting = [client.start(client.bus.call(INSTRUMENTS, "/com/lager/Instruments", "Claim", "sa{sv}", "psu1",
                                             {"wait": 60.0})) for _ in range(2)]  # fmt: skip
@@ -66,7 +66,7 @@ def test_who_waits_for_an_instrument_is_told_of_a_full_disk(own_station, client)
 
 
 def test_a_lease_that_outlived_a_lagerd_leaves_no_descriptor_behind(own_station, client):
-    """The holder's connection is gone and its process lives on, so lagerd watches the process; until the release."""
+    """The holder's connection is lost but its process is alive, so lagerd watches the process until the release."""
     folder = Path(f"/proc/{own_station.lagerd.pid}/fd")
     claim(client)
     client.call("List")  # after which the copy that was sent is closed
@@ -132,8 +132,8 @@ def test_a_deadline_after_the_bus_was_left_ends_nothing(own_station):
     assert asyncio.run(recorded()) == []
 
 
-def test_a_stop_leaves_no_deadline_to_be_told_twice(own_station, client):
-    """Pauses end at every moment around the stop; each end that is logged is one that was told."""
+def test_a_stop_signals_no_timeout_twice(own_station, client):
+    """Pauses end at every moment around the stop; each end in the log was also signalled."""
     lagerd = own_station.lagerd
     for n in range(60):
         details = {"id": f"{n:08x}", "timeout": 0.2 + n / 1000}
@@ -150,7 +150,7 @@ def test_a_stop_leaves_no_deadline_to_be_told_twice(own_station, client):
 
 
 def test_a_release_that_comes_late_takes_nothing_from_the_next_holder(client, own_station):
-    """It was seen to be free by somebody else, before its holder said so; the next one is of the same connection."""
+    """Another caller saw that it was free before its holder released it; the next lease is of the same connection."""
     first = claim(client)
     again = client.start(client.bus.call(INSTRUMENTS, "/com/lager/Instruments", "Claim", "sa{sv}", "psu1",
                                          {"wait": 60.0}))  # fmt: skip
@@ -168,8 +168,8 @@ def test_a_release_that_comes_late_takes_nothing_from_the_next_holder(client, ow
         os.close(fd)
 
 
-def test_a_release_that_comes_late_is_no_offence(client, own_station):
-    """Somebody else has it by now, and nobody is denied anything."""
+def test_a_late_release_is_accepted(client, own_station):
+    """Another caller holds it by now, and no call is denied."""
     first = claim(client)
     fcntl.flock(first, fcntl.LOCK_UN)
     other = Client(own_station.address)

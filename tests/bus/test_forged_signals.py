@@ -1,4 +1,4 @@
-"""Anybody on a bus may send a signal to anybody: what looks like lagerd's and is not changes nothing."""
+"""Any client of a bus can send a signal to any other: a forged signal of lagerd changes nothing."""
 
 import json
 import os
@@ -85,7 +85,7 @@ print("got", repr(input("name? ")))
 
 
 @pytest.mark.parametrize("as_json", [True, False])
-def test_a_watch_tells_only_what_lagerd_told_it(start, run, client, forger, forge, own_station, as_json):
+def test_a_watch_shows_only_what_lagerd_sent(start, run, client, forger, forge, own_station, as_json):
     watch = start(LAGER, "breakpoints", "--watch", *(["--json"] if as_json else []))
     process = run("import lager\nlager.pause('real')\n")
     pause = client.paused()

@@ -83,7 +83,7 @@ def test_a_holder_below_this_folder_is_shown_by_its_relative_path(run, client, l
 HOLD = "from lager import Net, NetType, pause\nsupply = Net.get('supply2', type='supply')\n"
 
 
-def test_a_script_that_is_refused_is_told_what_a_script_can_do(run, client, start, script):
+def test_the_refusal_of_a_script_says_what_a_script_can_do(run, client, start, script):
     run(HOLD + "pause('held')\n")
     id = client.paused()["id"]
     text = "from lager import Net\ntry:\n    Net.get('supply3', type='PowerSupply')\nexcept Exception as error:\n"
@@ -107,7 +107,7 @@ def test_a_script_that_is_refused_is_told_what_a_script_can_do(run, client, star
         "subprocess.run(command, env={**os.environ, 'LAGER_PROCESS_ID': ''})",
     ],
 )
-def test_a_command_that_the_holder_itself_started_is_told_so(run, begin):
+def test_a_command_that_the_holder_started_says_so(run, begin):
     text = HOLD + "import os, subprocess\ncommand = ['lager', 'supply', 'supply3', 'state']\n" + begin + "\n"
     process = run(text)
     assert process.wait() == 0
@@ -119,7 +119,7 @@ def test_a_command_that_the_holder_itself_started_is_told_so(run, begin):
     assert "--wait" not in said
 
 
-def test_a_script_that_the_holder_itself_started_is_told_so(run, script):
+def test_a_script_that_the_holder_started_says_so(run, script):
     script(
         "from lager import Net\ntry:\n    Net.get('supply3', 'supply')\nexcept Exception as error:\n    print(error)\n",
         "second.py",
@@ -128,7 +128,7 @@ def test_a_script_that_the_holder_itself_started_is_told_so(run, script):
     assert "the script that started this one" in said
 
 
-def test_a_process_that_claims_its_own_instrument_again_is_told_so(run):
+def test_a_second_claim_by_the_holder_itself_says_so(run):
     text = HOLD + (
         "from lager.instruments.net import identify\n"
         "try:\n    identify(supply.config.instrument, net='supply3')\nexcept Exception as error:\n    print(error)\n"

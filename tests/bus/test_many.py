@@ -24,7 +24,7 @@ def two(client):
     return pauses
 
 
-def test_two_threads_go_on_one_by_one(run, client):
+def test_two_paused_threads_resume_one_by_one(run, client):
     process = run(THREADS)
     pauses = two(client)
     assert {name: pause["thread"] for name, pause in pauses.items()} == {"one": "one", "two": "two"}
@@ -76,7 +76,7 @@ def test_a_spawned_child(run, client):
 
 
 def test_a_child_keeps_nothing_of_its_parent(run, client):
-    """The parent is killed while its child lives on and reads its standard input: its pause is gone at once."""
+    """The parent is killed while its child is alive and reads its standard input: its pause ends at once."""
     text = """
 import lager, os, signal, threading
 lager.pause('before', timeout=0.001)

@@ -1,4 +1,4 @@
-"""pause() in the hands of a hostile user, on a broken machine: it pauses, or says why not, and the script goes on."""
+"""pause() with a hostile user on a broken machine: it pauses, or says why not, and the script continues."""
 
 import contextlib
 import os
@@ -66,7 +66,7 @@ def test_timeouts_that_are_none(run, client):
 
 
 @pytest.mark.parametrize("value", ["nan", "-1", "5 s", "\x1b[2J"])
-def test_a_variable_that_is_no_timeout(run, client, value):
+def test_an_invalid_timeout_variable(run, client, value):
     process = run("import lager\nlager.pause()\n", LAGER_BREAKPOINT_TIMEOUT=value)
     pause = client.paused()
     assert pause["timeout"] == 300

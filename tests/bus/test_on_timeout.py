@@ -14,7 +14,7 @@ EVIL = "class Evil:\n    def __repr__(self): raise ValueError\n    def __eq__(se
 
 
 def after(process) -> int:
-    """The seconds that the pause stood, as the rest of the line says; a busy machine makes them more."""
+    """Return how many seconds the pause lasted, as the line says; a busy machine adds some."""
     return int(process.err.expect("s\n").removesuffix("s\n"))
 
 
@@ -114,7 +114,7 @@ def test_exiting_when_the_main_thread_has_run_out(run):
     assert process.wait() == 124
 
 
-def test_resumed_in_time_it_goes_on(run, client):
+def test_a_pause_that_is_resumed_in_time_raises_nothing(run, client):
     text = "import lager\nfor way in ('raise', 'exit'): lager.pause(on_timeout=way)\nprint('went on')\n"
     process = run(text)
     for way in ("raise", "exit"):

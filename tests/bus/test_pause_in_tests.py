@@ -198,14 +198,14 @@ def test_no_clock_of_a_test_runs_while_it_is_paused(suite, way):
 
 
 @pytest.mark.parametrize("options", [("--timeout-method=signal",), ("--timeout-method=thread",)])
-def test_the_clock_of_a_test_goes_on_behind_its_pause(suite, options):
+def test_the_clock_of_a_test_continues_after_its_pause(suite, options):
     text = TIMED.format(marks="@pytest.mark.skip") + HANGS
     code, out, err = ended(suite(text, "-q", *options, LAGER_BREAKPOINT_TIMEOUT="2.2"))
     assert (code, err.count("lager: paused at")) == (1, 1)
     assert "Timeout" in out
 
 
-def test_faulthandler_goes_on_behind_a_pause(suite):
+def test_faulthandler_counts_again_after_a_pause(suite):
     text = TIMED.format(marks="@pytest.mark.skip") + HANGS.replace("timeout(2)", "timeout(100)")
     options = ("-q", *WAYS["faulthandler"][1])
     code, _, err = ended(suite(text, *options, LAGER_BREAKPOINT_TIMEOUT="2.2"))

@@ -127,7 +127,7 @@ def test_an_error_of_lagers_pauses_where_the_script_called_lager(run, client, la
     assert (code, out) == (1, "put away\n")
 
 
-def test_lager_has_let_go_of_the_instrument_when_its_error_pauses(run, client, lager, bench):
+def test_lager_has_released_its_locks_when_its_error_pauses(run, client, lager, bench):
     """The console may ask it anew."""
     process = run(USING_LAGER.format(statement=OF_LAGER["an instrument that has gone"], pid=bench.pid), options=ON)
     pause = client.paused()

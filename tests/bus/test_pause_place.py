@@ -39,7 +39,7 @@ def test_it_is_where_the_script_waits_for_it(run, client, lager, name):
     assert process.wait() == 0
 
 
-def test_a_callback_of_a_loop_and_a_thread_nobody_waits_for_are_where_the_main_thread_is(run, client):
+def test_an_unawaited_thread_or_callback_pauses_at_the_line_of_the_main_thread(run, client):
     text = """
 import asyncio, lager, signal, threading
 async def main():

@@ -190,7 +190,7 @@ def test_ctrl_c_clears_the_line(paused, console):
     answered(screen, "6 * 7", "\n42\n")
 
 
-def test_a_repr_that_sleeps_for_ever_and_a_value_of_ten_million(paused, console):
+def test_a_repr_that_sleeps_forever_and_a_value_of_ten_million(paused, console):
     screen = console(paused, size=(200, 60))
     at_prompt(screen)
     answered(screen, "big", "… 10000000 in all]  # shortened; print(_) shows all of it")

@@ -1,4 +1,4 @@
-"""pytest --lager-pause: a failing test stands still before its teardown, and nothing else does."""
+"""pytest --lager-pause: a failing test pauses before its teardown, and nothing else does."""
 
 import json
 import re
@@ -178,7 +178,7 @@ def test_which_failures_pause_and_where(suite, client, tmp_path):
     assert not client.list()
 
 
-def test_workers_pause_each_by_itself_and_enter_resumes_one_after_the_other(terminal, script, client):
+def test_workers_pause_separately_and_enter_resumes_one_after_the_other(terminal, script, client):
     script("def test_a(): assert 0\ndef test_b(): assert 0\n", "test_it.py")
     screen = terminal(LAGER, "python", *PYTEST, PAUSE, "-n", "2")
     pauses = {client.paused()["id"]: 0 for _ in range(2)}
@@ -347,7 +347,7 @@ MESSAGES = {
 }
 
 
-def test_what_failed_is_told_in_one_line(suite):
+def test_a_failure_is_described_in_one_line(suite):
     text = "".join(f"def test_{number}(): raise {error}\n" for number, error in enumerate(MESSAGES))
     err = ended(suite(text, LAGER_BREAKPOINT_TIMEOUT="0.01"))[2]
     assert [line.removeprefix("lager: ") for line in err.splitlines() if "Error" in line] == [*MESSAGES.values()]

@@ -25,7 +25,7 @@ def switches(pid: int) -> int:
     return total
 
 
-def test_nobody_wakes_up_while_all_wait(terminal, run, script, station, client):
+def test_no_process_wakes_up_while_all_wait(terminal, run, script, station, client):
     """A run on a terminal and one without, paused; the three seconds are those of another pause on the same lagerd."""
     screen = terminal(LAGER, "python", script(IDLE), TERM="dumb")  # where nothing counts down
     first = client.paused()

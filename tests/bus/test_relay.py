@@ -122,7 +122,7 @@ def test_a_client_that_leaves_ends_its_relay(run, client, relay):
     client.call("Continue", "s", id)
 
 
-def test_a_slow_watcher_holds_nobody_up_and_is_told_what_it_lost(run, client):
+def test_a_slow_watcher_blocks_no_console_and_learns_what_it_lost(run, client):
     run(SCRIPT)
     id = client.paused()["id"]
     writer, watcher = opened(client, id), opened(client, id, watch=True)

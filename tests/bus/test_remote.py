@@ -178,7 +178,7 @@ sys.stdout.buffer.write(greeting("1") + head(Kind.DATA, Stream.OUT, len(data)) +
 
 
 def test_received_output_is_written_after_the_connection_is_lost(start, near):
-    """All has come, and nobody reads it yet, as in a pager that is looked at for long."""
+    """All has arrived and is not read yet, as in a pager that a user looks at for long."""
     near.answering(ENDS)
     process = start(LAGER, "history", "--box", "other")
     process.out.expect("x")

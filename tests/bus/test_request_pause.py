@@ -1,4 +1,4 @@
-"""A pause that somebody asks for: the script listens for it, and is plain Python as long as nobody does."""
+"""A requested pause: the script listens for it, and is plain Python until then."""
 
 import json
 import os
@@ -24,7 +24,7 @@ def asked(process) -> int:
     return pid
 
 
-def test_a_script_at_work_stands_and_goes_on(run, client):
+def test_a_busy_script_pauses_and_continues(run, client):
     process = run(LOOP)
     pid = asked(process)
     pause = client.paused()
@@ -39,7 +39,7 @@ def test_a_script_at_work_stands_and_goes_on(run, client):
 
 
 @pytest.mark.parametrize("text", [ASLEEP, WAITING, READY + "import signal\nsignal.pause()\n"])
-def test_a_script_that_waits_stands_where_it_waits(run, client, text):
+def test_a_waiting_script_pauses_where_it_waits(run, client, text):
     process = run(text)
     asked(process)
     pause = client.paused()
@@ -49,7 +49,7 @@ def test_a_script_that_waits_stands_where_it_waits(run, client, text):
     client.resumed(pause["id"])
 
 
-def test_asked_twice_it_stands_once(run, client):
+def test_two_requests_make_one_pause(run, client):
     process = run(LOOP)
     pid = asked(process)
     pause = client.paused()
@@ -61,7 +61,7 @@ def test_asked_twice_it_stands_once(run, client):
     assert [one.args[0] for one in client.passed if one.member == "Paused"] == []
 
 
-def test_a_pause_stands_also_in_an_import_of_what_it_uses_itself(run, client, script):
+def test_a_script_can_pause_in_an_import_of_a_module_that_a_pause_uses(run, client, script):
     """What it uses is its own: here a module by the name of one of Python's."""
     ask = "os.kill(os.getpid(), signal.SIGURG)\n"
     script(f"import os, signal\n{ask}THERE = 1\n", "sched.py")
@@ -102,7 +102,7 @@ def test_a_request_that_interrupts_an_import_pauses_once(run, client, module, na
     assert "cannot pause" not in process.err.text
 
 
-def test_a_script_that_does_all_its_work_in_an_import_stands_there(run, client, script):
+def test_a_script_that_does_all_its_work_in_an_import_pauses_there(run, client, script):
     script(LOOP, "work.py")
     process = run("import work\n")
     pid = asked(process)

@@ -1,4 +1,4 @@
-"""lagerd dies, comes back or stays away while scripts are paused: no pause is lost, and none lasts for ever."""
+"""lagerd dies, comes back or stays away while scripts are paused: no pause is lost, and none lasts forever."""
 
 import os
 import queue

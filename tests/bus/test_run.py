@@ -1,4 +1,4 @@
-"""`lager python` as a stand-in for `python`: what goes in, what comes out, how it ends, and when its time is over."""
+"""`lager python` as a stand-in for `python`: its input, its output, its end, and its timeout."""
 
 import contextlib
 import json

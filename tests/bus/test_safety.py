@@ -118,7 +118,7 @@ def test_a_claim_that_waits_comes_after_the_safe_state(holder, nets, client, sta
         waiter.close()
 
 
-def test_a_claim_that_does_not_wait_is_told_that_the_instrument_is_being_made_safe(holder, nets, bench, client, lager):
+def test_a_claim_that_does_not_wait_says_that_the_instrument_is_being_made_safe(holder, nets, bench, client, lager):
     process = holder()
     bench.kill(signal.SIGSTOP)  # so that the instrument does not answer
     process.kill()

@@ -40,7 +40,7 @@ def test_a_module_may_follow_its_option_without_a_space(start, script, words):
     assert process.out.rest() == "['-mother', '--env', 'A=1'] None None\n"
 
 
-def test_an_empty_name_is_no_script(start):
+def test_an_empty_name_is_not_a_script(start):
     process = start(LAGER, "python", "", "x")
     assert process.wait() == 2
     assert "There is no file or folder ''." in process.err.rest()
@@ -52,14 +52,14 @@ def test_all_words_behind_two_dashes_and_the_script_are_the_scripts(start, scrip
     assert process.err.rest() == ""
 
 
-def test_options_that_scripts_often_have_are_told(run):
+def test_options_that_scripts_often_have_are_noted(run):
     process = run("import sys; print(sys.argv[1:])", "a", "--timeout=60", "--download", "x", "--", "--timeout")
     assert process.out.rest() == "['a', '--timeout']\n"
     told = "lager: took --timeout=60, --download x for itself; put -- before the script's own options\n"
     assert process.err.rest() == told
 
 
-def test_a_detached_run_may_be_asked_for_behind_the_script(run, start):
+def test_detach_may_follow_the_script(run, start):
     process = run("", "--detach")
     id = process.out.rest().split()[0]
     assert "took --detach for itself" in process.err.rest()

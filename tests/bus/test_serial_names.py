@@ -75,7 +75,7 @@ def nets(tmp_path: Path, station, monkeypatch):
 
 @pytest.fixture
 def holder(start, script):
-    """A script that does what it is told; what it said."""
+    """A script that executes commands; what it printed."""
 
     def begin():
         process = start("python", script(HOLDER), stdin=subprocess.PIPE)
@@ -104,7 +104,7 @@ def test_every_name_of_a_port_is_one_lease(adapters, nets, holder, lager):
     assert lager("uart", "plain").returncode == 0
 
 
-def test_one_script_is_told_of_its_own_other_name(adapters, nets, holder):
+def test_a_script_that_holds_the_port_under_another_name_says_so(adapters, nets, holder):
     nets(by_id=adapters.folder / "by-id", plain=adapters.plug("by-id"))
     one = holder()
     one("hold by_id")
@@ -113,7 +113,7 @@ def test_one_script_is_told_of_its_own_other_name(adapters, nets, holder):
     assert "Close by_id first" in said
 
 
-def test_whoever_waits_for_a_port_under_another_name_gets_it(adapters, nets, holder, start, client):
+def test_a_claim_waits_for_a_port_under_another_name(adapters, nets, holder, start, client):
     nets(by_id=adapters.folder / "by-id", plain=adapters.plug("by-id"))
     one = holder()
     one("hold by_id")
@@ -157,7 +157,7 @@ def test_of_two_links_that_swap_each_stays_with_the_holder_of_its_name(adapters,
     assert lager("uart", "b").returncode == 0
 
 
-def test_a_link_that_comes_to_lead_to_a_port_of_somebody_else_is_not_opened(adapters, nets, holder):
+def test_a_link_that_later_leads_to_another_users_port_is_not_opened(adapters, nets, holder):
     adapters.plug("a")
     second = adapters.plug()
     nets(a=adapters.folder / "a", plain=second)
@@ -185,7 +185,7 @@ def test_a_port_that_is_still_open_under_the_name_it_had_is_said_to_be(adapters,
     assert "is still open as a, which is held by" in refused.stderr
 
 
-def test_what_was_held_by_an_unplugged_adapter_stands_in_nobodys_way(adapters, nets, holder, lager):
+def test_a_lease_of_an_unplugged_adapter_blocks_no_claim(adapters, nets, holder, lager):
     first = adapters.plug("a")
     nets(a=adapters.folder / "a", b=adapters.folder / "b")
     one = holder()

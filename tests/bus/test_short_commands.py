@@ -1,4 +1,4 @@
-"""The short commands: an id that is left out is the only one of one's own."""
+"""The short commands: without an id, they use the user's only pause or run."""
 
 import json
 

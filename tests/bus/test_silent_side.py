@@ -1,4 +1,4 @@
-"""Who did not answer is said of the side that was silent: the script that ended or is held up, or lagerd."""
+"""An error names the side that did not answer: the script, which has ended or is blocked, or lagerd."""
 
 import os
 import re
@@ -94,7 +94,7 @@ Carrier._paused = held
 """
 
 
-def test_a_script_that_held_itself_up_before_lagerd_heard_of_its_pause_is_told_so(run):
+def test_a_script_that_blocked_itself_before_its_pause_was_accepted_says_so(run):
     process = run(HELD_UP.format(seconds=6, patch=BEFORE_LAGERD_HEARD))
     process.out.expect("goes on")
     said = process.err.rest()
@@ -103,7 +103,7 @@ def test_a_script_that_held_itself_up_before_lagerd_heard_of_its_pause_is_told_s
     assert "lagerd does not answer" not in said
 
 
-def test_a_script_that_held_itself_up_until_its_pause_was_over_hears_what_lagerd_said(run):
+def test_a_script_that_blocked_itself_until_the_timeout_reads_what_lagerd_said(run):
     process = run(HELD_UP.format(seconds=6, patch=WHILE_IT_WAITS))
     process.out.expect("goes on")
     said = process.err.rest()
@@ -111,7 +111,7 @@ def test_a_script_that_held_itself_up_until_its_pause_was_over_hears_what_lagerd
     assert "lagerd did not answer" not in said
 
 
-def test_a_script_that_held_itself_up_still_gets_the_exception_it_asked_for(run):
+def test_a_script_that_blocked_itself_still_gets_the_exception_of_on_timeout(run):
     text = HELD_UP.format(seconds=6, patch=WHILE_IT_WAITS).replace("timeout=1", "timeout=1, on_timeout='raise'")
     process = run(text)
     assert process.wait() == 1

@@ -174,7 +174,7 @@ def test_what_the_paused_thread_is_just_using_fails_at_once(held, client, lager)
     client.call("Continue", "s", pause["id"])
 
 
-def test_another_thread_that_waits_for_the_paused_one_goes_on_after_the_resume(held, client):
+def test_a_thread_that_waits_for_the_paused_one_continues_after_the_resume(held, client):
     text = """
 import lager, threading
 supply = lager.Net.get("supply2", type="supply")
@@ -232,7 +232,7 @@ def test_the_smaller_limit_of_both_nets_files_holds(held, client, lager, station
     client.call("Continue", "s", pause["id"])
 
 
-def test_what_is_no_action_of_the_table_is_refused(held, client):
+def test_an_action_that_is_not_in_the_table_is_refused(held, client):
     _, pause = held(HOLDS_SUPPLY)
     psu1 = key(client, pause)
     for action, arguments, said in [

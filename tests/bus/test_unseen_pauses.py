@@ -45,7 +45,7 @@ UNSEEN = {
 
 
 @pytest.mark.parametrize("name", UNSEEN)
-def test_a_pause_whose_banner_goes_elsewhere_is_told_of_in_one_line(shell, script, client, name):
+def test_a_pause_whose_banner_goes_elsewhere_is_announced_in_one_line(shell, script, client, name):
     text, line = UNSEEN[name]
     script(text)
     script(PAUSE, "child.py")
@@ -60,9 +60,7 @@ def test_a_pause_whose_banner_goes_elsewhere_is_told_of_in_one_line(shell, scrip
 
 
 @pytest.mark.parametrize(("reader", "times"), [("grep --line-buffered 'went on'", 1), ("cat", 0)])
-def test_a_pause_older_than_the_connection_of_lager_python_is_told_of_as_any_other(
-    shell, script, client, late, reader, times
-):
+def test_a_pause_older_than_the_connection_of_lager_python_is_announced(shell, script, client, late, reader, times):
     script(PAUSE)
     screen = shell(f"$LAGER python script.py 2>&1 | {reader}")
     id = client.paused()["id"]
@@ -87,7 +85,7 @@ SEEN = {
 
 
 @pytest.mark.parametrize("name", SEEN)
-def test_a_pause_whose_banner_comes_to_the_terminal_is_told_of_by_that_alone(shell, script, client, name):
+def test_a_pause_whose_banner_reaches_the_terminal_is_announced_only_by_it(shell, script, client, name):
     script(PAUSE.replace("'why'", "timeout=1.5"))
     screen = shell(SEEN[name])
     id = client.paused()["id"]
@@ -98,7 +96,7 @@ def test_a_pause_whose_banner_comes_to_the_terminal_is_told_of_by_that_alone(she
     assert "To resume:" not in screen.screen.text
 
 
-def test_a_terminal_that_reattaches_is_told_of_what_the_log_does_not_show(run, terminal, script, client):
+def test_a_terminal_that_reattaches_shows_the_pauses_that_the_log_does_not(run, terminal, script, client):
     script(PAUSE, "child.py")
     process = run(PAUSE + CHILD, options=("--detach",))
     id = process.out.expect("\n").strip()
@@ -116,7 +114,7 @@ def test_a_terminal_that_reattaches_is_told_of_what_the_log_does_not_show(run, t
     assert screen.screen.text.count("To resume") == 1
 
 
-def test_a_run_on_a_box_is_told_of_with_the_box(near, terminal, script, client):
+def test_a_run_on_a_box_is_announced_with_the_box(near, terminal, script, client):
     script(PAUSE, "child.py")
     screen = terminal(LAGER, "python", "--box", "near", script(PAUSE + CHILD), "--add-file", "child.py")
     first = client.paused()["id"]
@@ -131,7 +129,7 @@ def test_a_run_on_a_box_is_told_of_with_the_box(near, terminal, script, client):
     assert screen.screen.text.count("To resume") == 1
 
 
-def test_a_run_on_a_box_whose_output_is_filtered_here_is_told_of_by_its_banner_alone(near, shell, script, client):
+def test_a_run_on_a_box_whose_output_is_filtered_here_is_announced_only_by_its_banner(near, shell, script, client):
     script(PAUSE.replace("'why'", "timeout=1.5"))
     screen = shell("$LAGER python --box near script.py 2>&1 | tee log")
     screen.expect(f"  id        {client.paused()['id']}\n")
@@ -140,7 +138,7 @@ def test_a_run_on_a_box_whose_output_is_filtered_here_is_told_of_by_its_banner_a
     assert "To resume:" not in screen.screen.text
 
 
-def test_a_run_on_a_box_whose_errors_go_to_a_file_here_is_told_of(near, shell, script, client):
+def test_a_run_on_a_box_whose_errors_go_to_a_file_here_is_announced(near, shell, script, client):
     script(PAUSE)
     screen = shell("$LAGER python --box near script.py 2>banner")
     screen.expect(f"lager: {client.paused()['id']} is paused at ")

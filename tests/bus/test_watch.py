@@ -1,4 +1,4 @@
-"""`lager breakpoints --watch`: a table that lives on a terminal, and lines for whoever reads a pipe."""
+"""`lager breakpoints --watch`: a table that is updated on a terminal, and lines in a pipe."""
 
 import json
 import os

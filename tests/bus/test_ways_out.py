@@ -145,7 +145,7 @@ def test_the_script_gets_its_own_lines(terminal, script):
     assert screen.wait() == 0
 
 
-def test_text_is_no_enter(terminal, client, script):
+def test_text_is_not_taken_for_enter(terminal, client, script):
     screen = terminal(LAGER, "python", script(ONE))
     screen.expect("  timeout ")
     screen.type("x = 1\r")
@@ -205,7 +205,7 @@ def test_ctrl_c_reaches_the_script_and_its_finally(terminal, client, script):
 
 
 def test_an_interrupt_right_behind_the_first_pause_of_a_process_ends_it(client, station, until_the_end):
-    """lagerd asks first who that is, and hears meanwhile that nobody waits any more."""
+    """While lagerd asks the bus who the caller is, the script stops waiting."""
     other = until_the_end.enter_context(closing(Client(station.address)))
 
     async def pause_and_interrupt() -> str:

@@ -1,4 +1,4 @@
-"""A pause whose bus or lagerd is gone: Enter in the terminal of its run resumes it, and its deadline is its own."""
+"""A pause whose bus or lagerd is gone: Enter in the terminal of its run resumes it, and it keeps its own timeout."""
 
 import json
 import os
@@ -107,7 +107,7 @@ def test_what_is_typed_beside_enter_is_not_taken_for_it(terminal, own_station, c
     assert screen.wait() == 0
 
 
-def test_the_keys_are_the_scripts_once_it_goes_on_without_a_bus(terminal, own_station, client, script):
+def test_the_keys_belong_to_the_script_once_it_resumes_without_a_bus(terminal, own_station, client, script):
     screen = terminal(LAGER, "python", script(ONE.format(timeout=0) + "print('got', input())\n"))
     client.paused()
     screen.expect("  timeout ")

@@ -123,7 +123,7 @@ SHADOWS = (
 
 
 @pytest.mark.parametrize("name", [n for n in SHADOWS if n not in ("os", "time", "contextlib", "lager")])
-def test_a_file_beside_the_script_is_no_part_of_a_pause(start, script, client, name):
+def test_a_pause_imports_no_file_beside_the_script(start, script, client, name):
     """It is neither run by the pause, nor hidden by it from the script's own import."""
     script(f"print('{name} of the script')\nPASSWORD = 'x'\n", f"{name}.py")
     script(f"import lager\nlager.pause(interactive=True)\nprint('went on')\nimport {name}\nprint({name}.PASSWORD)\n")
@@ -133,7 +133,7 @@ def test_a_file_beside_the_script_is_no_part_of_a_pause(start, script, client, n
 
 
 @pytest.mark.parametrize("name", SHADOWS)
-def test_a_file_beside_the_script_is_no_part_of_a_breakpoint(start, script, client, name):
+def test_a_breakpoint_imports_no_file_beside_the_script(start, script, client, name):
     script("1 / 0\n", f"{name}.py")
     script("breakpoint()\nprint('went on')\n")
     process = start(PYTHON, "script.py", **ON)
@@ -141,7 +141,7 @@ def test_a_file_beside_the_script_is_no_part_of_a_breakpoint(start, script, clie
     assert end(process)[:2] == (0, "went on\n")
 
 
-def test_a_folder_that_pythonpath_names_is_no_part_of_a_pause(run, client, script, tmp_path):
+def test_a_pause_imports_nothing_from_a_folder_in_pythonpath(run, client, script, tmp_path):
     for name in ("secrets", "typing", "selectors"):
         script("1 / 0\n", f"{name}.py")
     (tmp_path / "dbus_next").mkdir()

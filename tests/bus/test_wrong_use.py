@@ -26,7 +26,7 @@ from tests.processes import PATIENCE
 
 
 class Rude(Client):
-    """Says anything to anybody."""
+    """A client that sends any message to any connection."""
 
     def send(self, member: str, signature: str = "", *body: object, **more: object) -> Incoming | None:
         """The answer, whatever it is, to a call of any shape."""

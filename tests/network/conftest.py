@@ -58,7 +58,7 @@ def bench(machines):
 
 @pytest.fixture
 def terminal(machines, tmp_path):
-    """A command of somebody at the desk, on a terminal of its own."""
+    """A command of a user at the desk, on a terminal of its own."""
     with ExitStack() as stack:
 
         def start(*command, user="alice"):

@@ -108,7 +108,7 @@ def test_a_cut_network_interrupts_the_run_and_gives_the_terminal_back(desk, benc
 
 
 def test_a_detached_run_outlives_the_session_that_started_it(desk, bench):
-    """Nobody lingers here, so soon after the last session systemd ends the user's manager, as is done here."""
+    """No user lingers here, so systemd ends a user's manager soon after the last session, as this test does."""
     desk.write("/home/alice/overnight.py", "import lager\nlager.pause('overnight', timeout=0)\nprint('went on')\n")
     run = desk.run("lager", "python", "--detach", "overnight.py", "--box", "bench", user="alice").stdout.split()[0]
     with desk.start("lager", "python", "--reattach", run, "--box", "bench", user="alice") as follower:
@@ -141,7 +141,7 @@ def said(desk, *words, user="alice"):
     return done.returncode, done.stderr
 
 
-def test_a_denied_user_is_told_what_to_do(desk, bench):
+def test_a_denial_says_what_to_do(desk, bench):
     code, error = said(desk, "breakpoints", "--box", "bench", user="mallory")
     assert code == 1
     assert "group lager" in error

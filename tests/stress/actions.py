@@ -20,7 +20,7 @@ async def pause(world: World) -> None:
 
 
 async def continue_(world: World) -> None:
-    if id := _standing(world):
+    if id := _paused(world):
         world.go(f"Continue {id}", world.call("Continue", "s", id))
 
 
@@ -29,7 +29,7 @@ async def continue_all(world: World) -> None:
 
 
 async def extend(world: World) -> None:
-    if id := _standing(world):
+    if id := _paused(world):
         world.go(f"Extend {id}", world.call("Extend", "sd", id, world.rng.choice([0.0, 0.1, 1.0])))
 
 
@@ -39,7 +39,7 @@ async def look(world: World) -> None:
 
 
 async def attach(world: World) -> None:
-    if id := _standing(world):
+    if id := _paused(world):
         world.go(f"OpenConsole {id}", world.open_console(id))
 
 
@@ -76,19 +76,19 @@ async def ctrl_c(world: World) -> None:
 
 
 async def command(world: World) -> None:
-    if id := _standing(world):
+    if id := _paused(world):
         words = world.rng.choice([["python", "--continue", id], ["python", "--console", id], ["breakpoints"]])
         await world.command(*words)
 
 
 async def wait(world: World) -> None:
-    """Until something is told, or nothing is for a moment."""
+    """Wait until an event comes, or none for a moment."""
     await world.change(world.rng.choice([0.01, 0.03, 0.1]))
 
 
-def _standing(world: World) -> str | None:
-    standing = world.ledger.standing()
-    return world.rng.choice(standing) if standing else None
+def _paused(world: World) -> str | None:
+    paused = world.ledger.still_paused()
+    return world.rng.choice(paused) if paused else None
 
 
 USUAL: dict[Action, int] = {

@@ -53,8 +53,8 @@ class Ledger:
             self.leases[tuple(map(str, args[:-1]))] += 1
         self.totals[member] += 1
 
-    def standing(self) -> list[str]:
-        """The ids of the pauses that have begun and not ended, as far as signals tell."""
+    def still_paused(self) -> list[str]:
+        """Return the ids of the pauses that have begun and not ended, according to the signals."""
         ended = {id for id, _ in self.resumed}
         return [id for id in self.paused if id not in ended]
 

@@ -128,7 +128,7 @@ async def put_in_order(world: World) -> None:
 
 
 def busy(world: World) -> bool:
-    return any(script.standing or script.asking or script.holding() for script in world.scripts if script.alive)
+    return any(script.paused or script.asking or script.holding() for script in world.scripts if script.alive)
 
 
 async def resume_and_release(world: World) -> None:
@@ -141,9 +141,9 @@ async def resume_and_release(world: World) -> None:
 
 
 async def check(world: World) -> None:
-    """Nobody stands or holds; signals, log and what the scripts know agree; nothing is left that was not there."""
-    if standing := await world.call("List"):
-        raise Broken(f"lagerd has pauses that no script has: {standing}")
+    """Nothing is paused or held; signals, log and the scripts agree; nothing is left that was not there before."""
+    if paused := await world.call("List"):
+        raise Broken(f"lagerd has pauses that no script has: {paused}")
     await world.until(lambda: world.call("List", name=INSTRUMENTS), lambda held: not held, "instruments held")
     await world.until(world.files, lambda files: not files, "files of leases")
     await world.until(world.held_by_lagerd, lambda held: held <= world.baseline, "descriptors and threads of lagerd")

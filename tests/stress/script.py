@@ -23,7 +23,7 @@ class Script:
     def __init__(self, name: str, ledger: Ledger, changed: Callable[[], None]) -> None:
         self.name = name
         self.pid = 0
-        self.standing: set[str] = set()
+        self.paused: set[str] = set()
         self.asking: set[str] = set()
         self.stopped = False
         self._baseline = (0, 0)
@@ -52,7 +52,7 @@ class Script:
     def order(self, do: str, **more: Any) -> None:
         self._ledger.note(f"{self.name} is told to {do} {more}")
         if do == "pause":
-            self.standing.add(more["label"])
+            self.paused.add(more["label"])
         elif do == "take":
             self.asking.add(more["ticket"])
         assert self._process.stdin is not None
@@ -101,7 +101,7 @@ class Script:
             self._hear(told, began)
             self._changed()
         self._ledger.note(f"{self.name} has ended")
-        self.standing.clear()
+        self.paused.clear()
         self.asking.clear()
         self.ended.set()
         if not began.done():
@@ -114,7 +114,7 @@ class Script:
                 self.pid = told["pid"]
                 began.set_result(None)
             case "went on":
-                self.standing.remove(told["label"])
+                self.paused.remove(told["label"])
             case "holds":
                 self.asking.remove(told["ticket"])
                 self._ledger.holds[told["ticket"]] = Hold(self.name, told["instrument"], told["at"])

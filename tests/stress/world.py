@@ -103,7 +103,7 @@ class World:
         self._changed.set()
 
     async def change(self, patience: float = PATIENCE) -> None:
-        """Wait for the next thing that anybody tells, so long at the most."""
+        """Wait for the next event, at most so long."""
         self._changed.clear()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(patience):
@@ -177,7 +177,7 @@ class World:
         return result[0] if result else None
 
     def go(self, what: str, work: Coroutine[Any, Any, Any]) -> None:
-        """Let it run beside everything else; what it is refused is noted, and no more."""
+        """Run it beside everything else; a refusal is only noted."""
 
         async def run() -> None:
             try:

@@ -1,4 +1,4 @@
-"""What the tests of all drivers share: the families, each level that one has, and how it is told and read back."""
+"""What the tests of all drivers share: the families, each level that one has, and how it is set and read back."""
 
 import contextlib
 from collections.abc import Iterator
@@ -160,7 +160,7 @@ LEVELS = {
 
 
 class Uninterrupted:
-    """Counts how often a session is taken and left: what is asked in between is nobody else's."""
+    """Counts how often a session is taken and left: no other user comes in between."""
 
     def __init__(self, net: Any) -> None:
         self.times = self._depth = 0

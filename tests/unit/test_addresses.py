@@ -1,4 +1,4 @@
-"""Addresses of instruments: what each is read as, and what each wrong one is told."""
+"""Addresses of instruments: how each is read, and the error for each invalid one."""
 
 import pytest
 from pyvisa.rname import ResourceName
@@ -51,7 +51,7 @@ from tests.unit.vxi11instrument import Vxi11Instrument
         ("GPIB0::INTFC", "does not carry SCPI; end it with INSTR"),
     ],
 )
-def test_a_wrong_address_is_told_why(text, reason):
+def test_a_wrong_address_says_why(text, reason):
     with pytest.raises(ValueError, match=reason):
         parse(text)
 

@@ -133,7 +133,7 @@ def test_a_file_of_records_is_for_its_owner_and_has_the_time(tmp_path: Path, cap
 
 
 class Records:
-    """An audit that keeps what it is told."""
+    """An audit that keeps its records."""
 
     def __init__(self) -> None:
         self.found: list[tuple[Event, dict[str, Any]]] = []

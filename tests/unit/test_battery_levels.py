@@ -11,7 +11,7 @@ WORDS = [("ON", True), ("1", True), ("OFF", False), ("0", False), ("DIS", False)
 
 
 @pytest.mark.parametrize(("word", "on"), WORDS)
-def test_the_output_of_a_battery_is_told_by_every_word_of_the_manual(word: str, on: bool) -> None:
+def test_every_word_of_the_manual_is_read_as_the_output_of_a_battery(word: str, on: bool) -> None:
     with CELL.playing(CELL.switched("OFF", word)) as battery:
         if on:
             with pytest.raises(Rejected):

@@ -57,7 +57,7 @@ def identifies(bench: Bench, name: str = "psu1") -> bool:
         return ask(connection, b"*IDN?\n").startswith(b"RIGOL")
 
 
-def test_state_is_shared_and_one_silent_client_blocks_nobody(bench: DefaultBench) -> None:
+def test_state_is_shared_and_a_silent_client_blocks_no_other(bench: DefaultBench) -> None:
     with connected(bench, "psu1") as one, connected(bench, "psu1") as other, connected(bench, "psu1"):
         one.sendall(b":SOUR1:VO")
         assert ask(other, b":SOUR1:VOLT 3.3;:SOUR1:VOLT?\n") == b"3.300\n"
@@ -87,12 +87,12 @@ def test_binary_is_an_error_and_nothing_more(bench: DefaultBench, junk: bytes) -
 
 
 def test_dropped_connections_leave_the_bench_as_it_was(bench: DefaultBench) -> None:
-    with connected(bench, "psu1") as standing:
+    with connected(bench, "psu1") as first:
         for _ in range(200):
             with connected(bench, "psu1") as connection:
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
                 connection.sendall(b"*IDN?\n*IDN")
-            assert ask(standing, b"*OPC?\n") == b"1\n"  # or there may be more of them at once than it takes
+            assert ask(first, b"*OPC?\n") == b"1\n"  # or there may be more of them at once than it takes
     assert identifies(bench)
 
 

@@ -39,13 +39,13 @@ def test_frames_come_out_as_they_went_in_however_they_are_cut(frames, size, gree
 
 
 @pytest.mark.parametrize("data", [b"\xff\0\0\0\0\0", head(FrameKind.SIGNAL, 0, 1 << 30)])
-def test_what_is_no_frame_is_refused(data):
+def test_invalid_frames_are_refused(data):
     with pytest.raises(BoxError):
         list(FrameDecoder().feed(data))
 
 
 @pytest.mark.parametrize("payload", [b"{", b"\xff", b"[" * 100_000])
-def test_what_is_no_value_is_refused(payload):
+def test_an_invalid_value_is_refused(payload):
     with pytest.raises(BoxError):
         decode(FrameKind.SIGNAL, payload)
     with pytest.raises(BoxError):

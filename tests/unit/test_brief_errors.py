@@ -50,7 +50,7 @@ def test_an_error_behind_the_error_is_shown_to_who_wants_it(monkeypatch):
     assert "OSError: the cable" in shown(read)
 
 
-def test_what_is_no_error_of_lagers_is_shown_whole():
+def test_an_error_that_is_not_lagers_is_shown_whole():
     @briefly
     def fails():
         return inner()

@@ -1,4 +1,4 @@
-"""The version stands in one place, and what is built says which commit it was built from."""
+"""The version is in one place, and a build says which commit it was built from."""
 
 import re
 import subprocess

@@ -172,7 +172,7 @@ def test_managers(function, make, swallows):
     assert judged(function, make) == (function.__name__ if swallows else None)
 
 
-def test_a_generator_that_is_at_hand_is_judged_as_it_stands():
+def test_a_running_generator_is_judged_at_its_present_line():
     assert judged(with_bound, catching, OSError) is None
     assert judged(with_bound, catching, ValueError) == "with_bound"
     assert judged(with_one, catching, OSError) == "with_one"  # its arguments are not known
@@ -254,7 +254,7 @@ def test_ways_from_one_frame_to_the_next(function, arguments, caught_in):
     assert judged(function, *arguments) == caught_in
 
 
-def test_a_destructor_hands_its_errors_to_nobody():
+def test_an_error_in_a_destructor_does_not_pause():
     class Dies:
         def __del__(self):
             found()

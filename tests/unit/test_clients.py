@@ -11,7 +11,7 @@ from lagerd.clients import Clients
 
 
 class FakeBus:
-    """Answers credentials when told to; one future for each question."""
+    """Answers requests for credentials on demand; one future for each."""
 
     def __init__(self) -> None:
         self.asked: list[asyncio.Future[dict[str, Any]]] = []

@@ -43,7 +43,7 @@ def heard(own: bool, *frames: dict[str, object]) -> tuple[list[str], Attached]:
 
 
 @pytest.mark.parametrize("key", ["out", "err"])
-def test_what_another_users_script_prints_is_no_command_to_the_terminal(key):
+def test_output_of_another_users_script_does_not_control_the_terminal(key):
     shown, _ = heard(False, {key: f"a\tb\n{HOSTILE}\n"})
     assert shown == ["a\tb\n\\x1b]0;owned\\x07\\x1b[2J\\rlie\\x9b31m\\u202e\n"]
 

@@ -41,7 +41,7 @@ def test_two_streams_do_not_mix():
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"1", b"{", b"\xff", b"null", b"[" * 100_000, b'{"a": 1}{"b": 2}'])
-def test_what_is_no_json_object_is_refused(body):
+def test_a_frame_that_is_not_a_json_object_is_refused(body):
     with pytest.raises(ProtocolError):
         MessageDecoder().feed(struct.pack(">I", len(body)) + body)
 

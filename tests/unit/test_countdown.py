@@ -1,4 +1,4 @@
-"""The words of the line below a banner, and whether anybody has written to a terminal."""
+"""The text of the line below a banner, and whether a process has written to a terminal."""
 
 import math
 import os

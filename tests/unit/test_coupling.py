@@ -1,4 +1,4 @@
-"""Outputs that follow each other: a net on one of them is refused before it changes another that nobody named."""
+"""Outputs that follow each other: a net on one of them is refused before it changes another one that was not named."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -117,7 +117,7 @@ def test_a_pattern_that_fits_nothing_is_known_and_the_others_come(here, bring):
     assert below(here) == ["a.csv"]
 
 
-def test_a_file_becomes_executable_by_nobody_but_the_user(here, bring):
+def test_a_file_becomes_executable_only_for_the_user(here, bring):
     def script(folder: Path) -> None:
         write("tool", "plain")(folder)
         (folder / "tool").chmod(0o777)
@@ -239,7 +239,7 @@ def test_a_pattern_that_leads_out_is_refused(pattern):
 
 @given(st.lists(st.text(), max_size=3), st.text())
 def test_any_pattern(patterns: Sequence[str], name: str):
-    """It is one of ours that refuses it, or it fits at least the name that it is."""
+    """Either lager refuses it, or it matches at least the pattern."""
     try:
         wanted = Wanted(patterns)
     except TransferError:

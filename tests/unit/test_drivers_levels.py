@@ -73,7 +73,7 @@ def test_an_output_that_does_not_go_off_is_an_error(family: Family) -> None:
 
 
 @pytest.mark.parametrize("family", [*SUPPLIES.values(), CELL], ids=[*SUPPLIES, "battery"])
-def test_an_output_that_does_not_go_on_is_an_error(family: Family) -> None:
+def test_an_output_that_stays_off_is_an_error(family: Family) -> None:
     before = after = TRIP if family is CELL else []
     script = [*before, *family.switched("ON", family.off), *after]
     with family.playing(script) as net, pytest.raises(Rejected) as caught:

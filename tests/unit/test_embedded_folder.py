@@ -11,7 +11,7 @@ from lager.errors import BusError
 
 
 def test_a_folder_that_another_user_made_first_locks_no_one_out(tmp_path, monkeypatch):
-    """Anybody can make the name in a temporary folder; the home of a user is theirs."""
+    """Any user can create the name in a temporary folder, but not in the home of another user."""
     squatted = tmp_path / "tmp" / f"lager-{os.getuid()}"
     monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
     monkeypatch.setenv("TMPDIR", str(squatted.parent))

@@ -34,7 +34,7 @@ def written(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
-def test_a_byte_order_mark_is_no_mistake(written, encoding, capsys):
+def test_a_byte_order_mark_is_accepted(written, encoding, capsys):
     assert list(nets_file.load(written(NETS, encoding)).instruments) == ["ü"]
     assert config.load(written(CONFIG, encoding)).default_timeout == 5
     saved = [{"name": "ü", "role": "uart", "instrument": "x", "pin": "/dev/ttyS7"}]

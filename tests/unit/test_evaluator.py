@@ -121,7 +121,7 @@ def test_the_lines_of_earlier_sources_are_known(console):
     assert "return 1/0  # here" in console.said()
 
 
-def test_lines_are_not_kept_for_ever(console):
+def test_lines_are_not_kept_forever(console):
     for _ in range(1100):
         console.run("pass\n")
     assert len([name for name in linecache.cache if name.startswith("<console 7")]) == 1000
@@ -152,7 +152,7 @@ def test_a_trace_function_ends_with_its_statement(console, capsys):
         sys.settrace(before)
 
 
-def test_who_traces_the_script_goes_on_tracing_it(console):
+def test_a_tracer_of_the_script_keeps_tracing_it(console):
     before = sys.gettrace()
 
     def trace(*_):

@@ -109,7 +109,7 @@ def test_of_a_session_only_its_user_and_its_run_are_taken():
         {"__REALTIME_TIMESTAMP": "soon"},
     ],
 )
-def test_what_somebody_else_writes_as_lagerd_is_passed_over(lie):
+def test_records_that_another_user_forges_are_ignored(lie):
     assert list(history.parse(lines({**LOST, **lie}))) == []
 
 
@@ -165,7 +165,7 @@ def test_what_journalctl_makes_of_a_value(value, text):
     assert record["label"] == text
 
 
-def test_who_may_not_read_the_journal_is_told_what_to_ask_for(journalctl):
+def test_a_user_who_may_not_read_the_journal_learns_what_to_request(journalctl):
     journalctl.stderr = b"Hint: You are currently not seeing messages from other users and the system.\n"
     with pytest.raises(LagerError, match=r"may not read the journal.*systemd-journal"):
         history.read()
@@ -241,11 +241,11 @@ def test_a_refusal_is_known_by_its_interface_or_its_destination(before, after, r
         {"MESSAGE": None},
     ],
 )
-def test_nothing_else_that_the_bus_or_somebody_logs_is_a_refusal(change):
+def test_no_other_log_line_counts_as_a_refusal(change):
     assert list(history.parse(lines({**BUS, **change}))) == []
 
 
-def test_a_caller_whose_name_looks_like_a_refusal_is_told_of_themselves():
+def test_a_caller_whose_name_looks_like_a_refusal_is_recorded_as_the_caller():
     lie = BUS["MESSAGE"].replace("busctl call", 'x") (uid=0 pid=1 comm="root')
     (only,) = history.parse(lines({**BUS, "MESSAGE": lie}))
     assert only["by_uid"] == "4242"

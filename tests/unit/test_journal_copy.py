@@ -10,7 +10,7 @@ from lager_cli.linux.inotify import Changes
 from tests.processes import PATIENCE
 
 
-def test_what_the_script_wrote_before_anybody_looked_is_noted_at_once(tmp_path, monkeypatch):
+def test_output_from_before_the_first_look_is_recorded_at_once(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     log = OutputLog("0123abcd")
     log.order.parent.mkdir(parents=True, exist_ok=True)

@@ -306,7 +306,7 @@ def test_who_has_released_everything_is_forgotten(table: Table) -> None:
     assert not table.leases._per_owner
 
 
-def test_an_instrument_that_is_no_port_waits_for_itself_only(table: Table) -> None:
+def test_an_instrument_that_is_not_a_port_waits_only_for_itself(table: Table) -> None:
     table.claim("port", "a", device="1")
     table.claim("psu", "b")
     table.claim("psu", "c")

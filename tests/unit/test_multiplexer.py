@@ -41,14 +41,14 @@ class Taken:
         self.ended = True
 
 
-def test_what_came_before_somebody_took_it(heard):
+def test_data_that_came_before_its_sink_is_delivered(heard):
     heard(head(FrameKind.DATA, Stream.OUT, 5) + b"early" + encode(FrameKind.END, stream=Stream.OUT) * 2)
     taken = Taken()
     heard.multiplexer.deliver(Stream.OUT, taken)
     assert (taken.data, taken.ended) == (b"early", True)
 
 
-def test_nobody_sends_more_than_they_may(heard):
+def test_no_client_sends_more_than_it_may(heard):
     heard(head(FrameKind.DATA, Stream.ERR, WINDOW) + bytes(WINDOW))
     with pytest.raises(BoxError, match="more than it may"):
         heard(head(FrameKind.DATA, Stream.ERR, 1) + b"x")

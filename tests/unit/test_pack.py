@@ -30,7 +30,7 @@ TREE = st.recursive(
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder of whoever types the command."""
+    """The current folder of the user who types the command."""
     folder = tmp_path / "here"
     folder.mkdir()
     monkeypatch.chdir(folder)
@@ -183,7 +183,7 @@ def test_two_of_one_name_are_refused(here):
 
 
 @pytest.mark.parametrize("kind", ["a FIFO", "a socket", "a device"])
-def test_what_is_no_file_is_refused(here, kind):
+def test_a_path_that_is_not_a_file_is_refused(here, kind):
     (here / "project").mkdir()
     path = here / "project" / "odd"
     if kind == "a FIFO":

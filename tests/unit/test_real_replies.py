@@ -184,7 +184,7 @@ def test_a_number_is_read_in_every_form_of_scpi(text: str, value: float) -> None
 
 
 @pytest.mark.parametrize("text", ["9.9E37", "-9.9E37", "9.91E37", "1e999", "-1e999", "+9.9E+37"])
-def test_what_scpi_calls_no_number_is_no_reading(text: str) -> None:
+def test_the_not_a_number_of_scpi_is_not_a_reading(text: str) -> None:
     for read in (parse.number, parse.quantity("V"), parse.numbers(1)):
         with pytest.raises(ValueError, match="no valid reading"):
             read(text)
@@ -193,13 +193,13 @@ def test_what_scpi_calls_no_number_is_no_reading(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "nan", "inf", "1 2", "0x10", "1,5", "1e", "--1", "1V", "OVER"])
-def test_what_is_no_number_is_refused(text: str) -> None:
+def test_an_invalid_number_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not a number"):
         parse.number(text)
 
 
 @pytest.mark.parametrize("text", ["1,2", "1,2,3,4", "1,2,x", ""])
-def test_as_many_numbers_are_read_as_were_asked_for(text: str) -> None:
+def test_as_many_numbers_are_read_as_were_requested(text: str) -> None:
     assert parse.numbers(3)("1, -2 ,3e1") == (1.0, -2.0, 30.0)
     with pytest.raises(ValueError, match=r"3 numbers|not a number"):
         parse.numbers(3)(text)

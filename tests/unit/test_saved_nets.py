@@ -97,7 +97,7 @@ def test_limits_are_taken_over() -> None:
         ({"safety_limits": None}, Limits()),
     ],
 )
-def test_limits_are_taken_over_wherever_they_stand(change: dict[str, Any], limits: Limits) -> None:
+def test_limits_are_imported_from_every_place(change: dict[str, Any], limits: Limits) -> None:
     text, left_out = saved_nets.convert(json.dumps([SAVED[0] | change]))
     assert left_out == []
     assert nets_file.parse(text).net("supply2").limits == limits
@@ -191,7 +191,7 @@ def test_one_name_in_two_roles_becomes_two_names() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", "null", "{}", '"nets"', "[" * 100_000, "1" * 5000])
-def test_a_file_that_is_no_list_is_one_sentence(text: str) -> None:
+def test_a_file_that_is_not_a_list_is_refused_in_one_sentence(text: str) -> None:
     assert saved_nets.convert(text)[0] == ""
     assert len(saved_nets.convert(text)[1]) == 1
 

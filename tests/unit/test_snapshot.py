@@ -1,4 +1,4 @@
-"""A look at a place: what is shown of it, and what no object in it can do to whoever looks."""
+"""A snapshot of a place: what it shows, and what no object in it can do to the reader."""
 
 import array
 import asyncio
@@ -234,10 +234,10 @@ def test_definitions_come_last_and_what_python_puts_there_not_at_all():
     ]
 
 
-def test_what_no_source_can_name_is_no_variable():
+def test_a_name_that_no_source_can_spell_is_not_shown():
     """As Python has one in every generator expression, and pytest puts some into a test for each assert."""
-    standing = (sys._getframe() for x in [1])  # which must not end while its frame is looked at
-    frame = next(standing)
+    suspended = (sys._getframe() for x in [1])  # which must not end while its frame is looked at
+    frame = next(suspended)
     assert ".0" in frame.f_locals
     look = asyncio.run(snapshot.look(Place(((frame, 1),))))
     assert [one["name"] for one in look["variables"]] == ["x"]

@@ -12,7 +12,7 @@ from lager.console import stdio
 
 
 class Console(threading.Thread):
-    """A thread with streams of its own, that does what it is told."""
+    """A thread with streams of its own that executes commands."""
 
     def __init__(self, work) -> None:
         super().__init__()

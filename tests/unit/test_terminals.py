@@ -66,7 +66,7 @@ def test_a_line_that_one_net_only_reads_is_driven_by_none() -> None:
     assert [net.options.get("direction") for net in found.nets.values()] == ["in", "in", None]
 
 
-def test_it_is_told_which_limit_comes_from_where() -> None:
+def test_the_output_says_where_each_limit_comes_from() -> None:
     found = nets("supply psu1 1 max_voltage 5", "supply same 1 max_voltage 3.3 max_current 1", "supply psu1 2")
     assert terminals.shared_limits(found.nets.values()) == [
         "a shares a terminal with b, channel 1 of psu1: it keeps the max_voltage of b, 3.3, the max_current of b, 1."

@@ -36,7 +36,7 @@ def file(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("kind", ODD)
-def test_what_is_no_text_file_is_refused_at_once(file, kind):
+def test_a_file_that_is_not_text_is_refused_at_once(file, kind):
     make, says = ODD[kind]
     make(file)
     for error, load in (

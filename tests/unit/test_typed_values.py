@@ -1,4 +1,4 @@
-"""What somebody types for a number or a level."""
+"""What a user types for a number or a level."""
 
 import pytest
 from hypothesis import given

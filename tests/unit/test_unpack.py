@@ -88,7 +88,7 @@ def test_devices_and_the_like(folder, kind):
     assert not os.path.lexists("odd")
 
 
-def test_what_is_no_file_is_not_brought(folder):
+def test_a_download_that_is_not_a_file_is_skipped(folder):
     assert bring(member("link", tarfile.SYMTYPE, link="/etc/passwd"), member("fifo", tarfile.FIFOTYPE)) == [
         "link is not a readable file in the run's folder and was not downloaded.",
         "fifo is not a readable file in the run's folder and was not downloaded.",
@@ -102,7 +102,7 @@ def test_no_mode_beyond_the_permissions(folder):
     assert [os.stat(name).st_mode & 0o7022 for name in ("tool", "brought", "closed")] == [0o022, 0, 0]
 
 
-def test_nothing_that_was_not_asked_for(folder):
+def test_a_file_that_was_not_requested_is_refused(folder):
     with pytest.raises(
         TransferError, match=r"The box sent '\.bashrc', which was not asked for\. Do not trust that box"
     ):
@@ -161,7 +161,7 @@ MEMBER = st.builds(
     st.lists(MEMBER | st.binary(max_size=600), max_size=6).map(b"".join), st.integers(0, 3000), st.binary(max_size=3)
 )
 def test_any_stream(tmp_path_factory, data, at, some):
-    """Forged members, with some bytes of them changed: an error of ours or none, and never anything outside."""
+    """Forged members, with some bytes of them changed: a lager error or none, and nothing is written outside."""
     forged = data[:at] + some + data[at + len(some) :] + bytes(1024)
     top = tmp_path_factory.mktemp("any")
     (top / "precious").write_text("mine")

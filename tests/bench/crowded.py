@@ -1,4 +1,4 @@
-"""Rows about many pauses that stand at once."""
+"""Rows about many pauses at once."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -42,11 +42,11 @@ def _ours(scale: Scale, processes: int, threads: int, polled: dict[str, Figures]
         _resumes(one, station, 10)
         one.list()
         before = memory(lagerd, _OWN)
-        with crowd(one, station, processes, threads) as standing:
+        with crowd(one, station, processes, threads) as pauses:
             one.call("Ping", interface="org.freedesktop.DBus.Peer")
             yield row("memory of lagerd per pause", amount((memory(lagerd, _OWN) - before) / many, "kB"), "8 kB")
-            yield row("memory of a script", amount(memory(standing.scripts[0]), "kB"))
-            lagerds, scripts = _idle(scale.idle, [lagerd], standing.scripts + standing.runs)
+            yield row("memory of a script", amount(memory(pauses.scripts[0]), "kB"))
+            lagerds, scripts = _idle(scale.idle, [lagerd], pauses.scripts + pauses.runs)
             yield row("wake-ups of lagerd while idle", amount(lagerds, "1/s"), "0")
             yield row("wake-ups of the scripts while idle", amount(scripts, "1/s"), "0")
             floor = times([_timed(lambda: one.call("Ping", interface=_PEER)) for _ in range(scale.rounds)])
@@ -54,7 +54,7 @@ def _ours(scale: Scale, processes: int, threads: int, polled: dict[str, Figures]
             yield row("Continue until its answer", times(answers), "p99 2x that of 1", floor)
             yield row("Continue until the next statement", times(statements), "", floor)
             yield row("List", times([_timed(one.list) for _ in range(scale.processes)]), "100 ms", floor)
-            yield from _together(one, standing, row, scale.ahead)
+            yield from _together(one, pauses, row, scale.ahead)
         one.list()
         yield row("memory of lagerd per pause, kept after it", amount((memory(lagerd, _OWN) - before) / many, "kB"))
 
@@ -94,14 +94,14 @@ def _resumes(one: Client, station: Station, rounds: int) -> tuple[list[float], l
     return answers, statements
 
 
-def _together(one: Client, standing: Crowd, row: Callable[..., Row], ahead: float) -> Iterator[Row]:
+def _together(one: Client, pauses: Crowd, row: Callable[..., Row], ahead: float) -> Iterator[Row]:
     """All of them resume automatically at one instant."""
     instant = time.monotonic() + ahead
-    standing.end_at(instant)
-    ours = standing.ids
+    pauses.end_at(instant)
+    ours = pauses.ids
     heard = [time.monotonic() - instant for _ in ours if one.expect("Resumed", lambda signal: signal.args[0] in ours)]
-    late = [went - instant for went in standing.went_on()]
-    assert len(late) == len(standing.ids)
+    late = [went - instant for went in pauses.went_on()]
+    assert len(late) == len(pauses.ids)
     yield row("auto-resumes at one instant: late on the bus by", times(heard))
     yield row("auto-resumes at one instant: next statement late by", times(late))
     yield row("auto-resumes at one instant: the first", amount(1e3 * min(late), "ms"), "20 ms")
@@ -109,13 +109,13 @@ def _together(one: Client, standing: Crowd, row: Callable[..., Row], ahead: floa
 
 
 def _polled(scale: Scale, processes: int, threads: int) -> Iterator[tuple[str, Figures]]:
-    with own_station() as station, polled_crowd(station, processes, threads) as standing:
-        yield "memory of a script", amount(memory(standing.scripts[0]), "kB")
-        yield "wake-ups of the scripts while idle", amount(_idle(scale.idle, standing.scripts)[0], "1/s")
+    with own_station() as station, polled_crowd(station, processes, threads) as pauses:
+        yield "memory of a script", amount(memory(pauses.scripts[0]), "kB")
+        yield "wake-ups of the scripts while idle", amount(_idle(scale.idle, pauses.scripts)[0], "1/s")
         rounds = max(scale.rounds // _POLLED_SHARE, 1)
         yield "Continue until the next statement", times(_polled_resumes(station, rounds))
-        yield "List", times([_timed(standing.listed) for _ in range(scale.processes)])
-        yield from _polled_together(standing, scale.ahead)
+        yield "List", times([_timed(pauses.listed) for _ in range(scale.processes)])
+        yield from _polled_together(pauses, scale.ahead)
 
 
 def _polled_resumes(station: Station, rounds: int) -> list[float]:
@@ -132,10 +132,10 @@ def _polled_resumes(station: Station, rounds: int) -> list[float]:
     return late
 
 
-def _polled_together(standing: PolledCrowd, ahead: float) -> Iterator[tuple[str, Figures]]:
+def _polled_together(pauses: PolledCrowd, ahead: float) -> Iterator[tuple[str, Figures]]:
     instant = time.monotonic() + ahead
-    standing.end_at(instant)
-    late = [went - instant for went in standing.went_on()]
+    pauses.end_at(instant)
+    late = [went - instant for went in pauses.went_on()]
     yield "auto-resumes at one instant: next statement late by", times(late)
     yield "auto-resumes at one instant: the first", amount(1e3 * min(late), "ms")
     yield "auto-resumes at one instant: the last", amount(1e3 * max(late), "ms")
