@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from tests.bus.test_relay import opened
+from tests.bus.console.test_relay import opened
 
 SCRIPT = "import threading\nheld, go, seen = threading.Event(), threading.Event(), []\n"
 SCRIPT += "import lager\nlager.pause(interactive=True, timeout=100)\nprint(seen, flush=True)\n"

@@ -22,7 +22,7 @@ from tests.client import NAME, Client
 from tests.station import Station
 
 INSTRUMENTS = "com.lager.Instruments"
-CLOCK = str(Path(__file__).parents[1] / "stress" / "clock")
+CLOCK = str(Path(__file__).parents[2] / "stress" / "clock")
 
 
 @contextmanager

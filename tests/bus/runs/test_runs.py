@@ -329,7 +329,7 @@ def test_the_uploaded_folder_is_removed_with_the_run(runs, script, tmp_path):
 
 def test_a_missing_script(runs, lager):
     done = lager("python", "--detach", "nothing.py")
-    assert (done.returncode, "no file or folder nothing.py" in done.stderr) == (2, True)
+    assert (done.returncode, "No such file or folder: nothing.py" in done.stderr) == (2, True)
     assert runs.all() == []
 
 

@@ -6,7 +6,7 @@ import termios
 
 import pytest
 
-from tests.bus.test_remote import children
+from tests.bus.boxes.test_remote import children
 from tests.processes import LAGER
 
 FACTS = """

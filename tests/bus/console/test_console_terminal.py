@@ -52,7 +52,7 @@ def answer(screen, typed: str, prompt: str = PROMPT) -> str:
     return screen.expect(prompt)[: -len(prompt)]
 
 
-def standing(client, id: str) -> bool:
+def is_paused(client, id: str) -> bool:
     return id in [pause["id"] for pause in client.list()]
 
 
@@ -81,7 +81,7 @@ def test_a_session(paused, console, client):
     screen.type(CTRL_D)
     assert screen.wait() == 0
     client.expect("Extended", lambda s: s.args[2]["why"] == "detached")
-    assert standing(client, paused)
+    assert is_paused(client, paused)
 
 
 @pytest.mark.parametrize(("typed", "code"), [("exit()", 0), ("quit()", 0), ("import sys; sys.exit(3)", 3)])
@@ -90,7 +90,7 @@ def test_leaving_leaves_the_script_paused(paused, console, client, typed, code):
     screen.type(typed + "\r")
     assert screen.wait() == code
     assert "resumed" not in screen.screen.text
-    assert standing(client, paused)
+    assert is_paused(client, paused)
 
 
 @pytest.mark.parametrize("source", ["while True: pass", "while True: print('x' * 60)"])
@@ -103,7 +103,7 @@ def test_ctrl_c_interrupts_the_evaluation_and_not_the_script(paused, console, cl
     screen.expect("KeyboardInterrupt\n")
     screen.expect(PROMPT)
     assert answer(screen, "1 + 1") == "2\n"
-    assert standing(client, paused)
+    assert is_paused(client, paused)
 
 
 def test_ctrl_c_at_the_prompt_clears_the_line(paused, console, client):
@@ -119,7 +119,7 @@ def test_ctrl_c_at_the_prompt_clears_the_line(paused, console, client):
     screen.type(CTRL_C)
     screen.expect("KeyboardInterrupt\n>>> ")
     assert answer(screen, "3") == "3\n"
-    assert standing(client, paused)
+    assert is_paused(client, paused)
 
 
 SLEEP = (
@@ -136,7 +136,7 @@ def test_ctrl_c_in_a_call_that_python_cannot_interrupt(paused, console, client):
     screen.type(CTRL_C)
     screen.wait()
     client.expect("Extended", lambda s: s.args[2]["why"] == "detached")
-    assert standing(client, paused)
+    assert is_paused(client, paused)
 
 
 def test_ctrl_d_in_the_middle_of_a_line_does_not_lose_it(paused, console):
@@ -244,7 +244,7 @@ def test_a_terminal_that_hangs_up_leaves_the_script_paused(paused, terminal, cli
     answer(screen, "1")
     os.kill(screen.pid, signal.SIGHUP)  # what the kernel does when the terminal goes
     client.expect("Extended", lambda s: s.args[2]["why"] == "detached")
-    assert standing(client, paused)
+    assert is_paused(client, paused)
 
 
 def test_help_and_the_debugger_come_back_to_the_prompt(paused, console):

@@ -214,7 +214,7 @@ def test_the_same_options_work_on_the_box_itself(start, script, tmp_path):
     assert process.err.rest() == ""
     process = start(LAGER, "python", "--add-file", "no.csv", "script.py")
     assert process.wait() == 2
-    assert "--add-file: there is no file or folder no.csv." in process.err.rest()
+    assert "--add-file: no such file or folder: no.csv" in process.err.rest()
 
 
 def end_by_eof(process) -> int:
@@ -301,7 +301,7 @@ def test_a_file_that_was_not_requested_is_refused(start, script, user, near):
     process = start(LAGER, "python", "--box", "other", "--download", "**", script(""))
     assert process.wait() == 1
     said = process.err.rest()
-    assert said.endswith("'results/../../evil', which was not asked for. Do not trust that box.\n"), said
+    assert said.endswith("'results/../../evil', which was not requested. Do not trust that box.\n"), said
     assert below(user) == ["script.py"]
 
 

@@ -13,7 +13,7 @@ from tests.processes import LAGER
 from tests.unit.exchanges import rigol_dp800 as dp800
 from tests.unit.scriptedinstrument import ScriptedInstrument
 
-EXAMPLE = str(Path(__file__).parents[2] / "examples/inspect_bench.py")
+EXAMPLE = str(Path(__file__).parents[3] / "examples/inspect_bench.py")
 pytestmark = pytest.mark.usefixtures("bench")
 
 

@@ -93,7 +93,7 @@ COMMANDS = [
     (1, "No paused script has the id", "--extend", "ffffffff", "5"),
     (1, "No paused script has the id", "--console", "ffffffff"),
     (1, "You have no paused script.", "--continue"),
-    (2, "There is no file or folder nowhere.py", "nowhere.py"),
+    (2, "No such file or folder: nowhere.py", "nowhere.py"),
     (2, "neither a main.py nor a __main__.py", "."),
     (2, "is not of the form FOO=BAR", "--env", "FOO", "x.py"),
     (2, "is not of the form FOO=BAR", "--env", "=BAR", "x.py"),

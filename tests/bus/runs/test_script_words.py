@@ -43,7 +43,7 @@ def test_a_module_may_follow_its_option_without_a_space(start, script, words):
 def test_an_empty_name_is_not_a_script(start):
     process = start(LAGER, "python", "", "x")
     assert process.wait() == 2
-    assert "There is no file or folder ''." in process.err.rest()
+    assert "No such file or folder: ''" in process.err.rest()
 
 
 def test_all_words_behind_two_dashes_and_the_script_are_the_scripts(start, script):

@@ -7,8 +7,14 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-CONTRACT = ("test_wrong_use.py", "test_owner.py", "test_leases.py", "test_console.py", "test_inspect.py")
+ROOT = Path(__file__).parents[3]
+CONTRACT = (
+    "commands/test_wrong_use.py",
+    "commands/test_inspect.py",
+    "lagerd/test_owner.py",
+    "instruments/test_leases.py",
+    *(f"console/test_console_{noun}.py" for noun in ("pipe", "names", "output", "interrupts", "ends", "calls")),
+)
 
 
 @pytest.fixture

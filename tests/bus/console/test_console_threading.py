@@ -1,0 +1,22 @@
+"""Consoles and the script's `threading`."""
+
+from tests.bus.console.raw import SCRIPT
+
+
+def test_who_imports_threading_in_a_console_leaves_the_main_thread_what_it_is(run, client, raw):
+    process = run(
+        f"import _thread\nident = _thread.get_ident()\n{SCRIPT}\nimport threading\nthreading.Thread().start()\n"
+    )
+    console = raw(client.paused()["id"])
+    assert console.evaluate("import threading\nthreading.main_thread().ident == ident\n") == "True\n"
+    console.evaluate("import logging, concurrent.futures\n")
+    client.call("ContinueAll")
+    assert process.wait() == 0
+    assert "Exception" not in process.err.rest()
+
+
+def test_a_threading_of_the_scripts_own_is_not_run_by_a_pause(run, script, client):
+    script("print('run', flush=True)\n", "threading.py")
+    process = run("import lager\nlager.pause(interactive=True)\n")
+    client.call("Continue", "s", client.paused()["id"])
+    assert (process.wait(), process.out.rest()) == (0, "")
