@@ -80,6 +80,10 @@ class Carrier:
         except Exception as error:
             outcome = CannotPause(BusError(f"{type(error).__name__}: {error}"))
         self._pauses.pop(pause.id, None)
+        self._end(pause, outcome)
+
+    def _end(self, pause: PauseState, outcome: Ended | CannotPause) -> None:
+        """Let the script resume, and tell its consoles why: in one step, since the script may end with it."""
         pause.over = True
         pause.events.put(outcome)
         if pause.consoles is not None:
@@ -198,7 +202,7 @@ class Carrier:
     def _resumed(self, pause: PauseState, reason: str, details: dict[str, Any]) -> None:
         pause.by = details
         # The reply that says the same follows; the paused thread need not wait for it.
-        pause.events.put(Ended(reason, details))
+        self._end(pause, Ended(reason, details))
 
 
 def _method(pause: PauseState) -> str:
