@@ -1,3 +1,4 @@
+import contextlib
 import sys
 from pathlib import Path
 
@@ -34,6 +35,19 @@ def clean_box(wheel):
 @pytest.fixture(scope="session")
 def box(wheel):
     """A box where lagerd is installed and runs, as an administrator would do it; alice and bob may use it."""
+    with in_use(wheel) as box:
+        yield box
+
+
+@pytest.fixture
+def own_box(wheel):
+    """Such a box for one test alone, which may break its system."""
+    with in_use(wheel) as box:
+        yield box
+
+
+@contextlib.contextmanager
+def in_use(wheel):
     with container.booted(wheel) as box:
         container.install(box)
         box.run("gpasswd", "-M", "alice,bob", "lager")

@@ -60,12 +60,6 @@ class Raw:
             if struct.pack("<I", asked) in one[:80]:
                 return
 
-    def there_now(self) -> list[bytes]:
-        """The whole messages that have come, without waiting for more."""
-        while select.select([self.socket], [], [], 0)[0] and (data := self.socket.recv(1 << 16)):
-            self._unread += data
-        return list(self._whole())
-
     def close(self) -> None:
         self.socket.close()
 

@@ -76,7 +76,7 @@ def test_a_session(paused, console, client):
         failed,
     )
     assert "SyntaxError" in answer(screen, "x = = 1")
-    assert "the keys are the script's" in answer(screen, "input('? ')")
+    assert "the keys belong to the script" in answer(screen, "input('? ')")
     assert answer(screen, "x") == "(1, 2)\n"
     screen.type(CTRL_D)
     assert screen.wait() == 0
@@ -200,7 +200,7 @@ def test_two_consoles_beside_a_script_on_its_own_terminal(terminal, client, scri
     one, two = console(id), console(id)
     assert answer(one, "x = 1; print('only one')") == "only one\n"
     assert "NameError" in answer(two, "x")
-    assert "the keys are the script's" in answer(two, "input()")
+    assert "the keys belong to the script" in answer(two, "input()")
     assert next(pause["consoles"] for pause in client.list() if pause["id"] == id) == 2
     one.type("exit()\r")
     assert one.wait() == 0
