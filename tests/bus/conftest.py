@@ -16,6 +16,26 @@ from tests.processes import LAGER, Process, Terminal
 from tests.screen import Screen
 from tests.station import Station
 
+_VARIANTS = 3
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of a test with many variants, each of which starts processes, the first few are part of `make test`, all of
+    `make test-slow`."""
+    variants: dict[tuple[Path, str], list[pytest.Function]] = {}
+    for item in items:
+        if (
+            isinstance(item, pytest.Function)
+            and hasattr(item, "callspec")
+            and Path(__file__).parent in item.path.parents
+        ):
+            variants.setdefault((item.path, item.originalname), []).append(item)
+    for those in variants.values():
+        those.sort(key=lambda item: sorted(item.callspec.indices.items()))
+        for item in those[_VARIANTS:]:
+            item.add_marker(pytest.mark.slow)
+
 
 def _short_folder() -> "tempfile.TemporaryDirectory[str]":
     # A socket's path has at most 107 bytes, and pytest's own folders are long.

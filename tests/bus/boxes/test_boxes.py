@@ -326,6 +326,7 @@ def test_a_box_that_hangs_has_a_row_of_its_own_and_hides_no_other(near, start, r
     assert "The box other did not answer within 10 s. Try: ssh other " in process.err.rest()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stream", ["OUT", "ERR"])
 def test_a_box_cannot_fill_the_users_memory(near, lager, stream):
     near.answering(FLOOD.format(stream), beside="near")

@@ -125,6 +125,7 @@ def test_a_client_that_does_not_read_blocks_no_other(run, client, raw):
     assert process.wait() == 0
 
 
+@pytest.mark.slow
 def test_100_mb_arrive_whole(paused, start):
     reader, writer = os.pipe()
     os.write(writer, b"for _ in range(1000): print('x' * 100_000)\n")

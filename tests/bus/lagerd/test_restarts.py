@@ -28,6 +28,7 @@ def listed(client):
     return {pause["id"]: pause for pause in client.list()}
 
 
+@pytest.mark.slow
 def test_fifty_pauses_survive_a_restart_of_lagerd(run, client, own_station):
     processes = [run(FIFTY) for _ in range(5)]
     ids = [client.paused()["id"] for _ in range(50)]
@@ -199,6 +200,7 @@ def test_a_pause_just_before_lagerd_is_there(start, script, client, own_station)
     assert process.out.rest() == "\nwent on\n"
 
 
+@pytest.mark.slow
 def test_five_deaths_in_a_row(run, client, own_station):
     process = run("import lager\nlager.pause(timeout=200)\nprint('went on')\n")
     first = client.paused()
