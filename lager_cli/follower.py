@@ -114,7 +114,7 @@ class Following:
         for id in self._pauses.keys() - listed.keys() - told:
             self._end(id, "lost", {})
         for pause in sorted(listed.values(), key=lambda pause: float(pause["since"])):
-            self._stand("standing", pause)
+            self._add("standing", pause)
         for signal in early:
             self._heard(signal)
         self._say("", first=not self.listed)
@@ -124,7 +124,7 @@ class Following:
         if self._early is not None:
             self._early.append(signal)
         elif signal.member == "Paused":
-            self._stand("paused", details)
+            self._add("paused", details)
         elif signal.member == "Resumed":
             self._end(id, signal.args[1], details)
         elif id in self._pauses:
@@ -132,7 +132,7 @@ class Following:
             self._know(cast("PauseDetails", {**self._pauses[id], **news}))
             self._changed(Change(details.get("why", "extended"), self._now(id), details))
 
-    def _stand(self, event: str, pause: "PauseDetails") -> None:
+    def _add(self, event: str, pause: "PauseDetails") -> None:
         new = pause["id"] not in self._pauses
         self._know(pause)
         if new:

@@ -32,8 +32,8 @@ class TtyWrites:
 
 
 class LastWrite:
-    """When anybody last wrote to a terminal. A thread of its own takes the time, so that it is right however busy its
-    user is. OSError where the system has no such watch left."""
+    """Records when a process last wrote to a terminal. A separate thread takes the time, so it is right even if the
+    caller is busy. Raises OSError if the limit of inotify instances or watches is reached."""
 
     def __init__(self, path: str) -> None:
         self._writes = TtyWrites(path)

@@ -1,4 +1,4 @@
-"""What a line means that somebody types on the terminal of a paused run.
+"""What a line means that a user types on the terminal of a paused run.
 
 A pause takes Enter, and `e`, `o` and `s`. A question takes an answer, and the same words with a colon before them.
 """

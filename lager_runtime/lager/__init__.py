@@ -73,14 +73,13 @@ def ask(
     timeout: float | None = None,
     label: object = None,
 ) -> bool | str | float:
-    """Pause here until somebody answers `question`, and return the answer.
+    """Pause here until `question` is answered, and return the answer.
 
     `kind` is "yes-no" (the answer is a bool), "text" (str), "number" (float, in `unit`, from `low` to `high` inclusive)
-    or "choice" (one of `choices`). `timeout` is in seconds, as for `pause`. When the time is over, or somebody resumes
-    the pause without an answer, `default` is returned; without a default NoAnswer is raised. Blocks the calling thread
-    only. Outside `lager python`, or if lagerd cannot be reached, it asks on the terminal. Without a terminal, and with
-    LAGER_BREAKPOINTS set to off, it acts at once as if the time were over. Raises InvalidArgument if the arguments do
-    not fit each other.
+    or "choice" (one of `choices`). `timeout` is in seconds, as for `pause`. If it times out, or is resumed without
+    an answer, it returns `default`; without a default it raises NoAnswer. Blocks the calling thread only. Outside
+    `lager python`, or if lagerd cannot be reached, it asks on the terminal. Without a terminal, and with
+    LAGER_BREAKPOINTS set to off, it times out at once. Raises InvalidArgument if the arguments do not fit each other.
     """
     try:
         asking = load("lager.breakpoints.ask")

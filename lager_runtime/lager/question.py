@@ -1,4 +1,4 @@
-"""A question of a script: its kinds, and how what somebody gives becomes an answer.
+"""A question of a script: its kinds, and how the input of a user becomes an answer.
 
 All three sides use it: the script asks, lagerd accepts or refuses an answer, and a terminal says what it wants. An
 answer is a bool ("yes-no"), a str ("text" and "choice") or a float ("number").

@@ -137,8 +137,8 @@ def number_of(text: str) -> float | None:
 
 
 def amount_of(text: str, unit: str) -> float | None:
-    """The finite decimal number that somebody typed, with or without its unit, which may have a prefix: 3.3, 3.3V,
-    500 mV. None where it is none."""
+    """Return the finite decimal number in `text`, with or without its unit, which may have a prefix: 3.3, 3.3V,
+    500 mV. None if it is invalid."""
     found = _AMOUNT.fullmatch(text.strip())
     power = None if found is None else _power(found[3], unit)
     return None if found is None or power is None else number_of(f"{found[1]}e{int(found[2] or 0) + power}")

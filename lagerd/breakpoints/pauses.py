@@ -192,7 +192,7 @@ class Pauses:
 
 
 def _meant(wanted: str, pauses: list[Pause]) -> list[Pause]:
-    """Return those of `pauses` that an id stands for; AmbiguousId if it is a prefix of several ids."""
+    """Return those of `pauses` that an id means; AmbiguousId if it is a prefix of several ids."""
     whole = [pause for pause in pauses if wanted and pause.run_id == wanted]
     begun, of_runs = [], whole
     if not whole and _PREFIX.match(wanted):

@@ -75,7 +75,7 @@ def may_continue(pause: Pause) -> bool:
 
 
 def needs_answer(pause: Pause) -> InvalidArgument:
-    """Return the error for whoever resumes a question that has no default."""
+    """Return the error for a caller that resumes a question without a default."""
     assert pause.question is not None
     return InvalidArgument(
         f"{pause.id} asks {pause.question.text!r} and has no default answer.",

@@ -100,7 +100,7 @@ class Lease:
         return replace(lease, safe=tuple(map(str, lease.safe)))
 
     def for_safety(self) -> "Lease":
-        """Return the lease of lagerd's own that takes the place of this one after its holder crashed."""
+        """Return lagerd's own lease, which replaces this one after its holder has crashed."""
         return replace(self, owner="", making_safe=True, since=time.time(), began=round(time.monotonic(), 3))
 
 

@@ -31,7 +31,7 @@ class MakingSafe:
         self._told(Event.QUARANTINED, lease, {"reason": reason})
 
     async def close(self) -> None:
-        """Stop waiting. A process that is at work goes on; the next lagerd finds its lease, or the record."""
+        """Stop waiting. A process at work continues; the next lagerd finds its lease, or the record."""
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()

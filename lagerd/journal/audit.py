@@ -1,4 +1,4 @@
-"""The audit log: one structured record in the journal for each event that somebody may ask about later.
+"""The audit log: one structured record in the journal for each event that a person may ask about later.
 
 The fields of a record are `LAGER_` and a key of `Audit.record` in capitals. Those of FIELDS are in every
 record: units/lager.catalog, which has the text that `journalctl -x` shows for each kind, can only name what is there.

@@ -248,7 +248,7 @@ class Connection:
         self.close()
 
     def _look(self) -> None:
-        """Decide how to go on, now that `_needed` bytes have come: the first, a long header, or a whole message."""
+        """Decide what to read next after `_needed` bytes: the first ones, a long header, or a whole message."""
         header, whole = sizes(self._unread)
         if whole > _LONGEST or header > _CHUNK:
             _log.debug("Dropped a message of %s bytes, %s of them its header.", whole, header)

@@ -99,7 +99,7 @@ class _DaemonLease:
             self._guarded = nets
 
     def crash(self) -> None:
-        """Let go of the instrument without a release: lagerd makes it safe."""
+        """Close the lease without a release, so that lagerd makes the instrument safe."""
         fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)

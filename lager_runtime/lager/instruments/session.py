@@ -41,7 +41,7 @@ class Session:
         self.configured: dict[object, object] = {}
         self._setups: list[weakref.WeakMethod[Callable[[], None]]] = []
         self.port: LeasedPort | None = None  # set for a serial port that is leased from lagerd
-        # For somebody who asks through the paused script, guarded by `lock`: `between` is called before each exchange,
+        # For calls through the paused script, guarded by `lock`: `between` is called before each exchange,
         # and raises if the pause has ended; `as_it_is` keeps a new connection from being set up.
         self.between: Callable[[], None] | None = None
         self.as_it_is = False

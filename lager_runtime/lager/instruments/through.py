@@ -141,7 +141,7 @@ def _described(config: NetConfig) -> str:
 def _action(config: NetConfig, name: str) -> Action:
     actions = ACTIONS[config.type]
     if name not in actions:
-        known = f"Give one of {', '.join(actions)}." if actions else "Open it when nobody holds it, or in a console."
+        known = f"Give one of {', '.join(actions)}." if actions else "Open it when it is free, or in a console."
         what = f"{printable(name, 40)} is not possible with {config.name} through a pause."
         raise InvalidArgument(what, known)
     return actions[name]

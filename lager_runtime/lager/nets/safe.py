@@ -48,7 +48,7 @@ def read(type: NetType, table: Mapping[str, Any], limits: Limits) -> Safe | None
     """
     if "safe" not in table:
         if stray := next((key for key in KEYS if key in table), None):
-            raise ValueError(stray, "there is no safe beside it")
+            raise ValueError(stray, "needs a key safe in the same net")
         return None
     after, order = table.get("safe_after", AFTER[0]), table.get("safe_order", 0)
     if after not in AFTER:

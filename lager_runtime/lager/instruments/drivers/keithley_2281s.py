@@ -39,7 +39,7 @@ class _TwoRoles(Switched):
         role = self.session.ask(":ENTR:FUNC?", parse.word(_ROLES))
         if role != self.ROLE:
             what = f"{self.config.instrument} works as a {_WORKS_AS[role]}, not as a {_WORKS_AS[self.ROLE]}."
-            raise InstrumentError(what, f"{self.name} can be used when nobody holds the instrument.")
+            raise InstrumentError(what, f"{self.name} can be used when the instrument is free.")
 
     def prepare(self) -> None:
         """Switch the instrument to the role of this net. Raises InstrumentError while the other role's output is on."""
