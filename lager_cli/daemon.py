@@ -49,7 +49,8 @@ async def connected(how: str = "cli") -> "AsyncIterator[Bus]":
 def identify(bus: "Bus", how: str, *, start: bool = True) -> None:
     """Declare the kind of caller of the calls that follow, for the audit log.
 
-    Call it again after a restart of lagerd, and before a call that matters: of many callers lagerd forgets the oldest.
+    Call it again after a restart of lagerd, and before a call that matters: lagerd caches its
+    callers, and drops the oldest of many.
     """
     bus.post(BREAKPOINTS, BREAKPOINTS_PATH, "Identify", "s", how, start=start)
 

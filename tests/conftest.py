@@ -1,6 +1,5 @@
-"""For all tiers: where CI is set, a test that is skipped counts as one that failed. And whoever starts the tests may
-ignore signals, as nohup does and a shell for what it runs in the background; what the tests start ignores none. How
-long an example takes is no matter where the machine does other things besides."""
+"""With CI set, a skipped test fails the run. Signals that the caller ignores, as nohup and background jobs do, are reset,
+so that what the tests start does not ignore them. Hypothesis measures no times: the machine may do other things."""
 
 import os
 import signal

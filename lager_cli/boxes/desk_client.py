@@ -220,7 +220,7 @@ class BoxSession:
 
 
 class _Helper:
-    """Reads or writes a attachments in a thread, through a pipe; `cut` closes the other end."""
+    """Sends or receives the attachments in a thread, through a pipe; `cut` closes the other end."""
 
     def __init__(self, work: Callable[[BinaryIO], None], end: BinaryIO, cut: Callable[[], None]) -> None:
         self._work, self._end, self._cut = work, end, cut

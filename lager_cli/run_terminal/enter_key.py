@@ -90,10 +90,10 @@ class EnterKey:
         self._direct: DirectPauses | None = None
         self._later: asyncio.TimerHandle | None = None
         self._pauses: dict[str, None] = {}
-        self._noted: dict[str, Question | None] = {}  # also those that no lagerd keeps now; the last banner is the last
+        self._noted: dict[str, Question | None] = {}  # in the order of their banners, also without lagerd
         self._actions: LineActions | None = None
         self._ended: set[str] | None = None
-        self._asked: set[str] = set()  # lagerd, to resume them; it has not said yet that it did
+        self._asked: set[str] = set()  # Continue was sent, and Resumed has not arrived
         self._lost_said = False
         self._thread = threading.Thread(target=self._work, name="enter key", daemon=True)
 
@@ -205,7 +205,7 @@ class EnterKey:
         heard = {"Paused": self._paused, "Resumed": self._resumed}
         if self._countdown is not None:
             heard["Extended"] = self._extended
-        await bus.follow(BREAKPOINTS, self._owned)  # first: whom it hears of a pause from has been told who calls
+        await bus.follow(BREAKPOINTS, self._owned)  # first, so that lagerd knows us before it announces a pause
         await bus.subscribe(BREAKPOINTS, heard)
         await self._find(bus, start=first)
 
@@ -373,7 +373,7 @@ class EnterKey:
         self._asked.add(id)
         self._tell_next()
         if self._bus is not None:
-            self._identify()  # again: of many callers lagerd forgets the first
+            self._identify()  # again: lagerd caches its callers, and drops the oldest of many
             self._bus.post(BREAKPOINTS, BREAKPOINTS_PATH, "Continue", "s", id)
 
     def _tell_next(self) -> None:

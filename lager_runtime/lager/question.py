@@ -102,10 +102,14 @@ def question(
     said = printable(text, LABEL_LENGTH)
     if not said.strip():
         raise InvalidArgument("The question is empty.", "Give its text.")
-    if (choices is not None and choices != ()) != (kind == "choice"):
-        raise InvalidArgument("choices belong to a question of kind='choice', and only to one.", "")
+    has_choices = choices is not None and choices != ()
+    if has_choices != (kind == "choice"):
+        needs = "takes no choices" if has_choices else "needs choices"
+        raise InvalidArgument(f"A question of kind={kind!r} {needs}.", "Give choices=, and kind='choice'.")
     if kind != "number" and not (unit == "" and low is None and high is None):
-        raise InvalidArgument("unit, low and high belong to a question of kind='number' only.", "")
+        raise InvalidArgument(
+            f"A question of kind={kind!r} has no unit and no bounds.", "Give them with kind='number'."
+        )
     lowest, highest = _bound("low", low), _bound("high", high)
     if lowest is not None and highest is not None and lowest > highest:
         raise InvalidArgument(f"low={shown(lowest)} is greater than high={shown(highest)}.", "No number is in between.")
@@ -137,13 +141,15 @@ def _bound(name: str, value: object) -> float | None:
         return None
     bound = number(value)
     if bound is None:
-        raise InvalidArgument(f"{name}={shown(value)} is not a number.", "")
+        raise InvalidArgument(f"{name}={shown(value)} is not a number.", "Give a number, or leave it out.")
     return bound
 
 
 def _choices(given: object) -> tuple[str, ...]:
     if isinstance(given, str) or not isinstance(given, Iterable):
-        raise InvalidArgument(f"choices={shown(given)} is not a list of texts.", "")
+        raise InvalidArgument(
+            f"choices={shown(given)} is not a list of texts.", "Give a list, such as ['short', 'long']."
+        )
     texts = tuple(given)
     for text in texts:
         if type(text) is not str or not text.strip() or text != printable(text, LABEL_LENGTH) or text != text.strip():

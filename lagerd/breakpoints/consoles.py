@@ -33,7 +33,7 @@ class ConsoleAccess:
         self._settings = settings
         self._hooks = hooks
         self._found = found
-        # ConsoleAccess survive a restart of lagerd, so the next lagerd must not reuse their numbers.
+        # Consoles survive a restart of lagerd, so the next lagerd must not reuse their numbers.
         self._numbers = count(secrets.randbelow(1 << 31))
 
     async def open_console(self, call: Call) -> tuple[Pause, Client]:

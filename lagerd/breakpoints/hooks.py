@@ -1,4 +1,4 @@
-"""PauseSettings and callbacks: what the breakpoints leave to the configuration and to other parts of lagerd."""
+"""Settings and callbacks that the breakpoints get from the configuration and from other parts of lagerd."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

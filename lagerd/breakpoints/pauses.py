@@ -272,9 +272,11 @@ def ended_of(details: dict[str, Any]) -> float:
 def _typed(details: dict[str, Any], key: str, kind: type[Any], default: Any) -> Any:
     value = details.get(key, default)
     if type(value) is not kind:
-        raise InvalidArgument(f"The key {key} of a pause is of type {type(value).__name__}, not {kind.__name__}.")
+        raise InvalidArgument(
+            f"The key {key} of a pause is of type {type(value).__name__}.", f"Send a {kind.__name__}."
+        )
     if kind is float and not math.isfinite(value):
-        raise InvalidArgument(f"The key {key} of a pause is {value}, which is not a number.")
+        raise InvalidArgument(f"The key {key} of a pause is {value}.", "Send a finite number.")
     return value
 
 

@@ -45,10 +45,10 @@ class LeaseFiles:
         except OSError as error:
             # Other programs may have used up the user's inotify instances. Releases and deaths are noticed without it.
             _log.warning(
-                "%s. Check the limit fs.inotify.max_user_instances. Until lagerd restarts, it notices a lease that",
+                "%s. Raise fs.inotify.max_user_instances, then restart lagerd. Until then, it notices a lease that was "
+                "closed but not released only at the next claim.",
                 error,
             )
-            _log.warning("was closed but not released only when another client claims its instrument.")
         else:
             asyncio.get_running_loop().add_reader(self._inotify, self._read_events, self._inotify)
 

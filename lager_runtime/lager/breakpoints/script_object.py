@@ -55,7 +55,7 @@ class ScriptObject:
     def _pause_of(self, call: Call, details: dict[str, Any]) -> PauseState:
         pause = self._find(details.get("id", ""), call.sender)
         if pause is None:
-            raise InvalidArgument("That pause has ended.")
+            raise InvalidArgument("That pause has ended.", "List the pauses with: lager breakpoints")
         return pause
 
     async def _inspect(self, call: Call) -> Outcome:
@@ -73,7 +73,7 @@ class ScriptObject:
         if pause.requests is None:
             pause.requests = Requests()
         if pause.resumes:  # asked after the requests were made: either this or `end_requests` sees the other
-            raise InvalidArgument("That pause has ended.")
+            raise InvalidArgument("That pause has ended.", "List the pauses with: lager breakpoints")
         return (await pause.requests.carry_out(call.args[0]),)
 
     def _attach(self, call: Call) -> Outcome:

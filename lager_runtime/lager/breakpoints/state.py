@@ -62,7 +62,7 @@ class PauseState:
     held_up: bool = False
     task: "asyncio.Task[None] | None" = None
     consoles: Any = None
-    requests: Any = None  # of others, made for the first
+    requests: Any = None  # through its instruments; created by the first one
     resumes: bool = False  # the paused thread has heard that it ends, which the client's thread may not have noticed
 
     def end_requests(self) -> None:
