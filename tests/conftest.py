@@ -1,5 +1,6 @@
-"""With CI set, a skipped test fails the run. Signals that the caller ignores, as nohup and background jobs do, are reset,
-so that what the tests start does not ignore them. Hypothesis measures no times: the machine may do other things."""
+"""With CI set, a skipped test fails the run. Signals that the caller ignores, as nohup and background jobs do, are
+reset, so that what the tests start does not ignore them. Hypothesis measures no times: the machine may do other
+things."""
 
 import os
 import signal
