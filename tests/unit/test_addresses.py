@@ -49,6 +49,14 @@ from tests.unit.vxi11instrument import Vxi11Instrument
         ("GPIB::31::INSTR", "from 0 to 30"),
         ("GPIB0::five::INSTR", "from 0 to 30"),
         ("GPIB0::INTFC", "does not carry SCPI; end it with INSTR"),
+        ("TCPIP::192.168.001.020::INSTR", "'192.168.001.020' is not an IPv4 address"),
+        ("192.168.1.030:502", "without leading zeros"),
+        ("TCPIP::127.1::5025::SOCKET", "is not an IPv4 address"),
+        ("TCPIP::0x7f.0.0.1::INSTR", "is not an IPv4 address"),
+        ("TCPIP::2130706433::INSTR", "is not an IPv4 address"),
+        ("TCPIP::192.168.1.256::INSTR", "is not an IPv4 address"),
+        ("TCPIP::192.168.1.20::5025", "a raw TCP port needs ::SOCKET at the end"),
+        ("tcpip::psu.lan::5555::instr", "a raw TCP port needs ::SOCKET at the end"),
     ],
 )
 def test_a_wrong_address_says_why(text, reason):
@@ -94,6 +102,8 @@ def test_pyvisa_gets_every_spelling_as_it_wants_it(text, visa):
         ("2001:DB8::7", "[2001:db8:0::7]:502"),
         ("[::ffff:192.168.1.30]", "192.168.1.30:502"),
         ("GPIB::05::INSTR", "gpib0::5"),
+        ("usb", "USB:any"),
+        ("192.168.1.30", "192.168.1.30.:502"),
     ],
 )
 def test_two_spellings_of_one_instrument_are_one_lease(one, other):

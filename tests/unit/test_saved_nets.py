@@ -93,6 +93,8 @@ def test_limits_are_taken_over() -> None:
         ({"params": {"max_power": "5"}}, Limits(max_power=5)),
         ({"voltage_limit": 5, "safety_limits": {"max_voltage": 3.6}}, Limits(max_voltage=3.6)),
         ({"safety_limits": {"MAX_VOLTAGE": 3.6, "max_current": 0.5, "max_power": 1.5}}, Limits(3.6, 0.5, 1.5)),
+        ({"safetyLimits": {"maxVoltage": 3.6, "current-limit": "0.5"}}, Limits(3.6, 0.5)),
+        ({"MaxVoltage": 3.6, "Power Limit": 2}, Limits(3.6, None, 2)),
         ({"safety_limits": {}}, Limits()),
         ({"safety_limits": None}, Limits()),
     ],
@@ -115,6 +117,10 @@ def test_limits_are_imported_from_every_place(change: dict[str, Any], limits: Li
         (SAVED[0], {"safety_limits": [1, 2]}, "safety_limits = [1, 2]"),
         (SAVED[0], {"min_voltage": 1}, "min_voltage = 1, which a net of type supply cannot keep"),
         (SAVED[0], {"params": {"ovp": 4}}, "ovp = 4, which a net of type supply cannot keep"),
+        (SAVED[0], {"vMax": 4}, "vMax = 4, which a net of type supply cannot keep"),
+        (SAVED[0], {"overVoltage": 4}, "overVoltage = 4, which a net of type supply cannot keep"),
+        (SAVED[0], {"config": {"supply": [{"max_voltage": 3.6}]}}, "which a net of type supply cannot keep"),
+        (SAVED[7], {"params": {"line": {"Vlimit": 3.6}}}, "which a net of type uart cannot keep"),
         (SAVED[0], {"safety_limits": {"max_voltage": "5 volts"}}, "'5 volts', which is not a number above 0"),
         (SAVED[0], {"safety_limits": {"max_voltage": 0}}, "max_voltage = 0, which is not a number above 0"),
         (SAVED[0], {"safety_limits": {"max_voltage": True}}, "max_voltage = True, which is not a number above 0"),
@@ -188,6 +194,15 @@ def test_one_name_in_two_roles_becomes_two_names() -> None:
     text, left_out = saved_nets.convert(json.dumps([SAVED[2] | {"name": "vbat"}, SAVED[3] | {"name": "vbat"}]))
     assert left_out == []
     assert set(nets_file.parse(text).nets) == {"vbat", "vbat-battery"}
+
+
+def test_a_second_net_of_one_name_and_role_is_left_out_and_never_with_its_limit() -> None:
+    text, left_out = saved_nets.convert(json.dumps([SAVED[0], SAVED[0] | {"pin": 2}]))
+    assert left_out == ["'supply2' (entry 2) has the name and the role of an earlier net; it was left out."]
+    assert nets_file.parse(text).net("supply2").channel == 1
+    text, left_out = saved_nets.convert(json.dumps([SAVED[0], SAVED[0] | {"max_voltage": 3.6}]))
+    assert isinstance(left_out[0], saved_nets.LostLimit)
+    assert "an earlier net, and the limit max_voltage = 3.6; it was" in left_out[0]
 
 
 @pytest.mark.parametrize("text", ["", "{", "null", "{}", '"nets"', "[" * 100_000, "1" * 5000])

@@ -81,6 +81,7 @@ def parse(address: str) -> Resource:
         return Resource(text, Reach.SERIAL, _serial_place(text), path=text)
     if re.fullmatch(r"usb(:[A-Za-z0-9]+)?", text, re.IGNORECASE):
         serial = text.partition(":")[2]
+        serial = "" if serial.upper() == "ANY" else serial
         return Resource(text, Reach.LJM, f"labjack:{serial or 'any'}", serial=serial)
     return _modbus(text)
 
@@ -145,6 +146,8 @@ def _lan_device(text: str) -> tuple[str, int]:
     if not re.fullmatch(r"[A-Za-z0-9_.-]+(,[0-9]+)*", text):
         raise ValueError(f"{text!r} is not a LAN device name such as inst0 or hislip0")
     name, comma, port = text.lower().partition(",")
+    if name.isdigit():
+        raise ValueError(f"{text!r} is not a LAN device name; a raw TCP port needs ::SOCKET at the end")
     if comma and name.startswith("inst"):
         raise ValueError(f"{text!r} is not a VXI-11 device; give the port after the host, as in HOST,PORT")
     # In gpib0,5 (a GPIB gateway) the comma is part of the device name.
@@ -219,6 +222,9 @@ def _host(host: str) -> str:
     if not _HOST.fullmatch(host):
         raise ValueError(f"{host!r} is not a valid host name or IPv4 address")
     lowered = host.lower().rstrip(".")
+    if re.fullmatch(r"(.*\.)?(0x[0-9a-f]*|[0-9]+)", lowered) and not _is_ipv4(lowered):
+        # The C library would read it as another number: 010 is 8, and 127.1 is 127.0.0.1.
+        raise ValueError(f"{host!r} is not an IPv4 address; write four numbers without leading zeros")
     return "127.0.0.1" if lowered == "localhost" else lowered
 
 
@@ -227,6 +233,14 @@ def _names_ipv6(rest: list[str]) -> bool:
     class_of = rest[-1].upper() if rest else ""
     parts = rest[:-2] if class_of == "SOCKET" else rest[:-1] if class_of == "INSTR" else rest
     return "[" in "".join(parts) or (len(parts) > 1 and _is_ipv6("::".join(parts)))
+
+
+def _is_ipv4(text: str) -> bool:
+    try:
+        ipaddress.IPv4Address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_ipv6(text: str) -> bool:

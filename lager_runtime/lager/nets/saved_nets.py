@@ -11,9 +11,9 @@ raises.
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
-from lager.nets import catalog, resource, saved_settings
+from lager.nets import catalog, resource, saved_settings, validate
 from lager.nets.model import NetType
 
 _ROLES = {
@@ -42,6 +42,7 @@ class _Import:
     def __init__(self) -> None:
         self.instruments: dict[str, tuple[str, str, resource.Resource]] = {}  # key: name, model, address
         self.nets: dict[str, list[str]] = {}
+        self.taken: set[tuple[str, NetType]] = set()
         self.left_out: list[str] = []
 
     def take(self, position: int, entry: object) -> None:
@@ -67,10 +68,11 @@ class _Import:
     def _net(self, name: str, entry: Mapping[Any, Any]) -> list[str]:
         """Convert the net; return its fields that the nets file does not have."""
         type = _type(entry.get("role"))
-        if name in self.nets:
+        called = name, type
+        if called in self.taken:
+            self._skip_second(entry, type)
+        while name in self.nets:
             name = f"{name}-{type.value}"  # there names are unique per role, here in the whole file
-        if name in self.nets:
-            raise _Skip("has the name and the role of an earlier net")
         model, place = _instrument(type, entry)
         lines = [f"type = {_toml(type.value)}"]
         family = catalog.SERIAL if type is NetType.UART else catalog.find(model)
@@ -84,7 +86,16 @@ class _Import:
             lines.append(f"channel = {channel}")
         lines += [f"{key} = {json.dumps(value)}" for key, value in settings.items()]
         self.nets[name] = lines
+        self.taken.add(called)
         return left
+
+    def _skip_second(self, entry: Mapping[Any, Any], type: NetType) -> NoReturn:
+        """Raise _Skip, or LostLimit if the entry has a limit that the earlier net may not have."""
+        settings, _ = saved_settings.read(entry, type, _KNOWN)
+        reason = "has the name and the role of an earlier net"
+        if limits := sorted(set(settings) & set(validate.limits_of(type))):
+            raise saved_settings.LostLimit(f"{reason}, and the limit {limits[0]} = {settings[limits[0]]:g}")
+        raise _Skip(reason)
 
     def _named(self, model: str, place: resource.Resource, preferred: str) -> str:
         if place.key in self.instruments:

@@ -1,7 +1,7 @@
 """Converts the limits and settings of a net of the public lager project to keys of the nets file.
 
 There limits are in `safety_limits` (`max_voltage`, `max_current`, `allow_destructive`) and the settings of a uart in
-`params`; both may also be at the top level of the net.
+`params`; both may also be at the top level of the net. Names may be spelled max_voltage, maxVoltage or max-voltage.
 """
 
 import re
@@ -28,7 +28,12 @@ _OTHER_NAMES = {
     "negative": "negative_channel",
 }
 _PARITIES = {"none": "N", "even": "E", "odd": "O", "mark": "M", "space": "S"}
-_LIMIT_WORDS = {"max", "maximum", "min", "minimum", "limit", "limits", "safety", "ovp", "ocp", "ceiling", "allow"}
+_LIMIT_WORDS = {
+    "max", "maximum", "min", "minimum", "limit", "limits", "safety", "ovp", "ocp", "ceiling", "allow", "vmax", "imax",
+    "pmax", "vlimit", "ilimit", "vlim", "ilim", "clamp", "compliance", "cutoff", "protection", "overvoltage",
+    "overcurrent", "overpower",
+}  # fmt: skip
+_DEEPEST = 8  # tables in tables
 
 
 class LostLimit(Exception):
@@ -43,13 +48,13 @@ def read(entry: Mapping[Any, Any], type: NetType, known: frozenset[str]) -> tupl
     taken: dict[str, Any] = {}
     left: list[str] = []
     for place, key, value in _given(entry, known):
-        name = _OTHER_NAMES.get(key.lower(), key.lower())
+        name = _OTHER_NAMES.get(_snake(key), _snake(key))
         if value in (None, "", [], {}):
             continue
         if name in validate.limits_of(type):
             limit = _amount(key, value)
             taken[name] = min(limit, taken.get(name, limit))
-        elif place == "safety_limits" or _LIMIT_WORDS & set(re.split(r"[^a-z]+", key.lower())):
+        elif place == "safety_limits" or _names_limit(key, value):
             # lager never erases or flashes a device, so this limit is kept whatever its value.
             if name != "allow_destructive" or not isinstance(value, bool):
                 raise LostLimit(f"has the limit {_shown(key, value)}, which a net of type {type.value} cannot keep")
@@ -65,10 +70,25 @@ def _given(entry: Mapping[Any, Any], known: frozenset[str]) -> Iterator[tuple[st
     for key, value in entry.items():
         if key in known:
             continue
-        if key in _TABLES and isinstance(value, dict):
-            yield from ((key, inner, value[inner]) for inner in value)
+        if _snake(key) in _TABLES and isinstance(value, dict):
+            yield from ((_snake(key), inner, value[inner]) for inner in value)
         else:
             yield ("", key, value)
+
+
+def _snake(key: str) -> str:
+    """Return max_voltage for max_voltage, maxVoltage, MAX-VOLTAGE and "max voltage"."""
+    return re.sub(r"[^a-z0-9]+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", key).lower()).strip("_")
+
+
+def _names_limit(key: str, value: object, depth: int = 0) -> bool:
+    """Return whether the key says that the value is a limit, or whether a table or a list in it contains one."""
+    words = set(_snake(key).split("_"))
+    if _LIMIT_WORDS & words or {"over"} < words & {"over", "voltage", "current", "power"} or depth > _DEEPEST:
+        return True
+    if isinstance(value, dict):
+        return any(_names_limit(str(inner), value[inner], depth + 1) for inner in value)
+    return isinstance(value, list) and any(_names_limit("", inner, depth + 1) for inner in value)
 
 
 def _amount(key: str, value: object) -> float:
