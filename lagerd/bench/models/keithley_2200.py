@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from lagerd.bench.physics.circuit import Output, Protection
 from lagerd.bench.scpi.instrument import command, query
-from lagerd.bench.scpi.language import Range, Token
+from lagerd.bench.scpi.language import Range, ScpiError, Token
 from lagerd.bench.scpi.remote import Remote
 
 VOLTS = Range(0, 32, 0, "V")
@@ -38,11 +38,13 @@ class Keithley2200(Remote):
 
     def __init__(self) -> None:
         super().__init__()
+        self.shown_text = ""
         self.output = Output(VOLTS.default, AMPS.default, Protection(OVP.default), Protection(NEVER))
         self.reset()
 
     def reset(self) -> None:
         self.state, self.enabled = False, True
+        self.highest_volts, self.is_limited, self.is_shown = VOLTS.high, False, True
         self.output.volts, self.output.amps = VOLTS.default, AMPS.default
         self.output.ovp = Protection(OVP.default)
         self._switch()
@@ -63,11 +65,46 @@ class Keithley2200(Remote):
 
     @command("[:SOURce]:VOLTage[:LEVel][:IMMediate][:AMPLitude]")
     def set_volts(self, value: Token) -> None:
-        self.output.volts = value.number(VOLTS)
+        volts = value.number(VOLTS)
+        if self.is_limited and volts > self.highest_volts:
+            raise ScpiError(-222)
+        self.output.volts = volts
 
     @query("[:SOURce]:VOLTage[:LEVel][:IMMediate][:AMPLitude]")
     def volts(self, special: Token | None = None) -> str:
         return plain(self.output.volts if special is None else special.number(VOLTS))
+
+    @command("[:SOURce]:VOLTage:LIMit[:LEVel]")
+    def set_highest_volts(self, value: Token) -> None:
+        self.highest_volts = value.number(VOLTS)
+
+    @query("[:SOURce]:VOLTage:LIMit[:LEVel]")
+    def shown_highest_volts(self, special: Token | None = None) -> str:
+        return plain(self.highest_volts if special is None else special.number(VOLTS))
+
+    @command("[:SOURce]:VOLTage:LIMit:STATe")
+    def set_limited(self, state: Token) -> None:
+        self.is_limited = state.boolean()
+
+    @query("[:SOURce]:VOLTage:LIMit:STATe")
+    def shown_limited(self) -> str:
+        return str(int(self.is_limited))
+
+    @command(":DISPlay[:WINDow][:STATe]")
+    def set_shown(self, state: Token) -> None:
+        self.is_shown = state.boolean()
+
+    @query(":DISPlay[:WINDow][:STATe]")
+    def display_state(self) -> str:
+        return str(int(self.is_shown))
+
+    @command(":DISPlay[:WINDow]:TEXT[:DATA]")
+    def set_shown_text(self, text: Token) -> None:
+        self.shown_text = text.string()
+
+    @query(":DISPlay[:WINDow]:TEXT[:DATA]")
+    def display_text(self) -> str:
+        return f'"{self.shown_text}"'
 
     @command("[:SOURce]:CURRent[:LEVel][:IMMediate][:AMPLitude]")
     def set_amps(self, value: Token) -> None:

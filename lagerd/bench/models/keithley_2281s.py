@@ -42,6 +42,7 @@ class Keithley2281S(BatterySimulator, Remote):
         self.recalled = self.battery.name
         self.elements = ["READ", "SOUR", "UNIT", "REL"]
         self.continuous = True
+        self.points = 100
         self.output.clear()
         self.output.switch(False)
         self.settle()
@@ -91,6 +92,38 @@ class Keithley2281S(BatterySimulator, Remote):
     @command(":ABORt<n>")
     def abort(self, _n: int | None) -> None:
         """Do nothing: readings are taken when they are queried, so there is none to abort."""
+
+    # :STATus (manual, appendix D). Questionable: bits 0 CC, 1 CV, 2 OCP, 3 OVP, 6 output on; operation: bit 4
+    # measuring, bit 10 idle; measurement: bit 6 reading available.
+
+    @query(":STATus:OPERation:INSTrument:ISUMmary<n>:CONDition")
+    def operation(self, _n: int | None) -> str:
+        return str(16 if self.continuous else 1024)
+
+    @query(":STATus:MEASurement:INSTrument:ISUMmary<n>:CONDition")
+    def measurement(self, _n: int | None) -> str:
+        return str(64 if self.continuous else 0)
+
+    @query(":STATus:QUEStionable:INSTrument:ISUMmary<n>:CONDition")
+    def questionable(self, _n: int | None) -> str:
+        self.changed()
+        out = self.output
+        regulation = {"CC": 1, "CV": 2}.get(out.point.mode, 0)
+        return str(regulation | (4 if out.ocp.tripped else 0) | (8 if out.ovp.tripped else 0) | (64 if out.on else 0))
+
+    # :TRACe and :DATA. Readings are taken when they are queried, so the buffer holds the newest one.
+
+    @command(":TRACe<n>:POINts")
+    def set_points(self, _n: int | None, count: Token) -> None:
+        self.points = count.integer(2, 2500)
+
+    @query(":TRACe<n>:POINts")
+    def shown_points(self, _n: int | None) -> str:
+        return str(self.points)
+
+    @query(":TRACe<n>:DATA", ":DATA<n>:DATA")
+    def buffered(self, _n: int | None, names: Token | None = None) -> str:
+        return self._reading(volts=False, elements=self.elements if names is None else self._elements(names))
 
     # [:SOURce]
 
@@ -154,21 +187,25 @@ class Keithley2281S(BatterySimulator, Remote):
 
     @command(":FORMat:ELEMents")
     def set_elements(self, names: Token) -> None:
-        self.elements = [Token(name.strip()).choice(*ELEMENTS) for name in names.string().split(",")]
+        self.elements = self._elements(names)
+
+    def _elements(self, names: Token) -> list[str]:
+        return [Token(name.strip()).choice(*ELEMENTS) for name in names.string().split(",")]
 
     @query(":FORMat:ELEMents")
     def shown_elements(self) -> str:
         return ",".join(self.elements)
 
-    def _reading(self, volts: bool) -> str:
+    def _reading(self, volts: bool, elements: list[str] | None = None) -> str:
         """Return a measurement of both quantities: the reading is the current, the source value the voltage.
 
         Without a source value in the layout, the reading is the quantity that was queried.
         """
         self.changed()
         point = self.output.point
-        unit = "UNIT" in self.elements
-        if volts and "SOUR" not in self.elements:
+        layout = self.elements if elements is None else elements
+        unit = "UNIT" in layout
+        if volts and "SOUR" not in layout:
             first = reading(point.volts) + ("V" if unit else "")
         else:
             first = reading(point.amps) + ("A" if unit else "")
@@ -178,7 +215,7 @@ class Keithley2281S(BatterySimulator, Remote):
             "MODE": point.mode,
             "REL": reading(self._clock() - self._started) + ("s" if unit else ""),
         }
-        return ",".join(text for name, text in fields.items() if name in self.elements)
+        return ",".join(text for name, text in fields.items() if name in layout)
 
     @query(":MEASure<n>:VOLTage[:DC]")
     def measure_volts(self, _n: int | None) -> str:

@@ -284,6 +284,14 @@ class DP800(DP800Channels, Remote):
     def is_in_step(self) -> str:
         return switch(self.in_step)
 
+    @command(":SYSTem:BEEPer[:STATe]")
+    def set_beeper(self, state: Token) -> None:
+        self.beeps = state.boolean()
+
+    @query(":SYSTem:BEEPer[:STATe]")
+    def beeper(self) -> str:
+        return switch(self.beeps)
+
     @query("*OPT")
     def _opt(self) -> str:
         """Report that none of the four options is installed."""

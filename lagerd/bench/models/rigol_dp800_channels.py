@@ -56,6 +56,7 @@ class DP800Channels(ScpiInstrument):
         super().__init__()
         self.outputs = [rating.output() for rating in self.ratings]
         self.selected = 1
+        self.beeps = True
         self._part()
 
     def reset(self) -> None:

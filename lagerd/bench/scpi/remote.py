@@ -1,6 +1,7 @@
 """Switches between front panel and remote control: SYSTem:LOCal, :REMote and :RWLock."""
 
 from lagerd.bench.scpi.instrument import ScpiInstrument, command
+from lagerd.bench.scpi.language import Token
 
 
 class Remote(ScpiInstrument):
@@ -19,6 +20,6 @@ class Remote(ScpiInstrument):
         self.panel = "REM"
 
     @command(":SYSTem:RWLock")
-    def set_locked(self) -> None:
-        """Enter remote control and lock the panel key that would end it."""
-        self.panel = "RWL"
+    def set_locked(self, state: Token | None = None) -> None:
+        """Enter remote control and lock the panel key that would end it. Public drivers also send ON or OFF."""
+        self.panel = "RWL" if state is None or state.boolean() else "REM"
