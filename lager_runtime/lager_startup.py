@@ -52,6 +52,7 @@ class Start:
         self.allocate_lock, self.allocate_rlock = _thread.allocate_lock, _thread.RLock
         self.start_new_thread = _thread.start_new_thread
         self.main_ident = _thread.get_ident()
+        self.at_end: list[Callable[[], object]] = []
         self._world: World | None = None
         self._making = _thread.RLock()
 
@@ -77,6 +78,18 @@ def start() -> "Any":
         found = Start()
         sys._lager_start = found  # type: ignore[attr-defined]
     return found
+
+
+def _end_after_script() -> None:
+    """End what is ours (lager/at_end.py) after the exit handlers of the script, which may still use its nets."""
+    import atexit
+
+    atexit.register(_end)
+
+
+def _end() -> None:
+    for call in reversed(start().at_end):
+        call()
 
 
 def _breakpoint(*arguments: "Any", **options: "Any") -> "Any":
@@ -245,7 +258,7 @@ def _pause_on_error() -> None:
 
 
 _HOOKS = {
-    "LAGER_PROCESS_ID": (start, _set_hook, _keep_hook_in_kernel, _listen),
+    "LAGER_PROCESS_ID": (start, _end_after_script, _set_hook, _keep_hook_in_kernel, _listen),
     "LAGER_PYTHON_PID": (_end_by_the_ladder,),
     "LAGER_DETACHED": (_write_lines,),
     "LAGER_RUN_FOLDER": (_show_typed_names,),

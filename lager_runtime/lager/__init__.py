@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 
+from lager import at_end as _at_end  # noqa: F401  # its exit handler is registered before those of the script
 from lager import fork_lock, variables
 
 if variables.PROCESS_ID in os.environ and not hasattr(sys, "_lager_start"):  # Python has not read lager_startup.pth

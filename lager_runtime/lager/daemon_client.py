@@ -22,7 +22,6 @@ Invariants, and the races that they prevent:
 """
 
 import asyncio
-import atexit
 import contextlib
 import os
 import selectors
@@ -31,6 +30,7 @@ from collections.abc import Callable, Coroutine
 from concurrent import futures
 from typing import Any, Protocol, TypeVar
 
+from lager import at_end
 from lager.bus import address
 from lager.bus.facade import Bus
 from lager.contract import BREAKPOINTS
@@ -75,7 +75,7 @@ class DaemonClient:
         self._last_words: set[futures.Future[None]] = set()
         self._thread = threading.Thread(target=self._work, name="lager", daemon=True)
         self._thread.start()
-        atexit.register(self.close)
+        at_end.call(self.close)
 
     def is_usable(self) -> bool:
         """Return False once the thread has ended or the script has closed our descriptors, as a daemon does: then their

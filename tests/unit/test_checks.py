@@ -27,6 +27,7 @@ LEAVES = {
         "question",
         "values",
         "fork_lock",
+        "at_end",
         "threads",
         "build",
         "world",

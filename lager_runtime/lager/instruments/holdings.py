@@ -1,12 +1,13 @@
 """The physical instruments that this process has open: lease, session and nets of each, and the classes behind them."""
 
+import contextlib
 import gc
 import importlib
 import os
 import threading
 from typing import TYPE_CHECKING, Any
 
-from lager import threads
+from lager import at_end, threads
 from lager.errors import InstrumentError, NetConflict
 from lager.instruments.session import Session
 from lager.nets import catalog
@@ -62,7 +63,12 @@ class Holding:
             self.users.pop(token, None)
             if self.users:
                 self._guard()
-                return
+            else:
+                self.close()
+
+    def close(self) -> None:
+        """Close the session, then release the lease."""
+        with self.lock:
             session, self.session = self.session, None
             lease, self.lease = self.lease, None
             try:
@@ -75,6 +81,7 @@ class Holding:
     def _open(self, config: NetConfig, claim: "Claim", wait: float) -> None:
         instrument = config.instrument
         self.lease = claim(instrument.key, net=config.name, wait=wait, name=instrument.name)
+        at_end.call(_close_all)  # before the client of lagerd, which the claim may have started
         self.session = session_of(instrument)
         self.session.port = getattr(self.lease, "port", None)
         self.session.open()
@@ -102,6 +109,14 @@ class Holding:
 
 
 _holdings: dict[tuple[int, str], Holding] = {}
+
+
+def _close_all() -> None:
+    """Close what is still open at the end of the process."""
+    for (pid, _), holding in list(_holdings.items()):
+        if pid == os.getpid():
+            with contextlib.suppress(Exception):
+                holding.close()
 
 
 def holding_of(pid: int, instrument: Instrument) -> Holding:

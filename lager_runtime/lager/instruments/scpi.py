@@ -34,9 +34,10 @@ _abandoned: list[Any] = []
 
 def _manager() -> Any:
     with _manager_lock:
-        if os.getpid() not in _managers:
-            _managers[os.getpid()] = _new_manager()
-        return _managers[os.getpid()]
+        found = _managers.get(os.getpid())
+        if found is None or found._session is None:  # something in this process has closed every manager
+            found = _managers[os.getpid()] = _new_manager()
+        return found
 
 
 def _new_manager() -> Any:
@@ -45,7 +46,10 @@ def _new_manager() -> Any:
     # pyvisa keeps one library per class and path, and one manager per library (pyvisa/highlevel.py,
     # VisaLibraryBase.__new__ and ResourceManager.__new__). Nothing else uses this class, so the manager is ours alone.
     own_library = type("LagerLibrary", (get_wrapper_class("py"),), {})
-    return ResourceManager(own_library())
+    manager = ResourceManager(own_library())
+    # It would close every session before the exit handlers of the script; lager/at_end.py closes ours after them.
+    atexit.unregister(manager._atexit_handler)
+    return manager
 
 
 def _after_fork() -> None:
@@ -54,7 +58,6 @@ def _after_fork() -> None:
     _manager_lock = threading.Lock()
     for manager in _managers.values():
         with contextlib.suppress(Exception):
-            atexit.unregister(manager._atexit_handler)
             for resource in list(manager._created_resources):
                 resource._session = None
     _abandoned.extend(_managers.values())

@@ -38,6 +38,7 @@ class Driver(Generic[S]):
         self._own_session = session
         self._finalizer = weakref.finalize(self, leave or session.close)
         self._pid = os.getpid()
+        self._finalizer.atexit = False  # an exit handler of the script may still use the net
 
     @property
     def name(self) -> str:
@@ -76,7 +77,9 @@ class Driver(Generic[S]):
         """Close the net and release its instrument. Safe to call more than once."""
         if os.getpid() == self._pid:
             self._own_session.forget(self.prepare)
-        self._finalizer()
+        # Calling the finalizer does nothing once weakref has run its own exit handler.
+        if found := self._finalizer.detach():
+            found[1]()
 
     def __enter__(self) -> Self:
         return self

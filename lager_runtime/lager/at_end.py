@@ -1,0 +1,28 @@
+"""What ends with the process: called after the exit handlers of the script, which may still use nets and pauses."""
+
+import atexit
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_calls: "list[Callable[[], object]]" = []  # of a process that is not part of a run
+
+
+def call(what: "Callable[[], object]") -> None:
+    """Call `what` at the end of the process, once, and before what was given earlier."""
+    start = getattr(sys, "_lager_start", None)  # registered before the script began: lager_startup
+    calls = _calls if start is None else start.at_end
+    if what in calls:
+        calls.remove(what)
+    calls.append(what)
+
+
+def _end() -> None:
+    for what in reversed(_calls):
+        what()
+
+
+if not hasattr(sys, "_lager_start"):
+    atexit.register(_end)
