@@ -23,7 +23,7 @@ TESTS = {
     f"{_DRIVERS}/rigol_dp800.py": [*_SUPPLY, *_tests("coupling")],
     f"{_DRIVERS}/rigol_dl3000.py": _LOAD,
     f"{_DRIVERS}/labjack_t7.py": _tests("drivers_daq"),
-    f"{_DRIVERS}/serial_port.py": _tests("drivers_serial"),
+    f"{_DRIVERS}/serial_port.py": _tests("drivers_serial", "serial_session"),
     "lager_runtime/lager/instruments/quantities.py": _tests("quantities", "supply_limits", "drivers_states"),
     "lager_runtime/lager/instruments/parse.py": _tests("real_replies", "battery_levels"),
     "lager_runtime/lager/nets/validate.py": _tests("nets_settings", "nets"),

@@ -181,22 +181,72 @@ WORKS_AS = {"POWER": "supply", "TEST": "battery test", "SIMULATOR": "battery"}
 
 @pytest.mark.parametrize(("word", "role"), ROLES)
 @pytest.mark.parametrize(("lines", "own"), [("type = 'supply'", "POWER"), (BATTERY, "SIMULATOR")])
-def test_a_2281s_takes_the_role_of_its_net_only_while_the_other_output_is_off(
+def test_a_2281s_takes_the_role_of_its_net_for_a_setting_and_only_while_the_other_output_is_off(
     word: str, role: str, lines: str, own: str
 ) -> None:
+    family, current = (SMU, ":MEAS:CURR?") if own == "POWER" else (CELL, ":BATT:SIM:CURR?")
     asked: Script = [*smu.OPEN, (":ENTR:FUNC?", word)]
-    output = ":OUTP?" if role == "POWER" else ":BATT:OUTP?"
-    entering = [(output, "0"), *SMU.tell(f":ENTR:FUNC {own}")]
+    read = (current, "+1.000000E-01A,+3.300000E+00V,+1.100000E+00s")
+    off = [*family.tell(family.switch.format("OFF")), (family.is_on, family.off)]
     if role == own:
-        with playing(asked, "2281S", lines):
-            return
-    with playing([*asked, *entering, (":ENTR:FUNC?", own)], "2281S", lines):
+        with playing([*asked, read, *off], "2281S", lines) as net:
+            assert net.current() == 0.1
+            net.disable()
+        return
+    output = ":OUTP?" if role == "POWER" else ":BATT:OUTP?"
+    opened: Script = [*asked, (output, "0"), read]
+    entering = [(":ENTR:FUNC?", word), (output, "0"), *SMU.tell(f":ENTR:FUNC {own}")]
+    with playing([*opened, *entering, (":ENTR:FUNC?", own), *off, *off], "2281S", lines) as net:
+        assert net.current() == 0.1
+        net.disable()
+        net.disable()
+    busy = pytest.raises(InstrumentError, match=f"as a {WORKS_AS[role]}[ ,]")
+    with busy, playing([*asked, (output, "1")], "2281S", lines):
         pass
-    with (
-        pytest.raises(InstrumentError, match=f"as a {WORKS_AS[role]}[ ,]"),
-        playing([*asked, (output, "1")], "2281S", lines),
-    ):
-        pass
+    with playing([*opened, (":ENTR:FUNC?", word), (output, "1")], "2281S", lines) as net:
+        net.current()
+        with busy:
+            net.disable()
     vain = pytest.raises(Rejected, match=f"':ENTR:FUNC {own}'.*{role}")
-    with vain, playing([*asked, *entering, (":ENTR:FUNC?", word)], "2281S", lines):
-        pass
+    with playing([*opened, *entering, (":ENTR:FUNC?", word)], "2281S", lines) as net:
+        net.current()
+        with vain:
+            net.disable()
+
+
+SETTINGS = {
+    "enable": [], "disable": [], "clear": [], "mode": ["static"], "soc": [50], "voc": [3.7], "capacity": [1],
+    "current_limit": [1], "esr": [1], "set_voltage": [3], "set_current": [1], "set_ovp": [5], "set_ocp": [1],
+    "clear_ovp": [], "clear_ocp": [],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("method", SETTINGS)
+@pytest.mark.parametrize(("lines", "own"), [("type = 'supply'", "POWER"), (BATTERY, "SIMULATOR")])
+def test_every_setting_enters_the_role_first(method: str, lines: str, own: str) -> None:
+    other, output = ("SIM", ":BATT:OUTP?") if own == "POWER" else ("POW", ":OUTP?")
+    opened: Script = [*smu.OPEN, (":ENTR:FUNC?", other), (output, "0")]
+    refused = [(":ENTR:FUNC?", other), (output, "1")]
+    with playing([*opened], "2281S", lines) as net:
+        if not hasattr(net, method):
+            return
+    limited = f"{lines}\nmax_voltage = 4"
+    with (
+        playing([*opened, *refused], "2281S", limited) as net,
+        pytest.raises(InstrumentError, match="its output is on"),
+    ):
+        getattr(net, method)(*SETTINGS[method])
+
+
+def test_a_battery_that_takes_a_voltage_above_the_limit_is_switched_off() -> None:
+    def told(volts: str, readback: str) -> Script:
+        return [NOT_TRIPPED, *CELL.tell(f":BATT:SIM:VOC {volts}"), (":BATT:SIM:VOC?", readback), NOT_TRIPPED]
+
+    for readback, error in (("4.000009", LimitExceeded), ("4.2", Rejected)):
+        wrong = [*told("4", "4.01"), *told("3.99", readback)]
+        script = [*wrong, (":BATT:SIM:VOC?", readback), *CELL.switched("OFF", "0")]
+        with CELL.playing(script, "max_voltage = 4") as battery, pytest.raises(error):
+            battery.voc(4)
+    lower = [*told("3.9", "3.8"), (":BATT:SIM:VOC?", "3.8")]
+    with CELL.playing(lower, "max_voltage = 4") as battery, pytest.raises(Rejected):
+        battery.voc(3.9)

@@ -18,6 +18,7 @@ from lagerd.bench.nets import NetEntry
 from lagerd.bench.thread import running
 from tests.unit.exchanges import keysight_e36300 as e36300
 from tests.unit.exchanges import rigol_dp800 as dp800
+from tests.unit.families import Uninterrupted
 from tests.unit.scriptedbench import Leases, playing
 
 
@@ -109,6 +110,85 @@ def test_a_channel_that_does_not_track_may_say_so_in_every_form(answer: str) -> 
 
 
 def test_an_answer_about_coupling_that_cannot_be_read_is_refused_and_shown() -> None:
-    script = [*e36300.OPEN[:3], ("OUTP:COUP:CHAN?", "CH1;CH9")]
+    script = [*e36300.OPEN[:2], ("OUTP:COUP:CHAN?", "CH1;CH9")]
     with pytest.raises(BadReply, match="'CH1;CH9': NONE, ALL or a list of channels"), playing(script, "E36312A", CH2):
         pass
+
+
+E36312 = e36300.OPEN[:1]
+VOLTS = ("MEAS:VOLT? (@2)", "+1.5E+00")
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ("SER", "in series"), ("SERIES", "in series"), ("PAR", "in parallel"), ("parallel", "in parallel"),
+        ("TRAC", "tracking"), ('"TRACK"', "tracking"),
+    ],
+)  # fmt: skip
+def test_an_e36312a_may_say_in_every_form_how_its_outputs_are_paired(answer: str, said: str) -> None:
+    refused = pytest.raises(InstrumentError, match=f"CH2 and CH3 of it .* are {said}, so that a setting")
+    with refused, playing([*E36312, ("OUTP:PAIR?", answer)], "E36312A", CH2):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("answer", "names"),
+    [
+        ("ALL", "CH1 and CH2 and CH3"), ("all", "CH1 and CH2 and CH3"), ("1,2", "CH1 and CH2"), ("2", ""), ("", ""),
+        ('"CH2,CH3"', "CH2 and CH3"), ("(@1,2)", "CH1 and CH2"), (" ch3 , ch2 ", "CH2 and CH3"), ("NONE", ""),
+        ("CH1,CH3", ""), ('"NONE"', ""),
+    ],
+)  # fmt: skip
+def test_an_e36312a_may_list_its_coupled_outputs_in_every_form(answer: str, names: str) -> None:
+    asked = [*E36312, ("OUTP:PAIR?", "OFF"), ("OUTP:COUP:CHAN?", answer or '""')]
+    if names:
+        refused = pytest.raises(InstrumentError, match=f"{names} of it .* are switched on and off together")
+        with refused, playing(asked, "E36312A", CH2):
+            pass
+    else:
+        with playing([*asked, VOLTS], "E36312A", CH2) as supply:
+            assert supply.voltage() == 1.5
+
+
+@pytest.mark.parametrize("answer", ["CH2,CH9", "CH9,CH2", "CH12", "NONE,CH2"])
+def test_a_list_of_coupled_outputs_that_is_partly_unknown_is_refused(answer: str) -> None:
+    script = [*E36312, ("OUTP:PAIR?", "OFF"), ("OUTP:COUP:CHAN?", answer)]
+    with pytest.raises(BadReply, match="a list of channels was due"), playing(script, "E36312A", CH2):
+        pass
+
+
+def test_an_e36311a_cannot_couple_its_outputs_and_is_not_asked() -> None:
+    identity = ("*IDN?", "Keysight Technologies,E36311A,MY1,1.0.0")
+    with playing([identity, VOLTS], "E36311A", CH2) as supply:
+        assert supply.voltage() == 1.5
+
+
+@pytest.mark.parametrize(
+    ("model", "channel", "pair"),
+    [("DP831", 1, ()), ("DP831", 2, (2, 3)), ("DP832", 3, ()), ("DP832A", 2, (1, 2)), ("DP821", 1, ())],
+)
+def test_only_the_channels_of_a_dp800_that_can_be_coupled_are_asked(
+    model: str, channel: int, pair: tuple[int, ...]
+) -> None:
+    identity = ("*IDN?", f"RIGOL TECHNOLOGIES,{model},DP8C1,00.01.16")
+    quiet = [(f":OUTP:TRAC? CH{number}", "OFF") for number in pair]
+    read = (f":MEAS:ALL? CH{channel}", "1.5,0,0")
+    lines = f"type = 'supply'\nchannel = {channel}"
+    asked = [*quiet, (":SYST:ONOFFS?", "0")] if pair else []
+    with playing([identity, *asked, read, *asked], model, lines) as supply:
+        assert supply.voltage() == 1.5
+        session = Uninterrupted(supply)
+        supply.prepare()
+        assert session.times == (1 if pair else 0)
+    for answer in ("ON", "1") if pair else ():
+        refused = pytest.raises(InstrumentError, match=f"CH{pair[0]} and CH{pair[1]} of it .* track each other")
+        with refused, playing([identity, *quiet[:1], (quiet[1][0], answer)], model, lines):
+            pass
+
+
+def test_an_e36312a_is_asked_about_coupling_in_one_exchange() -> None:
+    with playing([*e36300.OPEN, *e36300.OPEN[1:]], "E36312A", CH2) as supply:
+        session = Uninterrupted(supply)
+        supply.prepare()
+        assert session.times == 1

@@ -28,9 +28,10 @@ def test_a_battery_sets_and_reads_back(script: list[tuple[str, str]], method: st
         assert getattr(battery, method)(value) == value
 
 
-def test_the_instrument_becomes_a_battery_when_its_output_is_off() -> None:
-    with playing(smu.BECOME_BATTERY, "2281S-20-6", BATTERY):
-        pass
+def test_the_instrument_becomes_a_battery_when_its_output_is_off_and_something_is_set() -> None:
+    script = [*smu.OPEN_BATTERY_AS_SUPPLY, *smu.BECOME_BATTERY, *smu.SET_MODE[len(smu.OPEN_BATTERY) :]]
+    with playing(script, "2281S-20-6", BATTERY) as battery:
+        assert battery.mode("static") == "static"
 
 
 def test_a_running_battery_refuses_a_new_capacity_and_says_what_to_do() -> None:
@@ -106,13 +107,14 @@ def test_the_role_is_entered_again_after_a_power_cycle() -> None:
     script = [
         *smu.OPEN_BATTERY,
         (":BATT:SIM:TVOL?", CUT),
+        *smu.OPEN_BATTERY_AS_SUPPLY,
         *smu.BECOME_BATTERY,
-        (":BATT:SIM:TVOL?", "+4.010000E+00"),
+        *smu.SET_MODE[len(smu.OPEN_BATTERY) :],
     ]
     with playing(script, "2281S-20-6", BATTERY) as battery:
         with pytest.raises(InstrumentUnreachable):
             battery.terminal_voltage()
-        assert battery.terminal_voltage() == 4.01
+        assert battery.mode("static") == "static"
 
 
 def test_a_reading_in_another_unit_is_refused() -> None:

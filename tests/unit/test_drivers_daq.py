@@ -160,6 +160,9 @@ def test_an_analog_output_is_never_rounded_over_its_limit() -> None:
     assert 2704 * step > 3.3
     with playing(script, "T7", f"{DAC}\nmax_voltage = 3.3") as dac:
         assert dac.output(3.3) == pytest.approx(2702 * step)
+    above = [*script[:-1], t7.read(5, 1000, "f", 4.9), t7.write(6, 1000, "f", 0.0)]
+    with playing(above, "T7", f"{DAC}\nmax_voltage = 3.3") as dac, pytest.raises(LimitExceeded):
+        dac.output(3.3)
 
 
 def test_a_digital_line() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lager.errors import BadReply, InstrumentError, InvalidArgument, Rejected
+from lager.errors import BadReply, InstrumentError, InstrumentUnreachable, InvalidArgument, Rejected
 from tests.unit.exchanges import rigol_dl3000 as dl3000
 from tests.unit.families import (
     CELL,
@@ -21,6 +21,7 @@ from tests.unit.families import (
     Uninterrupted,
     armed,
 )
+from tests.unit.scriptedinstrument import CUT
 
 
 @pytest.mark.parametrize("level", LEVELS.values(), ids=LEVELS.keys())
@@ -143,10 +144,27 @@ def test_a_protection_is_reset_with_the_output_off(cleared: Cleared) -> None:
         session = Uninterrupted(net)
         getattr(net, method)()
         assert session.times == 1
-    with family.playing([*reset, (question, tripped)]) as net, pytest.raises(Rejected, match="still tripped"):
+    what = {"clear_ovp": "OVP", "clear_ocp": "OCP"}.get(method, "OVP" if family is K2200 else "protection")
+    with family.playing([*reset, (question, tripped)]) as net, pytest.raises(Rejected, match=f"its {what} is still"):
         getattr(net, method)()
     switched_on = [*reset[:-1], (family.is_on, family.on), *off]
     with family.playing(switched_on) as net, pytest.raises(Rejected, match="switched the output on"):
+        getattr(net, method)()
+
+
+@pytest.mark.parametrize("cleared", CLEARED.values(), ids=CLEARED.keys())
+def test_a_reset_that_fails_leaves_the_output_off(cleared: Cleared) -> None:
+    family, method, (question,), command, tripped, _ = cleared
+    off = family.switched("OFF", family.off)
+    sent = [(question, tripped), *off, *family.tell(command)[:-1]]
+    error = (family.no_error[0], '-200,"Execution error"')
+    with family.playing([*sent, error, family.no_error, *off]) as net, pytest.raises(Rejected, match="-200"):
+        getattr(net, method)()
+    cut = [*sent, (family.no_error[0], CUT), *family.opening, *off]
+    with family.playing(cut) as net, pytest.raises(InstrumentUnreachable):
+        getattr(net, method)()
+    unknown = [*sent, family.no_error, (family.is_on, CUT), *family.opening, *off]
+    with family.playing(unknown) as net, pytest.raises(InstrumentUnreachable):
         getattr(net, method)()
 
 
@@ -158,6 +176,21 @@ def test_an_untripped_output_stays_on_or_is_reset_while_off(cleared: Cleared) ->
     reset = [*family.switched("OFF", family.off), *family.tell(command), (family.is_on, family.off)]
     with family.playing([(question, fine), (family.is_on, family.off), *reset, (question, fine)]) as net:
         getattr(net, method)()
+
+
+@pytest.mark.parametrize("answers", [("1",), ("0", "1")])
+def test_clear_of_an_e36300_resets_whichever_protection_has_tripped(answers: tuple[str, ...]) -> None:
+    asked = list(zip(("VOLT:PROT:TRIP? (@2)", "CURR:PROT:TRIP? (@2)"), answers, strict=False))
+    reset = [*E36300.switched("OFF", "0"), *E36300.tell("OUTP:PROT:CLE (@2)"), (E36300.is_on, "0")]
+    with E36300.playing([*asked, *reset, *asked]) as net, pytest.raises(Rejected, match="its protection is still"):
+        net.clear()
+
+
+def test_an_over_current_protection_that_has_no_level_says_which_limit_it_needs() -> None:
+    with E36300.playing([("CURR? (@2)", "0.5")]) as net, pytest.raises(InvalidArgument) as caught:
+        net.set_ocp(0.6)
+    assert caught.value.what.endswith("trips at its current limit of 500.000 mA.")
+    assert caught.value.hint == "Set the current limit to 600.000 mA first."
 
 
 def test_clear_of_a_dp800_resets_both_protections() -> None:

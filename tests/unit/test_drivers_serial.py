@@ -8,6 +8,7 @@ import threading
 import tty
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 import serial
@@ -78,11 +79,28 @@ def test_a_setting_that_pyserial_does_not_know_is_refused(terminal: tuple[int, s
             uart.connect(speed=9600)
 
 
-def test_a_serial_device_is_checked_by_opening_it(terminal: tuple[int, str]) -> None:
+def test_a_serial_device_is_checked_without_opening_its_port(terminal: tuple[int, str], tmp_path: Path) -> None:
     leases = Leases()
-    instrument = console(terminal[1]).net("console").instrument
+    _, path = terminal
+    instrument = console(path).net("console").instrument
+    line = serial.Serial(path, 115200, exclusive=True)
+    before = termios.tcgetattr(line.fileno())
     assert identify(instrument, net="console", claim=leases) == "serial"
+    assert termios.tcgetattr(line.fileno()) == before
+    line.close()
+    (tmp_path / "file").touch()
+    for wrong, said in (("/dev/no-such-port", "No such file"), (str(tmp_path / "file"), "it is not a serial port")):
+        with pytest.raises(InstrumentUnreachable, match=said):
+            identify(console(wrong).net("console").instrument, net="console", claim=leases)
     assert leases.held == []
+
+
+def test_a_serial_port_that_may_not_be_opened_is_reported(
+    terminal: tuple[int, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.R_OK | os.W_OK)
+    with pytest.raises(InstrumentUnreachable, match="Permission denied"):
+        identify(console(terminal[1]).net("console").instrument, net="console", claim=Leases())
 
 
 @contextmanager

@@ -11,8 +11,8 @@ from tests.unit.families import CELL, DP800, E36300, K2200, SINK, SMU, Family, S
 
 MEASURED = {
     "dp800": (DP800, [(":MEAS:ALL? CH1", "3.3,0.5,1.65")] * 3),
-    "e36300": (E36300, [("MEAS:VOLT? (@2)", "3.3"), ("MEAS:CURR? (@2)", "0.5")] * 3),
-    "2200": (K2200, [("MEAS:VOLT?", "3.3"), ("MEAS:CURR?", "0.5"), ("MEAS:POW?", "1.65")] * 3),
+    "e36300": (E36300, [("MEAS:VOLT? (@2)", "3.3"), ("MEAS:CURR? (@2)", "0.5")] * 2),
+    "2200": (K2200, [("MEAS:VOLT?", "3.3"), ("MEAS:CURR?", "0.5"), ("MEAS:POW?", "1.65")]),
     "2281s": (
         SMU,
         [

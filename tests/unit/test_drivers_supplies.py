@@ -177,7 +177,7 @@ def test_a_reset_that_switches_the_output_on_is_undone_and_reported() -> None:
 
 
 def test_an_output_that_does_not_go_off_is_not_reset() -> None:
-    script = [*dp800.CLEAR_OVP[:5], (":OUTP? CH1", "ON")]
+    script = [*dp800.CLEAR_OVP[:4], (":OUTP? CH1", "ON")]
     with playing(script, "DP821", CH1) as supply, pytest.raises(Rejected, match="reads back ON"):
         supply.clear_ovp()
 

@@ -6,10 +6,12 @@ import re
 import subprocess
 import sys
 import threading
+from decimal import Decimal
+from typing import Any
 
 import pytest
 
-from lager.errors import InstrumentBusy, InstrumentError, NetConflict, NoSuchNet, WrongNetType
+from lager.errors import InstrumentBusy, InstrumentError, InvalidArgument, NetConflict, NoSuchNet, WrongNetType
 from lager.instruments.net import Net, NetType
 from lager.nets.model import Nets
 from tests.unit.exchanges import keithley_2281s as smu
@@ -183,3 +185,18 @@ def test_importing_nets_imports_no_instrument_library() -> None:
     code = f"import sys, lager.instruments.net; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("wait", ["5", None, -1, float("nan"), float("inf"), True])
+def test_a_time_to_wait_that_is_none_is_refused_before_anything_is_claimed(wait: Any) -> None:
+    leases = Leases()
+    with ScriptedInstrument() as instrument, pytest.raises(InvalidArgument, match="is not a valid time to wait"):
+        Net.get("supply2", "supply", nets=dp821(instrument), claim=leases, wait=wait)
+    assert leases.happened == []
+
+
+def test_a_time_to_wait_may_be_any_number() -> None:
+    leases = Leases()
+    with ScriptedInstrument(*dp800.OPEN) as instrument:
+        Net.get("supply2", "supply", nets=dp821(instrument), claim=leases, wait=Decimal("2.5")).close()  # type: ignore
+    assert leases.waits == [2.5]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lager.errors import BadReply, InstrumentTimeout, InstrumentUnreachable
+from lager.errors import BadReply, InstrumentError, InstrumentTimeout, InstrumentUnreachable
 from tests.unit.exchanges import keithley_2200, keithley_2281s, keysight_e36300, rigol_dl3000, rigol_dp800
 from tests.unit.scriptedbench import playing
 from tests.unit.scriptedinstrument import CUT
@@ -94,7 +94,7 @@ def test_an_instrument_that_is_silent_from_the_first_question_on_is_an_error() -
 
 
 def test_an_instrument_that_goes_away_in_the_middle_is_not_asked_on() -> None:
-    script = [*rigol_dp800.STATE[:4], (rigol_dp800.STATE[4][0], CUT), ("*IDN?", CUT)]
+    script = [*rigol_dp800.STATE[:3], (rigol_dp800.STATE[3][0], CUT), ("*IDN?", CUT)]
     with playing(script, "DP821", CH1) as supply:
         state = supply.state()
         assert (state.voltage, state.enabled) == (3.3001, True)
@@ -107,10 +107,18 @@ def test_an_instrument_that_goes_away_in_the_middle_is_not_asked_on() -> None:
         pass
 
 
+def test_a_field_that_a_model_does_not_have_is_an_error_when_it_is_asked_for() -> None:
+    with playing(keithley_2200.STATE, "2200-20-5", "type = 'supply'") as supply:
+        state = supply.state()
+    assert state.told("ovp") == state.ovp
+    with pytest.raises(InstrumentError, match="it has no ocp"):
+        state.told("ocp")
+
+
 def test_three_questions_without_an_answer_are_enough() -> None:
     first, script = rigol_dp800.OPEN, rigol_dp800.STATE
-    silent = [part for question, _ in script[3:6] for part in [(question, None), *first]]
-    with playing([*script[:3], *silent], "DP821", CH1) as supply:
+    silent = [part for question, _ in script[2:5] for part in [(question, None), *first]]
+    with playing([*script[:2], *silent], "DP821", CH1) as supply:
         state = supply.state()
     assert (state.voltage, state.enabled) == (3.3001, None)
     assert state.unread["ocp"] == "lager did not ask, because 3 questions got no answer."

@@ -146,7 +146,7 @@ def test_a_setpoint_that_the_instrument_rounds_over_the_limit_is_set_a_step_lowe
 
 def test_an_output_within_the_error_of_its_readback_is_turned_on() -> None:
     # 3.3 V as 32 bits hold it.
-    script = [*dp800.OPEN, (":SOUR1:VOLT?", "3.30000019"), *dp800.ENABLE[2:]]
+    script = [*dp800.OPEN, (":SOUR1:VOLT?", "3.30000019"), *dp800.ENABLE[1:]]
     with playing(script, "DP821", LIMITED.replace("5", "3.3")) as supply:
         supply.enable()
 

@@ -143,6 +143,14 @@ def test_a_unit_is_known_in_other_capitals_and_with_a_prefix(text: str, unit: st
     assert parse.quantity(unit)(text) == pytest.approx(value)
 
 
+def test_the_mode_of_an_output_between_its_readings_is_no_reading() -> None:
+    for text in ("+1.5E+00A,+3.3E+00V,CV,+3.3E+05s", "cc,3.3v,1.5a", "3.3V, OFF", "CV,3.3"):
+        assert parse.quantity("V")(text) == 3.3
+    for text in ("CV", "CV,CC", "+1.5A,CV", "3.3,CV,1.5", "3.3V,NAN", "3.3V,XY"):
+        with pytest.raises(ValueError, match="reading"):
+            parse.quantity("V")(text)
+
+
 @pytest.mark.parametrize(("text", "unit"), [("1A", "V"), ("1MV", "V"), ("1MOHM", "Ohm"), ("1VA", "V"), ("1,2", "V")])
 def test_a_unit_that_could_be_misread_is_refused(text: str, unit: str) -> None:
     with pytest.raises(ValueError, match="no reading in"):

@@ -69,11 +69,45 @@ def test_a_power_limit_is_the_product_of_both_setpoints(method: str, value: floa
 def test_a_setpoint_is_never_rounded_over_its_limit(quantity: str, word: str) -> None:
     first = [*DP800.tell(f":SOUR1:{word} 0.3333"), (f":SOUR1:{word}?", "0.34"), *DP800.tell(f":SOUR1:{word} 0.3233")]
     limit = f"max_{quantity} = 0.3333"
+
+    def zero(readback: str) -> Script:
+        """What follows a readback above the limit."""
+        question = f":SOUR1:{word}?"
+        return [*[(question, readback)] * 2, *DP800.tell(f":SOUR1:{word} 0"), (question, "0")]
+
     with DP800.playing([*first, (f":SOUR1:{word}?", "0.33")], limit) as supply:
         assert getattr(supply, f"set_{quantity}")(0.3333) == 0.33
-    with DP800.playing([*first, (f":SOUR1:{word}?", "0.3334")], limit) as supply, pytest.raises(Rejected):
+    with DP800.playing([*first, *zero("0.3334")], limit) as supply, pytest.raises(Rejected):
         getattr(supply, f"set_{quantity}")(0.3333)
     least = [*DP800.tell(f":SOUR1:{word} 0.004"), (f":SOUR1:{word}?", "0.01"), *DP800.tell(f":SOUR1:{word} 0")]
-    still = [*least, (f":SOUR1:{word}?", "0.01")]
+    still = [*least, *zero("0.01")]
     with DP800.playing(still, f"max_{quantity} = 0.004") as supply, pytest.raises(LimitExceeded):
         getattr(supply, f"set_{quantity}")(0.004)
+
+
+@pytest.mark.parametrize(
+    ("method", "word", "other", "lower"),
+    [("set_voltage", "VOLT", "CURR", "4.986"), ("set_current", "CURR", "VOLT", "4.986")],
+)
+def test_a_setpoint_is_never_rounded_over_the_limit_of_the_power(
+    method: str, word: str, other: str, lower: str
+) -> None:
+    asked = [(f":SOUR1:{other}?", "10"), *DP800.tell(f":SOUR1:{word} 4.996"), (f":SOUR1:{word}?", "5")]
+    below = [*DP800.tell(f":SOUR1:{word} {lower}"), (f":SOUR1:{word}?", "4.99")]
+    with DP800.playing([*asked, *below], "max_power = 49.96") as supply:
+        assert getattr(supply, method)(4.996) == 4.99
+    still = [*DP800.tell(f":SOUR1:{word} {lower}"), *[(f":SOUR1:{word}?", "4.9965")] * 2]
+    zero = [*DP800.tell(f":SOUR1:{word} 0"), (f":SOUR1:{word}?", "0")]
+    with DP800.playing([*asked, *still, *zero], "max_power = 49.96") as supply, pytest.raises(Rejected):
+        getattr(supply, method)(4.996)
+
+
+@pytest.mark.parametrize("name", SUPPLIES)
+def test_a_supply_that_takes_a_value_above_the_limit_is_set_to_zero(name: str) -> None:
+    for quantity in ("voltage", "current"):
+        level = LEVELS[f"{name} {quantity}"]
+        wrong = [*level.family.tell(level.command.format(f"{level.value:g}")), *[(level.question, "60")] * 2]
+        zero = [*level.family.tell(level.command.format("0")), (level.question, "0")]
+        limits = f"max_voltage = {level.value}\nmax_current = {level.value}"
+        with level.family.playing([*wrong, *zero], limits) as supply, pytest.raises(Rejected, match="reads back 60"):
+            getattr(supply, level.method)(level.value)

@@ -5,54 +5,30 @@ message that is written is put to `answer`; what that returns is one message to 
 character gets the message in parts, as the specification wants it (B.5.2).
 """
 
-import contextlib
 import socket
 import struct
-import threading
 from collections.abc import Callable
-from types import TracebackType
-from typing import Self
+
+from tests.unit.loopbackserver import LoopbackServer
 
 _CREATE_LINK, _WRITE, _READ, _CLEAR, _DESTROY_LINK = 10, 11, 12, 15, 23
 _IO_TIMEOUT = 15
 _TERMCHAR_SET, _BY_CHAR, _BY_END = 0x80, 2, 4
 
 
-class Vxi11Instrument:
+class Vxi11Instrument(LoopbackServer):
     def __init__(self, answer: Callable[[bytes], bytes | None]) -> None:
+        super().__init__()
         self._answer = answer
         self._unread = b""
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._connection: socket.socket | None = None
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self.visa = f"TCPIP::127.0.0.1,{self._listener.getsockname()[1]}::INSTR"
+        self.visa = f"TCPIP::127.0.0.1,{self.port}::INSTR"
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        for end in (self._listener, self._connection):
-            if end:
-                with contextlib.suppress(OSError):
-                    end.shutdown(socket.SHUT_RDWR)
-        self._thread.join(10)
-        self._listener.close()
-        assert not self._thread.is_alive()
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                self._connection, _ = self._listener.accept()
-            except OSError:
-                return
-            with self._connection, contextlib.suppress(OSError), self._connection.makefile("rb") as calls:
-                while mark := calls.read(4):
-                    call = calls.read(struct.unpack(">I", mark)[0] & 0x7FFFFFFF)
-                    reply = call[:4] + struct.pack(">5I", 1, 0, 0, 0, 0) + self._called(call)
-                    self._connection.sendall(struct.pack(">I", len(reply) | 0x80000000) + reply)
+    def talk(self, connection: socket.socket) -> None:
+        with connection.makefile("rb") as calls:
+            while mark := calls.read(4):
+                call = calls.read(struct.unpack(">I", mark)[0] & 0x7FFFFFFF)
+                reply = call[:4] + struct.pack(">5I", 1, 0, 0, 0, 0) + self._called(call)
+                connection.sendall(struct.pack(">I", len(reply) | 0x80000000) + reply)
 
     def _called(self, call: bytes) -> bytes:
         """The result of a call; behind its header are two empty authentications, and then its parameters."""

@@ -13,7 +13,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
 
-from lager.errors import WrongNetType
+from lager.errors import InvalidArgument, WrongNetType
 from lager.instruments.brief_errors import briefly
 from lager.instruments.drivers.driver import Driver
 from lager.instruments.guard import NOTHING, Guard
@@ -21,6 +21,7 @@ from lager.instruments.holdings import driver_class, holding_of, session_of
 from lager.nets import file as nets_file
 from lager.nets.model import Instrument, NetConfig, Nets, NetType, net_type
 from lager.nets.resource import Reach
+from lager.values import number, shown
 
 if TYPE_CHECKING:
     from lager.instruments.drivers.keithley_2281s import Battery
@@ -85,16 +86,19 @@ class Net:
         the lease. A coupled output is refused unless `coupled` is true: what is set on it is also set on the output
         that it is coupled to, whose limits are not checked.
 
-        Raises NetsFileError, NoSuchNet, WrongNetType, NetConflict, InstrumentBusy, BusError, and InstrumentError with
-        its subclasses; after any of them nothing is held.
+        Raises InvalidArgument, NetsFileError, NoSuchNet, WrongNetType, NetConflict, InstrumentBusy, BusError, and
+        InstrumentError with its subclasses; after any of them nothing is held.
         """
+        patience = number(wait)
+        if patience is None or patience < 0:
+            raise InvalidArgument(f"{shown(wait)} is not a valid time to wait.", "Give seconds, 0 or more.")
         bench = nets or nets_file.load()
         config = bench.net(name)
         wanted = net_type(type)
         if config.type is not wanted:
             what = f"The net {name} is of type {config.type.value}, not {wanted.value}."
             raise WrongNetType(what, f"Open it with type=NetType.{config.type.name}.")
-        return _open(config, bench, claim or _lagerd(config.instrument, _guard(config, bench)), wait, coupled)
+        return _open(config, bench, claim or _lagerd(config.instrument, _guard(config, bench)), patience, coupled)
 
 
 def identify(instrument: Instrument, *, net: str, wait: float = 0.0, claim: "Claim | None" = None) -> str:

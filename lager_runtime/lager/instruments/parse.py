@@ -13,6 +13,7 @@ T = TypeVar("T")
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _PREFIXES = {"m": 1e-3, "u": 1e-6, "k": 1e3}
 _FLAGS = {"ON": True, "YES": True, "TRUE": True, "OFF": False, "NO": False, "FALSE": False}
+_OUTPUT_MODES = ("CV", "CC", "OFF")
 _NOT_A_NUMBER = 9.9e37  # SCPI-99 volume 1, 7.2.1.4 and 7.2.1.5: infinity is 9.9E37, not-a-number 9.91E37
 
 
@@ -39,11 +40,11 @@ def quantity(unit: str) -> Callable[[str], float]:
     """Return a parser for a number with an optional unit; of several readings it returns the first with this unit.
 
     It accepts a reading without a unit only if there is one reading: otherwise it could be any of them. Case does not
-    matter.
+    matter. Between the readings, the instrument may say in which mode it is.
     """
 
     def read(text: str) -> float:
-        fields = [_field(part) for part in text.split(",")]
+        fields = [_field(part) for part in text.split(",") if part.strip().upper() not in _OUTPUT_MODES]
         matching = [value * scale for value, given in fields if (scale := _scale(given, unit)) is not None]
         if len(fields) == 1 and fields[0][1] == "":
             return fields[0][0]

@@ -75,6 +75,7 @@ class Scpi(Session):
         self._resource: Any = None
         self._awaiting = False
         self._connected_before = False
+        self._cleared = False  # of the errors of earlier users
         family = catalog.find(instrument.model)
         self._stray = family.stray if family else ""
 
@@ -91,8 +92,14 @@ class Scpi(Session):
                 self.bad_reply(question, answer, error)
 
     def tell(self, command: str) -> None:
-        """Send a command, then read the error queue. Raises Rejected if the queue has an entry."""
+        """Send a command, then read the error queue. Raises Rejected if the queue has an entry.
+
+        The first command of a connection clears the queue before it: a connection that only reads leaves it as it is.
+        """
         with self.exchange():
+            if not self._cleared:
+                self._send("*CLS")
+                self._cleared = True
             self._send(command)
             if complaints := self._complaints():
                 self._rejected(command, complaints)
@@ -230,7 +237,7 @@ class Scpi(Session):
             except Exception as error:
                 self._failed_to_open(error)
             opened.pop_all()
-        self._awaiting = False
+        self._awaiting = self._cleared = False
         self._check_socket()
         if self._connected_before and not self._is_socket():
             # A device on USB or GPIB keeps a late answer itself. Without a device clear, the *IDN? check finds it.
@@ -294,7 +301,7 @@ class Scpi(Session):
         return self._backend() if self._resource is not None else None
 
     def _identify(self) -> None:
-        """Compare *IDN? with the model in the nets file, and clear errors of earlier users."""
+        """Compare *IDN? with the model in the nets file."""
         answer = self._query("*IDN?")
         fields = answer.split(",")
         if len(fields) < 2 or not catalog.is_model(fields[1], self.instrument.model):
@@ -302,7 +309,6 @@ class Scpi(Session):
             what = f"The instrument at {self.instrument.address} answers {shown(answer)}, but {wanted}."
             self._drop()
             raise WrongModel(what, f"Correct the model or the address in [instruments.{self.instrument.name}].")
-        self._send("*CLS")
 
 
 _LIBRARIES = {

@@ -446,8 +446,8 @@ def test_a_state_with_a_missing_answer_shows_the_rest(lager, tmp_path):
 
 def test_a_coupled_output_is_read_and_switched_off_but_not_set(lager, tmp_path):
     identity = ("*IDN?", "RIGOL TECHNOLOGIES,DP832,DP8C1,00.01.16")
-    opened = [identity, ("*CLS", None)]
-    script = [*opened, *dp800.STATE[2:], *opened, *dp800.DISABLE[2:], *opened, (":OUTP:TRAC? CH1", "ON")]
+    opened = [identity]
+    script = [*opened, *dp800.STATE[1:], *opened, *dp800.DISABLE[1:], *opened, (":OUTP:TRAC? CH1", "ON")]
     with ScriptedInstrument(*script) as instrument:
         text = f'[instruments.it]\nmodel = "DP832"\naddress = "{instrument.visa}"\n'
         text += '[nets.vdd]\ntype = "supply"\ninstrument = "it"\nchannel = 1\n'

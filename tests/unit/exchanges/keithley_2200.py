@@ -5,7 +5,7 @@ and "Examples" of each command) and appendix C (operation condition register).
 """
 
 IDN = ("*IDN?", "Keithley instruments, 2200-20-5, 1359014, 1.26-1.23")
-OPEN = [IDN, ("*CLS", None)]
+OPEN = [IDN]
 NO_ERROR = (":SYST:ERR?", '0,"No Error"')
 
 SET_VOLTAGE = [*OPEN, ("VOLT 3.3", None), NO_ERROR, ("VOLT?", "3.3000")]
@@ -23,7 +23,7 @@ DISABLE = [*OPEN, ("OUTP OFF", None), NO_ERROR, ("OUTP?", "0")]
 CLEAR_OVP = [
     *OPEN,
     ("STAT:QUES:COND?", "1"),
-    *DISABLE[2:],
+    *DISABLE[1:],
     ("OUTP:PROT:CLE", None),
     NO_ERROR,
     ("OUTP?", "0"),

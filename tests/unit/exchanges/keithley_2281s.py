@@ -5,14 +5,14 @@ command; a measurement answers with the elements READ, UNIT and REL of :FORMat:E
 """
 
 IDN = ("*IDN?", "KEITHLEY INSTRUMENTS,MODEL 2281S-20-6,4412345,01.08b")
-OPEN = [IDN, ("*CLS", None)]
+OPEN = [IDN]
 NO_ERROR = (":SYST:ERR?", '0,"No error"')
 OPEN_SUPPLY = [*OPEN, (":ENTR:FUNC?", "POWER")]
 OPEN_BATTERY = [*OPEN, (":ENTR:FUNC?", "SIMULATOR")]
 
 # It was the other one before, with its output off.
+OPEN_BATTERY_AS_SUPPLY = [*OPEN, (":ENTR:FUNC?", "POWER"), (":OUTP?", "0")]
 BECOME_BATTERY = [
-    *OPEN,
     (":ENTR:FUNC?", "POWER"),
     (":OUTP?", "0"),
     (":ENTR:FUNC SIMULATOR", None),
@@ -38,7 +38,7 @@ DISABLE = [*OPEN_SUPPLY, (":OUTP OFF", None), NO_ERROR, (":OUTP?", "0")]
 CLEAR_OVP = [
     *OPEN_SUPPLY,
     (":OUTP:PROT:TRIP?", "OVP"),
-    *DISABLE[3:],
+    *DISABLE[2:],
     (":OUTP:PROT:CLE", None),
     NO_ERROR,
     (":OUTP?", "0"),

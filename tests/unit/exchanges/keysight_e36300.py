@@ -5,7 +5,7 @@ are answered as NR3 (+3.30000000E+00), states as 0 or 1, the empty queue as +0,"
 """
 
 IDN = ("*IDN?", "Keysight Technologies,E36312A,MY59001048,1.0.4-1.0.0-1.04")
-OPEN = [IDN, ("*CLS", None), ("OUTP:PAIR?", "OFF"), ("OUTP:COUP:CHAN?", "NONE")]
+OPEN = [IDN, ("OUTP:PAIR?", "OFF"), ("OUTP:COUP:CHAN?", "NONE")]
 NO_ERROR = (":SYST:ERR?", '+0,"No error"')
 
 SET_VOLTAGE = [*OPEN, ("VOLT 3.3,(@2)", None), NO_ERROR, ("VOLT? (@2)", "+3.30000000E+00")]

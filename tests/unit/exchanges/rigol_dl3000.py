@@ -4,7 +4,7 @@ Written from RIGOL, DL3000 Series Programming Guide, the "Return Format" and "Ex
 """
 
 IDN = ("*IDN?", "RIGOL TECHNOLOGIES,DL3021,DL3A204800938,00.01.05.00.01")
-OPEN = [IDN, ("*CLS", None)]
+OPEN = [IDN]
 NO_ERROR = (":SYST:ERR?", '0,"No error"')
 
 FIXED = (":SOUR:FUNC:MODE?", "FIX")

@@ -6,7 +6,7 @@ otherwise.
 """
 
 IDN = ("*IDN?", "RIGOL TECHNOLOGIES,DP821,DP8G212300042,00.01.16")
-OPEN = [IDN, ("*CLS", None)]
+OPEN = [IDN]
 NO_ERROR = (":SYST:ERR?", '0,"No error"')
 
 SET_VOLTAGE = [*OPEN, (":SOUR1:VOLT 3.3", None), NO_ERROR, (":SOUR1:VOLT?", "3.300")]
@@ -43,7 +43,7 @@ SET_OCP = [
 CLEAR_OVP = [
     *OPEN,
     (":OUTP:OVP:QUES? CH1", "YES"),
-    *DISABLE[2:],
+    *DISABLE[1:],
     (":OUTP:OVP:CLEAR CH1", None),
     NO_ERROR,
     (":OUTP? CH1", "OFF"),
@@ -53,7 +53,7 @@ CLEAR_OVP = [
 CLEAR_OCP_IN_VAIN = [
     *OPEN,
     (":OUTP:OCP:QUES? CH1", "YES"),
-    *DISABLE[2:],
+    *DISABLE[1:],
     (":OUTP:OCP:CLEAR CH1", None),
     NO_ERROR,
     (":OUTP? CH1", "OFF"),

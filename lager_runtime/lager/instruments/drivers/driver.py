@@ -1,5 +1,6 @@
 """The base classes of all drivers: an open net, one that speaks SCPI, and one with an output that can be switched."""
 
+import contextlib
 import os
 import weakref
 from collections.abc import Callable
@@ -37,8 +38,8 @@ class Driver(Generic[S]):
         self.config = config
         self._own_session = session
         self._finalizer = weakref.finalize(self, leave or session.close)
-        self._pid = os.getpid()
         self._finalizer.atexit = False  # an exit handler of the script may still use the net
+        self._pid = os.getpid()
 
     @property
     def name(self) -> str:
@@ -105,9 +106,13 @@ class ScpiDriver(Driver[Scpi]):
     def _number(self, question: str) -> float:
         return self.session.ask(self._spell(question), parse.number)
 
+    def _setting(self) -> contextlib.AbstractContextManager[None]:
+        """Return the context of a setting: an exchange in which the instrument accepts settings of this net."""
+        return self.session.exchange()
+
     def _put(self, command: str, question: str, value: float, resolution: float) -> float:
         """Set a number and return its readback. Raises Rejected if they differ by more than `resolution`."""
-        with self.session.exchange():
+        with self._setting():
             self.session.tell(self._spell(command, value))
             readback = self._number(question)
         if abs(readback - value) > resolution * 1.001:
@@ -133,19 +138,25 @@ class Switched(ScpiDriver):
 
     def _switch(self, word: str) -> None:
         """Switch the output ON or OFF. Raises Rejected if its state does not change."""
-        with self.session.exchange():
+        with self._setting():
             self.session.tell(self._spell(self.SET_OUTPUT, word))
             if self._is_on() != (word == "ON"):
                 self._wrong_readback(self.SET_OUTPUT, word, "OFF" if word == "ON" else "ON")
 
     def _clear(self, what: str, command: str, tripped: Callable[[], bool]) -> None:
         """Reset a protection with the output off. If nothing has tripped, an output that is on stays on."""
-        with self.session.exchange():
+        with self._setting():
             if not tripped() and self._is_on():
                 return
             self._switch("OFF")
-            self.session.tell(self._spell(command))
-            if self._is_on():
+            try:
+                self.session.tell(self._spell(command))
+                came_on = self._is_on()
+            except InstrumentError:
+                with contextlib.suppress(InstrumentError):  # the first error says more
+                    self._switch("OFF")  # the instrument may have carried out the command
+                raise
+            if came_on:
                 self._switch("OFF")
                 said = f"{self.name}: resetting its {what} switched the output on; lager switched it off again."
                 raise Rejected(said, "Check what is connected, then enable it again.")

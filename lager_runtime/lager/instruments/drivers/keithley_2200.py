@@ -22,6 +22,11 @@ class Supply(supply.Supply):
     GET_CURRENT = "CURR?"
     SET_OUTPUT = "OUTP {x}"
     GET_OUTPUT = "OUTP?"
+    MEASURE_VOLTAGE = "MEAS:VOLT?"
+    MEASURE_CURRENT = "MEAS:CURR?"
+
+    def power(self) -> float:
+        return self._number("MEAS:POW?")
 
     def set_ovp(self, volts: float) -> float:
         volts = self._level("voltage", volts)
@@ -44,9 +49,9 @@ class Supply(supply.Supply):
             return supply.SupplyState(
                 net=self.name,
                 channel=self.channel,
-                voltage=read(lambda: self._number("MEAS:VOLT?"), "voltage"),
-                current=read(lambda: self._number("MEAS:CURR?"), "current"),
-                power=read(lambda: self._number("MEAS:POW?"), "power"),
+                voltage=read(self.voltage, "voltage"),
+                current=read(self.current, "current"),
+                power=read(self.power, "power"),
                 enabled=read(self._is_on, "enabled"),
                 mode=read(self._mode, "mode"),
                 voltage_set=read(lambda: self._number(self.GET_VOLTAGE), "voltage_set"),
@@ -63,6 +68,3 @@ class Supply(supply.Supply):
     def _mode(self) -> str | None:
         bits = self.session.ask("STAT:OPER:COND?", parse.whole)
         return "CC" if bits & _CC else "CV" if bits & _CV else None
-
-    def _measure(self) -> tuple[float, float, float]:
-        return self._number("MEAS:VOLT?"), self._number("MEAS:CURR?"), self._number("MEAS:POW?")

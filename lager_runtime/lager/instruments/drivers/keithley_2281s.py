@@ -9,7 +9,9 @@ section 7: `:BATTery[n]:SIMulator:*` (7-38 to 7-50), `:BATTery[n]:OUTPut[:STATe]
 `+1.500000E+00A,+3.299153E+00V,+3.369820E+05s`.
 """
 
+import contextlib
 import math
+from collections.abc import Iterator
 
 from lager.errors import InstrumentError, InvalidArgument, LimitExceeded, Rejected
 from lager.instruments import parse
@@ -18,6 +20,7 @@ from lager.instruments.drivers.battery import BatteryState
 from lager.instruments.drivers.driver import Switched
 from lager.instruments.drivers.state import Readings
 from lager.instruments.quantities import amount, exceeds, keep_limit
+from lager.values import shown
 
 _ROLES = {"POWER": "POWER", "POW": "POWER", "TEST": "TEST", "SIMULATOR": "SIMULATOR", "SIM": "SIMULATOR"}
 _METHODS = {"STAT": "static", "STATIC": "static", "DYN": "dynamic", "DYNAMIC": "dynamic"}
@@ -32,29 +35,44 @@ _WORKS_AS = {"POWER": "supply", "TEST": "battery test", "SIMULATOR": "battery"}
 
 
 class _TwoRoles(Switched):
+    """A net of an instrument that has two roles. A setting enters the role of the net; a reading changes no role."""
+
     ROLE: str
+    _entered = False
 
     def check(self) -> None:
         """Raise InstrumentError unless the instrument is in the role of this net."""
         role = self.session.ask(":ENTR:FUNC?", parse.word(_ROLES))
-        if role != self.ROLE:
+        self._entered = role == self.ROLE
+        if not self._entered:
             what = f"{self.config.instrument} works as a {_WORKS_AS[role]}, not as a {_WORKS_AS[self.ROLE]}."
             raise InstrumentError(what, f"{self.name} can be used when the instrument is free.")
 
     def prepare(self) -> None:
-        """Switch the instrument to the role of this net. Raises InstrumentError while the other role's output is on."""
+        """Raise InstrumentError while the instrument is in another role and its output is on."""
+        self.is_in_role()
+
+    @contextlib.contextmanager
+    def _setting(self) -> Iterator[None]:
         with self.session.exchange():
-            if self.is_in_role():
-                return
-            self.session.tell(f":ENTR:FUNC {self.ROLE}")
-            entered = self.session.ask(":ENTR:FUNC?", parse.word(_ROLES))
-            if entered != self.ROLE:
-                self._wrong_readback(":ENTR:FUNC {x}", self.ROLE, entered)
+            if not self._entered:
+                self._enter()
+            yield
+
+    def _enter(self) -> None:
+        if self.is_in_role():  # asked again: the output of the other role may have been switched on since
+            return
+        self.session.tell(f":ENTR:FUNC {self.ROLE}")
+        entered = self.session.ask(":ENTR:FUNC?", parse.word(_ROLES))
+        if entered != self.ROLE:
+            self._wrong_readback(":ENTR:FUNC {x}", self.ROLE, entered)
+        self._entered = True
 
     def is_in_role(self) -> bool:
         with self.session.exchange():
             role = self.session.ask(":ENTR:FUNC?", parse.word(_ROLES))
-            if role == self.ROLE:
+            self._entered = role == self.ROLE
+            if self._entered:
                 return True
             question = ":OUTP?" if role == "POWER" else ":BATT:OUTP?"
             if self.session.ask(question, _BATTERY_OUTPUT):
@@ -74,6 +92,8 @@ class Supply(_TwoRoles, supply.Supply):
     GET_CURRENT = ":CURR?"
     SET_OUTPUT = ":OUTP {x}"
     GET_OUTPUT = ":OUTP?"
+    MEASURE_VOLTAGE = ":MEAS:VOLT?"
+    MEASURE_CURRENT = ":MEAS:CURR?"
 
     def set_ovp(self, volts: float) -> float:
         return self._put(":VOLT:PROT {x}", ":VOLT:PROT?", self._level("voltage", volts), 0.01)
@@ -90,25 +110,16 @@ class Supply(_TwoRoles, supply.Supply):
     def clear_ocp(self) -> None:
         self._clear("OCP", ":OUTP:PROT:CLE", lambda: self._trip() == "OCP")
 
-    def voltage(self) -> float:
-        return self._quantity(":MEAS:VOLT?", "V")
-
-    def current(self) -> float:
-        return self._quantity(":MEAS:CURR?", "A")
-
     def state(self) -> supply.SupplyState:
         with self.session.exchange():
             read = Readings(self.session)
-            volts = read(self.voltage, "voltage", "power")
-            amperes = read(self.current, "current", "power")
+            measured = self._measured(read)
             trip = read(self._trip, "ovp_tripped", "ocp_tripped")
             return supply.SupplyState(
                 net=self.name,
                 channel=self.channel,
                 enabled=read(self._is_on, "enabled"),
-                voltage=volts,
-                current=amperes,
-                power=None if volts is None or amperes is None else volts * amperes,
+                **measured,
                 voltage_set=read(lambda: self._number(self.GET_VOLTAGE), "voltage_set"),
                 current_set=read(lambda: self._number(self.GET_CURRENT), "current_set"),
                 ovp=read(lambda: self._number(":VOLT:PROT?"), "ovp"),
@@ -118,9 +129,8 @@ class Supply(_TwoRoles, supply.Supply):
                 unread=read.finish(),
             )
 
-    def _measure(self) -> tuple[float, float, float]:
-        volts, amperes = self.voltage(), self.current()
-        return volts, amperes, volts * amperes
+    def _reading(self, question: str, unit: str) -> float:
+        return self._quantity(question, unit)
 
     def _trip(self) -> str:
         return self.session.ask(":OUTP:PROT:TRIP?", _TRIPS)
@@ -141,11 +151,12 @@ class Battery(_TwoRoles):
 
     def mode(self, value: str | None = None) -> str:
         """Return the mode: "static" keeps state of charge and voltage, "dynamic" lets them follow the load."""
-        with self.session.exchange():
+        with self.session.exchange() if value is None else self._setting():
             if value is not None:
                 wanted = _METHODS.get(str(value).upper())
                 if wanted is None:
-                    raise InvalidArgument(f"{self.name}: {value!r} is not a valid mode.", "Give 'static' or 'dynamic'.")
+                    what = f"{self.name}: {shown(value)} is not a valid mode."
+                    raise InvalidArgument(what, "Give 'static' or 'dynamic'.")
                 self._refuse_tripped()
                 self.session.tell(f":BATT:SIM:METH {_METHOD_WORDS[wanted]}")
             readback = self.session.ask(":BATT:SIM:METH?", parse.word(_METHODS))
@@ -160,44 +171,53 @@ class Battery(_TwoRoles):
         While the output is on, also raises it for a higher charge whose voltage cannot be known before it is applied.
         """
         if value is None:
-            return self._setting(":BATT:SIM:SOC", "%", None, 0.1)
+            return self._level(":BATT:SIM:SOC", "%", None, 0.1)
         percent = amount(self.config, "soc", value, high=100)
         limit = self.config.limits.max_voltage
-        with self.session.exchange():
+        with self._setting():
             if limit is None:
-                return self._setting(":BATT:SIM:SOC", "%", percent, 0.1)
+                return self._level(":BATT:SIM:SOC", "%", percent, 0.1)
             before = self.soc()
             if percent > before and self._is_on():
                 self._refuse_unknown_voltage(percent, limit)
-            readback = self._setting(":BATT:SIM:SOC", "%", percent, 0.1)
+            readback = self._level(":BATT:SIM:SOC", "%", percent, 0.1)
             if exceeds(volts := self.voc(), limit) and percent > before:
-                self._setting(":BATT:SIM:SOC", "%", before, 0.1)
+                self._level(":BATT:SIM:SOC", "%", before, 0.1)
                 keep_limit(self.config, "voltage", volts)
             return readback
 
     def voc(self, value: float | None = None) -> float:
-        """Return the open-circuit voltage in volts; with a value, set it. The state of charge changes with it."""
+        """Return the open-circuit voltage in volts; with a value, set it. The state of charge changes with it.
+
+        An instrument that takes another value, above max_voltage of the nets file, is switched off.
+        """
         if value is None:
-            return self._setting(":BATT:SIM:VOC", "V", None, 0.01)
+            return self._level(":BATT:SIM:VOC", "V", None, 0.01)
         volts = amount(self.config, "voltage", value)
         limit = self.config.limits.max_voltage
-        with self.session.exchange():
-            readback = self._setting(":BATT:SIM:VOC", "V", volts, 0.01)
-            if limit is not None and exceeds(readback, limit):
-                readback = self._setting(":BATT:SIM:VOC", "V", volts - 0.01, 0.01)
+        with self._setting():
+            try:
+                readback = self._level(":BATT:SIM:VOC", "V", volts, 0.01)
+                if limit is not None and exceeds(readback, limit):
+                    readback = self._level(":BATT:SIM:VOC", "V", max(0.0, volts - 0.01), 0.01)
+                keep_limit(self.config, "voltage", readback)
+            except (Rejected, LimitExceeded):
+                if limit is not None and exceeds(self.voc(), limit):
+                    self._switch("OFF")
+                raise
             return readback
 
     def capacity(self, value: float | None = None) -> float:
         """Return the capacity in ampere-hours, 0.001 to 99; with a value, set it."""
         if value is not None:
             value = amount(self.config, "capacity", value, low=0.001, high=99)
-        return self._setting(":BATT:SIM:CAP:LIM", "Ah", value, 0.001)
+        return self._level(":BATT:SIM:CAP:LIM", "Ah", value, 0.001)
 
     def current_limit(self, value: float | None = None) -> float:
         """Return the current limit of the simulation in amperes, 0 to 6.1; with a value, set it."""
         if value is not None:
             value = amount(self.config, "current", value, high=6.1)
-        return self._setting(":BATT:SIM:CURR:LIM", "A", value, 0.001)
+        return self._level(":BATT:SIM:CURR:LIM", "A", value, 0.001)
 
     def esr(self, value: float | None = None) -> float:
         """Return the internal resistance in ohms; with a value, set the offset to the model's and return the offset.
@@ -207,7 +227,7 @@ class Battery(_TwoRoles):
         if value is None:
             return self._quantity(":BATT:SIM:RES?", "Ohm")
         value = amount(self.config, "resistance", value, low=-100, high=100)
-        return self._setting(":BATT:SIM:RES:OFFS", "Ohm", value, 0.001)
+        return self._level(":BATT:SIM:RES:OFFS", "Ohm", value, 0.001)
 
     def terminal_voltage(self) -> float:
         """Return the voltage at the terminals, in volts."""
@@ -223,7 +243,7 @@ class Battery(_TwoRoles):
         The protections of the instrument are set to these limits first, because charging, or a new state of charge,
         changes the voltage later. Raises Rejected if a protection has tripped, or trips at once.
         """
-        with self.session.exchange():
+        with self._setting():
             self._refuse_tripped()
             limits = self.config.limits
             if limits.max_voltage is not None:
@@ -285,10 +305,10 @@ class Battery(_TwoRoles):
         if abs(self._number(f"{command}?") - level) > 1e-6:
             keep_limit(self.config, quantity, self._put(command + " {x}", f"{command}?", level, 0.01))
 
-    def _setting(self, command: str, unit: str, value: float | None, step: float) -> float:
-        with self.session.exchange():
-            if value is None:
-                return self._quantity(f"{command}?", unit)
+    def _level(self, command: str, unit: str, value: float | None, step: float) -> float:
+        if value is None:
+            return self._quantity(f"{command}?", unit)
+        with self._setting():
             self._refuse_tripped()
             self.session.tell(self._spell(command + " {x}", value))
             readback = self._quantity(f"{command}?", unit)

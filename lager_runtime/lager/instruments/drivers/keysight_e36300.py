@@ -55,6 +55,8 @@ class Supply(supply.Supply):
     GET_CURRENT = "CURR? (@{n})"
     SET_OUTPUT = "OUTP {x},(@{n})"
     GET_OUTPUT = "OUTP? (@{n})"
+    MEASURE_VOLTAGE = "MEAS:VOLT? (@{n})"
+    MEASURE_CURRENT = "MEAS:CURR? (@{n})"
     VOLTAGE_STEP = 0.002
     CURRENT_STEP = 0.002
 
@@ -109,16 +111,13 @@ class Supply(supply.Supply):
     def state(self) -> supply.SupplyState:
         with self.session.exchange():
             read = Readings(self.session)
-            volts = read(lambda: self._number("MEAS:VOLT? (@{n})"), "voltage", "power")
-            amperes = read(lambda: self._number("MEAS:CURR? (@{n})"), "current", "power")
+            measured = self._measured(read)
             limit = read(lambda: self._number(self.GET_CURRENT), "current_set", "ocp")
             return supply.SupplyState(
                 net=self.name,
                 channel=self.channel,
                 enabled=read(self._is_on, "enabled"),
-                voltage=volts,
-                current=amperes,
-                power=None if volts is None or amperes is None else volts * amperes,
+                **measured,
                 voltage_set=read(lambda: self._number(self.GET_VOLTAGE), "voltage_set"),
                 current_set=limit,
                 ovp=read(lambda: self._number("VOLT:PROT? (@{n})"), "ovp"),
@@ -131,10 +130,6 @@ class Supply(supply.Supply):
 
     def _flag(self, question: str) -> bool:
         return self.session.ask(self._spell(question), parse.on_off)
-
-    def _measure(self) -> tuple[float, float, float]:
-        volts, amperes = self._number("MEAS:VOLT? (@{n})"), self._number("MEAS:CURR? (@{n})")
-        return volts, amperes, volts * amperes
 
     def _tripped(self, kind: str) -> bool:
         return self._flag(f"{kind}:PROT:TRIP? (@{{n}})")

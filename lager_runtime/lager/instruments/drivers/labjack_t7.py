@@ -95,6 +95,8 @@ class Dac(Driver[Registers]):
                 # The nearest step is above the limit, so use the step below it.
                 self.session.write(address, "f", max(0.0, volts - _DAC_STEP))
                 readback = self.session.read(address, "f")
+                if exceeds(readback, limit):
+                    self.session.write(address, "f", 0.0)
                 keep_limit(self.config, "voltage", readback)
         if abs(readback - volts) > _DAC_STEP:
             what = f"{self.name}: DAC{self.channel} reads back {readback:g} V instead of {volts:g} V."

@@ -19,6 +19,7 @@ from lager.instruments import parse
 from lager.instruments.drivers.driver import Switched
 from lager.instruments.drivers.state import Readings, State
 from lager.instruments.quantities import amount, exceeds, keep_limit, si
+from lager.values import shown
 
 # Public drivers report both forms of the answer, so both are accepted.
 _MODES = {"CC": "CC", "CURR": "CC", "CV": "CV", "VOLT": "CV", "CR": "CR", "RES": "CR", "CP": "CP", "POW": "CP"}
@@ -79,8 +80,8 @@ class Load(Switched):
             return self.session.ask(":SOUR:FUNC?", parse.word(_MODES))
         wanted = str(value).upper()
         if wanted not in _FUNCTIONS:
-            raise InvalidArgument(f"{self.name}: {value!r} is not a valid mode.", "Give CC, CV, CR or CP.")
-        with self.session.exchange():
+            raise InvalidArgument(f"{self.name}: {shown(value)} is not a valid mode.", "Give CC, CV, CR or CP.")
+        with self._setting():
             self._refuse_other_rules()
             self._hold_limits(wanted, self._level(wanted))
             return self._select(wanted)
@@ -161,6 +162,7 @@ class Load(Switched):
         limit = self.config.limits.as_dict().get(f"max_{_QUANTITIES[mode][0]}")
         if limit is not None and exceeds(readback, limit):
             readback = self._put(command + " {x}", f"{command}?", max(0.0, level - step), step)
+            keep_limit(self.config, _QUANTITIES[mode][0], readback)
         return readback
 
     def _select(self, mode: str) -> str:

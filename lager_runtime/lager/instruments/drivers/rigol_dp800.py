@@ -50,6 +50,15 @@ class Supply(supply.Supply):
         """Raise InstrumentError while this channel is coupled to another one."""
         self.check()
 
+    def voltage(self) -> float:
+        return self._measure()[0]
+
+    def current(self) -> float:
+        return self._measure()[1]
+
+    def power(self) -> float:
+        return self._measure()[2]
+
     def set_ovp(self, volts: float) -> float:
         return self._protect("OVP", self._level("voltage", volts))
 

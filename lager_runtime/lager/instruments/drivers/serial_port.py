@@ -4,6 +4,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import stat
 import termios
 from typing import Any
 
@@ -45,9 +46,20 @@ class SerialSession(Session):
             return self._ports[0]
 
     def identity(self) -> str:
-        with self.exchange():
-            self._open({}).close()
-            return self.instrument.model
+        """Check that the port exists and may be opened, and return the model: a serial device has no identity.
+
+        The port is not opened: that would change its settings, and its control lines, which reset many devices.
+        """
+        path = self.instrument.address
+        try:
+            found = os.stat(path)
+        except OSError as error:
+            self.unreachable(error.strerror)
+        if not stat.S_ISCHR(found.st_mode):
+            self.unreachable("it is not a serial port")
+        if not os.access(path, os.R_OK | os.W_OK):
+            self.unreachable(os.strerror(errno.EACCES))
+        return self.instrument.model
 
     def _open(self, settings: dict[str, Any]) -> _ExclusiveSerial:
         if self.port is None:

@@ -1,12 +1,13 @@
 """The base of all power supplies. Each family fills in a table of commands."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, NoReturn
+from typing import Any, ClassVar, NoReturn
 
-from lager.errors import InstrumentError
+from lager.errors import InstrumentError, LimitExceeded, Rejected
 from lager.instruments.drivers.driver import Switched
-from lager.instruments.drivers.state import State
+from lager.instruments.drivers.state import Readings, State
 from lager.instruments.quantities import amount, exceeds, keep_limit, si
 from lager.nets.model import Limits
 
@@ -29,6 +30,12 @@ class SupplyState(State):
     ocp: float | None = None
     ocp_enabled: bool | None = None
     ocp_tripped: bool | None = None
+
+    def told(self, name: str) -> Any:
+        """Return the field `name`. Raises BadReply if it could not be read, InstrumentError if the model lacks it."""
+        if (value := super().told(name)) is None:
+            raise InstrumentError(f"{self.net} has no {name}.", f"See what it has: lager supply {self.net} state")
+        return value
 
     def __str__(self) -> str:
         on = "-" if self.enabled is None else "on" if self.enabled else "off"
@@ -59,6 +66,8 @@ class Supply(Switched):
     GET_VOLTAGE: ClassVar[str]
     SET_CURRENT: ClassVar[str]
     GET_CURRENT: ClassVar[str]
+    MEASURE_VOLTAGE: ClassVar[str]
+    MEASURE_CURRENT: ClassVar[str]
     # How far a readback may differ from the value that was set: one step of the instrument.
     VOLTAGE_STEP: ClassVar[float] = 0.001
     CURRENT_STEP: ClassVar[float] = 0.001
@@ -69,34 +78,31 @@ class Supply(Switched):
         Raises InvalidArgument and LimitExceeded before anything is set, Rejected if the instrument refuses.
         """
         volts = amount(self.config, "voltage", volts)
-        with self.session.exchange():
-            if self.config.limits.max_power is not None:
-                keep_limit(self.config, "power", volts * self._number(self.GET_CURRENT))
+        with self._setting():
             return self._put_within("voltage", volts, self.VOLTAGE_STEP)
 
     def set_current(self, amperes: float) -> float:
         """Set the current limit of the output in amperes; return its readback. Raises like set_voltage."""
         amperes = amount(self.config, "current", amperes)
-        with self.session.exchange():
-            if self.config.limits.max_power is not None:
-                keep_limit(self.config, "power", amperes * self._number(self.GET_VOLTAGE))
+        with self._setting():
             return self._put_within("current", amperes, self.CURRENT_STEP)
 
     def voltage(self) -> float:
         """Return the voltage measured at the output, in volts."""
-        return self._measure()[0]
+        return self._reading(self.MEASURE_VOLTAGE, "V")
 
     def current(self) -> float:
         """Return the current measured at the output, in amperes."""
-        return self._measure()[1]
+        return self._reading(self.MEASURE_CURRENT, "A")
 
     def power(self) -> float:
         """Return the power measured at the output, in watts."""
-        return self._measure()[2]
+        with self.session.exchange():
+            return self.voltage() * self.current()
 
     def enable(self) -> None:
         """Switch the output on. Raises LimitExceeded if a setpoint exceeds a limit of the nets file."""
-        with self.session.exchange():
+        with self._setting():
             limits = self.config.limits
             volts = self._number(self.GET_VOLTAGE) if limits.max_voltage or limits.max_power else 0.0
             amperes = self._number(self.GET_CURRENT) if limits.max_current or limits.max_power else 0.0
@@ -122,7 +128,7 @@ class Supply(Switched):
 
     def clear(self) -> None:
         """Reset every tripped protection, like clear_ovp."""
-        with self.session.exchange():
+        with self._setting():
             self.clear_ovp()
             self.clear_ocp()
 
@@ -142,8 +148,16 @@ class Supply(Switched):
         """Return all settings and readings; see SupplyState. Raises only if nothing could be read."""
         raise NotImplementedError
 
-    def _measure(self) -> tuple[float, float, float]:
-        raise NotImplementedError
+    def _reading(self, question: str, unit: str) -> float:
+        """Return the answer to a question of measurement; the instrument may name its unit."""
+        return self._number(question)
+
+    def _measured(self, read: Readings) -> dict[str, Any]:
+        """Return the measured fields of a state."""
+        volts = read(self.voltage, "voltage", "power")
+        amperes = read(self.current, "current", "power")
+        watts = None if volts is None or amperes is None else volts * amperes
+        return {"voltage": volts, "current": amperes, "power": watts}
 
     def _refuse_coupling(self, channels: Sequence[int], what: str, how: str) -> NoReturn:
         """Raise InstrumentError: the channels are coupled, so setting this net would change another output."""
@@ -152,16 +166,32 @@ class Supply(Switched):
         raise InstrumentError(said, f"{how} Net.get(…, coupled=True) opens it as it is.")
 
     def _put_within(self, quantity: str, value: float, step: float) -> float:
-        """Set a setpoint, one step lower if the instrument rounds it up over the limit; return its readback."""
-        command, question = {
-            "voltage": (self.SET_VOLTAGE, self.GET_VOLTAGE),
-            "current": (self.SET_CURRENT, self.GET_CURRENT),
+        """Set a setpoint, one step lower if the instrument rounds it up over a limit; return its readback.
+
+        An instrument that takes another value, above a limit, is set to 0 before the error is raised.
+        """
+        command, question, factor = {
+            "voltage": (self.SET_VOLTAGE, self.GET_VOLTAGE, self.GET_CURRENT),
+            "current": (self.SET_CURRENT, self.GET_CURRENT, self.GET_VOLTAGE),
         }[quantity]
-        readback = self._put(command, question, value, step)
-        limit = self.config.limits.as_dict().get(f"max_{quantity}")
-        if limit is not None and exceeds(readback, limit):
-            readback = self._put(command, question, max(0.0, value - step), step)
+        limits = self.config.limits.as_dict()
+        most = limits.get(f"max_{quantity}", math.inf)
+        watts, other = limits.get("max_power"), 0.0
+        if watts is not None:
+            other = self._number(factor)
+            keep_limit(self.config, "power", value * other)
+            most = min(most, watts / other if other > 0 else math.inf)
+        try:
+            readback = self._put(command, question, value, step)
+            if exceeds(readback, most):
+                readback = self._put(command, question, max(0.0, value - step), step)
             keep_limit(self.config, quantity, readback)
+            if watts is not None:
+                keep_limit(self.config, "power", readback * other)
+        except (Rejected, LimitExceeded):
+            if most < math.inf and exceeds(self._number(question), most):
+                self._put(command, question, 0.0, step)
+            raise
         return readback
 
     def _level(self, quantity: str, value: float) -> float:
