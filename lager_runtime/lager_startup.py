@@ -6,6 +6,8 @@ in plain Python. Each variable that enables something has a function here, which
 Contains PYTEST_DONT_REWRITE: pytest imports this module too early to rewrite it.
 """
 
+import _frozen_importlib
+import _imp
 import _signal  # type: ignore[import-not-found]  # signal's enumerations cost more than all of this
 import _thread
 import builtins
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 
 _HOOK = "lager.breakpointhook"
 _IMPORTED_AFTER = 0.02  # seconds: a module of ours takes about that long
+_getframe = sys._getframe
+_PAUSE_DESCRIPTORS = 32  # more than a pause and its consoles need
+_MORE_DESCRIPTORS = 1024
 
 
 class Start:
@@ -47,8 +52,10 @@ class Start:
         }
         # Some tools that stop the clock replace time.monotonic itself, in C. They leave this function, which on Linux
         # reads the same clock: time.monotonic() in the Python library reference.
-        self.compiled["time"]["monotonic"] = time.perf_counter
+        self.monotonic = self.compiled["time"]["monotonic"] = time.perf_counter
         self.posix = self.compiled["posix"]
+        self.importlib = _own_importlib(self.sys, self.posix)
+        self.resource = _resource(self.library[1:])
         self.allocate_lock, self.allocate_rlock = _thread.allocate_lock, _thread.RLock
         self.start_new_thread = _thread.start_new_thread
         self.main_ident = _thread.get_ident()
@@ -60,15 +67,85 @@ class Start:
         """Return the world of the modules that pause this process, made at the first call."""
         with self._making:
             if self._world is None:
-                import _frozen_importlib_external
-
-                external: Any = _frozen_importlib_external
                 path = f"{self.folder}/lager/world.py"
                 module = type(sys)("lager.world")
                 module.__dict__["__file__"] = path
-                exec(external.SourceFileLoader("lager.world", path).get_code("lager.world"), module.__dict__)
+                with self.descriptors():
+                    code = self.importlib.SourceFileLoader("lager.world", path).get_code("lager.world")
+                exec(code, module.__dict__)
                 self._world = module.World(self)
             return self._world
+
+    def descriptors(self) -> "_FreeDescriptors":
+        """Return a context in which a pause finds free file descriptors, even if the script has used up all of its."""
+        return _FreeDescriptors(self.posix, self.resource)
+
+
+class _FreeDescriptors:
+    def __init__(self, posix: "dict[str, Any]", resource: "Any") -> None:
+        self._posix, self._resource = posix, resource
+        self._before: tuple[int, int] | None = None
+        self._raised: tuple[int, int] | None = None
+
+    def __enter__(self) -> None:
+        if self._resource is None or self._enough():
+            return
+        getlimit, setlimit, files = (self._resource[name] for name in ("getrlimit", "setrlimit", "RLIMIT_NOFILE"))
+        self._before = soft, hard = getlimit(files)
+        for limits in ((soft + _MORE_DESCRIPTORS, max(hard, soft + _MORE_DESCRIPTORS)), (hard, hard)):
+            try:
+                setlimit(files, limits)
+            except (OSError, ValueError):  # only root may raise the hard limit
+                continue
+            self._raised = limits
+            return
+
+    def __exit__(self, *_: object) -> None:
+        if self._raised is not None and self._resource["getrlimit"](self._resource["RLIMIT_NOFILE"]) == self._raised:
+            self._resource["setrlimit"](self._resource["RLIMIT_NOFILE"], self._before)
+
+    def _enough(self) -> bool:
+        taken: list[int] = []
+        try:
+            while len(taken) < _PAUSE_DESCRIPTORS:
+                taken += self._posix["pipe2"](self._posix["O_CLOEXEC"])
+        except OSError:
+            return False
+        finally:
+            for descriptor in taken:
+                self._posix["close"](descriptor)
+        return True
+
+
+def _resource(folders: "list[str]") -> "dict[str, Any] | None":
+    """Return the names of the module `resource`, imported without the search that takes longest; None if there is none.
+
+    It cannot be imported once no descriptor is free.
+    """
+    specs = [_frozen_importlib.ModuleSpec("resource", None, origin="built-in")]
+    if "resource" not in sys.builtin_module_names:
+        suffix = _imp.extension_suffixes()[0]
+        specs = [_frozen_importlib.ModuleSpec("resource", None, origin=f"{it}/resource{suffix}") for it in folders]
+    for spec in specs:
+        try:
+            module = _imp.create_builtin(spec) if spec.origin == "built-in" else _imp.create_dynamic(spec)
+            _imp.exec_dynamic(module)
+        except ImportError:
+            continue
+        return dict(module.__dict__)
+    return None
+
+
+def _own_importlib(names_of_sys: "dict[str, Any]", names_of_posix: "dict[str, Any]") -> "Any":
+    """Return a copy of Python's finders and loaders of files, with a sys and a posix of its own."""
+    name = "_frozen_importlib_external"
+    module: Any = type(sys)(name)
+    exec(_imp.get_frozen_object(name), module.__dict__)
+    module._set_bootstrap_module(_frozen_importlib)
+    module.sys, module._os = type(sys)("sys"), type(sys)("posix")
+    module.sys.__dict__.update(names_of_sys)
+    module._os.__dict__.update(names_of_posix)
+    return module
 
 
 def start() -> "Any":
@@ -94,16 +171,16 @@ def _end() -> None:
 
 def _breakpoint(*arguments: "Any", **options: "Any") -> "Any":
     """Pause, if breakpoint() is called in a run and neither the user nor the script has chosen another hook."""
-    chosen = os.environ.get("PYTHONBREAKPOINT")
-    if type(chosen) is str and chosen not in ("", _HOOK):
-        return sys.__breakpointhook__(*arguments, **options)
+    if _chosen_hook() not in ("", _HOOK):
+        return start().sys["__breakpointhook__"](*arguments, **options)
     try:
         ours = start().world().need("lager")
-    except (ImportError, RuntimeError):
-        if not sys.is_finalizing():
+    except Exception as error:
+        if not _is_of_import(error):  # a signal handler has raised it meanwhile
             raise
-        if sys.stderr is not None:  # nothing can be imported now
-            print("lager: cannot pause here; continuing. RuntimeError('Python is ending')", file=sys.stderr)
+        if sys.stderr is not None:
+            why = "RuntimeError('Python is ending')" if sys.is_finalizing() else repr(error)
+            print(f"lager: cannot pause here; continuing. {why}", file=sys.stderr)
         return None
     to_raise = ours._breakpoint(_caller(), *arguments, **options)
     if to_raise is not None:
@@ -114,19 +191,37 @@ def _breakpoint(*arguments: "Any", **options: "Any") -> "Any":
     return None
 
 
+def _chosen_hook() -> str:
+    """Return what PYTHONBREAKPOINT says now; empty if it is not set, or the script has replaced os.environ."""
+    try:
+        chosen = os.environ.get("PYTHONBREAKPOINT")
+    except AttributeError:
+        return ""
+    return chosen if type(chosen) is str else ""
+
+
 def _caller() -> "FrameType":
     """Return the frame that called the hook; the hook's own if C called it, as atexit does."""
     try:
-        return sys._getframe(2)
+        return _getframe(2)
     except ValueError:
-        return sys._getframe(1)
+        return _getframe(1)
+
+
+def _is_of_import(error: Exception) -> bool:
+    """Return whether `error` comes from our own imports, as if no file of ours can be read."""
+    raised = error.__traceback__
+    while raised is not None and raised.tb_next is not None:
+        raised = raised.tb_next
+    ours = (__name__, "lager.world", "_frozen_importlib", "_frozen_importlib_external")
+    return raised is not None and raised.tb_frame.f_globals.get("__name__") in ours
 
 
 def _set_hook() -> None:
     """Set breakpoint() for this process only: with PYTHONBREAKPOINT, a child whose Python has no lager would warn."""
     if sys.flags.ignore_environment or os.environ.get("PYTHONBREAKPOINT", _HOOK) == _HOOK:
         os.environ.pop("PYTHONBREAKPOINT", None)
-        sys.breakpointhook = _breakpoint
+        sys.breakpointhook = sys.__breakpointhook__ = _breakpoint  # the second is where a reset of the hook leads
 
 
 class _KernelWatch:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Net", "NetType", "NoAnswer", "PauseTimeout", "ask", "breakpointhook", "pause"]
 
 _ROOM = 150  # calls: the most that a pause needs, with its banner and the import of its modules
+_getframe = sys._getframe
 
 
 def pause(
@@ -101,9 +102,9 @@ def ask(
 def _caller() -> FrameType:
     """Return the frame that called our function; the function's own if C called it, as atexit does."""
     try:
-        return sys._getframe(2)
+        return _getframe(2)
     except ValueError:
-        return sys._getframe(1)
+        return _getframe(1)
 
 
 def _breakpoint(
@@ -133,7 +134,10 @@ def at_start(name: str) -> str | None:
 
 def setting(name: str) -> str:
     """Return a variable with which the script, too, can set how it pauses; as at the start if it is not set now."""
-    value = os.environ.get(name)
+    try:
+        value = os.environ.get(name)
+    except AttributeError:  # the script has removed os.environ, or put something else there
+        value = None
     return value if type(value) is str else at_start(name) or ""
 
 
@@ -153,12 +157,13 @@ def _pause(
     try:
         if _is_off():
             return None
+        began = sys._lager_start.monotonic()  # type: ignore[attr-defined]
         limit = _make_room()
         if sys.is_finalizing():
             raise RuntimeError("Python is ending")
         pausing = load("lager.breakpoints.pause")
         to_raise: BaseException | None = pausing.pause_at(
-            pausing.Place.of_call(frame), label, timeout, bool(interactive), on_timeout
+            pausing.Place.of_call(frame), label, timeout, bool(interactive), on_timeout, began=began
         )
         return to_raise
     except Exception as error:
@@ -236,12 +241,14 @@ def _is_of_our_world(names: dict[str, Any]) -> bool:
 def _complain(error: Exception) -> None:
     try:
         text = str(error) if type(error).__module__ == "lager.errors" else repr(error)
+        what = text[:500].encode("ascii", "backslashreplace").decode()
         try:
             what = load("lager.text").printable(text, 500)
-        except Exception:
-            # Nothing can be imported, as without free descriptors.
-            what = text[:500].encode("ascii", "backslashreplace").decode()
-        print(f"lager: cannot pause here; continuing. {what}", file=sys.stderr, flush=True)
+            say = load("lager.breakpoints.notices").say
+        except Exception:  # nothing can be imported
+            print(f"lager: cannot pause here; continuing. {what}", file=sys.stderr, flush=True)
+        else:
+            say(f"lager: cannot pause here; continuing. {what}\n", begin_line=True)
     except Exception:
         return  # standard error is closed
 

@@ -1,13 +1,9 @@
 """The pytest plugin. pytest imports it wherever lager is installed; it imports the rest on demand."""
 
-import os
 import sys
-import time
 from typing import Any
 
 import pytest
-
-from lager import variables
 
 sessions: list["PytestSession"] = []  # of this process, each inside the one before it
 
@@ -22,7 +18,7 @@ class PytestSession:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self) -> None:
-        self.item_began = time.monotonic()
+        self.item_began = now()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_exception_interact(self) -> None:
@@ -30,11 +26,17 @@ class PytestSession:
 
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
     def pytest_timeout_set_timer(self, item: Any, settings: Any) -> None:
-        self.timer = item, settings, time.monotonic()
+        self.timer = item, settings, now()
 
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
     def pytest_timeout_cancel_timer(self) -> None:
         self.timer = None
+
+
+def now() -> float:
+    """Return the monotonic time in seconds, even if a test has stopped or replaced its clock."""
+    seconds: float = sys._lager_start.monotonic()  # type: ignore[attr-defined]
+    return seconds
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -44,7 +46,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
-    if variables.PROCESS_ID in os.environ:
+    if hasattr(sys, "_lager_start"):
         sessions.append(PytestSession(early_config))
         early_config.pluginmanager.register(sessions[-1], "lager-session")
 

@@ -9,26 +9,24 @@ Imports only modules that Python has imported before it runs any script. PYTEST_
 """
 
 import _frozen_importlib
-import _frozen_importlib_external
 import _imp
 import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import ModuleType
+    from types import FrameType, ModuleType
     from typing import Any
 
     from lager_startup import Start
 
 bootstrap: "Any" = _frozen_importlib
-external: "Any" = _frozen_importlib_external
 Module: "type[ModuleType]" = type(sys)
 _LOAD_SECONDS = 60.0
 _DEEP = 1000  # calls; Python's default limit
 
 # Some import or change objects of the script, from C; others are slow, and a pause does not need them.
 _WITHOUT = frozenset(("_asyncio", "_elementtree", "_pickle", "ssl", "_ssl", "gi"))
-_ONLY_ONE = ("_frozen_importlib", "_frozen_importlib_external", "_imp", "marshal", "gc", "codecs", "encodings")
+_ONLY_ONE = ("_frozen_importlib", "_frozen_importlib_external", "_imp", "marshal", "gc", "encodings")
 # Attributes of sys that change while a script runs; we read their present values.
 _LIVE = frozenset(
     (
@@ -38,8 +36,9 @@ _LIVE = frozenset(
 )  # fmt: skip
 # To inspect the script's objects, lager uses the script's own instance, if it is the one that Python ships.
 _LOOKING = frozenset(
-    ("sys", "builtins", "linecache", "traceback", "inspect", "collections", "collections.abc", "array", "ctypes")
+    ("sys", "builtins", "linecache", "traceback", "inspect", "collections", "collections.abc", "array")
 )
+_FOR_C = ("typing", "collections", "collections.abc")  # C code looks these up in sys.modules
 _NEW_ONES = frozenset(("select",))  # gevent removes half of it
 # Modules of ours that change the script's own threading, or open its instruments, belong to the script's world. There
 # may be two of the bus: commands that a script starts, or runs itself, use it with an event loop of their own.
@@ -61,15 +60,15 @@ class World:
         self._ready: set[str] = set()
         self._lock = start.allocate_rlock()
         self._depth = 0  # how many imports of this world the holder of the lock is in
-        self._their_typing: list[Any] = []  # the script's `typing`, while ours is in its place
+        self._theirs: dict[str, ModuleType | None] = {}  # the script's modules, while ours are in their place
         # A fork waits until no import is in progress here: its child would wait forever for the end of one.
         start.posix["register_at_fork"](
             before=self._lock.acquire, after_in_parent=self._lock.release, after_in_child=self._lock.release
         )
         self.builtins: dict[str, Any] = {**start.builtins, "__import__": self.import_}
-        self._lager = _finders([start.folder])
-        self._library = _finders(start.library)
-        self._others = _finders(start.others, compiled=False)
+        self._lager = self._finders([start.folder])
+        self._library = self._finders(start.library)
+        self._others = self._finders(start.others, compiled=False)
 
     def need(self, name: str) -> "ModuleType":
         """Return the module `name`, imported in a thread of its own.
@@ -81,7 +80,7 @@ class World:
             return self.modules[name]
         if sys.is_finalizing():  # a thread would start but never run
             return self._load_here(name, RuntimeError("Python is ending"))
-        if _is_importing():  # another thread would wait for the modules that this one has locked
+        if _is_importing(self.start.sys["_getframe"]()):  # another thread would wait for what this one has locked
             return self.load(name)
         done = self.start.allocate_lock()
         done.acquire()
@@ -92,7 +91,8 @@ class World:
             try:
                 if limit < _DEEP:
                     self.start.sys["setrecursionlimit"](_DEEP)
-                self.load(name)
+                with self.start.descriptors():
+                    self.load(name)
             except BaseException as error:
                 failed.append(error.with_traceback(None))
             finally:
@@ -128,14 +128,14 @@ class World:
             finally:
                 self._depth -= 1
                 if not self._depth:
-                    self._show_their_typing()
+                    self._show_theirs()
 
     def _load(self, name: str) -> "ModuleType":
         parent, _, child = name.rpartition(".")
         package = self.load(parent) if parent else None
         module = self.modules.get(name)  # this thread is importing it, or its parent has put it there
         if module is None:
-            self._show_our_typing()
+            self._show_ours()
             module = self._import(name, package)
             self._ready.add(name)
         # Even if the import is not complete: the rest of an import statement looks it up in the package.
@@ -143,25 +143,26 @@ class World:
             setattr(package, child, module)
         return module
 
-    # Since Python 3.12, C code makes generic classes with functions of `typing`, which it looks up in sys.modules.
+    # C code makes generic classes with functions of `typing` since Python 3.12, and `array` is registered with
+    # `collections.abc`: both are looked up in sys.modules.
 
-    def _show_our_typing(self) -> None:
-        ours, theirs = self.modules.get("typing"), sys.modules.get("typing")
-        if ours is None or ours is theirs or (theirs is not None and self._is_shipped("typing", theirs)):
-            return
-        self._their_typing = [theirs]
-        sys.modules["typing"] = ours
+    def _show_ours(self) -> None:
+        for name in _FOR_C:
+            ours, theirs = self.modules.get(name), sys.modules.get(name)
+            if ours is None or ours is theirs or (theirs is not None and self._is_shipped(name, theirs)):
+                continue
+            self._theirs.setdefault(name, theirs)
+            sys.modules[name] = ours
 
-    def _show_their_typing(self) -> None:
-        if not self._their_typing:
-            return
-        theirs = self._their_typing.pop()
-        if sys.modules.get("typing") is not self.modules.get("typing"):
-            return  # the script has replaced it meanwhile
-        if theirs is None:
-            del sys.modules["typing"]
-        else:
-            sys.modules["typing"] = theirs
+    def _show_theirs(self) -> None:
+        while self._theirs:
+            name, theirs = self._theirs.popitem()
+            if sys.modules.get(name) is not self.modules.get(name):
+                continue  # the script has replaced it meanwhile
+            if theirs is None:
+                del sys.modules[name]
+            else:
+                sys.modules[name] = theirs
 
     def import_(
         self, name: str, globals: "Any" = None, locals: "Any" = None, fromlist: "Any" = (), level: int = 0
@@ -192,7 +193,7 @@ class World:
         return self.load(name)
 
     def _is_shipped(self, name: str, module: "ModuleType") -> bool:
-        if name in ("sys", "builtins", "collections.abc"):
+        if name in ("sys", "builtins"):
             return True
         origin = getattr(getattr(module, "__spec__", None), "origin", None)
         if origin in ("built-in", "frozen"):
@@ -215,13 +216,24 @@ class World:
         if name == "lager" or name.startswith("lager."):
             return self._ours(name, package)
         spec = self._find(name, package)
-        if isinstance(spec.loader, external.ExtensionFileLoader):
+        if isinstance(spec.loader, self.start.importlib.ExtensionFileLoader):
             return self._keep(name, self._compiled(spec))
         return self._run(spec)
 
+    def _finders(self, folders: "Any", *, compiled: bool = True) -> "list[Any]":
+        """Return finders for the folders. `compiled`: C modules come first. The C modules of other libraries would
+        import from the script's world."""
+        files = self.start.importlib
+        details = [
+            (files.ExtensionFileLoader, _imp.extension_suffixes()),
+            (files.SourceFileLoader, files.SOURCE_SUFFIXES),
+            (files.SourcelessFileLoader, files.BYTECODE_SUFFIXES),
+        ]
+        return [files.FileFinder(folder, *details[:: 1 if compiled else -1]) for folder in folders]
+
     def _find(self, name: str, package: "ModuleType | None") -> "Any":
         if package is not None:
-            finders = _finders(package.__path__, compiled=name.partition(".")[0] in sys.stdlib_module_names)
+            finders = self._finders(package.__path__, compiled=name.partition(".")[0] in sys.stdlib_module_names)
         elif name == "lager":
             finders = self._lager
         else:
@@ -241,13 +253,13 @@ class World:
         names = module.__dict__
         names.update(
             __spec__=spec, __loader__=spec.loader, __file__=spec.origin, __package__=spec.parent,
-            __cached__=spec.cached, __builtins__=self.builtins,
+            __builtins__=self.builtins,
         )  # fmt: skip
         if spec.submodule_search_locations is not None:
             names["__path__"] = spec.submodule_search_locations
         self.modules[spec.name] = module
         if spec.name == "typing":
-            self._show_our_typing()
+            self._show_ours()
         try:
             exec(spec.loader.get_code(spec.name), names)
         except BaseException:
@@ -288,6 +300,9 @@ class World:
             return _copy(spec.name, theirs.__dict__)
         if theirs is not None:
             del sys.modules[spec.name]
+        if spec.name == "array":
+            self.load("collections.abc")
+            self._show_ours()
         try:
             module: ModuleType = _imp.create_dynamic(spec)
             _imp.exec_dynamic(module)
@@ -323,26 +338,14 @@ class World:
         """Do nothing: the module has run already."""
 
 
-def _finders(folders: "Any", *, compiled: bool = True) -> "list[Any]":
-    """Return finders for the folders. `compiled`: C modules come first. The C modules of other libraries would import
-    from the script's world."""
-    details = [
-        (external.ExtensionFileLoader, _imp.extension_suffixes()),
-        (external.SourceFileLoader, external.SOURCE_SUFFIXES),
-        (external.SourcelessFileLoader, external.BYTECODE_SUFFIXES),
-    ]
-    return [external.FileFinder(folder, *details[:: 1 if compiled else -1]) for folder in folders]
-
-
-def _is_importing() -> bool:
+def _is_importing(frame: "FrameType | None") -> bool:
     """Return whether the calling thread was interrupted in an import of the standard library, as by a pause request."""
-    frame = sys._getframe()
     while frame is not None:
         code = frame.f_code
         is_import = code.co_filename == "<frozen importlib._bootstrap>" and code.co_name == "_find_and_load"
         if is_import and str(frame.f_locals.get("name")).partition(".")[0] in sys.stdlib_module_names:
             return True
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return False
 
 

@@ -5,9 +5,10 @@ import faulthandler
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
+
+from lager.pytest_plugin import now
 
 if TYPE_CHECKING:
     from lager.pytest_plugin import PytestSession
@@ -66,24 +67,45 @@ class _Clocks:
         with self._lock:
             self._paused += 1
             if self._paused == 1:
-                self._since = time.monotonic()
+                self._since = now()
                 stops = _stop_timer, _stop_session, _stop_faulthandler
-                self._starts = [stop(session) for session in reversed(sessions) for stop in stops]
+                self._starts = [_stopped(stop, session) for session in reversed(sessions) for stop in stops]
         try:
             yield
         finally:
             with self._lock:
                 self._paused -= 1
                 for start in () if self._paused else self._starts:
-                    start(time.monotonic() - self._since)
+                    start(now() - self._since)
 
 
-def clocks_stopped(sessions: list["PytestSession"]) -> contextlib.AbstractContextManager[None]:
-    """Stop pytest-timeout and faulthandler_timeout while any thread is inside this context."""
-    return _clocks.stopped(sessions)
+@contextlib.contextmanager
+def clocks_stopped(sessions: list["PytestSession"], began: float) -> Iterator[None]:
+    """Stop pytest-timeout and faulthandler_timeout while any thread is inside this context, and the deadline of
+    Hypothesis for the calling thread, since `began`."""
+    with _clocks.stopped(sessions):
+        try:
+            yield
+        finally:
+            with contextlib.suppress(Exception):
+                _excuse_example(now() - began)
+
+
+def _excuse_example(seconds: float) -> None:
+    """Add `seconds` to what Hypothesis does not count when it compares an example with its deadline."""
+    control = sys.modules.get("hypothesis.control")
+    if control is not None and control.currently_in_test_context():
+        control.current_build_context().data._stateful_run_times["paused"] += seconds
 
 
 _clocks = _Clocks()
+
+
+def _stopped(stop: Callable[["PytestSession"], _Start], session: "PytestSession") -> _Start:
+    try:
+        return stop(session)
+    except Exception:  # the test has replaced what this clock uses; the pause matters more
+        return _nothing
 
 
 def _stop_timer(session: "PytestSession") -> _Start:
@@ -96,7 +118,7 @@ def _stop_timer(session: "PytestSession") -> _Start:
     if alarm:
         left = signal.setitimer(signal.ITIMER_REAL, 0)[0]  # which any thread may do
     else:
-        left = settings.timeout - (time.monotonic() - began)
+        left = settings.timeout - (now() - began)
         item.ihook.pytest_timeout_cancel_timer(item=item)
         session.timer = timer
 
@@ -131,7 +153,7 @@ def _stop_faulthandler(session: "PytestSession") -> _Start:
     timeout = plugin.get_timeout_config_value(session.config)
     if timeout <= 0:
         return _nothing
-    left = timeout - (time.monotonic() - began)
+    left = timeout - (now() - began)
     faulthandler.cancel_dump_traceback_later()
 
     def start(seconds: float) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 import lager
-from lager import variables
 from lager.inspection.code_owner import is_library, is_ours
 from lager.inspection.location import Place
 from lager.text import LABEL_LENGTH, first_line
@@ -24,7 +23,7 @@ def configure(config: pytest.Config) -> None:
     """Make failing tests pause, or print why they will not."""
     if not config.getoption("lager_pause"):
         _say_at_start(config, "lager: pytest catches what a test raises; to pause there, add the option --lager-pause.")
-    elif variables.PROCESS_ID not in os.environ:
+    elif not lager.is_run():
         _say_at_start(config, "lager: --lager-pause works only under: lager python -m pytest --lager-pause ...")
     else:
         config.pluginmanager.register(Pauser(), "lager-pause")

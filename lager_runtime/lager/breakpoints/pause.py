@@ -3,6 +3,7 @@
 import contextlib
 import math
 import os
+import sys
 import threading
 import time
 from queue import Empty
@@ -29,8 +30,11 @@ def pause_at(
     interactive: bool,
     on_timeout: object = "resume",
     about: str = "",
+    *,
+    began: float | None = None,
 ) -> BaseException | None:
-    """Pause the calling thread at `place`. Print `about` and the banner, and at the end why the pause ended.
+    """Pause the calling thread at `place`. Print `about` and the banner, and at the end why the pause ended. `began` is
+    when the script asked for it, by the monotonic clock; None: now.
 
     Returns the exception that the caller must raise, as `on_timeout` wants it; else None. Raises LagerError if the
     script cannot be paused; Ctrl-C passes through.
@@ -40,7 +44,7 @@ def pause_at(
         return None
     details = describe(place, label, timeout_of(timeout), interactive) | {"on_timeout": _on_timeout(on_timeout)}
     pause = PauseState(details, place)
-    ended = _until_ended(pause, about)
+    ended = _until_ended(pause, about, time.monotonic() if began is None else began)
     return outcome(pause.details) if ended.reason in ("timeout", "alone", "held up") else None
 
 
@@ -52,19 +56,30 @@ def ask(place: Place, text: str, timeout: object, question: Question) -> Ended:
     if getattr(threading.current_thread(), "is_lager_console", False):
         raise LagerError("A console cannot ask a question.", "Answer it yourself.")
     details = describe(place, text, timeout_of(timeout), True) | {"on_timeout": ON_TIMEOUT[0]} | question.details()
-    return _until_ended(PauseState(details, place, question=question), "")
+    return _until_ended(PauseState(details, place, question=question), "", time.monotonic())
 
 
-def _until_ended(pause: PauseState, about: str) -> Ended:
+def _until_ended(pause: PauseState, about: str, began: float) -> Ended:
     """Report the pause to lagerd, and wait for its end. Raises LagerError if lagerd does not accept it."""
+    with sys._lager_start.descriptors():  # type: ignore[attr-defined]
+        ended = _carried(pause, about, began)
+    if isinstance(ended, CannotPause):
+        try:
+            raise ended.error.with_traceback(None)
+        finally:
+            del ended  # its traceback has this frame, and would keep it and its callers alive
+    return ended
+
+
+def _carried(pause: PauseState, about: str, began: float) -> Ended | CannotPause:
     place, interactive = pause.place, pause.interactive
     carried = carrier.of_this_process()
     if interactive:
         script_threads.prepare()
     try:
-        with _clocks_stopped(), threads.counted_in(threads.paused):
+        with _clocks_stopped(began), threads.counted_in(threads.paused):
             carried.begin(pause)
-            ended = _wait(pause, about)
+            return _wait(pause, about)
     except BaseException:
         carried.interrupt(pause)
         pause.end_requests()
@@ -72,12 +87,6 @@ def _until_ended(pause: PauseState, about: str) -> Ended:
         raise
     finally:
         place.forget()  # so that what refers to the pause keeps no frame of the script
-    if isinstance(ended, CannotPause):
-        try:
-            raise ended.error.with_traceback(None)
-        finally:
-            del ended  # its traceback has this frame, and would keep it and its callers alive
-    return ended
 
 
 def describe(place: Place, label: object, timeout: float | None, interactive: bool) -> dict[str, Any]:
@@ -97,14 +106,14 @@ def describe(place: Place, label: object, timeout: float | None, interactive: bo
     }
 
 
-def _clocks_stopped() -> contextlib.AbstractContextManager[None]:
+def _clocks_stopped(began: float) -> contextlib.AbstractContextManager[None]:
     """Stop the clocks of the test that pauses, if there is one."""
     sessions = notices.pytest_sessions()
-    if not sessions:
+    if not sessions and "hypothesis.control" not in sys.modules:
         return contextlib.nullcontext()
     from lager.breakpoints import in_pytest
 
-    return in_pytest.clocks_stopped(sessions)
+    return in_pytest.clocks_stopped(sessions, began)
 
 
 def _wait(pause: PauseState, about: str) -> Ended | CannotPause:

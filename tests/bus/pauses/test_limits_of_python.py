@@ -93,3 +93,40 @@ def test_a_thread_that_pauses_where_there_are_no_more_threads_can_be_waited_for(
     assert (code, out) == (0, "went on\n")
     assert "cannot pause here; continuing. RuntimeError(" in err
     assert "start new thread" in err
+
+
+NO_DESCRIPTORS = """
+import os, resource, sys
+{before}
+resource.setrlimit(resource.RLIMIT_NOFILE, {limits})
+taken = []
+while len(taken) < 64:
+    try:
+        taken.append(os.open(os.devnull, os.O_RDONLY))
+    except OSError:
+        break
+{call}
+print('same limits', resource.getrlimit(resource.RLIMIT_NOFILE) == {limits})
+"""
+
+
+@pytest.mark.parametrize("call", ["lager.pause('full', interactive=True)", "breakpoint('full')"])
+@pytest.mark.parametrize("before", ["import lager", "import lager; lager.pause('usual', timeout=0.01)"])
+def test_a_script_without_free_descriptors_pauses_and_has_a_console(run, client, lager, before, call):
+    process = run(NO_DESCRIPTORS.format(before=before, limits="(64, 4096)", call=call))
+    pause = client.paused()
+    while pause["label"] != "full":
+        pause = client.paused()
+    done = lager("python", "--console", pause["id"], stdin="len(taken) > 20\n")
+    assert (done.returncode, done.stdout) == (0, "True\n")
+    client.call("Continue", "s", pause["id"])
+    assert (process.wait(), process.out.rest()) == (0, "same limits True\n")
+
+
+def test_a_script_that_can_have_no_more_descriptors_is_told_so_and_continues(run):
+    text = NO_DESCRIPTORS.format(before="", limits="(64, 64)", call="sys._lager_start.resource = None; breakpoint()")
+    process = run(text)
+    assert (process.wait(), process.out.rest()) == (0, "same limits True\n")
+    err = process.err.rest()
+    assert err.startswith("lager: cannot pause here; continuing. OSError(24, 'Too many open files")
+    assert "Traceback" not in err

@@ -194,7 +194,7 @@ def test_no_clock_of_a_test_runs_while_it_is_paused(suite, way):
     code, out, err = ended(process)
     assert (code, err.count("lager: paused at")) == (0, 3)
     assert "2 passed" in out
-    assert "imeout" not in out.partition("test_it.py")[2] + err
+    assert "Timeout" not in out.partition("test_it.py")[2] + err
 
 
 @pytest.mark.parametrize("options", [("--timeout-method=signal",), ("--timeout-method=thread",)])
@@ -234,3 +234,61 @@ def test_pauses_wherever_pytest_runs_code_are_shown(suite, client):
         client.call("Continue", "s", id)
     code, out, _ = ended(process)
     assert (code, "1 passed" in out) == (0, True), out
+
+
+EXAMPLES = """
+import threading
+from unittest import mock
+import hypothesis, lager
+from hypothesis import strategies
+
+@hypothesis.settings(max_examples=2, deadline={deadline}, database=None)
+@hypothesis.given(strategies.booleans())
+def test_it(given):
+    lager.pause("example", timeout=0.5)
+    threading.Event().wait({works})
+
+def test_unittest():
+    with mock.patch("threading.Thread"):
+        test_it()
+"""
+
+
+@pytest.mark.parametrize(("deadline", "works", "code"), [(300, 0, 0), (200, 0.4, 1)])
+def test_the_deadline_of_an_example_does_not_count_its_pause(suite, deadline, works, code):
+    found, out, err = ended(suite(EXAMPLES.format(deadline=deadline, works=works), "-q"))
+    assert (found, "DeadlineExceeded" in out) == (code, bool(code))
+    assert "paused at test_it.py" in err
+
+
+CLOCKS = """
+import signal, time, pytest, lager
+
+@pytest.mark.timeout(20, method="{method}")
+@pytest.mark.parametrize("name", ["time.monotonic", "time.time", "signal.setitimer", "signal.getsignal"])
+def test_it(monkeypatch, name):
+    monkeypatch.setattr(name, lambda *_: None)
+    lager.pause("test", timeout=0.1)
+"""
+
+
+@pytest.mark.parametrize("method", ["signal", "thread"])
+def test_a_test_that_replaces_the_clock_pauses(suite, method):
+    code, _, err = ended(suite(CLOCKS.format(method=method), "-q"))
+    assert (code, err.count("lager: paused at")) == (0, 4)
+
+
+NO_BUS = """
+import lager
+
+def test_it(capsys):
+    lager.pause()
+    breakpoint()
+    assert capsys.readouterr() == ("", "")
+"""
+
+
+def test_a_pause_that_cannot_be_is_told_of_where_pytest_captures(suite):
+    code, out, err = ended(suite(NO_BUS, "-q", LAGER_BUS_ADDRESS="unix:path=/nowhere/bus"))
+    assert (code, "cannot pause here" in out) == (0, False)
+    assert err.count("lager: cannot pause here; continuing. The bus at unix:path=/nowhere/bus") == 2

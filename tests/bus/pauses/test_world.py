@@ -19,12 +19,18 @@ WORLDS = {
     "the clock of freezegun": "import freezegun; enter(freezegun.freeze_time('2020-01-01'))",
     "the environment is empty": "enter(mock.patch.dict(os.environ, {}, clear=True))",
     "the environment is a mock": "enter(mock.patch('os.environ'))",
+    "there is no environment": "os.environ = None",
+    "the frames are mocks": "enter(mock.patch('sys._getframe'))",
     "no bus in the environment": "os.environ['LAGER_BUS_ADDRESS'] = 'unix:path=/nowhere'",
     "open is a mock": "enter(mock.patch('builtins.open'))",
     "builtins are mocks": "[enter(mock.patch(f'builtins.{n}')) for n in ('print', '__import__', 'sorted', 'input')]",
     "the functions of os are mocks": (
         "[enter(mock.patch(f'os.{n}')) for n in 'read write open close fstat getpid getcwd urandom fork stat'.split()]"
     ),
+    "the system calls are mocks": (
+        "import posix; [enter(mock.patch(f'posix.{n}')) for n in 'stat listdir open getcwd fspath replace'.split()]"
+    ),
+    "another Python": "[enter(mock.patch(f'sys.{name}')) for name in ('implementation', 'version_info', 'platform')]",
     "paths are mocks": "[enter(mock.patch(f'os.path.{n}')) for n in ('exists', 'abspath', 'isfile', 'samestat')]",
     "select is a mock": "import select; [enter(mock.patch(f'select.{n}')) for n in ('select', 'poll', 'epoll')]",
     "select is cut as gevent does": "import select; del select.epoll, select.poll",
@@ -116,9 +122,9 @@ def test_in_a_strange_world_breakpoint_pauses(run, client, world):
 
 
 SHADOWS = (
-    "secrets", "random", "queue", "typing", "asyncio", "select", "socket", "threading", "enum", "re", "logging",
-    "click", "dbus_next", "contextlib", "dataclasses", "signal", "os", "time", "string", "types", "json", "selectors",
-    "array", "math", "lager",
+    "collections", "secrets", "random", "queue", "typing", "asyncio", "select", "socket", "threading", "enum", "re",
+    "logging", "click", "dbus_next", "contextlib", "dataclasses", "signal", "os", "time", "string", "types", "json",
+    "selectors", "array", "math", "lager",
 )  # fmt: skip
 
 
@@ -148,3 +154,32 @@ def test_a_pause_imports_nothing_from_a_folder_in_pythonpath(run, client, script
     process = run("breakpoint()\nprint('went on')\n", PYTHONPATH=str(tmp_path))
     client.call("Continue", "s", client.paused()["id"])
     assert end(process)[:2] == (0, "went on\n")
+
+
+def test_no_file_beside_the_script_has_any_part_in_a_pause(start, script, client):
+    for name in sys.stdlib_module_names - {"__future__"}:
+        script("raise RuntimeError(__name__)", f"{name}.py")
+    process = start("lager", "python", script("from lager import pause\npause('one')\nbreakpoint('two')"))
+    for label in ("one", "two"):
+        pause = client.paused()
+        assert pause["label"] == label
+        client.call("Continue", "s", pause["id"])
+    assert end(process)[0] == 0
+
+
+@pytest.mark.parametrize("name", ["ctypes.pythonapi", "ctypes.CDLL", "codecs.lookup", "sys._getframe"])
+def test_a_console_evaluates_whatever_the_script_replaces(run, client, lager, name):
+    module = name.partition(".")[0]
+    run(PROLOGUE + f"import {module}\nmock.patch('{name}').start()\nbreakpoint()")
+    done = lager("python", "--console", client.paused()["id"], stdin="6 * 7\n'en' + 'd'\n")
+    assert (done.returncode, done.stdout) == (0, "42\n'end'\n")
+
+
+def test_a_reset_of_the_hook_leads_to_a_pause(run, client):
+    process = run(
+        "import sys\nsys.breakpointhook = print\nsys.breakpointhook = sys.__breakpointhook__\nbreakpoint('on')"
+    )
+    pause = client.paused()
+    assert (pause["label"], pause["interactive"]) == ("on", True)
+    client.call("Continue", "s", pause["id"])
+    assert end(process)[0] == 0
