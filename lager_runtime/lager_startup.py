@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _HOOK = "lager.breakpointhook"
 _IMPORTED_AFTER = 0.02  # seconds: a module of ours takes about that long
 _getframe = sys._getframe
-_PAUSE_DESCRIPTORS = 32  # more than a pause and its consoles need
+_PAUSE_DESCRIPTORS = 16  # more than a pause and its consoles need
 _MORE_DESCRIPTORS = 1024
 
 

@@ -5,7 +5,6 @@ import re
 from collections.abc import Iterable
 
 LABEL_LENGTH = 200
-_KEPT = frozenset(" ")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 _AMOUNT = re.compile(r"([+-]?[0-9.]+)(?:e([+-]?[0-9]+))?\s*(\D*)", re.IGNORECASE)
 _PREFIXES = {"": 0, "k": 3, "m": -3, "u": -6, "µ": -6, "μ": -6}
@@ -18,8 +17,9 @@ def printable(value: object, limit: int = LABEL_LENGTH) -> str:
 
     Never raises, whatever `value` is. A megabyte costs no more than a line.
     """
-    text = _as_text(value, limit)
-    shown = "".join(c if c.isprintable() or c in _KEPT else _escaped(c) for c in text[: limit + 1])
+    shown = _as_text(value, limit)[: limit + 1]
+    if not shown.isprintable():
+        shown = "".join(c if c.isprintable() else _escaped(c) for c in shown)
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
 
 

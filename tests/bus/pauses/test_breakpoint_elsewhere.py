@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from tests.processes import BIN, LAGER
+
 NOTEBOOK = """
 import sys, nbclient, nbformat
 cells = [nbformat.v4.new_code_cell(cell) for cell in ("a = 1", {cell!r}, "print('went on', a)")]
@@ -25,6 +27,16 @@ def test_breakpoint_in_a_notebook_pauses(run, client, cell):
     assert pause["label"] == ("in a cell" if "cell" in cell else "")
     client.call("Continue", "s", pause["id"])
     assert process.out.rest() == "went on 1\n\n", process.err.text
+    assert process.wait() == 0
+
+
+@pytest.mark.slow
+def test_breakpoint_pauses_what_jupyter_run_executes(start, script, client):
+    process = start(LAGER, "python", str(BIN / "jupyter-run"), script("breakpoint()\nprint('went on')"))
+    pause = client.paused()
+    assert pause["interactive"]
+    client.call("Continue", "s", pause["id"])
+    assert process.out.rest() == "went on\n", process.err.text
     assert process.wait() == 0
 
 
