@@ -45,7 +45,7 @@ _COMMANDS = {
 _HIDDEN = {"session": ("lager_cli.boxes.box_server", "session")}
 
 
-class _Lazy(click.Group):
+class _LazyCommands(click.Group):
     """Import a subcommand only when it is used, so that no command pays for the others."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -91,7 +91,7 @@ def _show_version(context: click.Context, _option: object, asked: bool) -> None:
         context.exit()
 
 
-@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_LazyCommands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--version",
     is_flag=True,

@@ -40,7 +40,7 @@ class Table:
 
 
 @dataclass
-class Answer:
+class BoxAnswer:
     """The parsed answer of a command on a box; or the `problem` if it failed."""
 
     box: Box
@@ -76,13 +76,13 @@ def show(names: str, typed: list[str], table: Table) -> int:
     return int(any(answer.problem is not None for answer in answers))
 
 
-def _rows(answer: Answer) -> list[Sequence[object]]:
+def _rows(answer: BoxAnswer) -> list[Sequence[object]]:
     if answer.problem is None:
         return [(answer.box.name, *row) for _, row in answer.said]
     return [(answer.box.name, f"no answer within {_ANSWER_SECONDS:g} s")] if isinstance(answer.problem, Late) else []
 
 
-def ask(boxes: Sequence[Box], arguments: Sequence[str], read: Callable[[Any], Any]) -> list[Answer]:
+def ask(boxes: Sequence[Box], arguments: Sequence[str], read: Callable[[Any], Any]) -> list[BoxAnswer]:
     """Return the JSON that `lager ARGUMENTS` prints on each box, parsed by `read`, which raises if it is invalid.
 
     ssh never asks for a password: several would ask at the same time.
@@ -90,25 +90,25 @@ def ask(boxes: Sequence[Box], arguments: Sequence[str], read: Callable[[Any], An
     return sorted(as_they_come(boxes, arguments, read), key=lambda answer: boxes.index(answer.box))
 
 
-def as_they_come(boxes: Sequence[Box], arguments: Sequence[str], read: Callable[[Any], Any]) -> Iterator[Answer]:
+def as_they_come(boxes: Sequence[Box], arguments: Sequence[str], read: Callable[[Any], Any]) -> Iterator[BoxAnswer]:
     """Yield the answers as they arrive. A box that takes longer than _ANSWER_SECONDS has a problem."""
-    answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
+    answers: queue.SimpleQueue[BoxAnswer] = queue.SimpleQueue()
     ends = time.monotonic() + _ANSWER_SECONDS
     for box in boxes:
-        threading.Thread(target=_one, args=(Answer(box), arguments, read, ends, answers.put), daemon=True).start()
+        threading.Thread(target=_one, args=(BoxAnswer(box), arguments, read, ends, answers.put), daemon=True).start()
     waiting = list(boxes)
     while waiting:
         found = _taken(answers, len(waiting), ends + _GRACE_SECONDS)
         if not found:  # the threads of the others are stuck
-            found = [Answer(box, problem=_late(box)) for box in waiting]
+            found = [BoxAnswer(box, problem=_late(box)) for box in waiting]
         for answer in found:
             waiting.remove(answer.box)
         yield from sorted(found, key=lambda answer: boxes.index(answer.box))
 
 
-def _taken(answers: "queue.SimpleQueue[Answer]", most: int, ends: float) -> list[Answer]:
+def _taken(answers: "queue.SimpleQueue[BoxAnswer]", most: int, ends: float) -> list[BoxAnswer]:
     """Return the next answer and those that arrive at about the same time; empty if none arrives."""
-    found: list[Answer] = []
+    found: list[BoxAnswer] = []
     with contextlib.suppress(queue.Empty):
         while len(found) < most:
             found.append(answers.get(timeout=max(ends - time.monotonic(), 0)))
@@ -117,7 +117,11 @@ def _taken(answers: "queue.SimpleQueue[Answer]", most: int, ends: float) -> list
 
 
 def _one(
-    answer: Answer, arguments: Sequence[str], read: Callable[[Any], Any], ends: float, done: Callable[[Answer], None]
+    answer: BoxAnswer,
+    arguments: Sequence[str],
+    read: Callable[[Any], Any],
+    ends: float,
+    done: Callable[[BoxAnswer], None],
 ) -> None:
     box = answer.box
     try:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from lager_cli.boxes.fan_out import Table
 
 
-class _Lazy(click.Group):
+class _LazyShow(click.Group):
     """Import the subcommand `show` only when it is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -28,7 +28,7 @@ class _Lazy(click.Group):
         return show
 
 
-@click.group(cls=_Lazy, invoke_without_command=True)
+@click.group(cls=_LazyShow, invoke_without_command=True)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list with every key of each pause.")
 @click.option(
     "--watch", is_flag=True, help="Update continuously; with --json or in a pipe, print a line for each change."

@@ -18,7 +18,7 @@ Races:
   the pauses that have ended, so that an older answer cannot bring one back.
 - lagerd may stop or restart between any two events. Without an owner of the name all pauses are forgotten and the keys
   are released; a new owner announces the pauses again.
-- Line input arrives in the background too (the shell reads it there). Level-triggered polling would spin, so the
+- TypedLine input arrives in the background too (the shell reads it there). Level-triggered polling would spin, so the
   terminal is watched edge-triggered: an edge only means "look again whether we are in the foreground".
 - A user can type Enter before the shell's `fg` has made us the foreground job. `_look` therefore tries once more after
   _TYPED_AHEAD seconds.
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from lager_cli.run_terminal.countdown import Countdown
     from lager_cli.run_terminal.direct_pauses import DirectPauses
     from lager_cli.run_terminal.line_actions import LineActions
-    from lager_cli.run_terminal.typed_line import Line
+    from lager_cli.run_terminal.typed_line import TypedLine
     from lager_cli.run_terminal.unseen_pauses import UnseenPauses
 
 _RETRY_FIRST, _RETRY_LAST = 0.1, 2.0  # seconds between two looks for a bus that was lost
@@ -380,7 +380,7 @@ class EnterKey:
         if self._pauses:
             self._say(f"{len(self._pauses)} more paused; Enter resumes {self._meant()} now")
 
-    def _answer(self, id: str, question: "Question", line: "Line") -> None:
+    def _answer(self, id: str, question: "Question", line: "TypedLine") -> None:
         assert self._actions is not None
         try:
             question.answer(line.text)

@@ -14,7 +14,7 @@ from lager.contract import BREAKPOINTS, BREAKPOINTS_PATH
 from lager.errors import LagerError
 from lager.text import time_left
 from lager_cli.daemon import identify
-from lager_cli.run_terminal.typed_line import HELP, Line, Wish
+from lager_cli.run_terminal.typed_line import HELP, TypedLine, Wish
 
 
 class LineActions:
@@ -27,7 +27,7 @@ class LineActions:
         self._keys_changed = keys_changed
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def start(self, bus: Bus | None, id: str, line: Line) -> None:
+    def start(self, bus: Bus | None, id: str, line: TypedLine) -> None:
         """Begin what `line` asks for of the pause `id`; what is wrong is said. Does not block."""
         if line.wish is Wish.UNKNOWN:
             self._say(f"{HELP}; your input was ignored")
@@ -43,7 +43,7 @@ class LineActions:
         for task in self._tasks:
             task.cancel()
 
-    async def _act(self, bus: Bus, id: str, line: Line) -> None:
+    async def _act(self, bus: Bus, id: str, line: TypedLine) -> None:
         work: dict[Wish, Callable[[], Coroutine[Any, Any, None]]] = {
             Wish.ANSWER: lambda: self._ask(bus, "Answer", "sv", id, line.text),
             Wish.EXTEND: lambda: self._extend(bus, id, line.seconds),

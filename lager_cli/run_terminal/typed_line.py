@@ -25,7 +25,7 @@ class Wish(Enum):
 
 
 @dataclass(frozen=True)
-class Line:
+class TypedLine:
     """A typed line. `seconds` is for EXTEND, `text` for ANSWER."""
 
     wish: Wish
@@ -33,19 +33,19 @@ class Line:
     seconds: float = 0.0
 
 
-def line(typed: bytes, question: Question | None) -> Line:
+def line(typed: bytes, question: Question | None) -> TypedLine:
     """Return what `typed`, one line with its end, asks for."""
     text = typed.decode(errors="replace").rstrip("\r\n")
     word, _, rest = text.strip().partition(" ")
     if not word:
-        return Line(Wish.RESUME)
+        return TypedLine(Wish.RESUME)
     if question is not None and not word.startswith(":"):
-        return Line(Wish.ANSWER, text)
+        return TypedLine(Wish.ANSWER, text)
     command = word.removeprefix(":")
     if command == "e":
         seconds = seconds_of(rest) if rest else _EXTENSION
-        return Line(Wish.UNKNOWN) if seconds is None else Line(Wish.EXTEND, seconds=seconds)
+        return TypedLine(Wish.UNKNOWN) if seconds is None else TypedLine(Wish.EXTEND, seconds=seconds)
     known = {"o": Wish.CONSOLE, "s": Wish.SHOW}
     if command in known and not rest:
-        return Line(known[command])
-    return Line(Wish.UNKNOWN) if question is None else Line(Wish.ANSWER, text)
+        return TypedLine(known[command])
+    return TypedLine(Wish.UNKNOWN) if question is None else TypedLine(Wish.ANSWER, text)

@@ -78,13 +78,13 @@ class Snapshot:
                 pack.send(name, self._entry(name, about), write, settled=False)
         tar.end(write)
 
-    def _entry(self, name: str, about: os.stat_result) -> pack.Entry:
+    def _entry(self, name: str, about: os.stat_result) -> pack.PackedEntry:
         end = os.path.realpath(os.path.join(self._folder, name))
         with contextlib.suppress(OSError):
             found = os.stat(end)
             if pack.within(end, self._folder) and stat.S_ISREG(found.st_mode) and os.access(end, os.R_OK):
-                return pack.Entry(end, found)
-        return pack.Entry(end, about, link=os.curdir)
+                return pack.PackedEntry(end, found)
+        return pack.PackedEntry(end, about, link=os.curdir)
 
 
 def _marks(about: os.stat_result) -> tuple[int, ...]:

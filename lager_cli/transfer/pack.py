@@ -15,7 +15,7 @@ _KINDS = {stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a de
 
 
 @dataclass(frozen=True)
-class Entry:
+class PackedEntry:
     """`local` is its path on this machine; `link` is the target of a symbolic link."""
 
     local: str
@@ -44,7 +44,7 @@ class FileSelection:
     current folder go to the top of the run's folder; `typed` has the names that the user typed for them.
     """
 
-    entries: dict[str, Entry] = field(default_factory=dict)
+    entries: dict[str, PackedEntry] = field(default_factory=dict)
     typed: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -69,7 +69,7 @@ class FileSelection:
             _unreadable(problem, typed)
         return name
 
-    def _put(self, name: str, entry: Entry) -> None:
+    def _put(self, name: str, entry: PackedEntry) -> None:
         known = self.entries.setdefault(name, entry)
         if known.local != entry.local and name != os.curdir:
             what = f"{known.local} and {entry.local} would both be {name} on the box."
@@ -84,7 +84,7 @@ class FileSelection:
         tar.end(write)
 
 
-def send(name: str, entry: Entry, write: tar.Write, *, settled: bool = True) -> None:
+def send(name: str, entry: PackedEntry, write: tar.Write, *, settled: bool = True) -> None:
     """Write one entry. Unless `settled`, a file may still grow, and is sent with its current size."""
     if stat.S_ISREG(entry.stat.st_mode):
         try:
@@ -97,14 +97,14 @@ def send(name: str, entry: Entry, write: tar.Write, *, settled: bool = True) -> 
         write(tar.header(entry.info(name)))
 
 
-def _send_content(name: str, entry: Entry, write: tar.Write, settled: bool) -> None:
+def _send_content(name: str, entry: PackedEntry, write: tar.Write, settled: bool) -> None:
     # The file may have been replaced since, by a FIFO at worst, whose open would block.
     fd = os.open(entry.local, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with open(fd, "rb", buffering=0) as file:
         if settled:
             _unchanged(entry, os.fstat(fd))
         else:
-            entry = Entry(entry.local, os.fstat(fd))
+            entry = PackedEntry(entry.local, os.fstat(fd))
         write(tar.header(entry.info(name)))
         left = entry.size
         while left and (data := file.read(min(left, tar.CHUNK))):
@@ -115,7 +115,7 @@ def _send_content(name: str, entry: Entry, write: tar.Write, settled: bool) -> N
     write(tar.padding(entry.size))
 
 
-def _unchanged(entry: Entry, now: os.stat_result) -> None:
+def _unchanged(entry: PackedEntry, now: os.stat_result) -> None:
     then = entry.stat
     if (then.st_mode, then.st_size, then.st_mtime_ns) != (now.st_mode, now.st_size, now.st_mtime_ns):
         hint = "Try again when nothing writes to it, or leave it out with a .gitignore."
@@ -128,9 +128,9 @@ def _name(typed: str) -> str:
     return (os.path.basename(os.path.abspath(typed)) or os.curdir) if outside else relative
 
 
-def _folder(path: str, name: str, about: os.stat_result, rules: Rules, top: str) -> Iterator[tuple[str, Entry]]:
+def _folder(path: str, name: str, about: os.stat_result, rules: Rules, top: str) -> Iterator[tuple[str, PackedEntry]]:
     """Yield a folder and everything in it, with names relative to the top."""
-    yield name, Entry(path, about)
+    yield name, PackedEntry(path, about)
     rules = rules.inside(path)
     with os.scandir(path) as found:
         items = sorted(found, key=lambda item: item.name)
@@ -142,16 +142,16 @@ def _folder(path: str, name: str, about: os.stat_result, rules: Rules, top: str)
         if is_folder:
             yield from _folder(item.path, below, about, rules, top)
         elif item.is_symlink():
-            yield below, Entry(item.path, about, _link(item.path, top))
+            yield below, PackedEntry(item.path, about, _link(item.path, top))
         else:
             yield below, _plain(item.path, about)
 
 
-def _plain(path: str, about: os.stat_result) -> Entry:
+def _plain(path: str, about: os.stat_result) -> PackedEntry:
     kind = _KINDS.get(stat.S_IFMT(about.st_mode))
     if kind is not None:
         raise TransferError(f"{path} is {kind}, which cannot be sent.", "Remove it, or leave it out with a .gitignore.")
-    return Entry(path, about)
+    return PackedEntry(path, about)
 
 
 def _link(path: str, top: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from lagerd.events import Event
 from lagerd.instruments.leases import Lease, Leases
-from lagerd.instruments.safe_process import Answer, SafeProcess
+from lagerd.instruments.safe_process import SafeProcess, SafetyAnswer
 
 _ATTEMPTS = 2  # a second one if the process itself was killed
 
@@ -49,7 +49,7 @@ class MakingSafe:
         else:
             self.leases.quarantine(lease, answer.why)
 
-    async def _answer(self, lease: Lease, fd: int) -> Answer:
+    async def _answer(self, lease: Lease, fd: int) -> SafetyAnswer:
         for _ in range(_ATTEMPTS - 1):
             answer = await self._process.make_safe(lease, fd)
             if not answer.died:

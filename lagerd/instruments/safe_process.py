@@ -24,7 +24,7 @@ _LONGEST = 1 << 20
 
 
 @dataclass(frozen=True)
-class Answer:
+class SafetyAnswer:
     """`nets` maps each net to why it is not safe, or to an empty text; `done` tells what was done."""
 
     nets: dict[str, str]
@@ -47,7 +47,7 @@ class SafeProcess:
         self._unit = unit
         self._reaping: set[asyncio.Task[None]] = set()
 
-    async def make_safe(self, lease: Lease, fd: int, *, off: bool = False, nets: tuple[str, ...] = ()) -> Answer:
+    async def make_safe(self, lease: Lease, fd: int, *, off: bool = False, nets: tuple[str, ...] = ()) -> SafetyAnswer:
         """Make the nets of a crashed lease safe, or with `off` switch off those named or all of the instrument.
 
         Takes at most ten seconds. Does not raise: what fails is in the answer. `fd` stays open.
@@ -63,9 +63,9 @@ class SafeProcess:
             async with asyncio.timeout(SECONDS):
                 return _answer(asked, await self._ask(request, fd))
         except TimeoutError:
-            return Answer({lease.name: f"it could not be made safe within {SECONDS:g} s."}, {})
+            return SafetyAnswer({lease.name: f"it could not be made safe within {SECONDS:g} s."}, {})
         except (OSError, ValueError) as error:
-            return Answer({lease.name: f"it could not be made safe ({error})."}, {}, died=True)
+            return SafetyAnswer({lease.name: f"it could not be made safe ({error})."}, {}, died=True)
 
     async def close(self) -> None:
         """Leave the children that are at work to themselves."""
@@ -115,7 +115,7 @@ class SafeProcess:
         task.add_done_callback(self._reaping.discard)
 
 
-def _answer(asked: list[str], said: bytes) -> Answer:
+def _answer(asked: list[str], said: bytes) -> SafetyAnswer:
     """Return the answer. A net that it does not name is not safe."""
     try:
         told = json.loads(said)
@@ -123,4 +123,4 @@ def _answer(asked: list[str], said: bytes) -> Answer:
         done = {str(net): str(what) for net, what in dict(told["done"]).items()}
     except (ValueError, TypeError, KeyError):
         raise ValueError("the process ended before it answered") from None
-    return Answer({net: nets.get(net, "it was not asked.") for net in asked} | nets, done)
+    return SafetyAnswer({net: nets.get(net, "it was not asked.") for net in asked} | nets, done)

@@ -58,7 +58,7 @@ class _Import:
         except _Skip as reason:
             self.left_out.append(f"{label} {reason}; it was left out.")
             return
-        except saved_settings.LostLimit as reason:
+        except saved_settings.UnusableLimit as reason:
             self.left_out.append(LostLimit(f"{label} {reason}; it was left out."))
             return
         if extra:

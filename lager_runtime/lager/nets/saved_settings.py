@@ -36,14 +36,14 @@ _LIMIT_WORDS = {
 _DEEPEST = 8  # tables in tables
 
 
-class LostLimit(Exception):
+class UnusableLimit(Exception):
     """A limit that the nets file cannot keep; a sentence without its subject."""
 
 
 def read(entry: Mapping[Any, Any], type: NetType, known: frozenset[str]) -> tuple[dict[str, Any], list[str]]:
     """Return the limits and settings of an entry as keys of the nets file, and the fields that were not converted.
 
-    `known` are the fields that every entry has. Raises LostLimit for a limit that a net of this type cannot have.
+    `known` are the fields that every entry has. Raises UnusableLimit for a limit that a net of this type cannot have.
     """
     taken: dict[str, Any] = {}
     left: list[str] = []
@@ -57,7 +57,7 @@ def read(entry: Mapping[Any, Any], type: NetType, known: frozenset[str]) -> tupl
         elif place == "safety_limits" or _names_limit(key, value):
             # lager never erases or flashes a device, so this limit is kept whatever its value.
             if name != "allow_destructive" or not isinstance(value, bool):
-                raise LostLimit(f"has the limit {_shown(key, value)}, which a net of type {type.value} cannot keep")
+                raise UnusableLimit(f"has the limit {_shown(key, value)}, which a net of type {type.value} cannot keep")
         elif name not in taken and (fit := _setting(type, name, value)) is not None:
             taken[name] = fit
         else:
@@ -95,7 +95,7 @@ def _amount(key: str, value: object) -> float:
     text = value if isinstance(value, str) and re.fullmatch(r"\s*\d{1,9}(\.\d{1,9})?\s*", value, re.ASCII) else None
     amount = number(float(text)) if text else number(value)
     if amount is None or not 0 < amount <= validate.HIGHEST_LIMIT:
-        raise LostLimit(f"has the limit {_shown(key, value)}, which is not a number above 0")
+        raise UnusableLimit(f"has the limit {_shown(key, value)}, which is not a number above 0")
     return amount
 
 

@@ -24,7 +24,7 @@ _ALWAYS = frozenset(("JUMP_FORWARD", "JUMP_BACKWARD", "JUMP_BACKWARD_NO_INTERRUP
 _LOADS = ("LOAD_NAME", "LOAD_GLOBAL", "LOAD_FAST", "LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR")
 
 
-class Guard(NamedTuple):
+class ProtectedRange(NamedTuple):
     """The instructions from `start` to `end` jump to `target` if one of them raises; offsets in bytes."""
 
     start: int
@@ -44,7 +44,7 @@ class Listing:
         """Return the index of the instruction at `offset`, which may point into its cache entries."""
         return bisect_right(self.offsets, offset) - 1
 
-    def guard(self, offset: int) -> Guard | None:
+    def guard(self, offset: int) -> ProtectedRange | None:
         return next((guard for guard in self.guards if guard.start <= offset < guard.end), None)
 
 
@@ -53,7 +53,7 @@ def listing(code: CodeType) -> Listing:
     return Listing(code)
 
 
-def _guards(table: bytes) -> Iterator[Guard]:
+def _guards(table: bytes) -> Iterator[ProtectedRange]:
     """Yield the guards of a table as in CPython's Objects/exception_handling_notes.txt: numbers of six-bit groups."""
     data = iter(table)
 
@@ -71,10 +71,10 @@ def _guards(table: bytes) -> Iterator[Guard]:
         except StopIteration:
             return
         length, target, _ = number(), number(), number()
-        yield Guard(start, start + length, target)
+        yield ProtectedRange(start, start + length, target)
 
 
-Swallows = Callable[[Listing, Guard], bool]
+Swallows = Callable[[Listing, ProtectedRange], bool]
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class Unwinding:
             waiting += [outer for at in again if (outer := all_of_it.guard(at))]
         return True
 
-    def _raised_again(self, all_of_it: Listing, guard: Guard) -> list[int] | None:
+    def _raised_again(self, all_of_it: Listing, guard: ProtectedRange) -> list[int] | None:
         """Return where the handler raises the error again; None if it may do something else with it."""
         again, seen, waiting = [], set(), [all_of_it.index(guard.target)]
         while waiting:
@@ -124,7 +124,7 @@ class Unwinding:
                 waiting += following
         return again
 
-    def _following(self, all_of_it: Listing, guard: Guard, at: int) -> list[int] | None:
+    def _following(self, all_of_it: Listing, guard: ProtectedRange, at: int) -> list[int] | None:
         """Return the instructions that may follow the one at index `at`."""
         one = all_of_it.instructions[at]
         if one.opname == "CHECK_EXC_MATCH":

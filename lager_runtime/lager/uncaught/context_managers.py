@@ -7,7 +7,7 @@ import threading
 from types import FunctionType, MethodDescriptorType, MethodType
 from typing import Any
 
-from lager.uncaught.bytecode import Guard, Listing, Unwinding, listing, stored_name
+from lager.uncaught.bytecode import Listing, ProtectedRange, Unwinding, listing, stored_name
 from lager.uncaught.names import UNKNOWN, Names, attribute, expression_at, is_a
 
 _OF_GENERATOR = contextlib.contextmanager(lambda: iter(())).__code__  # its wrapper
@@ -18,7 +18,7 @@ _NOTHING = (None, False)
 def unwinding(code: Any, names: Names, kind: type[BaseException]) -> Unwinding:
     """Return the unwinding of `code` by an error of type `kind`, including its `with` statements."""
 
-    def swallows(all_of_it: Listing, guard: Guard) -> bool:
+    def swallows(all_of_it: Listing, guard: ProtectedRange) -> bool:
         start = min(one.start for one in all_of_it.guards if one.target == guard.target)
         entered = all_of_it.index(start)
         before = entered - 1
