@@ -18,7 +18,7 @@ Races:
   the pauses that have ended, so that an older answer cannot bring one back.
 - lagerd may stop or restart between any two events. Without an owner of the name all pauses are forgotten and the keys
   are released; a new owner announces the pauses again.
-- TypedLine input arrives in the background too (the shell reads it there). Level-triggered polling would spin, so the
+- Line input arrives in the background too (the shell reads it there). Level-triggered polling would spin, so the
   terminal is watched edge-triggered: an edge only means "look again whether we are in the foreground".
 - A user can type Enter before the shell's `fg` has made us the foreground job. `_look` therefore tries once more after
   _TYPED_AHEAD seconds.

@@ -94,7 +94,7 @@ class _Import:
         settings, _ = saved_settings.read(entry, type, _KNOWN)
         reason = "has the name and the role of an earlier net"
         if limits := sorted(set(settings) & set(validate.limits_of(type))):
-            raise saved_settings.LostLimit(f"{reason}, and the limit {limits[0]} = {settings[limits[0]]:g}")
+            raise saved_settings.UnusableLimit(f"{reason}, and the limit {limits[0]} = {settings[limits[0]]:g}")
         raise _Skip(reason)
 
     def _named(self, model: str, place: resource.Resource, preferred: str) -> str:
