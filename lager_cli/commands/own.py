@@ -1,4 +1,5 @@
-"""The pause or run that a command without an id means: the user's only one. That of another user must be named."""
+"""The pause or run that a command without an id means: the user's only one. That of another user must be named, but for
+`lager python --continue`, which also means the only pause on the box."""
 
 import os
 from collections.abc import Callable
@@ -28,6 +29,19 @@ def own_pause(
     raise NoSuchBreakpoint(
         f"You have no {kind}.", "Name that of another user by its id; see: lager breakpoints" if others else ""
     )
+
+
+def only_pause() -> str:
+    """Return the id of the only pause of this user, else of the only pause. Raises NoSuchBreakpoint or AmbiguousId."""
+    pauses = ask("List")[0]
+    own = [one for one in pauses if one["uid"] == os.getuid()]
+    meant = own if len(own) == 1 else pauses
+    if len(meant) == 1:
+        return str(meant[0]["id"])
+    if not pauses:
+        raise NoSuchBreakpoint("No script is paused.")
+    show(pauses)
+    raise AmbiguousId(f"{len(pauses)} scripts are paused.", "Name one of them by its id, or use --continue-all.")
 
 
 def own_run(wanted: Callable[[Record], Any] = lambda _: True, kind: str = "run") -> Record:

@@ -1,14 +1,14 @@
 """`lager python --continue`, `--continue-all` and `--extend`: resume a paused script, or give it more time."""
 
 from lager.text import time_left
-from lager_cli.commands.own import own_pause
+from lager_cli.commands.own import only_pause
 from lager_cli.daemon import ask
 from lager_cli.display import output
 
 
 def resume(id: str | None) -> int:
-    """Resume the pause, or all pauses of the run; without an id, the only pause of this user."""
-    resumed = ask("Continue", "s", own_pause() if id is None else id)[0]
+    """Resume the pause, or all pauses of the run; without an id, the only one of this user, else the only one."""
+    resumed = ask("Continue", "s", only_pause() if id is None else id)[0]
     output.say(f"Resumed {resumed}.")
     return 0
 

@@ -92,7 +92,7 @@ COMMANDS = [
     (1, "not valid UTF-8", "--continue", "\udcff"),
     (1, "No paused script has the id", "--extend", "ffffffff", "5"),
     (1, "No paused script has the id", "--console", "ffffffff"),
-    (1, "You have no paused script.", "--continue"),
+    (1, "No script is paused.", "--continue"),
     (2, "No such file or folder: nowhere.py", "nowhere.py"),
     (2, "neither a main.py nor a __main__.py", "."),
     (2, "is not of the form FOO=BAR", "--env", "FOO", "x.py"),
@@ -132,7 +132,7 @@ def test_without_an_id_several_pauses_are_ambiguous(lager, rude):
     pausing = [rude.pause("abcd0001", label="one"), rude.pause("abcd0002", label="two")]
     done = lager("python", "--continue")
     assert done.returncode == 1
-    assert done.stderr == "lager: You have 2 paused scripts. Name one of them by its id.\n"
+    assert done.stderr == "lager: 2 scripts are paused. Name one of them by its id, or use --continue-all.\n"
     assert [line.split()[:2] for line in done.stdout.splitlines()[1:]] == [["abcd0001", "one"], ["abcd0002", "two"]]
     ambiguous = lager("python", "--continue", "abcd")
     refused(ambiguous, 1, "abcd matches 2 ids: abcd0001, abcd0002. Type more characters.")
