@@ -1,7 +1,12 @@
 """The pause of a script, and raw consoles in it."""
 
+import socket
+from collections.abc import Callable
+from contextlib import ExitStack
+
 import pytest
 
+from tests.bus.console.frames import Frames
 from tests.bus.console.raw import SCRIPT, Raw
 
 
@@ -28,3 +33,15 @@ def raw(client):
     yield opener
     for one in opened:
         one.close()
+
+
+@pytest.fixture
+def opened(client, until_the_end: ExitStack) -> Callable[..., Frames]:
+    """Open a console of the pause `id` on a socket, which is closed with the test."""
+
+    def opener(id: str, **options) -> Frames:
+        frames = Frames(socket.socket(fileno=client.call("OpenConsole", "sa{sv}", id, options)))
+        until_the_end.callback(frames.connection.close)
+        return frames
+
+    return opener

@@ -4,8 +4,6 @@ import time
 
 import pytest
 
-from tests.bus.console.test_relay import opened
-
 SCRIPT = "import threading\nheld, go, seen = threading.Event(), threading.Event(), []\n"
 SCRIPT += "import lager\nlager.pause(interactive=True, timeout=100)\nprint(seen, flush=True)\n"
 HOLD = "print('in')\nwhile not go.wait(0.05): pass\n"
@@ -18,14 +16,14 @@ def ran(run):
 
 
 @pytest.fixture
-def two(ran, client):
+def two(ran, client, opened):
     """Three consoles: the first evaluates HOLD, the second has a statement that waits for it, the third is idle; and
     the id of the pause."""
     id = client.paused()["id"]
-    first, second = opened(client, id), opened(client, id)
+    first, second = opened(id), opened(id)
     for one in (first, second):
         one.until("hello")
-    third = opened(client, id)
+    third = opened(id)
     third.until("hello")
     first.send(eval=HOLD)
     first.until("out")
@@ -94,16 +92,15 @@ def test_nothing_else_waits_for_a_statement(two, client, ran):
     assert time.monotonic() - began < 5 * NOTHING_WAITS  # of which each may take so long
 
 
-def test_a_console_that_waits_hears_the_news(two, client):
+def test_a_console_that_waits_hears_the_news(two, client, opened):
     *_, id = two
-    listening = opened(client, id, news=True)
+    listening = opened(id, news=True)
     listening.until("left")
     listening.send(eval="seen.append('listening')\n")
     assert "waiting for console" in listening.until("err")["err"]
     client.call("Extend", "sd", id, 2000.0)
     while listening.until("left")["left"] < 1000:
         pass
-    listening.connection.close()
 
 
 def test_statements_run_in_the_order_in_which_they_came(two):

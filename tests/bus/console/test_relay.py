@@ -6,51 +6,25 @@ import socket
 import pytest
 
 from lager.console.protocol import MessageDecoder, encode
-from tests.processes import LAGER, PATIENCE
+from tests.bus.console.frames import Frames
+from tests.processes import LAGER
 
 SCRIPT = "x = 1\nimport lager\nlager.pause(interactive=True, timeout=100)\n"
 
 
-class Frames:
-    def __init__(self, connection: socket.socket) -> None:
-        connection.settimeout(PATIENCE)
-        self.connection = connection
-        self._decoder, self._frames = MessageDecoder(), []
-
-    def send(self, **frame) -> None:
-        self.connection.sendall(encode(frame))
-
-    def until(self, key: str) -> dict:
-        """The next frame with `key`; those before it are passed over."""
-        while True:
-            while not self._frames:
-                data = self.connection.recv(1 << 16)
-                assert data, f"closed before {key}"
-                self._frames = self._decoder.feed(data)
-            if key in (frame := self._frames.pop(0)):
-                return frame
-
-
 @pytest.fixture
-def relay(start):
+def relay(start, until_the_end):
     """Run `lager python --console ID --relay`; its frames, and the process."""
-    opened = []
 
     def opener(id: str):
         ours, theirs = socket.socketpair()
-        opened.append(ours)
+        until_the_end.callback(ours.close)
         with theirs:
             command = ["/bin/sh", "-c", 'exec "$@" >&0', "sh", LAGER, "python", "--console", id, "--relay"]
             process = start(*command, stdin=theirs.fileno())
         return Frames(ours), process
 
-    yield opener
-    for one in opened:
-        one.close()
-
-
-def opened(client, id: str, **options) -> Frames:
-    return Frames(socket.socket(fileno=client.call("OpenConsole", "sa{sv}", id, options)))
+    return opener
 
 
 def test_frames_on_standard_streams(run, client, relay):
@@ -122,10 +96,10 @@ def test_a_client_that_leaves_ends_its_relay(run, client, relay):
     client.call("Continue", "s", id)
 
 
-def test_a_slow_watcher_blocks_no_console_and_learns_what_it_lost(run, client):
+def test_a_slow_watcher_blocks_no_console_and_learns_what_it_lost(run, client, opened):
     run(SCRIPT)
     id = client.paused()["id"]
-    writer, watcher = opened(client, id), opened(client, id, watch=True)
+    writer, watcher = opened(id), opened(id, watch=True)
     watcher.until("hello")
     writer.send(eval="for n in range(4_000): print('x' * 100)\n")  # the system and the script keep some 1300 of them
     writer.until("done")
@@ -136,8 +110,6 @@ def test_a_slow_watcher_blocks_no_console_and_learns_what_it_lost(run, client):
     assert writer.until("out") == {"out": "1\n"}
     client.call("Continue", "s", id)
     assert watcher.until("ended")["ended"]["reason"] == "continued"
-    writer.connection.close()
-    watcher.connection.close()
 
 
 def test_a_killed_script_ends_it_with_the_reason(run, client, relay):

@@ -1,0 +1,26 @@
+"""A console on a socket, frame by frame."""
+
+import socket
+
+from lager.console.protocol import MessageDecoder, encode
+from tests.processes import PATIENCE
+
+
+class Frames:
+    def __init__(self, connection: socket.socket) -> None:
+        connection.settimeout(PATIENCE)
+        self.connection = connection
+        self._decoder, self._frames = MessageDecoder(), []
+
+    def send(self, **frame) -> None:
+        self.connection.sendall(encode(frame))
+
+    def until(self, key: str) -> dict:
+        """The next frame with `key`; those before it are passed over."""
+        while True:
+            while not self._frames:
+                data = self.connection.recv(1 << 16)
+                assert data, f"closed before {key}"
+                self._frames = self._decoder.feed(data)
+            if key in (frame := self._frames.pop(0)):
+                return frame
