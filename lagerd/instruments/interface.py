@@ -125,7 +125,8 @@ class Instruments:
             call.reply("h", 0, fds=[fd])
 
         def refused(holder: Lease) -> None:
-            self.hooks.record(Event.REFUSED, holder, client, {"net": lease.net})
+            if not lease.look:
+                self.hooks.record(Event.REFUSED, holder, client, {"net": lease.net})
             call.fail(self._busy(lease, by, holder))
 
         self.leases.claim(lease, wait, granted, refused, call.fail, by)
@@ -190,6 +191,8 @@ class Instruments:
         self.hooks.changed(len(self.leases))
 
     def _claimed(self, lease: Lease) -> None:
+        if lease.look:
+            return  # somebody may look each second, and nothing changes by it
         self.bus.emit(INSTRUMENTS_PATH, INSTRUMENTS, "Claimed", "sa{sv}", lease.instrument, self._details(lease))
         self.hooks.record(Event.CLAIMED, lease, None, {})
         self.hooks.changed(len(self.leases))
@@ -197,6 +200,8 @@ class Instruments:
     def _released(self, lease: Lease, reason: str) -> None:
         if watch := self._watches.pop(lease, None):
             watch.cancel()
+        if lease.look:
+            return
         self.bus.emit(
             INSTRUMENTS_PATH, INSTRUMENTS, "Released", "ssa{sv}", lease.instrument, reason, self._details(lease)
         )

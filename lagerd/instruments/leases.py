@@ -12,6 +12,8 @@ Invariants:
   may be the lease of another name of the port. A waiter in a queue has its timer running; the code that removes it
   stops the timer, so `_give_up` always finds it there, behind a lease that is held.
 - Queues are served first come, first served.
+- A look never queues. A claim that meets one waits for its end, also without a `wait`: only a holder that is no look,
+  or a look that has lasted longer than a second, makes it busy.
 - A lease with nets in `safe` that ends without a release has crashed: its holder may have left an output on. In the
   same step a lease of lagerd's own takes its place (`making_safe`), so that no claimant comes in between. It ends when
   the outputs are safe, or when the instrument is quarantined.
@@ -52,7 +54,8 @@ _LATE = 256
 _LONGEST_KEY = 100
 _LONGEST_NET = 1000
 _LONGEST_PATH = 4096
-_NEWER_KEYS = ("address", "device", "safe", "nets_file", "making_safe")
+_NEWER_KEYS = ("address", "device", "safe", "nets_file", "making_safe", "look")
+_LOOK_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,8 @@ class Lease:
 
     For a serial port, `address` is the path in the nets file, and `device` its device at the time of the claim. `safe`
     are the nets that the holder has open and that have a safe state; `nets_file` is where it found them. `making_safe`
-    is True for lagerd's own lease after the holder crashed; its other values are those of that holder.
+    is True for lagerd's own lease after the holder crashed; its other values are those of that holder. A `look` is a
+    reading of at most a second.
     """
 
     instrument: str
@@ -80,6 +84,7 @@ class Lease:
     safe: tuple[str, ...] = ()
     nets_file: str = ""
     making_safe: bool = False
+    look: bool = False
 
     def record(self) -> dict[str, Any]:
         return asdict(self)
@@ -141,6 +146,7 @@ class Waiter:
     failed: Callable[[LagerError], None]
     claimant: Claimant
     behind: str = ""
+    until: float = 0.0
     timer: Handle | None = None
 
     def stop_timer(self) -> None:
@@ -178,6 +184,7 @@ class Leases:
         self._per_owner: dict[str, list[Lease]] = {}
         self._per_user: Counter[int] = Counter()  # leases held, and claims waiting
         self._queues: dict[str, deque[Waiter]] = {}
+        self._looks: dict[str, float] = {}  # by the clock, when the look that holds the instrument has to end
         # Instrument and owner of the latest leases that were found closed before their holders released them.
         self._closed_early: deque[tuple[str, str]] = deque(maxlen=_LATE)
 
@@ -216,6 +223,7 @@ class Leases:
     ) -> None:
         """Call `granted` or, if the instrument is busy, `refused`, after up to `wait` seconds in the queue.
 
+        A look is refused at once if the instrument is busy. Behind a look, a claim waits at least for its end.
         Raises the errors of the store; passes them to `failed` if they occur after this method has returned.
         """
         self._check_limit(lease)
@@ -224,12 +232,14 @@ class Leases:
         holder = self._blocking(waiter)
         if holder is None:
             self._grant(waiter)
-        elif wait <= 0:
+        elif lease.look or (wait <= 0 and not self._is_looking(holder)):
             refused(holder)
         else:
             self._queue(waiter, holder.instrument)
-            waiter.timer = self._clock.call_at(self._clock.time() + wait, self._give_up, waiter)
-            self._queued(lease)
+            waiter.until = self._clock.time() + wait
+            self._wait(waiter, holder)
+            if wait > 0:
+                self._queued(lease)
 
     def release(self, instrument: str, owner: str) -> None:
         """Free an instrument for its holder. Does nothing if its end was noticed before: another owner may hold it now.
@@ -340,6 +350,7 @@ class Leases:
 
     def _end(self, instrument: str) -> Lease:
         lease = self._held.pop(instrument)
+        self._looks.pop(instrument, None)
         self._per_owner[lease.owner].remove(lease)
         if not self._per_owner[lease.owner]:
             del self._per_owner[lease.owner]
@@ -354,6 +365,7 @@ class Leases:
             self._leave_queue(waiter)
             if holder := self._blocking(waiter):  # under another name of the same port
                 self._queue(waiter, holder.instrument)
+                self._wait(waiter, holder)
                 continue
             waiter.stop_timer()
             try:
@@ -361,6 +373,7 @@ class Leases:
                 self._grant(waiter)
             except LagerError as error:
                 waiter.failed(error)
+        self._refuse_impatient(instrument)
 
     def forget(self, owner: str) -> None:
         """Remove every waiter of an owner that has left the bus."""
@@ -389,6 +402,8 @@ class Leases:
     def _grant(self, waiter: Waiter) -> None:
         fd = self._store.take(waiter.lease)
         self._hold(waiter.lease)
+        if waiter.lease.look:
+            self._looks[waiter.lease.instrument] = self._clock.time() + _LOOK_SECONDS
         waiter.granted(waiter.lease, fd)
         self._claimed(waiter.lease)
 
@@ -397,10 +412,33 @@ class Leases:
         self._per_owner.setdefault(lease.owner, []).append(lease)
         self._per_user[lease.uid] += 1
 
+    def _is_looking(self, holder: Lease) -> bool:
+        return self._looks.get(holder.instrument, 0.0) > self._clock.time()
+
+    def _wait(self, waiter: Waiter, holder: Lease) -> None:
+        """Start the timer of a waiter: until its time is over, and for a look at least until that has to end."""
+        waiter.stop_timer()
+        ends = max(waiter.until, self._looks.get(holder.instrument, 0.0))
+        waiter.timer = self._clock.call_at(ends, self._give_up, waiter)
+
     def _give_up(self, waiter: Waiter) -> None:
         holder = self._held[waiter.behind]
+        if self._is_looking(holder):
+            self._wait(waiter, holder)
+            return
         self._leave_queue(waiter)
         waiter.refused(holder)
+
+    def _refuse_impatient(self, instrument: str) -> None:
+        """Refuse those who waited only for the end of a look, now that another claim has the instrument."""
+        holder = self._held.get(instrument)
+        if holder is None or self._is_looking(holder):
+            return
+        for waiter in list(self._queues.get(instrument, ())):
+            if waiter.until <= self._clock.time():
+                waiter.stop_timer()
+                self._leave_queue(waiter)
+                waiter.refused(holder)
 
     def _queue(self, waiter: Waiter, instrument: str) -> None:
         waiter.behind = instrument
@@ -431,6 +469,9 @@ def from_details(
     wait = details.get("wait", 0.0)
     if type(wait) is not float or not 0 <= wait <= LONGEST:
         raise InvalidArgument("The key wait of a claim is not a valid number of seconds.", "Give 0 or more.")
+    look = details.get("look", False)
+    if type(look) is not bool:
+        raise InvalidArgument("The key look of a claim is not a boolean.", "Give true for a reading of a second.")
 
     lease = Lease(
         instrument=instrument,
@@ -446,7 +487,8 @@ def from_details(
         address=_text(details, "address", _LONGEST_PATH),
         device=_text(details, "device"),
         began=round(time.monotonic(), 3),
-        safe=safe_nets(details),
+        safe=() if look else safe_nets(details),
+        look=look,
         nets_file=_text(details, "nets_file", _LONGEST_PATH),
     )
     return lease, wait

@@ -16,7 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from tests.bench import box, crowded, floods, many, remote, rows
+from tests.bench import box, crowded, floods, many, remote, rows, through
 from tests.bench.figures import Row, markdown, table
 from tests.bench.plot import svg
 from tests.bench.scale import FULL, QUICK, TINY, Scale
@@ -37,6 +37,7 @@ SHOWN = {
     "auto-resumes at one instant: next statement late by",
     "Continue beside a flood of list",
     "claim, 100 a second for 60 s",
+    "voltage: through the paused holder",
 }
 BEGIN, END = "<!-- bench -->\n", "<!-- end of bench -->\n"
 # A group of rows for each kind of setting; those of a remote box have their place here, too.
@@ -44,6 +45,7 @@ GROUPS: dict[str, Callable[[Station, Scale], Iterator[Row]]] = {
     "calls": rows.calls,
     "consoles": many.consoles,
     "claims": many.claims,
+    "through": through.rows,
     "processes": rows.processes,
     "remote": remote.rows,
     "crowded": crowded.rows,

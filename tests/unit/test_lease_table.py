@@ -109,12 +109,13 @@ def test_a_lease_has_the_details_of_its_claim() -> None:
         "instrument": "key-1", "name": "psu1", "net": "supply2", "run_id": RUN.lower(), "script": "test.py",
         "owner": ":1.5", "uid": 1000, "user": "anna", "pid": 7, "since": lease.since, "address": "/dev/dut",
         "device": "/dev/ttyUSB0", "began": lease.began, "safe": (), "nets_file": "", "making_safe": False,
+        "look": False,
     }  # fmt: skip
-    assert lease.record().keys() - lease.kept().keys() == {"began", "safe", "nets_file", "making_safe"}
+    assert lease.record().keys() - lease.kept().keys() == {"began", "safe", "nets_file", "making_safe", "look"}
     plain, wait = from_details("key-1", {}, owner=":1.5", uid=1000, user="anna", pid=7)
     assert (plain.name, plain.net, plain.run_id, plain.script, wait) == ("key-1", "", "", "", 0.0)
     assert lease.record().keys() - plain.kept().keys() == {
-        "address", "device", "began", "safe", "nets_file", "making_safe",
+        "address", "device", "began", "safe", "nets_file", "making_safe", "look",
     }  # fmt: skip
     with pytest.raises(dataclasses.FrozenInstanceError):
         lease.uid = 0  # type: ignore[misc]
@@ -405,3 +406,72 @@ def test_only_the_holder_changes_what_is_made_safe(table: Table) -> None:
     table.leases.free_if_closed("k")
     assert table.told() == [("gone", "k", "a")]
     assert (table.leases.get("k"), table.store.records) == (None, {})
+
+
+def test_a_look_never_queues(table: Table) -> None:
+    table.claim("k", "holder")
+    table.told()
+    table.claim("k", "looker", 5.0, look=True)
+    assert table.told() == [("refused", "looker", "holder")]
+
+
+def test_a_claim_waits_for_the_end_of_a_look_also_without_a_wait(table: Table) -> None:
+    table.claim("k", "looker", look=True)
+    table.told()
+    table.claim("k", "script")
+    table.claim("k", "patient", 5.0)
+    assert table.told() == [("queued", "k", "patient")]
+    table.claim("k", "another look", look=True)
+    assert table.told() == [("refused", "another look", "looker")]
+    table.leases.release("k", "looker")
+    assert table.told() == [
+        ("released", "k", "looker"), ("granted", "script", 7), ("claimed", "k", "script"),
+    ]  # fmt: skip
+    table.leases.release("k", "script")
+    assert ("granted", "patient", 7) in table.told()
+
+
+def test_who_waited_only_for_a_look_is_refused_when_another_claim_gets_the_instrument(table: Table) -> None:
+    table.claim("k", "looker", look=True)
+    table.claim("k", "first")
+    table.claim("k", "second")
+    table.claim("k", "third", 5.0)
+    table.told()
+    table.leases.release("k", "looker")
+    heard = table.told()
+    assert ("granted", "first", 7) in heard
+    assert ("refused", "second", "first") in heard
+    assert [who for word, who, *_ in heard if word == "refused"] == ["second"]
+    assert table.leases.waiting("k") == 1
+
+
+def test_a_look_that_takes_longer_than_a_second_is_a_holder_like_any_other(table: Table) -> None:
+    table.claim("k", "looker", look=True)
+    table.claim("k", "at once")
+    table.claim("k", "patient", 5.0)
+    table.told()
+    table.clock.pass_by(0.9)
+    table.claim("k", "also at once")
+    assert table.told() == []
+    table.clock.pass_by(0.2)
+    assert table.told() == [("refused", "at once", "looker"), ("refused", "also at once", "looker")]
+    table.claim("k", "later")
+    assert table.told() == [("refused", "later", "looker")]
+    table.clock.pass_by(5)
+    assert table.told() == [("refused", "patient", "looker")]
+
+
+def test_a_look_that_begins_while_one_waits_under_another_name_is_waited_for(table: Table) -> None:
+    table.claim("a", "looker", look=True, device="4:64")
+    table.claim("b", "script", device="4:64")
+    table.told()
+    table.leases.release("a", "looker")
+    assert ("granted", "script", 7) in table.told()
+
+
+def test_a_look_is_never_made_safe() -> None:
+    lease, _ = from_details("k", {"look": True, "safe": ["supply2"]}, owner="o", uid=5, user="five", pid=1)
+    assert lease.look
+    assert lease.safe == ()
+    with pytest.raises(InvalidArgument, match="look"):
+        from_details("k", {"look": 1}, owner="o", uid=5, user="five", pid=1)

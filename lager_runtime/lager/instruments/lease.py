@@ -42,11 +42,12 @@ def claim(
     path: str = "",
     guard: Guard = NOTHING,
     through: bool = True,
+    look: bool = False,
 ) -> HeldLease:
     """Claim a lease from lagerd; see `Claim`.
 
     `path` is the path of a serial port, which may have other names. Without `through`, a refusal does not offer
-    --through.
+    --through. A `look` is a reading that takes at most a second: it never waits, and nobody is told busy because of it.
     """
     calls = lease_calls.of_this_process()
     details = {
@@ -56,6 +57,7 @@ def claim(
         "script": _script(),
         "how": "cli" if _is_command() else "script",
         "through": through and _is_command(),
+        "look": look,
         "ancestors": [str(pid) for pid in _ancestors()],
     }
     if guard.nets:

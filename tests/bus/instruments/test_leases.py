@@ -16,6 +16,7 @@ from lager.errors import AccessDenied, InstrumentBusy, InvalidArgument, NoSuchIn
 from tests.client import PATIENCE, Client
 
 INSTRUMENTS = "com.lager.Instruments"
+PATH = "/com/lager/Instruments"
 HOLD = """
 import os, sys
 from lager.instruments.lease import claim
@@ -371,3 +372,53 @@ def test_killing_every_holder_leaves_no_file(hold, own_station, client, key):
     os.kill(process.pid, signal.SIGKILL)
     assert released(client, key) == "gone"
     assert os.listdir(own_station.folder / "lager" / "leases") == []
+
+
+def test_whoever_looks_all_the_time_never_makes_a_claim_fail(client, station, key):
+    """The watcher looks as often as it can; a claim without a wait meets a look again and again."""
+    watcher, counts = Client(station.address), {"looks": 0, "met": 0}
+
+    async def look(over: asyncio.Event) -> None:
+        while not over.is_set():
+            try:
+                fd = (await watcher.bus.call(INSTRUMENTS, PATH, "Claim", "sa{sv}", key, {"look": True}))[0]
+            except InstrumentBusy:
+                counts["met"] += 1
+                continue
+            await asyncio.sleep(0)
+            await watcher.bus.call(INSTRUMENTS, PATH, "Release", "s", key)
+            os.close(fd)
+            counts["looks"] += 1
+
+    async def event() -> asyncio.Event:
+        return asyncio.Event()
+
+    over = watcher.do(event())
+    looking = watcher.start(look(over))
+    try:
+        for _ in range(300):
+            fd = claim(client, key)
+            client.call("Release", "s", key, name=INSTRUMENTS)
+            os.close(fd)
+    finally:
+
+        async def end() -> None:
+            over.set()
+
+        watcher.do(end())
+        looking.result(PATIENCE)
+        watcher.close()
+    assert counts["looks"] > 10
+
+
+def test_a_look_of_a_held_instrument_is_refused_at_once_and_told_nobody(client, key):
+    fd = claim(client, key)
+    assert client.expect("Claimed").args[0] == key
+    with pytest.raises(InstrumentBusy):
+        claim(client, key, look=True, wait=30.0)
+    client.call("Release", "s", key, name=INSTRUMENTS)
+    os.close(fd)
+    assert released(client, key) == "released"
+    os.close(claim(client, key, look=True))
+    os.close(claim(client, key))
+    assert client.expect("Claimed").args[1]["look"] is False
