@@ -200,3 +200,54 @@ def test_a_time_to_wait_may_be_any_number() -> None:
     with ScriptedInstrument(*dp800.OPEN) as instrument:
         Net.get("supply2", "supply", nets=dp821(instrument), claim=leases, wait=Decimal("2.5")).close()  # type: ignore
     assert leases.waits == [2.5]
+
+
+def test_two_outputs_of_one_supply_are_open_together_where_both_ask_for_it() -> None:
+    leases = Leases()
+    set_first, set_second = (":SOUR1:VOLT?", "1.000"), (":SOUR2:VOLT?", "2.000")
+    with ScriptedInstrument(*dp800.OPEN, set_first, set_second) as psu:
+        nets = dp821(psu)
+
+        def get(name: str, **options: Any) -> Any:
+            return Net.get(name, NetType.PowerSupply, nets=nets, claim=leases, **options)
+
+        with get("supply2", share=True) as first:
+            with pytest.raises(NetConflict, match="open both with share=True"):
+                get("supply3")
+            with pytest.raises(NetConflict, match="already open"):
+                get("supply2", share=True)
+            with get("supply3", share=True) as second:
+                assert first._number(first.GET_VOLTAGE) == 1.0
+                assert second._number(second.GET_VOLTAGE) == 2.0
+            assert leases.happened == [("claim", "supply2")]
+        assert leases.happened == [("claim", "supply2"), ("release", "supply2")]
+
+
+def test_sharing_needs_the_consent_of_the_first_net_too() -> None:
+    with ScriptedInstrument(*dp800.OPEN) as psu:
+        nets = dp821(psu)
+        with (
+            Net.get("supply2", NetType.PowerSupply, nets=nets, claim=Leases()),
+            pytest.raises(NetConflict, match="open both with share=True"),
+        ):
+            Net.get("supply3", NetType.PowerSupply, nets=nets, claim=Leases(), share=True)
+
+
+@pytest.mark.parametrize(
+    ("model", "first", "second"),
+    [
+        ("2281S", "type = 'supply'", "type = 'battery'"),
+        ("DP821", CH1, CH1),
+    ],
+)
+def test_two_nets_on_one_terminal_are_never_open_together(model: str, first: str, second: str) -> None:
+    opening = smu.OPEN_SUPPLY if model == "2281S" else dp800.OPEN
+    with ScriptedInstrument(*opening) as instrument:
+        nets = bench(model, instrument.visa, first=first, second=second)
+        kind = NetType.Battery if model == "2281S" else NetType.PowerSupply
+        with (
+            Net.get("first", NetType.PowerSupply, nets=nets, claim=Leases(), share=True),
+            pytest.raises(NetConflict, match="share one instrument") as caught,
+        ):
+            Net.get("second", kind, nets=nets, claim=Leases(), share=True)
+        assert "share=True" not in caught.value.hint

@@ -13,6 +13,7 @@ from lager.instruments.session import Session
 from lager.nets import catalog
 from lager.nets.model import Instrument, NetConfig, Nets
 from lager.nets.resource import Reach, device
+from lager.nets.terminals import terminal
 
 if TYPE_CHECKING:
     from lager.instruments.lease import Claim, HeldLease
@@ -32,19 +33,22 @@ class Holding:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.users: dict[object, NetConfig] = {}
+        self.sharing: set[object] = set()  # tokens of the nets that were opened with share=True
         self.nets: Nets | None = None  # where the latest of the nets was found
         self.session: Session | None = None
         self.lease: HeldLease | None = None
 
-    def enter(self, config: NetConfig, claim: "Claim", wait: float) -> object:
+    def enter(self, config: NetConfig, claim: "Claim", wait: float, share: bool = False) -> object:
         """Add this net, and open the instrument if it is the first; returns a token for `leave`."""
         if threads.waits_for_paused(self.lock):
             what = f"The paused thread is just opening or closing a net of {config.instrument}."
             raise InstrumentError(what, "Resume the script first.")
         with self.lock:
-            self._refuse_conflict(config)
+            self._refuse_conflict(config, share)
             token = object()
             self.users[token] = config
+            if share:
+                self.sharing.add(token)
             try:
                 if self.session is None:
                     self._open(config, claim, wait)
@@ -61,6 +65,7 @@ class Holding:
             return  # a forked child: the session and the lease belong to its parent
         with self.lock:
             self.users.pop(token, None)
+            self.sharing.discard(token)
             if self.users:
                 self._guard()
             else:
@@ -91,21 +96,31 @@ class Holding:
         if guard := getattr(self.lease, "guard", None):
             guard(tuple(sorted(config.name for config in self.users.values() if config.safe is not None)))
 
-    def _refuse_conflict(self, config: NetConfig) -> None:
-        if self._conflicting(config):
+    def _refuse_conflict(self, config: NetConfig, share: bool) -> None:
+        if self._conflicting(config, share):
             gc.collect()  # a net that only a reference cycle keeps alive is no longer in use
-        if other := self._conflicting(config):
+        if other := self._conflicting(config, share):
             if other.name == config.name:
                 what = f"The net {config.name} is already open in this script."
                 raise NetConflict(what, "Use the object you have, or close() it first.")
             what = (
                 f"{config.name} and {other.name} share one instrument, {config.instrument}, and {other.name} is open."
             )
-            hint = f"Close {other.name} first ({other.name}.close(), or a 'with' block around each)."
+            hint = f"Close {other.name} first ({other.name}.close(), or a 'with' block around each)"
+            hint += ", or open both with share=True." if _may_share(other, config) else "."
             raise NetConflict(what, hint)
 
-    def _conflicting(self, config: NetConfig) -> NetConfig | None:
-        return next((user for user in self.users.values() if not (user.type.shared and config.type.shared)), None)
+    def _conflicting(self, config: NetConfig, share: bool) -> NetConfig | None:
+        for token, user in self.users.items():
+            both_share = share and token in self.sharing and _may_share(user, config)
+            if not (both_share or (user.type.shared and config.type.shared)):
+                return user
+        return None
+
+
+def _may_share(one: NetConfig, other: NetConfig) -> bool:
+    """Return whether two nets are outputs of one kind on different channels, which do not disturb each other."""
+    return one.type is other.type and terminal(one) != terminal(other)
 
 
 _holdings: dict[tuple[int, str], Holding] = {}

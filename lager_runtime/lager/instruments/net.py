@@ -39,6 +39,7 @@ class _Options(TypedDict, total=False):
     nets: Nets | None
     claim: "Claim | None"
     coupled: bool
+    share: bool
 
 
 class Net:
@@ -78,13 +79,15 @@ class Net:
         nets: Nets | None = None,
         claim: "Claim | None" = None,
         coupled: bool = False,
+        share: bool = False,
     ) -> Driver[Any]:
         """Open the net `name`; `type` is a NetType, or its word in the nets file ("supply").
 
         Blocks up to `wait` seconds for the lease of its instrument, and then up to the timeout of the instrument for
         each step of opening it. `nets` replaces the nets file of this machine; `claim` replaces lagerd as the source of
         the lease. A coupled output is refused unless `coupled` is true: what is set on it is also set on the output
-        that it is coupled to, whose limits are not checked.
+        that it is coupled to, whose limits are not checked. With `share`, another output of the same instrument may be
+        open at the same time, if that was opened with `share`, too.
 
         Raises InvalidArgument, NetsFileError, NoSuchNet, WrongNetType, NetConflict, InstrumentBusy, BusError, and
         InstrumentError with its subclasses; after any of them nothing is held.
@@ -98,7 +101,9 @@ class Net:
         if config.type is not wanted:
             what = f"The net {name} is of type {config.type.value}, not {wanted.value}."
             raise WrongNetType(what, f"Open it with type=NetType.{config.type.name}.")
-        return _open(config, bench, claim or _lagerd(config.instrument, _guard(config, bench)), patience, coupled)
+        return _open(
+            config, bench, claim or _lagerd(config.instrument, _guard(config, bench)), patience, coupled, share
+        )
 
 
 def identify(instrument: Instrument, *, net: str, wait: float = 0.0, claim: "Claim | None" = None) -> str:
@@ -132,10 +137,10 @@ def _guard(config: NetConfig, nets: Nets) -> Guard:
     return Guard((config.name,), os.path.abspath(nets.path)) if config.safe is not None else NOTHING
 
 
-def _open(config: NetConfig, bench: Nets, claim: "Claim", wait: float, coupled: bool) -> Driver[Any]:
+def _open(config: NetConfig, bench: Nets, claim: "Claim", wait: float, coupled: bool, share: bool) -> Driver[Any]:
     pid = os.getpid()
     holding = holding_of(pid, config.instrument)
-    token = holding.enter(config, claim, wait)
+    token = holding.enter(config, claim, wait, share)
     leave: Callable[[], None] = functools.partial(holding.leave, token, pid)
     try:
         driver: Driver[Any] = driver_class(config)(config, holding.session, leave)

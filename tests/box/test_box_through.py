@@ -1,0 +1,67 @@
+"""Two users and one instrument on a box: who may read and who may set through a paused script."""
+
+import pytest
+from people import call
+from test_box_use import records
+
+HOLDS = """
+import lager
+supply = lager.Net.get("supply2", type="supply")
+lager.pause("held", timeout=0)
+print("went on at", supply.state().voltage_set, flush=True)
+"""
+RULE = (
+    'polkit.addRule(function(action, subject) { if (action.id == "com.lager.instruments.set" && subject.user == "bob")'
+    " return polkit.Result.YES; });"
+)
+
+
+@pytest.fixture
+def bench(box):
+    """A simulated bench on the box, which is the bench of everybody there."""
+    box.run("mkdir", "-p", "-m", "700", "/run/bench")
+    with box.start("python", "-m", "lagerd.bench", "--folder", "/run/bench", "--ready-fd", "1") as process:
+        process.until("ready")
+        box.write("/etc/lager/nets.toml", box.run("cat", "/run/bench/nets.toml").stdout)
+        yield
+    box.run("rm", "/etc/lager/nets.toml")
+
+
+@pytest.mark.usefixtures("bench")
+def test_members_read_and_only_the_user_root_and_those_with_the_polkit_action_set(box):
+    box.write("/home/alice/holds.py", HOLDS)
+    with box.start("lager", "python", "holds.py", user="alice") as run:
+        id = run.until(r"  id +([0-9a-f]{8})$")[1]
+
+        def lager(user, *words, check=True):
+            return box.run("lager", "supply", "supply2", *words, "--through", user=user, check=check)
+
+        for user in ("alice", "bob", "root"):
+            assert f"through {id}" in lager(user, "voltage").stdout
+        assert lager("mallory", "voltage", check=False).returncode != 0
+        for words in (("voltage", "1"), ("enable",)):
+            refused = lager("bob", *words, check=False)
+            assert refused.returncode == 1
+            assert "psu1 is held by a script of alice, and you are bob: you may only read it" in refused.stderr
+        assert f"1 V, through {id}" in lager("alice", "voltage", "1").stdout
+        assert f"2 V, through {id}" in lager("root", "voltage", "2").stdout
+        box.write("/etc/polkit-1/rules.d/50-set.rules", RULE)
+        box.run("systemctl", "restart", "polkit")
+        try:
+            assert f"3 V, through {id}" in lager("bob", "voltage", "3").stdout
+        finally:
+            box.run("rm", "/etc/polkit-1/rules.d/50-set.rules")
+            box.run("systemctl", "restart", "polkit")
+        call(box, "bob", "Continue", "s", id)
+        run.until(r"went on at 3\.0")
+        assert run.ended() == 0
+    done = [(one["LAGER_BY_USER"], one["LAGER_REASON"]) for one in records(box, LAGER_EVENT="through")]
+    assert done == [
+        ("alice", "voltage: done"), ("bob", "voltage: done"), ("root", "voltage: done"),
+        ("alice", "voltage 1.0: done"), ("root", "voltage 2.0: done"), ("bob", "voltage 3.0: done"),
+    ]  # fmt: skip
+    denied = [one["LAGER_REASON"] for one in records(box, LAGER_EVENT="denied", LAGER_BY_USER="bob")]
+    assert sum("Through: psu1 is held by a script of alice" in reason for reason in denied) == 2
+    explained = box.run("journalctl", "-x", "--output=short", f"LAGER_BREAKPOINT={id}", "LAGER_EVENT=through").stdout
+    assert "bob used psu1 through a paused script" in explained
+    assert "@LAGER" not in explained
