@@ -27,7 +27,7 @@ BATTERY = "type = 'battery'"
 
 def ask(driver: Any, action: str, net: str = "it", check: Any = lambda: None, **asked: Any) -> Any:
     asked = {"instrument": driver.config.instrument.key, "net": net, "action": action, "may_set": True, **asked}
-    answer = json.loads(through.carry_out(asked, lambda: None, check))
+    answer = json.loads(json.dumps(through.carry_out(asked, lambda: None, check)))
     return answer.get("state", answer.get("value"))
 
 

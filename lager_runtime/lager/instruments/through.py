@@ -5,7 +5,6 @@ the script has open, and keeps the limits of both nets files, the script's and t
 """
 
 import contextlib
-import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, replace
@@ -29,8 +28,8 @@ _STEP_SECONDS = 0.05
 _LIMITS = ("max_voltage", "max_current", "max_power")
 
 
-def carry_out(asked: Mapping[str, Any], begin: Callable[[], None], check: Callable[[], None]) -> str:
-    """Return the result of one action as JSON: `value`, or `state` with its fields.
+def carry_out(asked: Mapping[str, Any], begin: Callable[[], None], check: Callable[[], None]) -> dict[str, Any]:
+    """Return the result of one action, in what JSON has: `value`, or `state` with its fields.
 
     `asked` has instrument, net, action and value as on the bus, `may_set`, and what the caller's nets file says of the
     net (type, channel, max_voltage, …). `begin` is called when the instrument is ours, `check` while it is not and
@@ -45,7 +44,7 @@ def carry_out(asked: Mapping[str, Any], begin: Callable[[], None], check: Callab
     if asked.get("action") in (IDENTITY, OPEN_NETS):
         with _held(session, begin, check, as_it_is=True):
             about_all = _identity if asked["action"] == IDENTITY else _open_nets
-            return json.dumps(about_all(holding, session))
+            return about_all(holding, session)
     config = _config(holding, session.instrument, name, asked)
     action = _action(config, str(asked.get("action", "")))
     value = asked.get("value")
@@ -53,7 +52,7 @@ def carry_out(asked: Mapping[str, Any], begin: Callable[[], None], check: Callab
     if setting:
         _check_setting(holding, config, action, value, bool(asked.get("may_set")))
     with _held(session, begin, check, as_it_is=not setting):
-        return json.dumps(_plain(_act(config, session, action, value, as_it_is=not setting)))
+        return _plain(_act(config, session, action, value, as_it_is=not setting))
 
 
 def _act(config: NetConfig, session: Session, action: Action, value: Any = None, *, as_it_is: bool) -> Any:

@@ -6,6 +6,7 @@ A script that has opened no net has not imported it.
 
 import asyncio
 import contextlib
+import json
 import sys
 import threading
 import time
@@ -84,7 +85,7 @@ class Requests:
         except RuntimeError:
             raise Failed("The script can start no more threads.", "Resume it, or use its console.") from None
 
-    def _work(self, carry_out: Callable[..., str], asked: dict[str, Any]) -> str:
+    def _work(self, carry_out: Callable[..., dict[str, Any]], asked: dict[str, Any]) -> str:
         self._await_console()
         using = threading.Lock()
 
@@ -95,7 +96,7 @@ class Requests:
                 self._working.add(using)
 
         try:
-            return carry_out(asked, begin, self._check)
+            return json.dumps(carry_out(asked, begin, self._check))
         finally:
             with self._lock:
                 self._working.discard(using)
