@@ -202,7 +202,7 @@ def test_a_script_accepts_a_console_only_from_lagerd(station, client, raw, tmp_p
         process.close()
 
 
-QUEUED = 3000
+QUEUED = 200  # all in the socket of lagerd, which takes some 270, with the call of the other behind them
 
 
 @pytest.mark.xdist_group("hostile")
