@@ -176,3 +176,11 @@ def test_a_load_prints_its_level_in_the_unit_of_its_mode(mode: str, shown: str) 
     assert lines[1:3] == ["  input    off", f"  mode     {mode} (set {shown})"]
     unknown = str(LoadState("it", None, None, None, None, None, None)).splitlines()
     assert [line.split()[-1] for line in unknown[1:]] == ["-"] * 5
+
+
+@pytest.mark.parametrize("mode", ["CV", "CC", "UR"])
+def test_a_dp800_tells_how_it_regulates(mode: str) -> None:
+    question = ":OUTP:MODE? CH1"
+    script = [(asked, mode if asked == question else answer) for asked, answer in STATES["dp800"][1]]
+    with DP800.playing(script) as supply:
+        assert supply.state().mode == mode

@@ -13,6 +13,7 @@ from lager.nets.model import NetType
 from lagerd.bench.models.rigol_dl3000 import DL3021
 from tests.unit.exchanges import rigol_dl3000 as dl3000
 from tests.unit.exchanges import rigol_dp800 as dp800
+from tests.unit.families import FAMILIES
 from tests.unit.scriptedbench import Leases, bench, playing
 from tests.unit.vxi11instrument import Vxi11Instrument
 
@@ -141,6 +142,16 @@ def test_trip_flags_in_numbers_are_the_state_of_a_supply() -> None:
 )  # fmt: skip
 def test_a_unit_is_known_in_other_capitals_and_with_a_prefix(text: str, unit: str, value: float) -> None:
     assert parse.quantity(unit)(text) == pytest.approx(value)
+
+
+@pytest.mark.parametrize(("family", "question"), [("e36300", "MEAS:VOLT? (@2)"), ("2200", "MEAS:VOLT?")])
+def test_a_supply_may_name_the_unit_of_a_measurement(family: str, question: str) -> None:
+    for answer in ("+3.300E+00 V", "3.3v", "3300mV"):
+        with FAMILIES[family].playing([(question, answer)]) as supply:
+            assert supply.voltage() == pytest.approx(3.3)
+    for answer in ("3.3A", "3,3", "3.3 3.3"):
+        with FAMILIES[family].playing([(question, answer)]) as supply, pytest.raises(BadReply, match="reading"):
+            supply.voltage()
 
 
 def test_the_mode_of_an_output_between_its_readings_is_no_reading() -> None:

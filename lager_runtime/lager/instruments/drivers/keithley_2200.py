@@ -26,7 +26,7 @@ class Supply(supply.Supply):
     MEASURE_CURRENT = "MEAS:CURR?"
 
     def power(self) -> float:
-        return self._number("MEAS:POW?")
+        return self._reading("MEAS:POW?", "W")
 
     def set_ovp(self, volts: float) -> float:
         volts = self._level("voltage", volts)

@@ -129,9 +129,6 @@ class Supply(_TwoRoles, supply.Supply):
                 unread=read.finish(),
             )
 
-    def _reading(self, question: str, unit: str) -> float:
-        return self._quantity(question, unit)
-
     def _trip(self) -> str:
         return self.session.ask(":OUTP:PROT:TRIP?", _TRIPS)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, NoReturn
 
 from lager.errors import InstrumentError, LimitExceeded, Rejected
+from lager.instruments import parse
 from lager.instruments.drivers.driver import Switched
 from lager.instruments.drivers.state import Readings, State
 from lager.instruments.quantities import amount, exceeds, keep_limit, si
@@ -149,8 +150,8 @@ class Supply(Switched):
         raise NotImplementedError
 
     def _reading(self, question: str, unit: str) -> float:
-        """Return the answer to a question of measurement; the instrument may name its unit."""
-        return self._number(question)
+        """Return a measurement; the instrument may name the unit of its answer."""
+        return self.session.ask(self._spell(question), parse.quantity(unit))
 
     def _measured(self, read: Readings) -> dict[str, Any]:
         """Return the measured fields of a state."""
