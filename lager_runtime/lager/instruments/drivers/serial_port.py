@@ -1,6 +1,5 @@
 """Opens serial ports with pyserial."""
 
-import contextlib
 import errno
 import fcntl
 import os
@@ -86,8 +85,7 @@ class SerialSession(Session):
 
     def _disconnect(self) -> None:
         for port in self._ports:
-            with contextlib.suppress(OSError):
-                port.close()
+            port.close()
 
     def _connection(self) -> object:
         return self._ports
