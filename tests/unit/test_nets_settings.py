@@ -147,3 +147,10 @@ def test_every_mistake_says_what_would_be_right() -> None:
     assert "a T7 needs" in said
     assert " or " in said.partition("a T7 needs")[2]
     assert refusal("[instruments.a]\nmodel = 'nope'\naddress = 'TCPIP::h::INSTR'\n[nets.x]\ntype='adc'\ninstrument='a'")
+
+
+@pytest.mark.parametrize("word", ['"off"', '"release"', "{ level = 0 }"])
+def test_a_line_that_is_only_read_has_no_safe_state(word: str) -> None:
+    said = refusal(text("gpio", f'direction = "in"\nsafe = {word}'))
+    assert "nets.x.safe: an input is never driven" in said
+    assert nets_file.parse(text("gpio", f"safe = {word}")).net("x").safe is not None

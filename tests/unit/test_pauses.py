@@ -9,7 +9,7 @@ import pytest
 
 from lager.contract import LONGEST
 from lager.errors import AmbiguousId, InvalidArgument, NoSuchBreakpoint, TooMany
-from lagerd.breakpoints.pauses import Pause, Pauses, from_details, remaining_of
+from lagerd.breakpoints.pauses import Pause, Pauses, ended_of, from_details, remaining_of
 
 RUN = "4f0c4a52-3a8e-4c62-a2c1-3b35a1c9c001"
 
@@ -371,3 +371,12 @@ def test_of_many_ids_that_may_be_meant_five_are_named(pauses):
         pauses.add(a_pause(f"0000000{uid}", uid=uid, run_id=RUN))
     with pytest.raises(AmbiguousId, match=r"^u1(, | and )u2.*u5 "):
         pauses.find(RUN, 0)
+
+
+def test_a_pause_tells_when_it_ended_or_ended_just_now() -> None:
+    assert ended_of({"ended": 12.5}) == 12.5
+    before = time.monotonic()
+    assert before <= ended_of({}) <= time.monotonic()
+    for wrong in ("12", 12, math.inf):
+        with pytest.raises(InvalidArgument, match="ended"):
+            ended_of({"ended": wrong})
