@@ -33,7 +33,7 @@ def test_raising(run, client):
     assert after(process) < PATIENCE
     out, err = process.out.rest(), process.err.rest()
     assert out.startswith("caught The pause at ")
-    assert "script.py:3 (why) in time." in out
+    assert "script.py:3 (why) was not resumed in time." in out
     assert process.wait() == 1
     assert "line 6, in <module>" in err
     assert "lager.errors.PauseTimeout: The pause at" in err
