@@ -172,7 +172,7 @@ def _until_it_listens(folder: Path, environment: dict[str, str]) -> "subprocess.
         with open(folder / "log", "ab") as log:
             broker = subprocess.Popen(
                 [*command, f"--print-address={writer}"], pass_fds=[writer], env=environment, stdin=subprocess.DEVNULL,
-                stdout=log, stderr=log, preexec_fn=_die_with_parent,
+                stdout=log, stderr=log, preexec_fn=system.signal_with_parent(signal.SIGTERM),
             )  # fmt: skip
     except FileNotFoundError:
         os.close(reader)
@@ -184,10 +184,6 @@ def _until_it_listens(folder: Path, environment: dict[str, str]) -> "subprocess.
             return broker
     broker.wait()
     raise BusError("dbus-daemon does not start.", f"See {folder / 'log'}.")
-
-
-def _die_with_parent() -> None:
-    system.signal_with_parent(signal.SIGTERM)
 
 
 def _say_ready(folder: Path) -> None:

@@ -32,6 +32,7 @@ class Command:
         box = {variables.BOX.encode(): header["box"].encode()}
         if folder is not None:
             box[variables.RUN_FOLDER.encode()] = os.fsencode(folder)
+        self._end_with_parent = system.signal_with_parent(signal.SIGINT)
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "lager_cli", "--here", *arguments],
             stdin=theirs[0],
@@ -115,7 +116,7 @@ class Command:
 
         The process is interrupted when the session is killed, since nothing else would interrupt it.
         """
-        system.signal_with_parent(signal.SIGINT)
+        self._end_with_parent()
         for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP):
             signal.signal(number, signal.SIG_DFL)
         if "terminal" in self._kinds:

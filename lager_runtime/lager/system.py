@@ -1,6 +1,7 @@
 """Calls of Linux that the standard library lacks, inotify(7) and prctl(2), and the names of users."""
 
 import os
+from collections.abc import Callable
 
 CLOSED_UNWRITTEN, MODIFIED, MOVED_TO = 0x10, 0x2, 0x80  # events of inotify
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
@@ -33,11 +34,19 @@ def watched(path: str | os.PathLike[str], events: int) -> int:
     return fd
 
 
-def signal_with_parent(number: int) -> None:
-    """Get this signal when the thread that started this process ends."""
+def signal_with_parent(number: int) -> Callable[[], None]:
+    """Return a function for a child to call between fork and exec: it gets this signal when our thread ends.
+
+    The function imports nothing, because another thread may hold an import lock while this one forks.
+    """
     import ctypes
 
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number)
+    prctl = ctypes.CDLL(None).prctl
+
+    def request() -> None:
+        prctl(_PR_SET_PDEATHSIG, number)
+
+    return request
 
 
 def adopt_orphans() -> None:
