@@ -79,6 +79,11 @@ def get(property: str) -> Any:
     return _ask(BREAKPOINTS_PATH, "org.freedesktop.DBus.Properties", "Get", "ss", BREAKPOINTS, property)[0]
 
 
+def environment_of_no_run() -> dict[str, str]:
+    """Return our environment without the mark of the run that started us, for a process that outlives that run."""
+    return {name: value for name, value in os.environ.items() if name != variables.PROCESS_ID}
+
+
 def _start_embedded() -> None:
     import subprocess
 
@@ -88,6 +93,7 @@ def _start_embedded() -> None:
         stdout=subprocess.PIPE,
         start_new_session=True,
         cwd="/",
+        env=environment_of_no_run(),
     )
     assert keeper.stdout is not None
     with keeper.stdout:

@@ -287,7 +287,7 @@ def _ask_again(main_thread: int) -> None:
         _signal.pthread_kill(main_thread, _signal.SIGURG)
 
 
-_INTERRUPTED_AFTER = 0.2  # seconds, at most
+_INTERRUPTED_AFTER = 2.0  # seconds, at most; a busy box takes its time
 
 
 def _end_by_the_ladder() -> None:
@@ -306,9 +306,9 @@ def _end_by_the_ladder() -> None:
         _signal.signal(number, _signal.SIG_DFL)  # a second one ends it at once
         if os.getppid() == parent:
             os.kill(parent, number)
-            sleep(_INTERRUPTED_AFTER)  # so that the script does not continue meanwhile
             if _signal.getsignal(_signal.SIGINT) == _signal.SIG_IGN:
                 raise KeyboardInterrupt
+            sleep(_INTERRUPTED_AFTER)  # so that the script does not continue meanwhile
         elif number == _signal.SIGTERM:  # `lager python` is dead, and its keeper has interrupted us already
             _signal.raise_signal(number)
 

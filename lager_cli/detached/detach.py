@@ -91,6 +91,7 @@ def _start_session(path: Path) -> None:
     supervisor = subprocess.Popen(
         [sys.executable, *_supervisor(path)],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True, bufsize=0,
+        env=daemon.environment_of_no_run(),
     )  # fmt: skip
     assert supervisor.stdout is not None
     with supervisor.stdout as answer:

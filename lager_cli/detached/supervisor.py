@@ -58,7 +58,7 @@ def _supervise(job: Job) -> int:
         in_unit = bool(job.record.unit)
         _say_ready(in_unit)
         with JournalCopy(log, writer, copy=in_unit):
-            code = Wait(script, job.ends, writer.note, alone=True).until_it_ends() or 0
+            code = Wait(script, job.record.id, job.ends, writer.note, alone=True).until_it_ends() or 0
             process_tree.end_descendants()
             writer.note_order()
             with contextlib.suppress(OSError):  # the exit code stays unknown

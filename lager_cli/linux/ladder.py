@@ -18,10 +18,14 @@ STEP_SECONDS = 3.0
 
 
 class SignalLadder:
-    """The descendants of a process. A pidfd holds each of them, so that none is lost when its parent ends."""
+    """The descendants of a process. A pidfd holds each of them, so that none is lost when its parent ends.
 
-    def __init__(self, root: int, *, with_root: bool = False, without: Collection[int] = ()) -> None:
+    With the id of a run, also what that run has started and whose parent ended before: a daemon, or `sh -c 'x &'`.
+    """
+
+    def __init__(self, root: int, *, run: str = "", with_root: bool = False, without: Collection[int] = ()) -> None:
         self._root = root
+        self._run = run
         self._without = {os.getpid(), *without}
         self._members: dict[int, int] = {}
         if with_root:
@@ -45,9 +49,10 @@ class SignalLadder:
 
     def _step(self, number: signal.Signals, sparing: int | None) -> bool:
         self._look()
-        spared = sparing if number != signal.SIGKILL and len(self._members) > 1 else None
-        for pid in [pid for pid in self._members if pid != spared]:
-            self._send(pid, number)
+        told = self._tell(number, sparing)
+        # Only now, since it takes a while, and a script may be waiting for its signal.
+        self._look_for_orphans()
+        self._tell(number, sparing, told)
         over = time.monotonic() + STEP_SECONDS
         while self._members and (left := over - time.monotonic()) > 0:
             self._await_an_end(left)
@@ -55,6 +60,14 @@ class SignalLadder:
                 if number == signal.SIGKILL:  # it was forked while we killed its parent
                     self._send(pid, number)
         return not self._members
+
+    def _tell(self, number: signal.Signals, sparing: int | None, told: Collection[int] = ()) -> set[int]:
+        """Send the signal to all but those that have been told; return whom it was sent to."""
+        spared = sparing if number != signal.SIGKILL and len(self._members) > 1 else None
+        new = self._members.keys() - {spared, *told}
+        for pid in new:
+            self._send(pid, number)
+        return new
 
     def _send(self, pid: int, number: signal.Signals) -> None:
         for one in (number, signal.SIGCONT):
@@ -78,6 +91,11 @@ class SignalLadder:
             del self._members[pids[fd]]
             os.close(fd)
         return [pid for pid in new if pid in self._members]
+
+    def _look_for_orphans(self) -> None:
+        for pid in process_tree.of_run(self._run) if self._run else ():
+            self._add(pid)
+        self._look()
 
     def _add(self, pid: int) -> bool:
         if pid in self._members or pid in self._without:

@@ -4,6 +4,8 @@ import contextlib
 import os
 import signal
 
+from lager import variables
+
 
 def signal_descendants(number: int, of: int | None = None) -> int:
     """Send a signal to all descendants of this process, or of another; return how many got it."""
@@ -36,6 +38,21 @@ def descendants(*of: int) -> list[int]:
     for pid in found:
         found += children.get(pid, [])
     return list(dict.fromkeys(found))
+
+
+def of_run(id: str) -> list[int]:
+    """The pids of all processes that began with the environment of this run: also those whose parents have ended.
+
+    It finds only processes whose environment this user may read, and that a program did not clear: proc(5).
+    """
+    mark = f"{variables.PROCESS_ID}={id}\0".encode()
+    found = []
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            with contextlib.suppress(OSError), open(f"/proc/{entry}/environ", "rb") as file:
+                if mark in file.read():
+                    found.append(int(entry))
+    return found
 
 
 def _parent(pid: int) -> int:

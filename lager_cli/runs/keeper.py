@@ -20,13 +20,13 @@ _IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 class Keeper:
     """Create it before this process has other threads: it forks."""
 
-    def __init__(self, script: int) -> None:
-        """Keep the child `script`, for which this process has not waited yet."""
+    def __init__(self, script: int, run_id: str) -> None:
+        """Keep the run whose script is the child `script`, for which this process has not waited yet."""
         own, scripts = os.pidfd_open(os.getpid()), os.pidfd_open(script)
         self.pid = os.fork()
         if self.pid == 0:
             try:
-                _keep(own, scripts, script)
+                _keep(own, scripts, script, run_id)
             finally:
                 os._exit(0)
         os.close(own)
@@ -46,7 +46,9 @@ class Keeper:
         os.close(self._fd)
 
 
-def _keep(parent: int, scripts: int, script: int) -> None:  # pragma: no cover: it is killed, or never measured
+def _keep(
+    parent: int, scripts: int, script: int, run_id: str
+) -> None:  # pragma: no cover: it is killed, or never measured
     os.setsid()
     for number in _IGNORED:
         signal.signal(number, signal.SIG_IGN)
@@ -59,7 +61,7 @@ def _keep(parent: int, scripts: int, script: int) -> None:  # pragma: no cover: 
     poll.register(scripts, select.POLLIN)
     ended = [fd for fd, _ in poll.poll()]
     if scripts not in ended:
-        SignalLadder(script, with_root=True).climb()
+        SignalLadder(script, run=run_id, with_root=True).climb()
 
 
 def _hold_nothing_but(needed: set[int]) -> None:

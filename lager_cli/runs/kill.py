@@ -39,9 +39,9 @@ def _end(record: Record) -> int:
         return _told(record)
     try:
         if _is_kept(record):
-            SignalLadder(record.keeper.pid).climb()
+            SignalLadder(record.keeper.pid, run=record.id).climb()
         elif record.script.is_alive():
-            SignalLadder(record.script.pid, with_root=True).climb()
+            SignalLadder(record.script.pid, run=record.id, with_root=True).climb()
         record.keeper.send(signal.SIGCONT)  # so that it can record the end
         if select.select([waited_for], [], [], STEP_SECONDS)[0]:
             return _told(record)

@@ -67,8 +67,8 @@ class Run:
         if sys.stdout is not None:  # closed before we began
             sys.stdout.flush()
         script = os.posix_spawn(command[0], command, environment, setsigmask=[], setsigdef=OWN_SIGNALS)
-        with Keeper(script) as keeper:
-            wait = Wait(script, ends, output.note, without=(keeper.pid,))
+        with Keeper(script, id) as keeper:
+            wait = Wait(script, id, ends, output.note, without=(keeper.pid,))
             code = wait.until_it_ends(_ATTENDED_AFTER)
             if code is not None:
                 return code  # before a user could press a key

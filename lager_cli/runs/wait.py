@@ -28,6 +28,7 @@ class Wait:
     def __init__(
         self,
         script: int,
+        run_id: str,
         ends: float | None,
         note: Callable[[str], None],
         *,
@@ -35,6 +36,7 @@ class Wait:
         without: tuple[int, ...] = (),
     ) -> None:
         self._script = script
+        self._run_id = run_id
         self._ends = math.inf if ends is None else ends
         self._note = note
         self._ending = (signal.SIGINT, *_ENDING) if alone else _ENDING
@@ -66,8 +68,8 @@ class Wait:
         return None
 
     def _end(self) -> int:
-        """End all our descendants, and nothing else in our job. Return how the script ended."""
-        SignalLadder(os.getpid(), without=self._without).climb()
+        """End all that the run has started, and nothing else in our job. Return how the script ended."""
+        SignalLadder(os.getpid(), run=self._run_id, without=self._without).climb()
         code = self._reap()
         return os.waitstatus_to_exitcode(os.waitpid(self._script, 0)[1]) if code is None else code
 

@@ -1,9 +1,11 @@
 """However `lager python` ends before its script has: the script tidies up, and nothing that it started is left."""
 
+import json
 import os
 import select
 import shlex
 import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,6 +22,9 @@ def start(code, **more):
     return subprocess.Popen([sys.executable, '-c', code], start_new_session=True, **more)
 with open('pids', 'w') as file:
     file.write(f'{os.getpid()} {start(child).pid}')
+    if 'orphan' in sys.argv:
+        shell = 'exec setsid sleep 1000 >/dev/null & echo $!'
+        file.write(f" {subprocess.run(['sh', '-c', shell], stdout=subprocess.PIPE, text=True).stdout}")
     if 'deaf' in sys.argv:
         one = start(deaf, stdout=subprocess.PIPE)
         one.stdout.readline()
@@ -65,6 +70,44 @@ def test_a_killed_run_tidies_up_with_all_that_it_started(family, name):
     process.out.expect("up")
     process.kill(signal.Signals[name])
     assert process.wait() == (-signal.SIGKILL if name == "SIGKILL" else 128 + signal.Signals[name])
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGKILL"])
+@pytest.mark.parametrize("words", [["orphan"], ["orphan", "paused"]])
+def test_what_lost_its_parent_before_belongs_to_the_run(family, client, name, words):
+    process = family(*words)
+    if "paused" in words:
+        client.paused()
+    else:
+        process.out.expect("up")
+    process.kill(signal.Signals[name])
+    process.wait()
+
+
+def test_a_run_that_is_ended_by_its_id_takes_its_orphans_along(family, lager):
+    process = family("orphan")
+    process.out.expect("up")
+    id = recorded(lager)
+    assert lager("python", "--kill", id).stdout.startswith(f"Ended {id}")
+    process.wait()
+
+
+def test_a_detached_run_outlives_the_run_that_started_it(run, script, lager, tmp_path):
+    os.mkfifo(tmp_path / "go")
+    script("open('go').read(); print('went on')", "inner.py")
+    outer = """
+import signal, subprocess
+subprocess.run(['lager', 'python', '--detach', 'inner.py'])
+print('started', flush=True)
+signal.pause()
+"""
+    process = run(outer)
+    id = process.out.expect("\n").strip()
+    process.out.expect("started")
+    process.kill(signal.SIGTERM)
+    process.wait()
+    (tmp_path / "go").write_text("")
+    assert "went on" in lager("python", "--reattach", id).stdout
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGKILL"])
@@ -139,6 +182,14 @@ def test_what_a_script_leaves_running_outlives_an_ordinary_end(run, tmp_path):
     assert process.wait() == 0
     (tmp_path / "go").write_text("alive\n")
     assert (tmp_path / "said").read_text() == "alive\n"
+
+
+def recorded(lager: Callable[..., subprocess.CompletedProcess[str]]) -> str:
+    """The id of the run of FAMILY, which is recorded a moment after it has begun."""
+    while True:
+        for one in json.loads(lager("runs", "--json").stdout):
+            if one["state"] == "running" and "orphan" in one["arguments"]:
+                return str(one["id"])[:8]
 
 
 def children(pid: int) -> list[int]:
