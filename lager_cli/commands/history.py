@@ -36,6 +36,10 @@ _REFUSED_BY_BUS = re.compile(
     r' destination="(?P<destination>[^"]*)" \((?:uid=(?P<owner>\d+) )?',
     re.DOTALL,
 )
+_STARTED_BY_BUS = re.compile(
+    r"\[system\] Activating via systemd: service name='com\.lager\.\w+' unit='[^']*'"
+    r" requested by ':[\d.]+' \(uid=(?P<uid>\d+) "
+)
 _GROUP = _USER = "lager"
 _UNKNOWN = "-"
 _SECONDS = 60.0
@@ -128,32 +132,36 @@ def parse(lines: bytes) -> Iterator[dict[str, Any]]:
         with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError, RecursionError):
             entry = json.loads(line)
             if entry.get("_SYSTEMD_UNIT") == _BUS_UNIT:
-                fields = _bus_refusal(entry)
+                fields = _bus_record(entry)
             else:
                 fields = _lagerds(entry) if _is_lagerds(entry) else _sessions(entry)
             if "event" in fields:
                 yield fields | {"time": int(entry["__REALTIME_TIMESTAMP"]) / 1e6}
 
 
-def _bus_refusal(entry: dict[str, Any]) -> dict[str, Any]:
-    """Return the record of a caller that the bus itself refused, from the log of the bus; empty for any other line.
+def _bus_record(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return the record of a caller that the bus itself refused, or for whom it started lagerd; empty for other lines.
 
     The uid comes before what the caller can choose, and the first match before what the recipient can choose.
     """
-    found = _REFUSED_BY_BUS.match(_text(entry["MESSAGE"]))
-    if found is None or not _concerns_us(found):
+    said = _text(entry["MESSAGE"])
+    if (started := _STARTED_BY_BUS.match(said)) is not None:
+        return _record_of("started", started["uid"], "asked the bus for lagerd, which was not running")
+    refused = _REFUSED_BY_BUS.match(said)
+    if refused is None or not _concerns_us(refused):
         return {}
-    user, why = found["uid"], f"not a member of the group {_GROUP}"
+    record = _record_of("denied", refused["uid"], f"{refused['member']}: not a member of the group {_GROUP}")
     with contextlib.suppress(KeyError):
-        user = pwd.getpwuid(int(user)).pw_name
-        if _is_member(user):
-            why = "only root may do this"
-    return dict.fromkeys(_FIELDS, _UNKNOWN) | {
-        "event": "denied",
-        "by_uid": found["uid"],
-        "by_user": user,
-        "reason": f"{found['member']}: {why}",
-    }
+        if _is_member(record["by_user"]):
+            record["reason"] = f"{refused['member']}: only root may do this"
+    return record
+
+
+def _record_of(event: str, uid: str, reason: str) -> dict[str, Any]:
+    user = uid
+    with contextlib.suppress(KeyError):
+        user = pwd.getpwuid(int(uid)).pw_name
+    return dict.fromkeys(_FIELDS, _UNKNOWN) | {"event": event, "by_uid": uid, "by_user": user, "reason": reason}
 
 
 def _concerns_us(refused: re.Match[str]) -> bool:

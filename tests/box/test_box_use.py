@@ -82,6 +82,17 @@ def test_calls_of_outsiders_do_not_start_a_stopped_lagerd(box):
         box.run("systemctl", "start", "lagerd")
 
 
+def test_an_outsider_who_has_the_bus_start_lagerd_is_in_the_history(box):
+    box.run("systemctl", "stop", "lagerd")
+    try:
+        box.run("busctl", "call", DBUS, "/", DBUS, "StartServiceByName", "su", NAME, "0", user="mallory", check=False)
+    finally:
+        box.run("systemctl", "start", "lagerd")
+    box.run("journalctl", "--sync")
+    told = json.loads(box.run("lager", "history", "--json").stdout)
+    assert ("mallory", "2003") in [(one["by_user"], one["by_uid"]) for one in told if one["event"] == "started"]
+
+
 def test_outsiders_see_no_property_and_no_interface(box):
     call(box, "root", "ContinueAll")  # a script that another test has killed may still be paused
     get = ("get-property", NAME, PATH, NAME, "Count")

@@ -199,6 +199,22 @@ def test_whom_the_bus_refuses_is_in_the_history():
     assert history.row(only)[1:3] == ("denied", "4242")
 
 
+STARTED = (
+    "[system] Activating via systemd: service name='com.lager.Breakpoints' unit='lagerd.service' requested by ':1.23'"
+    ' (uid=4242 pid=650 comm="busctl call org.freedesktop.DBus / org.freedesktop")'
+)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [("", "", True), ("Breakpoints", "Instruments", True), ("com.lager.Breakpoints", "org.example.Other", False),
+     ("[system]", "x [system]", False), ("uid=4242", "uid=x", False)],
+)  # fmt: skip
+def test_who_had_the_bus_start_lagerd_is_in_the_history(before, after, told):
+    records = list(history.parse(lines({**BUS, "MESSAGE": STARTED.replace(before, after) if before else STARTED})))
+    assert [(one["event"], one["by_uid"]) for one in records] == [("started", "4242")] * told
+
+
 LAGERDS = 'destination=":1.3" (uid=4243 pid=106 comm="lagerd")'
 
 
