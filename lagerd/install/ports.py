@@ -8,7 +8,8 @@ from lager.errors import NetsFileError
 from lager.nets import file
 
 _NETS = "etc/lager/nets.toml"
-_LOGINS = "etc/systemd/system/getty.target.wants/serial-getty@{}.service"
+_LOGINS = "etc/systemd/system/*.wants/*getty@*.service"
+_ESCAPED = re.compile(r"\\x([0-9a-f]{2})")
 _UNFIT = re.compile(r"[\"|\x00-\x1f\x7f]")  # not possible in a pattern of udev(7)
 
 
@@ -20,17 +21,32 @@ def rules(root: Path) -> str:
     except NetsFileError:
         return f"# {path} is invalid, see: lager nets check\n"
     named = sorted({one.resource.path for one in found.instruments.values()}) if found is not None else []
-    return "".join(_rules(root, named))
+    return "".join(_rules(root, named)) if named else ""
 
 
 def _rules(root: Path, paths: list[str]) -> Iterator[str]:
+    logins = _logins(root)
+    for name in sorted(logins):  # first, because a path of the nets file may be a link to such a port
+        yield from _each_name(name, 'GOTO="lager_ports_end"')
     for path in paths:
         name = path.removeprefix("/dev/")
         if name == path or _UNFIT.search(name):
             continue
-        if (root / _LOGINS.format(name)).is_symlink():
+        if name in logins:
             yield f"# {path} is a login console\n"
             continue
-        pattern = re.sub(r"([*?\[])", r"[\1]", name)
-        for key in ("KERNEL", "SYMLINK"):
-            yield f'SUBSYSTEM=="tty", {key}=="{pattern}", GROUP="lager", MODE="0660"\n'
+        yield from _each_name(name, 'GROUP="lager", MODE="0660"')
+
+
+def _each_name(name: str, action: str) -> Iterator[str]:
+    """Yield the rules for the port with this name, or with a link of this name."""
+    pattern = re.sub(r"([*?\[])", r"[\1]", name)
+    for key in ("KERNEL", "SYMLINK"):
+        yield f'SUBSYSTEM=="tty", {key}=="{pattern}", {action}\n'
+
+
+def _logins(root: Path) -> set[str]:
+    """Return the names of the ports for which any getty is enabled; systemd escapes them: systemd.unit(5)."""
+    units = (link.name.partition("@")[2].removesuffix(".service") for link in root.glob(_LOGINS))
+    names = {_ESCAPED.sub(lambda code: chr(int(code[1], 16)), unit.replace("-", "/")) for unit in units}
+    return {name for name in names if name and not _UNFIT.search(name)}

@@ -224,6 +224,30 @@ def test_the_group_gets_only_serial_ports_that_the_nets_file_names(tmp_path, mon
     ]
 
 
+@pytest.mark.parametrize(
+    ("unit", "port"),
+    [
+        ("getty.target.wants/serial-getty@ttyUSB7.service", "ttyUSB7"),
+        ("multi-user.target.wants/serial-getty@ttyUSB7.service", "ttyUSB7"),
+        ("multi-user.target.wants/autologin-getty@ttyACM0.service", "ttyACM0"),
+        ("getty.target.wants/serial-getty@serial-by\\x2did-usb.service", "serial/by-id/usb"),
+    ],
+)
+def test_a_port_with_a_login_is_left_alone_under_every_name(tmp_path, monkeypatch, unit, port):
+    """The nets file may name a link to the port, so the port itself is passed over before any other rule."""
+    monkeypatch.setattr(ports.file, "load", lambda path: SimpleNamespace(instruments=INSTRUMENTS))
+    list(install(tmp_path))
+    (tmp_path / "etc/lager/nets.toml").write_text("# read by the test\n")
+    login = tmp_path / "etc/systemd/system" / unit
+    login.parent.mkdir(parents=True, exist_ok=True)
+    login.symlink_to("/usr/lib/systemd/system/getty@.service")
+    rules = port_rules(tmp_path)
+    assert not any(f'"{port}"' in rule for rule in rules)
+    lines = (tmp_path / layout.PORTS).read_text().splitlines()
+    for key in ("KERNEL", "SYMLINK"):
+        assert lines.index(f'SUBSYSTEM=="tty", {key}=="{port}", GOTO="lager_ports_end"') < lines.index(rules[0])
+
+
 def test_an_invalid_nets_file_gives_no_port_to_the_group(tmp_path):
     list(install(tmp_path))
     (tmp_path / "etc/lager/nets.toml").write_text("[instruments.x]\nmodel = 5\n")
