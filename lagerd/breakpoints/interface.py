@@ -43,6 +43,8 @@ class Breakpoints:
     def __post_init__(self) -> None:
         loop = asyncio.get_running_loop()
         self.pauses = Pauses(loop, self._expired)
+        for run_id, uid in self.kept.runs():
+            self.pauses.note_run(run_id, uid)
         self._encoded = EncodedPauses(self.pauses, lambda pause: self.hooks.instruments(pause))
         self._calls: dict[str, Call] = {}
         self._coming: Counter[str] = Counter()  # Pause calls whose client is not known yet, by sender

@@ -47,12 +47,16 @@ class KeptPauses:
         self._folder = folder
         self._away: dict[str, Kept] = {}  # pauses that have not returned yet, by id
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for path in list(folder.iterdir()):
+        for path in sorted(folder.iterdir(), key=lambda path: path.lstat().st_mtime_ns):
             kept = _read(path)
             if kept is not None and kept.may_return():
                 self._away[path.name] = kept
             else:
                 _remove(path)
+
+    def runs(self) -> list[tuple[str, int]]:
+        """Return the run and the uid of each pause that has not returned yet, oldest first."""
+        return [(kept.run_id, kept.uid) for kept in self._away.values()]
 
     def returns(self, pause: Pause) -> bool:
         """Return whether `pause` began under an earlier lagerd. InvalidArgument if its id belongs to another pause."""
@@ -74,7 +78,10 @@ class KeptPauses:
 
     def keep(self, pause: Pause) -> None:
         """Keep `pause`. On a full disk this only logs a warning."""
-        if self._away.pop(pause.id, None) is not None:
+        kept = self._away.pop(pause.id, None)
+        if kept is not None and kept.is_that_of(pause) and kept.run_id == pause.run_id:
+            return  # it stays as old as it is
+        if kept is not None:
             _remove(self._folder / pause.id)
         try:
             os.symlink(f"{pause.uid}:{pause.pid}:{pause.run_id}", self._folder / pause.id)

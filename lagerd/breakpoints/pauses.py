@@ -15,6 +15,7 @@ from lager.text import LABEL_LENGTH, duration, printable
 _BANNER_LENGTH = 40
 _LAST_LINE = 2**31 - 1
 _ID = re.compile(r"[0-9a-f]{8}\Z")
+_MOST_RUNS = 20_000  # whose users are remembered
 _PREFIX = re.compile(r"[0-9a-f]{4}[0-9a-f-]{0,32}\Z")
 
 
@@ -68,6 +69,7 @@ class Pauses:
         self._pauses: dict[str, Pause] = {}
         self._per_user: dict[int, int] = {}
         self._per_owner: dict[str, list[Pause]] = {}
+        self._runs: dict[str, int] = {}
 
     def __len__(self) -> int:
         return len(self._pauses)
@@ -85,12 +87,20 @@ class Pauses:
         paused = self._per_user.get(pause.uid, 0)
         if paused >= self.limit_per_user and not returns:
             raise TooMany(f"{pause.user} already has {paused} paused scripts.", "Resume some of them first.")
+        self.note_run(pause.run_id, pause.uid)
         self._pauses[pause.id] = pause
         self._per_user[pause.uid] = paused + 1
         self._per_owner.setdefault(pause.owner, []).append(pause)
         left = pause.timeout if remaining is None else remaining
         if left > 0:
             self._arm(pause, self._clock.time() + left)
+
+    def note_run(self, run_id: str, uid: int) -> None:
+        """Remember the user of a run: the first one seen with it. Others learn its id only when lagerd shows it."""
+        if run_id and run_id not in self._runs:
+            self._runs[run_id] = uid
+            if len(self._runs) > _MOST_RUNS:
+                del self._runs[next(iter(self._runs))]
 
     def remove(self, pause: Pause) -> bool:
         """Remove `pause`; return False if it had been removed already."""
@@ -115,7 +125,8 @@ class Pauses:
     def find(self, text: str, uid: int) -> list[Pause]:
         """Return the pause whose id is or begins with `text`, or all pauses of the run whose id does. Never empty.
 
-        Those of `uid` take precedence, so that the ids of other users never change the meaning of a user's own.
+        Those of `uid` take precedence, so that the ids of other users never change the meaning of a user's own. A run's
+        id finds no pauses of another user than that of the run.
         """
         wanted = text.strip().lower()
         exact = self._pauses.get(wanted)
@@ -123,7 +134,8 @@ class Pauses:
             return [exact]
         own = [pause for pause in self._pauses.values() if pause.uid == uid]
         others = [exact] if exact is not None else [pause for pause in self._pauses.values() if pause.uid != uid]
-        found = _meant(wanted, own) or _meant(wanted, others)
+        of_runs = [pause for pause in others if self._runs.get(pause.run_id) == pause.uid]
+        found = _meant(wanted, own, own) or _meant(wanted, others, of_runs)
         if not found:
             raise _unknown(wanted)
         return found
@@ -191,18 +203,17 @@ class Pauses:
         pause.deadline = None
 
 
-def _meant(wanted: str, pauses: list[Pause]) -> list[Pause]:
-    """Return those of `pauses` that an id means; AmbiguousId if it is a prefix of several ids."""
-    whole = [pause for pause in pauses if wanted and pause.run_id == wanted]
+def _meant(wanted: str, pauses: list[Pause], with_runs: list[Pause]) -> list[Pause]:
+    """Return those of `pauses` that an id means; AmbiguousId if it is a prefix of several ids.
+
+    An id of a run means only pauses in `with_runs`.
+    """
+    whole = [pause for pause in with_runs if wanted and pause.run_id == wanted]
     begun, of_runs = [], whole
     if not whole and _PREFIX.match(wanted):
         begun = [pause for pause in pauses if pause.id.startswith(wanted)]
-        of_runs = [pause for pause in pauses if pause.run_id.startswith(wanted)]
-    runs = list(dict.fromkeys((pause.run_id, pause.user) for pause in of_runs))  # a run belongs to one user
-    if len({id for id, _ in runs}) == 1 < len(runs) and not begun:
-        users = " and ".join(user for _, user in runs[:5])
-        raise AmbiguousId(f"{users} have pauses of a run {runs[0][0]}.", "Give the id of one of the pauses.")
-    ids = [pause.id for pause in begun] + [id for id, _ in runs]
+        of_runs = [pause for pause in with_runs if pause.run_id.startswith(wanted)]
+    ids = [pause.id for pause in begun] + list(dict.fromkeys(pause.run_id for pause in of_runs))
     if len(ids) > 1:
         raise AmbiguousId(f"{wanted} matches {len(ids)} ids: {', '.join(ids[:5])}.", "Type more characters.")
     return begun or of_runs

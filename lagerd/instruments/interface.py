@@ -97,6 +97,7 @@ class Instruments:
             if not why and record.since == lease.since:
                 lease = replace(lease, safe=record.safe)  # the nets that it has open may have changed
             self.leases.adopt(lease)
+            self.pauses.note_run(lease.run_id, lease.uid)
             if not lease.making_safe and not await self.clients.watch_if_there(lease.owner):
                 self._watch_process(lease)
         for lease, why in recorded.values():
@@ -191,6 +192,7 @@ class Instruments:
         self.hooks.changed(len(self.leases))
 
     def _claimed(self, lease: Lease) -> None:
+        self.pauses.note_run(lease.run_id, lease.uid)
         if lease.look:
             return  # somebody may look each second, and nothing changes by it
         self.bus.emit(INSTRUMENTS_PATH, INSTRUMENTS, "Claimed", "sa{sv}", lease.instrument, self._details(lease))

@@ -38,6 +38,19 @@ def test_no_other_pause_gets_its_id_while_it_may_return(folder, other):
         KeptPauses(folder).returns(mine(**other))
 
 
+def test_the_next_lagerd_knows_who_used_the_id_of_a_run_first(folder):
+    first = KeptPauses(folder)
+    for number, uid in enumerate((1000, 1001)):
+        first.keep(mine(f"feed000{1 - number}", uid=uid, run_id=RUN))
+        link = folder / f"feed000{1 - number}"
+        os.utime(link, ns=(number, number), follow_symlinks=False)
+    second = KeptPauses(folder)
+    assert second.runs() == [(RUN, 1000), (RUN, 1001)]
+    for uid, id in ((1001, "feed0000"), (1000, "feed0001")):  # the other one returns first
+        second.keep(mine(id, uid=uid, run_id=RUN))
+    assert KeptPauses(folder).runs() == [(RUN, 1000), (RUN, 1001)]
+
+
 def test_a_pause_that_ended_is_not_kept(folder):
     kept = KeptPauses(folder)
     kept.keep(mine())
