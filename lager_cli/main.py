@@ -138,5 +138,7 @@ def run(arguments: list[str]) -> int:
         return 141
     except OSError as problem:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        output.error(LagerError(f"The operating system reported an error: {problem}.", "Fix this and try again."))
+        where = "" if problem.filename is None else f": {os.fsdecode(problem.filename)}"
+        said = f"{problem.strerror or problem}{where}"
+        output.error(LagerError(f"The operating system reported an error: {said}.", "Fix this and try again."))
         return 1

@@ -10,6 +10,7 @@ from typing import Any
 
 from lager.errors import BoxError
 from lager.text import printable
+from lager_cli.linux import home
 
 COMMAND = "lager"
 _WORD = re.compile(r"[A-Za-z0-9_./+~][A-Za-z0-9_./+~-]*")
@@ -61,8 +62,7 @@ def default() -> str:
 
 
 def path() -> Path:
-    folder = os.environ.get("XDG_CONFIG_HOME", "")
-    return Path(folder if os.path.isabs(folder) else os.path.expanduser("~/.config")) / "lager" / "config.toml"
+    return home.config() / "lager" / "config.toml"
 
 
 def table() -> dict[str, Any]:
@@ -135,14 +135,18 @@ def _edited() -> Iterator[Any]:
 
     table()  # raises if the file is invalid
     file = path()
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(file.parent):
-        document = tomlkit.parse(text_files.read(file)) if file.exists() else tomlkit.document()
-        yield document
-        target = file.resolve()
-        fresh = target.with_name(f".{target.name}.new")
-        fresh.write_text(tomlkit.dumps(document), encoding="utf-8")
-        fresh.replace(target)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with _alone(file.parent):
+            document = tomlkit.parse(text_files.read(file)) if file.exists() else tomlkit.document()
+            yield document
+            target = file.resolve()
+            fresh = target.with_name(f".{target.name}.new")
+            fresh.write_text(tomlkit.dumps(document), encoding="utf-8")
+            fresh.replace(target)
+    except OSError as problem:
+        hint = "Fix this, or set XDG_CONFIG_HOME to a folder that you can write to."
+        raise BoxError(f"{file} cannot be written: {problem.strerror}.", hint) from None
 
 
 @contextlib.contextmanager

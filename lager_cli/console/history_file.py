@@ -7,6 +7,8 @@ from pathlib import Path
 
 from prompt_toolkit.history import FileHistory
 
+from lager_cli.linux import home
+
 _MOST_BYTES = 1 << 20
 _KEPT_BYTES = 1 << 19
 
@@ -35,8 +37,7 @@ class ConsoleHistory(FileHistory):
 
 
 def _path() -> Path:
-    folder = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
-    return Path(folder) / "lager" / "console-history"
+    return home.state() / "lager" / "console-history"
 
 
 def _shorten(path: Path) -> None:

@@ -2,15 +2,18 @@
 
 import contextlib
 import json
+import math
 import os
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lager import text_files
 from lager.bus.address import embedded_folder, private
 from lager.errors import AmbiguousId, BusError, NoSuchRun
 from lager.text import printable
+from lager_cli.linux import home
 from lager_cli.linux.process_id import Identity
 
 KEPT = 100
@@ -62,8 +65,8 @@ class Record:
     def ended_ago(self) -> float:
         """Seconds since the end; since the start if the end was not recorded."""
         if self.script.age() is None:
-            return time.time() - (self.ended or self.started)
-        return self.age - (self.seconds or 0.0)
+            return max(time.time() - (self.ended or self.started), 0.0)
+        return max(self.age - (self.seconds or 0.0), 0.0)
 
     @property
     def state(self) -> str:
@@ -118,14 +121,23 @@ class Record:
 
     @classmethod
     def of(cls, values: dict[str, Any]) -> "Record":
-        return cls(**{**values, **{key: Identity(**values[key]) for key in ("keeper", "script")}})
+        """Return the record with these values. Raises ValueError, TypeError or KeyError if they are not one."""
+        record = cls(**{**values, **{key: Identity(**values[key]) for key in ("keeper", "script")}})
+        texts = (record.id, record.runnable, record.folder, record.box, record.host, record.unit, *record.arguments)
+        numbers = (record.started, record.ended or 0, record.lasted or 0, record.exit_code or 0)
+        pids = (record.keeper.pid, record.script.pid)
+        if not all(isinstance(text, str) for text in (*texts, record.keeper.born, record.script.born)):
+            raise TypeError
+        if not all(type(one) is int and one >= 0 for one in pids) or not all(math.isfinite(one) for one in numbers):
+            raise ValueError
+        return record
 
     @classmethod
     def read(cls, file: Path) -> "Record | None":
         """Return the record in the file; None if it is missing or invalid."""
         try:
-            return cls.of(json.loads(file.read_text(encoding="ascii")))
-        except (OSError, ValueError, TypeError, KeyError):
+            return cls.of(json.loads(text_files.read(file)))
+        except (OSError, text_files.Unreadable, ValueError, TypeError, KeyError, RecursionError):
             return None
 
 
@@ -161,11 +173,10 @@ def keep_in(folder: Path) -> None:
 def _folder() -> Path:
     if _chosen is not None:
         return _chosen
-    state = os.environ.get("XDG_STATE_HOME", "")
-    home = Path(state if os.path.isabs(state) else os.path.expanduser("~/.local/state")) / "lager"
+    kept = home.state() / "lager"
     try:
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return private(home / "runs")
+        kept.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return private(kept / "runs")
     except (OSError, BusError):
         return private(embedded_folder() / "runs")
 

@@ -71,6 +71,13 @@ def test_toml_that_is_nested_too_deeply_is_refused(file):
             load(file)
 
 
+@pytest.mark.parametrize("home", ["/proc/x", "/dev/null"])
+def test_a_folder_for_boxes_that_cannot_be_written_is_named(monkeypatch, capsys, home):
+    monkeypatch.setenv("XDG_CONFIG_HOME", home)
+    assert main.run(["boxes", "add", "a", "b"]) == 1
+    assert f"{home}/lager/config.toml cannot be written: " in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
