@@ -204,6 +204,8 @@ LEASE = Lease("key", "psu1", "supply2", "4f0c", "t.py", ":1.5", 1001, "bert", 7,
         (Event.RELEASED, None, {"reason": "gone"}, BERT | {"net": "supply2", "reason": "gone"}),
         (Event.REFUSED, ANNA, {"net": "mine", "reason": "x"},
          {"by_uid": 1000, "by_user": "anna", "net": "mine", "reason": "bert holds it"}),
+        (Event.THROUGH, ANNA, {"net": "mine", "breakpoint": "7f3a19e2", "reason": "voltage 5.0: done"},
+         {"by_uid": 1000, "by_user": "anna", "net": "mine", "breakpoint": "7f3a19e2", "reason": "voltage 5.0: done"}),
     ],
 )  # fmt: skip
 def test_what_happens_to_a_lease_is_recorded_with_its_run(

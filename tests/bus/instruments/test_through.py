@@ -129,7 +129,7 @@ def test_a_resume_waits_for_the_one_question_under_way_and_nothing_is_asked_afte
     reading = start(LAGER, "supply", "supply2", "state", "--through")
     assert slow.asked.wait(PATIENCE)
     client.call("Continue", "s", pause["id"])
-    client.heard(process.pid)
+    client.heard(pause["pid"])
     assert "goes on" not in process.out.text
     slow.go.set()
     process.out.expect("goes on")
