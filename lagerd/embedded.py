@@ -54,6 +54,8 @@ from lager.bus.address import embedded_folder, listening, unix_address
 from lager.bus.facade import Bus, Signal
 from lager.contract import BREAKPOINTS, INSTRUMENTS
 from lager.errors import BusError, LagerError
+from lagerd.bench.nets import NAME as NETS_FILE
+from lagerd.instruments import claims
 from lagerd.signals import resolve, until_told
 
 IDLE_SECONDS = 600.0
@@ -96,6 +98,7 @@ async def keep() -> int:
         (folder / "log").write_bytes(b"")
         for name in ("records", "records.old"):
             (folder / name).unlink(missing_ok=True)
+        claims.forget(folder, folder / NETS_FILE)
         with contextlib.ExitStack() as own:
             own.enter_context(_bench(folder))
             own.enter_context(_broker(folder))

@@ -62,11 +62,13 @@ def _answer(request: dict[str, Any], path: str) -> dict[str, Any]:
     nets: dict[str, str] = {}
     done: dict[str, str] = {}
     asked = [str(net) for net in request["nets"]]
-    failure = ""
+    failure = name = ""
     signal.signal(signal.SIGALRM, _too_late)
     signal.setitimer(signal.ITIMER_REAL, _SECONDS)
     try:
-        found = safe_state.chosen(nets_file.load(path), request["instrument"], asked, off=bool(request["off"]))
+        here = safe_state.Here.on(request["instrument"], nets_file.load(path))
+        name = next((net.instrument.name for net in here.nets.values()), "")
+        found = (safe_state.to_switch_off if request["off"] else safe_state.after_crash)(here, asked)
         nets |= found.unknown
         asked += [net.name for net in found.nets if net.name not in asked]
         for net, why, what in safe_state.make_safe(found.nets, seconds=_SECONDS - 1):
@@ -80,9 +82,9 @@ def _answer(request: dict[str, Any], path: str) -> dict[str, Any]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
     missing = [net for net in asked if net not in nets]
-    if failure and not asked:
-        missing = [request["instrument"]]
-    return {"nets": nets | dict.fromkeys(missing, failure or "It was not reached."), "done": done}
+    if not asked and not nets:
+        missing, failure = [request["instrument"]], failure or f"{path} has no net of it that can be switched off."
+    return {"nets": nets | dict.fromkeys(missing, failure or "It was not reached."), "done": done, "name": name}
 
 
 def _too_late(_: int, __: FrameType | None) -> None:

@@ -83,11 +83,11 @@ def instruments(context: click.Context, as_json: bool, box: str | None) -> None:
     if as_json:
         output.print_json(with_ages(found))
         return
-    for one in (one for one in found if one["quarantined"]):
+    for one in (one for one in found if one.get("quarantined")):
         since = time.strftime("%H:%M:%S", time.localtime(one["since"]))
         output.say(f"{one['name']} is quarantined since {since}: it may be energised. {one['reason']}")
         output.say(f"  make sure that it is safe, then: lager instruments clear {one['name']}")
-    held = [one for one in found if not one["quarantined"]]
+    held = [one for one in found if not one.get("quarantined")]
     if held:
         output.fitting_table(_HEADERS, [_row(lease) for lease in sorted(held, key=lambda lease: lease["name"])])
     elif not found:
@@ -105,7 +105,7 @@ def clear(name: str, yes: bool) -> int:
     Example:
       lager instruments clear psu1
     """
-    found = [one for one in ask("List", name=INSTRUMENTS)[0] if one["quarantined"]]
+    found = [one for one in ask("List", name=INSTRUMENTS)[0] if one.get("quarantined")]
     chosen = [one for one in found if name in (one["name"], one["instrument"])]
     if not chosen:
         names = ", ".join(one["name"] for one in found)

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
-from lager import system
+from lager import system, variables
 from lager.errors import LagerError
 from lager_cli.detached.job import Job
 from lager_cli.detached.journal_copy import JournalCopy
@@ -19,6 +19,7 @@ from lager_cli.detached.output_log import OutputLog
 from lager_cli.display import output
 from lager_cli.linux import process_tree
 from lager_cli.runs import records
+from lager_cli.runs.exit_code import ExitCode
 from lager_cli.runs.run import OWN_SIGNALS
 from lager_cli.runs.wait import BLOCKED, Wait
 
@@ -41,9 +42,11 @@ def _supervise(job: Job) -> int:
     os.umask(job.umask)
     os.chdir(job.record.folder or "/")
     log = OutputLog(job.record.id)
+    exit_code = ExitCode()
     with log.writer() as writer:
         script = os.posix_spawn(
-            job.command[0], job.command, job.environment, setsigmask=[], setsigdef=OWN_SIGNALS,
+            job.command[0], job.command, {**job.environment, variables.EXIT: exit_code.path},
+            setsigmask=[], setsigdef=OWN_SIGNALS,
             file_actions=[
                 (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
                 (os.POSIX_SPAWN_DUP2, writer.out, 1),
@@ -59,6 +62,7 @@ def _supervise(job: Job) -> int:
         _say_ready(in_unit)
         with JournalCopy(log, writer, copy=in_unit):
             code = Wait(script, job.record.id, job.ends, writer.note, alone=True).until_it_ends() or 0
+            exit_code.tell(code)
             process_tree.end_descendants()
             writer.note_order()
             with contextlib.suppress(OSError):  # the exit code stays unknown

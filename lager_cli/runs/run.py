@@ -17,6 +17,7 @@ from lager.inspection import display_paths
 from lager_cli import daemon
 from lager_cli.display import output
 from lager_cli.run_terminal.enter_key import EnterKey
+from lager_cli.runs.exit_code import ExitCode
 from lager_cli.runs.keeper import Keeper
 from lager_cli.runs.wait import BLOCKED, Wait
 
@@ -64,6 +65,8 @@ class Run:
         environment = self.whole_environment(id, address, ends, terminal)
         environment[variables.COUNTDOWN] = f"/proc/{os.getpid()}/fd/{row}" if row >= 0 else ""
         environment[variables.PYTHON_PID] = str(os.getpid())
+        exit_code = ExitCode()
+        environment[variables.EXIT] = exit_code.path
         if sys.stdout is not None:  # closed before we began
             sys.stdout.flush()
         script = os.posix_spawn(command[0], command, environment, setsigmask=[], setsigdef=OWN_SIGNALS)
@@ -71,12 +74,14 @@ class Run:
             wait = Wait(script, id, ends, output.note, without=(keeper.pid,))
             code = wait.until_it_ends(_ATTENDED_AFTER)
             if code is not None:
+                exit_code.tell(code)
                 return code  # before a user could press a key
             record = self.record(id)
             with contextlib.suppress(OSError, LagerError):  # the run does not need its record
                 record.begin(script)
             with EnterKey(id, address, ends, row=row):
                 code = wait.until_it_ends() or 0
+                exit_code.tell(code)
         with contextlib.suppress(OSError, LagerError):
             record.end(code)
         return code

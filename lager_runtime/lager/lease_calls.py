@@ -57,6 +57,10 @@ class LeaseCalls:
         else:
             self._client.run(self._guard(instrument, nets))
 
+    def end(self, instrument: str, exit_code: int) -> None:
+        """Pass lagerd the pipe from which it can read the exit code of this process. Blocks; closes `exit_code`."""
+        self._client.run(self._end(instrument, exit_code))
+
     def release_first(self, instrument: str, fd: int) -> bool:
         """Release a lease with nets to be made safe: lagerd hears of it before the lease ends, or takes it for a crash.
 
@@ -100,6 +104,17 @@ class LeaseCalls:
     async def _guard(self, instrument: str, nets: list[str]) -> None:
         bus = await self._client.connected(patient=False)
         await bus.call(INSTRUMENTS, INSTRUMENTS_PATH, "Guard", "sas", instrument, nets, timeout=_ANSWER_SECONDS)
+
+    async def _end(self, instrument: str, exit_code: int) -> None:
+        try:
+            bus = await self._client.connected(patient=False)
+        except BaseException:
+            os.close(exit_code)
+            raise
+        await bus.call(
+            INSTRUMENTS, INSTRUMENTS_PATH, "Ending", "sh", instrument, 0,
+            start=False, timeout=PATIENCE, fds=[exit_code],
+        )  # fmt: skip
 
     async def _release_first(self, instrument: str, fd: int) -> bool:
         try:

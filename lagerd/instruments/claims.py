@@ -72,6 +72,14 @@ class Claims:
             self._disk.submit(_to_disk, path)
 
 
+def forget(folder: Path, nets_file: Path) -> None:
+    """Remove the records of instruments in a nets file: those of a simulated bench end with it."""
+    for kept in (folder / "claims", folder / "quarantine"):
+        for lease, _ in _readable(kept) if kept.is_dir() else ():
+            if lease.nets_file == str(nets_file):
+                (kept / lease.instrument).unlink(missing_ok=True)
+
+
 def _to_disk(path: Path) -> None:
     for one in {path, path.parent if path.is_file() else path}:
         with contextlib.suppress(OSError):  # it was removed meanwhile

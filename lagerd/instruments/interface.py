@@ -19,6 +19,7 @@ from lagerd.instruments.claims import Claims
 from lagerd.instruments.leases import Claimant, Lease, Leases, claimant, from_details, safe_nets
 from lagerd.instruments.lock_files import LeaseFiles, process_end
 from lagerd.instruments.making_safe import MakingSafe
+from lagerd.instruments.off import Off
 from lagerd.instruments.refusal import refusal
 from lagerd.instruments.safe_process import SafeProcess
 from lagerd.instruments.through import Through
@@ -70,6 +71,9 @@ class Instruments:
             self.bus, self.clients, self.leases, self._pauses_of, self._busy_through,
             lambda *who: self.hooks.may_set(*who), lambda *what: self.hooks.record(*what),
         )  # fmt: skip
+        self._off = Off(
+            self.bus, self.clients, self.pauses, self.leases, self.process, lambda *what: self.hooks.record(*what)
+        )
         self._watches: dict[Lease, asyncio.Task[None]] = {}
         self.clients.on_leave(self._left)
 
@@ -77,10 +81,12 @@ class Instruments:
         methods: dict[str, Runner] = {
             "Claim": self.claim,
             "Guard": self.guard,
+            "Ending": self.ending,
             "Release": self.release,
             "List": self.list_,
             "Clear": self.clear,
             "Through": self.through,
+            "Off": self._off.off,
         }
         return introspection.interface(INSTRUMENTS, methods)
 
@@ -101,9 +107,11 @@ class Instruments:
             if not lease.making_safe and not await self.clients.watch_if_there(lease.owner):
                 self._watch_process(lease)
         for lease, why in recorded.values():
-            if why:
+            if lease.instrument in self.leases.quarantined:
+                self._files.drop_record(lease.instrument)
+            elif why:
                 self.leases.quarantine(lease, why)
-            elif lease.instrument not in self.leases.quarantined:
+            else:
                 self.leases.crash(lease)
         self.hooks.changed(len(self.leases))
 
@@ -141,6 +149,13 @@ class Instruments:
         """Change which nets are made safe if the holder, which calls this, crashes."""
         instrument, nets = call.args
         self.leases.guard(instrument, call.sender, safe_nets({"safe": nets}))
+        return ()
+
+    def ending(self, call: Call) -> Outcome:
+        """The holder is ending, and cannot tell whether it crashes: its exit code will be in the pipe that it sends."""
+        instrument, index = call.args
+        self.leases.check_holder(instrument, call.sender)
+        self._safety.expect_exit_code(instrument, call.take_fd(index))
         return ()
 
     async def clear(self, call: Call) -> Outcome:

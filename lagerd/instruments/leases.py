@@ -49,7 +49,7 @@ from lager.errors import (
 from lager.text import printable
 from lagerd.breakpoints.pauses import Clock, Handle
 
-_KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}\Z")
+KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}\Z")
 _LATE = 256
 _LONGEST_KEY = 100
 _LONGEST_NET = 1000
@@ -220,8 +220,11 @@ class Leases:
         refused: Callable[[Lease], None],
         failed: Callable[[LagerError], None],
         claimant: Claimant = Claimant(),
+        *,
+        first: bool = False,
     ) -> None:
-        """Call `granted` or, if the instrument is busy, `refused`, after up to `wait` seconds in the queue.
+        """Call `granted` or, if the instrument is busy, `refused`, after up to `wait` seconds in the queue; `first` is
+        before everybody else who waits.
 
         A look is refused at once if the instrument is busy. Behind a look, a claim waits at least for its end.
         Raises the errors of the store; passes them to `failed` if they occur after this method has returned.
@@ -235,10 +238,10 @@ class Leases:
         elif lease.look or (wait <= 0 and not self._is_looking(holder)):
             refused(holder)
         else:
-            self._queue(waiter, holder.instrument)
+            self._queue(waiter, holder.instrument, first=first)
             waiter.until = self._clock.time() + wait
             self._wait(waiter, holder)
-            if wait > 0:
+            if wait > 0 and not lease.making_safe:
                 self._queued(lease)
 
     def release(self, instrument: str, owner: str) -> None:
@@ -248,7 +251,9 @@ class Leases:
         """
         holder = self._held.get(instrument)
         late = (instrument, owner) in self._closed_early
-        if holder is not None and holder.owner == owner and (not late or self._store.is_free(instrument)):
+        ours = holder is not None and holder.owner == owner
+        # With nets to be made safe, the holder calls this first and closes after that.
+        if holder is not None and ours and (holder.safe or not late or self._store.is_free(instrument)):
             self.free(instrument, "released")
         elif late:
             self._closed_early.remove((instrument, owner))
@@ -265,6 +270,10 @@ class Leases:
         if holder.owner != owner:
             raise AccessDenied(f"{holder.name} is held by {holder.user}, in another process.")
         return holder
+
+    def check_holder(self, instrument: str, owner: str) -> None:
+        """Raise NoSuchInstrument or AccessDenied if `owner` does not hold the instrument."""
+        self._held_by(instrument, owner)
 
     def free_if_closed(self, instrument: str) -> None:
         """Free the instrument if the kernel has closed its lease."""
@@ -405,7 +414,8 @@ class Leases:
         if waiter.lease.look:
             self._looks[waiter.lease.instrument] = self._clock.time() + _LOOK_SECONDS
         waiter.granted(waiter.lease, fd)
-        self._claimed(waiter.lease)
+        if not waiter.lease.making_safe:
+            self._claimed(waiter.lease)
 
     def _hold(self, lease: Lease) -> None:
         self._held[lease.instrument] = lease
@@ -440,9 +450,10 @@ class Leases:
                 self._leave_queue(waiter)
                 waiter.refused(holder)
 
-    def _queue(self, waiter: Waiter, instrument: str) -> None:
+    def _queue(self, waiter: Waiter, instrument: str, *, first: bool = False) -> None:
         waiter.behind = instrument
-        self._queues.setdefault(instrument, deque()).append(waiter)
+        queue = self._queues.setdefault(instrument, deque())
+        (queue.appendleft if first else queue.append)(waiter)
         self._per_user[waiter.lease.uid] += 1
 
     def _leave_queue(self, waiter: Waiter) -> None:
@@ -462,7 +473,7 @@ def from_details(
     instrument: str, details: dict[str, Any], *, owner: str, uid: int, user: str, pid: int
 ) -> tuple[Lease, float]:
     """Return the requested lease, and how many seconds to wait for it. Raises InvalidArgument for invalid details."""
-    if not _KEY.match(instrument):
+    if not KEY.match(instrument):
         raise InvalidArgument(
             f"'{printable(instrument, 60)}' is not a valid instrument key.", "Use the key that lager makes."
         )

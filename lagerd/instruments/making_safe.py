@@ -8,7 +8,9 @@ from typing import Any
 from lagerd.events import Event
 from lagerd.instruments.leases import Lease, Leases
 from lagerd.instruments.safe_process import SafeProcess, SafetyAnswer
+from lagerd.signals import resolve
 
+_EXIT_SECONDS = 2.0  # until `lager python` has told the exit code of a script that has ended
 _ATTEMPTS = 2  # a second one if the process itself was killed
 
 
@@ -19,6 +21,7 @@ class MakingSafe:
         self._process = process
         self._told = told
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._exit_codes: dict[str, int] = {}  # by instrument: the pipe into which the exit code of its holder comes
         self.leases: Leases
 
     def crashed(self, lease: Lease, fd: int) -> None:
@@ -27,11 +30,18 @@ class MakingSafe:
         self._tasks[lease.instrument] = task
         task.add_done_callback(lambda _: self._tasks.pop(lease.instrument, None))
 
+    def expect_exit_code(self, instrument: str, fd: int) -> None:
+        """Once the lease of the instrument ends, read from this pipe whether its holder crashed. Takes `fd`."""
+        self._forget(instrument)
+        self._exit_codes[instrument] = fd
+
     def quarantined(self, lease: Lease, reason: str) -> None:
         self._told(Event.QUARANTINED, lease, {"reason": reason})
 
     async def close(self) -> None:
         """Stop waiting. A process at work continues; the next lagerd finds its lease, or the record."""
+        for instrument in list(self._exit_codes):
+            self._forget(instrument)
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
@@ -39,6 +49,9 @@ class MakingSafe:
 
     async def _make_safe(self, lease: Lease, fd: int) -> None:
         try:
+            if await self._ended_with_0(lease.instrument):
+                self.leases.made_safe(lease.instrument)
+                return
             answer = await self._answer(lease, fd)
         finally:
             os.close(fd)
@@ -49,9 +62,39 @@ class MakingSafe:
         else:
             self.leases.quarantine(lease, answer.why)
 
+    async def _ended_with_0(self, instrument: str) -> bool:
+        """Return whether the exit code of the holder is known to be 0. A pipe that closes or stays empty tells none."""
+        fd = self._exit_codes.pop(instrument, -1)
+        if fd < 0:
+            return False
+        try:
+            async with asyncio.timeout(_EXIT_SECONDS):
+                return await _first_byte(fd) == b"\0"
+        except (TimeoutError, OSError):
+            return False
+        finally:
+            os.close(fd)
+
+    def _forget(self, instrument: str) -> None:
+        fd = self._exit_codes.pop(instrument, -1)
+        if fd >= 0:
+            os.close(fd)
+
     async def _answer(self, lease: Lease, fd: int) -> SafetyAnswer:
         for _ in range(_ATTEMPTS - 1):
             answer = await self._process.make_safe(lease, fd)
             if not answer.died:
                 return answer
         return await self._process.make_safe(lease, fd)
+
+
+async def _first_byte(fd: int) -> bytes:
+    """Return the first byte in a pipe; nothing if it is closed. The descriptor does not block."""
+    loop = asyncio.get_running_loop()
+    ready: asyncio.Future[None] = loop.create_future()
+    loop.add_reader(fd, resolve, ready)
+    try:
+        await ready
+        return os.read(fd, 1)
+    finally:
+        loop.remove_reader(fd)

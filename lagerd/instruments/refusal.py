@@ -53,6 +53,8 @@ def _wait_hint(by: Claimant) -> str:
 def busy(asked: Lease, holder: Lease, paused: str, way_out: str) -> InstrumentBusy:
     """Return the refusal: who holds the instrument, where its script is paused, and what to do."""
     since = time.strftime("%H:%M:%S", time.localtime(holder.since))
+    if holder.making_safe and not holder.safe:
+        return InstrumentBusy(f"{asked.name} is being switched off by {holder.user} since {since}.", way_out)
     if holder.making_safe:
         whose = f"{holder.script or f'process {holder.pid}'} of {holder.user} ended with it open"
         return InstrumentBusy(f"{holder.name} is being made safe since {since}, because {whose}.", way_out)

@@ -11,6 +11,7 @@ import json
 import socket
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ class SafetyAnswer:
     nets: dict[str, str]
     done: dict[str, str]
     died: bool = False  # the process ended before it answered
+    name: str = ""  # of the instrument, in the nets file
 
     @property
     def is_safe(self) -> bool:
@@ -50,7 +52,7 @@ class SafeProcess:
     async def make_safe(self, lease: Lease, fd: int, *, off: bool = False, nets: tuple[str, ...] = ()) -> SafetyAnswer:
         """Make the nets of a crashed lease safe, or with `off` switch off those named or all of the instrument.
 
-        Takes at most ten seconds. Does not raise: what fails is in the answer. `fd` stays open.
+        Takes at most ten seconds. Does not raise: what fails is in the answer. `fd` stays open; -1 is none.
         """
         asked = list(nets if off else lease.safe)
         request = {
@@ -60,30 +62,23 @@ class SafeProcess:
             "nets_file": lease.nets_file,
         }
         try:
-            async with asyncio.timeout(SECONDS):
-                return _answer(asked, await self._ask(request, fd))
+            return read_answer(asked, await self._ask(request, fd))
         except TimeoutError:
-            return SafetyAnswer({lease.name: f"it could not be made safe within {SECONDS:g} s."}, {})
+            return SafetyAnswer(dict.fromkeys(asked or [lease.name], f"This took more than {SECONDS:g} s."), {})
         except (OSError, ValueError) as error:
-            return SafetyAnswer({lease.name: f"it could not be made safe ({error})."}, {}, died=True)
-
-    async def close(self) -> None:
-        """Leave the children that are at work to themselves."""
-        for task in list(self._reaping):
-            task.cancel()
-        await asyncio.gather(*self._reaping, return_exceptions=True)
+            return SafetyAnswer(dict.fromkeys(asked or [lease.name], f"This failed: {error}."), {}, died=True)
 
     async def _ask(self, request: dict[str, Any], fd: int) -> bytes:
         ours, child = self._connected()
         try:
-            socket.send_fds(ours, [json.dumps(request).encode() + b"\n"], [fd])
+            socket.send_fds(ours, [json.dumps(request).encode() + b"\n"], [fd] if fd >= 0 else [])
             ours.setblocking(False)
-            said = b""
-            while data := await asyncio.get_running_loop().sock_recv(ours, 1 << 16):
-                said += data
-                if len(said) > _LONGEST:
-                    raise ValueError("its answer is too long")
-            return said
+            async with asyncio.timeout(SECONDS):
+                return await _read(ours)
+        except TimeoutError:
+            if child is not None:
+                child.kill()
+            raise
         finally:
             ours.close()
             if child is not None:
@@ -91,7 +86,7 @@ class SafeProcess:
 
     def _connected(self) -> "tuple[socket.socket, subprocess.Popen[bytes] | None]":
         if self._unit is not None:
-            ours = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            ours = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
             try:
                 ours.connect(str(self._unit))
             except OSError:
@@ -101,9 +96,12 @@ class SafeProcess:
         ours, theirs = socket.socketpair()
         command = [sys.executable, "-P", "-m", "lagerd.make_safe"]
         with theirs:
-            return ours, subprocess.Popen(
-                command, stdin=theirs.fileno(), stdout=subprocess.DEVNULL, start_new_session=True
-            )
+            try:
+                null = subprocess.DEVNULL
+                return ours, subprocess.Popen(command, stdin=theirs.fileno(), stdout=null, start_new_session=True)
+            except OSError:
+                ours.close()
+                raise
 
     def _reap(self, child: "subprocess.Popen[bytes]") -> None:
         async def reap() -> None:
@@ -115,12 +113,22 @@ class SafeProcess:
         task.add_done_callback(self._reaping.discard)
 
 
-def _answer(asked: list[str], said: bytes) -> SafetyAnswer:
-    """Return the answer. A net that it does not name is not safe."""
+async def _read(ours: socket.socket) -> bytes:
+    said = b""
+    while data := await asyncio.get_running_loop().sock_recv(ours, 1 << 16):
+        said += data
+        if len(said) > _LONGEST:
+            raise ValueError("its answer is too long")
+    return said
+
+
+def read_answer(asked: Iterable[str], said: bytes) -> SafetyAnswer:
+    """Return the answer; a net that it does not name is not safe. Raises ValueError if it cannot be read."""
     try:
         told = json.loads(said)
         nets = {str(net): str(reason) for net, reason in dict(told["nets"]).items()}
         done = {str(net): str(what) for net, what in dict(told["done"]).items()}
+        name = str(told.get("name", ""))
     except (ValueError, TypeError, KeyError):
         raise ValueError("the process ended before it answered") from None
-    return SafetyAnswer({net: nets.get(net, "it was not asked.") for net in asked} | nets, done)
+    return SafetyAnswer({net: nets.get(net, "it was not asked.") for net in asked} | nets, done, name=name)

@@ -16,7 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from tests.bench import box, crowded, floods, many, remote, rows, through
+from tests.bench import box, crowded, floods, many, remote, rows, safety, through
 from tests.bench.figures import Row, markdown, table
 from tests.bench.plot import svg
 from tests.bench.scale import FULL, QUICK, TINY, Scale
@@ -38,6 +38,7 @@ SHOWN = {
     "Continue beside a flood of list",
     "claim, 100 a second for 60 s",
     "voltage: through the paused holder",
+    "kill -9 of a script until its supply is off",
 }
 BEGIN, END = "<!-- bench -->\n", "<!-- end of bench -->\n"
 # A group of rows for each kind of setting; those of a remote box have their place here, too.
@@ -47,6 +48,7 @@ GROUPS: dict[str, Callable[[Station, Scale], Iterator[Row]]] = {
     "claims": many.claims,
     "through": through.rows,
     "processes": rows.processes,
+    "safety": safety.rows,
     "remote": remote.rows,
     "crowded": crowded.rows,
     "floods": floods.rows,

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests import loopback, needs
+from tests.bus.instruments.safe_bench import SafeBench
 from tests.client import Client
 from tests.loopback import Loopback
 from tests.processes import LAGER, Process, Terminal
@@ -190,6 +191,16 @@ def bench(station: Station, tmp_path: Path, start: Starter, monkeypatch: pytest.
     process.out.expect("ready\n")
     monkeypatch.setitem(station.env, "LAGER_NETS", str(folder / "nets.toml"))
     return process
+
+
+@pytest.fixture
+def nets(own_station: Station, bench: Process, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SafeBench:
+    """That bench with a nets file of the test's own, in which supply2 has a safe state. The lagerd is its own, too:
+    what still runs at the end of the test is killed together with the bench, which may leave a quarantine."""
+    made = SafeBench(tmp_path / "nets.toml", Path(own_station.env["LAGER_NETS"]).read_text())
+    made.add(supply2='safe = "off"')
+    monkeypatch.setitem(own_station.env, "LAGER_NETS", str(made.path))
+    return made
 
 
 @pytest.fixture

@@ -73,7 +73,7 @@ DIRECTIONS = {
         "introspection": set(),
         "log": set(),
         "log_control": set(),
-        "embedded": set(),
+        "embedded": {"bench", "instruments"},
         "make_safe": set(),
         "breakpoints": {"clients", "introspection", "run_kills"},
         "instruments": {"breakpoints", "clients", "introspection"},

@@ -475,3 +475,29 @@ def test_a_look_is_never_made_safe() -> None:
     assert lease.safe == ()
     with pytest.raises(InvalidArgument, match="look"):
         from_details("k", {"look": 1}, owner="o", uid=5, user="five", pid=1)
+
+
+def test_a_release_after_a_crash_and_a_new_claim_of_the_same_owner_is_a_release(table: Table) -> None:
+    crashed(table)
+    table.leases.made_safe("k")
+    table.claim("k", "a", safe=["out1"])
+    table.told()
+    table.leases.release("k", "a")
+    assert table.told() == [("released", "k", "a")]
+    assert table.leases.get("k") is None
+
+
+def test_the_red_button_comes_before_all_who_wait(table: Table) -> None:
+    crashed(table)
+    table.claim("k", "b", wait=5.0)
+    button, _ = from_details("k", {}, owner="", uid=5, user="five", pid=1)
+    got: list[int] = []
+    table.leases.claim(
+        dataclasses.replace(button, making_safe=True), 9.0, lambda _, fd: got.append(fd), lambda _: None,
+        lambda _: None, first=True,
+    )  # fmt: skip
+    table.told()
+    table.leases.made_safe("k")
+    assert (got, table.told()) == ([7], [])  # nobody is told that lagerd holds it
+    table.leases.free("k", "released")
+    assert table.told() == [("granted", "b", 7), ("claimed", "k", "b")]

@@ -9,6 +9,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
+import lager
 from lager import fork_lock
 from lager.breakpoints.state import PauseState
 from lager.bus.exports import Interface, Method, ObjectTree, Outcome
@@ -16,6 +17,7 @@ from lager.bus.facade import Call
 from lager.contract import SCRIPT, SCRIPT_PATH
 from lager.errors import InvalidArgument
 
+_OFF_SECONDS = 9.0
 _LARGEST_SIZES = {"context": 50, "width": 2000}
 _XML = """ <interface name="com.lager.Script">
   <method name="Attach">
@@ -29,6 +31,11 @@ _XML = """ <interface name="com.lager.Script">
   <method name="Inspect">
    <arg name="details" type="a{sv}" direction="in"/>
    <arg name="look" type="s" direction="out"/>
+  </method>
+  <method name="Off">
+   <arg name="instrument" type="s" direction="in"/>
+   <arg name="nets" type="as" direction="in"/>
+   <arg name="answer" type="s" direction="out"/>
   </method>
  </interface>"""
 
@@ -48,6 +55,7 @@ class ScriptObject:
             "Attach": Method("ha{sv}", "", self._attach),
             "Inspect": Method("a{sv}", "s", self._inspect),
             "Through": Method("a{sv}", "s", self._through),
+            "Off": Method("sas", "s", self._off),
         }
         tree.add(SCRIPT_PATH, Interface(SCRIPT, methods, xml=_XML))
         return tree
@@ -75,6 +83,16 @@ class ScriptObject:
         if pause.resumes:  # asked after the requests were made: either this or `end_requests` sees the other
             raise InvalidArgument("That pause has ended.", "List the pauses with: lager breakpoints")
         return (await pause.requests.carry_out(call.args[0]),)
+
+    async def _off(self, call: Call) -> Outcome:
+        """Switch off what this process holds, for `lager off`."""
+        self._find("", call.sender)  # refuses everybody but lagerd
+        instrument, nets = call.args
+        switch_off = lager.load("lager.instruments.off_here").off
+        with fork_lock.wait:
+            from lager.inspection.side_thread import run_aside
+
+        return (await run_aside(lambda: switch_off(instrument, nets), _OFF_SECONDS),)
 
     def _attach(self, call: Call) -> Outcome:
         details = call.args[1]

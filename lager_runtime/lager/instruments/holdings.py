@@ -5,6 +5,7 @@ import gc
 import importlib
 import os
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from lager import at_end, threads
@@ -37,6 +38,7 @@ class Holding:
         self.nets: Nets | None = None  # where the latest of the nets was found
         self.session: Session | None = None
         self.lease: HeldLease | None = None
+        self._unsafe: dict[object, NetConfig] = {}  # closed, but their safe state could not be set
 
     def enter(self, config: NetConfig, claim: "Claim", wait: float, share: bool = False) -> object:
         """Add this net, and open the instrument if it is the first; returns a token for `leave`."""
@@ -59,11 +61,19 @@ class Holding:
                 raise
             return token
 
-    def leave(self, token: object, pid: int) -> None:
-        """Remove a net; the last one closes the session and then releases the lease."""
+    def leave(self, token: object, pid: int, make_safe: "Callable[[NetConfig, Session], bool] | None" = None) -> None:
+        """Remove a net; the last one closes the session and then releases the lease.
+
+        `make_safe` sets the safe state of the net before, and returns whether it is safe. If not, lagerd takes the
+        end of the lease for a crash, and tries again.
+        """
         if os.getpid() != pid:
             return  # a forked child: the session and the lease belong to its parent
         with self.lock:
+            config = self.users.get(token)
+            session = self.session
+            if make_safe and config is not None and session is not None and not make_safe(config, session):
+                self._unsafe[token] = config
             self.users.pop(token, None)
             self.sharing.discard(token)
             if self.users:
@@ -80,8 +90,11 @@ class Holding:
                 if session:
                     session.close()
             finally:
-                if lease:
+                if lease and self._unsafe:
+                    crash(lease)
+                elif lease:
                     lease.release()
+                self._unsafe = {}
 
     def _open(self, config: NetConfig, claim: "Claim", wait: float) -> None:
         instrument = config.instrument
@@ -94,7 +107,19 @@ class Holding:
     def _guard(self) -> None:
         """Tell lagerd which of the open nets are made safe if this process crashes."""
         if guard := getattr(self.lease, "guard", None):
-            guard(tuple(sorted(config.name for config in self.users.values() if config.safe is not None)))
+            nets = {net.name for net in [*self.users.values(), *self._unsafe.values()] if net.safe is not None}
+            guard(tuple(sorted(nets)))
+
+    def crash(self, exit_code: str = "") -> None:
+        """Close the session and end the lease without a release: lagerd makes the nets safe. See `crash`."""
+        with self.lock:
+            session, self.session = self.session, None
+            lease, self.lease = self.lease, None
+            self.users.clear()
+            if session:
+                session.close()
+            if lease:
+                crash(lease, exit_code)
 
     def _refuse_conflict(self, config: NetConfig, share: bool) -> None:
         if self._conflicting(config, share):
@@ -121,6 +146,16 @@ class Holding:
 def _may_share(one: NetConfig, other: NetConfig) -> bool:
     """Return whether two nets are outputs of one kind on different channels, which do not disturb each other."""
     return one.type is other.type and terminal(one) != terminal(other)
+
+
+def crash(lease: "HeldLease", exit_code: str = "") -> None:
+    """End a lease without a release: lagerd makes its nets safe.
+
+    If `exit_code` is the path of the pipe with the exit code of this process, lagerd waits for it: 0 is no crash.
+    """
+    end = getattr(lease, "crash", None)  # only leases of lagerd have it
+    if end is not None:
+        end(exit_code)
 
 
 _holdings: dict[tuple[int, str], Holding] = {}

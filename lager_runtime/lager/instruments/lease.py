@@ -9,6 +9,7 @@ from typing import Protocol
 
 import lager
 from lager import lease_calls, variables
+from lager.errors import LagerError
 from lager.instruments.guard import NOTHING, Guard
 from lager.instruments.port import LeasedPort
 from lager.lease_calls import LeaseCalls
@@ -55,8 +56,8 @@ def claim(
         "name": name,
         "run_id": lager.at_start(variables.PROCESS_ID) or "",
         "script": _script(),
-        "how": "cli" if _is_command() else "script",
-        "through": through and _is_command(),
+        "how": "cli" if is_command() else "script",
+        "through": through and is_command(),
         "look": look,
         "ancestors": [str(pid) for pid in _ancestors()],
     }
@@ -100,11 +101,19 @@ class _DaemonLease:
             self._calls.guard(self._instrument, list(nets))
             self._guarded = nets
 
-    def crash(self) -> None:
-        """Close the lease without a release, so that lagerd makes the instrument safe."""
+    def crash(self, exit_code: str = "") -> None:
+        """End the lease without a release: lagerd makes its nets safe.
+
+        If `exit_code` is the path of a pipe, lagerd reads there whether this process has crashed. Blocks until lagerd
+        knows; if it cannot be told, this is a crash.
+        """
         fd, self._fd = self._fd, -1
-        if fd >= 0:
-            os.close(fd)
+        if fd < 0:
+            return
+        if exit_code:
+            with contextlib.suppress(OSError, LagerError, RuntimeError):
+                self._calls.end(self._instrument, os.open(exit_code, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
+        os.close(fd)
 
     def forget(self) -> None:
         """Close this copy in a forked child. The lease is the parent's: closing a copy does not unlock it."""
@@ -131,13 +140,13 @@ def _after_fork() -> None:
 def _script() -> str:
     """Return a name for this program: the script of the run, else the command with its arguments."""
     named = lager.at_start(variables.RUNNABLE) or ""
-    if named and not _is_command():
+    if named and not is_command():
         return printable(named)
     words = list(sys.argv) or [""]  # a script may change sys.argv
     return printable(" ".join([os.path.basename(str(words[0])), *map(str, words[1:])]))
 
 
-def _is_command() -> bool:
+def is_command() -> bool:
     """Return whether this process is a `lager` command, not a script."""
     first = str(sys.argv[0]) if sys.argv else ""
     return os.path.basename(first) == "lager" or first.endswith("/lager_cli/__main__.py")

@@ -10,17 +10,22 @@ object, or the end of the process) releases the instrument after the connection 
 
 import functools
 import os
+import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
 
-from lager.errors import InvalidArgument, WrongNetType
+from lager.errors import InvalidArgument, LagerError, WrongNetType
+from lager.instruments import ending, safe_state
 from lager.instruments.brief_errors import briefly
 from lager.instruments.drivers.driver import Driver
 from lager.instruments.guard import NOTHING, Guard
 from lager.instruments.holdings import driver_class, holding_of, session_of
+from lager.instruments.session import Session
 from lager.nets import file as nets_file
-from lager.nets.model import Instrument, NetConfig, Nets, NetType, net_type
+from lager.nets.model import Instrument, NetConfig, Nets, NetType, Safe, net_type
 from lager.nets.resource import Reach
+from lager.nets.safe import AFTER, OFF, ON_EXIT, OUTPUTS
 from lager.values import number, shown
 
 if TYPE_CHECKING:
@@ -40,6 +45,7 @@ class _Options(TypedDict, total=False):
     claim: "Claim | None"
     coupled: bool
     share: bool
+    off_on_exit: bool
 
 
 class Net:
@@ -80,6 +86,7 @@ class Net:
         claim: "Claim | None" = None,
         coupled: bool = False,
         share: bool = False,
+        off_on_exit: bool = False,
     ) -> Driver[Any]:
         """Open the net `name`; `type` is a NetType, or its word in the nets file ("supply").
 
@@ -87,7 +94,9 @@ class Net:
         each step of opening it. `nets` replaces the nets file of this machine; `claim` replaces lagerd as the source of
         the lease. A coupled output is refused unless `coupled` is true: what is set on it is also set on the output
         that it is coupled to, whose limits are not checked. With `share`, another output of the same instrument may be
-        open at the same time, if that was opened with `share`, too.
+        open at the same time, if that was opened with `share`, too. `off_on_exit` sets the
+        safe state of the net when it is closed or its process ends, however it ends; without `safe` in the nets file,
+        its output is switched off.
 
         Raises InvalidArgument, NetsFileError, NoSuchNet, WrongNetType, NetConflict, InstrumentBusy, BusError, and
         InstrumentError with its subclasses; after any of them nothing is held.
@@ -101,6 +110,8 @@ class Net:
         if config.type is not wanted:
             what = f"The net {name} is of type {config.type.value}, not {wanted.value}."
             raise WrongNetType(what, f"Open it with type=NetType.{config.type.name}.")
+        if off_on_exit:
+            config = _off_on_exit(config)
         return _open(
             config, bench, claim or _lagerd(config.instrument, _guard(config, bench)), patience, coupled, share
         )
@@ -123,6 +134,15 @@ def identify(instrument: Instrument, *, net: str, wait: float = 0.0, claim: "Cla
         lease.release()
 
 
+def _off_on_exit(config: NetConfig) -> NetConfig:
+    """Return the net with a safe state that is set whenever it is closed. Raises InvalidArgument if it has none."""
+    if config.safe is None and config.type not in OUTPUTS:
+        what = f"{config.name} has no safe state, which off_on_exit=True needs."
+        raise InvalidArgument(what, f"Add safe to [nets.{config.name}] in the nets file.")
+    settings = config.safe.settings if config.safe is not None else OFF[config.type]
+    return replace(config, safe=Safe(settings, ON_EXIT))
+
+
 def _lagerd(instrument: Instrument, guard: Guard = NOTHING) -> "Claim":
     # Imports the bus library; `through` is for others, while the script is paused.
     from lager.instruments import lease, through  # noqa: F401
@@ -141,7 +161,7 @@ def _open(config: NetConfig, bench: Nets, claim: "Claim", wait: float, coupled: 
     pid = os.getpid()
     holding = holding_of(pid, config.instrument)
     token = holding.enter(config, claim, wait, share)
-    leave: Callable[[], None] = functools.partial(holding.leave, token, pid)
+    leave: Callable[[], None] = functools.partial(holding.leave, token, pid, _safe_at_close(config))
     try:
         driver: Driver[Any] = driver_class(config)(config, holding.session, leave)
     except BaseException:
@@ -151,7 +171,31 @@ def _open(config: NetConfig, bench: Nets, claim: "Claim", wait: float, coupled: 
         driver.coupled = coupled
         holding.nets = bench
         driver.session.set_up(driver.prepare)
+        if config.safe is not None:
+            ending.watch(driver, holding, claim)
     except BaseException:
         driver.close()
         raise
     return driver
+
+
+def _safe_at_close(config: NetConfig) -> "Callable[[NetConfig, Session], bool] | None":
+    """Return what sets the safe state of the net when it is closed; None if that leaves the net as it is."""
+    if config.safe is None or config.safe.after == AFTER[0]:
+        return None
+    from lager.instruments.lease import is_command
+
+    return None if config.safe.after == AFTER[1] and is_command() else _make_safe
+
+
+def _make_safe(config: NetConfig, session: Session) -> bool:
+    """Set the safe state of a net through its open session; return whether that worked."""
+    try:
+        driver: Driver[Any] = driver_class(config)(config, session, lambda: None)
+        driver.coupled = True
+        safe_state.apply(driver)
+    except LagerError as error:
+        if sys.stderr is not None:
+            print(f"lager: {config.name} could not be made safe: {error.what} lagerd tries again.", file=sys.stderr)
+        return False
+    return True

@@ -1,7 +1,7 @@
 """Sets the safe state of nets, and reads it back. Never switches an output on, never changes an instrument's role.
 
-The process that lagerd starts after a crash uses `chosen` and `make_safe`; a script sets the safe state of a net
-that it has open with `apply`.
+The process that lagerd starts uses `after_crash` or `to_switch_off`, and `make_safe`; a script sets the safe state of a
+net that it has open with `apply`.
 """
 
 import threading
@@ -17,6 +17,20 @@ from lager.nets.model import NetConfig, Nets, NetType, Safe
 from lager.nets.safe import OFF, OUTPUTS
 
 _AGAIN = 0.2  # seconds between two attempts to reach an instrument
+_LOW_VOLTS = 0.01  # of a dac that is off: a few steps
+
+
+@dataclass(frozen=True)
+class Here:
+    """The nets on one instrument, and the nets file that they are from."""
+
+    path: str
+    nets: dict[str, NetConfig]
+
+    @classmethod
+    def on(cls, instrument: str, nets: Nets) -> "Here":
+        """Return the nets on the instrument with this key."""
+        return cls(nets.path, {net.name: net for net in nets.nets.values() if net.instrument.key == instrument})
 
 
 @dataclass(frozen=True)
@@ -27,28 +41,26 @@ class Chosen:
     unknown: dict[str, str]
 
 
-def chosen(nets: Nets, instrument: str, names: Iterable[str], *, off: bool) -> Chosen:
-    """Choose among the nets on the instrument with this key.
+def after_crash(here: Here, names: Iterable[str]) -> Chosen:
+    """Choose the nets that a crashed holder had open.
 
-    After a crash, `names` are the nets that the holder had open. If the file does not have one of them, it is unknown,
-    and every net with a safe state is made safe instead. With `off`, no names mean every net. A net without a safe
-    state is switched off if it is an output.
+    If the file does not have one of them, it is unknown, and every net with a safe state is made safe as well.
     """
-    here = {net.name: net for net in nets.nets.values() if net.instrument.key == instrument}
-    wanted = list(names) or list(here)
-    found = [here[name] for name in wanted if name in here]
-    unknown = {name: f"It is not in {nets.path}." for name in wanted if name not in here}
-    if unknown and not off:
-        found = [net for net in here.values() if net.safe is not None or net in found]
-    safe = [with_safe(net) for net in found]
-    unknown |= {net.name: f"It has no safe state in {nets.path}." for net in safe if net.safe is None}
-    able = [net for net in safe if net.safe is not None]
-    return Chosen(tuple(sorted(able, key=_order)), unknown)
+    unknown = {name: f"It is not in {here.path}." for name in names if name not in here.nets}
+    found = [_with_safe(here.nets[name]) for name in names if name in here.nets]
+    if unknown:
+        found += [net for net in here.nets.values() if net.safe is not None and net.name not in names]
+    unknown |= {net.name: f"It has no safe state in {here.path}." for net in found if net.safe is None}
+    return Chosen(_in_order(net for net in found if net.safe is not None), unknown)
 
 
-def with_safe(net: NetConfig) -> NetConfig:
-    """Return the net with its safe state; an output without one is to be switched off."""
-    return net if net.safe is not None or net.type not in OUTPUTS else replace(net, safe=Safe(OFF[net.type]))
+def to_switch_off(here: Here, names: Iterable[str]) -> Chosen:
+    """Choose the nets for `lager off`; without names all that can be on."""
+    wanted = list(names) or [name for name, net in here.nets.items() if net.type in OFF]
+    unknown = {name: f"It is not in {here.path}." for name in wanted if name not in here.nets}
+    found = [_with_safe(here.nets[name]) for name in wanted if name in here.nets]
+    unknown |= {net.name: f"A net of type {net.type.value} is no output." for net in found if net.type not in OFF}
+    return Chosen(_in_order(net for net in found if net.type in OFF), unknown)
 
 
 def make_safe(nets: Iterable[NetConfig], *, seconds: float) -> Iterator[tuple[str, str, str]]:
@@ -65,12 +77,18 @@ def make_safe(nets: Iterable[NetConfig], *, seconds: float) -> Iterator[tuple[st
             yield net.name, error.what, ""
 
 
-def apply(net: Driver[Any], safe: Safe) -> str:
-    """Set the safe state of an open net and read it back; return what was done. Raises like the methods of the net."""
+def apply(net: Driver[Any]) -> str:
+    """Set the safe state of an open net and read it back; return what was done. Raises like the methods of the net.
+
+    A dac or gpio without a safe state is only read: raises InstrumentError if it is not off.
+    """
     with net.session.exchange():
         if not net.is_in_role():
             return "is not in use in this role"
-        return ", ".join(_SETTINGS[net.config.type, key](net, value) for key, value in safe.settings)
+        if net.config.safe is None:
+            return _read(net)
+        settings = net.config.safe.settings
+        return ", ".join(_SETTINGS[net.config.type, key](net, value) for key, value in settings)
 
 
 def _patiently(net: NetConfig, ends: float) -> str:
@@ -89,20 +107,40 @@ def _patiently(net: NetConfig, ends: float) -> str:
 
 
 def _once(net: NetConfig) -> str:
-    assert net.safe is not None
     session = session_of(net.instrument)
     try:
         session.open()
         # Not prepared, which might change the role or the range of the instrument.
         driver: Driver[Any] = driver_class(net)(net, session)
         driver.coupled = True
-        return apply(driver, net.safe)
+        return apply(driver)
     finally:
         session.close()
 
 
-def _order(net: NetConfig) -> int:
-    return net.safe.order if net.safe is not None else 0
+def _with_safe(net: NetConfig) -> NetConfig:
+    """Return the net with its safe state; an output without one is to be switched off."""
+    return net if net.safe is not None or net.type not in OUTPUTS else replace(net, safe=Safe(OFF[net.type]))
+
+
+def _in_order(nets: Iterable[NetConfig]) -> tuple[NetConfig, ...]:
+    return tuple(sorted(nets, key=lambda net: net.safe.order if net.safe is not None else 0))
+
+
+def _read(net: Any) -> str:
+    """Return how a dac or gpio is off. Raises InstrumentError if it is not."""
+    if net.config.type is NetType.DAC:
+        volts = net.output()
+        if volts <= _LOW_VOLTS:
+            return f"{volts:.3g} V"
+        what = f"left at {volts:.3g} V"
+    else:
+        if not net.is_driven():
+            return "not driven"
+        if not net.input():
+            return "level 0"
+        what = "left at level 1"
+    raise InstrumentError(f"{what}: it has no safe state in the nets file.")
 
 
 def _switch_off(net: Any, _: object) -> str:

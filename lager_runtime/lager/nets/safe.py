@@ -3,7 +3,7 @@
     safe = "off"                            # switch it off
     safe = {voltage = 0, output = "off"}    # these settings, in this order
     safe_after = "crash"                    # or "always": also after each release by a script
-    safe_order = 1                          # nets with a smaller number are made safe first (default 0)
+    safe_order = 1                          # nets of the instrument with a smaller number come first (default 0)
 
 Nothing here can switch an output on. A dac is off at 0 V. A gpio line is off when nothing drives it high: a line that
 is driven is driven low, and an input stays an input; "release" makes it an input.
@@ -17,6 +17,7 @@ from lager.values import number, shown
 
 KEYS = ("safe", "safe_after", "safe_order")
 AFTER = ("crash", "always")
+ON_EXIT = "exit"  # of Net.get(off_on_exit=True), which no nets file can say
 _OFF = "off"
 _OUTPUT = (("output", _OFF),)
 OFF = {

@@ -1,20 +1,20 @@
 """What stays on: a script that is killed leaves its nets in their safe state, or its instrument quarantined."""
 
+import contextlib
+import json
 import os
 import re
 import signal
-import socket
+import subprocess
 import sys
-import tomllib
-from pathlib import Path
 
 import pytest
 
-from lager.errors import Quarantined
+from lager.errors import InstrumentBusy, Quarantined
+from tests.bus.instruments.safe_bench import INSTRUMENTS
 from tests.client import Client
 from tests.processes import LAGER
 
-INSTRUMENTS = "com.lager.Instruments"
 HOLD = """
 from lager import Net
 import sys, signal
@@ -24,46 +24,6 @@ supply.enable()
 print("on", flush=True)
 signal.pause()
 """
-
-
-class Bench:
-    """The nets file of the test, and what its instruments say when they are asked directly."""
-
-    def __init__(self, path: Path, simulated: str) -> None:
-        self.path = path
-        self._simulated = simulated
-        self.add()
-
-    def add(self, **lines: str) -> None:
-        """Write the file anew, with these lines in the tables of these nets."""
-        text = self._simulated
-        for net, line in lines.items():
-            text = text.replace(f"[nets.{net}]\n", f"[nets.{net}]\n{line}\n")
-        self.path.write_text(text)
-
-    def ask(self, instrument: str, question: str) -> str:
-        address = tomllib.loads(self._simulated)["instruments"][instrument]["address"]
-        host, port = re.match(r"TCPIP\d*::([\d.]+)::(\d+)::SOCKET", address).groups()
-        with socket.create_connection((host, int(port)), timeout=10) as line:
-            line.sendall(question.encode() + b"\n")
-            return line.makefile().readline().strip()
-
-    def is_on(self, channel: int = 1) -> bool:
-        return {"ON": True, "OFF": False}[self.ask("psu1", f":OUTP? CH{channel}")]
-
-    def key(self, instrument: str = "psu1") -> str:
-        from lager.nets import file
-
-        return file.load(self.path).instruments[instrument].key
-
-
-@pytest.fixture
-def nets(bench, station, tmp_path, monkeypatch) -> Bench:
-    path = tmp_path / "nets.toml"
-    made = Bench(path, Path(station.env["LAGER_NETS"]).read_text())
-    made.add(supply2='safe = "off"')
-    monkeypatch.setitem(station.env, "LAGER_NETS", str(path))
-    return made
 
 
 @pytest.fixture
@@ -133,13 +93,96 @@ def test_a_claim_that_does_not_wait_says_that_the_instrument_is_being_made_safe(
     assert not nets.is_on()
 
 
-@pytest.mark.parametrize("end", ["supply.close()", "sys.exit(0)", "with supply: pass", "del supply", "pass"])
-def test_a_normal_end_leaves_the_output_as_it_is(holder, nets, client, end):
-    process = holder(HOLD.replace("signal.pause()", end))
-    assert process.wait() == 0
-    client.expect("Released", lambda s: s.args[:2] == [nets.key(), "released"])
-    assert nets.is_on()
-    assert listed(client) == []
+@pytest.fixture
+def ended(nets, start, script, client, station):
+    """Run a script that switches supply2 on and then ends in this way; return whether it stays on."""
+
+    def run(end: str, *command: str, opened: str = "") -> bool:
+        text = HOLD.replace('"supply")', f'"supply"{opened})').replace("signal.pause()", end)
+        with contextlib.closing(start(*command, script(text))) as process:
+            process.out.expect("on\n")
+            process.wait()
+        with contextlib.suppress(InstrumentBusy):
+            os.close(claim(client, nets.key(), wait=60.0))
+        client.expect("Released", lambda s: s.args[0] == nets.key())
+        return nets.is_on()
+
+    return run
+
+
+RUN = (LAGER, "python")
+PLAIN = (sys.executable,)
+NORMAL = [
+    "supply.close(); supply = None; sys.exit(1)",
+    "supply.close()", "with supply: pass", "del supply", "pass", "sys.exit(0)", "sys.exit()",
+    "try:\n    with supply:\n        raise ValueError\nexcept ValueError:\n    pass", "sys.last_value = ValueError()",
+]  # fmt: skip
+CRASH = [
+    "raise ValueError", "raise KeyboardInterrupt", "sys.exit(3)", "sys.exit('no')", "import os; os._exit(0)",
+    "import os; os.kill(os.getpid(), signal.SIGTERM)", "import os; os.execv('/bin/true', ['true'])",
+    "def main():\n    raise ValueError\nmain()",
+    "with supply:\n    raise ValueError",
+    "try:\n    with supply:\n        raise ValueError\nexcept ValueError:\n    sys.exit(1)",
+    "raise SystemExit(2)",
+    "def main(own):\n    global supply\n    supply = None\n    sys.exit(1)\nmain(supply)",
+]  # fmt: skip
+
+
+# Without `lager python` the script finds out more by itself.
+PLAIN_NORMAL = ["pass", "sys.exit(0)", "sys.last_value = ValueError(); sys.exit(0)"]
+PLAIN_CRASH = ["raise ValueError", "raise KeyboardInterrupt", "sys.exit(3)", "raise SystemExit(2)"]
+
+
+@pytest.mark.parametrize("command", [RUN, PLAIN], ids=["run", "plain"])
+def test_a_script_that_ends_normally_leaves_the_output_as_it_is(ended, command):
+    ends = [*NORMAL, "raise SystemExit(0)", "raise SystemExit"] if command is RUN else PLAIN_NORMAL
+    assert [end for end in ends if not ended(end, *command)] == []
+
+
+@pytest.mark.parametrize("command", [RUN, PLAIN], ids=["run", "plain"])
+def test_a_script_that_crashes_leaves_its_nets_safe(ended, command):
+    assert [end for end in (CRASH if command is RUN else PLAIN_CRASH) if ended(end, *command)] == []
+
+
+def test_a_script_whose_parent_is_killed_cannot_tell_how_it_ended(ended):
+    assert not ended("import os; os.kill(os.getppid(), 9); sys.exit(0)", *RUN)
+
+
+def test_safe_after_always_makes_each_close_of_a_script_safe(nets, ended, lager):
+    nets.add(supply2='safe = "off"\nsafe_after = "always"')
+    assert [end for end in ("supply.close()", "pass", "sys.exit(0)", "with supply: pass") if ended(end, *PLAIN)] == []
+    assert lager("supply", "supply2", "enable").returncode == 0
+    assert nets.is_on()  # a command is no script
+
+
+def test_off_on_exit_needs_nothing_in_the_nets_file(nets, ended, start, script):
+    nets.add()
+    for end in ("supply.close()", "pass", "sys.exit(0)", "import os; os._exit(0)", "raise ValueError"):
+        assert not ended(end, *PLAIN, opened=", off_on_exit=True"), end
+    process = start(sys.executable, "-c", "from lager import Net; Net.get('dac1', type='dac', off_on_exit=True)")
+    assert process.wait() == 1
+    assert "dac1 has no safe state" in process.err.rest()
+
+
+def test_a_safe_state_sets_its_values_in_their_order(nets, ended):
+    nets.add(supply2='safe = {voltage = 0.5, output = "off"}')
+    assert not ended("import os; os._exit(0)", *PLAIN)
+    assert float(nets.ask("psu1", ":SOUR1:VOLT?")) == pytest.approx(0.5)
+
+
+def test_what_close_cannot_make_safe_is_left_to_lagerd(nets, start, script, client, bench):
+    nets.add(supply2='safe = "off"\nsafe_after = "always"')
+    process = start(
+        *PLAIN, script(HOLD.replace("signal.pause()", "sys.stdin.readline(); supply.close()")), stdin=subprocess.PIPE
+    )
+    process.out.expect("on\n")
+    bench.kill(signal.SIGSTOP)
+    process.popen.stdin.write(b"\n")
+    process.popen.stdin.flush()
+    process.err.expect("supply2 could not be made safe")
+    bench.kill(signal.SIGCONT)
+    told(client, "MadeSafe", nets.key())
+    assert not nets.is_on()
 
 
 def test_a_command_leaves_the_output_as_it_is(nets, lager, client):
@@ -293,3 +336,104 @@ def test_the_quarantined_come_first_in_the_list_and_are_cleared_by_name(holder, 
     assert asked.wait() == 0
     assert listed(client) == []
     assert lager("instruments", "clear", "psu1", "--yes").returncode == 1
+
+
+def rows(done) -> dict[str, tuple[bool, str]]:
+    """The rows of `lager off --json`: whether each net is off, and what was done or why not."""
+    return {row["net"]: (row["off"], row["done"] or row["reason"]) for row in json.loads(done.stdout)}
+
+
+PAUSED = HOLD.replace("signal.pause()", "pause('look')").replace("import Net", "import Net, pause")
+
+
+def test_off_switches_off_what_is_free_and_reads_it_back(nets, lager):
+    assert lager("supply", "supply2", "enable").returncode == 0
+    assert lager("supply", "supply3", "enable").returncode == 0  # which has no safe state
+    done = lager("off", "--json")
+    assert done.returncode == 0, done.stdout
+    assert not nets.is_on(1)
+    assert not nets.is_on(2)
+    found = rows(done)
+    assert found["supply2"] == found["supply3"] == found["eload1"] == (True, "output off")
+    assert found["dac1"] == (True, "0 V")
+    assert found["gpo1"] == (True, "not driven")
+    assert "adc1" not in found
+
+
+def test_off_leaves_a_dac_without_a_safe_state_and_says_so(nets, lager):
+    assert lager("dac", "dac1", "2.5").returncode == 0
+    assert lager("gpo", "gpo1", "1").returncode == 0
+    done = lager("off")
+    assert done.returncode == 1
+    assert re.search(r"dac1 +daq1 +NO +left at 2.5 V: it has no safe state in the nets file", done.stdout)
+    assert re.search(r"gpo1 +daq1 +NO +left at level 1", done.stdout)
+    assert float(lager("dac", "dac1").stdout.split()[0]) == pytest.approx(2.5, abs=0.01)
+    nets.add(dac1='safe = "off"', gpo1='safe = "off"')
+    assert lager("off").returncode == 0
+    assert float(lager("dac", "dac1").stdout.split()[0]) == pytest.approx(0, abs=0.01)
+
+
+def test_off_of_one_net_leaves_the_others(nets, lager):
+    for net in ("supply2", "supply3"):
+        assert lager("supply", net, "enable").returncode == 0
+    assert lager("off", "supply3").returncode == 0
+    assert (nets.is_on(1), nets.is_on(2)) == (True, False)
+    done = lager("off", "suply2", "supply2")
+    assert done.returncode == 1
+    assert "supply2" in done.stdout
+    assert not nets.is_on(1)  # though the other name is wrong
+
+
+def test_off_reaches_through_a_pause_and_the_script_goes_on(nets, run, client, lager):
+    script = run(PAUSED + "print(supply.state().enabled)\n")
+    pause = client.paused()
+    assert nets.is_on()
+    done = lager("off", "--json")
+    assert done.returncode == 0, done.stdout
+    assert rows(done)["supply2"] == (True, "output off")
+    assert not nets.is_on()
+    client.call("Continue", "s", pause["id"])
+    script.out.expect("False")
+    assert script.wait() == 0
+
+
+def test_off_leaves_a_running_script_alone_and_says_who_it_is(nets, holder, lager):
+    process = holder()
+    done = lager("off")
+    assert done.returncode == 1
+    assert re.search(r"supply2 +psu1 +NO +held by \w+: script.py since [\d:]+\.", done.stdout)
+    assert re.search(r"eload1 +load1 +yes +output off", done.stdout)
+    assert nets.is_on()
+    process.kill()
+
+
+def test_off_waits_for_no_statement_in_a_console(nets, run, client, lager, start):
+    run(PAUSED.replace("pause('look')", "pause('look', interactive=True)"))
+    pause = client.paused()
+    console = start(LAGER, "python", "--console", pause["id"], stdin=subprocess.PIPE)
+    console.popen.stdin.write(b"print('busy'); import threading; threading.Event().wait(100)\n")
+    console.popen.stdin.flush()
+    console.out.expect("busy")
+    assert rows(lager("off", "supply2", "--json"))["supply2"] == (True, "output off")
+    assert not nets.is_on()
+    client.call("Continue", "s", pause["id"])
+
+
+def test_off_reaches_a_quarantined_instrument_which_stays_quarantined(nets, holder, client, lager):
+    process = holder()
+    text = nets.path.read_text()
+    nets.path.write_text(text.replace("DP821", "DP832"))
+    process.kill()
+    told(client, "Quarantined", nets.key())
+    nets.path.write_text(text)
+    assert rows(lager("off", "supply2", "--json"))["supply2"] == (True, "output off")
+    assert not nets.is_on()
+    assert [lease["quarantined"] for lease in listed(client)] == [True]
+    client.call("Clear", "s", nets.key(), name=INSTRUMENTS)
+
+
+def test_off_of_either_role_of_an_instrument_leaves_its_role(nets, lager):
+    assert lager("battery", "battery1", "enable").returncode == 0
+    found = rows(lager("off", "--json"))
+    assert found["battery1"] == (True, "output off")
+    assert nets.ask("smu1", ":ENTR:FUNC?").startswith("SIM")

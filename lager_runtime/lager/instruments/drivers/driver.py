@@ -18,6 +18,14 @@ from lager.nets.model import NetConfig
 S = TypeVar("S", bound=Session)
 
 
+class Closing:
+    """How a net was closed: because the script asked for it, and if so, because an exception left its `with` block. It
+    outlives the net."""
+
+    asked = False
+    by_error = False
+
+
 class Driver(Generic[S]):
     """An open net. Closing it, leaving its `with` block or deleting it ends its use of the session and the lease.
 
@@ -40,6 +48,7 @@ class Driver(Generic[S]):
         self._finalizer = weakref.finalize(self, leave or session.close)
         self._finalizer.atexit = False  # an exit handler of the script may still use the net
         self._pid = os.getpid()
+        self.closing = Closing()
 
     @property
     def name(self) -> str:
@@ -62,6 +71,10 @@ class Driver(Generic[S]):
     def prepare(self) -> None:
         """Put the instrument into the role of this net; called after each connect (`Session.set_up`)."""
 
+    def is_open(self) -> bool:
+        """Return whether the net is open, in this process."""
+        return self._finalizer.alive and os.getpid() == self._pid
+
     def is_in_role(self) -> bool:
         """Return whether the instrument works as what this net is; False if it has another role, in which it is off.
 
@@ -76,6 +89,7 @@ class Driver(Generic[S]):
     @briefly
     def close(self) -> None:
         """Close the net and release its instrument. Safe to call more than once."""
+        self.closing.asked = True
         if os.getpid() == self._pid:
             self._own_session.forget(self.prepare)
         # Calling the finalizer does nothing once weakref has run its own exit handler.
@@ -89,6 +103,8 @@ class Driver(Generic[S]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        if error is not None:
+            self.closing.by_error = True
         self.close()
 
     def __repr__(self) -> str:

@@ -1,0 +1,147 @@
+"""`lager off`, the red button: switches instruments off at once, for every member, whoever uses them.
+
+A free instrument is switched off by the safe process, a paused holder does it itself, through its open connection. A
+running holder is left alone: what it does next cannot be known, so the answer says who it is.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+from lager.bus.exports import Outcome
+from lager.bus.facade import Bus, Call
+from lager.contract import SCRIPT, SCRIPT_PATH
+from lager.errors import InvalidArgument, LagerError
+from lager.text import printable
+from lagerd.breakpoints.pauses import Pauses
+from lagerd.clients import Client, Clients
+from lagerd.events import Event
+from lagerd.instruments.leases import KEY, Lease, Leases
+from lagerd.instruments.safe_process import SafeProcess, SafetyAnswer, read_answer
+
+_SCRIPT_SECONDS = 10.0
+_FREE_SECONDS = 12.0  # until an instrument that is being made safe is free
+_LONGEST_ANSWER = 1 << 20
+_AT_ONCE = 16  # instruments, of all calls: each may be a process
+
+Record = Callable[[Event, Lease, Client | None, dict[str, Any]], None]
+
+
+class Off:
+    def __init__(
+        self, bus: Bus, clients: Clients, pauses: Pauses, leases: Leases, process: SafeProcess, record: Record
+    ) -> None:
+        self._bus = bus
+        self._clients = clients
+        self._pauses = pauses
+        self._leases = leases
+        self._process = process
+        self._record = record
+        self._slots = asyncio.Semaphore(_AT_ONCE)
+
+    async def off(self, call: Call) -> Outcome:
+        """Switch off every instrument that is named, side by side; return a row for each net."""
+        client = await self._clients.of(call.sender)
+        nets_file, wanted = _wanted(call.args[0])
+        tasks = (self._one(_lease(key, client, nets_file), tuple(nets), client) for key, nets in wanted.items())
+        return ([row for rows in await asyncio.gather(*tasks) for row in rows],)
+
+    async def _one(self, ours: Lease, nets: tuple[str, ...], client: Client) -> list[dict[str, Any]]:
+        key = ours.instrument
+        holder = self._leases.get(key) or ours
+        try:
+            async with self._slots:
+                answer = await self._answer(ours, nets)
+        except LagerError as error:
+            answer = _refused(nets, str(error))
+        shown = "; ".join(f"{net}: {reason or answer.done.get(net, 'off')}" for net, reason in answer.nets.items())
+        if holder is ours and answer.name:
+            holder = replace(ours, name=answer.name)
+        self._record(Event.OFF, holder, client, {"reason": shown})
+        return [
+            {"instrument": key, "net": net, "off": not reason, "done": answer.done.get(net, ""), "reason": reason}
+            for net, reason in answer.nets.items()
+        ]
+
+    async def _answer(self, ours: Lease, nets: tuple[str, ...]) -> SafetyAnswer:
+        key = ours.instrument
+        if key in self._leases.quarantined:  # nobody can hold it, and the quarantine does not end by this
+            return await self._process.make_safe(ours, -1, off=True, nets=nets)
+        self._leases.free_if_closed(key)
+        holder = self._leases.get(key)
+        if holder is not None and not holder.making_safe and not holder.look:  # a look ends by itself
+            if self._pauses.of(holder.owner):
+                return await self._in_script(holder, nets)
+            return _refused(nets, f"{_held(holder)}.")
+        fd = await self._claimed(ours)
+        try:
+            return await self._process.make_safe(ours, fd, off=True, nets=nets)
+        finally:
+            os.close(fd)
+            if self._leases.get(key) is ours:
+                self._leases.free(key, "released")
+
+    async def _in_script(self, holder: Lease, nets: tuple[str, ...]) -> SafetyAnswer:
+        try:
+            said = await self._bus.call(
+                holder.owner, SCRIPT_PATH, "Off", "sas", holder.instrument, list(nets),
+                interface=SCRIPT, start=False, timeout=_SCRIPT_SECONDS, gives="s", at_most=_LONGEST_ANSWER,
+            )  # fmt: skip
+            return read_answer(nets, said[0].encode())
+        except (LagerError, ValueError) as error:
+            return _refused(nets, f"{_held(holder)}, is paused, but did not switch it off: {error}")
+
+    async def _claimed(self, ours: Lease) -> int:
+        """Claim the instrument for lagerd itself, before everybody who waits for it. Raises the refusal."""
+        granted: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        def refused(holder: Lease) -> None:
+            failed(InvalidArgument(f"{_held(holder)}."))
+
+        def failed(error: LagerError) -> None:
+            if not granted.done():
+                granted.set_exception(error)
+
+        def take(_: Lease, fd: int) -> None:
+            if granted.done():  # the caller does not wait any more
+                os.close(fd)
+            else:
+                granted.set_result(fd)
+
+        self._leases.claim(ours, _FREE_SECONDS, take, refused, failed, first=True)
+        return await granted
+
+
+def _wanted(items: Iterable[str]) -> tuple[str, dict[str, list[str]]]:
+    """Return the nets file, if one is given, and the nets of each instrument. Raises InvalidArgument."""
+    nets_file = ""
+    wanted: dict[str, list[str]] = {}
+    for item in items:
+        key, _, net = item.partition("/")
+        if not key:
+            nets_file = item
+        elif not KEY.match(key):
+            what = f"{printable(item, 60)!r} is not a valid instrument key."
+            raise InvalidArgument(what, "Give KEY or KEY/NET, with the key that lager makes.")
+        else:
+            wanted.setdefault(key, []).extend([net] if net else [])
+    return nets_file, wanted
+
+
+def _lease(key: str, client: Client, nets_file: str) -> Lease:
+    return Lease(
+        instrument=key, name=key, net="", run_id="", script="lager off", owner="", uid=client.uid, user=client.user,
+        pid=client.pid, since=time.time(), began=round(time.monotonic(), 3), nets_file=nets_file, making_safe=True,
+    )  # fmt: skip
+
+
+def _refused(nets: tuple[str, ...], why: str) -> SafetyAnswer:
+    return SafetyAnswer(dict.fromkeys(nets or ("",), why), {})
+
+
+def _held(holder: Lease) -> str:
+    since = time.strftime("%H:%M:%S", time.localtime(holder.since))
+    return f"held by {holder.user}: {holder.script or f'process {holder.pid}'} since {since}"

@@ -1,0 +1,50 @@
+"""Rows about what stays on: from the kill of a script to the moment when its supply is off."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+from tests.bench.figures import Row, times
+from tests.bench.scale import Scale
+from tests.bench.scripts import client, running
+from tests.processes import Process
+from tests.station import Station
+
+_HOLD = """
+import signal
+from lager import Net
+supply = Net.get("supply2", type="supply", wait=60)
+supply.enable()
+print("on", flush=True)
+signal.pause()
+"""
+
+
+def rows(station: Station, scale: Scale) -> Iterator[Row]:
+    folder = station.folder / "instruments"
+    folder.mkdir(mode=0o700)
+    command = [sys.executable, "-m", "lagerd.bench", "--folder", str(folder), "--ready-fd", "1"]
+    with closing(Process(command, station.env, station.folder)) as bench:
+        bench.out.expect("ready\n")
+        nets = folder / "safe.toml"
+        text = Path(folder / "nets.toml").read_text()
+        nets.write_text(text.replace("[nets.supply2]\n", '[nets.supply2]\nsafe = "off"\n'))
+        station.env["LAGER_NETS"] = str(nets)
+        yield Row(
+            "kill -9 of a script until its supply is off", times(_kills(station, scale.processes)), aim="p99 < 1000"
+        )
+
+
+def _kills(station: Station, rounds: int) -> list[float]:
+    took = []
+    with client(station) as one:
+        for _ in range(rounds):
+            with running(station, _HOLD, plain=True) as script:
+                script.out.expect("on\n")
+                began = time.monotonic()
+                script.kill()
+                one.expect("MadeSafe")
+                took.append(time.monotonic() - began)
+    return took

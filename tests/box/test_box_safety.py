@@ -1,0 +1,122 @@
+"""Safe states on a booted box: the unit that sets them, and what a reboot finds."""
+
+import json
+import re
+
+import people
+import pytest
+
+NETS = "/etc/lager/nets.toml"
+_HOLD = """
+import signal
+from lager import Net
+supply = Net.get("supply2", type="supply")
+supply.set_voltage(3.3)
+supply.enable()
+print("on", flush=True)
+signal.pause()
+"""
+SAFE = '[nets.supply2]\nsafe = "off"\n'
+
+
+@pytest.fixture
+def nets(box):
+    """A simulated bench in the box, whose supply2 has a safe state; the text of its nets file."""
+    box.run("mkdir", "-p", "-m", "700", "/opt/bench")
+    with box.start("python", "-m", "lagerd.bench", "--folder", "/opt/bench", "--ready-fd", "1") as bench:
+        bench.until("ready")
+        text = (box.root / "opt/bench/nets.toml").read_text().replace("[nets.supply2]\n", SAFE)
+        box.write(NETS, text)
+        box.write("/opt/hold.py", _HOLD)
+        yield text
+        (box.root / NETS.lstrip("/")).unlink()
+
+
+@pytest.fixture
+def holder(box, nets):
+    started = box.start("sh", "-c", "echo pid $$; exec python /opt/hold.py", user="alice")
+    with started:
+        pid = started.until(r"^pid (\d+)$")[1]
+        started.until("^on$")
+        yield pid
+
+
+def is_on(box) -> bool:
+    """Whether the supply's own panel says so; asked by another user."""
+    return bool(
+        json.loads(box.run("lager", "supply", "supply2", "--json", "--wait", "30", user="bob").stdout)["enabled"]
+    )
+
+
+def events(box) -> list[dict]:
+    box.run("journalctl", "--sync")
+    return [record for record in json.loads(box.run("lager", "history", "--json").stdout) if "event" in record]
+
+
+def test_a_unit_switches_off_what_a_killed_script_left_on(box, holder):
+    assert re.search(r"safe +- *supply2|supply2", box.run("lager", "instruments").stdout)
+    box.run("kill", "-KILL", holder)
+    assert not is_on(box)
+    made = [record for record in events(box) if record["event"] == "made-safe"][-1]
+    assert (made["by_user"], made["reason"]) == ("alice", "supply2 output off")
+    log = box.run("journalctl", "-u", "lager-safe@*", "--no-pager").stdout
+    assert "Set the safe state of an instrument" in log
+    assert "rror" not in log
+
+
+def test_a_reboot_finds_a_claim_that_was_never_released(box, holder):
+    box.run("systemctl", "kill", "--signal=KILL", "lagerd")
+    box.run("systemctl", "stop", "lagerd")
+    box.run("kill", "-KILL", holder)
+    box.run("sh", "-c", "rm -f /run/lager/leases/*")  # as /run is empty after a reboot
+    box.run("systemctl", "start", "lagerd")
+    assert not is_on(box)
+
+
+def test_a_users_own_nets_file_does_not_decide_what_is_safe(box, nets):
+    """Where root's file has no safe state, what the user's file calls safe cannot be done: in doubt, quarantine."""
+    box.write(NETS, nets.replace(SAFE, "[nets.other]\n"))
+    box.write("/home/alice/nets.toml", nets)
+    started = box.start(
+        "env", "LAGER_NETS=/home/alice/nets.toml", "sh", "-c", "echo pid $$; exec python /opt/hold.py", user="alice"
+    )
+    with started:
+        pid = started.until(r"^pid (\d+)$")[1]
+        started.until("^on$")
+        box.run("kill", "-KILL", pid)
+        refused = box.run("lager", "supply", "other", "--wait", "30", user="bob", check=False)
+        assert "psu1 may be energised: supply2: It is not in /etc/lager/nets.toml." in " ".join(refused.stderr.split())
+        assert "quarantined" in box.run("lager", "instruments").stdout
+        box.run("lager", "instruments", "clear", "psu1", "--yes", user="bob")
+        cleared = [record for record in events(box) if record["event"] == "cleared"][-1]
+        assert cleared["by_user"] == "bob"
+        box.write(NETS, nets)
+        box.run("lager", "supply", "supply2", "disable", user="bob")
+
+
+def test_the_unit_is_reached_by_lagerd_alone(box):
+    socket = box.run("stat", "-c", "%U %a", "/run/lager-safe/socket").stdout.strip()
+    assert socket == "lager 600"
+    state = box.run("stat", "-c", "%U %a", "/var/lib/lager").stdout.strip()
+    assert state == "lager 700"
+    assert people.held(box) == {}
+
+
+def test_the_red_button_reaches_through_the_pause_of_another_user(box, nets):
+    paused = _HOLD.replace("import Net", "import Net, pause").replace("signal.pause()", "pause('look', timeout=0)")
+    box.write("/opt/paused.py", paused)
+    with box.start("lager", "python", "/opt/paused.py", user="alice") as script:
+        id = script.until(r"  id +([0-9a-f]{8})")[1]
+        said = box.run("lager", "off", "supply2", "supply3", user="bob").stdout
+        assert re.search(r"supply2 +psu1 +yes +output off", said)
+        assert re.search(r"supply3 +psu1 +yes +output off", said)
+        off = [record for record in events(box) if record["event"] == "off"][-1]
+        assert (off["by_user"], off["instrument"]) == ("bob", "psu1")
+        box.run("lager", "continue", id, user="bob")
+        assert script.ended() == 0
+    assert not is_on(box)
+    assert box.run("lager", "supply", "supply2", "enable", user="bob").returncode == 0
+    assert box.run("lager", "off", user="alice").returncode == 0  # by the unit
+    assert not is_on(box)
+    refused = box.run("lager", "off", user="mallory", check=False)
+    assert refused.returncode != 0

@@ -1,0 +1,111 @@
+"""Kills at random, with outputs on: whatever dies, and in whichever order, nothing stays on."""
+
+import contextlib
+import os
+import random
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from lager.errors import LagerError
+from tests.bus.instruments.safe_bench import INSTRUMENTS, SafeBench
+from tests.client import Client
+from tests.processes import LAGER, Process
+from tests.station import Station
+
+HOLD = """
+import signal, sys
+from lager import Net
+supply = Net.get("supply2", type="supply", wait=60)
+supply.set_voltage(3.3)
+supply.enable()
+print("on", flush=True)
+signal.pause()
+"""
+
+
+class Kills:
+    """One bench, and a script on it that is killed again and again."""
+
+    def __init__(self, station: Station, nets: SafeBench, folder: Path, seed: int) -> None:
+        self.station, self.nets, self.folder = station, nets, folder
+        self.random = random.Random(seed)
+        self.off_after: list[float] = []
+        (folder / "hold.py").write_text(HOLD)
+
+    def once(self) -> None:
+        """Start a script, kill what fate wants, and see the output off before anybody else holds the instrument."""
+        with contextlib.closing(self._script()) as script:
+            script.out.expect("on\n")
+            assert self.nets.is_on()
+            pids = self._pids(script)
+            for name in self.random.sample(["script", "lager python", "lagerd"], self.random.randint(1, 3)):
+                if name == "lagerd":
+                    self.station.kill_lagerd()
+                else:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pids[name], signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pids["script"], signal.SIGKILL)
+            began = time.monotonic()
+            if self.station.lagerd is None:
+                self.station.start_lagerd()
+            if self.random.random() < 0.3:
+                self._kill_safe_process()
+            client = Client(self.station.address)
+            try:
+                fd = client.do(self._claim(client), 90)
+            finally:
+                client.close()
+            self.off_after.append(time.monotonic() - began)
+            assert not self.nets.is_on()
+            os.close(fd)
+
+    def _script(self) -> Process:
+        command = [LAGER, "python", "hold.py"] if self.random.random() < 0.5 else [sys.executable, "hold.py"]
+        return Process(command, self.station.env, self.folder)
+
+    def _pids(self, script: Process) -> dict[str, int]:
+        children = Path(f"/proc/{script.pid}/task/{script.pid}/children").read_text().split()
+        scripts = [
+            int(pid) for pid in children if Path(f"/proc/{pid}/cmdline").read_text().split("\0")[1:2] == ["hold.py"]
+        ]
+        return {"lager python": script.pid, "script": scripts[0] if scripts else script.pid}
+
+    def _kill_safe_process(self) -> None:
+        assert self.station.lagerd is not None
+        lagerd = self.station.lagerd.pid
+        with contextlib.suppress(OSError):
+            for pid in Path(f"/proc/{lagerd}/task/{lagerd}/children").read_text().split():
+                os.kill(int(pid), signal.SIGKILL)
+
+    async def _claim(self, client: Client) -> int:
+        details = {"net": "x", "name": "psu1", "wait": 80.0}
+        got = await client.bus.call(
+            INSTRUMENTS, "/com/lager/Instruments", "Claim", "sa{sv}", self.nets.key(), details, timeout=85.0
+        )
+        return int(got[0])
+
+
+def kill(station: Station, nets: SafeBench, folder: Path, times: int, seed: int) -> list[float]:
+    kills = Kills(station, nets, folder, seed)
+    for number in range(times):
+        try:
+            kills.once()
+        except (AssertionError, LagerError) as error:
+            raise AssertionError(f"kill {number} of seed {seed}: {error}") from error
+    return sorted(kills.off_after)
+
+
+def test_nothing_stays_on_after_kills_at_random(own_station, nets, tmp_path):
+    kill(own_station, nets, tmp_path, 6, seed=1)
+
+
+@pytest.mark.slow
+def test_nothing_stays_on_after_500_kills_at_random(own_station, nets, tmp_path):
+    times = int(os.environ.get("KILLS", "500"))
+    took = kill(own_station, nets, tmp_path, times, seed=int(time.time()))
+    print(f"{times} kills, until off: p50 {took[times // 2]:.3f} s, p99 {took[times * 99 // 100]:.3f} s")

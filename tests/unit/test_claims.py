@@ -1,0 +1,67 @@
+"""The records of claims and quarantines on the disk."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lagerd.instruments import claims
+from lagerd.instruments.claims import Claims
+from lagerd.instruments.leases import Lease
+
+LEASE = Lease("k", "psu1", "out", "", "test.py", ":1.5", 7, "anna", 1, 5.0, safe=("out",), nets_file="/tmp/nets.toml")
+
+
+@pytest.fixture
+def kept(tmp_path: Path):
+    made = Claims(tmp_path)
+    yield made
+    made.close()
+
+
+def test_a_record_outlives_its_writer_and_is_read_as_it_was(kept: Claims, tmp_path: Path) -> None:
+    kept.keep(LEASE)
+    kept.quarantine(LEASE, "no answer.")
+    another = Claims(tmp_path)
+    ((lease, reason),) = another.kept()
+    assert (lease.safe, lease.user, lease.nets_file, reason) == (("out",), "anna", "/tmp/nets.toml", "")
+    assert [why for _, why in another.quarantined()] == ["no answer."]
+    another.drop("k")
+    another.clear("k")
+    another.drop("k")  # which is gone
+    assert (kept.kept(), kept.quarantined()) == ([], [])
+    another.close()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "{}", '{"lease": 5}', '{"lease": {"instrument": "other"}}', "\x00" * 9]
+)
+def test_a_record_that_cannot_be_read_is_in_doubt(kept: Claims, tmp_path: Path, text: str) -> None:
+    (tmp_path / "claims/k").write_text(text)
+    ((lease, reason),) = kept.kept()
+    assert lease.instrument == "k"
+    assert "cannot read its record" in reason
+
+
+def test_what_was_being_written_is_no_record(kept: Claims, tmp_path: Path) -> None:
+    (tmp_path / "claims/.k").write_text("{")
+    assert kept.kept() == []
+    assert not (tmp_path / "claims/.k").exists()
+
+
+def test_a_record_of_a_newer_lagerd_is_read(kept: Claims, tmp_path: Path) -> None:
+    kept.keep(LEASE)
+    path = tmp_path / "claims/k"
+    record = json.loads(path.read_text())
+    record["lease"]["newer"] = record["newer"] = 1
+    path.write_text(json.dumps(record))
+    assert [lease.name for lease, _ in kept.kept()] == ["psu1"]
+
+
+def test_the_records_of_a_simulated_bench_end_with_it(kept: Claims, tmp_path: Path) -> None:
+    kept.keep(LEASE)
+    claims.forget(tmp_path, Path("/etc/lager/nets.toml"))
+    assert len(kept.kept()) == 1
+    claims.forget(tmp_path, Path("/tmp/nets.toml"))
+    assert kept.kept() == []
+    claims.forget(tmp_path / "none", Path("/tmp/nets.toml"))

@@ -1,0 +1,122 @@
+"""What `safe` of a net may say, and which nets are made safe after a crash."""
+
+import pytest
+
+from lager.errors import NetsFileError
+from lager.instruments.safe_state import Here, after_crash, to_switch_off
+from lager.nets import file
+from lager.nets.model import Nets
+
+_BENCH = """
+[instruments.psu1]
+model = "DP821"
+address = "TCPIP::10.0.0.1::INSTR"
+[instruments.smu1]
+model = "2281S"
+address = "TCPIP::10.0.0.2::INSTR"
+[instruments.daq1]
+model = "T7"
+address = "10.0.0.3"
+"""
+
+
+def bench(nets: str) -> Nets:
+    return file.parse(_BENCH + nets)
+
+
+def supply(safe: str, more: str = "max_voltage = 5\n") -> str:
+    return f'[nets.out]\ntype = "supply"\ninstrument = "psu1"\nchannel = 1\n{more}{safe}\n'
+
+
+def here(nets: Nets, instrument: str = "psu1") -> Here:
+    return Here.on(nets.instruments[instrument].key, nets)
+
+
+@pytest.mark.parametrize(
+    ("safe", "settings", "after", "order"),
+    [
+        ('safe = "off"', (("output", "off"),), "crash", 0),
+        ('safe = {voltage = 0, output = "off"}', (("voltage", 0.0), ("output", "off")), "crash", 0),
+        ('safe = {output = "off", current = 0.1}', (("output", "off"), ("current", 0.1)), "crash", 0),
+        ('safe = "off"\nsafe_after = "always"\nsafe_order = -2', (("output", "off"),), "always", -2),
+    ],
+)
+def test_a_safe_state_keeps_its_settings_in_the_order_of_the_file(safe, settings, after, order):
+    found = bench(supply(safe)).net("out").safe
+    assert found is not None
+    assert (found.settings, found.after, found.order) == (settings, after, order)
+
+
+@pytest.mark.parametrize(
+    ("safe", "said"),
+    [
+        ('safe = "on"', r"nets\.out\.safe: should be \"off\", or a table"),
+        ("safe = true", r"nets\.out\.safe: should be"),
+        ("safe = {}", r"nets\.out\.safe: should be"),
+        ('safe = {output = "on"}', r"nets\.out\.safe\.output: should be 'off', not 'on'"),
+        ("safe = {output = true}", r"nets\.out\.safe\.output: should be 'off', not True"),
+        ("safe = {voltage = 9}", r"nets\.out\.safe\.voltage: should be a number from 0 to 5, not 9"),
+        ("safe = {voltage = -1}", r"nets\.out\.safe\.voltage: should be a number"),
+        ("safe = {voltage = nan}", r"nets\.out\.safe\.voltage: should be a number"),
+        ("safe = {volts = 1}", r"nets\.out\.safe\.volts: unknown key"),
+        ('safe_after = "always"', r"nets\.out\.safe_after: there is no safe beside it"),
+        ('safe = "off"\nsafe_after = "exit"', r"nets\.out\.safe_after: should be \"crash\" or \"always\""),
+        ('safe = "off"\nsafe_order = 1.5', r"nets\.out\.safe_order: should be a whole number"),
+    ],
+)
+def test_a_mistake_in_a_safe_state_rejects_the_file(safe, said):
+    with pytest.raises(NetsFileError, match=said):
+        bench(supply(safe))
+
+
+def test_what_is_read_only_has_no_safe_state():
+    for net, said in (
+        ('type = "adc"\nchannel = 0', "unknown key"),
+        ('type = "gpio"\nchannel = 0\ndirection = "in"', "an input is never driven"),
+    ):
+        with pytest.raises(NetsFileError, match=said):
+            bench(f'[nets.x]\ninstrument = "daq1"\n{net}\nsafe = "off"\n')
+
+
+def test_a_gpio_line_and_a_dac_have_a_safe_state_of_their_own():
+    nets = bench(
+        '[nets.d]\ntype = "dac"\ninstrument = "daq1"\nchannel = 0\nsafe = "off"\n'
+        '[nets.g]\ntype = "gpio"\ninstrument = "daq1"\nchannel = 0\nsafe = "release"\n'
+        '[nets.h]\ntype = "gpio"\ninstrument = "daq1"\nchannel = 1\nsafe = {level = 1}\n'
+    )
+    found = {name: net.safe.settings for name, net in nets.nets.items() if net.safe}
+    assert found == {"d": (("voltage", 0.0),), "g": (("output", "release"),), "h": (("level", 1),)}
+
+
+def test_a_net_without_a_safe_state_has_that_of_its_terminal():
+    same = bench(supply("safe = {voltage = 1}") + supply("").replace("nets.out", "nets.alias"))
+    assert same.net("alias").safe == same.net("out").safe
+    role = (
+        '[nets.s]\ntype = "supply"\ninstrument = "smu1"\nsafe = %s\n[nets.b]\ntype = "battery"\ninstrument = "smu1"\n'
+    )
+    assert bench(role % '"off"').net("b").safe is not None
+    assert bench(role % "{voltage = 0}").net("b").safe is None  # which a battery cannot set
+
+
+def test_after_a_crash_only_the_nets_that_were_open_are_made_safe_in_their_order():
+    nets = bench(
+        supply('safe = "off"\nsafe_order = 2')
+        + supply('safe = "off"').replace("nets.out", "nets.second").replace("channel = 1", "channel = 2")
+    )
+    assert [net.name for net in after_crash(here(nets), ["out", "second"]).nets] == ["second", "out"]
+    assert [net.name for net in after_crash(here(nets), ["out"]).nets] == ["out"]
+
+
+def test_a_net_that_the_file_does_not_know_is_in_doubt_and_everything_is_made_safe():
+    nets = bench(supply('safe = "off"'))
+    found = after_crash(here(nets), ["mine"])
+    assert ([net.name for net in found.nets], found.unknown) == (["out"], {"mine": "It is not in nets.toml."})
+
+
+def test_an_output_without_a_safe_state_is_switched_off_and_a_dac_is_not():
+    nets = bench(supply("") + '[nets.d]\ntype = "dac"\ninstrument = "daq1"\nchannel = 0\n')
+    found = after_crash(here(nets), ["out"])
+    assert [net.safe.settings for net in found.nets if net.safe] == [(("output", "off"),)]
+    assert after_crash(here(nets, "daq1"), ["d"]).unknown == {"d": "It has no safe state in nets.toml."}
+    (dac,) = to_switch_off(here(nets, "daq1"), []).nets
+    assert dac.safe is None  # it is only read
