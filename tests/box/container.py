@@ -184,6 +184,7 @@ def booted(wheel: Path) -> Iterator[Box]:
         )  # fmt: skip
         stack.callback(_end, nspawn)
         _until_up(nspawn, ready, log.name)
+        ready.close()  # else what systemd reports later would fill it, and then systemd waits for us
         inner = _only_child(nspawn.pid)
         box = Box(_only_child(inner), Path(f"/proc/{inner}/root{mount}/up"))
         box.run("ldconfig")

@@ -201,3 +201,10 @@ def test_on_a_full_disk_scripts_still_pause_and_resume(box):
     finally:
         box.run("mount", "-o", "remount,size=50%", "/run")
         box.run("rm", "/filler")
+
+
+@pytest.mark.slow
+def test_a_box_whose_jobs_take_long_still_answers(box):
+    """systemd reports such a job three times a second from its fifth second on, to whoever started the box."""
+    box.run("systemd-run", "--property=Type=oneshot", "sleep", "15")
+    assert box.run("systemctl", "show", "--property=NFailedUnits", timeout=20).stdout
