@@ -235,7 +235,7 @@ def test_a_pause_does_not_stop_the_clock(run, client):
     process = run(text, options=("--timeout", "3"))  # in which it pauses
     pause = client.paused()
     process.err.expect("the whole run ends in ")
-    assert process.err.expect("s, paused or not (--timeout)")[0] in "123"
+    assert process.err.expect("s (lager python --timeout)")[0] in "123"
     assert client.resumed(pause["id"])[0] == "interrupted"
     assert process.out.rest() == "put away\n"
     assert process.wait() == 124
