@@ -59,7 +59,7 @@ def test_a_safe_state_keeps_its_settings_in_the_order_of_the_file(safe, settings
         ("safe = {voltage = -1}", r"nets\.out\.safe\.voltage: should be a number"),
         ("safe = {voltage = nan}", r"nets\.out\.safe\.voltage: should be a number"),
         ("safe = {volts = 1}", r"nets\.out\.safe\.volts: unknown key"),
-        ('safe_after = "always"', r"nets\.out\.safe_after: there is no safe beside it"),
+        ('safe_after = "always"', r"nets\.out\.safe_after: needs a key safe in the same net"),
         ('safe = "off"\nsafe_after = "exit"', r"nets\.out\.safe_after: should be \"crash\" or \"always\""),
         ('safe = "off"\nsafe_order = 1.5', r"nets\.out\.safe_order: should be a whole number"),
     ],
