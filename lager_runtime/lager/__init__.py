@@ -40,7 +40,7 @@ def pause(
     script's user open a Python console in the paused process. `on_timeout` says what happens at the timeout: "resume"
     resumes the script; "raise" raises PauseTimeout here; "exit" ends the process with 124 through its `finally` blocks,
     those of the main thread too. Blocks the calling thread only. Outside `lager python`, or with LAGER_BREAKPOINTS set
-    to off, 0, false or no, it returns at once. Never raises unless `on_timeout="raise"`: it reports invalid arguments
+    to off, 0, false or no, it returns at once. Raises only what `on_timeout` asks for: it reports invalid arguments
     and errors of the bus in one line on standard error. (Ctrl-C is not caught.)
     """
     to_raise = _pause(_caller(), label, timeout, interactive, on_timeout)
@@ -157,7 +157,7 @@ def _pause(
     try:
         if _is_off():
             return None
-        began = sys._lager_start.monotonic()  # type: ignore[attr-defined]
+        began = _monotonic()
         limit = _make_room()
         if sys.is_finalizing():
             raise RuntimeError("Python is ending")
@@ -175,6 +175,17 @@ def _pause(
         del frame
         if limit and sys.getrecursionlimit() == limit + _ROOM:
             sys.setrecursionlimit(limit)
+
+
+def _monotonic() -> float:
+    """Return the monotonic time in seconds, even if a test has stopped the clock."""
+    start = getattr(sys, "_lager_start", None)
+    if start is None:  # the process was made part of a run after it had started
+        from time import monotonic
+
+        return monotonic()
+    seconds: float = start.monotonic()
+    return seconds
 
 
 def _make_room() -> int:

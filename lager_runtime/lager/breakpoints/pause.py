@@ -61,7 +61,8 @@ def ask(place: Place, text: str, timeout: object, question: Question) -> Ended:
 
 def _until_ended(pause: PauseState, about: str, began: float) -> Ended:
     """Report the pause to lagerd, and wait for its end. Raises LagerError if lagerd does not accept it."""
-    with sys._lager_start.descriptors():  # type: ignore[attr-defined]
+    start = getattr(sys, "_lager_start", None)
+    with contextlib.nullcontext() if start is None else start.descriptors():
         ended = _carried(pause, about, began)
     if isinstance(ended, CannotPause):
         try:

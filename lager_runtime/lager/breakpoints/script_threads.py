@@ -69,7 +69,8 @@ class _Unloaded:
         name = "MainThread"
 
         def __init__(self) -> None:
-            self.ident = sys._lager_start.main_ident  # type: ignore[attr-defined]
+            start = getattr(sys, "_lager_start", None)
+            self.ident = threading.main_thread().ident if start is None else start.main_ident
 
         def is_alive(self) -> bool:
             return True

@@ -269,8 +269,8 @@ def test_several_boxes_in_one_table(lager, near, client, run):
 
 def test_an_answer_that_cannot_be_read_hides_no_other(lager, near):
     near.answering(
-        "import os\nfrom lager_cli.boxes.protocol import *\n"
-        "os.write(1, greeting('1') + head(Kind.DATA, Stream.OUT, 12) + b'[{\"id\": 1}]\\n' + encode(Kind.EXIT, 0))\n"
+        "import os\nfrom lager_cli.boxes.protocol import *\nos.write(1, greeting('1'))\n"
+        "os.write(1, head(FrameKind.DATA, Stream.OUT, 12) + b'[{\"id\": 1}]\\n' + encode(FrameKind.EXIT, 0))\n"
         "while os.read(0, 4096):\n    pass\n",
         beside="near",
     )
@@ -303,14 +303,14 @@ LATE = """import os, time
 from lager_cli.boxes.protocol import *
 os.write(1, greeting('1'))
 while True:
-    os.write(1, encode(Kind.BEAT))
+    os.write(1, encode(FrameKind.BEAT))
     time.sleep(0.1)
 """
 FLOOD = """import os
 from lager_cli.boxes.protocol import *
 os.write(1, greeting('1'))
 while True:
-    os.write(1, head(Kind.DATA, Stream.{}, 1 << 16) + bytes(1 << 16))
+    os.write(1, head(FrameKind.DATA, Stream.{}, 1 << 16) + bytes(1 << 16))
 """
 HURRIED = "from lager_cli import main\nfrom lager_cli.boxes import fan_out\nfan_out._ANSWER_SECONDS = 10.0\nmain.main()"
 
@@ -344,7 +344,7 @@ def test_an_odd_answer_does_not_stop_the_check(near, lager, said):
     near.answering(
         "import os\nfrom lager_cli.boxes.protocol import *\n"
         f"said = {said!r}.encode()\n"
-        "os.write(1, greeting('1') + head(Kind.DATA, Stream.OUT, len(said)) + said + encode(Kind.EXIT, 0))\n"
+        "os.write(1, greeting('1') + head(FrameKind.DATA, Stream.OUT, len(said)) + said + encode(FrameKind.EXIT, 0))\n"
         "while os.read(0, 4096):\n    pass\n",
         beside="near",
     )
@@ -368,7 +368,8 @@ def test_the_check_compares_versions_with_their_commits(near, lager):
         near.answering(
             "import os\nfrom lager_cli.boxes.protocol import *\n"
             f"said = {said!r}.encode()\n"
-            "os.write(1, greeting('1') + head(Kind.DATA, Stream.OUT, len(said)) + said + encode(Kind.EXIT, 0))\n"
+            "os.write(1, greeting('1') + head(FrameKind.DATA, Stream.OUT, len(said)) + said)\n"
+            "os.write(1, encode(FrameKind.EXIT, 0))\n"
             "while os.read(0, 4096):\n    pass\n",
             beside="near",
         )

@@ -96,7 +96,7 @@ def test_a_paused_run_and_its_console(box, script, client, spoken, size):
     assert re.search(rf"\nlager: {id} resumed by \w+ .*; this console ends$", console.shown)
     code = run.wait()
     assert re.search(
-        r"\n  then .*\nlager: .* resumed by .*\nput away\nTraceback \(most recent call last\)",
+        r"\n  timeout .*\nlager: .* resumed by .*\nput away\nTraceback \(most recent call last\)",
         run.shown,
     )
     assert code == 1, run.shown
@@ -119,7 +119,7 @@ def test_the_table_shows_a_pause_and_opens_its_console(box, run, client, size):
     id = client.paused()["id"]
     table = box("breakpoints", "--watch", size=size)
     table.until(lambda shown: re.search(rf"\n> {id}  before the load .* 3m\d\ds", shown))
-    assert table.lines[-1].startswith("1 paused  j/k select")
+    table.until(lambda _: table.lines[-1].startswith("1 paused  j/k select"))
     assert len(table.lines) == size[1]
     table.type("o")
     at_prompt(table)

@@ -252,7 +252,7 @@ def test_console_commands(paused, console, client):
     answered(screen, ":extend soon", "lager: That is not a valid duration.")
     answered(screen, "missing?", "Cannot look up missing")
     screen.resize(60, 60)
-    shown = answered(screen, "lager.pause?", "\nStand still here until").rpartition("lager.pause?")[2]
+    shown = answered(screen, "lager.pause?", "\nPause here until the script is resumed").rpartition("lager.pause?")[2]
     assert re.search(r"signature +pause\(label=None, .*,\n.*on_timeout='resume'\)\n", shown)  # wrapped, not cut
     assert "…" not in shown
     screen.resize(200, 60)

@@ -110,7 +110,12 @@ def test_an_import_brings_next_to_nothing():
         "socket",
         "typing",
     }
-    assert {name for name in names if name.startswith("lager")} == {"lager", "lager.fork_lock"}
+    assert {name for name in names if name.startswith("lager")} == {
+        "lager",
+        "lager.at_end",
+        "lager.fork_lock",
+        "lager.variables",
+    }
 
 
 def test_a_disabled_pause_costs_next_to_nothing(monkeypatch):
