@@ -1,6 +1,7 @@
 # make demo       a script that pauses, on a simulated bench
 # make check      ruff, mypy and the directions of imports
 # make test       each behaviour once, in a random order; SEED=N repeats one
+# make test-variants  the further variants of the tests that have many
 # make again      the tests that failed in the last make test, one by one
 # make test-slow  repetitions, stress and random search
 # make fuzz       random search by every property, for SECONDS from SEED on
@@ -15,16 +16,19 @@ VENV ?= .venv
 WORKERS ?= 4
 
 DEMO_NEEDS = dbus-daemon:dbus-daemon
-TEST_NEEDS = $(DEMO_NEEDS) git:git busctl:systemd systemd-nspawn:systemd-container dbus-send:dbus-bin pkcheck:polkitd ssh:openssh-client sshd:openssh-server ip:iproute2 strace:strace zsh:zsh fish:fish
+TEST_NEEDS = $(DEMO_NEEDS) git:git busctl:systemd systemd-nspawn:systemd-container dbus-send:dbus-bin pkcheck:polkitd ssh:openssh-client sshd:openssh-server ip:iproute2 strace:strace zsh:zsh fish:fish lsusb:usbutils
 
 .DELETE_ON_ERROR:
-.PHONY: demo test again test-slow fuzz mutants bench stress coverage check clean needs-demo needs-test
+.PHONY: demo test test-variants again test-slow fuzz mutants bench stress coverage check clean needs-demo needs-test
 
 demo: $(VENV)/demo
 	$(VENV)/bin/lager python examples/inspect_bench.py
 
 test: $(VENV)/test needs-test
-	$(VENV)/bin/pytest -n $(WORKERS) --dist loadgroup -m "not slow" $(if $(SEED),-p randomly --randomly-seed=$(SEED)) $(TESTS)
+	$(VENV)/bin/pytest -n $(WORKERS) --dist loadgroup -m "not slow and not variant" $(if $(SEED),-p randomly --randomly-seed=$(SEED)) $(TESTS)
+
+test-variants: $(VENV)/test needs-test
+	$(VENV)/bin/pytest -n $(WORKERS) --dist loadgroup -m "variant and not slow" $(if $(SEED),-p randomly --randomly-seed=$(SEED)) $(TESTS)
 
 again: $(VENV)/test needs-test
 	$(VENV)/bin/pytest -n 1 --dist loadgroup -m "not slow" -p no:randomly --last-failed --last-failed-no-failures none

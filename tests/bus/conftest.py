@@ -22,8 +22,8 @@ _VARIANTS = 3
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of a test with many variants, each of which starts processes, the first few are part of `make test`, all of
-    `make test-slow`."""
+    """Of a test with many variants, each of which starts processes, the first few are part of `make test`, the
+    others of `make test-variants`."""
     variants: dict[tuple[Path, str], list[pytest.Function]] = {}
     for item in items:
         if (
@@ -35,7 +35,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for those in variants.values():
         those.sort(key=lambda item: sorted(item.callspec.indices.items()))
         for item in those[_VARIANTS:]:
-            item.add_marker(pytest.mark.slow)
+            item.add_marker(pytest.mark.variant)
 
 
 def _short_folder() -> "tempfile.TemporaryDirectory[str]":
