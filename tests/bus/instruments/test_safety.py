@@ -257,6 +257,7 @@ def test_a_claim_that_was_never_released_is_found_after_a_reboot(own_station, ho
     own_station.start_lagerd()
     told(client, "MadeSafe", nets.key())
     assert not nets.is_on()
+    assert listed(client) == []  # so the record of the claim is gone, too
     own_station.kill_lagerd()
     own_station.start_lagerd()
     assert listed(client) == []
