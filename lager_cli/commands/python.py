@@ -12,7 +12,6 @@ from lager import variables
 from lager.contract import LONGEST_RUN
 from lager.errors import LagerError
 from lager.text import printable
-from lager_cli.commands import resume
 from lager_cli.daemon import get
 from lager_cli.display import output
 from lager_cli.linux import hide_arguments
@@ -253,14 +252,20 @@ def _without(settings: tuple[str, ...], words: list[str]) -> list[str]:
     return rest
 
 
-def _here(asked: _Asked) -> int:
-    file_options.check(asked.added)
-    if asked.resume is not None:
-        return resume.resume(None if asked.resume == _ONLY_ONE else asked.resume)
+def _resume(asked: _Asked) -> int:
+    from lager_cli.commands import resume  # a run does not need it
+
     if asked.continue_all:
         return resume.resume_all()
     if asked.extend is not None:
         return resume.extend(*asked.extend)
+    return resume.resume(None if asked.resume == _ONLY_ONE else asked.resume)
+
+
+def _here(asked: _Asked) -> int:
+    file_options.check(asked.added)
+    if asked.resume is not None or asked.continue_all or asked.extend is not None:
+        return _resume(asked)
     if asked.pause is not None:
         from lager_cli.runs import request_pause
 
