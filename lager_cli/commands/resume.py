@@ -1,6 +1,6 @@
 """`lager python --continue`, `--continue-all` and `--extend`: resume a paused script, or give it more time."""
 
-from lager.text import time_left
+from lager.text import time_given
 from lager_cli.commands.own import only_pause
 from lager_cli.daemon import ask
 from lager_cli.display import output
@@ -22,5 +22,5 @@ def resume_all() -> int:
 def extend(id: str, seconds: float) -> int:
     """Give a pause more seconds; 0 removes its limit."""
     remaining = ask("Extend", "sd", id, seconds)[0]
-    output.say(f"{id} has {time_left(remaining)} left." if remaining else f"{id} waits until it is resumed.")
+    output.say(f"{time_given(id, remaining)}.")
     return 0

@@ -14,11 +14,12 @@ from lager_cli.console.line_frontends import Frontend, PipeFrontend
 from lager_cli.console.meta_commands import MetaCommands
 from lager_cli.console.relay import opened, serve
 from lager_cli.display import output
+from lager_cli.linux.tty import has_only_lines
 
 
 def is_ours(watch: bool, relay: bool) -> bool:
     """Return whether this side shows a console on a box, from its frames; else the whole command runs on the box."""
-    return os.isatty(0) and os.isatty(1) and not (_is_dumb() or watch or relay)
+    return os.isatty(0) and os.isatty(1) and not (has_only_lines() or watch or relay)
 
 
 def attach(id: str | None, box: str | None = None, *, watch: bool = False, relay: bool = False) -> int:
@@ -74,15 +75,10 @@ def _session(script: Attached, id: str, number: int, box: str | None) -> Fronten
     meta_commands = MetaCommands(script)
     if not os.isatty(0):
         return PipeFrontend(script, meta_commands)
-    if not os.isatty(1) or _is_dumb():
+    if not os.isatty(1) or has_only_lines():
         from lager_cli.console.line_frontends import PlainFrontend
 
         return PlainFrontend(script, id, meta_commands)
     from lager_cli.console.prompt import PromptFrontend
 
     return PromptFrontend(script, id, number, meta_commands, suspends=box is None)
-
-
-def _is_dumb() -> bool:
-    """Return whether the terminal supports only lines."""
-    return os.environ.get("TERM", "dumb") in ("", "dumb", "unknown")

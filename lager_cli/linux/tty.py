@@ -24,6 +24,11 @@ def apply(fd: int, described: list[Any]) -> None:
     termios.tcsetattr(fd, termios.TCSANOW, [*described[:6], keys])
 
 
+def has_only_lines() -> bool:
+    """Return whether the terminal has no escape sequences, by TERM."""
+    return os.environ.get("TERM", "dumb") in ("", "dumb", "unknown")
+
+
 def in_foreground(terminal: int) -> bool:
     """Return whether this job gets the keys of `terminal`."""
     try:

@@ -12,8 +12,9 @@ from lager import variables
 from lager.bus.facade import Bus
 from lager.contract import BREAKPOINTS, BREAKPOINTS_PATH
 from lager.errors import LagerError
-from lager.text import time_left
+from lager.text import time_given
 from lager_cli.daemon import identify
+from lager_cli.linux.tty import has_only_lines
 from lager_cli.run_terminal.typed_line import HELP, TypedLine, Wish
 
 
@@ -59,14 +60,14 @@ class LineActions:
 
     async def _extend(self, bus: Bus, id: str, seconds: float) -> None:
         left = await self._ask(bus, "Extend", "sd", id, seconds)
-        self._say(f"{id} has {time_left(left)} left" if left else f"{id} waits until it is resumed")
+        self._say(time_given(id, left))
 
     async def _ask(self, bus: Bus, member: str, signature: str, *values: Any) -> Any:
         identify(bus, "enter", start=False)
         return (await bus.call(BREAKPOINTS, BREAKPOINTS_PATH, member, signature, *values))[0]
 
     async def _open_console(self, id: str) -> None:
-        if os.environ.get("TERM", "dumb") in ("", "dumb", "unknown"):
+        if has_only_lines():
             # There Ctrl-C is a signal, which would reach the script, too.
             self._say(f"this terminal has no room for a console; open it from another one: lager console {id}")
         else:

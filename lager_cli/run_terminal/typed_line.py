@@ -6,10 +6,10 @@ A pause takes Enter, and `e`, `o` and `s`. A question takes an answer, and the s
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from lager.contract import EXTENSION
 from lager.question import Question
 from lager.text import seconds_of
 
-_EXTENSION = 300.0
 HELP = "press Enter on an empty line to resume, or type e (5 more minutes), o (console) or s (show)"
 
 
@@ -43,7 +43,7 @@ def line(typed: bytes, question: Question | None) -> TypedLine:
         return TypedLine(Wish.ANSWER, text)
     command = word.removeprefix(":")
     if command == "e":
-        seconds = seconds_of(rest) if rest else _EXTENSION
+        seconds = seconds_of(rest) if rest else EXTENSION
         return TypedLine(Wish.UNKNOWN) if seconds is None else TypedLine(Wish.EXTEND, seconds=seconds)
     known = {"o": Wish.CONSOLE, "s": Wish.SHOW}
     if command in known and not rest:

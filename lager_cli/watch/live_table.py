@@ -16,8 +16,9 @@ from prompt_toolkit.layout import ConditionalContainer, HSplit, Layout, Window
 from prompt_toolkit.layout.controls import BufferControl, FormattedTextControl
 from prompt_toolkit.layout.processors import BeforeInput
 
+from lager.contract import EXTENSION
 from lager.errors import LagerError
-from lager.text import printable, seconds_of, time_left
+from lager.text import printable, seconds_of, time_given
 from lager_cli.display.pause_table import HEADERS, row
 from lager_cli.display.tables import fitted
 from lager_cli.follower import Following
@@ -26,7 +27,6 @@ from lager_cli.watch.selection import RowSelection
 if TYPE_CHECKING:
     from lager.contract import PauseDetails
 
-_FIVE_MINUTES = 300.0
 _KEYS = "j/k select  c continue  e +5m  E extend  o console  ? help  q leave"
 _HELP = """\
   j, k, arrows     select; also Page Up, Page Down, Home and End
@@ -149,7 +149,7 @@ class LiveTable:
             **dict.fromkeys(("home", "g"), partial(self._move, -_ALL)),
             **dict.fromkeys(("end", "G"), partial(self._move, _ALL)),
             "c": lambda: self._ask_lagerd("Continue", "s"),
-            "e": lambda: self._ask_lagerd("Extend", "sd", _FIVE_MINUTES),
+            "e": lambda: self._ask_lagerd("Extend", "sd", EXTENSION),
             "E": self._ask_for_time,
             **dict.fromkeys(("o", "enter"), self._open),
             "?": self._help,
@@ -228,9 +228,5 @@ class LiveTable:
         except LagerError as problem:
             self._message = printable(problem, 1000)
         else:
-            self._message = f"Resumed {id}." if member == "Continue" else _extended(id, answer)
+            self._message = f"Resumed {id}." if member == "Continue" else f"{time_given(id, answer)}."
         self._app.invalidate()
-
-
-def _extended(id: str, remaining: float) -> str:
-    return f"{id} has {time_left(remaining)} left." if remaining else f"{id} waits until it is resumed."

@@ -84,10 +84,8 @@ def ask(
     LAGER_BREAKPOINTS set to off, it times out at once. Raises InvalidArgument if the arguments do not fit each other.
     """
     try:
-        asking = load("lager.breakpoints.ask")
-        answer: bool | str | float = asking.ask(
-            _caller(), question, kind, choices, unit, low, high, default, timeout, label
-        )  # fmt: skip
+        asked = load("lager.question").question(question, kind, choices, unit, low, high, default)
+        answer: bool | str | float = load("lager.breakpoints.ask").ask(_caller(), asked, timeout, label)
         return answer
     except Exception as error:
         if type(error).__module__ != "lager.errors":

@@ -90,6 +90,7 @@ ON_TIMEOUT = ("resume", "raise", "exit")  # what a pause can do at its timeout; 
 TIMED_OUT = 124  # the exit code after a timeout, as of timeout(1)
 LONGEST = 10 * 365 * 86400.0  # seconds of a pause, or of waiting for an instrument
 PATH_LENGTH = 1024
+EXTENSION = 300.0  # seconds that the key `e` adds to a pause
 DEFAULT_TIMEOUT = 300.0  # seconds of a pause, if neither the script nor lagerd.toml sets another
 LONGEST_RUN = 300.0  # seconds; the maximum of --timeout, if lagerd.toml does not set another
 

@@ -108,6 +108,11 @@ def time_left(seconds: float) -> str:
     return duration(math.ceil(seconds - 0.001))
 
 
+def time_given(id: str, seconds: float) -> str:
+    """Return what to say of a pause that was extended: how much time it has left; 0 for no timeout."""
+    return f"{id} has {time_left(seconds)} left" if seconds else f"{id} waits until it is resumed"
+
+
 def duration(seconds: float) -> str:
     """Return a duration as `45s`, `4m05s` or `2h00m`, rounded down."""
     whole = math.floor(seconds)

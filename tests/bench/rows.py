@@ -51,17 +51,22 @@ def raw_call(station: Station, rounds: int) -> list[float]:
 
 def resume(station: Station, rounds: int) -> list[float]:
     """From the start of Continue to the next statement of the script."""
-    samples = []
     with client(station) as one, running(station, PAUSING, str(rounds)) as process:
+        return resumes(one, process, rounds)
 
-        async def go_on(id: str) -> float:
-            began = time.monotonic()
-            await one.bus.call(NAME, PATH, "Continue", "s", id)
-            return began
 
-        for _ in range(rounds):
-            began = one.do(go_on(one.paused()["id"]))
-            samples.append(float(process.out.expect("\n")) - began)
+def resumes(one: Client, process: Process, rounds: int) -> list[float]:
+    """The same of a script that is running already."""
+    samples = []
+
+    async def go_on(id: str) -> float:
+        began = time.monotonic()
+        await one.bus.call(NAME, PATH, "Continue", "s", id)
+        return began
+
+    for _ in range(rounds):
+        began = one.do(go_on(one.paused()["id"]))
+        samples.append(float(process.out.expect("\n")) - began)
     return samples
 
 

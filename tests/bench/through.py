@@ -6,10 +6,10 @@ import time
 from collections.abc import Iterator
 
 from tests.bench.figures import Row, times
-from tests.bench.rows import resume
+from tests.bench.rows import resume, resumes
 from tests.bench.scale import Scale
 from tests.bench.scripts import client, running
-from tests.client import NAME, PATH, Client
+from tests.client import Client
 from tests.processes import Process
 from tests.station import Station
 
@@ -76,14 +76,4 @@ def _through(one: Client, rounds: int) -> list[float]:
 def _resumes(one: Client, process: Process, rounds: int) -> list[float]:
     """From the start of Continue to the next statement of the script, through which nothing was asked."""
     process.out.expect("\n")
-    samples = []
-
-    async def go_on(id: str) -> float:
-        began = time.monotonic()
-        await one.bus.call(NAME, PATH, "Continue", "s", id)
-        return began
-
-    for _ in range(rounds):
-        began = one.do(go_on(one.paused()["id"]))
-        samples.append(float(process.out.expect("\n")) - began)
-    return samples
+    return resumes(one, process, rounds)

@@ -9,30 +9,17 @@ from types import FrameType
 from typing import Any
 
 import lager
-from lager import question, variables
+from lager import variables
 from lager.breakpoints import banner, pause
 from lager.breakpoints.notices import say
+from lager.contract import DEFAULT_TIMEOUT
 from lager.errors import InvalidArgument, LagerError, NoAnswer
 from lager.inspection.location import Place
 from lager.question import Answer, Question
 
-_DEFAULT_TIMEOUT = 300.0
 
-
-def ask(
-    frame: FrameType,
-    text: object,
-    kind: object,
-    choices: object,
-    unit: object,
-    low: object,
-    high: object,
-    default: object,
-    timeout: object,
-    label: object,
-) -> Answer:
+def ask(frame: FrameType, asked: Question, timeout: object, label: object) -> Answer:
     """Ask at `frame` and return the answer; see lager.ask. Blocks the calling thread."""
-    asked = question.question(text, kind, choices, unit, low, high, default)
     place = Place.of_call(frame)
     del frame
     where = banner.where(pause.describe(place, None, None, False))  # now, since a place forgets its frames
@@ -69,7 +56,7 @@ def _on_terminal(asked: Question, timeout: object, where: str) -> Answer:
     if fd is None:
         return _without(asked, where)
     limit = pause.timeout_of(timeout)
-    seconds = _DEFAULT_TIMEOUT if limit is None else limit
+    seconds = DEFAULT_TIMEOUT if limit is None else limit
     ends = time.monotonic() + seconds if seconds else None
     while True:
         say(f"{banner.prompt(asked)} ", begin_line=True)
