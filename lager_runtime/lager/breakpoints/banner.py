@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import lager
 from lager import variables
-from lager.question import Question, shown
 from lager.text import duration, printable, time_left
 
 if TYPE_CHECKING:
     from lager.contract import PauseKeys
+    from lager.question import Question
 
 _HOW = {
     "enter": "with Enter",
@@ -36,7 +36,7 @@ def paused(
     *,
     enter: bool,
     dropped: int = 0,
-    question: Question | None = None,
+    question: "Question | None" = None,
 ) -> str:
     """Return the banner of a pause. `remaining` is in seconds, 0 without a timeout.
 
@@ -52,7 +52,7 @@ def paused(
         ways = [f"type {question.wanted()}"] if enter else [question.wanted()]
         lines.append("  answer    " + ", or: ".join([*ways, f"lager answer {id} VALUE{box}"]))
         if question.default is not None:
-            lines.append(f"  default   {shown(question.default)}" + (" (Enter)" if enter else ""))
+            lines.append(f"  default   {_shown(question.default)}" + (" (Enter)" if enter else ""))
     else:
         ways = ["press Enter"] if enter else []
         lines.append("  resume    " + ", or: ".join([*ways, f"lager python --continue {id}{box}"]))
@@ -64,13 +64,19 @@ def paused(
     return "\n".join(lines) + "\n"
 
 
-def prompt(question: Question) -> str:
+def prompt(question: "Question") -> str:
     """The question, as it is asked on a terminal without lagerd."""
-    default = "" if question.default is None else f"; Enter: {shown(question.default)}"
+    default = "" if question.default is None else f"; Enter: {_shown(question.default)}"
     return f"lager: {question.text} ({question.wanted()}{default})"
 
 
-def _at_deadline(question: Question | None) -> str:
+def _shown(answer: object) -> str:
+    from lager.question import shown  # every command imports this module, and few of them a question
+
+    return shown(answer)
+
+
+def _at_deadline(question: "Question | None") -> str:
     if question is None:
         return ""
     return "no answer" if question.default is None else "default"
@@ -83,11 +89,11 @@ def where(details: "PauseKeys | dict[str, Any]") -> str:
 
 
 def resumed(
-    details: "PauseKeys", reason: str, by: dict[str, Any], seconds: float, question: Question | None = None
+    details: "PauseKeys", reason: str, by: dict[str, Any], seconds: float, question: "Question | None" = None
 ) -> str:
     """Return the line that says why a pause of `seconds` ended, and who ended it."""
     said = why(reason, by, _at_deadline(question) or details.get("on_timeout", ""))
-    answer = f": {shown(by['answer'])}" if reason in ("answered", "continued") and "answer" in by else ""
+    answer = f": {_shown(by['answer'])}" if reason in ("answered", "continued") and "answer" in by else ""
     return f"lager: {details['id']} {said}{answer}, after {duration(seconds)}\n"
 
 
