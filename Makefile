@@ -15,6 +15,9 @@ PYTHON ?= python3
 VENV ?= .venv
 WORKERS ?= 4
 
+# With it, each of the thousands of processes that the tests start would compile lager anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 DEMO_NEEDS = dbus-daemon:dbus-daemon
 TEST_NEEDS = $(DEMO_NEEDS) git:git busctl:systemd systemd-nspawn:systemd-container dbus-send:dbus-bin pkcheck:polkitd ssh:openssh-client sshd:openssh-server ip:iproute2 strace:strace zsh:zsh fish:fish lsusb:usbutils
 

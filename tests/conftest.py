@@ -1,9 +1,10 @@
 """With CI set, a skipped test fails the run. Signals that the caller ignores, as nohup and background jobs do, are
-reset, so that what the tests start does not ignore them. Hypothesis measures no times: the machine may do other
-things."""
+reset, so that what the tests start does not ignore them. What the tests start may keep its bytecode: it would compile
+lager anew in each process. Hypothesis measures no times: the machine may do other things."""
 
 import os
 import signal
+import sys
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -13,6 +14,9 @@ _PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("fixed", _PATIENT, derandomize=True, database=None)
 settings.register_profile("fuzz", _PATIENT, derandomize=False, database=None, print_blob=True)
 settings.load_profile("fuzz" if os.environ.get("LAGER_FUZZ") else "fixed")
+
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
