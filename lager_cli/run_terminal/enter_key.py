@@ -1,35 +1,20 @@
-"""What `lager python` does beside its script: starts lagerd, reads the Enter that resumes, shows the time left, and
+"""What `lager python` does beside its script: starts lagerd, resumes a pause at Enter, shows the time left, and
 announces pauses whose banner is not visible.
 
 Invariants:
 
-- The keys belong to the script. We read them only while a pause of this run exists and this job is in the
-  foreground of the terminal. At any other moment a key stays in the terminal for the script or the shell.
-- We read through our own file description of the terminal, opened non-blocking. O_NONBLOCK belongs to the description,
-  so the script's own standard input stays blocking.
 - One thread owns everything: the event loop, the bus, the terminal. The main thread only starts it and cancels it.
 - A line is meant for exactly one pause: the one whose banner is the last. What was typed before a banner is dropped, so
   a late Enter cannot resume the next pause.
 - While a command that was typed runs (the console, say), the keys are its own.
 
-Races:
-
-- Signals and the answer to List may arrive in either order. While the answer is pending, `_ended` collects the ids of
-  the pauses that have ended, so that an older answer cannot bring one back.
-- lagerd may stop or restart between any two events. Without an owner of the name all pauses are forgotten and the keys
-  are released; a new owner announces the pauses again.
-- Line input arrives in the background too (the shell reads it there). Level-triggered polling would spin, so the
-  terminal is watched edge-triggered: an edge only means "look again whether we are in the foreground".
-- A user can type Enter before the shell's `fg` has made us the foreground job. `_look` therefore tries once more after
-  _TYPED_AHEAD seconds.
-- In the background a read fails with EIO, because SIGTTIN is blocked; the line then stays in the terminal.
+The races between the script, the shell and us for the keys are told in terminal_lines, those between lagerd's signals
+and its List in run_pauses.
 """
 
 import contextlib
 import math
 import os
-import select
-import termios
 import threading
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
@@ -40,7 +25,7 @@ from lager.contract import BREAKPOINTS, BREAKPOINTS_PATH
 from lager.errors import LagerError, NoDaemon, Refusal
 from lager_cli.daemon import identify
 from lager_cli.display import output
-from lager_cli.linux.tty import in_foreground
+from lager_cli.run_terminal.run_pauses import RunPauses
 
 if TYPE_CHECKING:
     import asyncio
@@ -52,11 +37,11 @@ if TYPE_CHECKING:
     from lager_cli.run_terminal.countdown import Countdown
     from lager_cli.run_terminal.direct_pauses import DirectPauses
     from lager_cli.run_terminal.line_actions import LineActions
+    from lager_cli.run_terminal.terminal_lines import TerminalLines
     from lager_cli.run_terminal.typed_line import TypedLine
     from lager_cli.run_terminal.unseen_pauses import UnseenPauses
 
 _RETRY_FIRST, _RETRY_LAST = 0.1, 2.0  # seconds between two looks for a bus that was lost
-_TYPED_AHEAD = 0.5  # seconds that a shell needs at most to give us the terminal
 
 
 class EnterKey:
@@ -75,6 +60,7 @@ class EnterKey:
         """`keys_are_ours`: the script has no terminal, so we drop what was typed before a pause; there is no countdown,
         since the script's output, in `logs`, is shown late. `row` is the file that the countdown locks."""
         self._run_id = run_id
+        self._pauses = RunPauses(run_id)
         self._ends = ends
         self._address = address
         self._keys_are_ours = keys_are_ours
@@ -83,16 +69,11 @@ class EnterKey:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._attending: asyncio.Task[None] | None = None
         self._bus: Bus | None = None
-        self._terminal = -1
+        self._lines: TerminalLines | None = None
         self._countdown: Countdown | None = None
         self._unseen: UnseenPauses | None = None
-        self._edges: select.epoll | None = None
         self._direct: DirectPauses | None = None
-        self._later: asyncio.TimerHandle | None = None
-        self._pauses: dict[str, None] = {}
-        self._noted: dict[str, Question | None] = {}  # in the order of their banners, also without lagerd
         self._actions: LineActions | None = None
-        self._ended: set[str] | None = None
         self._asked: set[str] = set()  # Continue was sent, and Resumed has not arrived
         self._lost_said = False
         self._thread = threading.Thread(target=self._work, name="enter key", daemon=True)
@@ -143,9 +124,11 @@ class EnterKey:
 
     def _begin(self, last_write: "LastWrite | None") -> None:
         if os.isatty(0):
+            from lager_cli.run_terminal.terminal_lines import TerminalLines
+
             with contextlib.suppress(OSError):
-                self._terminal = os.open(os.ttyname(0), os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC | os.O_NONBLOCK)
-        if self._terminal >= 0:
+                self._lines = TerminalLines(self._keys_wanted, self._take, self._leave)
+        if self._lines is not None:
             from lager_cli.run_terminal.direct_pauses import DirectPauses
             from lager_cli.run_terminal.line_actions import LineActions
 
@@ -161,7 +144,7 @@ class EnterKey:
             from lager_cli.run_terminal.unseen_pauses import UnseenPauses
 
             self._unseen = UnseenPauses(
-                self._logs, enter=self._terminal >= 0, told=self._row_anew, last_write=last_write
+                self._logs, enter=self._lines is not None, told=self._row_anew, last_write=last_write
             )
 
     async def _stay_connected(self, connect: "Callable[[str], Coroutine[Any, Any, Bus]]") -> None:
@@ -211,10 +194,10 @@ class EnterKey:
 
     async def _find(self, bus: "Bus", *, start: bool) -> None:
         """Add the pauses that exist already, except those that ended meanwhile: the signals are newer."""
-        self._ended = set()
+        self._pauses.begin_listing()
         try:
             for pause in (await bus.call(BREAKPOINTS, BREAKPOINTS_PATH, "List", start=start))[0]:
-                if pause["id"] not in self._ended:
+                if not self._pauses.has_ended(pause["id"]):
                     self._note(pause)
         except NoDaemon as problem:
             if start:
@@ -222,28 +205,27 @@ class EnterKey:
         except Refusal:
             return  # lagerd is stopping; the next one announces the pauses again
         finally:
-            self._ended = None
+            self._pauses.end_listing()
 
     def _owned(self, owner: str) -> None:
         # A new lagerd announces the pauses again; without one, no signal would tell us which have ended.
         if owner:
             self._identify()
         else:
-            self._pauses.clear()
+            self._pauses.forget()
             self._decide()
             if self._countdown is not None:
                 self._countdown.clear()
 
     def _paused(self, signal: "Signal") -> None:
         pause = signal.args[1]
-        if self._keys_are_ours and pause["run_id"] == self._run_id and not self._pauses:
-            self._drop_keys()
+        if self._keys_are_ours and self._lines is not None and self._pauses.is_ours(pause) and not self._pauses:
+            self._lines.drop()
         self._note(pause)
 
     def _note(self, pause: "PauseDetails") -> None:
-        if pause["run_id"] == self._run_id:
-            self._pauses[pause["id"]] = None
-            self._noted.setdefault(pause["id"], _question(pause))
+        if self._pauses.is_ours(pause):
+            self._pauses.add(pause)
             self._asked.discard(pause["id"])
             self._decide()
             if self._unseen is not None:
@@ -255,11 +237,6 @@ class EnterKey:
         if self._countdown is not None:
             self._countdown.extended(signal.args[0], signal.args[1], signal.args[2].get("attached", []))
 
-    def _drop_keys(self) -> None:
-        with contextlib.suppress(termios.error):
-            if in_foreground(self._terminal):
-                termios.tcflush(self._terminal, termios.TCIFLUSH)
-
     def _resumed(self, signal: "Signal") -> None:
         self._end(signal.args[0])
         self._asked.discard(signal.args[0])
@@ -269,10 +246,7 @@ class EnterKey:
             self._countdown.resumed(signal.args[0])
 
     def _end(self, id: str) -> None:
-        self._pauses.pop(id, None)
-        self._noted.pop(id, None)
-        if self._ended is not None:
-            self._ended.add(id)
+        self._pauses.end(id)
         self._decide()
 
     def _direct_changed(self) -> None:
@@ -284,56 +258,13 @@ class EnterKey:
             self._say_lost()
         self._decide()
 
-    def _any_paused(self) -> bool:
-        return bool(self._pauses or self._direct)
+    def _keys_wanted(self) -> bool:
+        lent = self._actions is not None and self._actions.has_keys
+        return bool(self._pauses or self._direct) and not lent
 
     def _decide(self) -> None:
-        """Watch the terminal exactly while there is a pause to resume."""
-        wanted = self._any_paused() and self._terminal >= 0 and not self._keys_are_lent()
-        if wanted == (self._edges is not None):
-            return
-        assert self._loop is not None
-        if wanted:
-            # Edge-triggered: in the background the lines stay in the terminal for the shell. Each new line is only a
-            # reason to check whether we are in the foreground.
-            self._edges = select.epoll()
-            self._edges.register(self._terminal, select.EPOLLIN | select.EPOLLET)
-            self._loop.add_reader(self._edges.fileno(), self._look)
-        elif self._edges is not None:
-            self._stop_waiting()
-            self._loop.remove_reader(self._edges.fileno())
-            self._edges.close()
-            self._edges = None
-
-    def _look(self) -> None:
-        assert self._edges is not None
-        assert self._loop is not None
-        hung_up = any(event & select.EPOLLHUP for _, event in self._edges.poll(0))
-        self._read_all()
-        if hung_up:
-            self._leave()
-        elif self._any_paused() and not in_foreground(self._terminal):  # for the shell, or typed before its `fg`
-            self._stop_waiting()
-            self._later = self._loop.call_later(_TYPED_AHEAD, self._read_all)
-
-    def _read_all(self) -> None:
-        while self._any_paused() and not self._keys_are_lent() and in_foreground(self._terminal) and self._read():
-            pass
-
-    def _stop_waiting(self) -> None:
-        if self._later is not None:
-            self._later.cancel()
-        self._later = None
-
-    def _read(self) -> bool:
-        """Read one line. Return False if there is none."""
-        try:
-            typed = os.read(self._terminal, 4096)
-        except OSError:  # no line yet; or EIO: in the background, with SIGTTIN blocked
-            return False
-        if typed:
-            self._take(typed)
-        return True  # also after Ctrl-D: more may follow; a closed terminal has no foreground job, which ends the loop
+        if self._lines is not None:
+            self._lines.decide()
 
     def _row_anew(self) -> None:
         if self._countdown is not None:
@@ -346,13 +277,12 @@ class EnterKey:
 
         assert self._actions is not None
         id = self._meant()
-        question = self._noted.get(id)
+        question = self._pauses.question(id)
         line = typed_line.line(typed, question)
         if line.wish is Wish.RESUME and question is not None and question.default is None:
             self._say(f"{question.text} Type {question.wanted()}.")
         elif line.wish is Wish.RESUME:
-            if self._countdown is not None:
-                self._countdown.erase(self._terminal)
+            self._erase_countdown()
             self._resume(id)
         elif line.wish is Wish.ANSWER and question is not None:
             self._answer(id, question, line)
@@ -361,9 +291,7 @@ class EnterKey:
 
     def _meant(self) -> str:
         """Return the id of the pause whose banner is the last."""
-        direct = self._direct.ids() if self._direct else []
-        candidates = direct or list(self._pauses)
-        return next((id for id in reversed(self._noted) if id in candidates), candidates[-1])
+        return self._pauses.latest(self._direct.ids() if self._direct else ())
 
     def _resume(self, id: str) -> None:
         if self._direct:
@@ -387,15 +315,15 @@ class EnterKey:
         except Refusal as wrong:
             self._say(str(wrong))
             return
-        if self._countdown is not None:
-            self._countdown.erase(self._terminal)
+        self._erase_countdown()
         if self._direct:
             self._direct.answer(id, line.text)
         else:
             self._actions.start(self._bus, id, line)
 
-    def _keys_are_lent(self) -> bool:
-        return self._actions is not None and self._actions.has_keys
+    def _erase_countdown(self) -> None:
+        if self._countdown is not None and self._lines is not None:
+            self._countdown.erase(self._lines.terminal)
 
     def _keys_changed(self) -> None:
         self._row_anew()
@@ -412,25 +340,16 @@ class EnterKey:
     def _leave(self) -> None:
         if self._actions is not None:
             self._actions.close()
-        self._pauses.clear()
+        self._pauses.forget()
         if self._direct is not None:
             self._direct.close()
             self._direct = None
-        self._decide()
-        if self._terminal >= 0:
-            os.close(self._terminal)
-        self._terminal = -1
+        if self._lines is not None:
+            self._lines.close()
+            self._lines = None
         if self._countdown is not None:
             self._countdown.close()
             self._countdown = None
         if self._unseen is not None:
             self._unseen.close()
             self._unseen = None
-
-
-def _question(pause: "PauseDetails") -> "Question | None":
-    from lager.question import from_details
-
-    with contextlib.suppress(LagerError):  # of a lagerd that knows more kinds
-        return from_details(pause)
-    return None

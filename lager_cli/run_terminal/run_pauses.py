@@ -1,0 +1,85 @@
+"""The pauses of one run, in the order of their banners, as lagerd tells them.
+
+Races:
+
+- Signals and the answer to List may arrive in either order. While the answer is pending, `_ended` collects the ids of
+  the pauses that have ended, so that an older answer cannot bring one back.
+- lagerd may stop or restart between any two events. Without an owner of the name all pauses are forgotten; a new owner
+  announces them again. The order of the banners, and the questions, are kept: the scripts may tell us the same ids
+  themselves.
+"""
+
+import contextlib
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from lager.errors import LagerError
+
+if TYPE_CHECKING:
+    from lager.contract import PauseDetails
+    from lager.question import Question
+
+
+class RunPauses:
+    """To be used in one thread."""
+
+    def __init__(self, run_id: str) -> None:
+        self._run_id = run_id
+        self._pauses: dict[str, None] = {}
+        self._banners: dict[str, Question | None] = {}
+        self._ended: set[str] | None = None
+
+    def __len__(self) -> int:
+        return len(self._pauses)
+
+    def __contains__(self, id: str) -> bool:
+        return id in self._pauses
+
+    def is_ours(self, pause: "PauseDetails") -> bool:
+        """Return whether the pause belongs to this run."""
+        return pause["run_id"] == self._run_id
+
+    def add(self, pause: "PauseDetails") -> None:
+        """Add a pause of this run."""
+        self._pauses[pause["id"]] = None
+        self._banners.setdefault(pause["id"], _question(pause))
+
+    def end(self, id: str) -> None:
+        """Take out a pause that has ended, or will."""
+        self._pauses.pop(id, None)
+        self._banners.pop(id, None)
+        if self._ended is not None:
+            self._ended.add(id)
+
+    def forget(self) -> None:
+        """Forget all pauses: nobody would tell us which have ended."""
+        self._pauses.clear()
+
+    def begin_listing(self) -> None:
+        """Call it before List is sent."""
+        self._ended = set()
+
+    def has_ended(self, id: str) -> bool:
+        """Return whether a pause has ended since `begin_listing`."""
+        return self._ended is not None and id in self._ended
+
+    def end_listing(self) -> None:
+        """Call it when the answer of List has been read, or does not come."""
+        self._ended = None
+
+    def latest(self, among: Iterable[str] = ()) -> str:
+        """Return the id of the pause whose banner is the last: of those in `among`, or else of all."""
+        candidates = list(among) or list(self._pauses)
+        return next((id for id in reversed(self._banners) if id in candidates), candidates[-1])
+
+    def question(self, id: str) -> "Question | None":
+        """Return what the pause asks, if it asks anything that we know how to answer."""
+        return self._banners.get(id)
+
+
+def _question(pause: "PauseDetails") -> "Question | None":
+    from lager.question import from_details
+
+    with contextlib.suppress(LagerError):  # of a lagerd that knows more kinds
+        return from_details(pause)
+    return None
