@@ -8,12 +8,13 @@ from typing import Any
 
 from lager.breakpoints.banner import shown_path
 from lager.errors import InvalidArgument, LagerError
+from lager.question import shown
 from lager.text import duration, printable, seconds_of, time_left
 from lager_cli.console.client import Attached
 from lager_cli.console.statements import is_complete
 from lager_cli.display import output, snapshot
 
-_NAMES = ("where", "vars", "extend", "continue", "consoles", "help")
+_NAMES = ("where", "vars", "answer", "extend", "continue", "consoles", "help")
 _WIDEST = 10_000
 _ODD = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)  # raised by an invalid answer
 _HELP = """\
@@ -21,6 +22,7 @@ Python is evaluated in the paused script, on a copy of its variables. Commands:
   name?         show signature and docstring, without running anything
   :where        show the stack
   :vars         show the variables, one a line
+  :answer 2.5   answer the question that the pause asks; the first answer counts
   :extend 10m   give the pause more time (0: hold it until it is resumed)
   :continue     resume the script, which ends this console
   :consoles     show who is attached
@@ -34,7 +36,7 @@ class MetaCommands:
         self._script = script
         self._known: dict[str, Callable[[str], Awaitable[None]]] = {name: getattr(self, f"_{name}") for name in _NAMES}
         self.failed = False  # whether the last command failed
-        self.continued = False  # whether this console resumed the script
+        self.continued = False  # whether this console resumed the script, or answered its question
 
     async def obey(self, line: str) -> bool:
         """Run the command in the line and print its result or error. Return False if the line is Python."""
@@ -96,6 +98,18 @@ class MetaCommands:
     async def _continue(self, _: str) -> None:
         await self._script.ask("continue", True)
         self.continued = True
+
+    async def _answer(self, more: str) -> None:
+        if not more:
+            raise InvalidArgument("There is no answer.", "Type it like: :answer yes")
+        taken = await self._script.ask("given", more)
+        if taken is None and not self._script.closed.done():
+            raise InvalidArgument(
+                "The answer did not arrive.", f"Try: lager answer {(await self._script.hello).get('id')} VALUE"
+            )
+        self.continued = True
+        if taken is not None:
+            output.say(f"Answered: {shown(taken)}.")
 
     async def _consoles(self, _: str) -> None:
         me = (await self._script.hello).get("console")

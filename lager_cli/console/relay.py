@@ -20,6 +20,7 @@ _CHUNK = 1 << 16
 _WHO_SECONDS = 1.0
 _CLOSING_SECONDS = 1.0
 _ENDED = encode({"ended": None})[4:12]
+_FOR_LAGERD = {"extend", "continue", "given"}  # what a client asks; "given" answers the question of the pause
 _HELLO = encode({"hello": None})[4:12]
 
 
@@ -70,7 +71,7 @@ class Relay:
     async def _up(self, reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
         async for frame in _frames(reader):
             message = parsed(frame)
-            if "ask" in message and ("extend" in message or "continue" in message):
+            if "ask" in message and _FOR_LAGERD & message.keys():
                 task = asyncio.ensure_future(self._answer(message, client))
                 self._answers.add(task)
                 task.add_done_callback(self._answers.discard)
@@ -84,6 +85,8 @@ class Relay:
         try:
             if "continue" in message:
                 answer["continue"] = await self._ask("Continue", "s", self._id)
+            elif "given" in message:
+                answer["given"] = await self._ask("Answer", "sv", self._id, str(message["given"]))
             else:
                 answer["extend"] = await self._ask("Extend", "sd", self._id, float(message["extend"]))
         except (LagerError, TypeError, ValueError) as problem:

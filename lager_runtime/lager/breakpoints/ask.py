@@ -10,7 +10,7 @@ from typing import Any
 
 import lager
 from lager import variables
-from lager.breakpoints import banner, pause
+from lager.breakpoints import banner, pause, typeahead
 from lager.breakpoints.notices import say
 from lager.contract import DEFAULT_TIMEOUT
 from lager.errors import InvalidArgument, LagerError, NoAnswer
@@ -58,6 +58,7 @@ def _on_terminal(asked: Question, timeout: object, where: str) -> Answer:
     limit = pause.timeout_of(timeout)
     seconds = DEFAULT_TIMEOUT if limit is None else limit
     ends = time.monotonic() + seconds if seconds else None
+    typeahead.drop(os.ttyname(fd))
     while True:
         say(f"{banner.prompt(asked)} ", begin_line=True)
         line = _line(fd, ends)

@@ -13,12 +13,12 @@ from lager import variables
 _INT = struct.Struct("i")
 
 
-def drop() -> int | None:
-    """Drop what was typed ahead on the terminal of the run, and return the number of characters.
+def drop(path: str = "") -> int | None:
+    """Drop what was typed ahead on the terminal `path`, that of the run by default; return the number of characters.
 
     None if this process has no such terminal or is not in its foreground: then no key there is meant for it.
     """
-    path = lager.at_start(variables.TERMINAL)
+    path = path or lager.at_start(variables.TERMINAL) or ""
     if not path:
         return None
     try:

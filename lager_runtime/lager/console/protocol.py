@@ -15,8 +15,9 @@ with "watch" cannot evaluate, and also gets all that the others type and get: {"
 {"err": text}, {"done": ...}, each with "of": {"console", "user", "pid"}; and {"lost": count} if it did not read fast
 enough.
 
-{"ask": number, "extend": seconds} and {"ask": number, "continue": true} are for the relay of lager_cli, not for the
-script; the answer is the seconds left, or the id, or an "error", which is a sentence.
+{"ask": number, "extend": seconds}, {"ask": number, "continue": true} and {"ask": number, "given": text}, which answers
+the question of the pause, are for the relay of lager_cli, not for the script; the answer is the seconds left, the id,
+the answer that was taken, or an "error", which is a sentence.
 """
 
 import json

@@ -141,6 +141,29 @@ def test_a_pipe_may_resume_the_script(paused, lager, client):
     assert done.stderr.endswith("from a console; this console ends\n")
 
 
+ASKS = "import lager\nprint('got', lager.ask('how long?', kind='number', unit='mm', high=9))\n"
+
+
+def test_a_pipe_may_answer_the_question(run, lager, client):
+    process = run(ASKS)
+    id = client.paused()["id"]
+    for typed, wanted in (("12", "at most 9 mm"), ("", "Type it like: :answer yes")):
+        refused = lager("console", id, stdin=f":answer {typed}\n")
+        assert refused.returncode == 1
+        assert wanted in refused.stderr
+    done = lager("console", id, stdin=":answer 2.5 mm\nprint('never')\n")
+    process.out.expect("got 2.5\n")
+    reason, by = client.resumed(id)
+    assert (reason, by["how"], by["answer"]) == ("answered", "console", 2.5)
+    assert (done.returncode, "never" in done.stdout) == (0, False)
+    assert "was answered by" in done.stderr
+
+
+def test_a_pause_without_a_question_takes_no_answer(paused, lager):
+    refused = lager("console", paused["id"], stdin=":answer yes\n")
+    assert (refused.returncode, "asks nothing" in refused.stderr) == (1, True)
+
+
 def test_lone_surrogates_and_binary_output(paused, lager):
     typed = "print(chr(0xd800))\nimport sys; sys.stdout.buffer.write(b'\\xff\\n')\n"
     done = lager("python", "--console", paused["id"], stdin=typed)

@@ -1,5 +1,8 @@
 """ask(): a pause that returns the first answer that anyone gives."""
 
+import os
+import sys
+
 import pytest
 
 from lager.errors import InvalidArgument, NoSuchBreakpoint
@@ -212,6 +215,39 @@ def test_the_console_has_the_keys_until_it_ends(asked):
     screen.type("no\r")
     screen.sees("got False")
     assert screen.wait() == 0
+
+
+def test_what_was_typed_before_the_question_is_no_answer(screen, script, client):
+    wait = "import select\nprint('now')\nselect.select([0], [], [])\n"
+    for words in ((sys.executable,), (LAGER, "python")):
+        one = screen(*words, script(wait + ASKS.format("'LED green?'")))
+        one.sees("now")
+        one.type("no\r")
+        if words[0] == LAGER:
+            client.paused()
+        one.sees("yes or no")
+        one.type("yes\r")
+        one.sees("got True")
+        assert one.wait() == 0
+
+
+def test_without_a_terminal_standard_input_is_not_read(start, script):
+    reader, writer = os.pipe()
+    os.write(writer, b"yes\nthe rest\n")
+    os.close(writer)
+    name = script(ASKS.format("'LED green?', default=False") + "print(input(), input())\n")
+    process = start("python3", name, stdin=reader)
+    os.close(reader)
+    process.out.expect("got False\nyes the rest\n")
+    assert process.wait() == 0
+
+
+def test_a_question_of_a_detached_run_is_answered_from_elsewhere(lager, script, client):
+    lager("python", "--detach", script(ASKS.format("'serial?', kind='text'")))
+    id = client.paused()["id"]
+    assert lager("answer", "SN 42").stdout == f"Answered {id}: SN 42.\n"
+    followed = lager("attach", client.resumed(id) and lager("runs").stdout.split("\n")[1].split()[0])
+    assert "got 'SN 42'" in followed.stdout
 
 
 def test_the_example_asks_four_things(terminal, client, lager, tmp_path):

@@ -1,0 +1,62 @@
+"""ask() in tests: shown and answered whatever captures the output, also in a worker of xdist, and no clock runs."""
+
+import pytest
+
+from tests.bus.pauses.test_pause_in_tests import PYTEST, ended
+from tests.processes import LAGER
+
+SUITE = """
+import sys, lager, pytest
+
+def test_led():
+    print("before")
+    assert lager.ask("LED green?") is True
+    print("after")
+
+def test_gap(capsys):
+    assert lager.ask("how wide?", kind="number", unit="mm", high=9) == 2.5
+    assert capsys.readouterr() == ("", "")
+
+def test_skipped():
+    with pytest.raises(lager.NoAnswer):
+        lager.ask("still there?", timeout=0.01)
+"""
+WAYS = [(), ("-n", "1"), ("--capture=sys", "--timeout=60")]
+
+
+@pytest.mark.parametrize("options", WAYS)
+def test_a_test_asks_without_s_and_anyone_answers(start, script, client, lager, options):
+    process = start(LAGER, "python", *PYTEST, *options, script(SUITE, "test_it.py"))
+    for asked, answer in (("LED green?", "y"), ("how wide?", "2.5mm")):
+        pause = client.paused()
+        assert (pause["question"], pause["interactive"]) == (asked, True)
+        process.err.expect(asked)
+        assert lager("answer", answer).returncode == 0
+        process.err.expect(f"lager: {pause['id']} was answered by")
+    code, out, _ = ended(process)
+    assert (code, "3 passed" in out) == (0, True), out
+
+
+@pytest.mark.parametrize("options", WAYS)
+def test_on_the_terminal_of_the_run_the_typed_line_answers_a_test(screen, script, client, options):
+    one = screen(LAGER, "python", *PYTEST, *options, script(SUITE, "test_it.py"))
+    for typed in ("maybe", "yes"):
+        one.sees("or: lager answer")
+        one.type(f"{typed}\r")
+        one.sees("maybe does not answer")
+    client.paused()
+    one.sees("how wide?")
+    one.sees("at most 9 mm")
+    one.type("2.5\r")
+    one.sees("3 passed")
+    assert one.wait() == 0
+
+
+@pytest.mark.parametrize(
+    "options", [("--timeout=2",), ("--timeout=2", "--timeout-method=thread"), ("-n1", "--timeout=2")]
+)
+def test_no_timeout_of_a_test_counts_while_it_asks(start, script, options):
+    text = "import lager\ndef test_it():\n    assert lager.ask('well?', default=True, timeout=2.2)\n"
+    code, out, err = ended(start(LAGER, "python", *PYTEST, *options, script(text, "test_it.py")))
+    assert (code, "1 passed" in out) == (0, True), out + err
+    assert "Timeout" not in out + err
