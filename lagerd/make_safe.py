@@ -71,7 +71,7 @@ def _answer(request: dict[str, Any], path: str) -> dict[str, Any]:
         found = (safe_state.to_switch_off if request["off"] else safe_state.after_crash)(here, asked)
         nets |= found.unknown
         asked += [net.name for net in found.nets if net.name not in asked]
-        for net, why, what in safe_state.make_safe(found.nets, seconds=_SECONDS - 1):
+        for net, why, what in safe_state.make_safe(found, seconds=_SECONDS - 1):
             nets[net], done[net] = why, what
     except LagerError as error:
         failure = str(error)

@@ -97,8 +97,8 @@ class DefaultBench(Bench):
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.psu1 = DP821()
         self.smu1 = Keithley2281S(clock)
-        self.daq1 = T7(serial=470000001)
-        self.daq2 = T7(serial=470000002)
+        self.daq1 = T7(470000001, clock)
+        self.daq2 = T7(470000002, clock)
         self.load1 = DL3021()
         self.uart1 = UartDevice()
         self.dut = Dut(self.psu1, self.smu1, self.load1, self.daq1, self.daq2, self.uart1)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lager import at_end, threads
 from lager.errors import InstrumentError, NetConflict
 from lager.instruments.session import Session
+from lager.instruments.upkeep import Upkeep
 from lager.nets import catalog
 from lager.nets.model import Instrument, NetConfig, Nets
 from lager.nets.resource import Reach, device
@@ -38,6 +39,7 @@ class Holding:
         self.nets: Nets | None = None  # where the latest of the nets was found
         self.session: Session | None = None
         self.lease: HeldLease | None = None
+        self.upkeep = Upkeep()
         self._unsafe: dict[object, NetConfig] = {}  # closed, but their safe state could not be set
 
     def enter(self, config: NetConfig, claim: "Claim", wait: float, share: bool = False) -> object:
@@ -56,6 +58,7 @@ class Holding:
                     self._open(config, claim, wait)
                 else:
                     self._guard()
+                self._attend()
             except BaseException:
                 self.leave(token, os.getpid())
                 raise
@@ -78,6 +81,8 @@ class Holding:
             self.sharing.discard(token)
             if self.users:
                 self._guard()
+                with contextlib.suppress(InstrumentError):  # the watchdog only guards more than is open
+                    self._attend()
             else:
                 self.close()
 
@@ -87,6 +92,7 @@ class Holding:
             session, self.session = self.session, None
             lease, self.lease = self.lease, None
             try:
+                self.upkeep.end(session)
                 if session:
                     session.close()
             finally:
@@ -104,6 +110,16 @@ class Holding:
         self.session.port = getattr(self.lease, "port", None)
         self.session.open()
 
+    def watch_over(self, *, arm: bool) -> None:
+        """Program the instrument's watchdog each time before an output is switched on: `arm` it, or disarm it."""
+        session = self.session
+        if session is not None:
+            session.before_on = lambda: self.upkeep.program(session, list(self.users.values()), arm=arm)
+
+    def _attend(self) -> None:
+        if self.session is not None:
+            self.upkeep.attend(self.session, list(self.users.values()))
+
     def _guard(self) -> None:
         """Tell lagerd which of the open nets are made safe if this process crashes."""
         if guard := getattr(self.lease, "guard", None):
@@ -116,6 +132,7 @@ class Holding:
             session, self.session = self.session, None
             lease, self.lease = self.lease, None
             self.users.clear()
+            self.upkeep.stop()
             if session:
                 session.close()
             if lease:

@@ -170,6 +170,8 @@ def _open(config: NetConfig, bench: Nets, claim: "Claim", wait: float, coupled: 
     try:
         driver.coupled = coupled
         holding.nets = bench
+        if any(net.deadman and net.instrument.key == config.instrument.key for net in bench.nets.values()):
+            holding.watch_over(arm=_is_script())
         driver.session.set_up(driver.prepare)
         if config.safe is not None:
             ending.watch(driver, holding, claim)
@@ -183,9 +185,13 @@ def _safe_at_close(config: NetConfig) -> "Callable[[NetConfig, Session], bool] |
     """Return what sets the safe state of the net when it is closed; None if that leaves the net as it is."""
     if config.safe is None or config.safe.after == AFTER[0]:
         return None
-    from lager.instruments.lease import is_command
+    return None if config.safe.after == AFTER[1] and not _is_script() else _make_safe
 
-    return None if config.safe.after == AFTER[1] and is_command() else _make_safe
+
+def _is_script() -> bool:
+    from lager.instruments.lease import is_command  # imports the bus library, as the claim has done
+
+    return not is_command()
 
 
 def _make_safe(config: NetConfig, session: Session) -> bool:

@@ -4,6 +4,7 @@ The process that lagerd starts uses `after_crash` or `to_switch_off`, and `make_
 net that it has open with `apply`.
 """
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -13,6 +14,7 @@ from typing import Any
 from lager.errors import InstrumentError, InstrumentTimeout, InstrumentUnreachable, LagerError
 from lager.instruments.drivers.driver import Driver
 from lager.instruments.holdings import driver_class, session_of
+from lager.instruments.upkeep import set_watchdog
 from lager.nets.model import NetConfig, Nets, NetType, Safe
 from lager.nets.safe import OFF, OUTPUTS
 
@@ -35,10 +37,14 @@ class Here:
 
 @dataclass(frozen=True)
 class Chosen:
-    """The nets to be made safe, in their order; `unknown` tells of each other net why it cannot be."""
+    """The nets to be made safe, in their order; `unknown` tells of each other net why it cannot be.
+
+    `guarded` are the names of all nets that the watchdog of the instrument guards.
+    """
 
     nets: tuple[NetConfig, ...]
     unknown: dict[str, str]
+    guarded: frozenset[str] = frozenset()
 
 
 def after_crash(here: Here, names: Iterable[str]) -> Chosen:
@@ -51,7 +57,7 @@ def after_crash(here: Here, names: Iterable[str]) -> Chosen:
     if unknown:
         found += [net for net in here.nets.values() if net.safe is not None and net.name not in names]
     unknown |= {net.name: f"It has no safe state in {here.path}." for net in found if net.safe is None}
-    return Chosen(_in_order(net for net in found if net.safe is not None), unknown)
+    return Chosen(_in_order(net for net in found if net.safe is not None), unknown, _guarded(here))
 
 
 def to_switch_off(here: Here, names: Iterable[str]) -> Chosen:
@@ -60,19 +66,21 @@ def to_switch_off(here: Here, names: Iterable[str]) -> Chosen:
     unknown = {name: f"It is not in {here.path}." for name in wanted if name not in here.nets}
     found = [_with_safe(here.nets[name]) for name in wanted if name in here.nets]
     unknown |= {net.name: f"A net of type {net.type.value} is no output." for net in found if net.type not in OFF}
-    return Chosen(_in_order(net for net in found if net.type in OFF), unknown)
+    return Chosen(_in_order(net for net in found if net.type in OFF), unknown, _guarded(here))
 
 
-def make_safe(nets: Iterable[NetConfig], *, seconds: float) -> Iterator[tuple[str, str, str]]:
+def make_safe(chosen: Chosen, *, seconds: float) -> Iterator[tuple[str, str, str]]:
     """Open each net, set its safe state and close it; yield its name, why it is not safe, and what was done.
 
     Needs the lease of the instrument, and claims nothing. Tries again, for at most `seconds` in all, to reach an
-    instrument that does not answer.
+    instrument that does not answer. If all nets are safe that the watchdog of the instrument guards, it is disarmed.
     """
     ends = time.monotonic() + seconds
-    for net in nets:
+    armed = set(chosen.guarded)
+    for net in chosen.nets:
         try:
-            yield net.name, "", _patiently(net, ends)
+            yield net.name, "", _patiently(net, ends, disarm=armed == {net.name})
+            armed.discard(net.name)
         except LagerError as error:
             yield net.name, error.what, ""
 
@@ -91,11 +99,15 @@ def apply(net: Driver[Any]) -> str:
         return ", ".join(_SETTINGS[net.config.type, key](net, value) for key, value in settings)
 
 
-def _patiently(net: NetConfig, ends: float) -> str:
+def _guarded(here: Here) -> frozenset[str]:
+    return frozenset(net.name for net in here.nets.values() if net.deadman)
+
+
+def _patiently(net: NetConfig, ends: float, *, disarm: bool) -> str:
     failed = 0
     while True:
         try:
-            return _once(net)
+            return _once(net, disarm=disarm)
         except (InstrumentUnreachable, InstrumentTimeout):
             if time.monotonic() + _AGAIN > ends:
                 raise
@@ -106,14 +118,18 @@ def _patiently(net: NetConfig, ends: float) -> str:
         threading.Event().wait(_AGAIN)
 
 
-def _once(net: NetConfig) -> str:
+def _once(net: NetConfig, *, disarm: bool) -> str:
     session = session_of(net.instrument)
     try:
         session.open()
         # Not prepared, which might change the role or the range of the instrument.
         driver: Driver[Any] = driver_class(net)(net, session)
         driver.coupled = True
-        return apply(driver)
+        done = apply(driver)
+        if disarm:
+            with contextlib.suppress(InstrumentError):  # the net is safe; the watchdog can only switch more off
+                set_watchdog(session, [])
+        return done
     finally:
         session.close()
 

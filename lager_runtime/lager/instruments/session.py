@@ -45,6 +45,8 @@ class Session:
         # and raises if the pause has ended; `as_it_is` keeps a new connection from being set up.
         self.between: Callable[[], None] | None = None
         self.as_it_is = False
+        # Called by a driver before it switches an output on: programs the watchdog of the instrument.
+        self.before_on: Callable[[], None] = lambda: None
         self._connected = False
         self._is_set_up = False
         self._closed = False

@@ -17,7 +17,8 @@ class Family:
 
     `outputs` maps the start of a model name to its number of channels, if that is not one. An instrument with separate
     terminals for each net type has `terminals` instead; a net type that is missing there has no channel. `stray` is a
-    byte that some instruments of the family send after the line that answers a query.
+    byte that some instruments of the family send after the line that answers a query. `guarded` are the net types whose
+    outputs the instrument's own watchdog can switch off; the driver module then has `set_watchdog`.
     """
 
     module: str
@@ -29,6 +30,7 @@ class Family:
     outputs: Mapping[str, int] = field(default_factory=dict)
     terminals: Mapping[NetType, range] | None = None
     stray: str = ""
+    guarded: frozenset[NetType] = frozenset()
 
     def serves(self, model: str) -> bool:
         return re.fullmatch(self.models, plain(model)) is not None
@@ -56,10 +58,12 @@ FAMILIES = (
     Family("keithley_2281s", "Keithley", r"2281S(-20-6)?", _VISA, {**_SUPPLY, NetType.Battery: "Battery"},
            ("2281S-20-6",)),
     Family("keithley_2200", "Keithley", r"2200-\d+-\d+", _VISA, _SUPPLY, ("2200-20-5", "2200-32-3")),
-    Family("keysight_e36300", "Keysight", r"E3631[123]A", _VISA, _SUPPLY, ("E36312A",), {"E3631": 3}),
+    Family("keysight_e36300", "Keysight", r"E3631[123]A", _VISA, _SUPPLY, ("E36312A",), {"E3631": 3},
+           guarded=frozenset((NetType.PowerSupply,))),
     Family("rigol_dl3000", "Rigol", r"DL30[23]1A?", _VISA, {NetType.ELoad: "Load"}, ("DL3021",), stray="0"),
     Family("labjack_t7", "LabJack", r"T7(-?PRO)?", frozenset((Reach.MODBUS, Reach.LJM)),
-           {NetType.ADC: "Adc", NetType.DAC: "Dac", NetType.GPIO: "Gpio"}, ("T7",), terminals=_T7_TERMINALS),
+           {NetType.ADC: "Adc", NetType.DAC: "Dac", NetType.GPIO: "Gpio"}, ("T7",), terminals=_T7_TERMINALS,
+           guarded=frozenset((NetType.DAC, NetType.GPIO))),
 )  # fmt: skip
 
 SERIAL = Family("serial_port", "", ".*", frozenset((Reach.SERIAL,)), {NetType.UART: "Uart"}, ("serial",), terminals={})
@@ -91,6 +95,11 @@ def is_model(identified: str, configured: str) -> bool:
 
 def known_models() -> list[str]:
     return [example for family in FAMILIES for example in family.examples]
+
+
+def guarding_models() -> list[str]:
+    """Return examples of the models that have a watchdog of their own."""
+    return [example for family in FAMILIES if family.guarded for example in family.examples]
 
 
 def channel_number(value: object, type: NetType) -> int:

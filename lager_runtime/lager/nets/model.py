@@ -102,6 +102,7 @@ class NetConfig:
     """One net of the file. `options` are the settings specific to its type (range, baudrate, …).
 
     `bounded_by` maps each limit that comes from another net on the same terminal to that net and its key.
+    `keepalive` and `deadman` are seconds, 0 without one (see `lager.nets.watchdogs`).
     """
 
     name: str
@@ -112,6 +113,8 @@ class NetConfig:
     options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     bounded_by: Mapping[str, tuple[str, str]] = field(default_factory=lambda: MappingProxyType({}))
     safe: Safe | None = None
+    keepalive: float = 0.0
+    deadman: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """Return the net as plain values, for JSON and tables."""

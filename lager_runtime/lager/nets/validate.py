@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from lager.nets import catalog, resource, safe, terminals
+from lager.nets import catalog, resource, safe, terminals, watchdogs
 from lager.nets.catalog import SERIAL, Family
 from lager.nets.model import DEFAULT_TIMEOUT, Instrument, Limits, NetConfig, NetType, Safe
 from lager.text import printable, similar
@@ -142,11 +142,27 @@ def _net(
         return None
     bounds = Limits(**limits)
     state = _safe(prefix, type, table, bounds, mistakes)
-    return NetConfig(name, type, instrument, channel, bounds, MappingProxyType(options), safe=state)
+    keepalive, deadman = _watchdogs(prefix, type, table, instrument, mistakes)
+    return NetConfig(
+        name, type, instrument, channel, bounds, MappingProxyType(options),
+        safe=state, keepalive=keepalive, deadman=deadman,
+    )  # fmt: skip
 
 
 def _keys_of(type: NetType) -> tuple[str, ...]:
-    return ("type", "instrument", "channel", *limits_of(type), *_OPTIONS[type], *safe.keys_of(type))
+    return ("type", "instrument", "channel", *limits_of(type), *_OPTIONS[type], *safe.keys_of(type), *watchdogs.KEYS)
+
+
+def _watchdogs(
+    prefix: str, type: NetType, table: dict[str, Any], instrument: Instrument, mistakes: Mistakes
+) -> tuple[float, int]:
+    guarding = ", ".join(catalog.guarding_models())
+    try:
+        return watchdogs.read(type, table, instrument.model, _family(instrument).guarded, guarding)
+    except ValueError as error:
+        key, reason = error.args
+        mistakes.add(prefix + key, reason)
+        return 0.0, 0
 
 
 def _safe(prefix: str, type: NetType, table: dict[str, Any], limits: Limits, mistakes: Mistakes) -> Safe | None:

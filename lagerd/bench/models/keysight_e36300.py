@@ -1,14 +1,16 @@
 """Keysight E36312A: three channels, 6 V 5 A and twice 25 V 1 A.
 
 After the Keysight E36300 Series Programming Guide (E36311-90008), "SCPI Programming Reference": APPLy,
-CURRent, INSTrument, MEASure, OUTPut (with PAIR and COUPle), STATus and VOLTage subsystems. Ranges: 103 % of
-the rating, over-voltage 110 %. Its over-current protection has no level: it trips when a channel goes into
+CURRent, INSTrument, MEASure, OUTPut (with PAIR, COUPle and PROTection:WDOG), STATus and VOLTage subsystems. Ranges:
+103 % of the rating, over-voltage 110 %. Its over-current protection has no level: it trips when a channel goes into
 constant current.
 """
 
+import time
 from collections.abc import Callable
 
 from lagerd.bench.physics.circuit import Output, Protection
+from lagerd.bench.physics.watchdog import Watchdog
 from lagerd.bench.scpi.instrument import command, query
 from lagerd.bench.scpi.language import Range, ScpiError, Token
 from lagerd.bench.scpi.remote import Remote
@@ -16,6 +18,7 @@ from lagerd.bench.scpi.remote import Remote
 VOLTS = (Range(0, 6.18, 0, "V"), Range(0, 25.75, 0, "V"), Range(0, 25.75, 0, "V"))
 AMPS = (Range(0, 5.15, 5, "A"), Range(0, 1.03, 1, "A"), Range(0, 1.03, 1, "A"))
 OVP = (Range(0, 6.6, 6.6, "V"), Range(0, 27.5, 27.5, "V"), Range(0, 27.5, 27.5, "V"))
+DELAY = Range(1, 3600, 60, "S")
 NEVER = float("inf")
 
 
@@ -31,8 +34,9 @@ class E36312A(Remote):
     other_identity = "Keysight Technologies,E36313A,MY00000002,2.1.0-1.0.4-1.12"
     no_error = '+0,"No error"'
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
+        self.watchdog = Watchdog(clock)
         self.outputs = [
             Output(0, 0, Protection(level.default, True), Protection(NEVER), ocp_in_cc=True) for level in OVP
         ]
@@ -40,14 +44,22 @@ class E36312A(Remote):
 
     def reset(self) -> None:
         self.selected, self.pair = 1, "OFF"
+        self.watchdog.seconds, self.watchdog.armed = 60.0, False
         self.coupled: list[int] = []
         for index, mine in enumerate(self.outputs):
             mine.volts, mine.amps = VOLTS[index].default, AMPS[index].default
             mine.ovp, mine.ocp = Protection(OVP[index].default, True), Protection(NEVER)
             mine.switch(False)
 
+    def handle(self, message: str) -> str | None:
+        self.settle()
+        self.watchdog.hear()
+        return super().handle(message)
+
     def settle(self) -> None:
         for mine in self.outputs:
+            if self.watchdog.expired():
+                mine.shut()
             mine.settle()
 
     def _paired(self, chosen: list[int]) -> list[int]:
@@ -177,6 +189,22 @@ class E36312A(Remote):
         for index in self._chosen(channels):
             self.outputs[index].clear()
             self.outputs[index].restore()
+
+    @command(":OUTPut:PROTection:WDOG[:STATe]")
+    def set_watchdog(self, state: Token) -> None:
+        self.watchdog.arm(state.boolean())
+
+    @query(":OUTPut:PROTection:WDOG[:STATe]")
+    def watchdog_state(self) -> str:
+        return str(int(self.watchdog.armed))
+
+    @command(":OUTPut:PROTection:WDOG:DELay")
+    def set_watchdog_delay(self, seconds: Token) -> None:
+        self.watchdog.seconds = round(seconds.number(DELAY))
+
+    @query(":OUTPut:PROTection:WDOG:DELay")
+    def watchdog_delay(self, special: Token | None = None) -> str:
+        return f"{self.watchdog.seconds if special is None else special.number(DELAY):g}"
 
     @command(":OUTPut[:STATe]")
     def set_output(self, state: Token, channels: Token | None = None) -> None:

@@ -4,15 +4,17 @@ After the T-Series Datasheet: 3.1 Modbus Map (register numbers and types), 13.0 
 register makes the line an output, reading one makes it an input; DIO_STATE and DIO_DIRECTION do neither),
 14.0 Analog Inputs (ranges, negative channel, resolution index; AIN14 is the temperature sensor inside, AIN15
 its ground; what AIN_ALL_RANGE and its like read where the channels differ), 15.0 DAC (0 to 5 V) and 23.0 Device
-Information (HARDWARE_INSTALLED, TEMPERATURE_DEVICE_K). Values are big-endian, the high word first.
+Information (HARDWARE_INSTALLED, TEMPERATURE_DEVICE_K), and its Watchdog. Values are big-endian, the high word first.
 """
 
 import math
 import struct
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from lagerd.bench.faults import Faults
+from lagerd.bench.physics.watchdog import Watchdog
 
 ILLEGAL_ADDRESS, DEVICE_FAILURE = 2, 4
 SINGLE_ENDED = 199
@@ -27,6 +29,8 @@ PORTS = ((0, 8), (8, 8), (16, 4), (20, 3))
 TEMPERATURE, KELVIN = 14, 298.15
 DIFFERENT = {">f": -9999.0, ">H": 0xFFFF}
 PULLED_UP = True
+WATCHDOG_SETTINGS = {61604: ">I", 61602: ">I", 61610: ">I", 61620: ">I", 61630: ">I", 61632: ">I", 61634: ">I",
+                     61636: ">I", 61640: ">I", 61642: ">f", 61650: ">I", 61652: ">f"}  # fmt: skip
 
 
 class ModbusError(Exception):
@@ -102,8 +106,10 @@ class Register:
 class T7:
     model = "T7"
 
-    def __init__(self, serial: int = 470000001) -> None:
+    def __init__(self, serial: int = 470000001, clock: Callable[[], float] = time.monotonic) -> None:
         self.faults = Faults()
+        self.watchdog = Watchdog(clock)
+        self.watchdog_settings = dict.fromkeys(WATCHDOG_SETTINGS, 0.0)
         self.changed: Callable[[], None] = lambda: None
         self.inputs = [AnalogInput() for _ in range(16)]
         self.inputs[TEMPERATURE].source = lambda: (467.6 - KELVIN) / 92.6
@@ -114,6 +120,7 @@ class T7:
 
     def read(self, address: int, count: int) -> list[int]:
         """Return the words of `count` registers; a value cannot be read in part."""
+        self._hear()
         self.changed()
         words: list[int] = []
         while len(words) < count:
@@ -121,6 +128,7 @@ class T7:
         return words
 
     def write(self, address: int, words: list[int]) -> None:
+        self._hear()
         plan, place = [], 0
         while place < len(words):
             register = self._at(address + place, len(words) - place)
@@ -146,6 +154,7 @@ class T7:
             43903: self._every(">H", "resolution", self._set_resolution),
             43904: self._every(">f", "settling", self._set_settling),
             **self._about(serial),
+            **self._watchdog(),
         }
         for number, (first, count) in enumerate(PORTS):
             registers |= self._port(number, first, count)
@@ -173,6 +182,43 @@ class T7:
             60050: Register(">f", lambda: KELVIN - 3),
             60052: Register(">f", lambda: KELVIN),
         }
+
+    # Watchdog
+
+    def _watchdog(self) -> dict[int, Register]:
+        kept = {
+            address: Register(
+                layout,
+                lambda address=address: self.watchdog_settings[address],  # type: ignore[misc]
+                lambda value, address=address: self._set_watchdog(address, value),  # type: ignore[misc]
+            )
+            for address, layout in WATCHDOG_SETTINGS.items()
+        }
+        return {**kept, 61600: Register(">I", lambda: self.watchdog.armed, lambda on: self.watchdog.arm(bool(on)))}
+
+    def _set_watchdog(self, address: int, value: float) -> None:
+        """Change a setting; the watchdog must be disabled for that."""
+        if self.watchdog.armed:
+            raise ModbusError(DEVICE_FAILURE)
+        self.watchdog_settings[address] = value
+        self.watchdog.seconds = self.watchdog_settings[61604]
+
+    def _hear(self) -> None:
+        self.run_out()
+        self.watchdog.hear()
+
+    def run_out(self) -> None:
+        """Do what the watchdog has to do, if its time is over."""
+        if not self.watchdog.expired():
+            return
+        settings = self.watchdog_settings
+        for number in range(len(self.dacs)):
+            if settings[61640 + 10 * number]:
+                self._set_dac(number, settings[61642 + 10 * number])
+        for number, line in enumerate(self.lines):
+            if settings[61630] and not int(settings[61636]) >> number & 1:
+                line.output = bool(int(settings[61634]) >> number & 1)
+                line.state = bool(int(settings[61632]) >> number & 1)
 
     # Analog
 

@@ -72,11 +72,13 @@ class Output:
     """Whether OCP trips in constant current, as on supplies whose OCP has no level of its own."""
     loads: list[Load] = field(default_factory=list)
     point: Point = OFF
+    shut_down: bool = False
+    """Whether the watchdog of the instrument keeps it off."""
     _wanted: bool = False
 
     @property
     def tripped(self) -> bool:
-        return self.ovp.tripped or self.ocp.tripped
+        return self.ovp.tripped or self.ocp.tripped or self.shut_down
 
     def draw(self, volts: float) -> float:
         return sum(load(volts) for load in self.loads)
@@ -100,5 +102,10 @@ class Output:
         """Switch the output on again after a protection is cleared, if only the protection kept it off."""
         self.switch(self._wanted)
 
+    def shut(self) -> None:
+        """Latch the output off, as a watchdog does."""
+        self.shut_down, self.on, self.point = True, False, OFF
+
     def clear(self) -> None:
+        self.shut_down = False
         self.ovp.tripped = self.ocp.tripped = False

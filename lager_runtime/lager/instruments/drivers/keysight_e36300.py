@@ -9,16 +9,22 @@ driver switches the output off first: otherwise it could come on again.
 An E36312A and an E36313A can have their second and third output in series, in parallel or tracking (`OUTPut:PAIR?`
 answers OFF, SER, PAR or TRAC), and any outputs switched on and off together (`OUTPut[:STATe]:COUPle:CHANnel?` answers
 NONE, ALL, or a list such as CH1,CH2).
+
+Watchdog: `OUTPut:PROTection:WDOG[:STATe] ON|OFF` and `OUTPut:PROTection:WDOG:DELay` (1 to 3600 s). With it on, all
+outputs are latched off once there was no SCPI I/O on any interface for that time. Its settings are volatile.
 """
 
 import re
+from collections.abc import Sequence
 
-from lager.errors import InvalidArgument
+from lager.errors import InvalidArgument, Rejected
 from lager.instruments import parse
 from lager.instruments.drivers import supply
 from lager.instruments.drivers.state import Readings
 from lager.instruments.quantities import si
+from lager.instruments.scpi import Scpi
 from lager.nets import catalog
+from lager.nets.model import NetConfig
 
 _CLEAR = "OUTP:PROT:CLE (@{n})"
 
@@ -133,3 +139,28 @@ class Supply(supply.Supply):
 
     def _tripped(self, kind: str) -> bool:
         return self._flag(f"{kind}:PROT:TRIP? (@{{n}})")
+
+
+def set_watchdog(session: Scpi, nets: Sequence[NetConfig]) -> None:
+    """Arm the watchdog for these nets, whose shortest `deadman` counts, and read it back; without nets, disarm it.
+
+    It switches off all outputs of the supply. Raises Rejected, and the errors of the session.
+    """
+    seconds = min((net.deadman for net in nets), default=0)
+    with session.exchange():
+        if _watchdog_seconds(session) == seconds:
+            return
+        if seconds:
+            session.tell(f"OUTP:PROT:WDOG:DEL {seconds}")
+        session.tell(f"OUTP:PROT:WDOG {'ON' if seconds else 'OFF'}")
+        if (readback := _watchdog_seconds(session)) != seconds:
+            shown = f"{readback:g} s" if readback else "off"
+            what = f"The watchdog of {session.instrument} reads back {shown} instead of {seconds or 'off'}."
+            raise Rejected(what, "Check whether its firmware has OUTP:PROT:WDOG.")
+
+
+def _watchdog_seconds(session: Scpi) -> float:
+    """Return after how many seconds the watchdog switches off; 0 while it is disarmed."""
+    if not session.ask("OUTP:PROT:WDOG?", parse.on_off):
+        return 0.0
+    return session.ask("OUTP:PROT:WDOG:DEL?", parse.number)

@@ -7,15 +7,21 @@ the line an input, and writing it makes it an output. Lines are therefore read f
 level at the terminal, also of an output) and `DIO_DIRECTION` (uint32 at 2850, 1 is an output): reading these changes
 nothing. An analog input without a valid reading returns -9999; one beyond its range returns about the end of its range
 (appendix A-3).
+
+Watchdog (T-Series Datasheet, "Watchdog"): when no command has come over any connection for `WATCHDOG_TIMEOUT_S_DEFAULT`
+(uint32 at 61604), the T7 sets the DACs and digital lines that are enabled there. Its registers may be written only
+while `WATCHDOG_ENABLE_DEFAULT` (61600) is 0, and are kept in flash memory: only what differs is written.
 """
 
 import threading
 import time
+from collections.abc import Sequence
 
 from lager.errors import BadReply, InstrumentError, InstrumentTimeout, InvalidArgument, LimitExceeded, Rejected
 from lager.instruments.drivers.driver import Driver
 from lager.instruments.modbus import Registers
 from lager.instruments.quantities import amount, exceeds, keep_limit
+from lager.nets.model import NetConfig, NetType
 from lager.values import number, shown
 
 _SINGLE_ENDED = 199
@@ -25,6 +31,11 @@ _DIO_STATE, _DIO_DIRECTION = 2800, 2850
 _DAC_STEP = 0.002
 # A T7 cannot report that a line changed, so it is polled; each reading takes about a millisecond.
 _LEVEL_INTERVAL = 0.002
+_WATCHDOG, _WATCHDOG_SECONDS = 61600, 61604
+_WATCHDOG_ADVANCED, _WATCHDOG_STRICT, _WATCHDOG_RESET = 61602, 61610, 61620
+_WATCHDOG_DIO, _WATCHDOG_STATE, _WATCHDOG_DIRECTION, _WATCHDOG_INHIBIT = 61630, 61632, 61634, 61636
+_WATCHDOG_DAC = 61640  # enable and voltage of DAC0; those of DAC1 are 10 further
+_ALL_LINES = (1 << 23) - 1
 
 
 class Adc(Driver[Registers]):
@@ -89,6 +100,7 @@ class Dac(Driver[Registers]):
         volts = amount(self.config, "voltage", volts, high=5.0)
         limit = self.config.limits.max_voltage
         with self.session.exchange():
+            self.session.before_on()
             self.session.write(address, "f", volts)
             readback = self.session.read(address, "f")
             if limit is not None and exceeds(readback, limit):
@@ -133,6 +145,7 @@ class Gpio(Driver[Registers]):
             name, _ = self.config.bounded_by.get("direction", (self.name, "direction"))
             raise LimitExceeded(what, f'The nets file says direction = "in" in [nets.{name}].')
         with self.session.exchange():
+            self.session.before_on()
             self.session.write(2000 + self.channel, "H", wanted)
             found = self._bit(_DIO_STATE)
         if found != wanted:
@@ -183,3 +196,56 @@ class Gpio(Driver[Registers]):
         if wanted not in (0, 1):
             raise InvalidArgument(f"{self.name}: {shown(level)} is not a level.", "Give 0 or 1.")
         return int(wanted)
+
+
+def set_watchdog(session: Registers, nets: Sequence[NetConfig]) -> None:
+    """Arm the watchdog of the T7 for these nets, and read it back; without nets, disarm it.
+
+    After its time the nets get their safe state: without one a dac is at 0 V, and a gpio line that may be driven is
+    driven low. The other outputs stay as they are. Raises Rejected, and the errors of the session.
+    """
+    with session.exchange():
+        wanted = _watchdog(nets) if nets else {}
+        differing = {place: value for place, value in wanted.items() if session.read(*place) != value}
+        armed = session.read(_WATCHDOG, "I") == 1
+        if armed and (differing or not nets):
+            session.write(_WATCHDOG, "I", 0)
+        for place, value in differing.items():
+            session.write(*place, value)
+        if nets and (differing or not armed):
+            session.write(_WATCHDOG, "I", 1)
+        wrong = [place[0] for place, value in wanted.items() if session.read(*place) != value]
+        if wrong or session.read(_WATCHDOG, "I") != bool(nets):
+            what = (
+                f"{session.instrument} does not take the settings of its watchdog (registers {wrong or [_WATCHDOG]})."
+            )
+            raise Rejected(what, "Update its firmware, or remove deadman from the nets file.")
+
+
+def _watchdog(nets: Sequence[NetConfig]) -> dict[tuple[int, str], float]:
+    """Return the registers of the watchdog, but for the one that enables it."""
+    driven = level = lines = 0
+    dacs: dict[int, float] = {}
+    for net in nets:
+        channel, safe = net.channel or 0, dict(net.safe.settings) if net.safe else {}
+        if net.type is NetType.DAC:
+            dacs[channel] = float(safe.get("voltage", 0.0))
+        else:
+            lines |= 1 << channel
+            driven |= (safe.get("output") != "release") << channel
+            level |= int(safe.get("level", 0)) << channel
+    registers: dict[tuple[int, str], float] = {
+        (_WATCHDOG_SECONDS, "I"): min(net.deadman for net in nets),
+        (_WATCHDOG_ADVANCED, "I"): 0,
+        (_WATCHDOG_STRICT, "I"): 0,
+        (_WATCHDOG_RESET, "I"): 0,
+        (_WATCHDOG_DIO, "I"): bool(lines),
+        (_WATCHDOG_STATE, "I"): level,
+        (_WATCHDOG_DIRECTION, "I"): driven,
+        (_WATCHDOG_INHIBIT, "I"): _ALL_LINES & ~lines,
+    }
+    for number_of_dac in (0, 1):
+        place = _WATCHDOG_DAC + 10 * number_of_dac
+        registers[place, "I"] = number_of_dac in dacs
+        registers[place + 2, "f"] = dacs.get(number_of_dac, 0.0)
+    return registers

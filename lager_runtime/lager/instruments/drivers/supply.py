@@ -110,6 +110,7 @@ class Supply(Switched):
             keep_limit(self.config, "voltage", volts)
             keep_limit(self.config, "current", amperes)
             keep_limit(self.config, "power", volts * amperes)
+            self.session.before_on()
             self._switch("ON")
 
     def disable(self) -> None:

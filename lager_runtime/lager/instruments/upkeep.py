@@ -1,0 +1,119 @@
+"""Keeps an instrument awake while it is open: a harmless question now and then, and its own watchdog.
+
+The thread that asks never waits for an exchange that is under way, which does as well as a question. It ends with the
+last net that wants one, and never keeps the process alive. Without `keepalive` and `deadman` in the nets file, there is
+no thread and nothing is sent.
+"""
+
+import importlib
+import sys
+import threading
+from collections.abc import Callable, Sequence
+
+from lager.errors import InstrumentError
+from lager.instruments.session import Session
+from lager.nets import catalog
+from lager.nets.model import NetConfig
+
+_AGAIN = 1.0  # seconds, after an exchange was under way
+
+wait: Callable[[threading.Event, float], bool] = threading.Event.wait  # a test drives another clock
+
+
+class KeepAlive:
+    """Asks the instrument each `seconds`, in a thread of its own, until `end`. Says once that it does not answer."""
+
+    def __init__(self, session: Session, seconds: float) -> None:
+        self.seconds = seconds
+        self._session = session
+        self._ended = threading.Event()
+        self._failing = False
+        try:
+            threading.Thread(target=self._work, name="lager-keepalive", daemon=True).start()
+        except RuntimeError as error:
+            what = f"Cannot start the thread that keeps {session.instrument} awake: {error}."
+            raise InstrumentError(what, "End other threads or processes of yours.") from None
+
+    def end(self) -> None:
+        self._ended.set()
+
+    def _work(self) -> None:
+        pause = self.seconds
+        while not wait(self._ended, pause):
+            pause = self.seconds if self._ask() else min(_AGAIN, self.seconds)
+
+    def _ask(self) -> bool:
+        """Ask the instrument who it is; return False if an exchange is under way."""
+        if not self._session.lock.acquire(blocking=False):
+            return False
+        try:
+            if not self._ended.is_set():
+                self._session.as_it_is = True  # a connection that was lost comes back, and sets up nothing
+                self._session.identity()
+                self._failing = False
+        except InstrumentError as error:
+            self._tell(error)
+        finally:
+            self._session.as_it_is = False
+            self._session.lock.release()
+        return True
+
+    def _tell(self, error: InstrumentError) -> None:
+        if not self._failing and sys.stderr is not None:
+            print(f"lager: the keepalive of {self._session.instrument.name} failed: {error.what}", file=sys.stderr)
+        self._failing = True
+
+
+class Upkeep:
+    """The keepalive and the watchdog of the instrument of one holding, whose lock guards this."""
+
+    def __init__(self) -> None:
+        self._keepalive: KeepAlive | None = None
+        self._armed = False
+
+    def attend(self, session: Session, nets: Sequence[NetConfig]) -> None:
+        """Follow a change of the nets that are open. Raises InstrumentError if it cannot."""
+        seconds = min((net.keepalive for net in nets if net.keepalive), default=0.0)
+        if self._keepalive is not None and self._keepalive.seconds != seconds:
+            self._keepalive.end()
+            self._keepalive = None
+        if seconds and self._keepalive is None:
+            self._keepalive = KeepAlive(session, seconds)
+        if self._armed:
+            self.program(session, nets, arm=True)
+
+    def program(self, session: Session, nets: Sequence[NetConfig], *, arm: bool) -> None:
+        """Program the watchdog for those of the open nets that have a `deadman`, or disarm it. Raises InstrumentError.
+
+        It is read back. The shortest `deadman` counts.
+        """
+        guarded = [net for net in nets if net.deadman] if arm else []
+        set_watchdog(session, guarded)
+        self._armed = bool(guarded)
+
+    def stop(self) -> None:
+        """End the keepalive; the watchdog stays as it is."""
+        if self._keepalive is not None:
+            self._keepalive.end()
+            self._keepalive = None
+        self._armed = False
+
+    def end(self, session: Session | None) -> None:
+        """End the keepalive and disarm the watchdog, which would switch off what nobody talks to from now on."""
+        try:
+            if self._armed and session is not None:
+                set_watchdog(session, [])
+        except InstrumentError as error:
+            if sys.stderr is not None:
+                told = f"lager: the watchdog of {session and session.instrument.name} is still armed: {error.what}"
+                print(told, file=sys.stderr)
+        finally:
+            self.stop()
+
+
+def set_watchdog(session: Session, nets: Sequence[NetConfig]) -> None:
+    """Program the instrument's watchdog to guard these nets; without nets, disarm it. Raises InstrumentError."""
+    family = catalog.find(session.instrument.model)
+    if family is not None and family.guarded:
+        driver = importlib.import_module(f"lager.instruments.drivers.{family.module}")
+        driver.set_watchdog(session, nets)

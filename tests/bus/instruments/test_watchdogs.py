@@ -1,0 +1,93 @@
+"""A long pause on a supply with a watchdog of its own: a script that lives keeps its output, a dead one does not."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lagerd.bench.bench import Bench
+from lagerd.bench.models.keysight_e36300 import E36312A
+from lagerd.bench.nets import NetEntry
+from lagerd.bench.thread import running
+from tests.processes import LAGER
+
+# The clock of its keepalive is the test's: it says when it waits, and waits for a line.
+SCRIPT = """
+import sys, threading
+from lager.instruments import upkeep
+
+def wait(event, seconds):
+    print("waits", seconds, flush=True)
+    return not sys.stdin.readline() or event.is_set()
+
+upkeep.wait = wait
+from lager import Net, pause
+supply = Net.get("supply", type="supply")
+supply.set_voltage(3.3)
+supply.enable()
+pause("look at the bench", timeout=0)
+print("resumed", supply.state().enabled, flush=True)
+"""
+
+
+class Simulated:
+    """An E36312A on a clock of its own."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.supply = E36312A(lambda: self.now)
+        self.bench = Bench({"psu1": self.supply}, [NetEntry("supply", "supply", "psu1", 1)])
+
+    def is_on(self) -> bool:
+        self.supply.settle()
+        return self.supply.outputs[0].on
+
+
+@pytest.fixture
+def simulated(tmp_path: Path) -> Iterator[Simulated]:
+    found = Simulated()
+    folder = tmp_path / "bench"
+    folder.mkdir()
+    with running(found.bench, folder):
+        yield found
+
+
+def nets_file(folder: Path, line: str) -> str:
+    path = folder / "nets.toml"
+    text = (folder / "bench/nets.toml").read_text()
+    path.write_text(text.replace("[nets.supply]\n", f"[nets.supply]\n{line}\n"))
+    return str(path)
+
+
+@pytest.mark.parametrize("ends", ["resume", "kill -9"])
+def test_a_pause_of_30_minutes_keeps_an_output_with_a_watchdog_and_a_kill_drops_it(
+    ends, simulated, client, start, script, tmp_path, until_the_end
+):
+    nets = nets_file(tmp_path, "deadman = 60")
+    ticks, clock = os.pipe()
+    until_the_end.callback(os.close, clock)
+    process = start(LAGER, "python", script(SCRIPT), stdin=ticks, LAGER_NETS=nets)
+    os.close(ticks)
+    process.out.expect("waits 20.0\n")
+    pause = client.paused()
+    assert simulated.supply.watchdog.armed
+    for _ in range(90):  # half an hour, in steps of 20 s
+        simulated.now += 20
+        os.write(clock, b"\n")
+        process.out.expect("waits 20.0\n")
+        assert simulated.is_on()
+    if ends == "resume":
+        client.call("Continue", "s", pause["id"])
+        process.out.expect("resumed True\n")
+        assert process.wait() == 0
+        simulated.now += 3600
+        assert simulated.is_on()
+    else:
+        os.kill(pause["pid"], signal.SIGKILL)
+        process.wait()
+        simulated.now += 59
+        assert simulated.is_on()
+        simulated.now += 2
+        assert not simulated.is_on()
