@@ -51,8 +51,12 @@ def _spec(pattern: str) -> GitIgnoreSpec:
 
 def _names_hidden(pattern: str, name: str) -> bool:
     """Return whether the pattern names each part of `name` that begins with a dot."""
-    dotted = [part for part in os.path.normpath(pattern).split("/") if part.startswith(".") and part != os.curdir]
-    return all(any(fnmatchcase(part, one) for one in dotted) for part in name.split("/") if part.startswith("."))
+    dotted = _hidden(os.path.normpath(pattern))
+    return all(any(fnmatchcase(part, one) for one in dotted) for part in _hidden(name))
+
+
+def _hidden(name: str) -> list[str]:
+    return [part for part in name.split("/") if part.startswith(".") and part != os.curdir]
 
 
 def _line(text: str) -> str:

@@ -109,10 +109,15 @@ class Ledger:
         ended = Counter((end["LAGER_BREAKPOINT"], _reason(end)) for end in ends)
         if wrong := [end for end in ends if float(end["LAGER_PAUSED_SEC"]) < 0]:
             raise Broken(f"A pause stood for less than nothing: {wrong}")
-        if again := [id for id, number in begun.items() if number > 1]:
-            raise Broken(f"The journal tells the beginning of {again} more than once.")
+        again = {id: number for id, number in begun.items() if number > 1}
         if self.faults & {"bus", "killed"}:
-            return  # an end that was recorded may have been lost on its way, and then it ends once more
+            # An end that was recorded may have been lost on its way: the script comes back, and the pause ends again.
+            ends_of = Counter(end["LAGER_BREAKPOINT"] for end in ends)
+            again = {id: number for id, number in again.items() if number > ends_of[id]}
+        if again:
+            raise Broken(f"The journal tells the beginning of {[*again]} more than once.")
+        if self.faults & {"bus", "killed"}:
+            return
         if wrong := [key for key, number in ended.items() if number > 1]:
             raise Broken(f"The journal tells the end of {wrong} more than once.")
         if not self.faults and not any("LAGER_LOST" in record for record in records):

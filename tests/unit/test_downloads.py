@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lager.errors import TransferError
@@ -238,6 +238,7 @@ def test_a_pattern_that_leads_out_is_refused(pattern):
 
 
 @given(st.lists(st.text(), max_size=3), st.text())
+@example(["."], "")
 def test_any_pattern(patterns: Sequence[str], name: str):
     """Either lager refuses it, or it matches at least the pattern."""
     try:

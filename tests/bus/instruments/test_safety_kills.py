@@ -105,7 +105,8 @@ def test_nothing_stays_on_after_kills_at_random(own_station, nets, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3000)
 def test_nothing_stays_on_after_500_kills_at_random(own_station, nets, tmp_path):
     times = int(os.environ.get("KILLS", "500"))
-    took = kill(own_station, nets, tmp_path, times, seed=int(time.time()))
+    took = kill(own_station, nets, tmp_path, times, seed=int(os.environ.get("SEED", "2")))
     print(f"{times} kills, until off: p50 {took[times // 2]:.3f} s, p99 {took[times * 99 // 100]:.3f} s")
