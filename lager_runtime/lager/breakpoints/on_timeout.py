@@ -9,9 +9,9 @@ import threading
 import weakref
 from typing import Any
 
-from lager.breakpoints import script_threads
 from lager.contract import TIMED_OUT
 from lager.errors import PauseTimeout
+from lager.inspection import script_threads
 
 _LAST_SECONDS = 3.0
 _here = threading.local()

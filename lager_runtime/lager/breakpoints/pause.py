@@ -11,13 +11,13 @@ from typing import Any
 
 import lager
 from lager import threads, variables
-from lager.breakpoints import banner, carrier, notices, script_threads, terminal_line
+from lager.breakpoints import banner, carrier, notices, terminal_line
 from lager.breakpoints.notices import say
 from lager.breakpoints.on_timeout import outcome
 from lager.breakpoints.state import CannotPause, Ended, PauseState
 from lager.contract import LONGEST, ON_TIMEOUT, PATH_LENGTH
 from lager.errors import LagerError
-from lager.inspection import display_paths
+from lager.inspection import display_paths, script_threads
 from lager.inspection.location import Place, file_of
 from lager.question import Question
 from lager.text import LABEL_LENGTH, printable

@@ -48,6 +48,7 @@ class Evaluator:
     ) -> None:
         self._builtins = {**vars(builtins), "exit": _Leaver(), "quit": _Leaver()}
         self.namespace = {**names, "__builtins__": self._builtins}
+        self.last: object = None
         self._number = number
         self._errors = errors
         self._shown = shown
@@ -57,19 +58,23 @@ class Evaluator:
 
     def display(self, value: object) -> None:
         """Do what sys.displayhook does, with a `_` of this console's own."""
+        self.last = value
         if value is not None:
             sys.stdout.write(self._shown(value) + "\n")
             self._builtins["_"] = value
 
-    def run(self, source: str) -> bool:
-        """Run each statement of `source`. Return False if one raised, after its traceback. Raises Leave on exit()."""
+    def run(self, source: str, names: Callable[[], dict[str, Any]] | None = None) -> bool:
+        """Run each statement of `source`, in a copy of the names that `names` returns, if given. Return False if one
+        raised, after its traceback. Raises Leave on exit()."""
         filename = self._remember(source)
-        self.namespace["__builtins__"] = self._builtins  # the code may have replaced them
+        self.last = None
         try:
+            space = self.namespace if names is None else names()
+            space["__builtins__"] = self._builtins  # the code may have replaced them
             # Statement by statement, so that each prints its value, and those before a failing one have run.
             for statement in self._statements(source, filename):
                 self._share_sources()
-                self._execute(statement, filename)
+                self._execute(statement, filename, space)
         except SystemExit as leaving:
             raise Leave(self._exit_code(leaving)) from None
         except BaseException as error:
@@ -87,7 +92,7 @@ class Evaluator:
             self._forget(filename)
         self._files.clear()
 
-    def _execute(self, statement: ast.stmt, filename: str) -> None:
+    def _execute(self, statement: ast.stmt, filename: str, space: dict[str, Any]) -> None:
         if isinstance(statement, ast.Expr):
             code = compile(ast.Expression(statement.value), filename, "eval", self._flags, dont_inherit=True)
         else:
@@ -95,7 +100,7 @@ class Evaluator:
         self._flags |= code.co_flags & _FUTURES
         trace = sys.gettrace()
         try:
-            value = eval(code, self.namespace)
+            value = eval(code, space)
         finally:
             sys.settrace(trace)  # a debugger that found no input must not step into this module
         self.display(value)

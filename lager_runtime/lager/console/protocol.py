@@ -1,12 +1,16 @@
 """The protocol of a console's socket: frames of a 4-byte big-endian length and one JSON object.
 
-To the script: {"eval": source}, {"interrupt": true}.
+To the script: {"eval": source}, {"interrupt": true}. A source with "frame", a number as below, runs in a copy of the
+names of that frame, and what it assigns is lost.
 From it, first: {"hello": {...}}. Then {"out": text} and {"err": text} as they are written, and after each evaluation
 {"done": true}, or false if it raised; {"bye": code} after exit(code). The script closes the socket when it resumes.
 
 A client may ask: {"ask": number, kind: what}, and gets {"answer": number, kind: the answer}, null if there is none,
 when this console evaluates nothing. The kinds: "complete" (the text before the cursor), "doc" (a dotted name),
-"look", "where" and "vars" (true). If a kind is asked again meanwhile, only the latest gets an answer.
+"look", "where" and "vars" (true). Those of a debugger are in lager.inspection.object_tree: "threads" (true), "frames"
+(the number of a thread), "scopes" (of a frame), "members" ([reference, first, count]), "hover" ({"path", "frame"}) and
+"last" (true: the value that this console showed last). If a kind is asked again meanwhile, only the latest gets an
+answer.
 
 A client that opened its console with the option "news" also gets {"left": seconds, "consoles": [...]} whenever the time
 left (0: no timeout) or who is attached may have changed, and {"ended": {"reason", "by"}} before the socket is closed.

@@ -1,4 +1,4 @@
-"""Answers a console's queries: completion, documentation, source, stack and variables.
+"""Answers a console's queries: completion, documentation, source, stack and variables, and those of a debugger.
 
 They run in the client's thread; what may run code of the script runs in a side thread.
 """
@@ -11,6 +11,7 @@ from lager.inspection import snapshot
 from lager.inspection.completion import complete
 from lager.inspection.docs import document
 from lager.inspection.location import Place
+from lager.inspection.object_tree import ObjectTree
 from lager.inspection.side_thread import run_aside
 
 _SECONDS = 1.0
@@ -22,8 +23,16 @@ class Queries:
     """The open queries of a client. Only the latest of each kind gets an answer."""
 
     def __init__(
-        self, place: Place, about: dict[str, Any], names: Names, send: Callable[[dict[str, Any]], None]
+        self,
+        place: Place,
+        about: dict[str, Any],
+        names: Names,
+        send: Callable[[dict[str, Any]], None],
+        last: Callable[[], Any] | None = None,
     ) -> None:
+        """`last` returns the value that this console showed last. Without it, as for a watcher, nothing that runs a
+        property of the script is answered."""
+        self.tree = ObjectTree(place, str(about["thread"]))
         self._place = place
         self._about = about
         self._names = names
@@ -35,6 +44,19 @@ class Queries:
             "look": self._look,
             "where": self._where,
             "vars": self._variables,
+        }
+        if last is not None:
+            self._kinds |= self._of_a_debugger(last)
+
+    def _of_a_debugger(self, last: Callable[[], Any]) -> dict[str, Callable[[Any], Awaitable[Any]]]:
+        tree = self.tree
+        return {
+            "threads": lambda _: _aside(tree.threads),
+            "frames": lambda thread: _aside(lambda: tree.frames(int(thread))),
+            "scopes": lambda frame: _aside(lambda: tree.scopes(int(frame))),
+            "members": lambda page: _aside(lambda: tree.members(*map(int, page))),
+            "hover": lambda what: _aside(lambda: tree.resolve(str(what["path"]), what.get("frame"))),
+            "last": lambda _: _aside(lambda: tree.member("", last())),
         }
 
     def ask(self, frame: dict[str, Any]) -> None:
@@ -49,6 +71,7 @@ class Queries:
     def close(self) -> None:
         for task in self._open.values():
             task.cancel()
+        self.tree.forget()
 
     async def _answer(self, number: int, kind: str, what: Any) -> None:
         try:
@@ -73,3 +96,7 @@ class Queries:
     async def _variables(self, _: Any) -> Any:
         shown, left_out = await snapshot.variables(self._place)
         return {"variables": shown, "variables_left_out": left_out}
+
+
+async def _aside(work: Callable[[], Any]) -> Any:
+    return await run_aside(work, _SECONDS)

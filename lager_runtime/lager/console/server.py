@@ -25,7 +25,7 @@ _INPUT_LENGTH = 4096
 _INSIST_SECONDS = 0.1
 _LAST_SECONDS = 0.2  # for a client to read the last frame
 
-_ABOUT = ("id", "label", "file", "line", "function")
+_ABOUT = ("id", "label", "file", "line", "function", "thread")
 _numbers = count(1)
 
 
@@ -108,7 +108,9 @@ class Console:
             connection, pause.place.namespace(), hello, pause.watchers.of(who),
             self._soon(self._touch), self._soon(self._thread_ended), user=who["user"], short=short,
         )  # fmt: skip
-        self._queries = Queries(pause.place, pause.about, self._worker.names, self._worker.post)
+        self._queries = Queries(
+            pause.place, pause.about, self._worker.names, self._worker.post, self._worker.last_value
+        )
 
     def begin(self) -> None:
         self._loop.add_reader(self._connection.fileno(), self._read)
@@ -167,12 +169,17 @@ class Console:
         if "interrupt" in frame:
             self._worker.interrupt()
         elif isinstance(frame.get("eval"), str):
-            if not self._worker.evaluate(frame["eval"]):
+            if not self._worker.evaluate(frame["eval"], self._names_of(frame.get("frame"))):
                 self.end()
             self._inputs.append(frame["eval"][:_INPUT_LENGTH])
             self._touch()
         elif "ask" in frame:
             self._queries.ask(frame)
+
+    def _names_of(self, frame: Any) -> Callable[[], dict[str, Any]] | None:
+        if type(frame) is not int:
+            return None
+        return lambda: self._queries.tree.names(frame)
 
     def _touch(self) -> None:
         """Restart the countdown, a moment later, so as not to take Python's lock from the evaluation."""

@@ -71,11 +71,12 @@ class Worker(threading.Thread):
 
     # From the client's thread.
 
-    def evaluate(self, source: str) -> bool:
-        """Queue a source. Return False if too many are queued already."""
+    def evaluate(self, source: str, names: Callable[[], dict[str, Any]] | None = None) -> bool:
+        """Queue a source, to be run in the names of the pause or in others. Return False if too many are queued
+        already."""
         with self._lock:
             self._waiting += 1
-        self._work.put(lambda: self._evaluate(source))
+        self._work.put(lambda: self._evaluate(source, names))
         return self._work.qsize() < _WAITING_LINES
 
     def post(self, frame: dict[str, Any]) -> None:
@@ -92,6 +93,10 @@ class Worker(threading.Thread):
 
     def names(self) -> dict[str, Any]:
         return self._evaluator.namespace
+
+    def last_value(self) -> Any:
+        """Return the value that was shown last, None if the last source showed none."""
+        return self._evaluator.last
 
     def interrupt(self) -> None:
         """Interrupt the statement that runs; one that has not begun yet will not begin."""
@@ -137,7 +142,7 @@ class Worker(threading.Thread):
                 self._writer.send(self.last)
             self._ended()
 
-    def _evaluate(self, source: str) -> None:
+    def _evaluate(self, source: str, names: Callable[[], dict[str, Any]] | None) -> None:
         began = time.monotonic()
         stdio.route(self._streams)
         self._heard({"in": source})
@@ -145,7 +150,7 @@ class Worker(threading.Thread):
         self._turn.ask()
         try:
             self._await(self._turn)
-            done = self._run(source)
+            done = self._run(source, names)
         finally:
             self._turn.end()
         if os.getpid() != self._process:
@@ -209,12 +214,12 @@ class Worker(threading.Thread):
         self._out.flush()
         self._err.flush()
 
-    def _run(self, source: str) -> bool:
+    def _run(self, source: str, names: Callable[[], dict[str, Any]] | None) -> bool:
         """Evaluate `source`. An interrupt that comes too late for it does not affect the next source."""
         try:
             try:
                 if self._begin():
-                    return self._evaluator.run(source)
+                    return self._evaluator.run(source, names)
                 raise KeyboardInterrupt
             finally:
                 self._finish()

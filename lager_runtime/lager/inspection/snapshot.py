@@ -60,7 +60,7 @@ async def source(place: Place, context: int = CONTEXT) -> list[dict[str, Any]]:
 async def where(place: Place) -> tuple[list[dict[str, Any]], int]:
     """Return the stack, outermost frame first (`file`, `line`, `function`, `text`), without the frames of lager and of
     Python's own start; and how many of the outermost were left out because there are too many."""
-    stack = [(frame, line) for frame, line in place.stack if not _is_ours(frame.f_code.co_filename)]
+    stack = [(frame, line) for frame, line in place.stack if not is_hidden(frame)]
     shown = stack[-_FRAMES:]
 
     def read() -> list[dict[str, Any]]:
@@ -82,7 +82,7 @@ async def variables(place: Place, width: int = WIDTH) -> tuple[list[dict[str, An
                 "name": printable(name, 100),
                 "type": type_name(value),
                 "value": await _value(value, width, min(_VALUE_SECONDS, ends - time.monotonic())),
-                "kind": "definition" if _is_definition(value) else "variable",
+                "kind": "definition" if is_definition(value) else "variable",
             }
         )
     return shown, len(named) - len(shown)
@@ -109,20 +109,23 @@ async def _tried(work: Any, otherwise: Any) -> Any:
 
 def _named(names: Mapping[Any, Any]) -> list[tuple[str, Any]]:
     """Return the names that the script has set, without those that Python and pytest add."""
-    items = [(name, value) for name, value in dict(names).items() if type(name) is str and _is_given(name)]
-    return sorted(items, key=lambda item: _is_definition(item[1]))
+    items = [(name, value) for name, value in dict(names).items() if type(name) is str and is_given(name)]
+    return sorted(items, key=lambda item: is_definition(item[1]))
 
 
-def _is_given(name: str) -> bool:
+def is_given(name: str) -> bool:
+    """Return whether the script may have given the name, and not Python or pytest."""
     return name.isidentifier() and not (name.startswith("__") and name.endswith("__"))
 
 
-def _is_definition(value: object) -> bool:
+def is_definition(value: object) -> bool:
+    """Return whether it is a module, a function or a class."""
     return issubclass(type(value), _DEFINITIONS)
 
 
-def _is_ours(file: str) -> bool:
-    return file.startswith((_HERE, "<frozen "))
+def is_hidden(frame: FrameType) -> bool:
+    """Return whether the frame is lager's or of Python's own start."""
+    return frame.f_code.co_filename.startswith((_HERE, "<frozen "))
 
 
 def _frame(frame: FrameType, line: int, text: str) -> dict[str, Any]:

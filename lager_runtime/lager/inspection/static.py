@@ -79,7 +79,7 @@ def attributes(owner: Any) -> set[str]:
     if issubclass(kind, type):
         holders = [_dict_of(one) for one in _mro_of(owner)]
     elif not _shadows_dict(kind):
-        holders.append(_own(owner))
+        holders.append(own(owner))
     return {name for holder in holders for name in list(holder) if type(name) is str}
 
 
@@ -89,12 +89,19 @@ def keys(owner: Any) -> Iterator[object]:
         yield from (key for key in islice(dict.__iter__(owner), _KEYS) if type(key) in (str, int, bytes))
 
 
-def _own(owner: Any) -> dict[Any, Any]:
+def own(owner: Any) -> dict[Any, Any]:
+    """Return what the object itself has in its `__dict__`."""
     try:
-        own = object.__getattribute__(owner, "__dict__")
+        found = object.__getattribute__(owner, "__dict__")
     except AttributeError:
         return {}
-    return own if type(own) is dict else {}
+    return found if type(found) is dict else {}
+
+
+def slots(owner: Any) -> set[str]:
+    """Return the names of the slots of its classes."""
+    kinds = _mro_of(type(owner))
+    return {name for one in kinds for name, found in list(_dict_of(one).items()) if type(found) is MemberDescriptorType}
 
 
 def _shadows_dict(kind: type) -> bool:

@@ -23,6 +23,14 @@ def name() -> str:
     return "MainThread" if is_main() else f"Thread-{_thread.get_ident()}"
 
 
+def names() -> dict[int, str]:
+    """Return the names of the script's running threads by their identifiers, without those of lager."""
+    try:
+        return {ident: str(one.name) for ident, one in list(_theirs()._active.items()) if not _is_ours(one)}
+    except Exception:  # replaced by something else
+        return {main_ident(): "MainThread"}
+
+
 def is_main() -> bool:
     """Return whether the calling thread is the main thread of the process."""
     return _thread.get_ident() == main_ident()
@@ -75,12 +83,21 @@ class _Unloaded:
         def is_alive(self) -> bool:
             return True
 
+    @property
+    def _active(self) -> dict[int, Any]:
+        main = self._Main()
+        return {main_ident(): main}
+
     def main_thread(self) -> Any:
         return self._Main()
 
     def current_thread(self) -> Any:
         main = self._Main()
         return main if _thread.get_ident() == main.ident else threading.current_thread()
+
+
+def _is_ours(thread: Any) -> bool:
+    return thread.name == "lager" or getattr(thread, "is_lager_console", False) is True
 
 
 def _theirs() -> Any:
