@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
-    from lager.errors import NoAnswer, PauseTimeout
+    from lager.errors import InvalidNetError, NoAnswer, PauseTimeout
     from lager.instruments.net import Net, NetType
 
-__all__ = ["Net", "NetType", "NoAnswer", "PauseTimeout", "ask", "breakpointhook", "pause"]
+__all__ = ["InvalidNetError", "Net", "NetType", "NoAnswer", "PauseTimeout", "ask", "breakpointhook", "pause"]
 
 _ROOM = 150  # calls: the most that a pause needs, with its banner and the import of its modules
 _getframe = sys._getframe
@@ -268,7 +268,7 @@ def __getattr__(name: str) -> object:
             from lager.instruments import net
 
         return getattr(net, name)
-    if name in ("NoAnswer", "PauseTimeout"):
+    if name in ("InvalidNetError", "NoAnswer", "PauseTimeout"):
         from lager import errors
 
         return getattr(errors, name)

@@ -23,13 +23,16 @@
     │   └── TransferError     files cannot be sent to it or fetched from it
     └── BenchError            nets and instruments
         ├── NetsFileError     the nets file is wrong or missing
-        ├── NoSuchNet
-        ├── WrongNetType
+        ├── InvalidNetError   the nets file has no such net
+        │   ├── NoSuchNet
+        │   └── WrongNetType
         ├── NetConflict       two nets of one process need the same instrument
         ├── LimitExceeded     refused before anything was sent
         └── InstrumentError   the instrument or the connection to it failed
             ├── InstrumentUnreachable
+            │   └── PortNotFound      a serial port that is not there; also a FileNotFoundError
             ├── InstrumentTimeout
+            │   └── LevelTimeout      a line that did not change in time; also a TimeoutError
             ├── BadReply      its answer is not what the manual specifies
             ├── WrongModel    its *IDN? does not match the nets file
             └── Rejected      it did not accept a command: an entry in its error queue, or a different readback
@@ -138,11 +141,15 @@ class NetsFileError(BenchError):
     pass
 
 
-class NoSuchNet(BenchError):
+class InvalidNetError(BenchError):
     pass
 
 
-class WrongNetType(BenchError):
+class NoSuchNet(InvalidNetError):
+    pass
+
+
+class WrongNetType(InvalidNetError):
     pass
 
 
@@ -162,7 +169,15 @@ class InstrumentUnreachable(InstrumentError):
     pass
 
 
+class PortNotFound(InstrumentUnreachable, FileNotFoundError):
+    pass
+
+
 class InstrumentTimeout(InstrumentError):
+    pass
+
+
+class LevelTimeout(InstrumentTimeout, TimeoutError):
     pass
 
 

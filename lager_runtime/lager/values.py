@@ -22,6 +22,15 @@ def number(value: object) -> float | None:
     return converted if math.isfinite(converted) else None
 
 
+def seconds(value: object) -> float | None:
+    """Return a time in seconds as a float; None if it is invalid. It may be a decimal number as text: "0.5"."""
+    if type(value) is str:
+        from lager.text import number_of
+
+        return number_of(value)
+    return number(value)
+
+
 def _is_real(kind: type) -> bool:
     import decimal  # imported only if the value is neither an int nor a float
     import numbers

@@ -38,6 +38,7 @@ LEAVES = {
 DIRECTIONS = {
     "lager": {
         "__init__": {"breakpoints", "inspection", "instruments"},
+        "breakpoint": {"__init__"},
         "pytest_plugin": {"breakpoints"},
         "bus": {"__init__"},
         "inspection": {"__init__"},

@@ -212,7 +212,7 @@ def test_a_net_that_is_an_input_says_when_its_line_is_driven() -> None:
         gpio.input()
 
 
-@pytest.mark.parametrize("timeout", [float("nan"), float("inf"), -1, "10"])
+@pytest.mark.parametrize("timeout", [float("nan"), float("inf"), -1, "soon", "inf"])
 def test_waiting_for_a_level_needs_a_valid_timeout(timeout: object) -> None:
     with playing(t7.OPEN, "T7", GPIO) as gpio, pytest.raises(InvalidArgument, match="is not a valid timeout"):
         gpio.wait_for_level(1, timeout=timeout)
@@ -224,6 +224,29 @@ def test_waiting_for_a_level_ends_at_the_level_or_at_the_timeout() -> None:
     script = [*t7.OPEN, t7.read(2, 2800, "I", 0)]
     with playing(script, "T7", GPIO) as gpio, pytest.raises(InstrumentTimeout, match=r"did not change to 1 within 0 s"):
         gpio.wait_for_level(1, timeout=0)
+    with playing(script, "T7", GPIO) as gpio, pytest.raises(TimeoutError) as caught:
+        gpio.wait_for_level("high", timeout="0")
+    assert str(caught.value).startswith("it did not change to 1 within 0 s. Check what")
+
+
+@pytest.mark.parametrize("level", [1, "1", "high", "ON", " true ", True])
+def test_a_level_is_a_number_or_a_word(level: object) -> None:
+    with playing(t7.WAIT_FOR_HIGH, "T7", GPIO) as gpio:
+        gpio.wait_for_level(level)
+    with playing(t7.SET_GPIO, "T7", GPIO) as gpio:
+        assert gpio.output(level) == 1
+
+
+@pytest.mark.parametrize("level", ["hihg", "", 2, None, b"high", "1.0"])
+def test_another_word_is_no_level(level: object) -> None:
+    with playing(t7.OPEN, "T7", GPIO) as gpio, pytest.raises(InvalidArgument, match="is not a level"):
+        gpio.output(level)
+
+
+def test_a_dac_returns_its_setpoint_under_each_of_its_names() -> None:
+    for name in ("output", "get_voltage", "input"):
+        with playing([*t7.OPEN, t7.read(2, 1000, "f", 1.25)], "T7", "type = 'dac'\nchannel = 0") as dac:
+            assert getattr(dac, name)() == 1.25
 
 
 def test_a_refused_register_is_an_error() -> None:

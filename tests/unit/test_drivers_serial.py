@@ -34,6 +34,29 @@ def console(path: str) -> Nets:
     return bench("serial", path, console="type = 'uart'\nbaudrate = 115200")
 
 
+def test_a_uart_tells_its_port_and_its_settings_without_opening_it(
+    terminal: tuple[int, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, path = terminal
+    with Net.get("console", NetType.UART, nets=console(path), claim=Leases()) as uart:
+        assert (uart.get_path(), uart.get_baudrate(), uart.usb_serial) == (path, 115200, None)
+        assert uart.params == {"baudrate": 115200}
+        assert uart.get_config()["params"] == uart.params
+        assert uart.type is NetType.UART
+        assert uart.connect(parity="None").parity == "N"
+        assert uart.connect().timeout == 0.1
+        monkeypatch.setattr(uart.session, "connect", lambda settings: settings["parity"])
+        assert [uart.connect(parity=word) for word in ("Even", "odd", "mark", "S")] == ["E", "O", "M", "S"]
+    missing = console("/dev/lager-is-not-here")
+    with (
+        Net.get("console", NetType.UART, nets=missing, claim=Leases()) as uart,
+        pytest.raises(FileNotFoundError, match="there is no /dev/lager-is-not-here"),
+    ):
+        uart.get_path()
+    with Net.get("plain", NetType.UART, nets=bench("serial", path, plain="type = 'uart'"), claim=Leases()) as uart:
+        assert uart.get_baudrate() == uart.connect().baudrate == 9600
+
+
 def test_a_port_is_opened_as_the_nets_file_says_and_closed_with_the_net(terminal: tuple[int, str]) -> None:
     master, path = terminal
     leases = Leases()

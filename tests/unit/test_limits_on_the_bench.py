@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lager.errors import LimitExceeded, Rejected
+from lager.errors import InstrumentError, InvalidArgument, LimitExceeded, Rejected
 from lager.instruments.net import Net
 from lager.nets import file as nets_file
 from lagerd.bench.bench import Bench
@@ -261,3 +261,66 @@ def test_a_load_whose_voltage_is_over_the_limit_does_not_stay_on_and_says_why(op
     with pytest.raises(Rejected, match=r"does not stay on in mode CC\. .* above the limit of the mode, 4\.000 V"):
         load.enable()
     assert not wired.load.on
+
+
+@pytest.mark.parametrize("model", ["DP821", "E36312A", "2281S"])
+def test_a_voltage_is_set_with_its_protection_in_the_order_that_does_not_trip_it(opened: Opener, model: str) -> None:
+    make, terminals, lines = SUPPLIES[model]
+    device = make()
+    output: Output = terminals(device)
+    output.loads.append(resistor(100))
+    supply = opened(device, "supply", lines)
+    supply.set_mode()
+    assert supply.voltage(value=3.3, ovp=3.6) == 3.3
+    supply.current(0.5, ocp=None if model == "E36312A" else 0.6)  # its OCP always trips at its current limit
+    supply.enable()
+    for volts in (5.0, 1.8, 3.3):
+        supply.voltage(volts, ovp=volts + 0.3)
+        assert supply.get_ovp_limit() == pytest.approx(volts + 0.3)
+        assert not supply.is_ovp()
+        assert supply.voltage() == supply.measured_voltage() == pytest.approx(volts, abs=0.02)
+    before = supply.state()
+    for wrong in ({"value": 3.0, "ovp": 2.9}, {"value": 3.0, "ovp": "high"}, {"value": -1}):
+        with pytest.raises(InvalidArgument):
+            supply.voltage(**wrong)
+    with pytest.raises(InvalidArgument, match=r"ocp of 0\.1 would be below the current of 0.5"):
+        supply.current(0.5, ocp=0.1)
+    assert supply.state() == before
+    assert supply.get_monitor_state()["ovp_limit"] == before["ovp"]
+    assert supply.measured_power() == pytest.approx(supply.measured_voltage() * supply.measured_current(), abs=0.01)
+
+
+def test_a_model_without_a_protection_says_so_instead_of_a_level(opened: Opener) -> None:
+    supply = opened(Keithley2200(), "supply")
+    with pytest.raises(InstrumentError, match="has no ocp"):
+        supply.get_ocp_limit()
+
+
+def test_a_protection_of_a_battery_that_is_below_its_limit_is_kept_when_it_is_switched_on(opened: Opener) -> None:
+    battery = opened(Keithley2281S(), "battery", "max_voltage = 10.0\nmax_current = 3.0")
+    battery.set_mode_battery()
+    assert (battery.ovp(4.5), battery.ocp(5.0)) == (4.5, 5.0)
+    battery.current_limit(1.0)
+    battery.enable()
+    assert (battery.ovp(), battery.ocp()) == (4.5, 3.0)
+    with pytest.raises(Rejected, match="704"):
+        battery.ovp(4.6)
+
+
+def test_a_battery_model_is_a_memory_or_a_name(opened: Opener, capsys: pytest.CaptureFixture[str]) -> None:
+    battery = opened(Keithley2281S(), "battery")
+    for given, model in (("18650", "1"), (1, "1"), ("lead-acid12", "LEAD_ACID12"), ("NIMH1_2", "NIMH1_2")):
+        assert battery.model(given) == battery.model() == model
+    assert battery.voltage_full() == 1.4
+    assert (battery.voltage_empty(1.1), battery.voltage_full(1.3)) == (1.1, 1.3)
+    with pytest.raises(Rejected, match="703"):
+        battery.voltage_full(1.05)
+    assert battery.model("discharge") == "NIMH1_2"
+    assert capsys.readouterr().err == (
+        "lager: net keeps its battery model NIMH1_2: only the front panel selects discharge.\n"
+    )
+    with pytest.raises(Rejected, match="705"):
+        battery.model("nimh")
+    for unknown in ("cr2032", "", 12, True, 1.0):
+        with pytest.raises(InvalidArgument, match="is not a battery model"):
+            battery.model(unknown)

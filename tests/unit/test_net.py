@@ -11,7 +11,15 @@ from typing import Any
 
 import pytest
 
-from lager.errors import InstrumentBusy, InstrumentError, InvalidArgument, NetConflict, NoSuchNet, WrongNetType
+from lager.errors import (
+    InstrumentBusy,
+    InstrumentError,
+    InvalidArgument,
+    InvalidNetError,
+    NetConflict,
+    NoSuchNet,
+    WrongNetType,
+)
 from lager.instruments.net import Net, NetType
 from lager.nets.model import Nets
 from tests.unit.exchanges import keithley_2281s as smu
@@ -55,8 +63,6 @@ def test_two_nets_of_one_supply_are_refused_with_both_named_and_one_after_the_ot
             with pytest.raises(NetConflict, match="supply3 and supply2 share one instrument") as caught:
                 Net.get("supply3", NetType.PowerSupply, nets=nets, claim=leases)
             assert "Close supply2 first" in caught.value.hint
-            with pytest.raises(NetConflict, match="already open"):
-                Net.get("supply2", NetType.PowerSupply, nets=nets, claim=leases)
         with Net.get("supply3", NetType.PowerSupply, nets=nets, claim=leases):
             pass
     assert leases.held == []
@@ -135,30 +141,103 @@ def test_an_invalid_or_a_different_type_is_refused(word: str, said: str) -> None
         Net.get("supply2", word, nets=nets, claim=Leases())
 
 
-def test_threads_that_want_one_supply_get_it_one_at_a_time() -> None:
+def test_threads_that_want_one_supply_all_get_it_and_the_last_one_closes_it() -> None:
     leases = Leases()
-    outcomes: list[str] = []
-    start = threading.Barrier(4)
+    held: list[int] = []
+    start, all_have_it = threading.Barrier(4), threading.Barrier(4)
 
     def use(nets: Nets) -> None:
         start.wait()
-        try:
-            with Net.get("supply2", NetType.PowerSupply, nets=nets, claim=leases):
-                outcomes.append(f"{len(leases.held)} held")
-        except NetConflict:
-            outcomes.append("conflict")
+        with Net.get("supply2", NetType.PowerSupply, nets=nets, claim=leases) as supply:
+            all_have_it.wait()
+            held.append(id(supply))
 
-    with ScriptedInstrument(*dp800.OPEN * 4) as instrument:
-        threads = [threading.Thread(target=use, args=(dp821(instrument),)) for _ in range(4)]
+    with ScriptedInstrument(*dp800.OPEN) as instrument:
+        nets = dp821(instrument)
+        threads = [threading.Thread(target=use, args=(nets,)) for _ in range(4)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        for _ in range(outcomes.count("conflict")):
-            Net.get("supply2", NetType.PowerSupply, nets=dp821(instrument), claim=leases).close()
-    assert len(outcomes) == 4
-    assert set(outcomes) <= {"1 held", "conflict"}
+    assert len(held) == 4
+    assert len(set(held)) == 1
+    assert leases.happened == [("claim", "supply2"), ("release", "supply2")]
+
+
+def test_a_net_that_is_open_is_returned_again_and_closed_when_each_use_has_been_returned() -> None:
+    leases = Leases()
+    with ScriptedInstrument(*dp800.OPEN, *dp800.OPEN) as instrument:
+        nets = dp821(instrument)
+
+        def get() -> Any:
+            return Net.get("supply2", NetType.PowerSupply, nets=nets, claim=leases)
+
+        first = get()
+        with get() as second, get() as third:
+            assert first is second is third
+        assert first.is_open()
+        first.close()
+        assert not first.is_open()
+        first.close()  # returns a use that nobody has
+        assert leases.happened == [("claim", "supply2"), ("release", "supply2")]
+        again = get()
+        assert again is not first
+        assert again.is_open()
+        again.close()
     assert leases.held == []
+
+
+def test_an_inner_with_block_that_an_error_leaves_does_not_close_the_net_of_the_outer_one() -> None:
+    leases = Leases()
+    with ScriptedInstrument(*dp800.OPEN) as instrument:
+        nets = dp821(instrument)
+        with Net.get("supply2", NetType.PowerSupply, nets=nets, claim=leases) as outer:
+            with pytest.raises(KeyError), Net.get("supply2", NetType.PowerSupply, nets=nets, claim=leases):
+                raise KeyError
+            assert outer.is_open()
+        assert (outer.closing.asked, outer.closing.by_error) == (True, False)
+
+
+def test_a_net_whose_entry_has_changed_is_not_returned_again() -> None:
+    with ScriptedInstrument(*dp800.OPEN) as instrument:
+        changed = bench("DP821", instrument.visa, supply2=f"{CH1}\nmax_voltage = 5")
+        with (
+            Net.get("supply2", NetType.PowerSupply, nets=dp821(instrument), claim=Leases()),
+            pytest.raises(NetConflict, match="its entry in the nets file has changed"),
+        ):
+            Net.get("supply2", NetType.PowerSupply, nets=changed, claim=Leases())
+
+
+@pytest.mark.parametrize("option", ["coupled", "share", "off_on_exit"])
+def test_an_open_net_does_not_get_an_option_that_it_was_opened_without(option: str) -> None:
+    with ScriptedInstrument(*dp800.OPEN) as instrument:
+        nets = dp821(instrument)
+        with (
+            Net.get("supply2", NetType.PowerSupply, nets=nets, claim=Leases()),
+            pytest.raises(NetConflict, match=f"without {option}=True"),
+        ):
+            Net.get("supply2", NetType.PowerSupply, nets=nets, claim=Leases(), **{option: True})  # type: ignore
+
+
+def test_the_saved_nets_are_listed_with_their_roles() -> None:
+    nets = bench("DP821", "TCPIP::h::5::SOCKET", supply2=f"{CH1}\nmax_voltage = 5")
+    saved = Net.list_saved(nets)
+    assert saved == [
+        {
+            "name": "supply2",
+            "role": "power-supply",
+            "type": "supply",
+            "instrument": "it",
+            "model": "DP821",
+            "address": "TCPIP::h::5::SOCKET",
+            "channel": 1,
+            "limits": {"max_voltage": 5.0},
+        }
+    ]
+    for type in NetType:
+        assert NetType.from_role(type.role) is type
+    with pytest.raises(InvalidNetError):
+        NetType.from_role("scope")
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
@@ -187,7 +266,7 @@ def test_importing_nets_imports_no_instrument_library() -> None:
     assert done.stdout == "[]\n"
 
 
-@pytest.mark.parametrize("wait", ["5", None, -1, float("nan"), float("inf"), True])
+@pytest.mark.parametrize("wait", ["soon", None, -1, float("nan"), float("inf"), True])
 def test_a_time_to_wait_that_is_none_is_refused_before_anything_is_claimed(wait: Any) -> None:
     leases = Leases()
     with ScriptedInstrument() as instrument, pytest.raises(InvalidArgument, match="is not a valid time to wait"):
@@ -214,8 +293,8 @@ def test_two_outputs_of_one_supply_are_open_together_where_both_ask_for_it() -> 
         with get("supply2", share=True) as first:
             with pytest.raises(NetConflict, match="open both with share=True"):
                 get("supply3")
-            with pytest.raises(NetConflict, match="already open"):
-                get("supply2", share=True)
+            with pytest.raises(NetConflict, match="already open in this script, without coupled=True"):
+                get("supply2", share=True, coupled=True)
             with get("supply3", share=True) as second:
                 assert first._number(first.GET_VOLTAGE) == 1.0
                 assert second._number(second.GET_VOLTAGE) == 2.0

@@ -20,7 +20,7 @@ from lager.errors import LagerError
 from lager.inspection import display_paths, script_threads
 from lager.inspection.location import Place, file_of
 from lager.question import Question
-from lager.text import LABEL_LENGTH, printable
+from lager.text import LABEL_LENGTH, number_of, printable
 
 
 def pause_at(
@@ -170,13 +170,14 @@ def _on_timeout(argument: object) -> str:
 
 
 def _seconds(value: object) -> float | None:
-    if isinstance(value, bool | str | bytes):
+    if isinstance(value, bool | bytes):
         return None
     try:
-        seconds = float(value)  # type: ignore[arg-type]  # it may be anything; if it is not a number, this raises
+        # It may be anything; if it is not a number, this raises.
+        seconds = number_of(value) if type(value) is str else float(value)  # type: ignore[arg-type]
     except Exception:
         return None
-    return seconds if math.isfinite(seconds) and 0 <= seconds <= LONGEST else None
+    return seconds if seconds is not None and math.isfinite(seconds) and 0 <= seconds <= LONGEST else None
 
 
 def _repr(value: object) -> str:

@@ -84,7 +84,7 @@ def _end() -> None:
         if crashed:
             opened.crash(_parent_tells())
         elif net := opened.net():
-            net.close()
+            net.close_for_all()
 
 
 def _main_frame() -> FrameType | None:

@@ -5,7 +5,8 @@
         supply.enable()
 
 Opening a net claims its instrument before anything is sent. Closing it (close(), the end of `with`, the deletion of the
-object, or the end of the process) releases the instrument after the connection has been closed.
+object, or the end of the process) releases the instrument after the connection has been closed. Net.get of a net that
+is open returns the same object, with one use more: it is closed once each use has been returned.
 """
 
 import functools
@@ -16,7 +17,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
 
 from lager.errors import InvalidArgument, LagerError, WrongNetType
-from lager.instruments import ending, safe_state
+from lager.instruments import ending, open_nets, safe_state
 from lager.instruments.brief_errors import briefly
 from lager.instruments.drivers.driver import Driver
 from lager.instruments.guard import NOTHING, Guard
@@ -26,7 +27,7 @@ from lager.nets import file as nets_file
 from lager.nets.model import Instrument, NetConfig, Nets, NetType, Safe, net_type
 from lager.nets.resource import Reach
 from lager.nets.safe import AFTER, OFF, ON_EXIT, OUTPUTS
-from lager.values import number, shown
+from lager.values import seconds, shown
 
 if TYPE_CHECKING:
     from lager.instruments.drivers.keithley_2281s import Battery
@@ -90,6 +91,9 @@ class Net:
     ) -> Driver[Any]:
         """Open the net `name`; `type` is a NetType, or its word in the nets file ("supply").
 
+        If this process has the net open, return that object and count one use more; each close(), and each end of a
+        `with` block, returns one use, and the last one closes the net.
+
         Blocks up to `wait` seconds for the lease of its instrument, and then up to the timeout of the instrument for
         each step of opening it. `nets` replaces the nets file of this machine; `claim` replaces lagerd as the source of
         the lease. A coupled output is refused unless `coupled` is true: what is set on it is also set on the output
@@ -101,7 +105,7 @@ class Net:
         Raises InvalidArgument, NetsFileError, NoSuchNet, WrongNetType, NetConflict, InstrumentBusy, BusError, and
         InstrumentError with its subclasses; after any of them nothing is held.
         """
-        patience = number(wait)
+        patience = seconds(wait)
         if patience is None or patience < 0:
             raise InvalidArgument(f"{shown(wait)} is not a valid time to wait.", "Give seconds, 0 or more.")
         bench = nets or nets_file.load()
@@ -110,11 +114,24 @@ class Net:
         if config.type is not wanted:
             what = f"The net {name} is of type {config.type.value}, not {wanted.value}."
             raise WrongNetType(what, f"Open it with type=NetType.{config.type.name}.")
-        if off_on_exit:
-            config = _off_on_exit(config)
-        return _open(
-            config, bench, claim or _lagerd(config.instrument, _guard(config, bench)), patience, coupled, share
-        )
+        flags = {"coupled": coupled, "share": share, "off_on_exit": off_on_exit}
+        options = frozenset(option for option, given in flags.items() if given)
+        with open_nets.turn(config):
+            if (opened := open_nets.again(config, options)) is not None:
+                return opened
+            if off_on_exit:
+                config = _off_on_exit(config)
+            return _open(config, bench, claim or _lagerd(config.instrument, _guard(config, bench)), patience, options)
+
+    @staticmethod
+    def list_saved(nets: Nets | None = None) -> list[dict[str, Any]]:
+        """Return the nets of the nets file of this machine, in its order: name, role, type, instrument, model, address,
+        channel and limits of each. `role` is the word for the type that NetType.from_role takes.
+
+        Raises NetsFileError.
+        """
+        saved = (nets or nets_file.load()).nets.values()
+        return [{"name": net.name, "role": net.type.role, **net.as_dict()} for net in saved]
 
 
 def identify(instrument: Instrument, *, net: str, wait: float = 0.0, claim: "Claim | None" = None) -> str:
@@ -157,10 +174,10 @@ def _guard(config: NetConfig, nets: Nets) -> Guard:
     return Guard((config.name,), os.path.abspath(nets.path)) if config.safe is not None else NOTHING
 
 
-def _open(config: NetConfig, bench: Nets, claim: "Claim", wait: float, coupled: bool, share: bool) -> Driver[Any]:
+def _open(config: NetConfig, bench: Nets, claim: "Claim", wait: float, options: frozenset[str]) -> Driver[Any]:
     pid = os.getpid()
     holding = holding_of(pid, config.instrument)
-    token = holding.enter(config, claim, wait, share)
+    token = holding.enter(config, claim, wait, "share" in options)
     leave: Callable[[], None] = functools.partial(holding.leave, token, pid, _safe_at_close(config))
     try:
         driver: Driver[Any] = driver_class(config)(config, holding.session, leave)
@@ -168,13 +185,16 @@ def _open(config: NetConfig, bench: Nets, claim: "Claim", wait: float, coupled: 
         leave()
         raise
     try:
-        driver.coupled = coupled
+        driver.coupled = "coupled" in options
+        driver.options = options
+        driver.turn = open_nets.turn(config)
         holding.nets = bench
         if any(net.deadman and net.instrument.key == config.instrument.key for net in bench.nets.values()):
             holding.watch_over(arm=_is_script())
         driver.session.set_up(driver.prepare)
         if config.safe is not None:
             ending.watch(driver, holding, claim)
+        open_nets.remember(driver)
     except BaseException:
         driver.close()
         raise

@@ -27,6 +27,19 @@ class NetType(Enum):
     UART = "uart"
 
     @property
+    def role(self) -> str:
+        """The word for the type in a list of saved nets."""
+        return "power-supply" if self is NetType.PowerSupply else self.value
+
+    @classmethod
+    def from_role(cls, role: object) -> "NetType":
+        """Return the type for a role, such as "power-supply", or for any other name that Net.get takes.
+
+        Raises WrongNetType, an InvalidNetError.
+        """
+        return net_type(role)
+
+    @property
     def shared(self) -> bool:
         """Whether a process may have several nets of this type open on one instrument."""
         return self in (NetType.ADC, NetType.DAC, NetType.GPIO)

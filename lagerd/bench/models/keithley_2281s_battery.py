@@ -210,14 +210,17 @@ class BatterySimulator(ScpiInstrument):
 
     @command(":BATTery<n>:MODel:RCL")
     def recall_model(self, _n: int | None, model: Token) -> None:
-        """Load a battery model. Memory 1 has a lithium cell; memories 2 to 9 are empty and raise error 705."""
+        """Load a battery model. Memory 1 has a lithium cell; memories 2 to 9 are empty and raise error 705.
+
+        The manual prints LI-ION4_2 and LEAD-ACID12; the answers of firmware 01.08b have underscores.
+        """
         self._require_stopped()
-        name = model.text.upper()
+        name = model.text.upper().replace("-", "_")
         if name not in MODELS:
             if model.integer(1, 9) != 1:
                 raise ScpiError(705)
-            name = "LI-ION4_2"
-        self.recalled = model.text.upper()
+            name = "LI_ION4_2"
+        self.recalled = model.text.upper().replace("-", "_")
         self.battery.recall(name)
 
     @query(":BATTery<n>:MODel:RCL")

@@ -65,6 +65,17 @@ def test_timeouts_that_are_none(run, client):
     assert "Traceback" not in err
 
 
+def test_a_timeout_may_be_a_number_as_text_and_pause_has_a_module_of_its_own(run, client):
+    process = run(
+        "from lager.breakpoint import pause\nfor timeout in ['90', ' 0.5e2 ', '0']:\n    pause('x', timeout=timeout)\n"
+    )
+    for timeout in (90, 50, 0):
+        pause = client.paused()
+        assert (pause["timeout"], pause["line"]) == (timeout, 3)
+        client.call("Continue", "s", pause["id"])
+    assert process.wait() == 0
+
+
 @pytest.mark.parametrize("value", ["nan", "-1", "5 s", "\x1b[2J"])
 def test_an_invalid_timeout_variable(run, client, value):
     process = run("import lager\nlager.pause()\n", LAGER_BREAKPOINT_TIMEOUT=value)

@@ -1,21 +1,26 @@
 """The base classes of all drivers: an open net, one that speaks SCPI, and one with an output that can be switched."""
 
+import builtins
 import contextlib
 import os
+import threading
 import weakref
 from collections.abc import Callable
 from types import TracebackType
-from typing import ClassVar, Generic, NoReturn, Self, TypeVar
+from typing import Any, ClassVar, Generic, NoReturn, Self, TypeVar
 
+from lager import threads
 from lager.errors import InstrumentError, Rejected
 from lager.instruments import parse
 from lager.instruments.brief_errors import briefly, briefly_in
+from lager.instruments.drivers.state import State
 from lager.instruments.quantities import decimal
 from lager.instruments.scpi import Scpi
 from lager.instruments.session import Session
-from lager.nets.model import NetConfig
+from lager.nets.model import NetConfig, NetType
 
 S = TypeVar("S", bound=Session)
+St = TypeVar("St", bound=State)
 
 
 class Closing:
@@ -27,7 +32,8 @@ class Closing:
 
 
 class Driver(Generic[S]):
-    """An open net. Closing it, leaving its `with` block or deleting it ends its use of the session and the lease.
+    """An open net. Net.get counts its uses; the last close() or end of a `with` block, or deleting the object, ends its
+    use of the session and the lease.
 
     Every method that talks to the instrument blocks, each exchange at most for the timeout in the nets file, and raises
     a subclass of InstrumentError if the instrument or the connection fails. Any thread may call; exchanges queue.
@@ -35,6 +41,8 @@ class Driver(Generic[S]):
 
     coupled = False
     """Whether the net may be a coupled output (`Net.get`)."""
+    options: frozenset[str] = frozenset()
+    """The options of `Net.get` that the net was opened with."""
     as_it_is = False
     """Whether a reading takes range, mode and role of the instrument as they are, and sets up nothing."""
 
@@ -49,10 +57,16 @@ class Driver(Generic[S]):
         self._finalizer.atexit = False  # an exit handler of the script may still use the net
         self._pid = os.getpid()
         self.closing = Closing()
+        self.uses = 1
+        self.turn: Any = threading.RLock()  # guards `uses`; Net.get sets the turn of the net
 
     @property
     def name(self) -> str:
         return self.config.name
+
+    @property
+    def type(self) -> NetType:
+        return self.config.type
 
     @property
     def channel(self) -> int:
@@ -88,7 +102,27 @@ class Driver(Generic[S]):
 
     @briefly
     def close(self) -> None:
-        """Close the net and release its instrument. Safe to call more than once."""
+        """Return one use of the net, as Net.get counts them; the last one closes it and releases its instrument.
+
+        Safe to call more than once.
+        """
+        self._return_use(by_error=False)
+
+    def _return_use(self, *, by_error: bool) -> None:
+        if os.getpid() != self._pid:
+            self.close_for_all()
+            return
+        if threads.waits_for_paused(self.turn):
+            what = f"The paused thread is just opening or closing {self.name}."
+            raise InstrumentError(what, "Resume the script first.")
+        with self.turn:
+            self.uses = max(0, self.uses - 1)
+            if self.uses == 0:
+                self.closing.by_error = self.closing.by_error or by_error
+                self.close_for_all()
+
+    def close_for_all(self) -> None:
+        """Close the net, however many uses it has."""
         self.closing.asked = True
         if os.getpid() == self._pid:
             self._own_session.forget(self.prepare)
@@ -101,11 +135,9 @@ class Driver(Generic[S]):
 
     # Plain, so that --pause-on-error can read from its code that it lets every error through.
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+        self, kind: builtins.type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if error is not None:
-            self.closing.by_error = True
-        self.close()
+        self._return_use(by_error=error is not None)
 
     def __repr__(self) -> str:
         closed = "" if self._finalizer.alive else ", closed"
@@ -158,6 +190,18 @@ class Switched(ScpiDriver):
             self.session.tell(self._spell(self.SET_OUTPUT, word))
             if self._is_on() != (word == "ON"):
                 self._wrong_readback(self.SET_OUTPUT, word, "OFF" if word == "ON" else "ON")
+
+    def state(self) -> State:
+        """Return all settings and readings. Raises only if nothing could be read."""
+        raise NotImplementedError
+
+    def print_state(self) -> None:
+        """Print all settings and readings; see state()."""
+        self._printed(self.state())
+
+    def _printed(self, state: St) -> St:
+        print(state)
+        return state
 
     def _clear(self, what: str, command: str, tripped: Callable[[], bool]) -> None:
         """Reset a protection with the output off. If nothing has tripped, an output that is on stays on."""

@@ -25,7 +25,7 @@ class Supply(supply.Supply):
     MEASURE_VOLTAGE = "MEAS:VOLT?"
     MEASURE_CURRENT = "MEAS:CURR?"
 
-    def power(self) -> float:
+    def measured_power(self) -> float:
         return self._reading("MEAS:POW?", "W")
 
     def set_ovp(self, volts: float) -> float:

@@ -11,7 +11,9 @@ section 7: `:BATTery[n]:SIMulator:*` (7-38 to 7-50), `:BATTery[n]:OUTPut[:STATe]
 
 import contextlib
 import math
+import sys
 from collections.abc import Iterator
+from dataclasses import replace
 
 from lager.errors import InstrumentError, InvalidArgument, LimitExceeded, Rejected
 from lager.instruments import parse
@@ -20,6 +22,7 @@ from lager.instruments.drivers.battery import BatteryState
 from lager.instruments.drivers.driver import Switched
 from lager.instruments.drivers.state import Readings
 from lager.instruments.quantities import amount, exceeds, keep_limit
+from lager.nets.model import Limits
 from lager.values import shown
 
 _ROLES = {"POWER": "POWER", "POW": "POWER", "TEST": "TEST", "SIMULATOR": "SIMULATOR", "SIM": "SIMULATOR"}
@@ -31,7 +34,17 @@ _BATTERY_OUTPUT = parse.word(
 )
 
 
+# The models of the maker (manual, 7-35), with the underscores that the instrument's parser needs, and the words for its
+# memories. Discharge is a mode of the front panel.
+_MAKERS = ("LI_ION4_2", "NIMH1_2", "NICD1_2", "LEAD_ACID12", "NIMH12")
+_WORDS = {"18650": "1", "liion": "1", "nimh": "2", "nicd": "3", "leadacid": "4", "discharge": "", "0": ""}
+_MEMORIES = [str(number) for number in range(1, 10)]
 _WORKS_AS = {"POWER": "supply", "TEST": "battery test", "SIMULATOR": "battery"}
+
+
+def _model_name(word: str) -> str:
+    """Return the name of a battery model as the instrument spells it: with underscores, in capitals."""
+    return word.strip().replace("-", "_").upper()
 
 
 class _TwoRoles(Switched):
@@ -237,7 +250,7 @@ class Battery(_TwoRoles):
     def enable(self) -> None:
         """Switch the output on. Raises LimitExceeded if the battery exceeds a limit of the nets file.
 
-        The protections of the instrument are set to these limits first, because charging, or a new state of charge,
+        A protection of the instrument above a limit is lowered to it first, because charging, or a new state of charge,
         changes the voltage later. Raises Rejected if a protection has tripped, or trips at once.
         """
         with self._setting():
@@ -257,6 +270,86 @@ class Battery(_TwoRoles):
     def disable(self) -> None:
         """Switch the output off."""
         self._switch("OFF")
+
+    def set_mode_battery(self) -> None:
+        """Make the instrument a battery simulator. Raises InstrumentError while its output is on in another role."""
+        with self._setting():
+            pass
+
+    def voltage_full(self, value: float | None = None) -> float:
+        """Return the open-circuit voltage of the full battery in volts; with a value, set it."""
+        if value is not None:
+            value = amount(self.config, "voltage", value)
+        return self._level(":BATT:SIM:VOC:FULL", "V", value, 0.01)
+
+    def voltage_empty(self, value: float | None = None) -> float:
+        """Return the open-circuit voltage of the empty battery in volts; with a value, set it."""
+        if value is not None:
+            value = amount(self.config, "voltage", value)
+        return self._level(":BATT:SIM:VOC:EMPT", "V", value, 0.01)
+
+    def ovp(self, value: float | None = None) -> float:
+        """Return the level of the over-voltage protection in volts, 0.5 to 21; with a value, set it.
+
+        enable() lowers a level above max_voltage of the nets file to that.
+        """
+        if value is not None:
+            value = self._protection("voltage", value, 0.5, 21.0)
+        return self._level(":BATT:SIM:TVOL:PROT", "V", value, 0.01)
+
+    def ocp(self, value: float | None = None) -> float:
+        """Return the level of the over-current protection in amperes, 0.1 to 6.1; with a value, set it.
+
+        enable() lowers a level above max_current of the nets file to that.
+        """
+        if value is not None:
+            value = self._protection("current", value, 0.1, 6.1)
+        return self._level(":BATT:SIM:CURR:PROT", "A", value, 0.01)
+
+    def model(self, value: str | int | None = None) -> str:
+        """Return the battery model: a number of the instrument's memory, or the name of a model of its maker. With a
+        value, load it; the state of charge and the voltages then are those of that model.
+
+        The value is 1 to 9, LI_ION4_2, NIMH1_2, NICD1_2, LEAD_ACID12 or NIMH12; or a word for a number: 18650 and liion
+        (1), nimh (2), nicd (3), lead-acid (4). "discharge" keeps the model, and says so: only the front panel selects
+        that one. Raises Rejected while the output is on, and for a memory without a model.
+        """
+        if value is None:
+            return self.session.ask(":BATT:MOD:RCL?", str.strip)
+        wanted = self._model_named(value)
+        with self._setting():
+            if not wanted:
+                kept = self.model()
+                print(f"lager: {self.name} keeps its battery model {kept}: only the front panel selects discharge.",
+                      file=sys.stderr)  # fmt: skip
+                return kept
+            self._refuse_tripped()
+            self.session.tell(f":BATT:MOD:RCL {wanted}")
+            if _model_name(readback := self.model()) != wanted:
+                self._wrong_readback(":BATT:MOD:RCL {x}", wanted, readback)
+            return readback
+
+    def _model_named(self, value: object) -> str:
+        """Return the memory or model that this value means; empty for discharge. Raises InvalidArgument."""
+        name = _model_name(value) if isinstance(value, str) else str(value) if type(value) is int else ""
+        found = _WORDS.get(name.replace("_", "").lower(), name)
+        if (found and found not in (*_MAKERS, *_MEMORIES)) or not name:
+            what = f"{self.name}: {shown(value)} is not a battery model."
+            raise InvalidArgument(
+                what, "Give 1 to 9, 18650, liion, nimh, nicd, lead-acid, or a model of the instrument."
+            )
+        return found
+
+    def _protection(self, quantity: str, value: object, low: float, high: float) -> float:
+        return amount(replace(self.config, limits=Limits()), quantity, value, low=low, high=high)
+
+    def clear_ovp(self) -> None:
+        """Reset the over-voltage protection if it has tripped; like clear()."""
+        self._clear("OVP", ":BATT:OUTP:PROT:CLE", lambda: self._trip() == "OVP")
+
+    def clear_ocp(self) -> None:
+        """Reset the over-current protection if it has tripped; like clear()."""
+        self._clear("OCP", ":BATT:OUTP:PROT:CLE", lambda: self._trip() == "OCP")
 
     def clear(self) -> None:
         """Reset a protection that has tripped, with the output off before and afterwards.
@@ -298,8 +391,8 @@ class Battery(_TwoRoles):
             raise LimitExceeded(what, f"Raise max_{quantity} of [nets.{self.name}] in the nets file, if that is safe.")
         # Round down to steps of a hundredth.
         level = min(math.floor(limit * 100 + 1e-6) / 100, high)
-        # The instrument rejects a new protection while the output is on (error 704), so set it only if it differs.
-        if abs(self._number(f"{command}?") - level) > 1e-6:
+        # The instrument rejects a new protection while the output is on (error 704), so set it only if it is higher.
+        if exceeds(self._number(f"{command}?"), level):
             keep_limit(self.config, quantity, self._put(command + " {x}", f"{command}?", level, 0.01))
 
     def _level(self, command: str, unit: str, value: float | None, step: float) -> float:

@@ -13,16 +13,17 @@ Watchdog (T-Series Datasheet, "Watchdog"): when no command has come over any con
 while `WATCHDOG_ENABLE_DEFAULT` (61600) is 0, and are kept in flash memory: only what differs is written.
 """
 
+import math
 import threading
 import time
 from collections.abc import Sequence
 
-from lager.errors import BadReply, InstrumentError, InstrumentTimeout, InvalidArgument, LimitExceeded, Rejected
+from lager.errors import BadReply, InstrumentError, InvalidArgument, LevelTimeout, LimitExceeded, Rejected
 from lager.instruments.drivers.driver import Driver
 from lager.instruments.modbus import Registers
 from lager.instruments.quantities import amount, exceeds, keep_limit
 from lager.nets.model import NetConfig, NetType
-from lager.values import number, shown
+from lager.values import number, seconds, shown
 
 _SINGLE_ENDED = 199
 _NO_READING = -9999.0
@@ -36,6 +37,7 @@ _WATCHDOG_ADVANCED, _WATCHDOG_STRICT, _WATCHDOG_RESET = 61602, 61610, 61620
 _WATCHDOG_DIO, _WATCHDOG_STATE, _WATCHDOG_DIRECTION, _WATCHDOG_INHIBIT = 61630, 61632, 61634, 61636
 _WATCHDOG_DAC = 61640  # enable and voltage of DAC0; those of DAC1 are 10 further
 _ALL_LINES = (1 << 23) - 1
+_LEVELS = {"0": 0, "low": 0, "off": 0, "false": 0, "1": 1, "high": 1, "on": 1, "true": 1}
 
 
 class Adc(Driver[Registers]):
@@ -115,6 +117,14 @@ class Dac(Driver[Registers]):
             raise Rejected(what, "Check what drives the output.")
         return readback
 
+    def get_voltage(self) -> float:
+        """Return the setpoint in volts, like output() without a value."""
+        return self.output()
+
+    def input(self) -> float:
+        """Return the setpoint in volts, like output() without a value."""
+        return self.output()
+
 
 class Gpio(Driver[Registers]):
     """A digital line, 3.3 V."""
@@ -133,8 +143,10 @@ class Gpio(Driver[Registers]):
                 raise InstrumentError(what, hint)
             return self._bit(_DIO_STATE)
 
-    def output(self, level: int) -> int:
-        """Make the line an output and drive it to 0 or 1; return the level at the line.
+    def output(self, level: int | str) -> int:
+        """Make the line an output and drive it to a level; return the level at the line, 0 or 1.
+
+        The level is 0, "low", "off" or "false", or 1, "high", "on" or "true".
 
         Raises LimitExceeded before anything is sent if the nets file says `direction = "in"`, and Rejected if the line
         keeps the other level, for example because something else drives it.
@@ -166,23 +178,39 @@ class Gpio(Driver[Registers]):
         """Return whether the T7 drives the line, without changing its direction."""
         return bool(self._bit(_DIO_DIRECTION))
 
-    def wait_for_level(self, level: int, timeout: float = 10.0) -> float:
+    def wait_for_level(
+        self,
+        level: int | str,
+        timeout: float | None = None,
+        scan_rate: float | None = None,
+        scans_per_read: float | None = None,
+        poll_interval: float = _LEVEL_INTERVAL,
+    ) -> float:
         """Block until the line has this level, without changing its direction; return how many seconds that took.
 
-        Raises InstrumentTimeout after `timeout` seconds, and the errors of `input`.
+        Waits forever if `timeout` is None, else raises LevelTimeout, a TimeoutError, after that many seconds. Also
+        raises the errors of `input`. The line is read every `poll_interval` seconds; the level is as for `output`.
+        `scan_rate` and `scans_per_read`, which set the streaming of other systems, are accepted and have no effect.
         """
-        wanted, limit = self._level(level), number(timeout)
-        if limit is None or limit < 0:
-            raise InvalidArgument(f"{self.name}: {shown(timeout)} is not a valid timeout.", "Give seconds, 0 or more.")
+        wanted = self._level(level)
+        limit = math.inf if timeout is None else self._seconds("timeout", timeout)
+        interval = max(self._seconds("poll_interval", poll_interval), _LEVEL_INTERVAL)
         begun = time.monotonic()
         pause = threading.Event()
         while self.input() != wanted:
             waited = time.monotonic() - begun
             if waited >= limit:
                 what = f"{self.name} did not change to {wanted} within {limit:g} s."
-                raise InstrumentTimeout(what, "Check what should drive the line, or wait longer.")
-            pause.wait(min(_LEVEL_INTERVAL, limit - waited))
+                raise LevelTimeout(what, "Check what should drive the line, or wait longer.")
+            pause.wait(min(interval, limit - waited))
         return time.monotonic() - begun
+
+    def _seconds(self, name: str, value: object) -> float:
+        found = seconds(value)
+        if found is None or found < 0:
+            what = f"{self.name}: {shown(value)} is not a valid {name}."
+            raise InvalidArgument(what, "Give seconds, 0 or more.")
+        return found
 
     @property
     def _only_input(self) -> bool:
@@ -192,10 +220,14 @@ class Gpio(Driver[Registers]):
         return int(self.session.read(register, "I")) >> self.channel & 1
 
     def _level(self, level: object) -> int:
-        wanted = int(level) if isinstance(level, bool) else number(level)
-        if wanted not in (0, 1):
-            raise InvalidArgument(f"{self.name}: {shown(level)} is not a level.", "Give 0 or 1.")
-        return int(wanted)
+        wanted = _LEVELS.get(level.strip().lower()) if type(level) is str else None
+        if wanted is None:
+            given = int(level) if isinstance(level, bool) else number(level)
+            if given not in (0, 1):
+                what = f"{self.name}: {shown(level)} is not a level."
+                raise InvalidArgument(what, "Give 0, 1, low, high, off or on.")
+            wanted = int(given)
+        return wanted
 
 
 def set_watchdog(session: Registers, nets: Sequence[NetConfig]) -> None:

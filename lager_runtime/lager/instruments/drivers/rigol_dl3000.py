@@ -23,6 +23,7 @@ from lager.values import shown
 
 # Public drivers report both forms of the answer, so both are accepted.
 _MODES = {"CC": "CC", "CURR": "CC", "CV": "CV", "VOLT": "CV", "CR": "CR", "RES": "CR", "CP": "CP", "POW": "CP"}
+_OTHER_NAMES = {"CW": "CP"}
 _FUNCTIONS = {"CC": "CURR", "CV": "VOLT", "CR": "RES", "CP": "POW"}
 _QUANTITIES = {"CC": ("current", "A"), "CV": ("voltage", "V"), "CR": ("resistance", "Ω"), "CP": ("power", "W")}
 _STEPS = {"CC": 0.002, "CV": 0.01, "CR": 0.01, "CP": 0.1}
@@ -61,7 +62,7 @@ class Load(Switched):
     """An electronic load. It has a level for each of four modes; the selected mode uses its own level.
 
     current(), voltage(), resistance() and power() return the level of their mode, in amperes, volts, ohms and watts;
-    with a value they set it first and select the mode. What the load measures is in state().
+    with a value they set it first and select the mode. measured_voltage() and its like return what the load measures.
 
     Invariant: in the selected mode, the limit registers of the load enforce every limit of the nets file. The driver
     sets them and reads them back before it sets the level, before it selects the mode, and before it switches the input
@@ -72,13 +73,14 @@ class Load(Switched):
     GET_OUTPUT = ":SOUR:INP:STAT?"
 
     def mode(self, value: str | None = None) -> str:
-        """Return the mode: "CC", "CV", "CR" or "CP"; with a value, select it.
+        """Return the mode: "CC", "CV", "CR" or "CP"; with a value, select it. "CW" is "CP", too.
 
         Raises LimitExceeded if the level of that mode exceeds a limit of the nets file.
         """
         if value is None:
             return self.session.ask(":SOUR:FUNC?", parse.word(_MODES))
-        wanted = str(value).upper()
+        wanted = str(value).strip().upper()
+        wanted = _OTHER_NAMES.get(wanted, wanted)
         if wanted not in _FUNCTIONS:
             raise InvalidArgument(f"{self.name}: {shown(value)} is not a valid mode.", "Give CC, CV, CR or CP.")
         with self._setting():
@@ -101,6 +103,18 @@ class Load(Switched):
     def power(self, value: float | None = None) -> float:
         """Return the power of mode CP in watts; with a value, set it and select the mode."""
         return self._level("CP") if value is None else self._set("CP", value)
+
+    def measured_voltage(self) -> float:
+        """Return the voltage measured at the input, in volts."""
+        return self._number(":MEAS:VOLT?")
+
+    def measured_current(self) -> float:
+        """Return the current measured at the input, in amperes."""
+        return self._number(":MEAS:CURR?")
+
+    def measured_power(self) -> float:
+        """Return the power measured at the input, in watts."""
+        return self._number(":MEAS:POW?")
 
     def enable(self) -> None:
         """Switch the input on, in the selected mode and at its level.
@@ -132,9 +146,9 @@ class Load(Switched):
                 enabled=read(self._is_on, "enabled"),
                 mode=mode,
                 level=read(lambda: self._level(mode), "level") if mode else None,
-                voltage=read(lambda: self._number(":MEAS:VOLT?"), "voltage"),
-                current=read(lambda: self._number(":MEAS:CURR?"), "current"),
-                power=read(lambda: self._number(":MEAS:POW?"), "power"),
+                voltage=read(self.measured_voltage, "voltage"),
+                current=read(self.measured_current, "current"),
+                power=read(self.measured_power, "power"),
                 unread=read.finish(),
             )
 

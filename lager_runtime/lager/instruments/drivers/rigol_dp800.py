@@ -50,13 +50,13 @@ class Supply(supply.Supply):
         """Raise InstrumentError while this channel is coupled to another one."""
         self.check()
 
-    def voltage(self) -> float:
+    def measured_voltage(self) -> float:
         return self._measure()[0]
 
-    def current(self) -> float:
+    def measured_current(self) -> float:
         return self._measure()[1]
 
-    def power(self) -> float:
+    def measured_power(self) -> float:
         return self._measure()[2]
 
     def set_ovp(self, volts: float) -> float:

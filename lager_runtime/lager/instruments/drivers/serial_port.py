@@ -9,11 +9,14 @@ from typing import Any
 
 import serial
 
-from lager.errors import InvalidArgument
+from lager.errors import InvalidArgument, PortNotFound
 from lager.instruments.drivers.driver import Driver
 from lager.instruments.session import Session
 from lager.nets.model import Instrument
 
+DEFAULT_BAUDRATE = 9600
+READ_TIMEOUT = 0.1  # seconds
+PARITIES = {"none": "N", "even": "E", "odd": "O", "mark": "M", "space": "S"}
 _PTY_SLAVES = range(136, 144)  # the character device majors of Unix98 ptys
 
 
@@ -28,6 +31,20 @@ class _ExclusiveSerial(serial.Serial):
     def _is_pty(self) -> bool:
         # A pty keeps TIOCEXCL after its holder was killed, while its other end is open: nobody could open it again.
         return os.major(os.fstat(self.fileno()).st_rdev) in _PTY_SLAVES
+
+
+def usb_serial_of(path: str) -> str | None:
+    """Return the serial number of the USB device that the port belongs to, as the kernel has it in /sys; else None."""
+    try:
+        found = os.path.realpath(f"/sys/class/tty/{os.path.basename(os.path.realpath(path))}/device")
+        while len(found) > len("/sys/devices"):
+            if os.path.exists(f"{found}/idVendor"):
+                with open(f"{found}/serial") as file:
+                    return file.read().strip() or None
+            found = os.path.dirname(found)
+    except OSError:
+        pass
+    return None
 
 
 class SerialSession(Session):
@@ -102,14 +119,43 @@ class SerialSession(Session):
 class Uart(Driver[SerialSession]):
     """A serial port."""
 
+    @property
+    def params(self) -> dict[str, Any]:
+        """The settings of the line in the nets file: baudrate, bytesize, parity, stopbits."""
+        return dict(self.config.options)
+
+    @property
+    def usb_serial(self) -> str | None:
+        """The serial number of the USB adapter behind the port; None if it has none."""
+        return usb_serial_of(self.config.instrument.address)
+
+    def get_path(self) -> str:
+        """Return the path of the port. Raises PortNotFound, a FileNotFoundError, if it is missing."""
+        path = self.config.instrument.resource.path
+        if not os.path.exists(path):
+            raise PortNotFound(f"{self.name}: there is no {path}.", "Check that its adapter is plugged in.")
+        return path
+
+    def get_baudrate(self) -> int:
+        """Return the baud rate that connect() uses: that of the nets file, else 9600."""
+        return int(self.config.options.get("baudrate", DEFAULT_BAUDRATE))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what the nets file says of the net, as plain values; `params` has the settings of the line."""
+        return {**self.config.as_dict(), "role": self.type.role, "params": self.params}
+
     def connect(self, **settings: Any) -> serial.Serial:
         """Open the port and return it as a `serial.Serial`; closing the net or connecting again closes it.
 
-        `settings` are those of pyserial (baudrate, timeout in seconds, …) and override those of the nets file. No other
-        program can open the port in the meantime. Raises InstrumentUnreachable, InstrumentError if it is in use, and
-        InvalidArgument for a setting that pyserial does not know.
+        `settings` are those of pyserial (baudrate, timeout in seconds, …) and override those of the nets file; the
+        parity may also be none, even, odd, mark or space. A read ends after 0.1 s, unless timeout says otherwise. No
+        other program can open the port in the meantime. Raises InstrumentUnreachable, InstrumentError if it is in use,
+        and InvalidArgument for a setting that pyserial does not know.
         """
-        settings = dict(self.config.options) | settings
+        settings = {"timeout": READ_TIMEOUT} | dict(self.config.options) | settings
+        parity = settings.get("parity")
+        if isinstance(parity, str):
+            settings["parity"] = PARITIES.get(parity.lower(), parity)
         try:
             return self.session.connect(settings)
         except (ValueError, TypeError) as error:

@@ -32,6 +32,12 @@ class State:
         unread = {printable(key): printable(why) for key, why in plain.get("unread", {}).items()}
         return cls(**values | {"net": printable(plain["net"]), "unread": unread})
 
+    def __getitem__(self, name: str) -> Any:
+        """Return the field `name`, as in state["voltage"]. Raises KeyError if there is none."""
+        if name not in (one.name for one in fields(self)):
+            raise KeyError(name)
+        return getattr(self, name)
+
     def told(self, name: str) -> Any:
         """Return the field `name`. Raises BadReply if it could not be read."""
         if name in self.unread:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, NoReturn
 
-from lager.errors import InstrumentError, LimitExceeded, Rejected
+from lager.errors import InstrumentError, InvalidArgument, LimitExceeded, Rejected
 from lager.instruments import parse
 from lager.instruments.drivers.driver import Switched
 from lager.instruments.drivers.state import Readings, State
@@ -88,18 +88,40 @@ class Supply(Switched):
         with self._setting():
             return self._put_within("current", amperes, self.CURRENT_STEP)
 
-    def voltage(self) -> float:
-        """Return the voltage measured at the output, in volts."""
-        return self._reading(self.MEASURE_VOLTAGE, "V")
+    def voltage(self, value: float | None = None, ocp: float | None = None, ovp: float | None = None) -> float:
+        """Return the voltage measured at the output, in volts; with a value, set it and return its readback.
 
-    def current(self) -> float:
-        """Return the current measured at the output, in amperes."""
-        return self._reading(self.MEASURE_CURRENT, "A")
+        `ovp` and `ocp` are also set, like with set_ovp and set_ocp; `ovp` may not be below the value. Raises like these
+        and like set_voltage.
+        """
+        return self._set_with_protections("voltage", value, {"ovp": ovp, "ocp": ocp})
+
+    def current(self, value: float | None = None, ocp: float | None = None, ovp: float | None = None) -> float:
+        """Return the current measured at the output, in amperes; with a value, set the current limit and return its
+        readback. `ocp` and `ovp` are also set; `ocp` may not be below the value. Raises like voltage."""
+        return self._set_with_protections("current", value, {"ocp": ocp, "ovp": ovp})
 
     def power(self) -> float:
         """Return the power measured at the output, in watts."""
+        return self.measured_power()
+
+    def measured_voltage(self) -> float:
+        """Return the voltage measured at the output, in volts."""
+        return self._reading(self.MEASURE_VOLTAGE, "V")
+
+    def measured_current(self) -> float:
+        """Return the current measured at the output, in amperes."""
+        return self._reading(self.MEASURE_CURRENT, "A")
+
+    def measured_power(self) -> float:
+        """Return the power measured at the output, in watts."""
         with self.session.exchange():
-            return self.voltage() * self.current()
+            return self.measured_voltage() * self.measured_current()
+
+    def set_mode(self) -> None:
+        """Make the instrument a power supply, if it has other roles; otherwise only check that this net can be set."""
+        with self._setting():
+            pass
 
     def enable(self) -> None:
         """Switch the output on. Raises LimitExceeded if a setpoint exceeds a limit of the nets file."""
@@ -128,6 +150,22 @@ class Supply(Switched):
         """Set the level of the over-current protection in amperes and arm it; return its readback."""
         self._missing("over-current protection")
 
+    def get_ovp_limit(self) -> float:
+        """Return the level of the over-voltage protection, in volts. Raises InstrumentError if the model has none."""
+        return float(self.state().told("ovp"))
+
+    def get_ocp_limit(self) -> float:
+        """Return the level of the over-current protection, in amperes. Raises InstrumentError if the model has none."""
+        return float(self.state().told("ocp"))
+
+    def is_ovp(self) -> bool:
+        """Return whether the over-voltage protection has tripped. Raises InstrumentError if the model has none."""
+        return bool(self.state().told("ovp_tripped"))
+
+    def is_ocp(self) -> bool:
+        """Return whether the over-current protection has tripped. Raises InstrumentError if the model has none."""
+        return bool(self.state().told("ocp_tripped"))
+
     def clear(self) -> None:
         """Reset every tripped protection, like clear_ovp."""
         with self._setting():
@@ -150,14 +188,65 @@ class Supply(Switched):
         """Return all settings and readings; see SupplyState. Raises only if nothing could be read."""
         raise NotImplementedError
 
+    def get_full_state(self) -> SupplyState:
+        """Print all settings and readings, and return them as state() does."""
+        return self._printed(self.state())
+
+    def get_monitor_state(self, channel: object = None) -> dict[str, Any]:
+        """Return all settings and readings as a dict: voltage, current and power, voltage_set, current_set, ovp_limit,
+        ocp_tripped and so on. None is what the model does not report. The channel is always that of the net."""
+        state, limits = self.state(), self.config.limits
+        same = (
+            "voltage",
+            "current",
+            "power",
+            "enabled",
+            "mode",
+            "voltage_set",
+            "current_set",
+            "ovp_tripped",
+            "ocp_tripped",
+        )
+        most = {"voltage_max": limits.max_voltage, "current_max": limits.max_current}
+        return {name: state[name] for name in same} | most | {"ovp_limit": state.ovp, "ocp_limit": state.ocp}
+
+    def _set_with_protections(self, quantity: str, value: float | None, protections: dict[str, float | None]) -> float:
+        """Set a setpoint if there is one, and the protections that are given; the first one is that of the quantity.
+
+        A protection that guards a higher setpoint is set before it, and one for a lower setpoint after it, so that
+        neither is ever below the setpoint.
+        """
+        measure, put, question = {
+            "voltage": (self.measured_voltage, self.set_voltage, self.GET_VOLTAGE),
+            "current": (self.measured_current, self.set_current, self.GET_CURRENT),
+        }[quantity]
+        given = {name: level for name, level in protections.items() if level is not None}
+        if value is None and not given:
+            return measure()
+        checked = {name: self._level("voltage" if name == "ovp" else "current", level) for name, level in given.items()}
+        own = next(iter(protections))
+        if value is not None:
+            value = amount(self.config, quantity, value)
+            if own in checked and checked[own] < value:
+                what = f"{self.name}: its {own} of {checked[own]:g} would be below the {quantity} of {value:g}."
+                raise InvalidArgument(what, f"Give an {own} of {value:g} or more.")
+        with self._setting():
+            first = own in checked and value is not None and value < self._number(question)
+            readback = put(value) if first and value is not None else None
+            for name, level in checked.items():
+                (self.set_ovp if name == "ovp" else self.set_ocp)(level)
+            if value is not None and readback is None:
+                readback = put(value)
+            return measure() if readback is None else readback
+
     def _reading(self, question: str, unit: str) -> float:
         """Return a measurement; the instrument may name the unit of its answer."""
         return self.session.ask(self._spell(question), parse.quantity(unit))
 
     def _measured(self, read: Readings) -> dict[str, Any]:
         """Return the measured fields of a state."""
-        volts = read(self.voltage, "voltage", "power")
-        amperes = read(self.current, "current", "power")
+        volts = read(self.measured_voltage, "voltage", "power")
+        amperes = read(self.measured_current, "current", "power")
         watts = None if volts is None or amperes is None else volts * amperes
         return {"voltage": volts, "current": amperes, "power": watts}
 

@@ -1,0 +1,43 @@
+"""The examples in the style of other bench systems, one for each net type, do on the bench what they say."""
+
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[3] / "examples"
+pytestmark = pytest.mark.usefixtures("bench")
+PRINTED = {
+    "power_supply.py": [
+        "protections at 5.5 V and 0.6 A",
+        "5.00 V, 32.7 mA, 0.164 W",
+        "supply2 (channel 1)",
+        "set to 5.0 V",
+    ],
+    "battery.py": ["model 1, 3.0 V to 4.2 V", "100 %: 4.1", "50 %: 3.7", "10 %: 3.4", "battery1", "  mode"],
+    "electronic_load.py": ["CC: 0.50 A of the 0.5 A", "CR: 5.0 V, 0.25 A", "CP: 2.0 W, of 2.0 W from", "eload1"],
+    "analog_inputs.py": ["adc1: 0.00 V (ADC)", "adc4: ", "There is no net 'adc99' in"],
+    "analog_output.py": ["at 5.0 V"],
+    "digital_lines.py": [
+        "high -> 1",
+        "off -> 0",
+        "1 -> 1",
+        "ready after 0 s",
+        "gpi1 did not change to 0 within 0.2 s.",
+    ],
+    "serial_port.py": ["9600 baud, USB serial number None, settings {}", "commands: *IDN?"],
+}
+
+
+@pytest.mark.parametrize("name", PRINTED)
+def test_an_example_prints_what_the_bench_does(lager, name: str) -> None:
+    done = lager("python", str(EXAMPLES / name))
+    assert (done.returncode, done.stderr if name != "serial_port.py" else "") == (0, "")
+    place = 0
+    for text in PRINTED[name]:
+        place = done.stdout.find(text, place)
+        assert place >= 0, f"{text!r} is missing, or out of order, in:\n{done.stdout}"
+
+
+def test_each_example_is_run_by_a_test() -> None:
+    by_others = {"ask_operator.py", "inspect_bench.py", "test_rail.py"}
+    assert {path.name for path in EXAMPLES.glob("*.py")} == by_others | set(PRINTED)
