@@ -4,6 +4,7 @@ import os
 import sys
 from importlib import import_module
 from io import TextIOWrapper
+from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
@@ -46,8 +47,24 @@ _COMMANDS = {
 _HIDDEN = {"session": ("lager_cli.boxes.box_server", "session")}
 
 
+class _ReaderGone(Exception):
+    """The reader of standard output has closed it. No OSError, because click ends with 1 for a BrokenPipeError."""
+
+
 class _LazyCommands(click.Group):
     """Import a subcommand only when it is used, so that no command pays for the others."""
+
+    def make_context(self, *arguments: Any, **more: Any) -> click.Context:
+        try:
+            return super().make_context(*arguments, **more)
+        except BrokenPipeError as error:
+            raise _ReaderGone from error
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise _ReaderGone from error
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if not args and not ctx.resilient_parsing:
@@ -133,8 +150,8 @@ def run(arguments: list[str]) -> int:
         return problem.exit_code
     except (KeyboardInterrupt, click.Abort):
         return 130
-    except BrokenPipeError:
-        # The reader has closed the pipe, like head(1). The interpreter must not complain when it flushes at exit.
+    except (_ReaderGone, BrokenPipeError):  # like head(1); end as a program does that SIGPIPE ends
+        # The interpreter must not complain when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 141
     except OSError as problem:

@@ -35,16 +35,21 @@ def main() -> None:
     parser.add_argument("--nets-file", help="read this nets file, whatever the request says")
     given = parser.parse_args()
     with socket.socket(fileno=0) as lagerd:
-        request = _request(lagerd)
-        if request is None:
-            sys.exit(2)
-        answer = _answer(request, given.nets_file or request["nets_file"] or NETS_FILE)
-        with contextlib.suppress(OSError):  # lagerd is gone; the next one asks again
-            lagerd.sendall(json.dumps(answer).encode() + b"\n")
+        serve(lagerd, given.nets_file)
     os._exit(0)  # a library that is stuck does not keep the lease
 
 
-def _request(lagerd: socket.socket) -> dict[str, Any] | None:
+def serve(lagerd: socket.socket, path: str | None) -> None:
+    """Answer one request. `path` is the nets file; None for that of the request. Ends the process if lagerd is gone."""
+    request = read_request(lagerd)
+    if request is None:
+        sys.exit(2)
+    done = answer(request, path or request["nets_file"] or NETS_FILE)
+    with contextlib.suppress(OSError):  # lagerd is gone; the next one asks again
+        lagerd.sendall(json.dumps(done).encode() + b"\n")
+
+
+def read_request(lagerd: socket.socket) -> dict[str, Any] | None:
     """Return the request; None if lagerd closed the socket before it was complete."""
     data, lease, _, _ = socket.recv_fds(lagerd, 1 << 16, 1)
     while data and not data.endswith(b"\n"):
@@ -57,7 +62,7 @@ def _request(lagerd: socket.socket) -> dict[str, Any] | None:
     return dict(json.loads(data)) if data else None
 
 
-def _answer(request: dict[str, Any], path: str) -> dict[str, Any]:
+def answer(request: dict[str, Any], path: str) -> dict[str, Any]:
     """Return for each net why it is not safe, or an empty text, and what was done."""
     nets: dict[str, str] = {}
     done: dict[str, str] = {}

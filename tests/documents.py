@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PAGES = ROOT / "docs"
 ID = "7f3a19e2"  # what the pages call the pause that stands
-_BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
+_BLOCK = re.compile(r"```console(?: (\w+))?\n(.*?)```", re.DOTALL)
 _COMMENT = re.compile(r"\s{2,}#.*$")
 _PROMPTS = (">>> ", "... ")
 
@@ -36,8 +36,10 @@ class Step:
         assert not missing, f"{self.command} does not print {missing}:\n{out}{err}"
 
 
-def steps(page: str) -> list[Step]:
-    return [step for block in _BLOCK.findall((PAGES / page).read_text()) for step in _steps(block)]
+def steps(page: str, scene: str = "") -> list[Step]:
+    """The steps of the blocks ```console of a page, or of those of a scene (```console SCENE) that a test has set."""
+    blocks = _BLOCK.findall((PAGES / page).read_text())
+    return [step for of, block in blocks if of == scene for step in _steps(block)]
 
 
 def _steps(block: str) -> Iterator[Step]:

@@ -74,6 +74,9 @@ def read(since: str | None = None, until: str | None = None) -> list[dict[str, A
 
     Each has `time` in seconds since the epoch, and the LAGER_ fields by their names in lower case without that prefix.
     """
+    for given in (since, until):
+        if given is not None and not given.strip():
+            raise _no_time(given)
     embedded = _embedded()
     if embedded is not None:
         return _from_file(embedded, since, until)
@@ -123,7 +126,11 @@ def _moment_of(text: str) -> float:
     try:
         return float(done.stdout)
     except ValueError:
-        raise LagerError(f"'{printable(text, 40)}' is not a time.", 'Give one like "1 hour ago" or today.') from None
+        raise _no_time(text) from None
+
+
+def _no_time(text: str) -> LagerError:
+    return LagerError(f"'{printable(text, 40)}' is not a time.", 'Give one like "1 hour ago" or today.')
 
 
 def parse(lines: bytes) -> Iterator[dict[str, Any]]:

@@ -200,6 +200,9 @@ def _check(asked: _Asked) -> None:
         asked.resume, asked.extend, asked.console, asked.pause, asked.reattach, asked.kill, asked.runnable
     )  # fmt: skip
     count = sum(one is not None for one in wanted) + asked.continue_all
+    for flag, is_given, what in (("-m", asked.module, "the name of a module"), ("-c", asked.code, "code")):
+        if is_given and asked.runnable is None:
+            raise click.UsageError(f"{flag} needs {what} behind it.")
     if count != 1:
         what = (
             "Name a script to run, or one of --continue, --continue-all, --extend, --console, --pause, --reattach"

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
         began: float
         address: str
         device: str
+        look: bool
         waiting: int
         pauses: list[str]
         safe: list[str]

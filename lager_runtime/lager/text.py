@@ -126,10 +126,14 @@ def duration(seconds: float) -> str:
 
 
 def similar(word: object, known: Iterable[str], count: int = 1) -> list[str]:
-    """Return up to `count` of the known words that `word` may have meant, the most similar first."""
+    """Return up to `count` of the known words that `word` may mean, the most similar first. Case does not matter."""
     import difflib
 
-    return difflib.get_close_matches(str(word), list(known), n=count)
+    spelled: dict[str, list[str]] = {}
+    for name in known:
+        spelled.setdefault(name.casefold(), []).append(name)
+    close = difflib.get_close_matches(str(word).strip().casefold(), spelled, n=count)
+    return [name for folded in close for name in spelled[folded]][:count]
 
 
 def number_of(text: str) -> float | None:

@@ -265,3 +265,10 @@ def test_a_caller_whose_name_looks_like_a_refusal_is_recorded_as_the_caller():
     lie = BUS["MESSAGE"].replace("busctl call", 'x") (uid=0 pid=1 comm="root')
     (only,) = history.parse(lines({**BUS, "MESSAGE": lie}))
     assert only["by_uid"] == "4242"
+
+
+@pytest.mark.parametrize("given", ["", " ", "\t\n"])
+def test_an_empty_time_is_refused(journalctl, given):
+    for since, until in ((given, None), (None, given)):
+        with pytest.raises(LagerError, match=r"is not a time\. Give one like"):
+            history.read(since, until)

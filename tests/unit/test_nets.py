@@ -161,6 +161,8 @@ def test_all_mistakes_are_named_at_once() -> None:
         ("instruments = 3", "instruments: should be tables"),
         ("[nets]\na = 3", "nets.a: should be a table"),
         ("[nets.a]", "nets.a.type: is missing"),
+        ("[nets.a]\ntype='suply'\ninstrumen='x'", "nets.a.instrumen: unknown key (did you mean 'instrument'?)"),
+        ("[nets.a]\ninstrument='x'\nmax_volts=3", "nets.a.max_volts: unknown key (did you mean 'max_voltage'?)"),
         ("[instruments.a]\nmodel = 3\naddress = ''", "instruments.a.model: should be text, not 3"),
         ("[instruments.a]\nmodel = 'T7'\naddress = 'no host'", "instruments.a.address: 'no host' is neither"),
         ("[instruments.a]\nmodel = 'T7'\naddress = 'h:99999'", "'99999' is not a TCP port"),
@@ -207,6 +209,9 @@ def test_an_unknown_net_is_refused_with_similar_names() -> None:
     with pytest.raises(NoSuchNet) as caught:
         nets_file.parse(GOOD).net("suply2")
     assert "supply2" in caught.value.hint
+    with pytest.raises(NoSuchNet) as caught:
+        nets_file.parse(GOOD).net(" SUPPLY2")
+    assert caught.value.hint.startswith("Did you mean supply2")
 
 
 @pytest.mark.parametrize(

@@ -120,3 +120,76 @@ def test_an_output_without_a_safe_state_is_switched_off_and_a_dac_is_not():
     assert after_crash(here(nets, "daq1"), ["d"]).unknown == {"d": "It has no safe state in nets.toml."}
     (dac,) = to_switch_off(here(nets, "daq1"), []).nets
     assert dac.safe is None  # it is only read
+
+
+def test_a_safe_state_keeps_the_limits_and_the_direction_of_the_whole_terminal():
+    alias = supply("", "max_voltage = 3\nmax_current = 0.5\n").replace("nets.out", "nets.alias")
+    for safe, said in (
+        ("safe = {voltage = 5}", r"nets\.out\.safe\.voltage: 5 is over .* 3 \(max_voltage of \[nets\.alias\]\)"),
+        ("safe = {current = 1}", r"nets\.out\.safe\.current: 1 is over .* 0\.5 \(max_current of \[nets\.alias\]\)"),
+    ):
+        with pytest.raises(NetsFileError, match=said) as e:
+            bench(supply(safe) + alias)
+        assert "has 1 mistake" in str(e.value)
+    assert bench(supply("safe = {voltage = 3, current = 0.5}") + alias).net("alias").safe is not None
+    lines = '[nets.g]\ntype = "gpio"\ninstrument = "daq1"\nchannel = 0\n%s\n'
+    with pytest.raises(
+        NetsFileError, match=r'nets\.g\.safe: its line is never driven \(direction = "in" of \[nets\.h\]'
+    ):
+        bench(lines % 'safe = "off"' + (lines % 'direction = "in"').replace("nets.g", "nets.h"))
+
+
+@pytest.mark.parametrize(
+    ("safe", "right"),
+    [
+        ("safe_order = -1000", True), ("safe_order = 1000", True), ("safe_order = -1001", False),
+        ("safe_order = 1001", False), ("safe_order = true", False), ('safe_order = "1"', False),
+    ],
+)  # fmt: skip
+def test_the_order_is_a_whole_number_up_to_a_thousand(safe, right):
+    if right:
+        assert bench(supply(f'safe = "off"\n{safe}')).net("out").safe is not None
+    else:
+        with pytest.raises(NetsFileError, match=r"safe_order: should be a whole number from -1000 to 1000"):
+            bench(supply(f'safe = "off"\n{safe}'))
+
+
+@pytest.mark.parametrize(
+    ("net", "settings"),
+    [
+        ("dac/safe = {voltage = 5}", (("voltage", 5.0),)),
+        ("dac/safe = {voltage = 5.1}", r"safe\.voltage: should be a number from 0 to 5, not 5\.1"),
+        ("dac/safe = {voltage = 2}\nmax_voltage = 1", r"safe\.voltage: should be a number from 0 to 1, not 2"),
+        ("dac/safe = {current = 0}", r"safe\.current: unknown key \(known: voltage\)"),
+        ("gpio/safe = {level = 0}", (("level", 0),)),
+        ("gpio/safe = {level = 2}", r"safe\.level: should be 0 or 1, not 2"),
+        ('gpio/safe = {level = "high"}', r"safe\.level: should be 0 or 1, not 'high'"),
+        ('gpio/safe = {output = "off"}', (("output", "off"),)),
+        ('gpio/safe = {output = "release"}', (("output", "release"),)),
+        ('gpio/safe = "open"', r'safe: should be "off" or "release", or a table with level, output'),
+        ('dac/safe = "release"', r'safe: should be "off", or a table with voltage, not'),
+    ],
+)
+def test_a_dac_and_a_gpio_line_accept_their_own_settings_only(net, settings):
+    type, _, safe = net.partition("/")
+    text = f'[nets.x]\ntype = "{type}"\ninstrument = "daq1"\nchannel = 0\n{safe}\n'
+    if isinstance(settings, str):
+        with pytest.raises(NetsFileError, match=settings):
+            bench(text)
+    else:
+        assert bench(text).net("x").safe.settings == settings
+
+
+def test_a_supply_without_limits_takes_any_safe_voltage_from_zero_on():
+    assert bench(supply("safe = {voltage = 50}", "")).net("out").safe.settings == (("voltage", 50.0),)
+    with pytest.raises(NetsFileError, match=r"safe\.voltage: should be a number 0 or more, not -1"):
+        bench(supply("safe = {voltage = -1}", ""))
+
+
+@pytest.mark.parametrize("type", ["battery", "eload"])
+def test_a_battery_and_a_load_can_only_be_off(type):
+    instruments = '[instruments.load1]\nmodel = "DL3021"\naddress = "TCPIP::10.0.0.9::INSTR"\n'
+    text = f'{instruments}[nets.x]\ntype = "{type}"\ninstrument = "{"smu1" if type == "battery" else "load1"}"\n'
+    assert bench(text + 'safe = {output = "off"}\n').net("x").safe.settings == (("output", "off"),)
+    with pytest.raises(NetsFileError, match=r"safe\.voltage: unknown key \(known: output\)"):
+        bench(text + "safe = {voltage = 0}\n")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lager.text import duration, printable, time_left
+from lager.text import duration, printable, similar, time_left
 
 ANY_TEXT = st.text(st.characters())  # lone surrogates and control characters too
 
@@ -84,3 +84,16 @@ def test_time_left_is_never_less_than_the_truth(seconds):
     assert duration(seconds)
     if seconds > 0.001:
         assert time_left(seconds) != "0s"
+
+
+@pytest.mark.parametrize(
+    ("word", "found"),
+    [("SUPPLY2", ["supply2", "supply1"]), (" Adc1 ", ["adc1"]), ("psu", ["PSU"]), ("voltmeter", []), (3, [])],
+)
+def test_a_similar_word_may_have_another_case(word, found):
+    assert similar(word, ["supply1", "supply2", "adc1", "PSU"], 2)[: len(found) or 2] == found
+
+
+def test_of_two_words_that_differ_only_in_case_both_are_similar():
+    assert similar("vdd", ["VDD", "Vdd", "gnd"], 3) == ["VDD", "Vdd"]
+    assert similar("vdd", ["VDD", "Vdd", "gnd"]) == ["VDD"]

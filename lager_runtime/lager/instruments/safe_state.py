@@ -65,7 +65,7 @@ def to_switch_off(here: Here, names: Iterable[str]) -> Chosen:
     wanted = list(names) or [name for name, net in here.nets.items() if net.type in OFF]
     unknown = {name: f"It is not in {here.path}." for name in wanted if name not in here.nets}
     found = [_with_safe(here.nets[name]) for name in wanted if name in here.nets]
-    unknown |= {net.name: f"A net of type {net.type.value} is no output." for net in found if net.type not in OFF}
+    unknown |= {net.name: f"A net of type {net.type.value} is not an output." for net in found if net.type not in OFF}
     return Chosen(_in_order(net for net in found if net.type in OFF), unknown, _guarded(here))
 
 
@@ -124,7 +124,6 @@ def _once(net: NetConfig, *, disarm: bool) -> str:
         session.open()
         # Not prepared, which might change the role or the range of the instrument.
         driver: Driver[Any] = driver_class(net)(net, session)
-        driver.coupled = True
         done = apply(driver)
         if disarm:
             with contextlib.suppress(InstrumentError):  # the net is safe; the watchdog can only switch more off

@@ -12,7 +12,7 @@ is driven is driven low, and an input stays an input; "release" makes it an inpu
 from collections.abc import Mapping
 from typing import Any
 
-from lager.nets.model import Limits, NetType, Safe
+from lager.nets.model import Limits, NetConfig, NetType, Safe
 from lager.values import number, shown
 
 KEYS = ("safe", "safe_after", "safe_order")
@@ -57,6 +57,18 @@ def read(type: NetType, table: Mapping[str, Any], limits: Limits) -> Safe | None
     if isinstance(order, bool) or not isinstance(order, int) or not -1000 <= order <= 1000:
         raise ValueError("safe_order", f"should be a whole number from -1000 to 1000, not {shown(order)}")
     return Safe(_settings(type, table["safe"], limits), after, order)
+
+
+def beyond(net: NetConfig) -> tuple[str, str] | None:
+    """Return the key of a safe setting that a net on the same terminal forbids, and the reason; None if none does."""
+    for key, value in net.safe.settings if net.safe is not None else ():
+        limit = net.limits.as_dict().get(f"max_{key}")
+        if limit is not None and value > limit:
+            other, source = net.bounded_by.get(f"max_{key}", (net.name, f"max_{key}"))
+            return f"safe.{key}", f"{value:g} is over the limit of its terminal, {limit:g} ({source} of [nets.{other}])"
+    if "direction" in net.bounded_by:
+        return "safe", f'its line is never driven (direction = "in" of [nets.{net.bounded_by["direction"][0]}])'
+    return None
 
 
 def _settings(type: NetType, given: object, limits: Limits) -> tuple[tuple[str, Any], ...]:

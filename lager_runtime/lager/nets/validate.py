@@ -58,7 +58,12 @@ def check(document: Mapping[str, Any]) -> tuple[dict[str, Instrument], dict[str,
     for name, table in tables["nets"].items():
         if net := _net(name, table, instruments, set(found), mistakes):
             nets[name] = net
-    return instruments, terminals.bounded(nets), mistakes
+    bounded = terminals.bounded(nets)
+    for name, net in bounded.items():
+        # Of a net that has the safe state of another one, the mistake is in that one.
+        if nets[name].safe is not None and (mistake := safe.beyond(net)):
+            mistakes.add(f"nets.{name}.{mistake[0]}", mistake[1])
+    return instruments, bounded, mistakes
 
 
 def _tables(document: Mapping[str, Any], kind: str, mistakes: Mistakes) -> dict[str, dict[str, Any]]:
@@ -127,8 +132,7 @@ def _net(
     before = len(mistakes)
     type = _type(prefix + "type", table, mistakes)
     instrument = _used_instrument(prefix + "instrument", table, instruments, named, mistakes)
-    if type:
-        mistakes.unknown(prefix, table, _keys_of(type))
+    mistakes.unknown(prefix, table, _keys_of(type) if type else _keys_of_any())
     if not type:
         return None
     channel = _channel(prefix, table, type, instrument, mistakes) if instrument else None
@@ -163,6 +167,10 @@ def _watchdogs(
         key, reason = error.args
         mistakes.add(prefix + key, reason)
         return 0.0, 0
+
+
+def _keys_of_any() -> list[str]:
+    return sorted({key for type in NetType for key in _keys_of(type)})
 
 
 def _safe(prefix: str, type: NetType, table: dict[str, Any], limits: Limits, mistakes: Mistakes) -> Safe | None:

@@ -22,7 +22,7 @@ from lager.errors import (
     NotInteractive,
 )
 from tests.client import NAME, PATH, Client
-from tests.processes import PATIENCE
+from tests.processes import LAGER, PATIENCE
 
 
 class Rude(Client):
@@ -109,7 +109,8 @@ COMMANDS = [
     (2, "not several of them", "--continue", "ffffffff", "x.py"),
     (2, "not several of them", "--continue-all", "--console", "ffffffff"),
     (2, "Name a script to run"),
-    (2, "Name a script to run", "-m"),
+    (2, "-m needs the name of a module behind it", "-m"),
+    (2, "-c needs code behind it", "--env", "A=1", "-c"),
     (2, "No such option", "--resume"),
 ]
 
@@ -397,3 +398,21 @@ def test_lager_alone_shows_its_help(lager, words):
     assert ("\nCommands:\n" in done.stdout, done.stderr == "") == ((True, True) if not words else (False, False))
     assert "Usage: lager" in done.stdout + done.stderr
     assert "Error: Usage" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("words", ["--help", "breakpoints --json", "nets", "history --json"])
+def test_a_reader_that_has_had_enough_ends_a_command_as_sigpipe_does(station, bench, words):
+    reading, writing = os.pipe()
+    os.close(reading)  # as head(1) does, once it has its lines
+    try:
+        done = subprocess.run(
+            [LAGER, *words.split()],
+            env=station.env,
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            timeout=PATIENCE,
+            check=False,
+        )
+    finally:
+        os.close(writing)
+    assert (done.returncode, done.stderr) == (141, b"")

@@ -11,6 +11,7 @@ import sys
 import pytest
 
 from lager.errors import InstrumentBusy, Quarantined
+from tests import documents
 from tests.bus.instruments.safe_bench import INSTRUMENTS
 from tests.client import Client
 from tests.processes import LAGER
@@ -337,6 +338,19 @@ def test_the_quarantined_come_first_in_the_list_and_are_cleared_by_name(holder, 
     assert asked.wait() == 0
     assert listed(client) == []
     assert lager("instruments", "clear", "psu1", "--yes").returncode == 1
+
+
+def test_the_documented_end_of_a_quarantine(holder, nets, client, lager):
+    process = holder()
+    nets.path.write_text(nets.path.read_text().replace("DP821", "DP832"))
+    process.kill()
+    told(client, "Quarantined", nets.key())
+    documented = documents.steps("safety.md", "quarantine")
+    assert len(documented) == 2
+    for step in documented:
+        done = lager(*step.command.split()[1:])
+        step.check(done.returncode, done.stdout, done.stderr)
+    assert listed(client) == []
 
 
 def rows(done) -> dict[str, tuple[bool, str]]:
