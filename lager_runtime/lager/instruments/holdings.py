@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from lager import at_end, threads
 from lager.errors import InstrumentError, NetConflict
+from lager.instruments import ended_frames
 from lager.instruments.session import Session
 from lager.instruments.upkeep import Upkeep
 from lager.nets import catalog
@@ -141,6 +142,8 @@ class Holding:
     def _refuse_conflict(self, config: NetConfig, share: bool) -> None:
         if self._conflicting(config, share):
             gc.collect()  # a net that only a reference cycle keeps alive is no longer in use
+        if self.session is not None and self._conflicting(config, share):
+            ended_frames.drop_nets(self.session)
         if other := self._conflicting(config, share):
             if other.name == config.name:
                 what = f"The net {config.name} is already open in this script."
