@@ -230,7 +230,7 @@ def _is_ours(error: Exception) -> bool:
     """Return whether `error` is a fault of lager's side, which is reported and not raised. What other code raises
     meanwhile in this thread, such as a signal handler, belongs to the script."""
     if type(error).__module__ == "lager.errors" or isinstance(error, RecursionError):
-        return True
+        return not _is_from_the_script(error)
     if type(error).__module__ != "builtins":
         return False
     raised = error.__traceback__
@@ -240,6 +240,20 @@ def _is_ours(error: Exception) -> bool:
             return False
         raised = raised.tb_next
     return True
+
+
+def _is_from_the_script(error: Exception) -> bool:
+    """Return whether code of the script raised it, such as a signal handler that uses nets or is deeply nested."""
+    try:
+        code_owner = load("lager.inspection.code_owner")
+    except Exception:  # nothing can be imported
+        return False
+    raised = error.__traceback__
+    while raised is not None:
+        if not (code_owner.is_ours(raised.tb_frame) or code_owner.is_library(raised.tb_frame)):
+            return True
+        raised = raised.tb_next
+    return False
 
 
 def _is_of_our_world(names: dict[str, Any]) -> bool:

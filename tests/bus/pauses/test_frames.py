@@ -87,7 +87,7 @@ import lager, os, signal, sys
 class Mine(Exception):
     pass
 class Watchdog:
-    def bark(self, *_): raise {error}
+    def bark(self, *_): raise {error}('mine')
     __call__ = bark
 signal.signal(signal.SIGALRM, {handler})
 {before}
@@ -98,7 +98,9 @@ except {error} as error:
 """
 
 
-@pytest.mark.parametrize("error", ["TimeoutError", "OSError", "Mine", "RuntimeError", "ValueError"])
+@pytest.mark.parametrize(
+    "error", ["TimeoutError", "RecursionError", "lager.PauseTimeout", "OSError", "Mine", "RuntimeError", "ValueError"]
+)
 @pytest.mark.parametrize("handler", ["Watchdog().bark", "Watchdog()", "lambda *_: Watchdog().bark()"])
 def test_what_a_signal_handler_raises_passes_through_a_pause(run, client, error, handler):
     process = run(HANDLED.format(error=error, handler=handler, before="", call="lager.pause('x')"))
