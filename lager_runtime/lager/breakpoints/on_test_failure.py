@@ -1,6 +1,7 @@
 """Pauses failing tests, when pytest reports a failure and before it tears down the fixtures."""
 
 import contextlib
+import itertools
 import os
 import traceback
 import unittest
@@ -13,10 +14,10 @@ import pytest
 import lager
 from lager.inspection.code_owner import is_library, is_ours
 from lager.inspection.location import Place
-from lager.text import LABEL_LENGTH, first_line
+from lager.text import LABEL_LENGTH, first_line, printable
 
 _NO_FAILURES = (pytest.skip.Exception, pytest.xfail.Exception, pytest.exit.Exception, unittest.SkipTest)
-_UNITTEST_TEARDOWN = ("_callTearDown", "_callCleanup")
+_UNITTEST_END = ("_callTearDown", "_callCleanup", "addUnexpectedSuccess")
 
 
 def configure(config: pytest.Config) -> None:
@@ -119,28 +120,46 @@ def _replaced(owner: Any, name: str, by: Callable[..., None]) -> Iterator[None]:
 
 def _failure(error: BaseException) -> str:
     """Return what the test raised, in one line."""
+    if isinstance(error, pytest.FixtureLookupError):
+        return f"FixtureLookupError: there is no fixture {printable(error.argname, LABEL_LENGTH)}"
     told = first_line(error, LABEL_LENGTH)
     return f"{type(error).__name__}: {told}" if told else type(error).__name__
 
 
 def _difference(want: str, got: str) -> str:
-    """Return what a doctest printed, in one line."""
-    shown = [first_line(text, LABEL_LENGTH // 2) or "nothing" for text in (want, got)]
-    return f"expected {shown[0]}, got {shown[1]}"
+    """Return in one line what a doctest printed, from the first line that differs."""
+    pairs = itertools.zip_longest(want.splitlines(), got.splitlines())
+    differing = next(((one, other) for one, other in pairs if one != other), (want, got))
+    return "expected {}, got {}".format(*map(_line, differing))
+
+
+def _line(text: str | None) -> str:
+    return "nothing" if text is None else first_line(text, LABEL_LENGTH // 2) or "an empty line"
 
 
 def _is_no_failure(error: BaseException, raised: TracebackType) -> bool:
-    """Return whether it is a skip or the like, or comes from the teardown of unittest."""
+    """Return whether it is a skip or the like, or comes from unittest after the test has ended."""
     names = {frame.f_code.co_name for frame, _ in traceback.walk_tb(raised)}
-    return isinstance(error, (*_NO_FAILURES, KeyboardInterrupt)) or not names.isdisjoint(_UNITTEST_TEARDOWN)
+    return isinstance(error, (*_NO_FAILURES, KeyboardInterrupt)) or not names.isdisjoint(_UNITTEST_END)
 
 
 def _place(item: pytest.Item, raised: TracebackType) -> Place:
-    """Return the innermost frame of the test's own code; if there is none, that of the error."""
+    """Return the innermost frame of the test's own code; if there is none, that of the error, or if pytest itself
+    raised that, as for a fixture that does not exist, the first line of the test."""
     folders = tuple(f"{folder}{os.sep}" for folder in (item.config.rootpath, item.path.parent))
     stack = [*traceback.walk_tb(raised)]
     own = [at for at, (frame, _) in enumerate(stack) if _is_own(frame, folders)]
-    return Place(tuple(stack[own[0] : own[-1] + 1])) if own else Place.of_error(raised)
+    if own:
+        return Place(tuple(stack[own[0] : own[-1] + 1]))
+    module = getattr(item, "module", None)
+    if module is not None and all(_is_of_pytest(frame) for frame, _ in stack):
+        path, line, name = item.reportinfo()
+        return Place.of_definition(vars(module), str(path), (line or 0) + 1, name)
+    return Place.of_error(raised)
+
+
+def _is_of_pytest(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__")).partition(".")[0] in ("_pytest", "pluggy", "pytest")
 
 
 def _is_own(frame: FrameType, folders: tuple[str, ...]) -> bool:

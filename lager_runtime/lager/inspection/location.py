@@ -48,7 +48,12 @@ class Place:
     def of_doctest(cls, test: Any, example: Any) -> "Place":
         """Return the place of an example of a doctest.DocTest, with its names."""
         line = (test.lineno or 0) + example.lineno + 1
-        return cls((_ended_frame(test.globs, test.filename or f"<doctest {test.name}>", line, test.name),))
+        return cls.of_definition(test.globs, test.filename or f"<doctest {test.name}>", line, test.name)
+
+    @classmethod
+    def of_definition(cls, names: dict[str, Any], file: str, line: int, function: str) -> "Place":
+        """Return a place where no code runs, such as the first line of a test that could not begin."""
+        return cls((_ended_frame(names, file, line, function),))
 
     def forget(self) -> None:
         """Drop the frames and all that is in them."""

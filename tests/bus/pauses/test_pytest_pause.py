@@ -403,3 +403,80 @@ def test_a_failing_doctest_pauses_where_it_is_with_its_names(suite, client, lage
         client.call("Continue", "s", pause["id"])
     code, out, _ = ended(process)
     assert (code, "2 failed" in out) == (1, False), out
+
+
+DIFFERING = """
+>>> print("volts 5\\namps 3")
+volts 5
+amps 2
+>>> print("volts 5")
+volts 5
+amps 2
+>>> print("volts 5\\n")
+volts 5
+>>> [1, 2]
+(1, 2)
+"""
+
+
+def test_what_a_doctest_printed_is_shown_from_the_first_line_that_differs(suite, script):
+    script(DIFFERING, "test_text.txt")
+    process = suite("", "--doctest-continue-on-failure", "test_text.txt", LAGER_BREAKPOINT_TIMEOUT="0.01")
+    err = ended(process)[2]
+    assert [line.removeprefix("lager: ") for line in err.splitlines() if "expected" in line] == [
+        "expected amps 2, got amps 3", "expected amps 2, got nothing", "expected nothing, got an empty line",
+        "expected (1, 2), got [1, 2]",
+    ]  # fmt: skip
+
+
+NEVER_BEGAN = """
+import pytest, unittest
+
+reading = 3
+
+
+@pytest.fixture
+def supply(sypply):
+    pass
+
+
+def test_fixture(supply):
+    pass
+
+
+class TestLoad:
+    @pytest.mark.parametrize("level", [1])
+    def test_load(self, levle, level):
+        pass
+
+
+@pytest.fixture(scope="session")
+def rig(tmp_path):
+    pass
+
+
+def test_scope(rig):
+    pass
+
+
+class TestUnexpected(unittest.TestCase):
+    @unittest.expectedFailure
+    def test_passes(self):
+        pass
+"""
+
+
+def test_a_test_that_pytest_cannot_begin_pauses_at_its_first_line(suite, client, lager):
+    process = suite(NEVER_BEGAN)
+    for line, function, failure in (
+        (12, "test_fixture", "FixtureLookupError: there is no fixture sypply\n"),
+        (17, "TestLoad.test_load[1]", "FixtureLookupError: there is no fixture levle\n"),
+        (27, "test_scope", "Failed: ScopeMismatch: "),
+    ):
+        process.err.expect(f"lager: {failure}")
+        pause = client.paused()
+        assert (pause["file"].rpartition("/")[2], pause["line"], pause["function"]) == ("test_it.py", line, function)
+        assert lager("python", "--console", pause["id"], stdin="reading\n").stdout == "3\n"
+        client.call("Continue", "s", pause["id"])
+    code, out, err = ended(process)
+    assert (code, "1 failed, 3 errors" in out, "paused at" in err.partition("resumed")[2]) == (1, True, False), err
