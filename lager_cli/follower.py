@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -38,12 +38,23 @@ class Following:
     """Follow the pauses. Use it in one event loop.
 
     It calls `changed` with every change, and with None when `listed` or `problem` has changed.
+
+    With `only_listens` it calls nothing but List, and never starts lagerd: it waits for it. `also` is called with each
+    new connection, and may subscribe to more.
     """
 
-    def __init__(self, changed: Callable[[Change | None], None]) -> None:
+    def __init__(
+        self,
+        changed: Callable[[Change | None], None],
+        *,
+        only_listens: bool = False,
+        also: Callable[[Bus], Awaitable[None]] | None = None,
+    ) -> None:
         self.problem = ""
         self.listed = False  # whether lagerd has listed its pauses once
         self._changed = changed
+        self._only_listens = only_listens
+        self._also = also
         self._pauses: dict[str, PauseDetails] = {}
         self._deadlines: dict[str, float] = {}
         self._early: list[Signal] | None = None
@@ -54,10 +65,12 @@ class Following:
         return sorted(map(self._now, self._pauses), key=lambda pause: (pause["since"], pause["id"]))
 
     async def run(self) -> None:
-        """Follow until cancelled. Raises LagerError if lagerd cannot be reached at the start."""
+        """Follow until cancelled. Raises LagerError if lagerd, or with `only_listens` the bus, cannot be reached at the
+        start."""
         await self._connect(ready_address())
         try:
-            await self._list(start=True)
+            if not self._only_listens:
+                await self._list(start=True)
             while True:
                 await self._until_lost()
                 self._say("The bus is down; waiting for it.")
@@ -74,6 +87,8 @@ class Following:
         self._bus = await Bus.connect(where)
         try:
             await self._bus.subscribe(BREAKPOINTS, dict.fromkeys(("Paused", "Extended", "Resumed"), self._heard))
+            if self._also is not None:
+                await self._also(self._bus)
         except BaseException:
             self._bus.close()
             raise
@@ -104,7 +119,8 @@ class Following:
     async def _list(self, *, start: bool) -> None:
         """List the pauses and merge them. Signals that arrive before the answer are newer than it, or say the same."""
         self._early = []
-        identify(self._bus, "cli", start=start)
+        if not self._only_listens:
+            identify(self._bus, "cli", start=start)
         try:
             answer = await self._bus.call(BREAKPOINTS, BREAKPOINTS_PATH, "List", start=start)
         finally:

@@ -33,6 +33,7 @@ _COMMANDS = {
     "kill": ("lager_cli.commands.short", "kill", "End a run and everything it started."),
     "off": ("lager_cli.commands.off", "off", "Switch off the outputs of the bench now."),
     "nets": ("lager_cli.commands.nets", "nets", "List, check and import the nets of this bench."),
+    "notify": ("lager_cli.commands.notify", "notify", "Tell people who are away what happens on the bench."),
     "pause": ("lager_cli.commands.short", "pause", "Pause an active run where it is."),
     "supply": ("lager_cli.commands.instruments", "supply", "Read and set a power supply."),
     "uart": ("lager_cli.commands.uart", "uart", "Talk to a serial device."),

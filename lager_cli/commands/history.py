@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _HEADERS = ("TIME", "EVENT", "WHO", "WHAT", "WHERE", "RUN", "AFTER", "WHY")
 _UNIT = "lagerd.service"
+_NOTIFY_UNIT = "lager-notify.service"
 _FIELDS = ("breakpoint", "run", "label", "file", "line", "instrument", "net")  # in each record of lagerd
 _BUS_UNIT = "dbus.service"
 _REFUSED_BY_BUS = re.compile(
@@ -82,10 +83,11 @@ def read(since: str | None = None, until: str | None = None) -> list[dict[str, A
         return _from_file(embedded, since, until)
     if shutil.which("journalctl") is None:
         raise LagerError("There is no journalctl on this machine.", "lagerd keeps its history in systemd's journal.")
-    # The unit of a record is a trusted field (systemd.journal-fields(7)): no other process can forge lagerd's records.
+    # The unit of a record is a trusted field (systemd.journal-fields(7)): no other process can forge these records.
     # A lost connection is recorded by the session, which is a process of its user.
     command = ["journalctl", "--output=json", "--all", "--no-pager"]
-    command += [f"_SYSTEMD_UNIT={_UNIT}", "+", f"_SYSTEMD_UNIT={_BUS_UNIT}", "+", f"MESSAGE_ID={LOST}"]
+    command += [f"_SYSTEMD_UNIT={_UNIT}", "+", f"_SYSTEMD_UNIT={_NOTIFY_UNIT}"]
+    command += ["+", f"_SYSTEMD_UNIT={_BUS_UNIT}", "+", f"MESSAGE_ID={LOST}"]
     command += [f"--since={since}"] if since is not None else []
     command += [f"--until={until}"] if until is not None else []
     try:
@@ -187,9 +189,11 @@ def _is_member(user: str) -> bool:
 
 
 def _is_lagerds(entry: dict[str, Any]) -> bool:
-    """Return whether the entry was selected as one of lagerd. A field may occur twice, once with a session's value."""
+    """Return whether the entry was selected as one of lagerd or of its notifier. A field may occur twice, once with a
+    session's value."""
     ids = entry.get("MESSAGE_ID")
-    return entry.get("_SYSTEMD_UNIT", _UNIT) == _UNIT and LOST not in (ids if isinstance(ids, list) else [ids])
+    unit = entry.get("_SYSTEMD_UNIT", _UNIT)
+    return unit in (_UNIT, _NOTIFY_UNIT) and LOST not in (ids if isinstance(ids, list) else [ids])
 
 
 def _lagerds(entry: dict[str, Any]) -> dict[str, Any]:

@@ -18,11 +18,11 @@ from pathlib import Path
 
 from lager.errors import LagerError
 from lagerd.install import layout
-from lagerd.install.layout import CONFIG, FILES, LINKS, NETS, OWN_FOLDERS, SERVICE, SYSUSERS, USER, WANTS
+from lagerd.install.layout import CONFIG, FILES, LINKS, NETS, NOTIFY, OWN_FOLDERS, SYSUSERS, UNITS, WANTS
 
 MANIFEST = "usr/share/lager/installed.json"
 _RUNTIME = Path("/run/lager")
-_STATE = Path("/var/lib/lager")
+_STATES = (Path("/var/lib/lager"), Path("/var/lib/lager-notify"))
 _COMMAND_SECONDS = 60.0
 _SYSTEMD, _UDEV, _BUS = Path("/run/systemd/system"), Path("/run/udev/control"), Path("/run/dbus/system_bus_socket")
 
@@ -49,7 +49,7 @@ def install(root: Path = Path("/"), dry_run: bool = False) -> Iterator[Step]:
     work.check_root("install")
     with _explained():
         found = layout.find(work.root)
-        new = not (work.root / SERVICE).exists()
+        new = [unit for place, unit in UNITS.items() if not (work.root / place).exists()]
         for place, text in found.render():
             yield work.put(place, text)
             if place == SYSUSERS:
@@ -60,10 +60,10 @@ def install(root: Path = Path("/"), dry_run: bool = False) -> Iterator[Step]:
         work.make_folder(work.root / WANTS)
         work.remember()
         if new:
-            yield from work.systemctl("enable")
+            yield from work.systemctl("enable", *new)
         yield from work.tell()
         if work.live:
-            yield from work.systemctl("try-restart")
+            yield from work.systemctl("try-restart", *UNITS.values())
 
 
 def uninstall(root: Path = Path("/"), dry_run: bool = False) -> Iterator[Step]:
@@ -71,19 +71,20 @@ def uninstall(root: Path = Path("/"), dry_run: bool = False) -> Iterator[Step]:
     work = _Work(root.absolute(), dry_run)
     work.check_root("uninstall")
     with _explained():
-        there = (work.root / SERVICE).exists()
+        there = [unit for place, unit in UNITS.items() if (work.root / place).exists()]
         if there:
-            yield from work.systemctl("disable", *(("--now",) if work.live else ()))
-            yield from work.run(_RUNTIME, "rm", "-rf", str(_RUNTIME))
-            yield from work.run(_STATE, "rm", "-rf", str(_STATE))
+            yield from work.systemctl("disable", *(("--now",) if work.live else ()), *there)
+            for folder in (_RUNTIME, *_STATES):
+                yield from work.run(folder, "rm", "-rf", str(folder))
         for place in dict.fromkeys([*FILES, *work.files]):
             yield from work.remove(place)
         yield from work.remove_manifest()
-        if (work.root / NETS).exists():
-            yield Step("kept", str(work.root / NETS), "it is yours")
+        for place in (NETS, NOTIFY):
+            if (work.root / place).exists():
+                yield Step("kept", str(work.root / place), "it is yours")
         if there:
             yield from work.tell()
-        yield from work.remove_user()
+        yield from work.remove_users()
 
 
 @dataclass
@@ -174,11 +175,11 @@ class _Work:
         if self.live and present.exists():
             yield from self._run(*command, needed=needed)
 
-    def systemctl(self, verb: str, *options: str) -> Iterator[Step]:
+    def systemctl(self, verb: str, *words: str) -> Iterator[Step]:
         """Run systemctl on the live system if systemd runs there, or on the files below the root."""
         if not self.live or _SYSTEMD.exists():
             root = () if self.live else (f"--root={self.root}",)
-            yield from self._run("systemctl", *root, "--quiet", verb, *options, "lagerd.service")
+            yield from self._run("systemctl", *root, "--quiet", verb, *words)
 
     def _run(self, *command: str, needed: bool = False) -> Iterator[Step]:
         shown = " ".join(command)
@@ -203,14 +204,15 @@ class _Work:
         )
         yield from self.run(_SYSTEMD, "journalctl", "--update-catalog")
 
-    def remove_user(self) -> Iterator[Step]:
-        """Remove the user that `install` created, but not a person who is called lager."""
-        with contextlib.suppress(KeyError):
-            if pwd.getpwnam(USER).pw_gecos == layout.GECOS:
-                yield from self.run(Path("/etc/passwd"), "userdel", USER)
-                # userdel keeps a group that has members.
-                grp.getgrnam(USER)
-                yield from self.run(Path("/etc/group"), "groupdel", USER)
+    def remove_users(self) -> Iterator[Step]:
+        """Remove the users that `install` created, but not a person who is called lager."""
+        for user, gecos in layout.USERS.items():
+            with contextlib.suppress(KeyError):
+                if pwd.getpwnam(user).pw_gecos == gecos:
+                    yield from self.run(Path("/etc/passwd"), "userdel", user)
+                    # userdel keeps a group that has members.
+                    grp.getgrnam(user)
+                    yield from self.run(Path("/etc/group"), "groupdel", user)
 
     def _edited(self, place: str, text: bytes) -> bool:
         return place == CONFIG and _digest(text) != self.files.get(place)

@@ -13,13 +13,17 @@ import lagerd
 from lager.errors import LagerError
 from lagerd.install import ports
 
+# The users that an installation has, and what passwd says of them.
 USER = "lager"
-GECOS = "Lager breakpoint daemon"
+USERS = {USER: "Lager breakpoint daemon", "lager-notify": "Lager notifier"}
 SERVICE = "usr/lib/systemd/system/lagerd.service"
+NOTIFY_SERVICE = "usr/lib/systemd/system/lager-notify.service"
+UNITS = {SERVICE: "lagerd.service", NOTIFY_SERVICE: "lager-notify.service"}  # those that run
 WANTS = "etc/systemd/system/multi-user.target.wants"
 SYSUSERS = "usr/lib/sysusers.d/lager.conf"
 CONFIG = "etc/lager/lagerd.toml"
 NETS = "etc/lager/nets.toml"
+NOTIFY = "etc/lager/notify.toml"
 # Where ssh finds a command without a login shell: lager --box NAME starts lager there.
 LINKS = ("usr/local/bin/lager", "usr/local/bin/lagerd")
 KILL = "usr/lib/systemd/system/lager-kill@.service"
@@ -31,6 +35,8 @@ OWN_FOLDERS = ("etc/lager", "usr/share/lager")
 FILES = {
     SYSUSERS: "lager.sysusers",
     SERVICE: "lagerd.service",
+    NOTIFY_SERVICE: "lager-notify.service",
+    "usr/share/lager/notify.toml": "notify.toml",
     "usr/share/dbus-1/system-services/com.lager.Breakpoints.service": "com.lager.Breakpoints.service",
     "usr/share/dbus-1/system-services/com.lager.Instruments.service": "com.lager.Instruments.service",
     "usr/share/dbus-1/interfaces/com.lager.Breakpoints.xml": "com.lager.Breakpoints.xml",
@@ -66,7 +72,7 @@ class Layout:
         """Yield the place of each file below the root, and its text."""
         for place, name in FILES.items():
             text = (self.templates / name).read_text(encoding="utf-8")
-            if place in (SERVICE, KILL, SAFE):
+            if place in (SERVICE, NOTIFY_SERVICE, KILL, SAFE):
                 text = text.replace("{lagerd}", _quoted(self.program)).replace("{protect_home}", self.protect_home)
                 text = text.replace("{lager}", _quoted(self.program.with_name("lager")))
                 text = text.replace("{python}", _quoted(self.python))

@@ -299,9 +299,10 @@ def _interpreter() -> Path:
 
 
 def _copy_dependencies(wheel: Path, packages: Path) -> None:
-    """What the wheel needs and what that needs, and pip, from the environment that runs the tests."""
+    """What the wheel and its extra `notify` need and what that needs, and pip, from the environment that runs the
+    tests."""
     seen: set[str] = set()
-    wanted = ["pip", *_requirements(next(iter(distributions(path=[str(wheel)]))))]
+    wanted = ["pip", "apprise", *_requirements(next(iter(distributions(path=[str(wheel)]))))]
     while wanted:
         name = wanted.pop()
         if name in seen:

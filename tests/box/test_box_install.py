@@ -77,9 +77,11 @@ def test_a_second_install_changes_nothing(clean_box):
 
 @pytest.mark.usefixtures("installed_now")
 def test_the_unit_is_correct_and_tight(clean_box):
-    verified = clean_box.run("systemd-analyze", "verify", "lagerd.service")
-    assert verified.stdout + verified.stderr == ""
+    for unit in ("lagerd.service", "lager-notify.service"):
+        verified = clean_box.run("systemd-analyze", "verify", unit)
+        assert verified.stdout + verified.stderr == ""
     clean_box.run("systemd-analyze", "security", "--threshold=8", "lagerd.service")
+    clean_box.run("systemd-analyze", "security", "--threshold=20", "lager-notify.service")
 
 
 @pytest.mark.usefixtures("installed_now")

@@ -7,6 +7,7 @@ import pytest
 
 from lager_cli.boxes import lost_client
 from lager_cli.commands import history
+from lager_cli.notify import record
 from lagerd.events import Event
 from lagerd.journal import audit
 from lagerd.journal.audit import Audit
@@ -20,7 +21,9 @@ def catalog_entries():
 
 
 def test_every_kind_has_a_catalog_entry_and_every_entry_a_kind():
-    assert catalog_entries().keys() == {kind.message_id for kind in Event} | {lost_client.MESSAGE_ID}
+    assert catalog_entries().keys() == {
+        *(kind.message_id for kind in Event), lost_client.MESSAGE_ID, *record.MESSAGE_IDS.values()
+    }  # fmt: skip
     assert len({kind.message_id for kind in Event}) == len(Event)
 
 

@@ -97,6 +97,7 @@ DIRECTIONS = {
         "boxes": {"daemon", "display", "linux", "runs", "transfer"},
         "console": {"boxes", "daemon", "display", "linux"},
         "watch": {"console", "daemon", "display", "follower"},
+        "notify": {"daemon", "display", "follower", "linux"},
         "options": {"boxes", "runs"},
         "commands": {
             "boxes",
@@ -106,6 +107,7 @@ DIRECTIONS = {
             "display",
             "follower",
             "linux",
+            "notify",
             "options",
             "runs",
             "transfer",
@@ -121,6 +123,8 @@ NO_BUS = (
     "lagerd/instruments/leases.py",
     "lager_runtime/lager/console/evaluator.py",
     "lagerd/config.py",
+    "lager_cli/notify/rules.py",
+    "lager_cli/notify/outbox.py",
 )
 PRINTERS = {
     "lager_cli/display/output.py",

@@ -1,0 +1,66 @@
+"""`lager notify`: tell people who are away what happens on the bench."""
+
+import asyncio
+from pathlib import Path
+
+import click
+
+from lager_cli.display import output
+
+_config = click.option(
+    "--config",
+    "file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Read FILE [default: /etc/lager/notify.toml].",
+    metavar="FILE",
+)
+
+
+@click.group(invoke_without_command=True)
+@click.option("--here", is_flag=True, help="Run in this terminal until Ctrl-C; tell people of this user's bus.")
+@_config
+@click.pass_context
+def notify(context: click.Context, here: bool, file: Path | None) -> None:
+    """Tell people by mail, chat or push of pauses, open questions, timeouts and quarantines.
+
+    On a box lager-notify.service does this, if /etc/lager/notify.toml exists. The file says where messages go, as URLs
+    of apprise, and which events become one.
+
+    \b
+    Examples:
+      sudo lager notify test
+      lager notify --here --config notify.toml
+    """
+    if context.invoked_subcommand is not None:
+        return
+    if not here:
+        raise click.UsageError("On a box, lager-notify.service does this. To run it in this terminal, add --here.")
+    from lager_cli.notify import config, sender
+    from lager_cli.notify.notifier import Notifier
+
+    sender.require_apprise()
+    asyncio.run(Notifier(config.load(file)).run())
+
+
+@notify.command()
+@_config
+@click.pass_context
+def test(context: click.Context, file: Path | None) -> int:
+    """Send one message to each URL, and say which of them took it.
+
+    \b
+    Examples:
+      sudo lager notify test
+      lager notify test --config notify.toml
+    """
+    from lager_cli.notify import config, notifier, sender
+
+    sender.require_apprise()
+    assert context.parent is not None
+    outcomes = asyncio.run(notifier.test(config.load(file or context.parent.params["file"])))
+    for target, why in outcomes:
+        if why:
+            output.note(f"{target.name} failed: {why}")
+        else:
+            output.say(f"Sent to {target.name}.")
+    return int(any(why for _, why in outcomes))

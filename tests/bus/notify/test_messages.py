@@ -1,0 +1,225 @@
+"""What people are told, by real servers that get it, from the real bus."""
+
+import os
+import socket
+
+import pytest
+
+from tests.bus.notify.conftest import SECRET
+from tests.processes import LAGER
+
+PAUSE = 'from lager import pause\npause("is the LED green", timeout={timeout})\n'
+
+
+def test_a_pause_is_told_with_label_place_user_and_the_command_to_copy(notifier, receiver, run, client, tmp_path):
+    there = receiver()
+    notifier(there.url, more='box = "bench3"')
+    run(PAUSE.format(timeout=300))
+    pause = client.paused()
+    told = there.next()
+    assert told["title"] == "lager: paused: script.py:2 - is the LED green"
+    for words in (
+        "label     is the LED green",
+        f"place     {tmp_path}/script.py:2 in <module>",
+        f"who       {pause['user']}, ",
+        "box       bench3",
+        "timeout   resumes in 5m00s",
+        f"resume    lager python --continue {pause['id']} --box bench3",
+        f"extend    lager python --extend {pause['id']} 600 --box bench3",
+    ):
+        assert words in told["message"]
+
+
+def test_the_command_in_a_message_works_when_it_is_typed(notifier, receiver, run, client, lager):
+    there = receiver()
+    notifier(there.url)
+    run(PAUSE.format(timeout=300))
+    pause = client.paused()
+    (command,) = [line for line in there.next()["message"].splitlines() if line.startswith("resume ")]
+    assert lager(*command.split()[2:]).returncode == 0
+    assert client.resumed(pause["id"])[0] == "continued"
+
+
+def test_a_question_is_told_with_what_answers_it(notifier, receiver, run, client, lager):
+    there = receiver()
+    notifier(there.url)
+    script = run('from lager import ask\nprint(ask("How many?", kind="number", unit="mm", low=1, high=9))\n')
+    pause = client.paused()
+    told = there.next()
+    assert told["title"].startswith("lager: question: script.py:2")
+    assert "question  How many?\nanswer    a number from 1 to 9 mm" in told["message"]
+    assert f"answer    lager answer {pause['id']} VALUE" in told["message"]
+    assert lager("answer", pause["id"], "3").returncode == 0
+    script.out.expect("3.0")
+
+
+def test_a_timeout_is_told_before_and_after(notifier, receiver, run, client):
+    there = receiver()
+    notifier(there.url, more='resumes_soon = "2s"')
+    run(PAUSE.format(timeout=3))
+    client.paused()
+    titles = [there.next()["title"] for _ in range(3)]
+    assert [title.split(": ")[1] for title in titles] == ["paused", "resumes in 2s", "resumed automatically"]
+
+
+def test_a_pause_that_waits_long_is_told_once(notifier, receiver, run, client):
+    there = receiver()
+    notifier(there.url, more='waiting = 1\nevents = ["waiting", "auto-resumed"]')
+    run(PAUSE.format(timeout=3))
+    client.paused()
+    assert there.next()["title"].startswith("lager: paused for 1s: script.py:2")
+    assert there.next()["title"].startswith("lager: resumed automatically")
+
+
+def test_a_quarantine_is_told_also_if_it_began_before(notifier, receiver, nets, run, client, lager):
+    nets.add(supply2='safe = "off"')
+    there = receiver()
+    holder = run(
+        "from lager import Net, NetType\n"
+        "net = Net.get('supply2', type=NetType.PowerSupply)\nprint('held', flush=True)\ninput()\n"
+    )
+    holder.out.expect("held")
+    nets.path.unlink()
+    holder.kill()
+    signal = client.expect("Quarantined")
+    notifier(there.url)
+    told = there.next()
+    assert told["title"] == f"lager: {signal.args[1]['name']} may be energised, quarantined"
+    assert f"lager instruments clear {signal.args[1]['name']}" in told["message"]
+
+
+def test_a_mail_arrives(notifier, mail_server, run, client):
+    notifier(f"mailto://127.0.0.1:{mail_server.port}/?from=bench@example.com&to=anna@example.com&mode=insecure")
+    run(PAUSE.format(timeout=300))
+    id = client.paused()["id"]
+    mail = mail_server.next()
+    assert mail["to"] == ["anna@example.com"]
+    assert mail["title"] == "lager: paused: script.py:2 - is the LED green"
+    assert f"lager python --continue {id}" in mail["message"]
+
+
+def test_nobody_is_told_while_somebody_is_attached(notifier, receiver, run, client):
+    there = receiver()
+    notifier(there.url, more='waiting = 3\nevents = ["waiting", "auto-resumed", "resumes-soon"]\nresumes_soon = 1')
+    run('from lager import pause\npause("x", timeout=4, interactive=True)\npause("next", timeout=1)\n')
+    id = client.paused()["id"]
+    console = client.call("OpenConsole", "sa{sv}", id, {})
+    client.resumed(id)
+    os.close(console)
+    assert "next" in there.next()["title"]
+
+
+def test_a_closed_console_starts_the_times_again(notifier, receiver, run, client, start):
+    there = receiver()
+    notifier(there.url, more='waiting = 1\nevents = ["waiting"]')
+    run('from lager import pause\npause("x", interactive=True)\n')
+    id = client.paused()["id"]
+    console = start(LAGER, "console", id, stdin=-1)
+    client.expect("Extended", lambda signal: signal.args[2].get("why") == "attached")
+    console.popen.stdin.close()
+    client.expect("Extended", lambda signal: signal.args[2].get("why") == "detached")
+    assert id in there.next()["message"]
+
+
+def test_a_burst_of_a_thousand_pauses_is_a_few_messages_that_count_each_once(notifier, receiver, run, client):
+    there = receiver()
+    notifier(there.url, more='events = ["paused"]\n[limits]\nmessages = 5')
+    run(
+        "import threading\nfrom lager import pause\n"
+        "for n in range(1000):\n    threading.Thread(target=pause, args=(f'pause {n}',)).start()\n"
+    )
+    for _ in range(1000):
+        client.paused()
+    counted, messages = 0, 0
+    while counted < 1000:
+        title = there.next()["title"]
+        messages += 1
+        counted += 1 if title.startswith("lager: paused") else int(title.split()[1])
+    assert counted == 1000
+    assert messages <= 10
+
+
+def test_without_a_limit_each_of_many_pauses_is_one_message(notifier, receiver, run, client):
+    there = receiver()
+    notifier(there.url, more='events = ["paused"]\n[limits]\nmessages = 0')
+    run(
+        "import threading\nfrom lager import pause\n"
+        "for n in range(100):\n    threading.Thread(target=pause, args=(f'pause {n}',)).start()\n"
+    )
+    ids = {client.paused()["id"] for _ in range(100)}
+    messages = [there.next() for _ in ids]
+    told = [line for one in messages for line in one["message"].splitlines() if line.startswith("id ")]
+    assert {line.split()[1] for line in told} == ids
+
+
+@pytest.mark.parametrize("mode", ["hang", "trickle", "refuse"])
+def test_a_dead_webhook_delays_nothing_and_is_given_up(notifier, receiver, run, client, mode):
+    dead, alive = receiver(mode), receiver()
+    notes = notifier(dead.url, alive.url, more="[limits]\ntries = 2\ntimeout = 2")
+    script = run(PAUSE.format(timeout=300))
+    id = client.paused()["id"]
+    assert f"--continue {id}" in alive.next()["message"]
+    notes.err.expect("url 1 (json) failed, and is tried again")
+    notes.err.expect("url 1 (json) failed, and is not tried again")
+    client.call("Continue", "s", id)
+    assert script.wait() == 0
+    assert len(dead.all()) == 2
+    assert SECRET not in notes.err.text
+
+
+def test_a_receiver_that_was_killed_gets_the_message_when_it_is_back(notifier, receiver, run, client):
+    there = receiver()
+    notes = notifier(there.url)
+    there.process.kill()
+    there.process.wait()
+    run(PAUSE.format(timeout=300))
+    id = client.paused()["id"]
+    notes.err.expect("failed, and is tried again")
+    again = receiver(port=there.port)
+    assert f"--continue {id}" in again.next()["message"]
+    notes.err.expect("told url 1 (json)")
+    assert again.all() == []
+
+
+def test_what_is_over_before_it_can_be_delivered_is_not_sent(notifier, receiver, run, client):
+    there = receiver()
+    notes = notifier(there.url, more='events = ["paused"]')
+    there.process.kill()
+    there.process.wait()
+    run('from lager import pause\npause("first")\npause("second")\n')
+    client.call("Continue", "s", client.paused()["id"])
+    second = client.paused()["id"]
+    notes.err.expect("failed, and is tried again")
+    again = receiver(port=there.port)
+    told = again.next()
+    assert second in told["message"]
+    assert "first" not in told["message"]
+
+
+def test_a_secret_is_in_no_message_and_in_no_list_of_processes(notifier, receiver, run, client, lager, configured):
+    there = receiver("refuse")
+    notes = notifier(there.url, more="[limits]\ntries = 1")
+    run(PAUSE.format(timeout=300))
+    client.paused()
+    there.next()
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        for name in ("cmdline", "environ"):
+            try:
+                with open(f"/proc/{pid}/{name}", "rb") as file:
+                    assert SECRET.encode() not in file.read()
+            except OSError:
+                continue
+    notes.err.expect("not tried again")
+    failed = lager("notify", "test", "--config", configured(there.url))
+    assert failed.returncode == 1
+    assert "url 1 (json) failed: Failed to send JSON POST notification: Internal server error" in failed.stderr
+    assert SECRET not in notes.err.text + failed.stderr + failed.stdout
+
+
+def test_lager_notify_test_sends_one_message_to_each_url(receiver, lager, configured):
+    there, other = receiver(), receiver()
+    done = lager("notify", "test", "--config", configured(there.url, other.url))
+    assert (done.returncode, done.stdout) == (0, "Sent to url 1 (json).\nSent to url 2 (json).\n")
+    for one in (there, other):
+        (message,) = one.all()
+        assert message["title"] == f"lager: test from {socket.gethostname()}"

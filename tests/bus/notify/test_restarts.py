@@ -1,0 +1,118 @@
+"""Nothing is told twice and nothing open is lost, whoever is killed."""
+
+import signal
+from pathlib import Path
+
+from tests.client import NAME
+from tests.processes import LAGER
+
+PAUSE = 'from lager import pause\npause("{label}")\n'
+
+
+def test_a_killed_notifier_tells_neither_twice_nor_too_little(notifier, receiver, run, client):
+    there = receiver()
+    first = notifier(there.url, more='events = ["paused"]')
+    run(PAUSE.format(label="told"))
+    told = client.paused()["id"]
+    assert told in there.next()["message"]
+    first.err.expect("told url 1")
+    first.kill()
+    first.wait()
+    run(PAUSE.format(label="unseen"))
+    unseen = client.paused()["id"]
+    second = notifier(there.url, more='events = ["paused"]')
+    assert unseen in there.next()["message"]
+    second.err.expect("told url 1")
+    second.kill(signal.SIGTERM)
+    assert second.wait() == 0
+    assert there.all() == []
+
+
+def test_a_message_that_was_on_its_way_is_sent_again_rather_than_lost(notifier, receiver, run, client):
+    there = receiver("hang")
+    first = notifier(there.url, more='events = ["paused"]')
+    run(PAUSE.format(label="x"))
+    id = client.paused()["id"]
+    there.next()
+    first.kill()
+    first.wait()
+    there.process.kill()
+    there.process.wait()
+    again = receiver(port=there.port)
+    second = notifier(there.url, more='events = ["paused"]')
+    assert id in again.next()["message"]
+    second.err.expect("told url 1")
+    assert again.all() == []
+
+
+def test_a_killed_lagerd_makes_no_message_come_twice(notifier, receiver, run, own_station, client):
+    there = receiver()
+    notes = notifier(there.url, more='events = ["paused"]')
+    script = run(PAUSE.format(label="x") + PAUSE.format(label="y"))
+    id = client.paused()["id"]
+    assert id in there.next()["message"]
+    own_station.kill_lagerd()
+    notes.err.expect("lagerd is down; waiting for it.")
+    own_station.start_lagerd()
+    client.call("Continue", "s", id)
+    client.expect("Paused", lambda signal: signal.args[1]["label"] == "y")
+    assert "label     y" in there.next()["message"]
+    client.call("ContinueAll")
+    assert script.wait() == 0
+    assert there.all() == []
+
+
+def test_a_notifier_waits_for_a_lagerd_that_is_stopped_and_never_starts_it(notifier, receiver, run, own_station, start):
+    there = receiver()
+    own_station.kill_lagerd()
+    process = start(LAGER, "notify", "--here", "--config", _config(own_station, there.url))
+    process.err.expect("lagerd is down; waiting for it.")
+    own_station.start_lagerd()
+    process.err.expect("telling url 1")
+    run(PAUSE.format(label="x"))
+    assert "label     x" in there.next()["message"]
+
+
+def _config(station, url):
+    path = station.folder / "notify.toml"
+    path.write_text(f'urls = ["{url}"]\n')
+    return str(path)
+
+
+def test_only_one_notifier_runs(notifier, receiver, lager, configured):
+    there = receiver()
+    notifier(there.url)
+    second = lager("notify", "--here", "--config", configured(there.url))
+    assert second.returncode == 1
+    assert second.stderr == "lager: lager notify is running already. End the other one first.\n"
+
+
+def test_signals_of_others_tell_nobody(notifier, receiver, run, client):
+    there = receiver()
+    notifier(there.url)
+    forged = {"id": "00000000", "label": "forged", "consoles": 0, "remaining": 0.0, "since": 0.0, "began": 0.0}
+    client.do(_emit(client, forged))
+    run(PAUSE.format(label="real"))
+    assert "real" in there.next()["title"]
+
+
+async def _emit(client, details):
+    client.bus.emit("/com/lager/Breakpoints", NAME, "Paused", "sa{sv}", details["id"], details)
+
+
+def test_ctrl_c_ends_it_and_its_processes(notifier, receiver, run, client):
+    there = receiver("hang")
+    notes = notifier(there.url)
+    run(PAUSE.format(label="x"))
+    client.paused()
+    there.next()
+    children = Path(f"/proc/{notes.pid}/task/{notes.pid}/children").read_text().split()
+    assert children
+    notes.kill(signal.SIGINT)
+    assert notes.wait() == 0
+    for pid in children:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            continue
+        assert state == "Z"

@@ -1,0 +1,165 @@
+"""How messages to one target are limited, combined and retried."""
+
+import asyncio
+
+import pytest
+
+from lager_cli.notify import outbox
+from lager_cli.notify.config import Limits, Target
+from lager_cli.notify.ledger import Ledger
+from lager_cli.notify.notices import Notice
+from lager_cli.notify.outbox import Outbox
+
+
+def notice(number):
+    return Notice("paused", str(number), f"title {number}", (), "", pause=str(number))
+
+
+class Post:
+    """A target whose answers the test decides. Each entry of `messages` is one message: the keys of its notices."""
+
+    def __init__(self, limits, answers=()):
+        self.messages, self.delivered, self.failed, self.given_up = [], [], [], []
+        self.over = set()
+        self._answers = list(answers)
+        self.came = asyncio.Condition()
+        self.box = Outbox(
+            limits,
+            self._deliver,
+            lambda one: one.key not in self.over,
+            lambda notices: self.delivered.extend(one.key for one in notices),
+            lambda notices, why: self.failed.append(why),
+            lambda notices, why: self.given_up.extend(one.key for one in notices),
+        )
+
+    async def _deliver(self, notices):
+        self.messages.append([one.key for one in notices])
+        async with self.came:
+            self.came.notify_all()
+        return self._answers.pop(0) if self._answers else ""
+
+    async def until(self, count):
+        async with self.came:
+            await self.came.wait_for(lambda: len(self.messages) >= count)
+
+
+@pytest.fixture
+def soon(monkeypatch):
+    """Tries and minutes are short."""
+    monkeypatch.setattr(outbox, "DELAYS", (0.001,))
+    monkeypatch.setattr(outbox, "_MINUTE", 0.2)
+
+
+def play(limits, answers, count, work):
+    async def go():
+        post = Post(limits, answers)
+        task = asyncio.create_task(post.box.run())
+        await work(post)
+        async with asyncio.timeout(30):
+            await post.until(count)
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        return post
+
+    return asyncio.run(go())
+
+
+async def thousand(post):
+    for number in range(1000):
+        post.box.put(notice(number))
+
+
+def test_of_a_burst_the_first_come_alone_and_the_others_together(soon):
+    post = play(Limits(messages=5), [], 5, thousand)
+    assert [len(message) for message in post.messages] == [1, 1, 1, 1, 996]
+    assert [key for message in post.messages for key in message] == [str(number) for number in range(1000)]
+
+
+def test_after_a_burst_the_next_message_waits_for_its_turn(soon):
+    async def burst_and_one(post):
+        await thousand(post)
+        await post.until(5)
+        post.box.put(notice("late"))
+        post.box.put(notice("later"))
+
+    post = play(Limits(messages=5), [], 6, burst_and_one)
+    assert post.messages[5] == ["late", "later"]
+
+
+def test_without_a_limit_each_comes_alone(soon):
+    post = play(Limits(messages=0), [], 1000, thousand)
+    assert post.messages == [[str(number)] for number in range(1000)]
+
+
+async def one(post):
+    post.box.put(notice(1))
+
+
+def test_a_failed_message_is_tried_again_until_it_is_taken(soon):
+    post = play(Limits(), ["500", "500"], 3, one)
+    assert post.messages == [["1"], ["1"], ["1"]]
+    assert (post.delivered, post.failed, post.given_up) == (["1"], ["500"], [])
+
+
+def test_a_message_is_given_up_after_so_many_tries(soon):
+    post = play(Limits(tries=3), ["500"] * 3, 3, one)
+    assert post.messages == [["1"]] * 3
+    assert (post.delivered, post.failed, post.given_up) == ([], ["500"], ["1"])
+
+
+def test_what_comes_while_a_target_is_dead_goes_with_the_next_try(soon):
+    async def two(post):
+        post.box.put(notice(1))
+        await post.until(1)
+        post.box.put(notice(2))
+
+    post = play(Limits(tries=3), ["500"], 2, two)
+    assert post.messages == [["1"], ["1", "2"]]
+    assert post.delivered == ["1", "2"]
+
+
+def test_what_is_over_is_not_sent(soon):
+    async def three(post):
+        post.over.add("2")
+        for number in (1, 2, 3):
+            post.box.put(notice(number))
+
+    assert play(Limits(), [], 2, three).messages == [["1"], ["3"]]
+
+
+TARGETS = [Target(1, "json://a"), Target(2, "json://b")]
+
+
+def test_a_ledger_remembers_each_target_by_itself(tmp_path):
+    ledger = Ledger(tmp_path)
+    ledger.add(TARGETS[0], [notice(1)])
+    ledger.close()
+    again = Ledger(tmp_path)
+    assert [again.has(target, notice(1)) for target in TARGETS] == [True, False]
+    assert "json" not in (tmp_path / "told").read_text()
+    again.close()
+
+
+def test_a_ledger_with_a_torn_line_keeps_the_others(tmp_path):
+    ledger = Ledger(tmp_path)
+    ledger.add(TARGETS[0], [notice(1)])
+    ledger.close()
+    with open(tmp_path / "told", "ab") as file:
+        file.write(b'\n"torn and \xff\xfe')
+    again = Ledger(tmp_path)
+    again.add(TARGETS[0], [notice(2)])
+    again.close()
+    last = Ledger(tmp_path)
+    assert last.has(TARGETS[0], notice(1))
+    assert last.has(TARGETS[0], notice(2))
+    last.close()
+
+
+def test_a_long_ledger_is_shortened_to_its_latest_lines(tmp_path):
+    ledger = Ledger(tmp_path)
+    ledger.add(TARGETS[0], [notice(number) for number in range(20_001)])
+    assert (tmp_path / "told").read_bytes().count(b"\n") == 5_000
+    assert not ledger.has(TARGETS[0], notice(0))
+    assert ledger.has(TARGETS[0], notice(20_000))
+    ledger.close()
