@@ -35,6 +35,7 @@ _COMMANDS = {
     "nets": ("lager_cli.commands.nets", "nets", "List, check and import the nets of this bench."),
     "notify": ("lager_cli.commands.notify", "notify", "Tell people who are away what happens on the bench."),
     "pause": ("lager_cli.commands.short", "pause", "Pause an active run where it is."),
+    "status": ("lager_cli.commands.status", "status", "Show the whole bench: pauses, runs, and every net."),
     "supply": ("lager_cli.commands.instruments", "supply", "Read and set a power supply."),
     "uart": ("lager_cli.commands.uart", "uart", "Talk to a serial device."),
     "python": ("lager_cli.commands.python", "python", "Run a script on this box, or resume a paused one."),

@@ -14,7 +14,6 @@ from lager.errors import AccessDenied, Failed, LagerError, NoSuchBreakpoint
 from lager.nets.actions import ACTIONS, OPEN_NETS, look
 from lager.nets.model import net_type
 from lager.text import duration, printable
-from lager_cli.commands.through import read
 from lager_cli.daemon import connected
 from lager_cli.display import output, snapshot
 from lager_cli.display.age import age
@@ -22,6 +21,7 @@ from lager_cli.display.pause_table import time_left_of
 from lager_cli.options import completion
 from lager_cli.options.box_option import box_option
 from lager_cli.options.common import json_option
+from lager_cli.readings.answers import read
 
 _WIDEST = 10_000
 _READING_SECONDS = 5.0

@@ -2,26 +2,20 @@
 
 import json
 import os
-from collections.abc import Callable, Mapping
-from importlib import import_module
+from collections.abc import Callable
 from typing import Any
 
 import click
 
 from lager import variables
 from lager.contract import INSTRUMENTS
-from lager.errors import Failed, InstrumentBusy, NoSuchInstrument
+from lager.errors import InstrumentBusy, NoSuchInstrument
 from lager.nets import file as nets_file
 from lager.nets.actions import IDENTITY
 from lager.nets.model import NetConfig, NetType
 from lager.text import printable
 from lager_cli import daemon
-
-_STATES = {
-    NetType.PowerSupply: ("lager.instruments.drivers.supply", "SupplyState"),
-    NetType.Battery: ("lager.instruments.drivers.battery", "BatteryState"),
-    NetType.ELoad: ("lager.instruments.drivers.rigol_dl3000", "LoadState"),
-}
+from lager_cli.readings.answers import described, read, unreadable
 
 
 def through_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -77,32 +71,4 @@ def call_for(key: str, net: str, action: str, arguments: dict[str, Any]) -> dict
         answer = json.loads(text)
         return {**answer, "id": printable(answer["id"], 8)}
     except (ValueError, TypeError, KeyError, RecursionError):
-        raise _unreadable() from None
-
-
-def described(config: NetConfig) -> dict[str, Any]:
-    """Return what the script has to know of this net: what it is, and the limits of our nets file."""
-    channel = {} if config.channel is None else {"channel": config.channel}
-    direction = {"direction": "in"} if config.options.get("direction") == "in" else {}
-    return {"type": config.type.value, **channel, **config.limits.as_dict(), **direction}
-
-
-def read(type: NetType, answer: Mapping[str, Any]) -> tuple[Any, str]:
-    """Return the value or the state in an answer: a script can send anything."""
-    try:
-        value = answer.get("value")
-        if "state" in answer:
-            module, name = _STATES[type]
-            value = getattr(import_module(module), name).from_plain(answer["state"])
-            str(value)
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
-        raise _unreadable() from None
-    if isinstance(value, str):
-        value = printable(value)
-    elif isinstance(value, list | dict):
-        raise _unreadable()
-    return value, answer["id"]
-
-
-def _unreadable() -> Failed:
-    return Failed("The script's answer cannot be read.", "See which lager the script runs with: lager --version")
+        raise unreadable() from None

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from lager import palette
 from lager.breakpoints.banner import box_option
 from lager.errors import LagerError
 from lager.text import columns, cut, printable, wrapped
@@ -47,6 +48,11 @@ def python(lines: Sequence[str], width: int) -> None:
 def _cut(text: str, width: int) -> str:
     """Return printable text of at most `width` columns."""
     return cut(printable(text, width), width)
+
+
+def styled(text: str, style: str) -> None:
+    """Print a line in a style of lager.palette, or "" for none, if the terminal supports it."""
+    click.echo(palette.styled(text, style) if colours() else text)
 
 
 def raw(data: bytes, *, error: bool = False) -> None:
@@ -213,8 +219,8 @@ def cells(row: Iterable[object], widths: Sequence[int]) -> None:
 
 
 def colours() -> bool:
-    """Return whether standard output is a terminal and NO_COLOR is not set."""
-    return on_terminal() and not os.environ.get("NO_COLOR")
+    """Return whether standard output is a terminal that is to show colours."""
+    return on_terminal() and palette.allowed()
 
 
 def on_terminal() -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from lager.text import columns as columns_of
 from lager.text import cut, padded, printable, wrapped
 
-_FLEXIBLE = ("LABEL", "WHERE", "SCRIPT", "WHAT", "WHY", "ADDRESS", "LIMITS", "COMMAND")
+_FLEXIBLE = ("LABEL", "WHERE", "SCRIPT", "WHAT", "WHY", "ADDRESS", "LIMITS", "COMMAND", "HELD BY")
 _DISPENSABLE = ("RUN", "SCRIPT", "USER", "PAUSED", "MODEL", "CHANNEL")
 _SENTENCES = ("TO DO", "RESULT")  # in the last column: shown whole, on several lines
 _NARROW, _NARROWEST = 20, 12

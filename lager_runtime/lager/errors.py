@@ -189,5 +189,9 @@ class WrongModel(InstrumentError):
     pass
 
 
+class OtherRole(InstrumentError):
+    """The instrument works as something else than this net now: it has one role at a time."""
+
+
 class Rejected(InstrumentError):
     pass

@@ -16,9 +16,9 @@ from lagerd.events import Event
 from lagerd.instruments.leases import Lease, Leases
 
 _LONGEST = 200
-_VALUE = "value"
+_VALUE, _LOOK = "value", "look"
 # What a caller may say of the net: the type, and what the caller's nets file allows.
-_KNOWN = (_VALUE, "type", "channel", "max_voltage", "max_current", "max_power", "direction")
+_KNOWN = (_VALUE, "type", "channel", "max_voltage", "max_current", "max_power", "direction", _LOOK)
 
 Policy = Callable[[Client, Pause, bool], Awaitable[bool]]
 Record = Callable[[Event, Lease, Client, dict[str, Any]], None]
@@ -62,6 +62,8 @@ class Through:
             **arguments, "id": pause.id, "instrument": instrument, "net": net, "action": action, "may_set": may_set,
             "user": client.user, "uid": client.uid, "how": client.how,
         }  # fmt: skip
+        # Somebody may look each second, and nothing changes by it.
+        recorded = not arguments.get(_LOOK) or is_setting(action, arguments.get(_VALUE))
         told = {"net": net, "breakpoint": pause.id}
         what = f"{action} {arguments[_VALUE]}" if _VALUE in arguments else action
         try:
@@ -69,9 +71,11 @@ class Through:
                 pause, "Through", "a{sv}", asked, refusal="cannot be asked about its instruments", gives="s"
             )
         except LagerError as error:
-            self._record(Event.THROUGH, lease, client, {**told, "reason": f"{what}: {error.what}"})
+            if recorded:
+                self._record(Event.THROUGH, lease, client, {**told, "reason": f"{what}: {error.what}"})
             raise
-        self._record(Event.THROUGH, lease, client, {**told, "reason": f"{what}: done"})
+        if recorded:
+            self._record(Event.THROUGH, lease, client, {**told, "reason": f"{what}: done"})
         return (_with_id(text, pause.id),)
 
     async def _allowed(self, client: Client, pause: Pause, lease: Lease, call: Call) -> bool:

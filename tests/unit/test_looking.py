@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from lager.errors import Rejected
+from lager.instruments import looks
 from lager.instruments.net import Net
 from lager.nets import file as nets_file
 from lagerd.bench.bench import Bench
@@ -75,6 +76,24 @@ def test_no_reading_changes_an_instrument(name: str, tmp_path: Path) -> None:
             with Net.get("net", nets.net("net").type, nets=nets, claim=Leases()) as net:
                 getattr(net, reading)()
                 assert memory(device) == before, reading
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_a_look_changes_nothing_either(name: str, tmp_path: Path) -> None:
+    make, lines, _ = NETS[name]
+    device = make()
+    if isinstance(device, ScpiInstrument):
+        device.changed()
+        device.fail(ScpiError(-222))
+        device.status.complete()
+    before = memory(device)
+    with running(Bench({"it": device}, []), tmp_path):
+        nets = nets_file.parse((tmp_path / "nets.toml").read_text() + f'[nets.net]\ninstrument = "it"\n{lines}\n')
+        leases = Leases()
+        [one] = looks.readings([nets.net("net")], lambda it, net: leases(it.key, net=net)).values()
+        assert memory(device) == before
+        assert (one.error is None) != ("that was a" in name), one
+        assert leases.held == []
 
 
 def test_the_first_setting_of_a_connection_clears_the_errors_of_earlier_users(tmp_path: Path) -> None:

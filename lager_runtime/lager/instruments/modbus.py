@@ -70,6 +70,9 @@ class ModbusRegisters(Registers):
         self._client: Any = None
         self._awaiting = False
 
+    def load(self) -> None:
+        importlib.import_module("pymodbus.client")
+
     def _connect(self) -> None:
         from pymodbus.client import ModbusTcpClient
 

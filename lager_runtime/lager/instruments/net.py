@@ -133,6 +133,26 @@ class Net:
         saved = (nets or nets_file.load()).nets.values()
         return [{"name": net.name, "role": net.type.role, **net.as_dict()} for net in saved]
 
+    @staticmethod
+    @briefly
+    def look(name: str, *, nets: Nets | None = None) -> Any:
+        """Return a reading of the net without opening it: its state, or the number that it measures.
+
+        Nobody's claim fails because of it, and it changes nothing in the instrument. Where this script has the
+        instrument open, its own connection is used; else the look takes at most a second. Raises InvalidArgument
+        for a net that cannot be read (uart), InstrumentBusy if another process holds the instrument, and the other
+        errors of `get`.
+        """
+        from lager.instruments import looks
+
+        config = (nets or nets_file.load()).net(name)
+        if not looks.can_look(config):
+            raise InvalidArgument(f"A net of type {config.type.value} has no reading.", "Open it with Net.get.")
+        found = looks.readings([config])[name]
+        if found.error is not None:
+            raise found.error
+        return found.value
+
 
 def identify(instrument: Instrument, *, net: str, wait: float = 0.0, claim: "Claim | None" = None) -> str:
     """Return the instrument's answer to *IDN?, after checking that it is the model in the nets file.

@@ -221,6 +221,9 @@ class Scpi(Session):
         keys = "baudrate, read_termination and write_termination"
         raise InstrumentTimeout(what, f"Check its cable and power, and {keys} of [instruments.{self.instrument.name}].")
 
+    def load(self) -> None:
+        _manager()
+
     def _connect(self) -> None:
         place = self.instrument.resource
         timeout = max(1, round(self.instrument.timeout * 1000))

@@ -71,6 +71,10 @@ class Session:
         with self.lock:
             self._setups = [known for known in self._setups if known() != setup]
 
+    def is_connected(self) -> bool:
+        """Return whether the connection is open; the next exchange reconnects one that was dropped."""
+        return self._connected
+
     def close(self) -> None:
         """Drop the connection for good. Safe to call more than once."""
         with self.lock:
@@ -129,6 +133,9 @@ class Session:
     def identity(self) -> str:
         """Return how the instrument identifies itself. Raises like `exchange`."""
         raise NotImplementedError
+
+    def load(self) -> None:
+        """Import what a connection needs, so that connecting takes no longer than the instrument."""
 
     def _connect(self) -> None:
         raise NotImplementedError

@@ -42,7 +42,7 @@ def carry_out(asked: Mapping[str, Any], begin: Callable[[], None], check: Callab
     if holding is None or session is None:
         raise NoSuchInstrument(f"The script no longer has {printable(key)} open.", "Try again.")
     if asked.get("action") in (IDENTITY, OPEN_NETS):
-        with _held(session, begin, check, as_it_is=True):
+        with held(session, begin, check, as_it_is=True):
             about_all = _identity if asked["action"] == IDENTITY else _open_nets
             return about_all(holding, session)
     config = _config(holding, session.instrument, name, asked)
@@ -51,11 +51,11 @@ def carry_out(asked: Mapping[str, Any], begin: Callable[[], None], check: Callab
     setting = bool(action.do) or value is not None
     if setting:
         _check_setting(holding, config, action, value, bool(asked.get("may_set")))
-    with _held(session, begin, check, as_it_is=not setting):
-        return _plain(_act(config, session, action, value, as_it_is=not setting))
+    with held(session, begin, check, as_it_is=not setting):
+        return _plain(act(config, session, action, value, as_it_is=not setting))
 
 
-def _act(config: NetConfig, session: Session, action: Action, value: Any = None, *, as_it_is: bool) -> Any:
+def act(config: NetConfig, session: Session, action: Action, value: Any = None, *, as_it_is: bool) -> Any:
     driver: Driver[Any] = holdings.driver_class(config)(config, session, lambda: None)  # it closes nothing
     driver.as_it_is = as_it_is
     driver.coupled = action.harmless
@@ -79,7 +79,7 @@ def _open_nets(holding: Holding, session: Session) -> dict[str, Any]:
         about: dict[str, Any] = {"net": config.name, "type": config.type.value}
         if name:
             try:
-                about |= _plain(_act(config, session, ACTIONS[config.type][name], as_it_is=True))
+                about |= _plain(act(config, session, ACTIONS[config.type][name], as_it_is=True))
             except InstrumentError as error:
                 about["error"] = str(error)
         found.append(about)
@@ -158,7 +158,7 @@ def _check_setting(holding: Holding, config: NetConfig, action: Action, value: o
 
 
 @contextlib.contextmanager
-def _held(session: Session, begin: Callable[[], None], check: Callable[[], None], *, as_it_is: bool) -> Iterator[None]:
+def held(session: Session, begin: Callable[[], None], check: Callable[[], None], *, as_it_is: bool) -> Iterator[None]:
     """Hold the session for one action, so that nothing of the script comes in between."""
     _acquire(session, check)
     try:

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 
-from lager.errors import InstrumentError, InvalidArgument, LimitExceeded, Rejected
+from lager.errors import InstrumentError, InvalidArgument, LimitExceeded, OtherRole, Rejected
 from lager.instruments import parse
 from lager.instruments.drivers import supply
 from lager.instruments.drivers.battery import BatteryState
@@ -59,7 +59,7 @@ class _TwoRoles(Switched):
         self._entered = role == self.ROLE
         if not self._entered:
             what = f"{self.config.instrument} works as a {_WORKS_AS[role]}, not as a {_WORKS_AS[self.ROLE]}."
-            raise InstrumentError(what, f"{self.name} can be used when the instrument is free.")
+            raise OtherRole(what, f"{self.name} can be used when the instrument is free.")
 
     def prepare(self) -> None:
         """Raise InstrumentError while the instrument is in another role and its output is on."""

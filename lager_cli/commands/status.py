@@ -1,0 +1,125 @@
+"""`lager status`: the whole bench on one screen."""
+
+import asyncio
+import os
+import shlex
+import shutil
+from typing import Any
+
+import click
+
+from lager.contract import BREAKPOINTS, BREAKPOINTS_PATH, INSTRUMENTS, INSTRUMENTS_PATH
+from lager.errors import LagerError
+from lager.nets import file as nets_file
+from lager.nets.model import NetConfig
+from lager_cli import daemon
+from lager_cli.display import output
+from lager_cli.display.age import with_ages
+from lager_cli.display.status_screen import Bench, lines
+from lager_cli.options.box_option import box_option
+from lager_cli.options.common import json_option
+from lager_cli.readings.net_status import NetReader, without_safe
+from lager_cli.runs import records
+
+_WIDEST = 10_000
+
+
+@click.command()
+@click.option("--watch", is_flag=True, help="Update continuously; with --json, print a line each second.")
+@json_option
+@box_option
+def status(as_json: bool, watch: bool) -> int:
+    """Show the whole bench: pauses and questions, your active runs, and every net with its reading, who holds it, and
+    whether its output is on.
+
+    A free instrument is read without changing it, and nobody's claim fails meanwhile; one that a paused script holds is
+    read through the pause. What a running script holds is not read. The exit code is 1 if a net could not be read, or
+    an instrument is quarantined.
+
+    \b
+    Examples:
+      lager status
+      lager status --watch
+      lager status --json | jq '.nets[] | select(.problem)'
+    """
+    if watch and not as_json and not (os.isatty(0) and os.isatty(1)):
+        raise click.UsageError("--watch needs a terminal. In a pipe, add --json.")
+    daemon.ready_address()
+    nets, problem = _nets()
+    if watch and not as_json:
+        from lager_cli.watch.live_status import live
+
+        return live(nets, problem, active_runs)
+    return asyncio.run(_watched_as_json(nets, problem) if watch else _once(nets, problem, as_json))
+
+
+def _nets() -> tuple[list[NetConfig], str]:
+    """Return the nets of the bench, and what is wrong with the nets file."""
+    try:
+        return without_safe(list(nets_file.load().nets.values())), ""
+    except LagerError as error:
+        return [], str(error)
+
+
+async def _once(nets: list[NetConfig], problem: str, as_json: bool) -> int:
+    reader = NetReader()
+    try:
+        async with daemon.connected() as bus:
+            bench = await _read(bus, reader, nets, problem)
+    finally:
+        reader.close()
+    if as_json:
+        output.print_json(plain(bench))
+    else:
+        width = shutil.get_terminal_size().columns if output.on_terminal() else _WIDEST
+        for line in lines(bench, width):
+            output.styled(line.text, line.style)
+    return _code(bench)
+
+
+async def _watched_as_json(nets: list[NetConfig], problem: str) -> int:
+    reader = NetReader()
+    try:
+        async with daemon.connected() as bus:
+            while not bus.lost.done():
+                output.print_json_line(plain(await _read(bus, reader, nets, problem)))
+                await asyncio.wait([bus.lost], timeout=1)
+    finally:
+        reader.close()
+    return 1
+
+
+async def _read(bus: Any, reader: NetReader, nets: list[NetConfig], problem: str) -> Bench:
+    pauses, statuses, listed = await asyncio.gather(
+        bus.call(BREAKPOINTS, BREAKPOINTS_PATH, "List"),
+        reader.read(bus, nets),
+        bus.call(INSTRUMENTS, INSTRUMENTS_PATH, "List"),
+    )
+    quarantined = [one for one in listed[0] if one.get("quarantined")]
+    return Bench(sorted(pauses[0], key=lambda one: one["since"]), active_runs(), statuses, quarantined, problem)
+
+
+def active_runs() -> list[tuple[str, str, float, str]]:
+    """Return this user's active runs: id, state, age in seconds, and command."""
+    return [
+        (one.id, "detached" if one.detached else "running", one.age, shlex.join([one.runnable, *one.arguments]))
+        for one in records.everyone()
+        if one.state == "running"
+    ]
+
+
+def plain(bench: Bench) -> dict[str, Any]:
+    """Return the bench as plain values, for JSON."""
+    return {
+        "pauses": with_ages(bench.pauses),
+        "runs": [
+            {"id": id, "state": state, "age": seconds, "command": command} for id, state, seconds, command in bench.runs
+        ],
+        "nets": [one.as_dict() for one in bench.nets],
+        "quarantined": with_ages(bench.quarantined),
+        "problem": bench.problem or None,
+    }
+
+
+def _code(bench: Bench) -> int:
+    return int(bool(bench.problem or bench.quarantined or any(one.problem for one in bench.nets)))

@@ -1,0 +1,153 @@
+"""The bench on one screen: pauses and questions, runs, and a line for each net."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from lager.breakpoints.banner import shown_path
+from lager.instruments.looks import QUANTITIES
+from lager.instruments.quantities import si
+from lager.text import cut, duration
+from lager_cli.display.age import age
+from lager_cli.display.pause_table import time_left_of
+from lager_cli.display.tables import fitted
+
+if TYPE_CHECKING:
+    from lager.contract import LeaseDetails, PauseDetails
+    from lager_cli.readings.net_status import NetStatus
+
+_PAUSES = ("PAUSE", "LABEL", "WHERE", "USER", "PAUSED", "LEFT")
+_RUNS = ("RUN", "STATE", "AGE", "SCRIPT")
+_NETS = ("NET", "TYPE", "OUTPUT", "READING", "HELD BY", "WHY")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line; `style` is "", "bold", "on" or "bad", and `net` the name of the net that it is about."""
+
+    text: str
+    style: str = ""
+    net: str = ""
+
+
+@dataclass
+class Bench:
+    """What is shown. `runs` are rows of id, state, age in seconds, and command; `problem` is why nets are missing."""
+
+    pauses: "Sequence[PauseDetails]" = ()
+    runs: Sequence[tuple[str, str, float, str]] = ()
+    nets: "Sequence[NetStatus]" = ()
+    quarantined: "Sequence[LeaseDetails]" = ()
+    problem: str = ""
+    unread: set[str] = field(default_factory=set)  # names of nets that were not asked yet
+
+
+def lines(bench: Bench, width: int) -> list[Line]:
+    """Return the screen as lines of at most `width` columns."""
+    shown = [Line(cut(summary(bench), width), "bold")]
+    for lease in bench.quarantined:
+        told = f"{lease['name']} is quarantined, it may be energised: {lease['reason']}"
+        shown.append(
+            Line(cut(f"{told} Make sure that it is safe, then: lager instruments clear {lease['name']}", width), "bad")
+        )
+    if bench.pauses:
+        shown += [Line(""), *_table(_PAUSES, [_pause(one) for one in bench.pauses], width)]
+    if bench.runs:
+        rows = [(id[:8], state, duration(seconds), command) for id, state, seconds, command in bench.runs]
+        shown += [Line(""), *_table(_RUNS, rows, width)]
+    if bench.nets:
+        head, *rest = _table(_NETS, [_net(one, one.net.name in bench.unread) for one in bench.nets], width)
+        shown += [Line(""), head]
+        shown += [Line(line.text, _style(one), one.net.name) for line, one in zip(rest, bench.nets, strict=True)]
+    if bench.problem:
+        shown += [Line(""), Line(cut(bench.problem, width), "bad")]
+    return shown
+
+
+def summary(bench: Bench) -> str:
+    """Return the first line: how much of everything there is."""
+    asking = sum("question" in one for one in bench.pauses)
+    questions = f", of which {asking} ask{'s' if asking == 1 else ''}" if asking else ""
+    on = sum(one.is_on is True for one in bench.nets)
+    bad = sum(bool(one.problem) for one in bench.nets)
+    parts = [
+        f"{len(bench.pauses)} paused{questions}",
+        f"{len(bench.runs)} run{'' if len(bench.runs) == 1 else 's'}",
+        f"{len(bench.nets)} nets, {on} on",
+    ]
+    if bad:
+        parts.append(f"{bad} with a problem")
+    if bench.quarantined:
+        parts.append(f"{len(bench.quarantined)} quarantined")
+    return "  ".join(parts)
+
+
+def _table(headers: Sequence[str], rows: Sequence[Sequence[object]], width: int) -> list[Line]:
+    head, *rest = fitted(headers, rows, width)
+    return [Line(head, "bold"), *map(Line, rest)]
+
+
+def _pause(pause: "PauseDetails") -> tuple[object, ...]:
+    label = pause["label"] or "-"
+    return (
+        pause["id"],
+        f"asks: {label}" if "question" in pause else label,
+        f"{shown_path(pause['file'])}:{pause['line']}",
+        pause["user"],
+        duration(age(pause)),
+        time_left_of(pause),
+    )
+
+
+def _net(one: "NetStatus", unread: bool) -> tuple[object, ...]:
+    return (
+        one.net.name,
+        one.net.type.value,
+        output_of(one),
+        "…" if unread else reading_of(one),
+        holder_of(one),
+        one.why,
+    )
+
+
+def output_of(one: "NetStatus") -> str:
+    """Return whether the output is on, in which mode, and which protection has tripped."""
+    value = None if one.reading is None else one.reading.value
+    for name in ("ovp", "ocp"):
+        if getattr(value, f"{name}_tripped", None):
+            return f"{name.upper()} tripped"
+    if tripped := getattr(value, "tripped", None):
+        return f"{tripped} tripped"
+    if one.is_on is None:
+        return "-"
+    mode = getattr(value, "mode", None)
+    return f"on {mode}" if one.is_on and mode else "on" if one.is_on else "off"
+
+
+def reading_of(one: "NetStatus") -> str:
+    """Return what the net measures, with units."""
+    if one.reading is None or one.reading.error is not None:
+        return "-"
+    measured = one.reading.measured(one.net.type)
+    units = dict(QUANTITIES.get(one.net.type, ()))
+    shown = [
+        si(value, units[name]) if units[name] else f"{value:g}" for name, value in measured.items() if value is not None
+    ]
+    return "  ".join(shown) or "-"
+
+
+def holder_of(one: "NetStatus") -> str:
+    """Return who holds the instrument, and how the net was read nevertheless."""
+    holder: Any = one.holder
+    if holder is None:
+        return "-"
+    if one.is_quarantined:
+        return "quarantined"
+    if holder.get("lent_to"):
+        return f"lent to {holder['lent_to']}"
+    who = f"{holder['user']} {holder['script']}".strip()
+    return f"pause {holder['pauses'][0]}, {who}" if holder["pauses"] else who
+
+
+def _style(one: "NetStatus") -> str:
+    return "bad" if one.problem else "on" if one.is_on else ""

@@ -1,0 +1,43 @@
+"""What a paused script answers about a net, and what it has to know of it."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+from lager.errors import Failed
+from lager.nets.model import NetConfig, NetType
+from lager.text import printable
+
+_STATES = {
+    NetType.PowerSupply: ("lager.instruments.drivers.supply", "SupplyState"),
+    NetType.Battery: ("lager.instruments.drivers.battery", "BatteryState"),
+    NetType.ELoad: ("lager.instruments.drivers.rigol_dl3000", "LoadState"),
+}
+
+
+def described(config: NetConfig) -> dict[str, Any]:
+    """Return what the script has to know of this net: what it is, and the limits of our nets file."""
+    channel = {} if config.channel is None else {"channel": config.channel}
+    direction = {"direction": "in"} if config.options.get("direction") == "in" else {}
+    return {"type": config.type.value, **channel, **config.limits.as_dict(), **direction}
+
+
+def read(type: NetType, answer: Mapping[str, Any]) -> tuple[Any, str]:
+    """Return the value or the state in an answer: a script can send anything."""
+    try:
+        value = answer.get("value")
+        if "state" in answer:
+            module, name = _STATES[type]
+            value = getattr(import_module(module), name).from_plain(answer["state"])
+            str(value)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+        raise unreadable() from None
+    if isinstance(value, str):
+        value = printable(value)
+    elif isinstance(value, list | dict):
+        raise unreadable()
+    return value, answer["id"]
+
+
+def unreadable() -> Failed:
+    return Failed("The script's answer cannot be read.", "See which lager the script runs with: lager --version")
