@@ -87,6 +87,12 @@ class Event(Enum):
         6,
         "{by_user} used {net} of {instrument} through breakpoint {breakpoint}: {reason}",
     )
+    CHANGED = (
+        "changed",
+        "7b0c9d5e2f6a4c83b1e7d04a9c5f3e18",
+        6,
+        "{by_user} changed {net} of {instrument} while {breakpoint} was paused: {reason}",
+    )
     MADE_SAFE = (
         "made-safe",
         "3372a87bde1a43628d6ecf921f42c196",

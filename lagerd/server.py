@@ -20,6 +20,8 @@ from lagerd.journal import audit
 from lagerd.journal.recorder import lease_recorder, recorder
 from lagerd.journal.repeats import Repeats
 
+_CHANGES = 50.0  # of instruments, by one user in a second, that are listed and recorded; the others are counted
+
 _log = logging.getLogger("lagerd")
 
 
@@ -45,12 +47,14 @@ class Service:
         self.audit = audit.to_journal() if path else _without_journal()
         clock = asyncio.get_running_loop().time
         self._call_limit = CallLimit(clock, Config().limits.calls, self._denied)
+        self._change_limit = CallLimit(clock, _CHANGES, lambda *_: None)
         self._apply(config.load(path) if path else Config())
         self._repeats = Repeats(recorder(self.audit, lambda: self.config.log_console_input))
         breakpoints.hooks.record = self._repeats
         instruments.hooks.record = lease_recorder(self.audit)
         breakpoints.hooks.killed = self._killed
         breakpoints.hooks.admit = instruments.hooks.admit = self._call_limit.admit
+        instruments.hooks.spend = self._change_limit.spend
         breakpoints.hooks.may_open_console = self._may_open_console
         instruments.hooks.settled = breakpoints.settled
         instruments.hooks.may_set = self._may_set

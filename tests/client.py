@@ -15,7 +15,7 @@ from tests.processes import PATIENCE
 NAME = "com.lager.Breakpoints"
 PATH = "/com/lager/Breakpoints"
 SIGNALS = {
-    NAME: ("Paused", "Resumed", "Extended", "PropertiesChanged"),
+    NAME: ("Paused", "Resumed", "Extended", "PropertiesChanged", "Changed"),
     "com.lager.Instruments": ("Claimed", "Released", "Queued", "MadeSafe", "Quarantined", "Cleared"),
 }
 EVERYTHING = "type='signal',path_namespace='/com/lager'"

@@ -43,6 +43,7 @@ _STARTED_BY_BUS = re.compile(
 )
 _GROUP = _USER = "lager"
 _UNKNOWN = "-"
+_CHANGED = "changed"
 _SECONDS = 60.0
 _RUN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _MAY_NOT = ("insufficient permissions", "not seeing messages from other users")
@@ -227,13 +228,15 @@ def row(record: dict[str, Any]) -> tuple[str, ...]:
     def get(key: str) -> str:
         return str(record.get(key, _UNKNOWN))
 
-    known = get("breakpoint") != _UNKNOWN
+    known = get("breakpoint") != _UNKNOWN and get("event") != _CHANGED
     where = f"{banner.shown_path(get('file'))}:{get('line')}" if get("file") != _UNKNOWN else _UNKNOWN
     return (
         _moment(record.get("time")),
         get("event"),
         get("by_user"),
-        f"{get('breakpoint')} {get('label')}".removesuffix(f" {_UNKNOWN}") if known else get("instrument"),
+        f"{get('breakpoint')} {get('label')}".removesuffix(f" {_UNKNOWN}")
+        if known
+        else get("net" if get("event") == _CHANGED else "instrument"),
         where,
         get("run")[:8],
         _after(get("paused_sec")),

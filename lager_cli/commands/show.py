@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from lager import changes
 from lager.breakpoints.banner import shown_path
 from lager.contract import BREAKPOINTS, BREAKPOINTS_PATH, INSTRUMENTS, INSTRUMENTS_PATH
 from lager.errors import AccessDenied, Failed, LagerError, NoSuchBreakpoint
@@ -32,7 +33,8 @@ _READING_SECONDS = 5.0
 @box_option
 @click.argument("id", shell_complete=completion.pauses)
 def show(as_json: bool, id: str) -> None:
-    """Show one paused script: source, stack, variables, readings of its nets, consoles and the time left. ID is that
+    """Show one paused script: source, stack, variables, what was changed on the bench
+    since it began, readings of its nets, consoles and the time left. ID is that
     of the pause or of its run, or a prefix of it.
 
     Only the script's user and root see the variables, as with its console; all others see the rest.
@@ -50,7 +52,7 @@ def show(as_json: bool, id: str) -> None:
     if as_json:
         output.print_json({**pause, **found})
     else:
-        for line in [*_outside(pause), *_readings(pause), *_inside(found)]:
+        for line in [*_outside(pause), *_changes(pause), *_readings(pause), *_inside(found)]:
             output.line(line, width)
 
 
@@ -118,6 +120,11 @@ def _outside(pause: dict[str, Any]) -> list[str]:
     if pause["interactive"]:
         rows["consoles"] = ", ".join(pause["attached"]) or "none open"
     return [f"{pause['id']}  {pause['label']}".rstrip(), *(f"  {name:<10}{text}" for name, text in rows.items())]
+
+
+def _changes(pause: dict[str, Any]) -> list[str]:
+    lines = changes.lines(pause.get("changes", ()), pause.get("changes_left_out", 0))
+    return ["", "Changes", *(f"  {line}" for line in lines)] if lines else []
 
 
 def _readings(pause: dict[str, Any]) -> list[str]:

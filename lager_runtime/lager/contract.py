@@ -19,6 +19,22 @@ if TYPE_CHECKING:
         banner: str
         on_timeout: str
 
+    class Change(TypedDict):
+        """A setting of a net that was changed. `old` and `new` are missing where they could not be read; `at` is in
+        seconds since the epoch. `how` names the command or script; `user` is "" if nobody told."""
+
+        net: str
+        instrument: str
+        what: str
+        old: NotRequired[float | str | bool]
+        new: NotRequired[float | str | bool]
+        unit: str
+        how: str
+        user: str
+        uid: NotRequired[int]
+        pid: NotRequired[int]
+        at: float
+
     class PauseDetails(PauseKeys):
         """The keys of a pause in List and in the signal Paused. Times are in seconds; a time of 0 is no timeout."""
 
@@ -32,6 +48,8 @@ if TYPE_CHECKING:
         consoles: int
         attached: list[str]
         instruments: list[str]
+        changes: list[Change]
+        changes_left_out: int
         question: NotRequired[str]
         kind: NotRequired[str]
         choices: NotRequired[list[str]]
@@ -80,6 +98,7 @@ SIGNALS = {
     "Paused": "sa{sv}",
     "Extended": "sda{sv}",
     "Resumed": "ssa{sv}",
+    "Changed": "sa{sv}",
     "Claimed": "sa{sv}",
     "Queued": "sa{sv}",
     "Released": "ssa{sv}",
@@ -94,6 +113,8 @@ PATH_LENGTH = 1024
 EXTENSION = 300.0  # seconds that the key `e` adds to a pause
 DEFAULT_TIMEOUT = 300.0  # seconds of a pause, if neither the script nor lagerd.toml sets another
 LONGEST_RUN = 300.0  # seconds; the maximum of --timeout, if lagerd.toml does not set another
+
+LEASE_WATCHED = 0o100  # the bit in the mode of a lease file that says that another script is paused
 
 NETS_FILE = "/etc/lager/nets.toml"
 CONFIG_FILE = "/etc/lager/lagerd.toml"

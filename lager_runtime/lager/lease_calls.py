@@ -1,5 +1,6 @@
 """A script's calls to lagerd about leases: claims, releases, and who holds what."""
 
+import asyncio
 import contextlib
 import os
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from lager.contract import LeaseDetails
 
 _ANSWER_SECONDS = 25.0
+_RECORD_SECONDS = 1.0
 
 
 class LeaseCalls:
@@ -50,6 +52,15 @@ class LeaseCalls:
             work.close()
             os.close(fd)
 
+    def record(self, instrument: str, changes: list[dict[str, Any]], *, wait: bool) -> None:
+        """Report what was set on an instrument that this process holds. Blocks only to `wait` until lagerd has it, a
+        second at most. Raises nothing: an instrument can be set without lagerd."""
+        with contextlib.suppress(LagerError, RuntimeError):  # the latter: the process is ending
+            if not wait or self._client.is_here():  # the garbage collector closes a net
+                self._client.start(self._post, instrument, changes)
+            else:
+                self._client.run(self._record(instrument, changes))
+
     def guard(self, instrument: str, nets: list[str]) -> None:
         """Change the nets that are made safe if this process crashes. Blocks and raises as a claim."""
         if self._client.is_here():  # the garbage collector closed a net
@@ -74,6 +85,22 @@ class LeaseCalls:
         except RuntimeError:  # the process is ending
             os.close(fd)
             return False
+
+    def _post(self, instrument: str, changes: list[dict[str, Any]]) -> None:
+        if (bus := self._client.bus) is not None and self._client.owner:
+            for change in changes:
+                bus.post(INSTRUMENTS, INSTRUMENTS_PATH, "Record", "sa{sv}", instrument, change)
+
+    async def _record(self, instrument: str, changes: list[dict[str, Any]]) -> None:
+        if (bus := self._client.bus) is not None and self._client.owner:
+            calls = [
+                bus.call(
+                    INSTRUMENTS, INSTRUMENTS_PATH, "Record", "sa{sv}", instrument, change,
+                    start=False, timeout=_RECORD_SECONDS,
+                )
+                for change in changes
+            ]  # fmt: skip
+            await asyncio.gather(*calls, return_exceptions=True)
 
     def _give_back(self, instrument: str, granted: list[int]) -> None:
         if granted:

@@ -12,6 +12,8 @@ from typing import Any
 
 paused: set[int] = set()  # identifiers
 ours: set[int] = set()
+# By identifier: on whose behalf a thread of lager's own sets instruments, as keys of `Record` of com.lager.Instruments.
+authors: dict[int, dict[str, Any]] = {}
 
 _OWNER = re.compile(r"owner=(\d+)")
 
@@ -27,6 +29,17 @@ def counted_in(kind: set[int]) -> Iterator[None]:
     finally:
         if not before:
             kind.discard(me)
+
+
+@contextlib.contextmanager
+def acting_for(author: dict[str, Any]) -> Iterator[None]:
+    """Let the calling thread act for somebody else; see `authors`."""
+    me = _thread.get_ident()
+    authors[me] = author
+    try:
+        yield
+    finally:
+        authors.pop(me, None)
 
 
 def waits_for_paused(lock: Any) -> bool:
@@ -48,6 +61,8 @@ def _after_fork() -> None:
     me = _thread.get_ident()
     for kind in (paused, ours):
         kind.intersection_update({me})
+    for other in set(authors) - {me}:
+        del authors[other]
 
 
 os.register_at_fork(after_in_child=_after_fork)

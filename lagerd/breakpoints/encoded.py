@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from lager.bus.wire import details
+from lager.bus.wire import details, dicts
 from lagerd.breakpoints.pauses import Pause, Pauses
 
-_Changing = tuple[list[str], list[str]]
+_Changing = tuple[list[str], list[str], int, int]
 
 
 class EncodedPauses:
@@ -19,10 +19,12 @@ class EncodedPauses:
 
     def of(self, pause: Pause) -> dict[str, Any]:
         """Return all keys of the contract, as the value of an a{sv}."""
-        changing = self._instruments(pause), [client.user for client in pause.consoles.values()]
+        attached = [client.user for client in pause.consoles.values()]
+        changed = self._pauses.changes.total - pause.changed_before
+        changing = self._instruments(pause), attached, changed, len(self._pauses) if changed else 0
         before, known = self._known.get(pause.id, (None, {}))
         if changing != before:
-            known = self._entries(pause, *changing)
+            known = self._entries(pause, *changing[:2])
             self._known[pause.id] = changing, known
         return {**known, "remaining": self._pauses.remaining(pause)}
 
@@ -31,4 +33,13 @@ class EncodedPauses:
         self._known.pop(pause.id, None)
 
     def _entries(self, pause: Pause, instruments: list[str], attached: list[str]) -> dict[str, Any]:
-        return details({**self._pauses.details(pause), "instruments": instruments, "attached": attached})
+        changes, left_out = self._pauses.changes_of(pause)
+        return details(
+            {
+                **self._pauses.details(pause),
+                "instruments": instruments,
+                "attached": attached,
+                "changes": dicts(changes),
+                "changes_left_out": left_out,
+            }
+        )

@@ -21,11 +21,13 @@ class PauseSettings:
 
 @dataclass
 class PauseHooks:
-    """Callbacks: the audit, the instruments of a pause, the status line, ended runs, the call limit, the policy."""
+    """Callbacks: the audit, the instruments of a pause, the status line, pauses
+    that began or ended, ended runs, the call limit, the policy."""
 
     record: Callable[[Event, Pause, Client | None, dict[str, Any]], None] = lambda *_: None
     instruments: Callable[[Pause], list[str]] = lambda _: []
     changed: Callable[[int], None] = lambda _: None
+    counted: Callable[[], None] = lambda: None
     killed: Callable[[Client, str], None] = lambda *_: None
     admit: Callable[[Client], None] = lambda _: None
     may_open_console: Callable[[Client, Pause, bool], Any] | None = None

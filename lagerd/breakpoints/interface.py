@@ -11,6 +11,7 @@ from typing import Any
 
 from lager.bus.exports import LATER, Interface, Outcome, Runner
 from lager.bus.facade import Bus, Call
+from lager.bus.wire import dicts
 from lager.contract import BREAKPOINTS, BREAKPOINTS_PATH, ON_TIMEOUT
 from lager.errors import AccessDenied, InvalidArgument, NoSuchBreakpoint, TooMany
 from lager.text import printable
@@ -42,7 +43,7 @@ class Breakpoints:
 
     def __post_init__(self) -> None:
         loop = asyncio.get_running_loop()
-        self.pauses = Pauses(loop, self._expired)
+        self.pauses = Pauses(loop, self._expired, changes=self.kept.changes)
         for run_id, uid in self.kept.runs():
             self.pauses.note_run(run_id, uid)
         self._encoded = EncodedPauses(self.pauses, lambda pause: self.hooks.instruments(pause))
@@ -126,6 +127,7 @@ class Breakpoints:
             self.hooks.admit(client)
         self.pauses.add(pause, remaining_of(details), returns=returns)
         self.kept.keep(pause)
+        self.hooks.counted()  # before anybody knows: what is set from now on is listed with it
         call.forget_args()
         self._calls[pause.id] = call
         self._tell(pause, "Paused", "sa{sv}", pause.id, self._encoded.of(pause))
@@ -252,11 +254,13 @@ class Breakpoints:
             return
         self.kept.drop(pause)
         self._encoded.forget(pause)
-        details = (client.details() if client else {}) | questions.default_of(pause, reason) | (more or {})
+        changed, left_out = self.pauses.changes_of(pause)
+        changes = {"changes": dicts(changed), "changes_left_out": left_out} if changed or left_out else {}
+        details = (client.details() if client else {}) | questions.default_of(pause, reason) | (more or {}) | changes
         call = self._calls.pop(pause.id)
         with self.bus.together():
             # Before the reply, so that the script can say who resumed it.
-            self._tell(pause if client else None, "Resumed", "ssa{sv}", pause.id, reason, details)
+            self._tell(pause if client or changes else None, "Resumed", "ssa{sv}", pause.id, reason, details)
             if pause.question is None:
                 call.reply("s", reason)
             else:
@@ -310,6 +314,7 @@ class Breakpoints:
             self._announce_count()
         for record in records:
             record()
+        self.hooks.counted()
 
     def _announce_count(self) -> None:
         total = len(self.pauses)
@@ -326,6 +331,8 @@ class Breakpoints:
             [],
         )
         self.hooks.changed(total)
+        if not total:
+            self.pauses.changes.forget()
 
     # Finding a pause by its id.
 

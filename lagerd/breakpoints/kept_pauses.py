@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lager.errors import InvalidArgument
+from lagerd.breakpoints.changes import Changes
 from lagerd.breakpoints.pauses import Pause
 
 _log = logging.getLogger("lagerd")
@@ -45,6 +46,7 @@ class KeptPauses:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self.changes = Changes(folder.with_name(f"{folder.name}-changes"))
         self._away: dict[str, Kept] = {}  # pauses that have not returned yet, by id
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for path in sorted(folder.iterdir(), key=lambda path: path.lstat().st_mtime_ns):

@@ -11,6 +11,7 @@ from lager.contract import LONGEST, ON_TIMEOUT, PATH_LENGTH
 from lager.errors import AmbiguousId, InvalidArgument, NoSuchBreakpoint, TooMany
 from lager.question import Question
 from lager.text import LABEL_LENGTH, duration, printable
+from lagerd.breakpoints.changes import Change, Changes
 
 _BANNER_LENGTH = 40
 _LAST_LINE = 2**31 - 1
@@ -57,13 +58,22 @@ class Pause:
     deadline: float | None = None
     timer: Handle | None = None
     consoles: dict[int, Any] = field(default_factory=dict)
+    changed_before: int = 0  # the changes of the bench before it began, as `Changes` counts them
 
 
 class Pauses:
-    """All pauses. `expired` is called with each pause that times out, while it is still in the table."""
+    """All pauses, and the `changes` of the bench during them. `expired` is called with each pause that times out, while
+    it is still in the table."""
 
-    def __init__(self, clock: Clock, expired: Callable[[Pause], None], limit_per_user: int = 4096) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        expired: Callable[[Pause], None],
+        limit_per_user: int = 4096,
+        changes: Changes | None = None,
+    ) -> None:
         self.limit_per_user = limit_per_user
+        self.changes = changes or Changes()
         self._clock = clock
         self._expired = expired
         self._pauses: dict[str, Pause] = {}
@@ -89,6 +99,7 @@ class Pauses:
             raise TooMany(f"{pause.user} already has {paused} paused scripts.", "Resume some of them first.")
         self.note_run(pause.run_id, pause.uid)
         self._pauses[pause.id] = pause
+        pause.changed_before = self.changes.mark_at(pause.began) if returns else self.changes.total
         self._per_user[pause.uid] = paused + 1
         self._per_owner.setdefault(pause.owner, []).append(pause)
         left = pause.timeout if remaining is None else remaining
@@ -118,6 +129,14 @@ class Pauses:
     def of(self, owner: str) -> list[Pause]:
         """Return the pauses of a connection."""
         return list(self._per_owner.get(owner, ()))
+
+    def changes_of(self, pause: Pause) -> tuple[list[Change], int]:
+        """Return what was changed since `pause` began, and how many changes are left out."""
+        return self.changes.since(pause.changed_before, len(self._pauses))
+
+    def only_owner(self, many: str) -> str:
+        """Return the only connection that has pauses; "" if there is none, `many` if there are several."""
+        return many if len(self._per_owner) > 1 else next(iter(self._per_owner), "")
 
     def get(self, id: str) -> Pause | None:
         return self._pauses.get(id)

@@ -20,6 +20,7 @@ from lagerd.instruments.leases import Claimant, Lease, Leases, claimant, from_de
 from lagerd.instruments.lock_files import LeaseFiles, process_end
 from lagerd.instruments.making_safe import MakingSafe
 from lagerd.instruments.off import Off
+from lagerd.instruments.recording import Marks, Recording
 from lagerd.instruments.refusal import refusal
 from lagerd.instruments.safe_process import SafeProcess
 from lagerd.instruments.through import Through
@@ -36,10 +37,12 @@ async def _nobody(client: Client, pause: Pause, interactive: bool) -> bool:
 @dataclass
 class LeaseHooks:
     """Callbacks to the rest of lagerd: `record` to the audit (event, lease, client, more), `changed` to the status,
-    `settled` returns when the pauses of before a restart are back, `may_set` asks the policy."""
+    `spend` counts a change of a user and returns whether it is listed, `settled` returns when the pauses of before a
+    restart are back, `may_set` asks the policy."""
 
     record: Callable[[Event, Lease, Client | None, dict[str, Any]], None] = lambda *_: None
     changed: Callable[[int], None] = lambda _: None
+    spend: Callable[[Client], bool] = lambda _: True
     admit: Callable[[Client], None] = lambda _: None
     settled: Callable[[], Awaitable[None]] = _at_once
     may_set: Callable[[Client, Pause, bool], Awaitable[bool]] = _nobody
@@ -74,6 +77,11 @@ class Instruments:
         self._off = Off(
             self.bus, self.clients, self.pauses, self.leases, self.process, lambda *what: self.hooks.record(*what)
         )
+        self.marks = Marks(self.pauses, self.leases, self._files)
+        self._recording = Recording(
+            self.clients, self.pauses, self.leases, lambda client: self.hooks.spend(client), self._author,
+            lambda *what: self.hooks.record(*what),
+        )  # fmt: skip
         self._watches: dict[Lease, asyncio.Task[None]] = {}
         self.clients.on_leave(self._left)
 
@@ -86,6 +94,7 @@ class Instruments:
             "List": self.list_,
             "Clear": self.clear,
             "Through": self.through,
+            "Record": self._recording.take,
             "Off": self._off.off,
         }
         return introspection.interface(INSTRUMENTS, methods)
@@ -113,6 +122,7 @@ class Instruments:
                 self.leases.quarantine(lease, why)
             else:
                 self.leases.crash(lease)
+        self.marks.refresh_all()
         self.hooks.changed(len(self.leases))
 
     async def close(self) -> None:
@@ -227,6 +237,16 @@ class Instruments:
 
     def _queued(self, lease: Lease) -> None:
         self.bus.emit(INSTRUMENTS_PATH, INSTRUMENTS, "Queued", "sa{sv}", lease.instrument, self._details(lease))
+
+    def _author(self, holder: str, change: dict[str, Any]) -> Client | None:
+        """Return on whose behalf a holder set something, if it says so and that is the case."""
+        if change.get("off") is True:
+            return self._off.asking(holder)
+        if "request" in change:
+            return self._through.asking(holder, change["request"])
+        console = change.get("console")
+        openers = (pause.consoles.get(console) for pause in self.pauses.of(holder) if type(console) is int)
+        return next((opener for opener in openers if opener is not None), None)
 
     def _left(self, owner: str) -> None:
         self.leases.forget(owner)

@@ -32,7 +32,7 @@ Races:
 import os
 import re
 import time
-from collections import Counter, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Protocol
@@ -187,6 +187,7 @@ class Leases:
         self._looks: dict[str, float] = {}  # by the clock, when the look that holds the instrument has to end
         # Instrument and owner of the latest leases that were found closed before their holders released them.
         self._closed_early: deque[tuple[str, str]] = deque(maxlen=_LATE)
+        self._ended: OrderedDict[tuple[str, str], Lease] = OrderedDict()  # the latest, by instrument and owner
 
     def __len__(self) -> int:
         return len(self._held)
@@ -274,6 +275,17 @@ class Leases:
     def check_holder(self, instrument: str, owner: str) -> None:
         """Raise NoSuchInstrument or AccessDenied if `owner` does not hold the instrument."""
         self._held_by(instrument, owner)
+
+    def recent(self, instrument: str, owner: str) -> Lease:
+        """Return the lease of an instrument that `owner` holds, or has just released: its calls may come late.
+
+        Raises NoSuchInstrument or AccessDenied if it does not.
+        """
+        late = self._ended.get((instrument, owner))
+        holder = self._held.get(instrument)
+        if late is not None and (holder is None or holder.owner != owner):
+            return late
+        return self._held_by(instrument, owner)
 
     def free_if_closed(self, instrument: str) -> None:
         """Free the instrument if the kernel has closed its lease."""
@@ -365,6 +377,9 @@ class Leases:
             del self._per_owner[lease.owner]
         self._per_user[lease.uid] -= 1
         self._store.drop(instrument)
+        self._ended[instrument, lease.owner] = lease
+        if len(self._ended) > _LATE:
+            self._ended.popitem(last=False)
         return lease
 
     def _serve(self, instrument: str) -> None:

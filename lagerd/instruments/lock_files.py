@@ -3,6 +3,8 @@
 Each grant replaces the file by a new one. Descriptors that are passed to clients are open for reading only; this module
 opens the files for writing. So inotify distinguishes the end of a lease (IN_CLOSE_NOWRITE) from a check by this module
 (inotify(7), flock(2)).
+
+The mode of a file tells its holder something that has to be known at once: whether others are paused (`mark`).
 """
 
 import asyncio
@@ -19,6 +21,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lager import system
+from lager.contract import LEASE_WATCHED
 from lager.errors import Failed
 from lagerd.instruments.claims import Claims
 from lagerd.instruments.leases import Lease
@@ -38,6 +41,7 @@ class LeaseFiles:
         self._folder = folder
         self.claims = claims
         self._closed = closed
+        self.is_watched: Callable[[str], bool] = lambda owner: False
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._inotify: int | None = None
         try:
@@ -74,13 +78,19 @@ class LeaseFiles:
 
     def _new(self, path: Path, lease: Lease) -> int:
         path.unlink(missing_ok=True)
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        mode = 0o600 | (LEASE_WATCHED if self.is_watched(lease.owner) else 0)
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8") as file:
             json.dump(lease.kept(), file)
         # The file's time stores when the lease began, by the monotonic clock: an older lagerd rejects unknown keys.
         os.utime(path, ns=(_nanoseconds(lease.began),) * 2)
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return fd
+
+    def mark(self, instrument: str, watched: bool) -> None:
+        """Mark the file for its holder, who sees it at once and without being woken: whether others are paused."""
+        with contextlib.suppress(OSError):  # it has just been released
+            os.chmod(self._folder / instrument, 0o600 | (LEASE_WATCHED if watched else 0))
 
     def is_free(self, instrument: str) -> bool:
         try:

@@ -40,6 +40,7 @@ class Off:
         self._leases = leases
         self._process = process
         self._record = record
+        self._asking: dict[str, list[Client]] = {}  # by holder
         self._slots = asyncio.Semaphore(_AT_ONCE)
 
     async def off(self, call: Call) -> Outcome:
@@ -49,12 +50,16 @@ class Off:
         tasks = (self._one(_lease(key, client, nets_file), tuple(nets), client) for key, nets in wanted.items())
         return ([row for rows in await asyncio.gather(*tasks) for row in rows],)
 
+    def asking(self, holder: str) -> Client | None:
+        """Return who asks the holder to switch off what it holds."""
+        return next(iter(self._asking.get(holder, ())), None)
+
     async def _one(self, ours: Lease, nets: tuple[str, ...], client: Client) -> list[dict[str, Any]]:
         key = ours.instrument
         holder = self._leases.get(key) or ours
         try:
             async with self._slots:
-                answer = await self._answer(ours, nets)
+                answer = await self._answer(ours, nets, client)
         except LagerError as error:
             answer = _refused(nets, str(error))
         shown = "; ".join(f"{net}: {reason or answer.done.get(net, 'off')}" for net, reason in answer.nets.items())
@@ -66,7 +71,7 @@ class Off:
             for net, reason in answer.nets.items()
         ]
 
-    async def _answer(self, ours: Lease, nets: tuple[str, ...]) -> SafetyAnswer:
+    async def _answer(self, ours: Lease, nets: tuple[str, ...], client: Client) -> SafetyAnswer:
         key = ours.instrument
         if key in self._leases.quarantined:  # nobody can hold it, and the quarantine does not end by this
             return await self._process.make_safe(ours, -1, off=True, nets=nets)
@@ -74,7 +79,7 @@ class Off:
         holder = self._leases.get(key)
         if holder is not None and not holder.making_safe and not holder.look:  # a look ends by itself
             if self._pauses.of(holder.owner):
-                return await self._in_script(holder, nets)
+                return await self._in_script(holder, nets, client)
             return _refused(nets, f"{_held(holder)}.")
         fd = await self._claimed(ours)
         try:
@@ -84,7 +89,9 @@ class Off:
             if self._leases.get(key) is ours:
                 self._leases.free(key, "released")
 
-    async def _in_script(self, holder: Lease, nets: tuple[str, ...]) -> SafetyAnswer:
+    async def _in_script(self, holder: Lease, nets: tuple[str, ...], client: Client) -> SafetyAnswer:
+        asking = self._asking.setdefault(holder.owner, [])
+        asking.append(client)
         try:
             said = await self._bus.call(
                 holder.owner, SCRIPT_PATH, "Off", "sas", holder.instrument, list(nets),
@@ -93,6 +100,10 @@ class Off:
             return read_answer(nets, said[0].encode())
         except (LagerError, ValueError) as error:
             return _refused(nets, f"{_held(holder)}, is paused, but did not switch it off: {error}")
+        finally:
+            asking.remove(client)
+            if not asking:
+                del self._asking[holder.owner]
 
     async def _claimed(self, ours: Lease) -> int:
         """Claim the instrument for lagerd itself, before everybody who waits for it. Raises the refusal."""

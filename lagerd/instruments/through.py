@@ -1,7 +1,9 @@
 """Through: passes one action on to the paused script that holds the instrument."""
 
 import json
+import secrets
 from collections.abc import Awaitable, Callable
+from itertools import count
 from typing import Any
 
 from lager.bus.exports import Outcome
@@ -45,6 +47,8 @@ class Through:
         self._busy = busy
         self._may_set = may_set
         self._record = record
+        self._numbers = count(secrets.randbelow(1 << 31))  # requests survive a restart of lagerd
+        self._asking: dict[tuple[str, int], Client] = {}
 
     async def carry_out(self, call: Call, client: Client) -> Outcome:
         """Return the script's answer, with the id of the pause in it."""
@@ -58,14 +62,16 @@ class Through:
             raise self._busy(call, client, lease)
         pause = pauses[0]
         may_set = is_setting(action, arguments.get(_VALUE)) and await self._allowed(client, pause, lease, call)
+        number = next(self._numbers)
         asked = {
             **arguments, "id": pause.id, "instrument": instrument, "net": net, "action": action, "may_set": may_set,
-            "user": client.user, "uid": client.uid, "how": client.how,
+            "request": number, "user": client.user, "uid": client.uid, "how": client.how,
         }  # fmt: skip
         # Somebody may look each second, and nothing changes by it.
         recorded = not arguments.get(_LOOK) or is_setting(action, arguments.get(_VALUE))
         told = {"net": net, "breakpoint": pause.id}
         what = f"{action} {arguments[_VALUE]}" if _VALUE in arguments else action
+        self._asking[lease.owner, number] = client
         try:
             text = await self._scripts.ask_slow(
                 pause, "Through", "a{sv}", asked, refusal="cannot be asked about its instruments", gives="s"
@@ -74,9 +80,15 @@ class Through:
             if recorded:
                 self._record(Event.THROUGH, lease, client, {**told, "reason": f"{what}: {error.what}"})
             raise
+        finally:
+            del self._asking[lease.owner, number]
         if recorded:
             self._record(Event.THROUGH, lease, client, {**told, "reason": f"{what}: done"})
         return (_with_id(text, pause.id),)
+
+    def asking(self, holder: str, number: object) -> Client | None:
+        """Return who asks the holder for what it does now, by the number of the request."""
+        return self._asking.get((holder, number)) if type(number) is int else None
 
     async def _allowed(self, client: Client, pause: Pause, lease: Lease, call: Call) -> bool:
         """Return True; raises AccessDenied unless `client` may set the instruments of the script."""

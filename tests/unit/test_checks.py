@@ -26,6 +26,7 @@ LEAVES = {
         "text_files",
         "question",
         "values",
+        "changes",
         "fork_lock",
         "palette",
         "at_end",

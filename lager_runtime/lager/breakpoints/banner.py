@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import lager
-from lager import variables
+from lager import changes, variables
 from lager.text import duration, printable, time_left
 
 if TYPE_CHECKING:
@@ -95,6 +95,11 @@ def resumed(
     said = why(reason, by, _at_deadline(question) or details.get("on_timeout", ""))
     answer = f": {_shown(by['answer'])}" if reason in ("answered", "continued") and "answer" in by else ""
     return f"lager: {details['id']} {said}{answer}, after {duration(seconds)}\n"
+
+
+def changed(by: dict[str, Any]) -> str:
+    """Return a line for each change of the bench that lagerd tells with the end of a pause."""
+    return "".join(f"  {line}\n" for line in changes.lines(by.get("changes", ()), by.get("changes_left_out", 0)))
 
 
 def why(reason: str, by: dict[str, Any], on_timeout: str = "") -> str:

@@ -134,7 +134,8 @@ def _wait(pause: PauseState, about: str) -> Ended | CannotPause:
             pause.end_requests()
             terminal_line.await_row_gone()
             seconds = time.monotonic() - began
-            say(banner.resumed(pause.keys, event.reason, event.by, seconds, pause.question))
+            text = banner.resumed(pause.keys, event.reason, event.by, seconds, pause.question)
+            say(text + banner.changed(event.by))
             return event
         enter, dropped = pause.dropped is not None, pause.dropped or 0
         text = banner.paused(

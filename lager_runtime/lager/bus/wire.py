@@ -169,6 +169,11 @@ def details(values: dict[str, Any]) -> dict[str, Any]:
     return {_text(key): _variant(value) for key, value in values.items() if value is not None}
 
 
+def dicts(values: list[dict[str, Any]]) -> Variant:
+    """Return a list of dictionaries, perhaps an empty one, as a value of an a{sv}."""
+    return Variant("aa{sv}", [details(one) for one in values], **_UNVERIFIED)
+
+
 def _encoded(type: SignatureType, value: Any) -> Any:
     """Return a plain value in the form that the library expects for this type."""
     token = type.token

@@ -120,7 +120,8 @@ class Worker(threading.Thread):
     # In the thread itself.
 
     def run(self) -> None:
-        with threads.counted_in(threads.ours):
+        author = {"console": self._hello["console"], "how": "console"}
+        with threads.counted_in(threads.ours), threads.acting_for(author):
             self._work_until_the_end()
 
     def _work_until_the_end(self) -> None:

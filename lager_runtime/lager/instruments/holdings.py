@@ -109,6 +109,7 @@ class Holding:
         at_end.call(_close_all)  # before the client of lagerd, which the claim may have started
         self.session = session_of(instrument)
         self.session.port = getattr(self.lease, "port", None)
+        self.session.reporter = getattr(self.lease, "reporter", None)  # only leases of lagerd have it
         self.session.open()
 
     def watch_over(self, *, arm: bool) -> None:

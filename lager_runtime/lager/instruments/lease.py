@@ -9,9 +9,11 @@ from typing import Protocol
 
 import lager
 from lager import lease_calls, variables
+from lager.contract import LEASE_WATCHED
 from lager.errors import LagerError
 from lager.instruments.guard import NOTHING, Guard
 from lager.instruments.port import LeasedPort
+from lager.instruments.reporter import Reporter
 from lager.lease_calls import LeaseCalls
 from lager.text import printable
 
@@ -80,6 +82,7 @@ class _DaemonLease:
         self._instrument = instrument
         self._fd = fd
         self.port = port
+        self.reporter = Reporter(calls, instrument, self._is_watched, is_command=is_command())
         _held.add(self)
 
     def release(self) -> None:
@@ -94,6 +97,13 @@ class _DaemonLease:
         with contextlib.suppress(OSError):
             fcntl.flock(fd, fcntl.LOCK_UN)
         self._calls.release(self._instrument, fd)
+
+    def _is_watched(self) -> bool:
+        """Return whether lagerd says that another script is paused."""
+        try:
+            return bool(os.fstat(self._fd).st_mode & LEASE_WATCHED)
+        except OSError:  # it has just been released
+            return False
 
     def guard(self, nets: tuple[str, ...]) -> None:
         """Change which nets lagerd makes safe if this process crashes. Blocks; raises like a claim."""

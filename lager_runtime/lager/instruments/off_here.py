@@ -31,7 +31,7 @@ def off(instrument: str, names: list[str]) -> str:
             raise InstrumentError("The script does not have the instrument open.")
         found = safe_state.to_switch_off(_here(instrument, holding), names)
         nets |= found.unknown
-        with _locked(session):
+        with _locked(session), threads.acting_for({"off": True, "how": "lager off"}):
             for config in found.nets:
                 nets[config.name], done[config.name] = _switch_off(config, session)
     except LagerError as error:

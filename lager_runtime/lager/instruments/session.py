@@ -29,6 +29,7 @@ from lager.values import shown
 
 if TYPE_CHECKING:
     from lager.instruments.port import LeasedPort
+    from lager.instruments.reporter import Reporter
 
 
 class Session:
@@ -47,6 +48,11 @@ class Session:
         self.as_it_is = False
         # Called by a driver before it switches an output on: programs the watchdog of the instrument.
         self.before_on: Callable[[], None] = lambda: None
+        # Guarded by `lock`: whether a call that is reported is under way, and what calls that ended have set.
+        self.observed = False
+        self.reporter: Reporter | None = None
+        self.sets: dict[tuple[str, str], tuple[int, object]] = {}
+        self.sets_made = 0
         self._connected = False
         self._is_set_up = False
         self._closed = False
@@ -80,6 +86,12 @@ class Session:
         with self.lock:
             self._closed = True
             self._drop()
+
+    def note_set(self, values: dict[tuple[str, str], object]) -> None:
+        """Note what was set: the value of a net and setting, numbered in the order of all."""
+        for key, value in values.items():
+            self.sets[key] = (self.sets_made, value)
+            self.sets_made += 1
 
     @contextlib.contextmanager
     def exchange(self) -> Iterator[None]:

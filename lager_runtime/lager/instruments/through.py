@@ -16,6 +16,7 @@ from lager.instruments import holdings
 from lager.instruments.drivers.driver import Driver
 from lager.instruments.drivers.state import State
 from lager.instruments.holdings import Holding
+from lager.instruments.reporter import command_of
 from lager.instruments.session import Session
 from lager.nets import catalog
 from lager.nets.actions import ACTIONS, IDENTITY, OPEN_NETS, Action, look
@@ -51,8 +52,14 @@ def carry_out(asked: Mapping[str, Any], begin: Callable[[], None], check: Callab
     setting = bool(action.do) or value is not None
     if setting:
         _check_setting(holding, config, action, value, bool(asked.get("may_set")))
-    with held(session, begin, check, as_it_is=not setting):
+    with held(session, begin, check, as_it_is=not setting), threads.acting_for(_author(config, asked)):
         return _plain(act(config, session, action, value, as_it_is=not setting))
+
+
+def _author(config: NetConfig, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what lagerd is told of who sets the net."""
+    command = f"lager {command_of(config.type)} --through" if asked.get("how") == "cli" else "D-Bus"
+    return {"request": asked.get("request", 0), "how": command}
 
 
 def act(config: NetConfig, session: Session, action: Action, value: Any = None, *, as_it_is: bool) -> Any:

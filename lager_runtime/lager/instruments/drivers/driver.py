@@ -5,7 +5,7 @@ import contextlib
 import os
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, ClassVar, Generic, NoReturn, Self, TypeVar
 
@@ -13,6 +13,7 @@ from lager import threads
 from lager.errors import InstrumentError, Rejected
 from lager.instruments import parse
 from lager.instruments.brief_errors import briefly, briefly_in
+from lager.instruments.drivers.setting import LAST, Setting, report_in
 from lager.instruments.drivers.state import State
 from lager.instruments.quantities import decimal
 from lager.instruments.scpi import Scpi
@@ -45,9 +46,13 @@ class Driver(Generic[S]):
     """The options of `Net.get` that the net was opened with."""
     as_it_is = False
     """Whether a reading takes range, mode and role of the instrument as they are, and sets up nothing."""
+    SETS: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """The methods that change settings, and which of `settings`. They report what they change while a script is paused
+    on the box."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
+        report_in(cls, cls.SETS)
         briefly_in(cls)
 
     def __init__(self, config: NetConfig, session: S, leave: Callable[[], None] | None = None) -> None:
@@ -88,6 +93,15 @@ class Driver(Generic[S]):
     def is_open(self) -> bool:
         """Return whether the net is open, in this process."""
         return self._finalizer.alive and os.getpid() == self._pid
+
+    def settings(self) -> tuple[Setting, ...]:
+        """Return the settings of the net that can be read without side effects."""
+        return ()
+
+    def is_reported(self) -> bool:
+        """Return whether to report what is set now, because a script is paused."""
+        reporter = self._own_session.reporter
+        return reporter is not None and reporter.is_wanted()
 
     def is_in_role(self) -> bool:
         """Return whether the instrument works as what this net is; False if it has another role, in which it is off.
@@ -181,8 +195,21 @@ class Switched(ScpiDriver):
     GET_OUTPUT: ClassVar[str]
     READ_OUTPUT: ClassVar[Callable[[str], bool]] = parse.on_off
 
+    def disable(self) -> None:
+        """Switch the output off."""
+        raise NotImplementedError
+
     def _is_on(self) -> bool:
         return self.session.ask(self._spell(self.GET_OUTPUT), type(self).READ_OUTPUT)
+
+    def _output_setting(self) -> Setting:
+        return Setting("output", self._is_on, write=self._set_back_output, turn=LAST)
+
+    def _set_back_output(self, value: object) -> None:
+        """Switch the output off if it was off. Raises InstrumentError if it was on: lager switches no output on."""
+        if value:
+            raise InstrumentError(f"{self.name}: its output was on. lager switches no output on.")
+        self.disable()
 
     def _switch(self, word: str) -> None:
         """Switch the output ON or OFF. Raises Rejected if its state does not change."""

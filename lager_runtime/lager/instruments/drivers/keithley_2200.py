@@ -9,6 +9,7 @@ protection.
 
 from lager.instruments import parse
 from lager.instruments.drivers import supply
+from lager.instruments.drivers.setting import Setting
 from lager.instruments.drivers.state import Readings
 
 _CV, _CC = 1 << 2, 1 << 3
@@ -27,6 +28,12 @@ class Supply(supply.Supply):
 
     def measured_power(self) -> float:
         return self._reading("MEAS:POW?", "W")
+
+    def _protections(self) -> tuple[Setting, ...]:
+        return (
+            self._trips_at("ovp", "VOLT:PROT?", "V", 0.01, self.set_ovp, "VOLT:PROT:STAT?"),
+            self._armed("ovp_enabled", "VOLT:PROT:STAT?", lambda: self.set_ovp(self._number("VOLT:PROT?"))),
+        )
 
     def set_ovp(self, volts: float) -> float:
         volts = self._level("voltage", volts)

@@ -12,14 +12,16 @@ section 7: `:BATTery[n]:SIMulator:*` (7-38 to 7-50), `:BATTery[n]:OUTPut[:STATe]
 import contextlib
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import ClassVar
 
 from lager.errors import InstrumentError, InvalidArgument, LimitExceeded, OtherRole, Rejected
 from lager.instruments import parse
 from lager.instruments.drivers import supply
 from lager.instruments.drivers.battery import BatteryState
 from lager.instruments.drivers.driver import Switched
+from lager.instruments.drivers.setting import FIRST, Setting
 from lager.instruments.drivers.state import Readings
 from lager.instruments.quantities import amount, exceeds, keep_limit
 from lager.nets.model import Limits
@@ -52,6 +54,12 @@ class _TwoRoles(Switched):
 
     ROLE: str
     _entered = False
+
+    def _role_setting(self) -> Setting:
+        def role() -> str:
+            return _WORKS_AS[self.session.ask(":ENTR:FUNC?", parse.word(_ROLES))]
+
+        return Setting("role", role, gate=_WORKS_AS[self.ROLE])
 
     def check(self) -> None:
         """Raise InstrumentError unless the instrument is in the role of this net."""
@@ -108,6 +116,15 @@ class Supply(_TwoRoles, supply.Supply):
     MEASURE_VOLTAGE = ":MEAS:VOLT?"
     MEASURE_CURRENT = ":MEAS:CURR?"
 
+    def settings(self) -> tuple[Setting, ...]:
+        return (self._role_setting(), *super().settings())
+
+    def _protections(self) -> tuple[Setting, ...]:
+        return (
+            self._trips_at("ovp", ":VOLT:PROT?", "V", 0.01, self.set_ovp),
+            self._trips_at("ocp", ":CURR:PROT?", "A", 0.01, self.set_ocp),
+        )
+
     def set_ovp(self, volts: float) -> float:
         return self._put(":VOLT:PROT {x}", ":VOLT:PROT?", self._level("voltage", volts), 0.01)
 
@@ -158,6 +175,46 @@ class Battery(_TwoRoles):
     SET_OUTPUT = ":BATT:OUTP {x}"
     GET_OUTPUT = ":BATT:OUTP?"
     READ_OUTPUT = _BATTERY_OUTPUT
+    SETS: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "mode": ("mode",),
+        "soc": ("soc", "voc"),
+        "voc": ("voc", "soc", "output"),
+        "capacity": ("capacity",),
+        "current_limit": ("current_limit",),
+        "esr": ("esr_offset",),
+        "enable": ("ovp", "ocp", "output"),
+        "disable": ("output",),
+        "clear": ("output",),
+        "clear_ovp": ("output",),
+        "clear_ocp": ("output",),
+        "set_mode_battery": (),  # the role
+        "voltage_full": ("voltage_full",),
+        "voltage_empty": ("voltage_empty",),
+        "ovp": ("ovp",),
+        "ocp": ("ocp",),
+        "model": ("model", "voltage_full", "voltage_empty", "soc", "voc"),
+    }
+
+    def settings(self) -> tuple[Setting, ...]:
+        return (
+            self._role_setting(),
+            Setting("ovp", self.ovp, "V", 0.01, self.ovp, FIRST),
+            Setting("ocp", self.ocp, "A", 0.01, self.ocp, FIRST),
+            Setting("current_limit", self.current_limit, "A", 0.001, self.current_limit, FIRST),
+            Setting("capacity", self.capacity, "Ah", 0.001, self.capacity),
+            Setting("esr_offset", lambda: self._quantity(":BATT:SIM:RES:OFFS?", "Ohm"), "Ω", 0.001, self.esr),
+            # Changed by model() alone; asked only around that.
+            Setting("model", self.model, is_steady=lambda: False),
+            Setting("voltage_full", self.voltage_full, "V", 0.01, self.voltage_full),
+            Setting("voltage_empty", self.voltage_empty, "V", 0.01, self.voltage_empty),
+            Setting("soc", self.soc, "%", 0.1, self.soc, is_steady=self._is_static),
+            Setting("voc", self.voc, "V", 0.01, self.voc, is_steady=self._is_static),
+            Setting("mode", self.mode, write=self.mode),
+            self._output_setting(),
+        )
+
+    def _is_static(self) -> bool:
+        return self.mode() == "static"
 
     def mode(self, value: str | None = None) -> str:
         """Return the mode: "static" keeps state of charge and voltage, "dynamic" lets them follow the load."""

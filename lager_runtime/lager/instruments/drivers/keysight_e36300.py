@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from lager.errors import InvalidArgument, Rejected
 from lager.instruments import parse
 from lager.instruments.drivers import supply
+from lager.instruments.drivers.setting import Setting
 from lager.instruments.drivers.state import Readings
 from lager.instruments.quantities import si
 from lager.instruments.scpi import Scpi
@@ -83,6 +84,12 @@ class Supply(supply.Supply):
     def prepare(self) -> None:
         """Raise InstrumentError while this output is coupled to another one."""
         self.check()
+
+    def _protections(self) -> tuple[Setting, ...]:
+        return (
+            self._trips_at("ovp", "VOLT:PROT? (@{n})", "V", 0.02, self.set_ovp),
+            self._armed("ocp_enabled", "CURR:PROT:STAT? (@{n})", lambda: self.set_ocp(self._number(self.GET_CURRENT))),
+        )
 
     def set_ovp(self, volts: float) -> float:
         return self._put("VOLT:PROT {x},(@{n})", "VOLT:PROT? (@{n})", self._level("voltage", volts), 0.02)

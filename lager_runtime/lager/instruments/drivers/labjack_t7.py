@@ -16,10 +16,12 @@ while `WATCHDOG_ENABLE_DEFAULT` (61600) is 0, and are kept in flash memory: only
 import math
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 from lager.errors import BadReply, InstrumentError, InvalidArgument, LevelTimeout, LimitExceeded, Rejected
 from lager.instruments.drivers.driver import Driver
+from lager.instruments.drivers.setting import LAST, Setting
 from lager.instruments.modbus import Registers
 from lager.instruments.quantities import amount, exceeds, keep_limit
 from lager.nets.model import NetConfig, NetType
@@ -38,6 +40,8 @@ _WATCHDOG_DIO, _WATCHDOG_STATE, _WATCHDOG_DIRECTION, _WATCHDOG_INHIBIT = 61630, 
 _WATCHDOG_DAC = 61640  # enable and voltage of DAC0; those of DAC1 are 10 further
 _ALL_LINES = (1 << 23) - 1
 _LEVELS = {"0": 0, "low": 0, "off": 0, "false": 0, "1": 1, "high": 1, "on": 1, "true": 1}
+_OFF_VOLTS = 0.01  # of a dac that is off: a few steps
+_NOT_DRIVEN = "not driven"
 
 
 class Adc(Driver[Registers]):
@@ -91,6 +95,16 @@ class Adc(Driver[Registers]):
 class Dac(Driver[Registers]):
     """An analog output, 0 to 5 V."""
 
+    SETS: ClassVar[Mapping[str, tuple[str, ...]]] = {"output": ("voltage",)}
+
+    def settings(self) -> tuple[Setting, ...]:
+        return (Setting("voltage", self.output, "V", _DAC_STEP, self._set_back, LAST),)
+
+    def _set_back(self, volts: float) -> None:
+        if self.output() <= _OFF_VOLTS < volts:
+            raise InstrumentError(f"{self.name}: its output is at 0 V. lager switches no output on.")
+        self.output(volts)
+
     def output(self, volts: float | None = None) -> float:
         """Set the output in volts if a value is given; return the setpoint.
 
@@ -128,6 +142,26 @@ class Dac(Driver[Registers]):
 
 class Gpio(Driver[Registers]):
     """A digital line, 3.3 V."""
+
+    SETS: ClassVar[Mapping[str, tuple[str, ...]]] = {"output": ("output",), "release": ("output",)}
+
+    def settings(self) -> tuple[Setting, ...]:
+        return (Setting("output", self._driven_to, write=self._set_back, turn=LAST),)
+
+    def _driven_to(self) -> str:
+        """Return the level that the T7 drives the line to, or that it does not: a level that it reads is no setting."""
+        with self.session.exchange():
+            return str(self._bit(_DIO_STATE)) if self.is_driven() else _NOT_DRIVEN
+
+    def _set_back(self, value: str) -> None:
+        if value == "1":
+            raise InstrumentError(f"{self.name}: the line was at 1. lager switches no output on.")
+        if value == "0" and not self.is_driven():
+            raise InstrumentError(f"{self.name}: the line was driven. lager switches no output on.")
+        if value == "0":
+            self.output(0)
+        else:
+            self.release()
 
     def input(self) -> int:
         """Return the level at the line, 0 or 1, without changing its direction.

@@ -12,11 +12,14 @@ while another function does, to which these limits do not apply.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from lager.errors import InstrumentError, InvalidArgument, LimitExceeded, Rejected
 from lager.instruments import parse
 from lager.instruments.drivers.driver import Switched
+from lager.instruments.drivers.setting import Setting
 from lager.instruments.drivers.state import Readings, State
 from lager.instruments.quantities import amount, exceeds, keep_limit, si
 from lager.values import shown
@@ -71,6 +74,30 @@ class Load(Switched):
 
     SET_OUTPUT = ":SOUR:INP:STAT {x}"
     GET_OUTPUT = ":SOUR:INP:STAT?"
+    SETS: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "mode": ("mode",),
+        "current": ("cc", "mode"),
+        "voltage": ("cv", "mode"),
+        "resistance": ("cr", "mode"),
+        "power": ("cp", "mode"),
+        "enable": ("output",),
+        "disable": ("output",),
+    }
+
+    def settings(self) -> tuple[Setting, ...]:
+        levels = (self._level_setting(mode, unit) for mode, (_, unit) in _QUANTITIES.items())
+        return (*levels, Setting("mode", self.mode, write=self.mode, turn=2), self._output_setting())
+
+    def _level_setting(self, mode: str, unit: str) -> Setting:
+        def set_back(value: float) -> None:
+            with self.session.exchange():
+                if self.mode() == mode:
+                    self._set(mode, value)
+                else:  # setting it as usual would select the mode
+                    keep_limit(self.config, _QUANTITIES[mode][0], value)
+                    self._put_level(mode, value)
+
+        return Setting(mode.lower(), lambda: self._level(mode), unit, _STEPS[mode], set_back)
 
     def mode(self, value: str | None = None) -> str:
         """Return the mode: "CC", "CV", "CR" or "CP"; with a value, select it. "CW" is "CP", too.

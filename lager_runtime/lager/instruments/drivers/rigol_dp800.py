@@ -12,6 +12,7 @@ are.
 
 from lager.instruments import parse
 from lager.instruments.drivers import supply
+from lager.instruments.drivers.setting import Setting
 from lager.instruments.drivers.state import Readings
 from lager.nets import catalog
 
@@ -49,6 +50,14 @@ class Supply(supply.Supply):
     def prepare(self) -> None:
         """Raise InstrumentError while this channel is coupled to another one."""
         self.check()
+
+    def _protections(self) -> tuple[Setting, ...]:
+        return (
+            self._trips_at("ovp", ":OUTP:OVP:VAL? CH{n}", "V", 0.01, self.set_ovp, ":OUTP:OVP? CH{n}"),
+            self._trips_at("ocp", ":OUTP:OCP:VAL? CH{n}", "A", 0.01, self.set_ocp, ":OUTP:OCP? CH{n}"),
+            self._armed("ovp_enabled", ":OUTP:OVP? CH{n}", lambda: self.set_ovp(self._number(":OUTP:OVP:VAL? CH{n}"))),
+            self._armed("ocp_enabled", ":OUTP:OCP? CH{n}", lambda: self.set_ocp(self._number(":OUTP:OCP:VAL? CH{n}"))),
+        )
 
     def measured_voltage(self) -> float:
         return self._measure()[0]

@@ -1,13 +1,14 @@
 """The base of all power supplies. Each family fills in a table of commands."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, NoReturn
 
 from lager.errors import InstrumentError, InvalidArgument, LimitExceeded, Rejected
 from lager.instruments import parse
 from lager.instruments.drivers.driver import Switched
+from lager.instruments.drivers.setting import FIRST, Setting
 from lager.instruments.drivers.state import Readings, State
 from lager.instruments.quantities import amount, exceeds, keep_limit, si
 from lager.nets.model import Limits
@@ -69,9 +70,55 @@ class Supply(Switched):
     GET_CURRENT: ClassVar[str]
     MEASURE_VOLTAGE: ClassVar[str]
     MEASURE_CURRENT: ClassVar[str]
+    SETS: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "set_mode": (),  # the role, where there are several
+        "set_voltage": ("voltage",),
+        "set_current": ("current",),
+        "enable": ("output",),
+        "disable": ("output",),
+        "set_ovp": ("ovp", "ovp_enabled"),
+        "set_ocp": ("ocp", "ocp_enabled"),
+        "clear": ("output",),
+        "clear_ovp": ("output",),
+        "clear_ocp": ("output",),
+    }
     # How far a readback may differ from the value that was set: one step of the instrument.
     VOLTAGE_STEP: ClassVar[float] = 0.001
     CURRENT_STEP: ClassVar[float] = 0.001
+
+    def settings(self) -> tuple[Setting, ...]:
+        return (
+            *self._protections(),
+            Setting("voltage", lambda: self._number(self.GET_VOLTAGE), "V", self.VOLTAGE_STEP, self.set_voltage),
+            Setting("current", lambda: self._number(self.GET_CURRENT), "A", self.CURRENT_STEP, self.set_current),
+            self._output_setting(),
+        )
+
+    def _protections(self) -> tuple[Setting, ...]:
+        """Return the settings of the protections."""
+        return ()
+
+    def _armed(self, name: str, question: str, arm: Callable[[], object]) -> Setting:
+        """Return the setting whether a protection is armed."""
+
+        def set_back(value: object) -> None:
+            if not value:
+                raise InstrumentError(f"{self.name}: lager disarms no protection.")
+            arm()
+
+        return Setting(name, lambda: self.session.ask(self._spell(question), parse.on_off), write=set_back, turn=FIRST)
+
+    def _trips_at(
+        self, name: str, question: str, unit: str, step: float, write: Callable[[float], object], armed: str = ""
+    ) -> Setting:
+        """Return the level of a protection. `write` arms it as well, so `armed` asks whether that is no change."""
+
+        def set_back(value: float) -> None:
+            if armed and not self.session.ask(self._spell(armed), parse.on_off):
+                raise InstrumentError(f"{self.name}: it is not armed, and setting its level would arm it.")
+            write(value)
+
+        return Setting(name, lambda: self._number(question), unit, step, set_back, FIRST)
 
     def set_voltage(self, volts: float) -> float:
         """Set the output voltage in volts; return its readback.

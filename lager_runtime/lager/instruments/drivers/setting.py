@@ -1,0 +1,121 @@
+"""The settings of a net, and which methods of its driver change them.
+
+While a script is paused on the box, each call of such a method is reported to lagerd: what changed, from what to what.
+"""
+
+import functools
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from types import FunctionType
+from typing import Any
+
+from lager.errors import InstrumentError, InstrumentTimeout, InstrumentUnreachable, LagerError
+
+Value = float | str | bool
+FIRST, LAST = 0, 9  # the turns of limits and protections, and of outputs
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting. `read` asks for it and has no side effects; `step` is the smallest difference that the instrument
+    can be set to, in `unit`. `write` sets it back, in the order of `turn`; None: the driver cannot set it. If it has
+    another value than `gate`, the settings behind it cannot be read. Without `is_steady`, it may change by itself."""
+
+    name: str
+    read: Callable[[], Value]
+    unit: str = ""
+    step: float = 0.0
+    write: Callable[[Any], object] | None = None
+    turn: int = 1
+    gate: Value | None = None
+    is_steady: Callable[[], bool] = lambda: True
+
+    def differs(self, one: Value, other: Value) -> bool:
+        """Return whether two values differ by more than half a step."""
+        if isinstance(one, float) and isinstance(other, float):
+            return abs(one - other) > self.step / 2
+        return one != other
+
+
+def read(settings: Iterable[Setting], check: Callable[[], None] = lambda: None) -> dict[str, Value]:
+    """Return the values that can be read. Stops where the instrument does not answer. `check` is called before each."""
+    values: dict[str, Value] = {}
+    for setting in settings:
+        check()
+        try:
+            value = values[setting.name] = setting.read()
+            if setting.gate not in (None, value):
+                break
+        except (InstrumentTimeout, InstrumentUnreachable):
+            break
+        except InstrumentError:  # not in this role, or not with this firmware
+            continue
+    return values
+
+
+def report_in(driver: type, names: Iterable[str]) -> None:
+    """Let these methods of a class report what they change."""
+    for name in names:
+        method = vars(driver).get(name)
+        if isinstance(method, FunctionType):
+            setattr(driver, name, _reported(method))
+
+
+def _reported(method: FunctionType) -> Callable[..., Any]:
+    name = method.__name__
+    # A method with one optional value reads without it.
+    reads = method.__code__.co_argcount == 2 and method.__defaults__ == (None,)
+    value = method.__code__.co_varnames[1] if reads else ""
+
+    @functools.wraps(method)
+    def call(net: Any, *arguments: Any, **options: Any) -> Any:
+        if not net.is_reported() or (reads and (arguments or (options.get(value),))[0] is None):
+            return method(net, *arguments, **options)
+        return _observed(net, net.SETS[name], functools.partial(method, net, *arguments, **options))
+
+    return call
+
+
+def _observed(net: Any, names: tuple[str, ...], change: Callable[[], Any]) -> Any:
+    """Return what `change` returns, and report what it changed, also if it failed."""
+    session = net.session
+    found: list[tuple[Setting, Value | None, Value | None]] = []
+    try:
+        with session.exchange():  # so that nothing else sets it meanwhile
+            if session.observed:
+                return change()
+            session.observed = True
+            try:
+                settings = [one for one in net.settings() if one.name in names or one.gate is not None]
+                before = read(settings)
+                try:
+                    result = change()
+                except LagerError:
+                    found = _differences(settings, before, read(settings), failed=True)
+                    raise
+                found = _differences(settings, before, read(settings), failed=False)
+                session.note_set({(net.name, setting.name): new for setting, _, new in found})
+                return result
+            finally:
+                session.observed = False
+    finally:
+        if found:
+            session.reporter.report(net, found)
+
+
+def _differences(
+    settings: list[Setting], before: dict[str, Value], after: dict[str, Value], *, failed: bool
+) -> list[tuple[Setting, Value | None, Value | None]]:
+    """Return each setting that changed, with its old and its new value; None for one that could not be read."""
+    found: list[tuple[Setting, Value | None, Value | None]] = []
+    entered = any(one.gate is not None and before.get(one.name, one.gate) != one.gate for one in settings)
+    for setting in settings:
+        old, new = before.get(setting.name), after.get(setting.name)
+        if old is None and (new is None or (entered and new is False)):  # with another role, this output was off
+            continue
+        if old is None or new is None:
+            if not failed:
+                found.append((setting, old, new))
+        elif setting.differs(old, new):
+            found.append((setting, old, new))
+    return found

@@ -1,0 +1,63 @@
+"""Reports to lagerd what this process sets on an instrument while a script is paused on the box."""
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import lager
+from lager import threads, variables
+from lager.nets.model import NetType
+from lager.text import printable
+
+if TYPE_CHECKING:
+    from lager.instruments.drivers.driver import Driver
+    from lager.instruments.drivers.setting import Setting, Value
+    from lager.lease_calls import LeaseCalls
+
+_LONGEST = 60
+_COMMANDS = {NetType.GPIO: "gpo"}  # whose command is not the word of the type
+
+
+class Reporter:
+    """Reports for one lease. `is_watched` returns whether another script is paused. `is_command`: this process is a
+    `lager` command, not a script."""
+
+    def __init__(
+        self, calls: "LeaseCalls", instrument: str, is_watched: Callable[[], bool], *, is_command: bool
+    ) -> None:
+        self._calls = calls
+        self._is_watched = is_watched
+        self._instrument = instrument
+        self._is_command = is_command
+
+    def is_wanted(self) -> bool:
+        """Return whether a script is paused: one of this process, or another one on the box."""
+        return bool(threads.paused) or self._is_watched()
+
+    def report(self, net: "Driver[Any]", found: "Sequence[tuple[Setting, Value | None, Value | None]]") -> None:
+        """Report each setting with its old and its new value.
+
+        A command, and who uses a paused script, waits until lagerd has it, a second at most; a running script does not.
+        """
+        author = threads.authors.get(threading.get_ident(), {})
+        how = {"how": f"lager {command_of(net.config.type)}" if self._is_command else _script()}
+        changes = [
+            {"net": net.name, "what": setting.name, "unit": setting.unit, **_values(old, new), **how, **author}
+            for setting, old, new in found
+        ]
+        self._calls.record(self._instrument, changes, wait=self._is_command or bool(author))
+
+
+def command_of(type: NetType) -> str:
+    """Return the word of the command that sets nets of this type."""
+    return _COMMANDS.get(type, type.value)
+
+
+def _values(old: "Value | None", new: "Value | None") -> dict[str, Any]:
+    return {key: value for key, value in (("old", old), ("new", new)) if value is not None}
+
+
+def _script() -> str:
+    named = lager.at_start(variables.RUNNABLE) or ""
+    return printable(os.path.basename(named), _LONGEST) or "a script"

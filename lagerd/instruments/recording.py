@@ -1,0 +1,97 @@
+"""Record: the holder of an instrument says what was set on it; the pauses of that moment list it."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
+
+from lager import changes as shown
+from lager.bus.exports import Outcome
+from lager.bus.facade import Call
+from lagerd.breakpoints import changes
+from lagerd.breakpoints.pauses import Pauses
+from lagerd.clients import Client, Clients
+from lagerd.events import Event
+from lagerd.instruments.leases import Lease, Leases
+from lagerd.instruments.lock_files import LeaseFiles
+
+if TYPE_CHECKING:
+    from lager.contract import Change
+
+_MANY = "*"
+_MOST_IDS = 8  # of pauses in one record
+
+Record = Callable[[Event, Lease, Client | None, dict[str, Any]], None]
+
+
+class Recording:
+    """`spend` counts a change of a user and returns whether to list it; `author` returns on whose behalf the holder
+    with a connection says that it acts, as the keys of a change say."""
+
+    def __init__(
+        self,
+        clients: Clients,
+        pauses: Pauses,
+        leases: Leases,
+        spend: Callable[[Client], bool],
+        author: Callable[[str, dict[str, Any]], Client | None],
+        record: Record,
+    ) -> None:
+        self._clients = clients
+        self._pauses = pauses
+        self._leases = leases
+        self._spend = spend
+        self._author = author
+        self._record = record
+
+    def take(self, call: Call) -> Outcome:
+        """Handle it at once: what the script sends next may be its pause, which does not list it."""
+        instrument, details = call.args
+        lease = self._leases.recent(instrument, call.sender)
+        change = changes.from_details(details)
+        if not len(self._pauses):
+            return ()
+        author = self._author(call.sender, details)
+        who = author or self._clients.watched(call.sender)
+        if who is not None and not self._spend(who):
+            self._pauses.changes.leave_out()
+            return ()
+        by = {"user": lease.user, "uid": lease.uid, "pid": lease.pid}
+        if author is not None:
+            by = {"user": author.user, "uid": author.uid, "pid": author.pid}
+        change |= {"instrument": instrument, **by}
+        self._pauses.changes.add(change)
+        self._record(Event.CHANGED, lease, who, _fields(change, [pause.id for pause in self._pauses]))
+        return ()
+
+
+class Marks:
+    """Marks the lease files of holders while another script is paused: then they report what they set."""
+
+    def __init__(self, pauses: Pauses, leases: Leases, files: LeaseFiles) -> None:
+        self._pauses = pauses
+        self._leases = leases
+        self._files = files
+        self._paused = ""  # the only connection with a pause; _MANY
+        files.is_watched = self._is_watched
+
+    def refresh(self) -> None:
+        """Mark the files anew, after a pause began or ended."""
+        paused = self._pauses.only_owner(_MANY)
+        if paused != self._paused:
+            self.refresh_all()
+
+    def refresh_all(self) -> None:
+        """Mark every file, whatever its mark was."""
+        self._paused = self._pauses.only_owner(_MANY)
+        for lease in self._leases:
+            self._files.mark(lease.instrument, self._is_watched(lease.owner))
+
+    def _is_watched(self, owner: str) -> bool:
+        return self._paused not in ("", owner)  # its own pauses a script knows itself
+
+
+def _fields(change: changes.Change, pauses: list[str]) -> dict[str, Any]:
+    """Return the fields of the record in the journal."""
+    texts: dict[str, Any] = {key: shown.value(change[key]) for key in ("old", "new") if key in change}
+    ids = " ".join(pauses[:_MOST_IDS])
+    reason = ", ".join(filter(None, (shown.what(cast("Change", change)), change["how"])))
+    return {"net": change["net"], "what": change["what"], **texts, "breakpoint": ids, "reason": reason}
