@@ -21,6 +21,7 @@ _COMMANDS = {
     "console": ("lager_cli.commands.short", "console", "Open a Python console in a paused script."),
     "continue": ("lager_cli.commands.short", "continue_", "Resume a paused script."),
     "dac": ("lager_cli.commands.instruments", "dac", "Read or set an analog output."),
+    "dap": ("lager_cli.commands.dap", "dap", "Connect an editor to a paused script."),
     "eload": ("lager_cli.commands.instruments", "eload", "Read and set an electronic load."),
     "extend": ("lager_cli.commands.short", "extend", "Give a paused script more time."),
     "gpi": ("lager_cli.commands.instruments", "gpi", "Read a digital input."),

@@ -44,8 +44,8 @@ async def _attach(wanted: str, box: str | None) -> int:
     if os.isatty(0):  # restore the terminal on SIGTERM, too
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, sys.exit, 128 + signal.SIGTERM)
     options = {"news": True, "short": os.isatty(0)}
-    async with _connection(wanted, options, box) as (connection, own):
-        script = Attached(connection, own=own)
+    async with connection(wanted, options, box) as (socket_, own):
+        script = Attached(socket_, own=own)
         try:
             hello = await script.hello
             id = printable(hello.get("id", ""), 40)
@@ -59,8 +59,9 @@ async def _attach(wanted: str, box: str | None) -> int:
 
 
 @contextlib.asynccontextmanager
-async def _connection(id: str, options: dict[str, bool], box: str | None) -> AsyncIterator[tuple[socket.socket, bool]]:
-    """Yield the socket, and whether the script is known to be this user's; a box is never trusted with that."""
+async def connection(id: str, options: dict[str, bool], box: str | None) -> AsyncIterator[tuple[socket.socket, bool]]:
+    """Open a console. Yield its socket, and whether the script is known to be this user's; a box is never trusted with
+    that."""
     if box is None:
         async with opened(id, options) as found:
             yield found

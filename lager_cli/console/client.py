@@ -62,9 +62,10 @@ class Attached:
         # One turn of the loop for each piece that is read, so that Ctrl-C works during a flood of output.
         self._loop.add_reader(connection.fileno(), self._read)
 
-    async def evaluate(self, source: str) -> Outcome:
+    async def evaluate(self, source: str, frame: int | None = None) -> Outcome:
+        """Evaluate in the script, in the names of the pause or of another frame, by its number."""
         self._evaluated = self._loop.create_future()
-        await self.send({"eval": source})
+        await self.send({"eval": source} if frame is None else {"eval": source, "frame": frame})
         await self.closed_or(self._evaluated)
         if self._evaluated.done():
             return self._evaluated.result()

@@ -157,7 +157,7 @@ async def opened(id: str, options: dict[str, Any]) -> AsyncIterator[tuple[socket
 
 async def serve(id: str, options: dict[str, Any]) -> int:
     """Run `lager python --console ID --relay`: frames on standard input and output. A refusal is a frame, too."""
-    reader, writer = await _standard_streams()
+    reader, writer = await standard_streams()
     try:
         async with connected("console") as bus:
             relay = Relay(bus)
@@ -170,7 +170,8 @@ async def serve(id: str, options: dict[str, Any]) -> int:
     return 0
 
 
-async def _standard_streams() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def standard_streams() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Return standard input and output as streams of the event loop."""
     if os.path.samestat(os.fstat(0), os.fstat(1)):  # one socket for both; a pipe's transport takes its input for an end
         return await asyncio.open_connection(sock=socket.socket(fileno=os.dup(1)))
     loop = asyncio.get_running_loop()

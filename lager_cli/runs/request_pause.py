@@ -34,6 +34,12 @@ def ask(id: str) -> int:
     return 0
 
 
+async def request(id: str) -> None:
+    """Ask the run to pause, and return once it is paused. Raises RunError if that takes longer than a few seconds."""
+    record = records.find(id)
+    await _until_paused(record)
+
+
 async def _until_paused(record: Record) -> "tuple[PauseDetails, bool]":
     async with daemon.connected() as bus:
         reached: asyncio.Future[PauseDetails] = asyncio.get_running_loop().create_future()

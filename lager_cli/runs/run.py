@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import sys
 import time
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from lager_cli.runs.records import Record
 
 _ATTENDED_AFTER = 0.1
+_RUN_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 OWN_SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ)  # Python ignores these; a script starts with the defaults
 
 
@@ -52,7 +54,7 @@ class Run:
     def _run(self) -> int:
         command = self.command()
         address = daemon.ready_address()
-        id = new_id()
+        id = _given_id() or new_id()
         # Before the script starts, so that no signal is lost in between; the script gets its own mask.
         signal.pthread_sigmask(signal.SIG_BLOCK, (*BLOCKED, signal.SIGCONT))  # the last is for the countdown
         ends = self.ends()
@@ -140,6 +142,12 @@ def _no_option(name: str) -> str:
 def uploaded() -> str:
     """Return the folder that was sent with the run; empty in a run started by another run, which owns the folder."""
     return "" if variables.PROCESS_ID in os.environ else os.environ.get(variables.RUN_FOLDER, "")
+
+
+def _given_id() -> str:
+    """Return the id that the program which started us has chosen for this run, if it is one."""
+    given = os.environ.pop(variables.NEXT_RUN, "")
+    return given if _RUN_ID.fullmatch(given) else ""
 
 
 def new_id() -> str:

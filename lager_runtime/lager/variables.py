@@ -14,6 +14,7 @@ DEBUG = "LAGER_DEBUG"  # not one of OFF: errors show all frames
 EMBEDDED_IDLE = "LAGER_EMBEDDED_IDLE"  # seconds after which an idle embedded lagerd ends
 
 PROCESS_ID = "LAGER_PROCESS_ID"  # the id of the run; only runs have it
+NEXT_RUN = "LAGER_NEXT_RUN"  # the id that the next run gets, from a program that waits for its pauses
 RUNNABLE = "LAGER_RUNNABLE"  # the script as the user typed it
 TERMINAL = "LAGER_TERMINAL"  # the terminal in which Enter resumes the run
 RUN_DEADLINE = "LAGER_RUN_DEADLINE"  # when --timeout ends the run, by the monotonic clock

@@ -101,11 +101,13 @@ DIRECTIONS = {
         "readings": {"daemon"},
         "watch": {"console", "daemon", "display", "follower", "readings"},
         "notify": {"daemon", "display", "follower", "linux"},
+        "dap": {"boxes", "console", "follower", "runs"},
         "options": {"boxes", "runs"},
         "commands": {
             "boxes",
             "console",
             "daemon",
+            "dap",
             "detached",
             "display",
             "follower",

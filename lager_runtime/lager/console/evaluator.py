@@ -44,7 +44,13 @@ class Evaluator:
     """
 
     def __init__(
-        self, names: dict[str, Any], number: int, errors: TextIO, shown: Callable[[object], str] = repr
+        self,
+        names: dict[str, Any],
+        number: int,
+        errors: TextIO,
+        shown: Callable[[object], str] = repr,
+        *,
+        quiet: bool = False,
     ) -> None:
         self._builtins = {**vars(builtins), "exit": _Leaver(), "quit": _Leaver()}
         self.namespace = {**names, "__builtins__": self._builtins}
@@ -52,6 +58,7 @@ class Evaluator:
         self._number = number
         self._errors = errors
         self._shown = shown
+        self._quiet = quiet
         self._counter = count(1)
         self._files: list[str] = []
         self._flags = 0
@@ -60,7 +67,8 @@ class Evaluator:
         """Do what sys.displayhook does, with a `_` of this console's own."""
         self.last = value
         if value is not None:
-            sys.stdout.write(self._shown(value) + "\n")
+            if not self._quiet:
+                sys.stdout.write(self._shown(value) + "\n")
             self._builtins["_"] = value
 
     def run(self, source: str, names: Callable[[], dict[str, Any]] | None = None) -> bool:

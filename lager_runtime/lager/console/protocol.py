@@ -14,7 +14,8 @@ answer.
 
 A client that opened its console with the option "news" also gets {"left": seconds, "consoles": [...]} whenever the time
 left (0: no timeout) or who is attached may have changed, and {"ended": {"reason", "by"}} before the socket is closed.
-With the option "short", large values are shortened, and a repr that takes too long is stopped. A client that opened it
+With the option "short", large values are shortened, and a repr that takes too long is stopped. With "quiet", values are
+not shown; a debugger asks for the "last". A client that opened it
 with "watch" cannot evaluate, and also gets all that the others type and get: {"in": source}, {"out": text},
 {"err": text}, {"done": ...}, each with "of": {"console", "user", "pid"}; and {"lost": count} if it did not read fast
 enough.

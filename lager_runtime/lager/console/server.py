@@ -47,7 +47,7 @@ class Consoles:
 
     def attach(self, connection: socket.socket, details: dict[str, Any]) -> None:
         """Attach a console. `details` has the user and the options: "watch" only follows the others, "news" sends more
-        than results, "short" shortens large values."""
+        than results, "short" shortens large values, "quiet" does not show them."""
         number, known_as = next(_numbers), int(details.get("console", 0))
         hello = {"python": platform.python_version(), "console": number, "id": self.about["id"]}
         who = {"console": number, "user": str(details.get("user", "")), "pid": details.get("pid", 0)}
@@ -58,7 +58,9 @@ class Consoles:
             self.watchers.add(one)
         else:
             news, short = bool(details.get("news")), bool(details.get("short"))
-            one = Console(connection, hello, self, who, known_as, news=news, short=short)
+            one = Console(
+                connection, hello, self, who, known_as, news=news, short=short, quiet=bool(details.get("quiet"))
+            )
         self._all[one] = {**who, "since": time.time(), "watching": watching}
         one.begin()
 
@@ -92,6 +94,7 @@ class Console:
         *,
         news: bool,
         short: bool,
+        quiet: bool,
     ) -> None:
         # With a timeout, Python waits with poll(), so the thread can write while the loop reads without blocking.
         connection.settimeout(_WRITE_SECONDS)
@@ -107,6 +110,7 @@ class Console:
         self._worker = Worker(
             connection, pause.place.namespace(), hello, pause.watchers.of(who),
             self._soon(self._touch), self._soon(self._thread_ended), user=who["user"], short=short,
+            quiet=quiet,
         )  # fmt: skip
         self._queries = Queries(
             pause.place, pause.about, self._worker.names, self._worker.post, self._worker.last_value

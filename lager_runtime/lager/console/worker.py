@@ -29,7 +29,7 @@ _LEFT_SECONDS = 1.0  # for a statement to end whose user has left, before the ne
 
 class Worker(threading.Thread):
     """Calls, in its own thread, `heard` with each source and what it prints, `worked` after each long evaluation, and
-    `ended` at the end. `short`: large values are shortened."""
+    `ended` at the end. `short`: large values are shortened. `quiet`: values are not shown."""
 
     is_lager_console = True
 
@@ -44,6 +44,7 @@ class Worker(threading.Thread):
         *,
         user: str,
         short: bool,
+        quiet: bool,
     ) -> None:
         super().__init__(name=f"lager-console-{hello['console']}", daemon=True)
         self.last: dict[str, Any] | None = None
@@ -58,7 +59,7 @@ class Worker(threading.Thread):
         self._ended = ended
         self._out = stdio.Output(self._printer("out"))
         self._err = stdio.Output(self._printer("err"))
-        self._evaluator = Evaluator(names, hello["console"], self._err, self._displayed if short else repr)
+        self._evaluator = Evaluator(names, hello["console"], self._err, self._displayed if short else repr, quiet=quiet)
         self._streams = stdio.Streams(self._out, self._err, self._evaluator.display)
         self._work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._process = os.getpid()

@@ -1,0 +1,115 @@
+"""A paused script as an editor sees it, through a console: threads, frames, variables, and evaluation."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from lager.errors import Failed, Refusal
+from lager_cli.console.client import Attached, Outcome
+from lager_cli.dap.paths import Paths
+
+_GONE = "The script is not paused any more."
+_NOT_FOUND = "The paused script does not know that."
+
+
+class PausedScript:
+    """To be used in one event loop. `printed` is called with "out" or "err" and what an evaluation prints."""
+
+    def __init__(self, console: Attached, paths: Paths, printed: Callable[[str, str], None]) -> None:
+        self.console = console
+        self._paths = paths
+        self._printed = printed
+        self._asking = asyncio.Lock()  # the script answers the latest question of a kind
+        self._evaluating = asyncio.Lock()
+        console.show = self._show
+        self._errors: list[str] | None = None
+
+    async def threads(self) -> list[dict[str, Any]]:
+        return [{"id": one["id"], "name": one["name"]} for one in await self._ask("threads", True)]
+
+    async def stack(self, thread: int, first: int, count: int) -> dict[str, Any]:
+        """Return the body of the answer to stackTrace."""
+        found = await self._ask("frames", thread)
+        frames = [
+            {
+                "id": frame["frame"],
+                "name": frame["function"],
+                "line": frame["line"],
+                "column": 1,
+                "source": self._paths.source(frame["path"]),
+            }
+            for frame in found["frames"]
+        ]
+        return {"stackFrames": frames[first : first + (count or len(frames))], "totalFrames": len(frames)}
+
+    async def scopes(self, frame: int) -> list[dict[str, Any]]:
+        return [
+            {
+                "name": scope["name"],
+                "variablesReference": scope["reference"],
+                "expensive": scope["name"] == "Globals",
+                "presentationHint": "locals" if scope["name"] == "Locals" else "globals",
+            }
+            for scope in await self._ask("scopes", frame)
+        ]
+
+    async def variables(self, reference: int, first: int, count: int) -> list[dict[str, Any]]:
+        return [_variable(row) for row in await self._ask("members", [reference, first, count])]
+
+    async def hover(self, path: str, frame: int | None) -> dict[str, Any]:
+        """Return the value at a path of names, attributes and items. Runs no code."""
+        return _result(await self._ask("hover", {"path": path, "frame": frame}))
+
+    async def evaluate(self, source: str, frame: int | None) -> dict[str, Any]:
+        """Run `source` in a copy of the frame's names. Raises Failed with the traceback's last line if it raises."""
+        async with self._evaluating:
+            self._errors = []
+            try:
+                outcome = await self.console.evaluate(source, frame)
+                if outcome is Outcome.RAISED:
+                    raise Failed("".join(self._errors).strip() or "It failed.")
+            finally:
+                self._errors = None
+            if outcome is not Outcome.DONE:
+                raise Refusal(_GONE)
+            return _result(await self._ask("last", True))
+
+    async def interrupt(self) -> None:
+        await self.console.send({"interrupt": True})
+
+    async def completions(self, text: str) -> list[dict[str, Any]]:
+        """Return the targets for the text before the cursor."""
+        found = await self._ask("complete", text)
+        return [{"label": one["text"], "start": len(text) - one["length"], "length": one["length"]} for one in found]
+
+    async def _ask(self, kind: str, what: Any) -> Any:
+        async with self._asking:
+            answer = await self.console.ask(kind, what)
+        if answer is None:
+            raise Refusal(_GONE if self.console.closed.done() else _NOT_FOUND)
+        return answer
+
+    def _show(self, stream: str, text: str) -> None:
+        if stream == "err" and self._errors is not None:
+            self._errors.append(text)
+        else:
+            self._printed(stream, text)
+
+
+def _variable(row: dict[str, Any]) -> dict[str, Any]:
+    found = {
+        "name": row["name"],
+        "value": row["value"],
+        "type": row["type"],
+        "variablesReference": row.get("reference", 0),
+    }
+    if "items" in row:
+        found["indexedVariables" if row["type"] != "dict" else "namedVariables"] = row["items"]
+    if row.get("lazy"):
+        found["presentationHint"] = {"lazy": True}
+    return found
+
+
+def _result(row: dict[str, Any]) -> dict[str, Any]:
+    row = _variable({"name": "", **row})
+    return {"result": row.pop("value"), **{key: row[key] for key in row if key != "name"}}

@@ -1,0 +1,273 @@
+"""What one session of an editor is about: the pauses of a run, shown one after the other, and what is asked of them.
+
+Invariants
+
+- One pause at a time is shown, in a console of its own (`_script`). A script of several threads may have more: the next
+  one is shown when this one has ended.
+- Leaving changes nothing: the console is closed, and the script stays paused. Only a script that this session has
+  launched is ended with it, and only if the editor does not refuse that.
+"""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from lager.breakpoints import banner
+from lager.errors import Failed, LagerError, Refusal
+from lager.text import time_left
+from lager_cli.console.attach import connection
+from lager_cli.console.client import Attached
+from lager_cli.dap import pauses
+from lager_cli.dap.launched import Launched
+from lager_cli.dap.messages import Editor
+from lager_cli.dap.paths import Paths
+from lager_cli.dap.paused_script import PausedScript
+
+_OPTIONS = {"news": True, "short": True, "quiet": True}
+_CAPABILITIES = {
+    "supportsConfigurationDoneRequest": True,
+    "supportsEvaluateForHovers": True,
+    "supportsCompletionsRequest": True,
+    "supportsCancelRequest": True,
+    "supportsTerminateRequest": True,
+    "supportTerminateDebuggee": True,
+    "supportsSetVariable": False,
+}
+_NO_STEPS = "A paused script cannot be stepped yet. Continue it, or evaluate statements in the debug console."
+_NO_LINES = "The script pauses where it calls pause() or breakpoint()."
+_RUNNING = "The script is running. Wait for its next pause."
+_CATEGORIES = {"out": "stdout", "err": "stderr"}
+
+Arguments = dict[str, Any]
+
+
+class Session:
+    """To be used in one event loop. `requests` has the method of each request that it answers."""
+
+    def __init__(self, editor: Editor, id: str, box: str | None) -> None:
+        """`id` and `box` are those of the command line; those of a request come first."""
+        self._editor = editor
+        self._id = id
+        self._box = box
+        self._paths = Paths(os.getcwd(), [])
+        self._wanted: pauses.Wanted | None = None
+        self._launched: Launched | None = None
+        self._script: PausedScript | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._standing: dict[str, dict[str, Any]] = {}
+        self._changed = asyncio.Event()
+        self.requests: dict[str, Callable[[Arguments], Awaitable[Any]]] = {
+            name: getattr(self, f"_on_{name.lower()}")
+            for name in (
+                "initialize", "attach", "launch", "configurationDone", "threads", "stackTrace", "scopes", "variables",
+                "evaluate", "completions", "continue", "pause", "terminate", "disconnect", "setBreakpoints",
+                "setExceptionBreakpoints", "next", "stepIn", "stepOut",
+            )
+        }  # fmt: skip
+
+    async def interrupt(self) -> None:
+        """Interrupt what is being evaluated."""
+        if self._script is not None:
+            await self._script.interrupt()
+
+    def release(self) -> None:
+        """Close the console, so that no request waits for the script any more. It stays paused."""
+        for task in self._tasks:
+            task.cancel()
+        if self._script is not None:
+            self._script.console.close()
+
+    async def leave(self) -> None:
+        """End the session, and the script that it has launched."""
+        self.release()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._launched is not None:
+            await self._launched.end()
+
+    async def _on_initialize(self, _: Arguments) -> Any:
+        return _CAPABILITIES
+
+    async def _on_configurationdone(self, _: Arguments) -> None:
+        pass
+
+    async def _on_attach(self, arguments: Arguments) -> None:
+        self._settle(arguments)
+        self._wanted = pauses.Wanted(str(arguments.get("id") or self._id), "")
+        await self._begin_to_follow()
+
+    async def _on_launch(self, arguments: Arguments) -> None:
+        self._settle(arguments)
+        self._launched = Launched(self._print)
+        self._wanted = pauses.Wanted("", self._launched.run_id)
+        await self._begin_to_follow()
+        await self._launched.start(arguments, self._box)
+        self._tasks.append(asyncio.ensure_future(self._tell_end(self._launched)))
+
+    async def _begin_to_follow(self) -> None:
+        listed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._tasks.append(asyncio.ensure_future(self._follow(listed)))
+        await listed
+
+    def _settle(self, arguments: Arguments) -> None:
+        if self._wanted is not None:
+            raise Refusal("This session has begun already.")
+        self._box = str(arguments.get("box") or self._box or "") or None
+        mappings = [(str(one["remoteRoot"]), str(one["localRoot"])) for one in arguments.get("pathMappings") or []]
+        self._paths = Paths(str(arguments.get("cwd") or os.getcwd()), mappings)
+
+    async def _tell_end(self, launched: Launched) -> None:
+        code = await launched.ended()
+        self._editor.tell("exited", exitCode=code)
+        self._editor.tell("terminated")
+
+    async def _on_disconnect(self, arguments: Arguments) -> None:
+        if arguments.get("terminateDebuggee") is False:
+            self._launched = None
+        await self.leave()
+
+    async def _on_terminate(self, _: Arguments) -> None:
+        if self._launched is None:
+            raise Refusal("This session has not started the script. End it with: lager kill RUN")
+        await self._launched.end()
+
+    # The pauses.
+
+    async def _follow(self, listed: "asyncio.Future[None]") -> None:
+        """Show the session's pauses, one after the other."""
+        showing = asyncio.ensure_future(self._show_all())
+        try:
+            async with contextlib.aclosing(pauses.events(self._box)) as events:
+                async for event, pause in events:
+                    self._hear(event, pause, listed)
+        except LagerError as problem:
+            if listed.done():
+                self._print("err", f"{problem}\n")
+                self._editor.tell("terminated")
+            else:
+                listed.set_exception(problem)
+        finally:
+            showing.cancel()
+            await asyncio.gather(showing, return_exceptions=True)
+
+    def _hear(self, event: str, pause: dict[str, Any], listed: "asyncio.Future[None]") -> None:
+        assert self._wanted is not None
+        if event == "listed":
+            if listed.done():
+                return
+            if self._box is None and self._wanted.is_named() and not self._standing:
+                listed.set_exception(self._wanted.missing())
+            else:
+                listed.set_result(None)
+        elif event in ("standing", "paused"):
+            if self._wanted.fits(pause, any_user=self._box is not None):
+                self._standing[pause["id"]] = pause
+        elif event not in ("extended", "attached", "detached", "console"):
+            self._standing.pop(pause["id"], None)
+        self._changed.set()
+
+    async def _show_all(self) -> None:
+        assert self._wanted is not None
+        while True:
+            self._changed.clear()
+            pause = next(iter(self._standing.values()), None)
+            if pause is None:
+                await self._changed.wait()
+                continue
+            self._wanted.stay_with(pause)
+            self._standing = {id: one for id, one in self._standing.items() if one["run_id"] == pause["run_id"]}
+            try:
+                await self._show(pause)
+            except LagerError as problem:
+                self._print("err", f"{problem}\n")
+            self._standing.pop(pause["id"], None)
+
+    async def _show(self, pause: dict[str, Any]) -> None:
+        """Show a pause until it ends."""
+        async with connection(pause["id"], _OPTIONS, self._box) as (socket, own):
+            console = Attached(socket, own=own)
+            try:
+                await console.hello
+                self._script = PausedScript(console, self._paths, self._print)
+                self._editor.tell(
+                    "stopped", reason="pause", description="Paused", text=pause["label"], threadId=1,
+                    allThreadsStopped=False,
+                )  # fmt: skip
+                self._print("console", f"{_headline(pause)}\n")
+                await self._editor.drain()
+                await console.closed
+            finally:
+                self._script = None
+                console.close()
+        self._print("console", f"{pause['id']} {console.why()}\n")
+        self._editor.tell("continued", threadId=1, allThreadsContinued=True)
+
+    def _paused(self) -> PausedScript:
+        if self._script is None:
+            raise Refusal(_RUNNING)
+        return self._script
+
+    def _print(self, stream: str, text: str) -> None:
+        self._editor.tell("output", category=_CATEGORIES.get(stream, "console"), output=text)
+
+    # What a paused script is asked.
+
+    async def _on_threads(self, _: Arguments) -> Any:
+        if self._script is None:
+            return {"threads": [{"id": 1, "name": "script"}]}
+        return {"threads": await self._script.threads()}
+
+    async def _on_stacktrace(self, arguments: Arguments) -> Any:
+        first, count = int(arguments.get("startFrame") or 0), int(arguments.get("levels") or 0)
+        return await self._paused().stack(int(arguments["threadId"]), first, count)
+
+    async def _on_scopes(self, arguments: Arguments) -> Any:
+        return {"scopes": await self._paused().scopes(int(arguments["frameId"]))}
+
+    async def _on_variables(self, arguments: Arguments) -> Any:
+        first, count = int(arguments.get("start") or 0), int(arguments.get("count") or 0)
+        reference = int(arguments["variablesReference"])
+        return {"variables": await self._paused().variables(reference, first, count)}
+
+    async def _on_evaluate(self, arguments: Arguments) -> Any:
+        source, frame = str(arguments["expression"]), arguments.get("frameId")
+        if arguments.get("context") == "hover":
+            return await self._paused().hover(source, frame)
+        return await self._paused().evaluate(source, frame)
+
+    async def _on_completions(self, arguments: Arguments) -> Any:
+        lines = str(arguments["text"]).split("\n")
+        line = lines[int(arguments.get("line") or 1) - 1]
+        return {"targets": await self._paused().completions(line[: int(arguments["column"]) - 1])}
+
+    async def _on_continue(self, _: Arguments) -> Any:
+        script = self._paused()
+        await script.console.ask("continue", True)
+        await script.console.closed
+        return {"allThreadsContinued": True}
+
+    async def _on_pause(self, _: Arguments) -> None:
+        if self._wanted is None or not self._wanted.run_id or self._box is not None:
+            raise Refusal("lager does not know the run. Pause it with: lager pause RUN")
+        if self._script is None:
+            from lager_cli.runs import request_pause
+
+            await request_pause.request(self._wanted.run_id)
+
+    async def _on_setbreakpoints(self, arguments: Arguments) -> Any:
+        return {"breakpoints": [{"verified": False, "message": _NO_LINES} for _ in arguments.get("breakpoints") or []]}
+
+    async def _on_setexceptionbreakpoints(self, _: Arguments) -> None:
+        pass
+
+    async def _on_next(self, _: Arguments) -> None:
+        raise Failed(_NO_STEPS)
+
+    _on_stepin = _on_stepout = _on_next
+
+
+def _headline(pause: dict[str, Any]) -> str:
+    left = "" if not pause["remaining"] else f", resumes in {time_left(pause['remaining'])}"
+    label = f": {pause['label']}" if pause["label"] else ""
+    return f"{pause['id']} is paused at {banner.where(pause)}{label}{left}"

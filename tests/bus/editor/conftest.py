@@ -1,0 +1,19 @@
+"""Editors, which end with the test."""
+
+import pytest
+
+from tests.bus.editor.editor import Editor
+
+
+@pytest.fixture
+def editor(station, tmp_path):
+    """Start an editor's `lager dap` with the words of a command line."""
+    started: list[Editor] = []
+
+    def start(*words: str) -> Editor:
+        started.append(Editor(station.env, tmp_path, words))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.close()

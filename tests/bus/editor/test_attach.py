@@ -1,0 +1,196 @@
+"""An editor attaches to a paused script, reads it, and leaves it as it was."""
+
+import pytest
+
+from tests.processes import PATIENCE
+
+SCRIPT = """
+import lager, threading
+end = threading.Event()
+threading.Thread(target=end.wait, name="watcher").start()
+class Meter:
+    def __init__(self):
+        self.range = 10
+    @property
+    def volts(self):
+        print("asked")
+        return 3.3
+def measure(channel):
+    meter = Meter()
+    readings = {"adc1": [1, 2, 3]}
+    lager.pause("is the LED green?", interactive=True, timeout=60)
+    print("limit", channel)
+def test():
+    outer = "of test"
+    measure(7)
+test()
+end.set()
+"""
+
+
+@pytest.fixture
+def stopped(run, editor):
+    """An editor that is attached, and the script."""
+    script = run(SCRIPT)
+    one = editor()
+    one.do("initialize", adapterID="lager")
+    one.event("initialized")
+    one.do("attach")
+    one.do("configurationDone")
+    assert one.event("stopped")["text"] == "is the LED green?"
+    return one, script
+
+
+def top(editor) -> dict:
+    return editor.do("stackTrace", threadId=1)["stackFrames"][0]
+
+
+def variables(editor, reference: int) -> dict[str, dict]:
+    return {one["name"]: one for one in editor.do("variables", variablesReference=reference)["variables"]}
+
+
+def local(editor, frame: int) -> dict[str, dict]:
+    return variables(editor, editor.do("scopes", frameId=frame)["scopes"][0]["variablesReference"])
+
+
+def test_threads_stack_and_variables_are_those_of_the_script(stopped, tmp_path):
+    editor, _ = stopped
+    assert [one["name"] for one in editor.do("threads")["threads"]] == ["MainThread", "watcher"]
+    stack = editor.do("stackTrace", threadId=1)
+    assert [(one["name"], one["line"]) for one in stack["stackFrames"]] == [
+        ("measure", 15), ("test", 19), ("<module>", 20),
+    ]  # fmt: skip
+    assert stack["stackFrames"][0]["source"]["path"].startswith(str(tmp_path))
+    names = local(editor, stack["stackFrames"][0]["id"])
+    assert [*names] == ["channel", "meter", "readings"]
+    readings = variables(editor, names["readings"]["variablesReference"])
+    assert variables(editor, readings["'adc1'"]["variablesReference"])["2"]["value"] == "3"
+    assert local(editor, stack["stackFrames"][1]["id"])["outer"]["value"] == "'of test'"
+
+
+def test_a_property_is_read_only_when_it_is_opened(stopped):
+    editor, _ = stopped
+    meter = variables(editor, local(editor, top(editor)["id"])["meter"]["variablesReference"])
+    assert meter["volts"]["presentationHint"] == {"lazy": True}
+    assert variables(editor, meter["volts"]["variablesReference"])["volts"]["value"] == "3.3"
+
+
+def test_statements_are_evaluated_in_the_frame_that_is_chosen(stopped):
+    editor, _ = stopped
+    inner, outer = (one["id"] for one in editor.do("stackTrace", threadId=1)["stackFrames"][:2])
+    assert editor.do("evaluate", expression="channel * 2", frameId=inner, context="repl")["result"] == "14"
+    assert editor.do("evaluate", expression="outer", frameId=outer, context="watch")["result"] == "'of test'"
+    assert editor.do("evaluate", expression="[1, 2]", context="repl")["indexedVariables"] == 2
+    editor.do("evaluate", expression="print('printed')", context="repl")
+    assert editor.printed("stdout") == "printed\n"
+    failed = editor.ask("evaluate", expression="1/0", context="repl")
+    assert not failed["success"]
+    assert "ZeroDivisionError" in failed["message"]
+
+
+def test_hovering_runs_no_code_and_words_are_completed(stopped):
+    editor, _ = stopped
+    assert editor.do("evaluate", expression="readings['adc1']", context="hover")["result"] == "[1, 2, 3]"
+    assert not editor.ask("evaluate", expression="meter.volts", context="hover")["success"]
+    found = editor.do("completions", text="readi", column=6)["targets"]
+    assert found == [{"label": "readings", "start": 0, "length": 5}]
+
+
+def test_a_long_evaluation_can_be_interrupted(stopped):
+    editor, _ = stopped
+    number = editor.send("evaluate", expression="print('on')\nwhile True: pass", context="repl")
+    editor.event("output", lambda body: body["output"] == "on\n")
+    editor.do("cancel", requestId=number)
+    answer = editor.until(lambda m: m.get("request_seq") == number)
+    assert "KeyboardInterrupt" in answer["message"]
+
+
+def test_continue_resumes_the_script(stopped):
+    editor, script = stopped
+    editor.do("continue", threadId=1)
+    editor.event("continued")
+    assert script.wait(PATIENCE) == 0
+    assert not editor.ask("stackTrace", threadId=1)["success"]
+
+
+def test_leaving_ends_an_evaluation_that_would_not_end(stopped, client):
+    editor, _ = stopped
+    editor.send("evaluate", expression="print('on')\nwhile True: pass", context="repl")
+    editor.event("output", lambda body: body["output"] == "on\n")
+    editor.do("disconnect")
+    assert editor.close() == 0
+    assert [one["label"] for one in client.list()] == ["is the LED green?"]
+    client.call("ContinueAll")
+
+
+@pytest.mark.parametrize("way", ["disconnect", "the end of its input", "a kill"])
+def test_leaving_leaves_the_script_paused(stopped, client, way):
+    editor, _ = stopped
+    (pause,) = client.list()
+    if way == "disconnect":
+        editor.do("disconnect")
+        assert editor.close() == 0
+    elif way == "a kill":
+        editor.process.kill()
+    else:
+        assert editor.close() == 0
+    client.expect("Extended", lambda s: s.args[2]["why"] == "detached")
+    assert [one["id"] for one in client.list()] == [pause["id"]]
+    client.call("Continue", "s", pause["id"])
+
+
+def test_who_resumed_it_is_told_and_the_next_pause_is_shown(run, editor, client):
+    run("import lager\nfor n in range(2): lager.pause(str(n), interactive=True, timeout=60)")
+    one = editor()
+    one.do("initialize")
+    one.do("attach")
+    assert one.event("stopped")["text"] == "0"
+    client.call("Continue", "s", client.list()[0]["id"])
+    one.event("continued")
+    assert "continued" in one.printed("console") or "resumed" in one.printed("console")
+    assert one.event("stopped")["text"] == "1"
+    one.do("continue", threadId=1)
+
+
+def test_an_editor_that_is_there_first_waits_for_the_next_pause(run, editor):
+    one = editor()
+    one.do("initialize")
+    one.do("attach")
+    run("import lager\nlager.pause('now', interactive=True, timeout=60)")
+    assert one.event("stopped")["text"] == "now"
+    one.do("continue", threadId=1)
+
+
+def test_an_id_that_no_pause_has_is_refused(editor):
+    one = editor("12345678")
+    one.do("initialize")
+    refused = one.ask("attach")
+    assert (refused["success"], refused["message"]) == (
+        False, "No paused script has the id 12345678. See: lager breakpoints",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("request_", "why"),
+    [(("scopes", {"frameId": 99}), "does not know that"), (("variables", {}), "not valid"),
+     (("nonsense", {}), "does not know"), (("scopes", "x"), "not valid"),
+     (("next", {"threadId": 1}), "cannot be stepped"),
+     (("attach", {}), "begun already")],
+)  # fmt: skip
+def test_what_cannot_be_done_is_a_sentence(stopped, request_, why):
+    editor, _ = stopped
+    name, arguments = request_
+    editor.raw({"seq": 1000, "type": "request", "command": name, "arguments": arguments})
+    answer = editor.until(lambda m: m.get("request_seq") == 1000)
+    assert not answer["success"]
+    assert why in answer["message"]
+    assert editor.do("evaluate", expression="channel", context="repl")["result"] == "7"
+
+
+@pytest.mark.parametrize(
+    "data", [b"GET / HTTP/1.1\r\n\r\n", b"Content-Length: x\r\n\r\n", b"Content-Length: 3\r\n\r\n[1]"]
+)
+def test_what_is_not_the_protocol_ends_it_with_a_sentence(editor, data):
+    one = editor()
+    one.write(data)
+    assert one.close() == 1

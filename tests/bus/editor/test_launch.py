@@ -1,0 +1,72 @@
+"""An editor starts a script, and stops at its pauses."""
+
+import pytest
+
+SCRIPT = """
+import lager, os, sys
+print("args", sys.argv[1:], os.environ.get("LEVEL"), flush=True)
+print("warned", file=sys.stderr, flush=True)
+lager.pause("check", interactive=True, timeout=60)
+print("went on", os.environ.get("LAGER_NEXT_RUN"), flush=True)
+sys.exit(3)
+"""
+
+
+@pytest.fixture
+def launched(editor, tmp_path):
+    (tmp_path / "check.py").write_text(SCRIPT)
+    one = editor()
+    one.do("initialize")
+    one.do("launch", program="check.py", args=["a", "--env"], env={"LEVEL": "7"}, cwd=str(tmp_path))
+    one.do("configurationDone")
+    assert one.event("stopped")["text"] == "check"
+    return one
+
+
+def test_its_output_its_pause_and_its_exit_code_reach_the_editor(launched):
+    assert "args ['a', '--env'] 7\n" in launched.printed("stdout")
+    assert "warned\n" in launched.printed("stderr")
+    assert launched.do("stackTrace", threadId=1)["stackFrames"][0]["source"]["name"] == "check.py"
+    launched.do("continue", threadId=1)
+    assert launched.event("exited") == {"exitCode": 3}
+    launched.event("terminated")
+    assert "went on None\n" in launched.printed("stdout")
+    assert launched.close() == 0
+
+
+@pytest.mark.parametrize("way", ["disconnect", "terminate", "the end of its input"])
+def test_ending_the_session_ends_the_script(launched, client, way):
+    if way == "the end of its input":
+        assert launched.close() == 0
+    else:
+        launched.do(way)
+    client.expect("Resumed")
+    assert client.list() == []
+
+
+def test_an_editor_may_leave_the_script_paused(launched, client):
+    launched.do("disconnect", terminateDebuggee=False)
+    assert launched.close() == 0
+    assert [one["label"] for one in client.list()] == ["check"]
+    client.call("ContinueAll")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [({}, "names no program"), ({"program": "x.py", "args": "a b"}, "not a list of texts"),
+     ({"program": "x.py", "env": {"A": 1}}, "not a table of texts")],
+)  # fmt: skip
+def test_a_configuration_that_is_not_valid_is_refused(editor, arguments, why):
+    one = editor()
+    one.do("initialize")
+    answer = one.ask("launch", **arguments)
+    assert not answer["success"]
+    assert why in answer["message"]
+
+
+def test_a_script_that_is_not_there_ends_with_its_message(editor, tmp_path):
+    one = editor()
+    one.do("initialize")
+    one.do("launch", program="nothing.py", cwd=str(tmp_path))
+    assert one.event("exited") == {"exitCode": 2}
+    assert "No such file or folder: nothing.py" in one.printed("stderr")
