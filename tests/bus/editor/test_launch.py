@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.bus.editor.editor import Editor
+
 SCRIPT = """
 import lager, os, sys
 print("args", sys.argv[1:], os.environ.get("LEVEL"), flush=True)
@@ -70,3 +72,33 @@ def test_a_script_that_is_not_there_ends_with_its_message(editor, tmp_path):
     one.do("launch", program="nothing.py", cwd=str(tmp_path))
     assert one.event("exited") == {"exitCode": 2}
     assert "No such file or folder: nothing.py" in one.printed("stderr")
+
+
+def test_a_script_is_sent_to_a_box_and_its_files_are_those_of_the_desk(near, station, tmp_path, client):
+    (tmp_path / "check.py").write_text(SCRIPT)
+    one = Editor(station.env, tmp_path)
+    try:
+        one.do("initialize")
+        one.do("launch", program="check.py", box="near", cwd=str(tmp_path))
+        assert one.event("stopped")["text"] == "check"
+        frame = one.do("stackTrace", threadId=1)["stackFrames"][0]
+        assert frame["source"] == {"name": "check.py", "path": str(tmp_path / "check.py")}
+        assert one.do("evaluate", expression="sys.argv[1:]", context="repl")["result"] == "[]"
+        one.do("continue", threadId=1)
+        assert one.event("exited") == {"exitCode": 3}
+    finally:
+        one.close()
+
+
+def test_a_pause_on_a_box_is_attached_to(near, station, tmp_path, run, client):
+    run("import lager\nlager.pause('there', interactive=True, timeout=60)")
+    pause = client.paused()
+    one = Editor(station.env, tmp_path, (pause["id"], "--box", "near"))
+    try:
+        one.do("initialize")
+        one.do("attach")
+        assert one.event("stopped")["text"] == "there"
+        one.do("continue", threadId=1)
+        one.event("continued")
+    finally:
+        assert one.close() == 0
