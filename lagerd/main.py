@@ -22,6 +22,7 @@ from lagerd.breakpoints.interface import Breakpoints
 from lagerd.breakpoints.kept_pauses import KeptPauses
 from lagerd.clients import Clients
 from lagerd.install import commands
+from lagerd.instruments import claims
 from lagerd.instruments.interface import Instruments
 from lagerd.instruments.safe_process import SOCKET, SafeProcess
 from lagerd.log import Unblocking
@@ -92,12 +93,14 @@ def main() -> None:
 
 async def serve(address: str, config_file: Path | None = None) -> int:
     """Serve until SIGTERM (returns 0) or until the bus is lost (returns 1)."""
+    safe_process = SafeProcess(SOCKET if "STATE_DIRECTORY" in os.environ else None)  # which is that of the unit
+    if claims.any_kept(_state_folder()):
+        safe_process.make_ready()
     bus = await Bus.connect(address)
     notifier = sdnotify.SystemdNotifier()
     breakpoints = Breakpoints(bus, Clients(bus), KeptPauses(_runtime_folder() / "pauses"), version=build.release())
     instruments = Instruments(
-        bus, breakpoints.clients, breakpoints.pauses, _runtime_folder() / "leases", _state_folder(),
-        SafeProcess(SOCKET if "STATE_DIRECTORY" in os.environ else None),  # which is that of the unit
+        bus, breakpoints.clients, breakpoints.pauses, _runtime_folder() / "leases", _state_folder(), safe_process,
     )  # fmt: skip
     status = partial(_status, notifier, breakpoints, instruments)
     breakpoints.hooks.instruments = lambda pause: instruments.of(pause.owner)

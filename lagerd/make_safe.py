@@ -1,7 +1,8 @@
 """The process that sets the safe state of an instrument: `python -m lagerd.make_safe`, for lagerd alone.
 
 Its standard input is a socket on which lagerd sends one request, with a copy of the lease. It answers with one line and
-ends. It never runs for longer than _SECONDS, whatever the instrument does, and never switches anything on.
+ends. It never works for longer than _SECONDS, whatever the instrument does, and never switches anything on. lagerd may
+start it before there is a request: it then imports what it will need, and waits. It ends when lagerd closes the socket.
 
 On a box it is the unit lager-safe@.service, which passes --nets-file: only root decides there what is safe. As a child
 of an embedded lagerd it reads the nets file that the holder of the instrument used, as the same user.
@@ -9,11 +10,13 @@ of an embedded lagerd it reads the nets file that the holder of the instrument u
 
 import argparse
 import contextlib
+import faulthandler
+import importlib
 import json
 import os
+import select
 import signal
 import socket
-import sys
 from types import FrameType
 from typing import Any
 
@@ -23,6 +26,10 @@ from lager.instruments import safe_state
 from lager.nets import file as nets_file
 
 _SECONDS = 8.0
+_HARD_SECONDS = 10.0  # where Python itself is stuck in a call
+_AHEAD = (
+    "pyvisa.highlevel", "pyvisa_py.highlevel", "lager.instruments.scpi", "pymodbus.client", "lager.instruments.modbus",
+)  # fmt: skip
 _LONGEST = 1 << 20
 
 
@@ -40,13 +47,27 @@ def main() -> None:
 
 
 def serve(lagerd: socket.socket, path: str | None) -> None:
-    """Answer one request. `path` is the nets file; None for that of the request. Ends the process if lagerd is gone."""
+    """Answer one request, if one comes. `path` is the nets file; None for that of the request."""
+    _import_ahead(lagerd)
     request = read_request(lagerd)
     if request is None:
-        sys.exit(2)
-    done = answer(request, path or request["nets_file"] or NETS_FILE)
+        return  # it was not needed, or lagerd is gone
+    faulthandler.dump_traceback_later(_HARD_SECONDS, exit=True)
+    try:
+        done = answer(request, path or request["nets_file"] or NETS_FILE)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
     with contextlib.suppress(OSError):  # lagerd is gone; the next one asks again
         lagerd.sendall(json.dumps(done).encode() + b"\n")
+
+
+def _import_ahead(lagerd: socket.socket) -> None:
+    """Import what most instruments need, until there is a request."""
+    for name in _AHEAD:
+        if select.select([lagerd], [], [], 0)[0]:
+            return
+        with contextlib.suppress(ImportError):  # an extra that is not installed
+            importlib.import_module(name)
 
 
 def read_request(lagerd: socket.socket) -> dict[str, Any] | None:

@@ -72,6 +72,13 @@ class Claims:
             self._disk.submit(_to_disk, path)
 
 
+def any_kept(folder: Path) -> bool:
+    """Return whether a claim was never released, as far as the folder tells."""
+    with contextlib.suppress(OSError):
+        return any((folder / "claims").iterdir())
+    return False
+
+
 def forget(folder: Path, nets_file: Path) -> None:
     """Remove the records of instruments in a nets file: those of a simulated bench end with it."""
     for kept in (folder / "claims", folder / "quarantine"):

@@ -123,7 +123,7 @@ class Instruments:
             else:
                 self.leases.crash(lease)
         self.marks.refresh_all()
-        self.hooks.changed(len(self.leases))
+        self._changed()
 
     async def close(self) -> None:
         watches = list(self._watches.values())
@@ -159,6 +159,7 @@ class Instruments:
         """Change which nets are made safe if the holder, which calls this, crashes."""
         instrument, nets = call.args
         self.leases.guard(instrument, call.sender, safe_nets({"safe": nets}))
+        self._changed()
         return ()
 
     def ending(self, call: Call) -> Outcome:
@@ -214,6 +215,10 @@ class Instruments:
         details = {**self._details(lease), **more}
         member = {Event.MADE_SAFE: "MadeSafe", Event.QUARANTINED: "Quarantined"}[event]
         self.bus.emit(INSTRUMENTS_PATH, INSTRUMENTS, member, "sa{sv}", lease.instrument, details)
+        self._changed()
+
+    def _changed(self) -> None:
+        self.process.held(any(lease.safe and not lease.making_safe for lease in self.leases))
         self.hooks.changed(len(self.leases))
 
     def _claimed(self, lease: Lease) -> None:
@@ -222,7 +227,7 @@ class Instruments:
             return  # somebody may look each second, and nothing changes by it
         self.bus.emit(INSTRUMENTS_PATH, INSTRUMENTS, "Claimed", "sa{sv}", lease.instrument, self._details(lease))
         self.hooks.record(Event.CLAIMED, lease, None, {})
-        self.hooks.changed(len(self.leases))
+        self._changed()
 
     def _released(self, lease: Lease, reason: str) -> None:
         if watch := self._watches.pop(lease, None):
@@ -233,7 +238,7 @@ class Instruments:
             INSTRUMENTS_PATH, INSTRUMENTS, "Released", "ssa{sv}", lease.instrument, reason, self._details(lease)
         )
         self.hooks.record(Event.RELEASED, lease, None, {"reason": reason})
-        self.hooks.changed(len(self.leases))
+        self._changed()
 
     def _queued(self, lease: Lease) -> None:
         self.bus.emit(INSTRUMENTS_PATH, INSTRUMENTS, "Queued", "sa{sv}", lease.instrument, self._details(lease))

@@ -46,6 +46,7 @@ class MakingSafe:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._process.close()
 
     async def _make_safe(self, lease: Lease, fd: int) -> None:
         try:

@@ -4,14 +4,20 @@ On a box this is the unit lager-safe@.service: systemd starts one for each conne
 child, with the same socket as its standard input. The protocol is one line of JSON each way: the request, which comes
 with a copy of the lease, and the answer. Because of that copy no other process can claim the instrument while this one
 works, even if lagerd dies meanwhile.
+
+Most of the time from a crash to the safe state is the start of this process. So while nets with a safe state are held,
+and for a minute after a crash, one process is kept ready: it has imported what it needs, and waits for the request.
+There is never more than one, it ends with its socket, and it is started only once such a net has been held for a
+moment, not for each short command.
 """
 
 import asyncio
+import contextlib
 import json
 import socket
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +27,8 @@ from lagerd.instruments.lock_files import process_end
 
 SOCKET = Path("/run/lager-safe/socket")
 SECONDS = 10.0
+_HELD_SECONDS = 0.5  # that nets are held before a process is kept ready
+_IDLE_SECONDS = 60.0  # that it is kept ready after they were released, or made safe
 _LONGEST = 1 << 20
 
 
@@ -42,12 +50,46 @@ class SafetyAnswer:
         return " ".join(f"{net}: {reason}" for net, reason in self.nets.items() if reason)
 
 
+@dataclass(frozen=True)
+class Started:
+    """A process that has been started, and the socket to it."""
+
+    ours: socket.socket
+    child: "subprocess.Popen[bytes] | None"
+
+    def is_alive(self) -> bool:
+        try:
+            return bool(self.ours.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+
+
 class SafeProcess:
     """`unit` is the socket of the unit; None starts a child, which reads the nets file of the holder."""
 
     def __init__(self, unit: Path | None) -> None:
         self._unit = unit
+        self._ready: Started | None = None
+        self._held = self._closed = False
+        self._timer: asyncio.TimerHandle | None = None
         self._reaping: set[asyncio.Task[None]] = set()
+
+    def held(self, held: bool) -> None:
+        """Nets with a safe state are held now, or no longer."""
+        if held != self._held:
+            self._held = held
+            if held:
+                self._later(_HELD_SECONDS, self.make_ready)
+            else:
+                self._later(_IDLE_SECONDS, self._end_ready)
+
+    def close(self) -> None:
+        """End the process that is ready; one at work continues."""
+        self._closed = True
+        self._stop_timer()
+        self._end_ready()
 
     async def make_safe(self, lease: Lease, fd: int, *, off: bool = False, nets: tuple[str, ...] = ()) -> SafetyAnswer:
         """Make the nets of a crashed lease safe, or with `off` switch off those named or all of the instrument.
@@ -62,14 +104,20 @@ class SafeProcess:
             "nets_file": lease.nets_file,
         }
         try:
-            return read_answer(asked, await self._ask(request, fd))
+            answer = read_answer(asked, await self._ask(request, fd))
+            if not (off or self._closed):
+                self.make_ready()
+                if not self._held:
+                    self._later(_IDLE_SECONDS, self._end_ready)
+            return answer
         except TimeoutError:
             return SafetyAnswer(dict.fromkeys(asked or [lease.name], f"This took more than {SECONDS:g} s."), {})
         except (OSError, ValueError) as error:
             return SafetyAnswer(dict.fromkeys(asked or [lease.name], f"This failed: {error}."), {}, died=True)
 
     async def _ask(self, request: dict[str, Any], fd: int) -> bytes:
-        ours, child = self._connected()
+        process = self._taken()
+        ours, child = process.ours, process.child
         try:
             socket.send_fds(ours, [json.dumps(request).encode() + b"\n"], [fd] if fd >= 0 else [])
             ours.setblocking(False)
@@ -80,11 +128,45 @@ class SafeProcess:
                 child.kill()
             raise
         finally:
-            ours.close()
-            if child is not None:
-                self._reap(child)
+            self._end(process)
 
-    def _connected(self) -> "tuple[socket.socket, subprocess.Popen[bytes] | None]":
+    def _taken(self) -> Started:
+        """Return the process that is ready, or a new one. Raises OSError."""
+        ready, self._ready = self._ready, None
+        if ready is not None and ready.is_alive():
+            return ready
+        if ready is not None:
+            self._end(ready)
+        return self._started()
+
+    def make_ready(self) -> None:
+        """Start a process that will be needed soon, unless there is one."""
+        if self._ready is not None and not self._ready.is_alive():
+            self._end_ready()
+        if self._ready is None:
+            with contextlib.suppress(OSError):  # then it is started when it is needed, or that says why not
+                self._ready = self._started()
+
+    def _end_ready(self) -> None:
+        if self._ready is not None:
+            self._end(self._ready)
+            self._ready = None
+
+    def _end(self, process: Started) -> None:
+        process.ours.close()
+        if process.child is not None:
+            self._reap(process.child)
+
+    def _later(self, seconds: float, what: Callable[[], None]) -> None:
+        self._stop_timer()
+        self._timer = asyncio.get_running_loop().call_later(seconds, what)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _started(self) -> Started:
         if self._unit is not None:
             ours = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
             try:
@@ -92,13 +174,14 @@ class SafeProcess:
             except OSError:
                 ours.close()
                 raise
-            return ours, None
+            return Started(ours, None)
         ours, theirs = socket.socketpair()
         command = [sys.executable, "-P", "-m", "lagerd.make_safe"]
         with theirs:
             try:
                 null = subprocess.DEVNULL
-                return ours, subprocess.Popen(command, stdin=theirs.fileno(), stdout=null, start_new_session=True)
+                child = subprocess.Popen(command, stdin=theirs.fileno(), stdout=null, start_new_session=True)
+                return Started(ours, child)
             except OSError:
                 ours.close()
                 raise

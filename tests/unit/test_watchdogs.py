@@ -312,6 +312,7 @@ def test_after_a_crash_the_outputs_that_a_watchdog_guards_go_off_and_a_clear_res
     holding = holdings.held(supply.config.instrument.key)
     assert holding is not None
     holding.crash()
+    supply.close()
     clock.go_on(30)
     assert supply_is_on(simulated)
     clock.go_on(1)

@@ -32,6 +32,9 @@ class SafeBench:
             line.sendall(question.encode() + b"\n")
             return line.makefile().readline().strip()
 
+    def tell(self, instrument: str, command: str) -> None:
+        self.ask(instrument, f"{command};*OPC?")
+
     def is_on(self, channel: int = 1) -> bool:
         return {"ON": True, "OFF": False}[self.ask("psu1", f":OUTP? CH{channel}")]
 

@@ -1,0 +1,123 @@
+"""The process that makes an instrument safe: one is kept ready while nets with a safe state are held, and only then."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from lagerd.instruments import safe_process
+from lagerd.instruments.leases import Lease
+from lagerd.instruments.lock_files import process_end
+from lagerd.instruments.safe_process import SafeProcess
+
+LEASE = Lease(
+    "psu1", "psu1", "out", "", "", owner=":1.1", uid=0, user="root", pid=0, since=time.time(),
+    safe=("out",), nets_file="/nowhere/nets.toml",
+)  # fmt: skip
+
+
+@asynccontextmanager
+async def process() -> AsyncIterator[SafeProcess]:
+    found = SafeProcess(None)
+    try:
+        yield found
+    finally:
+        found.close()
+        await asyncio.gather(*found._reaping)
+
+
+async def started(found: SafeProcess) -> int:
+    while found._ready is None:
+        await asyncio.sleep(0)
+    assert found._ready.child is not None
+    return found._ready.child.pid
+
+
+async def told(found: SafeProcess) -> None:
+    answer = await found.make_safe(LEASE, -1)
+    assert not answer.died
+    assert answer.why.startswith("out: There is no nets file at /nowhere/nets.toml")
+
+
+def in_a_loop(test: Callable[[], Awaitable[None]]) -> None:
+    async def limited() -> None:
+        async with asyncio.timeout(60):
+            await test()
+
+    asyncio.run(limited())
+
+
+@pytest.fixture(autouse=True)
+def no_delay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(safe_process, "_HELD_SECONDS", 0.0)
+
+
+def test_one_process_is_ready_and_is_replaced_once_it_is_used() -> None:
+    async def test() -> None:
+        async with process() as found:
+            found.held(True)
+            first = await started(found)
+            await asyncio.gather(told(found), told(found))  # the second one starts one of its own
+            await process_end(first)
+            last = await started(found)
+            assert last != first
+        await process_end(last)
+
+    in_a_loop(test)
+
+
+def test_a_process_that_died_before_it_was_needed_is_replaced() -> None:
+    async def test() -> None:
+        async with process() as found:
+            found.held(True)
+            first = await started(found)
+            os.kill(first, signal.SIGKILL)
+            await process_end(first)
+            await told(found)
+
+    in_a_loop(test)
+
+
+def test_a_short_use_starts_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(safe_process, "_HELD_SECONDS", 3600.0)
+
+    async def test() -> None:
+        async with process() as found:
+            found.held(True)
+            found.held(False)
+            await asyncio.sleep(0)
+            assert found._ready is None
+
+    in_a_loop(test)
+
+
+def test_the_process_ends_some_time_after_the_last_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(safe_process, "_IDLE_SECONDS", 0.0)
+
+    async def test() -> None:
+        async with process() as found:
+            found.held(True)
+            first = await started(found)
+            found.held(False)
+            await process_end(first)
+            assert found._ready is None
+
+    in_a_loop(test)
+
+
+def test_the_process_ends_with_lagerd() -> None:
+    """A lagerd that is killed closes nothing but what the kernel closes for it."""
+
+    async def test() -> None:
+        async with process() as found:
+            found.held(True)
+            first = await started(found)
+            assert found._ready is not None
+            found._ready.ours.close()
+            await process_end(first)
+
+    in_a_loop(test)
