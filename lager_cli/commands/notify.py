@@ -2,10 +2,14 @@
 
 import asyncio
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from lager_cli.display import output
+
+if TYPE_CHECKING:
+    from lager_cli.notify.config import NotifyConfig
 
 _config = click.option(
     "--config",
@@ -35,11 +39,19 @@ def notify(context: click.Context, here: bool, file: Path | None) -> None:
         return
     if not here:
         raise click.UsageError("On a box, lager-notify.service does this. To run it in this terminal, add --here.")
-    from lager_cli.notify import config, sender
+    from lager_cli.notify import sender
     from lager_cli.notify.notifier import Notifier
 
     sender.require_apprise()
-    asyncio.run(Notifier(config.load(file)).run())
+    asyncio.run(Notifier(_load(file)).run())
+
+
+def _load(file: Path | None) -> "NotifyConfig":
+    from lager_cli.notify import config
+
+    if warning := config.others_read(file):
+        output.note(warning)
+    return config.load(file)
 
 
 @notify.command()
@@ -53,11 +65,11 @@ def test(context: click.Context, file: Path | None) -> int:
       sudo lager notify test
       lager notify test --config notify.toml
     """
-    from lager_cli.notify import config, notifier, sender
+    from lager_cli.notify import notifier, sender
 
     sender.require_apprise()
     assert context.parent is not None
-    outcomes = asyncio.run(notifier.test(config.load(file or context.parent.params["file"])))
+    outcomes = asyncio.run(notifier.test(_load(file or context.parent.params["file"])))
     for target, why in outcomes:
         if why:
             output.note(f"{target.name} failed: {why}")

@@ -71,6 +71,16 @@ def default_path() -> Path:
     return copy if os.path.isabs(folder) and copy.exists() else PATH
 
 
+def others_read(path: Path | None) -> str:
+    """Return what to say if every user can read the file; "" if not."""
+    shown = PATH if path is None else path
+    try:
+        is_open = shown.stat().st_mode & 0o004
+    except OSError:
+        return ""
+    return f"every user can read {shown}, which has passwords. Type: chmod 600 {shown}" if is_open else ""
+
+
 def load(path: Path | None = None) -> NotifyConfig:
     """Read the file, [default: /etc/lager/notify.toml]. Raises ConfigError that names every mistake."""
     shown = PATH if path is None else path

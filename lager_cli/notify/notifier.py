@@ -9,8 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lager.bus import address
 from lager.bus.facade import Bus, Signal
-from lager.contract import INSTRUMENTS, INSTRUMENTS_PATH
+from lager.contract import BREAKPOINTS, INSTRUMENTS, INSTRUMENTS_PATH
 from lager.errors import LagerError
 from lager_cli.display import output
 from lager_cli.follower import Change, Following
@@ -21,6 +22,7 @@ from lager_cli.notify.ledger import Ledger
 from lager_cli.notify.notices import Notice, Words
 from lager_cli.notify.outbox import Outbox
 from lager_cli.notify.rules import Rules
+from lager_cli.notify.send_process import UNKNOWN
 from lager_cli.notify.sender import Sender
 
 if TYPE_CHECKING:
@@ -75,8 +77,8 @@ class Notifier:
 
     async def _check(self) -> None:
         """Raise ConfigError if apprise does not know a URL."""
-        answers = await asyncio.gather(*(sender.check() for sender in self._senders.values()))
-        wrong = [f"{target.name} is {why}" for target, why in zip(self._senders, answers, strict=True) if why]
+        known = await asyncio.gather(*(sender.check() for sender in self._senders.values()))
+        wrong = [f"{target.name} is {UNKNOWN}" for target, knows in zip(self._senders, known, strict=True) if not knows]
         if wrong:
             raise ConfigError(f"{'; '.join(wrong)}.", "Fix it, then try: lager notify test")
 
@@ -108,12 +110,10 @@ class Notifier:
     def _changed(self, change: Change | None) -> None:
         if change is not None:
             self._rules.changed(change)
-        elif self._following.problem:
-            output.note(self._following.problem)
-            self._systemd.notify(f"STATUS={self._following.problem}")
-        elif self._following.listed:
-            self._systemd.notify(f"READY=1\nSTATUS=tells {len(self._outboxes)} of what happens on this bench")
-            output.note(f"telling {', '.join(target.name for target in self._outboxes)}")
+            return
+        status = self._following.problem or f"telling {', '.join(target.name for target in self._outboxes)}"
+        output.note(status)
+        self._systemd.notify(f"READY=1\nSTATUS={status}")
 
     async def _with_instruments(self, bus: Bus) -> None:
         def owned(owner: str) -> None:
@@ -122,6 +122,8 @@ class Notifier:
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
 
+        if address.choose().embedded:  # its lagerd starts at the first call, and on a box it may have been stopped
+            await bus.start_service(BREAKPOINTS)
         await bus.subscribe(INSTRUMENTS, {"Quarantined": self._quarantined})
         await bus.follow(INSTRUMENTS, owned)
 
@@ -137,7 +139,7 @@ class Notifier:
     async def _finish_sending(self) -> None:
         """Wait until what is being sent is delivered, so that it is not sent again by the next notifier."""
         ends = asyncio.get_running_loop().time() + _LAST_SECONDS
-        while any(box.sending for box in self._outboxes.values()) and asyncio.get_running_loop().time() < ends:
+        while any(box.is_sending for box in self._outboxes.values()) and asyncio.get_running_loop().time() < ends:
             await asyncio.sleep(0.02)
 
 

@@ -5,9 +5,9 @@ that a thousand pauses are about a dozen messages. Nothing is told twice.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from lager_cli.notify.config import Limits
 from lager_cli.notify.notices import Notice
@@ -15,6 +15,7 @@ from lager_cli.notify.notices import Notice
 DELAYS = (2.0, 10.0, 30.0, 60.0)  # seconds before the next try; the last one repeats
 _MINUTE = 60.0
 
+_Key = tuple[str, str]
 Deliver = Callable[[Sequence[Notice]], Awaitable[str]]
 Outcome = Callable[[Sequence[Notice], str], None]
 
@@ -45,65 +46,69 @@ class Outbox:
         self._deliver = deliver
         self._still_true = still_true
         self._delivered, self._failed, self._given_up = delivered, failed, given_up
-        self._waiting: deque[_Waiting] = deque()
+        self._waiting: dict[_Key, _Waiting] = {}
+        self._sending: dict[_Key, _Waiting] = {}
         self._filled = asyncio.Event()
         self._room = float(limits.messages)
         self._room_at = asyncio.get_running_loop().time()
         self._failures = 0
-        self.sending = False
+
+    @property
+    def is_sending(self) -> bool:
+        """Whether a message is on its way."""
+        return bool(self._sending)
 
     def put(self, notice: Notice) -> None:
-        """Add a notice; `run` delivers it."""
-        self._waiting.append(_Waiting(notice))
-        self._filled.set()
+        """Add a notice, unless it waits already, as that of a pause which was thought lost; `run` delivers it."""
+        key = notice.event, notice.key
+        if key not in self._waiting and key not in self._sending:
+            self._waiting[key] = _Waiting(notice)
+            self._filled.set()
 
     async def run(self) -> None:
         """Deliver until cancelled."""
         while True:
             await self._filled.wait()
             await self._until_room()
-            batch = self._take()
-            if batch:
-                await self._try(batch)
+            self._sending = self._take()
+            if self._sending:
+                await self._try([one.notice for one in self._sending.values()])
 
-    async def _try(self, batch: list[_Waiting]) -> None:
-        notices = [one.notice for one in batch]
-        self.sending = True
-        try:
-            why = await self._deliver(notices)
-            if not why:
-                self._delivered(notices)
-        finally:
-            self.sending = False
+    async def _try(self, notices: Sequence[Notice]) -> None:
+        why = await self._deliver(notices)
         self._room -= 1
-        if not why:
+        if why:
+            self._failures += 1
+            self._keep(notices, why)
+            await asyncio.sleep(DELAYS[min(self._failures, len(DELAYS)) - 1])
+        else:
             self._failures = 0
-            return
-        self._failures += 1
-        for one in batch:
+            self._delivered(notices)
+            self._sending = {}
+
+    def _keep(self, notices: Sequence[Notice], why: str) -> None:
+        """Put what was not delivered back, in front of what came meanwhile, and report what is not tried again."""
+        for one in self._sending.values():
             one.tries += 1
-        over = [one.notice for one in batch if one.tries >= self._limits.tries]
+        again = {key: one for key, one in self._sending.items() if one.tries < self._limits.tries}
+        over = [one.notice for key, one in self._sending.items() if key not in again]
         if over:
             self._given_up(over, why)
-        elif any(one.tries == 1 for one in batch):
+        elif any(one.tries == 1 for one in again.values()):
             self._failed(notices, why)
-        self._put_back([one for one in batch if one.tries < self._limits.tries])
-        await asyncio.sleep(DELAYS[min(self._failures, len(DELAYS)) - 1])
-
-    def _put_back(self, batch: list[_Waiting]) -> None:
-        self._waiting.extendleft(reversed(batch))
-        if batch:
+        self._waiting, self._sending = again | self._waiting, {}
+        if self._waiting:
             self._filled.set()
 
-    def _take(self) -> list[_Waiting]:
+    def _take(self) -> "dict[_Key, _Waiting]":
         """Return what the next message is about: one notice, or all if only one more message is allowed now."""
-        self._waiting = deque(one for one in self._waiting if self._still_true(one.notice))
+        waiting = {key: one for key, one in self._waiting.items() if self._still_true(one.notice)}
         together = (bool(self._limits.messages) and self._room < 2) or self._failures > 0
-        count = len(self._waiting) if together else 1
-        batch = [self._waiting.popleft() for _ in range(min(count, len(self._waiting)))]
+        taken = waiting if together else dict(islice(waiting.items(), 1))
+        self._waiting = {key: one for key, one in waiting.items() if key not in taken}
         if not self._waiting:
             self._filled.clear()
-        return batch
+        return taken
 
     async def _until_room(self) -> None:
         """Wait until one more message is allowed: at most `messages` at once, and as many in a minute."""

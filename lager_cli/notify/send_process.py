@@ -17,7 +17,7 @@ import sys
 from typing import Any, TextIO
 from urllib.parse import unquote
 
-_UNKNOWN = "not a URL that apprise knows, or a part of it is missing"
+UNKNOWN = "not a URL that apprise knows, or a part of it is missing"
 _ERRNO = re.compile(r"\[Errno -?\d+\] ([\w ]+)")
 _LONGEST = 200
 _HIDDEN = "***"
@@ -61,7 +61,7 @@ def _send(request: dict[str, str], said: "_Said") -> str:
 
     service = apprise.Apprise.instantiate(request["url"], suppress_exceptions=True)
     if service is None:
-        return _UNKNOWN
+        return UNKNOWN
     if "title" not in request:
         return ""
     one = apprise.Apprise()

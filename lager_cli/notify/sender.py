@@ -12,6 +12,7 @@ from typing import Any
 from lager import system
 from lager.errors import LagerError
 from lager_cli.notify.config import Target
+from lager_cli.notify.send_process import UNKNOWN
 
 _IDLE = 60.0  # seconds after which the process ends
 _START = 60.0  # seconds until it is ready, on a busy machine
@@ -38,11 +39,11 @@ class Sender:
 
     async def send(self, title: str, body: str) -> str:
         """Send a message. Return "" if the service took it, else why not. Takes at most the timeout."""
-        return await self._ask({"url": self._target.url, "title": title, "body": body})
+        return await self._ask({"url": self._target.url, "title": title, "body": body}, self._timeout)
 
-    async def check(self) -> str:
-        """Return "" if apprise knows the URL, else what is wrong. Nothing is sent."""
-        return await self._ask({"url": self._target.url})
+    async def check(self) -> bool:
+        """Return whether apprise can use the URL; also True if that cannot be found out now. Nothing is sent."""
+        return await self._ask({"url": self._target.url}, _START) != UNKNOWN
 
     async def aclose(self) -> None:
         """End the process."""
@@ -54,17 +55,17 @@ class Sender:
                 process.kill()
             await process.wait()
 
-    async def _ask(self, request: dict[str, str]) -> str:
+    async def _ask(self, request: dict[str, str], timeout: float) -> str:
         if self._idle is not None:
             self._idle.cancel()
         try:
             async with asyncio.timeout(_START):
                 process = await self._ready()
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(timeout):
                 answer = await _exchange(process, request)
         except TimeoutError:
             await self.aclose()
-            return f"no answer within {self._timeout:g} s"
+            return f"no answer within {timeout:g} s"
         except (OSError, ValueError):
             await self.aclose()
             return "the process that sends messages ended"

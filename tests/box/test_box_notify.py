@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from people import NAME, PATH, call, paused
+from people import INSTRUMENTS, INSTRUMENTS_PATH, NAME, PATH, call, paused
 
 from tests.documents import Step, play
 
@@ -55,6 +55,21 @@ def test_without_a_configuration_it_is_enabled_and_stays_off(box):
     assert state(box, "ActiveState", "ConditionResult") == ["inactive", "no"]
 
 
+def test_it_starts_while_lagerd_is_stopped_and_leaves_it_stopped(box, receiver):
+    box.write(CONFIG, f'urls = ["{receiver.url}"]\n', mode=0o600)
+    box.run("systemctl", "stop", "lagerd")
+    try:
+        box.run("systemctl", "start", "lager-notify")
+        assert state(box, "ActiveState", "StatusText") == ["active", "lagerd is down; waiting for it."]
+        assert box.run("systemctl", "is-active", "lagerd", check=False).stdout == "inactive\n"
+    finally:
+        box.run("systemctl", "start", "lagerd")
+    with (script := paused(box, "alice")).process:
+        receiver.until(rf"got lager: paused: .*{script.id}")
+        call(box, "alice", "Continue", "s", script.id)
+        script.goes_on()
+
+
 def test_the_page_switches_it_on_and_people_are_told(box, receiver):
     def run(step: Step) -> tuple[int, str, str]:
         command = step.command.removeprefix("sudo ")
@@ -91,6 +106,7 @@ def test_the_page_switches_it_on_and_people_are_told(box, receiver):
 def test_it_may_only_listen(box):
     become = ["setpriv", "--reuid=lager-notify", "--regid=lager-notify", "--clear-groups", "busctl", "call"]
     box.run(*become, NAME, PATH, NAME, "List")
+    box.run(*become, INSTRUMENTS, INSTRUMENTS_PATH, INSTRUMENTS, "List")
     for member, words in (("ContinueAll", ()), ("Continue", ("s", "abcd")), ("Identify", ("s", "cli"))):
         refused = box.run(*become, NAME, PATH, NAME, member, *words, check=False)
         assert "ccess denied" in refused.stderr

@@ -91,6 +91,15 @@ def test_the_service_reads_the_copy_that_systemd_made_and_names_the_file(tmp_pat
         load()
 
 
+@pytest.mark.parametrize(("mode", "said"), [(0o600, False), (0o640, False), (0o644, True)])
+def test_a_file_that_every_user_can_read_is_pointed_out(tmp_path, mode, said):
+    file = tmp_path / "notify.toml"
+    file.touch()
+    file.chmod(mode)
+    assert bool(config.others_read(file)) is said
+    assert config.others_read(tmp_path / "missing") == ""
+
+
 @pytest.mark.parametrize(
     ("url", "said"),
     [

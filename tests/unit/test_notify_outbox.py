@@ -128,6 +128,16 @@ def test_what_is_over_is_not_sent(soon):
     assert play(Limits(), [], 2, three).messages == [["1"], ["3"]]
 
 
+def test_a_notice_that_waits_already_is_not_added(soon):
+    async def twice(post):
+        for number in (1, 2, 1, 2):
+            post.box.put(notice(number))
+        await post.until(1)
+        post.box.put(notice(1))
+
+    assert play(Limits(), ["500"], 2, twice).messages == [["1"], ["1", "2"]]
+
+
 TARGETS = [Target(1, "json://a"), Target(2, "json://b")]
 
 

@@ -8,6 +8,7 @@ import shutil
 import signal
 import stat
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -342,3 +343,16 @@ def test_a_user_id_without_a_name_gets_a_clear_error(home, words):
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("lager: The user id 54321 has no entry in passwd, and D-Bus needs one. Add a user")
     assert done.stderr.count("\n") == 1
+
+
+def test_people_are_told_of_pauses_on_the_embedded_bus(home):
+    server = home.start(sys.executable, str(Path(__file__).parents[1] / "notify" / "receiver.py"), "0", "take")
+    port = server.out.expect("\n").split()[1]
+    (home.root / "notify.toml").write_text(f'urls = ["json://127.0.0.1:{port}"]\n')
+    notifier = home.start(LAGER, "notify", "--here", "--config", "notify.toml")
+    notifier.err.expect("lager: telling url 1 (json)")
+    script = home.script()
+    id = script.err.expect("\n  id ") and script.err.expect("\n").split()[0]
+    assert f"lager python --continue {id}" in server.out.expect("\n")
+    assert home.lager("continue", id).returncode == 0
+    script.out.expect("went on")

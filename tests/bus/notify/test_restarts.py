@@ -84,7 +84,7 @@ def test_only_one_notifier_runs(notifier, receiver, lager, configured):
     notifier(there.url)
     second = lager("notify", "--here", "--config", configured(there.url))
     assert second.returncode == 1
-    assert second.stderr == "lager: lager notify is running already. End the other one first.\n"
+    assert second.stderr.endswith("\nlager: lager notify is running already. End the other one first.\n")
 
 
 def test_signals_of_others_tell_nobody(notifier, receiver, run, client):
