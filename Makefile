@@ -6,6 +6,7 @@
 # make test-slow  repetitions, stress and random search
 # make fuzz       random search by every property, for SECONDS from SEED on
 # make mutants    changes one thing at a time where a bench can be hurt, and prints what no test notices; MODULE=…
+# make vsix    the extension for VS Code, as a file to install; VSIX=FILE
 # make bench   measurements; BENCH=--help says what it may be told
 # make coverage   what the tests run of the product, its subprocesses included; with a Python of 3.12 or later, since
 #                 3.11 has one tracer alone, which interrupts and --pause-on-error disturb
@@ -14,6 +15,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 WORKERS ?= 4
+VSIX ?= dist/lager-bench.vsix
 
 # With it, each of the thousands of processes that the tests start would compile lager anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -22,7 +24,7 @@ DEMO_NEEDS = dbus-daemon:dbus-daemon
 TEST_NEEDS = $(DEMO_NEEDS) git:git busctl:systemd systemd-nspawn:systemd-container dbus-send:dbus-bin pkcheck:polkitd ssh:openssh-client sshd:openssh-server ip:iproute2 strace:strace zsh:zsh fish:fish lsusb:usbutils
 
 .DELETE_ON_ERROR:
-.PHONY: demo test test-variants again test-slow fuzz mutants bench stress coverage check clean needs-demo needs-test
+.PHONY: demo test test-variants again test-slow fuzz mutants bench stress coverage check vsix clean needs-demo needs-test needs-slow
 
 demo: $(VENV)/demo
 	$(VENV)/bin/lager python examples/inspect_bench.py
@@ -36,7 +38,7 @@ test-variants: $(VENV)/test needs-test
 again: $(VENV)/test needs-test
 	$(VENV)/bin/pytest -n 1 --dist loadgroup -m "not slow" -p no:randomly --last-failed --last-failed-no-failures none
 
-test-slow: $(VENV)/test needs-test
+test-slow: $(VENV)/test needs-test needs-slow $(VENV)/node
 	$(VENV)/bin/pytest -n 2 --dist loadgroup -m slow $(if $(SEED),-p randomly --randomly-seed=$(SEED)) $(TESTS)
 
 fuzz: $(VENV)/test needs-test
@@ -60,8 +62,16 @@ stress: $(VENV)/test needs-test
 check: $(VENV)/test
 	$(VENV)/bin/pytest -q tests/unit/test_checks.py
 
+vsix:
+	@mkdir -p $(dir $(VSIX))
+	$(PYTHON) editors/package_vsix.py $(VSIX)
+
 clean:
 	rm -rf $(VENV) build dist
+
+# VS Code's own test client for debug adapters.
+$(VENV)/node: | $(VENV)/bin/python needs-slow
+	npm install --silent --no-audit --no-fund --prefix $@ @vscode/debugadapter-testsupport@1.68.0
 
 $(VENV)/demo: pyproject.toml | $(VENV)/bin/python needs-demo
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable .
@@ -79,6 +89,9 @@ $(VENV)/bin/python:
 
 needs-demo:
 	@$(call need,$(DEMO_NEEDS))
+
+needs-slow:
+	@$(call need,node:nodejs npm:npm)
 
 needs-test:
 	@$(call need,$(TEST_NEEDS))

@@ -1,0 +1,70 @@
+"""The extension for VS Code: its package, its logic in plain Node, and the adapter under VS Code's own test client."""
+
+import json
+import re
+import shutil
+import subprocess
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests import needs
+from tests.documents import ROOT
+from tests.processes import LAGER
+
+EXTENSION = ROOT / "editors" / "vscode"
+CLIENT = ROOT / ".venv" / "node"
+TWICE = """
+import lager
+lager.pause("first", interactive=True, timeout=60)
+lager.pause("second", interactive=True, timeout=60)
+"""
+
+
+def _need_node() -> None:
+    there = shutil.which("node") and CLIENT.exists()
+    needs.nothing_more("" if there else "VS Code's test client is missing. Install it with: make .venv/node")
+
+
+def test_the_package_has_what_the_extension_needs(tmp_path):
+    for name in ("a.vsix", "b.vsix"):
+        subprocess.run(["make", "-s", "vsix", f"VSIX={tmp_path / name}"], cwd=ROOT, check=True)
+    assert (tmp_path / "a.vsix").read_bytes() == (tmp_path / "b.vsix").read_bytes()
+    with zipfile.ZipFile(tmp_path / "a.vsix") as package:
+        names = package.namelist()
+        about = json.loads(package.read("extension/package.json"))
+    assert names[:2] == ["extension.vsixmanifest", "[Content_Types].xml"]
+    assert f"extension/{Path(about['main']).name}" in names
+    sources = "".join((EXTENSION / name).read_text() for name in ("extension.js", "bench.js"))
+    for module in re.findall(r'require\("\./(\w+)"\)', sources):
+        assert f"extension/{module}.js" in names
+    for command in about["contributes"]["commands"]:
+        assert f'register("{command["command"]}"' in sources
+
+
+def test_its_version_is_that_of_lager():
+    about = json.loads((EXTENSION / "package.json").read_text())
+    assert f'version = "{about["version"]}"' in (ROOT / "pyproject.toml").read_text()
+
+
+@pytest.mark.slow
+def test_its_logic_runs_in_plain_node(own_station, tmp_path):
+    _need_node()
+    (tmp_path / "twice.py").write_text(TWICE)
+    env = {**own_station.env, "LAGER": LAGER, "PAUSED": str(tmp_path / "twice.py")}
+    ran = subprocess.run(
+        ["node", "--test", "test/"], cwd=EXTENSION, env=env, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+@pytest.mark.slow
+def test_the_adapter_passes_the_test_client_of_vs_code(own_station, tmp_path):
+    _need_node()
+    (tmp_path / "twice.py").write_text(TWICE)
+    env = {**own_station.env, "LAGER": LAGER, "NODE_PATH": str(CLIENT / "node_modules")}
+    script = Path(__file__).with_name("debug_client.js")
+    ran = subprocess.run(["node", script, tmp_path], env=env, capture_output=True, text=True, timeout=120, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "launched, stopped twice, ended" in ran.stdout
