@@ -29,8 +29,9 @@ def main() -> None:
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 1)  # where a plugin may print
     os.dup2(null, 2)
-    import apprise  # noqa: F401
+    import apprise
 
+    apprise.Apprise.instantiate("json://localhost")  # which imports every plugin
     _write(answers, {"ready": True})
     for line in sys.stdin:
         _write(answers, _answer(json.loads(line)))

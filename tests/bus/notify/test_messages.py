@@ -155,7 +155,7 @@ def test_without_a_limit_each_of_many_pauses_is_one_message(notifier, receiver, 
 @pytest.mark.parametrize("mode", ["hang", "trickle", "refuse"])
 def test_a_dead_webhook_delays_nothing_and_is_given_up(notifier, receiver, run, client, mode):
     dead, alive = receiver(mode), receiver()
-    notes = notifier(dead.url, alive.url, more="[limits]\ntries = 2\ntimeout = 1")
+    notes = notifier(dead.url, alive.url, more="[limits]\ntries = 2\ntimeout = 2")
     script = run(PAUSE.format(timeout=300))
     id = client.paused()["id"]
     assert f"--continue {id}" in alive.next()["message"]
