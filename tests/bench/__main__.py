@@ -16,7 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from tests.bench import box, crowded, floods, many, remote, rows, safety, through
+from tests.bench import box, crowded, editors, floods, many, remote, rows, safety, through
 from tests.bench.figures import Row, markdown, table
 from tests.bench.plot import svg
 from tests.bench.scale import FULL, QUICK, TINY, Scale
@@ -47,6 +47,7 @@ GROUPS: dict[str, Callable[[Station, Scale], Iterator[Row]]] = {
     "consoles": many.consoles,
     "claims": many.claims,
     "through": through.rows,
+    "editors": editors.rows,
     "processes": rows.processes,
     "safety": safety.rows,
     "remote": remote.rows,
