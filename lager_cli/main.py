@@ -32,6 +32,7 @@ _COMMANDS = {
         "List the instruments in use, and who holds them.",
     ),
     "kill": ("lager_cli.commands.short", "kill", "End a run and everything it started."),
+    "log": ("lager_cli.commands.log", "log", "Read nets again and again, and show or keep what they measure."),
     "off": ("lager_cli.commands.off", "off", "Switch off the outputs of the bench now."),
     "nets": ("lager_cli.commands.nets", "nets", "List, check and import the nets of this bench."),
     "notify": ("lager_cli.commands.notify", "notify", "Tell people who are away what happens on the bench."),

@@ -27,6 +27,20 @@ def say(text: str) -> None:
     click.echo(text)
 
 
+def say_now(text: str) -> None:
+    """Print a line for a program that waits for it."""
+    click.echo(text)
+    sys.stdout.flush()
+
+
+def redraw(lines: Sequence[str], before: int) -> None:
+    """Draw lines on the terminal in the place of the `before` lines above the cursor."""
+    up = f"\x1b[{before}A" if before else ""
+    # Each line anew and up to its end, and nothing of a longer drawing below.
+    click.echo(up + "".join(f"\r{line}\x1b[K\n" for line in lines) + "\x1b[J", nl=False, color=True)
+    sys.stdout.flush()
+
+
 def line(text: str, width: int) -> None:
     """Print a line, cut at `width` columns, without characters that control the terminal."""
     click.echo(_cut(text, width))

@@ -88,6 +88,14 @@ def nets(*types: "NetType") -> Completer:
     return complete
 
 
+def readable(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete the names of nets that have a reading."""
+    from lager.nets.actions import look
+
+    found = [net for net in _quietly(_nets) if look(net.type)]
+    return _items(incomplete, ((net.name, str(net.instrument)) for net in found))
+
+
 def _items(incomplete: str, found: Iterable[tuple[str, str]]) -> list[CompletionItem]:
     return [CompletionItem(value, help=printable(text, 80)) for value, text in found if value.startswith(incomplete)]
 

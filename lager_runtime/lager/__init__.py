@@ -24,8 +24,19 @@ if TYPE_CHECKING:
 
     from lager.errors import InvalidNetError, NoAnswer, PauseTimeout
     from lager.instruments.net import Net, NetType
+    from lager.recording.recorder import Recorder
 
-__all__ = ["InvalidNetError", "Net", "NetType", "NoAnswer", "PauseTimeout", "ask", "breakpointhook", "pause"]
+__all__ = [
+    "InvalidNetError",
+    "Net",
+    "NetType",
+    "NoAnswer",
+    "PauseTimeout",
+    "Recorder",
+    "ask",
+    "breakpointhook",
+    "pause",
+]
 
 _ROOM = 150  # calls: the most that a pause needs, with its banner and the import of its modules
 _getframe = sys._getframe
@@ -277,6 +288,11 @@ def _complain(error: Exception) -> None:
 
 
 def __getattr__(name: str) -> object:
+    if name == "Recorder":
+        with fork_lock.wait:
+            from lager.recording.recorder import Recorder
+
+        return Recorder
     if name in ("Net", "NetType"):
         with fork_lock.wait:
             from lager.instruments import net

@@ -133,6 +133,10 @@ class TransferError(BoxError):
     pass
 
 
+class RecordingError(LagerError):
+    """A file of readings exists already, or cannot be written."""
+
+
 class BenchError(LagerError):
     pass
 

@@ -39,7 +39,7 @@ LEAVES = {
 }
 DIRECTIONS = {
     "lager": {
-        "__init__": {"breakpoints", "inspection", "instruments"},
+        "__init__": {"breakpoints", "inspection", "instruments", "recording"},
         "breakpoint": {"__init__"},
         "pytest_plugin": {"breakpoints"},
         "bus": {"__init__"},
@@ -52,6 +52,7 @@ DIRECTIONS = {
         "through": {"console"},
         "breakpoints": {"__init__", "bus", "console", "daemon_client", "inspection", "through", "uncaught"},
         "instruments": {"__init__", "lease_calls", "nets"},
+        "recording": {"instruments", "nets"},
     },
     "lagerd": {
         "__init__": set(),
@@ -98,7 +99,7 @@ DIRECTIONS = {
         "detached": {"daemon", "display", "linux", "run_terminal", "runs", "transfer"},
         "boxes": {"daemon", "display", "linux", "runs", "transfer"},
         "console": {"boxes", "daemon", "display", "linux"},
-        "readings": {"daemon"},
+        "readings": {"daemon", "display"},
         "watch": {"console", "daemon", "display", "follower", "readings"},
         "notify": {"daemon", "display", "follower", "linux"},
         "dap": {"boxes", "console", "follower", "runs"},

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lager import lease_calls  # noqa: F401  # the client of lagerd, which a look needs
+from lager import lease_calls
 from lager.errors import InstrumentError, LagerError
 from lager.instruments import holdings, lease, through
 from lager.instruments.drivers.state import State
@@ -110,6 +110,15 @@ def _looked(nets: Sequence[NetConfig], claim: Claim, *, last: bool) -> dict[str,
     finally:
         session.close()
         lease.release()
+
+
+def load(nets: Sequence[NetConfig]) -> None:
+    """Import what the readings of these nets need, which takes longer than a reading."""
+    for instrument in {net.instrument for net in nets}:
+        session_of(instrument).load()
+    for net in nets:
+        holdings.driver_class(net)
+    lease_calls.of_this_process()
 
 
 def can_look(net: NetConfig) -> bool:

@@ -1,0 +1,1 @@
+"""Records what nets measure, row by row, honest about gaps: for `lager.Recorder` and `lager log`."""
