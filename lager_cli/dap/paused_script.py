@@ -24,6 +24,10 @@ class PausedScript:
         console.show = self._show
         self._errors: list[str] | None = None
 
+    async def about(self) -> dict[str, Any]:
+        """Return the id, label, place and run of the pause."""
+        return {"run_id": "", "label": "", **await self._ask("about", True)}
+
     async def threads(self) -> list[dict[str, Any]]:
         return [{"id": one["id"], "name": one["name"]} for one in await self._ask("threads", True)]
 

@@ -68,8 +68,10 @@ class Wanted:
         self._id = id.strip().lower()
         self.run_id = run_id
 
-    def is_named(self) -> bool:
-        return bool(self._id)
+    @property
+    def name(self) -> str:
+        """The id that the user has named, of a pause or a run; empty if none."""
+        return self._id
 
     def fits(self, pause: dict[str, Any], *, any_user: bool) -> bool:
         """Return whether the pause is one of the session's. Without a name, only this user's count, unless `any_user`:
@@ -80,9 +82,9 @@ class Wanted:
             return str(pause["id"]).startswith(self._id) or str(pause["run_id"]).startswith(self._id)
         return any_user or bool(pause["uid"] == os.getuid())
 
-    def stay_with(self, pause: dict[str, Any]) -> None:
-        """From now on, the session is about the run of this pause."""
-        self.run_id, self._id = str(pause["run_id"]), "" if pause["run_id"] else str(pause["id"])
+    def stay_with(self, run_id: str) -> None:
+        """From now on, the session is about this run."""
+        self.run_id, self._id = run_id, ""
 
     def missing(self) -> NoSuchBreakpoint:
         return NoSuchBreakpoint(f"No paused script has the id {self._id}.", "See: lager breakpoints")

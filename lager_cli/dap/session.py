@@ -106,9 +106,9 @@ class Session:
         self._tasks.append(asyncio.ensure_future(self._tell_end(self._launched)))
 
     async def _begin_to_follow(self) -> None:
-        listed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._tasks.append(asyncio.ensure_future(self._follow(listed)))
-        await listed
+        begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._tasks.append(asyncio.ensure_future(self._follow(begun)))
+        await begun
 
     def _settle(self, arguments: Arguments) -> None:
         if self._wanted is not None:
@@ -134,32 +134,37 @@ class Session:
 
     # The pauses.
 
-    async def _follow(self, listed: "asyncio.Future[None]") -> None:
+    async def _follow(self, begun: "asyncio.Future[None]") -> None:
         """Show the session's pauses, one after the other."""
-        showing = asyncio.ensure_future(self._show_all())
+        assert self._wanted is not None
+        showing: list[asyncio.Task[None]] = []
         try:
+            if self._box is not None and self._wanted.name:
+                await self._show(self._wanted.name, begun)  # the box finds it: one ssh less before it is shown
+            showing.append(asyncio.ensure_future(self._show_all()))
             async with contextlib.aclosing(pauses.events(self._box)) as events:
                 async for event, pause in events:
-                    self._hear(event, pause, listed)
+                    self._hear(event, pause, begun)
         except LagerError as problem:
-            if listed.done():
+            if begun.done():
                 self._print("err", f"{problem}\n")
                 self._editor.tell("terminated")
             else:
-                listed.set_exception(problem)
+                begun.set_exception(problem)
         finally:
-            showing.cancel()
-            await asyncio.gather(showing, return_exceptions=True)
+            for task in showing:
+                task.cancel()
+            await asyncio.gather(*showing, return_exceptions=True)
 
-    def _hear(self, event: str, pause: dict[str, Any], listed: "asyncio.Future[None]") -> None:
+    def _hear(self, event: str, pause: dict[str, Any], begun: "asyncio.Future[None]") -> None:
         assert self._wanted is not None
         if event == "listed":
-            if listed.done():
+            if begun.done():
                 return
-            if self._box is None and self._wanted.is_named() and not self._standing:
-                listed.set_exception(self._wanted.missing())
+            if self._wanted.name and not self._standing:
+                begun.set_exception(self._wanted.missing())
             else:
-                listed.set_result(None)
+                begun.set_result(None)
         elif event in ("standing", "paused"):
             if self._wanted.fits(pause, any_user=self._box is not None):
                 self._standing[pause["id"]] = pause
@@ -168,39 +173,42 @@ class Session:
         self._changed.set()
 
     async def _show_all(self) -> None:
-        assert self._wanted is not None
         while True:
             self._changed.clear()
             pause = next(iter(self._standing.values()), None)
             if pause is None:
                 await self._changed.wait()
                 continue
-            self._wanted.stay_with(pause)
             self._standing = {id: one for id, one in self._standing.items() if one["run_id"] == pause["run_id"]}
             try:
-                await self._show(pause)
+                await self._show(pause["id"])
             except LagerError as problem:
                 self._print("err", f"{problem}\n")
             self._standing.pop(pause["id"], None)
 
-    async def _show(self, pause: dict[str, Any]) -> None:
-        """Show a pause until it ends."""
-        async with connection(pause["id"], _OPTIONS, self._box) as (socket, own):
+    async def _show(self, id: str, begun: "asyncio.Future[None] | None" = None) -> None:
+        """Show a pause until it ends. Raises LagerError if its console cannot be opened."""
+        assert self._wanted is not None
+        async with connection(id, _OPTIONS, self._box) as (socket, own):
             console = Attached(socket, own=own)
             try:
                 await console.hello
                 self._script = PausedScript(console, self._paths, self._print)
+                about = await self._script.about()
+                self._wanted.stay_with(str(about["run_id"]))
                 self._editor.tell(
-                    "stopped", reason="pause", description="Paused", text=pause["label"], threadId=1,
+                    "stopped", reason="pause", description="Paused", text=about["label"], threadId=1,
                     allThreadsStopped=False,
                 )  # fmt: skip
-                self._print("console", f"{_headline(pause)}\n")
+                self._print("console", f"{_headline(about, console.left)}\n")
+                if begun is not None:
+                    begun.set_result(None)
                 await self._editor.drain()
                 await console.closed
             finally:
                 self._script = None
                 console.close()
-        self._print("console", f"{pause['id']} {console.why()}\n")
+        self._print("console", f"{about['id']} {console.why()}\n")
         self._editor.tell("continued", threadId=1, allThreadsContinued=True)
 
     def _paused(self) -> PausedScript:
@@ -267,7 +275,7 @@ class Session:
     _on_stepin = _on_stepout = _on_next
 
 
-def _headline(pause: dict[str, Any]) -> str:
-    left = "" if not pause["remaining"] else f", resumes in {time_left(pause['remaining'])}"
-    label = f": {pause['label']}" if pause["label"] else ""
-    return f"{pause['id']} is paused at {banner.where(pause)}{label}{left}"
+def _headline(about: dict[str, Any], left: float | None) -> str:
+    resumes = "" if left is None else f", resumes in {time_left(left)}"
+    label = f": {about['label']}" if about["label"] else ""
+    return f"{about['id']} is paused at {banner.where(about)}{label}{resumes}"

@@ -51,6 +51,7 @@ class Queries:
     def _of_a_debugger(self, last: Callable[[], Any]) -> dict[str, Callable[[Any], Awaitable[Any]]]:
         tree = self.tree
         return {
+            "about": lambda _: _aside(lambda: self._about),
             "threads": lambda _: _aside(tree.threads),
             "frames": lambda thread: _aside(lambda: tree.frames(int(thread))),
             "scopes": lambda frame: _aside(lambda: tree.scopes(int(frame))),

@@ -25,7 +25,7 @@ _INPUT_LENGTH = 4096
 _INSIST_SECONDS = 0.1
 _LAST_SECONDS = 0.2  # for a client to read the last frame
 
-_ABOUT = ("id", "label", "file", "line", "function", "thread")
+_ABOUT = ("id", "label", "file", "line", "function", "thread", "run_id")
 _numbers = count(1)
 
 
