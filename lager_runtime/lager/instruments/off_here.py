@@ -17,7 +17,8 @@ from lager.instruments.holdings import Holding
 from lager.instruments.session import Session
 from lager.nets.model import NetConfig
 
-_PATIENCE = 5.0  # seconds, for the exchange that is under way
+_PATIENCE = 5.0  # seconds, for an exchange of the script that is under way
+_CONSOLE_PATIENCE = 2.0  # seconds, for one of a statement in a console, which can last for any time
 
 
 def off(instrument: str, names: list[str]) -> str:
@@ -42,14 +43,18 @@ def off(instrument: str, names: list[str]) -> str:
 @contextlib.contextmanager
 def _locked(session: Session) -> Iterator[None]:
     """Hold the session. Raises InstrumentError if the paused thread holds it, or another one for too long."""
-    if threads.owner(session.lock) in threads.paused:
+    lock = session.lock
+    if threads.owner(lock) in threads.paused:
         raise InstrumentError("The script is paused in the middle of an exchange with the instrument.")
-    if not session.lock.acquire(timeout=_PATIENCE):
+    taken = lock.acquire(timeout=_CONSOLE_PATIENCE)
+    if not taken and threads.owner(lock) in threads.ours:
+        raise InstrumentError("A console keeps the instrument in the middle of an exchange; press Ctrl-C in it.")
+    if not taken and not lock.acquire(timeout=_PATIENCE - _CONSOLE_PATIENCE):
         raise InstrumentError("An exchange with the instrument is under way and does not end.")
     try:
         yield
     finally:
-        session.lock.release()
+        lock.release()
 
 
 def _switch_off(config: NetConfig, session: Session) -> tuple[str, str]:

@@ -434,6 +434,22 @@ def test_off_waits_for_no_statement_in_a_console(nets, run, client, lager, start
     client.call("Continue", "s", pause["id"])
 
 
+def test_off_gives_up_on_a_console_that_keeps_the_instrument_and_says_what_to_do(nets, run, client, lager, start):
+    run(PAUSED.replace("pause('look')", "pause('look', interactive=True)"))
+    pause = client.paused()
+    console = start(LAGER, "python", "--console", pause["id"], stdin=subprocess.PIPE)
+    held = "print('busy')\n while True: pass"
+    console.popen.stdin.write(f"with supply.session.exchange():\n {held}\n\n".encode())
+    console.popen.stdin.flush()
+    console.out.expect("busy")
+    off, said = rows(lager("off", "supply2", "--json"))["supply2"]
+    assert (off, said) == (False, "A console keeps the instrument in the middle of an exchange; press Ctrl-C in it.")
+    console.popen.send_signal(signal.SIGINT)
+    assert console.wait() == 130
+    assert rows(lager("off", "supply2", "--json"))["supply2"] == (True, "output off")
+    client.call("Continue", "s", pause["id"])
+
+
 def test_off_reaches_a_quarantined_instrument_which_stays_quarantined(nets, holder, client, lager):
     process = holder()
     text = nets.path.read_text()
