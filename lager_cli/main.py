@@ -22,10 +22,11 @@ _COMMANDS = {
     "continue": ("lager_cli.commands.short", "continue_", "Resume a paused script."),
     "dac": ("lager_cli.commands.instruments", "dac", "Read or set an analog output."),
     "dap": ("lager_cli.commands.dap", "dap", "Connect an editor to a paused script."),
+    "defaults": ("lager_cli.commands.defaults", "defaults", "Show or change the default box and nets."),
     "eload": ("lager_cli.commands.instruments", "eload", "Read and set an electronic load."),
     "extend": ("lager_cli.commands.short", "extend", "Give a paused script more time."),
-    "gpi": ("lager_cli.commands.instruments", "gpi", "Read a digital input."),
-    "gpo": ("lager_cli.commands.instruments", "gpo", "Drive a digital output."),
+    "gpi": ("lager_cli.commands.gpio", "gpi", "Read a digital input."),
+    "gpo": ("lager_cli.commands.gpio", "gpo", "Drive a digital output."),
     "instruments": (
         "lager_cli.commands.instruments",
         "instruments",

@@ -41,7 +41,9 @@ class Start:
         given = [os.path.abspath(path) for path in self.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
         # PYTHONPATH comes last: it usually names folders of the script.
         paths = [path for path in sys.path if path and path not in self.library]
+        own = self.environ.get("LAGER_OWN_PATHS", "").split(":")[1:]  # in an interpreter of another environment
         self.others = [path for path in paths if path not in given] + [path for path in paths if path in given]
+        self.others = [*own, *(path for path in self.others if path not in own)]
         self.builtins = dict(builtins.__dict__)
         self.sys = dict(sys.__dict__)
         self.modules = {name: module for name, module in sys.modules.items() if name != "__main__"}

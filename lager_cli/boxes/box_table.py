@@ -126,6 +126,18 @@ def set_default(name: str) -> None:
             document.pop("default", None)
 
 
+def set_default_nets(nets: dict[str, str]) -> None:
+    """Set default nets by the word of their type; an empty name removes one."""
+    with _edited() as document:
+        known = document.setdefault("default_nets", {})
+        for type, name in nets.items():
+            known.pop(type, None)
+            if name:
+                known[type] = name
+        if not known:
+            del document["default_nets"]
+
+
 @contextlib.contextmanager
 def _edited() -> Iterator[Any]:
     """Yield the file as a document that keeps the user's comments and layout. Writes it completely or not at all."""

@@ -26,7 +26,13 @@ supply = command(
     "supply",
     NetType.PowerSupply,
     "Read and set a power supply.",
-    ["supply2", "supply2 voltage 3.3", "supply2 current 500mA", "supply2 enable --wait 10", "supply2 state --json"],
+    [
+        "supply2",
+        "supply2 voltage 3.3 --ovp 3.6",
+        "supply2 current 500mA",
+        "supply2 enable --wait 10",
+        "supply2 state --json",
+    ],
 )
 battery = command(
     "battery",
@@ -42,23 +48,6 @@ eload = command(
 )
 adc = single("adc", NetType.ADC, "input", "Read an analog input.", None, ["adc1", "adc1 --through"])
 dac = single("dac", NetType.DAC, "output", "Read or set an analog output.", "[VOLTS]", ["dac1", "dac1 1.8"])
-gpi = single(
-    "gpi",
-    NetType.GPIO,
-    "input",
-    "Read the level of a digital line without changing its direction.",
-    None,
-    ["gpi1"],
-)
-gpo = single(
-    "gpo",
-    NetType.GPIO,
-    "output",
-    "Drive a digital line to LEVEL (0, low or off; 1, high or on); `release` makes it an input again.",
-    "LEVEL",
-    ["gpo1 1", "gpo1 high", "gpo1 release"],
-    {"release": "release"},
-)
 
 _HEADERS = ("INSTRUMENT", "NET", "HELD BY", "SCRIPT", "PID", "FOR", "WAITING", "PAUSED")
 

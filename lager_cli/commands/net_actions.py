@@ -10,15 +10,18 @@ from lager import Net, NetType
 from lager.errors import WrongNetType
 from lager.nets import file as nets_file
 from lager.nets.actions import ACTIONS, Action, is_setting
-from lager.text import printable
+from lager.text import amount_of, printable
 from lager_cli import daemon
 from lager_cli.commands import through
+from lager_cli.commands.named_nets import list_nets, placed
 from lager_cli.commands.through import through_option
 from lager_cli.display import output
-from lager_cli.options import completion
+from lager_cli.options import completion, default_nets
 from lager_cli.options.box_option import box_option
 from lager_cli.options.common import json_option, wait_option
 from lager_cli.options.typed_values import TakesNumbers, Word, level, number
+
+_WITHOUT_NET = "Without NET, use your default net, or list the nets."
 
 
 def with_net(
@@ -41,21 +44,73 @@ def command(name: str, type: NetType, help: str, examples: Sequence[str]) -> cli
     """Return the command `lager NAME NET ACTION [VALUE]`; each example is the text after the name."""
     actions = ACTIONS[type]
 
-    @click.command(name, cls=TakesNumbers, help=f"{help}\n\n\b\n{_listed(actions)}{_shown(name, examples)}")
-    @click.argument("net", shell_complete=completion.nets(type))
-    @click.argument("action", type=Word(list(actions)), default="state")
+    whole = f"{help} {_WITHOUT_NET}\n\n\b\n{_listed(actions)}{_shown(name, examples)}"
+    strict = Word(list(actions))
+
+    @click.command(name, cls=TakesNumbers, help=whole)
+    @click.argument("net", required=False, shell_complete=completion.nets(type))
+    @click.argument("action", required=False, type=_Action(list(actions)))
     @click.argument("value", nargs=-1, metavar="[VALUE]")
+    @click.option("--yes", is_flag=True, help="Accepted: lager does not ask.")
     @json_option
     @wait_option
     @through_option
     @box_option
-    def run(net: str, action: str, value: tuple[str, ...], as_json: bool, wait: float, through: bool) -> int:
-        given = _value(action, actions[action], value)
-        result, id = _carry_out(net, type, action, given, wait, through)
+    @click.pass_context
+    def run(
+        context: click.Context,
+        net: str | None,
+        action: str | None,
+        value: tuple[str, ...],
+        yes: bool,
+        as_json: bool,
+        wait: float,
+        through: bool,
+        ovp: str | None = None,
+        ocp: str | None = None,
+    ) -> int:
+        del yes
+        words = tuple(word for word in (net, action, *value) if word is not None)
+        if not words and not default_nets.of(type):
+            list_nets(type, as_json)
+            return 0
+        net, rest = placed(type, words, actions)
+        parameter = next(one for one in context.command.params if one.name == "action")
+        action = strict.convert(rest[0] if rest else "state", parameter, context)
+        given = _value(action, actions[action], rest[1:])
+        protections = {
+            key: _value(key, actions[key], (text,)) for key, text in (("ovp", ovp), ("ocp", ocp)) if text is not None
+        }
+        if protections:
+            result, id = _set_with(net, type, action, given, protections, wait, through), ""
+        else:
+            result, id = carry_out(net, type, action, given, wait, through)
         show(net, action, result, actions[action].unit, as_json, id)
         return int(bool(getattr(result, "unread", None)))  # part of the state could not be read
 
+    if type is NetType.PowerSupply:
+        for key, what in (("ocp", "over-current"), ("ovp", "over-voltage")):
+            text = f"With voltage or current: also set the {what} protection."
+            run.params.insert(3, click.Option([f"--{key}"], metavar="LEVEL", help=text))
     return run
+
+
+class _Action(Word):
+    """The action of a command, or its value where the net is left out; it is checked once that is known."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return value
+
+
+def _set_with(
+    net: str, type: NetType, action: str, value: Any, protections: dict[str, float], wait: float, by_pause: bool
+) -> Any:
+    """Set a voltage or a current together with its protections, and return the readback."""
+    if action not in ("voltage", "current"):
+        raise click.UsageError("--ovp and --ocp need the action voltage or current.")
+    if by_pause:
+        raise click.UsageError("--ovp and --ocp do not work with --through. Set each on its own: ovp LEVEL, ocp LEVEL.")
+    return with_net(net, type, wait, lambda opened: getattr(opened, action)(value, **protections))
 
 
 def single(
@@ -65,27 +120,40 @@ def single(
     help: str,
     value_name: str | None,
     examples: Sequence[str],
-    other: Mapping[str, str] | None = None,
 ) -> click.Command:
-    """Return the command `lager NAME NET [VALUE]`, for nets with a single action. `other` maps words in the place of a
-    value to the actions that they mean."""
+    """Return the command `lager NAME NET [VALUE]`, for nets with a single action."""
     its = ACTIONS[type][action]
 
-    @click.command(name, cls=TakesNumbers, help=help + _shown(name, examples))
+    @click.command(name, cls=TakesNumbers, help=f"{help} {_WITHOUT_NET}{_shown(name, examples)}")
+    @click.option("--yes", is_flag=True, help="Accepted: lager does not ask.")
     @json_option
     @wait_option
     @through_option
     @box_option
-    def run(net: str, as_json: bool, wait: float, through: bool, value: tuple[str, ...] = ()) -> None:
-        meant = (other or {}).get(" ".join(value))
-        given = None if meant else _value(name, its, value)
-        result, id = _carry_out(net, type, meant or action, given, wait, through)
+    def run(net: str | None, yes: bool, as_json: bool, wait: float, through: bool, value: tuple[str, ...] = ()) -> None:
+        del yes
+        words = tuple(word for word in (net, *value) if word is not None)
+        if not words and not default_nets.of(type):
+            list_nets(type, as_json)
+            return
+        net, rest = placed(type, words, _Numbers(its.unit) if value_name else ())
+        result, id = carry_out(net, type, action, _value(name, its, rest), wait, through)
         show(net, name, result, its.unit, as_json, id)
 
     if value_name:
-        run.params.insert(0, click.Argument(["value"], nargs=-1, required=not its.read, metavar=value_name))
-    run.params.insert(0, click.Argument(["net"], shell_complete=completion.nets(type)))
+        run.params.insert(0, click.Argument(["value"], nargs=-1, metavar=value_name))
+    run.params.insert(0, click.Argument(["net"], required=False, shell_complete=completion.nets(type)))
     return run
+
+
+class _Numbers:
+    """All words that are a number in a unit."""
+
+    def __init__(self, unit: str) -> None:
+        self._unit = unit
+
+    def __contains__(self, word: object) -> bool:
+        return amount_of(str(word), self._unit) is not None
 
 
 def show(net: str, action: str, result: Any, unit: str, as_json: bool, id: str = "") -> None:
@@ -103,7 +171,7 @@ def show(net: str, action: str, result: Any, unit: str, as_json: bool, id: str =
         output.say(text)
 
 
-def _carry_out(net: str, type: NetType, name: str, value: Any, wait: float, by_pause: bool) -> tuple[Any, str]:
+def carry_out(net: str, type: NetType, name: str, value: Any, wait: float, by_pause: bool) -> tuple[Any, str]:
     """Return the result, and the id of the pause through which it was done; "" if the instrument was claimed."""
     if by_pause and (answer := through.ask(net, type, name, value, wait)):
         return answer

@@ -10,7 +10,7 @@ from lager import text_files, variables
 from lager.errors import LagerError, NetsFileError
 from lager.nets import file as nets_file
 from lager.nets import saved_nets, terminals
-from lager.nets.model import Instrument, Nets
+from lager.nets.model import Instrument, NetConfig, Nets, NetType
 from lager_cli import daemon
 from lager_cli.commands import through
 from lager_cli.commands.through import through_option
@@ -40,13 +40,18 @@ def nets(context: click.Context, as_json: bool, box: str | None) -> None:
     go(context, box, _table)
     if context.invoked_subcommand is not None:
         return
-    found = [net.as_dict() for net in _bench().nets.values()]
+    print_nets(None, as_json)
+
+
+def print_nets(type: NetType | None, as_json: bool) -> None:
+    """Print the nets of this bench, or those of one type."""
+    found = [net.as_dict() for net in _bench().nets.values() if type in (None, net.type)]
     if as_json:
         output.print_json(found)
     elif found:
         output.fitting_table(_HEADERS, [_row(net) for net in found])
     else:
-        output.say("The nets file defines no nets.")
+        output.say(f"The nets file defines no nets{f' of type {type.value}' if type else ''}.")
 
 
 @nets.command()
@@ -88,8 +93,8 @@ def check(as_json: bool, wait: float, through: bool) -> int:
 def import_(file: Path, target: Path | None) -> int:
     """Convert the saved_nets.json of another lager to a nets file.
 
-    Channels, limits and settings are converted. The command lists what it cannot convert; if that is a limit, it writes
-    nothing.
+    Channels, limits and settings are converted. The command says what each net is now, and lists what it cannot
+    convert; if that is a limit, it writes nothing.
 
     \b
     Example:
@@ -111,11 +116,21 @@ def import_(file: Path, target: Path | None) -> int:
         return 1
     if target is None:
         output.say(text.rstrip("\n"))
-        return 0
-    if target.exists():
-        raise NetsFileError(f"{target} already exists.", "Move it away, or write to another file.")
-    target.write_text(text, encoding="utf-8")
+    else:
+        if target.exists():
+            raise NetsFileError(f"{target} already exists.", "Move it away, or write to another file.")
+        target.write_text(text, encoding="utf-8")
+    for net in nets_file.parse(text).nets.values():
+        output.note(_told(net))
     return 0
+
+
+def _told(net: NetConfig) -> str:
+    """Return in one line what a net is."""
+    channel = "" if net.channel is None else f", channel {net.channel}"
+    settings = net.limits.as_dict() | dict(net.options)
+    kept = "".join(f", {key} {f'{value:g}' if isinstance(value, float) else value}" for key, value in settings.items())
+    return f"{net.name} is a net of type {net.type.value} on {net.instrument}{channel}{kept}"
 
 
 def _bench() -> Nets:

@@ -75,6 +75,7 @@ class _Asked:
     module: bool
     code: bool
     unbuffered: bool
+    interpreter: str | None
     settings: tuple[str, ...]
     passed: tuple[str, ...]
     timeout: float
@@ -88,6 +89,7 @@ class _Asked:
     reattach: str | None
     tail: int | None
     kill: str | None
+    kill_all: bool
     signal_name: str | None
     watch: bool
     relay: bool
@@ -103,6 +105,13 @@ class _Asked:
 @click.option("-m", "module", is_flag=True, help="Run a module by its name, as python -m does.")
 @click.option("-c", "code", is_flag=True, help="Run the code that follows, as python -c does.")
 @click.option("-u", "unbuffered", is_flag=True, help="Do not buffer the output, as python -u does.")
+@click.option(
+    "--python",
+    "interpreter",
+    metavar="PATH",
+    help="Run the script with this Python, or that of this environment (default: LAGER_PYTHON, else VIRTUAL_ENV, else"
+    " .venv beside the script, else lager's own; with --box only LAGER_PYTHON of the box).",
+)
 @click.option("--env", "settings", multiple=True, metavar="FOO=BAR", help="Set a variable for the script.")
 @click.option("--passenv", "passed", multiple=True, metavar="NAME", help="Pass a variable of this shell to the script.")
 @click.option("--timeout", type=seconds, default=0.0, help="End the whole run after TIME, paused or not (0: never).")
@@ -129,7 +138,7 @@ class _Asked:
     "--console", metavar="ID", help="Open a Python console inside a paused script.", shell_complete=completion.consoles
 )
 @click.option("--pause", metavar="RUN", help="Ask a run to pause where it is.", shell_complete=completion.running)
-@click.option("--detach", is_flag=True, help="Run in the background; print the run's id.")
+@click.option("-d", "--detach", is_flag=True, help="Run in the background; print the run's id.")
 @click.option("--reattach", metavar="RUN", help="Show and follow a detached run.", shell_complete=completion.detached)
 @click.option("--tail", type=Whole(min=0), metavar="N", help="With --reattach: begin with the last N lines.")
 @click.option(
@@ -138,7 +147,8 @@ class _Asked:
     help="End a run and everything it started: SIGINT, after 3 s SIGTERM, then SIGKILL.",
     shell_complete=completion.running,
 )
-@click.option("--signal", "signal_name", metavar="NAME", help="With --kill: send only this signal.")
+@click.option("--kill-all", is_flag=True, help="End all your active runs, as --kill does.")
+@click.option("--signal", "signal_name", metavar="NAME", help="With --kill or --kill-all: send only this signal.")
 @click.option("--watch", is_flag=True, help="With --console: follow what others type, read-only.")
 @click.option("--relay", is_flag=True, hidden=True, help="With --console: frames on standard input and output.")
 @box_option.box_group_option
@@ -199,22 +209,23 @@ def _check(asked: _Asked) -> None:
     wanted = (
         asked.resume, asked.extend, asked.console, asked.pause, asked.reattach, asked.kill, asked.runnable
     )  # fmt: skip
-    count = sum(one is not None for one in wanted) + asked.continue_all
+    count = sum(one is not None for one in wanted) + asked.continue_all + asked.kill_all
     for flag, is_given, what in (("-m", asked.module, "the name of a module"), ("-c", asked.code, "code")):
         if is_given and asked.runnable is None:
             raise click.UsageError(f"{flag} needs {what} behind it.")
     if count != 1:
         what = (
-            "Name a script to run, or one of --continue, --continue-all, --extend, --console, --pause, --reattach"
-            " and --kill"
+            "Name a script to run, or one of --continue, --continue-all, --extend, --console, --pause, --reattach,"
+            " --kill and --kill-all"
         )
         raise click.UsageError(f"{what}, not several of them." if count else f"{what}.")
     for option, needs, given in (
         ("-u", "a script to run", not asked.unbuffered or asked.runnable),
+        ("--python", "a script to run", asked.interpreter is None or asked.runnable),
         ("-c", "no -m", not (asked.code and asked.module)),
         ("--detach", "a script to run", not asked.detach or asked.runnable),
         ("--tail", "--reattach", asked.tail is None or asked.reattach),
-        ("--signal", "--kill", asked.signal_name is None or asked.kill),
+        ("--signal", "--kill", asked.signal_name is None or asked.kill or asked.kill_all),
         ("--watch", "--console", not asked.watch or asked.console),
         ("--download", "a run without --detach", not (asked.downloads and asked.detach)),
     ):
@@ -281,10 +292,15 @@ def _here(asked: _Asked) -> int:
         from lager_cli.runs import kill
 
         return kill.kill(asked.kill, asked.signal_name)
+    if asked.kill_all:
+        from lager_cli.runs import kill
+
+        return kill.kill_all(asked.signal_name)
     return _run(asked)
 
 
 def _run(asked: _Asked) -> int:
+    from lager_cli.runs import interpreter
     from lager_cli.runs.run import Run
 
     assert asked.runnable is not None
@@ -293,7 +309,8 @@ def _run(asked: _Asked) -> int:
     settings += ["PYTHONUNBUFFERED=1"] if asked.unbuffered else []
     environment = _environment(settings, asked.passed)
     timeout = asked.timeout if asked.detach else _capped(asked.timeout)
-    run = Run(asked.runnable, asked.arguments, _flag(asked), environment, timeout)
+    chosen = interpreter.choose(asked.interpreter, asked.runnable, _flag(asked))
+    run = Run(asked.runnable, asked.arguments, _flag(asked), environment, timeout, chosen)
     if asked.detach:
         from lager_cli.detached import detach
 

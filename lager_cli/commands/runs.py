@@ -74,8 +74,13 @@ def _row(run: dict[str, Any]) -> tuple[object, ...]:
         duration(run["age"]),
         " ".join(run["pauses"]) or "-",
         "yes" if run["detached"] else "-",
-        shlex.join([run["runnable"], *run["arguments"]]),
+        shlex.join([run["runnable"], *run["arguments"]]) + _with_interpreter(run),
     )
+
+
+def _with_interpreter(run: dict[str, Any]) -> str:
+    """Return how to name the interpreter of a run, if it is not lager's own. An older box does not tell it."""
+    return f" (with {run['interpreter']})" if run.get("interpreter") else ""
 
 
 def _paused() -> dict[str, list[str]]:

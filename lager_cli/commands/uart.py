@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import select
 import signal
 import sys
@@ -16,19 +17,39 @@ import click
 
 from lager import NetType
 from lager.errors import InvalidArgument
+from lager.nets.lines import PARITIES
+from lager_cli.commands.named_nets import list_nets
 from lager_cli.commands.net_actions import with_net
 from lager_cli.display import output
-from lager_cli.options import completion
+from lager_cli.options import completion, default_nets
 from lager_cli.options.box_option import box_option
 from lager_cli.options.common import seconds, wait_option
-from lager_cli.options.typed_values import Whole
+from lager_cli.options.typed_values import Whole, Word
 
 _LEAVE = b"\x1d"  # Ctrl-]
+_LINE_ENDINGS = {"lf": b"\n", "crlf": b"\r\n", "cr": b"\r"}
+_FLOW_CONTROLS = ("xonxoff", "rtscts", "dsrdtr")
 
 
 @click.command()
-@click.argument("net", shell_complete=completion.nets(NetType.UART))
+@click.argument("net", required=False, shell_complete=completion.nets(NetType.UART))
+@click.argument("what", required=False, type=Word(["serial-port"]), metavar="[serial-port]")
 @click.option("--baudrate", type=Whole(min=1), help="Set the baud rate (default: the one in the nets file).")
+@click.option("--bytesize", type=click.Choice(["5", "6", "7", "8"]), help="Set the number of data bits.")
+@click.option("--parity", type=click.Choice([*PARITIES], case_sensitive=False), help="Set the parity.")
+@click.option("--stopbits", type=click.Choice(["1", "1.5", "2"]), help="Set the number of stop bits.")
+@click.option("--xonxoff/--no-xonxoff", help="Use software flow control [off].")
+@click.option("--rtscts/--no-rtscts", help="Use flow control with RTS and CTS [off].")
+@click.option("--dsrdtr/--no-dsrdtr", help="Use flow control with DSR and DTR [off].")
+@click.option(
+    "--line-ending",
+    type=click.Choice([*_LINE_ENDINGS]),
+    help="Send this at the end of each line (default: what the terminal or the file has).",
+)
+@click.option(
+    "--opost/--no-opost", default=True, help="Begin a line of the terminal at each newline that arrives [on]."
+)
+@click.option("-i", "--interactive", is_flag=True, help="Accepted: on a terminal, lager always sends what you type.")
 @click.option(
     "--quiet-for",
     type=seconds,
@@ -38,26 +59,46 @@ _LEAVE = b"\x1d"  # Ctrl-]
 )
 @wait_option
 @box_option
-def uart(net: str, baudrate: int | None, quiet_for: float, wait: float) -> None:
-    """Talk to a serial device: open a terminal until Ctrl-], or send piped input and print the answers.
+def uart(
+    net: str | None, what: str | None, quiet_for: float, wait: float, line_ending: str | None, opost: bool, **line: Any
+) -> None:
+    """Talk to a serial device: open a terminal until Ctrl-], or send piped input and print the answers. With
+    serial-port, only print the path of the port. Without NET, use your default net, or list the nets.
 
     \b
     Examples:
       lager uart uart1 --baudrate 115200
+      lager uart uart1 --parity even --stopbits 2 --line-ending crlf
+      lager uart uart1 serial-port
       echo help | lager uart uart1
       lager uart uart1 --quiet-for 3 < commands.txt
     """
-    settings = {"baudrate": baudrate} if baudrate else {}
-    with_net(net, NetType.UART, wait, lambda opened: _talk(opened, settings, quiet_for))
+    if sum(line[name] for name in _FLOW_CONTROLS) > 1:
+        raise click.UsageError("Give at most one of --xonxoff, --rtscts and --dsrdtr.")
+    net = net or default_nets.of(NetType.UART)
+    if not net:
+        list_nets(NetType.UART, as_json=False)
+    elif what is not None:
+        with_net(net, NetType.UART, wait, lambda opened: output.say(opened.get_path()))
+    else:
+        ending = _LINE_ENDINGS[line_ending] if line_ending else None
+        with_net(net, NetType.UART, wait, lambda opened: _talk(opened, _settings(line), quiet_for, ending, opost))
 
 
-def _talk(opened: Any, settings: dict[str, int], quiet_for: float) -> None:
+def _settings(line: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of pyserial for the options that were given."""
+    numbers = {"bytesize": int, "stopbits": float}
+    given = {name: value for name, value in line.items() if value and name != "interactive"}
+    return {name: numbers[name](value) if name in numbers else value for name, value in given.items()}
+
+
+def _talk(opened: Any, settings: dict[str, Any], quiet_for: float, ending: bytes | None, opost: bool) -> None:
     port = opened.connect(timeout=0, **settings)
-    with _raw():
+    with _raw(opost):
         if _on_terminal():
             output.note(f"connected to {opened.name}: press Ctrl-] to leave")
         try:
-            _Line(port, quiet_for).pump()
+            _Line(port, quiet_for, ending).pump()
         except _PortLost as problem:
             opened.session.lost(problem)
 
@@ -73,8 +114,10 @@ class _Line:
     overflows neither the line nor the buffer of the answers.
     """
 
-    def __init__(self, port: Any, quiet_for: float) -> None:
+    def __init__(self, port: Any, quiet_for: float, ending: bytes | None = None) -> None:
         self._port = port
+        self._ending = ending
+        self._after_return = False  # a newline that follows belongs to the same line end
         self._quiet_for = quiet_for
         self._unsent = b""
         self._ended = (
@@ -120,10 +163,20 @@ class _Line:
             keys = b""
         self._unsent, leave, _ = keys.partition(_LEAVE) if terminal else (keys, b"", b"")
         self._ended = not keys
+        self._unsent = self._with_line_ends(self._unsent)
         self._heard = time.monotonic()
         if self._unsent:
             self._send()
         return not (terminal and (leave or self._ended))
+
+    def _with_line_ends(self, data: bytes) -> bytes:
+        """Return the data with the line end that the user chose in place of each \\n, \\r or \\r\\n."""
+        if self._ending is None or not data:
+            return data
+        if self._after_return and data.startswith(b"\n"):
+            data = data[1:]
+        self._after_return = data.endswith(b"\r")
+        return re.sub(rb"\r\n|\r|\n", lambda _: self._ending or b"", data)
 
     def _receive(self) -> None:
         try:
@@ -149,7 +202,7 @@ class _Line:
 
 
 @contextmanager
-def _raw() -> Iterator[None]:
+def _raw(opost: bool = True) -> Iterator[None]:
     if not _on_terminal():
         yield
         return
@@ -158,7 +211,8 @@ def _raw() -> Iterator[None]:
     try:
         tty.setraw(0, termios.TCSANOW)  # at once, so that no key typed in the meantime is lost
         raw = termios.tcgetattr(0)
-        raw[1] |= termios.OPOST  # output lines still get a carriage return
+        if opost:
+            raw[1] |= termios.OPOST  # output lines still get a carriage return
         termios.tcsetattr(0, termios.TCSANOW, raw)
         yield
     finally:

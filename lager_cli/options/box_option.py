@@ -60,9 +60,11 @@ def _go(context: click.Context, _option: object, named: str | None, table: "Call
         with says_where_from(named):
             context.exit(fan_out.show(box, typed(context), table()))
     from lager_cli.boxes import remote
+    from lager_cli.options import default_nets
 
     with says_where_from(named):
-        context.exit(remote.run(box, typed(context), reads=context.info_name == "uart"))
+        known = default_nets.to_pass_on()
+        context.exit(remote.run(box, typed(context), environment=known, reads=context.info_name == "uart"))
 
 
 def typed(context: click.Context) -> list[str]:

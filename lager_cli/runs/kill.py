@@ -6,7 +6,8 @@ import signal
 
 import click
 
-from lager.errors import NoSuchRun, RunError
+from lager import variables
+from lager.errors import LagerError, NoSuchRun, RunError
 from lager_cli.display import output
 from lager_cli.linux import process_tree
 from lager_cli.linux.ladder import STEP_SECONDS, SignalLadder
@@ -30,6 +31,25 @@ def kill(id: str, name: str | None) -> int:
     count = _signal(record, number)
     output.say(f"Sent {signal.Signals(number).name} to {count} process{'' if count == 1 else 'es'} of {record.id[:8]}.")
     return 0
+
+
+def kill_all(name: str | None) -> int:
+    """End all active runs of this user, or send each a signal; not the run that calls this. Return 1 if one did not
+    end."""
+    number = None if name is None else str(_number(name).value)
+    mine = os.environ.get(variables.PROCESS_ID)
+    active = [record for record in records.everyone() if record.state == "running" and record.id != mine]
+    if not active:
+        output.say("You have no active runs.")
+    failed = False
+    for record in active:
+        try:
+            kill(record.id, number)
+        except LagerError as problem:  # it may have ended meanwhile
+            if records.find(record.id).state == "running":
+                output.error(problem)
+                failed = True
+    return int(failed)
 
 
 def _end(record: Record) -> int:

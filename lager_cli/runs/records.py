@@ -45,6 +45,7 @@ class Record:
     ended: float | None = None
     exit_code: int | None = None
     lasted: float | None = None  # seconds, when it has ended
+    interpreter: str = ""  # its path, if it is not lager's own
 
     @property
     def age(self) -> float:

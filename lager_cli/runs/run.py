@@ -19,6 +19,7 @@ from lager_cli import daemon
 from lager_cli.display import output
 from lager_cli.run_terminal.enter_key import EnterKey
 from lager_cli.runs.exit_code import ExitCode
+from lager_cli.runs.interpreter import OWN, Interpreter
 from lager_cli.runs.keeper import Keeper
 from lager_cli.runs.wait import BLOCKED, Wait
 
@@ -39,6 +40,7 @@ class Run:
     flag: str
     environment: dict[str, str]
     timeout: float
+    interpreter: Interpreter = OWN
 
     def run(self) -> int:
         """Run the script in the foreground. Return its exit code, 128 + N for signal N, 124 for a timeout."""
@@ -90,7 +92,7 @@ class Run:
 
     def command(self) -> list[str]:
         """Return the command line of the script. Raises UsageError if there is nothing to run."""
-        return [sys.executable, *target(self.runnable, self.flag), *self.arguments]
+        return [self.interpreter.path, *target(self.runnable, self.flag), *self.arguments]
 
     def ends(self) -> float | None:
         """Return when a run that starts now times out, on the monotonic clock; None for no timeout."""
@@ -103,7 +105,9 @@ class Run:
             folder = os.getcwd()
         except FileNotFoundError:  # the current folder was removed
             folder = ""
-        return Record(id, self.runnable, list(self.arguments), folder, os.environ.get(variables.BOX, ""))
+        other = self.interpreter.path if self.interpreter.other else ""
+        box = os.environ.get(variables.BOX, "")
+        return Record(id, self.runnable, list(self.arguments), folder, box, interpreter=other)
 
     def whole_environment(self, id: str, address: str, ends: float | None, terminal: str) -> dict[str, str]:
         """Return our environment, the variables that a pause in the script needs, and those of the user."""
@@ -111,7 +115,7 @@ class Run:
         marks["PYTHONBREAKPOINT"] = os.environ.get("PYTHONBREAKPOINT", "lager.breakpointhook")
         marks[variables.TERMINAL] = terminal
         marks[variables.RUN_DEADLINE] = "" if ends is None else repr(ends)
-        return {**os.environ, **marks, **self.environment}
+        return self.interpreter.within({**os.environ, **marks, **self.environment})
 
 
 def target(runnable: str, flag: str) -> list[str]:

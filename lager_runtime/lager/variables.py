@@ -1,4 +1,5 @@
-"""The names of all LAGER_ variables of the environment. lager_startup.py, which imports nothing, spells its own.
+"""The names of all LAGER_ variables of the environment. lager_startup.py and
+sitecustomize.py, which import nothing, spell their own.
 
 A user sets the first group. lager itself sets the others, for a run and its children.
 """
@@ -8,9 +9,11 @@ BREAKPOINT_TIMEOUT = "LAGER_BREAKPOINT_TIMEOUT"  # seconds; the default timeout 
 BOX = "LAGER_BOX"  # the box for commands; in a run on a box, its name
 BUS_ADDRESS = "LAGER_BUS_ADDRESS"  # the bus to use, instead of the system bus or the embedded one
 NETS = "LAGER_NETS"  # the path of the nets file
+DEFAULT_NETS = "LAGER_DEFAULT_NETS"  # JSON: the default nets of the user's own machine, for a command on a box
 SSH = "LAGER_SSH"  # the command to use instead of ssh
 THROUGH = "LAGER_THROUGH"  # not one of OFF: commands act through the paused script that holds the instrument
 DEBUG = "LAGER_DEBUG"  # not one of OFF: errors show all frames
+PYTHON = "LAGER_PYTHON"  # the interpreter for scripts, instead of lager's own
 EMBEDDED_IDLE = "LAGER_EMBEDDED_IDLE"  # seconds after which an idle embedded lagerd ends
 
 PROCESS_ID = "LAGER_PROCESS_ID"  # the id of the run; only runs have it
@@ -23,6 +26,8 @@ EXIT = "LAGER_EXIT"  # a pipe in which `lager python` tells the exit code of the
 COUNTDOWN = "LAGER_COUNTDOWN"  # a file that is locked while the countdown shows a row
 PAUSE_ON_ERROR = "LAGER_PAUSE_ON_ERROR"  # set by --pause-on-error
 DETACHED = "LAGER_DETACHED"  # set by --detach
+INTERPRETER = "LAGER_INTERPRETER"  # the interpreter of the run, if it is not lager's own
+OWN_PATHS = "LAGER_OWN_PATHS"  # the Python of lager and its folders, for an interpreter without lager
 RUN_FOLDER = "LAGER_RUN_FOLDER"  # the folder of a run whose files came from another machine
 TYPED = "LAGER_TYPED"  # JSON: names in that folder, each with the path that the user typed
 ENV_SETTINGS = "LAGER_ENV_SETTINGS"  # the values of --env, for the lager on a box

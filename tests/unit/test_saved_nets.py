@@ -47,6 +47,7 @@ def test_the_nets_that_have_a_driver_are_taken_over() -> None:
     assert bench.net("supply1").instrument is bench.net("battery1").instrument
     assert bench.net("supply2").instrument.model == "DP821"
     assert bench.net("uart1").instrument.address == "/dev/ttyUSB0"
+    assert bench.net("uart1").options == {"baudrate": 115200}  # that project's default, which is not ours
 
 
 @pytest.mark.parametrize(

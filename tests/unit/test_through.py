@@ -174,7 +174,8 @@ def test_every_action_names_methods_of_the_drivers_and_none_waits() -> None:
             for name in (action.read, action.write, action.do):
                 assert not name or callable(getattr(driver, name.partition(".")[0]))
     assert "wait_for_level" not in NAMES
-    assert [name for name in sorted(NAMES) if is_setting(name, None)] == ["clear", "disable", "enable", "release"]
+    doing = ["clear", "clear-ocp", "clear-ovp", "disable", "enable", "release", "set", "toggle"]
+    assert [name for name in sorted(NAMES) if is_setting(name, None)] == doing
     assert is_setting("state", 1.0)
 
 

@@ -59,6 +59,8 @@ def paused(
     if details["interactive"]:
         lines.append(f"  console   lager python --console {id}{box}")
     lines.append("  timeout   " + _until(remaining, _at_deadline(question) or details.get("on_timeout", "")))
+    if python := lager.at_start(variables.INTERPRETER):
+        lines.append(f"  python    {printable(python, 200)}")
     if dropped:
         lines.append(f"  note      {dropped} characters typed before the pause were dropped")
     return "\n".join(lines) + "\n"

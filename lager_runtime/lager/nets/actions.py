@@ -43,6 +43,8 @@ _STATE = Action("show all readings and settings", read="state", harmless=True)
 _ENABLE = Action("switch the output on", do="enable")
 _DISABLE = Action("switch the output off", do="disable", harmless=True)
 _CLEAR = Action("reset a tripped protection; the output is off afterwards", do="clear")
+_CLEAR_OVP = Action("reset a tripped over-voltage protection", do="clear_ovp")
+_CLEAR_OCP = Action("reset a tripped over-current protection", do="clear_ocp")
 
 
 def _level(method: str, unit: str, help: str) -> Action:
@@ -59,6 +61,9 @@ _SUPPLY = {
     "ovp": Action("read or set over-voltage protection", read="state.ovp", write="set_ovp", unit="V"),
     "ocp": Action("read or set over-current protection", read="state.ocp", write="set_ocp", unit="A"),
     "clear": _CLEAR,
+    "clear-ovp": _CLEAR_OVP,
+    "clear-ocp": _CLEAR_OCP,
+    "set": Action("make the instrument a supply, if it has other roles", do="set_mode"),
 }
 _BATTERY = {
     "state": _STATE,
@@ -67,12 +72,21 @@ _BATTERY = {
     "voc": _level("voc", "V", "read or set the open-circuit voltage"),
     "capacity": _level("capacity", "Ah", "read or set the capacity"),
     "current-limit": _level("current_limit", "A", "read or set the current limit"),
+    "batt-full": _level("voltage_full", "V", "read or set the voltage of the full battery"),
+    "batt-empty": _level("voltage_empty", "V", "read or set the voltage of the empty battery"),
+    "ovp": _level("ovp", "V", "read or set over-voltage protection"),
+    "ocp": _level("ocp", "A", "read or set over-current protection"),
+    "model": Action("read or load the battery model", read="model", write="model", takes="word"),
     "enable": _ENABLE,
     "disable": _DISABLE,
     "clear": _CLEAR,
+    "clear-ovp": _CLEAR_OVP,
+    "clear-ocp": _CLEAR_OCP,
+    "set": Action("make the instrument a battery simulator", do="set_mode_battery"),
 }
 _ELOAD = {
     "state": _STATE,
+    "mode": Action("read or select the mode: CC, CV, CR or CP", read="mode", write="mode", takes="word"),
     "cc": _level("current", "A", "read or set the level of constant current"),
     "cv": _level("voltage", "V", "read or set the level of constant voltage"),
     "cr": _level("resistance", "Ω", "read or set the level of constant resistance"),
@@ -90,6 +104,7 @@ ACTIONS: Mapping[NetType, Mapping[str, Action]] = {
         "input": Action("read the level of the line", read="input"),
         "output": Action("drive the line", write="output", takes="level"),
         "release": Action("make the line an input", do="release"),
+        "toggle": Action("drive the line to the other level", do="toggle"),
     },
     NetType.UART: {},
 }

@@ -25,6 +25,7 @@ _ROLES = {
     "gpio": NetType.GPIO,
     "uart": NetType.UART,
 }
+_BAUDRATE = 115200  # of a uart of that project without one; a nets file without one means 9600
 _CARRIED = {"name", "role", "instrument", "address", "pin", "channel", "device_path"}
 _HARMLESS = {"mappings", "scope_points", "location"}  # that project derives them from the fields above
 _KNOWN = frozenset(_CARRIED | _HARMLESS)
@@ -80,6 +81,8 @@ class _Import:
             raise _Skip(f"is a {type.value} on a {model}, for which there is no driver")
         channel = _channel(entry, type, model, family)
         settings, left = saved_settings.read(entry, type, _KNOWN)
+        if type is NetType.UART and not any("baud" in key.lower() for key in left):
+            settings.setdefault("baudrate", _BAUDRATE)
         instrument = self._named(model, place, name if type is NetType.UART else "")
         lines.append(f"instrument = {_toml(instrument)}")
         if channel is not None:

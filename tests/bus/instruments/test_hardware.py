@@ -477,13 +477,17 @@ def test_import_of_another_list(lager, tmp_path):
     assert done.returncode == 0
     assert "[nets.supply9]" in done.stdout
     assert "cam" in done.stderr
+    it = "dp821-1 (DP821 at TCPIP::1.2.3.4::INSTR), channel 1"
+    assert f"supply9 is a net of type supply on {it}\n" in done.stderr
 
 
 def test_import_writes_nothing_if_a_limit_would_be_lost(lager, tmp_path):
     saved = {"name": "supply9", "role": "power-supply", "instrument": "Rigol_DP821", "address": "TCPIP::1.2.3.4::INSTR"}
     limits = {"safety_limits": {"max_voltage": 3.6}}
     (tmp_path / "saved.json").write_text(json.dumps([{**saved, "pin": 1, **limits}]))
-    assert "max_voltage = 3.6\n" in lager("nets", "import", "saved.json").stdout
+    imported = lager("nets", "import", "saved.json")
+    assert "max_voltage = 3.6\n" in imported.stdout
+    assert "channel 1, max_voltage 3.6\n" in imported.stderr
     lost = {"name": "supply8", "pin": 2, "safety_limits": {"max_temperature": 40}}
     (tmp_path / "saved.json").write_text(json.dumps([{**saved, "pin": 1, **limits}, {**saved, **lost}]))
     done = lager("nets", "import", "saved.json", "--output", "nets.toml")

@@ -199,6 +199,11 @@ class Gpio(Driver[Registers]):
             raise Rejected(what, "Check whether something else drives the line.")
         return found
 
+    def toggle(self) -> int:
+        """Drive the line to the level that it does not have now; return the level at the line. Raises like output."""
+        with self.session.exchange():
+            return self.output(1 - self._bit(_DIO_STATE))
+
     def release(self) -> int:
         """Make the line an input, so that the T7 no longer drives it; return the level that it then has."""
         with self.session.exchange():

@@ -12,11 +12,10 @@ import serial
 from lager.errors import InvalidArgument, PortNotFound
 from lager.instruments.drivers.driver import Driver
 from lager.instruments.session import Session
+from lager.nets.lines import DEFAULT_BAUDRATE, PARITIES
 from lager.nets.model import Instrument
 
-DEFAULT_BAUDRATE = 9600
 READ_TIMEOUT = 0.1  # seconds
-PARITIES = {"none": "N", "even": "E", "odd": "O", "mark": "M", "space": "S"}
 _PTY_SLAVES = range(136, 144)  # the character device majors of Unix98 ptys
 
 

@@ -1,0 +1,166 @@
+"""Scripts run with the Python of their own environment, which has no lager, and are paused there like any other."""
+
+import json
+import os
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+from tests.processes import LAGER
+
+TAG = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+LOOK = """
+import json, sys
+import only_here, click, serial
+from lager import Net, NetType, pause
+pause("here")
+voltage = Net.get("supply2", type=NetType.PowerSupply).set_voltage(1.5)
+print(json.dumps([sys.prefix, only_here.answer, click.__file__, serial.__file__, voltage]))
+"""
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A virtual environment with a package of its own, another click, and another package named lager."""
+    folder = tmp_path_factory.mktemp("project") / "environment"
+    venv.create(folder, with_pip=False, symlinks=True)
+    packages = folder / "lib" / TAG / "site-packages"
+    (packages / "only_here.py").write_text("answer = 42")
+    (packages / "click.py").write_text("")
+    (packages / "sitecustomize.py").write_text("import sys; sys.theirs = 'ran'")
+    (packages / "lager").mkdir()
+    (packages / "lager" / "__init__.py").write_text("raise ImportError('this is another lager')")
+    return folder
+
+
+def looked(text: str, environment: Path) -> None:
+    prefix, answer, click, serial, voltage = json.loads(text)
+    assert (prefix, answer, voltage) == (str(environment), 42, 1.5)
+    assert click == str(environment / "lib" / TAG / "site-packages" / "click.py")
+    assert not serial.startswith(str(environment))
+
+
+WAYS = {
+    "option": (["--python", "{}/bin/python"], {}),
+    "environment": (["--python", "{}"], {}),
+    "variable": ([], {"LAGER_PYTHON": "{}/bin/python", "VIRTUAL_ENV": "/nowhere"}),
+    "active": ([], {"VIRTUAL_ENV": "{}"}),
+    "user's PYTHONPATH": (["--env", "PYTHONPATH=/nowhere"], {"VIRTUAL_ENV": "{}"}),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_packages_of_the_environment_come_first_and_those_of_lager_behind(
+    way, start, script, client, bench, environment
+) -> None:
+    words, variables = WAYS[way]
+    filled = {name: value.format(environment) for name, value in variables.items()}
+    command = [LAGER, "python", *(word.format(environment) for word in words), script(LOOK)]
+    process = start(*command, **filled)
+    pause = client.paused()
+    process.err.expect(f"  python    {environment}/bin/python")
+    client.call("Continue", "s", pause["id"])
+    looked(process.out.rest(), environment)
+    assert process.wait() == 0
+
+
+def test_an_environment_beside_the_script_is_used(start, tmp_path, script, client, bench, environment, lager) -> None:
+    (tmp_path / ".venv").symlink_to(environment)
+    process = start(LAGER, "python", script(LOOK))
+    pause = client.paused()
+    client.call("Continue", "s", pause["id"])
+    (run,) = [one for one in json.loads(lager("runs", "--json").stdout) if one["id"] == pause["run_id"]]
+    assert run["interpreter"] == f"{tmp_path}/.venv/bin/python"
+    assert f"script.py (with {tmp_path}/.venv/bin/python)" in lager("runs").stdout
+    assert process.wait() == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")
+def test_an_environment_of_another_user_beside_the_script_is_not_used(lager, tmp_path, script) -> None:
+    bin = tmp_path / ".venv" / "bin"
+    bin.mkdir(parents=True)
+    (bin / "python").write_text("#!/bin/sh\necho owned")
+    (bin / "python").chmod(0o755)
+    os.lchown(bin / "python", 12345, 12345)
+    assert lager("python", script("import sys; print(sys.prefix)")).stdout == f"{sys.prefix}\n"
+
+
+def test_it_is_the_same_in_the_background_in_a_child_and_in_pytest(
+    start, script, client, bench, environment, lager, tmp_path
+) -> None:
+    child = "import subprocess, sys; sys.exit(subprocess.run([sys.executable, 'look.py']).returncode)"
+    script(LOOK, "look.py")
+    test = "import only_here\nfrom lager import pause\ndef test_it():\n    pause('in a test')\n"
+    script(test, "test_it.py")
+    for command in (
+        ["--detach", "look.py"],
+        [script(child)],
+        ["-m", "pytest", "-q", "-p", "no:cacheprovider", "test_it.py"],
+    ):
+        process = start(LAGER, "python", "--python", str(environment), *command)
+        pause = client.paused()
+        client.call("Continue", "s", pause["id"])
+        assert process.wait() == 0
+        text = process.out.rest()
+        if "--detach" in command:
+            text = lager("python", "--reattach", pause["run_id"]).stdout
+        if "pytest" in command:
+            assert "1 passed" in text
+        else:
+            looked(text.splitlines()[-1] if "look.py" in command else text, environment)
+
+
+def test_the_sitecustomize_of_the_environment_still_runs(lager, script, environment) -> None:
+    text = "import sys; print(sys.theirs, [path for path in sys.path if 'other_interpreter' in path])"
+    assert lager("python", "--python", str(environment), script(text)).stdout == "ran []\n"
+
+
+def test_a_child_in_the_python_of_lager_finds_what_it_finds_without_lager(lager, script, environment) -> None:
+    text = f"import subprocess; subprocess.run([{sys.executable!r}, '-c', 'import click; print(click.__file__)'])"
+    found = lager("python", "--python", str(environment), script(text)).stdout.strip()
+    assert (
+        found
+        == subprocess.check_output([sys.executable, "-c", "import click; print(click.__file__)"], text=True).strip()
+    )
+
+
+@pytest.mark.parametrize(
+    ("python", "said"),
+    [
+        ("/nowhere/python", "--python names /nowhere/python, which is not a Python that can be run."),
+        ("/bin/true", "--python names /bin/true, which does not run as a Python 3."),
+        ("{}/other", "which is cpython-27; lager's is cpython-3"),
+    ],
+)
+def test_an_interpreter_that_cannot_run_the_script_is_refused(lager, script, tmp_path, python: str, said: str) -> None:
+    other = tmp_path / "other"
+    other.write_text("""#!/bin/sh\necho '["cpython-27", "/usr", false]'\n""")
+    other.chmod(0o755)
+    done = lager("python", "--python", python.format(tmp_path), script("print('ran')"))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert said.format(tmp_path) in done.stderr
+    if "other" in python:
+        assert "Install lager into that environment: " in done.stderr
+
+
+def test_metadata_in_a_script_needs_uv(start, script, tmp_path, environment) -> None:
+    text = "# /// script\n# dependencies = ['only-here']\n# ///\nimport sys; print(sys.prefix)"
+    without = start(LAGER, "python", script(text), PATH="/usr/bin:/bin")
+    assert without.wait() == 0
+    assert "script.py names the packages it needs, but uv, which installs them, is not there" in without.err.rest()
+    uv = tmp_path / "bin" / "uv"
+    uv.parent.mkdir()
+    uv.write_text(
+        f"""#!/bin/sh\necho "$@" >> {tmp_path}/asked\ncase $1 in python) echo {environment}/bin/python;; esac\n"""
+    )
+    uv.chmod(0o755)
+    with_it = start(LAGER, "python", "script.py", PATH=f"{uv.parent}:/usr/bin:/bin")
+    assert (with_it.wait(), with_it.out.rest()) == (0, f"{environment}\n")
+    version = TAG.removeprefix("python")
+    assert (tmp_path / "asked").read_text().splitlines() == [
+        f"sync --quiet --python {version} --script script.py",
+        "python find --script script.py",
+    ]
