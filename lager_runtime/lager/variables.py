@@ -1,5 +1,6 @@
-"""The names of all LAGER_ variables of the environment. lager_startup.py and
-sitecustomize.py, which import nothing, spell their own.
+"""The names of all LAGER_ variables of the environment.
+
+lager_startup.py and sitecustomize.py, which import nothing, spell their own.
 
 A user sets the first group. lager itself sets the others, for a run and its children.
 """
