@@ -85,7 +85,7 @@ def test_a_function_that_an_error_has_left_lets_its_supply_go(start, script, ben
 
 REFUSED = """
 def refused():
-    try: supply()
+    try: Net.get("supply3", type=NetType.PowerSupply)  # of the same instrument
     except Exception as error: print(type(error).__name__)
 """
 HELD = {
