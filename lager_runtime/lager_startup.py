@@ -57,7 +57,10 @@ class Start:
         self.monotonic = self.compiled["time"]["monotonic"] = time.perf_counter
         self.posix = self.compiled["posix"]
         self.importlib = _own_importlib(self.sys, self.posix)
-        self.resource = _resource(self.library[1:])
+        self.resource = _compiled("resource", self.library[1:])  # it cannot be imported once no descriptor is free
+        array = _array(self.library[1:])
+        if array is not None:
+            self.compiled["array"] = array
         self.allocate_lock, self.allocate_rlock = _thread.allocate_lock, _thread.RLock
         self.start_new_thread = _thread.start_new_thread
         self.main_ident = _thread.get_ident()
@@ -119,15 +122,12 @@ class _FreeDescriptors:
         return True
 
 
-def _resource(folders: "list[str]") -> "dict[str, Any] | None":
-    """Return the names of the module `resource`, imported without the search that takes longest; None if there is none.
-
-    It cannot be imported once no descriptor is free.
-    """
-    specs = [_frozen_importlib.ModuleSpec("resource", None, origin="built-in")]
-    if "resource" not in sys.builtin_module_names:
+def _compiled(name: str, folders: "list[str]") -> "dict[str, Any] | None":
+    """Return the names of a new instance of a C module, imported without the search that takes longest; None: none."""
+    specs = [_frozen_importlib.ModuleSpec(name, None, origin="built-in")]
+    if name not in sys.builtin_module_names:
         suffix = _imp.extension_suffixes()[0]
-        specs = [_frozen_importlib.ModuleSpec("resource", None, origin=f"{it}/resource{suffix}") for it in folders]
+        specs = [_frozen_importlib.ModuleSpec(name, None, origin=f"{folder}/{name}{suffix}") for folder in folders]
     for spec in specs:
         try:
             module = _imp.create_builtin(spec) if spec.origin == "built-in" else _imp.create_dynamic(spec)
@@ -136,6 +136,21 @@ def _resource(folders: "list[str]") -> "dict[str, Any] | None":
             continue
         return dict(module.__dict__)
     return None
+
+
+def _array(folders: "list[str]") -> "dict[str, Any] | None":
+    """Return the names of `array`. It registers itself with a class of `collections.abc`, which it looks up in
+    sys.modules; later, the script may have a module of that name, or import one at the same moment."""
+    import _collections_abc
+
+    shown = [name for name in ("collections", "collections.abc") if name not in sys.modules]
+    try:
+        for name in shown:
+            sys.modules[name] = _collections_abc
+        return _compiled("array", folders)
+    finally:
+        for name in shown:
+            del sys.modules[name]
 
 
 def _own_importlib(names_of_sys: "dict[str, Any]", names_of_posix: "dict[str, Any]") -> "Any":

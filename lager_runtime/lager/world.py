@@ -38,7 +38,7 @@ _LIVE = frozenset(
 _LOOKING = frozenset(
     ("sys", "builtins", "linecache", "traceback", "inspect", "collections", "collections.abc", "array")
 )
-_FOR_C = ("typing", "collections", "collections.abc")  # C code looks these up in sys.modules
+_ONLY_PARTS = frozenset(("dbus_fast", "dbus_next"))  # the packages themselves import what we do not use
 _NEW_ONES = frozenset(("select",))  # gevent removes half of it
 # Modules of ours that change the script's own threading, or open its instruments, belong to the script's world. There
 # may be two of the bus: commands that a script starts, or runs itself, use it with an event loop of their own.
@@ -59,8 +59,6 @@ class World:
         self.modules: dict[str, ModuleType] = {}
         self._ready: set[str] = set()
         self._lock = start.allocate_rlock()
-        self._depth = 0  # how many imports of this world the holder of the lock is in
-        self._theirs: dict[str, ModuleType | None] = {}  # the script's modules, while ours are in their place
         # A fork waits until no import is in progress here: its child would wait forever for the end of one.
         start.posix["register_at_fork"](
             before=self._lock.acquire, after_in_parent=self._lock.release, after_in_child=self._lock.release
@@ -122,47 +120,19 @@ class World:
         if name in self._ready:
             return self.modules[name]
         with self._lock:
-            self._depth += 1
-            try:
-                return self._load(name)
-            finally:
-                self._depth -= 1
-                if not self._depth:
-                    self._show_theirs()
+            return self._load(name)
 
     def _load(self, name: str) -> "ModuleType":
         parent, _, child = name.rpartition(".")
         package = self.load(parent) if parent else None
         module = self.modules.get(name)  # this thread is importing it, or its parent has put it there
         if module is None:
-            self._show_ours()
             module = self._import(name, package)
             self._ready.add(name)
         # Even if the import is not complete: the rest of an import statement looks it up in the package.
         if package is not None and name != "lager.bus":
             setattr(package, child, module)
         return module
-
-    # C code makes generic classes with functions of `typing` since Python 3.12, and `array` is registered with
-    # `collections.abc`: both are looked up in sys.modules.
-
-    def _show_ours(self) -> None:
-        for name in _FOR_C:
-            ours, theirs = self.modules.get(name), sys.modules.get(name)
-            if ours is None or ours is theirs or (theirs is not None and self._is_shipped(name, theirs)):
-                continue
-            self._theirs.setdefault(name, theirs)
-            sys.modules[name] = ours
-
-    def _show_theirs(self) -> None:
-        while self._theirs:
-            name, theirs = self._theirs.popitem()
-            if sys.modules.get(name) is not self.modules.get(name):
-                continue  # the script has replaced it meanwhile
-            if theirs is None:
-                del sys.modules[name]
-            else:
-                sys.modules[name] = theirs
 
     def import_(
         self, name: str, globals: "Any" = None, locals: "Any" = None, fromlist: "Any" = (), level: int = 0
@@ -179,7 +149,7 @@ class World:
             for attribute in fromlist:
                 if attribute != "*" and not hasattr(module, attribute):
                     try:
-                        self.load(f"{name}.{attribute}")
+                        self._seen_by(by_us, f"{name}.{attribute}")
                     except ModuleNotFoundError as error:
                         if error.name != f"{name}.{attribute}":
                             raise  # else the statement itself reports what is missing
@@ -190,6 +160,8 @@ class World:
             theirs = sys.modules.get(name)
             if theirs is not None and self._is_shipped(name, theirs) and not _is_initializing(theirs):
                 return theirs
+        if by_us and _is_foreign(name):
+            return bootstrap._gcd_import(name)  # type: ignore[no-any-return]
         return self.load(name)
 
     def _is_shipped(self, name: str, module: "ModuleType") -> bool:
@@ -209,6 +181,8 @@ class World:
             return self._keep(name, self._sys())
         if name == "builtins":
             return self._keep(name, _copy(name, self.builtins))
+        if name == "typing":
+            return self._keep(name, _typing(self.load("collections").namedtuple))
         if name in self.start.compiled:
             return self._keep(name, _copy(name, self.start.compiled[name]))
         if name in sys.builtin_module_names:  # no script has one of its own
@@ -258,8 +232,8 @@ class World:
         if spec.submodule_search_locations is not None:
             names["__path__"] = spec.submodule_search_locations
         self.modules[spec.name] = module
-        if spec.name == "typing":
-            self._show_ours()
+        if spec.name in _ONLY_PARTS:
+            return module
         try:
             exec(spec.loader.get_code(spec.name), names)
         except BaseException:
@@ -298,20 +272,16 @@ class World:
         is_it = getattr(getattr(theirs, "__spec__", None), "origin", None) == spec.origin
         if theirs is not None and is_it and spec.name not in _NEW_ONES and not _is_initializing(theirs):
             return _copy(spec.name, theirs.__dict__)
+        if spec.name in _NEW_ONES:
+            return _created(spec)
         if theirs is not None:
             del sys.modules[spec.name]
-        if spec.name == "array":
-            self.load("collections.abc")
-            self._show_ours()
         try:
-            module: ModuleType = _imp.create_dynamic(spec)
-            _imp.exec_dynamic(module)
+            return _created(spec)
         finally:
             sys.modules.pop(spec.name, None)  # old C modules put themselves there
             if theirs is not None:
                 sys.modules[spec.name] = theirs
-        module.__spec__ = spec
-        return module
 
     # An import of one of our modules in the script's world finds the one instance.
 
@@ -338,6 +308,59 @@ class World:
         """Do nothing: the module has run already."""
 
 
+class _Typing(Module):  # type: ignore[valid-type,misc]
+    """`typing` of this world: its names may be in annotations and class statements, and do nothing.
+
+    Since Python 3.12, C code makes generic classes with functions of the real one, which it looks up in the script's
+    modules.
+    """
+
+    TYPE_CHECKING = False
+
+    def __getattr__(self, name: str) -> "Any":
+        if name.startswith("__"):
+            raise AttributeError(name)
+        self.__dict__[name] = found = _Annotation(name)
+        return found
+
+
+class _Annotation:
+    """What a name of `typing` stands for."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getitem__(self, _: object) -> "_Annotation":
+        return self
+
+    def __or__(self, _: object) -> "_Annotation":
+        return self
+
+    __ror__ = __or__
+
+    def __call__(self, *arguments: "Any", **_: object) -> "Any":
+        """Return the value of cast(kind, value), the function of overload(function), or a type variable."""
+        return _Annotation(arguments[0]) if self._name.startswith(("TypeVar", "ParamSpec")) else arguments[-1]
+
+    def __mro_entries__(self, _: object) -> "tuple[type, ...]":
+        return (dict,) if self._name == "TypedDict" else ()
+
+
+def _typing(namedtuple: "Any") -> "ModuleType":
+    class NamedTupleMeta(type):
+        def __new__(cls, name: str, bases: "Any", names: "dict[str, Any]") -> "Any":
+            fields = names.pop("__annotations__", None)
+            if fields is None:  # since Python 3.14, a function returns them
+                annotate = names.pop("__annotate_func__", None)
+                fields = annotate(1) if annotate else {}
+            defaults = [names.pop(field) for field in fields if field in names]
+            return type(name, (namedtuple(name, fields, defaults=defaults),), {"__slots__": (), **names})
+
+    module = _Typing("typing")
+    module.__dict__["NamedTuple"] = type.__new__(NamedTupleMeta, "NamedTuple", (), {})
+    return module
+
+
 def _is_importing(frame: "FrameType | None") -> bool:
     """Return whether the calling thread was interrupted in an import of the standard library, as by a pause request."""
     while frame is not None:
@@ -354,6 +377,12 @@ def _is_initializing(module: "ModuleType") -> bool:
     return getattr(getattr(module, "__spec__", None), "_initializing", False) is True
 
 
+def _is_foreign(name: str) -> bool:
+    """Return whether a library of the script's world has it, as those that open instruments."""
+    root = name.partition(".")[0]
+    return root != "lager" and root not in sys.stdlib_module_names and root not in _ONLY_PARTS
+
+
 def _is_bus(name: str) -> bool:
     return name == "lager.bus" or name.startswith("lager.bus.")
 
@@ -362,6 +391,13 @@ def _built_in(name: str) -> "ModuleType":
     """Return the script's own instance, or load it, whatever finders the script has."""
     found = sys.modules.get(name)
     return bootstrap._load(bootstrap.BuiltinImporter.find_spec(name)) if found is None else found
+
+
+def _created(spec: "Any") -> "ModuleType":
+    module: ModuleType = _imp.create_dynamic(spec)
+    _imp.exec_dynamic(module)
+    module.__spec__ = spec
+    return module
 
 
 def _copy(name: str, names: "dict[str, Any]") -> "ModuleType":

@@ -26,17 +26,19 @@ if TYPE_CHECKING:
     from dbus_fast.signature import SignatureTree, SignatureType, Variant
 else:
     try:
-        import dbus_fast as library
         from dbus_fast._private.address import parse_address
         from dbus_fast._private.unmarshaller import Unmarshaller
         from dbus_fast.auth import AuthExternal
+        from dbus_fast.constants import MessageFlag, MessageType
+        from dbus_fast.message import Message
+        from dbus_fast.signature import SignatureTree, SignatureType, Variant
     except ImportError:
-        import dbus_next as library
         from dbus_next._private.address import parse_address
         from dbus_next._private.unmarshaller import Unmarshaller
         from dbus_next.auth import AuthExternal
-    Message, MessageFlag, MessageType = library.Message, library.MessageFlag, library.MessageType
-    SignatureTree, SignatureType, Variant = library.SignatureTree, library.SignatureType, library.Variant
+        from dbus_next.constants import MessageFlag, MessageType
+        from dbus_next.message import Message
+        from dbus_next.signature import SignatureTree, SignatureType, Variant
 
 __all__ = ["AuthExternal", "Flag", "Incoming", "Kind", "details", "encode", "parse_address", "sizes", "types"]
 

@@ -156,6 +156,30 @@ def test_a_pause_imports_nothing_from_a_folder_in_pythonpath(run, client, script
     assert end(process)[:2] == (0, "went on\n")
 
 
+WATCHING = """
+import sys, threading, lager
+before, seen, modules = set(sys.modules), set(), sys.modules
+def watch():
+    while "lager.console.server" not in modules:
+        seen.update(modules.copy())
+watcher = threading.Thread(target=watch)
+sys.setswitchinterval(1e-5)
+watcher.start()
+lager.pause(interactive=True)
+watcher.join()
+public = {name for name in seen - before if name[0] != "_"} - set(sys.builtin_module_names)
+ours = {name for name in public if name.partition(".")[0] == "lager"}
+print(len(ours) > 10, sorted(public - ours))
+"""
+
+
+def test_at_no_moment_of_a_pause_the_script_has_another_module(run, client):
+    """Not even while lager imports its own: what the script imports meanwhile, in whatever thread, is its own file."""
+    process = run(WATCHING)
+    client.call("Continue", "s", client.paused()["id"])
+    assert end(process)[:2] == (0, "True []\n")
+
+
 def test_no_file_beside_the_script_has_any_part_in_a_pause(start, script, client):
     for name in sys.stdlib_module_names - {"__future__"}:
         script("raise RuntimeError(__name__)", f"{name}.py")
