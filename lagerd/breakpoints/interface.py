@@ -252,7 +252,6 @@ class Breakpoints:
     def _end(self, pause: Pause, reason: str, client: Client | None, more: dict[str, Any] | None = None) -> None:
         if not self.pauses.remove(pause):
             return
-        self.kept.drop(pause)
         self._encoded.forget(pause)
         changed, left_out = self.pauses.changes_of(pause)
         changes = {"changes": dicts(changed), "changes_left_out": left_out} if changed or left_out else {}
@@ -265,6 +264,7 @@ class Breakpoints:
                 call.reply("s", reason)
             else:
                 call.reply("sv", reason, details.get("answer", ""))
+        self.kept.drop(pause)  # which the script need not wait for
         for opener in pause.consoles.values():
             self._record(Event.CONSOLE_CLOSED, pause, opener, {})
         self._record_end(reason, pause, client, {"answer": details["answer"]} if "answer" in details else {})
@@ -354,7 +354,8 @@ class Breakpoints:
                 return self.pauses.find(text, uid)
 
     async def settled(self) -> None:
-        """Return when the paused scripts of before a restart have called again; at most a second after the start."""
+        """Return when the paused scripts of before a restart have called again; at most a second after the start, and
+        at once if there were none."""
         while await self._another_arrives():
             pass
 
@@ -371,7 +372,7 @@ class Breakpoints:
 
     @property
     def _is_settled(self) -> bool:
-        return asyncio.get_running_loop().time() >= self._settled_at
+        return self.kept.are_back() or asyncio.get_running_loop().time() >= self._settled_at
 
     def _arrived(self) -> None:
         for arrival in self._arrivals:

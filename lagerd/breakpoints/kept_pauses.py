@@ -60,6 +60,10 @@ class KeptPauses:
         """Return the run and the uid of each pause that has not returned yet, oldest first."""
         return [(kept.run_id, kept.uid) for kept in self._away.values()]
 
+    def are_back(self) -> bool:
+        """Return whether every pause of the last lagerd has returned or ended."""
+        return not self._away
+
     def returns(self, pause: Pause) -> bool:
         """Return whether `pause` began under an earlier lagerd. InvalidArgument if its id belongs to another pause."""
         kept = self._away.get(pause.id)

@@ -104,4 +104,6 @@ def _text(value: object) -> str:
     if value is None or value == "":
         return UNKNOWN
     text = f"{value:.3f}" if isinstance(value, float) else str(value).rstrip("\n")
+    if len(text) <= _LONGEST and text.isprintable():
+        return text
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[:_LONGEST])

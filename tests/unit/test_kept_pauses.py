@@ -31,6 +31,20 @@ def test_a_pause_returns_to_the_next_lagerd_and_is_kept_for_the_one_after(folder
     assert KeptPauses(folder).returns(mine())
 
 
+def test_they_are_back_when_each_has_returned_or_ended(folder):
+    """Until then, for a second at most, lagerd waits with its answers."""
+    first = KeptPauses(folder)
+    assert first.are_back()
+    for id in ("feed0000", "feed0001", "feed0002"):
+        first.keep(mine(id))
+    first.drop(mine("feed0002"))
+    second = KeptPauses(folder)
+    second.keep(mine("feed0000"))
+    assert not second.are_back()
+    second.drop(mine("feed0001"))
+    assert second.are_back()
+
+
 @pytest.mark.parametrize("other", [{"uid": 1001}, {"pid": 1}, {"uid": 0}])
 def test_no_other_pause_gets_its_id_while_it_may_return(folder, other):
     KeptPauses(folder).keep(mine())
