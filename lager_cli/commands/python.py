@@ -14,7 +14,6 @@ from lager.errors import LagerError
 from lager.text import printable
 from lager_cli.daemon import get
 from lager_cli.display import output
-from lager_cli.linux import hide_arguments
 from lager_cli.options import box_option, completion, file_options, script_words
 from lager_cli.options.common import seconds
 from lager_cli.options.typed_values import Whole
@@ -187,6 +186,8 @@ def python(context: click.Context, /, **options: Any) -> int:
     """
     asked = _Asked(**options)
     if asked.settings:
+        from lager_cli.linux import hide_arguments
+
         hide_arguments.hide_values(asked.settings)
     _check(asked)
     there = box_option.choose(context, asked.box)

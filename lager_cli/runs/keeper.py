@@ -77,8 +77,8 @@ def _hold_nothing_but(needed: set[int]) -> None:
 
 def _rename(name: str) -> None:
     """Write `name` over our arguments, so that killing `lager python` by its command line does not kill us, too."""
-    import ctypes
-
     fields = Path("/proc/self/stat").read_bytes().rpartition(b")")[2].split()
     start, end = int(fields[45]), int(fields[46])  # arg_start and arg_end: proc(5)
-    ctypes.memmove(start, name.encode()[: end - start - 1].ljust(end - start, b"\0"), end - start)
+    with open("/proc/self/mem", "r+b", buffering=0) as memory:
+        memory.seek(start)
+        memory.write(name.encode()[: end - start - 1].ljust(end - start, b"\0"))

@@ -5,7 +5,6 @@ Nothing here talks to a bus. It reads the environment, files and sockets only, s
 
 import contextlib
 import os
-import socket
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -65,6 +64,8 @@ def unix_address(path: Path) -> str:
 
 def listening(path: Path) -> bool:
     """Return whether a process listens on a socket file."""
+    import socket  # most commands are told the bus and need no look
+
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         try:
             probe.connect(str(path))
