@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -157,20 +158,37 @@ MODULES = {_module(package, path): path for package, path in _files()}
 
 def _statements(node: ast.AST) -> Iterator[ast.AST]:
     """Every node below, but for what is there for type checkers alone."""
-    typed_only = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-    for child in node.orelse if isinstance(node, ast.If) and typed_only else ast.iter_child_nodes(node):
-        yield child
-        yield from _statements(child)
+    below = [node]
+    while below:
+        node = below.pop()
+        typed_only = isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+        children = node.orelse if isinstance(node, ast.If) and typed_only else list(ast.iter_child_nodes(node))
+        yield from children
+        below += children
 
 
-def _imports(path: Path) -> Iterator[str]:
+@cache
+def _tree(path: Path) -> ast.AST:
+    return ast.parse(path.read_text())
+
+
+@cache
+def _nodes(path: Path) -> list[ast.Constant | ast.Call]:
+    """The constants and calls of a file."""
+    return [node for node in ast.walk(_tree(path)) if isinstance(node, ast.Constant | ast.Call)]
+
+
+@cache
+def _imports(path: Path) -> list[str]:
     """Every module that a file imports, as far as it is known by its whole name."""
-    for node in _statements(ast.parse(path.read_text())):
+    found: list[str] = []
+    for node in _statements(_tree(path)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             whole = [f"{node.module}.{alias.name}" for alias in node.names]
-            yield from [name if name in MODULES else node.module or "" for name in whole]
+            found += [name if name in MODULES else node.module or "" for name in whole]
+    return found
 
 
 def _room(module: str) -> tuple[str, str]:
@@ -247,11 +265,12 @@ def test_the_logic_knows_no_bus(name):
 def test_one_module_names_the_variables():
     known = {value for name, value in vars(variables).items() if name.isupper() and isinstance(value, str)}
     assert all(value == f"LAGER_{name}" for name, value in vars(variables).items() if name.isupper() and name != "OFF")
+    spellings = {*known, *map(str.encode, known)}
     spelled = {
         str(path.relative_to(ROOT))
         for _, path in _files()
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Constant) and node.value in {*known, *map(str.encode, known)}
+        for node in _nodes(path)
+        if isinstance(node, ast.Constant) and node.value in spellings
     }
     # The second runs before lager can be imported.
     assert spelled == {"lager_runtime/lager/variables.py", "lager_runtime/lager/other_interpreter/sitecustomize.py"}
@@ -259,7 +278,7 @@ def test_one_module_names_the_variables():
 
 def test_output_is_in_one_layer():
     def prints(path: Path) -> bool:
-        calls = [node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+        calls = [node.func for node in _nodes(path) if isinstance(node, ast.Call)]
         return any(
             (isinstance(call, ast.Name) and call.id == "print")
             or (isinstance(call, ast.Attribute) and call.attr == "echo")
