@@ -1,5 +1,6 @@
 """Writes the commit that a wheel or an sdist is built from into it, as lager/commit.txt; without git it has none."""
 
+import os
 import subprocess
 import tempfile
 from pathlib import Path
@@ -29,7 +30,9 @@ def _commit(root: str) -> str:
     if not Path(root, ".git").exists():
         return ""
     command = [*_GIT, "describe", "--always", "--abbrev=9", "--exclude=*", "--dirty=.dirty"]
+    # In a hook of git, GIT_DIR names the repository of the hook.
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
-        return subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(command, cwd=root, capture_output=True, text=True, check=True, env=plain).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return ""

@@ -33,11 +33,14 @@ def _written() -> str:
 def _checked_out() -> str:
     if not (_CHECKOUT / ".git").exists() or not (_CHECKOUT / "pyproject.toml").exists():
         return ""
+    import os
     import subprocess
 
     command = ["git", "-c", "safe.directory=*", "rev-parse", "--short=9", "HEAD"]
+    # In a hook of git, GIT_DIR names the repository of the hook.
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
-        done = subprocess.run(command, cwd=_CHECKOUT, capture_output=True, text=True, check=True, timeout=10)
+        done = subprocess.run(command, cwd=_CHECKOUT, capture_output=True, text=True, check=True, timeout=10, env=plain)
     except (OSError, subprocess.SubprocessError):
         return ""
     return done.stdout.strip()

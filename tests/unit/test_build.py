@@ -66,6 +66,34 @@ def test_a_wheel_of_an_sdist_has_the_commit_of_the_sdist(checkout, tmp_path):
         assert wheel.read("lager/commit.txt").decode() == commit_of(checkout)
 
 
+@pytest.fixture
+def hook(tmp_path, monkeypatch):
+    """The environment of a hook of another repository."""
+    other = tmp_path / "other"
+    for words in (["init", "-q"], ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "x", "--allow-empty"]):
+        other.mkdir(exist_ok=True)
+        subprocess.run(["git", *words], cwd=other, check=True)
+    for name, value in {"GIT_DIR": other / ".git", "GIT_WORK_TREE": other, "GIT_INDEX_FILE": other / "index"}.items():
+        monkeypatch.setenv(name, str(value))
+
+
+def test_in_a_hook_of_another_repository_the_commit_is_still_lagers(hook):
+    before = build.version()
+    assert before == build.release() + "+g" + build._checked_out()
+    head = subprocess.run(
+        ["git", f"--git-dir={ROOT}/.git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True
+    )
+    assert head.stdout.startswith(before.partition("+g")[2])
+
+
+def test_a_wheel_that_a_hook_of_another_repository_builds_has_its_own_commit(checkout, hook, monkeypatch):
+    with zipfile.ZipFile(hatch(checkout, "-t", "wheel")) as wheel:
+        written = wheel.read("lager/commit.txt").decode()
+    for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):
+        monkeypatch.delenv(name)
+    assert written == commit_of(checkout)
+
+
 @pytest.mark.parametrize(
     ("one", "other", "is_older"),
     [("0.9.0", "0.10.0", True), ("0.22.0+gffff", "0.22.0", False), ("1", "0.22.0", False), ("", "1", False)],

@@ -60,7 +60,9 @@ def test_a_power_limit_is_the_product_of_both_setpoints(method: str, value: floa
         if fits:
             assert act(value) == value
         else:
-            with pytest.raises(LimitExceeded, match=f"{value * float(other):g} W is over its limit of 5 W"):
+            volts, amperes = (value, other) if method == "voltage" else (other, value)
+            said = f"{volts} V at {amperes} A are {value * float(other):g} W, which is over its limit of 5 W"
+            with pytest.raises(LimitExceeded, match=said):
                 act(value)
         assert session.times == 1
 

@@ -43,12 +43,17 @@ def amount(net: NetConfig, quantity: str, value: object, *, low: float = 0.0, hi
     return asked
 
 
-def keep_limit(net: NetConfig, quantity: str, value: float) -> None:
-    """Raise LimitExceeded if the value exceeds the limit of the nets file for this quantity."""
+def keep_power(net: NetConfig, volts: float, amperes: float) -> None:
+    """Raise LimitExceeded if an output with these setpoints could exceed max_power of the nets file."""
+    keep_limit(net, "power", volts * amperes, of=f"{volts:.7g} V at {amperes:.7g} A are ")
+
+
+def keep_limit(net: NetConfig, quantity: str, value: float, *, of: str = "") -> None:
+    """Raise LimitExceeded if the value exceeds the limit of the nets file. `of` says what gives the value."""
     limit = net.limits.as_dict().get(f"max_{quantity}")
     if limit is not None and exceeds(abs(value), limit):
         unit = _UNITS[quantity]
-        what = f"{net.name}: {value:.7g} {unit} is over its limit of {limit:.7g} {unit}."
+        what = f"{net.name}: {of}{value:.7g} {unit}{', which' if of else ''} is over its limit of {limit:.7g} {unit}."
         name, key = net.bounded_by.get(f"max_{quantity}", (net.name, f"max_{quantity}"))
         same = "" if name == net.name else ", which is the same terminal"
         raise LimitExceeded(what, f"The limit is {key} of [nets.{name}] in the nets file{same}.")

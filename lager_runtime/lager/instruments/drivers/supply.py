@@ -10,7 +10,7 @@ from lager.instruments import parse
 from lager.instruments.drivers.driver import Switched
 from lager.instruments.drivers.setting import FIRST, Setting
 from lager.instruments.drivers.state import Readings, State
-from lager.instruments.quantities import amount, exceeds, keep_limit, si
+from lager.instruments.quantities import amount, exceeds, keep_limit, keep_power, si
 from lager.nets.model import Limits
 
 
@@ -178,7 +178,7 @@ class Supply(Switched):
             amperes = self._number(self.GET_CURRENT) if limits.max_current or limits.max_power else 0.0
             keep_limit(self.config, "voltage", volts)
             keep_limit(self.config, "current", amperes)
-            keep_limit(self.config, "power", volts * amperes)
+            keep_power(self.config, volts, amperes)
             self.session.before_on()
             self._switch("ON")
 
@@ -315,9 +315,13 @@ class Supply(Switched):
         limits = self.config.limits.as_dict()
         most = limits.get(f"max_{quantity}", math.inf)
         watts, other = limits.get("max_power"), 0.0
+
+        def pair(one: float, other: float) -> tuple[float, float]:
+            return (one, other) if quantity == "voltage" else (other, one)
+
         if watts is not None:
             other = self._number(factor)
-            keep_limit(self.config, "power", value * other)
+            keep_power(self.config, *pair(value, other))
             most = min(most, watts / other if other > 0 else math.inf)
         try:
             readback = self._put(command, question, value, step)
@@ -325,7 +329,7 @@ class Supply(Switched):
                 readback = self._put(command, question, max(0.0, value - step), step)
             keep_limit(self.config, quantity, readback)
             if watts is not None:
-                keep_limit(self.config, "power", readback * other)
+                keep_power(self.config, *pair(readback, other))
         except (Rejected, LimitExceeded):
             if most < math.inf and exceeds(self._number(question), most):
                 self._put(command, question, 0.0, step)
