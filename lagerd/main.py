@@ -21,7 +21,6 @@ from lagerd import config, log_control
 from lagerd.breakpoints.interface import Breakpoints
 from lagerd.breakpoints.kept_pauses import KeptPauses
 from lagerd.clients import Clients
-from lagerd.install import commands
 from lagerd.instruments import claims
 from lagerd.instruments.interface import Instruments
 from lagerd.instruments.safe_process import SOCKET, SafeProcess
@@ -32,12 +31,31 @@ from lagerd.signals import until_told
 _log = logging.getLogger("lagerd")
 
 
+_COMMANDS = {"install": "install", "uninstall": "uninstall", "check-config": "check_config"}
+
+
+class _LazyCommands(click.Group):
+    """Import the commands that install lagerd only if one of them is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        from lagerd.install import commands
+
+        command = getattr(commands, _COMMANDS[cmd_name])
+        assert isinstance(command, click.Command)
+        return command
+
+
 def _show_version(context: click.Context) -> None:
     click.echo(f"lagerd, version {build.version()}")
     context.exit()
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=_LazyCommands, invoke_without_command=True)
 @click.option("--embedded", is_flag=True, help="Run a private bus for this user, with lagerd on it.")
 @click.option(
     "--config",
@@ -74,11 +92,6 @@ def cli(context: click.Context, embedded: bool, config_file: Path | None) -> Non
     sys.exit(asyncio.run(serve(given_or_system(), config_file)))
 
 
-cli.add_command(commands.install)
-cli.add_command(commands.uninstall)
-cli.add_command(commands.check_config)
-
-
 def main() -> None:
     try:
         cli.main(standalone_mode=False)
@@ -98,7 +111,7 @@ async def serve(address: str, config_file: Path | None = None) -> int:
         safe_process.make_ready()
     bus = await Bus.connect(address)
     notifier = sdnotify.SystemdNotifier()
-    breakpoints = Breakpoints(bus, Clients(bus), KeptPauses(_runtime_folder() / "pauses"), version=build.release())
+    breakpoints = Breakpoints(bus, Clients(bus), KeptPauses(_runtime_folder() / "pauses"), version=build.release)
     instruments = Instruments(
         bus, breakpoints.clients, breakpoints.pauses, _runtime_folder() / "leases", _state_folder(), safe_process,
     )  # fmt: skip

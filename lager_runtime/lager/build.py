@@ -1,7 +1,6 @@
 """The version of lager, which only pyproject.toml sets, and the commit that it was built from."""
 
 import re
-from importlib.metadata import version as installed
 from pathlib import Path
 
 _CHECKOUT = Path(__file__).parents[2]
@@ -10,6 +9,8 @@ _WRITTEN = Path(__file__).with_name("commit.txt")  # hatch_build.py writes it in
 
 def release() -> str:
     """Return the version alone, as in 0.22.0."""
+    from importlib.metadata import version as installed  # lagerd starts without it
+
     return installed("lager-box")
 
 

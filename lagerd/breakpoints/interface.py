@@ -39,7 +39,7 @@ class Breakpoints:
     kept: KeptPauses
     settings: PauseSettings = field(default_factory=PauseSettings)
     hooks: PauseHooks = field(default_factory=PauseHooks)
-    version: str = ""
+    version: Callable[[], str] = str
 
     def __post_init__(self) -> None:
         loop = asyncio.get_running_loop()
@@ -88,7 +88,7 @@ class Breakpoints:
             "Detach": self.detach,
         }
         properties = {
-            "Version": lambda: self.version,
+            "Version": lambda: self.version(),
             "DefaultTimeout": lambda: self.settings.default_timeout,
             "MaxRunTimeout": lambda: self.settings.max_run_timeout,
             "Count": lambda: len(self.pauses),
