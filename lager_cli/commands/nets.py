@@ -13,6 +13,7 @@ from lager.nets import saved_nets, terminals
 from lager.nets.model import Instrument, NetConfig, Nets, NetType
 from lager_cli import daemon
 from lager_cli.commands import through
+from lager_cli.commands.nets_found import add, scan
 from lager_cli.commands.through import through_option
 from lager_cli.display import output
 from lager_cli.options.box_option import box_group_option, box_option, go
@@ -131,6 +132,10 @@ def _told(net: NetConfig) -> str:
     settings = net.limits.as_dict() | dict(net.options)
     kept = "".join(f", {key} {f'{value:g}' if isinstance(value, float) else value}" for key, value in settings.items())
     return f"{net.name} is a net of type {net.type.value} on {net.instrument}{channel}{kept}"
+
+
+nets.add_command(scan)
+nets.add_command(add)
 
 
 def _bench() -> Nets:

@@ -46,6 +46,7 @@ class Session:
         # and raises if the pause has ended; `as_it_is` keeps a new connection from being set up.
         self.between: Callable[[], None] | None = None
         self.as_it_is = False
+        self.any_model = False  # whether the instrument may be another than the one in the nets file
         # Called by a driver before it switches an output on: programs the watchdog of the instrument.
         self.before_on: Callable[[], None] = lambda: None
         # Guarded by `lock`: whether a call that is reported is under way, and what calls that ended have set.
@@ -125,7 +126,8 @@ class Session:
         self._is_set_up = False
         self.configured.clear()
         try:
-            self._identify()
+            if not self.any_model:
+                self._identify()
         except BaseException:
             self._drop()
             raise

@@ -1,0 +1,1 @@
+"""Finds the instruments that answer, and writes them into the nets file."""
