@@ -67,6 +67,7 @@ class World:
         self._lager = self._finders([start.folder])
         self._library = self._finders(start.library)
         self._others = self._finders(start.others, compiled=False)
+        self._of_packages: dict[str, list[Any]] = {}  # each keeps the names in its folder
 
     def need(self, name: str) -> "ModuleType":
         """Return the module `name`, imported in a thread of its own.
@@ -207,7 +208,11 @@ class World:
 
     def _find(self, name: str, package: "ModuleType | None") -> "Any":
         if package is not None:
-            finders = self._finders(package.__path__, compiled=name.partition(".")[0] in sys.stdlib_module_names)
+            found = self._of_packages.get(package.__name__)
+            if found is None:
+                compiled = name.partition(".")[0] in sys.stdlib_module_names
+                found = self._of_packages[package.__name__] = self._finders(package.__path__, compiled=compiled)
+            finders = found
         elif name == "lager":
             finders = self._lager
         else:
