@@ -8,7 +8,12 @@ from lager.errors import NetsFileError
 from lager.nets import file
 
 _NETS = "etc/lager/nets.toml"
-_LOGINS = "etc/systemd/system/*.wants/*getty@*.service"
+# systemd.unit(5): enabled for good, until the next boot, by a generator (as of a kernel console), and by the vendor
+_LOGINS = tuple(
+    f"{folder}/*.{kind}/*getty@*.service"
+    for folder in ("etc/systemd/system", "run/systemd/system", "run/systemd/generator", "usr/lib/systemd/system")
+    for kind in ("wants", "requires")
+)
 _ESCAPED = re.compile(r"\\x([0-9a-f]{2})")
 _UNFIT = re.compile(r"[\"|\x00-\x1f\x7f]")  # not possible in a pattern of udev(7)
 
@@ -47,6 +52,7 @@ def _each_name(name: str, action: str) -> Iterator[str]:
 
 def _logins(root: Path) -> set[str]:
     """Return the names of the ports for which any getty is enabled; systemd escapes them: systemd.unit(5)."""
-    units = (link.name.partition("@")[2].removesuffix(".service") for link in root.glob(_LOGINS))
+    links = (link for pattern in _LOGINS for link in root.glob(pattern))
+    units = (link.name.partition("@")[2].removesuffix(".service") for link in links)
     names = {_ESCAPED.sub(lambda code: chr(int(code[1], 16)), unit.replace("-", "/")) for unit in units}
     return {name for name in names if name and not _UNFIT.search(name)}

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
+from fnmatch import fnmatchcase
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -231,6 +232,10 @@ def test_the_group_gets_only_serial_ports_that_the_nets_file_names(tmp_path, mon
         ("multi-user.target.wants/serial-getty@ttyUSB7.service", "ttyUSB7"),
         ("multi-user.target.wants/autologin-getty@ttyACM0.service", "ttyACM0"),
         ("getty.target.wants/serial-getty@serial-by\\x2did-usb.service", "serial/by-id/usb"),
+        ("getty.target.requires/serial-getty@ttyUSB7.service", "ttyUSB7"),
+        ("/run/systemd/system/getty.target.wants/serial-getty@ttyUSB7.service", "ttyUSB7"),
+        ("/run/systemd/generator/getty.target.wants/serial-getty@ttyUSB7.service", "ttyUSB7"),
+        ("/usr/lib/systemd/system/getty.target.wants/console-getty@ttyUSB7.service", "ttyUSB7"),
     ],
 )
 def test_a_port_with_a_login_is_left_alone_under_every_name(tmp_path, monkeypatch, unit, port):
@@ -238,7 +243,7 @@ def test_a_port_with_a_login_is_left_alone_under_every_name(tmp_path, monkeypatc
     monkeypatch.setattr(ports.file, "load", lambda path: SimpleNamespace(instruments=INSTRUMENTS))
     list(install(tmp_path))
     (tmp_path / "etc/lager/nets.toml").write_text("# read by the test\n")
-    login = tmp_path / "etc/systemd/system" / unit
+    login = tmp_path / (unit[1:] if unit.startswith("/") else f"etc/systemd/system/{unit}")
     login.parent.mkdir(parents=True, exist_ok=True)
     login.symlink_to("/usr/lib/systemd/system/getty@.service")
     rules = port_rules(tmp_path)
@@ -246,6 +251,21 @@ def test_a_port_with_a_login_is_left_alone_under_every_name(tmp_path, monkeypatc
     lines = (tmp_path / layout.PORTS).read_text().splitlines()
     for key in ("KERNEL", "SYMLINK"):
         assert lines.index(f'SUBSYSTEM=="tty", {key}=="{port}", GOTO="lager_ports_end"') < lines.index(rules[0])
+
+
+def test_a_virtual_console_is_left_alone_even_if_the_nets_file_names_it(tmp_path, monkeypatch):
+    named = {"vt": Instrument("vt", "any", "/dev/tty2")}
+    monkeypatch.setattr(ports.file, "load", lambda path: SimpleNamespace(instruments=named))
+    list(install(tmp_path))
+    (tmp_path / "etc/lager/nets.toml").write_text("# read by the test\n")
+    rules = port_rules(tmp_path)
+    lines = (tmp_path / layout.PORTS).read_text().splitlines()
+    (guard,) = [line for line in lines if "tty[0-9]*" in line]
+    assert guard.endswith('GOTO="lager_ports_end"')
+    patterns = re.search(r'KERNEL=="([^"]*)"', guard)[1].split("|")
+    assert lines.index(guard) < lines.index(rules[0])
+    for name, guarded in {"tty2": True, "tty": True, "console": True, "ttyUSB2": False, "ttyS0": False}.items():
+        assert any(fnmatchcase(name, pattern) for pattern in patterns) is guarded, name
 
 
 def test_an_invalid_nets_file_gives_no_port_to_the_group(tmp_path):
