@@ -15,6 +15,7 @@ from lager_cli.console.statements import is_complete
 from lager_cli.display import output, snapshot
 
 _NAMES = ("where", "vars", "answer", "extend", "continue", "consoles", "help")
+_WITH_VALUE = ("answer", "extend")
 _WIDEST = 10_000
 _ODD = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)  # raised by an invalid answer
 _HELP = """\
@@ -48,8 +49,10 @@ class MetaCommands:
             if asked is not None:
                 await (self._document(asked) if asked else self._help(""))
             else:
-                name, _, more = line.strip()[1:].partition(" ")
-                await self._known.get(name, self._unknown)(more.strip())
+                name, *more = line.strip()[1:].split(None, 1) or [""]
+                if more and name in self._known and name not in _WITH_VALUE:
+                    raise InvalidArgument(f":{name} takes nothing behind it.", f"Type :{name} alone, or see :help.")
+                await self._known.get(name, self._unknown)(more[0] if more else "")
         except LagerError as problem:
             self.failed = True
             output.error(problem)

@@ -134,6 +134,22 @@ def test_a_command_that_fails_ends_a_pipe(paused, lager, typed):
     assert done.stderr.startswith("lager: ")
 
 
+@pytest.mark.parametrize("typed", [":continue later", ":where am i", ":vars limit", ":help continue"])
+def test_a_command_without_a_value_refuses_one_and_does_nothing(paused, lager, client, typed):
+    done = lager("python", "--console", paused["id"], stdin=f"{typed}\n")
+    assert (done.returncode, done.stdout) == (1, "")
+    name = typed.split()[0]
+    assert done.stderr == f"lager: {name} takes nothing behind it. Type {name} alone, or see :help.\n"
+    assert [pause["id"] for pause in client.list()] == [paused["id"]]
+
+
+@pytest.mark.parametrize("typed", [":extend\t10m", ":extend   10m  "])
+def test_any_space_may_stand_before_the_value_of_a_command(paused, lager, typed):
+    done = lager("python", "--console", paused["id"], stdin=f"{typed}\n")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith("left.\n")
+
+
 def test_a_pipe_may_resume_the_script(paused, lager, client):
     done = lager("python", "--console", paused["id"], stdin="limit\n:continue\n")
     assert client.resumed(paused["id"])[0] == "continued"
