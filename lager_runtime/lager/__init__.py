@@ -305,5 +305,9 @@ def __getattr__(name: str) -> object:
     raise AttributeError(f"module 'lager' has no attribute {name!r}")
 
 
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
 if hasattr(sys, "_lager_start"):  # an import of a module of ours gets the copy that pauses
     sys.meta_path.insert(0, sys._lager_start.world())

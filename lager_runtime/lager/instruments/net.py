@@ -49,7 +49,14 @@ class _Options(TypedDict, total=False):
     off_on_exit: bool
 
 
-class Net:
+class _Listed(type):
+    """Lets dir() of a class show what is public and nothing else."""
+
+    def __dir__(cls) -> list[str]:
+        return sorted(name for name in vars(cls) if not name.startswith("_"))
+
+
+class Net(metaclass=_Listed):
     """Opens nets; see `get`. The returned objects are context managers with a close()."""
 
     @overload

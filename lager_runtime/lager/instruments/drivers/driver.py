@@ -24,6 +24,20 @@ S = TypeVar("S", bound=Session)
 St = TypeVar("St", bound=State)
 
 
+_INTERNAL = frozenset(
+    (
+        "as_it_is", "check", "close_for_all", "closing", "config", "coupled", "is_in_role", "is_reported", "options",
+        "prepare", "session", "settings", "turn", "uses",
+    )
+)  # fmt: skip
+
+
+def public_names(driver: type) -> list[str]:
+    """Return the names of a driver that scripts use, in alphabetical order: what dir() of a net shows."""
+    names = {name for one in driver.__mro__ for name in vars(one)}
+    return sorted(name for name in names if not name.startswith("_") and not name.isupper() and name not in _INTERNAL)
+
+
 class Closing:
     """How a net was closed: because the script asked for it, and if so, because an exception left its `with` block. It
     outlives the net."""
@@ -64,6 +78,9 @@ class Driver(Generic[S]):
         self.closing = Closing()
         self.uses = 1
         self.turn: Any = threading.RLock()  # guards `uses`; Net.get sets the turn of the net
+
+    def __dir__(self) -> list[str]:
+        return public_names(self.__class__)
 
     @property
     def name(self) -> str:
