@@ -39,6 +39,7 @@ _COMMANDS = {
     "notify": ("lager_cli.commands.notify", "notify", "Tell people who are away what happens on the bench."),
     "pause": ("lager_cli.commands.short", "pause", "Pause an active run where it is."),
     "status": ("lager_cli.commands.status", "status", "Show the whole bench: pauses, runs, and every net."),
+    "scpi": ("lager_cli.commands.scpi", "scpi", "Talk to any instrument that speaks SCPI."),
     "supply": ("lager_cli.commands.instruments", "supply", "Read and set a power supply."),
     "uart": ("lager_cli.commands.uart", "uart", "Talk to a serial device."),
     "python": ("lager_cli.commands.python", "python", "Run a script on this box, or resume a paused one."),

@@ -26,7 +26,9 @@ MODULES = {
     NetType.DAC: ("labjack_t7", "Dac"),
     NetType.GPIO: ("labjack_t7", "Gpio"),
     NetType.UART: ("serial_port", "Uart"),
+    NetType.SCPI: ("scpi_net", "ScpiNet"),
 }
+ANY = {NetType.UART: "any serial device", NetType.SCPI: "any at a VISA address"}
 COMMON = ("close", "is_open", "name", "type", "channel")
 HEAD = """# The Python interface
 
@@ -155,7 +157,17 @@ def written() -> str:
             f"{family.maker} {', '.join(family.examples)}" for family in catalog.FAMILIES if type in family.drivers
         )
         title = f"## NetType.{type.name} (`{type.value}`)"
-        parts.append("\n".join([title, "", f"Instruments: {makers or 'any serial device'}.", "", *_table(driver)]))
+        parts.append(
+            "\n".join(
+                [
+                    title,
+                    "",
+                    f"Instruments: {makers or ANY[type]}.",
+                    "",
+                    *_table(driver),
+                ]
+            )
+        )
     return "\n\n".join(parts) + "\n"
 
 

@@ -136,7 +136,7 @@ def test_every_mistake_says_what_would_be_right() -> None:
     assert "instruments.a: should be a table [instruments.a]" in refusal("[instruments]\na = 1")
     said = refusal(text("battery", "channel = 1").replace("2281S", "DL3021"))
     assert "nets.x.type: a DL3021 " in said
-    assert ": eload\n" in said
+    assert ": eload, scpi\n" in said
     said = refusal(text("uart", "channel = 1"))
     assert "nets.x.channel: a net of type uart on a has no channel" in said
     said = refusal(text("adc", "").replace("channel = 1", ""))

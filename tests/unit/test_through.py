@@ -162,11 +162,12 @@ def test_an_instrument_that_is_closed_meanwhile_is_said_to_be() -> None:
 
 
 def test_every_action_names_methods_of_the_drivers_and_none_waits() -> None:
-    from lager.instruments.drivers import keithley_2281s, labjack_t7, rigol_dl3000, supply
+    from lager.instruments.drivers import keithley_2281s, labjack_t7, rigol_dl3000, scpi_net, supply
 
     drivers = {
         NetType.PowerSupply: supply.Supply, NetType.Battery: keithley_2281s.Battery, NetType.ELoad: rigol_dl3000.Load,
         NetType.ADC: labjack_t7.Adc, NetType.DAC: labjack_t7.Dac, NetType.GPIO: labjack_t7.Gpio,
+        NetType.SCPI: scpi_net.ScpiNet,
     }  # fmt: skip
     assert ACTIONS.keys() - drivers.keys() == {NetType.UART}
     for type, driver in drivers.items():

@@ -206,7 +206,7 @@ def held(key: str) -> Holding | None:
 
 def driver_class(config: NetConfig) -> Any:
     reach = config.instrument.resource.reach
-    family = catalog.SERIAL if reach is Reach.SERIAL else catalog.find(config.instrument.model)
+    family = catalog.SERIAL if reach is Reach.SERIAL else catalog.family_of(config.instrument.model, config.type)
     if family is None or config.type not in family.drivers:
         what = f"There is no {config.type.value} driver for {config.instrument}."
         raise InstrumentError(what, "Correct the model in the nets file.")

@@ -33,11 +33,15 @@ if TYPE_CHECKING:
     from lager.instruments.drivers.keithley_2281s import Battery
     from lager.instruments.drivers.labjack_t7 import Adc, Dac, Gpio
     from lager.instruments.drivers.rigol_dl3000 import Load
+    from lager.instruments.drivers.scpi_net import ScpiNet
     from lager.instruments.drivers.serial_port import Uart
     from lager.instruments.drivers.supply import Supply
     from lager.instruments.lease import Claim
 
 __all__ = ["Net", "NetType", "identify"]
+
+
+_unlimited: set[str] = set()  # the nets of which this process has said so
 
 
 class _Options(TypedDict, total=False):
@@ -80,6 +84,9 @@ class Net(metaclass=_Listed):
     @overload
     @staticmethod
     def get(name: str, type: Literal[NetType.UART, "uart"], **options: Unpack[_Options]) -> "Uart": ...
+    @overload
+    @staticmethod
+    def get(name: str, type: Literal[NetType.SCPI, "scpi"], **options: Unpack[_Options]) -> "ScpiNet": ...
     @overload
     @staticmethod
     def get(name: str, type: NetType | str, **options: Unpack[_Options]) -> Driver[Any]: ...
@@ -219,6 +226,8 @@ def _open(config: NetConfig, bench: Nets, claim: "Claim", wait: float, options: 
         if any(net.deadman and net.instrument.key == config.instrument.key for net in bench.nets.values()):
             holding.watch_over(arm=_is_script())
         driver.session.set_up(driver.prepare)
+        if config.type is NetType.SCPI:
+            _say_unlimited(config)
         if config.safe is not None:
             ending.watch(driver, holding, claim)
         open_nets.remember(driver)
@@ -226,6 +235,13 @@ def _open(config: NetConfig, bench: Nets, claim: "Claim", wait: float, options: 
         driver.close()
         raise
     return driver
+
+
+def _say_unlimited(config: NetConfig) -> None:
+    """Say once in a process that a net has no limits."""
+    if config.name not in _unlimited and sys.stderr is not None:
+        _unlimited.add(config.name)
+        print(f"lager: {config.name} sends {config.instrument} whatever it is told; no limits apply", file=sys.stderr)
 
 
 def _safe_at_close(config: NetConfig) -> "Callable[[NetConfig, Session], bool] | None":

@@ -104,6 +104,39 @@ class Scpi(Session):
             if complaints := self._complaints():
                 self._rejected(command, complaints)
 
+    def say(self, command: str) -> None:
+        """Send a command, and look at no error queue. Raises InstrumentUnreachable."""
+        with self.exchange():
+            self._send(command)
+
+    def ask_block(self, question: str) -> bytes:
+        """Send a query, and return the block of definite length that answers it (IEEE 488.2, 8.7.9).
+
+        Raises like `ask`.
+        """
+        with self.exchange():
+            self._refuse_stray(question)
+            self._awaiting = True
+            self._send(question)
+            data = self._receive_block(question)
+            self._awaiting = False
+            return data
+
+    def _receive_block(self, question: str) -> bytes:
+        import pyvisa
+        from pyvisa.constants import StatusCode
+
+        try:
+            return bytes(self._resource.read_binary_values(datatype="B", container=bytes))
+        except pyvisa.errors.VisaIOError as error:
+            if error.error_code != StatusCode.error_timeout:
+                self.lost(error)
+            self.silent(question)
+        except (ValueError, IndexError, SyntaxError) as error:
+            self.bad_reply(question, "…", f"not a block of bytes: {error}")
+        except Exception as error:
+            self.lost(error)
+
     def identity(self) -> str:
         with self.exchange():
             return self._query("*IDN?")

@@ -4,6 +4,7 @@ A reading takes any net of the instrument as it is now: it sets no range, mode o
 the script has open, and keeps the limits of both nets files, the script's and the caller's.
 """
 
+import base64
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -49,7 +50,7 @@ def carry_out(asked: Mapping[str, Any], begin: Callable[[], None], check: Callab
     config = _config(holding, session.instrument, name, asked)
     action = _action(config, str(asked.get("action", "")))
     value = asked.get("value")
-    setting = bool(action.do) or value is not None
+    setting = bool(action.do) or (value is not None and not action.asks)
     if setting:
         _check_setting(holding, config, action, value, bool(asked.get("may_set")))
     with held(session, begin, check, as_it_is=not setting), threads.acting_for(_author(config, asked)):
@@ -71,6 +72,8 @@ def act(config: NetConfig, session: Session, action: Action, value: Any = None, 
 
 
 def _plain(result: Any) -> dict[str, Any]:
+    if isinstance(result, bytes):
+        result = base64.b64encode(result).decode()
     return {"state": asdict(result)} if isinstance(result, State) else {"value": result}
 
 

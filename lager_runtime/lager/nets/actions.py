@@ -15,8 +15,8 @@ class Action:
     """One action. `read` is the driver's method for a reading, or `state.FIELD` for a field of its state; `write` the
     method that takes a value; `do` the method that changes something without a value.
 
-    The value is a number in `unit`, or what `takes` says: a `word`, or a `level` of 0 or 1. A `harmless` action is
-    allowed on a coupled output, as all reading is.
+    `asks` is the method for a reading that needs a word. The value is a number in `unit`, or what `takes` says: a
+    `word`, or a `level` of 0 or 1. A `harmless` action is allowed on a coupled output, as all reading is.
     """
 
     help: str
@@ -26,6 +26,7 @@ class Action:
     unit: str = ""
     takes: str = "number"
     harmless: bool = False
+    asks: str = ""
 
     def is_allowed_on_coupled(self, value: object) -> bool:
         return self.harmless or (value is None and bool(self.unit))
@@ -33,7 +34,7 @@ class Action:
     def on(self, driver: Any, value: object = None) -> Any:
         """Carry it out on an open net: set `value`, or read or do what needs none; return what the driver returns."""
         if value is not None:
-            return getattr(driver, self.write)(value)
+            return getattr(driver, self.asks or self.write)(value)
         method, _, field = (self.do or self.read).partition(".")
         result = getattr(driver, method)()
         return result.told(field) if field else result
@@ -107,10 +108,16 @@ ACTIONS: Mapping[NetType, Mapping[str, Action]] = {
         "toggle": Action("drive the line to the other level", do="toggle"),
     },
     NetType.UART: {},
+    NetType.SCPI: {
+        "ask": Action("send a query, and print its answer", asks="ask", takes="word"),
+        "tell": Action("send a command", write="tell", takes="word"),
+        "query-binary": Action("send a query that is answered with bytes", write="query_binary", takes="word"),
+    },
 }
 # Readings of an instrument, whatever nets it has: how it identifies itself, and a reading of each net that is open.
 IDENTITY, OPEN_NETS = "identity", "open-nets"
 NAMES = frozenset((IDENTITY, OPEN_NETS, *(name for actions in ACTIONS.values() for name in actions)))
+_ASKING = frozenset(name for actions in ACTIONS.values() for name, action in actions.items() if action.asks)
 _DOING = frozenset(name for actions in ACTIONS.values() for name, action in actions.items() if action.do)
 
 
@@ -121,4 +128,4 @@ def look(type: NetType) -> str:
 
 def is_setting(name: str, value: object) -> bool:
     """Return whether the action `name` changes something, on whatever type of net; `value` is None without one."""
-    return value is not None or name in _DOING
+    return name not in _ASKING and (value is not None or name in _DOING)

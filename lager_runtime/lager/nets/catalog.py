@@ -69,11 +69,20 @@ FAMILIES = (
 SERIAL = Family("serial_port", "", ".*", frozenset((Reach.SERIAL,)), {NetType.UART: "Uart"}, ("serial",), terminals={})
 
 
+# Any instrument at a VISA address, beside the nets that its own family has.
+SCPI = Family("scpi_net", "", ".*", _VISA, {NetType.SCPI: "ScpiNet"}, ("any model",), terminals={})
+
+
 def plain(model: str) -> str:
     """Return a model in its plain form, as on the front panel: no maker, no underscores, in capitals."""
     words = re.split(r"[\s_]+", model.strip().upper())
     makers = ("RIGOL", "TECHNOLOGIES", "KEITHLEY", "INSTRUMENTS", "KEYSIGHT", "AGILENT", "LABJACK", "MODEL")
     return "-".join(word for word in words if word not in makers)
+
+
+def family_of(model: str, type: NetType) -> Family | None:
+    """Return the family whose driver serves a net of this type on this model, or None."""
+    return SCPI if type is NetType.SCPI else find(model)
 
 
 def find(model: str) -> Family | None:

@@ -25,6 +25,7 @@ class NetType(Enum):
     DAC = "dac"
     GPIO = "gpio"
     UART = "uart"
+    SCPI = "scpi"
 
     @property
     def role(self) -> str:

@@ -52,7 +52,12 @@ def check(document: Mapping[str, Any]) -> tuple[dict[str, Instrument], dict[str,
     mistakes = Mistakes()
     mistakes.unknown("", document, ("instruments", "nets"))
     tables = {kind: _tables(document, kind, mistakes) for kind in ("instruments", "nets")}
-    found = {name: _instrument(name, table, mistakes) for name, table in tables["instruments"].items()}
+    by_scpi = [table for table in tables["nets"].values() if table.get("type") == NetType.SCPI.value]
+    any_model = {str(table.get("instrument")) for table in by_scpi}
+    found = {
+        name: _instrument(name, table, mistakes, any_model=name in any_model)
+        for name, table in tables["instruments"].items()
+    }
     instruments = {name: instrument for name, instrument in found.items() if instrument}
     nets = {}
     for name, table in tables["nets"].items():
@@ -63,7 +68,21 @@ def check(document: Mapping[str, Any]) -> tuple[dict[str, Instrument], dict[str,
         # Of a net that has the safe state of another one, the mistake is in that one.
         if nets[name].safe is not None and (mistake := safe.beyond(net)):
             mistakes.add(f"nets.{name}.{mistake[0]}", mistake[1])
+    _refuse_unlimited(bounded, mistakes)
     return instruments, bounded, mistakes
+
+
+def _refuse_unlimited(nets: Mapping[str, NetConfig], mistakes: Mistakes) -> None:
+    """Add a mistake for each scpi net beside a net with a limit or a safe state, which it would bypass."""
+    for net in nets.values():
+        if net.type is not NetType.SCPI or net.options.get("unlimited") or not _is_visa(net.instrument):
+            continue
+        others = [other for other in nets.values() if _is_visa(other.instrument)]
+        here = [other for other in others if other.instrument.key == net.instrument.key]
+        guarded = [other.name for other in here if other.limits.as_dict() or other.safe is not None]
+        if guarded:
+            reason = f"an scpi net bypasses the limits and the safe state of {', '.join(guarded)}"
+            mistakes.add(f"nets.{net.name}.type", f"{reason}; add unlimited = true if that is meant")
 
 
 def _tables(document: Mapping[str, Any], kind: str, mistakes: Mistakes) -> dict[str, dict[str, Any]]:
@@ -77,8 +96,8 @@ def _tables(document: Mapping[str, Any], kind: str, mistakes: Mistakes) -> dict[
     return {name: table for name, table in section.items() if isinstance(table, dict)}
 
 
-def _instrument(name: str, table: dict[str, Any], mistakes: Mistakes) -> Instrument | None:
-    """Return the instrument, or None if its model is unknown."""
+def _instrument(name: str, table: dict[str, Any], mistakes: Mistakes, *, any_model: bool) -> Instrument | None:
+    """Return the instrument, or None if its model is unknown; `any_model` is known where an scpi net uses it."""
     prefix = f"instruments.{name}."
     address = _text(prefix + "address", table, mistakes)
     place = _place(prefix + "address", address, mistakes) if address else None
@@ -86,10 +105,11 @@ def _instrument(name: str, table: dict[str, Any], mistakes: Mistakes) -> Instrum
     mistakes.unknown(prefix, table, ("model", "address", "timeout", *_SERIAL_LINE))
     serial_line = _serial_line(prefix, table, place, mistakes)
     model = "serial" if serial and "model" not in table else _text(prefix + "model", table, mistakes)
-    if model and not serial:
+    any_model = any_model and place is not None and place.reach is resource.Reach.VISA
+    if model and not serial and not (any_model and not catalog.find(model)):
         _check_model(prefix, model, place, mistakes)
     timeout = _number(prefix + "timeout", table.get("timeout", DEFAULT_TIMEOUT), mistakes, 0.01, 120)
-    if not model or not (serial or catalog.find(model)):
+    if not model or not (serial or any_model or catalog.find(model)):
         return None
     # Even after another mistake: its nets can then be checked against its model. The file is rejected anyway.
     return Instrument(name, model, address or "", timeout or DEFAULT_TIMEOUT, serial_line)
@@ -203,23 +223,31 @@ def _used_instrument(
     return instruments.get(name) if name else None
 
 
+def _is_visa(instrument: Instrument) -> bool:
+    try:
+        return instrument.resource.reach is resource.Reach.VISA
+    except ValueError:  # the mistake has already been added
+        return False
+
+
 def _family(instrument: Instrument) -> Family:
     try:
         if instrument.resource.reach is resource.Reach.SERIAL:
             return SERIAL
     except ValueError:  # the mistake has already been added; the model still says which nets it has
         pass
-    family = catalog.find(instrument.model)
-    assert family  # checked by _check_model
-    return family
+    return catalog.find(instrument.model) or catalog.SCPI  # checked by _check_model
 
 
 def _channel(
     prefix: str, table: dict[str, Any], type: NetType, instrument: Instrument, mistakes: Mistakes
 ) -> int | None:
     family = _family(instrument)
+    if type is NetType.SCPI and _is_visa(instrument):
+        family = catalog.SCPI
     if type not in family.drivers:
-        offered = ", ".join(member.value for member in family.drivers)
+        scpi_too = {NetType.SCPI} if _is_visa(instrument) else set()
+        offered = ", ".join(member.value for member in NetType if member in {*family.drivers, *scpi_too})
         reason = f"a {instrument.model} has no {type.value} nets; it has: {offered}"
         if family is SERIAL and (scpi := catalog.find(instrument.model)) and type in scpi.drivers:
             wanted = f"ASRL{instrument.address}::INSTR"
@@ -303,6 +331,12 @@ def _option(key: str, value: object, test: Test, mistakes: Mistakes) -> Any:
         return None
 
 
+def _true_or_false(value: object) -> object:
+    if not isinstance(value, bool):
+        raise ValueError(f"should be true or false, not {shown(value)}")
+    return value
+
+
 def _line_end(value: object) -> object:
     if value not in ("\n", "\r", "\r\n"):
         raise ValueError(f'should be "\\n", "\\r" or "\\r\\n", not {shown(value)}')
@@ -328,4 +362,5 @@ _OPTIONS: dict[NetType, dict[str, Test]] = {
         "resolution": _whole(0, 12),
     },
     NetType.UART: _UART,
+    NetType.SCPI: {"unlimited": _true_or_false, "error_queue": _true_or_false},
 }

@@ -28,8 +28,8 @@ def read(
     deadman = _deadman(type, table["deadman"], model, guarded, guarding) if "deadman" in table else 0
     if "keepalive" not in table:
         return deadman / 3, deadman
-    if type is NetType.UART:
-        raise ValueError("keepalive", "no question is harmless to every serial device")
+    if type in (NetType.UART, NetType.SCPI):
+        raise ValueError("keepalive", "no question is harmless to every device")
     given = number(table["keepalive"])
     if given is None or not 1 <= given <= _LONGEST:
         raise ValueError("keepalive", f"should be 1 to {_LONGEST} seconds, not {shown(table['keepalive'])}")
