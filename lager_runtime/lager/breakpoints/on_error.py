@@ -12,7 +12,7 @@ from types import CodeType, FrameType, TracebackType
 from typing import Any
 
 import lager
-from lager.inspection.code_owner import has_left_the_script, is_inside_ours
+from lager.inspection.code_owner import has_left_the_script, is_inside_ours, is_standard
 
 _BEFORE = "before its finally blocks have run"
 _AFTER = "after its finally blocks have run"
@@ -162,8 +162,27 @@ def _pause(error: BaseException, raised: TracebackType, when: str) -> None:
         from lager.text import LABEL_LENGTH, printable
 
     try:
-        told = printable(error, LABEL_LENGTH - 100)
-        label = f"{type(error).__name__}: {told}" if told else type(error).__name__
+        first, raised, others = _first(error, raised)
+        told = printable(first, LABEL_LENGTH - 100)
+        label = f"{type(first).__name__}: {told}" if told else type(first).__name__
+        if others:
+            label += f" (and {others} more)"
         pause_at(Place.of_error(raised), f"{label}, {when}", None, True)
     except Exception as problem:
         lager._complain(problem)
+
+
+def _first(error: BaseException, raised: TracebackType) -> tuple[BaseException, TracebackType, int]:
+    """Return the error that a person looks for, its traceback, and how many others there are: of a group that Python
+    made, as a TaskGroup does, the first one; else the error itself."""
+    others = 0
+    while type(error) in (ExceptionGroup, BaseExceptionGroup) and isinstance(error, BaseExceptionGroup):
+        last = raised
+        while last.tb_next is not None:
+            last = last.tb_next
+        first = error.exceptions[0]
+        if not is_standard(last.tb_frame) or first.__traceback__ is None:
+            break
+        others += len(error.exceptions) - 1
+        error, raised = first, first.__traceback__
+    return error, raised, others

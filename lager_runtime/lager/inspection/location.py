@@ -35,14 +35,17 @@ class Place:
 
     @classmethod
     def of_error(cls, raised: TracebackType) -> "Place":
-        """Return where the error with this traceback was raised, even if its frames have ended."""
+        """Return where the error with this traceback was raised, even if its frames have ended; if lager raised it,
+        where the script called lager, or made Python call it in a thread."""
         inner = [(raised.tb_frame, raised.tb_lineno)]
         while raised.tb_next is not None:
             raised = raised.tb_next
             inner.append((raised.tb_frame, raised.tb_lineno))
         outer = inner[0][0].f_back
         stack = (*stack_of(outer), *inner)
-        return cls(_until_ours(stack) or stack)
+        if _until_ours(stack) is stack:
+            return cls(stack)
+        return cls(_of_the_script(stack) or _origin() or stack)
 
     @classmethod
     def of_doctest(cls, test: Any, example: Any) -> "Place":

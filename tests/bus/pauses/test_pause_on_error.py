@@ -278,3 +278,94 @@ def test_a_bus_that_is_not_there_changes_nothing(run):
     assert code == 1
     assert "ZeroDivisionError: division by zero\n" in err
     assert err.count("cannot pause here") == 1
+
+
+CALLED_BY_PYTHON = {
+    "the target of a thread": """
+import threading
+def main():
+    local = 7.5
+    thread = threading.Thread(target=Net.get, args=("nothing", NetType.ADC))
+    thread.start()
+    thread.join()
+main()""",
+    "work of a thread pool": """
+from concurrent.futures import ThreadPoolExecutor
+def main():
+    local = 7.5
+    with ThreadPoolExecutor() as pool:
+        asked = pool.submit(Net.get, "nothing", NetType.ADC)
+        asked.result()
+main()""",
+    "to_thread": """
+import asyncio
+async def main():
+    local = 7.5
+    await asyncio.sleep(0)
+
+    await asyncio.to_thread(Net.get, "nothing", NetType.ADC)
+asyncio.run(main())""",
+    "a stack of exits": """
+import contextlib
+def main():
+    local = 7.5
+
+
+    with contextlib.ExitStack() as stack:
+        stack.callback(Net.get, "nothing", NetType.ADC)
+main()""",
+    "a task of a group": """
+import asyncio
+async def main():
+    async with asyncio.TaskGroup() as group:
+        group.create_task(work())
+async def work(local=7.5):
+    Net.get("nothing", NetType.ADC)
+asyncio.run(main())""",
+}
+
+
+@pytest.mark.parametrize("name", CALLED_BY_PYTHON)
+def test_an_error_of_lagers_that_python_called_pauses_in_the_script(run, client, lager, bench, name):
+    process = run(f"from lager import Net, NetType{CALLED_BY_PYTHON[name]}", options=ON)
+    pause = client.paused()
+    assert (pause["file"].rpartition("/")[2], pause["line"]) == ("script.py", 7)
+    assert pause["label"].startswith("NoSuchNet: There is no net 'nothing'")
+    assert lager("python", "--console", pause["id"], stdin="local\n").stdout == "7.5\n"
+    client.call("Continue", "s", pause["id"])
+    assert process.wait() == (0 if name.startswith("the target") else 1)
+
+
+GROUPS = {
+    "one": ("work(1)", "ValueError: 1 V", 8),
+    "two": ("work(1), work(2)", "ValueError: 1 V (and 1 more)", 8),
+    "a group in a group": ("inner()", "ValueError: 3 V", 8),
+    "of the script": ("grouped()", "ExceptionGroup: readings (1 sub-exception)", 15),
+}
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_a_group_of_errors_that_python_made_pauses_at_the_first_error(run, client, name):
+    works, label, line = GROUPS[name]
+    text = f"""
+import asyncio
+async def main(*works):
+    async with asyncio.TaskGroup() as group:
+        for one in works:
+            group.create_task(one)
+async def work(volts):
+    raise ValueError(f"{{volts}} V")
+async def inner():
+    await main(work(3))
+async def grouped():
+    errors = []
+    try: await work(1)
+    except ValueError as error: errors.append(error)
+    raise ExceptionGroup("readings", errors)
+asyncio.run({"grouped()" if name == "of the script" else f"main({works})"})
+"""
+    process = run(text, options=ON)
+    pause = client.paused()
+    assert (pause["line"], pause["label"].rpartition(", ")[0]) == (line, label)
+    client.call("Continue", "s", pause["id"])
+    assert process.wait() == 1
