@@ -213,7 +213,7 @@ def _method(pause: PauseState) -> str:
 
 
 def _import_console() -> None:
-    with fork_lock.wait:
+    with contextlib.suppress(OSError, ImportError), fork_lock.wait:  # no descriptors: the console itself will say so
         import lager.console.server  # noqa: F401
 
 

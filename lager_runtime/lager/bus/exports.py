@@ -4,13 +4,14 @@ A method is a function of a Call. It returns the values of the reply, or LATER i
 """
 
 import asyncio
+import errno
 import inspect
 import logging
 from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-from lager.bus.facade import Call
+from lager.bus.facade import Call, no_descriptor
 from lager.errors import AccessDenied, Failed, InvalidArgument, LagerError
 
 _STANDARD = "org.freedesktop.DBus.Error."
@@ -136,6 +137,8 @@ class ObjectTree:
             told = isinstance(error, AccessDenied) or call.member in self._lasting
             if told and self._refused is not None:
                 self._spawn(self._refused(call, error))
+        elif isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+            call.fail(no_descriptor())
         else:
             _log.error("%s failed.", call.member, exc_info=error)
             call.fail(Failed(f"Internal error in {call.member}.", "See its log."))

@@ -119,7 +119,12 @@ class Call:
         self._bus._done(self.sender)
 
     def take_fd(self, index: int) -> int:
-        """Return the descriptor that an `h` argument refers to. From now on the caller has to close it."""
+        """Return the descriptor that an `h` argument refers to. From now on the caller has to close it.
+
+        Raises Failed if it has not arrived: the kernel drops those for which a process has no number left.
+        """
+        if not 0 <= index < len(self.fds):
+            raise no_descriptor()
         fd = self.fds[index]
         self.fds[index] = -1
         return fd
@@ -129,6 +134,12 @@ class Call:
             if fd >= 0:
                 os.close(fd)
         self.fds = []
+
+
+def no_descriptor() -> errors.Failed:
+    return errors.Failed(
+        "The process that was asked has no free file descriptor.", "Let it close some, or raise its limit (ulimit -n)."
+    )
 
 
 class Objects(Protocol):

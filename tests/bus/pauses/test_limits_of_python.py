@@ -1,5 +1,8 @@
 """A pause where Python itself has reached a limit: a full stack, no more threads, its own end."""
 
+import os
+import signal
+
 import pytest
 
 FULL = """import sys, lager
@@ -130,3 +133,44 @@ def test_a_script_that_can_have_no_more_descriptors_is_told_so_and_continues(run
     err = process.err.rest()
     assert err.startswith("lager: cannot pause here; continuing. OSError(24, 'Too many open files")
     assert "Traceback" not in err
+
+
+FULL_LATER = """
+import os, resource, signal, lager
+def take(*_):
+    try:
+        while True: taken.append(os.open("/dev/null", os.O_RDONLY))
+    except OSError:
+        {free}
+        print("full", flush=True)
+taken = []
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+signal.signal(signal.SIGUSR1, take)
+breakpoint("full later")
+for one in taken: os.close(one)
+print("continues")
+"""
+
+
+NO_MORE = "lager: The process that was asked has no free file descriptor. Let it close some, or raise its limit"
+
+
+@pytest.mark.parametrize(
+    ("free", "words", "out", "err"),
+    [
+        ("pass", [], "", NO_MORE),
+        ("os.close(taken.pop())", [], "2\n", ""),
+        ("pass", ["--watch"], "", NO_MORE),
+    ],
+    ids=["not even one", "one", "a watcher"],
+)
+def test_a_console_says_that_the_script_has_no_descriptor_left(run, client, lager, free, words, out, err):
+    process = run(FULL_LATER.format(free=free))
+    pause = client.paused()
+    os.kill(pause["pid"], signal.SIGUSR1)
+    process.out.expect("full\n")
+    done = lager("python", "--console", pause["id"], *words, stdin="1 + 1\n")
+    assert (done.stdout, done.stderr[: len(NO_MORE)]) == (out, err)
+    client.call("Continue", "s", pause["id"])
+    assert (process.wait(), process.out.rest()) == (0, "continues\n")
+    assert "Traceback" not in process.err.rest()
