@@ -83,6 +83,46 @@ def check(as_json: bool, wait: float, through: bool) -> int:
     return int(any(one["error"] for one in results))
 
 
+@nets.command()
+@json_option
+@box_option
+def drivers(as_json: bool) -> int:
+    """List the drivers: lager's own, those of installed packages, and those of the folder that the nets file names. The
+    exit code is 1 if one cannot be used.
+
+    \b
+    Example:
+      lager nets drivers
+    """
+    from lager.nets import catalog, outside
+
+    try:
+        _bench()
+        problem = None
+    except NetsFileError as error:  # it may name drivers all the same
+        problem = error
+    rows = [
+        {
+            "models": list(one.examples),
+            "maker": one.maker,
+            "nets": [type.value for type in one.drivers],
+            "from": one.origin,
+        }
+        for one in (*catalog.FAMILIES, *outside.families(), catalog.SERIAL, catalog.SCPI)
+    ]
+    failed = outside.broken()
+    if as_json:
+        output.print_json({"drivers": rows, "broken": [{"from": one.where, "reason": one.reason} for one in failed]})
+    else:
+        shown = [(", ".join(one["models"]), one["maker"] or "any", ", ".join(one["nets"]), one["from"]) for one in rows]
+        output.fitting_table(("MODELS", "MAKER", "NETS", "FROM"), shown)
+        for one in failed:
+            output.say(f"{one.where} cannot be used: {one.reason}")
+    if problem is not None:
+        output.error(problem)
+    return int(bool(failed or problem))
+
+
 @nets.command("import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(

@@ -45,7 +45,7 @@ _NEW_ONES = frozenset(("select",))  # gevent removes half of it
 _OUTSIDE = (
     "lager.errors", "lager.contract", "lager.variables", "lager.system", "lager.text", "lager.values",
     "lager.fork_lock", "lager.threads", "lager.world", "lager.bus", "lager.pytest_plugin", "lager.nets",
-    "lager.instruments", "lager.recording", "lager.uncaught", "lager.breakpoints.on_error",
+    "lager.drivers", "lager.instruments", "lager.recording", "lager.uncaught", "lager.breakpoints.on_error",
     "lager.breakpoints.on_test_failure", "lager.breakpoints.in_pytest", "lager.inspection.tracebacks",
 )  # fmt: skip
 _SCRIPTS = frozenset(("lager.pytest_plugin", "lager.breakpoints.on_test_failure", "lager.breakpoints.in_pytest"))

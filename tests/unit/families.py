@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from lager.drivers.replay import playing
 from tests.unit.exchanges import keithley_2200 as k2200
 from tests.unit.exchanges import keithley_2281s as smu
 from tests.unit.exchanges import keysight_e36300 as e36300
 from tests.unit.exchanges import rigol_dl3000 as dl3000
 from tests.unit.exchanges import rigol_dp800 as dp800
-from tests.unit.scriptedbench import playing
 
 Script = list[tuple[Any, Any]]
 

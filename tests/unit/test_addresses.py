@@ -3,13 +3,13 @@
 import pytest
 from pyvisa.rname import ResourceName
 
+from lager.drivers.replay import Leases, bench
+from lager.drivers.scripted_instrument import ScriptedInstrument
 from lager.instruments.net import Net
 from lager.nets.model import NetType
 from lager.nets.resource import Reach, parse
 from tests.unit.exchanges import labjack_t7 as t7
 from tests.unit.exchanges import rigol_dp800 as dp800
-from tests.unit.scriptedbench import Leases, bench
-from tests.unit.scriptedinstrument import ScriptedInstrument
 from tests.unit.vxi11instrument import Vxi11Instrument
 
 

@@ -2,10 +2,10 @@
 
 import pytest
 
+from lager.drivers.replay import playing
 from lager.errors import BadReply, InstrumentError, LimitExceeded, Rejected
 from tests.unit.exchanges import keithley_2281s as smu
 from tests.unit.families import BATTERY, CELL, LEVELS, NOT_TRIPPED, SMU, Script, Uninterrupted
-from tests.unit.scriptedbench import playing
 
 WORDS = [("ON", True), ("1", True), ("OFF", False), ("0", False), ("DIS", False), ("DISABLE", False), ("2", False)]
 

@@ -43,6 +43,7 @@ DIRECTIONS = {
         "__init__": {"breakpoints", "inspection", "instruments", "recording"},
         "breakpoint": {"__init__"},
         "other_interpreter": set(),
+        "drivers": {"instruments", "nets"},
         "pytest_plugin": {"breakpoints"},
         "bus": {"__init__"},
         "inspection": {"__init__"},

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from lager.drivers.replay import Leases, playing
 from lager.errors import BadReply, InstrumentError, InstrumentUnreachable
 from lager.instruments.net import Net
 from lager.nets import file as nets_file
@@ -19,7 +20,6 @@ from lagerd.bench.thread import running
 from tests.unit.exchanges import keysight_e36300 as e36300
 from tests.unit.exchanges import rigol_dp800 as dp800
 from tests.unit.families import Uninterrupted
-from tests.unit.scriptedbench import Leases, playing
 
 
 def opened(folder: Path, channel: int) -> Any:

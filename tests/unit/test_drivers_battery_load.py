@@ -2,11 +2,11 @@
 
 import pytest
 
+from lager.drivers.replay import playing
+from lager.drivers.scripted_instrument import CUT
 from lager.errors import BadReply, InstrumentError, InstrumentUnreachable, InvalidArgument, LimitExceeded, Rejected
 from tests.unit.exchanges import keithley_2281s as smu
 from tests.unit.exchanges import rigol_dl3000 as dl3000
-from tests.unit.scriptedbench import playing
-from tests.unit.scriptedinstrument import CUT
 
 BATTERY = "type = 'battery'"
 LOAD = "type = 'eload'"

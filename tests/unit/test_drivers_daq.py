@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from lager.drivers.replay import Leases, bench, playing
+from lager.drivers.scripted_instrument import CUT, ScriptedInstrument
 from lager.errors import (
     BadReply,
     InstrumentError,
@@ -19,8 +21,6 @@ from lager.instruments.net import Net
 from lager.nets.model import NetType
 from tests.unit.exchanges import labjack_t7 as t7
 from tests.unit.families import Uninterrupted
-from tests.unit.scriptedbench import Leases, bench, playing
-from tests.unit.scriptedinstrument import CUT, ScriptedInstrument
 
 ADC = "type = 'adc'\nchannel = 'AIN3'"
 DAC = "type = 'dac'\nchannel = 0"

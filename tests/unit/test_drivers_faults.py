@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from lager.drivers.replay import TIMEOUT, Leases, bench, playing
+from lager.drivers.scripted_instrument import CUT, ScriptedInstrument
 from lager.errors import (
     BadReply,
     InstrumentError,
@@ -21,8 +23,6 @@ from lager.instruments.net import Net, identify
 from lager.instruments.scpi import Scpi
 from lager.nets.model import Instrument, NetType
 from tests.unit.exchanges import rigol_dp800 as dp800
-from tests.unit.scriptedbench import TIMEOUT, Leases, bench, playing
-from tests.unit.scriptedinstrument import CUT, ScriptedInstrument
 
 CH1 = "type = 'supply'\nchannel = 1"
 QUESTION = ":MEAS:ALL? CH1"

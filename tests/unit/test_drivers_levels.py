@@ -2,6 +2,7 @@
 
 import pytest
 
+from lager.drivers.scripted_instrument import CUT
 from lager.errors import BadReply, InstrumentError, InstrumentUnreachable, InvalidArgument, Rejected
 from tests.unit.exchanges import rigol_dl3000 as dl3000
 from tests.unit.families import (
@@ -21,7 +22,6 @@ from tests.unit.families import (
     Uninterrupted,
     armed,
 )
-from tests.unit.scriptedinstrument import CUT
 
 
 @pytest.mark.parametrize("level", LEVELS.values(), ids=LEVELS.keys())

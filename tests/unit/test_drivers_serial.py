@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 import serial
 
+from lager.drivers.replay import Leases, bench
 from lager.errors import InstrumentError, InstrumentTimeout, InstrumentUnreachable, InvalidArgument, NetsFileError
 from lager.instruments.net import Net, identify
 from lager.nets import file as nets_file
 from lager.nets.model import Nets, NetType
 from lagerd.bench.models.rigol_dp800 import DP821
-from tests.unit.scriptedbench import Leases, bench
 
 
 @pytest.fixture

@@ -2,10 +2,10 @@
 
 import pytest
 
+from lager.drivers.replay import playing
 from lager.errors import InstrumentError, InvalidArgument, LimitExceeded, Rejected
 from tests.unit.exchanges import keithley_2200, keithley_2281s, keysight_e36300
 from tests.unit.exchanges import rigol_dp800 as dp800
-from tests.unit.scriptedbench import playing
 
 CH1 = "type = 'supply'\nchannel = 1"
 CH2 = "type = 'supply'\nchannel = 2"

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from lager.drivers.replay import Leases
 from lager.errors import InstrumentError, InvalidArgument, LimitExceeded, Rejected
 from lager.instruments.net import Net
 from lager.nets import file as nets_file
@@ -18,7 +19,6 @@ from lagerd.bench.models.rigol_dl3000 import DL3021
 from lagerd.bench.models.rigol_dp800 import DP821
 from lagerd.bench.physics.circuit import Output, Protection, resistor
 from lagerd.bench.thread import running
-from tests.unit.scriptedbench import Leases
 
 Opener = Callable[..., Any]
 

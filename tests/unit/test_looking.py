@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from lager.drivers.replay import Leases
 from lager.errors import Rejected
 from lager.instruments import looks
 from lager.instruments.net import Net
@@ -19,7 +20,6 @@ from lagerd.bench.models.rigol_dp800 import DP821, DP832
 from lagerd.bench.scpi.instrument import ScpiInstrument
 from lagerd.bench.scpi.language import ScpiError
 from lagerd.bench.thread import running
-from tests.unit.scriptedbench import Leases
 
 SUPPLY = ("state", "voltage", "current", "power")
 BATTERY = (

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from lager.drivers.replay import Leases, bench
+from lager.drivers.scripted_instrument import ScriptedInstrument
 from lager.errors import (
     InstrumentBusy,
     InstrumentError,
@@ -24,8 +26,6 @@ from lager.instruments.net import Net, NetType
 from lager.nets.model import Nets
 from tests.unit.exchanges import keithley_2281s as smu
 from tests.unit.exchanges import rigol_dp800 as dp800
-from tests.unit.scriptedbench import Leases, bench
-from tests.unit.scriptedinstrument import ScriptedInstrument
 
 CH1 = "type = 'supply'\nchannel = 1"
 CH2 = "type = 'supply'\nchannel = 2"

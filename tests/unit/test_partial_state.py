@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from lager.drivers.replay import playing
+from lager.drivers.scripted_instrument import CUT
 from lager.errors import BadReply, InstrumentError, InstrumentTimeout, InstrumentUnreachable
 from tests.unit.exchanges import keithley_2200, keithley_2281s, keysight_e36300, rigol_dl3000, rigol_dp800
-from tests.unit.scriptedbench import playing
-from tests.unit.scriptedinstrument import CUT
 
 CH1 = "type = 'supply'\nchannel = 1"
 FAMILIES: dict[str, tuple[ModuleType, str, str, str, str]] = {

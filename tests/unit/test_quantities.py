@@ -8,11 +8,11 @@ from unittest.mock import MagicMock
 
 import pytest
 
+from lager.drivers.replay import bench, playing
 from lager.errors import InvalidArgument, LimitExceeded
 from lager.instruments.quantities import amount, decimal, exceeds, keep_limit, si, table
 from lager.nets.model import NetConfig
 from tests.unit.exchanges import rigol_dp800 as dp800
-from tests.unit.scriptedbench import bench, playing
 
 LIMITED = "type = 'supply'\nchannel = 1\nmax_voltage = 5"
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from lager.drivers.replay import Leases, bench, playing
 from lager.errors import BadReply, WrongModel
 from lager.instruments import parse
 from lager.instruments.net import Net
@@ -14,7 +15,6 @@ from lagerd.bench.models.rigol_dl3000 import DL3021
 from tests.unit.exchanges import rigol_dl3000 as dl3000
 from tests.unit.exchanges import rigol_dp800 as dp800
 from tests.unit.families import FAMILIES
-from tests.unit.scriptedbench import Leases, bench, playing
 from tests.unit.vxi11instrument import Vxi11Instrument
 
 CH1 = "type = 'supply'\nchannel = 1"

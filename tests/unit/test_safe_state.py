@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from lager.drivers.replay import Leases
 from lager.errors import InstrumentError
 from lager.instruments import safe_state
 from lager.instruments.net import Net
@@ -23,7 +24,6 @@ from lagerd import make_safe as process
 from lagerd.bench.bench import DefaultBench
 from lagerd.bench.faults import Fault
 from lagerd.bench.thread import running
-from tests.unit.scriptedbench import Leases
 
 
 @pytest.fixture

@@ -3,10 +3,10 @@
 import pytest
 import pyvisa
 
+from lager.drivers.replay import Leases, bench
+from lager.drivers.scripted_instrument import ScriptedInstrument
 from lager.instruments.net import Net, NetType
 from tests.unit.exchanges import rigol_dp800 as dp800
-from tests.unit.scriptedbench import Leases, bench
-from tests.unit.scriptedinstrument import ScriptedInstrument
 
 ASKED = (":MEAS:ALL? CH1", "3.3001,0.1000,0.330")
 

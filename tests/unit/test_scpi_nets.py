@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
+from lager.drivers.replay import Leases, bench, playing
+from lager.drivers.scripted_instrument import ScriptedInstrument
 from lager.errors import BadReply, InstrumentTimeout, InvalidArgument, NetConflict, NetsFileError, Rejected
 from lager.instruments import net as nets_module
 from lager.instruments.net import Net
 from lager.nets import file as nets_file
 from lager.nets.actions import ACTIONS, is_setting
 from lager.nets.model import NetType
-from tests.unit.scriptedbench import Leases, bench, playing
-from tests.unit.scriptedinstrument import ScriptedInstrument
 
 IDN = ("*IDN?", "RIGOL TECHNOLOGIES,DS1054Z,DS1ZA0001,00.04.04")
 NO_ERROR = (":SYST:ERR?", '0,"No error"')

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from lager.drivers.replay import Leases
 from lager.errors import LimitExceeded
 from lager.instruments.net import Net
 from lager.nets import file as nets_file
@@ -11,7 +12,6 @@ from lager.nets import terminals
 from lager.nets.model import Limits, Nets, NetType
 from lagerd.bench.bench import DefaultBench
 from lagerd.bench.thread import running
-from tests.unit.scriptedbench import Leases
 
 FILE = """
 [instruments.psu1]

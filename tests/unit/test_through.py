@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from lager import threads
+from lager.drivers.replay import playing
+from lager.drivers.scripted_instrument import CUT
 from lager.errors import AccessDenied, Failed, InstrumentBusy, InstrumentError, LimitExceeded
 from lager.instruments import through
 from lager.instruments.drivers.state import State
@@ -17,8 +19,6 @@ from lager.nets.model import NetType
 from tests.unit.exchanges import keithley_2281s as k2281s
 from tests.unit.exchanges import labjack_t7 as t7
 from tests.unit.exchanges import rigol_dp800 as dp800
-from tests.unit.scriptedbench import playing
-from tests.unit.scriptedinstrument import CUT
 
 ADC = "type = 'adc'\nchannel = 'AIN3'"
 SUPPLY = "type = 'supply'\nchannel = 1\nmax_voltage = 5"

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from lager.drivers.replay import Leases
 from lager.errors import InstrumentTimeout, NetsFileError, Rejected
 from lager.instruments import upkeep
 from lager.instruments.net import Net
@@ -19,7 +20,6 @@ from lagerd.bench.faults import Fault
 from lagerd.bench.models.keysight_e36300 import E36312A
 from lagerd.bench.models.labjack_t7 import T7
 from lagerd.bench.thread import running
-from tests.unit.scriptedbench import Leases
 
 _BENCH = """
 [instruments.psu1]

@@ -9,7 +9,7 @@ import socket
 import struct
 from collections.abc import Callable
 
-from tests.unit.loopbackserver import LoopbackServer
+from lager.drivers.loopback_server import LoopbackServer
 
 _CREATE_LINK, _WRITE, _READ, _CLEAR, _DESTROY_LINK = 10, 11, 12, 15, 23
 _IO_TIMEOUT = 15

@@ -2,7 +2,6 @@
 
 import contextlib
 import gc
-import importlib
 import os
 import threading
 from collections.abc import Callable
@@ -210,7 +209,7 @@ def driver_class(config: NetConfig) -> Any:
     if family is None or config.type not in family.drivers:
         what = f"There is no {config.type.value} driver for {config.instrument}."
         raise InstrumentError(what, "Correct the model in the nets file.")
-    return getattr(importlib.import_module(f"lager.instruments.drivers.{family.module}"), family.drivers[config.type])
+    return getattr(family.loaded(), family.drivers[config.type])
 
 
 def session_of(instrument: Instrument) -> Session:

@@ -5,7 +5,6 @@ last net that wants one, and never keeps the process alive. Without `keepalive` 
 no thread and nothing is sent.
 """
 
-import importlib
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -115,5 +114,5 @@ def set_watchdog(session: Session, nets: Sequence[NetConfig]) -> None:
     """Program the instrument's watchdog to guard these nets; without nets, disarm it. Raises InstrumentError."""
     family = catalog.find(session.instrument.model)
     if family is not None and family.guarded:
-        driver = importlib.import_module(f"lager.instruments.drivers.{family.module}")
+        driver = family.loaded()
         driver.set_watchdog(session, nets)

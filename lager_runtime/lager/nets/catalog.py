@@ -1,8 +1,10 @@
 """Says which driver serves which model. It imports no driver, so that checking a nets file is cheap."""
 
+import importlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from lager.nets.model import NetType
 from lager.nets.resource import Reach
@@ -31,6 +33,14 @@ class Family:
     terminals: Mapping[NetType, range] | None = None
     stray: str = ""
     guarded: frozenset[NetType] = frozenset()
+    code: Any = field(default=None, compare=False)
+    """The module of a driver of one's own; None if it is one of lager's."""
+    origin: str = "lager"
+    """Where the driver is from."""
+
+    def loaded(self) -> Any:
+        """Return the module with the classes of the family."""
+        return self.code or importlib.import_module(f"lager.instruments.drivers.{self.module}")
 
     def serves(self, model: str) -> bool:
         return re.fullmatch(self.models, plain(model)) is not None
@@ -87,7 +97,15 @@ def family_of(model: str, type: NetType) -> Family | None:
 
 def find(model: str) -> Family | None:
     """Return the family of a model, or None if there is no driver for it."""
-    return next((family for family in FAMILIES if family.serves(model)), None)
+    return next((family for family in FAMILIES if family.serves(model)), None) or outside(model)
+
+
+def _none(_: str) -> Family | None:
+    return None
+
+
+outside: Callable[[str], Family | None] = _none
+"""Finds a driver of one's own for a model; see lager.nets.outside."""
 
 
 def is_model(identified: str, configured: str) -> bool:

@@ -51,7 +51,7 @@ def parse(text: str, where: str = "nets.toml") -> Nets:
         document = text_files.toml(text)
     except ValueError as error:
         raise NetsFileError(f"The nets file {where} is not TOML: {error}.", "Fix that line.") from None
-    instruments, nets, mistakes = check(document)
+    instruments, nets, mistakes = check(document, where)
     if mistakes:
         count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
         listed = "".join(f"\n  {mistake}" for mistake in mistakes)

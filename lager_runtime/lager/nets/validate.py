@@ -1,10 +1,11 @@
 """Checks a nets file key by key, and collects every mistake instead of stopping at the first."""
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from lager.nets import catalog, resource, safe, terminals, watchdogs
+from lager.nets import catalog, outside, resource, safe, terminals, watchdogs
 from lager.nets.catalog import SERIAL, Family
 from lager.nets.model import DEFAULT_TIMEOUT, Instrument, Limits, NetConfig, NetType, Safe
 from lager.text import printable, similar
@@ -47,10 +48,14 @@ def settings_of(type: NetType) -> Mapping[str, "Test"]:
     return _OPTIONS[type]
 
 
-def check(document: Mapping[str, Any]) -> tuple[dict[str, Instrument], dict[str, NetConfig], list[str]]:
-    """Return the instruments and nets of a parsed file, and a sentence for each mistake in it."""
+def check(
+    document: Mapping[str, Any], where: str = ""
+) -> tuple[dict[str, Instrument], dict[str, NetConfig], list[str]]:
+    """Return the instruments and nets of a parsed file, and a sentence for each mistake in it. `where` is its path."""
     mistakes = Mistakes()
-    mistakes.unknown("", document, ("instruments", "nets"))
+    mistakes.unknown("", document, ("instruments", "nets", "drivers"))
+    if "drivers" in document:
+        _drivers(document["drivers"], where, mistakes)
     tables = {kind: _tables(document, kind, mistakes) for kind in ("instruments", "nets")}
     by_scpi = [table for table in tables["nets"].values() if table.get("type") == NetType.SCPI.value]
     any_model = {str(table.get("instrument")) for table in by_scpi}
@@ -70,6 +75,17 @@ def check(document: Mapping[str, Any]) -> tuple[dict[str, Instrument], dict[str,
             mistakes.add(f"nets.{name}.{mistake[0]}", mistake[1])
     _refuse_unlimited(bounded, mistakes)
     return instruments, bounded, mistakes
+
+
+def _drivers(folder: object, where: str, mistakes: Mistakes) -> None:
+    """Load the drivers in the folder that the file names, relative to its own."""
+    if not isinstance(folder, str) or not folder.strip() or not folder.isprintable():
+        mistakes.add("drivers", f"should be the path of a folder, not {shown(folder)}")
+        return
+    try:
+        outside.read_folder(os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(where)), folder)))
+    except ValueError as error:
+        mistakes.add("drivers", str(error))
 
 
 def _refuse_unlimited(nets: Mapping[str, NetConfig], mistakes: Mistakes) -> None:
@@ -131,7 +147,9 @@ def _serial_line(
 def _check_model(prefix: str, model: str, place: resource.Resource | None, mistakes: Mistakes) -> None:
     family = catalog.find(model)
     if not family:
-        mistakes.add(prefix + "model", f"there is no driver for {model!r}{_meant(model, catalog.known_models())}")
+        failed = "".join(f"; {one.where} cannot be used: {one.reason.rstrip('.')}" for one in outside.broken())
+        meant = _meant(model, catalog.known_models())
+        mistakes.add(prefix + "model", f"there is no driver for {model!r}{meant}{failed}")
     elif place and place.reach not in family.reach:
         wanted = " or ".join(sorted(reach.value for reach in family.reach))
         mistakes.add(prefix + "address", f"{place.address!r} is {place.reach.value}, but a {model} needs {wanted}")

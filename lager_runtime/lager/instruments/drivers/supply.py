@@ -233,7 +233,17 @@ class Supply(Switched):
 
     def state(self) -> SupplyState:
         """Return all settings and readings; see SupplyState. Raises only if nothing could be read."""
-        raise NotImplementedError
+        with self.session.exchange():
+            read = Readings(self.session)
+            return SupplyState(
+                net=self.name,
+                channel=self.channel,
+                **self._measured(read),
+                enabled=read(self._is_on, "enabled"),
+                voltage_set=read(lambda: self._number(self.GET_VOLTAGE), "voltage_set"),
+                current_set=read(lambda: self._number(self.GET_CURRENT), "current_set"),
+                unread=read.finish(),
+            )
 
     def get_full_state(self) -> SupplyState:
         """Print all settings and readings, and return them as state() does."""

@@ -15,8 +15,8 @@ import socket
 from types import TracebackType
 from typing import Any
 
+from lager.drivers.loopback_server import PATIENCE, LoopbackServer
 from lager.errors import LagerError
-from tests.unit.loopbackserver import PATIENCE, LoopbackServer
 
 CUT = object()
 _CLEAR = b"*CLS\n"

@@ -1,0 +1,198 @@
+"""Drivers of one's own: modules of installed packages (entry points of the group lager.drivers), and the files of the
+folder that a nets file names.
+
+Such a module has a table DRIVER, which says what it serves:
+
+    DRIVER = {
+        "maker": "Acme",
+        "models": ["P100", "P200"],          # as *IDN? says, without the maker
+        "nets": {"supply": "Output"},        # for each net type a class of this module
+        "channels": {"P200": 2},             # or one number for all; 1 without it
+    }
+
+Packages are looked at when a nets file has a model that lager does not know, so nobody else pays for them. A module
+that cannot be used is remembered with the reason, and harms nothing else. lager's own models stay lager's.
+"""
+
+import os
+import re
+import stat
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from lager.nets import catalog
+from lager.nets.catalog import Family
+from lager.nets.model import NetType
+from lager.nets.resource import Reach
+from lager.text import printable
+from lager.values import shown
+
+GROUP = "lager.drivers"
+_KEYS = ("maker", "models", "nets", "channels", "stray")
+_MOST_CHANNELS = 64
+_FILE = re.compile(r"(?!test_|conftest\b)[A-Za-z]\w*\.py")
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A driver that cannot be used: where it is, and why."""
+
+    where: str
+    reason: str
+
+
+_found: list[Family] = []
+_broken: dict[str, str] = {}
+_read: set[str] = set()  # what has been loaded, or has failed: files, and the group of entry points
+
+
+def families() -> list[Family]:
+    """Return the families of all drivers of one's own that can be used; those of packages, and of the folders that the
+    nets files read so far have named."""
+    _read_packages()
+    return list(_found)
+
+
+def broken() -> list[Broken]:
+    """Return the drivers that cannot be used."""
+    _read_packages()
+    return [Broken(where, reason) for where, reason in _broken.items()]
+
+
+def find(model: str) -> Family | None:
+    """Return the family of a model that lager itself does not know, or None."""
+    known = next((family for family in _found if family.serves(model)), None)
+    if known is None and GROUP not in _read:
+        _read_packages()
+        known = next((family for family in _found if family.serves(model)), None)
+    return known
+
+
+def read_folder(folder: str) -> None:
+    """Load the drivers in a folder: each file NAME.py, but for tests.
+
+    Raises ValueError with the reason if the folder cannot be used.
+    """
+    try:
+        names = sorted(name for name in os.listdir(folder) if _FILE.fullmatch(name))
+    except OSError as error:
+        raise ValueError(f"{folder!r} cannot be read: {error.strerror}") from None
+    _refuse_foreign(folder)
+    for name in names:
+        path = os.path.join(folder, name)
+        if path not in _read:
+            _read.add(path)
+            _load(path, lambda path=path: _module(path))
+
+
+def _refuse_foreign(path: str) -> None:
+    """Raise ValueError unless the file or folder is root's or the user's own, and nobody else may write to it."""
+    found = os.stat(path)
+    if found.st_uid not in (0, os.geteuid()) or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        who = "root" if os.geteuid() == 0 else "root or the user of this process"
+        raise ValueError(f"{path!r} must belong to {who}, and nobody else may write to it")
+
+
+def _read_packages() -> None:
+    if GROUP in _read:
+        return
+    _read.add(GROUP)
+    from importlib import metadata
+
+    for entry in sorted(metadata.entry_points(group=GROUP), key=lambda one: one.name):
+        _load(f"{entry.value} ({entry.dist.name if entry.dist else 'unknown package'})", entry.load)
+
+
+def _module(path: str) -> ModuleType:
+    _refuse_foreign(path)
+    name = f"lager_driver_{os.path.basename(path).removesuffix('.py')}"
+    with open(path, "rb") as file:
+        code = compile(file.read(), path, "exec", dont_inherit=True)
+    module = ModuleType(name)
+    module.__file__ = path
+    sys.modules[name] = module
+    try:
+        exec(code, module.__dict__)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _load(where: str, load: Any) -> None:
+    """Add the family of a module, or the reason why it cannot be used. Whatever the module raises harms nobody."""
+    try:
+        module = load()
+        _found.append(_family(where, module))
+    except ValueError as error:
+        _broken[where] = f"{printable(error, 300)}."
+    except (Exception, SystemExit) as error:
+        line = error.__traceback__
+        while line is not None and line.tb_next is not None:
+            line = line.tb_next
+        at = f" (line {line.tb_lineno})" if line is not None else ""
+        _broken[where] = f"{type(error).__name__}: {printable(error, 300)}{at}."
+
+
+def _family(where: str, module: Any) -> Family:
+    """Return the family that the table of a module describes. Raises ValueError with what is wrong."""
+    table = getattr(module, "DRIVER", None)
+    if not isinstance(table, Mapping):
+        raise ValueError("it has no table DRIVER")
+    if unknown := [key for key in table if key not in _KEYS]:
+        raise ValueError(f"DRIVER has an unknown key {shown(unknown[0])} (known: {', '.join(_KEYS)})")
+    models = table.get("models")
+    if not isinstance(models, list | tuple) or not models or not all(isinstance(one, str) and one for one in models):
+        raise ValueError('DRIVER needs "models", a list of names')
+    if own := next((model for model in models if next((f for f in catalog.FAMILIES if f.serves(model)), None)), None):
+        raise ValueError(f"lager itself drives a {own}")
+    if taken := next((model for model in models if next((f for f in _found if f.serves(model)), None)), None):
+        raise ValueError(f"another driver has the model {taken}")
+    maker, stray = table.get("maker", ""), table.get("stray", "")
+    if not isinstance(maker, str) or not isinstance(stray, str):
+        raise ValueError('"maker" and "stray" of DRIVER should be text')
+    names = "|".join(re.escape(catalog.plain(model)) for model in models)
+    return Family(
+        module.__name__, maker, names, frozenset((Reach.VISA,)), _drivers(module, table.get("nets")), tuple(models),
+        _outputs(table.get("channels", 1), models), stray=stray, code=module, origin=where,
+    )  # fmt: skip
+
+
+def _drivers(module: Any, nets: object) -> dict[NetType, str]:
+    words = {type.value: type for type in NetType if type not in (NetType.UART, NetType.SCPI)}
+    if not isinstance(nets, Mapping) or not nets or any(word not in words for word in nets):
+        raise ValueError(f'DRIVER needs "nets", a table from a net type ({", ".join(words)}) to the name of a class')
+    for word, name in nets.items():
+        _check_class(words[word], name, getattr(module, name, None) if isinstance(name, str) else None)
+    return {words[word]: name for word, name in nets.items()}
+
+
+def _check_class(type: NetType, name: object, driver: Any) -> None:
+    import inspect
+
+    from lager.nets.actions import ACTIONS
+
+    if not inspect.isclass(driver) or not all(hasattr(driver, word) for word in ("prepare", "close_for_all")):
+        raise ValueError(f"{shown(name)} is not a class of the module that is a lager.drivers.Driver")
+    needed = [action.read or action.write or action.do for action in ACTIONS[type].values()]
+    methods = dict.fromkeys(word.partition(".")[0] for word in needed)
+    if type is NetType.PowerSupply:
+        commands = ("SET_VOLTAGE", "GET_VOLTAGE", "SET_CURRENT", "GET_CURRENT", "SET_OUTPUT", "GET_OUTPUT")
+        methods |= dict.fromkeys((*commands, "MEASURE_VOLTAGE", "MEASURE_CURRENT"))
+    if missing := [word for word in methods if not hasattr(driver, word)]:
+        raise ValueError(f"its class {name} for nets of type {type.value} has no {', '.join(missing)}")
+
+
+def _outputs(channels: object, models: Any) -> dict[str, int]:
+    given: dict[Any, Any] = dict(channels) if isinstance(channels, Mapping) else dict.fromkeys(models, channels)
+    for model, count in given.items():
+        if model not in models or type(count) is not int or not 1 <= count <= _MOST_CHANNELS:
+            reason = f"should be a number from 1 to {_MOST_CHANNELS}, or a table from models to such numbers"
+            raise ValueError(f'"channels" of DRIVER {reason}')
+    return {catalog.plain(model): count for model, count in given.items()}
+
+
+catalog.outside = find

@@ -1,0 +1,162 @@
+"""Drivers of one's own: from a folder and from packages; a broken one harms nothing else."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from lager.drivers.replay import bench, playing
+from lager.errors import NetsFileError
+from lager.nets import catalog, outside
+from lager.nets import file as nets_file
+from lager.nets.model import NetType
+from tests.documents import PAGES
+
+ADDRESS = "TCPIP::h::5::SOCKET"
+IDN = ("*IDN?", "ACME,P200,1234,1.0")
+DRIVER = """
+from lager.drivers import Supply
+DRIVER = {"maker": "Acme", "models": ["P200", "P300"], "nets": {"supply": "Output"}, "channels": {"P300": 2}}
+class Output(Supply):
+    SET_VOLTAGE, GET_VOLTAGE = "VOLT {x},(@{n})", "VOLT? (@{n})"
+    SET_CURRENT, GET_CURRENT = "CURR {x},(@{n})", "CURR? (@{n})"
+    SET_OUTPUT, GET_OUTPUT = "OUTP {x},(@{n})", "OUTP? (@{n})"
+    MEASURE_VOLTAGE, MEASURE_CURRENT = "MEAS:VOLT? (@{n})", "MEAS:CURR? (@{n})"
+"""
+
+
+@pytest.fixture(autouse=True)
+def none_known() -> Iterator[None]:
+    kept = [*outside._found], {**outside._broken}, {*outside._read}
+    outside._found.clear(), outside._broken.clear(), outside._read.clear()
+    yield
+    outside._found[:], outside._broken, outside._read = kept
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    tmp_path.chmod(0o755)
+    (tmp_path / "acme.py").write_text(DRIVER)
+    return tmp_path
+
+
+def test_a_driver_in_a_folder_serves_its_models(folder: Path) -> None:
+    script = [IDN, ("VOLT 3.3,(@1)", None), (":SYST:ERR?", '0,"No error"'), ("VOLT? (@1)", "3.3"), ("OUTP? (@1)", "0")]
+    with playing(script, "P200", "type = 'supply'", drivers=folder) as supply:
+        assert supply.set_voltage(3.3) == 3.3
+        assert not supply._is_on()
+    nets = bench("P300", ADDRESS, drivers=folder, one="type = 'supply'\nchannel = 2", raw="type = 'scpi'")
+    assert nets.net("one").channel == 2
+    with pytest.raises(NetsFileError, match="a P300 has 1 to 2"):
+        bench("P300", ADDRESS, drivers=folder, one="type = 'supply'")
+    with pytest.raises(NetsFileError, match="a P200 has no eload nets; it has: supply, scpi"):
+        bench("P200", ADDRESS, drivers=folder, one="type = 'eload'")
+
+
+def test_a_state_of_a_supply_needs_no_more_than_the_table_of_commands(folder: Path) -> None:
+    asked = [("MEAS:VOLT? (@1)", "3.3"), ("MEAS:CURR? (@1)", "0.1"), ("OUTP? (@1)", "1"), ("VOLT? (@1)", "3.3"),
+             ("CURR? (@1)", "1")]  # fmt: skip
+    with playing([IDN, *asked], "P200", "type = 'supply'", drivers=folder) as supply:
+        state = supply.state()
+        assert (state.voltage, state.enabled, state.current_set, state.ovp, state.unread) == (3.3, True, 1.0, None, {})
+
+
+BROKEN = {
+    "no table": ("x = 1", "it has no table DRIVER"),
+    "an error": ("import nothing_like_this", "ModuleNotFoundError: No module named 'nothing_like_this' (line 1)"),
+    "a syntax error": ("def", "SyntaxError: invalid syntax"),
+    "an exit": ("import sys; sys.exit(3)", "SystemExit: 3 (line 1)"),
+    "another key": ("DRIVER = {'model': 'X'}", "DRIVER has an unknown key 'model'"),
+    "no models": ("DRIVER = {'nets': {}}", 'DRIVER needs "models", a list of names'),
+    "a model of lager": ("DRIVER = {'models': ['DP832A'], 'nets': {'supply': 'X'}}", "lager itself drives a DP832A"),
+    "another type": (
+        "DRIVER = {'models': ['X'], 'nets': {'dmm': 'X'}}",
+        'DRIVER needs "nets", a table from a net type',
+    ),
+    "no class": ("DRIVER = {'models': ['X'], 'nets': {'supply': 'X'}}", "'X' is not a class of the module"),
+    "too little": (
+        "from lager.drivers import Switched\nclass X(Switched): pass\n"
+        "DRIVER = {'models': ['X'], 'nets': {'supply': 'X'}}",
+        "its class X for nets of type supply has no voltage, current",
+    ),
+    "a wrong number": (
+        f"{DRIVER}\nDRIVER['models'] = ['P9']; DRIVER['channels'] = 0",
+        '"channels" of DRIVER should be',
+    ),
+    "a model twice": (DRIVER, "another driver has the model P200"),
+}
+
+
+@pytest.mark.parametrize(("text", "said"), BROKEN.values(), ids=BROKEN)
+def test_a_broken_driver_is_a_sentence_and_harms_no_other(folder: Path, text: str, said: str) -> None:
+    (folder / "broken.py").write_text(text)
+    nets = bench("P200", ADDRESS, drivers=folder, one="type = 'supply'")
+    assert nets.net("one").type is NetType.PowerSupply
+    (one,) = outside.broken()
+    assert one.where == str(folder / "broken.py")
+    assert said in one.reason
+    with pytest.raises(NetsFileError, match=r"there is no driver for 'Q1'.*; .*broken\.py cannot be used: "):
+        bench("Q1", ADDRESS, drivers=folder, one="type = 'supply'")
+
+
+def test_what_others_may_write_to_is_not_run(folder: Path) -> None:
+    (folder / "acme.py").chmod(0o666)
+    with pytest.raises(NetsFileError, match=r"there is no driver for 'P200'.*nobody else may write to it"):
+        bench("P200", ADDRESS, drivers=folder, one="type = 'supply'")
+    folder.chmod(0o777)
+    with pytest.raises(NetsFileError, match=r"drivers: .*nobody else may write to it"):
+        bench("P200", ADDRESS, drivers=folder, one="type = 'supply'")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")
+def test_what_another_user_has_written_is_not_run(folder: Path) -> None:
+    os.chown(folder / "acme.py", 12345, 12345)
+    with pytest.raises(NetsFileError, match="must belong to root"):
+        bench("P200", ADDRESS, drivers=folder, one="type = 'supply'")
+
+
+def test_the_folder_begins_at_that_of_the_nets_file(folder: Path) -> None:
+    (folder / "own").mkdir(mode=0o755)
+    (folder / "acme.py").rename(folder / "own" / "acme.py")
+    text = f'drivers = "own"\n[instruments.it]\nmodel = "P200"\naddress = "{ADDRESS}"\n'
+    (folder / "nets.toml").write_text(text)
+    assert list(nets_file.load(folder / "nets.toml").instruments) == ["it"]
+    for wrong in ("5", '"nowhere"', '""', "['a']"):
+        with pytest.raises(NetsFileError, match="drivers: "):
+            nets_file.parse(f"drivers = {wrong}", str(folder / "nets.toml"))
+
+
+def test_a_package_brings_a_driver_and_is_looked_at_only_for_an_unknown_model(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(folder))
+    asked = []
+    entries = metadata.EntryPoints(
+        [metadata.EntryPoint("acme", "acme", outside.GROUP), metadata.EntryPoint("gone", "not_there", outside.GROUP)]
+    )
+    monkeypatch.setattr(metadata, "entry_points", lambda group: asked.append(group) or entries)
+    bench("DP821", ADDRESS, one="type = 'supply'\nchannel = 1")
+    assert asked == []
+    nets = bench("P200", ADDRESS, one="type = 'supply'")
+    assert nets.net("one").type is NetType.PowerSupply
+    assert asked == ["lager.drivers"]
+    assert catalog.find("P200").origin == "acme (unknown package)"  # type: ignore[union-attr]
+    assert [one.where for one in outside.broken()] == ["not_there (unknown package)"]
+
+
+def test_the_page_on_drivers_does_what_it_says(tmp_path: Path) -> None:
+    page = (PAGES / "drivers.md").read_text()
+    tmp_path.chmod(0o755)
+    for name, text in re.findall(r"```python\n# (\w+\.py)\n(.*?)```", page, re.DOTALL):
+        (tmp_path / name).write_text(text)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["p100.py", "test_p100.py"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_p100.py"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "3 passed" in done.stdout, done.stdout + done.stderr
