@@ -81,6 +81,6 @@ def desk(own_station, bench, near, client, start, tmp_path):
     return Desk(own_station, client, start, tmp_path)
 
 
-@pytest.mark.parametrize("page", sorted({page.name for page in PAGES.glob("*.md")} - IN_A_BOX))
+@pytest.mark.parametrize("page", sorted({page.name for page in PAGES.glob("*.md")} - IN_A_BOX - WITHOUT_COMMANDS))
 def test_a_page(desk, page):
     assert play(page, desk.run)
