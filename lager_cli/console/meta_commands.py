@@ -1,6 +1,7 @@
 """The commands of a console's prompt: `:where` and the like, and `name?`."""
 
 import contextlib
+import re
 import shutil
 import textwrap
 from collections.abc import Awaitable, Callable
@@ -14,14 +15,16 @@ from lager_cli.console.client import Attached
 from lager_cli.console.statements import is_complete
 from lager_cli.display import output, snapshot
 
-_NAMES = ("where", "vars", "answer", "extend", "continue", "consoles", "help")
-_WITH_VALUE = ("answer", "extend")
+_NAMES = ("where", "up", "down", "vars", "answer", "extend", "continue", "consoles", "help")
+_WITH_VALUE = ("answer", "down", "extend", "up")
 _WIDEST = 10_000
+_STEPS = re.compile("[1-9][0-9]{0,5}")
 _ODD = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)  # raised by an invalid answer
 _HELP = """\
 Python is evaluated in the paused script, on a copy of its variables. Commands:
   name?         show signature and docstring, without running anything
   :where        show the stack
+  :up, :down    use the names of the calling frame, and go back (:up 2)
   :vars         show the variables, one a line
   :answer 2.5   answer the question that the pause asks; the first answer counts
   :extend 10m   give the pause more time (0: hold it until it is resumed)
@@ -85,6 +88,23 @@ class MetaCommands:
         look = await self._asked("where")
         _show(snapshot.stack(look))
 
+    async def _up(self, more: str) -> None:
+        await self._move(more, 1)
+
+    async def _down(self, more: str) -> None:
+        await self._move(more, -1)
+
+    async def _move(self, more: str, direction: int) -> None:
+        """Use the names of another frame from now on."""
+        if not _STEPS.fullmatch(more or "1"):
+            raise InvalidArgument("That is not a number of frames.", "Type one like: :up 2")
+        frame = await self._asked("move", direction * int(more or "1"))
+        if not frame["moved"]:
+            edge = "outermost" if direction > 0 else "innermost"
+            raise InvalidArgument(f"This is the {edge} frame, of {printable(frame['function'], 60)}.", "See: :where")
+        _show([f"in {shown_path(frame['file'])}:{frame['line']} in {frame['function']}"])
+        output.python(snapshot.source(frame["source"]), shutil.get_terminal_size((_WIDEST, 0)).columns)
+
     async def _vars(self, _: str) -> None:
         look = await self._asked("vars")
         _show(snapshot.variables(look) or ["There are no variables here."])
@@ -137,8 +157,8 @@ class MetaCommands:
         _wrapped([f"{name:<10} {text}" for name, text in rows])
         _wrapped(found["doc"])
 
-    async def _asked(self, kind: str) -> dict[str, Any]:
-        found = await self._script.ask(kind, True)
+    async def _asked(self, kind: str, what: Any = True) -> dict[str, Any]:
+        found = await self._script.ask(kind, what)
         if not isinstance(found, dict):
             raise InvalidArgument("The script did not answer.", "Try again, or see: lager breakpoints show")
         return found

@@ -11,9 +11,12 @@ def source(lines: list[dict[str, Any]]) -> list[str]:
 
 
 def stack(look: dict[str, Any]) -> list[str]:
+    """Return two lines for each frame. One that was selected, if it is not the last, is marked."""
     shown = [f"  ({look['frames_left_out']} more)"] if look["frames_left_out"] else []
-    for frame in look["stack"]:
-        shown.append(f"  {shown_path(frame['file'])}:{frame['line']} in {frame['function']}")
+    last = len(look["stack"]) - 1
+    for number, frame in enumerate(look["stack"]):
+        mark = "> " if number == look.get("selected", last) != last else "  "
+        shown.append(f"{mark}{shown_path(frame['file'])}:{frame['line']} in {frame['function']}")
         if frame["text"]:
             shown.append(f"    {frame['text']}")
     return shown

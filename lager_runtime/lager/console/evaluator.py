@@ -53,7 +53,8 @@ class Evaluator:
         quiet: bool = False,
     ) -> None:
         self._builtins = {**vars(builtins), "exit": _Leaver(), "quit": _Leaver()}
-        self.namespace = {**names, "__builtins__": self._builtins}
+        self._names = {**names, "__builtins__": self._builtins}
+        self.namespace = self._names
         self.last: object = None
         self._number = number
         self._errors = errors
@@ -70,6 +71,10 @@ class Evaluator:
             if not self._quiet:
                 sys.stdout.write(self._shown(value) + "\n")
             self._builtins["_"] = value
+
+    def use(self, names: dict[str, Any] | None) -> None:
+        """Run the next sources in these names, None for those that it began with."""
+        self.namespace = self._names if names is None else names
 
     def run(self, source: str, names: Callable[[], dict[str, Any]] | None = None) -> bool:
         """Run each statement of `source`, in a copy of the names that `names` returns, if given. Return False if one
@@ -96,6 +101,9 @@ class Evaluator:
         return True
 
     def close(self) -> None:
+        """Drop all names, so that nothing of the pause outlives it."""
+        self.namespace = self._names = {}
+        self.last = None
         for filename in self._files:
             self._forget(filename)
         self._files.clear()

@@ -7,11 +7,11 @@ From it, first: {"hello": {...}}. Then {"out": text} and {"err": text} as they a
 
 A client may ask: {"ask": number, kind: what}, and gets {"answer": number, kind: the answer}, null if there is none,
 when this console evaluates nothing. The kinds: "complete" (the text before the cursor), "doc" (a dotted name),
-"look", "where" and "vars" (true). A debugger asks (lager.inspection.object_tree) for "about" (true: the keys of the
-pause), "threads" (true), "frames" (the number of a thread), "scopes" (of a frame), "members" ([reference, first,
-count]), "hover" ({"path", "frame"}) and "last" (true: the value that this console showed last).
-If a kind is asked again meanwhile, only the latest gets an
-answer.
+"look", "where" and "vars" (true), and "move": so many frames outward, or inward if negative. What comes after that uses
+the names of that frame, and "where" says which one of its frames is "selected". A debugger asks
+(lager.inspection.object_tree) for "about" (true: the keys of the pause), "threads" (true), "frames" (the number of a
+thread), "scopes" (of a frame), "members" ([reference, first, count]), "hover" ({"path", "frame"}) and "last" (true: the
+value that this console showed last). If a kind is asked again meanwhile, only the latest gets an answer.
 
 A client that opened its console with the option "news" also gets {"left": seconds, "consoles": [...]} whenever the time
 left (0: no timeout) or who is attached may have changed, and {"ended": {"reason", "by"}} before the socket is closed.

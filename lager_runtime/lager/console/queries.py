@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from lager.console.selected_frame import SelectedFrame
 from lager.inspection import snapshot
 from lager.inspection.completion import complete
 from lager.inspection.docs import document
@@ -29,11 +30,13 @@ class Queries:
         names: Names,
         send: Callable[[dict[str, Any]], None],
         last: Callable[[], Any] | None = None,
+        use: Callable[[dict[str, Any] | None], None] = lambda _: None,
     ) -> None:
         """`last` returns the value that this console showed last. Without it, as for a watcher, nothing that runs a
-        property of the script is answered."""
+        property of the script is answered, and no frame can be selected. `use` gets the names of a frame that was."""
         self.tree = ObjectTree(place, str(about["thread"]))
-        self._place = place
+        self._stack = place.stack
+        self._selected = SelectedFrame(place, use)
         self._about = about
         self._names = names
         self._send = send
@@ -46,12 +49,13 @@ class Queries:
             "vars": self._variables,
         }
         if last is not None:
-            self._kinds |= self._of_a_debugger(last)
+            self._kinds |= self._of_a_console(last)
 
-    def _of_a_debugger(self, last: Callable[[], Any]) -> dict[str, Callable[[Any], Awaitable[Any]]]:
+    def _of_a_console(self, last: Callable[[], Any]) -> dict[str, Callable[[Any], Awaitable[Any]]]:
         tree = self.tree
         return {
             "about": lambda _: _aside(lambda: self._about),
+            "move": self._move,
             "threads": lambda _: _aside(tree.threads),
             "frames": lambda thread: _aside(lambda: tree.frames(int(thread))),
             "scopes": lambda frame: _aside(lambda: tree.scopes(int(frame))),
@@ -73,6 +77,8 @@ class Queries:
         for task in self._open.values():
             task.cancel()
         self.tree.forget()
+        self._selected.forget()
+        self._stack = ()
 
     async def _answer(self, number: int, kind: str, what: Any) -> None:
         try:
@@ -88,15 +94,22 @@ class Queries:
         return await run_aside(lambda: document(str(path), self._names()), _SECONDS)
 
     async def _look(self, _: Any) -> Any:
-        return {**self._about, **await snapshot.look(self._place)}
+        return {**self._about, **await snapshot.look(self._selected.place)}
 
     async def _where(self, _: Any) -> Any:
-        stack, left_out = await snapshot.where(self._place)
-        return {"stack": stack, "frames_left_out": left_out}
+        stack, left_out = await snapshot.where(Place(self._stack))
+        inner = sum(not snapshot.is_hidden(frame) for frame, _ in self._stack[len(self._selected.place.stack) :])
+        return {"stack": stack, "frames_left_out": left_out, "selected": len(stack) - 1 - inner}
 
     async def _variables(self, _: Any) -> Any:
-        shown, left_out = await snapshot.variables(self._place)
+        shown, left_out = await snapshot.variables(self._selected.place)
         return {"variables": shown, "variables_left_out": left_out}
+
+    async def _move(self, steps: Any) -> Any:
+        """Select another frame. Return its place and source, and whether it is another one than before."""
+        moved = await _aside(lambda: self._selected.move(int(steps)))
+        (frame,) = (await snapshot.where(Place(self._selected.place.stack)))[0][-1:]
+        return {**frame, "moved": moved, "source": await snapshot.source(self._selected.place)}
 
 
 async def _aside(work: Callable[[], Any]) -> Any:

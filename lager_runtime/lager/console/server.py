@@ -113,7 +113,7 @@ class Console:
             quiet=quiet,
         )  # fmt: skip
         self._queries = Queries(
-            pause.place, pause.about, self._worker.names, self._worker.post, self._worker.last_value
+            pause.place, pause.about, self._worker.names, self._worker.post, self._worker.last_value, self._worker.use
         )
 
     def begin(self) -> None:

@@ -92,6 +92,10 @@ class Worker(threading.Thread):
         if first:
             self._work.put(self._send_pending)
 
+    def use(self, names: dict[str, Any] | None) -> None:
+        """Run the sources that come from now on in these names, None for those of the pause."""
+        self._work.put(lambda: self._evaluator.use(names))
+
     def names(self) -> dict[str, Any]:
         return self._evaluator.namespace
 

@@ -248,7 +248,9 @@ def test_console_commands(paused, console, client):
     answered(screen, ":vars", "readings  dict")
     answered(screen, ":consoles", "(this one)")
     answered(screen, ":help", ":extend 10m")
-    answered(screen, ":nonsense", "lager: Unknown command. The commands are: :where, :vars, :answer, :extend")
+    answered(
+        screen, ":nonsense", "lager: Unknown command. The commands are: :where, :up, :down, :vars, :answer, :extend"
+    )
     answered(screen, ":extend soon", "lager: That is not a valid duration.")
     answered(screen, "missing?", "Cannot look up missing")
     screen.resize(60, 60)
