@@ -22,11 +22,12 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
-    from lager.errors import InvalidNetError, NoAnswer, PauseTimeout
+    from lager.errors import BenchChanged, InvalidNetError, NoAnswer, PauseTimeout
     from lager.instruments.net import Net, NetType
     from lager.recording.recorder import Recorder
 
 __all__ = [
+    "BenchChanged",
     "InvalidNetError",
     "Net",
     "NetType",
@@ -43,18 +44,25 @@ _getframe = sys._getframe
 
 
 def pause(
-    label: object = None, *, timeout: float | None = None, interactive: bool = False, on_timeout: str = "resume"
+    label: object = None,
+    *,
+    timeout: float | None = None,
+    interactive: bool = False,
+    on_timeout: str = "resume",
+    on_change: str = "warn",
 ) -> None:
     """Pause here until the script is resumed or `timeout` seconds have passed.
 
     `timeout` is in seconds: None for LAGER_BREAKPOINT_TIMEOUT, else 300; 0 waits until resumed. `interactive` lets the
     script's user open a Python console in the paused process. `on_timeout` says what happens at the timeout: "resume"
     resumes the script; "raise" raises PauseTimeout here; "exit" ends the process with 124 through its `finally` blocks,
-    those of the main thread too. Blocks the calling thread only. Outside `lager python`, or with LAGER_BREAKPOINTS set
-    to off, 0, false or no, it returns at once. Raises only what `on_timeout` asks for: it reports invalid arguments
-    and errors of the bus in one line on standard error. (Ctrl-C is not caught.)
+    those of the main thread too. `on_change` says what happens if the bench was changed meanwhile: "warn" prints a line
+    for each change; "raise" also raises BenchChanged here; "restore" also sets back the nets that the script has open,
+    but switches no output on. Blocks the calling thread only. Outside `lager python`, or with LAGER_BREAKPOINTS set to
+    off, 0, false or no, it returns at once. Raises only what `on_timeout` and `on_change` ask for: it reports invalid
+    arguments and errors of the bus in one line on standard error. (Ctrl-C is not caught.)
     """
-    to_raise = _pause(_caller(), label, timeout, interactive, on_timeout)
+    to_raise = _pause(_caller(), label, timeout, interactive, on_timeout, on_change)
     if to_raise is not None:
         try:
             raise to_raise
@@ -63,10 +71,15 @@ def pause(
 
 
 def breakpointhook(
-    label: object = None, *, timeout: float | None = None, interactive: bool = True, on_timeout: str = "resume"
+    label: object = None,
+    *,
+    timeout: float | None = None,
+    interactive: bool = True,
+    on_timeout: str = "resume",
+    on_change: str = "warn",
 ) -> None:
     """Pause with a console: what `breakpoint()` calls in a run of `lager python`."""
-    to_raise = _pause(_caller(), label, timeout, interactive, on_timeout)
+    to_raise = _pause(_caller(), label, timeout, interactive, on_timeout, on_change)
     if to_raise is not None:
         try:
             raise to_raise
@@ -123,9 +136,10 @@ def _breakpoint(
     timeout: float | None = None,
     interactive: bool = True,
     on_timeout: str = "resume",
+    on_change: str = "warn",
 ) -> BaseException | None:
     """Pause like `breakpointhook`, but return what to raise: then the traceback shows one frame of ours, the caller."""
-    return _pause(frame, label, timeout, interactive, on_timeout)
+    return _pause(frame, label, timeout, interactive, on_timeout, on_change)
 
 
 def is_run() -> bool:
@@ -159,9 +173,14 @@ def is_switched_off() -> bool:
 
 
 def _pause(
-    frame: FrameType, label: object, timeout: object, interactive: object, on_timeout: object
+    frame: FrameType,
+    label: object,
+    timeout: object,
+    interactive: object,
+    on_timeout: object,
+    on_change: object = "warn",
 ) -> BaseException | None:
-    """Pause, and return what the caller must raise, as `on_timeout` wants it; else None."""
+    """Pause, and return what the caller must raise, as `on_timeout` or `on_change` wants it; else None."""
     limit = None
     try:
         if _is_off():
@@ -172,7 +191,13 @@ def _pause(
             raise RuntimeError("Python is ending")
         pausing = load("lager.breakpoints.pause")
         to_raise: BaseException | None = pausing.pause_at(
-            pausing.Place.of_call(frame), label, timeout, bool(interactive), on_timeout, began=began
+            pausing.Place.of_call(frame),
+            label,
+            timeout,
+            bool(interactive),
+            on_timeout,
+            on_change=on_change,
+            began=began,
         )
         return to_raise
     except Exception as error:
@@ -298,7 +323,7 @@ def __getattr__(name: str) -> object:
             from lager.instruments import net
 
         return getattr(net, name)
-    if name in ("InvalidNetError", "NoAnswer", "PauseTimeout"):
+    if name in ("BenchChanged", "InvalidNetError", "NoAnswer", "PauseTimeout"):
         from lager import errors
 
         return getattr(errors, name)

@@ -107,6 +107,7 @@ SIGNALS = {
     "Cleared": "sa{sv}",
 }
 ON_TIMEOUT = ("resume", "raise", "exit")  # what a pause can do at its timeout; the first is the default
+ON_CHANGE = ("warn", "raise", "restore")  # what a pause can do if the bench was changed; the first is the default
 TIMED_OUT = 124  # the exit code after a timeout, as of timeout(1)
 LONGEST = 10 * 365 * 86400.0  # seconds of a pause, or of waiting for an instrument
 PATH_LENGTH = 1024

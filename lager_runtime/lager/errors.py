@@ -2,6 +2,7 @@
 
     LagerError
     ├── PauseTimeout          a pause timed out, with on_timeout="raise"
+    ├── BenchChanged          the bench was changed during a pause, with on_change="raise"
     ├── NoAnswer              a question of ask() ended without an answer, and has no default
     ├── BusError              the bus cannot be reached, or the connection was lost
     │   └── NoDaemon          the bus works, but lagerd does not answer on it
@@ -40,6 +41,12 @@
 Every error is two sentences: what happened, and (the hint) what to do next.
 """
 
+TYPE_CHECKING = False  # type checkers take it for true; importing typing would take too long
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lager.contract import Change
+
 
 class LagerError(Exception):
     exit_code = 1
@@ -54,7 +61,19 @@ class LagerError(Exception):
 
 
 class PauseTimeout(LagerError):
-    pass
+    """`changes` has what was changed on the bench during the pause, as BenchChanged."""
+
+    def __init__(self, what: str, hint: str = "", changes: "Sequence[Change]" = ()) -> None:
+        super().__init__(what, hint)
+        self.changes = list(changes)
+
+
+class BenchChanged(LagerError):
+    """`changes` is a list with a dict for each change: net, what, old, new, unit, user, how, at."""
+
+    def __init__(self, what: str, hint: str = "", changes: "Sequence[Change]" = ()) -> None:
+        super().__init__(what, hint)
+        self.changes = list(changes)
 
 
 class NoAnswer(LagerError):

@@ -3,6 +3,7 @@
 import math
 import re
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -16,6 +17,7 @@ from lagerd.breakpoints.changes import Change, Changes
 _BANNER_LENGTH = 40
 _LAST_LINE = 2**31 - 1
 _ID = re.compile(r"[0-9a-f]{8}\Z")
+_ENDED = 1000  # pauses that are remembered after their end
 _MOST_RUNS = 20_000  # whose users are remembered
 _PREFIX = re.compile(r"[0-9a-f]{4}[0-9a-f-]{0,32}\Z")
 
@@ -80,6 +82,7 @@ class Pauses:
         self._per_user: dict[int, int] = {}
         self._per_owner: dict[str, list[Pause]] = {}
         self._runs: dict[str, int] = {}
+        self._ended: deque[tuple[str, str]] = deque(maxlen=_ENDED)
 
     def __len__(self) -> int:
         return len(self._pauses)
@@ -118,6 +121,7 @@ class Pauses:
         if self._pauses.pop(pause.id, None) is None:
             return False
         self._disarm(pause)
+        self._ended.append((pause.id, pause.owner))
         self._per_user[pause.uid] -= 1
         if not self._per_user[pause.uid]:
             del self._per_user[pause.uid]
@@ -137,6 +141,10 @@ class Pauses:
     def only_owner(self, many: str) -> str:
         """Return the only connection that has pauses; "" if there is none, `many` if there are several."""
         return many if len(self._per_owner) > 1 else next(iter(self._per_owner), "")
+
+    def has_just_ended(self, id: object, owner: str) -> bool:
+        """Return whether this is one of the latest pauses that have ended, of this connection."""
+        return (id, owner) in self._ended
 
     def get(self, id: str) -> Pause | None:
         return self._pauses.get(id)

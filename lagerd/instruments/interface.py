@@ -79,7 +79,7 @@ class Instruments:
         )
         self.marks = Marks(self.pauses, self.leases, self._files)
         self._recording = Recording(
-            self.clients, self.pauses, self.leases, lambda client: self.hooks.spend(client), self._author,
+            self.bus, self.clients, self.pauses, self.leases, lambda client: self.hooks.spend(client), self._author,
             lambda *what: self.hooks.record(*what),
         )  # fmt: skip
         self._watches: dict[Lease, asyncio.Task[None]] = {}

@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from lager import changes as shown
 from lager.bus.exports import Outcome
-from lager.bus.facade import Call
+from lager.bus.facade import Bus, Call
+from lager.contract import BREAKPOINTS, BREAKPOINTS_PATH
+from lager.errors import NoSuchBreakpoint
 from lagerd.breakpoints import changes
 from lagerd.breakpoints.pauses import Pauses
 from lagerd.clients import Client, Clients
@@ -28,6 +30,7 @@ class Recording:
 
     def __init__(
         self,
+        bus: Bus,
         clients: Clients,
         pauses: Pauses,
         leases: Leases,
@@ -35,6 +38,7 @@ class Recording:
         author: Callable[[str, dict[str, Any]], Client | None],
         record: Record,
     ) -> None:
+        self._bus = bus
         self._clients = clients
         self._pauses = pauses
         self._leases = leases
@@ -47,6 +51,9 @@ class Recording:
         instrument, details = call.args
         lease = self._leases.recent(instrument, call.sender)
         change = changes.from_details(details)
+        if "breakpoint" in details:
+            self._found(lease, change | {"instrument": instrument, "user": ""}, details["breakpoint"])
+            return ()
         if not len(self._pauses):
             return ()
         author = self._author(call.sender, details)
@@ -61,6 +68,16 @@ class Recording:
         self._pauses.changes.add(change)
         self._record(Event.CHANGED, lease, who, _fields(change, [pause.id for pause in self._pauses]))
         return ()
+
+    def _found(self, lease: Lease, change: changes.Change, id: object) -> None:
+        """Tell everybody what a script found to differ when it resumed. Nobody knows who did it."""
+        if not self._pauses.has_just_ended(id, lease.owner):
+            raise NoSuchBreakpoint("That is no pause of the holder that has just ended.", "Report it at the resume.")
+        client = self._clients.watched(lease.owner)
+        if client is not None and not self._spend(client):
+            return
+        self._bus.emit(BREAKPOINTS_PATH, BREAKPOINTS, "Changed", "sa{sv}", id, change)
+        self._record(Event.CHANGED, lease, None, _fields(change, [str(id)]) | {"by_user": None, "by_uid": None})
 
 
 class Marks:

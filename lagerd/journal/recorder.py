@@ -47,7 +47,7 @@ def lease_recorder(audit: Audit) -> LeaseRecord:
         uid, user = (client.uid, client.user) if client else (lease.uid, lease.user)
         reason = f"{lease.user} holds it" if event is Event.REFUSED else more.get("reason")
         fields = {"net": lease.net, **more, "instrument": lease.name, "run": lease.run_id, "reason": reason}
-        audit.record(event, by_uid=uid, by_user=user, script=lease.script, **fields)
+        audit.record(event, **{"by_uid": uid, "by_user": user, "script": lease.script} | fields)
 
     return record
 

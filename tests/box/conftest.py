@@ -53,3 +53,14 @@ def in_use(wheel):
         box.run("gpasswd", "-M", "alice,bob", "lager")
         box.run("systemctl", "start", "lagerd")
         yield box
+
+
+@pytest.fixture
+def bench(box):
+    """A simulated bench on the box, which is the bench of everybody there."""
+    box.run("mkdir", "-p", "-m", "700", "/run/bench")
+    with box.start("python", "-m", "lagerd.bench", "--folder", "/run/bench", "--ready-fd", "1") as process:
+        process.until("ready")
+        box.write("/etc/lager/nets.toml", box.run("cat", "/run/bench/nets.toml").stdout)
+        yield
+    box.run("rm", "/etc/lager/nets.toml")

@@ -16,17 +16,6 @@ RULE = (
 )
 
 
-@pytest.fixture
-def bench(box):
-    """A simulated bench on the box, which is the bench of everybody there."""
-    box.run("mkdir", "-p", "-m", "700", "/run/bench")
-    with box.start("python", "-m", "lagerd.bench", "--folder", "/run/bench", "--ready-fd", "1") as process:
-        process.until("ready")
-        box.write("/etc/lager/nets.toml", box.run("cat", "/run/bench/nets.toml").stdout)
-        yield
-    box.run("rm", "/etc/lager/nets.toml")
-
-
 @pytest.mark.usefixtures("bench")
 def test_members_read_and_only_the_user_root_and_those_with_the_polkit_action_set(box):
     box.write("/home/alice/holds.py", HOLDS)

@@ -7,11 +7,16 @@ import signal
 import sys
 import threading
 import weakref
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
+from lager.changes import line
 from lager.contract import TIMED_OUT
-from lager.errors import PauseTimeout
+from lager.errors import BenchChanged, PauseTimeout
 from lager.inspection import script_threads
+
+if TYPE_CHECKING:
+    from lager.contract import Change
 
 _LAST_SECONDS = 3.0
 _here = threading.local()
@@ -22,17 +27,28 @@ class _Mark:
     pass
 
 
-def outcome(details: dict[str, Any]) -> BaseException | None:
+def outcome(details: dict[str, Any], changes: "Sequence[Change]" = ()) -> BaseException | None:
     """Return what the pause with these details, which has timed out, raises in its thread; None: it resumes."""
     if details["on_timeout"] == "raise":
-        label = f" ({details['label']})" if details["label"] else ""
-        what = f"The pause at {details['file']}:{details['line']}{label} was not resumed in time."
-        return PauseTimeout(what, "Catch lager.PauseTimeout, or set a longer timeout=.")
+        what = f"The pause at {_place(details)} was not resumed in time."
+        return PauseTimeout(what, "Catch lager.PauseTimeout, or set a longer timeout=.", changes)
     if details["on_timeout"] == "exit":
         if not script_threads.is_main():
             _end_main_thread()
         return SystemExit(TIMED_OUT)
     return None
+
+
+def bench_changed(details: dict[str, Any], changes: "Sequence[Change]") -> BenchChanged:
+    """Return what a pause with on_change="raise" raises if the bench was changed meanwhile."""
+    others = f", and {len(changes) - 1} more" if len(changes) > 1 else ""
+    what = f"The bench was changed during the pause at {_place(details)}: {line(changes[0])}{others}."
+    return BenchChanged(what, "Catch lager.BenchChanged; its changes has all of them.", changes)
+
+
+def _place(details: dict[str, Any]) -> str:
+    label = f" ({details['label']})" if details["label"] else ""
+    return f"{details['file']}:{details['line']}{label}"
 
 
 def _end_main_thread() -> None:

@@ -6,21 +6,25 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterable
 from queue import Empty
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import lager
-from lager import threads, variables
-from lager.breakpoints import banner, carrier, notices, terminal_line
+from lager import changes, threads, variables
+from lager.breakpoints import banner, carrier, comparison, notices, terminal_line
 from lager.breakpoints.notices import say
-from lager.breakpoints.on_timeout import outcome
+from lager.breakpoints.on_timeout import bench_changed, outcome
 from lager.breakpoints.state import CannotPause, Ended, PauseState
-from lager.contract import LONGEST, ON_TIMEOUT, PATH_LENGTH
+from lager.contract import LONGEST, ON_CHANGE, ON_TIMEOUT, PATH_LENGTH
 from lager.errors import LagerError
 from lager.inspection import display_paths, script_threads
 from lager.inspection.location import Place, file_of
 from lager.question import Question
 from lager.text import LABEL_LENGTH, number_of, printable
+
+if TYPE_CHECKING:
+    from lager.contract import Change
 
 
 def pause_at(
@@ -31,21 +35,27 @@ def pause_at(
     on_timeout: object = "resume",
     about: str = "",
     *,
+    on_change: object = ON_CHANGE[0],
     began: float | None = None,
 ) -> BaseException | None:
     """Pause the calling thread at `place`. Print `about` and the banner, and at the end why the pause ended. `began` is
     when the script asked for it, by the monotonic clock; None: now.
 
-    Returns the exception that the caller must raise, as `on_timeout` wants it; else None. Raises LagerError if the
-    script cannot be paused; Ctrl-C passes through.
+    Returns the exception that the caller must raise, as `on_timeout` or `on_change` wants it; else None. Raises
+    LagerError if the script cannot be paused; Ctrl-C passes through.
     """
     if getattr(threading.current_thread(), "is_lager_console", False):
         notices.say_here("lager: pause() has no effect inside a console.\n")
         return None
-    details = describe(place, label, timeout_of(timeout), interactive) | {"on_timeout": _on_timeout(on_timeout)}
-    pause = PauseState(details, place)
+    then = {"on_timeout": _one_of("on_timeout", on_timeout, ON_TIMEOUT)}
+    details = describe(place, label, timeout_of(timeout), interactive) | then
+    pause = PauseState(details, place, on_change=_one_of("on_change", on_change, ON_CHANGE))
     ended = _until_ended(pause, about, time.monotonic() if began is None else began)
-    return outcome(pause.details) if ended.reason in ("timeout", "alone", "held up") else None
+    timed_out = ended.reason in ("timeout", "alone", "held up")
+    to_raise = outcome(pause.details, pause.changes) if timed_out else None
+    if to_raise is None and pause.changes and pause.on_change == "raise" and ended.reason != "interrupted":
+        return bench_changed(pause.details, pause.changes)
+    return to_raise
 
 
 def ask(place: Place, text: str, timeout: object, question: Question) -> Ended:
@@ -79,6 +89,7 @@ def _carried(pause: PauseState, about: str, began: float) -> Ended | CannotPause
         script_threads.prepare()
     try:
         with _clocks_stopped(began), threads.counted_in(threads.paused):
+            pause.comparison = comparison.of_this_process()
             carried.begin(pause)
             return _wait(pause, about)
     except BaseException:
@@ -119,6 +130,14 @@ def _clocks_stopped(began: float) -> contextlib.AbstractContextManager[None]:
 
 def _wait(pause: PauseState, about: str) -> Ended | CannotPause:
     began = time.monotonic()
+    try:
+        return _waited(pause, about, began)
+    finally:
+        if pause.comparison is not None:
+            pause.comparison.cancel()
+
+
+def _waited(pause: PauseState, about: str, began: float) -> Ended | CannotPause:
     while True:
         try:
             event = pause.events.get(timeout=pause.patience())
@@ -136,12 +155,43 @@ def _wait(pause: PauseState, about: str) -> Ended | CannotPause:
             seconds = time.monotonic() - began
             text = banner.resumed(pause.keys, event.reason, event.by, seconds, pause.question)
             say(text + banner.changed(event.by))
+            pause.changes = list(event.by.get("changes", ()))
+            if pause.comparison is not None and event.reason != "interrupted":
+                _compare(pause, pause.comparison)
             return event
         enter, dropped = pause.dropped is not None, pause.dropped or 0
         text = banner.paused(
             pause.keys, event.remaining, enter=enter, dropped=dropped, question=pause.question
         )  # fmt: skip
         say(about + text, begin_line=True)
+        if pause.comparison is not None and pause.events.empty():
+            pause.comparison.read()
+
+
+def _compare(pause: PauseState, compared: comparison.Comparison) -> None:
+    """Print what differs from the beginning of the pause and nobody has reported. Set it back, if the pause is to."""
+    found = cast("list[Change]", compared.changes(pause.changes, pause.id))
+    _say_lines([*compared.silent, *map(changes.line, found)])
+    pause.changes += found
+    if pause.on_change == "restore":
+        _say_lines(map(_restored, compared.to_restore()))
+
+
+def _restored(what: tuple[str, Callable[[], None]]) -> str:
+    """Set back one setting; return the line that says so, or why not."""
+    name, set_back = what
+    try:
+        set_back()
+    except LagerError as error:
+        return f"{name} was not set back: {error.what}"
+    except Exception as error:
+        return f"{name} was not set back: {type(error).__name__}: {error}"
+    return f"{name} was set back"
+
+
+def _say_lines(lines: Iterable[str]) -> None:
+    if text := "".join(f"  {line}\n" for line in lines):
+        say(text)
 
 
 def timeout_of(argument: object) -> float | None:
@@ -162,12 +212,12 @@ def timeout_of(argument: object) -> float | None:
     return None
 
 
-def _on_timeout(argument: object) -> str:
-    if type(argument) is str and argument in ON_TIMEOUT:
+def _one_of(name: str, argument: object, words: tuple[str, ...]) -> str:
+    """Return the argument; the first of the words, after a line on standard error, if it is none of them."""
+    if type(argument) is str and argument in words:
         return argument
-    shown, default = printable(_repr(argument), 40), ON_TIMEOUT[0]
-    say(f"lager: on_timeout={shown} is not one of {', '.join(ON_TIMEOUT)}; using {default}.\n")
-    return default
+    say(f"lager: {name}={printable(_repr(argument), 40)} is not one of {', '.join(words)}; using {words[0]}.\n")
+    return words[0]
 
 
 def _seconds(value: object) -> float | None:

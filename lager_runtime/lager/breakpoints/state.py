@@ -8,13 +8,14 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, cast
 
 from lager.breakpoints.banner import HELD_UP
+from lager.contract import ON_CHANGE
 from lager.daemon_client import no_answer
 from lager.errors import BusError, LagerError
 from lager.inspection.location import Place
 from lager.question import Question
 
 if TYPE_CHECKING:
-    from lager.contract import PauseKeys
+    from lager.contract import Change, PauseKeys
 
 _UNHEARD_SECONDS = 15.0  # until lagerd must have accepted a pause
 _HELD_UP = 0.5  # a thread that is so late was kept from running
@@ -47,6 +48,8 @@ class PauseState:
     details: dict[str, Any]
     place: Place
     question: Question | None = None
+    on_change: str = ON_CHANGE[0]
+    changes: "list[Change]" = field(default_factory=list)  # of the bench; known at its end
     events: "SimpleQueue[Accepted | Ended | CannotPause]" = field(default_factory=SimpleQueue)
     deadline: float | None = None
     known: bool = False
@@ -62,6 +65,7 @@ class PauseState:
     held_up: bool = False
     task: "asyncio.Task[None] | None" = None
     consoles: Any = None
+    comparison: Any = None  # of the settings of its nets
     requests: Any = None  # through its instruments; created by the first one
     resumes: bool = False  # the paused thread has heard that it ends, which the client's thread may not have noticed
 

@@ -46,7 +46,13 @@ class Reporter:
             {"net": net.name, "what": setting.name, "unit": setting.unit, **_values(old, new), **how, **author}
             for setting, old, new in found
         ]
-        self._calls.record(self._instrument, changes, wait=self._is_command or bool(author))
+        self._calls.record(self._instrument, changes, wait=self._is_command or bool(threads.paused))
+
+    def found(self, changes: "Sequence[dict[str, Any]]", id: str) -> None:
+        """Report what was found to differ at the resume of the pause `id`; nobody knows who did it. Does not block."""
+        keys = ("net", "what", "unit", "old", "new", "how")
+        told = [{key: change[key] for key in keys} | {"breakpoint": id} for change in changes]
+        self._calls.record(self._instrument, told, wait=False)
 
 
 def command_of(type: NetType) -> str:

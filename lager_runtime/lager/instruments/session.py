@@ -18,8 +18,9 @@ import contextlib
 import os
 import threading
 import weakref
+from collections import deque
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from lager import threads
 from lager.errors import BadReply, InstrumentError, InstrumentTimeout, InstrumentUnreachable
@@ -30,6 +31,8 @@ from lager.values import shown
 if TYPE_CHECKING:
     from lager.instruments.port import LeasedPort
     from lager.instruments.reporter import Reporter
+
+_SETS = 1000  # that are remembered
 
 
 class Session:
@@ -52,7 +55,7 @@ class Session:
         # Guarded by `lock`: whether a call that is reported is under way, and what calls that ended have set.
         self.observed = False
         self.reporter: Reporter | None = None
-        self.sets: dict[tuple[str, str], tuple[int, object]] = {}
+        self.sets: deque[tuple[int, tuple[str, str], Any, Any]] = deque(maxlen=_SETS)
         self.sets_made = 0
         self._connected = False
         self._is_set_up = False
@@ -88,11 +91,10 @@ class Session:
             self._closed = True
             self._drop()
 
-    def note_set(self, values: dict[tuple[str, str], object]) -> None:
-        """Note what was set: the value of a net and setting, numbered in the order of all."""
-        for key, value in values.items():
-            self.sets[key] = (self.sets_made, value)
-            self.sets_made += 1
+    def note_set(self, net: str, setting: str, old: object, new: object) -> None:
+        """Note that a setting of a net was set and reported. The caller holds the session."""
+        self.sets.append((self.sets_made, (net, setting), old, new))
+        self.sets_made += 1
 
     @contextlib.contextmanager
     def exchange(self) -> Iterator[None]:

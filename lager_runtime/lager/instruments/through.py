@@ -170,7 +170,7 @@ def _check_setting(holding: Holding, config: NetConfig, action: Action, value: o
 @contextlib.contextmanager
 def held(session: Session, begin: Callable[[], None], check: Callable[[], None], *, as_it_is: bool) -> Iterator[None]:
     """Hold the session for one action, so that nothing of the script comes in between."""
-    _acquire(session, check)
+    acquire(session, check)
     try:
         begin()
         session.between, session.as_it_is = check if as_it_is else None, as_it_is
@@ -180,7 +180,9 @@ def held(session: Session, begin: Callable[[], None], check: Callable[[], None],
         session.lock.release()
 
 
-def _acquire(session: Session, check: Callable[[], None]) -> None:
+def acquire(session: Session, check: Callable[[], None]) -> None:
+    """Take the lock of a session. Raises InstrumentBusy after two seconds, or if the paused thread has it, and what
+    `check` raises, which is called meanwhile."""
     until = time.monotonic() + _LOCK_SECONDS
     while not session.lock.acquire(timeout=_STEP_SECONDS):
         if threads.waits_for_paused(session.lock):

@@ -94,10 +94,11 @@ def _observed(net: Any, names: tuple[str, ...], change: Callable[[], Any]) -> An
                     found = _differences(settings, before, read(settings), failed=True)
                     raise
                 found = _differences(settings, before, read(settings), failed=False)
-                session.note_set({(net.name, setting.name): new for setting, _, new in found})
                 return result
             finally:
                 session.observed = False
+                for setting, old, new in found:
+                    session.note_set(net.name, setting.name, old, new)
     finally:
         if found:
             session.reporter.report(net, found)

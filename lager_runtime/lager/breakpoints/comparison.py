@@ -1,0 +1,132 @@
+"""Compares the settings of the script's nets at the pause with those at its resume.
+
+This belongs to lager's side of a pause; what reads the instruments is the script's own, `lager.instruments.comparison`.
+A script that has opened no net has not imported it, and nothing here takes time then.
+"""
+
+import contextlib
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from lager import threads
+from lager.errors import LagerError
+
+_ACTOR = "lager.instruments.comparison"
+_SECONDS = 1.0  # for all instruments, side by side, at the resume
+
+
+class _Over(Exception):
+    pass
+
+
+class _Work:
+    """One reading of one instrument, in a thread of its own. When `done` is set, there is a `value`, or an `error`."""
+
+    def __init__(self, read: Callable[[Callable[[], None]], Any]) -> None:
+        self.done = threading.Event()
+        self.value: Any = None
+        self.error = ""
+        self._over = False
+        self._read = read
+        threading.Thread(target=self._work, name="lager-comparison", daemon=True).start()
+
+    def end(self) -> None:
+        """End it after the question that is under way."""
+        self._over = True
+
+    def _work(self) -> None:
+        try:
+            with threads.counted_in(threads.ours):
+                self.value = self._read(self._check)
+        except _Over:
+            pass
+        except LagerError as error:
+            self.error = error.what
+        except Exception as error:
+            self.error = f"{type(error).__name__}: {error}"
+        finally:
+            self.done.set()
+
+    def _check(self) -> None:
+        if self._over:
+            raise _Over
+
+
+class Comparison:
+    """The readings at a pause. Make it when the pause begins; use it in the paused thread."""
+
+    def __init__(self, actor: Any, held: Sequence[tuple[str, Any]]) -> None:
+        self._actor = actor
+        self._held = held
+        self._begun = {key: actor.sets_made(holding) for key, holding in held}
+        self._first: dict[str, _Work] = {}
+        self._pairs: list[tuple[Any, Any]] = []
+        self.silent: list[str] = []
+        """A sentence for each instrument that could not be compared."""
+
+    def read(self) -> None:
+        """Begin to read each instrument, side by side. Does not block."""
+        for key, holding in self._held:
+            with contextlib.suppress(RuntimeError):  # no more threads can be started: it is not compared
+                self._first[key] = self._reading(key, holding)
+
+    def cancel(self) -> None:
+        """End the first readings. What has not been read is not compared."""
+        for work in self._first.values():
+            work.end()
+
+    def changes(self, told: Sequence[Mapping[str, Any]], id: str) -> list[dict[str, Any]]:
+        """Read again, compare, and report what differs to lagerd. Blocks for a second at most."""
+        until = time.monotonic() + _SECONDS
+        self.cancel()
+        again: dict[str, _Work] = {}
+        for key, holding in self._held:
+            first = self._first.get(key)
+            if first is None:
+                continue
+            if first.done.is_set() and first.error:
+                self._say(holding, first.error)
+            elif first.done.is_set() and first.value is not None:
+                with contextlib.suppress(RuntimeError):
+                    again[key] = self._reading(key, holding)
+        found: list[dict[str, Any]] = []
+        for key, holding in self._held:
+            if key not in again:
+                continue
+            work = again[key]
+            if not work.done.wait(max(until - time.monotonic(), 0.0)):
+                work.end()
+                self._say(holding, f"it did not answer within {_SECONDS:g} s.")
+            elif work.error:
+                self._say(holding, work.error)
+            elif work.value is not None:
+                found += self._compared(self._first[key].value, work.value, told, id)
+        return found
+
+    def to_restore(self) -> list[tuple[str, Callable[[], None]]]:
+        """Return what sets back each setting that differs, limits first and outputs last."""
+        found = [one for before, after in self._pairs for one in self._actor.to_restore(before, after)]
+        return [(name, set_back) for _, name, set_back in sorted(found, key=lambda one: one[0])]
+
+    def _compared(self, before: Any, after: Any, told: Sequence[Mapping[str, Any]], id: str) -> list[dict[str, Any]]:
+        self._pairs.append((before, after))
+        changes = [{**change, "user": "", "at": time.time()} for change in self._actor.differences(before, after, told)]
+        if changes:
+            self._actor.report(after, changes, id)
+        return changes
+
+    def _reading(self, key: str, holding: Any) -> _Work:
+        return _Work(lambda check: self._actor.read(key, holding, self._begun[key], check))
+
+    def _say(self, holding: Any, why: str) -> None:
+        self.silent.append(f"{self._actor.name_of(holding)} could not be compared: {why}")
+
+
+def of_this_process() -> Comparison | None:
+    """Return the comparison of a pause that begins now; None if this process has no instrument open."""
+    actor: Any = sys.modules.get(_ACTOR)
+    held = actor.instruments() if actor is not None else []
+    return Comparison(actor, held) if held else None

@@ -1,0 +1,191 @@
+"""Reads the settings of the nets that this process has open, at a pause and at its resume, and says what differs.
+
+A reading has no side effects: it asks only for what a driver declares as a setting, and sets up nothing. What this
+process set meanwhile, in a console or for others, is no difference: it was reported when it was set.
+"""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from lager.errors import InstrumentError, InstrumentTimeout, InstrumentUnreachable, LagerError
+from lager.instruments import holdings
+from lager.instruments.drivers.driver import Driver
+from lager.instruments.drivers.setting import Setting, Value
+from lager.instruments.holdings import Holding
+from lager.instruments.session import Session
+from lager.instruments.through import acquire
+from lager.nets.model import NetConfig
+
+HOW = "at the instrument"
+
+Change = dict[str, Any]
+
+
+@dataclass
+class Reading:
+    """The settings of each net of one instrument, and how often this process had set something: before they were read,
+    and at the beginning of the pause."""
+
+    key: str
+    session: Session
+    values: dict[str, dict[str, Value]] = field(default_factory=dict)
+    made: dict[str, int] = field(default_factory=dict)
+    begun: int = 0
+
+
+def instruments() -> list[tuple[str, Holding]]:
+    """Return what this process holds and has open: the key and the holding of each instrument that has settings."""
+    return [
+        (next(iter(nets)).instrument.key, holding)
+        for (pid, _), holding in list(holdings._holdings.items())
+        if pid == os.getpid() and holding.session is not None and (nets := list(holding.users.values()))
+    ]
+
+
+def name_of(holding: Holding) -> str:
+    """Return the name of the nets of an instrument, for a message."""
+    return ", ".join(net.name for net in list(holding.users.values())) or "a net"
+
+
+def sets_made(holding: Holding) -> int:
+    """Return how often this process has set something on an instrument."""
+    session = holding.session
+    return session.sets_made if session is not None else 0
+
+
+def read(key: str, holding: Holding, begun: int, check: Callable[[], None]) -> Reading | None:
+    """Return the settings of the nets that are open on an instrument; None if none has any.
+
+    `begun` is what `sets_made` was when the pause began. `check` is called before each question and raises to end it.
+    Blocks; raises InstrumentError if the instrument does not answer, InstrumentBusy if another thread uses it all the
+    time.
+    """
+    session = holding.session
+    if session is None:
+        return None
+    reading = Reading(key, session, begun=begun)
+    for config in list(holding.users.values()):
+        net = _net(config, session)
+        settings = net.settings()
+        if settings:
+            with _quietly(session, check):
+                reading.made[net.name] = session.sets_made
+                reading.values[net.name] = _values(settings, check)
+    return reading if reading.values else None
+
+
+def differences(before: Reading, after: Reading, told: Sequence[Mapping[str, Any]]) -> list[Change]:
+    """Return the changes between two readings that nobody reported. `told` are the changes that lagerd knows of."""
+    found: list[Change] = []
+    for net, setting, old, new in _pairs(before, after):
+        expected = _expected(before, net.name, setting, old, after.session, told)
+        if expected is not None and setting.differs(expected, new):
+            change = {"net": net.name, "what": setting.name, "old": expected, "new": new, "unit": setting.unit}
+            found.append(change | {"instrument": before.key, "how": HOW})
+    return found
+
+
+def report(reading: Reading, changes: Sequence[Change], id: str) -> None:
+    """Report to lagerd what was found at the resume of the pause `id`. Does not block."""
+    if reading.session.reporter is not None:
+        reading.session.reporter.found(changes, id)
+
+
+def to_restore(before: Reading, after: Reading) -> list[tuple[int, str, Callable[[], None]]]:
+    """Return what would set back each setting that differs: its turn, what it sets, and the function that does it."""
+    found: list[tuple[int, str, Callable[[], None]]] = []
+    for net, setting, read_then, new in _pairs(before, after):
+        old = _at_the_beginning(before, net.name, setting, read_then)
+        if setting.differs(old, new):
+            found.append((setting.turn, f"{net.name} {setting.name}", _setter(setting, old, net)))
+    return found
+
+
+def _at_the_beginning(before: Reading, net: str, setting: Setting, value: Value) -> Value:
+    """Return the value at the beginning of the pause, also if somebody was faster than the reading."""
+    for number, key, old, _ in list(before.session.sets):
+        if before.begun <= number < before.made[net] and key == (net, setting.name) and old is not None:
+            early: Value = old
+            return early
+    return value
+
+
+def _setter(setting: Setting, value: Value, net: Driver[Any]) -> Callable[[], None]:
+    def set_back() -> None:
+        if setting.write is None:
+            raise InstrumentError(f"{net.name}: lager cannot set it.")
+        setting.write(value)
+
+    return set_back
+
+
+def _pairs(before: Reading, after: Reading) -> Iterator[tuple[Driver[Any], Setting, Value, Value]]:
+    """Yield each setting that both readings have, with its two values."""
+    for config in [config for config in _configs(after) if config.name in before.values]:
+        net = _net(config, after.session)
+        old, new = before.values[config.name], after.values.get(config.name, {})
+        for setting in net.settings():
+            if setting.name in old and setting.name in new:
+                yield net, setting, old[setting.name], new[setting.name]
+
+
+def _configs(reading: Reading) -> list[NetConfig]:
+    holding = holdings.held(reading.key)
+    return list(holding.users.values()) if holding is not None and holding.session is reading.session else []
+
+
+def _expected(
+    before: Reading, net: str, setting: Setting, old: Value, session: Session, told: Sequence[Mapping[str, Any]]
+) -> Value | None:
+    """Return the value that is no news: the one last set and reported, else the old one; None if it is unknown."""
+    if session is before.session:
+        for number, key, _, value in reversed(list(session.sets)):
+            if number >= before.made[net] and key == (net, setting.name):
+                last: Value | None = value
+                return last
+        return old
+    known = [one for one in told if (one.get("net"), one.get("what")) == (net, setting.name)]
+    return known[-1].get("new") if known else old
+
+
+def _net(config: NetConfig, session: Session) -> Driver[Any]:
+    driver: Driver[Any] = holdings.driver_class(config)(config, session, lambda: None)  # it closes nothing
+    driver.coupled = True
+    driver.as_it_is = True
+    return driver
+
+
+def _values(settings: Sequence[Setting], check: Callable[[], None]) -> dict[str, Value]:
+    """Return the values that can be read and that do not change by themselves. Raises the first error if none can."""
+    values: dict[str, Value] = {}
+    first: LagerError | None = None
+    for setting in settings:
+        check()
+        try:
+            if not setting.is_steady():
+                continue
+            value = values[setting.name] = setting.read()
+            if setting.gate not in (None, value):
+                break
+        except (InstrumentTimeout, InstrumentUnreachable):
+            raise
+        except InstrumentError as error:  # a firmware without this setting
+            first = first or error
+    if first is not None and not values:
+        raise first
+    return values
+
+
+@contextlib.contextmanager
+def _quietly(session: Session, check: Callable[[], None]) -> Iterator[None]:
+    """Hold the session for the settings of one net. A new connection is not set up."""
+    acquire(session, check)
+    try:
+        session.as_it_is = True
+        yield
+    finally:
+        session.as_it_is = False
+        session.lock.release()
