@@ -1,4 +1,4 @@
-"""Names of boxes: entries of the user's table, else ssh destinations."""
+"""Names of boxes: entries of the user's table or of this machine's, else ssh destinations; and groups of them."""
 
 import contextlib
 import os
@@ -10,9 +10,11 @@ from typing import Any
 
 from lager.errors import BoxError
 from lager.text import printable
+from lager_cli.boxes import box_groups
 from lager_cli.linux import home
 
 COMMAND = "lager"
+SYSTEM = Path("/etc/lager/boxes.toml")
 _WORD = re.compile(r"[A-Za-z0-9_./+~][A-Za-z0-9_./+~-]*")
 _UNSAFE = set("'\"\\`$&;|<>()*?!#{}")  # for a shell, which runs a ProxyCommand and the commands that we suggest
 _ADVICE = "Give a host, user@host, ssh://user@host:port, a name of ~/.ssh/config, or one of: lager boxes"
@@ -39,13 +41,29 @@ class Box:
 
 def find(name: str) -> Box:
     """Return the box with this name. Raises BoxError if the name is not safe to give to ssh."""
-    if "," in name:
-        raise BoxError("--box accepts one box here.", "Read-only commands, such as lager breakpoints, accept several.")
+    if box_groups.is_several(name):
+        names = several(name)
+        if len(names) != 1:
+            hint = "Commands that only read accept several, and so do continue, extend, answer and off."
+            raise BoxError("--box accepts one box here.", hint)
+        name = names[0]
     check(name)
-    entry = table()["boxes"].get(name, {})
+    entry = known()["boxes"].get(name, {})
     box = Box(name, str(entry.get("ssh", name)), str(entry.get("command", COMMAND)))
     box.check()
     return box
+
+
+def several(named: str) -> list[str]:
+    """Return the names that a --box of several stands for. Raises BoxError; see box_groups."""
+    found = known()
+    return box_groups.expand(named, [*found["boxes"]], found["groups"])
+
+
+def known() -> dict[str, Any]:
+    """Return `boxes` and `groups`: those of the user, and those of this machine that the user has not named anew."""
+    own, system = table(), _read(SYSTEM)
+    return {key: {**system[key], **own[key]} for key in ("boxes", "groups")}
 
 
 def check(name: str) -> None:
@@ -66,14 +84,17 @@ def path() -> Path:
 
 
 def table() -> dict[str, Any]:
-    """Return `default`, and `boxes` by name, as in the file. Raises BoxError if it cannot be read."""
+    """Return `default`, `boxes` and `groups`, as in the user's file. Raises BoxError if it cannot be read."""
+    return _read(path())
+
+
+def _read(file: Path) -> dict[str, Any]:
     from lager import text_files
 
-    file = path()
     try:
         text = text_files.read(file)
     except (FileNotFoundError, NotADirectoryError):
-        return {"boxes": {}}
+        return {"boxes": {}, "groups": {}}
     except text_files.Unreadable as problem:
         hint = "Save it as UTF-8" if problem.is_encoding else "Fix this"
         raise BoxError(f"{file} cannot be read: {problem.reason}.", f"{hint}, or move it away.") from None
@@ -84,10 +105,17 @@ def table() -> dict[str, Any]:
     boxes = found.setdefault("boxes", {})
     if not (isinstance(boxes, dict) and all(isinstance(entry, dict) for entry in boxes.values())):
         raise BoxError(f"{file} has boxes that are not tables.", 'Write each as: [boxes.NAME] and ssh = "user@host"')
+    groups = found.setdefault("groups", {})
+    if not (isinstance(groups, dict) and all(_are_texts(members) for members in groups.values())):
+        raise BoxError(f"{file} has groups that are not lists of names.", 'Write each as: NAME = ["bench3", "bench4"]')
     for key, value in _texts(found):
         if not isinstance(value, str):
             raise BoxError(f"{key} in {file} is not text: {value!r}.", f'Write it like: {key.rpartition(".")[2]} = "…"')
     return found
+
+
+def _are_texts(members: object) -> bool:
+    return isinstance(members, list) and all(isinstance(member, str) for member in members)
 
 
 def _texts(found: dict[str, Any]) -> Iterator[tuple[str, object]]:
@@ -115,6 +143,37 @@ def drop(name: str) -> None:
         document["boxes"].pop(name, None)
         if document.get("default") == name:
             del document["default"]
+
+
+def put_group(name: str, members: list[str]) -> None:
+    """Set the members of a group in the user's table; without any, remove it."""
+    with _edited() as document:
+        if members:
+            document.setdefault("groups", {})[name] = members
+        else:
+            document.get("groups", {}).pop(name, None)
+
+
+def add_new(boxes: dict[str, str], groups: dict[str, list[str]]) -> tuple[int, int, list[str]]:
+    """Add the boxes and groups that the user's table does not have. Return how many of both were added, and a sentence
+    for each that is not valid."""
+    own, problems, added = table(), [], [0, 0]
+    with _edited() as document:
+        for name, destination in boxes.items():
+            try:
+                check(name)
+                Box(name, destination).check()
+            except BoxError as problem:
+                problems.append(f"left out: {problem}")
+                continue
+            if name not in own["boxes"]:
+                document.setdefault("boxes", {})[name] = {"ssh": destination}
+                added[0] += 1
+        for name, members in groups.items():
+            if name not in own["groups"]:
+                document.setdefault("groups", {})[name] = members
+                added[1] += 1
+    return added[0], added[1], problems
 
 
 def set_default(name: str) -> None:

@@ -2,6 +2,7 @@
 
 import grp
 import os
+from pathlib import Path
 from typing import Any
 
 import click
@@ -70,6 +71,56 @@ def add(name: str, ssh: str | None, command: str) -> None:
 
 
 @boxes.command()
+@click.argument("name")
+@click.argument("members", nargs=-1, metavar="BOX...", shell_complete=completion.boxes)
+def group(name: str, members: tuple[str, ...]) -> None:
+    """Name a group of boxes: --box @NAME then means all of them. A BOX may be a pattern, or another @GROUP. Without
+    any, remove the group.
+
+    \b
+    Examples:
+      lager boxes group rack2 bench3 bench4
+      lager boxes group lab @rack2 'test*'
+      lager breakpoints --box @rack2
+    """
+    box_table.check(name)
+    if "," in name or name.startswith("@"):
+        raise BoxError(f"{name!r} is not a valid name of a group.", "Give a word, such as rack2.")
+    box_table.put_group(name, [one for member in members for one in member.split(",")])
+    if members:
+        output.say(f"@{name} is {', '.join(box_table.several(f'@{name}'))}.")
+    else:
+        output.say(f"There is no group @{name} any more.")
+
+
+@boxes.command("import")
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.option("--ssh-config", is_flag=True, help="Take the hosts of ssh's configuration (default: ~/.ssh/config).")
+def import_(file: Path | None, ssh_config: bool) -> None:
+    """Take over boxes and groups of an Ansible inventory FILE, or the JSON of ansible-inventory --list, or the hosts of
+    ssh's configuration. What you have named already stays as it is.
+
+    \b
+    Examples:
+      lager boxes import hosts.yml
+      lager boxes import --ssh-config
+    """
+    from lager_cli.boxes import inventory
+
+    if file is None and not ssh_config:
+        raise click.UsageError("Name an inventory, or give --ssh-config.")
+    if ssh_config:
+        found = inventory.of_ssh(file or Path.home() / ".ssh" / "config")
+    else:
+        assert file is not None
+        found = inventory.of_ansible(file)
+    boxes, groups, left_out = box_table.add_new(found.boxes, found.groups)
+    for problem in left_out:
+        output.note(problem)
+    output.say(f"Added {boxes} box{'' if boxes == 1 else 'es'} and {groups} group{'' if groups == 1 else 's'}.")
+
+
+@boxes.command()
 @click.argument("name", shell_complete=completion.boxes)
 def remove(name: str) -> None:
     """Remove NAME.
@@ -131,7 +182,8 @@ def check(names: tuple[str, ...], as_json: bool) -> int:
     """
     from lager_cli.boxes import fan_out
 
-    known = [box_table.find(name) for name in names or box_table.table()["boxes"]]
+    wanted = [one for name in names for one in box_table.several(name)] or [*box_table.known()["boxes"]]
+    known = [*dict.fromkeys(box_table.find(name) for name in wanted)]
     if not known:
         output.say("No boxes are configured. Add one: lager boxes add NAME USER@HOST")
         return 0
@@ -211,7 +263,7 @@ def _to_update(theirs: str, box: str) -> str:
 
 def _list(as_json: bool) -> None:
     default = box_table.default()
-    known = [box_table.find(name) for name in box_table.table()["boxes"]]
+    known = [box_table.find(name) for name in box_table.known()["boxes"]]
     found = [
         {"name": box.name, "ssh": box.ssh, "command": box.command, "default": box.name == default} for box in known
     ]
@@ -219,6 +271,8 @@ def _list(as_json: bool) -> None:
         output.print_json(found)
     elif found:
         rows = [(one["name"], one["ssh"], one["command"], "default" if one["default"] else "") for one in found]
+        groups = box_table.known()["groups"]
+        rows += [(f"@{name}", ", ".join(members), "", "group") for name, members in groups.items()]
         output.fitting_table(("BOX", "SSH", "COMMAND", ""), rows)
     else:
         output.say("No boxes are configured. Add one: lager boxes add NAME USER@HOST")

@@ -8,7 +8,7 @@ from lager_cli.daemon import ask
 from lager_cli.display import output
 from lager_cli.display.age import with_ages
 from lager_cli.display.pause_table import HEADERS, row, show
-from lager_cli.options.box_option import box_group_option, go
+from lager_cli.options.box_option import go, several_box_group_option
 
 if TYPE_CHECKING:
     from lager_cli.boxes.fan_out import Table
@@ -33,7 +33,7 @@ class _LazyShow(click.Group):
 @click.option(
     "--watch", is_flag=True, help="Update continuously; with --json or in a pipe, print a line for each change."
 )
-@box_group_option
+@several_box_group_option
 @click.pass_context
 def breakpoints(context: click.Context, as_json: bool, watch: bool, box: str | None) -> int | None:
     """List the paused scripts: label, place, user, time paused and time left.

@@ -14,7 +14,7 @@ from lager_cli.commands.net_actions import command, single
 from lager_cli.daemon import ask
 from lager_cli.display import output
 from lager_cli.display.age import age, with_ages
-from lager_cli.options.box_option import box_group_option, box_option, go
+from lager_cli.options.box_option import box_option, go, several_box_group_option
 from lager_cli.options.common import json_option
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ _HEADERS = ("INSTRUMENT", "NET", "HELD BY", "SCRIPT", "PID", "FOR", "WAITING", "
 
 @click.group(invoke_without_command=True)
 @json_option
-@box_group_option
+@several_box_group_option
 @click.pass_context
 def instruments(context: click.Context, as_json: bool, box: str | None) -> None:
     """List the instruments in use: who holds each, for how long, and the pauses of that script. Instruments in

@@ -16,7 +16,7 @@ from lager_cli.commands import through
 from lager_cli.commands.nets_found import add, scan
 from lager_cli.commands.through import through_option
 from lager_cli.display import output
-from lager_cli.options.box_option import box_group_option, box_option, go
+from lager_cli.options.box_option import box_option, go, several_box_group_option
 from lager_cli.options.common import json_option, wait_option
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _HEADERS = ("NET", "TYPE", "INSTRUMENT", "MODEL", "CHANNEL", "ADDRESS", "LIMITS"
 
 @click.group(invoke_without_command=True)
 @json_option
-@box_group_option
+@several_box_group_option
 @click.pass_context
 def nets(context: click.Context, as_json: bool, box: str | None) -> None:
     """List the nets of this bench.

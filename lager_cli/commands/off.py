@@ -13,7 +13,7 @@ from lager.nets.safe import OFF
 from lager_cli import daemon
 from lager_cli.display import output
 from lager_cli.options import completion
-from lager_cli.options.box_option import box_option
+from lager_cli.options.box_option import acting_box_option
 from lager_cli.options.common import json_option
 
 _HEADERS = ("NET", "INSTRUMENT", "OFF", "WHAT")
@@ -22,7 +22,7 @@ _HEADERS = ("NET", "INSTRUMENT", "OFF", "WHAT")
 @click.command()
 @click.argument("nets", nargs=-1, shell_complete=completion.nets(*OFF))
 @json_option
-@box_option
+@acting_box_option
 def off(nets: tuple[str, ...], as_json: bool) -> int:
     """Switch off the outputs of the bench now, or those of NETS. Nets with a safe state get it.
 

@@ -15,13 +15,13 @@ from lager_cli.commands.own import own_pause, own_run
 from lager_cli.daemon import ask
 from lager_cli.display import output
 from lager_cli.options import completion
-from lager_cli.options.box_option import box_group_option, box_option, choose, typed
+from lager_cli.options.box_option import acting_box_option, box_group_option, box_option, choose, typed
 from lager_cli.options.common import seconds
 from lager_cli.options.typed_values import TakesNumbers
 
 
 @click.command("continue")
-@box_option
+@acting_box_option
 @click.argument("id", required=False, shell_complete=completion.pauses)
 def continue_(id: str | None) -> int:
     """Resume a paused script. ID is that of the pause or of its run, or a prefix of it (default: your only pause).
@@ -36,7 +36,7 @@ def continue_(id: str | None) -> int:
 
 
 @click.command(cls=TakesNumbers)
-@box_option
+@acting_box_option
 @click.argument("words", nargs=-1, required=True, metavar="[ID] VALUE", shell_complete=completion.questions)
 def answer(words: tuple[str, ...]) -> int:
     """Answer the question of a paused script: yes or no, a number with or without its unit, one of the choices, or
@@ -58,7 +58,7 @@ def answer(words: tuple[str, ...]) -> int:
 
 
 @click.command()
-@box_option
+@acting_box_option
 @click.argument("words", nargs=-1, required=True, metavar="[ID] TIME", shell_complete=completion.pauses)
 def extend(words: tuple[str, ...]) -> int:
     """Give a paused script more time. TIME is in seconds or like 10m; 0 removes the limit. Without ID, extend your only

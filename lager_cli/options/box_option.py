@@ -10,11 +10,14 @@ import click
 from lager import variables
 from lager.errors import BoxError, TransferError
 from lager_cli.options import completion
+from lager_cli.options.common import seconds
 
 if TYPE_CHECKING:
     from lager_cli.boxes.fan_out import Table
 
 HELP = "Run the command on box NAME over ssh (default: LAGER_BOX, else the default box)."
+_SEVERAL = "Also @GROUP, 'bench*' and a,b."
+_LIMIT = "lager_cli.limit"  # in the context's meta: seconds for each box of several
 
 
 def box_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -24,20 +27,54 @@ def box_option(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
+def acting_box_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --box to a command that acts, and can do so on several boxes at a time."""
+
+    def act(context: click.Context, _option: object, named: str | None) -> None:
+        _go(context, _option, named, acts=True)
+
+    return _limit_option(_several_option(act)(command))
+
+
+def _several_option(callback: Callable[..., None]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    return click.option(
+        "--box", metavar="NAME[,NAME...]", expose_value=False, callback=callback, help=f"{HELP} {_SEVERAL}",
+        shell_complete=completion.boxes,
+    )  # fmt: skip
+
+
+def _limit_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    def keep(context: click.Context, _option: object, limit: float | None) -> None:
+        if limit is not None:
+            context.meta[_LIMIT] = limit
+
+    return click.option(
+        "--limit", type=seconds, metavar="TIME", is_eager=True, expose_value=False, callback=keep,
+        help="With several boxes: the time for each to answer (default: 10s).",
+    )(command)  # fmt: skip
+
+
 def several_box_option(table: "Callable[[], Table]") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Add --box to a read-only command with --json. It accepts several boxes and shows one table."""
 
     def act(context: click.Context, _option: object, named: str | None) -> None:
         _go(context, _option, named, table)
 
-    return click.option(
-        "--box", metavar="NAME[,NAME...]", expose_value=False, callback=act, help=HELP, shell_complete=completion.boxes
-    )
+    return lambda command: _limit_option(_several_option(act)(command))
 
 
 def box_group_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add --box to a group of commands, which passes it to `go`."""
     return click.option("--box", metavar="NAME", help=HELP, shell_complete=completion.boxes)(command)
+
+
+def several_box_group_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --box to a group of commands that reads, and can do so on several boxes at a time."""
+    return _limit_option(
+        click.option("--box", metavar="NAME[,NAME...]", help=f"{HELP} {_SEVERAL}", shell_complete=completion.boxes)(
+            command
+        )
+    )
 
 
 def go(context: click.Context, named: str | None, table: "Callable[[], Table] | None" = None) -> None:
@@ -48,23 +85,47 @@ def go(context: click.Context, named: str | None, table: "Callable[[], Table] | 
         _go(context, None, named)
 
 
-def _go(context: click.Context, _option: object, named: str | None, table: "Callable[[], Table] | None" = None) -> None:
+def _go(
+    context: click.Context,
+    _option: object,
+    named: str | None,
+    table: "Callable[[], Table] | None" = None,
+    *,
+    acts: bool = False,
+) -> None:
     if context.resilient_parsing:  # only shell completion
         return
     box = choose(context, named)
     if box is None:
         return
-    if table is not None and "," in box:
+    from lager_cli.boxes import box_groups
+
+    if (table is not None or acts) and box_groups.is_several(box):
         from lager_cli.boxes import fan_out
 
+        limit = context.meta.get(_LIMIT, fan_out.LIMIT)
+        words = _without_limit(typed(context))
         with says_where_from(named):
-            context.exit(fan_out.show(box, typed(context), table()))
+            if table is not None:
+                context.exit(fan_out.show(box, words, table(), limit))
+            context.exit(fan_out.act(box, words, limit))
     from lager_cli.boxes import remote
     from lager_cli.options import default_nets
 
     with says_where_from(named):
         known = default_nets.to_pass_on()
         context.exit(remote.run(box, typed(context), environment=known, reads=context.info_name == "uart"))
+
+
+def _without_limit(words: list[str]) -> list[str]:
+    """Return the words without --limit: it is for this machine, and an older lager on a box does not know it."""
+    kept: list[str] = []
+    skip = False
+    for word in words:
+        if not skip and word != "--limit" and not word.startswith("--limit="):
+            kept.append(word)
+        skip = word == "--limit" and not skip
+    return kept
 
 
 def typed(context: click.Context) -> list[str]:

@@ -115,7 +115,9 @@ def _quietly(look: Callable[[], Iterable[Any]]) -> list[Any]:
 def _boxes() -> Iterable[tuple[str, str]]:
     from lager_cli.boxes import box_table
 
-    return [(name, str(entry.get("ssh", name))) for name, entry in box_table.table()["boxes"].items()]
+    found = box_table.known()
+    groups = [(f"@{name}", ", ".join(members)) for name, members in found["groups"].items()]
+    return [(name, str(entry.get("ssh", name))) for name, entry in found["boxes"].items()] + groups
 
 
 def _nets() -> Iterable[Any]:

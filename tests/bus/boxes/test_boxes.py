@@ -32,7 +32,7 @@ HOSTILE = [
 @pytest.mark.parametrize("name", HOSTILE)
 def test_an_invalid_name_is_refused(tmp_path, monkeypatch, name):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    with pytest.raises(BoxError, match=r"not a valid box name|is empty"):
+    with pytest.raises(BoxError, match=r"not a valid box name|is empty|No box that you know"):
         box_table.find(name)
     (tmp_path / "lager").mkdir()
     (tmp_path / "lager/config.toml").write_text(f"[boxes.near]\nssh = {json.dumps(name)}\n")
@@ -252,7 +252,7 @@ def test_several_boxes_in_one_table(lager, near, client, run):
     assert done.returncode == 1
     header, *rows = done.stdout.splitlines()
     assert header.split()[:2] == ["BOX", "ID"]
-    assert [row.split()[:2] for row in rows] == [["near", id], ["other", id]]
+    assert sorted(row.split()[:2] for row in rows) == [["near", id], ["other", id], ["refusing", "failed"]]
     assert done.stderr.count("\n") == 1
     assert "refusing" in done.stderr
     both = json.loads(lager("breakpoints", "--json", "--box", "near,other").stdout)
@@ -293,9 +293,8 @@ def test_a_box_that_never_answers_does_not_block_the_others(near, monkeypatch):
     near.answering("import os\nwhile os.read(0, 4096):\n    pass\n")
     for name, value in near.env.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(fan_out, "_ANSWER_SECONDS", 0.5)
-    (answer,) = fan_out.ask([box_table.find("other")], ["boxes", "state"], dict)
-    assert "on the box other does not answer. Try: ssh other " in str(answer.problem)
+    (answer,) = fan_out.ask([box_table.find("other")], ["boxes", "state"], dict, 0.5)
+    assert "The box other did not answer within 0.5 s. Try: ssh other " in str(answer.problem)
     assert answer.problem.exit_code == 255
 
 
@@ -312,14 +311,13 @@ os.write(1, greeting('1'))
 while True:
     os.write(1, head(FrameKind.DATA, Stream.{}, 1 << 16) + bytes(1 << 16))
 """
-HURRIED = "from lager_cli import main\nfrom lager_cli.boxes import fan_out\nfan_out._ANSWER_SECONDS = 10.0\nmain.main()"
 
 
 def test_a_box_that_hangs_has_a_row_of_its_own_and_hides_no_other(near, start, run, client):
     near.answering(LATE, beside="near")
     run("import lager\nlager.pause('on the bench')\n")
     id = client.paused()["id"]
-    process = start(sys.executable, "-c", HURRIED, "breakpoints", "--box", "other,near")
+    process = start(LAGER, "breakpoints", "--box", "other,near", "--limit", "10")
     process.out.expect(f"near  {id}")  # as soon as it is there
     process.out.expect("\nother  no answer within 10 s")
     assert process.wait() == 1

@@ -1,0 +1,118 @@
+"""Boxes that other programs know: the hosts of an Ansible inventory, and those of ssh's own configuration."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lager import text_files
+from lager.errors import BoxError
+from lager.text import printable
+
+_PATIENCE = 60.0
+_OWN_GROUPS = ("all", "ungrouped", "_meta")
+_DEEPEST = 16
+
+
+@dataclass
+class Inventory:
+    """`boxes` are ssh destinations by name; `groups` are names of boxes, or of groups with an @ before them."""
+
+    boxes: dict[str, str] = field(default_factory=dict)
+    groups: dict[str, list[str]] = field(default_factory=dict)
+
+
+def of_ansible(file: Path) -> Inventory:
+    """Read an inventory, or the JSON that `ansible-inventory --list` prints. Blocks while that program runs, for files
+    of any other form. Raises BoxError."""
+    try:
+        text = file.read_text(encoding="utf-8") if file.is_file() else ""
+    except (OSError, UnicodeDecodeError) as problem:
+        raise BoxError(f"{file} cannot be read: {problem}.", "Name an Ansible inventory.") from None
+    found = _parsed(text)
+    if found is None:
+        found = _parsed(_listed(file))
+    if found is None:
+        raise BoxError(f"{file} is not an Ansible inventory.", "Try: ansible-inventory --list -i FILE")
+    return _inventory(found)
+
+
+def _parsed(text: str) -> dict[str, Any] | None:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _listed(file: Path) -> str:
+    if not file.exists():
+        raise BoxError(f"There is no file {file}.", "Name an Ansible inventory.")
+    program = shutil.which("ansible-inventory")
+    if program is None:
+        hint = "Install Ansible, or give what it prints elsewhere: ansible-inventory --list -i FILE > boxes.json"
+        raise BoxError("ansible-inventory is not installed here, and it reads this file.", hint)
+    try:
+        ran = subprocess.run(
+            [program, "--list", "-i", str(file)], capture_output=True, text=True, timeout=_PATIENCE, check=True
+        )
+    except subprocess.CalledProcessError as problem:
+        said = printable(problem.stderr.strip(), 300)
+        raise BoxError(f"ansible-inventory cannot read {file}: {said}", "Fix this and try again.") from None
+    except (OSError, subprocess.TimeoutExpired) as problem:
+        raise BoxError(f"ansible-inventory does not run: {problem}.", "Fix this and try again.") from None
+    return ran.stdout
+
+
+def _inventory(found: dict[str, Any]) -> Inventory:
+    meta = found.get("_meta")
+    variables = meta.get("hostvars", {}) if isinstance(meta, dict) else {}
+    inventory = Inventory()
+    for name, group in found.items():
+        if not isinstance(group, dict) or name == "_meta":
+            continue
+        hosts = [str(host) for host in group.get("hosts", [])]
+        for host in hosts:
+            inventory.boxes.setdefault(host, _destination(host, variables.get(host, {})))
+        children = [f"@{child}" for child in group.get("children", []) if child not in _OWN_GROUPS]
+        if name not in _OWN_GROUPS and hosts + children:
+            inventory.groups[name] = hosts + children
+    for host in variables:
+        inventory.boxes.setdefault(str(host), _destination(str(host), variables[host]))
+    return inventory
+
+
+def _destination(name: str, variables: Any) -> str:
+    known = variables if isinstance(variables, dict) else {}
+    host = str(known.get("ansible_host", name))
+    user, port = known.get("ansible_user"), known.get("ansible_port")
+    named = f"{user}@{host}" if user else host
+    return f"ssh://{named}:{port}" if port else named
+
+
+def of_ssh(file: Path) -> Inventory:
+    """Read the names of ssh's configuration, ssh_config(5), that are no patterns, with the files that it includes."""
+    if not file.is_file():
+        raise BoxError(f"There is no file {file}.", "Name the configuration: lager boxes import --ssh-config FILE")
+    return Inventory({name: name for name in _hosts(file, 0)})
+
+
+def _hosts(file: Path, depth: int) -> Iterator[str]:
+    try:
+        lines = text_files.read(file).splitlines()
+    except (OSError, text_files.Unreadable):
+        return
+    for line in lines:
+        key, _, value = line.strip().replace("=", " ", 1).partition(" ")
+        if key.lower() == "host":
+            yield from (name for name in value.split() if not {*"*?!"} & {*name})
+        elif key.lower() == "include" and depth < _DEEPEST:
+            for pattern in value.split():
+                folder, rest = (Path("/"), pattern[1:]) if pattern.startswith("/") else (file.parent, pattern)
+                if pattern.startswith("~/"):
+                    folder, rest = Path.home(), pattern[2:]
+                for found in sorted(folder.glob(rest)):
+                    yield from _hosts(found, depth + 1)

@@ -1,0 +1,119 @@
+"""Groups and patterns of boxes: what reads shows one table, and what acts does so on all of them."""
+
+import json
+
+import pytest
+
+from lager_cli.boxes import box_table
+from tests.processes import LAGER, PATIENCE
+
+TABLE = f"""
+[boxes.near]
+ssh = "near"
+command = "{LAGER}"
+[boxes.other]
+ssh = "other"
+command = "{LAGER}"
+[boxes.refusing]
+ssh = "refusing"
+[groups]
+both = ["near", "@second"]
+second = ["other"]
+"""
+
+
+@pytest.fixture
+def lab(near):
+    near.table(TABLE)
+    return near
+
+
+@pytest.mark.parametrize("named", ["@both", "near,other", "[no]*e[ar]*"])
+def test_a_group_and_a_pattern_are_shown_as_one_table(lager, lab, client, run, named):
+    run("import lager\nlager.pause(timeout=60)")
+    id = client.paused()["id"]
+    found = json.loads(lager("breakpoints", "--json", "--box", named).stdout)
+    assert [(one["box"], one["id"]) for one in found] == [("near", id), ("other", id)]
+    client.call("ContinueAll")
+
+
+def test_what_acts_does_so_on_each_and_fails_if_one_of_them_fails(lager, lab, client, run):
+    script = run("import lager\nlager.pause(timeout=60)")
+    id = client.paused()["id"]
+    done = lager("extend", id, "20m", "--box", "near,refusing")
+    assert done.returncode == 1
+    header, *rows = done.stdout.splitlines()
+    assert header.split() == ["BOX", "RESULT"]
+    assert [row.split()[0] for row in sorted(rows)] == ["near", "refusing"]
+    assert "refusing" in done.stderr
+    assert client.list()[0]["remaining"] > 1100
+    done = lager("continue", "--box", "@second")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"Resumed {id}." in done.stdout
+    assert script.wait(PATIENCE) == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [(["adc", "adc1", "--box", "@both"], "--box accepts one box here"),
+     (["runs", "--box", "@x"], "no group of boxes @x"), (["continue", "--box", "x*"], "No box that you know matches")],
+)  # fmt: skip
+def test_what_needs_one_box_or_a_box_that_is_not_there_is_refused(lager, lab, words, why):
+    done = lager(*words)
+    assert done.returncode == 1
+    assert why in done.stderr
+
+
+def test_a_group_of_one_is_that_box(lager, lab):
+    assert lager("adc", "adc1", "--box", "@second").returncode == lager("adc", "adc1", "--box", "other").returncode
+
+
+def test_the_time_of_each_box_can_be_limited(lager, lab):
+    lab.table(f'{TABLE}\n[boxes.slow]\nssh = "near"\ncommand = "{lab.folder}/slow"\n')
+    (lab.folder / "slow").write_text("#!/bin/sh\nexec sleep 60\n")
+    (lab.folder / "slow").chmod(0o755)
+    done = lager("breakpoints", "--box", "slow,near", "--limit", "8")
+    assert done.returncode == 1
+    assert "no answer within 8 s" in done.stdout
+
+
+def test_groups_are_named_listed_and_removed_by_commands(lager, tmp_path):
+    env = {"XDG_CONFIG_HOME": str(tmp_path)}
+    for name in ("bench3", "bench4"):
+        lager("boxes", "add", name, "bench.example.com", **env)
+    assert lager("boxes", "group", "rack2", "bench*", **env).stdout == "@rack2 is bench3, bench4.\n"
+    assert "@rack2" in lager("boxes", **env).stdout
+    assert lager("boxes", "group", "@rack2", "bench3", **env).returncode == 1
+    lager("boxes", "group", "rack2", **env)
+    assert "@rack2" not in lager("boxes", **env).stdout
+
+
+def test_an_inventory_adds_what_is_not_there_yet(lager, tmp_path):
+    env = {"XDG_CONFIG_HOME": str(tmp_path)}
+    lager("boxes", "add", "bench3", "mine", **env)
+    hosts = {"rack2": {"hosts": ["bench3", "bench4", "-oProxyCommand=x"]}}
+    (tmp_path / "hosts.json").write_text(json.dumps(hosts))
+    done = lager("boxes", "import", str(tmp_path / "hosts.json"), **env)
+    assert done.stdout == "Added 1 box and 1 group.\n"
+    assert "left out: '-oProxyCommand=x' is not a valid box name" in done.stderr
+    assert [one["ssh"] for one in json.loads(lager("boxes", "--json", **env).stdout)] == ["mine", "bench4"]
+    assert lager("boxes", "import", **env).returncode == 2
+
+
+def test_the_boxes_of_this_machine_come_behind_those_of_the_user(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    (tmp_path / "lager").mkdir()
+    (tmp_path / "lager" / "config.toml").write_text('[boxes.a]\nssh = "mine"\n')
+    (tmp_path / "boxes.toml").write_text('[boxes.a]\nssh = "x"\n[boxes.b]\nssh = "y"\n[groups]\nlab = ["a", "b"]\n')
+    monkeypatch.setattr(box_table, "SYSTEM", tmp_path / "boxes.toml")
+    assert box_table.find("a").ssh == "mine"
+    assert box_table.find("b").ssh == "y"
+    assert box_table.several("@lab") == ["a", "b"]
+
+
+@pytest.mark.parametrize("text", ["groups = 3", '[groups]\nlab = "a"', "[groups]\nlab = [1]"])
+def test_groups_that_are_no_lists_are_reported(lager, lab, text):
+    lab.table(text)
+    done = lager("breakpoints", "--box", "@lab")
+    assert done.returncode == 1
+    assert "groups that are not lists of names" in done.stderr

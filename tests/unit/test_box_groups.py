@@ -1,0 +1,100 @@
+"""What --box of several stands for, and boxes that other programs know."""
+
+import json
+
+import pytest
+
+from lager.errors import BoxError
+from lager_cli.boxes import inventory
+from lager_cli.boxes.box_groups import expand, is_several
+
+BOXES = ["bench3", "bench4", "test1"]
+GROUPS = {"rack2": ["bench4", "far"], "lab": ["@rack2", "bench*"], "round": ["@other"], "other": ["@round"]}
+
+
+@pytest.mark.parametrize(
+    ("named", "found"),
+    [
+        ("bench3", ["bench3"]),
+        ("a,bench3, a", ["a", "bench3"]),
+        ("@rack2", ["bench4", "far"]),
+        ("@lab", ["bench4", "far", "bench3"]),
+        ("bench*,test1", ["bench3", "bench4", "test1"]),
+        ("bench[34]", ["bench3", "bench4"]),
+        ("@all", BOXES),
+        ("anna@host", ["anna@host"]),
+    ],
+)
+def test_each_box_comes_once_in_its_order(named, found):
+    assert expand(named, BOXES, GROUPS) == found
+
+
+@pytest.mark.parametrize(
+    ("named", "why"),
+    [
+        ("@rack", r"no group of boxes @rack\. Did you mean @rack2\?"),
+        ("@", "no group of boxes @"),
+        ("x*", r"No box that you know matches 'x\*'"),
+        ("@round", "contains itself"),
+        ("a,@nothing", "no group of boxes @nothing"),
+    ],
+)
+def test_what_stands_for_nothing_is_a_sentence(named, why):
+    with pytest.raises(BoxError, match=why):
+        expand(named, BOXES, GROUPS)
+
+
+@pytest.mark.parametrize(
+    ("named", "several"), [("a", False), ("a@b", False), ("a,b", True), ("@a", True), ("a?", True)]
+)
+def test_what_may_be_several(named, several):
+    assert is_several(named) == several
+
+
+ANSIBLE = {
+    "_meta": {"hostvars": {"bench3": {"ansible_host": "10.0.0.3", "ansible_user": "anna", "ansible_port": 2222}}},
+    "all": {"children": ["ungrouped", "lab"]},
+    "lab": {"children": ["rack2"], "hosts": ["bench5"]},
+    "rack2": {"hosts": ["bench3", "bench4"]},
+    "ungrouped": {"hosts": ["lonely"]},
+    "empty": {},
+}
+
+
+def test_an_ansible_inventory_gives_destinations_and_groups(tmp_path):
+    (tmp_path / "hosts.json").write_text(json.dumps(ANSIBLE))
+    found = inventory.of_ansible(tmp_path / "hosts.json")
+    assert found.boxes == {
+        "bench3": "ssh://anna@10.0.0.3:2222", "bench4": "bench4", "bench5": "bench5", "lonely": "lonely",
+    }  # fmt: skip
+    assert found.groups == {"lab": ["bench5", "@rack2"], "rack2": ["bench3", "bench4"]}
+
+
+def test_another_form_of_inventory_is_read_by_ansible_itself(tmp_path, monkeypatch):
+    program = tmp_path / "ansible-inventory"
+    program.write_text(f"#!/bin/sh\ntest \"$1 $2 $3\" = '--list -i {tmp_path}/hosts' && cat {tmp_path}/listed\n")
+    program.chmod(0o755)
+    (tmp_path / "listed").write_text(json.dumps(ANSIBLE))
+    (tmp_path / "hosts").write_text("[rack2]\nbench3\n")
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    assert "bench3" in inventory.of_ansible(tmp_path / "hosts").boxes
+    (tmp_path / "listed").write_text("[]")
+    with pytest.raises(BoxError, match="is not an Ansible inventory"):
+        inventory.of_ansible(tmp_path / "hosts")
+    (tmp_path / "listed").unlink()
+    with pytest.raises(BoxError, match="ansible-inventory cannot read"):
+        inventory.of_ansible(tmp_path / "hosts")
+    with pytest.raises(BoxError, match="There is no file"):
+        inventory.of_ansible(tmp_path / "nothing")
+    monkeypatch.setenv("PATH", str(tmp_path / "nowhere"))
+    with pytest.raises(BoxError, match="ansible-inventory is not installed here"):
+        inventory.of_ansible(tmp_path / "hosts")
+
+
+def test_the_hosts_of_ssh_are_those_that_are_no_patterns(tmp_path):
+    (tmp_path / "config").write_text("Host bench3 *.lab !x\n  User anna\nhost=bench4\nInclude more/*\nHost *\n")
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "one").write_text("Host far\nInclude more/*\n")
+    assert [*inventory.of_ssh(tmp_path / "config").boxes] == ["bench3", "bench4", "far"]
+    with pytest.raises(BoxError, match="There is no file"):
+        inventory.of_ssh(tmp_path / "nothing")
