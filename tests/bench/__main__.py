@@ -16,7 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from tests.bench import box, crowded, editors, floods, many, remote, rows, safety, through
+from tests.bench import box, crowded, editors, floods, many, remote, rows, safety, short, through
 from tests.bench.figures import Row, markdown, table
 from tests.bench.plot import svg
 from tests.bench.scale import FULL, QUICK, TINY, Scale
@@ -49,6 +49,7 @@ GROUPS: dict[str, Callable[[Station, Scale], Iterator[Row]]] = {
     "through": through.rows,
     "editors": editors.rows,
     "processes": rows.processes,
+    "short": short.rows,
     "safety": safety.rows,
     "remote": remote.rows,
     "crowded": crowded.rows,
