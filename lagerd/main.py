@@ -87,6 +87,8 @@ def cli(context: click.Context, embedded: bool, config_file: Path | None) -> Non
         from lagerd.embedded import keep
 
         sys.exit(asyncio.run(keep()))
+    if config_file is not None and not config_file.exists():
+        raise config.ConfigError(f"There is no {config_file}.", "Write it, or start lagerd without --config.")
     if config_file is None and variables.BUS_ADDRESS not in os.environ:
         config_file = config.PATH
     sys.exit(asyncio.run(serve(given_or_system(), config_file)))

@@ -48,17 +48,18 @@ def uninstall(root: Path, dry_run: bool) -> None:
 
 
 @click.command("check-config")
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path), default=config.PATH)
-def check_config(file: Path) -> None:
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
+def check_config(file: Path | None) -> None:
     """Check FILE and list every mistake in it [default: /etc/lager/lagerd.toml].
 
     \b
     Example:
       lagerd check-config
     """
-    there = file.exists()
-    config.load(file)
-    click.echo(f"{file} is correct." if there else f"There is no {file}; lagerd uses the defaults.")
+    path = config.PATH if file is None else file
+    there = path.exists()
+    config.load(path)
+    click.echo(f"{path} is correct." if there else f"There is no {path}; lagerd uses the defaults.")
 
 
 def _show(steps: Iterator[Step]) -> None:

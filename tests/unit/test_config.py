@@ -2,9 +2,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from lagerd import config
 from lagerd.config import Config, ConfigError, ConsolePolicy, UserLimits
+from lagerd.install import commands
 from tests.processes import LAGERD
 
 UNITS = Path(__file__).parents[2] / "units"
@@ -102,7 +104,7 @@ def test_a_folder_instead_of_a_file_is_refused(tmp_path):
     [
         ("default_timeout = 5\n", 0, "is correct"),
         ("", 0, "is correct"),
-        (None, 0, "lagerd uses the defaults"),
+        (None, 2, "lagerd.toml' does not exist"),
         (
             "default_timeout = -1\nlimit = 3\n",
             78,
@@ -119,3 +121,23 @@ def test_a_file_is_checked_before_lagerd_reads_it(tmp_path, text, code, says):
     assert done.returncode == code
     assert says in done.stdout + done.stderr
     assert (done.stdout == "") == (code != 0)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["check-config", "lagrd.toml"], 2, "'lagrd.toml' does not exist"),
+        (["check-config", ""], 2, "Invalid value for"),
+        (["--config", "lagrd.toml"], 78, "There is no lagrd.toml. Write it, or start lagerd without --config."),
+    ],
+)
+def test_a_missing_file_that_was_named_is_refused(tmp_path, words, code, said):
+    done = subprocess.run([LAGERD, *words], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert said in done.stderr
+
+
+def test_without_the_configuration_file_of_the_box_the_defaults_hold(tmp_path, monkeypatch):
+    monkeypatch.setattr(config, "PATH", tmp_path / "lagerd.toml")
+    done = CliRunner().invoke(commands.check_config, [])
+    assert (done.exit_code, done.output) == (0, f"There is no {tmp_path / 'lagerd.toml'}; lagerd uses the defaults.\n")
