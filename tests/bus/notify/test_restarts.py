@@ -1,5 +1,6 @@
 """Nothing is told twice and nothing open is lost, whoever is killed."""
 
+import os
 import signal
 from pathlib import Path
 
@@ -116,3 +117,34 @@ def test_ctrl_c_ends_it_and_its_processes(notifier, receiver, run, client):
         except OSError:
             continue
         assert state == "Z"
+
+
+def test_a_restarted_bus_is_followed_again(notifier, receiver, run, own_station):
+    there = receiver()
+    notes = notifier(there.url)
+    own_station.kill_lagerd()
+    own_station.kill_broker()
+    notes.err.expect("The bus is down; waiting for it.")
+    own_station.start_broker()
+    own_station.start_lagerd()
+    notes.err.expect("lager: telling ")
+    run(PAUSE.format(label="x"))
+    assert "label     x" in there.next()["message"]
+
+
+def test_a_process_that_sends_is_started_again_if_it_is_killed(notifier, receiver, run, client):
+    there = receiver()
+    notes = notifier(there.url)
+    (sender,) = Path(f"/proc/{notes.pid}/task/{notes.pid}/children").read_text().split()
+    os.kill(int(sender), signal.SIGKILL)
+    run(PAUSE.format(label="x"))
+    id = client.paused()["id"]
+    assert id in there.next()["message"]
+    notes.err.expect("told url 1")
+    assert there.all() == []
+
+
+def test_without_a_place_for_what_was_told_it_says_so(lager, configured):
+    done = lager("notify", "--here", "--config", configured("json://127.0.0.1:9/"), XDG_STATE_HOME="/proc/nothing")
+    assert done.returncode == 1
+    assert "lager: Cannot write /proc/nothing/lager/notify/told: " in done.stderr
