@@ -114,8 +114,9 @@ class Words:
         return title, "\n".join(lines)
 
     def _about(self, pause: "PauseDetails") -> list[str]:
+        label = [f"label     {printable(pause['label']) or '-'}"]
         return [
-            f"label     {printable(pause['label']) or '-'}",
+            *([] if pause["label"] == pause.get("question") else label),
             f"place     {_place(pause)}",
             f"who       {_word(pause['user'])}, {printable(pause['script'], _PATH_LENGTH) or 'no script'}",
             f"box       {self._host}",

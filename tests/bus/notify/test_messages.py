@@ -121,24 +121,26 @@ def test_a_closed_console_starts_the_times_again(notifier, receiver, run, client
     assert id in there.next()["message"]
 
 
-def test_a_burst_of_pauses_is_a_few_messages_that_count_each_once(notifier, receiver, run, client):
+@pytest.mark.slow
+def test_a_burst_of_a_thousand_pauses_is_a_few_messages_that_count_each_once(notifier, receiver, run, client):
     there = receiver()
     notifier(there.url, more='events = ["paused"]\n[limits]\nmessages = 20')
     run(
         "import threading\nfrom lager import pause\n"
-        "for n in range(300):\n    threading.Thread(target=pause, args=(f'pause {n}',)).start()\n"
+        "for n in range(1000):\n    threading.Thread(target=pause, args=(f'pause {n}',)).start()\n"
     )
-    for _ in range(300):
+    for _ in range(1000):
         client.paused()
     counted, messages = 0, 0
-    while counted < 300:
+    while counted < 1000:
         title = there.next()["title"]
         messages += 1
         counted += 1 if title.startswith("lager: paused") else int(title.split()[1])
-    assert counted == 300
+    assert counted == 1000
     assert messages <= 30
 
 
+@pytest.mark.slow
 def test_without_a_limit_each_of_many_pauses_is_one_message(notifier, receiver, run, client):
     there = receiver()
     notifier(there.url, more='events = ["paused"]\n[limits]\nmessages = 0')
@@ -152,7 +154,7 @@ def test_without_a_limit_each_of_many_pauses_is_one_message(notifier, receiver, 
     assert {line.split()[1] for line in told} == ids
 
 
-@pytest.mark.parametrize("mode", ["hang", "trickle", "refuse"])
+@pytest.mark.parametrize("mode", ["hang", "refuse", pytest.param("trickle", marks=pytest.mark.slow)])
 def test_a_dead_webhook_delays_nothing_and_is_given_up(notifier, receiver, run, client, mode):
     dead, alive = receiver(mode), receiver()
     notes = notifier(dead.url, alive.url, more="[limits]\ntries = 2\ntimeout = 2")
