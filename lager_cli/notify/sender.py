@@ -24,7 +24,7 @@ def require_apprise() -> None:
     if importlib.util.find_spec("apprise") is None:
         raise LagerError(
             "Messages need apprise, which is not installed.",
-            f"Install it with: {sys.executable} -m pip install 'lager-box[notify]'",
+            f"It is the extra lager-box[notify]. Install it with: {sys.executable} -m pip install apprise",
         )
 
 

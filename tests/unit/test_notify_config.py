@@ -1,12 +1,16 @@
 """notify.toml: what it takes, and mistakes as sentences that show no secret."""
 
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lager.errors import LagerError
 from lager_cli.notify import config
 from lager_cli.notify.config import ConfigError, Limits, load
 from lager_cli.notify.send_process import hidden
+from lager_cli.notify.sender import require_apprise
 
 SECRET = "hunter2secret"
 URL = f"json://anna:{SECRET}@example.com/{SECRET}"
@@ -118,3 +122,9 @@ def test_a_reason_has_no_part_of_the_url(url, said):
 @given(st.text("abcdefgh0123456789-_.~%", min_size=3, max_size=30), st.text(max_size=20), st.text(max_size=20))
 def test_no_token_of_a_url_is_ever_shown(token, before, after):
     assert token not in hidden(f"{before}{token}{after}", f"json://user:{token}@host/").replace("***", "")
+
+
+def test_without_apprise_the_command_to_install_it_is_shown(monkeypatch):
+    monkeypatch.setitem(sys.modules, "apprise", None)
+    with pytest.raises(LagerError, match=r"which is not installed. It is the extra .* -m pip install apprise$"):
+        require_apprise()
