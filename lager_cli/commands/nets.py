@@ -22,6 +22,7 @@ from lager_cli.options.common import json_option, wait_option
 if TYPE_CHECKING:
     from lager_cli.boxes.fan_out import Table
 
+_FAIL = "FAIL"
 _HEADERS = ("NET", "TYPE", "INSTRUMENT", "MODEL", "CHANNEL", "ADDRESS", "LIMITS")
 
 
@@ -74,12 +75,13 @@ def check(as_json: bool, wait: float, through: bool) -> int:
     if as_json:
         output.print_json(results)
     else:
-        output.fitting_table(
-            ("INSTRUMENT", "MODEL", "RESULT"),
-            [(one["instrument"], one["model"], one["identity"] or one["error"]) for one in results],
+        rows = [(_word(one), one["instrument"], one["model"], one["identity"] or one["error"]) for one in results]
+        output.marked_table(
+            ("CHECK", "INSTRUMENT", "MODEL", "RESULT"), rows, ["bad" if row[0] == _FAIL else "" for row in rows]
         )
         for sentence in terminals.shared_limits(bench.nets.values()):
             output.say(sentence)
+        output.say(_sum(results))
     return int(any(one["error"] for one in results))
 
 
@@ -166,6 +168,21 @@ def import_(file: Path, target: Path | None) -> int:
     return 0
 
 
+def _word(result: dict[str, Any]) -> str:
+    return _FAIL if result["error"] else "OK"
+
+
+def _sum(results: list[dict[str, Any]]) -> str:
+    """Return how many instruments are as the nets file says, and which nets cannot be used."""
+    failed = [one for one in results if one["error"]]
+    fine = len(results) - len(failed)
+    if not failed:
+        return f"{fine} {'instrument' if fine == 1 else 'instruments'} OK."
+    nets = [name for one in failed for name in one["nets"]]
+    lost = f"; these nets cannot be used now: {', '.join(nets)}" if nets else ""
+    return f"{fine} OK, {len(failed)} FAIL{lost}."
+
+
 def _told(net: NetConfig) -> str:
     """Return in one line what a net is."""
     channel = "" if net.channel is None else f", channel {net.channel}"
@@ -196,6 +213,7 @@ def _checked(instrument: Instrument, bench: Nets, wait: float, by_pause: bool) -
     daemon.ready_address()
     shared = terminals.shared_limits(net for net in bench.nets.values() if net.instrument.key == instrument.key)
     known: dict[str, Any] = {"instrument": instrument.name, "model": instrument.model, "shared_terminals": shared}
+    known["nets"] = [net.name for net in bench.nets.values() if net.instrument is instrument]
     result = {**known, "identity": None, "error": None}
     net = next((net.name for net in bench.nets.values() if net.instrument is instrument), instrument.name)
     try:

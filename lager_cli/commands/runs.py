@@ -16,15 +16,16 @@ if TYPE_CHECKING:
     from lager_cli.boxes.fan_out import Table
 
 _RECENT_SECONDS = 86400.0
+_SHOWN = 15
 _HEADERS = ("ID", "STATE", "EXIT", "AGE", "PAUSE", "DETACHED", "SCRIPT")
 
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list with every field of each run.")
-@click.option("--all", "every", is_flag=True, help="Include runs that ended more than a day ago, up to a week.")
+@click.option("--all", "every", is_flag=True, help="Show all that are kept: those of the last week.")
 @several_box_option(lambda: _table())
 def runs(as_json: bool, every: bool) -> None:
-    """List your runs on this box: those that are running, and those that ended within a day.
+    """List your runs on this box: those that are running, and the last 15 that ended within a day.
 
     A run is listed once it has lasted a tenth of a second. died: killed together with its supervisor; exit code
     unknown.
@@ -38,13 +39,21 @@ def runs(as_json: bool, every: bool) -> None:
     """
     known = records.everyone()
     paused = _paused() if known else {}
-    shown = [_all_of(one, paused.get(one.id, [])) for one in known if every or _is_recent(one)]
+    recent = [one for one in known if every or _is_recent(one)]
+    latest = [one for number, one in enumerate(recent) if every or number < _SHOWN or one.state == "running"]
+    shown = [_all_of(one, paused.get(one.id, [])) for one in latest]
     if as_json:
         output.print_json(shown)
     elif shown:
-        output.fitting_table(_HEADERS, [_row(one) for one in shown])
+        output.marked_table(_HEADERS, [_row(one) for one in shown], ["bad" if _failed(one) else "" for one in shown])
+        if len(latest) < len(recent):
+            output.note(f"{len(recent) - len(latest)} older ones are not shown; see: lager runs --all")
     else:
         output.say("No active or recent runs.")
+
+
+def _failed(run: dict[str, Any]) -> bool:
+    return bool(run["exit_code"]) or run["state"] == "died"
 
 
 def _is_recent(record: Record) -> bool:

@@ -196,6 +196,23 @@ def fitting_table(headers: Sequence[str], rows: Sequence[Sequence[object]], long
         table(headers, rows, longest)
 
 
+def marked_table(headers: Sequence[str], rows: Sequence[Sequence[object]], styles: Sequence[str]) -> None:
+    """Print a table as `fitting_table` does, each row in its style of lager.palette."""
+    width = shutil.get_terminal_size().columns if on_terminal() else _WIDEST
+    head, *lines = fitted(headers, rows, width)
+    styled(head, "bold")
+    for line, style in _by_row(lines, styles):
+        styled(line, style)
+
+
+def _by_row(lines: Sequence[str], styles: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield each line with the style of its row; a row that goes on below begins its next lines with spaces."""
+    row = -1
+    for text in lines:
+        row += not text.startswith(" ")
+        yield text, styles[min(max(row, 0), len(styles) - 1)]
+
+
 class GrowingTable:
     """A table that shows rows as they come. Its columns grow if a later row needs it."""
 

@@ -59,6 +59,7 @@ class Wait:
             elif got.si_signo == signal.SIGCHLD:
                 code = self._reap()
                 if code is not None:
+                    self._say_killed(code)
                     return 128 - code if code < 0 else code
             elif _is_for_us(got):
                 if got.si_signo in self._ending:
@@ -66,6 +67,12 @@ class Wait:
                     return 128 + got.si_signo if -code in RUNGS else code if code >= 0 else 128 - code
                 os.kill(self._script, got.si_signo)
         return None
+
+    def _say_killed(self, code: int) -> None:
+        """Say that a signal has killed the script. Ctrl-C and a closed pipe are what the user did."""
+        if code < 0 and -code not in (signal.SIGINT, signal.SIGPIPE):
+            name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
+            self._note(f"the script was killed by {name}")
 
     def _end(self) -> int:
         """End all that the run has started, and nothing else in our job. Return how the script ended."""

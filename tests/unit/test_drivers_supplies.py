@@ -72,9 +72,18 @@ def test_a_readback_that_differs_is_an_error() -> None:
     script = [*dp800.OPEN, (":SOUR1:VOLT 9", None), dp800.NO_ERROR, (":SOUR1:VOLT?", "8.000")]
     with playing(script, "DP821", CH1) as supply, pytest.raises(Rejected, match="reads back 8"):
         supply.set_voltage(9)
-    script = [*dp800.OPEN, (":OUTP CH1,ON", None), dp800.NO_ERROR, (":OUTP? CH1", "OFF")]
+    script = [*dp800.OPEN, (":OUTP CH1,ON", None), dp800.NO_ERROR, (":OUTP? CH1", "OFF"), *dp800.STATE[1:]]
     with playing(script, "DP821", CH1) as supply, pytest.raises(Rejected, match="reads back OFF"):
         supply.enable()
+
+
+def test_an_output_that_stays_off_after_a_trip_says_so() -> None:
+    tripped = [(asked, "YES") if asked == ":OUTP:OCP:QUES? CH1" else (asked, told) for asked, told in dp800.STATE[1:]]
+    script = [*dp800.OPEN, (":OUTP CH1,ON", None), dp800.NO_ERROR, (":OUTP? CH1", "OFF"), *tripped]
+    with playing(script, "DP821", CH1) as supply, pytest.raises(Rejected) as refused:
+        supply.enable()
+    assert refused.value.what == "it: OCP tripped at 0.5 A, so the output stays off."
+    assert refused.value.hint == "Remove the cause, then type: lager supply it clear"
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -0.1, "3.3", None, True])

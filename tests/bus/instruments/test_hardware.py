@@ -510,10 +510,11 @@ def test_a_long_result_wraps_within_its_column(bench, screen, tmp_path):
     nets.write_text('[instruments.psu1]\nmodel = "DP821"\naddress = "TCPIP::127.0.0.1::1::SOCKET"\ntimeout = 0.5\n')
     one = screen(LAGER, "nets", "check", LAGER_NETS=str(nets))
     assert one.wait() == 1
-    first, *more = one.lines[1:]
-    assert first.startswith("psu1        DP821  psu1 (")
+    first, *more, total = one.lines[1:]
+    assert first.startswith("FAIL   psu1        DP821  psu1 (")
     assert more
-    assert all(line.startswith(" " * 19) and line[19] != " " for line in more)
+    assert all(line.startswith(" " * 26) and line[26] != " " for line in more)
+    assert total == "0 OK, 1 FAIL."
 
 
 def test_a_long_message_is_broken_between_words_on_a_terminal(screen, lager, tmp_path):

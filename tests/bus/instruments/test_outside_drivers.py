@@ -52,7 +52,7 @@ def test_script_command_pause_and_safe_state_use_it(nets, device, lager, start, 
     def run(*words: str):
         return lager(*words, LAGER_NETS=nets)
 
-    assert run("nets", "check").stdout.splitlines()[1].split() == ["acme1", "P100", "ACME,P100,1,1.0"]
+    assert run("nets", "check").stdout.splitlines()[1].split() == ["OK", "acme1", "P100", "ACME,P100,1,1.0"]
     assert run("supply", "rail", "voltage", "2.5").stdout == "2.5 V\n"
     assert "is over its limit of 5.5 V" in run("supply", "rail", "voltage", "6").stderr
     process = start(LAGER, "python", script(CRASHES), LAGER_NETS=nets)

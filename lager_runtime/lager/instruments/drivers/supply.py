@@ -1,5 +1,6 @@
 """The base of all power supplies. Each family fills in a table of commands."""
 
+import contextlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -180,7 +181,29 @@ class Supply(Switched):
             keep_limit(self.config, "current", amperes)
             keep_power(self.config, volts, amperes)
             self.session.before_on()
-            self._switch("ON")
+            try:
+                self._switch("ON")
+            except Rejected:
+                self._refuse_tripped()
+                raise
+
+    def _refuse_tripped(self) -> None:
+        """Raise Rejected that names the protection that has tripped, if one has: it keeps the output off."""
+        state = None
+        with contextlib.suppress(InstrumentError):
+            state = self.state()
+        for name, level, unit, tripped in (
+            (
+                ("OVP", state.ovp, "V", state.ovp_tripped),
+                ("OCP", state.ocp, "A", state.ocp_tripped),
+            )
+            if state is not None
+            else ()
+        ):
+            if tripped:
+                at = "" if level is None else f" at {level:g} {unit}"
+                what = f"{self.name}: {name} tripped{at}, so the output stays off."
+                raise Rejected(what, f"Remove the cause, then type: lager supply {self.name} clear") from None
 
     def disable(self) -> None:
         """Switch the output off."""

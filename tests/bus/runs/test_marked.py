@@ -1,0 +1,82 @@
+"""What failed is marked on the screen: killed scripts, failed runs and instruments, and a protection that tripped."""
+
+import json
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.processes import LAGER
+
+KILLED = "import os, signal\nos.kill(os.getpid(), signal.{})\n"
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGKILL", 137), ("SIGSEGV", 139), ("SIGABRT", 134)])
+def test_a_killed_script_says_so(lager, script, name, code):
+    done = lager("python", script(KILLED.format(name)))
+    assert done.returncode == code
+    assert f"lager: the script was killed by {name}\n" in done.stderr
+
+
+def test_a_script_that_ends_by_itself_says_nothing(lager, script):
+    done = lager("python", script("raise SystemExit(3)\n"))
+    assert (done.returncode, done.stderr) == (3, "")
+
+
+@pytest.fixture
+def many_runs(own_station, lager, script, tmp_path):
+    """Make the records of twenty runs out of that of one, which failed."""
+    lager("python", script("import time\ntime.sleep(0.2)\nraise SystemExit(3)\n"))
+    [one] = json.loads(lager("runs", "--json").stdout)
+    [path] = Path(own_station.env.get("XDG_STATE_HOME") or own_station.env["HOME"]).rglob(f"{one['id']}.json")
+    kept = json.loads(path.read_text())
+    for number in range(19):
+        id = f"{number:08x}" + one["id"][8:]
+        code = 0 if number % 2 else 3
+        record = {**kept, "id": id, "started": time.time() - 60 * (number + 1), "exit_code": code}
+        path.with_name(f"{id}.json").write_text(json.dumps(record))
+
+
+@pytest.mark.usefixtures("many_runs")
+def test_runs_shows_the_last_fifteen_and_marks_those_that_failed(lager, terminal):
+    shown = lager("runs")
+    assert len(shown.stdout.splitlines()) == 1 + 15
+    assert shown.stderr == "lager: 5 older ones are not shown; see: lager runs --all\n"
+    assert len(lager("runs", "--all").stdout.splitlines()) == 1 + 20
+    for env, marked in (({}, True), ({"NO_COLOR": "1"}, False)):
+        view = terminal(LAGER, "runs", **{"TERM": "xterm-256color", **env})
+        assert view.wait() == 0
+        rows = [line for line in view.screen.text.splitlines() if re.search(r"  ended  ", line)]
+        assert len(rows) == 15
+        assert all(("\x1b[91m" in row) == (marked and "ended  3" in row) for row in rows), rows
+
+
+def test_a_check_of_the_nets_says_ok_or_fail_and_a_sum(bench, lager, station, tmp_path):
+    fine = lager("nets", "check")
+    assert [line.split()[0] for line in fine.stdout.splitlines()[1:-1]] == ["OK"] * 6
+    assert fine.stdout.endswith("\n6 instruments OK.\n")
+    text = Path(station.env["LAGER_NETS"]).read_text()
+    port = re.search(r'\[instruments.psu1\]\n.*\naddress = "TCPIP0::127.0.0.1::(\d+)::', text).group(1)
+    (tmp_path / "nets.toml").write_text(text.replace(f"::{port}::", "::1::"))
+    env = {"LAGER_NETS": str(tmp_path / "nets.toml")}
+    failed = lager("nets", "check", **env)
+    assert failed.returncode == 1
+    assert re.search(r"^FAIL +psu1 +DP821 +psu1 \(", failed.stdout, re.M)
+    assert failed.stdout.endswith("\n5 OK, 1 FAIL; these nets cannot be used now: supply2, supply3.\n")
+    told = {one["instrument"]: one for one in json.loads(lager("nets", "check", "--json", **env).stdout)}
+    assert told["psu1"]["nets"] == ["supply2", "supply3"]
+
+
+@pytest.mark.usefixtures("bench")
+def test_enable_after_a_trip_says_what_tripped_and_what_to_type(lager):
+    for words in (("voltage", "3"), ("ovp", "5"), ("enable",), ("voltage", "6")):
+        lager("supply", "supply2", *words)
+    assert "TRIPPED" in lager("supply", "supply2").stdout.upper()
+    refused = lager("supply", "supply2", "enable")
+    assert refused.returncode == 1
+    assert "supply2: OVP tripped at 5 V, so the output stays off." in refused.stderr
+    typed = refused.stderr.strip().rpartition("type: lager ")[2]
+    lager("supply", "supply2", "voltage", "3")
+    assert lager(*typed.split()).returncode == 0
+    assert lager("supply", "supply2", "enable").returncode == 0
