@@ -93,6 +93,18 @@ class Event(Enum):
         6,
         "{by_user} changed {net} of {instrument} while {breakpoint} was paused: {reason}",
     )
+    LENT = (
+        "lent",
+        "5b0d3a2f6c8e4f1b9a7d2e4c6f8a1b3d",
+        5,
+        "{by_user} lent {instrument} of breakpoint {breakpoint}: {reason}",
+    )
+    RETURNED = (
+        "returned",
+        "7e1c4b9d2a6f4c3e8b5d1f7a9c2e4d60",
+        6,
+        "The loan of {instrument} ended: {reason}",
+    )
     MADE_SAFE = (
         "made-safe",
         "3372a87bde1a43628d6ecf921f42c196",

@@ -119,6 +119,7 @@ async def serve(address: str, config_file: Path | None = None) -> int:
     )  # fmt: skip
     status = partial(_status, notifier, breakpoints, instruments)
     breakpoints.hooks.instruments = lambda pause: instruments.of(pause.owner)
+    breakpoints.hooks.ended = instruments.lending.pause_ended
     breakpoints.hooks.counted = instruments.marks.refresh
     breakpoints.hooks.changed = instruments.hooks.changed = lambda _: status()
     service = Service(bus, breakpoints, instruments, config_file)

@@ -77,6 +77,7 @@ if TYPE_CHECKING:
         waiting: int
         pauses: list[str]
         safe: list[str]
+        lent_to: str
         quarantined: bool
         reason: str
 

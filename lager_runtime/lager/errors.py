@@ -14,6 +14,7 @@
     │   ├── InvalidArgument
     │   ├── InstrumentBusy
     │   │   └── Quarantined   its last holder crashed, and it could not be made safe
+    │   ├── LoanEnded         an instrument that was borrowed has been taken back
     │   ├── NoSuchInstrument
     │   ├── TooMany
     │   └── Failed
@@ -118,6 +119,10 @@ class InstrumentBusy(Refusal):
 
 class Quarantined(InstrumentBusy):
     exit_code = 1  # it does not end by waiting
+
+
+class LoanEnded(Refusal):
+    pass
 
 
 class NoSuchInstrument(Refusal):

@@ -3,10 +3,11 @@
 import asyncio
 import contextlib
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from lager.bus.facade import Bus
-from lager.contract import INSTRUMENTS, INSTRUMENTS_PATH
+from lager.bus.facade import Bus, Signal
+from lager.contract import BREAKPOINTS, INSTRUMENTS, INSTRUMENTS_PATH
 from lager.daemon_client import PATIENCE, DaemonClient, this_process
 from lager.errors import LagerError, NoDaemon
 
@@ -14,7 +15,11 @@ if TYPE_CHECKING:
     from lager.contract import LeaseDetails
 
 _ANSWER_SECONDS = 25.0
+_LOAN_SECONDS = 15.0  # of which lagerd gives a borrower ten to close
 _RECORD_SECONDS = 1.0
+
+
+loan_ended: Callable[[str, str], None] | None = None  # `lager.instruments.lend_here` sets it
 
 
 class LeaseCalls:
@@ -24,7 +29,8 @@ class LeaseCalls:
         self._client = client
 
     def connected(self, bus: Bus) -> None:
-        """Do nothing: leases serve nothing and listen to nothing."""
+        """Listen to the ends of loans: of what this process has lent or borrowed."""
+        bus.listen("LoanEnded", _loan_ended, of=BREAKPOINTS)
 
     def ended(self) -> None:
         """Do nothing: the future of each claim gets an error."""
@@ -67,6 +73,14 @@ class LeaseCalls:
             self._client.finish(self._guard(instrument, nets))
         else:
             self._client.run(self._guard(instrument, nets))
+
+    def take_back(self, instrument: str) -> None:
+        """End the loan of an instrument that this process has lent. Blocks until the borrower has closed it.
+
+        Raises InstrumentBusy if the borrower still holds it after ten seconds, NoSuchInstrument if the lease is lost,
+        BusError if no lagerd answers for so long.
+        """
+        self._client.run(self._take_back(instrument))
 
     def end(self, instrument: str, exit_code: int) -> None:
         """Pass lagerd the pipe from which it can read the exit code of this process. Blocks; closes `exit_code`."""
@@ -132,6 +146,20 @@ class LeaseCalls:
         bus = await self._client.connected(patient=False)
         await bus.call(INSTRUMENTS, INSTRUMENTS_PATH, "Guard", "sas", instrument, nets, timeout=_ANSWER_SECONDS)
 
+    async def _take_back(self, instrument: str) -> None:
+        ends = self._client.time() + _LOAN_SECONDS
+        while True:
+            bus = await self._client.connected(patient=False)
+            try:
+                left = max(ends - self._client.time(), 0.1)
+                await bus.call(INSTRUMENTS, INSTRUMENTS_PATH, "Return", "s", instrument, start=False, timeout=left)
+                return
+            except NoDaemon:
+                if self._client.time() >= ends:
+                    raise
+                await self._client.look_for_owner()
+                await self._client.lagerd(ends - self._client.time())
+
     async def _end(self, instrument: str, exit_code: int) -> None:
         try:
             bus = await self._client.connected(patient=False)
@@ -173,6 +201,12 @@ class LeaseCalls:
                     await bus.call(INSTRUMENTS, INSTRUMENTS_PATH, "Release", "s", instrument, start=False)
         finally:
             os.close(fd)
+
+
+def _loan_ended(signal: Signal) -> None:
+    instrument, why = signal.args
+    if loan_ended is not None:
+        loan_ended(instrument, why)
 
 
 def of_this_process() -> LeaseCalls:

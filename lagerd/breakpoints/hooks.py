@@ -28,6 +28,7 @@ class PauseHooks:
     instruments: Callable[[Pause], list[str]] = lambda _: []
     changed: Callable[[int], None] = lambda _: None
     counted: Callable[[], None] = lambda: None
+    ended: Callable[[Pause], None] = lambda _: None
     killed: Callable[[Client, str], None] = lambda *_: None
     admit: Callable[[Client], None] = lambda _: None
     may_open_console: Callable[[Client, Pause, bool], Any] | None = None

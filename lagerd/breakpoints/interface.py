@@ -253,6 +253,7 @@ class Breakpoints:
         if not self.pauses.remove(pause):
             return
         self._encoded.forget(pause)
+        self.hooks.ended(pause)
         changed, left_out = self.pauses.changes_of(pause)
         changes = {"changes": dicts(changed), "changes_left_out": left_out} if changed or left_out else {}
         details = (client.details() if client else {}) | questions.default_of(pause, reason) | (more or {}) | changes

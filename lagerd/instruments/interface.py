@@ -17,6 +17,8 @@ from lagerd.clients import Client, Clients
 from lagerd.events import Event
 from lagerd.instruments.claims import Claims
 from lagerd.instruments.leases import Claimant, Lease, Leases, claimant, from_details, safe_nets
+from lagerd.instruments.lending import Lending
+from lagerd.instruments.loans import Loan, LoanRecords, Loans
 from lagerd.instruments.lock_files import LeaseFiles, process_end
 from lagerd.instruments.making_safe import MakingSafe
 from lagerd.instruments.off import Off
@@ -32,6 +34,22 @@ async def _at_once() -> None:
 
 async def _nobody(client: Client, pause: Pause, interactive: bool) -> bool:
     return False
+
+
+class Borrowed:
+    """The lock files of borrowers, and those of the holders, to which one can be moved. See BorrowerFiles."""
+
+    def __init__(self, files: LeaseFiles, holders: LeaseFiles) -> None:
+        self._files = files
+        self._holders = holders
+        self.is_free = files.is_free
+        self.drop = files.drop
+
+    def take(self, lease: Lease) -> int:
+        return self._files.take(replace(lease, safe=()))  # what a borrower leaves on is the lender's
+
+    def move(self, instrument: str) -> None:
+        self._files.move(instrument, self._holders)
 
 
 @dataclass
@@ -82,6 +100,21 @@ class Instruments:
             self.bus, self.clients, self.pauses, self.leases, lambda client: self.hooks.spend(client), self._author,
             lambda *what: self.hooks.record(*what),
         )  # fmt: skip
+        lent = self.folder.with_name(f"{self.folder.name}-lent")
+        self._lent_files = LeaseFiles(
+            lent, lambda instrument: self.leases.free_if_closed(instrument), self._files.claims
+        )  # fmt: skip
+        self._lent_files.is_watched = self._files.is_watched
+        self.lending = Lending(
+            self.bus, self.clients, self.pauses, self.leases, self._files, lambda: self.hooks.settled(),
+            lambda *who: self.hooks.may_set(*who), lambda *what: self.hooks.record(*what),
+        )  # fmt: skip
+        self._off.take_back = self.lending.take_back
+        self._loan_records = LoanRecords(self.folder.with_name(f"{self.folder.name}-loans"))
+        self.loans = self.lending.loans = Loans(
+            asyncio.get_running_loop(), self.leases, Borrowed(self._lent_files, self._files), self._loan_records,
+            self.lending.told,
+        )  # fmt: skip
         self._watches: dict[Lease, asyncio.Task[None]] = {}
         self.clients.on_leave(self._left)
 
@@ -94,6 +127,8 @@ class Instruments:
             "List": self.list_,
             "Clear": self.clear,
             "Through": self.through,
+            "Lend": self.lend,
+            "Return": self.return_,
             "Record": self._recording.take,
             "Off": self._off.off,
         }
@@ -107,14 +142,23 @@ class Instruments:
         """
         self.leases.quarantined |= {lease.instrument: (lease, why) for lease, why in self._files.claims.quarantined()}
         recorded = {lease.instrument: (lease, why) for lease, why in self._files.claims.kept()}
+        loans = {loan.instrument: loan for loan in self._loan_records.all()}
+        borrowers = {lease.instrument: lease for lease in self._lent_files.held()}
         for lease in self._files.held():
             record, why = recorded.pop(lease.instrument, (lease, ""))
             if not why and record.since == lease.since:
                 lease = replace(lease, safe=record.safe)  # the nets that it has open may have changed
             self.leases.adopt(lease)
             self.pauses.note_run(lease.run_id, lease.uid)
-            if not lease.making_safe and not await self.clients.watch_if_there(lease.owner):
-                self._watch_process(lease)
+            if loan := loans.pop(lease.instrument, None):
+                self.loans.adopt(replace(loan, lender=lease), borrowers.pop(lease.instrument, None))
+            if not lease.making_safe:
+                await self._watch(lease)
+        for loan in loans.values():
+            self._adopt_orphan(loan, borrowers.pop(loan.instrument, None), recorded)
+        for loan in self.loans:
+            if loan.borrower is not None:
+                await self._watch(loan.borrower)
         for lease, why in recorded.values():
             if lease.instrument in self.leases.quarantined:
                 self._files.drop_record(lease.instrument)
@@ -125,12 +169,28 @@ class Instruments:
         self.marks.refresh_all()
         self._changed()
 
+    def _adopt_orphan(self, loan: Loan, borrower: Lease | None, recorded: dict[str, tuple[Lease, str]]) -> None:
+        """Adopt a loan whose lender ended while there was no lagerd: it is made safe once the borrower has closed."""
+        if borrower is None:
+            self._loan_records.drop(loan.instrument)
+            return
+        record, _ = recorded.pop(loan.instrument, (loan.lender, ""))
+        self.leases.adopt(record)
+        self.loans.adopt(replace(loan, lender=record), borrower)
+        self.loans.end(loan.instrument, "its lender has ended")
+
+    async def _watch(self, lease: Lease) -> None:
+        if not await self.clients.watch_if_there(lease.owner):
+            self._watch_process(lease)
+
     async def close(self) -> None:
         watches = list(self._watches.values())
         for task in watches:
             task.cancel()
         await asyncio.gather(*watches, return_exceptions=True)
         await self._safety.close()
+        self.lending.close()
+        self._lent_files.close()
         self._files.close()
 
     async def claim(self, call: Call) -> Outcome:
@@ -180,13 +240,28 @@ class Instruments:
     def list_(self, _: Call) -> Outcome:
         quarantined = [self._quarantine(lease, why) for lease, why in self.leases.quarantined.values()]
         # A holder unlocks the file first, and then tells us.
-        held = [self._details(lease) for lease in self.leases if not self._files.is_free(lease.instrument)]
-        return ([*quarantined, *held],)
+        held = [
+            self._details(lease)
+            for lease in self.leases
+            if self.loans.is_lent(lease.instrument) or not self._files.is_free(lease.instrument)
+        ]
+        borrowed = [self._details(loan.borrower) for loan in self.loans if loan.borrower is not None]
+        return ([*quarantined, *held, *borrowed],)
 
     async def through(self, call: Call) -> Outcome:
         client = await self.clients.of(call.sender)
         self.hooks.admit(client)
         return await self._through.carry_out(call, client)
+
+    async def lend(self, call: Call) -> Outcome:
+        client = await self.clients.of(call.sender)
+        self.hooks.admit(client)
+        return await self.lending.lend(call, client)
+
+    async def return_(self, call: Call) -> Outcome:
+        client = await self.clients.of(call.sender)
+        self.hooks.admit(client)
+        return await self.lending.return_(call, client)
 
     def of(self, owner: str) -> list[str]:
         """Return the names of the instruments that a connection holds."""
@@ -204,7 +279,17 @@ class Instruments:
         pauses = [pause.id for pause in self.pauses.of(lease.owner)]
         state = {"quarantined": False, "reason": "is being made safe" if lease.making_safe else ""}
         waiting = self.leases.waiting(lease.instrument)
-        return {**details, "safe": list(lease.safe), "waiting": waiting, "pauses": pauses, **state}
+        return {
+            **details, "safe": list(lease.safe), "waiting": waiting, "pauses": pauses, "lent_to": self._lent_to(lease),
+            **state,
+        }  # fmt: skip
+
+    def _lent_to(self, lease: Lease) -> str:
+        """Return the user who holds or may borrow what this lease has lent, "*" for every member; else nothing."""
+        loan = self.loans.get(lease.instrument)
+        if loan is None or loan.lender.owner != lease.owner:
+            return ""
+        return loan.borrower.user if loan.borrower is not None else loan.to or "*"
 
     def _quarantine(self, lease: Lease, reason: str) -> dict[str, Any]:
         return {**self._details(lease), "quarantined": True, "reason": reason}
@@ -270,6 +355,8 @@ class Instruments:
         del self._watches[lease]
         if self.leases.get(lease.instrument) is lease:
             self.leases.free(lease.instrument, "gone")
+        else:
+            self.loans.ended(lease)
 
     def _busy(self, asked: Lease, by: Claimant, holder: Lease) -> InstrumentBusy:
         return refusal(asked, by, holder, self.pauses)

@@ -18,6 +18,8 @@ Invariants:
   same step a lease of lagerd's own takes its place (`making_safe`), so that no claimant comes in between. It ends when
   the outputs are safe, or when the instrument is quarantined.
 - The record of a crashed lease is removed after the instrument is safe or quarantined, never before.
+- While an instrument is lent (`loans`), the lease of its lender stays in `_held`, and that of the borrower is with the
+  loan. Both count, and a waiter waits behind the lender.
 
 Races:
 
@@ -29,6 +31,7 @@ Races:
   checks again, and moves the waiter to the queue of that name.
 """
 
+import contextlib
 import os
 import re
 import time
@@ -138,6 +141,43 @@ class Store(Protocol):
     def drop_quarantine(self, instrument: str) -> None: ...
 
 
+class NoLoans:
+    """What the table asks about instruments that are lent: here, none is. See `loans`."""
+
+    def is_lent(self, instrument: str) -> bool:
+        return False
+
+    def blocking(self, asked: Lease, holder: Lease) -> Lease | None:
+        """Return the lease that keeps `asked` from borrowing an instrument that is lent, if any."""
+        return holder
+
+    def take(self, lease: Lease) -> int:
+        """Grant the lease to a borrower; return its descriptor. Raises the errors of the store."""
+        raise NotImplementedError
+
+    def borrowed(self, instrument: str, owner: str) -> Lease | None:
+        """Return the lease of an owner that has borrowed the instrument."""
+        return None
+
+    def release(self, instrument: str, owner: str) -> bool:
+        """Release what `owner` has borrowed; return False if it has not borrowed it."""
+        return False
+
+    def ended(self, lease: Lease) -> bool:
+        """End the lease of a borrower whose process has ended; return False if it is no borrower's."""
+        return False
+
+    def free_if_closed(self, instrument: str) -> None:
+        """Notice that the borrower or the lender of an instrument that is lent has closed it."""
+
+    def end(self, instrument: str, why: str) -> None:
+        """End a loan."""
+
+    def lender_released(self, instrument: str) -> Lease | None:
+        """Forget the loan of a lender that has released its lease; return that of the borrower, which replaces it."""
+        return None
+
+
 @dataclass(eq=False)
 class Waiter:
     lease: Lease
@@ -173,6 +213,7 @@ class Leases:
         """
         self.limit_per_user = limit_per_user
         self.quarantined: dict[str, tuple[Lease, str]] = {}  # by instrument: whose lease it was, and the reason
+        self.loans = NoLoans()
         self._crashed = crashed
         self._tell_quarantined = quarantined
         self._clock = clock
@@ -250,6 +291,8 @@ class Leases:
 
         Raises NoSuchInstrument or AccessDenied if `owner` does not hold it.
         """
+        if self.loans.release(instrument, owner):
+            return
         holder = self._held.get(instrument)
         late = (instrument, owner) in self._closed_early
         ours = holder is not None and holder.owner == owner
@@ -281,6 +324,8 @@ class Leases:
 
         Raises NoSuchInstrument or AccessDenied if it does not.
         """
+        if (borrower := self.loans.borrowed(instrument, owner)) is not None:
+            return borrower
         late = self._ended.get((instrument, owner))
         holder = self._held.get(instrument)
         if late is not None and (holder is None or holder.owner != owner):
@@ -289,15 +334,27 @@ class Leases:
 
     def free_if_closed(self, instrument: str) -> None:
         """Free the instrument if the kernel has closed its lease."""
-        if instrument in self._held and self._store.is_free(instrument):
-            self._closed_early.append((instrument, self._held[instrument].owner))
+        if self.loans.is_lent(instrument):
+            self.loans.free_if_closed(instrument)
+        elif self.is_closed(instrument):
+            self.note_closed(self._held[instrument])
             self.free(instrument, "gone")
+
+    def is_closed(self, instrument: str) -> bool:
+        """Return whether the instrument has a lease that the kernel has closed."""
+        return instrument in self._held and self._store.is_free(instrument)
+
+    def note_closed(self, lease: Lease) -> None:
+        """Expect a late Release of this lease, which was found closed."""
+        self._closed_early.append((lease.instrument, lease.owner))
 
     def guard(self, instrument: str, owner: str, nets: tuple[str, ...]) -> None:
         """Replace the nets of a lease that must be made safe if its holder crashes.
 
         Raises NoSuchInstrument or AccessDenied if `owner` does not hold it, and the errors of the store.
         """
+        if self.loans.borrowed(instrument, owner) is not None:
+            return  # what a borrower leaves on is the lender's
         lease = self._held_by(instrument, owner)
         changed = replace(lease, safe=nets)
         if nets:
@@ -308,7 +365,10 @@ class Leases:
         self._per_owner[owner][self._per_owner[owner].index(lease)] = changed
 
     def free(self, instrument: str, reason: str) -> None:
-        """End a lease and serve its queue; after a crash, make the instrument safe before."""
+        """End a lease and serve its queue; after a crash, make the instrument safe before. A loan is ended first."""
+        if reason == "gone" and self.loans.is_lent(instrument):
+            self.loans.end(instrument, "its lender has ended")
+            return
         lease = self._end(instrument)
         if not lease.making_safe:
             self._released(lease, reason)
@@ -316,7 +376,32 @@ class Leases:
             self._begin_safety(lease)
         elif lease.safe:
             self._store.drop_record(instrument)
+        if borrower := self.loans.lender_released(instrument):
+            self._become_holder(borrower)
         self._serve(instrument)
+
+    def replace_lender(self, instrument: str, borrower: Lease, move: Callable[[], None]) -> None:
+        """Let the borrower of an overdue loan hold the instrument; a lender that crashed has it quarantined, too.
+
+        `move` makes the lock file of the borrower that of the instrument.
+        """
+        lender = self._held[instrument]
+        if lender.safe and self._store.is_free(instrument):
+            reason = f"{lender.net}: the script of {lender.user} ended, and {borrower.user}, who borrowed it, holds it."
+            self.quarantine(lender, reason)
+        else:
+            self._end(instrument)
+            self._released(lender, "released")
+            if lender.safe:
+                self._store.drop_record(instrument)
+        move()
+        self._become_holder(borrower)
+
+    def _become_holder(self, borrower: Lease) -> None:
+        self._held[borrower.instrument] = borrower  # counted already
+        if borrower.safe:
+            with contextlib.suppress(LagerError):  # a full disk; lagerd still knows
+                self._store.keep_record(borrower)
 
     def crash(self, lease: Lease) -> None:
         """Make an instrument safe whose holder crashed while no lagerd was there to notice."""
@@ -349,6 +434,25 @@ class Leases:
         self._store.drop_quarantine(instrument)
         return self.quarantined.pop(instrument)[0]
 
+    def count(self, lease: Lease) -> None:
+        """Count the lease of a borrower."""
+        self._per_owner.setdefault(lease.owner, []).append(lease)
+        self._per_user[lease.uid] += 1
+
+    def uncount(self, lease: Lease, reason: str) -> None:
+        """Count the lease of a borrower no longer, and tell that it has ended."""
+        self._uncount(lease)
+        self._looks.pop(lease.instrument, None)
+        self._released(lease, reason)
+
+    def serve_loan(self, instrument: str) -> None:
+        """Grant an instrument that is lent to the first that waits for it and may borrow it."""
+        for waiter in list(self._queues.get(instrument, ())):
+            if self._blocking(waiter) is None:
+                self._leave_queue(waiter)
+                self._grant_or_fail(waiter)
+                return
+
     def _refuse_quarantined(self, lease: Lease, claimant: Claimant) -> None:
         """Raise Quarantined if the instrument is quarantined, under this name or another one of its serial port."""
         for other, reason in self.quarantined.values():
@@ -372,15 +476,18 @@ class Leases:
     def _end(self, instrument: str) -> Lease:
         lease = self._held.pop(instrument)
         self._looks.pop(instrument, None)
+        self._uncount(lease)
+        self._store.drop(instrument)
+        return lease
+
+    def _uncount(self, lease: Lease) -> None:
         self._per_owner[lease.owner].remove(lease)
         if not self._per_owner[lease.owner]:
             del self._per_owner[lease.owner]
         self._per_user[lease.uid] -= 1
-        self._store.drop(instrument)
-        self._ended[instrument, lease.owner] = lease
+        self._ended[lease.instrument, lease.owner] = lease
         if len(self._ended) > _LATE:
             self._ended.popitem(last=False)
-        return lease
 
     def _serve(self, instrument: str) -> None:
         """Grant the instrument to the first that waits for it."""
@@ -391,13 +498,16 @@ class Leases:
                 self._queue(waiter, holder.instrument)
                 self._wait(waiter, holder)
                 continue
-            waiter.stop_timer()
-            try:
-                self._refuse_quarantined(waiter.lease, waiter.claimant)
-                self._grant(waiter)
-            except LagerError as error:
-                waiter.failed(error)
+            self._grant_or_fail(waiter)
         self._refuse_impatient(instrument)
+
+    def _grant_or_fail(self, waiter: Waiter) -> None:
+        waiter.stop_timer()
+        try:
+            self._refuse_quarantined(waiter.lease, waiter.claimant)
+            self._grant(waiter)
+        except LagerError as error:
+            waiter.failed(error)
 
     def forget(self, owner: str) -> None:
         """Remove every waiter of an owner that has left the bus."""
@@ -410,6 +520,11 @@ class Leases:
         """Return the lease that must end before this waiter can be granted its own, if any."""
         while True:
             holder = self._conflicting(waiter.lease, waiter.claimant)
+            if holder is not None and self.loans.is_lent(holder.instrument):
+                self.loans.free_if_closed(holder.instrument)
+                if self.loans.is_lent(holder.instrument):
+                    return self.loans.blocking(waiter.lease, holder)
+                continue
             if holder is None or not self._store.is_free(holder.instrument):
                 return holder
             self.free_if_closed(holder.instrument)
@@ -424,8 +539,11 @@ class Leases:
         return None
 
     def _grant(self, waiter: Waiter) -> None:
-        fd = self._store.take(waiter.lease)
-        self._hold(waiter.lease)
+        if self.loans.is_lent(waiter.lease.instrument):
+            fd = self.loans.take(waiter.lease)
+        else:
+            fd = self._store.take(waiter.lease)
+            self._hold(waiter.lease)
         if waiter.lease.look:
             self._looks[waiter.lease.instrument] = self._clock.time() + _LOOK_SECONDS
         waiter.granted(waiter.lease, fd)
@@ -434,8 +552,7 @@ class Leases:
 
     def _hold(self, lease: Lease) -> None:
         self._held[lease.instrument] = lease
-        self._per_owner.setdefault(lease.owner, []).append(lease)
-        self._per_user[lease.uid] += 1
+        self.count(lease)
 
     def _is_looking(self, holder: Lease) -> bool:
         return self._looks.get(holder.instrument, 0.0) > self._clock.time()
@@ -452,7 +569,7 @@ class Leases:
             self._wait(waiter, holder)
             return
         self._leave_queue(waiter)
-        waiter.refused(holder)
+        waiter.refused(self._blocking(waiter) or holder)
 
     def _refuse_impatient(self, instrument: str) -> None:
         """Refuse those who waited only for the end of a look, now that another claim has the instrument."""

@@ -92,6 +92,13 @@ class LeaseFiles:
         with contextlib.suppress(OSError):  # it has just been released
             os.chmod(self._folder / instrument, 0o600 | (LEASE_WATCHED if watched else 0))
 
+    def is_file_of(self, instrument: str, fd: int) -> bool:
+        """Return whether a descriptor is one of the lock file of this instrument."""
+        try:
+            return os.path.samestat(os.fstat(fd), os.stat(self._folder / instrument))
+        except OSError:
+            return False
+
     def is_free(self, instrument: str) -> bool:
         try:
             fd = os.open(self._folder / instrument, os.O_WRONLY | os.O_CLOEXEC)
@@ -125,6 +132,11 @@ class LeaseFiles:
 
     def drop_quarantine(self, instrument: str) -> None:
         self.claims.clear(instrument)
+
+    def move(self, instrument: str, others: "LeaseFiles") -> None:
+        """Move the file of an instrument to `others`; its lock stays."""
+        with contextlib.suppress(FileNotFoundError):  # the borrower has just closed it
+            (self._folder / instrument).replace(others._folder / instrument)
 
     def held(self) -> Iterator[Lease]:
         """Yield the leases that outlived the previous lagerd; remove the files of all others."""

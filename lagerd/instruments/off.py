@@ -7,7 +7,7 @@ running holder is left alone: what it does next cannot be known, so the answer s
 import asyncio
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -30,6 +30,10 @@ _AT_ONCE = 16  # instruments, of all calls: each may be a process
 Record = Callable[[Event, Lease, Client | None, dict[str, Any]], None]
 
 
+async def _nothing_lent(instrument: str) -> None:
+    pass
+
+
 class Off:
     def __init__(
         self, bus: Bus, clients: Clients, pauses: Pauses, leases: Leases, process: SafeProcess, record: Record
@@ -42,6 +46,7 @@ class Off:
         self._record = record
         self._asking: dict[str, list[Client]] = {}  # by holder
         self._slots = asyncio.Semaphore(_AT_ONCE)
+        self.take_back: Callable[[str], Awaitable[None]] = _nothing_lent  # ends a loan
 
     async def off(self, call: Call) -> Outcome:
         """Switch off every instrument that is named, side by side; return a row for each net."""
@@ -76,6 +81,8 @@ class Off:
         if key in self._leases.quarantined:  # nobody can hold it, and the quarantine does not end by this
             return await self._process.make_safe(ours, -1, off=True, nets=nets)
         self._leases.free_if_closed(key)
+        if self._leases.loans.is_lent(key):
+            await self.take_back(key)
         holder = self._leases.get(key)
         if holder is not None and not holder.making_safe and not holder.look:  # a look ends by itself
             if self._pauses.of(holder.owner):

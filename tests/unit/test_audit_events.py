@@ -31,6 +31,8 @@ PRIORITIES = {
     Event.REFUSED: NOTICE,
     Event.THROUGH: INFO,
     Event.CHANGED: INFO,
+    Event.LENT: NOTICE,
+    Event.RETURNED: INFO,
     Event.MADE_SAFE: NOTICE,
     Event.QUARANTINED: ERROR,
     Event.CLEARED: NOTICE,
@@ -40,8 +42,8 @@ PRIORITIES = {
 }
 WORDS = [
     "paused", "resumed", "answered", "auto-resumed", "gone", "console-opened", "console-closed", "console-input",
-    "extended", "claimed", "released", "refused", "through", "changed", "made-safe", "quarantined", "cleared",
-    "off", "killed", "denied",
+    "extended", "claimed", "released", "refused", "through", "changed", "lent", "returned", "made-safe",
+    "quarantined", "cleared", "off", "killed", "denied",
 ]  # fmt: skip
 # What other people's filters look for: a change of one is a change of the interface.
 IDS = [
@@ -49,7 +51,8 @@ IDS = [
     "f370292b038e4e6ab0f787b42e01f8d3", "ffec178f95244a8db7193351578e07c3", "973f34a7b2a049c3b0cc50c6fcd35e67",
     "e8b22bde91394a13ac8a576fb3af3d28", "52430ccbd2f84bc5a5a34b5d0c021598", "2201f9d7d22a4b3a819dcfbfb5464338",
     "e6e779b45eca4d3ba356f10539656f23", "8903aa5cf717469b9f38b49c855e88db", "a736ac91ab7140b0b498747d378095d2",
-    "0d7a1c3e5b9f4e2a8c6d4b2f9e1a7c35", "7b0c9d5e2f6a4c83b1e7d04a9c5f3e18",
+    "0d7a1c3e5b9f4e2a8c6d4b2f9e1a7c35", "7b0c9d5e2f6a4c83b1e7d04a9c5f3e18", "5b0d3a2f6c8e4f1b9a7d2e4c6f8a1b3d",
+    "7e1c4b9d2a6f4c3e8b5d1f7a9c2e4d60",
     "3372a87bde1a43628d6ecf921f42c196", "57241cc1b1964984be58c79b4b13431f", "3aaae06712aa488897d9867b76d7cb33",
     "d2b5f9beb6e7422c90d8b2e60dc056c9", "5d2f0c4f7a5b4d0c9a3e86b1f2d7c915", "50ec31e9e242456f87310e4015c67be9",
 ]  # fmt: skip

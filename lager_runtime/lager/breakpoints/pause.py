@@ -96,9 +96,17 @@ def _carried(pause: PauseState, about: str, began: float) -> Ended | CannotPause
         carried.interrupt(pause)
         pause.end_requests()
         terminal_line.await_row_gone()  # a traceback may follow
+        _take_back(pause)
         raise
     finally:
         place.forget()  # so that what refers to the pause keeps no frame of the script
+
+
+def _take_back(pause: PauseState) -> None:
+    """Get back the instruments that were lent at this pause; blocks while a borrower closes one."""
+    lend_here: Any = sys.modules.get("lager.instruments.lend_here")  # the script's own; it has opened no net without it
+    if lend_here is not None:
+        lend_here.take_back_all(pause.id)
 
 
 def describe(place: Place, label: object, timeout: float | None, interactive: bool) -> dict[str, Any]:
@@ -148,6 +156,7 @@ def _waited(pause: PauseState, about: str, began: float) -> Ended | CannotPause:
             event = given_up
         if isinstance(event, CannotPause):
             pause.end_requests()
+            _take_back(pause)
             return event
         if isinstance(event, Ended):
             pause.end_requests()
@@ -156,6 +165,7 @@ def _waited(pause: PauseState, about: str, began: float) -> Ended | CannotPause:
             text = banner.resumed(pause.keys, event.reason, event.by, seconds, pause.question)
             say(text + banner.changed(event.by))
             pause.changes = list(event.by.get("changes", ()))
+            _take_back(pause)  # before what it has is compared
             if pause.comparison is not None and event.reason != "interrupted":
                 _compare(pause, pause.comparison)
             return event

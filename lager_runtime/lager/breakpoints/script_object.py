@@ -6,18 +6,20 @@ Everything here runs in the daemon client's thread.
 
 import json
 import socket
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import lager
 from lager import fork_lock
 from lager.breakpoints.state import PauseState
-from lager.bus.exports import Interface, Method, ObjectTree, Outcome
+from lager.bus.exports import LATER, Interface, Method, ObjectTree, Outcome
 from lager.bus.facade import Call
 from lager.contract import SCRIPT, SCRIPT_PATH
 from lager.errors import InvalidArgument
 
 _OFF_SECONDS = 9.0
+_LEND_SECONDS = 15.0
 _LARGEST_SIZES = {"context": 50, "width": 2000}
 _XML = """ <interface name="com.lager.Script">
   <method name="Attach">
@@ -36,6 +38,11 @@ _XML = """ <interface name="com.lager.Script">
    <arg name="instrument" type="s" direction="in"/>
    <arg name="nets" type="as" direction="in"/>
    <arg name="answer" type="s" direction="out"/>
+  </method>
+  <method name="Lend">
+   <arg name="instrument" type="s" direction="in"/>
+   <arg name="details" type="a{sv}" direction="in"/>
+   <arg name="lease" type="h" direction="out"/>
   </method>
  </interface>"""
 
@@ -56,6 +63,7 @@ class ScriptObject:
             "Inspect": Method("a{sv}", "s", self._inspect),
             "Through": Method("a{sv}", "s", self._through),
             "Off": Method("sas", "s", self._off),
+            "Lend": Method("sa{sv}", "h", self._lend),
         }
         tree.add(SCRIPT_PATH, Interface(SCRIPT, methods, xml=_XML))
         return tree
@@ -93,6 +101,21 @@ class ScriptObject:
             from lager.inspection.side_thread import run_aside
 
         return (await run_aside(lambda: switch_off(instrument, nets), _OFF_SECONDS),)
+
+    async def _lend(self, call: Call) -> Outcome:
+        """Close the session of an instrument, and pass lagerd a copy of its lease."""
+        instrument, details = call.args
+        pause = self._pause_of(call, details)
+        lend_here: Any = sys.modules.get("lager.instruments.lend_here")  # the script's own
+        if lend_here is None or pause.resumes:
+            raise InvalidArgument("The script has no instrument open.", "Try again.")
+        to, seconds = str(details.get("to", "")), float(details.get("seconds", 0.0))
+        with fork_lock.wait:
+            from lager.inspection.side_thread import run_aside
+
+        fd = await run_aside(lambda: lend_here.lend(instrument, pause.id, to, seconds), _LEND_SECONDS)
+        call.reply("h", 0, fds=[fd])
+        return LATER
 
     def _attach(self, call: Call) -> Outcome:
         details = call.args[1]

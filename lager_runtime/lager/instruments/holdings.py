@@ -40,6 +40,7 @@ class Holding:
         self.session: Session | None = None
         self.lease: HeldLease | None = None
         self.upkeep = Upkeep()
+        self.loan = ""  # the id of the pause at which the instrument was lent
         self._unsafe: dict[object, NetConfig] = {}  # closed, but their safe state could not be set
 
     def enter(self, config: NetConfig, claim: "Claim", wait: float, share: bool = False) -> object:
@@ -139,6 +140,30 @@ class Holding:
             if lease:
                 crash(lease, exit_code)
 
+    def copy_lease(self) -> int:
+        """Return a copy of the locked descriptor of the lease, which the caller closes."""
+        copy = getattr(self.lease, "copy", None)
+        if copy is None:
+            raise InstrumentError("The lease is not one of lagerd.")
+        return int(copy())
+
+    def end(self, session: Session, *, forget: bool = False) -> None:
+        """Close a session and release its lease, while nets are open on it: their next use says why.
+
+        With `forget`, lagerd has already ended the lease.
+        """
+        with self.lock:
+            if self.session is not session:
+                return
+            lease, self.lease = self.lease, None
+            self.session = None
+            self.users.clear()
+            self.sharing.clear()
+            self.upkeep.end(session)
+            session.close()
+            if lease is not None:
+                getattr(lease, "forget", lease.release)() if forget else lease.release()
+
     def _refuse_conflict(self, config: NetConfig, share: bool) -> None:
         if self._conflicting(config, share):
             gc.collect()  # a net that only a reference cycle keeps alive is no longer in use
@@ -201,6 +226,10 @@ def held(key: str) -> Holding | None:
     """Return the holding of the instrument with this key, if this process has it open."""
     holding = _holdings.get((os.getpid(), key))
     return holding if holding is not None and holding.session is not None else None
+
+
+def of_this_process() -> list[Holding]:
+    return [holding for (pid, _), holding in list(_holdings.items()) if pid == os.getpid()]
 
 
 def driver_class(config: NetConfig) -> Any:

@@ -10,7 +10,7 @@ from typing import Protocol
 import lager
 from lager import lease_calls, variables
 from lager.contract import LEASE_WATCHED
-from lager.errors import LagerError
+from lager.errors import InstrumentError, LagerError
 from lager.instruments.guard import NOTHING, Guard
 from lager.instruments.port import LeasedPort
 from lager.instruments.reporter import Reporter
@@ -124,6 +124,13 @@ class _DaemonLease:
             with contextlib.suppress(OSError, LagerError, RuntimeError):
                 self._calls.end(self._instrument, os.open(exit_code, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
         os.close(fd)
+
+    def copy(self) -> int:
+        """Return a copy of the locked descriptor. Raises InstrumentError if the lease has ended."""
+        try:
+            return fcntl.fcntl(self._fd, fcntl.F_DUPFD_CLOEXEC, 3)
+        except OSError:
+            raise InstrumentError("The lease has just been released.") from None
 
     def forget(self) -> None:
         """Close this copy in a forked child. The lease is the parent's: closing a copy does not unlock it."""

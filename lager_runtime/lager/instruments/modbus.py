@@ -18,6 +18,7 @@ from lager.nets.resource import Reach
 
 _PRODUCT_ID = 60000  # float32: 7 is a T7 (T-Series Datasheet, 23.0 Device information registers)
 _PRODUCTS = {4.0: "T4", 7.0: "T7", 8.0: "T8"}
+_SERIAL_NUMBER = 60028  # uint32
 _UNIT = 1
 
 # For each type letter of `struct`: the number of registers, and the type code of the LJM library.
@@ -45,6 +46,9 @@ class Registers(Session):
         with self.exchange():
             product = self._read(_PRODUCT_ID, "f")
             return f"LabJack,{_PRODUCTS.get(product, f'product {product:g}')}"
+
+    def device(self) -> str:
+        return f"serial number {self.read(_SERIAL_NUMBER, 'I'):.0f}"
 
     def _identify(self) -> None:
         product = self._read(_PRODUCT_ID, "f")

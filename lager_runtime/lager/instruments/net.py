@@ -195,8 +195,8 @@ def _off_on_exit(config: NetConfig) -> NetConfig:
 
 
 def _lagerd(instrument: Instrument, guard: Guard = NOTHING) -> "Claim":
-    # Imports the bus library; `through` and `comparison` are for a pause of the script.
-    from lager.instruments import comparison, lease, through  # noqa: F401
+    # Imports the bus library; `through`, `lend_here` and `comparison` are for a pause of the script.
+    from lager.instruments import comparison, lease, lend_here, through  # noqa: F401
 
     place = instrument.resource
     offered = place.reach is not Reach.SERIAL

@@ -11,7 +11,7 @@ from typing import Any
 
 from lager import threads
 from lager.errors import InstrumentError, LagerError
-from lager.instruments import holdings, safe_state
+from lager.instruments import holdings, lend_here, safe_state
 from lager.instruments.drivers.driver import Driver
 from lager.instruments.holdings import Holding
 from lager.instruments.session import Session
@@ -30,6 +30,8 @@ def off(instrument: str, names: list[str]) -> str:
         session = holding.session if holding is not None else None
         if holding is None or session is None:
             raise InstrumentError("The script does not have the instrument open.")
+        if holding.loan:  # which is over by now
+            lend_here.take_back(holding, session)
         found = safe_state.to_switch_off(_here(instrument, holding), names)
         nets |= found.unknown
         with _locked(session), threads.acting_for({"off": True, "how": "lager off"}):

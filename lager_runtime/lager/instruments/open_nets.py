@@ -45,7 +45,7 @@ def again(config: NetConfig, options: frozenset[str]) -> Driver[Any] | None:
     Raises NetConflict if it was opened without one of these options of Net.get, or as another net than this one.
     """
     driver = _open.get(_name(config))
-    if driver is None or not driver.is_open():
+    if driver is None or not driver.is_open() or driver.session.is_closed():
         return None
     if replace(driver.config, safe=None) != replace(config, safe=None):
         what = f"The net {config.name} is open, and its entry in the nets file has changed since."

@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from lager import threads
-from lager.errors import BadReply, InstrumentError, InstrumentTimeout, InstrumentUnreachable
+from lager.errors import BadReply, InstrumentError, InstrumentTimeout, InstrumentUnreachable, LagerError, WrongModel
 from lager.instruments import descriptors
 from lager.nets.model import Instrument
 from lager.values import shown
@@ -57,6 +57,9 @@ class Session:
         self.reporter: Reporter | None = None
         self.sets: deque[tuple[int, tuple[str, str], Any, Any]] = deque(maxlen=_SETS)
         self.sets_made = 0
+        self.why_closed: LagerError | None = None  # raised instead of that it is closed
+        self._lent: LagerError | None = None
+        self._device = ""  # what it was before it was lent
         self._connected = False
         self._is_set_up = False
         self._closed = False
@@ -85,11 +88,31 @@ class Session:
         """Return whether the connection is open; the next exchange reconnects one that was dropped."""
         return self._connected
 
+    def is_closed(self) -> bool:
+        """Return whether the session was closed for good, as after a loan that has ended."""
+        return self._closed
+
     def close(self) -> None:
         """Drop the connection for good. Safe to call more than once."""
         with self.lock:
             self._closed = True
             self._drop()
+
+    def lend(self, error: LagerError) -> None:
+        """Drop the connection, and raise `error` at each use until `come_back`. Blocks for one exchange."""
+        with self.lock:
+            self._device = self.device()
+            self._lent = error
+            self._drop()
+
+    def come_back(self) -> None:
+        """Connect again at the next use, and check that it is the same device."""
+        with self.lock:
+            self._lent = None
+
+    def device(self) -> str:
+        """Return what tells this device from others of its model; empty if nothing does. Raises like `exchange`."""
+        return self.identity()
 
     def note_set(self, net: str, setting: str, old: object, new: object) -> None:
         """Note that a setting of a net was set and reported. The caller holds the session."""
@@ -106,7 +129,9 @@ class Session:
             if self.between is not None:
                 self.between()
             if self._closed:
-                raise InstrumentError(f"{self.instrument} is closed.", "Get the net again with Net.get.")
+                raise self._why_closed()
+            if self._lent is not None:
+                raise type(self._lent)(*self._lent.args)
             try:
                 if not self._connected:
                     self._begin()
@@ -130,9 +155,21 @@ class Session:
         try:
             if not self.any_model:
                 self._identify()
+            if self._device:
+                self._check_device()
         except BaseException:
             self._drop()
             raise
+
+    def _check_device(self) -> None:
+        if (found := self.device()) != self._device:
+            what = f"{self.instrument} is another device than before it was lent: {shown(found)}, not {self._device!r}."
+            raise WrongModel(what, "Connect the one that was lent, or close the net and get it again.")
+
+    def _why_closed(self) -> LagerError:
+        if self.why_closed is not None:
+            return type(self.why_closed)(*self.why_closed.args)
+        return InstrumentError(f"{self.instrument} is closed.", "Get the net again with Net.get.")
 
     def _set_up_nets(self) -> None:
         self._is_set_up = True  # the setups make exchanges

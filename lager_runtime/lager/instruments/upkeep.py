@@ -69,6 +69,7 @@ class Upkeep:
     def __init__(self) -> None:
         self._keepalive: KeepAlive | None = None
         self._armed = False
+        self._rearm = False
 
     def attend(self, session: Session, nets: Sequence[NetConfig]) -> None:
         """Follow a change of the nets that are open. Raises InstrumentError if it cannot."""
@@ -89,6 +90,19 @@ class Upkeep:
         guarded = [net for net in nets if net.deadman] if arm else []
         set_watchdog(session, guarded)
         self._armed = bool(guarded)
+
+    def suspend(self, session: Session) -> None:
+        """Before a loan: ask nothing, and disarm the watchdog. Raises InstrumentError if that fails."""
+        if self._armed:
+            set_watchdog(session, [])
+        self._rearm = self._armed
+        self.stop()
+
+    def resume(self, session: Session, nets: Sequence[NetConfig]) -> None:
+        """After a loan: ask again, and arm the watchdog if it was armed. Raises InstrumentError."""
+        self.attend(session, nets)
+        if self._rearm:
+            self.program(session, nets, arm=True)
 
     def stop(self) -> None:
         """End the keepalive; the watchdog stays as it is."""

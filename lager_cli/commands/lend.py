@@ -1,0 +1,64 @@
+"""`lager lend` and `lager return`: an instrument of a paused script for somebody else, for a while."""
+
+from typing import Any
+
+import click
+
+from lager.contract import INSTRUMENTS
+from lager.errors import NoSuchInstrument
+from lager.text import duration, printable
+from lager_cli.daemon import ask
+from lager_cli.display import output
+from lager_cli.options.box_option import box_option
+from lager_cli.options.common import seconds
+
+
+@click.command()
+@click.argument("id")
+@click.argument("instrument")
+@click.option("--to", metavar="USER", default="", help="Lend it to this user only [default: every member].")
+@click.option("--for", "time", type=seconds, default="10m", help="How long to lend it [default: 10m].")
+@box_option
+def lend(id: str, instrument: str, to: str, time: float) -> int:
+    """Lend INSTRUMENT, which the paused script ID holds, to another process. Its outputs stay as they are.
+
+    The loan ends with `lager return`, after its time, and when the script is resumed.
+
+    \b
+    Examples:
+      lager lend 7f3a psu1
+      lager lend 7f3a psu1 --to bob --for 30m
+    """
+    one = _found(instrument, lent=False)
+    options: dict[str, Any] = {"seconds": time} | ({"to": to} if to else {})
+    left = ask("Lend", "ssa{sv}", id, one["instrument"], options, name=INSTRUMENTS)[0]
+    output.say(f"{one['name']} is lent to {to or 'every member'} for {duration(left)}.")
+    output.say(f"  return it with: lager return {one['name']}")
+    return 0
+
+
+@click.command("return")
+@click.argument("instrument")
+@box_option
+def return_(instrument: str) -> int:
+    """End the loan of INSTRUMENT. Whoever borrowed it has ten seconds to finish and close it.
+
+    \b
+    Example:
+      lager return psu1
+    """
+    one = _found(instrument, lent=True)
+    ask("Return", "s", one["instrument"], name=INSTRUMENTS, timeout=None)
+    output.say(f"{one['name']} is back.")
+    return 0
+
+
+def _found(name: str, *, lent: bool) -> Any:
+    """Return the lease of an instrument, which is named as in the nets file, by its key or by its net."""
+    held = [one for one in ask("List", name=INSTRUMENTS)[0] if not one.get("quarantined")]
+    fitting = [one for one in held if name in (one["name"], one["instrument"], one["net"])]
+    chosen = [one for one in fitting if bool(one.get("lent_to"))] or ([] if lent else fitting)
+    if not chosen:
+        what = f"{printable(name, 60)} is not {'lent' if lent else 'held by a script'}."
+        raise NoSuchInstrument(what, "See who holds what with: lager instruments")
+    return chosen[0]

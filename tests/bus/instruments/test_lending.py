@@ -1,0 +1,271 @@
+"""`lager lend` and `lager return`: an instrument of a paused script for another process, for a while."""
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+import time
+
+import pytest
+
+from lager.errors import InstrumentBusy, InvalidArgument, NoSuchInstrument
+from tests.bus.instruments.safe_bench import INSTRUMENTS
+
+LENDER = """
+import lager
+supply = lager.Net.get("supply2", type="supply")
+supply.set_voltage(3.3)
+supply.enable()
+lager.pause("lend it", timeout=0)
+print("resumed", flush=True)
+try:
+    print("after:", supply.state().voltage_set, flush=True)
+except Exception as error:
+    print("after:", type(error).__name__, error, flush=True)
+"""
+BORROWER = """
+import lager, sys
+supply = lager.Net.get("supply2", type="supply", wait=20)
+print("borrowed", supply.state().voltage_set, flush=True)
+for line in sys.stdin:
+    try:
+        print("it is", supply.state().voltage_set, flush=True)
+    except Exception as error:
+        print(type(error).__name__, error, flush=True)
+        break
+for line in sys.stdin:
+    pass
+"""
+
+
+@pytest.fixture
+def lent(nets, run, client):
+    """Start a script that holds supply2, and lend it; return the script and its pause."""
+
+    def begin(**options):
+        process = run(LENDER)
+        pause = client.paused()
+        lend(client, pause, nets, **options)
+        return process, pause
+
+    return begin
+
+
+@pytest.fixture
+def borrower(start, script, until_the_end):
+    """Start a script that borrows supply2; `says` lets it use the instrument and returns what it prints."""
+
+    def begin():
+        reading, writing = os.pipe()
+        until_the_end.callback(os.close, writing)
+        process = start(sys.executable, script(BORROWER, "borrower.py"), stdin=reading)
+        os.close(reading)
+        process.out.expect("borrowed 3.3\n")
+        process.use = lambda: os.write(writing, b"\n")
+        return process
+
+    return begin
+
+
+def lend(client, pause, nets, **options) -> float:
+    return client.call("Lend", "ssa{sv}", pause["id"], nets.key(), options, name=INSTRUMENTS)
+
+
+def give_back(client, nets) -> None:
+    client.call("Return", "s", nets.key(), name=INSTRUMENTS, timeout=60)
+
+
+def held(client) -> list[dict]:
+    return client.call("List", name=INSTRUMENTS)
+
+
+def claim(client, nets, **details) -> int:
+    return client.call("Claim", "sa{sv}", nets.key(), {"net": "x", "name": "psu1", **details}, name=INSTRUMENTS)
+
+
+def test_an_instrument_is_lent_used_by_a_command_and_returned(nets, run, client, lager):
+    process = run(LENDER)
+    pause = client.paused()
+    assert lager("supply", "supply2", "voltage", "4").returncode == 75
+    said = lager("lend", pause["id"], "psu1", "--for", "5m")
+    assert (said.returncode, said.stdout) == (
+        0, "psu1 is lent to every member for 5m00s.\n  return it with: lager return psu1\n",
+    )  # fmt: skip
+    assert nets.is_on()
+    assert [one["lent_to"] for one in held(client)] == ["*"]
+    assert lager("supply", "supply2", "voltage", "4").stdout == "4 V\n"
+    assert lager("supply", "supply2", "voltage", "--through").returncode == 75
+    assert lager("return", "psu1").stdout == "psu1 is back.\n"
+    assert lager("supply", "supply2").returncode == 75
+    assert [one["lent_to"] for one in held(client)] == [""]
+    client.call("Continue", "s", pause["id"])
+    process.out.expect("after: 4.0\n")
+    assert nets.is_on()
+
+
+def test_a_borrower_is_told_at_the_end_of_the_loan_and_its_next_use_says_why(lent, borrower, nets, client):
+    process, pause = lent()
+    other = borrower()
+    other.use()
+    other.out.expect("it is 3.3\n")
+    give_back(client, nets)
+    other.use()
+    other.out.expect("LoanEnded The loan of psu1 has ended: ")
+    client.call("Continue", "s", pause["id"])
+    process.out.expect("after: 3.3\n")
+
+
+def test_the_end_of_the_pause_takes_the_instrument_back(lent, borrower, client):
+    process, pause = lent()
+    other = borrower()
+    client.call("Continue", "s", pause["id"])
+    process.out.expect("resumed\nafter: 3.3\n")
+    other.use()
+    other.out.expect("LoanEnded The loan of psu1 has ended: the script that lent it was resumed.")
+
+
+def test_a_loan_ends_after_its_time(lent, client, nets):
+    lent(seconds=1.0)
+    deadline = time.monotonic() + 30
+    while held(client)[0]["lent_to"] and time.monotonic() < deadline:
+        pass
+    with pytest.raises(InstrumentBusy):
+        os.close(claim(client, nets))
+
+
+def test_a_borrower_that_does_not_close_becomes_the_holder_and_the_script_goes_on_without_it(lent, client, nets):
+    process, pause = lent()
+    fd = claim(client, nets, script="borrower.py")
+    began = time.monotonic()
+    client.call("Continue", "s", pause["id"])
+    process.err.expect("lager: psu1 did not come back from its loan: psu1 is still held by ")
+    assert time.monotonic() - began >= 9
+    process.out.expect("resumed\nafter: InstrumentBusy psu1 did not come back from its loan: psu1 is still held by ")
+    assert process.wait() == 0
+    assert [(one["script"], one["lent_to"]) for one in held(client)] == [("borrower.py", "")]
+    os.close(fd)
+    os.close(claim(client, nets, wait=30.0))
+
+
+def test_the_death_of_a_borrower_ends_its_claim_only(lent, borrower, nets, client):
+    _, _ = lent()
+    borrower().kill()
+    os.close(claim(client, nets, wait=30.0))
+    assert nets.is_on()
+    assert held(client)[0]["lent_to"] == "*"
+
+
+@pytest.mark.parametrize("closes", [True, False])
+def test_after_the_death_of_the_lender_its_nets_are_made_safe_or_quarantined(closes, nets, run, client, borrower):
+    nets.add(supply2='safe = "off"')
+    process = run(LENDER)
+    pause = client.paused()
+    lend(client, pause, nets)
+    other = borrower() if closes else None
+    fd = -1 if closes else claim(client, nets)
+    os.kill(pause["pid"], signal.SIGKILL)
+    process.wait()
+    if closes:
+        assert client.expect("MadeSafe", lambda s: s.args[0] == nets.key()).args[1]["reason"] == "supply2 output off"
+        assert not nets.is_on()
+        other.use()
+        other.out.expect("LoanEnded")
+        return
+    reason = client.expect("Quarantined", lambda s: s.args[0] == nets.key()).args[1]["reason"]
+    assert "who borrowed it, holds it" in reason
+    with pytest.raises(InstrumentBusy, match="may be energised"):
+        claim(client, nets, wait=5.0)
+    client.call("Clear", "s", nets.key(), name=INSTRUMENTS)
+    with pytest.raises(InstrumentBusy, match="held by"):  # never two users
+        claim(client, nets)
+    os.close(fd)
+    os.close(claim(client, nets, wait=30.0))
+
+
+def test_only_the_user_to_whom_it_is_lent_may_claim(lent, client, nets):
+    lent(to="nobody")
+    assert held(client)[0]["lent_to"] == "nobody"
+    with pytest.raises(InstrumentBusy):
+        claim(client, nets)
+    give_back(client, nets)
+
+
+def test_one_borrower_at_a_time_and_the_next_waits(lent, borrower, client, nets):
+    lent()
+    first = claim(client, nets)
+    with pytest.raises(InstrumentBusy):
+        claim(client, nets)
+    close = threading.Timer(1.0, os.close, [first])
+    close.start()
+    borrower()  # which waits for it
+    close.join()
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"to": "no-such-user-here"}, InvalidArgument),
+        ({"seconds": 0.0}, InvalidArgument),
+        ({"seconds": float("nan")}, InvalidArgument),
+        ({"seconds": "10"}, InvalidArgument),
+        ({"until": 3.0}, InvalidArgument),
+    ],
+)
+def test_what_cannot_be_lent_is_refused_and_stays_with_the_script(options, error, nets, run, client):
+    process = run(LENDER)
+    pause = client.paused()
+    with pytest.raises(error):
+        lend(client, pause, nets, **options)
+    client.call("Continue", "s", pause["id"])
+    process.out.expect("after: 3.3\n")
+
+
+def test_an_instrument_is_lent_once_and_only_what_the_script_holds(lent, client, nets):
+    _, pause = lent()
+    with pytest.raises(InstrumentBusy, match="psu1 is lent already"):
+        lend(client, pause, nets)
+    with pytest.raises(InvalidArgument, match="does not hold"):
+        client.call("Lend", "ssa{sv}", pause["id"], nets.key("load1"), {}, name=INSTRUMENTS)
+    with pytest.raises(NoSuchInstrument, match="is not lent"):
+        client.call("Return", "s", nets.key("load1"), name=INSTRUMENTS)
+
+
+def test_the_red_button_ends_a_loan_and_switches_off(lent, borrower, nets, lager):
+    lent()
+    other = borrower()
+    said = lager("off", "supply2")
+    assert (said.returncode, "yes" in said.stdout) == (0, True), said
+    assert not nets.is_on()
+    other.use()
+    other.out.expect("LoanEnded The loan of psu1 has ended: lager off.")
+
+
+@pytest.mark.parametrize("borrowed", [True, False])
+def test_a_loan_outlives_a_restart_of_lagerd(borrowed, own_station, nets, run, start, script, borrower):
+    from tests.client import Client
+
+    first = Client(own_station.address)
+    process = run(LENDER)
+    pause = first.paused()
+    lend(first, pause, nets)
+    first.close()
+    other = borrower() if borrowed else None
+    own_station.kill_lagerd()
+    own_station.start_lagerd()
+    client = Client(own_station.address)
+    with contextlib.closing(client):
+        if other is not None:
+            other.use()
+            other.out.expect("it is 3.3\n")
+            with pytest.raises(InstrumentBusy):
+                claim(client, nets)
+        else:
+            os.close(claim(client, nets))
+        assert held(client)[0]["lent_to"]
+        give_back(client, nets)
+        if other is not None:
+            other.use()
+            other.out.expect("LoanEnded")
+        client.call("Continue", "s", pause["id"])
+        process.out.expect("after: 3.3\n")
