@@ -22,7 +22,6 @@ from lager.system import user_name
 
 _REFUSED_FIRST, _REFUSED_LAST = 0.1, 30.0  # between two calls of a pause that a new lagerd refuses
 _REPORT_AGAIN = 5.0  # seconds
-_HAND_OVER = 0.00002  # seconds
 
 
 class Carrier:
@@ -84,11 +83,13 @@ class Carrier:
         self._end(pause, outcome)
 
     def _end(self, pause: PauseState, outcome: Ended | CannotPause) -> None:
-        """Let the script resume, and tell its consoles why: in one step, since the script may end with it."""
-        first, pause.over = not pause.over, True
+        """Let the script resume, and tell its consoles why: in one step, since the script may end with it.
+
+        It runs when this thread next waits. That is no loss: it may close our descriptors, as a daemon does, and must
+        not do so while we use them.
+        """
+        pause.over = True
         pause.events.put(outcome)
-        if first and isinstance(outcome, Ended):
-            time.sleep(_HAND_OVER)  # so that the script runs now, and not after what is left to do in this thread
         if pause.consoles is not None:
             by = outcome.by if isinstance(outcome, Ended) else {}
             pause.consoles.close(outcome.reason if isinstance(outcome, Ended) else "failed", by)
