@@ -33,6 +33,11 @@ def ready_address() -> str:
     return where.text
 
 
+def is_embedded(bus: str) -> bool:
+    """Return whether an address that `ready_address` returned is that of this user's embedded bus."""
+    return address.choose() == address.Address(bus, embedded=True)
+
+
 @asynccontextmanager
 async def connected(how: str = "cli") -> "AsyncIterator[Bus]":
     """Yield a connection whose calls are recorded as made by `how`. Starts lagerd if it is not running."""

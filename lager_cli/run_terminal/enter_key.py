@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from lager_cli.run_terminal.unseen_pauses import UnseenPauses
 
 _RETRY_FIRST, _RETRY_LAST = 0.1, 2.0  # seconds between two looks for a bus that was lost
+# Without a terminal only lagerd is started, if it does not run. A script that pauses before waits longer than this.
+_UNATTENDED_AFTER = 1.0  # seconds
 
 
 class EnterKey:
@@ -56,9 +58,11 @@ class EnterKey:
         keys_are_ours: bool = False,
         logs: Sequence[Path] = (),
         row: int = -1,
+        starts_bus: bool = False,
     ) -> None:
         """`keys_are_ours`: the script has no terminal, so we drop what was typed before a pause; there is no countdown,
-        since the script's output, in `logs`, is shown late. `row` is the file that the countdown locks."""
+        since the script's output, in `logs`, is shown late. `row` is the file that the countdown locks.
+        `starts_bus`: the bus was perhaps just started, so that lagerd does not run yet."""
         self._run_id = run_id
         self._pauses = RunPauses(run_id)
         self._ends = ends
@@ -66,6 +70,8 @@ class EnterKey:
         self._keys_are_ours = keys_are_ours
         self._logs = logs
         self._row = row
+        self._waits = not starts_bus and not any(os.isatty(fd) for fd in (0, 1, 2))
+        self._over = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._attending: asyncio.Task[None] | None = None
         self._bus: Bus | None = None
@@ -83,6 +89,7 @@ class EnterKey:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._over.set()
         loop, attending = self._loop, self._attending
         if loop is not None and attending is not None:  # else the thread has not reached its loop yet
             with contextlib.suppress(RuntimeError):  # the loop has just ended
@@ -102,6 +109,8 @@ class EnterKey:
                 last_write.close()
 
     def _attend_with(self, last_write: "LastWrite | None") -> None:
+        if self._waits and self._over.wait(_UNATTENDED_AFTER):
+            return  # most runs without a terminal are short, and need none of what follows
         import asyncio
 
         from lager.bus.facade import Bus

@@ -83,7 +83,7 @@ class Run:
             record = self.record(id)
             with contextlib.suppress(OSError, LagerError):  # the run does not need its record
                 record.begin(script)
-            with EnterKey(id, address, ends, row=row):
+            with EnterKey(id, address, ends, row=row, starts_bus=daemon.is_embedded(address)):
                 code = wait.until_it_ends() or 0
                 exit_code.tell(code)
         with contextlib.suppress(OSError, LagerError):

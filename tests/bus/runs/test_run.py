@@ -335,3 +335,11 @@ def test_a_word_like_no_other_is_refused_without_a_guess(lager):
     refused = lager("zzz")
     assert (refused.returncode, refused.stdout) == (2, "")
     assert refused.stderr.endswith("There is no command 'zzz'.\n")
+
+
+def test_a_short_run_without_a_terminal_makes_no_connection_and_a_longer_one_does(run):
+    nowhere = "unix:path=/nowhere"
+    short = run("import time\ntime.sleep(0.15)\nprint('done')\n", LAGER_BUS_ADDRESS=nowhere)
+    assert (short.wait(), short.out.rest(), short.err.rest()) == (0, "done\n", "")
+    longer = run("import signal\nsignal.pause()\n", LAGER_BUS_ADDRESS=nowhere)
+    longer.err.expect("The bus at unix:path=/nowhere cannot be reached")
