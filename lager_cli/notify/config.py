@@ -19,7 +19,7 @@ EVENTS = ("paused", "question", "resumes-soon", "auto-resumed", "waiting", "quar
 _PLAIN = re.compile(r"[a-z][a-z0-9_-]{0,30}")
 _SCHEME = re.compile(r"([a-z][a-z0-9]{0,19})://.", re.IGNORECASE)
 _PLACE = re.compile(r"\(at (?:line \d+, column \d+|end of document)\)$")
-_MOST_URLS = 50
+_MOST_URLS = 20  # each has a process of about 35 MB while messages go there
 _BOX_LENGTH = 100
 
 

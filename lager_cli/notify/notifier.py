@@ -36,8 +36,8 @@ async def test(config: NotifyConfig) -> list[tuple[Target, str]]:
     notice = Words(config.box).test()
 
     async def one(target: Target) -> str:
-        async with contextlib.aclosing(Sender(target, config.limits.timeout)) as sender:
-            return await sender.send(notice.title, notice.body)
+        async with contextlib.aclosing(Sender()) as sender:
+            return await sender.send(target, notice.title, notice.body, config.limits.timeout)
 
     outcomes = await asyncio.gather(*map(one, config.targets))
     return list(zip(config.targets, outcomes, strict=True))
@@ -56,9 +56,9 @@ class Notifier:
         stop = _until_told()
         with contextlib.closing(Ledger(_state_folder())) as self._ledger:
             self._rules = Rules(self._config, asyncio.get_running_loop(), self._tell)
-            self._senders = {one: Sender(one, self._config.limits.timeout) for one in self._config.targets}
+            await self._check()
+            self._senders = {target: Sender() for target in self._config.targets}
             try:
-                await self._check()
                 self._outboxes = {target: self._outbox(target) for target in self._senders}
                 following = Following(self._changed, only_listens=True, also=self._with_instruments)
                 self._following = following
@@ -76,15 +76,16 @@ class Notifier:
                 await asyncio.gather(*(sender.aclose() for sender in self._senders.values()))
 
     async def _check(self) -> None:
-        """Raise ConfigError if apprise does not know a URL."""
-        known = await asyncio.gather(*(sender.check() for sender in self._senders.values()))
-        wrong = [f"{target.name} is {UNKNOWN}" for target, knows in zip(self._senders, known, strict=True) if not knows]
+        """Raise ConfigError if apprise does not know a URL. One process checks all."""
+        async with contextlib.aclosing(Sender()) as sender:
+            wrong = [f"{one.name} is {UNKNOWN}" for one in self._config.targets if not await sender.check(one)]
         if wrong:
             raise ConfigError(f"{'; '.join(wrong)}.", "Fix it, then try: lager notify test")
 
     def _outbox(self, target: Target) -> Outbox:
         async def deliver(notices: Sequence[Notice]) -> str:
-            return await self._senders[target].send(*self._words.together(notices))
+            title, body = self._words.together(notices)
+            return await self._senders[target].send(target, title, body, self._config.limits.timeout)
 
         def delivered(notices: Sequence[Notice]) -> None:
             self._ledger.add(target, notices)

@@ -1,4 +1,4 @@
-"""The process that sends messages to one target: the only one that imports apprise.
+"""The process that sends messages: the only one that imports apprise.
 
 It reads requests from standard input, a JSON object in a line: `url`, `title` and `body`; without a title it only
 checks the URL. It answers each with a line `{"sent": bool, "why": text}`, and ends with its input. Its first line says

@@ -1,4 +1,4 @@
-"""Sends messages to one target, in a process of its own that can be ended whatever its server does."""
+"""Sends messages in a process of its own, which can be ended whatever the server of a target does."""
 
 import asyncio
 import contextlib
@@ -29,21 +29,19 @@ def require_apprise() -> None:
 
 
 class Sender:
-    """Use it in one event loop; `aclose` ends its process."""
+    """A process for one message after the other. Use it in one event loop; `aclose` ends it."""
 
-    def __init__(self, target: Target, timeout: float) -> None:
-        self._target = target
-        self._timeout = timeout
+    def __init__(self) -> None:
         self._process: asyncio.subprocess.Process | None = None
         self._idle: asyncio.TimerHandle | None = None
 
-    async def send(self, title: str, body: str) -> str:
-        """Send a message. Return "" if the service took it, else why not. Takes at most the timeout."""
-        return await self._ask({"url": self._target.url, "title": title, "body": body}, self._timeout)
+    async def send(self, target: Target, title: str, body: str, timeout: float) -> str:
+        """Send a message. Return "" if the service took it within `timeout` seconds, else why not."""
+        return await self._ask({"url": target.url, "title": title, "body": body}, timeout)
 
-    async def check(self) -> bool:
+    async def check(self, target: Target) -> bool:
         """Return whether apprise can use the URL; also True if that cannot be found out now. Nothing is sent."""
-        return await self._ask({"url": self._target.url}, _START) != UNKNOWN
+        return await self._ask({"url": target.url}, _START) != UNKNOWN
 
     async def aclose(self) -> None:
         """End the process."""

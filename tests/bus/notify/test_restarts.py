@@ -135,11 +135,14 @@ def test_a_restarted_bus_is_followed_again(notifier, receiver, run, own_station)
 def test_a_process_that_sends_is_started_again_if_it_is_killed(notifier, receiver, run, client):
     there = receiver()
     notes = notifier(there.url)
+    run(PAUSE.format(label="x") + PAUSE.format(label="y"))
+    first = client.paused()["id"]
+    assert first in there.next()["message"]
+    notes.err.expect("told url 1")
     (sender,) = Path(f"/proc/{notes.pid}/task/{notes.pid}/children").read_text().split()
     os.kill(int(sender), signal.SIGKILL)
-    run(PAUSE.format(label="x"))
-    id = client.paused()["id"]
-    assert id in there.next()["message"]
+    client.call("Continue", "s", first)
+    assert client.paused()["id"] in there.next()["message"]
     notes.err.expect("told url 1")
     assert there.all() == []
 
