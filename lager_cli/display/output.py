@@ -146,7 +146,8 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
 
 def error(problem: LagerError) -> None:
     """Print an error. On a box, add --box to a command in its hint, so that it works on the user's own machine."""
-    box = box_option() if _ADVISES.search(problem.hint) else ""
+    # An error of lagerd has its hint in its text.
+    box = box_option() if _ADVISES.search(str(problem).rstrip()) else ""
     _aside(_lines(f"lager: {_from_here(str(problem)).rstrip()}{box}"))
 
 

@@ -378,6 +378,9 @@ def test_the_check_compares_versions_with_their_commits(near, lager):
 
 def test_a_suggested_command_names_the_box(lager, near):
     assert lager("python", "--kill", "0bad", "--box", "near").stderr.endswith("See: lager runs --all --box near\n")
+    for words in (["python", "--continue", "0bad"], ["extend", "0bad", "5"], ["breakpoints", "show", "0bad"]):
+        said = lager(*words, "--box", "near").stderr
+        assert said.endswith("List them with: lager breakpoints --box near\n"), said
 
 
 def test_check_says_of_each_box_what_is_right_and_what_to_do(lager, near):
