@@ -40,12 +40,17 @@ def there(near, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "code"), [("", 0), ("import sys; sys.exit(75)", 75), ("import os; os.kill(os.getpid(), 9)", 137)]
+    ("text", "code", "said"),
+    [
+        ("", 0, ""),
+        ("import sys; sys.exit(75)", 75, ""),
+        ("import os; os.kill(os.getpid(), 9)", 137, "lager: the script was killed by SIGKILL\n"),
+    ],
 )
-def test_the_exit_code_is_the_scripts(start, there, text, code):
+def test_the_exit_code_is_the_scripts(start, there, text, code, said):
     process = start(LAGER, "python", "--box", "near", there(text))
     assert process.wait() == code
-    assert process.out.rest() + process.err.rest() == ""
+    assert (process.out.rest(), process.err.rest()) == ("", said)
 
 
 def test_arguments_and_variables_arrive_byte_for_byte(start, there, tmp_path):
