@@ -81,9 +81,10 @@ def differences(before: Reading, after: Reading, told: Sequence[Mapping[str, Any
     """Return the changes between two readings that nobody reported. `told` are the changes that lagerd knows of."""
     found: list[Change] = []
     for net, setting, old, new in _pairs(before, after):
-        expected = _expected(before, net.name, setting, old, after.session, told)
-        if expected is not None and setting.differs(expected, new):
-            change = {"net": net.name, "what": setting.name, "old": expected, "new": new, "unit": setting.unit}
+        known = _known(before, net.name, setting, told) or [old]
+        last = known[-1]
+        if last is not None and all(value is None or setting.differs(value, new) for value in known):
+            change = {"net": net.name, "what": setting.name, "old": last, "new": new, "unit": setting.unit}
             found.append(change | {"instrument": before.key, "how": HOW})
     return found
 
@@ -137,18 +138,20 @@ def _configs(reading: Reading) -> list[NetConfig]:
     return list(holding.users.values()) if holding is not None and holding.session is reading.session else []
 
 
-def _expected(
-    before: Reading, net: str, setting: Setting, old: Value, session: Session, told: Sequence[Mapping[str, Any]]
-) -> Value | None:
-    """Return the value that is no news: the one last set and reported, else the old one; None if it is unknown."""
-    if session is before.session:
-        for number, key, _, value in reversed(list(session.sets)):
-            if number >= before.made[net] and key == (net, setting.name):
-                last: Value | None = value
-                return last
-        return old
-    known = [one for one in told if (one.get("net"), one.get("what")) == (net, setting.name)]
-    return known[-1].get("new") if known else old
+def _known(before: Reading, net: str, setting: Setting, told: Sequence[Mapping[str, Any]]) -> list[Value | None]:
+    """Return the values that are no news: those last set and reported, else none; None for an unknown one.
+
+    What this process has set its session knows, also if lagerd was away. Another process may have set the instrument,
+    too, which was lent to it: then lagerd knows.
+    """
+    ours = [
+        value
+        for number, key, _, value in list(before.session.sets)
+        if number >= before.made[net] and key == (net, setting.name)
+    ]
+    place = (before.key, net, setting.name)
+    theirs = [one.get("new") for one in told if (one.get("instrument"), one.get("net"), one.get("what")) == place]
+    return ours[-1:] + theirs[-1:]
 
 
 def _net(config: NetConfig, session: Session) -> Driver[Any]:
