@@ -46,9 +46,16 @@ def own_box(wheel):
         yield box
 
 
+@pytest.fixture
+def rebooting_box(wheel):
+    """Such a box, which a test may reboot."""
+    with in_use(wheel, reboots=True) as box:
+        yield box
+
+
 @contextlib.contextmanager
-def in_use(wheel):
-    with container.booted(wheel) as box:
+def in_use(wheel, *, reboots=False):
+    with container.booted(wheel, reboots=reboots) as box:
         container.install(box)
         box.run("gpasswd", "-M", "alice,bob", "lager")
         box.run("systemctl", "start", "lagerd")

@@ -42,6 +42,8 @@ rm -rf "$1"/root/etc/systemd/system/*.wants "$1"/root/var/log/journal
 shift 2
 exec "$@"
 """
+# nspawn ends with 133 when what it runs reboots.
+_REBOOTS = _BOOT.replace('exec "$@"', 'while true; do code=0; "$@" || code=$?; test $code = 133 || exit $code; done')
 _MASKED = ("systemd-networkd.service", "systemd-resolved.service", "systemd-timesyncd.service", "apt-daily.timer")
 
 
@@ -62,6 +64,22 @@ class Box:
 
     leader: int
     changes: Path
+
+    def rebooted(self) -> "Box":
+        """Reboot a box that was `booted` with reboots=True; return it when it is up again."""
+        shell = _parent(_parent(self.leader))
+        with open(os.pidfd_open(self.leader), "rb", buffering=0) as ended:
+            self.run("systemctl", "reboot", check=False)
+            assert select.select([ended], [], [], BOOT_SECONDS)[0], "the box does not go down"
+        until = time.monotonic() + BOOT_SECONDS
+        while time.monotonic() < until:
+            with contextlib.suppress(OSError, ValueError):
+                box = Box(_only_child(_only_child(shell)), self.changes)
+                state = box.run("systemctl", "is-system-running", "--wait", check=False).stdout.strip()
+                if state in ("running", "degraded"):
+                    return box
+            time.sleep(0.1)
+        raise AssertionError("The box did not boot again.")
 
     @property
     def root(self) -> Path:
@@ -159,7 +177,7 @@ class Process:
 
 
 @contextlib.contextmanager
-def booted(wheel: Path) -> Iterator[Box]:
+def booted(wheel: Path, *, reboots: bool = False) -> Iterator[Box]:
     """A box with a virtual environment in VENV that has everything the wheel depends on, but not the wheel itself."""
     name = f"lager-{uuid.uuid4().hex[:12]}"
     with tempfile.TemporaryDirectory(prefix=f"{name}-") as folder, contextlib.ExitStack() as stack:
@@ -174,7 +192,7 @@ def booted(wheel: Path) -> Iterator[Box]:
             [
                 "setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "private",
                 "--pid", "--fork", "--kill-child=KILL", "--mount-proc",
-                "sh", "-c", _BOOT, "sh", str(mount), str(staged),
+                "sh", "-c", _REBOOTS if reboots else _BOOT, "sh", str(mount), str(staged),
                 "systemd-nspawn", "--register=no", "--keep-unit", f"--directory={mount}/root", f"--machine={name}",
                 "--boot", "--private-network", "--link-journal=no", "--console=pipe", "--notify-ready=yes",
                 *_interpreter_bind(), "systemd.unit=multi-user.target",
@@ -186,7 +204,7 @@ def booted(wheel: Path) -> Iterator[Box]:
         _until_up(nspawn, ready, log.name)
         ready.close()  # else what systemd reports later would fill it, and then systemd waits for us
         inner = _only_child(nspawn.pid)
-        box = Box(_only_child(inner), Path(f"/proc/{inner}/root{mount}/up"))
+        box = Box(_only_child(_only_child(inner) if reboots else inner), Path(f"/proc/{inner}/root{mount}/up"))
         box.run("ldconfig")
         box.run(_interpreter(), "-m", "venv", "--without-pip", VENV)
         yield box
@@ -211,6 +229,10 @@ def _until_up(nspawn: subprocess.Popen[bytes], ready: socket.socket, log: str) -
                 raise AssertionError(f"The box did not boot:\n{Path(log).read_text(errors='replace')}")
             if "READY=1" in ready.recv(4096).decode():
                 return
+
+
+def _parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 def _only_child(pid: int) -> int:

@@ -120,3 +120,67 @@ def test_the_red_button_reaches_through_the_pause_of_another_user(box, nets):
     assert not is_on(box)
     refused = box.run("lager", "off", user="mallory", check=False)
     assert refused.returncode != 0
+
+
+# A supply that keeps its state over a reboot of the box, as one with its own mains does; here in a file.
+_SUPPLY = """
+import asyncio, pathlib
+from lagerd.bench.models.rigol_dp800 import DP821
+
+kept = pathlib.Path("/opt/supply-is-on")
+supply = DP821()
+if kept.exists():
+    supply.handle(":OUTP CH1,ON")
+
+async def serve(reader, writer):
+    while line := await reader.readline():
+        answer = supply.handle(line.decode().strip())
+        (kept.touch if supply.outputs[0].on else lambda: kept.unlink(missing_ok=True))()
+        if answer is not None:
+            writer.write(answer.encode() + b"\\n")
+    writer.close()
+
+async def main():
+    async with await asyncio.start_server(serve, "127.0.0.1", 5025) as server:
+        await server.serve_forever()
+
+asyncio.run(main())
+"""
+_UNIT = """
+[Unit]
+Before=lagerd.service
+[Service]
+ExecStart=/opt/lager/bin/python /opt/supply.py
+[Install]
+WantedBy=multi-user.target
+"""
+_NETS = """
+[instruments.psu1]
+model = "DP821"
+address = "TCPIP::127.0.0.1::5025::SOCKET"
+[nets.supply2]
+type = "supply"
+instrument = "psu1"
+channel = 1
+safe = "off"
+"""
+
+
+def test_what_a_script_left_on_at_a_reboot_is_off_after_it(rebooting_box):
+    box = rebooting_box
+    for path, text in (
+        ("/opt/supply.py", _SUPPLY), ("/etc/systemd/system/supply.service", _UNIT), (NETS, _NETS),
+        ("/opt/hold.py", _HOLD),
+    ):  # fmt: skip
+        box.write(path, text)
+    box.run("systemctl", "enable", "--now", "supply")
+    box.run("systemctl", "enable", "lagerd")
+    with box.start("python", "/opt/hold.py", user="alice") as script:
+        script.until("^on$")
+        box.run("systemctl", "stop", "lagerd")  # which hears of nothing, as in a power cut
+        box.run("systemctl", "kill", "--signal=KILL", "supply")
+        assert (box.root / "opt/supply-is-on").exists()
+        box = box.rebooted()
+    assert not is_on(box)
+    made = [record for record in events(box) if record["event"] == "made-safe"][-1]
+    assert (made["by_user"], made["reason"]) == ("alice", "supply2 output off")
