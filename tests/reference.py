@@ -134,8 +134,9 @@ def written() -> str:
         member = getattr(lager, name)
         text = inspect.getdoc(member) or ""
         called = _signature(name, member) if inspect.isfunction(member) else f"`{name}`"
-        if name in ("InvalidNetError", "NoAnswer", "PauseTimeout"):
+        if inspect.isclass(member) and issubclass(member, errors.LagerError):
             text = {
+                "SetupFunctionRequiredError": "Never raised; scripts for other lagers import it.",
                 "InvalidNetError": "Raised by Net.get: the nets file has no such net, or another type for it.",
                 "NoAnswer": "Raised by ask() without a default: there was no answer.",
                 "PauseTimeout": 'Raised by pause(on_timeout="raise") at its timeout.',

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
-    from lager.errors import BenchChanged, InvalidNetError, NoAnswer, PauseTimeout
+    from lager.errors import BenchChanged, InvalidNetError, NoAnswer, PauseTimeout, SetupFunctionRequiredError
     from lager.instruments.net import Net, NetType
     from lager.recording.recorder import Recorder
 
@@ -34,6 +34,7 @@ __all__ = [
     "NoAnswer",
     "PauseTimeout",
     "Recorder",
+    "SetupFunctionRequiredError",
     "ask",
     "breakpointhook",
     "pause",
@@ -323,7 +324,7 @@ def __getattr__(name: str) -> object:
             from lager.instruments import net
 
         return getattr(net, name)
-    if name in ("BenchChanged", "InvalidNetError", "NoAnswer", "PauseTimeout"):
+    if name in ("BenchChanged", "InvalidNetError", "NoAnswer", "PauseTimeout", "SetupFunctionRequiredError"):
         from lager import errors
 
         return getattr(errors, name)

@@ -113,6 +113,17 @@ def test_it_is_the_same_in_the_background_in_a_child_and_in_pytest(
             looked(text.splitlines()[-1] if "look.py" in command else text, environment)
 
 
+def test_an_error_there_pauses_with_its_variables_in_a_console(start, script, client, environment, lager) -> None:
+    text = "import only_here\ndef work():\n    value = only_here.answer\n    raise ValueError('bad')\nwork()\n"
+    process = start(LAGER, "python", "--pause-on-error", "--python", str(environment), script(text))
+    pause = client.paused()
+    assert (pause["function"], pause["line"]) == ("work", 4)
+    shown = lager("python", "--console", pause["id"], stdin="value + 1\n")
+    assert "43" in shown.stdout
+    client.call("Continue", "s", pause["id"])
+    assert process.wait() == 1
+
+
 def test_the_sitecustomize_of_the_environment_still_runs(lager, script, environment) -> None:
     text = "import sys; print(sys.theirs, [path for path in sys.path if 'other_interpreter' in path])"
     assert lager("python", "--python", str(environment), script(text)).stdout == "ran []\n"
