@@ -135,12 +135,8 @@ def written() -> str:
         text = inspect.getdoc(member) or ""
         called = _signature(name, member) if inspect.isfunction(member) else f"`{name}`"
         if inspect.isclass(member) and issubclass(member, errors.LagerError):
-            text = {
-                "SetupFunctionRequiredError": "Never raised; scripts for other lagers import it.",
-                "InvalidNetError": "Raised by Net.get: the nets file has no such net, or another type for it.",
-                "NoAnswer": "Raised by ask() without a default: there was no answer.",
-                "PauseTimeout": 'Raised by pause(on_timeout="raise") at its timeout.',
-            }[name]
+            told = re.search(rf"\b{name} +(.*)", errors.__doc__ or "")  # in the tree of the errors
+            text = f"Raised: {told[1]}." if told else text
         lines.append(f"| {called} | {_first_sentence(text)} | {_raises(text) if callable(member) else ''} |")
     parts = [HEAD + "\n".join(lines), "## Net\n\n| method | what it does | raises |\n|---|---|---|"]
     for name in dir(Net):

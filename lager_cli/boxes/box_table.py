@@ -108,6 +108,8 @@ def _read(file: Path) -> dict[str, Any]:
     groups = found.setdefault("groups", {})
     if not (isinstance(groups, dict) and all(_are_texts(members) for members in groups.values())):
         raise BoxError(f"{file} has groups that are not lists of names.", 'Write each as: NAME = ["bench3", "bench4"]')
+    if not isinstance(found.get("default_nets", {}), dict):
+        raise BoxError(f"default_nets in {file} is not a table.", 'Write it as: [default_nets] and supply = "NET"')
     for key, value in _texts(found):
         if not isinstance(value, str):
             raise BoxError(f"{key} in {file} is not text: {value!r}.", f'Write it like: {key.rpartition(".")[2]} = "…"')
@@ -122,6 +124,8 @@ def _texts(found: dict[str, Any]) -> Iterator[tuple[str, object]]:
     """Yield all keys of the table that must be text, with their values."""
     if "default" in found:
         yield "default", found["default"]
+    for type, name in found.get("default_nets", {}).items():
+        yield f"default_nets.{type}", name
     for name, entry in found["boxes"].items():
         for key in ("ssh", "command"):
             if key in entry:

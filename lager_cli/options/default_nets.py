@@ -19,8 +19,8 @@ def of(type: NetType) -> str:
 
 def table() -> dict[str, str]:
     """Return the default nets of this user on this machine, by the word of their type."""
-    found = box_table.table().get("default_nets", {})
-    return {str(key): str(value) for key, value in found.items()} if isinstance(found, dict) else {}
+    found: dict[str, str] = box_table.table().get("default_nets", {})
+    return dict(found)
 
 
 def passed_on() -> dict[str, str]:

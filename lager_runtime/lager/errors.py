@@ -25,7 +25,7 @@
     │   └── TransferError     files cannot be sent to it or fetched from it
     └── BenchError            nets and instruments
         ├── NetsFileError     the nets file is wrong or missing
-        ├── SetupFunctionRequiredError   never raised; scripts for other lagers import it
+        ├── SetupFunctionRequiredError   never by lager itself; scripts for other lagers import it
         ├── InvalidNetError   the nets file has no such net
         │   ├── NoSuchNet
         │   └── WrongNetType

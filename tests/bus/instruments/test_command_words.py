@@ -130,6 +130,25 @@ def test_a_default_net_stands_for_a_net_that_is_left_out(lager, defaults) -> Non
     assert lager("defaults", "delete", "supply-net").returncode == 1
 
 
+@pytest.mark.parametrize("table", ["default_nets = 5", "[default_nets]\nsupply = 2"])
+def test_a_file_with_wrong_defaults_is_named_and_not_changed(lager, tmp_path, table: str) -> None:
+    file = tmp_path / "home" / "lager" / "config.toml"
+    file.parent.mkdir(parents=True)
+    file.write_text(table)
+    for line in ("supply voltage 3", "defaults", "defaults add --dac-net dac1"):
+        done = lager(*line.split(), XDG_CONFIG_HOME=str(tmp_path / "home"))
+        assert done.returncode == 1
+        assert "default_nets" in done.stderr
+    assert file.read_text() == table
+
+
+@pytest.mark.parametrize("passed_on", ["[1]", "{", "5", '{"supply": 5}'])
+def test_defaults_that_a_desk_has_passed_on_may_be_anything(lager, passed_on: str) -> None:
+    done = lager("supply", "voltage", LAGER_DEFAULT_NETS=passed_on)
+    assert done.returncode in (1, 2)
+    assert "Traceback" not in done.stderr
+
+
 def test_all_runs_of_the_user_are_ended_at_once(start, lager, client) -> None:
     for _ in range(2):
         start(LAGER, "python", "-d", "-c", "from lager import pause; pause('here')")

@@ -113,6 +113,14 @@ def test_it_is_the_same_in_the_background_in_a_child_and_in_pytest(
             looked(text.splitlines()[-1] if "look.py" in command else text, environment)
 
 
+def test_on_a_box_only_the_option_and_the_variable_of_the_box_count(lager, near, script, environment) -> None:
+    name = script("import sys; print(sys.prefix)")
+    own = lager("python", name, "--box", "near", VIRTUAL_ENV=str(environment))
+    assert (own.returncode, own.stdout) == (0, f"{sys.prefix}\n")
+    chosen = lager("python", "--python", str(environment), name, "--box", "near")
+    assert (chosen.returncode, chosen.stdout) == (0, f"{environment}\n"), chosen.stderr
+
+
 def test_an_error_there_pauses_with_its_variables_in_a_console(start, script, client, environment, lager) -> None:
     text = "import only_here\ndef work():\n    value = only_here.answer\n    raise ValueError('bad')\nwork()\n"
     process = start(LAGER, "python", "--pause-on-error", "--python", str(environment), script(text))
