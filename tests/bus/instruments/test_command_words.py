@@ -12,6 +12,12 @@ from tests.processes import LAGER
 pytestmark = pytest.mark.usefixtures("bench")
 
 
+@pytest.fixture(autouse=True)
+def own_configuration(station, tmp_path, monkeypatch) -> None:
+    """The user's file is the test's own: other tests run beside it."""
+    monkeypatch.setitem(station.env, "XDG_CONFIG_HOME", str(tmp_path / "configuration"))
+
+
 @pytest.fixture
 def defaults(lager):
     """Sets default nets, and removes them after the test."""
