@@ -11,16 +11,15 @@ if TYPE_CHECKING:
     from lager_cli.linux.tty_writes import LastWrite
 
 
-def last_write() -> "LastWrite | None":
-    """Return a watch on our terminal, if filters may write to it. Close it."""
+def last_write() -> "contextlib.AbstractContextManager[LastWrite | None]":
+    """Return a context that watches our terminal, if filters may write to it."""
     terminals = [fd for fd in (0, 1, 2) if os.isatty(fd)]
-    if not terminals or not any(is_pipe(fd) for fd in (1, 2)):
-        return None
-    from lager_cli.linux.tty_writes import LastWrite
+    if terminals and any(is_pipe(fd) for fd in (1, 2)):
+        from lager_cli.linux.tty_writes import LastWrite
 
-    with contextlib.suppress(OSError):
-        return LastWrite(os.ttyname(terminals[0]))
-    return None
+        with contextlib.suppress(OSError):
+            return contextlib.closing(LastWrite(os.ttyname(terminals[0])))
+    return contextlib.nullcontext()
 
 
 def seen(terminals: set[str]) -> list[int]:

@@ -58,11 +58,13 @@ class EnterKey:
         keys_are_ours: bool = False,
         logs: Sequence[Path] = (),
         row: int = -1,
+        last_write: "LastWrite | None" = None,
         starts_bus: bool = False,
     ) -> None:
         """`keys_are_ours`: the script has no terminal, so we drop what was typed before a pause; there is no countdown,
         since the script's output, in `logs`, is shown late. `row` is the file that the countdown locks.
-        `starts_bus`: the bus was perhaps just started, so that lagerd does not run yet."""
+        `last_write` has watched the terminal since before the script began: of a pause that is older we could not know
+        whether its banner came. `starts_bus`: the bus was perhaps just started, so that lagerd does not run yet."""
         self._run_id = run_id
         self._pauses = RunPauses(run_id)
         self._ends = ends
@@ -70,6 +72,7 @@ class EnterKey:
         self._keys_are_ours = keys_are_ours
         self._logs = logs
         self._row = row
+        self._last_write = last_write
         self._waits = not starts_bus and not any(os.isatty(fd) for fd in (0, 1, 2))
         self._over = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -97,20 +100,9 @@ class EnterKey:
             self._thread.join()
 
     def _work(self) -> None:
-        # Import in this thread, so that the script does not wait for it. The terminal first: of a pause that begins
-        # before the rest is there, we have to know whether its banner came.
-        from lager_cli.linux import pipelines
-
-        last_write = pipelines.last_write()
-        try:
-            self._attend_with(last_write)
-        finally:
-            if last_write is not None:
-                last_write.close()
-
-    def _attend_with(self, last_write: "LastWrite | None") -> None:
         if self._waits and self._over.wait(_UNATTENDED_AFTER):
             return  # most runs without a terminal are short, and need none of what follows
+        # Import in this thread, so that the script does not wait for it.
         import asyncio
 
         from lager.bus.facade import Bus
@@ -119,7 +111,7 @@ class EnterKey:
             self._loop = asyncio.get_running_loop()
             self._attending = asyncio.current_task()
             try:
-                self._begin(last_write)
+                self._begin()
                 await self._stay_connected(Bus.connect)
             finally:
                 self._leave()
@@ -131,7 +123,7 @@ class EnterKey:
         except asyncio.CancelledError:
             return
 
-    def _begin(self, last_write: "LastWrite | None") -> None:
+    def _begin(self) -> None:
         if os.isatty(0):
             from lager_cli.run_terminal.terminal_lines import TerminalLines
 
@@ -153,7 +145,7 @@ class EnterKey:
             from lager_cli.run_terminal.unseen_pauses import UnseenPauses
 
             self._unseen = UnseenPauses(
-                self._logs, enter=self._lines is not None, told=self._row_anew, last_write=last_write
+                self._logs, enter=self._lines is not None, told=self._row_anew, last_write=self._last_write
             )
 
     async def _stay_connected(self, connect: "Callable[[str], Coroutine[Any, Any, Bus]]") -> None:

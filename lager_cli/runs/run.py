@@ -17,6 +17,7 @@ from lager.errors import LagerError
 from lager.inspection import display_paths
 from lager_cli import daemon
 from lager_cli.display import output
+from lager_cli.linux import pipelines
 from lager_cli.run_terminal.enter_key import EnterKey
 from lager_cli.runs.exit_code import ExitCode
 from lager_cli.runs.interpreter import OWN, Interpreter
@@ -73,8 +74,9 @@ class Run:
         environment[variables.EXIT] = exit_code.path
         if sys.stdout is not None:  # closed before we began
             sys.stdout.flush()
+        watch = pipelines.last_write()
         script = os.posix_spawn(command[0], command, environment, setsigmask=[], setsigdef=OWN_SIGNALS)
-        with Keeper(script, id) as keeper:
+        with watch as last_write, Keeper(script, id) as keeper:
             wait = Wait(script, id, ends, output.note, without=(keeper.pid,))
             code = wait.until_it_ends(_ATTENDED_AFTER)
             if code is not None:
@@ -83,7 +85,8 @@ class Run:
             record = self.record(id)
             with contextlib.suppress(OSError, LagerError):  # the run does not need its record
                 record.begin(script)
-            with EnterKey(id, address, ends, row=row, starts_bus=daemon.is_embedded(address)):
+            starts = daemon.is_embedded(address)
+            with EnterKey(id, address, ends, row=row, last_write=last_write, starts_bus=starts):
                 code = wait.until_it_ends() or 0
                 exit_code.tell(code)
         with contextlib.suppress(OSError, LagerError):

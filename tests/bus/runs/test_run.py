@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.processes import LAGER, PATIENCE
+from tests.processes import LAGER, PATIENCE, Gone
 
 PYTHON = sys.executable
 SELF = """
@@ -232,11 +232,13 @@ signal.pause()
 
 def test_a_pause_does_not_stop_the_clock(run, client):
     text = "import lager\ntry:\n    lager.pause()\nfinally:\n    print('put away')\n"
-    process = run(text, options=("--timeout", "3"))  # in which it pauses
-    pause = client.paused()
-    process.err.expect("the whole run ends in ")
-    assert process.err.expect("s (lager python --timeout)")[0] in "123"
-    assert client.resumed(pause["id"])[0] == "interrupted"
+    for limit in (3, 12, 48):  # seconds in which it pauses, also on a machine that is busy
+        process = run(text, options=("--timeout", str(limit)))
+        with contextlib.suppress(Gone):
+            banner = process.err.expect("the whole run ends in ")
+            break
+    assert 1 <= int(process.err.expect("s (lager python --timeout)").partition("s")[0]) <= limit
+    assert client.resumed(banner.partition("  id        ")[2][:8])[0] == "interrupted"
     assert process.out.rest() == "put away\n"
     assert process.wait() == 124
 
