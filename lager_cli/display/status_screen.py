@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lager.contract import LeaseDetails, PauseDetails
     from lager_cli.readings.net_status import NetStatus
 
+_LAST = 60.0  # seconds left from which a pause stands out
 _PAUSES = ("PAUSE", "LABEL", "WHERE", "USER", "PAUSED", "LEFT")
 _RUNS = ("RUN", "STATE", "AGE", "SCRIPT")
 _NETS = ("NET", "TYPE", "OUTPUT", "READING", "HELD BY", "WHY")
@@ -51,7 +52,9 @@ def lines(bench: Bench, width: int) -> list[Line]:
             Line(cut(f"{told} Make sure that it is safe, then: lager instruments clear {lease['name']}", width), "bad")
         )
     if bench.pauses:
-        shown += [Line(""), *_table(_PAUSES, [_pause(one) for one in bench.pauses], width)]
+        head, *rest = _table(_PAUSES, [_pause(one) for one in bench.pauses], width)
+        shown += [Line(""), head]
+        shown += [Line(line.text, _urgent(one)) for line, one in zip(rest, bench.pauses, strict=True)]
     if bench.runs:
         rows = [(id[:8], state, duration(seconds), command) for id, state, seconds, command in bench.runs]
         shown += [Line(""), *_table(_RUNS, rows, width)]
@@ -147,6 +150,10 @@ def holder_of(one: "NetStatus") -> str:
         return f"lent to {holder['lent_to']}"
     who = f"{holder['user']} {holder['script']}".strip()
     return f"pause {holder['pauses'][0]}, {who}" if holder["pauses"] else who
+
+
+def _urgent(pause: "PauseDetails") -> str:
+    return "bad" if 0 < pause["remaining"] < _LAST else ""
 
 
 def _style(one: "NetStatus") -> str:

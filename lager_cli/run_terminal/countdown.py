@@ -16,6 +16,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lager import palette
 from lager.text import printable, time_left
 from lager_cli.linux.tty import in_foreground
 from lager_cli.linux.tty_writes import TtyWrites
@@ -23,6 +24,7 @@ from lager_cli.linux.tty_writes import TtyWrites
 if TYPE_CHECKING:
     from lager.contract import PauseDetails
 
+_LAST = 60.0  # seconds left from which the row stands out
 _QUIET = 0.5  # seconds without other output before a row begins
 _SETTLED = 0.05  # inotify reports a write when it ends, after its output is visible
 _BACKGROUND = 1.0
@@ -137,23 +139,25 @@ class Countdown:
         left = first - time.monotonic()
         attached = sorted(user for pause in self._pauses.values() for user in pause.attached)
         if self._shown or (self._due and (left < math.inf or attached)):
-            self._draw(words(len(self._pauses), left, attached, of_run=first == self._ends))
+            text = words(len(self._pauses), left, attached, of_run=first == self._ends)
+            self._draw(text, "bad" if left < _LAST else "")
             if self._shown and 1 < left < math.inf:
                 self._look_in(left % 1 + 0.01)
         return None
 
-    def _draw(self, text: str) -> None:
+    def _draw(self, text: str, style: str = "") -> None:
         columns, rows = os.get_terminal_size(self._terminal)
         self._due = False
         if columns < _FEWEST_COLUMNS or rows < _FEWEST_ROWS:
             return
         text = printable(text, columns - 1)
+        row = palette.styled(text, style)
         if not self._shown:
             # A full row of spaces moves to the next row from any column but the first, where it stays in the empty row.
             self._columns = columns
-            self._shown = text if self._write(f"{' ' * columns}\r\x1b[K{text}\r\n") else ""
+            self._shown = text if self._write(f"{' ' * columns}\r\x1b[K{row}\r\n") else ""
         elif text != self._shown:
-            self._shown = text if self._write(f"\x1b7\x1b[A\r\x1b[K{text}\x1b8") else ""
+            self._shown = text if self._write(f"\x1b7\x1b[A\r\x1b[K{row}\x1b8") else ""
 
     def _is_touched(self) -> bool:
         """Return whether our row has moved, or another process has written since the last call."""

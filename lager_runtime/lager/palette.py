@@ -16,4 +16,4 @@ def styled(text: str, style: str) -> str:
 
 def allowed() -> bool:
     """Return whether the user wants colours: NO_COLOR is not set, and the terminal is not a dumb one."""
-    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") not in ("", "dumb")

@@ -17,12 +17,13 @@ from lager.breakpoints import terminal_line
 NOWHERE = "-"
 
 
-def say(text: str, *, begin_line: bool = False) -> None:
-    """Write once to standard error, which may be closed. `begin_line`: the line there may be unfinished."""
+def say(text: str, *, begin_line: bool = False, heading: int | None = None) -> None:
+    """Write once to standard error, which may be closed. `begin_line`: the line there may be unfinished. `heading` is
+    the number of the line that stands out on a terminal."""
     try:
         with _not_captured(begin_line):
             stream = _stream()
-            stream.write(terminal_line.fitted(stream, text, begin_line=begin_line))
+            stream.write(terminal_line.fitted(stream, text, begin_line=begin_line, heading=heading))
             stream.flush()
     except Exception as error:
         if _raised_by_a_handler(error):

@@ -173,7 +173,7 @@ def _waited(pause: PauseState, about: str, began: float) -> Ended | CannotPause:
         text = banner.paused(
             pause.keys, event.remaining, enter=enter, dropped=dropped, question=pause.question
         )  # fmt: skip
-        say(about + text, begin_line=True)
+        say(about + text, begin_line=True, heading=about.count("\n"))
         if pause.comparison is not None and pause.events.empty():
             pause.comparison.read()
 

@@ -8,7 +8,7 @@ import stat
 import sys
 from typing import Any
 
-from lager import variables
+from lager import palette, variables
 from lager.text import wrapped
 
 _FEWEST_COLUMNS = 20
@@ -16,11 +16,12 @@ _ROW_TRIES, _ROW_SECONDS = 60, 0.005
 _FIELD = 12  # columns of the name of a field in a banner
 
 
-def fitted(stream: Any, text: str, *, begin_line: bool) -> str:
+def fitted(stream: Any, text: str, *, begin_line: bool, heading: int | None = None) -> str:
     """Return the text, wrapped if the stream is a terminal of a known width.
 
     `begin_line`: the script may have left the cursor after an unfinished line. A full row of spaces moves to the next
-    row from any column but the first, where it stays in the empty row.
+    row from any column but the first, where it stays in the empty row. `heading` is the number of the line that stands
+    out, if the terminal is to show colours.
     """
     try:
         columns = os.get_terminal_size(stream.fileno()).columns
@@ -29,7 +30,10 @@ def fitted(stream: Any, text: str, *, begin_line: bool) -> str:
     if columns < _FEWEST_COLUMNS:
         return text
     lines = text.split("\n")
-    shown = "\n".join("\n".join(wrapped(line, columns, _FIELD if line.startswith("  ") else 2)) for line in lines)
+    rows = [wrapped(line, columns, _FIELD if line.startswith("  ") else 2) for line in lines]
+    if heading is not None and palette.allowed():
+        rows[heading] = [palette.styled(row, "alert") for row in rows[heading]]
+    shown = "\n".join("\n".join(row) for row in rows)
     if not begin_line:
         return shown
     with contextlib.suppress(Exception):
