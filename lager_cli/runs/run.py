@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import shlex
 import signal
 import sys
 import time
@@ -117,8 +118,22 @@ class Run:
         marks = {variables.PROCESS_ID: id, variables.RUNNABLE: self.runnable, variables.BUS_ADDRESS: address}
         marks["PYTHONBREAKPOINT"] = os.environ.get("PYTHONBREAKPOINT", "lager.breakpointhook")
         marks[variables.TERMINAL] = terminal
+        marks[variables.COMMAND] = _typed_command()
         marks[variables.RUN_DEADLINE] = "" if ends is None else repr(ends)
         return self.interpreter.within({**os.environ, **marks, **self.environment})
+
+
+def _typed_command() -> str:
+    """Return the path of `lager` for commands that a banner shows; "" if the user can type `lager`.
+
+    On a box it is "", since what it shows is typed on the user's own machine.
+    """
+    own = os.path.abspath(sys.argv[0])
+    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    is_found = any(os.access(os.path.join(folder, "lager"), os.X_OK) for folder in folders if folder)
+    if is_found or os.environ.get(variables.BOX) or os.path.basename(own) != "lager" or not os.access(own, os.X_OK):
+        return ""
+    return shlex.quote(own)
 
 
 def target(runnable: str, flag: str) -> list[str]:

@@ -50,14 +50,14 @@ def paused(
     lines.append(f"  id        {id}")
     if question is not None:
         ways = [f"type {question.wanted()}"] if enter else [question.wanted()]
-        lines.append("  answer    " + ", or: ".join([*ways, f"lager answer {id} VALUE{box}"]))
+        lines.append("  answer    " + ", or: ".join([*ways, f"{command()} answer {id} VALUE{box}"]))
         if question.default is not None:
             lines.append(f"  default   {_shown(question.default)}" + (" (Enter)" if enter else ""))
     else:
         ways = ["press Enter"] if enter else []
-        lines.append("  resume    " + ", or: ".join([*ways, f"lager python --continue {id}{box}"]))
+        lines.append("  resume    " + ", or: ".join([*ways, f"{command()} python --continue {id}{box}"]))
     if details["interactive"]:
-        lines.append(f"  console   lager python --console {id}{box}")
+        lines.append(f"  console   {command()} python --console {id}{box}")
     lines.append("  timeout   " + _until(remaining, _at_deadline(question) or details.get("on_timeout", "")))
     if python := lager.at_start(variables.INTERPRETER):
         lines.append(f"  python    {printable(python, 200)}")
@@ -152,6 +152,11 @@ def run_ends_in() -> float | None:
 def _who(by: dict[str, Any], hows: dict[str, str] = _HOW) -> str:
     user = printable(by.get("user", "an unknown user"), 40)
     return f"{user} {hows.get(by.get('how', 'bus'), 'over D-Bus')}"
+
+
+def command() -> str:
+    """Return how the user can type `lager`: with its path where it is not on the PATH."""
+    return printable(lager.at_start(variables.COMMAND) or "lager", 200)
 
 
 def box_option() -> str:

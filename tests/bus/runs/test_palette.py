@@ -1,6 +1,7 @@
 """The banner's first line and the last minute stand out, in colours that can be read on black and on white."""
 
 import re
+import subprocess
 
 import pytest
 
@@ -46,6 +47,17 @@ def test_a_file_gets_no_colours(run, client):
     client.call("Continue", "s", id)
     assert process.wait() == 0
     assert "\x1b" not in process.err.rest()
+
+
+def test_a_printed_command_works_when_it_is_typed(run, client, station):
+    process = run("import lager\nlager.pause('here')\n", PATH="/usr/bin:/bin")
+    client.paused()
+    line = process.err.expect("--continue") + process.err.expect("\n")
+    typed = line.rpartition("resume    ")[2].strip()
+    assert typed.startswith(f"{LAGER} python --continue ")
+    done = subprocess.run(["/bin/sh", "-c", typed], env={**station.env, "PATH": "/usr/bin:/bin"}, check=False)
+    assert done.returncode == 0
+    assert process.wait() == 0
 
 
 def test_the_last_minute_stands_out(screen, script, client):
