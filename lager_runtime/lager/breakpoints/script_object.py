@@ -5,6 +5,7 @@ Everything here runs in the daemon client's thread.
 """
 
 import json
+import os
 import socket
 import sys
 from collections.abc import Callable
@@ -114,6 +115,10 @@ class ScriptObject:
             from lager.inspection.side_thread import run_aside
 
         fd = await run_aside(lambda: lend_here.lend(instrument, pause.id, to, seconds), _LEND_SECONDS)
+        if pause.resumes:  # meanwhile, and it has taken back only what was lent by then
+            os.close(fd)
+            await run_aside(lambda: lend_here.ended(instrument, "the script was resumed"), _LEND_SECONDS)
+            raise InvalidArgument("That pause has ended.", "List the pauses with: lager breakpoints")
         call.reply("h", 0, fds=[fd])
         return LATER
 

@@ -129,7 +129,7 @@ class _DaemonLease:
         """Return a copy of the locked descriptor. Raises InstrumentError if the lease has ended."""
         try:
             return fcntl.fcntl(self._fd, fcntl.F_DUPFD_CLOEXEC, 3)
-        except OSError:
+        except (OSError, ValueError):
             raise InstrumentError("The lease has just been released.") from None
 
     def forget(self) -> None:

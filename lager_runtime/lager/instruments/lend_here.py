@@ -5,6 +5,7 @@ Back again, it connects, and checks that it is the same device.
 """
 
 import contextlib
+import os
 import sys
 import threading
 import time
@@ -34,9 +35,15 @@ def lend(instrument: str, id: str, to: str, seconds: float) -> int:
     _acquire(session, _LOCK_SECONDS)
     try:
         fd = holding.copy_lease()
+        try:
+            holding.upkeep.suspend(session)
+            session.lend(InstrumentBusy(f"{name} is lent {whom} until {until}.", f"Return it: lager return {name}"))
+        except BaseException:
+            os.close(fd)
+            with contextlib.suppress(InstrumentError):  # the first error says more
+                holding.upkeep.resume(session, list(holding.users.values()))
+            raise
         holding.loan = id
-        holding.upkeep.suspend(session)
-        session.lend(InstrumentBusy(f"{name} is lent {whom} until {until}.", f"Return it: lager return {name}"))
     finally:
         session.lock.release()
     return fd

@@ -105,6 +105,9 @@ class Session:
             self._lent = error
             self._drop()
 
+    def is_lent(self) -> bool:
+        return self._lent is not None
+
     def come_back(self) -> None:
         """Connect again at the next use, and check that it is the same device."""
         with self.lock:

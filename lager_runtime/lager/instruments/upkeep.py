@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 
-from lager.errors import InstrumentError
+from lager.errors import InstrumentError, LagerError
 from lager.instruments.session import Session
 from lager.nets import catalog
 from lager.nets.model import NetConfig
@@ -50,14 +50,14 @@ class KeepAlive:
                 self._session.as_it_is = True  # a connection that was lost comes back, and sets up nothing
                 self._session.identity()
                 self._failing = False
-        except InstrumentError as error:
+        except LagerError as error:
             self._tell(error)
         finally:
             self._session.as_it_is = False
             self._session.lock.release()
         return True
 
-    def _tell(self, error: InstrumentError) -> None:
+    def _tell(self, error: LagerError) -> None:
         if not self._failing and sys.stderr is not None:
             print(f"lager: the keepalive of {self._session.instrument.name} failed: {error.what}", file=sys.stderr)
         self._failing = True
@@ -73,6 +73,8 @@ class Upkeep:
 
     def attend(self, session: Session, nets: Sequence[NetConfig]) -> None:
         """Follow a change of the nets that are open. Raises InstrumentError if it cannot."""
+        if session.is_lent():
+            return  # `resume` follows the change
         seconds = min((net.keepalive for net in nets if net.keepalive), default=0.0)
         if self._keepalive is not None and self._keepalive.seconds != seconds:
             self._keepalive.end()
