@@ -4,7 +4,11 @@ import pytest
 
 from lager.drivers.scripted_instrument import CUT
 from lager.errors import BadReply, InstrumentError, InstrumentUnreachable, InvalidArgument, Rejected
+from tests.unit.exchanges import keithley_2200 as k2200
+from tests.unit.exchanges import keithley_2281s as smu
+from tests.unit.exchanges import keysight_e36300 as e36300
 from tests.unit.exchanges import rigol_dl3000 as dl3000
+from tests.unit.exchanges import rigol_dp800 as dp800
 from tests.unit.families import (
     CELL,
     DP800,
@@ -73,9 +77,19 @@ def test_an_output_that_does_not_go_off_is_an_error(family: Family) -> None:
     assert caught.value.what.endswith("ON.")
 
 
+UNTRIPPED = {
+    "DP821": dp800.STATE[len(dp800.OPEN) :],
+    "E36312A": e36300.STATE[len(e36300.OPEN) :],
+    "2200-20-5": k2200.STATE[len(k2200.OPEN) :],
+    "2281S": smu.SUPPLY_STATE[len(smu.OPEN_SUPPLY) :],
+}
+
+
 @pytest.mark.parametrize("family", [*SUPPLIES.values(), CELL], ids=[*SUPPLIES, "battery"])
 def test_an_output_that_stays_off_is_an_error(family: Family) -> None:
     before = after = TRIP if family is CELL else []
+    if family is not CELL:  # asks whether a protection has tripped
+        after = UNTRIPPED[family.model]
     script = [*before, *family.switched("ON", family.off), *after]
     with family.playing(script) as net, pytest.raises(Rejected) as caught:
         net.enable()
