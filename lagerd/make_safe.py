@@ -23,6 +23,7 @@ from typing import Any
 from lager.contract import NETS_FILE
 from lager.errors import LagerError
 from lager.instruments import safe_state
+from lager.instruments.reporter import Collector
 from lager.nets import file as nets_file
 
 _SECONDS = 8.0
@@ -89,6 +90,7 @@ def answer(request: dict[str, Any], path: str) -> dict[str, Any]:
     done: dict[str, str] = {}
     asked = [str(net) for net in request["nets"]]
     failure = name = ""
+    told = Collector() if request.get("watched") else None  # a script is paused, which lists what is changed
     signal.signal(signal.SIGALRM, _too_late)
     signal.setitimer(signal.ITIMER_REAL, _SECONDS)
     try:
@@ -97,7 +99,7 @@ def answer(request: dict[str, Any], path: str) -> dict[str, Any]:
         found = (safe_state.to_switch_off if request["off"] else safe_state.after_crash)(here, asked)
         nets |= found.unknown
         asked += [net.name for net in found.nets if net.name not in asked]
-        for net, why, what in safe_state.make_safe(found, seconds=_SECONDS - 1):
+        for net, why, what in safe_state.make_safe(found, seconds=_SECONDS - 1, told=told):
             nets[net], done[net] = why, what
     except LagerError as error:
         failure = str(error)
@@ -110,7 +112,8 @@ def answer(request: dict[str, Any], path: str) -> dict[str, Any]:
     missing = [net for net in asked if net not in nets]
     if not asked and not nets:
         missing, failure = [request["instrument"]], failure or f"{path} has no net of it that can be switched off."
-    return {"nets": nets | dict.fromkeys(missing, failure or "It was not reached."), "done": done, "name": name}
+    done_so_far = {"nets": nets | dict.fromkeys(missing, failure or "It was not reached."), "done": done, "name": name}
+    return done_so_far | ({"changes": told.changes} if told is not None else {})
 
 
 def _too_late(_: int, __: FrameType | None) -> None:

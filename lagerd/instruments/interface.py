@@ -12,6 +12,7 @@ from lager.contract import INSTRUMENTS, INSTRUMENTS_PATH
 from lager.errors import InstrumentBusy
 from lager.text import printable
 from lagerd import introspection
+from lagerd.breakpoints import changes
 from lagerd.breakpoints.pauses import Pause, Pauses
 from lagerd.clients import Client, Clients
 from lagerd.events import Event
@@ -115,6 +116,7 @@ class Instruments:
             asyncio.get_running_loop(), self.leases, Borrowed(self._lent_files, self._files), self._loan_records,
             self.lending.told,
         )  # fmt: skip
+        self._off.changed = lambda lease, client, told: self._recording.add(lease, client, changes.from_details(told))
         self._watches: dict[Lease, asyncio.Task[None]] = {}
         self.clients.on_leave(self._left)
 

@@ -45,6 +45,7 @@ class Off:
         self._process = process
         self._record = record
         self._asking: dict[str, list[Client]] = {}  # by holder
+        self.changed: Callable[[Lease, Client, dict[str, Any]], None] = lambda *_: None
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self.take_back: Callable[[str], Awaitable[None]] = _nothing_lent  # ends a loan
 
@@ -79,7 +80,7 @@ class Off:
     async def _answer(self, ours: Lease, nets: tuple[str, ...], client: Client) -> SafetyAnswer:
         key = ours.instrument
         if key in self._leases.quarantined:  # nobody can hold it, and the quarantine does not end by this
-            return await self._process.make_safe(ours, -1, off=True, nets=nets)
+            return await self._in_process(ours, -1, nets, client)
         self._leases.free_if_closed(key)
         if self._leases.loans.is_lent(key):
             await self.take_back(key)
@@ -90,11 +91,18 @@ class Off:
             return _refused(nets, f"{_held(holder)}.")
         fd = await self._claimed(ours)
         try:
-            return await self._process.make_safe(ours, fd, off=True, nets=nets)
+            return await self._in_process(ours, fd, nets, client)
         finally:
             os.close(fd)
             if self._leases.get(key) is ours:
                 self._leases.free(key, "released")
+
+    async def _in_process(self, ours: Lease, fd: int, nets: tuple[str, ...], client: Client) -> SafetyAnswer:
+        watched = bool(len(self._pauses))
+        answer = await self._process.make_safe(ours, fd, off=True, nets=nets, watched=watched)
+        for change in answer.changes:
+            self.changed(replace(ours, name=answer.name or ours.name), client, {**change, "how": ours.script})
+        return answer
 
     async def _in_script(self, holder: Lease, nets: tuple[str, ...], client: Client) -> SafetyAnswer:
         asking = self._asking.setdefault(holder.owner, [])

@@ -54,20 +54,21 @@ class Recording:
         if "breakpoint" in details:
             self._found(lease, change | {"instrument": instrument, "user": ""}, details["breakpoint"])
             return ()
-        if not len(self._pauses):
-            return ()
-        author = self._author(call.sender, details)
-        who = author or self._clients.watched(call.sender)
-        if who is not None and not self._spend(who):
-            self._pauses.changes.leave_out()
-            return ()
-        by = {"user": lease.user, "uid": lease.uid, "pid": lease.pid}
-        if author is not None:
-            by = {"user": author.user, "uid": author.uid, "pid": author.pid}
-        change |= {"instrument": instrument, **by}
-        self._pauses.changes.add(change)
-        self._record(Event.CHANGED, lease, who, _fields(change, [pause.id for pause in self._pauses]))
+        author = self._author(call.sender, details) or self._clients.watched(call.sender)
+        if author is not None:  # the holder is on the bus, else it could not call
+            self.add(lease, author, change)
         return ()
+
+    def add(self, lease: Lease, author: Client, change: changes.Change) -> None:
+        """List a change of an instrument that `author` made, if a script is paused."""
+        if not len(self._pauses):
+            return
+        if not self._spend(author):
+            self._pauses.changes.leave_out()
+            return
+        by = {"instrument": lease.instrument, "user": author.user, "uid": author.uid, "pid": author.pid}
+        self._pauses.changes.add(change | by)
+        self._record(Event.CHANGED, lease, author, _fields(change, [pause.id for pause in self._pauses]))
 
     def _found(self, lease: Lease, change: changes.Change, id: object) -> None:
         """Tell everybody what a script found to differ when it resumed. Nobody knows who did it."""

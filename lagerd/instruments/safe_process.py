@@ -40,6 +40,7 @@ class SafetyAnswer:
     done: dict[str, str]
     died: bool = False  # the process ended before it answered
     name: str = ""  # of the instrument, in the nets file
+    changes: tuple[dict[str, Any], ...] = ()  # what was changed, as the holder of an instrument reports it
 
     @property
     def is_safe(self) -> bool:
@@ -91,16 +92,20 @@ class SafeProcess:
         self._stop_timer()
         self._end_ready()
 
-    async def make_safe(self, lease: Lease, fd: int, *, off: bool = False, nets: tuple[str, ...] = ()) -> SafetyAnswer:
+    async def make_safe(
+        self, lease: Lease, fd: int, *, off: bool = False, nets: tuple[str, ...] = (), watched: bool = False
+    ) -> SafetyAnswer:
         """Make the nets of a crashed lease safe, or with `off` switch off those named or all of the instrument.
 
-        Takes at most ten seconds. Does not raise: what fails is in the answer. `fd` stays open; -1 is none.
+        If it is `watched`, the answer tells what was changed. Takes at most ten seconds. Does not raise: what fails is
+        in the answer. `fd` stays open; -1 is none.
         """
         asked = list(nets if off else lease.safe)
         request = {
             "instrument": lease.instrument,
             "nets": asked,
             "off": off,
+            "watched": watched,
             "nets_file": lease.nets_file,
         }
         try:
@@ -212,6 +217,9 @@ def read_answer(asked: Iterable[str], said: bytes) -> SafetyAnswer:
         nets = {str(net): str(reason) for net, reason in dict(told["nets"]).items()}
         done = {str(net): str(what) for net, what in dict(told["done"]).items()}
         name = str(told.get("name", ""))
+        changes = tuple(dict(change) for change in told.get("changes", ()))
     except (ValueError, TypeError, KeyError):
         raise ValueError("the process ended before it answered") from None
-    return SafetyAnswer({net: nets.get(net, "it was not asked.") for net in asked} | nets, done, name=name)
+    return SafetyAnswer(
+        {net: nets.get(net, "it was not asked.") for net in asked} | nets, done, name=name, changes=changes
+    )

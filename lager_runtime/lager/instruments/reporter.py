@@ -3,7 +3,7 @@
 import os
 import threading
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import lager
 from lager import threads, variables
@@ -17,6 +17,30 @@ if TYPE_CHECKING:
 
 _LONGEST = 60
 _COMMANDS = {NetType.GPIO: "gpo"}  # whose command is not the word of the type
+
+
+class Reports(Protocol):
+    """What a session tells of what is set on it."""
+
+    def is_wanted(self) -> bool: ...
+    def report(self, net: "Driver[Any]", found: "Sequence[tuple[Setting, Value | None, Value | None]]") -> None: ...
+    def found(self, changes: "Sequence[dict[str, Any]]", id: str) -> None: ...
+
+
+class Collector:
+    """Keeps what is set in `changes`, for lagerd's own process, which holds no lease of its own."""
+
+    def __init__(self) -> None:
+        self.changes: list[dict[str, Any]] = []
+
+    def is_wanted(self) -> bool:
+        return True
+
+    def report(self, net: "Driver[Any]", found: "Sequence[tuple[Setting, Value | None, Value | None]]") -> None:
+        self.changes += _described(net, found)
+
+    def found(self, changes: "Sequence[dict[str, Any]]", id: str) -> None:
+        """Do nothing: this process never pauses."""
 
 
 class Reporter:
@@ -42,10 +66,7 @@ class Reporter:
         """
         author = threads.authors.get(threading.get_ident(), {})
         how = {"how": f"lager {command_of(net.config.type)}" if self._is_command else _script()}
-        changes = [
-            {"net": net.name, "what": setting.name, "unit": setting.unit, **_values(old, new), **how, **author}
-            for setting, old, new in found
-        ]
+        changes = [{**change, **how, **author} for change in _described(net, found)]
         self._calls.record(self._instrument, changes, wait=self._is_command or bool(threads.paused))
 
     def found(self, changes: "Sequence[dict[str, Any]]", id: str) -> None:
@@ -58,6 +79,15 @@ class Reporter:
 def command_of(type: NetType) -> str:
     """Return the word of the command that sets nets of this type."""
     return _COMMANDS.get(type, type.value)
+
+
+def _described(
+    net: "Driver[Any]", found: "Sequence[tuple[Setting, Value | None, Value | None]]"
+) -> list[dict[str, Any]]:
+    return [
+        {"net": net.name, "what": setting.name, "unit": setting.unit, **_values(old, new)}
+        for setting, old, new in found
+    ]
 
 
 def _values(old: "Value | None", new: "Value | None") -> dict[str, Any]:

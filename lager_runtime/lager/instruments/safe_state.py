@@ -14,6 +14,7 @@ from typing import Any
 from lager.errors import InstrumentError, InstrumentTimeout, InstrumentUnreachable, LagerError
 from lager.instruments.drivers.driver import Driver
 from lager.instruments.holdings import driver_class, session_of
+from lager.instruments.reporter import Reports
 from lager.instruments.upkeep import set_watchdog
 from lager.nets.model import NetConfig, Nets, NetType, Safe
 from lager.nets.safe import OFF, OUTPUTS
@@ -69,17 +70,18 @@ def to_switch_off(here: Here, names: Iterable[str]) -> Chosen:
     return Chosen(_in_order(net for net in found if net.type in OFF), unknown, _guarded(here))
 
 
-def make_safe(chosen: Chosen, *, seconds: float) -> Iterator[tuple[str, str, str]]:
+def make_safe(chosen: Chosen, *, seconds: float, told: Reports | None = None) -> Iterator[tuple[str, str, str]]:
     """Open each net, set its safe state and close it; yield its name, why it is not safe, and what was done.
 
     Needs the lease of the instrument, and claims nothing. Tries again, for at most `seconds` in all, to reach an
     instrument that does not answer. If all nets are safe that the watchdog of the instrument guards, it is disarmed.
+    `told` is told what was changed.
     """
     ends = time.monotonic() + seconds
     armed = set(chosen.guarded)
     for net in chosen.nets:
         try:
-            yield net.name, "", _patiently(net, ends, disarm=armed == {net.name})
+            yield net.name, "", _patiently(net, ends, disarm=armed == {net.name}, told=told)
             armed.discard(net.name)
         except LagerError as error:
             yield net.name, error.what, ""
@@ -103,11 +105,11 @@ def _guarded(here: Here) -> frozenset[str]:
     return frozenset(net.name for net in here.nets.values() if net.deadman)
 
 
-def _patiently(net: NetConfig, ends: float, *, disarm: bool) -> str:
+def _patiently(net: NetConfig, ends: float, *, disarm: bool, told: Reports | None) -> str:
     failed = 0
     while True:
         try:
-            return _once(net, disarm=disarm)
+            return _once(net, disarm=disarm, told=told)
         except (InstrumentUnreachable, InstrumentTimeout):
             if time.monotonic() + _AGAIN > ends:
                 raise
@@ -118,8 +120,9 @@ def _patiently(net: NetConfig, ends: float, *, disarm: bool) -> str:
         threading.Event().wait(_AGAIN)
 
 
-def _once(net: NetConfig, *, disarm: bool) -> str:
+def _once(net: NetConfig, *, disarm: bool, told: Reports | None) -> str:
     session = session_of(net.instrument)
+    session.reporter = told
     try:
         session.open()
         # Not prepared, which might change the role or the range of the instrument.

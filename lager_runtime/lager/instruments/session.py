@@ -30,7 +30,7 @@ from lager.values import shown
 
 if TYPE_CHECKING:
     from lager.instruments.port import LeasedPort
-    from lager.instruments.reporter import Reporter
+    from lager.instruments.reporter import Reports
 
 _SETS = 1000  # that are remembered
 
@@ -54,7 +54,7 @@ class Session:
         self.before_on: Callable[[], None] = lambda: None
         # Guarded by `lock`: whether a call that is reported is under way, and what calls that ended have set.
         self.observed = False
-        self.reporter: Reporter | None = None
+        self.reporter: Reports | None = None
         self.sets: deque[tuple[int, tuple[str, str], Any, Any]] = deque(maxlen=_SETS)
         self.sets_made = 0
         self.why_closed: LagerError | None = None  # raised instead of that it is closed

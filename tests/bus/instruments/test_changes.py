@@ -537,3 +537,16 @@ def test_what_a_borrower_sets_names_the_borrower_and_is_no_turn_of_a_knob(run, c
     assert line("supply2 voltage 3.300 → 2.000 V", "lager supply").match(found[1])
     assert re.match(r"supply2 current 0.750 → 0.600 A \(at the instrument, ", found[2])
     assert len(found) == 3
+
+
+def test_what_lager_off_switches_off_names_who_did_it(run, client, lager):
+    lager("supply", "supply2", "voltage", "2")
+    lager("supply", "supply2", "enable")
+    process = run(PAUSES)
+    pause = client.paused()
+    assert lager("off", "supply2", "supply3", "eload1").returncode == 0  # only the first was on
+    [change] = changes(client, pause)
+    assert (change["net"], change["what"], change["old"], change["new"]) == ("supply2", "output", True, False)
+    client.call("Continue", "s", pause["id"])
+    [said] = printed(process)
+    assert line("supply2 output on → off", "lager off").match(said), said
