@@ -119,7 +119,7 @@ class DaemonClient:
         Raises RuntimeError if the process is ending already.
         """
         self._last_words.add(asyncio.run_coroutine_threadsafe(work, self._loop))
-        self._last_words = {word for word in self._last_words if not word.done()}
+        self._last_words = {word for word in list(self._last_words) if not word.done()}
 
     def close(self) -> None:
         """End the thread and the connection, at the end of the process that made them; not in a child."""

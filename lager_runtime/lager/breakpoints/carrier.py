@@ -11,7 +11,7 @@ import time
 from typing import Any
 
 from lager import fork_lock
-from lager.breakpoints import enter_channel, typeahead
+from lager.breakpoints import enter_channel, notices, typeahead
 from lager.breakpoints.script_object import ScriptObject
 from lager.breakpoints.state import Accepted, CannotPause, Ended, PauseState
 from lager.bus.facade import Bus, Signal
@@ -28,7 +28,6 @@ class Carrier:
     def __init__(self, client: DaemonClient) -> None:
         self._client = client
         self._pauses: dict[str, PauseState] = {}
-        self._reports: set[asyncio.Task[None]] = set()
         self._object = ScriptObject(self._for_lagerd, self._tell)
 
     def begin(self, pause: PauseState) -> None:
@@ -103,9 +102,7 @@ class Carrier:
             pause.by = {"user": user_name(), "how": "enter"}
             if pause.question is not None:
                 pause.by["answer"] = pause.question.default if pressed.answer is None else pressed.answer
-            report = self._client.create_task(self._report_enter(pause))
-            self._reports.add(report)
-            report.add_done_callback(self._reports.discard)
+            self._client.finish(self._report_enter(pause))
             return "continued" if pause.question is None or pressed.answer is None else "answered"
 
     async def _wait_for_lagerd(self, pause: PauseState) -> str:
@@ -154,20 +151,25 @@ class Carrier:
                 return bus
 
     async def _report_enter(self, pause: PauseState) -> None:
-        """Report to the next lagerd that Enter ended a pause, for the journal."""
+        """Report to the next lagerd that Enter ended a pause, for the journal. At the end of the process, if lagerd has
+        not returned within the time for last calls, say that there is no record."""
         details = {**pause.as_asked(), "resumed": "enter", "ended": time.monotonic()}
         if "answer" in pause.by:
             details["answer"] = pause.by["answer"]
         method = _method(pause)
-        while True:
-            bus = await self._back()
-            try:
-                await bus.call(BREAKPOINTS, BREAKPOINTS_PATH, method, "a{sv}", details, start=False)
-                return
-            except Refusal:
-                return
-            except BusError:
-                await asyncio.sleep(_REPORT_AGAIN)
+        try:
+            while True:
+                bus = await self._back()
+                try:
+                    await bus.call(BREAKPOINTS, BREAKPOINTS_PATH, method, "a{sv}", details, start=False)
+                    return
+                except Refusal:
+                    return
+                except BusError:
+                    await asyncio.sleep(_REPORT_AGAIN)
+        except asyncio.CancelledError:
+            notices.say(f"lager: lagerd has no record of how {pause.id} was resumed: it did not return in time.\n")
+            raise
 
     def _tell(self, member: str, signature: str, *values: Any) -> None:
         bus = self._client.bus

@@ -67,6 +67,7 @@ def test_enter_resumes_a_pause_whose_bus_is_gone(terminal, own_station, client, 
     screen.type("\r")
     screen.expect(f"{id} resumed by {user()} with Enter, after ")
     screen.expect("went on")
+    screen.expect(f"lager: lagerd has no record of how {id} was resumed: it did not return in time.\n")
     assert screen.wait() == 0
 
 
