@@ -95,10 +95,10 @@ def group(name: str, members: tuple[str, ...]) -> None:
 
 @boxes.command("import")
 @click.argument("file", required=False, type=click.Path(path_type=Path))
-@click.option("--ssh-config", is_flag=True, help="Take the hosts of ssh's configuration (default: ~/.ssh/config).")
+@click.option("--ssh-config", is_flag=True, help="Import the hosts of an ssh configuration (default: ~/.ssh/config).")
 def import_(file: Path | None, ssh_config: bool) -> None:
-    """Take over boxes and groups of an Ansible inventory FILE, or the JSON of ansible-inventory --list, or the hosts of
-    ssh's configuration. What you have named already stays as it is.
+    """Import boxes and groups from an Ansible inventory, from the JSON of ansible-inventory --list, or from an ssh
+    configuration. Existing names are kept.
 
     \b
     Examples:

@@ -13,8 +13,8 @@ from lager_cli.options.box_option import box_group_option, choose
 @click.argument("id", required=False, shell_complete=completion.consoles)
 @click.pass_context
 def dap(context: click.Context, id: str | None, box: str | None) -> int:
-    """Speak the Debug Adapter Protocol on standard input and output, for an editor: attach to the pause ID, or to your
-    only one, or to your next one; or run a script. See docs/editor.md.
+    """Attach an editor to the pause ID (default: your only one, else the next one), or run a script. Speaks the Debug
+    Adapter Protocol on standard input and output; see docs/editor.md.
 
     \b
     Examples:

@@ -88,7 +88,7 @@ def add(box: str | None, **nets: str | None) -> None:
 
 @defaults.command()
 @click.argument("name", type=click.Choice(["box", *_NAMES]))
-@click.option("--yes", is_flag=True, help="Accepted: lager does not ask.")
+@click.option("--yes", is_flag=True, help="Ignored, for compatibility: lager does not ask.")
 def delete(name: str, yes: bool) -> None:
     """Remove one default.
 
@@ -109,7 +109,7 @@ def delete(name: str, yes: bool) -> None:
 
 
 @defaults.command("delete-all")
-@click.option("--yes", is_flag=True, help="Accepted: lager does not ask.")
+@click.option("--yes", is_flag=True, help="Ignored, for compatibility: lager does not ask.")
 def delete_all(yes: bool) -> None:
     """Remove all defaults.
 

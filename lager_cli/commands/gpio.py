@@ -17,7 +17,7 @@ from lager_cli.options.common import json_option, seconds, wait_option
 from lager_cli.options.typed_values import TakesNumbers, level
 
 _WORDS = ("0", "1", "low", "high", "off", "on", "false", "true", "toggle", "release")
-_IGNORED = "Accepted: a T7 is polled as often as it answers."
+_IGNORED = "Ignored, for compatibility."
 
 
 def _level(text: str) -> int:

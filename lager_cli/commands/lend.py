@@ -16,13 +16,13 @@ from lager_cli.options.common import seconds
 @click.command()
 @click.argument("id")
 @click.argument("instrument")
-@click.option("--to", metavar="USER", default="", help="Lend it to this user only [default: every member].")
-@click.option("--for", "time", type=seconds, default="10m", help="How long to lend it [default: 10m].")
+@click.option("--to", metavar="USER", default="", help="Lend it to this user only (default: every member).")
+@click.option("--for", "time", type=seconds, default="10m", help="How long to lend it (default: 10m).")
 @box_option
 def lend(id: str, instrument: str, to: str, time: float) -> int:
     """Lend INSTRUMENT, which the paused script ID holds, to another process. Its outputs stay as they are.
 
-    The loan ends with `lager return`, after its time, and when the script is resumed.
+    The loan ends at `lager return`, at its timeout, when the script resumes or ends, and at `lager off`.
 
     \b
     Examples:
@@ -41,7 +41,7 @@ def lend(id: str, instrument: str, to: str, time: float) -> int:
 @click.argument("instrument")
 @box_option
 def return_(instrument: str) -> int:
-    """End the loan of INSTRUMENT. Whoever borrowed it has ten seconds to finish and close it.
+    """End the loan of INSTRUMENT. The borrower has ten seconds to finish and close it.
 
     \b
     Example:

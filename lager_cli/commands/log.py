@@ -27,7 +27,9 @@ _STDOUT = "-"
 
 @click.command()
 @click.argument("nets", nargs=-1, required=True, metavar="NET...", shell_complete=completion.readable)
-@click.option("--every", type=seconds, default=0.5, metavar="TIME", help="Time between readings (default: 0.5).")
+@click.option(
+    "--every", type=seconds, default=0.5, metavar="TIME", help="Set the time between readings (default: 0.5s)."
+)
 @click.option("--for", "length", type=seconds, metavar="TIME", help="End after this time (default: at Ctrl-C).")
 @click.option(
     "--csv", "csv_file", metavar="FILE", help="Write the readings to a new FILE as CSV; - writes to the output."
@@ -46,11 +48,12 @@ def log(
     relay: bool,
     box: str | None,
 ) -> int:
-    """Read nets again and again, and show what they measure: sparklines on a terminal, else a table or CSV.
+    """Read nets repeatedly, and show the readings: sparklines on a terminal, else a table or CSV.
 
-    No claim of anybody fails because of it. What a paused script holds is read through the pause. A reading that failed
-    or was missed is a row that says why, and its cell in the CSV is empty. Ctrl-C ends it, with the files complete. The
-    files are written on this machine, also with --box. The exit code is 1 if a net could never be read.
+    Reading never makes the claim of another program fail. What a paused script holds is read through the pause. A
+    reading that failed or was missed is a row that says why, and its cell in the CSV is empty. Ctrl-C ends it, with the
+    files complete. The files are written on this machine, also with --box. The exit code is 1 if a net could never be
+    read.
 
     \b
     Examples:

@@ -51,7 +51,7 @@ def command(name: str, type: NetType, help: str, examples: Sequence[str]) -> cli
     @click.argument("net", required=False, shell_complete=completion.nets(type))
     @click.argument("action", required=False, type=_Action(list(actions)))
     @click.argument("value", nargs=-1, metavar="[VALUE]")
-    @click.option("--yes", is_flag=True, help="Accepted: lager does not ask.")
+    @click.option("--yes", is_flag=True, help="Ignored, for compatibility: lager does not ask.")
     @json_option
     @wait_option
     @through_option
@@ -125,7 +125,7 @@ def single(
     its = ACTIONS[type][action]
 
     @click.command(name, cls=TakesNumbers, help=f"{help} {_WITHOUT_NET}{_shown(name, examples)}")
-    @click.option("--yes", is_flag=True, help="Accepted: lager does not ask.")
+    @click.option("--yes", is_flag=True, help="Ignored, for compatibility: lager does not ask.")
     @json_option
     @wait_option
     @through_option

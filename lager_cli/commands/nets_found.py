@@ -33,8 +33,7 @@ def scan(places: tuple[str, ...], limit: float, as_json: bool) -> None:
     """List the instruments that answer: on VISA (USB, and VXI-11 on this network), those of the nets file, and what
     answers at HOST, in NETWORK (192.168.1.0/24) or at ADDRESS. Serial ports are listed, and not opened.
 
-    Nothing but *IDN? is sent, and to a LabJack the question which product it is. An instrument that somebody holds is
-    not asked.
+    It sends only *IDN?, and asks a LabJack for its product. It skips instruments in use.
 
     \b
     Examples:
@@ -115,15 +114,21 @@ def _existing() -> Nets | None:
 @click.command()
 @click.argument("name")
 @click.option(
-    "--type", "type_word", required=True, metavar="TYPE", help="supply, battery, eload, adc, dac, gpio or uart"
+    "--type",
+    "type_word",
+    required=True,
+    metavar="TYPE",
+    help="Set the type: supply, battery, eload, adc, dac, gpio, uart or scpi.",
 )
-@click.option("--address", required=True, help="VISA resource, serial device path, or Modbus TCP host.")
-@click.option("--channel", help="Channel of the instrument.")
-@click.option("--model", help="Model (default: ask the instrument).")
-@click.option("--instrument", metavar="NAME", help="Name of a new instrument (default: from its model).")
-@click.option("--max-voltage", metavar="VOLTS", help="Limit that no setting may exceed.")
-@click.option("--max-current", metavar="AMPERES", help="Limit that no setting may exceed.")
-@click.option("--max-power", metavar="WATTS", help="Limit that no setting may exceed.")
+@click.option(
+    "--address", required=True, help="Set the address: a VISA resource, a serial device path, or a Modbus TCP host."
+)
+@click.option("--channel", help="Set the channel of the instrument (default: its only one).")
+@click.option("--model", help="Set the model (default: ask the instrument).")
+@click.option("--instrument", metavar="NAME", help="Name a new instrument (default: from its model).")
+@click.option("--max-voltage", metavar="VOLTS", help="Set the maximum voltage (default: no limit).")
+@click.option("--max-current", metavar="AMPERES", help="Set the maximum current (default: no limit).")
+@click.option("--max-power", metavar="WATTS", help="Set the maximum power (default: no limit).")
 @box_option
 def add(
     name: str,

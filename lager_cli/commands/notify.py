@@ -15,20 +15,22 @@ _config = click.option(
     "--config",
     "file",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Read FILE [default: /etc/lager/notify.toml].",
+    help="Read FILE (default: /etc/lager/notify.toml).",
     metavar="FILE",
 )
 
 
 @click.group(invoke_without_command=True)
-@click.option("--here", is_flag=True, help="Run in this terminal until Ctrl-C; tell people of this user's bus.")
+@click.option(
+    "--here", is_flag=True, help="Run in this terminal until Ctrl-C, and report the pauses of this user's bus."
+)
 @_config
 @click.pass_context
 def notify(context: click.Context, here: bool, file: Path | None) -> None:
-    """Tell people by mail, chat or push of pauses, open questions, timeouts and quarantines.
+    """Send messages about pauses, open questions, timeouts and quarantines, by mail, chat or push.
 
-    On a box lager-notify.service does this, if /etc/lager/notify.toml exists. The file says where messages go, as URLs
-    of apprise, and which events become one.
+    On a box lager-notify.service does this, if /etc/lager/notify.toml exists. The file lists the URLs, as in apprise,
+    and the events that are sent.
 
     \b
     Examples:
@@ -58,7 +60,7 @@ def _load(file: Path | None) -> "NotifyConfig":
 @_config
 @click.pass_context
 def test(context: click.Context, file: Path | None) -> int:
-    """Send one message to each URL, and say which of them took it.
+    """Send one message to each URL, and print the results.
 
     \b
     Examples:

@@ -24,10 +24,10 @@ _HEADERS = ("NET", "INSTRUMENT", "OFF", "WHAT")
 @json_option
 @acting_box_option
 def off(nets: tuple[str, ...], as_json: bool) -> int:
-    """Switch off the outputs of the bench now, or those of NETS. Nets with a safe state get it.
+    """Switch off the outputs of the bench now, or those of NETS. Nets with a safe state are set to it.
 
-    It does not ask, and reaches also what the paused script of another user holds. What a running script holds stays as
-    it is; the table says who holds it. The exit code is 0 only if everything is off.
+    It does not ask for confirmation. It also reaches instruments that paused scripts of other users hold; running
+    scripts keep theirs, and the table names the holder. The exit code is 0 only if everything is off.
 
     \b
     Examples:

@@ -108,8 +108,8 @@ class _Asked:
     "--python",
     "interpreter",
     metavar="PATH",
-    help="Run the script with this Python, or that of this environment (default: LAGER_PYTHON, else VIRTUAL_ENV, else"
-    " .venv beside the script, else lager's own; with --box only LAGER_PYTHON of the box).",
+    help="Use the interpreter or environment at PATH (default: LAGER_PYTHON, else uv for # /// script, else"
+    " VIRTUAL_ENV, else .venv beside the script, else lager's own; with --box only LAGER_PYTHON of the box).",
 )
 @click.option("--env", "settings", multiple=True, metavar="FOO=BAR", help="Set a variable for the script.")
 @click.option("--passenv", "passed", multiple=True, metavar="NAME", help="Pass a variable of this shell to the script.")

@@ -23,8 +23,8 @@ from lager_cli.options.common import json_option, wait_option
 @through_option
 @box_option
 def scpi(words: tuple[str, ...], binary: bool, as_json: bool, wait: float, through: bool) -> None:
-    """Send MESSAGE to an instrument, and print the answer if it is a query. A command is followed by a look at the
-    error queue. No limit of the nets file applies. Without NET, use your default net, or list the nets.
+    """Send MESSAGE to an instrument, and print the answer if it is a query. After a command, read the error queue.
+    No limit of the nets file applies. Without NET, use your default net, or list the nets.
 
     \b
     Examples:

@@ -32,7 +32,7 @@ def status(as_json: bool, watch: bool) -> int:
     """Show the whole bench: pauses and questions, your active runs, and every net with its reading, who holds it, and
     whether its output is on.
 
-    A free instrument is read without changing it, and nobody's claim fails meanwhile; one that a paused script holds is
+    A free instrument is read without changing it and without blocking other claims; one that a paused script holds is
     read through the pause. What a running script holds is not read. The exit code is 1 if a net could not be read, or
     an instrument is quarantined.
 

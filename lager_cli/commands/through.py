@@ -24,7 +24,7 @@ def through_option(command: Callable[..., Any]) -> Callable[..., Any]:
         "--through/--no-through",
         "through",
         default=lambda: os.environ.get(variables.THROUGH, "").strip().lower() not in {"", *variables.OFF},
-        help="If a paused script holds the instrument, do it inside that script (default: LAGER_THROUGH, else busy).",
+        help="Run the command inside the paused script that holds the instrument (default: LAGER_THROUGH).",
     )(command)
 
 

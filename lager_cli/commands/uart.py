@@ -38,16 +38,16 @@ _FLOW_CONTROLS = ("xonxoff", "rtscts", "dsrdtr")
 @click.option("--bytesize", type=click.Choice(["5", "6", "7", "8"]), help="Set the number of data bits.")
 @click.option("--parity", type=click.Choice([*PARITIES], case_sensitive=False), help="Set the parity.")
 @click.option("--stopbits", type=click.Choice(["1", "1.5", "2"]), help="Set the number of stop bits.")
-@click.option("--xonxoff/--no-xonxoff", help="Use software flow control [off].")
-@click.option("--rtscts/--no-rtscts", help="Use flow control with RTS and CTS [off].")
-@click.option("--dsrdtr/--no-dsrdtr", help="Use flow control with DSR and DTR [off].")
+@click.option("--xonxoff/--no-xonxoff", help="Use software flow control (default: off).")
+@click.option("--rtscts/--no-rtscts", help="Use flow control with RTS and CTS (default: off).")
+@click.option("--dsrdtr/--no-dsrdtr", help="Use flow control with DSR and DTR (default: off).")
 @click.option(
     "--line-ending",
     type=click.Choice([*_LINE_ENDINGS]),
-    help="Send this at the end of each line (default: what the terminal or the file has).",
+    help="Send this line ending (default: unchanged).",
 )
 @click.option(
-    "--opost/--no-opost", default=True, help="Begin a line of the terminal at each newline that arrives [on]."
+    "--opost/--no-opost", default=True, help="Convert each received newline to CR LF on the terminal (default: on)."
 )
 @click.option("-i", "--interactive", is_flag=True, help="Accepted: on a terminal, lager always sends what you type.")
 @click.option(
@@ -55,7 +55,7 @@ _FLOW_CONTROLS = ("xonxoff", "rtscts", "dsrdtr")
     type=seconds,
     default=0.5,
     metavar="TIME",
-    help="After piped input ends, read until the line has been quiet for TIME [0.5].",
+    help="After piped input ends, read until the line has been quiet for TIME (default: 0.5).",
 )
 @wait_option
 @box_option

@@ -82,7 +82,7 @@ def others_read(path: Path | None) -> str:
 
 
 def load(path: Path | None = None) -> NotifyConfig:
-    """Read the file, [default: /etc/lager/notify.toml]. Raises ConfigError that names every mistake."""
+    """Read the file, (default: /etc/lager/notify.toml). Raises ConfigError that names every mistake."""
     shown = PATH if path is None else path
     try:
         text = text_files.read(default_path() if path is None else path)

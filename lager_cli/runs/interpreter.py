@@ -70,8 +70,8 @@ def choose(named: str | None, runnable: str, flag: str) -> Interpreter:
         python = os.path.join(active, "bin", "python")
         if os.path.exists(python):
             return _checked(python, "VIRTUAL_ENV names")
-        output.note(f"VIRTUAL_ENV names {printable(active, 200)}, which has no Python; using lager's own")
-    elif script and (beside := _beside(script)):
+        output.note(f"VIRTUAL_ENV names {printable(active, 200)}, which has no Python")
+    if script and (beside := _beside(script)):
         return _checked(beside, "Beside the script is")
     return OWN
 

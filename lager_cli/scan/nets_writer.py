@@ -75,12 +75,14 @@ def append(path: Path, before: str, tables: list[str]) -> None:
         reasons = [line.strip() for line in error.what.split("\n")[1:] if line.strip()] or [error.what]
         raise NetsFileError(f"The net was not added. {'; '.join(reasons)}", "Nothing was written.") from None
     if text_of(path) != before:
-        raise NetsFileError(f"{path} has just been changed by somebody else.", "Try again.")
+        raise NetsFileError(f"{path} changed while it was being written.", "Try again.")
     target = Path(os.path.realpath(path))
     try:
         _replace(target, text)
     except OSError as error:
-        raise NetsFileError(f"{path} cannot be written: {error.strerror}.", "Ask for the right, or use sudo.") from None
+        raise NetsFileError(
+            f"{path} cannot be written: {error.strerror}.", "Use sudo, or get write permission."
+        ) from None
 
 
 def _replace(target: Path, text: str) -> None:

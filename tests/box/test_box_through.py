@@ -44,7 +44,8 @@ def test_members_read_and_only_the_user_root_and_those_with_the_polkit_action_se
         call(box, "bob", "Continue", "s", id)
         run.until(r"went on at 3\.0")
         assert run.ended() == 0
-    done = [(one["LAGER_BY_USER"], one["LAGER_REASON"]) for one in records(box, LAGER_EVENT="through")]
+    told = records(box, LAGER_EVENT="through", LAGER_BREAKPOINT=id)
+    done = [(one["LAGER_BY_USER"], one["LAGER_REASON"]) for one in told]
     assert done == [
         ("alice", "voltage: done"), ("bob", "voltage: done"), ("root", "voltage: done"),
         ("alice", "voltage 1.0: done"), ("root", "voltage 2.0: done"), ("bob", "voltage 3.0: done"),

@@ -26,7 +26,7 @@ def homeless(monkeypatch, tmp_path):
 
 def test_a_user_without_a_home_gets_no_folder_of_the_name_tilde(homeless, capsys):
     assert records.everyone() == []
-    assert box_table.table() == {"boxes": {}}
+    assert box_table.table() == {"boxes": {}, "groups": {}}
     ConsoleHistory().store_string("1 + 1")
     assert main.run(["boxes", "add", "a", "b"]) == 1
     assert "cannot be written" in capsys.readouterr().err

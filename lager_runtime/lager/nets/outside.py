@@ -130,11 +130,17 @@ def _load(where: str, load: Any) -> None:
     except ValueError as error:
         _broken[where] = f"{printable(error, 300)}."
     except (Exception, SystemExit) as error:
-        line = error.__traceback__
-        while line is not None and line.tb_next is not None:
-            line = line.tb_next
-        at = f" (line {line.tb_lineno})" if line is not None else ""
+        at = _line_in(where, error)
         _broken[where] = f"{type(error).__name__}: {printable(error, 300)}{at}."
+
+
+def _line_in(where: str, error: BaseException) -> str:
+    """Return the last line of the driver's own file that raised the error, in brackets; else the last line of all."""
+    lines, own, here = [], [], error.__traceback__
+    while here is not None:
+        (own if here.tb_frame.f_code.co_filename == where else lines).append(here.tb_lineno)
+        here = here.tb_next
+    return f" (line {(own or lines)[-1]})" if own or lines else ""
 
 
 def _family(where: str, module: Any) -> Family:

@@ -255,7 +255,7 @@ def test_console_commands(paused, console, client):
     answered(screen, "missing?", "Cannot look up missing")
     screen.resize(60, 60)
     shown = answered(screen, "lager.pause?", "\nPause here until the script is resumed").rpartition("lager.pause?")[2]
-    assert re.search(r"signature +pause\(label=None, .*,\n.*on_timeout='resume'\)\n", shown)  # wrapped, not cut
+    assert re.search(r"signature +pause\(label=None, .*,\n.*on_change='warn'\)\n", shown)  # wrapped, not cut
     assert "…" not in shown
     screen.resize(200, 60)
     screen.type(":extend 10m" + ENTER)
