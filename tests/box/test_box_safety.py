@@ -180,7 +180,8 @@ def test_what_a_script_left_on_at_a_reboot_is_off_after_it(rebooting_box):
         box.run("systemctl", "stop", "lagerd")  # which hears of nothing, as in a power cut
         box.run("systemctl", "kill", "--signal=KILL", "supply")
         assert (box.root / "opt/supply-is-on").exists()
-        box = box.rebooted()
+    # The script has been killed. The parent of a process in a box is outside: a shutdown would wait for it.
+    box = box.rebooted()
     assert not is_on(box)
     made = [record for record in events(box) if record["event"] == "made-safe"][-1]
     assert (made["by_user"], made["reason"]) == ("alice", "supply2 output off")

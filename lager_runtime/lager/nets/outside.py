@@ -136,7 +136,9 @@ def _load(where: str, load: Any) -> None:
 
 def _line_in(where: str, error: BaseException) -> str:
     """Return the last line of the driver's own file that raised the error, in brackets; else the last line of all."""
-    lines, own, here = [], [], error.__traceback__
+    lines: list[int] = []
+    own: list[int] = []
+    here = error.__traceback__
     while here is not None:
         (own if here.tb_frame.f_code.co_filename == where else lines).append(here.tb_lineno)
         here = here.tb_next

@@ -153,6 +153,7 @@ def test_the_death_of_a_borrower_ends_its_claim_only(lent, borrower, nets, clien
     borrower().kill()
     os.close(claim(client, nets, wait=30.0))
     assert nets.is_on()
+    client.expect("Released", lambda s: s.args[2]["pid"] == os.getpid())
     assert held(client)[0]["lent_to"] == "*"
 
 

@@ -278,7 +278,7 @@ def test_closed_standard_streams(start, script):
 def test_closed_streams_of_the_commands(start, run, client):
     run("import lager\nlager.pause()\n")
     id = client.paused()["id"]
-    for command in ("breakpoints", f"breakpoints show {id}", "runs", "instruments"):
+    for command in ("breakpoints", f"breakpoints show {id}", "runs --all", "instruments"):
         process = start("/bin/sh", "-c", f"exec {LAGER} {command} >&-")
         assert (process.err.rest(), process.wait()) == ("", 0), command
     for command, code in (("python nothing.py", 2), ("python --continue dead", 1), ("nonsense", 2)):
