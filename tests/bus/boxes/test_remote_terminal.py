@@ -74,7 +74,7 @@ WAYS = {"end": 3, "ctrl-c": 130, "ctrl-d": 1, "ssh killed": 255, "SIGTERM": 143,
 
 @pytest.mark.parametrize("way", WAYS)
 def test_the_terminal_is_restored(screen, way):
-    text = "import sys\nprint('up', flush=True)\ninput()\nsys.exit(3)\n"
+    text = "import sys\ninput('up\\n')\nsys.exit(3)\n"  # a Ctrl-C before input() reads waits for the next key
     before, one = screen(text)
     one.expect("up")
     assert not attributes(one)[3] & termios.ICANON

@@ -12,7 +12,7 @@ WAYS = {
     "no number": ("supply.set_voltage('many')", "InvalidArgument"),
     "a net of another type": ("Net.get('adc1', type='supply')", "WrongNetType"),
     "no net": ("Net.get('supply99', type='supply')", "NoSuchNet"),
-    "the same net again": ("Net.get('supply2', type='supply')", "NetConflict"),
+    "another net of the instrument": ("Net.get('supply3', type='supply')", "NetConflict"),
     "a closed net": ("supply.close() or supply.enable()", "InstrumentError"),
     "a pause that nobody resumes": ("pause(timeout=0.01, on_timeout='raise')", "PauseTimeout"),
     "a breakpoint that nobody resumes": ("breakpoint(timeout=0.01, on_timeout='raise')", "PauseTimeout"),
