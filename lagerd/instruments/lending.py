@@ -17,6 +17,7 @@ from lagerd.breakpoints.pauses import Pause, Pauses
 from lagerd.breakpoints.scripts import Scripts
 from lagerd.clients import Client, Clients
 from lagerd.events import Event
+from lagerd.instruments.hooks import LeaseRecord, Policy
 from lagerd.instruments.leases import Lease, Leases
 from lagerd.instruments.loans import OVERDUE_SECONDS, Loan, Loans, LoanTold
 from lagerd.instruments.lock_files import LeaseFiles
@@ -24,9 +25,6 @@ from lagerd.signals import resolve
 
 _DEFAULT_SECONDS = 600.0
 _RESUMED = "the script that lent it was resumed"
-
-Policy = Callable[[Client, Pause, bool], Awaitable[bool]]
-Record = Callable[[Event, Lease, Client | None, dict[str, Any]], None]
 
 
 class Lending:
@@ -43,7 +41,7 @@ class Lending:
         files: LeaseFiles,
         settled: Callable[[], Awaitable[None]],
         may_set: Policy,
-        record: Record,
+        record: LeaseRecord,
     ) -> None:
         self._bus = bus
         self._scripts = Scripts(bus)

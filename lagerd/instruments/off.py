@@ -19,6 +19,7 @@ from lager.text import printable
 from lagerd.breakpoints.pauses import Pauses
 from lagerd.clients import Client, Clients
 from lagerd.events import Event
+from lagerd.instruments.hooks import LeaseRecord
 from lagerd.instruments.leases import KEY, Lease, Leases
 from lagerd.instruments.safe_process import SafeProcess, SafetyAnswer, read_answer
 
@@ -27,8 +28,6 @@ _FREE_SECONDS = 12.0  # until an instrument that is being made safe is free
 _LONGEST_ANSWER = 1 << 20
 _AT_ONCE = 16  # instruments, of all calls: each may be a process
 
-Record = Callable[[Event, Lease, Client | None, dict[str, Any]], None]
-
 
 async def _nothing_lent(instrument: str) -> None:
     pass
@@ -36,7 +35,7 @@ async def _nothing_lent(instrument: str) -> None:
 
 class Off:
     def __init__(
-        self, bus: Bus, clients: Clients, pauses: Pauses, leases: Leases, process: SafeProcess, record: Record
+        self, bus: Bus, clients: Clients, pauses: Pauses, leases: Leases, process: SafeProcess, record: LeaseRecord
     ) -> None:
         self._bus = bus
         self._clients = clients

@@ -12,6 +12,7 @@ from lagerd.breakpoints import changes
 from lagerd.breakpoints.pauses import Pauses
 from lagerd.clients import Client, Clients
 from lagerd.events import Event
+from lagerd.instruments.hooks import LeaseRecord
 from lagerd.instruments.leases import Lease, Leases
 from lagerd.instruments.lock_files import LeaseFiles
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 _MANY = "*"
 _MOST_IDS = 8  # of pauses in one record
-
-Record = Callable[[Event, Lease, Client | None, dict[str, Any]], None]
 
 
 class Recording:
@@ -36,7 +35,7 @@ class Recording:
         leases: Leases,
         spend: Callable[[Client], bool],
         author: Callable[[str, dict[str, Any]], Client | None],
-        record: Record,
+        record: LeaseRecord,
     ) -> None:
         self._bus = bus
         self._clients = clients

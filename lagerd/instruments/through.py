@@ -15,15 +15,13 @@ from lagerd.breakpoints.pauses import Pause
 from lagerd.breakpoints.scripts import Scripts
 from lagerd.clients import Client, Clients
 from lagerd.events import Event
+from lagerd.instruments.hooks import LeaseRecord, Policy
 from lagerd.instruments.leases import Lease, Leases
 
 _LONGEST = 200
 _VALUE, _LOOK = "value", "look"
 # What a caller may say of the net: the type, and what the caller's nets file allows.
 _KNOWN = (_VALUE, "type", "channel", "max_voltage", "max_current", "max_power", "direction", _LOOK)
-
-Policy = Callable[[Client, Pause, bool], Awaitable[bool]]
-Record = Callable[[Event, Lease, Client, dict[str, Any]], None]
 
 
 class Through:
@@ -38,7 +36,7 @@ class Through:
         pauses: Callable[[str], Awaitable[list[Pause]]],
         busy: Callable[[Call, Client, Lease], LagerError],
         may_set: Policy,
-        record: Record,
+        record: LeaseRecord,
     ) -> None:
         self._scripts = Scripts(bus)
         self._clients = clients

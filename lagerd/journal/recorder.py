@@ -9,6 +9,7 @@ from lager.question import shown
 from lagerd.breakpoints.pauses import Pause
 from lagerd.clients import Client
 from lagerd.events import ENDS, Event
+from lagerd.instruments.hooks import LeaseRecord
 from lagerd.instruments.leases import Lease
 from lagerd.journal.audit import Audit
 
@@ -35,9 +36,6 @@ def recorder(audit: Audit, console_input: Callable[[], bool]) -> Record:
         audit.record(event, **_place(pause), **who, **(ending | more))
 
     return record
-
-
-LeaseRecord = Callable[[Event, Lease, Client | None, dict[str, Any]], None]
 
 
 def lease_recorder(audit: Audit) -> LeaseRecord:
