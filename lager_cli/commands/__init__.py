@@ -1,1 +1,1 @@
-"""One module for each `lager` command, and what they share."""
+"""The `lager` commands, by what they are about."""

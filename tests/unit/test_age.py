@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from lager_cli.commands.instruments import _row
+from lager_cli.commands.instruments.net_types import _row
 from lager_cli.display import age, pause_table
 
 PAUSE = {"id": "0123abcd", "label": "", "file": "x.py", "line": 1, "script": "", "run_id": "", "user": "anna",

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lager_cli.boxes import lost_client
-from lager_cli.commands import history
+from lager_cli.commands.runs import history
 from lager_cli.notify import record
 from lagerd.events import Event
 from lagerd.journal import audit

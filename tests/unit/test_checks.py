@@ -141,7 +141,7 @@ NO_BUS = (
 PRINTERS = {
     "lager_cli/display/output.py",
     "lager_cli/console/attach.py",
-    "lager_cli/commands/uart.py",
+    "lager_cli/commands/instruments/uart.py",
     "lagerd/main.py",
     "lagerd/install/commands.py",
 }

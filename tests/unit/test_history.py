@@ -6,7 +6,7 @@ import pytest
 
 from lager.errors import LagerError
 from lager_cli.boxes import lost_client
-from lager_cli.commands import history
+from lager_cli.commands.runs import history
 
 PAUSED = {
     "__REALTIME_TIMESTAMP": "1700000000500000",

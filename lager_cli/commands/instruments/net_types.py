@@ -10,7 +10,7 @@ from lager import NetType
 from lager.contract import INSTRUMENTS
 from lager.errors import NoSuchInstrument
 from lager.text import duration, printable
-from lager_cli.commands.net_actions import command, single
+from lager_cli.commands.instruments.net_actions import command, single
 from lager_cli.daemon import ask
 from lager_cli.display import output
 from lager_cli.display.age import age, with_ages

@@ -12,9 +12,9 @@ from lager.nets import file as nets_file
 from lager.nets import saved_nets, terminals
 from lager.nets.model import Instrument, NetConfig, Nets, NetType
 from lager_cli import daemon
-from lager_cli.commands import through
-from lager_cli.commands.nets_found import add, scan
-from lager_cli.commands.through import through_option
+from lager_cli.commands.bench.nets_found import add, scan
+from lager_cli.commands.instruments import through
+from lager_cli.commands.instruments.through import through_option
 from lager_cli.display import output
 from lager_cli.options.box_option import box_option, go, several_box_group_option
 from lager_cli.options.common import json_option, wait_option

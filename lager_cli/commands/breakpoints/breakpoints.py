@@ -23,7 +23,7 @@ class _LazyShow(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name != "show":
             return None
-        from lager_cli.commands.show import show
+        from lager_cli.commands.breakpoints.show import show
 
         return show
 

@@ -18,7 +18,7 @@ from lager_cli.options import box_option, completion, file_options, script_words
 from lager_cli.options.common import seconds
 from lager_cli.options.typed_values import Whole
 
-_SORTED = "lager_cli.commands.python.sorted"  # the words, with lager's options first
+_SORTED = "lager_cli.commands.runs.python.sorted"  # the words, with lager's options first
 _SETTINGS = variables.ENV_SETTINGS  # of --env, for the lager on a box
 _ONLY_ONE = "\0"  # cannot be typed: `--continue ""` is a mistake and resumes nothing
 
@@ -268,7 +268,7 @@ def _without(settings: tuple[str, ...], words: list[str]) -> list[str]:
 
 
 def _resume(asked: _Asked) -> int:
-    from lager_cli.commands import resume  # a run does not need it
+    from lager_cli.commands.breakpoints import resume  # a run does not need it
 
     if asked.continue_all:
         return resume.resume_all()

@@ -10,8 +10,8 @@ import shlex
 import click
 
 from lager.question import shown
-from lager_cli.commands import resume
-from lager_cli.commands.own import own_pause, own_run
+from lager_cli.commands.breakpoints import resume
+from lager_cli.commands.runs.own import own_pause, own_run
 from lager_cli.daemon import ask
 from lager_cli.display import output
 from lager_cli.options import completion

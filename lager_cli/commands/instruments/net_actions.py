@@ -12,9 +12,9 @@ from lager.nets import file as nets_file
 from lager.nets.actions import ACTIONS, Action, is_setting
 from lager.text import amount_of, printable
 from lager_cli import daemon
-from lager_cli.commands import through
-from lager_cli.commands.named_nets import list_nets, placed
-from lager_cli.commands.through import through_option
+from lager_cli.commands.instruments import through
+from lager_cli.commands.instruments.named_nets import list_nets, placed
+from lager_cli.commands.instruments.through import through_option
 from lager_cli.display import output
 from lager_cli.options import completion, default_nets
 from lager_cli.options.box_option import box_option

@@ -18,8 +18,8 @@ import click
 from lager import NetType
 from lager.errors import InvalidArgument
 from lager.nets.lines import PARITIES
-from lager_cli.commands.named_nets import list_nets
-from lager_cli.commands.net_actions import with_net
+from lager_cli.commands.instruments.named_nets import list_nets
+from lager_cli.commands.instruments.net_actions import with_net
 from lager_cli.display import output
 from lager_cli.options import completion, default_nets
 from lager_cli.options.box_option import box_option

@@ -6,9 +6,9 @@ import click
 
 from lager import NetType
 from lager.errors import Failed
-from lager_cli.commands.named_nets import list_nets, placed
-from lager_cli.commands.net_actions import carry_out, show
-from lager_cli.commands.through import through_option
+from lager_cli.commands.instruments.named_nets import list_nets, placed
+from lager_cli.commands.instruments.net_actions import carry_out, show
+from lager_cli.commands.instruments.through import through_option
 from lager_cli.display import output
 from lager_cli.options import completion
 from lager_cli.options.box_option import box_option

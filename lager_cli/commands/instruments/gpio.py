@@ -7,9 +7,9 @@ import click
 from lager import NetType
 from lager.nets.actions import ACTIONS
 from lager.text import printable
-from lager_cli.commands.named_nets import list_nets, placed
-from lager_cli.commands.net_actions import carry_out, show, with_net
-from lager_cli.commands.through import through_option
+from lager_cli.commands.instruments.named_nets import list_nets, placed
+from lager_cli.commands.instruments.net_actions import carry_out, show, with_net
+from lager_cli.commands.instruments.through import through_option
 from lager_cli.display import output
 from lager_cli.options import completion, default_nets
 from lager_cli.options.box_option import box_option

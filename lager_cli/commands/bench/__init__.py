@@ -1,0 +1,1 @@
+"""The commands about the whole bench: its nets file, its readings and its state."""

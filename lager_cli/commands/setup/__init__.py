@@ -1,0 +1,1 @@
+"""The commands that set up boxes, defaults, completion and notifications."""
