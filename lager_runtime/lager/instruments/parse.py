@@ -107,6 +107,27 @@ def error(text: str) -> tuple[int, str]:
     return int(match[1]), _unquoted(match[2]).strip()
 
 
+def spaced_error(text: str) -> tuple[int, str]:
+    """Return code and text of an entry without a comma, such as `0  No Error`."""
+    match = re.fullmatch(r"\s*([+-]?\d{1,5})(?:\s+(.*))?", text)
+    if not match:
+        raise ValueError("not an entry of an error queue")
+    return int(match[1]), _unquoted(match[2] or "").strip()
+
+
+def error_code(text: str) -> tuple[int, str]:
+    """Return the code of an entry that has no text."""
+    return whole(text), ""
+
+
+ERRORS: Mapping[str, Callable[[str], tuple[int, str]]] = {
+    "code,text": error,
+    "code text": spaced_error,
+    "code": error_code,
+}
+"""The parsers of the forms of an entry (lager.nets.talk)."""
+
+
 def _unquoted(text: str) -> str:
     """Return the text without its surrounding quotes, and with doubled quotes made single."""
     stripped = text.strip()

@@ -16,6 +16,7 @@ from lager.instruments.drivers.driver import Driver
 from lager.instruments.holdings import driver_class, session_of
 from lager.instruments.reporter import Reports
 from lager.instruments.upkeep import set_watchdog
+from lager.nets import catalog
 from lager.nets.model import NetConfig, Nets, NetType, Safe
 from lager.nets.safe import OFF, OUTPUTS
 
@@ -142,7 +143,14 @@ def _with_safe(net: NetConfig) -> NetConfig:
 
 
 def _in_order(nets: Iterable[NetConfig]) -> tuple[NetConfig, ...]:
-    return tuple(sorted(nets, key=lambda net: net.safe.order if net.safe is not None else 0))
+    """Return the nets in the order of safe_order in the nets file, and then in that of their family."""
+    return tuple(sorted(nets, key=lambda net: (net.safe.order if net.safe is not None else 0, _turn(net))))
+
+
+def _turn(net: NetConfig) -> int:
+    family = catalog.find(net.instrument.model)
+    order = list(family.safe_order) if family is not None else []
+    return order.index(net.type) if net.type in order else len(order)
 
 
 def _read(net: Any) -> str:

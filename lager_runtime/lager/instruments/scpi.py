@@ -19,6 +19,7 @@ from lager.instruments import parse
 from lager.instruments.session import Session
 from lager.nets import catalog
 from lager.nets.model import Instrument
+from lager.nets.talk import Talk
 from lager.values import shown
 
 T = TypeVar("T")
@@ -77,7 +78,7 @@ class Scpi(Session):
         self._connected_before = False
         self._cleared = False  # of the errors of earlier users
         family = catalog.find(instrument.model)
-        self._stray = family.stray if family else ""
+        self._talk = family.talk if family else Talk()
 
     def ask(self, question: str, read: Callable[[str], T]) -> T:
         """Send a query, and return its answer as parsed by `read`, a parser of `lager.instruments.parse`.
@@ -95,10 +96,15 @@ class Scpi(Session):
         """Send a command, then read the error queue. Raises Rejected if the queue has an entry.
 
         The first command of a connection clears the queue before it: a connection that only reads leaves it as it is.
+        Where the family has no queue, this only sends the command.
         """
+        if not self._talk.error_queue:
+            self.say(command)
+            return
         with self.exchange():
             if not self._cleared:
-                self._send("*CLS")
+                if self._talk.clear:
+                    self._send(self._talk.clear)
                 self._cleared = True
             self._send(command)
             if complaints := self._complaints():
@@ -141,6 +147,10 @@ class Scpi(Session):
         with self.exchange():
             return self._query("*IDN?")
 
+    def stay_awake(self) -> None:
+        with self.exchange():
+            self._query(self._talk.harmless)
+
     def _rejected(self, command: str, complaints: list[tuple[int, str]]) -> NoReturn:
         said = "; ".join(f"{code} {shown(text)[1:-1]}" for code, text in complaints[:3])
         more = f" and {len(complaints) - 3} more" if len(complaints) > 3 else ""
@@ -150,7 +160,7 @@ class Scpi(Session):
     def _complaints(self) -> list[tuple[int, str]]:
         found: list[tuple[int, str]] = []
         while len(found) < _LONGEST_QUEUE:
-            code, text = self.ask(":SYST:ERR?", parse.error)
+            code, text = self.ask(self._talk.error_queue, parse.ERRORS[self._talk.error_form])
             if code == 0:
                 return found
             found.append((code, text))
@@ -164,9 +174,10 @@ class Scpi(Session):
         self._send(question)
         raw = self._receive(question)
         self._awaiting = False
-        if not raw.endswith(b"\n") and (self._is_socket() or len(raw) >= _LONGEST_REPLY):
+        end = self._line_end("read_termination")[-1:].encode()
+        if not raw.endswith(end) and (self._is_socket() or len(raw) >= _LONGEST_REPLY):
             self.bad_reply(question, raw, f"no line end within {_LONGEST_REPLY} bytes")
-        line, _, behind = raw.lstrip(_LINE_ENDS).partition(b"\n")
+        line, _, behind = raw.lstrip(_LINE_ENDS).partition(end)
         if not self._means_nothing(behind):
             self.bad_reply(question, raw, "more than one line")
         try:
@@ -179,12 +190,12 @@ class Scpi(Session):
 
     def _means_nothing(self, bytes_behind: bytes) -> bool:
         """Return whether bytes after a line cannot be an answer: line ends, or the stray byte of this family."""
-        return bytes_behind.strip(_LINE_ENDS) in (b"", self._stray.encode())
+        return bytes_behind.strip(_LINE_ENDS) in (b"", self._talk.stray.encode())
 
     def _without_stray(self, text: str) -> str:
         # The stray byte of the answer before may come late. No number starts with a 0 and another digit.
-        rest = text.removeprefix(self._stray)
-        return rest if self._stray and rest and rest[0] not in ".,eE" else text
+        rest = text.removeprefix(self._talk.stray)
+        return rest if self._talk.stray and rest and rest[0] not in ".,eE" else text
 
     def _send(self, message: str) -> None:
         try:
@@ -284,20 +295,30 @@ class Scpi(Session):
     def _line_settings(self) -> dict[str, Any]:
         """Return the line terminations (None if the transport marks the end of messages) and serial settings."""
         if not self.instrument.resource.is_serial_line:
-            return {"write_termination": "\n", "read_termination": "\n" if self._is_socket() else None}
+            end = self._talk.line_end
+            return {"write_termination": end, "read_termination": end[-1] if self._is_socket() else None}
         from pyvisa.constants import Parity, StopBits
 
         given = self.instrument.serial_line
         parities = {"N": Parity.none, "E": Parity.even, "O": Parity.odd, "M": Parity.mark, "S": Parity.space}
         stops = {1: StopBits.one, 1.5: StopBits.one_and_a_half, 2: StopBits.two}
         return {
-            "baud_rate": given.get("baudrate", 9600),
+            "baud_rate": given.get("baudrate", self._talk.baudrate),
             "data_bits": given.get("bytesize", 8),
             "parity": parities[given.get("parity", "N")],
             "stop_bits": stops[given.get("stopbits", 1)],
-            "write_termination": given.get("write_termination", "\n"),
-            "read_termination": given.get("read_termination", "\n"),
+            "write_termination": self._line_end("write_termination"),
+            "read_termination": self._line_end("read_termination"),
         }
+
+    def _line_end(self, which: str) -> str:
+        """Return how lines end that are read or written: as the nets file says, or as the family does it."""
+        return str(self.instrument.serial_line.get(which, self._talk.line_end))
+
+    def _set_up_nets(self) -> None:
+        if self._talk.remote and self.instrument.resource.is_serial_line:
+            self._send(self._talk.remote)
+        super()._set_up_nets()
 
     def _resolve(self, host: str) -> None:
         # For an unknown host, pyvisa-py raises a bare exception and leaks a socket.

@@ -190,6 +190,10 @@ class Session:
         """Return how the instrument identifies itself. Raises like `exchange`."""
         raise NotImplementedError
 
+    def stay_awake(self) -> None:
+        """Ask what changes nothing, so that the instrument sees that somebody is there. Raises like `exchange`."""
+        self.identity()
+
     def load(self) -> None:
         """Import what a connection needs, so that connecting takes no longer than the instrument."""
 

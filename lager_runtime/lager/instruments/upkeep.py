@@ -42,13 +42,13 @@ class KeepAlive:
             pause = self.seconds if self._ask() else min(_AGAIN, self.seconds)
 
     def _ask(self) -> bool:
-        """Ask the instrument who it is; return False if an exchange is under way."""
+        """Ask the instrument something harmless; return False if an exchange is under way."""
         if not self._session.lock.acquire(blocking=False):
             return False
         try:
             if not self._ended.is_set():
                 self._session.as_it_is = True  # a connection that was lost comes back, and sets up nothing
-                self._session.identity()
+                self._session.stay_awake()
                 self._failing = False
         except LagerError as error:
             self._tell(error)

@@ -8,6 +8,7 @@ from typing import Any
 
 from lager.nets.model import NetType
 from lager.nets.resource import Reach
+from lager.nets.talk import Talk
 
 # FIO0-7, EIO0-7, CIO0-3 and MIO0-2 are DIO0-22 (T-Series Datasheet, 13.0 Digital I/O).
 _DIO_PORTS = {"DIO": (0, 23), "FIO": (0, 8), "EIO": (8, 8), "CIO": (16, 4), "MIO": (20, 3)}
@@ -18,9 +19,10 @@ class Family:
     """One driver module: the models that it serves, its class for each net type, and its channels.
 
     `outputs` maps the start of a model name to its number of channels, if that is not one. An instrument with separate
-    terminals for each net type has `terminals` instead; a net type that is missing there has no channel. `stray` is a
-    byte that some instruments of the family send after the line that answers a query. `guarded` are the net types whose
-    outputs the instrument's own watchdog can switch off; the driver module then has `set_watchdog`.
+    terminals for each net type has `terminals` instead; a net type that is missing there has no channel. `talk` says
+    what is special about talking to it. `guarded` are the net types whose outputs the instrument's own watchdog can
+    switch off; the driver module then has `set_watchdog`. `safe_order` are the net types in the order in which they are
+    made safe, where the nets file says nothing else.
     """
 
     module: str
@@ -31,8 +33,9 @@ class Family:
     examples: Sequence[str]
     outputs: Mapping[str, int] = field(default_factory=dict)
     terminals: Mapping[NetType, range] | None = None
-    stray: str = ""
+    talk: Talk = field(default_factory=Talk)
     guarded: frozenset[NetType] = frozenset()
+    safe_order: Sequence[NetType] = ()
     code: Any = field(default=None, compare=False)
     """The module of a driver of one's own; None if it is one of lager's."""
     origin: str = "lager"
@@ -70,7 +73,8 @@ FAMILIES = (
     Family("keithley_2200", "Keithley", r"2200-\d+-\d+", _VISA, _SUPPLY, ("2200-20-5", "2200-32-3")),
     Family("keysight_e36300", "Keysight", r"E3631[123]A", _VISA, _SUPPLY, ("E36312A",), {"E3631": 3},
            guarded=frozenset((NetType.PowerSupply,))),
-    Family("rigol_dl3000", "Rigol", r"DL30[23]1A?", _VISA, {NetType.ELoad: "Load"}, ("DL3021",), stray="0"),
+    Family("rigol_dl3000", "Rigol", r"DL30[23]1A?", _VISA, {NetType.ELoad: "Load"}, ("DL3021",),
+           talk=Talk(stray="0")),
     Family("labjack_t7", "LabJack", r"T7(-?PRO)?", frozenset((Reach.MODBUS, Reach.LJM)),
            {NetType.ADC: "Adc", NetType.DAC: "Dac", NetType.GPIO: "Gpio"}, ("T7",), terminals=_T7_TERMINALS,
            guarded=frozenset((NetType.DAC, NetType.GPIO))),

@@ -8,6 +8,9 @@ Such a module has a table DRIVER, which says what it serves:
         "models": ["P100", "P200"],          # as *IDN? says, without the maker
         "nets": {"supply": "Output"},        # for each net type a class of this module
         "channels": {"P200": 2},             # or one number for all; 1 without it
+        "line_end": "\\r\\n",                 # and what else is special about talking to them: lager.nets.talk
+        "watchdog": ["supply"],              # what its own watchdog switches off; the module then has set_watchdog
+        "safe_order": ["eload", "supply"],   # which nets of it are made safe first
     }
 
 Packages are looked at when a nets file has a model that lager does not know, so nobody else pays for them. A module
@@ -23,7 +26,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from lager.nets import catalog
+from lager.nets import catalog, talk
 from lager.nets.catalog import Family
 from lager.nets.model import NetType
 from lager.nets.resource import Reach
@@ -31,7 +34,7 @@ from lager.text import printable
 from lager.values import shown
 
 GROUP = "lager.drivers"
-_KEYS = ("maker", "models", "nets", "channels", "stray")
+_KEYS = ("maker", "models", "nets", "channels", "watchdog", "safe_order", *talk.KEYS)
 _MOST_CHANNELS = 64
 _FILE = re.compile(r"(?!test_|conftest\b)[A-Za-z]\w*\.py")
 
@@ -159,14 +162,28 @@ def _family(where: str, module: Any) -> Family:
         raise ValueError(f"lager itself drives a {own}")
     if taken := next((model for model in models if next((f for f in _found if f.serves(model)), None)), None):
         raise ValueError(f"another driver has the model {taken}")
-    maker, stray = table.get("maker", ""), table.get("stray", "")
-    if not isinstance(maker, str) or not isinstance(stray, str):
-        raise ValueError('"maker" and "stray" of DRIVER should be text')
+    maker = table.get("maker", "")
+    if not isinstance(maker, str):
+        raise ValueError('"maker" of DRIVER should be text')
+    drivers = _drivers(module, table.get("nets"))
+    guarded = _types("watchdog", table, drivers)
+    if guarded and not callable(getattr(module, "set_watchdog", None)):
+        raise ValueError('with "watchdog" in DRIVER, the module needs a function set_watchdog(session, nets)')
     names = "|".join(re.escape(catalog.plain(model)) for model in models)
     return Family(
-        module.__name__, maker, names, frozenset((Reach.VISA,)), _drivers(module, table.get("nets")), tuple(models),
-        _outputs(table.get("channels", 1), models), stray=stray, code=module, origin=where,
+        module.__name__, maker, names, frozenset((Reach.VISA,)), drivers, tuple(models),
+        _outputs(table.get("channels", 1), models), talk=talk.read(table), guarded=frozenset(guarded),
+        safe_order=_types("safe_order", table, drivers), code=module, origin=where,
     )  # fmt: skip
+
+
+def _types(key: str, table: Mapping[str, Any], drivers: Mapping[NetType, str]) -> tuple[NetType, ...]:
+    """Return the net types that a list of the table names. Raises ValueError if it names others than the drivers'."""
+    words = {type.value: type for type in drivers}
+    given = table.get(key, ())
+    if not isinstance(given, list | tuple) or any(word not in list(words) for word in given):
+        raise ValueError(f'"{key}" of DRIVER should be a list of its net types ({", ".join(words)})')
+    return tuple(words[word] for word in given)
 
 
 def _drivers(module: Any, nets: object) -> dict[NetType, str]:
