@@ -52,7 +52,10 @@ _COMMANDS = {
     "history": ("lager_cli.commands.runs.history", "history", "Show what happened on this box."),
 }
 
-_HIDDEN = {"session": ("lager_cli.boxes.box_server", "session")}
+_HIDDEN = {
+    "hold": ("lager_cli.commands.hold", "hold"),
+    "session": ("lager_cli.boxes.box_server", "session"),
+}
 
 
 class _ReaderGone(Exception):

@@ -42,21 +42,22 @@ def run(
         return session.run()
 
 
-def channel(box: str, arguments: Sequence[str]) -> socket.socket:
+def channel(box: str, arguments: Sequence[str], *, errors: int = 2, limit: float | None = None) -> socket.socket:
     """Return one end of a socket pair. The other end is standard input and output of `lager ARGUMENTS` on the box.
 
     Blocks until lager answers there; raises as `run` does. What comes after is carried by a thread of its own, which
     ends, and closes the other end, when the command ends, when the connection breaks, or when this end is closed.
-    Standard error of the command is ours.
+    Standard error of the command goes to the descriptor `errors`, by default ours. With a `limit` in seconds, the box
+    has to answer within it, and ssh never asks for a password.
     """
     known = find(box)
     near, far = socket.socketpair()
     with contextlib.ExitStack() as stack:
         stack.callback(near.close)
         stack.enter_context(far)
-        ssh = stack.enter_context(Ssh(known))
-        session = BoxSession(known, ssh, arguments, (far.fileno(), far.fileno(), 2), {}, Attachments())
-        session.open(_patience())
+        ssh = stack.enter_context(Ssh(known, batch=limit is not None))
+        session = BoxSession(known, ssh, arguments, (far.fileno(), far.fileno(), errors), {}, Attachments())
+        session.open(_patience() if limit is None else limit)
         stack.pop_all()
 
     def carry() -> None:

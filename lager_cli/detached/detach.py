@@ -20,7 +20,7 @@ from lager_cli import daemon
 from lager_cli.detached.job import Job
 from lager_cli.detached.supervisor import READY
 from lager_cli.display import output
-from lager_cli.runs.run import Run, new_id, uploaded
+from lager_cli.runs.run import Run, next_id, uploaded
 
 _STOP_SECONDS = 20.0  # longer than the ladder of the supervisor takes
 _LINGERING = Path("/var/lib/systemd/linger")
@@ -30,7 +30,13 @@ def detach(run: Run) -> int:
     """Start the run, and print how to reach it. Returns when the script runs. Raises RunError if it does not start."""
     command = run.command()
     address = daemon.ready_address()
-    id, ends = new_id(), run.ends()
+    id = next_id()
+    with run.reserved(id):  # until the supervisor has taken that over
+        return _detach(run, id, command, address)
+
+
+def _detach(run: Run, id: str, command: list[str], address: str) -> int:
+    ends = run.ends()
     record = run.record(id)
     record.detached = True
     there, stays = _manager(), _lingers()
@@ -38,7 +44,7 @@ def detach(run: Run) -> int:
     manager = there if stays or not os.environ.get(variables.BOX) else None
     record.unit = f"lager-run-{id}.service" if manager else ""
     environment = {variables.DETACHED: "1", **run.whole_environment(id, address, ends, terminal="")}
-    job = Job(record, command, environment, _umask(), ends, uploaded())
+    job = Job(record, command, environment, _umask(), ends, uploaded(), list(run.nets))
     path = job.hand_over()
     try:
         if manager:

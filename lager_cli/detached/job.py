@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from lager_cli.runs import records
@@ -11,7 +11,8 @@ from lager_cli.runs.records import Record
 
 @dataclass
 class Job:
-    """`ends` is on the monotonic clock. `remove` is a folder to remove when the run has ended, or empty."""
+    """`ends` is on the monotonic clock. `remove` is a folder to remove when the run has ended, or empty. `nets` are
+    reserved for the run."""
 
     record: Record
     command: list[str]
@@ -19,6 +20,7 @@ class Job:
     umask: int
     ends: float | None
     remove: str = ""
+    nets: list[str] = field(default_factory=list)
 
     def hand_over(self) -> Path:
         """Write the job to a file, and return its path for `take`."""

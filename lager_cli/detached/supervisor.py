@@ -8,6 +8,7 @@ import contextlib
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
@@ -30,14 +31,39 @@ def main() -> None:
     path = Path(os.fsdecode(unquote_to_bytes(sys.argv[1])))
     records.keep_in(path.parent)
     try:
-        sys.exit(_supervise(Job.take(path)))
+        job = Job.take(path)
+        with _reserved(job):
+            code = _supervise(job)
+        sys.exit(code)
+    except LagerError as problem:
+        output.error(problem)
+        sys.exit(1)
     except OSError as problem:
         output.error(LagerError(f"The run cannot start: {problem}.", "Fix this and try again."))
         sys.exit(1)
 
 
+@contextlib.contextmanager
+def _reserved(job: Job) -> Iterator[None]:
+    """Take over what the command that started us has claimed for the run. Raises LagerError."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED)  # also for the threads that this may start
+    if not job.nets:
+        yield
+        return
+    from lager_cli.runs.reservation import Reservation
+
+    os.environ.update(
+        {name: value for name, value in job.environment.items() if name in (variables.BUS_ADDRESS, variables.NETS)}
+    )
+    reservation = Reservation(job.nets, job.record.id, job.record.runnable)
+    reservation.claim(0.0)
+    try:
+        yield
+    finally:
+        reservation.release()
+
+
 def _supervise(job: Job) -> int:
-    signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED)
     system.adopt_orphans()
     os.umask(job.umask)
     os.chdir(job.record.folder or "/")

@@ -7,6 +7,7 @@ import shlex
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,7 +36,8 @@ OWN_SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ)  # Python ignores these; a script
 
 @dataclass
 class Run:
-    """`flag` is -m or -c if `runnable` is a module or code, else empty. `timeout` is in seconds, 0 for none."""
+    """`flag` is -m or -c if `runnable` is a module or code, else empty. `timeout` is in seconds, 0 for none. `nets` are
+    claimed for the run before it starts, for which it waits up to `wait` seconds."""
 
     runnable: str
     arguments: tuple[str, ...]
@@ -43,6 +45,8 @@ class Run:
     environment: dict[str, str]
     timeout: float
     interpreter: Interpreter = OWN
+    nets: tuple[str, ...] = ()
+    wait: float = 0.0
 
     def run(self) -> int:
         """Run the script in the foreground. Return its exit code, 128 + N for signal N, 124 for a timeout."""
@@ -58,7 +62,33 @@ class Run:
     def _run(self) -> int:
         command = self.command()
         address = daemon.ready_address()
-        id = _given_id() or new_id()
+        id = next_id()
+        with self.reserved(id):
+            return self._run_as(id, command, address)
+
+    @contextlib.contextmanager
+    def reserved(self, id: str) -> Iterator[None]:
+        """Hold the instruments of `nets` for the run with this id, until it claims them or the block ends.
+
+        Blocks up to `wait` seconds, and can be interrupted. Raises InstrumentBusy, BusError and NoSuchNet.
+        """
+        if not self.nets:
+            yield
+            return
+        from lager_cli.runs.reservation import Reservation  # imports the bus library
+
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, (*BLOCKED, signal.SIGCONT))  # for the threads that it starts
+        try:
+            reservation = Reservation(self.nets, id, self.runnable)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        try:
+            reservation.claim(self.wait)
+            yield
+        finally:
+            reservation.release()
+
+    def _run_as(self, id: str, command: list[str], address: str) -> int:
         # Before the script starts, so that no signal is lost in between; the script gets its own mask.
         signal.pthread_sigmask(signal.SIG_BLOCK, (*BLOCKED, signal.SIGCONT))  # the last is for the countdown
         ends = self.ends()
@@ -166,10 +196,10 @@ def uploaded() -> str:
     return "" if variables.PROCESS_ID in os.environ else os.environ.get(variables.RUN_FOLDER, "")
 
 
-def _given_id() -> str:
-    """Return the id that the program which started us has chosen for this run, if it is one."""
+def next_id() -> str:
+    """Return the id that the program which started us has chosen for this run, else a new one."""
     given = os.environ.pop(variables.NEXT_RUN, "")
-    return given if _RUN_ID.fullmatch(given) else ""
+    return given if _RUN_ID.fullmatch(given) else new_id()
 
 
 def new_id() -> str:

@@ -74,6 +74,7 @@ if TYPE_CHECKING:
         address: str
         device: str
         look: bool
+        reserved: bool
         waiting: int
         pauses: list[str]
         safe: list[str]

@@ -12,6 +12,8 @@ Invariants:
   may be the lease of another name of the port. A waiter in a queue has its timer running; the code that removes it
   stops the timer, so `_give_up` always finds it there, behind a lease that is held.
 - Queues are served first come, first served.
+- A reserved lease is held for a run whose script has not opened the instrument yet. A claim of the same user and run
+  replaces it in one step, before everybody who waits: the instrument is never free in between.
 - A look never queues. A claim that meets one waits for its end, also without a `wait`: only a holder that is no look,
   or a look that has lasted longer than a second, makes it busy.
 - A lease with nets in `safe` that ends without a release has crashed: its holder may have left an output on. In the
@@ -57,7 +59,7 @@ _LATE = 256
 _LONGEST_KEY = 100
 _LONGEST_NET = 1000
 _LONGEST_PATH = 4096
-_NEWER_KEYS = ("address", "device", "safe", "nets_file", "making_safe", "look")
+_NEWER_KEYS = ("address", "device", "safe", "nets_file", "making_safe", "look", "reserved")
 _LOOK_SECONDS = 1.0
 
 
@@ -68,7 +70,8 @@ class Lease:
     For a serial port, `address` is the path in the nets file, and `device` its device at the time of the claim. `safe`
     are the nets that the holder has open and that have a safe state; `nets_file` is where it found them. `making_safe`
     is True for lagerd's own lease after the holder crashed; its other values are those of that holder. A `look` is a
-    reading of at most a second.
+    reading of at most a second. A `reserved` one is held by `lager python` until the script of its run claims the
+    instrument.
     """
 
     instrument: str
@@ -88,6 +91,7 @@ class Lease:
     nets_file: str = ""
     making_safe: bool = False
     look: bool = False
+    reserved: bool = False
 
     def record(self) -> dict[str, Any]:
         return asdict(self)
@@ -99,6 +103,11 @@ class Lease:
         """
         told = {key: value for key, value in asdict(self).items() if key != "began"}  # stored as the time of the file
         return {key: value for key, value in told.items() if value or key not in _NEWER_KEYS}
+
+    def is_for(self, asked: "Lease") -> bool:
+        """Return whether this lease is reserved for the run of the claim `asked`."""
+        same = (self.uid, self.run_id) == (asked.uid, asked.run_id)
+        return self.reserved and same and bool(self.run_id) and not asked.look
 
     @classmethod
     def from_kept(cls, kept: dict[str, Any]) -> "Lease":
@@ -277,6 +286,8 @@ class Leases:
         holder = self._blocking(waiter)
         if holder is None:
             self._grant(waiter)
+        elif holder.is_for(lease):
+            self._replace_reserved(waiter, holder)
         elif lease.look or (wait <= 0 and not self._is_looking(holder)):
             refused(holder)
         else:
@@ -550,6 +561,16 @@ class Leases:
         if not waiter.lease.making_safe:
             self._claimed(waiter.lease)
 
+    def _replace_reserved(self, waiter: Waiter, reserved: Lease) -> None:
+        """Grant the instrument to the run for which it is reserved. Raises the errors of the store; then it is free."""
+        self._end(reserved.instrument)
+        self.note_closed(reserved)  # its holder still has it open, and may release it
+        self._released(reserved, "released")
+        try:
+            self._grant(waiter)
+        finally:
+            self._serve(reserved.instrument)  # after an error, or if the port was claimed under another name
+
     def _hold(self, lease: Lease) -> None:
         self._held[lease.instrument] = lease
         self.count(lease)
@@ -615,6 +636,9 @@ def from_details(
     look = details.get("look", False)
     if type(look) is not bool:
         raise InvalidArgument("The key look of a claim is not a boolean.", "Give true for a reading of a second.")
+    reserved = details.get("reserved", False)
+    if type(reserved) is not bool or (reserved and (look or not details.get("run_id"))):
+        raise InvalidArgument("The key reserved of a claim is invalid.", "Give true with the id of a run, and no look.")
 
     lease = Lease(
         instrument=instrument,
@@ -630,8 +654,9 @@ def from_details(
         address=_text(details, "address", _LONGEST_PATH),
         device=_text(details, "device"),
         began=round(time.monotonic(), 3),
-        safe=() if look else safe_nets(details),
+        safe=() if look or reserved else safe_nets(details),
         look=look,
+        reserved=reserved,
         nets_file=_text(details, "nets_file", _LONGEST_PATH),
     )
     return lease, wait

@@ -1,6 +1,7 @@
 """Words the refusal of a claim: who holds the instrument, where its script is paused, and what to do."""
 
 import time
+from dataclasses import replace
 
 from lager.errors import InstrumentBusy
 from lager.text import time_left
@@ -16,6 +17,9 @@ def refusal(asked: Lease, by: Claimant, holder: Lease, pauses: Pauses) -> Instru
     """
     if holder.making_safe:
         return busy(asked, holder, "", _wait_hint(by))
+    if holder.reserved:
+        same = holder.is_for(replace(asked, look=False))
+        return busy(asked, holder, ", reserved", "Open it in the script of that run." if same else _wait_hint(by))
     if holder.owner == asked.owner:
         return busy(asked, holder, ", in this script", f"{_use_net(holder)}, or close() it first.")
     if holder.pid in by.ancestors:

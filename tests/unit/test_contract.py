@@ -10,9 +10,14 @@ import pytest
 from lager import lease_calls
 from lager.instruments import lease
 from lager.instruments.guard import Guard
+from lager.nets import file
+from lager_cli.runs.reservation import Reservation
 from lagerd.instruments.leases import claimant, from_details
 
 UNITS = Path(__file__).parents[2] / "units"
+
+
+NETS = '[instruments.daq]\nmodel = "T7"\naddress = "h"\n[nets.adc1]\ntype = "adc"\ninstrument = "daq"\nchannel = "AIN0"'
 
 
 class Asked(dict[str, Any]):
@@ -53,11 +58,15 @@ def comment_before(interface: str, method: str) -> set[str]:
 
 
 @pytest.fixture
-def claimed(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+def claimed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
     calls = Calls()
     monkeypatch.setattr(lease_calls, "of_this_process", lambda: calls)
     lease.claim("key", net="uart1", path="/dev/ttyS0", guard=Guard(("uart1",), "nets.toml"))
-    return calls.details
+    claimed = calls.details
+    bench = tmp_path / "nets.toml"
+    bench.write_text(NETS)
+    Reservation(["adc1"], "run", "test.py", file.load(bench)).claim(0.0)
+    return calls.details | claimed
 
 
 def test_each_key_of_a_claim_is_documented(claimed: dict[str, Any]) -> None:

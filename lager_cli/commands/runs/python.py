@@ -92,6 +92,8 @@ class _Asked:
     signal_name: str | None
     watch: bool
     relay: bool
+    nets: tuple[str, ...]
+    wait: float
     box: str | None
     added: tuple[str, ...]
     downloads: tuple[str, ...]
@@ -150,6 +152,14 @@ class _Asked:
 @click.option("--signal", "signal_name", metavar="NAME", help="With --kill or --kill-all: send only this signal.")
 @click.option("--watch", is_flag=True, help="With --console: follow what others type, read-only.")
 @click.option("--relay", is_flag=True, hidden=True, help="With --console: frames on standard input and output.")
+@click.option(
+    "--any",
+    "nets",
+    multiple=True,
+    metavar="NET[,NET...]",
+    help="Claim the nets for the script before it starts; with --box @GROUP on the first box where they are free.",
+)
+@click.option("--wait", type=seconds, default=0.0, help="With --any: wait in line so long (default: do not wait).")
 @box_option.box_group_option
 @file_options.file_options
 @click.argument("runnable", required=False, shell_complete=completion.runnable)
@@ -175,6 +185,7 @@ def python(context: click.Context, /, **options: Any) -> int:
       lager python test.py --box bench3 --env LAGER_BREAKPOINTS=off
       lager python test.py -- --timeout 5      (the script's --timeout)
       lager python project --box bench3 --add-file limits.csv --download 'results/*.csv'
+      lager python --box @rack2 --any supply2,adc1 --wait 10m test.py
       lager python --pause-on-error test.py
       lager python --continue 7f3a
       lager python --console 7f3a
@@ -184,6 +195,7 @@ def python(context: click.Context, /, **options: Any) -> int:
       lager python --kill 9b1c
       lager python --console 7f3a --watch
     """
+    options["nets"] = tuple(net.strip() for nets in options["nets"] for net in nets.split(","))
     asked = _Asked(**options)
     if asked.settings:
         from lager_cli.linux import hide_arguments
@@ -225,6 +237,8 @@ def _check(asked: _Asked) -> None:
         ("--python", "a script to run", asked.interpreter is None or asked.runnable),
         ("-c", "no -m", not (asked.code and asked.module)),
         ("--detach", "a script to run", not asked.detach or asked.runnable),
+        ("--any", "a script to run", not asked.nets or asked.runnable),
+        ("--wait", "--any", not asked.wait or asked.nets),
         ("--tail", "--reattach", asked.tail is None or asked.reattach),
         ("--signal", "--kill", asked.signal_name is None or asked.kill or asked.kill_all),
         ("--watch", "--console", not asked.watch or asked.console),
@@ -236,7 +250,7 @@ def _check(asked: _Asked) -> None:
 
 def _there(asked: _Asked, box: str, words: list[str]) -> int:
     """Run the command on a box, with these words."""
-    from lager_cli.boxes import remote
+    from lager_cli.boxes import box_groups, remote
 
     known = {name: os.environ[name] for name in asked.passed if name in os.environ}
     if asked.runnable is None:
@@ -248,6 +262,14 @@ def _there(asked: _Asked, box: str, words: list[str]) -> int:
         known[_SETTINGS] = json.dumps(asked.settings)
         words = _without(asked.settings, words)
     files = RunFiles(asked.runnable, _flag(asked), asked.added, asked.downloads, overwrite=asked.overwrite)
+    if asked.nets and box_groups.is_several(box):
+        from lager_cli.boxes import any_box
+        from lager_cli.runs.run import new_id
+
+        id = new_id()
+        with any_box.held(box, asked.nets, id, asked.runnable, asked.wait) as free:
+            output.note(f"the script runs on {free}")
+            return files.run(free, words, {**known, variables.NEXT_RUN: id}, stays=asked.detach)
     return files.run(box, words, known, stays=asked.detach)
 
 
@@ -311,7 +333,7 @@ def _run(asked: _Asked) -> int:
     environment = _environment(settings, asked.passed)
     timeout = asked.timeout if asked.detach else _capped(asked.timeout)
     chosen = interpreter.choose(asked.interpreter, asked.runnable, _flag(asked))
-    run = Run(asked.runnable, asked.arguments, _flag(asked), environment, timeout, chosen)
+    run = Run(asked.runnable, asked.arguments, _flag(asked), environment, timeout, chosen, asked.nets, asked.wait)
     if asked.detach:
         from lager_cli.detached import detach
 

@@ -1,0 +1,153 @@
+"""Finds the first of several boxes whose nets are free: by claiming them there, never by asking first.
+
+On each box a `lager hold` waits for an order to claim. The boxes are connected to side by side, and claim one after the
+other, in their order; to wait in line, all claim at a time, and the first one wins. What the winner claimed is taken
+over by the run, which has the same id; the others hang up, which releases what they hold.
+"""
+
+import contextlib
+import json
+import os
+import select
+import socket
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from lager.errors import BoxError, InstrumentBusy, LagerError
+from lager.text import printable
+from lager_cli.boxes import box_table, remote
+from lager_cli.boxes.box_table import Box
+from lager_cli.display import output
+
+LIMIT = 10.0  # seconds for a box to answer
+_LONGEST_LINE = 1 << 16
+
+
+@contextlib.contextmanager
+def held(names: str, nets: Sequence[str], run_id: str, script: str, wait: float) -> Iterator[str]:
+    """Yield the name of a box that holds the nets for this run until the end of the block.
+
+    Blocks up to `wait` seconds where the nets of all boxes are busy. Raises InstrumentBusy then, and BoxError if no box
+    can be used. Says on standard error why a box was not used.
+    """
+    boxes = [*dict.fromkeys(box_table.find(name) for name in box_table.several(names))]
+    words = ["hold", "--run", run_id, "--script", script, "--", *nets]
+    pool = ThreadPoolExecutor(len(boxes), "any box")
+    holders = [_Holder(box, pool.submit(_connect, box, words)) for box in boxes]
+    try:
+        yield _first(holders, names, nets, wait).box.name
+    finally:
+        for holder in holders:
+            holder.close()
+        pool.shutdown(wait=False)
+
+
+def _first(holders: "list[_Holder]", names: str, nets: Sequence[str], wait: float) -> "_Holder":
+    """Return the holder that has claimed; all others have not."""
+    now = time.monotonic()
+    ends, patience_ends = now + wait, now + LIMIT
+    for holder in holders:
+        if holder.connect(patience_ends):
+            holder.order(0.0)
+            if holder.answer(time.monotonic() + LIMIT):
+                return holder
+    waiting = [holder for holder in holders if holder.busy and wait > 0]
+    for holder in waiting:
+        holder.order(max(ends - time.monotonic(), 0.0))
+    while waiting:
+        left = max(ends + LIMIT - time.monotonic(), 0.0)
+        ready = select.select([holder.end for holder in waiting], [], [], left)[0]
+        for holder in [one for one in waiting if one.end in ready] or waiting:
+            waiting.remove(holder)
+            if holder.answer(time.monotonic() + (LIMIT if ready else 0.0)):
+                return holder
+            break
+    for holder in holders:
+        output.note(f"{holder.box.name}: {holder.why}")
+    what = f"{printable(names, 60)}: no box has {printable(', '.join(nets), 100)} free"
+    if any(holder.busy for holder in holders):
+        raise InstrumentBusy(f"{what}.", "Wait in line with: --wait TIME" if not wait else "Try again later.")
+    raise BoxError(f"{what}; the reasons are above.", "Fix this and try again.")
+
+
+def _connect(box: Box, words: Sequence[str]) -> "tuple[socket.socket, int]":
+    """Return the two ends of `lager hold` on the box: its streams, and a file with its errors."""
+    errors = os.memfd_create("errors")
+    try:
+        return remote.channel(box.name, words, errors=errors, limit=LIMIT), errors
+    except BaseException:
+        os.close(errors)
+        raise
+
+
+@dataclass(eq=False)
+class _Holder:
+    """`lager hold` on one box. `why` says why it has not claimed; it is `busy` if waiting may help."""
+
+    box: Box
+    _connecting: "Future[tuple[socket.socket, int]]"
+    why: str = f"did not answer within {LIMIT:g} s"
+    busy: bool = False
+
+    @property
+    def end(self) -> socket.socket:
+        return self._connecting.result()[0]
+
+    def connect(self, ends: float) -> bool:
+        """Wait for the connection until then; return whether it is there."""
+        try:
+            self._connecting.result(max(ends - time.monotonic(), 0.0))
+        except TimeoutError:
+            return False
+        except LagerError as problem:
+            self.why = str(problem)
+            return False
+        return True
+
+    def order(self, wait: float) -> None:
+        self.busy = False
+        with contextlib.suppress(OSError):  # it has ended; its answer says so
+            self.end.sendall(json.dumps({"wait": wait}).encode() + b"\n")
+
+    def answer(self, ends: float) -> bool:
+        """Wait for the answer to an order; return whether the box has claimed the nets."""
+        try:
+            said = self._line(ends)
+        except TimeoutError:
+            return False
+        except (OSError, ValueError):
+            self.why = f"is of another version, or does not answer: {self._error()}"
+            return False
+        self.why, self.busy = printable(str(said.get("why", "")), 500), said.get("busy") is True
+        return said.get("claimed") is True
+
+    def _line(self, ends: float) -> dict[str, Any]:
+        data = b""
+        while not data.endswith(b"\n"):
+            self.end.settimeout(max(ends - time.monotonic(), 0.01))
+            part = self.end.recv(4096)
+            if not part or len(data) > _LONGEST_LINE:
+                raise ValueError("no line")
+            data += part
+        said = json.loads(data)
+        if not isinstance(said, dict):
+            raise ValueError("no answer")
+        return said
+
+    def _error(self) -> str:
+        said = os.pread(self._connecting.result()[1], _LONGEST_LINE, 0).decode("utf-8", "replace").strip()
+        return printable(said.removeprefix("lager: ").replace("\n", " "), 500) or "it does not say why"
+
+    def close(self) -> None:
+        """Hang up, also if the connection is still being made."""
+        self._connecting.add_done_callback(_hang_up)
+
+
+def _hang_up(connecting: "Future[tuple[socket.socket, int]]") -> None:
+    if not connecting.cancelled() and connecting.exception() is None:
+        end, errors = connecting.result()
+        end.close()
+        os.close(errors)

@@ -1,0 +1,164 @@
+"""`lager python --any`: nets are claimed for a script before it starts, here or on the first box with them free."""
+
+import json
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from subprocess import PIPE
+
+import pytest
+
+from tests.processes import LAGER, PATIENCE
+
+TAKES = """
+import sys
+from lager import Net, NetType
+with Net.get("supply2", type=NetType.PowerSupply):
+    print("has it", flush=True)
+    sys.stdin.readline()
+print("gave it back", flush=True)
+sys.stdin.readline()
+"""
+LEAVES = "import sys; print('runs', flush=True); sys.stdin.readline()"
+BUSY = 75
+
+
+@pytest.fixture
+def lab(near, bench, station):
+    """The boxes near and other, with a lagerd in common, on which supply2 is another instrument."""
+    text = Path(station.env["LAGER_NETS"]).read_text()
+    (near.folder / "nets.toml").write_text(
+        text.replace(
+            '[nets.supply2]\ntype = "supply"\ninstrument = "psu1"',
+            '[nets.supply2]\ntype = "supply"\ninstrument = "smu1"',
+        )
+    )
+    for name, path in (("one", station.env["LAGER_NETS"]), ("two", near.folder / "nets.toml")):
+        (near.folder / name).write_text(f'#!/bin/sh\nexport LAGER_NETS={path}\nexec {LAGER} "$@"\n')
+        (near.folder / name).chmod(0o755)
+    near.table(
+        f'[boxes.near]\nssh = "near"\ncommand = "{near.folder}/one"\n'
+        f'[boxes.other]\nssh = "other"\ncommand = "{near.folder}/two"\n'
+        '[boxes.refusing]\nssh = "refusing"\n'
+        '[groups]\nrack2 = ["near", "other"]\nhalf = ["refusing", "near"]\n'
+    )
+    return near
+
+
+def type_into(process, keys):
+    process.popen.stdin.write(keys.encode())
+    process.popen.stdin.flush()
+
+
+def held(lager):
+    return {one["name"]: one["reserved"] for one in json.loads(lager("instruments", "--json").stdout)}
+
+
+def test_a_script_takes_over_what_was_claimed_for_it_and_the_rest_ends_with_the_run(run, lager, bench):
+    one = run(TAKES, options=("--any", "supply2,adc1"), stdin=PIPE)
+    one.out.expect("has it")
+    assert held(lager) == {"psu1": False, "daq1": True}
+    refused = lager("adc", "adc1")
+    assert refused.returncode == BUSY
+    assert "script.py" in refused.stderr
+    assert "reserved" in refused.stderr
+    type_into(one, "\n")
+    one.out.expect("gave it back")
+    assert held(lager) == {"daq1": True}
+    type_into(one, "\n")
+    assert one.wait(PATIENCE) == 0
+    assert held(lager) == {}
+
+
+def test_nothing_is_claimed_where_one_of_the_nets_is_busy(run, lager, bench):
+    one = run(LEAVES, options=("--any", "supply2"), stdin=PIPE)
+    one.out.expect("runs")
+    for nets in ("adc1,supply2", "supply2,adc1"):
+        done = lager("python", "--any", nets, "-c", "print('ran')")
+        assert (done.returncode, done.stdout) == (BUSY, "")
+        assert held(lager) == {"psu1": True}
+
+
+def test_it_waits_in_line_and_can_be_interrupted(run, start, client, bench):
+    one = run(LEAVES, options=("--any", "supply2"), stdin=PIPE)
+    one.out.expect("runs")
+    waiting = [start(LAGER, "python", "--any", "supply2", "--wait", "60", "-c", "print('ran')") for _ in range(2)]
+    for _ in waiting:
+        client.expect("Queued")
+    waiting[0].kill(signal.SIGINT)
+    assert waiting[0].wait(PATIENCE) == 130
+    type_into(one, "\n")
+    assert waiting[1].wait(PATIENCE) == 0
+    waiting[1].out.expect("ran")
+
+
+def test_a_net_that_is_not_there_and_options_that_need_others_are_refused(lager, bench):
+    done = lager("python", "--any", "nothing", "-c", "print('ran')")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "nothing" in done.stderr
+    for words in (["--wait", "5", "-c", "1"], ["--any", "supply2", "--continue"]):
+        assert lager("python", *words).returncode == 2
+
+
+def test_a_detached_run_keeps_what_was_claimed(lager, script, client, bench, tmp_path):
+    name = script("import lager; lager.pause('here', timeout=60)")
+    done = lager("python", "--detach", "--any", "supply2", name)
+    assert done.returncode == 0, done.stderr
+    client.paused()
+    assert held(lager) == {"psu1": True}
+    client.call("ContinueAll")
+    assert lager("python", "--reattach", done.stdout.split()[0]).returncode == 0
+    assert held(lager) == {}
+
+
+def test_the_first_box_that_has_the_nets_free_runs_the_script(start, script, run, lager, lab):
+    name = script(TAKES, "takes.py")
+    words = ("python", "--box", "@rack2", "--any", "supply2")
+    busy = run(LEAVES, options=("--any", "supply2"), stdin=PIPE)
+    busy.out.expect("runs")
+    first = start(LAGER, *words, name, stdin=PIPE)
+    first.err.expect("runs on other")
+    first.out.expect("has it")
+    refused = lager(*words, name)
+    assert refused.returncode == BUSY
+    assert "near: psu1 is held by" in refused.stderr
+    assert "other: smu1 is held by" in refused.stderr
+    waiting = start(LAGER, *words, "--wait", "60", name, stdin=PIPE)
+    type_into(first, "\n")
+    waiting.err.expect("runs on other")
+    waiting.out.expect("has it")
+    for one, keys in ((busy, "\n"), (first, "\n"), (waiting, "\n\n")):
+        type_into(one, keys)
+        assert one.wait(PATIENCE) == 0
+    assert held(lager) == {}
+
+
+def test_boxes_that_cannot_be_used_are_told_and_left_out(lager, script, lab):
+    name = script("import os; print(os.environ['LAGER_BOX'])")
+    done = lager("python", "--box", "@half", "--any", "supply2", name)
+    assert (done.returncode, done.stdout) == (0, "near\n"), done.stderr
+    done = lager("python", "--box", "@half", "--any", "nothing", name)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "refusing: The box refusing refuses ssh" in done.stderr
+    assert "near: " in done.stderr
+    assert "another version" not in done.stderr
+
+
+TURN = """
+import os
+from lager import Net, NetType
+mine = os.open("taken", os.O_CREAT | os.O_EXCL)
+with Net.get("supply2", type=NetType.PowerSupply):
+    pass
+os.unlink("taken")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_no_two_runs_get_one_instrument_in_200_attempts(lager, script, bench):
+    name = script(TURN)
+    with ThreadPoolExecutor(8) as pool:
+        words = ("python", "--any", "supply2", "--wait", "120", name)
+        done = [*pool.map(lambda _: lager(*words), range(200))]
+    assert {one.returncode for one in done} == {0}, next(one.stderr for one in done if one.returncode)
