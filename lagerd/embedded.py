@@ -55,7 +55,7 @@ from lager.bus.facade import Bus, Signal
 from lager.contract import BREAKPOINTS, INSTRUMENTS
 from lager.errors import BusError, LagerError
 from lagerd.bench.nets import NAME as NETS_FILE
-from lagerd.instruments import claims
+from lagerd.instruments.leases import claims
 from lagerd.signals import resolve, until_told
 
 IDLE_SECONDS = 600.0

@@ -20,10 +20,10 @@ from lager.errors import BusError, LagerError
 from lagerd import config, log_control
 from lagerd.breakpoints.interface import Breakpoints
 from lagerd.breakpoints.kept_pauses import KeptPauses
-from lagerd.clients import Clients
-from lagerd.instruments import claims
+from lagerd.callers.clients import Clients
 from lagerd.instruments.interface import Instruments
-from lagerd.instruments.safe_process import SOCKET, SafeProcess
+from lagerd.instruments.leases import claims
+from lagerd.instruments.safety.safe_process import SOCKET, SafeProcess
 from lagerd.log import Unblocking
 from lagerd.server import Service
 from lagerd.signals import until_told

@@ -8,11 +8,12 @@ from pathlib import Path
 from lager.bus import address
 from lager.bus.facade import Bus, Call
 from lager.errors import BusError, LagerError
-from lagerd import config, polkit
+from lagerd import config
 from lagerd.breakpoints.interface import Breakpoints
 from lagerd.breakpoints.pauses import Pause
-from lagerd.call_limit import CallLimit
-from lagerd.clients import Client
+from lagerd.callers import polkit
+from lagerd.callers.call_limit import CallLimit
+from lagerd.callers.clients import Client
 from lagerd.config import Config, ConfigError, ConsolePolicy
 from lagerd.events import Event
 from lagerd.instruments.interface import Instruments

@@ -12,7 +12,7 @@ from lager.errors import AccessDenied, AmbiguousId, NotInteractive, TooMany
 from lagerd.breakpoints.hooks import PauseHooks, PauseSettings
 from lagerd.breakpoints.pauses import Pause, Pauses
 from lagerd.breakpoints.scripts import Scripts
-from lagerd.clients import Client, Clients
+from lagerd.callers.clients import Client, Clients
 
 
 class ConsoleAccess:

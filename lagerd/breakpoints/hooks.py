@@ -6,7 +6,7 @@ from typing import Any
 
 from lager.contract import DEFAULT_TIMEOUT, LONGEST_RUN
 from lagerd.breakpoints.pauses import Pause
-from lagerd.clients import Client
+from lagerd.callers.clients import Client
 from lagerd.events import Event
 
 

@@ -22,9 +22,9 @@ from lagerd.breakpoints.encoded import EncodedPauses
 from lagerd.breakpoints.hooks import PauseHooks, PauseSettings
 from lagerd.breakpoints.kept_pauses import KeptPauses
 from lagerd.breakpoints.pauses import Pause, Pauses, ended_of, from_details, remaining_of
-from lagerd.clients import HOWS, Client, Clients
+from lagerd.callers.clients import HOWS, Client, Clients
+from lagerd.callers.run_kills import RunKills
 from lagerd.events import ENDS, Event
-from lagerd.run_kills import RunKills
 
 _SETTLING = 1.0
 _INPUT_LENGTH = 4096

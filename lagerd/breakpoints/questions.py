@@ -9,7 +9,7 @@ from lager.bus.facade import Call
 from lager.errors import AmbiguousId, InvalidArgument, LagerError, NoSuchBreakpoint
 from lager.question import Answer, Question, from_details, shown
 from lagerd.breakpoints.pauses import Pause
-from lagerd.clients import Client, Clients
+from lagerd.callers.clients import Client, Clients
 
 _REMEMBERED = 200
 _PREFIX_LENGTH = 4

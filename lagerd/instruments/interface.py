@@ -14,18 +14,18 @@ from lager.text import printable
 from lagerd import introspection
 from lagerd.breakpoints import changes
 from lagerd.breakpoints.pauses import Pause, Pauses
-from lagerd.clients import Client, Clients
+from lagerd.callers.clients import Client, Clients
 from lagerd.events import Event
-from lagerd.instruments.claims import Claims
-from lagerd.instruments.leases import Claimant, Lease, Leases, claimant, from_details, safe_nets
-from lagerd.instruments.lending import Lending
-from lagerd.instruments.loans import Loan, LoanRecords, Loans
-from lagerd.instruments.lock_files import LeaseFiles, process_end
-from lagerd.instruments.making_safe import MakingSafe
-from lagerd.instruments.off import Off
+from lagerd.instruments.leases.claims import Claims
+from lagerd.instruments.leases.lock_files import LeaseFiles, process_end
+from lagerd.instruments.leases.refusal import refusal
+from lagerd.instruments.leases.table import Claimant, Lease, Leases, claimant, from_details, safe_nets
+from lagerd.instruments.lending.lending import Lending
+from lagerd.instruments.lending.loans import Loan, LoanRecords, Loans
 from lagerd.instruments.recording import Marks, Recording
-from lagerd.instruments.refusal import refusal
-from lagerd.instruments.safe_process import SafeProcess
+from lagerd.instruments.safety.making_safe import MakingSafe
+from lagerd.instruments.safety.off import Off
+from lagerd.instruments.safety.safe_process import SafeProcess
 from lagerd.instruments.through import Through
 
 

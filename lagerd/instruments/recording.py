@@ -10,11 +10,11 @@ from lager.contract import BREAKPOINTS, BREAKPOINTS_PATH
 from lager.errors import NoSuchBreakpoint
 from lagerd.breakpoints import changes
 from lagerd.breakpoints.pauses import Pauses
-from lagerd.clients import Client, Clients
+from lagerd.callers.clients import Client, Clients
 from lagerd.events import Event
 from lagerd.instruments.hooks import LeaseRecord
-from lagerd.instruments.leases import Lease, Leases
-from lagerd.instruments.lock_files import LeaseFiles
+from lagerd.instruments.leases.lock_files import LeaseFiles
+from lagerd.instruments.leases.table import Lease, Leases
 
 if TYPE_CHECKING:
     from lager.contract import Change

@@ -13,10 +13,10 @@ from lager.nets.actions import NAMES, is_setting
 from lager.text import printable
 from lagerd.breakpoints.pauses import Pause
 from lagerd.breakpoints.scripts import Scripts
-from lagerd.clients import Client, Clients
+from lagerd.callers.clients import Client, Clients
 from lagerd.events import Event
 from lagerd.instruments.hooks import LeaseRecord, Policy
-from lagerd.instruments.leases import Lease, Leases
+from lagerd.instruments.leases.table import Lease, Leases
 
 _LONGEST = 200
 _VALUE, _LOOK = "value", "look"

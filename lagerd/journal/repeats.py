@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lagerd.breakpoints.pauses import Pause
-from lagerd.clients import Client
+from lagerd.callers.clients import Client
 from lagerd.events import Event
 from lagerd.journal.recorder import Record
 

@@ -31,7 +31,7 @@ TESTS = {
     "lager_runtime/lager/nets/terminals.py": _tests("terminals", "safe_nets"),
     "lager_runtime/lager/nets/validate.py": _tests("nets_settings", "nets"),
     "lagerd/make_safe.py": _tests("safe_state"),
-    "lagerd/instruments/leases.py": _tests("lease_table", "leases"),
+    "lagerd/instruments/leases/table.py": _tests("lease_table", "leases"),
     "lagerd/breakpoints/pauses.py": _tests("pauses"),
     "lagerd/journal/audit.py": _tests("audit_events", "audit"),
     "lagerd/journal/recorder.py": _tests("audit_events"),

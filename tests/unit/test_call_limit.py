@@ -3,8 +3,8 @@
 import pytest
 
 from lager.errors import TooMany
-from lagerd.call_limit import CallLimit
-from lagerd.clients import Client
+from lagerd.callers.call_limit import CallLimit
+from lagerd.callers.clients import Client
 
 
 class Clock:

@@ -7,7 +7,7 @@ import pytest
 
 from lager.bus.facade import Signal
 from lager.errors import NoDaemon
-from lagerd.clients import Clients
+from lagerd.callers.clients import Clients
 
 
 class FakeBus:

@@ -9,8 +9,8 @@ import pytest
 
 from lager.contract import LONGEST
 from lager.errors import AccessDenied, InvalidArgument, LagerError, NoSuchInstrument, Quarantined
-from lagerd.instruments.leases import Claimant, Lease, Leases, claimant, from_details
-from lagerd.instruments.refusal import busy
+from lagerd.instruments.leases.refusal import busy
+from lagerd.instruments.leases.table import Claimant, Lease, Leases, claimant, from_details
 from tests.unit.test_pauses import Clock
 
 RUN = "4F0C4A52-3a8e-4c62-a2c1-3b35a1c9c001"

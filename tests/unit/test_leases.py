@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lager.errors import TooMany
-from lagerd.instruments.leases import Lease, Leases, claimant, from_details
+from lagerd.instruments.leases.table import Lease, Leases, claimant, from_details
 
 
 class Store:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from lagerd.clients import Client
+from lagerd.callers.clients import Client
 from lagerd.events import Event
 from lagerd.journal import repeats
 from lagerd.journal.repeats import Repeats

@@ -9,10 +9,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from lagerd.instruments import safe_process
-from lagerd.instruments.leases import Lease
-from lagerd.instruments.lock_files import process_end
-from lagerd.instruments.safe_process import SafeProcess
+from lagerd.instruments.leases.lock_files import process_end
+from lagerd.instruments.leases.table import Lease
+from lagerd.instruments.safety import safe_process
+from lagerd.instruments.safety.safe_process import SafeProcess
 
 LEASE = Lease(
     "psu1", "psu1", "out", "", "", owner=":1.1", uid=0, user="root", pid=0, since=time.time(),

@@ -17,7 +17,7 @@ from lager.errors import Failed, InstrumentBusy
 from lagerd.breakpoints.interface import Breakpoints
 from lagerd.breakpoints.kept_pauses import KeptPauses
 from lagerd.breakpoints.pauses import from_details
-from lagerd.clients import Clients
+from lagerd.callers.clients import Clients
 from tests.client import NAME, Client
 from tests.station import Station
 

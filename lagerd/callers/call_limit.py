@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from lager.errors import TooMany
-from lagerd.clients import Client
+from lagerd.callers.clients import Client
 
 _BURST_SECONDS = 20.0
 _TELL_SECONDS = 10.0

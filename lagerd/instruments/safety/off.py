@@ -17,11 +17,11 @@ from lager.contract import SCRIPT, SCRIPT_PATH
 from lager.errors import InvalidArgument, LagerError
 from lager.text import printable
 from lagerd.breakpoints.pauses import Pauses
-from lagerd.clients import Client, Clients
+from lagerd.callers.clients import Client, Clients
 from lagerd.events import Event
 from lagerd.instruments.hooks import LeaseRecord
-from lagerd.instruments.leases import KEY, Lease, Leases
-from lagerd.instruments.safe_process import SafeProcess, SafetyAnswer, read_answer
+from lagerd.instruments.leases.table import KEY, Lease, Leases
+from lagerd.instruments.safety.safe_process import SafeProcess, SafetyAnswer, read_answer
 
 _SCRIPT_SECONDS = 10.0
 _FREE_SECONDS = 12.0  # until an instrument that is being made safe is free

@@ -8,8 +8,8 @@ from lager.bus.exports import Outcome
 from lager.bus.facade import Bus, Call, Signal
 from lager.errors import AccessDenied, Failed, InvalidArgument, LagerError
 from lager.text import printable
-from lagerd import polkit
-from lagerd.clients import Client, Clients
+from lagerd.callers import polkit
+from lagerd.callers.clients import Client, Clients
 
 ACTION = "com.lager.runs.kill"
 _SYSTEMD, _SYSTEMD_PATH = "org.freedesktop.systemd1", "/org/freedesktop/systemd1"

@@ -23,8 +23,8 @@ from pathlib import Path
 from lager import system
 from lager.contract import LEASE_WATCHED
 from lager.errors import Failed
-from lagerd.instruments.claims import Claims
-from lagerd.instruments.leases import Lease
+from lagerd.instruments.leases.claims import Claims
+from lagerd.instruments.leases.table import Lease
 from lagerd.signals import resolve
 
 _EVENT = struct.Struct("iIII")

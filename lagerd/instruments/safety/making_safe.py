@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from lagerd.events import Event
-from lagerd.instruments.leases import Lease, Leases
-from lagerd.instruments.safe_process import SafeProcess, SafetyAnswer
+from lagerd.instruments.leases.table import Lease, Leases
+from lagerd.instruments.safety.safe_process import SafeProcess, SafetyAnswer
 from lagerd.signals import resolve
 
 _EXIT_SECONDS = 2.0  # until `lager python` has told the exit code of a script that has ended

@@ -6,7 +6,7 @@ from dataclasses import replace
 from lager.errors import InstrumentBusy
 from lager.text import time_left
 from lagerd.breakpoints.pauses import Pause, Pauses
-from lagerd.instruments.leases import Claimant, Lease
+from lagerd.instruments.leases.table import Claimant, Lease
 
 
 def refusal(asked: Lease, by: Claimant, holder: Lease, pauses: Pauses) -> InstrumentBusy:

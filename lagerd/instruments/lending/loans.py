@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from lagerd.breakpoints.pauses import Clock, Handle
-from lagerd.instruments.leases import Lease, Leases, NoLoans
+from lagerd.instruments.leases.table import Lease, Leases, NoLoans
 
 OVERDUE_SECONDS = 10.0
 _LONGEST = 1 << 16

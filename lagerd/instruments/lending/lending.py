@@ -15,12 +15,12 @@ from lager.errors import AccessDenied, Failed, InstrumentBusy, InvalidArgument, 
 from lager.text import printable
 from lagerd.breakpoints.pauses import Pause, Pauses
 from lagerd.breakpoints.scripts import Scripts
-from lagerd.clients import Client, Clients
+from lagerd.callers.clients import Client, Clients
 from lagerd.events import Event
 from lagerd.instruments.hooks import LeaseRecord, Policy
-from lagerd.instruments.leases import Lease, Leases
-from lagerd.instruments.loans import OVERDUE_SECONDS, Loan, Loans, LoanTold
-from lagerd.instruments.lock_files import LeaseFiles
+from lagerd.instruments.leases.lock_files import LeaseFiles
+from lagerd.instruments.leases.table import Lease, Leases
+from lagerd.instruments.lending.loans import OVERDUE_SECONDS, Loan, Loans, LoanTold
 from lagerd.signals import resolve
 
 _DEFAULT_SECONDS = 600.0

@@ -1,0 +1,1 @@
+"""Who calls lagerd, how often, and what they may do."""

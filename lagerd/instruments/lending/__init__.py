@@ -1,0 +1,1 @@
+"""What a paused script lends to other processes."""
