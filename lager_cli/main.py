@@ -10,7 +10,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from lager.errors import LagerError
-from lager.text import printable, similar
+from lager.wording.text import printable, similar
 from lager_cli.display import output
 
 _COMMANDS = {

@@ -175,7 +175,7 @@ def start() -> "Any":
 
 
 def _end_after_script() -> None:
-    """End what is ours (lager/at_end.py) after the exit handlers of the script, which may still use its nets."""
+    """End what is ours (process/at_end.py) after the exit handlers of the script, which may still use its nets."""
     import atexit
 
     atexit.register(_end)

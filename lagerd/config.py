@@ -7,10 +7,10 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from lager import text_files
 from lager.contract import CONFIG_FILE, DEFAULT_TIMEOUT, LONGEST_RUN
 from lager.errors import LagerError
-from lager.text import similar
+from lager.wording import text_files
+from lager.wording.text import similar
 
 PATH = Path(CONFIG_FILE)
 

@@ -49,11 +49,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-from lager import system, variables
+from lager import variables
 from lager.bus.address import embedded_folder, listening, unix_address
 from lager.bus.facade import Bus, Signal
 from lager.contract import BREAKPOINTS, INSTRUMENTS
 from lager.errors import BusError, LagerError
+from lager.process import system
 from lagerd.bench.nets import NAME as NETS_FILE
 from lagerd.instruments.leases import claims
 from lagerd.signals import resolve, until_told

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lager.errors import BoxError, InstrumentBusy, LagerError
-from lager.text import printable
+from lager.wording.text import printable
 from lager_cli.boxes import box_table, remote
 from lager_cli.boxes.box_table import Box
 from lager_cli.display import output

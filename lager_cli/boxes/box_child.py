@@ -11,7 +11,8 @@ import termios
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lager import system, variables
+from lager import variables
+from lager.process import system
 from lager_cli.boxes.endpoints import PipeSink, Source
 from lager_cli.boxes.multiplexer import Multiplexer
 from lager_cli.boxes.protocol import Stream

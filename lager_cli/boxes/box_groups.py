@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from lager.errors import BoxError
-from lager.text import printable, similar
+from lager.wording.text import printable, similar
 
 _PATTERN = frozenset("*?[")
 ALL = "all"  # the group of all known boxes, as in Ansible

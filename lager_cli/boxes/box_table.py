@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lager.errors import BoxError
-from lager.text import printable
+from lager.wording.text import printable
 from lager_cli.boxes import box_groups
 from lager_cli.linux import home
 
@@ -89,7 +89,7 @@ def table() -> dict[str, Any]:
 
 
 def _read(file: Path) -> dict[str, Any]:
-    from lager import text_files
+    from lager.wording import text_files
 
     try:
         text = text_files.read(file)
@@ -206,7 +206,7 @@ def _edited() -> Iterator[Any]:
     """Yield the file as a document that keeps the user's comments and layout. Writes it completely or not at all."""
     import tomlkit
 
-    from lager import text_files
+    from lager.wording import text_files
 
     table()  # raises if the file is invalid
     file = path()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from lager.errors import BoxError, LagerError, NoConnection
-from lager.text import printable
+from lager.wording.text import printable
 from lager_cli.boxes import box_table
 from lager_cli.boxes.box_table import Box
 from lager_cli.boxes.desk_client import BoxSession

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lager import text_files
 from lager.errors import BoxError
-from lager.text import printable
+from lager.wording import text_files
+from lager.wording.text import printable
 
 _PATIENCE = 60.0
 _OWN_GROUPS = ("all", "ungrouped", "_meta")

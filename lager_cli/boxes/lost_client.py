@@ -5,9 +5,9 @@ import os
 import threading
 from pathlib import Path
 
-from lager import system
 from lager.contract import JOURNAL_SOCKET
-from lager.system import user_name
+from lager.process import system
+from lager.process.system import user_name
 from lager_cli.boxes.box_child import Command
 from lager_cli.linux import process_tree
 from lager_cli.linux.ladder import SignalLadder

@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from lager import variables
 from lager.errors import BoxError, TransferError
-from lager.text import printable
+from lager.wording.text import printable
 from lager_cli.boxes import remote
 from lager_cli.display import output
 from lager_cli.runs import run

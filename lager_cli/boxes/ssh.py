@@ -12,7 +12,7 @@ from typing import IO
 
 from lager import variables
 from lager.errors import BoxError, LagerError, NoConnection
-from lager.text import printable
+from lager.wording.text import printable
 from lager_cli.boxes.box_table import Box
 
 CONNECT_SECONDS = 10  # if the user's configuration sets none

@@ -8,7 +8,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 
-from lager.text import printable
+from lager.wording.text import printable
 from lager_cli.console.client import Attached, Outcome
 from lager_cli.console.line_frontends import Frontend, PipeFrontend
 from lager_cli.console.meta_commands import MetaCommands

@@ -15,7 +15,7 @@ from lager.breakpoints import banner
 from lager.console.protocol import MessageDecoder, encode
 from lager.contract import LONGEST
 from lager.errors import Failed, LagerError
-from lager.text import printable, visible
+from lager.wording.text import printable, visible
 
 _ANSWER_SECONDS = 6.0
 _LONGEST_TEXT = 100_000

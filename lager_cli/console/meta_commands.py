@@ -9,8 +9,8 @@ from typing import Any
 
 from lager.breakpoints.banner import shown_path
 from lager.errors import InvalidArgument, LagerError
-from lager.question import shown
-from lager.text import duration, printable, seconds_of, time_left
+from lager.wording.question import shown
+from lager.wording.text import duration, printable, seconds_of, time_left
 from lager_cli.console.client import Attached
 from lager_cli.console.statements import is_complete
 from lager_cli.display import output, snapshot

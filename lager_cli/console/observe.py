@@ -5,7 +5,7 @@ import signal
 import sys
 from typing import Any
 
-from lager.text import printable
+from lager.wording.text import printable
 from lager_cli.console.client import Attached
 from lager_cli.console.relay import opened
 from lager_cli.display import output

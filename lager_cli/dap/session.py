@@ -16,7 +16,7 @@ from typing import Any
 
 from lager.breakpoints import banner
 from lager.errors import Failed, LagerError, Refusal
-from lager.text import time_left
+from lager.wording.text import time_left
 from lager_cli.console.attach import connection
 from lager_cli.console.client import Attached
 from lager_cli.dap import pauses

@@ -14,8 +14,8 @@ from urllib.parse import quote
 from lager import variables
 from lager.breakpoints.banner import box_option
 from lager.errors import RunError
-from lager.system import user_name
-from lager.text import printable
+from lager.process.system import user_name
+from lager.wording.text import printable
 from lager_cli import daemon
 from lager_cli.detached.job import Job
 from lager_cli.detached.supervisor import READY

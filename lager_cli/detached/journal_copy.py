@@ -6,7 +6,7 @@ import select
 import threading
 from types import TracebackType
 
-from lager.system import MODIFIED
+from lager.process.system import MODIFIED
 from lager_cli.detached.output_log import ERR, OUT, LogWriter, OutputLog, Reader
 from lager_cli.linux.inotify import Changes
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from lager.breakpoints.banner import box_option
 from lager.errors import LagerError, RunError
-from lager.system import MODIFIED, MOVED_TO
+from lager.process.system import MODIFIED, MOVED_TO
 from lager_cli import daemon
 from lager_cli.detached.output_log import ERR, OUT, OutputLog, Reader
 from lager_cli.display import output

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
-from lager import system, variables
+from lager import variables
 from lager.errors import LagerError
+from lager.process import system
 from lager_cli.detached.job import Job
 from lager_cli.detached.journal_copy import JournalCopy
 from lager_cli.detached.output_log import OutputLog

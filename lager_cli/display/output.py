@@ -12,10 +12,10 @@ from typing import Any
 
 import click
 
-from lager import palette
 from lager.breakpoints.banner import box_option
 from lager.errors import LagerError
-from lager.text import columns, cut, printable, wrapped
+from lager.wording import palette
+from lager.wording.text import columns, cut, printable, wrapped
 from lager_cli.display.tables import aligned, cell, fitted
 
 _MOST_LINES = 1000
@@ -65,7 +65,7 @@ def _cut(text: str, width: int) -> str:
 
 
 def styled(text: str, style: str) -> None:
-    """Print a line in a style of lager.palette, or "" for none, if the terminal supports it."""
+    """Print a line in a style of lager.wording.palette, or "" for none, if the terminal supports it."""
     click.echo(palette.styled(text, style) if colours() else text)
 
 
@@ -198,7 +198,7 @@ def fitting_table(headers: Sequence[str], rows: Sequence[Sequence[object]], long
 
 
 def marked_table(headers: Sequence[str], rows: Sequence[Sequence[object]], styles: Sequence[str]) -> None:
-    """Print a table as `fitting_table` does, each row in its style of lager.palette."""
+    """Print a table as `fitting_table` does, each row in its style of lager.wording.palette."""
     width = shutil.get_terminal_size().columns if on_terminal() else _WIDEST
     head, *lines = fitted(headers, rows, width)
     styled(head, "bold")

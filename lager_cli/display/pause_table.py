@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from lager.breakpoints.banner import shown_path
 from lager.contract import ON_TIMEOUT
-from lager.text import duration, time_left
+from lager.wording.text import duration, time_left
 from lager_cli.display import output
 from lager_cli.display.age import age
 

@@ -7,10 +7,10 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Protocol
 
-from lager import palette
 from lager.instruments.quantities import si
 from lager.recording.rows import Column, CsvLines, Row
-from lager.text import cut, padded
+from lager.wording import palette
+from lager.wording.text import cut, padded
 from lager_cli.display import output
 from lager_cli.display.sparkline import sparkline
 

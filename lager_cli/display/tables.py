@@ -3,8 +3,8 @@
 import re
 from collections.abc import Sequence
 
-from lager.text import columns as columns_of
-from lager.text import cut, padded, printable, wrapped
+from lager.wording.text import columns as columns_of
+from lager.wording.text import cut, padded, printable, wrapped
 
 _FLEXIBLE = ("LABEL", "WHERE", "SCRIPT", "WHAT", "WHY", "ADDRESS", "LIMITS", "COMMAND", "HELD BY")
 _DISPENSABLE = ("RUN", "SCRIPT", "USER", "PAUSED", "MODEL", "CHANNEL")

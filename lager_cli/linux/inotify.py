@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from types import TracebackType
 
-from lager import system
+from lager.process import system
 
 TICK_SECONDS = 0.25
 _MONOTONIC = 1

@@ -6,7 +6,7 @@ import select
 import threading
 import time
 
-from lager import system
+from lager.process import system
 
 
 class TtyWrites:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lager import text_files
 from lager.errors import LagerError
-from lager.text import printable, seconds_of, similar
+from lager.wording import text_files
+from lager.wording.text import printable, seconds_of, similar
 
 PATH = Path("/etc/lager/notify.toml")
 EVENTS = ("paused", "question", "resumes-soon", "auto-resumed", "waiting", "quarantined")

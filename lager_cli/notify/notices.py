@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from lager.breakpoints import banner
 from lager.errors import LagerError
-from lager.question import from_details
-from lager.text import duration, printable, time_left
+from lager.wording.question import from_details
+from lager.wording.text import duration, printable, time_left
 
 if TYPE_CHECKING:
     from lager.contract import PauseDetails

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lager.contract import JOURNAL_SOCKET
-from lager.system import user_name
-from lager.text import printable
+from lager.process.system import user_name
+from lager.wording.text import printable
 from lager_cli.display import output
 from lager_cli.notify.config import Target
 from lager_cli.notify.notices import Notice

@@ -9,8 +9,8 @@ import signal
 import sys
 from typing import Any
 
-from lager import system
 from lager.errors import LagerError
+from lager.process import system
 from lager_cli.notify.config import Target
 from lager_cli.notify.send_process import UNKNOWN
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from lager.text import number_of, printable, seconds_of
+from lager.wording.text import number_of, printable, seconds_of
 
 
 def json_option(command: Callable[..., Any]) -> Callable[..., Any]:

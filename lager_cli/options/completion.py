@@ -13,7 +13,7 @@ from click.shell_completion import CompletionItem
 from lager import variables
 from lager.bus import address
 from lager.errors import LagerError
-from lager.text import printable
+from lager.wording.text import printable
 
 if TYPE_CHECKING:
     from lager import NetType

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from lager.text import amount_of, printable, similar
+from lager.wording.text import amount_of, printable, similar
 
 _WHOLE = re.compile(r"[+-]?[0-9]+")
 _LEVELS = {"0": 0, "low": 0, "off": 0, "false": 0, "1": 1, "high": 1, "on": 1, "true": 1}

@@ -6,7 +6,7 @@ from typing import Any
 
 from lager.errors import Failed
 from lager.nets.model import NetConfig, NetType
-from lager.text import printable
+from lager.wording.text import printable
 
 _STATES = {
     NetType.PowerSupply: ("lager.instruments.drivers.supply", "SupplyState"),

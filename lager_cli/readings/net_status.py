@@ -12,15 +12,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from lager import lease_calls
 from lager.contract import INSTRUMENTS, INSTRUMENTS_PATH
+from lager.daemon import lease_calls
 from lager.errors import Failed, InstrumentBusy, LagerError, OtherRole
 from lager.instruments import looks
 from lager.instruments.drivers.state import State
 from lager.instruments.looks import Reading
 from lager.nets.actions import look
 from lager.nets.model import NetConfig
-from lager.text import printable
+from lager.wording.text import printable
 from lager_cli.readings import answers
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from lager.instruments import looks
 from lager.instruments.looks import Reading
 from lager.nets.model import NetConfig
 from lager.recording.rows import Column, Row, Schedule, columns, missed, row
-from lager.text import printable
+from lager.wording.text import printable
 from lager_cli import daemon
 from lager_cli.display.status_screen import holder_of
 from lager_cli.readings.net_status import NetReader, NetStatus

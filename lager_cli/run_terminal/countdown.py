@@ -16,8 +16,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lager import palette
-from lager.text import printable, time_left
+from lager.wording import palette
+from lager.wording.text import printable, time_left
 from lager_cli.linux.tty import in_foreground
 from lager_cli.linux.tty_writes import TtyWrites
 

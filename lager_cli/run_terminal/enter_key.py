@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from lager.bus.facade import Bus, Signal
     from lager.contract import PauseDetails
-    from lager.question import Question
+    from lager.wording.question import Question
     from lager_cli.linux.tty_writes import LastWrite
     from lager_cli.run_terminal.countdown import Countdown
     from lager_cli.run_terminal.direct_pauses import DirectPauses

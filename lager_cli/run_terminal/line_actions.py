@@ -12,7 +12,7 @@ from lager import variables
 from lager.bus.facade import Bus
 from lager.contract import BREAKPOINTS, BREAKPOINTS_PATH
 from lager.errors import LagerError
-from lager.text import time_given
+from lager.wording.text import time_given
 from lager_cli.daemon import identify
 from lager_cli.linux.tty import has_only_lines
 from lager_cli.run_terminal.typed_line import HELP, TypedLine, Wish

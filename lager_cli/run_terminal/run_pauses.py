@@ -17,7 +17,7 @@ from lager.errors import LagerError
 
 if TYPE_CHECKING:
     from lager.contract import PauseDetails
-    from lager.question import Question
+    from lager.wording.question import Question
 
 
 class RunPauses:
@@ -78,7 +78,7 @@ class RunPauses:
 
 
 def _question(pause: "PauseDetails") -> "Question | None":
-    from lager.question import from_details
+    from lager.wording.question import from_details
 
     with contextlib.suppress(LagerError):  # of a lagerd that knows more kinds
         return from_details(pause)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from lager.contract import EXTENSION
-from lager.question import Question
-from lager.text import seconds_of
+from lager.wording.question import Question
+from lager.wording.text import seconds_of
 
 HELP = "press Enter on an empty line to resume, or type e (5 more minutes), o (console) or s (show)"
 

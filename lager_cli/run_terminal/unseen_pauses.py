@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from lager import variables
 from lager.breakpoints import banner
 from lager.breakpoints.notices import identify
-from lager.text import printable
+from lager.wording.text import printable
 from lager_cli.display import output
 from lager_cli.linux import pipelines
 

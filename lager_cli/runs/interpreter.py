@@ -17,7 +17,7 @@ from pathlib import Path
 import lager
 from lager import variables
 from lager.errors import RunError
-from lager.text import printable
+from lager.wording.text import printable
 from lager_cli.display import output
 
 _ASK = (

@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lager import text_files
 from lager.bus.address import embedded_folder, private
 from lager.errors import AmbiguousId, BusError, NoSuchRun
-from lager.text import printable
+from lager.wording import text_files
+from lager.wording.text import printable
 from lager_cli.linux import home
 from lager_cli.linux.process_id import Identity
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from lager import lease_calls
+from lager.daemon import lease_calls
 from lager.instruments.port import LeasedPort
 from lager.nets import file as nets_file
 from lager.nets.model import NetConfig, Nets

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lager import system, variables
+from lager import variables
 from lager.errors import LagerError
 from lager.inspection import display_paths
+from lager.process import system
 from lager_cli import daemon
 from lager_cli.display import output
 from lager_cli.linux import pipelines

@@ -8,10 +8,10 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from lager import text_files
 from lager.errors import NetsFileError
 from lager.nets import file as nets_file
 from lager.nets.model import Instrument, Nets
+from lager.wording import text_files
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 

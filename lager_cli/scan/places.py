@@ -10,7 +10,7 @@ from pathlib import Path
 from lager.errors import InvalidArgument
 from lager.nets import resource
 from lager.nets.model import Nets
-from lager.text import printable
+from lager.wording.text import printable
 
 _MOST_HOSTS = 1024
 _CONNECT_SECONDS = 0.5

@@ -18,7 +18,7 @@ from prompt_toolkit.layout.processors import BeforeInput
 
 from lager.contract import EXTENSION
 from lager.errors import LagerError
-from lager.text import printable, seconds_of, time_given
+from lager.wording.text import printable, seconds_of, time_given
 from lager_cli.display.pause_table import HEADERS, row
 from lager_cli.display.tables import fitted
 from lager_cli.follower import Following

@@ -1,8 +1,8 @@
-"""The styles of `lager.palette` for the live screens."""
+"""The styles of `lager.wording.palette` for the live screens."""
 
 from prompt_toolkit.styles import BaseStyle, Style
 
-from lager.palette import SGR, allowed
+from lager.wording.palette import SGR, allowed
 
 _NAMES = {"1": "bold", "91": "ansibrightred", "94": "ansibrightblue", "95": "ansibrightmagenta"}
 

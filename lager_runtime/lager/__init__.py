@@ -10,8 +10,9 @@ from __future__ import annotations
 import os
 import sys
 
-from lager import at_end as _at_end  # noqa: F401  # its exit handler is registered before those of the script
-from lager import fork_lock, variables
+from lager import variables
+from lager.process import at_end as _at_end  # noqa: F401  # its exit handler is registered before those of the script
+from lager.process import fork_lock
 
 if variables.PROCESS_ID in os.environ and not hasattr(sys, "_lager_start"):  # Python has not read lager_startup.pth
     import lager_startup  # noqa: F401
@@ -109,7 +110,7 @@ def ask(
     LAGER_BREAKPOINTS set to off, it times out at once. Raises InvalidArgument if the arguments do not fit each other.
     """
     try:
-        asked = load("lager.question").question(question, kind, choices, unit, low, high, default)
+        asked = load("lager.wording.question").question(question, kind, choices, unit, low, high, default)
         answer: bool | str | float = load("lager.breakpoints.ask").ask(_caller(), asked, timeout, label)
         return answer
     except Exception as error:
@@ -303,7 +304,7 @@ def _complain(error: Exception) -> None:
         text = str(error) if type(error).__module__ == "lager.errors" else repr(error)
         what = text[:500].encode("ascii", "backslashreplace").decode()
         try:
-            what = load("lager.text").printable(text, 500)
+            what = load("lager.wording.text").printable(text, 500)
             say = load("lager.breakpoints.notices").say
         except Exception:  # nothing can be imported
             print(f"lager: cannot pause here; continuing. {what}", file=sys.stderr, flush=True)

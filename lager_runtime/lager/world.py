@@ -43,10 +43,11 @@ _NEW_ONES = frozenset(("select",))  # gevent removes half of it
 # Modules of ours that change the script's own threading, or open its instruments, belong to the script's world. There
 # may be two of the bus: commands that a script starts, or runs itself, use it with an event loop of their own.
 _OUTSIDE = (
-    "lager.errors", "lager.contract", "lager.variables", "lager.system", "lager.text", "lager.values",
-    "lager.fork_lock", "lager.threads", "lager.world", "lager.bus", "lager.pytest_plugin", "lager.nets",
-    "lager.drivers", "lager.instruments", "lager.recording", "lager.uncaught", "lager.breakpoints.on_error",
-    "lager.breakpoints.on_test_failure", "lager.breakpoints.in_pytest", "lager.inspection.tracebacks",
+    "lager.errors", "lager.contract", "lager.variables", "lager.world", "lager.wording.text", "lager.wording.values",
+    "lager.process.system", "lager.process.fork_lock", "lager.process.threads", "lager.bus", "lager.nets",
+    "lager.drivers", "lager.instruments", "lager.recording", "lager.uncaught", "lager.pytest_plugin",
+    "lager.breakpoints.on_error", "lager.breakpoints.on_test_failure", "lager.breakpoints.in_pytest",
+    "lager.inspection.tracebacks",
 )  # fmt: skip
 _SCRIPTS = frozenset(("lager.pytest_plugin", "lager.breakpoints.on_test_failure", "lager.breakpoints.in_pytest"))
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lager.errors import InvalidArgument
-from lager.text import printable
+from lager.wording.text import printable
 
 MOST = 100
 """The changes that are listed with a pause; of the others, only their number."""

@@ -14,7 +14,7 @@ from lager.bus.facade import Bus, Call
 from lager.bus.wire import dicts
 from lager.contract import BREAKPOINTS, BREAKPOINTS_PATH, ON_TIMEOUT
 from lager.errors import AccessDenied, InvalidArgument, NoSuchBreakpoint, TooMany
-from lager.text import printable
+from lager.wording.text import printable
 from lagerd import introspection
 from lagerd.breakpoints import questions
 from lagerd.breakpoints.consoles import ConsoleAccess

@@ -10,8 +10,8 @@ from typing import Any, Protocol
 
 from lager.contract import LONGEST, ON_TIMEOUT, PATH_LENGTH
 from lager.errors import AmbiguousId, InvalidArgument, NoSuchBreakpoint, TooMany
-from lager.question import Question
-from lager.text import LABEL_LENGTH, duration, printable
+from lager.wording.question import Question
+from lager.wording.text import LABEL_LENGTH, duration, printable
 from lagerd.breakpoints.changes import Change, Changes
 
 _BANNER_LENGTH = 40

@@ -7,7 +7,7 @@ from typing import Any
 from lager.bus.exports import Outcome
 from lager.bus.facade import Call
 from lager.errors import AmbiguousId, InvalidArgument, LagerError, NoSuchBreakpoint
-from lager.question import Answer, Question, from_details, shown
+from lager.wording.question import Answer, Question, from_details, shown
 from lagerd.breakpoints.pauses import Pause
 from lagerd.callers.clients import Client, Clients
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from lager.bus.facade import Bus, Signal, owner_rule
 from lager.errors import LagerError, NoDaemon
-from lager.system import user_name
+from lager.process.system import user_name
 
 _REMEMBERED = 1024
 # By default a broker allows each connection 512 match rules. Clients beyond this number share one rule, which reports

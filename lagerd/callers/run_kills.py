@@ -7,7 +7,7 @@ from collections.abc import Callable
 from lager.bus.exports import Outcome
 from lager.bus.facade import Bus, Call, Signal
 from lager.errors import AccessDenied, Failed, InvalidArgument, LagerError
-from lager.text import printable
+from lager.wording.text import printable
 from lagerd.callers import polkit
 from lagerd.callers.clients import Client, Clients
 

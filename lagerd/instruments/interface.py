@@ -10,7 +10,7 @@ from lager.bus.exports import LATER, Interface, Outcome, Runner
 from lager.bus.facade import Bus, Call
 from lager.contract import INSTRUMENTS, INSTRUMENTS_PATH
 from lager.errors import InstrumentBusy
-from lager.text import printable
+from lager.wording.text import printable
 from lagerd import introspection
 from lagerd.breakpoints import changes
 from lagerd.breakpoints.pauses import Pause, Pauses

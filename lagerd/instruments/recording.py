@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
-from lager import changes as shown
 from lager.bus.exports import Outcome
 from lager.bus.facade import Bus, Call
 from lager.contract import BREAKPOINTS, BREAKPOINTS_PATH
 from lager.errors import NoSuchBreakpoint
+from lager.wording import changes as shown
 from lagerd.breakpoints import changes
 from lagerd.breakpoints.pauses import Pauses
 from lagerd.callers.clients import Client, Clients

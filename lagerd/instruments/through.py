@@ -10,7 +10,7 @@ from lager.bus.exports import Outcome
 from lager.bus.facade import Bus, Call
 from lager.errors import AccessDenied, InvalidArgument, LagerError, NoSuchInstrument
 from lager.nets.actions import NAMES, is_setting
-from lager.text import printable
+from lager.wording.text import printable
 from lagerd.breakpoints.pauses import Pause
 from lagerd.breakpoints.scripts import Scripts
 from lagerd.callers.clients import Client, Clients

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lager.breakpoints import banner
-from lager.question import shown
+from lager.wording.question import shown
 from lagerd.breakpoints.pauses import Pause
 from lagerd.callers.clients import Client
 from lagerd.events import ENDS, Event

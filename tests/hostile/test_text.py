@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from lager.console.protocol import LIMIT, encode
 from lager.errors import NetsFileError
 from lager.nets import file as nets_file
-from lager.text import printable
+from lager.wording.text import printable
 from lager_cli.console.client import Attached
 from lagerd import config
 from lagerd.config import ConfigError

@@ -18,23 +18,7 @@ PACKAGES = {"lager": ROOT / "lager_runtime/lager", "lagerd": ROOT / "lagerd", "l
 # Which rooms a room may import, beside itself. A room is a folder, or a file of its own at the top of a package; the
 # leaves may be imported from everywhere in their own package and in those above it.
 LEAVES = {
-    "lager": {
-        "errors",
-        "contract",
-        "variables",
-        "system",
-        "text",
-        "text_files",
-        "question",
-        "values",
-        "changes",
-        "fork_lock",
-        "palette",
-        "at_end",
-        "threads",
-        "build",
-        "world",
-    },
+    "lager": {"errors", "contract", "variables", "wording", "process", "build", "world"},
     "lagerd": {"events", "signals"},
     "lager_cli": set(),
 }
@@ -49,12 +33,11 @@ DIRECTIONS = {
         "inspection": {"__init__"},
         "uncaught": set(),
         "nets": {"__init__"},
-        "daemon_client": {"bus"},
-        "lease_calls": {"bus", "daemon_client"},
+        "daemon": {"bus"},
         "console": {"inspection"},
         "through": {"console"},
-        "breakpoints": {"__init__", "bus", "console", "daemon_client", "inspection", "through", "uncaught"},
-        "instruments": {"__init__", "lease_calls", "nets"},
+        "breakpoints": {"__init__", "bus", "console", "daemon", "inspection", "through", "uncaught"},
+        "instruments": {"__init__", "daemon", "nets"},
         "recording": {"instruments", "nets"},
     },
     "lagerd": {

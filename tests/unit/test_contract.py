@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from lager import lease_calls
+from lager.daemon import lease_calls
 from lager.instruments import lease
 from lager.instruments.guard import Guard
 from lager.nets import file

@@ -3,7 +3,7 @@
 import os
 import select
 
-from lager.system import MODIFIED
+from lager.process.system import MODIFIED
 from lager_cli.detached.journal_copy import JournalCopy
 from lager_cli.detached.output_log import OutputLog
 from lager_cli.linux.inotify import Changes

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lager.text import columns, wrapped
+from lager.wording.text import columns, wrapped
 from lager_cli.display import output
 from lager_cli.display.tables import fitted
 from lager_cli.watch.selection import RowSelection

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lager.text import duration, printable, similar, time_left
+from lager.wording.text import duration, printable, similar, time_left
 
 ANY_TEXT = st.text(st.characters())  # lone surrogates and control characters too
 

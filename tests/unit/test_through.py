@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from lager import threads
 from lager.drivers.replay import playing
 from lager.drivers.scripted_instrument import CUT
 from lager.errors import AccessDenied, Failed, InstrumentBusy, InstrumentError, LimitExceeded
@@ -16,6 +15,7 @@ from lager.instruments.drivers.state import State
 from lager.instruments.drivers.supply import SupplyState
 from lager.nets.actions import ACTIONS, NAMES, is_setting
 from lager.nets.model import NetType
+from lager.process import threads
 from tests.unit.exchanges import keithley_2281s as k2281s
 from tests.unit.exchanges import labjack_t7 as t7
 from tests.unit.exchanges import rigol_dp800 as dp800

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lager.text import number_of, seconds_of
+from lager.wording.text import number_of, seconds_of
 from lager_cli.options.typed_values import level, number
 
 NO_NUMBERS = [

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lager import text_files, variables
+from lager import variables
 from lager.errors import LagerError, NetsFileError
 from lager.nets import file as nets_file
 from lager.nets import saved_nets, terminals
 from lager.nets.model import Instrument, NetConfig, Nets, NetType
+from lager.wording import text_files
 from lager_cli import daemon
 from lager_cli.commands.bench.nets_found import add, scan
 from lager_cli.commands.instruments import through

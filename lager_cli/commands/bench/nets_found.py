@@ -10,7 +10,7 @@ import click
 from lager.errors import InvalidArgument, LagerError, NetsFileError
 from lager.nets import file as nets_file
 from lager.nets.model import Nets, NetType, net_type
-from lager.text import printable
+from lager.wording.text import printable
 from lager_cli import daemon
 from lager_cli.display import output
 from lager_cli.options.box_option import box_option

@@ -1,6 +1,6 @@
 """`lager python --continue`, `--continue-all` and `--extend`: resume a paused script, or give it more time."""
 
-from lager.text import time_given
+from lager.wording.text import time_given
 from lager_cli.commands.runs.own import only_pause
 from lager_cli.daemon import ask
 from lager_cli.display import output

@@ -9,7 +9,7 @@ import shlex
 
 import click
 
-from lager.question import shown
+from lager.wording.question import shown
 from lager_cli.commands.breakpoints import resume
 from lager_cli.commands.runs.own import own_pause, own_run
 from lager_cli.daemon import ask

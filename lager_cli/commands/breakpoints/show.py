@@ -8,13 +8,13 @@ from typing import Any
 
 import click
 
-from lager import changes
 from lager.breakpoints.banner import shown_path
 from lager.contract import BREAKPOINTS, BREAKPOINTS_PATH, INSTRUMENTS, INSTRUMENTS_PATH
 from lager.errors import AccessDenied, Failed, LagerError, NoSuchBreakpoint
 from lager.nets.actions import ACTIONS, OPEN_NETS, look
 from lager.nets.model import net_type
-from lager.text import duration, printable
+from lager.wording import changes
+from lager.wording.text import duration, printable
 from lager_cli.daemon import connected
 from lager_cli.display import output, snapshot
 from lager_cli.display.age import age

@@ -6,7 +6,7 @@ import click
 
 from lager import NetType
 from lager.nets.actions import ACTIONS
-from lager.text import printable
+from lager.wording.text import printable
 from lager_cli.commands.instruments.named_nets import list_nets, placed
 from lager_cli.commands.instruments.net_actions import carry_out, show, with_net
 from lager_cli.commands.instruments.through import through_option

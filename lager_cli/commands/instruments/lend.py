@@ -6,7 +6,7 @@ import click
 
 from lager.contract import INSTRUMENTS
 from lager.errors import NoSuchInstrument
-from lager.text import duration, printable
+from lager.wording.text import duration, printable
 from lager_cli.daemon import ask
 from lager_cli.display import output
 from lager_cli.options.box_option import box_option

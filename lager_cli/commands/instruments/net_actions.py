@@ -10,7 +10,7 @@ from lager import Net, NetType
 from lager.errors import WrongNetType
 from lager.nets import file as nets_file
 from lager.nets.actions import ACTIONS, Action, is_setting
-from lager.text import amount_of, printable
+from lager.wording.text import amount_of, printable
 from lager_cli import daemon
 from lager_cli.commands.instruments import through
 from lager_cli.commands.instruments.named_nets import list_nets, placed

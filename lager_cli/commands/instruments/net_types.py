@@ -9,7 +9,7 @@ import click
 from lager import NetType
 from lager.contract import INSTRUMENTS
 from lager.errors import NoSuchInstrument
-from lager.text import duration, printable
+from lager.wording.text import duration, printable
 from lager_cli.commands.instruments.net_actions import command, single
 from lager_cli.daemon import ask
 from lager_cli.display import output

@@ -13,7 +13,7 @@ from lager.errors import InstrumentBusy, NoSuchInstrument
 from lager.nets import file as nets_file
 from lager.nets.actions import IDENTITY
 from lager.nets.model import NetConfig, NetType
-from lager.text import printable
+from lager.wording.text import printable
 from lager_cli import daemon
 from lager_cli.readings.answers import described, read, unreadable
 

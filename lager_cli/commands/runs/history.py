@@ -18,7 +18,7 @@ import click
 from lager.breakpoints import banner
 from lager.bus import address
 from lager.errors import BusError, LagerError
-from lager.text import duration, printable
+from lager.wording.text import duration, printable
 from lager_cli.boxes.lost_client import MESSAGE_ID as LOST
 from lager_cli.display import output
 from lager_cli.options.box_option import several_box_option

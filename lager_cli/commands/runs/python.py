@@ -11,7 +11,7 @@ import click
 from lager import variables
 from lager.contract import LONGEST_RUN
 from lager.errors import LagerError
-from lager.text import printable
+from lager.wording.text import printable
 from lager_cli.daemon import get
 from lager_cli.display import output
 from lager_cli.options import box_option, completion, file_options, script_words

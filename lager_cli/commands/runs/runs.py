@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lager.text import duration
+from lager.wording.text import duration
 from lager_cli.display import output
 from lager_cli.options.box_option import several_box_option
 from lager_cli.runs import records

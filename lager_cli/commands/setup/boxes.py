@@ -9,7 +9,7 @@ import click
 
 from lager.build import older, version
 from lager.errors import BoxError, LagerError
-from lager.text import similar
+from lager.wording.text import similar
 from lager_cli.boxes import box_table
 from lager_cli.boxes.box_table import COMMAND, Box
 from lager_cli.display import output

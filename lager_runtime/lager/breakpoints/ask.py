@@ -15,7 +15,7 @@ from lager.breakpoints.notices import say
 from lager.contract import DEFAULT_TIMEOUT
 from lager.errors import InvalidArgument, LagerError, NoAnswer
 from lager.inspection.location import Place
-from lager.question import Answer, Question
+from lager.wording.question import Answer, Question
 
 
 def ask(frame: FrameType, asked: Question, timeout: object, label: object) -> Answer:

@@ -6,12 +6,13 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import lager
-from lager import changes, variables
-from lager.text import duration, printable, time_left
+from lager import variables
+from lager.wording import changes
+from lager.wording.text import duration, printable, time_left
 
 if TYPE_CHECKING:
     from lager.contract import PauseKeys
-    from lager.question import Question
+    from lager.wording.question import Question
 
 _HOW = {
     "enter": "with Enter",
@@ -73,7 +74,7 @@ def prompt(question: "Question") -> str:
 
 
 def _shown(answer: object) -> str:
-    from lager.question import shown  # every command imports this module, and few of them a question
+    from lager.wording.question import shown  # every command imports this module, and few of them a question
 
     return shown(answer)
 

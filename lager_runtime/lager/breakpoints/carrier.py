@@ -10,15 +10,15 @@ import contextlib
 import time
 from typing import Any
 
-from lager import fork_lock
 from lager.breakpoints import enter_channel, notices, typeahead
 from lager.breakpoints.script_object import ScriptObject
 from lager.breakpoints.state import Accepted, CannotPause, Ended, PauseState
 from lager.bus.facade import Bus, Signal
 from lager.contract import BREAKPOINTS, BREAKPOINTS_PATH, DEFAULT_TIMEOUT
-from lager.daemon_client import PATIENCE, DaemonClient, no_answer, this_process
+from lager.daemon.daemon_client import PATIENCE, DaemonClient, no_answer, this_process
 from lager.errors import AccessDenied, BusError, LagerError, Refusal
-from lager.system import user_name
+from lager.process import fork_lock
+from lager.process.system import user_name
 
 _REFUSED_FIRST, _REFUSED_LAST = 0.1, 30.0  # between two calls of a pause that a new lagerd refuses
 _REPORT_AGAIN = 5.0  # seconds

@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from lager import threads
 from lager.errors import LagerError
+from lager.process import threads
 
 _ACTOR = "lager.instruments.comparison"
 _SECONDS = 1.0  # for all instruments, side by side, at the resume

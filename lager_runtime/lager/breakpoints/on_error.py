@@ -159,7 +159,7 @@ def _pause(error: BaseException, raised: TracebackType, when: str) -> None:
     with lager.fork_lock.wait:
         from lager.breakpoints.pause import pause_at
         from lager.inspection.location import Place
-        from lager.text import LABEL_LENGTH, printable
+        from lager.wording.text import LABEL_LENGTH, printable
 
     try:
         first, raised, others = _first(error, raised)

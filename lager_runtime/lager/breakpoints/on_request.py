@@ -5,7 +5,7 @@ from types import FrameType
 import lager
 from lager.breakpoints import on_timeout
 from lager.contract import TIMED_OUT
-from lager.system import user_name
+from lager.process.system import user_name
 
 
 def pause(frame: FrameType) -> None:

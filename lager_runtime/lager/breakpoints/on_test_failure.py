@@ -14,7 +14,7 @@ import pytest
 import lager
 from lager.inspection.code_owner import is_library, is_ours
 from lager.inspection.location import Place
-from lager.text import LABEL_LENGTH, first_line, printable
+from lager.wording.text import LABEL_LENGTH, first_line, printable
 
 _NO_FAILURES = (pytest.skip.Exception, pytest.xfail.Exception, pytest.exit.Exception, unittest.SkipTest)
 _UNITTEST_END = ("_callTearDown", "_callCleanup", "addUnexpectedSuccess")

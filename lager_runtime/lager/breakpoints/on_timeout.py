@@ -10,10 +10,10 @@ import weakref
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from lager.changes import line
 from lager.contract import TIMED_OUT
 from lager.errors import BenchChanged, PauseTimeout
 from lager.inspection import script_threads
+from lager.wording.changes import line
 
 if TYPE_CHECKING:
     from lager.contract import Change

@@ -11,7 +11,7 @@ from queue import Empty
 from typing import TYPE_CHECKING, Any, cast
 
 import lager
-from lager import changes, threads, variables
+from lager import variables
 from lager.breakpoints import banner, carrier, comparison, notices, terminal_line
 from lager.breakpoints.notices import say
 from lager.breakpoints.on_timeout import bench_changed, outcome
@@ -20,8 +20,10 @@ from lager.contract import LONGEST, ON_CHANGE, ON_TIMEOUT, PATH_LENGTH
 from lager.errors import LagerError
 from lager.inspection import display_paths, script_threads
 from lager.inspection.location import Place, file_of
-from lager.question import Question
-from lager.text import LABEL_LENGTH, number_of, printable
+from lager.process import threads
+from lager.wording import changes
+from lager.wording.question import Question
+from lager.wording.text import LABEL_LENGTH, number_of, printable
 
 if TYPE_CHECKING:
     from lager.contract import Change

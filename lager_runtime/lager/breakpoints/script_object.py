@@ -12,12 +12,12 @@ from collections.abc import Callable
 from typing import Any
 
 import lager
-from lager import fork_lock
 from lager.breakpoints.state import PauseState
 from lager.bus.exports import LATER, Interface, Method, ObjectTree, Outcome
 from lager.bus.facade import Call
 from lager.contract import SCRIPT, SCRIPT_PATH
 from lager.errors import InvalidArgument
+from lager.process import fork_lock
 
 _OFF_SECONDS = 9.0
 _LEND_SECONDS = 15.0

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from lager.breakpoints.banner import HELD_UP
 from lager.contract import ON_CHANGE
-from lager.daemon_client import no_answer
+from lager.daemon.daemon_client import no_answer
 from lager.errors import BusError, LagerError
 from lager.inspection.location import Place
-from lager.question import Question
+from lager.wording.question import Question
 
 if TYPE_CHECKING:
     from lager.contract import Change, PauseKeys

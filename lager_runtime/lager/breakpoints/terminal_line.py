@@ -8,8 +8,9 @@ import stat
 import sys
 from typing import Any
 
-from lager import palette, variables
-from lager.text import wrapped
+from lager import variables
+from lager.wording import palette
+from lager.wording.text import wrapped
 
 _FEWEST_COLUMNS = 20
 _ROW_TRIES, _ROW_SECONDS = 60, 0.005

@@ -58,10 +58,10 @@ import struct
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from lager import fork_lock
 from lager.bus.fair_queue import FairQueue
 from lager.bus.send_queue import SendQueue
 from lager.bus.wire import HEAD, AuthExternal, Incoming, Kind, parse_address, sizes
+from lager.process import fork_lock
 
 _CHUNK = 1 << 16  # bytes read at one time, and of a message that is read without a look at its header first
 _READ_AT_ONCE, _MESSAGES_AT_ONCE = 1 << 17, 256  # before a round is served

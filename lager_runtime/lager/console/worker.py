@@ -12,14 +12,14 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any
 
-from lager import threads
 from lager.console import stdio
 from lager.console.display import displayed
 from lager.console.evaluator import Evaluator, Leave
 from lager.console.protocol import encode
 from lager.console.turns import Turn
 from lager.inspection.side_thread import raise_in
-from lager.text import printable
+from lager.process import threads
+from lager.wording.text import printable
 
 _WAITING_LINES = 10_000
 _LONG_SECONDS = 0.1

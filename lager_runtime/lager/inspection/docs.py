@@ -7,7 +7,7 @@ from typing import Any
 
 from lager.inspection.safe_repr import plainly, type_name
 from lager.inspection.static import NOTHING, attribute, resolve
-from lager.text import printable
+from lager.wording.text import printable
 
 _WRAPPERS = 20
 _LINES, _LINE = 200, 400

@@ -12,13 +12,13 @@ from itertools import islice
 from types import FrameType, GetSetDescriptorType
 from typing import Any, TypeVar
 
-from lager import threads
 from lager.inspection import display_paths, script_threads, static
 from lager.inspection.frame_stack import Stack, stack_of
 from lager.inspection.location import Place, file_of
 from lager.inspection.safe_repr import shortened, type_name
 from lager.inspection.snapshot import is_definition, is_given, is_hidden
-from lager.text import printable
+from lager.process import threads
+from lager.wording.text import printable
 
 Item = TypeVar("Item")
 

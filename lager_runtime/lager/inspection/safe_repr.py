@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
 
-from lager.text import printable
+from lager.wording.text import printable
 
 WIDTH = 200
 _ITEMS, _DEPTH = 12, 3

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from lager import threads
+from lager.process import threads
 
 _FIRST_INSIST, _LAST_INSIST = 0.1, 60.0
 

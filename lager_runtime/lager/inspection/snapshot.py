@@ -15,7 +15,7 @@ from lager.inspection import display_paths
 from lager.inspection.location import Place, file_of
 from lager.inspection.safe_repr import WIDTH, is_builtin, plainly, shortened, type_name
 from lager.inspection.side_thread import run_aside
-from lager.text import printable
+from lager.wording.text import printable
 
 CONTEXT = 5
 _FRAMES = 100

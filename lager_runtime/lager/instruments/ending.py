@@ -25,10 +25,11 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import lager
-from lager import at_end, variables
+from lager import variables
 from lager.errors import LagerError
 from lager.instruments.drivers.driver import Driver
 from lager.instruments.holdings import Holding, crash
+from lager.process import at_end
 
 if TYPE_CHECKING:
     from lager.instruments.lease import Claim

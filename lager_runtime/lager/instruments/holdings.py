@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from lager import at_end, threads
 from lager.errors import InstrumentError, NetConflict
 from lager.instruments import ended_frames
 from lager.instruments.session import Session
@@ -16,6 +15,7 @@ from lager.nets import catalog
 from lager.nets.model import Instrument, NetConfig, Nets
 from lager.nets.resource import Reach, device
 from lager.nets.terminals import terminal
+from lager.process import at_end, threads
 
 if TYPE_CHECKING:
     from lager.instruments.lease import Claim, HeldLease

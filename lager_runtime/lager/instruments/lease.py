@@ -8,14 +8,15 @@ import weakref
 from typing import Protocol
 
 import lager
-from lager import lease_calls, variables
+from lager import variables
 from lager.contract import LEASE_WATCHED
+from lager.daemon import lease_calls
+from lager.daemon.lease_calls import LeaseCalls
 from lager.errors import InstrumentError, LagerError
 from lager.instruments.guard import NOTHING, Guard
 from lager.instruments.port import LeasedPort
 from lager.instruments.reporter import Reporter
-from lager.lease_calls import LeaseCalls
-from lager.text import printable
+from lager.wording.text import printable
 
 
 class HeldLease(Protocol):

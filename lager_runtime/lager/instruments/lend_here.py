@@ -10,11 +10,12 @@ import sys
 import threading
 import time
 
-from lager import lease_calls, threads
+from lager.daemon import lease_calls
 from lager.errors import BusError, InstrumentBusy, InstrumentError, LagerError, LoanEnded, NoSuchInstrument
 from lager.instruments import holdings
 from lager.instruments.holdings import Holding
 from lager.instruments.session import Session
+from lager.process import threads
 
 _LOCK_SECONDS = 2.0  # for another thread of the script to finish its call
 _CLOSE_SECONDS = 8.0

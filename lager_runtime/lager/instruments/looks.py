@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lager import lease_calls
+from lager.daemon import lease_calls
 from lager.errors import InstrumentError, LagerError
 from lager.instruments import holdings, lease, through
 from lager.instruments.drivers.state import State

@@ -9,13 +9,13 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from lager import threads
 from lager.errors import InstrumentError, LagerError
 from lager.instruments import holdings, lend_here, safe_state
 from lager.instruments.drivers.driver import Driver
 from lager.instruments.holdings import Holding
 from lager.instruments.session import Session
 from lager.nets.model import NetConfig
+from lager.process import threads
 
 _PATIENCE = 5.0  # seconds, for an exchange of the script that is under way
 _CONSOLE_PATIENCE = 2.0  # seconds, for one of a statement in a console, which can last for any time

@@ -11,10 +11,10 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
-from lager import threads
 from lager.errors import InstrumentError, NetConflict
 from lager.instruments.drivers.driver import Driver
 from lager.nets.model import NetConfig
+from lager.process import threads
 
 _Name = tuple[int, str, str]  # a forked child has nets of its own
 _open: "weakref.WeakValueDictionary[_Name, Driver[Any]]" = weakref.WeakValueDictionary()

@@ -7,8 +7,8 @@ plugged in again, so it is checked twice: when the lease is claimed, and each ti
 import time
 from typing import TYPE_CHECKING, Any
 
+from lager.daemon.lease_calls import LeaseCalls
 from lager.errors import InstrumentBusy
-from lager.lease_calls import LeaseCalls
 from lager.nets.resource import device
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from lager.errors import InvalidArgument, LimitExceeded
 from lager.nets.model import NetConfig
-from lager.values import number, shown
+from lager.wording.values import number, shown
 
 _UNITS = {"voltage": "V", "current": "A", "power": "W", "resistance": "Ω", "capacity": "Ah", "soc": "%"}
 _NAMES = {"soc": "state of charge"}

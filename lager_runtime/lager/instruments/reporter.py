@@ -6,14 +6,15 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import lager
-from lager import threads, variables
+from lager import variables
 from lager.nets.model import NetType
-from lager.text import printable
+from lager.process import threads
+from lager.wording.text import printable
 
 if TYPE_CHECKING:
+    from lager.daemon.lease_calls import LeaseCalls
     from lager.instruments.drivers.driver import Driver
     from lager.instruments.drivers.setting import Setting, Value
-    from lager.lease_calls import LeaseCalls
 
 _LONGEST = 60
 _COMMANDS = {NetType.GPIO: "gpo"}  # whose command is not the word of the type

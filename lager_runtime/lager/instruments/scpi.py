@@ -20,7 +20,7 @@ from lager.instruments.session import Session
 from lager.nets import catalog
 from lager.nets.model import Instrument
 from lager.nets.talk import Talk
-from lager.values import shown
+from lager.wording.values import shown
 
 T = TypeVar("T")
 
@@ -48,7 +48,7 @@ def _new_manager() -> Any:
     # VisaLibraryBase.__new__ and ResourceManager.__new__). Nothing else uses this class, so the manager is ours alone.
     own_library = type("LagerLibrary", (get_wrapper_class("py"),), {})
     manager = ResourceManager(own_library())
-    # It would close every session before the exit handlers of the script; lager/at_end.py closes ours after them.
+    # It would close every session before the exit handlers of the script; process/at_end.py closes ours after them.
     atexit.unregister(manager._atexit_handler)
     return manager
 

@@ -22,11 +22,11 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from lager import threads
 from lager.errors import BadReply, InstrumentError, InstrumentTimeout, InstrumentUnreachable, LagerError, WrongModel
 from lager.instruments import descriptors
 from lager.nets.model import Instrument
-from lager.values import shown
+from lager.process import threads
+from lager.wording.values import shown
 
 if TYPE_CHECKING:
     from lager.instruments.port import LeasedPort

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
-from lager import threads
 from lager.errors import AccessDenied, InstrumentBusy, InstrumentError, InvalidArgument, NoSuchInstrument, NoSuchNet
 from lager.instruments import holdings
 from lager.instruments.drivers.driver import Driver
@@ -22,8 +21,9 @@ from lager.instruments.session import Session
 from lager.nets import catalog
 from lager.nets.actions import ACTIONS, IDENTITY, OPEN_NETS, Action, look
 from lager.nets.model import Instrument, Limits, NetConfig, net_type
-from lager.text import printable
-from lager.values import number
+from lager.process import threads
+from lager.wording.text import printable
+from lager.wording.values import number
 
 _LOCK_SECONDS = 2.0  # for another thread of the script to finish its call
 _STEP_SECONDS = 0.05

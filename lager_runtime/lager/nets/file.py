@@ -19,11 +19,12 @@ import os
 from types import MappingProxyType
 
 import lager
-from lager import text_files, variables
+from lager import variables
 from lager.contract import NETS_FILE
 from lager.errors import NetsFileError
 from lager.nets.model import Nets
 from lager.nets.validate import check
+from lager.wording import text_files
 
 
 def path() -> str:

@@ -9,8 +9,8 @@ from typing import Any
 
 from lager.errors import NoSuchNet, WrongNetType
 from lager.nets import resource
-from lager.text import similar
-from lager.values import shown
+from lager.wording.text import similar
+from lager.wording.values import shown
 
 DEFAULT_TIMEOUT = 2.0  # seconds
 

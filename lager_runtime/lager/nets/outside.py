@@ -30,8 +30,8 @@ from lager.nets import catalog, talk
 from lager.nets.catalog import Family
 from lager.nets.model import NetType
 from lager.nets.resource import Reach
-from lager.text import printable
-from lager.values import shown
+from lager.wording.text import printable
+from lager.wording.values import shown
 
 GROUP = "lager.drivers"
 _KEYS = ("maker", "models", "nets", "channels", "watchdog", "safe_order", *talk.KEYS)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lager.nets.model import Limits, NetConfig, NetType, Safe
-from lager.values import number, shown
+from lager.wording.values import number, shown
 
 KEYS = ("safe", "safe_after", "safe_order")
 AFTER = ("crash", "always")

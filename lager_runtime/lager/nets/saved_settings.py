@@ -10,7 +10,7 @@ from typing import Any
 
 from lager.nets import validate
 from lager.nets.model import NetType
-from lager.values import number, shown
+from lager.wording.values import number, shown
 
 _TABLES = ("safety_limits", "params")
 _OTHER_NAMES = {

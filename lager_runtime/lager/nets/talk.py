@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from lager.values import shown
+from lager.wording.values import shown
 
 LINE_ENDS = ("\n", "\r", "\r\n")
 ERROR_FORMS = ("code,text", "code text", "code")

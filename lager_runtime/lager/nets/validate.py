@@ -8,8 +8,8 @@ from typing import Any
 from lager.nets import catalog, outside, resource, safe, terminals, watchdogs
 from lager.nets.catalog import SERIAL, Family
 from lager.nets.model import DEFAULT_TIMEOUT, Instrument, Limits, NetConfig, NetType, Safe
-from lager.text import printable, similar
-from lager.values import number, shown
+from lager.wording.text import printable, similar
+from lager.wording.values import number, shown
 
 _LIMITS = {
     NetType.PowerSupply: ("max_voltage", "max_current", "max_power"),

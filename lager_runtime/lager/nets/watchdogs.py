@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lager.nets.model import NetType
-from lager.values import number, shown
+from lager.wording.values import number, shown
 
 KEYS = ("keepalive", "deadman")
 _LONGEST = 3600

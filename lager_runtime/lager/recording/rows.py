@@ -11,8 +11,8 @@ from typing import IO, Any
 from lager.errors import InvalidArgument, RecordingError
 from lager.instruments.looks import QUANTITIES, Reading, can_look
 from lager.nets.model import NetConfig, Nets
-from lager.text import printable
-from lager.values import number, shown
+from lager.wording.text import printable
+from lager.wording.values import number, shown
 
 SHORTEST = 0.01  # seconds between two rows
 

@@ -13,9 +13,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from lager import threads
 from lager.console.turns import Turn
 from lager.errors import Failed, InstrumentBusy, LagerError, NoSuchInstrument, TooMany
+from lager.process import threads
 
 _ACTOR = "lager.instruments.through"
 _TURN_SECONDS = 2.0  # for a statement of a console

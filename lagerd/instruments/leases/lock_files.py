@@ -20,9 +20,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from lager import system
 from lager.contract import LEASE_WATCHED
 from lager.errors import Failed
+from lager.process import system
 from lagerd.instruments.leases.claims import Claims
 from lagerd.instruments.leases.table import Lease
 from lagerd.signals import resolve

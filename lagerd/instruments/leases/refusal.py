@@ -4,7 +4,7 @@ import time
 from dataclasses import replace
 
 from lager.errors import InstrumentBusy
-from lager.text import time_left
+from lager.wording.text import time_left
 from lagerd.breakpoints.pauses import Pause, Pauses
 from lagerd.instruments.leases.table import Claimant, Lease
 

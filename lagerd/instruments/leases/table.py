@@ -51,7 +51,7 @@ from lager.errors import (
     Quarantined,
     TooMany,
 )
-from lager.text import printable
+from lager.wording.text import printable
 from lagerd.breakpoints.pauses import Clock, Handle
 
 KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}\Z")

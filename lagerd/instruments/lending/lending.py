@@ -12,7 +12,7 @@ from lager.bus.exports import LATER, Outcome
 from lager.bus.facade import Bus, Call
 from lager.contract import INSTRUMENTS, INSTRUMENTS_PATH, LONGEST
 from lager.errors import AccessDenied, Failed, InstrumentBusy, InvalidArgument, LagerError, NoSuchInstrument
-from lager.text import printable
+from lager.wording.text import printable
 from lagerd.breakpoints.pauses import Pause, Pauses
 from lagerd.breakpoints.scripts import Scripts
 from lagerd.callers.clients import Client, Clients

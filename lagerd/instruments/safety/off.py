@@ -15,7 +15,7 @@ from lager.bus.exports import Outcome
 from lager.bus.facade import Bus, Call
 from lager.contract import SCRIPT, SCRIPT_PATH
 from lager.errors import InvalidArgument, LagerError
-from lager.text import printable
+from lager.wording.text import printable
 from lagerd.breakpoints.pauses import Pauses
 from lagerd.callers.clients import Client, Clients
 from lagerd.events import Event

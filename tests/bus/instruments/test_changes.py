@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from lager.changes import what
 from lager.errors import AccessDenied, Failed, InvalidArgument, NoSuchInstrument
+from lager.wording.changes import what
 from tests.bus.instruments.test_through import HeldInstrument
 from tests.processes import LAGER, PATIENCE
 

@@ -126,7 +126,7 @@ def test_ctrl_c_during_a_grant_leaves_the_instrument_to_the_next(start, script, 
     text = """
         import signal
         from lager.instruments.lease import claim
-        from lager.daemon_client import DaemonClient
+        from lager.daemon.daemon_client import DaemonClient
         run = DaemonClient.run
         def interrupted(client, work):
             run(client, work)

@@ -89,7 +89,7 @@ signal.pause()
 IN_AN_IMPORT = {
     "what a pause looks at": ("collections", "keyword", ("collections", "keyword")),
     "what a pause has a copy of": ("threading", "_weakrefset", ()),
-    "lager itself": ("lager", "lager.fork_lock", ()),
+    "lager itself": ("lager", "lager.process.fork_lock", ()),
     "a part of lager": ("lager.instruments.net", "lager.errors", ()),
 }
 

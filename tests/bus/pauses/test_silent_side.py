@@ -70,7 +70,7 @@ HELD_UP = """
 import asyncio, ctypes
 from lager import pause
 from lager.breakpoints.carrier import Carrier
-from lager.daemon_client import DaemonClient
+from lager.daemon.daemon_client import DaemonClient
 
 hold = lambda: ctypes.PyDLL(None).sleep({seconds})  # with the interpreter's lock
 {patch}

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from lager.palette import SGR
+from lager.wording.palette import SGR
 from tests.processes import LAGER
 
 SCRIPT = "import lager\nlager.pause('here', timeout={})\n"

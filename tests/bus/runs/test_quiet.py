@@ -105,15 +105,16 @@ def test_an_import_brings_next_to_nothing():
         "pyvisa",
         "asyncio",
         "lager.breakpoints.pause",
-        "lager.daemon_client",
+        "lager.daemon.daemon_client",
         "threading",
         "socket",
         "typing",
     }
     assert {name for name in names if name.startswith("lager")} == {
         "lager",
-        "lager.at_end",
-        "lager.fork_lock",
+        "lager.process",
+        "lager.process.at_end",
+        "lager.process.fork_lock",
         "lager.variables",
     }
 

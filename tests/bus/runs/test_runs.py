@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from lager.system import MOVED_TO
+from lager.process.system import MOVED_TO
 from lager_cli.linux.inotify import Changes
 from tests.processes import LAGER, PATIENCE
 

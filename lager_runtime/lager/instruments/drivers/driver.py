@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, ClassVar, Generic, NoReturn, Self, TypeVar
 
-from lager import threads
 from lager.errors import InstrumentError, Rejected
 from lager.instruments import parse
 from lager.instruments.brief_errors import briefly, briefly_in
@@ -19,6 +18,7 @@ from lager.instruments.quantities import decimal
 from lager.instruments.scpi import Scpi
 from lager.instruments.session import Session
 from lager.nets.model import NetConfig, NetType
+from lager.process import threads
 
 S = TypeVar("S", bound=Session)
 St = TypeVar("St", bound=State)

@@ -25,7 +25,7 @@ from lager.instruments.drivers.setting import FIRST, Setting
 from lager.instruments.drivers.state import Readings
 from lager.instruments.quantities import amount, exceeds, keep_limit
 from lager.nets.model import Limits
-from lager.values import shown
+from lager.wording.values import shown
 
 _ROLES = {"POWER": "POWER", "POW": "POWER", "TEST": "TEST", "SIMULATOR": "SIMULATOR", "SIM": "SIMULATOR"}
 _METHODS = {"STAT": "static", "STATIC": "static", "DYN": "dynamic", "DYNAMIC": "dynamic"}

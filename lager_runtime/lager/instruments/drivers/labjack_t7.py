@@ -25,7 +25,7 @@ from lager.instruments.drivers.setting import LAST, Setting
 from lager.instruments.modbus import Registers
 from lager.instruments.quantities import amount, exceeds, keep_limit
 from lager.nets.model import NetConfig, NetType
-from lager.values import number, seconds, shown
+from lager.wording.values import number, seconds, shown
 
 _SINGLE_ENDED = 199
 _NO_READING = -9999.0

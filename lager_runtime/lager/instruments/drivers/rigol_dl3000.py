@@ -22,7 +22,7 @@ from lager.instruments.drivers.driver import Switched
 from lager.instruments.drivers.setting import Setting
 from lager.instruments.drivers.state import Readings, State
 from lager.instruments.quantities import amount, exceeds, keep_limit, si
-from lager.values import shown
+from lager.wording.values import shown
 
 # Public drivers report both forms of the answer, so both are accepted.
 _MODES = {"CC": "CC", "CURR": "CC", "CV": "CV", "VOLT": "CV", "CR": "CR", "RES": "CR", "CP": "CP", "POW": "CP"}

@@ -11,7 +11,7 @@ from typing import ClassVar
 from lager.errors import InvalidArgument
 from lager.instruments.drivers.driver import Driver
 from lager.instruments.scpi import Scpi
-from lager.values import shown
+from lager.wording.values import shown
 
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
 _LONGEST = 65536

@@ -7,7 +7,7 @@ from typing import Any, Self, TypeVar
 from lager.errors import BadReply, InstrumentError, InstrumentTimeout
 from lager.instruments.quantities import table
 from lager.instruments.session import Session
-from lager.text import printable
+from lager.wording.text import printable
 
 T = TypeVar("T")
 

@@ -4,7 +4,7 @@ import os
 import stat
 from typing import Any
 
-from lager.text import utf8
+from lager.wording.text import utf8
 
 LARGEST = 4 << 20  # bytes
 _CHUNK = 1 << 16

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lager.bus.facade import Bus, Signal
 from lager.contract import BREAKPOINTS, INSTRUMENTS, INSTRUMENTS_PATH
-from lager.daemon_client import PATIENCE, DaemonClient, this_process
+from lager.daemon.daemon_client import PATIENCE, DaemonClient, this_process
 from lager.errors import LagerError, NoDaemon
 
 if TYPE_CHECKING:

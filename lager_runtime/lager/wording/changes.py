@@ -3,7 +3,7 @@
 import time
 from typing import TYPE_CHECKING
 
-from lager.text import printable
+from lager.wording.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

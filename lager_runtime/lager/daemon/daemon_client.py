@@ -30,11 +30,11 @@ from collections.abc import Callable, Coroutine
 from concurrent import futures
 from typing import Any, Protocol, TypeVar
 
-from lager import at_end
 from lager.bus import address
 from lager.bus.facade import Bus
 from lager.contract import BREAKPOINTS
 from lager.errors import BusError, NoDaemon
+from lager.process import at_end
 
 PATIENCE = 5.0  # seconds, for a lagerd that is just being started
 _LAST_WORDS_SECONDS = 1.0

@@ -25,7 +25,7 @@ def number(value: object) -> float | None:
 def seconds(value: object) -> float | None:
     """Return a time in seconds as a float; None if it is invalid. It may be a decimal number as text: "0.5"."""
     if type(value) is str:
-        from lager.text import number_of
+        from lager.wording.text import number_of
 
         return number_of(value)
     return number(value)

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lager.errors import InvalidArgument
-from lager.text import LABEL_LENGTH, amount_of, printable
-from lager.values import number
+from lager.wording.text import LABEL_LENGTH, amount_of, printable
+from lager.wording.values import number
 
 KINDS = ("yes-no", "text", "number", "choice")
 TEXT_LENGTH = 4096

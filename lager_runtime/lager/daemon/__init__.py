@@ -1,0 +1,1 @@
+"""A script's one connection to lagerd."""

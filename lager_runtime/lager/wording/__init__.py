@@ -1,0 +1,1 @@
+"""How text, numbers, changes and questions are read and shown."""
