@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lager.errors import BoxError
-from lager.wording.text import printable
+from lager.wording.text import printable, similar
 from lager_cli.boxes import box_groups
 from lager_cli.linux import home
 
@@ -110,10 +110,30 @@ def _read(file: Path) -> dict[str, Any]:
         raise BoxError(f"{file} has groups that are not lists of names.", 'Write each as: NAME = ["bench3", "bench4"]')
     if not isinstance(found.get("default_nets", {}), dict):
         raise BoxError(f"default_nets in {file} is not a table.", 'Write it as: [default_nets] and supply = "NET"')
+    _check_keys(file, found)
     for key, value in _texts(found):
         if not isinstance(value, str):
             raise BoxError(f"{key} in {file} is not text: {value!r}.", f'Write it like: {key.rpartition(".")[2]} = "…"')
     return found
+
+
+def _check_keys(file: Path, found: dict[str, Any]) -> None:
+    """Raise BoxError for a misspelt key, and for any in a table of ours that nothing reads: what its writer wanted
+    would not happen. Another table of the user's own is left alone."""
+    from lager.nets.model import NetType
+
+    checked: list[tuple[str, dict[str, Any], tuple[str, ...]]]
+    checked = [("", found, ("default", "boxes", "groups", "default_nets"))]
+    checked += [("default_nets.", found.get("default_nets", {}), tuple(type.value for type in NetType))]
+    checked += [(f"boxes.{name}.", entry, ("ssh", "command")) for name, entry in found["boxes"].items()]
+    for table_name, entries, known in checked:
+        for key in entries:
+            if key not in known:
+                shown, close = printable(f"{table_name}{key}", 80), similar(key, known)
+                if not (close or table_name):
+                    continue
+                hint = f"Did you mean {close[0]}?" if close else f"Its keys are {', '.join(known)}."
+                raise BoxError(f"{file} has the unknown key {shown}.", hint)
 
 
 def _are_texts(members: object) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from lager.breakpoints.banner import shown_path
 from lager.errors import InvalidArgument, LagerError
 from lager.wording.question import shown
-from lager.wording.text import duration, printable, seconds_of, time_left
+from lager.wording.text import duration, printable, seconds_of, similar, time_left
 from lager_cli.console.client import Attached
 from lager_cli.console.statements import is_complete
 from lager_cli.display import output, snapshot
@@ -48,14 +48,17 @@ class MetaCommands:
             return False
         self.failed = False
         try:
-            asked = _asked(line)
+            asked = None if _is_command(line) else _asked(line)
             if asked is not None:
                 await (self._document(asked) if asked else self._help(""))
             else:
                 name, *more = line.strip()[1:].split(None, 1) or [""]
                 if more and name in self._known and name not in _WITH_VALUE:
                     raise InvalidArgument(f":{name} takes nothing behind it.", f"Type :{name} alone, or see :help.")
-                await self._known.get(name, self._unknown)(more[0] if more else "")
+                if (found := self._known.get(name)) is not None:
+                    await found(more[0] if more else "")
+                else:
+                    self._describe(name)
         except LagerError as problem:
             self.failed = True
             output.error(problem)
@@ -144,11 +147,21 @@ class MetaCommands:
     async def _help(self, _: str) -> None:
         output.say(_HELP)
 
-    async def _unknown(self, _: str) -> None:
-        raise InvalidArgument("Unknown command.", f"The commands are: {', '.join(f':{name}' for name in self._known)}")
+    def _describe(self, name: str) -> None:
+        """Show the help of `name?`. InvalidArgument if there is no such command."""
+        wanted = name.rstrip("?")
+        if name != wanted and wanted in self._known:
+            output.say(next(line.strip() for line in _HELP.splitlines() if f":{wanted}" in line))
+            return
+        close = similar(wanted, self._known)
+        meant = f"Did you mean :{close[0]}? " if close else ""
+        known = ", ".join(f":{name}" for name in self._known)
+        raise InvalidArgument(f"Unknown command :{printable(wanted, 40)}.", f"{meant}The commands are: {known}")
 
     async def _document(self, path: str) -> None:
         found = await self._script.ask("doc", path)
+        if found is not None and "unknown" in found:
+            raise InvalidArgument(" ".join(found["doc"]), "Type :vars to see the names.")
         if found is None:
             raise InvalidArgument(
                 f"Cannot look up {printable(path, 60)} without running code.", "Type a name, like: supply.voltage?"
@@ -167,7 +180,11 @@ class MetaCommands:
 def is_meta_command(line: str) -> bool:
     """Return whether the line is a command of the console. Python, such as a comment that ends with `?`, is not."""
     asked = _asked(line)
-    return line.lstrip().startswith(":") or asked == "" or (asked is not None and not _is_python(line))
+    return _is_command(line) or asked == "" or (asked is not None and not _is_python(line))
+
+
+def _is_command(line: str) -> bool:
+    return line.lstrip().startswith(":")
 
 
 def _asked(line: str) -> str | None:

@@ -84,9 +84,15 @@ def test_a_folder_for_boxes_that_cannot_be_written_is_named(monkeypatch, capsys,
         ("default = 3", "default in {} is not text: 3. Write it like: default ="),
         ("[boxes.x]\nssh = [1]", "boxes.x.ssh in {} is not text: [1]. Write it like: ssh ="),
         ("[boxes.x]\ncommand = true", "boxes.x.command in {} is not text: True."),
+        ('defualt = "a"', "{} has the unknown key defualt. Did you mean default?"),
+        ("[box.x]\nssh = 'a'", "{} has the unknown key box. Did you mean boxes?"),
+        ('[boxes.x]\nshs = "a"', "{} has the unknown key boxes.x.shs. Did you mean ssh?"),
+        ("[boxes.x]\nport = 22", "{} has the unknown key boxes.x.port. Its keys are ssh, command."),
+        ('[default_nets]\nsuply = "a"', "{} has the unknown key default_nets.suply. Did you mean supply?"),
+        ('[boxes.x]\n"\\u001b[2J" = 1', "{} has the unknown key boxes.x.\\x1b[2J. Its keys are ssh, command."),
     ],
 )
-def test_a_box_whose_entry_is_not_text_is_refused(file, text, says, capsys):
+def test_an_entry_of_the_configuration_that_would_have_no_effect_is_refused(file, text, says, capsys):
     file.write_text(text)
     assert main.run(["breakpoints"]) == 1
     assert says.format(file) in capsys.readouterr().err.replace("\n  ", " ")

@@ -57,6 +57,11 @@ def test_decimal_digits_alone_make_a_number_or_a_time(text):
     assert seconds_of(text) is None
 
 
+def test_times_may_have_milliseconds():
+    assert [seconds_of(text) for text in ("100ms", "1s500ms", "1m2s3ms", "0ms")] == pytest.approx([0.1, 1.5, 62.003, 0])
+    assert [seconds_of(text) for text in ("ms", "1ms2s", "100 ms")] == [None, None, None]
+
+
 @pytest.mark.parametrize("text", ["1h30", "1_0m", "٣m", "9" * 400 + "d"])
 def test_times_are_decimal_and_finite(text):
     assert seconds_of(text) == (5400 - 1770 if text == "1h30" else None)

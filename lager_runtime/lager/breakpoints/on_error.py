@@ -1,4 +1,5 @@
-"""`lager python --pause-on-error`: pauses the script where an error is raised that nothing will catch.
+"""`lager python --pause-on-error`: pauses the script where an error is raised that nothing will catch, or that fails a
+test of unittest.
 
 At each raise, while all frames still exist, we decide whether anything will catch the error. If nothing will, the
 script is paused before any `finally` or `with` cleans up the bench. An error that seemed to be caught and still ends
@@ -15,6 +16,7 @@ import lager
 from lager.inspection.code_owner import has_left_the_script, is_inside_ours, is_standard
 
 _BEFORE = "before its finally blocks have run"
+_BEFORE_TEARDOWN = "before the test's teardown"
 _AFTER = "after its finally blocks have run"
 _REMEMBERED = 10_000
 
@@ -23,12 +25,13 @@ class _OfThread(threading.local):
     """`paused` is the last error that has paused; it is kept until Python shows it, so that it pauses once.
 
     `judged` has the id of the last error that something should catch, and the id of the frame that catches it: ids,
-    which keep nothing of the script alive.
+    which keep nothing of the script alive. `failed` has those of the last one that has paused and fails a test.
     """
 
     busy = False
     paused: BaseException | None = None
     judged = (0, 0)
+    failed = (0, 0)
 
 
 # Code positions and types of errors that their own frame catches, so that the errors of a loop are judged once.
@@ -108,9 +111,15 @@ def _judge(frame: FrameType, error: BaseException, raised: TracebackType) -> Non
     here = id(frame.f_code), frame.f_lasti, id(type(error))
     if here in _caught_at_once:
         return
+    from lager.breakpoints.notices import pytest_sessions
     from lager.uncaught.catcher import catcher
+    from lager.uncaught.tests import fails_test
 
     caught_in = catcher(type(error), frame)
+    if caught_in is not None and fails_test(type(error), caught_in) and not pytest_sessions():
+        _mine.failed = id(error), id(caught_in)
+        _pause(error, raised, _AFTER if has_left_the_script(raised) else _BEFORE_TEARDOWN, keep=False)
+        return
     _mine.judged = id(error), id(caught_in)
     if caught_in is frame:
         if len(_caught_at_once) >= _REMEMBERED:
@@ -122,10 +131,10 @@ def _judge(frame: FrameType, error: BaseException, raised: TracebackType) -> Non
 
 def _is_on_its_way(frame: FrameType, error: BaseException) -> bool:
     """Return whether the error was judged already, and has not left the frame that may catch it."""
-    judged, caught_in = _mine.judged
+    catching = [caught_in for judged, caught_in in (_mine.judged, _mine.failed) if judged == id(error)]
     here: FrameType | None = frame
-    while judged == id(error) and here is not None:
-        if id(here) == caught_in:
+    while catching and here is not None:
+        if id(here) in catching:
             return True
         here = here.f_back
     return False
@@ -152,10 +161,12 @@ def _ended(error: BaseException | None, raised: TracebackType | None) -> None:
     _mine.paused = None
 
 
-def _pause(error: BaseException, raised: TracebackType, when: str) -> None:
+def _pause(error: BaseException, raised: TracebackType, when: str, *, keep: bool = True) -> None:
+    """Pause at the place of `error`. `keep` it until Python shows it, which it does not with one that is caught."""
     if lager._is_off():
         return
-    _mine.paused = error
+    if keep:
+        _mine.paused = error
     with lager.fork_lock.wait:
         from lager.breakpoints.pause import pause_at
         from lager.inspection.location import Place

@@ -2,12 +2,13 @@
 
 import functools
 import inspect
+import re
 from types import BuiltinFunctionType, FunctionType, MethodDescriptorType, MethodType, ModuleType, WrapperDescriptorType
 from typing import Any
 
 from lager.inspection.safe_repr import plainly, type_name
-from lager.inspection.static import NOTHING, attribute, resolve
-from lager.wording.text import printable
+from lager.inspection.static import NOTHING, PATH, attribute, resolve
+from lager.wording.text import printable, similar
 
 _WRAPPERS = 20
 _LINES, _LINE = 200, 400
@@ -15,10 +16,13 @@ _BUILTIN = (BuiltinFunctionType, MethodDescriptorType, WrapperDescriptorType, ty
 
 
 def document(path: str, names: dict[str, Any]) -> dict[str, Any] | None:
-    """Return `type`, and if known `signature`, `doc` (lines), `value` and `file`; None if nothing is known."""
+    """Return `type`, and if known `signature`, `doc` (lines), `value` and `file`; None if nothing is known.
+
+    Of a name that does not exist, return `unknown` with it, and `doc` says so.
+    """
     found = resolve(path, names)
     if found is NOTHING:
-        return None
+        return _unknown(path, names)
     name = path.rpartition(".")[2]
     function = function_of(found)
     shown: dict[str, Any] = {"type": type_name(found), "doc": _doc(found)}
@@ -30,6 +34,16 @@ def document(path: str, names: dict[str, Any]) -> dict[str, Any] | None:
     if function is not None:
         shown["file"] = f"{printable(function.__code__.co_filename, 1000)}:{function.__code__.co_firstlineno}"
     return shown
+
+
+def _unknown(path: str, names: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the answer for a path whose first name does not exist; None if it does, or the path is not readable."""
+    first = re.split(r"[\s.\[]", path, maxsplit=1)[0]
+    if not re.fullmatch(PATH, path) or resolve(first, names) is not NOTHING:
+        return None
+    close = similar(first, [name for name in names if type(name) is str])
+    meant = f" Did you mean {printable(close[0], 60)}?" if close else ""
+    return {"unknown": first, "doc": [f"There is no name {first!r} here.{meant}"]}
 
 
 def parameters_of(found: Any) -> list[str] | None:

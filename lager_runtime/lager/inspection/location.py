@@ -42,7 +42,7 @@ class Place:
             raised = raised.tb_next
             inner.append((raised.tb_frame, raised.tb_lineno))
         outer = inner[0][0].f_back
-        stack = (*stack_of(outer), *inner)
+        stack = _without_assertions((*stack_of(outer), *inner))
         if _until_ours(stack) is stack:
             return cls(stack)
         return cls(_of_the_script(stack) or _origin() or stack)
@@ -73,6 +73,14 @@ class Place:
     def namespace(self) -> dict[str, Any]:
         """Return a copy of all names that are visible there."""
         return {**self.frame.f_globals, **self.frame.f_locals}
+
+
+def _without_assertions(stack: Stack) -> Stack:
+    """Return the stack without inner frames of unittest's assertions, which unittest hides too."""
+    count = len(stack)
+    while count > 1 and "__unittest" in stack[count - 1][0].f_globals:
+        count -= 1
+    return stack[:count] if count > 1 else stack
 
 
 def _until_ours(stack: Stack) -> Stack:

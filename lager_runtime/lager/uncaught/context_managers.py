@@ -7,6 +7,7 @@ import threading
 from types import FunctionType, MethodDescriptorType, MethodType
 from typing import Any
 
+from lager.uncaught import tests
 from lager.uncaught.bytecode import Listing, ProtectedRange, Unwinding, listing, stored_name
 from lager.uncaught.names import UNKNOWN, Names, attribute, expression_at, is_a
 
@@ -37,6 +38,8 @@ def _swallows(expression: ast.expr | None, bound: Any, names: Names, kind: type[
     """Return whether the manager swallows an error. `bound` is the value after `as`, often the manager itself."""
     if isinstance(expression, ast.Call):
         made_by = names.evaluate(expression.func)
+        if tests.is_subtest(made_by):
+            return False  # its error fails the test, as one outside of it
         if made_by is contextlib.suppress:
             return _names_kind(expression, names, kind)
         if is_a(made_by, FunctionType) and made_by.__code__ is _OF_GENERATOR:

@@ -9,7 +9,7 @@ _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?", re.ASCII | re.IG
 _AMOUNT = re.compile(r"([+-]?[0-9.]+)(?:e([+-]?[0-9]+))?\s*(\D*)", re.IGNORECASE)
 _PREFIXES = {"": 0, "k": 3, "m": -3, "u": -6, "µ": -6, "μ": -6}
 _OHM = {"Ω", "ohm", "ohms"}
-_TIME = re.compile(r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?", re.ASCII)
+_TIME = re.compile("".join(rf"(?:(\d+(?:\.\d+)?){unit})?" for unit in ("d", "h", "m", r"(?:s|\Z)", "ms")), re.ASCII)
 
 
 def printable(value: object, limit: int = LABEL_LENGTH) -> str:
@@ -166,9 +166,11 @@ def _power(word: str, unit: str) -> int | None:
 
 
 def seconds_of(text: str) -> float | None:
-    """Return the seconds of a duration such as `90`, `45s`, `10m` or `1h30m`; None if it is invalid."""
+    """Return the seconds of a duration such as `90`, `45s`, `100ms`, `10m` or `1h30m`; None if it is invalid."""
     found = _TIME.fullmatch(text.strip().lower())
     if found is None or not found[0]:
         return None
-    seconds = sum(float(part or 0) * unit for part, unit in zip(found.groups(), (86400, 3600, 60, 1), strict=True))
+    seconds = sum(
+        float(part or 0) * unit for part, unit in zip(found.groups(), (86400, 3600, 60, 1, 0.001), strict=True)
+    )
     return seconds if math.isfinite(seconds) else None

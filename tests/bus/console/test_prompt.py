@@ -248,11 +248,15 @@ def test_console_commands(paused, console, client):
     answered(screen, ":vars", "readings  dict")
     answered(screen, ":consoles", "(this one)")
     answered(screen, ":help", ":extend 10m")
-    answered(
-        screen, ":nonsense", "lager: Unknown command. The commands are: :where, :up, :down, :vars, :answer, :extend"
-    )
+    answered(screen, ":zzz", "lager: Unknown command :zzz. The commands are: :where, :up, :down, :vars, :answer")
+    answered(screen, ":wher", "lager: Unknown command :wher. Did you mean :where? The commands are: ")
+    answered(screen, ":zzz?", "lager: Unknown command :zzz. ")
+    answered(screen, ":vars?", "\n:vars         show the variables, one a line\n")
     answered(screen, ":extend soon", "lager: That is not a valid duration.")
-    answered(screen, "missing?", "Cannot look up missing")
+    answered(screen, "missing?", "lager: There is no name 'missing' here. Type :vars to see the names.")
+    answered(screen, "reading?", "lager: There is no name 'reading' here. Did you mean readings? Type :vars")
+    answered(screen, "readings.missing?", "lager: Cannot look up readings.missing without running code.")
+    answered(screen, "f(1)?", "lager: Cannot look up f(1) without running code.")
     screen.resize(60, 60)
     shown = answered(screen, "lager.pause?", "\nPause here until the script is resumed").rpartition("lager.pause?")[2]
     assert re.search(r"signature +pause\(label=None, .*,\n.*on_change='warn'\)\n", shown)  # wrapped, not cut
