@@ -1,10 +1,10 @@
 """The connection of a command to lagerd. Starts the embedded lagerd of this user if the bus is the embedded one."""
 
+import contextlib
 import os
 import select
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from lager import variables
@@ -14,6 +14,7 @@ from lager.errors import BusError
 from lager_cli.display import output
 
 if TYPE_CHECKING:
+    from lager.bus.blocking import BlockingBus
     from lager.bus.facade import Bus
 
 _START_SECONDS = 20.0
@@ -38,7 +39,7 @@ def is_embedded(bus: str) -> bool:
     return address.choose() == address.Address(bus, embedded=True)
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def connected(how: str = "cli") -> "AsyncIterator[Bus]":
     """Yield a connection whose calls are recorded as made by `how`. Starts lagerd if it is not running."""
     from lager.bus.facade import Bus
@@ -51,7 +52,7 @@ async def connected(how: str = "cli") -> "AsyncIterator[Bus]":
         bus.close()
 
 
-def identify(bus: "Bus", how: str, *, start: bool = True) -> None:
+def identify(bus: "Bus | BlockingBus", how: str, *, start: bool = True) -> None:
     """Declare the kind of caller of the calls that follow, for the audit log.
 
     Call it again after a restart of lagerd, and before a call that matters: lagerd caches its
@@ -70,13 +71,11 @@ def ask(
 def _ask(
     path: str, interface: str, member: str, signature: str, *values: Any, timeout: float | None = 25.0
 ) -> list[Any]:
-    import asyncio  # here, because it takes longer than everything that `lager python` does before its script runs
+    from lager.bus.blocking import BlockingBus
 
-    async def once() -> list[Any]:
-        async with connected() as bus:
-            return await bus.call(BREAKPOINTS, path, member, signature, *values, interface=interface, timeout=timeout)
-
-    return asyncio.run(once())
+    with contextlib.closing(BlockingBus(ready_address())) as bus:
+        identify(bus, "cli")
+        return bus.call(BREAKPOINTS, path, member, signature, *values, interface=interface, timeout=timeout)
 
 
 def get(property: str) -> Any:

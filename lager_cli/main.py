@@ -9,6 +9,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+from lager.bus import library
 from lager.errors import LagerError
 from lager.wording.text import printable, similar
 from lager_cli.display import output
@@ -149,6 +150,7 @@ def run(arguments: list[str]) -> int:
     """Run `lager ARGUMENTS` and return its exit code."""
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # as for standard error: no character can stop a command
+    library.only_parts()
     try:
         return cli.main(arguments, prog_name="lager", standalone_mode=False, obj=list(arguments)) or 0
     except click.exceptions.Exit as leaving:

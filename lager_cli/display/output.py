@@ -1,10 +1,8 @@
 """Everything that the commands print. Results go to standard output, all else to standard error."""
 
 import contextlib
-import json
 import os
 import re
-import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -174,11 +172,15 @@ def misuse(problem: click.ClickException, command: str | None = None) -> None:
 
 
 def print_json(value: Any) -> None:
+    import json
+
     click.echo(json.dumps(value, indent=2))
 
 
 def print_json_line(value: Any) -> None:
     """Print a JSON object on one line."""
+    import json
+
     click.echo(json.dumps(value))
 
 
@@ -192,14 +194,14 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[object]], longest: int
 def fitting_table(headers: Sequence[str], rows: Sequence[Sequence[object]], longest: int = 200) -> None:
     """Print a table; on a terminal no line is wider than the terminal."""
     if on_terminal():
-        fitted_table(fitted(headers, rows, shutil.get_terminal_size().columns))
+        fitted_table(fitted(headers, rows, _columns()))
     else:
         table(headers, rows, longest)
 
 
 def marked_table(headers: Sequence[str], rows: Sequence[Sequence[object]], styles: Sequence[str]) -> None:
     """Print a table as `fitting_table` does, each row in its style of lager.wording.palette."""
-    width = shutil.get_terminal_size().columns if on_terminal() else _WIDEST
+    width = _columns() if on_terminal() else _WIDEST
     head, *lines = fitted(headers, rows, width)
     styled(head, "bold")
     for line, style in _by_row(lines, styles):
@@ -230,7 +232,7 @@ class GrowingTable:
             return
         missing = len(self._headers)
         self._rows += [[*map(cell, row), *[""] * (missing - len(row))] for row in rows]
-        width = shutil.get_terminal_size().columns if on_terminal() else _WIDEST
+        width = _columns() if on_terminal() else _WIDEST
         first, *lines = fitted(self._headers, self._rows, width)
         if len(rows) == len(self._rows):
             click.echo(click.style(first, bold=True) if colours() else first)
@@ -258,3 +260,9 @@ def colours() -> bool:
 def on_terminal() -> bool:
     """Return whether standard output is a terminal. It may have been closed before we started."""
     return sys.stdout is not None and sys.stdout.isatty()
+
+
+def _columns() -> int:
+    import shutil  # takes as long as the rest of this module
+
+    return shutil.get_terminal_size().columns

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from lager.bus.connection import BROKER
 from lager.bus.facade import Bus, Signal
+from lager.bus.wire import BROKER
 from tests.bench.figures import Row, amount, times
 from tests.bench.scale import Scale
 from tests.bench.scripts import STANDING, client, own_station, running

@@ -3,13 +3,14 @@
 
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lager.errors import AmbiguousId, NoSuchBreakpoint, NoSuchRun
 from lager_cli.daemon import ask
 from lager_cli.display.pause_table import show
-from lager_cli.runs import records
-from lager_cli.runs.records import Record
+
+if TYPE_CHECKING:
+    from lager_cli.runs.records import Record
 
 
 def own_pause(
@@ -44,8 +45,10 @@ def only_pause() -> str:
     raise AmbiguousId(f"{len(pauses)} scripts are paused.", "Name one of them by its id, or use --continue-all.")
 
 
-def own_run(wanted: Callable[[Record], Any] = lambda _: True, kind: str = "run") -> Record:
+def own_run(wanted: "Callable[[Record], Any]" = lambda _: True, kind: str = "run") -> "Record":
     """Return the only active run of this user that is `wanted`. Raises NoSuchRun or AmbiguousId."""
+    from lager_cli.runs import records  # most commands name a pause and need no records
+
     active = [one for one in records.everyone() if one.state == "running" and wanted(one)]
     if len(active) == 1:
         return active[0]

@@ -56,23 +56,21 @@ import os
 import socket
 import struct
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from lager.bus.fair_queue import FairQueue
 from lager.bus.send_queue import SendQueue
-from lager.bus.wire import HEAD, AuthExternal, Incoming, Kind, parse_address, sizes
+from lager.bus.sockets import close_fds, connected
+from lager.bus.wire import BROKER, HEAD, LONGEST, AuthExternal, Incoming, Kind, sizes
 from lager.process import fork_lock
 
 _CHUNK = 1 << 16  # bytes read at one time, and of a message that is read without a look at its header first
 _READ_AT_ONCE, _MESSAGES_AT_ONCE = 1 << 17, 256  # before a round is served
-_LONGEST = 1 << 27  # bytes of a message (D-Bus specification, Message Format)
-BROKER = "org.freedesktop.DBus"
 _TOLD = ""  # the line of answers and signals
 _MOST_FDS = 253  # that Linux passes with one message: SCM_MAX_FD, unix(7)
 _CONGESTED, _CHOKED = 1 << 16, 1 << 23  # bytes that the broker has not taken yet: for one destination, for all
 _LAST_WORDS = 64  # calls that are served before the news that their sender has left
 _PACE = 1 << 21  # bytes a second for a caller whose next call already waits
-_BACKLOG_SECONDS = 5  # the longest that connect() blocks while the broker's listen queue is full
 
 _log = logging.getLogger(__name__)
 
@@ -113,7 +111,8 @@ class Connection:
         self._open = True
         self._serial = 0
         with fork_lock.wait:  # a child that is forked in between would keep the socket open
-            self._sock = _connected(address)
+            self._sock = connected(address)
+            self._sock.setblocking(False)
             _connections.add(self)
 
     async def introduce(self) -> None:
@@ -250,7 +249,7 @@ class Connection:
     def _look(self) -> None:
         """Decide what to read next after `_needed` bytes: the first ones, a long header, or a whole message."""
         header, whole = sizes(self._unread)
-        if whole > _LONGEST or header > _CHUNK:
+        if whole > LONGEST or header > _CHUNK:
             _log.debug("Dropped a message of %s bytes, %s of them its header.", whole, header)
             self._passed_over = whole - len(self._unread)
             self._next()
@@ -380,30 +379,6 @@ def _leaver(message: Incoming) -> str:
         return ""
     name, _, owner = message.body()
     return "" if owner else str(name)
-
-
-def close_fds(fds: Iterable[int]) -> None:
-    """Close descriptors; negative ones are places that were taken."""
-    for fd in fds:
-        if fd >= 0:
-            with contextlib.suppress(OSError):
-                os.close(fd)
-
-
-def _connected(address: str) -> socket.socket:
-    paths = [options for transport, options in parse_address(address) if transport == "unix"]
-    if not paths:
-        raise OSError("not a unix: address")
-    where = paths[0].get("path") or "\0" + paths[0]["abstract"]
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", _BACKLOG_SECONDS, 0))
-        sock.connect(where)
-    except BaseException:
-        sock.close()
-        raise
-    sock.setblocking(False)
-    return sock
 
 
 _connections: "weakref.WeakSet[Connection]" = weakref.WeakSet()

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from lager import errors
-from lager.bus.address import require_user_name
-from lager.bus.connection import BROKER, Connection, close_fds
-from lager.bus.replies import ERROR_PREFIX, result
-from lager.bus.wire import Flag, Incoming, Kind, encode
+from lager.bus.connection import Connection
+from lager.bus.replies import ERROR_PREFIX, gone, not_text, result, silent, unreachable
+from lager.bus.sockets import close_fds
+from lager.bus.wire import BROKER, Flag, Incoming, Kind, encode
 from lager.contract import SIGNALS
-from lager.errors import BusError, LagerError, NoDaemon, Refusal
+from lager.errors import LagerError, NoDaemon, Refusal
 
 _CONNECT_SECONDS = 10.0
 _DO_NOT_QUEUE = 4
@@ -174,12 +174,7 @@ class Bus:
                 bus.close()
             if not isinstance(error, Exception):
                 raise
-            if isinstance(error, errors.TooMany):
-                raise BusError(error.what, error.hint) from None
-            if not isinstance(error, FileNotFoundError | ConnectionRefusedError):
-                require_user_name()
-            why = str(error) or "no answer"
-            raise BusError(f"The bus at {address} cannot be reached ({why}).") from error
+            raise unreachable(address, error) from error
         return bus
 
     def close(self) -> None:
@@ -217,7 +212,7 @@ class Bus:
         """
         if self.lost.done():
             close_fds(fds)
-            raise _gone()
+            raise gone()
         serial = self._connection.next_serial()
         answer: asyncio.Future[Incoming] = asyncio.get_running_loop().create_future()
         self._pending[serial] = answer
@@ -234,13 +229,11 @@ class Bus:
                 return result(await answer, gives)
         except UnicodeError:
             close_fds(fds)
-            raise errors.InvalidArgument("An argument is not valid UTF-8.", "Give it as plain text.") from None
+            raise not_text() from None
         except TimeoutError:
             if answer.done() and not answer.cancelled():  # the reply came while this thread could not run
                 return result(answer.result(), gives)
-            raise NoDaemon(
-                f"{destination} did not answer {member} within {timeout:g} s.", "Try again, or restart it."
-            ) from None
+            raise silent(destination, member, timeout) from None
         except asyncio.CancelledError:
             _drop(answer)
             raise
@@ -441,7 +434,7 @@ class Bus:
             self.lost.set_result(None)
         for waiter in self._pending.values():
             if not waiter.done():
-                waiter.set_exception(_gone())
+                waiter.set_exception(gone())
 
 
 def _arguments(signal: Incoming) -> list[Any] | None:
@@ -462,7 +455,3 @@ def _drop(answer: asyncio.Future[Incoming]) -> None:
     """Close the descriptors of a reply that has come for a cancelled call."""
     if answer.done() and not answer.cancelled() and answer.exception() is None:
         close_fds(answer.result().fds)
-
-
-def _gone() -> BusError:
-    return BusError("The connection to the bus was lost.", "Try again.")

@@ -3,9 +3,10 @@
 from typing import Any
 
 from lager import errors
-from lager.bus.connection import close_fds
+from lager.bus.address import require_user_name
+from lager.bus.sockets import close_fds
 from lager.bus.wire import Incoming, Kind, types
-from lager.errors import LagerError, NoDaemon, Refusal
+from lager.errors import BusError, LagerError, NoDaemon, Refusal
 
 ERROR_PREFIX = "com.lager.Error."
 _NOBODY = {
@@ -40,6 +41,27 @@ def result(message: Incoming, gives: str | None) -> list[Any]:
     for index in indexes:
         values[index] = fds[values[index]]
     return values
+
+
+def unreachable(address: str, error: Exception) -> BusError:
+    """Return what to raise if connecting to a bus ended with `error`."""
+    if isinstance(error, errors.TooMany):
+        return BusError(error.what, error.hint)
+    if not isinstance(error, FileNotFoundError | ConnectionRefusedError):
+        require_user_name()
+    return BusError(f"The bus at {address} cannot be reached ({str(error) or 'no answer'}).")
+
+
+def silent(destination: str, member: str, timeout: float | None) -> NoDaemon:
+    return NoDaemon(f"{destination} did not answer {member} within {timeout:g} s.", "Try again, or restart it.")
+
+
+def not_text() -> errors.InvalidArgument:
+    return errors.InvalidArgument("An argument is not valid UTF-8.", "Give it as plain text.")
+
+
+def gone() -> BusError:
+    return BusError("The connection to the bus was lost.", "Try again.")
 
 
 def _error(name: str, text: str) -> LagerError:

@@ -40,13 +40,18 @@ else:
         from dbus_next.message import Message
         from dbus_next.signature import SignatureTree, SignatureType, Variant
 
-__all__ = ["AuthExternal", "Flag", "Incoming", "Kind", "details", "encode", "parse_address", "sizes", "types"]
+__all__ = [
+    "BROKER", "HEAD", "LONGEST", "AuthExternal", "Flag", "Incoming", "Kind", "details", "encode", "parse_address",
+    "sizes", "types",
+]  # fmt: skip
 
 # Names and values are valid by construction, so checking is off. In dbus-next it cannot be turned off.
 _IS_FAST = Variant.__module__.startswith("dbus_fast")
 _UNVERIFIED: dict[str, Any] = {"verify": False} if _IS_FAST else {}
 _UNVALIDATED: dict[str, Any] = {"validate": False} if _IS_FAST else {}
+BROKER = "org.freedesktop.DBus"
 HEAD = 16  # bytes that contain the length of a message (D-Bus specification, Message Format)
+LONGEST = 1 << 27  # bytes of a message (the same)
 _SMALL = 1 << 10  # bytes up to which a message is parsed at once
 _NAMES: dict[type, str] = {bool: "b", int: "u", float: "d", str: "s", dict: "a{sv}", list: "as"}
 

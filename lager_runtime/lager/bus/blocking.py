@@ -1,0 +1,132 @@
+"""A few calls over a connection of their own, without an event loop: a command that asks lagerd once needs no asyncio,
+whose import takes longer than the call.
+
+Not thread-safe. No descriptors, no signals: what needs those has the `facade`. What a call raises is the same here as
+there, except that the connection is made by the first call.
+"""
+
+import time
+from typing import Any
+
+from lager.bus import replies
+from lager.bus.sockets import connected
+from lager.bus.wire import BROKER, HEAD, LONGEST, AuthExternal, Flag, Incoming, Kind, encode, sizes
+
+_CONNECT_SECONDS = 10.0
+_BROKER_PATH = "/org/freedesktop/DBus"
+_SEND_SECONDS = 25.0
+_CHUNK = 1 << 16
+
+
+class BlockingBus:
+    """One connection to a D-Bus broker."""
+
+    def __init__(self, address: str) -> None:
+        """Connect and register. BusError if no broker is there or it does not answer within ten seconds."""
+        self._serial = 0
+        try:
+            self._sock = connected(address)
+        except Exception as error:
+            raise replies.unreachable(address, error) from error
+        try:
+            end = time.monotonic() + _CONNECT_SECONDS
+            self._authenticate(end)
+            replies.result(self._answer(self._send(BROKER, _BROKER_PATH, "Hello"), end), None)
+        except BaseException as error:
+            self.close()
+            if isinstance(error, Exception):
+                raise replies.unreachable(address, error) from error
+            raise
+
+    def close(self) -> None:
+        self._sock.close()
+
+    def call(
+        self,
+        destination: str,
+        path: str,
+        member: str,
+        signature: str = "",
+        *values: Any,
+        interface: str = "",
+        timeout: float | None = 25.0,
+    ) -> list[Any]:
+        """Call a method and return its result: a list of plain values. Raises as `Bus.call` does."""
+        end = None if timeout is None else time.monotonic() + timeout
+        try:
+            serial = self._send(destination, path, member, signature, *values, interface=interface)
+            return replies.result(self._answer(serial, end), None)
+        except UnicodeError:
+            raise replies.not_text() from None
+        except TimeoutError:
+            raise replies.silent(destination, member, timeout) from None
+        except OSError:
+            raise replies.gone() from None
+
+    def post(self, destination: str, path: str, member: str, signature: str, *values: Any, start: bool = False) -> None:
+        """Call a method without a reply, not even an error. `start` lets the broker start the service."""
+        flags = Flag.NO_REPLY_EXPECTED | (Flag.NONE if start else Flag.NO_AUTOSTART)
+        try:
+            self._send(destination, path, member, signature, *values, flags=flags)
+        except OSError:
+            raise replies.gone() from None
+
+    def _authenticate(self, end: float) -> None:
+        authenticator = AuthExternal()
+        line = "\0" + authenticator._authentication_start(negotiate_unix_fd=False)
+        while True:
+            self._sock.sendall(line.encode() + b"\r\n")
+            if line == "BEGIN":
+                return
+            answer = b""
+            while not answer.endswith(b"\r\n"):
+                answer += self._received(1, end)
+            line = authenticator._receive_line(answer[:-2].decode())
+
+    def _send(
+        self,
+        destination: str,
+        path: str,
+        member: str,
+        signature: str = "",
+        *values: Any,
+        interface: str = "",
+        flags: Flag = Flag.NONE,
+    ) -> int:
+        """Send a call and return its serial number."""
+        self._serial += 1
+        self._sock.settimeout(_SEND_SECONDS)
+        self._sock.sendall(
+            encode(
+                Kind.METHOD_CALL, self._serial, flags=flags, path=path, interface=interface or destination,
+                member=member, destination=destination, signature=signature, values=values,
+            )
+        )  # fmt: skip
+        return self._serial
+
+    def _answer(self, serial: int, end: float | None) -> Incoming:
+        """Return the reply to the call `serial`. What else comes is not read: signals, late replies."""
+        while True:
+            head = self._received(HEAD, end)
+            size = sizes(head)[1]
+            if size > LONGEST:
+                raise OSError("the message is too long")
+            raw = head + self._received(size - HEAD, end)
+            message = Incoming(raw, size)
+            if message.reply_serial == serial and message.kind in (Kind.METHOD_RETURN, Kind.ERROR):
+                return message
+
+    def _received(self, count: int, end: float | None) -> bytes:
+        """Return the next `count` bytes. TimeoutError after `end`, another OSError if the broker hangs up."""
+        pieces = []
+        while count:
+            if end is None:
+                self._sock.settimeout(None)
+            else:
+                self._sock.settimeout(max(end - time.monotonic(), 0.001))
+            piece = self._sock.recv(min(count, _CHUNK))
+            if not piece:
+                raise ConnectionResetError("it closed the connection")
+            pieces.append(piece)
+            count -= len(piece)
+        return b"".join(pieces)

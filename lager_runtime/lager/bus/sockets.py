@@ -1,0 +1,35 @@
+"""What each connection to the broker needs of the operating system: its socket, and descriptors that are closed."""
+
+import contextlib
+import os
+import socket
+import struct
+from collections.abc import Iterable
+
+from lager.bus.wire import parse_address
+
+_BACKLOG_SECONDS = 5  # the longest that connect() blocks while the broker's listen queue is full
+
+
+def close_fds(fds: Iterable[int]) -> None:
+    """Close descriptors; negative ones are places that were taken."""
+    for fd in fds:
+        if fd >= 0:
+            with contextlib.suppress(OSError):
+                os.close(fd)
+
+
+def connected(address: str) -> socket.socket:
+    """Return a socket that is connected to the first unix: address. OSError if it cannot be reached."""
+    paths = [options for transport, options in parse_address(address) if transport == "unix"]
+    if not paths:
+        raise OSError("not a unix: address")
+    where = paths[0].get("path") or "\0" + paths[0]["abstract"]
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", _BACKLOG_SECONDS, 0))
+        sock.connect(where)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
