@@ -22,14 +22,15 @@ from typing import Any
 
 from lager.contract import NETS_FILE
 from lager.errors import LagerError
-from lager.instruments import safe_state
-from lager.instruments.reporter import Collector
+from lager.instruments.safety import safe_state
+from lager.instruments.while_paused.reporter import Collector
 from lager.nets import file as nets_file
 
 _SECONDS = 8.0
 _HARD_SECONDS = 10.0  # where Python itself is stuck in a call
 _AHEAD = (
-    "pyvisa.highlevel", "pyvisa_py.highlevel", "lager.instruments.scpi", "pymodbus.client", "lager.instruments.modbus",
+    "pyvisa.highlevel", "pyvisa_py.highlevel", "lager.instruments.sessions.scpi", "pymodbus.client",
+    "lager.instruments.sessions.modbus",
 )  # fmt: skip
 _LONGEST = 1 << 20
 

@@ -115,7 +115,7 @@ def _table(driver: type) -> list[str]:
 
 
 def public(driver: type) -> list[str]:
-    from lager.instruments.drivers.driver import public_names
+    from lager.instruments.drivers.base.driver import public_names
 
     return public_names(driver)
 

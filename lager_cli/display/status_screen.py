@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lager.breakpoints.banner import shown_path
 from lager.instruments.looks import QUANTITIES
-from lager.instruments.quantities import si
+from lager.instruments.sessions.quantities import si
 from lager.wording.text import cut, duration
 from lager_cli.display.age import age
 from lager_cli.display.pause_table import time_left_of

@@ -9,8 +9,8 @@ from lager.nets.model import NetConfig, NetType
 from lager.wording.text import printable
 
 _STATES = {
-    NetType.PowerSupply: ("lager.instruments.drivers.supply", "SupplyState"),
-    NetType.Battery: ("lager.instruments.drivers.battery", "BatteryState"),
+    NetType.PowerSupply: ("lager.instruments.drivers.base.supply", "SupplyState"),
+    NetType.Battery: ("lager.instruments.drivers.base.battery", "BatteryState"),
     NetType.ELoad: ("lager.instruments.drivers.rigol_dl3000", "LoadState"),
 }
 

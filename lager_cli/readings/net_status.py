@@ -16,7 +16,7 @@ from lager.contract import INSTRUMENTS, INSTRUMENTS_PATH
 from lager.daemon import lease_calls
 from lager.errors import Failed, InstrumentBusy, LagerError, OtherRole
 from lager.instruments import looks
-from lager.instruments.drivers.state import State
+from lager.instruments.drivers.base.state import State
 from lager.instruments.looks import Reading
 from lager.nets.actions import look
 from lager.nets.model import NetConfig

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lager.daemon import lease_calls
-from lager.instruments.port import LeasedPort
+from lager.instruments.sessions.port import LeasedPort
 from lager.nets import file as nets_file
 from lager.nets.model import NetConfig, Nets
 from lager.nets.resource import Reach

@@ -21,7 +21,7 @@ print("goes on", flush=True)
 """
 FORGES = """
 import sys
-from lager import lease_calls
+from lager.daemon import lease_calls
 change = {"net": "supply2", "what": "voltage", "old": 0.0, "new": 9.0, "how": "lager supply", "user": "alice", "uid": 0}
 lease_calls.of_this_process().record(sys.argv[1], [change], wait=True)
 """

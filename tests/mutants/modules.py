@@ -13,10 +13,12 @@ _SUPPLY = [*_tests("drivers_supplies", "drivers_levels", "drivers_states", "supp
 _BATTERY = _tests("battery_levels", "drivers_battery_load")
 _LOAD = [*_tests("load_registers", "drivers_battery_load", "drivers_levels", "drivers_states"), *_UNREAD]
 TESTS = {
-    f"{_DRIVERS}/driver.py": _tests("drivers_supplies", "drivers_levels", "drivers_battery_load", "net", "drivers_daq"),
-    f"{_DRIVERS}/state.py": _tests("partial_state", "drivers_states"),
-    f"{_DRIVERS}/supply.py": [*_SUPPLY, *_tests("coupling")],
-    f"{_DRIVERS}/battery.py": _tests("drivers_states"),
+    f"{_DRIVERS}/base/driver.py": _tests(
+        "drivers_supplies", "drivers_levels", "drivers_battery_load", "net", "drivers_daq"
+    ),
+    f"{_DRIVERS}/base/state.py": _tests("partial_state", "drivers_states"),
+    f"{_DRIVERS}/base/supply.py": [*_SUPPLY, *_tests("coupling")],
+    f"{_DRIVERS}/base/battery.py": _tests("drivers_states"),
     f"{_DRIVERS}/keithley_2200.py": _SUPPLY,
     f"{_DRIVERS}/keithley_2281s.py": [*_BATTERY, *_SUPPLY],
     f"{_DRIVERS}/keysight_e36300.py": [*_SUPPLY, *_tests("coupling")],
@@ -24,9 +26,9 @@ TESTS = {
     f"{_DRIVERS}/rigol_dl3000.py": _LOAD,
     f"{_DRIVERS}/labjack_t7.py": _tests("drivers_daq"),
     f"{_DRIVERS}/serial_port.py": _tests("drivers_serial", "serial_session"),
-    "lager_runtime/lager/instruments/quantities.py": _tests("quantities", "supply_limits", "drivers_states"),
-    "lager_runtime/lager/instruments/parse.py": _tests("real_replies", "battery_levels"),
-    "lager_runtime/lager/instruments/safe_state.py": _tests("safe_nets", "safe_state"),
+    "lager_runtime/lager/instruments/sessions/quantities.py": _tests("quantities", "supply_limits", "drivers_states"),
+    "lager_runtime/lager/instruments/sessions/parse.py": _tests("real_replies", "battery_levels"),
+    "lager_runtime/lager/instruments/safety/safe_state.py": _tests("safe_nets", "safe_state"),
     "lager_runtime/lager/nets/safe.py": _tests("safe_nets"),
     "lager_runtime/lager/nets/terminals.py": _tests("terminals", "safe_nets"),
     "lager_runtime/lager/nets/validate.py": _tests("nets_settings", "nets"),

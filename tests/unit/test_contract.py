@@ -9,7 +9,7 @@ import pytest
 
 from lager.daemon import lease_calls
 from lager.instruments import lease
-from lager.instruments.guard import Guard
+from lager.instruments.safety.guard import Guard
 from lager.nets import file
 from lager_cli.runs.reservation import Reservation
 from lagerd.instruments.leases.table import claimant, from_details

@@ -10,7 +10,7 @@ from pyvisa_py.protocols.hislip import Instrument as HiSlip
 from pyvisa_py.protocols.vxi11 import CoreClient
 from pyvisa_py.tcpip import TCPIPInstrVxi11
 
-from lager.instruments import descriptors
+from lager.instruments.sessions import descriptors
 
 
 def test_the_sockets_of_each_way_are_found_and_nothing_else() -> None:

@@ -18,9 +18,9 @@ from lager.errors import (
     Rejected,
     WrongModel,
 )
-from lager.instruments import parse
 from lager.instruments.net import Net, identify
-from lager.instruments.scpi import Scpi
+from lager.instruments.sessions import parse
+from lager.instruments.sessions.scpi import Scpi
 from lager.nets.model import Instrument, NetType
 from tests.unit.exchanges import rigol_dp800 as dp800
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from lager.instruments.drivers.battery import BatteryState
+from lager.instruments.drivers.base.battery import BatteryState
+from lager.instruments.drivers.base.supply import SupplyState
 from lager.instruments.drivers.rigol_dl3000 import LoadState
-from lager.instruments.drivers.supply import SupplyState
 from tests.unit.families import CELL, DP800, E36300, K2200, SINK, SMU, Family, Script, Uninterrupted
 
 MEASURED = {

@@ -8,8 +8,9 @@ import pytest
 
 from lager.drivers.replay import Leases
 from lager.errors import InstrumentBusy, InstrumentTimeout, LoanEnded, WrongModel
-from lager.instruments import holdings, lend_here
+from lager.instruments import holdings
 from lager.instruments.net import Net
+from lager.instruments.while_paused import lend_here
 from lager.nets import file
 from lagerd.bench.bench import Bench
 from lagerd.bench.faults import Fault

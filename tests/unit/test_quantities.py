@@ -10,7 +10,7 @@ import pytest
 
 from lager.drivers.replay import bench, playing
 from lager.errors import InvalidArgument, LimitExceeded
-from lager.instruments.quantities import amount, decimal, exceeds, keep_limit, si, table
+from lager.instruments.sessions.quantities import amount, decimal, exceeds, keep_limit, si, table
 from lager.nets.model import NetConfig
 from tests.unit.exchanges import rigol_dp800 as dp800
 

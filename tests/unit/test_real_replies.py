@@ -7,8 +7,8 @@ import pytest
 
 from lager.drivers.replay import Leases, bench, playing
 from lager.errors import BadReply, WrongModel
-from lager.instruments import parse
 from lager.instruments.net import Net
+from lager.instruments.sessions import parse
 from lager.nets import catalog
 from lager.nets.model import NetType
 from lagerd.bench.models.rigol_dl3000 import DL3021

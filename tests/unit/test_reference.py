@@ -5,7 +5,7 @@ import re
 import pytest
 
 import lager
-from lager.instruments.drivers.driver import public_names
+from lager.instruments.drivers.base.driver import public_names
 from lager.instruments.net import Net
 from lager.nets import catalog
 from lager.nets.model import NetType

@@ -3,7 +3,7 @@
 import pytest
 
 from lager.errors import NetsFileError
-from lager.instruments.safe_state import Here, after_crash, to_switch_off
+from lager.instruments.safety.safe_state import Here, after_crash, to_switch_off
 from lager.nets import file
 from lager.nets.model import Nets
 

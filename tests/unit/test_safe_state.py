@@ -15,9 +15,9 @@ import pytest
 
 from lager.drivers.replay import Leases
 from lager.errors import InstrumentError
-from lager.instruments import safe_state
 from lager.instruments.net import Net
-from lager.instruments.safe_state import Here, after_crash, make_safe, to_switch_off
+from lager.instruments.safety import safe_state
+from lager.instruments.safety.safe_state import Here, after_crash, make_safe, to_switch_off
 from lager.nets import file as nets_file
 from lager.nets.model import Nets
 from lagerd import make_safe as process

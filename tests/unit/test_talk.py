@@ -13,10 +13,10 @@ import pytest
 from lager.drivers.replay import Leases, bench, playing
 from lager.drivers.scripted_instrument import ScriptedInstrument
 from lager.errors import Rejected
-from lager.instruments import parse
 from lager.instruments.holdings import session_of
 from lager.instruments.net import Net
-from lager.instruments.safe_state import Here, to_switch_off
+from lager.instruments.safety.safe_state import Here, to_switch_off
+from lager.instruments.sessions import parse
 from lager.nets import outside, talk
 from lager.nets.model import Nets, NetType
 from tests.unit.test_drivers_serial import answering

@@ -10,9 +10,9 @@ import pytest
 from lager.drivers.replay import playing
 from lager.drivers.scripted_instrument import CUT
 from lager.errors import AccessDenied, Failed, InstrumentBusy, InstrumentError, LimitExceeded
-from lager.instruments import through
-from lager.instruments.drivers.state import State
-from lager.instruments.drivers.supply import SupplyState
+from lager.instruments.drivers.base.state import State
+from lager.instruments.drivers.base.supply import SupplyState
+from lager.instruments.while_paused import through
 from lager.nets.actions import ACTIONS, NAMES, is_setting
 from lager.nets.model import NetType
 from lager.process import threads
@@ -162,7 +162,8 @@ def test_an_instrument_that_is_closed_meanwhile_is_said_to_be() -> None:
 
 
 def test_every_action_names_methods_of_the_drivers_and_none_waits() -> None:
-    from lager.instruments.drivers import keithley_2281s, labjack_t7, rigol_dl3000, scpi_net, supply
+    from lager.instruments.drivers import keithley_2281s, labjack_t7, rigol_dl3000, scpi_net
+    from lager.instruments.drivers.base import supply
 
     drivers = {
         NetType.PowerSupply: supply.Supply, NetType.Battery: keithley_2281s.Battery, NetType.ELoad: rigol_dl3000.Load,

@@ -10,9 +10,9 @@ import pytest
 
 from lager.drivers.replay import Leases
 from lager.errors import InstrumentTimeout, NetsFileError, Rejected
-from lager.instruments import upkeep
 from lager.instruments.net import Net
-from lager.instruments.safe_state import Here, after_crash, make_safe
+from lager.instruments.safety import upkeep
+from lager.instruments.safety.safe_state import Here, after_crash, make_safe
 from lager.nets import file
 from lager.nets.model import Nets
 from lagerd.bench.bench import Bench

@@ -1,7 +1,8 @@
 """Compares the settings of the script's nets at the pause with those at its resume.
 
-This belongs to lager's side of a pause; what reads the instruments is the script's own, `lager.instruments.comparison`.
-A script that has opened no net has not imported it, and nothing here takes time then.
+This belongs to lager's side of a pause; what reads the instruments is the script's own:
+`lager.instruments.while_paused.settings_read`. A script that has opened no net has not imported it, and nothing here
+takes time then.
 """
 
 import contextlib
@@ -14,7 +15,7 @@ from typing import Any
 from lager.errors import LagerError
 from lager.process import threads
 
-_ACTOR = "lager.instruments.comparison"
+_ACTOR = "lager.instruments.while_paused.settings_read"
 _SECONDS = 1.0  # for all instruments, side by side, at the resume
 
 

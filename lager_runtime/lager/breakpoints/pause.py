@@ -106,7 +106,8 @@ def _carried(pause: PauseState, about: str, began: float) -> Ended | CannotPause
 
 def _take_back(pause: PauseState) -> None:
     """Get back the instruments that were lent at this pause; blocks while a borrower closes one."""
-    lend_here: Any = sys.modules.get("lager.instruments.lend_here")  # the script's own; it has opened no net without it
+    # The script's own; it has opened no net without it.
+    lend_here: Any = sys.modules.get("lager.instruments.while_paused.lend_here")
     if lend_here is not None:
         lend_here.take_back_all(pause.id)
 

@@ -97,7 +97,7 @@ class ScriptObject:
         """Switch off what this process holds, for `lager off`."""
         self._find("", call.sender)  # refuses everybody but lagerd
         instrument, nets = call.args
-        switch_off = lager.load("lager.instruments.off_here").off
+        switch_off = lager.load("lager.instruments.while_paused.off_here").off
         with fork_lock.wait:
             from lager.inspection.side_thread import run_aside
 
@@ -107,7 +107,7 @@ class ScriptObject:
         """Close the session of an instrument, and pass lagerd a copy of its lease."""
         instrument, details = call.args
         pause = self._pause_of(call, details)
-        lend_here: Any = sys.modules.get("lager.instruments.lend_here")  # the script's own
+        lend_here: Any = sys.modules.get("lager.instruments.while_paused.lend_here")  # the script's own
         if lend_here is None or pause.resumes:
             raise InvalidArgument("The script has no instrument open.", "Try again.")
         to, seconds = str(details.get("to", "")), float(details.get("seconds", 0.0))

@@ -19,7 +19,7 @@ _LOAN_SECONDS = 15.0  # of which lagerd gives a borrower ten to close
 _RECORD_SECONDS = 1.0
 
 
-loan_ended: Callable[[str, str], None] | None = None  # `lager.instruments.lend_here` sets it
+loan_ended: Callable[[str, str], None] | None = None  # `lager.instruments.while_paused.lend_here` sets it
 
 
 class LeaseCalls:

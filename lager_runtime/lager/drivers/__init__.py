@@ -1,13 +1,13 @@
 """What a driver of one's own is made of. See docs/drivers.md, and lager.drivers.replay for its tests."""
 
 from lager.errors import BadReply, InstrumentError, InvalidArgument, LimitExceeded, Rejected
-from lager.instruments import parse
-from lager.instruments.drivers.battery import BatteryState
-from lager.instruments.drivers.driver import Driver, ScpiDriver, Switched
+from lager.instruments.drivers.base.battery import BatteryState
+from lager.instruments.drivers.base.driver import Driver, ScpiDriver, Switched
+from lager.instruments.drivers.base.state import Readings, State
+from lager.instruments.drivers.base.supply import Supply, SupplyState
 from lager.instruments.drivers.rigol_dl3000 import LoadState
-from lager.instruments.drivers.state import Readings, State
-from lager.instruments.drivers.supply import Supply, SupplyState
-from lager.instruments.quantities import amount, keep_limit
+from lager.instruments.sessions import parse
+from lager.instruments.sessions.quantities import amount, keep_limit
 
 __all__ = [
     "BadReply",

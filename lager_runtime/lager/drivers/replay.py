@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from lager.drivers.scripted_instrument import ScriptedInstrument
-from lager.instruments.drivers.driver import Driver
+from lager.instruments.drivers.base.driver import Driver
 from lager.instruments.net import Net
 from lager.nets import file as nets_file
 from lager.nets.model import Nets

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from lager.errors import InstrumentError, NetConflict
-from lager.instruments import ended_frames
-from lager.instruments.session import Session
-from lager.instruments.upkeep import Upkeep
+from lager.instruments.safety import ended_frames
+from lager.instruments.safety.upkeep import Upkeep
+from lager.instruments.sessions.session import Session
 from lager.nets import catalog
 from lager.nets.model import Instrument, NetConfig, Nets
 from lager.nets.resource import Reach, device
@@ -249,9 +249,9 @@ def session_of(instrument: Instrument) -> Session:
 
         return SerialSession(instrument)
     if reach is Reach.VISA:
-        from lager.instruments.scpi import Scpi
+        from lager.instruments.sessions.scpi import Scpi
 
         return Scpi(instrument)
-    from lager.instruments.modbus import registers
+    from lager.instruments.sessions.modbus import registers
 
     return registers(instrument)

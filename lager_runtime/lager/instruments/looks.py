@@ -11,11 +11,12 @@ from typing import Any
 
 from lager.daemon import lease_calls
 from lager.errors import InstrumentError, LagerError
-from lager.instruments import holdings, lease, through
-from lager.instruments.drivers.state import State
+from lager.instruments import holdings, lease
+from lager.instruments.drivers.base.state import State
 from lager.instruments.holdings import session_of
 from lager.instruments.lease import HeldLease
-from lager.instruments.session import Session
+from lager.instruments.sessions.session import Session
+from lager.instruments.while_paused import through
 from lager.nets.actions import ACTIONS, look
 from lager.nets.model import Instrument, NetConfig, NetType
 

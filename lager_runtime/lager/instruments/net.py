@@ -17,12 +17,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
 
 from lager.errors import InvalidArgument, LagerError, WrongNetType
-from lager.instruments import ending, open_nets, safe_state
+from lager.instruments import open_nets
 from lager.instruments.brief_errors import briefly
-from lager.instruments.drivers.driver import Driver
-from lager.instruments.guard import NOTHING, Guard
+from lager.instruments.drivers.base.driver import Driver
 from lager.instruments.holdings import driver_class, holding_of, session_of
-from lager.instruments.session import Session
+from lager.instruments.safety import ending, safe_state
+from lager.instruments.safety.guard import NOTHING, Guard
+from lager.instruments.sessions.session import Session
 from lager.nets import file as nets_file
 from lager.nets.model import Instrument, NetConfig, Nets, NetType, Safe, net_type
 from lager.nets.resource import Reach
@@ -30,12 +31,12 @@ from lager.nets.safe import AFTER, OFF, ON_EXIT, OUTPUTS
 from lager.wording.values import seconds, shown
 
 if TYPE_CHECKING:
+    from lager.instruments.drivers.base.supply import Supply
     from lager.instruments.drivers.keithley_2281s import Battery
     from lager.instruments.drivers.labjack_t7 import Adc, Dac, Gpio
     from lager.instruments.drivers.rigol_dl3000 import Load
     from lager.instruments.drivers.scpi_net import ScpiNet
     from lager.instruments.drivers.serial_port import Uart
-    from lager.instruments.drivers.supply import Supply
     from lager.instruments.lease import Claim
 
 __all__ = ["Net", "NetType", "identify"]
@@ -195,8 +196,9 @@ def _off_on_exit(config: NetConfig) -> NetConfig:
 
 
 def _lagerd(instrument: Instrument, guard: Guard = NOTHING) -> "Claim":
-    # Imports the bus library; `through`, `lend_here` and `comparison` are for a pause of the script.
-    from lager.instruments import comparison, lease, lend_here, through  # noqa: F401
+    # Imports the bus library; the others are for a pause of the script.
+    from lager.instruments import lease
+    from lager.instruments.while_paused import lend_here, settings_read, through  # noqa: F401
 
     place = instrument.resource
     offered = place.reach is not Reach.SERIAL

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from lager.errors import InstrumentError, NetConflict
-from lager.instruments.drivers.driver import Driver
+from lager.instruments.drivers.base.driver import Driver
 from lager.nets.model import NetConfig
 from lager.process import threads
 

@@ -1,6 +1,7 @@
 """The requests of others at one pause: each is carried out in a thread of its own, and none outlives the pause.
 
-This belongs to lager's side of a pause; what touches the instruments is the script's own, `lager.instruments.through`.
+This belongs to lager's side of a pause; what touches the instruments is the script's own:
+`lager.instruments.while_paused.through`.
 A script that has opened no net has not imported it.
 """
 
@@ -17,7 +18,7 @@ from lager.console.turns import Turn
 from lager.errors import Failed, InstrumentBusy, LagerError, NoSuchInstrument, TooMany
 from lager.process import threads
 
-_ACTOR = "lager.instruments.through"
+_ACTOR = "lager.instruments.while_paused.through"
 _TURN_SECONDS = 2.0  # for a statement of a console
 _MOST = 16
 

@@ -16,7 +16,7 @@ from tests.processes import LAGER
 # The clock of its keepalive is the test's: it says when it waits, and waits for a line.
 SCRIPT = """
 import sys, threading
-from lager.instruments import upkeep
+from lager.instruments.safety import upkeep
 
 def wait(event, seconds):
     print("waits", seconds, flush=True)

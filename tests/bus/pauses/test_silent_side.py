@@ -21,7 +21,7 @@ snapshot.look = look
 pause("here", timeout=600, interactive=True)
 """
 ENDS = {
-    "it goes on and ends": ("from lager import daemon_client; await daemon_client.asyncio.sleep(600)", True),
+    "it goes on and ends": ("from lager.daemon import daemon_client; await daemon_client.asyncio.sleep(600)", True),
     "it is killed": ("os.kill(os.getpid(), 9)", False),
     "it leaves at once": ("os._exit(0)", False),
 }

@@ -7,10 +7,10 @@ register: bit 0 is over voltage, as in the example of `STATus:QUEStionable:CONDi
 protection.
 """
 
-from lager.instruments import parse
-from lager.instruments.drivers import supply
-from lager.instruments.drivers.setting import Setting
-from lager.instruments.drivers.state import Readings
+from lager.instruments.drivers.base import supply
+from lager.instruments.drivers.base.setting import Setting
+from lager.instruments.drivers.base.state import Readings
+from lager.instruments.sessions import parse
 
 _CV, _CC = 1 << 2, 1 << 3
 _OV = 1 << 0

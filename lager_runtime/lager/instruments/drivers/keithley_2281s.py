@@ -17,13 +17,13 @@ from dataclasses import replace
 from typing import ClassVar
 
 from lager.errors import InstrumentError, InvalidArgument, LimitExceeded, OtherRole, Rejected
-from lager.instruments import parse
-from lager.instruments.drivers import supply
-from lager.instruments.drivers.battery import BatteryState
-from lager.instruments.drivers.driver import Switched
-from lager.instruments.drivers.setting import FIRST, Setting
-from lager.instruments.drivers.state import Readings
-from lager.instruments.quantities import amount, exceeds, keep_limit
+from lager.instruments.drivers.base import supply
+from lager.instruments.drivers.base.battery import BatteryState
+from lager.instruments.drivers.base.driver import Switched
+from lager.instruments.drivers.base.setting import FIRST, Setting
+from lager.instruments.drivers.base.state import Readings
+from lager.instruments.sessions import parse
+from lager.instruments.sessions.quantities import amount, exceeds, keep_limit
 from lager.nets.model import Limits
 from lager.wording.values import shown
 

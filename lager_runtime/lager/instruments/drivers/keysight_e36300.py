@@ -18,12 +18,12 @@ import re
 from collections.abc import Sequence
 
 from lager.errors import InvalidArgument, Rejected
-from lager.instruments import parse
-from lager.instruments.drivers import supply
-from lager.instruments.drivers.setting import Setting
-from lager.instruments.drivers.state import Readings
-from lager.instruments.quantities import si
-from lager.instruments.scpi import Scpi
+from lager.instruments.drivers.base import supply
+from lager.instruments.drivers.base.setting import Setting
+from lager.instruments.drivers.base.state import Readings
+from lager.instruments.sessions import parse
+from lager.instruments.sessions.quantities import si
+from lager.instruments.sessions.scpi import Scpi
 from lager.nets import catalog
 from lager.nets.model import NetConfig
 

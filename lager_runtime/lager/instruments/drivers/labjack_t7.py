@@ -20,10 +20,10 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from lager.errors import BadReply, InstrumentError, InvalidArgument, LevelTimeout, LimitExceeded, Rejected
-from lager.instruments.drivers.driver import Driver
-from lager.instruments.drivers.setting import LAST, Setting
-from lager.instruments.modbus import Registers
-from lager.instruments.quantities import amount, exceeds, keep_limit
+from lager.instruments.drivers.base.driver import Driver
+from lager.instruments.drivers.base.setting import LAST, Setting
+from lager.instruments.sessions.modbus import Registers
+from lager.instruments.sessions.quantities import amount, exceeds, keep_limit
 from lager.nets.model import NetConfig, NetType
 from lager.wording.values import number, seconds, shown
 

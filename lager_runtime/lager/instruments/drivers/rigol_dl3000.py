@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from lager.errors import InstrumentError, InvalidArgument, LimitExceeded, Rejected
-from lager.instruments import parse
-from lager.instruments.drivers.driver import Switched
-from lager.instruments.drivers.setting import Setting
-from lager.instruments.drivers.state import Readings, State
-from lager.instruments.quantities import amount, exceeds, keep_limit, si
+from lager.instruments.drivers.base.driver import Switched
+from lager.instruments.drivers.base.setting import Setting
+from lager.instruments.drivers.base.state import Readings, State
+from lager.instruments.sessions import parse
+from lager.instruments.sessions.quantities import amount, exceeds, keep_limit, si
 from lager.wording.values import shown
 
 # Public drivers report both forms of the answer, so both are accepted.

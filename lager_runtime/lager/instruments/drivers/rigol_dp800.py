@@ -10,10 +10,10 @@ a channel that cannot track) says whether the voltages are coupled, `:SYSTem:ONO
 are.
 """
 
-from lager.instruments import parse
-from lager.instruments.drivers import supply
-from lager.instruments.drivers.setting import Setting
-from lager.instruments.drivers.state import Readings
+from lager.instruments.drivers.base import supply
+from lager.instruments.drivers.base.setting import Setting
+from lager.instruments.drivers.base.state import Readings
+from lager.instruments.sessions import parse
 from lager.nets import catalog
 
 _MODES = parse.word({"CV": "CV", "CC": "CC", "UR": "UR"})

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from lager.errors import InvalidArgument
-from lager.instruments.drivers.driver import Driver
-from lager.instruments.scpi import Scpi
+from lager.instruments.drivers.base.driver import Driver
+from lager.instruments.sessions.scpi import Scpi
 from lager.wording.values import shown
 
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")

@@ -10,8 +10,8 @@ from typing import Any
 import serial
 
 from lager.errors import InvalidArgument, PortNotFound
-from lager.instruments.drivers.driver import Driver
-from lager.instruments.session import Session
+from lager.instruments.drivers.base.driver import Driver
+from lager.instruments.sessions.session import Session
 from lager.nets.lines import DEFAULT_BAUDRATE, PARITIES
 from lager.nets.model import Instrument
 

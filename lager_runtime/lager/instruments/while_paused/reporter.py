@@ -13,8 +13,8 @@ from lager.wording.text import printable
 
 if TYPE_CHECKING:
     from lager.daemon.lease_calls import LeaseCalls
-    from lager.instruments.drivers.driver import Driver
-    from lager.instruments.drivers.setting import Setting, Value
+    from lager.instruments.drivers.base.driver import Driver
+    from lager.instruments.drivers.base.setting import Setting, Value
 
 _LONGEST = 60
 _COMMANDS = {NetType.GPIO: "gpo"}  # whose command is not the word of the type

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from lager.errors import InstrumentError, LagerError
-from lager.instruments.session import Session
+from lager.instruments.sessions.session import Session
 from lager.nets import catalog
 from lager.nets.model import NetConfig
 

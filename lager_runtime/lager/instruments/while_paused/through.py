@@ -13,11 +13,11 @@ from typing import Any
 
 from lager.errors import AccessDenied, InstrumentBusy, InstrumentError, InvalidArgument, NoSuchInstrument, NoSuchNet
 from lager.instruments import holdings
-from lager.instruments.drivers.driver import Driver
-from lager.instruments.drivers.state import State
+from lager.instruments.drivers.base.driver import Driver
+from lager.instruments.drivers.base.state import State
 from lager.instruments.holdings import Holding
-from lager.instruments.reporter import command_of
-from lager.instruments.session import Session
+from lager.instruments.sessions.session import Session
+from lager.instruments.while_paused.reporter import command_of
 from lager.nets import catalog
 from lager.nets.actions import ACTIONS, IDENTITY, OPEN_NETS, Action, look
 from lager.nets.model import Instrument, Limits, NetConfig, net_type

@@ -14,7 +14,7 @@ from lager.daemon import lease_calls
 from lager.errors import BusError, InstrumentBusy, InstrumentError, LagerError, LoanEnded, NoSuchInstrument
 from lager.instruments import holdings
 from lager.instruments.holdings import Holding
-from lager.instruments.session import Session
+from lager.instruments.sessions.session import Session
 from lager.process import threads
 
 _LOCK_SECONDS = 2.0  # for another thread of the script to finish its call

@@ -11,8 +11,8 @@ from types import AsyncGeneratorType, CodeType, CoroutineType, FrameType, Functi
 from types import TracebackType as Traceback
 from typing import Any
 
-from lager.instruments.drivers.driver import Driver
-from lager.instruments.session import Session
+from lager.instruments.drivers.base.driver import Driver
+from lager.instruments.sessions.session import Session
 
 _NEAR = 4  # references from a variable to a net: an object, its attributes, a list in them
 _MANY = 2000  # objects to look at in one frame

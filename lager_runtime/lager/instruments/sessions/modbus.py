@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from lager.errors import InstrumentError, Rejected, WrongModel
-from lager.instruments.session import Session
+from lager.instruments.sessions.session import Session
 from lager.nets.model import Instrument
 from lager.nets.resource import Reach
 

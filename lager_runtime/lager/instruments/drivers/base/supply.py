@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, NoReturn
 
 from lager.errors import InstrumentError, InvalidArgument, LimitExceeded, Rejected
-from lager.instruments import parse
-from lager.instruments.drivers.driver import Switched
-from lager.instruments.drivers.setting import FIRST, Setting
-from lager.instruments.drivers.state import Readings, State
-from lager.instruments.quantities import amount, exceeds, keep_limit, keep_power, si
+from lager.instruments.drivers.base.driver import Switched
+from lager.instruments.drivers.base.setting import FIRST, Setting
+from lager.instruments.drivers.base.state import Readings, State
+from lager.instruments.sessions import parse
+from lager.instruments.sessions.quantities import amount, exceeds, keep_limit, keep_power, si
 from lager.nets.model import Limits
 
 

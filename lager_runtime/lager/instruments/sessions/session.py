@@ -23,14 +23,14 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from lager.errors import BadReply, InstrumentError, InstrumentTimeout, InstrumentUnreachable, LagerError, WrongModel
-from lager.instruments import descriptors
+from lager.instruments.sessions import descriptors
 from lager.nets.model import Instrument
 from lager.process import threads
 from lager.wording.values import shown
 
 if TYPE_CHECKING:
-    from lager.instruments.port import LeasedPort
-    from lager.instruments.reporter import Reports
+    from lager.instruments.sessions.port import LeasedPort
+    from lager.instruments.while_paused.reporter import Reports
 
 _SETS = 1000  # that are remembered
 

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from lager.instruments.drivers.state import State
-from lager.instruments.quantities import si
+from lager.instruments.drivers.base.state import State
+from lager.instruments.sessions.quantities import si
 
 
 @dataclass(frozen=True)

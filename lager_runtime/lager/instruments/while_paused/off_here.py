@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from lager.errors import InstrumentError, LagerError
-from lager.instruments import holdings, lend_here, safe_state
-from lager.instruments.drivers.driver import Driver
+from lager.instruments import holdings
+from lager.instruments.drivers.base.driver import Driver
 from lager.instruments.holdings import Holding
-from lager.instruments.session import Session
+from lager.instruments.safety import safe_state
+from lager.instruments.sessions.session import Session
+from lager.instruments.while_paused import lend_here
 from lager.nets.model import NetConfig
 from lager.process import threads
 

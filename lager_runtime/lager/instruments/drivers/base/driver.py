@@ -10,13 +10,13 @@ from types import TracebackType
 from typing import Any, ClassVar, Generic, NoReturn, Self, TypeVar
 
 from lager.errors import InstrumentError, Rejected
-from lager.instruments import parse
 from lager.instruments.brief_errors import briefly, briefly_in
-from lager.instruments.drivers.setting import LAST, Setting, report_in
-from lager.instruments.drivers.state import State
-from lager.instruments.quantities import decimal
-from lager.instruments.scpi import Scpi
-from lager.instruments.session import Session
+from lager.instruments.drivers.base.setting import LAST, Setting, report_in
+from lager.instruments.drivers.base.state import State
+from lager.instruments.sessions import parse
+from lager.instruments.sessions.quantities import decimal
+from lager.instruments.sessions.scpi import Scpi
+from lager.instruments.sessions.session import Session
 from lager.nets.model import NetConfig, NetType
 from lager.process import threads
 

@@ -12,11 +12,11 @@ from typing import Any
 
 from lager.errors import InstrumentError, InstrumentTimeout, InstrumentUnreachable, LagerError
 from lager.instruments import holdings
-from lager.instruments.drivers.driver import Driver
-from lager.instruments.drivers.setting import Setting, Value
+from lager.instruments.drivers.base.driver import Driver
+from lager.instruments.drivers.base.setting import Setting, Value
 from lager.instruments.holdings import Holding
-from lager.instruments.session import Session
-from lager.instruments.through import acquire
+from lager.instruments.sessions.session import Session
+from lager.instruments.while_paused.through import acquire
 from lager.nets.model import NetConfig
 
 HOW = "at the instrument"

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import lager
 from lager import variables
 from lager.errors import LagerError
-from lager.instruments.drivers.driver import Driver
+from lager.instruments.drivers.base.driver import Driver
 from lager.instruments.holdings import Holding, crash
 from lager.process import at_end
 

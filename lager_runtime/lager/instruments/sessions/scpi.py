@@ -15,8 +15,8 @@ from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
 from lager.errors import InstrumentError, InstrumentTimeout, Rejected, WrongModel
-from lager.instruments import parse
-from lager.instruments.session import Session
+from lager.instruments.sessions import parse
+from lager.instruments.sessions.session import Session
 from lager.nets import catalog
 from lager.nets.model import Instrument
 from lager.nets.talk import Talk
@@ -81,7 +81,7 @@ class Scpi(Session):
         self._talk = family.talk if family else Talk()
 
     def ask(self, question: str, read: Callable[[str], T]) -> T:
-        """Send a query, and return its answer as parsed by `read`, a parser of `lager.instruments.parse`.
+        """Send a query, and return its answer as parsed by `read`, a parser of `lager.instruments.sessions.parse`.
 
         Raises InstrumentTimeout, InstrumentUnreachable, or BadReply if the parser does not accept the answer.
         """

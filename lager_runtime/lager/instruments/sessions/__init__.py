@@ -1,0 +1,1 @@
+"""The connections to instruments: what is sent, and how answers are read."""
