@@ -40,6 +40,7 @@ _COMMANDS = {
     "nets": ("lager_cli.commands.bench.nets", "nets", "List, check and import the nets of this bench."),
     "notify": ("lager_cli.commands.setup.notify", "notify", "Send messages about pauses, timeouts and quarantines."),
     "pause": ("lager_cli.commands.breakpoints.short", "pause", "Pause an active run where it is."),
+    "report": ("lager_cli.commands.runs.report", "report", "Show the evidence of a run."),
     "return": ("lager_cli.commands.instruments.lend", "return_", "Return an instrument that is lent."),
     "status": ("lager_cli.commands.bench.status", "status", "Show the whole bench: pauses, runs, and every net."),
     "scpi": ("lager_cli.commands.instruments.scpi", "scpi", "Talk to any instrument that speaks SCPI."),

@@ -41,7 +41,7 @@ class Station:
         self.env = {
             key: value
             for key, value in os.environ.items()
-            if not key.startswith(("LAGER", "DBUS", "PYTHONBREAK", "COLUMNS", "LINES"))
+            if not key.startswith(("LAGER", "DBUS", "PYTHONBREAK", "COLUMNS", "LINES", "CI"))
         }
         self.env |= {
             "LAGER_BUS_ADDRESS": self.address,

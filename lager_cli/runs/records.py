@@ -4,11 +4,13 @@ import contextlib
 import json
 import math
 import os
+import sys
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lager import build, evidence
 from lager.bus.address import embedded_folder, private
 from lager.errors import AmbiguousId, BusError, NoSuchRun
 from lager.wording import text_files
@@ -87,6 +89,11 @@ class Record:
         """Record that the run is active and that this process keeps it; remove old records."""
         self.keeper, self.script = Identity.of(os.getpid()), Identity.of(script)
         self.write()
+        system = os.uname()
+        evidence.note_in(
+            str(path(self.id, "evidence")), "versions", lager=build.release(), python=sys.version.split()[0],
+            system=f"{system.sysname} {system.release} {system.machine}",
+        )  # fmt: skip
         _forget()
 
     def end(self, code: int) -> None:

@@ -20,7 +20,7 @@ from lager.inspection import display_paths
 from lager.process import system
 from lager_cli import daemon
 from lager_cli.display import output
-from lager_cli.linux import pipelines
+from lager_cli.linux import home, pipelines
 from lager_cli.run_terminal.enter_key import EnterKey
 from lager_cli.runs.exit_code import ExitCode
 from lager_cli.runs.interpreter import OWN, Interpreter
@@ -149,6 +149,7 @@ class Run:
         marks = {variables.PROCESS_ID: id, variables.RUNNABLE: self.runnable, variables.BUS_ADDRESS: address}
         marks["PYTHONBREAKPOINT"] = os.environ.get("PYTHONBREAKPOINT", "lager.breakpointhook")
         marks[variables.TERMINAL] = terminal
+        marks[variables.EVIDENCE] = str(home.state() / "lager" / "runs" / f"{id}.evidence")
         marks[variables.COMMAND] = _typed_command()
         marks[variables.RUN_DEADLINE] = "" if ends is None else repr(ends)
         return self.interpreter.within({**os.environ, **marks, **self.environment})

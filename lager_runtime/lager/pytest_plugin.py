@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+_PAUSED_SECONDS = "lager.paused_seconds"
+
 sessions: list["PytestSession"] = []  # of this process, each inside the one before it
 
 
@@ -15,10 +17,32 @@ class PytestSession:
         self.config = config
         self.timer: tuple[Any, Any, float] | None = None  # of pytest-timeout: item, settings, and since when
         self.item_began: float | None = None  # for faulthandler_timeout, by the monotonic clock
+        self.item: Any = None  # the test that runs
+        self._paused = 0.0  # seconds of this phase of the test (setup, call or teardown)
+        self._paused_before = 0.0  # seconds of its earlier phases
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_protocol(self) -> None:
+    def pytest_runtest_protocol(self, item: Any) -> None:
         self.item_began = now()
+        self.item = item
+        self._paused = self._paused_before = 0.0
+
+    def note_pause(self, seconds: float, **properties: str) -> None:
+        """Add a pause to the properties of the test, which JUnit and other reports show. Call it from any thread."""
+        if self.item is not None:
+            self._paused += seconds
+            kept = [one for one in self.item.user_properties if one[0] != _PAUSED_SECONDS]
+            total = f"{self._paused_before + self._paused:.3f}"
+            kept += [(f"lager.{name}", value) for name, value in properties.items()]
+            self.item.user_properties[:] = [*kept, (_PAUSED_SECONDS, total)]
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self) -> Any:
+        """Leave the pauses out of the duration of a test."""
+        report = yield
+        report.duration = max(report.duration - self._paused, 0.0)
+        self._paused_before, self._paused = self._paused_before + self._paused, 0.0
+        return report
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_exception_interact(self) -> None:

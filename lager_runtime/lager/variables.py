@@ -24,6 +24,7 @@ TERMINAL = "LAGER_TERMINAL"  # the terminal in which Enter resumes the run
 RUN_DEADLINE = "LAGER_RUN_DEADLINE"  # when --timeout ends the run, by the monotonic clock
 PYTHON_PID = "LAGER_PYTHON_PID"  # the pid of `lager python`
 EXIT = "LAGER_EXIT"  # a pipe in which `lager python` tells the exit code of the script
+EVIDENCE = "LAGER_EVIDENCE"  # a file for the notes of the report of the run
 COMMAND = "LAGER_COMMAND"  # how the user can type `lager`, where it is not on the PATH
 COUNTDOWN = "LAGER_COUNTDOWN"  # a file that is locked while the countdown shows a row
 PAUSE_ON_ERROR = "LAGER_PAUSE_ON_ERROR"  # set by --pause-on-error

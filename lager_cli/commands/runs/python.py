@@ -20,6 +20,7 @@ from lager_cli.options.typed_values import Whole
 
 _SORTED = "lager_cli.commands.runs.python.sorted"  # the words, with lager's options first
 _SETTINGS = variables.ENV_SETTINGS  # of --env, for the lager on a box
+_CI = "CI"  # set by GitHub, GitLab, Jenkins and others
 _ONLY_ONE = "\0"  # cannot be typed: `--continue ""` is a mistake and resumes nothing
 
 
@@ -257,6 +258,8 @@ def _there(asked: _Asked, box: str, words: list[str]) -> int:
         return remote.run(box, words, environment=known, reads=asked.console is not None)
     from lager_cli.boxes.run_files import RunFiles
 
+    if _off_by_default(asked):
+        known[variables.BREAKPOINTS] = "off"
     if asked.settings:
         _environment(asked.settings, ())
         known[_SETTINGS] = json.dumps(asked.settings)
@@ -330,6 +333,8 @@ def _run(asked: _Asked) -> int:
     settings = [*json.loads(os.environ.pop(_SETTINGS, "[]")), *asked.settings]
     settings += [f"{variables.PAUSE_ON_ERROR}=1"] if asked.pause_on_error else []
     settings += ["PYTHONUNBUFFERED=1"] if asked.unbuffered else []
+    if _off_by_default(asked):
+        settings.insert(0, f"{variables.BREAKPOINTS}=off")
     environment = _environment(settings, asked.passed)
     timeout = asked.timeout if asked.detach else _capped(asked.timeout)
     chosen = interpreter.choose(asked.interpreter, asked.runnable, _flag(asked))
@@ -339,6 +344,16 @@ def _run(asked: _Asked) -> int:
 
         return detach.detach(run)
     return run.run()
+
+
+def _off_by_default(asked: _Asked) -> bool:
+    """Return whether pauses are off because this is a build server, and nobody asked for them. Says so."""
+    ci = os.environ.get(_CI, "").strip().lower()
+    named = {setting.partition("=")[0] for setting in asked.settings}
+    if not ci or ci in variables.OFF or variables.BREAKPOINTS in {*os.environ, *named} or asked.pause_on_error:
+        return False
+    output.note(f"pauses are off, because {_CI} is set; to pause, set {variables.BREAKPOINTS}=on")
+    return True
 
 
 def _flag(asked: _Asked) -> str:

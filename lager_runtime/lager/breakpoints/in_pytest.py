@@ -5,8 +5,11 @@ import faulthandler
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
+
+from lager.wording.question import shown
+from lager.wording.text import printable
 
 if TYPE_CHECKING:
     from lager.pytest_plugin import PytestSession
@@ -50,6 +53,20 @@ def _begin_line(config: Any) -> None:
         if config.get_terminal_writer().width_of_current_line:
             reporter.write_line("")
         reporter.flush()
+
+
+def note(
+    sessions: list["PytestSession"], keys: Mapping[str, Any], reason: str, by: Mapping[str, Any], seconds: float
+) -> None:
+    """Write a pause that has ended, and its answer, into the properties of the test that runs."""
+    with contextlib.suppress(Exception):  # the test may have replaced what this uses; it matters more
+        who = f" by {printable(by['user'])}" if by.get("user") else ""
+        label = keys["label"] or keys["id"]
+        where = f"{keys['file']}:{keys['line']}"
+        said = {"pause": f"{label} at {where}: {reason}{who} after {seconds:.1f} s"}
+        if "answer" in by:
+            said["answer"] = f"{label}: {shown(by['answer'])}"
+        sessions[-1].note_pause(seconds, **said)
 
 
 class _Clocks:

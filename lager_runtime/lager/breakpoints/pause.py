@@ -167,6 +167,10 @@ def _waited(pause: PauseState, about: str, began: float) -> Ended | CannotPause:
             seconds = time.monotonic() - began
             text = banner.resumed(pause.keys, event.reason, event.by, seconds, pause.question)
             say(text + banner.changed(event.by))
+            if sessions := notices.pytest_sessions():
+                from lager.breakpoints import in_pytest
+
+                in_pytest.note(sessions, pause.details, event.reason, event.by, seconds)
             pause.changes = list(event.by.get("changes", ()))
             _take_back(pause)  # before what it has is compared
             if pause.comparison is not None and event.reason != "interrupted":

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
+from lager import evidence
 from lager.errors import InvalidArgument, RecordingError
 from lager.instruments.looks import QUANTITIES, Reading, can_look
 from lager.nets.model import NetConfig, Nets
@@ -137,6 +138,7 @@ class CsvFile:
         except OSError as error:
             raise RecordingError(f"{self.path} cannot be created: {error.strerror}.", "Name another file.") from None
         self._writer = CsvLines(self._file, columns)
+        evidence.note("readings", file=os.path.abspath(self.path))
 
     def add(self, row: Row) -> None:
         """Write a row. Raises RecordingError if the disk is full."""

@@ -39,7 +39,7 @@ class Home:
         self.runtime = root / runtime
         self.runtime.mkdir(mode=0o700, parents=True)
         (root / "tmp").mkdir(mode=0o700)
-        unwanted = ("LAGER", "DBUS", "PYTHONBREAK", "NOTIFY")
+        unwanted = ("LAGER", "DBUS", "PYTHONBREAK", "NOTIFY", "CI")
         self.env = {key: value for key, value in os.environ.items() if not key.startswith(unwanted)}
         self.env |= {"XDG_RUNTIME_DIR": str(self.runtime), "TMPDIR": f"{root}/tmp", "LAGER_TEST": str(root)}
         self.env |= {"PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONUNBUFFERED": "1", "HOME": f"{root}/home"}

@@ -561,3 +561,25 @@ def test_breakpoint_takes_what_pause_takes(run, client):
     client.call("Continue", "s", second["id"])
     assert ended(process)[0] == 0
     assert Path(second["file"]).name == "script.py"
+
+
+CI = "import lager\nlager.pause('x', timeout=0.01)\nprint('went on')\n"
+
+
+@pytest.mark.parametrize(
+    ("env", "options", "pauses"),
+    [
+        ({"CI": "true"}, (), False),
+        ({"CI": "true", "LAGER_BREAKPOINTS": "on"}, (), True),
+        ({"CI": "1"}, ("--env", "LAGER_BREAKPOINTS=on"), True),
+        ({"CI": "1"}, ("--pause-on-error",), True),
+        ({"CI": "false"}, (), True),
+        ({"CI": ""}, (), True),
+    ],
+)
+def test_a_build_server_does_not_pause_unless_the_job_asks_for_it(run, env, options, pauses):
+    process = run(CI, options=options, **env)
+    assert process.out.rest() == "went on\n"
+    said = process.err.rest()
+    assert ("paused at" in said) == pauses
+    assert ("pauses are off, because CI is set" in said) != pauses

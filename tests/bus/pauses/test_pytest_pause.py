@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+from xml.etree import ElementTree
 
 import pytest
 
@@ -480,3 +481,30 @@ def test_a_test_that_pytest_cannot_begin_pauses_at_its_first_line(suite, client,
         client.call("Continue", "s", pause["id"])
     code, out, err = ended(process)
     assert (code, "1 failed, 3 errors" in out, "paused at" in err.partition("resumed")[2]) == (1, True, False), err
+
+
+COUNTED = """
+import lager
+
+def test_it():
+    assert lager.ask("is <it> on?", timeout=60)
+    lager.pause("later", timeout=1.5)
+
+def test_other():
+    pass
+"""
+
+
+def test_pauses_and_answers_are_properties_of_the_test_and_are_not_in_its_time(suite, lager, client, tmp_path):
+    process = suite(COUNTED, "--junitxml=report.xml")
+    id = client.paused()["id"]
+    lager("answer", id, "yes")
+    assert ended(process)[0] == 0
+    cases = {case.get("name"): case for case in ElementTree.parse(tmp_path / "report.xml").iter("testcase")}
+    properties = [(one.get("name"), one.get("value")) for one in cases["test_it"].iter("property")]
+    assert [name for name, _ in properties] == ["lager.pause", "lager.answer", "lager.pause", "lager.paused_seconds"]
+    said = dict(properties)
+    assert said["lager.answer"] == "is <it> on?: yes"
+    assert re.fullmatch(r"later at .*test_it\.py:6: timeout after 1\.\d s", said["lager.pause"])
+    assert float(said["lager.paused_seconds"]) > float(cases["test_it"].get("time"))
+    assert not [*cases["test_other"].iter("property")]

@@ -52,6 +52,7 @@ class Registers(Session):
 
     def _identify(self) -> None:
         product = self._read(_PRODUCT_ID, "f")
+        self.identified = f"LabJack,{_PRODUCTS.get(product, f'product {product:g}')}"
         if product != 7.0:
             found = f"LabJack product {product:g}, not a T7 (7)"
             self._drop()

@@ -359,7 +359,7 @@ class Scpi(Session):
 
     def _identify(self) -> None:
         """Compare *IDN? with the model in the nets file."""
-        answer = self._query("*IDN?")
+        answer = self.identified = self._query("*IDN?")
         fields = answer.split(",")
         if len(fields) < 2 or not catalog.is_model(fields[1], self.instrument.model):
             wanted = f"the nets file says {self.instrument.model}"

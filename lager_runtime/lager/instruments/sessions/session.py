@@ -22,6 +22,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from lager import evidence
 from lager.errors import BadReply, InstrumentError, InstrumentTimeout, InstrumentUnreachable, LagerError, WrongModel
 from lager.instruments.sessions import descriptors
 from lager.nets.model import Instrument
@@ -60,6 +61,7 @@ class Session:
         self.why_closed: LagerError | None = None  # raised instead of that it is closed
         self._lent: LagerError | None = None
         self._device = ""  # what it was before it was lent
+        self.identified = ""  # the answer of `_identify`
         self._connected = False
         self._is_set_up = False
         self._closed = False
@@ -158,6 +160,7 @@ class Session:
         try:
             if not self.any_model:
                 self._identify()
+            self._note()
             if self._device:
                 self._check_device()
         except BaseException:
@@ -205,6 +208,11 @@ class Session:
 
     def _identify(self) -> None:
         """Raise WrongModel unless the instrument is the one in the nets file."""
+
+    def _note(self) -> None:
+        """Note the instrument for the report of the run."""
+        one = self.instrument
+        evidence.note("instrument", name=one.name, model=one.model, address=one.address, identity=self.identified)
 
     def _idle(self) -> bool:
         """Return whether no answer is outstanding."""

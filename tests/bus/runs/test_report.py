@@ -1,0 +1,102 @@
+"""`lager report`: what a run leaves behind, on an embedded lagerd, which records to a file."""
+
+import json
+import re
+from xml.etree import ElementTree
+
+import pytest
+
+from tests.bus.lagerd.test_embedded import a_home
+from tests.client import Client
+
+SCRIPT = """
+import lager
+from lager import Net, NetType
+print("<script>alert(1)</script>")
+with Net.get("supply2", type=NetType.PowerSupply), lager.Recorder("adc1", csv="r.csv", every=0.02) as recorder:
+    print(lager.ask("is <it> on?", timeout=60))
+    while recorder.rows < 2:
+        pass
+raise SystemExit(3)
+"""
+
+
+@pytest.fixture(scope="module")
+def reported(tmp_path_factory):
+    """The reports of one run, by their options, each made twice."""
+    with a_home() as home:
+        assert home.lager("breakpoints").returncode == 0
+        client = Client(home.address)
+        try:
+            folder = tmp_path_factory.mktemp("run")
+            (folder / "it.py").write_text(SCRIPT.replace('"r.csv"', repr(str(folder / "r.csv"))))
+            id = home.lager("python", "--detach", str(folder / "it.py")).stdout.split()[0]
+            pause = client.paused()["id"]
+            assert home.lager("answer", pause, "yes").returncode == 0
+            assert home.lager("python", "--reattach", id).returncode == 3
+            forms = ("", "--html", "--json", "--junit")
+            yield {form: [home.lager("report", id[:8], *filter(None, [form])) for _ in range(2)] for form in forms} | {
+                "pause": pause,
+                "id": id,
+            }
+        finally:
+            client.close()
+
+
+@pytest.mark.parametrize("form", ["", "--html", "--json", "--junit"])
+def test_a_run_that_has_ended_gives_the_same_report_each_time(reported, form):
+    first, second = reported[form]
+    assert (first.returncode, first.stderr) == (0, "")
+    assert first.stdout == second.stdout
+
+
+def test_a_report_has_the_evidence_of_the_run(reported):
+    report = json.loads(reported["--json"][0].stdout)
+    assert (report["run"]["id"], report["run"]["exit_code"], report["run"]["state"]) == (reported["id"], 3, "ended")
+    (pause,) = report["pauses"]
+    assert (pause["id"], pause["label"], pause["answer"]) == (reported["pause"], "is <it> on?", "yes")
+    assert (pause["end"], pause["line"], bool(pause["by"])) == ("answered", "6", True)
+    assert pause["seconds"] > 0
+    psu = next(one for one in report["instruments"] if one["name"] == "psu1")
+    assert psu["maker"].startswith("RIGOL")
+    assert psu["firmware"]
+    assert [one["name"] for one in report["instruments"]] == ["daq1", "psu1"]
+    (readings,) = report["readings"]
+    assert readings["rows"] >= 2
+    assert 0 < readings["columns"][0]["count"] <= readings["rows"]
+    assert report["versions"][0]["lager"]
+    assert "<script>alert(1)</script>" in report["output"]["text"]
+    assert "True" in report["output"]["text"]
+
+
+def test_a_page_escapes_what_scripts_say_and_loads_nothing(reported):
+    page = reported["--html"][0].stdout
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "is &lt;it&gt; on?" in page
+    assert not re.search(r"<script|<img|<link|\bon\w+=|\bhref=|\bsrc=|url\(|@import", page)
+    assert "@media print" in page
+
+
+def test_a_build_server_gets_pauses_and_answers_as_properties(reported):
+    suite = ElementTree.fromstring(reported["--junit"][0].stdout).find("testsuite")
+    assert (suite.get("tests"), suite.get("failures")) == ("1", "1")
+    case = suite.find("testcase")
+    assert case.find("failure").get("message") == "exit code 3"
+    properties = {one.get("name"): one.get("value") for one in case.find("properties")}
+    assert properties["lager.answer"] == "is <it> on?: yes"
+    assert "it.py:6: answered by " in properties["lager.pause"]
+    report = json.loads(reported["--json"][0].stdout)
+    counted = float(case.get("time")) + float(properties["lager.paused_seconds"])
+    assert counted == pytest.approx(report["run"]["seconds"], abs=0.01)
+
+
+def test_the_terminal_shows_each_part(reported):
+    shown = reported[""][0].stdout
+    for part in ("Versions", "Instruments", "Pauses", "Readings in", "Output", "of which paused"):
+        assert part in shown
+
+
+def test_a_run_that_is_not_there_is_one_sentence(lager):
+    done = lager("report", "abcdef")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "You have no run 'abcdef'." in done.stderr
