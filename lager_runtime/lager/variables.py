@@ -10,6 +10,7 @@ BREAKPOINT_TIMEOUT = "LAGER_BREAKPOINT_TIMEOUT"  # seconds; the default timeout 
 BOX = "LAGER_BOX"  # the box for commands; in a run on a box, its name
 BUS_ADDRESS = "LAGER_BUS_ADDRESS"  # the bus to use, instead of the system bus or the embedded one
 NETS = "LAGER_NETS"  # the path of the nets file
+BENCH = "LAGER_BENCH"  # the folder of a simulated bench, instead of the bus and the nets file of this machine
 DEFAULT_NETS = "LAGER_DEFAULT_NETS"  # JSON: the default nets of the user's own machine, for a command on a box
 SSH = "LAGER_SSH"  # the command to use instead of ssh
 THROUGH = "LAGER_THROUGH"  # not one of OFF: commands act through the paused script that holds the instrument

@@ -1,6 +1,8 @@
-"""Faults that a test injects into a simulated instrument. Clients cannot inject them."""
+"""Faults of a simulated instrument: injected by a test, or planned by the file that describes the bench."""
 
-from dataclasses import dataclass
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from enum import Enum
 
 GARBAGE = bytes([0x00, 0xFF, 0x9E, 0x1B, 0x80, 0x07, 0xC3, 0x28])
@@ -18,11 +20,28 @@ class Fault(Enum):
 
 
 @dataclass
+class Planned:
+    """A fault, or something that happens once, after so many answers and not before `at` on the clock."""
+
+    fault: Fault | Callable[[], None]
+    after: int = 0
+    at: float = float("-inf")
+    count: int | None = None
+
+
+@dataclass
 class Faults:
-    """The current fault of an instrument. `inject(fault, count=2)` spoils the next two answers and then ends."""
+    """The faults of an instrument, and how long it takes to answer.
+
+    `inject(fault, count=2)` spoils the next two answers and then ends. `latency` is in seconds.
+    """
 
     active: Fault | None = None
     left: int | None = None
+    latency: float = 0.0
+    clock: Callable[[], float] = time.monotonic
+    planned: list[Planned] = field(default_factory=list)
+    answered: int = 0
 
     def inject(self, fault: Fault, count: int | None = None) -> None:
         self.active, self.left = fault, count
@@ -30,12 +49,24 @@ class Faults:
     def clear(self) -> None:
         self.active = self.left = None
 
+    def begin(self) -> None:
+        """Let what is due happen; call it before each message, and before another instrument reads the circuit."""
+        for one in [one for one in self.planned if self.answered >= one.after and self.clock() >= one.at]:
+            if isinstance(one.fault, Fault):
+                if self.active is not None:
+                    continue  # one after the other
+                self.inject(one.fault, one.count)
+            else:
+                one.fault()
+            self.planned.remove(one)
+
     @property
     def other_idn(self) -> bool:
         return self.active is Fault.OTHER_IDN
 
     def spend(self) -> Fault | None:
         """Return the fault for the next answer, and count it."""
+        self.answered += 1
         fault = self.active
         if fault is not None and self.left is not None:
             self.left -= 1

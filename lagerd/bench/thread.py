@@ -10,11 +10,16 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
-from lagerd.bench.bench import Bench
 
-AnyBench = TypeVar("AnyBench", bound=Bench)
+class Served(Protocol):
+    async def start(self, folder: Path) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+AnyBench = TypeVar("AnyBench", bound=Served)
 
 
 @contextlib.contextmanager

@@ -56,7 +56,7 @@ def memory(thing: Any, depth: int = 0) -> Any:
     if isinstance(thing, list | tuple):
         return [memory(value, depth + 1) for value in thing]
     if hasattr(thing, "__dict__") and depth < 6:
-        left_out = ("_answers", "_last", "point", "changed")
+        left_out = ("_answers", "_last", "point", "changed", "faults")
         return {key: memory(value, depth + 1) for key, value in vars(thing).items() if key not in left_out}
     return "function" if callable(thing) else repr(thing)
 

@@ -16,6 +16,7 @@ One mistake rejects the whole file; the error lists every mistake.
 """
 
 import os
+from collections.abc import Sequence
 from types import MappingProxyType
 
 import lager
@@ -28,7 +29,12 @@ from lager.wording import text_files
 
 
 def path() -> str:
-    """Return the path of this machine's nets file: LAGER_NETS if set, else /etc/lager/nets.toml."""
+    """Return the path of this machine's nets file: LAGER_NETS if set, else /etc/lager/nets.toml.
+
+    In a simulated bench it is that of the simulation, whatever the script sets LAGER_NETS to.
+    """
+    if simulated := lager.at_start(variables.BENCH):
+        return os.path.join(simulated, "nets.toml")
     return lager.setting(variables.NETS) or NETS_FILE
 
 
@@ -53,10 +59,15 @@ def parse(text: str, where: str = "nets.toml") -> Nets:
     except ValueError as error:
         raise NetsFileError(f"The nets file {where} is not TOML: {error}.", "Fix that line.") from None
     instruments, nets, mistakes = check(document, where)
+    refuse(where, mistakes)
+    return Nets(where, MappingProxyType(instruments), MappingProxyType(nets))
+
+
+def refuse(where: str, mistakes: Sequence[str]) -> None:
+    """Raise NetsFileError that lists the mistakes, if there are any."""
     if mistakes:
         count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
         listed = "".join(f"\n  {mistake}" for mistake in mistakes)
         raise NetsFileError(
             f"The nets file {where} has {count}:{listed}\n", "Fix the file; until then none of it is used."
         )
-    return Nets(where, MappingProxyType(instruments), MappingProxyType(nets))

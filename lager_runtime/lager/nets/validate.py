@@ -53,7 +53,9 @@ def check(
 ) -> tuple[dict[str, Instrument], dict[str, NetConfig], list[str]]:
     """Return the instruments and nets of a parsed file, and a sentence for each mistake in it. `where` is its path."""
     mistakes = Mistakes()
-    mistakes.unknown("", document, ("instruments", "nets", "drivers"))
+    mistakes.unknown("", document, ("instruments", "nets", "drivers", "simulate"))
+    if not isinstance(document.get("simulate", {}), dict):  # what is in it matters only to the simulation
+        mistakes.add("simulate", "should be a table [simulate]")
     if "drivers" in document:
         _drivers(document["drivers"], where, mistakes)
     tables = {kind: _tables(document, kind, mistakes) for kind in ("instruments", "nets")}

@@ -1,4 +1,4 @@
-"""Keithley 2200-32-3: a single channel, 32 V 3 A.
+"""Keithley 2200-32-3: a single channel, 32 V 3 A. A subclass has the ranges of another model.
 
 After the Series 2200 Programmable DC Power Supplies Reference Manual (2200S-901-01), section 4, "Command
 reference", and for INSTrument, OUTPut:ENABle and the positive error codes the Series 2200 Programmable
@@ -12,9 +12,6 @@ from lagerd.bench.scpi.instrument import command, query
 from lagerd.bench.scpi.language import Range, ScpiError, Token
 from lagerd.bench.scpi.remote import Remote
 
-VOLTS = Range(0, 32, 0, "V")
-AMPS = Range(0, 3, 0.1, "A")
-OVP = Range(1, 35.2, 35.2, "V")
 NEVER = float("inf")
 
 
@@ -26,6 +23,9 @@ class Keithley2200(Remote):
     model = "2200-32-3"
     identity = "Keithley instruments,2200-32-3,9000001,1.23-1.06"
     other_identity = "Keithley instruments,2220-30-1,9000002,1.23-1.06"
+    VOLTS: ClassVar[Range] = Range(0, 32, 0, "V")
+    AMPS: ClassVar[Range] = Range(0, 3, 0.1, "A")
+    OVP: ClassVar[Range] = Range(1, 35.2, 35.2, "V")
     wording: ClassVar[dict[int, tuple[int, str]]] = {
         -104: (140, "Wrong type of parameter(s)"),
         -108: (150, "Wrong number of parameters"),
@@ -39,14 +39,14 @@ class Keithley2200(Remote):
     def __init__(self) -> None:
         super().__init__()
         self.shown_text = ""
-        self.output = Output(VOLTS.default, AMPS.default, Protection(OVP.default), Protection(NEVER))
+        self.output = Output(self.VOLTS.default, self.AMPS.default, Protection(self.OVP.default), Protection(NEVER))
         self.reset()
 
     def reset(self) -> None:
         self.state, self.enabled = False, True
-        self.highest_volts, self.is_limited, self.is_shown = VOLTS.high, False, True
-        self.output.volts, self.output.amps = VOLTS.default, AMPS.default
-        self.output.ovp = Protection(OVP.default)
+        self.highest_volts, self.is_limited, self.is_shown = self.VOLTS.high, False, True
+        self.output.volts, self.output.amps = self.VOLTS.default, self.AMPS.default
+        self.output.ovp = Protection(self.OVP.default)
         self._switch()
 
     def settle(self) -> None:
@@ -65,22 +65,22 @@ class Keithley2200(Remote):
 
     @command("[:SOURce]:VOLTage[:LEVel][:IMMediate][:AMPLitude]")
     def set_volts(self, value: Token) -> None:
-        volts = value.number(VOLTS)
+        volts = value.number(self.VOLTS)
         if self.is_limited and volts > self.highest_volts:
             raise ScpiError(-222)
         self.output.volts = volts
 
     @query("[:SOURce]:VOLTage[:LEVel][:IMMediate][:AMPLitude]")
     def volts(self, special: Token | None = None) -> str:
-        return plain(self.output.volts if special is None else special.number(VOLTS))
+        return plain(self.output.volts if special is None else special.number(self.VOLTS))
 
     @command("[:SOURce]:VOLTage:LIMit[:LEVel]")
     def set_highest_volts(self, value: Token) -> None:
-        self.highest_volts = value.number(VOLTS)
+        self.highest_volts = value.number(self.VOLTS)
 
     @query("[:SOURce]:VOLTage:LIMit[:LEVel]")
     def shown_highest_volts(self, special: Token | None = None) -> str:
-        return plain(self.highest_volts if special is None else special.number(VOLTS))
+        return plain(self.highest_volts if special is None else special.number(self.VOLTS))
 
     @command("[:SOURce]:VOLTage:LIMit:STATe")
     def set_limited(self, state: Token) -> None:
@@ -108,19 +108,19 @@ class Keithley2200(Remote):
 
     @command("[:SOURce]:CURRent[:LEVel][:IMMediate][:AMPLitude]")
     def set_amps(self, value: Token) -> None:
-        self.output.amps = value.number(AMPS)
+        self.output.amps = value.number(self.AMPS)
 
     @query("[:SOURce]:CURRent[:LEVel][:IMMediate][:AMPLitude]")
     def amps(self, special: Token | None = None) -> str:
-        return plain(self.output.amps if special is None else special.number(AMPS))
+        return plain(self.output.amps if special is None else special.number(self.AMPS))
 
     @command("[:SOURce]:VOLTage:PROTection[:LEVel]")
     def set_ovp(self, value: Token) -> None:
-        self.output.ovp.level = value.number(OVP)
+        self.output.ovp.level = value.number(self.OVP)
 
     @query("[:SOURce]:VOLTage:PROTection[:LEVel]")
     def ovp(self, special: Token | None = None) -> str:
-        return plain(self.output.ovp.level if special is None else special.number(OVP))
+        return plain(self.output.ovp.level if special is None else special.number(self.OVP))
 
     @command("[:SOURce]:VOLTage:PROTection:STATe")
     def set_ovp_state(self, state: Token) -> None:
@@ -168,14 +168,14 @@ class Keithley2200(Remote):
     @query(":MEASure[:SCALar]:VOLTage[:DC]")
     def measure_volts(self) -> str:
         self.changed()
-        return f"{self.output.point.volts:.4f}"
+        return f"{self.output.reading.volts:.4f}"
 
     @query(":MEASure[:SCALar]:CURRent[:DC]")
     def measure_amps(self) -> str:
         self.changed()
-        return f"{self.output.point.amps:.4f}"
+        return f"{self.output.reading.amps:.4f}"
 
     @query(":MEASure[:SCALar]:POWer[:DC]")
     def measure_watts(self) -> str:
         self.changed()
-        return f"{self.output.point.watts:.4f}"
+        return f"{self.output.reading.watts:.4f}"

@@ -202,7 +202,7 @@ class Keithley2281S(BatterySimulator, Remote):
         Without a source value in the layout, the reading is the quantity that was queried.
         """
         self.changed()
-        point = self.output.point
+        point = self.output.reading
         layout = self.elements if elements is None else elements
         unit = "UNIT" in layout
         if volts and "SOUR" not in layout:

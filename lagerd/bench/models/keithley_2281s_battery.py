@@ -160,7 +160,7 @@ class BatterySimulator(ScpiInstrument):
     @query(":BATTery<n>:SIMulator:CURRent")
     def battery_amps(self, _n: int | None) -> str:
         self.changed()
-        return reading(self.output.point.amps if self.role == "SIM" else 0.0)
+        return reading(self.output.reading.amps if self.role == "SIM" else 0.0)
 
     @command(":BATTery<n>:SIMulator:CURRent:LIMit")
     def set_current_limit(self, _n: int | None, value: Token) -> None:
@@ -197,7 +197,7 @@ class BatterySimulator(ScpiInstrument):
     @query(":BATTery<n>:SIMulator:TVOLtage")
     def terminal_volts(self, _n: int | None) -> str:
         self.changed()
-        return reading(self.output.point.volts if self.role == "SIM" else 0.0)
+        return reading(self.output.reading.volts if self.role == "SIM" else 0.0)
 
     @command(":BATTery<n>:SIMulator:TVOLtage:PROTection[:LEVel]")
     def set_battery_ovp(self, _n: int | None, value: Token) -> None:

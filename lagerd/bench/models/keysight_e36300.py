@@ -8,6 +8,7 @@ constant current.
 
 import time
 from collections.abc import Callable
+from typing import ClassVar
 
 from lagerd.bench.physics.circuit import Output, Protection
 from lagerd.bench.physics.watchdog import Watchdog
@@ -15,9 +16,6 @@ from lagerd.bench.scpi.instrument import command, query
 from lagerd.bench.scpi.language import Range, ScpiError, Token
 from lagerd.bench.scpi.remote import Remote
 
-VOLTS = (Range(0, 6.18, 0, "V"), Range(0, 25.75, 0, "V"), Range(0, 25.75, 0, "V"))
-AMPS = (Range(0, 5.15, 5, "A"), Range(0, 1.03, 1, "A"), Range(0, 1.03, 1, "A"))
-OVP = (Range(0, 6.6, 6.6, "V"), Range(0, 27.5, 27.5, "V"), Range(0, 27.5, 27.5, "V"))
 DELAY = Range(1, 3600, 60, "S")
 NEVER = float("inf")
 
@@ -33,12 +31,15 @@ class E36312A(Remote):
     identity = "Keysight Technologies,E36312A,MY00000001,2.1.0-1.0.4-1.12"
     other_identity = "Keysight Technologies,E36313A,MY00000002,2.1.0-1.0.4-1.12"
     no_error = '+0,"No error"'
+    VOLTS: ClassVar[tuple[Range, ...]] = (Range(0, 6.18, 0, "V"), Range(0, 25.75, 0, "V"), Range(0, 25.75, 0, "V"))
+    AMPS: ClassVar[tuple[Range, ...]] = (Range(0, 5.15, 5, "A"), Range(0, 1.03, 1, "A"), Range(0, 1.03, 1, "A"))
+    OVP: ClassVar[tuple[Range, ...]] = (Range(0, 6.6, 6.6, "V"), Range(0, 27.5, 27.5, "V"), Range(0, 27.5, 27.5, "V"))
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self.watchdog = Watchdog(clock)
         self.outputs = [
-            Output(0, 0, Protection(level.default, True), Protection(NEVER), ocp_in_cc=True) for level in OVP
+            Output(0, 0, Protection(level.default, True), Protection(NEVER), ocp_in_cc=True) for level in self.OVP
         ]
         self.reset()
 
@@ -47,8 +48,8 @@ class E36312A(Remote):
         self.watchdog.seconds, self.watchdog.armed = 60.0, False
         self.coupled: list[int] = []
         for index, mine in enumerate(self.outputs):
-            mine.volts, mine.amps = VOLTS[index].default, AMPS[index].default
-            mine.ovp, mine.ocp = Protection(OVP[index].default, True), Protection(NEVER)
+            mine.volts, mine.amps = self.VOLTS[index].default, self.AMPS[index].default
+            mine.ovp, mine.ocp = Protection(self.OVP[index].default, True), Protection(NEVER)
             mine.switch(False)
 
     def handle(self, message: str) -> str | None:
@@ -126,33 +127,33 @@ class E36312A(Remote):
     def apply(self, channel: Token, volts: Token | None = None, amps: Token | None = None) -> None:
         index = int(channel.choice("CH1", "CH2", "CH3")[2:]) - 1
         mine = self.outputs[index]
-        new_volts = mine.volts if volts is None else volts.number(VOLTS[index])
-        mine.amps = mine.amps if amps is None else amps.number(AMPS[index])
+        new_volts = mine.volts if volts is None else volts.number(self.VOLTS[index])
+        mine.amps = mine.amps if amps is None else amps.number(self.AMPS[index])
         mine.volts, self.selected = new_volts, index + 1
 
     @command("[:SOURce]:VOLTage[:LEVel][:IMMediate][:AMPLitude]")
     def set_volts(self, value: Token, channels: Token | None = None) -> None:
-        self._set(value, channels, VOLTS, lambda out, number: setattr(out, "volts", number))
+        self._set(value, channels, self.VOLTS, lambda out, number: setattr(out, "volts", number))
 
     @query("[:SOURce]:VOLTage[:LEVel][:IMMediate][:AMPLitude]")
     def volts(self, special: Token | None = None, channels: Token | None = None) -> str:
-        return self._show((special, channels), VOLTS, lambda out: out.volts)
+        return self._show((special, channels), self.VOLTS, lambda out: out.volts)
 
     @command("[:SOURce]:CURRent[:LEVel][:IMMediate][:AMPLitude]")
     def set_amps(self, value: Token, channels: Token | None = None) -> None:
-        self._set(value, channels, AMPS, lambda out, number: setattr(out, "amps", number))
+        self._set(value, channels, self.AMPS, lambda out, number: setattr(out, "amps", number))
 
     @query("[:SOURce]:CURRent[:LEVel][:IMMediate][:AMPLitude]")
     def amps(self, special: Token | None = None, channels: Token | None = None) -> str:
-        return self._show((special, channels), AMPS, lambda out: out.amps)
+        return self._show((special, channels), self.AMPS, lambda out: out.amps)
 
     @command("[:SOURce]:VOLTage:PROTection[:LEVel]")
     def set_ovp(self, value: Token, channels: Token | None = None) -> None:
-        self._set(value, channels, OVP, lambda out, number: setattr(out.ovp, "level", number))
+        self._set(value, channels, self.OVP, lambda out, number: setattr(out.ovp, "level", number))
 
     @query("[:SOURce]:VOLTage:PROTection[:LEVel]")
     def ovp(self, special: Token | None = None, channels: Token | None = None) -> str:
-        return self._show((special, channels), OVP, lambda out: out.ovp.level)
+        return self._show((special, channels), self.OVP, lambda out: out.ovp.level)
 
     @query("[:SOURce]:VOLTage:PROTection:TRIPped")
     def ovp_tripped(self, channels: Token | None = None) -> str:
@@ -243,12 +244,12 @@ class E36312A(Remote):
     @query(":MEASure[:SCALar]:VOLTage[:DC]", ":MEASure[:SCALar][:DC]")
     def measure_volts(self, channels: Token | None = None) -> str:
         self.changed()
-        return self._show((channels, None), VOLTS, lambda out: round(out.point.volts, 5))
+        return self._show((channels, None), self.VOLTS, lambda out: round(out.reading.volts, 5))
 
     @query(":MEASure[:SCALar]:CURRent[:DC]")
     def measure_amps(self, channels: Token | None = None) -> str:
         self.changed()
-        return self._show((channels, None), AMPS, lambda out: round(out.point.amps, 6))
+        return self._show((channels, None), self.AMPS, lambda out: round(out.reading.amps, 6))
 
     @query(":STATus:OPERation:INSTrument:ISUMmary<n>:CONDition")
     def condition(self, suffix: int | None) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from lagerd.bench.faults import Faults
+from lagerd.bench.physics.circuit import Noise, quiet
 from lagerd.bench.physics.watchdog import Watchdog
 
 ILLEGAL_ADDRESS, DEVICE_FAILURE = 2, 4
@@ -29,6 +30,9 @@ PORTS = ((0, 8), (8, 8), (16, 4), (20, 3))
 TEMPERATURE, KELVIN = 14, 298.15
 DIFFERENT = {">f": -9999.0, ">H": 0xFFFF}
 PULLED_UP = True
+HIGH_VOLTS = 3.3  # Datasheet 13.0, Digital I/O
+LOGIC_VOLTS = 1.5
+"""Between the highest low level, 0.5 V, and the lowest high level, 2.64 V."""
 WATCHDOG_SETTINGS = {61604: ">I", 61602: ">I", 61610: ">I", 61620: ">I", 61630: ">I", 61632: ">I", 61634: ">I",
                      61636: ">I", 61640: ">I", 61642: ">f", 61650: ">I", 61652: ">f"}  # fmt: skip
 
@@ -41,6 +45,10 @@ class ModbusError(Exception):
         self.code = code
 
 
+def unconnected() -> float | None:
+    return None
+
+
 @dataclass
 class Line:
     """A digital line. An input reads the level of what drives it, or its own pull-up if nothing does."""
@@ -48,12 +56,21 @@ class Line:
     output: bool = False
     state: bool = True
     tied: list["Line"] = field(default_factory=list)
+    source: Callable[[], float | None] = unconnected
+    """Returns the voltage of another instrument that the line is wired to."""
 
     @property
     def level(self) -> bool:
         if self.output:
             return self.state
+        if (volts := self.source()) is not None:
+            return volts > LOGIC_VOLTS
         return next((other.state for other in self.tied if other.output), PULLED_UP)
+
+    @property
+    def volts(self) -> float:
+        """The voltage of the line. A pull-up gives a high level."""
+        return HIGH_VOLTS if self.level else 0.0
 
 
 def tie(one: Line, other: Line) -> None:
@@ -111,6 +128,7 @@ class T7:
         self.watchdog = Watchdog(clock)
         self.watchdog_settings = dict.fromkeys(WATCHDOG_SETTINGS, 0.0)
         self.changed: Callable[[], None] = lambda: None
+        self.noise: Noise = quiet
         self.inputs = [AnalogInput() for _ in range(16)]
         self.inputs[TEMPERATURE].source = lambda: (467.6 - KELVIN) / 92.6
         self.dacs = [0.0, 0.0]
@@ -264,7 +282,7 @@ class T7:
     def _volts(self, number: int) -> float:
         """Return the reading: quantised to the effective resolution, and clipped a little beyond the range."""
         mine = self.inputs[number]
-        volts = mine.source()
+        volts = mine.source() + self.noise()
         if mine.negative != SINGLE_ENDED:
             volts -= self.inputs[mine.negative].source()
         step = 2 * mine.range / 2 ** EFFECTIVE_BITS[mine.resolution]

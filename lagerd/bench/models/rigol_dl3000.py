@@ -6,22 +6,17 @@ After the RIGOL DL3000 Series Programming Guide, chapter 2: [:SOURce]:FUNCtion, 
 The current limit of a function holds the current down; a voltage above its voltage limit turns the input off.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import ClassVar
 
+from lagerd.bench.physics.circuit import Noise, quiet
 from lagerd.bench.scpi.instrument import ScpiInstrument, command, query
 from lagerd.bench.scpi.language import Range, Token
 
-LEVELS = {
-    "CURR": Range(0, 40, 0, "A"),
-    "VOLT": Range(0, 150, 150, "V"),
-    "RES": Range(0.08, 15000, 15000, "OHM"),
-    "POW": Range(0, 200, 0, "W"),
-}
-RANGES = {"CURR": (4.0, 40.0), "VOLT": (15.0, 150.0), "RES": (15.0, 15000.0)}
+VOLTS, OHMS = Range(0, 150, 150, "V"), Range(0.08, 15000, 15000, "OHM")
 NAMES = {"CURR": "CC", "VOLT": "CV", "RES": "CR", "POW": "CP"}
 RULES = ("FIXed", "LIST", "WAVe", "BATTery", "OCP", "OPP")
-VLIMIT, ILIMIT = Range(0, 150, 150, "V"), Range(0, 40, 40, "A")
+VLIMIT = Range(0, 150, 150, "V")
 VON = Range(0, 150, 0, "V")
 SHORT_OHMS = 0.04
 """The lowest resistance of the load."""
@@ -38,27 +33,36 @@ class DL3021(ScpiInstrument):
     wording: ClassVar[dict[int, tuple[int, str]]] = {-113: (-113, "Undefined header; keyword cannot be found")}
     root_behind_path = True  # the guide writes every command from the root and describes no path rule
 
+    LEVELS: ClassVar[Mapping[str, Range]] = {
+        "CURR": Range(0, 40, 0, "A"), "VOLT": VOLTS, "RES": OHMS, "POW": Range(0, 200, 0, "W"),
+    }  # fmt: skip
+    RANGES: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "CURR": (4.0, 40.0), "VOLT": (15.0, 150.0), "RES": (15.0, 15000.0),
+    }  # fmt: skip
+    ILIMIT: ClassVar[Range] = Range(0, 40, 40, "A")
+
     def __init__(self) -> None:
         super().__init__()
         self.terminal: Callable[[], float] = lambda: 0.0
         """Returns the voltage across the terminals, from the circuit that the load is wired to."""
+        self.noise: Noise = quiet
         self.reset()
 
     def reset(self) -> None:
         self.function, self.rule = "CURR", "FIX"
         self.on = self.senses = False
         self.starting_volts = VON.default
-        self.vlimits = dict.fromkeys(LEVELS, VLIMIT.default)
-        self.ilimits = dict.fromkeys(LEVELS, ILIMIT.default)
-        self.levels = {name: limits.default for name, limits in LEVELS.items()}
-        self.ranges = {name: values[-1] for name, values in RANGES.items()}
+        self.vlimits = dict.fromkeys(self.LEVELS, VLIMIT.default)
+        self.ilimits = dict.fromkeys(self.LEVELS, self.ILIMIT.default)
+        self.levels = {name: limits.default for name, limits in self.LEVELS.items()}
+        self.ranges = {name: values[-1] for name, values in self.RANGES.items()}
 
     def draw(self, volts: float) -> float:
         """Return the current that the load draws at a voltage, within the most that it can conduct."""
         if not self.on or volts <= 0 or self.rule != "FIX":
             return 0.0
         level = self.levels[self.function]
-        hardest = min(volts / SHORT_OHMS, LEVELS["CURR"].high, self.ilimits[self.function])
+        hardest = min(volts / SHORT_OHMS, self.LEVELS["CURR"].high, self.ilimits[self.function])
         wanted = {
             "CURR": lambda: level if volts >= self.starting_volts else 0.0,
             "VOLT": lambda: max(0.0, volts - level) / SHORT_OHMS,
@@ -116,7 +120,7 @@ class DL3021(ScpiInstrument):
 
     def _limits(self, function: str) -> Range:
         """Return the limits of a level, which may not exceed the selected range."""
-        whole = LEVELS[function]
+        whole = self.LEVELS[function]
         high = self.ranges.get(function, whole.high)
         return Range(whole.low, high, min(whole.default, high), whole.unit)
 
@@ -128,8 +132,8 @@ class DL3021(ScpiInstrument):
 
     def _set_range(self, function: str, value: Token) -> None:
         """Select the smallest range that includes the value; reduce a level beyond it."""
-        low, high = RANGES[function]
-        wanted = value.number(Range(low, high, high, LEVELS[function].unit))
+        low, high = self.RANGES[function]
+        wanted = value.number(Range(low, high, high, self.LEVELS[function].unit))
         self.ranges[function] = low if wanted <= low else high
         self.levels[function] = min(self.levels[function], self.ranges[function])
 
@@ -199,11 +203,11 @@ class DL3021(ScpiInstrument):
 
     @command("[:SOURce]:CURRent:ILIMt")
     def set_current_ilimit(self, value: Token) -> None:
-        self.ilimits["CURR"] = value.number(ILIMIT)
+        self.ilimits["CURR"] = value.number(self.ILIMIT)
 
     @query("[:SOURce]:CURRent:ILIMt")
     def current_ilimit(self, special: Token | None = None) -> str:
-        return reading(self.ilimits["CURR"] if special is None else special.number(ILIMIT))
+        return reading(self.ilimits["CURR"] if special is None else special.number(self.ILIMIT))
 
     @command("[:SOURce]:VOLTage:VLIMt")
     def set_voltage_vlimit(self, value: Token) -> None:
@@ -215,11 +219,11 @@ class DL3021(ScpiInstrument):
 
     @command("[:SOURce]:VOLTage:ILIMt")
     def set_voltage_ilimit(self, value: Token) -> None:
-        self.ilimits["VOLT"] = value.number(ILIMIT)
+        self.ilimits["VOLT"] = value.number(self.ILIMIT)
 
     @query("[:SOURce]:VOLTage:ILIMt")
     def voltage_ilimit(self, special: Token | None = None) -> str:
-        return reading(self.ilimits["VOLT"] if special is None else special.number(ILIMIT))
+        return reading(self.ilimits["VOLT"] if special is None else special.number(self.ILIMIT))
 
     @command("[:SOURce]:RESistance:VLIMt")
     def set_resistance_vlimit(self, value: Token) -> None:
@@ -231,11 +235,11 @@ class DL3021(ScpiInstrument):
 
     @command("[:SOURce]:RESistance:ILIMt")
     def set_resistance_ilimit(self, value: Token) -> None:
-        self.ilimits["RES"] = value.number(ILIMIT)
+        self.ilimits["RES"] = value.number(self.ILIMIT)
 
     @query("[:SOURce]:RESistance:ILIMt")
     def resistance_ilimit(self, special: Token | None = None) -> str:
-        return reading(self.ilimits["RES"] if special is None else special.number(ILIMIT))
+        return reading(self.ilimits["RES"] if special is None else special.number(self.ILIMIT))
 
     @command("[:SOURce]:POWer:VLIMt")
     def set_power_vlimit(self, value: Token) -> None:
@@ -247,16 +251,16 @@ class DL3021(ScpiInstrument):
 
     @command("[:SOURce]:POWer:ILIMt")
     def set_power_ilimit(self, value: Token) -> None:
-        self.ilimits["POW"] = value.number(ILIMIT)
+        self.ilimits["POW"] = value.number(self.ILIMIT)
 
     @query("[:SOURce]:POWer:ILIMt")
     def power_ilimit(self, special: Token | None = None) -> str:
-        return reading(self.ilimits["POW"] if special is None else special.number(ILIMIT))
+        return reading(self.ilimits["POW"] if special is None else special.number(self.ILIMIT))
 
     def _now(self) -> tuple[float, float]:
         self.changed()
         volts = self.terminal()
-        return volts, self.draw(volts)
+        return volts + self.noise(), self.draw(volts) + self.noise()
 
     @query(":MEASure:VOLTage[:DC]")
     def measure_volts(self) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from lagerd.bench.models.rigol_dp800_channels import DP800Channels, rating
-from lagerd.bench.physics.circuit import Output
+from lagerd.bench.physics.circuit import Output, Point
 from lagerd.bench.scpi.instrument import command, query
 from lagerd.bench.scpi.language import ScpiError, Token
 from lagerd.bench.scpi.remote import Remote
@@ -20,6 +20,10 @@ def volts(value: float) -> str:
 
 def amps(value: float) -> str:
     return f"{value:.4f}"
+
+
+def _all(point: Point) -> str:
+    return f"{point.volts:.4f},{point.amps:.4f},{point.watts:.3f}"
 
 
 def switch(on: bool) -> str:
@@ -155,19 +159,19 @@ class DP800(DP800Channels, Remote):
 
     @query(":MEASure:ALL[:DC]")
     def measure_all(self, channel: Token | None = None) -> str:
-        return self._measure(channel, lambda out: f"{out.point.volts:.4f},{out.point.amps:.4f},{out.point.watts:.3f}")
+        return self._measure(channel, lambda out: _all(out.reading))
 
     @query(":MEASure[:VOLTage][:DC]")
     def measure_volts(self, channel: Token | None = None) -> str:
-        return self._measure(channel, lambda out: f"{out.point.volts:.4f}")
+        return self._measure(channel, lambda out: f"{out.reading.volts:.4f}")
 
     @query(":MEASure:CURRent[:DC]")
     def measure_amps(self, channel: Token | None = None) -> str:
-        return self._measure(channel, lambda out: f"{out.point.amps:.4f}")
+        return self._measure(channel, lambda out: f"{out.reading.amps:.4f}")
 
     @query(":MEASure:POWEr[:DC]")
     def measure_watts(self, channel: Token | None = None) -> str:
-        return self._measure(channel, lambda out: f"{out.point.watts:.3f}")
+        return self._measure(channel, lambda out: f"{out.reading.watts:.3f}")
 
     # :OUTPut
 

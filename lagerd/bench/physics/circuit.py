@@ -1,10 +1,16 @@
 """Models a source with a current limit, its loads, and its protections."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 Load = Callable[[float], float]
 """Returns the current in amperes that a load draws at a voltage. It is continuous, and 0 A at 0 V."""
+Noise = Callable[[], float]
+"""Returns the error of one reading."""
+
+
+def quiet() -> float:
+    return 0.0
 
 
 @dataclass(frozen=True)
@@ -74,7 +80,18 @@ class Output:
     point: Point = OFF
     shut_down: bool = False
     """Whether the watchdog of the instrument keeps it off."""
+    noise: Noise = quiet
+    """Added to each reading of the voltage and of the current."""
     _wanted: bool = False
+
+    @property
+    def reading(self) -> Point:
+        """What the meters of the output show."""
+        return replace(self.point, volts=self.point.volts + self.noise(), amps=self.point.amps + self.noise())
+
+    def trip(self) -> None:
+        """Trip the over-voltage protection, whatever its level."""
+        self.ovp.tripped, self.on, self.point = True, False, OFF
 
     @property
     def tripped(self) -> bool:

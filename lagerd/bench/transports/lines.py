@@ -50,6 +50,7 @@ class LineBuffer:
 
 def answer(device: LineDevice, line: str, ending: bytes) -> bytes | None:
     """Return the bytes to send for a line; None if the connection must be cut instead."""
+    device.faults.begin()
     text = device.handle(line)
     if text is None:
         return b""
@@ -74,7 +75,7 @@ class LinePeer(Peer):
         if data is None:
             self.cut()
         else:
-            self.send(data)
+            self.send(data, self._device.faults.latency)
         return True
 
 

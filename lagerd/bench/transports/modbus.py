@@ -37,6 +37,7 @@ class ModbusPeer(Peer):
             return False
         request = bytes(self.pending[HEADER.size : end])
         del self.pending[:end]
+        self._device.faults.begin()
         self._answer(transaction, unit, respond(self._device, request))
         return True
 
@@ -46,7 +47,7 @@ class ModbusPeer(Peer):
             self.cut()
             return
         other = frame((transaction + 1) & 0xFFFF, unit, response)
-        self.send(spoil(fault, frame(transaction, unit, response), other))
+        self.send(spoil(fault, frame(transaction, unit, response), other), self._device.faults.latency)
 
 
 class ModbusServer:

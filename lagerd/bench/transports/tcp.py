@@ -25,14 +25,29 @@ class Peer(asyncio.Protocol):
         self._alive = False
         self._blocked = False
         self._behind = False
+        self._full = False
+        self._late: asyncio.TimerHandle | None = None
 
     def step(self) -> bool:
         """Handle one request of `pending`; return False if there is no complete one."""
         raise NotImplementedError
 
-    def send(self, data: bytes) -> None:
-        if data:
+    def send(self, data: bytes, latency: float = 0.0) -> None:
+        """Send an answer, after `latency` seconds in which nothing else of this client is handled."""
+        if not data:
+            return
+        if latency <= 0:
             self._transport.write(data)
+            return
+        self._blocked = True
+        self._transport.pause_reading()
+        self._late = asyncio.get_running_loop().call_later(latency, self._send_late, data)
+
+    def _send_late(self, data: bytes) -> None:
+        self._late = None
+        self._transport.write(data)
+        if not self._full:
+            self.resume_writing()
 
     def cut(self) -> None:
         self._alive = False
@@ -51,16 +66,21 @@ class Peer(asyncio.Protocol):
         self._work()
 
     def pause_writing(self) -> None:
-        self._blocked = True
+        self._blocked = self._full = True
         self._transport.pause_reading()
 
     def resume_writing(self) -> None:
+        self._full = False
+        if self._late is not None:
+            return
         self._blocked = False
         if not self._behind:
             self._work()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._alive = False
+        if self._late is not None:
+            self._late.cancel()
         self.pending.clear()
         self._peers.discard(self)
         self.lost.set_result(None)

@@ -20,8 +20,10 @@ class Port:
     persists and would keep a level-triggered loop busy, so the port uses its own edge-triggered epoll.
     """
 
-    def __init__(self, device: LineDevice, left: Callable[["Port"], None]) -> None:
+    def __init__(self, device: LineDevice, left: Callable[["Port"], None], ending: bytes) -> None:
         self._device = device
+        self._ending = ending
+        self._late: list[asyncio.TimerHandle] = []
         self._left = left
         self._lines = LineBuffer(rb"\r\n|\r|\n", MAX_SERIAL_LINE)
         self._pending = bytearray()
@@ -44,6 +46,8 @@ class Port:
         return any(events & select.POLLHUP for _, events in poll.poll(0))
 
     def close(self) -> None:
+        for late in self._late:
+            late.cancel()
         asyncio.get_running_loop().remove_reader(self._edges.fileno())
         self._edges.close()
         os.close(self._near)
@@ -58,10 +62,19 @@ class Port:
 
     def _receive(self, data: bytes) -> None:
         self._pending += data
+        loop = asyncio.get_running_loop()
         while (line := self._lines.take(self._pending, self._device)) is not None:
-            # A serial line cannot hold an answer back: an answer that no client reads is lost.
-            with contextlib.suppress(OSError):
-                os.write(self._near, answer(self._device, line, b"\r\n") or b"")
+            data = answer(self._device, line, self._ending) or b""
+            if latency := self._device.faults.latency:
+                self._late = [late for late in self._late if late.when() > loop.time()]
+                self._late.append(loop.call_later(latency, self._write, data))
+            else:
+                self._write(data)
+
+    def _write(self, data: bytes) -> None:
+        # A serial line cannot hold an answer back: an answer that no client reads is lost.
+        with contextlib.suppress(OSError):
+            os.write(self._near, data)
 
 
 class Terminal:
@@ -71,8 +84,9 @@ class Terminal:
     sides are closed: the next client would be refused. When the last client leaves, the link moves to a new one.
     """
 
-    def __init__(self, device: LineDevice) -> None:
+    def __init__(self, device: LineDevice, ending: bytes = b"\r\n") -> None:
         self._device = device
+        self._ending = ending
         self._ports: list[Port] = []
 
     async def start(self, place: Path) -> str:
@@ -89,7 +103,7 @@ class Terminal:
         self._ports.clear()
 
     def _renew(self) -> None:
-        port = Port(self._device, self._left)
+        port = Port(self._device, self._left, self._ending)
         self._ports.append(port)
         fresh = self._place.with_name(f".{self._place.name}.new")
         fresh.unlink(missing_ok=True)
