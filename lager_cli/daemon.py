@@ -31,6 +31,10 @@ def ready_address() -> str:
             address.require_user_name()
             _start_embedded()
         os.environ.setdefault(variables.NETS, str(address.embedded_folder() / "nets.toml"))
+    if simulated := os.environ.get(variables.BENCH):
+        if not address.listening(address.bench_folder() / "bus"):
+            raise BusError(f"The simulated bench at {simulated} has ended.", "Unset LAGER_BENCH, or start it again.")
+        os.environ[variables.NETS] = os.path.join(simulated, "nets.toml")
     return where.text
 
 

@@ -47,6 +47,7 @@ _COMMANDS = {
     "supply": ("lager_cli.commands.instruments.net_types", "supply", "Read and set a power supply."),
     "uart": ("lager_cli.commands.instruments.uart", "uart", "Talk to a serial device."),
     "python": ("lager_cli.commands.runs.python", "python", "Run a script, or resume a paused one."),
+    "bench": ("lager_cli.commands.bench.bench", "bench", "Simulate a bench that a file describes."),
     "boxes": ("lager_cli.commands.setup.boxes", "boxes", "List, add and check the boxes that --box names."),
     "breakpoints": ("lager_cli.commands.breakpoints.breakpoints", "breakpoints", "List the paused scripts."),
     "completion": ("lager_cli.commands.setup.completion", "completion", "Print the shell completion script."),

@@ -102,7 +102,7 @@ async def keep() -> int:
         claims.forget(folder, folder / NETS_FILE)
         with contextlib.ExitStack() as own:
             own.enter_context(_bench(folder))
-            own.enter_context(_broker(folder))
+            own.enter_context(broker(folder))
             own = own.pop_all()
             _say_ready(folder)
     try:
@@ -124,7 +124,7 @@ def _one_starts(folder: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _broker(folder: Path) -> Iterator[None]:
+def broker(folder: Path) -> Iterator[None]:
     broker = _start_broker(folder)
     try:
         yield
@@ -205,7 +205,7 @@ def _say_ready(folder: Path) -> None:
 async def _watch_over(folder: Path) -> None:
     bus = await Bus.connect(unix_address(folder / "bus"))
     stop = until_told()
-    restarter = asyncio.create_task(_restart_lagerd(bus))
+    restarter = asyncio.create_task(restart_lagerd(bus))
     idle = await Idle.on(bus)
     try:
         await asyncio.wait([stop, bus.lost, idle.reached, restarter], return_when=asyncio.FIRST_COMPLETED)
@@ -215,7 +215,7 @@ async def _watch_over(folder: Path) -> None:
         bus.close()
 
 
-async def _restart_lagerd(bus: Bus) -> None:
+async def restart_lagerd(bus: Bus) -> None:
     """Restart lagerd whenever it dies; return if it does not stay up."""
     loop = asyncio.get_running_loop()
     died: asyncio.Queue[float] = asyncio.Queue()

@@ -20,6 +20,7 @@ from lager_cli import daemon
 from lager_cli.detached.job import Job
 from lager_cli.detached.supervisor import READY
 from lager_cli.display import output
+from lager_cli.runs import records
 from lager_cli.runs.run import Run, next_id, uploaded
 
 _STOP_SECONDS = 20.0  # longer than the ladder of the supervisor takes
@@ -29,7 +30,7 @@ _LINGERING = Path("/var/lib/systemd/linger")
 def detach(run: Run) -> int:
     """Start the run, and print how to reach it. Returns when the script runs. Raises RunError if it does not start."""
     command = run.command()
-    address = daemon.ready_address()
+    address = "" if run.simulate else daemon.ready_address()
     id = next_id()
     with run.reserved(id):  # until the supervisor has taken that over
         return _detach(run, id, command, address)
@@ -44,7 +45,7 @@ def _detach(run: Run, id: str, command: list[str], address: str) -> int:
     manager = there if stays or not os.environ.get(variables.BOX) else None
     record.unit = f"lager-run-{id}.service" if manager else ""
     environment = {variables.DETACHED: "1", **run.whole_environment(id, address, ends, terminal="")}
-    job = Job(record, command, environment, _umask(), ends, uploaded(), list(run.nets))
+    job = Job(record, command, environment, _umask(), ends, uploaded(), list(run.nets), run.simulate)
     path = job.hand_over()
     try:
         if manager:
@@ -53,7 +54,8 @@ def _detach(run: Run, id: str, command: list[str], address: str) -> int:
             _start_session(path)
     finally:
         path.unlink(missing_ok=True)
-    _say(id)
+    bench = records.find(id).bench if run.simulate else ""
+    _say(id, f"{variables.BENCH}={bench} " if bench else "")
     if manager and not stays:
         output.note("the run ends with your last session on this machine; to keep it running: loginctl enable-linger")
     elif there and not stays:
@@ -108,11 +110,11 @@ def _start_session(path: Path) -> None:
     supervisor.returncode = 0  # it outlives us, so do not wait for it
 
 
-def _say(id: str) -> None:
+def _say(id: str, bench: str) -> None:
     box, short = box_option(), id[:8]
     output.say(id)
     output.say(f"  output    lager python --reattach {short}{box}")
-    output.say(f"  resume    lager python --continue {id}{box}    (when it is paused)")
+    output.say(f"  resume    {bench}lager python --continue {id}{box}    (when it is paused)")
     output.say(f"  end       lager python --kill {short}{box}")
 
 

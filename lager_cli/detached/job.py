@@ -12,7 +12,7 @@ from lager_cli.runs.records import Record
 @dataclass
 class Job:
     """`ends` is on the monotonic clock. `remove` is a folder to remove when the run has ended, or empty. `nets` are
-    reserved for the run."""
+    reserved for the run. `simulate` is the nets file whose simulation the run uses, or empty."""
 
     record: Record
     command: list[str]
@@ -21,6 +21,7 @@ class Job:
     ends: float | None
     remove: str = ""
     nets: list[str] = field(default_factory=list)
+    simulate: str = ""
 
     def hand_over(self) -> Path:
         """Write the job to a file, and return its path for `take`."""

@@ -70,9 +70,9 @@ def _supervise(job: Job) -> int:
     os.chdir(job.record.folder or "/")
     log = OutputLog(job.record.id)
     exit_code = ExitCode()
-    with log.writer() as writer:
+    with log.writer() as writer, _bench(job) as simulated:
         script = os.posix_spawn(
-            job.command[0], job.command, {**job.environment, variables.EXIT: exit_code.path},
+            job.command[0], job.command, {**job.environment, **simulated, variables.EXIT: exit_code.path},
             setsigmask=[], setsigdef=OWN_SIGNALS,
             file_actions=[
                 (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
@@ -100,6 +100,19 @@ def _supervise(job: Job) -> int:
         os.chdir("/")
         run_folder.remove(job.remove)
     return code
+
+
+@contextlib.contextmanager
+def _bench(job: Job) -> Iterator[dict[str, str]]:
+    """Run the simulated bench of the job, if it has one; yield the variables with which its script uses it."""
+    if not job.simulate:
+        yield {}
+        return
+    from lager_cli.runs.simulated_bench import SimulatedBench
+
+    with SimulatedBench(job.simulate) as bench:
+        job.record.bench = bench.folder
+        yield bench.environment
 
 
 def _say_ready(in_unit: bool) -> None:

@@ -138,13 +138,14 @@ def typed(context: click.Context) -> list[str]:
 def choose(context: click.Context, named: str | None) -> str | None:
     """Return the box of --box, else of LAGER_BOX, else the default box; None if the command runs here.
 
-    Inside a run the bench is this machine, and LAGER_BOX is only the name by which the user knows it.
+    Inside a run the bench is this machine, and LAGER_BOX is only the name by which the user knows it. A simulated bench
+    (LAGER_BENCH) is on this machine, too.
     """
     if context.find_root().params.get("here"):
         return None
     if named is not None:
         return named
-    if os.environ.get(variables.PROCESS_ID):
+    if os.environ.get(variables.PROCESS_ID) or os.environ.get(variables.BENCH):
         return None
     from lager_cli.boxes import box_table
 

@@ -123,7 +123,8 @@ def _boxes() -> Iterable[tuple[str, str]]:
 def _nets() -> Iterable[Any]:
     from lager.nets import file as nets_file
 
-    where = address.choose() if not os.environ.get(variables.NETS) else None
+    known = os.environ.get(variables.NETS) or os.environ.get(variables.BENCH)
+    where = None if known else address.choose()
     embedded = where is not None and where.embedded
     return nets_file.load(address.embedded_folder() / "nets.toml" if embedded else None).nets.values()
 

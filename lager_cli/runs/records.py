@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lager import build, evidence
-from lager.bus.address import embedded_folder, private
+from lager.bus.address import own_folder, private
 from lager.errors import AmbiguousId, BusError, NoSuchRun
 from lager.wording import text_files
 from lager.wording.text import printable
@@ -48,6 +48,7 @@ class Record:
     exit_code: int | None = None
     lasted: float | None = None  # seconds, when it has ended
     interpreter: str = ""  # its path, if it is not lager's own
+    bench: str = ""  # the folder of its simulated bench
 
     @property
     def age(self) -> float:
@@ -186,7 +187,7 @@ def _folder() -> Path:
         kept.mkdir(mode=0o700, parents=True, exist_ok=True)
         return private(kept / "runs")
     except (OSError, BusError):
-        return private(embedded_folder() / "runs")
+        return private(own_folder() / "runs")
 
 
 def _forget() -> None:

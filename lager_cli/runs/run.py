@@ -7,7 +7,7 @@ import shlex
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,6 +48,8 @@ class Run:
     interpreter: Interpreter = OWN
     nets: tuple[str, ...] = ()
     wait: float = 0.0
+    simulate: str = ""
+    """The nets file whose simulation the run uses; empty for the bench of this machine."""
 
     def run(self) -> int:
         """Run the script in the foreground. Return its exit code, 128 + N for signal N, 124 for a timeout."""
@@ -62,6 +64,16 @@ class Run:
 
     def _run(self) -> int:
         command = self.command()
+        if not self.simulate:
+            return self._run_on_bench(command)
+        from lager_cli.runs.simulated_bench import SimulatedBench
+
+        with SimulatedBench(self.simulate) as bench:
+            say_simulated(self.simulate, bench.folder, bench.notes)
+            os.environ.update(bench.environment)
+            return self._run_on_bench(command)
+
+    def _run_on_bench(self, command: list[str]) -> int:
         address = daemon.ready_address()
         id = next_id()
         with self.reserved(id):
@@ -142,7 +154,8 @@ class Run:
             folder = ""
         other = self.interpreter.path if self.interpreter.other else ""
         box = os.environ.get(variables.BOX, "")
-        return Record(id, self.runnable, list(self.arguments), folder, box, interpreter=other)
+        bench = os.environ.get(variables.BENCH, "")
+        return Record(id, self.runnable, list(self.arguments), folder, box, interpreter=other, bench=bench)
 
     def whole_environment(self, id: str, address: str, ends: float | None, terminal: str) -> dict[str, str]:
         """Return our environment, the variables that a pause in the script needs, and those of the user."""
@@ -152,7 +165,18 @@ class Run:
         marks[variables.EVIDENCE] = str(home.state() / "lager" / "runs" / f"{id}.evidence")
         marks[variables.COMMAND] = _typed_command()
         marks[variables.RUN_DEADLINE] = "" if ends is None else repr(ends)
-        return self.interpreter.within({**os.environ, **marks, **self.environment})
+        # After those of the user: a simulated run reaches no other bench.
+        simulated = {variables.NETS: os.environ[variables.NETS]} if os.environ.get(variables.BENCH) else {}
+        simulated |= {variables.BENCH: os.environ[variables.BENCH]} if simulated else {}
+        return self.interpreter.within({**os.environ, **marks, **self.environment, **simulated})
+
+
+def say_simulated(file: str, folder: str, notes: Iterable[str]) -> None:
+    """Tell the user that no real instrument is used, and how other terminals reach the simulation."""
+    output.note(f"simulated bench of {file}: no real instrument is used. In other terminals:")
+    output.note(f"  export {variables.BENCH}={folder}")
+    for note in notes:
+        output.note(note)
 
 
 def _typed_command() -> str:

@@ -62,6 +62,7 @@ DIRECTIONS = {
         "log": set(),
         "log_control": set(),
         "embedded": {"bench", "instruments"},
+        "simulation": {"bench", "embedded"},
         "make_safe": set(),
         "breakpoints": {"callers", "introspection"},
         "instruments": {"breakpoints", "callers", "introspection"},

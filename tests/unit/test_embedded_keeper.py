@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from lagerd.embedded import _restart_lagerd
+from lagerd.embedded import restart_lagerd
 
 
 class Starting:
@@ -38,7 +38,7 @@ class Starting:
 def test_lagerd_is_given_up_by_how_short_it_lived(seconds, life, starts):
     async def kept() -> int:
         bus = Starting(seconds, life)
-        work = asyncio.ensure_future(_restart_lagerd(bus))
+        work = asyncio.ensure_future(restart_lagerd(bus))
         while not work.done() and bus.starts < 20:
             await asyncio.sleep(0)
         work.cancel()

@@ -80,6 +80,7 @@ class _Asked:
     passed: tuple[str, ...]
     timeout: float
     pause_on_error: bool
+    simulate: bool
     resume: str | None
     continue_all: bool
     extend: tuple[str, float] | None
@@ -117,6 +118,9 @@ class _Asked:
 @click.option("--env", "settings", multiple=True, metavar="FOO=BAR", help="Set a variable for the script.")
 @click.option("--passenv", "passed", multiple=True, metavar="NAME", help="Pass a variable of this shell to the script.")
 @click.option("--timeout", type=seconds, default=0.0, help="End the whole run after TIME, paused or not (0: never).")
+@click.option(
+    "--simulate", is_flag=True, help="Use simulated instruments: those of the nets file, and nothing of the real bench."
+)
 @click.option("--pause-on-error", is_flag=True, help="Pause where an uncaught error is raised.")
 @click.option(
     "--continue",
@@ -188,6 +192,7 @@ def python(context: click.Context, /, **options: Any) -> int:
       lager python project --box bench3 --add-file limits.csv --download 'results/*.csv'
       lager python --box @rack2 --any supply2,adc1 --wait 10m test.py
       lager python --pause-on-error test.py
+      lager python --simulate test.py
       lager python --continue 7f3a
       lager python --console 7f3a
       lager python --detach test.py
@@ -237,7 +242,9 @@ def _check(asked: _Asked) -> None:
         ("-u", "a script to run", not asked.unbuffered or asked.runnable),
         ("--python", "a script to run", asked.interpreter is None or asked.runnable),
         ("-c", "no -m", not (asked.code and asked.module)),
+        ("--simulate", "a script to run", not asked.simulate or asked.runnable),
         ("--detach", "a script to run", not asked.detach or asked.runnable),
+        ("--any", "a run without --simulate, where nothing is busy", not (asked.nets and asked.simulate)),
         ("--any", "a script to run", not asked.nets or asked.runnable),
         ("--wait", "--any", not asked.wait or asked.nets),
         ("--tail", "--reattach", asked.tail is None or asked.reattach),
@@ -338,7 +345,10 @@ def _run(asked: _Asked) -> int:
     environment = _environment(settings, asked.passed)
     timeout = asked.timeout if asked.detach else _capped(asked.timeout)
     chosen = interpreter.choose(asked.interpreter, asked.runnable, _flag(asked))
-    run = Run(asked.runnable, asked.arguments, _flag(asked), environment, timeout, chosen, asked.nets, asked.wait)
+    simulate = _simulated_file() if asked.simulate else ""
+    run = Run(
+        asked.runnable, asked.arguments, _flag(asked), environment, timeout, chosen, asked.nets, asked.wait, simulate
+    )
     if asked.detach:
         from lager_cli.detached import detach
 
@@ -354,6 +364,18 @@ def _off_by_default(asked: _Asked) -> bool:
         return False
     output.note(f"pauses are off, because {_CI} is set; to pause, set {variables.BREAKPOINTS}=on")
     return True
+
+
+def _simulated_file() -> str:
+    """Return the nets file to simulate; empty if the bench is simulated already."""
+    from lager.nets import file as nets_file
+
+    if os.environ.get(variables.BENCH):
+        return ""
+    path = nets_file.path()
+    if not os.path.exists(path):
+        nets_file.load(path)  # raises the error that says so
+    return path
 
 
 def _flag(asked: _Asked) -> str:

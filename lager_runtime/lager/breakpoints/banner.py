@@ -60,6 +60,8 @@ def paused(
     if details["interactive"]:
         lines.append(f"  console   {command()} python --console {id}{box}")
     lines.append("  timeout   " + _until(remaining, _at_deadline(question) or details.get("on_timeout", "")))
+    if lager.at_start(variables.BENCH):
+        lines.append(f"  bench     simulated; without {variables.BENCH} a command reaches the real instruments")
     if python := lager.at_start(variables.INTERPRETER):
         lines.append(f"  python    {printable(python, 200)}")
     if dropped:
@@ -156,8 +158,10 @@ def _who(by: dict[str, Any], hows: dict[str, str] = _HOW) -> str:
 
 
 def command() -> str:
-    """Return how the user can type `lager`: with its path where it is not on the PATH."""
-    return printable(lager.at_start(variables.COMMAND) or "lager", 200)
+    """Return how the user can type `lager`: with its path where it is not on the PATH, for this simulated bench."""
+    typed = printable(lager.at_start(variables.COMMAND) or "lager", 200)
+    bench = lager.at_start(variables.BENCH)
+    return f"{variables.BENCH}={printable(bench, 200)} {typed}" if bench else typed
 
 
 def box_option() -> str:

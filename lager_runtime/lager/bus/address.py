@@ -35,6 +35,8 @@ class Address:
 
 def given_or_system() -> str:
     """Return the address that the environment gave at the start, or that of the system bus."""
+    if lager.at_start(variables.BENCH):
+        return unix_address(bench_folder() / "bus")
     return lager.at_start(variables.BUS_ADDRESS) or lager.at_start("DBUS_SYSTEM_BUS_ADDRESS") or SYSTEM
 
 
@@ -43,6 +45,8 @@ def choose() -> Address:
 
     BusError if the machine has a bench but no lagerd: a simulated bench never replaces a real one.
     """
+    if lager.at_start(variables.BENCH):
+        return Address(unix_address(bench_folder() / "bus"), embedded=False)
     named = lager.at_start(variables.BUS_ADDRESS)
     if named:
         return Address(named, embedded=False)
@@ -75,7 +79,26 @@ def listening(path: Path) -> bool:
 
 
 def embedded_folder() -> Path:
-    """Return the private folder of this user's embedded daemon, created if needed; BusError if that is impossible."""
+    """Return the private folder of this user's embedded daemon, created if needed; BusError if that is impossible.
+
+    In a simulated bench it is the folder of that.
+    """
+    return bench_folder() if lager.at_start(variables.BENCH) else own_folder()
+
+
+def bench_folder() -> Path:
+    """Return the folder of the simulated bench that LAGER_BENCH names. BusError if it is not there, or not our own."""
+    folder = Path(lager.at_start(variables.BENCH) or "")
+    found = folder.lstat() if folder.is_absolute() and folder.is_dir() else None
+    if found is None or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise BusError(
+            f"There is no simulated bench of yours at {folder} (LAGER_BENCH).", "Unset LAGER_BENCH, or start the bench."
+        )
+    return folder
+
+
+def own_folder() -> Path:
+    """Return the private folder of this user; see `embedded_folder`."""
     runtime = lager.at_start("XDG_RUNTIME_DIR") or ""
     if _takes_sockets(runtime):
         try:
