@@ -356,7 +356,7 @@ def _write_lines() -> None:
 
 
 def _show_typed_names() -> None:
-    from lager.inspection.tracebacks import show_typed_names
+    from lager.inspection.frames.tracebacks import show_typed_names
 
     show_typed_names()
 
@@ -364,7 +364,7 @@ def _show_typed_names() -> None:
 def _pause_on_error() -> None:
     """Watch this process and its forked children. Programs that it starts are plain Python."""
     del os.environ["LAGER_PAUSE_ON_ERROR"]
-    from lager.breakpoints import on_error
+    from lager.breakpoints.triggers import on_error
 
     on_error.install()
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, BinaryIO
 
 from lager import build, variables
-from lager.breakpoints.notices import identify
+from lager.breakpoints.terminal.notices import identify
 from lager.errors import BoxError, LagerError, NoConnection
 from lager_cli.boxes.box_table import Box
 from lager_cli.boxes.endpoints import PipeSink, Source, ThreadedSink

@@ -11,7 +11,7 @@ from itertools import count
 from typing import Any
 
 from lager import errors
-from lager.breakpoints import banner
+from lager.breakpoints.terminal import banner
 from lager.console.protocol import MessageDecoder, encode
 from lager.contract import LONGEST
 from lager.errors import Failed, LagerError

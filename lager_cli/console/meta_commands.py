@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from lager.breakpoints.banner import shown_path
+from lager.breakpoints.terminal.banner import shown_path
 from lager.errors import InvalidArgument, LagerError
 from lager.wording.question import shown
 from lager.wording.text import duration, printable, seconds_of, similar, time_left

@@ -14,7 +14,7 @@ import os
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from lager.breakpoints import banner
+from lager.breakpoints.terminal import banner
 from lager.errors import Failed, LagerError, Refusal
 from lager.wording.text import time_left
 from lager_cli.console.attach import connection

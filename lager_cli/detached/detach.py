@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from lager import variables
-from lager.breakpoints.banner import box_option
+from lager.breakpoints.terminal.banner import box_option
 from lager.errors import RunError
 from lager.process.system import user_name
 from lager.wording.text import printable

@@ -6,7 +6,7 @@ import select
 import signal
 from collections.abc import Iterator
 
-from lager.breakpoints.banner import box_option
+from lager.breakpoints.terminal.banner import box_option
 from lager.errors import LagerError, RunError
 from lager.process.system import MODIFIED, MOVED_TO
 from lager_cli import daemon

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from lager.breakpoints.banner import box_option
+from lager.breakpoints.terminal.banner import box_option
 from lager.errors import LagerError
 from lager.wording import palette
 from lager.wording.text import columns, cut, printable, wrapped

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from lager.breakpoints.banner import shown_path
+from lager.breakpoints.terminal.banner import shown_path
 from lager.contract import ON_TIMEOUT
 from lager.wording.text import duration, time_left
 from lager_cli.display import output

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lager.breakpoints.banner import shown_path
+from lager.breakpoints.terminal.banner import shown_path
 
 
 def source(lines: list[dict[str, Any]]) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from lager.breakpoints.banner import shown_path
+from lager.breakpoints.terminal.banner import shown_path
 from lager.instruments.looks import QUANTITIES
 from lager.instruments.sessions.quantities import si
 from lager.wording.text import cut, duration

@@ -5,7 +5,7 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from lager.breakpoints.notices import identify
+from lager.breakpoints.terminal.notices import identify
 
 if TYPE_CHECKING:
     from lager_cli.linux.tty_writes import LastWrite

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lager.breakpoints import banner
+from lager.breakpoints.terminal import banner
 from lager.errors import LagerError
 from lager.wording.question import from_details
 from lager.wording.text import duration, printable, time_left

@@ -1,12 +1,12 @@
 """The pauses of a run while lagerd or the bus is gone: the scripts report them to us directly, and Enter resumes them
-directly (lager.breakpoints.enter_channel)."""
+directly (lager.breakpoints.terminal.enter_channel)."""
 
 import asyncio
 import contextlib
 import socket
 from collections.abc import Callable
 
-from lager.breakpoints.enter_channel import ENTER, ID_LENGTH, answer_line, is_trusted, name_of
+from lager.breakpoints.terminal.enter_channel import ENTER, ID_LENGTH, answer_line, is_trusted, name_of
 
 
 class DirectPauses:

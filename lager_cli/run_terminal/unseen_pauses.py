@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lager import variables
-from lager.breakpoints import banner
-from lager.breakpoints.notices import identify
+from lager.breakpoints.terminal import banner
+from lager.breakpoints.terminal.notices import identify
 from lager.wording.text import printable
 from lager_cli.display import output
 from lager_cli.linux import pipelines

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lager import variables
-from lager.breakpoints import banner
+from lager.breakpoints.terminal import banner
 from lager.contract import BREAKPOINTS, BREAKPOINTS_PATH
 from lager.errors import RunError
 from lager_cli import daemon

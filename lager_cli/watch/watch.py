@@ -6,7 +6,7 @@ import stat
 import time
 from typing import Any
 
-from lager.breakpoints import banner
+from lager.breakpoints.terminal import banner
 from lager_cli.display import output
 from lager_cli.display.age import with_ages
 from lager_cli.display.pause_table import HEADERS, row

@@ -246,7 +246,7 @@ def _descend(calls: int) -> None:
 def _asked(frame: FrameType) -> None:
     """Pause as `lager python --pause` requests."""
     try:
-        on_request = load("lager.breakpoints.on_request")
+        on_request = load("lager.breakpoints.triggers.on_request")
     except Exception as error:
         _complain(error)
     else:
@@ -283,7 +283,7 @@ def _is_ours(error: Exception) -> bool:
 def _is_from_the_script(error: Exception) -> bool:
     """Return whether code of the script raised it, such as a signal handler that uses nets or is deeply nested."""
     try:
-        code_owner = load("lager.inspection.code_owner")
+        code_owner = load("lager.inspection.frames.code_owner")
     except Exception:  # nothing can be imported
         return False
     raised = error.__traceback__
@@ -305,7 +305,7 @@ def _complain(error: Exception) -> None:
         what = text[:500].encode("ascii", "backslashreplace").decode()
         try:
             what = load("lager.wording.text").printable(text, 500)
-            say = load("lager.breakpoints.notices").say
+            say = load("lager.breakpoints.terminal.notices").say
         except Exception:  # nothing can be imported
             print(f"lager: cannot pause here; continuing. {what}", file=sys.stderr, flush=True)
         else:

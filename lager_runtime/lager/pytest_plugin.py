@@ -76,8 +76,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if config.getoption("lager_pause") or "lager.breakpoints.on_error" in sys.modules:
-        from lager.breakpoints import on_test_failure
+    if config.getoption("lager_pause") or "lager.breakpoints.triggers.on_error" in sys.modules:
+        from lager.breakpoints.triggers import on_test_failure
 
         on_test_failure.configure(config)
 

@@ -46,10 +46,12 @@ _OUTSIDE = (
     "lager.errors", "lager.contract", "lager.variables", "lager.world", "lager.wording.text", "lager.wording.values",
     "lager.process.system", "lager.process.fork_lock", "lager.process.threads", "lager.bus", "lager.nets",
     "lager.drivers", "lager.instruments", "lager.recording", "lager.uncaught", "lager.pytest_plugin",
-    "lager.breakpoints.on_error", "lager.breakpoints.on_test_failure", "lager.breakpoints.in_pytest",
-    "lager.inspection.tracebacks",
+    "lager.breakpoints.triggers.on_error", "lager.breakpoints.triggers.on_test_failure",
+    "lager.breakpoints.triggers.in_pytest", "lager.inspection.frames.tracebacks",
 )  # fmt: skip
-_SCRIPTS = frozenset(("lager.pytest_plugin", "lager.breakpoints.on_test_failure", "lager.breakpoints.in_pytest"))
+_SCRIPTS = frozenset(
+    ("lager.pytest_plugin", "lager.breakpoints.triggers.on_test_failure", "lager.breakpoints.triggers.in_pytest")
+)
 
 
 class World:

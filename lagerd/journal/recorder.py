@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from lager.breakpoints import banner
+from lager.breakpoints.terminal import banner
 from lager.wording.question import shown
 from lagerd.breakpoints.pauses import Pause
 from lagerd.callers.clients import Client

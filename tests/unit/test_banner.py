@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from lager.breakpoints import banner
+from lager.breakpoints.terminal import banner
 
 DETAILS = {"id": "0123abcd", "label": "why", "file": "/x/y.py", "line": 7, "function": "f", "interactive": False}
 

@@ -8,7 +8,8 @@ import types
 
 import pytest
 
-from lager.breakpoints import on_error, pause
+from lager.breakpoints import pause
+from lager.breakpoints.triggers import on_error
 from lager.uncaught.catcher import catcher
 
 ERRORS = types.SimpleNamespace(mine=OSError, several=(KeyError, OSError))

@@ -4,8 +4,8 @@ import functools
 
 import pytest
 
-from lager.inspection.completion import complete
-from lager.inspection.docs import document
+from lager.inspection.objects.completion import complete
+from lager.inspection.objects.docs import document
 
 
 class Touchy:

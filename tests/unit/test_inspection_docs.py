@@ -4,7 +4,7 @@ import functools
 
 import pytest
 
-from lager.inspection.docs import document
+from lager.inspection.objects.docs import document
 
 
 def given(volts, /, amps=1.5, *, channel, **more):

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from lager.inspection.location import Place
+from lager.inspection.frames.location import Place
 
 
 def names(place: Place) -> list[str]:

@@ -6,7 +6,7 @@ from collections import deque
 
 import pytest
 
-from lager.inspection.location import Place
+from lager.inspection.frames.location import Place
 from lager.inspection.object_tree import PAUSED, ObjectTree
 
 

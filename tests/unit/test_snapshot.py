@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lager.inspection import snapshot
-from lager.inspection.location import Place
-from lager.inspection.safe_repr import shortened, type_name
+from lager.inspection.frames.location import Place
+from lager.inspection.objects.safe_repr import shortened, type_name
 from lager.inspection.side_thread import run_aside
 
 Point = namedtuple("Point", "x y")

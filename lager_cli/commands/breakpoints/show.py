@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from lager.breakpoints.banner import shown_path
+from lager.breakpoints.terminal.banner import shown_path
 from lager.contract import BREAKPOINTS, BREAKPOINTS_PATH, INSTRUMENTS, INSTRUMENTS_PATH
 from lager.errors import AccessDenied, Failed, LagerError, NoSuchBreakpoint
 from lager.nets.actions import ACTIONS, OPEN_NETS, look

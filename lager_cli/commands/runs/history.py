@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lager.breakpoints import banner
+from lager.breakpoints.terminal import banner
 from lager.bus import address
 from lager.errors import BusError, LagerError
 from lager.wording.text import duration, printable

@@ -10,11 +10,12 @@ from typing import Any
 
 import lager
 from lager import variables
-from lager.breakpoints import banner, pause, typeahead
-from lager.breakpoints.notices import say
+from lager.breakpoints import pause
+from lager.breakpoints.terminal import banner, typeahead
+from lager.breakpoints.terminal.notices import say
 from lager.contract import DEFAULT_TIMEOUT
 from lager.errors import InvalidArgument, LagerError, NoAnswer
-from lager.inspection.location import Place
+from lager.inspection.frames.location import Place
 from lager.wording.question import Answer, Question
 
 

@@ -10,9 +10,9 @@ import contextlib
 import time
 from typing import Any
 
-from lager.breakpoints import enter_channel, notices, typeahead
 from lager.breakpoints.script_object import ScriptObject
 from lager.breakpoints.state import Accepted, CannotPause, Ended, PauseState
+from lager.breakpoints.terminal import enter_channel, notices, typeahead
 from lager.bus.facade import Bus, Signal
 from lager.contract import BREAKPOINTS, BREAKPOINTS_PATH, DEFAULT_TIMEOUT
 from lager.daemon.daemon_client import PATIENCE, DaemonClient, no_answer, this_process

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from lager.contract import TIMED_OUT
 from lager.errors import BenchChanged, PauseTimeout
-from lager.inspection import script_threads
+from lager.inspection.frames import script_threads
 from lager.wording.changes import line
 
 if TYPE_CHECKING:

@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, Any, cast
 
 import lager
 from lager import variables
-from lager.breakpoints import banner, carrier, comparison, notices, terminal_line
-from lager.breakpoints.notices import say
+from lager.breakpoints import carrier, comparison
 from lager.breakpoints.on_timeout import bench_changed, outcome
 from lager.breakpoints.state import CannotPause, Ended, PauseState
+from lager.breakpoints.terminal import banner, notices, terminal_line
+from lager.breakpoints.terminal.notices import say
 from lager.contract import LONGEST, ON_CHANGE, ON_TIMEOUT, PATH_LENGTH
 from lager.errors import LagerError
-from lager.inspection import display_paths, script_threads
-from lager.inspection.location import Place, file_of
+from lager.inspection import display_paths
+from lager.inspection.frames import script_threads
+from lager.inspection.frames.location import Place, file_of
 from lager.process import threads
 from lager.wording import changes
 from lager.wording.question import Question
@@ -134,7 +136,7 @@ def _clocks_stopped(began: float) -> contextlib.AbstractContextManager[None]:
     sessions = notices.pytest_sessions()
     if not sessions and "hypothesis.control" not in sys.modules:
         return contextlib.nullcontext()
-    from lager.breakpoints import in_pytest
+    from lager.breakpoints.triggers import in_pytest
 
     return in_pytest.clocks_stopped(sessions, began)
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, cast
 
-from lager.breakpoints.banner import HELD_UP
+from lager.breakpoints.terminal.banner import HELD_UP
 from lager.contract import ON_CHANGE
 from lager.daemon.daemon_client import no_answer
 from lager.errors import BusError, LagerError
-from lager.inspection.location import Place
+from lager.inspection.frames.location import Place
 from lager.wording.question import Question
 
 if TYPE_CHECKING:

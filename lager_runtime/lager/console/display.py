@@ -4,7 +4,7 @@ import threading
 import time
 from typing import Any
 
-from lager.inspection.safe_repr import is_large, shortened, type_name
+from lager.inspection.objects.safe_repr import is_large, shortened, type_name
 from lager.inspection.side_thread import SideThread
 
 _SECONDS = 5.0

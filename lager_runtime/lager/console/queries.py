@@ -9,10 +9,10 @@ from typing import Any
 
 from lager.console.selected_frame import SelectedFrame
 from lager.inspection import snapshot
-from lager.inspection.completion import complete
-from lager.inspection.docs import document
-from lager.inspection.location import Place
+from lager.inspection.frames.location import Place
 from lager.inspection.object_tree import ObjectTree
+from lager.inspection.objects.completion import complete
+from lager.inspection.objects.docs import document
 from lager.inspection.side_thread import run_aside
 
 _SECONDS = 1.0

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from lager.inspection.location import Place
+from lager.inspection.frames.location import Place
 from lager.inspection.snapshot import is_hidden
 
 _MOST_STEPS = 1_000_000

@@ -17,7 +17,7 @@ from lager.console.protocol import MessageDecoder
 from lager.console.queries import Queries
 from lager.console.watchers import Watcher, Watchers
 from lager.console.worker import Worker
-from lager.inspection.location import Place
+from lager.inspection.frames.location import Place
 
 _WRITE_SECONDS = 86400.0
 _TOUCH_SECONDS = 0.005

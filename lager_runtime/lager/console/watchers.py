@@ -9,7 +9,7 @@ from typing import Any
 
 from lager.console.protocol import MessageDecoder, encode
 from lager.console.queries import Queries
-from lager.inspection.location import Place
+from lager.inspection.frames.location import Place
 
 _WAITING = 1000
 

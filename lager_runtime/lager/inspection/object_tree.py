@@ -12,10 +12,12 @@ from itertools import islice
 from types import FrameType, GetSetDescriptorType
 from typing import Any, TypeVar
 
-from lager.inspection import display_paths, script_threads, static
-from lager.inspection.frame_stack import Stack, stack_of
-from lager.inspection.location import Place, file_of
-from lager.inspection.safe_repr import shortened, type_name
+from lager.inspection import display_paths
+from lager.inspection.frames import script_threads
+from lager.inspection.frames.frame_stack import Stack, stack_of
+from lager.inspection.frames.location import Place, file_of
+from lager.inspection.objects import static
+from lager.inspection.objects.safe_repr import shortened, type_name
 from lager.inspection.snapshot import is_definition, is_given, is_hidden
 from lager.process import threads
 from lager.wording.text import printable

@@ -12,8 +12,8 @@ from types import BuiltinFunctionType, FrameType, FunctionType, ModuleType
 from typing import Any
 
 from lager.inspection import display_paths
-from lager.inspection.location import Place, file_of
-from lager.inspection.safe_repr import WIDTH, is_builtin, plainly, shortened, type_name
+from lager.inspection.frames.location import Place, file_of
+from lager.inspection.objects.safe_repr import WIDTH, is_builtin, plainly, shortened, type_name
 from lager.inspection.side_thread import run_aside
 from lager.wording.text import printable
 

@@ -234,7 +234,7 @@ def test_an_interrupt_ends_the_session_and_tears_down(suite, client, lager, tmp_
 
 PLAIN = (
     "import sys\ndef test_it():\n"
-    "    assert not {'lager.breakpoints.on_test_failure', 'lager.breakpoints.pause'} & {*sys.modules}\n"
+    "    assert not {'lager.breakpoints.triggers.on_test_failure', 'lager.breakpoints.pause'} & {*sys.modules}\n"
     "    assert not {'dbus_fast', 'dbus_next'} & {*sys.modules}\n"
 )
 

@@ -10,7 +10,7 @@ from contextlib import closing
 
 import pytest
 
-from lager.breakpoints.enter_channel import ENTER, name_of
+from lager.breakpoints.terminal.enter_channel import ENTER, name_of
 from tests.client import Client
 from tests.processes import LAGER
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 import lager
-from lager.inspection.code_owner import is_library, is_ours
-from lager.inspection.location import Place
+from lager.inspection.frames.code_owner import is_library, is_ours
+from lager.inspection.frames.location import Place
 from lager.wording.text import LABEL_LENGTH, first_line, printable
 
 _NO_FAILURES = (pytest.skip.Exception, pytest.xfail.Exception, pytest.exit.Exception, unittest.SkipTest)

@@ -12,7 +12,7 @@ import sys
 from types import FunctionType, MethodType
 from typing import Any
 
-from lager.breakpoints import terminal_line
+from lager.breakpoints.terminal import terminal_line
 
 NOWHERE = "-"
 
@@ -71,7 +71,7 @@ def _not_captured(begin_line: bool = False) -> contextlib.AbstractContextManager
     sessions = pytest_sessions()
     if not sessions:
         return contextlib.nullcontext()
-    from lager.breakpoints import in_pytest
+    from lager.breakpoints.triggers import in_pytest
 
     return in_pytest.capture_lifted(sessions, begin_line)
 

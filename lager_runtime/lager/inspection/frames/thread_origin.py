@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
-from lager.inspection.code_owner import is_standard
-from lager.inspection.frame_stack import Stack, stack_of
+from lager.inspection.frames.code_owner import is_standard
+from lager.inspection.frames.frame_stack import Stack, stack_of
 
 _WAITING = ("join", "result", "exception")  # of a thread, of a concurrent.futures.Future
 

@@ -6,8 +6,8 @@ import re
 from types import BuiltinFunctionType, FunctionType, MethodDescriptorType, MethodType, ModuleType, WrapperDescriptorType
 from typing import Any
 
-from lager.inspection.safe_repr import plainly, type_name
-from lager.inspection.static import NOTHING, PATH, attribute, resolve
+from lager.inspection.objects.safe_repr import plainly, type_name
+from lager.inspection.objects.static import NOTHING, PATH, attribute, resolve
 from lager.wording.text import printable, similar
 
 _WRAPPERS = 20

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
-from lager.inspection.docs import parameters_of
-from lager.inspection.safe_repr import type_name
-from lager.inspection.static import NOTHING, PATH, attribute, attributes, keys, resolve, value_of
+from lager.inspection.objects.docs import parameters_of
+from lager.inspection.objects.safe_repr import type_name
+from lager.inspection.objects.static import NOTHING, PATH, attribute, attributes, keys, resolve, value_of
 
 _MOST = 500
 _LONGEST_KEY = 200

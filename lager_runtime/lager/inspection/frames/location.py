@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from types import FrameType, TracebackType
 from typing import Any
 
-from lager.inspection.code_owner import is_library, is_ours, is_standard
-from lager.inspection.frame_stack import Stack, stack_of
+from lager.inspection.frames.code_owner import is_library, is_ours, is_standard
+from lager.inspection.frames.frame_stack import Stack, stack_of
 
 _HERE = "__lager_here__"
 
@@ -116,7 +116,7 @@ def _in_doctest(stack: Stack) -> Stack:
 
 def _origin() -> Stack:
     """Return where the script started a thread that has no frame of its own: who waits for it, or the main thread."""
-    from lager.inspection import thread_origin  # rarely needed
+    from lager.inspection.frames import thread_origin  # rarely needed
 
     try:
         found = [stack for stack in map(_of_the_script, thread_origin.stacks()) if stack]

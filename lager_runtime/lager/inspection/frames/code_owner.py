@@ -4,7 +4,7 @@ import functools
 import os
 from types import FrameType, TracebackType
 
-_OURS = os.path.dirname(os.path.dirname(__file__)) + os.sep
+_OURS = os.path.dirname(os.path.dirname(os.path.dirname(__file__))) + os.sep
 _STARTUP = os.path.join(os.path.dirname(os.path.dirname(_OURS)), "lager_startup.py")
 _STANDARD = os.path.dirname(os.__file__) + os.sep
 _PACKAGES = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")

@@ -13,7 +13,7 @@ from types import CodeType, FrameType, TracebackType
 from typing import Any
 
 import lager
-from lager.inspection.code_owner import has_left_the_script, is_inside_ours, is_standard
+from lager.inspection.frames.code_owner import has_left_the_script, is_inside_ours, is_standard
 
 _BEFORE = "before its finally blocks have run"
 _BEFORE_TEARDOWN = "before the test's teardown"
@@ -111,7 +111,7 @@ def _judge(frame: FrameType, error: BaseException, raised: TracebackType) -> Non
     here = id(frame.f_code), frame.f_lasti, id(type(error))
     if here in _caught_at_once:
         return
-    from lager.breakpoints.notices import pytest_sessions
+    from lager.breakpoints.terminal.notices import pytest_sessions
     from lager.uncaught.catcher import catcher
     from lager.uncaught.tests import fails_test
 
@@ -169,7 +169,7 @@ def _pause(error: BaseException, raised: TracebackType, when: str, *, keep: bool
         _mine.paused = error
     with lager.fork_lock.wait:
         from lager.breakpoints.pause import pause_at
-        from lager.inspection.location import Place
+        from lager.inspection.frames.location import Place
         from lager.wording.text import LABEL_LENGTH, printable
 
     try:

@@ -1,0 +1,1 @@
+"""Stacks, threads and tracebacks of the script."""

@@ -1,0 +1,1 @@
+"""Values and names of the script, looked at without running its code."""
