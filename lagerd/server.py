@@ -75,7 +75,7 @@ class Service:
         self._breakpoints.settings.max_run_timeout = new.max_run_timeout
         self._breakpoints.settings.consoles_per_user = new.limits.consoles
         self._breakpoints.pauses.limit_per_user = new.limits.pauses
-        self._instruments.leases.limit_per_user = new.limits.claims
+        self._instruments.leases.owners.limit_per_user = new.limits.claims
         self._call_limit.rate = new.limits.calls
 
     def close(self) -> None:

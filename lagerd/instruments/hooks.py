@@ -6,7 +6,7 @@ from typing import Any
 from lagerd.breakpoints.pauses import Pause
 from lagerd.callers.clients import Client
 from lagerd.events import Event
-from lagerd.instruments.leases.table import Lease
+from lagerd.instruments.leases.lease import Lease
 
 # Records an event of a lease. The client is who asked for it, None if nobody did.
 LeaseRecord = Callable[[Event, Lease, Client | None, dict[str, Any]], None]

@@ -16,10 +16,12 @@ from lagerd.breakpoints import changes
 from lagerd.breakpoints.pauses import Pause, Pauses
 from lagerd.callers.clients import Client, Clients
 from lagerd.events import Event
+from lagerd.instruments.leases.claim_details import Claimant, claimant, from_details, safe_nets
 from lagerd.instruments.leases.claims import Claims
+from lagerd.instruments.leases.lease import Lease
 from lagerd.instruments.leases.lock_files import LeaseFiles, process_end
 from lagerd.instruments.leases.refusal import refusal
-from lagerd.instruments.leases.table import Claimant, Lease, Leases, claimant, from_details, safe_nets
+from lagerd.instruments.leases.table import Leases
 from lagerd.instruments.lending.lending import Lending
 from lagerd.instruments.lending.loans import Loan, LoanRecords, Loans
 from lagerd.instruments.recording import Marks, Recording
@@ -142,7 +144,8 @@ class Instruments:
         A recorded claim whose lease is no longer held was never released, whatever ended since: its holder, lagerd or
         the machine. Its instrument is made safe before anybody else can claim it.
         """
-        self.leases.quarantined |= {lease.instrument: (lease, why) for lease, why in self._files.claims.quarantined()}
+        for lease, why in self._files.claims.quarantined():
+            self.leases.quarantined.add(lease, why)
         recorded = {lease.instrument: (lease, why) for lease, why in self._files.claims.kept()}
         loans = {loan.instrument: loan for loan in self._loan_records.all()}
         borrowers = {lease.instrument: lease for lease in self._lent_files.held()}
@@ -240,7 +243,7 @@ class Instruments:
         return ()
 
     def list_(self, _: Call) -> Outcome:
-        quarantined = [self._quarantine(lease, why) for lease, why in self.leases.quarantined.values()]
+        quarantined = [self._quarantine(lease, why) for lease, why in self.leases.quarantined]
         # A holder unlocks the file first, and then tells us.
         held = [
             self._details(lease)

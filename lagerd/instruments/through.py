@@ -16,7 +16,8 @@ from lagerd.breakpoints.scripts import Scripts
 from lagerd.callers.clients import Client, Clients
 from lagerd.events import Event
 from lagerd.instruments.hooks import LeaseRecord, Policy
-from lagerd.instruments.leases.table import Lease, Leases
+from lagerd.instruments.leases.lease import Lease
+from lagerd.instruments.leases.table import Leases
 
 _LONGEST = 200
 _VALUE, _LOOK = "value", "look"

@@ -10,7 +10,7 @@ from lagerd.breakpoints.pauses import Pause
 from lagerd.callers.clients import Client
 from lagerd.events import ENDS, Event
 from lagerd.instruments.hooks import LeaseRecord
-from lagerd.instruments.leases.table import Lease
+from lagerd.instruments.leases.lease import Lease
 from lagerd.journal.audit import Audit
 
 _ENDS = frozenset(ENDS.values())

@@ -10,7 +10,7 @@ import pytest
 from lager import contract
 from lagerd.callers.clients import Client
 from lagerd.events import ENDS, Event
-from lagerd.instruments.leases.table import Lease
+from lagerd.instruments.leases.lease import Lease
 from lagerd.journal import audit, recorder
 from lagerd.journal.audit import Audit
 from tests.unit.test_pauses import a_pause

@@ -117,6 +117,8 @@ BELOW = {"lager": set(), "lagerd": {"lager"}, "lager_cli": {"lager"}}
 NO_BUS = (
     "lagerd/breakpoints/pauses.py",
     "lagerd/instruments/leases/table.py",
+    "lagerd/instruments/leases/queues.py",
+    "lagerd/instruments/lending/loans.py",
     "lager_runtime/lager/console/evaluator.py",
     "lagerd/config.py",
     "lager_cli/notify/rules.py",

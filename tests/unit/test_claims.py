@@ -7,7 +7,7 @@ import pytest
 
 from lagerd.instruments.leases import claims
 from lagerd.instruments.leases.claims import Claims
-from lagerd.instruments.leases.table import Lease
+from lagerd.instruments.leases.lease import Lease
 
 LEASE = Lease("k", "psu1", "out", "", "test.py", ":1.5", 7, "anna", 1, 5.0, safe=("out",), nets_file="/tmp/nets.toml")
 

@@ -12,7 +12,7 @@ from lager.instruments import lease
 from lager.instruments.safety.guard import Guard
 from lager.nets import file
 from lager_cli.runs.reservation import Reservation
-from lagerd.instruments.leases.table import claimant, from_details
+from lagerd.instruments.leases.claim_details import claimant, from_details
 
 UNITS = Path(__file__).parents[2] / "units"
 

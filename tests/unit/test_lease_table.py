@@ -9,8 +9,10 @@ import pytest
 
 from lager.contract import LONGEST
 from lager.errors import AccessDenied, InvalidArgument, LagerError, NoSuchInstrument, Quarantined
+from lagerd.instruments.leases.claim_details import Claimant, claimant, from_details
+from lagerd.instruments.leases.lease import Lease
 from lagerd.instruments.leases.refusal import busy
-from lagerd.instruments.leases.table import Claimant, Lease, Leases, claimant, from_details
+from lagerd.instruments.leases.table import Leases
 from tests.unit.test_pauses import Clock
 
 RUN = "4F0C4A52-3a8e-4c62-a2c1-3b35a1c9c001"
@@ -290,8 +292,8 @@ def test_a_refusal_says_who_holds_the_instrument_since_when_and_under_which_name
 
 
 def test_the_table_has_room_for_a_thousand_of_each_user(table: Table) -> None:
-    assert table.leases.limit_per_user == 1024
-    table.leases.limit_per_user = 1
+    assert table.leases.owners.limit_per_user == 1024
+    table.leases.owners.limit_per_user = 1
     table.claim("a", "a")
     with pytest.raises(LagerError, match="five already holds or waits for 1"):
         table.claim("b", "a")
@@ -306,7 +308,7 @@ def test_who_has_released_everything_is_forgotten(table: Table) -> None:
     assert [lease.instrument for lease in table.leases.of("a")] == ["dmm"]
     table.leases.release("dmm", "a")
     assert table.leases.of("a") == []
-    assert not table.leases._per_owner
+    assert not table.leases.owners._leases
 
 
 def test_an_instrument_that_is_not_a_port_waits_only_for_itself(table: Table) -> None:

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from lager.errors import TooMany
-from lagerd.instruments.leases.table import Lease, Leases, claimant, from_details
+from lagerd.instruments.leases.claim_details import claimant, from_details
+from lagerd.instruments.leases.lease import Lease
+from lagerd.instruments.leases.table import Leases
 
 
 class Store:
@@ -107,7 +109,7 @@ def test_two_names_of_one_port_are_never_held_at_once_and_every_claim_is_served(
         leases.free(held()[0], "released")
     assert sorted(answered, key=int) == [str(number + 1) for number in range(asked)]
     assert not leases._queues
-    assert not +leases._per_user
+    assert not +leases.owners.per_user
 
 
 def test_moved_names_in_a_claim_affect_only_that_claim() -> None:

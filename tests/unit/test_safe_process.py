@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from lagerd.instruments.leases.lease import Lease
 from lagerd.instruments.leases.lock_files import process_end
-from lagerd.instruments.leases.table import Lease
 from lagerd.instruments.safety import safe_process
 from lagerd.instruments.safety.safe_process import SafeProcess
 

@@ -170,7 +170,7 @@ def _waited(pause: PauseState, about: str, began: float) -> Ended | CannotPause:
             text = banner.resumed(pause.keys, event.reason, event.by, seconds, pause.question)
             say(text + banner.changed(event.by))
             if sessions := notices.pytest_sessions():
-                from lager.breakpoints import in_pytest
+                from lager.breakpoints.triggers import in_pytest
 
                 in_pytest.note(sessions, pause.details, event.reason, event.by, seconds)
             pause.changes = list(event.by.get("changes", ()))

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from lagerd.instruments.leases.table import Lease
+from lagerd.instruments.leases.lease import Lease
 
 UNKNOWN = "unknown"
 _LONGEST = 1 << 16

@@ -24,7 +24,7 @@ from lager.contract import LEASE_WATCHED
 from lager.errors import Failed
 from lager.process import system
 from lagerd.instruments.leases.claims import Claims
-from lagerd.instruments.leases.table import Lease
+from lagerd.instruments.leases.lease import Lease
 from lagerd.signals import resolve
 
 _EVENT = struct.Struct("iIII")

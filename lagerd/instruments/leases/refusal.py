@@ -6,7 +6,8 @@ from dataclasses import replace
 from lager.errors import InstrumentBusy
 from lager.wording.text import time_left
 from lagerd.breakpoints.pauses import Pause, Pauses
-from lagerd.instruments.leases.table import Claimant, Lease
+from lagerd.instruments.leases.claim_details import Claimant
+from lagerd.instruments.leases.lease import Lease
 
 
 def refusal(asked: Lease, by: Claimant, holder: Lease, pauses: Pauses) -> InstrumentBusy:

@@ -4,11 +4,11 @@ It uses no bus; the caller passes the clock and the store of lock files. One thr
 
 Invariants:
 
-- An instrument has at most one lease in `_held`. `_per_owner` and `_per_user` are derived from it; `_per_user` also
-  counts the waiters.
+- An instrument has at most one lease in `_held`. The counts of `owners` are derived from it, from the loans and from
+  the queues.
 - The kernel decides when a lease ends: when the last copy of its locked descriptor closes. The table learns that later,
   so a holder counts as one only if the store says that its file is still locked (`_blocking`).
-- A waiter is in exactly one queue, `_queues[waiter.behind]`, behind the lease that blocks it. For a serial port that
+- A waiter is in exactly one queue, that of `waiter.behind`, behind the lease that blocks it. For a serial port that
   may be the lease of another name of the port. A waiter in a queue has its timer running; the code that removes it
   stops the timer, so `_give_up` always finds it there, behind a lease that is held.
 - Queues are served first come, first served.
@@ -35,172 +35,23 @@ Races:
 
 import contextlib
 import os
-import re
-import time
-from collections import Counter, OrderedDict, deque
+from collections import deque
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Any
 
-from lager.contract import LONGEST
-from lager.errors import (
-    AccessDenied,
-    InvalidArgument,
-    LagerError,
-    NoSuchInstrument,
-    Quarantined,
-    TooMany,
-)
+from lager.errors import AccessDenied, LagerError, NoSuchInstrument
 from lager.wording.text import printable
-from lagerd.breakpoints.pauses import Clock, Handle
+from lagerd.breakpoints.pauses import Clock
+from lagerd.instruments.leases.claim_details import PLAIN, Claimant
+from lagerd.instruments.leases.lease import Lease
+from lagerd.instruments.leases.no_loans import NoLoans
+from lagerd.instruments.leases.owners import LATE, Owners
+from lagerd.instruments.leases.quarantines import Quarantines
+from lagerd.instruments.leases.queues import Queues, Waiter
+from lagerd.instruments.leases.store import Store
 
-KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}\Z")
-_LATE = 256
-_LONGEST_KEY = 100
-_LONGEST_NET = 1000
-_LONGEST_PATH = 4096
-_NEWER_KEYS = ("address", "device", "safe", "nets_file", "making_safe", "look", "reserved")
 _LOOK_SECONDS = 1.0
-
-
-@dataclass(frozen=True)
-class Lease:
-    """A held instrument. `instrument` is its key, `name` its name in the nets file.
-
-    For a serial port, `address` is the path in the nets file, and `device` its device at the time of the claim. `safe`
-    are the nets that the holder has open and that have a safe state; `nets_file` is where it found them. `making_safe`
-    is True for lagerd's own lease after the holder crashed; its other values are those of that holder. A `look` is a
-    reading of at most a second. A `reserved` one is held by `lager python` until the script of its run claims the
-    instrument.
-    """
-
-    instrument: str
-    name: str
-    net: str
-    run_id: str
-    script: str
-    owner: str
-    uid: int
-    user: str
-    pid: int
-    since: float
-    address: str = ""
-    device: str = ""
-    began: float = 0.0  # by the monotonic clock; `since` is by the wall clock
-    safe: tuple[str, ...] = ()
-    nets_file: str = ""
-    making_safe: bool = False
-    look: bool = False
-    reserved: bool = False
-
-    def record(self) -> dict[str, Any]:
-        return asdict(self)
-
-    def kept(self) -> dict[str, Any]:
-        """Return what the lock file stores for the next lagerd.
-
-        That lagerd may be older, so keys that are newer than 0.21 are stored only if they have a value.
-        """
-        told = {key: value for key, value in asdict(self).items() if key != "began"}  # stored as the time of the file
-        return {key: value for key, value in told.items() if value or key not in _NEWER_KEYS}
-
-    def is_for(self, asked: "Lease") -> bool:
-        """Return whether this lease is reserved for the run of the claim `asked`."""
-        same = (self.uid, self.run_id) == (asked.uid, asked.run_id)
-        return self.reserved and same and bool(self.run_id) and not asked.look
-
-    @classmethod
-    def from_kept(cls, kept: dict[str, Any]) -> "Lease":
-        """Return the lease in a lock file, also in one of a newer lagerd. Raises TypeError if it is not a lease."""
-        known = {one.name for one in fields(cls)}
-        lease = cls(**{key: value for key, value in kept.items() if key in known})
-        return replace(lease, safe=tuple(map(str, lease.safe)))
-
-    def for_safety(self) -> "Lease":
-        """Return lagerd's own lease, which replaces this one after its holder has crashed."""
-        return replace(self, owner="", making_safe=True, since=time.time(), began=round(time.monotonic(), 3))
-
-
-@dataclass(frozen=True)
-class Claimant:
-    """The part of a claim that is used only while the claim is handled.
-
-    A serial port can have several names, and only the claimant, which sees /dev, knows which are one port at the
-    moment: `same` are the keys of leases of this port under another name, `moved` the keys of leases that had this
-    device but whose path now points elsewhere. `script` is False for a command, which takes --through if `through` is
-    True; `ancestors` are the processes that started the claimant.
-    """
-
-    script: bool = False
-    ancestors: frozenset[int] = frozenset()
-    same: frozenset[str] = frozenset()
-    moved: frozenset[str] = frozenset()
-    through: bool = False
-
-
-class Store(Protocol):
-    """Stores leases in such a way that the kernel frees them, and records those with nets to be made safe."""
-
-    def take(self, lease: Lease) -> int: ...
-    def is_free(self, instrument: str) -> bool: ...
-    def drop(self, instrument: str) -> None: ...
-    def keep_record(self, lease: Lease) -> None: ...
-    def drop_record(self, instrument: str) -> None: ...
-    def keep_quarantine(self, lease: Lease, reason: str) -> None: ...
-    def drop_quarantine(self, instrument: str) -> None: ...
-
-
-class NoLoans:
-    """What the table asks about instruments that are lent: here, none is. See `loans`."""
-
-    def is_lent(self, instrument: str) -> bool:
-        return False
-
-    def blocking(self, asked: Lease, holder: Lease) -> Lease | None:
-        """Return the lease that keeps `asked` from borrowing an instrument that is lent, if any."""
-        return holder
-
-    def take(self, lease: Lease) -> int:
-        """Grant the lease to a borrower; return its descriptor. Raises the errors of the store."""
-        raise NotImplementedError
-
-    def borrowed(self, instrument: str, owner: str) -> Lease | None:
-        """Return the lease of an owner that has borrowed the instrument."""
-        return None
-
-    def release(self, instrument: str, owner: str) -> bool:
-        """Release what `owner` has borrowed; return False if it has not borrowed it."""
-        return False
-
-    def ended(self, lease: Lease) -> bool:
-        """End the lease of a borrower whose process has ended; return False if it is no borrower's."""
-        return False
-
-    def free_if_closed(self, instrument: str) -> None:
-        """Notice that the borrower or the lender of an instrument that is lent has closed it."""
-
-    def end(self, instrument: str, why: str) -> None:
-        """End a loan."""
-
-    def lender_released(self, instrument: str) -> Lease | None:
-        """Forget the loan of a lender that has released its lease; return that of the borrower, which replaces it."""
-        return None
-
-
-@dataclass(eq=False)
-class Waiter:
-    lease: Lease
-    granted: Callable[[Lease, int], None]
-    refused: Callable[[Lease], None]
-    failed: Callable[[LagerError], None]
-    claimant: Claimant
-    behind: str = ""
-    until: float = 0.0
-    timer: Handle | None = None
-
-    def stop_timer(self) -> None:
-        if self.timer is not None:
-            self.timer.cancel()
 
 
 class Leases:
@@ -220,8 +71,8 @@ class Leases:
         """`crashed` gets lagerd's own lease of an instrument that must be made safe, and its descriptor to close. That
         lease ends with `made_safe` or `quarantine`; `quarantined` is told of each quarantine.
         """
-        self.limit_per_user = limit_per_user
-        self.quarantined: dict[str, tuple[Lease, str]] = {}  # by instrument: whose lease it was, and the reason
+        self.owners = Owners(limit_per_user)
+        self.quarantined = Quarantines()
         self.loans = NoLoans()
         self._crashed = crashed
         self._tell_quarantined = quarantined
@@ -231,13 +82,10 @@ class Leases:
         self._released = released
         self._queued = queued
         self._held: dict[str, Lease] = {}
-        self._per_owner: dict[str, list[Lease]] = {}
-        self._per_user: Counter[int] = Counter()  # leases held, and claims waiting
-        self._queues: dict[str, deque[Waiter]] = {}
+        self._queues = Queues(self.owners.per_user)
         self._looks: dict[str, float] = {}  # by the clock, when the look that holds the instrument has to end
         # Instrument and owner of the latest leases that were found closed before their holders released them.
-        self._closed_early: deque[tuple[str, str]] = deque(maxlen=_LATE)
-        self._ended: OrderedDict[tuple[str, str], Lease] = OrderedDict()  # the latest, by instrument and owner
+        self._closed_early: deque[tuple[str, str]] = deque(maxlen=LATE)
 
     def __len__(self) -> int:
         return len(self._held)
@@ -254,10 +102,10 @@ class Leases:
         return self._held.get(instrument)
 
     def of(self, owner: str) -> list[Lease]:
-        return list(self._per_owner.get(owner, ()))
+        return self.owners.leases(owner)
 
     def waiting(self, instrument: str) -> int:
-        return len(self._queues.get(instrument, ()))
+        return len(self._queues.of(instrument))
 
     def adopt(self, lease: Lease) -> None:
         """Add a lease that is older than this table."""
@@ -270,7 +118,7 @@ class Leases:
         granted: Callable[[Lease, int], None],
         refused: Callable[[Lease], None],
         failed: Callable[[LagerError], None],
-        claimant: Claimant = Claimant(),
+        claimant: Claimant = PLAIN,
         *,
         first: bool = False,
     ) -> None:
@@ -280,8 +128,8 @@ class Leases:
         A look is refused at once if the instrument is busy. Behind a look, a claim waits at least for its end.
         Raises the errors of the store; passes them to `failed` if they occur after this method has returned.
         """
-        self._check_limit(lease)
-        self._refuse_quarantined(lease, claimant)
+        self.owners.check_limit(lease)
+        self.quarantined.refuse(lease, claimant)
         waiter = Waiter(lease, granted, refused, failed, claimant)
         holder = self._blocking(waiter)
         if holder is None:
@@ -291,7 +139,7 @@ class Leases:
         elif lease.look or (wait <= 0 and not self._is_looking(holder)):
             refused(holder)
         else:
-            self._queue(waiter, holder.instrument, first=first)
+            self._queues.add(waiter, holder.instrument, first=first)
             waiter.until = self._clock.time() + wait
             self._wait(waiter, holder)
             if wait > 0 and not lease.making_safe:
@@ -337,7 +185,7 @@ class Leases:
         """
         if (borrower := self.loans.borrowed(instrument, owner)) is not None:
             return borrower
-        late = self._ended.get((instrument, owner))
+        late = self.owners.ended(instrument, owner)
         holder = self._held.get(instrument)
         if late is not None and (holder is None or holder.owner != owner):
             return late
@@ -373,7 +221,7 @@ class Leases:
         else:
             self._store.drop_record(instrument)
         self._held[instrument] = changed
-        self._per_owner[owner][self._per_owner[owner].index(lease)] = changed
+        self.owners.replace(lease, changed)
 
     def free(self, instrument: str, reason: str) -> None:
         """End a lease and serve its queue; after a crash, make the instrument safe before. A loan is ended first."""
@@ -426,7 +274,7 @@ class Leases:
 
     def quarantine(self, lease: Lease, reason: str) -> None:
         """Refuse the instrument to everybody, also to those who wait for it, until `clear`."""
-        self.quarantined[lease.instrument] = (lease, reason)
+        self.quarantined.add(lease, reason)
         try:
             self._store.keep_quarantine(lease, reason)
             self._store.drop_record(lease.instrument)
@@ -439,40 +287,27 @@ class Leases:
 
     def clear(self, instrument: str) -> Lease:
         """End a quarantine; return whose lease the instrument had. Raises NoSuchInstrument if there is none."""
-        if instrument not in self.quarantined:
-            what = f"{printable(instrument, 100)} is not quarantined."
-            raise NoSuchInstrument(what, "See what is with: lager instruments")
+        self.quarantined.check(instrument)
         self._store.drop_quarantine(instrument)
-        return self.quarantined.pop(instrument)[0]
+        return self.quarantined.remove(instrument)
 
     def count(self, lease: Lease) -> None:
         """Count the lease of a borrower."""
-        self._per_owner.setdefault(lease.owner, []).append(lease)
-        self._per_user[lease.uid] += 1
+        self.owners.add(lease)
 
     def uncount(self, lease: Lease, reason: str) -> None:
         """Count the lease of a borrower no longer, and tell that it has ended."""
-        self._uncount(lease)
+        self.owners.remove(lease)
         self._looks.pop(lease.instrument, None)
         self._released(lease, reason)
 
     def serve_loan(self, instrument: str) -> None:
         """Grant an instrument that is lent to the first that waits for it and may borrow it."""
-        for waiter in list(self._queues.get(instrument, ())):
+        for waiter in self._queues.of(instrument):
             if self._blocking(waiter) is None:
-                self._leave_queue(waiter)
+                self._queues.remove(waiter)
                 self._grant_or_fail(waiter)
                 return
-
-    def _refuse_quarantined(self, lease: Lease, claimant: Claimant) -> None:
-        """Raise Quarantined if the instrument is quarantined, under this name or another one of its serial port."""
-        for other, reason in self.quarantined.values():
-            same_device = other.device == lease.device != "" and other.instrument not in claimant.moved
-            if other.instrument == lease.instrument or other.instrument in claimant.same or same_device:
-                raise Quarantined(
-                    f"{other.name} may be energised: {reason} It is quarantined.",
-                    f"Make sure that it is safe, then: lager instruments clear {other.name}",
-                )
 
     def _begin_safety(self, lease: Lease) -> None:
         ours = lease.for_safety()
@@ -487,45 +322,33 @@ class Leases:
     def _end(self, instrument: str) -> Lease:
         lease = self._held.pop(instrument)
         self._looks.pop(instrument, None)
-        self._uncount(lease)
+        self.owners.remove(lease)
         self._store.drop(instrument)
         return lease
-
-    def _uncount(self, lease: Lease) -> None:
-        self._per_owner[lease.owner].remove(lease)
-        if not self._per_owner[lease.owner]:
-            del self._per_owner[lease.owner]
-        self._per_user[lease.uid] -= 1
-        self._ended[lease.instrument, lease.owner] = lease
-        if len(self._ended) > _LATE:
-            self._ended.popitem(last=False)
 
     def _serve(self, instrument: str) -> None:
         """Grant the instrument to the first that waits for it."""
         while instrument in self._queues and instrument not in self._held:
-            waiter = self._queues[instrument][0]
-            self._leave_queue(waiter)
+            waiter = self._queues.of(instrument)[0]
+            self._queues.remove(waiter)
             if holder := self._blocking(waiter):  # under another name of the same port
-                self._queue(waiter, holder.instrument)
+                self._queues.add(waiter, holder.instrument)
                 self._wait(waiter, holder)
                 continue
             self._grant_or_fail(waiter)
         self._refuse_impatient(instrument)
 
+    def forget(self, owner: str) -> None:
+        """Remove every waiter of an owner that has left the bus."""
+        self._queues.forget(owner)
+
     def _grant_or_fail(self, waiter: Waiter) -> None:
         waiter.stop_timer()
         try:
-            self._refuse_quarantined(waiter.lease, waiter.claimant)
+            self.quarantined.refuse(waiter.lease, waiter.claimant)
             self._grant(waiter)
         except LagerError as error:
             waiter.failed(error)
-
-    def forget(self, owner: str) -> None:
-        """Remove every waiter of an owner that has left the bus."""
-        for queue in list(self._queues.values()):
-            for waiter in [waiter for waiter in queue if waiter.lease.owner == owner]:
-                self._leave_queue(waiter)
-                waiter.stop_timer()
 
     def _blocking(self, waiter: Waiter) -> Lease | None:
         """Return the lease that must end before this waiter can be granted its own, if any."""
@@ -589,7 +412,7 @@ class Leases:
         if self._is_looking(holder):
             self._wait(waiter, holder)
             return
-        self._leave_queue(waiter)
+        self._queues.remove(waiter)
         waiter.refused(self._blocking(waiter) or holder)
 
     def _refuse_impatient(self, instrument: str) -> None:
@@ -597,97 +420,8 @@ class Leases:
         holder = self._held.get(instrument)
         if holder is None or self._is_looking(holder):
             return
-        for waiter in list(self._queues.get(instrument, ())):
+        for waiter in self._queues.of(instrument):
             if waiter.until <= self._clock.time():
                 waiter.stop_timer()
-                self._leave_queue(waiter)
+                self._queues.remove(waiter)
                 waiter.refused(holder)
-
-    def _queue(self, waiter: Waiter, instrument: str, *, first: bool = False) -> None:
-        waiter.behind = instrument
-        queue = self._queues.setdefault(instrument, deque())
-        (queue.appendleft if first else queue.append)(waiter)
-        self._per_user[waiter.lease.uid] += 1
-
-    def _leave_queue(self, waiter: Waiter) -> None:
-        queue = self._queues[waiter.behind]
-        queue.remove(waiter)
-        self._per_user[waiter.lease.uid] -= 1
-        if not queue:
-            del self._queues[waiter.behind]
-
-    def _check_limit(self, lease: Lease) -> None:
-        has = self._per_user[lease.uid]
-        if has >= self.limit_per_user:
-            raise TooMany(f"{lease.user} already holds or waits for {has} instruments.", "Release some first.")
-
-
-def from_details(
-    instrument: str, details: dict[str, Any], *, owner: str, uid: int, user: str, pid: int
-) -> tuple[Lease, float]:
-    """Return the requested lease, and how many seconds to wait for it. Raises InvalidArgument for invalid details."""
-    if not KEY.match(instrument):
-        raise InvalidArgument(
-            f"'{printable(instrument, 60)}' is not a valid instrument key.", "Use the key that lager makes."
-        )
-    wait = details.get("wait", 0.0)
-    if type(wait) is not float or not 0 <= wait <= LONGEST:
-        raise InvalidArgument("The key wait of a claim is not a valid number of seconds.", "Give 0 or more.")
-    look = details.get("look", False)
-    if type(look) is not bool:
-        raise InvalidArgument("The key look of a claim is not a boolean.", "Give true for a reading of a second.")
-    reserved = details.get("reserved", False)
-    if type(reserved) is not bool or (reserved and (look or not details.get("run_id"))):
-        raise InvalidArgument("The key reserved of a claim is invalid.", "Give true with the id of a run, and no look.")
-
-    lease = Lease(
-        instrument=instrument,
-        name=_text(details, "name") or instrument,
-        net=_text(details, "net"),
-        run_id=_text(details, "run_id").lower(),
-        script=_text(details, "script"),
-        owner=owner,
-        uid=uid,
-        user=user,
-        pid=pid,
-        since=time.time(),
-        address=_text(details, "address", _LONGEST_PATH),
-        device=_text(details, "device"),
-        began=round(time.monotonic(), 3),
-        safe=() if look or reserved else safe_nets(details),
-        look=look,
-        reserved=reserved,
-        nets_file=_text(details, "nets_file", _LONGEST_PATH),
-    )
-    return lease, wait
-
-
-def claimant(details: dict[str, Any]) -> Claimant:
-    """Return the Claimant in the details of a claim. Raises InvalidArgument if a key has another type."""
-    ancestors = (word for word in _texts(details, "ancestors") if word.isascii() and word.isdigit())
-    return Claimant(
-        script=_text(details, "how") == "script",
-        through=details.get("through") is True,
-        ancestors=frozenset(map(int, ancestors)),
-        same=_texts(details, "same"),
-        moved=_texts(details, "moved"),
-    )
-
-
-def safe_nets(details: dict[str, Any]) -> tuple[str, ...]:
-    """Return the nets in the details of a claim that are to be made safe. Raises InvalidArgument."""
-    return tuple(sorted(_texts(details, "safe", _LONGEST_NET)))
-
-
-def _text(details: dict[str, Any], key: str, limit: int = 200) -> str:
-    value = details.get(key, "")
-    if type(value) is not str:
-        raise InvalidArgument(f"The key {key} of a claim is of type {type(value).__name__}, not str.")
-    return printable(value, limit)
-
-
-def _texts(details: dict[str, Any], key: str, limit: int = _LONGEST_KEY) -> frozenset[str]:
-    values = details.get(key, [])
-    if type(values) is not list or not all(type(value) is str and len(value) <= limit for value in values):
-        raise InvalidArgument(f"The key {key} of a claim should be a list of short strings.")
-    return frozenset(values)

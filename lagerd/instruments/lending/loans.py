@@ -22,7 +22,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from lagerd.breakpoints.pauses import Clock, Handle
-from lagerd.instruments.leases.table import Lease, Leases, NoLoans
+from lagerd.instruments.leases.lease import Lease
+from lagerd.instruments.leases.no_loans import NoLoans
+from lagerd.instruments.leases.table import Leases
 
 OVERDUE_SECONDS = 10.0
 _LONGEST = 1 << 16

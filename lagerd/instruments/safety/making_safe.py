@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from lagerd.events import Event
-from lagerd.instruments.leases.table import Lease, Leases
+from lagerd.instruments.leases.lease import Lease
+from lagerd.instruments.leases.table import Leases
 from lagerd.instruments.safety.safe_process import SafeProcess, SafetyAnswer
 from lagerd.signals import resolve
 

@@ -20,7 +20,9 @@ from lagerd.breakpoints.pauses import Pauses
 from lagerd.callers.clients import Client, Clients
 from lagerd.events import Event
 from lagerd.instruments.hooks import LeaseRecord
-from lagerd.instruments.leases.table import KEY, Lease, Leases
+from lagerd.instruments.leases.claim_details import KEY
+from lagerd.instruments.leases.lease import Lease
+from lagerd.instruments.leases.table import Leases
 from lagerd.instruments.safety.safe_process import SafeProcess, SafetyAnswer, read_answer
 
 _SCRIPT_SECONDS = 10.0

@@ -22,8 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lagerd.instruments.leases.lease import Lease
 from lagerd.instruments.leases.lock_files import process_end
-from lagerd.instruments.leases.table import Lease
 
 SOCKET = Path("/run/lager-safe/socket")
 SECONDS = 10.0
