@@ -1,22 +1,19 @@
 """The process that sets the safe state of an instrument: `python -m lagerd.make_safe`, for lagerd alone.
 
-Its standard input is a socket on which lagerd sends one request, with a copy of the lease. It answers with one line and
-ends. It never works for longer than _SECONDS, whatever the instrument does, and never switches anything on. lagerd may
-start it before there is a request: it then imports what it will need, and waits. It ends when lagerd closes the socket.
+Its standard input is a socket on which lagerd sends requests (`standby`). Each is carried out in a child, which answers
+with one line and ends. It never works for longer than _SECONDS, whatever the instrument does, and never switches
+anything on. lagerd may start the process before there is a request: it then imports what it will need, and waits.
 
 On a box it is the unit lager-safe@.service, which passes --nets-file: only root decides there what is safe. As a child
 of an embedded lagerd it reads the nets file that the holder of the instrument used, as the same user.
 """
 
 import argparse
-import contextlib
 import faulthandler
-import importlib
-import json
 import os
-import select
 import signal
 import socket
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -25,6 +22,7 @@ from lager.errors import LagerError
 from lager.instruments.safety import safe_state
 from lager.instruments.while_paused.reporter import Collector
 from lager.nets import file as nets_file
+from lagerd.standby import Standby
 
 _SECONDS = 8.0
 _HARD_SECONDS = 10.0  # where Python itself is stuck in a call
@@ -32,7 +30,6 @@ _AHEAD = (
     "pyvisa.highlevel", "pyvisa_py.highlevel", "lager.instruments.sessions.scpi", "pymodbus.client",
     "lager.instruments.sessions.modbus",
 )  # fmt: skip
-_LONGEST = 1 << 20
 
 
 class _TooLate(BaseException):
@@ -44,45 +41,18 @@ def main() -> None:
     parser.add_argument("--nets-file", help="read this nets file, whatever the request says")
     given = parser.parse_args()
     with socket.socket(fileno=0) as lagerd:
-        serve(lagerd, given.nets_file)
-    os._exit(0)  # a library that is stuck does not keep the lease
+        Standby(lagerd, partial(limited_answer, given.nets_file), _AHEAD).serve()
+    os._exit(0)
 
 
-def serve(lagerd: socket.socket, path: str | None) -> None:
-    """Answer one request, if one comes. `path` is the nets file; None for that of the request."""
-    _import_ahead(lagerd)
-    request = read_request(lagerd)
-    if request is None:
-        return  # it was not needed, or lagerd is gone
+def limited_answer(path: str | None, request: dict[str, Any]) -> dict[str, Any]:
+    """Answer a request in this process, which ends if that takes too long. `path` is the nets file; None for that of
+    the request."""
     faulthandler.dump_traceback_later(_HARD_SECONDS, exit=True)
     try:
-        done = answer(request, path or request["nets_file"] or NETS_FILE)
+        return answer(request, path or request["nets_file"] or NETS_FILE)
     finally:
         faulthandler.cancel_dump_traceback_later()
-    with contextlib.suppress(OSError):  # lagerd is gone; the next one asks again
-        lagerd.sendall(json.dumps(done).encode() + b"\n")
-
-
-def _import_ahead(lagerd: socket.socket) -> None:
-    """Import what most instruments need, until there is a request."""
-    for name in _AHEAD:
-        if select.select([lagerd], [], [], 0)[0]:
-            return
-        with contextlib.suppress(ImportError):  # an extra that is not installed
-            importlib.import_module(name)
-
-
-def read_request(lagerd: socket.socket) -> dict[str, Any] | None:
-    """Return the request; None if lagerd closed the socket before it was complete."""
-    data, lease, _, _ = socket.recv_fds(lagerd, 1 << 16, 1)
-    while data and not data.endswith(b"\n"):
-        more = lagerd.recv(1 << 16)
-        if not more or len(data) > _LONGEST:
-            return None
-        data += more
-    for fd in lease:  # open until this process ends
-        os.set_inheritable(fd, False)
-    return dict(json.loads(data)) if data else None
 
 
 def answer(request: dict[str, Any], path: str) -> dict[str, Any]:

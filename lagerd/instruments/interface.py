@@ -25,6 +25,7 @@ from lagerd.instruments.leases.table import Leases
 from lagerd.instruments.lending.lending import Lending
 from lagerd.instruments.lending.loans import Loan, LoanRecords, Loans
 from lagerd.instruments.recording import Marks, Recording
+from lagerd.instruments.safety.handover import Handover
 from lagerd.instruments.safety.making_safe import MakingSafe
 from lagerd.instruments.safety.off import Off
 from lagerd.instruments.safety.safe_process import SafeProcess
@@ -86,7 +87,8 @@ class Instruments:
         self._files = LeaseFiles(
             self.folder, lambda instrument: self.leases.free_if_closed(instrument), Claims(self.state)
         )
-        self._safety = MakingSafe(self.process, self._told)
+        self._handover = Handover(self.folder.with_name("handover"))
+        self._safety = MakingSafe(self.process, self._handover.finished, self._told)
         self.leases = self._safety.leases = Leases(
             asyncio.get_running_loop(), self._files, self._claimed, self._released, self._queued,
             crashed=self._safety.crashed, quarantined=self._safety.quarantined,
@@ -112,6 +114,7 @@ class Instruments:
             self.bus, self.clients, self.pauses, self.leases, self._files, lambda: self.hooks.settled(),
             lambda *who: self.hooks.may_set(*who), lambda *what: self.hooks.record(*what),
         )  # fmt: skip
+        self.lending.told.changed = self._guard
         self._off.take_back = self.lending.take_back
         self._loan_records = LoanRecords(self.folder.with_name(f"{self.folder.name}-loans"))
         self.loans = self.lending.loans = Loans(
@@ -119,6 +122,8 @@ class Instruments:
             self.lending.told,
         )  # fmt: skip
         self._off.changed = lambda lease, client, told: self._recording.add(lease, client, changes.from_details(told))
+        self._safety.is_watched = lambda: bool(len(self.pauses))
+        self._safety.changed = self._made_safe
         self._watches: dict[Lease, asyncio.Task[None]] = {}
         self.clients.on_leave(self._left)
 
@@ -144,6 +149,9 @@ class Instruments:
         A recorded claim whose lease is no longer held was never released, whatever ended since: its holder, lagerd or
         the machine. Its instrument is made safe before anybody else can claim it.
         """
+        if not await self.bus.owner(INSTRUMENTS):  # else this lagerd was started by mistake, and ends at once
+            self._handover.take()
+            self.process.hand_over(self._handover.fifo)
         for lease, why in self._files.claims.quarantined():
             self.leases.quarantined.add(lease, why)
         recorded = {lease.instrument: (lease, why) for lease, why in self._files.claims.kept()}
@@ -194,6 +202,7 @@ class Instruments:
             task.cancel()
         await asyncio.gather(*watches, return_exceptions=True)
         await self._safety.close()
+        self._handover.close()
         self.lending.close()
         self._lent_files.close()
         self._files.close()
@@ -307,9 +316,21 @@ class Instruments:
         self.bus.emit(INSTRUMENTS_PATH, INSTRUMENTS, member, "sa{sv}", lease.instrument, details)
         self._changed()
 
+    def _made_safe(self, lease: Lease, told: dict[str, Any]) -> None:
+        """List what was switched off for a script that has crashed."""
+        user = Client("", lease.uid, lease.user, lease.pid, ())
+        how = f"safe state of {lease.script or f'process {lease.pid}'}"
+        self._recording.add(lease, user, changes.from_details({**told, "how": how}))
+
     def _changed(self) -> None:
-        self.process.held(any(lease.safe and not lease.making_safe for lease in self.leases))
+        self._guard()
         self.hooks.changed(len(self.leases))
+
+    def _guard(self) -> None:
+        """Tell the process that is kept ready what it guards: not what a borrower uses."""
+        safe = [lease for lease in self.leases if lease.safe and not lease.making_safe]
+        self.process.held(bool(safe))
+        self.process.guard(lease for lease in safe if not self.loans.is_lent(lease.instrument))
 
     def _claimed(self, lease: Lease) -> None:
         self.pauses.note_run(lease.run_id, lease.uid)
@@ -364,7 +385,7 @@ class Instruments:
             self.loans.ended(lease)
 
     def _busy(self, asked: Lease, by: Claimant, holder: Lease) -> InstrumentBusy:
-        return refusal(asked, by, holder, self.pauses)
+        return refusal(asked, by, holder, self.pauses, self.lending.about(holder, asked))
 
     def _busy_through(self, call: Call, client: Client, holder: Lease) -> InstrumentBusy:
         asked = replace(holder, owner=client.sender, net=printable(call.args[1]))

@@ -9,6 +9,7 @@ from pathlib import Path
 from tests.bench.figures import Row, times
 from tests.bench.scale import Scale
 from tests.bench.scripts import client, running
+from tests.bus.instruments.safe_bench import SafeBench
 from tests.processes import Process
 from tests.station import Station
 
@@ -28,13 +29,12 @@ def rows(station: Station, scale: Scale) -> Iterator[Row]:
     command = [sys.executable, "-m", "lagerd.bench", "--folder", str(folder), "--ready-fd", "1"]
     with closing(Process(command, station.env, station.folder)) as bench:
         bench.out.expect("ready\n")
-        nets = folder / "safe.toml"
-        text = Path(folder / "nets.toml").read_text()
-        nets.write_text(text.replace("[nets.supply2]\n", '[nets.supply2]\nsafe = "off"\n'))
-        station.env["LAGER_NETS"] = str(nets)
-        yield Row(
-            "kill -9 of a script until its supply is off", times(_kills(station, scale.processes)), aim="p99 < 1000"
-        )
+        nets = SafeBench(folder / "safe.toml", Path(folder / "nets.toml").read_text())
+        nets.add(supply2='safe = "off"')
+        station.env["LAGER_NETS"] = str(nets.path)
+        name = "kill -9 of a script until its supply is off"
+        yield Row(name, times(_kills(station, scale.processes)), aim="p99 < 1000")
+        yield Row(f"{name}, with lagerd", times(_kills_of_both(station, nets, scale.processes)), aim="p99 < 1000")
 
 
 def _kills(station: Station, rounds: int) -> list[float]:
@@ -47,4 +47,19 @@ def _kills(station: Station, rounds: int) -> list[float]:
                 script.kill()
                 one.expect("MadeSafe")
                 took.append(time.monotonic() - began)
+    return took
+
+
+def _kills_of_both(station: Station, nets: SafeBench, rounds: int) -> list[float]:
+    took = []
+    for _ in range(rounds):
+        with running(station, _HOLD, plain=True) as script:
+            script.out.expect("on\n")
+            station.kill_lagerd()
+            began = time.monotonic()
+            script.kill()
+            while nets.is_on():
+                pass
+            took.append(time.monotonic() - began)
+            station.start_lagerd()
     return took

@@ -46,6 +46,12 @@ def rows(station: Station, scale: Scale) -> Iterator[Row]:
             through = times(_through(one, scale.rounds))
             yield Row("voltage: through the paused holder", through, times(asked), aim="p99 of the floor + 5 ms")
             yield Row("resume: of a script that holds a net", times(_resumes(one, process, scale.rounds)), free)
+        with client(station) as one, running(station, HOLDING, "0") as holder:
+            id = one.paused()["id"]
+            beside = times(resume(station, scale.rounds))
+            one.call("Continue", "s", id)
+            holder.out.expect("\n")
+            yield Row("resume: without nets, beside a script that holds one", beside, free, aim="the floor + 0.1 ms")
     finally:
         bench.close()
         if before is None:

@@ -185,3 +185,35 @@ def test_what_a_script_left_on_at_a_reboot_is_off_after_it(rebooting_box):
     assert not is_on(box)
     made = [record for record in events(box) if record["event"] == "made-safe"][-1]
     assert (made["by_user"], made["reason"]) == ("alice", "supply2 output off")
+
+
+_UNTIL_OFF = """
+import socket, time
+from lager.nets import file
+host, port = file.load("/etc/lager/nets.toml").instruments["psu1"].address.split("::")[1:3]
+began = time.monotonic()
+with socket.create_connection((host, int(port)), timeout=30) as line, line.makefile() as answers:
+    answer = ""
+    while answer != "OFF":
+        line.sendall(b":OUTP? CH1\\n")
+        answer = answers.readline().strip()
+print(round((time.monotonic() - began) * 1000))
+"""
+
+
+def test_the_unit_switches_off_within_a_second_where_lagerd_is_killed_with_the_script(box, holder):
+    """A lagerd that cannot start does not keep it from that."""
+    box.run("sh", "-c", "until systemctl is-active -q 'lager-safe@*'; do sleep 0.05; done")
+    box.write("/run/systemd/system/lagerd.service.d/late.conf", "[Service]\nExecStartPre=sleep 5\n")
+    box.run("systemctl", "daemon-reload")
+    try:
+        box.run("systemctl", "kill", "--signal=KILL", "lagerd")
+        box.run("kill", "-KILL", holder)
+        took = box.run("python", "-c", _UNTIL_OFF)
+        assert int(took.stdout) < 5000, "it waited for the next lagerd"
+    finally:
+        box.run("rm", "-r", "/run/systemd/system/lagerd.service.d")
+        box.run("systemctl", "daemon-reload")
+        box.run("systemctl", "restart", "lagerd")
+    assert not is_on(box)
+    assert [record["event"] for record in events(box) if record["event"] == "made-safe"]

@@ -33,6 +33,7 @@ TESTS = {
     "lager_runtime/lager/nets/terminals.py": _tests("terminals", "safe_nets"),
     "lager_runtime/lager/nets/validate.py": _tests("nets_settings", "nets"),
     "lagerd/make_safe.py": _tests("safe_state"),
+    "lagerd/standby.py": _tests("standby"),
     "lagerd/instruments/leases/table.py": _tests("lease_table", "leases"),
     "lagerd/instruments/leases/queues.py": _tests("lease_table", "leases"),
     "lagerd/instruments/leases/owners.py": _tests("lease_table", "leases"),

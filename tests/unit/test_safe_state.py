@@ -1,12 +1,9 @@
 """How nets are made safe: on the simulated bench, without lagerd, as the process that lagerd starts does it."""
 
 import contextlib
-import fcntl
-import json
 import os
 import signal
 import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -332,66 +329,5 @@ def test_the_nets_file_of_the_process_comes_before_that_of_the_request(
 ) -> None:
     found = nets(path, supply2='safe = "off"')
     request = asked(found, "psu1", "supply2") | {"nets_file": str(path.with_name(of_request))}
-    lagerd, ours = socket.socketpair()
-    with lagerd, ours:
-        lagerd.sendall(json.dumps(request).encode() + b"\n")
-        process.serve(ours, str(path.with_name(own)) if own else None)
-        answer = lagerd.makefile().readline()
-    assert json.loads(answer) == {"nets": {"supply2": ""}, "done": {"supply2": "output off"}, "name": "psu1"}
-
-
-def test_without_a_lagerd_that_reads_the_answer_nothing_is_lost(bench: DefaultBench, path: Path, alarm: None) -> None:
-    found = nets(path, supply2='safe = "off"')
-    with opened(found, "supply2") as supply:
-        supply.enable()
-    lagerd, ours = socket.socketpair()
-    with ours:
-        with lagerd:
-            lagerd.sendall(json.dumps(asked(found, "psu1", "supply2")).encode() + b"\n")
-        process.serve(ours, str(path))
-        assert bench.psu1.outputs[0].on is False
-        process.serve(ours, str(path))  # there is no request any more, and it ends
-
-
-def test_a_request_may_come_in_pieces_with_the_lease() -> None:
-    lagerd, ours = socket.socketpair()
-    reading, writing = os.pipe()
-    with lagerd, ours:
-        socket.send_fds(lagerd, [b'{"instrument": '], [reading])
-        lagerd.sendall(b'"x"}\n')
-        assert process.read_request(ours) == {"instrument": "x"}
-        (lease,) = [fd for fd in descriptors_of(reading) if fd != reading]
-        assert os.get_inheritable(lease) is False
-        for fd in (lease, reading, writing):
-            os.close(fd)
-
-
-def descriptors_of(reading: int) -> list[int]:
-    """The descriptors of this process that are open at the same pipe's end."""
-    wanted, found = os.readlink(f"/proc/self/fd/{reading}"), []
-    for name in os.listdir("/proc/self/fd"):
-        with contextlib.suppress(OSError):
-            if os.readlink(f"/proc/self/fd/{name}") == wanted:
-                found.append(int(name))
-    return [fd for fd in found if not fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_WRONLY]
-
-
-@pytest.mark.parametrize("sent", [b"", b'{"instrument": "x"', b" " * ((1 << 20) + (1 << 17))])
-def test_a_request_that_is_not_complete_is_none(sent: bytes) -> None:
-    lagerd, ours = socket.socketpair()
-    with ours:
-
-        def send() -> None:
-            with lagerd:
-                lagerd.settimeout(10)
-                try:
-                    lagerd.sendall(sent)
-                except OSError:
-                    return
-
-        thread = threading.Thread(target=send)
-        thread.start()
-        found = process.read_request(ours)
-        ours.shutdown(socket.SHUT_RDWR)
-        thread.join()
-    assert found is None
+    answer = process.limited_answer(str(path.with_name(own)) if own else None, request)
+    assert answer == {"nets": {"supply2": ""}, "done": {"supply2": "output off"}, "name": "psu1"}

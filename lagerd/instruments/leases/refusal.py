@@ -10,17 +10,23 @@ from lagerd.instruments.leases.claim_details import Claimant
 from lagerd.instruments.leases.lease import Lease
 
 
-def refusal(asked: Lease, by: Claimant, holder: Lease, pauses: Pauses) -> InstrumentBusy:
+def refusal(
+    asked: Lease, by: Claimant, holder: Lease, pauses: Pauses, lent: tuple[str, str] = ("", "")
+) -> InstrumentBusy:
     """Return the refusal of the claim `asked`, with the best advice for the claimant.
 
-    The advice is, in this order: its own net if it holds the instrument itself, --through or the console of the paused
-    holder, resuming that holder, or waiting.
+    The advice is, in this order: the end of the loan if the instrument is lent, its own net if the claimant holds the
+    instrument itself, --through or the console of the paused holder, resuming that holder, or waiting. `lent` says that
+    the instrument is lent, and how the claimant can end that.
     """
     if holder.making_safe:
         return busy(asked, holder, "", _wait_hint(by))
     if holder.reserved:
         same = holder.is_for(replace(asked, look=False))
         return busy(asked, holder, ", reserved", "Open it in the script of that run." if same else _wait_hint(by))
+    loan, way_out = lent
+    if loan:
+        return busy(asked, holder, loan, f"{_wait_hint(by)} {way_out}".rstrip())
     if holder.owner == asked.owner:
         return busy(asked, holder, ", in this script", f"{_use_net(holder)}, or close() it first.")
     if holder.pid in by.ancestors:

@@ -5,6 +5,7 @@ import contextlib
 import math
 import os
 import pwd
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -92,6 +93,23 @@ class Lending:
         whom = to or "anybody"
         self._record(Event.LENT, lease, client, {"breakpoint": pause.id, "reason": f"to {whom} for {seconds:g} s"})
         return (min(seconds, self._pauses.remaining(pause) or seconds),)
+
+    def about(self, holder: Lease, asked: Lease) -> tuple[str, str]:
+        """Return, for the refusal of `asked`, what is said of the loan of an instrument, and who may end it how."""
+        loan = self.loans.get(holder.instrument)
+        if loan is None:
+            return "", ""
+        whom = f"by {loan.lender.user}" if holder is loan.borrower else f"to {loan.to or 'every member'}"
+        if loan.why:
+            return f", lent {whom}; the loan has ended", ""
+        until = time.strftime("%H:%M:%S", time.localtime(time.time() + self._time_left(loan)))
+        theirs = asked.uid in (0, loan.lender.uid) or (loan.borrower is not None and asked.uid == loan.borrower.uid)
+        return f", lent {whom} until {until}", f"End the loan with: lager return {loan.lender.name}" if theirs else ""
+
+    def _time_left(self, loan: Loan) -> float:
+        """Return in how many seconds a loan ends: with its time, or before that with the pause."""
+        pause, left = self._pauses.get(loan.pause), max(loan.until - self._loop.time(), 0.0)
+        return min(left, self._pauses.remaining(pause) or left) if pause is not None else left
 
     async def return_(self, call: Call, client: Client) -> Outcome:
         """Answer once no borrower has the instrument: at once, or when the loan is over."""

@@ -100,11 +100,13 @@ class LoanRecords:
 @dataclass
 class LoanTold:
     """Callbacks: `ended` when the borrower is asked to close; `over` when the lender may go on, with the borrower that
-    still holds it if the loan is overdue; `released` closes lagerd's copy of the lender's descriptor."""
+    still holds it if the loan is overdue; `let_go` closes lagerd's copy of the lender's descriptor; `changed` when an
+    instrument is lent now or no longer."""
 
     ended: Callable[[Loan], None] = lambda _: None
     over: Callable[[Loan, Lease | None], None] = lambda *_: None
     let_go: Callable[[str], None] = lambda _: None
+    changed: Callable[[], None] = lambda: None
 
 
 class Loans(NoLoans):
@@ -204,11 +206,13 @@ class Loans(NoLoans):
         if loan.borrower is not None:
             self._store.move(instrument)
         self._told.over(loan, loan.borrower)
+        self._clock.call_at(self._clock.time(), self._told.changed)  # once the borrower holds it
         return loan.borrower
 
     def _add(self, loan: Loan) -> None:
         self._loans[loan.instrument] = loan
         loan.timer = self._clock.call_at(loan.until, self.end, loan.instrument, "its time is over")
+        self._told.changed()
 
     def _return(self, loan: Loan, reason: str) -> None:
         """The borrower has closed the instrument."""
@@ -226,6 +230,7 @@ class Loans(NoLoans):
         self._forget(loan)
         self._told.over(loan, None)
         self._leases.free_if_closed(loan.instrument)  # of a lender that has ended meanwhile
+        self._told.changed()
 
     def _overdue(self, loan: Loan) -> None:
         self.free_if_closed(loan.instrument)
@@ -235,6 +240,7 @@ class Loans(NoLoans):
         self._forget(loan)
         self._leases.replace_lender(loan.instrument, loan.borrower, lambda: self._store.move(loan.instrument))
         self._told.over(loan, loan.borrower)
+        self._told.changed()
 
     def _forget(self, loan: Loan) -> None:
         self._stop_timer(loan)

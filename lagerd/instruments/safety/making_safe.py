@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from lagerd.events import Event
@@ -16,11 +16,20 @@ _ATTEMPTS = 2  # a second one if the process itself was killed
 
 
 class MakingSafe:
-    """`told` is called with each event: MADE_SAFE or QUARANTINED, the lease, and more for the record."""
+    """`may_begin` returns when nobody else makes an instrument safe. `told` is called with each event: MADE_SAFE or
+    QUARANTINED, the lease, and more for the record."""
 
-    def __init__(self, process: SafeProcess, told: Callable[[Event, Lease, dict[str, Any]], None]) -> None:
+    def __init__(
+        self,
+        process: SafeProcess,
+        may_begin: Callable[[], Awaitable[None]],
+        told: Callable[[Event, Lease, dict[str, Any]], None],
+    ) -> None:
         self._process = process
+        self._may_begin = may_begin
         self._told = told
+        self.is_watched: Callable[[], bool] = lambda: False  # whether a script is paused, which lists what is changed
+        self.changed: Callable[[Lease, dict[str, Any]], None] = lambda *_: None
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._exit_codes: dict[str, int] = {}  # by instrument: the pipe into which the exit code of its holder comes
         self.leases: Leases
@@ -54,9 +63,12 @@ class MakingSafe:
             if await self._ended_with_0(lease.instrument):
                 self.leases.made_safe(lease.instrument)
                 return
+            await self._may_begin()
             answer = await self._answer(lease, fd)
         finally:
             os.close(fd)
+        for change in answer.changes:
+            self.changed(lease, change)
         if answer.is_safe:
             done = "; ".join(f"{net} {what}" for net, what in answer.done.items())
             self._told(Event.MADE_SAFE, lease, {"reason": done})
@@ -84,10 +96,10 @@ class MakingSafe:
 
     async def _answer(self, lease: Lease, fd: int) -> SafetyAnswer:
         for _ in range(_ATTEMPTS - 1):
-            answer = await self._process.make_safe(lease, fd)
+            answer = await self._process.make_safe(lease, fd, watched=self.is_watched())
             if not answer.died:
                 return answer
-        return await self._process.make_safe(lease, fd)
+        return await self._process.make_safe(lease, fd, watched=self.is_watched())
 
 
 async def _first_byte(fd: int) -> bytes:

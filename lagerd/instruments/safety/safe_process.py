@@ -1,14 +1,15 @@
 """Starts the process that makes an instrument safe, and asks it. lagerd itself opens no device and no network.
 
 On a box this is the unit lager-safe@.service: systemd starts one for each connection to its socket. Elsewhere it is a
-child, with the same socket as its standard input. The protocol is one line of JSON each way: the request, which comes
-with a copy of the lease, and the answer. Because of that copy no other process can claim the instrument while this one
-works, even if lagerd dies meanwhile.
+child, with the same socket as its standard input. A request is a line of JSON, which comes with a socket for the answer
+and a copy of the lease. Because of that copy no other process can claim the instrument while it is made safe, even if
+lagerd dies meanwhile.
 
 Most of the time from a crash to the safe state is the start of this process. So while nets with a safe state are held,
-and for a minute after a crash, one process is kept ready: it has imported what it needs, and waits for the request.
-There is never more than one, it ends with its socket, and it is started only once such a net has been held for a
-moment, not for each short command.
+and for a minute after a crash, one process is kept ready: it has imported what it needs, and forks a child for each
+request. It knows the holders of these nets, and makes safe what they leave behind while there is no lagerd
+(`lagerd.standby`). There is never more than one, and it is started only once such a net has been held for a moment, not
+for each short command.
 """
 
 import asyncio
@@ -27,8 +28,9 @@ from lagerd.instruments.leases.lock_files import process_end
 
 SOCKET = Path("/run/lager-safe/socket")
 SECONDS = 10.0
-_HELD_SECONDS = 0.5  # that nets are held before a process is kept ready
+_HELD_SECONDS = 0.2  # that nets are held before a process is kept ready
 _IDLE_SECONDS = 60.0  # that it is kept ready after they were released, or made safe
+_AGAIN_SECONDS = 2.0  # until a process that was killed is started again, while nets are held
 _LONGEST = 1 << 20
 
 
@@ -73,6 +75,8 @@ class SafeProcess:
     def __init__(self, unit: Path | None) -> None:
         self._unit = unit
         self._ready: Started | None = None
+        self._guarded: list[dict[str, Any]] = []
+        self._fifo = -1
         self._held = self._closed = False
         self._timer: asyncio.TimerHandle | None = None
         self._reaping: set[asyncio.Task[None]] = set()
@@ -86,8 +90,22 @@ class SafeProcess:
             else:
                 self._later(_IDLE_SECONDS, self._end_ready)
 
+    def guard(self, leases: Iterable[Lease]) -> None:
+        """Tell the process which leases it makes safe if their holders end while there is no lagerd."""
+        guarded = [{**_request(lease, lease.safe), "pid": lease.pid} for lease in leases]
+        if guarded != self._guarded:
+            self._guarded = guarded
+            if self._ready is not None and self._fifo >= 0:
+                self._tell(self._ready, [])
+
+    def hand_over(self, fifo: int) -> None:
+        """From now on the process may make the guarded leases safe without lagerd, until the FIFO is written to."""
+        self._fifo = fifo
+        if self._ready is not None and fifo >= 0:
+            self._tell(self._ready, [fifo])
+
     def close(self) -> None:
-        """End the process that is ready; one at work continues."""
+        """End the process that is ready; one at work continues, and one that guards leases until they end."""
         self._closed = True
         self._stop_timer()
         self._end_ready()
@@ -101,19 +119,10 @@ class SafeProcess:
         in the answer. `fd` stays open; -1 is none.
         """
         asked = list(nets if off else lease.safe)
-        request = {
-            "instrument": lease.instrument,
-            "nets": asked,
-            "off": off,
-            "watched": watched,
-            "nets_file": lease.nets_file,
-        }
         try:
-            answer = read_answer(asked, await self._ask(request, fd))
-            if not (off or self._closed):
-                self.make_ready()
-                if not self._held:
-                    self._later(_IDLE_SECONDS, self._end_ready)
+            answer = read_answer(asked, await self._ask(_request(lease, asked, off=off, watched=watched), fd))
+            if not (self._held or self._closed):
+                self._later(_IDLE_SECONDS, self._end_ready)
             return answer
         except TimeoutError:
             return SafetyAnswer(dict.fromkeys(asked or [lease.name], f"This took more than {SECONDS:g} s."), {})
@@ -121,36 +130,40 @@ class SafeProcess:
             return SafetyAnswer(dict.fromkeys(asked or [lease.name], f"This failed: {error}."), {}, died=True)
 
     async def _ask(self, request: dict[str, Any], fd: int) -> bytes:
-        process = self._taken()
-        ours, child = process.ours, process.child
-        try:
-            socket.send_fds(ours, [json.dumps(request).encode() + b"\n"], [fd] if fd >= 0 else [])
+        process = self._alive()
+        ours, theirs = socket.socketpair()
+        with ours:
             ours.setblocking(False)
+            with theirs:
+                fds = [theirs.fileno(), *([fd] if fd >= 0 else [])]
+                _send(process, {**request, "fds": len(fds)}, fds)
             async with asyncio.timeout(SECONDS):
                 return await _read(ours)
-        except TimeoutError:
-            if child is not None:
-                child.kill()
-            raise
-        finally:
-            self._end(process)
-
-    def _taken(self) -> Started:
-        """Return the process that is ready, or a new one. Raises OSError."""
-        ready, self._ready = self._ready, None
-        if ready is not None and ready.is_alive():
-            return ready
-        if ready is not None:
-            self._end(ready)
-        return self._started()
 
     def make_ready(self) -> None:
-        """Start a process that will be needed soon, unless there is one."""
+        """Start the process, which will be needed soon, unless there is one."""
+        with contextlib.suppress(OSError):  # then it is started when it is needed, or that says why not
+            self._alive()
+
+    def _alive(self) -> Started:
+        """Return the process; it is started if it does not live. Raises OSError."""
         if self._ready is not None and not self._ready.is_alive():
             self._end_ready()
         if self._ready is None:
-            with contextlib.suppress(OSError):  # then it is started when it is needed, or that says why not
-                self._ready = self._started()
+            self._ready = self._started()
+            asyncio.get_running_loop().add_reader(self._ready.ours, self._died)  # it never writes there
+            if self._fifo >= 0:
+                self._tell(self._ready, [self._fifo])
+        return self._ready
+
+    def _died(self) -> None:
+        self._end_ready()
+        if self._held:
+            self._later(_AGAIN_SECONDS, self.make_ready)
+
+    def _tell(self, process: Started, fifo: list[int]) -> None:
+        with contextlib.suppress(OSError):  # it has ended, and is replaced when it is needed
+            _send(process, {"guard": self._guarded, "fds": len(fifo)}, fifo)
 
     def _end_ready(self) -> None:
         if self._ready is not None:
@@ -158,6 +171,7 @@ class SafeProcess:
             self._ready = None
 
     def _end(self, process: Started) -> None:
+        asyncio.get_running_loop().remove_reader(process.ours)
         process.ours.close()
         if process.child is not None:
             self._reap(process.child)
@@ -199,6 +213,28 @@ class SafeProcess:
         task = asyncio.get_running_loop().create_task(reap())
         self._reaping.add(task)
         task.add_done_callback(self._reaping.discard)
+
+
+def _request(lease: Lease, nets: Iterable[str], *, off: bool = False, watched: bool = False) -> dict[str, Any]:
+    return {
+        "instrument": lease.instrument,
+        "nets": list(nets),
+        "off": off,
+        "watched": watched,
+        "nets_file": lease.nets_file,
+    }
+
+
+def _send(process: Started, said: dict[str, Any], fds: list[int]) -> None:
+    """Send one line. Raises OSError; a process that reads nothing any more is ended."""
+    data = json.dumps(said).encode() + b"\n"
+    try:
+        sent = socket.send_fds(process.ours, [data], fds, socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        sent = 0
+    if sent < len(data):
+        process.ours.shutdown(socket.SHUT_RDWR)
+        raise OSError("the process does not read its requests")
 
 
 async def _read(ours: socket.socket) -> bytes:

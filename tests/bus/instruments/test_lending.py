@@ -187,7 +187,7 @@ def test_after_the_death_of_the_lender_its_nets_are_made_safe_or_quarantined(clo
 def test_only_the_user_to_whom_it_is_lent_may_claim(lent, client, nets):
     lent(to="nobody")
     assert held(client)[0]["lent_to"] == "nobody"
-    with pytest.raises(InstrumentBusy):
+    with pytest.raises(InstrumentBusy, match=r"psu1 is held by .*, lent to nobody until \d\d:\d\d:\d\d\."):
         claim(client, nets)
     give_back(client, nets)
 
@@ -195,7 +195,7 @@ def test_only_the_user_to_whom_it_is_lent_may_claim(lent, client, nets):
 def test_one_borrower_at_a_time_and_the_next_waits(lent, borrower, client, nets):
     lent()
     first = claim(client, nets)
-    with pytest.raises(InstrumentBusy):
+    with pytest.raises(InstrumentBusy, match=r"lent by .* until .*End the loan with: lager return psu1"):
         claim(client, nets)
     close = threading.Timer(1.0, os.close, [first])
     close.start()

@@ -7,6 +7,8 @@ import re
 import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -60,6 +62,16 @@ def test_a_killed_script_leaves_its_supply_off(holder, nets, client):
     assert details["reason"] == "supply2 output off"
     assert not details["quarantined"]
     assert listed(client) == []
+
+
+def test_the_safe_state_of_a_crashed_script_is_a_change_of_the_pauses_of_others(holder, nets, client, run):
+    run("import lager; lager.pause('look')")
+    pause = client.paused()
+    holder().kill()
+    told(client, "MadeSafe", nets.key())
+    (change,) = next(one for one in client.list() if one["id"] == pause["id"])["changes"][-1:]
+    assert (change["net"], change["what"], change["old"], change["new"]) == ("supply2", "output", True, False)
+    assert change["how"].startswith("safe state of script")
 
 
 def test_a_claim_that_waits_comes_after_the_safe_state(holder, nets, client, station):
@@ -246,6 +258,31 @@ def test_a_script_that_dies_while_no_lagerd_runs_is_found_by_the_next_one(own_st
     own_station.start_lagerd()
     told(client, "MadeSafe", nets.key())
     assert not nets.is_on()
+
+
+def test_what_a_script_leaves_on_while_there_is_no_lagerd_is_off_at_once(own_station, holder, nets, client):
+    process = holder()
+    lagerd = own_station.lagerd.pid
+    while not Path(f"/proc/{lagerd}/task/{lagerd}/children").read_text():  # the process that is kept ready
+        time.sleep(0.01)
+    own_station.kill_lagerd()
+    process.kill()
+    while nets.is_on():
+        time.sleep(0.01)
+    own_station.start_lagerd()
+    told(client, "MadeSafe", nets.key())  # and it is recorded
+    os.close(claim(client, nets.key(), wait=60.0))
+
+
+def test_a_script_that_closed_its_net_leaves_it_on_whatever_happens_to_lagerd(own_station, holder, nets, client):
+    process = holder(HOLD.replace("signal.pause()", "supply.close(); print('closed', flush=True); signal.pause()"))
+    process.out.expect("closed")
+    own_station.kill_lagerd()
+    process.kill()
+    process.wait()
+    own_station.start_lagerd()
+    os.close(claim(client, nets.key(), wait=60.0))
+    assert nets.is_on()
 
 
 def test_a_claim_that_was_never_released_is_found_after_a_reboot(own_station, holder, nets, client):

@@ -5,6 +5,7 @@ import os
 import random
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -27,6 +28,23 @@ signal.pause()
 """
 
 
+class Switched(threading.Thread):
+    """Watches the supply itself until it is off."""
+
+    def __init__(self, nets: SafeBench) -> None:
+        super().__init__()
+        self._nets, self._began, self._took = nets, time.monotonic(), 0.0
+
+    def run(self) -> None:
+        while self._nets.is_on():
+            time.sleep(0.005)
+        self._took = time.monotonic() - self._began
+
+    def seconds(self) -> float:
+        self.join()
+        return self._took
+
+
 class Kills:
     """One bench, and a script on it that is killed again and again."""
 
@@ -34,7 +52,7 @@ class Kills:
         self.station, self.nets, self.folder = station, nets, folder
         self.random, self.key = random.Random(seed), nets.key()
         self.off_after: list[float] = []  # where lagerd lived on
-        self.off_after_start: list[float] = []  # where it had to be started
+        self.off_after_start: list[float] = []  # where it was killed, too
         self.quarantined = 0
         (folder / "hold.py").write_text(HOLD)
 
@@ -55,7 +73,9 @@ class Kills:
                         os.kill(pids[name], signal.SIGKILL)
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pids["script"], signal.SIGKILL)
-            began, lived = time.monotonic(), self.station.lagerd is not None
+            lived = self.station.lagerd is not None
+            off = Switched(self.nets)
+            off.start()
             if not lived:
                 self.station.start_lagerd()
             if not fails and self.random.random() < 0.3:
@@ -64,10 +84,11 @@ class Kills:
             with contextlib.closing(client):
                 if fails:
                     self._end_quarantine(client, text)
+                    off.seconds()
                     return
                 fd = client.do(self._claim(client), 90)
-            (self.off_after if lived else self.off_after_start).append(time.monotonic() - began)
             assert not self.nets.is_on()
+            (self.off_after if lived else self.off_after_start).append(off.seconds())
             os.close(fd)
 
     def _end_quarantine(self, client: Client, text: str) -> None:
@@ -91,10 +112,10 @@ class Kills:
 
     def _kill_safe_process(self) -> None:
         assert self.station.lagerd is not None
-        lagerd = self.station.lagerd.pid
-        with contextlib.suppress(OSError):
-            for pid in Path(f"/proc/{lagerd}/task/{lagerd}/children").read_text().split():
-                os.kill(int(pid), signal.SIGKILL)
+        for process in _children(self.station.lagerd.pid):  # and those that it has forked
+            for pid in (*_children(process), process):
+                with contextlib.suppress(OSError):
+                    os.kill(pid, signal.SIGKILL)
 
     async def _claim(self, client: Client) -> int:
         details = {"net": "x", "name": "psu1", "wait": 80.0}
@@ -102,6 +123,13 @@ class Kills:
             INSTRUMENTS, "/com/lager/Instruments", "Claim", "sa{sv}", self.key, details, timeout=85.0
         )
         return int(got[0])
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return list(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+    except OSError:  # it has ended
+        return []
 
 
 def kill(station: Station, nets: SafeBench, folder: Path, times: int, seed: int) -> Kills:

@@ -1,0 +1,149 @@
+"""The loop of `python -m lagerd.make_safe`: a process that is kept ready, and forks a child for each request.
+
+lagerd writes lines of JSON to its socket. A request comes with the socket for its answer and a copy of the lease; the
+child that carries it out has all modules already. A list of guarded leases (`guard`) comes with a FIFO.
+
+If lagerd is killed, this process takes its place until the next one: when the holder of a guarded lease ends, a child
+makes its nets safe at once. Nothing is recorded by that. The next lagerd finds the claim that was never released, and
+makes it safe itself; before that nobody can claim it.
+
+Invariants
+
+- Only lagerd knows whether a holder has released an instrument. So this process acts alone only while there is no
+  lagerd: the next one writes to the FIFO before it takes its name, and from then on nothing is begun.
+- The next lagerd begins nothing, either, until the FIFO has no reader: this process has ended, and its children.
+- An instrument is used by one child at a time.
+- The process ends when there is no lagerd and no guarded holder.
+"""
+
+import contextlib
+import importlib
+import json
+import os
+import select
+import socket
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+Request = dict[str, Any]
+_LONGEST = 1 << 20
+_CHUNK = 1 << 16
+_MOST_FDS = 16
+
+
+@dataclass
+class Standby:
+    """`work` carries out a request in a child of its own: it returns the answer. `ahead` are modules to import."""
+
+    lagerd: socket.socket
+    work: Callable[[Request], dict[str, Any]]
+    ahead: Iterable[str] = ()
+    _data: bytes = b""
+    _fds: list[int] = field(default_factory=list)
+    _children: dict[int, tuple[int, str]] = field(default_factory=dict)  # by pidfd: the child and its instrument
+    _guarded: dict[str, tuple[Request, int]] = field(default_factory=dict)  # by instrument: what to do, the holder
+    _fifo: int = -1
+
+    def serve(self) -> None:
+        """Serve lagerd until it closes its socket; then make safe what it guarded, until the next one is there."""
+        modules = iter(self.ahead)
+        module = next(modules, "")
+        while True:
+            if self._wait([self.lagerd.fileno()], timeout=0 if module else None):
+                if not self._receive():
+                    break
+            elif module:
+                with contextlib.suppress(ImportError):  # an extra that is not installed
+                    importlib.import_module(module)
+                module = next(modules, "")
+        self.lagerd.close()
+        self._alone()
+        while self._children:  # systemd would kill them with this process
+            self._wait(())
+
+    def _wait(self, fds: Iterable[int], timeout: int | None = None) -> set[int]:
+        """Return which of these are readable, after the children that have ended are forgotten."""
+        poll = select.poll()
+        for fd in (*fds, *self._children):
+            poll.register(fd, select.POLLIN)
+        ready = {fd for fd, _ in poll.poll(timeout)}
+        for pidfd in ready & self._children.keys():
+            child, _ = self._children.pop(pidfd)
+            os.waitpid(child, 0)
+            os.close(pidfd)
+        return ready & set(fds)
+
+    def _receive(self) -> bool:
+        """Handle the lines that have come; return False once lagerd is gone."""
+        try:
+            data, fds, _, _ = socket.recv_fds(self.lagerd, _CHUNK, _MOST_FDS)
+        except ConnectionError:
+            return False
+        for fd in fds:
+            os.set_inheritable(fd, False)
+        self._fds += fds
+        *lines, self._data = (self._data + data).split(b"\n")
+        for line in lines:
+            said = dict(json.loads(line))
+            if not said.keys() & {"guard", "fds"}:  # by a lagerd of before an update, which takes one answer
+                self.lagerd.sendall(json.dumps(self.work(said)).encode() + b"\n")
+                return False
+            own = [self._fds.pop(0) for _ in range(min(int(said.get("fds", 0)), len(self._fds)))]
+            if "guard" in said:
+                self._guard(said["guard"], own)
+            else:
+                self._fork(said, own)
+        return bool(data) and len(self._data) < _LONGEST
+
+    def _guard(self, requests: list[Request], fds: list[int]) -> None:
+        for fifo in fds:
+            self._close(self._fifo)
+            self._fifo = fifo
+        for _, holder in self._guarded.values():
+            self._close(holder)
+        self._guarded = {one["instrument"]: (one, _process(int(one["pid"]))) for one in requests}
+
+    def _fork(self, request: Request, fds: Sequence[int] = ()) -> None:
+        """Start a child. The first descriptor is the socket for its answer; it keeps the others until it ends."""
+        child = os.fork()
+        if child == 0:
+            try:
+                self.lagerd.close()
+                answer = json.dumps(self.work(request)).encode() + b"\n"
+                if fds:
+                    with socket.socket(fileno=fds[0]) as asker, contextlib.suppress(OSError):  # lagerd is gone
+                        asker.sendall(answer)
+            finally:
+                os._exit(0)  # a library that is stuck does not keep the lease
+        for fd in fds:
+            self._close(fd)
+        self._children[os.pidfd_open(child)] = child, request["instrument"]
+
+    def _alone(self) -> None:
+        """Make safe what the holders that end leave behind, until the next lagerd is there or no holder is left."""
+        while self._fifo >= 0 and self._guarded:
+            busy = {instrument for _, instrument in self._children.values()}
+            waiting = {name: holder for name, (_, holder) in self._guarded.items() if name not in busy}
+            living = [holder for holder in waiting.values() if holder >= 0]
+            ended = self._wait([self._fifo, *living], timeout=None if len(living) == len(waiting) else 0)
+            if self._fifo in ended:
+                return
+            for name, holder in waiting.items():
+                if holder < 0 or holder in ended:
+                    request, _ = self._guarded.pop(name)
+                    self._close(holder)
+                    self._fork(request)
+
+    @staticmethod
+    def _close(fd: int) -> None:
+        if fd >= 0:
+            os.close(fd)
+
+
+def _process(pid: int) -> int:
+    """Return a descriptor that becomes readable when this process ends; -1 if it has ended."""
+    try:
+        return os.pidfd_open(pid)
+    except OSError:
+        return -1

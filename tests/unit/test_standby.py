@@ -1,0 +1,209 @@
+"""The process that is kept ready: what lagerd asks it, and what it does when lagerd is gone."""
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.processes import PATIENCE
+
+# Carries out a request by naming the instrument; one whose name begins with "slow" lasts until the file of it exists.
+_PROCESS = """
+import os, pathlib, socket, sys, time
+from lagerd.standby import Standby
+
+def work(request):
+    name = request["instrument"]
+    while name.startswith("slow") and not pathlib.Path(sys.argv[1], name).exists():
+        time.sleep(0.01)
+    os.write(1, name.encode() + bytes([10]))
+    return {"did": name}
+
+with socket.socket(fileno=0) as lagerd:
+    Standby(lagerd, work).serve()
+"""
+
+
+class Process:
+    def __init__(self, folder: Path) -> None:
+        self.lagerd, theirs = socket.socketpair()
+        self.lagerd.settimeout(PATIENCE)
+        with theirs:
+            command = [sys.executable, "-c", _PROCESS, str(folder)]
+            self.popen = subprocess.Popen(command, stdin=theirs.fileno(), stdout=subprocess.PIPE, text=True)
+        self._folder = folder
+        os.mkfifo(folder / "handover")
+        self.fifo = os.open(folder / "handover", os.O_RDONLY | os.O_NONBLOCK)
+
+    def tell(self, said: dict[str, Any], *fds: int) -> None:
+        socket.send_fds(self.lagerd, [json.dumps({**said, "fds": len(fds)}).encode() + b"\n"], fds)
+
+    def ask(self, instrument: str, *fds: int) -> socket.socket:
+        """The socket for the answer."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self.tell({"instrument": instrument}, theirs.fileno(), *fds)
+        ours.settimeout(PATIENCE)
+        return ours
+
+    def guard(self, **holders: int) -> None:
+        self.tell({"guard": [{"instrument": name, "pid": pid} for name, pid in holders.items()]}, self.fifo)
+
+    def kill_lagerd(self) -> None:
+        self.lagerd.close()
+
+    def next_lagerd(self) -> None:
+        with open(self._folder / "handover", "wb", buffering=0) as fifo:
+            fifo.write(b"\0")
+
+    def did(self) -> list[str]:
+        """Everything it has done, once it has ended."""
+        return self.popen.communicate(timeout=PATIENCE)[0].split()
+
+    def close(self) -> None:
+        self.lagerd.close()
+        self.popen.kill()
+        self.popen.communicate()
+        os.close(self.fifo)
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> Iterator[Process]:
+    with contextlib.closing(Process(tmp_path)) as started:
+        yield started
+
+
+@pytest.fixture
+def holder() -> Iterator["subprocess.Popen[bytes]"]:
+    started = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    yield started
+    started.kill()
+    started.communicate()
+
+
+def answer(asked: socket.socket) -> Any:
+    with asked, asked.makefile() as file:
+        text = file.read()
+    return json.loads(text) if text else None
+
+
+def test_requests_are_carried_out_side_by_side(process: Process, tmp_path: Path) -> None:
+    slow, quick = process.ask("slow1"), process.ask("psu1")
+    assert answer(quick) == {"did": "psu1"}
+    (tmp_path / "slow1").touch()
+    assert answer(slow) == {"did": "slow1"}
+
+
+def test_a_request_may_come_in_pieces(process: Process) -> None:
+    ours, theirs = socket.socketpair()
+    with theirs:
+        socket.send_fds(process.lagerd, [b'{"instrument": '], [theirs.fileno()])
+        process.lagerd.sendall(b'"psu1", "fds": 1}\n')
+        assert answer(process.ask("psu2")) == {"did": "psu2"}
+    assert answer(ours) == {"did": "psu1"}
+
+
+def test_the_lease_of_a_request_is_open_until_it_is_answered(process: Process, tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    with open(reading, "rb") as lease:
+        asked = process.ask("slow1", writing)
+        os.close(writing)
+        assert answer(process.ask("psu1")) == {"did": "psu1"}
+        os.set_blocking(lease.fileno(), False)
+        assert lease.read() is None  # still open elsewhere
+        (tmp_path / "slow1").touch()
+        assert answer(asked) == {"did": "slow1"}
+        os.set_blocking(lease.fileno(), True)
+        assert lease.read() == b""
+
+
+def test_a_request_of_a_lagerd_of_before_an_update_is_answered_where_it_came_from(process: Process) -> None:
+    process.lagerd.sendall(b'{"instrument": "psu1"}\n')
+    assert answer(process.lagerd.dup()) == {"did": "psu1"}
+
+
+@pytest.mark.parametrize(
+    "sent", [b"", b'{"instrument": "x"', b" " * ((1 << 20) + (1 << 17))], ids=["none", "part", "long"]
+)
+def test_it_ends_without_a_complete_request(process: Process, sent: bytes) -> None:
+    with contextlib.suppress(OSError):
+        process.lagerd.sendall(sent)
+    process.kill_lagerd()
+    assert process.did() == []
+
+
+def test_it_takes_the_place_of_a_lagerd_that_was_killed(process: Process, holder: "subprocess.Popen[bytes]") -> None:
+    process.guard(psu1=holder.pid)
+    process.kill_lagerd()
+    holder.kill()
+    assert process.did() == ["psu1"]
+
+
+def test_it_ends_after_its_children(process: Process, holder: "subprocess.Popen[bytes]", tmp_path: Path) -> None:
+    process.guard(slow1=holder.pid)
+    process.kill_lagerd()
+    holder.kill()
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.popen.wait(0.3)
+    (tmp_path / "slow1").touch()
+    assert process.popen.wait(PATIENCE) == 0
+    assert process.did() == ["slow1"]
+
+
+def test_a_holder_that_has_ended_before_lagerd_is_found(process: Process, holder: "subprocess.Popen[bytes]") -> None:
+    holder.kill()
+    holder.wait()
+    process.guard(psu1=holder.pid, psu2=holder.pid)
+    process.kill_lagerd()
+    assert sorted(process.did()) == ["psu1", "psu2"]
+
+
+def test_what_was_released_is_left_alone(process: Process, holder: "subprocess.Popen[bytes]") -> None:
+    process.guard(psu1=holder.pid)
+    process.guard()
+    process.kill_lagerd()
+    holder.kill()
+    assert process.did() == []
+
+
+def test_from_the_next_lagerd_on_it_begins_nothing(process: Process, holder: "subprocess.Popen[bytes]") -> None:
+    process.guard(psu1=holder.pid)
+    assert answer(process.ask("psu2")) == {"did": "psu2"}
+    process.next_lagerd()
+    process.kill_lagerd()
+    holder.kill()
+    assert process.did() == ["psu2"]
+
+
+def test_lagerd_alone_decides_while_it_lives(process: Process, holder: "subprocess.Popen[bytes]") -> None:
+    process.guard(psu1=holder.pid)
+    holder.kill()
+    holder.wait()
+    assert answer(process.ask("psu2")) == {"did": "psu2"}
+    process.guard()
+    process.kill_lagerd()
+    assert process.did() == ["psu2"]
+
+
+def test_an_instrument_is_used_by_one_child_at_a_time(
+    process: Process, holder: "subprocess.Popen[bytes]", tmp_path: Path
+) -> None:
+    asked = process.ask("slow1")
+    process.guard(slow1=holder.pid)
+    assert answer(process.ask("psu1")) == {"did": "psu1"}
+    process.kill_lagerd()
+    holder.kill()
+    time.sleep(0.1)  # a second child could begin here
+    children = Path(f"/proc/{process.popen.pid}/task/{process.popen.pid}/children").read_text().split()
+    assert len(children) == 1
+    (tmp_path / "slow1").touch()
+    assert answer(asked) == {"did": "slow1"}
+    assert process.did() == ["psu1", "slow1", "slow1"]
