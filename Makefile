@@ -38,7 +38,7 @@ test-variants: $(VENV)/test needs-test
 again: $(VENV)/test needs-test
 	$(VENV)/bin/pytest -n 1 --dist loadgroup -m "not slow" -p no:randomly --last-failed --last-failed-no-failures none
 
-test-slow: $(VENV)/test needs-test needs-slow $(VENV)/node
+test-slow: $(VENV)/test needs-test needs-slow $(VENV)/node $(VENV)/strangers/ready
 	$(VENV)/bin/pytest -n 2 --dist loadgroup -m slow $(if $(SEED),-p randomly --randomly-seed=$(SEED)) $(TESTS)
 
 fuzz: $(VENV)/test needs-test
@@ -72,6 +72,12 @@ clean:
 # VS Code's own test client for debug adapters.
 $(VENV)/node: | $(VENV)/bin/python needs-slow
 	npm install --silent --no-audit --no-fund --prefix $@ @vscode/debugadapter-testsupport@1.68.0
+
+# Drivers of other projects, in an environment of their own.
+$(VENV)/strangers/ready: tests/strangers/requirements.txt | $(VENV)/bin/python
+	$(PYTHON) -m venv $(VENV)/strangers
+	$(VENV)/strangers/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
 
 $(VENV)/demo: pyproject.toml | $(VENV)/bin/python needs-demo
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable .

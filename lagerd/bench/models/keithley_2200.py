@@ -5,11 +5,12 @@ reference", and for INSTrument, OUTPut:ENABle and the positive error codes the S
 Multichannel DC Power Supplies Programmer Manual, tables 3-10 and 3-11.
 """
 
+from dataclasses import replace
 from typing import ClassVar
 
 from lagerd.bench.physics.circuit import Output, Protection
-from lagerd.bench.scpi.instrument import command, query
-from lagerd.bench.scpi.language import Range, ScpiError, Token
+from lagerd.bench.scpi.instrument import Entry, command, query
+from lagerd.bench.scpi.language import Range, ScpiError, Token, Unit
 from lagerd.bench.scpi.remote import Remote
 
 NEVER = float("inf")
@@ -48,6 +49,15 @@ class Keithley2200(Remote):
         self.output.volts, self.output.amps = self.VOLTS.default, self.AMPS.default
         self.output.ovp = Protection(self.OVP.default)
         self._switch()
+
+    def _find(self, unit: Unit) -> tuple[Entry, list[int | None]]:
+        """Find the command. `INST:SEL CH1;VOLT 3.3`, which pymeasure sends, is taken; the manual wants `;:VOLT`."""
+        try:
+            return super()._find(unit)
+        except ScpiError:
+            if not unit.relative or not unit.header.startswith((":INST:", ":INSTRUMENT:")):
+                raise
+            return super()._find(replace(unit, header=unit.relative))
 
     def settle(self) -> None:
         self.output.settle()

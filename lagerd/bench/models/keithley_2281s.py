@@ -12,11 +12,13 @@ from lagerd.bench.models.keithley_2281s_battery import OCP, OVP, SIM_AMPS, Batte
 from lagerd.bench.physics.battery import Battery
 from lagerd.bench.physics.circuit import Output, Protection
 from lagerd.bench.scpi.instrument import command, query
-from lagerd.bench.scpi.language import Range, Token
+from lagerd.bench.scpi.language import Range, ScpiError, Token
 from lagerd.bench.scpi.remote import Remote
 
 VOLTS = Range(0, 20, 0, "V")
 AMPS = Range(0.1, 6.1, 0.1, "A")
+CYCLES = Range(0.002, 15, 1)
+"""At 50 Hz; at 60 Hz up to 12."""
 
 ROLES = {"POW": "POWER", "TEST": "TEST", "SIM": "SIMULATOR"}
 ELEMENTS = ("READing", "SOURce", "UNIT", "MODE", "RELative")
@@ -42,6 +44,8 @@ class Keithley2281S(BatterySimulator, Remote):
         self.recalled = self.battery.name
         self.elements = ["READ", "SOUR", "UNIT", "REL"]
         self.continuous = True
+        self.highest_volts = VOLTS.high
+        self.cycles = CYCLES.default
         self.points = 100
         self.output.clear()
         self.output.switch(False)
@@ -130,11 +134,31 @@ class Keithley2281S(BatterySimulator, Remote):
     @command("[:SOURce<n>]:VOLTage[:LEVel][:IMMediate][:AMPLitude]")
     def set_volts(self, _n: int | None, value: Token) -> None:
         self._require("POW")
-        self.power.volts = value.number(VOLTS)
+        volts = value.number(VOLTS)
+        if volts > self.highest_volts:
+            raise ScpiError(-222)
+        self.power.volts = volts
 
     @query("[:SOURce<n>]:VOLTage[:LEVel][:IMMediate][:AMPLitude]")
     def volts(self, _n: int | None, special: Token | None = None) -> str:
         return self._shown(self.power.volts, VOLTS, special)
+
+    @command("[:SOURce<n>]:VOLTage:LIMit[:LEVel]")
+    def set_highest_volts(self, _n: int | None, value: Token) -> None:
+        self.highest_volts = value.number(VOLTS)
+
+    @query("[:SOURce<n>]:VOLTage:LIMit[:LEVel]")
+    def shown_highest_volts(self, _n: int | None, special: Token | None = None) -> str:
+        return self._shown(self.highest_volts, VOLTS, special)
+
+    @command(":SENSe<n>[:CONCurrent]:NPLCycles")
+    def set_cycles(self, _n: int | None, value: Token) -> None:
+        """Set how long a reading takes, in cycles of the mains. A simulated reading takes no time."""
+        self.cycles = value.number(CYCLES)
+
+    @query(":SENSe<n>[:CONCurrent]:NPLCycles")
+    def shown_cycles(self, _n: int | None, special: Token | None = None) -> str:
+        return self._shown(self.cycles, CYCLES, special)
 
     @command("[:SOURce<n>]:CURRent[:LEVel][:IMMediate][:AMPLitude]")
     def set_amps(self, _n: int | None, value: Token) -> None:

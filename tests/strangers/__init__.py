@@ -1,0 +1,1 @@
+"""Drivers of other projects, which check the simulated instruments."""
