@@ -45,6 +45,13 @@ _COMMANDS = {
     "status": ("lager_cli.commands.bench.status", "status", "Show the whole bench: pauses, runs, and every net."),
     "scpi": ("lager_cli.commands.instruments.scpi", "scpi", "Talk to any instrument that speaks SCPI."),
     "supply": ("lager_cli.commands.instruments.net_types", "supply", "Read and set a power supply."),
+    "switch": (
+        "lager_cli.commands.instruments.net_types",
+        "switch",
+        "Switch a relay, an outlet or a port of a USB hub.",
+    ),
+    "dmm": ("lager_cli.commands.instruments.net_types", "dmm", "Measure with a multimeter."),
+    "thermocouple": ("lager_cli.commands.instruments.net_types", "thermocouple", "Read a thermocouple."),
     "uart": ("lager_cli.commands.instruments.uart", "uart", "Talk to a serial device."),
     "python": ("lager_cli.commands.runs.python", "python", "Run a script, or resume a paused one."),
     "bench": ("lager_cli.commands.bench.bench", "bench", "Simulate a bench that a file describes."),

@@ -16,15 +16,18 @@ from lager.nets.model import NetType
 PAGE = Path(__file__).parents[1] / "docs" / "api.md"
 UNITS = (
     ("ampere-hours", "Ah"), ("percent", "%"), (" %", "%"), ("volts", "V"), ("amperes", "A"), ("watts", "W"),
-    ("ohms", "Ω"), ("seconds", "s"),
+    ("ohms", "Ω"), ("hertz", "Hz"), ("degrees celsius", "°C"), ("seconds", "s"),
 )  # fmt: skip
 MODULES = {
-    NetType.PowerSupply: ("supply", "Supply"),
+    NetType.PowerSupply: ("base.supply", "Supply"),
     NetType.Battery: ("keithley_2281s", "Battery"),
     NetType.ELoad: ("rigol_dl3000", "Load"),
     NetType.ADC: ("labjack_t7", "Adc"),
     NetType.DAC: ("labjack_t7", "Dac"),
     NetType.GPIO: ("labjack_t7", "Gpio"),
+    NetType.Switch: ("base.switch", "Switch"),
+    NetType.DMM: ("base.dmm", "Dmm"),
+    NetType.Thermocouple: ("labjack_t7", "Thermocouple"),
     NetType.UART: ("serial_port", "Uart"),
     NetType.SCPI: ("scpi_net", "ScpiNet"),
 }

@@ -12,6 +12,8 @@ _STATES = {
     NetType.PowerSupply: ("lager.instruments.drivers.base.supply", "SupplyState"),
     NetType.Battery: ("lager.instruments.drivers.base.battery", "BatteryState"),
     NetType.ELoad: ("lager.instruments.drivers.rigol_dl3000", "LoadState"),
+    NetType.DMM: ("lager.instruments.drivers.base.dmm", "DmmState"),
+    NetType.Switch: ("lager.instruments.drivers.base.switch", "SwitchState"),
 }
 
 

@@ -9,17 +9,21 @@ from typing import Protocol, TypeAlias
 
 from lagerd.bench.dut import Dut
 from lagerd.bench.models.keithley_2281s import Keithley2281S
+from lagerd.bench.models.keysight_34970a import Keysight34970A
 from lagerd.bench.models.labjack_t7 import T7
+from lagerd.bench.models.modbus_relays import ModbusRelays
+from lagerd.bench.models.multimeters import Keysight34461A
 from lagerd.bench.models.rigol_dl3000 import DL3021
 from lagerd.bench.models.rigol_dp800 import DP821
 from lagerd.bench.models.uart_device import UartDevice
+from lagerd.bench.models.usb_rly16 import UsbRly16
 from lagerd.bench.nets import InstrumentEntry, NetEntry, NetsFile, render
 from lagerd.bench.scpi.instrument import ScpiInstrument
 from lagerd.bench.transports.lines import LineServer
 from lagerd.bench.transports.modbus import ModbusServer
-from lagerd.bench.transports.terminal import Terminal
+from lagerd.bench.transports.terminal import BytePort, Terminal
 
-Device: TypeAlias = ScpiInstrument | T7 | UartDevice
+Device: TypeAlias = ScpiInstrument | T7 | ModbusRelays | UartDevice | UsbRly16
 
 NETS = (
     NetEntry("supply1", "supply", "smu1", 1, {"max_voltage": 10.0, "max_current": 3.0}),
@@ -34,6 +38,9 @@ NETS = (
     NetEntry("dac1", "dac", "daq1", "DAC0", {"max_voltage": 5.0}),
     NetEntry("gpi1", "gpio", "daq1", "FIO0"),
     NetEntry("gpo1", "gpio", "daq1", "FIO1"),
+    NetEntry("relay1", "switch", "mux1", 103),
+    NetEntry("dmm1", "dmm", "dmm1"),
+    NetEntry("thermocouple1", "thermocouple", "daq1", "AIN4"),
     NetEntry("uart1", "uart", "uart1"),
 )
 
@@ -56,13 +63,18 @@ def _(device: ScpiInstrument) -> Server:
 
 
 @server_for.register
-def _(device: T7) -> Server:
+def _(device: T7 | ModbusRelays) -> Server:
     return ModbusServer(device)
 
 
 @server_for.register
 def _(device: UartDevice) -> Server:
     return Terminal(device)
+
+
+@server_for.register
+def _(device: UsbRly16) -> Server:
+    return Terminal(device, port=BytePort, address="ASRL{}::INSTR")
 
 
 class Bench:
@@ -92,7 +104,7 @@ class Bench:
 
 
 class DefaultBench(Bench):
-    """The default bench: six instruments and their device under test."""
+    """The default bench: eight instruments and their device under test."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.psu1 = DP821()
@@ -100,7 +112,9 @@ class DefaultBench(Bench):
         self.daq1 = T7(470000001, clock)
         self.daq2 = T7(470000002, clock)
         self.load1 = DL3021()
+        self.mux1 = Keysight34970A()
+        self.dmm1 = Keysight34461A()
         self.uart1 = UartDevice()
-        self.dut = Dut(self.psu1, self.smu1, self.load1, self.daq1, self.daq2, self.uart1)
-        names = ("psu1", "smu1", "daq1", "daq2", "load1", "uart1")
+        self.dut = Dut(self.psu1, self.smu1, self.load1, self.daq1, self.daq2, self.uart1, self.dmm1, self.mux1)
+        names = ("psu1", "smu1", "daq1", "daq2", "load1", "mux1", "dmm1", "uart1")
         super().__init__({name: getattr(self, name) for name in names}, NETS)

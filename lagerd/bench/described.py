@@ -10,6 +10,7 @@ from typing import Any
 
 import tomlkit
 
+from lager.nets import catalog
 from lager.nets.model import NetConfig, NetType
 from lager.nets.resource import Reach
 from lagerd.bench.bench import Device, server_for
@@ -17,12 +18,14 @@ from lagerd.bench.description import Description, Part, PlannedFault, add_addres
 from lagerd.bench.faults import Faults, Planned
 from lagerd.bench.models import known
 from lagerd.bench.models.labjack_t7 import T7
+from lagerd.bench.models.modbus_relays import ModbusRelays
 from lagerd.bench.models.uart_device import UartDevice
+from lagerd.bench.models.usb_rly16 import UsbRly16
 from lagerd.bench.nets import NetsFile
 from lagerd.bench.physics.wiring import Circuit, output_of
 from lagerd.bench.scpi.instrument import ScpiInstrument
 from lagerd.bench.transports.lines import LineDevice
-from lagerd.bench.transports.terminal import Terminal
+from lagerd.bench.transports.terminal import BytePort, Terminal
 
 
 class DescribedBench:
@@ -104,8 +107,10 @@ class DescribedBench:
             device.on = False
 
     def _server(self, part: Part, device: Device) -> Any:
-        if isinstance(device, T7):
+        if isinstance(device, T7 | ModbusRelays):
             return server_for(device)
+        if isinstance(device, UsbRly16):
+            return Terminal(device, port=BytePort)
         served: Any = _WithReplies(device, part.replies) if part.replies else device
         first = part.instruments[0]
         if part.reach is Reach.SERIAL or first.resource.is_serial_line:
@@ -146,5 +151,8 @@ def with_addresses(description: Description, addresses: dict[str, str]) -> str:
     if "drivers" in document:
         document["drivers"] = os.path.join(os.path.dirname(os.path.abspath(description.where)), document["drivers"])
     for name, address in addresses.items():
-        document["instruments"][name]["address"] = address
+        table = document["instruments"][name]
+        table["address"] = address
+        if catalog.plain(str(table.get("model", ""))) == "USB-HUB":
+            table["model"] = "modbus-coils"  # which is what simulates it
     return tomlkit.dumps(document)

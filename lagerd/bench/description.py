@@ -36,6 +36,7 @@ from lager.wording.values import number, shown
 from lagerd.bench.faults import Fault
 from lagerd.bench.models import known
 from lagerd.bench.models.labjack_t7 import T7
+from lagerd.bench.models.modbus_relays import ModbusRelays
 from lagerd.bench.physics.wiring import SOURCES, WIRED
 
 FAULTS: Mapping[str, Fault | None] = {
@@ -207,7 +208,7 @@ class _Reader:
         if device is None:
             self._mistakes.add(key, f"there is no simulated model for {shown(model)}{_meant(model, known.MODELS)}")
             return None
-        if isinstance(device, T7) == (part.reach is Reach.VISA):
+        if isinstance(device, T7 | ModbusRelays) == (part.reach is Reach.VISA):
             self._mistakes.add(key, f"a {model} does not speak at {part.reach.value}, the address of the instrument")
         return Part(part.instruments, str(model), part.noise, part.latency, part.replies, part.faults)
 

@@ -111,6 +111,8 @@ def test_the_nets_file_names_everything_on_the_bench(bench: BenchProcess) -> Non
         "daq1": "T7",
         "daq2": "T7",
         "load1": "DL3021",
+        "mux1": "34970A",
+        "dmm1": "34461A",
         "uart1": "serial",
     }
     assert {entry["instrument"] for entry in nets["nets"].values()} == set(nets["instruments"])

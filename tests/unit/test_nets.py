@@ -280,3 +280,17 @@ def test_a_key_is_a_valid_file_name() -> None:
     key = resource.parse("TCPIP::" + "a" * 200 + "::INSTR").key
     assert len(key) < 64
     assert set(key) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
+
+
+@pytest.mark.parametrize(
+    ("model", "address", "net"),
+    [
+        ("T7", "usb:1-1", 'type = "dac"\nchannel = 0'),
+        ("DP821", "TCPIP::", 'type = "supply"\nchannel = 1'),
+        ("DL3021", "USB::1::2", 'type = "eload"\nsafe = "off"'),
+    ],
+)
+def test_an_address_that_is_none_is_a_mistake_like_others(model: str, address: str, net: str) -> None:
+    text = f'[instruments.it]\nmodel = "{model}"\naddress = "{address}"\n[nets.one]\ninstrument = "it"\n{net}\n'
+    with pytest.raises(NetsFileError, match=r"instruments\.it\.address: "):
+        nets_file.parse(text)

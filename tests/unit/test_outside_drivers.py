@@ -74,7 +74,7 @@ BROKEN = {
     "no models": ("DRIVER = {'nets': {}}", 'DRIVER needs "models", a list of names'),
     "a model of lager": ("DRIVER = {'models': ['DP832A'], 'nets': {'supply': 'X'}}", "lager itself drives a DP832A"),
     "another type": (
-        "DRIVER = {'models': ['X'], 'nets': {'dmm': 'X'}}",
+        "DRIVER = {'models': ['X'], 'nets': {'scope': 'X'}}",
         'DRIVER needs "nets", a table from a net type',
     ),
     "no class": ("DRIVER = {'models': ['X'], 'nets': {'supply': 'X'}}", "'X' is not a class of the module"),

@@ -163,12 +163,13 @@ def test_an_instrument_that_is_closed_meanwhile_is_said_to_be() -> None:
 
 def test_every_action_names_methods_of_the_drivers_and_none_waits() -> None:
     from lager.instruments.drivers import keithley_2281s, labjack_t7, rigol_dl3000, scpi_net
-    from lager.instruments.drivers.base import supply
+    from lager.instruments.drivers.base import dmm, supply, switch
 
     drivers = {
         NetType.PowerSupply: supply.Supply, NetType.Battery: keithley_2281s.Battery, NetType.ELoad: rigol_dl3000.Load,
         NetType.ADC: labjack_t7.Adc, NetType.DAC: labjack_t7.Dac, NetType.GPIO: labjack_t7.Gpio,
-        NetType.SCPI: scpi_net.ScpiNet,
+        NetType.SCPI: scpi_net.ScpiNet, NetType.Switch: switch.Switch, NetType.DMM: dmm.Dmm,
+        NetType.Thermocouple: labjack_t7.Thermocouple,
     }  # fmt: skip
     assert ACTIONS.keys() - drivers.keys() == {NetType.UART}
     for type, driver in drivers.items():
@@ -176,7 +177,7 @@ def test_every_action_names_methods_of_the_drivers_and_none_waits() -> None:
             for name in (action.read, action.write, action.do):
                 assert not name or callable(getattr(driver, name.partition(".")[0]))
     assert "wait_for_level" not in NAMES
-    doing = ["clear", "clear-ocp", "clear-ovp", "disable", "enable", "release", "set", "toggle"]
+    doing = ["clear", "clear-ocp", "clear-ovp", "cycle", "disable", "enable", "off", "on", "release", "set", "toggle"]
     assert [name for name in sorted(NAMES) if is_setting(name, None)] == doing
     assert is_setting("state", 1.0)
 

@@ -46,6 +46,16 @@ eload = command(
     "Read and set an electronic load; setting a level selects its mode.",
     ["eload1", "eload1 cc 0.5", "eload1 enable"],
 )
+switch = command(
+    "switch",
+    NetType.Switch,
+    "Switch a relay, an outlet or a port of a USB hub.",
+    ["relay1", "relay1 on", "relay1 cycle 2.5"],
+)
+dmm = command("dmm", NetType.DMM, "Measure with a multimeter.", ["dmm1", "dmm1 voltage", "dmm1 resistance --json"])
+thermocouple = single(
+    "thermocouple", NetType.Thermocouple, "temperature", "Read a thermocouple.", None, ["thermocouple1"]
+)
 adc = single("adc", NetType.ADC, "input", "Read an analog input.", None, ["adc1", "adc1 --through"])
 dac = single("dac", NetType.DAC, "output", "Read or set an analog output.", "[VOLTS]", ["dac1", "dac1 1.8"])
 

@@ -2,9 +2,11 @@
 
 from lager.errors import BadReply, InstrumentError, InvalidArgument, LimitExceeded, Rejected
 from lager.instruments.drivers.base.battery import BatteryState
+from lager.instruments.drivers.base.dmm import Dmm, DmmState
 from lager.instruments.drivers.base.driver import Driver, ScpiDriver, Switched
 from lager.instruments.drivers.base.state import Readings, State
 from lager.instruments.drivers.base.supply import Supply, SupplyState
+from lager.instruments.drivers.base.switch import Switch, SwitchState
 from lager.instruments.drivers.rigol_dl3000 import LoadState
 from lager.instruments.sessions import parse
 from lager.instruments.sessions.quantities import amount, keep_limit
@@ -12,6 +14,8 @@ from lager.instruments.sessions.quantities import amount, keep_limit
 __all__ = [
     "BadReply",
     "BatteryState",
+    "Dmm",
+    "DmmState",
     "Driver",
     "InstrumentError",
     "InvalidArgument",
@@ -23,6 +27,8 @@ __all__ = [
     "State",
     "Supply",
     "SupplyState",
+    "Switch",
+    "SwitchState",
     "Switched",
     "amount",
     "keep_limit",

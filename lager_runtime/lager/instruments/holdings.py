@@ -252,6 +252,10 @@ def session_of(instrument: Instrument) -> Session:
         from lager.instruments.sessions.scpi import Scpi
 
         return Scpi(instrument)
+    if reach is Reach.HUB:
+        from lager.instruments.sessions.usb_hub import HubSession
+
+        return HubSession(instrument)
     from lager.instruments.sessions.modbus import registers
 
     return registers(instrument)

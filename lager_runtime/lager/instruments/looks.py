@@ -32,6 +32,9 @@ QUANTITIES: dict[NetType, tuple[tuple[str, str], ...]] = {
     NetType.ADC: (("voltage", "V"),),
     NetType.DAC: (("voltage", "V"),),
     NetType.GPIO: (("level", ""),),
+    NetType.Switch: (("enabled", ""),),
+    NetType.DMM: (("value", ""),),
+    NetType.Thermocouple: (("temperature", "°C"),),
 }
 """What a reading of a net measures: names and units."""
 

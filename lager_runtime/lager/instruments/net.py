@@ -31,9 +31,11 @@ from lager.nets.safe import AFTER, OFF, ON_EXIT, OUTPUTS
 from lager.wording.values import seconds, shown
 
 if TYPE_CHECKING:
+    from lager.instruments.drivers.base.dmm import Dmm
     from lager.instruments.drivers.base.supply import Supply
+    from lager.instruments.drivers.base.switch import Switch
     from lager.instruments.drivers.keithley_2281s import Battery
-    from lager.instruments.drivers.labjack_t7 import Adc, Dac, Gpio
+    from lager.instruments.drivers.labjack_t7 import Adc, Dac, Gpio, Thermocouple
     from lager.instruments.drivers.rigol_dl3000 import Load
     from lager.instruments.drivers.scpi_net import ScpiNet
     from lager.instruments.drivers.serial_port import Uart
@@ -82,6 +84,17 @@ class Net(metaclass=_Listed):
     @overload
     @staticmethod
     def get(name: str, type: Literal[NetType.GPIO, "gpio"], **options: Unpack[_Options]) -> "Gpio": ...
+    @overload
+    @staticmethod
+    def get(name: str, type: Literal[NetType.Switch, "switch"], **options: Unpack[_Options]) -> "Switch[Any]": ...
+    @overload
+    @staticmethod
+    def get(name: str, type: Literal[NetType.DMM, "dmm"], **options: Unpack[_Options]) -> "Dmm": ...
+    @overload
+    @staticmethod
+    def get(
+        name: str, type: Literal[NetType.Thermocouple, "thermocouple"], **options: Unpack[_Options]
+    ) -> "Thermocouple": ...
     @overload
     @staticmethod
     def get(name: str, type: Literal[NetType.UART, "uart"], **options: Unpack[_Options]) -> "Uart": ...

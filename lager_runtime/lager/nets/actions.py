@@ -95,6 +95,24 @@ _ELOAD = {
     "enable": replace(_ENABLE, help="switch the input on"),
     "disable": replace(_DISABLE, help="switch the input off"),
 }
+_SWITCH = {
+    "state": replace(_STATE, help="show whether it is on"),
+    "on": Action("switch it on: close the relay, power the port", do="on"),
+    "off": Action("switch it off: open the relay, take the power from the port", do="off", harmless=True),
+    "cycle": Action("switch it off and, after a second or VALUE seconds, on", do="cycle", write="cycle", unit="s"),
+}
+_DMM = {
+    "state": Action("show what it measures, and a reading; changes nothing", read="state", harmless=True),
+    "voltage": Action("measure a DC voltage", read="voltage", unit="V"),
+    "voltage-ac": Action("measure an AC voltage", read="voltage_ac", unit="V"),
+    "current": Action("measure a DC current", read="current", unit="A"),
+    "current-ac": Action("measure an AC current", read="current_ac", unit="A"),
+    "resistance": Action("measure a resistance between two wires", read="resistance", unit="Ω"),
+    "resistance-4w": Action("measure a resistance between four wires", read="resistance_4w", unit="Ω"),
+    "frequency": Action("measure the frequency of a voltage", read="frequency", unit="Hz"),
+    "continuity": Action("measure the resistance of a connection", read="continuity", unit="Ω"),
+    "diode": Action("measure the forward voltage of a diode", read="diode", unit="V"),
+}
 ACTIONS: Mapping[NetType, Mapping[str, Action]] = {
     NetType.PowerSupply: _SUPPLY,
     NetType.Battery: _BATTERY,
@@ -107,6 +125,9 @@ ACTIONS: Mapping[NetType, Mapping[str, Action]] = {
         "release": Action("make the line an input", do="release"),
         "toggle": Action("drive the line to the other level", do="toggle"),
     },
+    NetType.Switch: _SWITCH,
+    NetType.DMM: _DMM,
+    NetType.Thermocouple: {"temperature": Action("read the temperature", read="temperature", unit="°C")},
     NetType.UART: {},
     NetType.SCPI: {
         "ask": Action("send a query, and print its answer", asks="ask", takes="word"),
@@ -123,7 +144,7 @@ _DOING = frozenset(name for actions in ACTIONS.values() for name, action in acti
 
 def look(type: NetType) -> str:
     """Return the action that shows most of a net of this type; "" if none does."""
-    return next((name for name in ("state", "input", "output") if name in ACTIONS[type]), "")
+    return next((name for name in ("state", "input", "output", "temperature") if name in ACTIONS[type]), "")
 
 
 def is_setting(name: str, value: object) -> bool:

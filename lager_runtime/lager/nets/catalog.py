@@ -64,7 +64,12 @@ _SUPPLY = {NetType.PowerSupply: "Supply"}
 
 # A DP831 has a third output, of negative polarity (DP800 Programming Guide, :APPLy), which nets do not support.
 _DP800_OUTPUTS = {"DP821": 2, "DP831": 2, "DP832": 3}
-_T7_TERMINALS = {NetType.ADC: range(14), NetType.DAC: range(2), NetType.GPIO: range(23)}
+_T7_TERMINALS = {
+    NetType.ADC: range(14),
+    NetType.Thermocouple: range(14),
+    NetType.DAC: range(2),
+    NetType.GPIO: range(23),
+}
 
 FAMILIES = (
     Family("rigol_dp800", "Rigol", r"DP8(11|21|31|32)A?", _VISA, _SUPPLY, ("DP821", "DP832"), _DP800_OUTPUTS),
@@ -76,8 +81,20 @@ FAMILIES = (
     Family("rigol_dl3000", "Rigol", r"DL30[23]1A?", _VISA, {NetType.ELoad: "Load"}, ("DL3021",),
            talk=Talk(stray="0")),
     Family("labjack_t7", "LabJack", r"T7(-?PRO)?", frozenset((Reach.MODBUS, Reach.LJM)),
-           {NetType.ADC: "Adc", NetType.DAC: "Dac", NetType.GPIO: "Gpio"}, ("T7",), terminals=_T7_TERMINALS,
+           {NetType.ADC: "Adc", NetType.DAC: "Dac", NetType.GPIO: "Gpio",
+            NetType.Thermocouple: "Thermocouple"}, ("T7",), terminals=_T7_TERMINALS,
            guarded=frozenset((NetType.DAC, NetType.GPIO))),
+    Family("keysight_truevolt", "Keysight", r"344(6[015]|70)A", _VISA, {NetType.DMM: "Dmm"}, ("34461A",)),
+    Family("keithley_dmm6500", "Keithley", r"DMM6500", _VISA, {NetType.DMM: "Dmm"}, ("DMM6500",)),
+    Family("rigol_dm3000", "Rigol", r"DM30(58E?|68)", _VISA, {NetType.DMM: "Dmm"}, ("DM3068",)),
+    Family("keysight_34970a", "Keysight", r"3497[02]A", _VISA, {NetType.Switch: "Relay"}, ("34970A",),
+           terminals={NetType.Switch: range(101, 400)}),
+    Family("devantech_usb_rly", "Devantech", r"USB-RLY(08|16)", _VISA, {NetType.Switch: "Relay"}, ("USB-RLY16",),
+           {"USB-RLY": 8}, talk=Talk(module_query=b"\x5a", modules={8: "USB-RLY08", 9: "USB-RLY16"})),
+    Family("modbus_coils", "any", r"MODBUS-COILS", frozenset((Reach.MODBUS,)), {NetType.Switch: "Coil"},
+           ("modbus-coils",), terminals={NetType.Switch: range(65536)}),
+    Family("usb_hub", "any", r"USB-HUB", frozenset((Reach.HUB,)), {NetType.Switch: "Port"}, ("usb-hub",),
+           {"USB-HUB": 255}),
 )  # fmt: skip
 
 SERIAL = Family("serial_port", "", ".*", frozenset((Reach.SERIAL,)), {NetType.UART: "Uart"}, ("serial",), terminals={})
@@ -137,9 +154,9 @@ def channel_number(value: object, type: NetType) -> int:
     """Return the number of a channel given as 1, "1", "CH1", "AIN3", "DAC0" or "FIO4". Raises ValueError otherwise."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    match = re.fullmatch(r"([A-Za-z]*)(\d{1,3})", value.strip()) if isinstance(value, str) else None
+    match = re.fullmatch(r"([A-Za-z]*)(\d{1,5})", value.strip()) if isinstance(value, str) else None
     prefix = match[1].upper() if match else "?"
-    allowed = {"": 0, NetType.ADC: "AIN", NetType.DAC: "DAC"}.get(type, "CH")
+    allowed = {"": 0, NetType.ADC: "AIN", NetType.Thermocouple: "AIN", NetType.DAC: "DAC"}.get(type, "CH")
     if match and prefix in ("", allowed):
         return int(match[2])
     if match and type is NetType.GPIO and prefix in _DIO_PORTS:

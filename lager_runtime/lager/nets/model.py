@@ -24,6 +24,9 @@ class NetType(Enum):
     ADC = "adc"
     DAC = "dac"
     GPIO = "gpio"
+    Switch = "switch"
+    DMM = "dmm"
+    Thermocouple = "thermocouple"
     UART = "uart"
     SCPI = "scpi"
 
@@ -43,7 +46,7 @@ class NetType(Enum):
     @property
     def shared(self) -> bool:
         """Whether a process may have several nets of this type open on one instrument."""
-        return self in (NetType.ADC, NetType.DAC, NetType.GPIO)
+        return self in (NetType.ADC, NetType.DAC, NetType.GPIO, NetType.Switch, NetType.Thermocouple)
 
 
 def net_type(given: object) -> NetType:

@@ -30,11 +30,13 @@ class Reach(Enum):
     SERIAL = "a serial device path"
     MODBUS = "a Modbus TCP host"
     LJM = "a LabJack on USB"
+    HUB = "a USB hub"
 
 
 @dataclass(frozen=True)
 class Resource:
-    """A parsed address. `place` is its normal form; `host` and `port` are set for TCP, `serial` for USB.
+    """A parsed address. `place` is its normal form; `host` and `port` are set for TCP, `serial` for USB; it is the
+    place of a hub.
 
     `visa` is the address in the form that pyvisa accepts, with capitals and the resource class at the end. `path` is
     the path of a serial port.
@@ -67,7 +69,10 @@ class Resource:
 
 
 def parse(address: str) -> Resource:
-    """Parse a VISA resource string, a path, `host[:port]`, or `usb[:serial]`. Raises ValueError with the reason."""
+    """Parse a VISA resource string, a path, `host[:port]`, `usb[:serial]`, or `usbhub:place`.
+
+    Raises ValueError with the reason.
+    """
     text = address.strip()
     if not text:
         raise ValueError("an address cannot be empty")
@@ -79,6 +84,8 @@ def parse(address: str) -> Resource:
         return _visa(text)
     if text.startswith("/"):
         return Resource(text, Reach.SERIAL, _serial_place(text), path=text)
+    if hub := re.fullmatch(r"usbhub:(.*)", text, re.IGNORECASE):
+        return _hub(text, hub[1])
     if re.fullmatch(r"usb(:[A-Za-z0-9]+)?", text, re.IGNORECASE):
         serial = text.partition(":")[2]
         serial = "" if serial.upper() == "ANY" else serial
@@ -93,6 +100,13 @@ def _modbus(text: str) -> Resource:
     host = _ipv6(match[1]) if text[0] == "[" else _host(match[1])
     port = _port(match[2] or str(MODBUS_PORT))
     return Resource(text, Reach.MODBUS, f"tcp:{host}:{port}", host=host, port=port)
+
+
+def _hub(text: str, place: str) -> Resource:
+    """Return a hub by its place, as the kernel names it: bus, hyphen, ports; `1-0` is the root hub of bus 1."""
+    if not re.fullmatch(r"[1-9]\d{0,2}-(0|[1-9]\d?(\.[1-9]\d?){0,5})", place):
+        raise ValueError(f"{text!r} should read usbhub:BUS-PORT.PORT, such as usbhub:1-1.4")
+    return Resource(text, Reach.HUB, f"usbhub:{place}", serial=place)
 
 
 def _visa(text: str) -> Resource:

@@ -6,7 +6,7 @@
     safe_order = 1                          # nets of the instrument with a smaller number come first (default 0)
 
 Nothing here can switch an output on. A dac is off at 0 V. A gpio line is off when nothing drives it high: a line that
-is driven is driven low, and an input stays an input; "release" makes it an input.
+is driven is driven low, and an input stays an input; "release" makes it an input. A switch is off when it is open.
 """
 
 from collections.abc import Mapping
@@ -26,6 +26,7 @@ OFF = {
     NetType.ELoad: _OUTPUT,
     NetType.DAC: (("voltage", 0.0),),
     NetType.GPIO: _OUTPUT,
+    NetType.Switch: _OUTPUT,
 }
 OUTPUTS = (NetType.PowerSupply, NetType.Battery, NetType.ELoad)  # off without being asked, by `lager off`
 _SETTINGS = {
@@ -34,6 +35,7 @@ _SETTINGS = {
     NetType.ELoad: ("output",),
     NetType.DAC: ("voltage",),
     NetType.GPIO: ("level", "output"),
+    NetType.Switch: ("output",),
 }
 
 

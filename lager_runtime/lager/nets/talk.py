@@ -3,7 +3,7 @@ its own.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 from lager.wording.values import shown
@@ -33,13 +33,18 @@ class Talk:
     """The speed of a serial line as delivered."""
     remote: str = ""
     """The command without which an instrument on a serial line does not take settings; sent after each connect."""
+    module_query: bytes = b""
+    """The query of an instrument that talks in bytes: it is answered with the number of its model, and another byte.
+    Nothing else is then sent but what the driver says."""
+    modules: Mapping[int, str] = field(default_factory=dict)
+    """The models by that number."""
     harmless: str = "*IDN?"
     """A query that changes nothing, not even what another query answers: what a keepalive asks."""
 
 
 def read(table: Mapping[str, Any]) -> Talk:
     """Return what a table says; its other keys are ignored. Raises ValueError with what is wrong."""
-    given = {field.name: table[field.name] for field in fields(Talk) if field.name in table}
+    given = {name: table[name] for name in _TESTS if name in table}
     for name, value in given.items():
         is_right, wanted = _TESTS[name]
         if not is_right(value):

@@ -23,7 +23,7 @@ def terminal(net: NetConfig) -> Terminal | None:
     """Return the terminal of the net; None for a net type without limits."""
     if net.type in _OUTPUTS:
         return net.instrument.key, "output", net.channel or 1
-    if net.type in (NetType.DAC, NetType.GPIO):
+    if net.type in (NetType.DAC, NetType.GPIO, NetType.Switch):
         return net.instrument.key, net.type.value, net.channel or 0
     return None
 

@@ -70,7 +70,8 @@ def check(
     for name, table in tables["nets"].items():
         if net := _net(name, table, instruments, set(found), mistakes):
             nets[name] = net
-    bounded = terminals.bounded(nets)
+    # Of an instrument whose address is no address, the mistake has already been added.
+    bounded = terminals.bounded({name: net for name, net in nets.items() if _has_place(net.instrument)})
     for name, net in bounded.items():
         # Of a net that has the safe state of another one, the mistake is in that one.
         if nets[name].safe is not None and (mistake := safe.beyond(net)):
@@ -182,6 +183,8 @@ def _net(
     options = {
         key: _option(prefix + key, table[key], test, mistakes) for key, test in _OPTIONS[type].items() if key in table
     }
+    if "unit" in options and instrument and not _is(instrument, resource.Reach.MODBUS):
+        mistakes.add(prefix + "unit", "is a setting of a Modbus device")
     if len(mistakes) > before or not instrument:
         return None
     bounds = Limits(**limits)
@@ -243,9 +246,17 @@ def _used_instrument(
     return instruments.get(name) if name else None
 
 
+def _has_place(instrument: Instrument) -> bool:
+    return any(_is(instrument, reach) for reach in resource.Reach)
+
+
 def _is_visa(instrument: Instrument) -> bool:
+    return _is(instrument, resource.Reach.VISA)
+
+
+def _is(instrument: Instrument, reach: resource.Reach) -> bool:
     try:
-        return instrument.resource.reach is resource.Reach.VISA
+        return instrument.resource.reach is reach
     except ValueError:  # the mistake has already been added
         return False
 
@@ -381,6 +392,14 @@ _OPTIONS: dict[NetType, dict[str, Test]] = {
         "negative_channel": _whole(0, 13),
         "resolution": _whole(0, 12),
     },
+    NetType.DMM: {},
+    NetType.Thermocouple: {
+        "kind": _one_of("E", "J", "K", "R", "S", "T"),
+        "range": _one_of(10, 1, 0.1, 0.01),
+        "negative_channel": _whole(0, 13),
+        "resolution": _whole(0, 12),
+    },
+    NetType.Switch: {"unit": _whole(0, 247)},
     NetType.UART: _UART,
     NetType.SCPI: {"unlimited": _true_or_false, "error_queue": _true_or_false},
 }

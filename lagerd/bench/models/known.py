@@ -21,11 +21,15 @@ from lager.nets.model import NetType
 from lagerd.bench.models.any_scpi import AnyScpi, Brought, TableSupply
 from lagerd.bench.models.keithley_2200 import Keithley2200
 from lagerd.bench.models.keithley_2281s import Keithley2281S
+from lagerd.bench.models.keysight_34970a import Keysight34970A
 from lagerd.bench.models.keysight_e36300 import E36312A
 from lagerd.bench.models.labjack_t7 import T7
+from lagerd.bench.models.modbus_relays import ModbusRelays
+from lagerd.bench.models.multimeters import DM3068, DMM6500, Keysight34461A
 from lagerd.bench.models.rigol_dl3000 import DL3021, OHMS, VOLTS
 from lagerd.bench.models.rigol_dp800 import DP800, DP821, DP832
 from lagerd.bench.models.rigol_dp800_channels import Rating, rating
+from lagerd.bench.models.usb_rly16 import UsbRly16
 from lagerd.bench.scpi.instrument import ScpiInstrument
 from lagerd.bench.scpi.language import Range
 
@@ -67,21 +71,58 @@ class DL3031(DL3021):
     ILIMIT = Range(0, 60, 60, "A")
 
 
+class Keysight34460A(Keysight34461A):
+    model = "34460A"
+    identity = Keysight34461A.identity.replace("34461A", "34460A")
+
+
+class Keysight34465A(Keysight34461A):
+    model = "34465A"
+    identity = Keysight34461A.identity.replace("34461A", "34465A")
+
+
+class Keysight34470A(Keysight34461A):
+    model = "34470A"
+    identity = Keysight34461A.identity.replace("34461A", "34470A")
+
+
+class Keysight34972A(Keysight34970A):
+    model = "34972A"
+    identity = "Agilent Technologies,34972A,MY00000005,1.16-1.12-02-02"
+
+
+class DM3058(DM3068):
+    model = "DM3058"
+    identity = DM3068.identity.replace("DM3068", "DM3058")
+
+
+class DM3058E(DM3068):
+    model = "DM3058E"
+    identity = DM3068.identity.replace("DM3068", "DM3058E")
+
+
 _TIMED: dict[str, type[Keithley2281S] | type[E36312A]] = {
     "2281S": Keithley2281S, "2281S-20-6": Keithley2281S, "E36311A": E36311A, "E36312A": E36312A, "E36313A": E36313A,
 }  # fmt: skip
 _PLAIN: dict[str, type[ScpiInstrument]] = {
     "DP811": DP811, "DP821": DP821, "DP831": DP831, "DP832": DP832, "DL3021": DL3021, "DL3031": DL3031,
+    "34970A": Keysight34970A, "34972A": Keysight34972A, "34460A": Keysight34460A, "34461A": Keysight34461A,
+    "34465A": Keysight34465A, "34470A": Keysight34470A, "DMM6500": DMM6500, "DM3058": DM3058, "DM3058E": DM3058E,
+    "DM3068": DM3068,
 }  # fmt: skip
-MODELS = (*_PLAIN, *_TIMED, "2200-32-3", "T7", "T7-PRO")
+MODELS = (*_PLAIN, *_TIMED, "2200-32-3", "T7", "T7-PRO", "USB-RLY16", "modbus-coils")
 """Examples of the models that can be simulated."""
 
 
-def simulated(model: str, clock: Clock = time.monotonic) -> ScpiInstrument | T7 | None:
+def simulated(model: str, clock: Clock = time.monotonic) -> ScpiInstrument | T7 | ModbusRelays | UsbRly16 | None:
     """Return a new simulated instrument of this model, or None if it cannot be simulated."""
     name = catalog.plain(model)
     if name in ("T7", "T7-PRO"):
         return T7(clock=clock)
+    if name == "USB-RLY16":
+        return UsbRly16()
+    if name in ("MODBUS-COILS", "USB-HUB"):  # there is no simulated USB: its ports are coils
+        return ModbusRelays()
     if timed := _TIMED.get(name):
         return timed(clock)
     without_a = name.removesuffix("A")

@@ -2,7 +2,7 @@
 
 After the T-Series Datasheet: 3.1 Modbus Map (register numbers and types), 13.0 Digital I/O (writing a DIO
 register makes the line an output, reading one makes it an input; DIO_STATE and DIO_DIRECTION do neither),
-14.0 Analog Inputs (ranges, negative channel, resolution index; AIN14 is the temperature sensor inside, AIN15
+14.0 Analog Inputs and 14.1.1 Thermocouple (ranges, negative channel, resolution; AIN14 is the sensor inside, AIN15
 its ground; what AIN_ALL_RANGE and its like read where the channels differ), 15.0 DAC (0 to 5 V) and 23.0 Device
 Information (HARDWARE_INSTALLED, TEMPERATURE_DEVICE_K), and its Watchdog. Values are big-endian, the high word first.
 """
@@ -22,6 +22,8 @@ SINGLE_ENDED = 199
 RANGES = (10.0, 1.0, 0.1, 0.01)
 EFFECTIVE_BITS = (19.1, 16.0, 16.5, 17.0, 17.5, 17.9, 18.3, 18.8, 19.1)
 """By resolution index; index 0 is the default, which on a T7 is 8. Datasheet appendix A-3-1."""
+THERMOCOUPLES = range(20, 26)
+COLD_JUNCTION, NO_READING = 60052, -9999.0
 DAC_FULL_SCALE = 5.0
 DAC_STEP = 5.0 / 4096
 LINES = 23
@@ -90,6 +92,24 @@ class AnalogInput:
     negative: int = SINGLE_ENDED
     resolution: int = 0
     settling: float = 0.0
+    celsius: Callable[[], float] | None = None
+    """The temperature at the thermocouple that is connected to it, if there is one."""
+    feature: int = 0
+    feature_unit: int = 0
+    cold_junction: int = COLD_JUNCTION
+
+    def select_feature(self, index: float) -> None:
+        """Select an extended feature; its configuration is then as delivered."""
+        if index not in (0, *THERMOCOUPLES):
+            raise ModbusError(DEVICE_FAILURE)
+        self.feature, self.feature_unit, self.cold_junction = int(index), 0, COLD_JUNCTION
+
+    def feature_reading(self) -> float:
+        """Return the temperature of a thermocouple in the unit that is set; -9999 if it is not set up, or not there."""
+        if self.feature not in THERMOCOUPLES or self.celsius is None or self.cold_junction != COLD_JUNCTION:
+            return NO_READING
+        celsius = self.celsius()
+        return (celsius + 273.15, celsius, celsius * 1.8 + 32)[self.feature_unit]
 
 
 @dataclass(frozen=True)
@@ -276,6 +296,14 @@ class T7:
             40000 + 2 * number: Register(">f", lambda: mine.range, lambda volts: self._set_range(mine, volts)),
             41000 + number: Register(">H", lambda: mine.negative, lambda other: self._set_negative(number, other)),
             41500 + number: Register(">H", lambda: mine.resolution, lambda index: self._set_resolution(mine, index)),
+            7000 + 2 * number: Register(">f", mine.feature_reading),
+            9000 + 2 * number: Register(">I", lambda: mine.feature, mine.select_feature),
+            9300 + 2 * number: Register(
+                ">I", lambda: mine.feature_unit, lambda unit: setattr(mine, "feature_unit", min(int(unit), 2))
+            ),
+            9600 + 2 * number: Register(
+                ">I", lambda: mine.cold_junction, lambda place: setattr(mine, "cold_junction", int(place))
+            ),
             42000 + 2 * number: Register(">f", lambda: mine.settling, lambda micros: self._set_settling(mine, micros)),
         }
 

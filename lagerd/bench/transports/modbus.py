@@ -1,26 +1,33 @@
-"""Serves the part of Modbus TCP that a LabJack T7 supports: reading and writing registers.
+"""Serves the part of Modbus TCP that a LabJack T7 supports, reading and writing registers; and coils.
 
-After the MODBUS Application Protocol Specification V1.1b3 (functions 3, 4, 6 and 16; exceptions, section 7)
+After the MODBUS Application Protocol Specification V1.1b3 (functions 1, 3, 4, 5, 6 and 16; exceptions, section 7)
 and the MODBUS Messaging on TCP/IP Implementation Guide V1.0b (the header). It does not use the server of the library
 that the driver uses, for two reasons: a mistake in a shared framer would be invisible to every test, and that server
 cannot inject half a frame, a wrong transaction or a dead connection.
 """
 
 import struct
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, TypeAlias
 
 from lagerd.bench.faults import Fault, spoil
 from lagerd.bench.models.labjack_t7 import T7, ModbusError
+from lagerd.bench.models.modbus_relays import ModbusRelays
 from lagerd.bench.transports.tcp import Peer, TcpServer
 
 ILLEGAL_FUNCTION, ILLEGAL_VALUE = 1, 3
 HEADER = struct.Struct(">HHHB")
 MAX_READ, MAX_WRITE = 125, 123
 LONGEST = 254
+MOST_COILS = 2000
+ON, OFF = 0xFF00, 0x0000
+
+Device: TypeAlias = T7 | ModbusRelays
 
 
 class ModbusPeer(Peer):
-    def __init__(self, peers: set[Peer], device: T7) -> None:
+    def __init__(self, peers: set[Peer], device: Device) -> None:
         super().__init__(peers)
         self._device = device
 
@@ -51,9 +58,9 @@ class ModbusPeer(Peer):
 
 
 class ModbusServer:
-    """A T7 at `host:port`."""
+    """A Modbus device at `host:port`."""
 
-    def __init__(self, device: T7) -> None:
+    def __init__(self, device: Device) -> None:
         self._tcp = TcpServer(lambda peers: ModbusPeer(peers, device))
 
     async def start(self, _place: Path) -> str:
@@ -67,10 +74,10 @@ def frame(transaction: int, unit: int, response: bytes) -> bytes:
     return HEADER.pack(transaction, 0, len(response) + 1, unit) + response
 
 
-def respond(device: T7, request: bytes) -> bytes:
+def respond(device: Device, request: bytes) -> bytes:
     """Return the response to a request, both without their header: a function code and its data."""
     function, data = request[0], request[1:]
-    handlers = {3: _read, 4: _read, 6: _write_one, 16: _write_many}
+    handlers = _REGISTERS if isinstance(device, T7) else _COILS
     try:
         if function not in handlers:
             raise ModbusError(ILLEGAL_FUNCTION)
@@ -99,6 +106,26 @@ def _write_many(device: T7, data: bytes) -> bytes:
         raise ModbusError(ILLEGAL_VALUE)
     device.write(address, list(struct.unpack(f">{count}H", data[5:])))
     return data[:4]
+
+
+def _read_coils(device: ModbusRelays, data: bytes) -> bytes:
+    address, count = _pair(data)
+    if not 1 <= count <= MOST_COILS:
+        raise ModbusError(ILLEGAL_VALUE)
+    bits = sum(on << place for place, on in enumerate(device.read_coils(address, count)))
+    return bytes([(count + 7) // 8]) + bits.to_bytes((count + 7) // 8, "little")
+
+
+def _write_coil(device: ModbusRelays, data: bytes) -> bytes:
+    address, word = _pair(data)
+    if word not in (ON, OFF):
+        raise ModbusError(ILLEGAL_VALUE)
+    device.write_coil(address, word == ON)
+    return data
+
+
+_REGISTERS: Mapping[int, Callable[[Any, bytes], bytes]] = {3: _read, 4: _read, 6: _write_one, 16: _write_many}
+_COILS: Mapping[int, Callable[[Any, bytes], bytes]] = {1: _read_coils, 5: _write_coil}
 
 
 def _pair(data: bytes) -> tuple[int, int]:

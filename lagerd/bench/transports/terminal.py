@@ -7,8 +7,9 @@ import select
 import tty
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Protocol
 
-from lagerd.bench.transports.lines import LineBuffer, LineDevice, answer
+from lagerd.bench.transports.lines import LineBuffer, answer
 
 MAX_SERIAL_LINE = 1024
 
@@ -20,7 +21,7 @@ class Port:
     persists and would keep a level-triggered loop busy, so the port uses its own edge-triggered epoll.
     """
 
-    def __init__(self, device: LineDevice, left: Callable[["Port"], None], ending: bytes) -> None:
+    def __init__(self, device: Any, left: Callable[["Port"], None], ending: bytes) -> None:
         self._device = device
         self._ending = ending
         self._late: list[asyncio.TimerHandle] = []
@@ -77,6 +78,20 @@ class Port:
             os.write(self._near, data)
 
 
+class ByteDevice(Protocol):
+    """A device whose commands are bytes."""
+
+    def receive(self, data: bytes, /) -> bytes: ...
+
+
+class BytePort(Port):
+    """A port whose device gets each byte as it comes."""
+
+    def _receive(self, data: bytes) -> None:
+        with contextlib.suppress(OSError):
+            os.write(self._near, self._device.receive(data))
+
+
 class Terminal:
     """A serial port that is fresh for each client: raw, with empty buffers, and not locked.
 
@@ -84,15 +99,14 @@ class Terminal:
     sides are closed: the next client would be refused. When the last client leaves, the link moves to a new one.
     """
 
-    def __init__(self, device: LineDevice, ending: bytes = b"\r\n") -> None:
-        self._device = device
-        self._ending = ending
+    def __init__(self, device: Any, ending: bytes = b"\r\n", *, port: type[Port] = Port, address: str = "{}") -> None:
+        self._device, self._ending, self._port, self._address = device, ending, port, address
         self._ports: list[Port] = []
 
     async def start(self, place: Path) -> str:
         self._place = place
         self._renew()
-        return str(place)
+        return self._address.format(place)
 
     async def close(self) -> None:
         with contextlib.suppress(OSError):
@@ -103,7 +117,7 @@ class Terminal:
         self._ports.clear()
 
     def _renew(self) -> None:
-        port = Port(self._device, self._left, self._ending)
+        port = self._port(self._device, self._left, self._ending)
         self._ports.append(port)
         fresh = self._place.with_name(f".{self._place.name}.new")
         fresh.unlink(missing_ok=True)

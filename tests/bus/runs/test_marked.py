@@ -54,8 +54,8 @@ def test_runs_shows_the_last_fifteen_and_marks_those_that_failed(lager, terminal
 
 def test_a_check_of_the_nets_says_ok_or_fail_and_a_sum(bench, lager, station, tmp_path):
     fine = lager("nets", "check")
-    assert [line.split()[0] for line in fine.stdout.splitlines()[1:-1]] == ["OK"] * 6
-    assert fine.stdout.endswith("\n6 instruments OK.\n")
+    assert [line.split()[0] for line in fine.stdout.splitlines()[1:-1]] == ["OK"] * 8
+    assert fine.stdout.endswith("\n8 instruments OK.\n")
     text = Path(station.env["LAGER_NETS"]).read_text()
     port = re.search(r'\[instruments.psu1\]\n.*\naddress = "TCPIP0::127.0.0.1::(\d+)::', text).group(1)
     (tmp_path / "nets.toml").write_text(text.replace(f"::{port}::", "::1::"))
@@ -63,7 +63,7 @@ def test_a_check_of_the_nets_says_ok_or_fail_and_a_sum(bench, lager, station, tm
     failed = lager("nets", "check", **env)
     assert failed.returncode == 1
     assert re.search(r"^FAIL +psu1 +DP821 +psu1 \(", failed.stdout, re.M)
-    assert failed.stdout.endswith("\n5 OK, 1 FAIL; these nets cannot be used now: supply2, supply3.\n")
+    assert failed.stdout.endswith("\n7 OK, 1 FAIL; these nets cannot be used now: supply2, supply3.\n")
     told = {one["instrument"]: one for one in json.loads(lager("nets", "check", "--json", **env).stdout)}
     assert told["psu1"]["nets"] == ["supply2", "supply3"]
 

@@ -8,6 +8,11 @@ level at the terminal, also of an output) and `DIO_DIRECTION` (uint32 at 2850, 1
 nothing. An analog input without a valid reading returns -9999; one beyond its range returns about the end of its range
 (appendix A-3).
 
+Thermocouples (T-Series Datasheet, 14.1 AIN Extended Features and 14.1.1 Thermocouple): `AINn_EF_INDEX` (uint32 at
+9000 + 2n; 20 to 25 are the types E, J, K, R, T and S), `AINn_EF_CONFIG_A` (uint32 at 9300 + 2n; 1 is degrees Celsius),
+`AINn_EF_CONFIG_B` (uint32 at 9600 + 2n; the register of the cold junction, 60052 is TEMPERATURE_DEVICE_K), and the
+temperature in `AINn_EF_READ_A` (float32 at 7000 + 2n), of which -9999 is no valid reading.
+
 Watchdog (T-Series Datasheet, "Watchdog"): when no command has come over any connection for `WATCHDOG_TIMEOUT_S_DEFAULT`
 (uint32 at 61604), the T7 sets the DACs and digital lines that are enabled there. Its registers may be written only
 while `WATCHDOG_ENABLE_DEFAULT` (61600) is 0, and are kept in flash memory: only what differs is written.
@@ -19,7 +24,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from lager.errors import BadReply, InstrumentError, InvalidArgument, LevelTimeout, LimitExceeded, Rejected
+from lager.errors import BadReply, InstrumentError, InvalidArgument, LevelTimeout, LimitExceeded, OtherRole, Rejected
 from lager.instruments.drivers.base.driver import Driver
 from lager.instruments.drivers.base.setting import LAST, Setting
 from lager.instruments.sessions.modbus import Registers
@@ -28,6 +33,9 @@ from lager.nets.model import NetConfig, NetType
 from lager.wording.values import number, seconds, shown
 
 _SINGLE_ENDED = 199
+_EF_READ_A, _EF_INDEX, _EF_CONFIG_A, _EF_CONFIG_B = 7000, 9000, 9300, 9600
+_THERMOCOUPLES = {"E": 20, "J": 21, "K": 22, "R": 23, "T": 24, "S": 25}
+_CELSIUS, _DEVICE_KELVIN = 1, 60052
 _NO_READING = -9999.0
 _DIO_STATE, _DIO_DIRECTION = 2800, 2850
 # The DAC has 12 bits over 5 V and sets the step nearest to the requested value.
@@ -90,6 +98,57 @@ class Adc(Driver[Registers]):
     @property
     def _range(self) -> float:
         return float(self.config.options.get("range", 10.0))
+
+
+class Thermocouple(Driver[Registers]):
+    """A thermocouple at an analog input. The T7 computes its temperature, with its own sensor at the cold junction."""
+
+    def prepare(self) -> None:
+        """Set up the input and its extended feature, unless this connection has already done that."""
+        options = self.config.options
+        place = f"AIN{self.channel}"
+        negative = options.get("negative_channel", _SINGLE_ENDED)
+        wanted = (options.get("kind", "K"), options.get("range", 0.1), negative, options.get("resolution", 0))
+        with self.session.exchange():
+            if self.session.configured.get(place) == wanted:
+                return
+            self.session.configured.pop(place, None)
+            self.session.write(40000 + 2 * self.channel, "f", float(wanted[1]))
+            self.session.write(41000 + self.channel, "H", negative)
+            self.session.write(41500 + self.channel, "H", wanted[3])
+            self.session.write(_EF_INDEX + 2 * self.channel, "I", _THERMOCOUPLES[wanted[0]])
+            self.session.write(_EF_CONFIG_A + 2 * self.channel, "I", _CELSIUS)
+            self.session.write(_EF_CONFIG_B + 2 * self.channel, "I", _DEVICE_KELVIN)
+            self.session.configured[place] = wanted
+
+    def temperature(self) -> float:
+        """Return the temperature in degrees Celsius. Blocks for one exchange.
+
+        Raises BadReply if there is no valid reading, as when the voltage is beyond what the thermocouple can give.
+        """
+        with self.session.exchange():
+            if self.as_it_is:
+                self._check_feature()
+            else:
+                self.prepare()
+            celsius = self.session.read(_EF_READ_A + 2 * self.channel, "f")
+        if celsius <= _NO_READING:
+            what = f"{self.name}: AIN{self.channel} has no valid temperature."
+            raise BadReply(what, "Check the wiring of the thermocouple, and kind and range in the nets file.")
+        return celsius
+
+    def read(self) -> float:
+        """Return the temperature in degrees Celsius, like temperature()."""
+        return self.temperature()
+
+    def _check_feature(self) -> None:
+        """Raise OtherRole if the input is not set up for this thermocouple, which a reader leaves as it is."""
+        index = self.session.read(_EF_INDEX + 2 * self.channel, "I")
+        unit = self.session.read(_EF_CONFIG_A + 2 * self.channel, "I")
+        kind = self.config.options.get("kind", "K")
+        if (index, unit) != (_THERMOCOUPLES[kind], _CELSIUS):
+            what = f"{self.name}: AIN{self.channel} is not set up for a thermocouple of type {kind}."
+            raise OtherRole(what, f"Set it up: lager thermocouple {self.name}")
 
 
 class Dac(Driver[Registers]):

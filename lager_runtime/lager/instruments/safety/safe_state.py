@@ -91,7 +91,7 @@ def make_safe(chosen: Chosen, *, seconds: float, told: Reports | None = None) ->
 def apply(net: Driver[Any]) -> str:
     """Set the safe state of an open net and read it back; return what was done. Raises like the methods of the net.
 
-    A dac or gpio without a safe state is only read: raises InstrumentError if it is not off.
+    A dac, gpio or switch without a safe state is only read: raises InstrumentError if it is not off.
     """
     with net.session.exchange():
         if not net.is_in_role():
@@ -154,12 +154,16 @@ def _turn(net: NetConfig) -> int:
 
 
 def _read(net: Any) -> str:
-    """Return how a dac or gpio is off. Raises InstrumentError if it is not."""
+    """Return how a dac, gpio or switch is off. Raises InstrumentError if it is not."""
     if net.config.type is NetType.DAC:
         volts = net.output()
         if volts <= _LOW_VOLTS:
             return f"{volts:.3g} V"
         what = f"left at {volts:.3g} V"
+    elif net.config.type is NetType.Switch:
+        if not net.is_on():
+            return "off"
+        what = "left on"
     else:
         if not net.is_driven():
             return "not driven"
@@ -172,6 +176,11 @@ def _read(net: Any) -> str:
 def _switch_off(net: Any, _: object) -> str:
     net.disable()
     return "output off"
+
+
+def _open(net: Any, _: object) -> str:
+    net.off()
+    return "off"
 
 
 def _voltage(net: Any, value: float) -> str:
@@ -201,6 +210,7 @@ _SETTINGS: dict[tuple[NetType, str], Callable[[Any, Any], str]] = {
     (NetType.PowerSupply, "output"): _switch_off,
     (NetType.Battery, "output"): _switch_off,
     (NetType.ELoad, "output"): _switch_off,
+    (NetType.Switch, "output"): _open,
     (NetType.PowerSupply, "voltage"): _voltage,
     (NetType.PowerSupply, "current"): _current,
     (NetType.DAC, "voltage"): _dac,

@@ -13,7 +13,8 @@ from typing import Any, NoReturn
 
 from lager.errors import InstrumentError, Rejected, WrongModel
 from lager.instruments.sessions.session import Session
-from lager.nets.model import Instrument
+from lager.nets import catalog
+from lager.nets.model import Instrument, NetType
 from lager.nets.resource import Reach
 
 _PRODUCT_ID = 60000  # float32: 7 is a T7 (T-Series Datasheet, 23.0 Device information registers)
@@ -112,11 +113,14 @@ class ModbusRegisters(Registers):
         self._request(f"write {address}", "write_registers", address, words)
 
     def _request(self, what: str, method: str, *arguments: Any, **options: Any) -> Sequence[int]:
+        return list(self._response(what, method, *arguments, **options).registers)
+
+    def _response(self, what: str, method: str, *arguments: Any, unit: int = _UNIT, **options: Any) -> Any:
         from pymodbus.exceptions import ConnectionException, ModbusIOException
 
         self._awaiting = True
         try:
-            response = getattr(self._client, method)(*arguments, **options, device_id=_UNIT)
+            response = getattr(self._client, method)(*arguments, **options, device_id=unit)
         except ModbusIOException as error:
             if "No response" in str(error):
                 self.silent(what)
@@ -129,7 +133,35 @@ class ModbusRegisters(Registers):
         self._awaiting = False
         if response.isError():
             self._rejected(what, f"Modbus exception {response.exception_code}")
-        return list(response.registers)
+        return response
+
+
+class ModbusCoils(ModbusRegisters):
+    """The coils of a Modbus device, which has no identity that could be checked."""
+
+    def read_coil(self, address: int, unit: int) -> bool:
+        """Return whether a coil is on. Raises InstrumentTimeout, InstrumentUnreachable, BadReply, Rejected."""
+        with self.exchange():
+            what = f"read coil {address}"
+            bits = list(self._response(what, "read_coils", address, count=1, unit=unit).bits)
+            if not bits:
+                self.bad_reply(what, bits, "no coil")
+            return bool(bits[0])
+
+    def write_coil(self, address: int, on: bool, unit: int) -> None:
+        """Switch a coil on or off. Raises the same errors as `read_coil`."""
+        with self.exchange():
+            self._response(f"write coil {address}", "write_coil", address, on, unit=unit)
+
+    def identity(self) -> str:
+        with self.exchange():
+            return self.instrument.model
+
+    def device(self) -> str:
+        return ""
+
+    def _identify(self) -> None:
+        pass
 
 
 class LjmRegisters(Registers):  # pragma: no cover: needs the library of LabJack and a T7 on USB
@@ -178,7 +210,10 @@ class LjmRegisters(Registers):  # pragma: no cover: needs the library of LabJack
 
 
 def registers(instrument: Instrument) -> Registers:
-    """Return the registers of this T7, not yet connected, for the transport that its address names."""
+    """Return the registers of this instrument, not yet connected, for the transport that its address names."""
     if instrument.resource.reach is Reach.LJM:
         return LjmRegisters(instrument)
+    family = catalog.find(instrument.model)
+    if family is not None and NetType.Switch in family.drivers:
+        return ModbusCoils(instrument)
     return ModbusRegisters(instrument)

@@ -10,10 +10,10 @@ _PREFIXES = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"))
 
 
 def si(value: float | None, unit: str) -> str:
-    """Return a value as text, such as 1.500 mA or 3.300 V; a dash for None. %, Ah and Ω get no prefix."""
+    """Return a value as text, such as 1.500 mA or 3.300 V; a dash for None. %, Ah, Ω and °C get no prefix."""
     if value is None:
         return "-"
-    if unit in ("%", "Ah", "Ω") or value == 0:
+    if unit in ("%", "Ah", "Ω", "°C") or value == 0:
         return f"{value:.3f} {unit}"
     scale, prefix = next((step for step in _PREFIXES if abs(value) >= step[0]), _PREFIXES[-1])
     return f"{value / scale:.3f} {prefix}{unit}"

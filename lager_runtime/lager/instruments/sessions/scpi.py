@@ -143,13 +143,46 @@ class Scpi(Session):
         except Exception as error:
             self.lost(error)
 
+    def swap(self, request: bytes, count: int) -> bytes:
+        """Send bytes, and return the `count` bytes that answer them, from an instrument that talks in bytes.
+
+        Raises InstrumentTimeout, InstrumentUnreachable, BadReply.
+        """
+        with self.exchange():
+            return self._swap(request, count)
+
+    def _swap(self, request: bytes, count: int) -> bytes:
+        import pyvisa
+
+        question = request.hex(" ")
+        if stray := self._peek():
+            self.unasked(question, stray)
+        self._awaiting = True
+        try:
+            self._resource.write_raw(request)
+            answer = bytes(self._resource.read_bytes(count)) if count else b""
+        except pyvisa.errors.VisaIOError as error:
+            if error.error_code != pyvisa.constants.StatusCode.error_timeout:
+                self.lost(error)
+            self.silent(question)
+        except Exception as error:
+            self.lost(error)
+        self._awaiting = False
+        return answer
+
     def identity(self) -> str:
         with self.exchange():
-            return self._query("*IDN?")
+            if not self._talk.module_query:
+                return self._query("*IDN?")
+            number, version = self._swap(self._talk.module_query, 2)
+            return f"{self._talk.modules.get(number, f'module {number}')}, version {version}"
 
     def stay_awake(self) -> None:
         with self.exchange():
-            self._query(self._talk.harmless)
+            if self._talk.module_query:
+                self.identity()
+            else:
+                self._query(self._talk.harmless)
 
     def _rejected(self, command: str, complaints: list[tuple[int, str]]) -> NoReturn:
         said = "; ".join(f"{code} {shown(text)[1:-1]}" for code, text in complaints[:3])
@@ -358,14 +391,23 @@ class Scpi(Session):
         return self._backend() if self._resource is not None else None
 
     def _identify(self) -> None:
-        """Compare *IDN? with the model in the nets file."""
+        """Compare what the instrument says that it is with the model in the nets file."""
+        if self._talk.module_query:
+            number, _ = self._swap(self._talk.module_query, 2)
+            found = self.identified = self._talk.modules.get(number, f"module {number}")
+            if not catalog.is_model(found, self.instrument.model):
+                self._wrong_model(f"module number {number}")
+            return
         answer = self.identified = self._query("*IDN?")
         fields = answer.split(",")
         if len(fields) < 2 or not catalog.is_model(fields[1], self.instrument.model):
-            wanted = f"the nets file says {self.instrument.model}"
-            what = f"The instrument at {self.instrument.address} answers {shown(answer)}, but {wanted}."
-            self._drop()
-            raise WrongModel(what, f"Correct the model or the address in [instruments.{self.instrument.name}].")
+            self._wrong_model(shown(answer))
+
+    def _wrong_model(self, answer: str) -> NoReturn:
+        wanted = f"the nets file says {self.instrument.model}"
+        what = f"The instrument at {self.instrument.address} answers {answer}, but {wanted}."
+        self._drop()
+        raise WrongModel(what, f"Correct the model or the address in [instruments.{self.instrument.name}].")
 
 
 _LIBRARIES = {

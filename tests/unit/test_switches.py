@@ -1,0 +1,396 @@
+"""Switches of each family: relays of a 34970A, of a USB-RLY16, coils, and the ports of a hub."""
+
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import usb.core
+
+from lager.drivers.replay import Leases, bench, playing
+from lager.errors import (
+    BadReply,
+    InstrumentError,
+    InstrumentTimeout,
+    InstrumentUnreachable,
+    InvalidArgument,
+    LagerError,
+    NetsFileError,
+    Rejected,
+    WrongModel,
+)
+from lager.instruments.net import Net
+from lager.instruments.safety import safe_state
+from lager.instruments.safety.safe_state import Here, make_safe, to_switch_off
+from lager.instruments.sessions import usb_hub
+from lager.nets import file as nets_file
+from lager.nets import resource
+from lager.nets.actions import ACTIONS, is_setting, look
+from lager.nets.model import NetType
+from lagerd.bench.bench import Bench
+from lagerd.bench.faults import Fault
+from lagerd.bench.models.keysight_34970a import Keysight34970A
+from lagerd.bench.models.modbus_relays import ModbusRelays
+from lagerd.bench.models.usb_rly16 import UsbRly16
+from lagerd.bench.nets import NetEntry
+from lagerd.bench.thread import running
+
+IDN = ("*IDN?", "HEWLETT-PACKARD,34970A,0,13-2-2")
+NO_ERROR = (":SYST:ERR?", '+0,"No error"')
+RELAY = "type = 'switch'\nchannel = 103"
+CLOSED = [("ROUT:CLOS (@103)", None), NO_ERROR, ("ROUT:CLOS? (@103)", "1")]
+OPENED = [("ROUT:OPEN (@103)", None), NO_ERROR, ("ROUT:CLOS? (@103)", "0")]
+
+
+class Relays(Bench):
+    def __init__(self) -> None:
+        self.mux1, self.board1, self.coils1 = Keysight34970A(), UsbRly16(), ModbusRelays()
+        devices = {"mux1": self.mux1, "board1": self.board1, "coils1": self.coils1}
+        nets = (
+            NetEntry("mux", "switch", "mux1", 103),
+            NetEntry("mux_other", "switch", "mux1", 104),
+            NetEntry("board", "switch", "board1", 3),
+            NetEntry("coil", "switch", "coils1", 3),
+        )
+        super().__init__(devices, nets)
+
+    def is_on(self, net: str) -> bool:
+        return {
+            "mux": self.mux1.closed[103],
+            "board": bool(self.board1.states & 0b100),
+            "coil": self.coils1.coils[3],
+        }[net]
+
+
+@pytest.fixture
+def relays(tmp_path: Path) -> Iterator[Relays]:
+    with running(Relays(), tmp_path) as bench:
+        yield bench
+
+
+def opened(tmp_path: Path, name: str) -> Any:
+    return Net.get(name, "switch", nets=nets_file.load(tmp_path / "nets.toml"), claim=Leases())
+
+
+FAMILIES = ("mux", "board", "coil")
+
+
+def test_a_relay_of_a_34970a_is_closed_opened_and_read() -> None:
+    with playing([IDN, *CLOSED, *OPENED, ("ROUT:CLOS? (@103)", "0")], "34970A", RELAY) as relay:
+        relay.on()
+        relay.off()
+        assert str(relay.state()) == "it (channel 103)\n  switch  off"
+
+
+def test_a_relay_that_does_not_open_is_an_error() -> None:
+    script = [IDN, ("ROUT:OPEN (@103)", None), NO_ERROR, ("ROUT:CLOS? (@103)", "1")]
+    with playing(script, "34970A", RELAY) as relay, pytest.raises(Rejected, match="switched off, but reads back on"):
+        relay.off()
+
+
+@pytest.mark.parametrize("answer", ["", "2", "ON,OFF", "1,0", "9.9E37", "-1"])
+def test_what_is_no_state_is_never_taken_for_one(answer: str) -> None:
+    with playing([IDN, ("ROUT:CLOS? (@103)", answer)], "34970A", RELAY) as relay, pytest.raises(BadReply):
+        relay.state()
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_switch_is_switched_on_off_and_cycled(relays: Relays, tmp_path: Path, name: str) -> None:
+    with opened(tmp_path, name) as switch:
+        assert switch.state().enabled is switch.is_on() is False
+        switch.on()
+        assert relays.is_on(name)
+        assert switch.state().enabled is True
+        switch.off()
+        assert not relays.is_on(name)
+        switch.cycle(0)
+        assert relays.is_on(name)
+        assert switch.settings()[0].read() is True
+    assert relays.is_on(name)  # what a person switched on stays on
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("seconds", [-1, 61, float("nan"), "soon", None, True])
+def test_a_cycle_takes_seconds_and_changes_nothing_otherwise(
+    relays: Relays, tmp_path: Path, name: str, seconds: Any
+) -> None:
+    with opened(tmp_path, name) as switch:
+        switch.on()
+        with pytest.raises(InvalidArgument, match="not a time for which it can be off"):
+            switch.cycle(seconds)
+        assert relays.is_on(name)
+
+
+def test_an_interrupted_cycle_leaves_it_off(relays: Relays, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with opened(tmp_path, "mux") as switch:
+        switch.on()
+        monkeypatch.setattr("lager.instruments.drivers.base.switch.threading.Event.wait", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            switch.cycle()
+        monkeypatch.undo()
+        assert not relays.is_on("mux")
+
+
+def test_switches_of_one_instrument_are_open_together(relays: Relays, tmp_path: Path) -> None:
+    nets, leases = nets_file.load(tmp_path / "nets.toml"), Leases()
+    with (
+        Net.get("mux", NetType.Switch, nets=nets, claim=leases) as one,
+        Net.get("mux_other", NetType.Switch, nets=nets, claim=leases) as other,
+    ):
+        one.on()
+        assert (one.is_on(), other.is_on()) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("name", "fault", "error"),
+    [
+        ("mux", Fault.NO_ANSWER, InstrumentTimeout),
+        ("mux", Fault.GARBAGE, BadReply),
+        ("board", Fault.NO_ANSWER, InstrumentTimeout),
+        ("coil", Fault.NO_ANSWER, InstrumentTimeout),
+        ("coil", Fault.WRONG_ANSWER, InstrumentError),
+        ("coil", Fault.HALF_ANSWER, InstrumentError),
+    ],
+)
+def test_a_failed_reading_is_an_error_and_the_next_one_is_right(
+    relays: Relays, tmp_path: Path, name: str, fault: Fault, error: type[LagerError]
+) -> None:
+    nets = tmp_path / "nets.toml"
+    nets.write_text(nets.read_text().replace('model = "', 'timeout = 0.3\nmodel = "'))
+    device = {"mux": relays.mux1, "board": relays.board1, "coil": relays.coils1}[name]
+    with opened(tmp_path, name) as switch:
+        switch.on()
+        device.faults.inject(fault, count=1)
+        with pytest.raises(error):
+            switch.state()
+        assert switch.state().enabled is True
+
+
+def test_a_board_of_another_kind_is_not_used(relays: Relays, tmp_path: Path) -> None:
+    relays.board1.faults.inject(Fault.OTHER_IDN)
+    with pytest.raises(WrongModel, match="answers module number 8, but the nets file says USB-RLY16"):
+        opened(tmp_path, "board")
+    assert relays.board1.states == 0
+
+
+def test_a_coil_that_is_not_there_is_refused_by_the_device(relays: Relays, tmp_path: Path) -> None:
+    path = tmp_path / "nets.toml"
+    path.write_text(path.read_text() + '\n[nets.far]\ntype = "switch"\ninstrument = "coils1"\nchannel = 99\nunit = 7\n')
+    with opened(tmp_path, "far") as coil, pytest.raises(Rejected, match="read coil 99: Modbus exception 2"):
+        coil.state()
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_safe_switch_is_switched_off_and_another_is_only_read(relays: Relays, tmp_path: Path, name: str) -> None:
+    path = tmp_path / "nets.toml"
+    with opened(tmp_path, name) as switch:
+        switch.on()
+    nets = nets_file.load(path)
+    here = Here.on(nets.net(name).instrument.key, nets)
+    ((_, why, _),) = make_safe(to_switch_off(here, [name]), seconds=5)
+    assert why == "left on: it has no safe state in the nets file."
+    assert relays.is_on(name)
+    path.write_text(path.read_text().replace(f"[nets.{name}]", f'[nets.{name}]\nsafe = "off"'))
+    nets = nets_file.load(path)
+    here = Here.on(nets.net(name).instrument.key, nets)
+    assert list(make_safe(to_switch_off(here, [name]), seconds=5)) == [(name, "", "off")]
+    assert not relays.is_on(name)
+    with opened(tmp_path, name) as switch:
+        assert safe_state.apply(switch) == "off"
+
+
+@pytest.mark.parametrize(
+    ("model", "address", "lines", "said"),
+    [
+        ("34970A", "TCPIP::h::INSTR", "channel = 100", "a 34970A has 101 to 399"),
+        ("34970A", "TCPIP::h::INSTR", "", "is missing; a 34970A has 101 to 399"),
+        ("34970A", "TCPIP::h::INSTR", "channel = 101\nunit = 3", "unit: is a setting of a Modbus device"),
+        ("34970A", "TCPIP::h::INSTR", "channel = 101\nmax_voltage = 3", "unknown key"),
+        ("34970A", "TCPIP::h::INSTR", "channel = 101\nsafe = 'on'", 'safe: should be "off"'),
+        ("34970A", "TCPIP::h::INSTR", "channel = 101\nsafe = {output = 'on'}", "safe.output: should be 'off'"),
+        ("USB-RLY16", "ASRL/dev/ttyACM0::INSTR", "channel = 9", "a USB-RLY16 has 1 to 8"),
+        ("modbus-coils", "10.0.0.4", "channel = 65536", "a modbus-coils has 0 to 65535"),
+        ("modbus-coils", "10.0.0.4", "channel = 1\nunit = 300", "unit: should be a whole number from 0 to 247"),
+        ("modbus-coils", "TCPIP::h::INSTR", "channel = 1", "but a modbus-coils needs a Modbus TCP host"),
+        ("usb-hub", "usb:1-1", "channel = 1", "is neither a VISA resource"),
+        ("usb-hub", "usbhub:0-1", "channel = 1", "should read usbhub:BUS-PORT.PORT"),
+        ("usb-hub", "usbhub:1-1.", "channel = 1", "should read usbhub:BUS-PORT.PORT"),
+        ("usb-hub", "10.0.0.4", "channel = 1", "but a usb-hub needs a USB hub"),
+        ("usb-hub", "usbhub:1-1.4", "channel = 0", "a usb-hub has 1 to 255"),
+        ("T7", "10.0.0.4", "channel = 1", "a T7 has no switch nets"),
+    ],
+)
+def test_a_mistake_in_the_nets_file_is_a_sentence(model: str, address: str, lines: str, said: str) -> None:
+    with pytest.raises(NetsFileError) as caught:
+        bench(model, address, it=f"type = 'switch'\n{lines}")
+    assert said in str(caught.value)
+
+
+def test_nets_on_one_relay_have_one_safe_state() -> None:
+    nets = bench("34970A", "TCPIP::h::INSTR", a=f"{RELAY}\nsafe = 'off'", b=RELAY, c="type = 'switch'\nchannel = 104")
+    assert [nets.net(name).safe is not None for name in "abc"] == [True, True, False]
+
+
+def test_the_actions_of_a_switch_set_and_its_state_reads() -> None:
+    assert look(NetType.Switch) == "state"
+    assert {name: is_setting(name, None) for name in ACTIONS[NetType.Switch]} == {
+        "state": False, "on": True, "off": True, "cycle": True,
+    }  # fmt: skip
+
+
+class Hub:
+    """A hub as pyusb shows it."""
+
+    def __init__(self, place: str, ports: int = 4, characteristics: int = 0b01, version: int = 0x0200) -> None:
+        bus, _, path = place.partition("-")
+        self.bus, self.port_numbers = int(bus), tuple(map(int, path.split("."))) if path != "0" else None
+        self.bDeviceClass, self.bcdUSB, self.idVendor, self.idProduct = 9, version, 0x2109, 0x2813
+        self.ports, self.characteristics = ports, characteristics
+        self.powered = set(range(1, ports + 1))
+        self.failing: Exception | None = None
+        self.short = False
+
+    def ctrl_transfer(
+        self, kind: int, request: int, value: int, index: int, length: int | None, timeout: int
+    ) -> bytes | int:
+        assert timeout > 0
+        if self.failing is not None:
+            raise self.failing
+        wide = self.bcdUSB >= 0x0300
+        match kind, request, value:
+            case 0xA0, 6, (0x2900 | 0x2A00) as wanted:
+                assert (index, length, wanted == 0x2A00) == (0, 71, wide)
+                return bytes([9, wanted >> 8, self.ports, self.characteristics, 0, 50, 100, 0, 0xFF])
+            case 0xA3, 0, 0:
+                status = (1 << (9 if wide else 8)) * (index in self.powered) | 1
+                return status.to_bytes(2, "little") + (b"" if self.short else b"\0\0")
+            case 0x23, 3, 8:
+                self.powered.add(index)
+            case 0x23, 1, 8:
+                self.powered.discard(index)
+            case other:
+                raise AssertionError(other)
+        return 0
+
+
+@pytest.fixture
+def hubs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Hub]:
+    there = [Hub("1-1"), Hub("1-1.4"), Hub("2-1", version=0x0320), Hub("1-0", ports=2)]
+
+    def find(*, bDeviceClass: int, custom_match: Any) -> Hub | None:
+        return next((hub for hub in there if hub.bDeviceClass == bDeviceClass and custom_match(hub)), None)
+
+    monkeypatch.setattr(usb.core, "find", find)
+    monkeypatch.setattr("usb.util.dispose_resources", lambda hub: None)
+    monkeypatch.setattr(usb_hub, "_DEVICES", str(tmp_path))
+    return there
+
+
+def port(address: str, channel: int) -> Any:
+    nets = bench("usb-hub", address, it=f"type = 'switch'\nchannel = {channel}")
+    return Net.get("it", NetType.Switch, nets=nets, claim=Leases())
+
+
+@pytest.mark.parametrize(("place", "which"), [("1-1", 0), ("1-1.4", 1), ("2-1", 2), ("1-0", 3)])
+def test_the_power_of_a_port_is_switched_and_no_other(hubs: list[Hub], place: str, which: int) -> None:
+    with port(f"usbhub:{place}", 2) as net:
+        assert net.is_on()
+        net.off()
+        assert not net.is_on()
+        assert hubs[which].powered == set(range(1, hubs[which].ports + 1)) - {2}
+        net.cycle(0)
+        assert net.is_on()
+    assert all(other.powered == set(range(1, other.ports + 1)) for other in hubs)
+
+
+@pytest.mark.parametrize("linked", ["2-1-port3", "usb2-port3"])
+def test_a_port_that_two_hubs_share_loses_its_power_in_both(hubs: list[Hub], tmp_path: Path, linked: str) -> None:
+    if linked.startswith("usb"):
+        hubs[2] = Hub("2-0", version=0x0310)
+    place = tmp_path / "1-1:1.0" / "1-1-port2"
+    place.mkdir(parents=True)
+    os.symlink(f"../../elsewhere/{linked}", place / "peer")
+    with port("usbhub:1-1", 2) as net:
+        net.off()
+        assert (2 in hubs[0].powered, 3 in hubs[2].powered) == (False, False)
+        hubs[2].powered.add(3)
+        assert net.is_on()  # one hub alone is enough for it
+        net.off()
+        net.on()
+        assert (2 in hubs[0].powered, 3 in hubs[2].powered) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("characteristics", "said"),
+    [(0b00, "can only switch all ports together"), (0b10, "cannot switch the power"), (0b11, "cannot switch")],
+)
+def test_a_hub_that_cannot_switch_each_port_is_refused(hubs: list[Hub], characteristics: int, said: str) -> None:
+    hubs[0].characteristics = characteristics
+    with pytest.raises(InstrumentError, match=said):
+        port("usbhub:1-1", 1)
+
+
+def test_a_port_that_a_hub_does_not_have_is_refused(hubs: list[Hub]) -> None:
+    with pytest.raises(InvalidArgument, match="has 4 ports, and no 5"):
+        port("usbhub:1-1", 5)
+
+
+@pytest.mark.parametrize(
+    ("error", "raised", "said"),
+    [
+        (usb.core.USBError("x", errno=errno.EACCES), InstrumentError, "You may not control"),
+        (usb.core.USBError("No such device", errno=errno.ENODEV), InstrumentUnreachable, "No such device"),
+        (usb.core.USBTimeoutError("x"), InstrumentTimeout, "did not answer"),
+        (usb.core.NoBackendError("x"), InstrumentError, "needs libusb"),
+    ],
+)
+def test_what_goes_wrong_on_usb_is_an_error_of_lager(
+    hubs: list[Hub], error: Exception, raised: type[LagerError], said: str
+) -> None:
+    with port("usbhub:1-1", 1) as net:
+        hubs[0].failing = error
+        with pytest.raises(raised, match=said):
+            net.off()
+        hubs[0].failing = None
+        net.off()
+        hubs[0].short = True
+        with pytest.raises(BadReply, match="expected 4 bytes"):
+            net.state()
+
+
+def test_a_hub_that_is_not_plugged_in_is_unreachable(hubs: list[Hub]) -> None:
+    with pytest.raises(InstrumentUnreachable, match="there is no hub at 3-1"):
+        port("usbhub:3-1", 1)
+
+
+def test_a_hub_has_one_lease_however_its_address_is_spelt() -> None:
+    assert resource.parse("USBHUB:1-1.4").key == resource.parse(" usbhub:1-1.4").key
+    assert resource.parse("usbhub:1-1").key != resource.parse("usbhub:1-1.1").key
+
+
+def test_the_switches_of_ones_own_nets_file_are_simulated_and_no_hub_is_touched(tmp_path: Path) -> None:
+    from lagerd.bench.described import DescribedBench
+    from lagerd.bench.description import read
+
+    text = "".join(
+        f'[instruments.{name}]\nmodel = "{model}"\naddress = "{address}"\n'
+        f'[nets.{name}1]\ntype = "switch"\ninstrument = "{name}"\nchannel = {channel}\n'
+        for name, model, address, channel in (
+            ("mux", "34972A", "TCPIP::h::INSTR", 103),
+            ("board", "USB-RLY16", "ASRL/dev/ttyACM0::INSTR", 3),
+            ("coils", "modbus-coils", "10.0.0.4", 3),
+            ("hub", "usb-hub", "usbhub:1-1", 3),
+        )
+    )
+    (tmp_path / "own.toml").write_text(text)
+    described: Any = DescribedBench(read(str(tmp_path / "own.toml")))
+    with running(described, tmp_path):
+        for name in ("mux1", "board1", "coils1", "hub1"):
+            with opened(tmp_path, name) as switch:
+                switch.cycle(0)
+                assert switch.is_on()
