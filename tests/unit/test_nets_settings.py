@@ -23,6 +23,7 @@ NETS: dict[str, tuple[str, str]] = {
     "dac": ("T7", "channel = 0"),
     "adc": ("T7", "channel = 1"),
     "gpio": ("T7", "channel = 1"),
+    "thermocouple": ("T7", "channel = 1"),
     "uart": ("serial", ""),
 }
 
@@ -39,6 +40,7 @@ def refusal(source: str) -> str:
     return caught.value.what
 
 
+_WORDS = ("True", "False")  # as Python has them; TOML in small letters
 SETTINGS: list[tuple[str, str, list[str], list[str]]] = [
     ("uart", "baudrate", ["50", "9600", "4000000"], ["49", "4000001", "true", "9600.0", "'9600'"]),
     ("uart", "bytesize", ["5", "6", "7", "8"], ["4", "9", "true", "'8'"]),
@@ -48,13 +50,18 @@ SETTINGS: list[tuple[str, str, list[str], list[str]]] = [
     ("adc", "range", ["10", "1", "0.1", "0.01"], ["2", "0", "true", "'10'"]),
     ("adc", "negative_channel", ["0", "13"], ["-1", "14", "199", "1.0"]),
     ("adc", "resolution", ["0", "12"], ["-1", "13", "false"]),
+    ("thermocouple", "kind", ["'K'", "'T'"], ["'k'", "'Z'", "1"]),
+    ("thermocouple", "range", ["1", "0.01"], ["2", "0", "true"]),
+    ("thermocouple", "negative_channel", ["0", "13"], ["-1", "14", "199", "1.0"]),
+    ("thermocouple", "resolution", ["0", "12"], ["-1", "13", "false"]),
+    ("supply", "hardware_limits", ["True", "False"], ["1", "'true'"]),
 ]
 
 
 @pytest.mark.parametrize(("type", "key", "values", "wrong"), SETTINGS, ids=[f"{one[0]} {one[1]}" for one in SETTINGS])
 def test_a_setting_accepts_its_values_and_no_others(type: str, key: str, values: list[str], wrong: list[str]) -> None:
     for value in values:
-        options = nets_file.parse(text(type, f"{key} = {value}")).net("x").options
+        options = nets_file.parse(text(type, f"{key} = {value.lower() if value in _WORDS else value}")).net("x").options
         assert dict(options) == {key: eval(value)}
     for value in wrong:
         said = refusal(text(type, f"{key} = {value}"))
@@ -67,7 +74,8 @@ def test_a_net_has_the_settings_and_limits_of_its_type_only(type: str) -> None:
     allowed = {key for one, key, _, _ in SETTINGS if one == type}
     assert set(validate.settings_of(NetType(type))) == allowed
     for key, value in {(key, values[0]) for _, key, values, _ in SETTINGS if key not in allowed}:
-        assert f"nets.x.{key}: unknown key" in refusal(text(type, f"{key} = {value}"))
+        given = value.lower() if value in _WORDS else value
+        assert f"nets.x.{key}: unknown key" in refusal(text(type, f"{key} = {given}"))
 
 
 LIMITS = {
@@ -77,6 +85,7 @@ LIMITS = {
     "dac": ("max_voltage",),
     "adc": (),
     "gpio": (),
+    "thermocouple": (),
     "uart": (),
 }
 

@@ -63,8 +63,8 @@ def print_nets(type: NetType | None, as_json: bool) -> None:
 @through_option
 @box_option
 def check(as_json: bool, wait: float, through: bool) -> int:
-    """Open each instrument and compare its identity with the nets file. Then list the nets that share a terminal; the
-    smallest limit applies to all of them.
+    """Open each instrument and compare its identity with the nets file. Then say of each limit whether the instrument
+    guards it, too, or only lager; and list the nets that share a terminal: the smallest limit applies to all of them.
 
     \b
     Examples:
@@ -80,6 +80,9 @@ def check(as_json: bool, wait: float, through: bool) -> int:
         output.marked_table(
             ("CHECK", "INSTRUMENT", "MODEL", "RESULT"), rows, ["bad" if row[0] == _FAIL else "" for row in rows]
         )
+        for net in bench.nets.values():
+            if guards := _guards(net):
+                output.say(f"{net.name}: {', '.join(f'{key} by {word}' for key, word in guards.items())}")
         for sentence in terminals.shared_limits(bench.nets.values()):
             output.say(sentence)
         output.say(_sum(results))
@@ -169,6 +172,14 @@ def import_(file: Path, target: Path | None) -> int:
     return 0
 
 
+def _guards(net: NetConfig) -> dict[str, str]:
+    """Return what guards each limit of a net: hardware, which is the instrument itself beside lager, or software."""
+    from lager.instruments.holdings import driver_class
+
+    by_instrument = getattr(driver_class(net), "GUARDS", {}) if net.options.get("hardware_limits") else {}
+    return {key: "hardware" if key in by_instrument else "software" for key in net.limits.as_dict()}
+
+
 def _word(result: dict[str, Any]) -> str:
     return _FAIL if result["error"] else "OK"
 
@@ -214,6 +225,8 @@ def _checked(instrument: Instrument, bench: Nets, wait: float, by_pause: bool) -
     daemon.ready_address()
     shared = terminals.shared_limits(net for net in bench.nets.values() if net.instrument.key == instrument.key)
     known: dict[str, Any] = {"instrument": instrument.name, "model": instrument.model, "shared_terminals": shared}
+    mine = [net for net in bench.nets.values() if net.instrument is instrument]
+    known["guards"] = {net.name: guards for net in mine if (guards := _guards(net))}
     known["nets"] = [net.name for net in bench.nets.values() if net.instrument is instrument]
     result = {**known, "identity": None, "error": None}
     net = next((net.name for net in bench.nets.values() if net.instrument is instrument), instrument.name)

@@ -382,7 +382,7 @@ _UART: dict[str, Test] = {
 }
 _SERIAL_LINE: dict[str, Test] = {**_UART, "read_termination": _line_end, "write_termination": _line_end}
 _OPTIONS: dict[NetType, dict[str, Test]] = {
-    NetType.PowerSupply: {},
+    NetType.PowerSupply: {"hardware_limits": _true_or_false},
     NetType.Battery: {},
     NetType.ELoad: {},
     NetType.DAC: {},

@@ -49,5 +49,5 @@ def test_an_example_prints_what_the_bench_does(lager, station, name: str) -> Non
 
 def test_each_example_is_run_by_a_test() -> None:
     engineer = {"battery_cycling.py", "progress_and_pause.py", "rail_suite.py", "uart_beside_a_pause.py"}
-    by_others = {"ask_operator.py", "inspect_bench.py", "test_rail.py", *engineer}
+    by_others = {"ask_operator.py", "inspect_bench.py", "simulated_rail.py", "test_rail.py", *engineer}
     assert {path.name for path in EXAMPLES.glob("*.py")} == by_others | set(PRINTED)

@@ -32,7 +32,7 @@ def test_a_scan_finds_the_instruments_of_the_file_and_says_how_to_add_others(lag
     found = scanned(lager)
     psu = found[addresses["psu1"]]
     assert (psu["model"], psu["types"], psu["known_as"]) == ("DP821", ["supply"], "psu1")
-    assert found[addresses["daq1"]]["types"] == ["adc", "dac", "gpio"]
+    assert found[addresses["daq1"]]["types"] == ["adc", "dac", "gpio", "thermocouple"]
     shown = lager("nets", "scan", addresses["smu1"], LAGER_NETS=str(tmp_path / "none.toml"))
     assert re.search(r"^TCPIP\S+SOCKET +2281S-20-6 +supply battery +- +KEITHLEY", shown.stdout, re.M)
     assert f"lager nets add NAME --type supply --address {addresses['smu1']}" in shown.stdout

@@ -25,6 +25,7 @@ class Supply(supply.Supply):
     GET_OUTPUT = "OUTP?"
     MEASURE_VOLTAGE = "MEAS:VOLT?"
     MEASURE_CURRENT = "MEAS:CURR?"
+    GUARDS = {"max_voltage": "ovp"}  # noqa: RUF012
 
     def measured_power(self) -> float:
         return self._reading("MEAS:POW?", "W")

@@ -115,6 +115,7 @@ class Supply(_TwoRoles, supply.Supply):
     GET_OUTPUT = ":OUTP?"
     MEASURE_VOLTAGE = ":MEAS:VOLT?"
     MEASURE_CURRENT = ":MEAS:CURR?"
+    GUARDS = {"max_voltage": "ovp", "max_current": "ocp"}  # noqa: RUF012
 
     def settings(self) -> tuple[Setting, ...]:
         return (self._role_setting(), *super().settings())

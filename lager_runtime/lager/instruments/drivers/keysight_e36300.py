@@ -66,6 +66,8 @@ class Supply(supply.Supply):
     MEASURE_CURRENT = "MEAS:CURR? (@{n})"
     VOLTAGE_STEP = 0.002
     CURRENT_STEP = 0.002
+    # Its over-current protection has no level of its own.
+    GUARDS = {"max_voltage": "ovp"}  # noqa: RUF012
 
     def check(self) -> None:
         """Raise InstrumentError while this output is coupled to another one."""

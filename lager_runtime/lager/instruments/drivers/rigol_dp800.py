@@ -31,6 +31,7 @@ class Supply(supply.Supply):
     # The models without an A have steps of 10 mV, and of 10 mA on the 10 A outputs.
     VOLTAGE_STEP = 0.01
     CURRENT_STEP = 0.01
+    GUARDS = {"max_voltage": "ovp", "max_current": "ocp"}  # noqa: RUF012
 
     def check(self) -> None:
         """Raise InstrumentError while this channel is coupled to another one."""

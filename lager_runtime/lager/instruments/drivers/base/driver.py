@@ -27,7 +27,7 @@ St = TypeVar("St", bound=State)
 _INTERNAL = frozenset(
     (
         "as_it_is", "check", "close_for_all", "closing", "config", "coupled", "is_in_role", "is_reported", "options",
-        "prepare", "session", "settings", "turn", "uses",
+        "prepare", "session", "sets", "settings", "turn", "uses",
     )
 )  # fmt: skip
 
@@ -114,6 +114,10 @@ class Driver(Generic[S]):
     def settings(self) -> tuple[Setting, ...]:
         """Return the settings of the net that can be read without side effects."""
         return ()
+
+    def sets(self, method: str) -> tuple[str, ...]:
+        """Return which of `settings` a method changes."""
+        return self.SETS[method]
 
     def is_reported(self) -> bool:
         """Return whether to report what is set now, because a script is paused."""

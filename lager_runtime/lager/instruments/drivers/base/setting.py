@@ -71,7 +71,7 @@ def _reported(method: FunctionType) -> Callable[..., Any]:
     def call(net: Any, *arguments: Any, **options: Any) -> Any:
         if not net.is_reported() or (reads and (arguments or (options.get(value),))[0] is None):
             return method(net, *arguments, **options)
-        return _observed(net, net.SETS[name], functools.partial(method, net, *arguments, **options))
+        return _observed(net, net.sets(name), functools.partial(method, net, *arguments, **options))
 
     return call
 

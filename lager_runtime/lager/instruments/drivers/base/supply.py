@@ -14,6 +14,8 @@ from lager.instruments.sessions import parse
 from lager.instruments.sessions.quantities import amount, exceeds, keep_limit, keep_power, si
 from lager.nets.model import Limits
 
+GUARD_MARGIN = 1.05  # of a limit: at the limit itself, noise and overshoot would trip
+
 
 @dataclass(frozen=True)
 class SupplyState(State):
@@ -86,6 +88,34 @@ class Supply(Switched):
     # How far a readback may differ from the value that was set: one step of the instrument.
     VOLTAGE_STEP: ClassVar[float] = 0.001
     CURRENT_STEP: ClassVar[float] = 0.001
+
+    GUARDS: ClassVar[Mapping[str, str]] = {}
+    """The limits of the nets file that a protection of the instrument can guard, and the name of its setting."""
+
+    def sets(self, method: str) -> tuple[str, ...]:
+        guards = tuple(word for name in self._guarded() for word in (name, f"{name}_enabled"))
+        return super().sets(method) + (guards if method == "enable" else ())
+
+    def _guarded(self) -> dict[str, float]:
+        """Return the protections that `hardware_limits` of the nets file programs, and their highest levels."""
+        limits = self.config.limits.as_dict() if self.config.options.get("hardware_limits") else {}
+        return {name: limits[key] * GUARD_MARGIN for key, name in self.GUARDS.items() if key in limits}
+
+    def _guard_limits(self) -> None:
+        """Set each protection that guards a limit, unless it is armed at a lower level; read it back.
+
+        Raises Rejected if the instrument does not take it: the output then stays off.
+        """
+        guarded = self._guarded()
+        found = {one.name: one.read for one in self._protections() if one.name.removesuffix("_enabled") in guarded}
+        for name, level in guarded.items():
+            now = float(found[name]())
+            if exceeds(now, level) or (f"{name}_enabled" in found and not found[f"{name}_enabled"]()):
+                level = min(level, now)  # a level that the instrument has is within its range
+                readback = (self.set_ovp if name == "ovp" else self.set_ocp)(level)
+                if exceeds(readback, level * 1.01):
+                    what = f"{self.name}: its {name} reads back {readback:g} instead of {level:g}, over its limit."
+                    raise Rejected(what, f"Remove hardware_limits from [nets.{self.name}], and rely on lager alone.")
 
     def settings(self) -> tuple[Setting, ...]:
         return (
@@ -172,7 +202,10 @@ class Supply(Switched):
             pass
 
     def enable(self) -> None:
-        """Switch the output on. Raises LimitExceeded if a setpoint exceeds a limit of the nets file."""
+        """Switch the output on. Raises LimitExceeded if a setpoint exceeds a limit of the nets file.
+
+        With `hardware_limits` in the nets file, the protections of the instrument are set to its limits before.
+        """
         with self._setting():
             limits = self.config.limits
             volts = self._number(self.GET_VOLTAGE) if limits.max_voltage or limits.max_power else 0.0
@@ -180,6 +213,7 @@ class Supply(Switched):
             keep_limit(self.config, "voltage", volts)
             keep_limit(self.config, "current", amperes)
             keep_power(self.config, volts, amperes)
+            self._guard_limits()
             self.session.before_on()
             try:
                 self._switch("ON")
