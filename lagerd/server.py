@@ -52,6 +52,7 @@ class Service:
         self._apply(config.load(path) if path else Config())
         self._repeats = Repeats(recorder(self.audit, lambda: self.config.log_console_input))
         breakpoints.hooks.record = self._repeats
+        breakpoints.record_lost()
         instruments.hooks.record = lease_recorder(self.audit)
         breakpoints.hooks.killed = self._killed
         breakpoints.hooks.admit = instruments.hooks.admit = self._call_limit.admit

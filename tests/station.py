@@ -64,7 +64,7 @@ class Station:
         config.write_text(_CONFIG.format(folder=self.folder, limits=self._limits))
         reader, writer = os.pipe()
         command = ["dbus-daemon", f"--config-file={config}", "--nofork", "--nosyslog", f"--print-address={writer}"]
-        self._broker = subprocess.Popen(command, pass_fds=[writer], stderr=subprocess.DEVNULL)
+        self.broker = subprocess.Popen(command, pass_fds=[writer], stderr=subprocess.DEVNULL)
         os.close(writer)
         with open(reader) as answer:
             assert answer.readline(), "dbus-daemon does not start"
@@ -87,8 +87,8 @@ class Station:
         self.lagerd = None
 
     def kill_broker(self) -> None:
-        self._broker.kill()
-        self._broker.wait()
+        self.broker.kill()
+        self.broker.wait()
 
     def close(self) -> None:
         if self.lagerd is not None:

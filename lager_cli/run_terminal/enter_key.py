@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 _RETRY_FIRST, _RETRY_LAST = 0.1, 2.0  # seconds between two looks for a bus that was lost
 # Without a terminal only lagerd is started, if it does not run. A script that pauses before waits longer than this.
 _UNATTENDED_AFTER = 1.0  # seconds
+_HEARD_SECONDS = 1.0  # in which lagerd resumes a pause, if it and the bus answer
 
 
 class EnterKey:
@@ -84,6 +85,7 @@ class EnterKey:
         self._direct: DirectPauses | None = None
         self._actions: LineActions | None = None
         self._asked: set[str] = set()  # Continue was sent, and Resumed has not arrived
+        self._unheard: dict[str, asyncio.TimerHandle] = {}  # Enter was sent, and Resumed has not arrived
         self._lost_said = False
         self._thread = threading.Thread(target=self._work, name="enter key", daemon=True)
 
@@ -240,6 +242,7 @@ class EnterKey:
 
     def _resumed(self, signal: "Signal") -> None:
         self._end(signal.args[0])
+        self._heard(signal.args[0])
         self._asked.discard(signal.args[0])
         if self._unseen is not None:
             self._unseen.resumed(signal.args[0])
@@ -298,6 +301,7 @@ class EnterKey:
         if self._direct:
             self._direct.resume(id)
             return
+        self._knock_unless_heard(id)
         self._end(id)
         self._asked.add(id)
         self._tell_next()
@@ -320,7 +324,26 @@ class EnterKey:
         if self._direct:
             self._direct.answer(id, line.text)
         else:
+            self._knock_unless_heard(id, line.text)
             self._actions.start(self._bus, id, line)
+
+    def _knock_unless_heard(self, id: str, answer: str | None = None) -> None:
+        """Resume the pause directly if lagerd has not done so within a second: it, or the bus, may have stopped
+        answering without having ended."""
+        assert self._loop is not None
+        self._heard(id)
+        self._unheard[id] = self._loop.call_later(_HEARD_SECONDS, self._knock, id, self._pauses.pid(id), answer)
+
+    def _knock(self, id: str, pid: int, answer: str | None) -> None:
+        from lager.breakpoints.terminal.enter_channel import ENTER, answer_line, knock
+
+        del self._unheard[id]
+        with contextlib.suppress(OSError):
+            knock(self._run_id, pid, id, ENTER if answer is None else answer_line(answer))
+
+    def _heard(self, id: str) -> None:
+        if (waiting := self._unheard.pop(id, None)) is not None:
+            waiting.cancel()
 
     def _erase_countdown(self) -> None:
         if self._countdown is not None and self._lines is not None:

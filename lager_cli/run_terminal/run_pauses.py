@@ -27,6 +27,7 @@ class RunPauses:
         self._run_id = run_id
         self._pauses: dict[str, None] = {}
         self._banners: dict[str, Question | None] = {}
+        self._pids: dict[str, int] = {}
         self._ended: set[str] | None = None
 
     def __len__(self) -> int:
@@ -43,11 +44,13 @@ class RunPauses:
         """Add a pause of this run."""
         self._pauses[pause["id"]] = None
         self._banners.setdefault(pause["id"], _question(pause))
+        self._pids[pause["id"]] = pause["pid"]
 
     def end(self, id: str) -> None:
         """Take out a pause that has ended, or will."""
         self._pauses.pop(id, None)
         self._banners.pop(id, None)
+        self._pids.pop(id, None)
         if self._ended is not None:
             self._ended.add(id)
 
@@ -71,6 +74,10 @@ class RunPauses:
         """Return the id of the pause whose banner is the last: of those in `among`, or else of all."""
         candidates = list(among) or list(self._pauses)
         return next((id for id in reversed(self._banners) if id in candidates), candidates[-1])
+
+    def pid(self, id: str) -> int:
+        """Return the process of the pause, 0 if it is not known."""
+        return self._pids.get(id, 0)
 
     def question(self, id: str) -> "Question | None":
         """Return what the pause asks, if it asks anything that we know how to answer."""

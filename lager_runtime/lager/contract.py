@@ -108,6 +108,7 @@ SIGNALS = {
     "Quarantined": "sa{sv}",
     "Cleared": "sa{sv}",
 }
+AT_TIMEOUT = "timeout"  # the reason of an automatic resume
 ON_TIMEOUT = ("resume", "raise", "exit")  # what a pause can do at its timeout; the first is the default
 ON_CHANGE = ("warn", "raise", "restore")  # what a pause can do if the bench was changed; the first is the default
 TIMED_OUT = 124  # the exit code after a timeout, as of timeout(1)

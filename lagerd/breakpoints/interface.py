@@ -12,8 +12,9 @@ from typing import Any
 from lager.bus.exports import LATER, Interface, Outcome, Runner
 from lager.bus.facade import Bus, Call
 from lager.bus.wire import dicts
-from lager.contract import BREAKPOINTS, BREAKPOINTS_PATH, ON_TIMEOUT
+from lager.contract import AT_TIMEOUT, BREAKPOINTS, BREAKPOINTS_PATH, ON_TIMEOUT
 from lager.errors import AccessDenied, InvalidArgument, NoSuchBreakpoint, TooMany
+from lager.process.system import user_name
 from lager.wording.text import printable
 from lagerd import introspection
 from lagerd.breakpoints import questions
@@ -119,10 +120,8 @@ class Breakpoints:
             default=self.settings.default_timeout, question=questions.of_call(call),
         )  # fmt: skip
         returns = self.kept.returns(pause)
-        if details.get("resumed") in HOWS:
-            if returns:
-                self._ended_meanwhile(pause, replace(client, how=details["resumed"]), details)
-            return ("continued",) if pause.question is None else ("continued", details.get("answer", ""))
+        if details.get("resumed") in (*HOWS, AT_TIMEOUT):
+            return self._ended_alone(pause, client, details, returns)
         if not returns:
             self.hooks.admit(client)
         self.pauses.add(pause, remaining_of(details), returns=returns)
@@ -135,13 +134,34 @@ class Breakpoints:
         self._arrived()
         return LATER
 
-    def _ended_meanwhile(self, pause: Pause, client: Client, details: dict[str, Any]) -> None:
-        """Record that `client` resumed the pause, or answered it, while there was no lagerd."""
-        self.kept.drop(pause)
-        pause.began += max(time.monotonic() - max(ended_of(details), pause.began), 0.0)  # the pause ended then
+    def _ended_alone(self, pause: Pause, client: Client, details: dict[str, Any], returns: bool) -> Outcome:
+        """Record how a pause ended that its script has resumed without us: by Enter, by an answer, or at its timeout.
+
+        Until then lagerd was not there, or was silent, or could not be reached.
+        """
+        by = None if details["resumed"] == AT_TIMEOUT else replace(client, how=details["resumed"])
         answer = questions.given_meanwhile(pause, details)
-        self._record_end("answered" if answer else "continued", pause, client, answer)
-        self._arrived()
+        reason = "timeout" if by is None else "answered" if answer else "continued"
+        known = self.pauses.get(pause.id)
+        if known is not None and known.owner == client.sender:
+            self._end(known, reason, by, answer)
+        elif returns:
+            self.kept.drop(pause)
+            pause.began += max(time.monotonic() - max(ended_of(details), pause.began), 0.0)  # the pause ended then
+            self._record_end(reason, pause, by, answer or questions.default_of(pause, reason))
+            self._arrived()
+        return ("continued",) if pause.question is None else ("continued", details.get("answer", ""))
+
+    def record_lost(self) -> None:
+        """Record the pauses whose process has ended while there was no lagerd: how they ended is not known."""
+        for id, kept in self.kept.lost.items():
+            with contextlib.suppress(InvalidArgument):
+                details = {"id": id, "run_id": kept.run_id, "since": kept.since}
+                pause = from_details(
+                    details, owner="", uid=kept.uid, user=user_name(kept.uid), pid=kept.pid, default=0.0
+                )
+                self._record(Event.GONE, pause, None, {"reason": "its script ended while there was no lagerd"})
+        self.kept.lost.clear()
 
     def interrupt(self, call: Call) -> Outcome | Coroutine[Any, Any, Outcome]:
         """Handle it at once if possible, as the end of the script may be reported next; but never before its Pause."""

@@ -24,6 +24,7 @@ class Kept:
     uid: int
     pid: int
     run_id: str
+    since: float  # seconds since the epoch
 
     def is_that_of(self, pause: Pause) -> bool:
         return (self.uid, self.pid) == (pause.uid, pause.pid)
@@ -48,13 +49,16 @@ class KeptPauses:
         self._folder = folder
         self.changes = Changes(folder.with_name(f"{folder.name}-changes"))
         self._away: dict[str, Kept] = {}  # pauses that have not returned yet, by id
+        self.lost: dict[str, Kept] = {}  # pauses whose process ended while there was no lagerd, by id
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for path in sorted(folder.iterdir(), key=lambda path: path.lstat().st_mtime_ns):
             kept = _read(path)
             if kept is not None and kept.may_return():
                 self._away[path.name] = kept
-            else:
-                _remove(path)
+                continue
+            if kept is not None:
+                self.lost[path.name] = kept
+            _remove(path)
 
     def runs(self) -> list[tuple[str, int]]:
         """Return the run and the uid of each pause that has not returned yet, oldest first."""
@@ -103,7 +107,7 @@ class KeptPauses:
 def _read(path: Path) -> Kept | None:
     with contextlib.suppress(OSError, ValueError):
         uid, pid, run_id = os.readlink(path).split(":", 2)
-        return Kept(int(uid), int(pid), run_id)
+        return Kept(int(uid), int(pid), run_id, path.lstat().st_mtime)
     return None
 
 

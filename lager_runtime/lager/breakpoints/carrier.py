@@ -14,7 +14,7 @@ from lager.breakpoints.script_object import ScriptObject
 from lager.breakpoints.state import Accepted, CannotPause, Ended, PauseState
 from lager.breakpoints.terminal import enter_channel, notices, typeahead
 from lager.bus.facade import Bus, Signal
-from lager.contract import BREAKPOINTS, BREAKPOINTS_PATH, DEFAULT_TIMEOUT
+from lager.contract import AT_TIMEOUT, BREAKPOINTS, BREAKPOINTS_PATH, DEFAULT_TIMEOUT
 from lager.daemon.daemon_client import PATIENCE, DaemonClient, no_answer, this_process
 from lager.errors import AccessDenied, BusError, LagerError, Refusal
 from lager.process import fork_lock
@@ -28,6 +28,7 @@ class Carrier:
     def __init__(self, client: DaemonClient) -> None:
         self._client = client
         self._pauses: dict[str, PauseState] = {}
+        self._hearing: asyncio.Task[None] | None = None
         self._object = ScriptObject(self._for_lagerd, self._tell)
 
     def begin(self, pause: PauseState) -> None:
@@ -48,6 +49,8 @@ class Carrier:
             pause.events.put(CannotPause(BusError("The connection to lagerd ended.")))
 
     def _begin(self, pause: PauseState) -> None:
+        if self._hearing is None:
+            self._hearing = self._client.create_task(self._hear_enter(pause.details["run_id"]))
         self._pauses[pause.id] = pause
         pause.task = self._client.create_task(self._carry(pause))
 
@@ -64,18 +67,25 @@ class Carrier:
             # Until lagerd reports the default of the box.
             pause.set_remaining(DEFAULT_TIMEOUT if asked is None else asked)
             async with asyncio.timeout_at(pause.last_moment()) as pause.limit:
-                reason = await self._wait_for_end(pause)
-            outcome = Ended(reason, pause.by)
+                outcome = Ended(await self._wait_for_lagerd(pause), pause.by)
+        except enter_channel.Pressed as pressed:
+            outcome = self._entered(pause, pressed)
         except TimeoutError:
-            self._tell("Interrupt", "s", pause.id)
             outcome = pause.unheard(no_answer())
+            if isinstance(outcome, Ended):
+                self._client.finish(self._report(pause, AT_TIMEOUT))
+            else:
+                self._tell("Interrupt", "s", pause.id)
         except LagerError as error:
             outcome = CannotPause(error)
         except asyncio.CancelledError:
-            if self._client.closing and not pause.interrupted:
+            if pause.pressed is not None:
+                outcome = self._entered(pause, pause.pressed)
+            elif self._client.closing and not pause.interrupted:
                 raise
-            self._tell("Interrupt", "s", pause.id)
-            outcome = Ended("interrupted", {})
+            else:
+                self._tell("Interrupt", "s", pause.id)
+                outcome = Ended("interrupted", {})
         except Exception as error:
             outcome = CannotPause(BusError(f"{type(error).__name__}: {error}"))
         self._pauses.pop(pause.id, None)
@@ -93,20 +103,25 @@ class Carrier:
             by = outcome.by if isinstance(outcome, Ended) else {}
             pause.consoles.close(outcome.reason if isinstance(outcome, Ended) else "failed", by)
 
-    async def _wait_for_end(self, pause: PauseState) -> str:
-        """Return why the pause ended. A pause that lagerd has accepted once stays until its own timeout: if a later
-        lagerd refuses it, it calls again from time to time."""
-        try:
-            return await self._wait_for_lagerd(pause)
-        except enter_channel.Pressed as pressed:
-            pause.by = {"user": user_name(), "how": "enter"}
-            if pause.question is not None:
-                pause.by["answer"] = pause.question.default if pressed.answer is None else pressed.answer
-            self._client.finish(self._report_enter(pause))
-            return "continued" if pause.question is None or pressed.answer is None else "answered"
+    def _entered(self, pause: PauseState, pressed: enter_channel.Pressed) -> Ended:
+        """Return the end of a pause by an Enter that came directly, and report it to lagerd."""
+        pause.by = {"user": user_name(), "how": "enter"}
+        if pause.question is not None:
+            pause.by["answer"] = pause.question.default if pressed.answer is None else pressed.answer
+        self._client.finish(self._report(pause, "enter"))
+        return Ended("continued" if pause.question is None or pressed.answer is None else "answered", pause.by)
+
+    async def _hear_enter(self, run_id: str) -> None:
+        """Resume a pause whose Enter `lager python` sends us directly because lagerd, or the bus, does not answer."""
+        async for id, pressed in enter_channel.knocks(run_id):
+            pause = self._pauses.get(id)
+            if pause is not None and pause.known and not pause.over and pause.task is not None:
+                pause.pressed = pressed
+                pause.task.cancel()
 
     async def _wait_for_lagerd(self, pause: PauseState) -> str:
-        """Return the reason from lagerd. Raises Pressed if there is no lagerd and Enter came directly."""
+        """Return the reason from lagerd. A pause that lagerd has accepted once stays until its own timeout: if a later
+        lagerd refuses it, it calls again from time to time. Raises Pressed if there is none and Enter came directly."""
         delay = _REFUSED_FIRST
         while True:
             if not pause.known:
@@ -150,10 +165,10 @@ class Carrier:
             if not bus.lost.done():
                 return bus
 
-    async def _report_enter(self, pause: PauseState) -> None:
-        """Report to the next lagerd that Enter ended a pause, for the journal. At the end of the process, if lagerd has
-        not returned within the time for last calls, say that there is no record."""
-        details = {**pause.as_asked(), "resumed": "enter", "ended": time.monotonic()}
+    async def _report(self, pause: PauseState, how: str) -> None:
+        """Report to lagerd how a pause ended without it, for the journal: as soon as there is one that answers. At the
+        end of the process, if that has not happened within the time for last calls, say that there is no record."""
+        details = {**pause.as_asked(), "resumed": how, "ended": time.monotonic()}
         if "answer" in pause.by:
             details["answer"] = pause.by["answer"]
         method = _method(pause)

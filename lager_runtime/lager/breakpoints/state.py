@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, cast
 
+from lager.breakpoints.terminal.enter_channel import Pressed
 from lager.breakpoints.terminal.banner import HELD_UP
 from lager.contract import ON_CHANGE
 from lager.daemon.daemon_client import no_answer
@@ -57,6 +58,7 @@ class PauseState:
     since: float = 0.0  # seconds since the epoch, by lagerd's clock
     told: dict[str, Any] = field(default_factory=dict)  # what else lagerd said of its beginning
     interrupted: bool = False
+    pressed: Pressed | None = None  # Enter that came directly, while lagerd or the bus did not answer
     over: bool = False
     dropped: int | None = None
     by: dict[str, Any] = field(default_factory=dict)

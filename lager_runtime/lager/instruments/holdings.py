@@ -3,7 +3,9 @@
 import contextlib
 import gc
 import os
+import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,8 @@ from lager.process import at_end, threads
 
 if TYPE_CHECKING:
     from lager.instruments.lease import Claim, HeldLease
+
+_END_SECONDS = 2.0  # for a statement of a console to leave an instrument, at the end of the process
 
 
 class Holding:
@@ -41,6 +45,7 @@ class Holding:
         self.lease: HeldLease | None = None
         self.upkeep = Upkeep()
         self.loan = ""  # the id of the pause at which the instrument was lent
+        self._left: tuple[Session, HeldLease | None] | None = None  # open when the process ends
         self._unsafe: dict[object, NetConfig] = {}  # closed, but their safe state could not be set
 
     def enter(self, config: NetConfig, claim: "Claim", wait: float, share: bool = False) -> object:
@@ -140,6 +145,27 @@ class Holding:
             if lease:
                 crash(lease, exit_code)
 
+    def given_up(self) -> bool:
+        """At the end of the process: return True if another thread keeps the session in a call that does not end.
+
+        Then say so, and leave the connection and the lease to the end of the process. lagerd takes that for a crash: it
+        sets safe states, and records that the instrument was not released. Blocks up to two seconds.
+        """
+        session, name = self.session, ""
+        if session is None:
+            return self._left is not None
+        name = session.instrument.name
+        if is_free(self.lock, session.lock):
+            return False
+        self._left = session, self.lease
+        self.session = self.lease = None
+        self.users.clear()
+        self.upkeep.stop()
+        if sys.stderr is not None:
+            told = f"lager: {name} was not closed: another thread is in the middle of an exchange with it.\n"
+            sys.stderr.write(f"{told}  Check its outputs: lagerd takes this for a crash.\n")
+        return True
+
     def copy_lease(self) -> int:
         """Return a copy of the locked descriptor of the lease, which the caller closes."""
         copy = getattr(self.lease, "copy", None)
@@ -206,10 +232,21 @@ def crash(lease: "HeldLease", exit_code: str = "") -> None:
 _holdings: dict[tuple[int, str], Holding] = {}
 
 
+def is_free(*locks: Any) -> bool:
+    """Return whether each lock can be had in two seconds, all together."""
+    ends = time.monotonic() + _END_SECONDS
+    with contextlib.ExitStack() as taken:
+        for lock in locks:
+            if not lock.acquire(timeout=max(ends - time.monotonic(), 0.0)):
+                return False
+            taken.callback(lock.release)
+        return True
+
+
 def _close_all() -> None:
     """Close what is still open at the end of the process."""
     for (pid, _), holding in list(_holdings.items()):
-        if pid == os.getpid():
+        if pid == os.getpid() and not holding.given_up():
             with contextlib.suppress(Exception):
                 holding.close()
 

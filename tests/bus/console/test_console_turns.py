@@ -130,3 +130,30 @@ def test_a_client_that_does_not_read_loses_its_turn_and_continues_later(two):
     assert first.until("done") == {"done": True}
     third.send(eval="seen\n")
     assert third.until("out") == {"out": "['second', 'third', 'first']\n"}
+
+
+HOLDS_A_NET = """
+import lager
+from lager import Net, NetType
+supply = Net.get("supply2", type=NetType.PowerSupply)
+lager.pause(interactive=True, timeout=100)
+print("end", flush=True)
+"""
+IN_AN_EXCHANGE = "import ctypes\nprint('in')\nwith supply.session.exchange(): ctypes.CDLL(None).sleep(60)\n"
+
+
+@pytest.mark.parametrize("options", ["", ", off_on_exit=True"])
+def test_the_end_of_a_script_does_not_wait_for_an_exchange_that_does_not_end(
+    run, client, opened, bench, lager, options
+):
+    process = run(HOLDS_A_NET.replace("PowerSupply)", f"PowerSupply{options})"))
+    id = client.paused()["id"]
+    console = opened(id)
+    console.until("hello")
+    console.send(eval=IN_AN_EXCHANGE)
+    console.until("out")
+    client.call("Continue", "s", id)
+    process.out.expect("end\n", patience=5 * NOTHING_WAITS)
+    process.err.expect("lager: psu1 was not closed: another thread is in the middle of an exchange with it.\n")
+    assert process.wait() == 0
+    assert lager("instruments").stdout == "No instrument is in use.\n"

@@ -4,6 +4,7 @@ import json
 import os
 import pwd
 import re
+import signal
 import subprocess
 import sys
 from contextlib import closing
@@ -149,6 +150,67 @@ def test_a_lagerd_that_comes_back_records_the_enter_it_missed(terminal, own_stat
     lagerd.err.expect(f"Resumed breakpoint {id} by {user()} after ")
     screen.type("\r")
     assert screen.wait() == 0
+
+
+def test_a_lagerd_that_comes_back_records_the_timeout_it_missed(run, own_station, client):
+    process = run(
+        "import lager, threading\nlager.pause('here', timeout=0.3)\n"
+        "print('went on', flush=True)\nthreading.Event().wait()\n"
+    )
+    id = client.paused()["id"]
+    lose_bus(own_station)
+    process.out.expect("went on")
+    own_station.start_broker()
+    lagerd = own_station.start_lagerd()
+    lagerd.err.expect(f"Breakpoint {id} resumed automatically after ")
+
+
+def test_the_next_lagerd_records_a_pause_whose_script_has_ended_meanwhile(run, own_station, client):
+    process = run(ONE.format(timeout=0.3))
+    id = client.paused()["id"]
+    lose_bus(own_station)
+    process.err.expect(f"lager: lagerd has no record of how {id} was resumed: it did not return in time.\n")
+    assert process.wait() == 0
+    own_station.start_broker()
+    own_station.start_lagerd().err.expect(f"Lost the script of breakpoint {id} after ")
+
+
+@pytest.fixture
+def freeze(own_station, until_the_end):
+    def stop(who):
+        pid = (own_station.broker if who == "broker" else own_station.lagerd).pid
+        until_the_end.callback(os.kill, pid, signal.SIGCONT)
+        os.kill(pid, signal.SIGSTOP)
+        return pid
+
+    return stop
+
+
+@pytest.mark.parametrize("silent", ["broker", "lagerd"])
+def test_enter_resumes_a_pause_whose_bus_or_lagerd_is_frozen(terminal, own_station, client, script, silent, freeze):
+    screen = terminal(LAGER, "python", script(ONE.format(timeout=600) + "input()\n"))
+    id = client.paused()["id"]
+    screen.expect("  timeout ")
+    screen.type("hello\r")
+    screen.expect("your input was ignored")
+    frozen = freeze(silent)
+    screen.type("\r")
+    screen.expect(f"{id} resumed by {user()} with Enter, after ")
+    screen.expect("went on")
+    os.kill(frozen, signal.SIGCONT)
+    own_station.lagerd.err.expect(f"Resumed breakpoint {id} by {user()} after ")
+
+
+def test_an_answer_reaches_a_script_whose_bus_is_frozen(terminal, client, script, freeze):
+    asks = "import lager\nprint('got', lager.ask('How many?', kind='number', timeout=600))\n"
+    screen = terminal(LAGER, "python", script(asks))
+    client.paused()
+    screen.expect("  timeout ")
+    screen.type("none\r")
+    screen.expect("does not answer 'How many?'")
+    freeze("broker")
+    screen.type("5\r")
+    screen.expect("got 5.0")
 
 
 OUTLASTS = """

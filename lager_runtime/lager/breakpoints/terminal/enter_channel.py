@@ -4,6 +4,9 @@
 pause, and reads a line when it is resumed: ENTER, or the answer to its question. Each side notices at once when the
 other has ended. The name is in the abstract namespace (unix(7)), which leaves nothing behind however its owner ends.
 Any user can connect there, or listen once the owner has ended: each side asks the kernel who the other is.
+
+A lagerd or a bus that has stopped answering looks alive to the script. So each paused process listens, too, and `lager
+python` writes there the id and the line of an Enter to which lagerd does not react.
 """
 
 import asyncio
@@ -11,7 +14,7 @@ import contextlib
 import os
 import socket
 import struct
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from typing import Any, TypeVar
 
 _T = TypeVar("_T")
@@ -21,6 +24,7 @@ _LONGEST = 1 << 15  # bytes of a line
 ID_LENGTH = 8
 _CREDENTIALS = struct.Struct("3i")  # pid, uid, gid: struct ucred of unix(7)
 _RETRY_FIRST, _RETRY_LAST = 0.05, 2.0
+_KNOCK_SECONDS = 2.0
 
 
 def name_of(run_id: str) -> str:
@@ -32,6 +36,11 @@ def is_trusted(peer: socket.socket) -> bool:
     """Return whether the other side is a process of our own user."""
     raw = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     return bool(_CREDENTIALS.unpack(raw)[1] == os.getuid())
+
+
+def name_of_process(run_id: str, pid: int) -> str:
+    """Return the address at which a paused process of a run listens for an Enter to which lagerd does not react."""
+    return f"{name_of(run_id)}-{pid}"
 
 
 class Pressed(Exception):
@@ -68,11 +77,9 @@ async def pressed(run_id: str, id: str) -> str | None:
     delay = _RETRY_FIRST
     while True:
         with contextlib.suppress(OSError):
-            line = await _pressed(run_id, id)
-            if line == ENTER:
-                return None
-            if line.startswith(_ANSWER):
-                return line.removeprefix(_ANSWER).removesuffix(b"\n").decode(errors="replace")
+            typed = _meant(await _pressed(run_id, id))
+            if typed is not None:
+                return typed.answer
             delay = _RETRY_FIRST
         await asyncio.sleep(delay)
         delay = min(delay * 2, _RETRY_LAST)
@@ -87,10 +94,55 @@ async def _pressed(run_id: str, id: str) -> bytes:
         if not is_trusted(channel):
             raise PermissionError
         await loop.sock_sendall(channel, id.encode())
-        line = b""
-        while not line.endswith(b"\n") and len(line) < _LONGEST:
-            more = await loop.sock_recv(channel, _LONGEST)
-            if not more:
-                return b""
-            line += more
-        return line
+        return await _line(channel)
+
+
+async def knocks(run_id: str) -> AsyncIterator[tuple[str, Pressed]]:
+    """Listen for this process; yield the id of a pause and what was typed, for each Enter that comes directly.
+
+    Ends if the name is taken or no descriptor is free: then Enter needs lagerd.
+    """
+    loop = asyncio.get_running_loop()
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.setblocking(False)
+        listener.bind(name_of_process(run_id, os.getpid()))
+        listener.listen()
+        while True:
+            caller, _ = await loop.sock_accept(listener)
+            with caller, contextlib.suppress(OSError, ValueError):
+                if is_trusted(caller):
+                    async with asyncio.timeout(_KNOCK_SECONDS):
+                        line = await _line(caller)
+                    id, pressed = line[:ID_LENGTH].decode("ascii"), _meant(line[ID_LENGTH:])
+                    if pressed is not None:
+                        yield id, pressed
+
+
+def knock(run_id: str, pid: int, id: str, line: bytes) -> None:
+    """Send the Enter `line` for the pause `id` to its process. Never blocks. Raises OSError if it does not listen."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as channel:
+        channel.setblocking(False)
+        channel.connect(name_of_process(run_id, pid))
+        if is_trusted(channel):
+            channel.send(id.encode() + line)
+
+
+def _meant(line: bytes) -> Pressed | None:
+    """Return what was typed; None if the line says nothing."""
+    if line == ENTER:
+        return Pressed(None)
+    if line.startswith(_ANSWER):
+        return Pressed(line.removeprefix(_ANSWER).removesuffix(b"\n").decode(errors="replace"))
+    return None
+
+
+async def _line(channel: socket.socket) -> bytes:
+    """Return a line, empty if the other side ends before."""
+    loop = asyncio.get_running_loop()
+    line = b""
+    while not line.endswith(b"\n") and len(line) < _LONGEST:
+        more = await loop.sock_recv(channel, _LONGEST)
+        if not more:
+            return b""
+        line += more
+    return line

@@ -80,7 +80,7 @@ def watch(net: Driver[Any], holding: Holding, claim: "Claim") -> None:
 def _end() -> None:
     crashed = _outermost is not None and _is_unwound(_outermost) and not _is_clean_exit()
     for opened in list(_opened.values()):
-        if opened.pid != os.getpid():
+        if opened.pid != os.getpid() or opened.holding.given_up():
             continue
         if crashed:
             opened.crash(_parent_tells())
