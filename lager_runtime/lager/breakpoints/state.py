@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, cast
 
-from lager.breakpoints.terminal.enter_channel import Pressed
 from lager.breakpoints.terminal.banner import HELD_UP
+from lager.breakpoints.terminal.enter_channel import Pressed
 from lager.contract import ON_CHANGE
 from lager.daemon.daemon_client import no_answer
 from lager.errors import BusError, LagerError

@@ -135,6 +135,10 @@ class Connection:
             line += byte
         return line[:-2].decode()
 
+    def fileno(self) -> int:
+        """Return the descriptor of the socket; -1 once it is closed."""
+        return self._sock.fileno()
+
     def next_serial(self) -> int:
         self._serial = self._serial % 0xFFFFFFFF + 1
         return self._serial

@@ -322,6 +322,10 @@ class Bus:
         """Return all names on the bus."""
         return list((await self._broker("ListNames"))[0])
 
+    def fileno(self) -> int:
+        """Return the descriptor of the connection; -1 once it is closed."""
+        return self._connection.fileno()
+
     async def start_service(self, name: str) -> None:
         """Have the broker start the service `name` and wait until it owns the name."""
         await self._broker("StartServiceByName", "su", name, 0)

@@ -34,7 +34,7 @@ from lager.bus import address
 from lager.bus.facade import Bus
 from lager.contract import BREAKPOINTS
 from lager.errors import BusError, NoDaemon
-from lager.process import at_end
+from lager.process import at_end, at_exec
 
 PATIENCE = 5.0  # seconds, for a lagerd that is just being started
 _LAST_WORDS_SECONDS = 1.0
@@ -225,6 +225,7 @@ def no_answer() -> NoDaemon:
 
 
 _client: DaemonClient | None = None
+at_exec.keep(lambda: [_client.bus.fileno()] if _client is not None and _client.bus is not None else [])
 _making = threading.RLock()  # re-entrant, because a signal handler may pause
 _abandoned: list[DaemonClient] = []
 

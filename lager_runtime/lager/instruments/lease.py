@@ -16,6 +16,7 @@ from lager.errors import InstrumentError, LagerError
 from lager.instruments.safety.guard import NOTHING, Guard
 from lager.instruments.sessions.port import LeasedPort
 from lager.instruments.while_paused.reporter import Reporter
+from lager.process import at_exec
 from lager.wording.text import printable
 
 
@@ -148,6 +149,7 @@ def _say_unheard(nets: tuple[str, ...]) -> None:
 
 
 _held: "weakref.WeakSet[_DaemonLease]" = weakref.WeakSet()
+at_exec.keep(lambda: [lease._fd for lease in list(_held) if lease._fd >= 0])
 
 
 def _after_fork() -> None:

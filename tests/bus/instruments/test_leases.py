@@ -222,9 +222,27 @@ def test_a_script_that_executes_itself_again_is_not_refused_by_its_own_lease(hol
     process.out.expect("holding")
 
 
+ALL_INHERITABLE = (
+    "[os.set_inheritable(int(fd), True) for fd in os.listdir('/dev/fd') if os.path.exists('/dev/fd/' + fd)]"
+)
+
+
+def test_a_script_with_inheritable_descriptors_keeps_no_lease_as_another_program(hold, client, key):
+    becomes = f"{ALL_INHERITABLE}; os.execvp('sleep', ['sleep', '600'])"
+    process = hold(HOLD.replace("lease.release()", becomes))
+    process.out.expect("holding")
+    say(process)
+    assert released(client, key) == "gone"
+    assert process.popen.poll() is None
+    os.close(claim(client, key))
+
+
 @pytest.mark.parametrize(
     "child",
     [
+        f"{ALL_INHERITABLE}; subprocess.run(LOOK, close_fds=False)",
+        f"{ALL_INHERITABLE}; os.waitpid(os.posix_spawn(LOOK[0], LOOK, os.environ), 0)",
+        f"{ALL_INHERITABLE}; os.system(shlex.join(LOOK))",
         "subprocess.run(LOOK, close_fds=False)",
         "os.waitpid(os.posix_spawn(LOOK[0], LOOK, os.environ), 0)",
         "subprocess.run(LOOK, pass_fds=[1])",

@@ -26,7 +26,7 @@ from lager import evidence
 from lager.errors import BadReply, InstrumentError, InstrumentTimeout, InstrumentUnreachable, LagerError, WrongModel
 from lager.instruments.sessions import descriptors
 from lager.nets.model import Instrument
-from lager.process import threads
+from lager.process import at_exec, threads
 from lager.wording.values import shown
 
 if TYPE_CHECKING:
@@ -270,6 +270,7 @@ def _sentence(reason: object) -> str:
 
 
 _sessions: "weakref.WeakSet[Session]" = weakref.WeakSet()
+at_exec.keep(lambda: [fd for session in list(_sessions) for fd in descriptors.of(session._connection())])
 
 
 def _after_fork() -> None:

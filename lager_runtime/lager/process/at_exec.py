@@ -1,0 +1,29 @@
+"""Keeps descriptors of ours from the programs that the script starts or becomes.
+
+They are closed there from the beginning, but a script may make all of its descriptors inheritable. Python announces
+each such start (sys.audit). One that C code makes, through ctypes for example, is not announced.
+"""
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterable
+
+_STARTS = frozenset(("os.exec", "os.posix_spawn", "os.spawn", "os.system", "subprocess.Popen"))
+_kept: list[Callable[[], Iterable[int]]] = []
+
+
+def keep(descriptors: Callable[[], Iterable[int]]) -> None:
+    """Let no program inherit the `descriptors` that are open when it starts."""
+    if not _kept:
+        sys.addaudithook(_audit)
+    _kept.append(descriptors)
+
+
+def _audit(event: str, _: object) -> None:
+    if event in _STARTS:
+        for descriptors in _kept:
+            with contextlib.suppress(Exception):  # a fault of ours must not keep the script from starting a program
+                for descriptor in descriptors():
+                    with contextlib.suppress(OSError):
+                        os.set_inheritable(descriptor, False)
