@@ -12,7 +12,7 @@ from lagerd.instruments.safety.safe_process import SafeProcess, SafetyAnswer
 from lagerd.signals import resolve
 
 _EXIT_SECONDS = 2.0  # until `lager python` has told the exit code of a script that has ended
-_ATTEMPTS = 2  # a second one if the process itself was killed
+_ATTEMPTS = 3  # others if the process itself was killed, which may be while it was asked again
 
 
 class MakingSafe:

@@ -30,7 +30,7 @@ SOCKET = Path("/run/lager-safe/socket")
 SECONDS = 10.0
 _HELD_SECONDS = 0.2  # that nets are held before a process is kept ready
 _IDLE_SECONDS = 60.0  # that it is kept ready after they were released, or made safe
-_AGAIN_SECONDS = 2.0  # until a process that was killed is started again, while nets are held
+_AGAIN_SECONDS = 0.5  # until a process that was killed is started again, while nets are held
 _LONGEST = 1 << 20
 
 

@@ -2,17 +2,20 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from lager.nets import file
 from lagerd.bench.bench import Bench
 from lagerd.bench.models.keysight_e36300 import E36312A
 from lagerd.bench.nets import NetEntry
 from lagerd.bench.thread import running
 from tests.processes import LAGER
 
+INSTRUMENTS = "com.lager.Instruments"
 # The clock of its keepalive is the test's: it says when it waits, and waits for a line.
 SCRIPT = """
 import sys, threading
@@ -92,3 +95,27 @@ def test_a_pause_of_30_minutes_keeps_an_output_with_a_watchdog_and_a_kill_drops_
         assert simulated.is_on()
         simulated.now += 2
         assert not simulated.is_on()
+
+
+def test_a_loan_disarms_the_watchdog_and_its_end_arms_it_again(
+    simulated, client, start, script, tmp_path, until_the_end
+):
+    nets = nets_file(tmp_path, "deadman = 60")
+    ticks, clock = os.pipe()
+    until_the_end.callback(os.close, clock)
+    process = start(LAGER, "python", script(SCRIPT), stdin=ticks, LAGER_NETS=nets)
+    os.close(ticks)
+    process.out.expect("waits 20.0\n")
+    pause = client.paused()
+    key = file.load(nets).instruments["psu1"].key
+    client.call("Lend", "ssa{sv}", pause["id"], key, {}, name=INSTRUMENTS)
+    assert not simulated.supply.watchdog.armed
+    simulated.now += 3600  # nobody asks it anything
+    assert simulated.is_on()
+    client.call("Return", "s", key, name=INSTRUMENTS)
+    while not simulated.supply.watchdog.armed:  # the script takes it back by itself
+        time.sleep(0.01)
+    os.kill(pause["pid"], signal.SIGKILL)
+    process.wait()
+    simulated.now += 61
+    assert not simulated.is_on()
