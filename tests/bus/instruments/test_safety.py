@@ -5,9 +5,11 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -423,6 +425,23 @@ def test_off_leaves_a_dac_without_a_safe_state_and_says_so(nets, lager):
     nets.add(dac1='safe = "off"', gpo1='safe = "off"')
     assert lager("off").returncode == 0
     assert float(lager("dac", "dac1").stdout.split()[0]) == pytest.approx(0, abs=0.01)
+
+
+def test_off_twice_at_once_and_beside_an_instrument_that_is_unplugged(nets, lager, start):
+    assert lager("supply", "supply2", "enable").returncode == 0
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]  # nobody listens there any more
+    text = nets.path.read_text()
+    address = tomllib.loads(text)["instruments"]["load1"]["address"]
+    nets.path.write_text(text.replace(address, f"TCPIP::127.0.0.1::{port}::SOCKET"))
+    both = [start(LAGER, "off", "--json") for _ in range(2)]
+    for one in both:
+        found = {row["net"]: row for row in json.loads(one.out.rest())}
+        assert found["supply2"]["off"] is True
+        assert found["eload1"]["off"] is False
+        assert "cannot be reached" in found["eload1"]["reason"]
+        assert one.wait() == 1
+    assert not nets.is_on()
 
 
 def test_off_of_one_net_leaves_the_others(nets, lager):
