@@ -22,7 +22,7 @@ _LEAST_LEFT = 0.001  # as in lagerd: 0 means no limit
 
 
 @dataclass(frozen=True)
-class Change:
+class PauseEvent:
     """One change of a pause.
 
     `event` is standing (paused already when first listed), paused, extended, attached, detached, console (a line was
@@ -45,7 +45,7 @@ class Following:
 
     def __init__(
         self,
-        changed: Callable[[Change | None], None],
+        changed: Callable[[PauseEvent | None], None],
         *,
         only_listens: bool = False,
         also: Callable[[Bus], Awaitable[None]] | None = None,
@@ -146,19 +146,19 @@ class Following:
         elif id in self._pauses:
             news = {"remaining": signal.args[1]} | {key: details[key] for key in _NEWS if key in details}
             self._know(cast("PauseDetails", {**self._pauses[id], **news}))
-            self._changed(Change(details.get("why", "extended"), self._now(id), details))
+            self._changed(PauseEvent(details.get("why", "extended"), self._now(id), details))
 
     def _add(self, event: str, pause: "PauseDetails") -> None:
         new = pause["id"] not in self._pauses
         self._know(pause)
         if new:
-            self._changed(Change(event, pause, {}))
+            self._changed(PauseEvent(event, pause, {}))
 
     def _end(self, id: str, event: str, by: dict[str, Any]) -> None:
         if id in self._pauses:
             pause = self._now(id)
             del self._pauses[id], self._deadlines[id]
-            self._changed(Change(event, pause, by))
+            self._changed(PauseEvent(event, pause, by))
 
     def _know(self, pause: "PauseDetails") -> None:
         self._pauses[pause["id"]] = pause

@@ -55,9 +55,9 @@ from lager.bus.facade import Bus, Signal
 from lager.contract import BREAKPOINTS, INSTRUMENTS
 from lager.errors import BusError, LagerError
 from lager.process import system
+from lager.process.end_signals import resolve, until_told
 from lagerd.bench.nets import NAME as NETS_FILE
 from lagerd.instruments.leases import claims
-from lagerd.signals import resolve, until_told
 
 IDLE_SECONDS = 600.0
 NAMES = (BREAKPOINTS, INSTRUMENTS)

@@ -17,6 +17,7 @@ from lager.bus.exports import ObjectTree
 from lager.bus.facade import Bus
 from lager.contract import BREAKPOINTS, BREAKPOINTS_PATH, INSTRUMENTS, INSTRUMENTS_PATH
 from lager.errors import BusError, LagerError
+from lager.process.end_signals import until_told
 from lagerd import config, log_control
 from lagerd.breakpoints.interface import Breakpoints
 from lagerd.breakpoints.kept_pauses import KeptPauses
@@ -26,7 +27,6 @@ from lagerd.instruments.leases import claims
 from lagerd.instruments.safety.safe_process import SOCKET, SafeProcess
 from lagerd.log import Unblocking
 from lagerd.server import Service
-from lagerd.signals import until_told
 
 _log = logging.getLogger("lagerd")
 

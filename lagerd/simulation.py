@@ -27,10 +27,10 @@ from lager.bus.address import own_folder, unix_address
 from lager.bus.facade import Bus
 from lager.contract import BREAKPOINTS
 from lager.errors import BusError, LagerError
+from lager.process.end_signals import resolve, until_told
 from lagerd.bench import description
 from lagerd.bench.described import DescribedBench
 from lagerd.embedded import broker, restart_lagerd
-from lagerd.signals import resolve, until_told
 
 _PREFIX = "bench-"
 _LOCK = "alive"

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lager.contract import BOXES_FILE
 from lager.errors import BoxError
 from lager.wording.text import printable, similar
 from lager_cli.boxes import box_groups
 from lager_cli.linux import home
 
 COMMAND = "lager"
-SYSTEM = Path("/etc/lager/boxes.toml")
+SYSTEM = Path(BOXES_FILE)
 _WORD = re.compile(r"[A-Za-z0-9_./+~][A-Za-z0-9_./+~-]*")
 _UNSAFE = set("'\"\\`$&;|<>()*?!#{}")  # for a shell, which runs a ProxyCommand and the commands that we suggest
 _ADVICE = "Give a host, user@host, ssh://user@host:port, a name of ~/.ssh/config, or one of: lager boxes"

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 from lager.errors import Failed, NoSuchBreakpoint
-from lager_cli.follower import Change, Following
+from lager_cli.follower import Following, PauseEvent
 
 _LONGEST_LINE = 1 << 20
 _ENDED = "The box does not tell its pauses any more."
@@ -24,7 +24,7 @@ async def events(box: str | None) -> AsyncGenerator[tuple[str, dict[str, Any]], 
 
 
 async def _here() -> AsyncGenerator[tuple[str, dict[str, Any]], None]:
-    changes: asyncio.Queue[Change | None] = asyncio.Queue()
+    changes: asyncio.Queue[PauseEvent | None] = asyncio.Queue()
     following = Following(changes.put_nowait)
     work = asyncio.ensure_future(following.run())
     work.add_done_callback(lambda _: changes.put_nowait(None))

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lager.contract import NOTIFY_FILE
 from lager.errors import LagerError
 from lager.wording import text_files
 from lager.wording.text import printable, seconds_of, similar
 
-PATH = Path("/etc/lager/notify.toml")
+PATH = Path(NOTIFY_FILE)
 EVENTS = ("paused", "question", "resumes-soon", "auto-resumed", "waiting", "quarantined")
 _PLAIN = re.compile(r"[a-z][a-z0-9_-]{0,30}")
 _SCHEME = re.compile(r"([a-z][a-z0-9]{0,19})://.", re.IGNORECASE)

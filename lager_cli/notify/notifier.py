@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import signal
 from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -13,8 +12,9 @@ from lager.bus import address
 from lager.bus.facade import Bus, Signal
 from lager.contract import BREAKPOINTS, INSTRUMENTS, INSTRUMENTS_PATH
 from lager.errors import LagerError
+from lager.process.end_signals import until_told
 from lager_cli.display import output
-from lager_cli.follower import Change, Following
+from lager_cli.follower import Following, PauseEvent
 from lager_cli.linux import home
 from lager_cli.notify import record
 from lager_cli.notify.config import ConfigError, NotifyConfig, Target
@@ -53,7 +53,7 @@ class Notifier:
 
     async def run(self) -> None:
         """Run until SIGTERM or SIGINT. Raises LagerError if it cannot start, or if the bus is lost for good."""
-        stop = _until_told()
+        stop = until_told()
         with contextlib.closing(Ledger(_state_folder())) as self._ledger:
             self._rules = Rules(self._config, asyncio.get_running_loop(), self._tell)
             await self._check()
@@ -108,7 +108,7 @@ class Notifier:
             if not self._ledger.has(target, notice):
                 outbox.put(notice)
 
-    def _changed(self, change: Change | None) -> None:
+    def _changed(self, change: PauseEvent | None) -> None:
         if change is not None:
             self._rules.changed(change)
             return
@@ -154,19 +154,6 @@ def _systemd() -> "sdnotify.SystemdNotifier":
     import sdnotify
 
     return sdnotify.SystemdNotifier()
-
-
-def _until_told() -> "asyncio.Future[None]":
-    loop = asyncio.get_running_loop()
-    stop: asyncio.Future[None] = loop.create_future()
-
-    def told() -> None:
-        if not stop.done():
-            stop.set_result(None)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, told)
-    return stop
 
 
 async def _end(tasks: Iterable["asyncio.Task[Any]"]) -> None:

@@ -14,7 +14,7 @@ from lager_cli.notify.notices import Notice, Words
 
 if TYPE_CHECKING:
     from lager.contract import PauseDetails
-    from lager_cli.follower import Change
+    from lager_cli.follower import PauseEvent
 
 _BEGINS = ("standing", "paused")
 _OVER_WITH_PAUSE = frozenset(("paused", "question", "resumes-soon", "waiting"))
@@ -55,7 +55,7 @@ class Rules:
             _stop(one)
         self._open.clear()
 
-    def changed(self, change: "Change") -> None:
+    def changed(self, change: "PauseEvent") -> None:
         """Take in one change of a pause."""
         pause = change.pause
         one = self._open.get(pause["id"])

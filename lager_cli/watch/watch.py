@@ -10,7 +10,7 @@ from lager.breakpoints.terminal import banner
 from lager_cli.display import output
 from lager_cli.display.age import with_ages
 from lager_cli.display.pause_table import HEADERS, row
-from lager_cli.follower import Change, Following
+from lager_cli.follower import Following, PauseEvent
 
 _WIDTHS = (11, 8, 20, 30, 20, 8, 8, 6, 8, 8, 0)  # columns of EVENT, those of the table, and BY
 _BY = ("uid", "user", "pid", "how")
@@ -48,13 +48,13 @@ class _LineWatch:
         work.cancel()
         done.pop().result()
 
-    def _changed(self, change: Change | None) -> None:
+    def _changed(self, change: PauseEvent | None) -> None:
         try:
             self._tell(change)
         except OSError as error:
             self._leave(error)
 
-    def _tell(self, change: Change | None) -> None:
+    def _tell(self, change: PauseEvent | None) -> None:
         if change is None:
             if self._following.problem != self._problem:
                 self._problem = self._following.problem
@@ -69,12 +69,12 @@ class _LineWatch:
             self._unread.set_exception(error)
 
 
-def _object(change: Change) -> dict[str, Any]:
+def _object(change: PauseEvent) -> dict[str, Any]:
     by = {key: change.by[key] for key in _BY if key in change.by}
     return {"event": change.event, "time": time.time(), "pause": with_ages([change.pause])[0], "by": by}
 
 
-def _by(change: Change) -> str:
+def _by(change: PauseEvent) -> str:
     if change.event in ("continued", "answered", "timeout", "gone", "interrupted"):
         return banner.why(change.event, change.by, change.pause.get("on_timeout", ""))
     return str(change.by.get("user", ""))

@@ -118,8 +118,14 @@ EXTENSION = 300.0  # seconds that the key `e` adds to a pause
 DEFAULT_TIMEOUT = 300.0  # seconds of a pause, if neither the script nor lagerd.toml sets another
 LONGEST_RUN = 300.0  # seconds; the maximum of --timeout, if lagerd.toml does not set another
 
+LOAN = 600.0  # seconds that an instrument is lent, if the lender says nothing else
+LIMITS = {"max_voltage": "V", "max_current": "A", "max_power": "W"}  # of a net, and their units
+
 LEASE_WATCHED = 0o100  # the bit in the mode of a lease file that says that another script is paused
 
 NETS_FILE = "/etc/lager/nets.toml"
 CONFIG_FILE = "/etc/lager/lagerd.toml"
+NOTIFY_FILE = "/etc/lager/notify.toml"
+BOXES_FILE = "/etc/lager/boxes.toml"
+GROUP = "lager"  # whose members may use the bench
 JOURNAL_SOCKET = "/run/systemd/journal/socket"

@@ -10,20 +10,20 @@ from pathlib import Path
 
 import lager
 import lagerd
+from lager.contract import CONFIG_FILE, GROUP, NETS_FILE, NOTIFY_FILE
 from lager.errors import LagerError
 from lagerd.install import ports
 
 # The users that an installation has, and what passwd says of them.
-USER = "lager"
+USER = GROUP
 USERS = {USER: "Lager breakpoint daemon", "lager-notify": "Lager notifier"}
 SERVICE = "usr/lib/systemd/system/lagerd.service"
 NOTIFY_SERVICE = "usr/lib/systemd/system/lager-notify.service"
 UNITS = {SERVICE: "lagerd.service", NOTIFY_SERVICE: "lager-notify.service"}  # those that run
 WANTS = "etc/systemd/system/multi-user.target.wants"
 SYSUSERS = "usr/lib/sysusers.d/lager.conf"
-CONFIG = "etc/lager/lagerd.toml"
-NETS = "etc/lager/nets.toml"
-NOTIFY = "etc/lager/notify.toml"
+# Below the root of an installation.
+CONFIG, NETS, NOTIFY = (file.lstrip("/") for file in (CONFIG_FILE, NETS_FILE, NOTIFY_FILE))
 # Where ssh finds a command without a login shell: lager --box NAME starts lager there.
 LINKS = ("usr/local/bin/lager", "usr/local/bin/lagerd")
 KILL = "usr/lib/systemd/system/lager-kill@.service"

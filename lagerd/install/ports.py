@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from lager.contract import GROUP, NETS_FILE
 from lager.errors import NetsFileError
 from lager.nets import file
 
-_NETS = "etc/lager/nets.toml"
+_NETS = NETS_FILE.lstrip("/")
 # systemd.unit(5): enabled for good, until the next boot, by a generator (as of a kernel console), and by the vendor
 _LOGINS = tuple(
     f"{folder}/*.{kind}/*getty@*.service"
@@ -40,7 +41,7 @@ def _rules(root: Path, paths: list[str]) -> Iterator[str]:
         if name in logins:
             yield f"# {path} is a login console\n"
             continue
-        yield from _each_name(name, 'GROUP="lager", MODE="0660"')
+        yield from _each_name(name, f'GROUP="{GROUP}", MODE="0660"')
 
 
 def _each_name(name: str, action: str) -> Iterator[str]:

@@ -24,7 +24,7 @@ from lagerd.instruments.leases.refusal import refusal
 from lagerd.instruments.leases.table import Leases
 from lagerd.instruments.lending.lending import Lending
 from lagerd.instruments.lending.loans import Loan, LoanRecords, Loans
-from lagerd.instruments.recording import Marks, Recording
+from lagerd.instruments.reported_changes import Marks, ReportedChanges
 from lagerd.instruments.safety.handover import Handover
 from lagerd.instruments.safety.making_safe import MakingSafe
 from lagerd.instruments.safety.off import Off
@@ -101,7 +101,7 @@ class Instruments:
             self.bus, self.clients, self.pauses, self.leases, self.process, lambda *what: self.hooks.record(*what)
         )
         self.marks = Marks(self.pauses, self.leases, self._files)
-        self._recording = Recording(
+        self._reported_changes = ReportedChanges(
             self.bus, self.clients, self.pauses, self.leases, lambda client: self.hooks.spend(client), self._author,
             lambda *what: self.hooks.record(*what),
         )  # fmt: skip
@@ -121,7 +121,9 @@ class Instruments:
             asyncio.get_running_loop(), self.leases, Borrowed(self._lent_files, self._files), self._loan_records,
             self.lending.told,
         )  # fmt: skip
-        self._off.changed = lambda lease, client, told: self._recording.add(lease, client, changes.from_details(told))
+        self._off.changed = lambda lease, client, told: self._reported_changes.add(
+            lease, client, changes.from_details(told)
+        )
         self._safety.is_watched = lambda: bool(len(self.pauses))
         self._safety.changed = self._made_safe
         self._watches: dict[Lease, asyncio.Task[None]] = {}
@@ -138,7 +140,7 @@ class Instruments:
             "Through": self.through,
             "Lend": self.lend,
             "Return": self.return_,
-            "Record": self._recording.take,
+            "Record": self._reported_changes.take,
             "Off": self._off.off,
         }
         return introspection.interface(INSTRUMENTS, methods)
@@ -320,7 +322,7 @@ class Instruments:
         """List what was switched off for a script that has crashed."""
         user = Client("", lease.uid, lease.user, lease.pid, ())
         how = f"safe state of {lease.script or f'process {lease.pid}'}"
-        self._recording.add(lease, user, changes.from_details({**told, "how": how}))
+        self._reported_changes.add(lease, user, changes.from_details({**told, "how": how}))
 
     def _changed(self) -> None:
         self._guard()

@@ -8,6 +8,7 @@ from typing import Any
 
 from lager.bus.exports import Outcome
 from lager.bus.facade import Bus, Call
+from lager.contract import LIMITS
 from lager.errors import AccessDenied, InvalidArgument, LagerError, NoSuchInstrument
 from lager.nets.actions import NAMES, is_setting
 from lager.wording.text import printable
@@ -22,7 +23,7 @@ from lagerd.instruments.leases.table import Leases
 _LONGEST = 200
 _VALUE, _LOOK = "value", "look"
 # What a caller may say of the net: the type, and what the caller's nets file allows.
-_KNOWN = (_VALUE, "type", "channel", "max_voltage", "max_current", "max_power", "direction", _LOOK)
+_KNOWN = (_VALUE, "type", "channel", *LIMITS, "direction", _LOOK)
 
 
 class Through:

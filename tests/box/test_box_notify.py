@@ -81,7 +81,7 @@ def test_the_page_switches_it_on_and_people_are_told(box, receiver):
             box.run("sed", "-i", f's|^urls = .*|urls = ["{receiver.url}",|', CONFIG)
             box.run("cp", CONFIG, "/root/notify.toml")
             return 0, "", ""
-        if "--here" in command:
+        if "--foreground" in command:
             command = f"XDG_STATE_HOME=/tmp/here timeout --signal=INT 3 {command} || test $? = 124"
         done = box.run("bash", "-c", command, check=False)
         return done.returncode, done.stdout, done.stderr

@@ -19,7 +19,7 @@ PACKAGES = {"lager": ROOT / "lager_runtime/lager", "lagerd": ROOT / "lagerd", "l
 # leaves may be imported from everywhere in their own package and in those above it.
 LEAVES = {
     "lager": {"errors", "contract", "variables", "wording", "process", "build", "world"},
-    "lagerd": {"events", "signals"},
+    "lagerd": {"events"},
     "lager_cli": set(),
 }
 DIRECTIONS = {

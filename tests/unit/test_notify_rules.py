@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from lager_cli.follower import Change
+from lager_cli.follower import PauseEvent
 from lager_cli.notify.config import NotifyConfig
 from lager_cli.notify.rules import Rules
 
@@ -72,7 +72,7 @@ class Bench:
 
     def change(self, event, *, by=None, **news):
         self.pause = {**self.pause, **news}
-        self.rules.changed(Change(event, self.pause, by or {}))
+        self.rules.changed(PauseEvent(event, self.pause, by or {}))
 
 
 @pytest.fixture

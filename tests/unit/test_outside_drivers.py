@@ -11,7 +11,7 @@ import pytest
 
 from lager.drivers.replay import bench, playing
 from lager.errors import NetsFileError
-from lager.nets import catalog, outside
+from lager.nets import catalog, own_drivers
 from lager.nets import file as nets_file
 from lager.nets.model import NetType
 from tests.documents import PAGES
@@ -31,10 +31,10 @@ class Output(Supply):
 
 @pytest.fixture(autouse=True)
 def none_known() -> Iterator[None]:
-    kept = [*outside._found], {**outside._broken}, {*outside._read}
-    outside._found.clear(), outside._broken.clear(), outside._read.clear()
+    kept = [*own_drivers._found], {**own_drivers._broken}, {*own_drivers._read}
+    own_drivers._found.clear(), own_drivers._broken.clear(), own_drivers._read.clear()
     yield
-    outside._found[:], outside._broken, outside._read = kept
+    own_drivers._found[:], own_drivers._broken, own_drivers._read = kept
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_a_broken_driver_is_a_sentence_and_harms_no_other(folder: Path, text: st
     (folder / "broken.py").write_text(text)
     nets = bench("P200", ADDRESS, drivers=folder, one="type = 'supply'")
     assert nets.net("one").type is NetType.PowerSupply
-    (one,) = outside.broken()
+    (one,) = own_drivers.broken()
     assert one.where == str(folder / "broken.py")
     assert said in one.reason
     with pytest.raises(NetsFileError, match=r"there is no driver for 'Q1'.*; .*broken\.py cannot be used: "):
@@ -139,13 +139,13 @@ def test_a_package_brings_a_driver_and_is_looked_at_only_for_an_unknown_model(
     (about / "entry_points.txt").write_text("[lager.drivers]\nacme = acme\ngone = not_there\n")
     monkeypatch.syspath_prepend(str(folder))
     bench("DP821", ADDRESS, one="type = 'supply'\nchannel = 1")
-    assert outside.GROUP not in outside._read
+    assert own_drivers.GROUP not in own_drivers._read
     nets = bench("P200", ADDRESS, one="type = 'supply'")
     assert nets.net("one").type is NetType.PowerSupply
     family = catalog.find("P200")
     assert family is not None
     assert family.origin == "acme (acme-lager)"
-    broken = {one.where: one.reason for one in outside.broken()}
+    broken = {one.where: one.reason for one in own_drivers.broken()}
     assert broken["not_there (acme-lager)"].startswith("ModuleNotFoundError: No module named 'not_there'")
 
 

@@ -72,8 +72,8 @@ def test_one_unread_answer_leaves_the_others(
     assert len(told) == len(str(whole).splitlines()) + 1
     name = min(unread)
     with pytest.raises(BadReply, match=f"The {name} of it could not be read"):
-        state.told(name)
-    assert whole.told(name) == getattr(whole, name)
+        state.read_or_raise(name)
+    assert whole.read_or_raise(name) == getattr(whole, name)
 
 
 @pytest.mark.parametrize("answer", [None, CUT])
@@ -110,9 +110,9 @@ def test_an_instrument_that_goes_away_in_the_middle_is_not_asked_on() -> None:
 def test_a_field_that_a_model_does_not_have_is_an_error_when_it_is_asked_for() -> None:
     with playing(keithley_2200.STATE, "2200-20-5", "type = 'supply'") as supply:
         state = supply.state()
-    assert state.told("ovp") == state.ovp
+    assert state.read_or_raise("ovp") == state.ovp
     with pytest.raises(InstrumentError, match="it has no ocp"):
-        state.told("ocp")
+        state.read_or_raise("ocp")
 
 
 def test_three_questions_without_an_answer_are_enough() -> None:

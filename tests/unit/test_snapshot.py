@@ -87,7 +87,7 @@ def looked(**names):
     namespace = {"names": names, "sys": sys}
     exec(compile(source, "<nowhere>", "exec"), namespace)
     began = time.monotonic()
-    look = asyncio.run(snapshot.look(Place(((namespace["frame"], 2),))))
+    look = asyncio.run(snapshot.taken(Place(((namespace["frame"], 2),))))
     return look, time.monotonic() - began
 
 
@@ -239,7 +239,7 @@ def test_a_name_that_no_source_can_spell_is_not_shown():
     suspended = (sys._getframe() for x in [1])  # which must not end while its frame is looked at
     frame = next(suspended)
     assert ".0" in frame.f_locals
-    look = asyncio.run(snapshot.look(Place(((frame, 1),))))
+    look = asyncio.run(snapshot.taken(Place(((frame, 1),))))
     assert [one["name"] for one in look["variables"]] == ["x"]
 
 
@@ -250,7 +250,7 @@ def test_source_and_stack():
     def outer():
         return inner()
 
-    look = asyncio.run(snapshot.look(outer(), context=1))
+    look = asyncio.run(snapshot.taken(outer(), context=1))
     assert [(line["text"].strip(), line["here"]) for line in look["source"]] == [
         ("def inner():", False), ("return Place.here(sys._getframe())  # this line", True), ("", False),
     ]  # fmt: skip
@@ -264,7 +264,7 @@ def test_a_deep_stack_is_cut_from_outside():
     def deep(levels: int) -> Place:
         return deep(levels - 1) if levels else Place.here(sys._getframe())
 
-    look = asyncio.run(snapshot.look(deep(300)))
+    look = asyncio.run(snapshot.taken(deep(300)))
     assert len(look["stack"]) == 100
     assert look["frames_left_out"] > 200
 

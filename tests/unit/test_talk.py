@@ -17,7 +17,7 @@ from lager.instruments.holdings import session_of
 from lager.instruments.net import Net
 from lager.instruments.safety.safe_state import Here, to_switch_off
 from lager.instruments.sessions import parse
-from lager.nets import outside, talk
+from lager.nets import own_drivers, talk
 from lager.nets.model import Nets, NetType
 from tests.unit.test_drivers_serial import answering
 
@@ -43,8 +43,8 @@ SUPPLY = "type = 'supply'"
 
 @pytest.fixture
 def family(tmp_path: Path) -> Iterator[Any]:
-    kept = [*outside._found], {**outside._broken}, {*outside._read}
-    outside._found.clear(), outside._broken.clear(), outside._read.clear()
+    kept = [*own_drivers._found], {**own_drivers._broken}, {*own_drivers._read}
+    own_drivers._found.clear(), own_drivers._broken.clear(), own_drivers._read.clear()
     tmp_path.chmod(0o755)
 
     def written(more: str) -> Path:
@@ -52,7 +52,7 @@ def family(tmp_path: Path) -> Iterator[Any]:
         return tmp_path
 
     yield written
-    outside._found[:], outside._broken, outside._read = kept
+    own_drivers._found[:], own_drivers._broken, own_drivers._read = kept
 
 
 def lines(end: str, *script: tuple[str, str | None]) -> list[tuple[bytes, bytes | None]]:
@@ -158,7 +158,7 @@ def test_nothing_is_made_remote_where_the_interface_does_that(family: Any) -> No
 
 
 def test_nets_are_made_safe_in_the_order_of_their_family_where_the_file_says_nothing(tmp_path: Path) -> None:
-    kept = [*outside._found], {*outside._read}
+    kept = [*own_drivers._found], {*own_drivers._read}
     tmp_path.chmod(0o755)
     (tmp_path / "both.py").write_text(
         DRIVER.format(more='"safe_order": ["eload", "supply"]')
@@ -176,7 +176,7 @@ def test_nets_are_made_safe_in_the_order_of_their_family_where_the_file_says_not
         chosen = to_switch_off(Here.on(ruled.net("a").instrument.key, ruled), [])
         assert [net.name for net in chosen.nets] == ["a", "b"]
     finally:
-        outside._found[:], outside._read = kept
+        own_drivers._found[:], own_drivers._read = kept
 
 
 def test_a_driver_may_bring_the_watchdog_of_its_instrument(family: Any) -> None:
@@ -184,7 +184,7 @@ def test_a_driver_may_bring_the_watchdog_of_its_instrument(family: Any) -> None:
     script = [("*IDN?", IDN), ("OUTP ON", None), (":SYST:ERR?", '0,""'), ("OUTP?", "1")]
     with playing(script, "P1", f"{SUPPLY}\ndeadman = 30", drivers=folder) as supply:
         supply.enable()
-    found = outside.find("P1")
+    found = own_drivers.find("P1")
     assert found is not None
     assert found.guarded == {NetType.PowerSupply}
     assert found.code.armed == [["it"], []]  # armed before the output came on, and disarmed when the net was closed
@@ -210,9 +210,9 @@ def test_a_driver_may_bring_the_watchdog_of_its_instrument(family: Any) -> None:
     ],
 )
 def test_a_mistake_in_the_table_is_a_sentence(family: Any, more: str, said: str) -> None:
-    outside.read_folder(str(family(more)))
-    outside._read.add(outside.GROUP)
-    (broken,) = outside.broken()
+    own_drivers.read_folder(str(family(more)))
+    own_drivers._read.add(own_drivers.GROUP)
+    (broken,) = own_drivers.broken()
     assert said in broken.reason
 
 
@@ -220,7 +220,7 @@ def test_a_watchdog_needs_the_function_that_sets_it(tmp_path: Path, family: Any)
     folder = family('"watchdog": ["supply"]')
     text = (folder / "acme.py").read_text().replace("def set_watchdog", "def set_nothing")
     (folder / "acme.py").write_text(text)
-    outside._read.add(outside.GROUP)
-    outside.read_folder(str(folder))
-    (broken,) = outside.broken()
+    own_drivers._read.add(own_drivers.GROUP)
+    own_drivers.read_folder(str(folder))
+    (broken,) = own_drivers.broken()
     assert "needs a function set_watchdog(session, nets)" in broken.reason

@@ -12,7 +12,7 @@ from lager.drivers.scripted_instrument import CUT
 from lager.errors import AccessDenied, Failed, InstrumentBusy, InstrumentError, LimitExceeded
 from lager.instruments.drivers.base.state import State
 from lager.instruments.drivers.base.supply import SupplyState
-from lager.instruments.while_paused import through
+from lager.instruments.while_paused import session_lock, through
 from lager.nets.actions import ACTIONS, NAMES, is_setting
 from lager.nets.model import NetType
 from lager.process import threads
@@ -112,7 +112,7 @@ def test_a_pause_that_ends_cuts_a_state_between_two_questions() -> None:
 
 
 def test_another_thread_of_the_script_may_keep_the_instrument_for_two_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(through, "_LOCK_SECONDS", 0.01)
+    monkeypatch.setattr(session_lock, "_SECONDS", 0.01)
     with (
         playing(dp800.OPEN, "DP821", SUPPLY) as supply,
         held_elsewhere(supply.session.lock),

@@ -100,7 +100,7 @@ def drivers(as_json: bool) -> int:
     Example:
       lager nets drivers
     """
-    from lager.nets import catalog, outside
+    from lager.nets import catalog, own_drivers
 
     try:
         _bench()
@@ -114,9 +114,9 @@ def drivers(as_json: bool) -> int:
             "nets": [type.value for type in one.drivers],
             "from": one.origin,
         }
-        for one in (*catalog.FAMILIES, *outside.families(), catalog.SERIAL, catalog.SCPI)
+        for one in (*catalog.FAMILIES, *own_drivers.families(), catalog.SERIAL, catalog.SCPI)
     ]
-    failed = outside.broken()
+    failed = own_drivers.broken()
     if as_json:
         output.print_json({"drivers": rows, "broken": [{"from": one.where, "reason": one.reason} for one in failed]})
     else:

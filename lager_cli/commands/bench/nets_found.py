@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from lager.contract import LIMITS
 from lager.errors import InvalidArgument, LagerError, NetsFileError
 from lager.nets import file as nets_file
 from lager.nets.model import Nets, NetType, net_type
@@ -21,12 +22,13 @@ from lager_cli.scan.asking import Found
 
 _AT_ONCE = 64
 _HEADERS = ("ADDRESS", "MODEL", "NETS", "KNOWN AS", "WHAT")
-_LIMITS = {"max_voltage": "V", "max_current": "A", "max_power": "W"}
 
 
 @click.command()
 @click.argument("places", nargs=-1, metavar="[HOST|NETWORK|ADDRESS]...")
-@click.option("--limit", type=seconds, default=10.0, metavar="TIME", help="End after this time (default: 10).")
+@click.option(
+    "--for", "--limit", "limit", type=seconds, default=10.0, metavar="TIME", help="End after this time (default: 10s)."
+)
 @json_option
 @box_option
 def scan(places: tuple[str, ...], limit: float, as_json: bool) -> None:
@@ -189,6 +191,6 @@ def _channel(text: str | None) -> int | str | None:
 
 def _limit(key: str, text: str) -> float:
     try:
-        return number(text, _LIMITS[key])
+        return number(text, LIMITS[key])
     except ValueError as problem:
         raise click.UsageError(f"'{printable(text, 40)}' is not valid for {key}. {problem}") from None

@@ -17,9 +17,9 @@ from lager_cli.options.common import seconds
 @click.argument("id")
 @click.argument("instrument")
 @click.option("--to", metavar="USER", default="", help="Lend it to this user only (default: every member).")
-@click.option("--for", "time", type=seconds, default="10m", help="How long to lend it (default: 10m).")
+@click.option("--for", "time", type=seconds, help="How long to lend it (default: 10m).")
 @box_option
-def lend(id: str, instrument: str, to: str, time: float) -> int:
+def lend(id: str, instrument: str, to: str, time: float | None) -> int:
     """Lend INSTRUMENT, which the paused script ID holds, to another process. Its outputs stay as they are.
 
     The loan ends at `lager return`, at its timeout, when the script resumes or ends, and at `lager off`.
@@ -30,7 +30,7 @@ def lend(id: str, instrument: str, to: str, time: float) -> int:
       lager lend 7f3a psu1 --to bob --for 30m
     """
     one = _found(instrument, lent=False)
-    options: dict[str, Any] = {"seconds": time} | ({"to": to} if to else {})
+    options: dict[str, Any] = ({"to": to} if to else {}) | ({} if time is None else {"seconds": time})
     left = ask("Lend", "ssa{sv}", id, one["instrument"], options, name=INSTRUMENTS)[0]
     output.say(f"{one['name']} is lent to {to or 'every member'} for {duration(left)}.")
     output.say(f"  return it with: lager return {one['name']}")

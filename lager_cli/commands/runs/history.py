@@ -17,6 +17,7 @@ import click
 
 from lager.breakpoints.terminal import banner
 from lager.bus import address
+from lager.contract import GROUP
 from lager.errors import BusError, LagerError
 from lager.wording.text import duration, printable
 from lager_cli.boxes.lost_client import MESSAGE_ID as LOST
@@ -41,7 +42,7 @@ _STARTED_BY_BUS = re.compile(
     r"\[system\] Activating via systemd: service name='com\.lager\.\w+' unit='[^']*'"
     r" requested by ':[\d.]+' \(uid=(?P<uid>\d+) "
 )
-_GROUP = _USER = "lager"
+_USER = GROUP  # of lagerd itself
 _UNKNOWN = "-"
 _CHANGED = "changed"
 _SECONDS = 60.0
@@ -160,7 +161,7 @@ def _bus_record(entry: dict[str, Any]) -> dict[str, Any]:
     refused = _REFUSED_BY_BUS.match(said)
     if refused is None or not _concerns_us(refused):
         return {}
-    record = _record_of("denied", refused["uid"], f"{refused['member']}: not a member of the group {_GROUP}")
+    record = _record_of("denied", refused["uid"], f"{refused['member']}: not a member of the group {GROUP}")
     with contextlib.suppress(KeyError):
         if _is_member(record["by_user"]):
             record["reason"] = f"{refused['member']}: only root may do this"
@@ -185,7 +186,7 @@ def _concerns_us(refused: re.Match[str]) -> bool:
 
 def _is_member(user: str) -> bool:
     """Return whether the user is a member of the group now. Raises KeyError if there is no such user or group."""
-    group = grp.getgrnam(_GROUP)
+    group = grp.getgrnam(GROUP)
     return user in group.gr_mem or pwd.getpwnam(user).pw_gid == group.gr_gid
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from lager.build import older, version
+from lager.contract import GROUP
 from lager.errors import BoxError, LagerError
 from lager.wording.text import similar
 from lager_cli.boxes import box_table
@@ -17,7 +18,6 @@ from lager_cli.options import completion
 from lager_cli.options.common import json_option
 
 _CHECK_HEADERS = ("BOX", "SSH", "LAGER", "LAGERD", "GROUP", "TO DO")
-_GROUP = "lager"
 
 
 @click.group(invoke_without_command=True)
@@ -223,7 +223,7 @@ def _in_group() -> bool | None:
     if os.geteuid() == 0:
         return True
     try:
-        return grp.getgrnam(_GROUP).gr_gid in {os.getgid(), *os.getgroups()}
+        return grp.getgrnam(GROUP).gr_gid in {os.getgid(), *os.getgroups()}
     except KeyError:
         return None
 

@@ -22,11 +22,15 @@ _config = click.option(
 
 @click.group(invoke_without_command=True)
 @click.option(
-    "--here", is_flag=True, help="Run in this terminal until Ctrl-C, and report the pauses of this user's bus."
+    "--foreground",
+    "--here",
+    "foreground",
+    is_flag=True,
+    help="Run in this terminal until Ctrl-C, and report the pauses of this user's bus.",
 )
 @_config
 @click.pass_context
-def notify(context: click.Context, here: bool, file: Path | None) -> None:
+def notify(context: click.Context, foreground: bool, file: Path | None) -> None:
     """Send messages about pauses, open questions, timeouts and quarantines, by mail, chat or push.
 
     On a box lager-notify.service does this, if /etc/lager/notify.toml exists. The file lists the URLs, as in apprise,
@@ -35,12 +39,14 @@ def notify(context: click.Context, here: bool, file: Path | None) -> None:
     \b
     Examples:
       sudo lager notify test
-      lager notify --here --config notify.toml
+      lager notify --foreground --config notify.toml
     """
     if context.invoked_subcommand is not None:
         return
-    if not here:
-        raise click.UsageError("On a box, lager-notify.service does this. To run it in this terminal, add --here.")
+    if not foreground:
+        raise click.UsageError(
+            "On a box, lager-notify.service does this. To run it in this terminal, add --foreground."
+        )
     from lager_cli.notify import sender
     from lager_cli.notify.notifier import Notifier
 

@@ -78,9 +78,9 @@ class ScriptObject:
     async def _inspect(self, call: Call) -> Outcome:
         pause = self._pause_of(call, call.args[0])
         with fork_lock.wait:
-            from lager.inspection.snapshot import look
+            from lager.inspection.snapshot import taken
 
-        return (json.dumps(await look(pause.place, **_sizes(call.args[0]))),)
+        return (json.dumps(await taken(pause.place, **_sizes(call.args[0]))),)
 
     async def _through(self, call: Call) -> Outcome:
         pause = self._pause_of(call, call.args[0])

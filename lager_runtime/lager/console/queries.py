@@ -94,7 +94,7 @@ class Queries:
         return await run_aside(lambda: document(str(path), self._names()), _SECONDS)
 
     async def _look(self, _: Any) -> Any:
-        return {**self._about, **await snapshot.look(self._selected.place)}
+        return {**self._about, **await snapshot.taken(self._selected.place)}
 
     async def _where(self, _: Any) -> Any:
         stack, left_out = await snapshot.where(Place(self._stack))

@@ -27,7 +27,7 @@ _HERE = os.path.dirname(os.path.dirname(__file__)) + os.sep
 _DEFINITIONS = (ModuleType, FunctionType, BuiltinFunctionType, type)
 
 
-async def look(place: Place, *, context: int = CONTEXT, width: int = WIDTH) -> dict[str, Any]:
+async def taken(place: Place, *, context: int = CONTEXT, width: int = WIDTH) -> dict[str, Any]:
     """Return the snapshot, in at most 4 s: `source`, `stack` and `variables` as the functions below return them, and
     how many frames and variables were left out (`frames_left_out`, `variables_left_out`). It has JSON types only."""
     stack, frames_left_out = await where(place)

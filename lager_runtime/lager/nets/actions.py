@@ -37,7 +37,7 @@ class Action:
             return getattr(driver, self.asks or self.write)(value)
         method, _, field = (self.do or self.read).partition(".")
         result = getattr(driver, method)()
-        return result.told(field) if field else result
+        return result.read_or_raise(field) if field else result
 
 
 _STATE = Action("show all readings and settings", read="state", harmless=True)

@@ -118,15 +118,15 @@ def family_of(model: str, type: NetType) -> Family | None:
 
 def find(model: str) -> Family | None:
     """Return the family of a model, or None if there is no driver for it."""
-    return next((family for family in FAMILIES if family.serves(model)), None) or outside(model)
+    return next((family for family in FAMILIES if family.serves(model)), None) or find_own(model)
 
 
 def _none(_: str) -> Family | None:
     return None
 
 
-outside: Callable[[str], Family | None] = _none
-"""Finds a driver of one's own for a model; see lager.nets.outside."""
+find_own: Callable[[str], Family | None] = _none
+"""Finds a driver of one's own for a model; see lager.nets.own_drivers."""
 
 
 def is_model(identified: str, configured: str) -> bool:

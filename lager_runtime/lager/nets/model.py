@@ -12,7 +12,7 @@ from lager.nets import resource
 from lager.wording.text import similar
 from lager.wording.values import shown
 
-DEFAULT_TIMEOUT = 2.0  # seconds
+ANSWER_TIMEOUT = 2.0  # seconds
 
 
 class NetType(Enum):
@@ -77,7 +77,7 @@ class Instrument:
     name: str
     model: str
     address: str
-    timeout: float = DEFAULT_TIMEOUT
+    timeout: float = ANSWER_TIMEOUT
     serial_line: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), hash=False)
 
     @property

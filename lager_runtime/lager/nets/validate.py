@@ -5,17 +5,19 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from lager.nets import catalog, outside, resource, safe, terminals, watchdogs
+from lager.contract import LIMITS
+from lager.nets import catalog, own_drivers, resource, safe, terminals, watchdogs
 from lager.nets.catalog import SERIAL, Family
-from lager.nets.model import DEFAULT_TIMEOUT, Instrument, Limits, NetConfig, NetType, Safe
+from lager.nets.model import ANSWER_TIMEOUT, Instrument, Limits, NetConfig, NetType, Safe
 from lager.wording.text import printable, similar
 from lager.wording.values import number, shown
 
+_VOLTAGE, _CURRENT, _POWER = LIMITS
 _LIMITS = {
-    NetType.PowerSupply: ("max_voltage", "max_current", "max_power"),
-    NetType.Battery: ("max_voltage", "max_current"),
-    NetType.ELoad: ("max_voltage", "max_current", "max_power"),
-    NetType.DAC: ("max_voltage",),
+    NetType.PowerSupply: (_VOLTAGE, _CURRENT, _POWER),
+    NetType.Battery: (_VOLTAGE, _CURRENT),
+    NetType.ELoad: (_VOLTAGE, _CURRENT, _POWER),
+    NetType.DAC: (_VOLTAGE,),
 }
 
 
@@ -86,7 +88,7 @@ def _drivers(folder: object, where: str, mistakes: Mistakes) -> None:
         mistakes.add("drivers", f"should be the path of a folder, not {shown(folder)}")
         return
     try:
-        outside.read_folder(os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(where)), folder)))
+        own_drivers.read_folder(os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(where)), folder)))
     except ValueError as error:
         mistakes.add("drivers", str(error))
 
@@ -127,11 +129,11 @@ def _instrument(name: str, table: dict[str, Any], mistakes: Mistakes, *, any_mod
     any_model = any_model and place is not None and place.reach is resource.Reach.VISA
     if model and not serial and not (any_model and not catalog.find(model)):
         _check_model(prefix, model, place, mistakes)
-    timeout = _number(prefix + "timeout", table.get("timeout", DEFAULT_TIMEOUT), mistakes, 0.01, 120)
+    timeout = _number(prefix + "timeout", table.get("timeout", ANSWER_TIMEOUT), mistakes, 0.01, 120)
     if not model or not (serial or any_model or catalog.find(model)):
         return None
     # Even after another mistake: its nets can then be checked against its model. The file is rejected anyway.
-    return Instrument(name, model, address or "", timeout or DEFAULT_TIMEOUT, serial_line)
+    return Instrument(name, model, address or "", timeout or ANSWER_TIMEOUT, serial_line)
 
 
 def _serial_line(
@@ -150,7 +152,7 @@ def _serial_line(
 def _check_model(prefix: str, model: str, place: resource.Resource | None, mistakes: Mistakes) -> None:
     family = catalog.find(model)
     if not family:
-        failed = "".join(f"; {one.where} cannot be used: {one.reason.rstrip('.')}" for one in outside.broken())
+        failed = "".join(f"; {one.where} cannot be used: {one.reason.rstrip('.')}" for one in own_drivers.broken())
         meant = _meant(model, catalog.known_models())
         mistakes.add(prefix + "model", f"there is no driver for {model!r}{meant}{failed}")
     elif place and place.reach not in family.reach:

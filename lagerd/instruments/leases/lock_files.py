@@ -23,9 +23,9 @@ from pathlib import Path
 from lager.contract import LEASE_WATCHED
 from lager.errors import Failed
 from lager.process import system
+from lager.process.end_signals import resolve
 from lagerd.instruments.leases.claims import Claims
 from lagerd.instruments.leases.lease import Lease
-from lagerd.signals import resolve
 
 _EVENT = struct.Struct("iIII")
 _LONGEST_RECORD = 1 << 16

@@ -11,8 +11,9 @@ from typing import Any
 
 from lager.bus.exports import LATER, Outcome
 from lager.bus.facade import Bus, Call
-from lager.contract import INSTRUMENTS, INSTRUMENTS_PATH, LONGEST
+from lager.contract import INSTRUMENTS, INSTRUMENTS_PATH, LOAN, LONGEST
 from lager.errors import AccessDenied, Failed, InstrumentBusy, InvalidArgument, LagerError, NoSuchInstrument
+from lager.process.end_signals import resolve
 from lager.wording.text import printable
 from lagerd.breakpoints.pauses import Pause, Pauses
 from lagerd.breakpoints.scripts import Scripts
@@ -22,10 +23,8 @@ from lagerd.instruments.hooks import LeaseRecord, Policy
 from lagerd.instruments.leases.lease import Lease
 from lagerd.instruments.leases.lock_files import LeaseFiles
 from lagerd.instruments.leases.table import Leases
-from lagerd.instruments.lending.loans import OVERDUE_SECONDS, Loan, Loans, LoanTold
-from lagerd.signals import resolve
+from lagerd.instruments.lending.loans import OVERDUE_SECONDS, Loan, LoanListener, Loans
 
-_DEFAULT_SECONDS = 600.0
 _RESUMED = "the script that lent it was resumed"
 
 
@@ -58,7 +57,7 @@ class Lending:
         self._kept: dict[str, int] = {}  # by instrument, a copy of the lender's locked descriptor
         self._returns: dict[str, list[Call]] = {}  # calls that wait for the end of a loan
         self._waiting: dict[str, list[asyncio.Future[None]]] = {}
-        self.told = LoanTold(self._ended, self._over, self._let_go)
+        self.told = LoanListener(self._ended, self._over, self._let_go)
 
     def close(self) -> None:
         """Close the copies of the descriptors: the loans last, and the next lagerd finds their records."""
@@ -219,7 +218,7 @@ def _overdue(holder: Lease) -> InstrumentBusy:
 
 def _options(options: dict[str, Any]) -> tuple[str, float]:
     """Return to whom and for how many seconds. Raises InvalidArgument."""
-    to, seconds = options.get("to", ""), options.get("seconds", _DEFAULT_SECONDS)
+    to, seconds = options.get("to", ""), options.get("seconds", LOAN)
     if unknown := next((key for key in options if key not in ("to", "seconds")), None):
         raise InvalidArgument(f"{printable(unknown, 40)!r} is not an option of Lend.", "Give to, seconds.")
     if type(to) is not str or (to and not _is_user(to)):

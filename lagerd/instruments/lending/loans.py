@@ -98,7 +98,7 @@ class LoanRecords:
 
 
 @dataclass
-class LoanTold:
+class LoanListener:
     """Callbacks: `ended` when the borrower is asked to close; `over` when the lender may go on, with the borrower that
     still holds it if the loan is overdue; `let_go` closes lagerd's copy of the lender's descriptor; `changed` when an
     instrument is lent now or no longer."""
@@ -111,7 +111,7 @@ class LoanTold:
 
 class Loans(NoLoans):
     def __init__(
-        self, clock: Clock, leases: Leases, store: BorrowerFiles, records: LoanRecords, told: LoanTold
+        self, clock: Clock, leases: Leases, store: BorrowerFiles, records: LoanRecords, told: LoanListener
     ) -> None:
         self._clock = clock
         self._leases = leases

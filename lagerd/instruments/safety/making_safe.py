@@ -5,11 +5,11 @@ import os
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from lager.process.end_signals import resolve
 from lagerd.events import Event
 from lagerd.instruments.leases.lease import Lease
 from lagerd.instruments.leases.table import Leases
 from lagerd.instruments.safety.safe_process import SafeProcess, SafetyAnswer
-from lagerd.signals import resolve
 
 _EXIT_SECONDS = 2.0  # until `lager python` has told the exit code of a script that has ended
 _ATTEMPTS = 3  # others if the process itself was killed, which may be while it was asked again

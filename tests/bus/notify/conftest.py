@@ -57,10 +57,10 @@ def configured(tmp_path) -> Callable[..., str]:
 
 @pytest.fixture
 def notifier(start, configured) -> Callable[..., Process]:
-    """Start `lager notify --here`, and wait until it listens."""
+    """Start `lager notify --foreground`, and wait until it listens."""
 
     def begin(*urls: str, more: str = "", **env: str) -> Process:
-        process = start(LAGER, "notify", "--here", "--config", configured(*urls, more=more), **env)
+        process = start(LAGER, "notify", "--foreground", "--config", configured(*urls, more=more), **env)
         process.err.expect("lager: telling ")
         return process
 

@@ -229,7 +229,7 @@ def test_lager_notify_test_sends_one_message_to_each_url(receiver, lager, config
 
 def test_a_url_that_apprise_does_not_know_is_a_mistake(lager, configured, receiver):
     there = receiver()
-    done = lager("notify", "--here", "--config", configured(there.url, f"nothing://{SECRET}", "slack://tooshort"))
+    done = lager("notify", "--foreground", "--config", configured(there.url, f"nothing://{SECRET}", "slack://tooshort"))
     assert done.returncode == 78
     unknown = "not a URL that apprise knows, or a part of it is missing"
     assert f"lager: url 2 (nothing) is {unknown}; url 3 (slack) is {unknown}." in done.stderr

@@ -66,7 +66,7 @@ def test_a_killed_lagerd_makes_no_message_come_twice(notifier, receiver, run, ow
 def test_a_notifier_waits_for_a_lagerd_that_is_stopped_and_never_starts_it(notifier, receiver, run, own_station, start):
     there = receiver()
     own_station.kill_lagerd()
-    process = start(LAGER, "notify", "--here", "--config", _config(own_station, there.url))
+    process = start(LAGER, "notify", "--foreground", "--config", _config(own_station, there.url))
     process.err.expect("lagerd is down; waiting for it.")
     own_station.start_lagerd()
     process.err.expect("telling url 1")
@@ -83,7 +83,7 @@ def _config(station, url):
 def test_only_one_notifier_runs(notifier, receiver, lager, configured):
     there = receiver()
     notifier(there.url)
-    second = lager("notify", "--here", "--config", configured(there.url))
+    second = lager("notify", "--foreground", "--config", configured(there.url))
     assert second.returncode == 1
     assert second.stderr.endswith("\nlager: lager notify is running already. End the other one first.\n")
 
@@ -148,6 +148,8 @@ def test_a_process_that_sends_is_started_again_if_it_is_killed(notifier, receive
 
 
 def test_without_a_place_for_what_was_told_it_says_so(lager, configured):
-    done = lager("notify", "--here", "--config", configured("json://127.0.0.1:9/"), XDG_STATE_HOME="/proc/nothing")
+    done = lager(
+        "notify", "--foreground", "--config", configured("json://127.0.0.1:9/"), XDG_STATE_HOME="/proc/nothing"
+    )
     assert done.returncode == 1
     assert "lager: Cannot write /proc/nothing/lager/notify/told: " in done.stderr

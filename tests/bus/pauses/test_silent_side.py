@@ -17,7 +17,7 @@ async def look(*_, **__):
     print("asked", flush=True)
     {then}
 
-snapshot.look = look
+snapshot.taken = look
 pause("here", timeout=600, interactive=True)
 """
 ENDS = {

@@ -15,16 +15,16 @@ from lager.errors import BusError, InstrumentBusy, InstrumentError, LagerError, 
 from lager.instruments import holdings
 from lager.instruments.holdings import Holding
 from lager.instruments.sessions.session import Session
+from lager.instruments.while_paused.session_lock import acquire
 from lager.process import threads
 
-_LOCK_SECONDS = 2.0  # for another thread of the script to finish its call
 _CLOSE_SECONDS = 8.0
 
 
 def lend(instrument: str, id: str, to: str, seconds: float) -> int:
     """Close the session of an instrument without changing an output; return a copy of the locked descriptor.
 
-    Raises InstrumentError if an exchange is under way, NoSuchInstrument if this process does not hold it.
+    Raises InstrumentBusy if an exchange is under way, NoSuchInstrument if this process does not hold it.
     """
     holding = holdings.held(instrument)
     session = holding.session if holding is not None else None
@@ -33,7 +33,7 @@ def lend(instrument: str, id: str, to: str, seconds: float) -> int:
     until = time.strftime("%H:%M:%S", time.localtime(time.time() + seconds))
     whom = f"to {to}" if to else "to others"
     name = session.instrument.name
-    _acquire(session, _LOCK_SECONDS)
+    acquire(session)
     try:
         fd = holding.copy_lease()
         try:
@@ -104,8 +104,8 @@ def take_back(holding: Holding, session: Session) -> None:
 
 def _close(holding: Holding, session: Session, error: LagerError, *, forget: bool = False) -> None:
     try:
-        _acquire(session, _CLOSE_SECONDS)
-    except InstrumentError:  # the next use of it finds out
+        acquire(session, seconds=_CLOSE_SECONDS)
+    except InstrumentBusy:  # the next use of it finds out
         return
     try:
         holding.loan = ""
@@ -113,16 +113,6 @@ def _close(holding: Holding, session: Session, error: LagerError, *, forget: boo
     finally:
         session.lock.release()
     holding.end(session, forget=forget)
-
-
-def _acquire(session: Session, seconds: float) -> None:
-    """Raises InstrumentError if the paused thread, or another one, does not end its exchange."""
-    if threads.owner(session.lock) in threads.paused:
-        what = f"The paused thread is in the middle of a call on {session.instrument}."
-        raise InstrumentError(what, "Resume the script first.")
-    if not session.lock.acquire(timeout=seconds):
-        what = f"Another thread of the script has been using {session.instrument} for {seconds:g} s."
-        raise InstrumentError(what, "Try again.")
 
 
 def _say(error: LagerError) -> None:

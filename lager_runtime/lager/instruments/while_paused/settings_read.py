@@ -16,7 +16,7 @@ from lager.instruments.drivers.base.driver import Driver
 from lager.instruments.drivers.base.setting import Setting, Value
 from lager.instruments.holdings import Holding
 from lager.instruments.sessions.session import Session
-from lager.instruments.while_paused.through import acquire
+from lager.instruments.while_paused.session_lock import acquire
 from lager.nets.model import NetConfig
 
 HOW = "at the instrument"

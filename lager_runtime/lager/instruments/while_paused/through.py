@@ -6,28 +6,25 @@ the script has open, and keeps the limits of both nets files, the script's and t
 
 import base64
 import contextlib
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
-from lager.errors import AccessDenied, InstrumentBusy, InstrumentError, InvalidArgument, NoSuchInstrument, NoSuchNet
+from lager.contract import LIMITS
+from lager.errors import AccessDenied, InstrumentError, InvalidArgument, NoSuchInstrument, NoSuchNet
 from lager.instruments import holdings
 from lager.instruments.drivers.base.driver import Driver
 from lager.instruments.drivers.base.state import State
 from lager.instruments.holdings import Holding
 from lager.instruments.sessions.session import Session
 from lager.instruments.while_paused.reporter import command_of
+from lager.instruments.while_paused.session_lock import acquire
 from lager.nets import catalog
 from lager.nets.actions import ACTIONS, IDENTITY, OPEN_NETS, Action, look
 from lager.nets.model import Instrument, Limits, NetConfig, net_type
 from lager.process import threads
 from lager.wording.text import printable
 from lager.wording.values import number
-
-_LOCK_SECONDS = 2.0  # for another thread of the script to finish its call
-_STEP_SECONDS = 0.05
-_LIMITS = ("max_voltage", "max_current", "max_power")
 
 
 def carry_out(asked: Mapping[str, Any], begin: Callable[[], None], check: Callable[[], None]) -> dict[str, Any]:
@@ -126,7 +123,7 @@ def _unknown_to_script(instrument: Instrument, name: str, asked: Mapping[str, An
 
 def _limited(config: NetConfig, asked: Mapping[str, Any]) -> NetConfig:
     limits = config.limits.as_dict()
-    for key in _LIMITS:
+    for key in LIMITS:
         limit = number(asked[key]) if key in asked else None
         if limit is not None and limit < limits.get(key, float("inf")):
             limits[key] = limit
@@ -178,17 +175,3 @@ def held(session: Session, begin: Callable[[], None], check: Callable[[], None],
     finally:
         session.between, session.as_it_is = None, False
         session.lock.release()
-
-
-def acquire(session: Session, check: Callable[[], None]) -> None:
-    """Take the lock of a session. Raises InstrumentBusy after two seconds, or if the paused thread has it, and what
-    `check` raises, which is called meanwhile."""
-    until = time.monotonic() + _LOCK_SECONDS
-    while not session.lock.acquire(timeout=_STEP_SECONDS):
-        if threads.waits_for_paused(session.lock):
-            what = f"The paused thread is in the middle of a call on {session.instrument}, so nothing else can use it."
-            raise InstrumentBusy(what, "Resume the script first.")
-        check()
-        if time.monotonic() > until:
-            what = f"Another thread of the script has been using {session.instrument} for {_LOCK_SECONDS:g} s."
-            raise InstrumentBusy(what, "Try again.")

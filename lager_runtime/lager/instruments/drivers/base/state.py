@@ -38,7 +38,7 @@ class State:
             raise KeyError(name)
         return getattr(self, name)
 
-    def told(self, name: str) -> Any:
+    def read_or_raise(self, name: str) -> Any:
         """Return the field `name`. Raises BadReply if it could not be read."""
         if name in self.unread:
             raise BadReply(f"The {name} of {self.net} could not be read: {self.unread[name]}", "Try again.")

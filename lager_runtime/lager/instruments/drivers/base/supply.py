@@ -36,9 +36,9 @@ class SupplyState(State):
     ocp_enabled: bool | None = None
     ocp_tripped: bool | None = None
 
-    def told(self, name: str) -> Any:
+    def read_or_raise(self, name: str) -> Any:
         """Return the field `name`. Raises BadReply if it could not be read, InstrumentError if the model lacks it."""
-        if (value := super().told(name)) is None:
+        if (value := super().read_or_raise(name)) is None:
             raise InstrumentError(f"{self.net} has no {name}.", f"See what it has: lager supply {self.net} state")
         return value
 
@@ -256,19 +256,19 @@ class Supply(Switched):
 
     def get_ovp_limit(self) -> float:
         """Return the level of the over-voltage protection, in volts. Raises InstrumentError if the model has none."""
-        return float(self.state().told("ovp"))
+        return float(self.state().read_or_raise("ovp"))
 
     def get_ocp_limit(self) -> float:
         """Return the level of the over-current protection, in amperes. Raises InstrumentError if the model has none."""
-        return float(self.state().told("ocp"))
+        return float(self.state().read_or_raise("ocp"))
 
     def is_ovp(self) -> bool:
         """Return whether the over-voltage protection has tripped. Raises InstrumentError if the model has none."""
-        return bool(self.state().told("ovp_tripped"))
+        return bool(self.state().read_or_raise("ovp_tripped"))
 
     def is_ocp(self) -> bool:
         """Return whether the over-current protection has tripped. Raises InstrumentError if the model has none."""
-        return bool(self.state().told("ocp_tripped"))
+        return bool(self.state().read_or_raise("ocp_tripped"))
 
     def clear(self) -> None:
         """Reset every tripped protection, like clear_ovp."""

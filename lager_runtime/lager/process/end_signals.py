@@ -1,4 +1,4 @@
-"""Wait for the signals that end a daemon."""
+"""Waits for the signals that end a process that serves others."""
 
 import asyncio
 import signal

@@ -1,4 +1,4 @@
-"""Record: the holder of an instrument says what was set on it; the pauses of that moment list it."""
+"""Record: the holder of an instrument reports what was set on it; the pauses of that moment list it."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
@@ -24,7 +24,7 @@ _MANY = "*"
 _MOST_IDS = 8  # of pauses in one record
 
 
-class Recording:
+class ReportedChanges:
     """`spend` counts a change of a user and returns whether to list it; `author` returns on whose behalf the holder
     with a connection says that it acts, as the keys of a change say."""
 

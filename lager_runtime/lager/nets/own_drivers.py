@@ -220,4 +220,4 @@ def _outputs(channels: object, models: Any) -> dict[str, int]:
     return {catalog.plain(model): count for model, count in given.items()}
 
 
-catalog.outside = find
+catalog.find_own = find
