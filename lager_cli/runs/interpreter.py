@@ -62,18 +62,34 @@ def choose(named: str | None, runnable: str, flag: str) -> Interpreter:
     if os.environ.get(variables.BOX) or os.environ.get(variables.RUN_FOLDER):
         return OWN
     script = "" if flag or runnable == "-" else runnable
-    if script and _has_metadata(script):
-        if uv := shutil.which("uv"):
-            return _checked(_of_metadata(uv, script), "uv has made")
-        output.note(f"{printable(script, 200)} names the packages it needs, but uv, which installs them, is not there")
-    if active := os.environ.get("VIRTUAL_ENV"):
-        python = os.path.join(active, "bin", "python")
-        if os.path.exists(python):
-            return _checked(python, "VIRTUAL_ENV names")
-        output.note(f"VIRTUAL_ENV names {printable(active, 200)}, which has no Python")
-    if script and (beside := _beside(script)):
-        return _checked(beside, "Beside the script is")
-    return OWN
+    return _by_its_metadata(script) or _active() or _from_beside(script) or OWN
+
+
+def _by_its_metadata(script: str) -> Interpreter | None:
+    """Return the one that uv makes for a script that names its packages."""
+    if not script or not _has_metadata(script):
+        return None
+    if uv := shutil.which("uv"):
+        return _checked(_of_metadata(uv, script), "uv has made")
+    output.note(f"{printable(script, 200)} names the packages it needs, but uv, which installs them, is not there")
+    return None
+
+
+def _active() -> Interpreter | None:
+    """Return that of the active environment."""
+    active = os.environ.get("VIRTUAL_ENV")
+    if not active:
+        return None
+    python = os.path.join(active, "bin", "python")
+    if os.path.exists(python):
+        return _checked(python, "VIRTUAL_ENV names")
+    output.note(f"VIRTUAL_ENV names {printable(active, 200)}, which has no Python")
+    return None
+
+
+def _from_beside(script: str) -> Interpreter | None:
+    beside = _beside(script) if script else ""
+    return _checked(beside, "Beside the script is") if beside else None
 
 
 def _path(given: str, by: str) -> str:

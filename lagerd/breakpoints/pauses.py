@@ -257,43 +257,59 @@ def from_details(
     question: Question | None = None,
 ) -> Pause:
     """Return a pause from the details that a script sent; the bus tells who it is. InvalidArgument for bad details."""
-    id = _typed(details, "id", str, "")
-    if not _ID.match(id):
-        raise InvalidArgument(f"'{printable(id, 40)}' is not a valid breakpoint id.", "Give eight hexadecimal digits.")
-    timeout = _seconds(details, "timeout", default)
-    line = _typed(details, "line", int, 0)
-    if not 0 <= line <= _LAST_LINE:
-        raise InvalidArgument(f"{line} is not a valid line number.", f"Give 0 to {_LAST_LINE}.")
-    on_timeout = _typed(details, "on_timeout", str, ON_TIMEOUT[0])
-    if on_timeout not in ON_TIMEOUT:
-        raise InvalidArgument(
-            f"'{printable(on_timeout, 20)}' is not a valid on_timeout.", f"Give one of {', '.join(ON_TIMEOUT)}."
-        )
-    now = time.time()
-    since = min(max(_typed(details, "since", float, now), now - LONGEST), now)
-    passed = time.monotonic()
-    began = min(max(_typed(details, "began", float, passed - (now - since)), passed - LONGEST), passed)
+    since, began = _begin(details)
     return Pause(
-        id=id,
+        id=_id(details),
         owner=owner,
         uid=uid,
         user=user,
         pid=pid,
         label=printable(_typed(details, "label", str, ""), LABEL_LENGTH),
         file=printable(_typed(details, "file", str, ""), PATH_LENGTH),
-        line=line,
+        line=_line(details),
         function=printable(_typed(details, "function", str, "")),
         thread=printable(_typed(details, "thread", str, "")),
         run_id=printable(_typed(details, "run_id", str, "").lower(), 64),
         script=printable(_typed(details, "script", str, ""), PATH_LENGTH),
         since=since,
         began=began,
-        timeout=timeout,
+        timeout=_seconds(details, "timeout", default),
         interactive=_typed(details, "interactive", bool, False),
-        on_timeout=on_timeout,
+        on_timeout=_on_timeout(details),
         banner=printable(_typed(details, "banner", str, ""), _BANNER_LENGTH),
         question=question,
     )
+
+
+def _id(details: dict[str, Any]) -> str:
+    id: str = _typed(details, "id", str, "")
+    if not _ID.match(id):
+        raise InvalidArgument(f"'{printable(id, 40)}' is not a valid breakpoint id.", "Give eight hexadecimal digits.")
+    return id
+
+
+def _line(details: dict[str, Any]) -> int:
+    line: int = _typed(details, "line", int, 0)
+    if not 0 <= line <= _LAST_LINE:
+        raise InvalidArgument(f"{line} is not a valid line number.", f"Give 0 to {_LAST_LINE}.")
+    return line
+
+
+def _on_timeout(details: dict[str, Any]) -> str:
+    on_timeout: str = _typed(details, "on_timeout", str, ON_TIMEOUT[0])
+    if on_timeout not in ON_TIMEOUT:
+        raise InvalidArgument(
+            f"'{printable(on_timeout, 20)}' is not a valid on_timeout.", f"Give one of {', '.join(ON_TIMEOUT)}."
+        )
+    return on_timeout
+
+
+def _begin(details: dict[str, Any]) -> tuple[float, float]:
+    """Return when a pause began, by the wall clock and by the monotonic clock; neither is in the future."""
+    now, passed = time.time(), time.monotonic()
+    since = min(max(_typed(details, "since", float, now), now - LONGEST), now)
+    began = min(max(_typed(details, "began", float, passed - (now - since)), passed - LONGEST), passed)
+    return since, began
 
 
 def remaining_of(details: dict[str, Any]) -> float | None:

@@ -84,6 +84,7 @@ class Instruments:
     hooks: LeaseHooks = field(default_factory=LeaseHooks)
 
     def __post_init__(self) -> None:
+        # In this order: each uses those above it. The table of leases and its helpers call each other.
         self._files = LeaseFiles(
             self.folder, lambda instrument: self.leases.free_if_closed(instrument), Claims(self.state)
         )
@@ -97,14 +98,22 @@ class Instruments:
             self.bus, self.clients, self.leases, self._pauses_of, self._busy_through,
             lambda *who: self.hooks.may_set(*who), lambda *what: self.hooks.record(*what),
         )  # fmt: skip
-        self._off = Off(
-            self.bus, self.clients, self.pauses, self.leases, self.process, lambda *what: self.hooks.record(*what)
-        )
         self.marks = Marks(self.pauses, self.leases, self._files)
         self._reported_changes = ReportedChanges(
             self.bus, self.clients, self.pauses, self.leases, lambda client: self.hooks.spend(client), self._author,
             lambda *what: self.hooks.record(*what),
         )  # fmt: skip
+        self._make_lending()
+        self._off = Off(
+            self.bus, self.clients, self.pauses, self.leases, self.process, lambda *what: self.hooks.record(*what),
+            take_back=self.lending.take_back, changed=self._changed_by_off,
+        )  # fmt: skip
+        self._safety.is_watched = lambda: bool(len(self.pauses))
+        self._safety.changed = self._made_safe
+        self._watches: dict[Lease, asyncio.Task[None]] = {}
+        self.clients.on_leave(self._left)
+
+    def _make_lending(self) -> None:
         lent = self.folder.with_name(f"{self.folder.name}-lent")
         self._lent_files = LeaseFiles(
             lent, lambda instrument: self.leases.free_if_closed(instrument), self._files.claims
@@ -115,19 +124,14 @@ class Instruments:
             lambda *who: self.hooks.may_set(*who), lambda *what: self.hooks.record(*what),
         )  # fmt: skip
         self.lending.told.changed = self._guard
-        self._off.take_back = self.lending.take_back
         self._loan_records = LoanRecords(self.folder.with_name(f"{self.folder.name}-loans"))
         self.loans = self.lending.loans = Loans(
             asyncio.get_running_loop(), self.leases, Borrowed(self._lent_files, self._files), self._loan_records,
             self.lending.told,
         )  # fmt: skip
-        self._off.changed = lambda lease, client, told: self._reported_changes.add(
-            lease, client, changes.from_details(told)
-        )
-        self._safety.is_watched = lambda: bool(len(self.pauses))
-        self._safety.changed = self._made_safe
-        self._watches: dict[Lease, asyncio.Task[None]] = {}
-        self.clients.on_leave(self._left)
+
+    def _changed_by_off(self, lease: Lease, client: Client, told: dict[str, Any]) -> None:
+        self._reported_changes.add(lease, client, changes.from_details(told))
 
     def interface(self) -> Interface:
         methods: dict[str, Runner] = {

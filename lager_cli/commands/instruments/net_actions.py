@@ -43,9 +43,7 @@ def with_net(
 def command(name: str, type: NetType, help: str, examples: Sequence[str]) -> click.Command:
     """Return the command `lager NAME NET ACTION [VALUE]`; each example is the text after the name."""
     actions = ACTIONS[type]
-
     whole = f"{help} {_WITHOUT_NET}\n\n\b\n{_listed(actions)}{_shown(name, examples)}"
-    strict = Word(list(actions))
 
     @click.command(name, cls=TakesNumbers, help=whole)
     @click.argument("net", required=False, shell_complete=completion.nets(type))
@@ -75,12 +73,13 @@ def command(name: str, type: NetType, help: str, examples: Sequence[str]) -> cli
             list_nets(type, as_json)
             return 0
         net, rest = placed(type, words, actions)
-        parameter = next(one for one in context.command.params if one.name == "action")
-        action = strict.convert(rest[0] if rest else "state", parameter, context)
+        # Only now is it known which word is the action, so `_Action` has not checked it.
+        action = Word(list(actions)).convert(
+            rest[0] if rest else "state", _parameter(context.command, "action"), context
+        )
         given = _value(action, actions[action], rest[1:])
-        protections = {
-            key: _value(key, actions[key], (text,)) for key, text in (("ovp", ovp), ("ocp", ocp)) if text is not None
-        }
+        levels = {"ovp": ovp, "ocp": ocp}
+        protections = {key: _value(key, actions[key], (text,)) for key, text in levels.items() if text is not None}
         if protections:
             result, id = _set_with(net, type, action, given, protections, wait, through), ""
         else:
@@ -89,10 +88,18 @@ def command(name: str, type: NetType, help: str, examples: Sequence[str]) -> cli
         return int(bool(getattr(result, "unread", None)))  # part of the state could not be read
 
     if type is NetType.PowerSupply:
-        for key, what in (("ocp", "over-current"), ("ovp", "over-voltage")):
-            text = f"With voltage or current: also set the {what} protection."
-            run.params.insert(3, click.Option([f"--{key}"], metavar="LEVEL", help=text))
+        behind = run.params.index(_parameter(run, "value")) + 1
+        run.params[behind:behind] = [_protection("ovp", "over-voltage"), _protection("ocp", "over-current")]
     return run
+
+
+def _parameter(command: click.Command, name: str) -> click.Parameter:
+    return next(one for one in command.params if one.name == name)
+
+
+def _protection(key: str, what: str) -> click.Option:
+    text = f"With voltage or current: also set the {what} protection."
+    return click.Option([f"--{key}"], metavar="LEVEL", help=text)
 
 
 class _Action(Word):

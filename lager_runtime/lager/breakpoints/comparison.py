@@ -74,7 +74,7 @@ class Comparison:
             with contextlib.suppress(RuntimeError):  # no more threads can be started: it is not compared
                 self._first[key] = self._reading(key, holding)
 
-    def cancel(self) -> None:
+    def end_first(self) -> None:
         """End the first readings. What has not been read is not compared."""
         for work in self._first.values():
             work.end()
@@ -82,22 +82,9 @@ class Comparison:
     def changes(self, told: Sequence[Mapping[str, Any]], id: str) -> list[dict[str, Any]]:
         """Read again, compare, and report what differs to lagerd. Blocks for a second at most."""
         until = time.monotonic() + _SECONDS
-        self.cancel()
-        again: dict[str, _Work] = {}
-        for key, holding in self._held:
-            first = self._first.get(key)
-            if first is None:
-                continue
-            if first.done.is_set() and first.error:
-                self._say(holding, first.error)
-            elif first.done.is_set() and first.value is not None:
-                with contextlib.suppress(RuntimeError):
-                    again[key] = self._reading(key, holding)
+        self.end_first()
         found: list[dict[str, Any]] = []
-        for key, holding in self._held:
-            if key not in again:
-                continue
-            work = again[key]
+        for key, holding, work in self._read_again():
             if not work.done.wait(max(until - time.monotonic(), 0.0)):
                 work.end()
                 self._say(holding, f"it did not answer within {_SECONDS:g} s.")
@@ -106,6 +93,20 @@ class Comparison:
             elif work.value is not None:
                 found += self._compared(self._first[key].value, work.value, told, id)
         return found
+
+    def _read_again(self) -> list[tuple[str, Any, _Work]]:
+        """Begin a second reading of each instrument whose first one is complete."""
+        again = []
+        for key, holding in self._held:
+            first = self._first.get(key)
+            if first is None or not first.done.is_set():
+                continue
+            if first.error:
+                self._say(holding, first.error)
+            elif first.value is not None:
+                with contextlib.suppress(RuntimeError):
+                    again.append((key, holding, self._reading(key, holding)))
+        return again
 
     def to_restore(self) -> list[tuple[str, Callable[[], None]]]:
         """Return what sets back each setting that differs, limits first and outputs last."""

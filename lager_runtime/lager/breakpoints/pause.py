@@ -147,7 +147,7 @@ def _wait(pause: PauseState, about: str) -> Ended | CannotPause:
         return _waited(pause, about, began)
     finally:
         if pause.comparison is not None:
-            pause.comparison.cancel()
+            pause.comparison.end_first()
 
 
 def _waited(pause: PauseState, about: str, began: float) -> Ended | CannotPause:

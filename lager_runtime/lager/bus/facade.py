@@ -219,17 +219,9 @@ class Bus:
         if at_most:
             self._bounds[serial] = at_most
         try:
-            data = encode(
-                Kind.METHOD_CALL, serial, flags=Flag.NONE if start else Flag.NO_AUTOSTART, path=path,
-                interface=interface or destination, member=member, destination=destination, signature=signature,
-                values=values, fds=fds,
-            )  # fmt: skip
-            self._connection.send(data, fds, to=destination)
+            self._send_call(serial, destination, path, interface or destination, member, signature, values, start, fds)
             async with asyncio.timeout(timeout):
                 return result(await answer, gives)
-        except UnicodeError:
-            close_fds(fds)
-            raise not_text() from None
         except TimeoutError:
             if answer.done() and not answer.cancelled():  # the reply came while this thread could not run
                 return result(answer.result(), gives)
@@ -240,6 +232,29 @@ class Bus:
         finally:
             self._pending.pop(serial, None)
             self._bounds.pop(serial, None)
+
+    def _send_call(
+        self,
+        serial: int,
+        destination: str,
+        path: str,
+        interface: str,
+        member: str,
+        signature: str,
+        values: Sequence[Any],
+        start: bool,
+        fds: Sequence[int],
+    ) -> None:
+        try:
+            data = encode(
+                Kind.METHOD_CALL, serial, flags=Flag.NONE if start else Flag.NO_AUTOSTART, path=path,
+                interface=interface, member=member, destination=destination, signature=signature, values=values,
+                fds=fds,
+            )  # fmt: skip
+            self._connection.send(data, fds, to=destination)
+        except UnicodeError:
+            close_fds(fds)
+            raise not_text() from None
 
     def post(self, destination: str, path: str, member: str, signature: str, *values: Any, start: bool = False) -> None:
         """Call a method without a reply, not even an error. `start` as for `call`."""

@@ -21,7 +21,7 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -155,13 +155,7 @@ def _family(where: str, module: Any) -> Family:
         raise ValueError("it has no table DRIVER")
     if unknown := [key for key in table if key not in _KEYS]:
         raise ValueError(f"DRIVER has an unknown key {shown(unknown[0])} (known: {', '.join(_KEYS)})")
-    models = table.get("models")
-    if not isinstance(models, list | tuple) or not models or not all(isinstance(one, str) and one for one in models):
-        raise ValueError('DRIVER needs "models", a list of names')
-    if own := next((model for model in models if next((f for f in catalog.FAMILIES if f.serves(model)), None)), None):
-        raise ValueError(f"lager itself drives a {own}")
-    if taken := next((model for model in models if next((f for f in _found if f.serves(model)), None)), None):
-        raise ValueError(f"another driver has the model {taken}")
+    models = _models(table)
     maker = table.get("maker", "")
     if not isinstance(maker, str):
         raise ValueError('"maker" of DRIVER should be text')
@@ -171,10 +165,36 @@ def _family(where: str, module: Any) -> Family:
         raise ValueError('with "watchdog" in DRIVER, the module needs a function set_watchdog(session, nets)')
     names = "|".join(re.escape(catalog.plain(model)) for model in models)
     return Family(
-        module.__name__, maker, names, frozenset((Reach.VISA,)), drivers, tuple(models),
-        _outputs(table.get("channels", 1), models), talk=talk.read(table), guarded=frozenset(guarded),
-        safe_order=_types("safe_order", table, drivers), code=module, origin=where,
-    )  # fmt: skip
+        module=module.__name__,
+        maker=maker,
+        models=names,
+        reach=frozenset((Reach.VISA,)),
+        drivers=drivers,
+        examples=tuple(models),
+        outputs=_outputs(table.get("channels", 1), models),
+        talk=talk.read(table),
+        guarded=frozenset(guarded),
+        safe_order=_types("safe_order", table, drivers),
+        code=module,
+        origin=where,
+    )
+
+
+def _models(table: Mapping[str, Any]) -> Sequence[str]:
+    """Return the models of a table. Raises ValueError if there are none, or if another driver has one of them."""
+    models: Sequence[str] | None = table.get("models")
+    if not isinstance(models, list | tuple) or not models or not all(isinstance(one, str) and one for one in models):
+        raise ValueError('DRIVER needs "models", a list of names')
+    if own := _driven_by(catalog.FAMILIES, models):
+        raise ValueError(f"lager itself drives a {own}")
+    if taken := _driven_by(_found, models):
+        raise ValueError(f"another driver has the model {taken}")
+    return models
+
+
+def _driven_by(families: Iterable[Family], models: Iterable[str]) -> str | None:
+    """Return the first of the models that one of these families serves."""
+    return next((model for model in models if any(family.serves(model) for family in families)), None)
 
 
 def _types(key: str, table: Mapping[str, Any], drivers: Mapping[NetType, str]) -> tuple[NetType, ...]:

@@ -10,7 +10,7 @@ import contextlib
 import os
 from pathlib import Path
 
-from lagerd.signals import resolve
+from lager.process.end_signals import resolve
 
 _SECONDS = 12.0  # the process works for at most ten
 

@@ -31,14 +31,20 @@ _LONGEST_ANSWER = 1 << 20
 _AT_ONCE = 16  # instruments, of all calls: each may be a process
 
 
-async def _nothing_lent(instrument: str) -> None:
-    pass
-
-
 class Off:
     def __init__(
-        self, bus: Bus, clients: Clients, pauses: Pauses, leases: Leases, process: SafeProcess, record: LeaseRecord
+        self,
+        bus: Bus,
+        clients: Clients,
+        pauses: Pauses,
+        leases: Leases,
+        process: SafeProcess,
+        record: LeaseRecord,
+        *,
+        take_back: Callable[[str], Awaitable[None]],
+        changed: Callable[[Lease, Client, dict[str, Any]], None],
     ) -> None:
+        """`take_back` ends a loan of an instrument; `changed` is told of each setting that was changed, and by whom."""
         self._bus = bus
         self._clients = clients
         self._pauses = pauses
@@ -46,9 +52,9 @@ class Off:
         self._process = process
         self._record = record
         self._asking: dict[str, list[Client]] = {}  # by holder
-        self.changed: Callable[[Lease, Client, dict[str, Any]], None] = lambda *_: None
+        self._changed = changed
         self._slots = asyncio.Semaphore(_AT_ONCE)
-        self.take_back: Callable[[str], Awaitable[None]] = _nothing_lent  # ends a loan
+        self._take_back = take_back
 
     async def off(self, call: Call) -> Outcome:
         """Switch off every instrument that is named, side by side; return a row for each net."""
@@ -84,7 +90,7 @@ class Off:
             return await self._in_process(ours, -1, nets, client)
         self._leases.free_if_closed(key)
         if self._leases.loans.is_lent(key):
-            await self.take_back(key)
+            await self._take_back(key)
         holder = self._leases.get(key)
         if holder is not None and not holder.making_safe and not holder.look:  # a look ends by itself
             if self._pauses.of(holder.owner):
@@ -102,7 +108,7 @@ class Off:
         watched = bool(len(self._pauses))
         answer = await self._process.make_safe(ours, fd, off=True, nets=nets, watched=watched)
         for change in answer.changes:
-            self.changed(replace(ours, name=answer.name or ours.name), client, {**change, "how": ours.script})
+            self._changed(replace(ours, name=answer.name or ours.name), client, {**change, "how": ours.script})
         return answer
 
     async def _in_script(self, holder: Lease, nets: tuple[str, ...], client: Client) -> SafetyAnswer:

@@ -335,21 +335,30 @@ def set_watchdog(session: Registers, nets: Sequence[NetConfig]) -> None:
     driven low. The other outputs stay as they are. Raises Rejected, and the errors of the session.
     """
     with session.exchange():
-        wanted = _watchdog(nets) if nets else {}
-        differing = {place: value for place, value in wanted.items() if session.read(*place) != value}
-        armed = session.read(_WATCHDOG, "I") == 1
-        if armed and (differing or not nets):
-            session.write(_WATCHDOG, "I", 0)
-        for place, value in differing.items():
-            session.write(*place, value)
-        if nets and (differing or not armed):
-            session.write(_WATCHDOG, "I", 1)
-        wrong = [place[0] for place, value in wanted.items() if session.read(*place) != value]
-        if wrong or session.read(_WATCHDOG, "I") != bool(nets):
-            what = (
-                f"{session.instrument} does not take the settings of its watchdog (registers {wrong or [_WATCHDOG]})."
-            )
+        wrong = _arm(session, _watchdog(nets)) if nets else _disarm(session)
+        if wrong:
+            what = f"{session.instrument} does not take the settings of its watchdog (registers {wrong})."
             raise Rejected(what, "Update its firmware, or remove deadman from the nets file.")
+
+
+def _arm(session: Registers, wanted: dict[tuple[int, str], float]) -> list[int]:
+    """Write what differs, with the watchdog disabled, and enable it; return the registers that are wrong after that."""
+    differing = {place: value for place, value in wanted.items() if session.read(*place) != value}
+    armed = session.read(_WATCHDOG, "I") == 1
+    if armed and differing:
+        session.write(_WATCHDOG, "I", 0)
+    for place, value in differing.items():
+        session.write(*place, value)
+    if differing or not armed:
+        session.write(_WATCHDOG, "I", 1)
+    wrong = [place[0] for place, value in wanted.items() if session.read(*place) != value]
+    return wrong or ([] if session.read(_WATCHDOG, "I") == 1 else [_WATCHDOG])
+
+
+def _disarm(session: Registers) -> list[int]:
+    if session.read(_WATCHDOG, "I") == 1:
+        session.write(_WATCHDOG, "I", 0)
+    return [] if session.read(_WATCHDOG, "I") == 0 else [_WATCHDOG]
 
 
 def _watchdog(nets: Sequence[NetConfig]) -> dict[tuple[int, str], float]:

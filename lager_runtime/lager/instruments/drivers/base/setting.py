@@ -37,6 +37,10 @@ class Setting:
         return one != other
 
 
+# A setting with its old and its new value; None for one that could not be read.
+Difference = tuple[Setting, Value | None, Value | None]
+
+
 def read(settings: Iterable[Setting], check: Callable[[], None] = lambda: None) -> dict[str, Value]:
     """Return the values that can be read. Stops where the instrument does not answer. `check` is called before each."""
     values: dict[str, Value] = {}
@@ -79,22 +83,16 @@ def _reported(method: FunctionType) -> Callable[..., Any]:
 def _observed(net: Any, names: tuple[str, ...], change: Callable[[], Any]) -> Any:
     """Return what `change` returns, and report what it changed, also if it failed."""
     session = net.session
-    found: list[tuple[Setting, Value | None, Value | None]] = []
+    found: list[Difference] = []
     try:
         with session.exchange():  # so that nothing else sets it meanwhile
             if session.observed:
                 return change()
             session.observed = True
             try:
-                settings = [one for one in net.settings() if one.name in names or one.gate is not None]
-                before = read(settings)
-                try:
-                    result = change()
-                except LagerError:
-                    found = _differences(settings, before, read(settings), failed=True)
-                    raise
-                found = _differences(settings, before, read(settings), failed=False)
-                return result
+                return _compared(
+                    [one for one in net.settings() if one.name in names or one.gate is not None], change, found
+                )
             finally:
                 session.observed = False
                 for setting, old, new in found:
@@ -104,15 +102,28 @@ def _observed(net: Any, names: tuple[str, ...], change: Callable[[], Any]) -> An
             session.reporter.report(net, found)
 
 
+def _compared(settings: list[Setting], change: Callable[[], Any], found: list[Difference]) -> Any:
+    """Return what `change` returns; add to `found` what differs after it, also if it failed."""
+    before = read(settings)
+    try:
+        result = change()
+    except LagerError:
+        found += _differences(settings, before, read(settings), failed=True)
+        raise
+    found += _differences(settings, before, read(settings), failed=False)
+    return result
+
+
 def _differences(
     settings: list[Setting], before: dict[str, Value], after: dict[str, Value], *, failed: bool
-) -> list[tuple[Setting, Value | None, Value | None]]:
+) -> list[Difference]:
     """Return each setting that changed, with its old and its new value; None for one that could not be read."""
-    found: list[tuple[Setting, Value | None, Value | None]] = []
-    entered = any(one.gate is not None and before.get(one.name, one.gate) != one.gate for one in settings)
+    found: list[Difference] = []
+    had_another_role = any(one.gate is not None and before.get(one.name, one.gate) != one.gate for one in settings)
     for setting in settings:
         old, new = before.get(setting.name), after.get(setting.name)
-        if old is None and (new is None or (entered and new is False)):  # with another role, this output was off
+        was_off_in_another_role = had_another_role and new is False
+        if old is None and (new is None or was_off_in_another_role):
             continue
         if old is None or new is None:
             if not failed:

@@ -324,34 +324,43 @@ class Supply(Switched):
         most = {"voltage_max": limits.max_voltage, "current_max": limits.max_current}
         return {name: state[name] for name in same} | most | {"ovp_limit": state.ovp, "ocp_limit": state.ocp}
 
-    def _set_with_protections(self, quantity: str, value: float | None, protections: dict[str, float | None]) -> float:
-        """Set a setpoint if there is one, and the protections that are given; the first one is that of the quantity.
+    def _set_with_protections(self, quantity: str, value: float | None, given: dict[str, float | None]) -> float:
+        """Set a setpoint if there is one, and the protections that are given; return the readback, else a measurement.
 
         A protection that guards a higher setpoint is set before it, and one for a lower setpoint after it, so that
         neither is ever below the setpoint.
         """
-        measure, put, question = {
-            "voltage": (self.measured_voltage, self.set_voltage, self.GET_VOLTAGE),
-            "current": (self.measured_current, self.set_current, self.GET_CURRENT),
+        own, measure, put, question = {
+            "voltage": ("ovp", self.measured_voltage, self.set_voltage, self.GET_VOLTAGE),
+            "current": ("ocp", self.measured_current, self.set_current, self.GET_CURRENT),
         }[quantity]
-        given = {name: level for name, level in protections.items() if level is not None}
-        if value is None and not given:
+        levels = {
+            name: self._level("voltage" if name == "ovp" else "current", level)
+            for name, level in given.items()
+            if level is not None
+        }
+        if value is None and not levels:
             return measure()
-        checked = {name: self._level("voltage" if name == "ovp" else "current", level) for name, level in given.items()}
-        own = next(iter(protections))
-        if value is not None:
-            value = amount(self.config, quantity, value)
-            if own in checked and checked[own] < value:
-                what = f"{self.name}: its {own} of {checked[own]:g} would be below the {quantity} of {value:g}."
-                raise InvalidArgument(what, f"Give an {own} of {value:g} or more.")
+        if value is None:
+            with self._setting():
+                self._put_protections(levels)
+                return measure()
+        value = amount(self.config, quantity, value)
+        if own in levels and levels[own] < value:
+            what = f"{self.name}: its {own} of {levels[own]:g} would be below the {quantity} of {value:g}."
+            raise InvalidArgument(what, f"Give an {own} of {value:g} or more.")
         with self._setting():
-            first = own in checked and value is not None and value < self._number(question)
-            readback = put(value) if first and value is not None else None
-            for name, level in checked.items():
-                (self.set_ovp if name == "ovp" else self.set_ocp)(level)
-            if value is not None and readback is None:
+            if own in levels and value < self._number(question):
                 readback = put(value)
-            return measure() if readback is None else readback
+                self._put_protections(levels)
+                return readback
+            self._put_protections(levels)
+            return put(value)
+
+    def _put_protections(self, levels: dict[str, float]) -> None:
+        """Set protections, in their order."""
+        for name, level in levels.items():
+            (self.set_ovp if name == "ovp" else self.set_ocp)(level)
 
     def _reading(self, question: str, unit: str) -> float:
         """Return a measurement; the instrument may name the unit of its answer."""
