@@ -5,8 +5,8 @@ its end, at SIGTERM, or when its bus is lost. Everything it has is in one privat
 
 - A lagerd of its own keeps the leases, makes instruments safe and quarantines them; no claim is in the lagerd of this
   machine.
-- The folder is locked while the process lives. If it was killed, whoever started it removes the folder, or the next
-  simulation does: the kernel has freed the lock.
+- The folder is locked while the process lives. If it was killed, the process that started it removes the folder, or the
+  next simulation does: the kernel has freed the lock.
 - The broker ends with this process (PR_SET_PDEATHSIG), and lagerd with its bus.
 """
 
@@ -59,7 +59,7 @@ def main() -> None:
 
 @contextlib.contextmanager
 def _own_folder() -> Iterator[Path]:
-    """Yield a new private folder, locked, and remove it at the end. Removes those that nobody locks any more."""
+    """Yield a new private folder, locked, and remove it at the end. Removes those that are no longer locked."""
     above = own_folder()
     for left in above.glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError), open(left / _LOCK, "rb") as lock:
@@ -101,7 +101,7 @@ async def _serve(bench: DescribedBench, folder: Path, answer_fd: int, parent_fd:
 
 
 def _leave_terminal(folder: Path) -> None:
-    """Write to the log from now on: who started us may wait until nobody has its standard error."""
+    """Write to the log from now on: the process that started us may wait until its standard error is closed."""
     log = os.open(folder / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(log, 2)
     os.close(log)

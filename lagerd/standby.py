@@ -5,7 +5,7 @@ child that carries it out has all modules already. A list of guarded leases (`gu
 
 If lagerd is killed, this process takes its place until the next one: when the holder of a guarded lease ends, a child
 makes its nets safe at once. Nothing is recorded by that. The next lagerd finds the claim that was never released, and
-makes it safe itself; before that nobody can claim it.
+makes it safe itself; before that it cannot be claimed.
 
 Invariants
 

@@ -1,1 +1,1 @@
-"""Messages to people who are away: which events become one, its words, and how it is delivered."""
+"""Messages to people who are away: which events are sent, in which words, and how they are delivered."""

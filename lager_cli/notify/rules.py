@@ -1,7 +1,7 @@
 """Decides which events people are told of. It knows no bus: it takes the changes of pauses, and a clock.
 
-A pause with a console attached is quiet: somebody looks at it already. When the last console is closed, its times start
-to count again.
+A pause with a console attached sends no messages: a person works on it already. When the last console is closed,
+its times start to count again.
 """
 
 import asyncio
@@ -78,7 +78,7 @@ class Rules:
             self._tell(notice)
 
     def still_true(self, notice: Notice) -> bool:
-        """Return whether the notice is still of use: what is over, or has somebody attached, needs nobody any more."""
+        """Return whether the notice is still of use: the pause is open, and no console is attached."""
         if notice.event not in _OVER_WITH_PAUSE:
             return True
         one = self._open.get(notice.pause)

@@ -55,7 +55,7 @@ class RunPauses:
             self._ended.add(id)
 
     def forget(self) -> None:
-        """Forget all pauses: nobody would tell us which have ended."""
+        """Forget all pauses: without lagerd we do not hear which have ended."""
         self._pauses.clear()
 
     def begin_listing(self) -> None:

@@ -1,4 +1,4 @@
-"""The instruments of some nets, claimed for a run before its script starts: nobody else gets them in between."""
+"""The instruments of some nets, claimed for a run before its script starts: no other program gets them meanwhile."""
 
 import contextlib
 import fcntl

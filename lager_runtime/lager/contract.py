@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     class Change(TypedDict):
         """A setting of a net that was changed. `old` and `new` are missing where they could not be read; `at` is in
-        seconds since the epoch. `how` names the command or script; `user` is "" if nobody told."""
+        seconds since the epoch. `how` names the command or script; `user` is "" if it is unknown."""
 
         net: str
         instrument: str

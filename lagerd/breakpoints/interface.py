@@ -126,7 +126,7 @@ class Breakpoints:
             self.hooks.admit(client)
         self.pauses.add(pause, remaining_of(details), returns=returns)
         self.kept.keep(pause)
-        self.hooks.counted()  # before anybody knows: what is set from now on is listed with it
+        self.hooks.counted()  # before it is announced: what is set from now on is listed with it
         call.forget_args()
         self._calls[pause.id] = call
         self._tell(pause, "Paused", "sa{sv}", pause.id, self._encoded.of(pause))

@@ -153,7 +153,7 @@ class Instruments:
         """Read from the lock files which leases are still held, and watch their holders again.
 
         A recorded claim whose lease is no longer held was never released, whatever ended since: its holder, lagerd or
-        the machine. Its instrument is made safe before anybody else can claim it.
+        the machine. Its instrument is made safe before it can be claimed again.
         """
         if not await self.bus.owner(INSTRUMENTS):  # else this lagerd was started by mistake, and ends at once
             self._handover.take()
@@ -341,7 +341,7 @@ class Instruments:
     def _claimed(self, lease: Lease) -> None:
         self.pauses.note_run(lease.run_id, lease.uid)
         if lease.look:
-            return  # somebody may look each second, and nothing changes by it
+            return  # a program may look each second, and a look changes nothing
         self.bus.emit(INSTRUMENTS_PATH, INSTRUMENTS, "Claimed", "sa{sv}", lease.instrument, self._details(lease))
         self.hooks.record(Event.CLAIMED, lease, None, {})
         self._changed()

@@ -71,7 +71,7 @@ class ReportedChanges:
         self._record(Event.CHANGED, lease, author, _fields(change, [pause.id for pause in self._pauses]))
 
     def _found(self, lease: Lease, change: changes.Change, id: object) -> None:
-        """Tell everybody what a script found to differ when it resumed. Nobody knows who did it."""
+        """Announce what a script found to differ when it resumed. Who changed it is unknown."""
         if not self._pauses.has_just_ended(id, lease.owner):
             raise NoSuchBreakpoint("That is no pause of the holder that has just ended.", "Report it at the resume.")
         client = self._clients.watched(lease.owner)

@@ -67,7 +67,7 @@ class Through:
             **arguments, "id": pause.id, "instrument": instrument, "net": net, "action": action, "may_set": may_set,
             "request": number, "user": client.user, "uid": client.uid, "how": client.how,
         }  # fmt: skip
-        # Somebody may look each second, and nothing changes by it.
+        # A program may look each second, and a look changes nothing.
         recorded = not arguments.get(_LOOK) or is_setting(action, arguments.get(_VALUE))
         told = {"net": net, "breakpoint": pause.id}
         what = f"{action} {arguments[_VALUE]}" if _VALUE in arguments else action

@@ -1,4 +1,4 @@
-"""`lager lend` and `lager return`: an instrument of a paused script for somebody else, for a while."""
+"""`lager lend` and `lager return`: lend an instrument that a paused script holds, and end the loan."""
 
 from typing import Any
 

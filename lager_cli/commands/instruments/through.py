@@ -52,7 +52,7 @@ def call(config: NetConfig, action: str, value: Any = None) -> dict[str, Any]:
 
 
 def identity(key: str) -> str | None:
-    """Return how a held instrument identifies itself, and through which pause; None if nobody holds it."""
+    """Return how a held instrument identifies itself, and through which pause; None if it is free."""
     try:
         answer = call_for(key, "", IDENTITY, {})
     except NoSuchInstrument:

@@ -357,7 +357,7 @@ def _run(asked: _Asked) -> int:
 
 
 def _off_by_default(asked: _Asked) -> bool:
-    """Return whether pauses are off because this is a build server, and nobody asked for them. Says so."""
+    """Return whether pauses are off because this is a build server, and no option asks for them. Says so."""
     ci = os.environ.get(_CI, "").strip().lower()
     named = {setting.partition("=")[0] for setting in asked.settings}
     if not ci or ci in variables.OFF or variables.BREAKPOINTS in {*os.environ, *named} or asked.pause_on_error:

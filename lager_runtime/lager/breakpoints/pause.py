@@ -188,7 +188,7 @@ def _waited(pause: PauseState, about: str, began: float) -> Ended | CannotPause:
 
 
 def _compare(pause: PauseState, compared: comparison.Comparison) -> None:
-    """Print what differs from the beginning of the pause and nobody has reported. Set it back, if the pause is to."""
+    """Print what differs from the beginning of the pause and was not reported. Set it back, if the pause is to."""
     found = cast("list[Change]", compared.changes(pause.changes, pause.id))
     _say_lines([*compared.silent, *map(changes.line, found)])
     pause.changes += found

@@ -52,7 +52,7 @@ def claim(
     """Claim a lease from lagerd; see `Claim`.
 
     `path` is the path of a serial port, which may have other names. Without `through`, a refusal does not offer
-    --through. A `look` is a reading that takes at most a second: it never waits, and nobody is told busy because of it.
+    --through. A `look` is a reading that takes at most a second: it never waits, and makes no other claim fail.
     """
     calls = lease_calls.of_this_process()
     details = {

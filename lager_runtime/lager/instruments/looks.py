@@ -1,4 +1,4 @@
-"""Looks at nets: reads them without a claim of anybody failing because of it.
+"""Looks at nets: reads them in such a way that no claim of another program fails.
 
 A look leases the instrument for at most a second, never waits for it, and changes nothing in it: it sets no range, mode
 or role. Where this process has the instrument open, its own connection is used.
@@ -59,7 +59,7 @@ Claim = Callable[[Instrument, str], HeldLease]
 
 
 def claim_look(instrument: Instrument, net: str) -> HeldLease:
-    """Claim the instrument for a look. Raises InstrumentBusy at once if somebody holds it."""
+    """Claim the instrument for a look. Raises InstrumentBusy at once if it is held."""
     path = instrument.resource.path
     return lease.claim(instrument.key, net=net, name=instrument.name, path=path, through=False, look=True)
 

@@ -166,7 +166,7 @@ class Net(metaclass=_Listed):
     def look(name: str, *, nets: Nets | None = None) -> Any:
         """Return a reading of the net without opening it: its state, or the number that it measures.
 
-        Nobody's claim fails because of it, and it changes nothing in the instrument. Where this script has the
+        No claim fails because of it, and it changes nothing in the instrument. Where this script has the
         instrument open, its own connection is used; else the look takes at most a second. Raises InvalidArgument
         for a net that cannot be read (uart), InstrumentBusy if another process holds the instrument, and the other
         errors of `get`.

@@ -1,6 +1,6 @@
 """The fixed table of what can be done with a net: the commands, lagerd and a paused script know the same actions.
 
-An action names methods of the net's driver. A serial line (uart) has none, because nobody knows how long it takes.
+An action names methods of the net's driver. A serial line (uart) has none, because it is not known how long one takes.
 """
 
 from collections.abc import Mapping

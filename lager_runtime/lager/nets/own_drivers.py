@@ -13,8 +13,8 @@ Such a module has a table DRIVER, which says what it serves:
         "safe_order": ["eload", "supply"],   # which nets of it are made safe first
     }
 
-Packages are looked at when a nets file has a model that lager does not know, so nobody else pays for them. A module
-that cannot be used is remembered with the reason, and harms nothing else. lager's own models stay lager's.
+Packages are looked at when a nets file has a model that lager does not know, so other scripts do not pay for them. A
+module that cannot be used is remembered with the reason, and harms nothing else. lager's own models stay lager's.
 """
 
 import os
@@ -126,7 +126,7 @@ def _module(path: str) -> ModuleType:
 
 
 def _load(where: str, load: Any) -> None:
-    """Add the family of a module, or the reason why it cannot be used. Whatever the module raises harms nobody."""
+    """Add the family of a module, or the reason why it cannot be used. An error that the module raises does no harm."""
     try:
         module = load()
         _found.append(_family(where, module))

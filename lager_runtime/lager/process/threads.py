@@ -33,7 +33,7 @@ def counted_in(kind: set[int]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def acting_for(author: dict[str, Any]) -> Iterator[None]:
-    """Let the calling thread act for somebody else; see `authors`."""
+    """Let the calling thread act for another user; see `authors`."""
     me = _thread.get_ident()
     authors[me] = author
     try:

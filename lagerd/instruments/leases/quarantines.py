@@ -1,4 +1,4 @@
-"""Instruments that nobody may claim, because what they feed may be energised."""
+"""Instruments that cannot be claimed, because what they feed may be energised."""
 
 from collections.abc import Iterator
 

@@ -16,8 +16,8 @@ _ATTEMPTS = 3  # others if the process itself was killed, which may be while it 
 
 
 class MakingSafe:
-    """`may_begin` returns when nobody else makes an instrument safe. `told` is called with each event: MADE_SAFE or
-    QUARANTINED, the lease, and more for the record."""
+    """`may_begin` returns when no other process makes an instrument safe. `told` is called with each event: MADE_SAFE
+    or QUARANTINED, the lease, and more for the record."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""`lager off`, the red button: switches instruments off at once, for every member, whoever uses them.
+"""`lager off`, the red button: switches instruments off at once, for every member, also those that others use.
 
 A free instrument is switched off by the safe process, a paused holder does it itself, through its open connection. A
 running holder is left alone: what it does next cannot be known, so the answer says who it is.
@@ -86,7 +86,7 @@ class Off:
 
     async def _answer(self, ours: Lease, nets: tuple[str, ...], client: Client) -> SafetyAnswer:
         key = ours.instrument
-        if key in self._leases.quarantined:  # nobody can hold it, and the quarantine does not end by this
+        if key in self._leases.quarantined:  # it cannot be held, and this does not end the quarantine
             return await self._in_process(ours, -1, nets, client)
         self._leases.free_if_closed(key)
         if self._leases.loans.is_lent(key):

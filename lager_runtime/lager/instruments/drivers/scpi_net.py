@@ -38,7 +38,7 @@ class ScpiNet(Driver[Scpi]):
         """Send a command, then read the error queue of the instrument. Raises Rejected if it has an entry.
 
         With `error_queue = false` in the nets file, the queue is neither cleared nor read. Raises InvalidArgument for a
-        query, whose answer nobody would read.
+        query, whose answer would stay unread.
         """
         words = self._checked(command, query=False)
         if self.config.options.get("error_queue", True):

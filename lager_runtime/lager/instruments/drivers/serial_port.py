@@ -28,7 +28,7 @@ class _ExclusiveSerial(serial.Serial):
             fcntl.ioctl(self.fileno(), termios.TIOCEXCL)
 
     def _is_pty(self) -> bool:
-        # A pty keeps TIOCEXCL after its holder was killed, while its other end is open: nobody could open it again.
+        # A pty keeps TIOCEXCL after its holder was killed, while its other end is open: it could not be opened again.
         return os.major(os.fstat(self.fileno()).st_rdev) in _PTY_SLAVES
 
 

@@ -1,7 +1,7 @@
 """Drops nets that only the traceback of an error keeps alive: the variables of a function that an error has left.
 
 Such a net is no longer in use, and the `finally` that switches the output off must be able to open it again. The error
-may still be on its way, or somebody keeps it, as pytest and IPython keep the last one for a debugger.
+may still be on its way, or a program keeps it, as pytest and IPython keep the last one for a debugger.
 """
 
 import gc

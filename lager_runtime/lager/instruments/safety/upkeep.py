@@ -114,7 +114,7 @@ class Upkeep:
         self._armed = False
 
     def end(self, session: Session | None) -> None:
-        """End the keepalive and disarm the watchdog, which would switch off what nobody talks to from now on."""
+        """End the keepalive and disarm the watchdog, which would switch off a silent instrument."""
         try:
             if self._armed and session is not None:
                 set_watchdog(session, [])

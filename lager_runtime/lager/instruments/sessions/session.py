@@ -194,7 +194,7 @@ class Session:
         raise NotImplementedError
 
     def stay_awake(self) -> None:
-        """Ask what changes nothing, so that the instrument sees that somebody is there. Raises like `exchange`."""
+        """Ask what changes nothing, so that the instrument sees that it is still in use. Raises like `exchange`."""
         self.identity()
 
     def load(self) -> None:

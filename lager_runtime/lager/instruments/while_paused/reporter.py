@@ -71,7 +71,7 @@ class Reporter:
         self._calls.record(self._instrument, changes, wait=self._is_command or bool(threads.paused))
 
     def found(self, changes: "Sequence[dict[str, Any]]", id: str) -> None:
-        """Report what was found to differ at the resume of the pause `id`; nobody knows who did it. Does not block."""
+        """Report what differs at the resume of the pause `id`; who changed it is unknown. Does not block."""
         keys = ("net", "what", "unit", "old", "new", "how")
         told = [{key: change[key] for key in keys} | {"breakpoint": id} for change in changes]
         self._calls.record(self._instrument, told, wait=False)

@@ -78,7 +78,7 @@ def read(key: str, holding: Holding, begun: int, check: Callable[[], None]) -> R
 
 
 def differences(before: Reading, after: Reading, told: Sequence[Mapping[str, Any]]) -> list[Change]:
-    """Return the changes between two readings that nobody reported. `told` are the changes that lagerd knows of."""
+    """Return the changes between two readings that were not reported. `told` are the changes that lagerd knows of."""
     found: list[Change] = []
     for net, setting, old, new in _pairs(before, after):
         known = _known(before, net.name, setting, told) or [old]
@@ -106,7 +106,7 @@ def to_restore(before: Reading, after: Reading) -> list[tuple[int, str, Callable
 
 
 def _at_the_beginning(before: Reading, net: str, setting: Setting, value: Value) -> Value:
-    """Return the value at the beginning of the pause, also if somebody was faster than the reading."""
+    """Return the value at the beginning of the pause, also if it was changed before the reading."""
     for number, key, old, _ in list(before.session.sets):
         if before.begun <= number < before.made[net] and key == (net, setting.name) and old is not None:
             early: Value = old
