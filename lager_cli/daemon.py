@@ -62,6 +62,7 @@ def identify(bus: "Bus | BlockingBus", how: str, *, start: bool = True) -> None:
     Call it again after a restart of lagerd, and before a call that matters: lagerd caches its
     callers, and drops the oldest of many.
     """
+    how = os.environ.get(variables.VIA) or how
     bus.post(BREAKPOINTS, BREAKPOINTS_PATH, "Identify", "s", how, start=start)
 
 

@@ -36,6 +36,7 @@ _COMMANDS = {
     "kill": ("lager_cli.commands.breakpoints.short", "kill", "End a run and everything it started."),
     "lend": ("lager_cli.commands.instruments.lend", "lend", "Lend an instrument that a paused script holds."),
     "log": ("lager_cli.commands.bench.log", "log", "Read nets repeatedly; show, record or plot the readings."),
+    "mcp": ("lager_cli.commands.setup.mcp", "mcp", "Let an assistant look at the bench."),
     "off": ("lager_cli.commands.instruments.off", "off", "Switch off the outputs of the bench now."),
     "nets": ("lager_cli.commands.bench.nets", "nets", "List, check and import the nets of this bench."),
     "notify": ("lager_cli.commands.setup.notify", "notify", "Send messages about pauses, timeouts and quarantines."),

@@ -18,7 +18,7 @@ from lagerd.config import Config, ConfigError, ConsolePolicy
 from lagerd.events import Event
 from lagerd.instruments.interface import Instruments
 from lagerd.journal import audit
-from lagerd.journal.recorder import lease_recorder, recorder
+from lagerd.journal.recorder import lease_recorder, recorder, via_fields
 from lagerd.journal.repeats import Repeats
 
 _CHANGES = 50.0  # of instruments, by one user in a second, that are listed and recorded; the others are counted
@@ -93,10 +93,10 @@ class Service:
                 self._denied(client, f"{call.member}: {error.what}")
 
     def _killed(self, client: Client, run: str) -> None:
-        self.audit.record(Event.KILLED, by_uid=client.uid, by_user=client.user, run=run)
+        self.audit.record(Event.KILLED, by_uid=client.uid, by_user=client.user, run=run, **via_fields(client.via))
 
     def _denied(self, client: Client, reason: str) -> None:
-        self.audit.record(Event.DENIED, by_uid=client.uid, by_user=client.user, reason=reason)
+        self.audit.record(Event.DENIED, by_uid=client.uid, by_user=client.user, reason=reason, **via_fields(client.via))
 
     async def _may_set(self, client: Client, _: Pause, interactive: bool) -> bool:
         return self._path is not None and await polkit.allows(self._bus, client.sender, interactive, polkit.SET)

@@ -23,7 +23,7 @@ from lager_cli.transfer.attachments import Attachments
 
 _TOLD = (
     "TERM", "COLORTERM", "NO_COLOR", variables.BREAKPOINTS, variables.BREAKPOINT_TIMEOUT, variables.THROUGH,
-    variables.NEXT_RUN, variables.BENCH,
+    variables.NEXT_RUN, variables.BENCH, variables.VIA,
 )  # fmt: skip
 
 

@@ -32,6 +32,7 @@ PAUSE_ON_ERROR = "LAGER_PAUSE_ON_ERROR"  # set by --pause-on-error
 DETACHED = "LAGER_DETACHED"  # set by --detach
 INTERPRETER = "LAGER_INTERPRETER"  # the interpreter of the run, if it is not lager's own
 OWN_PATHS = "LAGER_OWN_PATHS"  # the Python of lager and its folders, for an interpreter without lager
+VIA = "LAGER_VIA"  # mcp:NAME, for the commands of an assistant: who it is, for the records of lagerd
 RUN_FOLDER = "LAGER_RUN_FOLDER"  # the folder of a run whose files came from another machine
 TYPED = "LAGER_TYPED"  # JSON: names in that folder, each with the path that the user typed
 ENV_SETTINGS = "LAGER_ENV_SETTINGS"  # the values of --env, for the lager on a box

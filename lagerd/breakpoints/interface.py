@@ -15,7 +15,6 @@ from lager.bus.wire import dicts
 from lager.contract import AT_TIMEOUT, BREAKPOINTS, BREAKPOINTS_PATH, ON_TIMEOUT
 from lager.errors import AccessDenied, InvalidArgument, NoSuchBreakpoint, TooMany
 from lager.process.system import user_name
-from lager.wording.text import printable
 from lagerd import introspection
 from lagerd.breakpoints import questions
 from lagerd.breakpoints.consoles import ConsoleAccess
@@ -201,11 +200,7 @@ class Breakpoints:
     # What people call.
 
     async def identify(self, call: Call) -> Outcome:
-        if call.args[0] not in HOWS:
-            raise InvalidArgument(
-                f"Unknown kind of caller '{printable(call.args[0], 20)}'.", f"Give one of {', '.join(HOWS)}."
-            )
-        (await self.clients.of(call.sender)).how = call.args[0]
+        (await self.clients.of(call.sender)).declare(call.args[0])
         return ()
 
     def continue_(self, call: Call) -> Outcome | Coroutine[Any, Any, Outcome]:

@@ -7,20 +7,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from lager.bus.facade import Bus, Signal, owner_rule
-from lager.errors import LagerError, NoDaemon
+from lager.errors import InvalidArgument, LagerError, NoDaemon
 from lager.process.system import user_name
+from lager.wording.text import printable
 
 _REMEMBERED = 1024
 # By default a broker allows each connection 512 match rules. Clients beyond this number share one rule, which reports
 # the end of every connection and so wakes lagerd for connections that it does not know.
 _OWN_RULES = 256
 _ANYBODY_LEAVES = "type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg2=''"
-HOWS = ("bus", "cli", "console", "enter")
+HOWS = ("bus", "cli", "console", "enter", "mcp")
+_LONGEST_AGENT = 60
 
 
 @dataclass(slots=True)
 class Client:
-    """One connection. The broker reports uid and gids; `pid` is for display only; the client declares `how`."""
+    """One connection. The broker reports uid and gids; `pid` is for display only; the client declares `how`, and an
+    assistant, whose `how` is mcp, its name."""
 
     sender: str
     uid: int
@@ -28,6 +31,20 @@ class Client:
     pid: int
     gids: tuple[int, ...]
     how: str = "bus"
+    agent: str = ""
+
+    def declare(self, how: str) -> None:
+        """Note the kind of caller, as `mcp:NAME` for an assistant. Raises InvalidArgument."""
+        kind, _, agent = how.partition(":")
+        if kind not in HOWS or (agent and kind != "mcp"):
+            what = f"Unknown kind of caller '{printable(how, 20)}'."
+            raise InvalidArgument(what, f"Give one of {', '.join(HOWS)}.")
+        self.how, self.agent = kind, printable(agent, _LONGEST_AGENT)
+
+    @property
+    def via(self) -> str:
+        """What an assistant has declared itself as, mcp:NAME; empty for all others."""
+        return f"mcp:{self.agent}" if self.how == "mcp" else ""
 
     def details(self) -> dict[str, Any]:
         return {"uid": self.uid, "user": self.user, "pid": self.pid, "how": self.how}

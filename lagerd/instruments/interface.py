@@ -217,7 +217,7 @@ class Instruments:
         client = await self.clients.watch(call.sender)
         self.hooks.admit(client)
         lease, wait = from_details(*call.args, owner=client.sender, uid=client.uid, user=client.user, pid=client.pid)
-
+        lease = replace(lease, via=client.via)
         by = claimant(call.args[1])
 
         def granted(_: Lease, fd: int) -> None:
@@ -294,7 +294,7 @@ class Instruments:
 
     def _details(self, lease: Lease) -> dict[str, Any]:
         details = lease.record()
-        for own in ("owner", "nets_file", "making_safe"):
+        for own in ("owner", "nets_file", "making_safe", "via"):
             del details[own]
         pauses = [pause.id for pause in self.pauses.of(lease.owner)]
         state = {"quarantined": False, "reason": "is being made safe" if lease.making_safe else ""}

@@ -26,7 +26,11 @@ def recorder(audit: Audit, console_input: Callable[[], bool]) -> Record:
             return  # it began under an earlier lagerd, which recorded it
         if event is Event.CONSOLE_INPUT and not console_input():
             return
-        who = {"by_uid": client.uid, "by_user": client.user, "by_how": client.how} if client else {}
+        who = (
+            {"by_uid": client.uid, "by_user": client.user, "by_how": client.how, **via_fields(client.via)}
+            if client
+            else {}
+        )
         ending: dict[str, object] = {"paused_sec": time.monotonic() - pause.began} if event in _ENDS else {}
         if event is Event.AUTO_RESUMED:
             ending["outcome"] = banner.outcome(pause.on_timeout)
@@ -45,9 +49,16 @@ def lease_recorder(audit: Audit) -> LeaseRecord:
         uid, user = (client.uid, client.user) if client else (lease.uid, lease.user)
         reason = f"{lease.user} holds it" if event is Event.REFUSED else more.get("reason")
         fields = {"net": lease.net, **more, "instrument": lease.name, "run": lease.run_id, "reason": reason}
-        audit.record(event, **{"by_uid": uid, "by_user": user, "script": lease.script} | fields)
+        via = via_fields(lease.via if client is None else client.via)
+        audit.record(event, **via, **{"by_uid": uid, "by_user": user, "script": lease.script} | fields)
 
     return record
+
+
+def via_fields(declared: str) -> dict[str, str]:
+    """Return the fields that say that an assistant did it, and which one; else none."""
+    via, _, agent = declared.partition(":")
+    return {"via": via, "agent": agent} if via else {}
 
 
 def _place(pause: Pause) -> dict[str, object]:

@@ -111,9 +111,9 @@ def test_a_lease_has_the_details_of_its_claim() -> None:
         "instrument": "key-1", "name": "psu1", "net": "supply2", "run_id": RUN.lower(), "script": "test.py",
         "owner": ":1.5", "uid": 1000, "user": "anna", "pid": 7, "since": lease.since, "address": "/dev/dut",
         "device": "/dev/ttyUSB0", "began": lease.began, "safe": (), "nets_file": "", "making_safe": False,
-        "look": False, "reserved": False,
+        "look": False, "reserved": False, "via": "",
     }  # fmt: skip
-    left_out = {"began", "safe", "nets_file", "making_safe", "look", "reserved"}
+    left_out = {"began", "safe", "nets_file", "making_safe", "look", "reserved", "via"}
     assert lease.record().keys() - lease.kept().keys() == left_out
     plain, wait = from_details("key-1", {}, owner=":1.5", uid=1000, user="anna", pid=7)
     assert (plain.name, plain.net, plain.run_id, plain.script, wait) == ("key-1", "", "", "", 0.0)

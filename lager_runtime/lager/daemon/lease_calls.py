@@ -6,8 +6,9 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from lager import variables
 from lager.bus.facade import Bus, Signal
-from lager.contract import BREAKPOINTS, INSTRUMENTS, INSTRUMENTS_PATH
+from lager.contract import BREAKPOINTS, BREAKPOINTS_PATH, INSTRUMENTS, INSTRUMENTS_PATH
 from lager.daemon.daemon_client import PATIENCE, DaemonClient, this_process
 from lager.errors import LagerError, NoDaemon
 
@@ -126,6 +127,7 @@ class LeaseCalls:
             left = max(ends - self._client.time(), 0.0)
             bus = await self._client.connected(patient=False)
             try:
+                await self._declare(bus)
                 asked = bus.call(
                     INSTRUMENTS, INSTRUMENTS_PATH, "Claim", "sa{sv}", instrument, {**details, "wait": left},
                     timeout=left + _ANSWER_SECONDS,
@@ -137,6 +139,11 @@ class LeaseCalls:
                 if not left:
                     raise
                 await self._client.lagerd(min(left, PATIENCE))
+
+    async def _declare(self, bus: Bus) -> None:
+        """Say that an assistant claims, before the claim: it is in the record."""
+        if via := os.environ.get(variables.VIA):
+            await bus.call(BREAKPOINTS, BREAKPOINTS_PATH, "Identify", "s", via, timeout=_ANSWER_SECONDS)
 
     async def _leases(self) -> "list[LeaseDetails]":
         bus = await self._client.connected(patient=False)

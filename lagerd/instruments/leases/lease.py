@@ -4,7 +4,7 @@ import time
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-_NEWER_KEYS = ("address", "device", "safe", "nets_file", "making_safe", "look", "reserved")
+_NEWER_KEYS = ("address", "device", "safe", "nets_file", "making_safe", "look", "reserved", "via")
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Lease:
     making_safe: bool = False
     look: bool = False
     reserved: bool = False
+    via: str = ""  # of the caller; see Client
 
     def record(self) -> dict[str, Any]:
         return asdict(self)

@@ -19,6 +19,7 @@ _HOW = {
     "cli": "with lager python --continue",
     "console": "from a console",
     "bus": "over D-Bus",
+    "mcp": "through an assistant",
 }
 _HOW_ANSWERED = _HOW | {"enter": "on the run's terminal", "cli": "with lager answer"}
 HELD_UP = "A call in this script held Python's interpreter lock"
