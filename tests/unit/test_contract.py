@@ -79,6 +79,6 @@ def test_each_key_of_a_claim_is_documented(claimed: dict[str, Any]) -> None:
 
 def test_each_key_of_a_listed_instrument_is_documented() -> None:
     one, _ = from_details("key", {}, owner=":1.1", uid=0, user="root", pid=1)
-    own = {"owner", "nets_file", "making_safe"}
+    own = {"owner", "nets_file", "making_safe", "via"}
     told = set(one.record()) - own | {"waiting", "pauses", "quarantined", "reason"}
     assert told <= comment_before("com.lager.Instruments", "List")

@@ -118,7 +118,7 @@ def test_a_lease_has_the_details_of_its_claim() -> None:
     plain, wait = from_details("key-1", {}, owner=":1.5", uid=1000, user="anna", pid=7)
     assert (plain.name, plain.net, plain.run_id, plain.script, wait) == ("key-1", "", "", "", 0.0)
     assert lease.record().keys() - plain.kept().keys() == {
-        "address", "device", "began", "safe", "nets_file", "making_safe", "look", "reserved",
+        "address", "device", "began", "safe", "nets_file", "making_safe", "look", "reserved", "via",
     }  # fmt: skip
     with pytest.raises(dataclasses.FrozenInstanceError):
         lease.uid = 0  # type: ignore[misc]
