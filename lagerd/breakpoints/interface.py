@@ -27,6 +27,7 @@ from lagerd.callers.run_kills import RunKills
 from lagerd.events import ENDS, Event
 
 _SETTLING = 1.0
+_LOOK_AGAIN = 5.0  # seconds, for pauses that have not returned
 _INPUT_LENGTH = 4096
 _LONG_LIST = 100  # pauses; the broker needs some milliseconds to pass such a list on
 _MOST_BEHIND = 4
@@ -152,15 +153,19 @@ class Breakpoints:
         return ("continued",) if pause.question is None else ("continued", details.get("answer", ""))
 
     def record_lost(self) -> None:
-        """Record the pauses whose process has ended while there was no lagerd: how they ended is not known."""
-        for id, kept in self.kept.lost.items():
+        """Record the pauses whose process has ended while there was no lagerd: how they ended is not known.
+
+        Look again as long as some have not returned: a process may end just before it can.
+        """
+        for id, kept in self.kept.take_lost().items():
             with contextlib.suppress(InvalidArgument):
                 details = {"id": id, "run_id": kept.run_id, "since": kept.since}
                 pause = from_details(
                     details, owner="", uid=kept.uid, user=user_name(kept.uid), pid=kept.pid, default=0.0
                 )
                 self._record(Event.GONE, pause, None, {"reason": "its script ended while there was no lagerd"})
-        self.kept.lost.clear()
+        if not self.kept.are_back():
+            asyncio.get_running_loop().call_later(_LOOK_AGAIN, self.record_lost)
 
     def interrupt(self, call: Call) -> Outcome | Coroutine[Any, Any, Outcome]:
         """Handle it at once if possible, as the end of the script may be reported next; but never before its Pause."""

@@ -49,7 +49,7 @@ class KeptPauses:
         self._folder = folder
         self.changes = Changes(folder.with_name(f"{folder.name}-changes"))
         self._away: dict[str, Kept] = {}  # pauses that have not returned yet, by id
-        self.lost: dict[str, Kept] = {}  # pauses whose process ended while there was no lagerd, by id
+        self._lost: dict[str, Kept] = {}  # pauses whose process ended while there was no lagerd, by id
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for path in sorted(folder.iterdir(), key=lambda path: path.lstat().st_mtime_ns):
             kept = _read(path)
@@ -57,12 +57,20 @@ class KeptPauses:
                 self._away[path.name] = kept
                 continue
             if kept is not None:
-                self.lost[path.name] = kept
+                self._lost[path.name] = kept
             _remove(path)
 
     def runs(self) -> list[tuple[str, int]]:
         """Return the run and the uid of each pause that has not returned yet, oldest first."""
         return [(kept.run_id, kept.uid) for kept in self._away.values()]
+
+    def take_lost(self) -> dict[str, Kept]:
+        """Return, once, the pauses that will not return, because their process has ended, by id."""
+        for id in [id for id, kept in self._away.items() if not kept.may_return()]:
+            self._lost[id] = self._away.pop(id)
+            _remove(self._folder / id)
+        lost, self._lost = self._lost, {}
+        return lost
 
     def are_back(self) -> bool:
         """Return whether every pause of the last lagerd has returned or ended."""

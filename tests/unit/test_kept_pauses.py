@@ -108,3 +108,15 @@ def test_a_folder_that_cannot_be_written_prevents_no_pause(folder):
     folder.rmdir()
     kept.keep(mine())
     kept.drop(mine())
+
+
+def test_a_pause_whose_process_ends_before_it_returns_is_lost_once(folder):
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        KeptPauses(folder).keep(mine(pid=process.pid))
+        later = KeptPauses(folder)
+        assert later.take_lost() == {}
+        process.communicate()
+    assert [kept.run_id for kept in later.take_lost().values()] == [mine().run_id]
+    assert later.take_lost() == {}
+    assert later.are_back()
+    assert list(folder.iterdir()) == []
