@@ -102,7 +102,10 @@ class Standby:
             self._fifo = fifo
         for _, holder in self._guarded.values():
             self._close(holder)
-        self._guarded = {one["instrument"]: (one, _process(int(one["pid"]))) for one in requests}
+        self._guarded = {}
+        for one in requests:
+            with contextlib.suppress(OSError):  # it cannot be watched: the next lagerd decides
+                self._guarded[one["instrument"]] = one, _process(int(one["pid"]))
 
     def _fork(self, request: Request, fds: Sequence[int] = ()) -> None:
         """Start a child. The first descriptor is the socket for its answer; it keeps the others until it ends."""
@@ -142,8 +145,9 @@ class Standby:
 
 
 def _process(pid: int) -> int:
-    """Return a descriptor that becomes readable when this process ends; -1 if it has ended."""
+    """Return a descriptor that becomes readable when this process ends; -1 if it has ended. Raises OSError if neither
+    is known, as of a process that is not one of this machine's (0)."""
     try:
         return os.pidfd_open(pid)
-    except OSError:
+    except ProcessLookupError:
         return -1

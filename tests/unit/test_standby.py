@@ -166,6 +166,12 @@ def test_a_holder_that_has_ended_before_lagerd_is_found(process: Process, holder
     assert sorted(process.did()) == ["psu1", "psu2"]
 
 
+def test_a_holder_that_cannot_be_watched_is_left_to_the_next_lagerd(process: Process) -> None:
+    process.guard(psu1=0)
+    process.kill_lagerd()
+    assert process.did() == []
+
+
 def test_what_was_released_is_left_alone(process: Process, holder: "subprocess.Popen[bytes]") -> None:
     process.guard(psu1=holder.pid)
     process.guard()

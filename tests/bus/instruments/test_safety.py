@@ -324,9 +324,11 @@ def test_a_restart_of_lagerd_forgets_no_safe_state(own_station, holder, nets, cl
     assert not nets.is_on()
 
 
-def test_a_release_waits_for_the_next_lagerd(own_station, holder, nets, client, script):
-    process = holder(HOLD.replace("signal.pause()", "sys.stdin.readline(); supply.close(); print('closed')"), "env")
+def test_a_release_waits_for_the_next_lagerd(own_station, holder, nets, client, tmp_path):
+    closes = "import os, time\nwhile not os.path.exists('go'):\n    time.sleep(0.01)\nsupply.close()\n"
+    process = holder(HOLD.replace("signal.pause()", closes))
     own_station.kill_lagerd()
+    (tmp_path / "go").touch()
     own_station.start_lagerd()
     assert process.wait() == 0
     client.expect("Released", lambda s: s.args[:2] == [nets.key(), "released"])
