@@ -69,8 +69,9 @@ def _own_folder() -> Iterator[Path]:
     try:
         if len(os.fsencode(folder / "bus")) > _LONGEST:
             raise BusError(f"The path {folder} is too long for a socket.", "Set XDG_RUNTIME_DIR to a shorter one.")
-        with open(folder / _LOCK, "wb") as lock:
+        with open(folder / "new", "wb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
+            (folder / "new").rename(folder / _LOCK)  # locked already, when others can see it
             yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)

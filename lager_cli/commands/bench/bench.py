@@ -93,6 +93,19 @@ def _run(command: Sequence[str], simulated: SimulatedBench, woken: int, got: lis
 
 def _pass_on(child: "subprocess.Popen[bytes]", number: int) -> None:
     """Send a signal on; not SIGINT and SIGQUIT of a terminal, which the kernel sends to the command as well."""
-    typed = number in (signal.SIGINT, signal.SIGQUIT) and os.isatty(0) and os.tcgetpgrp(0) == os.getpgrp()
-    if not typed:
+    if number not in (signal.SIGINT, signal.SIGQUIT) or not _in_foreground():
         child.send_signal(number)
+
+
+def _in_foreground() -> bool:
+    """Return whether we have a terminal and are in its foreground, where Ctrl-C reaches us."""
+    try:
+        terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+    except OSError:
+        return False
+    finally:
+        os.close(terminal)

@@ -113,7 +113,7 @@ def test_a_simulated_run_pauses_is_inspected_and_reaches_no_real_instrument(
     assert client.list() == []  # the lagerd of this machine knows neither the pause nor the leases
     assert client.call("List", name="com.lager.Instruments") == []
     inspected = lager("supply", "rail", "state", "--through", "--json", LAGER_BENCH=bench)
-    assert json.loads(inspected.stdout)["enabled"] is True
+    assert json.loads(inspected.stdout)["enabled"] is True, (inspected, process.err.text, process.popen.poll())
     assert "psu1" in lager("instruments", LAGER_BENCH=bench).stdout
     assert lager("python", "--continue", resume.split()[-1], LAGER_BENCH=bench).returncode == 0
     assert process.wait() == 0
@@ -227,3 +227,38 @@ def test_what_cannot_be_simulated_is_one_sentence(nets, lager, script, tmp_path:
     assert said in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+@pytest.mark.slow
+def test_with_a_box_its_bench_is_simulated_there(
+    nets, real, station, monkeypatch, request, start, script, lager
+) -> None:
+    monkeypatch.setitem(station.env, "LAGER_NETS", nets)
+    request.getfixturevalue("near")
+    process = start(LAGER, "python", "--simulate", script(SCRIPT), "--box", "near")
+    said = process.err.expect("  bench     simulated")
+    (resume,) = [line for line in said.splitlines() if "--continue" in line]
+    bench, id = bench_of(resume), resume.partition("--continue ")[2].split()[0]
+    assert resume.endswith(f"--continue {id} --box near")
+    assert "rail" in lager("status", "--box", "near", LAGER_BENCH=bench).stdout
+    assert lager("python", "--continue", id, "--box", "near", LAGER_BENCH=bench).returncode == 0
+    assert process.wait() == 0
+    assert process.out.rest() == "3.3 V\n"
+    assert real.visits == 0
+
+
+def test_a_script_on_a_simulated_bench_cannot_be_told_to_use_another_one(nets, real, lager, script) -> None:
+    name = script("import lager\nwith lager.Net.get('rail', type='supply') as rail:\n    print(rail.set_voltage(2))")
+    told = ("--env", "LAGER_BENCH=", "--env", f"LAGER_NETS={nets}", "--env", "LAGER_BUS_ADDRESS=unix:path=/none")
+    done = lager("python", "--simulate", *told, name, LAGER_NETS=nets)
+    assert done.stdout == "2.0\n", done.stderr
+    assert real.visits == 0
+
+
+@pytest.mark.slow
+def test_ctrl_c_reaches_the_command_once_and_its_exit_code_counts(nets, terminal) -> None:
+    counts = "trap 'n=$((n+1))' INT; echo ready; while [ -z \"$n\" ]; do sleep 0.1; done; sleep 1; exit $((40 + n))"
+    there = terminal(LAGER, "bench", nets, "--", "sh", "-c", counts)
+    there.expect("ready")
+    there.type("\x03")
+    assert there.wait() == 41
