@@ -7,6 +7,7 @@
 # make fuzz       random search by every property, for SECONDS from SEED on
 # make mutants    changes one thing at a time where a bench can be hurt, and prints what no test notices; MODULE=…
 # make vsix    the extension for VS Code, as a file to install; VSIX=FILE
+# make deb     the Debian package of a box, as dist/lager-box_*.deb
 # make bench   measurements; BENCH=--help says what it may be told
 # make coverage   what the tests run of the product, its subprocesses included; with a Python of 3.12 or later, since
 #                 3.11 has one tracer alone, which interrupts and --pause-on-error disturb
@@ -24,7 +25,7 @@ DEMO_NEEDS = dbus-daemon:dbus-daemon
 TEST_NEEDS = $(DEMO_NEEDS) git:git busctl:systemd systemd-nspawn:systemd-container dbus-send:dbus-bin pkcheck:polkitd ssh:openssh-client sshd:openssh-server ip:iproute2 strace:strace zsh:zsh fish:fish lsusb:usbutils
 
 .DELETE_ON_ERROR:
-.PHONY: demo test test-variants again test-slow fuzz mutants bench stress coverage check vsix clean needs-demo needs-test needs-slow
+.PHONY: demo test test-variants again test-slow fuzz mutants bench stress coverage check vsix deb clean needs-demo needs-test needs-slow needs-deb
 
 demo: $(VENV)/demo
 	$(VENV)/bin/lager python examples/inspect_bench.py
@@ -66,6 +67,9 @@ vsix:
 	@mkdir -p $(dir $(VSIX))
 	$(PYTHON) editors/package_vsix.py $(VSIX)
 
+deb: needs-deb
+	$(PYTHON) -m package.deb dist
+
 clean:
 	rm -rf $(VENV) build dist
 
@@ -96,8 +100,11 @@ $(VENV)/bin/python:
 needs-demo:
 	@$(call need,$(DEMO_NEEDS))
 
-needs-slow:
-	@$(call need,node:nodejs npm:npm)
+needs-slow: needs-deb
+	@$(call need,node:nodejs npm:npm lintian:lintian)
+
+needs-deb:
+	@$(call need,lowdown:lowdown dpkg-deb:dpkg)
 
 needs-test:
 	@$(call need,$(TEST_NEEDS))

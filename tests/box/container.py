@@ -177,8 +177,11 @@ class Process:
 
 
 @contextlib.contextmanager
-def booted(wheel: Path, *, reboots: bool = False) -> Iterator[Box]:
-    """A box with a virtual environment in VENV that has everything the wheel depends on, but not the wheel itself."""
+def booted(wheel: Path | None, *, reboots: bool = False) -> Iterator[Box]:
+    """A box with a virtual environment in VENV that has everything the wheel depends on, but not the wheel itself.
+
+    Without a wheel there is no environment either.
+    """
     name = f"lager-{uuid.uuid4().hex[:12]}"
     with tempfile.TemporaryDirectory(prefix=f"{name}-") as folder, contextlib.ExitStack() as stack:
         staged, mount = Path(folder, "staged"), Path(folder, "mount")
@@ -206,7 +209,8 @@ def booted(wheel: Path, *, reboots: bool = False) -> Iterator[Box]:
         inner = _only_child(nspawn.pid)
         box = Box(_only_child(_only_child(inner) if reboots else inner), Path(f"/proc/{inner}/root{mount}/up"))
         box.run("ldconfig")
-        box.run(_interpreter(), "-m", "venv", "--without-pip", VENV)
+        if wheel:
+            box.run(_interpreter(), "-m", "venv", "--without-pip", VENV)
         yield box
         if measuring.MEASURED:
             box.run("systemctl", "stop", "lagerd.service", "user@*.service", check=False)
@@ -269,7 +273,7 @@ def _own_cgroups(name: str) -> Iterator[list[Path]]:
                 os.rmdir(folder)
 
 
-def _stage(staged: Path, wheel: Path) -> None:
+def _stage(staged: Path, wheel: Path | None) -> None:
     """What the box has that this machine has not."""
     system = staged / "etc" / "systemd" / "system"
     system.mkdir(parents=True)
@@ -284,13 +288,18 @@ def _stage(staged: Path, wheel: Path) -> None:
         home.mkdir(parents=True)
         os.chown(home, uid, uid)
     _stage_libpython(staged)
+    (staged / "opt" / "dist").mkdir(parents=True)
+    if wheel:
+        _stage_environment(staged, wheel)
+
+
+def _stage_environment(staged: Path, wheel: Path) -> None:
     packages = staged / str(VENV).lstrip("/") / "lib" / _python_version() / "site-packages"
     packages.mkdir(parents=True)
     _copy_dependencies(wheel, packages)
     if measuring.MEASURED:
         _copy(distribution("coverage"), packages)
         measuring.stage(staged, packages)
-    (staged / "opt" / "dist").mkdir()
     shutil.copy(wheel, staged / "opt" / "dist")
 
 

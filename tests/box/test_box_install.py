@@ -1,39 +1,10 @@
 """lagerd install and uninstall from the wheel, on a fresh machine."""
 
-import os
 import re
-import stat
 
 import container
 import pytest
-
-# What the commands of the system write for reasons of their own.
-CACHES = re.compile(
-    r"^/(opt|root)/|/var/(log|cache)/|/etc/[a-z]*-$|/etc/\.pwd\.lock$|/var/lib/systemd/|/var/tmp/systemd-private-"
-)
-
-
-def tree(box):
-    """Every file of the box that is not this machine's, with what tells one state from another."""
-    found = {}
-    for folder, folders, files in os.walk(box.changes):
-        for name in [*folders, *files]:
-            path = os.path.join(folder, name)
-            shown = path.removeprefix(str(box.changes))
-            if CACHES.search(shown) or (name in folders and os.path.isdir(shown)):
-                continue
-            if not os.path.exists(shown) or told(shown) != told(path):
-                found[shown] = told(path)
-    return found
-
-
-def told(path):
-    status = os.lstat(path)
-    text = b""
-    if stat.S_ISREG(status.st_mode):
-        with open(path, "rb") as file:
-            text = file.read()
-    return (stat.filemode(status.st_mode), status.st_uid, status.st_gid, text)
+from trees import tree
 
 
 @pytest.fixture(scope="module")
