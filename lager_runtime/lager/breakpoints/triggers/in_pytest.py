@@ -6,13 +6,21 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from lager.wording.question import shown
 from lager.wording.text import printable
 
-if TYPE_CHECKING:
-    from lager.pytest_plugin import PytestSession
+
+class PytestSession(Protocol):
+    """A session of `lager.pytest_plugin`, which says what each of these is."""
+
+    config: Any
+    timer: tuple[Any, Any, float] | None
+    item_began: float | None
+
+    def note_pause(self, seconds: float, **properties: str) -> None: ...
+
 
 _Start = Callable[[float], None]  # restarts a clock that was stopped for so many seconds
 
@@ -21,7 +29,7 @@ now: Callable[[], float] = sys._lager_start.monotonic  # type: ignore[attr-defin
 
 
 @contextlib.contextmanager
-def capture_lifted(sessions: list["PytestSession"], begin_line: bool) -> Iterator[None]:
+def capture_lifted(sessions: list[PytestSession], begin_line: bool) -> Iterator[None]:
     """Lift pytest's capture of standard error, only for one write, so that other output is captured as before.
     `begin_line`: move to the beginning of a line first."""
     with _lifting, _streams_kept(), contextlib.ExitStack() as stack:
@@ -56,7 +64,7 @@ def _begin_line(config: Any) -> None:
 
 
 def note(
-    sessions: list["PytestSession"], keys: Mapping[str, Any], reason: str, by: Mapping[str, Any], seconds: float
+    sessions: list[PytestSession], keys: Mapping[str, Any], reason: str, by: Mapping[str, Any], seconds: float
 ) -> None:
     """Write a pause that has ended, and its answer, into the properties of the test that runs."""
     with contextlib.suppress(Exception):  # the test may have replaced what this uses; it matters more
@@ -79,7 +87,7 @@ class _Clocks:
         self._starts: list[_Start] = []
 
     @contextlib.contextmanager
-    def stopped(self, sessions: list["PytestSession"]) -> Iterator[None]:
+    def stopped(self, sessions: list[PytestSession]) -> Iterator[None]:
         with self._lock:
             self._paused += 1
             if self._paused == 1:
@@ -96,7 +104,7 @@ class _Clocks:
 
 
 @contextlib.contextmanager
-def clocks_stopped(sessions: list["PytestSession"], began: float) -> Iterator[None]:
+def clocks_stopped(sessions: list[PytestSession], began: float) -> Iterator[None]:
     """Stop pytest-timeout and faulthandler_timeout while any thread is inside this context, and the deadline of
     Hypothesis for the calling thread, since `began`."""
     with _clocks.stopped(sessions):
@@ -117,14 +125,14 @@ def _excuse_example(seconds: float) -> None:
 _clocks = _Clocks()
 
 
-def _stopped(stop: Callable[["PytestSession"], _Start], session: "PytestSession") -> _Start:
+def _stopped(stop: Callable[[PytestSession], _Start], session: PytestSession) -> _Start:
     try:
         return stop(session)
     except Exception:  # the test has replaced what this clock uses; the pause matters more
         return _nothing
 
 
-def _stop_timer(session: "PytestSession") -> _Start:
+def _stop_timer(session: PytestSession) -> _Start:
     """Stop the clock that pytest-timeout has for the test."""
     timer = session.timer
     if timer is None:
@@ -149,7 +157,7 @@ def _stop_timer(session: "PytestSession") -> _Start:
     return start
 
 
-def _stop_session(session: "PytestSession") -> _Start:
+def _stop_session(session: PytestSession) -> _Start:
     """Stop the clock that pytest-timeout has for the session: it stores only its end."""
 
     def start(seconds: float) -> None:
@@ -160,7 +168,7 @@ def _stop_session(session: "PytestSession") -> _Start:
     return start
 
 
-def _stop_faulthandler(session: "PytestSession") -> _Start:
+def _stop_faulthandler(session: PytestSession) -> _Start:
     """Stop the clock of faulthandler_timeout, which dumps all threads and, if configured, ends the process."""
     began = session.item_began
     plugin: Any = session.config.pluginmanager.get_plugin("faulthandler")

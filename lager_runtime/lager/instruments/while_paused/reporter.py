@@ -13,18 +13,27 @@ from lager.wording.text import printable
 
 if TYPE_CHECKING:
     from lager.daemon.lease_calls import LeaseCalls
-    from lager.instruments.drivers.base.driver import Driver
-    from lager.instruments.drivers.base.setting import Setting, Value
+    from lager.instruments.drivers.base.setting import Difference, Value
+    from lager.nets.model import NetConfig
 
 _LONGEST = 60
 _COMMANDS = {NetType.GPIO: "gpo"}  # whose command is not the word of the type
+
+
+class ReportedNet(Protocol):
+    """What a report says of a net; a driver has it."""
+
+    config: "NetConfig"
+
+    @property
+    def name(self) -> str: ...
 
 
 class Reports(Protocol):
     """What a session tells of what is set on it."""
 
     def is_wanted(self) -> bool: ...
-    def report(self, net: "Driver[Any]", found: "Sequence[tuple[Setting, Value | None, Value | None]]") -> None: ...
+    def report(self, net: ReportedNet, found: "Sequence[Difference]") -> None: ...
     def found(self, changes: "Sequence[dict[str, Any]]", id: str) -> None: ...
 
 
@@ -37,7 +46,7 @@ class Collector:
     def is_wanted(self) -> bool:
         return True
 
-    def report(self, net: "Driver[Any]", found: "Sequence[tuple[Setting, Value | None, Value | None]]") -> None:
+    def report(self, net: ReportedNet, found: "Sequence[Difference]") -> None:
         self.changes += _described(net, found)
 
     def found(self, changes: "Sequence[dict[str, Any]]", id: str) -> None:
@@ -60,7 +69,7 @@ class Reporter:
         """Return whether a script is paused: one of this process, or another one on the box."""
         return bool(threads.paused) or self._is_watched()
 
-    def report(self, net: "Driver[Any]", found: "Sequence[tuple[Setting, Value | None, Value | None]]") -> None:
+    def report(self, net: ReportedNet, found: "Sequence[Difference]") -> None:
         """Report each setting with its old and its new value.
 
         A command, and who uses a paused script, waits until lagerd has it, a second at most; a running script does not.
@@ -82,9 +91,7 @@ def command_of(type: NetType) -> str:
     return _COMMANDS.get(type, type.value)
 
 
-def _described(
-    net: "Driver[Any]", found: "Sequence[tuple[Setting, Value | None, Value | None]]"
-) -> list[dict[str, Any]]:
+def _described(net: ReportedNet, found: "Sequence[Difference]") -> list[dict[str, Any]]:
     return [
         {"net": net.name, "what": setting.name, "unit": setting.unit, **_values(old, new)}
         for setting, old, new in found
