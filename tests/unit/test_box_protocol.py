@@ -9,7 +9,7 @@ from lager.errors import BoxError
 from lager_cli.boxes.protocol import FrameDecoder, FrameKind, decode, encode, greeting, head
 from lager_cli.main import _COMMANDS, cli
 
-STAY = {"boxes", "completion", "defaults", "notify"}
+STAY = {"bench", "boxes", "completion", "defaults", "notify"}
 FRAMES = st.lists(
     st.tuples(st.sampled_from([FrameKind.DATA, FrameKind.SIGNAL]), st.integers(0, 5), st.binary(max_size=40))
 )
