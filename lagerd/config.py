@@ -46,6 +46,7 @@ class Config:
     max_run_timeout: float = LONGEST_RUN
     console: ConsolePolicy = ConsolePolicy.POLKIT
     log_console_input: bool = False
+    metrics: bool = False
     limits: UserLimits = field(default_factory=UserLimits)
 
 
@@ -136,5 +137,6 @@ _KEYS: dict[str, _Reader] = {
     "max_run_timeout": _seconds_over_0,
     "console": _console,
     "log_console_input": _yes_or_no,
+    "metrics": _yes_or_no,
 }
 _LIMITS: dict[str, _Reader] = {"pauses": _count, "consoles": _count, "claims": _count, "calls": _count}

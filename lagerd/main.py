@@ -121,8 +121,13 @@ async def serve(address: str, config_file: Path | None = None) -> int:
     breakpoints.hooks.instruments = lambda pause: instruments.of(pause.owner)
     breakpoints.hooks.ended = instruments.lending.pause_ended
     breakpoints.hooks.counted = instruments.marks.refresh
-    breakpoints.hooks.changed = instruments.hooks.changed = lambda _: status()
     service = Service(bus, breakpoints, instruments, config_file)
+
+    def changed(_: int) -> None:
+        status()
+        service.changed()
+
+    breakpoints.hooks.changed = instruments.hooks.changed = changed
     tree = ObjectTree(service.refused, lasting=("Pause", "Ask"))
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, service.reload)
     tree.add(BREAKPOINTS_PATH, breakpoints.interface())

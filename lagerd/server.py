@@ -20,6 +20,7 @@ from lagerd.instruments.interface import Instruments
 from lagerd.journal import audit
 from lagerd.journal.recorder import lease_recorder, recorder, via_fields
 from lagerd.journal.repeats import Repeats
+from lagerd.metrics import Metrics
 
 _CHANGES = 50.0  # of instruments, by one user in a second, that are listed and recorded; the others are counted
 
@@ -47,6 +48,8 @@ class Service:
         self._path = path
         self.audit = audit.to_journal() if path else _without_journal()
         clock = asyncio.get_running_loop().time
+        self._metrics = Metrics(asyncio.get_running_loop(), self._measured)
+        self.audit.recorded = self._metrics.changed
         self._call_limit = CallLimit(clock, Config().limits.calls, self._denied)
         self._change_limit = CallLimit(clock, _CHANGES, lambda *_: None)
         self._apply(config.load(path) if path else Config())
@@ -78,10 +81,28 @@ class Service:
         self._breakpoints.pauses.limit_per_user = new.limits.pauses
         self._instruments.leases.owners.limit_per_user = new.limits.claims
         self._call_limit.rate = new.limits.calls
+        self._metrics.switch(new.metrics)
 
     def close(self) -> None:
         """Write the records that were held back."""
         self._repeats.flush()
+        self._metrics.close()
+
+    def changed(self) -> None:
+        """Note that the number of pauses, leases or waiting claims may have changed."""
+        self._metrics.changed()
+
+    def _measured(self) -> dict[str, float]:
+        leases, pauses = self._instruments.leases, list(self._breakpoints.pauses)
+        return {
+            "pauses": len(pauses),
+            "oldest_pause_timestamp_seconds": min((pause.since for pause in pauses), default=0.0),
+            "waiting_claims": sum(leases.waiting(lease.instrument) for lease in leases),
+            "leases": len(leases),
+            "quarantined": sum(1 for _ in leases.quarantined),
+            "auto_resumes": self.audit.counts[Event.AUTO_RESUMED],
+            "denials": self.audit.counts[Event.DENIED],
+        }
 
     async def refused(self, call: Call, error: LagerError) -> None:
         """Record a refused call. OpenConsole and Inspect are recorded where the policy is asked, with the pause."""

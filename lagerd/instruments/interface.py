@@ -359,6 +359,7 @@ class Instruments:
 
     def _queued(self, lease: Lease) -> None:
         self.bus.emit(INSTRUMENTS_PATH, INSTRUMENTS, "Queued", "sa{sv}", lease.instrument, self._details(lease))
+        self.hooks.changed(len(self.leases))
 
     def _author(self, holder: str, change: dict[str, Any]) -> Client | None:
         """Return on whose behalf a holder set something, if it says so and that is the case."""

@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -38,6 +39,8 @@ class Audit:
         self.close = close
         self._unreported = 0
         self.lost = 0
+        self.counts: Counter[Event] = Counter()  # recorded or dropped
+        self.recorded: Callable[[], None] = lambda: None  # called after each
 
     def record(self, event: Event, **fields: object) -> None:
         """Write a record, or drop it."""
@@ -48,6 +51,8 @@ class Audit:
             self.lost += 1
         else:
             self._unreported = 0
+        self.counts[event] += 1
+        self.recorded()
 
 
 def to_journal(path: Path = Path(JOURNAL_SOCKET)) -> Audit:

@@ -33,7 +33,7 @@ def test_the_shipped_file_and_its_comments_have_the_defaults(write):
         line.removeprefix("# ") if " = " in line and line.startswith("# ") else line for line in text.splitlines()
     )
     assert config.load(write(uncommented)) == Config()
-    assert uncommented.count(" = ") == 8
+    assert uncommented.count(" = ") == 9
 
 
 def test_every_key(write):
@@ -42,13 +42,14 @@ def test_every_key(write):
         max_run_timeout = 3600
         console = "owner"
         log_console_input = true
+        metrics = true
         [limits]
         pauses = 1
         consoles = 2
         claims = 3
         calls = 4
     """
-    assert config.load(write(text)) == Config(0.0, 3600.0, ConsolePolicy.OWNER, True, UserLimits(1, 2, 3, 4))
+    assert config.load(write(text)) == Config(0.0, 3600.0, ConsolePolicy.OWNER, True, True, UserLimits(1, 2, 3, 4))
 
 
 @pytest.mark.parametrize(
