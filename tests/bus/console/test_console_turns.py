@@ -1,5 +1,7 @@
 """Statements of several consoles of one process run one after the other, and nothing else waits for them."""
 
+import os
+import select
 import time
 
 import pytest
@@ -139,21 +141,29 @@ supply = Net.get("supply2", type=NetType.PowerSupply)
 lager.pause(interactive=True, timeout=100)
 print("end", flush=True)
 """
-IN_AN_EXCHANGE = "import ctypes\nprint('in')\nwith supply.session.exchange(): ctypes.CDLL(None).sleep(60)\n"
+IN_AN_EXCHANGE = """
+import os
+fd = os.open("pipe", os.O_WRONLY)
+with supply.session.exchange(): os.write(fd, bytes(1 << 20))
+"""
 
 
 @pytest.mark.parametrize("options", ["", ", off_on_exit=True"])
 def test_the_end_of_a_script_does_not_wait_for_an_exchange_that_does_not_end(
-    run, client, opened, bench, lager, options
+    run, client, opened, bench, options, tmp_path
 ):
     process = run(HOLDS_A_NET.replace("PowerSupply)", f"PowerSupply{options})"))
     id = client.paused()["id"]
     console = opened(id)
     console.until("hello")
-    console.send(eval=IN_AN_EXCHANGE)
-    console.until("out")
-    client.call("Continue", "s", id)
-    process.out.expect("end\n", patience=5 * NOTHING_WAITS)
-    process.err.expect("lager: psu1 was not closed: another thread is in the middle of an exchange with it.\n")
-    assert process.wait() == 0
-    assert lager("instruments").stdout == "No instrument is in use.\n"
+    os.mkfifo(tmp_path / "pipe")
+    pipe = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        console.send(eval=IN_AN_EXCHANGE)
+        assert select.select([pipe], [], [], 60)[0]  # so it is in the call, which nothing interrupts
+        client.call("Continue", "s", id)
+        process.out.expect("end\n", patience=60)
+        process.err.expect("lager: psu1 was not closed: another thread is in the middle of an exchange with it.\n")
+        assert process.wait() == 0
+    finally:
+        os.close(pipe)
