@@ -120,6 +120,7 @@ async def serve(address: str, config_file: Path | None = None) -> int:
     status = partial(_status, notifier, breakpoints, instruments)
     breakpoints.hooks.instruments = lambda pause: instruments.of(pause.owner)
     breakpoints.hooks.ended = instruments.lending.pause_ended
+    breakpoints.hooks.lent = instruments.lending.lent_at
     breakpoints.hooks.counted = instruments.marks.refresh
     service = Service(bus, breakpoints, instruments, config_file)
 

@@ -54,7 +54,7 @@ async def _attach(wanted: str, box: str | None) -> int:
         finally:
             script.close()
     if outcome is Outcome.CLOSED:
-        output.note(f"{id or wanted} {script.why()}; this console ends")
+        output.note(f"{script.place.get('id', id) or wanted} {script.why()}; this console ends")
     return session.code(outcome)
 
 

@@ -34,7 +34,8 @@ class Outcome(Enum):
 class Attached:
     """One console.
 
-    `show` is called with "out" or "err" and the text printed there. `hello` is the greeting, empty if it never came; it
+    `show` is called with "out" or "err" and the text printed there; `stepped`, when a step begins or has stopped. After
+    a step, `place` has the keys of the pause where it has stopped. `hello` is the greeting, empty if it never came; it
     raises the error with which the console was refused.
     """
 
@@ -54,6 +55,10 @@ class Attached:
         self.show = show or _print
         self.other: Callable[[dict[str, Any]], None] = lambda _: None
         self.told: Callable[[], None] = lambda: None
+        self.stepped: Callable[[], None] = lambda: None
+        self.place: dict[str, Any] = {}
+        self._stopped = asyncio.Event()
+        self._stopped.set()
         self.consoles: list[dict[str, Any]] = []
         self.hello: asyncio.Future[dict[str, Any]] = self._loop.create_future()
         self.closed: asyncio.Future[None] = self._loop.create_future()
@@ -91,6 +96,19 @@ class Attached:
         if "error" in frame:
             raise Failed(str(frame["error"]))
         return frame.get(kind)
+
+    @property
+    def running(self) -> bool:
+        """Whether a step runs, so that the script is not paused."""
+        return not self._stopped.is_set()
+
+    async def stopped(self) -> None:
+        """Wait until the script is paused again, or the console is closed."""
+        waiting: asyncio.Future[Any] = asyncio.ensure_future(self._stopped.wait())
+        try:
+            await self.closed_or(waiting)
+        finally:
+            waiting.cancel()
 
     @property
     def left(self) -> float | None:
@@ -155,6 +173,14 @@ class Attached:
             case {"bye": int(code)}:
                 self.code = code
                 self._answered(Outcome.LEFT)
+            case {"stepping": dict(_)}:
+                self._stopped.clear()
+                self._ends_at = None
+                self.stepped()
+            case {"paused": dict(place)}:
+                self.place = place
+                self._stopped.set()
+                self.stepped()
             case {"ended": dict(ended)}:
                 self._ended = ended
             case {"hello": dict(hello)} if not self.hello.done():

@@ -85,6 +85,8 @@ class PipeFrontend(_ByLines):
 
     async def _obeyed(self, line: str) -> Outcome:
         await self._meta_commands.obey(line)
+        if self._script.closed.done() and not (self._meta_commands.continued or self._meta_commands.failed):
+            return Outcome.CLOSED
         if self._meta_commands.continued:
             await asyncio.wait([self._script.closed], timeout=_CLOSING_SECONDS)
             return Outcome.CLOSED
@@ -151,6 +153,7 @@ class PlainFrontend(_ByLines):
         with _own_description() as terminal:
             self._lines = Lines(terminal)
             asyncio.get_running_loop().add_signal_handler(signal.SIGINT, self._interrupted)
+            self._script.stepped = self._stepped
             output.note(f"console of {self._id}: Ctrl-D leaves it, and the script stays paused")
             outcome = await self._serve()
         if outcome is not Outcome.LEFT:
@@ -172,11 +175,16 @@ class PlainFrontend(_ByLines):
                 if outcome in (Outcome.LEFT, Outcome.CLOSED):
                     return outcome
 
+    def _stepped(self) -> None:
+        """Show where the script is paused again after a step that nobody here waits for."""
+        if not (self._script.running or self._meta_commands.waits):
+            self._showing = asyncio.ensure_future(self._meta_commands.show_stop())
+
     def _interrupted(self) -> None:
         """Handle Ctrl-C: interrupt the running statement, else forget what was typed."""
         if self._running.running:
             self._running.interrupt()
-        else:
+        elif not self._meta_commands.interrupt():
             self._statements = Statements()
             self._lines.forget()
             write(sys.stdout, "\nKeyboardInterrupt\n" + PROMPT)

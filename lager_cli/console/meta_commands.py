@@ -1,5 +1,6 @@
 """The commands of a console's prompt: `:where` and the like, and `name?`."""
 
+import asyncio
 import contextlib
 import re
 import shutil
@@ -7,6 +8,7 @@ import textwrap
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from lager.breakpoints.terminal import banner
 from lager.breakpoints.terminal.banner import shown_path
 from lager.errors import InvalidArgument, LagerError
 from lager.wording.question import shown
@@ -15,14 +17,20 @@ from lager_cli.console.client import Attached
 from lager_cli.console.statements import is_complete
 from lager_cli.display import output, snapshot
 
-_NAMES = ("where", "up", "down", "vars", "answer", "extend", "continue", "consoles", "help")
-_WITH_VALUE = ("answer", "down", "extend", "up")
+_STEPS = ("next", "step", "finish", "until")
+_NAMES = (*_STEPS, "where", "up", "down", "vars", "answer", "extend", "continue", "consoles", "help")
+_WITH_VALUE = ("answer", "down", "extend", "until", "up")
 _WIDEST = 10_000
-_STEPS = re.compile("[1-9][0-9]{0,5}")
+_LINE = re.compile("[1-9][0-9]{0,8}")
+_FRAMES = re.compile("[1-9][0-9]{0,5}")
 _ODD = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)  # raised by an invalid answer
 _HELP = """\
 Python is evaluated in the paused script, on a copy of its variables. Commands:
   name?         show signature and docstring, without running anything
+  :next         run the script to its next line, and pause it there
+  :step         run it to the next line or into a call, and pause it there
+  :finish       run it to the return of this function, and pause it there
+  :until 42     run it to line 42 of this function, and pause it there
   :where        show the stack
   :up, :down    use the names of the calling frame, and go back (:up 2)
   :vars         show the variables, one a line
@@ -40,6 +48,9 @@ class MetaCommands:
         self._script = script
         self._known: dict[str, Callable[[str], Awaitable[None]]] = {name: getattr(self, f"_{name}") for name in _NAMES}
         self.failed = False  # whether the last command failed
+        self.waits = False  # whether a command waits for a step to stop
+        self._given_up = False
+        self._waiting: asyncio.Future[None] | None = None
         self.continued = False  # whether this console resumed the script, or answered its question
 
     async def obey(self, line: str) -> bool:
@@ -99,7 +110,7 @@ class MetaCommands:
 
     async def _move(self, more: str, direction: int) -> None:
         """Use the names of another frame from now on."""
-        if not _STEPS.fullmatch(more or "1"):
+        if not _FRAMES.fullmatch(more or "1"):
             raise InvalidArgument("That is not a number of frames.", "Type one like: :up 2")
         frame = await self._asked("move", direction * int(more or "1"))
         if not frame["moved"]:
@@ -107,6 +118,63 @@ class MetaCommands:
             raise InvalidArgument(f"This is the {edge} frame, of {printable(frame['function'], 60)}.", "See: :where")
         _show([f"in {shown_path(frame['file'])}:{frame['line']} in {frame['function']}"])
         output.python(snapshot.source(frame["source"]), shutil.get_terminal_size((_WIDEST, 0)).columns)
+
+    async def _next(self, _: str) -> None:
+        await self._run("next")
+
+    async def _step(self, _: str) -> None:
+        await self._run("step")
+
+    async def _finish(self, _: str) -> None:
+        await self._run("finish")
+
+    async def _until(self, more: str) -> None:
+        if not _LINE.fullmatch(more):
+            raise InvalidArgument("That is not a line number.", "Type one like: :until 42")
+        await self._run("until", int(more))
+
+    async def _run(self, kind: str, line: int | None = None) -> None:
+        """Let the script run a step, and show where it is paused again."""
+        self.waits, self._given_up = True, False
+        try:
+            if await self._has_stopped(kind, line):
+                await self.show_stop()
+        finally:
+            self.waits = False
+
+    async def _has_stopped(self, kind: str, line: int | None) -> bool:
+        """Begin a step, and wait until the script is paused again. Return False if the console was closed before, or
+        the user no longer waits."""
+        stepped = await self._script.ask("step", {"kind": kind, "line": line})
+        if stepped is None and not (self._script.running or self._script.closed.done()):
+            raise InvalidArgument("The script did not answer.", "Try again, or see: lager breakpoints")
+        self._waiting = waiting = asyncio.ensure_future(self._script.stopped())
+        if self._given_up:
+            waiting.cancel()
+        try:
+            await waiting
+        except asyncio.CancelledError:
+            if not waiting.cancelled():
+                raise
+            output.note("the script is still running, and pauses when the step has stopped")
+            return False
+        finally:
+            self._waiting = None
+        return not self._script.closed.done()
+
+    def interrupt(self) -> bool:
+        """Stop waiting for a step, which goes on. Return False if nothing waits."""
+        self._given_up = self.waits
+        return self.waits and (self._waiting is None or self._waiting.cancel())
+
+    async def show_stop(self) -> None:
+        """Show where the script is paused after a step."""
+        place = self._script.place
+        at = " at its return: __return__" if place.get("returning") else ""
+        look = await self._script.ask("look", True)
+        _show([f"{place.get('id')} paused at {banner.where(place)}{at}"])
+        if isinstance(look, dict):
+            output.python(snapshot.source(look["source"]), shutil.get_terminal_size((_WIDEST, 0)).columns)
 
     async def _vars(self, _: str) -> None:
         look = await self._asked("vars")
@@ -185,6 +253,11 @@ def is_meta_command(line: str) -> bool:
 
 def _is_command(line: str) -> bool:
     return line.lstrip().startswith(":")
+
+
+def is_step(line: str) -> bool:
+    """Return whether the line is a command that lets the script run."""
+    return line.strip().removeprefix(":").split(" ")[0] in _STEPS and line.lstrip().startswith(":")
 
 
 def _asked(line: str) -> str | None:

@@ -5,6 +5,7 @@ import signal
 import sys
 from typing import Any
 
+from lager.breakpoints.terminal import banner
 from lager.wording.text import printable
 from lager_cli.console.client import Attached
 from lager_cli.console.relay import opened
@@ -18,6 +19,7 @@ async def look_on(wanted: str) -> int:
     async with opened(wanted, {"watch": True}) as (connection, own):
         script = Attached(connection, own=own)
         script.other = _Shown().take
+        script.stepped = lambda: _note_step(script, wanted)
         try:
             id = printable((await script.hello).get("id", wanted), 40)
             left = asyncio.get_running_loop().create_future()
@@ -27,10 +29,18 @@ async def look_on(wanted: str) -> int:
         finally:
             script.close()
     if not left.done():
-        output.note(f"{id} {script.why()}")
+        output.note(f"{script.place.get('id', id)} {script.why()}")
     elif sys.stdout.isatty():
         output.say("")  # move to the line after the ^C
     return 0
+
+
+def _note_step(script: Attached, wanted: str) -> None:
+    place = script.place
+    if script.running:
+        output.note(f"{place.get('id', wanted)} runs a step")
+    else:
+        output.note(f"{place.get('id')} is paused at {banner.where(place)}")
 
 
 class _Shown:

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import AsyncGenerator, Iterator
 
 from prompt_toolkit import PromptSession
-from prompt_toolkit.application import run_in_terminal
+from prompt_toolkit.application import in_terminal, run_in_terminal
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 from prompt_toolkit.enums import DEFAULT_BUFFER
@@ -28,7 +28,7 @@ from prompt_toolkit.shortcuts import CompleteStyle
 from lager_cli.console.client import Attached, Outcome, write
 from lager_cli.console.history_file import ConsoleHistory
 from lager_cli.console.line_frontends import MORE, PROMPT, Frontend, Interruptible, forget_typed
-from lager_cli.console.meta_commands import MetaCommands, completions, is_meta_command, others, remaining
+from lager_cli.console.meta_commands import MetaCommands, completions, is_meta_command, is_step, others, remaining
 from lager_cli.console.statements import NOT_PYTHON, is_complete, outdented
 from lager_cli.display import output
 
@@ -56,6 +56,7 @@ class PromptFrontend(Frontend):
         self._prompt = self._made()
         script.show = self._show
         script.told = self._prompt.app.invalidate
+        script.stepped = self._stepped
 
     async def run(self) -> Outcome:
         asyncio.get_running_loop().add_signal_handler(signal.SIGINT, self._interrupted)
@@ -77,6 +78,9 @@ class PromptFrontend(Frontend):
             if source is None:
                 return Outcome.CLOSED if self._script.closed.done() else Outcome.DONE
             if not source.strip():
+                continue
+            if is_step(source) and self._suspends:
+                await self._meta_commands.obey(source)  # meanwhile the keys may be the script's
                 continue
             with self._keys_held():
                 if await self._meta_commands.obey(source):
@@ -129,7 +133,7 @@ class PromptFrontend(Frontend):
         """Handle SIGINT. At the prompt Ctrl-C is a key, not a signal."""
         if self._running.running:
             self._running.interrupt()
-        else:
+        elif not self._meta_commands.interrupt():
             self._leave(_GivenUp())
 
     def _show(self, stream: str, text: str) -> None:
@@ -141,6 +145,16 @@ class PromptFrontend(Frontend):
             self._showing = asyncio.ensure_future(run_in_terminal(show))
         else:
             show()
+
+    def _stepped(self) -> None:
+        """Show where the script is paused again after a step of somebody else, or one that nobody waits for."""
+        self._prompt.app.invalidate()
+        if not (self._script.running or self._meta_commands.waits):
+            self._showing = asyncio.ensure_future(self._show_stop())
+
+    async def _show_stop(self) -> None:
+        async with in_terminal() if self._prompt.app.is_running else contextlib.nullcontext():
+            await self._meta_commands.show_stop()
 
     def _made(self) -> "PromptSession[str]":
         colours = output.colours()
@@ -162,8 +176,10 @@ class PromptFrontend(Frontend):
         )
 
     def _bar(self) -> str:
-        also = others(self._script, self._number)
-        return f" {self._id}  {remaining(self._script)}" + (f"  also here: {also}" if also else "") + "  :help "
+        script, also = self._script, others(self._script, self._number)
+        state = "running a step" if script.running else remaining(script)
+        id = script.place.get("id", self._id)
+        return f" {id}  {state}" + (f"  also here: {also}" if also else "") + "  :help "
 
 
 class _Output(Vt100_Output):

@@ -21,6 +21,7 @@ _WHO_SECONDS = 1.0
 _CLOSING_SECONDS = 1.0
 _ENDED = encode({"ended": None})[4:12]
 _FOR_LAGERD = {"extend", "continue", "given"}  # what a client asks; "given" answers the question of the pause
+_PAUSED = encode({"paused": None})[4:13]
 _HELLO = encode({"hello": None})[4:12]
 
 
@@ -60,6 +61,9 @@ class Relay:
         async for frame in _frames(script):
             if not self._id and frame.startswith(_HELLO, 4):
                 self._id = str(parsed(frame)["hello"].get("id", ""))
+                self._close_if_over()
+            elif frame.startswith(_PAUSED, 4):  # again, after a step
+                self._id = str(parsed(frame)["paused"].get("id", ""))
                 self._close_if_over()
             ended = ended or frame.startswith(_ENDED, 4)
             client.write(frame)
@@ -104,13 +108,17 @@ class Relay:
                 while self._id not in self._ends:
                     self._changed.clear()
                     await self._changed.wait()
-        return self._ends.get(self._id)
+        ended = self._ends.get(self._id)
+        if ended is not None and ended["by"].get("how") == "step":  # the script has ended before its stop
+            return {**ended, "reason": "over"}
+        return ended
 
     def _resumed(self, signal: Signal) -> None:
         id, reason, by = signal.args
         self._ends[id] = {"reason": reason, "by": by}
         self._changed.set()
-        self._close_if_over()
+        if by.get("how") != "step":
+            self._close_if_over()
 
     def _close_if_over(self) -> None:
         """Close the console when its pause has ended, even if another process holds its socket open."""

@@ -63,6 +63,7 @@ class Countdown:
         self._text = ""
         self._columns = 0  # of the terminal, when the row began
         self._due = False  # whether a new row should begin
+        self._held = False
 
     @property
     def _shown(self) -> str:
@@ -95,6 +96,12 @@ class Countdown:
         self._shown, self._due = "", True
         self._look_in(_QUIET)
 
+    def hold(self, held: bool) -> None:
+        """Show no row while another command, such as a console, has the terminal."""
+        if held:
+            self._take_away()
+        self._held = held
+
     def clear(self) -> None:
         """Forget all pauses."""
         self._take_away()
@@ -104,7 +111,7 @@ class Countdown:
     def _take_away(self) -> None:
         """Remove our row, if it is still the one above the cursor: its text is no longer true."""
         with contextlib.suppress(OSError):
-            if self._shown and in_foreground(self._terminal) and not self._is_touched():
+            if self._shown and not self._held and in_foreground(self._terminal) and not self._is_touched():
                 self._write("\x1b[A\r\x1b[J")
         self._shown = ""
 
@@ -128,7 +135,7 @@ class Countdown:
         self._timer = asyncio.get_running_loop().call_later(seconds, self._look) if self._pauses else None
 
     def _look(self) -> None:
-        if not in_foreground(self._terminal):
+        if self._held or not in_foreground(self._terminal):
             self._shown, self._due = "", True
             return self._look_in(_BACKGROUND)
         if self._is_touched():

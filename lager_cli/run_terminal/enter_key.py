@@ -350,6 +350,8 @@ class EnterKey:
             self._countdown.erase(self._lines.terminal)
 
     def _keys_changed(self) -> None:
+        if self._countdown is not None and self._actions is not None:
+            self._countdown.hold(self._actions.has_keys)
         self._row_anew()
         self._decide()
 

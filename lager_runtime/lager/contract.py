@@ -50,6 +50,7 @@ if TYPE_CHECKING:
         instruments: list[str]
         changes: list[Change]
         changes_left_out: int
+        stepped_from: NotRequired[str]
         question: NotRequired[str]
         kind: NotRequired[str]
         choices: NotRequired[list[str]]

@@ -22,13 +22,14 @@ class PauseSettings:
 @dataclass
 class PauseHooks:
     """Callbacks: the audit, the instruments of a pause, the status line, pauses
-    that began or ended, ended runs, the call limit, the policy."""
+    that began or ended, what is lent at a pause, ended runs, the call limit, the policy."""
 
     record: Callable[[Event, Pause, Client | None, dict[str, Any]], None] = lambda *_: None
     instruments: Callable[[Pause], list[str]] = lambda _: []
     changed: Callable[[int], None] = lambda _: None
     counted: Callable[[], None] = lambda: None
     ended: Callable[[Pause], None] = lambda _: None
+    lent: Callable[[Pause], list[str]] = lambda _: []
     killed: Callable[[Client, str], None] = lambda *_: None
     admit: Callable[[Client], None] = lambda _: None
     may_open_console: Callable[[Client, Pause, bool], Any] | None = None

@@ -22,6 +22,7 @@ from lagerd.breakpoints.encoded import EncodedPauses
 from lagerd.breakpoints.hooks import PauseHooks, PauseSettings
 from lagerd.breakpoints.kept_pauses import KeptPauses
 from lagerd.breakpoints.pauses import Pause, Pauses, ended_of, from_details, remaining_of
+from lagerd.breakpoints.steps import Steps
 from lagerd.callers.clients import HOWS, Client, Clients
 from lagerd.callers.run_kills import RunKills
 from lagerd.events import ENDS, Event
@@ -59,6 +60,7 @@ class Breakpoints:
         self._kills = RunKills(
             self.bus, self.clients, lambda client: self.hooks.admit(client), lambda *what: self.hooks.killed(*what)
         )
+        self._steps = Steps()
         self._news: list[Callable[[], None]] = []
         self._records: list[Callable[[], None]] = []
         self._announcing = False
@@ -85,6 +87,7 @@ class Breakpoints:
             "Ask": self.pause,
             "Answer": self._questions.answer,
             "Interrupt": self.interrupt,
+            "Step": self.step,
             "Touch": self.touch,
             "Detach": self.detach,
         }
@@ -125,6 +128,7 @@ class Breakpoints:
         if not returns:
             self.hooks.admit(client)
         self.pauses.add(pause, remaining_of(details), returns=returns)
+        self._steps.stop_at(pause)
         self.kept.keep(pause)
         self.hooks.counted()  # before it is announced: what is set from now on is listed with it
         call.forget_args()
@@ -179,6 +183,23 @@ class Breakpoints:
         pause = self._own(call)
         if pause is not None:
             self._end(pause, "interrupted", None)
+        elif (stepped := self._steps.end(call.args[0], call.sender)) is not None:
+            self._close_consoles(stepped)
+        return ()
+
+    def step(self, call: Call) -> Outcome:
+        pause, number, details = self._own(call), call.args[1], call.args[2]
+        if pause is None:
+            raise InvalidArgument("The script is not paused any more.")
+        if pause.question is not None:
+            raise InvalidArgument("The script waits for an answer.", f"Give it with: lager answer {pause.id} VALUE")
+        if lent := self.hooks.lent(pause):
+            raise InvalidArgument(f"{lent[0]} is lent.", f"Return it first: lager return {lent[0]}")
+        client = pause.consoles.get(number)
+        kind = details.get("step")
+        by = {**(client.details() if client else {}), "how": "step"}
+        self._steps.begin(pause)
+        self._end(pause, "continued", client, by | ({"step": printable(kind, 20)} if isinstance(kind, str) else {}))
         return ()
 
     def touch(self, call: Call) -> Outcome:
@@ -196,10 +217,13 @@ class Breakpoints:
 
     def detach(self, call: Call) -> Outcome:
         pause = self._own(call)
+        stepped = self._steps.of(call.args[0], call.sender)
         if pause is not None and call.args[1] in pause.consoles:
             client = pause.consoles.pop(call.args[1])
             self._record(Event.CONSOLE_CLOSED, pause, client, {})
             self._tell_remaining(pause, client, "detached")
+        elif stepped is not None and call.args[1] in stepped.consoles:
+            self._record(Event.CONSOLE_CLOSED, stepped, stepped.consoles.pop(call.args[1]), {})
         return ()
 
     # What people call.
@@ -274,7 +298,8 @@ class Breakpoints:
             return
         self._encoded.forget(pause)
         self.hooks.ended(pause)
-        changed, left_out = self.pauses.changes_of(pause)
+        steps = self._steps.runs(pause)
+        changed, left_out = ([], 0) if steps else self.pauses.changes_of(pause)  # told when it resumes for good
         changes = {"changes": dicts(changed), "changes_left_out": left_out} if changed or left_out else {}
         details = (client.details() if client else {}) | questions.default_of(pause, reason) | (more or {}) | changes
         call = self._calls.pop(pause.id)
@@ -286,9 +311,15 @@ class Breakpoints:
             else:
                 call.reply("sv", reason, details.get("answer", ""))
         self.kept.drop(pause)  # which the script need not wait for
+        if not steps:
+            self._close_consoles(pause)
+        elif client is not None:
+            client = replace(client, how="step")
+        self._record_end(reason, pause, client, {"answer": details["answer"]} if "answer" in details else {})
+
+    def _close_consoles(self, pause: Pause) -> None:
         for opener in pause.consoles.values():
             self._record(Event.CONSOLE_CLOSED, pause, opener, {})
-        self._record_end(reason, pause, client, {"answer": details["answer"]} if "answer" in details else {})
 
     def _expired(self, pause: Pause) -> None:
         if self._closed or self.bus.lost.done():
@@ -298,6 +329,8 @@ class Breakpoints:
     def _gone(self, sender: str) -> None:
         for pause in self.pauses.of(sender):
             self._end(pause, "gone", None)
+        for pause in self._steps.end_all(sender):
+            self._close_consoles(pause)
 
     def _tell_remaining(self, pause: Pause, client: Client | None, why: str) -> None:
         attached = [one.user for one in pause.consoles.values()]
@@ -352,7 +385,7 @@ class Breakpoints:
             [],
         )
         self.hooks.changed(total)
-        if not total:
+        if not total and not self._steps:
             self.pauses.changes.forget()
 
     # Finding a pause by its id.

@@ -60,6 +60,7 @@ class Pause:
     deadline: float | None = None
     timer: Handle | None = None
     consoles: dict[int, Any] = field(default_factory=dict)
+    stepped_from: str = ""
     changed_before: int = 0  # the changes of the bench before it began, as `Changes` counts them
 
 
@@ -216,6 +217,7 @@ class Pauses:
             "on_timeout": pause.on_timeout,
             "banner": pause.banner,
             "consoles": len(pause.consoles),
+            **({"stepped_from": pause.stepped_from} if pause.stepped_from else {}),
         } | (pause.question.details() if pause.question else {})
 
     def _arm(self, pause: Pause, deadline: float) -> None:
@@ -278,11 +280,12 @@ def from_details(
         on_timeout=_on_timeout(details),
         banner=printable(_typed(details, "banner", str, ""), _BANNER_LENGTH),
         question=question,
+        stepped_from=_id(details, "stepped_from") if "stepped_from" in details else "",
     )
 
 
-def _id(details: dict[str, Any]) -> str:
-    id: str = _typed(details, "id", str, "")
+def _id(details: dict[str, Any], key: str = "id") -> str:
+    id: str = _typed(details, key, str, "")
     if not _ID.match(id):
         raise InvalidArgument(f"'{printable(id, 40)}' is not a valid breakpoint id.", "Give eight hexadecimal digits.")
     return id

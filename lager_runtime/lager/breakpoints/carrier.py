@@ -8,7 +8,7 @@ the run reaches it directly. Methods whose names begin with an underscore run in
 import asyncio
 import contextlib
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lager.breakpoints.script_object import ScriptObject
 from lager.breakpoints.state import Accepted, CannotPause, Ended, PauseState
@@ -16,9 +16,12 @@ from lager.breakpoints.terminal import enter_channel, notices, typeahead
 from lager.bus.facade import Bus, Signal
 from lager.contract import AT_TIMEOUT, BREAKPOINTS, BREAKPOINTS_PATH, DEFAULT_TIMEOUT
 from lager.daemon.daemon_client import PATIENCE, DaemonClient, no_answer, this_process
-from lager.errors import AccessDenied, BusError, LagerError, Refusal
+from lager.errors import AccessDenied, BusError, InvalidArgument, LagerError, Refusal
 from lager.process import fork_lock
 from lager.process.system import user_name
+
+if TYPE_CHECKING:
+    from lager.stepping.course import Request
 
 _REFUSED_FIRST, _REFUSED_LAST = 0.1, 30.0  # between two calls of a pause that a new lagerd refuses
 _REPORT_AGAIN = 5.0  # seconds
@@ -29,7 +32,7 @@ class Carrier:
         self._client = client
         self._pauses: dict[str, PauseState] = {}
         self._hearing: asyncio.Task[None] | None = None
-        self._object = ScriptObject(self._for_lagerd, self._tell)
+        self._object = ScriptObject(self._for_lagerd, self._tell, self._step)
 
     def begin(self, pause: PauseState) -> None:
         """Report `pause` to lagerd; its `events` get the results. From any thread."""
@@ -48,6 +51,33 @@ class Carrier:
         for pause in self._pauses.values():
             pause.events.put(CannotPause(BusError("The connection to lagerd ended.")))
 
+    def step_over(self, pause: PauseState) -> None:
+        """Note that the step which resumed `pause` has ended without a stop. From any thread."""
+        self._client.start(self._step_over, pause)
+
+    def _step_over(self, pause: PauseState) -> None:
+        self._tell("Interrupt", "s", pause.id)
+        pause.consoles.close("over", pause.by)
+
+    async def _step(self, pause: PauseState, request: "Request", console: int) -> None:
+        """Resume `pause` with a step, for the user of a console. Raises LagerError if that is refused."""
+        if pause.over or pause.step is not None:
+            raise InvalidArgument("The script is not paused any more.")
+        if pause.question is not None:
+            raise InvalidArgument("The script waits for an answer.", "Type it like: :answer yes")
+        if pause.no_steps:
+            raise InvalidArgument(pause.no_steps, "Resume the script with: :continue")
+        if self._client.bus is None or not self._client.owner:
+            raise no_answer()
+        pause.step = request
+        try:
+            await self._client.bus.call(
+                BREAKPOINTS, BREAKPOINTS_PATH, "Step", "sua{sv}", pause.id, console, {"step": request.kind}, start=False
+            )
+        except LagerError:
+            pause.step = None
+            raise
+
     def _begin(self, pause: PauseState) -> None:
         if self._hearing is None:
             self._hearing = self._client.create_task(self._hear_enter(pause.details["run_id"]))
@@ -65,7 +95,7 @@ class Carrier:
         try:
             asked = pause.details["timeout"]
             # Until lagerd reports the default of the box.
-            pause.set_remaining(DEFAULT_TIMEOUT if asked is None else asked)
+            pause.set_remaining(pause.details.get("remaining", DEFAULT_TIMEOUT if asked is None else asked))
             async with asyncio.timeout_at(pause.last_moment()) as pause.limit:
                 outcome = Ended(await self._wait_for_lagerd(pause), pause.by)
         except enter_channel.Pressed as pressed:
@@ -97,9 +127,13 @@ class Carrier:
         It runs when this thread next waits. That is no loss: it may close our descriptors, as a daemon does, and must
         not do so while we use them.
         """
+        if pause.over:
+            return  # the reply says what the signal has said
         pause.over = True
         pause.events.put(outcome)
-        if pause.consoles is not None:
+        if pause.consoles is not None and isinstance(outcome, Ended) and pause.is_step(outcome):
+            pause.consoles.run(outcome.by)
+        elif pause.consoles is not None:
             by = outcome.by if isinstance(outcome, Ended) else {}
             pause.consoles.close(outcome.reason if isinstance(outcome, Ended) else "failed", by)
 
@@ -207,7 +241,10 @@ class Carrier:
             pause.told = {key: details[key] for key in ("began",) if key in details}
             pause.details["timeout"] = details["timeout"]
             pause.events.put(Accepted(details["remaining"]))
-            if pause.interactive:
+            if pause.consoles is not None:  # of the pause before, whose step has stopped here
+                pause.consoles.stopped(pause.place, pause.details, *self._object.links(pause))
+                pause.consoles.told(details["remaining"])
+            elif pause.interactive:
                 asyncio.get_running_loop().call_soon(_import_console)  # so that a console opens at once
 
     def _for_lagerd(self, id: str, sender: str) -> PauseState | None:

@@ -64,13 +64,34 @@ class Comparison:
         self._held = held
         self._begun = {key: actor.sets_made(holding) for key, holding in held}
         self._first: dict[str, _Work] = {}
+        self._stepped_at: dict[str, int] = {}
+        self._own: dict[Any, Any] = {}  # by place, what the script itself has set in steps
         self._pairs: list[tuple[Any, Any]] = []
         self.silent: list[str] = []
         """A sentence for each instrument that could not be compared."""
 
+    def follow(self, held: Sequence[tuple[str, Any]]) -> None:
+        """Continue at the next stop of a step. What the script set meanwhile is its own, and is not set back; what it
+        has opened meanwhile is compared from now on."""
+        known = dict(self._held)
+        for key, holding in held:
+            if known.get(key) is holding:
+                self._actor.note_step(holding, self._stepped_at.get(key, 0), self._own)
+            else:
+                self._begun[key] = self._actor.sets_made(holding)
+                self._first.pop(key, None)
+        self._held = held
+        self._first = {key: work for key, work in self._first.items() if work.done.is_set() and work.value is not None}
+
+    def step(self) -> None:
+        """Note what was set when a step begins."""
+        self._stepped_at = {key: self._actor.sets_made(holding) for key, holding in self._held}
+
     def read(self) -> None:
-        """Begin to read each instrument, side by side. Does not block."""
+        """Begin to read each instrument that was not read yet, side by side. Does not block."""
         for key, holding in self._held:
+            if key in self._first:
+                continue
             with contextlib.suppress(RuntimeError):  # no more threads can be started: it is not compared
                 self._first[key] = self._reading(key, holding)
 
@@ -110,7 +131,7 @@ class Comparison:
 
     def to_restore(self) -> list[tuple[str, Callable[[], None]]]:
         """Return what sets back each setting that differs, limits first and outputs last."""
-        found = [one for before, after in self._pairs for one in self._actor.to_restore(before, after)]
+        found = [one for before, after in self._pairs for one in self._actor.to_restore(before, after, self._own)]
         return [(name, set_back) for _, name, set_back in sorted(found, key=lambda one: one[0])]
 
     def _compared(self, before: Any, after: Any, told: Sequence[Mapping[str, Any]], id: str) -> list[dict[str, Any]]:
@@ -127,8 +148,12 @@ class Comparison:
         self.silent.append(f"{self._actor.name_of(holding)} could not be compared: {why}")
 
 
-def of_this_process() -> Comparison | None:
-    """Return the comparison of a pause that begins now; None if this process has no instrument open."""
+def of_this_process(before: Comparison | None = None) -> Comparison | None:
+    """Return the comparison of a pause that begins now; None if this process has no instrument open. `before` is that
+    of the pause whose step has stopped here, which goes on."""
     actor: Any = sys.modules.get(_ACTOR)
     held = actor.instruments() if actor is not None else []
+    if before is not None:
+        before.follow(held)
+        return before
     return Comparison(actor, held) if held else None

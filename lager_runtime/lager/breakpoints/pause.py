@@ -8,13 +8,14 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from queue import Empty
+from types import FrameType
 from typing import TYPE_CHECKING, Any, cast
 
 import lager
 from lager import variables
 from lager.breakpoints import carrier, comparison
 from lager.breakpoints.on_timeout import bench_changed, outcome
-from lager.breakpoints.state import CannotPause, Ended, PauseState
+from lager.breakpoints.state import CannotPause, Ended, PauseState, step_ended
 from lager.breakpoints.terminal import banner, notices, terminal_line
 from lager.breakpoints.terminal.notices import say
 from lager.contract import LONGEST, ON_CHANGE, ON_TIMEOUT, PATH_LENGTH
@@ -23,6 +24,7 @@ from lager.inspection import display_paths
 from lager.inspection.frames import script_threads
 from lager.inspection.frames.location import Place, file_of
 from lager.process import threads
+from lager.stepping import obstacle
 from lager.wording import changes
 from lager.wording.question import Question
 from lager.wording.text import LABEL_LENGTH, number_of, printable
@@ -41,9 +43,10 @@ def pause_at(
     *,
     on_change: object = ON_CHANGE[0],
     began: float | None = None,
+    no_steps: str = "",
 ) -> BaseException | None:
     """Pause the calling thread at `place`. Print `about` and the banner, and at the end why the pause ended. `began` is
-    when the script asked for it, by the monotonic clock; None: now.
+    when the script asked for it, by the monotonic clock; None: now. `no_steps` says why it cannot be stepped.
 
     Returns the exception that the caller must raise, as `on_timeout` or `on_change` wants it; else None. Raises
     LagerError if the script cannot be paused; Ctrl-C passes through.
@@ -54,7 +57,33 @@ def pause_at(
     then = {"on_timeout": _one_of("on_timeout", on_timeout, ON_TIMEOUT)}
     details = describe(place, label, timeout_of(timeout), interactive) | then
     pause = PauseState(details, place, on_change=_one_of("on_change", on_change, ON_CHANGE))
-    ended = _until_ended(pause, about, time.monotonic() if began is None else began)
+    pause.no_steps = no_steps or obstacle.at(place.frame)
+    return _until_resumed(pause, about, time.monotonic() if began is None else began)
+
+
+def stopped_at(before: PauseState, frame: FrameType, value: tuple[object] | None, began: float) -> BaseException | None:
+    """Pause the calling thread at `frame`, where the step from the pause `before` has stopped; `value` has what the
+    frame returns, if it does. Returns what `pause_at` returns, and raises what it raises."""
+    place = Place.here(frame)
+    if value is not None:
+        place.more = {"__return__": value[0]}
+    timeout: float = before.details["timeout"]
+    left = 0.0 if before.deadline is None else max(before.deadline - time.monotonic(), timeout)
+    details = describe(place, before.details["label"], timeout, True)
+    details |= {"on_timeout": before.details["on_timeout"], "remaining": left}
+    pause = PauseState(details, place, on_change=before.on_change, returning=value is not None)
+    pause.no_steps = obstacle.at(frame)
+    pause.follow(before)
+    return _until_resumed(pause, "", began)
+
+
+def _until_resumed(pause: PauseState, about: str, began: float) -> BaseException | None:
+    """Report the pause to lagerd, wait for its end, and begin its step if it ends with one. Returns and raises as
+    `pause_at` does."""
+    ended = _until_ended(pause, about, began)
+    if pause.is_step(ended):
+        lager.load("lager.breakpoints.steps").begin(pause)
+        return None
     timed_out = ended.reason in ("timeout", "alone", "held up")
     to_raise = outcome(pause.details, pause.changes) if timed_out else None
     if to_raise is None and pause.changes and pause.on_change == "raise" and ended.reason != "interrupted":
@@ -74,7 +103,12 @@ def ask(place: Place, text: str, timeout: object, question: Question) -> Ended:
 
 
 def _until_ended(pause: PauseState, about: str, began: float) -> Ended:
-    """Report the pause to lagerd, and wait for its end. Raises LagerError if lagerd does not accept it."""
+    """Report the pause to lagerd, and wait for its end. Raises LagerError if lagerd does not accept it.
+
+    A step that runs in this thread ends here, and its consoles come to this pause."""
+    if (before := step_ended()) is not None:
+        lager.load("lager.stepping.engine").cancel_here()
+        pause.follow(before)
     start = getattr(sys, "_lager_start", None)
     with contextlib.nullcontext() if start is None else start.descriptors():
         ended = _carried(pause, about, began)
@@ -93,9 +127,11 @@ def _carried(pause: PauseState, about: str, began: float) -> Ended | CannotPause
         script_threads.prepare()
     try:
         with _clocks_stopped(began), threads.counted_in(threads.paused):
-            pause.comparison = comparison.of_this_process()
+            pause.comparison = comparison.of_this_process(pause.comparison)
             carried.begin(pause)
-            return _wait(pause, about)
+            ended = _wait(pause, about)
+            pause.frame = place.frame if pause.is_step(ended) else None
+            return ended
     except BaseException:
         carried.interrupt(pause)
         pause.end_requests()
@@ -173,6 +209,10 @@ def _waited(pause: PauseState, about: str, began: float) -> Ended | CannotPause:
                 from lager.breakpoints.triggers import in_pytest
 
                 in_pytest.note(sessions, pause.details, event.reason, event.by, seconds)
+            if pause.is_step(event):
+                if pause.comparison is not None:
+                    pause.comparison.step()
+                return event  # what was changed is told when it resumes for good
             pause.changes = list(event.by.get("changes", ()))
             _take_back(pause)  # before what it has is compared
             if pause.comparison is not None and event.reason != "interrupted":

@@ -8,7 +8,7 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import lager
@@ -50,11 +50,17 @@ _XML = """ <interface name="com.lager.Script">
 
 class ScriptObject:
     """`find` returns the pause with an id, and raises AccessDenied unless lagerd made the call. `tell` calls
-    a method of lagerd."""
+    a method of lagerd. `step` resumes a pause with a step."""
 
-    def __init__(self, find: Callable[[str, str], PauseState | None], tell: Callable[..., None]) -> None:
+    def __init__(
+        self,
+        find: Callable[[str, str], PauseState | None],
+        tell: Callable[..., None],
+        step: Callable[[PauseState, Any, int], Awaitable[None]],
+    ) -> None:
         self._find = find
         self._tell = tell
+        self._step = step
 
     def tree(self) -> ObjectTree:
         """Return the objects that a connection serves."""
@@ -131,17 +137,22 @@ class ScriptObject:
             from lager.console.server import Consoles
 
         if pause.consoles is None:
-            pause.consoles = Consoles(pause.place, pause.details, self._reporter(pause))
+            pause.consoles = Consoles(pause.place, pause.details, *self.links(pause))
         pause.consoles.attach(socket.socket(fileno=call.take_fd(call.args[0])), details)
         return ()
 
-    def _reporter(self, pause: PauseState) -> Any:
+    def links(self, pause: PauseState) -> tuple[Any, Any]:
+        """Return what the consoles of a pause call to report to lagerd, and to resume it with a step."""
+
+        def step(request: Any, console: int) -> Awaitable[None]:
+            return self._step(pause, request, console)
+
         def report(member: str, console: int, /, **details: Any) -> None:
             more: tuple[Any, ...] = (details,) if member == "Touch" else ()
-            if not pause.over:
+            if not pause.over or (pause.step is not None and member == "Detach"):
                 self._tell(member, "sua{sv}" if more else "su", pause.id, console, *more)
 
-        return report
+        return report, step
 
 
 def _sizes(options: dict[str, Any]) -> dict[str, int]:

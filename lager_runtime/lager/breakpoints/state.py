@@ -2,9 +2,12 @@
 
 import asyncio
 import contextlib
+import os
+import threading
 import time
 from dataclasses import dataclass, field
 from queue import SimpleQueue
+from types import FrameType
 from typing import TYPE_CHECKING, Any, cast
 
 from lager.breakpoints.terminal.banner import HELD_UP
@@ -13,10 +16,12 @@ from lager.contract import ON_CHANGE
 from lager.daemon.daemon_client import no_answer
 from lager.errors import BusError, LagerError
 from lager.inspection.frames.location import Place
+from lager.process import threads
 from lager.wording.question import Question
 
 if TYPE_CHECKING:
     from lager.contract import Change, PauseKeys
+    from lager.stepping.course import Request
 
 _UNHEARD_SECONDS = 15.0  # until lagerd must have accepted a pause
 _HELD_UP = 0.5  # a thread that is so late was kept from running
@@ -24,6 +29,7 @@ _GRACE = 3.0  # after the timeout, until we stop waiting for a silent lagerd
 _HUNG = 1.5  # after that, until the paused thread stops waiting for the client's thread
 _ONE_MOMENT = 0.5  # in which the client's thread, if it was kept from running too, can read its messages
 _LONGEST_WAIT = 3600.0
+STEP = "step"  # `how` a pause was resumed, if it was by a step
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,19 @@ class PauseState:
     comparison: Any = None  # of the settings of its nets
     requests: Any = None  # through its instruments; created by the first one
     resumes: bool = False  # the paused thread has heard that it ends, which the client's thread may not have noticed
+    no_steps: str = ""  # why it cannot be stepped
+    step: "Request | None" = None  # how it resumes, once lagerd has agreed
+    frame: FrameType | None = None  # where the step begins; only until it has begun
+    returning: bool = False  # the frame returns here
+
+    def is_step(self, outcome: "Ended | CannotPause") -> bool:
+        """Return whether the pause ends with a step, so that it continues at the next stop."""
+        return self.step is not None and isinstance(outcome, Ended) and outcome.by.get("how") == STEP
+
+    def follow(self, before: "PauseState") -> None:
+        """Take over what lasts from the pause `before`, whose step has stopped here."""
+        self.consoles, self.comparison = before.consoles, before.comparison
+        self.details |= {"stepped_from": before.id, "interactive": True}
 
     def end_requests(self) -> None:
         """Let nothing of others use the script's instruments any more; blocks for the one question under way."""
@@ -153,3 +172,23 @@ class PauseState:
         if not self.known:
             ends.append(self.began + _UNHEARD_SECONDS)
         return min(ends, default=None)
+
+
+_stepping: dict[int, PauseState] = {}  # by thread
+
+
+def step_begins(pause: PauseState) -> None:
+    """Note that the step of `pause` runs in the calling thread."""
+    me = threading.get_ident()
+    _stepping[me] = pause
+    threads.stepping.add(me)
+
+
+def step_ended() -> PauseState | None:
+    """Return the pause whose step ran in the calling thread until now; None if there is none."""
+    me = threading.get_ident()
+    threads.stepping.discard(me)
+    return _stepping.pop(me, None)
+
+
+os.register_at_fork(after_in_child=_stepping.clear)

@@ -76,6 +76,13 @@ class Evaluator:
         """Run the next sources in these names, None for those that it began with."""
         self.namespace = self._names if names is None else names
 
+    def begin_again(self, names: dict[str, Any]) -> None:
+        """Use a copy of these names, and nothing of before."""
+        self._names = {**names, "__builtins__": self._builtins}
+        self._builtins.pop("_", None)
+        self.namespace = self._names
+        self.last = None
+
     def run(self, source: str, names: Callable[[], dict[str, Any]] | None = None) -> bool:
         """Run each statement of `source`, in a copy of the names that `names` returns, if given. Return False if one
         raised, after its traceback. Raises Leave on exit()."""

@@ -15,6 +15,11 @@ value that this console showed last). If a kind is asked again meanwhile, only t
 
 A client that opened its console with the option "news" also gets {"left": seconds, "consoles": [...]} whenever the time
 left (0: no timeout) or who is attached may have changed, and {"ended": {"reason", "by"}} before the socket is closed.
+{"ask": number, "step": {"kind", "line"}} resumes the script with a step (lager.stepping); the answer is true or an
+"error". Every console and watcher then gets {"stepping": {"id", "step", "by"}}, and, when the script has stopped again,
+{"paused": {the keys of the new pause, "stepped_from", "returning"}}: from then on it is a console of that pause, with
+the names of the new frame. What is sent meanwhile waits. If the script does not stop again, it is {"ended": ...}.
+
 With the option "short", large values are shortened, and a repr that takes too long is stopped. With "quiet", values are
 not shown; a debugger asks for the "last". A client that opened it
 with "watch" cannot evaluate, and also gets all that the others type and get: {"in": source}, {"out": text},

@@ -9,7 +9,7 @@ import contextlib
 import platform
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from itertools import count
 from typing import Any, Protocol
 
@@ -17,13 +17,17 @@ from lager.console.protocol import MessageDecoder
 from lager.console.queries import Queries
 from lager.console.watchers import Watcher, Watchers
 from lager.console.worker import Worker
+from lager.errors import InvalidArgument, LagerError
 from lager.inspection.frames.location import Place
+from lager.stepping.course import Request
+from lager.wording.text import printable
 
 _WRITE_SECONDS = 86400.0
 _TOUCH_SECONDS = 0.005
 _INPUT_LENGTH = 4096
 _INSIST_SECONDS = 0.1
 _LAST_SECONDS = 0.2  # for a client to read the last frame
+_MOST_HELD = 1000
 
 _ABOUT = ("id", "label", "file", "line", "function", "thread", "run_id")
 _numbers = count(1)
@@ -35,13 +39,19 @@ class Report(Protocol):
     def __call__(self, member: str, console: int, /, **details: Any) -> None: ...
 
 
-class Consoles:
-    """The consoles and watchers of one pause. Use it in the client's thread."""
+class Step(Protocol):
+    """Resumes the script with a step, for a console by the number that lagerd gave it. Raises LagerError."""
 
-    def __init__(self, place: Place, details: dict[str, Any], report: Report) -> None:
-        self.place = place
-        self.about = {key: details[key] for key in _ABOUT}
-        self.report = report
+    def __call__(self, request: Request, console: int, /) -> Awaitable[None]: ...
+
+
+class Consoles:
+    """The consoles and watchers of one pause, and of those where its steps stop. Use it in the client's thread."""
+
+    def __init__(self, place: Place, details: dict[str, Any], report: Report, step: Step) -> None:
+        self._is_at(place, details, report, step)
+        self.running = False  # a step runs
+        self._answer: Callable[[], None] = lambda: None  # tells who has asked for it
         self.watchers = Watchers()
         self._all: dict[Console | Watcher, dict[str, Any]] = {}
 
@@ -54,7 +64,7 @@ class Consoles:
         watching = bool(details.get("watch"))
         one: Console | Watcher
         if watching:
-            one = Watcher(connection, hello, self.place, self.about, lambda: self.left(one, known_as))
+            one = Watcher(connection, hello, lambda: (self.place, self.about), lambda: self.left(one, known_as))
             self.watchers.add(one)
         else:
             news, short = bool(details.get("news")), bool(details.get("short"))
@@ -76,6 +86,42 @@ class Consoles:
         if isinstance(one, Watcher):
             self.watchers.discard(one)
         self.report("Detach", known_as)
+
+    async def step(self, asker: "Console", number: int, asked: Any) -> None:
+        """Resume the script with a step, as the console `asker` asks. It gets its answer, by the `number` of the
+        question, before it is told of the stop. Raises LagerError."""
+        what = asked if isinstance(asked, dict) else {}
+        request = Request(what.get("kind"), what.get("line"))
+        if self.running:
+            raise InvalidArgument("The script is running.", "Wait until it has stopped.")
+        busy = [one.who for one in self._all if isinstance(one, Console) and one.is_busy()]
+        if busy:
+            raise InvalidArgument(f"{busy[0]} is running a statement.", "Wait until it has ended.")
+        self._kind = request.kind
+        self._answer = lambda: asker.answer({"answer": number, "step": True})
+        await self._step(request, asker.known_as)
+
+    def run(self, by: dict[str, Any]) -> None:
+        """Tell all consoles that a step runs, and let them drop what is in the frames."""
+        self.running = True
+        for one in list(self._all):
+            one.run({"stepping": {"id": self.about["id"], "step": self._kind, "by": by}})
+        self._answer()
+
+    def stopped(self, place: Place, details: dict[str, Any], report: Report, step: Step) -> None:
+        """Tell all consoles that the script is paused again, as the pause with these details."""
+        self._is_at(place, details, report, step)
+        self.running = False
+        told = {**self.about, "stepped_from": details["stepped_from"], "returning": "__return__" in place.more}
+        for one in list(self._all):
+            one.stopped({"paused": told})
+
+    def _is_at(self, place: Place, details: dict[str, Any], report: Report, step: Step) -> None:
+        self.place = place
+        self.about = {key: details[key] for key in _ABOUT}
+        self.report = report
+        self._step = step
+        self._kind = ""
 
     def close(self, reason: str, by: dict[str, Any]) -> None:
         """End all consoles, because the script resumes."""
@@ -101,7 +147,10 @@ class Console:
         self._connection = connection
         self._decoder = MessageDecoder()
         self._pause = pause
-        self._known_as = known_as
+        self.known_as = known_as
+        self.who = f"console {who['console']} of {printable(who['user'], 40)}"
+        self._held: list[dict[str, Any]] = []  # what came while a step ran
+        self._steps: set[asyncio.Task[None]] = set()
         self._news = news
         self._open = True
         self._inputs: list[str] = []
@@ -112,9 +161,33 @@ class Console:
             self._soon(self._touch), self._soon(self._thread_ended), user=who["user"], short=short,
             quiet=quiet,
         )  # fmt: skip
-        self._queries = Queries(
+        self._queries = self._queries_here()
+
+    def _queries_here(self) -> Queries:
+        pause = self._pause
+        return Queries(
             pause.place, pause.about, self._worker.names, self._worker.post, self._worker.last_value, self._worker.use
         )
+
+    def is_busy(self) -> bool:
+        """Return whether a statement runs or waits."""
+        return self._worker.is_busy()
+
+    def run(self, news: dict[str, Any]) -> None:
+        """Send `news`, that a step runs, and drop all that is in the frames."""
+        self._tell_input()
+        self._queries.close()
+        self._worker.begin_again({})
+        self._worker.post(news)
+
+    def stopped(self, news: dict[str, Any]) -> None:
+        """Send `news`, that the script is paused again, and go on there, with what has come meanwhile."""
+        self._worker.begin_again(self._pause.place.namespace())
+        self._queries = self._queries_here()
+        self._worker.post(news)
+        held, self._held = self._held, []
+        for frame in held:
+            self._take(frame)
 
     def begin(self) -> None:
         self._loop.add_reader(self._connection.fileno(), self._read)
@@ -138,7 +211,7 @@ class Console:
             self._loop.call_later(_LAST_SECONDS, self._shut_down)
         self._insist(_INSIST_SECONDS)
         self._tell_input()
-        self._pause.left(self, self._known_as)
+        self._pause.left(self, self.known_as)
 
     def _shut_down(self) -> None:
         with contextlib.suppress(OSError):
@@ -170,15 +243,46 @@ class Console:
             self._take(frame)
 
     def _take(self, frame: dict[str, Any]) -> None:
-        if "interrupt" in frame:
+        if self._pause.running:
+            self._take_later(frame)
+        elif "interrupt" in frame:
             self._worker.interrupt()
         elif isinstance(frame.get("eval"), str):
             if not self._worker.evaluate(frame["eval"], self._names_of(frame.get("frame"))):
                 self.end()
             self._inputs.append(frame["eval"][:_INPUT_LENGTH])
             self._touch()
+        elif "step" in frame and type(frame.get("ask")) is int:
+            task = asyncio.ensure_future(self._step(frame["ask"], frame["step"]))
+            self._steps.add(task)
+            task.add_done_callback(self._steps.discard)
         elif "ask" in frame:
             self._queries.ask(frame)
+
+    async def _step(self, number: int, asked: Any) -> None:
+        try:
+            await self._pause.step(self, number, asked)
+        except LagerError as problem:
+            self.answer({"answer": number, "error": str(problem)})
+
+    def answer(self, frame: dict[str, Any]) -> None:
+        self._worker.post(frame)
+
+    def _take_later(self, frame: dict[str, Any]) -> None:
+        """Keep a source until the script is paused again; an interrupt drops those that are kept."""
+        if "interrupt" in frame:
+            for _ in self._held:
+                self._worker.post({"err": "KeyboardInterrupt\n"})
+                self._worker.post({"done": False})
+            self._held.clear()
+        elif isinstance(frame.get("eval"), str) and len(self._held) < _MOST_HELD:
+            self._held.append(frame)
+        elif "eval" in frame:
+            self.end()
+        elif "step" in frame and type(frame.get("ask")) is int:
+            self._worker.post({"answer": frame["ask"], "error": "The script is running. Wait until it has stopped."})
+        elif type(frame.get("ask")) is int:
+            self._worker.post({"answer": frame["ask"]})
 
     def _names_of(self, frame: Any) -> Callable[[], dict[str, Any]] | None:
         if type(frame) is not int:
@@ -195,4 +299,4 @@ class Console:
             self._touching.cancel()
             self._touching = None
             lines, self._inputs = "".join(self._inputs), []
-            self._pause.report("Touch", self._known_as, **({"input": lines[:_INPUT_LENGTH]} if lines else {}))
+            self._pause.report("Touch", self.known_as, **({"input": lines[:_INPUT_LENGTH]} if lines else {}))

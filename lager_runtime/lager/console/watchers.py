@@ -37,26 +37,31 @@ class Watchers:
 
 
 class Watcher:
-    """One read-only client. `left` is called once, at its end."""
+    """One read-only client. `at` returns the place of the pause and what is told about it. `left` is called once, at
+    its end."""
 
     def __init__(
         self,
         connection: socket.socket,
         hello: dict[str, Any],
-        place: Place,
-        about: dict[str, Any],
+        at: Callable[[], tuple[Place, dict[str, Any]]],
         left: Callable[[], None],
     ) -> None:
         connection.setblocking(False)
         self._connection = connection
         self._decoder = MessageDecoder()
-        self._queries = Queries(place, about, place.namespace, self.tell)
+        self._at = at
+        self._queries = self._queries_at()
         self._left = left
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[dict[str, Any]] = deque([{"hello": hello}])
         self._lost = 0
         self._unsent = b""
         self._writing = False
+
+    def _queries_at(self) -> Queries:
+        place, about = self._at()
+        return Queries(place, about, place.namespace, self.tell)
 
     def begin(self) -> None:
         self._loop.add_reader(self._connection.fileno(), self._read)
@@ -72,6 +77,16 @@ class Watcher:
         if len(self._waiting) == 1 or "done" in frame:
             with contextlib.suppress(RuntimeError):  # the process is ending
                 self._loop.call_soon_threadsafe(self._flush)
+
+    def run(self, news: dict[str, Any]) -> None:
+        """Send `news`, that a step runs, and drop all that is in the frames."""
+        self._queries.close()
+        self.tell(news)
+
+    def stopped(self, news: dict[str, Any]) -> None:
+        """Send `news`, that the script is paused again."""
+        self._queries = self._queries_at()
+        self.tell(news)
 
     def end(self, last: dict[str, Any] | None = None) -> None:
         """Send `last` if there is room for it, and close."""

@@ -96,6 +96,15 @@ class Worker(threading.Thread):
         """Run the sources that come from now on in these names, None for those of the pause."""
         self._work.put(lambda: self._evaluator.use(names))
 
+    def begin_again(self, names: dict[str, Any]) -> None:
+        """Run the sources that come from now on in these names, and drop all others."""
+        self._work.put(lambda: self._evaluator.begin_again(names))
+
+    def is_busy(self) -> bool:
+        """Return whether a source runs or waits."""
+        with self._lock:
+            return self._running or self._waiting > 0
+
     def names(self) -> dict[str, Any]:
         return self._evaluator.namespace
 

@@ -12,6 +12,7 @@ from typing import Any
 
 paused: set[int] = set()  # identifiers
 ours: set[int] = set()
+stepping: set[int] = set()  # identifiers of threads between two pauses of a step
 # By identifier: on whose behalf a thread of lager's own sets instruments, as keys of `Record` of com.lager.Instruments.
 authors: dict[int, dict[str, Any]] = {}
 
@@ -59,6 +60,7 @@ def owner(lock: Any) -> int:
 def _after_fork() -> None:
     """The child has one thread, which may be paused or not; the others' identifiers mean nothing there."""
     me = _thread.get_ident()
+    stepping.clear()
     for kind in (paused, ours):
         kind.intersection_update({me})
     for other in set(authors) - {me}:

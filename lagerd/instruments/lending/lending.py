@@ -70,6 +70,15 @@ class Lending:
             if loan.pause == pause.id:
                 self.loans.end(loan.instrument, _RESUMED)
 
+    def lent_at(self, pause: Pause) -> list[str]:
+        """Return the names of the instruments that are lent, or just being lent, at a pause."""
+        asked = [
+            lease
+            for lease in map(self._leases.held_by, self._asked)
+            if lease is not None and lease.owner == pause.owner
+        ]
+        return [one.lender.name for one in self.loans if one.pause == pause.id] + [lease.name for lease in asked]
+
     async def lend(self, call: Call, client: Client) -> Outcome:
         id, instrument, options = call.args
         to, seconds = _options(options)

@@ -18,6 +18,7 @@ _HOW = {
     "enter": "with Enter",
     "cli": "with lager python --continue",
     "console": "from a console",
+    "step": "with a step",
     "bus": "over D-Bus",
     "mcp": "through an assistant",
 }
@@ -117,6 +118,7 @@ def why(reason: str, by: dict[str, Any], on_timeout: str = "") -> str:
         "timeout": over,
         "alone": f"{over}, and lagerd did not answer",
         "held up": f"{over}. {HELD_UP}",
+        "over": "did not pause again: its thread has ended",
         "gone": "ended with its script",
         "interrupted": "was interrupted",
     }.get(reason, printable(reason, 40))

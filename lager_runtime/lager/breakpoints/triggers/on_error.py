@@ -19,6 +19,7 @@ _BEFORE = "before its finally blocks have run"
 _BEFORE_TEARDOWN = "before the test's teardown"
 _AFTER = "after its finally blocks have run"
 _REMEMBERED = 10_000
+_NO_STEPS = "This error ends the thread, so there is no next line."
 
 
 class _OfThread(threading.local):
@@ -178,7 +179,7 @@ def _pause(error: BaseException, raised: TracebackType, when: str, *, keep: bool
         label = f"{type(first).__name__}: {told}" if told else type(first).__name__
         if others:
             label += f" (and {others} more)"
-        pause_at(Place.of_error(raised), f"{label}, {when}", None, True)
+        pause_at(Place.of_error(raised), f"{label}, {when}", None, True, no_steps=_NO_STEPS)
     except Exception as problem:
         lager._complain(problem)
 

@@ -1,10 +1,12 @@
 """A pause requested with `lager python --pause`: the main thread is paused at its next statement."""
 
+import _thread
 from types import FrameType
 
 import lager
 from lager.breakpoints import on_timeout
 from lager.contract import TIMED_OUT
+from lager.process import threads
 from lager.process.system import user_name
 
 
@@ -14,6 +16,8 @@ def pause(frame: FrameType) -> None:
     if on_timeout.ending:
         raise SystemExit(TIMED_OUT)
     outer: FrameType | None = frame
+    if _thread.get_ident() in threads.paused:  # where a step has stopped, none of the frames below is on the stack
+        return
     while outer is not None:
         if outer.f_code is lager._pause.__code__:
             return

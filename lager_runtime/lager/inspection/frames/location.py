@@ -5,7 +5,7 @@ A place is always in code of the script, never in frames of lager or of librarie
 
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -20,6 +20,8 @@ class Place:
     """`stack` has the frames with their lines, outermost first. The last one is where the pause is."""
 
     stack: Stack
+    more: dict[str, Any] = field(default_factory=dict)
+    """Names that are visible there besides those of the frame."""
 
     @classmethod
     def here(cls, frame: FrameType) -> "Place":
@@ -61,6 +63,7 @@ class Place:
     def forget(self) -> None:
         """Drop the frames and all that is in them."""
         self.stack = ()
+        self.more = {}
 
     @property
     def frame(self) -> FrameType:
@@ -72,7 +75,7 @@ class Place:
 
     def namespace(self) -> dict[str, Any]:
         """Return a copy of all names that are visible there."""
-        return {**self.frame.f_globals, **self.frame.f_locals}
+        return {**self.frame.f_globals, **self.frame.f_locals, **self.more}
 
 
 def _without_assertions(stack: Stack) -> Stack:

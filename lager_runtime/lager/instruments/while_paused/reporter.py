@@ -66,14 +66,17 @@ class Reporter:
         self._is_command = is_command
 
     def is_wanted(self) -> bool:
-        """Return whether a script is paused: one of this process, or another one on the box."""
-        return bool(threads.paused) or self._is_watched()
+        """Return whether a script is paused, one of this process or another one on the box; or a step runs here, which
+        notes what the script itself sets."""
+        return bool(threads.paused or threads.stepping) or self._is_watched()
 
     def report(self, net: ReportedNet, found: "Sequence[Difference]") -> None:
         """Report each setting with its old and its new value.
 
         A command, and who uses a paused script, waits until lagerd has it, a second at most; a running script does not.
         """
+        if not (threads.paused or self._is_watched()):
+            return  # a step runs: nothing is paused
         author = threads.authors.get(threading.get_ident(), {})
         how = {"how": f"lager {command_of(net.config.type)}" if self._is_command else _script()}
         changes = [{**change, **how, **author} for change in _described(net, found)]

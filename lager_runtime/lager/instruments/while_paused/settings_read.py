@@ -77,6 +77,12 @@ def read(key: str, holding: Holding, begun: int, check: Callable[[], None]) -> R
     return reading if reading.values else None
 
 
+def note_step(holding: Holding, begun: int, own: dict[tuple[str, str], Value]) -> None:
+    """Enter into `own` what the script has set since `sets_made` was `begun`: the value of each net and setting."""
+    if holding.session is not None:
+        own.update({key: value for number, key, _, value in list(holding.session.sets) if number >= begun})
+
+
 def differences(before: Reading, after: Reading, told: Sequence[Mapping[str, Any]]) -> list[Change]:
     """Return the changes between two readings that were not reported. `told` are the changes that lagerd knows of."""
     found: list[Change] = []
@@ -95,11 +101,14 @@ def report(reading: Reading, changes: Sequence[Change], id: str) -> None:
         reading.session.reporter.found(changes, id)
 
 
-def to_restore(before: Reading, after: Reading) -> list[tuple[int, str, Callable[[], None]]]:
-    """Return what would set back each setting that differs: its turn, what it sets, and the function that does it."""
+def to_restore(
+    before: Reading, after: Reading, own: Mapping[tuple[str, str], Value]
+) -> list[tuple[int, str, Callable[[], None]]]:
+    """Return what would set back each setting that differs: its turn, what it sets, and the function that does it.
+    `own` are the settings that the script itself has made in steps, which count as those at the pause."""
     found: list[tuple[int, str, Callable[[], None]]] = []
     for net, setting, read_then, new in _pairs(before, after):
-        old = _at_the_beginning(before, net.name, setting, read_then)
+        old = own.get((net.name, setting.name), _at_the_beginning(before, net.name, setting, read_then))
         if setting.differs(old, new):
             found.append((setting.turn, f"{net.name} {setting.name}", _setter(setting, old, net)))
     return found

@@ -1,0 +1,195 @@
+"""The events of steps by `sys.monitoring`, for Python 3.12 and later, beside any other tracer.
+
+Invariants
+
+- Without a step, lager has no tool and no events: no code is instrumented.
+- Events of lines are set for the code of a step only: that of its frame, and of the frames that it may stop in. Other
+  threads that run the same code pass through `_mine`, which finds no step for them.
+- Only a step that may stop in any frame sets events for all code, until it has stopped.
+"""
+
+import sys
+import threading
+from collections.abc import Callable
+from types import CodeType, FrameType
+from typing import Any
+
+from lager.errors import InvalidArgument
+from lager.stepping.course import Course
+
+assert sys.version_info >= (3, 12)  # type checkers pass over the rest on an older Python
+
+_M = sys.monitoring
+_E = sys.monitoring.events
+_LINES = _E.LINE | _E.PY_RETURN
+_ALWAYS = _E.PY_UNWIND
+_EVERYWHERE = _E.PY_START | _E.PY_RESUME | _E.PY_THROW
+_TOOLS = (3, 4, 0, 2)  # the first two have no meaning of their own (PEP 669); a debugger and a profiler come last
+
+Stopped = Callable[[FrameType, Any], None]
+
+
+class Tool:
+    """The tool of this process, and its events: the union of what each step wants."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._number: int | None = None
+        self.steps: dict[int, Monitoring] = {}
+        self._set: dict[CodeType, int] = {}
+
+    def add(self, ident: int, step: "Monitoring") -> None:
+        """Raises InvalidArgument if other tools have taken all numbers."""
+        with self._lock:
+            self._take()
+            self.steps[ident] = step
+            self._apply()
+
+    def discard(self, ident: int) -> None:
+        with self._lock:
+            if self.steps.pop(ident, None) is not None:
+                self._apply()
+
+    def apply(self) -> None:
+        """Set the events that the steps want now."""
+        with self._lock:
+            self._apply()
+
+    def _take(self) -> None:
+        if self._number is not None:
+            return
+        for number in _TOOLS:
+            if _M.get_tool(number) is None:
+                _M.use_tool_id(number, "lager-steps")
+                self._number = number
+                break
+        else:
+            raise InvalidArgument("Other tools that watch this script leave no room for a step.", "See: :continue")
+        for event, callback in (
+            (_E.LINE, _line), (_E.PY_RETURN, _return), (_E.PY_UNWIND, _unwind),
+            (_E.PY_START, _start), (_E.PY_RESUME, _start), (_E.PY_THROW, _throw),
+        ):  # fmt: skip
+            _M.register_callback(self._number, event, callback)
+
+    def _apply(self) -> None:
+        number = self._number
+        if number is None:
+            return
+        wanted: dict[CodeType, int] = {}
+        for step in list(self.steps.values()):
+            for code, events in step.wanted.items():
+                wanted[code] = wanted.get(code, 0) | events
+        for code in [code for code in self._set if code not in wanted]:
+            _M.set_local_events(number, code, 0)
+            del self._set[code]
+        for code, events in wanted.items():
+            if self._set.get(code) != events:
+                _M.set_local_events(number, code, events)
+                self._set[code] = events
+        everywhere = any(step.course.everywhere for step in self.steps.values())
+        _M.set_events(number, (_ALWAYS | (_EVERYWHERE if everywhere else 0)) if self.steps else 0)
+        if not self.steps:
+            for event in (_E.LINE, _E.PY_RETURN, _E.PY_UNWIND, _E.PY_START, _E.PY_RESUME, _E.PY_THROW):
+                _M.register_callback(number, event, None)
+            _M.free_tool_id(number)
+            self._number = None
+
+    def after_fork(self) -> None:
+        """Drop the steps of the parent."""
+        self._lock = threading.Lock()
+        self.steps.clear()
+        self._apply()
+
+
+class Monitoring:
+    """Make it, begin and end it in the thread of the step; the arguments are those of `tracing.Tracing`."""
+
+    def __init__(self, course: Course, stopped: Stopped, over: Callable[[], None]) -> None:
+        self.course = course
+        self.stopped = stopped
+        self.over = over
+        self.wanted: dict[CodeType, int] = {}
+        self._ident = threading.get_ident()
+
+    def begin(self) -> None:
+        """Raises InvalidArgument if no tool is free."""
+        self._want(self.course.frame)
+        tool.add(self._ident, self)
+
+    def end(self) -> None:
+        tool.discard(self._ident)
+
+    def line(self, frame: FrameType, line: int) -> None:
+        if self.course.at_line(frame, line):
+            self.end()
+            self.stopped(frame, None)
+
+    def returns(self, frame: FrameType, value: Any) -> None:
+        before = self.course.frame
+        if self.course.at_return(frame):
+            self.end()
+            self.stopped(frame, (value,))
+        else:
+            self._moved(before, frame)
+
+    def unwinds(self, frame: FrameType) -> None:
+        before = self.course.frame
+        self.course.left(frame)
+        self._moved(before, frame)
+
+    def starts(self, frame: FrameType) -> None:
+        if self.course.everywhere and frame.f_code not in self.wanted and self.course.may_stop_in(frame):
+            self.wanted[frame.f_code] = _LINES
+            tool.apply()
+
+    def _moved(self, before: FrameType | None, left: FrameType) -> None:
+        if self.course.over:
+            self.end()
+            self.over()
+        elif self.course.frame is not before:
+            self._want(self.course.frame or left.f_back)
+            tool.apply()
+
+    def _want(self, here: FrameType | None) -> None:
+        """Want the lines of the step's frame; of all frames outwards of `here`, if it may stop in any."""
+        course = self.course
+        self.wanted = {course.bottom.f_code: _E.PY_RETURN}
+        if course.frame is not None:
+            self.wanted[course.frame.f_code] = _LINES
+        while course.everywhere and here is not None:
+            if course.may_stop_in(here):
+                self.wanted[here.f_code] = _LINES
+            here = here.f_back
+
+
+tool = Tool()
+after_fork = tool.after_fork
+
+
+def _mine() -> Monitoring | None:
+    return tool.steps.get(threading.get_ident())
+
+
+def _line(code: CodeType, line: int) -> None:
+    if (step := _mine()) is not None:
+        step.line(sys._getframe(1), line)
+
+
+def _return(code: CodeType, offset: int, value: Any) -> None:
+    if (step := _mine()) is not None:
+        step.returns(sys._getframe(1), value)
+
+
+def _unwind(code: CodeType, offset: int, error: BaseException) -> None:
+    if (step := _mine()) is not None:
+        step.unwinds(sys._getframe(1))
+
+
+def _start(code: CodeType, offset: int) -> None:
+    if (step := _mine()) is not None:
+        step.starts(sys._getframe(1))
+
+
+def _throw(code: CodeType, offset: int, error: BaseException) -> None:
+    if (step := _mine()) is not None:
+        step.starts(sys._getframe(1))

@@ -1,0 +1,71 @@
+"""Steps on a terminal: where the script is paused again is to be seen, and while it runs the keys are its own."""
+
+import os
+import re
+
+import pytest
+
+from tests.processes import LAGER
+
+SCRIPT = """
+import lager
+def work():
+    lager.pause("first", interactive=True, timeout=200)
+    name = input("name? ")
+    greeting = f"hello {name}"
+    print(greeting)
+work()
+"""
+SIZES = ((80, 24), (160, 50))
+CTRL_C, CTRL_D = "\x03", "\x04"
+
+
+def again(shown: str, line: int) -> "re.Match[str] | None":
+    return re.search(rf"[0-9a-f]{{8}} paused at script.py:{line} in work\n(.*\n)+>>>[^\n]*\n", f"{shown}\n")
+
+
+@pytest.mark.parametrize(("columns", "rows"), SIZES)
+def test_a_console_shows_where_another_one_has_stepped(run, client, screen, columns, rows, opened):
+    run(SCRIPT)
+    old = client.paused()["id"]
+    seen = screen(LAGER, "console", old, columns=columns, rows=rows)
+    seen.sees(":help")
+    other = opened(old)
+    other.send(ask=1, step={"kind": "next"})
+    shown = seen.until(lambda shown: again(shown, 5))
+    new = client.list()[0]["id"]
+    assert new != old
+    seen.sees(f" {new}  ")
+    assert f"{new} paused at" in shown
+    seen.type(CTRL_D)
+    assert seen.wait() == 0
+
+
+def test_ctrl_c_stops_waiting_for_a_step_and_the_script_runs_on(start, script, client, screen):
+    reading, writing = os.pipe()
+    start(LAGER, "python", script(SCRIPT), stdin=reading)
+    seen = screen(LAGER, "console", client.paused()["id"])
+    seen.sees(":help")
+    seen.type(":next\r")
+    seen.until(lambda shown: again(shown, 5))
+    seen.type(":next\r")
+    client.paused()
+    client.expect("Resumed", lambda signal: signal.args[2].get("step") == "next" and not client.list())
+    seen.type(CTRL_C)
+    seen.sees("the script is still running, and pauses when the step has stopped")
+    seen.sees("running a step")
+    os.write(writing, b"anna\n")
+    seen.until(lambda shown: again(shown, 6))
+    os.close(writing)
+    os.close(reading)
+
+
+def test_who_watches_sees_the_steps(run, client, terminal, opened):
+    run(SCRIPT)
+    old = client.paused()["id"]
+    watching = terminal(LAGER, "python", "--console", old, "--watch")
+    watching.expect("Ctrl-C leaves")
+    other = opened(old)
+    other.send(ask=1, step={"kind": "next"})
+    watching.expect(f"{old} runs a step")
+    watching.expect(f"{client.paused()['id']} is paused at script.py:5 in work")
