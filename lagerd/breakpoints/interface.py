@@ -15,6 +15,7 @@ from lager.bus.wire import dicts
 from lager.contract import AT_TIMEOUT, BREAKPOINTS, BREAKPOINTS_PATH, ON_TIMEOUT
 from lager.errors import AccessDenied, InvalidArgument, NoSuchBreakpoint, TooMany
 from lager.process.system import user_name
+from lager.wording.text import printable
 from lagerd import introspection
 from lagerd.breakpoints import questions
 from lagerd.breakpoints.consoles import ConsoleAccess

@@ -248,11 +248,8 @@ def test_console_commands(paused, console, client):
     answered(screen, ":vars", "readings  dict")
     answered(screen, ":consoles", "(this one)")
     answered(screen, ":help", ":extend 10m")
-    answered(
-        screen,
-        ":zzz",
-        "lager: Unknown command :zzz. The commands are: :next, :step, :finish, :until, :where, :up, :down, :vars, :answer",
-    )
+    names = ":next, :step, :finish, :until, :where, :up, :down, :vars, :answer"
+    answered(screen, ":zzz", f"lager: Unknown command :zzz. The commands are: {names}")
     answered(screen, ":wher", "lager: Unknown command :wher. Did you mean :where? The commands are: ")
     answered(screen, ":zzz?", "lager: Unknown command :zzz. ")
     answered(screen, ":vars?", "\n:vars         show the variables, one a line\n")
