@@ -64,7 +64,7 @@ _COMMANDS = {
 }
 
 _HIDDEN = {
-    "hold": ("lager_cli.commands.hold", "hold"),
+    "hold": ("lager_cli.commands.runs.hold", "hold"),
     "session": ("lager_cli.boxes.box_server", "session"),
 }
 
