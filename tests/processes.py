@@ -12,6 +12,8 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tests import warm
+
 BIN = Path(sys.executable).parent
 LAGER = str(BIN / "lager")
 LAGERD = str(BIN / "lagerd")
@@ -72,7 +74,7 @@ class Process:
     """A command with pipes, in a session of its own."""
 
     def __init__(self, command: Sequence[str], env: Mapping[str, str], cwd: Path, stdin: int | None = None) -> None:
-        self.popen = subprocess.Popen(
+        self.popen = warm.Popen(
             command,
             env=dict(env),
             cwd=cwd,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import loopback, needs
+from tests import loopback, needs, warm
 from tests.bus.instruments.safe_bench import SafeBench
 from tests.client import Client
 from tests.loopback import Loopback
@@ -17,7 +17,7 @@ from tests.processes import LAGER, Process, Terminal
 from tests.screen import Screen
 from tests.station import Station
 
-_VARIANTS = 3
+_VARIANTS = 2
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -153,10 +153,19 @@ def lager(station: Station, tmp_path: Path) -> Callable[..., "subprocess.Complet
     """Run a `lager` command to its end."""
 
     def command(*arguments: str, stdin: str = "", **env: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [LAGER, *arguments], input=stdin, env={**station.env, **env}, cwd=tmp_path, capture_output=True, text=True,
-            timeout=60, start_new_session=True, check=False,
+        whole = [LAGER, *arguments]
+        pipe = subprocess.PIPE
+        process = warm.Popen(
+            whole, stdin=pipe, stdout=pipe, stderr=pipe, env={**station.env, **env}, cwd=tmp_path, text=True,
+            start_new_session=True,
         )  # fmt: skip
+        with process:
+            try:
+                out, err = process.communicate(stdin, timeout=60)
+            except BaseException:
+                process.kill()
+                raise
+        return subprocess.CompletedProcess(whole, process.returncode, out, err)
 
     return command
 

@@ -403,8 +403,9 @@ def test_a_run_without_a_record_still_runs(run, tmp_path):
     assert process.err.rest() == ""
 
 
-def test_a_run_pauses_when_asked(runs, lager, script, client):
-    id = runs.detach(script("n = 0\nwhile True:\n    n += 1\n"))
+def test_a_run_pauses_when_asked(runs, lager, script, start, client):
+    id = runs.detach(script("print('ready', flush=True)\nn = 0\nwhile True:\n    n += 1\n"))
+    start(LAGER, "python", "--reattach", id).out.expect("ready")  # Python ignores the signal before it has begun
     done = lager("--here", "python", "--pause", id[:8], LAGER_BOX="bench7")
     pause = client.paused()
     assert done.returncode == 0
