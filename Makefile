@@ -2,8 +2,8 @@
 # make check      ruff, mypy and the directions of imports
 # make test       each behaviour once, in a random order; SEED=N repeats one
 # make test-variants  the further variants of the tests that have many
-# make again      the tests that failed in the last make test, one by one
-# make test-slow  repetitions, stress and random search
+# make again      the tests that failed in the last run of any of these, one by one
+# make test-slow  repetitions, stress, others' programs: fixed seeds; KILLS=… and LENDS=… for other sizes
 # make fuzz       random search by every property, for SECONDS from SEED on
 # make mutants    changes one thing at a time where a bench can be hurt, and prints what no test notices; MODULE=…
 # make vsix    the extension for VS Code, as a file to install; VSIX=FILE
@@ -37,7 +37,7 @@ test-variants: $(VENV)/test needs-test
 	$(VENV)/bin/pytest -n $(WORKERS) --dist loadgroup -m "variant and not slow" $(if $(SEED),-p randomly --randomly-seed=$(SEED)) $(TESTS)
 
 again: $(VENV)/test needs-test
-	$(VENV)/bin/pytest -n 1 --dist loadgroup -m "not slow" -p no:randomly --last-failed --last-failed-no-failures none
+	$(VENV)/bin/pytest -n 1 --dist loadgroup -p no:randomly --last-failed --last-failed-no-failures none
 
 test-slow: $(VENV)/test needs-test needs-slow $(VENV)/node $(VENV)/strangers/ready
 	$(VENV)/bin/pytest -n 2 --dist loadgroup -m slow $(if $(SEED),-p randomly --randomly-seed=$(SEED)) $(TESTS)

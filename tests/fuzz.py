@@ -18,6 +18,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32), help="the first seed")
     parser.add_argument("--seconds", type=float, default=600, help="begin no seed after this time (default: 600)")
+    parser.add_argument("--seeds", type=int, help="search this many seeds, however long it takes")
     arguments = parser.parse_args()
     end = time.monotonic() + arguments.seconds
     seed = arguments.seed
@@ -27,9 +28,9 @@ def main() -> int:
         if code:
             print(f"To repeat it: make fuzz SECONDS=0 SEED={seed}", flush=True)
             return code
-        if time.monotonic() >= end:
-            return 0
         seed += 1
+        if seed - arguments.seed >= arguments.seeds if arguments.seeds else time.monotonic() >= end:
+            return 0
 
 
 def _search(seed: int) -> int:

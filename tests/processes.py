@@ -122,7 +122,8 @@ class Terminal:
         self, command: Sequence[str], env: Mapping[str, str], cwd: Path, size: tuple[int, int] | None = None
     ) -> None:
         """`size` in rows and columns; without, the terminal knows none."""
-        self.pid, self._fd = pty.fork()
+        forked = warm.on_terminal(command, env, cwd, size)
+        self.pid, self._fd = forked or pty.fork()
         if self.pid == 0:
             try:
                 if size is not None:

@@ -10,16 +10,19 @@ process from the beginning, as it does for all that it starts by itself.
 import atexit
 import contextlib
 import ctypes
+import fcntl
 import gc
 import io
 import json
 import os
 import platform
+import pty
 import runpy
 import signal
 import socket
 import subprocess
 import sys
+import termios
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
@@ -87,7 +90,7 @@ _servers: list[Server] = []
 def _server(env: Mapping[str, str]) -> Server | None:
     """Return the server for processes that begin as with this environment."""
     beginning = _beginning(env)
-    if "COVERAGE_PROCESS_CONFIG" in os.environ or platform.machine() not in _CLONE or os.getuid() != 0:
+    if {"COVERAGE_PROCESS_CONFIG", "COLD"} & os.environ.keys() or platform.machine() not in _CLONE or os.getuid() != 0:
         return None
     for one in _servers:
         if one.beginning == beginning:
@@ -109,7 +112,11 @@ class Popen(subprocess.Popen[Any]):
         if not pass_fds and preexec_fn is None and not shell and starts_session and env and _is_ours(command):
             server = _server(env)
             given = [fd if fd >= 0 else number for number, fd in enumerate((pipes[0], pipes[3], pipes[5]))]
-            pid = server.fork({"args": command, "cwd": os.fspath(cwd), "env": dict(env)}, given) if server else None
+            pid = (
+                server.fork({"args": command, "cwd": os.fspath(cwd), "env": dict(env), "terminal": False}, given)
+                if server
+                else None
+            )
             if pid is not None:
                 self.pid = pid
                 self._child_created = True
@@ -118,6 +125,28 @@ class Popen(subprocess.Popen[Any]):
         super()._execute_child(  # type: ignore[misc]
             args, executable, preexec_fn, close_fds, pass_fds, cwd, env, *more
         )
+
+
+def on_terminal(
+    command: Sequence[str], env: Mapping[str, str], cwd: Path, size: tuple[int, int] | None
+) -> tuple[int, int] | None:
+    """Start a command on a terminal of its own; its process id and the other end. None where no server can fork it."""
+    server = _server(env) if _is_ours(command) else None
+    if server is None:
+        return None
+    ours, theirs = pty.openpty()
+    try:
+        if size is not None:
+            termios.tcsetwinsize(theirs, size)
+        pid = server.fork(
+            {"args": list(command), "cwd": os.fspath(cwd), "env": dict(env), "terminal": True}, [theirs] * 3
+        )
+    finally:
+        os.close(theirs)
+    if pid is None:
+        os.close(ours)
+        return None
+    return pid, ours
 
 
 def _is_ours(command: Sequence[str]) -> bool:
@@ -156,6 +185,8 @@ def _serve(sock: socket.socket) -> Callable[[], Any]:
 def _begun(request: dict[str, Any], fds: Sequence[int], libc: Any) -> Callable[[], Any]:
     """Make this process what was asked for, and return what it has to run."""
     os.setsid()
+    if request["terminal"]:
+        fcntl.ioctl(fds[0], termios.TIOCSCTTY, 0)
     for number, fd in enumerate(fds):
         os.dup2(fd, number)
     for fd in fds:

@@ -20,27 +20,29 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.stress", description=__doc__)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32), help="the same again")
     parser.add_argument("--seconds", type=float, default=180, help="begin no phase after so many; 0: each phase once")
+    parser.add_argument("--phases", type=int, help="this many phases, however long they take")
     parser.add_argument("--only", choices=list(phases.FAULTS), help="this phase alone")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        return asyncio.run(stress(arguments.seed, arguments.seconds, arguments.only))
+        return asyncio.run(stress(arguments.seed, arguments.seconds, arguments.only, arguments.phases))
     except KeyboardInterrupt:
         return 130
 
 
-async def stress(seed: int, seconds: float, only: str | None) -> int:
-    """Each phase once, in the order of the list; then, while there is time, at random."""
+async def stress(seed: int, seconds: float, only: str | None, how_many: int | None = None) -> int:
+    """Each phase once, in the order of the list; then, while there is time or up to `how_many` phases, at random."""
     rng = random.Random(seed)
     print(f"seed {seed}", flush=True)
     names = [only] if only else list(phases.FAULTS)
+    count = how_many or (None if seconds else len(names))
     end = time.monotonic() + seconds
     with tempfile.TemporaryDirectory(prefix="lager-stress-", dir="/tmp") as folder:
         world = World(Path(folder), rng)
         try:
             await world.open()
             number = 0
-            while number < len(names) if not seconds else time.monotonic() < end:
+            while number < count if count is not None else time.monotonic() < end:
                 name = names[number] if number < len(names) else rng.choice(names)
                 number += 1
                 if not await phase(world, number, name, seed):

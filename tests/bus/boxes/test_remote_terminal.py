@@ -74,14 +74,14 @@ WAYS = {"end": 3, "ctrl-c": 130, "ctrl-d": 1, "ssh killed": 255, "SIGTERM": 143,
 
 @pytest.mark.parametrize("way", WAYS)
 def test_the_terminal_is_restored(screen, way):
-    text = "import sys\ninput('up\\n')\nsys.exit(3)\n"  # a Ctrl-C before input() reads waits for the next key
+    text = "import sys\ninput('up\\n')\nsys.exit(3)\n"
     before, one = screen(text)
     one.expect("up")
     assert not attributes(one)[3] & termios.ICANON
     if way == "end":
         one.type("\r")
     elif way == "ctrl-c":
-        one.type("\x03")
+        one.type("\x03\r")  # a Ctrl-C that comes before input() reads waits for the next key
         one.expect("KeyboardInterrupt")
     elif way == "ctrl-d":
         one.type("\x04")

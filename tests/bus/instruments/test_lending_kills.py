@@ -162,7 +162,7 @@ def test_an_instrument_has_one_user_whoever_is_killed(own_station, users, tmp_pa
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(10000)
+@pytest.mark.timeout(3000)
 def test_an_instrument_has_one_user_in_1000_lends(own_station, users, tmp_path):
     times = int(os.environ.get("LENDS", "1000"))
     lends = lend(own_station, tmp_path, users, times, seed=int(os.environ.get("SEED", "2")))
