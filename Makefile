@@ -101,7 +101,7 @@ needs-demo:
 	@$(call need,$(DEMO_NEEDS))
 
 needs-slow: needs-deb
-	@$(call need,node:nodejs npm:npm lintian:lintian)
+	@$(call need,node:nodejs npm:npm lintian:lintian promtool:prometheus)
 
 needs-deb:
 	@$(call need,lowdown:lowdown dpkg-deb:dpkg)
