@@ -40,7 +40,7 @@ _PR_SET_NAME, _PR_SET_MM, _PR_GET_TID_ADDRESS = 15, 35, 40  # prctl(2)
 _PR_SET_MM_ARG_END = 9
 _ONLY_IN_SCRIPTS = (
     "lager.world", "lager.pytest_plugin", "lager.breakpoints", "lager.console", "lager.through", "lager.uncaught",
-    "lager_cli.detached",
+    "lager.stepping", "lager_cli.detached",
 )  # fmt: skip
 _MOST = 2  # servers of one worker
 _ROOM = 1 << 14  # bytes of arguments
@@ -264,7 +264,7 @@ def _end_with(run: Callable[[], Any]) -> None:
 def _import_all() -> None:
     """Import the libraries that commands use, and our own modules but for those that run when they are imported."""
     for name in _LIBRARIES:
-        with contextlib.suppress(ImportError):
+        with contextlib.suppress(Exception):
             import_module(name)
     usb: Any = sys.modules.get("usb.backend.libusb1")
     if usb is not None and usb._lib_object is not None:  # importing pyvisa-py opens it; it has a thread
@@ -275,7 +275,7 @@ def _import_all() -> None:
         for file in sorted(folder.rglob("*.py")):
             name = ".".join((folder.name, *file.relative_to(folder).with_suffix("").parts)).removesuffix(".__init__")
             if not name.startswith(_ONLY_IN_SCRIPTS) and file.stem != "__main__":
-                with contextlib.suppress(ImportError):
+                with contextlib.suppress(Exception):
                     import_module(name)
 
 
