@@ -69,3 +69,17 @@ def test_who_watches_sees_the_steps(run, client, terminal, opened):
     other.send(ask=1, step={"kind": "next"})
     watching.expect(f"{old} runs a step")
     watching.expect(f"{client.paused()['id']} is paused at script.py:5 in work")
+
+
+def test_in_a_step_the_keys_are_those_of_the_script(script, client, screen):
+    seen = screen(LAGER, "python", script(SCRIPT))
+    client.paused()
+    seen.sees("press Enter")
+    seen.type("o\r")
+    seen.sees(":help")
+    seen.type(":next\r")
+    seen.until(lambda shown: again(shown, 5))
+    seen.type(":next\r")
+    seen.sees("\nname?")  # and not only in the source
+    seen.type("anna\r")
+    seen.until(lambda shown: again(shown, 6))
