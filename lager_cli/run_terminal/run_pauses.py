@@ -44,7 +44,7 @@ class RunPauses:
         """Add a pause of this run."""
         self._pauses[pause["id"]] = None
         self._banners.setdefault(pause["id"], _question(pause))
-        self._pids[pause["id"]] = pause["pid"]
+        self._pids[pause["id"]] = pause.get("pid", 0)
 
     def end(self, id: str) -> None:
         """Take out a pause that has ended, or will."""

@@ -278,7 +278,11 @@ def stood(monkeypatch):
     monkeypatch.delenv("LAGER_BREAKPOINTS", raising=False)
     monkeypatch.setattr(on_error, "_mine", on_error._OfThread())
     seen: list[tuple[str, str]] = []
-    monkeypatch.setattr(pause, "pause_at", lambda place, label, *_: seen.append((place.frame.f_code.co_name, label)))
+
+    def pauses(place, label, *_, **more):
+        seen.append((place.frame.f_code.co_name, label))
+
+    monkeypatch.setattr(pause, "pause_at", pauses)
     return seen
 
 

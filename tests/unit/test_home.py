@@ -18,7 +18,7 @@ def homeless(monkeypatch, tmp_path):
     for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(os.path, "expanduser", lambda path: path)
-    monkeypatch.setattr(records, "embedded_folder", lambda: tmp_path / "embedded")
+    monkeypatch.setattr(records, "own_folder", lambda: tmp_path / "embedded")
     (tmp_path / "embedded").mkdir(mode=0o700)
     yield
     assert [path.name for path in tmp_path.iterdir()] == ["embedded"]

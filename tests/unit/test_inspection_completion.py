@@ -138,5 +138,6 @@ def test_documentation():
         "value": "<Touchy>",
     }
     assert document("len", NAMES)["signature"] == "len(obj, /)"
-    for unknown in ("missing", "touchy.missing", "touchy.live.x", "touchy()", "1 +", ""):
+    assert document("missing", NAMES)["doc"] == ["There is no name 'missing' here."]
+    for unknown in ("touchy.missing", "touchy.live.x", "touchy()", "1 +", ""):
         assert document(unknown, NAMES) is None

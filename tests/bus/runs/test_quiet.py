@@ -75,7 +75,7 @@ def test_no_socket_of_the_network(run, client, station):
     client.call("Continue", "s", pause["id"])
 
 
-def test_no_file_is_left_but_the_record_of_the_run(run, client, station, tmp_path):
+def test_no_file_is_left_but_the_record_and_the_evidence_of_the_run(run, client, station, tmp_path):
     home = tmp_path / "home"
     home.mkdir()
     before = set(station.folder.rglob("*"))
@@ -86,8 +86,8 @@ def test_no_file_is_left_but_the_record_of_the_run(run, client, station, tmp_pat
         time.sleep(0.01)
     client.call("Continue", "s", id)
     assert process.wait() == 0
-    assert [path.suffix for path in home.rglob("*") if path.is_file()] == [".json"]
-    assert len(list((home / "lager/runs").iterdir())) == 1
+    assert sorted(path.suffix for path in home.rglob("*") if path.is_file()) == [".evidence", ".json"]
+    assert len(list((home / "lager/runs").iterdir())) == 2
     assert sorted(path.name for path in tmp_path.iterdir()) == ["home", "script.py"]
     assert set(station.folder.rglob("*")) <= before  # of which what another test held may go
 
