@@ -31,7 +31,7 @@ from lagerd.server import Service
 _log = logging.getLogger("lagerd")
 
 
-_COMMANDS = {"install": "install", "uninstall": "uninstall", "check-config": "check_config"}
+_COMMANDS = {"check": "check", "install": "install", "uninstall": "uninstall", "check-config": "check_config"}
 
 
 class _LazyCommands(click.Group):

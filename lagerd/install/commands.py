@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from lagerd import config
+from lagerd.install import health
 from lagerd.install import install as work
 from lagerd.install.install import Step
 
@@ -45,6 +46,25 @@ def uninstall(root: Path, dry_run: bool) -> None:
       sudo lagerd uninstall
     """
     _show(work.uninstall(root, dry_run))
+
+
+@click.command()
+def check() -> None:
+    """Say whether this machine is a healthy box, part by part, and what to type where it is not.
+
+    It changes and starts nothing. The exit code is 0 only if each part is well.
+
+    \b
+    Example:
+      sudo lagerd check
+    """
+    wrong = 0
+    for finding in health.findings():
+        click.echo(str(finding))
+        wrong += finding.wrong
+    click.echo(f"{wrong} to do." if wrong else "This box is healthy.")
+    if wrong:
+        sys.exit(1)
 
 
 @click.command("check-config")

@@ -1,0 +1,51 @@
+"""`lagerd check`: a healthy box has nothing to do, and each fault is a line that says what to type."""
+
+import pytest
+
+NETS = '[instruments.psu1]\nmodel = "DP821"\naddress = "TCPIP::192.168.1.20::INSTR"\n'
+
+
+@pytest.fixture
+def healthy(box):
+    box.write("/etc/lager/nets.toml", NETS)
+    box.run("mkdir", "-p", "/var/log/journal")
+    yield box
+    box.run("rm", "-f", "/etc/lager/nets.toml")
+
+
+def check(box, user="root"):
+    done = box.run("lagerd", "check", user=user, check=False)
+    assert done.stderr == ""
+    return done.returncode, done.stdout
+
+
+def test_a_healthy_box_has_nothing_to_do(healthy):
+    code, said = check(healthy)
+    assert "FAIL" not in said
+    assert (code, said.splitlines()[-1]) == (0, "This box is healthy.")
+    for part in ("files", "unit", "bus", "version", "polkit", "journal", "group", "config", "nets"):
+        assert f"OK    {part}" in said
+
+
+def test_each_fault_is_a_line_that_says_what_to_type(healthy):
+    healthy.write("/etc/lager/nets.toml", "[instruments.psu1\n")
+    healthy.run("systemctl", "stop", "lagerd")
+    healthy.run("mv", "/usr/share/dbus-1/system.d/com.lager.conf", "/root/")
+    try:
+        code, said = check(healthy)
+        assert healthy.run("systemctl", "is-active", "lagerd", check=False).stdout == "inactive\n"
+    finally:
+        healthy.run("mv", "/root/com.lager.conf", "/usr/share/dbus-1/system.d/")
+        healthy.run("systemctl", "start", "lagerd")
+    assert code == 1
+    assert "/usr/share/dbus-1/system.d/com.lager.conf. Type: sudo lagerd install" in said
+    assert "FAIL  unit       lagerd.service is inactive. Type: sudo systemctl start lagerd.service" in said
+    assert "FAIL  bus        Nobody owns com.lager.Breakpoints. Type: sudo systemctl restart lagerd" in said
+    assert "FAIL  nets       The nets file /etc/lager/nets.toml is not TOML" in said
+    assert said.splitlines()[-1].endswith(" to do.")
+
+
+def test_an_outsider_is_told_which_group_he_is_not_in(healthy):
+    code, said = check(healthy, user="mallory")
+    assert code == 1
+    assert "You are not a member of the group lager. Type: sudo adduser mallory lager, then log in again" in said
