@@ -262,6 +262,26 @@ def test_who_did_what_is_in_the_journal(box):
     assert (found["resumed"]["LAGER_BY_USER"], found["resumed"]["LAGER_REASON"]) == ("root", "continued")
 
 
+def test_the_history_of_collected_journals_names_the_box_of_each_record(box):
+    with (script := paused(box, "alice")).process:
+        call(box, "alice", "Continue", "s", script.id)
+        script.goes_on()
+    box.run("journalctl", "--sync")
+    name = box.run("hostname").stdout.strip()
+    box.run(
+        "sh", "-c", "mkdir -p /root/collected && cp -r /run/log/journal/* /var/log/journal/* /root/collected || true"
+    )
+    for words in (["--merge"], ["--directory", "/root/collected"]):
+        records = json.loads(box.run("lager", "history", "--json", *words).stdout)
+        assert script.id in [record.get("breakpoint") for record in records]
+        assert {record["box"] for record in records} == {name}
+        head, first, *_ = box.run("lager", "history", *words).stdout.splitlines()
+        assert head.split()[0] == "BOX"
+        assert first.split()[0] == name
+    refused = box.run("lager", "history", "--merge", "--directory", "/root/collected", check=False)
+    assert (refused.returncode, refused.stdout) == (2, "")
+
+
 def test_only_users_who_may_read_the_journal_see_the_history(box):
     with (script := paused(box, "alice")).process:
         call(box, "bob", "Continue", "s", script.id)

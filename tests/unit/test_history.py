@@ -1,5 +1,6 @@
 import json
 import subprocess
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -272,3 +273,22 @@ def test_an_empty_time_is_refused(journalctl, given):
     for since, until in ((given, None), (None, given)):
         with pytest.raises(LagerError, match=r"is not a time\. Give one like"):
             history.read(since, until)
+
+
+def test_records_of_other_boxes_name_the_box_and_no_user_of_this_one(journalctl):
+    own = Path("/etc/machine-id").read_text().strip()
+    lost = {
+        "__REALTIME_TIMESTAMP": "1700000002000000",
+        "_HOSTNAME": "bench7",
+        "_MACHINE_ID": "0" * 32,
+        "MESSAGE_ID": lost_client.MESSAGE_ID,
+        "_UID": "0",
+        "LAGER_EVENT": "connection-lost",
+        "LAGER_BY_USER": "anna",
+    }
+    here = {"_HOSTNAME": "bench3", "_MACHINE_ID": own, "LAGER_BY_USER": "root"}
+    journalctl.stdout = lines({**lost, **here}, lost, {**lost, "_MACHINE_ID": own})
+    shown = history.read(journals=["--directory=/var/log/journal/remote"])
+    assert [(one["box"], one["by_user"]) for one in shown] == [("bench3", "root"), ("bench7", "0")]
+    assert "--directory=/var/log/journal/remote" in journalctl.command
+    assert "box" not in history.read()[0]

@@ -1,6 +1,7 @@
 """`lager history`: the records of lagerd in the journal, as a table."""
 
 import contextlib
+import functools
 import grp
 import json
 import math
@@ -9,7 +10,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,40 +55,60 @@ _MAY_NOT = ("insufficient permissions", "not seeing messages from other users")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list with every field of each record.")
 @click.option("--since", metavar="TIME", help='Show records from TIME on: "1 hour ago", today, "2026-01-31 08:00".')
 @click.option("--until", metavar="TIME", help="Show records up to TIME.")
+@click.option("--merge", is_flag=True, help="Show all boxes whose journals are on this machine, with the box.")
+@click.option(
+    "--directory",
+    metavar="DIR",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Show the boxes whose journals are in DIR, such as /var/log/journal/remote.",
+)
 @several_box_option(lambda: _table())
-def history(as_json: bool, since: str | None, until: str | None) -> None:
+def history(as_json: bool, since: str | None, until: str | None, merge: bool, directory: Path | None) -> None:
     """Show what happened on this box: who paused, resumed, opened a console, held an instrument or lost a connection.
 
     \b
     Examples:
       lager history --since "1 hour ago"
+      lager history --directory /var/log/journal/remote
       lager history --json | jq '.[] | select(.event == "auto-resumed")'
     """
-    records = read(since, until)
+    if merge and directory is not None:
+        raise click.UsageError("--merge and --directory exclude each other.")
+    collected = merge or directory is not None
+    records = read(since, until, _journals(merge, directory))
     if as_json:
         output.print_json(records)
+    elif records and collected:
+        rows = [(record["box"], *row(record)) for record in records]
+        output.fitting_table(("BOX", *_HEADERS), rows)
     elif records:
         output.fitting_table(_HEADERS, [row(record) for record in records])
     else:
         output.say("lagerd has recorded nothing in that time.")
 
 
-def read(since: str | None = None, until: str | None = None) -> list[dict[str, Any]]:
+def _journals(merge: bool, directory: Path | None) -> list[str]:
+    """Return the options of journalctl for the journals of other machines; none for the journal of this one."""
+    return ["--merge"] if merge else [] if directory is None else [f"--directory={directory}"]
+
+
+def read(since: str | None = None, until: str | None = None, journals: Sequence[str] = ()) -> list[dict[str, Any]]:
     """Return the records, oldest first. Raises LagerError if the journal cannot be read.
 
     Each has `time` in seconds since the epoch, and the LAGER_ fields by their names in lower case without that prefix.
+    `journals` are options of journalctl that name the journals of other machines; then each has `box`, too.
     """
     for given in (since, until):
         if given is not None and not given.strip():
             raise _no_time(given)
-    embedded = _embedded()
+    embedded = None if journals else _embedded()
     if embedded is not None:
         return _from_file(embedded, since, until)
     if shutil.which("journalctl") is None:
         raise LagerError("There is no journalctl on this machine.", "lagerd keeps its history in systemd's journal.")
     # The unit of a record is a trusted field (systemd.journal-fields(7)): no other process can forge these records.
     # A lost connection is recorded by the session, which is a process of its user.
-    command = ["journalctl", "--output=json", "--all", "--no-pager"]
+    command = ["journalctl", "--output=json", "--all", "--no-pager", *journals]
     command += [f"_SYSTEMD_UNIT={_UNIT}", "+", f"_SYSTEMD_UNIT={_NOTIFY_UNIT}"]
     command += ["+", f"_SYSTEMD_UNIT={_BUS_UNIT}", "+", f"MESSAGE_ID={LOST}"]
     command += [f"--since={since}"] if since is not None else []
@@ -101,7 +122,7 @@ def read(since: str | None = None, until: str | None = None) -> list[dict[str, A
         raise LagerError("You may not read the journal.", "Ask for: sudo adduser YOU systemd-journal")
     if done.returncode and complaint:
         raise LagerError(f"journalctl refused: {complaint.strip().splitlines()[-1]}.", "See: man systemd.time")
-    return list(parse(done.stdout))
+    return list(parse(done.stdout, with_box=bool(journals)))
 
 
 def _embedded() -> Path | None:
@@ -137,8 +158,11 @@ def _no_time(text: str) -> LagerError:
     return LagerError(f"'{printable(text, 40)}' is not a time.", 'Give one like "1 hour ago" or today.')
 
 
-def parse(lines: bytes) -> Iterator[dict[str, Any]]:
-    """Yield the records in the output of `journalctl --output=json`. Skips what cannot be parsed."""
+def parse(lines: bytes, *, with_box: bool = False) -> Iterator[dict[str, Any]]:
+    """Yield the records in the output of `journalctl --output=json`. Skips what cannot be parsed.
+
+    `with_box` adds `box`, the host name that the journal vouches for.
+    """
     for line in lines.split(b"\n"):
         with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError, RecursionError):
             entry = json.loads(line)
@@ -147,7 +171,8 @@ def parse(lines: bytes) -> Iterator[dict[str, Any]]:
             else:
                 fields = _lagerds(entry) if _is_lagerds(entry) else _sessions(entry)
             if "event" in fields:
-                yield fields | {"time": int(entry["__REALTIME_TIMESTAMP"]) / 1e6}
+                box = {"box": _text(entry.get("_HOSTNAME", _UNKNOWN))} if with_box else {}
+                yield fields | {"time": int(entry["__REALTIME_TIMESTAMP"]) / 1e6} | box
 
 
 def _bus_record(entry: dict[str, Any]) -> dict[str, Any]:
@@ -155,32 +180,45 @@ def _bus_record(entry: dict[str, Any]) -> dict[str, Any]:
 
     The uid comes before what the caller can choose, and the first match before what the recipient can choose.
     """
-    said = _text(entry["MESSAGE"])
+    said, foreign = _text(entry["MESSAGE"]), _is_foreign(entry)
     if (started := _STARTED_BY_BUS.match(said)) is not None:
-        return _record_of("started", started["uid"], "asked the bus for lagerd, which was not running")
+        return _record_of("started", started["uid"], "asked the bus for lagerd, which was not running", foreign)
     refused = _REFUSED_BY_BUS.match(said)
-    if refused is None or not _concerns_us(refused):
+    if refused is None or not _concerns_us(refused, foreign):
         return {}
-    record = _record_of("denied", refused["uid"], f"{refused['member']}: not a member of the group {GROUP}")
+    record = _record_of("denied", refused["uid"], f"{refused['member']}: not a member of the group {GROUP}", foreign)
     with contextlib.suppress(KeyError):
         if _is_member(record["by_user"]):
             record["reason"] = f"{refused['member']}: only root may do this"
     return record
 
 
-def _record_of(event: str, uid: str, reason: str) -> dict[str, Any]:
+def _record_of(event: str, uid: str, reason: str, foreign: bool) -> dict[str, Any]:
     user = uid
     with contextlib.suppress(KeyError):
-        user = pwd.getpwuid(int(uid)).pw_name
+        user = uid if foreign else pwd.getpwuid(int(uid)).pw_name
     return dict.fromkeys(_FIELDS, _UNKNOWN) | {"event": event, "by_uid": uid, "by_user": user, "reason": reason}
 
 
-def _concerns_us(refused: re.Match[str]) -> bool:
+def _is_foreign(entry: dict[str, Any]) -> bool:
+    """Return whether the entry is of another machine, whose users have other names."""
+    machine = entry.get("_MACHINE_ID")
+    return machine is not None and machine != _own_machine()
+
+
+@functools.cache
+def _own_machine() -> str:
+    with contextlib.suppress(OSError):
+        return Path("/etc/machine-id").read_text(encoding="ascii").strip()
+    return ""
+
+
+def _concerns_us(refused: re.Match[str], foreign: bool) -> bool:
     """Return whether the message was for lagerd, by one of its names, or looked like one of ours."""
     if any(refused[part].startswith("com.lager.") for part in ("interface", "destination")):
         return True
     with contextlib.suppress(KeyError):
-        return refused["owner"] == str(pwd.getpwnam(_USER).pw_uid)
+        return not foreign and refused["owner"] == str(pwd.getpwnam(_USER).pw_uid)
     return False
 
 
@@ -211,7 +249,7 @@ def _sessions(entry: dict[str, Any]) -> dict[str, Any]:
     """
     said = _lagerds(entry)
     uid = int(entry["_UID"])
-    user = pwd.getpwuid(uid).pw_name
+    user = said.get("by_user") if _is_foreign(entry) else pwd.getpwuid(uid).pw_name
     if (said.get("event"), said.get("by_user"), said.get("by_uid", str(uid))) != ("connection-lost", user, str(uid)):
         return {}
     run = said.get("run", "").lower()
@@ -219,7 +257,7 @@ def _sessions(entry: dict[str, Any]) -> dict[str, Any]:
         "event": "connection-lost",
         "run": run if _RUN.fullmatch(run) else _UNKNOWN,
         "by_uid": str(uid),
-        "by_user": user,
+        "by_user": str(uid) if _is_foreign(entry) else user,
     }
 
 
