@@ -26,6 +26,7 @@ from typing import Any
 
 from lager.errors import NetsFileError
 from lager.nets import catalog, terminals
+from lager.nets.file import document as tables
 from lager.nets.file import refuse
 from lager.nets.model import Instrument, NetConfig, NetType
 from lager.nets.resource import Reach
@@ -113,10 +114,7 @@ def read(where: str) -> Description:
 
 def parse(text: str, where: str = "bench.toml") -> Description:
     """Return the bench in TOML text; errors call it `where`. Raises NetsFileError like `read`."""
-    try:
-        document = text_files.toml(text)
-    except ValueError as error:
-        raise NetsFileError(f"The nets file {where} is not TOML: {error}.", "Fix that line.") from None
+    document = tables(text, where)
     add_addresses(document)
     instruments, nets, found = check(document, where)
     mistakes = Mistakes(found)

@@ -18,6 +18,7 @@ One mistake rejects the whole file; the error lists every mistake.
 import os
 from collections.abc import Sequence
 from types import MappingProxyType
+from typing import Any
 
 import lager
 from lager import variables
@@ -54,13 +55,17 @@ def load(file: str | os.PathLike[str] | None = None) -> Nets:
 
 def parse(text: str, where: str = "nets.toml") -> Nets:
     """Return the nets in TOML text; errors call it `where`. Raises NetsFileError like `load`."""
-    try:
-        document = text_files.toml(text)
-    except ValueError as error:
-        raise NetsFileError(f"The nets file {where} is not TOML: {error}.", "Fix that line.") from None
-    instruments, nets, mistakes = check(document, where)
+    instruments, nets, mistakes = check(document(text, where), where)
     refuse(where, mistakes)
     return Nets(where, MappingProxyType(instruments), MappingProxyType(nets))
+
+
+def document(text: str, where: str) -> dict[str, Any]:
+    """Return TOML text as tables, which are not checked yet. Raises NetsFileError if it is not TOML."""
+    try:
+        return text_files.toml(text)
+    except ValueError as error:
+        raise NetsFileError(f"The nets file {where} is not TOML: {error}.", "Fix that line.") from None
 
 
 def refuse(where: str, mistakes: Sequence[str]) -> None:
