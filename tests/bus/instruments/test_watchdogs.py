@@ -64,17 +64,21 @@ def nets_file(folder: Path, line: str) -> str:
     return str(path)
 
 
-@pytest.mark.parametrize("ends", ["resume", "kill -9"])
-def test_a_pause_of_30_minutes_keeps_an_output_with_a_watchdog_and_a_kill_drops_it(
-    ends, simulated, client, start, script, tmp_path, until_the_end
-):
+@pytest.fixture
+def paused(simulated, client, start, script, tmp_path, until_the_end):
+    """The script, its pause, and its clock, which a line moves on."""
     nets = nets_file(tmp_path, "deadman = 60")
     ticks, clock = os.pipe()
     until_the_end.callback(os.close, clock)
     process = start(LAGER, "python", script(SCRIPT), stdin=ticks, LAGER_NETS=nets)
     os.close(ticks)
     process.out.expect("waits 20.0\n")
-    pause = client.paused()
+    return process, client.paused(), clock
+
+
+@pytest.mark.parametrize("ends", ["resume", "kill -9"])
+def test_a_pause_of_30_minutes_keeps_an_output_with_a_watchdog_and_a_kill_drops_it(ends, simulated, client, paused):
+    process, pause, clock = paused
     assert simulated.supply.watchdog.armed
     for _ in range(90):  # half an hour, in steps of 20 s
         simulated.now += 20
@@ -97,17 +101,9 @@ def test_a_pause_of_30_minutes_keeps_an_output_with_a_watchdog_and_a_kill_drops_
         assert not simulated.is_on()
 
 
-def test_a_loan_disarms_the_watchdog_and_its_end_arms_it_again(
-    simulated, client, start, script, tmp_path, until_the_end
-):
-    nets = nets_file(tmp_path, "deadman = 60")
-    ticks, clock = os.pipe()
-    until_the_end.callback(os.close, clock)
-    process = start(LAGER, "python", script(SCRIPT), stdin=ticks, LAGER_NETS=nets)
-    os.close(ticks)
-    process.out.expect("waits 20.0\n")
-    pause = client.paused()
-    key = file.load(nets).instruments["psu1"].key
+def test_a_loan_disarms_the_watchdog_and_its_end_arms_it_again(simulated, client, paused, tmp_path):
+    process, pause, _ = paused
+    key = file.load(tmp_path / "nets.toml").instruments["psu1"].key
     client.call("Lend", "ssa{sv}", pause["id"], key, {}, name=INSTRUMENTS)
     assert not simulated.supply.watchdog.armed
     simulated.now += 3600  # nobody asks it anything
