@@ -17,7 +17,6 @@ import sys
 import tempfile
 import textwrap
 import tomllib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -35,6 +34,7 @@ _COMPLETIONS = {
     "fish": "usr/share/fish/vendor_completions.d/lager.fish",
 }
 _NEEDED = ("dpkg-deb", "lowdown")
+_RUN_BY_DPKG = ("postinst", "prerm", "postrm")
 
 
 @dataclass(frozen=True)
@@ -136,19 +136,15 @@ def _add_scripts(root: Path, version: Version) -> None:
     control = (SCRIPTS / "control").read_text()
     control = control.format(version=version.text, architecture=_architecture(), size=size)
     (root / "DEBIAN" / "control").write_text(control)
-    for name in ("postinst", "prerm", "postrm"):
+    for name in _RUN_BY_DPKG:
         shutil.copy(SCRIPTS / name, root / "DEBIAN" / name)
-    (root / "DEBIAN" / "md5sums").write_text("".join(_sums(root, files)))
-
-
-def _sums(root: Path, files: list[Path]) -> Iterator[str]:
     places = sorted(str(path.relative_to(root)) for path in files)
-    yield _run("md5sum", *places, cwd=root).decode()
+    (root / "DEBIAN" / "md5sums").write_bytes(_run("md5sum", *places, cwd=root))
 
 
 def _same_modes_and_times(root: Path, epoch: int) -> None:
     for path in (*root.rglob("*"), root):
-        runs = path.is_dir() or (path.parent.name == "DEBIAN" and path.name in ("postinst", "prerm", "postrm"))
+        runs = path.is_dir() or (path.parent.name == "DEBIAN" and path.name in _RUN_BY_DPKG)
         path.chmod(0o755 if runs else 0o644)
         os.utime(path, (epoch, epoch))
 

@@ -64,14 +64,14 @@ def _files() -> Iterator[Finding]:
 
 
 def _unit() -> Iterator[Finding]:
-    for unit, state in (("lagerd.service", "active"), ("lager-safe.socket", "active")):
+    for unit in ("lagerd.service", "lager-safe.socket"):
         shown = _output("systemctl", "show", "--property=ActiveState,UnitFileState", unit)
         if shown is None:
             yield Finding("unit", "systemd does not answer.", "See: systemctl status", wrong=True)
             return
         found = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
         running = found.get("ActiveState", "")
-        if running != state:
+        if running != "active":
             advice = f"Type: sudo systemctl start {unit}; see: systemctl status {unit}"
             yield Finding("unit", f"{unit} is {running or 'unknown'}.", advice, wrong=True)
         elif unit == "lagerd.service" and found.get("UnitFileState") != "enabled":
@@ -80,8 +80,8 @@ def _unit() -> Iterator[Finding]:
             yield Finding("unit", f"{unit} is {running}.")
 
 
-def _bus() -> Iterator[Finding]:
-    yield from asyncio.run(_on_the_bus())
+def _bus() -> list[Finding]:
+    return asyncio.run(_on_the_bus())
 
 
 async def _on_the_bus() -> list[Finding]:
@@ -137,11 +137,10 @@ def _polkit() -> Iterator[Finding]:
 
 
 def _journal() -> Iterator[Finding]:
-    usage = _output("journalctl", "--disk-usage")
     if not _JOURNAL.is_dir():
         advice = f"Type: sudo mkdir {_JOURNAL} && sudo systemctl restart systemd-journald"
         yield Finding("journal", "The journal is lost at each boot, and the audit with it.", advice, wrong=True)
-    elif usage is None:
+    elif (usage := _output("journalctl", "--disk-usage")) is None:
         yield Finding("journal", "journalctl does not answer.", "See: systemctl status systemd-journald", wrong=True)
     else:
         yield Finding("journal", f"The journal is kept. {usage.strip().splitlines()[-1]}")
