@@ -176,7 +176,7 @@ class PlainFrontend(_ByLines):
                     return outcome
 
     def _stepped(self) -> None:
-        """Show where the script is paused again after a step that nobody here waits for."""
+        """Show where the script is paused after a step that this console does not wait for."""
         if not (self._script.running or self._meta_commands.waits):
             self._showing = asyncio.ensure_future(self._meta_commands.show_stop())
 

@@ -147,7 +147,7 @@ class PromptFrontend(Frontend):
             show()
 
     def _stepped(self) -> None:
-        """Show where the script is paused again after a step of somebody else, or one that nobody waits for."""
+        """Show where the script is paused after a step that this console does not wait for."""
         self._prompt.app.invalidate()
         if not (self._script.running or self._meta_commands.waits):
             self._showing = asyncio.ensure_future(self._show_stop())

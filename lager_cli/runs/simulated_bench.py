@@ -22,7 +22,7 @@ _END_SECONDS = 20.0
 class SimulatedBench:
     """A simulated bench as in a nets file, with a lagerd of its own. It ends with `close`, or when this process ends.
 
-    It is no child of this process, so nothing that waits for children or ends them meets it. Blocks until the bench
+    Its process is not a child of this one, so it is not waited for or ended with the children. Blocks until the bench
     runs. Raises NetsFileError for a mistake in the file, BusError if the bench does not start.
     """
 
