@@ -65,7 +65,7 @@ _COMMANDS = {
 
 _HIDDEN = {
     "hold": ("lager_cli.commands.runs.hold", "hold"),
-    "session": ("lager_cli.boxes.box_server", "session"),
+    "session": ("lager_cli.boxes.session.box_server", "session"),
 }
 
 

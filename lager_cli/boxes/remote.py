@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from lager.errors import LagerError
-from lager_cli.boxes.box_table import find
-from lager_cli.boxes.desk_client import BoxSession
+from lager_cli.boxes.names.box_table import find
+from lager_cli.boxes.session.desk_client import BoxSession
 from lager_cli.boxes.ssh import Ssh
 from lager_cli.transfer.attachments import Attachments
 

@@ -13,7 +13,7 @@ from typing import IO
 from lager import variables
 from lager.errors import BoxError, LagerError, NoConnection
 from lager.wording.text import printable
-from lager_cli.boxes.box_table import Box
+from lager_cli.boxes.names.box_table import Box
 
 CONNECT_SECONDS = 10  # if the user's configuration sets none
 _NAME_SECONDS = 5.0

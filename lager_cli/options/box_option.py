@@ -13,7 +13,7 @@ from lager_cli.options import completion
 from lager_cli.options.common import seconds
 
 if TYPE_CHECKING:
-    from lager_cli.boxes.fan_out import Table
+    from lager_cli.boxes.several.fan_out import Table
 
 HELP = "Run the command on box NAME over ssh (default: LAGER_BOX, else the default box)."
 _SEVERAL = "Also @GROUP, 'bench*' and a,b."
@@ -98,10 +98,10 @@ def _go(
     box = choose(context, named)
     if box is None:
         return
-    from lager_cli.boxes import box_groups
+    from lager_cli.boxes.names import box_groups
 
     if (table is not None or acts) and box_groups.is_several(box):
-        from lager_cli.boxes import fan_out
+        from lager_cli.boxes.several import fan_out
 
         limit = context.meta.get(_LIMIT, fan_out.LIMIT)
         words = _without_limit(typed(context))
@@ -147,7 +147,7 @@ def choose(context: click.Context, named: str | None) -> str | None:
         return named
     if os.environ.get(variables.PROCESS_ID) or os.environ.get(variables.BENCH):
         return None
-    from lager_cli.boxes import box_table
+    from lager_cli.boxes.names import box_table
 
     return os.environ.get(variables.BOX) or box_table.default() or None
 

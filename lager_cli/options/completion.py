@@ -113,7 +113,7 @@ def _quietly(look: Callable[[], Iterable[Any]]) -> list[Any]:
 
 
 def _boxes() -> Iterable[tuple[str, str]]:
-    from lager_cli.boxes import box_table
+    from lager_cli.boxes.names import box_table
 
     found = box_table.known()
     groups = [(f"@{name}", ", ".join(members)) for name, members in found["groups"].items()]

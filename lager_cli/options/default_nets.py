@@ -9,7 +9,7 @@ import os
 
 from lager import variables
 from lager.nets.model import NetType
-from lager_cli.boxes import box_table
+from lager_cli.boxes.names import box_table
 
 
 def of(type: NetType) -> str:

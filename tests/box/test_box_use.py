@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from people import NAME, PATH, call, configured, listed, paused, stands, start
 
-from lager_cli.boxes import lost_client
+from lager_cli.boxes.session import lost_client
 
 ADMINISTRATION = Path(__file__).parents[2] / "docs/administration.md"
 DBUS = "org.freedesktop.DBus"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lager_cli.boxes import lost_client
+from lager_cli.boxes.session import lost_client
 from lager_cli.commands.runs import history
 from lager_cli.notify import record
 from lagerd.events import Event

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from lager.errors import BoxError
-from lager_cli.boxes import inventory
-from lager_cli.boxes.box_groups import expand, is_several
+from lager_cli.boxes.names import inventory
+from lager_cli.boxes.names.box_groups import expand, is_several
 
 BOXES = ["bench3", "bench4", "test1"]
 GROUPS = {"rack2": ["bench4", "far"], "lab": ["@rack2", "bench*"], "round": ["@other"], "other": ["@round"]}

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lager.errors import BoxError
-from lager_cli.boxes.protocol import FrameDecoder, FrameKind, decode, encode, greeting, head
+from lager_cli.boxes.session.protocol import FrameDecoder, FrameKind, decode, encode, greeting, head
 from lager_cli.main import _COMMANDS, cli
 
 STAY = {"bench", "boxes", "completion", "defaults", "notify"}

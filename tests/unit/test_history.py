@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from lager.errors import LagerError
-from lager_cli.boxes import lost_client
+from lager_cli.boxes.session import lost_client
 from lager_cli.commands.runs import history
 
 PAUSED = {

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from lager_cli import main
-from lager_cli.boxes import box_table
+from lager_cli.boxes.names import box_table
 from lager_cli.console.history_file import ConsoleHistory
 from lager_cli.linux import home
 from lager_cli.runs import records

@@ -5,9 +5,9 @@ import os
 import pytest
 
 from lager.errors import BoxError
-from lager_cli.boxes.desk_client import _exit_code, _refusal
-from lager_cli.boxes.multiplexer import WINDOW, Multiplexer
-from lager_cli.boxes.protocol import FrameKind, Stream, encode, head
+from lager_cli.boxes.session.desk_client import _exit_code, _refusal
+from lager_cli.boxes.session.multiplexer import WINDOW, Multiplexer
+from lager_cli.boxes.session.protocol import FrameKind, Stream, encode, head
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from lager.errors import BoxError, NetsFileError
 from lager.nets import file as nets_file
 from lager_cli import main
-from lager_cli.boxes import box_table
+from lager_cli.boxes.names import box_table
 from lagerd import config
 
 DEEP = "a = " + "[" * 100_000

@@ -21,7 +21,7 @@ from lager_cli.options.box_option import box_option, go, several_box_group_optio
 from lager_cli.options.common import json_option, wait_option
 
 if TYPE_CHECKING:
-    from lager_cli.boxes.fan_out import Table
+    from lager_cli.boxes.several.fan_out import Table
 
 _FAIL = "FAIL"
 _HEADERS = ("NET", "TYPE", "INSTRUMENT", "MODEL", "CHANNEL", "ADDRESS", "LIMITS")
@@ -239,6 +239,6 @@ def _checked(instrument: Instrument, bench: Nets, wait: float, by_pause: bool) -
 
 
 def _table() -> "Table":
-    from lager_cli.boxes.fan_out import Table
+    from lager_cli.boxes.several.fan_out import Table
 
     return Table(_HEADERS, _row)

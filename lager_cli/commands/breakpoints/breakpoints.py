@@ -11,7 +11,7 @@ from lager_cli.display.pause_table import HEADERS, row, show
 from lager_cli.options.box_option import go, several_box_group_option
 
 if TYPE_CHECKING:
-    from lager_cli.boxes.fan_out import Table
+    from lager_cli.boxes.several.fan_out import Table
 
 
 class _LazyShow(click.Group):
@@ -63,6 +63,6 @@ def breakpoints(context: click.Context, as_json: bool, watch: bool, box: str | N
 
 
 def _table() -> "Table":
-    from lager_cli.boxes.fan_out import Table
+    from lager_cli.boxes.several.fan_out import Table
 
     return Table(HEADERS, row)

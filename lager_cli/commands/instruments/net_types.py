@@ -19,7 +19,7 @@ from lager_cli.options.common import json_option
 
 if TYPE_CHECKING:
     from lager.contract import LeaseDetails
-    from lager_cli.boxes.fan_out import Table
+    from lager_cli.boxes.several.fan_out import Table
 
 
 supply = command(
@@ -142,6 +142,6 @@ def _state(lease: "LeaseDetails") -> str:
 
 
 def _table() -> "Table":
-    from lager_cli.boxes.fan_out import Table
+    from lager_cli.boxes.several.fan_out import Table
 
     return Table(_HEADERS, _row)

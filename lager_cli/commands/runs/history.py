@@ -21,12 +21,12 @@ from lager.bus import address
 from lager.contract import GROUP
 from lager.errors import BusError, LagerError
 from lager.wording.text import duration, printable
-from lager_cli.boxes.lost_client import MESSAGE_ID as LOST
+from lager_cli.boxes.session.lost_client import MESSAGE_ID as LOST
 from lager_cli.display import output
 from lager_cli.options.box_option import several_box_option
 
 if TYPE_CHECKING:
-    from lager_cli.boxes.fan_out import Table
+    from lager_cli.boxes.several.fan_out import Table
 
 _HEADERS = ("TIME", "EVENT", "WHO", "WHAT", "WHERE", "RUN", "AFTER", "WHY")
 _UNIT = "lagerd.service"
@@ -317,6 +317,6 @@ def _text(value: object) -> str:
 
 
 def _table() -> "Table":
-    from lager_cli.boxes.fan_out import Table
+    from lager_cli.boxes.several.fan_out import Table
 
     return Table(_HEADERS, row)

@@ -258,7 +258,8 @@ def _check(asked: _Asked) -> None:
 
 def _there(asked: _Asked, box: str, words: list[str]) -> int:
     """Run the command on a box, with these words."""
-    from lager_cli.boxes import box_groups, remote
+    from lager_cli.boxes import remote
+    from lager_cli.boxes.names import box_groups
 
     known = {name: os.environ[name] for name in asked.passed if name in os.environ}
     if asked.runnable is None:
@@ -273,7 +274,7 @@ def _there(asked: _Asked, box: str, words: list[str]) -> int:
         words = _without(asked.settings, words)
     files = RunFiles(asked.runnable, _flag(asked), asked.added, asked.downloads, overwrite=asked.overwrite)
     if asked.nets and box_groups.is_several(box):
-        from lager_cli.boxes import any_box
+        from lager_cli.boxes.several import any_box
         from lager_cli.runs.run import new_id
 
         id = new_id()

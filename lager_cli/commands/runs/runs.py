@@ -13,7 +13,7 @@ from lager_cli.runs import records
 from lager_cli.runs.records import Record
 
 if TYPE_CHECKING:
-    from lager_cli.boxes.fan_out import Table
+    from lager_cli.boxes.several.fan_out import Table
 
 _RECENT_SECONDS = 86400.0
 _SHOWN = 15
@@ -103,6 +103,6 @@ def _paused() -> dict[str, list[str]]:
 
 
 def _table() -> "Table":
-    from lager_cli.boxes.fan_out import Table
+    from lager_cli.boxes.several.fan_out import Table
 
     return Table(_HEADERS, _row)

@@ -11,8 +11,8 @@ from lager.build import older, version
 from lager.contract import GROUP
 from lager.errors import BoxError, LagerError
 from lager.wording.text import similar
-from lager_cli.boxes import box_table
-from lager_cli.boxes.box_table import COMMAND, Box
+from lager_cli.boxes.names import box_table
+from lager_cli.boxes.names.box_table import COMMAND, Box
 from lager_cli.display import output
 from lager_cli.options import completion
 from lager_cli.options.common import json_option
@@ -105,7 +105,7 @@ def import_(file: Path | None, ssh_config: bool) -> None:
       lager boxes import hosts.yml
       lager boxes import --ssh-config
     """
-    from lager_cli.boxes import inventory
+    from lager_cli.boxes.names import inventory
 
     if file is None and not ssh_config:
         raise click.UsageError("Name an inventory, or give --ssh-config.")
@@ -180,7 +180,7 @@ def check(names: tuple[str, ...], as_json: bool) -> int:
       lager boxes check
       lager boxes check bench3
     """
-    from lager_cli.boxes import fan_out
+    from lager_cli.boxes.several import fan_out
 
     wanted = [one for name in names for one in box_table.several(name)] or [*box_table.known()["boxes"]]
     known = [*dict.fromkeys(box_table.find(name) for name in wanted)]

@@ -8,7 +8,7 @@ import click
 from lager.errors import BoxError
 from lager.nets.model import NetType
 from lager.wording.text import printable
-from lager_cli.boxes import box_table
+from lager_cli.boxes.names import box_table
 from lager_cli.display import output
 from lager_cli.options import completion, default_nets
 from lager_cli.options.common import json_option

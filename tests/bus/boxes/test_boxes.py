@@ -8,7 +8,8 @@ import pytest
 
 from lager.errors import BoxError
 from lager_cli import main
-from lager_cli.boxes import box_table, fan_out
+from lager_cli.boxes.names import box_table
+from lager_cli.boxes.several import fan_out
 from lager_cli.boxes.ssh import CONNECT_SECONDS, explain
 from tests.processes import LAGER
 
@@ -269,7 +270,7 @@ def test_several_boxes_in_one_table(lager, near, client, run):
 
 def test_an_answer_that_cannot_be_read_hides_no_other(lager, near):
     near.answering(
-        "import os\nfrom lager_cli.boxes.protocol import *\nos.write(1, greeting('1'))\n"
+        "import os\nfrom lager_cli.boxes.session.protocol import *\nos.write(1, greeting('1'))\n"
         "os.write(1, head(FrameKind.DATA, Stream.OUT, 12) + b'[{\"id\": 1}]\\n' + encode(FrameKind.EXIT, 0))\n"
         "while os.read(0, 4096):\n    pass\n",
         beside="near",
@@ -299,14 +300,14 @@ def test_a_box_that_never_answers_does_not_block_the_others(near, monkeypatch):
 
 
 LATE = """import os, time
-from lager_cli.boxes.protocol import *
+from lager_cli.boxes.session.protocol import *
 os.write(1, greeting('1'))
 while True:
     os.write(1, encode(FrameKind.BEAT))
     time.sleep(0.1)
 """
 FLOOD = """import os
-from lager_cli.boxes.protocol import *
+from lager_cli.boxes.session.protocol import *
 os.write(1, greeting('1'))
 while True:
     os.write(1, head(FrameKind.DATA, Stream.{}, 1 << 16) + bytes(1 << 16))
@@ -340,7 +341,7 @@ ODD += ['{"version": "1", "lagerd": "runs", "group": {}}', '{"version": "1", "la
 @pytest.mark.parametrize("said", ODD)
 def test_an_odd_answer_does_not_stop_the_check(near, lager, said):
     near.answering(
-        "import os\nfrom lager_cli.boxes.protocol import *\n"
+        "import os\nfrom lager_cli.boxes.session.protocol import *\n"
         f"said = {said!r}.encode()\n"
         "os.write(1, greeting('1') + head(FrameKind.DATA, Stream.OUT, len(said)) + said + encode(FrameKind.EXIT, 0))\n"
         "while os.read(0, 4096):\n    pass\n",
@@ -364,7 +365,7 @@ def test_the_check_compares_versions_with_their_commits(near, lager):
     for theirs, advice in (("0.1.0", "update other"), ("99.0", "update it"), ("0.22.0+gabc", "install the same")):
         said = json.dumps({"version": theirs, "lagerd": "runs", "group": True})
         near.answering(
-            "import os\nfrom lager_cli.boxes.protocol import *\n"
+            "import os\nfrom lager_cli.boxes.session.protocol import *\n"
             f"said = {said!r}.encode()\n"
             "os.write(1, greeting('1') + head(FrameKind.DATA, Stream.OUT, len(said)) + said)\n"
             "os.write(1, encode(FrameKind.EXIT, 0))\n"

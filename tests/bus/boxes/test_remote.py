@@ -176,7 +176,7 @@ def test_an_unread_stream_does_not_block_the_others(start, there):
 
 ENDS = f"""
 import sys
-from lager_cli.boxes.protocol import FrameKind, Stream, encode, greeting, head
+from lager_cli.boxes.session.protocol import FrameKind, Stream, encode, greeting, head
 data = b"x" * {1 << 20}
 sys.stdout.buffer.write(greeting("1") + head(FrameKind.DATA, Stream.OUT, len(data)) + data + encode(FrameKind.EXIT, 3))
 """

@@ -12,7 +12,7 @@ from tarfile import TarInfo
 
 import pytest
 
-from lager_cli.boxes.protocol import FrameKind, Stream, encode, head
+from lager_cli.boxes.session.protocol import FrameKind, Stream, encode, head
 from lager_cli.transfer.tar import header
 from tests.loopback import Loopback
 from tests.processes import LAGER, PATIENCE
@@ -284,7 +284,7 @@ def test_a_detached_run_keeps_its_folder_until_it_has_ended(start, script, user,
 
 FORGED = """
 import os, tarfile
-from lager_cli.boxes.protocol import FrameKind, Stream, encode, greeting, head
+from lager_cli.boxes.session.protocol import FrameKind, Stream, encode, greeting, head
 info = tarfile.TarInfo({name!r})
 info.size = {size}
 data = info.tobuf(tarfile.GNU_FORMAT) + b"data".ljust(512, bytes(1)) + bytes(1024)
@@ -315,7 +315,7 @@ def test_a_broken_connection_leaves_no_partial_result(start, script, user, near)
 
 SLOW = """
 import os, time
-from lager_cli.boxes.protocol import FrameKind, Stream, encode, greeting
+from lager_cli.boxes.session.protocol import FrameKind, Stream, encode, greeting
 os.write(1, greeting("1"))
 while True:
     time.sleep(1.1)

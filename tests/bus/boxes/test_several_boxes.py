@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from lager_cli.boxes import box_table
+from lager_cli.boxes.names import box_table
 from tests.processes import LAGER, PATIENCE
 
 TABLE = f"""

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from lager.console.protocol import MessageDecoder
-from lager_cli.boxes import protocol
+from lager_cli.boxes.session import protocol
 from tests.bus.console.test_prompt import CTRL_C, CTRL_D, ENTER, TAB, answered, at_prompt
 from tests.processes import LAGER
 from tests.screen import SIZES

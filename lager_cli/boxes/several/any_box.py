@@ -18,8 +18,9 @@ from typing import Any
 
 from lager.errors import BoxError, InstrumentBusy, LagerError
 from lager.wording.text import printable
-from lager_cli.boxes import box_table, remote
-from lager_cli.boxes.box_table import Box
+from lager_cli.boxes import remote
+from lager_cli.boxes.names import box_table
+from lager_cli.boxes.names.box_table import Box
 from lager_cli.display import output
 
 LIMIT = 10.0  # seconds for a box to answer

@@ -12,10 +12,10 @@ from typing import Any, BinaryIO
 from lager import build, variables
 from lager.breakpoints.terminal.notices import identify
 from lager.errors import BoxError, LagerError, NoConnection
-from lager_cli.boxes.box_table import Box
-from lager_cli.boxes.endpoints import PipeSink, Source, ThreadedSink
-from lager_cli.boxes.multiplexer import BEAT_SECONDS, Lost, Multiplexer
-from lager_cli.boxes.protocol import PROTOCOL, FrameKind, Stream
+from lager_cli.boxes.names.box_table import Box
+from lager_cli.boxes.session.endpoints import PipeSink, Source, ThreadedSink
+from lager_cli.boxes.session.multiplexer import BEAT_SECONDS, Lost, Multiplexer
+from lager_cli.boxes.session.protocol import PROTOCOL, FrameKind, Stream
 from lager_cli.boxes.ssh import Ssh
 from lager_cli.display import output
 from lager_cli.linux import pipelines, tty

@@ -11,7 +11,7 @@ from typing import Any
 from lager.contract import BOXES_FILE
 from lager.errors import BoxError
 from lager.wording.text import printable, similar
-from lager_cli.boxes import box_groups
+from lager_cli.boxes.names import box_groups
 from lager_cli.linux import home
 
 COMMAND = "lager"

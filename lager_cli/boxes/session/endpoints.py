@@ -7,8 +7,8 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
-from lager_cli.boxes.multiplexer import CHUNK, Bytes, Multiplexer
-from lager_cli.boxes.protocol import FrameKind
+from lager_cli.boxes.session.multiplexer import CHUNK, Bytes, Multiplexer
+from lager_cli.boxes.session.protocol import FrameKind
 
 
 class Source:

@@ -8,7 +8,7 @@ from pathlib import Path
 from lager.contract import JOURNAL_SOCKET
 from lager.process import system
 from lager.process.system import user_name
-from lager_cli.boxes.box_child import Command
+from lager_cli.boxes.session.box_child import Command
 from lager_cli.linux import process_tree
 from lager_cli.linux.ladder import SignalLadder
 

@@ -13,11 +13,11 @@ import click
 
 from lager import build
 from lager.errors import LagerError
-from lager_cli.boxes import lost_client
-from lager_cli.boxes.box_child import Command
-from lager_cli.boxes.endpoints import PipeSink, Source
-from lager_cli.boxes.multiplexer import Lost, Multiplexer
-from lager_cli.boxes.protocol import FrameKind, Stream, greeting
+from lager_cli.boxes.session import lost_client
+from lager_cli.boxes.session.box_child import Command
+from lager_cli.boxes.session.endpoints import PipeSink, Source
+from lager_cli.boxes.session.multiplexer import Lost, Multiplexer
+from lager_cli.boxes.session.protocol import FrameKind, Stream, greeting
 
 if TYPE_CHECKING:
     from lager_cli.transfer.run_folder import RunFolder

@@ -13,9 +13,9 @@ from typing import Any
 
 from lager import variables
 from lager.process import system
-from lager_cli.boxes.endpoints import PipeSink, Source
-from lager_cli.boxes.multiplexer import Multiplexer
-from lager_cli.boxes.protocol import Stream
+from lager_cli.boxes.session.endpoints import PipeSink, Source
+from lager_cli.boxes.session.multiplexer import Multiplexer
+from lager_cli.boxes.session.protocol import Stream
 from lager_cli.linux import tty
 
 

@@ -13,9 +13,9 @@ from typing import Any, BinaryIO
 
 from lager.errors import BoxError, LagerError, NoConnection
 from lager.wording.text import printable
-from lager_cli.boxes import box_table
-from lager_cli.boxes.box_table import Box
-from lager_cli.boxes.desk_client import BoxSession
+from lager_cli.boxes.names import box_table
+from lager_cli.boxes.names.box_table import Box
+from lager_cli.boxes.session.desk_client import BoxSession
 from lager_cli.boxes.ssh import Ssh
 from lager_cli.display import output
 from lager_cli.transfer.attachments import Attachments

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from lager.errors import BoxError
-from lager_cli.boxes.protocol import LONGEST, LONGEST_FROM_A_BOX, FrameDecoder, FrameKind, decode, encode, head
+from lager_cli.boxes.session.protocol import LONGEST, LONGEST_FROM_A_BOX, FrameDecoder, FrameKind, decode, encode, head
 
 WINDOW = 4 << 20
 CHUNK = 1 << 18

@@ -1,0 +1,1 @@
+"""One command on many boxes at a time."""
