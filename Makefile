@@ -61,7 +61,7 @@ stress: $(VENV)/test needs-test
 	$(VENV)/bin/python -m tests.stress $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
 check: $(VENV)/test
-	$(VENV)/bin/pytest -q tests/unit/test_checks.py
+	$(VENV)/bin/pytest -q tests/unit/house/test_checks.py
 
 vsix:
 	@mkdir -p $(dir $(VSIX))

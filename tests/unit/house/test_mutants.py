@@ -1,0 +1,66 @@
+"""`make mutants`: which changes it makes, and that its lists name what is there."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tests.mutants.__main__ import harmless
+from tests.mutants.modules import TESTS
+from tests.mutants.mutations import mutations
+
+ROOT = Path(__file__).parents[3]
+SOURCE = '''
+"""A docstring."""
+WORDS = {"OUTP ON": 1.5}
+def act(self, limit=10, *, on=True):
+    """Not this."""
+    with self.lock:
+        if limit < 2 and not on:
+            raise ValueError("a sentence with blanks")
+        self.value = max(limit, -1)
+        self.tell(f"VOLT {limit}")
+    return self.value * 2
+'''
+
+
+def test_each_change_is_of_one_kind_and_leaves_a_program() -> None:
+    found = {(mutation.old, mutation.new) for mutation in mutations(SOURCE)}
+    for change in [
+        ("limit < 2 and (not on)", "limit <= 2 and (not on)"),
+        ("limit < 2", "limit < 20"),
+        ("limit < 2 and (not on)", "limit < 2 or not on"),
+        ("limit < 2 and (not on)", "limit < 2 and on"),
+        ("10", "11"),
+        ("10", "100"),
+        ("True", "False"),
+        ("{'OUTP ON': 1.5}", "{'OUTP ON': 15.0}"),
+        ("{'OUTP ON': 1.5}", "{'OUTP ONX': 1.5}"),
+        ("self.tell(f'VOLT {limit}')", "pass"),
+        ("f'VOLT {limit}'", "f'VOLT X{limit}'"),
+        ("self.value = max(limit, -1)", "pass"),
+        ("max(limit, -1)", "min(limit, -1)"),
+        ("return self.value * 2", "return None"),
+        ("self.value * 2", "self.value / 2"),
+        ("raise ValueError('a sentence with blanks')", "pass"),
+    ]:
+        assert change in found
+    assert not [old for old, _ in found if "Not this" in old or old.startswith("'a sentence")]
+    for number in range(len(found)):
+        changed = mutations(SOURCE)[number].changed()
+        compile(changed, "changed", "exec")
+        assert ast.unparse(changed) != ast.unparse(ast.parse(SOURCE))
+
+
+def test_a_lock_is_left_out_and_what_it_guards_is_not() -> None:
+    left = [one.changed() for one in mutations(SOURCE) if one.new.startswith("if True:")]
+    assert len(left) == 1
+    assert "with self.lock" not in ast.unparse(left[0])
+    assert "self.tell" in ast.unparse(left[0])
+
+
+@pytest.mark.parametrize("module", TESTS)
+def test_what_is_listed_as_harmless_is_a_change_that_there_is(module: str) -> None:
+    known = {str(mutation) for mutation in mutations((ROOT / module).read_text())}
+    assert [line for line in harmless(module) if line not in known] == []
+    assert all((ROOT / test.partition("::")[0]).is_file() for test in TESTS[module])
