@@ -11,6 +11,7 @@ from typing import Any
 from lager.errors import LagerError
 from lager_cli.console.relay import standard_streams
 from lager_cli.dap.messages import Editor, read
+from lager_cli.dap.script_requests import RESUMING
 from lager_cli.dap.session import Session
 
 _ODD = (KeyError, TypeError, ValueError, AttributeError, IndexError)  # raised by an invalid request or answer
@@ -56,8 +57,15 @@ class Adapter:
 
     async def _answer_all(self) -> None:
         while (request := await self._queue.get()) is not None:
-            await self._answer(request)
+            await self._answer_in_turn(request)
             await self._editor.drain()
+
+    async def _answer_in_turn(self, request: Request) -> None:
+        if request.get("command") in RESUMING:
+            async with self._session.answering:
+                await self._answer(request)
+        else:
+            await self._answer(request)
 
     async def _answer(self, request: Request) -> None:
         command = str(request.get("command", ""))

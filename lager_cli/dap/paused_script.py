@@ -21,12 +21,40 @@ class PausedScript:
         self._printed = printed
         self._asking = asyncio.Lock()  # the script answers the latest question of a kind
         self._evaluating = asyncio.Lock()
+        self._changes: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
         console.show = self._show
+        console.stepped = self._stepped
+        console.closed.add_done_callback(lambda _: self._changes.put_nowait(None))
         self._errors: list[str] | None = None
 
     async def about(self) -> dict[str, Any]:
         """Return the id, label, place and run of the pause."""
         return {"run_id": "", "label": "", **await self._ask("about", True)}
+
+    def _stepped(self) -> None:
+        self._changes.put_nowait({} if self.console.running else self.console.place)
+
+    async def next_change(self) -> dict[str, Any] | None:
+        """Return the keys of the pause where a step has stopped, none when one begins; None if the console was
+        closed."""
+        return await self._changes.get()
+
+    async def step(self, kind: str) -> None:
+        """Resume the script with a step (lager.stepping). Raises LagerError if that is refused."""
+        async with self._asking:
+            stepped = await self.console.ask("step", {"kind": kind})
+        if stepped is None and not (self.console.running or self.console.closed.done()):
+            raise Failed("The script did not answer.", "Try again.")
+
+    async def exception(self) -> dict[str, Any]:
+        """Return the body of the answer to exceptionInfo. Raises Refusal if the script is not paused at an error."""
+        found = await self._ask("exception", True)
+        return {
+            "exceptionId": found["id"],
+            "description": found["message"],
+            "breakMode": "unhandled",
+            "details": _error(found),
+        }
 
     async def threads(self) -> list[dict[str, Any]]:
         return [{"id": one["id"], "name": one["name"]} for one in await self._ask("threads", True)]
@@ -98,6 +126,16 @@ class PausedScript:
             self._errors.append(text)
         else:
             self._printed(stream, text)
+
+
+def _error(found: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "message": found["message"],
+        "typeName": found["type"],
+        "fullTypeName": found["id"],
+        "stackTrace": "\n".join(found["stack"]),
+        "innerException": [_error(inner) for inner in found["inner"]],
+    }
 
 
 def _variable(row: dict[str, Any]) -> dict[str, Any]:

@@ -11,11 +11,10 @@ Invariants
 import asyncio
 import contextlib
 import os
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from lager.breakpoints.terminal import banner
-from lager.errors import Failed, LagerError, Refusal
+from lager.errors import LagerError, Refusal
 from lager.wording.text import time_left
 from lager_cli.console.attach import connection
 from lager_cli.console.client import Attached
@@ -24,6 +23,7 @@ from lager_cli.dap.launched import Launched
 from lager_cli.dap.messages import Editor
 from lager_cli.dap.paths import Paths
 from lager_cli.dap.paused_script import PausedScript
+from lager_cli.dap.script_requests import Arguments, Requests, ScriptRequests
 
 _OPTIONS = {"news": True, "short": True, "quiet": True}
 _CAPABILITIES = {
@@ -31,16 +31,20 @@ _CAPABILITIES = {
     "supportsEvaluateForHovers": True,
     "supportsCompletionsRequest": True,
     "supportsCancelRequest": True,
+    "supportsExceptionInfoRequest": True,
     "supportsTerminateRequest": True,
     "supportTerminateDebuggee": True,
     "supportsSetVariable": False,
 }
-_NO_STEPS = "A paused script cannot be stepped yet. Continue it, or evaluate statements in the debug console."
 _NO_LINES = "The script pauses where it calls pause() or breakpoint()."
 _RUNNING = "The script is running. Wait for its next pause."
+_DESCRIPTIONS = {
+    "pause": "Paused",
+    "step": "Paused after a step",
+    "exception": "Paused on an error",
+    "breakpoint": "Paused at a breakpoint",
+}
 _CATEGORIES = {"out": "stdout", "err": "stderr"}
-
-Arguments = dict[str, Any]
 
 
 class Session:
@@ -58,14 +62,15 @@ class Session:
         self._tasks: list[asyncio.Task[None]] = []
         self._standing: dict[str, dict[str, Any]] = {}
         self._changed = asyncio.Event()
-        self.requests: dict[str, Callable[[Arguments], Awaitable[Any]]] = {
+        self.requests: Requests = {
             name: getattr(self, f"_on_{name.lower()}")
             for name in (
-                "initialize", "attach", "launch", "configurationDone", "threads", "stackTrace", "scopes", "variables",
-                "evaluate", "completions", "continue", "pause", "terminate", "disconnect", "setBreakpoints",
-                "setExceptionBreakpoints", "next", "stepIn", "stepOut",
+                "initialize", "attach", "launch", "configurationDone", "threads", "pause", "terminate", "disconnect",
+                "setBreakpoints", "setExceptionBreakpoints",
             )
-        }  # fmt: skip
+        } | ScriptRequests(self._paused).by_name  # fmt: skip
+        self.answering = asyncio.Lock()
+        """Held while a request that resumes the script is answered: what follows from it is told after the answer."""
 
     async def interrupt(self) -> None:
         """Interrupt what is being evaluated."""
@@ -187,7 +192,8 @@ class Session:
             self._standing.pop(pause["id"], None)
 
     async def _show(self, id: str, begun: "asyncio.Future[None] | None" = None) -> None:
-        """Show a pause until it ends. Raises LagerError if its console cannot be opened."""
+        """Show a pause, and those where its steps stop, until it is resumed for good. Raises LagerError if its console
+        cannot be opened."""
         assert self._wanted is not None
         async with connection(id, _OPTIONS, self._box) as (socket, own):
             console = Attached(socket, own=own)
@@ -196,69 +202,56 @@ class Session:
                 self._script = PausedScript(console, self._paths, self._print)
                 about = await self._script.about()
                 self._wanted.stay_with(str(about["run_id"]))
-                self._editor.tell(
-                    "stopped", reason="pause", description="Paused", text=about["label"], threadId=1,
-                    allThreadsStopped=False,
-                )  # fmt: skip
-                self._print("console", f"{_headline(about, console.left)}\n")
+                self._tell_stopped(about, console)
                 if begun is not None:
                     begun.set_result(None)
                 await self._editor.drain()
-                await console.closed
+                await self._show_steps(self._script)
             finally:
                 self._script = None
                 console.close()
-        self._print("console", f"{about['id']} {console.why()}\n")
+        self._print("console", f"{console.place.get('id', about['id'])} {console.why()}\n")
+        if not console.running:
+            self._tell_continued()
+
+    async def _show_steps(self, script: PausedScript) -> None:
+        """Show what the steps do that this editor, another one or a console makes; until the console is closed."""
+        while (place := await script.next_change()) is not None:
+            async with self.answering:
+                if place:
+                    self._tell_stopped(place, script.console)
+                else:
+                    self._tell_continued()
+                await self._editor.drain()
+        async with self.answering:
+            pass
+
+    def _tell_stopped(self, place: dict[str, Any], console: Attached) -> None:
+        reason = str(place["reason"])
+        told = {"description": _DESCRIPTIONS.get(reason, "Paused"), "text": place["label"]}
+        self._editor.tell("stopped", reason=reason, threadId=1, allThreadsStopped=False, **told)
+        self._print("console", f"{_headline(place, console.left)}\n")
+
+    def _tell_continued(self) -> None:
         self._editor.tell("continued", threadId=1, allThreadsContinued=True)
 
     def _paused(self) -> PausedScript:
-        if self._script is None:
+        if self._script is None or self._script.console.running:
             raise Refusal(_RUNNING)
         return self._script
 
     def _print(self, stream: str, text: str) -> None:
         self._editor.tell("output", category=_CATEGORIES.get(stream, "console"), output=text)
 
-    # What a paused script is asked.
-
     async def _on_threads(self, _: Arguments) -> Any:
-        if self._script is None:
+        if self._script is None or self._script.console.running:
             return {"threads": [{"id": 1, "name": "script"}]}
         return {"threads": await self._script.threads()}
-
-    async def _on_stacktrace(self, arguments: Arguments) -> Any:
-        first, count = int(arguments.get("startFrame") or 0), int(arguments.get("levels") or 0)
-        return await self._paused().stack(int(arguments["threadId"]), first, count)
-
-    async def _on_scopes(self, arguments: Arguments) -> Any:
-        return {"scopes": await self._paused().scopes(int(arguments["frameId"]))}
-
-    async def _on_variables(self, arguments: Arguments) -> Any:
-        first, count = int(arguments.get("start") or 0), int(arguments.get("count") or 0)
-        reference = int(arguments["variablesReference"])
-        return {"variables": await self._paused().variables(reference, first, count)}
-
-    async def _on_evaluate(self, arguments: Arguments) -> Any:
-        source, frame = str(arguments["expression"]), arguments.get("frameId")
-        if arguments.get("context") == "hover":
-            return await self._paused().hover(source, frame)
-        return await self._paused().evaluate(source, frame)
-
-    async def _on_completions(self, arguments: Arguments) -> Any:
-        lines = str(arguments["text"]).split("\n")
-        line = lines[int(arguments.get("line") or 1) - 1]
-        return {"targets": await self._paused().completions(line[: int(arguments["column"]) - 1])}
-
-    async def _on_continue(self, _: Arguments) -> Any:
-        script = self._paused()
-        await script.console.ask("continue", True)
-        await script.console.closed
-        return {"allThreadsContinued": True}
 
     async def _on_pause(self, _: Arguments) -> None:
         if self._wanted is None or not self._wanted.run_id or self._box is not None:
             raise Refusal("lager does not know the run. Pause it with: lager pause RUN")
-        if self._script is None:
+        if self._script is None or self._script.console.running:
             from lager_cli.runs import request_pause
 
             await request_pause.request(self._wanted.run_id)
@@ -268,11 +261,6 @@ class Session:
 
     async def _on_setexceptionbreakpoints(self, _: Arguments) -> None:
         pass
-
-    async def _on_next(self, _: Arguments) -> None:
-        raise Failed(_NO_STEPS)
-
-    _on_stepin = _on_stepout = _on_next
 
 
 def _headline(about: dict[str, Any], left: float | None) -> str:

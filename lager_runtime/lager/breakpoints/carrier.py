@@ -64,9 +64,9 @@ class Carrier:
         if pause.over or pause.step is not None:
             raise InvalidArgument("The script is not paused any more.")
         if pause.question is not None:
-            raise InvalidArgument("The script waits for an answer.", "Type it like: :answer yes")
+            raise InvalidArgument("The script waits for an answer.", f"Give it with: lager answer {pause.id} VALUE")
         if pause.no_steps:
-            raise InvalidArgument(pause.no_steps, "Resume the script with: :continue")
+            raise InvalidArgument(pause.no_steps, "Continue the script instead.")
         if self._client.bus is None or not self._client.owner:
             raise no_answer()
         pause.step = request

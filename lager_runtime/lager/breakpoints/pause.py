@@ -64,7 +64,7 @@ def pause_at(
 def stopped_at(before: PauseState, frame: FrameType, value: tuple[object] | None, began: float) -> BaseException | None:
     """Pause the calling thread at `frame`, where the step from the pause `before` has stopped; `value` has what the
     frame returns, if it does. Returns what `pause_at` returns, and raises what it raises."""
-    place = Place.here(frame)
+    place = Place.here(frame, "step")
     if value is not None:
         place.more = {"__return__": value[0]}
     timeout: float = before.details["timeout"]

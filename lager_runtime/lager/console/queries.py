@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from lager.console.selected_frame import SelectedFrame
-from lager.inspection import snapshot
+from lager.inspection import error_details, snapshot
 from lager.inspection.frames.location import Place
 from lager.inspection.object_tree import ObjectTree
 from lager.inspection.objects.completion import complete
@@ -31,10 +31,13 @@ class Queries:
         send: Callable[[dict[str, Any]], None],
         last: Callable[[], Any] | None = None,
         use: Callable[[dict[str, Any] | None], None] = lambda _: None,
+        idents: list[int] | None = None,
     ) -> None:
         """`last` returns the value that this console showed last. Without it, as for a watcher, nothing that runs a
-        property of the script is answered, and no frame can be selected. `use` gets the names of a frame that was."""
-        self.tree = ObjectTree(place, str(about["thread"]))
+        property of the script is answered, and no frame can be selected. `use` gets the names of a frame that was.
+        `idents` keeps the numbers of threads the same after a step."""
+        self.tree = ObjectTree(place, str(about["thread"]), idents)
+        self._place = place
         self._stack = place.stack
         self._selected = SelectedFrame(place, use)
         self._about = about
@@ -55,6 +58,7 @@ class Queries:
         tree = self.tree
         return {
             "about": lambda _: _aside(lambda: self._about),
+            "exception": lambda _: _aside(lambda: error_details.of_place(self._place)),
             "move": self._move,
             "threads": lambda _: _aside(tree.threads),
             "frames": lambda thread: _aside(lambda: tree.frames(int(thread))),

@@ -118,7 +118,7 @@ class Consoles:
 
     def _is_at(self, place: Place, details: dict[str, Any], report: Report, step: Step) -> None:
         self.place = place
-        self.about = {key: details[key] for key in _ABOUT}
+        self.about = {**{key: details[key] for key in _ABOUT}, "reason": place.reason}
         self.report = report
         self._step = step
         self._kind = ""
@@ -161,13 +161,15 @@ class Console:
             self._soon(self._touch), self._soon(self._thread_ended), user=who["user"], short=short,
             quiet=quiet,
         )  # fmt: skip
+        self._idents: list[int] = []
         self._queries = self._queries_here()
 
     def _queries_here(self) -> Queries:
         pause = self._pause
         return Queries(
-            pause.place, pause.about, self._worker.names, self._worker.post, self._worker.last_value, self._worker.use
-        )
+            pause.place, pause.about, self._worker.names, self._worker.post, self._worker.last_value,
+            self._worker.use, self._idents,
+        )  # fmt: skip
 
     def is_busy(self) -> bool:
         """Return whether a statement runs or waits."""

@@ -36,11 +36,11 @@ _module_of: Callable[[type], str] = type.__dict__["__module__"].__get__
 class ObjectTree:
     """To be used by one thread at a time."""
 
-    def __init__(self, place: Place, thread: str) -> None:
-        """`thread` is the name of the paused thread."""
+    def __init__(self, place: Place, thread: str, idents: list[int] | None = None) -> None:
+        """`thread` is the name of the paused thread. Trees with the same `idents` have the same numbers of threads."""
         self._place = place
         self._thread = thread
-        self._idents: list[int] = []  # of the other threads, numbered from PAUSED + 1
+        self._idents = [] if idents is None else idents  # of the other threads, numbered from PAUSED + 1
         self._frames: list[FrameType] = []
         self._values: list[Callable[[], Iterator[dict[str, Any]]]] = []
 

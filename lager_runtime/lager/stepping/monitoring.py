@@ -64,7 +64,7 @@ class Tool:
                 self._number = number
                 break
         else:
-            raise InvalidArgument("Other tools that watch this script leave no room for a step.", "See: :continue")
+            raise InvalidArgument("Other tools that watch this script leave no room for a step.", "Resume it instead.")
         for event, callback in (
             (_E.LINE, _line), (_E.PY_RETURN, _return), (_E.PY_UNWIND, _unwind),
             (_E.PY_START, _start), (_E.PY_RESUME, _start), (_E.PY_THROW, _throw),

@@ -132,9 +132,9 @@ def test_while_a_step_runs_nothing_is_paused_and_input_waits(start, script, clie
     old = client.paused()["id"]
     console = opened(old)
     assert step(console, "next")["step"] is True
-    client.paused()
+    second = client.paused()["id"]
     console.send(ask=2, step={"kind": "next"})
-    client.resumed(client.list()[0]["id"])
+    client.resumed(second)
     assert client.list() == []
     console.send(eval="print('a' in dir())")
     console.send(ask=3, look=True)
@@ -190,8 +190,9 @@ def test_an_invalid_step_is_refused_and_the_script_stays_paused(paused, client, 
 
 def test_a_question_is_answered_and_not_stepped(run, client, lager):
     run("import lager; print(lager.ask('Go on?', default=True))")
-    done = typed(lager, client.paused()["id"], ":next")
-    assert "The script waits for an answer. Type it like: :answer yes" in done.stderr
+    id = client.paused()["id"]
+    done = typed(lager, id, ":next")
+    assert f"The script waits for an answer. Give it with: lager answer {id} VALUE" in done.stderr
     assert done.returncode == 1
     client.call("ContinueAll")
 

@@ -17,3 +17,18 @@ def editor(station, tmp_path):
     yield start
     for one in started:
         one.close()
+
+
+@pytest.fixture
+def attached(editor):
+    """Start an editor, and attach it to a paused script: the only one, or that with an id."""
+
+    def attach(*words: str) -> Editor:
+        one = editor(*words)
+        one.do("initialize")
+        one.do("attach")
+        one.do("configurationDone")
+        one.event("stopped")
+        return one
+
+    return attach

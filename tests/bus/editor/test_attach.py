@@ -174,7 +174,6 @@ def test_an_id_that_no_pause_has_is_refused(editor):
     ("request_", "why"),
     [(("scopes", {"frameId": 99}), "does not know that"), (("variables", {}), "not valid"),
      (("nonsense", {}), "does not know"), (("scopes", "x"), "not valid"),
-     (("next", {"threadId": 1}), "cannot be stepped"),
      (("attach", {}), "begun already")],
 )  # fmt: skip
 def test_what_cannot_be_done_is_a_sentence(stopped, request_, why):

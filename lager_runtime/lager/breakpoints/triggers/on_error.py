@@ -179,7 +179,8 @@ def _pause(error: BaseException, raised: TracebackType, when: str, *, keep: bool
         label = f"{type(first).__name__}: {told}" if told else type(first).__name__
         if others:
             label += f" (and {others} more)"
-        pause_at(Place.of_error(raised), f"{label}, {when}", None, True, no_steps=_NO_STEPS)
+        place = Place.of_error(raised).for_error(first)
+        pause_at(place, f"{label}, {when}", None, True, no_steps=_NO_STEPS)
     except Exception as problem:
         lager._complain(problem)
 

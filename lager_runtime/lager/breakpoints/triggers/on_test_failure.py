@@ -82,7 +82,7 @@ class Pauser:
         def reported(out: Any, test: Any, example: Any, found: Any) -> None:
             error = found[1] if isinstance(found, tuple) else None
             if not isinstance(error, (*_NO_FAILURES, KeyboardInterrupt)):
-                place = Place.of_doctest(test, example)
+                place = Place.of_doctest(test, example).for_error(error)
                 self._pause_at(item, place, _failure(error) if error is not None else _difference(example.want, found))
             report(out, test, example, found)
 
@@ -94,7 +94,7 @@ class Pauser:
         if raised is None or _is_no_failure(error, raised) or any(error is known for known in self._errors):
             return
         self._errors.append(error)
-        self._pause_at(item, _place(item, raised), _failure(error))
+        self._pause_at(item, _place(item, raised).for_error(error), _failure(error))
 
     def _pause_at(self, item: pytest.Item, place: Place, failure: str) -> None:
         """Pause the test; Ctrl-C ends the session."""

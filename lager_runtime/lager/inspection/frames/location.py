@@ -22,12 +22,16 @@ class Place:
     stack: Stack
     more: dict[str, Any] = field(default_factory=dict)
     """Names that are visible there besides those of the frame."""
+    reason: str = "pause"
+    """Why the thread is there: for a "pause" that it called, after a "step", at a "breakpoint", for an "exception"."""
+    error: BaseException | None = None
+    """The error for which it is there."""
 
     @classmethod
-    def here(cls, frame: FrameType) -> "Place":
+    def here(cls, frame: FrameType, reason: str = "pause") -> "Place":
         """Return the present place of `frame`, which is running."""
         stack = stack_of(frame)
-        return cls(_until_ours(stack) or stack)
+        return cls(_until_ours(stack) or stack, reason=reason)
 
     @classmethod
     def of_call(cls, frame: FrameType) -> "Place":
@@ -60,10 +64,16 @@ class Place:
         """Return a place where no code runs, such as the first line of a test that could not begin."""
         return cls((_ended_frame(names, file, line, function),))
 
+    def for_error(self, error: BaseException | None) -> "Place":
+        """Return this place, where the thread is because of `error`."""
+        self.reason, self.error = "exception", error
+        return self
+
     def forget(self) -> None:
         """Drop the frames and all that is in them."""
         self.stack = ()
         self.more = {}
+        self.error = None
 
     @property
     def frame(self) -> FrameType:
