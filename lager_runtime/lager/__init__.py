@@ -20,7 +20,7 @@ if variables.PROCESS_ID in os.environ and not hasattr(sys, "_lager_start"):  # P
 TYPE_CHECKING = False  # type checkers take it for true; importing typing would cost more than all the rest
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import FrameType
+    from types import FrameType, TracebackType
     from typing import Any
 
     from lager.errors import BenchChanged, InvalidNetError, NoAnswer, PauseTimeout, SetupFunctionRequiredError
@@ -109,18 +109,17 @@ def ask(
     `lager python`, or if lagerd cannot be reached, it asks on the terminal. Without a terminal, and with
     LAGER_BREAKPOINTS set to off, it times out at once. Raises InvalidArgument if the arguments do not fit each other.
     """
+    handled = sys.exception()
     try:
         asked = load("lager.wording.question").question(question, kind, choices, unit, low, high, default)
         answer: bool | str | float = load("lager.breakpoints.ask").ask(_caller(), asked, timeout, label)
         return answer
-    except Exception as error:
-        if type(error).__module__ != "lager.errors":
-            raise
-        asked_for = error.with_traceback(None)
+    except BaseException as error:
+        asked_for = in_brief(error, handled)
     try:
         raise asked_for
     finally:
-        del asked_for  # which would know this frame, and keep it and its callers'
+        del asked_for, handled  # which would know this frame, and keep it and its callers'
 
 
 def _caller() -> FrameType:
@@ -182,8 +181,10 @@ def _pause(
     on_timeout: object,
     on_change: object = "warn",
 ) -> BaseException | None:
-    """Pause, and return what the caller must raise, as `on_timeout` or `on_change` wants it; else None."""
+    """Pause, and return what the caller must raise, as `on_timeout` or `on_change` wants it or as Ctrl-C does; else
+    None."""
     limit = None
+    handled = sys.exception()
     try:
         if _is_off():
             return None
@@ -202,13 +203,12 @@ def _pause(
             began=began,
         )
         return to_raise
-    except Exception as error:
-        if not _is_ours(error) or (limit is None and isinstance(error, RecursionError)):
+    except BaseException as error:
+        if limit is None and isinstance(error, RecursionError):
             raise
-        _complain(error)
-        return None
+        return _reported(error, handled)
     finally:
-        del frame
+        del frame, handled
         if limit and sys.getrecursionlimit() == limit + _ROOM:
             sys.setrecursionlimit(limit)
 
@@ -264,6 +264,28 @@ def load(name: str) -> Any:
         return import_module(name)
 
 
+def _reported(error: BaseException, handled: BaseException | None) -> BaseException | None:
+    """Return what the script gets for `error`, which has ended a pause; None for a fault of ours, which is reported."""
+    if isinstance(error, Exception) and _is_ours(error):
+        _complain(error)
+        return None
+    return in_brief(error, handled)
+
+
+def in_brief(error: BaseException, handled: BaseException | None) -> BaseException:
+    """Return `error` without the frames of lager that its traceback begins with; who raises it adds one. Raises it as
+    it is if the user wants full tracebacks, or if it has a cause, other than `handled`, which could be lost."""
+    is_chained = error.__context__ is not None and error.__context__ is not handled
+    if is_debugging() or (is_chained and type(error).__module__ != "lager.errors"):
+        raise error
+    return error.with_traceback(_first_of_others(error.__traceback__))
+
+
+def is_debugging() -> bool:
+    """Return whether the user wants full tracebacks."""
+    return sys.flags.dev_mode or setting(variables.DEBUG).strip().lower() not in {"", *variables.OFF}
+
+
 def _is_ours(error: Exception) -> bool:
     """Return whether `error` is a fault of lager's side, which is reported and not raised. What other code raises
     meanwhile in this thread, such as a signal handler, belongs to the script."""
@@ -271,13 +293,17 @@ def _is_ours(error: Exception) -> bool:
         return not _is_from_the_script(error)
     if type(error).__module__ != "builtins":
         return False
-    raised = error.__traceback__
+    return _first_of_others(error.__traceback__) is None
+
+
+def _first_of_others(raised: TracebackType | None) -> TracebackType | None:
+    """Return the traceback from the first frame on that is not lager's side; None if there is none."""
     while raised is not None:
         names = raised.tb_frame.f_globals
         if str(names.get("__name__")).partition(".")[0] != "lager" and not _is_of_our_world(names):
-            return False
+            return raised
         raised = raised.tb_next
-    return True
+    return None
 
 
 def _is_from_the_script(error: Exception) -> bool:

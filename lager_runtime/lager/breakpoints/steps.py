@@ -47,17 +47,14 @@ def begin(before: PauseState) -> None:
 
 def _pause(before: PauseState, frame: FrameType, value: tuple[object] | None) -> BaseException | None:
     """Pause where a step has stopped, with room on the stack, as `lager._pause` does. A fault of ours is reported."""
-    limit = None
+    limit, handled = None, sys.exception()
     try:
         began = lager._monotonic()
         limit = lager._make_room()
         return pause.stopped_at(before, frame, value, began)
-    except Exception as error:
-        if not lager._is_ours(error):
-            raise
-        lager._complain(error)
-        return None
+    except BaseException as error:
+        return lager._reported(error, handled)
     finally:
-        del frame, value
+        del frame, value, handled
         if limit and sys.getrecursionlimit() == limit + lager._ROOM:
             sys.setrecursionlimit(limit)

@@ -4,13 +4,12 @@ LAGER_DEBUG=1 and `python -X dev` show all frames and the causes of the error.
 """
 
 import functools
-import os
 import sys
 from collections.abc import Callable
 from types import FunctionType
 from typing import Any, TypeVar, cast
 
-from lager import variables
+import lager
 from lager.errors import LagerError
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -26,7 +25,7 @@ def briefly(function: _Function) -> _Function:
         try:
             return function(*arguments, **options)
         except LagerError as error:
-            if is_debugging():
+            if lager.is_debugging():
                 raise
             brief = _without_causes(error, handled)
         try:
@@ -44,11 +43,6 @@ def briefly_in(driver: type) -> None:
     for name, method in list(vars(driver).items()):
         if isinstance(method, FunctionType) and not name.startswith("_"):
             setattr(driver, name, briefly(method))
-
-
-def is_debugging() -> bool:
-    """Return whether the user wants full tracebacks."""
-    return sys.flags.dev_mode or os.environ.get(variables.DEBUG, "").strip().lower() not in {"", *variables.OFF}
 
 
 def _without_causes(error: LagerError, handled: BaseException | None) -> LagerError:

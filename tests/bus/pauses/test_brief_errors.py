@@ -1,6 +1,8 @@
 """The traceback of a lager error has the frames of the script and one line of lager, wherever it is shown."""
 
+import os
 import re
+import signal
 import sys
 
 import pytest
@@ -118,3 +120,60 @@ print(kept[0]())
 """
     process = run(text)
     assert process.out.rest() == "None\n", process.err.rest()
+
+
+INTERRUPTED = """
+import lager, signal
+def measure():
+    {call}
+{more}
+measure()
+"""
+OTHERS = """
+def rails_off(number, frame):
+    raise RuntimeError("rails off")
+signal.signal(signal.SIGINT, rails_off)
+"""
+CHAINED = OTHERS.replace("raise", "try: 1 / 0\n    except ZeroDivisionError: raise")
+
+
+def interrupted(run, client, call, more=""):
+    """What is written when SIGINT has ended a pause."""
+    process = run(INTERRUPTED.format(call=call, more=more))
+    os.kill(client.paused()["pid"], signal.SIGINT)
+    process.wait()
+    return process.err.rest()
+
+
+@pytest.mark.parametrize("call", ["lager.pause()", "breakpoint()", "lager.ask('on?')"])
+def test_ctrl_c_at_a_pause_shows_one_line_of_lager(run, client, call):
+    text = interrupted(run, client, call)
+    assert text.endswith("\nKeyboardInterrupt\n")
+    assert text.count('script.py"') == 2
+    assert len(OURS.findall(text)) == 1
+
+
+def test_ctrl_c_at_a_stop_of_a_step_shows_few_lines_of_lager(run, client, lager):
+    process = run(INTERRUPTED.format(call="breakpoint()\n    x = 1", more=""))
+    lager("console", client.paused()["id"], stdin=":next\n")
+    os.kill(client.paused()["pid"], signal.SIGINT)
+    process.wait()
+    text = process.err.rest()
+    assert text.endswith("\nKeyboardInterrupt\n")
+    assert text.count('script.py"') == 2
+    assert "in _waited" not in text
+
+
+@pytest.mark.parametrize("more", [OTHERS, CHAINED])
+def test_what_a_handler_of_the_script_raises_at_a_pause_keeps_its_frames(run, client, more):
+    text = interrupted(run, client, "lager.pause()", more)
+    assert "in rails_off\n" in text
+    assert text.endswith("\nRuntimeError: rails off\n")
+    assert ("ZeroDivisionError: division by zero" in text) == (more is CHAINED)
+    assert (len(OURS.findall(text)) == 1) == (more is OTHERS)
+
+
+def test_the_error_that_is_handled_at_a_pause_stays_behind_ctrl_c(run, client):
+    text = interrupted(run, client, "try: 1 / 0\n    except ZeroDivisionError: lager.pause()")
+    assert "During handling of the above exception, another exception occurred" in text
+    assert len(OURS.findall(text)) == 1

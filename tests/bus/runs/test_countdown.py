@@ -72,7 +72,7 @@ def test_it_follows_what_happens(screen, script, client, start):
 def test_the_row_is_removed_however_the_pause_ends(screen, script, client, lager, by):
     seconds = {"its time": 2}.get(by, 300)
     text = f"import lager\nlager.pause(timeout={seconds})\nprint('went on')\n"
-    view = screen(*PYTHON, script(text), rows=40)
+    view = screen(*PYTHON, script(text), rows=200)  # a traceback has long paths
     pause = client.paused()
     view.sees("\n  time left ")
     if by == "another terminal":
