@@ -101,7 +101,8 @@ needs-demo:
 	@$(call need,$(DEMO_NEEDS))
 
 needs-slow: needs-deb
-	@$(call need,node:nodejs npm:npm lintian:lintian promtool:prometheus)
+	@$(call need,node:nodejs npm:npm lintian:lintian promtool:prometheus chromium:chromium cockpit-bridge:cockpit-bridge)
+	@test -e /usr/share/cockpit/shell || $(call install,cockpit-ws cockpit-bridge cockpit-system)
 
 needs-deb:
 	@$(call need,lowdown:lowdown dpkg-deb:dpkg)

@@ -12,7 +12,7 @@ import os
 import pwd
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,13 +50,14 @@ def install(root: Path = Path("/"), dry_run: bool = False) -> Iterator[Step]:
     with _explained():
         found = layout.find(work.root)
         new = [unit for place, unit in UNITS.items() if not (work.root / place).exists()]
-        for place, text in found.render():
+        files = dict(found.render())
+        for place, text in files.items():
             yield work.put(place, text)
             if place == SYSUSERS:
                 yield from work.run(_SYSTEMD, "systemd-sysusers", f"/{SYSUSERS}", needed=True)
         for place in LINKS:
             yield from work.link(place, found.program.with_name(Path(place).name))
-        yield from work.drop_stale()
+        yield from work.drop_stale(files)
         work.make_folder(work.root / WANTS)
         work.remember()
         if new:
@@ -140,9 +141,9 @@ class _Work:
             path.symlink_to(target)
         yield self._step("updated" if ours else "created", path)
 
-    def drop_stale(self) -> Iterator[Step]:
-        """Remove what an earlier version installed and this one does not."""
-        for place in [place for place in self.files if place not in FILES and place not in LINKS]:
+    def drop_stale(self, files: Mapping[str, str]) -> Iterator[Step]:
+        """Remove what was installed before and belongs to the installation no longer."""
+        for place in [place for place in self.files if place not in files and place not in LINKS]:
             yield from self.remove(place)
 
     def remove(self, place: str) -> Iterator[Step]:

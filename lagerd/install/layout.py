@@ -30,6 +30,10 @@ KILL = "usr/lib/systemd/system/lager-kill@.service"
 SAFE = "usr/lib/systemd/system/lager-safe@.service"
 PORTS = "usr/lib/udev/rules.d/99-lager-ports.rules"
 OWN_FOLDERS = ("etc/lager", "usr/share/lager")
+# The page is installed where Cockpit is, whose part for pages this is.
+COCKPIT = "usr/share/cockpit/base1"
+PAGE = "usr/share/cockpit/lager"
+_PAGE_FILES = ("*.css", "*.html", "*.js", "manifest.json")
 
 # Where each template goes. The user comes first, since the bus and udev look up its name when they read the others.
 FILES = {
@@ -67,6 +71,7 @@ class Layout:
     python: Path
     protect_home: str
     ports: str = ""
+    page: Path | None = None
 
     def render(self) -> Iterator[tuple[str, str]]:
         """Yield the place of each file below the root, and its text."""
@@ -79,6 +84,9 @@ class Layout:
             if place == PORTS:
                 text = text.replace("{ports}\n", self.ports)
             yield place, text
+        if self.page is not None:
+            for file in sorted(file for pattern in _PAGE_FILES for file in self.page.glob(pattern)):
+                yield f"{PAGE}/{file.name}", file.read_text(encoding="utf-8")
 
 
 def find(root: Path) -> Layout:
@@ -90,16 +98,17 @@ def find(root: Path) -> Layout:
             _check(path)
     home = any(path.is_relative_to(folder) for path in needed for folder in _HOMES)
     inside, python = (_inside(root, path) for path in (program, Path(sys.executable)))
-    return Layout(_templates(), inside, python, "read-only" if home else "yes", ports.rules(root))
+    page = _data("page") if (root / COCKPIT).is_dir() else None
+    return Layout(_data("units"), inside, python, "read-only" if home else "yes", ports.rules(root), page)
 
 
 def _inside(root: Path, path: Path) -> Path:
     return Path("/") / path.relative_to(root) if path.is_relative_to(root) else path
 
 
-def _templates() -> Path:
+def _data(folder: str) -> Path:
     package = Path(lagerd.__file__).parent
-    in_wheel, in_checkout = package / "units", package.parent / "units"
+    in_wheel, in_checkout = package / folder, package.parent / folder
     return in_wheel if in_wheel.is_dir() else in_checkout
 
 

@@ -11,7 +11,7 @@ from tests.documents import ID, PAGES, ROOT, Step, play
 from tests.processes import LAGER, Terminal
 
 IN_A_BOX = {"administration.md", "dbus.md", "fleet.md", "notify.md"}
-WITHOUT_COMMANDS = {"api.md"}
+WITHOUT_COMMANDS = {"api.md", "page.md"}
 # What runs until a key ends it: what it shows before, and the key.
 KEYS = {"lager breakpoints --watch": ("ID", "q"), f"lager python --console {ID} --watch": ("leaves", "\x03")}
 # The boxes of a page, and those that are there when it is tested.

@@ -295,3 +295,20 @@ def test_the_service_is_hardened(tmp_path):
     command = ["systemd-analyze", "security", "--offline=true", "--threshold=8", str(tmp_path / SERVICE)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout
+
+
+def test_the_page_is_installed_where_cockpit_is_and_leaves_with_it(tmp_path):
+    page = tmp_path / layout.PAGE
+    assert not any(what.startswith(str(page)) for what in did(install(tmp_path)))
+    cockpit = tmp_path / layout.COCKPIT
+    cockpit.mkdir(parents=True)
+    assert did(install(tmp_path))[str(page / "index.html")] == "created"
+    assert not (page / "package.json").exists()
+    assert did(install(tmp_path))[str(page / "manifest.json")] == "unchanged"
+    cockpit.rmdir()
+    assert did(install(tmp_path))[str(page / "index.html")] == "removed"
+    cockpit.mkdir()
+    list(install(tmp_path))
+    list(uninstall(tmp_path))
+    assert not page.exists()
+    assert cockpit.exists()

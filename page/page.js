@@ -1,0 +1,138 @@
+// The page: its tabs, the connection, and what is told to the user.
+import { Daemon, sentence, whoami } from "./daemon.js";
+import { make } from "./dom.js";
+import { PauseList } from "./pause_list.js";
+import { PauseView } from "./pause_view.js";
+import { Pauses } from "./pauses.js";
+import { printable } from "./text.js";
+import "./theme.js";
+
+const TABS = ["pauses", "bench", "history"];
+const SAID = 8000; // milliseconds for which a message is shown
+const part = (id) => document.getElementById(id);
+
+class Page {
+  constructor(user) {
+    this._user = user;
+    this._pauses = new Pauses(() => performance.now() / 1000);
+    this._daemon = new Daemon({ heard: (...one) => this._heard(...one), up: () => this._up(), down: (why) => this._trouble(why) });
+    this._list = new PauseList(this._pauses, (id) => this._open(id));
+    const act = (work, done) => this.act(work, done);
+    this._view = new PauseView({ pauses: this._pauses, daemon: this._daemon, act, may: (pause) => this._may(pause) });
+    part("pauses").append(make("div", { class: "two" }, this._list.element, this._view.element));
+    window.setInterval(() => this._tick(), 1000);
+    this._tabs();
+  }
+
+  /** Do something the user asked for, and tell how it went: `done`, or the text it returns. */
+  async act(work, done) {
+    try {
+      const said = await work();
+      this._say(typeof said === "string" ? said : done);
+    } catch (error) {
+      this._say(printable(sentence(error), 1000), true);
+    }
+  }
+
+  _may(pause) {
+    return this._user.id === 0 || this._user.id === pause.uid;
+  }
+
+  async _up() {
+    try {
+      const [list] = await this._daemon.call("List");
+      this._pauses.replace(list);
+      this._trouble("");
+      this._draw();
+    } catch (error) {
+      this._trouble(sentence(error));
+    }
+  }
+
+  _heard(signal, id, ...values) {
+    if (signal === "Paused") {
+      this._pauses.add(id, values[0]);
+    } else if (signal === "Resumed") {
+      this._pauses.remove(id);
+    } else if (signal === "Extended") {
+      this._pauses.extend(id, ...values);
+    } else if (signal === "Released" && this._view.id) {
+      this._refresh();
+    }
+    this._draw();
+  }
+
+  /** A command has used an instrument: see what it changed. */
+  async _refresh() {
+    const [list] = await this._daemon.call("List").catch(() => [undefined]);
+    const shown = list && list.find((one) => one.id === this._view.id);
+    if (shown) {
+      this._view.changed(shown);
+    }
+  }
+
+  _draw() {
+    this._list.draw();
+    if (this._view.id && !this._pauses.get(this._view.id)) {
+      const held = part("pauses").contains(document.activeElement);
+      this._view.show(undefined);
+      if (held) {
+        this._list.focus();
+      }
+    }
+    this._view.tick();
+  }
+
+  _open(id) {
+    this._view.show(this._pauses.get(id));
+    this._view.element.focus();
+  }
+
+  _tick() {
+    if (!document.hidden) {
+      this._list.tick();
+      this._view.tick();
+    }
+  }
+
+  _tabs() {
+    TABS.forEach((name, at) => {
+      const tab = part(`tab-${name}`);
+      tab.addEventListener("click", () => this._show(name));
+      tab.addEventListener("keydown", (event) => {
+        const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+        if (by) {
+          const next = TABS[(at + by + TABS.length) % TABS.length];
+          this._show(next);
+          part(`tab-${next}`).focus();
+        }
+      });
+    });
+    this._show("pauses");
+  }
+
+  _show(chosen) {
+    for (const name of TABS) {
+      part(name).hidden = name !== chosen;
+      part(`tab-${name}`).setAttribute("aria-selected", String(name === chosen));
+      part(`tab-${name}`).tabIndex = name === chosen ? 0 : -1;
+    }
+  }
+
+  _trouble(why) {
+    part("trouble").textContent = printable(why, 1000);
+    part("trouble").hidden = !why;
+    document.body.classList.toggle("away", Boolean(why));
+  }
+
+  _say(text, wrong = false) {
+    const said = part("said");
+    said.textContent = text;
+    said.hidden = !text;
+    said.classList.toggle("wrong", wrong);
+    window.clearTimeout(this._saying);
+    this._saying = window.setTimeout(() => { said.hidden = true; }, SAID);
+  }
+}
+
+whoami().then((user) => new Page(user));

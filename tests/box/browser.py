@@ -1,0 +1,75 @@
+"""A real Chromium in the network of a box, where Cockpit is reached by loopback and nobody else reaches it."""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from container import Box
+
+PASSWORD = "correct horse"
+ADDRESS = "http://127.0.0.1:9090"
+WAIT = 60_000  # milliseconds
+SHOTS = Path(__file__).parents[2] / "docs"
+
+
+def missing() -> str:
+    """Why no browser can be started here, or nothing."""
+    absent = [] if shutil.which("chromium") else ["chromium"]
+    absent += [] if Path("/usr/share/cockpit/shell").is_dir() else ["cockpit-ws", "cockpit-bridge", "cockpit-system"]
+    return f"the page needs: apt-get install {' '.join(absent)}" if absent else ""
+
+
+def start_cockpit(box: Box, *users: str) -> None:
+    """Let these users log in by their password, and start Cockpit, which listens in the box's own network."""
+    box.run("chpasswd", input="".join(f"{user}:{PASSWORD}\n" for user in users))
+    box.run("systemctl", "start", "cockpit.socket")
+
+
+@contextlib.contextmanager
+def chromium(box: Box, folder: Path) -> Iterator[object]:
+    """A browser whose network is that of the box."""
+    from playwright.sync_api import sync_playwright
+
+    program = folder / "chromium"
+    program.write_text(f'#!/bin/sh\nexec nsenter -t {box.leader} -n -- {shutil.which("chromium")} "$@"\n')
+    program.chmod(0o755)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, env={**os.environ, "HOME": str(folder)})
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+class Visit:
+    """A person who has logged in to Cockpit and looks at the page of the bench."""
+
+    def __init__(self, browser, user: str, *, dark: bool = False) -> None:
+        scheme = "dark" if dark else "light"
+        self.context = browser.new_context(viewport={"width": 1280, "height": 860}, color_scheme=scheme)
+        self.context.set_default_timeout(WAIT)
+        self.errors: list[str] = []
+        self.tab = self.context.new_page()
+        self.tab.on("console", lambda one: self.errors.append(one.text) if one.type == "error" else None)
+        self.tab.on("pageerror", lambda one: self.errors.append(str(one)))
+        self.tab.on("dialog", lambda one: (self.errors.append(f"dialog {one.message}"), one.dismiss()))
+        self.tab.goto(f"{ADDRESS}/lager")
+        self.log_in(user)
+
+    def log_in(self, user: str) -> None:
+        self.tab.fill("#login-user-input", user)
+        self.tab.fill("#login-password-input", PASSWORD)
+        self.tab.click("#login-button")
+        self.page = self.frame()
+
+    def frame(self):
+        """The page of the bench, in the frame that Cockpit gives it."""
+        return self.tab.frame_locator("iframe[name='cockpit1:localhost/lager']")
+
+    def row(self, id: str):
+        return self.page.locator(f"[data-id='{id}']")
+
+    def close(self) -> None:
+        self.context.close()
