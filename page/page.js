@@ -4,6 +4,7 @@ import { make } from "./dom.js";
 import { PauseList } from "./pause_list.js";
 import { PauseView } from "./pause_view.js";
 import { Pauses } from "./pauses.js";
+import { openConsole } from "./terminal.js";
 import { printable } from "./text.js";
 import "./theme.js";
 
@@ -18,7 +19,7 @@ class Page {
     this._daemon = new Daemon({ heard: (...one) => this._heard(...one), up: () => this._up(), down: (why) => this._trouble(why) });
     this._list = new PauseList(this._pauses, (id) => this._open(id));
     const act = (work, done) => this.act(work, done);
-    this._view = new PauseView({ pauses: this._pauses, daemon: this._daemon, act, may: (pause) => this._may(pause) });
+    this._view = new PauseView({ pauses: this._pauses, daemon: this._daemon, act, may: (pause) => this._may(pause), openConsole });
     part("pauses").append(make("div", { class: "two" }, this._list.element, this._view.element));
     window.setInterval(() => this._tick(), 1000);
     this._tabs();

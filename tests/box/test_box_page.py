@@ -66,3 +66,55 @@ def test_an_outsider_is_told_so_and_offered_nothing(cockpit, visit):
         assert not mallory.page.get_by_role("button", name="Continue").count()
         people.call(cockpit, "alice", "Continue", "s", paused.id)
         paused.goes_on()
+
+
+QUESTION = """
+from lager import ask
+print("answered", repr(ask("Is the LED green?", kind="yes-no")), flush=True)
+print("answered", repr(ask("Which level?", kind="number", unit="V", low=0, high=5)), flush=True)
+"""
+
+
+@pytest.fixture
+def asking(cockpit):
+    cockpit.write("/opt/asking.py", QUESTION)
+    with cockpit.start("lager", "python", "/opt/asking.py", user="alice") as process:
+        yield process
+
+
+def test_questions_are_answered(asking, visit):
+    alice = visit("alice")
+    alice.page.get_by_role("option", name="Is the LED green?").click()
+    assert not alice.page.get_by_role("button", name="Continue").count()  # it has no default
+    alice.page.get_by_role("button", name="yes").click()
+    asking.until("answered True")
+    alice.page.get_by_role("option", name="Which level?").click()
+    answer = alice.page.get_by_label("Answer")
+    answer.fill("9")
+    answer.press("Enter")
+    alice.page.get_by_role("status").get_by_text("5").wait_for()  # lagerd's own sentence, which names the bounds
+    answer.fill("3.3")
+    answer.press("Enter")
+    asking.until("answered 3.3")
+
+
+def test_a_console_is_typed_into_and_the_script_shows_its_inside(cockpit, visit):
+    paused = people.paused(cockpit, "alice", interactive=True)
+    with paused.process:
+        alice = visit("alice")
+        alice.row(paused.id).click()
+        alice.page.get_by_label("Source").get_by_text("pause(").first.wait_for()
+        alice.page.get_by_role("button", name="Console").click()
+        console = alice.page.get_by_role("textbox", name="Console")
+        console.get_by_text(">>> ").first.wait_for()
+        console.press_sequentially("print(6 * 7, len(sys.argv))\n")
+        console.get_by_text("42 3").wait_for()
+        console.press("Control+d")
+        console.get_by_text("The console ended").wait_for()
+        assert paused.id in people.listed(cockpit)
+        bob = visit("bob")
+        bob.row(paused.id).click()
+        bob.page.get_by_text("Only alice and root see the variables").wait_for()
+        assert not bob.page.get_by_role("button", name="Console").count()
+        bob.page.get_by_role("button", name="Continue").click()
+        assert "bob" in paused.goes_on()
