@@ -79,13 +79,30 @@ export class Daemon {
   }
 }
 
-/** Run a lager command as the user; return what it prints. Rejects with what it says on standard error. */
-export async function lager(...words) {
+/** Run a lager command as the user; return what it prints. Rejects with what it says on standard error; `output` of that
+ * error is what it printed before. */
+export function lager(...words) {
+  return new Promise((resolve, reject) => {
+    cockpit.spawn(["lager", "--here", ...words], { err: "message" }).then(resolve, (error, output) => {
+      const said = (error.message || error.problem || "").trim().split("\n").pop().replace(/^(lager|Error): /, "");
+      reject(Object.assign(new Error(said), { output }));
+    });
+  });
+}
+
+/** Switch off the whole bench. Returns what is told; rejects with what is not off. */
+export async function allOff() {
+  let rows;
   try {
-    return await cockpit.spawn(["lager", "--here", ...words], { err: "message" });
+    rows = JSON.parse(await lager("off", "--json"));
   } catch (error) {
-    throw new Error((error.message || error.problem || "").trim().replace(/^lager: /, ""));
+    if (!error.output) {
+      throw error;
+    }
+    const left = JSON.parse(error.output).filter((one) => !one.off);
+    throw new Error(`Not off: ${left.map((one) => `${one.net} (${one.reason})`).join("; ")}`);
   }
+  return rows.length ? `Off: ${rows.map((one) => one.net).join(", ")}.` : "The nets file has no outputs.";
 }
 
 /** Return who the user is on the box: { id, name }. */

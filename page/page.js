@@ -1,15 +1,20 @@
 // The page: its tabs, the connection, and what is told to the user.
-import { Daemon, sentence, whoami } from "./daemon.js";
+import { Bench } from "./bench.js";
+import { BenchView } from "./bench_view.js";
+import { Daemon, allOff, lager, sentence, whoami } from "./daemon.js";
 import { make } from "./dom.js";
+import { HistoryView } from "./history_view.js";
 import { PauseList } from "./pause_list.js";
 import { PauseView } from "./pause_view.js";
 import { Pauses } from "./pauses.js";
+import { Stream } from "./stream.js";
 import { openConsole } from "./terminal.js";
 import { printable } from "./text.js";
 import "./theme.js";
 
 const TABS = ["pauses", "bench", "history"];
 const SAID = 8000; // milliseconds for which a message is shown
+const SETTLED = 500; // milliseconds after which the journal has what was signalled
 const part = (id) => document.getElementById(id);
 
 class Page {
@@ -21,15 +26,37 @@ class Page {
     const act = (work, done) => this.act(work, done);
     this._view = new PauseView({ pauses: this._pauses, daemon: this._daemon, act, may: (pause) => this._may(pause), openConsole });
     part("pauses").append(make("div", { class: "two" }, this._list.element, this._view.element));
+    this._benchTab();
+    this._history = new HistoryView(async (since) => JSON.parse(await lager("history", "--json", "--since", since)));
+    part("history").append(this._history.element);
     window.setInterval(() => this._tick(), 1000);
+    document.addEventListener("visibilitychange", () => this._watch());
     this._tabs();
   }
 
-  /** Do something the user asked for, and tell how it went: `done`, or the text it returns. */
-  async act(work, done) {
+  _benchTab() {
+    const bench = new Bench();
+    const run = (words, done) => this.act(() => (words.length ? lager(...words) : Promise.reject(new Error(done))), done, true);
+    const view = new BenchView(bench, { run, off: () => this.act(allOff), uid: this._user.id });
+    part("bench").append(view.element);
+    this._stream = new Stream(["status", "--watch", "--json"], (line) => {
+      const now = performance.now() / 1000;
+      bench.take(line, now);
+      view.draw(now);
+    }, (why) => why && this._say(printable(why, 1000), true));
+    lager("nets", "--json").then((text) => view.know(JSON.parse(text)), () => undefined);
+  }
+
+  /** Read the bench while it is visible, and only then. */
+  _watch() {
+    this._stream.want(this._shown === "bench" && !document.hidden);
+  }
+
+  /** Do something the user asked for, and tell how it went: `done`, or the text it returns unless that is to be `quiet`. */
+  async act(work, done, quiet = false) {
     try {
       const said = await work();
-      this._say(typeof said === "string" ? said : done);
+      this._say(typeof said === "string" && !quiet ? said : done);
     } catch (error) {
       this._say(printable(sentence(error), 1000), true);
     }
@@ -61,6 +88,10 @@ class Page {
       this._refresh();
     }
     this._draw();
+    if (this._shown === "history") {
+      window.clearTimeout(this._reading);
+      this._reading = window.setTimeout(() => this._history.refresh(), SETTLED);
+    }
   }
 
   /** A command has used an instrument: see what it changed. */
@@ -113,6 +144,11 @@ class Page {
   }
 
   _show(chosen) {
+    this._shown = chosen;
+    this._watch();
+    if (chosen === "history") {
+      this._history.refresh();
+    }
     for (const name of TABS) {
       part(name).hidden = name !== chosen;
       part(`tab-${name}`).setAttribute("aria-selected", String(name === chosen));

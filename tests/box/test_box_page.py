@@ -118,3 +118,44 @@ def test_a_console_is_typed_into_and_the_script_shows_its_inside(cockpit, visit)
         assert not bob.page.get_by_role("button", name="Console").count()
         bob.page.get_by_role("button", name="Continue").click()
         assert "bob" in paused.goes_on()
+
+
+def test_the_bench_is_set_and_energised_only_after_a_confirmation(cockpit, bench, visit):
+    alice = visit("alice")
+    alice.page.get_by_role("tab", name="Bench").click()
+    row = alice.page.locator("[data-net='supply2']")
+    value = row.get_by_label("Value for supply2")
+    value.fill("3.3")
+    value.press("Enter")
+    alice.page.get_by_role("status").get_by_text("supply2: voltage 3.3").wait_for()
+    row.get_by_role("button", name="Enable supply2").click()
+    dialog = alice.page.get_by_role("dialog")
+    dialog.get_by_text("Switch on supply2: 3.3 V").wait_for()
+    dialog.press("Escape")
+    assert "off" in cockpit.run("lager", "supply", "supply2", "state", user="alice").stdout.lower()
+    row.get_by_role("button", name="Enable supply2").click()
+    dialog.get_by_role("button", name="Enable").click()
+    row.get_by_text("3.3 V").wait_for()
+    row.locator("td", has_text="on").first.wait_for()
+    alice.page.get_by_role("button", name="All off").click()
+    alice.page.get_by_role("status").get_by_text("Off: ").wait_for()
+    row.get_by_role("button", name="Enable supply2").wait_for()
+    assert not alice.errors
+
+
+def test_the_history_is_filtered_and_shows_the_changes_of_a_pause(cockpit, bench, visit):
+    cockpit.run("gpasswd", "-a", "alice", "systemd-journal")
+    paused = people.paused(cockpit, "alice")
+    with paused.process:
+        cockpit.run("lager", "supply", "supply2", "voltage", "1.8", user="bob")
+        people.call(cockpit, "alice", "Continue", "s", paused.id)
+        paused.goes_on()
+    alice = visit("alice")
+    alice.page.get_by_role("tab", name="History").click()
+    rows = alice.page.locator("#history tbody tr")
+    alice.page.get_by_role("searchbox", name="Filter").fill(f"{paused.id} resumed")
+    alice.page.locator("tr.during", has_text="supply2").get_by_text("by bob").wait_for()
+    assert rows.count() == 2
+    alice.page.get_by_label("Event").select_option("paused")
+    alice.page.get_by_role("searchbox", name="Filter").fill(paused.id)
+    assert rows.count() == 1

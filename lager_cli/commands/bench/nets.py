@@ -48,7 +48,11 @@ def nets(context: click.Context, as_json: bool, box: str | None) -> None:
 
 def print_nets(type: NetType | None, as_json: bool) -> None:
     """Print the nets of this bench, or those of one type."""
-    found = [net.as_dict() for net in _bench().nets.values() if type in (None, net.type)]
+    found = [
+        {**net.as_dict(), "safe": dict(net.safe.settings) if net.safe else None}
+        for net in _bench().nets.values()
+        if type in (None, net.type)
+    ]
     if as_json:
         output.print_json(found)
     elif found:
