@@ -1,4 +1,7 @@
-"""Read /etc/lager/lagerd.toml, the configuration of lagerd."""
+"""Read /etc/lager/lagerd.toml, the configuration of lagerd, and its drop-ins.
+
+The drop-ins in lagerd.toml.d are read after it, in the order of their names, and the last one that has a key wins.
+"""
 
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -48,14 +51,34 @@ class Config:
     log_console_input: bool = False
     metrics: bool = False
     limits: UserLimits = field(default_factory=UserLimits)
+    rejected: tuple[ConfigError, ...] = ()  # why a drop-in is not used
 
 
 def load(path: Path = PATH) -> Config:
-    """Read the file; without one, return the defaults. Raises ConfigError that names every mistake."""
+    """Read the file and its drop-ins; without any, return the defaults.
+
+    Raises ConfigError that names every mistake in the file itself. A drop-in with a mistake is left out, which
+    `rejected` says.
+    """
+    values, limits = _read(path)
+    rejected = []
+    for file in text_files.drop_ins(path):
+        try:
+            more = _read(Path(file))
+        except ConfigError as error:
+            rejected.append(error)
+        else:
+            values |= more[0]
+            limits |= more[1]
+    return Config(**values, limits=UserLimits(**limits), rejected=tuple(rejected))
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the values in one file, and its limits. Raises ConfigError."""
     try:
         text = text_files.read(path)
     except (FileNotFoundError, NotADirectoryError):
-        return Config()
+        return {}, {}
     except text_files.Unreadable as error:
         hint = "Save it as UTF-8" if error.is_encoding else "Make it a file that the user lager can read"
         raise ConfigError(
@@ -66,11 +89,11 @@ def load(path: Path = PATH) -> Config:
     except ValueError as error:
         raise _wrong(path, [f"it is not valid TOML: {error}"]) from None
     mistakes: list[str] = []
-    limits = UserLimits(**_take(table.pop("limits", {}), _LIMITS, "limits.", mistakes))
+    limits = _take(table.pop("limits", {}), _LIMITS, "limits.", mistakes)
     values = _take(table, _KEYS, "", mistakes)
     if mistakes:
         raise _wrong(path, mistakes)
-    return Config(**values, limits=limits)
+    return values, limits
 
 
 def _wrong(path: Path, mistakes: list[str]) -> ConfigError:

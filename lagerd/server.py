@@ -7,11 +7,13 @@ from pathlib import Path
 
 from lager.bus import address
 from lager.bus.facade import Bus, Call
+from lager.contract import NETS_FILE
 from lager.errors import BusError, LagerError
 from lagerd import config
 from lagerd.breakpoints.interface import Breakpoints
 from lagerd.breakpoints.pauses import Pause
 from lagerd.callers import polkit
+from lagerd.callers.bench_groups import BenchGroups
 from lagerd.callers.call_limit import CallLimit
 from lagerd.callers.clients import Client
 from lagerd.config import Config, ConfigError, ConsolePolicy
@@ -53,6 +55,8 @@ class Service:
         self._call_limit = CallLimit(clock, Config().limits.calls, self._denied)
         self._change_limit = CallLimit(clock, _CHANGES, lambda *_: None)
         self._apply(config.load(path) if path else Config())
+        for error in self.config.rejected:
+            _log.error("%s Without it, lagerd starts with the rest of the configuration.", error)
         self._repeats = Repeats(recorder(self.audit, lambda: self.config.log_console_input))
         breakpoints.hooks.record = self._repeats
         breakpoints.record_lost()
@@ -63,11 +67,16 @@ class Service:
         breakpoints.hooks.may_open_console = self._may_open_console
         instruments.hooks.settled = breakpoints.settled
         instruments.hooks.may_set = self._may_set
+        if path:
+            instruments.hooks.may_use = BenchGroups(NETS_FILE).check
 
     def reload(self) -> None:
         """Read the configuration again. An invalid one is logged and changes nothing."""
         try:
-            self._apply(config.load(self._path) if self._path else Config())
+            new = config.load(self._path) if self._path else Config()
+            for error in new.rejected:
+                raise error
+            self._apply(new)
         except ConfigError as error:
             _log.error("%s The previous configuration remains in effect.", error)
         else:

@@ -59,7 +59,7 @@ def lines(bench: Bench, width: int) -> list[Line]:
         rows = [(id[:8], state, duration(seconds), command) for id, state, seconds, command in bench.runs]
         shown += [Line(""), *_table(_RUNS, rows, width)]
     if bench.nets:
-        head, *rest = _table(_NETS, [_net(one, one.net.name in bench.unread) for one in bench.nets], width)
+        head, *rest = _table(*_nets(bench), width)
         shown += [Line(""), head]
         shown += [Line(line.text, _style(one), one.net.name) for line, one in zip(rest, bench.nets, strict=True)]
     if bench.problem:
@@ -100,6 +100,15 @@ def _pause(pause: "PauseDetails") -> tuple[object, ...]:
         duration(age(pause)),
         time_left_of(pause),
     )
+
+
+def _nets(bench: Bench) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
+    """Return the headers and rows of the nets; with their benches, if one has a name."""
+    rows = [_net(one, one.net.name in bench.unread) for one in bench.nets]
+    if not any(one.net.instrument.bench for one in bench.nets):
+        return _NETS, rows
+    named = [(one.net.instrument.bench or "-", *row) for one, row in zip(bench.nets, rows, strict=True)]
+    return ("BENCH", *_NETS), named
 
 
 def _net(one: "NetStatus", unread: bool) -> tuple[object, ...]:

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import click
 
+from lager.errors import LagerError
+from lager.nets import file as nets_file
+from lager.wording import text_files
 from lagerd import config
 from lagerd.install import health
 from lagerd.install import install as work
@@ -70,7 +73,9 @@ def check() -> None:
 @click.command("check-config")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
 def check_config(file: Path | None) -> None:
-    """Check FILE and list every mistake in it [default: /etc/lager/lagerd.toml].
+    """Check FILE and its drop-ins, and list every mistake in them [default: /etc/lager/lagerd.toml].
+
+    Without FILE, it also lists the benches of this machine: those that the nets file and its drop-ins name.
 
     \b
     Example:
@@ -78,8 +83,34 @@ def check_config(file: Path | None) -> None:
     """
     path = config.PATH if file is None else file
     there = path.exists()
-    config.load(path)
+    rejected: list[LagerError] = list(config.load(path).rejected)
     click.echo(f"{path} is correct." if there else f"There is no {path}; lagerd uses the defaults.")
+    for each in text_files.drop_ins(path):
+        if not any(error.what.startswith(each) for error in rejected):
+            click.echo(f"{each} is correct.")
+    if file is None:
+        rejected += _benches()
+    for error in rejected:
+        click.echo(f"Error: {error}", err=True)
+    if rejected:
+        sys.exit(config.ConfigError.exit_code)
+
+
+def _benches() -> tuple[LagerError, ...]:
+    """Print each named bench of this machine; return what is wrong with the nets files, if there are any."""
+    if not nets_file.exists(nets_file.path()):
+        return ()
+    try:
+        found = nets_file.load()
+    except LagerError as error:
+        return (error,)
+    for bench in found.benches:
+        if bench.name or bench.group:
+            count = sum(one.bench == bench.name for one in found.instruments.values())
+            whose = f"only for the group {bench.group}" if bench.group else "for every member of the group lager"
+            instruments = "1 instrument" if count == 1 else f"{count} instruments"
+            click.echo(f"bench {bench.name or '-'}: {instruments} in {bench.path}, {whose}")
+    return found.rejected
 
 
 def _show(steps: Iterator[Step]) -> None:

@@ -4,6 +4,7 @@ Looking changes nothing, and starts nothing: a lagerd that does not run is repor
 """
 
 import asyncio
+import contextlib
 import grp
 import os
 import subprocess
@@ -17,8 +18,12 @@ from lager.bus.facade import Bus
 from lager.contract import BREAKPOINTS, BREAKPOINTS_PATH, GROUP, INSTRUMENTS, INSTRUMENTS_PATH
 from lager.errors import AccessDenied, BusError, LagerError
 from lager.nets import file as nets_file
+from lager.nets.benches import NamedBench
+from lager.nets.model import Nets
 from lager.process.system import user_name
+from lager.wording import text_files
 from lagerd import config
+from lagerd.config import Config
 from lagerd.install import install
 
 _COMMAND_SECONDS = 10.0
@@ -160,20 +165,38 @@ def _members() -> Iterator[Finding]:
 
 
 def _configuration() -> Iterator[Finding]:
-    yield from _read("config", f"{config.PATH} is correct.", config.load)
+    yield from _read("config", config.PATH, config.load)
 
 
 def _nets() -> Iterator[Finding]:
-    yield from _read("nets", f"{nets_file.path()} is correct.", nets_file.load)
+    yield from _read("nets", nets_file.path(), nets_file.load)
+    with contextlib.suppress(LagerError):
+        for bench in nets_file.load().benches:
+            if bench.group:
+                yield _group_of(bench)
 
 
-def _read(what: str, good: str, load: Callable[[], object]) -> Iterator[Finding]:
+def _group_of(bench: NamedBench) -> Finding:
     try:
-        load()
+        members = grp.getgrnam(bench.group).gr_mem
+    except KeyError:
+        advice = f"Type: sudo addgroup {bench.group}"
+        return Finding("bench", f"{bench.path} names the group {bench.group}, which does not exist.", advice, True)
+    return Finding("bench", f"{', '.join(members) or 'Only root'} may use the bench {bench.name or bench.path}.")
+
+
+def _read(what: str, path: str | Path, load: Callable[[], Config | Nets]) -> Iterator[Finding]:
+    """The file and its drop-ins can be used."""
+    rejected: tuple[LagerError, ...]
+    try:
+        rejected = load().rejected
     except LagerError as error:
-        yield Finding(what, str(error), wrong=True)
-    else:
-        yield Finding(what, good)
+        rejected = (error,)
+    for each in rejected:
+        yield Finding(what, str(each), wrong=True)
+    if not rejected:
+        more = len(text_files.drop_ins(path))
+        yield Finding(what, f"{path} is correct{f', and its drop-ins ({more})' if more else ''}.")
 
 
 def _output(*command: str) -> str | None:

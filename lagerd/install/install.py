@@ -80,7 +80,7 @@ def uninstall(root: Path = Path("/"), dry_run: bool = False) -> Iterator[Step]:
         for place in dict.fromkeys([*FILES, *work.files]):
             yield from work.remove(place)
         yield from work.remove_manifest()
-        for place in (NETS, NOTIFY):
+        for place in (NETS, NOTIFY, f"{NETS}.d", f"{CONFIG}.d"):
             if (work.root / place).exists():
                 yield Step("kept", str(work.root / place), "it is yours")
         if there:

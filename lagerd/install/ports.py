@@ -23,7 +23,7 @@ def rules(root: Path) -> str:
     """Return the udev rules for the ports; none if the nets file is missing or invalid."""
     path = root / _NETS
     try:
-        found = file.load(path) if path.exists() else None
+        found = file.load(path) if file.exists(path) else None
     except NetsFileError:
         return f"# {path} is invalid, see: lager nets check\n"
     named = sorted({one.resource.path for one in found.instruments.values()}) if found is not None else []

@@ -60,7 +60,8 @@ class Borrowed:
 class LeaseHooks:
     """Callbacks to the rest of lagerd: `record` to the audit (event, lease, client, more), `changed` to the status,
     `spend` counts a change of a user and returns whether it is listed, `settled` returns when the pauses of before a
-    restart are back, `may_set` asks the policy."""
+    restart are back, `may_set` asks the policy, `may_use` raises AccessDenied for what is not
+    the client's bench."""
 
     record: Callable[[Event, Lease, Client | None, dict[str, Any]], None] = lambda *_: None
     changed: Callable[[int], None] = lambda _: None
@@ -68,6 +69,7 @@ class LeaseHooks:
     admit: Callable[[Client], None] = lambda _: None
     settled: Callable[[], Awaitable[None]] = _at_once
     may_set: Callable[[Client, Pause, bool], Awaitable[bool]] = _nobody
+    may_use: Callable[[Client, str], None] = lambda *_: None
 
 
 @dataclass
@@ -97,6 +99,7 @@ class Instruments:
         self._through = Through(
             self.bus, self.clients, self.leases, self._pauses_of, self._busy_through,
             lambda *who: self.hooks.may_set(*who), lambda *what: self.hooks.record(*what),
+            may_use=lambda *who: self.hooks.may_use(*who),
         )  # fmt: skip
         self.marks = Marks(self.pauses, self.leases, self._files)
         self._reported_changes = ReportedChanges(
@@ -217,6 +220,8 @@ class Instruments:
         client = await self.clients.watch(call.sender)
         self.hooks.admit(client)
         lease, wait = from_details(*call.args, owner=client.sender, uid=client.uid, user=client.user, pid=client.pid)
+        if not lease.look:
+            self.hooks.may_use(client, lease.instrument)
         lease = replace(lease, via=client.via)
         by = claimant(call.args[1])
 
@@ -252,6 +257,7 @@ class Instruments:
     async def clear(self, call: Call) -> Outcome:
         client = await self.clients.of(call.sender)
         self.hooks.admit(client)
+        self.hooks.may_use(client, call.args[0])
         lease = self.leases.clear(call.args[0])
         self.hooks.record(Event.CLEARED, lease, client, {})
         self.bus.emit(INSTRUMENTS_PATH, INSTRUMENTS, "Cleared", "sa{sv}", lease.instrument, client.details())

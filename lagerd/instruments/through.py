@@ -28,7 +28,8 @@ _KNOWN = (_VALUE, "type", "channel", *LIMITS, "direction", _LOOK)
 
 class Through:
     """`pauses` returns the pauses of a holder, after those of before a restart of lagerd are back; `busy` the refusal
-    for a holder that is not paused; `may_set` asks the policy of the administrator."""
+    for a holder that is not paused; `may_set` asks the policy of the administrator, `may_use` the group of
+    the bench."""
 
     def __init__(
         self,
@@ -39,6 +40,7 @@ class Through:
         busy: Callable[[Call, Client, Lease], LagerError],
         may_set: Policy,
         record: LeaseRecord,
+        may_use: Callable[[Client, str], None] = lambda *_: None,
     ) -> None:
         self._scripts = Scripts(bus)
         self._clients = clients
@@ -47,6 +49,7 @@ class Through:
         self._busy = busy
         self._may_set = may_set
         self._record = record
+        self._may_use = may_use
         self._numbers = count(secrets.randbelow(1 << 31))  # requests survive a restart of lagerd
         self._asking: dict[tuple[str, int], Client] = {}
 
@@ -91,7 +94,8 @@ class Through:
         return self._asking.get((holder, number)) if type(number) is int else None
 
     async def _allowed(self, client: Client, pause: Pause, lease: Lease, call: Call) -> bool:
-        """Return True; raises AccessDenied unless `client` may set the instruments of the script."""
+        """Return True; raises AccessDenied unless `client` may set the instruments of the script, and this one."""
+        self._may_use(client, lease.instrument)
         if client.uid in (0, pause.uid) or await self._may_set(client, pause, call.interactive):
             return True
         raise AccessDenied(

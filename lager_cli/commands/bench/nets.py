@@ -25,48 +25,59 @@ if TYPE_CHECKING:
 
 _FAIL = "FAIL"
 _HEADERS = ("NET", "TYPE", "INSTRUMENT", "MODEL", "CHANNEL", "ADDRESS", "LIMITS")
+_BENCH = "BENCH"
+
+_bench_option = click.option("--bench", "only", metavar="NAME", help="Only the nets of this bench (default: of all).")
 
 
 @click.group(invoke_without_command=True)
 @json_option
+@_bench_option
 @several_box_group_option
 @click.pass_context
-def nets(context: click.Context, as_json: bool, box: str | None) -> None:
-    """List the nets of this bench.
+def nets(context: click.Context, as_json: bool, only: str | None, box: str | None) -> None:
+    """List the nets of this bench, or of each bench on this box.
 
     \b
     Examples:
       lager nets
+      lager nets --bench thermal
       lager nets check
       lager nets import saved_nets.json > nets.toml
     """
     go(context, box, _table)
     if context.invoked_subcommand is not None:
         return
-    print_nets(None, as_json)
+    print_nets(None, as_json, only)
 
 
-def print_nets(type: NetType | None, as_json: bool) -> None:
-    """Print the nets of this bench, or those of one type."""
+def print_nets(type: NetType | None, as_json: bool, only: str | None = None) -> None:
+    """Print the nets of this box, or those of one type or of one bench; on standard error, which files are not used."""
+    bench = _bench(only)
     found = [
         {**net.as_dict(), "safe": dict(net.safe.settings) if net.safe else None}
-        for net in _bench().nets.values()
+        for net in bench.nets.values()
         if type in (None, net.type)
     ]
     if as_json:
         output.print_json(found)
+    elif any(net["bench"] for net in found):
+        output.fitting_table((*_HEADERS, _BENCH), [(*_row(net), net["bench"] or "-") for net in found])
     elif found:
         output.fitting_table(_HEADERS, [_row(net) for net in found])
     else:
         output.say(f"The nets file defines no nets{f' of type {type.value}' if type else ''}.")
+    for error in bench.rejected:
+        output.error(error)
 
 
 @nets.command()
 @json_option
+@_bench_option
 @wait_option
 @through_option
 @box_option
-def check(as_json: bool, wait: float, through: bool) -> int:
+def check(as_json: bool, only: str | None, wait: float, through: bool) -> int:
     """Open each instrument and compare its identity with the nets file. Then say of each limit whether the instrument
     guards it, too, or only lager; and list the nets that share a terminal: the smallest limit applies to all of them.
 
@@ -75,22 +86,33 @@ def check(as_json: bool, wait: float, through: bool) -> int:
       lager nets check --wait 10
       lager nets check --through
     """
-    bench = _bench()
+    bench = _bench(only)
     results = [_checked(instrument, bench, wait, through) for instrument in bench.instruments.values()]
     if as_json:
         output.print_json(results)
     else:
-        rows = [(_word(one), one["instrument"], one["model"], one["identity"] or one["error"]) for one in results]
-        output.marked_table(
-            ("CHECK", "INSTRUMENT", "MODEL", "RESULT"), rows, ["bad" if row[0] == _FAIL else "" for row in rows]
-        )
+        _print_results(results)
         for net in bench.nets.values():
             if guards := _guards(net):
                 output.say(f"{net.name}: {', '.join(f'{key} by {word}' for key, word in guards.items())}")
         for sentence in terminals.shared_limits(bench.nets.values()):
             output.say(sentence)
         output.say(_sum(results))
-    return int(any(one["error"] for one in results))
+    for error in bench.rejected:
+        output.error(error)
+    return int(bool(bench.rejected) or any(one["error"] for one in results))
+
+
+def _print_results(results: list[dict[str, Any]]) -> None:
+    rows: list[tuple[object, ...]] = [
+        (_word(one), one["instrument"], one["model"], one["identity"] or one["error"]) for one in results
+    ]
+    headers = ["CHECK", "INSTRUMENT", "MODEL", "RESULT"]
+    marks = ["bad" if row[0] == _FAIL else "" for row in rows]
+    if any(one["bench"] for one in results):
+        headers.insert(1, _BENCH)
+        rows = [(row[0], one["bench"] or "-", *row[1:]) for row, one in zip(rows, results, strict=True)]
+    output.marked_table(headers, rows, marks)
 
 
 @nets.command()
@@ -211,10 +233,11 @@ nets.add_command(scan)
 nets.add_command(add)
 
 
-def _bench() -> Nets:
+def _bench(only: str | None = None) -> Nets:
     if not os.environ.get(variables.NETS):
         daemon.ready_address()
-    return nets_file.load()
+    found = nets_file.load()
+    return found if only is None else found.of_bench(only)
 
 
 def _row(net: dict[str, Any]) -> tuple[object, ...]:
@@ -228,7 +251,10 @@ def _checked(instrument: Instrument, bench: Nets, wait: float, by_pause: bool) -
 
     daemon.ready_address()
     shared = terminals.shared_limits(net for net in bench.nets.values() if net.instrument.key == instrument.key)
-    known: dict[str, Any] = {"instrument": instrument.name, "model": instrument.model, "shared_terminals": shared}
+    known: dict[str, Any] = {
+        "instrument": instrument.name, "model": instrument.model, "bench": instrument.bench or None,
+        "shared_terminals": shared,
+    }  # fmt: skip
     mine = [net for net in bench.nets.values() if net.instrument is instrument]
     known["guards"] = {net.name: guards for net in mine if (guards := _guards(net))}
     known["nets"] = [net.name for net in bench.nets.values() if net.instrument is instrument]

@@ -1,5 +1,6 @@
 """`lager nets scan` and `lager nets add`: find instruments, and write nets into the nets file."""
 
+import contextlib
 import time
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
@@ -153,8 +154,7 @@ def add(
     type = net_type(type_word)
     before = nets_writer.text_of(path)
     nets = nets_file.parse(before, str(path))
-    if name in nets.nets:
-        raise NetsFileError(f"{path} has a net {printable(name, 40)} already.", "Give another name, or edit the file.")
+    _refuse_known(name, address, nets)
     model = model or _asked_model(nets, address, type)
     called, is_new = nets_writer.instrument_name(nets, address, instrument, model)
     tables = [nets_writer.table("instruments", called, {"model": model, "address": address})] if is_new else []
@@ -163,6 +163,21 @@ def add(
     tables.append(nets_writer.table("nets", name, values))
     nets_writer.append(path, before, tables)
     output.say(f"Added {printable(name, 40)} to {path}: {type.value} on {called} ({model}).")
+
+
+def _refuse_known(name: str, address: str, nets: Nets) -> None:
+    """Raise NetsFileError if the net is in this nets file already, or the net or its instrument in a drop-in."""
+    everything = _existing() or nets
+    if name in everything.nets:
+        path = nets.path if name in nets.nets else f"The bench {everything.nets[name].instrument.bench}"
+        raise NetsFileError(f"{path} has a net {printable(name, 40)} already.", "Give another name, or edit the file.")
+    key = None
+    with contextlib.suppress(ValueError):  # of an address that is not valid, which is said later
+        key = nets_writer.key_of(address)
+    for one in everything.instruments.values():
+        if one.name not in nets.instruments and one.key == key:
+            what = f"The instrument at {printable(address, 60)} belongs to the bench {one.bench}."
+            raise NetsFileError(what, f"Add the net to the file of that bench, in {nets.path}.d.")
 
 
 def _asked_model(nets: Nets, address: str, type: NetType) -> str:

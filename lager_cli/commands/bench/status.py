@@ -56,7 +56,8 @@ def status(as_json: bool, watch: bool) -> int:
 def _nets() -> tuple[list[NetConfig], str]:
     """Return the nets of the bench, and what is wrong with the nets file."""
     try:
-        return without_safe(list(nets_file.load().nets.values())), ""
+        found = nets_file.load()
+        return without_safe(list(found.nets.values())), " ".join(str(error) for error in found.rejected)
     except LagerError as error:
         return [], str(error)
 

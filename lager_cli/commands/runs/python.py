@@ -374,7 +374,7 @@ def _simulated_file() -> str:
     if os.environ.get(variables.BENCH):
         return ""
     path = nets_file.path()
-    if not os.path.exists(path):
+    if not os.path.exists(path):  # a simulation is of one file, without its drop-ins
         nets_file.load(path)  # raises the error that says so
     return path
 

@@ -14,6 +14,7 @@ import lager
 from lager import variables
 from lager.contract import NETS_FILE
 from lager.errors import BusError
+from lager.wording import text_files
 
 SYSTEM = "unix:path=/run/dbus/system_bus_socket"
 _INSTALLED = (
@@ -52,7 +53,7 @@ def choose() -> Address:
         return Address(named, embedded=False)
     if any(path.exists() for path in _INSTALLED):
         return Address(given_or_system(), embedded=False)
-    if os.path.exists(NETS_FILE):
+    if os.path.exists(NETS_FILE) or text_files.drop_ins(NETS_FILE):
         raise BusError(
             f"This machine has a bench ({NETS_FILE}), but lagerd is not installed.",
             "Install it with: sudo lagerd install && sudo systemctl start lagerd",

@@ -13,6 +13,9 @@
     max_current = 0.5
 
 One mistake rejects the whole file; the error lists every mistake.
+
+The drop-ins in the folder nets.toml.d are further such files, read in the order of their names. Each describes a bench
+of its own (see `benches`), and one that is rejected takes nothing from the others.
 """
 
 import os
@@ -24,8 +27,9 @@ import lager
 from lager import variables
 from lager.contract import NETS_FILE
 from lager.errors import NetsFileError
+from lager.nets import benches
 from lager.nets.model import Nets
-from lager.nets.validate import check
+from lager.nets.validate import Mistakes, check
 from lager.wording import text_files
 
 
@@ -40,8 +44,70 @@ def path() -> str:
 
 
 def load(file: str | os.PathLike[str] | None = None) -> Nets:
-    """Read and check the nets file. Raises NetsFileError that lists every mistake in it."""
+    """Read and check the nets file and its drop-ins. Raises NetsFileError that lists every mistake in it.
+
+    With drop-ins, only if none of the files can be used; `rejected` of the result says why one cannot.
+    """
     where = os.fspath(file) if file is not None else path()
+    added = text_files.drop_ins(where)
+    return _joined(where, added) if added else _one(where)
+
+
+def exists(file: str | os.PathLike[str]) -> bool:
+    """Return whether there is a nets file or a drop-in of it."""
+    return os.path.exists(file) or bool(text_files.drop_ins(file))
+
+
+def _joined(where: str, added: Sequence[str]) -> Nets:
+    used: list[Nets] = []
+    rejected: list[NetsFileError] = []
+    for each in (*((where,) if os.path.lexists(where) else ()), *added):
+        try:
+            one = _one(each)
+            _refuse_doubles(one, used)
+        except NetsFileError as error:
+            rejected.append(error)
+        else:
+            used.append(one)
+    if not used:
+        raise rejected[0]
+    return Nets(
+        where,
+        MappingProxyType({name: instrument for one in used for name, instrument in one.instruments.items()}),
+        MappingProxyType({name: net for one in used for name, net in one.nets.items()}),
+        tuple(bench for one in used for bench in one.benches),
+        tuple(rejected),
+    )
+
+
+def _refuse_doubles(one: Nets, others: Sequence[Nets]) -> None:
+    """Raise NetsFileError, which names both files, if another file has a bench, net or instrument of this one."""
+    for other in others:
+        if twice := _twice(one, other):
+            raise NetsFileError(
+                f"The nets file {one.path} is not used, because {other.path} has {twice}, too.",
+                "Rename or remove one of them.",
+            )
+
+
+def _twice(one: Nets, other: Nets) -> str:
+    names = (
+        ("net", one.nets, other.nets),
+        ("instrument", one.instruments, other.instruments),
+        ("bench", _named(one), _named(other)),
+    )
+    for kind, ours, theirs in names:
+        if both := sorted(set(ours) & set(theirs)):
+            return f"the {kind} {both[0]}"
+    keys = {instrument.key for instrument in other.instruments.values()}
+    return next((f"the instrument at {each.address}" for each in one.instruments.values() if each.key in keys), "")
+
+
+def _named(nets: Nets) -> set[str]:
+    return {bench.name for bench in nets.benches if bench.name}
+
+
+def _one(where: str) -> Nets:
     try:
         text = text_files.read(where)
     except (FileNotFoundError, NotADirectoryError):
@@ -55,9 +121,15 @@ def load(file: str | os.PathLike[str] | None = None) -> Nets:
 
 def parse(text: str, where: str = "nets.toml") -> Nets:
     """Return the nets in TOML text; errors call it `where`. Raises NetsFileError like `load`."""
-    instruments, nets, mistakes = check(document(text, where), where)
-    refuse(where, mistakes)
-    return Nets(where, MappingProxyType(instruments), MappingProxyType(nets))
+    tables = document(text, where)
+    mistakes = Mistakes()
+    mistakes.unknown("bench.", benches.table_of(tables), benches.KEYS)
+    for key, reason in benches.mistakes(tables):
+        mistakes.add(key, reason)
+    bench = benches.read(tables, where)
+    instruments, nets, more = check(tables, where, bench.name)
+    refuse(where, [*mistakes, *more])
+    return Nets(where, MappingProxyType(instruments), MappingProxyType(nets), (bench,))
 
 
 def document(text: str, where: str) -> dict[str, Any]:

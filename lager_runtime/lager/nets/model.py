@@ -7,8 +7,9 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any
 
-from lager.errors import NoSuchNet, WrongNetType
+from lager.errors import NetsFileError, NoSuchNet, WrongNetType
 from lager.nets import resource
+from lager.nets.benches import NamedBench
 from lager.wording.text import similar
 from lager.wording.values import shown
 
@@ -79,6 +80,7 @@ class Instrument:
     address: str
     timeout: float = ANSWER_TIMEOUT
     serial_line: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), hash=False)
+    bench: str = ""  # the name of its bench; "" for that of nets.toml
 
     @property
     def resource(self) -> resource.Resource:
@@ -143,16 +145,32 @@ class NetConfig:
             "address": self.instrument.address,
             "channel": self.channel,
             "limits": self.limits.as_dict(),
+            "bench": self.instrument.bench or None,
         }
 
 
 @dataclass(frozen=True)
 class Nets:
-    """A whole nets file."""
+    """A whole nets file with its drop-ins. `rejected` says which of these files are not used, and why."""
 
     path: str
     instruments: Mapping[str, Instrument]
     nets: Mapping[str, NetConfig]
+    benches: tuple[NamedBench, ...] = ()
+    rejected: tuple[NetsFileError, ...] = ()
+
+    def of_bench(self, name: str) -> "Nets":
+        """Return what belongs to one bench. Raises NetsFileError, which suggests similar names."""
+        known = [bench.name for bench in self.benches if bench.name]
+        if name not in known:
+            close = similar(name, known)
+            hint = f"Did you mean {close[0]}?" if close else f"Its benches: {', '.join(known) or 'none'}."
+            raise NetsFileError(f"There is no bench {shown(name)} in {self.path} and its drop-ins.", hint)
+        return replace(
+            self,
+            instruments={key: one for key, one in self.instruments.items() if one.bench == name},
+            nets={key: one for key, one in self.nets.items() if one.instrument.bench == name},
+        )
 
     def without_safe(self) -> "Nets":
         """Return the nets without their safe states, for a command that only reads: its end changes nothing."""
@@ -167,4 +185,6 @@ class Nets:
             close = similar(name, self.nets, 3)
             known = " or ".join(close) if close else ""
             hint = f"Did you mean {known}?" if known else f"Its nets: {', '.join(sorted(self.nets)) or 'none'}."
-            raise NoSuchNet(f"There is no net {name!r} in {self.path}.", hint) from None
+            places = " and its drop-ins" if len(self.benches) + len(self.rejected) > 1 else ""
+            unused = f" {self.rejected[0].what.splitlines()[0].rstrip(':')}; see: lager nets" if self.rejected else ""
+            raise NoSuchNet(f"There is no net {name!r} in {self.path}{places}.", hint + unused) from None

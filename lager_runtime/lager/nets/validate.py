@@ -51,11 +51,12 @@ def settings_of(type: NetType) -> Mapping[str, "Test"]:
 
 
 def check(
-    document: Mapping[str, Any], where: str = ""
+    document: Mapping[str, Any], where: str = "", bench: str = ""
 ) -> tuple[dict[str, Instrument], dict[str, NetConfig], list[str]]:
-    """Return the instruments and nets of a parsed file, and a sentence for each mistake in it. `where` is its path."""
+    """Return the instruments and nets of a parsed file, and a sentence for each mistake in it. `where` is its path,
+    `bench` the name of its bench."""
     mistakes = Mistakes()
-    mistakes.unknown("", document, ("instruments", "nets", "drivers", "simulate"))
+    mistakes.unknown("", document, ("instruments", "nets", "drivers", "simulate", "bench"))
     if not isinstance(document.get("simulate", {}), dict):  # what is in it matters only to the simulation
         mistakes.add("simulate", "should be a table [simulate]")
     if "drivers" in document:
@@ -64,7 +65,7 @@ def check(
     by_scpi = [table for table in tables["nets"].values() if table.get("type") == NetType.SCPI.value]
     any_model = {str(table.get("instrument")) for table in by_scpi}
     found = {
-        name: _instrument(name, table, mistakes, any_model=name in any_model)
+        name: _instrument(name, table, mistakes, any_model=name in any_model, bench=bench)
         for name, table in tables["instruments"].items()
     }
     instruments = {name: instrument for name, instrument in found.items() if instrument}
@@ -117,7 +118,9 @@ def _tables(document: Mapping[str, Any], kind: str, mistakes: Mistakes) -> dict[
     return {name: table for name, table in section.items() if isinstance(table, dict)}
 
 
-def _instrument(name: str, table: dict[str, Any], mistakes: Mistakes, *, any_model: bool) -> Instrument | None:
+def _instrument(
+    name: str, table: dict[str, Any], mistakes: Mistakes, *, any_model: bool, bench: str
+) -> Instrument | None:
     """Return the instrument, or None if its model is unknown; `any_model` is known where an scpi net uses it."""
     prefix = f"instruments.{name}."
     address = _text(prefix + "address", table, mistakes)
@@ -133,7 +136,7 @@ def _instrument(name: str, table: dict[str, Any], mistakes: Mistakes, *, any_mod
     if not model or not (serial or any_model or catalog.find(model)):
         return None
     # Even after another mistake: its nets can then be checked against its model. The file is rejected anyway.
-    return Instrument(name, model, address or "", timeout or ANSWER_TIMEOUT, serial_line)
+    return Instrument(name, model, address or "", timeout or ANSWER_TIMEOUT, serial_line, bench)
 
 
 def _serial_line(

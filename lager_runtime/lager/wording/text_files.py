@@ -38,6 +38,21 @@ def read(path: str | os.PathLike[str]) -> str:
         raise Unreadable(str(problem), is_encoding=True) from None
 
 
+def drop_ins(path: str | os.PathLike[str]) -> list[str]:
+    """Return the drop-ins of a file in their order: each NAME.toml in the folder `path`.d that is not hidden.
+
+    If the folder itself cannot be listed, it is returned instead, so that who reads it learns why.
+    """
+    folder = f"{os.fspath(path)}.d"
+    try:
+        names = os.listdir(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError:
+        return [folder]
+    return [os.path.join(folder, name) for name in sorted(names) if name.endswith(".toml") and name[0] != "."]
+
+
 def toml(text: str) -> dict[str, Any]:
     """Return the parsed TOML. Raises ValueError, whose message says where it is invalid."""
     import tomllib

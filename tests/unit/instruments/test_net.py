@@ -232,6 +232,7 @@ def test_the_saved_nets_are_listed_with_their_roles() -> None:
             "address": "TCPIP::h::5::SOCKET",
             "channel": 1,
             "limits": {"max_voltage": 5.0},
+            "bench": None,
         }
     ]
     for type in NetType:

@@ -142,3 +142,48 @@ def test_without_the_configuration_file_of_the_box_the_defaults_hold(tmp_path, m
     monkeypatch.setattr(config, "PATH", tmp_path / "lagerd.toml")
     done = CliRunner().invoke(commands.check_config, [])
     assert (done.exit_code, done.output) == (0, f"There is no {tmp_path / 'lagerd.toml'}; lagerd uses the defaults.\n")
+
+
+def drop_in(path, name, text):
+    folder = Path(f"{path}.d")
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(text)
+    return folder / name
+
+
+def test_of_the_drop_ins_the_last_one_that_has_a_key_wins(write):
+    path = write("default_timeout = 7\n[limits]\npauses = 1\nconsoles = 2\n")
+    drop_in(path, "20-more.toml", "default_timeout = 9\n[limits]\nconsoles = 5\n")
+    drop_in(path, "10-less.toml", "default_timeout = 8\nmetrics = true\n")
+    assert config.load(path) == Config(default_timeout=9.0, metrics=True, limits=UserLimits(pauses=1, consoles=5))
+    path.unlink()
+    assert config.load(path) == Config(default_timeout=9.0, metrics=True, limits=UserLimits(consoles=5))
+
+
+def test_a_broken_drop_in_of_the_configuration_is_left_out_and_said(write):
+    path = write("default_timeout = 7\n")
+    broken = drop_in(path, "10-broken.toml", "default_timeout = 8\nmetric = true\n")
+    good = drop_in(path, "20-good.toml", "metrics = true\n")
+    found = config.load(path)
+    assert (found.default_timeout, found.metrics) == (7.0, True)
+    assert [str(error).partition(". ")[0] for error in found.rejected] == [
+        f"{broken} is invalid: unknown key metric (did you mean metrics?)"
+    ]
+    done = CliRunner().invoke(commands.check_config, [str(path)])
+    assert done.exit_code == 78
+    assert done.stdout == f"{path} is correct.\n{good} is correct.\n"
+    assert done.stderr.startswith(f"Error: {broken} is invalid: unknown key metric")
+
+
+def test_the_configuration_is_checked_with_the_benches_of_the_machine(tmp_path, monkeypatch):
+    monkeypatch.setattr(config, "PATH", tmp_path / "lagerd.toml")
+    monkeypatch.setenv("LAGER_NETS", str(tmp_path / "nets.toml"))
+    instrument = '[instruments.psu]\nmodel = "DP821"\naddress = "TCPIP::10.0.0.1::INSTR"\n'
+    thermal = drop_in(tmp_path / "nets.toml", "thermal.toml", f'[bench]\ngroup = "heat"\n{instrument}')
+    done = CliRunner().invoke(commands.check_config, [])
+    assert done.exit_code == 0
+    assert f"bench thermal: 1 instrument in {thermal}, only for the group heat\n" in done.output
+    second = drop_in(tmp_path / "nets.toml", "twin.toml", instrument)
+    done = CliRunner().invoke(commands.check_config, [])
+    assert done.exit_code == 78
+    assert f"{second} is not used, because {thermal} has the instrument psu, too." in done.output

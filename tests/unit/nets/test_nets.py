@@ -83,6 +83,7 @@ def test_a_valid_file_is_read_completely() -> None:
         "address": "TCPIP::192.168.1.20::INSTR",
         "channel": 1,
         "limits": {"max_voltage": 5.5, "max_current": 0.5},
+        "bench": None,
     }
     assert bench.net("supply1").channel == 1
     assert bench.net("supply1").instrument.timeout == 5.0
