@@ -96,13 +96,13 @@ class SafeProcess:
         if guarded != self._guarded:
             self._guarded = guarded
             if self._ready is not None and self._fifo >= 0:
-                self._tell(self._ready, [])
+                self._tell(self._ready.ours, [])
 
     def hand_over(self, fifo: int) -> None:
         """From now on the process may make the guarded leases safe without lagerd, until the FIFO is written to."""
         self._fifo = fifo
         if self._ready is not None and fifo >= 0:
-            self._tell(self._ready, [fifo])
+            self._tell(self._ready.ours, [fifo])
 
     def close(self) -> None:
         """End the process that is ready; one at work continues, and one that guards leases until they end."""
@@ -136,7 +136,7 @@ class SafeProcess:
             ours.setblocking(False)
             with theirs:
                 fds = [theirs.fileno(), *([fd] if fd >= 0 else [])]
-                _send(process, {**request, "fds": len(fds)}, fds)
+                _send(process.ours, {**request, "fds": len(fds)}, fds)
             async with asyncio.timeout(SECONDS):
                 return await _read(ours)
 
@@ -152,8 +152,6 @@ class SafeProcess:
         if self._ready is None:
             self._ready = self._started()
             asyncio.get_running_loop().add_reader(self._ready.ours, self._died)  # it never writes there
-            if self._fifo >= 0:
-                self._tell(self._ready, [self._fifo])
         return self._ready
 
     def _died(self) -> None:
@@ -161,7 +159,7 @@ class SafeProcess:
         if self._held:
             self._later(_AGAIN_SECONDS, self.make_ready)
 
-    def _tell(self, process: Started, fifo: list[int]) -> None:
+    def _tell(self, process: socket.socket, fifo: list[int]) -> None:
         with contextlib.suppress(OSError):  # it has ended, and is replaced when it is needed
             _send(process, {"guard": self._guarded, "fds": len(fifo)}, fifo)
 
@@ -186,6 +184,7 @@ class SafeProcess:
             self._timer = None
 
     def _started(self) -> Started:
+        """Start the process. What it guards is in its socket before it begins: lagerd may be killed at any moment."""
         if self._unit is not None:
             ours = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
             try:
@@ -193,8 +192,10 @@ class SafeProcess:
             except OSError:
                 ours.close()
                 raise
+            self._tell_guarded(ours)
             return Started(ours, None)
         ours, theirs = socket.socketpair()
+        self._tell_guarded(ours)
         command = [sys.executable, "-P", "-m", "lagerd.make_safe"]
         with theirs:
             try:
@@ -204,6 +205,10 @@ class SafeProcess:
             except OSError:
                 ours.close()
                 raise
+
+    def _tell_guarded(self, ours: socket.socket) -> None:
+        if self._fifo >= 0:
+            self._tell(ours, [self._fifo])
 
     def _reap(self, child: "subprocess.Popen[bytes]") -> None:
         async def reap() -> None:
@@ -225,15 +230,15 @@ def _request(lease: Lease, nets: Iterable[str], *, off: bool = False, watched: b
     }
 
 
-def _send(process: Started, said: dict[str, Any], fds: list[int]) -> None:
+def _send(process: socket.socket, said: dict[str, Any], fds: list[int]) -> None:
     """Send one line. Raises OSError; a process that reads nothing any more is ended."""
     data = json.dumps(said).encode() + b"\n"
     try:
-        sent = socket.send_fds(process.ours, [data], fds, socket.MSG_DONTWAIT)
+        sent = socket.send_fds(process, [data], fds, socket.MSG_DONTWAIT)
     except BlockingIOError:
         sent = 0
     if sent < len(data):
-        process.ours.shutdown(socket.SHUT_RDWR)
+        process.shutdown(socket.SHUT_RDWR)
         raise OSError("the process does not read its requests")
 
 

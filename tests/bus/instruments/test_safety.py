@@ -56,6 +56,17 @@ def claim(client: Client, key: str, **details) -> int:
     return client.call("Claim", "sa{sv}", key, {"net": "x", "name": "psu1", **details}, name=INSTRUMENTS)
 
 
+def until_kept_ready(station) -> None:
+    """Wait for the process that acts without lagerd: until it has a session of its own, it is killed with lagerd."""
+    lagerd = station.lagerd.pid
+    while not any(map(_has_own_session, Path(f"/proc/{lagerd}/task/{lagerd}/children").read_text().split())):
+        time.sleep(0.01)
+
+
+def _has_own_session(pid: str) -> bool:
+    return os.getsid(int(pid)) == int(pid)
+
+
 def test_a_killed_script_leaves_its_supply_off(holder, nets, client):
     process = holder()
     process.kill()
@@ -264,9 +275,7 @@ def test_a_script_that_dies_while_no_lagerd_runs_is_found_by_the_next_one(own_st
 
 def test_what_a_script_leaves_on_while_there_is_no_lagerd_is_off_at_once(own_station, holder, nets, client):
     process = holder()
-    lagerd = own_station.lagerd.pid
-    while not Path(f"/proc/{lagerd}/task/{lagerd}/children").read_text():  # the process that is kept ready
-        time.sleep(0.01)
+    until_kept_ready(own_station)
     own_station.kill_lagerd()
     process.kill()
     while nets.is_on():

@@ -4,9 +4,14 @@ import asyncio
 import os
 import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +19,8 @@ from lagerd.instruments.leases.lease import Lease
 from lagerd.instruments.leases.lock_files import process_end
 from lagerd.instruments.safety import safe_process
 from lagerd.instruments.safety.safe_process import SafeProcess
+from tests.processes import PATIENCE
+from tests.unit.safety.test_standby import PROCESS
 
 LEASE = Lease(
     "psu1", "psu1", "out", "", "", owner=":1.1", uid=0, user="root", pid=0, since=time.time(),
@@ -120,3 +127,34 @@ def test_the_process_ends_with_lagerd() -> None:
             await process_end(first)
 
     in_a_loop(test)
+
+
+def test_a_process_that_begins_as_lagerd_is_killed_knows_what_it_guards(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    popen, begun = subprocess.Popen, []
+
+    def killed(_: list[str], *, stdin: int, **__: Any) -> None:
+        command = [sys.executable, "-c", PROCESS, str(tmp_path)]
+        begun.append(popen(command, stdin=stdin, stdout=subprocess.PIPE, text=True))
+        raise OSError("lagerd is killed")  # upon which its descriptors are closed, and nothing else is done
+
+    monkeypatch.setattr(subprocess, "Popen", killed)
+    os.mkfifo(tmp_path / "handover")
+    fifo = os.open(tmp_path / "handover", os.O_RDONLY | os.O_NONBLOCK)
+    with popen(["cat"], stdin=subprocess.PIPE) as holder:
+
+        async def test() -> None:
+            async with process() as found:
+                found.hand_over(fifo)
+                found.guard([replace(LEASE, pid=holder.pid)])
+                found.make_ready()
+
+        in_a_loop(test)
+        holder.kill()
+    try:
+        assert begun[0].communicate(timeout=PATIENCE)[0] == "psu1\n"
+    finally:
+        begun[0].kill()
+        begun[0].communicate()
+        os.close(fifo)

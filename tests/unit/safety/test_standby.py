@@ -16,7 +16,7 @@ import pytest
 from tests.processes import PATIENCE
 
 # Carries out a request by naming the instrument; one whose name begins with "slow" lasts until the file of it exists.
-_PROCESS = """
+PROCESS = """
 import os, pathlib, socket, sys, time
 from lagerd.standby import Standby
 
@@ -37,7 +37,7 @@ class Process:
         self.lagerd, theirs = socket.socketpair()
         self.lagerd.settimeout(PATIENCE)
         with theirs:
-            command = [sys.executable, "-c", _PROCESS, str(folder)]
+            command = [sys.executable, "-c", PROCESS, str(folder)]
             self.popen = subprocess.Popen(command, stdin=theirs.fileno(), stdout=subprocess.PIPE, text=True)
         self._folder = folder
         os.mkfifo(folder / "handover")
