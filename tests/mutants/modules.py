@@ -13,7 +13,16 @@ _BATTERY = _tests("drivers/battery_levels", "drivers/battery_load")
 _LOAD = [*_tests("drivers/load_registers", "drivers/battery_load", "drivers/levels", "drivers/states"), *_UNREAD]
 TESTS = {
     f"{_DRIVERS}/base/driver.py": _tests(
-        "drivers/supplies", "drivers/levels", "drivers/battery_load", "instruments/net", "drivers/daq"
+        "drivers/supplies",
+        "drivers/levels",
+        "drivers/battery_load",
+        "instruments/net",
+        "drivers/daq",
+        "nets/reference",
+        "safety/through",
+        "safety/safe_state",
+        "leases/lent_sessions",
+        "instruments/driver_base",
     ),
     f"{_DRIVERS}/base/state.py": _tests("instruments/partial_state", "drivers/states"),
     f"{_DRIVERS}/base/supply.py": [*_SUPPLY, *_tests("safety/coupling")],
