@@ -43,7 +43,7 @@ class UserLimits:
 
 @dataclass(frozen=True)
 class Config:
-    """Times are in seconds; a default_timeout of 0 is no timeout."""
+    """Times are in seconds; a default_timeout of 0 means no timeout."""
 
     default_timeout: float = DEFAULT_TIMEOUT
     max_run_timeout: float = LONGEST_RUN

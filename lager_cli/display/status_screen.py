@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lager.contract import LeaseDetails, PauseDetails
     from lager_cli.readings.net_status import NetStatus
 
-_LAST = 60.0  # seconds left from which a pause stands out
+_LAST = 60.0  # seconds left from which a pause is highlighted
 _PAUSES = ("PAUSE", "LABEL", "WHERE", "USER", "PAUSED", "LEFT")
 _RUNS = ("RUN", "STATE", "AGE", "SCRIPT")
 _NETS = ("NET", "TYPE", "OUTPUT", "READING", "HELD BY", "WHY")

@@ -24,7 +24,7 @@ from lager_cli.linux.tty_writes import TtyWrites
 if TYPE_CHECKING:
     from lager.contract import PauseDetails
 
-_LAST = 60.0  # seconds left from which the row stands out
+_LAST = 60.0  # seconds left from which the row is highlighted
 _QUIET = 0.5  # seconds without other output before a row begins
 _SETTLED = 0.05  # inotify reports a write when it ends, after its output is visible
 _BACKGROUND = 1.0

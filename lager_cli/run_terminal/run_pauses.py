@@ -4,9 +4,9 @@ Races:
 
 - Signals and the answer to List may arrive in either order. While the answer is pending, `_ended` collects the ids of
   the pauses that have ended, so that an older answer cannot bring one back.
-- lagerd may stop or restart between any two events. Without an owner of the name all pauses are forgotten; a new owner
-  announces them again. The order of the banners, and the questions, are kept: the scripts may tell us the same ids
-  themselves.
+- lagerd may stop or restart between any two events. While lagerd's bus name has no owner, no pauses are known; a new
+  owner announces them again. The order of the banners, and the questions, are kept: the scripts may tell us the
+  same ids themselves.
 """
 
 import contextlib

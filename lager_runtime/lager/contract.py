@@ -36,7 +36,7 @@ if TYPE_CHECKING:
         at: float
 
     class PauseDetails(PauseKeys):
-        """The keys of a pause in List and in the signal Paused. Times are in seconds; a time of 0 is no timeout."""
+        """The keys of a pause in List and in the signal Paused. Times are in seconds; a time of 0 means no timeout."""
 
         pid: int
         uid: int

@@ -333,7 +333,7 @@ class _Typing(Module):  # type: ignore[valid-type,misc]
 
 
 class _Annotation:
-    """What a name of `typing` stands for."""
+    """What a name of `typing` means."""
 
     def __init__(self, name: str) -> None:
         self._name = name

@@ -75,7 +75,7 @@ class DescribedBench:
         if (found := known.simulated(part.model, clock)) is not None:
             return found
         if any(net.type is not NetType.SCPI for net in self._description.nets.values() if net.instrument.name == name):
-            self.notes.append(f"there is no simulated {part.model}: {name} only tells its name")
+            self.notes.append(f"there is no simulated {part.model}: {name} only answers *IDN?")
         return known.unknown(part.model)
 
     def _behave(self, part: Part, circuit: Circuit, clock: Callable[[], float]) -> None:

@@ -73,7 +73,7 @@ class ReportedChanges:
     def _found(self, lease: Lease, change: changes.Change, id: object) -> None:
         """Announce what a script found to differ when it resumed. Who changed it is unknown."""
         if not self._pauses.has_just_ended(id, lease.owner):
-            raise NoSuchBreakpoint("That is no pause of the holder that has just ended.", "Report it at the resume.")
+            raise NoSuchBreakpoint("This is not a pause of the holder that has just ended.", "Report it at the resume.")
         client = self._clients.watched(lease.owner)
         if client is not None and not self._spend(client):
             return

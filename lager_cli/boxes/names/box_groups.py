@@ -1,4 +1,4 @@
-"""What a --box of several stands for: `@rack2` is a group, `bench*` a pattern of known names, and `a,b` are both."""
+"""What a --box of several boxes means: `@rack2` is a group, `bench*` a pattern of known names, and `a,b` are both."""
 
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -11,7 +11,7 @@ ALL = "all"  # the group of all known boxes, as in Ansible
 
 
 def is_several(named: str) -> bool:
-    """Return whether the text may stand for any other number of boxes than one."""
+    """Return whether the text can name any other number of boxes than one."""
     return "," in named or named.startswith("@") or bool(_PATTERN & {*named})
 
 

@@ -56,7 +56,7 @@ def find(name: str) -> Box:
 
 
 def several(named: str) -> list[str]:
-    """Return the names that a --box of several stands for. Raises BoxError; see box_groups."""
+    """Return the names of the boxes that a --box of several names. Raises BoxError; see box_groups."""
     found = known()
     return box_groups.expand(named, [*found["boxes"]], found["groups"])
 

@@ -94,7 +94,7 @@ def _destination(name: str, variables: Any) -> str:
 
 
 def of_ssh(file: Path) -> Inventory:
-    """Read the names of ssh's configuration, ssh_config(5), that are no patterns, with the files that it includes."""
+    """Read the names of ssh's configuration, ssh_config(5), that are not patterns, with the files that it includes."""
     if not file.is_file():
         raise BoxError(f"There is no file {file}.", "Name the configuration: lager boxes import --ssh-config FILE")
     return Inventory({name: name for name in _hosts(file, 0)})

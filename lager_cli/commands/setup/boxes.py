@@ -26,7 +26,8 @@ _CHECK_HEADERS = ("BOX", "SSH", "LAGER", "LAGERD", "GROUP", "TO DO")
 def boxes(context: click.Context, as_json: bool) -> None:
     """List your configured boxes.
 
-    A name stands for an ssh destination. Wherever --box is accepted, user@host and the names in ~/.ssh/config work too.
+    A name is short for an ssh destination. Wherever --box is accepted, user@host and the names in ~/.ssh/config work
+    too.
 
     \b
     Examples:

@@ -124,7 +124,7 @@ class Carrier:
     def _end(self, pause: PauseState, outcome: Ended | CannotPause) -> None:
         """Let the script resume, and tell its consoles why: in one step, since the script may end with it.
 
-        It runs when this thread next waits. That is no loss: it may close our descriptors, as a daemon does, and must
+        It runs when this thread next waits. Nothing is lost: it may close our descriptors, as a daemon does, and must
         not do so while we use them.
         """
         if pause.over:

@@ -110,7 +110,7 @@ class PauseState:
         return bool(self.details["interactive"])
 
     def set_remaining(self, seconds: float) -> None:
-        """Set the time left in seconds; 0 is no timeout."""
+        """Set the time left in seconds; 0 means no timeout."""
         self.deadline = time.monotonic() + seconds if seconds else None
         self.moment_until = 0.0
         if self.limit is not None:

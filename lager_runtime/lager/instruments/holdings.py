@@ -222,7 +222,7 @@ def _may_share(one: NetConfig, other: NetConfig) -> bool:
 def crash(lease: "HeldLease", exit_code: str = "") -> None:
     """End a lease without a release: lagerd makes its nets safe.
 
-    If `exit_code` is the path of the pipe with the exit code of this process, lagerd waits for it: 0 is no crash.
+    If `exit_code` is the path of the pipe with the exit code of this process, lagerd waits for it: 0 means no crash.
     """
     end = getattr(lease, "crash", None)  # only leases of lagerd have it
     if end is not None:

@@ -73,7 +73,7 @@ def check(
     for name, table in tables["nets"].items():
         if net := _net(name, table, instruments, set(found), mistakes):
             nets[name] = net
-    # Of an instrument whose address is no address, the mistake has already been added.
+    # The mistake of an instrument with an invalid address has already been added.
     bounded = terminals.bounded({name: net for name, net in nets.items() if _has_place(net.instrument)})
     for name, net in bounded.items():
         # Of a net that has the safe state of another one, the mistake is in that one.

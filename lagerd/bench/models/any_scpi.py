@@ -1,4 +1,4 @@
-"""Instruments without a model of their own: one that only tells its name, and a supply with a driver's commands."""
+"""Instruments without a model of their own: one that only answers *IDN?, and a supply with a driver's commands."""
 
 import re
 from typing import Any, ClassVar

@@ -26,7 +26,7 @@ class NoLoans:
         return False
 
     def ended(self, lease: Lease) -> bool:
-        """End the lease of a borrower whose process has ended; return False if it is no borrower's."""
+        """End the lease of a borrower whose process has ended; return False if it is not a borrower's."""
         return False
 
     def free_if_closed(self, instrument: str) -> None:

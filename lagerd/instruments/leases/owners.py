@@ -1,4 +1,4 @@
-"""The leases of each owner, those of borrowers too; how many a user has; and which have ended lately."""
+"""The leases of each owner, those of borrowers too; how many a user has; and which have ended recently."""
 
 from collections import Counter, OrderedDict
 
@@ -21,7 +21,7 @@ class Owners:
         return list(self._leases.get(owner, ()))
 
     def ended(self, instrument: str, owner: str) -> Lease | None:
-        """Return the lease that `owner` had of this instrument, if it ended lately."""
+        """Return the lease that `owner` had of this instrument, if it ended recently."""
         return self._ended.get((instrument, owner))
 
     def add(self, lease: Lease) -> None:

@@ -32,10 +32,10 @@ def refusal(
     if holder.pid in by.ancestors:
         where = ", the script that started this one" if by.script else ", the script that started this command"
         return busy(asked, holder, where, f"{_use_net(holder)} in that script, or close() it there first.")
-    standing = pauses.of(holder.owner)
-    if not standing:
+    paused = pauses.of(holder.owner)
+    if not paused:
         return busy(asked, holder, "", _wait_hint(by))
-    pause = next((one for one in standing if one.interactive), standing[0])
+    pause = next((one for one in paused if one.interactive), paused[0])
     left = pauses.remaining(pause)
     where = f", paused at {pause.file}:{pause.line}" + (f" ({pause.label})" if pause.label else "")
     until = f", for another {time_left(left)}" if left else ", until it is resumed"

@@ -14,8 +14,8 @@ Invariants:
 - Queues are served first come, first served.
 - A reserved lease is held for a run whose script has not opened the instrument yet. A claim of the same user and run
   replaces it in one step, before everybody who waits: the instrument is never free in between.
-- A look never queues. A claim that meets one waits for its end, also without a `wait`: only a holder that is no look,
-  or a look that has lasted longer than a second, makes it busy.
+- A look never queues. A claim that meets one waits for its end, also without a `wait`: only a holder that is not a
+  look, or a look that has lasted longer than a second, makes it busy.
 - A lease with nets in `safe` that ends without a release has crashed: its holder may have left an output on. In the
   same step a lease of lagerd's own takes its place (`making_safe`), so that no claimant comes in between. It ends when
   the outputs are safe, or when the instrument is quarantined.

@@ -71,7 +71,7 @@ class BorrowerFiles(Protocol):
 
 
 class LoanRecords:
-    """The loans in a folder, each in a file of the name of its instrument."""
+    """The loans in a folder, each in a file named after its instrument."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -19,7 +19,7 @@ NOWHERE = "-"
 
 def say(text: str, *, begin_line: bool = False, heading: int | None = None) -> None:
     """Write once to standard error, which may be closed. `begin_line`: the line there may be unfinished. `heading` is
-    the number of the line that stands out on a terminal."""
+    the number of the line that is highlighted on a terminal."""
     try:
         with _not_captured(begin_line):
             stream = _stream()

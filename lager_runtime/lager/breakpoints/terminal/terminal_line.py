@@ -21,8 +21,8 @@ def fitted(stream: Any, text: str, *, begin_line: bool, heading: int | None = No
     """Return the text, wrapped if the stream is a terminal of a known width.
 
     `begin_line`: the script may have left the cursor after an unfinished line. A full row of spaces moves to the next
-    row from any column but the first, where it stays in the empty row. `heading` is the number of the line that stands
-    out, if the terminal is to show colours.
+    row from any column but the first, where it stays in the empty row. `heading` is the number of the line that is
+    highlighted, if the terminal is to show colours.
     """
     try:
         columns = os.get_terminal_size(stream.fileno()).columns

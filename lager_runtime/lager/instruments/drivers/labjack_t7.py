@@ -11,7 +11,7 @@ nothing. An analog input without a valid reading returns -9999; one beyond its r
 Thermocouples (T-Series Datasheet, 14.1 AIN Extended Features and 14.1.1 Thermocouple): `AINn_EF_INDEX` (uint32 at
 9000 + 2n; 20 to 25 are the types E, J, K, R, T and S), `AINn_EF_CONFIG_A` (uint32 at 9300 + 2n; 1 is degrees Celsius),
 `AINn_EF_CONFIG_B` (uint32 at 9600 + 2n; the register of the cold junction, 60052 is TEMPERATURE_DEVICE_K), and the
-temperature in `AINn_EF_READ_A` (float32 at 7000 + 2n), of which -9999 is no valid reading.
+temperature in `AINn_EF_READ_A` (float32 at 7000 + 2n), where -9999 means that there is no valid reading.
 
 Watchdog (T-Series Datasheet, "Watchdog"): when no command has come over any connection for `WATCHDOG_TIMEOUT_S_DEFAULT`
 (uint32 at 61604), the T7 sets the DACs and digital lines that are enabled there. Its registers may be written only
@@ -208,7 +208,7 @@ class Gpio(Driver[Registers]):
         return (Setting("output", self._driven_to, write=self._set_back, turn=LAST),)
 
     def _driven_to(self) -> str:
-        """Return the level that the T7 drives the line to, or that it does not: a level that it reads is no setting."""
+        """Return the level that the T7 drives the line to, or that it drives none. A level that is read is not set."""
         with self.session.exchange():
             return str(self._bit(_DIO_STATE)) if self.is_driven() else _NOT_DRIVEN
 

@@ -49,7 +49,7 @@ class ScpiNet(Driver[Scpi]):
     def query_binary(self, question: str) -> bytes:
         """Send a query that is answered with a block of bytes, such as a waveform or a screenshot, and return them.
 
-        Raises BadReply if the answer is no block of definite length, and InvalidArgument like ask.
+        Raises BadReply if the answer is not a block of definite length, and InvalidArgument like ask.
         """
         return self.session.ask_block(self._checked(question, query=True))
 

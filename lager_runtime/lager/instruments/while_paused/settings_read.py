@@ -1,7 +1,7 @@
 """Reads the settings of the nets that this process has open, at a pause and at its resume, and says what differs.
 
 A reading has no side effects: it asks only for what a driver declares as a setting, and sets up nothing. What this
-process set meanwhile, in a console or for others, is no difference: it was reported when it was set.
+process set meanwhile, in a console or for others, is not a difference: it was reported when it was set.
 """
 
 import contextlib
@@ -148,7 +148,7 @@ def _configs(reading: Reading) -> list[NetConfig]:
 
 
 def _known(before: Reading, net: str, setting: Setting, told: Sequence[Mapping[str, Any]]) -> list[Value | None]:
-    """Return the values that are no news: those last set and reported, else none; None for an unknown one.
+    """Return the values that are not new: those last set and reported, else none; None for an unknown one.
 
     What this process has set its session knows, also if lagerd was away. Another process may have set the instrument,
     too, which was lent to it: then lagerd knows.

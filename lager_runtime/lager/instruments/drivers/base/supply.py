@@ -142,7 +142,7 @@ class Supply(Switched):
     def _trips_at(
         self, name: str, question: str, unit: str, step: float, write: Callable[[float], object], armed: str = ""
     ) -> Setting:
-        """Return the level of a protection. `write` arms it as well, so `armed` asks whether that is no change."""
+        """Return the level of a protection. `write` arms it as well, so `armed` asks whether that changes nothing."""
 
         def set_back(value: float) -> None:
             if armed and not self.session.ask(self._spell(armed), parse.on_off):
