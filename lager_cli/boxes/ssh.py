@@ -8,10 +8,12 @@ import shlex
 import signal
 import socket
 import subprocess
+from collections.abc import Callable
 from typing import IO
 
 from lager import variables
 from lager.errors import BoxError, LagerError, NoConnection
+from lager.process import system
 from lager.wording.text import printable
 from lager_cli.boxes.names.box_table import Box
 
@@ -36,16 +38,18 @@ class Ssh:
     """One ssh process that runs `lager session` on a box. Keeps the end of its standard error."""
 
     def __init__(self, box: Box, *, batch: bool = False) -> None:
-        """`batch`: ssh never asks for a password."""
+        """`batch`: ssh never asks for a password, it ends with the thread that starts it, and whoever starts it has a
+        time limit of their own."""
         program = shlex.split(os.environ.get(variables.SSH, "")) or ["ssh"]
-        chosen = {**_OPTIONS, **({"BatchMode": "yes"} if batch else {}), **_patience(program, box)}
+        chosen = {**_OPTIONS, **({"BatchMode": "yes"} if batch else _patience(program, box))}
         options = [f"-o{name}={value}" for name, value in chosen.items()]
         command = [*program, *options, "--", box.ssh, f"{box.command} session"]
         self._box = box
         try:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=_deaf
-            )
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                preexec_fn=_deaf_until_the_end() if batch else _deaf,
+            )  # fmt: skip
         except OSError as problem:
             missing = isinstance(problem, FileNotFoundError)
             hint = "Install it: sudo apt-get install ssh" if missing else "Fix this and try again."
@@ -155,6 +159,17 @@ def _has_address(host: str) -> bool:
 def _deaf() -> None:
     for number in _IGNORED:
         signal.signal(number, signal.SIG_IGN)
+
+
+def _deaf_until_the_end() -> Callable[[], None]:
+    """Return what makes ssh deaf, and ends it with us: it may be waiting for a box that does not answer."""
+    end_with_parent = system.signal_with_parent(signal.SIGTERM)
+
+    def settle() -> None:  # pragma: no cover: it is measured until it becomes another program, and then lost
+        _deaf()
+        end_with_parent()
+
+    return settle
 
 
 def _pipes(process: "subprocess.Popen[bytes]") -> tuple[IO[bytes], IO[bytes], IO[bytes]]:

@@ -222,23 +222,38 @@ class GrowingTable:
     def __init__(self, headers: Sequence[str]) -> None:
         self._headers = headers
         self._rows: list[list[str]] = []
+        self._is_headed = False
+        self._longest_name = columns(headers[0])
 
     @property
     def is_empty(self) -> bool:
-        return not self._rows
+        return not self._is_headed
 
     def add(self, rows: Sequence[Sequence[object]]) -> None:
         if not rows:
             return
         missing = len(self._headers)
         self._rows += [[*map(cell, row), *[""] * (missing - len(row))] for row in rows]
-        width = _columns() if on_terminal() else _WIDEST
-        first, *lines = fitted(self._headers, self._rows, width)
-        if len(rows) == len(self._rows):
-            click.echo(click.style(first, bold=True) if colours() else first)
-        for line in lines[-len(rows) :]:
+        for line in self._fitted()[-len(rows) :]:
             click.echo(line)
         sys.stdout.flush()
+
+    def add_sentence(self, name: str, sentence: str) -> None:
+        """Show a row whose second cell extends over all other columns."""
+        self._longest_name = max(self._longest_name, columns(cell(name)))
+        self._fitted()
+        width = _columns() if on_terminal() else _WIDEST
+        click.echo(cut(aligned([cell(name), cell(sentence)], [self._longest_name, 0]), width))
+        sys.stdout.flush()
+
+    def _fitted(self) -> list[str]:
+        """Return the lines of all rows. Show the headers before the first one."""
+        first, *lines = fitted(self._headers, self._rows, _columns() if on_terminal() else _WIDEST)
+        if not self._is_headed:
+            fitted_table([first])
+        self._is_headed = True
+        self._longest_name = max([self._longest_name, *(columns(row[0]) for row in self._rows)])
+        return lines
 
 
 def fitted_table(lines: Sequence[str]) -> None:

@@ -103,7 +103,7 @@ def _go(
     if (table is not None or acts) and box_groups.is_several(box):
         from lager_cli.boxes.several import fan_out
 
-        limit = context.meta.get(_LIMIT, fan_out.LIMIT)
+        limit = limit_of(context)
         words = _without_limit(typed(context))
         with says_where_from(named):
             if table is not None:
@@ -115,6 +115,23 @@ def _go(
     with says_where_from(named):
         known = default_nets.to_pass_on()
         context.exit(remote.run(box, typed(context), environment=known, reads=context.info_name == "uart"))
+
+
+def limit_of(context: click.Context) -> float:
+    """Return the seconds that each box of several has."""
+    from lager_cli.boxes.several.answers import LIMIT
+
+    return float(context.meta.get(_LIMIT, LIMIT))
+
+
+def several(context: click.Context, named: str | None) -> str | None:
+    """Return the text that stands for several boxes; None if the command runs on one, or here."""
+    box = None if context.resilient_parsing else choose(context, named)
+    if box is None:
+        return None
+    from lager_cli.boxes.names import box_groups
+
+    return box if box_groups.is_several(box) else None
 
 
 def _without_limit(words: list[str]) -> list[str]:

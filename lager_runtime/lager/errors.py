@@ -154,6 +154,10 @@ class NoConnection(BoxError):
     exit_code = 255  # as ssh itself
 
 
+class OtherVersion(BoxError):
+    """The box has another version of lager, which this one does not understand."""
+
+
 class TransferError(BoxError):
     pass
 

@@ -61,6 +61,11 @@ def several(named: str) -> list[str]:
     return box_groups.expand(named, [*found["boxes"]], found["groups"])
 
 
+def find_several(named: str) -> list[Box]:
+    """Return the boxes that a --box of several stands for, each once. Raises BoxError; see box_groups."""
+    return [*dict.fromkeys(find(name) for name in several(named))]
+
+
 def known() -> dict[str, Any]:
     """Return `boxes` and `groups`: those of the user, and those of this machine that the user has not named anew."""
     own, system = table(), _read(SYSTEM)

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 from lager import build, variables
 from lager.breakpoints.terminal.notices import identify
-from lager.errors import BoxError, LagerError, NoConnection
+from lager.errors import BoxError, LagerError, NoConnection, OtherVersion
 from lager_cli.boxes.names.box_table import Box
 from lager_cli.boxes.session.endpoints import PipeSink, Source, ThreadedSink
 from lager_cli.boxes.session.multiplexer import BEAT_SECONDS, Lost, Multiplexer
@@ -187,7 +187,7 @@ class BoxSession:
     def _take(self, kind: FrameKind, value: Any) -> None:
         if kind is FrameKind.HELLO:
             if value["protocol"] != PROTOCOL:
-                raise BoxError(
+                raise OtherVersion(
                     f"The box {self._box.name} has lager {value['version']}, which speaks another protocol than "
                     f"this one ({build.release()}).",
                     "Update the older of the two.",

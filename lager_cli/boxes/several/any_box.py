@@ -34,7 +34,7 @@ def held(names: str, nets: Sequence[str], run_id: str, script: str, wait: float)
     Blocks up to `wait` seconds where the nets of all boxes are busy. Raises InstrumentBusy then, and BoxError if no box
     can be used. Says on standard error why a box was not used.
     """
-    boxes = [*dict.fromkeys(box_table.find(name) for name in box_table.several(names))]
+    boxes = box_table.find_several(names)
     words = ["hold", "--run", run_id, "--script", script, "--", *nets]
     pool = ThreadPoolExecutor(len(boxes), "any box")
     holders = [_Holder(box, pool.submit(_connect, box, words)) for box in boxes]

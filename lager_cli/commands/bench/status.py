@@ -4,7 +4,7 @@ import asyncio
 import os
 import shlex
 import shutil
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,10 +16,13 @@ from lager_cli import daemon
 from lager_cli.display import output
 from lager_cli.display.age import with_ages
 from lager_cli.display.status_screen import Bench, lines
-from lager_cli.options.box_option import box_option
+from lager_cli.options.box_option import go, limit_of, several, several_box_group_option
 from lager_cli.options.common import json_option
 from lager_cli.readings.net_status import NetReader, without_safe
 from lager_cli.runs import records
+
+if TYPE_CHECKING:
+    from lager_cli.boxes.several.fan_out import Table
 
 _WIDEST = 10_000
 
@@ -27,23 +30,32 @@ _WIDEST = 10_000
 @click.command()
 @click.option("--watch", is_flag=True, help="Update continuously; with --json, print a line each second.")
 @json_option
-@box_option
-def status(as_json: bool, watch: bool) -> int:
+@several_box_group_option
+@click.pass_context
+def status(context: click.Context, as_json: bool, watch: bool, box: str | None) -> int:
     """Show the whole bench: pauses and questions, your active runs, and every net with its reading, who holds it, and
     whether its output is on.
 
     A free instrument is read without changing it and without blocking other claims; one that a paused script holds is
     read through the pause. What a running script holds is not read. The exit code is 1 if a net could not be read, or
-    an instrument is quarantined.
+    an instrument is quarantined. With several boxes, each has a line, and --watch connects again to a box that is back.
 
     \b
     Examples:
       lager status
       lager status --watch
+      lager status --watch --box @rack2
       lager status --json | jq '.nets[] | select(.problem)'
     """
+    names = several(context, box) if watch else None
+    if names is None:
+        go(context, box, _table)
     if watch and not as_json and not (os.isatty(0) and os.isatty(1)):
         raise click.UsageError("--watch needs a terminal. In a pipe, add --json.")
+    if names is not None:
+        from lager_cli.watch import many_boxes
+
+        return (many_boxes.lines_of_json if as_json else many_boxes.live)(names, limit_of(context))
     daemon.ready_address()
     nets, problem = _nets()
     if watch and not as_json:
@@ -51,6 +63,13 @@ def status(as_json: bool, watch: bool) -> int:
 
         return live(nets, problem, active_runs)
     return asyncio.run(_watched_as_json(nets, problem) if watch else _once(nets, problem, as_json))
+
+
+def _table() -> "Table":
+    from lager_cli.boxes.several.fan_out import Table
+    from lager_cli.display import lab_screen
+
+    return Table(lab_screen.HEADERS, lab_screen.row, also={1})
 
 
 def _nets() -> tuple[list[NetConfig], str]:

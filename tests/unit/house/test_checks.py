@@ -91,7 +91,7 @@ DIRECTIONS = {
         "scan": set(),
         "report": set(),
         "mcp": set(),
-        "watch": {"console", "daemon", "display", "follower", "readings"},
+        "watch": {"boxes", "console", "daemon", "display", "follower", "readings"},
         "notify": {"daemon", "display", "follower", "linux"},
         "dap": {"boxes", "console", "follower", "runs"},
         "options": {"boxes", "runs"},

@@ -1,0 +1,108 @@
+"""`lager status --watch` of many boxes: one live screen, or a line of JSON for each that a box says."""
+
+import asyncio
+import os
+import signal
+import stat
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from lager_cli.boxes.names import box_table
+from lager_cli.boxes.names.box_table import Box
+from lager_cli.boxes.several.answers import BoxAnswer, reason_of, state_of
+from lager_cli.boxes.several.streams import followed
+from lager_cli.display import output
+from lager_cli.display.lab_screen import BoxBench, absent, bench_of, lines
+from lager_cli.display.status_screen import Line
+from lager_cli.watch.scrolled import ScrolledScreen
+
+_WORDS = ("status", "--watch", "--json")
+_REDRAW_SECONDS = 0.2
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def live(names: str, limit: float) -> int:
+    """Show the benches of the boxes until the user leaves, and return the exit code."""
+    screen = _LabScreen(box_table.find_several(names), limit)
+    asyncio.run(screen.run())
+    return screen.code
+
+
+class _LabScreen(ScrolledScreen):
+    """The screen until the user leaves it."""
+
+    def __init__(self, boxes: Sequence[Box], limit: float) -> None:
+        super().__init__(redraw_seconds=_REDRAW_SECONDS)
+        self._boxes, self._limit = boxes, limit
+        self._benches = {box.name: BoxBench() for box in boxes}
+
+    async def run(self) -> None:
+        """Run until the user leaves, or the terminal is gone."""
+        loop = asyncio.get_running_loop()
+        with followed(self._boxes, _WORDS, bench_of, _from_thread(loop, self._heard), self._limit):
+            await super().run()
+
+    def _heard(self, answer: BoxAnswer) -> None:
+        if answer.problem is None:
+            self._benches[answer.box.name] = answer.said
+        else:
+            self._benches[answer.box.name] = absent(state_of(answer.problem), reason_of(answer.problem))
+        self._changed()
+
+    def _lines(self, width: int) -> list[Line]:
+        return lines(self._benches, width)
+
+
+def lines_of_json(names: str, limit: float, words: Sequence[str] = _WORDS) -> int:
+    """Print an object for each line of a box, and for each problem with one. Return the exit code, when interrupted.
+
+    Raises BrokenPipeError when the reader closes the pipe.
+    """
+    return asyncio.run(_lines_of_json(box_table.find_several(names), limit, words))
+
+
+async def _lines_of_json(boxes: Sequence[Box], limit: float, words: Sequence[str]) -> int:
+    loop = asyncio.get_running_loop()
+    end: asyncio.Future[int] = loop.create_future()
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, _settle, end, 128 + number)
+    if stat.S_ISFIFO(os.fstat(1).st_mode):  # readable when the reader has gone, even while no box says anything
+        loop.add_reader(1, _settle, end, BrokenPipeError())
+
+    def heard(answer: BoxAnswer) -> None:
+        try:
+            output.print_json_line(_object(answer))
+        except OSError as problem:
+            _settle(end, problem)
+
+    with followed(boxes, words, _checked, _from_thread(loop, heard), limit):
+        return await end
+
+
+def _object(answer: BoxAnswer) -> dict[str, Any]:
+    if answer.problem is None:
+        return {"box": answer.box.name, **answer.said, "error": None}
+    return {"box": answer.box.name, "error": reason_of(answer.problem), "state": state_of(answer.problem)}
+
+
+def _checked(said: Any) -> dict[str, Any]:
+    bench_of(said)
+    return {key: value for key, value in said.items() if key != "box"}
+
+
+def _settle(end: "asyncio.Future[int]", outcome: int | OSError) -> None:
+    if end.done():
+        return
+    if isinstance(outcome, int):
+        end.set_result(outcome)
+    else:
+        end.set_exception(outcome)
+
+
+def _from_thread(loop: asyncio.AbstractEventLoop, heard: Callable[[BoxAnswer], None]) -> Callable[[BoxAnswer], None]:
+    """Return a function that other threads may call; `heard` is called in the loop."""
+
+    def told(answer: BoxAnswer) -> None:
+        loop.call_soon_threadsafe(heard, answer)
+
+    return told

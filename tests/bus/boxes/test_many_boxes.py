@@ -1,0 +1,188 @@
+"""`lager status` of many boxes: one table, one live screen, or a line of JSON for each; and nothing is left of it."""
+
+import json
+import os
+import re
+import select
+import signal
+import socket
+import sys
+import time
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from lager_cli.linux import process_tree
+from tests.processes import LAGER, PATIENCE
+
+TABLE = f"""
+[boxes.near]
+ssh = "near"
+command = "{LAGER}"
+[boxes.other]
+ssh = "other"
+command = "{LAGER}"
+[boxes.refusing]
+ssh = "refusing"
+[boxes.stranger]
+ssh = "stranger"
+[boxes.foreign]
+ssh = "near"
+command = "{{folder}}/foreign"
+[boxes.without]
+ssh = "near"
+command = "{{folder}}/nothing"
+[boxes.mute]
+ssh = "mute"
+[groups]
+lab = ["near", "other"]
+dead = ["refusing", "stranger", "foreign", "without", "mute"]
+"""
+FOREIGN = f"""#!{sys.executable}
+import os
+from lager_cli.boxes.session import protocol
+protocol.PROTOCOL = 99
+os.write(1, protocol.greeting('9.9.9'))
+os.read(0, 1)
+"""
+PAUSES = "import lager\nlager.pause('before load', timeout=60)\n"
+
+
+@pytest.fixture
+def lab(near):
+    """Two boxes that answer, and five dead ones: refused, a strange host key, another version, none, a mute sshd."""
+    near.table(TABLE.format(folder=near.folder))
+    (near.folder / "foreign").write_text(FOREIGN)
+    (near.folder / "foreign").chmod(0o755)
+    with closing(socket.create_server(("127.0.0.1", 0))) as mute:
+        settings = f"Host mute\n HostName 127.0.0.1\n Port {mute.getsockname()[1]}\n"
+        config = near.folder / "ssh.conf"
+        config.write_text(settings + config.read_text())
+        yield near
+
+
+@contextmanager
+def nothing_is_left_of(process):
+    """All processes of this one, also those on its boxes, end in the block or soon after."""
+    pids = {process.pid, *process_tree.descendants(process.pid)}
+    fds = []
+    for pid in pids:
+        try:
+            fds.append(os.pidfd_open(pid))
+        except ProcessLookupError:
+            continue
+    try:
+        yield pids
+        ends = time.monotonic() + PATIENCE
+        for fd in fds:
+            assert select.select([fd], [], [], max(ends - time.monotonic(), 0))[0], "a process is left"
+    finally:
+        for fd in fds:
+            os.close(fd)
+
+
+def until(process, accept):
+    """Return the first line of JSON that is taken."""
+    while not accept(found := json.loads(process.out.expect("\n").splitlines()[-1])):
+        pass
+    return found
+
+
+def test_each_box_has_a_line_and_a_dead_one_says_why(lager, bench, lab, run, client):
+    run(PAUSES)
+    client.paused()
+    done = lager("status", "--box", "@lab,@dead", "--limit", "8")
+    assert done.returncode == 1
+    header, *rows = done.stdout.splitlines()
+    assert header.split() == ["BOX", "STATE", "PAUSED", "RUNS", "NETS", "ON", "WHY"]
+    shown = {row.split()[0]: row.split(maxsplit=1)[1] for row in rows}
+    assert re.match(r"\w+ +1 +1 +16 +0", shown["near"])
+    assert re.match(r"\w+ +1 +1 +16 +0", shown["other"])
+    for name, why in {
+        "refusing": "The box refusing refuses ssh",
+        "stranger": "The host key of the box stranger is unknown",
+        "foreign": "The box foreign has lager 9.9.9",
+        "without": "There is no command",
+        "mute": "no answer within 8 s",
+    }.items():
+        assert why in shown[name], shown
+    found = json.loads(lager("status", "--json", "--box", "@lab").stdout)
+    assert [(one["box"], len(one["pauses"]), len(one["nets"])) for one in found] == [("near", 1, 16), ("other", 1, 16)]
+
+
+def test_one_screen_shows_each_box_its_pauses_and_why_a_box_is_missing(lab, screen, client, run):
+    shown = screen(LAGER, "status", "--watch", "--box", "@lab,@dead", "--limit", "8", columns=120, rows=40)
+    for words in (
+        r"near +(ok|problem) +0", r"other +(ok|problem) +0", "refusing +no connection .*refuses ssh",
+        "stranger +no connection", "foreign +other version .*9.9.9",
+        "without +failed .*no command", "mute +late .*8 s", "2 of 7 boxes answer",
+    ):  # fmt: skip
+        shown.until(lambda text, words=words: re.search(words, text))
+    script = run(PAUSES)
+    id = client.paused()["id"]
+    shown.until(lambda text: all(re.search(rf"{box} +{id} +before load", text) for box in ("near", "other")))
+    client.call("Continue", "s", id)
+    assert script.wait() == 0
+    shown.until(lambda text: id not in text)
+    with nothing_is_left_of(shown):
+        shown.type("q")
+        assert shown.wait() == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
+def test_nothing_is_left_after_ctrl_c_a_closed_terminal_or_a_kill(lab, start, client, number):
+    watch = start(LAGER, "status", "--watch", "--json", "--box", "near,mute,other")
+    for box in ("near", "other"):
+        until(watch, lambda one, box=box: one["box"] == box and "pauses" in one)
+    with nothing_is_left_of(watch) as pids:
+        assert len(pids) > 8  # lager, three ssh, sshd and lager on two boxes
+        watch.kill(number)
+        assert watch.wait() == (-9 if number == signal.SIGKILL else 128 + number)
+
+
+def test_a_box_that_is_back_is_shown_again(lab, start, client):
+    watch = start(LAGER, "status", "--watch", "--json", "--box", "near,refusing")
+    until(watch, lambda one: one["box"] == "near" and one["error"] is None)
+    assert "refuses" in until(watch, lambda one: one["box"] == "refusing")["error"]
+    (session,) = [
+        pid
+        for pid in process_tree.descendants(watch.pid)
+        if Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").endswith(b"\0session")
+    ]
+    os.kill(session, signal.SIGKILL)
+    assert "connecting again" in until(watch, lambda one: one["box"] == "near" and one["error"])["error"]
+    until(watch, lambda one: one["box"] == "near" and one["error"] is None)
+
+
+def test_the_lines_end_when_their_reader_has_gone(lab, start, client):
+    watch = start("sh", "-c", f"{LAGER} status --watch --json --box near,refusing | head -1; echo ended")
+    watch.out.expect("ended")
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [("{}", "cannot be read"), ("[1]", "cannot be read"), ("x" * (5 << 20), "more than 4 MB")],
+    ids=["a table", "a list", "too much"],
+)
+def test_a_box_that_talks_nonsense_is_told_apart(lab, start, said, why):
+    (lab.folder / "said").write_text(said)
+    lab.answering(
+        "import os, time\nfrom lager_cli.boxes.session.protocol import *\n"
+        "os.write(1, greeting('1'))\n"
+        f"said = open({str(lab.folder / 'said')!r}).read() + '\\n'\n"
+        "for at in range(0, len(said), 60000):\n"
+        "    part = said[at : at + 60000].encode()\n"
+        "    data = head(FrameKind.DATA, Stream.OUT, len(part)) + part\n"
+        "    while data:\n        data = data[os.write(1, data):]\n"
+        "time.sleep(60)\n"
+    )  # fmt: skip
+    watch = start(LAGER, "status", "--watch", "--json", "--box", "other,other2")
+    assert why in until(watch, lambda one: one["box"] == "other")["error"]
+
+
+def test_a_closed_terminal_ends_the_screen_and_all_that_belongs_to_it(lab, screen, client):
+    shown = screen(LAGER, "status", "--watch", "--box", "near,mute,other", columns=120)
+    shown.sees("2 of 3 boxes answer")
+    with nothing_is_left_of(shown), open(os.devnull, "rb") as nowhere:
+        os.dup2(nowhere.fileno(), shown._fd)
