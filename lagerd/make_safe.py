@@ -13,12 +13,13 @@ import faulthandler
 import os
 import signal
 import socket
+from collections.abc import Callable
 from functools import partial
 from types import FrameType
 from typing import Any
 
 from lager.contract import NETS_FILE
-from lager.errors import LagerError
+from lager.errors import Failed, LagerError
 from lager.instruments.safety import safe_state
 from lager.instruments.while_paused.reporter import Collector
 from lager.nets import file as nets_file
@@ -45,17 +46,19 @@ def main() -> None:
     os._exit(0)
 
 
-def limited_answer(path: str | None, request: dict[str, Any]) -> dict[str, Any]:
+def limited_answer(
+    path: str | None, request: dict[str, Any], may_act: Callable[[], bool] = lambda: True
+) -> dict[str, Any]:
     """Answer a request in this process, which ends if that takes too long. `path` is the nets file; None for that of
-    the request."""
+    the request. `may_act` tells, once the time runs, whether the instrument may still be used."""
     faulthandler.dump_traceback_later(_HARD_SECONDS, exit=True)
     try:
-        return answer(request, path or request["nets_file"] or NETS_FILE)
+        return answer(request, path or request["nets_file"] or NETS_FILE, may_act)
     finally:
         faulthandler.cancel_dump_traceback_later()
 
 
-def answer(request: dict[str, Any], path: str) -> dict[str, Any]:
+def answer(request: dict[str, Any], path: str, may_act: Callable[[], bool] = lambda: True) -> dict[str, Any]:
     """Return for each net why it is not safe, or an empty text, and what was done."""
     nets: dict[str, str] = {}
     done: dict[str, str] = {}
@@ -70,6 +73,8 @@ def answer(request: dict[str, Any], path: str) -> dict[str, Any]:
         found = (safe_state.to_switch_off if request["off"] else safe_state.after_crash)(here, asked)
         nets |= found.unknown
         asked += [net.name for net in found.nets if net.name not in asked]
+        if not may_act():
+            raise Failed("It was too late: others may use it by now.")
         for net, why, what in safe_state.make_safe(found, seconds=_SECONDS - 1, told=told):
             nets[net], done[net] = why, what
     except LagerError as error:

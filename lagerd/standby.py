@@ -13,6 +13,9 @@ Invariants
   lagerd: the next one writes to the FIFO before it takes its name, and from then on nothing is begun.
 - The next lagerd begins nothing, either, until the FIFO has no reader: this process has ended, and its children.
 - An instrument is used by one child at a time.
+- A child may be late: this process, or the child, was stopped, and somebody else uses the instrument by now. So it asks
+  at the moment of acting whether it still may (`_may_act`), with its time limit already running: if it is stopped after
+  that, it goes no further.
 - The process ends when there is no lagerd and no guarded holder.
 """
 
@@ -24,6 +27,7 @@ import select
 import socket
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 Request = dict[str, Any]
@@ -34,10 +38,11 @@ _MOST_FDS = 16
 
 @dataclass
 class Standby:
-    """`work` carries out a request in a child of its own: it returns the answer. `ahead` are modules to import."""
+    """`work` carries out a request in a child of its own: it returns the answer. Just before it acts, it asks its
+    second argument whether it still may. `ahead` are modules to import."""
 
     lagerd: socket.socket
-    work: Callable[[Request], dict[str, Any]]
+    work: Callable[[Request, Callable[[], bool]], dict[str, Any]]
     ahead: Iterable[str] = ()
     _data: bytes = b""
     _fds: list[int] = field(default_factory=list)
@@ -87,7 +92,7 @@ class Standby:
         for line in lines:
             said = dict(json.loads(line))
             if not said.keys() & {"guard", "fds"}:  # by a lagerd of before an update, which takes one answer
-                self.lagerd.sendall(json.dumps(self.work(said)).encode() + b"\n")
+                self.lagerd.sendall(json.dumps(self.work(said, lambda: True)).encode() + b"\n")
                 return False
             own = [self._fds.pop(0) for _ in range(min(int(said.get("fds", 0)), len(self._fds)))]
             if "guard" in said:
@@ -113,7 +118,7 @@ class Standby:
         if child == 0:
             try:
                 self.lagerd.close()
-                answer = json.dumps(self.work(request)).encode() + b"\n"
+                answer = json.dumps(self.work(request, partial(self._may_act, fds))).encode() + b"\n"
                 if fds:
                     with socket.socket(fileno=fds[0]) as asker, contextlib.suppress(OSError):  # lagerd is gone
                         asker.sendall(answer)
@@ -122,6 +127,16 @@ class Standby:
         for fd in fds:
             self._close(fd)
         self._children[os.pidfd_open(child)] = child, request["instrument"]
+
+    def _may_act(self, fds: Sequence[int]) -> bool:
+        """Return whether the instrument of a request is still this process's to use, by the descriptors of the request.
+
+        With a lease: until lagerd has removed its file. Without one: as long as lagerd waits for the answer. For a
+        guarded lease: until the next lagerd is there.
+        """
+        if len(fds) > 1:
+            return os.fstat(fds[1]).st_nlink > 0
+        return not _is_readable(fds[0] if fds else self._fifo)
 
     def _alone(self) -> None:
         """Make safe what the holders that end leave behind, until the next lagerd is there or no holder is left."""
@@ -142,6 +157,15 @@ class Standby:
     def _close(fd: int) -> None:
         if fd >= 0:
             os.close(fd)
+
+
+def _is_readable(fd: int) -> bool:
+    """Return whether there is something to read, or the other end is closed; of -1, which is none, there is not."""
+    if fd < 0:
+        return False
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _process(pid: int) -> int:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -15,16 +16,17 @@ import pytest
 
 from tests.processes import PATIENCE
 
-# Carries out a request by naming the instrument; one whose name begins with "slow" lasts until the file of it exists.
+# Carries out a request by naming the instrument, if it still may; one whose name begins with "slow" waits for a file.
 PROCESS = """
 import os, pathlib, socket, sys, time
 from lagerd.standby import Standby
 
-def work(request):
+def work(request, may_act):
     name = request["instrument"]
     while name.startswith("slow") and not pathlib.Path(sys.argv[1], name).exists():
         time.sleep(0.01)
-    os.write(1, name.encode() + bytes([10]))
+    if may_act():
+        os.write(1, name.encode() + bytes([10]))
     return {"did": name}
 
 with socket.socket(fileno=0) as lagerd:
@@ -213,3 +215,48 @@ def test_an_instrument_is_used_by_one_child_at_a_time(
     (tmp_path / "slow1").touch()
     assert answer(asked) == {"did": "slow1"}
     assert process.did() == ["psu1", "slow1", "slow1"]
+
+
+def until_it_works(process: Process) -> None:
+    while not Path(f"/proc/{process.popen.pid}/task/{process.popen.pid}/children").read_text():
+        time.sleep(0.01)
+
+
+def test_a_child_that_was_stuck_leaves_everything_to_the_next_lagerd(
+    process: Process, holder: "subprocess.Popen[bytes]", tmp_path: Path
+) -> None:
+    process.guard(slow1=holder.pid)
+    process.kill_lagerd()
+    holder.kill()
+    until_it_works(process)
+    process.next_lagerd()
+    (tmp_path / "slow1").touch()
+    assert process.did() == []
+
+
+def test_a_request_that_comes_late_is_not_carried_out_once_its_lease_has_ended(
+    process: Process, tmp_path: Path
+) -> None:
+    os.kill(process.popen.pid, signal.SIGSTOP)  # so that it reads nothing
+    kept, dropped = tmp_path / "psu1", tmp_path / "psu2"
+    asked = []
+    for file in (kept, dropped):
+        file.touch()
+        with open(file) as lease:
+            asked.append(process.ask(file.name, lease.fileno()))
+    dropped.unlink()
+    os.kill(process.popen.pid, signal.SIGCONT)
+    for one in asked:
+        answer(one)
+    process.kill_lagerd()
+    assert process.did() == ["psu1"]
+
+
+def test_a_request_without_a_lease_is_not_carried_out_once_lagerd_waits_no_more(process: Process) -> None:
+    os.kill(process.popen.pid, signal.SIGSTOP)
+    process.ask("psu1").close()
+    asked = process.ask("psu2")
+    os.kill(process.popen.pid, signal.SIGCONT)
+    answer(asked)
+    process.kill_lagerd()
+    assert process.did() == ["psu2"]
