@@ -26,14 +26,24 @@ _dry_run = click.option("--dry-run", is_flag=True, help="Print what would be don
 @click.command()
 @_root
 @_dry_run
-def install(root: Path, dry_run: bool) -> None:
+@click.option(
+    "--journal-upload",
+    "upload_to",
+    metavar="URL",
+    default="",
+    help="Also have systemd send the whole journal of this machine to a collector (default: as before).",
+)
+def install(root: Path, dry_run: bool, upload_to: str) -> None:
     """Install lagerd as a service of this machine, or update it. Edited configuration files are kept.
 
     \b
-    Example:
+    Examples:
       sudo lagerd install
+      sudo lagerd install --journal-upload https://collector.example.com:19532
     """
-    _show(work.install(root, dry_run))
+    _show(work.install(root, dry_run, upload_to))
+    if upload_to:
+        click.echo(f"The whole journal of this machine is sent to {upload_to}, not only the records of lagerd.")
     if not dry_run:
         click.echo("Add each user of the bench to the group lager: sudo adduser NAME lager")
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lager.errors import LagerError
-from lagerd.install import layout
+from lagerd.install import journal_upload, layout
 from lagerd.install.layout import CONFIG, FILES, LINKS, NETS, NOTIFY, OWN_FOLDERS, SYSUSERS, UNITS, WANTS
 
 MANIFEST = "usr/share/lager/installed.json"
@@ -43,11 +43,15 @@ class Step:
         return f"{self.did:<13} {self.what}{f' ({self.note})' if self.note else ''}"
 
 
-def install(root: Path = Path("/"), dry_run: bool = False) -> Iterator[Step]:
-    """Install below `root`; if that is /, also make the running system reload its files. Raises LagerError."""
+def install(root: Path = Path("/"), dry_run: bool = False, upload_to: str = "") -> Iterator[Step]:
+    """Install below `root`; if that is /, also make the running system reload its files. Raises LagerError.
+
+    `upload_to` is the URL to which systemd sends the journal from now on; without it, that stays as it is.
+    """
     work = _Work(root.absolute(), dry_run)
     work.check_root("install")
     with _explained():
+        upload = journal_upload.files(work.root, upload_to) if upload_to else {}
         found = layout.find(work.root)
         new = [unit for place, unit in UNITS.items() if not (work.root / place).exists()]
         files = dict(found.render())
@@ -58,6 +62,8 @@ def install(root: Path = Path("/"), dry_run: bool = False) -> Iterator[Step]:
         for place in LINKS:
             yield from work.link(place, found.program.with_name(Path(place).name))
         yield from work.drop_stale(files)
+        sending = [work.put(place, text) for place, text in upload.items()]
+        yield from sending
         work.make_folder(work.root / WANTS)
         work.remember()
         if new:
@@ -65,6 +71,8 @@ def install(root: Path = Path("/"), dry_run: bool = False) -> Iterator[Step]:
         yield from work.tell()
         if work.live:
             yield from work.systemctl("try-restart", *UNITS.values())
+        if sending:
+            yield from work.start_upload(changed=any(step.did != "unchanged" for step in sending))
 
 
 def uninstall(root: Path = Path("/"), dry_run: bool = False) -> Iterator[Step]:
@@ -77,6 +85,8 @@ def uninstall(root: Path = Path("/"), dry_run: bool = False) -> Iterator[Step]:
             yield from work.systemctl("disable", *(("--now",) if work.live else ()), *there)
             for folder in (_RUNTIME, *_STATES):
                 yield from work.run(folder, "rm", "-rf", str(folder))
+        yield from work.stop_upload()
+        sent = journal_upload.CONFIG in work.files
         for place in dict.fromkeys([*FILES, *work.files]):
             yield from work.remove(place)
         yield from work.remove_manifest()
@@ -85,6 +95,8 @@ def uninstall(root: Path = Path("/"), dry_run: bool = False) -> Iterator[Step]:
                 yield Step("kept", str(work.root / place), "it is yours")
         if there:
             yield from work.tell()
+        if sent and work.live:  # it may go on with the administrator's own configuration
+            yield from work.systemctl("try-restart", journal_upload.UNIT)
         yield from work.remove_users()
 
 
@@ -94,11 +106,13 @@ class _Work:
     dry_run: bool
     files: dict[str, str] = field(default_factory=dict)
     folders: list[str] = field(default_factory=list)
+    enabled: list[str] = field(default_factory=list)  # units of others
 
     def __post_init__(self) -> None:
         if (self.root / MANIFEST).exists():
             known = json.loads((self.root / MANIFEST).read_text(encoding="utf-8"))
             self.files, self.folders = dict(known["files"]), list(known["folders"])
+            self.enabled = list(known.get("enabled", []))
 
     @property
     def live(self) -> bool:
@@ -143,8 +157,26 @@ class _Work:
 
     def drop_stale(self, files: Mapping[str, str]) -> Iterator[Step]:
         """Remove what was installed before and belongs to the installation no longer."""
-        for place in [place for place in self.files if place not in files and place not in LINKS]:
+        known = {*files, *LINKS, *journal_upload.FILES}  # an upload goes on until it is uninstalled
+        for place in [place for place in self.files if place not in known]:
             yield from self.remove(place)
+
+    def start_upload(self, changed: bool) -> Iterator[Step]:
+        """Start the upload of the journal now and at each boot, and note whether it was not started before."""
+        unit = journal_upload.UNIT
+        root = () if self.live else (f"--root={self.root}",)
+        if _why_failed(("systemctl", *root, "--quiet", "is-enabled", unit)):
+            yield from self.systemctl("enable", unit)
+            if not self.dry_run:
+                self.enabled.append(unit)
+                self.remember()
+        if self.live:
+            yield from self.systemctl("restart" if changed else "start", unit)
+
+    def stop_upload(self) -> Iterator[Step]:
+        """Stop the upload of the journal if `install` has begun it."""
+        if self.enabled:
+            yield from self.systemctl("disable", *(("--now",) if self.live else ()), *self.enabled)
 
     def remove(self, place: str) -> Iterator[Step]:
         path = self.root / place
@@ -158,7 +190,7 @@ class _Work:
             self.files.pop(place, None)
 
     def remember(self) -> None:
-        known = {"files": self.files, "folders": self.folders}
+        known = {"files": self.files, "folders": self.folders, "enabled": self.enabled}
         if not self.dry_run:
             self._write(MANIFEST, b"")  # this creates its folder, which is recorded too
             (self.root / MANIFEST).write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import grp
+import hashlib
 import json
 import math
 import pwd
@@ -33,6 +34,7 @@ _UNIT = "lagerd.service"
 _NOTIFY_UNIT = "lager-notify.service"
 _FIELDS = ("breakpoint", "run", "label", "file", "line", "instrument", "net")  # in each record of lagerd
 _BUS_UNIT = "dbus.service"
+_PLACE = ("__CURSOR", "__SEQNUM", "__SEQNUM_ID")  # of a record in its journal
 _REFUSED_BY_BUS = re.compile(
     r'\[system\] Rejected send message, \d+ matched rules; type="\w+", sender=":[\d.]+" \(uid=(?P<uid>\d+) .*?\)'
     r' interface="(?P<interface>[^"]*)" member="(?P<member>\w+)" error name="[^"]*" requested_reply="\d"'
@@ -161,11 +163,14 @@ def _no_time(text: str) -> LagerError:
 def parse(lines: bytes, *, with_box: bool = False) -> Iterator[dict[str, Any]]:
     """Yield the records in the output of `journalctl --output=json`. Skips what cannot be parsed.
 
-    `with_box` adds `box`, the host name that the journal vouches for.
+    `with_box` adds `box`, the host name that the journal vouches for, and yields what was uploaded twice once.
     """
+    seen: set[object] = set()
     for line in lines.split(b"\n"):
         with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError, RecursionError):
             entry = json.loads(line)
+            if with_box and _is_known(entry, seen):
+                continue
             if entry.get("_SYSTEMD_UNIT") == _BUS_UNIT:
                 fields = _bus_record(entry)
             else:
@@ -173,6 +178,18 @@ def parse(lines: bytes, *, with_box: bool = False) -> Iterator[dict[str, Any]]:
             if "event" in fields:
                 box = {"box": _text(entry.get("_HOSTNAME", _UNKNOWN))} if with_box else {}
                 yield fields | {"time": int(entry["__REALTIME_TIMESTAMP"]) / 1e6} | box
+
+
+def _is_known(entry: dict[str, Any], seen: set[object]) -> bool:
+    """Return whether an equal record was there before: an upload that was cut off sends again what had no answer yet.
+
+    A collector gives each record that it stores a place of its own, so these fields differ.
+    """
+    own = sorted((key, value) for key, value in entry.items() if key not in _PLACE)
+    same = hashlib.sha256(json.dumps(own).encode()).digest()
+    known = same in seen
+    seen.add(same)
+    return known
 
 
 def _bus_record(entry: dict[str, Any]) -> dict[str, Any]:

@@ -292,3 +292,16 @@ def test_records_of_other_boxes_name_the_box_and_no_user_of_this_one(journalctl)
     assert [(one["box"], one["by_user"]) for one in shown] == [("bench3", "root"), ("bench7", "0")]
     assert "--directory=/var/log/journal/remote" in journalctl.command
     assert "box" not in history.read()[0]
+
+
+def test_what_a_box_has_uploaded_twice_is_shown_once():
+    first = {**CLAIMED, "_SYSTEMD_UNIT": "lagerd.service", "_HOSTNAME": "bench3", "__MONOTONIC_TIMESTAMP": "7"}
+    entries = [
+        {**first, "__CURSOR": "s=a;i=1", "__SEQNUM": "1"},
+        {**first, "__CURSOR": "s=a;i=2", "__SEQNUM": "2"},
+        {**first, "__CURSOR": "s=a;i=3", "__MONOTONIC_TIMESTAMP": "8"},
+        {**first, "__CURSOR": "s=a;i=4", "_HOSTNAME": "bench4"},
+    ]
+    records = list(history.parse(lines(*entries), with_box=True))
+    assert [record["box"] for record in records] == ["bench3", "bench3", "bench4"]
+    assert len(list(history.parse(lines(*entries)))) == 4

@@ -13,7 +13,7 @@ import pytest
 import lagerd.install.install
 from lager.errors import LagerError
 from lager.nets.model import Instrument
-from lagerd.install import layout, ports
+from lagerd.install import journal_upload, layout, ports
 from lagerd.install.install import install, uninstall
 from lagerd.install.layout import CONFIG, FILES, SERVICE
 
@@ -312,3 +312,61 @@ def test_the_page_is_installed_where_cockpit_is_and_leaves_with_it(tmp_path):
     list(uninstall(tmp_path))
     assert not page.exists()
     assert cockpit.exists()
+
+
+@pytest.fixture
+def with_upload(tmp_path):
+    """A system that has systemd-journal-upload."""
+    units = tmp_path / "usr/lib/systemd"
+    (units / "system").mkdir(parents=True)
+    (units / "systemd-journal-upload").touch()
+    (units / "system" / journal_upload.UNIT).write_text("[Install]\nWantedBy=multi-user.target\n")
+    return tmp_path
+
+
+URL = "https://collector.example.com:19532"
+WANTED = f"etc/systemd/system/multi-user.target.wants/{journal_upload.UNIT}"
+
+
+def test_the_upload_of_the_journal_is_set_up_once_and_stays_until_it_is_uninstalled(with_upload):
+    before = tree(with_upload)
+    done = did(install(with_upload, upload_to=URL))
+    config = with_upload / journal_upload.CONFIG
+    assert done[str(config)] == done[str(with_upload / journal_upload.RESTARTS)] == "created"
+    assert f"[Upload]\nURL={URL}\n" in config.read_text()
+    assert "StartLimitIntervalSec=0" in (with_upload / journal_upload.RESTARTS).read_text()
+    assert os.path.lexists(with_upload / WANTED)
+    installed = tree(with_upload)
+    assert did(install(with_upload, upload_to=URL))[str(config)] == "unchanged"
+    assert str(config) not in did(install(with_upload))
+    assert tree(with_upload) == installed
+    list(uninstall(with_upload))
+    assert tree(with_upload) == before
+
+
+def test_an_upload_that_an_administrator_had_set_up_goes_on_after_uninstall(with_upload):
+    config = with_upload / "etc/systemd/journal-upload.conf"
+    config.parent.mkdir(parents=True)
+    config.write_text("[Upload]\nURL=https://other.example.com\n")
+    (with_upload / WANTED).parent.mkdir(parents=True)
+    (with_upload / WANTED).symlink_to(f"/usr/lib/systemd/system/{journal_upload.UNIT}")
+    before = tree(with_upload)
+    list(install(with_upload, upload_to=URL))
+    list(uninstall(with_upload))
+    assert tree(with_upload) == before
+
+
+@pytest.mark.parametrize(
+    "url", ["collector", "ftp://collector", "http://", "http://a b", "http://a:99999", "http://a\nURL=x", "http://a/%n"]
+)
+def test_an_upload_to_what_is_not_a_url_changes_nothing(with_upload, url):
+    before = tree(with_upload)
+    with pytest.raises(LagerError, match="is not a URL to which a journal can be sent"):
+        list(install(with_upload, upload_to=url))
+    assert tree(with_upload) == before
+
+
+def test_an_upload_needs_its_package(tmp_path):
+    with pytest.raises(LagerError, match="Type: sudo apt-get install systemd-journal-remote"):
+        list(install(tmp_path, upload_to=URL))
+    assert tree(tmp_path) == {}

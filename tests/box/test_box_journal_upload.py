@@ -1,0 +1,101 @@
+"""`lagerd install --journal-upload`: the history of a box on a collector, over a link that fails."""
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import conftest
+import pytest
+
+from tests import needs
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+PROGRAM = Path("/usr/lib/systemd/systemd-journal-upload")
+REMOTE = "/var/log/journal/remote"
+URL = "http://10.77.0.2:19532"
+CLAIM = (
+    *("busctl", "call", "com.lager.Instruments", "/com/lager/Instruments", "com.lager.Instruments"),
+    *("Claim", "sa{sv}"),
+)
+UNITS = {"box": "systemd-journal-upload.service", "collector": "systemd-journal-remote.service"}
+
+
+@pytest.fixture(scope="module")
+def pair(wheel):
+    """A box and a collector, which a cable joins."""
+    needs.nothing_more("" if PROGRAM.exists() else "apt-get install systemd-journal-remote")
+    with conftest.in_use(wheel) as box, conftest.in_use(wheel) as collector:
+        cable = ["ip", "link", "add", "cable0", "netns", str(box.leader), "type", "veth"]
+        name = f"c{os.getpid()}"
+        subprocess.run([*cable, "peer", "name", name], check=True)
+        subprocess.run(["ip", "link", "set", name, "netns", str(collector.leader), "name", "cable0"], check=True)
+        for end, address in ((box, "10.77.0.1/24"), (collector, "10.77.0.2/24")):
+            end.run("ip", "address", "add", address, "dev", "cable0")
+            end.run("ip", "link", "set", "cable0", "up")
+        yield box, collector
+
+
+def claimed(box, *names):
+    for name in names:
+        box.run(*CLAIM, name, "1", "net", "s", "supply7", user="alice")
+
+
+def history(box, *words):
+    return [
+        (one["time"], one["event"], one["instrument"])
+        for one in json.loads(box.run("lager", "history", "--json", *words).stdout)
+        if one["instrument"].startswith("sent-")
+    ]
+
+
+def arrived(collector, name):
+    """Wait until the release of an instrument is in the collected journals."""
+    with collector.start(
+        "journalctl", f"--directory={REMOTE}", "--follow", "--lines=all", "--output=cat", f"LAGER_INSTRUMENT={name}"
+    ) as journal:
+        journal.until(f"Released {name}", timeout=300)
+
+
+def serving(collector):
+    """Set the collector up as docs/fleet.md says."""
+    page = (Path(__file__).parents[2] / "docs" / "fleet.md").read_text()
+    (unit,) = re.findall(r"```ini\n(.*?)```", page, re.S)
+    collector.write("/etc/systemd/system/systemd-journal-remote.service.d/http.conf", unit)
+    collector.run("systemctl", "daemon-reload")
+    collector.run("systemctl", "enable", "--now", "systemd-journal-remote.socket")
+
+
+def test_over_a_link_that_fails_nothing_is_lost_and_nothing_comes_twice(pair):
+    box, collector = pair
+    serving(collector)
+    said = box.run("lagerd", "install", "--journal-upload", URL).stdout
+    assert f"The whole journal of this machine is sent to {URL}, not only the records of lagerd." in said
+    again = box.run("lagerd", "install", "--journal-upload", URL).stdout
+    assert "unchanged     /etc/systemd/journal-upload.conf.d/lager.conf" in again
+    claimed(box, "sent-1", "sent-2")
+    arrived(collector, "sent-2")
+    box.run("ip", "link", "set", "cable0", "down")
+    claimed(box, "sent-3", "sent-4")
+    box.run("systemctl", "kill", "--signal=KILL", UNITS["box"], check=False)
+    claimed(box, "sent-5")
+    collector.run("systemctl", "restart", UNITS["collector"])
+    box.run("ip", "link", "set", "cable0", "up")
+    arrived(collector, "sent-5")
+    collector.run("systemctl", "kill", "--signal=KILL", UNITS["collector"])
+    claimed(box, "sent-6")
+    box.run("systemctl", "restart", "lagerd", UNITS["box"])
+    claimed(box, "sent-7")
+    arrived(collector, "sent-7")
+    sent = history(box)
+    assert len(sent) == 14
+    assert sorted(history(collector, "--directory", REMOTE)) == sorted(sent)
+
+
+def test_after_the_removal_nothing_is_sent_any_more(pair):
+    box, _ = pair
+    said = box.run("lagerd", "uninstall").stdout
+    assert "removed       /etc/systemd/journal-upload.conf.d/lager.conf" in said
+    assert box.run("systemctl", "is-active", UNITS["box"], check=False).stdout == "inactive\n"
+    assert box.run("systemctl", "is-enabled", UNITS["box"], check=False).stdout == "disabled\n"
