@@ -22,9 +22,11 @@ def is_ours(watch: bool, relay: bool) -> bool:
     return os.isatty(0) and os.isatty(1) and not (has_only_lines() or watch or relay)
 
 
-def attach(id: str | None, box: str | None = None, *, watch: bool = False, relay: bool = False) -> int:
+def attach(
+    id: str | None, box: str | None = None, *, watch: bool = False, relay: bool = False, lines: bool = False
+) -> int:
     """Open a console in the pause `id`, on this machine or on `box`, and run it. Without an id, the box uses the user's
-    only pause.
+    only pause. `relay` only passes on its frames; with `lines`, those of breakpoints on lines.
 
     Return the exit code: 0, that of exit(), or 1 if a piped statement raised or the script was resumed before its end.
     """
@@ -36,7 +38,7 @@ def attach(id: str | None, box: str | None = None, *, watch: bool = False, relay
 
         return asyncio.run(look_on(id))
     if relay:
-        return asyncio.run(serve(id, {"news": True, "short": True}))
+        return asyncio.run(serve(id, {"breakpoints": True} if lines else {"news": True, "short": True}))
     return asyncio.run(_attach(id, box))
 
 
@@ -68,7 +70,10 @@ async def connection(id: str, options: dict[str, bool], box: str | None) -> Asyn
     else:
         from lager_cli.boxes.remote import channel
 
-        with channel(box, ["python", "--console", id, "--relay"] if id else ["console", "--relay"]) as connection:
+        words = ["python", "--console", id, "--relay"] if id else ["console", "--relay"]
+        if options.get("breakpoints"):
+            words = ["console", id, "--relay", "--lines"]
+        with channel(box, words) as connection:
             yield connection, False
 
 

@@ -34,9 +34,9 @@ class Outcome(Enum):
 class Attached:
     """One console.
 
-    `show` is called with "out" or "err" and the text printed there; `stepped`, when a step begins or has stopped. After
-    a step, `place` has the keys of the pause where it has stopped. `hello` is the greeting, empty if it never came; it
-    raises the error with which the console was refused.
+    `show` is called with "out" or "err" and the text printed there, or with "log" and the message of a breakpoint;
+    `stepped`, when a step begins or has stopped. After a step, `place` has the keys of the pause where it has stopped.
+    `hello` is the greeting, empty if it never came; it raises the error with which the console was refused.
     """
 
     def __init__(
@@ -161,6 +161,8 @@ class Attached:
                 self.show("out", text if self._own else visible(text))
             case {"err": str(text)}:
                 self.show("err", text if self._own else visible(text))
+            case {"log": str(text)}:
+                self.show("log", f"{text}\n")
             case {"done": done}:
                 self._answered(Outcome.DONE if done else Outcome.RAISED)
             case {"answer": int(number)} if number in self._asked:

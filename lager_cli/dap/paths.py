@@ -23,3 +23,8 @@ class Paths:
         if path.startswith("<") or not os.path.isfile(found):
             return {"name": name, "presentationHint": "deemphasize"}
         return {"name": name, "path": found}
+
+    def names_there(self, path: str) -> list[str]:
+        """Return the names that a file of the editor may have where the script runs, the likeliest first."""
+        mapped = [there + path.removeprefix(here) for there, here in self._mappings if path.startswith(here)]
+        return [*mapped, os.path.relpath(path, self._folder or "."), path]

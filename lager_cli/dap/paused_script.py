@@ -1,7 +1,7 @@
 """A paused script as an editor sees it, through a console: threads, frames, variables, and evaluation."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from lager.errors import Failed, Refusal
@@ -13,7 +13,8 @@ _NOT_FOUND = "The paused script does not know that."
 
 
 class PausedScript:
-    """To be used in one event loop. `printed` is called with "out" or "err" and what an evaluation prints."""
+    """To be used in one event loop. `printed` is called with "out" or "err" and what an evaluation prints.
+    `before_resume` is awaited before this editor resumes the script."""
 
     def __init__(self, console: Attached, paths: Paths, printed: Callable[[str, str], None]) -> None:
         self.console = console
@@ -21,6 +22,7 @@ class PausedScript:
         self._printed = printed
         self._asking = asyncio.Lock()  # the script answers the latest question of a kind
         self._evaluating = asyncio.Lock()
+        self.before_resume: Callable[[], Awaitable[None]] = _nothing
         self._changes: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
         console.show = self._show
         console.stepped = self._stepped
@@ -41,10 +43,17 @@ class PausedScript:
 
     async def step(self, kind: str) -> None:
         """Resume the script with a step (lager.stepping). Raises LagerError if that is refused."""
+        await self.before_resume()
         async with self._asking:
             stepped = await self.console.ask("step", {"kind": kind})
         if stepped is None and not (self.console.running or self.console.closed.done()):
             raise Failed("The script did not answer.", "Try again.")
+
+    async def resume(self) -> None:
+        """Resume the script. Return when its console is closed."""
+        await self.before_resume()
+        await self.console.ask("continue", True)
+        await self.console.closed
 
     async def exception(self) -> dict[str, Any]:
         """Return the body of the answer to exceptionInfo. Raises Refusal if the script is not paused at an error."""
@@ -126,6 +135,10 @@ class PausedScript:
             self._errors.append(text)
         else:
             self._printed(stream, text)
+
+
+async def _nothing() -> None:
+    pass
 
 
 def _error(found: dict[str, Any]) -> dict[str, Any]:

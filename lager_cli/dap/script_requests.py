@@ -29,9 +29,7 @@ class ScriptRequests:
         return step
 
     async def _continue(self, _: Arguments) -> Any:
-        script = self._paused()
-        await script.console.ask("continue", True)
-        await script.console.closed
+        await self._paused().resume()
         return {"allThreadsContinued": True}
 
     async def _stacktrace(self, arguments: Arguments) -> Any:

@@ -20,6 +20,7 @@ from lager_cli.console.attach import connection
 from lager_cli.console.client import Attached
 from lager_cli.dap import pauses
 from lager_cli.dap.launched import Launched
+from lager_cli.dap.line_breakpoints import LineBreakpoints
 from lager_cli.dap.messages import Editor
 from lager_cli.dap.paths import Paths
 from lager_cli.dap.paused_script import PausedScript
@@ -32,11 +33,13 @@ _CAPABILITIES = {
     "supportsCompletionsRequest": True,
     "supportsCancelRequest": True,
     "supportsExceptionInfoRequest": True,
+    "supportsConditionalBreakpoints": True,
+    "supportsHitConditionalBreakpoints": True,
+    "supportsLogPoints": True,
     "supportsTerminateRequest": True,
     "supportTerminateDebuggee": True,
     "supportsSetVariable": False,
 }
-_NO_LINES = "The script pauses where it calls pause() or breakpoint()."
 _RUNNING = "The script is running. Wait for its next pause."
 _DESCRIPTIONS = {
     "pause": "Paused",
@@ -44,7 +47,7 @@ _DESCRIPTIONS = {
     "exception": "Paused on an error",
     "breakpoint": "Paused at a breakpoint",
 }
-_CATEGORIES = {"out": "stdout", "err": "stderr"}
+_CATEGORIES = {"out": "stdout", "err": "stderr"}  # else "console"
 
 
 class Session:
@@ -59,6 +62,7 @@ class Session:
         self._wanted: pauses.Wanted | None = None
         self._launched: Launched | None = None
         self._script: PausedScript | None = None
+        self._breakpoints = LineBreakpoints(editor, self._print)
         self._tasks: list[asyncio.Task[None]] = []
         self._standing: dict[str, dict[str, Any]] = {}
         self._changed = asyncio.Event()
@@ -88,6 +92,7 @@ class Session:
         """End the session, and the script that it has launched."""
         self.release()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._breakpoints.end()
         if self._launched is not None:
             await self._launched.end()
 
@@ -121,6 +126,7 @@ class Session:
         self._box = str(arguments.get("box") or self._box or "") or None
         mappings = [(str(one["remoteRoot"]), str(one["localRoot"])) for one in arguments.get("pathMappings") or []]
         self._paths = Paths(str(arguments.get("cwd") or os.getcwd()), mappings)
+        self._breakpoints.paths, self._breakpoints.box = self._paths, self._box
 
     async def _tell_end(self, launched: Launched) -> None:
         code = await launched.ended()
@@ -202,10 +208,12 @@ class Session:
                 self._script = PausedScript(console, self._paths, self._print)
                 about = await self._script.about()
                 self._wanted.stay_with(str(about["run_id"]))
-                self._tell_stopped(about, console)
+                self._tell_stopped(self._script, about)
                 if begun is not None:
                     begun.set_result(None)
                 await self._editor.drain()
+                if self._breakpoints:
+                    await self._script.before_resume()
                 await self._show_steps(self._script)
             finally:
                 self._script = None
@@ -219,18 +227,20 @@ class Session:
         while (place := await script.next_change()) is not None:
             async with self.answering:
                 if place:
-                    self._tell_stopped(place, script.console)
+                    self._tell_stopped(script, place)
                 else:
                     self._tell_continued()
                 await self._editor.drain()
         async with self.answering:
             pass
 
-    def _tell_stopped(self, place: dict[str, Any], console: Attached) -> None:
+    def _tell_stopped(self, script: PausedScript, place: dict[str, Any]) -> None:
+        id, process = str(place["id"]), int(place["process"])
+        script.before_resume = lambda: self._breakpoints.give(id, process)
         reason = str(place["reason"])
         told = {"description": _DESCRIPTIONS.get(reason, "Paused"), "text": place["label"]}
         self._editor.tell("stopped", reason=reason, threadId=1, allThreadsStopped=False, **told)
-        self._print("console", f"{_headline(place, console.left)}\n")
+        self._print("console", f"{_headline(place, script.console.left)}\n")
 
     def _tell_continued(self) -> None:
         self._editor.tell("continued", threadId=1, allThreadsContinued=True)
@@ -257,7 +267,10 @@ class Session:
             await request_pause.request(self._wanted.run_id)
 
     async def _on_setbreakpoints(self, arguments: Arguments) -> Any:
-        return {"breakpoints": [{"verified": False, "message": _NO_LINES} for _ in arguments.get("breakpoints") or []]}
+        path, asked = str(arguments["source"]["path"]), [dict(one) for one in arguments.get("breakpoints") or []]
+        if asked and self._script is not None and not self._script.console.running:
+            await self._script.before_resume()
+        return {"breakpoints": await self._breakpoints.set(path, asked)}
 
     async def _on_setexceptionbreakpoints(self, _: Arguments) -> None:
         pass

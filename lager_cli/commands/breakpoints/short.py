@@ -81,9 +81,10 @@ def extend(words: tuple[str, ...]) -> int:
 @box_group_option
 @click.option("--watch", is_flag=True, help="Follow what others type, read-only.")
 @click.option("--relay", is_flag=True, hidden=True)
+@click.option("--lines", is_flag=True, hidden=True)
 @click.argument("id", required=False, shell_complete=completion.consoles)
 @click.pass_context
-def console(context: click.Context, id: str | None, watch: bool, relay: bool, box: str | None) -> int:
+def console(context: click.Context, id: str | None, watch: bool, relay: bool, lines: bool, box: str | None) -> int:
     """Open a Python console in a paused script. Without ID, open that of your only pause with a console.
 
     \b
@@ -101,7 +102,7 @@ def console(context: click.Context, id: str | None, watch: bool, relay: bool, bo
         return remote.run(there, typed(context), reads=True)
     if id is None and there is None:
         id = own_pause(lambda one: one["interactive"], "paused script with a console")
-    return attach(id, there, watch=watch, relay=relay)
+    return attach(id, there, watch=watch, relay=relay, lines=lines)
 
 
 @click.command()

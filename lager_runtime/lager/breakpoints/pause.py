@@ -110,8 +110,12 @@ def _until_ended(pause: PauseState, about: str, began: float) -> Ended:
         lager.load("lager.stepping.engine").cancel_here()
         pause.follow(before)
     start = getattr(sys, "_lager_start", None)
-    with contextlib.nullcontext() if start is None else start.descriptors():
-        ended = _carried(pause, about, began)
+    try:
+        with contextlib.nullcontext() if start is None else start.descriptors():
+            ended = _carried(pause, about, began)
+    finally:
+        for work in threads.at_resume:
+            work()
     if isinstance(ended, CannotPause):
         try:
             raise ended.error.with_traceback(None)

@@ -136,6 +136,8 @@ class ScriptObject:
         with fork_lock.wait:
             from lager.console.server import Consoles
 
+            if details.get("breakpoints"):
+                lager.load("lager.breakpoints.triggers.at_line").ready()
         if pause.consoles is None:
             pause.consoles = Consoles(pause.place, pause.details, *self.links(pause))
         pause.consoles.attach(socket.socket(fileno=call.take_fd(call.args[0])), details)

@@ -6,11 +6,9 @@ to the next (`PauseState.follow`): the consoles, what to do at the timeout and w
 settings that those are found by.
 """
 
-import sys
 from types import FrameType
 
-import lager
-from lager.breakpoints import carrier, pause
+from lager.breakpoints import carrier, guarded, pause
 from lager.breakpoints.state import PauseState, step_begins, step_ended
 from lager.breakpoints.terminal.notices import say
 from lager.errors import InvalidArgument
@@ -27,12 +25,7 @@ def begin(before: PauseState) -> None:
 
     def stopped(frame: FrameType, value: tuple[object] | None) -> None:
         step_ended()
-        to_raise = _pause(before, frame, value)
-        if to_raise is not None:
-            try:
-                raise to_raise
-            finally:
-                del to_raise  # its traceback has this frame, and would keep it and its callers alive
+        guarded.pause_here(lambda began: pause.stopped_at(before, frame, value, began))
 
     def over() -> None:
         step_ended()
@@ -43,18 +36,3 @@ def begin(before: PauseState) -> None:
     except InvalidArgument as refused:
         say(f"lager: cannot step; continuing. {refused}\n")
         over()
-
-
-def _pause(before: PauseState, frame: FrameType, value: tuple[object] | None) -> BaseException | None:
-    """Pause where a step has stopped, with room on the stack, as `lager._pause` does. A fault of ours is reported."""
-    limit, handled = None, sys.exception()
-    try:
-        began = lager._monotonic()
-        limit = lager._make_room()
-        return pause.stopped_at(before, frame, value, began)
-    except BaseException as error:
-        return lager._reported(error, handled)
-    finally:
-        del frame, value, handled
-        if limit and sys.getrecursionlimit() == limit + lager._ROOM:
-            sys.setrecursionlimit(limit)

@@ -9,10 +9,11 @@ A client may ask: {"ask": number, kind: what}, and gets {"answer": number, kind:
 when this console evaluates nothing. The kinds: "complete" (the text before the cursor), "doc" (a dotted name),
 "look", "where" and "vars" (true), and "move": so many frames outward, or inward if negative. What comes after that uses
 the names of that frame, and "where" says which one of its frames is "selected". A debugger asks
-(lager.inspection.object_tree) for "about" (true: the keys of the pause, and its "reason": "pause", "step", "breakpoint"
-or "exception"), "threads" (true), "frames" (the number of a thread), "scopes" (of a frame), "members" ([reference,
-first, count]), "hover" ({"path", "frame"}), "last" (true: the value that this console showed last) and "exception"
-(true: the error of the pause). If a kind is asked again meanwhile, only the latest gets an answer.
+(lager.inspection.object_tree) for "about" (true: the keys of the pause, its "process", and its "reason": "pause",
+"step", "breakpoint" or "exception"), "threads" (true), "frames" (the number of a thread), "scopes" (of a frame),
+"members" ([reference, first, count]), "hover" ({"path", "frame"}), "last" (true: the value that this console showed
+last) and "exception" (true: the error of the pause). If a kind is asked again meanwhile, only the latest gets an
+answer.
 
 A client that opened its console with the option "news" also gets {"left": seconds, "consoles": [...]} whenever the time
 left (0: no timeout) or who is attached may have changed, and {"ended": {"reason", "by"}} before the socket is closed.
@@ -21,6 +22,11 @@ left (0: no timeout) or who is attached may have changed, and {"ended": {"reason
 {"paused": {the keys of the new pause, "reason", "stepped_from", "returning"}}: from then on it is a console of that
 pause, with the names of the new frame. What is sent meanwhile waits. If the script does not stop again, it is {"ended":
 ...}.
+
+With the option "breakpoints", a client has breakpoints on lines, and nothing else. It gets a "hello" with the
+"process", and stays when the script resumes; its breakpoints end with it. {"ask": number, "breakpoints": {"paths":
+names of a file, "lines": [{"line", "condition", "hit", "log"}]}} replaces those in a file; the answer has for each
+whether it is "verified", and its "line" or a "message". {"log": text} is the message of one that was passed.
 
 With the option "short", large values are shortened, and a repr that takes too long is stopped. With "quiet", values are
 not shown; a debugger asks for the "last". A client that opened it

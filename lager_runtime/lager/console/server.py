@@ -6,6 +6,7 @@ at once, whatever its consoles are doing.
 
 import asyncio
 import contextlib
+import os
 import platform
 import socket
 import time
@@ -57,8 +58,13 @@ class Consoles:
 
     def attach(self, connection: socket.socket, details: dict[str, Any]) -> None:
         """Attach a console. `details` has the user and the options: "watch" only follows the others, "news" sends more
-        than results, "short" shortens large values, "quiet" does not show them."""
-        number, known_as = next(_numbers), int(details.get("console", 0))
+        than results, "short" shortens large values, "quiet" does not show them; "breakpoints" is only for those on
+        lines."""
+        known_as = int(details.get("console", 0))
+        if details.get("breakpoints"):
+            self._attach_lines(connection, known_as)
+            return
+        number = next(_numbers)
         hello = {"python": platform.python_version(), "console": number, "id": self.about["id"]}
         who = {"console": number, "user": str(details.get("user", "")), "pid": details.get("pid", 0)}
         watching = bool(details.get("watch"))
@@ -73,6 +79,15 @@ class Consoles:
             )
         self._all[one] = {**who, "since": time.time(), "watching": watching}
         one.begin()
+
+    def _attach_lines(self, connection: socket.socket, known_as: int) -> None:
+        from lager.console.line_client import LineClient  # rarely needed
+
+        LineClient(
+            connection, {"process": os.getpid()},
+            lambda text: self.report("Touch", known_as, input=text[:_INPUT_LENGTH]),
+            lambda: self.report("Detach", known_as),
+        ).begin()  # fmt: skip
 
     def told(self, left: float) -> None:
         """Send the time left (`left` in seconds, 0: no timeout) and who is attached to all consoles."""
@@ -118,7 +133,7 @@ class Consoles:
 
     def _is_at(self, place: Place, details: dict[str, Any], report: Report, step: Step) -> None:
         self.place = place
-        self.about = {**{key: details[key] for key in _ABOUT}, "reason": place.reason}
+        self.about = {**{key: details[key] for key in _ABOUT}, "reason": place.reason, "process": os.getpid()}
         self.report = report
         self._step = step
         self._kind = ""

@@ -5,6 +5,7 @@ in that folder, each with the path that the user typed for it.
 """
 
 import functools
+import os
 
 import lager
 from lager import variables
@@ -25,6 +26,18 @@ def shown(path: str) -> str:
 def there(typed: str) -> str:
     """Return the path, relative to the run's folder, of what the user typed."""
     return next((name for name, known in _typed().items() if known == typed), typed)
+
+
+def found(path: str) -> str | None:
+    """Return the file of this machine that `shown` shows as `path`, or `path` itself if it is absolute; else None."""
+    folder = lager.at_start(variables.RUN_FOLDER)
+    if not folder:
+        return path if os.path.isabs(path) else None
+    for name, typed in _typed().items():
+        if path == typed or path.startswith(typed + "/"):
+            return os.path.join(folder, name + path[len(typed) :])
+    own = os.path.normpath(os.path.join(folder, path))
+    return own if os.path.isfile(own) else None
 
 
 def in_line(text: str) -> str:

@@ -7,7 +7,7 @@ import _thread
 import contextlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 paused: set[int] = set()  # identifiers
@@ -15,6 +15,8 @@ ours: set[int] = set()
 stepping: set[int] = set()  # identifiers of threads between two pauses of a step
 # By identifier: on whose behalf a thread of lager's own sets instruments, as keys of `Record` of com.lager.Instruments.
 authors: dict[int, dict[str, Any]] = {}
+
+at_resume: list[Callable[[], None]] = []  # called in each thread whose pause has ended
 
 _OWNER = re.compile(r"owner=(\d+)")
 

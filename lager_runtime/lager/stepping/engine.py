@@ -15,12 +15,14 @@ from types import FrameType
 from typing import Any
 
 from lager.stepping.course import Course
+from lager.stepping.line_breaks import table
 
 if sys.version_info >= (3, 12):
     from lager.stepping.monitoring import Monitoring as Events
-    from lager.stepping.monitoring import after_fork
+    from lager.stepping.monitoring import after_fork, break_lines
 else:
     from lager.stepping.tracing import Tracing as Events
+    from lager.stepping.tracing import break_lines, watch_here
 
 _running: dict[int, "Step"] = {}  # by thread
 
@@ -71,12 +73,22 @@ def cancel_here() -> None:
         step.cancel()
 
 
+def resumes() -> None:
+    """Watch the lines with breakpoints in the calling thread, which was paused."""
+    if sys.version_info < (3, 12):
+        watch_here()
+
+
+table.watch = break_lines
+
+
 def _after_fork() -> None:
     """The child has the one thread, and goes on by itself."""
     for step in list(_running.values()):
         if sys.version_info < (3, 12):
             step.cancel()
     _running.clear()
+    table.clear()
     if sys.version_info >= (3, 12):
         after_fork()
 

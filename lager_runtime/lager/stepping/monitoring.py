@@ -2,7 +2,9 @@
 
 Invariants
 
-- Without a step, lager has no tool and no events: no code is instrumented.
+- Without a step and without breakpoints, lager has no tool and no events: no code is instrumented.
+- With breakpoints, Python tells of each code when it first begins, and of the lines of code that has one. Each place
+  without one is disabled when it is first passed, unless a step runs.
 - Events of lines are set for the code of a step only: that of its frame, and of the frames that it may stop in. Other
   threads that run the same code pass through `_mine`, which finds no step for them.
 - Only a step that may stop in any frame sets events for all code, until it has stopped.
@@ -16,6 +18,7 @@ from typing import Any
 
 from lager.errors import InvalidArgument
 from lager.stepping.course import Course
+from lager.stepping.line_breaks import stacks, table
 
 assert sys.version_info >= (3, 12)  # type checkers pass over the rest on an older Python
 
@@ -37,6 +40,25 @@ class Tool:
         self._number: int | None = None
         self.steps: dict[int, Monitoring] = {}
         self._set: dict[CodeType, int] = {}
+        self._broken: dict[CodeType, int] = {}  # code with breakpoints
+
+    def break_lines(self) -> None:
+        """Watch the lines with breakpoints, as they are now. Raises InvalidArgument if other tools have taken all
+        numbers."""
+        with self._lock:
+            self._broken = {frame.f_code: _E.LINE for frame in stacks() if table.lines_in(frame)}
+            if table.active:
+                self._take()
+            self._apply()
+            if table.active:
+                _M.restart_events()
+
+    def breaks_in(self, code: CodeType) -> None:
+        """Watch the lines of code with breakpoints, which begins."""
+        if code not in self._broken:
+            with self._lock:
+                self._broken[code] = _E.LINE
+                self._apply()
 
     def add(self, ident: int, step: "Monitoring") -> None:
         """Raises InvalidArgument if other tools have taken all numbers."""
@@ -44,6 +66,8 @@ class Tool:
             self._take()
             self.steps[ident] = step
             self._apply()
+            if table.active:
+                _M.restart_events()  # of lines that are disabled
 
     def discard(self, ident: int) -> None:
         with self._lock:
@@ -75,7 +99,7 @@ class Tool:
         number = self._number
         if number is None:
             return
-        wanted: dict[CodeType, int] = {}
+        wanted = dict(self._broken)
         for step in list(self.steps.values()):
             for code, events in step.wanted.items():
                 wanted[code] = wanted.get(code, 0) | events
@@ -87,8 +111,8 @@ class Tool:
                 _M.set_local_events(number, code, events)
                 self._set[code] = events
         everywhere = any(step.course.everywhere for step in self.steps.values())
-        _M.set_events(number, (_ALWAYS | (_EVERYWHERE if everywhere else 0)) if self.steps else 0)
-        if not self.steps:
+        _M.set_events(number, (_ALWAYS if self.steps else 0) | (_EVERYWHERE if everywhere or table.active else 0))
+        if not self.steps and not table.active:
             for event in (_E.LINE, _E.PY_RETURN, _E.PY_UNWIND, _E.PY_START, _E.PY_RESUME, _E.PY_THROW):
                 _M.register_callback(number, event, None)
             _M.free_tool_id(number)
@@ -98,6 +122,8 @@ class Tool:
         """Drop the steps of the parent."""
         self._lock = threading.Lock()
         self.steps.clear()
+        self._broken.clear()
+        table.clear()
         self._apply()
 
 
@@ -164,15 +190,21 @@ class Monitoring:
 
 tool = Tool()
 after_fork = tool.after_fork
+break_lines = tool.break_lines
 
 
 def _mine() -> Monitoring | None:
     return tool.steps.get(threading.get_ident())
 
 
-def _line(code: CodeType, line: int) -> None:
+def _line(code: CodeType, line: int) -> object:
+    frame = sys._getframe(1)
+    here = (table.lines_in(frame) or {}).get(line)
+    if here is not None and table.hit(frame, here):
+        return None  # a step that began at this pause begins behind this event
     if (step := _mine()) is not None:
-        step.line(sys._getframe(1), line)
+        step.line(frame, line)
+    return _M.DISABLE if here is None and not tool.steps else None
 
 
 def _return(code: CodeType, offset: int, value: Any) -> None:
@@ -185,11 +217,18 @@ def _unwind(code: CodeType, offset: int, error: BaseException) -> None:
         step.unwinds(sys._getframe(1))
 
 
-def _start(code: CodeType, offset: int) -> None:
+def _start(code: CodeType, offset: int) -> object:
+    frame = sys._getframe(1)
+    if table.lines_in(frame):
+        tool.breaks_in(code)
     if (step := _mine()) is not None:
-        step.starts(sys._getframe(1))
+        step.starts(frame)
+    return None if tool.steps else _M.DISABLE
 
 
 def _throw(code: CodeType, offset: int, error: BaseException) -> None:
+    frame = sys._getframe(1)
+    if table.lines_in(frame):
+        tool.breaks_in(code)
     if (step := _mine()) is not None:
-        step.starts(sys._getframe(1))
+        step.starts(frame)

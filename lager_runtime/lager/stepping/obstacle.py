@@ -15,10 +15,11 @@ def at(frame: FrameType) -> str:
         here = here.f_back
     if here is None:
         return "No line of the script runs here, so there is no next one."
-    return "" if _SYS["version_info"] >= (3, 12) else _tracer()
+    return "" if _SYS["version_info"] >= (3, 12) else tracer()
 
 
-def _tracer() -> str:
+def tracer() -> str:
+    """Return whose tracer the calling thread has, as a sentence why it cannot be stepped; empty if none but ours."""
     trace = _SYS["gettrace"]()
     module = str(getattr(trace, "__module__", None) or type(trace).__module__)
     if trace is None or module.startswith("lager."):  # --pause-on-error, which steps work with

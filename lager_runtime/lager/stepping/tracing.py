@@ -2,15 +2,24 @@
 
 What traced the thread before is lager itself (`--pause-on-error`), which still hears of exceptions; another tracer
 makes the step be refused.
+
+While there are breakpoints on lines, `_entered` traces the threads that `watch_here` was called in, and those that
+began since; a step takes its place, and gives it back.
 """
 
 import opcode
 import sys
+from _thread import get_ident
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
+from lager.inspection.frames import script_threads
+from lager.inspection.frames.code_owner import is_ours
+from lager.process import threads
+from lager.stepping import obstacle
 from lager.stepping.course import Course
+from lager.stepping.line_breaks import table
 
 _RETURNS = (opcode.opmap["RETURN_VALUE"],)
 _YIELDS = opcode.opmap["YIELD_VALUE"]
@@ -58,11 +67,13 @@ class Tracing:
         if frame is self.course.frame or (self.course.everywhere and self.course.may_stop_in(frame)):
             self._touch(frame)
         elif self._previous is not None and frame.f_trace is None:
-            frame.f_trace, frame.f_trace_lines = self._previous, False
+            frame.f_trace = self._previous(frame, event, argument)
 
     def _local(self, frame: FrameType, event: str, argument: Any) -> None:
         if event == "line":
             self._raised = False
+            if _hit(frame):
+                return
             if self.course.at_line(frame, frame.f_lineno):
                 self._stop(frame, None)
         elif event == "exception":
@@ -90,3 +101,71 @@ class Tracing:
     def _stop(self, frame: FrameType, value: Any) -> None:
         self.end()
         self._stopped(frame, value)
+
+
+_before: dict[int, Any] = {}  # what traced a thread before `_entered`, by thread
+_hook: Any = None  # what traced new threads before
+
+
+def break_lines() -> None:
+    """Watch new threads while there are breakpoints. Threads that run already are watched when they call
+    `watch_here`."""
+    global _hook
+    threading = script_threads.theirs()
+    if table.active and threading._trace_hook is not _thread_begins:
+        _hook = threading._trace_hook
+        threading.settrace(_thread_begins)
+    elif not table.active and threading._trace_hook is _thread_begins:
+        threading.settrace(_hook)
+
+
+def watch_here() -> None:
+    """Watch the calling thread, and its frames, while there are breakpoints."""
+    frame: FrameType | None = sys._getframe(1)
+    if not table.active or obstacle.tracer():
+        return
+    if sys.gettrace() is not _entered:
+        _before[get_ident()] = sys.gettrace()
+        sys.settrace(_entered)
+    while frame is not None:
+        if table.lines_in(frame):
+            frame.f_trace, frame.f_trace_lines = _inside, True
+        frame = frame.f_back
+
+
+def _thread_begins(frame: FrameType, event: str, argument: Any) -> Any:
+    found = None if _hook is None else _hook(frame, event, argument)
+    if get_ident() in threads.ours or not table.active or is_ours(frame):
+        return found
+    _before[get_ident()] = found
+    sys.settrace(_entered)
+    return _entered(frame, event, argument)
+
+
+def _entered(frame: FrameType, event: str, argument: Any) -> Any:
+    before = _before.get(get_ident())
+    if not table.active:
+        if sys.gettrace() is _entered:
+            sys.settrace(_before.pop(get_ident(), None))
+    elif event == "call" and table.lines_in(frame):
+        frame.f_trace_lines = True
+        return _inside
+    return None if before is None else before(frame, event, argument)
+
+
+def _inside(frame: FrameType, event: str, argument: Any) -> None:
+    if event == "exception":
+        before = _before.get(get_ident())
+        if before is not None:
+            before(frame, event, argument)
+            frame.f_trace_lines = True
+    elif event == "line" and not _hit(frame) and not table.active:
+        frame.f_trace = _before.get(get_ident())
+        frame.f_trace_lines = False
+        if sys.gettrace() is _entered:
+            sys.settrace(_before.pop(get_ident(), None))
+
+
+def _hit(frame: FrameType) -> bool:
+    here = (table.lines_in(frame) or {}).get(frame.f_lineno)
+    return here is not None and table.hit(frame, here)

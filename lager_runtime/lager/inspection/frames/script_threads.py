@@ -15,7 +15,7 @@ _THREADINGS = ("threading", "functools", "collections", "keyword", "operator", "
 def name() -> str:
     """Return the name of the calling thread."""
     try:
-        found = _theirs().current_thread().name
+        found = theirs().current_thread().name
     except Exception:
         found = None  # replaced by something else, or still being imported
     if type(found) is str:
@@ -26,7 +26,7 @@ def name() -> str:
 def names() -> dict[int, str]:
     """Return the names of the script's running threads by their identifiers, without those of lager."""
     try:
-        return {ident: str(one.name) for ident, one in list(_theirs()._active.items()) if not _is_ours(one)}
+        return {ident: str(one.name) for ident, one in list(theirs()._active.items()) if not _is_ours(one)}
     except Exception:  # replaced by something else
         return {main_ident(): "MainThread"}
 
@@ -39,7 +39,7 @@ def is_main() -> bool:
 def main_ident() -> int:
     """Return the identifier of the main thread."""
     try:
-        found = _theirs().main_thread().ident
+        found = theirs().main_thread().ident
     except Exception:
         found = None
     return found if type(found) is int else getattr(sys, "_lager_start").main_ident  # noqa: B009
@@ -48,7 +48,7 @@ def main_ident() -> int:
 def main_is_alive() -> bool:
     """Return whether the main thread has not ended yet."""
     try:
-        return bool(_theirs().main_thread().is_alive())
+        return bool(theirs().main_thread().is_alive())
     except Exception:
         return True
 
@@ -100,7 +100,7 @@ def _is_ours(thread: Any) -> bool:
     return thread.name == "lager" or getattr(thread, "is_lager_console", False) is True
 
 
-def _theirs() -> Any:
+def theirs() -> Any:
     if not hasattr(sys, "_lager_start"):
         return threading
     return sys.modules.get("threading") or _Unloaded()
