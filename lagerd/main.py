@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from functools import partial
 from pathlib import Path
 
@@ -113,7 +114,7 @@ async def serve(address: str, config_file: Path | None = None) -> int:
         safe_process.make_ready()
     bus = await Bus.connect(address)
     notifier = sdnotify.SystemdNotifier()
-    breakpoints = Breakpoints(bus, Clients(bus), KeptPauses(_runtime_folder() / "pauses"), version=build.release)
+    breakpoints = Breakpoints(bus, Clients(bus), KeptPauses(_runtime_folder() / "pauses"), version=build.running)
     instruments = Instruments(
         bus, breakpoints.clients, breakpoints.pauses, _runtime_folder() / "leases", _state_folder(), safe_process,
     )  # fmt: skip
@@ -143,6 +144,8 @@ async def serve(address: str, config_file: Path | None = None) -> int:
                 raise BusError(f"Another lagerd is already running on {address}.", "Stop it first.")
         notifier.notify("READY=1")
         status()
+        if build.is_built():  # what runs must not be taken for what an upgrade installs meanwhile
+            threading.Thread(target=build.running, name="version", daemon=True).start()
         _watchdog(notifier)
         await asyncio.wait([stop, bus.lost], return_when=asyncio.FIRST_COMPLETED)
         notifier.notify("STOPPING=1")

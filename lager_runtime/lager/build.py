@@ -1,6 +1,7 @@
 """The version of lager, which only pyproject.toml sets, and the commit that it was built from."""
 
 import re
+from functools import cache
 from pathlib import Path
 
 _CHECKOUT = Path(__file__).parents[2]
@@ -21,6 +22,17 @@ def version() -> str:
     """
     commit = _written() or _checked_out()
     return f"{release()}+g{commit}" if commit else release()
+
+
+@cache
+def running() -> str:
+    """Return the version that this process runs: as `version` was when this was first asked."""
+    return version()
+
+
+def is_built() -> bool:
+    """Return whether lager is installed from a package, so that an upgrade can change its files meanwhile."""
+    return bool(_written())
 
 
 def _written() -> str:

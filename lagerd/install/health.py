@@ -126,7 +126,7 @@ async def _version(bus: Bus) -> Finding:
         )
     except LagerError as error:
         return Finding("version", str(error), wrong=True)
-    ours = build.release()
+    ours = build.version()
     if running != ours:
         advice = "Type: sudo systemctl restart lagerd"
         return Finding("version", f"lagerd {running} runs, and {ours} is installed.", advice, wrong=True)

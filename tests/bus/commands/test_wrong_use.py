@@ -10,6 +10,7 @@ from contextlib import suppress
 import pytest
 from dbus_next import Message, MessageFlag, MessageType, Variant
 
+from lager import build
 from lager.bus.facade import Bus
 from lager.bus.wire import Incoming, Kind
 from lager.errors import (
@@ -240,6 +241,7 @@ def test_properties(rude, unharmed):
         "MaxRunTimeout",
         "Count",
     }
+    assert rude.send("Get", "ss", NAME, "Version", interface=kind).body()[0] == build.version()
     is_refusal(rude.send("Get", "ss", NAME, "Nothing", interface=kind), "InvalidArgument")
     is_refusal(rude.send("Get", "ss", "com.lager.Nothing", "Count", interface=kind), "InvalidArgument")
     is_refusal(rude.send("GetAll", "s", "com.lager.Nothing", interface=kind), "InvalidArgument")
