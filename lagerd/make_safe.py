@@ -89,7 +89,7 @@ def answer(request: dict[str, Any], path: str, may_act: Callable[[], bool] = lam
     if not asked and not nets:
         missing, failure = [request["instrument"]], failure or f"{path} has no net of it that can be switched off."
     done_so_far = {"nets": nets | dict.fromkeys(missing, failure or "It was not reached."), "done": done, "name": name}
-    return done_so_far | ({"changes": told.changes} if told is not None else {})
+    return done_so_far | ({"instrument": request["instrument"], "changes": told.changes} if told is not None else {})
 
 
 def _too_late(_: int, __: FrameType | None) -> None:

@@ -1,11 +1,12 @@
 """The loop of `python -m lagerd.make_safe`: a process that is kept ready, and forks a child for each request.
 
 lagerd writes lines of JSON to its socket. A request comes with the socket for its answer and a copy of the lease; the
-child that carries it out has all modules already. A list of guarded leases (`guard`) comes with a FIFO.
+child that carries it out has all modules already. A list of guarded leases (`guard`) comes with a FIFO and a file for
+what is changed without lagerd.
 
 If lagerd is killed, this process takes its place until the next one: when the holder of a guarded lease ends, a child
-makes its nets safe at once. Nothing is recorded by that. The next lagerd finds the claim that was never released, and
-makes it safe itself; before that it cannot be claimed.
+makes its nets safe at once, and writes down what it changed. The next lagerd finds the claim that was never released,
+and makes it safe itself; before that it cannot be claimed.
 
 Invariants
 
@@ -49,6 +50,7 @@ class Standby:
     _children: dict[int, tuple[int, str]] = field(default_factory=dict)  # by pidfd: the child and its instrument
     _guarded: dict[str, tuple[Request, int]] = field(default_factory=dict)  # by instrument: what to do, the holder
     _fifo: int = -1
+    _report: int = -1  # the file for what is changed without lagerd
 
     def serve(self) -> None:
         """Serve lagerd until it closes its socket; then make safe what it guarded, until the next one is there."""
@@ -102,9 +104,10 @@ class Standby:
         return bool(data) and len(self._data) < _LONGEST
 
     def _guard(self, requests: list[Request], fds: list[int]) -> None:
-        for fifo in fds:
+        if fds:
             self._close(self._fifo)
-            self._fifo = fifo
+            self._close(self._report)
+            self._fifo, self._report = fds[0], fds[1] if len(fds) > 1 else -1
         for _, holder in self._guarded.values():
             self._close(holder)
         self._guarded = {}
@@ -119,14 +122,20 @@ class Standby:
             try:
                 self.lagerd.close()
                 answer = json.dumps(self.work(request, partial(self._may_act, fds))).encode() + b"\n"
-                if fds:
-                    with socket.socket(fileno=fds[0]) as asker, contextlib.suppress(OSError):  # lagerd is gone
-                        asker.sendall(answer)
+                with contextlib.suppress(OSError):  # lagerd is gone, or the disk is full
+                    self._answer(answer, fds)
             finally:
                 os._exit(0)  # a library that is stuck does not keep the lease
         for fd in fds:
             self._close(fd)
         self._children[os.pidfd_open(child)] = child, request["instrument"]
+
+    def _answer(self, answer: bytes, fds: Sequence[int]) -> None:
+        if fds:
+            with socket.socket(fileno=fds[0]) as asker:
+                asker.sendall(answer)
+        elif self._report >= 0:
+            os.write(self._report, answer)
 
     def _may_act(self, fds: Sequence[int]) -> bool:
         """Return whether the instrument of a request is still this process's to use, by the descriptors of the request.
@@ -151,7 +160,7 @@ class Standby:
                 if holder < 0 or holder in ended:
                     request, _ = self._guarded.pop(name)
                     self._close(holder)
-                    self._fork(request)
+                    self._fork({**request, "watched": True})
 
     @staticmethod
     def _close(fd: int) -> None:

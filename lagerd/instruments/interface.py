@@ -113,6 +113,8 @@ class Instruments:
         )  # fmt: skip
         self._safety.is_watched = lambda: bool(len(self.pauses))
         self._safety.changed = self._made_safe
+        self._safety.changed_before = self._handover.changed
+        self._safety.settled = lambda: self.hooks.settled()
         self._watches: dict[Lease, asyncio.Task[None]] = {}
         self.clients.on_leave(self._left)
 
@@ -160,7 +162,7 @@ class Instruments:
         """
         if not await self.bus.owner(INSTRUMENTS):  # else this lagerd was started by mistake, and ends at once
             self._handover.take()
-            self.process.hand_over(self._handover.fifo)
+            self.process.hand_over(self._handover.given)
         for lease, why in self._files.claims.quarantined():
             self.leases.quarantined.add(lease, why)
         recorded = {lease.instrument: (lease, why) for lease, why in self._files.claims.kept()}

@@ -3,16 +3,20 @@
 A FIFO in the runtime folder. The process that is kept ready has it open for reading (`lagerd.standby`), and acts alone
 only while there is no lagerd. The next lagerd opens it for writing: if that fails, no such process runs. Else it writes
 a byte, upon which nothing more is begun, and waits for the error that the kernel reports when the last reader is gone.
+Beside the FIFO is a file in which that process writes, a line for each instrument, what it changed.
 """
 
 import asyncio
 import contextlib
+import json
 import os
 from pathlib import Path
+from typing import Any
 
 from lager.process.end_signals import resolve
 
 _SECONDS = 12.0  # the process works for at most ten
+_LONGEST = 1 << 20
 
 
 class Handover:
@@ -20,7 +24,10 @@ class Handover:
         self._path = path
         self._earlier = -1
         self._over: asyncio.Future[None] | None = None
-        self.fifo = -1  # for the process that is kept ready; -1 if there is none
+        self._report = path.with_name(f"{path.name}-changes")
+        self._earlier_report = -1
+        self._changed: dict[str, list[dict[str, Any]]] = {}
+        self.given: list[int] = []  # the FIFO and the file for the process that is kept ready; empty if there are none
 
     def take(self) -> None:
         """Tell the process of an earlier lagerd to begin nothing more, and make the FIFO of this one."""
@@ -31,9 +38,14 @@ class Handover:
             self._over = loop.create_future()
             loop.add_reader(self._earlier, self._ended)
         with contextlib.suppress(OSError):  # a full disk: the process does not act alone then
-            self._path.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                self._earlier_report = os.open(self._report, os.O_RDONLY | os.O_CLOEXEC)
+            for path in (self._path, self._report):
+                path.unlink(missing_ok=True)
             os.mkfifo(self._path, 0o600)
-            self.fifo = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            self.given = [os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)]
+            mode = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+            self.given.append(os.open(self._report, mode, 0o600))
 
     async def finished(self) -> None:
         """Wait until the process of the earlier lagerd uses no instrument any more."""
@@ -43,11 +55,23 @@ class Handover:
                     await asyncio.shield(self._over)
             self._over = None
 
+    def changed(self, instrument: str) -> list[dict[str, Any]]:
+        """Return once, after `finished`, what that process changed of an instrument while there was no lagerd."""
+        if self._earlier_report >= 0:
+            for line in os.pread(self._earlier_report, _LONGEST, 0).splitlines():
+                with contextlib.suppress(ValueError, TypeError, KeyError):  # it was killed while it wrote this
+                    said = json.loads(line)
+                    self._changed.setdefault(str(said["instrument"]), []).extend(map(dict, said["changes"]))
+            os.close(self._earlier_report)
+            self._earlier_report = -1
+        return self._changed.pop(instrument, [])
+
     def close(self) -> None:
         self._ended()
-        if self.fifo >= 0:
-            os.close(self.fifo)
-            self.fifo = -1
+        for fd in (*self.given, self._earlier_report):
+            if fd >= 0:
+                os.close(fd)
+        self.given, self._earlier_report = [], -1
 
     def _ended(self) -> None:
         if self._earlier >= 0:

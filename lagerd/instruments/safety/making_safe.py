@@ -30,6 +30,8 @@ class MakingSafe:
         self._told = told
         self.is_watched: Callable[[], bool] = lambda: False  # whether a script is paused, which lists what is changed
         self.changed: Callable[[Lease, dict[str, Any]], None] = lambda *_: None
+        self.changed_before: Callable[[str], list[dict[str, Any]]] = lambda _: []  # while there was no lagerd
+        self.settled: Callable[[], Awaitable[None]]  # returns when the pauses of before a restart are back
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._exit_codes: dict[str, int] = {}  # by instrument: the pipe into which the exit code of its holder comes
         self.leases: Leases
@@ -65,9 +67,11 @@ class MakingSafe:
                 return
             await self._may_begin()
             answer = await self._answer(lease, fd)
+            if changes := [*self.changed_before(lease.instrument), *answer.changes]:
+                await self.settled()
         finally:
             os.close(fd)
-        for change in answer.changes:
+        for change in changes:
             self.changed(lease, change)
         if answer.is_safe:
             done = "; ".join(f"{net} {what}" for net, what in answer.done.items())

@@ -76,7 +76,7 @@ class SafeProcess:
         self._unit = unit
         self._ready: Started | None = None
         self._guarded: list[dict[str, Any]] = []
-        self._fifo = -1
+        self._handed: list[int] = []
         self._held = self._closed = False
         self._timer: asyncio.TimerHandle | None = None
         self._reaping: set[asyncio.Task[None]] = set()
@@ -95,14 +95,15 @@ class SafeProcess:
         guarded = [{**_request(lease, lease.safe), "pid": lease.pid} for lease in leases]
         if guarded != self._guarded:
             self._guarded = guarded
-            if self._ready is not None and self._fifo >= 0:
+            if self._ready is not None and self._handed:
                 self._tell(self._ready.ours, [])
 
-    def hand_over(self, fifo: int) -> None:
-        """From now on the process may make the guarded leases safe without lagerd, until the FIFO is written to."""
-        self._fifo = fifo
-        if self._ready is not None and fifo >= 0:
-            self._tell(self._ready.ours, [fifo])
+    def hand_over(self, fds: list[int]) -> None:
+        """From now on the process may make the guarded leases safe without lagerd, until the FIFO is written to. `fds`
+        are the FIFO and the file for what it changes."""
+        self._handed = fds
+        if self._ready is not None:
+            self._tell_guarded(self._ready.ours)
 
     def close(self) -> None:
         """End the process that is ready; one at work continues, and one that guards leases until they end."""
@@ -159,9 +160,9 @@ class SafeProcess:
         if self._held:
             self._later(_AGAIN_SECONDS, self.make_ready)
 
-    def _tell(self, process: socket.socket, fifo: list[int]) -> None:
+    def _tell(self, process: socket.socket, fds: list[int]) -> None:
         with contextlib.suppress(OSError):  # it has ended, and is replaced when it is needed
-            _send(process, {"guard": self._guarded, "fds": len(fifo)}, fifo)
+            _send(process, {"guard": self._guarded, "fds": len(fds)}, fds)
 
     def _end_ready(self) -> None:
         if self._ready is not None:
@@ -207,8 +208,8 @@ class SafeProcess:
                 raise
 
     def _tell_guarded(self, ours: socket.socket) -> None:
-        if self._fifo >= 0:
-            self._tell(ours, [self._fifo])
+        if self._handed:
+            self._tell(ours, self._handed)
 
     def _reap(self, child: "subprocess.Popen[bytes]") -> None:
         async def reap() -> None:

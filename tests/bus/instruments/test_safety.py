@@ -285,6 +285,25 @@ def test_what_a_script_leaves_on_while_there_is_no_lagerd_is_off_at_once(own_sta
     os.close(claim(client, nets.key(), wait=60.0))
 
 
+def test_what_is_switched_off_while_there_is_no_lagerd_is_a_change_of_the_pauses_of_others(
+    own_station, holder, nets, client, run
+):
+    run("import lager; lager.pause('look')")
+    client.paused()
+    process = holder()
+    until_kept_ready(own_station)
+    own_station.kill_lagerd()
+    process.kill()
+    while nets.is_on():
+        time.sleep(0.01)
+    own_station.start_lagerd()
+    told(client, "MadeSafe", nets.key())
+    (pause,) = client.list()
+    (change,) = pause["changes"][-1:]
+    assert (change["net"], change["what"], change["old"], change["new"]) == ("supply2", "output", True, False)
+    assert change["how"].startswith("safe state of script")
+
+
 def test_a_script_that_closed_its_net_leaves_it_on_whatever_happens_to_lagerd(own_station, holder, nets, client):
     process = holder(HOLD.replace("signal.pause()", "supply.close(); print('closed', flush=True); signal.pause()"))
     process.out.expect("closed")

@@ -146,7 +146,7 @@ def test_a_process_that_begins_as_lagerd_is_killed_knows_what_it_guards(
 
         async def test() -> None:
             async with process() as found:
-                found.hand_over(fifo)
+                found.hand_over([fifo])
                 found.guard([replace(LEASE, pid=holder.pid)])
                 found.make_ready()
 
