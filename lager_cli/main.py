@@ -40,6 +40,7 @@ _COMMANDS = {
     "off": ("lager_cli.commands.instruments.off", "off", "Switch off the outputs of the bench now."),
     "nets": ("lager_cli.commands.bench.nets", "nets", "List, check and import the nets of this bench."),
     "notify": ("lager_cli.commands.setup.notify", "notify", "Send messages about pauses, timeouts and quarantines."),
+    "page": ("lager_cli.commands.setup.page", "page", "Print where the bench is shown in a browser."),
     "pause": ("lager_cli.commands.breakpoints.short", "pause", "Pause an active run where it is."),
     "report": ("lager_cli.commands.runs.report", "report", "Show the evidence of a run."),
     "return": ("lager_cli.commands.instruments.lend", "return_", "Return an instrument that is lent."),

@@ -46,9 +46,9 @@ export class BenchView {
     for (const [key, value] of Object.entries({ width: WIDTH, height: HEIGHT, "aria-hidden": "true", class: "plot" })) {
       plot.setAttribute(key, value);
     }
-    const row = { line, reading: make("td", { class: "reading" }), state: make("td"), holder: make("td"), safe: make("td"), acts: make("td", { class: "acts" }), offered: "" };
+    const row = { line, reading: make("td", { class: "reading" }), state: make("td"), holder: make("td"), safe: make("td"), acts: make("div", { class: "acts" }), why: make("span", { class: "hint" }), offered: "" };
     const name = make("th", { scope: "row" }, printable(net.name, 80), make("span", { class: "where" }, ` ${printable(net.type, 20)}, ${printable(net.instrument, 80)}`));
-    row.element = make("tr", { "data-net": net.name }, name, row.reading, make("td", {}, plot), row.state, row.holder, row.safe, row.acts);
+    row.element = make("tr", { "data-net": net.name }, name, row.reading, make("td", {}, plot), row.state, row.holder, row.safe, make("td", {}, row.acts, row.why));
     this._rows.set(net.name, row);
     this._body.append(row.element);
     return row;
@@ -59,7 +59,8 @@ export class BenchView {
     row.line.setAttribute("d", path(this._bench.samples(net.name), WIDTH, HEIGHT, now));
     const state = stateOf(net);
     row.element.className = state;
-    write(row.state, net.why ? `${state} ${printable(net.why, 300)}`.trim() : state || "-");
+    write(row.state, state || "-");
+    write(row.why, printable(net.why || "", 300));
     write(row.holder, net.held_by ? holder(net.held_by) : "free");
     write(row.safe, safe(this._safe.get(net.name)));
     row.net = net;
@@ -101,7 +102,7 @@ export class BenchView {
     }
     const asked = question(net, action, value);
     if (!asked || (await confirmed(printable(asked, 300), action.label))) {
-      await this._run(action.words(value), `${printable(net.name, 80)}: ${action.unit ? `${action.what} ${value}` : action.label.toLowerCase()}.`);
+      await this._run(action.words(value), `${printable(net.name, 80)}: ${action.unit ? `${action.what} ${value}` : action.energises ? "on" : action.label.toLowerCase()}.`);
     }
   }
 

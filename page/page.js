@@ -1,4 +1,4 @@
-// The page: its tabs, the connection, and what is told to the user.
+// The page: the connection, its parts, and what is told to the user.
 import { Bench } from "./bench.js";
 import { BenchView } from "./bench_view.js";
 import { Daemon, allOff, lager, sentence, whoami } from "./daemon.js";
@@ -8,12 +8,13 @@ import { PauseList } from "./pause_list.js";
 import { PauseView } from "./pause_view.js";
 import { Pauses } from "./pauses.js";
 import { Stream } from "./stream.js";
+import { tabs } from "./tabs.js";
 import { openConsole } from "./terminal.js";
 import { printable } from "./text.js";
 import "./theme.js";
 
-const TABS = ["pauses", "bench", "history"];
 const SAID = 8000; // milliseconds for which a message is shown
+const TOGETHER = 20; // milliseconds, so that a hundred signals are drawn at once
 const SETTLED = 500; // milliseconds after which the journal has what was signalled
 const part = (id) => document.getElementById(id);
 
@@ -31,7 +32,7 @@ class Page {
     part("history").append(this._history.element);
     window.setInterval(() => this._tick(), 1000);
     document.addEventListener("visibilitychange", () => this._watch());
-    this._tabs();
+    tabs((chosen) => this._show(chosen));
   }
 
   _benchTab() {
@@ -87,7 +88,7 @@ class Page {
     } else if (signal === "Released" && this._view.id) {
       this._refresh();
     }
-    this._draw();
+    this._drawing ??= window.setTimeout(() => this._draw(), TOGETHER);
     if (this._shown === "history") {
       window.clearTimeout(this._reading);
       this._reading = window.setTimeout(() => this._history.refresh(), SETTLED);
@@ -104,6 +105,8 @@ class Page {
   }
 
   _draw() {
+    window.clearTimeout(this._drawing);
+    this._drawing = undefined;
     this._list.draw();
     if (this._view.id && !this._pauses.get(this._view.id)) {
       const held = part("pauses").contains(document.activeElement);
@@ -127,32 +130,11 @@ class Page {
     }
   }
 
-  _tabs() {
-    TABS.forEach((name, at) => {
-      const tab = part(`tab-${name}`);
-      tab.addEventListener("click", () => this._show(name));
-      tab.addEventListener("keydown", (event) => {
-        const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-        if (by) {
-          const next = TABS[(at + by + TABS.length) % TABS.length];
-          this._show(next);
-          part(`tab-${next}`).focus();
-        }
-      });
-    });
-    this._show("pauses");
-  }
-
   _show(chosen) {
     this._shown = chosen;
     this._watch();
     if (chosen === "history") {
       this._history.refresh();
-    }
-    for (const name of TABS) {
-      part(name).hidden = name !== chosen;
-      part(`tab-${name}`).setAttribute("aria-selected", String(name === chosen));
-      part(`tab-${name}`).tabIndex = name === chosen ? 0 : -1;
     }
   }
 

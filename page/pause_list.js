@@ -42,7 +42,10 @@ export class PauseList {
   tick() {
     for (const pause of this._pauses.all()) {
       const left = this._pauses.left(pause);
-      write(this._rows.get(pause.id).left, left === undefined ? "no timeout" : duration(left));
+      const row = this._rows.get(pause.id);
+      if (row) { // it may not be drawn yet
+        write(row.left, left === undefined ? "no timeout" : duration(left));
+      }
     }
   }
 

@@ -1,6 +1,8 @@
 // What a terminal shows, without a page: lines of cells, a cursor, and the control sequences (ECMA-48, DEC VT100) that
 // the line editor of `lager console` uses. What it does not know it leaves out.
 
+import { rendition, styleOf } from "./rendition.js";
+
 const KEPT = 2000; // lines
 const SEQUENCE = /^\x1b(?:\[([?>=!]?)([\d;:]*)[ -/]*([@-~])|\][^\x07\x1b]*(?:\x07|\x1b\\)|[()*+#%][\s\S]|[PX^_][^\x1b]*\x1b\\|([ -Z\\^-~]))/;
 const UNFINISHED = /^\x1b(?:$|\[[ -?]*$|\][^\x07\x1b]*\x1b?$|[()*+#%]$|[PX^_][^\x1b]*\x1b?$)/;
@@ -154,7 +156,8 @@ export class Screen {
       this._line().splice(this.x, 0, ...Array.from({ length: Math.min(count, this.columns) }, () => ({ text: " ", style: "" })));
       this.lines[this.y].length = Math.min(this.lines[this.y].length, this.columns);
     } else if (final === "m") {
-      this._rendition(numbers.length ? numbers : [0]);
+      this._look = rendition(this._look, numbers.length ? numbers : [0]);
+      this.style = styleOf(this._look);
     } else if (final === "n" && numbers[0] === 6) {
       this._reply(`\x1b[${this.y - this.top + 1};${Math.min(this.x, this.columns - 1) + 1}R`);
     }
@@ -188,26 +191,4 @@ export class Screen {
       line.length = 0;
     }
   }
-
-  _rendition(numbers) {
-    for (let at = 0; at < numbers.length; at += 1) {
-      const code = numbers[at];
-      if (code === 38 || code === 48) {
-        at += numbers[at + 1] === 2 ? 4 : 2; // other palettes: as if it were not coloured
-      } else {
-        this._look = { ...(code === 0 ? {} : this._look), ...look(code) };
-      }
-    }
-    const { ink, bold, faint, underline, reverse } = this._look;
-    this.style = [ink, bold && "bold", faint && "faint", underline && "underline", reverse && "reverse"].filter(Boolean).join(" ");
-  }
-}
-
-function look(code) {
-  if ((code >= 30 && code <= 37) || (code >= 90 && code <= 97)) {
-    return { ink: `ink${code % 10}` };
-  }
-  const known = { 1: { bold: true }, 2: { faint: true }, 4: { underline: true }, 7: { reverse: true }, 22: { bold: false, faint: false },
-    24: { underline: false }, 27: { reverse: false }, 39: { ink: undefined } };
-  return known[code] || {};
 }

@@ -128,5 +128,6 @@ NETS_FILE = "/etc/lager/nets.toml"
 CONFIG_FILE = "/etc/lager/lagerd.toml"
 NOTIFY_FILE = "/etc/lager/notify.toml"
 BOXES_FILE = "/etc/lager/boxes.toml"
+PAGE_FOLDER = "/usr/share/cockpit/lager"
 GROUP = "lager"  # whose members may use the bench
 JOURNAL_SOCKET = "/run/systemd/journal/socket"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import lager
 import lagerd
-from lager.contract import CONFIG_FILE, GROUP, NETS_FILE, NOTIFY_FILE
+from lager.contract import CONFIG_FILE, GROUP, NETS_FILE, NOTIFY_FILE, PAGE_FOLDER
 from lager.errors import LagerError
 from lagerd.install import ports
 
@@ -31,8 +31,8 @@ SAFE = "usr/lib/systemd/system/lager-safe@.service"
 PORTS = "usr/lib/udev/rules.d/99-lager-ports.rules"
 OWN_FOLDERS = ("etc/lager", "usr/share/lager")
 # The page is installed where Cockpit is, whose part for pages this is.
-COCKPIT = "usr/share/cockpit/base1"
-PAGE = "usr/share/cockpit/lager"
+PAGE = PAGE_FOLDER.lstrip("/")
+COCKPIT = str(Path(PAGE).with_name("base1"))
 _PAGE_FILES = ("*.css", "*.html", "*.js", "manifest.json")
 
 # Where each template goes. The user comes first, since the bus and udev look up its name when they read the others.

@@ -6,12 +6,12 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import people
 from container import Box
 
 PASSWORD = "correct horse"
 ADDRESS = "http://127.0.0.1:9090"
 WAIT = 60_000  # milliseconds
-SHOTS = Path(__file__).parents[2] / "docs"
 
 
 def missing() -> str:
@@ -74,6 +74,12 @@ class Visit:
 
     def row(self, id: str):
         return self.page.locator(f"[data-id='{id}']")
+
+    @staticmethod
+    def run_of(box: Box) -> str:
+        """The run of everything that is paused."""
+        (run,) = {str(pause["run_id"]) for pause in people.listed(box).values()}
+        return run
 
     def close(self) -> None:
         self.context.close()

@@ -93,3 +93,9 @@ def test_kill_without_a_run_asks_first(own_runs, lager, script, terminal, answer
     [known] = json.loads(lager("runs", "--json").stdout)
     assert (known["state"] == "ended") is ends
     lager("kill", run, "--signal", "KILL")
+
+
+def test_a_bench_of_ones_own_has_no_page(lager):
+    done = lager("page")
+    assert done.returncode == 1
+    assert "every user of this machine could reach your bench" in " ".join(done.stderr.split())
