@@ -8,7 +8,7 @@ import pytest
 
 from tests import needs
 
-TESTS = Path(__file__).parent / "page" / "logic.test.mjs"
+TESTS = Path(__file__).with_name("logic.test.mjs")
 
 
 @pytest.mark.slow
