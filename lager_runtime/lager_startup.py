@@ -15,6 +15,9 @@ import os
 import sys
 import time
 
+# The functions of a module get their builtins from here when they are defined. A script may replace its own.
+__builtins__ = dict(builtins.__dict__)  # type: ignore[assignment]
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,6 +17,9 @@ from lager.process import fork_lock
 if variables.PROCESS_ID in os.environ and not hasattr(sys, "_lager_start"):  # Python has not read lager_startup.pth
     import lager_startup  # noqa: F401
 
+if hasattr(sys, "_lager_start"):  # the functions below get their builtins from here: a script may replace its own
+    __builtins__ = sys._lager_start.builtins
+
 TYPE_CHECKING = False  # type checkers take it for true; importing typing would cost more than all the rest
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -197,7 +200,7 @@ def _pause(
             pausing.Place.of_call(frame),
             label,
             timeout,
-            bool(interactive),
+            interactive,
             on_timeout,
             on_change=on_change,
             began=began,

@@ -39,6 +39,9 @@ _LOOKING = frozenset(
     ("sys", "builtins", "linecache", "traceback", "inspect", "collections", "collections.abc", "array")
 )
 _ONLY_PARTS = frozenset(("dbus_fast", "dbus_next"))  # the packages themselves import what we do not use
+# A tool that fakes files, as pyfakefs does, replaces the modules with these names in each module of the script's world,
+# and some of ours are there. Our copies have other names.
+_RENAMED = frozenset(("os", "posix", "posixpath", "genericpath", "io", "fcntl", "shutil", "tempfile"))
 _NEW_ONES = frozenset(("select",))  # gevent removes half of it
 # Modules of ours that change the script's own threading, or open its instruments, belong to the script's world. There
 # may be two of the bus: commands that a script starts, or runs itself, use it with an event loop of their own.
@@ -132,6 +135,8 @@ class World:
         module = self.modules.get(name)  # this thread is importing it, or its parent has put it there
         if module is None:
             module = self._import(name, package)
+            if name in _RENAMED:
+                module.__dict__["__name__"] = f"lager:{name}"
             self._ready.add(name)
         # Even if the import is not complete: the rest of an import statement looks it up in the package.
         if package is not None and name != "lager.bus":

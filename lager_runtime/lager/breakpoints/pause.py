@@ -37,7 +37,7 @@ def pause_at(
     place: Place,
     label: object,
     timeout: object,
-    interactive: bool,
+    interactive: object,
     on_timeout: object = "resume",
     about: str = "",
     *,
@@ -55,7 +55,7 @@ def pause_at(
         notices.say_here("lager: pause() has no effect inside a console.\n")
         return None
     then = {"on_timeout": _one_of("on_timeout", on_timeout, ON_TIMEOUT)}
-    details = describe(place, label, timeout_of(timeout), interactive) | then
+    details = describe(place, label, timeout_of(timeout), _is_true(interactive)) | then
     pause = PauseState(details, place, on_change=_one_of("on_change", on_change, ON_CHANGE))
     pause.no_steps = no_steps or obstacle.at(place.frame)
     return _until_resumed(pause, about, time.monotonic() if began is None else began)
@@ -281,6 +281,15 @@ def _one_of(name: str, argument: object, words: tuple[str, ...]) -> str:
         return argument
     say(f"lager: {name}={printable(_repr(argument), 40)} is not one of {', '.join(words)}; using {words[0]}.\n")
     return words[0]
+
+
+def _is_true(interactive: object) -> bool:
+    """Return whether the argument is true; False, after a line on standard error, if it cannot say, as an array."""
+    try:
+        return bool(interactive)
+    except Exception:
+        say(f"lager: interactive={printable(_repr(interactive), 40)} is neither true nor false; using False.\n")
+        return False
 
 
 def _seconds(value: object) -> float | None:

@@ -65,6 +65,20 @@ def test_timeouts_that_are_none(run, client):
     assert "Traceback" not in err
 
 
+def test_an_argument_that_is_neither_true_nor_false_gives_no_console(run, client):
+    """As an array of numpy or a table of pandas raises where it is asked."""
+    process = run(
+        "import lager\nclass Array:\n    def __bool__(self): raise ValueError('ambiguous')\n"
+        "    __repr__ = __bool__\nlager.pause(interactive=Array())\nbreakpoint(interactive=Array())\n"
+    )
+    for line in (5, 6):
+        pause = client.paused()
+        assert (pause["interactive"], pause["line"]) == (False, line)
+        client.call("Continue", "s", pause["id"])
+    code, _, err = ended(process)
+    assert (code, err.count("lager: interactive=Array is neither true nor false; using False.\n")) == (0, 2)
+
+
 def test_a_timeout_may_be_a_number_as_text_and_pause_has_a_module_of_its_own(run, client):
     process = run(
         "from lager.breakpoint import pause\nfor timeout in ['90', ' 0.5e2 ', '0']:\n    pause('x', timeout=timeout)\n"

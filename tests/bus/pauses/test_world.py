@@ -65,6 +65,12 @@ WORLDS = {
     "logging is broken": "import logging; logging.Logger.handle = None; logging.raiseExceptions = True",
     "a folder that is gone": "os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone')",
     "another root of the C library's locale": "import locale; locale.setlocale(locale.LC_ALL, 'C')",
+    "imports raise": "enter(mock.patch('builtins.__import__', side_effect=ImportError('no')))",
+    "files are faked as pyfakefs does": (
+        "for name, module in list(sys.modules.items()):\n"
+        "    of_files = {n for n, v in vars(module).items() if getattr(v, '__name__', 0) in ('os', 'io', 'fcntl')}\n"
+        "    if name.startswith('lager.'): module.__dict__.update(dict.fromkeys(of_files, mock.MagicMock()))"
+    ),
     "hooks are gone": "import threading; sys.excepthook = sys.unraisablehook = threading.excepthook = None",
 }
 PROLOGUE = """import contextlib, os, sys
