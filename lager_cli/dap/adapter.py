@@ -14,7 +14,7 @@ from lager_cli.dap.messages import Editor, read
 from lager_cli.dap.script_requests import RESUMING
 from lager_cli.dap.session import Session
 
-_ODD = (KeyError, TypeError, ValueError, AttributeError, IndexError)  # raised by an invalid request or answer
+_ODD = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)  # of an invalid request or answer
 
 Request = dict[str, Any]
 
@@ -61,7 +61,7 @@ class Adapter:
             await self._editor.drain()
 
     async def _answer_in_turn(self, request: Request) -> None:
-        if request.get("command") in RESUMING:
+        if str(request.get("command")) in RESUMING:
             async with self._session.answering:
                 await self._answer(request)
         else:

@@ -25,11 +25,15 @@ class Launched:
 
     async def start(self, arguments: dict[str, Any], box: str | None) -> None:
         """Start what the arguments of a launch request name. Raises InvalidArgument if they are not valid."""
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-P", "-m", "lager_cli", *([] if box else ["--here"]), *_words(arguments, box),
-            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-            env={**os.environ, variables.NEXT_RUN: self.run_id}, cwd=arguments.get("cwd") or None,
-        )  # fmt: skip
+        words, folder = _words(arguments, box), arguments.get("cwd") or None
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable, "-P", "-m", "lager_cli", *([] if box else ["--here"]), *words,
+                stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+                env={**os.environ, variables.NEXT_RUN: self.run_id}, cwd=folder,
+            )  # fmt: skip
+        except OSError as error:
+            raise InvalidArgument(f"The script cannot be started: {error}.", "Check the cwd and the args.") from None
 
     async def ended(self) -> int:
         """Return its exit code once it has ended and all its output was passed on."""

@@ -3,6 +3,7 @@ Protocol")."""
 
 import asyncio
 import json
+import re
 from itertools import count
 from typing import Any
 
@@ -10,6 +11,7 @@ from lager.errors import LagerError
 
 _LONGEST = 16 << 20
 _HEADERS = 20
+_LENGTH = re.compile("[0-9]{1,9}")
 
 
 class Unreadable(LagerError):
@@ -20,14 +22,17 @@ async def read(reader: asyncio.StreamReader) -> dict[str, Any] | None:
     """Return the next message, None at the end. Raises Unreadable; what follows cannot be read then."""
     length = None
     for _ in range(_HEADERS):
-        line = await reader.readline()
+        try:
+            line = await reader.readline()
+        except ValueError:  # longer than any header
+            break
         if not line:
             return None
         name, _, value = line.decode("ascii", "replace").strip().partition(":")
         if not name:
             break
         if name.strip().lower() == "content-length":
-            length = int(value) if value.strip().isdecimal() else None
+            length = int(value) if _LENGTH.fullmatch(value.strip()) else None
     if length is None or length > _LONGEST:
         raise Unreadable("A message has no valid Content-Length.", "Connect an editor that speaks this protocol.")
     try:

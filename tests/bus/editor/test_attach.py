@@ -173,7 +173,9 @@ def test_an_id_that_no_pause_has_is_refused(editor):
 @pytest.mark.parametrize(
     ("request_", "why"),
     [(("scopes", {"frameId": 99}), "does not know that"), (("variables", {}), "not valid"),
-     (("nonsense", {}), "does not know"), (("scopes", "x"), "not valid"),
+     (("nonsense", {}), "does not know"), (("scopes", "x"), "not valid"), (([], {}), "does not know"),
+     (("stackTrace", {"threadId": float("inf")}), "not valid"), (("setBreakpoints", {"source": 5}), "not valid"),
+     (("setBreakpoints", {"source": {"path": "a"}, "breakpoints": [5]}), "not valid"),
      (("attach", {}), "begun already")],
 )  # fmt: skip
 def test_what_cannot_be_done_is_a_sentence(stopped, request_, why):
@@ -187,9 +189,14 @@ def test_what_cannot_be_done_is_a_sentence(stopped, request_, why):
 
 
 @pytest.mark.parametrize(
-    "data", [b"GET / HTTP/1.1\r\n\r\n", b"Content-Length: x\r\n\r\n", b"Content-Length: 3\r\n\r\n[1]"]
-)
-def test_what_is_not_the_protocol_ends_it_with_a_sentence(editor, data):
+    "data",
+    [b"GET / HTTP/1.1\r\n\r\n", b"Content-Length: x\r\n\r\n", b"Content-Length: 3\r\n\r\n[1]", b"x" * 100_000 + b"\r\n",
+     b"Content-Length: " + b"9" * 5000 + b"\r\n\r\n", b"Content-Length: 99999999\r\n\r\n",
+     b"Content-Length: 6000\r\n\r\n" + b"[" * 6000],
+    ids=["http", "no number", "a list", "a long line", "many digits", "a huge length", "deep"],
+)  # fmt: skip
+def test_what_is_not_the_protocol_ends_it_with_a_sentence(editor, data, capfd):
     one = editor()
     one.write(data)
     assert one.close() == 1
+    assert "Connect an editor that speaks this protocol." in capfd.readouterr().err

@@ -56,7 +56,8 @@ def test_an_editor_may_leave_the_script_paused(launched, client):
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [({}, "names no program"), ({"program": "x.py", "args": "a b"}, "not a list of texts"),
-     ({"program": "x.py", "env": {"A": 1}}, "not a table of texts")],
+     ({"program": "x.py", "env": {"A": 1}}, "not a table of texts"),
+     ({"program": "x.py", "cwd": "/does/not/exist"}, "cannot be started")],
 )  # fmt: skip
 def test_a_configuration_that_is_not_valid_is_refused(editor, arguments, why):
     one = editor()
