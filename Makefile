@@ -101,7 +101,7 @@ needs-demo:
 	@$(call need,$(DEMO_NEEDS))
 
 needs-slow: needs-deb
-	@$(call need,node:nodejs npm:npm lintian:lintian promtool:prometheus /lib/systemd/systemd-journal-upload:systemd-journal-remote chromium:chromium cockpit-bridge:cockpit-bridge)
+	@$(call need,node:nodejs npm:npm lintian:lintian promtool:prometheus ansible-playbook:ansible-core ansible-lint:ansible-lint /lib/systemd/systemd-journal-upload:systemd-journal-remote chromium:chromium cockpit-bridge:cockpit-bridge)
 	@test -e /usr/share/cockpit/shell || $(call install,cockpit-ws cockpit-bridge cockpit-system)
 
 needs-deb:
