@@ -24,7 +24,7 @@ from lager.process.system import user_name
 from lager.wording import text_files
 from lagerd import config
 from lagerd.config import Config
-from lagerd.install import install
+from lagerd.install import install, journal_upload
 
 _COMMAND_SECONDS = 10.0
 _PROPERTIES = "org.freedesktop.DBus.Properties"
@@ -149,6 +149,17 @@ def _journal() -> Iterator[Finding]:
         yield Finding("journal", "journalctl does not answer.", "See: systemctl status systemd-journald", wrong=True)
     else:
         yield Finding("journal", f"The journal is kept. {usage.strip().splitlines()[-1]}")
+    if Path("/", journal_upload.CONFIG).exists():
+        yield _upload()
+
+
+def _upload() -> Finding:
+    """The journal is sent to the collector, as was asked for at the installation."""
+    shown = _output("systemctl", "show", "--property=ActiveState", "--value", journal_upload.UNIT)
+    if shown is not None and shown.strip() == "active":
+        return Finding("upload", f"{journal_upload.UNIT} is active.")
+    advice = f"See: systemctl status {journal_upload.UNIT}"
+    return Finding("upload", "The journal is not sent to the collector.", advice, wrong=True)
 
 
 def _members() -> Iterator[Finding]:

@@ -25,6 +25,11 @@ def keys(box):
     return box.run("python", "-c", nets).stdout.split()
 
 
+def called_by_bob(box, member, *words):
+    name, path = "com.lager.Instruments", "/com/lager/Instruments"
+    return box.run("busctl", "call", name, path, name, member, *words, user="bob", check=False).stderr
+
+
 def test_only_members_of_the_group_of_a_bench_claim_its_instruments(benches):
     rail, heat = keys(benches)
     refusal = f"{heat} belongs to the bench thermal of the group thermal, and bob is not a member."
@@ -33,9 +38,13 @@ def test_only_members_of_the_group_of_a_bench_claim_its_instruments(benches):
         process.until(refusal)
         assert process.ended() != 0
     assert held(benches) == {}
+    assert refusal in called_by_bob(benches, "Clear", "s", heat)
     for user, key in (("alice", heat), ("bob", rail)):
         with (script := stands(start(benches, user, holding=key))).process:
             assert held(benches).keys() == {key}
+            if key == heat:
+                words = "sssa{sv}", heat, "heat", "voltage", "1", "value", "d", "1"
+                assert refusal in called_by_bob(benches, "Through", *words)
             benches.run("lager", "python", "--continue", script.id, user=user)
             script.goes_on()
     assert refusal in benches.run("journalctl", "--unit=lagerd", "--output=cat", "LAGER_EVENT=denied").stdout

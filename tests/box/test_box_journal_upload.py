@@ -76,6 +76,7 @@ def test_over_a_link_that_fails_nothing_is_lost_and_nothing_comes_twice(pair):
     assert "unchanged     /etc/systemd/journal-upload.conf.d/lager.conf" in again
     claimed(box, "sent-1", "sent-2")
     arrived(collector, "sent-2")
+    assert f"OK    upload     {UNITS['box']} is active." in box.run("lagerd", "check", check=False).stdout
     box.run("ip", "link", "set", "cable0", "down")
     claimed(box, "sent-3", "sent-4")
     box.run("systemctl", "kill", "--signal=KILL", UNITS["box"], check=False)
