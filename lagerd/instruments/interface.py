@@ -163,6 +163,7 @@ class Instruments:
         if not await self.bus.owner(INSTRUMENTS):  # else this lagerd was started by mistake, and ends at once
             self._handover.take()
             self.process.hand_over(self._handover.given)
+            self.process.replaced = self._handover.replaced
         for lease, why in self._files.claims.quarantined():
             self.leases.quarantined.add(lease, why)
         recorded = {lease.instrument: (lease, why) for lease, why in self._files.claims.kept()}

@@ -40,12 +40,26 @@ class Handover:
         with contextlib.suppress(OSError):  # a full disk: the process does not act alone then
             with contextlib.suppress(FileNotFoundError):
                 self._earlier_report = os.open(self._report, os.O_RDONLY | os.O_CLOEXEC)
-            for path in (self._path, self._report):
-                path.unlink(missing_ok=True)
-            os.mkfifo(self._path, 0o600)
-            self.given = [os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)]
+            self._report.unlink(missing_ok=True)
+            self.given = [self._new_fifo()]
             mode = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
             self.given.append(os.open(self._report, mode, 0o600))
+
+    def replaced(self) -> list[int]:
+        """Return what the next process is given. The one so far, which may only be stuck, begins nothing more."""
+        if self.given:
+            with contextlib.suppress(OSError):  # a full disk, or no file any more
+                with open(os.open(self._path, os.O_WRONLY | os.O_NONBLOCK), "wb", buffering=0) as so_far:
+                    so_far.write(b"\0")
+                new = self._new_fifo()
+                os.close(self.given[0])
+                self.given[0] = new
+        return self.given
+
+    def _new_fifo(self) -> int:
+        self._path.unlink(missing_ok=True)
+        os.mkfifo(self._path, 0o600)
+        return os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
 
     async def finished(self) -> None:
         """Wait until the process of the earlier lagerd uses no instrument any more."""

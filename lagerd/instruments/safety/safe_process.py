@@ -77,6 +77,7 @@ class SafeProcess:
         self._ready: Started | None = None
         self._guarded: list[dict[str, Any]] = []
         self._handed: list[int] = []
+        self.replaced: Callable[[], list[int]] = lambda: self._handed  # what to hand to the process after a lost one
         self._held = self._closed = False
         self._timer: asyncio.TimerHandle | None = None
         self._reaping: set[asyncio.Task[None]] = set()
@@ -149,14 +150,19 @@ class SafeProcess:
     def _alive(self) -> Started:
         """Return the process; it is started if it does not live. Raises OSError."""
         if self._ready is not None and not self._ready.is_alive():
-            self._end_ready()
+            self._lost()
         if self._ready is None:
             self._ready = self._started()
             asyncio.get_running_loop().add_reader(self._ready.ours, self._died)  # it never writes there
         return self._ready
 
-    def _died(self) -> None:
+    def _lost(self) -> None:
+        """Forget the process: it has ended, or reads nothing any more and must not act later."""
         self._end_ready()
+        self._handed = self.replaced()
+
+    def _died(self) -> None:
+        self._lost()
         if self._held:
             self._later(_AGAIN_SECONDS, self.make_ready)
 
@@ -196,6 +202,7 @@ class SafeProcess:
             self._tell_guarded(ours)
             return Started(ours, None)
         ours, theirs = socket.socketpair()
+        ours.setblocking(False)  # lagerd never waits for a process that reads nothing; send_fds heeds no flags
         self._tell_guarded(ours)
         command = [sys.executable, "-P", "-m", "lagerd.make_safe"]
         with theirs:
@@ -235,7 +242,7 @@ def _send(process: socket.socket, said: dict[str, Any], fds: list[int]) -> None:
     """Send one line. Raises OSError; a process that reads nothing any more is ended."""
     data = json.dumps(said).encode() + b"\n"
     try:
-        sent = socket.send_fds(process, [data], fds, socket.MSG_DONTWAIT)
+        sent = socket.send_fds(process, [data], fds)
     except BlockingIOError:
         sent = 0
     if sent < len(data):

@@ -18,6 +18,7 @@ import pytest
 from lagerd.instruments.leases.lease import Lease
 from lagerd.instruments.leases.lock_files import process_end
 from lagerd.instruments.safety import safe_process
+from lagerd.instruments.safety.handover import Handover
 from lagerd.instruments.safety.safe_process import SafeProcess
 from tests.processes import PATIENCE
 from tests.unit.safety.test_standby import PROCESS
@@ -127,6 +128,45 @@ def test_the_process_ends_with_lagerd() -> None:
             await process_end(first)
 
     in_a_loop(test)
+
+
+def test_a_process_that_reads_nothing_any_more_acts_on_nothing_later(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    popen, begun = subprocess.Popen, []
+
+    def started(_: list[str], *, stdin: int, **__: Any) -> "subprocess.Popen[str]":
+        command = [sys.executable, "-c", PROCESS, str(tmp_path)]
+        begun.append(popen(command, stdin=stdin, stdout=subprocess.PIPE, text=True))
+        return begun[-1]
+
+    monkeypatch.setattr(subprocess, "Popen", started)
+    with popen(["cat"], stdin=subprocess.PIPE) as holder:
+
+        async def test() -> None:
+            handover = Handover(tmp_path / "handover")
+            handover.take()
+            async with process() as found:
+                found.hand_over(handover.given)
+                found.replaced = handover.replaced
+                found.guard([replace(LEASE, pid=holder.pid)])
+                found.make_ready()
+                os.kill(begun[0].pid, signal.SIGSTOP)
+                while found._ready is not None:
+                    found.guard([replace(LEASE, pid=holder.pid, safe=("out", "in"))])
+                    found.guard([replace(LEASE, pid=holder.pid)])
+                    await asyncio.sleep(0)
+                found.guard([])
+                holder.kill()
+                os.kill(begun[0].pid, signal.SIGCONT)
+                assert begun[0].stdout is not None
+                assert await asyncio.to_thread(begun[0].stdout.read) == ""
+            handover.close()
+
+        in_a_loop(test)
+    for one in begun:
+        one.kill()
+        one.communicate()
 
 
 def test_a_process_that_begins_as_lagerd_is_killed_knows_what_it_guards(
