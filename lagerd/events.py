@@ -129,6 +129,10 @@ class Event(Enum):
         5,
         "Switched off {instrument} by {by_user}: {reason}",
     )
+    STARTED = (
+        "started", "0e5b7f1d3c9a4b62a8d4f6e2917c5b3a", 5,
+        "Started for {by_user}, who {reason}",
+    )  # fmt: skip
     KILLED = (
         "killed", "5d2f0c4f7a5b4d0c9a3e86b1f2d7c915", 5,
         "Ended run {run} by {by_user}",

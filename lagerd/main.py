@@ -28,6 +28,7 @@ from lagerd.instruments.leases import claims
 from lagerd.instruments.safety.safe_process import SOCKET, SafeProcess
 from lagerd.log import Unblocking
 from lagerd.server import Service
+from lagerd.start_socket import StartSocket, given_by_systemd
 
 _log = logging.getLogger("lagerd")
 
@@ -124,6 +125,7 @@ async def serve(address: str, config_file: Path | None = None) -> int:
     breakpoints.hooks.lent = instruments.lending.lent_at
     breakpoints.hooks.counted = instruments.marks.refresh
     service = Service(bus, breakpoints, instruments, config_file)
+    start_socket = StartSocket(given_by_systemd(), breakpoints.clients, service.started_for)
 
     def changed(_: int) -> None:
         status()
@@ -143,6 +145,7 @@ async def serve(address: str, config_file: Path | None = None) -> int:
             if not await bus.take_name(name):
                 raise BusError(f"Another lagerd is already running on {address}.", "Stop it first.")
         notifier.notify("READY=1")
+        start_socket.serve()
         status()
         if build.is_built():  # what runs must not be taken for what an upgrade installs meanwhile
             threading.Thread(target=build.running, name="version", daemon=True).start()
@@ -151,6 +154,7 @@ async def serve(address: str, config_file: Path | None = None) -> int:
         notifier.notify("STOPPING=1")
         return 0 if stop.done() else _lost(address)
     finally:
+        await start_socket.close()
         breakpoints.close()
         service.close()
         await tree.close()

@@ -122,6 +122,11 @@ class Service:
             if self._call_limit.spend(client):  # otherwise the call limit records that there were too many
                 self._denied(client, f"{call.member}: {error.what}")
 
+    def started_for(self, client: Client) -> None:
+        """Record whose command started lagerd."""
+        reason = "needed it while it was not running"
+        self.audit.record(Event.STARTED, by_uid=client.uid, by_user=client.user, reason=reason)
+
     def _killed(self, client: Client, run: str) -> None:
         self.audit.record(Event.KILLED, by_uid=client.uid, by_user=client.user, run=run, **via_fields(client.via))
 

@@ -131,3 +131,4 @@ BOXES_FILE = "/etc/lager/boxes.toml"
 PAGE_FOLDER = "/usr/share/cockpit/lager"
 GROUP = "lager"  # whose members may use the bench
 JOURNAL_SOCKET = "/run/systemd/journal/socket"
+START_SOCKET = "/run/lager-start.socket"  # starts lagerd on a box

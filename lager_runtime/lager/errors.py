@@ -6,6 +6,7 @@
     ├── NoAnswer              a question of ask() ended without an answer, and has no default
     ├── BusError              the bus cannot be reached, or the connection was lost
     │   └── NoDaemon          the bus works, but lagerd does not answer on it
+    │       └── NotRunning    because there is none
     ├── Refusal               an error that lagerd returned; the class name is the error name on the bus
     │   ├── NoSuchBreakpoint
     │   ├── AmbiguousId
@@ -87,6 +88,10 @@ class BusError(LagerError):
 
 
 class NoDaemon(BusError):
+    pass
+
+
+class NotRunning(NoDaemon):
     pass
 
 

@@ -69,7 +69,7 @@ def _files() -> Iterator[Finding]:
 
 
 def _unit() -> Iterator[Finding]:
-    for unit in ("lagerd.service", "lager-safe.socket"):
+    for unit in ("lagerd.service", "lager-safe.socket", "lager-start.socket"):
         shown = _output("systemctl", "show", "--property=ActiveState,UnitFileState", unit)
         if shown is None:
             yield Finding("unit", "systemd does not answer.", "See: systemctl status", wrong=True)

@@ -18,7 +18,19 @@ from pathlib import Path
 
 from lager.errors import LagerError
 from lagerd.install import journal_upload, layout
-from lagerd.install.layout import CONFIG, FILES, LINKS, NETS, NOTIFY, OWN_FOLDERS, SYSUSERS, UNITS, WANTS
+from lagerd.install.layout import (
+    CONFIG,
+    FILES,
+    LINKS,
+    NETS,
+    NOTIFY,
+    OWN_FOLDERS,
+    START,
+    STARTED_AT_BOOT,
+    SYSUSERS,
+    UNITS,
+    WANTS,
+)
 
 MANIFEST = "usr/share/lager/installed.json"
 _RUNTIME = Path("/run/lager")
@@ -53,7 +65,7 @@ def install(root: Path = Path("/"), dry_run: bool = False, upload_to: str = "") 
     with _explained():
         upload = journal_upload.files(work.root, upload_to) if upload_to else {}
         found = layout.find(work.root)
-        new = [unit for place, unit in UNITS.items() if not (work.root / place).exists()]
+        new = [unit for place, unit in STARTED_AT_BOOT.items() if not (work.root / place).exists()]
         files = dict(found.render())
         for place, text in files.items():
             yield work.put(place, text)
@@ -69,8 +81,7 @@ def install(root: Path = Path("/"), dry_run: bool = False, upload_to: str = "") 
         if new:
             yield from work.systemctl("enable", *new)
         yield from work.tell()
-        if work.live:
-            yield from work.systemctl("try-restart", *UNITS.values())
+        yield from work.restart(new)
         if sending:
             yield from work.start_upload(changed=any(step.did != "unchanged" for step in sending))
 
@@ -80,7 +91,7 @@ def uninstall(root: Path = Path("/"), dry_run: bool = False) -> Iterator[Step]:
     work = _Work(root.absolute(), dry_run)
     work.check_root("uninstall")
     with _explained():
-        there = [unit for place, unit in UNITS.items() if (work.root / place).exists()]
+        there = [unit for place, unit in STARTED_AT_BOOT.items() if (work.root / place).exists()]
         if there:
             yield from work.systemctl("disable", *(("--now",) if work.live else ()), *there)
             for folder in (_RUNTIME, *_STATES):
@@ -236,6 +247,13 @@ class _Work:
             _UDEV, "udevadm", "trigger", *(f"--subsystem-match={name}" for name in ("usb", "usbmisc", "tty"))
         )
         yield from self.run(_SYSTEMD, "journalctl", "--update-catalog")
+
+    def restart(self, new: list[str]) -> Iterator[Step]:
+        """Restart what runs on the live system, and let members start lagerd from now on."""
+        if self.live:
+            yield from self.systemctl("try-restart", *UNITS.values())
+            if STARTED_AT_BOOT[START] in new:
+                yield from self.systemctl("start", STARTED_AT_BOOT[START])
 
     def remove_users(self) -> Iterator[Step]:
         """Remove the users that `install` created, but not a person who is called lager."""

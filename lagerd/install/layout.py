@@ -19,7 +19,9 @@ USER = GROUP
 USERS = {USER: "Lager breakpoint daemon", "lager-notify": "Lager notifier"}
 SERVICE = "usr/lib/systemd/system/lagerd.service"
 NOTIFY_SERVICE = "usr/lib/systemd/system/lager-notify.service"
+START = "usr/lib/systemd/system/lager-start.socket"
 UNITS = {SERVICE: "lagerd.service", NOTIFY_SERVICE: "lager-notify.service"}  # those that run
+STARTED_AT_BOOT = {START: "lager-start.socket", **UNITS}
 WANTS = "etc/systemd/system/multi-user.target.wants"
 SYSUSERS = "usr/lib/sysusers.d/lager.conf"
 # Below the root of an installation.
@@ -41,8 +43,6 @@ FILES = {
     SERVICE: "lagerd.service",
     NOTIFY_SERVICE: "lager-notify.service",
     "usr/share/lager/notify.toml": "notify.toml",
-    "usr/share/dbus-1/system-services/com.lager.Breakpoints.service": "com.lager.Breakpoints.service",
-    "usr/share/dbus-1/system-services/com.lager.Instruments.service": "com.lager.Instruments.service",
     "usr/share/dbus-1/interfaces/com.lager.Breakpoints.xml": "com.lager.Breakpoints.xml",
     "usr/share/dbus-1/interfaces/com.lager.Instruments.xml": "com.lager.Instruments.xml",
     "usr/share/polkit-1/actions/com.lager.breakpoints.policy": "com.lager.breakpoints.policy",
@@ -52,6 +52,7 @@ FILES = {
     KILL: "lager-kill@.service",
     SAFE: "lager-safe@.service",
     "usr/lib/systemd/system/lager-safe.socket": "lager-safe.socket",
+    START: "lager-start.socket",
     "usr/share/polkit-1/rules.d/lager.rules": "lager.polkit.rules",
     CONFIG: "lagerd.toml",
     "usr/share/dbus-1/system.d/com.lager.conf": "com.lager.conf",

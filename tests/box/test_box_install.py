@@ -48,7 +48,7 @@ def test_a_second_install_changes_nothing(clean_box):
 
 @pytest.mark.usefixtures("installed_now")
 def test_the_unit_is_correct_and_tight(clean_box):
-    for unit in ("lagerd.service", "lager-notify.service"):
+    for unit in ("lagerd.service", "lager-notify.service", "lager-start.socket"):
         verified = clean_box.run("systemd-analyze", "verify", unit)
         assert verified.stdout + verified.stderr == ""
     clean_box.run("systemd-analyze", "security", "--threshold=8", "lagerd.service")
@@ -59,7 +59,8 @@ def test_the_unit_is_correct_and_tight(clean_box):
 def test_the_system_knows_what_was_installed(clean_box):
     assert clean_box.run("systemctl", "is-enabled", "lagerd").stdout == "enabled\n"
     assert clean_box.run("getent", "passwd", "lager").stdout.count(":") == 6
-    assert "com.lager.Breakpoints" in clean_box.run("busctl", "--acquired", "--activatable", "list").stdout
+    assert clean_box.run("systemctl", "is-enabled", "lager-start.socket").stdout == "enabled\n"
+    assert "com.lager" not in clean_box.run("busctl", "--activatable", "list").stdout
     action = clean_box.run("pkaction", "--verbose", "--action-id", "com.lager.breakpoints.console").stdout
     assert "unix-user:lager" in action
     assert "433497d70d7241eda48a4e98730f6302" in clean_box.run("journalctl", "--list-catalog").stdout

@@ -36,12 +36,13 @@ _FIELDS = ("breakpoint", "run", "label", "file", "line", "instrument", "net")  #
 _BUS_UNIT = "dbus.service"
 _PLACE = ("__CURSOR", "__SEQNUM", "__SEQNUM_ID")  # of a record in its journal
 _REFUSED_BY_BUS = re.compile(
-    r'\[system\] Rejected send message, \d+ matched rules; type="\w+", sender=":[\d.]+" \(uid=(?P<uid>\d+) .*?\)'
+    r'\[system\] Rejected send message, \d+ matched rules; type="(?P<type>\w+)", sender=":[\d.]+"'
+    r" \(uid=(?P<uid>\d+) .*?\)"
     r' interface="(?P<interface>[^"]*)" member="(?P<member>\w+)" error name="[^"]*" requested_reply="\d"'
     r' destination="(?P<destination>[^"]*)" \((?:uid=(?P<owner>\d+) )?',
     re.DOTALL,
 )
-_STARTED_BY_BUS = re.compile(
+_STARTED_BY_BUS = re.compile(  # until lager 0.22, the bus started lagerd
     r"\[system\] Activating via systemd: service name='com\.lager\.\w+' unit='[^']*'"
     r" requested by ':[\d.]+' \(uid=(?P<uid>\d+) "
 )
@@ -203,6 +204,8 @@ def _bus_record(entry: dict[str, Any]) -> dict[str, Any]:
     refused = _REFUSED_BY_BUS.match(said)
     if refused is None or not _concerns_us(refused, foreign):
         return {}
+    if refused["type"] == "signal":
+        return _record_of("denied", refused["uid"], f"{refused['member']}: only lagerd may send this signal", foreign)
     record = _record_of("denied", refused["uid"], f"{refused['member']}: not a member of the group {GROUP}", foreign)
     with contextlib.suppress(KeyError):
         if _is_member(record["by_user"]):

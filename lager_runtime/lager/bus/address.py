@@ -18,8 +18,6 @@ from lager.wording import text_files
 
 SYSTEM = "unix:path=/run/dbus/system_bus_socket"
 _INSTALLED = (
-    Path("/usr/share/dbus-1/system-services/com.lager.Breakpoints.service"),
-    Path("/usr/local/share/dbus-1/system-services/com.lager.Breakpoints.service"),
     Path("/usr/share/dbus-1/system.d/com.lager.conf"),
     Path("/etc/dbus-1/system.d/com.lager.conf"),
 )

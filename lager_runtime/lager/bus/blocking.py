@@ -5,12 +5,15 @@ Not thread-safe. No descriptors, no signals: what needs those has the `facade`. 
 there, except that the connection is made by the first call.
 """
 
+import contextlib
 import time
+from collections.abc import Sequence
 from typing import Any
 
-from lager.bus import replies
+from lager.bus import replies, start_socket
 from lager.bus.sockets import connected
 from lager.bus.wire import BROKER, HEAD, LONGEST, AuthExternal, Flag, Incoming, Kind, encode, sizes
+from lager.errors import NotRunning
 
 _CONNECT_SECONDS = 10.0
 _BROKER_PATH = "/org/freedesktop/DBus"
@@ -24,6 +27,8 @@ class BlockingBus:
     def __init__(self, address: str) -> None:
         """Connect and register. BusError if no broker is there or it does not answer within ten seconds."""
         self._serial = 0
+        self._address = address
+        self._first_call: tuple[Any, ...] = ()  # what a service that we start hears before any other call
         try:
             self._sock = connected(address)
         except Exception as error:
@@ -31,7 +36,7 @@ class BlockingBus:
         try:
             end = time.monotonic() + _CONNECT_SECONDS
             self._authenticate(end)
-            replies.result(self._answer(self._send(BROKER, _BROKER_PATH, "Hello"), end), None)
+            (self._name,) = replies.result(self._answer(self._send(BROKER, _BROKER_PATH, "Hello"), end), None)
         except BaseException as error:
             self.close()
             if isinstance(error, Exception):
@@ -51,7 +56,32 @@ class BlockingBus:
         interface: str = "",
         timeout: float | None = 25.0,
     ) -> list[Any]:
-        """Call a method and return its result: a list of plain values. Raises as `Bus.call` does."""
+        """Call a method and return its result: a list of plain values. Raises, and starts a service, as `Bus.call`
+        does."""
+        words = (destination, path, member, signature, values, interface, timeout)
+        try:
+            return self._call(*words)
+        except NotRunning as absent:
+            if not start_socket.starts(self._address, destination):
+                raise
+            for _ in range(start_socket.KNOCKS):
+                start_socket.start_blocking(self._name, absent)
+                if self._first_call:
+                    self.post(*self._first_call)
+                with contextlib.suppress(NotRunning):
+                    return self._call(*words)
+            raise start_socket.failed() from None
+
+    def _call(
+        self,
+        destination: str,
+        path: str,
+        member: str,
+        signature: str,
+        values: Sequence[Any],
+        interface: str,
+        timeout: float | None,
+    ) -> list[Any]:
         end = None if timeout is None else time.monotonic() + timeout
         try:
             serial = self._send(destination, path, member, signature, *values, interface=interface)
@@ -64,7 +94,9 @@ class BlockingBus:
             raise replies.gone() from None
 
     def post(self, destination: str, path: str, member: str, signature: str, *values: Any, start: bool = False) -> None:
-        """Call a method without a reply, not even an error. `start` lets the broker start the service."""
+        """Call a method without a reply, not even an error. `start` as for `Bus.post`."""
+        if start:
+            self._first_call = (destination, path, member, signature, *values)
         flags = Flag.NO_REPLY_EXPECTED | (Flag.NONE if start else Flag.NO_AUTOSTART)
         try:
             self._send(destination, path, member, signature, *values, flags=flags)

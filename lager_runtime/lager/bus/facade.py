@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from lager import errors
+from lager.bus import start_socket
 from lager.bus.connection import Connection
 from lager.bus.replies import ERROR_PREFIX, gone, not_text, result, silent, unreachable
 from lager.bus.sockets import close_fds
 from lager.bus.wire import BROKER, Flag, Incoming, Kind, encode
-from lager.contract import SIGNALS
-from lager.errors import LagerError, NoDaemon, Refusal
+from lager.contract import SIGNALS, path_of
+from lager.errors import LagerError, NoDaemon, NotRunning, Refusal
 
 _CONNECT_SECONDS = 10.0
 _DO_NOT_QUEUE = 4
@@ -156,6 +157,8 @@ class Bus:
         self._owners: dict[str, str] = {}  # by the name that is followed
         self._objects: Objects | None = None
         self._running: Counter[str] = Counter()
+        self._address = address
+        self._first_call: tuple[Any, ...] = ()  # what a service that we start hears before any other call
         self.name = ""
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._connection = Connection(address, self._wanted, self._received, self._busy, self._ended)
@@ -204,12 +207,40 @@ class Bus:
     ) -> list[Any]:
         """Call a method and return its result: a list of plain values, with a descriptor for each `h`.
 
-        `interface` defaults to the destination. `start` lets the broker start a service that does not run. `fds` are
-        closed once they are sent. Raises the Refusal that the other side named; NoDaemon if there is no such service or
+        `interface` defaults to the destination. `start` starts a service that does not run. `fds` are closed once they
+        are sent. Raises the Refusal that the other side named; NoDaemon if there is no such service or
         it did not answer within `timeout` seconds; BusError if the connection is lost. For a service that is not
         trusted: Failed if the signature of the reply is not `gives`, or if the reply has more than `at_most` bytes,
         which are then not read.
         """
+        words = (destination, path, interface or destination, member, signature, values, start)
+        try:
+            return await self._call(*words, fds, timeout, gives, at_most)
+        except NotRunning as absent:
+            if not start or fds or not start_socket.starts(self._address, destination):
+                raise
+            for _ in range(start_socket.KNOCKS):
+                await start_socket.start(self.name, absent)
+                if self._first_call:
+                    self.post(*self._first_call)
+                with contextlib.suppress(NotRunning):
+                    return await self._call(*words, (), timeout, gives, at_most)
+            raise start_socket.failed() from None
+
+    async def _call(
+        self,
+        destination: str,
+        path: str,
+        interface: str,
+        member: str,
+        signature: str,
+        values: Sequence[Any],
+        start: bool,
+        fds: Sequence[int],
+        timeout: float | None,
+        gives: str | None,
+        at_most: int,
+    ) -> list[Any]:
         if self.lost.done():
             close_fds(fds)
             raise gone()
@@ -219,7 +250,7 @@ class Bus:
         if at_most:
             self._bounds[serial] = at_most
         try:
-            self._send_call(serial, destination, path, interface or destination, member, signature, values, start, fds)
+            self._send_call(serial, destination, path, interface, member, signature, values, start, fds)
             async with asyncio.timeout(timeout):
                 return result(await answer, gives)
         except TimeoutError:
@@ -257,7 +288,10 @@ class Bus:
             raise not_text() from None
 
     def post(self, destination: str, path: str, member: str, signature: str, *values: Any, start: bool = False) -> None:
-        """Call a method without a reply, not even an error. `start` as for `call`."""
+        """Call a method without a reply, not even an error. `start` lets the broker start the service; one that a later
+        `call` starts in another way hears the latest such call first."""
+        if start:
+            self._first_call = (destination, path, member, signature, *values)
         flags = Flag.NO_REPLY_EXPECTED | (Flag.NONE if start else Flag.NO_AUTOSTART)
         self._send(
             Kind.METHOD_CALL, flags=flags, path=path, interface=destination, member=member, destination=destination,
@@ -342,8 +376,11 @@ class Bus:
         return self._connection.fileno()
 
     async def start_service(self, name: str) -> None:
-        """Have the broker start the service `name` and wait until it owns the name."""
-        await self._broker("StartServiceByName", "su", name, 0)
+        """Start the service `name` and wait until it owns the name. Raises LagerError if that fails."""
+        try:
+            await self._broker("StartServiceByName", "su", name, 0)
+        except NotRunning:  # the broker of a box starts none; a call of lagerd does
+            await self.call(name, path_of(name), "Ping", interface="org.freedesktop.DBus.Peer")
 
     async def credentials(self, unique_name: str) -> dict[str, Any]:
         """Return what the broker knows about a connection: UnixUserID, UnixGroupIDs, ProcessID."""

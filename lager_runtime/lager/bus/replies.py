@@ -6,13 +6,14 @@ from lager import errors
 from lager.bus.address import require_user_name
 from lager.bus.sockets import close_fds
 from lager.bus.wire import Incoming, Kind, types
-from lager.errors import BusError, LagerError, NoDaemon, Refusal
+from lager.errors import BusError, LagerError, NoDaemon, NotRunning, Refusal
 
 ERROR_PREFIX = "com.lager.Error."
+_ABSENT = {"org.freedesktop.DBus.Error." + name for name in ("ServiceUnknown", "NameHasNoOwner")}
 _NOBODY = {
-    "org.freedesktop.DBus.Error." + name
-    for name in ("ServiceUnknown", "NameHasNoOwner", "NoReply", "Disconnected", "Spawn.ChildExited", "TimedOut")
+    "org.freedesktop.DBus.Error." + name for name in ("NoReply", "Disconnected", "Spawn.ChildExited", "TimedOut")
 }
+_START = "Start it with: sudo systemctl start lagerd"
 _UNSTARTABLE = "org.freedesktop.systemd1."  # errors of systemd, which the broker asked to start lagerd
 _DENIED = "org.freedesktop.DBus.Error.AccessDenied"
 _LIMITED = "org.freedesktop.DBus.Error.LimitsExceeded"
@@ -68,8 +69,8 @@ def _error(name: str, text: str) -> LagerError:
     kind = getattr(errors, name.removeprefix(ERROR_PREFIX), None) if name.startswith(ERROR_PREFIX) else None
     if isinstance(kind, type) and issubclass(kind, Refusal):
         return kind(text)
-    if name in _NOBODY:
-        return NoDaemon(f"lagerd does not answer ({text}).", "Start it with: sudo systemctl start lagerd")
+    if name in _ABSENT or name in _NOBODY:
+        return (NotRunning if name in _ABSENT else NoDaemon)(f"lagerd does not answer ({text}).", _START)
     if name.startswith(_UNSTARTABLE):
         return NoDaemon(f"lagerd does not start: {text.rstrip('.')}.", "See why: systemctl status lagerd")
     if name == _DENIED:

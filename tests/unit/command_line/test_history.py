@@ -262,6 +262,13 @@ def test_no_other_log_line_counts_as_a_refusal(change):
     assert list(history.parse(lines({**BUS, **change}))) == []
 
 
+@pytest.mark.parametrize("uid", [0, 4242, 65534])
+def test_a_refused_signal_is_not_explained_by_the_group(uid):
+    message = BUS["MESSAGE"].replace("method_call", "signal").replace("Continue", "Resumed").replace("4242", str(uid))
+    (only,) = history.parse(lines({**BUS, "MESSAGE": message}))
+    assert (only["by_uid"], only["reason"]) == (str(uid), "Resumed: only lagerd may send this signal")
+
+
 def test_a_caller_whose_name_looks_like_a_refusal_is_recorded_as_the_caller():
     lie = BUS["MESSAGE"].replace("busctl call", 'x") (uid=0 pid=1 comm="root')
     (only,) = history.parse(lines({**BUS, "MESSAGE": lie}))

@@ -37,13 +37,14 @@ PRIORITIES = {
     Event.QUARANTINED: ERROR,
     Event.CLEARED: NOTICE,
     Event.OFF: NOTICE,
+    Event.STARTED: NOTICE,
     Event.KILLED: NOTICE,
     Event.DENIED: NOTICE,
 }
 WORDS = [
     "paused", "resumed", "answered", "auto-resumed", "gone", "console-opened", "console-closed", "console-input",
     "extended", "claimed", "released", "refused", "through", "changed", "lent", "returned", "made-safe",
-    "quarantined", "cleared", "off", "killed", "denied",
+    "quarantined", "cleared", "off", "started", "killed", "denied",
 ]  # fmt: skip
 # What other people's filters look for: a change of one is a change of the interface.
 IDS = [
@@ -54,7 +55,8 @@ IDS = [
     "0d7a1c3e5b9f4e2a8c6d4b2f9e1a7c35", "7b0c9d5e2f6a4c83b1e7d04a9c5f3e18", "5b0d3a2f6c8e4f1b9a7d2e4c6f8a1b3d",
     "7e1c4b9d2a6f4c3e8b5d1f7a9c2e4d60",
     "3372a87bde1a43628d6ecf921f42c196", "57241cc1b1964984be58c79b4b13431f", "3aaae06712aa488897d9867b76d7cb33",
-    "d2b5f9beb6e7422c90d8b2e60dc056c9", "5d2f0c4f7a5b4d0c9a3e86b1f2d7c915", "50ec31e9e242456f87310e4015c67be9",
+    "d2b5f9beb6e7422c90d8b2e60dc056c9", "0e5b7f1d3c9a4b62a8d4f6e2917c5b3a",
+    "5d2f0c4f7a5b4d0c9a3e86b1f2d7c915", "50ec31e9e242456f87310e4015c67be9",
 ]  # fmt: skip
 EVERY = [
     "BREAKPOINT", "RUN", "LABEL", "FILE", "LINE", "REASON", "PAUSED_SEC", "OUTCOME", "BY_UID", "BY_USER", "INSTRUMENT",
