@@ -33,7 +33,7 @@ from lagerd.install.layout import (
 )
 
 MANIFEST = "usr/share/lager/installed.json"
-_RUNTIME = Path("/run/lager")
+_RUNTIME = (Path("/run/lager"), Path("/run/lager-metrics"), Path("/run/lager-safe"))
 _STATES = (Path("/var/lib/lager"), Path("/var/lib/lager-notify"))
 _COMMAND_SECONDS = 60.0
 _SYSTEMD, _UDEV, _BUS = Path("/run/systemd/system"), Path("/run/udev/control"), Path("/run/dbus/system_bus_socket")
@@ -94,7 +94,7 @@ def uninstall(root: Path = Path("/"), dry_run: bool = False) -> Iterator[Step]:
         there = [unit for place, unit in STARTED_AT_BOOT.items() if (work.root / place).exists()]
         if there:
             yield from work.systemctl("disable", *(("--now",) if work.live else ()), *there)
-            for folder in (_RUNTIME, *_STATES):
+            for folder in (*_RUNTIME, *_STATES):
                 yield from work.run(folder, "rm", "-rf", str(folder))
         yield from work.stop_upload()
         sent = journal_upload.CONFIG in work.files
