@@ -13,9 +13,11 @@ from tests.processes import LAGER, PATIENCE
 
 
 class Editor:
-    def __init__(self, env: dict[str, str], cwd: Path, words: Sequence[str] = ()) -> None:
+    def __init__(
+        self, env: dict[str, str], cwd: Path, words: Sequence[str] = (), *, command: Sequence[str] = (LAGER, "dap")
+    ) -> None:
         self.process = subprocess.Popen(
-            [LAGER, "dap", *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env, cwd=cwd
+            [*command, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env, cwd=cwd
         )
         self.heard: list[dict] = []
         self._data = b""
@@ -30,7 +32,7 @@ class Editor:
         """Return the body of the response, which must be a success."""
         answer = self.ask(command, **arguments)
         assert answer["success"], answer
-        return answer["body"]
+        return answer.get("body", {})
 
     def send(self, command: str, **arguments) -> int:
         self._seq += 1
@@ -48,7 +50,9 @@ class Editor:
 
     def event(self, name: str, fits: Callable[[dict], bool] = lambda _: True) -> dict:
         """Return the body of the next such event; those before it stay in `heard`."""
-        return self.until(lambda m: m["type"] == "event" and m["event"] == name and fits(m["body"]))["body"]
+        return self.until(lambda m: m["type"] == "event" and m["event"] == name and fits(m.get("body", {}))).get(
+            "body", {}
+        )
 
     def until(self, fits: Callable[[dict], bool]) -> dict:
         ends = time.monotonic() + PATIENCE
