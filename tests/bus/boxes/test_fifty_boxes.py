@@ -3,6 +3,7 @@
 import re
 import socket
 import subprocess
+import sys
 import time
 from contextlib import closing
 
@@ -94,3 +95,23 @@ def test_fifty_boxes_are_shown_about_as_fast_as_ssh_and_five_dead_ones_say_why(f
         assert re.search(why, rows[name]), rows[name]
     assert live < 4 * floor + 5  # twice on a quiet machine
     assert whole < 2 * limit + 20
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_one_screen_follows_a_change_a_second_on_fifty_boxes(fifty, screen, run, client):
+    shown = screen(LAGER, "status", "--watch", "--box", "@lab", "--limit", "60s", columns=140, rows=120)
+    shown.until(lambda text: "45 of 50 boxes answer" in text, 180)
+    late = []
+    for number in range(5):
+        script = run(f"import lager\nlager.pause('change {number}', timeout=300)\n")
+        id = client.paused()["id"]
+        began = time.monotonic()
+        shown.until(lambda text, id=id: text.count(id) == len(LIVE), 120)
+        client.call("Continue", "s", id)
+        shown.until(lambda text, id=id: id not in text, 120)
+        late.append(time.monotonic() - began)
+        assert script.wait() == 0
+    print("to show a pause and its end on 45 boxes:", [round(one, 1) for one in late], file=sys.stderr)
+    shown.type("q")
+    assert shown.wait() == 0
