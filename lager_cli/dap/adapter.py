@@ -9,6 +9,7 @@ import asyncio
 from typing import Any
 
 from lager.errors import LagerError
+from lager.wording import commands
 from lager_cli.console.relay import standard_streams
 from lager_cli.dap.messages import Editor, read
 from lager_cli.dap.script_requests import RESUMING
@@ -76,7 +77,7 @@ class Adapter:
         try:
             body = await known(request.get("arguments") or {})
         except LagerError as problem:
-            self._editor.refuse(request, str(problem))
+            self._editor.refuse(request, commands.as_typed(str(problem)))
             return
         except _ODD:
             self._editor.refuse(request, f"The request {command!r} or its answer is not valid.")

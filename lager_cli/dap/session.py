@@ -15,6 +15,7 @@ from typing import Any
 
 from lager.breakpoints.terminal import banner
 from lager.errors import LagerError, Refusal
+from lager.wording import commands
 from lager.wording.text import time_left
 from lager_cli.console.attach import connection
 from lager_cli.console.client import Attached
@@ -158,7 +159,7 @@ class Session:
                     self._hear(event, pause, begun)
         except LagerError as problem:
             if begun.done():
-                self._print("err", f"{problem}\n")
+                self._print("err", commands.as_typed(f"{problem}\n"))
                 self._editor.tell("terminated")
             else:
                 begun.set_exception(problem)
@@ -194,7 +195,7 @@ class Session:
             try:
                 await self._show(pause["id"])
             except LagerError as problem:
-                self._print("err", f"{problem}\n")
+                self._print("err", commands.as_typed(f"{problem}\n"))
             self._standing.pop(pause["id"], None)
 
     async def _show(self, id: str, begun: "asyncio.Future[None] | None" = None) -> None:

@@ -113,9 +113,9 @@ def _start_session(path: Path) -> None:
 def _say(id: str, bench: str) -> None:
     box, short = box_option(), id[:8]
     output.say(id)
-    output.say(f"  output    lager python --reattach {short}{box}")
-    output.say(f"  resume    {bench}lager python --continue {id}{box}    (when it is paused)")
-    output.say(f"  end       lager python --kill {short}{box}")
+    output.advise(f"  output    lager python --reattach {short}{box}")
+    output.advise(f"  resume    {bench}lager python --continue {id}{box}    (when it is paused)")
+    output.advise(f"  end       lager python --kill {short}{box}")
 
 
 def _lingers() -> bool:

@@ -12,7 +12,7 @@ import click
 
 from lager.breakpoints.terminal.banner import box_option
 from lager.errors import LagerError
-from lager.wording import palette
+from lager.wording import commands, palette
 from lager.wording.text import columns, cut, printable, wrapped
 from lager_cli.display.tables import aligned, cell, fitted
 
@@ -23,6 +23,11 @@ _ADVISES = re.compile(r": lager (?!boxes)[\w -]+$")
 
 def say(text: str) -> None:
     click.echo(text)
+
+
+def advise(text: str) -> None:
+    """Print a line of lager's own, with the commands in it as the user can type them."""
+    click.echo(commands.as_typed(text))
 
 
 def say_now(text: str) -> None:
@@ -82,7 +87,7 @@ def confirm(question: str) -> bool:
 
 def note(text: str) -> None:
     """Print a line on standard error beside the result: what was started, capped or skipped."""
-    _aside(_lines(f"lager: {text}"))
+    _aside(_lines(f"lager: {commands.as_typed(text)}"))
 
 
 def _lines(text: str) -> str:
@@ -108,10 +113,11 @@ def _width_of_errors() -> int:
 
 def note_on_terminal(text: str) -> None:
     """Write a note to the first terminal of the three standard streams, so that a redirection does not hide it."""
+    told = f"lager: {commands.as_typed(text)}"
     for fd in (2, 0, 1):
         if os.isatty(fd):
             with contextlib.suppress(OSError), open(os.ttyname(fd), "w", encoding="utf-8", errors="replace") as file:
-                file.write("\n".join(wrapped(f"lager: {text}", os.get_terminal_size(fd).columns or _WIDEST, 2)) + "\n")
+                file.write("\n".join(wrapped(told, os.get_terminal_size(fd).columns or _WIDEST, 2)) + "\n")
             return
 
 
@@ -146,7 +152,7 @@ def error(problem: LagerError) -> None:
     """Print an error. On a box, add --box to a command in its hint, so that it works on the user's own machine."""
     # An error of lagerd has its hint in its text.
     box = box_option() if _ADVISES.search(str(problem).rstrip()) else ""
-    _aside(_lines(f"lager: {_from_here(str(problem)).rstrip()}{box}"))
+    _aside(_lines(f"lager: {_from_here(commands.as_typed(str(problem))).rstrip()}{box}"))
 
 
 def _from_here(text: str) -> str:
@@ -165,10 +171,10 @@ def misuse(problem: click.ClickException, command: str | None = None) -> None:
     """
     context = problem.ctx if isinstance(problem, click.UsageError) else None
     if context is not None:
-        _aside(f"{context.get_usage()}\nTry '{context.command_path} --help' for help.\n")
+        _aside(f"{context.get_usage()}\n" + commands.as_typed(f"Try '{context.command_path} --help' for help.\n"))
     helpful = " ".join(filter(None, ("lager", command, "--help")))
     hint = f" Try: {helpful}" if isinstance(problem, click.UsageError) and context is None else ""
-    _aside(_lines(f"Error: {problem.format_message()}{hint}"))
+    _aside(_lines(commands.as_typed(f"Error: {problem.format_message()}{hint}")))
 
 
 def print_json(value: Any) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from lager.breakpoints.terminal.banner import shown_path
 from lager.instruments.looks import QUANTITIES
 from lager.instruments.sessions.quantities import si
+from lager.wording import commands
 from lager.wording.text import cut, duration
 from lager_cli.display.age import age
 from lager_cli.display.pause_table import time_left_of
@@ -48,9 +49,8 @@ def lines(bench: Bench, width: int) -> list[Line]:
     shown = [Line(cut(summary(bench), width), "bold")]
     for lease in bench.quarantined:
         told = f"{lease['name']} is quarantined, it may be energised: {lease['reason']}"
-        shown.append(
-            Line(cut(f"{told} Make sure that it is safe, then: lager instruments clear {lease['name']}", width), "bad")
-        )
+        clear = commands.as_typed(f"Make sure that it is safe, then: lager instruments clear {lease['name']}")
+        shown.append(Line(cut(f"{told} {clear}", width), "bad"))
     if bench.pauses:
         head, *rest = _table(_PAUSES, [_pause(one) for one in bench.pauses], width)
         shown += [Line(""), head]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lager.breakpoints.terminal import banner
 from lager.errors import LagerError
+from lager.wording import commands
 from lager.wording.question import from_details
 from lager.wording.text import duration, printable, time_left
 
@@ -44,6 +45,7 @@ class Words:
 
     def __init__(self, box: str = "") -> None:
         self._box = f" --box {shlex.quote(box)}" if box else ""
+        self._lager = "lager" if box else commands.path()
         self._host = box or os.uname().nodename
 
     def paused(self, event: str, pause: "PauseDetails", seconds: float = 0.0) -> Notice:
@@ -58,12 +60,13 @@ class Words:
         }[event]
         asks = "question" in pause
         verb = "answer" if asks else "resume"
-        command = f"lager answer {id} VALUE{self._box}" if asks else f"lager python --continue {id}{self._box}"
+        way = f"answer {id} VALUE" if asks else f"python --continue {id}"
+        command = f"{self._lager} {way}{self._box}"
         ways = [f"{verb:<9} {command}"]
         if pause["interactive"]:
-            ways.append(f"console   lager python --console {id}{self._box}")
+            ways.append(f"console   {self._lager} python --console {id}{self._box}")
         if left:
-            ways.append(f"extend    lager python --extend {id} 600{self._box}")
+            ways.append(f"extend    {self._lager} python --extend {id} 600{self._box}")
         limit = f"{then} in {time_left(left)}" if left else "none: waits until it is resumed"
         lines = (*self._about(pause), *_question(pause), f"timeout   {limit}", *ways)
         return self._notice(event, pause, said, lines, command)
@@ -73,14 +76,14 @@ class Words:
         said = banner.outcome(str(by.get("on_timeout", pause.get("on_timeout", ""))))
         if "question" in pause and by.get("on_timeout") is None:
             said = banner.outcome("default" if pause.get("default") is not None else "no answer")
-        command = f"lager history{self._box}"
+        command = f"{self._lager} history{self._box}"
         lines = (*self._about(pause), f"timeout   {said}: timed out", f"see       {command}")
         return self._notice("auto-resumed", pause, said, lines, command)
 
     def quarantined(self, lease: dict[str, Any]) -> Notice:
         """Return the notice of an instrument that may be energised, as its holder crashed."""
         name = _word(lease.get("name") or lease.get("instrument"))
-        command = f"lager instruments clear {shlex.quote(name)}{self._box}"
+        command = f"{self._lager} instruments clear {shlex.quote(name)}{self._box}"
         lines = (
             f"reason    {printable(lease.get('reason', ''))}",
             f"net       {_word(lease.get('net'))}",
@@ -97,9 +100,9 @@ class Words:
         lines = (
             "This is a test of lager notify.",
             f"box       {self._host}",
-            "see       lager breakpoints" + self._box,
+            f"see       {self._lager} breakpoints{self._box}",
         )
-        return Notice("test", "", f"lager: test from {self._host}", lines, f"lager breakpoints{self._box}")
+        return Notice("test", "", f"lager: test from {self._host}", lines, f"{self._lager} breakpoints{self._box}")
 
     def together(self, notices: Sequence[Notice]) -> tuple[str, str]:
         """Return title and body of one message for these notices."""
@@ -110,7 +113,7 @@ class Words:
         lines = [f"{one.event}: {one.where}\n  {one.command}" for one in notices[:_MOST_LINES]]
         more = len(notices) - _MOST_LINES
         lines += [f"and {more} more"] if more > 0 else []
-        lines += [f"list      lager breakpoints{self._box}", f"box       {self._host}"]
+        lines += [f"list      {self._lager} breakpoints{self._box}", f"box       {self._host}"]
         return title, "\n".join(lines)
 
     def _about(self, pause: "PauseDetails") -> list[str]:

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import re
-import shlex
 import signal
 import sys
 import time
@@ -18,6 +17,7 @@ from lager import variables
 from lager.errors import LagerError
 from lager.inspection import display_paths
 from lager.process import system
+from lager.wording import commands
 from lager_cli import daemon
 from lager_cli.display import output
 from lager_cli.linux import home, pipelines
@@ -163,7 +163,7 @@ class Run:
         marks["PYTHONBREAKPOINT"] = os.environ.get("PYTHONBREAKPOINT", "lager.breakpointhook")
         marks[variables.TERMINAL] = terminal
         marks[variables.EVIDENCE] = str(home.state() / "lager" / "runs" / f"{id}.evidence")
-        marks[variables.COMMAND] = _typed_command()
+        marks[variables.COMMAND] = commands.missing_path()
         marks[variables.RUN_DEADLINE] = "" if ends is None else repr(ends)
         # After those of the user: a simulated run reaches no other bench.
         simulated = {variables.NETS: os.environ[variables.NETS]} if os.environ.get(variables.BENCH) else {}
@@ -177,19 +177,6 @@ def say_simulated(file: str, folder: str, notes: Iterable[str]) -> None:
     output.note(f"  export {variables.BENCH}={folder}")
     for note in notes:
         output.note(note)
-
-
-def _typed_command() -> str:
-    """Return the path of `lager` for commands that a banner shows; "" if the user can type `lager`.
-
-    On a box it is "", since what it shows is typed on the user's own machine.
-    """
-    own = os.path.abspath(sys.argv[0])
-    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
-    is_found = any(os.access(os.path.join(folder, "lager"), os.X_OK) for folder in folders if folder)
-    if is_found or os.environ.get(variables.BOX) or os.path.basename(own) != "lager" or not os.access(own, os.X_OK):
-        return ""
-    return shlex.quote(own)
 
 
 def target(runnable: str, flag: str) -> list[str]:

@@ -47,6 +47,7 @@ _NEW_ONES = frozenset(("select",))  # gevent removes half of it
 # may be two of the bus: commands that a script starts, or runs itself, use it with an event loop of their own.
 _OUTSIDE = (
     "lager.errors", "lager.contract", "lager.variables", "lager.world", "lager.wording.text", "lager.wording.values",
+    "lager.wording.commands",
     "lager.process.system", "lager.process.fork_lock", "lager.process.threads", "lager.bus", "lager.nets",
     "lager.drivers", "lager.instruments", "lager.recording", "lager.uncaught", "lager.pytest_plugin",
     "lager.breakpoints.triggers.on_error", "lager.breakpoints.triggers.on_test_failure",

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 from lager import build, variables
 from lager.breakpoints.terminal.notices import identify
 from lager.errors import BoxError, LagerError, NoConnection, OtherVersion
+from lager.wording import commands
 from lager_cli.boxes.names.box_table import Box
 from lager_cli.boxes.session.endpoints import PipeSink, Source, ThreadedSink
 from lager_cli.boxes.session.multiplexer import BEAT_SECONDS, Lost, Multiplexer
@@ -59,6 +60,7 @@ class BoxSession:
         told = {name: os.environ[name] for name in _TOLD if name in os.environ}
         if seen := pipelines.seen({identify(fd) for fd in self._terminals}):
             told[variables.SEEN_STREAMS] = " ".join(map(str, seen))
+        told[variables.COMMAND] = commands.missing_path()  # what is shown there is typed here
         screen = self._terminals[0] if self._terminals else None
         return {
             "protocol": PROTOCOL,

@@ -51,9 +51,9 @@ def scan(places: tuple[str, ...], limit: float, as_json: bool) -> None:
         output.fitting_table(_HEADERS, [_row(one) for one in found])
         free = next((one for one in found if one.types and not one.known_as), None)
         if free is not None:
-            output.say(f"Add one with: lager nets add NAME --type {free.types[0]} --address {free.address}")
+            output.advise(f"Add one with: lager nets add NAME --type {free.types[0]} --address {free.address}")
     else:
-        output.say("Nothing answered. Name hosts or a network: lager nets scan 192.168.1.0/24")
+        output.advise("Nothing answered. Name hosts or a network: lager nets scan 192.168.1.0/24")
     if late:
         output.note(f"{late} of the places did not answer within {limit:g} s")
 

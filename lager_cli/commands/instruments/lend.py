@@ -33,7 +33,7 @@ def lend(id: str, instrument: str, to: str, time: float | None) -> int:
     options: dict[str, Any] = ({"to": to} if to else {}) | ({} if time is None else {"seconds": time})
     left = ask("Lend", "ssa{sv}", id, one["instrument"], options, name=INSTRUMENTS)[0]
     output.say(f"{one['name']} is lent to {to or 'every member'} for {duration(left)}.")
-    output.say(f"  return it with: lager return {one['name']}")
+    output.advise(f"  return it with: lager return {one['name']}")
     return 0
 
 

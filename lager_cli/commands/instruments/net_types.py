@@ -85,7 +85,7 @@ def instruments(context: click.Context, as_json: bool, box: str | None) -> None:
     for one in (one for one in found if one.get("quarantined")):
         since = time.strftime("%H:%M:%S", time.localtime(one["since"]))
         output.say(f"{one['name']} is quarantined since {since}: it may be energised. {one['reason']}")
-        output.say(f"  make sure that it is safe, then: lager instruments clear {one['name']}")
+        output.advise(f"  make sure that it is safe, then: lager instruments clear {one['name']}")
     held = [one for one in found if not one.get("quarantined")]
     if held:
         output.fitting_table(_HEADERS, [_row(lease) for lease in sorted(held, key=lambda lease: lease["name"])])

@@ -68,7 +68,7 @@ def add(name: str, ssh: str | None, command: str) -> None:
     box = Box(name, ssh or name, command)
     box.check()
     box_table.put(box)
-    output.say(f"{name} is {box.ssh}. Check it with: lager boxes check {name}")
+    output.advise(f"{name} is {box.ssh}. Check it with: lager boxes check {name}")
 
 
 @boxes.command()
@@ -186,7 +186,7 @@ def check(names: tuple[str, ...], as_json: bool) -> int:
     wanted = [one for name in names for one in box_table.several(name)] or [*box_table.known()["boxes"]]
     known = [*dict.fromkeys(box_table.find(name) for name in wanted)]
     if not known:
-        output.say("No boxes are configured. Add one: lager boxes add NAME USER@HOST")
+        output.advise("No boxes are configured. Add one: lager boxes add NAME USER@HOST")
         return 0
     found = [_judged(answer) for answer in fan_out.ask(known, ["boxes", "state"], _state)]
     if as_json:
@@ -276,4 +276,4 @@ def _list(as_json: bool) -> None:
         rows += [(f"@{name}", ", ".join(members), "", "group") for name, members in groups.items()]
         output.fitting_table(("BOX", "SSH", "COMMAND", ""), rows)
     else:
-        output.say("No boxes are configured. Add one: lager boxes add NAME USER@HOST")
+        output.advise("No boxes are configured. Add one: lager boxes add NAME USER@HOST")

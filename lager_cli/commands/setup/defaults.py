@@ -52,7 +52,7 @@ def _show(as_json: bool) -> None:
     elif found:
         output.fitting_table(("DEFAULT", "VALUE"), list(found.items()))
     else:
-        output.say("No defaults are set. Set one with: lager defaults add")
+        output.advise("No defaults are set. Set one with: lager defaults add")
 
 
 def _net_options(command: Callable[..., Any]) -> Callable[..., Any]:

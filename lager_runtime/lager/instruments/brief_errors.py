@@ -11,6 +11,7 @@ from typing import Any, TypeVar, cast
 
 import lager
 from lager.errors import LagerError
+from lager.wording import commands
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -46,7 +47,10 @@ def briefly_in(driver: type) -> None:
 
 
 def _without_causes(error: LagerError, handled: BaseException | None) -> LagerError:
-    """Return the error without its causes, except the one that the script was handling when it called."""
+    """Return the error without its causes, except the one that the script was handling when it called. The commands
+    in its text are as the user can type them."""
+    error.what, error.hint = commands.as_typed(error.what), commands.as_typed(error.hint)
+    error.args = tuple(commands.as_typed(one) if type(one) is str else one for one in error.args)
     error.__cause__ = None
     error.__context__ = handled
     error.__suppress_context__ = False

@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 import time
 from pathlib import Path
 
@@ -81,3 +82,29 @@ def test_enable_after_a_trip_says_what_tripped_and_what_to_type(lager):
     lager("supply", "supply2", "voltage", "3")
     assert lager(*typed.split()).returncode == 0
     assert lager("supply", "supply2", "enable").returncode == 0
+
+
+HELD = """
+from lager import Net, pause
+with Net.get("supply2", type="supply"):
+    pause(interactive=True)
+"""
+BUSY = "from lager import Net\nNet.get('supply2', type='supply')\n"
+TYPED = re.compile(rf"{re.escape(LAGER)} [\w -]+")
+
+
+@pytest.mark.usefixtures("bench")
+def test_where_lager_is_not_on_the_path_what_is_printed_can_be_typed(lager, client, script, station, monkeypatch):
+    """The commands of a banner, of a detached run, of errors of commands and of scripts; all are typed."""
+    monkeypatch.setitem(station.env, "PATH", "/usr/bin:/bin")
+    detached = lager("python", "--detach", script(HELD)).stdout
+    id = client.paused()["id"]
+    busy = lager("supply", "supply2", "enable").stderr
+    failed = lager("python", script(BUSY, "busy.py")).stderr
+    unknown = lager("runs", "--kill").stderr
+    there = f"--console {id}"
+    for told, word in ((detached, "--reattach"), (busy, there), (failed, there), (unknown, "--help")):
+        typed = next(one for one in TYPED.findall(told) if word in one)
+        assert subprocess.run(["/bin/sh", "-c", typed + " --help"], env=station.env, check=False).returncode == 0, typed
+    ending = next(one for one in TYPED.findall(detached) if "--kill" in one)
+    assert subprocess.run(["/bin/sh", "-c", ending], env=station.env, check=False).returncode == 0

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import lager
 from lager import variables
-from lager.wording import changes
+from lager.wording import changes, commands
 from lager.wording.text import duration, printable, time_left
 
 if TYPE_CHECKING:
@@ -53,14 +53,14 @@ def paused(
     lines.append(f"  id        {id}")
     if question is not None:
         ways = [f"type {question.wanted()}"] if enter else [question.wanted()]
-        lines.append("  answer    " + ", or: ".join([*ways, f"{command()} answer {id} VALUE{box}"]))
+        lines.append("  answer    " + ", or: ".join([*ways, f"{commands.command()} answer {id} VALUE{box}"]))
         if question.default is not None:
             lines.append(f"  default   {_shown(question.default)}" + (" (Enter)" if enter else ""))
     else:
         ways = ["press Enter"] if enter else []
-        lines.append("  resume    " + ", or: ".join([*ways, f"{command()} python --continue {id}{box}"]))
+        lines.append("  resume    " + ", or: ".join([*ways, f"{commands.command()} python --continue {id}{box}"]))
     if details["interactive"]:
-        lines.append(f"  console   {command()} python --console {id}{box}")
+        lines.append(f"  console   {commands.command()} python --console {id}{box}")
     lines.append("  timeout   " + _until(remaining, _at_deadline(question) or details.get("on_timeout", "")))
     if lager.at_start(variables.BENCH):
         lines.append(f"  bench     simulated; without {variables.BENCH} a command reaches the real instruments")
@@ -158,13 +158,6 @@ def run_ends_in() -> float | None:
 def _who(by: dict[str, Any], hows: dict[str, str] = _HOW) -> str:
     user = printable(by.get("user", "an unknown user"), 40)
     return f"{user} {hows.get(by.get('how', 'bus'), 'over D-Bus')}"
-
-
-def command() -> str:
-    """Return how the user can type `lager`: with its path where it is not on the PATH, for this simulated bench."""
-    typed = printable(lager.at_start(variables.COMMAND) or "lager", 200)
-    bench = lager.at_start(variables.BENCH)
-    return f"{variables.BENCH}={printable(bench, 200)} {typed}" if bench else typed
 
 
 def box_option() -> str:

@@ -439,7 +439,7 @@ class Battery(_TwoRoles):
     def _refuse_unknown_voltage(self, percent: float, limit: float) -> None:
         if exceeds(self._quantity(":BATT:SIM:VOC? MAX", "V"), limit):
             what = f"{self.name}: at {percent:g} % its voltage may exceed its limit of {limit:g} V."
-            hint = "Disable the output first: lager can then check the voltage before it reaches the terminals."
+            hint = "Disable the output first, so that lager can check the voltage before it reaches the terminals."
             raise LimitExceeded(what, hint)
 
     def _protect(self, quantity: str, command: str, limit: float, low: float, high: float) -> None:

@@ -126,7 +126,7 @@ def _at_the_beginning(before: Reading, net: str, setting: Setting, value: Value)
 def _setter(setting: Setting, value: Value, net: Driver[Any]) -> Callable[[], None]:
     def set_back() -> None:
         if setting.write is None:
-            raise InstrumentError(f"{net.name}: lager cannot set it.")
+            raise InstrumentError(f"lager cannot set {net.name}.")
         setting.write(value)
 
     return set_back

@@ -134,7 +134,7 @@ class Supply(Switched):
 
         def set_back(value: object) -> None:
             if not value:
-                raise InstrumentError(f"{self.name}: lager disarms no protection.")
+                raise InstrumentError(f"lager never disarms a protection of {self.name}.")
             arm()
 
         return Setting(name, lambda: self.session.ask(self._spell(question), parse.on_off), write=set_back, turn=FIRST)
