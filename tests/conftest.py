@@ -1,6 +1,7 @@
 """With CI set, a skipped test fails the run. Signals that the caller ignores, as nohup and background jobs do, are
 reset, so that what the tests start does not ignore them. What the tests start may keep its bytecode: it would compile
-lager anew in each process. Hypothesis measures no times: the machine may do other things."""
+lager anew in each process. What is printed in the process of a test names `lager` as if it were on the PATH.
+Hypothesis measures no times: the machine may do other things."""
 
 import os
 import signal
@@ -17,6 +18,7 @@ settings.load_profile("fuzz" if os.environ.get("LAGER_FUZZ") else "fixed")
 
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+os.environ["LAGER_COMMAND"] = ""
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
