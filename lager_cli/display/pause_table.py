@@ -12,6 +12,7 @@ from lager_cli.display.age import age
 if TYPE_CHECKING:
     from lager.contract import PauseDetails
 
+_LAST = 60.0  # seconds left from which a pause is highlighted
 HEADERS = ("ID", "LABEL", "WHERE", "SCRIPT", "RUN", "USER", "PAUSED", "LEFT", "CONSOLES")
 
 
@@ -31,6 +32,11 @@ def row(pause: "PauseDetails") -> tuple[object, ...]:
         time_left_of(pause),
         (pause["consoles"] or "-") if pause["interactive"] else "",
     )
+
+
+def urgency(pause: "PauseDetails") -> str:
+    """Return the style of a pause in lager.wording.palette: it is highlighted in its last minute."""
+    return "bad" if 0 < pause["remaining"] < _LAST else ""
 
 
 def time_left_of(pause: Mapping[str, Any]) -> str:

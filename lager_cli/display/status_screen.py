@@ -10,14 +10,13 @@ from lager.instruments.sessions.quantities import si
 from lager.wording import commands
 from lager.wording.text import cut, duration
 from lager_cli.display.age import age
-from lager_cli.display.pause_table import time_left_of
+from lager_cli.display.pause_table import time_left_of, urgency
 from lager_cli.display.tables import fitted
 
 if TYPE_CHECKING:
     from lager.contract import LeaseDetails, PauseDetails
     from lager_cli.readings.net_status import NetStatus
 
-_LAST = 60.0  # seconds left from which a pause is highlighted
 _PAUSES = ("PAUSE", "LABEL", "WHERE", "USER", "PAUSED", "LEFT")
 _RUNS = ("RUN", "STATE", "AGE", "SCRIPT")
 _NETS = ("NET", "TYPE", "OUTPUT", "READING", "HELD BY", "WHY")
@@ -54,7 +53,7 @@ def lines(bench: Bench, width: int) -> list[Line]:
     if bench.pauses:
         head, *rest = _table(_PAUSES, [_pause(one) for one in bench.pauses], width)
         shown += [Line(""), head]
-        shown += [Line(line.text, _urgent(one)) for line, one in zip(rest, bench.pauses, strict=True)]
+        shown += [Line(line.text, urgency(one)) for line, one in zip(rest, bench.pauses, strict=True)]
     if bench.runs:
         rows = [(id[:8], state, duration(seconds), command) for id, state, seconds, command in bench.runs]
         shown += [Line(""), *_table(_RUNS, rows, width)]
@@ -159,10 +158,6 @@ def holder_of(one: "NetStatus") -> str:
         return f"lent to {holder['lent_to']}"
     who = f"{holder['user']} {holder['script']}".strip()
     return f"pause {holder['pauses'][0]}, {who}" if holder["pauses"] else who
-
-
-def _urgent(pause: "PauseDetails") -> str:
-    return "bad" if 0 < pause["remaining"] < _LAST else ""
 
 
 def _style(one: "NetStatus") -> str:

@@ -19,9 +19,10 @@ from prompt_toolkit.layout.processors import BeforeInput
 from lager.contract import EXTENSION
 from lager.errors import LagerError
 from lager.wording.text import printable, seconds_of, time_given
-from lager_cli.display.pause_table import HEADERS, row
+from lager_cli.display.pause_table import HEADERS, row, urgency
 from lager_cli.display.tables import fitted
 from lager_cli.follower import Following
+from lager_cli.watch.palette import style
 from lager_cli.watch.selection import RowSelection
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class LiveTable:
             [Window(self._table), ConditionalContainer(asking, self._asking), ConditionalContainer(told, ~self._asking)]
         )
         self._app: Application[None] = Application(
-            Layout(body), key_bindings=self._keys(), full_screen=True, min_redraw_interval=0.05
+            Layout(body), key_bindings=self._keys(), full_screen=True, min_redraw_interval=0.05, style=style()
         )
 
     async def run(self) -> None:
@@ -129,7 +130,9 @@ class LiveTable:
         shown: StyleAndTextTuples = [("bold", " " * _MARGIN + head)]
         for number in self._selection.window(self._page()):
             chosen = pauses[number]["id"] == self._selection.id
-            shown.append(("reverse" if chosen else "", f"\n{'> ' if chosen else '  '}{lines[number]}"))
+            styles = [f"class:{urgent}"] if (urgent := urgency(pauses[number])) else []
+            styles += ["reverse"] if chosen else []
+            shown.append((" ".join(styles), f"\n{'> ' if chosen else '  '}{lines[number]}"))
         return shown
 
     def _told(self) -> StyleAndTextTuples:

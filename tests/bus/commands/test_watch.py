@@ -143,6 +143,20 @@ def test_a_console_and_back(own, screen, pause, client):
     assert view.wait() == 0
 
 
+@pytest.mark.parametrize("env", [{}, {"NO_COLOR": "1"}])
+def test_the_last_minute_stands_out(own, screen, pause, client, env):
+    pause("long")
+    pause("short", timeout=50)
+    view = screen(*WATCH, **env)
+    view.sees("2 paused")
+    rows = {label: next(n for n, line in enumerate(view.lines) if f" {label} " in line) for label in ("short", "long")}
+    urgent, other = (view.seen.buffer[rows[label]][2] for label in ("short", "long"))
+    assert (urgent.fg == other.fg) == bool(env)
+    client.call("ContinueAll")
+    view.type("q")
+    assert view.wait() == 0
+
+
 def test_more_rows_than_lines_and_another_size(own, screen, client, start, script):
     start(LAGER, "python", script(MANY))
     ids = [client.paused()["id"] for _ in range(30)]
