@@ -330,6 +330,8 @@ def _end_by_the_ladder() -> None:
                 raise KeyboardInterrupt
             sleep(_INTERRUPTED_AFTER)  # so that the script does not continue meanwhile
         elif number == _signal.SIGTERM:  # `lager python` is dead, and its keeper has interrupted us already
+            if _signal.getsignal(_signal.SIGINT) == _signal.SIG_IGN:  # without effect: a job that a shell put behind
+                raise KeyboardInterrupt
             _signal.raise_signal(number)
 
     masks: dict[int, Any] = {}
