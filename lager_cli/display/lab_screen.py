@@ -4,16 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from lager.breakpoints.terminal.banner import shown_path
-from lager.wording.text import cut, duration, printable
+from lager.wording.text import cut, printable
 from lager_cli.display.age import age
-from lager_cli.display.pause_table import time_left_of
+from lager_cli.display.pause_table import bench_row, urgency
 from lager_cli.display.status_screen import Line
 from lager_cli.display.tables import fitted
 
 HEADERS = ("STATE", "PAUSED", "RUNS", "NETS", "ON", "WHY")
 _PAUSES = ("BOX", "PAUSE", "LABEL", "WHERE", "USER", "PAUSED", "LEFT")
-_LAST = 60.0  # seconds left from which a pause stands out
 _CONNECTING = ("connecting", "", "", "", "", "")
 _MOST = 200  # of each box: pauses, and nets with a problem
 
@@ -51,7 +49,7 @@ def bench_of(said: Any) -> BoxBench:
     why = said["problem"] or (wrong[0] + (f" (and {len(wrong) - 1} more)" if wrong[1:] else "") if wrong else "")
     return BoxBench(
         ("problem" if why else "ok", counts["paused"], counts["runs"], counts["nets"], on, why),
-        [(_pause(one), _urgent(one)) for one in sorted(pauses, key=age, reverse=True)[:_MOST]],
+        [(bench_row(one), urgency(one)) for one in sorted(pauses, key=age, reverse=True)[:_MOST]],
         [printable(one.replace("\n", " "), 500) for one in wrong[:_MOST]],
         "bad" if why else "on" if on else "",
         counts,
@@ -89,19 +87,3 @@ def _summary(benches: Mapping[str, BoxBench]) -> str:
     runs = f"{total['runs']} run{'' if total['runs'] == 1 else 's'}"
     on = f"{total['on']} output{'' if total['on'] == 1 else 's'} on"
     return f"{answering} of {len(benches)} boxes answer  {total['paused']} paused{asking}  {runs}  {on}"
-
-
-def _pause(pause: Mapping[str, Any]) -> tuple[object, ...]:
-    label = pause["label"] or "-"
-    return (
-        pause["id"],
-        f"asks: {label}" if "question" in pause else label,
-        f"{shown_path(pause['file'])}:{pause['line']}",
-        pause["user"],
-        duration(age(pause)),
-        time_left_of(pause),
-    )
-
-
-def _urgent(pause: Mapping[str, Any]) -> str:
-    return "bad" if 0 < pause["remaining"] < _LAST else ""

@@ -34,6 +34,19 @@ def row(pause: "PauseDetails") -> tuple[object, ...]:
     )
 
 
+def bench_row(pause: "PauseDetails") -> tuple[object, ...]:
+    """Return the row of a pause on the screen of a bench: a question says that it asks."""
+    label = pause["label"] or "-"
+    return (
+        pause["id"],
+        f"asks: {label}" if "question" in pause else label,
+        f"{shown_path(pause['file'])}:{pause['line']}",
+        pause["user"],
+        duration(age(pause)),
+        time_left_of(pause),
+    )
+
+
 def urgency(pause: "PauseDetails") -> str:
     """Return the style of a pause in lager.wording.palette: it is highlighted in its last minute."""
     return "bad" if 0 < pause["remaining"] < _LAST else ""

@@ -4,13 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from lager.breakpoints.terminal.banner import shown_path
 from lager.instruments.looks import QUANTITIES
 from lager.instruments.sessions.quantities import si
 from lager.wording import commands
 from lager.wording.text import cut, duration
-from lager_cli.display.age import age
-from lager_cli.display.pause_table import time_left_of, urgency
+from lager_cli.display.pause_table import bench_row, urgency
 from lager_cli.display.tables import fitted
 
 if TYPE_CHECKING:
@@ -51,7 +49,7 @@ def lines(bench: Bench, width: int) -> list[Line]:
         clear = commands.as_typed(f"Make sure that it is safe, then: lager instruments clear {lease['name']}")
         shown.append(Line(cut(f"{told} {clear}", width), "bad"))
     if bench.pauses:
-        head, *rest = _table(_PAUSES, [_pause(one) for one in bench.pauses], width)
+        head, *rest = _table(_PAUSES, [bench_row(one) for one in bench.pauses], width)
         shown += [Line(""), head]
         shown += [Line(line.text, urgency(one)) for line, one in zip(rest, bench.pauses, strict=True)]
     if bench.runs:
@@ -87,18 +85,6 @@ def summary(bench: Bench) -> str:
 def _table(headers: Sequence[str], rows: Sequence[Sequence[object]], width: int) -> list[Line]:
     head, *rest = fitted(headers, rows, width)
     return [Line(head, "bold"), *map(Line, rest)]
-
-
-def _pause(pause: "PauseDetails") -> tuple[object, ...]:
-    label = pause["label"] or "-"
-    return (
-        pause["id"],
-        f"asks: {label}" if "question" in pause else label,
-        f"{shown_path(pause['file'])}:{pause['line']}",
-        pause["user"],
-        duration(age(pause)),
-        time_left_of(pause),
-    )
 
 
 def _nets(bench: Bench) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:

@@ -1,5 +1,6 @@
 """A private broker and a real lagerd. One of each for a whole worker; a test that breaks one asks for its own."""
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -136,6 +137,15 @@ class Late:
 if sys.orig_argv[1:2] == [LAGER]:
     sys.meta_path.insert(0, Late())
 """
+
+
+@pytest.fixture
+def gate() -> Iterator[tuple[int, int]]:
+    """A pipe; a script reads its first end in a line that ends once something is written to its second end."""
+    ends = os.pipe()
+    yield ends
+    for end in ends:
+        os.close(end)
 
 
 @pytest.fixture

@@ -31,15 +31,6 @@ work()
 """
 
 
-@pytest.fixture
-def gate():
-    """A pipe; what is written to its second end lets the script's GATED line end."""
-    ends = os.pipe()
-    yield ends
-    for end in ends:
-        os.close(end)
-
-
 def typed(lager, id, *lines):
     return lager("python", "--console", id, stdin="".join(f"{line}\n" for line in lines))
 

@@ -23,15 +23,6 @@ end.set()
 """
 
 
-@pytest.fixture
-def gate():
-    """A pipe; what is written to its second end lets a line of the script end."""
-    ends = os.pipe()
-    yield ends
-    for end in ends:
-        os.close(end)
-
-
 def top(editor) -> tuple[str, int]:
     frame = editor.do("stackTrace", threadId=1)["stackFrames"][0]
     return frame["name"], frame["line"]
