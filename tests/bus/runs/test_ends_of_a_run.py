@@ -43,19 +43,26 @@ Family = Callable[..., Process]
 
 
 @pytest.fixture
-def family(run: Callable[..., Process], tmp_path: Path) -> Iterator[Family]:
-    """Starts FAMILY; afterwards all its members have ended, having tidied up once."""
+def family(
+    run: Callable[..., Process], start: Callable[..., Process], script: Callable[[str], str], tmp_path: Path
+) -> Iterator[Family]:
+    """Starts FAMILY, as a shell's job in the background if asked; afterwards all its members have ended, having tidied
+    up once."""
     with ExitStack() as stack:
 
-        def start(*words: str) -> Process:
+        def begin(*words: str, background: bool = False) -> Process:
             os.mkfifo(tmp_path / "pids")
-            process = run(FAMILY, *words)
+            if background:  # without job control a shell ignores SIGINT there
+                words = (script(FAMILY), *words)
+                process = start("/bin/sh", "-c", f"trap '' INT; exec {shlex.join([LAGER, 'python', *words])}")
+            else:
+                process = run(FAMILY, *words)
             pids = (tmp_path / "pids").read_text().split()
             ends = [stack.enter_context(open(os.pidfd_open(int(pid)), "rb", buffering=0)) for pid in pids]
             stack.callback(all_ended, ends)
             return process
 
-        yield start
+        yield begin
     assert (tmp_path / "told").read_text() == "tidied up\n"
 
 
@@ -70,6 +77,18 @@ def test_a_killed_run_tidies_up_with_all_that_it_started(family, name):
     process.out.expect("up")
     process.kill(signal.Signals[name])
     assert process.wait() == (-signal.SIGKILL if name == "SIGKILL" else 128 + signal.Signals[name])
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGKILL"])
+@pytest.mark.parametrize("words", [[], ["paused"]])
+def test_a_killed_run_in_the_background_of_a_shell_tidies_up_too(family, client, name, words):
+    process = family(*words, background=True)
+    if words:
+        client.paused()
+    else:
+        process.out.expect("up")
+    process.kill(signal.Signals[name])
+    process.wait()
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGKILL"])
