@@ -146,8 +146,16 @@ def test_the_bench_is_set_and_energised_only_after_a_confirmation(cockpit, bench
     assert not alice.errors
 
 
-def test_the_history_is_filtered_and_shows_the_changes_of_a_pause(cockpit, bench, visit):
+@pytest.fixture
+def reader(cockpit):
+    """alice may read the journal, for one test."""
     cockpit.run("gpasswd", "-a", "alice", "systemd-journal")
+    yield
+    cockpit.run("gpasswd", "-d", "alice", "systemd-journal")
+
+
+@pytest.mark.usefixtures("bench", "reader")
+def test_the_history_is_filtered_and_shows_the_changes_of_a_pause(cockpit, visit):
     paused = people.paused(cockpit, "alice")
     with paused.process:
         cockpit.run("lager", "supply", "supply2", "voltage", "1.8", user="bob")
