@@ -72,6 +72,12 @@ def test_it_starts_while_lagerd_is_stopped_and_leaves_it_stopped(box, receiver):
         script.goes_on()
 
 
+def until_recorded(box, script):
+    ends = time.monotonic() + COMMAND_SECONDS
+    while script.id not in {one["breakpoint"] for one in records(box, "notified")}:
+        assert time.monotonic() < ends
+
+
 def test_the_page_switches_it_on_and_people_are_told(box, receiver):
     def run(step: Step) -> tuple[int, str, str]:
         command = step.command.removeprefix("sudo ")
@@ -94,6 +100,7 @@ def test_the_page_switches_it_on_and_people_are_told(box, receiver):
     with (script := paused(box, "alice")).process:
         told = receiver.until(rf"got lager: paused: .*box test.*who +alice.*lager python --continue {script.id}")
         assert "pausing.py" in told[0]
+        until_recorded(box, script)  # which it is after it has been delivered
         main = state(box, "MainPID")[0]
         box.run("kill", "-KILL", main)
         with (second := paused(box, "alice")).process:
@@ -103,9 +110,7 @@ def test_the_page_switches_it_on_and_people_are_told(box, receiver):
             second.goes_on()
         call(box, "bob", "Continue", "s", script.id)
         script.goes_on()
-    ends = time.monotonic() + COMMAND_SECONDS  # it is recorded after it has been delivered
-    while not {script.id, second.id} <= {one["breakpoint"] for one in records(box, "notified")}:
-        assert time.monotonic() < ends
+    until_recorded(box, second)
 
 
 def test_it_may_only_listen(box):

@@ -106,10 +106,10 @@ def test_after_a_stop_scripts_wait_until_lagerd_is_started_again(box, crowd):
     box.run("systemctl", "start", "lagerd")
 
 
-def test_a_call_starts_a_lagerd_that_was_stopped(box):
+def test_a_command_starts_a_lagerd_that_was_stopped_and_resumes(box):
     with (script := paused(box, "alice")).process:
         box.run("systemctl", "stop", "lagerd")
-        call(box, "bob", "Continue", "s", script.id)
+        box.run("lager", "python", "--continue", script.id, user="bob")
         script.goes_on()
     assert box.run("systemctl", "is-active", "lagerd").stdout == "active\n"
 

@@ -13,7 +13,7 @@ from typing import Any
 from lager.bus import replies, start_socket
 from lager.bus.sockets import connected
 from lager.bus.wire import BROKER, HEAD, LONGEST, AuthExternal, Flag, Incoming, Kind, encode, sizes
-from lager.errors import NotRunning
+from lager.errors import NoDaemon, NotRunning
 
 _CONNECT_SECONDS = 10.0
 _BROKER_PATH = "/org/freedesktop/DBus"
@@ -64,13 +64,15 @@ class BlockingBus:
         except NotRunning as absent:
             if not start_socket.starts(self._address, destination):
                 raise
+            refusal: NoDaemon = absent
             for _ in range(start_socket.KNOCKS):
-                start_socket.start_blocking(self._name, absent)
+                start_socket.start_blocking(self._name, refusal)
+                refusal = start_socket.failed()  # something listened, so lagerd is installed
                 if self._first_call:
                     self.post(*self._first_call)
                 with contextlib.suppress(NotRunning):
                     return self._call(*words)
-            raise start_socket.failed() from None
+            raise refusal from None
 
     def _call(
         self,

@@ -219,13 +219,15 @@ class Bus:
         except NotRunning as absent:
             if not start or fds or not start_socket.starts(self._address, destination):
                 raise
+            refusal: NoDaemon = absent
             for _ in range(start_socket.KNOCKS):
-                await start_socket.start(self.name, absent)
+                await start_socket.start(self.name, refusal)
+                refusal = start_socket.failed()  # something listened, so lagerd is installed
                 if self._first_call:
                     self.post(*self._first_call)
                 with contextlib.suppress(NotRunning):
                     return await self._call(*words, (), timeout, gives, at_most)
-            raise start_socket.failed() from None
+            raise refusal from None
 
     async def _call(
         self,
