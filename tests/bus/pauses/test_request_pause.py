@@ -49,6 +49,19 @@ def test_a_waiting_script_pauses_where_it_waits(run, client, text):
     client.resumed(pause["id"])
 
 
+@pytest.mark.parametrize("text", [LOOP, READY + "import signal\nsignal.pause()\n"])
+def test_an_interrupt_at_a_requested_pause_reaches_the_script(run, client, text):
+    process = run(text)
+    pid = asked(process)
+    pause = client.paused()
+    process.err.expect("  timeout ")
+    os.kill(pid, signal.SIGINT)
+    assert client.resumed(pause["id"])[0] == "interrupted"
+    said = process.err.rest()
+    assert said.rstrip().endswith("KeyboardInterrupt"), said
+    assert process.wait() != 0
+
+
 def test_two_requests_make_one_pause(run, client):
     process = run(LOOP)
     pid = asked(process)

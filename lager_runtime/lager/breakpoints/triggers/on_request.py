@@ -12,7 +12,7 @@ from lager.process.system import user_name
 
 def pause(frame: FrameType) -> None:
     """Pause the calling thread, which was interrupted at `frame`, unless it is paused already. Raises SystemExit if the
-    pause of another thread ends the process."""
+    pause of another thread ends the process, and what ends this one, as Ctrl-C does."""
     if on_timeout.ending:
         raise SystemExit(TIMED_OUT)
     outer: FrameType | None = frame
@@ -22,4 +22,9 @@ def pause(frame: FrameType) -> None:
         if outer.f_code is lager._pause.__code__:
             return
         outer = outer.f_back
-    lager._pause(frame, f"requested by {user_name()}", None, True, "resume")
+    to_raise = lager._pause(frame, f"requested by {user_name()}", None, True, "resume")
+    if to_raise is not None:
+        try:
+            raise to_raise
+        finally:
+            del to_raise  # its traceback has this frame, and would keep it and its callers alive
