@@ -111,6 +111,7 @@ def test_all_consoles_stay_attached_and_are_told_both(run, client, opened):
     assert next(pause for pause in client.list() if pause["id"] == new["id"])["consoles"] == 3
     other.send(eval="y = 2\nprint(y)")
     assert other.until("out")["out"] == "2\n"
+    other.until("done")
     assert step(other, "step")["step"] is True
     assert one.until("stepping")["stepping"]["by"]["how"] == "step"
     one.until("paused")

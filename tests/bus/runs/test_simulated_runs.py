@@ -202,6 +202,7 @@ def test_a_detached_run_is_simulated_until_its_end(nets, real, lager, script, st
     id, bench = detached.stdout.split()[0], bench_of(detached.stdout)
     follower = start(LAGER, "python", "--reattach", id)
     follower.out.expect("3.3 V")
+    follower.err.expect("  timeout ")  # the banner's last line
     resumed = lager("python", "--continue", id, LAGER_BENCH=bench)
     assert resumed.returncode == 0, resumed.stderr
     assert follower.wait() == 0
