@@ -26,8 +26,8 @@ St = TypeVar("St", bound=State)
 
 _INTERNAL = frozenset(
     (
-        "as_it_is", "check", "close_for_all", "closing", "config", "coupled", "is_in_role", "is_reported", "options",
-        "prepare", "session", "sets", "settings", "turn", "uses",
+        "as_it_is", "check", "close_for_all", "coupled", "is_in_role", "is_reported", "options", "prepare", "session",
+        "sets", "settings",
     )
 )  # fmt: skip
 
