@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from lager import errors
 from lager.bus import start_socket
@@ -147,6 +147,18 @@ class Objects(Protocol):
     def dispatch(self, call: Call) -> None: ...
 
 
+class _Words(NamedTuple):
+    """What a method call says, without its descriptors."""
+
+    destination: str
+    path: str
+    interface: str
+    member: str
+    signature: str
+    values: Sequence[Any]
+    start: bool
+
+
 class Bus:
     """One connection to a D-Bus broker. The future `lost` is done when it ends, for any reason."""
 
@@ -208,14 +220,14 @@ class Bus:
         """Call a method and return its result: a list of plain values, with a descriptor for each `h`.
 
         `interface` defaults to the destination. `start` starts a service that does not run. `fds` are closed once they
-        are sent. Raises the Refusal that the other side named; NoDaemon if there is no such service or
-        it did not answer within `timeout` seconds; BusError if the connection is lost. For a service that is not
+        are sent. Raises the Refusal that the other side named; NoDaemon if the service does not exist or did
+        not answer within `timeout` seconds; BusError if the connection is lost. For a service that is not
         trusted: Failed if the signature of the reply is not `gives`, or if the reply has more than `at_most` bytes,
         which are then not read.
         """
-        words = (destination, path, interface or destination, member, signature, values, start)
+        words = _Words(destination, path, interface or destination, member, signature, values, start)
         try:
-            return await self._call(*words, fds, timeout, gives, at_most)
+            return await self._call(words, fds, timeout, gives, at_most)
         except NotRunning as absent:
             if not start or fds or not start_socket.starts(self._address, destination):
                 raise
@@ -226,22 +238,11 @@ class Bus:
                 if self._first_call:
                     self.post(*self._first_call)
                 with contextlib.suppress(NotRunning):
-                    return await self._call(*words, (), timeout, gives, at_most)
+                    return await self._call(words, (), timeout, gives, at_most)
             raise refusal from None
 
     async def _call(
-        self,
-        destination: str,
-        path: str,
-        interface: str,
-        member: str,
-        signature: str,
-        values: Sequence[Any],
-        start: bool,
-        fds: Sequence[int],
-        timeout: float | None,
-        gives: str | None,
-        at_most: int,
+        self, words: "_Words", fds: Sequence[int], timeout: float | None, gives: str | None, at_most: int
     ) -> list[Any]:
         if self.lost.done():
             close_fds(fds)
@@ -252,13 +253,13 @@ class Bus:
         if at_most:
             self._bounds[serial] = at_most
         try:
-            self._send_call(serial, destination, path, interface, member, signature, values, start, fds)
+            self._send_call(serial, words, fds)
             async with asyncio.timeout(timeout):
                 return result(await answer, gives)
         except TimeoutError:
             if answer.done() and not answer.cancelled():  # the reply came while this thread could not run
                 return result(answer.result(), gives)
-            raise silent(destination, member, timeout) from None
+            raise silent(words.destination, words.member, timeout) from None
         except asyncio.CancelledError:
             _drop(answer)
             raise
@@ -266,25 +267,14 @@ class Bus:
             self._pending.pop(serial, None)
             self._bounds.pop(serial, None)
 
-    def _send_call(
-        self,
-        serial: int,
-        destination: str,
-        path: str,
-        interface: str,
-        member: str,
-        signature: str,
-        values: Sequence[Any],
-        start: bool,
-        fds: Sequence[int],
-    ) -> None:
+    def _send_call(self, serial: int, words: "_Words", fds: Sequence[int]) -> None:
         try:
             data = encode(
-                Kind.METHOD_CALL, serial, flags=Flag.NONE if start else Flag.NO_AUTOSTART, path=path,
-                interface=interface, member=member, destination=destination, signature=signature, values=values,
-                fds=fds,
+                Kind.METHOD_CALL, serial, flags=Flag.NONE if words.start else Flag.NO_AUTOSTART, path=words.path,
+                interface=words.interface, member=words.member, destination=words.destination,
+                signature=words.signature, values=words.values, fds=fds,
             )  # fmt: skip
-            self._connection.send(data, fds, to=destination)
+            self._connection.send(data, fds, to=words.destination)
         except UnicodeError:
             close_fds(fds)
             raise not_text() from None
