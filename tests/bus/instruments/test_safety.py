@@ -273,15 +273,20 @@ def test_a_script_that_dies_while_no_lagerd_runs_is_found_by_the_next_one(own_st
     assert not nets.is_on()
 
 
-def test_what_a_script_leaves_on_while_there_is_no_lagerd_is_off_at_once(own_station, holder, nets, client):
+def made_safe_without_lagerd(station, holder, nets, client) -> None:
+    """A script is killed, and its output goes off, while there is no lagerd; the next lagerd has told of it."""
     process = holder()
-    until_kept_ready(own_station)
-    own_station.kill_lagerd()
+    until_kept_ready(station)
+    station.kill_lagerd()
     process.kill()
     while nets.is_on():
         time.sleep(0.01)
-    own_station.start_lagerd()
-    told(client, "MadeSafe", nets.key())  # and it is recorded
+    station.start_lagerd()
+    told(client, "MadeSafe", nets.key())
+
+
+def test_what_a_script_leaves_on_while_there_is_no_lagerd_is_off_at_once(own_station, holder, nets, client):
+    made_safe_without_lagerd(own_station, holder, nets, client)  # and it is recorded
     os.close(claim(client, nets.key(), wait=60.0))
 
 
@@ -290,14 +295,7 @@ def test_what_is_switched_off_while_there_is_no_lagerd_is_a_change_of_the_pauses
 ):
     run("import lager; lager.pause('look')")
     client.paused()
-    process = holder()
-    until_kept_ready(own_station)
-    own_station.kill_lagerd()
-    process.kill()
-    while nets.is_on():
-        time.sleep(0.01)
-    own_station.start_lagerd()
-    told(client, "MadeSafe", nets.key())
+    made_safe_without_lagerd(own_station, holder, nets, client)
     (pause,) = client.list()
     (change,) = pause["changes"][-1:]
     assert (change["net"], change["what"], change["old"], change["new"]) == ("supply2", "output", True, False)
