@@ -38,8 +38,7 @@ class Ssh:
     """One ssh process that runs `lager session` on a box. Keeps the end of its standard error."""
 
     def __init__(self, box: Box, *, batch: bool = False) -> None:
-        """`batch`: ssh never asks for a password, it ends with the thread that starts it, and whoever starts it has a
-        time limit of their own."""
+        """`batch`: ssh asks for no password and ends with the thread that starts it. The caller limits the time."""
         program = shlex.split(os.environ.get(variables.SSH, "")) or ["ssh"]
         chosen = {**_OPTIONS, **({"BatchMode": "yes"} if batch else _patience(program, box))}
         options = [f"-o{name}={value}" for name, value in chosen.items()]

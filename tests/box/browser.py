@@ -1,4 +1,4 @@
-"""A real Chromium in the network of a box, where Cockpit is reached by loopback and nobody else reaches it."""
+"""A real Chromium in the network of a box, where only it reaches Cockpit, by loopback."""
 
 import contextlib
 import os

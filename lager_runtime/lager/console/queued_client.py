@@ -1,5 +1,4 @@
-"""A client of a paused script that nobody waits for: what it is sent is queued, and counted as lost if it does not
-read."""
+"""A client that the paused script never waits for: frames to it are queued, and counted as lost if it does not read."""
 
 import asyncio
 import contextlib

@@ -124,7 +124,7 @@ def test_with_nothing_to_use_the_first_mistake_is_raised(box):
 
 @pytest.fixture
 def group(monkeypatch):
-    """A group of the system with one number that nobody has."""
+    """A group of the system, which has no members."""
 
     def getgrnam(name):
         if name != "thermal":
