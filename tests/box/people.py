@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from container import Box, Process
 
+from lager.contract import path_of
+
 NAME, PATH = "com.lager.Breakpoints", "/com/lager/Breakpoints"
 INSTRUMENTS, INSTRUMENTS_PATH = "com.lager.Instruments", "/com/lager/Instruments"
 SCRIPT, HOLDER = "/opt/pausing.py", "/opt/holding.py"
@@ -77,9 +79,10 @@ def stands(started: tuple[Process, str]) -> Paused:
         raise
 
 
-def call(box: Box, user: str, member: str, *words: object, check: bool = True) -> str:
+def call(box: Box, user: str, member: str, *words: object, interface: str = NAME, check: bool = True) -> str:
     """What busctl prints: the result, or the error's message."""
-    done = box.run("busctl", "--json=short", "call", NAME, PATH, NAME, member, *map(str, words), user=user, check=check)
+    where = (interface, path_of(interface), interface, member)
+    done = box.run("busctl", "--json=short", "call", *where, *map(str, words), user=user, check=check)
     return done.stdout if done.returncode == 0 else done.stderr
 
 

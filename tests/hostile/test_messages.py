@@ -14,8 +14,10 @@ import pytest
 
 from lager.bus import fair_queue
 from lager.bus.exports import ObjectTree
+from lager.contract import path_of
 from lager.errors import LagerError
 from tests.client import NAME
+from tests.contract import SCRIPTS, SERVED
 from tests.hostile import marshal
 from tests.hostile.flood import KINDS
 from tests.hostile.marshal import CALL, ERROR, NO_REPLY, REPLY, SIGNAL, message
@@ -23,23 +25,20 @@ from tests.hostile.raw import Raw
 from tests.processes import LAGER, PATIENCE, Process
 
 INSTRUMENTS = "com.lager.Instruments"
-_STANDARD = {
-    "org.freedesktop.DBus.Properties": ("Get", "GetAll", "Set"),
-    "org.freedesktop.DBus.Introspectable": ("Introspect",),
-    "org.freedesktop.DBus.Peer": ("Ping", "GetMachineId"),
-}
 _METHODS = {
-    NAME: ("Continue", "ContinueAll", "Extend", "List", "OpenConsole", "Inspect", "Identify", "Pause", "Interrupt",
-           "Touch", "Detach", "Ask", "Answer", "KillRun", "Nothing"),
-    INSTRUMENTS: ("Claim", "Release", "List", "Through", "Guard", "Clear"),
-    "org.freedesktop.LogControl1": ("Nothing",),
-    "com.lager.Script": ("Attach", "Inspect", "Through"),
-}  # fmt: skip
+    **SERVED,
+    **SCRIPTS,
+    "org.freedesktop.LogControl1": {"Nothing": ""},
+    "org.freedesktop.DBus.Properties": {"Get": "ss", "GetAll": "s", "Set": "ssv"},
+    "org.freedesktop.DBus.Introspectable": {"Introspect": ""},
+    "org.freedesktop.DBus.Peer": {"Ping": "", "GetMachineId": ""},
+}
 _PATHS = ("/com/lager/Breakpoints", "/com/lager/Instruments", "/org/freedesktop/LogControl1", "/", "/com", "/x/y")
 _SIGNATURES = ("", "s", "sd", "sa{sv}", "a{sv}", "su", "sua{sv}", "ss", "ssv", "h", "v", "as", "ai", "(sv)", "a(ss)",
                "aa{sv}", "ay", "g", "o", "t", "aaaas", "a{s(iv)}")  # fmt: skip
 _KEYS = ("id", "label", "file", "line", "timeout", "remaining", "interactive", "net", "name", "wait", "since",
-         "on_timeout", "run_id", "input", "question", "kind", "choices", "low", "default", "", "x" * 300)  # fmt: skip
+         "on_timeout", "run_id", "input", "question", "kind", "choices", "low", "default", "to", "seconds", "safe",
+         "what", "old", "new", "how", "look", "share", "pid", "", "x" * 300)  # fmt: skip
 _TEXTS = ("", "0123abcd", "0123", "LogLevel", NAME, "\x1b[2J", "é\n\u202e", "x" * 5000, "../../etc", "psu1")
 
 
@@ -79,14 +78,17 @@ class Chance:
     def message(self, serial: int, destination: str) -> tuple[bytes, int]:
         """Some message, and how many descriptors go with it."""
         rng = self.random
-        interface, members = rng.choice([*_METHODS.items(), *_STANDARD.items()])
-        signature = rng.choice(_SIGNATURES)
+        interface, members = rng.choice(list(_METHODS.items()))
+        member, own = rng.choice([*members.items(), ("Nothing", "")])
+        served = rng.random() < 0.5
+        path = path_of(interface) if served else rng.choice(_PATHS)
+        signature = own if served else rng.choice(_SIGNATURES)
         fds = 1 if "h" in signature or rng.random() < 0.05 else 0
         body = [self.value(one) for one in marshal.types(signature)]
         return message(
             rng.choices((CALL, SIGNAL, REPLY, ERROR), (20, 2, 1, 1))[0], serial, signature, body,
             order=rng.choice("<<>"), flags=rng.choice((0, 0, NO_REPLY)), destination=destination,
-            path=rng.choice(_PATHS), interface=interface, member=rng.choice(members), error="com.lager.X",
+            path=path, interface=interface, member=member, error="com.lager.X",
             reply_to=rng.randrange(1, 50), fds=fds or None,
         ), fds  # fmt: skip
 
