@@ -374,12 +374,19 @@ def _pause_on_error() -> None:
     on_error.install()
 
 
+def _pause_at_start() -> None:
+    """Pause this process before the first line of its script. Programs that it starts are plain Python."""
+    quiet = os.environ.pop("LAGER_PAUSE_AT_START") == "quiet"
+    start().world().need("lager.breakpoints.triggers.at_start").watch(quiet)
+
+
 _HOOKS = {
     "LAGER_PROCESS_ID": (start, _end_after_script, _set_hook, _keep_hook_in_kernel, _listen),
     "LAGER_PYTHON_PID": (_end_by_the_ladder,),
     "LAGER_DETACHED": (_write_lines,),
     "LAGER_RUN_FOLDER": (_show_typed_names,),
     "LAGER_PAUSE_ON_ERROR": (_pause_on_error,),
+    "LAGER_PAUSE_AT_START": (_pause_at_start,),
 }
 
 

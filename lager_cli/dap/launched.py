@@ -22,15 +22,28 @@ class Launched:
         self.run_id = str(uuid.uuid4())
         self._printed = printed
         self._process: asyncio.subprocess.Process | None = None
+        self._folder: str | None = None
+        self._place: list[str] = []
+        self._options: list[str] = []
+        self._script: list[str] = []
 
-    async def start(self, arguments: dict[str, Any], box: str | None) -> None:
-        """Start what the arguments of a launch request name. Raises InvalidArgument if they are not valid."""
-        words, folder = _words(arguments, box), arguments.get("cwd") or None
+    def prepare(self, arguments: dict[str, Any], box: str | None) -> None:
+        """Take the arguments of a launch request. Raises InvalidArgument if they are not valid."""
+        self._folder = arguments.get("cwd") or None
+        self._options, self._script = _words(arguments, box)
+        self._place = [] if box else ["--here"]
+        if self._folder is not None and not os.path.isdir(str(self._folder)):
+            raise InvalidArgument(f"The script cannot be started: {self._folder} is not a folder.", "Check the cwd.")
+
+    async def start(self, at_start: str) -> None:
+        """Start it; `at_start` is "loud" or "quiet" if it is to pause before its first line, else empty. Raises
+        InvalidArgument if it cannot be started."""
+        stop = ["--env", f"{variables.PAUSE_AT_START}={at_start}"] if at_start else []
         try:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-P", "-m", "lager_cli", *([] if box else ["--here"]), *words,
+                sys.executable, "-P", "-m", "lager_cli", *self._place, *self._options, *stop, *self._script,
                 stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-                env={**os.environ, variables.NEXT_RUN: self.run_id}, cwd=folder,
+                env={**os.environ, variables.NEXT_RUN: self.run_id}, cwd=self._folder,
             )  # fmt: skip
         except OSError as error:
             raise InvalidArgument(f"The script cannot be started: {error}.", "Check the cwd and the args.") from None
@@ -64,7 +77,8 @@ class Launched:
                 self._printed(stream, text)
 
 
-def _words(arguments: dict[str, Any], box: str | None) -> list[str]:
+def _words(arguments: dict[str, Any], box: str | None) -> tuple[list[str], list[str]]:
+    """Return the words of `lager python` in front of the script, and the script with its arguments."""
     program, given = arguments.get("program"), arguments.get("args", [])
     environment = arguments.get("env") or {}
     if not isinstance(program, str) or not program:
@@ -76,7 +90,7 @@ def _words(arguments: dict[str, Any], box: str | None) -> list[str]:
     words = ["python", *(["--box", box] if box else [])]
     words += [word for name, value in environment.items() for word in ("--env", f"{name}={value}")]
     words += ["--pause-on-error"] if arguments.get("pauseOnError") else []
-    return [*words, program, "--", *given]
+    return words, [program, "--", *given]
 
 
 def _are_texts(values: Any) -> bool:

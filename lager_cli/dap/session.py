@@ -46,6 +46,7 @@ _DESCRIPTIONS = {
     "pause": "Paused",
     "step": "Paused after a step",
     "exception": "Paused on an error",
+    "entry": "Paused before its first line",
     "breakpoint": "Paused at a breakpoint",
 }
 _CATEGORIES = {"out": "stdout", "err": "stderr"}  # else "console"
@@ -62,6 +63,8 @@ class Session:
         self._paths = Paths(os.getcwd(), [])
         self._wanted: pauses.Wanted | None = None
         self._launched: Launched | None = None
+        self._configured = False
+        self._stop_on_entry = False
         self._script: PausedScript | None = None
         self._breakpoints = LineBreakpoints(editor, self._print)
         self._tasks: list[asyncio.Task[None]] = []
@@ -101,7 +104,8 @@ class Session:
         return _CAPABILITIES
 
     async def _on_configurationdone(self, _: Arguments) -> None:
-        pass
+        self._configured = True
+        await self._start()
 
     async def _on_attach(self, arguments: Arguments) -> None:
         self._settle(arguments)
@@ -111,9 +115,22 @@ class Session:
     async def _on_launch(self, arguments: Arguments) -> None:
         self._settle(arguments)
         self._launched = Launched(self._print)
+        self._launched.prepare(arguments, self._box)
+        self._stop_on_entry = bool(arguments.get("stopOnEntry"))
         self._wanted = pauses.Wanted("", self._launched.run_id)
         await self._begin_to_follow()
-        await self._launched.start(arguments, self._box)
+        await self._start()
+
+    async def _start(self) -> None:
+        """Start the script to launch, once the editor has said which breakpoints there are. With some, it is paused
+        before its first line until it has got them."""
+        if self._launched is None or not self._configured:
+            return
+        try:
+            await self._launched.start("loud" if self._stop_on_entry else "quiet" if self._breakpoints else "")
+        except LagerError:
+            self._editor.tell("terminated")
+            raise
         self._tasks.append(asyncio.ensure_future(self._tell_end(self._launched)))
 
     async def _begin_to_follow(self) -> None:
@@ -206,9 +223,14 @@ class Session:
             console = Attached(socket, own=own)
             try:
                 await console.hello
-                self._script = PausedScript(console, self._paths, self._print)
-                about = await self._script.about()
+                script = PausedScript(console, self._paths, self._print)
+                about = await script.about()
                 self._wanted.stay_with(str(about["run_id"]))
+                if about["reason"] == "entry" and self._launched is not None and not self._stop_on_entry:
+                    await self._breakpoints.give(id, int(about["process"]))
+                    await script.resume()
+                    return
+                self._script = script
                 self._tell_stopped(self._script, about)
                 if begun is not None:
                     begun.set_result(None)

@@ -29,6 +29,7 @@ EVIDENCE = "LAGER_EVIDENCE"  # a file for the notes of the report of the run
 COMMAND = "LAGER_COMMAND"  # how the user can type `lager`, where it is not on the PATH
 COUNTDOWN = "LAGER_COUNTDOWN"  # a file that is locked while the countdown shows a row
 PAUSE_ON_ERROR = "LAGER_PAUSE_ON_ERROR"  # set by --pause-on-error
+PAUSE_AT_START = "LAGER_PAUSE_AT_START"  # "loud" or "quiet": an editor wants a pause before the script's first line
 DETACHED = "LAGER_DETACHED"  # set by --detach
 INTERPRETER = "LAGER_INTERPRETER"  # the interpreter of the run, if it is not lager's own
 OWN_PATHS = "LAGER_OWN_PATHS"  # the Python of lager and its folders, for an interpreter without lager

@@ -44,9 +44,11 @@ def pause_at(
     on_change: object = ON_CHANGE[0],
     began: float | None = None,
     no_steps: str = "",
+    quiet: bool = False,
 ) -> BaseException | None:
     """Pause the calling thread at `place`. Print `about` and the banner, and at the end why the pause ended. `began` is
-    when the script asked for it, by the monotonic clock; None: now. `no_steps` says why it cannot be stepped.
+    when the script asked for it, by the monotonic clock; None: now. `no_steps` says why it cannot be stepped. If
+    `quiet`, nothing is printed.
 
     Returns the exception that the caller must raise, as `on_timeout` or `on_change` wants it; else None. Raises
     LagerError if the script cannot be paused; Ctrl-C passes through.
@@ -58,6 +60,7 @@ def pause_at(
     details = describe(place, label, timeout_of(timeout), _is_true(interactive)) | then
     pause = PauseState(details, place, on_change=_one_of("on_change", on_change, ON_CHANGE))
     pause.no_steps = no_steps or obstacle.at(place.frame)
+    pause.quiet = quiet
     return _until_resumed(pause, about, time.monotonic() if began is None else began)
 
 
@@ -208,7 +211,8 @@ def _waited(pause: PauseState, about: str, began: float) -> Ended | CannotPause:
             terminal_line.await_row_gone()
             seconds = time.monotonic() - began
             text = banner.resumed(pause.keys, event.reason, event.by, seconds, pause.question)
-            say(text + banner.changed(event.by))
+            if not pause.quiet:
+                say(text + banner.changed(event.by))
             if sessions := notices.pytest_sessions():
                 from lager.breakpoints.triggers import in_pytest
 
@@ -226,7 +230,8 @@ def _waited(pause: PauseState, about: str, began: float) -> Ended | CannotPause:
         text = banner.paused(
             pause.keys, event.remaining, enter=enter, dropped=dropped, question=pause.question
         )  # fmt: skip
-        say(about + text, begin_line=True, heading=about.count("\n"))
+        if not pause.quiet:
+            say(about + text, begin_line=True, heading=about.count("\n"))
         if pause.comparison is not None and pause.events.empty():
             pause.comparison.read()
 

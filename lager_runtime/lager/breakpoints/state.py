@@ -80,6 +80,7 @@ class PauseState:
     step: "Request | None" = None  # how it resumes, once lagerd has agreed
     frame: FrameType | None = None  # where the step begins; only until it has begun
     returning: bool = False  # the frame returns here
+    quiet: bool = False  # it prints nothing
 
     def is_step(self, outcome: "Ended | CannotPause") -> bool:
         """Return whether the pause ends with a step, so that it continues at the next stop."""

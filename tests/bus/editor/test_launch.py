@@ -71,6 +71,7 @@ def test_a_script_that_is_not_there_ends_with_its_message(editor, tmp_path):
     one = editor()
     one.do("initialize")
     one.do("launch", program="nothing.py", cwd=str(tmp_path))
+    one.do("configurationDone")
     assert one.event("exited") == {"exitCode": 2}
     assert "No such file or folder: nothing.py" in one.printed("stderr")
 
@@ -81,6 +82,7 @@ def test_a_script_is_sent_to_a_box_and_its_files_are_those_of_the_desk(near, sta
     try:
         one.do("initialize")
         one.do("launch", program="check.py", box="near", cwd=str(tmp_path))
+        one.do("configurationDone")
         assert one.event("stopped")["text"] == "check"
         frame = one.do("stackTrace", threadId=1)["stackFrames"][0]
         assert frame["source"] == {"name": "check.py", "path": str(tmp_path / "check.py")}
@@ -103,3 +105,89 @@ def test_a_pause_on_a_box_is_attached_to(near, station, tmp_path, run, client):
         one.event("continued")
     finally:
         assert one.close() == 0
+
+
+QUIET = """
+'''No pause() in here.'''
+import sys, threading
+def measure(channel):
+    return channel * 2
+total = sum(measure(channel) for channel in range(4))
+sys.stderr.write(f"total {total} {sys.gettrace()} {'lager' in sys.modules}\\n")
+"""
+
+
+@pytest.fixture
+def configured(editor, tmp_path):
+    """Launch a script, with breakpoints on lines that are set before it starts."""
+
+    def launch(code: str, *lines: int, name: str = "quiet.py", **more) -> Editor:
+        (tmp_path / name).write_text(code)
+        one = editor()
+        one.do("initialize")
+        one.do("launch", program=name, cwd=str(tmp_path), **more)
+        if lines:
+            one.do(
+                "setBreakpoints", source={"path": str(tmp_path / name)}, breakpoints=[{"line": line} for line in lines]
+            )
+        one.do("configurationDone")
+        return one
+
+    return launch
+
+
+def test_a_script_without_a_pause_stops_at_a_breakpoint_that_was_there_before_it(configured, client):
+    one = configured(QUIET, 5)
+    told = one.event("breakpoint")["breakpoint"]
+    assert (told["verified"], told["line"]) == (True, 5)
+    assert one.event("stopped")["reason"] == "breakpoint"
+    assert [pause["label"] for pause in client.list()] == ["breakpoint at quiet.py:5"]
+    one.do("setBreakpoints", source={"path": one.do("stackTrace", threadId=1)["stackFrames"][0]["source"]["path"]})
+    one.do("continue", threadId=1)
+    assert one.event("exited") == {"exitCode": 0}
+    said = one.printed("stderr")
+    assert "before its first line" not in said + one.printed("console")
+    assert said.count("lager: paused at") == 1
+    assert said.endswith("total 12 None True\n")
+
+
+@pytest.mark.parametrize(
+    ("code", "line"),
+    [("x = 1\nx = 2\n", 1), ("# comment\n\ndef f():\n    pass\nf()\n", 4),
+     ("from threading import Thread\ndef f():\n    pass\nt = Thread(target=f)\nt.start()\nt.join()\n", 3)],
+    ids=["its first line", "in a function", "in a thread"],
+)  # fmt: skip
+def test_a_breakpoint_may_be_anywhere_in_a_script_that_starts(configured, code, line):
+    one = configured(code, line, name="a name, µ.py")
+    assert one.event("stopped")["reason"] == "breakpoint"
+    frame = one.do("stackTrace", threadId=1)["stackFrames"][0]
+    assert (frame["line"], frame["source"]["name"]) == (line, "a name, µ.py")
+    one.do("continue", threadId=1)
+    assert one.event("exited") == {"exitCode": 0}
+
+
+def test_a_breakpoint_that_was_there_before_a_script_of_a_box(near, configured, tmp_path):
+    one = configured(QUIET, 5, name="the µ test.py", box="near")
+    assert one.event("stopped")["reason"] == "breakpoint"
+    frame = one.do("stackTrace", threadId=1)["stackFrames"][0]
+    assert (frame["line"], frame["source"]["path"]) == (5, str(tmp_path / "the µ test.py"))
+    one.do("disconnect")
+
+
+def test_a_script_without_breakpoints_starts_without_a_pause_and_untraced(configured, client):
+    one = configured(QUIET)
+    assert one.event("exited") == {"exitCode": 0}
+    assert one.printed("stderr") == "total 12 None False\n"
+    client.call("Continue", "s", configured("import lager; lager.pause()").event("output") and client.paused()["id"])
+    assert client.passed == []
+
+
+def test_stop_on_entry_stops_before_the_first_line(configured, client):
+    one = configured(QUIET, stopOnEntry=True)
+    told = one.event("stopped")
+    assert (told["reason"], told["text"]) == ("entry", "before its first line")
+    assert one.do("stackTrace", threadId=1)["stackFrames"][0]["line"] == 2
+    one.do("next", threadId=1)
+    assert one.event("stopped")["reason"] == "step"
+    one.do("continue", threadId=1)
+    assert one.event("exited") == {"exitCode": 0}

@@ -209,6 +209,7 @@ def test_those_in_a_file_that_was_sent_to_a_box(near, editor, tmp_path, client):
     one = editor()
     one.do("initialize")
     one.do("launch", program="check.py", box="near", cwd=str(tmp_path))
+    one.do("configurationDone")
     one.event("stopped")
     (told,) = set_lines(one, str(tmp_path / "check.py"), {"line": 4, "condition": "channel == 3"})
     assert told["verified"], told

@@ -23,7 +23,8 @@ class Place:
     more: dict[str, Any] = field(default_factory=dict)
     """Names that are visible there besides those of the frame."""
     reason: str = "pause"
-    """Why the thread is there: for a "pause" that it called, after a "step", at a "breakpoint", for an "exception"."""
+    """Why the thread is there: for a "pause" that it called, after a "step", at a "breakpoint", for an "exception",
+    at the "entry" of the script."""
     error: BaseException | None = None
     """The error for which it is there."""
 
