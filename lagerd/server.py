@@ -66,6 +66,7 @@ class Service:
         instruments.hooks.spend = self._change_limit.spend
         breakpoints.hooks.may_open_console = self._may_open_console
         instruments.hooks.settled = breakpoints.settled
+        instruments.hooks.away = breakpoints.away
         instruments.hooks.may_set = self._may_set
         if path:
             instruments.hooks.may_use = BenchGroups(NETS_FILE).check

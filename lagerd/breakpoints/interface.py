@@ -408,6 +408,10 @@ class Breakpoints:
             if not await self._another_arrives():
                 return self.pauses.find(text, uid)
 
+    def away(self) -> list[str]:
+        """Return the ids of the pauses of before a restart that have not called again, in the first second."""
+        return [] if self._is_settled else self.kept.away()
+
     async def settled(self) -> None:
         """Return when the paused scripts of before a restart have called again; at most a second after the start, and
         at once if there were none."""

@@ -72,6 +72,10 @@ class KeptPauses:
         lost, self._lost = self._lost, {}
         return lost
 
+    def away(self) -> list[str]:
+        """Return the ids of the pauses of the last lagerd that have not returned yet."""
+        return list(self._away)
+
     def are_back(self) -> bool:
         """Return whether every pause of the last lagerd has returned or ended."""
         return not self._away

@@ -31,6 +31,8 @@ from lagerd.instruments.safety.off import Off
 from lagerd.instruments.safety.safe_process import SafeProcess
 from lagerd.instruments.through import Through
 
+_SETTLED_SECONDS = 1.1  # after the start no pause of before a restart is waited for
+
 
 async def _at_once() -> None:
     pass
@@ -60,14 +62,15 @@ class Borrowed:
 class LeaseHooks:
     """Callbacks to the rest of lagerd: `record` to the audit (event, lease, client, more), `changed` to the status,
     `spend` counts a change of a user and returns whether it is listed, `settled` returns when the pauses of before a
-    restart are back, `may_set` asks the policy, `may_use` raises AccessDenied for what is not
-    the client's bench."""
+    restart are back, `away` are the ids of those that are not, `may_set` asks the policy, `may_use` raises AccessDenied
+    for what is not the client's bench."""
 
     record: Callable[[Event, Lease, Client | None, dict[str, Any]], None] = lambda *_: None
     changed: Callable[[int], None] = lambda _: None
     spend: Callable[[Client], bool] = lambda _: True
     admit: Callable[[Client], None] = lambda _: None
     settled: Callable[[], Awaitable[None]] = _at_once
+    away: Callable[[], list[str]] = list
     may_set: Callable[[Client, Pause, bool], Awaitable[bool]] = _nobody
     may_use: Callable[[Client, str], None] = lambda *_: None
 
@@ -101,17 +104,18 @@ class Instruments:
             lambda *who: self.hooks.may_set(*who), lambda *what: self.hooks.record(*what),
             may_use=lambda *who: self.hooks.may_use(*who),
         )  # fmt: skip
-        self.marks = Marks(self.pauses, self.leases, self._files)
+        self.marks = Marks(self.pauses, self.leases, self._files, lambda: self.hooks.away())
         self._reported_changes = ReportedChanges(
             self.bus, self.clients, self.pauses, self.leases, lambda client: self.hooks.spend(client), self._author,
-            lambda *what: self.hooks.record(*what),
+            lambda *what: self.hooks.record(*what), lambda: self.hooks.away(),
         )  # fmt: skip
         self._make_lending()
         self._off = Off(
             self.bus, self.clients, self.pauses, self.leases, self.process, lambda *what: self.hooks.record(*what),
             take_back=self.lending.take_back, changed=self._changed_by_off,
+            is_watched=self._reported_changes.are_listed,
         )  # fmt: skip
-        self._safety.is_watched = lambda: bool(len(self.pauses))
+        self._safety.is_watched = self._reported_changes.are_listed
         self._safety.changed = self._made_safe
         self._safety.changed_before = self._handover.changed
         self._safety.settled = lambda: self.hooks.settled()
@@ -192,6 +196,7 @@ class Instruments:
             else:
                 self.leases.crash(lease)
         self.marks.refresh_all()
+        asyncio.get_running_loop().call_later(_SETTLED_SECONDS, self.marks.refresh)
         self._changed()
 
     def _adopt_orphan(self, loan: Loan, borrower: Lease | None, recorded: dict[str, tuple[Lease, str]]) -> None:
@@ -230,6 +235,8 @@ class Instruments:
 
         def granted(_: Lease, fd: int) -> None:
             call.reply("h", 0, fds=[fd])
+            if lease.safe and by.script:  # it will hold them for a while, unlike a command
+                asyncio.get_running_loop().call_soon(self.process.make_ready)
 
         def refused(holder: Lease) -> None:
             if not lease.look:

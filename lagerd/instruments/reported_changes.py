@@ -26,7 +26,8 @@ _MOST_IDS = 8  # of pauses in one record
 
 class ReportedChanges:
     """`spend` counts a change of a user and returns whether to list it; `author` returns on whose behalf the holder
-    with a connection says that it acts, as the keys of a change say."""
+    with a connection says that it acts, as the keys of a change say. `away` are the ids of the pauses of before a
+    restart that have not called again yet: they list what is changed, too."""
 
     def __init__(
         self,
@@ -37,6 +38,7 @@ class ReportedChanges:
         spend: Callable[[Client], bool],
         author: Callable[[str, dict[str, Any]], Client | None],
         record: LeaseRecord,
+        away: Callable[[], list[str]],
     ) -> None:
         self._bus = bus
         self._clients = clients
@@ -45,6 +47,11 @@ class ReportedChanges:
         self._spend = spend
         self._author = author
         self._record = record
+        self._away = away
+
+    def are_listed(self) -> bool:
+        """Return whether a script is paused, which lists what is changed."""
+        return bool(len(self._pauses) or self._away())
 
     def take(self, call: Call) -> Outcome:
         """Handle it at once: what the script sends next may be its pause, which does not list it."""
@@ -61,14 +68,15 @@ class ReportedChanges:
 
     def add(self, lease: Lease, author: Client, change: changes.Change) -> None:
         """List a change of an instrument that `author` made, if a script is paused."""
-        if not len(self._pauses):
+        if not self.are_listed():
             return
         if not self._spend(author):
             self._pauses.changes.leave_out()
             return
         by = {"instrument": lease.instrument, "user": author.user, "uid": author.uid, "pid": author.pid}
         self._pauses.changes.add(change | by)
-        self._record(Event.CHANGED, lease, author, _fields(change, [pause.id for pause in self._pauses]))
+        listed = [*(pause.id for pause in self._pauses), *self._away()]
+        self._record(Event.CHANGED, lease, author, _fields(change, listed))
 
     def _found(self, lease: Lease, change: changes.Change, id: object) -> None:
         """Announce what a script found to differ when it resumed. Who changed it is unknown."""
@@ -84,8 +92,10 @@ class ReportedChanges:
 class Marks:
     """Marks the lease files of holders while another script is paused: then they report what they set."""
 
-    def __init__(self, pauses: Pauses, leases: Leases, files: LeaseFiles) -> None:
+    def __init__(self, pauses: Pauses, leases: Leases, files: LeaseFiles, away: Callable[[], list[str]] = list) -> None:
+        """`away`: see ReportedChanges."""
         self._pauses = pauses
+        self._away = away
         self._leases = leases
         self._files = files
         self._paused = ""  # the only connection with a pause; _MANY
@@ -93,15 +103,17 @@ class Marks:
 
     def refresh(self) -> None:
         """Mark the files anew, after a pause began or ended."""
-        paused = self._pauses.only_owner(_MANY)
-        if paused != self._paused:
+        if self._who_is_paused() != self._paused:
             self.refresh_all()
 
     def refresh_all(self) -> None:
         """Mark every file, whatever its mark was."""
-        self._paused = self._pauses.only_owner(_MANY)
+        self._paused = self._who_is_paused()
         for lease in self._leases:
             self._files.mark(lease.instrument, self._is_watched(lease.owner))
+
+    def _who_is_paused(self) -> str:
+        return _MANY if self._away() else self._pauses.only_owner(_MANY)
 
     def _is_watched(self, owner: str) -> bool:
         return self._paused not in ("", owner)  # its own pauses a script knows itself

@@ -201,7 +201,19 @@ print(round((time.monotonic() - began) * 1000))
 """
 
 
-def test_the_unit_switches_off_within_a_second_where_lagerd_is_killed_with_the_script(box, holder):
+@pytest.fixture
+def looking(box):
+    """The id of a pause of bob's."""
+    box.write("/opt/look.py", "import lager\nlager.pause('look', timeout=0)\n")
+    with box.start("lager", "python", "/opt/look.py", user="bob") as script:
+        id = script.until(r"  id +([0-9a-f]{8})")[1]
+        yield id
+        box.run("lager", "continue", id, user="bob")
+        script.until(r"supply2 output on → off \(alice, safe state of")
+        assert script.ended() == 0
+
+
+def test_the_unit_switches_off_without_lagerd_and_the_next_one_tells_what_it_did(box, looking, holder):
     """A lagerd that cannot start does not keep it from that."""
     box.run("sh", "-c", "until systemctl is-active -q 'lager-safe@*'; do sleep 0.05; done")
     box.write("/run/systemd/system/lagerd.service.d/late.conf", "[Service]\nExecStartPre=sleep 5\n")
@@ -216,4 +228,7 @@ def test_the_unit_switches_off_within_a_second_where_lagerd_is_killed_with_the_s
         box.run("systemctl", "daemon-reload")
         box.run("systemctl", "restart", "lagerd")
     assert not is_on(box)
-    assert [record["event"] for record in events(box) if record["event"] == "made-safe"]
+    made, changed = ([one for one in events(box) if one["event"] == event][-1] for event in ("made-safe", "changed"))
+    assert (made["by_user"], made["reason"]) == ("alice", "supply2 output off")
+    said = [changed[key] for key in ("by_user", "net", "what", "old", "new", "breakpoint")]
+    assert said == ["alice", "supply2", "output", "on", "off", looking]

@@ -43,8 +43,10 @@ class Off:
         *,
         take_back: Callable[[str], Awaitable[None]],
         changed: Callable[[Lease, Client, dict[str, Any]], None],
+        is_watched: Callable[[], bool],
     ) -> None:
-        """`take_back` ends a loan of an instrument; `changed` is told of each setting that was changed, and by whom."""
+        """`take_back` ends a loan of an instrument; `changed` is told of each setting that was changed, and by whom, if
+        it `is_watched`: a script is paused, which lists it."""
         self._bus = bus
         self._clients = clients
         self._pauses = pauses
@@ -53,6 +55,7 @@ class Off:
         self._record = record
         self._asking: dict[str, list[Client]] = {}  # by holder
         self._changed = changed
+        self._is_watched = is_watched
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._take_back = take_back
 
@@ -105,8 +108,7 @@ class Off:
                 self._leases.free(key, "released")
 
     async def _in_process(self, ours: Lease, fd: int, nets: tuple[str, ...], client: Client) -> SafetyAnswer:
-        watched = bool(len(self._pauses))
-        answer = await self._process.make_safe(ours, fd, off=True, nets=nets, watched=watched)
+        answer = await self._process.make_safe(ours, fd, off=True, nets=nets, watched=self._is_watched())
         for change in answer.changes:
             self._changed(replace(ours, name=answer.name or ours.name), client, {**change, "how": ours.script})
         return answer

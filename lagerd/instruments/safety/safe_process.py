@@ -8,8 +8,8 @@ lagerd dies meanwhile.
 Most of the time from a crash to the safe state is the start of this process. So while nets with a safe state are held,
 and for a minute after a crash, one process is kept ready: it has imported what it needs, and forks a child for each
 request. It knows the holders of these nets, and makes safe what they leave behind while there is no lagerd
-(`lagerd.standby`). There is never more than one, and it is started only once such a net has been held for a moment, not
-for each short command.
+(`lagerd.standby`). There is never more than one. It is started with the claim of a script; for that of a command, which
+is short, only once the net has been held for a moment.
 """
 
 import asyncio
@@ -18,8 +18,9 @@ import json
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ SOCKET = Path("/run/lager-safe/socket")
 SECONDS = 10.0
 _HELD_SECONDS = 0.2  # that nets are held before a process is kept ready
 _IDLE_SECONDS = 60.0  # that it is kept ready after they were released, or made safe
-_AGAIN_SECONDS = 0.5  # until a process that was killed is started again, while nets are held
+_AGAIN_SECONDS = 0.5  # after its start, until a process that was killed is started again, while nets are held
 _LONGEST = 1 << 20
 
 
@@ -59,6 +60,7 @@ class Started:
 
     ours: socket.socket
     child: "subprocess.Popen[bytes] | None"
+    at: float = field(default_factory=time.monotonic)
 
     def is_alive(self) -> bool:
         try:
@@ -144,6 +146,8 @@ class SafeProcess:
 
     def make_ready(self) -> None:
         """Start the process, which will be needed soon, unless there is one."""
+        if self._closed:
+            return
         with contextlib.suppress(OSError):  # then it is started when it is needed, or that says why not
             self._alive()
 
@@ -162,9 +166,10 @@ class SafeProcess:
         self._handed = self.replaced()
 
     def _died(self) -> None:
+        lived = time.monotonic() - self._ready.at if self._ready is not None else 0.0
         self._lost()
         if self._held:
-            self._later(_AGAIN_SECONDS, self.make_ready)
+            self._later(max(_AGAIN_SECONDS - lived, 0.0), self.make_ready)
 
     def _tell(self, process: socket.socket, fds: list[int]) -> None:
         with contextlib.suppress(OSError):  # it has ended, and is replaced when it is needed

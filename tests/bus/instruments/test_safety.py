@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 import tomllib
-from pathlib import Path
 
 import pytest
 
@@ -18,7 +17,7 @@ from lager.errors import InstrumentBusy, Quarantined
 from tests import documents
 from tests.bus.instruments.safe_bench import INSTRUMENTS
 from tests.client import Client
-from tests.processes import LAGER
+from tests.processes import LAGER, children
 
 HOLD = """
 from lager import Net
@@ -58,13 +57,8 @@ def claim(client: Client, key: str, **details) -> int:
 
 def until_kept_ready(station) -> None:
     """Wait for the process that acts without lagerd: until it has a session of its own, it is killed with lagerd."""
-    lagerd = station.lagerd.pid
-    while not any(map(_has_own_session, Path(f"/proc/{lagerd}/task/{lagerd}/children").read_text().split())):
+    while not any(os.getsid(child) == child for child in children(station.lagerd.pid)):
         time.sleep(0.01)
-
-
-def _has_own_session(pid: str) -> bool:
-    return os.getsid(int(pid)) == int(pid)
 
 
 def test_a_killed_script_leaves_its_supply_off(holder, nets, client):
@@ -300,6 +294,24 @@ def test_what_is_switched_off_while_there_is_no_lagerd_is_a_change_of_the_pauses
     (change,) = pause["changes"][-1:]
     assert (change["net"], change["what"], change["old"], change["new"]) == ("supply2", "output", True, False)
     assert change["how"].startswith("safe state of script")
+
+
+def test_what_the_next_lagerd_makes_safe_is_a_change_of_the_pauses_that_return_to_it(
+    own_station, holder, nets, client, run
+):
+    run("import lager; lager.pause('look')")
+    client.paused()
+    process = holder()
+    until_kept_ready(own_station)
+    for child in children(own_station.lagerd.pid):
+        os.kill(child, signal.SIGKILL)
+    own_station.kill_lagerd()
+    process.kill()
+    own_station.start_lagerd()
+    told(client, "MadeSafe", nets.key())
+    (pause,) = client.list()
+    (change,) = pause["changes"][-1:]
+    assert (change["net"], change["what"], change["old"], change["new"]) == ("supply2", "output", True, False)
 
 
 def test_a_script_that_closed_its_net_leaves_it_on_whatever_happens_to_lagerd(own_station, holder, nets, client):

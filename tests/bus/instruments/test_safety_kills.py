@@ -14,7 +14,7 @@ import pytest
 from lager.errors import LagerError, Quarantined
 from tests.bus.instruments.safe_bench import INSTRUMENTS, SafeBench
 from tests.client import Client
-from tests.processes import LAGER, Process
+from tests.processes import LAGER, Process, children
 from tests.station import Station
 
 HOLD = """
@@ -55,6 +55,7 @@ class Kills:
         self.off_after_start: list[float] = []  # where it was killed, too
         self.off_after_all: list[float] = []  # where the process that switches off was killed as well
         self.quarantined = 0
+        self.order: list[tuple[float, str]] = []  # until off, and what was killed
         (folder / "hold.py").write_text(HOLD)
 
     def once(self) -> None:
@@ -66,7 +67,8 @@ class Kills:
             text = self.nets.path.read_text()
             if fails := self.random.random() < 0.1:
                 self.nets.path.write_text("")  # nothing says any more what is safe
-            for name in self.random.sample(["script", "lager python", "lagerd"], self.random.randint(1, 3)):
+            killed = self.random.sample(["script", "lager python", "lagerd"], self.random.randint(1, 3))
+            for name in killed:
                 if name == "lagerd":
                     self.station.kill_lagerd()
                 else:
@@ -82,6 +84,7 @@ class Kills:
             took = self.off_after if lived else self.off_after_start
             if not fails and self.random.random() < 0.3:
                 self._kill_safe_process()
+                killed.append("safe process")
                 took = self.off_after_all
             client = Client(self.station.address)
             with contextlib.closing(client):
@@ -92,6 +95,7 @@ class Kills:
                 fd = client.do(self._claim(client), 90)
             assert not self.nets.is_on()
             took.append(off.seconds())
+            self.order.append((off.seconds(), ", ".join(killed)))
             os.close(fd)
 
     def _end_quarantine(self, client: Client, text: str) -> None:
@@ -107,16 +111,17 @@ class Kills:
         return Process(command, self.station.env, self.folder)
 
     def _pids(self, script: Process) -> dict[str, int]:
-        children = Path(f"/proc/{script.pid}/task/{script.pid}/children").read_text().split()
         scripts = [
-            int(pid) for pid in children if Path(f"/proc/{pid}/cmdline").read_text().split("\0")[1:2] == ["hold.py"]
+            pid
+            for pid in children(script.pid)
+            if Path(f"/proc/{pid}/cmdline").read_text().split("\0")[1:2] == ["hold.py"]
         ]
         return {"lager python": script.pid, "script": scripts[0] if scripts else script.pid}
 
     def _kill_safe_process(self) -> None:
         assert self.station.lagerd is not None
-        for process in _children(self.station.lagerd.pid):  # and those that it has forked
-            for pid in (*_children(process), process):
+        for process in children(self.station.lagerd.pid):  # and those that it has forked
+            for pid in (*children(process), process):
                 with contextlib.suppress(OSError):
                     os.kill(pid, signal.SIGKILL)
 
@@ -126,13 +131,6 @@ class Kills:
             INSTRUMENTS, "/com/lager/Instruments", "Claim", "sa{sv}", self.key, details, timeout=85.0
         )
         return int(got[0])
-
-
-def _children(pid: int) -> list[int]:
-    try:
-        return list(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
-    except OSError:  # it has ended
-        return []
 
 
 def kill(station: Station, nets: SafeBench, folder: Path, times: int, seed: int) -> Kills:
@@ -162,4 +160,6 @@ def test_nothing_stays_on_after_500_kills_at_random(own_station, nets, tmp_path)
         if took:
             p50, p99 = took[len(took) // 2], took[len(took) * 99 // 100]
             print(f"{len(took)} kills where {what}, until off: p50 {p50:.3f} s, p99 {p99:.3f} s")
+    for seconds, killed in sorted(kills.order, reverse=True)[:5]:
+        print(f"{seconds:.3f} s after {killed}")
     print(f"{kills.quarantined} ended in quarantine")

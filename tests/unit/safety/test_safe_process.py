@@ -89,6 +89,22 @@ def test_a_process_that_died_before_it_was_needed_is_replaced() -> None:
     in_a_loop(test)
 
 
+def test_a_process_that_is_killed_long_after_its_start_is_replaced_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(safe_process, "_AGAIN_SECONDS", 3600.0)
+
+    async def test() -> None:
+        async with process() as found:
+            found.held(True)
+            first = await started(found)
+            assert found._ready is not None
+            found._ready = replace(found._ready, at=time.monotonic() - 7200)
+            os.kill(first, signal.SIGKILL)
+            while await started(found) == first:
+                await asyncio.sleep(0)
+
+    in_a_loop(test)
+
+
 def test_a_short_use_starts_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(safe_process, "_HELD_SECONDS", 3600.0)
 
