@@ -43,7 +43,7 @@ def test_a_scan_leaves_alone_what_somebody_holds(lager, run, client, addresses):
     client.paused()
     held = scanned(lager)[addresses["psu1"]]
     assert held["identity"] is None
-    assert held["problem"].startswith("psu1 is in use") or "held by" in held["problem"], held
+    assert re.match(r"psu1 is held by \S+: script\.py \(net supply2\) since .* paused at ", held["problem"])
 
 
 @pytest.fixture

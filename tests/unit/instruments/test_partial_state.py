@@ -9,6 +9,7 @@ import pytest
 from lager.drivers.replay import playing
 from lager.drivers.scripted_instrument import CUT
 from lager.errors import BadReply, InstrumentError, InstrumentTimeout, InstrumentUnreachable
+from lager.instruments.drivers.base.supply import SupplyState
 from tests.unit.drivers.exchanges import keithley_2200, keithley_2281s, keysight_e36300, rigol_dl3000, rigol_dp800
 
 CH1 = "type = 'supply'\nchannel = 1"
@@ -123,3 +124,31 @@ def test_three_questions_without_an_answer_are_enough() -> None:
     assert (state.voltage, state.enabled) == (3.3001, None)
     assert state.unread["ocp"] == "lager did not ask, because 3 questions got no answer."
     assert str(state).splitlines()[1] == "  output    -"
+
+
+PLAIN = {"net": "supply2", "voltage": 3.3, "enabled": True, "mode": "CC", "unread": {"current": "no\x1b answer"}}
+
+
+def test_a_state_of_another_process_has_the_fields_that_it_gave() -> None:
+    state = SupplyState.from_plain(PLAIN)
+    assert (state.net, state.voltage, state.enabled, state.mode) == ("supply2", 3.3, True, "CC")
+    assert (state.current, state.unread) == (None, {"current": r"no\x1b answer"})
+
+
+def test_a_state_of_another_lager_lacks_what_it_does_not_have_and_shows_nothing_raw() -> None:
+    state = SupplyState.from_plain({"net": "a\x1b[2J", "mode": "C\x07", "voltage": [3.3], "later": 1})
+    assert (state.net, state.mode, state.voltage, state.unread) == (r"a\x1b[2J", r"C\x07", None, {})
+
+
+@pytest.mark.parametrize("plain", [{}, {"net": "supply2", "unread": 5}], ids=str)
+def test_what_is_no_state_is_not_taken_for_one(plain: dict[str, Any]) -> None:
+    with pytest.raises((ValueError, TypeError, AttributeError, KeyError)):
+        SupplyState.from_plain(plain)
+
+
+def test_a_field_of_a_state_may_be_asked_for_by_name() -> None:
+    state = SupplyState.from_plain(PLAIN)
+    assert (state["voltage"], state["current"]) == (3.3, None)
+    for name in ("later", "from_plain", "__class__"):
+        with pytest.raises(KeyError, match=name):
+            state[name]

@@ -27,7 +27,7 @@ class State:
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> Self:
         """Return the state in plain values of another process, perhaps of another lager: a field that is missing or
-        cannot be one is None. Raises ValueError, TypeError or AttributeError if it is not a state."""
+        cannot be one is None. Raises ValueError, TypeError, KeyError or AttributeError if it is not a state."""
         values: dict[str, Any] = {one.name: _scalar(plain.get(one.name)) for one in fields(cls)}
         unread = {printable(key): printable(why) for key, why in plain.get("unread", {}).items()}
         return cls(**values | {"net": printable(plain["net"]), "unread": unread})
