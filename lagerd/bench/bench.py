@@ -10,6 +10,7 @@ from typing import Protocol, TypeAlias
 from lagerd.bench.dut import Dut
 from lagerd.bench.models.keithley_2281s import Keithley2281S
 from lagerd.bench.models.keysight_34970a import Keysight34970A
+from lagerd.bench.models.korad_ka3005p import KA3005P
 from lagerd.bench.models.labjack_t7 import T7
 from lagerd.bench.models.modbus_relays import ModbusRelays
 from lagerd.bench.models.multimeters import Keysight34461A
@@ -23,7 +24,7 @@ from lagerd.bench.transports.lines import LineServer
 from lagerd.bench.transports.modbus import ModbusServer
 from lagerd.bench.transports.terminal import BytePort, Terminal
 
-Device: TypeAlias = ScpiInstrument | T7 | ModbusRelays | UartDevice | UsbRly16
+Device: TypeAlias = ScpiInstrument | T7 | ModbusRelays | UartDevice | UsbRly16 | KA3005P
 
 NETS = (
     NetEntry("supply1", "supply", "smu1", 1, {"max_voltage": 10.0, "max_current": 3.0}),
@@ -73,7 +74,7 @@ def _(device: UartDevice) -> Server:
 
 
 @server_for.register
-def _(device: UsbRly16) -> Server:
+def _(device: UsbRly16 | KA3005P) -> Server:
     return Terminal(device, port=BytePort, address="ASRL{}::INSTR")
 
 

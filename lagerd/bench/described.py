@@ -17,6 +17,7 @@ from lagerd.bench.bench import Device, server_for
 from lagerd.bench.description import Description, Part, PlannedFault, add_addresses
 from lagerd.bench.faults import Faults, Planned
 from lagerd.bench.models import known
+from lagerd.bench.models.korad_ka3005p import KA3005P
 from lagerd.bench.models.labjack_t7 import T7
 from lagerd.bench.models.modbus_relays import ModbusRelays
 from lagerd.bench.models.uart_device import UartDevice
@@ -109,7 +110,7 @@ class DescribedBench:
     def _server(self, part: Part, device: Device) -> Any:
         if isinstance(device, T7 | ModbusRelays):
             return server_for(device)
-        if isinstance(device, UsbRly16):
+        if isinstance(device, UsbRly16 | KA3005P):
             return Terminal(device, port=BytePort)
         served: Any = _WithReplies(device, part.replies) if part.replies else device
         first = part.instruments[0]

@@ -71,6 +71,10 @@ _T7_TERMINALS = {
     NetType.GPIO: range(23),
 }
 
+# A Siglent loses a command that follows another one at once, so the maker's programming examples wait. How it reports
+# an error depends on the firmware, and no manual says whether there is a queue: the readback shows a refusal.
+_SPD = Talk(error_queue="", pause=0.05)
+
 FAMILIES = (
     Family("rigol_dp800", "Rigol", r"DP8(11|21|31|32)A?", _VISA, _SUPPLY, ("DP821", "DP832"), _DP800_OUTPUTS),
     Family("keithley_2281s", "Keithley", r"2281S(-20-6)?", _VISA, {**_SUPPLY, NetType.Battery: "Battery"},
@@ -78,6 +82,13 @@ FAMILIES = (
     Family("keithley_2200", "Keithley", r"2200-\d+-\d+", _VISA, _SUPPLY, ("2200-20-5", "2200-32-3")),
     Family("keysight_e36300", "Keysight", r"E3631[123]A", _VISA, _SUPPLY, ("E36312A",), {"E3631": 3},
            guarded=frozenset((NetType.PowerSupply,))),
+    Family("rigol_dp700", "Rigol", r"DP71[12]", _VISA, _SUPPLY, ("DP711", "DP712"), talk=Talk(pause=0.05)),
+    Family("korad_ka", "Korad", r"KA(300[35]|600[23])P", _VISA, _SUPPLY, ("KA3005P",),
+           talk=Talk(line_end="", error_queue="", pause=0.1, identity=r"KORAD ?(KA\d{4}P)")),
+    Family("siglent_spd", "Siglent", r"SPD3303X(-E)?", _VISA, {NetType.PowerSupply: "Spd3303X"}, ("SPD3303X",),
+           {"SPD3303X": 2}, talk=_SPD),
+    Family("siglent_spd", "Siglent", r"SPD1(168|305)X", _VISA, {NetType.PowerSupply: "Spd1000X"},
+           ("SPD1168X", "SPD1305X"), talk=_SPD),
     Family("rigol_dl3000", "Rigol", r"DL30[23]1A?", _VISA, {NetType.ELoad: "Load"}, ("DL3021",),
            talk=Talk(stray="0")),
     Family("labjack_t7", "LabJack", r"T7(-?PRO)?", frozenset((Reach.MODBUS, Reach.LJM)),
@@ -107,7 +118,10 @@ SCPI = Family("scpi_net", "", ".*", _VISA, {NetType.SCPI: "ScpiNet"}, ("any mode
 def plain(model: str) -> str:
     """Return a model in its plain form, as on the front panel: no maker, no underscores, in capitals."""
     words = re.split(r"[\s_]+", model.strip().upper())
-    makers = ("RIGOL", "TECHNOLOGIES", "KEITHLEY", "INSTRUMENTS", "KEYSIGHT", "AGILENT", "LABJACK", "MODEL")
+    makers = (
+        "RIGOL", "TECHNOLOGIES", "KEITHLEY", "INSTRUMENTS", "KEYSIGHT", "AGILENT", "LABJACK", "SIGLENT", "KORAD",
+        "MODEL",
+    )  # fmt: skip
     return "-".join(word for word in words if word not in makers)
 
 

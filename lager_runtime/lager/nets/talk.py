@@ -2,6 +2,7 @@
 its own.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,7 +21,7 @@ class Talk:
     """
 
     line_end: str = "\n"
-    """What ends each line, in both directions."""
+    """What ends each line, in both directions; "" if nothing does, and an answer ends when no more comes."""
     stray: str = ""
     """A character that some of the instruments send after the line that answers a query, by mistake."""
     error_queue: str = ":SYST:ERR?"
@@ -31,6 +32,8 @@ class Talk:
     """The command that empties the error queue."""
     baudrate: int = 9600
     """The speed of a serial line as delivered."""
+    pause: float = 0.0
+    """How many seconds to leave between two messages, for an instrument that loses one that follows at once."""
     remote: str = ""
     """The command without which an instrument on a serial line does not take settings; sent after each connect."""
     module_query: bytes = b""
@@ -40,6 +43,13 @@ class Talk:
     """The models by that number."""
     harmless: str = "*IDN?"
     """A query that changes nothing, not even what another query answers: what a keepalive asks."""
+    identity: str = "[^,]*,([^,]*)"
+    """A pattern for the beginning of the answer to `*IDN?`; its group is the model."""
+
+    def model_in(self, answer: str) -> str:
+        """Return the model in an answer to `*IDN?`; "" if there is none."""
+        match = re.match(self.identity, answer)
+        return match[1] if match else ""
 
 
 def read(table: Mapping[str, Any]) -> Talk:
@@ -60,6 +70,10 @@ def _is_query(value: object) -> bool:
     return _is_line(value) and "?" in str(value)
 
 
+def _is_pause(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
+
+
 def _is_rate(value: object) -> bool:
     return type(value) is int and 50 <= value <= 4_000_000
 
@@ -71,6 +85,7 @@ _TESTS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "error_form": (lambda value: value in ERROR_FORMS, " or ".join(f'"{form}"' for form in ERROR_FORMS)),
     "clear": (lambda value: _is_line(value) and "?" not in value, "a command"),
     "baudrate": (_is_rate, "a whole number from 50 to 4000000"),
+    "pause": (_is_pause, "a number of seconds from 0 to 1"),
     "remote": (lambda value: _is_line(value) and "?" not in value, "a command"),
     "harmless": (_is_query, "a query"),
 }

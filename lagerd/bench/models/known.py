@@ -4,6 +4,7 @@ Ratings of the models that have no module of their own:
 
 - Rigol DP811, in its default range, and DP831: DP800 Series Programming Guide, tables under ":APPLy" and
   ":OUTPut:OVP:VALue". The third output of a DP831 is negative.
+- Rigol DP711 and DP712: DP700 Programming Guide, ":APPLy", ":OUTPut:OVP:VALue" and ":OUTPut:OCP:VALue".
 - Keithley 2200: Series 2200 Reference Manual (2200S-901-01), section 4; the name has the volts and amperes.
 - Keysight E36311A and E36313A: E36300 Series Programming Guide (E36311-90008), CURRent and VOLTage subsystems. The
   third output of an E36311A is positive here.
@@ -13,7 +14,7 @@ Ratings of the models that have no module of their own:
 import re
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 from lager.drivers import Supply
 from lager.nets import catalog
@@ -23,17 +24,20 @@ from lagerd.bench.models.keithley_2200 import Keithley2200
 from lagerd.bench.models.keithley_2281s import Keithley2281S
 from lagerd.bench.models.keysight_34970a import Keysight34970A
 from lagerd.bench.models.keysight_e36300 import E36312A
+from lagerd.bench.models.korad_ka3005p import KA3005P
 from lagerd.bench.models.labjack_t7 import T7
 from lagerd.bench.models.modbus_relays import ModbusRelays
 from lagerd.bench.models.multimeters import DM3068, DMM6500, Keysight34461A
 from lagerd.bench.models.rigol_dl3000 import DL3021, OHMS, VOLTS
 from lagerd.bench.models.rigol_dp800 import DP800, DP821, DP832
 from lagerd.bench.models.rigol_dp800_channels import Rating, rating
+from lagerd.bench.models.siglent_spd import SPD1168X, SPD1305X, SPD3303X
 from lagerd.bench.models.usb_rly16 import UsbRly16
 from lagerd.bench.scpi.instrument import ScpiInstrument
 from lagerd.bench.scpi.language import Range
 
 Clock = Callable[[], float]
+Simulated: TypeAlias = ScpiInstrument | T7 | ModbusRelays | UsbRly16 | KA3005P
 Model = TypeVar("Model", bound=ScpiInstrument)
 _NEGATIVE = Rating(
     "-30V/2A", Range(-32, 0, 0, "V"), Range(0, 2.1, 2, "A"), Range(-33, 0, 0, "V"), Range(0.001, 2.2, 2.2, "A")
@@ -50,6 +54,18 @@ class DP831(DP800):
     model = "DP831"
     identity = "RIGOL TECHNOLOGIES,DP831,DP8F000000001,00.01.16"
     ratings = (rating("8V/5A", (8.4, 8.8), (5.3, 5.5, 5)), rating("30V/2A", (32, 33), (2.1, 2.2, 2)), _NEGATIVE)
+
+
+class DP711(DP800):
+    model = "DP711"
+    identity = "RIGOL TECHNOLOGIES,DP711,DP7A000000001,00.01.05"
+    ratings = (rating("30V/5A", (32, 33), (5.3, 5.5, 5)),)
+
+
+class DP712(DP800):
+    model = "DP712"
+    identity = "RIGOL TECHNOLOGIES,DP712,DP7C000000001,00.01.05"
+    ratings = (rating("50V/3A", (53, 55), (3.2, 3.3, 3)),)
 
 
 class E36311A(E36312A):
@@ -101,26 +117,32 @@ class DM3058E(DM3068):
     identity = DM3068.identity.replace("DM3068", "DM3058E")
 
 
+class SPD3303XE(SPD3303X):
+    model = "SPD3303X-E"
+    identity = SPD3303X.identity.replace("SPD3303X", "SPD3303X-E")
+
+
 _TIMED: dict[str, type[Keithley2281S] | type[E36312A]] = {
     "2281S": Keithley2281S, "2281S-20-6": Keithley2281S, "E36311A": E36311A, "E36312A": E36312A, "E36313A": E36313A,
 }  # fmt: skip
 _PLAIN: dict[str, type[ScpiInstrument]] = {
+    "DP711": DP711, "DP712": DP712,
     "DP811": DP811, "DP821": DP821, "DP831": DP831, "DP832": DP832, "DL3021": DL3021, "DL3031": DL3031,
     "34970A": Keysight34970A, "34972A": Keysight34972A, "34460A": Keysight34460A, "34461A": Keysight34461A,
     "34465A": Keysight34465A, "34470A": Keysight34470A, "DMM6500": DMM6500, "DM3058": DM3058, "DM3058E": DM3058E,
-    "DM3068": DM3068,
+    "DM3068": DM3068, "SPD3303X": SPD3303X, "SPD3303X-E": SPD3303XE, "SPD1168X": SPD1168X, "SPD1305X": SPD1305X,
 }  # fmt: skip
-MODELS = (*_PLAIN, *_TIMED, "2200-32-3", "T7", "T7-PRO", "USB-RLY16", "modbus-coils")
+MODELS = (*_PLAIN, *_TIMED, "2200-32-3", "T7", "T7-PRO", "USB-RLY16", "KA3005P", "modbus-coils")
 """Examples of the models that can be simulated."""
 
 
-def simulated(model: str, clock: Clock = time.monotonic) -> ScpiInstrument | T7 | ModbusRelays | UsbRly16 | None:
+def simulated(model: str, clock: Clock = time.monotonic) -> Simulated | None:
     """Return a new simulated instrument of this model, or None if it cannot be simulated."""
     name = catalog.plain(model)
     if name in ("T7", "T7-PRO"):
         return T7(clock=clock)
-    if name == "USB-RLY16":
-        return UsbRly16()
+    if name in ("USB-RLY16", "KA3005P"):
+        return UsbRly16() if name == "USB-RLY16" else KA3005P()
     if name in ("MODBUS-COILS", "USB-HUB"):  # there is no simulated USB: its ports are coils
         return ModbusRelays()
     if timed := _TIMED.get(name):

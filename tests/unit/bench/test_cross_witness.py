@@ -18,10 +18,21 @@ from lagerd.bench.bench import Bench
 from lagerd.bench.models.keithley_2200 import Keithley2200
 from lagerd.bench.models.keithley_2281s import Keithley2281S
 from lagerd.bench.models.keysight_e36300 import E36312A
+from lagerd.bench.models.known import DP711
 from lagerd.bench.models.rigol_dl3000 import DL3021
 from lagerd.bench.models.rigol_dp800 import DP821
+from lagerd.bench.models.siglent_spd import SPD1168X, SPD3303X
 from lagerd.bench.thread import running
-from tests.unit.drivers.exchanges import keithley_2200, keithley_2281s, keysight_e36300, rigol_dl3000, rigol_dp800
+from tests.unit.drivers.exchanges import (
+    keithley_2200,
+    keithley_2281s,
+    keysight_e36300,
+    rigol_dl3000,
+    rigol_dp700,
+    rigol_dp800,
+    siglent_spd1000x,
+    siglent_spd3303x,
+)
 
 Exchange = tuple[str, str | None]
 INSTRUMENTS: list[tuple[ModuleType, type[Any]]] = [
@@ -30,6 +41,9 @@ INSTRUMENTS: list[tuple[ModuleType, type[Any]]] = [
     (keithley_2200, Keithley2200),
     (keysight_e36300, E36312A),
     (rigol_dl3000, DL3021),
+    (rigol_dp700, DP711),
+    (siglent_spd3303x, SPD3303X),
+    (siglent_spd1000x, SPD1168X),
 ]
 _NUMBER = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?")
 _ALTERNATIVES = ({"NONE", "OVP", "OCP"}, {"ON", "OFF"}, {"YES", "NO"}, {"CV", "CC", "UR"}, {"CC", "CV", "CR", "CP"})

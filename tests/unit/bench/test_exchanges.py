@@ -9,6 +9,7 @@ from lagerd.bench.models.keithley_2281s import Keithley2281S
 from lagerd.bench.models.keysight_e36300 import E36312A
 from lagerd.bench.models.rigol_dl3000 import DL3021
 from lagerd.bench.models.rigol_dp800 import DP821, DP832
+from lagerd.bench.models.siglent_spd import SPD1168X, SPD3303X
 from lagerd.bench.scpi.instrument import ScpiInstrument
 
 from .bench_exchanges import exchanges
@@ -20,6 +21,8 @@ INSTRUMENTS: dict[str, Callable[[], ScpiInstrument]] = {
     "keithley_2281s": Keithley2281S,
     "keithley_2200": Keithley2200,
     "keysight_e36312a": E36312A,
+    "siglent_spd3303x": SPD3303X,
+    "siglent_spd1168x": SPD1168X,
 }
 
 

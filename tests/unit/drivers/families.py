@@ -11,25 +11,27 @@ from tests.unit.drivers.exchanges import keithley_2281s as smu
 from tests.unit.drivers.exchanges import keysight_e36300 as e36300
 from tests.unit.drivers.exchanges import rigol_dl3000 as dl3000
 from tests.unit.drivers.exchanges import rigol_dp800 as dp800
+from tests.unit.drivers.exchanges import siglent_spd1000x as spd1000x
+from tests.unit.drivers.exchanges import siglent_spd3303x as spd3303x
 
 Script = list[tuple[Any, Any]]
 
 
 @dataclass(frozen=True)
 class Family:
-    """A net of one family, open on an instrument that plays a script."""
+    """A net of one family, open on an instrument that plays a script. `no_error` is None if it has no error queue."""
 
     model: str
     lines: str
     opening: Script
-    no_error: tuple[str, str]
+    no_error: tuple[str, str] | None
     on: str
     off: str
     switch: str
     is_on: str
 
     def tell(self, command: str) -> Script:
-        return [(command, None), self.no_error]
+        return [(command, None), *([self.no_error] if self.no_error else [])]
 
     def switched(self, word: str, answer: str) -> Script:
         return [*self.tell(self.switch.format(word)), (self.is_on, answer)]
@@ -64,10 +66,19 @@ CELL = Family("2281S", BATTERY, smu.OPEN_BATTERY, smu.NO_ERROR, "1", "DIS", ":BA
 SINK = Family("DL3021", LOAD, dl3000.OPEN, dl3000.NO_ERROR, "1", "0", ":SOUR:INP:STAT {}", ":SOUR:INP:STAT?")
 
 
-FAMILIES = {"dp800": DP800, "e36300": E36300, "2200": K2200, "2281s": SMU, "battery": CELL, "load": SINK}
+SPD3303 = Family("SPD3303X", CH2, spd3303x.OPEN, None, "0x24", "0x4", "OUTP CH2,{}", "SYST:STAT?")
 
 
-SUPPLIES = {name: FAMILIES[name] for name in ("dp800", "e36300", "2200", "2281s")}
+SPD1000 = Family("SPD1168X", "type = 'supply'", spd1000x.OPEN, None, "0x10", "0x0", "OUTP CH1,{}", "SYST:STAT?")
+
+
+FAMILIES = {
+    "dp800": DP800, "e36300": E36300, "2200": K2200, "2281s": SMU, "spd3303x": SPD3303, "spd1000x": SPD1000,
+    "battery": CELL, "load": SINK,
+}  # fmt: skip
+
+
+SUPPLIES = {name: FAMILIES[name] for name in FAMILIES if name not in ("battery", "load")}
 
 
 NOT_TRIPPED = smu.NOT_TRIPPED
@@ -136,6 +147,12 @@ LEVELS = {
     "2281s current": Level(SMU, "set_current", 0.5, ":CURR {}", ":CURR?", 0.001),
     "2281s ovp": Level(SMU, "set_ovp", 5.5, ":VOLT:PROT {}", ":VOLT:PROT?", 0.01),
     "2281s ocp": Level(SMU, "set_ocp", 1.5, ":CURR:PROT {}", ":CURR:PROT?", 0.01),
+    "spd3303x voltage": Level(SPD3303, "set_voltage", 3.3, "CH2:VOLT {}", "CH2:VOLT?", 0.01),
+    "spd3303x current": Level(SPD3303, "set_current", 0.5, "CH2:CURR {}", "CH2:CURR?", 0.01),
+    "spd1000x voltage": Level(SPD1000, "set_voltage", 3.3, "CH1:VOLT {}", "CH1:VOLT?", 0.001),
+    "spd1000x current": Level(SPD1000, "set_current", 0.5, "CH1:CURR {}", "CH1:CURR?", 0.001),
+    "spd1000x ovp": Level(SPD1000, "set_ovp", 16, "OVP {}", "OVP?", 0.01),
+    "spd1000x ocp": Level(SPD1000, "set_ocp", 5, "OCP {}", "OCP?", 0.01),
     "battery soc": Level(CELL, "soc", 50, ":BATT:SIM:SOC {}", ":BATT:SIM:SOC?", 0.1, TRIP, TRIP),
     "battery voc": Level(CELL, "voc", 3.7, ":BATT:SIM:VOC {}", ":BATT:SIM:VOC?", 0.01, TRIP, TRIP),
     "battery capacity": Level(CELL, "capacity", 5, ":BATT:SIM:CAP:LIM {}", ":BATT:SIM:CAP:LIM?", 0.001, TRIP, TRIP),

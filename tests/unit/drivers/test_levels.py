@@ -9,6 +9,8 @@ from tests.unit.drivers.exchanges import keithley_2281s as smu
 from tests.unit.drivers.exchanges import keysight_e36300 as e36300
 from tests.unit.drivers.exchanges import rigol_dl3000 as dl3000
 from tests.unit.drivers.exchanges import rigol_dp800 as dp800
+from tests.unit.drivers.exchanges import siglent_spd1000x as spd1000x
+from tests.unit.drivers.exchanges import siglent_spd3303x as spd3303x
 from tests.unit.drivers.families import (
     CELL,
     DP800,
@@ -82,6 +84,8 @@ UNTRIPPED = {
     "E36312A": e36300.STATE[len(e36300.OPEN) :],
     "2200-20-5": k2200.STATE[len(k2200.OPEN) :],
     "2281S": smu.SUPPLY_STATE[len(smu.OPEN_SUPPLY) :],
+    "SPD3303X": spd3303x.STATE[len(spd3303x.OPEN) :],
+    "SPD1168X": spd1000x.STATE[len(spd1000x.OPEN) :],
 }
 
 

@@ -7,12 +7,25 @@ import pytest
 from lager.instruments.drivers.base.battery import BatteryState
 from lager.instruments.drivers.base.supply import SupplyState
 from lager.instruments.drivers.rigol_dl3000 import LoadState
-from tests.unit.drivers.families import CELL, DP800, E36300, K2200, SINK, SMU, Family, Script, Uninterrupted
+from tests.unit.drivers.families import (
+    CELL,
+    DP800,
+    E36300,
+    K2200,
+    SINK,
+    SMU,
+    SPD1000,
+    SPD3303,
+    Family,
+    Script,
+    Uninterrupted,
+)
 
 MEASURED = {
     "dp800": (DP800, [(":MEAS:ALL? CH1", "3.3,0.5,1.65")] * 3),
     "e36300": (E36300, [("MEAS:VOLT? (@2)", "3.3"), ("MEAS:CURR? (@2)", "0.5")] * 2),
     "2200": (K2200, [("MEAS:VOLT?", "3.3"), ("MEAS:CURR?", "0.5"), ("MEAS:POW?", "1.65")]),
+    "spd3303x": (SPD3303, [("MEAS:VOLT? CH2", "3.300"), ("MEAS:CURR? CH2", "0.500")] * 2),
     "2281s": (
         SMU,
         [
@@ -58,6 +71,22 @@ STATES = {
             ("STAT:QUES:COND?", "3"),
         ],
         SupplyState("it", 1, True, 3.3, 0.5, 1.65, 5, 0.5, "CC", 20, False, True),
+    ),
+    "spd3303x": (
+        SPD3303,
+        [
+            ("MEAS:VOLT? CH2", "3.300"), ("MEAS:CURR? CH2", "0.500"), ("SYST:STAT?", "0x15"), ("CH2:VOLT?", "5"),
+            ("CH2:CURR?", "0.6"),
+        ],
+        SupplyState("it", 2, False, 3.3, 0.5, 1.65, 5, 0.6, "CV"),  # the first output is on, in constant current
+    ),
+    "spd1000x": (
+        SPD1000,
+        [
+            ("MEAS:VOLT? CH1", "3.300"), ("MEAS:CURR? CH1", "0.500"), ("SYST:STAT?", "0x11"), ("CH1:VOLT?", "5"),
+            ("CH1:CURR?", "0.6"), ("OVP?", "16"), ("OCP?", "5"),
+        ],
+        SupplyState("it", 1, True, 3.3, 0.5, 1.65, 5, 0.6, "CC", 16, None, None, 5),
     ),
     "2281s over voltage": (
         SMU,

@@ -4,7 +4,14 @@ import pytest
 
 from lager.drivers.replay import playing
 from lager.errors import InstrumentError, InvalidArgument, LimitExceeded, Rejected
-from tests.unit.drivers.exchanges import keithley_2200, keithley_2281s, keysight_e36300
+from tests.unit.drivers.exchanges import (
+    keithley_2200,
+    keithley_2281s,
+    keysight_e36300,
+    rigol_dp700,
+    siglent_spd1000x,
+    siglent_spd3303x,
+)
 from tests.unit.drivers.exchanges import rigol_dp800 as dp800
 
 CH1 = "type = 'supply'\nchannel = 1"
@@ -199,3 +206,64 @@ def test_e36300_trips_at_its_current_limit_only() -> None:
         pytest.raises(InvalidArgument, match=r"trips at its current limit of 1\.000 A"),
     ):
         supply.set_ocp(0.5)
+
+
+def test_spd3303x() -> None:
+    with playing(siglent_spd3303x.SET_VOLTAGE, "SPD3303X", CH2) as supply:
+        assert supply.set_voltage(25) == 25
+    with playing(siglent_spd3303x.SET_CURRENT, "SPD3303X", CH2) as supply:
+        assert supply.set_current(0.5) == 0.5
+    with playing(siglent_spd3303x.ENABLE, "SPD3303X", CH2) as supply:
+        supply.enable()
+    with playing(siglent_spd3303x.DISABLE, "SPD3303X", CH2) as supply:
+        supply.disable()
+    with playing(siglent_spd3303x.STATE, "SPD3303X", CH2) as supply:
+        state = supply.state()
+    assert (state.channel, state.enabled, state.mode, state.voltage, state.current_set) == (2, True, "CC", 30, 3)
+
+
+def test_spd3303x_has_no_protection_that_can_be_set() -> None:
+    with playing(siglent_spd3303x.OPEN, "SPD3303X", CH2) as supply:
+        for method, given in (("set_ovp", [1]), ("set_ocp", [1]), ("clear", []), ("clear_ovp", []), ("clear_ocp", [])):
+            with pytest.raises(InstrumentError, match=r"SPD3303X has no over-.* protection that can be set"):
+                getattr(supply, method)(*given)
+
+
+def test_spd1000x_sets_its_protections() -> None:
+    with playing(siglent_spd1000x.SET_OVP, "SPD1168X", ONLY) as supply:
+        assert supply.set_ovp(16) == 16
+    with playing(siglent_spd1000x.SET_OCP, "SPD1168X", ONLY) as supply:
+        assert supply.set_ocp(5) == 5
+    with playing(siglent_spd1000x.STATE, "SPD1168X", ONLY) as supply:
+        assert str(supply.state()).splitlines()[1:] == [
+            "  output   on (CV)",
+            "  voltage  15.000 V (set 15.000 V)",
+            "  current  3.000 A (set 5.000 A)",
+            "  power    45.000 W",
+            "  ovp      16.000 V",
+            "  ocp      5.000 A",
+        ]
+
+
+@pytest.mark.parametrize("method", ["clear", "clear_ovp", "clear_ocp"])
+def test_spd1000x_resets_its_protections_with_the_output_off_and_does_nothing_while_it_is_on(method: str) -> None:
+    with playing(siglent_spd1000x.CLEAR, "SPD1168X", ONLY) as supply:
+        getattr(supply, method)()
+    with playing(siglent_spd1000x.CLEAR_WHILE_ON, "SPD1168X", ONLY) as supply:
+        getattr(supply, method)()
+    with (
+        playing(siglent_spd1000x.CLEAR_THAT_SWITCHES_ON, "SPD1168X", ONLY) as supply,
+        pytest.raises(Rejected, match="switched the output on; lager switched it off again"),
+    ):
+        getattr(supply, method)()
+
+
+def test_dp700() -> None:
+    with playing(rigol_dp700.SET_VOLTAGE, "DP711", ONLY) as supply:
+        assert supply.set_voltage(3) == 3
+    with playing(rigol_dp700.SET_OVP, "DP711", ONLY) as supply:
+        assert supply.set_ovp(33) == 33
+    with playing(rigol_dp700.ENABLE, "DP711", ONLY) as supply:
+        supply.enable()
+    with playing(rigol_dp700.CLEAR_OCP, "DP711", ONLY) as supply:
+        supply.clear_ocp()

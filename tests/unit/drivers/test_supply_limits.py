@@ -14,10 +14,13 @@ def test_a_protection_may_be_set_above_the_limit_of_the_net() -> None:
         assert net.set_ovp(8.8) == 8.8
 
 
-VOLTS = {"dp800": ":SOUR1:VOLT?", "e36300": "VOLT? (@2)", "2200": "VOLT?", "2281s": ":VOLT?"}
+VOLTS = {
+    "dp800": ":SOUR1:VOLT?", "e36300": "VOLT? (@2)", "2200": "VOLT?", "2281s": ":VOLT?", "spd3303x": "CH2:VOLT?",
+    "spd1000x": "CH1:VOLT?",
+}  # fmt: skip
 
 
-AMPERES = {"dp800": ":SOUR1:CURR?", "e36300": "CURR? (@2)", "2200": "CURR?", "2281s": ":CURR?"}
+AMPERES = {name: question.replace("VOLT", "CURR") for name, question in VOLTS.items()}
 
 
 @pytest.mark.parametrize("name", SUPPLIES)

@@ -10,7 +10,15 @@ from lager.drivers.replay import playing
 from lager.drivers.scripted_instrument import CUT
 from lager.errors import BadReply, InstrumentError, InstrumentTimeout, InstrumentUnreachable
 from lager.instruments.drivers.base.supply import SupplyState
-from tests.unit.drivers.exchanges import keithley_2200, keithley_2281s, keysight_e36300, rigol_dl3000, rigol_dp800
+from tests.unit.drivers.exchanges import (
+    keithley_2200,
+    keithley_2281s,
+    keysight_e36300,
+    rigol_dl3000,
+    rigol_dp800,
+    siglent_spd1000x,
+    siglent_spd3303x,
+)
 
 CH1 = "type = 'supply'\nchannel = 1"
 FAMILIES: dict[str, tuple[ModuleType, str, str, str, str]] = {
@@ -18,6 +26,8 @@ FAMILIES: dict[str, tuple[ModuleType, str, str, str, str]] = {
     "2200": (keithley_2200, "OPEN", "STATE", "2200-20-5", "type = 'supply'"),
     "e36300": (keysight_e36300, "OPEN", "STATE", "E36312A", "type = 'supply'\nchannel = 2"),
     "2281s": (keithley_2281s, "OPEN_SUPPLY", "SUPPLY_STATE", "2281S", "type = 'supply'"),
+    "spd3303x": (siglent_spd3303x, "OPEN", "STATE", "SPD3303X", "type = 'supply'\nchannel = 2"),
+    "spd1000x": (siglent_spd1000x, "OPEN", "STATE", "SPD1168X", "type = 'supply'"),
     "load": (rigol_dl3000, "OPEN", "STATE", "DL3021", "type = 'eload'"),
     "battery": (keithley_2281s, "OPEN_BATTERY", "BATTERY_STATE", "2281S", "type = 'battery'"),
 }
@@ -29,6 +39,7 @@ TOGETHER = [
     {"ovp_tripped", "ocp_tripped"},
     {"current_set", "ocp"},
     {"mode", "level"},
+    {"enabled", "mode"},
 ]
 
 

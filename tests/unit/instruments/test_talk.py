@@ -16,7 +16,8 @@ from lager.errors import Rejected
 from lager.instruments.holdings import session_of
 from lager.instruments.net import Net
 from lager.instruments.safety.safe_state import Here, to_switch_off
-from lager.instruments.sessions import parse
+from lager.instruments.sessions import parse, scpi
+from lager.instruments.sessions.scpi import Scpi
 from lager.nets import own_drivers, talk
 from lager.nets.model import Nets, NetType
 from tests.unit.drivers.test_serial import answering
@@ -39,6 +40,22 @@ class Output(Supply):
     MEASURE_VOLTAGE, MEASURE_CURRENT = "MEAS:VOLT?", "MEAS:CURR?"
 """
 SUPPLY = "type = 'supply'"
+WAIT = Scpi._wait_until_ready
+
+
+class Clock:
+    """A clock on which only waiting takes time."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.waits: list[float] = []
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        self.now += seconds
 
 
 @pytest.fixture
@@ -104,6 +121,18 @@ def test_without_an_error_queue_the_readback_shows_a_refusal(family: Any) -> Non
         with pytest.raises(Rejected, match="reads back 0"):
             supply.set_voltage(3.3)
         assert supply.set_voltage(3.4) == 3.4
+
+
+def test_two_messages_have_the_pause_between_them_that_the_family_needs(
+    family: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(scpi, "time", clock)
+    monkeypatch.setattr(Scpi, "_wait_until_ready", WAIT)
+    script = [("*IDN?", IDN), ("VOLT 3.3", None), ("VOLT?", "3.3")]
+    with playing(script, "P1", SUPPLY, drivers=family('"pause": 0.5, "error_queue": ""')) as supply:
+        supply.set_voltage(3.3)
+    assert clock.waits == [0.5, 0.5]  # none before the first message
 
 
 def test_a_keepalive_asks_what_the_family_calls_harmless(family: Any) -> None:
@@ -200,6 +229,8 @@ def test_a_driver_may_bring_the_watchdog_of_its_instrument(family: Any) -> None:
         ('"error_queue": None', '"error_queue" of DRIVER should be a query'),
         ('"error_form": "xml"', '"error_form" of DRIVER should be "code,text" or "code text" or "code"'),
         ('"clear": "CLS?"', '"clear" of DRIVER should be a command'),
+        ('"pause": 2', '"pause" of DRIVER should be a number of seconds from 0 to 1'),
+        ('"pause": True', '"pause" of DRIVER should be a number of seconds from 0 to 1'),
         ('"baudrate": True', '"baudrate" of DRIVER should be a whole number from 50'),
         ('"baudrate": "9600"', '"baudrate" of DRIVER should be a whole number from 50'),
         ('"remote": "A\\nB"', '"remote" of DRIVER should be a command'),

@@ -15,10 +15,12 @@ from lagerd.bench.bench import Bench
 from lagerd.bench.faults import Fault
 from lagerd.bench.models.keysight_e36300 import E36312A
 from lagerd.bench.models.rigol_dp800 import DP821, DP832
+from lagerd.bench.models.siglent_spd import SPD3303X
 from lagerd.bench.nets import NetEntry
 from lagerd.bench.thread import running
 from tests.unit.drivers.exchanges import keysight_e36300 as e36300
 from tests.unit.drivers.exchanges import rigol_dp800 as dp800
+from tests.unit.drivers.exchanges import siglent_spd3303x as spd
 from tests.unit.drivers.families import Uninterrupted
 
 
@@ -43,6 +45,9 @@ def bench(device: Any, channels: int) -> Bench:
         (E36312A, ["OUTP:COUP:CHAN CH1,CH3"], (1, 3), "CH1 and CH3 of psu1 .* are switched on and off together"),
         (E36312A, ["OUTP:COUP:CHAN ALL"], (1, 2, 3), "CH1 and CH2 and CH3 of psu1"),
         (E36312A, ["OUTP:COUP:CHAN CH2"], (), ""),
+        (SPD3303X, ["OUTP:TRACK 1"], (1, 2), "CH1 and CH2 of psu1 .* are in series"),
+        (SPD3303X, ["OUTP:TRACK 2"], (1, 2), "CH1 and CH2 of psu1 .* are in parallel"),
+        (SPD3303X, [], (), ""),
         (DP832, [], (), ""),
         (DP821, [], (), ""),
     ],
@@ -192,3 +197,27 @@ def test_an_e36312a_is_asked_about_coupling_in_one_exchange() -> None:
         session = Uninterrupted(supply)
         supply.prepare()
         assert session.times == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "said"), [("0x8", "in parallel"), ("0x0C", "in series"), ("0x230", "coupled"), ("0xFFFB", "in parallel")]
+)
+@pytest.mark.parametrize("channel", [1, 2])
+def test_an_spd3303x_whose_outputs_are_not_independent_is_refused(status: str, said: str, channel: int) -> None:
+    lines = f"type = 'supply'\nchannel = {channel}"
+    refused = pytest.raises(InstrumentError, match=f"CH1 and CH2 of it .* are {said}, so that a setting")
+    with refused, playing([spd.IDN, ("SYST:STAT?", status)], "SPD3303X", lines):
+        pass
+
+
+@pytest.mark.parametrize("status", ["0x4", "0x04", "0X0224", "0xFFF7"])
+def test_an_spd3303x_whose_outputs_are_independent_is_used(status: str) -> None:
+    with playing([spd.IDN, ("SYST:STAT?", status), ("MEAS:VOLT? CH2", "1.5")], "SPD3303X", CH2) as supply:
+        assert supply.voltage() == 1.5
+
+
+@pytest.mark.parametrize("status", ["224", "0x", "0xG4", "0x4,0x4", "-0x4", "0x123456789"])
+def test_a_status_of_an_spd3303x_that_cannot_be_read_is_an_error(status: str) -> None:
+    refused = pytest.raises(BadReply, match="not a hexadecimal number")
+    with refused, playing([spd.IDN, ("SYST:STAT?", status)], "SPD3303X", CH2):
+        pass

@@ -96,6 +96,13 @@ def whole(text: str) -> int:
     return int(text)
 
 
+def hexadecimal(text: str) -> int:
+    """Return a whole number that is given as 0x0224."""
+    if not re.fullmatch(r"0[xX][0-9A-Fa-f]{1,8}", text.strip()):
+        raise ValueError("not a hexadecimal number")
+    return int(text.strip(), 16)
+
+
 def error(text: str) -> tuple[int, str]:
     """Return code and text of an error queue entry: `-222,"Data out of range"`; code 0 means that the queue is empty.
 

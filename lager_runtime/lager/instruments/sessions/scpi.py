@@ -9,8 +9,10 @@ import atexit
 import contextlib
 import os
 import re
+import select
 import socket
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
@@ -26,6 +28,7 @@ T = TypeVar("T")
 
 _LONGEST_REPLY = 4096
 _LINE_ENDS = b"\r\n\0"
+_QUIET_SECONDS = 0.05  # a byte takes 1 ms at 9600 baud; adapters on USB hold some back for 16 ms
 _IN_USE = re.compile("RSRC_BUSY|Resource busy|Could not exclusively lock")
 _LONGEST_QUEUE = 64  # SCPI queues hold 2 to 32 entries; one that never empties is a fault
 _manager_lock = threading.Lock()
@@ -77,6 +80,7 @@ class Scpi(Session):
         self._awaiting = False
         self._connected_before = False
         self._cleared = False  # of the errors of earlier users
+        self._ready_at = 0.0  # for the next message, by the monotonic clock
         family = catalog.find(instrument.model)
         self._talk = family.talk if family else Talk()
 
@@ -157,6 +161,7 @@ class Scpi(Session):
         question = request.hex(" ")
         if stray := self._peek():
             self.unasked(question, stray)
+        self._wait_until_ready()
         self._awaiting = True
         try:
             self._resource.write_raw(request)
@@ -205,12 +210,12 @@ class Scpi(Session):
         self._refuse_stray(question)
         self._awaiting = True
         self._send(question)
-        raw = self._receive(question)
-        self._awaiting = False
         end = self._line_end("read_termination")[-1:].encode()
+        raw = self._receive(question) if end else self._receive_until_quiet(question)
+        self._awaiting = False
         if not raw.endswith(end) and (self._is_socket() or len(raw) >= _LONGEST_REPLY):
             self.bad_reply(question, raw, f"no line end within {_LONGEST_REPLY} bytes")
-        line, _, behind = raw.lstrip(_LINE_ENDS).partition(end)
+        line, _, behind = raw.lstrip(_LINE_ENDS).partition(end or b"\n")
         if not self._means_nothing(behind):
             self.bad_reply(question, raw, "more than one line")
         try:
@@ -231,10 +236,18 @@ class Scpi(Session):
         return rest if self._talk.stray and rest and rest[0] not in ".,eE" else text
 
     def _send(self, message: str) -> None:
+        self._wait_until_ready()
         try:
             self._resource.write(message)
         except Exception as error:
             self.lost(error)
+
+    def _wait_until_ready(self) -> None:
+        """Leave the pause between two messages that this family needs."""
+        if self._talk.pause:
+            if (left := self._ready_at - time.monotonic()) > 0:
+                time.sleep(left)
+            self._ready_at = time.monotonic() + self._talk.pause
 
     def _receive(self, question: str) -> bytes:
         import pyvisa
@@ -250,6 +263,26 @@ class Scpi(Session):
             self.silent(question)
         except Exception as error:
             self.lost(error)
+
+    def _receive_until_quiet(self, question: str) -> bytes:
+        """Return an answer that has no line end: what arrives until nothing more does for a moment."""
+        interface = self._backend().interface
+        readable = select.poll()
+        readable.register(interface, select.POLLIN)
+        answer, patience = b"", self.instrument.timeout
+        try:
+            while len(answer) < _LONGEST_REPLY and readable.poll(patience * 1000):
+                part = (
+                    interface.recv(_LONGEST_REPLY) if self._is_socket() else interface.read(interface.in_waiting or 1)
+                )
+                if not part:
+                    self.lost("the instrument closed it")
+                answer, patience = answer + part, _QUIET_SECONDS
+        except OSError as error:
+            self.lost(error)
+        if not answer:
+            self.silent(question)
+        return answer
 
     def _refuse_stray(self, question: str) -> None:
         # Bytes that arrive before the query is sent would be taken for its answer.
@@ -329,7 +362,7 @@ class Scpi(Session):
         """Return the line terminations (None if the transport marks the end of messages) and serial settings."""
         if not self.instrument.resource.is_serial_line:
             end = self._talk.line_end
-            return {"write_termination": end, "read_termination": end[-1] if self._is_socket() else None}
+            return {"write_termination": end, "read_termination": (end[-1:] or None) if self._is_socket() else None}
         from pyvisa.constants import Parity, StopBits
 
         given = self.instrument.serial_line
@@ -399,8 +432,8 @@ class Scpi(Session):
                 self._wrong_model(f"module number {number}")
             return
         answer = self.identified = self._query("*IDN?")
-        fields = answer.split(",")
-        if len(fields) < 2 or not catalog.is_model(fields[1], self.instrument.model):
+        found = self._talk.model_in(answer)
+        if not catalog.is_model(found, self.instrument.model):
             self._wrong_model(shown(answer))
 
     def _wrong_model(self, answer: str) -> NoReturn:
