@@ -15,6 +15,7 @@ from lager.nets.model import NetConfig, NetType
 from lager.nets.resource import Reach
 from lagerd.bench.bench import Device, server_for
 from lagerd.bench.description import Description, Part, PlannedFault, add_addresses
+from lagerd.bench.dut import ROOM
 from lagerd.bench.faults import Faults, Planned
 from lagerd.bench.models import known
 from lagerd.bench.models.korad_ka3005p import KA3005P
@@ -43,6 +44,9 @@ class DescribedBench:
         circuit = Circuit([self.devices[part.instruments[0].name] for part in description.parts])
         for part in description.parts:
             self._behave(part, circuit, clock)
+        for net in description.nets.values():
+            if net.type is NetType.Thermocouple:
+                self.devices[net.instrument.name].inputs[net.channel or 0].celsius = lambda: ROOM  # type: ignore[union-attr]
         for wire in description.wires:
             circuit.wire([(net, self.devices[net.instrument.name]) for net in wire.nets], wire.ohms)
         circuit.settle()
@@ -57,7 +61,7 @@ class DescribedBench:
             server = self._server(part, device)
             address = await server.start(folder / f"port{index}")
             self._servers.append(server)
-            on_line = part.reach is Reach.VISA and part.instruments[0].resource.is_serial_line
+            on_line = part.reach is Reach.VISA and isinstance(server, Terminal)
             for instrument in part.instruments:
                 addresses[instrument.name] = f"ASRL{address}::INSTR" if on_line else address
         self._file = NetsFile(folder)

@@ -265,6 +265,32 @@ def test_two_names_of_one_instrument_are_one_simulated_instrument() -> None:
         parse(f"{text}[simulate.instruments]\na = {{noise = 1}}\nb = {{noise = 2}}")
 
 
+def test_an_instrument_on_a_serial_port_needs_no_address(tmp_path: Path) -> None:
+    text = "".join(
+        f'[instruments.{name}]\nmodel = "{model}"\n'
+        f'[nets.{name}1]\ninstrument = "{name}"\nchannel = 1\ntype = "{type}"\n'
+        for name, model, type in (("korad", "KA3005P", "supply"), ("board", "USB-RLY16", "switch"))
+    )
+    with running(DescribedBench(parse(text)), tmp_path):
+        nets = nets_file.load(tmp_path / "nets.toml")
+        with Net.get("korad1", "supply", nets=nets, claim=Leases()) as supply:
+            supply.set_current(1)
+            supply.set_voltage(5)
+            supply.enable()
+            assert supply.voltage() == 5
+        with Net.get("board1", "switch", nets=nets, claim=Leases()) as relay:
+            relay.on()
+            assert relay.is_on()
+
+
+def test_a_thermocouple_is_at_the_temperature_of_the_room(tmp_path: Path) -> None:
+    text = '[instruments.d]\nmodel = "T7"\n[nets.t]\ntype = "thermocouple"\ninstrument = "d"\nchannel = 2\n'
+    with running(DescribedBench(parse(text)), tmp_path):
+        nets = nets_file.load(tmp_path / "nets.toml")
+        with Net.get("t", "thermocouple", nets=nets, claim=Leases()) as thermocouple:
+            assert thermocouple.read() == pytest.approx(25)
+
+
 def test_every_model_that_lager_drives_can_be_simulated() -> None:
     for family in catalog.FAMILIES:
         for model in family.examples:

@@ -94,6 +94,12 @@ def test_a_port_that_is_not_there_is_unreachable() -> None:
     assert leases.held == []
 
 
+def test_a_setting_that_is_a_number_may_be_text(terminal: tuple[int, str]) -> None:
+    with Net.get("console", NetType.UART, nets=console(terminal[1]), claim=Leases()) as uart:
+        port = uart.connect(baudrate="115200", timeout="0.5", stopbits="2", bytesize="7", parity="even")
+        assert (port.baudrate, port.timeout, port.stopbits, port.bytesize, port.parity) == (115200, 0.5, 2, 7, "E")
+
+
 def test_a_setting_that_pyserial_does_not_know_is_refused(terminal: tuple[int, str]) -> None:
     with Net.get("console", NetType.UART, nets=console(terminal[1]), claim=Leases()) as uart:
         with pytest.raises(InvalidArgument):

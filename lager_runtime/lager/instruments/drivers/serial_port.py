@@ -14,9 +14,16 @@ from lager.instruments.drivers.base.driver import Driver
 from lager.instruments.sessions.session import Session
 from lager.nets.lines import DEFAULT_BAUDRATE, PARITIES
 from lager.nets.model import Instrument
+from lager.wording.text import number_of
 
 READ_TIMEOUT = 0.1  # seconds
 _PTY_SLAVES = range(136, 144)  # the character device majors of Unix98 ptys
+
+
+def _plain(value: object) -> object:
+    """Return a number that is given as text as a number, and any other value as it is."""
+    found = number_of(value) if type(value) is str else None
+    return value if found is None else int(found) if found.is_integer() else found
 
 
 class _ExclusiveSerial(serial.Serial):
@@ -147,11 +154,12 @@ class Uart(Driver[SerialSession]):
         """Open the port and return it as a `serial.Serial`; closing the net or connecting again closes it.
 
         `settings` are those of pyserial (baudrate, timeout in seconds, …) and override those of the nets file; the
-        parity may also be none, even, odd, mark or space. A read ends after 0.1 s, unless timeout says otherwise. No
-        other program can open the port in the meantime. Raises InstrumentUnreachable, InstrumentError if it is in use,
-        and InvalidArgument for a setting that pyserial does not know.
+        parity may also be none, even, odd, mark or space, and a number may be text, such as "115200". A read ends after
+        0.1 s, unless timeout says otherwise. No other program can open the port in the meantime. Raises
+        InstrumentUnreachable, InstrumentError if it is in use, and InvalidArgument for a setting that pyserial does not
+        know.
         """
-        settings = {"timeout": READ_TIMEOUT} | dict(self.config.options) | settings
+        settings = {"timeout": READ_TIMEOUT} | dict(self.config.options) | {k: _plain(v) for k, v in settings.items()}
         parity = settings.get("parity")
         if isinstance(parity, str):
             settings["parity"] = PARITIES.get(parity.lower(), parity)
