@@ -44,6 +44,8 @@ class Handover:
             self.given = [self._new_fifo()]
             mode = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
             self.given.append(os.open(self._report, mode, 0o600))
+        if self._over is None:
+            self._read_report()
 
     def replaced(self) -> list[int]:
         """Return what the next process is given. The one so far, which may only be stuck, begins nothing more."""
@@ -68,24 +70,29 @@ class Handover:
                 async with asyncio.timeout(_SECONDS):
                     await asyncio.shield(self._over)
             self._over = None
+            self._read_report()
 
     def changed(self, instrument: str) -> list[dict[str, Any]]:
         """Return once, after `finished`, what that process changed of an instrument while there was no lagerd."""
-        if self._earlier_report >= 0:
-            for line in os.pread(self._earlier_report, _LONGEST, 0).splitlines():
-                with contextlib.suppress(ValueError, TypeError, KeyError):  # it was killed while it wrote this
-                    said = json.loads(line)
-                    self._changed.setdefault(str(said["instrument"]), []).extend(map(dict, said["changes"]))
-            os.close(self._earlier_report)
-            self._earlier_report = -1
         return self._changed.pop(instrument, [])
 
     def close(self) -> None:
         self._ended()
-        for fd in (*self.given, self._earlier_report):
-            if fd >= 0:
-                os.close(fd)
-        self.given, self._earlier_report = [], -1
+        self._read_report()
+        for fd in self.given:
+            os.close(fd)
+        self.given = []
+
+    def _read_report(self) -> None:
+        """Read the file of a process that writes no more, which has another file's place by now."""
+        if self._earlier_report < 0:
+            return
+        for line in os.pread(self._earlier_report, _LONGEST, 0).splitlines():
+            with contextlib.suppress(ValueError, TypeError, KeyError):  # it was killed while it wrote this
+                said = json.loads(line)
+                self._changed.setdefault(str(said["instrument"]), []).extend(map(dict, said["changes"]))
+        os.close(self._earlier_report)
+        self._earlier_report = -1
 
     def _ended(self) -> None:
         if self._earlier >= 0:
@@ -94,3 +101,4 @@ class Handover:
             self._earlier = -1
         if self._over is not None:
             resolve(self._over)
+            self._read_report()
