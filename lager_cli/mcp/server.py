@@ -4,10 +4,13 @@ from typing import Annotated, Any
 
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import ToolAnnotations
 from pydantic import Field
 
 from lager import build
+from lager.wording.text import printable
+from lager_cli.console.meta_commands import is_meta_command
 from lager_cli.mcp.commands import Commands, answer
 
 ACTS = ("extend", "continue", "set", "evaluate", "answer")
@@ -23,7 +26,7 @@ _COMMANDS = {"supply": "supply", "battery": "battery", "eload": "eload", "dac": 
 Id = Annotated[str, Field(pattern=r"^[0-9a-fA-F-]{4,36}$", description="The id of a pause or a run, or a prefix.")]
 Net = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$", description="A net of the bench.")]
 Time = Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z :.+-]{0,39}$", description='As "1 hour ago" or "today".')]
-Seconds = Annotated[float, Field(gt=0, le=MOST_SECONDS, allow_inf_nan=False)]
+Seconds = Annotated[float, Field(ge=1, le=MOST_SECONDS, allow_inf_nan=False)]  # what rounds to 0 is no limit
 Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 Text = Annotated[str, Field(min_length=1, max_length=2000, pattern=r"^[^\x00]+$")]
 
@@ -105,6 +108,9 @@ def _acts(commands: Commands) -> dict[str, Any]:
 
     async def evaluate(context: Context[Any], id: Id, expression: Text) -> dict[str, Any]:
         """Evaluate Python inside a paused script, as its console does."""
+        for line in expression.split("\n"):
+            if is_meta_command(line):  # it could resume the script, or extend it without a limit
+                raise ToolError(f"'{printable(line, 40)}' is a command of the console. Give Python.")
         return await commands.act(_agent(context), ["console"], [id], typed=f"{expression}\n")
 
     async def answer_(context: Context[Any], id: Id, value: Text) -> dict[str, Any]:

@@ -1,10 +1,7 @@
 """`lager status --watch` of many boxes: one live screen, or a line of JSON for each that a box says."""
 
 import asyncio
-import os
-import signal
-import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from lager_cli.boxes.names import box_table
@@ -14,11 +11,11 @@ from lager_cli.boxes.several.streams import followed
 from lager_cli.display import output
 from lager_cli.display.lab_screen import BoxBench, absent, bench_of, lines
 from lager_cli.display.status_screen import Line
+from lager_cli.watch.box_streams import from_thread, told_until_the_end
 from lager_cli.watch.scrolled import ScrolledScreen
 
 _WORDS = ("status", "--watch", "--json")
 _REDRAW_SECONDS = 0.2
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def live(names: str, limit: float) -> int:
@@ -39,7 +36,7 @@ class _LabScreen(ScrolledScreen):
     async def run(self) -> None:
         """Run until the user leaves, or the terminal is gone."""
         loop = asyncio.get_running_loop()
-        with followed(self._boxes, _WORDS, bench_of, _from_thread(loop, self._heard), self._limit):
+        with followed(self._boxes, _WORDS, bench_of, from_thread(loop, self._heard), self._limit):
             await super().run()
 
     def _heard(self, answer: BoxAnswer) -> None:
@@ -53,30 +50,16 @@ class _LabScreen(ScrolledScreen):
         return lines(self._benches, width)
 
 
-def lines_of_json(names: str, limit: float, words: Sequence[str] = _WORDS) -> int:
+def lines_of_json(names: str, limit: float) -> int:
     """Print an object for each line of a box, and for each problem with one. Return the exit code, when interrupted.
 
     Raises BrokenPipeError when the reader closes the pipe.
     """
-    return asyncio.run(_lines_of_json(box_table.find_several(names), limit, words))
+    return asyncio.run(told_until_the_end(box_table.find_several(names), _WORDS, _checked, _print, limit))
 
 
-async def _lines_of_json(boxes: Sequence[Box], limit: float, words: Sequence[str]) -> int:
-    loop = asyncio.get_running_loop()
-    end: asyncio.Future[int] = loop.create_future()
-    for number in _SIGNALS:
-        loop.add_signal_handler(number, _settle, end, 128 + number)
-    if stat.S_ISFIFO(os.fstat(1).st_mode):  # readable when the reader has gone, even while no box says anything
-        loop.add_reader(1, _settle, end, BrokenPipeError())
-
-    def heard(answer: BoxAnswer) -> None:
-        try:
-            output.print_json_line(_object(answer))
-        except OSError as problem:
-            _settle(end, problem)
-
-    with followed(boxes, words, _checked, _from_thread(loop, heard), limit):
-        return await end
+def _print(answer: BoxAnswer) -> None:
+    output.print_json_line(_object(answer))
 
 
 def _object(answer: BoxAnswer) -> dict[str, Any]:
@@ -88,21 +71,3 @@ def _object(answer: BoxAnswer) -> dict[str, Any]:
 def _checked(said: Any) -> dict[str, Any]:
     bench_of(said)
     return {key: value for key, value in said.items() if key != "box"}
-
-
-def _settle(end: "asyncio.Future[int]", outcome: int | OSError) -> None:
-    if end.done():
-        return
-    if isinstance(outcome, int):
-        end.set_result(outcome)
-    else:
-        end.set_exception(outcome)
-
-
-def _from_thread(loop: asyncio.AbstractEventLoop, heard: Callable[[BoxAnswer], None]) -> Callable[[BoxAnswer], None]:
-    """Return a function that other threads may call; `heard` is called in the loop."""
-
-    def told(answer: BoxAnswer) -> None:
-        loop.call_soon_threadsafe(heard, answer)
-
-    return told

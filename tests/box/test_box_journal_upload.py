@@ -14,6 +14,7 @@ from tests import needs
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 PROGRAM = Path("/usr/lib/systemd/systemd-journal-upload")
 REMOTE = "/var/log/journal/remote"
+PAGE = Path(__file__).parents[2] / "docs" / "fleet.md"
 URL = "http://10.77.0.2:19532"
 CLAIM = (
     *("busctl", "call", "com.lager.Instruments", "/com/lager/Instruments", "com.lager.Instruments"),
@@ -52,6 +53,8 @@ def history(box, *words):
 
 def arrived(collector, name):
     """Wait until the release of an instrument is in the collected journals."""
+    some = f"until journalctl --directory={REMOTE} --quiet --lines=1 | grep -q .; do sleep 0.1; done"
+    collector.run("sh", "-c", some, timeout=300)  # without an entry, --follow ends
     with collector.start(
         "journalctl", f"--directory={REMOTE}", "--follow", "--lines=all", "--output=cat", f"LAGER_INSTRUMENT={name}"
     ) as journal:
@@ -59,9 +62,8 @@ def arrived(collector, name):
 
 
 def serving(collector):
-    """Set the collector up as docs/fleet.md says."""
-    page = (Path(__file__).parents[2] / "docs" / "fleet.md").read_text()
-    (unit,) = re.findall(r"```ini\n(.*?)```", page, re.S)
+    """Set the collector up as docs/fleet.md says for plain http."""
+    unit, *_ = re.findall(r"```ini\n(.*?)```", PAGE.read_text(), re.S)
     collector.write("/etc/systemd/system/systemd-journal-remote.service.d/http.conf", unit)
     collector.run("systemctl", "daemon-reload")
     collector.run("systemctl", "enable", "--now", "systemd-journal-remote.socket")
@@ -100,3 +102,51 @@ def test_after_the_removal_nothing_is_sent_any_more(pair):
     assert "removed       /etc/systemd/journal-upload.conf.d/lager.conf" in said
     assert box.run("systemctl", "is-active", UNITS["box"], check=False).stdout == "inactive\n"
     assert box.run("systemctl", "is-enabled", UNITS["box"], check=False).stdout == "disabled\n"
+
+
+TLS_URL = "https://collector.example.com:19532"
+ANYBODY = f"""
+import ssl, urllib.error, urllib.request
+trusted = ssl.create_default_context(cafile="/etc/journal-tls/ca.pem")
+data, kind = b"MESSAGE=x\\n\\n", {{"Content-Type": "application/vnd.fdo.journal"}}
+try:
+    urllib.request.urlopen(urllib.request.Request("{TLS_URL}/upload", data, kind), context=trusted)
+except (urllib.error.HTTPError, OSError) as problem:
+    print("refused:", problem)
+"""
+
+
+def certified(box, collector):
+    """Set both up as docs/fleet.md says for https."""
+    section = PAGE.read_text().partition("## Certificates")[2]
+    made, there, here = re.findall(r"```console\n(.*?)```", section, re.S)
+    remote, upload = re.findall(r"```ini\n(.*?)```", section, re.S)
+    typed(collector, made)
+    typed(collector, there)
+    collector.write("/etc/systemd/journal-remote.conf.d/tls.conf", remote)
+    for name in ("ca.pem", "bench3.pem", "bench3.key"):
+        box.write(f"/root/{name}", (collector.root / "root" / name).read_text())
+    typed(box, here)
+    box.write("/etc/systemd/journal-upload.conf.d/tls.conf", upload)
+    box.write("/etc/hosts", "127.0.0.1 localhost\n10.77.0.2 collector.example.com\n")
+    collector.run("rm", "-rf", "/etc/systemd/system/systemd-journal-remote.service.d")
+    collector.run("systemctl", "daemon-reload")
+    collector.run("systemctl", "stop", UNITS["collector"], "systemd-journal-remote.socket")
+    collector.run("systemctl", "enable", "--now", "systemd-journal-remote.socket")
+
+
+def typed(box, block):
+    for line in block.splitlines():
+        box.run("sh", "-c", line.removeprefix("$ ").removeprefix("sudo "))
+
+
+def test_over_https_with_certificates_of_an_own_authority(pair):
+    box, collector = pair
+    certified(box, collector)
+    box.run("lagerd", "install", "--journal-upload", TLS_URL)
+    claimed(box, "sent-tls")
+    arrived(collector, "sent-tls")
+    assert "refused" in box.run("python", "-c", ANYBODY).stdout
+    assert len(history(collector, "--directory", REMOTE)) >= 2
+    box.run("lagerd", "uninstall")
+    box.run("lagerd", "install")

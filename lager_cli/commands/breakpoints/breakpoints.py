@@ -8,7 +8,7 @@ from lager_cli.daemon import ask
 from lager_cli.display import output
 from lager_cli.display.age import with_ages
 from lager_cli.display.pause_table import HEADERS, row, show
-from lager_cli.options.box_option import go, several_box_group_option
+from lager_cli.options.box_option import go, limit_of, says_where_from, several, several_box_group_option
 
 if TYPE_CHECKING:
     from lager_cli.boxes.several.fan_out import Table
@@ -33,25 +33,35 @@ class _LazyShow(click.Group):
 @click.option(
     "--watch", is_flag=True, help="Update continuously; with --json or in a pipe, print a line for each change."
 )
+@click.option("--alive", is_flag=True, hidden=True)
 @several_box_group_option
 @click.pass_context
-def breakpoints(context: click.Context, as_json: bool, watch: bool, box: str | None) -> int | None:
+def breakpoints(context: click.Context, as_json: bool, watch: bool, alive: bool, box: str | None) -> int | None:
     """List the paused scripts: label, place, user, time paused and time left.
+
+    With several boxes, --watch shows all of them, and connects again to a box that is back.
 
     \b
     Examples:
       lager breakpoints
       lager breakpoints --watch
+      lager breakpoints --watch --box @rack2
       lager breakpoints --watch --json | jq --unbuffered -c 'select(.event == "paused") | .pause.label'
       lager breakpoints show 7f3a
     """
+    names = several(context, box) if watch and context.invoked_subcommand is None else None
+    if names is not None:
+        from lager_cli.watch import many_pauses
+
+        with says_where_from(box):
+            return many_pauses.watch(names, limit_of(context), as_json)
     go(context, box, None if watch else _table)
     if context.invoked_subcommand is not None:
         return None
     if watch:
         from lager_cli.watch.watch import watch as follow
 
-        return follow(as_json)
+        return follow(as_json, alive and as_json)
     pauses = ask("List")[0]
     if as_json:
         output.print_json(with_ages(pauses))

@@ -1,4 +1,5 @@
-"""`lager status` of many boxes: one table, one live screen, or a line of JSON for each; and nothing is left of it."""
+"""`lager status` of many boxes: one table, one live screen, or a line of JSON for each; and nothing is left of it. The
+same of `lager breakpoints --watch`."""
 
 import json
 import os
@@ -89,6 +90,16 @@ def until(process, accept):
     return found
 
 
+def lose_the_session(watch):
+    """End the lager on the box that has answered."""
+    (session,) = [
+        pid
+        for pid in process_tree.descendants(watch.pid)
+        if Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").endswith(b"\0session")
+    ]
+    os.kill(session, signal.SIGKILL)
+
+
 def test_each_box_has_a_line_and_a_dead_one_says_why(lager, bench, lab, run, client):
     run(PAUSES)
     client.paused()
@@ -130,6 +141,50 @@ def test_one_screen_shows_each_box_its_pauses_and_why_a_box_is_missing(lab, scre
         assert shown.wait() == 0
 
 
+def test_the_pauses_of_many_boxes_are_on_one_screen(lab, screen, client, run):
+    shown = screen(LAGER, "breakpoints", "--watch", "--box", "@lab,foreign,refusing", columns=140, rows=40)
+    for words in (
+        "2 of 4 boxes answer  0 paused", "refusing: no connection: .*refuses ssh", "foreign: other version: .*9.9.9",
+    ):  # fmt: skip
+        shown.until(lambda text, words=words: re.search(words, text))
+    script = run(PAUSES)
+    id = client.paused()["id"]
+    shown.until(lambda text: all(re.search(rf"{box} +{id} +before load", text) for box in ("near", "other")))
+    rows = [line for line in shown.lines if id in line]
+    shown.until(lambda text: not any(row in text for row in rows))  # the time left is counted down here
+    client.call("Continue", "s", id)
+    assert script.wait() == 0
+    shown.until(lambda text: id not in text)
+    with nothing_is_left_of(shown):
+        shown.type("q")
+        assert shown.wait() == 0
+
+
+def test_each_change_on_one_of_many_boxes_is_a_line(lab, start, client, run):
+    run(PAUSES)
+    id = client.paused()["id"]
+    words = ("breakpoints", "--watch", "--box", "near,refusing")
+    watch, lines = start(LAGER, *words, "--json"), start(LAGER, *words)
+    assert until(watch, lambda one: one.get("event"))["pause"]["id"] == id
+    assert until(watch, lambda one: one["box"] == "near" and "state" in one) == {
+        "box": "near", "state": "ok", "error": None,
+    }  # fmt: skip
+    lines.out.expect(id)
+    lines.err.expect("refusing: no connection: The box refusing refuses ssh")
+    client.call("Extend", "sd", id, 10.0)
+    extended = until(watch, lambda one: one.get("event") == "extended")
+    assert (extended["box"], extended["error"]) == ("near", None)
+    lose_the_session(watch)
+    assert until(watch, lambda one: one["box"] == "near" and one["error"])["state"] == "no connection"
+    client.call("Continue", "s", id)
+    ended = until(watch, lambda one: one.get("event"))
+    assert (ended["event"], ended["pause"]["id"]) in (("lost", id), ("continued", id))
+    lines.out.expect("continued")
+    with nothing_is_left_of(watch):
+        watch.kill(signal.SIGINT)
+        assert watch.wait() == 130
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
 def test_nothing_is_left_after_ctrl_c_a_closed_terminal_or_a_kill(lab, start, client, number):
     watch = start(LAGER, "status", "--watch", "--json", "--box", "near,mute,other")
@@ -145,12 +200,7 @@ def test_a_box_that_is_back_is_shown_again(lab, start, client):
     watch = start(LAGER, "status", "--watch", "--json", "--box", "near,refusing")
     until(watch, lambda one: one["box"] == "near" and one["error"] is None)
     assert "refuses" in until(watch, lambda one: one["box"] == "refusing")["error"]
-    (session,) = [
-        pid
-        for pid in process_tree.descendants(watch.pid)
-        if Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").endswith(b"\0session")
-    ]
-    os.kill(session, signal.SIGKILL)
+    lose_the_session(watch)
     assert "connecting again" in until(watch, lambda one: one["box"] == "near" and one["error"])["error"]
     until(watch, lambda one: one["box"] == "near" and one["error"] is None)
 

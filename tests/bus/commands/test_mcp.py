@@ -105,8 +105,11 @@ def test_it_acts_as_far_as_allowed_and_the_records_name_it(tmp_path):
                     "2400" in str(await said(one, "extend", id=id, seconds=2400))
                     or client.list()[0]["remaining"] > 2000
                 )
-                for seconds in (0, -1, 3601, float("inf")):
+                for seconds in (0, -1, 3601, float("inf"), 0.0001):  # 0 is no limit, and so is what rounds to it
                     assert isinstance(await said(one, "extend", id=id, seconds=seconds), str)
+                for command in (":extend 0", ":continue", "x\n:extend 0", " :continue"):
+                    assert "is a command of the console" in await said(one, "evaluate", id=id, expression=command)
+                assert client.list()[0]["remaining"] > 2000
                 assert "42" in (await said(one, "evaluate", id=id, expression="x * 2 + 2"))["data"]
                 await said(one, "set", net="supply2", action="voltage", value=3.3)
                 beyond = await said(one, "set", net="supply2", action="voltage", value=11)

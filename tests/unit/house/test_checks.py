@@ -92,7 +92,7 @@ DIRECTIONS = {
         "readings": {"daemon", "display"},
         "scan": set(),
         "report": set(),
-        "mcp": set(),
+        "mcp": {"console"},
         "watch": {"boxes", "console", "daemon", "display", "follower", "readings"},
         "notify": {"daemon", "display", "follower", "linux"},
         "dap": {"boxes", "console", "follower", "runs"},
