@@ -153,7 +153,7 @@ os.close(os.open(taken, os.O_CREAT | os.O_EXCL))
 with Net.get("supply2", type=NetType.PowerSupply):
     os.unlink(taken)  # free from the end of the block
 """
-ATTEMPTS = int(os.environ.get("LAGER_ATTEMPTS", "200"))
+ATTEMPTS = int(os.environ.get("ATTEMPTS", "200"))
 
 
 @pytest.mark.slow
