@@ -61,6 +61,10 @@ def test_resetting_a_tripped_protection_leaves_the_output_off(opened: Opener, mo
     supply.set_voltage(5)
     assert supply.state().ovp_tripped
     assert not output.on
+    with pytest.raises(Rejected) as refused:
+        supply.enable()
+    assert refused.value.what == "net: OVP tripped at 4 V, so the output stays off."
+    assert refused.value.hint == "Remove the cause, then type: lager supply net clear"
     supply.set_voltage(3)
     supply.clear()
     state = supply.state()
@@ -134,7 +138,7 @@ def test_a_battery_that_has_tripped_says_so_until_it_is_reset(opened: Opener) ->
     net.soc(10)
     device.cell.ovp = 4.0
     net.enable()
-    with pytest.raises(Rejected, match="its OVP has tripped, and the output is off"):
+    with pytest.raises(Rejected, match="net: OVP tripped at 4 V, and the output is off"):
         net.soc(100)
     state = net.state()
     assert (state.tripped, state.enabled) == ("OVP", False)

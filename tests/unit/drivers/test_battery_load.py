@@ -98,8 +98,13 @@ def test_a_limit_below_the_lowest_protection_of_the_instrument_is_refused() -> N
 
 
 def test_a_battery_that_trips_when_it_is_turned_on_says_so() -> None:
-    script = [*smu.BATTERY_ENABLE[:-1], (":BATT:OUTP?", "0"), (":BATT:OUTP:PROT:TRIP?", "OCP")]
-    with playing(script, "2281S-20-6", BATTERY) as battery, pytest.raises(Rejected, match="its OCP has tripped"):
+    script = [
+        *smu.BATTERY_ENABLE[:-1],
+        (":BATT:OUTP?", "0"),
+        (":BATT:OUTP:PROT:TRIP?", "OCP"),
+        (":BATT:SIM:CURR:PROT?", "1.5"),
+    ]
+    with playing(script, "2281S-20-6", BATTERY) as battery, pytest.raises(Rejected, match=r"OCP tripped at 1\.5 A"):
         battery.enable()
 
 

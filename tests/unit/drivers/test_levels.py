@@ -83,7 +83,7 @@ UNTRIPPED = {
     "DP821": dp800.STATE[len(dp800.OPEN) :],
     "E36312A": e36300.STATE[len(e36300.OPEN) :],
     "2200-20-5": k2200.STATE[len(k2200.OPEN) :],
-    "2281S": smu.SUPPLY_STATE[len(smu.OPEN_SUPPLY) :],
+    "2281S": [(":OUTP:PROT:TRIP?", "NONE")],
     "SPD3303X": spd3303x.STATE[len(spd3303x.OPEN) :],
     "SPD1168X": spd1000x.STATE[len(spd1000x.OPEN) :],
 }

@@ -30,6 +30,7 @@ from lager.wording.values import shown
 _ROLES = {"POWER": "POWER", "POW": "POWER", "TEST": "TEST", "SIMULATOR": "SIMULATOR", "SIM": "SIMULATOR"}
 _METHODS = {"STAT": "static", "STATIC": "static", "DYN": "dynamic", "DYNAMIC": "dynamic"}
 _TRIPS = parse.word({word: word for word in ("OCP", "OVP", "OTP", "RVS", "OPS", "NONE")})
+_NO_LEVEL = {"OTP": "OTP (over-temperature)", "RVS": "RVS (sense leads reversed)", "OPS": "OPS (sense leads open)"}
 _METHOD_WORDS = {"static": "STAT", "dynamic": "DYN"}
 _BATTERY_OUTPUT = parse.word(
     {"ON": True, "1": True, "OFF": False, "0": False, "DIS": False, "DISABLE": False, "2": False}
@@ -53,6 +54,9 @@ class _TwoRoles(Switched):
     """A net of an instrument that has two roles. A setting enters the role of the net; a reading changes no role."""
 
     ROLE: str
+    GET_TRIP: ClassVar[str]
+    PROTECTIONS: ClassVar[Mapping[str, tuple[str, str]]]
+    """How the level of each protection is asked for, and its unit."""
     _entered = False
 
     def _role_setting(self) -> Setting:
@@ -104,9 +108,25 @@ class _TwoRoles(Switched):
     def _quantity(self, question: str, unit: str) -> float:
         return self.session.ask(question, parse.quantity(unit))
 
+    def _trip(self) -> str:
+        return self.session.ask(self.GET_TRIP, _TRIPS)
+
+    def _what_tripped(self) -> str:
+        """Return which protection has tripped, and its level if it has one; empty if none has."""
+        trip = self._trip()
+        if trip not in self.PROTECTIONS:
+            return "" if trip == "NONE" else f"{_NO_LEVEL[trip]} tripped"
+        question, unit = self.PROTECTIONS[trip]
+        level = None
+        with contextlib.suppress(InstrumentError):  # that it tripped is what counts
+            level = self._quantity(question, unit)
+        return supply.tripped_at(trip, level, unit)
+
 
 class Supply(_TwoRoles, supply.Supply):
     ROLE = "POWER"
+    GET_TRIP = ":OUTP:PROT:TRIP?"
+    PROTECTIONS: ClassVar[Mapping[str, tuple[str, str]]] = {"OVP": (":VOLT:PROT?", "V"), "OCP": (":CURR:PROT?", "A")}
     SET_VOLTAGE = ":VOLT {x}"
     GET_VOLTAGE = ":VOLT?"
     SET_CURRENT = ":CURR {x}"
@@ -160,9 +180,6 @@ class Supply(_TwoRoles, supply.Supply):
                 unread=read.finish(),
             )
 
-    def _trip(self) -> str:
-        return self.session.ask(":OUTP:PROT:TRIP?", _TRIPS)
-
 
 class Battery(_TwoRoles):
     """A simulated battery. Methods with an optional value set it if one is given, and return the readback.
@@ -173,6 +190,11 @@ class Battery(_TwoRoles):
     """
 
     ROLE = "SIMULATOR"
+    GET_TRIP = ":BATT:OUTP:PROT:TRIP?"
+    PROTECTIONS: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "OVP": (":BATT:SIM:TVOL:PROT?", "V"),
+        "OCP": (":BATT:SIM:CURR:PROT?", "A"),
+    }
     SET_OUTPUT = ":BATT:OUTP {x}"
     GET_OUTPUT = ":BATT:OUTP?"
     READ_OUTPUT = _BATTERY_OUTPUT
@@ -466,9 +488,6 @@ class Battery(_TwoRoles):
             return readback
 
     def _refuse_tripped(self) -> None:
-        if (trip := self._trip()) != "NONE":
-            what = f"{self.name}: its {trip} has tripped, and the output is off."
-            raise Rejected(what, f"Remove the cause, then reset it: lager battery {self.name} clear, or clear().")
-
-    def _trip(self) -> str:
-        return self.session.ask(":BATT:OUTP:PROT:TRIP?", _TRIPS)
+        if tripped := self._what_tripped():
+            what = f"{self.name}: {tripped}, and the output is off."
+            raise Rejected(what, f"Remove the cause, then type: lager battery {self.name} clear")

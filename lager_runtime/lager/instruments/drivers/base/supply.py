@@ -64,6 +64,11 @@ def _protection(level: float | None, unit: str, enabled: bool | None, tripped: b
     return ", ".join(parts)
 
 
+def tripped_at(protection: str, level: float | None, unit: str) -> str:
+    """Return that a protection has tripped, and at which level, if that is known."""
+    return f"{protection} tripped" if level is None else f"{protection} tripped at {level:g} {unit}"
+
+
 class Supply(Switched):
     """One output of a power supply. Volts, amperes, watts; all methods block as described in `Driver`."""
 
@@ -223,21 +228,19 @@ class Supply(Switched):
 
     def _refuse_tripped(self) -> None:
         """Raise Rejected that names the protection that has tripped, if one has: it keeps the output off."""
-        state = None
+        tripped = ""
         with contextlib.suppress(InstrumentError):
-            state = self.state()
-        for name, level, unit, tripped in (
-            (
-                ("OVP", state.ovp, "V", state.ovp_tripped),
-                ("OCP", state.ocp, "A", state.ocp_tripped),
-            )
-            if state is not None
-            else ()
-        ):
-            if tripped:
-                at = "" if level is None else f" at {level:g} {unit}"
-                what = f"{self.name}: {name} tripped{at}, so the output stays off."
-                raise Rejected(what, f"Remove the cause, then type: lager supply {self.name} clear") from None
+            tripped = self._what_tripped()
+        if tripped:
+            what = f"{self.name}: {tripped}, so the output stays off."
+            raise Rejected(what, f"Remove the cause, then type: lager supply {self.name} clear") from None
+
+    def _what_tripped(self) -> str:
+        """Return which protection has tripped, and its level; empty if none has. Raises InstrumentError."""
+        state = self.state()
+        if state.ovp_tripped:
+            return tripped_at("OVP", state.ovp, "V")
+        return tripped_at("OCP", state.ocp, "A") if state.ocp_tripped else ""
 
     def disable(self) -> None:
         """Switch the output off."""
