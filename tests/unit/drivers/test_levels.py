@@ -5,7 +5,6 @@ import pytest
 from lager.drivers.scripted_instrument import CUT
 from lager.errors import BadReply, InstrumentError, InstrumentUnreachable, InvalidArgument, Rejected
 from tests.unit.drivers.exchanges import keithley_2200 as k2200
-from tests.unit.drivers.exchanges import keithley_2281s as smu
 from tests.unit.drivers.exchanges import keysight_e36300 as e36300
 from tests.unit.drivers.exchanges import rigol_dl3000 as dl3000
 from tests.unit.drivers.exchanges import rigol_dp800 as dp800
