@@ -1,3 +1,3 @@
-from lager_cli.main import main
+from lager_cli.entry import main
 
 main()

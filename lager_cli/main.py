@@ -1,18 +1,15 @@
-"""The `lager` command: its subcommands, and the one place that turns errors into messages and exit codes."""
+"""The `lager` command and its subcommands."""
 
-import os
 import sys
 from importlib import import_module
-from io import TextIOWrapper
 from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
 
-from lager.bus import library
-from lager.errors import LagerError
 from lager.wording.text import printable, similar
 from lager_cli.display import output
+from lager_cli.display.ended import exit_code
 
 _COMMANDS = {
     "adc": ("lager_cli.commands.instruments.net_types", "adc", "Read an analog input."),
@@ -154,14 +151,16 @@ def cli(here: bool) -> None:
 
 
 def main() -> None:
+    """Run the words of this process: what an installation from before `entry` calls."""
     sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: list[str]) -> int:
     """Run `lager ARGUMENTS` and return its exit code."""
-    if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # as for standard error: no character can stop a command
-    library.only_parts()
+    return exit_code(lambda: _run(arguments))
+
+
+def _run(arguments: list[str]) -> int:
     try:
         return cli.main(arguments, prog_name="lager", standalone_mode=False, obj=list(arguments)) or 0
     except click.exceptions.Exit as leaving:
@@ -169,18 +168,7 @@ def run(arguments: list[str]) -> int:
     except click.ClickException as problem:
         output.misuse(problem, next((word for word in arguments if word in _COMMANDS), None))
         return problem.exit_code
-    except LagerError as problem:
-        output.error(problem)
-        return problem.exit_code
-    except (KeyboardInterrupt, click.Abort):
+    except click.Abort:
         return 130
-    except (_ReaderGone, BrokenPipeError):  # like head(1); end as a program does that SIGPIPE ends
-        # The interpreter must not complain when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 141
-    except OSError as problem:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        where = "" if problem.filename is None else f": {os.fsdecode(problem.filename)}"
-        said = f"{problem.strerror or problem}{where}"
-        output.error(LagerError(f"The operating system reported an error: {said}.", "Fix this and try again."))
-        return 1
+    except _ReaderGone as gone:
+        raise BrokenPipeError from gone

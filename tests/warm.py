@@ -31,7 +31,7 @@ from typing import Any
 
 _ROOT = Path(__file__).parents[1]
 _BIN = Path(sys.executable).parent
-_COMMANDS = {str(_BIN / "lager"): "lager_cli.main", str(_BIN / "lagerd"): "lagerd.main"}
+_COMMANDS = {str(_BIN / "lager"): "lager_cli.entry", str(_BIN / "lagerd"): "lagerd.main"}
 _BENCH = [sys.executable, "-m", "lagerd.bench"]
 _BEGINS_OTHERWISE = ("PYTHON", "LC_", "LANG", "LD_", "COVERAGE", "LAGER_PROCESS_ID", "LAGER_PYTHON_PID", "MALLOC")
 _CLONE = {"x86_64": (56, 3), "aarch64": (220, 4)}  # its number, and which argument is the place of the thread's id

@@ -12,9 +12,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 from lager import variables
-from lager.breakpoints.terminal.banner import box_option
 from lager.errors import RunError
 from lager.process.system import user_name
+from lager.wording.commands import box_option
 from lager.wording.text import printable
 from lager_cli import daemon
 from lager_cli.detached.job import Job

@@ -6,9 +6,9 @@ import select
 import signal
 from collections.abc import Iterator
 
-from lager.breakpoints.terminal.banner import box_option
 from lager.errors import LagerError, RunError
 from lager.process.system import MODIFIED, MOVED_TO
+from lager.wording.commands import box_option
 from lager_cli import daemon
 from lager_cli.detached.output_log import ERR, OUT, OutputLog, Reader
 from lager_cli.display import output

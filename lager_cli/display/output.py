@@ -6,33 +6,41 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import click
-
-from lager.breakpoints.terminal.banner import box_option
 from lager.errors import LagerError
 from lager.wording import commands, palette
 from lager.wording.text import columns, cut, printable, wrapped
 from lager_cli.display.tables import aligned, cell, fitted
 
+if TYPE_CHECKING:
+    import click  # takes longer than a command that is done without it
+
 _MOST_LINES = 1000
 _WIDEST = 1_000_000
-_ADVISES = re.compile(r": lager (?!boxes)[\w -]+$")
+_ADVISES = r": lager (?!boxes)[\w -]+$"
+
+
+def _put(text: str, *, error: bool = False, end: str = "\n") -> None:
+    """Write at once. A stream that was closed before we began takes nothing."""
+    stream = sys.stderr if error else sys.stdout
+    if stream is not None:
+        stream.write(text + end)
+        stream.flush()
 
 
 def say(text: str) -> None:
-    click.echo(text)
+    _put(text)
 
 
 def advise(text: str) -> None:
     """Print a line of lager's own, with the commands in it as the user can type them."""
-    click.echo(commands.as_typed(text))
+    _put(commands.as_typed(text))
 
 
 def say_now(text: str) -> None:
     """Print a line for a program that waits for it."""
-    click.echo(text)
+    _put(text)
     sys.stdout.flush()
 
 
@@ -40,13 +48,13 @@ def redraw(lines: Sequence[str], before: int) -> None:
     """Draw lines on the terminal in the place of the `before` lines above the cursor."""
     up = f"\x1b[{before}A" if before else ""
     # Each line anew and up to its end, and nothing of a longer drawing below.
-    click.echo(up + "".join(f"\r{line}\x1b[K\n" for line in lines) + "\x1b[J", nl=False, color=True)
+    _put(up + "".join(f"\r{line}\x1b[K\n" for line in lines) + "\x1b[J", end="")
     sys.stdout.flush()
 
 
 def line(text: str, width: int) -> None:
     """Print a line, cut at `width` columns, without characters that control the terminal."""
-    click.echo(_cut(text, width))
+    _put(_cut(text, width))
 
 
 def python(lines: Sequence[str], width: int) -> None:
@@ -59,7 +67,7 @@ def python(lines: Sequence[str], width: int) -> None:
 
         text = highlight(text, PythonLexer(stripnl=False), TerminalFormatter()).rstrip("\n")
     if text:
-        click.echo(text)
+        _put(text)
 
 
 def _cut(text: str, width: int) -> str:
@@ -69,7 +77,7 @@ def _cut(text: str, width: int) -> str:
 
 def styled(text: str, style: str) -> None:
     """Print a line in a style of lager.wording.palette, or "" for none, if the terminal supports it."""
-    click.echo(palette.styled(text, style) if colours() else text)
+    _put(palette.styled(text, style) if colours() else text)
 
 
 def raw(data: bytes, *, error: bool = False) -> None:
@@ -82,6 +90,8 @@ def raw(data: bytes, *, error: bool = False) -> None:
 
 def confirm(question: str) -> bool:
     """Ask on the terminal. Return True only if the answer is yes."""
+    import click
+
     return click.confirm(question, default=False, err=True)
 
 
@@ -124,7 +134,7 @@ def note_on_terminal(text: str) -> None:
 def _aside(text: str) -> None:
     """Write to standard error. It may be full or closed; that must not stop the command."""
     with contextlib.suppress(OSError):
-        click.echo(text, err=True)
+        _put(text, error=True)
 
 
 @contextlib.contextmanager
@@ -139,19 +149,19 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
             drawn, again = True, now + 0.1
             percent = min(100 * done // max(total, 1), 100)
             bar = ("#" * (percent // 4)).ljust(25, "-")
-            click.echo(f"\rlager: {what} {bar} {percent:3}% of {total / 1e6:.0f} MB", err=True, nl=False)
+            _put(f"\rlager: {what} {bar} {percent:3}% of {total / 1e6:.0f} MB", error=True, end="")
 
     try:
         yield advance
     finally:
         if drawn:
-            click.echo("\r\x1b[K", err=True, nl=False)
+            _put("\r\x1b[K", error=True, end="")
 
 
 def error(problem: LagerError) -> None:
     """Print an error. On a box, add --box to a command in its hint, so that it works on the user's own machine."""
     # An error of lagerd has its hint in its text.
-    box = box_option() if _ADVISES.search(str(problem).rstrip()) else ""
+    box = commands.box_option() if re.search(_ADVISES, str(problem).rstrip()) else ""
     _aside(_lines(f"lager: {_from_here(commands.as_typed(str(problem))).rstrip()}{box}"))
 
 
@@ -164,11 +174,13 @@ def _from_here(text: str) -> str:
     return text.replace(f" {here}{os.sep}", " ") if here != os.sep else text
 
 
-def misuse(problem: click.ClickException, command: str | None = None) -> None:
+def misuse(problem: "click.ClickException", command: str | None = None) -> None:
     """Print what click says about an invalid command line, without characters that control the terminal.
 
     `command` is the one that was typed.
     """
+    import click
+
     context = problem.ctx if isinstance(problem, click.UsageError) else None
     if context is not None:
         _aside(f"{context.get_usage()}\n" + commands.as_typed(f"Try '{context.command_path} --help' for help.\n"))
@@ -180,14 +192,14 @@ def misuse(problem: click.ClickException, command: str | None = None) -> None:
 def print_json(value: Any) -> None:
     import json
 
-    click.echo(json.dumps(value, indent=2))
+    _put(json.dumps(value, indent=2))
 
 
 def print_json_line(value: Any) -> None:
     """Print a JSON object on one line."""
     import json
 
-    click.echo(json.dumps(value))
+    _put(json.dumps(value))
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]], longest: int = 200) -> None:
@@ -241,7 +253,7 @@ class GrowingTable:
         missing = len(self._headers)
         self._rows += [[*map(cell, row), *[""] * (missing - len(row))] for row in rows]
         for line in self._fitted()[-len(rows) :]:
-            click.echo(line)
+            _put(line)
         sys.stdout.flush()
 
     def add_sentence(self, name: str, sentence: str) -> None:
@@ -249,7 +261,7 @@ class GrowingTable:
         self._longest_name = max(self._longest_name, columns(cell(name)))
         self._fitted()
         width = _columns() if on_terminal() else _WIDEST
-        click.echo(cut(aligned([cell(name), cell(sentence)], [self._longest_name, 0]), width))
+        _put(cut(aligned([cell(name), cell(sentence)], [self._longest_name, 0]), width))
         sys.stdout.flush()
 
     def _fitted(self) -> list[str]:
@@ -265,12 +277,12 @@ class GrowingTable:
 def fitted_table(lines: Sequence[str]) -> None:
     """Print aligned lines; the first one has the headers."""
     for number, text in enumerate(lines):
-        click.echo(click.style(text, bold=True) if number == 0 and colours() else text)
+        styled(text, "bold" if number == 0 else "")
 
 
 def cells(row: Iterable[object], widths: Sequence[int]) -> None:
     """Print one row of a table whose other rows are not known yet. A cell wider than its column shifts the rest."""
-    click.echo(aligned([cell(value) for value in row], widths))
+    _put(aligned([cell(value) for value in row], widths))
 
 
 def colours() -> bool:

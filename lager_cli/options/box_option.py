@@ -9,6 +9,7 @@ import click
 
 from lager import variables
 from lager.errors import BoxError, TransferError
+from lager_cli.boxes.names.chosen import chosen
 from lager_cli.options import completion
 from lager_cli.options.common import seconds
 
@@ -153,20 +154,10 @@ def typed(context: click.Context) -> list[str]:
 
 
 def choose(context: click.Context, named: str | None) -> str | None:
-    """Return the box of --box, else of LAGER_BOX, else the default box; None if the command runs here.
-
-    Inside a run the bench is this machine, and LAGER_BOX is only the name by which the user knows it. A simulated bench
-    (LAGER_BENCH) is on this machine, too.
-    """
+    """Return the box of --box, else of LAGER_BOX, else the default box; None if the command runs here."""
     if context.find_root().params.get("here"):
         return None
-    if named is not None:
-        return named
-    if os.environ.get(variables.PROCESS_ID) or os.environ.get(variables.BENCH):
-        return None
-    from lager_cli.boxes.names import box_table
-
-    return os.environ.get(variables.BOX) or box_table.default() or None
+    return chosen() if named is None else named
 
 
 @contextlib.contextmanager

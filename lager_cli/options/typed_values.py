@@ -7,10 +7,9 @@ import click
 
 from lager.wording.text import amount_of, printable, similar
 
-_WHOLE = re.compile(r"[+-]?[0-9]+")
 _LEVELS = {"0": 0, "low": 0, "off": 0, "false": 0, "1": 1, "high": 1, "on": 1, "true": 1}
 # A negative number, or what a user may mean as one. No option of lager begins like that.
-_NEGATIVE = re.compile(r"-\.?(\d|inf|nan)", re.IGNORECASE)
+_NEGATIVE = r"-\.?(\d|inf|nan)"
 _MARK = "\0"  # cannot occur in a word of a command line
 
 
@@ -47,7 +46,7 @@ class Whole(click.IntRange):
     """The type of an option that takes a whole number in decimal digits."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if isinstance(value, str) and not _WHOLE.fullmatch(value.strip()):
+        if isinstance(value, str) and not re.fullmatch(r"[+-]?[0-9]+", value.strip()):
             self.fail(f"'{printable(value, 40)}' is not a whole number.", param, ctx)
         return super().convert(value, param, ctx)
 
@@ -60,7 +59,7 @@ class TakesNumbers(click.Command):
         parse = parser.parse_args
 
         def parse_args(args: list[str]) -> tuple[Any, ...]:
-            marked = [_MARK + word if _NEGATIVE.match(word) else word for word in args]
+            marked = [_MARK + word if re.match(_NEGATIVE, word, re.IGNORECASE) else word for word in args]
             options, rest, order = parse(args=marked)
             return {name: _unmarked(value) for name, value in options.items()}, _unmarked(rest), order
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from lager import variables
 from lager.breakpoints.terminal import banner
 from lager.breakpoints.terminal.notices import identify
+from lager.wording import commands
 from lager.wording.text import printable
 from lager_cli.display import output
 from lager_cli.linux import pipelines
@@ -80,7 +81,7 @@ def line(pause: "PauseDetails", *, enter: bool) -> str:
     id, label = printable(pause["id"], 8), printable(pause["label"])
     ways = "press Enter, or: " if enter else ""
     where = printable(banner.where(pause), 300) + (f" - {label}" if label else "")
-    return f"{id} is paused at {where}. To resume: {ways}lager python --continue {id}{banner.box_option()}"
+    return f"{id} is paused at {where}. To resume: {ways}lager python --continue {id}{commands.box_option()}"
 
 
 def _shown_elsewhere() -> list[int]:

@@ -86,7 +86,7 @@ def default() -> str:
 
 
 def path() -> Path:
-    return home.config() / "lager" / "config.toml"
+    return home.config().joinpath(*home.CONFIG_FILE)
 
 
 def table() -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """`lager python --continue`, `--continue-all` and `--extend`: resume a paused script, or give it more time."""
 
 from lager.wording.text import time_given
-from lager_cli.commands.runs.own import only_pause
+from lager_cli.commands.runs.own import only_pause, own_pause
 from lager_cli.daemon import ask
 from lager_cli.display import output
 
@@ -11,6 +11,11 @@ def resume(id: str | None) -> int:
     resumed = ask("Continue", "s", only_pause() if id is None else id)[0]
     output.say(f"Resumed {resumed}.")
     return 0
+
+
+def resume_own(id: str) -> int:
+    """Resume the pause, or all pauses of the run; without an id, the only one of this user."""
+    return resume(id or own_pause())
 
 
 def resume_all() -> int:

@@ -9,7 +9,6 @@ import shlex
 
 import click
 
-from lager.wording.question import shown
 from lager_cli.commands.breakpoints import resume
 from lager_cli.commands.runs.own import own_pause, own_run
 from lager_cli.daemon import ask
@@ -32,7 +31,7 @@ def continue_(id: str | None) -> int:
       lager continue 7f3a
       lager continue 7f3a --box bench3
     """
-    return resume.resume(id or own_pause())
+    return resume.resume_own(id or "")
 
 
 @click.command(cls=TakesNumbers)
@@ -48,6 +47,8 @@ def answer(words: tuple[str, ...]) -> int:
       lager answer 7f3a 3.3V
       lager answer 7f3a 'serial number 42'
     """
+    from lager.wording.question import shown
+
     if len(words) > 2:
         raise click.UsageError("Give at most an ID and a VALUE; quote a value of several words.")
     *named, value = words

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from lager.errors import AmbiguousId, NoSuchBreakpoint, NoSuchRun
 from lager_cli.daemon import ask
-from lager_cli.display.pause_table import show
 
 if TYPE_CHECKING:
+    from lager.contract import PauseDetails
     from lager_cli.runs.records import Record
 
 
@@ -24,7 +24,7 @@ def own_pause(
     if len(own) == 1:
         return str(own[0]["id"])
     if own:
-        show(own)
+        _show(own)
         raise AmbiguousId(f"You have {len(own)} {kinds}.", "Name one of them by its id.")
     others = any(one["uid"] != os.getuid() for one in pauses)
     raise NoSuchBreakpoint(
@@ -41,8 +41,14 @@ def only_pause() -> str:
         return str(meant[0]["id"])
     if not pauses:
         raise NoSuchBreakpoint("No script is paused.")
-    show(pauses)
+    _show(pauses)
     raise AmbiguousId(f"{len(pauses)} scripts are paused.", "Name one of them by its id, or use --continue-all.")
+
+
+def _show(pauses: "list[PauseDetails]") -> None:
+    from lager_cli.display.pause_table import show  # seldom needed
+
+    show(pauses)
 
 
 def own_run(wanted: "Callable[[Record], Any]" = lambda _: True, kind: str = "run") -> "Record":

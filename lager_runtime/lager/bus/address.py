@@ -7,8 +7,7 @@ import contextlib
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import lager
 from lager import variables
@@ -16,16 +15,18 @@ from lager.contract import NETS_FILE
 from lager.errors import BusError
 from lager.wording import text_files
 
+if TYPE_CHECKING:
+    from pathlib import Path  # on a box, choosing the bus needs none
+
 SYSTEM = "unix:path=/run/dbus/system_bus_socket"
 _INSTALLED = (
-    Path("/usr/share/dbus-1/system.d/com.lager.conf"),
-    Path("/etc/dbus-1/system.d/com.lager.conf"),
+    "/usr/share/dbus-1/system.d/com.lager.conf",
+    "/etc/dbus-1/system.d/com.lager.conf",
 )
 _LONGEST_RUNTIME = 90  # the path of a socket has 107 bytes at most: unix(7)
 
 
-@dataclass(frozen=True)
-class Address:
+class Address(NamedTuple):
     """A bus, and whether it is this user's embedded one (which may have to be started first)."""
 
     text: str
@@ -49,7 +50,7 @@ def choose() -> Address:
     named = lager.at_start(variables.BUS_ADDRESS)
     if named:
         return Address(named, embedded=False)
-    if any(path.exists() for path in _INSTALLED):
+    if any(os.path.exists(path) for path in _INSTALLED):
         return Address(given_or_system(), embedded=False)
     if os.path.exists(NETS_FILE) or text_files.drop_ins(NETS_FILE):
         raise BusError(
@@ -59,13 +60,13 @@ def choose() -> Address:
     return Address(unix_address(embedded_folder() / "bus"), embedded=True)
 
 
-def unix_address(path: Path) -> str:
+def unix_address(path: "Path") -> str:
     """Return the D-Bus address of a socket file, escaped (D-Bus specification, Server Addresses)."""
     plain = b"-_/.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
     return "unix:path=" + "".join(chr(byte) if byte in plain else f"%{byte:02x}" for byte in os.fsencode(path))
 
 
-def listening(path: Path) -> bool:
+def listening(path: "Path") -> bool:
     """Return whether a process listens on a socket file."""
     import socket  # most commands are told the bus and need no look
 
@@ -77,7 +78,7 @@ def listening(path: Path) -> bool:
         return True
 
 
-def embedded_folder() -> Path:
+def embedded_folder() -> "Path":
     """Return the private folder of this user's embedded daemon, created if needed; BusError if that is impossible.
 
     In a simulated bench it is the folder of that.
@@ -85,8 +86,10 @@ def embedded_folder() -> Path:
     return bench_folder() if lager.at_start(variables.BENCH) else own_folder()
 
 
-def bench_folder() -> Path:
+def bench_folder() -> "Path":
     """Return the folder of the simulated bench that LAGER_BENCH names. BusError if it is not there, or not our own."""
+    from pathlib import Path
+
     folder = Path(lager.at_start(variables.BENCH) or "")
     found = folder.lstat() if folder.is_absolute() and folder.is_dir() else None
     if found is None or found.st_uid != os.getuid() or found.st_mode & 0o077:
@@ -96,8 +99,10 @@ def bench_folder() -> Path:
     return folder
 
 
-def own_folder() -> Path:
+def own_folder() -> "Path":
     """Return the private folder of this user; see `embedded_folder`."""
+    from pathlib import Path
+
     runtime = lager.at_start("XDG_RUNTIME_DIR") or ""
     if _takes_sockets(runtime):
         try:
@@ -126,7 +131,9 @@ def _takes_sockets(folder: str) -> bool:
     return os.path.isabs(folder) and len(os.fsencode(folder)) < _LONGEST_RUNTIME
 
 
-def _in_home() -> Iterator[Path]:
+def _in_home() -> "Iterator[Path]":
+    from pathlib import Path
+
     home = os.path.expanduser("~")
     if _takes_sockets(f"{home}/.cache"):
         yield Path(home) / ".cache" / "lager"
@@ -146,7 +153,7 @@ def require_user_name() -> None:
         ) from None
 
 
-def embedded_records() -> Path | None:
+def embedded_records() -> "Path | None":
     """Return the file with the records of this user's embedded daemon; None if this process uses another bus.
 
     BusError as from `choose`.
@@ -156,7 +163,7 @@ def embedded_records() -> Path | None:
     return folder / "records" if where.embedded or where.text == unix_address(folder / "bus") else None
 
 
-def private(folder: Path) -> Path:
+def private(folder: "Path") -> "Path":
     """Create `folder` if needed, and return it. OSError or BusError if other users have access to it."""
     folder.mkdir(mode=0o700, exist_ok=True)
     found = folder.lstat()

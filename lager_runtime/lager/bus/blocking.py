@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from lager.bus import replies, start_socket
+from lager.bus import replies
 from lager.bus.sockets import connected
 from lager.bus.wire import BROKER, HEAD, LONGEST, AuthExternal, Flag, Incoming, Kind, encode, sizes
 from lager.errors import NoDaemon, NotRunning
@@ -62,6 +62,8 @@ class BlockingBus:
         try:
             return self._call(*words)
         except NotRunning as absent:
+            from lager.bus import start_socket
+
             if not start_socket.starts(self._address, destination):
                 raise
             refusal: NoDaemon = absent

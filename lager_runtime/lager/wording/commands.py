@@ -24,6 +24,12 @@ def command() -> str:
     return f"{variables.BENCH}={printable(bench, 200)} {path()}" if bench else path()
 
 
+def box_option() -> str:
+    """Return the option with which a shown command reaches the box of this process; empty without a name."""
+    box = _environ().get(variables.BOX)
+    return f" --box {printable(box, 100)}" if type(box) is str and box else ""
+
+
 def as_typed(text: str) -> str:
     """Return a sentence of lager with its commands as the user can type them."""
     if " lager " not in f" {text}" and "'lager " not in text and "`lager " not in text:

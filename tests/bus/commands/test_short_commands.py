@@ -1,6 +1,8 @@
 """The short commands: without an id, they use the user's only pause or run."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -20,6 +22,20 @@ def test_continue_resumes_the_only_pause(run, client, lager):
     process = run(PAUSING.format("it"))
     id = client.paused()["id"]
     assert lager("continue").stdout == f"Resumed {id}.\n"
+    assert process.wait() == 0
+
+
+def test_continue_imports_neither_click_nor_asyncio(run, client, station):
+    process = run(PAUSING.format("it") * 2)
+    entry = (
+        "import sys; from lager_cli.entry import run\n"
+        "code = run(sys.argv[1:]); print({'click', 'asyncio'} & {*sys.modules}); sys.exit(code)"
+    )
+    for is_named in (False, True):
+        id = client.paused()["id"]
+        command = [sys.executable, "-c", entry, "continue", *([id] if is_named else [])]
+        done = subprocess.run(command, env=station.env, capture_output=True, text=True, timeout=60)
+        assert (done.returncode, done.stdout, done.stderr) == (0, f"Resumed {id}.\nset()\n", "")
     assert process.wait() == 0
 
 

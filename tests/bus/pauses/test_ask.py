@@ -2,12 +2,14 @@
 
 import os
 import sys
+from contextlib import closing
 
 import pytest
 
 from lager.errors import InvalidArgument, NoSuchBreakpoint
+from tests.client import NAME, PATH, Client
 from tests.documents import ROOT
-from tests.processes import LAGER
+from tests.processes import LAGER, PATIENCE
 
 ASKS = "import lager\nprint('got', repr(lager.ask({0})), flush=True)\n"
 KINDS = [
@@ -79,6 +81,35 @@ def test_the_second_answer_says_who_was_first(run, client, lager):
         client.call("Answer", "sv", id, "yes")
     assert "has already answered" in lager("answer", id[:5], "yes").stderr
     process.out.expect("got False\n")
+
+
+def test_of_many_answers_at_once_one_counts_and_every_other_hears_whose(run, client, station, until_the_end):
+    process = run(ASKS.format("'who?', kind='text'"))
+    id = client.paused()["id"]
+    others = [until_the_end.enter_context(closing(Client(station.address))) for _ in range(3)]
+    given = {f"answer {number}": one for number, one in enumerate([client, *others] * 3)}
+    calls = {text: one.start(one.bus.call(NAME, PATH, "Answer", "sv", id, text)) for text, one in given.items()}
+    refused = {text: str(call.exception(PATIENCE)) for text, call in calls.items() if call.exception(PATIENCE)}
+    [first] = given.keys() - refused.keys()
+    assert calls[first].result() == [first]
+    assert all(f"has already answered {id}: {first}. The first answer counts." in told for told in refused.values())
+    process.out.expect(f"got {first!r}\n")
+    assert client.resumed(id)[1]["answer"] == first
+    assert process.wait() == 0
+
+
+def test_an_answer_typed_while_another_one_arrives_is_taken_or_told_about(asked, client):
+    screen, id = asked("'LED green?'")
+    other = client.start(client.bus.call(NAME, PATH, "Answer", "sv", id, "no"))
+    screen.type("yes\r")
+    reason, by = client.resumed(id)
+    assert (reason, by["how"], by["answer"]) in (("answered", "bus", False), ("answered", "enter", True))
+    screen.sees(f"got {by['answer']}")
+    if by["answer"]:
+        assert f"has already answered {id}: yes." in str(other.exception(PATIENCE))
+    else:
+        assert other.result(PATIENCE) == [False]
+    assert screen.wait() == 0
 
 
 def test_continue_gives_the_default(run, client, lager):

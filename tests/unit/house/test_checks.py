@@ -77,7 +77,8 @@ DIRECTIONS = {
     },
     "lager_cli": {
         "__init__": set(),
-        "__main__": {"main"},
+        "__main__": {"entry"},
+        "entry": {"boxes", "commands", "display", "main"},
         "main": {"display"},
         "daemon": {"display"},
         "follower": {"daemon"},

@@ -47,7 +47,7 @@ def paused(
     `question` is what the script asks, if it does.
     """
     id, label = details["id"], details["label"]
-    box = box_option()
+    box = commands.box_option()
     what = "asks" if question is not None else "paused"
     lines = [f"lager: {what} at {where(details)}" + (f" - {label}" if label else "")]
     lines.append(f"  id        {id}")
@@ -158,9 +158,3 @@ def run_ends_in() -> float | None:
 def _who(by: dict[str, Any], hows: dict[str, str] = _HOW) -> str:
     user = printable(by.get("user", "an unknown user"), 40)
     return f"{user} {hows.get(by.get('how', 'bus'), 'over D-Bus')}"
-
-
-def box_option() -> str:
-    """Return the option with which a shown command reaches the box of this process; empty without a name."""
-    box = lager.at_start(variables.BOX) or ""
-    return f" --box {printable(box, 100)}" if box else ""

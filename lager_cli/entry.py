@@ -1,0 +1,43 @@
+"""The entry point of the `lager` command.
+
+A person waits for a script to resume, so `lager continue` is done without the library for command lines, whose import
+takes longer than all the rest. Every other command, and every other way to type this one, goes through `main`.
+"""
+
+import os
+import sys
+
+
+def main() -> None:
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(words: list[str]) -> int:
+    """Run `lager WORDS` and return its exit code."""
+    if _is_continue(words):
+        from lager_cli.display.ended import exit_code
+
+        return exit_code(lambda: _continue(words))
+    return _any(words)
+
+
+def _is_continue(words: list[str]) -> bool:
+    """Return whether the words are `continue` or `continue ID`, without an option, and the shell completes nothing."""
+    is_plain = not any(word.startswith("-") for word in words[1:])
+    return words[:1] == ["continue"] and len(words) <= 2 and is_plain and "_LAGER_COMPLETE" not in os.environ
+
+
+def _continue(words: list[str]) -> int:
+    from lager_cli.boxes.names.chosen import chosen
+
+    if chosen() is not None:
+        return _any(words)
+    from lager_cli.commands.breakpoints import resume
+
+    return resume.resume_own(words[1] if len(words) > 1 else "")
+
+
+def _any(words: list[str]) -> int:
+    from lager_cli import main
+
+    return main.run(words)
