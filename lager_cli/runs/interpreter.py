@@ -113,7 +113,10 @@ def _beside(script: str) -> str:
         owners = {os.stat(environment).st_uid, os.stat(python.parent).st_uid, os.lstat(python).st_uid}
     except OSError:
         return ""
-    return os.path.abspath(python) if owners <= {os.getuid(), 0} else ""
+    if owners <= {os.getuid(), 0}:
+        return os.path.abspath(python)
+    output.note(f"{printable(str(environment), 200)} belongs to another user, so it is not used")
+    return ""
 
 
 def _checked(path: str, found: str) -> Interpreter:
@@ -137,8 +140,16 @@ def _checked(path: str, found: str) -> Interpreter:
         return Interpreter(path, other=True)
     if tag != _TAG:
         what = f"{found} {printable(path, 200)}, which is {printable(tag, 40)}; lager's is {_TAG}."
-        raise RunError(what, f"Install lager into that environment: {path} -m pip install lager-box")
+        old = f"lager needs Python 3.11 or newer. Choose another one; lager's own: --python {sys.executable}"
+        new = f"Install lager into that environment: {path} -m pip install lager-box"
+        raise RunError(what, old if _is_old(str(tag)) else new)
     return Interpreter(path, other=True, needs_lager=True)
+
+
+def _is_old(tag: str) -> bool:
+    """Return whether the tag of an interpreter (cpython-310) is that of a version that lager does not support."""
+    version = tag.rpartition("-")[2]
+    return version.isdigit() and (int(version[:1]), int(version[1:] or 0)) < (3, 11)
 
 
 def _own_paths() -> list[str]:
