@@ -202,7 +202,9 @@ def _guards(net: NetConfig) -> dict[str, str]:
     """Return what guards each limit of a net: hardware, which is the instrument itself beside lager, or software."""
     from lager.instruments.holdings import driver_class
 
-    by_instrument = getattr(driver_class(net), "GUARDS", {}) if net.options.get("hardware_limits") else {}
+    driver = driver_class(net)
+    if_asked = getattr(driver, "GUARDS", {}) if net.options.get("hardware_limits") else {}
+    by_instrument = (*getattr(driver, "ALWAYS_GUARDED", ()), *if_asked)
     return {key: "hardware" if key in by_instrument else "software" for key in net.limits.as_dict()}
 
 

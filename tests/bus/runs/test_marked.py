@@ -57,6 +57,8 @@ def test_a_check_of_the_nets_says_ok_or_fail_and_a_sum(bench, lager, station, tm
     fine = lager("nets", "check")
     assert [line.split()[0] for line in fine.stdout.splitlines() if line.startswith(("OK", "FAIL"))] == ["OK"] * 8
     assert "\nsupply2: max_voltage by software, max_current by software\n" in fine.stdout
+    assert "\nbattery1: max_voltage by hardware, max_current by hardware\n" in fine.stdout
+    assert "\neload1: max_current by hardware\n" in fine.stdout
     assert fine.stdout.endswith("\n8 instruments OK.\n")
     text = Path(station.env["LAGER_NETS"]).read_text()
     port = re.search(r'\[instruments.psu1\]\n.*\naddress = "TCPIP0::127.0.0.1::(\d+)::', text).group(1)

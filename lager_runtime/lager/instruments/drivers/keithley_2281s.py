@@ -198,6 +198,8 @@ class Battery(_TwoRoles):
     SET_OUTPUT = ":BATT:OUTP {x}"
     GET_OUTPUT = ":BATT:OUTP?"
     READ_OUTPUT = _BATTERY_OUTPUT
+    ALWAYS_GUARDED = ("max_voltage", "max_current")
+    """The limits of the nets file that `enable` also sets in the instrument."""
     SETS: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "mode": ("mode",),
         "soc": ("soc", "voc"),

@@ -74,6 +74,8 @@ class Load(Switched):
 
     SET_OUTPUT = ":SOUR:INP:STAT {x}"
     GET_OUTPUT = ":SOUR:INP:STAT?"
+    ALWAYS_GUARDED = ("max_voltage", "max_current", "max_power")
+    """The limits of the nets file that are also in the limit registers of the load."""
     SETS: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "mode": ("mode",),
         "current": ("cc", "mode"),
