@@ -20,6 +20,15 @@ import lager
 lager.pause("first", interactive=True, timeout=60)
 lager.pause("second", interactive=True, timeout=60)
 """
+STEPS = """
+def double(x):
+    y = 2 * x
+    return y
+def measure(channel):
+    volts = double(channel)
+    return volts
+print([measure(channel) for channel in range(4)])
+"""
 
 
 def _need_node() -> None:
@@ -63,8 +72,11 @@ def test_its_logic_runs_in_plain_node(own_station, tmp_path):
 def test_the_adapter_passes_the_test_client_of_vs_code(own_station, tmp_path):
     _need_node()
     (tmp_path / "twice.py").write_text(TWICE)
+    (tmp_path / "steps.py").write_text(STEPS)
     env = {**own_station.env, "LAGER": LAGER, "NODE_PATH": str(CLIENT / "node_modules")}
     script = Path(__file__).with_name("debug_client.js")
     ran = subprocess.run(["node", script, tmp_path], env=env, capture_output=True, text=True, timeout=120, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "launched, stopped twice, ended" in ran.stdout
+    assert ran.stdout.splitlines() == [
+        "launched, stopped twice, ended", "stopped at a line, stepped, ended", "stopped on entry, ended",
+    ]  # fmt: skip
