@@ -31,6 +31,8 @@ class LineBreakpoints:
         self._links: dict[int, Attached] = {}  # by process
         self._holding: set[asyncio.Task[None]] = set()
         self._opening = asyncio.Lock()
+        self.gone = asyncio.Event()
+        """Set when the last process that was given them has ended."""
         self.paths = Paths("", [])
         self.box: str | None = None
 
@@ -79,6 +81,8 @@ class LineBreakpoints:
                     self._links[process] = link
                     ready.set_result(link)
                     await link.closed
+                    if self._links.keys() == {process}:
+                        self.gone.set()
                 finally:
                     self._links.pop(process, None)
                     link.close()

@@ -19,7 +19,7 @@ from lager.wording import commands
 from lager.wording.text import time_left
 from lager_cli.console.attach import connection
 from lager_cli.console.client import Attached
-from lager_cli.dap import pauses
+from lager_cli.dap import pauses, run_end
 from lager_cli.dap.launched import Launched
 from lager_cli.dap.line_breakpoints import LineBreakpoints
 from lager_cli.dap.messages import Editor
@@ -65,6 +65,9 @@ class Session:
         self._launched: Launched | None = None
         self._configured = False
         self._stop_on_entry = False
+        self._end_of_run: asyncio.Task[None] | None = None
+        self._hears_end = True  # of the run, without a connection to its process
+        self._terminated = False
         self._script: PausedScript | None = None
         self._breakpoints = LineBreakpoints(editor, self._print)
         self._tasks: list[asyncio.Task[None]] = []
@@ -129,7 +132,7 @@ class Session:
         try:
             await self._launched.start("loud" if self._stop_on_entry else "quiet" if self._breakpoints else "")
         except LagerError:
-            self._editor.tell("terminated")
+            self._tell_terminated()
             raise
         self._tasks.append(asyncio.ensure_future(self._tell_end(self._launched)))
 
@@ -147,9 +150,30 @@ class Session:
         self._breakpoints.paths, self._breakpoints.box = self._paths, self._box
 
     async def _tell_end(self, launched: Launched) -> None:
-        code = await launched.ended()
-        self._editor.tell("exited", exitCode=code)
-        self._editor.tell("terminated")
+        await self._tell_ended(await launched.ended())
+
+    async def _tell_run_end(self, run_id: str) -> None:
+        """Tell the editor when the run that it is attached to has ended."""
+        code = None
+        try:
+            code = await run_end.exit_code(run_id, self._box)
+        except LagerError:
+            self._hears_end = False
+            if self._script is not None:
+                await self._script.before_resume()
+            await self._breakpoints.gone.wait()
+        await self._tell_ended(code)
+
+    async def _tell_ended(self, code: int | None) -> None:
+        async with self.answering:
+            if code is not None:
+                self._editor.tell("exited", exitCode=code)
+            self._tell_terminated()
+
+    def _tell_terminated(self) -> None:
+        if not self._terminated:
+            self._terminated = True
+            self._editor.tell("terminated")
 
     async def _on_disconnect(self, arguments: Arguments) -> None:
         if arguments.get("terminateDebuggee") is False:
@@ -177,7 +201,7 @@ class Session:
         except LagerError as problem:
             if begun.done():
                 self._print("err", commands.as_typed(f"{problem}\n"))
-                self._editor.tell("terminated")
+                self._tell_terminated()
             else:
                 begun.set_exception(problem)
         finally:
@@ -225,7 +249,7 @@ class Session:
                 await console.hello
                 script = PausedScript(console, self._paths, self._print)
                 about = await script.about()
-                self._wanted.stay_with(str(about["run_id"]))
+                self._stay_with(str(about["run_id"]))
                 if about["reason"] == "entry" and self._launched is not None and not self._stop_on_entry:
                     await self._breakpoints.give(id, int(about["process"]))
                     await script.resume()
@@ -235,7 +259,7 @@ class Session:
                 if begun is not None:
                     begun.set_result(None)
                 await self._editor.drain()
-                if self._breakpoints:
+                if self._breakpoints or not self._hears_end:
                     await self._script.before_resume()
                 await self._show_steps(self._script)
             finally:
@@ -244,6 +268,13 @@ class Session:
         self._print("console", f"{console.place.get('id', about['id'])} {console.why()}\n")
         if not console.running:
             self._tell_continued()
+
+    def _stay_with(self, run_id: str) -> None:
+        assert self._wanted is not None
+        self._wanted.stay_with(run_id)
+        if self._launched is None and self._end_of_run is None:
+            self._end_of_run = asyncio.ensure_future(self._tell_run_end(run_id))
+            self._tasks.append(self._end_of_run)
 
     async def _show_steps(self, script: PausedScript) -> None:
         """Show what the steps do that this editor, another one or a console makes; until the console is closed."""

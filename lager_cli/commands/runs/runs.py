@@ -1,5 +1,7 @@
 """`lager runs`: active and recent runs."""
 
+import asyncio
+import json
 import shlex
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -23,8 +25,9 @@ _HEADERS = ("ID", "STATE", "EXIT", "AGE", "PAUSE", "DETACHED", "SCRIPT")
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list with every field of each run.")
 @click.option("--all", "every", is_flag=True, help="Show all that are kept: those of the last week.")
+@click.option("--until-ended", "until", metavar="RUN", hidden=True, help="Wait for the end of a run, and print it.")
 @several_box_option(lambda: _table())
-def runs(as_json: bool, every: bool) -> None:
+def runs(as_json: bool, every: bool, until: str | None) -> None:
     """List your runs on this box: those that are running, and the last 15 that ended within a day.
 
     A run is listed once it has lasted a tenth of a second. died: killed together with its supervisor; exit code
@@ -37,6 +40,12 @@ def runs(as_json: bool, every: bool) -> None:
       lager python --pause 9b1c
       lager python --kill 9b1c
     """
+    if until is not None:
+        from lager_cli.runs.end import until_ended
+
+        ended = asyncio.run(until_ended(until))
+        output.say(json.dumps({"id": ended.id, "exit_code": ended.exit_code}))
+        return
     known = records.everyone()
     paused = _paused() if known else {}
     recent = [one for one in known if every or _is_recent(one)]

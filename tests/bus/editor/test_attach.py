@@ -1,10 +1,13 @@
 """An editor attaches to a paused script, reads it, and leaves it as it was."""
 
+import os
 import re
+import signal
 
 import pytest
 
-from tests.processes import PATIENCE
+from tests.bus.editor.editor import Editor
+from tests.processes import LAGER, PATIENCE
 
 SCRIPT = """
 import lager, threading
@@ -202,3 +205,47 @@ def test_what_is_not_the_protocol_ends_it_with_a_sentence(editor, data, capfd):
     one.write(data)
     assert one.close() == 1
     assert "Connect an editor that speaks this protocol." in capfd.readouterr().err
+
+
+ENDING = "import lager, sys\nlager.pause('here', interactive=True, timeout=60)\nsys.exit(3)"
+
+
+def test_the_end_of_an_attached_script_is_told_with_its_exit_code(start, script, attached):
+    process = start(LAGER, "python", script(ENDING))
+    editor = attached()
+    editor.do("continue", threadId=1)
+    assert editor.event("exited") == {"exitCode": 3}
+    editor.event("terminated")
+    assert process.wait() == 3
+
+
+@pytest.mark.parametrize("who", ["the script", "lager python"])
+def test_the_end_of_a_script_that_is_killed_is_told(start, script, attached, client, who):
+    process = start(LAGER, "python", script(ENDING))
+    editor = attached()
+    os.kill(client.list()[0]["pid"] if who == "the script" else process.pid, signal.SIGKILL)
+    editor.event("terminated")
+    codes = [one["body"] for one in editor.heard if one.get("event") == "exited"]
+    assert codes == ([{"exitCode": 137}] if who == "the script" else [])
+    assert "ended with its script" in editor.printed("console") or who != "the script"
+
+
+def test_the_end_of_a_script_without_a_record_is_told_too(run, attached, tmp_path):
+    run(ENDING, XDG_STATE_HOME=str(tmp_path / "other"))
+    editor = attached()
+    editor.do("continue", threadId=1)
+    editor.event("terminated")
+
+
+def test_the_end_of_a_script_of_a_box_is_told(near, station, tmp_path, start, script, client):
+    start(LAGER, "python", script(ENDING))
+    one = Editor(station.env, tmp_path, (client.paused()["id"], "--box", "near"))
+    try:
+        one.do("initialize")
+        one.do("attach")
+        one.event("stopped")
+        one.do("continue", threadId=1)
+        assert one.event("exited") == {"exitCode": 3}
+        one.event("terminated")
+    finally:
+        assert one.close() == 0
