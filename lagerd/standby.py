@@ -17,6 +17,7 @@ Invariants
 - A child may be late: this process, or the child, was stopped, and somebody else uses the instrument by now. So it asks
   at the moment of acting whether it still may (`_may_act`), with its time limit already running: if it is stopped after
   that, it goes no further.
+- A child that does not end within its time limit is killed: one that was stopped would keep the lease for ever.
 - The process ends when there is no lagerd and no guarded holder.
 """
 
@@ -25,7 +26,9 @@ import importlib
 import json
 import os
 import select
+import signal
 import socket
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -35,6 +38,16 @@ Request = dict[str, Any]
 _LONGEST = 1 << 20
 _CHUNK = 1 << 16
 _MOST_FDS = 16
+_CHILD_SECONDS = 11.0  # the child itself ends after ten
+
+
+@dataclass(frozen=True)
+class Child:
+    """A child that carries out a request; `ends` is when it is killed, by the monotonic clock."""
+
+    pid: int
+    instrument: str
+    ends: float = field(default_factory=lambda: time.monotonic() + _CHILD_SECONDS)
 
 
 @dataclass
@@ -47,7 +60,7 @@ class Standby:
     ahead: Iterable[str] = ()
     _data: bytes = b""
     _fds: list[int] = field(default_factory=list)
-    _children: dict[int, tuple[int, str]] = field(default_factory=dict)  # by pidfd: the child and its instrument
+    _children: dict[int, Child] = field(default_factory=dict)  # by pidfd
     _guarded: dict[str, tuple[Request, int]] = field(default_factory=dict)  # by instrument: what to do, the holder
     _fifo: int = -1
     _report: int = -1  # the file for what is changed without lagerd
@@ -70,15 +83,22 @@ class Standby:
             self._wait(())
 
     def _wait(self, fds: Iterable[int], timeout: int | None = None) -> set[int]:
-        """Return which of these are readable, after the children that have ended are forgotten."""
+        """Return which of these are readable, after the children that have ended are forgotten; none if a child does
+        not end and is killed."""
         poll = select.poll()
         for fd in (*fds, *self._children):
             poll.register(fd, select.POLLIN)
+        if timeout is None and self._children:
+            left = min(child.ends for child in self._children.values()) - time.monotonic()
+            timeout = max(round(left * 1000) + 1, 0)
         ready = {fd for fd, _ in poll.poll(timeout)}
         for pidfd in ready & self._children.keys():
-            child, _ = self._children.pop(pidfd)
-            os.waitpid(child, 0)
+            os.waitpid(self._children.pop(pidfd).pid, 0)
             os.close(pidfd)
+        for pidfd, child in list(self._children.items()):
+            if child.ends <= time.monotonic():
+                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+                self._children[pidfd] = Child(child.pid, child.instrument)
         return ready & set(fds)
 
     def _receive(self) -> bool:
@@ -128,7 +148,7 @@ class Standby:
                 os._exit(0)  # a library that is stuck does not keep the lease
         for fd in fds:
             self._close(fd)
-        self._children[os.pidfd_open(child)] = child, request["instrument"]
+        self._children[os.pidfd_open(child)] = Child(child, request["instrument"])
 
     def _answer(self, answer: bytes, fds: Sequence[int]) -> None:
         if fds:
@@ -150,7 +170,7 @@ class Standby:
     def _alone(self) -> None:
         """Make safe what the holders that end leave behind, until the next lagerd is there or no holder is left."""
         while self._fifo >= 0 and self._guarded:
-            busy = {instrument for _, instrument in self._children.values()}
+            busy = {child.instrument for child in self._children.values()}
             waiting = {name: holder for name, (_, holder) in self._guarded.items() if name not in busy}
             living = [holder for holder in waiting.values() if holder >= 0]
             ended = self._wait([self._fifo, *living], timeout=None if len(living) == len(waiting) else 0)

@@ -10,6 +10,7 @@ from lager.bus.facade import Bus, Signal, owner_rule
 from lager.errors import InvalidArgument, LagerError, NoDaemon
 from lager.process.system import user_name
 from lager.wording.text import printable
+from lagerd.callers.process_ends import ProcessEnds
 
 _REMEMBERED = 1024
 # By default a broker allows each connection 512 match rules. Clients beyond this number share one rule, which reports
@@ -60,10 +61,11 @@ class Clients:
         self._ruled: set[str] = set()
         self._sharing: set[str] = set()
         self._leave: list[Callable[[str], None]] = []
+        self._processes = ProcessEnds(self._left)
         bus.listen("NameOwnerChanged", self._changed)
 
     def on_leave(self, callback: Callable[[str], None]) -> None:
-        """Call `callback` with the unique name of each watched connection that ends."""
+        """Call `callback` with the unique name of each watched connection that ends, or whose process ends."""
         self._leave.append(callback)
 
     def known(self, sender: str) -> Client | None:
@@ -105,6 +107,7 @@ class Clients:
             if self._watched.get(sender) is asyncio.current_task():
                 self._forget(sender)
             raise
+        self._processes.watch(sender, client.pid)
         return self._known.setdefault(sender, client)
 
     async def _add_rule(self, sender: str) -> None:
@@ -135,7 +138,11 @@ class Clients:
 
     def _changed(self, signal: Signal) -> None:
         name, _, owner = signal.args
-        if owner or (name not in self._ruled and name not in self._sharing):
+        if not owner:
+            self._left(name)
+
+    def _left(self, name: str) -> None:
+        if name not in self._ruled and name not in self._sharing:
             return
         self._forget(name)
         for callback in self._leave:
@@ -144,6 +151,7 @@ class Clients:
     def _forget(self, sender: str) -> None:
         self._known.pop(sender, None)
         self._watched.pop(sender, None)
+        self._processes.forget(sender)
         self._remove_rule(sender)
 
 

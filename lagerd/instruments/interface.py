@@ -181,7 +181,9 @@ class Instruments:
             self.pauses.note_run(lease.run_id, lease.uid)
             if loan := loans.pop(lease.instrument, None):
                 self.loans.adopt(replace(loan, lender=lease), borrowers.pop(lease.instrument, None))
-            if not lease.making_safe:
+            if lease.making_safe:
+                self._safety.adopted(lease)
+            else:
                 await self._watch(lease)
         for loan in loans.values():
             self._adopt_orphan(loan, borrowers.pop(loan.instrument, None), recorded)

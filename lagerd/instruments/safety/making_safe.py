@@ -12,6 +12,7 @@ from lagerd.instruments.leases.table import Leases
 from lagerd.instruments.safety.safe_process import SafeProcess, SafetyAnswer
 
 _EXIT_SECONDS = 2.0  # until `lager python` has told the exit code of a script that has ended
+_STUCK_SECONDS = 12.0  # until a process that was started by the lagerd before has ended, or never will
 _ATTEMPTS = 3  # others if the process itself was killed, which may be while it was asked again
 
 
@@ -33,6 +34,7 @@ class MakingSafe:
         self.changed_before: Callable[[str], list[dict[str, Any]]] = lambda _: []  # while there was no lagerd
         self.settled: Callable[[], Awaitable[None]]  # returns when the pauses of before a restart are back
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._adopted: set[asyncio.Task[None]] = set()
         self._exit_codes: dict[str, int] = {}  # by instrument: the pipe into which the exit code of its holder comes
         self.leases: Leases
 
@@ -41,6 +43,25 @@ class MakingSafe:
         task = asyncio.get_running_loop().create_task(self._make_safe(lease, fd))
         self._tasks[lease.instrument] = task
         task.add_done_callback(lambda _: self._tasks.pop(lease.instrument, None))
+
+    def adopted(self, lease: Lease) -> None:
+        """Wait for the process that makes this instrument safe for the lagerd before; what it has open is the lease.
+
+        Its end is told by the lock file. If it is stopped, it never ends: then nobody knows what it has done.
+        """
+        task = asyncio.get_running_loop().create_task(self._end_of(lease))
+        self._adopted.add(task)
+        task.add_done_callback(self._adopted.discard)
+
+    async def _end_of(self, lease: Lease) -> None:
+        await asyncio.sleep(_STUCK_SECONDS)
+        if self.leases.get(lease.instrument) is not lease:
+            return
+        if lease.safe:
+            nets = ", ".join(lease.safe)
+            self.leases.quarantine(lease, f"{nets}: the process that makes this safe is stuck.")
+        else:  # of lager off, which has told nobody that it was done
+            self.leases.free(lease.instrument, "gone")
 
     def expect_exit_code(self, instrument: str, fd: int) -> None:
         """Once the lease of the instrument ends, read from this pipe whether its holder crashed. Takes `fd`."""
@@ -54,7 +75,7 @@ class MakingSafe:
         """Stop waiting. A process at work continues; the next lagerd finds its lease, or the record."""
         for instrument in list(self._exit_codes):
             self._forget(instrument)
-        tasks = list(self._tasks.values())
+        tasks = [*self._tasks.values(), *self._adopted]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

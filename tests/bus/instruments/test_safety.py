@@ -71,6 +71,35 @@ def test_a_killed_script_leaves_its_supply_off(holder, nets, client):
     assert listed(client) == []
 
 
+FORKS = """
+import ctypes, os, signal, threading, time, lager
+from lager.process import threads
+threading.Thread(target=lager.pause, args=["look"], daemon=True).start()
+while not threads.paused:
+    time.sleep(0.01)
+child = ctypes.CDLL(None).fork()  # as a library does it, which Python does not notice
+if child == 0:
+    os.kill(os.getpid(), signal.SIGSTOP)
+os.waitpid(child, os.WUNTRACED)
+print("child", child, flush=True)
+signal.pause()
+"""
+
+
+def test_a_killed_script_leaves_nothing_on_and_no_pause_whatever_a_stopped_child_of_it_has_open(
+    start, script, nets, client
+):
+    """The child has a copy of the lease, and one of the connection to lagerd."""
+    process = start(sys.executable, script(HOLD.replace("signal.pause()", FORKS)), LAGER_PROCESS_ID="4f0c4a52")
+    pause = client.paused()
+    process.out.expect("child")  # it ends with the session of the test
+    process.kill()
+    assert client.resumed(pause["id"])[0] == "gone"
+    told(client, "MadeSafe", nets.key())
+    assert not nets.is_on()
+    assert (client.list(), listed(client)) == ([], [])
+
+
 def test_the_safe_state_of_a_crashed_script_is_a_change_of_the_pauses_of_others(holder, nets, client, run):
     run("import lager; lager.pause('look')")
     pause = client.paused()
@@ -350,6 +379,36 @@ def test_lagerd_is_killed_while_the_instrument_is_made_safe(own_station, holder,
     os.close(claim(client, nets.key(), wait=60.0))
     assert not nets.is_on()
     assert listed(client) == []
+
+
+@pytest.mark.slow
+def test_a_process_that_is_stopped_while_it_makes_safe_ends_in_quarantine(own_station, holder, nets, bench, client):
+    process = holder()
+    until_kept_ready(own_station)
+    bench.kill(signal.SIGSTOP)  # so that the instrument does not answer
+    process.kill()
+    stopped: list[int] = []
+    while not stopped:
+        stopped = [worker for child in children(own_station.lagerd.pid) for worker in children(child)]
+    stopped += children(own_station.lagerd.pid)
+    try:
+        for pid in stopped:
+            os.kill(pid, signal.SIGSTOP)
+        own_station.kill_lagerd()
+        bench.kill(signal.SIGCONT)
+        own_station.start_lagerd()
+        assert [lease["reason"] for lease in listed(client)] == ["is being made safe"]
+        details = told(client, "Quarantined", nets.key())
+        assert details["reason"] == "supply2: the process that makes this safe is stuck."
+        with pytest.raises(Quarantined, match="may be energised: supply2: the process that makes this safe is stuck"):
+            claim(client, nets.key(), wait=60.0)
+        assert nets.is_on()
+        for pid in stopped:
+            os.kill(pid, signal.SIGCONT)
+    finally:
+        for pid in stopped:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 def test_a_restart_of_lagerd_forgets_no_safe_state(own_station, holder, nets, client):

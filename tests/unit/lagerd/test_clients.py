@@ -1,13 +1,16 @@
 """The cache of clients: a connection that ends at any moment is never taken for one that is still there."""
 
 import asyncio
+import subprocess
 from typing import Any
 
 import pytest
 
 from lager.bus.facade import Signal
 from lager.errors import NoDaemon
+from lagerd.callers import process_ends
 from lagerd.callers.clients import Clients
+from tests.processes import PATIENCE
 
 
 class FakeBus:
@@ -61,6 +64,27 @@ def test_two_calls_at_once_ask_once():
         bus.leaves(":1.5")
         assert left == [":1.5"]
         assert bus.rules == []
+
+    asyncio.run(work())
+
+
+def test_a_connection_that_outlives_its_process_counts_as_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process_ends, "_MOMENT", 0.0)
+
+    async def work() -> None:
+        bus, clients, left = begun()
+        with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as process:
+            watched = asyncio.create_task(clients.watch(":1.5"))
+            await settle()
+            bus.asked[0].set_result({"UnixUserID": 0, "ProcessID": process.pid})
+            await watched
+            assert left == []
+            process.kill()
+            async with asyncio.timeout(PATIENCE):
+                while not left:
+                    await asyncio.sleep(0)
+        bus.leaves(":1.5")
+        assert (left, bus.rules) == ([":1.5"], [])
 
     asyncio.run(work())
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.processes import PATIENCE
+from tests.processes import PATIENCE, children
 
 # Carries out a request by naming the instrument, if it still may; one whose name begins with "slow" waits for a file.
 PROCESS = """
@@ -35,11 +35,11 @@ with socket.socket(fileno=0) as lagerd:
 
 
 class Process:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, text: str = PROCESS) -> None:
         self.lagerd, theirs = socket.socketpair()
         self.lagerd.settimeout(PATIENCE)
         with theirs:
-            command = [sys.executable, "-c", PROCESS, str(folder)]
+            command = [sys.executable, "-c", text, str(folder)]
             self.popen = subprocess.Popen(command, stdin=theirs.fileno(), stdout=subprocess.PIPE, text=True)
         self._folder = folder
         os.mkfifo(folder / "handover")
@@ -210,15 +210,14 @@ def test_an_instrument_is_used_by_one_child_at_a_time(
     process.kill_lagerd()
     holder.kill()
     time.sleep(0.1)  # a second child could begin here
-    children = Path(f"/proc/{process.popen.pid}/task/{process.popen.pid}/children").read_text().split()
-    assert len(children) == 1
+    assert len(children(process.popen.pid)) == 1
     (tmp_path / "slow1").touch()
     assert answer(asked) == {"did": "slow1"}
     assert process.did() == ["psu1", "slow1", "slow1"]
 
 
 def until_it_works(process: Process) -> None:
-    while not Path(f"/proc/{process.popen.pid}/task/{process.popen.pid}/children").read_text():
+    while not children(process.popen.pid):
         time.sleep(0.01)
 
 
@@ -232,6 +231,20 @@ def test_a_child_that_was_stuck_leaves_everything_to_the_next_lagerd(
     process.next_lagerd()
     (tmp_path / "slow1").touch()
     assert process.did() == []
+
+
+def test_a_child_that_is_stopped_for_ever_is_killed_and_keeps_no_lease(tmp_path: Path) -> None:
+    text = PROCESS.replace("def work", "from lagerd import standby\nstandby._CHILD_SECONDS = 1.0\ndef work")
+    reading, writing = os.pipe()
+    with contextlib.closing(Process(tmp_path, text)) as process, open(reading, "rb") as lease:
+        asked = process.ask("slow1", writing)
+        os.close(writing)
+        until_it_works(process)
+        (child,) = children(process.popen.pid)
+        os.kill(child, signal.SIGSTOP)
+        assert answer(asked) is None
+        assert lease.read() == b""
+        assert answer(process.ask("psu1")) == {"did": "psu1"}
 
 
 def test_a_request_that_comes_late_is_not_carried_out_once_its_lease_has_ended(
