@@ -72,11 +72,17 @@ class Course:
         if frame is self.bottom:
             self.over = True
         elif frame is self.frame:
-            caller = frame.f_back
-            if self.kind != STEP:
-                self.kind = NEXT
-            self.frame = caller if caller is not None and self._may_land_in(caller) else None
-            self.everywhere = self.everywhere or self.frame is None
+            self._goes_on_in(frame.f_back)
+
+    def dropped(self, here: FrameType) -> None:
+        """Note that the generator of the step was dropped where it was suspended; `here` runs next."""
+        self._goes_on_in(here)
+
+    def _goes_on_in(self, caller: FrameType | None) -> None:
+        if self.kind != STEP:
+            self.kind = NEXT
+        self.frame = caller if caller is not None and self._may_land_in(caller) else None
+        self.everywhere = self.everywhere or self.frame is None
 
     def may_stop_in(self, frame: FrameType) -> bool:
         """Return whether a line of `frame` can be the stop of a step that goes into calls."""

@@ -8,6 +8,8 @@ Invariants
 - Events of lines are set for the code of a step only: that of its frame, and of the frames that it may stop in. Other
   threads that run the same code pass through `_mine`, which finds no step for them.
 - Only a step that may stop in any frame sets events for all code, until it has stopped.
+- A generator that is dropped at a yield outside of any `try` ends without an event (Python 3.13 and later, gen_close of
+  genobject.c). While the generator of a step is suspended, the lines of the script's frames outwards look for that.
 """
 
 import sys
@@ -26,6 +28,7 @@ _M = sys.monitoring
 _E = sys.monitoring.events
 _LINES = _E.LINE | _E.PY_RETURN
 _ALWAYS = _E.PY_UNWIND
+_SUSPENDS = 0x20 | 0x80 | 0x200  # flags of code: generators, coroutines and asynchronous generators (inspect)
 _EVERYWHERE = _E.PY_START | _E.PY_RESUME | _E.PY_THROW
 _TOOLS = (3, 4, 0, 2)  # the first two have no meaning of their own (PEP 669); a debugger and a profiler come last
 
@@ -90,7 +93,7 @@ class Tool:
         else:
             raise InvalidArgument("Other tools that watch this script leave no room for a step.", "Resume it instead.")
         for event, callback in (
-            (_E.LINE, _line), (_E.PY_RETURN, _return), (_E.PY_UNWIND, _unwind),
+            (_E.LINE, _line), (_E.PY_RETURN, _return), (_E.PY_UNWIND, _unwind), (_E.PY_YIELD, _yield),
             (_E.PY_START, _start), (_E.PY_RESUME, _start), (_E.PY_THROW, _throw),
         ):  # fmt: skip
             _M.register_callback(self._number, event, callback)
@@ -113,7 +116,7 @@ class Tool:
         everywhere = any(step.course.everywhere for step in self.steps.values())
         _M.set_events(number, (_ALWAYS if self.steps else 0) | (_EVERYWHERE if everywhere or table.active else 0))
         if not self.steps and not table.active:
-            for event in (_E.LINE, _E.PY_RETURN, _E.PY_UNWIND, _E.PY_START, _E.PY_RESUME, _E.PY_THROW):
+            for event in (_E.LINE, _E.PY_RETURN, _E.PY_UNWIND, _E.PY_YIELD, _E.PY_START, _E.PY_RESUME, _E.PY_THROW):
                 _M.register_callback(number, event, None)
             _M.free_tool_id(number)
             self._number = None
@@ -136,6 +139,7 @@ class Monitoring:
         self.over = over
         self.wanted: dict[CodeType, int] = {}
         self._ident = threading.get_ident()
+        self._suspended = False  # the step's frame, which may end without an event
 
     def begin(self) -> None:
         """Raises InvalidArgument if no tool is free."""
@@ -146,6 +150,8 @@ class Monitoring:
         tool.discard(self._ident)
 
     def line(self, frame: FrameType, line: int) -> None:
+        if self._suspended:
+            self._look_for_end(frame)
         if self.course.at_line(frame, line):
             self.end()
             self.stopped(frame, None)
@@ -162,6 +168,21 @@ class Monitoring:
         before = self.course.frame
         self.course.left(frame)
         self._moved(before, frame)
+
+    def yields(self, frame: FrameType) -> None:
+        if frame is self.course.frame and sys.version_info >= (3, 13):
+            self._suspended = True
+            self._want_outwards(frame.f_back)
+            tool.apply()
+
+    def _look_for_end(self, here: FrameType) -> None:
+        """Note whether the step's frame, which was suspended, has ended without an event."""
+        frame = self.course.frame
+        if frame is None or frame is here:
+            self._suspended = False
+        elif _has_ended(frame):
+            self._suspended = False
+            self.course.dropped(here)
 
     def starts(self, frame: FrameType) -> None:
         if self.course.everywhere and frame.f_code not in self.wanted and self.course.may_stop_in(frame):
@@ -181,11 +202,25 @@ class Monitoring:
         course = self.course
         self.wanted = {course.bottom.f_code: _E.PY_RETURN}
         if course.frame is not None:
-            self.wanted[course.frame.f_code] = _LINES
-        while course.everywhere and here is not None:
-            if course.may_stop_in(here):
-                self.wanted[here.f_code] = _LINES
+            code = course.frame.f_code
+            self.wanted[code] = _LINES | (_E.PY_YIELD if code.co_flags & _SUSPENDS else 0)
+        if course.everywhere:
+            self._want_outwards(here)
+
+    def _want_outwards(self, here: FrameType | None) -> None:
+        while here is not None:
+            if self.course.may_stop_in(here):
+                self.wanted[here.f_code] = self.wanted.get(here.f_code, 0) | _LINES
             here = here.f_back
+
+
+def _has_ended(frame: FrameType) -> bool:
+    """Return whether the frame of a generator has ended. Python clears no other one."""
+    try:
+        frame.clear()
+    except RuntimeError:
+        return False
+    return True
 
 
 tool = Tool()
@@ -215,6 +250,11 @@ def _return(code: CodeType, offset: int, value: Any) -> None:
 def _unwind(code: CodeType, offset: int, error: BaseException) -> None:
     if (step := _mine()) is not None:
         step.unwinds(sys._getframe(1))
+
+
+def _yield(code: CodeType, offset: int, value: Any) -> None:
+    if (step := _mine()) is not None:
+        step.yields(sys._getframe(1))
 
 
 def _start(code: CodeType, offset: int) -> object:

@@ -215,6 +215,77 @@ def test_a_generator_that_is_closed_ends_the_wait_for_it(stepper):
     ]  # fmt: skip
 
 
+def plain(brk: Stepper) -> Iterator[int]:
+    brk()
+    yield 1
+    yield 2
+
+
+def dropping(brk: Stepper) -> int:
+    values = plain(brk)
+    next(values)
+    del values
+    return inner(1)
+
+
+def breaking(brk: Stepper) -> int:
+    for i in plain(brk):
+        if i:
+            break
+    return i
+
+
+def first(brk: Stepper) -> int:
+    for i in plain(brk):
+        return i
+    return 0
+
+
+def returning_the_first(brk: Stepper) -> int:
+    n = first(brk)
+    return n
+
+
+def keeping(brk: Stepper) -> int:
+    values = plain(brk)
+    n = next(values)
+    n += 1
+    n += next(values)
+    return n
+
+
+@pytest.mark.parametrize(
+    ("function", "kind", "stop"),
+    [
+        (dropping, "next", ("dropping", 4)),
+        (dropping, "finish", ("dropping", 4)),
+        (dropping, "until 90", ("dropping", 4)),
+        (breaking, "next", ("breaking", 4)),
+        (returning_the_first, "next", ("returning_the_first", 2)),
+        (keeping, "next", ("plain", 3)),
+    ],
+)
+def test_a_generator_that_is_dropped_at_a_yield_ends_the_wait_for_it(stepper, function, kind, stop):
+    assert steps(stepper, function, "next", kind) == [("plain", 2), stop]
+
+
+async def held_up(brk: Stepper) -> None:
+    brk()
+    await asyncio.sleep(600)
+
+
+async def leaving(brk: Stepper) -> int:
+    one = held_up(brk)
+    one.send(None)
+    one.close()
+    return 1
+
+
+def test_a_coroutine_that_is_closed_at_an_await_ends_the_wait_for_it(stepper):
+    found = steps(stepper, lambda brk: asyncio.run(leaving(brk)), "next", "next", "next")
+    assert ("leaving", 4) in found  # Python 3.13 runs the line of the await once more
+
+
 async def waiting(brk: Stepper) -> int:
     brk()
     await asyncio.sleep(0.001)
