@@ -39,6 +39,7 @@ class Ledger:
     events: deque[str] = field(default_factory=lambda: deque(maxlen=1000))
     faults: set[str] = field(default_factory=set)
     totals: Counter[str] = field(default_factory=Counter)
+    untold: set[str] = field(default_factory=set)  # pauses of earlier phases of whose end there was no signal
     _began: float = field(default_factory=time.monotonic)
 
     def note(self, text: str) -> None:
@@ -67,6 +68,7 @@ class Ledger:
         self._check_journal(records)
 
     def begin_phase(self) -> None:
+        self.untold.update(self.still_paused())
         self.paused.clear()
         self.resumed.clear()
         self.holds.clear()
@@ -106,9 +108,15 @@ class Ledger:
 
     def _check_journal(self, records: list[Record]) -> None:
         begun = Counter(record["LAGER_BREAKPOINT"] for record in records if record["LAGER_EVENT"] == "paused")
-        # Of a pause whose script died while there was no lagerd there is no signal, and its record comes when lagerd
-        # looks again, perhaps in a later phase.
-        ends = [one for one in records if one["LAGER_EVENT"] in _ENDS and one.get("LAGER_REASON") != _UNHEARD]
+        # Of a pause that ended while there was no lagerd there is no signal, and its record comes when lagerd looks
+        # again or the script has found it, perhaps in a later phase.
+        ends = [
+            one
+            for one in records
+            if one["LAGER_EVENT"] in _ENDS
+            and one.get("LAGER_REASON") != _UNHEARD
+            and one["LAGER_BREAKPOINT"] not in self.untold - self.paused.keys()
+        ]
         ended = Counter((end["LAGER_BREAKPOINT"], _reason(end)) for end in ends)
         if wrong := [end for end in ends if float(end["LAGER_PAUSED_SEC"]) < 0]:
             raise Broken(f"A pause stood for less than nothing: {wrong}")
