@@ -85,6 +85,21 @@ def pymeasure_2281s(address: str) -> list[float]:
     return found
 
 
+def pymeasure_spd1305x(address: str) -> list[float]:
+    from pymeasure.instruments.siglenttechnologies import SPD1305X
+
+    supply = SPD1305X(address, visa_library="@py", timeout=3000)
+    pymeasure_all(supply, without=_NOT_ASKED)
+    pymeasure_all(supply.ch_1, "ch_1.")
+    supply.enable_4W_mode()
+    supply.ch_1.voltage_setpoint, supply.ch_1.current_limit = 3.3, 0.5
+    supply.ch_1.enable_output()
+    status = supply.system_status_code
+    switched = status == status.OUTPUT_ENABLED | status.FOUR_WIRE
+    supply.enable_4W_mode(False)
+    return [supply.ch_1.voltage, supply.ch_1.current, float(switched), supply.ch_1.power]
+
+
 # qcodes
 
 
@@ -161,6 +176,24 @@ def dcps_dp800(address: str) -> list[float]:
     supply = RigolDP800(address, wait=0.0, read_termination="\n", write_termination="\n")
     supply.open()
     return _dcps(supply, 2)
+
+
+def dcps_korad(address: str) -> list[float]:
+    from dcps.KoradKAseries import KAseries, cc_cv_mode
+
+    supply = KAseries(address, wait=0.0)
+    supply.open()
+    supply.setRemote()
+    supply.setVoltage(3.3)
+    supply.setCurrent(0.05)
+    supply.outputOn()
+    limited = supply.get_status()
+    supply.setCurrent(0.5)
+    status = supply.get_status()
+    modes = [limited.ch1_mode == cc_cv_mode.CC, status.ch1_mode == cc_cv_mode.CV, status.output]
+    supply.outputOff()
+    switched_off = not supply.isOutputOn()
+    return [supply.queryVoltage(), supply.queryCurrent(), float(all(modes) and switched_off)]
 
 
 def dcps_dl3000(address: str) -> list[float]:

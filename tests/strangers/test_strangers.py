@@ -37,6 +37,7 @@ CASES = {
     "qcodes_dp832": ("DP832", 2),
     "qcodes_e36313a": ("E36313A", 2),
     "dcps_dp800": ("DP832", 2),
+    "pymeasure_spd1305x": ("SPD1305X", None),
 }
 
 pytestmark = pytest.mark.slow
@@ -67,6 +68,12 @@ def test_the_driver_reads_and_sets_everything_and_drives_the_supply(case: str, t
     assert said["problems"] == {}
     device: Any = bench.devices["it"]
     assert device.errors.pop() is None
+
+
+def test_the_driver_of_a_korad_supply_sets_it_and_reads_its_status(tmp_path: Path) -> None:
+    text = BENCH.format(model="KA3005P", supply="it", channel=1, load="", end="").replace(", channel = 1", "")
+    said = talk("dcps_korad", DescribedBench(parse(text)), tmp_path)
+    assert said == {"measured": [3.3, 0.5, 1.0], "problems": {}}
 
 
 def test_the_driver_of_a_load_sets_a_current_and_measures_it(tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
 """Siglent SPD3303X (two outputs of 32 V 3.2 A, and a fixed one), SPD1168X (16 V 8 A) and SPD1305X (30 V 5 A).
 
 After SIGLENT, SPD3303X/3303X-E Quick Start (QS0503X-E02A), chapter 3, and SPD1000X User Manual (UM0501X-E02A), 3.4:
-"MEASure", "CURRent", "VOLTage", "OVP", "OCP", "OUTPut" and "SYSTem". Neither has *CLS or *RST. The fixed output is
-switched, but not reported.
+"INSTrument", "MEASure", "CURRent", "VOLTage", "OVP", "OCP", "OUTPut", "MODE:SET" and "SYSTem". Neither has *CLS or
+*RST. The fixed output is switched, but not reported.
 """
 
 from typing import ClassVar
@@ -28,6 +28,8 @@ class SPD3303X(ScpiInstrument):
     def __init__(self) -> None:
         super().__init__()
         self.outputs = [self._output() for _ in range(self.COUNT)]
+        self.bits = self.BITS
+        self.selected = "CH1"
         self.track = 0
 
     def _output(self) -> Output:
@@ -43,8 +45,19 @@ class SPD3303X(ScpiInstrument):
         return self.outputs[suffix - 1]
 
     def _named(self, token: Token | None) -> Output:
-        names = [f"CH{number}" for number in range(1, self.COUNT + 1)]
-        return self.outputs[names.index("CH1" if token is None else token.choice(*names))]
+        names = self._names()
+        return self.outputs[names.index(self.selected if token is None else token.choice(*names))]
+
+    def _names(self) -> list[str]:
+        return [f"CH{number}" for number in range(1, self.COUNT + 1)]
+
+    @command("INSTrument")
+    def select(self, channel: Token) -> None:
+        self.selected = channel.choice(*self._names())
+
+    @query("INSTrument")
+    def selection(self) -> str:
+        return self.selected
 
     @command("CH<n>:VOLTage")
     def set_volts(self, suffix: int | None, value: Token) -> None:
@@ -87,7 +100,7 @@ class SPD3303X(ScpiInstrument):
     @query("SYSTem:STATus")
     def state(self) -> str:
         self.changed()
-        status = self.BITS if not self.track else 0b1100 if self.track == 1 else 0b1000
+        status = self.bits if not self.track else 0b1100 if self.track == 1 else 0b1000
         for number, output in enumerate(self.outputs):
             status |= (output.point.mode == "CC") << number | output.on << number + 4
         return f"{status:#x}"
@@ -105,6 +118,10 @@ class SPD1168X(SPD3303X):
     VOLTS = Range(0, 16, 0, "V")
     AMPS = Range(0, 8, 0, "A")
     BITS = 0
+
+    @command("MODE:SET")
+    def set_sense(self, wires: Token) -> None:
+        self.bits = (wires.choice("2W", "4W") == "4W") << 5
 
     def _output(self) -> Output:
         return Output(0.0, 0.0, Protection(self.VOLTS.high, True), Protection(self.AMPS.high, True))
