@@ -7,6 +7,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 import container
+import packages
 
 from tests import needs
 
@@ -23,6 +24,13 @@ def pytest_collection_modifyitems(items):
 def wheel(tmp_path_factory):
     needs.nothing_more(container.missing())
     return container.build_wheel(CHECKOUT, tmp_path_factory.mktemp("dist"))
+
+
+@pytest.fixture(scope="session")
+def package(tmp_path_factory):
+    """The Debian package of this commit."""
+    needs.nothing_more(container.missing())
+    return packages.build(CHECKOUT, tmp_path_factory.mktemp("package"))
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import container
+import packages
 import pytest
 
 from tests import needs
@@ -26,8 +27,8 @@ VARIABLES = {
 
 def play(box, **variables):
     """Run the role in the box, which is the controller, too. Return its exit code, its counts, and what it said."""
-    (wheel,) = (box.root / "opt/dist").iterdir()
-    given = {**VARIABLES, "lager_box_package": f"/opt/dist/{wheel.name}", **variables}
+    (package,) = (box.root / "opt/dist").iterdir()
+    given = {**VARIABLES, "lager_box_package": f"/opt/dist/{package.name}", **variables}
     box.write("/root/ansible/variables.json", json.dumps(given))
     done = box.run(
         *(PLAYBOOK, "--connection=local", "--inventory=localhost,", "--extra-vars=@/root/ansible/variables.json"),
@@ -42,9 +43,13 @@ def play(box, **variables):
 def bare(wheel):
     needs.nothing_more("" if PLAYBOOK.exists() else "apt-get install ansible-core")
     with container.booted(wheel) as box:
-        shutil.copytree(ANSIBLE, box.root / "root/ansible")
-        box.write("/root/ansible/play.yml", "- hosts: all\n  roles: [lager_box]\n")
+        bring_the_role(box)
         yield box
+
+
+def bring_the_role(box):
+    shutil.copytree(ANSIBLE, box.root / "root/ansible")
+    box.write("/root/ansible/play.yml", "- hosts: all\n  roles: [lager_box]\n")
 
 
 def test_the_role_sets_a_box_up_once(bare):
@@ -62,6 +67,21 @@ def test_the_role_sets_a_box_up_once(bare):
     assert (bare.root / "etc/lager/nets.toml").read_text() == VARIABLES["lager_box_nets"]
     code, counts, said = play(bare, lager_box_nets=NETS.format("psu1", 3))
     assert (code, counts["changed"]) == (0, 2), said
+
+
+def test_the_role_installs_the_debian_package_and_a_second_run_changes_nothing(package):
+    needs.nothing_more("" if PLAYBOOK.exists() else "apt-get install ansible-core")
+    with packages.bare() as box:
+        bring_the_role(box)
+        packages.put(box, package)
+        code, counts, said = play(box)
+        assert (code, counts["failed"]) == (0, 0), said
+        assert box.run("dpkg-query", "--show", "--showformat=${Status}", "lager-box").stdout == "install ok installed"
+        assert box.run("systemctl", "is-active", "lagerd").stdout == "active\n"
+        assert box.run("id", "--name", "--groups", "carol").stdout.split() == ["carol", "lager"]
+        assert box.run("lagerd", "check-config").stdout.count("is correct.") == 2
+        code, counts, said = play(box)
+        assert (code, counts["changed"]) == (0, 0), said
 
 
 def test_ansible_lint_finds_nothing():

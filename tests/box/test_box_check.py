@@ -1,6 +1,9 @@
 """`lagerd check`: a healthy box has nothing to do, and each fault is a line that says what to type."""
 
+import json
+
 import pytest
+from people import NAME, PATH
 
 NETS = '[instruments.psu1]\nmodel = "DP821"\naddress = "TCPIP::192.168.1.20::INSTR"\n'
 
@@ -43,6 +46,33 @@ def test_each_fault_is_a_line_that_says_what_to_type(healthy):
     assert "FAIL  bus        Nobody owns com.lager.Breakpoints. Type: sudo systemctl restart lagerd" in said
     assert "FAIL  nets       The nets file /etc/lager/nets.toml is not TOML" in said
     assert said.splitlines()[-1].endswith(" to do.")
+
+
+def test_the_version_is_that_of_the_running_lagerd_and_an_upgrade_says_that_a_restart_is_due(healthy):
+    (commit,) = (healthy.root / "opt/lager/lib").glob("python*/site-packages/lager/commit.txt")
+    before = commit.read_text()
+    healthy.run("systemctl", "restart", "lagerd")  # so that nothing has asked it for its version yet
+    upgraded = commit.with_name("commit.new")
+    upgraded.write_text("feedbeef0\n")
+    upgraded.replace(commit)  # as pip and dpkg replace a file
+    try:
+        running = version(healthy)
+        assert running.endswith(f"+g{before.strip()}")
+        code, said = check(healthy)
+        assert code == 1
+        (line,) = [line for line in said.splitlines() if line.startswith("FAIL  version")]
+        assert f"lagerd {running} runs, and " in line
+        assert line.endswith("+gfeedbeef0 is installed. Type: sudo systemctl restart lagerd")
+        healthy.run("systemctl", "restart", "lagerd")
+        assert version(healthy).endswith("+gfeedbeef0")
+        assert "OK    version" in check(healthy)[1]
+    finally:
+        commit.write_text(before)
+        healthy.run("systemctl", "restart", "lagerd")
+
+
+def version(box):
+    return json.loads(box.run("busctl", "--json=short", "get-property", NAME, PATH, NAME, "Version").stdout)["data"]
 
 
 def test_an_outsider_is_told_which_group_he_is_not_in(healthy):

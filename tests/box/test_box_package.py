@@ -5,33 +5,17 @@ import hashlib
 import re
 import shutil
 import subprocess
-import sys
-from pathlib import Path
 
 import container
 import pytest
+from packages import BUILD_SECONDS, CHECKOUT, apt, bare, build, install, put
 from people import held, listed, paused, stands, start
 from trees import tree
 
 from tests import needs
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
-CHECKOUT = Path(__file__).parents[2]
-BUILD_SECONDS = 600
 OF_APT = ("/var/lib/apt/", "/var/lib/dpkg/", "/var/lib/PackageKit/")
-
-
-def build(checkout, folder):
-    command = [sys.executable, "-m", "package.deb", folder]
-    done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, timeout=BUILD_SECONDS, check=False)
-    assert done.returncode == 0, done.stderr
-    return Path(done.stdout.strip())
-
-
-@pytest.fixture(scope="module")
-def package(tmp_path_factory):
-    needs.nothing_more(container.missing())
-    return build(CHECKOUT, tmp_path_factory.mktemp("package"))
 
 
 @pytest.fixture(scope="module")
@@ -44,30 +28,6 @@ def before(tmp_path_factory):
     shutil.rmtree(checkout / "package", ignore_errors=True)
     shutil.copytree(CHECKOUT / "package", checkout / "package")
     return build(checkout, tmp_path_factory.mktemp("package-before"))
-
-
-def apt(box, verb, *words):
-    environment = ["env", "DEBIAN_FRONTEND=noninteractive", "PATH=/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"]
-    return box.run(*environment, "apt-get", "--yes", "--quiet", verb, *words).stdout
-
-
-def put(box, file):
-    """Copy a package into the box; return its place there."""
-    place = box.root / "opt" / "dist" / file.name
-    place.write_bytes(file.read_bytes())
-    return f"/opt/dist/{file.name}"
-
-
-def install(box, file):
-    return apt(box, "install", "--allow-downgrades", put(box, file))
-
-
-@contextlib.contextmanager
-def bare():
-    """A box without lager, whose packages may start services, which those of a container image may not."""
-    with container.booted(None) as box:
-        box.run("rm", "--force", "/usr/sbin/policy-rc.d")
-        yield box
 
 
 @contextlib.contextmanager

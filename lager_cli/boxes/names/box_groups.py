@@ -1,6 +1,6 @@
 """What a --box of several boxes means: `@rack2` is a group, `bench*` a pattern of known names, and `a,b` are both."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from lager.errors import BoxError
@@ -17,34 +17,45 @@ def is_several(named: str) -> bool:
 
 def expand(named: str, boxes: Sequence[str], groups: Mapping[str, Sequence[str]]) -> list[str]:
     """Return the names of the boxes, each once, in their order. A name that is not known is taken for an ssh
-    destination. Raises BoxError for a group that is not there, and for a pattern that no name matches."""
+    destination. Raises BoxError for a group that is not there, for a pattern that no name matches, and without a box.
+    """
     found: dict[str, None] = {}
-    for one in named.split(","):
-        _add(found, one.strip(), boxes, groups, ())
+    expanded: set[str | None] = set()
+    # The groups that are being expanded, each within the one before; None is what was typed.
+    within: dict[str | None, Iterator[str]] = {None: (one.strip() for one in named.split(","))}
+    while within:
+        group, members = next(reversed(within.items()))
+        one = next(members, None)
+        if one is None:
+            expanded.add(group)
+            del within[group]
+        elif not one.startswith("@"):
+            found |= dict.fromkeys(_named(one, boxes))
+        elif (inner := one[1:]) == ALL and ALL not in groups:
+            found |= dict.fromkeys(boxes)
+        elif inner in within:
+            raise BoxError(f"The group @{printable(inner, 40)} contains itself.", "Fix it in the file of your boxes.")
+        elif inner not in expanded:
+            within[inner] = iter(_members(inner, groups))
+    if not found:
+        raise BoxError(f"{printable(named, 60)} names no boxes.", "See: lager boxes")
     return [*found]
 
 
-def _add(
-    found: dict[str, None], one: str, boxes: Sequence[str], groups: Mapping[str, Sequence[str]], within: tuple[str, ...]
-) -> None:
-    if one.startswith("@"):
-        group = one[1:]
-        if group == ALL and ALL not in groups:
-            found |= dict.fromkeys(boxes)
-        elif group not in groups:
-            raise _unknown(group, groups)
-        elif group in within:
-            raise BoxError(f"The group @{printable(group, 40)} contains itself.", "Fix it in the file of your boxes.")
-        else:
-            for member in groups[group]:
-                _add(found, member, boxes, groups, (*within, group))
-    elif _PATTERN & {*one}:
-        matching = [name for name in boxes if fnmatchcase(name, one)]
-        if not matching:
-            raise BoxError(f"No box that you know matches '{printable(one, 60)}'.", "See: lager boxes")
-        found |= dict.fromkeys(matching)
-    else:
-        found[one] = None
+def _named(one: str, boxes: Sequence[str]) -> Sequence[str]:
+    """Return the box of a name, or the boxes of a pattern."""
+    if not _PATTERN & {*one}:
+        return [one]
+    matching = [name for name in boxes if fnmatchcase(name, one)]
+    if not matching:
+        raise BoxError(f"No box that you know matches '{printable(one, 60)}'.", "See: lager boxes")
+    return matching
+
+
+def _members(group: str, groups: Mapping[str, Sequence[str]]) -> Sequence[str]:
+    if group not in groups:
+        raise _unknown(group, groups)
+    return groups[group]
 
 
 def _unknown(group: str, groups: Mapping[str, Sequence[str]]) -> BoxError:

@@ -80,6 +80,14 @@ def check(name: str) -> None:
         raise BoxError(f"'{printable(name, 60)}' is not a valid box name.", _ADVICE)
 
 
+def check_new(name: str) -> None:
+    """Raise BoxError for a name that no --box could mean, or only among others."""
+    check(name)
+    if box_groups.is_several(name):
+        hint = "Give a word, such as bench3: commas, brackets and an @ in front choose several boxes."
+        raise BoxError(f"'{printable(name, 60)}' is not a valid name for a box or a group.", hint)
+
+
 def default() -> str:
     """Return the name of the user's default box, or an empty string."""
     return str(table().get("default", ""))
@@ -176,7 +184,12 @@ def drop(name: str) -> None:
 
 
 def put_group(name: str, members: list[str]) -> None:
-    """Set the members of a group in the user's table; without any, remove it."""
+    """Set the members of a group in the user's table; without any, remove it. Raises BoxError if they name no box."""
+    check_new(name)
+    if members:
+        found = known()
+        for box in box_groups.expand(f"@{name}", [*found["boxes"]], {**found["groups"], name: members}):
+            check(box)
     with _edited() as document:
         if members:
             document.setdefault("groups", {})[name] = members
@@ -187,23 +200,40 @@ def put_group(name: str, members: list[str]) -> None:
 def add_new(boxes: dict[str, str], groups: dict[str, list[str]]) -> tuple[int, int, list[str]]:
     """Add the boxes and groups that the user's table does not have. Return how many of both were added, and a sentence
     for each that is not valid."""
-    own, problems, added = table(), [], [0, 0]
+    own, added = table(), [0, 0]
+    problems: list[str] = []
     with _edited() as document:
         for name, destination in boxes.items():
-            try:
-                check(name)
+            with _left_out(problems):
+                check_new(name)
                 Box(name, destination).check()
-            except BoxError as problem:
-                problems.append(f"left out: {problem}")
-                continue
-            if name not in own["boxes"]:
-                document.setdefault("boxes", {})[name] = {"ssh": destination}
-                added[0] += 1
+                if name not in own["boxes"]:
+                    document.setdefault("boxes", {})[name] = {"ssh": destination}
+                    added[0] += 1
         for name, members in groups.items():
-            if name not in own["groups"]:
-                document.setdefault("groups", {})[name] = members
-                added[1] += 1
+            with _left_out(problems):
+                check_new(name)
+                if name not in own["groups"] and (usable := [one for one in members if _is_usable(one)]):
+                    document.setdefault("groups", {})[name] = usable
+                    added[1] += 1
     return added[0], added[1], problems
+
+
+def _is_usable(member: str) -> bool:
+    """Return whether the name of a box, or of a group with an @ before it, can be in a group."""
+    try:
+        check_new(member.removeprefix("@"))
+    except BoxError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def _left_out(problems: list[str]) -> Iterator[None]:
+    try:
+        yield
+    except BoxError as problem:
+        problems.append(f"left out: {problem}")
 
 
 def set_default(name: str) -> None:

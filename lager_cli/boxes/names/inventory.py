@@ -33,7 +33,7 @@ def of_ansible(file: Path) -> Inventory:
     except (OSError, UnicodeDecodeError) as problem:
         raise BoxError(f"{file} cannot be read: {problem}.", "Name an Ansible inventory.") from None
     found = _parsed(text)
-    if found is None:
+    if found is None or "_meta" not in found:  # an inventory in JSON, which Ansible reads as YAML
         found = _parsed(_listed(file))
     if found is None:
         raise BoxError(f"{file} is not an Ansible inventory.", "Try: ansible-inventory --list -i FILE")
@@ -68,28 +68,48 @@ def _listed(file: Path) -> str:
 
 
 def _inventory(found: dict[str, Any]) -> Inventory:
-    meta = found.get("_meta")
-    variables = meta.get("hostvars", {}) if isinstance(meta, dict) else {}
+    variables = _table(_table(found.pop("_meta", None), "_meta").get("hostvars"), "hostvars")
     inventory = Inventory()
-    for name, group in found.items():
-        if not isinstance(group, dict) or name == "_meta":
-            continue
-        hosts = [str(host) for host in group.get("hosts", [])]
+    for name, said in found.items():
+        group = _table(said, name)
+        hosts = _names(group.get("hosts"), name)
         for host in hosts:
-            inventory.boxes.setdefault(host, _destination(host, variables.get(host, {})))
-        children = [f"@{child}" for child in group.get("children", []) if child not in _OWN_GROUPS]
+            inventory.boxes.setdefault(host, _destination(host, variables.get(host)))
+        children = [f"@{child}" for child in _names(group.get("children"), name) if child not in _OWN_GROUPS]
         if name not in _OWN_GROUPS and hosts + children:
             inventory.groups[name] = hosts + children
     for host in variables:
-        inventory.boxes.setdefault(str(host), _destination(str(host), variables[host]))
+        inventory.boxes.setdefault(host, _destination(host, variables[host]))
     return inventory
+
+
+def _table(said: Any, name: str) -> dict[str, Any]:
+    """Return a table of the inventory; an empty one where there is none. Raises BoxError if it is anything else."""
+    if said is None or isinstance(said, dict):
+        return said or {}
+    raise _odd(name)
+
+
+def _names(said: Any, group: str) -> list[str]:
+    if said is None or (isinstance(said, list) and all(isinstance(one, str) for one in said)):
+        return said or []
+    raise _odd(group)
+
+
+def _odd(name: str) -> BoxError:
+    what = f"'{printable(name, 60)}' in the inventory is not as ansible-inventory --list prints it."
+    return BoxError(what, "Try: ansible-inventory --list -i FILE > boxes.json")
 
 
 def _destination(name: str, variables: Any) -> str:
     known = variables if isinstance(variables, dict) else {}
-    host = str(known.get("ansible_host", name))
-    user, port = known.get("ansible_user"), known.get("ansible_port")
-    named = f"{user}@{host}" if user else host
+    host, user, port = (
+        known.get(f"ansible_{key}", known.get(f"ansible_ssh_{key}")) for key in ("host", "user", "port")
+    )
+    shown = str(name if host is None else host)
+    if port and ":" in shown and not shown.startswith("["):
+        shown = f"[{shown}]"  # an IPv6 address in a URL
+    named = f"{user}@{shown}" if user else shown
     return f"ssh://{named}:{port}" if port else named
 
 

@@ -63,8 +63,7 @@ def add(name: str, ssh: str | None, command: str) -> None:
       lager boxes add bench3 anna@bench3.example.com
       lager boxes add bench4 bench4 --command /opt/lager/bin/lager
     """
-    if "," in name:
-        raise BoxError(f"{name!r} is not a valid box name.", "A comma separates the boxes in --box a,b.")
+    box_table.check_new(name)
     box = Box(name, ssh or name, command)
     box.check()
     box_table.put(box)
@@ -84,9 +83,6 @@ def group(name: str, members: tuple[str, ...]) -> None:
       lager boxes group lab @rack2 'test*'
       lager breakpoints --box @rack2
     """
-    box_table.check(name)
-    if "," in name or name.startswith("@"):
-        raise BoxError(f"{name!r} is not a valid name of a group.", "Give a word, such as rack2.")
     box_table.put_group(name, [one for member in members for one in member.split(",")])
     if members:
         output.say(f"@{name} is {', '.join(box_table.several(f'@{name}'))}.")

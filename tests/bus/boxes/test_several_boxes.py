@@ -83,7 +83,9 @@ def test_groups_are_named_listed_and_removed_by_commands(lager, tmp_path):
         lager("boxes", "add", name, "bench.example.com", **env)
     assert lager("boxes", "group", "rack2", "bench*", **env).stdout == "@rack2 is bench3, bench4.\n"
     assert "@rack2" in lager("boxes", **env).stdout
-    assert lager("boxes", "group", "@rack2", "bench3", **env).returncode == 1
+    for refused in (["@rack2", "bench3"], ["lab", "@lab"], ["lab", "x\ny"], ["lab", "nothing*"], ["a,b", "bench3"]):
+        assert lager("boxes", "group", *refused, **env).returncode == 1
+    assert "lab" not in lager("boxes", **env).stdout
     lager("boxes", "group", "rack2", **env)
     assert "@rack2" not in lager("boxes", **env).stdout
 
@@ -91,11 +93,13 @@ def test_groups_are_named_listed_and_removed_by_commands(lager, tmp_path):
 def test_an_inventory_adds_what_is_not_there_yet(lager, tmp_path):
     env = {"XDG_CONFIG_HOME": str(tmp_path)}
     lager("boxes", "add", "bench3", "mine", **env)
-    hosts = {"rack2": {"hosts": ["bench3", "bench4", "-oProxyCommand=x"]}}
+    hosts = {"_meta": {}, "rack2": {"hosts": ["bench3", "bench4", "-oProxyCommand=x"]}, "x,y": {"hosts": ["bench4"]}}
     (tmp_path / "hosts.json").write_text(json.dumps(hosts))
     done = lager("boxes", "import", str(tmp_path / "hosts.json"), **env)
     assert done.stdout == "Added 1 box and 1 group.\n"
     assert "left out: '-oProxyCommand=x' is not a valid box name" in done.stderr
+    assert "left out: 'x,y' is not a valid name for a box or a group" in done.stderr
+    assert "@rack2  bench3, bench4  " in lager("boxes", **env).stdout
     assert [one["ssh"] for one in json.loads(lager("boxes", "--json", **env).stdout)] == ["mine", "bench4"]
     assert lager("boxes", "import", **env).returncode == 2
 
@@ -109,6 +113,14 @@ def test_the_boxes_of_this_machine_come_behind_those_of_the_user(monkeypatch, tm
     assert box_table.find("a").ssh == "mine"
     assert box_table.find("b").ssh == "y"
     assert box_table.several("@lab") == ["a", "b"]
+
+
+@pytest.mark.parametrize("words", [("breakpoints", "--watch", "--json"), ("continue",), ("python", "--any", "supply2")])
+def test_a_group_without_a_box_is_a_sentence(lager, lab, words):
+    lab.table("[groups]\nlab = []\n")
+    done = lager(*words, "--box", "@lab")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "@lab names no boxes." in done.stderr
 
 
 @pytest.mark.parametrize("text", ["groups = 3", '[groups]\nlab = "a"', "[groups]\nlab = [1]"])

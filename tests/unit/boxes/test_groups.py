@@ -9,7 +9,9 @@ from lager_cli.boxes.names import inventory
 from lager_cli.boxes.names.box_groups import expand, is_several
 
 BOXES = ["bench3", "bench4", "test1"]
-GROUPS = {"rack2": ["bench4", "far"], "lab": ["@rack2", "bench*"], "round": ["@other"], "other": ["@round"]}
+GROUPS = {
+    "rack2": ["bench4", "far"], "lab": ["@rack2", "bench*"], "round": ["@other"], "other": ["@round"], "empty": [],
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -37,11 +39,26 @@ def test_each_box_comes_once_in_its_order(named, found):
         ("x*", r"No box that you know matches 'x\*'"),
         ("@round", "contains itself"),
         ("a,@nothing", "no group of boxes @nothing"),
+        ("@empty", "@empty names no boxes"),
+        ("@empty,@empty", "@empty,@empty names no boxes"),
     ],
 )
 def test_what_stands_for_nothing_is_a_sentence(named, why):
     with pytest.raises(BoxError, match=why):
         expand(named, BOXES, GROUPS)
+
+
+def test_all_without_a_box_is_a_sentence():
+    with pytest.raises(BoxError, match="@all names no boxes"):
+        expand("@all", [], {})
+
+
+@pytest.mark.timeout(20)
+def test_groups_in_groups_may_be_deep_and_named_often():
+    groups = {f"g{number}": [f"@g{number + 1}", f"@g{number + 1}", "@empty"] for number in range(3000)}
+    assert expand("@g0", [], {**groups, "g3000": ["last"], "empty": []}) == ["last"]
+    with pytest.raises(BoxError, match="contains itself"):
+        expand("@g0", [], {**groups, "g3000": ["@g7"], "empty": []})
 
 
 @pytest.mark.parametrize(
@@ -70,14 +87,48 @@ def test_an_ansible_inventory_gives_destinations_and_groups(tmp_path):
     assert found.groups == {"lab": ["bench5", "@rack2"], "rack2": ["bench3", "bench4"]}
 
 
+@pytest.mark.parametrize(
+    ("said", "name"),
+    [
+        ({"_meta": []}, "_meta"),
+        ({"_meta": {"hostvars": []}}, "hostvars"),
+        ({"_meta": None, "rack2": ["bench3"]}, "rack2"),
+        ({"_meta": None, "rack2": {"hosts": 5}}, "rack2"),
+        ({"_meta": None, "rack2": {"hosts": "bench3"}}, "rack2"),
+        ({"_meta": None, "rack2": {"hosts": [["bench3"]]}}, "rack2"),
+        ({"_meta": None, "rack2": {"children": {"a": None}}}, "rack2"),
+    ],
+)
+def test_an_inventory_of_another_form_is_a_sentence(tmp_path, said, name):
+    (tmp_path / "hosts.json").write_text(json.dumps(said))
+    with pytest.raises(BoxError, match=f"'{name}' in the inventory is not as ansible-inventory --list prints it"):
+        inventory.of_ansible(tmp_path / "hosts.json")
+
+
+def test_addresses_and_older_names_of_variables_give_destinations(tmp_path):
+    variables = {
+        "six": {"ansible_host": "fe80::1%eth0", "ansible_port": 2222, "ansible_user": "anna"},
+        "plain": {"ansible_host": "fe80::2"},
+        "older": {"ansible_ssh_host": "10.0.0.9", "ansible_ssh_user": "anna", "ansible_ssh_port": "2200"},
+        "nothing": None,
+    }
+    said = {"_meta": {"hostvars": variables}, "rack2": {"hosts": None, "children": None}}
+    (tmp_path / "hosts.json").write_text(json.dumps(said))
+    assert inventory.of_ansible(tmp_path / "hosts.json").boxes == {
+        "six": "ssh://anna@[fe80::1%eth0]:2222", "plain": "fe80::2", "older": "ssh://anna@10.0.0.9:2200",
+        "nothing": "nothing",
+    }  # fmt: skip
+
+
 def test_another_form_of_inventory_is_read_by_ansible_itself(tmp_path, monkeypatch):
     program = tmp_path / "ansible-inventory"
     program.write_text(f"#!/bin/sh\ntest \"$1 $2 $3\" = '--list -i {tmp_path}/hosts' && cat {tmp_path}/listed\n")
     program.chmod(0o755)
     (tmp_path / "listed").write_text(json.dumps(ANSIBLE))
-    (tmp_path / "hosts").write_text("[rack2]\nbench3\n")
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    assert "bench3" in inventory.of_ansible(tmp_path / "hosts").boxes
+    for text in ("[rack2]\nbench3\n", '{"rack2": {"hosts": {"bench3": {"ansible_host": "10.0.0.3"}}}}'):
+        (tmp_path / "hosts").write_text(text)
+        assert inventory.of_ansible(tmp_path / "hosts").boxes["bench3"] == "ssh://anna@10.0.0.3:2222"
     (tmp_path / "listed").write_text("[]")
     with pytest.raises(BoxError, match="is not an Ansible inventory"):
         inventory.of_ansible(tmp_path / "hosts")
