@@ -141,7 +141,7 @@ def holder_of(one: "NetStatus") -> str:
     if one.is_quarantined:
         return "quarantined"
     if holder.get("lent_to"):
-        return f"lent to {holder['lent_to']}"
+        return f"lent to {holder['lent_to'].replace('*', 'every member')}"
     who = f"{holder['user']} {holder['script']}".strip()
     return f"pause {holder['pauses'][0]}, {who}" if holder["pauses"] else who
 

@@ -136,9 +136,11 @@ def _row(lease: "LeaseDetails") -> tuple[object, ...]:
 
 
 def _state(lease: "LeaseDetails") -> str:
-    """Return the pauses of the holder, or why the instrument cannot be used. An older box tells no reason."""
+    """Return the pauses of the holder and whether it is lent, or why the instrument cannot be used. An older box tells
+    no reason."""
     quarantined = "quarantined: " if lease.get("quarantined") else ""
-    return f"{quarantined}{lease.get('reason', '')}" or ", ".join(lease["pauses"]) or "-"
+    lent = [f"lent to {lease['lent_to'].replace('*', 'every member')}"] if lease.get("lent_to") else []
+    return f"{quarantined}{lease.get('reason', '')}" or ", ".join([*lease["pauses"], *lent]) or "-"
 
 
 def _table() -> "Table":

@@ -94,6 +94,7 @@ def test_an_instrument_is_lent_used_by_a_command_and_returned(nets, run, client,
     )  # fmt: skip
     assert nets.is_on()
     assert [one["lent_to"] for one in held(client)] == ["*"]
+    assert f"{pause['id']}, lent to every member" in lager("instruments").stdout
     assert lager("supply", "supply2", "voltage", "4").stdout == "4 V\n"
     assert lager("supply", "supply2", "voltage", "--through").returncode == 75
     assert lager("return", "psu1").stdout == "psu1 is back.\n"
