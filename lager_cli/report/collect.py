@@ -142,26 +142,32 @@ def _event(record: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _readings(name: str) -> dict[str, Any]:
-    """Return the rows of a file of readings (lager.recording.rows); `problem` says why there are none."""
-    found: dict[str, Any] = {"file": _text(name), "problem": "", "rows": 0, "columns": [], "first": [], "left_out": 0}
+    """Return the rows of a file of readings (lager.recording.rows). `problem` says why there are none, or no more."""
+    found: dict[str, Any] = {"file": _text(name), "problem": "", "rows": 0, "titles": [], "first": []}
+    columns: list[_Column] = []
     try:
         path = Path(name)
         if not path.is_file() or path.stat().st_size > _LONGEST_FILE:
-            return found | {"problem": "the file is no longer there, or too long"}
-        with path.open(encoding="utf-8", errors="replace", newline="") as file:
-            rows = csv.reader(file)
-            titles = [_text(title) for title in next(rows, [])]
-            columns = [_Column(title) for title in titles]
-            for row in rows:
-                found["rows"] += 1
-                if len(found["first"]) < _SHOWN_ROWS:
-                    found["first"].append([_text(cell) for cell in row[: len(titles)]])
-                for column, cell in zip(columns, row, strict=False):
-                    column.add(cell)
+            found["problem"] = "the file is no longer there, or too long"
+        else:
+            with path.open(encoding="utf-8", errors="replace", newline="") as file:
+                _take_rows(csv.reader(file), found, columns)
     except (OSError, ValueError, csv.Error) as problem:
-        return found | {"problem": _text(str(problem))}
+        found["problem"] = _text(str(problem))
     measured = [column.summary() for column in columns if column.title not in ("time", "seconds", "problem")]
-    return found | {"titles": titles, "columns": measured, "left_out": found["rows"] - len(found["first"])}
+    return found | {"columns": measured, "left_out": found["rows"] - len(found["first"])}
+
+
+def _take_rows(rows: Iterator[list[str]], found: dict[str, Any], columns: "list[_Column]") -> None:
+    """Raises csv.Error at a row that is none, such as one that a crash cut off."""
+    found["titles"] = [_text(title) for title in next(rows, [])]
+    columns += map(_Column, found["titles"])
+    for row in rows:
+        found["rows"] += 1
+        if len(found["first"]) < _SHOWN_ROWS:
+            found["first"].append([_text(cell) for cell in row[: len(columns)]])
+        for column, cell in zip(columns, row, strict=False):
+            column.add(cell)
 
 
 class _Column:

@@ -77,7 +77,8 @@ def _readings(file: dict[str, Any]) -> Part:
         _cells((one["name"], str(one["count"]), *map(_value, (one["min"], one["mean"], one["max"]))))
         for one in file["columns"]
     ]
-    about = file["problem"] or f"{file['rows']} rows"
+    count = f"{file['rows']} rows" if file["rows"] or not file["problem"] else ""
+    about = ", then: ".join(filter(None, (count, file["problem"])))
     return Part(f"Readings in {file['file']} ({about})", ("COLUMN", "COUNT", "MIN", "MEAN", "MAX"), rows)
 
 
