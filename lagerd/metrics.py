@@ -13,6 +13,7 @@ from typing import Any, Protocol
 FOLDER = Path("/run/lager-metrics")  # the second RuntimeDirectory= of lagerd.service
 NAME = "lager.prom"
 _SECONDS = 5.0
+_RETRY_SECONDS = 60.0  # after the file could not be written
 _GAUGES = {
     "pauses": "Paused scripts.",
     "oldest_pause_timestamp_seconds": "When the oldest pause began, in seconds since the epoch; 0 without a pause.",
@@ -42,6 +43,7 @@ class Metrics:
         self._path = folder / NAME
         self._is_on = False
         self._next = 0.0  # when it may be written again
+        self._failed = False
         self._timer: Any = None
 
     def switch(self, on: bool) -> None:
@@ -79,14 +81,24 @@ class Metrics:
             draft.write_bytes(data)
             draft.chmod(0o644)
             draft.replace(self._path)
+            self._failed = False
         except ModuleNotFoundError:
-            self._give_up("prometheus_client is not installed. Install it: pip install 'lager-box[metrics]'")
+            self._is_on = False
+            why = "prometheus_client is not installed. Install it: pip install 'lager-box[metrics]'"
+            _log.error("There are no metrics: %s Then: systemctl reload lagerd", why)
         except OSError as problem:
-            self._give_up(f"{self._path} cannot be written: {problem.strerror}.")
+            self._try_later(problem)
 
-    def _give_up(self, why: str) -> None:
-        self._is_on = False
-        _log.error("There are no metrics: %s Then: systemctl reload lagerd", why)
+    def _try_later(self, problem: OSError) -> None:
+        """Remove the file, whose numbers are old, and try again: a full disk may have room by then."""
+        if not self._failed:
+            _log.error("There are no metrics: %s cannot be written: %s. Trying again.", self._path, problem.strerror)
+        self._failed = True
+        for file in (self._path, self._path.with_suffix(".new")):
+            with contextlib.suppress(OSError):
+                file.unlink()
+        self._next = self._loop.time() + _RETRY_SECONDS
+        self.changed()
 
 
 def text(values: Mapping[str, float]) -> bytes:

@@ -78,13 +78,20 @@ def test_a_lagerd_without_metrics_leaves_the_file_of_another(tmp_path: Path) -> 
     assert (tmp_path / NAME).exists()
 
 
-def test_a_folder_that_is_not_there_ends_the_metrics_with_one_line(tmp_path: Path, caplog: Any) -> None:
+def test_what_cannot_be_written_is_removed_told_once_and_tried_again(tmp_path: Path, caplog: Any) -> None:
     loop = Loop()
-    metrics = Metrics(loop, lambda: VALUES, tmp_path / "missing")
+    metrics = Metrics(loop, lambda: VALUES, tmp_path)
     metrics.switch(True)
     loop.pass_by(0)
-    metrics.changed()
-    loop.pass_by(9)
+    blocked = (tmp_path / NAME).with_suffix(".new")
+    blocked.mkdir()
+    for _ in range(3):
+        metrics.changed()
+        loop.pass_by(70)
+    assert [one.name for one in tmp_path.iterdir()] == [blocked.name]  # no numbers rather than old ones
+    blocked.rmdir()
+    loop.pass_by(70)
+    assert read((tmp_path / NAME).read_bytes())["lager_pauses"] == 2
     assert [record.message.count("There are no metrics") for record in caplog.records] == [1]
 
 
