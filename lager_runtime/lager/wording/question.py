@@ -11,6 +11,7 @@ from typing import Any
 from lager.errors import InvalidArgument
 from lager.wording.text import LABEL_LENGTH, amount_of, printable
 from lager.wording.values import number
+from lager.wording.values import shown as as_given
 
 KINDS = ("yes-no", "text", "number", "choice")
 TEXT_LENGTH = 4096
@@ -38,7 +39,9 @@ class Question:
         """Convert a typed text, or a value of the right type, to an answer. InvalidArgument says what is wanted."""
         converted = self._converted(given)
         if converted is None:
-            raise InvalidArgument(f"{shown(given)} does not answer {self.text!r}.", f"Give {self.wanted()}.")
+            told = "An empty text" if isinstance(given, str) and not given.strip() else shown(given)
+            longest = f", up to {TEXT_LENGTH} characters" if self.kind == "text" else ""
+            raise InvalidArgument(f"{told} does not answer {self.text!r}.", f"Give {self.wanted()}{longest}.")
         return converted
 
     def wanted(self) -> str:
@@ -81,7 +84,7 @@ class Question:
         if self.kind == "choice":
             return _one_of(self.choices, given)
         text = given.rstrip("\r\n")
-        return text if len(text) <= TEXT_LENGTH and "\0" not in text else None
+        return text if len(text) <= TEXT_LENGTH and not any(end in text for end in "\0\r\n") else None
 
     def _is_within(self, value: float) -> bool:
         return (self.low is None or self.low <= value) and (self.high is None or value <= self.high)
@@ -141,7 +144,7 @@ def _bound(name: str, value: object) -> float | None:
         return None
     bound = number(value)
     if bound is None:
-        raise InvalidArgument(f"{name}={shown(value)} is not a number.", "Give a number, or leave it out.")
+        raise InvalidArgument(f"{name}={as_given(value)} is not a number.", "Give a number, or leave it out.")
     return bound
 
 
@@ -154,14 +157,21 @@ def _choices(given: object) -> tuple[str, ...]:
     for text in texts:
         if type(text) is not str or not text.strip() or text != printable(text, LABEL_LENGTH) or text != text.strip():
             raise InvalidArgument(f"{shown(text)} cannot be a choice.", "Give texts of one line.")
-    if not texts or len(texts) > _MOST_CHOICES or len({text.casefold() for text in texts}) < len(texts):
+    if not texts or len(texts) > _MOST_CHOICES or len({_folded(text) for text in texts}) < len(texts):
         raise InvalidArgument(f"choices has {len(texts)} texts.", f"Give 1 to {_MOST_CHOICES} different ones.")
     return texts
 
 
 def _one_of(choices: tuple[str, ...], given: str) -> str | None:
-    wanted = given.strip().casefold()
-    return next((text for text in choices if text.casefold() == wanted), None)
+    wanted = _folded(given.strip())
+    return next((text for text in choices if _folded(text) == wanted), None)
+
+
+def _folded(text: str) -> str:
+    """Return the text as it is compared: without case, and with accents that are typed in one way."""
+    from unicodedata import normalize
+
+    return normalize("NFC", normalize("NFC", text).casefold())
 
 
 def _yes_or_no(given: object) -> bool | None:
