@@ -311,7 +311,9 @@ class EnterKey:
 
     def _tell_next(self) -> None:
         if self._pauses:
-            self._say(f"{len(self._pauses)} more paused; Enter resumes {self._meant()} now")
+            id = self._meant()
+            what = "Enter resumes" if self._pauses.question(id) is None else "what you type answers"
+            self._say(f"{len(self._pauses)} more paused; {what} {id} now")
 
     def _answer(self, id: str, question: "Question", line: "TypedLine") -> None:
         assert self._actions is not None

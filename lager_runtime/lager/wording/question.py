@@ -136,7 +136,7 @@ def shown(answer: object) -> str:
     """Return an answer as people type it."""
     if isinstance(answer, bool):
         return "yes" if answer else "no"
-    return f"{answer:.12g}" if isinstance(answer, float) else printable(answer, 60)
+    return f"{answer:.12g}" if isinstance(answer, float) else printable(answer, 60) or "an empty text"
 
 
 def _bound(name: str, value: object) -> float | None:

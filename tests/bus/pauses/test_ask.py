@@ -215,6 +215,24 @@ def test_on_the_runs_terminal_the_typed_line_is_the_answer(asked):
     assert screen.wait() == 0
 
 
+def test_after_a_resume_the_terminal_says_which_question_a_line_answers(screen, script, client, tmp_path):
+    text = (
+        "import lager, pathlib, threading, time\n"
+        "threading.Thread(target=lambda: print('got', lager.ask('in a thread?'), flush=True)).start()\n"
+        "while not pathlib.Path('go').exists():\n    time.sleep(0.01)\n"
+        "lager.pause('main')\n"
+    )
+    one = screen(LAGER, "python", script(text))
+    asked = client.paused()["id"]
+    (tmp_path / "go").touch()
+    one.until(lambda shown: "- main" in shown and shown.count("  timeout  ") == 2)
+    one.type("\r")
+    one.sees(f"1 more paused; what you type answers {asked} now")
+    one.type("yes\r")
+    one.sees("got True")
+    assert one.wait() == 0
+
+
 def test_enter_gives_the_default_there(asked):
     screen, _ = asked("'LED green?', default=True")
     assert "default   yes (Enter)" in screen.shown
