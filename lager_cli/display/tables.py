@@ -9,6 +9,7 @@ from lager.wording.text import cut, padded, printable, wrapped
 _FLEXIBLE = ("LABEL", "WHERE", "SCRIPT", "WHAT", "WHY", "ADDRESS", "LIMITS", "COMMAND", "HELD BY")
 _DISPENSABLE = ("RUN", "SCRIPT", "USER", "PAUSED", "MODEL", "CHANNEL")
 _SENTENCES = ("TO DO", "RESULT")  # in the last column: shown whole, on several lines
+_PRECIOUS = ("ADDRESS",)  # flexible, too, but only once nothing else can give: half of one is of no use
 _NARROW, _NARROWEST = 20, 12
 
 
@@ -37,10 +38,11 @@ def fitted(headers: Sequence[str], rows: Sequence[Sequence[object]], columns: in
     lines = [list(headers), *([cell(value) for value in row] for row in rows)]
     kept = list(range(len(headers)))
     dispensable = _DISPENSABLE if "WHERE" in headers or "ADDRESS" in headers else ()
-    for name, narrowest in ((None, _NARROW), *((name, _NARROW) for name in dispensable), (None, _NARROWEST)):
+    passes = ((None, _NARROW, False), *((name, _NARROW, False) for name in dispensable))
+    for name, narrowest, is_last in (*passes, (None, _NARROWEST, True)):
         kept = [column for column in kept if headers[column] != name]
         widths = {column: max(columns_of(line[column]) for line in lines) for column in kept}
-        if _shrink(widths, headers, columns, narrowest):
+        if _shrink(widths, headers, columns, narrowest, is_last=is_last):
             break
     return [
         cut(
@@ -55,10 +57,14 @@ def aligned(row: Sequence[str], widths: Sequence[int]) -> str:
     return "  ".join(padded(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
-def _shrink(widths: dict[int, int], headers: Sequence[str], columns: int, narrowest: int) -> bool:
-    """Shrink the widest flexible columns, down to `narrowest`, until the table fits. Return whether it does."""
+def _shrink(widths: dict[int, int], headers: Sequence[str], columns: int, narrowest: int, *, is_last: bool) -> bool:
+    """Shrink the widest flexible columns, down to `narrowest`, until the table fits. Return whether it does.
+
+    `is_last`: then also those that are precious.
+    """
     while sum(widths.values()) + 2 * (len(widths) - 1) > columns:
         able = [column for column in widths if headers[column] in _FLEXIBLE and widths[column] > narrowest]
+        able = [column for column in able if headers[column] not in _PRECIOUS] or (able if is_last else [])
         if not able:
             return False
         widths[max(able, key=widths.__getitem__)] -= 1

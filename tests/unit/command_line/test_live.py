@@ -23,6 +23,15 @@ def test_it_fits_and_keeps_what_matters(columns):
     assert ("4f0c4a52" in line) == (columns >= 160)
 
 
+@pytest.mark.parametrize(("columns", "shown"), [(80, "USB0::0x05E6::0x2281::44123"), (100, "::4412345::INSTR ")])
+def test_an_address_is_cut_last(columns, shown):
+    headers = ("ADDRESS", "MODEL", "NETS", "KNOWN AS", "WHAT")
+    known = "USB0::0x05E6::0x2281::4412345::INSTR", "2281S-20-6", "adc dac gpio thermocouple", "smu1", "KEITHLEY" * 9
+    head, line = fitted(headers, [known], columns)
+    assert max(len(head), len(line)) <= columns
+    assert shown in line
+
+
 @pytest.mark.parametrize("columns", [0, 1, 20, 40])
 def test_where_nothing_fits_it_is_cut(columns):
     assert all(len(line) <= columns for line in fitted(HEADERS, [ROW, ROW], columns))
