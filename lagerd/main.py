@@ -5,7 +5,6 @@ import logging
 import os
 import signal
 import sys
-import threading
 from functools import partial
 from pathlib import Path
 
@@ -110,6 +109,8 @@ def main() -> None:
 
 async def serve(address: str, config_file: Path | None = None) -> int:
     """Serve until SIGTERM (returns 0) or until the bus is lost (returns 1)."""
+    if build.is_built():
+        build.running()  # before an upgrade can replace the files of what runs
     safe_process = SafeProcess(SOCKET if "STATE_DIRECTORY" in os.environ else None)  # which is that of the unit
     if claims.any_kept(_state_folder()):
         safe_process.make_ready()
@@ -147,8 +148,6 @@ async def serve(address: str, config_file: Path | None = None) -> int:
         notifier.notify("READY=1")
         start_socket.serve()
         status()
-        if build.is_built():  # what runs must not be taken for what an upgrade installs meanwhile
-            threading.Thread(target=build.running, name="version", daemon=True).start()
         _watchdog(notifier)
         await asyncio.wait([stop, bus.lost], return_when=asyncio.FIRST_COMPLETED)
         notifier.notify("STOPPING=1")

@@ -10,9 +10,20 @@ _WRITTEN = Path(__file__).with_name("commit.txt")  # hatch_build.py writes it in
 
 def release() -> str:
     """Return the version alone, as in 0.22.0."""
+    if found := _beside():
+        return found
     from importlib.metadata import version as installed  # lagerd starts without it
 
     return installed("lager-box")
+
+
+def _beside() -> str:
+    """Return the version in the name of the metadata beside an installed package; "" in a checkout."""
+    import os
+
+    names = os.listdir(Path(__file__).parents[1])
+    found = [one[1] for name in names if (one := re.fullmatch(r"lager_box-([0-9][\w.!+]*)\.dist-info", name))]
+    return found[0] if len(found) == 1 else ""
 
 
 def version() -> str:

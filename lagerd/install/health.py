@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import grp
 import os
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -93,7 +94,7 @@ async def _on_the_bus() -> list[Finding]:
     try:
         bus = await Bus.connect(given_or_system())
     except BusError as error:
-        return [Finding("bus", str(error), wrong=True)]
+        return [Finding("bus", str(error), "See: systemctl status dbus", wrong=True)]
     try:
         names = ((BREAKPOINTS, BREAKPOINTS_PATH), (INSTRUMENTS, INSTRUMENTS_PATH))
         found = [await _answers(bus, name, path) for name, path in names]
@@ -135,14 +136,19 @@ async def _version(bus: Bus) -> Finding:
 
 def _polkit() -> Iterator[Finding]:
     if _output("pkaction", "--action-id", _CONSOLE_ACTION) is None:
-        advice = "Type: sudo apt-get install polkitd; until then only its user and root may open a console"
+        cure = "systemctl restart polkit" if shutil.which("pkaction") else "apt-get install polkitd"
+        advice = f"Type: sudo {cure}; until then only its user and root may open a console"
         yield Finding("polkit", f"polkit does not know {_CONSOLE_ACTION}.", advice, wrong=True)
     else:
         yield Finding("polkit", "polkit knows the actions of lager.")
 
 
 def _journal() -> Iterator[Finding]:
-    if not _JOURNAL.is_dir():
+    state = _output("systemctl", "show", "--property=ActiveState", "--value", "systemd-journald.service")
+    if state is not None and state.strip() != "active":
+        advice = "Type: sudo systemctl start systemd-journald"
+        yield Finding("journal", f"systemd-journald is {state.strip()}, and the audit is lost.", advice, wrong=True)
+    elif not _JOURNAL.is_dir():
         advice = f"Type: sudo mkdir {_JOURNAL} && sudo systemctl restart systemd-journald"
         yield Finding("journal", "The journal is lost at each boot, and the audit with it.", advice, wrong=True)
     elif (usage := _output("journalctl", "--disk-usage")) is None:

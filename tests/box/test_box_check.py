@@ -5,6 +5,7 @@ import json
 import pytest
 from people import NAME, PATH
 
+JOURNAL = [f"systemd-journald{unit}" for unit in (".socket", "-dev-log.socket", "-audit.socket", ".service")]
 NETS = '[instruments.psu1]\nmodel = "DP821"\naddress = "TCPIP::192.168.1.20::INSTR"\n'
 
 
@@ -34,16 +35,22 @@ def test_each_fault_is_a_line_that_says_what_to_type(healthy):
     healthy.write("/etc/lager/nets.toml", "[instruments.psu1\n")
     healthy.run("systemctl", "stop", "lagerd")
     healthy.run("mv", "/usr/share/dbus-1/system.d/com.lager.conf", "/root/")
+    healthy.run("systemctl", "mask", "--runtime", "--now", "polkit")
+    healthy.run("systemctl", "stop", *JOURNAL)
     try:
         code, said = check(healthy)
         assert healthy.run("systemctl", "is-active", "lagerd", check=False).stdout == "inactive\n"
     finally:
+        healthy.run("systemctl", "start", *JOURNAL)
+        healthy.run("systemctl", "unmask", "--runtime", "polkit")
         healthy.run("mv", "/root/com.lager.conf", "/usr/share/dbus-1/system.d/")
         healthy.run("systemctl", "start", "lagerd")
     assert code == 1
     assert "/usr/share/dbus-1/system.d/com.lager.conf. Type: sudo lagerd install" in said
     assert "FAIL  unit       lagerd.service is inactive. Type: sudo systemctl start lagerd.service" in said
     assert "FAIL  bus        Nobody owns com.lager.Breakpoints. Type: sudo systemctl restart lagerd" in said
+    assert "FAIL  journal    systemd-journald is inactive, and the audit is lost. Type: sudo systemctl start" in said
+    assert "Type: sudo systemctl restart polkit; until then only its user and root may open a console" in said
     assert "FAIL  nets       The nets file /etc/lager/nets.toml is not TOML" in said
     assert said.splitlines()[-1].endswith(" to do.")
 
