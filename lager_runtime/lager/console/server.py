@@ -21,7 +21,7 @@ from lager.console.worker import Worker
 from lager.errors import InvalidArgument, LagerError
 from lager.inspection.frames.location import Place
 from lager.stepping.course import Request
-from lager.wording.text import printable
+from lager.wording.text import printable, visible
 
 _WRITE_SECONDS = 86400.0
 _TOUCH_SECONDS = 0.005
@@ -85,7 +85,7 @@ class Consoles:
 
         LineClient(
             connection, {"process": os.getpid()},
-            lambda text: self.report("Touch", known_as, input=text[:_INPUT_LENGTH]),
+            lambda text: self.report("Touch", known_as, input=visible(text[:_INPUT_LENGTH])),
             lambda: self.report("Detach", known_as),
         ).begin()  # fmt: skip
 
@@ -316,4 +316,6 @@ class Console:
             self._touching.cancel()
             self._touching = None
             lines, self._inputs = "".join(self._inputs), []
-            self._pause.report("Touch", self.known_as, **({"input": lines[:_INPUT_LENGTH]} if lines else {}))
+            # A string on the bus has no NUL and no lone surrogate; a line may.
+            source = {"input": visible(lines[:_INPUT_LENGTH])} if lines else {}
+            self._pause.report("Touch", self.known_as, **source)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.bus.console.raw import SCRIPT
 from tests.processes import LAGER
 
 
@@ -184,6 +185,17 @@ def test_lone_surrogates_and_binary_output(paused, lager):
     typed = "print(chr(0xd800))\nimport sys; sys.stdout.buffer.write(b'\\xff\\n')\n"
     done = lager("python", "--console", paused["id"], stdin=typed)
     assert (done.stdout, done.returncode) == ("\\ud800\n\\xff\n2\n", 0)
+
+
+@pytest.mark.parametrize("line", [b"print('\xe9')\n", b"print('\0')\n", b"x = '\x1b[2J'\n"])
+def test_a_line_that_is_no_text_restarts_the_countdown_too(run, client, station, line):
+    process = run(SCRIPT)
+    id = client.paused()["id"]
+    command = [LAGER, "python", "--console", id]
+    subprocess.run(command, input=line, env=station.env, stderr=subprocess.DEVNULL, timeout=60, check=False)
+    client.expect("Extended", lambda signal: signal.args[0] == id)
+    client.call("Continue", "s", id)
+    assert "Traceback" not in process.err.rest()
 
 
 @pytest.mark.parametrize("what", ["file", "nothing", "closed"])
