@@ -314,6 +314,23 @@ def main():
     with contextlib.ExitStack() as stack:
         stack.callback(Net.get, "nothing", NetType.ADC)
 main()""",
+    "a thread of a group": """
+import asyncio
+async def main():
+    local = 7.5
+
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(asyncio.to_thread(Net.get, "nothing", NetType.ADC))
+asyncio.run(main())""",
+    "a thread of a group in a group": """
+import asyncio
+async def main(local=7.5):
+    async with asyncio.TaskGroup() as group:
+        group.create_task(inner())
+async def inner(local=7.5):
+    async with asyncio.TaskGroup() as group: group.create_task(asyncio.to_thread(Net.get, "nothing", NetType.ADC))
+asyncio.run(main())""",
     "a task of a group": """
 import asyncio
 async def main():

@@ -13,7 +13,7 @@ from types import CodeType, FrameType, TracebackType
 from typing import Any
 
 import lager
-from lager.inspection.frames.code_owner import has_left_the_script, is_inside_ours, is_standard
+from lager.inspection.frames.code_owner import has_left_the_script, is_inside_ours, is_standard, passes_the_script
 
 _BEFORE = "before its finally blocks have run"
 _BEFORE_TEARDOWN = "before the test's teardown"
@@ -174,21 +174,23 @@ def _pause(error: BaseException, raised: TracebackType, when: str, *, keep: bool
         from lager.wording.text import LABEL_LENGTH, printable
 
     try:
-        first, raised, others = _first(error, raised)
+        first, raised, group, others = _first(error, raised)
         told = printable(first, LABEL_LENGTH - 100)
         label = f"{type(first).__name__}: {told}" if told else type(first).__name__
         if others:
             label += f" (and {others} more)"
-        place = Place.of_error(raised).for_error(first)
+        place = (Place.of_error(raised) if group is raised else Place.of_group(group)).for_error(first)
         pause_at(place, f"{label}, {when}", None, True, no_steps=_NO_STEPS)
     except Exception as problem:
         lager._complain(problem)
 
 
-def _first(error: BaseException, raised: TracebackType) -> tuple[BaseException, TracebackType, int]:
-    """Return the error that a person looks for, its traceback, and how many others there are: of a group that Python
-    made, as a TaskGroup does, the first one; else the error itself."""
+def _first(error: BaseException, raised: TracebackType) -> tuple[BaseException, TracebackType, TracebackType, int]:
+    """Return the error that a person looks for, its traceback, that of the innermost group in which the script is, and
+    how many others there are: of a group that Python made, as a TaskGroup does, the first one; else the error itself.
+    """
     others = 0
+    group = raised
     while type(error) in (ExceptionGroup, BaseExceptionGroup) and isinstance(error, BaseExceptionGroup):
         last = raised
         while last.tb_next is not None:
@@ -198,4 +200,6 @@ def _first(error: BaseException, raised: TracebackType) -> tuple[BaseException, 
             break
         others += len(error.exceptions) - 1
         error, raised = first, first.__traceback__
-    return error, raised, others
+        if passes_the_script(raised):
+            group = raised
+    return error, raised, group, others

@@ -46,6 +46,15 @@ def has_left_the_script(raised: TracebackType) -> bool:
     return False
 
 
+def passes_the_script(raised: TracebackType | None) -> bool:
+    """Return whether code of the script is in a traceback."""
+    while raised is not None:
+        if _owner(raised.tb_frame.f_code.co_filename) == _SCRIPT:
+            return True
+        raised = raised.tb_next
+    return False
+
+
 @functools.lru_cache(4096)
 def _owner(file: str) -> int:
     if file.startswith("<frozen "):

@@ -44,15 +44,16 @@ class Place:
     def of_error(cls, raised: TracebackType) -> "Place":
         """Return where the error with this traceback was raised, even if its frames have ended; if lager raised it,
         where the script called lager, or made Python call it in a thread."""
-        inner = [(raised.tb_frame, raised.tb_lineno)]
-        while raised.tb_next is not None:
-            raised = raised.tb_next
-            inner.append((raised.tb_frame, raised.tb_lineno))
-        outer = inner[0][0].f_back
-        stack = _without_assertions((*stack_of(outer), *inner))
+        stack = _without_assertions(_stack_of_error(raised))
         if _until_ours(stack) is stack:
             return cls(stack)
         return cls(_of_the_script(stack) or _origin() or stack)
+
+    @classmethod
+    def of_group(cls, raised: TracebackType) -> "Place":
+        """Return where the script made the group of tasks whose error has this traceback: for an error without a frame
+        of the script, as of a function of lager that a task runs in a thread."""
+        return cls(_of_the_script(_stack_of_error(raised)) or _stack_of_error(raised))
 
     @classmethod
     def of_doctest(cls, test: Any, example: Any) -> "Place":
@@ -87,6 +88,15 @@ class Place:
     def namespace(self) -> dict[str, Any]:
         """Return a copy of all names that are visible there."""
         return {**self.frame.f_globals, **self.frame.f_locals, **self.more}
+
+
+def _stack_of_error(raised: TracebackType) -> Stack:
+    """Return the frames that called the one that caught it, and those of the traceback."""
+    inner = [(raised.tb_frame, raised.tb_lineno)]
+    while raised.tb_next is not None:
+        raised = raised.tb_next
+        inner.append((raised.tb_frame, raised.tb_lineno))
+    return (*stack_of(inner[0][0].f_back), *inner)
 
 
 def _without_assertions(stack: Stack) -> Stack:
