@@ -36,6 +36,8 @@ def _through_lagerd(place: Place, asked: Question, timeout: object, label: objec
     try:
         ended = pause.ask(place, text, timeout, asked)
     except LagerError as problem:
+        if not lager._is_ours(problem):  # a signal handler of the script has raised it meanwhile
+            raise
         say(f"lager: cannot ask through lagerd. {problem}\n")
         return _on_terminal(asked, timeout, where)
     answer = ended.by.get("answer")

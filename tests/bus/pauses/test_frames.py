@@ -112,6 +112,18 @@ def test_what_a_signal_handler_raises_passes_through_a_pause(run, client, error,
     assert "cannot pause" not in process.err.rest()
 
 
+@pytest.mark.parametrize("error", ["lager.PauseTimeout", "TimeoutError"])
+def test_what_a_signal_handler_raises_passes_through_a_question(run, client, error):
+    call = "lager.ask('sure?', default=True, timeout=60)"
+    process = run(HANDLED.format(error=error, handler="Watchdog()", before="", call=call))
+    pause = client.paused()
+    process.err.expect("  timeout ")
+    os.kill(pause["pid"], signal.SIGALRM)
+    assert client.resumed(pause["id"])[0] == "interrupted"
+    assert (process.wait(), process.out.rest()) == (0, "passed through None\n")
+    assert "cannot ask" not in process.err.rest()
+
+
 def test_also_while_the_first_pause_is_being_prepared(run, client):
     before = "signal.setitimer(signal.ITIMER_REAL, 0.01)"
     process = run(HANDLED.format(error="TimeoutError", handler="Watchdog()", before=before, call="lager.pause('x')"))
