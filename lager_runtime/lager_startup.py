@@ -84,6 +84,17 @@ class Start:
                 self._world = module.World(self)
             return self._world
 
+    def variable(self, name: str) -> "str | None":
+        """Return a variable of the environment as it is now; None if there is none, or no environment either."""
+        environ: Any = getattr(os, "environ", None)
+        # Its methods are Python code, and use builtins that the script may have replaced.
+        encoded = getattr(environ, "_data", None)
+        if type(encoded) is dict:
+            found = encoded.get(name.encode())
+            return found.decode("utf-8", "surrogateescape") if type(found) is bytes else None
+        found = environ.get(name) if hasattr(environ, "get") else None
+        return found if type(found) is str else None
+
     def descriptors(self) -> "_FreeDescriptors":
         """Return a context in which a pause finds free file descriptors, even if the script has used up all of its."""
         return _FreeDescriptors(self.posix, self.resource)
@@ -213,19 +224,16 @@ def _breakpoint(*arguments: "Any", **options: "Any") -> "Any":
 
 def _chosen_hook() -> str:
     """Return what PYTHONBREAKPOINT says now; empty if it is not set, or the script has replaced os.environ."""
-    try:
-        chosen = os.environ.get("PYTHONBREAKPOINT")
-    except AttributeError:
-        return ""
-    return chosen if type(chosen) is str else ""
+    return start().variable("PYTHONBREAKPOINT") or ""
 
 
 def _caller() -> "FrameType":
     """Return the frame that called the hook; the hook's own if C called it, as atexit does."""
-    try:
-        return _getframe(2)
-    except ValueError:
-        return _getframe(1)
+    hook = _getframe(1)
+    caller = hook.f_back
+    while caller is not None and caller.f_globals is hook.f_globals:  # see _beside_debugger()
+        caller = caller.f_back
+    return caller or hook
 
 
 def _is_of_import(error: Exception) -> bool:
@@ -244,11 +252,10 @@ def _set_hook() -> None:
         sys.breakpointhook = sys.__breakpointhook__ = _breakpoint  # the second is where a reset of the hook leads
 
 
-class _KernelWatch:
-    """A finder that keeps breakpoint() a pause in a Jupyter kernel; it finds no modules.
+class _DebuggerWatch:
+    """A finder that keeps breakpoint() a pause where a script or a Jupyter kernel imports debugpy; it finds no modules.
 
-    ipykernel imports a debugger that replaces the hook even if no debugger is attached. Then breakpoint() would do
-    nothing or raise TypeError.
+    debugpy replaces the hook even if nothing is attached. Then breakpoint() would do nothing, or raise TypeError.
     """
 
     _LAST = "debugpy._vendored.force_pydevd"  # its import sets the hook
@@ -268,14 +275,25 @@ class _KernelWatch:
 def _keeping_hook(run: "Callable[[Any], None]") -> "Callable[[Any], None]":
     def exec_module(module: "Any") -> None:
         run(module)
-        sys.breakpointhook = _breakpoint
+        sys.breakpointhook = _beside_debugger(module, sys.breakpointhook)
 
     return exec_module
 
 
-def _keep_hook_in_kernel() -> None:
-    if any("ipykernel" in word for word in sys.orig_argv[1:3]) and sys.breakpointhook is _breakpoint:
-        sys.meta_path.insert(0, _KernelWatch())
+def _beside_debugger(module: "Any", theirs: "Callable[[], Any]") -> "Callable[..., Any]":
+    """Return a hook that stops in the debugger if one is attached, and else pauses."""
+
+    def hook(*arguments: "Any", **options: "Any") -> "Any":
+        return theirs() if module.debugpy.is_client_connected() else _breakpoint(*arguments, **options)
+
+    # The debugger stops in the first frame that is not in a file of its own.
+    hook.__code__ = hook.__code__.replace(co_filename=module.__file__)
+    return hook
+
+
+def _keep_hook() -> None:
+    if sys.breakpointhook is _breakpoint:
+        sys.meta_path.insert(0, _DebuggerWatch())
 
 
 def _listen() -> None:
@@ -381,7 +399,7 @@ def _pause_at_start() -> None:
 
 
 _HOOKS = {
-    "LAGER_PROCESS_ID": (start, _end_after_script, _set_hook, _keep_hook_in_kernel, _listen),
+    "LAGER_PROCESS_ID": (start, _end_after_script, _set_hook, _keep_hook, _listen),
     "LAGER_PYTHON_PID": (_end_by_the_ladder,),
     "LAGER_DETACHED": (_write_lines,),
     "LAGER_RUN_FOLDER": (_show_typed_names,),

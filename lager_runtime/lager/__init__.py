@@ -161,10 +161,8 @@ def at_start(name: str) -> str | None:
 
 def setting(name: str) -> str:
     """Return a variable with which the script, too, can set how it pauses; as at the start if it is not set now."""
-    try:
-        value = os.environ.get(name)
-    except AttributeError:  # the script has removed os.environ, or put something else there
-        value = None
+    start = getattr(sys, "_lager_start", None)
+    value = os.environ.get(name) if start is None else start.variable(name)
     return value if type(value) is str else at_start(name) or ""
 
 

@@ -169,10 +169,17 @@ class World:
         if by_us and name in _LOOKING:
             theirs = sys.modules.get(name)
             if theirs is not None and self._is_shipped(name, theirs) and not _is_initializing(theirs):
-                return theirs
+                return theirs if name != "collections.abc" else self._looking_abc(theirs)
         if by_us and _is_foreign(name):
             return bootstrap._gcd_import(name)  # type: ignore[no-any-return]
         return self.load(name)
+
+    def _looking_abc(self, theirs: "ModuleType") -> "ModuleType":
+        """Return the script's `collections.abc` for annotations, too: those with Callable[…] are made by Python code,
+        which uses builtins that the script may have replaced."""
+        module = _copy("collections.abc", theirs.__dict__)
+        module.__dict__["Callable"] = _Annotation("Callable")
+        return module
 
     def _is_shipped(self, name: str, module: "ModuleType") -> bool:
         if name in ("sys", "builtins"):
@@ -186,7 +193,8 @@ class World:
         if name in _WITHOUT:
             raise ModuleNotFoundError(f"{name} is not used in a pause", name=name)
         if name.partition(".")[0] in _ONLY_ONE:
-            return self._keep(name, self.start.modules.get(name) or bootstrap._gcd_import(name))
+            load = _built_in if name in sys.builtin_module_names else bootstrap._gcd_import
+            return self._keep(name, self.start.modules.get(name) or load(name))
         if name == "sys":
             return self._keep(name, self._sys())
         if name == "builtins":
@@ -402,14 +410,26 @@ def _is_bus(name: str) -> bool:
 
 
 def _built_in(name: str) -> "ModuleType":
-    """Return the script's own instance, or load it, whatever finders the script has."""
+    """Return the script's own instance, or a new one. It needs neither the script's finders nor Python's import lock,
+    which a thread of the script may hold."""
     found = sys.modules.get(name)
-    return bootstrap._load(bootstrap.BuiltinImporter.find_spec(name)) if found is None else found
+    if found is not None:
+        return found
+    try:
+        return _created(bootstrap.BuiltinImporter.find_spec(name))
+    finally:
+        sys.modules.pop(name, None)  # old C modules put themselves there
 
 
 def _created(spec: "Any") -> "ModuleType":
-    module: ModuleType = _imp.create_dynamic(spec)
-    _imp.exec_dynamic(module)
+    """Return a new instance of a C module."""
+    module: ModuleType
+    if spec.origin == "built-in":
+        module = _imp.create_builtin(spec)
+        _imp.exec_builtin(module)
+    else:
+        module = _imp.create_dynamic(spec)
+        _imp.exec_dynamic(module)
     module.__spec__ = spec
     return module
 

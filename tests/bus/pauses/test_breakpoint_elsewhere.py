@@ -1,10 +1,11 @@
-"""breakpoint() where something else wants to have it: in a Jupyter kernel, and in a Python without lager."""
+"""breakpoint() where something else wants to have it: a Jupyter kernel, debugpy, and a Python without lager."""
 
 import subprocess
 import sys
 
 import pytest
 
+from tests.bus.editor.editor import Editor
 from tests.processes import BIN, LAGER
 
 NOTEBOOK = """
@@ -38,6 +39,52 @@ def test_breakpoint_pauses_what_jupyter_run_executes(start, script, client):
     client.call("Continue", "s", pause["id"])
     assert process.out.rest() == "went on\n", process.err.text
     assert process.wait() == 0
+
+
+LISTENS = """
+import debugpy
+print(debugpy.listen(("127.0.0.1", 0))[1], flush=True)
+{more}
+def measure():
+    breakpoint("rail", timeout=600)
+    breakpoint()
+    return None
+measure()
+print("went on")
+"""
+
+
+def test_breakpoint_pauses_while_nothing_is_attached_to_the_debugger_of_the_script(run, client):
+    process = run(LISTENS.format(more=""))
+    for label, line in ("rail", 6), ("", 7):
+        pause = client.paused()
+        assert (pause["label"], pause["line"], pause["function"]) == (label, line, "measure")
+        client.call("Continue", "s", pause["id"])
+    assert process.out.rest().endswith("\nwent on\n")
+    assert process.wait() == 0
+
+
+@pytest.mark.slow
+def test_breakpoint_stops_in_the_debugger_while_it_is_attached(run, tmp_path, station):
+    process = run(LISTENS.format(more="debugpy.wait_for_client()"))
+    port = process.out.expect("\n").strip()
+    relay = f"exec 3<>/dev/tcp/127.0.0.1/{port}; cat <&3 & cat >&3"
+    editor = Editor(station.env, tmp_path, command=["bash", "-c", relay])
+    try:
+        editor.do("initialize", adapterID="debugpy")
+        editor.send("attach", justMyCode=False)
+        editor.event("initialized")
+        editor.do("configurationDone")
+        for line in 7, 8:  # debugpy stops at the line behind
+            thread = editor.event("stopped")["threadId"]
+            frame = editor.do("stackTrace", threadId=thread)["stackFrames"][0]
+            assert (frame["name"], frame["line"]) == ("measure", line)
+            editor.do("continue", threadId=thread)
+        process.out.expect("went on\n")
+    finally:
+        editor.close()
+    assert process.wait() == 0
+    assert "paused at" not in process.err.text
 
 
 CHILD = """

@@ -24,6 +24,21 @@ WORLDS = {
     "no bus in the environment": "os.environ['LAGER_BUS_ADDRESS'] = 'unix:path=/nowhere'",
     "open is a mock": "enter(mock.patch('builtins.open'))",
     "builtins are mocks": "[enter(mock.patch(f'builtins.{n}')) for n in ('print', '__import__', 'sorted', 'input')]",
+    "isinstance, len and str are the script's": (
+        "import builtins; stack.callback(vars(builtins).update, vars(builtins).copy())\n"
+        "vars(builtins).update(len=lambda _: 0, str=lambda *_: '?', isinstance=lambda *_: 1 / 0)"
+    ),
+    "types and functions are gone": (
+        "import builtins; stack.callback(vars(builtins).update, vars(builtins).copy())\n"
+        "for n in 'type int float bool str bytes dict list set tuple len repr min max isinstance'.split():\n"
+        "    vars(builtins)[n] = None\n"
+        "vars(builtins).update(Exception=None, BaseException=None, OSError=None, ValueError=None, __build_class__=None)"
+    ),
+    "a thread holds the lock of imports": (
+        "import _imp, threading\nheld, over = threading.Event(), threading.Event()\n"
+        "def hold():\n    _imp.acquire_lock()\n    held.set()\n    over.wait()\n    _imp.release_lock()\n"
+        "threading.Thread(target=hold).start(); held.wait(); stack.callback(over.set)"
+    ),
     "the functions of os are mocks": (
         "[enter(mock.patch(f'os.{n}')) for n in 'read write open close fstat getpid getcwd urandom fork stat'.split()]"
     ),
