@@ -1,20 +1,33 @@
 """The pauses of a run while lagerd or the bus is gone: the scripts report them to us directly, and Enter resumes them
-directly (lager.breakpoints.terminal.enter_channel)."""
+directly (lager.breakpoints.terminal.enter_channel). What the scripts tell of their other pauses is passed on."""
 
 import asyncio
 import contextlib
 import socket
 from collections.abc import Callable
 
-from lager.breakpoints.terminal.enter_channel import ENTER, ID_LENGTH, answer_line, is_trusted, name_of
+from lager.breakpoints.terminal.enter_channel import (
+    BEGUN,
+    ENDED,
+    ENTER,
+    ID_LENGTH,
+    answer_line,
+    is_trusted,
+    name_of,
+    pid_of,
+)
 
 
 class DirectPauses:
     """The listener for these scripts. Use and close it in the event loop that created it."""
 
-    def __init__(self, run_id: str, changed: Callable[[], None]) -> None:
-        """Raises OSError if another process reads the Enter of this run. `changed` is called for each change."""
+    def __init__(
+        self, run_id: str, changed: Callable[[], None], told: Callable[[str, int, bool], None] = lambda *_: None
+    ) -> None:
+        """Raises OSError if another process reads the Enter of this run. `changed` is called for each change; `told`
+        when a pause that lagerd keeps has begun or ended: with its id, its process, and whether it has begun."""
         self._changed = changed
+        self._told = told
         self._loop = asyncio.get_running_loop()
         self._scripts: dict[socket.socket, str] = {}  # with the id of its pause, empty until it is read
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
@@ -68,7 +81,7 @@ class DirectPauses:
 
     def _read(self, script: socket.socket) -> None:
         try:
-            data = script.recv(ID_LENGTH)
+            data = script.recv(ID_LENGTH + 1)
         except BlockingIOError:
             return
         except OSError:
@@ -79,6 +92,8 @@ class DirectPauses:
             self._scripts[script] = data.decode("ascii", "replace")
             self._changed()
         else:
+            if len(data) > ID_LENGTH and data[ID_LENGTH:] in (BEGUN, ENDED):
+                self._told(data[:ID_LENGTH].decode("ascii", "replace"), pid_of(script), data.endswith(BEGUN))
             self._drop(script)
 
     def _drop(self, script: socket.socket) -> None:

@@ -86,6 +86,7 @@ class EnterKey:
         self._actions: LineActions | None = None
         self._asked: set[str] = set()  # Continue was sent, and Resumed has not arrived
         self._unheard: dict[str, asyncio.TimerHandle] = {}  # Enter was sent, and Resumed has not arrived
+        self._untold: dict[str, asyncio.TimerHandle] = {}  # the script has told us of it, and lagerd has not
         self._lost_said = False
         self._thread = threading.Thread(target=self._work, name="enter key", daemon=True)
 
@@ -137,7 +138,7 @@ class EnterKey:
 
             self._actions = LineActions(self._address, self._say, self._keys_changed)
             with contextlib.suppress(OSError):
-                self._direct = DirectPauses(self._run_id, self._direct_changed)
+                self._direct = DirectPauses(self._run_id, self._direct_changed, self._script_told)
         if os.isatty(2) and not self._keys_are_ours:
             from lager_cli.run_terminal.countdown import Countdown
 
@@ -228,6 +229,7 @@ class EnterKey:
 
     def _note(self, pause: "PauseDetails") -> None:
         if self._pauses.is_ours(pause):
+            self._told(pause["id"])
             self._pauses.add(pause)
             self._asked.discard(pause["id"])
             self._decide()
@@ -243,6 +245,7 @@ class EnterKey:
     def _resumed(self, signal: "Signal") -> None:
         self._end(signal.args[0])
         self._heard(signal.args[0])
+        self._told(signal.args[0])
         self._asked.discard(signal.args[0])
         if self._unseen is not None:
             self._unseen.resumed(signal.args[0])
@@ -252,6 +255,24 @@ class EnterKey:
     def _end(self, id: str) -> None:
         self._pauses.end(id)
         self._decide()
+
+    def _script_told(self, id: str, pid: int, begun: bool) -> None:
+        """Hear of a pause from its script. What lagerd says of it is enough, unless it, or the bus, does not answer."""
+        assert self._loop is not None
+        self._told(id)
+        if not begun:
+            self._end(id)
+        elif id not in self._pauses:
+            self._untold[id] = self._loop.call_later(_HEARD_SECONDS, self._add_untold, id, pid)
+
+    def _add_untold(self, id: str, pid: int) -> None:
+        del self._untold[id]
+        self._pauses.add_unheard(id, pid)
+        self._decide()
+
+    def _told(self, id: str) -> None:
+        if (waiting := self._untold.pop(id, None)) is not None:
+            waiting.cancel()
 
     def _direct_changed(self) -> None:
         for id in self._direct.ids() if self._direct is not None else ():

@@ -46,6 +46,12 @@ class RunPauses:
         self._banners.setdefault(pause["id"], _question(pause))
         self._pids[pause["id"]] = pause.get("pid", 0)
 
+    def add_unheard(self, id: str, pid: int) -> None:
+        """Add a pause of this run of which its process told us; lagerd has not announced it so far."""
+        self._pauses[id] = None
+        self._banners.setdefault(id, None)
+        self._pids[id] = pid
+
     def end(self, id: str) -> None:
         """Take out a pause that has ended, or will."""
         self._pauses.pop(id, None)

@@ -10,6 +10,8 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 
+import lager
+from lager import variables
 from lager.breakpoints.script_object import ScriptObject
 from lager.breakpoints.state import Accepted, CannotPause, Ended, PauseState
 from lager.breakpoints.terminal import enter_channel, notices, typeahead
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 _REFUSED_FIRST, _REFUSED_LAST = 0.1, 30.0  # between two calls of a pause that a new lagerd refuses
 _REPORT_AGAIN = 5.0  # seconds
+_TELL_FIRST, _TELL_LAST = 0.05, 2.0  # seconds between two attempts to tell `lager python` of a pause
 
 
 class Carrier:
@@ -130,6 +133,8 @@ class Carrier:
         if pause.over:
             return  # the reply says what the signal has said
         pause.over = True
+        if pause.known:
+            self._tell_run(pause, enter_channel.ENDED)
         pause.events.put(outcome)
         if pause.consoles is not None and isinstance(outcome, Ended) and pause.is_step(outcome):
             pause.consoles.run(outcome.by)
@@ -240,12 +245,26 @@ class Carrier:
             pause.since = details["since"]
             pause.told = {key: details[key] for key in ("began",) if key in details}
             pause.details["timeout"] = details["timeout"]
+            self._tell_run(pause, enter_channel.BEGUN)
             pause.events.put(Accepted(details["remaining"]))
             if pause.consoles is not None:  # of the pause before, whose step has stopped here
                 pause.consoles.stopped(pause.place, pause.details, *self._object.links(pause))
                 pause.consoles.told(details["remaining"])
             elif pause.interactive:
                 asyncio.get_running_loop().call_soon(_import_console)  # so that a console opens at once
+
+    def _tell_run(self, pause: PauseState, what: bytes, delay: float = _TELL_FIRST) -> None:
+        """Tell `lager python`, if it reads Enter; it may listen only later. Of a question it needs to know more."""
+        if what == enter_channel.BEGUN and pause.over:
+            return
+        if pause.question is not None or not lager.at_start(variables.TERMINAL):
+            return
+        try:
+            enter_channel.tell(pause.details["run_id"], pause.id, what)
+        except OSError:
+            if what == enter_channel.BEGUN:
+                next_delay = min(delay * 2, _TELL_LAST)
+                asyncio.get_running_loop().call_later(delay, self._tell_run, pause, what, next_delay)
 
     def _for_lagerd(self, id: str, sender: str) -> PauseState | None:
         if sender != self._client.owner:

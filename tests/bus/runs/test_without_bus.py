@@ -201,6 +201,30 @@ def test_enter_resumes_a_pause_whose_bus_or_lagerd_is_frozen(terminal, own_stati
     own_station.lagerd.err.expect(f"Resumed breakpoint {id} by {user()} after ")
 
 
+def test_enter_resumes_a_pause_of_which_lager_python_has_not_heard(terminal, client, script, late, freeze):
+    screen = terminal(LAGER, "python", script(ONE.format(timeout=600)))
+    id = client.paused()["id"]
+    screen.expect("  timeout ")
+    freeze("broker")
+    late()
+    screen.type("\r")
+    screen.expect(f"{id} resumed by {user()} with Enter, after ")
+    screen.expect("went on")
+
+
+def test_a_pause_of_which_lager_python_has_not_heard_takes_no_keys_once_it_ends(terminal, client, script, late, freeze):
+    screen = terminal(LAGER, "python", script(ONE.format(timeout=5) + "print('got', input())\n"))
+    client.paused()
+    screen.expect("  timeout ")
+    freeze("broker")
+    late()
+    screen.type("wrong\r")
+    screen.expect("press Enter on an empty line to resume")
+    screen.expect("went on")
+    screen.type("hello\r")
+    screen.expect("got hello")
+
+
 def test_an_answer_reaches_a_script_whose_bus_is_frozen(terminal, client, script, freeze):
     asks = "import lager\nprint('got', lager.ask('How many?', kind='number', timeout=600))\n"
     screen = terminal(LAGER, "python", script(asks))

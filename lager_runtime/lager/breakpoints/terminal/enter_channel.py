@@ -6,7 +6,8 @@ other has ended. The name is in the abstract namespace (unix(7)), which leaves n
 Any user can connect there, or listen once the owner has ended: each side asks the kernel who the other is.
 
 A lagerd or a bus that has stopped answering looks alive to the script. So each paused process listens, too, and `lager
-python` writes there the id and the line of an Enter to which lagerd does not react.
+python` writes there the id and the line of an Enter to which lagerd does not react. It may not have heard of the pause
+by then: so a script also tells it the beginning and the end of each pause that lagerd has accepted.
 """
 
 import asyncio
@@ -22,6 +23,7 @@ ENTER = b"enter\n"
 _ANSWER = b"answer "
 _LONGEST = 1 << 15  # bytes of a line
 ID_LENGTH = 8
+BEGUN, ENDED = b"+", b"-"  # behind the id of a pause that lagerd keeps
 _CREDENTIALS = struct.Struct("3i")  # pid, uid, gid: struct ucred of unix(7)
 _RETRY_FIRST, _RETRY_LAST = 0.05, 2.0
 _KNOCK_SECONDS = 2.0
@@ -34,8 +36,18 @@ def name_of(run_id: str) -> str:
 
 def is_trusted(peer: socket.socket) -> bool:
     """Return whether the other side is a process of our own user."""
+    return _credentials(peer)[1] == os.getuid()
+
+
+def pid_of(peer: socket.socket) -> int:
+    """Return the process on the other side."""
+    return _credentials(peer)[0]
+
+
+def _credentials(peer: socket.socket) -> tuple[int, int, int]:
     raw = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    return bool(_CREDENTIALS.unpack(raw)[1] == os.getuid())
+    pid, uid, gid = _CREDENTIALS.unpack(raw)
+    return pid, uid, gid
 
 
 def name_of_process(run_id: str, pid: int) -> str:
@@ -125,6 +137,16 @@ def knock(run_id: str, pid: int, id: str, line: bytes) -> None:
         channel.connect(name_of_process(run_id, pid))
         if is_trusted(channel):
             channel.send(id.encode() + line)
+
+
+def tell(run_id: str, id: str, what: bytes) -> None:
+    """Tell `lager python` that the pause `id`, which lagerd keeps, has BEGUN or ENDED. Never blocks. Raises OSError if
+    it does not listen."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as channel:
+        channel.setblocking(False)
+        channel.connect(name_of(run_id))
+        if is_trusted(channel):
+            channel.send(id.encode() + what)
 
 
 def _meant(line: bytes) -> Pressed | None:
