@@ -185,8 +185,10 @@ def import_(file: Path, target: Path | None) -> int:
             output.note(sentence)
     for sentence in lost:
         output.error(NetsFileError(sentence, f"Correct {file} and import it again; nothing was written."))
-    if lost or not text:
+    if lost:
         return 1
+    if not text:
+        raise NetsFileError(f"{file} has no net that can be imported.", "Nothing was written.")
     if target is None:
         output.say(text.rstrip("\n"))
     else:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from lager.nets import catalog, saved_nets
 from lager.nets import file as nets_file
 from lager.nets.model import Limits, NetType
+from lager_cli import main
 
 DP821 = "USB0::0x1AB1::0x0E11::DP8A204300001::INSTR"
 SMU = "USB0::0x05E6::0x2281::4412345::INSTR"
@@ -248,3 +249,13 @@ def test_odd_entries_never_crash_and_the_result_is_a_good_nets_file(entries: lis
     text, left_out = saved_nets.convert(json.dumps(entries))
     taken = nets_file.parse(text).nets
     assert len(taken) + sum(line.endswith("left out.") for line in left_out) == len(entries)
+
+
+@pytest.mark.parametrize(
+    "saved", ["[]", "\ufeff[]", '[{"name": "cam", "role": "webcam", "instrument": "x", "pin": 0}]']
+)
+def test_a_file_without_a_net_to_import_is_an_error(tmp_path, capsys, saved):
+    (tmp_path / "saved.json").write_text(saved, encoding="utf-8")
+    assert main.run(["nets", "import", str(tmp_path / "saved.json")]) == 1
+    out, err = capsys.readouterr()
+    assert (out, "saved.json has no net that can be imported" in err) == ("", True)
