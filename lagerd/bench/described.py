@@ -27,6 +27,7 @@ from lagerd.bench.nets import NetsFile
 from lagerd.bench.physics.wiring import Circuit, output_of
 from lagerd.bench.scpi.instrument import ScpiInstrument
 from lagerd.bench.transports.lines import LineDevice
+from lagerd.bench.transports.modbus_rtu import RtuPort
 from lagerd.bench.transports.terminal import BytePort, Terminal
 
 
@@ -112,6 +113,8 @@ class DescribedBench:
             device.on = False
 
     def _server(self, part: Part, device: Device) -> Any:
+        if part.reach is Reach.RTU:
+            return Terminal(device, port=RtuPort, address="rtu:{}")
         if isinstance(device, T7 | ModbusRelays):
             return server_for(device)
         if isinstance(device, UsbRly16 | KA3005P):

@@ -206,7 +206,8 @@ class _Reader:
         if device is None:
             self._mistakes.add(key, f"there is no simulated model for {shown(model)}{_meant(model, known.MODELS)}")
             return None
-        if isinstance(device, T7 | ModbusRelays) == (part.reach is Reach.VISA):
+        fits = {Reach.VISA: not isinstance(device, T7 | ModbusRelays), Reach.RTU: isinstance(device, ModbusRelays)}
+        if not fits.get(part.reach, isinstance(device, T7 | ModbusRelays)):
             self._mistakes.add(key, f"a {model} does not speak at {part.reach.value}, the address of the instrument")
         return Part(part.instruments, str(model), part.noise, part.latency, part.replies, part.faults)
 

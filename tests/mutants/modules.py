@@ -37,6 +37,7 @@ TESTS = {
     f"{_DRIVERS}/rigol_dl3000.py": _LOAD,
     f"{_DRIVERS}/labjack_t7.py": _tests("drivers/daq"),
     f"{_DRIVERS}/serial_port.py": _tests("drivers/serial", "instruments/serial_session"),
+    "lager_runtime/lager/instruments/sessions/serial_line.py": _tests("drivers/serial", "instruments/serial_session"),
     "lager_runtime/lager/instruments/sessions/quantities.py": _tests(
         "instruments/quantities", "drivers/supply_limits", "drivers/states"
     ),
@@ -44,7 +45,7 @@ TESTS = {
     "lager_runtime/lager/instruments/safety/safe_state.py": _tests("safety/safe_nets", "safety/safe_state"),
     "lager_runtime/lager/nets/safe.py": _tests("safety/safe_nets"),
     "lager_runtime/lager/nets/terminals.py": _tests("nets/terminals", "safety/safe_nets"),
-    "lager_runtime/lager/nets/validate.py": _tests("nets/settings", "nets/nets"),
+    "lager_runtime/lager/nets/validate.py": _tests("nets/settings", "nets/nets", "instruments/modbus_rtu"),
     "lagerd/make_safe.py": _tests("safety/safe_state"),
     "lagerd/standby.py": _tests("safety/standby"),
     "lagerd/instruments/leases/table.py": _tests("leases/lease_table", "leases/leases"),

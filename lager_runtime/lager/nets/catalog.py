@@ -102,8 +102,8 @@ FAMILIES = (
            terminals={NetType.Switch: range(101, 400)}),
     Family("devantech_usb_rly", "Devantech", r"USB-RLY(08|16)", _VISA, {NetType.Switch: "Relay"}, ("USB-RLY16",),
            {"USB-RLY": 8}, talk=Talk(module_query=b"\x5a", modules={8: "USB-RLY08", 9: "USB-RLY16"})),
-    Family("modbus_coils", "any", r"MODBUS-COILS", frozenset((Reach.MODBUS,)), {NetType.Switch: "Coil"},
-           ("modbus-coils",), terminals={NetType.Switch: range(65536)}),
+    Family("modbus_coils", "any", r"MODBUS-COILS", frozenset((Reach.MODBUS, Reach.RTU)),
+           {NetType.Switch: "Coil"}, ("modbus-coils",), terminals={NetType.Switch: range(65536)}),
     Family("usb_hub", "any", r"USB-HUB", frozenset((Reach.HUB,)), {NetType.Switch: "Port"}, ("usb-hub",),
            {"USB-HUB": 255}),
 )  # fmt: skip

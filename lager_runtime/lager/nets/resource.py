@@ -29,6 +29,7 @@ class Reach(Enum):
     VISA = "a VISA resource"
     SERIAL = "a serial device path"
     MODBUS = "a Modbus TCP host"
+    RTU = "a Modbus RTU line"
     LJM = "a LabJack on USB"
     HUB = "a USB hub"
 
@@ -58,8 +59,8 @@ class Resource:
 
     @property
     def is_serial_line(self) -> bool:
-        """Whether it is a VISA instrument on a serial port."""
-        return self.visa.startswith("ASRL")
+        """Whether it is an instrument on a serial port, whose settings are those of the instrument."""
+        return self.reach is Reach.RTU or self.visa.startswith("ASRL")
 
     @property
     def key(self) -> str:
@@ -69,7 +70,7 @@ class Resource:
 
 
 def parse(address: str) -> Resource:
-    """Parse a VISA resource string, a path, `host[:port]`, `usb[:serial]`, or `usbhub:place`.
+    """Parse a VISA resource string, a path, `host[:port]`, `rtu:path`, `usb[:serial]`, or `usbhub:place`.
 
     Raises ValueError with the reason.
     """
@@ -84,6 +85,8 @@ def parse(address: str) -> Resource:
         return _visa(text)
     if text.startswith("/"):
         return Resource(text, Reach.SERIAL, _serial_place(text), path=text)
+    if rtu := re.fullmatch(r"rtu:(/.+)", text, re.IGNORECASE):
+        return Resource(text, Reach.RTU, _serial_place(rtu[1]), path=rtu[1])
     if hub := re.fullmatch(r"usbhub:(.*)", text, re.IGNORECASE):
         return _hub(text, hub[1])
     if re.fullmatch(r"usb(:[A-Za-z0-9]+)?", text, re.IGNORECASE):

@@ -145,6 +145,9 @@ def _serial_line(
     given = {
         key: _option(prefix + key, table[key], test, mistakes) for key, test in _SERIAL_LINE.items() if key in table
     }
+    if place and place.reach is resource.Reach.RTU:
+        for key in given.keys() - _UART.keys():
+            mistakes.add(prefix + key, "is a setting of text lines, which Modbus has none of")
     if place and not place.is_serial_line:
         where = "of a net of type uart" if place.reach is resource.Reach.SERIAL else "of an ASRL/dev/NAME::INSTR"
         for key in given:
@@ -188,8 +191,12 @@ def _net(
     options = {
         key: _option(prefix + key, table[key], test, mistakes) for key, test in _OPTIONS[type].items() if key in table
     }
-    if "unit" in options and instrument and not _is(instrument, resource.Reach.MODBUS):
-        mistakes.add(prefix + "unit", "is a setting of a Modbus device")
+    if "unit" in options and instrument:
+        on_line = _is(instrument, resource.Reach.RTU)
+        if not on_line and not _is(instrument, resource.Reach.MODBUS):
+            mistakes.add(prefix + "unit", "is a setting of a Modbus device")
+        if on_line and options["unit"] == 0:
+            mistakes.add(prefix + "unit", "0 is all the devices on a serial line, and none of them answers")
     if len(mistakes) > before or not instrument:
         return None
     bounds = Limits(**limits)

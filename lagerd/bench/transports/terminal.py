@@ -63,14 +63,16 @@ class Port:
 
     def _receive(self, data: bytes) -> None:
         self._pending += data
-        loop = asyncio.get_running_loop()
         while (line := self._lines.take(self._pending, self._device)) is not None:
-            data = answer(self._device, line, self._ending) or b""
-            if latency := self._device.faults.latency:
-                self._late = [late for late in self._late if late.when() > loop.time()]
-                self._late.append(loop.call_later(latency, self._write, data))
-            else:
-                self._write(data)
+            self._answer(answer(self._device, line, self._ending) or b"")
+
+    def _answer(self, data: bytes) -> None:
+        loop = asyncio.get_running_loop()
+        if latency := self._device.faults.latency:
+            self._late = [late for late in self._late if late.when() > loop.time()]
+            self._late.append(loop.call_later(latency, self._write, data))
+        else:
+            self._write(data)
 
     def _write(self, data: bytes) -> None:
         # A serial line cannot hold an answer back: an answer that no client reads is lost.

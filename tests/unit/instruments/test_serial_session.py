@@ -13,8 +13,8 @@ import pytest
 import serial
 
 from lager.errors import InstrumentError, InstrumentUnreachable
-from lager.instruments.drivers import serial_port
 from lager.instruments.drivers.serial_port import SerialSession
+from lager.instruments.sessions import serial_line
 from lager.nets.model import Instrument
 
 _TIOCGEXCL = 0x80045440  # tty_ioctl(4)
@@ -61,7 +61,7 @@ def test_a_real_port_is_closed_to_all_other_programs_and_a_pty_is_not(
     one = session(path)
     assert not is_exclusive(one.connect({}))
     one.close()
-    monkeypatch.setattr(serial_port, "_PTY_SLAVES", ())
+    monkeypatch.setattr(serial_line, "_PTY_SLAVES", ())
     one = session(path)
     port = one.connect({})
     assert is_exclusive(port)
@@ -102,7 +102,7 @@ def test_a_port_that_cannot_be_opened_is_told_why(
     def refuse(*_: Any, **__: Any) -> None:
         raise error
 
-    monkeypatch.setattr(serial_port, "_ExclusiveSerial", refuse)
+    monkeypatch.setattr(serial_line, "ExclusiveSerial", refuse)
     with pytest.raises(kind, match=said):
         session("/dev/ttyS7").connect({})
 

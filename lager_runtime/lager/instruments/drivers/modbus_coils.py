@@ -1,4 +1,6 @@
-"""The coils of any Modbus TCP device: relay modules and outlets. The channel is the address of the coil, from 0.
+"""The coils of any Modbus device, over TCP or a serial line: relay modules and outlets.
+
+The channel is the address of the coil, from 0.
 
 MODBUS Application Protocol Specification V1.1b3: 6.1 Read Coils (function 1), 6.5 Write Single Coil (function 5).
 Coil 1 of a device has the address 0 (section 4.4).

@@ -1,42 +1,27 @@
 """Opens serial ports with pyserial."""
 
 import errno
-import fcntl
 import os
 import stat
-import termios
 from typing import Any
 
 import serial
 
 from lager.errors import InvalidArgument, PortNotFound
 from lager.instruments.drivers.base.driver import Driver
+from lager.instruments.sessions.serial_line import ExclusiveSerial, open_line
 from lager.instruments.sessions.session import Session
 from lager.nets.lines import DEFAULT_BAUDRATE, PARITIES
 from lager.nets.model import Instrument
 from lager.wording.text import number_of
 
 READ_TIMEOUT = 0.1  # seconds
-_PTY_SLAVES = range(136, 144)  # the character device majors of Unix98 ptys
 
 
 def _plain(value: object) -> object:
     """Return a number that is given as text as a number, and any other value as it is."""
     found = number_of(value) if type(value) is str else None
     return value if found is None else int(found) if found.is_integer() else found
-
-
-class _ExclusiveSerial(serial.Serial):
-    """A port that no other process can open in the meantime. pyserial's flock stops only programs that use it too."""
-
-    def open(self) -> None:
-        super().open()
-        if not self._is_pty():
-            fcntl.ioctl(self.fileno(), termios.TIOCEXCL)
-
-    def _is_pty(self) -> bool:
-        # A pty keeps TIOCEXCL after its holder was killed, while its other end is open: it could not be opened again.
-        return os.major(os.fstat(self.fileno()).st_rdev) in _PTY_SLAVES
 
 
 def usb_serial_of(path: str) -> str | None:
@@ -58,13 +43,13 @@ class SerialSession(Session):
 
     def __init__(self, instrument: Instrument) -> None:
         super().__init__(instrument)
-        self._ports: list[_ExclusiveSerial] = []
+        self._ports: list[ExclusiveSerial] = []
 
     def connect(self, settings: dict[str, Any]) -> serial.Serial:
         with self.exchange():
             for port in self._ports:
                 port.close()
-            self._ports = [self._open(settings)]
+            self._ports = [open_line(self, settings)]
             return self._ports[0]
 
     def identity(self) -> str:
@@ -82,26 +67,6 @@ class SerialSession(Session):
         if not os.access(path, os.R_OK | os.W_OK):
             self.unreachable(os.strerror(errno.EACCES))
         return self.instrument.model
-
-    def _open(self, settings: dict[str, Any]) -> _ExclusiveSerial:
-        if self.port is None:
-            return self._open_now(settings)
-        while True:
-            self.port.check_again()
-            opened = self._open_now(settings)
-            if self.port.is_device(opened.fileno()):
-                return opened
-            opened.close()  # the adapter was plugged in again in the meantime
-
-    def _open_now(self, settings: dict[str, Any]) -> _ExclusiveSerial:
-        try:
-            return _ExclusiveSerial(self.instrument.address, exclusive=True, **settings)
-        except serial.SerialException as error:
-            if error.errno in (errno.EBUSY, errno.EAGAIN) or "exclusively lock" in str(error):
-                self.in_use()
-            self.unreachable(os.strerror(error.errno) if error.errno else error)
-        except (OSError, termios.error) as error:
-            self.unreachable(error)
 
     def _connect(self) -> None:
         pass

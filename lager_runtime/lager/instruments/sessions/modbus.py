@@ -1,19 +1,23 @@
 """Reads and writes the registers of a LabJack T7: over Modbus TCP with pymodbus, or over USB with the maker's library.
+Also the coils of a Modbus device, over TCP or a serial line.
 
 Modbus map: LabJack T-Series Datasheet, 3.1 Modbus Map. Values are big-endian, the high word first; functions 3 and 16
 access every register used here.
 """
 
+import contextlib
 import importlib
 import logging
 import math
 import struct
+import time
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from lager.errors import InstrumentError, Rejected, WrongModel
+from lager.errors import InstrumentError, InstrumentTimeout, Rejected, WrongModel
 from lager.instruments.sessions.session import Session
 from lager.nets import catalog
+from lager.nets.lines import DEFAULT_BAUDRATE
 from lager.nets.model import Instrument, NetType
 from lager.nets.resource import Reach
 
@@ -21,6 +25,7 @@ _PRODUCT_ID = 60000  # float32: 7 is a T7 (T-Series Datasheet, 23.0 Device infor
 _PRODUCTS = {4.0: "T4", 7.0: "T7", 8.0: "T8"}
 _SERIAL_NUMBER = 60028  # uint32
 _UNIT = 1
+_QUIET = 0.1  # seconds: longer than a device takes to answer, and than the gaps in a frame
 
 # For each type letter of `struct`: the number of registers, and the type code of the LJM library.
 _WIDTH = {"f": 2, "H": 1, "I": 2}
@@ -164,6 +169,53 @@ class ModbusCoils(ModbusRegisters):
         pass
 
 
+class RtuCoils(ModbusCoils):
+    """The coils of a Modbus device on a serial line (MODBUS over Serial Line Specification V1.02, RTU mode).
+
+    An answer does not say to which request it belongs, so none may still be on its way when the next one is sent: a new
+    connection first waits until the line has been quiet, and after a failure for as long as an answer may take.
+    """
+
+    def load(self) -> None:
+        super().load()
+        importlib.import_module("lager.instruments.sessions.serial_line")
+
+    def _connect(self) -> None:
+        from pymodbus.client import ModbusSerialClient
+
+        from lager.instruments.sessions.serial_line import open_line
+
+        logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
+        timeout = self.instrument.timeout
+        line = {"baudrate": DEFAULT_BAUDRATE, **self.instrument.serial_line}
+        client: Any = ModbusSerialClient(self.instrument.resource.path, **line, timeout=timeout, retries=0)
+        quiet = max(timeout, _QUIET) if self._awaiting else _QUIET
+        self._awaiting = True
+        with contextlib.ExitStack() as opened:
+            port = open_line(self, {**line, "timeout": timeout, "write_timeout": timeout})
+            opened.callback(port.close)
+            port.inter_byte_timeout = client.inter_byte_timeout
+            self._wait_until_quiet(port, quiet)
+            opened.pop_all()
+        client.socket = port
+        self._client = client
+        self._awaiting = False
+
+    def _wait_until_quiet(self, port: Any, quiet: float) -> None:
+        ends = time.monotonic() + quiet
+        try:
+            while time.monotonic() < ends:
+                time.sleep(_QUIET / 10)
+                if port.in_waiting:
+                    port.reset_input_buffer()
+        except OSError as error:
+            self.unreachable(error)
+
+    def silent(self, question: str) -> NoReturn:
+        what = f"{self.instrument} did not answer {question!r} within {self.instrument.timeout:g} s."
+        raise InstrumentTimeout(what, "Check its power, how it is wired, the settings of its line, and the unit.")
+
+
 class LjmRegisters(Registers):  # pragma: no cover: needs the library of LabJack and a T7 on USB
     """The registers of a T7 on USB, through the library of its maker (`pip install lager-box[ljm]`)."""
 
@@ -213,6 +265,8 @@ def registers(instrument: Instrument) -> Registers:
     """Return the registers of this instrument, not yet connected, for the transport that its address names."""
     if instrument.resource.reach is Reach.LJM:
         return LjmRegisters(instrument)
+    if instrument.resource.reach is Reach.RTU:
+        return RtuCoils(instrument)
     family = catalog.find(instrument.model)
     if family is not None and NetType.Switch in family.drivers:
         return ModbusCoils(instrument)
