@@ -299,6 +299,21 @@ def test_a_question_of_a_detached_run_is_answered_from_elsewhere(lager, script, 
     assert "got 'SN 42'" in followed.stdout
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words", "answer"),
+    [
+        ("'how high?', kind='number', unit='V'", ["-500mV"], "-0.5"),
+        ("'serial?', kind='text'", ["SN 42 'é' \" $HOME *"], "SN 42 \\'é\\' \" $HOME *"),
+        ("'which?', kind='choice', choices=['-x', 'y']", ["--", "-X"], "-x"),
+    ],
+)
+def test_a_question_on_a_box_is_answered_from_the_desk(near, run, client, lager, arguments, words, answer):
+    process = run(ASKS.format(arguments))
+    client.paused()
+    assert lager("answer", "--box", "near", *words).returncode == 0
+    process.out.expect("got " + (answer if answer == "-0.5" else f"'{answer}'"))
+
+
 def test_the_example_asks_four_things(terminal, client, lager, tmp_path):
     page = (ROOT / "docs" / "breakpoints.md").read_text()
     example = (ROOT / "examples" / "ask_operator.py").read_text()
