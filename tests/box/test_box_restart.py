@@ -109,7 +109,7 @@ def test_after_a_stop_scripts_wait_until_lagerd_is_started_again(box, crowd):
 def test_a_command_starts_a_lagerd_that_was_stopped_and_resumes(box):
     with (script := paused(box, "alice")).process:
         box.run("systemctl", "stop", "lagerd")
-        box.run("lager", "python", "--continue", script.id, user="bob")
+        box.run("lager", "continue", script.id, user="bob")
         script.goes_on()
     assert box.run("systemctl", "is-active", "lagerd").stdout == "active\n"
 
