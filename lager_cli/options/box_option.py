@@ -45,7 +45,9 @@ def _several_option(callback: Callable[..., None]) -> Callable[[Callable[..., An
 
 
 def _limit_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    def keep(context: click.Context, _option: object, limit: float | None) -> None:
+    def keep(context: click.Context, _option: click.Parameter, limit: float | None) -> None:
+        if limit == 0:
+            raise click.BadParameter("no box answers in no time. Give a time like 10s or 1m.", context, _option)
         if limit is not None:
             context.meta[_LIMIT] = limit
 

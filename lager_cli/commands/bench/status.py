@@ -16,7 +16,7 @@ from lager_cli import daemon
 from lager_cli.display import output
 from lager_cli.display.age import with_ages
 from lager_cli.display.status_screen import Bench, lines
-from lager_cli.options.box_option import go, limit_of, several, several_box_group_option
+from lager_cli.options.box_option import go, limit_of, says_where_from, several, several_box_group_option
 from lager_cli.options.common import json_option
 from lager_cli.readings.net_status import NetReader, without_safe
 from lager_cli.runs import records
@@ -55,7 +55,8 @@ def status(context: click.Context, as_json: bool, watch: bool, box: str | None) 
     if names is not None:
         from lager_cli.watch import many_boxes
 
-        return (many_boxes.lines_of_json if as_json else many_boxes.live)(names, limit_of(context))
+        with says_where_from(box):
+            return (many_boxes.lines_of_json if as_json else many_boxes.live)(names, limit_of(context))
     daemon.ready_address()
     nets, problem = _nets()
     if watch and not as_json:

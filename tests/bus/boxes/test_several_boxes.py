@@ -75,6 +75,7 @@ def test_the_time_of_each_box_can_be_limited(lager, lab):
     done = lager("breakpoints", "--box", "slow,near", "--limit", "8")
     assert done.returncode == 1
     assert "no answer within 8 s" in done.stdout
+    assert lager("breakpoints", "--box", "slow,near", "--limit", "0").returncode == 2
 
 
 def test_groups_are_named_listed_and_removed_by_commands(lager, tmp_path):
@@ -115,12 +116,22 @@ def test_the_boxes_of_this_machine_come_behind_those_of_the_user(monkeypatch, tm
     assert box_table.several("@lab") == ["a", "b"]
 
 
-@pytest.mark.parametrize("words", [("breakpoints", "--watch", "--json"), ("continue",), ("python", "--any", "supply2")])
+@pytest.mark.parametrize(
+    "words", [("breakpoints", "--watch", "--json"), ("continue",), ("python", "--any", "supply2", "-c", "1")]
+)
 def test_a_group_without_a_box_is_a_sentence(lager, lab, words):
     lab.table("[groups]\nlab = []\n")
-    done = lager(*words, "--box", "@lab")
+    done = lager(words[0], "--box", "@lab", *words[1:])
     assert (done.returncode, done.stdout) == (1, "")
     assert "@lab names no boxes." in done.stderr
+
+
+@pytest.mark.parametrize("command", ["breakpoints", "status"])
+def test_what_named_the_boxes_is_said_where_they_cannot_be_found(lager, lab, command):
+    for more in ((), ("--watch", "--json")):
+        done = lager(command, *more, LAGER_BOX="@nothing")
+        assert done.returncode == 1
+        assert "(LAGER_BOX names this box)" in done.stderr
 
 
 @pytest.mark.parametrize("text", ["groups = 3", '[groups]\nlab = "a"', "[groups]\nlab = [1]"])
