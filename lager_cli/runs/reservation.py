@@ -11,7 +11,6 @@ from lager.daemon import lease_calls
 from lager.instruments.sessions.port import LeasedPort
 from lager.nets import file as nets_file
 from lager.nets.model import NetConfig, Nets
-from lager.nets.resource import Reach
 
 
 class Reservation:
@@ -58,6 +57,6 @@ class Reservation:
             "reserved": True,
             "ancestors": [str(os.getppid())],
         }
-        if place.reach is Reach.SERIAL:
+        if place.path:
             details |= LeasedPort(self._calls, instrument.key, instrument.name, place.path).details()
         return details

@@ -104,6 +104,39 @@ def test_every_name_of_a_port_is_one_lease(adapters, nets, holder, lager):
     assert lager("uart", "plain").returncode == 0
 
 
+@pytest.mark.parametrize("address", ["{}", "ASRL{}::INSTR", "rtu:{}"])
+def test_a_net_that_is_reserved_for_a_run_holds_every_name_of_its_port(
+    adapters, tmp_path, station, script, start, lager, monkeypatch, address
+):
+    plain, other = adapters.plug("by-id"), address.format(adapters.folder / "by-id")
+    model, type = {"{}": ("serial", "uart"), "rtu:{}": ("modbus-coils", "switch")}.get(address, ("KA3005P", "supply"))
+    channel = "channel = 1" if type == "switch" else ""
+    (tmp_path / "nets.toml").write_text(
+        f"""
+        [instruments.plain]
+        address = "{plain}"
+        [nets.plain]
+        type = "uart"
+        instrument = "plain"
+        [instruments.reserved]
+        model = "{model}"
+        address = "{other}"
+        [nets.reserved]
+        type = "{type}"
+        instrument = "reserved"
+        {channel}
+        """
+    )
+    monkeypatch.setitem(station.env, "LAGER_NETS", str(tmp_path / "nets.toml"))
+    run = start(
+        "lager", "python", "--any", "reserved", script("print('begun', flush=True); input()"), stdin=subprocess.PIPE
+    )
+    run.out.expect("begun")
+    refused = lager("uart", "plain")
+    assert refused.returncode == 75
+    assert "plain is the same port as reserved" in refused.stderr
+
+
 def test_a_script_that_holds_the_port_under_another_name_says_so(adapters, nets, holder):
     nets(by_id=adapters.folder / "by-id", plain=adapters.plug("by-id"))
     one = holder()
