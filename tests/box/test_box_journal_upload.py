@@ -23,7 +23,7 @@ CLAIM = (
 UNITS = {"box": "systemd-journal-upload.service", "collector": "systemd-journal-remote.service"}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def pair(wheel):
     """A box and a collector, which a cable joins."""
     needs.nothing_more("" if PROGRAM.exists() else "apt-get install systemd-journal-remote")
@@ -98,6 +98,8 @@ def test_over_a_link_that_fails_nothing_is_lost_and_nothing_comes_twice(pair):
 
 def test_after_the_removal_nothing_is_sent_any_more(pair):
     box, _ = pair
+    box.run("lagerd", "install", "--journal-upload", URL)
+    assert box.run("systemctl", "is-enabled", UNITS["box"]).stdout == "enabled\n"
     said = box.run("lagerd", "uninstall").stdout
     assert "removed       /etc/systemd/journal-upload.conf.d/lager.conf" in said
     assert box.run("systemctl", "is-active", UNITS["box"], check=False).stdout == "inactive\n"
@@ -145,5 +147,3 @@ def test_over_https_with_an_own_authority_and_to_no_other_collector(pair):
     assert (
         "FAIL  upload     The journal is not sent to the collector." in box.run("lagerd", "check", check=False).stdout
     )
-    box.run("lagerd", "uninstall")
-    box.run("lagerd", "install")
