@@ -1,4 +1,4 @@
-"""Writes the manual pages, from the commands themselves and from docs/: `python -m package.manual_pages FOLDER`.
+"""Writes the manual pages, from the commands themselves and from docs/: `python -m package.manual_pages FOLDER DATE`.
 
 A page is Markdown first. lowdown(1) makes it a page for man(1).
 """

@@ -1,6 +1,10 @@
 """Boxes that other programs know: the hosts of an Ansible inventory, and those of ssh's own configuration."""
 
+import glob
 import json
+import os
+import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -14,7 +18,6 @@ from lager.wording.text import printable
 
 _PATIENCE = 60.0
 _OWN_GROUPS = ("all", "ungrouped", "_meta")
-_DEEPEST = 16
 
 
 @dataclass
@@ -117,22 +120,32 @@ def of_ssh(file: Path) -> Inventory:
     """Read the names of ssh's configuration, ssh_config(5), that are not patterns, with the files that it includes."""
     if not file.is_file():
         raise BoxError(f"There is no file {file}.", "Name the configuration: lager boxes import --ssh-config FILE")
-    return Inventory({name: name for name in _hosts(file, 0)})
+    return Inventory({name: name for name in _hosts(file, file.parent, set())})
 
 
-def _hosts(file: Path, depth: int) -> Iterator[str]:
+def _hosts(file: Path, base: Path, read: set[Path]) -> Iterator[str]:
+    """Yield the names in a file, and in those that it includes; names of files are relative to `base`."""
+    if file.resolve() in read:
+        return
+    read.add(file.resolve())
     try:
         lines = text_files.read(file).splitlines()
     except (OSError, text_files.Unreadable):
         return
     for line in lines:
-        key, _, value = line.strip().replace("=", " ", 1).partition(" ")
+        key, *values = _words(line)
         if key.lower() == "host":
-            yield from (name for name in value.split() if not {*"*?!"} & {*name})
-        elif key.lower() == "include" and depth < _DEEPEST:
-            for pattern in value.split():
-                folder, rest = (Path("/"), pattern[1:]) if pattern.startswith("/") else (file.parent, pattern)
-                if pattern.startswith("~/"):
-                    folder, rest = Path.home(), pattern[2:]
-                for found in sorted(folder.glob(rest)):
-                    yield from _hosts(found, depth + 1)
+            yield from (name for name in values if not {*"*?!"} & {*name})
+        elif key.lower() == "include":
+            for pattern in values:
+                for found in sorted(glob.glob(str(base / os.path.expanduser(pattern)))):
+                    yield from _hosts(Path(found), base, read)
+
+
+def _words(line: str) -> list[str]:
+    """Return the keyword of a line and its arguments, which may be quoted; an equals sign may stand between."""
+    keyword, _, rest = re.sub(r"^\s*(\w+)(\s*=\s*|\s+)", r"\1\n", line).partition("\n")
+    try:
+        return [keyword, *shlex.split(rest, comments=True)]
+    except ValueError:  # a quote without its end, which ssh refuses, too
+        return [keyword]

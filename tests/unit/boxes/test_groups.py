@@ -147,5 +147,9 @@ def test_the_hosts_of_ssh_are_those_that_are_no_patterns(tmp_path):
     (tmp_path / "more").mkdir()
     (tmp_path / "more" / "one").write_text("Host far\nInclude more/*\n")
     assert [*inventory.of_ssh(tmp_path / "config").boxes] == ["bench3", "bench4", "far"]
+    (tmp_path / "config").write_text(
+        'HOST\t"a b" c # not d\nHost = "e"\nHost "open\nInclude "more/o*" **/* ["\nInclude more/one config\n#Host f\n\n'
+    )
+    assert [*inventory.of_ssh(tmp_path / "config").boxes] == ["a b", "c", "e", "far"]
     with pytest.raises(BoxError, match="There is no file"):
         inventory.of_ssh(tmp_path / "nothing")
