@@ -363,5 +363,27 @@ def __dir__() -> list[str]:
     return sorted(__all__)
 
 
-if hasattr(sys, "_lager_start"):  # an import of a module of ours gets the copy that pauses
-    sys.meta_path.insert(0, sys._lager_start.world())
+_files = sys.modules["_frozen_importlib_external"]
+
+
+class _Unchanged:
+    """A finder that loads our modules as they are, before those of the script. It has no annotations to be checked."""
+
+    def find_spec(self, name, path=None, target=None):  # type: ignore[no-untyped-def]
+        spec = _files.PathFinder.find_spec(name, path) if name.startswith("lager.") else None
+        if spec is not None and isinstance(spec.loader, _files.SourceFileLoader):
+            spec.loader = _files.SourceFileLoader(name, spec.origin)
+        return spec
+
+
+if hasattr(sys, "_lager_start"):
+    # An import hook of the script, as that of typeguard or beartype, has changed our code: it checks annotations, also
+    # those with names for type checkers only.
+    if isinstance(__spec__.loader, _files.SourceFileLoader) and type(__spec__.loader) is not _files.SourceFileLoader:
+        for _name in [name for name in sys.modules if name.startswith("lager.")]:
+            del sys.modules[_name]
+        sys.meta_path.insert(0, _Unchanged())
+        __spec__.loader = _loader = _files.SourceFileLoader(__name__, __file__)
+        exec(_loader.get_code(__name__), globals())
+    else:  # an import of a module of ours gets the copy that pauses
+        sys.meta_path.insert(0, sys._lager_start.world())

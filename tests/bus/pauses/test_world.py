@@ -228,3 +228,33 @@ def test_a_reset_of_the_hook_leads_to_a_pause(run, client):
     assert (pause["label"], pause["interactive"]) == ("on", True)
     client.call("Continue", "s", pause["id"])
     assert end(process)[0] == 0
+
+
+HOOK = """
+import ast, importlib.machinery, sys
+class Loader(importlib.machinery.SourceFileLoader):
+    def get_code(self, name):
+        return self.source_to_code(self.get_data(self.path), self.path)
+    def source_to_code(self, data, path):
+        tree = ast.parse(data)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef) and node.args.args and node.args.args[0].annotation:
+                node.body.insert(0, ast.parse('not_imported').body[0])
+        return compile(tree, path, 'exec', dont_inherit=True)
+class Hook:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition('.')[0] == 'lager':
+            spec = importlib.machinery.PathFinder.find_spec(name, path)
+            spec.loader = Loader(name, spec.origin)
+            return spec
+sys.meta_path.insert(0, Hook())
+"""
+
+
+@pytest.mark.parametrize("call", ["lager.pause('x')", "breakpoint('x')"])
+def test_a_hook_that_changes_the_code_of_imports_changes_no_pause(run, client, call):
+    process = run(f"{HOOK}\nimport lager\n{call}\nprint('went on', lager.pause.__name__)")
+    pause = client.paused()
+    assert (pause["label"], pause["file"].rpartition("/")[2]) == ("x", "script.py")
+    client.call("Continue", "s", pause["id"])
+    assert end(process)[:2] == (0, "went on pause\n")
