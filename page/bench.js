@@ -37,7 +37,7 @@ export function isOn(net) {
 /** Return whether the user may use a net: it is free, or held by a paused script of the user's own. */
 export function mayUse(net, uid) {
   const holder = net.held_by;
-  if (net.problem || (net.why && !net.state && net.type in TYPES && TYPES[net.type].off)) {
+  if (net.waiting || net.problem || (net.why && !net.state && net.type in TYPES && TYPES[net.type].off)) {
     return false;
   }
   return !holder || (!holder.quarantined && (holder.pauses || []).length > 0 && (uid === 0 || uid === holder.uid));
@@ -85,6 +85,7 @@ export class Bench {
     this.quarantined = [];
     this.problem = "";
     this._samples = new Map();
+    this._read = new Set();
   }
 
   /** Take one line of `lager status --watch --json`, at `now` seconds. */
@@ -92,7 +93,11 @@ export class Bench {
     const said = JSON.parse(line);
     Object.assign(this, { nets: said.nets, quarantined: said.quarantined, problem: said.problem || "" });
     for (const net of this.nets) {
-      const value = Object.values(net.measured || {}).find((one) => typeof one === "number");
+      net.waiting = Boolean(net.unread) && !this._read.has(net.name); // it was out of view so far
+      if (!net.unread) {
+        this._read.add(net.name);
+      }
+      const value = net.unread ? undefined : Object.values(net.measured || {}).find((one) => typeof one === "number");
       const kept = (this._samples.get(net.name) || []).filter((one) => now - one.at <= KEPT);
       kept.push({ at: now, value });
       this._samples.set(net.name, kept);

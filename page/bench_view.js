@@ -4,14 +4,17 @@ import { button, confirmed, make, write } from "./dom.js";
 import { amount, printable } from "./text.js";
 
 const SVG = "http://www.w3.org/2000/svg";
+const SETTLED = 100; // milliseconds that the rows must stay where they are
 const [WIDTH, HEIGHT] = [120, 24];
 const UNITS = { voltage: "V", current: "A", terminal_voltage: "V", soc: "%", temperature: "°C" };
 const HEADERS = ["Net", "Reading", "Last minute", "State", "Holder", "Safe state", ""];
 
 export class BenchView {
-  /** `run(words, done)` runs a lager command, `off()` switches off everything; `uid` is the user's. */
-  constructor(bench, { run, off, uid }) {
-    Object.assign(this, { _bench: bench, _run: run, _uid: uid, _rows: new Map(), _safe: new Map() });
+  /** `run(words, done)` runs a lager command, `off()` switches off everything; `uid()` is whose nets the user may use,
+   * 0 for all; `seen(names)` is called with the nets that are in view, whenever these change. */
+  constructor(bench, { run, off, uid, seen }) {
+    Object.assign(this, { _bench: bench, _run: run, _uid: uid, _seen: seen, _rows: new Map(), _safe: new Map(), _visible: new Set() });
+    this._watcher = new IntersectionObserver((changed) => this._scrolled(changed), { rootMargin: "100px" });
     this._problem = make("p", { class: "wrong" });
     this._quarantined = make("div");
     this._body = make("tbody");
@@ -30,8 +33,10 @@ export class BenchView {
     const names = new Set(this._bench.nets.map((one) => one.name));
     for (const [name, row] of this._rows) {
       if (!names.has(name)) {
+        this._watcher.unobserve(row.element);
         row.element.remove();
         this._rows.delete(name);
+        this._visible.delete(name);
       }
     }
     write(this._problem, printable(this._bench.problem, 1000));
@@ -51,7 +56,16 @@ export class BenchView {
     row.element = make("tr", { "data-net": net.name }, name, row.reading, make("td", {}, plot), row.state, row.holder, row.safe, make("td", {}, row.acts, row.why));
     this._rows.set(net.name, row);
     this._body.append(row.element);
+    this._watcher.observe(row.element);
     return row;
+  }
+
+  _scrolled(changed) {
+    for (const one of changed) {
+      this._visible[one.isIntersecting ? "add" : "delete"](one.target.dataset.net);
+    }
+    window.clearTimeout(this._telling);
+    this._telling = window.setTimeout(() => this._seen([...this._visible]), SETTLED);
   }
 
   _draw(net, row, now) {
@@ -61,10 +75,10 @@ export class BenchView {
     row.element.className = state;
     write(row.state, state || "-");
     write(row.why, printable(net.why || "", 300));
-    write(row.holder, net.held_by ? holder(net.held_by) : "free");
+    write(row.holder, net.held_by ? holder(net.held_by) : net.waiting ? "-" : "free");
     write(row.safe, safe(this._safe.get(net.name)));
     row.net = net;
-    const actions = actionsOf(net, this._uid);
+    const actions = actionsOf(net, this._uid());
     const offered = JSON.stringify([Boolean(net.held_by), actions.map((one) => [one.label, one.what])]);
     if (offered !== row.offered) {
       row.offered = offered;

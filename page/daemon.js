@@ -90,6 +90,12 @@ export function lager(...words) {
   });
 }
 
+/** Return whether polkit allows the user an action; one for which it would ask for a password counts as not allowed. */
+export function allowed(action) {
+  const command = ["sh", "-c", 'exec pkcheck --action-id "$0" --process $$', action];
+  return cockpit.spawn(command, { err: "ignore" }).then(() => true, () => false);
+}
+
 /** Switch off the whole bench. Returns what is told; rejects with what is not off. */
 export async function allOff() {
   let rows;

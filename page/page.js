@@ -1,7 +1,7 @@
 // The page: the connection, its parts, and what is told to the user.
 import { Bench } from "./bench.js";
 import { BenchView } from "./bench_view.js";
-import { Daemon, allOff, lager, sentence, whoami } from "./daemon.js";
+import { Daemon, allOff, allowed, lager, sentence, whoami } from "./daemon.js";
 import { make } from "./dom.js";
 import { HistoryView } from "./history_view.js";
 import { PauseList } from "./pause_list.js";
@@ -21,6 +21,7 @@ const part = (id) => document.getElementById(id);
 class Page {
   constructor(user) {
     this._user = user;
+    this._others = { look: false, set: false }; // what polkit allows with the scripts of others
     this._pauses = new Pauses(() => performance.now() / 1000);
     this._daemon = new Daemon({ heard: (...one) => this._heard(...one), up: () => this._up(), down: (why) => this._trouble(why) });
     this._list = new PauseList(this._pauses, (id) => this._open(id));
@@ -33,14 +34,25 @@ class Page {
     window.setInterval(() => this._tick(), 1000);
     document.addEventListener("visibilitychange", () => this._watch());
     tabs((chosen) => this._show(chosen));
+    this._ask();
+  }
+
+  /** Ask polkit what the user may do with the scripts of others. */
+  async _ask() {
+    const [look, set] = await Promise.all([allowed("com.lager.breakpoints.console"), allowed("com.lager.instruments.set")]);
+    this._others = { look, set };
+    if (look && this._view.id) {
+      this._view.show(this._pauses.get(this._view.id));
+    }
   }
 
   _benchTab() {
     const bench = new Bench();
     const run = (words, done) => this.act(() => (words.length ? lager(...words) : Promise.reject(new Error(done))), done, true);
-    const view = new BenchView(bench, { run, off: () => this.act(allOff), uid: this._user.id });
+    const seen = (names) => this._stream.say(JSON.stringify(names));
+    const view = new BenchView(bench, { run, off: () => this.act(allOff), uid: () => (this._others.set ? 0 : this._user.id), seen });
     part("bench").append(view.element);
-    this._stream = new Stream(["status", "--watch", "--json"], (line) => {
+    this._stream = new Stream(["status", "--watch", "--json", "--chosen"], (line) => {
       const now = performance.now() / 1000;
       bench.take(line, now);
       view.draw(now);
@@ -64,7 +76,7 @@ class Page {
   }
 
   _may(pause) {
-    return this._user.id === 0 || this._user.id === pause.uid;
+    return this._user.id === 0 || this._user.id === pause.uid || this._others.look;
   }
 
   async _up() {

@@ -19,10 +19,19 @@ export class Stream {
     }
   }
 
+  /** Write a line to the command, and to each that is started after it. */
+  say(text) {
+    this._said = `${text}\n`;
+    this._process?.input(this._said, true);
+  }
+
   _start() {
     let rest = "";
     const process = window.cockpit.spawn(["lager", "--here", ...this._words], { err: "message" });
     this._process = process;
+    if (this._said) {
+      process.input(this._said, true);
+    }
     process.stream((text) => {
       const lines = (rest + text).split("\n");
       rest = lines.pop();

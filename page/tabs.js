@@ -25,4 +25,5 @@ export function tabs(shown) {
     });
   });
   show(TABS[0]);
+  TABS.forEach((name) => { tabOf(name).disabled = false; }); // a click before this would be lost
 }

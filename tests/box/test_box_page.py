@@ -1,6 +1,7 @@
 """The page of the bench in Cockpit, in a real Chromium on a booted box."""
 
 import os
+import re
 from pathlib import Path
 
 import browser as browsers
@@ -142,6 +143,7 @@ def test_the_bench_is_set_and_energised_only_after_a_confirmation(cockpit, bench
     row.locator("td", has_text="on").first.wait_for()
     alice.page.get_by_role("button", name="All off").click()
     alice.page.get_by_role("status").get_by_text("Off: ").wait_for()
+    row.scroll_into_view_if_needed()  # what is out of view is not read
     row.get_by_role("button", name="Enable supply2").wait_for()
     assert not alice.errors
 
@@ -170,6 +172,117 @@ def test_the_history_is_filtered_and_shows_the_changes_of_a_pause(cockpit, visit
     alice.page.get_by_label("Event").select_option("paused")
     alice.page.get_by_role("searchbox", name="Filter").fill(paused.id)
     assert rows.count() == 1
+
+
+def test_a_pause_gets_more_time_and_none_that_is_not_a_time(cockpit, visit):
+    paused = people.paused(cockpit, "alice")
+    with paused.process:
+        alice = visit("alice")
+        alice.row(paused.id).click()
+        time = alice.page.get_by_label("More time")
+        time.fill("soon")
+        time.press("Enter")
+        alice.page.get_by_role("status").get_by_text("That is not a time").wait_for()
+        time.fill("30m")
+        time.press("Enter")
+        alice.page.get_by_role("status").get_by_text(f"Extended {paused.id}").wait_for()
+        alice.row(paused.id).get_by_text(re.compile("(29|30|34|35)m")).wait_for()
+        alice.page.get_by_role("button", name="No timeout").click()
+        alice.page.get_by_role("dialog").get_by_role("button", name="Remove the timeout").click()
+        alice.row(paused.id).get_by_text("no timeout").wait_for()
+        assert people.listed(cockpit)[paused.id]["remaining"] == 0
+        people.call(cockpit, "alice", "Continue", "s", paused.id)
+        paused.goes_on()
+
+
+HOLDING = """
+from lager import Net, pause
+supply = Net.get("supply2", type="supply")
+supply.set_voltage(1.0)
+pause("holding")
+"""
+ALLOWED = """polkit.addRule(function(action, subject) {
+  if (action.id.startsWith("com.lager.") && subject.user == "bob") return polkit.Result.YES;
+});"""
+
+
+@pytest.mark.usefixtures("bench")
+def test_what_a_paused_script_holds_is_set_through_it_by_those_who_may(cockpit, visit):
+    cockpit.write("/opt/holds_supply.py", HOLDING)
+    with cockpit.start("lager", "python", "/opt/holds_supply.py", user="alice") as process:
+        process.until(r"  id +([0-9a-f]{8})$")
+        bob, alice = visit("bob"), visit("alice")
+        for one in (bob, alice):
+            one.page.get_by_role("tab", name="Bench").click()
+        row = alice.page.locator("[data-net='supply2']")
+        row.get_by_text("alice, paused").wait_for()
+        row.get_by_label("Value for supply2").fill("2.5")
+        row.get_by_label("Value for supply2").press("Enter")
+        alice.page.get_by_role("status").get_by_text("supply2: voltage 2.5").wait_for()
+        bob.page.locator("[data-net='supply2']").get_by_text("alice, paused").wait_for()
+        assert not bob.page.locator("[data-net='supply2'] button").count()
+        cockpit.run("lager", "continue", alice.run_of(cockpit), user="alice")
+        process.until(r"supply2 voltage 1.000 → 2.500 V \(alice, lager supply --through")
+        assert process.ended() == 0
+
+
+def test_a_user_whom_polkit_allows_is_offered_the_console_of_another(cockpit, visit):
+    cockpit.write("/etc/polkit-1/rules.d/50-page.rules", ALLOWED)
+    cockpit.run("systemctl", "restart", "polkit")
+    paused = people.paused(cockpit, "alice", interactive=True)
+    try:
+        with paused.process:
+            bob = visit("bob")
+            bob.row(paused.id).click()
+            bob.page.get_by_label("Source").get_by_text("pause(").first.wait_for()
+            bob.page.get_by_role("button", name="Console").click()
+            console = bob.page.get_by_role("textbox", name="Console")
+            console.get_by_text(">>> ").first.wait_for()
+            console.press_sequentially("6 * 7\n")
+            console.get_by_text("42").wait_for()
+            people.call(cockpit, "alice", "Continue", "s", paused.id)
+            paused.goes_on()
+    finally:
+        cockpit.run("rm", "/etc/polkit-1/rules.d/50-page.rules")
+        cockpit.run("systemctl", "restart", "polkit")
+
+
+CRASHES = """
+import os, signal
+from lager import Net
+supply = Net.get("supply2", type="supply")
+supply.enable()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.usefixtures("bench")
+def test_a_quarantine_is_ended_after_a_confirmation(cockpit, visit):
+    text = (cockpit.root / "etc/lager/nets.toml").read_text()
+    own = text.replace("[nets.supply2]\n", '[nets.supply2]\nsafe = "off"\n')
+    cockpit.write("/home/alice/nets.toml", own)
+    cockpit.write("/etc/lager/nets.toml", text.replace("[nets.supply2]\n", "[nets.other]\n"))
+    cockpit.write("/opt/crashes.py", CRASHES)
+    cockpit.run("env", "LAGER_NETS=/home/alice/nets.toml", "python", "/opt/crashes.py", user="alice", check=False)
+    bob = visit("bob")
+    bob.page.get_by_role("tab", name="Bench").click()
+    bob.page.get_by_text("psu1 is quarantined").wait_for()
+    assert not bob.page.locator("[data-net='other'] button").count()
+    bob.page.get_by_role("button", name="Clear").click()
+    bob.page.get_by_role("dialog").get_by_role("button", name="End the quarantine").click()
+    bob.page.get_by_text("psu1 is quarantined").wait_for(state="detached")
+    assert "quarantined" not in cockpit.run("lager", "instruments").stdout
+    bob.page.get_by_role("button", name="All off").click()
+    bob.page.get_by_role("status").get_by_text("Off: ").wait_for()
+
+
+@pytest.mark.usefixtures("bench")
+def test_the_bench_fits_into_a_window_of_1280_pixels(cockpit, visit):
+    alice = visit("alice")
+    alice.page.get_by_role("tab", name="Bench").click()
+    alice.page.locator("[data-net='supply1'] path[d^=M]").wait_for(state="attached")
+    wide = alice.page.locator("html").evaluate("html => [html.scrollWidth, html.clientWidth]")
+    assert wide[0] <= wide[1]
 
 
 HOSTILE = """

@@ -30,9 +30,12 @@ _WIDEST = 10_000
 @click.command()
 @click.option("--watch", is_flag=True, help="Update continuously; with --json, print a line each second.")
 @json_option
+@click.option(
+    "--chosen", is_flag=True, hidden=True, help="With --watch --json: read the nets that standard input names."
+)
 @several_box_group_option
 @click.pass_context
-def status(context: click.Context, as_json: bool, watch: bool, box: str | None) -> int:
+def status(context: click.Context, as_json: bool, watch: bool, chosen: bool, box: str | None) -> int:
     """Show the whole bench: pauses and questions, your active runs, and every net with its reading, who holds it, and
     whether its output is on.
 
@@ -63,7 +66,11 @@ def status(context: click.Context, as_json: bool, watch: bool, box: str | None) 
         from lager_cli.watch.live_status import live
 
         return live(nets, problem, active_runs)
-    return asyncio.run(_watched_as_json(nets, problem) if watch else _once(nets, problem, as_json))
+    if watch:
+        from lager_cli.watch.status_lines import StatusLines
+
+        return asyncio.run(StatusLines(nets, problem, read, plain, chosen=chosen).run())
+    return asyncio.run(_once(nets, problem, as_json))
 
 
 def _table() -> "Table":
@@ -86,7 +93,7 @@ async def _once(nets: list[NetConfig], problem: str, as_json: bool) -> int:
     reader = NetReader()
     try:
         async with daemon.connected() as bus:
-            bench = await _read(bus, reader, nets, problem)
+            bench = await read(bus, reader, nets, problem)
     finally:
         reader.close()
     if as_json:
@@ -98,19 +105,8 @@ async def _once(nets: list[NetConfig], problem: str, as_json: bool) -> int:
     return _code(bench)
 
 
-async def _watched_as_json(nets: list[NetConfig], problem: str) -> int:
-    reader = NetReader()
-    try:
-        async with daemon.connected() as bus:
-            while not bus.lost.done():
-                output.print_json_line(plain(await _read(bus, reader, nets, problem)))
-                await asyncio.wait([bus.lost], timeout=1)
-    finally:
-        reader.close()
-    return 1
-
-
-async def _read(bus: Any, reader: NetReader, nets: list[NetConfig], problem: str) -> Bench:
+async def read(bus: Any, reader: NetReader, nets: list[NetConfig], problem: str) -> Bench:
+    """Return the bench as it is now, with these nets."""
     pauses, statuses, listed = await asyncio.gather(
         bus.call(BREAKPOINTS, BREAKPOINTS_PATH, "List"),
         reader.read(bus, nets),

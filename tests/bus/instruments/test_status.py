@@ -2,11 +2,12 @@
 
 import json
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.processes import LAGER
+from tests.processes import LAGER, PATIENCE
 
 HOLDS = """
 import lager, sys, threading
@@ -171,3 +172,34 @@ def test_what_is_on_has_a_colour_unless_it_is_not_wanted(terminal, run, client, 
     assert shown.wait() == 0
     assert ("\x1b[94m" in shown.screen.text) == coloured
     assert "\x1b" in shown.screen.text or not coloured
+
+
+@pytest.mark.usefixtures("bench")
+def test_only_the_chosen_nets_are_read_and_the_others_are_as_they_were(station, tmp_path):
+    watch = subprocess.Popen(
+        [LAGER, "status", "--watch", "--json", "--chosen"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=station.env, cwd=tmp_path, text=True,
+    )  # fmt: skip
+    try:
+        assert watch.stdin is not None
+        assert watch.stdout is not None
+
+        def read() -> set[str]:
+            nets = json.loads(watch.stdout.readline())["nets"]
+            return {net["name"] for net in nets if not net.get("unread")}
+
+        def until(names: set[str]) -> None:
+            while read() != names:
+                pass
+
+        assert read() == set()
+        for words, names in (('["supply2", "adc1"]', {"supply2", "adc1"}), ('["adc1", 5]', {"adc1"}), ("7", {"adc1"})):
+            watch.stdin.write(words + "\n")
+            watch.stdin.flush()
+            until(names)
+        watch.stdin.close()
+        assert watch.wait(PATIENCE) == 0
+    finally:
+        watch.kill()
+        watch.wait()
+        watch.stdout.close()

@@ -74,6 +74,17 @@ test("a plot has the last minute, with a gap where there was no reading", () => 
   assert.strictEqual(path(bench.samples("s"), 60, 20, 75), "M35.0 19.0L60.0 1.0");
 });
 
+test("a net that was never in view is offered to nobody, and one that has left it has a gap in its plot", () => {
+  const bench = new Bench();
+  const take = (more, now) => bench.take(JSON.stringify({ nets: [supply({ measured: { voltage: 1 }, ...more })], quarantined: [], problem: null }), now);
+  take({ unread: true }, 1);
+  assert.deepStrictEqual(labels(bench.nets[0], 1), []);
+  take({}, 2);
+  take({ unread: true }, 3);
+  assert.deepStrictEqual(labels(bench.nets[0], 1), ["Set", "Set", "Enable"]);
+  assert.deepStrictEqual(bench.samples("s").map((one) => one.value), [undefined, 1, undefined]);
+});
+
 test("the history is filtered, and knows what was changed during each pause", () => {
   const records = [{ event: "paused", breakpoint: "aa" }, { event: "changed", breakpoint: "aa", net: "s" }, { event: "resumed", breakpoint: "aa", by_user: "Bob" }];
   assert.deepStrictEqual(filtered(records, { text: "AA bob" }).map((one) => one.event), ["resumed"]);
