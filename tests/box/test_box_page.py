@@ -238,8 +238,8 @@ def test_a_user_whom_polkit_allows_is_offered_the_console_of_another(cockpit, vi
             bob.page.get_by_role("button", name="Console").click()
             console = bob.page.get_by_role("textbox", name="Console")
             console.get_by_text(">>> ").first.wait_for()
-            console.press_sequentially("6 * 7\n")
-            console.get_by_text("42").wait_for()
+            console.press_sequentially("print('polkit', 6 * 7)\n")
+            console.get_by_text("polkit 42").wait_for()
             people.call(cockpit, "alice", "Continue", "s", paused.id)
             paused.goes_on()
     finally:
