@@ -175,3 +175,13 @@ def children(pid: int) -> list[int]:
         return list(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
     except OSError:  # it has ended
         return []
+
+
+def descriptors(pid: int) -> tuple[int, int]:
+    """How many descriptors a process has, and how many more that wait for the end of a process each."""
+    links = []
+    for fd in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            links.append(os.readlink(fd))
+    waiting = links.count("anon_inode:[pidfd]")
+    return len(links) - waiting, waiting

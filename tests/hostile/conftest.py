@@ -8,6 +8,7 @@ import pytest
 
 from tests.client import Client
 from tests.hostile.raw import Raw
+from tests.processes import descriptors
 from tests.station import Station
 
 
@@ -40,7 +41,7 @@ def unharmed(station: Station, client: Client) -> Iterator[Callable[[], None]]:
     proc = Path(f"/proc/{station.lagerd.pid}")
 
     def held() -> tuple[int, int]:
-        return len(list((proc / "fd").iterdir())), len(list((proc / "task").iterdir()))
+        return descriptors(station.lagerd.pid)[0], len(list((proc / "task").iterdir()))
 
     before = held()
 

@@ -17,7 +17,7 @@ from lager.bus.facade import Bus, Signal
 from lager.contract import path_of
 from lager.errors import LagerError
 from tests.client import NAME, PATH
-from tests.processes import LAGER
+from tests.processes import LAGER, descriptors
 from tests.station import Station
 from tests.stress.consoles import Console
 from tests.stress.journal import Journal
@@ -269,10 +269,11 @@ class World:
         return [path.name for path in (self.folder / "lager" / "leases").iterdir()]
 
     async def held_by_lagerd(self) -> tuple[int, int]:
-        """Its descriptors and threads."""
+        """Its descriptors, but for one for the process of each script and for this one, and its threads."""
         assert self.station.lagerd is not None
-        proc = Path(f"/proc/{self.station.lagerd.pid}")
-        return len(list((proc / "fd").iterdir())), len(list((proc / "task").iterdir()))
+        pid = self.station.lagerd.pid
+        held, processes = descriptors(pid)
+        return held + max(processes - len(self.scripts) - 1, 0), len(list(Path(f"/proc/{pid}/task").iterdir()))
 
     def children_of_lagerd(self) -> str:
         assert self.station.lagerd is not None

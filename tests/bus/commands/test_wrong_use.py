@@ -23,7 +23,7 @@ from lager.errors import (
     NotInteractive,
 )
 from tests.client import NAME, PATH, Client
-from tests.processes import LAGER, PATIENCE
+from tests.processes import LAGER, PATIENCE, descriptors
 
 
 class Rude(Client):
@@ -63,14 +63,14 @@ def rude(station):
 @pytest.fixture
 def unharmed(station, client) -> Callable[[], None]:
     """Check that lagerd answers, with the same pauses and no more descriptors than before."""
-    fds = f"/proc/{station.lagerd.pid}/fd"
+    pid = station.lagerd.pid
     while client.list():
         client.expect("Resumed")  # of a script that was ended with the test before
-    before = len(os.listdir(fds)), [pause["id"] for pause in client.list()]
+    before = descriptors(pid)[0], [pause["id"] for pause in client.list()]
 
     def check() -> None:
         pauses = [pause["id"] for pause in client.list()]
-        assert (len(os.listdir(fds)), pauses) == before
+        assert (descriptors(pid)[0], pauses) == before
         assert station.lagerd.popen.poll() is None
 
     return check
