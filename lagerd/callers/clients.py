@@ -107,7 +107,8 @@ class Clients:
             if self._watched.get(sender) is asyncio.current_task():
                 self._forget(sender)
             raise
-        self._processes.watch(sender, client.pid)
+        if self._watched.get(sender) is asyncio.current_task():  # it has not left meanwhile
+            self._processes.watch(sender, client.pid)
         return self._known.setdefault(sender, client)
 
     async def _add_rule(self, sender: str) -> None:

@@ -1,6 +1,7 @@
 """The cache of clients: a connection that ends at any moment is never taken for one that is still there."""
 
 import asyncio
+import os
 import subprocess
 from typing import Any
 
@@ -10,7 +11,7 @@ from lager.bus.facade import Signal
 from lager.errors import NoDaemon
 from lagerd.callers import process_ends
 from lagerd.callers.clients import Clients
-from tests.processes import PATIENCE
+from tests.processes import PATIENCE, descriptors
 
 
 class FakeBus:
@@ -106,6 +107,21 @@ def test_a_client_that_leaves_during_the_query_is_not_cached():
             await late
         assert left == [":1.5"]
         assert bus.rules == []
+
+    asyncio.run(work())
+
+
+def test_a_client_that_leaves_during_the_query_keeps_no_descriptor() -> None:
+    async def work() -> None:
+        bus, clients, _ = begun()
+        before = descriptors(os.getpid())
+        call = asyncio.ensure_future(clients.watch(":1.5"))
+        await settle()
+        bus.leaves(":1.5")
+        bus.asked[0].set_result({"UnixUserID": 0, "ProcessID": os.getpid()})
+        with pytest.raises(NoDaemon):
+            await call
+        assert descriptors(os.getpid()) == before
 
     asyncio.run(work())
 
