@@ -50,8 +50,7 @@ class Supply(supply.Supply):
                 **measured,
                 enabled=None if status is None else bool(status & _ON),
                 mode=None if status is None else "CV" if status & _CONSTANT_VOLTAGE else "CC",
-                voltage_set=read(lambda: self._number(self.GET_VOLTAGE), "voltage_set"),
-                current_set=read(lambda: self._number(self.GET_CURRENT), "current_set"),
+                **self._setpoints(read),
                 unread=read.finish(),
             )
 

@@ -376,6 +376,12 @@ class Supply(Switched):
         watts = None if volts is None or amperes is None else volts * amperes
         return {"voltage": volts, "current": amperes, "power": watts}
 
+    def _setpoints(self, read: Readings) -> dict[str, Any]:
+        """Return the setpoints of a state, as the instrument has them."""
+        volts = read(lambda: self._number(self.GET_VOLTAGE), "voltage_set")
+        amperes = read(lambda: self._number(self.GET_CURRENT), "current_set")
+        return {"voltage_set": volts, "current_set": amperes}
+
     def _refuse_coupling(self, channels: Sequence[int], what: str, how: str) -> NoReturn:
         """Raise InstrumentError: the channels are coupled, so setting this net would change another output."""
         names = " and ".join(f"CH{number}" for number in channels)
