@@ -122,6 +122,16 @@ def test_each_box_has_a_line_and_a_dead_one_says_why(lager, bench, lab, run, cli
     assert [(one["box"], len(one["pauses"]), len(one["nets"])) for one in found] == [("near", 1, 16), ("other", 1, 16)]
 
 
+def ends_with_its_pause(shown, client, script, id):
+    """A pause that is resumed leaves the screen, and q leaves nothing behind."""
+    client.call("Continue", "s", id)
+    assert script.wait() == 0
+    shown.until(lambda text: id not in text)
+    with nothing_is_left_of(shown):
+        shown.type("q")
+        assert shown.wait() == 0
+
+
 def test_one_screen_shows_each_box_its_pauses_and_why_a_box_is_missing(lab, screen, client, run):
     shown = screen(LAGER, "status", "--watch", "--box", "@lab,@dead", "--limit", "8", columns=120, rows=40)
     for words in (
@@ -133,12 +143,7 @@ def test_one_screen_shows_each_box_its_pauses_and_why_a_box_is_missing(lab, scre
     script = run(PAUSES)
     id = client.paused()["id"]
     shown.until(lambda text: all(re.search(rf"{box} +{id} +before load", text) for box in ("near", "other")))
-    client.call("Continue", "s", id)
-    assert script.wait() == 0
-    shown.until(lambda text: id not in text)
-    with nothing_is_left_of(shown):
-        shown.type("q")
-        assert shown.wait() == 0
+    ends_with_its_pause(shown, client, script, id)
 
 
 def test_the_pauses_of_many_boxes_are_on_one_screen(lab, screen, client, run):
@@ -152,12 +157,7 @@ def test_the_pauses_of_many_boxes_are_on_one_screen(lab, screen, client, run):
     shown.until(lambda text: all(re.search(rf"{box} +{id} +before load", text) for box in ("near", "other")))
     rows = [line for line in shown.lines if id in line]
     shown.until(lambda text: not any(row in text for row in rows))  # the time left is counted down here
-    client.call("Continue", "s", id)
-    assert script.wait() == 0
-    shown.until(lambda text: id not in text)
-    with nothing_is_left_of(shown):
-        shown.type("q")
-        assert shown.wait() == 0
+    ends_with_its_pause(shown, client, script, id)
 
 
 def test_each_change_on_one_of_many_boxes_is_a_line(lab, start, client, run):
