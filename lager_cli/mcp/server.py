@@ -26,7 +26,7 @@ _COMMANDS = {"supply": "supply", "battery": "battery", "eload": "eload", "dac": 
 Id = Annotated[str, Field(pattern=r"^[0-9a-fA-F-]{4,36}$", description="The id of a pause or a run, or a prefix.")]
 Net = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$", description="A net of the bench.")]
 Time = Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z :.+-]{0,39}$", description='As "1 hour ago" or "today".')]
-Seconds = Annotated[float, Field(ge=1, le=MOST_SECONDS, allow_inf_nan=False)]  # what rounds to 0 is no limit
+Seconds = Annotated[float, Field(ge=1, le=MOST_SECONDS, allow_inf_nan=False)]  # less could round to 0: no limit
 Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 Text = Annotated[str, Field(min_length=1, max_length=2000, pattern=r"^[^\x00]+$")]
 

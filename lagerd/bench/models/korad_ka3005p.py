@@ -1,6 +1,6 @@
 """Korad KA3005P: 30 V 5 A on a virtual serial port. After KORAD, KA Series Remote Control Syntax V2.0.
 
-Nothing ends a message. What is no command is ignored: the supply cannot report an error. Its protections trip at the
+Nothing ends a message. The supply ignores unknown commands and cannot report an error. Its protections trip at the
 setpoints.
 """
 

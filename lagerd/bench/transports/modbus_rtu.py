@@ -21,7 +21,7 @@ class RtuPort(Port):
         while len(self._pending) >= REQUEST:
             request = bytes(self._pending[:REQUEST])
             if crc(request) != 0:
-                self._pending.clear()  # what is no frame is not answered
+                self._pending.clear()  # not a valid frame: a device does not answer
                 return
             del self._pending[:REQUEST]
             self._device.faults.begin()

@@ -45,9 +45,9 @@ class MakingSafe:
         task.add_done_callback(lambda _: self._tasks.pop(lease.instrument, None))
 
     def adopted(self, lease: Lease) -> None:
-        """Wait for the process that makes this instrument safe for the lagerd before; what it has open is the lease.
+        """Wait for the process that an earlier lagerd started to make this instrument safe. It keeps the lease open.
 
-        Its end is told by the lock file. If it is stopped, it never ends: then nobody knows what it has done.
+        The lock file shows when it ends. A process that is stopped never ends, and its result stays unknown.
         """
         task = asyncio.get_running_loop().create_task(self._end_of(lease))
         self._adopted.add(task)
@@ -60,7 +60,7 @@ class MakingSafe:
         if lease.safe:
             nets = ", ".join(lease.safe)
             self.leases.quarantine(lease, f"{nets}: the process that makes this safe is stuck.")
-        else:  # of lager off, which has told nobody that it was done
+        else:  # started by `lager off`, which has not reported it as done
             self.leases.free(lease.instrument, "gone")
 
     def expect_exit_code(self, instrument: str, fd: int) -> None:

@@ -1,4 +1,4 @@
-"""What answers a question, whatever is typed or sent; and what is no question."""
+"""Which typed or sent values answer a question, and which questions are refused."""
 
 from typing import Any
 

@@ -74,7 +74,7 @@ test("a plot has the last minute, with a gap where there was no reading", () => 
   assert.strictEqual(path(bench.samples("s"), 60, 20, 75), "M35.0 19.0L60.0 1.0");
 });
 
-test("a net that was never in view is offered to nobody, and one that has left it has a gap in its plot", () => {
+test("a net that was never in view offers no action, and one that left it has a gap in its plot", () => {
   const bench = new Bench();
   const take = (more, now) => bench.take(JSON.stringify({ nets: [supply({ measured: { voltage: 1 }, ...more })], quarantined: [], problem: null }), now);
   take({ unread: true }, 1);

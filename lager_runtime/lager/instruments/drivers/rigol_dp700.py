@@ -10,4 +10,4 @@ from lager.instruments.drivers import rigol_dp800
 
 class Supply(rigol_dp800.Supply):
     def check(self) -> None:
-        """Do nothing: there is no other channel to be coupled to."""
+        """Do nothing: the supply has one channel, which cannot be coupled."""
