@@ -269,11 +269,11 @@ class World:
         return [path.name for path in (self.folder / "lager" / "leases").iterdir()]
 
     async def held_by_lagerd(self) -> tuple[int, int]:
-        """Its descriptors, but for one for the process of each script and for this one, and its threads."""
+        """Its descriptors, but for one for the process of each script, for this one and for its own; its threads."""
         assert self.station.lagerd is not None
         pid = self.station.lagerd.pid
         held, processes = descriptors(pid)
-        return held + max(processes - len(self.scripts) - 1, 0), len(list(Path(f"/proc/{pid}/task").iterdir()))
+        return held + max(processes - len(self.scripts) - 2, 0), len(list(Path(f"/proc/{pid}/task").iterdir()))
 
     def children_of_lagerd(self) -> str:
         assert self.station.lagerd is not None
