@@ -2,11 +2,13 @@
 
 import contextlib
 import json
+import re
+import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from container import Box, Process
+from container import COMMAND_SECONDS, Box, Process
 
 from lager.contract import path_of
 
@@ -84,6 +86,29 @@ def call(box: Box, user: str, member: str, *words: object, interface: str = NAME
     where = (interface, path_of(interface), interface, member)
     done = box.run("busctl", "--json=short", "call", *where, *map(str, words), user=user, check=check)
     return done.stdout if done.returncode == 0 else done.stderr
+
+
+class Journal:
+    """What the journal of a box says from now on. A journalctl that follows may never see it, so it is asked again."""
+
+    def __init__(self, box: Box, *matches: str) -> None:
+        """Only entries that the arguments of journalctl match."""
+        *_, cursor = box.run("journalctl", "--lines=1", "--show-cursor", "--output=cat").stdout.splitlines()
+        after = cursor.removeprefix("-- cursor: ")
+        self._box, self._command = box, ("journalctl", "--output=cat", f"--after-cursor={after}", *matches)
+        self._seen = 0
+
+    def until(self, pattern: str) -> re.Match[str]:
+        """Wait for a line that has `pattern`; the first one behind that of the call before."""
+        ends = time.monotonic() + COMMAND_SECONDS
+        while True:
+            said = self._box.run(*self._command).stdout.splitlines()
+            for number, line in enumerate(said[self._seen :], self._seen + 1):
+                if found := re.search(pattern, line):
+                    self._seen = number
+                    return found
+            if time.monotonic() > ends:
+                raise AssertionError(f"No {pattern!r} within {COMMAND_SECONDS} s in {said}")
 
 
 def listed(box: Box, user: str = "root") -> dict[str, dict[str, object]]:

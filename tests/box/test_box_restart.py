@@ -4,9 +4,11 @@ import contextlib
 import time
 
 import pytest
-from people import NAME, PATH, call, configured, held, listed, paused, stands, start, write_scripts
+from container import COMMAND_SECONDS
+from people import NAME, PATH, Journal, call, configured, held, listed, paused, stands, start, write_scripts
 
 TOGETHER = 20
+UNIT = "--unit=lagerd.service"
 INSTRUMENTS = [f"psu{number}" for number in range(5)]
 
 
@@ -42,23 +44,20 @@ def same(box, crowd):
 @contextlib.contextmanager
 def started_anew(box):
     """Inside, something ends lagerd; at the end systemd has restarted it, without a call."""
-    with journal_from_now(box) as journal:
-        first = main_pid(box)
-        yield journal
-        journal.until("^Started lagerd.service")
-    assert main_pid(box) not in (first, 0)
+    first = main_pid(box)
+    yield
+    ends = time.monotonic() + COMMAND_SECONDS
+    while (now := states(box))["ActiveState"] != "active" or now["MainPID"] in (str(first), "0"):
+        assert time.monotonic() < ends, now
 
 
-@contextlib.contextmanager
-def journal_from_now(box):
-    """What the journal says of lagerd from now on."""
-    with box.start("journalctl", "--follow", "--lines=1", "--unit=lagerd.service", "--output=cat") as journal:
-        journal.until("")  # the last line until now: from here on it follows
-        yield journal
+def states(box):
+    shown = box.run("systemctl", "show", "--property=MainPID,ActiveState,SubState,Result", "lagerd").stdout
+    return dict(line.split("=", 1) for line in shown.splitlines())
 
 
 def main_pid(box):
-    return int(box.run("systemctl", "show", "--property=MainPID", "--value", "lagerd").stdout)
+    return int(states(box)["MainPID"])
 
 
 @pytest.mark.usefixtures("same")
@@ -93,7 +92,8 @@ def impatient(box):
 
 @pytest.mark.usefixtures("impatient", "same")
 def test_the_watchdog_catches_a_blocked_loop(box):
-    with started_anew(box) as journal:
+    journal = Journal(box, UNIT)
+    with started_anew(box):
         box.run("kill", "-STOP", main_pid(box))
         journal.until("Watchdog timeout")
 
@@ -158,14 +158,14 @@ def test_an_invalid_configuration_prevents_the_start_and_the_status_says_why(box
 
 
 def test_a_reload_reads_the_configuration_and_ignores_an_invalid_one(box):
-    with journal_from_now(box) as journal:
-        with configured(box, "default_timeout = 12\n"):
-            journal.until("Reloaded the configuration")
-            assert default_timeout(box) == "d 12\n"
+    journal = Journal(box, UNIT)
+    with configured(box, "default_timeout = 12\n"):
         journal.until("Reloaded the configuration")
-        with configured(box, "default_timeout = -1\n"):
-            journal.until("default_timeout must be .* remains in effect")
-            assert default_timeout(box) == "d 300\n"
+        assert default_timeout(box) == "d 12\n"
+    journal.until("Reloaded the configuration")
+    with configured(box, "default_timeout = -1\n"):
+        journal.until("default_timeout must be .* remains in effect")
+        assert default_timeout(box) == "d 300\n"
 
 
 @pytest.mark.slow

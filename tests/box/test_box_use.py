@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from people import INSTRUMENTS, NAME, PATH, call, configured, listed, paused, stands, start
+from people import INSTRUMENTS, NAME, PATH, Journal, call, configured, listed, paused, stands, start
 
 from lager_cli.boxes.session import lost_client
 from tests.contract import SERVED
@@ -403,10 +403,8 @@ def test_forged_records_in_the_journal_are_ignored(box):
 
 
 def test_a_killed_script_is_recorded_as_gone(box):
-    with (
-        (script := paused(box, "alice")).process,
-        box.start("journalctl", "--follow", "--lines=1", "--output=cat", f"LAGER_BREAKPOINT={script.id}") as journal,
-    ):
+    journal = Journal(box)
+    with (script := paused(box, "alice")).process:
         journal.until("Paused at")
         script.process.popen.kill()
         journal.until(f"Lost the script of breakpoint {script.id}")
@@ -436,13 +434,13 @@ def test_claims_refusals_and_releases_are_in_the_journal(box):
             "sa{sv}",
         ],
     )
+    journal = Journal(box, "LAGER_INSTRUMENT=psu9")
     with (script := stands(start(box, "alice", holding="psu9"))).process:
         refused = box.run(*claim, "psu9", "1", "net", "s", "supply7", user="bob", check=False)
         assert script.id in refused.stderr
         call(box, "bob", "Continue", "s", script.id)
         script.goes_on()
-    with box.start("journalctl", "--follow", "--lines=all", "--output=cat", "LAGER_INSTRUMENT=psu9") as journal:
-        journal.until("Released psu9")
+    journal.until("Released psu9")
     found = [(record["LAGER_EVENT"], record["LAGER_BY_USER"]) for record in records(box, LAGER_INSTRUMENT="psu9")]
     assert found == [("claimed", "alice"), ("refused", "bob"), ("released", "alice")]
 
