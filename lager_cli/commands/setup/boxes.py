@@ -67,7 +67,8 @@ def add(name: str, ssh: str | None, command: str) -> None:
     box = Box(name, ssh or name, command)
     box.check()
     box_table.put(box)
-    output.advise(f"{name} is {box.ssh}. Check it with: lager boxes check {name}")
+    where = "" if box.ssh == name else f" for {box.ssh}"
+    output.advise(f"Added {name}{where}. Check it with: lager boxes check {name}")
 
 
 @boxes.command()
