@@ -25,6 +25,7 @@ from lagerd.install.layout import (
     NETS,
     NOTIFY,
     OWN_FOLDERS,
+    RECORDED_LINKS,
     START,
     STARTED_AT_BOOT,
     SYSUSERS,
@@ -35,6 +36,7 @@ from lagerd.install.layout import (
 MANIFEST = "usr/share/lager/installed.json"
 _RUNTIME = (Path("/run/lager"), Path("/run/lager-metrics"), Path("/run/lager-safe"))
 _STATES = (Path("/var/lib/lager"), Path("/var/lib/lager-notify"))
+_UNIT_FOLDER = "usr/lib/systemd/system/"
 _COMMAND_SECONDS = 60.0
 _SYSTEMD, _UDEV, _BUS = Path("/run/systemd/system"), Path("/run/udev/control"), Path("/run/dbus/system_bus_socket")
 
@@ -80,6 +82,7 @@ def install(root: Path = Path("/"), dry_run: bool = False, upload_to: str = "") 
         work.remember()
         if new:
             yield from work.systemctl("enable", *new)
+        work.record_links()
         yield from work.tell()
         yield from work.restart(new)
         if sending:
@@ -168,9 +171,23 @@ class _Work:
 
     def drop_stale(self, files: Mapping[str, str]) -> Iterator[Step]:
         """Remove what was installed before and belongs to the installation no longer."""
-        known = {*files, *LINKS, *journal_upload.FILES}  # an upload goes on until it is uninstalled
-        for place in [place for place in self.files if place not in known]:
+        known = {*files, *LINKS, *RECORDED_LINKS, *journal_upload.FILES}  # an upload goes on until it is uninstalled
+        stale = [place for place in self.files if place not in known]
+        units = [Path(place).name for place in stale if place.startswith(_UNIT_FOLDER) and "@" not in place]
+        if units:
+            yield from self.systemctl("disable", *(("--now",) if self.live else ()), *units)
+        for place in stale:
             yield from self.remove(place)
+
+    def record_links(self) -> None:
+        """Record what `systemctl enable` has made, so that another version removes the links that it does not know."""
+        for place in RECORDED_LINKS:
+            path = self.root / place
+            if not path.is_symlink():
+                self.files.pop(place, None)
+            elif not self.dry_run:
+                self.files[place] = _digest(os.fsencode(path.readlink()))
+        self.remember()
 
     def start_upload(self, changed: bool) -> Iterator[Step]:
         """Start the upload of the journal now and at each boot, and note whether it was not started before."""

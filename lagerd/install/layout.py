@@ -23,6 +23,9 @@ START = "usr/lib/systemd/system/lager-start.socket"
 UNITS = {SERVICE: "lagerd.service", NOTIFY_SERVICE: "lager-notify.service"}  # those that run
 STARTED_AT_BOOT = {START: "lager-start.socket", **UNITS}
 WANTS = "etc/systemd/system/multi-user.target.wants"
+# The links of `systemctl enable` for units that 0.21.0 does not have. It removes what an installation has recorded and
+# it does not know; the link of lagerd.service stays.
+RECORDED_LINKS = ("etc/systemd/system/sockets.target.wants/lager-start.socket", f"{WANTS}/lager-notify.service")
 SYSUSERS = "usr/lib/sysusers.d/lager.conf"
 # Below the root of an installation.
 CONFIG, NETS, NOTIFY = (file.lstrip("/") for file in (CONFIG_FILE, NETS_FILE, NOTIFY_FILE))

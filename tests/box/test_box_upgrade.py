@@ -61,6 +61,7 @@ def test_what_is_paused_stays_paused_and_is_resumed_by_the_other_version(wheel, 
                 assert "resumed by bob" in other.goes_on()
                 call(box, "root", "ContinueAll")
                 assert "resumed by root" in script.goes_on()
+        assert "lager" not in box.run("find", "/etc/systemd/system", "-xtype", "l").stdout
         with (new := paused(box, "alice")).process:
             box.run("lager", "python", "--continue", new.id, user="alice")
             new.goes_on()

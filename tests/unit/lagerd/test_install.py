@@ -1,3 +1,4 @@
+import json
 import os
 import re
 import shutil
@@ -14,7 +15,7 @@ import lagerd.install.install
 from lager.errors import LagerError
 from lager.nets.model import Instrument
 from lagerd.install import journal_upload, layout, ports
-from lagerd.install.install import install, uninstall
+from lagerd.install.install import MANIFEST, install, uninstall
 from lagerd.install.layout import CONFIG, FILES, SERVICE
 
 UNITS = Path(__file__).parents[3] / "units"
@@ -136,6 +137,32 @@ def test_a_file_of_an_earlier_version_is_removed(tmp_path, monkeypatch):
     monkeypatch.setattr(lagerd.install.install, "FILES", layout.FILES)
     assert did(install(tmp_path))[str(tmp_path / old)] == "removed"
     assert not (tmp_path / old).exists()
+
+
+@pytest.mark.parametrize("place", [layout.START, layout.NOTIFY_SERVICE])
+def test_a_version_without_a_unit_leaves_no_link_to_it(tmp_path, monkeypatch, place):
+    list(install(tmp_path))
+    monkeypatch.setattr(layout, "FILES", {k: v for k, v in FILES.items() if k != place})
+    monkeypatch.setattr(lagerd.install.install, "FILES", layout.FILES)
+    rest = {k: v for k, v in layout.STARTED_AT_BOOT.items() if k != place}
+    monkeypatch.setattr(lagerd.install.install, "STARTED_AT_BOOT", rest)
+    list(install(tmp_path))
+    assert list((tmp_path / "etc/systemd").rglob(Path(place).name)) == []
+
+
+def test_the_first_version_drops_the_links_of_units_that_it_does_not_have(tmp_path):
+    list(install(tmp_path))
+    links = {str(path.relative_to(tmp_path)) for path in (tmp_path / "etc/systemd").rglob("*") if path.is_symlink()}
+    recorded = links & json.loads((tmp_path / MANIFEST).read_text())["files"].keys()
+    assert recorded == set(layout.RECORDED_LINKS) == links - {f"{layout.WANTS}/lagerd.service"}
+
+
+def test_a_unit_that_an_administrator_has_disabled_stays_so(tmp_path):
+    list(install(tmp_path))
+    (tmp_path / layout.RECORDED_LINKS[0]).unlink()
+    list(install(tmp_path))
+    assert layout.RECORDED_LINKS[0] not in json.loads((tmp_path / MANIFEST).read_text())["files"]
+    assert not (tmp_path / layout.RECORDED_LINKS[0]).is_symlink()
 
 
 def test_configuration_from_before_the_install_is_kept(tmp_path):
