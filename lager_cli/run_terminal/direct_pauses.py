@@ -5,31 +5,30 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Callable
+from typing import Any
 
-from lager.breakpoints.terminal.enter_channel import (
-    BEGUN,
-    ENDED,
-    ENTER,
-    ID_LENGTH,
-    answer_line,
-    is_trusted,
-    name_of,
-    pid_of,
-)
+from lager.breakpoints.terminal.enter_channel import ENTER, ID_LENGTH, answer_line, is_trusted, name_of, pid_of, told
+
+_LONGEST = 1 << 20  # bytes of what a script tells of a pause; more than any question has
 
 
 class DirectPauses:
     """The listener for these scripts. Use and close it in the event loop that created it."""
 
     def __init__(
-        self, run_id: str, changed: Callable[[], None], told: Callable[[str, int, bool], None] = lambda *_: None
+        self,
+        run_id: str,
+        changed: Callable[[], None],
+        told: Callable[[str, int, bool, dict[str, Any]], None] = lambda *_: None,
     ) -> None:
         """Raises OSError if another process reads the Enter of this run. `changed` is called for each change; `told`
-        when a pause that lagerd keeps has begun or ended: with its id, its process, and whether it has begun."""
+        when a pause that lagerd keeps has begun or ended: with its id, its process, whether it has begun, and the keys
+        of its question."""
         self._changed = changed
         self._told = told
         self._loop = asyncio.get_running_loop()
         self._scripts: dict[socket.socket, str] = {}  # with the id of its pause, empty until it is read
+        self._telling: dict[socket.socket, bytes] = {}
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
         try:
             self._listener.bind(name_of(run_id))
@@ -81,23 +80,28 @@ class DirectPauses:
 
     def _read(self, script: socket.socket) -> None:
         try:
-            data = script.recv(ID_LENGTH + 1)
+            data = script.recv(_LONGEST)
         except BlockingIOError:
             return
         except OSError:
             data = b""
-        if not data or self._scripts[script]:
+        before = self._telling.pop(script, b"")
+        if self._scripts[script]:
             self._drop(script)  # it has ended, or lagerd keeps its pause again
-        elif len(data) == ID_LENGTH:
+        elif len(data) == ID_LENGTH and not before:
             self._scripts[script] = data.decode("ascii", "replace")
             self._changed()
+        elif data and not data.endswith(b"\n") and len(before) < _LONGEST:
+            self._telling[script] = before + data
         else:
-            if len(data) > ID_LENGTH and data[ID_LENGTH:] in (BEGUN, ENDED):
-                self._told(data[:ID_LENGTH].decode("ascii", "replace"), pid_of(script), data.endswith(BEGUN))
+            if (heard := told(before + data)) is not None:
+                id, begun, question = heard
+                self._told(id, pid_of(script), begun, question)
             self._drop(script)
 
     def _drop(self, script: socket.socket) -> None:
         self._loop.remove_reader(script)
         script.close()
+        self._telling.pop(script, None)
         if self._scripts.pop(script):
             self._changed()

@@ -256,13 +256,14 @@ class EnterKey:
         self._pauses.end(id)
         self._decide()
 
-    def _script_told(self, id: str, pid: int, begun: bool) -> None:
+    def _script_told(self, id: str, pid: int, begun: bool, question: dict[str, Any]) -> None:
         """Hear of a pause from its script. What lagerd says of it is enough, unless it, or the bus, does not answer."""
         assert self._loop is not None
         self._told(id)
         if not begun:
             self._end(id)
         elif id not in self._pauses:
+            self._pauses.heard_of(id, question)
             self._untold[id] = self._loop.call_later(_HEARD_SECONDS, self._add_untold, id, pid)
 
     def _add_untold(self, id: str, pid: int) -> None:
@@ -348,7 +349,8 @@ class EnterKey:
             self._direct.answer(id, line.text)
         else:
             self._knock_unless_heard(id, line.text)
-            self._actions.start(self._bus, id, line)
+            if self._bus is not None:
+                self._actions.start(self._bus, id, line)
 
     def _knock_unless_heard(self, id: str, answer: str | None = None) -> None:
         """Resume the pause directly if lagerd has not done so within a second: it, or the bus, may have stopped

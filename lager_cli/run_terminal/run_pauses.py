@@ -10,8 +10,8 @@ Races:
 """
 
 import contextlib
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from lager.errors import LagerError
 
@@ -45,6 +45,10 @@ class RunPauses:
         self._pauses[pause["id"]] = None
         self._banners.setdefault(pause["id"], _question(pause))
         self._pids[pause["id"]] = pause.get("pid", 0)
+
+    def heard_of(self, id: str, question: Mapping[str, Any]) -> None:
+        """Note what a pause of this run asks, before lagerd has announced it; `question` has the keys of a question."""
+        self._banners.setdefault(id, _question(question))
 
     def add_unheard(self, id: str, pid: int) -> None:
         """Add a pause of this run of which its process told us; lagerd has not announced it so far."""
@@ -90,7 +94,7 @@ class RunPauses:
         return self._banners.get(id)
 
 
-def _question(pause: "PauseDetails") -> "Question | None":
+def _question(pause: Mapping[str, Any]) -> "Question | None":
     from lager.wording.question import from_details
 
     with contextlib.suppress(LagerError):  # of a lagerd that knows more kinds

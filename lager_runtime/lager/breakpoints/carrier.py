@@ -254,13 +254,13 @@ class Carrier:
                 asyncio.get_running_loop().call_soon(_import_console)  # so that a console opens at once
 
     def _tell_run(self, pause: PauseState, what: bytes, delay: float = _TELL_FIRST) -> None:
-        """Tell `lager python`, if it reads Enter; it may listen only later. Of a question it needs to know more."""
+        """Tell `lager python`, if it reads Enter; it may listen only later."""
         if what == enter_channel.BEGUN and pause.over:
             return
-        if pause.question is not None or not lager.at_start(variables.TERMINAL):
+        if not lager.at_start(variables.TERMINAL):
             return
         try:
-            enter_channel.tell(pause.details["run_id"], pause.id, what)
+            enter_channel.tell(pause.details["run_id"], pause.id, what, pause.question)
         except OSError:
             if what == enter_channel.BEGUN:
                 next_delay = min(delay * 2, _TELL_LAST)

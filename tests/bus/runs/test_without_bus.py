@@ -237,6 +237,33 @@ def test_an_answer_reaches_a_script_whose_bus_is_frozen(terminal, client, script
     screen.expect("got 5.0")
 
 
+ASKS = "import lager\nprint('got', lager.ask('How many?', timeout=600, {how}))\nprint('then', input())\n"
+MANY = "kind='choice', choices=[f'{n}' + '\\N{SNOWMAN}' * 190 for n in range(100)]"  # more than one read has
+
+
+@pytest.mark.parametrize(
+    ("how", "typed", "got"),
+    [
+        ("kind='number'", "5", "5.0"),
+        ("kind='number', default=7", "", "7.0"),
+        (MANY, "99" + "\N{SNOWMAN}" * 190, "99\N{SNOWMAN}"),
+    ],
+    ids=["answer", "default", "long"],
+)
+def test_a_question_of_which_lager_python_has_not_heard_is_answered(
+    terminal, client, script, late, freeze, how, typed, got
+):
+    screen = terminal(LAGER, "python", script(ASKS.format(how=how)))
+    client.paused()
+    screen.expect("  timeout ")
+    freeze("broker")
+    late()
+    screen.type(f"{typed}\r")
+    screen.expect(f"got {got}")
+    screen.type("hello\r")
+    screen.expect("then hello")
+
+
 OUTLASTS = """
 import lager, lager.breakpoints.carrier, threading
 lager.breakpoints.carrier._DEFAULT_TIMEOUT = 0.1

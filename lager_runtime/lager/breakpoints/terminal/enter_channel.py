@@ -12,11 +12,14 @@ by then: so a script also tells it the beginning and the end of each pause that 
 
 import asyncio
 import contextlib
+import json
 import os
 import socket
 import struct
 from collections.abc import AsyncIterator, Coroutine
 from typing import Any, TypeVar
+
+from lager.wording.question import Question
 
 _T = TypeVar("_T")
 ENTER = b"enter\n"
@@ -139,14 +142,27 @@ def knock(run_id: str, pid: int, id: str, line: bytes) -> None:
             channel.send(id.encode() + line)
 
 
-def tell(run_id: str, id: str, what: bytes) -> None:
-    """Tell `lager python` that the pause `id`, which lagerd keeps, has BEGUN or ENDED. Never blocks. Raises OSError if
-    it does not listen."""
+def tell(run_id: str, id: str, what: bytes, question: Question | None = None) -> None:
+    """Tell `lager python` that the pause `id`, which lagerd keeps, has BEGUN, perhaps with a question, or has ENDED.
+    Never blocks. Raises OSError if it does not listen."""
+    asks = "" if question is None or what != BEGUN else json.dumps(question.details(), ensure_ascii=False)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as channel:
         channel.setblocking(False)
         channel.connect(name_of(run_id))
         if is_trusted(channel):
-            channel.send(id.encode() + what)
+            channel.sendall(id.encode() + what + asks.encode(errors="replace") + b"\n")
+
+
+def told(data: bytes) -> tuple[str, bool, dict[str, Any]] | None:
+    """Return what `tell` has written: the id, whether the pause has begun, and the keys of its question. None if it is
+    not that."""
+    what = data[ID_LENGTH : ID_LENGTH + 1]
+    if what not in (BEGUN, ENDED):
+        return None
+    asks: Any = {}
+    with contextlib.suppress(ValueError):
+        asks = json.loads(data[ID_LENGTH + 1 :] or b"{}")
+    return data[:ID_LENGTH].decode("ascii", "replace"), what == BEGUN, asks if isinstance(asks, dict) else {}
 
 
 def _meant(line: bytes) -> Pressed | None:
