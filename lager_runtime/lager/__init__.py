@@ -249,6 +249,8 @@ def _asked(frame: FrameType) -> None:
     try:
         on_request = load("lager.breakpoints.triggers.on_request")
     except Exception as error:
+        if not _is_ours(error):  # a signal handler has raised it meanwhile
+            raise
         _complain(error)
     else:
         on_request.pause(frame)

@@ -1,5 +1,6 @@
 """lager python --pause-on-error: what nothing will catch pauses where it was raised, and nothing else does."""
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -263,6 +264,38 @@ def test_an_interrupt_ends_the_pause_and_shows_both_errors(run, client, lager):
     assert (code, out) == (130, "put away\n")
     assert "ZeroDivisionError: division by zero\n" in err
     assert err.endswith("KeyboardInterrupt\n")
+
+
+WATCHED = """
+import signal
+from lager import PauseTimeout
+def bark(*_): raise {error}('watchdog')
+signal.signal(signal.SIGALRM, bark)
+{text}
+"""
+
+
+@pytest.mark.parametrize("error", ["TimeoutError", "PauseTimeout", "ValueError", "KeyboardInterrupt"])
+def test_what_a_signal_handler_raises_takes_the_place_of_the_error(run, client, error):
+    text = f"try:\n    1 / 0\nexcept {error} as found:\n    print(repr(found.__context__))\nfinally:\n    print('away')"
+    process = run(WATCHED.format(error=error, text=text), options=ON)
+    pause = client.paused()
+    process.err.expect("  timeout ")
+    os.kill(pause["pid"], signal.SIGALRM)
+    code, out, err = ended(process)
+    assert (code, out) == (0, "ZeroDivisionError('division by zero')\naway\n"), err
+    assert "cannot pause" not in err
+
+
+def test_what_a_signal_handler_raises_after_all_has_ended_is_shown_below_the_error(run, client):
+    text = "import sys\ndef end(): raise RecursionError('deep')\nend()"
+    process = run(WATCHED.format(error="TimeoutError", text=text), options=ON)
+    pause = client.paused()
+    process.err.expect("  timeout ")
+    os.kill(pause["pid"], signal.SIGALRM)
+    code, _, err = ended(process)
+    assert (code, "cannot pause" in err) == (1, False)
+    assert "RecursionError: deep\nWhile it was paused, this was raised: TimeoutError('watchdog')\n" in err
 
 
 def test_a_trace_function_of_the_script_only_loses_the_before(run, client):

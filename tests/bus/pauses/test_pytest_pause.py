@@ -1,6 +1,7 @@
 """pytest --lager-pause: a failing test pauses before its teardown, and nothing else does."""
 
 import json
+import os
 import re
 import signal
 from xml.etree import ElementTree
@@ -508,3 +509,37 @@ def test_pauses_and_answers_are_properties_of_the_test_and_are_not_in_its_time(s
     assert re.fullmatch(r"later at .*test_it\.py:6: timeout after 1\.\d s", said["lager.pause"])
     assert float(said["lager.paused_seconds"]) > float(cases["test_it"].get("time"))
     assert not [*cases["test_other"].iter("property")]
+
+
+WATCHED = """
+import os, signal, unittest, pytest
+def bark(*_): raise {error}
+signal.signal(signal.SIGALRM, bark)
+@pytest.fixture
+def supply():
+    yield
+    print("switched off")
+def test_function(supply):
+    assert False
+class Case(unittest.TestCase):
+    def tearDown(self): print("torn down")
+    def test_case(self): self.fail()
+def test_next(): pass
+"""
+
+
+@pytest.mark.parametrize("error", ["TimeoutError('watchdog')", "lager.PauseTimeout('watchdog')"])
+def test_what_a_signal_handler_raises_fails_the_test_that_is_paused_and_ends_no_session(suite, client, error):
+    process = suite("import lager\n" + WATCHED.format(error=error), "-s")
+    for _ in range(2):
+        pause = client.paused()
+        process.err.expect("  timeout ")
+        os.kill(pause["pid"], signal.SIGALRM)
+        assert client.resumed(pause["id"])[0] == "interrupted"
+    code, out, err = ended(process)
+    assert (code, err.count("cannot pause")) == (1, 0)
+    assert "switched off" in out
+    assert "torn down" in out
+    assert out.count("ERROR at teardown of ") == 2
+    assert "PauseTimeout" in out or out.count("TimeoutError: watchdog") >= 2
+    assert "2 failed, 1 passed, 2 errors in " in out

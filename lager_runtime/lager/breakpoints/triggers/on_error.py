@@ -22,6 +22,14 @@ _REMEMBERED = 10_000
 _NO_STEPS = "This error ends the thread, so there is no next line."
 
 
+class _Meanwhile(BaseException):
+    """Carries what the script's own code has raised in its paused thread."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(error)
+        self.error = error
+
+
 class _OfThread(threading.local):
     """`paused` is the last error that has paused; it is kept until Python shows it, so that it pauses once.
 
@@ -99,13 +107,19 @@ def _consider(frame: FrameType, error: BaseException, raised: TracebackType) -> 
     try:
         if not (raised.tb_next and _is_on_its_way(frame, error)):
             _judge(frame, error, raised)
-    except KeyboardInterrupt as interrupt:
-        interrupt.__context__ = error.with_traceback(raised)  # so that both are shown
-        raise
+    except _Meanwhile as meanwhile:
+        other = meanwhile.error
+        other.__context__ = error.with_traceback(raised)  # so that both are shown
     except Exception:
         return  # a fault of ours must not change the script
+    else:
+        return
     finally:
         _mine.busy = False
+    try:
+        raise other
+    finally:
+        del other, error, raised  # whose tracebacks have this frame
 
 
 def _judge(frame: FrameType, error: BaseException, raised: TracebackType) -> None:
@@ -144,13 +158,17 @@ def _is_on_its_way(frame: FrameType, error: BaseException) -> bool:
 def _audit(event: str, arguments: tuple[Any, ...]) -> None:
     """Pause if Python is about to show an error that ends the main thread."""
     if event == "sys.excepthook":
-        with contextlib.suppress(BaseException):  # Ctrl-C ends the pause, and then the error is shown
-            _ended(arguments[2], arguments[3])
+        with contextlib.suppress(BaseException):
+            try:
+                _ended(arguments[2], arguments[3])
+            except _Meanwhile as meanwhile:  # Ctrl-C, too, ends the pause, and then the error is shown
+                if not isinstance(meanwhile.error, KeyboardInterrupt):
+                    arguments[2].add_note(f"While it was paused, this was raised: {meanwhile.error!r}")
 
 
 def _thread_ends(arguments: Any) -> None:
     try:
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(Exception, _Meanwhile):
             _ended(arguments.exc_value, arguments.exc_traceback)
     finally:
         _previous(arguments)
@@ -163,7 +181,9 @@ def _ended(error: BaseException | None, raised: TracebackType | None) -> None:
 
 
 def _pause(error: BaseException, raised: TracebackType, when: str, *, keep: bool = True) -> None:
-    """Pause at the place of `error`. `keep` it until Python shows it, which it does not with one that is caught."""
+    """Pause at the place of `error`. `keep` it until Python shows it, which it does not with one that is caught.
+
+    Raises _Meanwhile for what the script's own code raises during the pause, as a signal handler may, or Ctrl-C."""
     if lager._is_off():
         return
     if keep:
@@ -181,8 +201,11 @@ def _pause(error: BaseException, raised: TracebackType, when: str, *, keep: bool
             label += f" (and {others} more)"
         place = (Place.of_error(raised) if group is raised else Place.of_group(group)).for_error(first)
         pause_at(place, f"{label}, {when}", None, True, no_steps=_NO_STEPS)
-    except Exception as problem:
-        lager._complain(problem)
+    except BaseException as problem:
+        if isinstance(problem, Exception) and lager._is_ours(problem):
+            lager._complain(problem)
+            return
+        raise _Meanwhile(problem.with_traceback(lager._first_of_others(problem.__traceback__))) from None
 
 
 def _first(error: BaseException, raised: TracebackType) -> tuple[BaseException, TracebackType, TracebackType, int]:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import lager
+from lager.breakpoints import guarded
 from lager.inspection.frames.code_owner import is_library, is_ours
 from lager.inspection.frames.location import Place
 from lager.wording.text import LABEL_LENGTH, first_line, printable
@@ -46,6 +47,7 @@ def _say_at_start(config: pytest.Config, line: str) -> None:
 class Pauser:
     def __init__(self) -> None:
         self._errors: list[BaseException] = []
+        self._raised: BaseException | None = None  # by the test's own code while it was paused
 
     def pytest_exception_interact(self, node: Any, call: "pytest.CallInfo[Any]") -> None:
         """Pause a test that failed, before its teardown. Skips and expected failures do not get here."""
@@ -63,9 +65,16 @@ class Pauser:
                 stack.enter_context(_replaced(item.runner, name, self._pausing_doctest(item, name)))
             return (yield)
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_teardown(self) -> None:
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(self) -> Iterator[None]:
+        """Raise what was raised during a pause once the test is torn down: it fails the test, and ends no session."""
         self._errors.clear()
+        try:
+            return (yield)
+        finally:
+            raised, self._raised = self._raised, None
+            if raised is not None:
+                raise raised
 
     def _pausing(self, item: pytest.Item, add: Callable[..., None]) -> Callable[..., None]:
         def added(testcase: Any, raised: Any) -> None:
@@ -97,15 +106,23 @@ class Pauser:
         self._pause_at(item, _place(item, raised).for_error(error), _failure(error))
 
     def _pause_at(self, item: pytest.Item, place: Place, failure: str) -> None:
-        """Pause the test; Ctrl-C ends the session."""
+        """Pause the test; Ctrl-C ends the session. What the test's own code raises meanwhile, as a signal handler may,
+        is kept until its teardown."""
+        if lager._is_off():
+            return
+        about = f"lager: {failure}\n"
         try:
-            if lager._is_off():
-                return
-            from lager.breakpoints.pause import pause_at  # slow to import
+            guarded.pause_here(lambda began: _paused(place, item.nodeid, about, began))
+        except (KeyboardInterrupt, SystemExit, pytest.exit.Exception):
+            raise
+        except BaseException as raised:
+            self._raised = raised
 
-            pause_at(place, item.nodeid, None, True, about=f"lager: {failure}\n")
-        except Exception as problem:
-            lager._complain(problem)
+
+def _paused(place: Place, label: str, about: str, began: float) -> BaseException | None:
+    from lager.breakpoints.pause import pause_at  # slow to import
+
+    return pause_at(place, label, None, True, about=about, began=began)
 
 
 @contextlib.contextmanager
