@@ -1,48 +1,33 @@
-"""Keithley 2281S-20-6, as a power supply and as a battery simulator: one instrument, one role at a time.
+"""Keithley 2281S-20-6 as a battery simulator.
 
-Keithley, Model 2281S-20-6 Precision DC Power Supply and Battery Simulator Reference Manual (077114601, March 2019),
-section 7: `:BATTery[n]:SIMulator:*` (7-38 to 7-50), `:BATTery[n]:OUTPut[:STATe]` (7-76: 2 is disabled),
-`:BATTery[n]:OUTPut:PROTection:TRIPped?` (7-75) and its CLEar, `:OUTPut:PROTection:TRIPped?` (7-112),
-`:FORMat:ELEMents`, `:ENTRy:FUNCtion`. State of charge and open-circuit voltage may be set while the simulation runs
-(7-46, 7-48), its protections may not (error 704); the voltage of a battery model never falls as its charge rises
-(7-30). A measurement answers as many elements as the format says, by default readings with their units:
-`+1.500000E+00A,+3.299153E+00V,+3.369820E+05s`.
+Reference Manual, section 7: `:BATTery[n]:SIMulator:*` (7-38 to 7-50), `:BATTery[n]:OUTPut:PROTection:TRIPped?` (7-75)
+and its CLEar. State of charge and open-circuit voltage may be set while the simulation runs (7-46, 7-48), its
+protections may not (error 704); the voltage of a battery model never falls as its charge rises (7-30).
 """
 
-import contextlib
 import math
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar
 
-from lager.errors import InstrumentError, InvalidArgument, LimitExceeded, OtherRole, Rejected
-from lager.instruments.drivers.base import supply
+from lager.errors import InvalidArgument, LimitExceeded, Rejected
 from lager.instruments.drivers.base.battery import BatteryState
-from lager.instruments.drivers.base.driver import Switched
 from lager.instruments.drivers.base.setting import FIRST, Setting
 from lager.instruments.drivers.base.state import Readings
+from lager.instruments.drivers.keithley_2281s.roles import BATTERY_OUTPUT, TwoRoles
 from lager.instruments.sessions import parse
 from lager.instruments.sessions.quantities import amount, exceeds, keep_limit
 from lager.nets.model import Limits
 from lager.wording.values import shown
 
-_ROLES = {"POWER": "POWER", "POW": "POWER", "TEST": "TEST", "SIMULATOR": "SIMULATOR", "SIM": "SIMULATOR"}
 _METHODS = {"STAT": "static", "STATIC": "static", "DYN": "dynamic", "DYNAMIC": "dynamic"}
-_TRIPS = parse.word({word: word for word in ("OCP", "OVP", "OTP", "RVS", "OPS", "NONE")})
-_NO_LEVEL = {"OTP": "OTP (over-temperature)", "RVS": "RVS (sense leads reversed)", "OPS": "OPS (sense leads open)"}
 _METHOD_WORDS = {"static": "STAT", "dynamic": "DYN"}
-_BATTERY_OUTPUT = parse.word(
-    {"ON": True, "1": True, "OFF": False, "0": False, "DIS": False, "DISABLE": False, "2": False}
-)
-
-
 # The models of the maker (manual, 7-35), with the underscores that the instrument's parser needs, and the words for its
 # memories. Discharge is a mode of the front panel.
 _MAKERS = ("LI_ION4_2", "NIMH1_2", "NICD1_2", "LEAD_ACID12", "NIMH12")
 _WORDS = {"18650": "1", "liion": "1", "nimh": "2", "nicd": "3", "leadacid": "4", "discharge": "", "0": ""}
 _MEMORIES = [str(number) for number in range(1, 10)]
-_WORKS_AS = {"POWER": "supply", "TEST": "battery test", "SIMULATOR": "battery"}
 
 
 def _model_name(word: str) -> str:
@@ -50,137 +35,7 @@ def _model_name(word: str) -> str:
     return word.strip().replace("-", "_").upper()
 
 
-class _TwoRoles(Switched):
-    """A net of an instrument that has two roles. A setting enters the role of the net; a reading changes no role."""
-
-    ROLE: str
-    GET_TRIP: ClassVar[str]
-    PROTECTIONS: ClassVar[Mapping[str, tuple[str, str]]]
-    """How the level of each protection is asked for, and its unit."""
-    _entered = False
-
-    def _role_setting(self) -> Setting:
-        def role() -> str:
-            return _WORKS_AS[self.session.ask(":ENTR:FUNC?", parse.word(_ROLES))]
-
-        return Setting("role", role, gate=_WORKS_AS[self.ROLE])
-
-    def check(self) -> None:
-        """Raise InstrumentError unless the instrument is in the role of this net."""
-        role = self.session.ask(":ENTR:FUNC?", parse.word(_ROLES))
-        self._entered = role == self.ROLE
-        if not self._entered:
-            what = f"{self.config.instrument} works as a {_WORKS_AS[role]}, not as a {_WORKS_AS[self.ROLE]}."
-            raise OtherRole(what, f"{self.name} can be used when the instrument is free.")
-
-    def prepare(self) -> None:
-        """Raise InstrumentError while the instrument is in another role and its output is on."""
-        self.is_in_role()
-
-    @contextlib.contextmanager
-    def _setting(self) -> Iterator[None]:
-        with self.session.exchange():
-            if not self._entered:
-                self._enter()
-            yield
-
-    def _enter(self) -> None:
-        if self.is_in_role():  # asked again: the output of the other role may have been switched on since
-            return
-        self.session.tell(f":ENTR:FUNC {self.ROLE}")
-        entered = self.session.ask(":ENTR:FUNC?", parse.word(_ROLES))
-        if entered != self.ROLE:
-            self._wrong_readback(":ENTR:FUNC {x}", self.ROLE, entered)
-        self._entered = True
-
-    def is_in_role(self) -> bool:
-        with self.session.exchange():
-            role = self.session.ask(":ENTR:FUNC?", parse.word(_ROLES))
-            self._entered = role == self.ROLE
-            if self._entered:
-                return True
-            question = ":OUTP?" if role == "POWER" else ":BATT:OUTP?"
-            if self.session.ask(question, _BATTERY_OUTPUT):
-                what = f"{self.config.instrument} is in use as a {_WORKS_AS[role]}, and its output is on."
-                raise InstrumentError(what, f"Switch that output off first; then {self.name} can be used.")
-            return False
-
-    def _quantity(self, question: str, unit: str) -> float:
-        return self.session.ask(question, parse.quantity(unit))
-
-    def _trip(self) -> str:
-        return self.session.ask(self.GET_TRIP, _TRIPS)
-
-    def _what_tripped(self) -> str:
-        """Return which protection has tripped, and its level if it has one; empty if none has."""
-        trip = self._trip()
-        if trip not in self.PROTECTIONS:
-            return "" if trip == "NONE" else f"{_NO_LEVEL[trip]} tripped"
-        question, unit = self.PROTECTIONS[trip]
-        level = None
-        with contextlib.suppress(InstrumentError):  # that it tripped is what counts
-            level = self._quantity(question, unit)
-        return supply.tripped_at(trip, level, unit)
-
-
-class Supply(_TwoRoles, supply.Supply):
-    ROLE = "POWER"
-    GET_TRIP = ":OUTP:PROT:TRIP?"
-    PROTECTIONS: ClassVar[Mapping[str, tuple[str, str]]] = {"OVP": (":VOLT:PROT?", "V"), "OCP": (":CURR:PROT?", "A")}
-    SET_VOLTAGE = ":VOLT {x}"
-    GET_VOLTAGE = ":VOLT?"
-    SET_CURRENT = ":CURR {x}"
-    GET_CURRENT = ":CURR?"
-    SET_OUTPUT = ":OUTP {x}"
-    GET_OUTPUT = ":OUTP?"
-    MEASURE_VOLTAGE = ":MEAS:VOLT?"
-    MEASURE_CURRENT = ":MEAS:CURR?"
-    GUARDS = {"max_voltage": "ovp", "max_current": "ocp"}  # noqa: RUF012
-
-    def settings(self) -> tuple[Setting, ...]:
-        return (self._role_setting(), *super().settings())
-
-    def _protections(self) -> tuple[Setting, ...]:
-        return (
-            self._trips_at("ovp", ":VOLT:PROT?", "V", 0.01, self.set_ovp),
-            self._trips_at("ocp", ":CURR:PROT?", "A", 0.01, self.set_ocp),
-        )
-
-    def set_ovp(self, volts: float) -> float:
-        return self._put(":VOLT:PROT {x}", ":VOLT:PROT?", self._level("voltage", volts), 0.01)
-
-    def set_ocp(self, amperes: float) -> float:
-        return self._put(":CURR:PROT {x}", ":CURR:PROT?", self._level("current", amperes), 0.01)
-
-    def clear(self) -> None:
-        self._clear("protection", ":OUTP:PROT:CLE", lambda: self._trip() != "NONE")
-
-    def clear_ovp(self) -> None:
-        self._clear("OVP", ":OUTP:PROT:CLE", lambda: self._trip() == "OVP")
-
-    def clear_ocp(self) -> None:
-        self._clear("OCP", ":OUTP:PROT:CLE", lambda: self._trip() == "OCP")
-
-    def state(self) -> supply.SupplyState:
-        with self.session.exchange():
-            read = Readings(self.session)
-            measured = self._measured(read)
-            trip = read(self._trip, "ovp_tripped", "ocp_tripped")
-            return supply.SupplyState(
-                net=self.name,
-                channel=self.channel,
-                enabled=read(self._is_on, "enabled"),
-                **measured,
-                **self._setpoints(read),
-                ovp=read(lambda: self._number(":VOLT:PROT?"), "ovp"),
-                ovp_tripped=None if trip is None else trip == "OVP",
-                ocp=read(lambda: self._number(":CURR:PROT?"), "ocp"),
-                ocp_tripped=None if trip is None else trip == "OCP",
-                unread=read.finish(),
-            )
-
-
-class Battery(_TwoRoles):
+class Battery(TwoRoles):
     """A simulated battery. Methods with an optional value set it if one is given, and return the readback.
 
     Volts, amperes, ohms; the state of charge is in percent and the capacity in ampere-hours. Setting the capacity, the
@@ -196,7 +51,7 @@ class Battery(_TwoRoles):
     }
     SET_OUTPUT = ":BATT:OUTP {x}"
     GET_OUTPUT = ":BATT:OUTP?"
-    READ_OUTPUT = _BATTERY_OUTPUT
+    READ_OUTPUT = BATTERY_OUTPUT
     ALWAYS_GUARDED = ("max_voltage", "max_current")
     """The limits of the nets file that `enable` also sets in the instrument."""
     SETS: ClassVar[Mapping[str, tuple[str, ...]]] = {
