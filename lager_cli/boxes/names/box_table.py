@@ -4,9 +4,8 @@ import contextlib
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from lager.contract import BOXES_FILE
 from lager.errors import BoxError
@@ -21,8 +20,7 @@ _UNSAFE = set("'\"\\`$&;|<>()*?!#{}")  # for a shell, which runs a ProxyCommand 
 _ADVICE = "Give a host, user@host, ssh://user@host:port, a name of ~/.ssh/config, or one of: lager boxes"
 
 
-@dataclass(frozen=True)
-class Box:
+class Box(NamedTuple):
     """`ssh` is the destination; `command` is the lager command on the box."""
 
     name: str
@@ -134,11 +132,12 @@ def _read(file: Path) -> dict[str, Any]:
 def _check_keys(file: Path, found: dict[str, Any]) -> None:
     """Raise BoxError for a misspelt key, and for any in a table of ours that nothing reads: what its writer wanted
     would not happen. Another table of the user's own is left alone."""
-    from lager.nets.model import NetType
-
     checked: list[tuple[str, dict[str, Any], tuple[str, ...]]]
     checked = [("", found, ("default", "boxes", "groups", "default_nets"))]
-    checked += [("default_nets.", found.get("default_nets", {}), tuple(type.value for type in NetType))]
+    if nets := found.get("default_nets"):
+        from lager.nets.model import NetType  # who names a box and no nets does not wait for it
+
+        checked += [("default_nets.", nets, tuple(type.value for type in NetType))]
     checked += [(f"boxes.{name}.", entry, ("ssh", "command")) for name, entry in found["boxes"].items()]
     for table_name, entries, known in checked:
         for key in entries:

@@ -60,7 +60,7 @@ def choose() -> Address:
     return Address(unix_address(embedded_folder() / "bus"), embedded=True)
 
 
-def unix_address(path: "Path") -> str:
+def unix_address(path: "Path | str") -> str:
     """Return the D-Bus address of a socket file, escaped (D-Bus specification, Server Addresses)."""
     plain = b"-_/.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
     return "unix:path=" + "".join(chr(byte) if byte in plain else f"%{byte:02x}" for byte in os.fsencode(path))

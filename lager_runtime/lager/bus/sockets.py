@@ -6,7 +6,8 @@ import socket
 import struct
 from collections.abc import Iterable
 
-from lager.bus.wire import parse_address
+from lager.bus import wire
+from lager.bus.address import unix_address
 
 _BACKLOG_SECONDS = 5  # the longest that connect() blocks while the broker's listen queue is full
 
@@ -21,10 +22,7 @@ def close_fds(fds: Iterable[int]) -> None:
 
 def connected(address: str) -> socket.socket:
     """Return a socket that is connected to the first unix: address. OSError if it cannot be reached."""
-    paths = [options for transport, options in parse_address(address) if transport == "unix"]
-    if not paths:
-        raise OSError("not a unix: address")
-    where = paths[0].get("path") or "\0" + paths[0]["abstract"]
+    where = _path(address)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", _BACKLOG_SECONDS, 0))
@@ -33,3 +31,14 @@ def connected(address: str) -> socket.socket:
         sock.close()
         raise
     return sock
+
+
+def _path(address: str) -> str:
+    """Return the path of the first unix: address; that of an abstract socket begins with NUL."""
+    path = address.removeprefix("unix:path=")
+    if address == unix_address(path):  # there is nothing to decode, as nearly always
+        return path
+    options = [options for transport, options in wire.parse_address(address) if transport == "unix"]
+    if not options:
+        raise OSError("not a unix: address")
+    return options[0].get("path") or "\0" + options[0]["abstract"]

@@ -18,7 +18,6 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dbus_fast._private.address import parse_address
     from dbus_fast._private.unmarshaller import Unmarshaller
     from dbus_fast.auth import AuthExternal
     from dbus_fast.constants import MessageFlag, MessageType
@@ -26,14 +25,14 @@ if TYPE_CHECKING:
     from dbus_fast.signature import SignatureTree, SignatureType, Variant
 else:
     try:
-        from dbus_fast._private.address import parse_address
+        import dbus_fast.errors  # noqa: F401  # first, because its parts import each other in a circle
         from dbus_fast._private.unmarshaller import Unmarshaller
         from dbus_fast.auth import AuthExternal
         from dbus_fast.constants import MessageFlag, MessageType
         from dbus_fast.message import Message
         from dbus_fast.signature import SignatureTree, SignatureType, Variant
     except ImportError:
-        from dbus_next._private.address import parse_address
+        import dbus_next.errors  # noqa: F401
         from dbus_next._private.unmarshaller import Unmarshaller
         from dbus_next.auth import AuthExternal
         from dbus_next.constants import MessageFlag, MessageType
@@ -57,6 +56,15 @@ _NAMES: dict[type, str] = {bool: "b", int: "u", float: "d", str: "s", dict: "a{s
 
 Kind = MessageType
 Flag = MessageFlag
+
+
+def parse_address(address: str) -> list[tuple[str, dict[str, str]]]:
+    """Return the transports of an address, each with its options. Raises an Exception if it is invalid."""
+    if TYPE_CHECKING or _IS_FAST:  # imported here, because most addresses need no parser; see `sockets`
+        from dbus_fast._private import address as library
+    else:
+        from dbus_next._private import address as library
+    return library.parse_address(address)
 
 
 def sizes(head: bytes | bytearray) -> tuple[int, int]:

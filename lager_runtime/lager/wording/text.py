@@ -5,11 +5,12 @@ import re
 from collections.abc import Iterable
 
 LABEL_LENGTH = 200
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
-_AMOUNT = re.compile(r"([+-]?[0-9.]+)(?:e([+-]?[0-9]+))?\s*(\D*)", re.IGNORECASE)
+# Compiled when they are first used: most commands and most pauses read no number.
+_NUMBER = r"(?ai)[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?"
+_AMOUNT = r"(?i)([+-]?[0-9.]+)(?:e([+-]?[0-9]+))?\s*(\D*)"
+_TIME = "(?a)" + "".join(rf"(?:(\d+(?:\.\d+)?){unit})?" for unit in ("d", "h", "m", r"(?:s|\Z)", "ms"))
 _PREFIXES = {"": 0, "k": 3, "m": -3, "u": -6, "µ": -6, "μ": -6}
 _OHM = {"Ω", "ohm", "ohms"}
-_TIME = re.compile("".join(rf"(?:(\d+(?:\.\d+)?){unit})?" for unit in ("d", "h", "m", r"(?:s|\Z)", "ms")), re.ASCII)
 
 
 def printable(value: object, limit: int = LABEL_LENGTH) -> str:
@@ -139,7 +140,7 @@ def similar(word: object, known: Iterable[str], count: int = 1) -> list[str]:
 def number_of(text: str) -> float | None:
     """Return the finite decimal number in `text`; None if it is invalid. Unlike `float`, it does not accept `1_0`,
     `nan`, `inf` or other digits than 0 to 9."""
-    if not _NUMBER.fullmatch(text.strip()):
+    if not re.fullmatch(_NUMBER, text.strip()):
         return None
     value = float(text)
     return value if math.isfinite(value) else None
@@ -148,7 +149,7 @@ def number_of(text: str) -> float | None:
 def amount_of(text: str, unit: str) -> float | None:
     """Return the finite decimal number in `text`, with or without its unit, which may have a prefix: 3.3, 3.3V,
     500 mV. None if it is invalid."""
-    found = _AMOUNT.fullmatch(text.strip())
+    found = re.fullmatch(_AMOUNT, text.strip())
     power = None if found is None else _power(found[3], unit)
     return None if found is None or power is None else number_of(f"{found[1]}e{int(found[2] or 0) + power}")
 
@@ -167,7 +168,7 @@ def _power(word: str, unit: str) -> int | None:
 
 def seconds_of(text: str) -> float | None:
     """Return the seconds of a duration such as `90`, `45s`, `100ms`, `10m` or `1h30m`; None if it is invalid."""
-    found = _TIME.fullmatch(text.strip().lower())
+    found = re.fullmatch(_TIME, text.strip().lower())
     if found is None or not found[0]:
         return None
     seconds = sum(
