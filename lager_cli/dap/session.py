@@ -20,7 +20,7 @@ from lager.wording.text import time_left
 from lager_cli.console.attach import connection
 from lager_cli.console.client import Attached
 from lager_cli.dap import pauses, run_end
-from lager_cli.dap.launched import Launched
+from lager_cli.dap.launch.launched import Launched
 from lager_cli.dap.line_breakpoints import LineBreakpoints
 from lager_cli.dap.messages import Editor
 from lager_cli.dap.paths import Paths
@@ -63,6 +63,7 @@ class Session:
         self._paths = Paths(os.getcwd(), [])
         self._wanted: pauses.Wanted | None = None
         self._launched: Launched | None = None
+        self._leaves_running = False  # the script that it has launched
         self._configured = False
         self._stop_on_entry = False
         self._end_of_run: asyncio.Task[None] | None = None
@@ -101,7 +102,7 @@ class Session:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._breakpoints.end()
         if self._launched is not None:
-            await self._launched.end()
+            await self._launched.leave(running=self._leaves_running)
 
     async def _on_initialize(self, _: Arguments) -> Any:
         return _CAPABILITIES
@@ -176,8 +177,7 @@ class Session:
             self._editor.tell("terminated")
 
     async def _on_disconnect(self, arguments: Arguments) -> None:
-        if arguments.get("terminateDebuggee") is False:
-            self._launched = None
+        self._leaves_running = arguments.get("terminateDebuggee") is False
         await self.leave()
 
     async def _on_terminate(self, _: Arguments) -> None:

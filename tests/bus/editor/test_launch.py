@@ -46,11 +46,33 @@ def test_ending_the_session_ends_the_script(launched, client, way):
     assert client.list() == []
 
 
-def test_an_editor_may_leave_the_script_paused(launched, client):
-    launched.do("disconnect", terminateDebuggee=False)
-    assert launched.close() == 0
-    assert [one["label"] for one in client.list()] == ["check"]
-    client.call("ContinueAll")
+CLEANS = """
+import lager, pathlib
+try:
+    lager.pause("here", interactive=True, timeout=60)
+finally:
+    print("x" * 1_000_000, flush=True)
+    pathlib.Path("cleaned").touch()
+"""
+
+
+@pytest.mark.parametrize("box", [{}, {"box": "near"}], ids=["here", "on a box"])
+@pytest.mark.parametrize("way", ["kill", "leave"])
+def test_a_script_whose_editor_is_gone_prints_and_cleans_up(near, configured, client, lager, tmp_path, way, box):
+    cleaned = CLEANS.replace("cleaned", str(tmp_path / "cleaned"))
+    one = configured(cleaned, **box)
+    one.event("stopped")
+    run_id = client.list()[0]["run_id"]
+    if way == "kill":
+        one.process.kill()
+        assert client.expect("Resumed").args[1] == "interrupted"
+    else:
+        one.do("disconnect", terminateDebuggee=False)
+        assert one.close() == 0
+        assert [pause["label"] for pause in client.list()] == ["here"]
+        client.call("ContinueAll")
+    assert lager("runs", "--until-ended", run_id).returncode == 0
+    assert (tmp_path / "cleaned").exists()
 
 
 @pytest.mark.parametrize(

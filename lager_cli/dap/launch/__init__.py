@@ -1,0 +1,1 @@
+"""Scripts that an editor starts."""
