@@ -17,7 +17,7 @@ import click
 
 from lager import NetType
 from lager.errors import InvalidArgument
-from lager.nets.lines import PARITIES
+from lager.nets.lines import FLOW_CONTROLS, PARITIES, flow_control
 from lager_cli.commands.instruments.named_nets import list_nets
 from lager_cli.commands.instruments.net_actions import with_net
 from lager_cli.display import output
@@ -28,7 +28,18 @@ from lager_cli.options.typed_values import Whole, Word
 
 _LEAVE = b"\x1d"  # Ctrl-]
 _LINE_ENDINGS = {"lf": b"\n", "crlf": b"\r\n", "cr": b"\r"}
-_FLOW_CONTROLS = ("xonxoff", "rtscts", "dsrdtr")
+
+
+class _FlowControl(click.ParamType[str]):
+    """The type of an option for flow control; RTS/CTS is rtscts, too."""
+
+    name = "flow control"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            return flow_control(value)
+        except ValueError as error:
+            self.fail(f"flow control {error}.", param, ctx)
 
 
 @click.command()
@@ -38,9 +49,15 @@ _FLOW_CONTROLS = ("xonxoff", "rtscts", "dsrdtr")
 @click.option("--bytesize", type=click.Choice(["5", "6", "7", "8"]), help="Set the number of data bits.")
 @click.option("--parity", type=click.Choice([*PARITIES], case_sensitive=False), help="Set the parity.")
 @click.option("--stopbits", type=click.Choice(["1", "1.5", "2"]), help="Set the number of stop bits.")
-@click.option("--xonxoff/--no-xonxoff", help="Use software flow control (default: off).")
-@click.option("--rtscts/--no-rtscts", help="Use flow control with RTS and CTS (default: off).")
-@click.option("--dsrdtr/--no-dsrdtr", help="Use flow control with DSR and DTR (default: off).")
+@click.option(
+    "--flow-control",
+    type=_FlowControl(),
+    metavar=f"[{'|'.join(FLOW_CONTROLS)}]",
+    help="Set the flow control (default: the one in the nets file, else none).",
+)
+@click.option("--xonxoff/--no-xonxoff", default=None, help="Like --flow-control xonxoff, or without it.")
+@click.option("--rtscts/--no-rtscts", default=None, help="Like --flow-control rtscts, or without it.")
+@click.option("--dsrdtr/--no-dsrdtr", default=None, help="Like --flow-control dsrdtr, or without it.")
 @click.option(
     "--line-ending",
     type=click.Choice([*_LINE_ENDINGS]),
@@ -69,12 +86,13 @@ def uart(
     Examples:
       lager uart uart1 --baudrate 115200
       lager uart uart1 --parity even --stopbits 2 --line-ending crlf
+      lager uart uart1 --flow-control rtscts
       lager uart uart1 serial-port
       echo help | lager uart uart1
       lager uart uart1 --quiet-for 3 < commands.txt
     """
-    if sum(line[name] for name in _FLOW_CONTROLS) > 1:
-        raise click.UsageError("Give at most one of --xonxoff, --rtscts and --dsrdtr.")
+    if sum(bool(line.get(name)) for name in ("flow_control", *FLOW_CONTROLS)) > 1:
+        raise click.UsageError("Give at most one of --flow-control, --xonxoff, --rtscts and --dsrdtr.")
     net = net or default_nets.of(NetType.UART)
     if not net:
         list_nets(NetType.UART, as_json=False)
@@ -88,7 +106,7 @@ def uart(
 def _settings(line: dict[str, Any]) -> dict[str, Any]:
     """Return the settings of pyserial for the options that were given."""
     numbers = {"bytesize": int, "stopbits": float}
-    given = {name: value for name, value in line.items() if value and name != "interactive"}
+    given = {name: value for name, value in line.items() if value is not None and name != "interactive"}
     return {name: numbers[name](value) if name in numbers else value for name, value in given.items()}
 
 

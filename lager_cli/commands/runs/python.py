@@ -91,6 +91,7 @@ class _Asked:
     tail: int | None
     kill: str | None
     kill_all: bool
+    yes: bool
     signal_name: str | None
     watch: bool
     relay: bool
@@ -154,6 +155,7 @@ class _Asked:
     shell_complete=completion.running,
 )
 @click.option("--kill-all", is_flag=True, help="End all your active runs, as --kill does.")
+@click.option("--yes", is_flag=True, help="With --kill or --kill-all: ignored, for compatibility: lager does not ask.")
 @click.option("--signal", "signal_name", metavar="NAME", help="With --kill or --kill-all: send only this signal.")
 @click.option("--watch", is_flag=True, help="With --console: follow what others type, read-only.")
 @click.option("--relay", is_flag=True, hidden=True, help="With --console: frames on standard input and output.")
@@ -249,6 +251,7 @@ def _check(asked: _Asked) -> None:
         ("--wait", "--any", not asked.wait or asked.nets),
         ("--tail", "--reattach", asked.tail is None or asked.reattach),
         ("--signal", "--kill", asked.signal_name is None or asked.kill or asked.kill_all),
+        ("--yes", "--kill or --kill-all", not asked.yes or asked.kill or asked.kill_all),
         ("--watch", "--console", not asked.watch or asked.console),
         ("--download", "a run without --detach", not (asked.downloads and asked.detach)),
     ):

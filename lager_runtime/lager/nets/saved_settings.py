@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from lager.nets import validate
+from lager.nets import lines, validate
 from lager.nets.model import NetType
 from lager.wording.values import number, shown
 
@@ -27,7 +27,6 @@ _OTHER_NAMES = {
     "resolution_index": "resolution",
     "negative": "negative_channel",
 }
-_PARITIES = {"none": "N", "even": "E", "odd": "O", "mark": "M", "space": "S"}
 _LIMIT_WORDS = {
     "max", "maximum", "min", "minimum", "limit", "limits", "safety", "ovp", "ocp", "ceiling", "allow", "vmax", "imax",
     "pmax", "vlimit", "ilimit", "vlim", "ilim", "clamp", "compliance", "cutoff", "protection", "overvoltage",
@@ -48,7 +47,7 @@ def read(entry: Mapping[Any, Any], type: NetType, known: frozenset[str]) -> tupl
     taken: dict[str, Any] = {}
     left: list[str] = []
     for place, key, value in _given(entry, known):
-        name = _OTHER_NAMES.get(_snake(key), _snake(key))
+        name, value = _named(key, value)
         if value in (None, "", [], {}):
             continue
         if name in validate.limits_of(type):
@@ -74,6 +73,14 @@ def _given(entry: Mapping[Any, Any], known: frozenset[str]) -> Iterator[tuple[st
             yield from ((_snake(key), inner, value[inner]) for inner in value)
         else:
             yield ("", key, value)
+
+
+def _named(key: str, value: Any) -> tuple[str, Any]:
+    """Return the key of the nets file for a field, and its value. One that is not used there any more is None."""
+    name = _OTHER_NAMES.get(_snake(key), _snake(key))
+    if name in lines.FLOW_CONTROLS and isinstance(value, bool):
+        return "flow_control", name if value else None
+    return name, value
 
 
 def _snake(key: str) -> str:
@@ -114,7 +121,7 @@ def _spellings(name: str, value: Any) -> Iterator[Any]:
     yield value
     if isinstance(value, str):
         text = value.strip()
-        yield _PARITIES.get(text.lower(), text.upper()) if name == "parity" else text.lower()
+        yield lines.PARITIES.get(text.lower(), text.upper()) if name == "parity" else text.lower()
         if name == "negative_channel" and re.fullmatch(r"AIN\d{1,2}", text, re.IGNORECASE | re.ASCII):
             yield int(text[3:])
         if re.fullmatch(r"\d{1,8}", text, re.ASCII):

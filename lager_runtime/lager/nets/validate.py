@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from lager.contract import LIMITS
-from lager.nets import catalog, own_drivers, resource, safe, terminals, watchdogs
+from lager.nets import catalog, lines, own_drivers, resource, safe, terminals, watchdogs
 from lager.nets.catalog import SERIAL, Family
 from lager.nets.model import ANSWER_TIMEOUT, Instrument, Limits, NetConfig, NetType, Safe
 from lager.wording.text import printable, similar
@@ -146,8 +146,8 @@ def _serial_line(
         key: _option(prefix + key, table[key], test, mistakes) for key, test in _SERIAL_LINE.items() if key in table
     }
     if place and place.reach is resource.Reach.RTU:
-        for key in given.keys() - _UART.keys():
-            mistakes.add(prefix + key, "is a setting of text lines, which Modbus has none of")
+        for key in given.keys() - _BYTES.keys():
+            mistakes.add(prefix + key, "is a setting of lines of text, and Modbus RTU sends none")
     if place and not place.is_serial_line:
         where = "of a net of type uart" if place.reach is resource.Reach.SERIAL else "of an ASRL/dev/NAME::INSTR"
         for key in given:
@@ -386,12 +386,13 @@ def _line_end(value: object) -> object:
     return value
 
 
-_UART: dict[str, Test] = {
+_BYTES: dict[str, Test] = {
     "baudrate": _whole(50, 4_000_000),
     "bytesize": _one_of(5, 6, 7, 8),
     "parity": _one_of("N", "E", "O", "M", "S"),
     "stopbits": _one_of(1, 1.5, 2),
 }
+_UART: dict[str, Test] = {**_BYTES, "flow_control": lines.flow_control}
 _SERIAL_LINE: dict[str, Test] = {**_UART, "read_termination": _line_end, "write_termination": _line_end}
 _OPTIONS: dict[NetType, dict[str, Test]] = {
     NetType.PowerSupply: {"hardware_limits": _true_or_false},

@@ -85,6 +85,9 @@ def test_each_command_line_of_the_public_manual_does_what_it_says(lager) -> None
         ("gpi gpi1 --timeout 3", "need --wait-for"),
         ("gpi gpi1 --wait-for up", "'up' is not a level"),
         ("uart uart1 --xonxoff --rtscts", "at most one of"),
+        ("uart uart1 --flow-control none --rtscts", "at most one of"),
+        ("uart uart1 --flow-control rts", "should be one of none, xonxoff, rtscts, dsrdtr, not 'rts'"),
+        ("python --yes nothing.py", "--yes needs --kill or --kill-all"),
         ("uart uart1 --parity most", "'most' is not one of"),
         ("defaults add", "Give at least one option"),
     ],
@@ -159,7 +162,7 @@ def test_all_runs_of_the_user_are_ended_at_once(start, lager, client) -> None:
     for _ in range(2):
         start(LAGER, "python", "-d", "-c", "from lager import pause; pause('here')")
         client.paused()
-    ended = lager("python", "--kill-all")
+    ended = lager("python", "--kill-all", "--yes")
     assert ended.returncode == 0
     assert ended.stdout.count("Ended ") == 2
     assert lager("python", "--kill-all").stdout == "You have no active runs.\n"

@@ -38,6 +38,25 @@ def test_a_readback_within_one_step_is_returned(level: Level, side: int) -> None
         assert getattr(net, level.method)(level.value) == pytest.approx(answer)
 
 
+@pytest.mark.parametrize(
+    ("of", "name"),
+    [("dp800 voltage", "value"), ("dp800 voltage", "volts"), ("2281s current", "value"), ("dp800 ovp", "limit")],
+)
+def test_a_level_may_be_given_by_our_name_or_by_that_of_the_public_manual(of: str, name: str) -> None:
+    level = LEVELS[of]
+    with level.family.playing([*level.script(level.value), *level.after]) as net:
+        assert getattr(net, level.method)(**{name: level.value}) == level.value
+
+
+@pytest.mark.parametrize("given", [{"mode_type": "static"}, {"value": "static"}])
+def test_a_mode_may_be_given_by_our_name_or_by_that_of_the_public_manual(given: dict[str, str]) -> None:
+    script = [TRIP[0], *CELL.tell(":BATT:SIM:METH STAT"), (":BATT:SIM:METH?", "STATIC")]
+    with CELL.playing(script) as net:
+        assert net.mode(**given) == "static"
+        with pytest.raises(TypeError, match=r"multiple values|unexpected"):
+            net.mode("static", mode_type="static")
+
+
 @pytest.mark.parametrize("level", LEVELS.values(), ids=LEVELS.keys())
 @pytest.mark.parametrize("side", [-1.5, 1.5])
 def test_a_readback_more_than_one_step_away_is_an_error(level: Level, side: float) -> None:

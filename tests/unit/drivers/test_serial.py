@@ -100,6 +100,46 @@ def test_a_setting_that_is_a_number_may_be_text(terminal: tuple[int, str]) -> No
         assert (port.baudrate, port.timeout, port.stopbits, port.bytesize, port.parity) == (115200, 0.5, 2, 7, "E")
 
 
+@pytest.mark.parametrize(
+    ("written", "given", "flags"),
+    [
+        ("", {}, (False, False, False)),
+        ("RTS/CTS", {}, (False, True, False)),
+        ("xon/xoff", {}, (True, False, False)),
+        ("rtscts", {"xonxoff": True}, (True, False, False)),
+        ("rtscts", {"flow_control": "none"}, (False, False, False)),
+        ("rtscts", {"rtscts": False}, (False, False, False)),
+        ("none", {"flow_control": "DSR/DTR"}, (False, False, True)),
+    ],
+)
+def test_flow_control_is_that_of_the_nets_file_or_of_the_script(
+    terminal: tuple[int, str], written: str, given: dict[str, object], flags: tuple[bool, ...]
+) -> None:
+    line = f"flow_control = '{written}'" if written else ""
+    nets = bench("serial", terminal[1], console=f"type = 'uart'\n{line}")
+    with Net.get("console", NetType.UART, nets=nets, claim=Leases()) as uart:
+        port = uart.connect(**given)
+        assert (port.xonxoff, port.rtscts, port.dsrdtr) == flags
+        with pytest.raises(InvalidArgument, match="flow_control should be one of none, xonxoff, rtscts, dsrdtr"):
+            uart.connect(flow_control="hardware")
+
+
+def test_flow_control_of_a_serial_instrument_is_that_of_the_nets_file(terminal: tuple[int, str]) -> None:
+    device = DP821()
+    nets = on_a_serial_line(terminal[1], "flow_control = 'xon/xoff'")
+
+    def answer(message: str) -> bytes | None:
+        reply = device.handle(message)
+        return None if reply is None else reply.encode() + b"\n"
+
+    with (
+        answering(terminal[0], b"\n", answer),
+        Net.get("supply2", NetType.PowerSupply, nets=nets, claim=Leases()) as supply,
+    ):
+        assert termios.tcgetattr(terminal[0])[0] & termios.IXON
+        assert supply.set_voltage(3.3) == 3.3
+
+
 def test_a_setting_that_pyserial_does_not_know_is_refused(terminal: tuple[int, str]) -> None:
     with Net.get("console", NetType.UART, nets=console(terminal[1]), claim=Leases()) as uart:
         with pytest.raises(InvalidArgument):
@@ -234,6 +274,11 @@ def test_a_supply_at_a_plain_path_is_refused_with_the_address_it_needs() -> None
     ("address", "line", "said"),
     [
         ("ASRL/dev/ttyS1::INSTR", "baudrate = 0", "instruments.a.baudrate: should be a whole number from 50"),
+        (
+            "ASRL/dev/ttyS1::INSTR",
+            "flow_control = 'yes'",
+            "flow_control: should be one of none, xonxoff, rtscts, dsrdtr",
+        ),
         ("ASRL/dev/ttyS1::INSTR", "baudrat = 9600", "(did you mean 'baudrate'?)"),
         ("ASRL/dev/ttyS1::INSTR", "read_termination = 'n'", 'should be "\\n", "\\r" or "\\r\\n", not \'n\''),
         ("ASRL/dev/ttyS1::INSTR", "write_termination = []", "write_termination: should be"),

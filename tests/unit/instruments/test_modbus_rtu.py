@@ -105,11 +105,15 @@ def test_a_late_answer_is_not_taken_for_the_answer_to_a_later_question(bench: De
         assert switch.is_on() is False
 
 
-def test_nothing_is_sent_to_a_line_that_is_not_there_or_in_use(bench: DescribedBench, tmp_path: Path) -> None:
-    other = serial.Serial(str(tmp_path / "port0"), exclusive=True)
-    with pytest.raises(InstrumentError, match="Another program has relays"):
+def test_nothing_is_sent_to_a_line_in_use(bench: DescribedBench, tmp_path: Path) -> None:
+    with (
+        serial.Serial(str(tmp_path / "port0"), exclusive=True),
+        pytest.raises(InstrumentError, match="Another program has relays"),
+    ):
         opened(tmp_path)
-    other.close()
+
+
+def test_nothing_is_sent_to_a_line_that_is_not_there(bench: DescribedBench, tmp_path: Path) -> None:
     (tmp_path / "port0").unlink()
     with pytest.raises(InstrumentUnreachable, match="No such file"):
         opened(tmp_path)
@@ -180,7 +184,7 @@ def test_an_address_on_a_line_is_its_path() -> None:
     ("old", "new", "said"),
     [
         ("unit = 17", "unit = 0", "0 is all the devices on a serial line, and none of them answers"),
-        ("timeout = 0.3", 'read_termination = "\\n"', "is a setting of text lines, which Modbus has none of"),
+        ("timeout = 0.3", 'read_termination = "\\n"', "is a setting of lines of text, and Modbus RTU sends none"),
         ("timeout = 0.3", "baudrate = 3", "should be a whole number from 50"),
         ('"modbus-coils"', '"DP821"', "'rtu:/dev/ttyUSB9' is a Modbus RTU line, but a DP821 needs a VISA resource"),
     ],

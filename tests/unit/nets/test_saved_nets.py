@@ -141,12 +141,22 @@ def test_a_limit_that_cannot_be_taken_over_is_an_error(
 
 
 def test_settings_are_taken_over() -> None:
-    uart = {"params": {"baudrate": 115200, "parity": "even", "stopbits": "1.5", "bytesize": "7", "xonxoff": True}}
+    uart = {
+        "params": {
+            "baudrate": 115200,
+            "parity": "even",
+            "stopbits": "1.5",
+            "bytesize": "7",
+            "xonxoff": True,
+            "rtscts": False,
+        }
+    }
     adc = {"range": "1.0", "params": {"negative_channel": "AIN5", "resolution_index": 8}}
     text, left_out = saved_nets.convert(json.dumps([SAVED[7] | uart, SAVED[5] | adc]))
     bench = nets_file.parse(text)
-    assert left_out == ["'uart1' (entry 1) was imported without its fields 'xonxoff'."]
-    assert bench.net("uart1").options == {"baudrate": 115200, "parity": "E", "stopbits": 1.5, "bytesize": 7}
+    assert left_out == []
+    line = {"baudrate": 115200, "parity": "E", "stopbits": 1.5, "bytesize": 7, "flow_control": "xonxoff"}
+    assert bench.net("uart1").options == line
     assert bench.net("adc1").options == {"range": 1, "negative_channel": 5, "resolution": 8}
 
 

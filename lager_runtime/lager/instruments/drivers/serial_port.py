@@ -11,7 +11,7 @@ from lager.errors import InvalidArgument, PortNotFound
 from lager.instruments.drivers.base.driver import Driver
 from lager.instruments.sessions.serial_line import ExclusiveSerial, open_line
 from lager.instruments.sessions.session import Session
-from lager.nets.lines import DEFAULT_BAUDRATE, PARITIES
+from lager.nets.lines import DEFAULT_BAUDRATE, PARITIES, flow_control, for_pyserial
 from lager.nets.model import Instrument
 from lager.wording.text import number_of
 
@@ -22,6 +22,13 @@ def _plain(value: object) -> object:
     """Return a number that is given as text as a number, and any other value as it is."""
     found = number_of(value) if type(value) is str else None
     return value if found is None else int(found) if found.is_integer() else found
+
+
+def _flow_control(word: object) -> str:
+    try:
+        return flow_control(word)
+    except ValueError as error:
+        raise ValueError(f"flow_control {error}") from None
 
 
 def usb_serial_of(path: str) -> str | None:
@@ -92,7 +99,7 @@ class Uart(Driver[SerialSession]):
 
     @property
     def params(self) -> dict[str, Any]:
-        """The settings of the line in the nets file: baudrate, bytesize, parity, stopbits."""
+        """The settings of the line in the nets file: baudrate, bytesize, parity, stopbits, flow_control."""
         return dict(self.config.options)
 
     @property
@@ -119,16 +126,18 @@ class Uart(Driver[SerialSession]):
         """Open the port and return it as a `serial.Serial`; closing the net or connecting again closes it.
 
         `settings` are those of pyserial (baudrate, timeout in seconds, …) and override those of the nets file; the
-        parity may also be none, even, odd, mark or space, and a number may be text, such as "115200". A read ends after
-        0.1 s, unless timeout says otherwise. No other program can open the port in the meantime. Raises
-        InstrumentUnreachable, InstrumentError if it is in use, and InvalidArgument for a setting that pyserial does not
-        know.
+        parity may also be none, even, odd, mark or space, flow_control is none, xonxoff, rtscts or dsrdtr, and a number
+        may be text, such as "115200". A read ends after 0.1 s, unless timeout says otherwise. No other program can open
+        the port in the meantime. Raises InstrumentUnreachable, InstrumentError if it is in use, and InvalidArgument for
+        a setting that pyserial does not know.
         """
         settings = {"timeout": READ_TIMEOUT} | dict(self.config.options) | {k: _plain(v) for k, v in settings.items()}
         parity = settings.get("parity")
         if isinstance(parity, str):
             settings["parity"] = PARITIES.get(parity.lower(), parity)
         try:
-            return self.session.connect(settings)
+            if "flow_control" in settings:
+                settings["flow_control"] = _flow_control(settings["flow_control"])
+            return self.session.connect(for_pyserial(settings))
         except (ValueError, TypeError) as error:
             raise InvalidArgument(f"{self.name}: {error}.", "See the documentation of pyserial.") from error

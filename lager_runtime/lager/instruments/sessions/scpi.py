@@ -363,16 +363,18 @@ class Scpi(Session):
         if not self.instrument.resource.is_serial_line:
             end = self._talk.line_end
             return {"write_termination": end, "read_termination": (end[-1:] or None) if self._is_socket() else None}
-        from pyvisa.constants import Parity, StopBits
+        from pyvisa.constants import ControlFlow, Parity, StopBits
 
         given = self.instrument.serial_line
         parities = {"N": Parity.none, "E": Parity.even, "O": Parity.odd, "M": Parity.mark, "S": Parity.space}
+        flows = {"xonxoff": ControlFlow.xon_xoff, "rtscts": ControlFlow.rts_cts, "dsrdtr": ControlFlow.dtr_dsr}
         stops = {1: StopBits.one, 1.5: StopBits.one_and_a_half, 2: StopBits.two}
         return {
             "baud_rate": given.get("baudrate", self._talk.baudrate),
             "data_bits": given.get("bytesize", 8),
             "parity": parities[given.get("parity", "N")],
             "stop_bits": stops[given.get("stopbits", 1)],
+            "flow_control": flows.get(given.get("flow_control", ""), ControlFlow.none),
             "write_termination": self._line_end("write_termination"),
             "read_termination": self._line_end("read_termination"),
         }

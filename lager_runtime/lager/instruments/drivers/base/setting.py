@@ -57,6 +57,19 @@ def read(settings: Iterable[Setting], check: Callable[[], None] = lambda: None) 
     return values
 
 
+# What the manual of the public lager project calls the value of a method, which scripts may pass by that name.
+_OTHER_NAMES = {
+    "set_voltage": "value",
+    "set_current": "value",
+    "set_ovp": "limit",
+    "set_ocp": "limit",
+    "mode": "mode_type",
+    "model": "partnumber",
+    "output": "voltage",
+    "cycle": "off_time",
+}
+
+
 def report_in(driver: type, names: Iterable[str]) -> None:
     """Let these methods of a class report what they change."""
     for name in names:
@@ -69,10 +82,13 @@ def _reported(method: FunctionType) -> Callable[..., Any]:
     name = method.__name__
     # A method with one optional value reads without it.
     reads = method.__code__.co_argcount == 2 and method.__defaults__ == (None,)
-    value = method.__code__.co_varnames[1] if reads else ""
+    value = method.__code__.co_varnames[1] if method.__code__.co_argcount > 1 else ""
+    other = _OTHER_NAMES.get(name)
 
     @functools.wraps(method)
     def call(net: Any, *arguments: Any, **options: Any) -> Any:
+        if other in options and value and value not in options and not arguments:
+            options[value] = options.pop(other)
         if not net.is_reported() or (reads and (arguments or (options.get(value),))[0] is None):
             return method(net, *arguments, **options)
         return _observed(net, net.sets(name), functools.partial(method, net, *arguments, **options))
