@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from lager.drivers import replay
 from lager.drivers.replay import TIMEOUT, Leases, bench, playing
 from lager.drivers.scripted_instrument import CUT, ScriptedInstrument
 from lager.errors import (
@@ -54,6 +55,18 @@ def test_a_fault_is_a_clear_error_and_the_next_answer_is_right(answer: Any, erro
         with pytest.raises(error, match=said):
             supply.voltage()
         assert time.monotonic() - begun < TIMEOUT + 1
+        assert supply.voltage() == 3.3001
+
+
+def test_a_connection_that_ends_without_an_answer_is_noticed_long_before_the_timeout(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(replay, "TIMEOUT", 120.0)
+    with playing([*dp800.OPEN, (QUESTION, CUT), *dp800.OPEN, GOOD], "DP821", CH1) as supply:
+        begun = time.monotonic()
+        with pytest.raises(InstrumentUnreachable, match="the instrument closed it"):
+            supply.voltage()
+        assert time.monotonic() - begun < 60
         assert supply.voltage() == 3.3001
 
 

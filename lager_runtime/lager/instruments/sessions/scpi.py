@@ -136,6 +136,7 @@ class Scpi(Session):
         import pyvisa
         from pyvisa.constants import StatusCode
 
+        self._wait_for_answer(question)
         try:
             return bytes(self._resource.read_binary_values(datatype="B", container=bytes))
         except pyvisa.errors.VisaIOError as error:
@@ -253,6 +254,7 @@ class Scpi(Session):
         import pyvisa
         from pyvisa.constants import StatusCode
 
+        self._wait_for_answer(question)
         try:
             return bytes(self._resource.read_bytes(_LONGEST_REPLY, break_on_termchar=True))
         except pyvisa.errors.VisaIOError as error:
@@ -263,6 +265,26 @@ class Scpi(Session):
             self.silent(question)
         except Exception as error:
             self.lost(error)
+
+    def _wait_for_answer(self, question: str) -> None:
+        """Wait for the first byte from a socket, or for its end.
+
+        pyvisa-py reads a socket that the instrument has closed again and again, without a pause, until the timeout.
+        """
+        if not self._is_socket():
+            return
+        interface = self._backend().interface
+        readable = select.poll()
+        readable.register(interface, select.POLLIN)
+        try:
+            answered = readable.poll(self.instrument.timeout * 1000)
+            closed = answered and not interface.recv(1, socket.MSG_PEEK)
+        except OSError as error:
+            self.lost(error)
+        if not answered:
+            self.silent(question)
+        if closed:
+            self.lost("the instrument closed it")
 
     def _receive_until_quiet(self, question: str) -> bytes:
         """Return an answer that has no line end: what arrives until nothing more does for a moment."""
