@@ -340,8 +340,12 @@ def _end_by_the_ladder() -> None:
     if os.getppid() != parent:
         return
 
+    def told_again(number: int, _: "FrameType | None") -> None:
+        """Do nothing: when a terminal is closed, the kernel, the shell, and the kernel once more send SIGHUP."""
+
     def told(number: int, _: "FrameType | None") -> None:
-        _signal.signal(number, _signal.SIG_DFL)  # a second one ends it at once
+        # A second SIGTERM ends it at once.
+        _signal.signal(number, told_again if number == _signal.SIGHUP else _signal.SIG_DFL)
         if os.getppid() == parent:
             os.kill(parent, number)
             if _signal.getsignal(_signal.SIGINT) == _signal.SIG_IGN:
@@ -363,7 +367,7 @@ def _end_by_the_ladder() -> None:
 
     def forget() -> None:
         for number in taken:
-            if _signal.getsignal(number) is told:
+            if _signal.getsignal(number) in (told, told_again):
                 _signal.signal(number, _signal.SIG_DFL)
         release()
 

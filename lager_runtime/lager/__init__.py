@@ -303,7 +303,9 @@ def _first_of_others(raised: TracebackType | None) -> TracebackType | None:
     """Return the traceback from the first frame on that is not lager's side; None if there is none."""
     while raised is not None:
         names = raised.tb_frame.f_globals
-        if str(names.get("__name__")).partition(".")[0] != "lager" and not _is_of_our_world(names):
+        if str(names.get("__name__")).partition(".")[0] not in ("lager", "lager_startup") and not _is_of_our_world(
+            names
+        ):
             return raised
         raised = raised.tb_next
     return None

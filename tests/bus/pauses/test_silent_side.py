@@ -99,7 +99,7 @@ def test_a_script_that_blocked_itself_before_its_pause_was_accepted_says_so(run)
     process.out.expect("goes on")
     said = process.err.rest()
     assert "cannot pause here" in said
-    assert "A call in this script held Python's interpreter lock" in said
+    assert "The script was stopped, or a call in it held Python's interpreter lock" in said
     assert "lagerd does not answer" not in said
 
 

@@ -91,6 +91,29 @@ def test_a_killed_run_in_the_background_of_a_shell_tidies_up_too(family, client,
     process.wait()
 
 
+CLEANS = """
+import lager
+try:
+    lager.pause('x')
+finally:
+    print('cleaning', flush=True)
+    open('go').read()
+    print('cleaned', flush=True)
+"""
+
+
+def test_a_script_whose_terminal_closes_cleans_up_though_it_is_told_more_than_once(run, client, tmp_path):
+    os.mkfifo(tmp_path / "go")
+    process = run(CLEANS)
+    pid = client.paused()["pid"]
+    os.kill(pid, signal.SIGHUP)  # by the kernel
+    process.out.expect("cleaning")
+    os.kill(pid, signal.SIGHUP)  # by an interactive shell, and then by the kernel once more
+    (tmp_path / "go").write_text("")
+    process.out.expect("cleaned")
+    assert "lager_startup" not in process.err.rest()
+
+
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGKILL"])
 @pytest.mark.parametrize("words", [["orphan"], ["orphan", "paused"]])
 def test_what_lost_its_parent_before_belongs_to_the_run(family, client, name, words):

@@ -23,7 +23,7 @@ _HOW = {
     "mcp": "through an assistant",
 }
 _HOW_ANSWERED = _HOW | {"enter": "on the run's terminal", "cli": "with lager answer"}
-HELD_UP = "A call in this script held Python's interpreter lock"
+HELD_UP = "The script was stopped, or a call in it held Python's interpreter lock"
 _AT_TIMEOUT = {
     "resume": ("resumes", "resumed automatically"),
     "raise": ("raises PauseTimeout", "raised PauseTimeout"),
