@@ -6,7 +6,7 @@ Everything here belongs to one asyncio loop and is not thread-safe.
 import asyncio
 import contextlib
 import os
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -168,7 +168,7 @@ class Bus:
         self._listeners: dict[str, list[tuple[str, Callable[[Signal], None]]]] = {}
         self._owners: dict[str, str] = {}  # by the name that is followed
         self._objects: Objects | None = None
-        self._running: Counter[str] = Counter()
+        self._running: defaultdict[str, int] = defaultdict(int)
         self._address = address
         self._first_call: tuple[Any, ...] = ()  # what a service that we start hears before any other call
         self.name = ""
@@ -469,7 +469,7 @@ class Bus:
             waiter.set_result(message)
 
     def _busy(self, sender: str) -> bool:
-        return self._running[sender] >= _MOST_RUNNING
+        return self._running.get(sender, 0) >= _MOST_RUNNING
 
     def _done(self, sender: str) -> None:
         self._running[sender] -= 1

@@ -3,6 +3,9 @@
 import atexit
 import sys
 
+if hasattr(sys, "_lager_start"):  # the script may replace its own
+    __builtins__ = sys._lager_start.builtins
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable

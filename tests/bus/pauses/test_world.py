@@ -30,7 +30,8 @@ WORLDS = {
     ),
     "types and functions are gone": (
         "import builtins; stack.callback(vars(builtins).update, vars(builtins).copy())\n"
-        "for n in 'type int float bool str bytes dict list set tuple len repr min max isinstance'.split():\n"
+        "for n in ('type int float bool str bytes dict list set tuple len repr min max isinstance getattr hasattr '\n"
+        "          'super').split():\n"
         "    vars(builtins)[n] = None\n"
         "vars(builtins).update(Exception=None, BaseException=None, OSError=None, ValueError=None, __build_class__=None)"
     ),
