@@ -5,6 +5,7 @@ import pyvisa
 
 from lager.drivers.replay import Leases, bench
 from lager.drivers.scripted_instrument import ScriptedInstrument
+from lager.errors import InstrumentError
 from lager.instruments.net import Net, NetType
 from tests.unit.drivers.exchanges import rigol_dp800 as dp800
 
@@ -54,3 +55,20 @@ def test_the_nets_of_a_script_that_ends_leave_its_own_manager_to_it(backend: str
             assert pyvisa.ResourceManager(backend) is manager
             assert manager.session
             manager.close()
+
+
+class CheckError(Exception):
+    """As that of typeguard, whose hook for all packages breaks pyvisa itself."""
+
+
+def test_an_import_hook_that_breaks_pyvisa_is_not_taken_for_an_instrument_that_is_off(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise CheckError("value assigned to pkg (module) is not an instance of PyVISAModule")
+
+    monkeypatch.setattr(pyvisa.ResourceManager, "open_resource", fails)
+    nets = bench("DP821", "TCPIP0::127.0.0.1::5025::SOCKET", supply2="type = 'supply'\nchannel = 1")
+    with pytest.raises(InstrumentError, match=r"failed with CheckError: value assigned .* Exclude pyvisa") as raised:
+        Net.get("supply2", NetType.PowerSupply, nets=nets, claim=Leases())
+    assert "switched on" not in str(raised.value)

@@ -439,6 +439,11 @@ class Scpi(Session):
                 interface, ("a library that pyvisa-py cannot find", "See the documentation of pyvisa-py.")
             )
             raise InstrumentError(f"{self.instrument} needs {what}.", how) from error
+        if type(error).__module__.partition(".")[0] not in _OF_TALKING:
+            what = f"{self.instrument} cannot be opened: pyvisa failed with {type(error).__name__}: {text[:200]}"
+            raise InstrumentError(
+                what, "Exclude pyvisa and pyvisa_py from what changes the code of imports."
+            ) from error
         self.unreachable(text or type(error).__name__)
 
     def _disconnect(self) -> None:
@@ -467,6 +472,10 @@ class Scpi(Session):
         raise WrongModel(what, f"Correct the model or the address in [instruments.{self.instrument.name}].")
 
 
+# The modules whose errors say that an instrument cannot be reached. An import hook that checks annotations has its own.
+_OF_TALKING = (
+    "builtins", "pyvisa", "pyvisa_py", "socket", "serial", "usb", "termios", "struct", "select", "gpib_ctypes"
+)  # fmt: skip
 _LIBRARIES = {
     "USB": ("libusb, which is not installed", "Install libusb-1.0 with the package manager of the system."),
     "GPI": ("linux-gpib, which is not installed", "Install linux-gpib, or use the network or USB of the instrument."),
