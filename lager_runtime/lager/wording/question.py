@@ -6,6 +6,7 @@ answer is a bool ("yes-no"), a str ("text" and "choice") or a float ("number").
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 from lager.errors import InvalidArgument
@@ -41,7 +42,8 @@ class Question:
         if converted is None:
             told = "An empty text" if isinstance(given, str) and not given.strip() else shown(given)
             longest = f", up to {TEXT_LENGTH} characters" if self.kind == "text" else ""
-            raise InvalidArgument(f"{told} does not answer {self.text!r}.", f"Give {self.wanted()}{longest}.")
+            point = self._with_point(given) if isinstance(given, str) else ""
+            raise InvalidArgument(f"{told} does not answer {self.text!r}.", f"Give {self.wanted()}{longest}{point}.")
         return converted
 
     def wanted(self) -> str:
@@ -86,6 +88,12 @@ class Question:
         text = given.rstrip("\r\n")
         return text if len(text) <= TEXT_LENGTH and not any(end in text for end in "\0\r\n") else None
 
+    def _with_point(self, given: str) -> str:
+        """Return how to write a number that was given with a decimal comma, if it is one."""
+        better = given.strip().replace(",", ".")
+        is_one = self.kind == "number" and "," in given and self._converted(better) is not None
+        return f", with a decimal point: {better}" if is_one else ""
+
     def _is_within(self, value: float) -> bool:
         return (self.low is None or self.low <= value) and (self.high is None or value <= self.high)
 
@@ -117,7 +125,7 @@ def question(
     if lowest is not None and highest is not None and lowest > highest:
         raise InvalidArgument(f"low={shown(lowest)} is greater than high={shown(highest)}.", "No number is in between.")
     possible = _choices(choices) if kind == "choice" else ()
-    asked = Question(said, str(kind), possible, printable(unit, _UNIT_LENGTH), lowest, highest)
+    asked = Question(said, str(kind), possible, printable(unit, _UNIT_LENGTH).strip(), lowest, highest)
     return asked if default is None else replace(asked, default=asked.answer(default))
 
 
@@ -153,12 +161,18 @@ def _choices(given: object) -> tuple[str, ...]:
         raise InvalidArgument(
             f"choices={shown(given)} is not a list of texts.", "Give a list, such as ['short', 'long']."
         )
-    texts = tuple(given)
+    texts = tuple(islice(given, _MOST_CHOICES + 1))
     for text in texts:
         if type(text) is not str or not text.strip() or text != printable(text, LABEL_LENGTH) or text != text.strip():
             raise InvalidArgument(f"{shown(text)} cannot be a choice.", "Give texts of one line.")
-    if not texts or len(texts) > _MOST_CHOICES or len({_folded(text) for text in texts}) < len(texts):
-        raise InvalidArgument(f"choices has {len(texts)} texts.", f"Give 1 to {_MOST_CHOICES} different ones.")
+    if not texts or len(texts) > _MOST_CHOICES:
+        count = f"more than {_MOST_CHOICES}" if texts else "no"
+        raise InvalidArgument(f"choices has {count} texts.", f"Give 1 to {_MOST_CHOICES} different ones.")
+    seen: set[str] = set()
+    for text in texts:
+        if _folded(text) in seen:
+            raise InvalidArgument(f"choices has {shown(text)!r} twice.", "Give different texts; case does not count.")
+        seen.add(_folded(text))
     return texts
 
 

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 LABEL_LENGTH = 200
 # Compiled when they are first used: most commands and most pauses read no number.
 _NUMBER = r"(?ai)[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?"
-_AMOUNT = r"(?i)([+-]?[0-9.]+)(?:e([+-]?[0-9]+))?\s*(\D*)"
+_AMOUNT = r"(?i)([+-]?[0-9.]+)(?:e([+-]?[0-9]+))?\s*(.*)"  # the last part: a unit, such as V, cm2 or 1/min
 _TIME = "(?a)" + "".join(rf"(?:(\d+(?:\.\d+)?){unit})?" for unit in ("d", "h", "m", r"(?:s|\Z)", "ms"))
 _PREFIXES = {"": 0, "k": 3, "m": -3, "u": -6, "µ": -6, "μ": -6}
-_OHM = {"Ω", "ohm", "ohms"}
+_OHM = {"Ω", "\N{OHM SIGN}", "ohm", "ohms"}
 
 
 def printable(value: object, limit: int = LABEL_LENGTH) -> str:
@@ -158,8 +158,8 @@ def _power(word: str, unit: str) -> int | None:
     """Return the power of ten of the word after a number; None if it is not this unit."""
     if not unit:
         return None if word else 0
-    names = _OHM if unit == "Ω" else {unit}
-    prefixes = {"": 0} if unit == "%" else _PREFIXES | ({"M": 6} if unit == "Ω" else {})
+    names = _OHM if unit in _OHM else {unit}
+    prefixes = {"": 0} if unit == "%" else _PREFIXES | ({"M": 6} if unit in _OHM else {})
     for prefix, power in prefixes.items():
         if word.startswith(prefix) and word[len(prefix) :].lower() in {name.lower() for name in names}:
             return power
