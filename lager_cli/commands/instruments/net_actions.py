@@ -47,7 +47,7 @@ def command(name: str, type: NetType, help: str, examples: Sequence[str]) -> cli
 
     @click.command(name, cls=TakesNumbers, help=whole)
     @click.argument("net", required=False, shell_complete=completion.nets(type))
-    @click.argument("action", required=False, type=_Action(list(actions)))
+    @click.argument("action", required=False, type=_Action(list(actions)), metavar="[ACTION]")
     @click.argument("value", nargs=-1, metavar="[VALUE]")
     @click.option("--yes", is_flag=True, help="Ignored, for compatibility: lager does not ask.")
     @json_option
