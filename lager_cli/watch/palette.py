@@ -8,8 +8,7 @@ _NAMES = {"1": "bold", "91": "ansibrightred", "94": "ansibrightblue", "95": "ans
 
 
 def style() -> BaseStyle:
-    """Return the styles of a screen; without colours if the user does not want them."""
-    kept = {"1"} if not allowed() else _NAMES.keys()
-    return Style.from_dict(
-        {name: " ".join(_NAMES[code] for code in codes.split(";") if code in kept) for name, codes in SGR.items()}
-    )
+    """Return the styles of a screen; all plain, as in a printed table, if the user wants no colours."""
+    if not allowed():
+        return Style.from_dict(dict.fromkeys(SGR, ""))
+    return Style.from_dict({name: " ".join(_NAMES[code] for code in codes.split(";")) for name, codes in SGR.items()})

@@ -1,12 +1,13 @@
 """Rows of readings: what their columns are, when they are due, and how they are written as CSV."""
 
+import contextlib
 import csv
 import datetime
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import Any
 
 from lager import evidence
 from lager.errors import InvalidArgument, RecordingError
@@ -76,7 +77,7 @@ def row(nets: Sequence[NetConfig], readings: Mapping[str, Reading], began: float
 def missed(count: int, width: int, schedule: "Schedule") -> Row:
     """Return the row that says that `count` readings of `width` columns were missed."""
     readings = "1 reading was" if count == 1 else f"{count} readings were"
-    problem = f"{readings} missed: the one before took {schedule.took:.1f} s"
+    problem = f"{readings} missed: the one before took {schedule.took:.{1 if schedule.took >= 1 else 2}f} s"
     return Row(time.time(), time.monotonic() - schedule.began, (None,) * width, problem)
 
 
@@ -132,21 +133,34 @@ class CsvFile:
         """Create the file. Raises RecordingError if it exists, or cannot be created."""
         self.path = os.fspath(path)
         try:
-            self._file: IO[str] = open(self.path, "x", encoding="utf-8", newline="", buffering=1)  # noqa: SIM115
+            self._file = open(self.path, "xb", buffering=0)  # noqa: SIM115
         except FileExistsError:
             raise RecordingError(f"{self.path} already exists.", "Move it away, or name another file.") from None
         except OSError as error:
             raise RecordingError(f"{self.path} cannot be created: {error.strerror}.", "Name another file.") from None
-        self._writer = CsvLines(self._file, columns)
+        self._size = 0
+        try:
+            self._writer = CsvLines(self, columns)
+        except BaseException:
+            self.close()
+            raise
         evidence.note("readings", file=os.path.abspath(self.path))
 
     def add(self, row: Row) -> None:
-        """Write a row. Raises RecordingError if the disk is full."""
+        """Write a row. Raises RecordingError if the disk is full; no part of the row is in the file then."""
+        self._writer.add(row)
+
+    def write(self, line: str) -> None:
+        """Write a whole line, or nothing of it and raise RecordingError."""
+        left = line.encode()
         try:
-            self._writer.add(row)
-            self._file.flush()
+            while left:
+                left = left[self._file.write(left) :]
         except OSError as error:
+            with contextlib.suppress(OSError):
+                self._file.truncate(self._size)
             raise RecordingError(f"{self.path} cannot be written: {error.strerror}.", "It ends here.") from None
+        self._size += len(line.encode())
 
     def close(self) -> None:
         self._file.close()

@@ -77,7 +77,7 @@ def test_a_late_reading_says_how_many_were_missed(lager):
     late = [row for row in rows if "missed" in row["problem"]]
     assert late  # no instrument answers ten questions in a hundredth of a second
     assert all(row["supply2 voltage (V)"] == "" for row in late)
-    assert re.fullmatch(r"\d+ readings? (was|were) missed: the one before took \d+\.\d s", late[0]["problem"])
+    assert re.fullmatch(r"\d+ readings? (was|were) missed: the one before took \d+\.\d+ s", late[0]["problem"])
 
 
 def test_an_instrument_that_never_answers_gives_exit_code_1_and_empty_cells(station, lager, tmp_path):
@@ -217,3 +217,13 @@ os.wait()
     assert "no/x.csv cannot be created" in out
     assert (tmp_path / "run.csv").read_text().endswith("\n")
     assert not (tmp_path / "x.csv").exists()
+
+
+def test_a_full_disk_ends_the_readings_and_leaves_whole_rows(start, tmp_path):
+    logging = f"ulimit -f 2; exec {LAGER} log adc1 --every 0.01 --for 60 --csv run.csv"  # 2 blocks of 512 bytes
+    process = start("/bin/sh", "-c", logging)
+    process.err.expect("lager: run.csv cannot be written: File too large. It ends here.\n")
+    assert process.wait() == 1
+    text = (tmp_path / "run.csv").read_text()
+    assert text.endswith("\n")
+    assert len(rows_of(text)) > 5

@@ -2,9 +2,11 @@
 
 import pytest
 
+from lager.wording.palette import SGR
 from lager.wording.text import columns, wrapped
 from lager_cli.display import output
 from lager_cli.display.tables import fitted
+from lager_cli.watch import palette
 from lager_cli.watch.selection import RowSelection
 
 HEADERS = ("ID", "LABEL", "WHERE", "SCRIPT", "RUN", "USER", "PAUSED", "LEFT", "CONSOLES")
@@ -146,3 +148,13 @@ def test_the_window_follows_the_selected_row():
     assert list(selection.window(99)) == list(range(10))
     selection.update(["a"])
     assert list(selection.window(3)) == [0]
+
+
+@pytest.mark.parametrize(("no_color", "is_plain"), [("", False), ("1", True)])
+def test_a_live_screen_is_as_plain_as_a_printed_table(monkeypatch, no_color, is_plain):
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("NO_COLOR", no_color)
+    shown = palette.style()
+    for name in SGR:
+        attributes = shown.get_attrs_for_style_str(f"class:{name}")
+        assert (attributes.bold or attributes.color != "") != is_plain, name
