@@ -26,11 +26,12 @@ from typing import Any
 
 from lager.errors import NetsFileError
 from lager.nets import catalog, terminals
+from lager.nets.checks.document import check
+from lager.nets.checks.mistakes import Mistakes
 from lager.nets.file import document as tables
 from lager.nets.file import refuse
 from lager.nets.model import Instrument, NetConfig, NetType
 from lager.nets.resource import Reach
-from lager.nets.validate import Mistakes, check
 from lager.wording import text_files
 from lager.wording.text import similar
 from lager.wording.values import number, shown

@@ -28,8 +28,9 @@ from lager import variables
 from lager.contract import NETS_FILE
 from lager.errors import NetsFileError
 from lager.nets import benches
+from lager.nets.checks.document import check
+from lager.nets.checks.mistakes import Mistakes
 from lager.nets.model import Nets
-from lager.nets.validate import Mistakes, check
 from lager.wording import text_files
 
 

@@ -13,7 +13,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from lager.nets import catalog, resource, saved_settings, validate
+from lager.nets import catalog, resource, saved_settings
+from lager.nets.checks.settings import limits_of
 from lager.nets.model import NetType
 
 _ROLES = {
@@ -96,7 +97,7 @@ class _Import:
         """Raise _Skip, or LostLimit if the entry has a limit that the earlier net may not have."""
         settings, _ = saved_settings.read(entry, type, _KNOWN)
         reason = "has the name and the role of an earlier net"
-        if limits := sorted(set(settings) & set(validate.limits_of(type))):
+        if limits := sorted(set(settings) & set(limits_of(type))):
             raise saved_settings.UnusableLimit(f"{reason}, and the limit {limits[0]} = {settings[limits[0]]:g}")
         raise _Skip(reason)
 

@@ -8,7 +8,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from lager.nets import lines, validate
+from lager.nets import lines
+from lager.nets.checks.settings import HIGHEST_LIMIT, limits_of, settings_of
 from lager.nets.model import NetType
 from lager.wording.values import number, shown
 
@@ -50,7 +51,7 @@ def read(entry: Mapping[Any, Any], type: NetType, known: frozenset[str]) -> tupl
         name, value = _named(key, value)
         if value in (None, "", [], {}):
             continue
-        if name in validate.limits_of(type):
+        if name in limits_of(type):
             limit = _amount(key, value)
             taken[name] = min(limit, taken.get(name, limit))
         elif place == "safety_limits" or _names_limit(key, value):
@@ -101,14 +102,14 @@ def _names_limit(key: str, value: object, depth: int = 0) -> bool:
 def _amount(key: str, value: object) -> float:
     text = value if isinstance(value, str) and re.fullmatch(r"\s*\d{1,9}(\.\d{1,9})?\s*", value, re.ASCII) else None
     amount = number(float(text)) if text else number(value)
-    if amount is None or not 0 < amount <= validate.HIGHEST_LIMIT:
+    if amount is None or not 0 < amount <= HIGHEST_LIMIT:
         raise UnusableLimit(f"has the limit {_shown(key, value)}, which is not a number above 0")
     return amount
 
 
 def _setting(type: NetType, name: str, value: Any) -> Any:
     """Return the value as the nets file writes it; None if the net type has no such setting or value."""
-    test = validate.settings_of(type).get(name)
+    test = settings_of(type).get(name)
     for spelling in _spellings(name, value) if test else ():
         try:
             return test(spelling) if test else None

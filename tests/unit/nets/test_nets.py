@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from lager.errors import NetsFileError, NoSuchNet
 from lager.nets import file as nets_file
-from lager.nets import resource, validate
+from lager.nets import resource
+from lager.nets.checks import document as checked
 from lager.nets.model import Limits, NetType
 
 GOOD = """
@@ -272,7 +273,7 @@ _SECTION = st.dictionaries(st.sampled_from(["a", "b.c", ""]), _TABLE | _VALUE) |
 @settings(max_examples=150, deadline=None)
 @given(st.dictionaries(st.sampled_from(["instruments", "nets", "more"]), _SECTION))
 def test_no_document_breaks_the_check(document: dict[str, Any]) -> None:
-    instruments, found, mistakes = validate.check(document)
+    instruments, found, mistakes = checked.check(document)
     assert all(isinstance(mistake, str) for mistake in mistakes)
     assert all(net.instrument in instruments.values() for net in found.values())
 

@@ -6,7 +6,7 @@ import pytest
 
 from lager.errors import NetsFileError
 from lager.nets import file as nets_file
-from lager.nets import validate
+from lager.nets.checks import settings
 from lager.nets.model import Limits, NetType
 
 PLACES = {
@@ -46,6 +46,7 @@ SETTINGS: list[tuple[str, str, list[str], list[str]]] = [
     ("uart", "bytesize", ["5", "6", "7", "8"], ["4", "9", "true", "'8'"]),
     ("uart", "parity", ["'N'", "'E'", "'O'", "'M'", "'S'"], ["'n'", "'X'", "0", "''"]),
     ("uart", "stopbits", ["1", "1.5", "2"], ["0", "3", "true", "'1'"]),
+    ("uart", "flow_control", ["'none'", "'xonxoff'", "'rtscts'", "'dsrdtr'"], ["'hardware'", "true", "1", "''"]),
     ("gpio", "direction", ["'in'"], ["'out'", "'IN'", "1"]),
     ("adc", "range", ["10", "1", "0.1", "0.01"], ["2", "0", "true", "'10'"]),
     ("adc", "negative_channel", ["0", "13"], ["-1", "14", "199", "1.0"]),
@@ -72,7 +73,7 @@ def test_a_setting_accepts_its_values_and_no_others(type: str, key: str, values:
 @pytest.mark.parametrize("type", NETS)
 def test_a_net_has_the_settings_and_limits_of_its_type_only(type: str) -> None:
     allowed = {key for one, key, _, _ in SETTINGS if one == type}
-    assert set(validate.settings_of(NetType(type))) == allowed
+    assert set(settings.settings_of(NetType(type))) == allowed
     for key, value in {(key, values[0]) for _, key, values, _ in SETTINGS if key not in allowed}:
         given = value.lower() if value in _WORDS else value
         assert f"nets.x.{key}: unknown key" in refusal(text(type, f"{key} = {given}"))
@@ -93,7 +94,7 @@ LIMITS = {
 @pytest.mark.parametrize("type", NETS)
 @pytest.mark.parametrize("key", LIMITS["supply"])
 def test_a_limit_is_above_zero_and_belongs_to_its_type(type: str, key: str) -> None:
-    assert validate.limits_of(NetType(type)) == LIMITS[type]
+    assert settings.limits_of(NetType(type)) == LIMITS[type]
     if key not in LIMITS[type]:
         assert f"nets.x.{key}: unknown key" in refusal(text(type, f"{key} = 1"))
         return
