@@ -123,7 +123,7 @@ class Uart(Driver[SerialSession]):
         return {**self.config.as_dict(), "role": self.type.role, "params": self.params}
 
     def connect(self, **settings: Any) -> serial.Serial:
-        """Open the port and return it as a `serial.Serial`. Keep the net, too: the port is open as long as it is.
+        """Open the port and return it as a `serial.Serial`; keep the net, too, since the port is closed with it.
 
         `settings` are those of pyserial (baudrate, timeout in seconds, …) and override those of the nets file; the
         parity may also be none, even, odd, mark or space, flow_control is none, xonxoff, rtscts or dsrdtr, and a number
