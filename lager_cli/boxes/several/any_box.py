@@ -21,9 +21,11 @@ from lager.wording.text import printable
 from lager_cli.boxes import remote
 from lager_cli.boxes.names import box_table
 from lager_cli.boxes.names.box_table import Box
+from lager_cli.boxes.several.turns import Turns
 from lager_cli.display import output
 
 LIMIT = 10.0  # seconds for a box to answer
+_GRACE_SECONDS = 1.0  # for a thread to notice that
 _LONGEST_LINE = 1 << 16
 
 
@@ -37,21 +39,23 @@ def held(names: str, nets: Sequence[str], run_id: str, script: str, wait: float)
     boxes = box_table.find_several(names)
     words = ["hold", "--run", run_id, "--script", script, "--", *nets]
     pool = ThreadPoolExecutor(len(boxes), "any box")
-    holders = [_Holder(box, pool.submit(_connect, box, words)) for box in boxes]
+    turns = Turns(LIMIT)
+    holders = [_Holder(box, pool.submit(_connect, box, words, turns)) for box in boxes]
     try:
-        yield _first(holders, names, nets, wait).box.name
+        with contextlib.closing(turns):
+            found = _first(holders, names, nets, wait, turns)
+        yield found.box.name
     finally:
         for holder in holders:
             holder.close()
         pool.shutdown(wait=False)
 
 
-def _first(holders: "list[_Holder]", names: str, nets: Sequence[str], wait: float) -> "_Holder":
+def _first(holders: "list[_Holder]", names: str, nets: Sequence[str], wait: float, turns: Turns) -> "_Holder":
     """Return the holder that has claimed; all others have not."""
-    now = time.monotonic()
-    ends, patience_ends = now + wait, now + LIMIT
+    ends = time.monotonic() + wait
     for holder in holders:
-        if holder.connect(patience_ends):
+        if holder.connect(turns):
             holder.order(0.0)
             if holder.answer(time.monotonic() + LIMIT):
                 return holder
@@ -74,14 +78,19 @@ def _first(holders: "list[_Holder]", names: str, nets: Sequence[str], wait: floa
     raise BoxError(f"{what}; the reasons are above.", "Fix this and try again.")
 
 
-def _connect(box: Box, words: Sequence[str]) -> "tuple[socket.socket, int]":
+def _connect(box: Box, words: Sequence[str], turns: Turns) -> "tuple[socket.socket, int]":
     """Return the two ends of `lager hold` on the box: its streams, and a file with its errors."""
-    errors = os.memfd_create("errors")
+    if not turns.take(box):
+        raise BoxError("was not needed")
+    errors, answered = os.memfd_create("errors"), False
     try:
-        return remote.channel(box.name, words, errors=errors, limit=LIMIT), errors
-    except BaseException:
-        os.close(errors)
-        raise
+        end = remote.channel(box.name, words, errors=errors, limit=LIMIT)
+        answered = True
+        return end, errors
+    finally:
+        turns.end(box, answered=answered)
+        if not answered:
+            os.close(errors)
 
 
 @dataclass(eq=False)
@@ -97,16 +106,16 @@ class _Holder:
     def end(self) -> socket.socket:
         return self._connecting.result()[0]
 
-    def connect(self, ends: float) -> bool:
-        """Wait for the connection until then; return whether it is there."""
+    def connect(self, turns: Turns) -> bool:
+        """Wait for the connection, also for its turn; return whether it is there."""
         try:
-            self._connecting.result(max(ends - time.monotonic(), 0.0))
-        except TimeoutError:
-            return False
+            while (left := turns.due + _GRACE_SECONDS - time.monotonic()) > 0:
+                with contextlib.suppress(TimeoutError):  # more may have begun meanwhile
+                    self._connecting.result(left)
+                    return True
         except LagerError as problem:
             self.why = str(problem)
-            return False
-        return True
+        return False
 
     def order(self, wait: float) -> None:
         self.busy = False

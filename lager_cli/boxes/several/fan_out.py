@@ -17,11 +17,11 @@ from lager_cli.boxes.names import box_table
 from lager_cli.boxes.names.box_table import Box
 from lager_cli.boxes.session.desk_client import BoxSession
 from lager_cli.boxes.several.answers import LIMIT, BoxAnswer, Late, failed, late, left, reason_of, text, unreadable
+from lager_cli.boxes.several.turns import Turns
 from lager_cli.boxes.ssh import Ssh
 from lager_cli.display import output
 from lager_cli.transfer.attachments import Attachments
 
-_AT_ONCE = 32  # connections
 _GRACE_SECONDS = 5.0  # for a thread to notice that
 _TURN_SECONDS = 1.0
 _TOGETHER_SECONDS = 1.0  # in which answers are put into the order of the boxes
@@ -113,18 +113,16 @@ def as_they_come(
     limit: float = LIMIT,
     also: Collection[int] = (),
 ) -> Iterator[BoxAnswer]:
-    """Yield the answers as they arrive. A box that takes longer than `limit` seconds has a problem. Not more than
-    _AT_ONCE boxes are connected to at a time; a box whose turn has not come yet has its time from then on."""
+    """Yield the answers as they arrive. A box that takes longer than `limit` seconds has a problem. The boxes are
+    connected to in turns; a box whose turn has not come yet has its time from then on."""
     answers: queue.SimpleQueue[BoxAnswer] = queue.SimpleQueue()
-    turns = threading.Semaphore(_AT_ONCE)
-    rounds = -(-len(boxes) // _AT_ONCE)
-    ends = time.monotonic() + limit * rounds
+    turns = Turns(limit)
     for box in boxes:
         asking = _Asking(BoxAnswer(box), arguments, read, limit, answers.put, also)
         threading.Thread(target=asking.in_turn, args=(turns,), daemon=True).start()
     waiting = list(boxes)
     while waiting:
-        found = _taken(answers, len(waiting), ends + _GRACE_SECONDS)
+        found = _taken(answers, len(waiting), turns)
         if not found:  # the threads of the others are stuck
             found = [BoxAnswer(box, problem=late(box, limit)) for box in waiting]
         for answer in found:
@@ -132,13 +130,16 @@ def as_they_come(
         yield from sorted(found, key=lambda answer: boxes.index(answer.box))
 
 
-def _taken(answers: "queue.SimpleQueue[BoxAnswer]", most: int, ends: float) -> list[BoxAnswer]:
+def _taken(answers: "queue.SimpleQueue[BoxAnswer]", most: int, turns: Turns) -> list[BoxAnswer]:
     """Return the next answer and those that arrive at about the same time; empty if none arrives."""
     found: list[BoxAnswer] = []
+    while not found and (left := turns.due + _GRACE_SECONDS - time.monotonic()) > 0:
+        with contextlib.suppress(queue.Empty):  # more may have begun meanwhile
+            found.append(answers.get(timeout=left))
+    ends = time.monotonic() + _TOGETHER_SECONDS
     with contextlib.suppress(queue.Empty):
-        while len(found) < most:
+        while found and len(found) < most:
             found.append(answers.get(timeout=max(ends - time.monotonic(), 0)))
-            ends = min(ends, time.monotonic() + _TOGETHER_SECONDS)
     return found
 
 
@@ -153,9 +154,12 @@ class _Asking:
     done: Callable[[BoxAnswer], None]
     also: Collection[int] = ()
 
-    def in_turn(self, turns: threading.Semaphore) -> None:
-        with turns:
+    def in_turn(self, turns: Turns) -> None:
+        turns.take(self.answer.box)
+        try:
             self._ask()
+        finally:
+            turns.end(self.answer.box, answered=not isinstance(self.answer.problem, NoConnection))
 
     def _ask(self) -> None:
         answer, box, ends = self.answer, self.answer.box, time.monotonic() + self.limit

@@ -25,10 +25,10 @@ from lager_cli.boxes.several.answers import (
     too_much,
     unreadable,
 )  # fmt: skip
+from lager_cli.boxes.several.turns import Turns
 from lager_cli.boxes.ssh import Ssh
 from lager_cli.transfer.attachments import Attachments
 
-_AT_ONCE = 32  # boxes that are being connected to
 _RETRY_FIRST, _RETRY_LAST = 1.0, 10.0
 _TURN_SECONDS = 1.0
 _GOODBYE_SECONDS = 1.0  # for a command to end when it is interrupted
@@ -48,7 +48,7 @@ def followed(
     and with each problem. A box has a problem if it does not answer within `limit` seconds; if it
     says nothing for longer, it is late, too. At the end, the commands on the boxes are interrupted, and no ssh is left.
     """
-    end, turns = _End(), threading.Semaphore(_AT_ONCE)
+    end, turns = _End(), Turns(limit)
     threads = [
         threading.Thread(target=_Stream(box, arguments, read, told, limit, end, turns).run, name=box.name, daemon=True)
         for box in boxes
@@ -94,7 +94,7 @@ class _Stream:
         told: Told,
         limit: float,
         end: _End,
-        turns: threading.Semaphore,
+        turns: Turns,
     ) -> None:
         self._box, self._arguments, self._read, self._told = box, arguments, read, told
         self._limit, self._end, self._turns = limit, end, turns
@@ -133,11 +133,11 @@ class _Stream:
 
     def _opened(self, stack: ExitStack, streams: Sequence[int]) -> BoxSession:
         """Return the session of a box that has answered."""
-        while not self._turns.acquire(timeout=0.2):
+        while not self._turns.take(self._box, 0.2):
             if self._end.wait():
                 raise SystemExit
-        with contextlib.ExitStack() as turn:
-            turn.callback(self._turns.release)
+        answered = False
+        try:
             ends = self._due = time.monotonic() + self._limit
             ssh = stack.enter_context(Ssh(self._box, batch=True))
             session = BoxSession(self._box, ssh, self._arguments, streams, {}, Attachments())
@@ -146,6 +146,9 @@ class _Stream:
                 session.open(self._limit)
             except NoConnection as problem:
                 raise late(self._box, self._limit) if time.monotonic() >= ends else problem from None
+            answered = True
+        finally:
+            self._turns.end(self._box, answered=answered)
         return session
 
     def _followed(self, session: BoxSession, err: BinaryIO) -> int:
