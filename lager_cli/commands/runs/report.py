@@ -8,7 +8,7 @@ import click
 
 from lager.errors import LagerError, NoSuchRun
 from lager.wording.text import printable
-from lager_cli.commands.runs import history
+from lager_cli.commands.runs import report_records
 from lager_cli.detached.output_log import OutputLog, Reader
 from lager_cli.display import output
 from lager_cli.options.box_option import box_option
@@ -19,7 +19,6 @@ from lager_cli.runs.records import Record
 
 _LONGEST_OUTPUT = 1 << 20
 _LONGEST_NOTES = 2 << 20
-_SECONDS_AROUND = 5.0  # between an event and its record
 
 
 @click.command()
@@ -54,12 +53,9 @@ def report(run: str | None, form: str | None) -> None:
 
 def gathered(record: Record) -> dict[str, Any]:
     """Return the report of a run; see `collect`. Reads the journal, and notes on standard error if it may not."""
-    until = record.ended
-    begins = f"@{record.started - _SECONDS_AROUND:.3f}"
-    ends = None if until is None else f"@{until + _SECONDS_AROUND:.3f}"
     events: list[dict[str, Any]] = []
     try:
-        events = [one for one in history.read(begins, ends) if one.get("run") == record.id]
+        events = report_records.recorded(record)
     except LagerError as problem:
         output.note(f"the report has no pauses and no changes: {problem}")
     return collect(_run(record), events, _notes(record.id), _output(record.id))

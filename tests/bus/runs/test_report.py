@@ -100,3 +100,30 @@ def test_a_run_that_is_not_there_is_one_sentence(lager):
     done = lager("report", "abcdef")
     assert (done.returncode, done.stdout) == (1, "")
     assert "You have no run 'abcdef'." in done.stderr
+
+
+CRASHES = """
+import os, signal, sys
+from lager import Net, NetType
+supply = Net.get("supply2", type=NetType.PowerSupply)
+supply.set_voltage(1.0)
+supply.enable()
+os.kill(int(sys.argv[1]), signal.SIGSTOP)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_report_right_after_the_end_waits_for_what_lagerd_still_does_because_of_it():
+    with a_home() as home:
+        assert home.lager("breakpoints").returncode == 0
+        nets = (home.folder / "nets.toml").read_text()
+        (home.root / "nets.toml").write_text(nets.replace("[nets.supply2]", '[nets.supply2]\nsafe = "off"'))
+        (home.root / "crashes.py").write_text(CRASHES)
+        home.env["LAGER_NETS"] = str(home.root / "nets.toml")
+        (bench,) = home.pids(named="-m lagerd.bench*")
+        assert home.lager("python", "crashes.py", str(bench)).returncode == 137
+        first = home.lager("report", "--json")
+        assert (first.returncode, first.stderr) == (0, "")
+        # The instrument does not answer, so that it takes seconds until lagerd gives up.
+        assert [one["event"] for one in json.loads(first.stdout)["events"]] == ["quarantined"]
+        assert home.lager("report", "--json").stdout == first.stdout
