@@ -28,6 +28,7 @@ from lagerd.standby import Standby
 _SECONDS = 8.0
 _HARD_SECONDS = 10.0  # where Python itself is stuck in a call
 _AHEAD = (
+    "tomllib", "encodings.utf_8_sig", "encodings.idna", "lager.instruments.drivers.base.supply",
     "pyvisa.highlevel", "pyvisa_py.highlevel", "lager.instruments.sessions.scpi", "pymodbus.client",
     "lager.instruments.sessions.modbus",
 )  # fmt: skip

@@ -11,8 +11,10 @@ and makes it safe itself; before that it cannot be claimed.
 Invariants
 
 - Only lagerd knows whether a holder has released an instrument. So this process acts alone only while there is no
-  lagerd: the next one writes to the FIFO before it takes its name, and from then on nothing is begun.
-- The next lagerd begins nothing, either, until the FIFO has no reader: this process has ended, and its children.
+  lagerd: the next one writes to the FIFO before it takes its name, and from then on nothing is begun. What was begun is
+  finished, unless it was stuck for so long that the next lagerd would not wait for it (`_BEGUN_SECONDS`).
+- The next lagerd begins nothing, either, until the FIFO has no reader: this process has ended, and its children. It
+  waits for twelve seconds at most (`handover`).
 - An instrument is used by one child at a time.
 - A child may be late: this process, or the child, was stopped, and somebody else uses the instrument by now. So it asks
   at the moment of acting whether it still may (`_may_act`), with its time limit already running: if it is stopped after
@@ -39,6 +41,7 @@ _LONGEST = 1 << 20
 _CHUNK = 1 << 16
 _MOST_FDS = 16
 _CHILD_SECONDS = 11.0  # the child itself ends after ten
+_BEGUN_SECONDS = 1.5  # after its fork, until a child must act: it ends ten seconds later, before the next lagerd begins
 
 
 @dataclass(frozen=True)
@@ -70,10 +73,11 @@ class Standby:
         modules = iter(self.ahead)
         module = next(modules, "")
         while True:
-            if self._wait([self.lagerd.fileno()], timeout=0 if module else None):
+            idle = module and not self._children  # which import for themselves what they need, and first
+            if self._wait([self.lagerd.fileno()], timeout=0 if idle else None):
                 if not self._receive():
                     break
-            elif module:
+            elif idle:
                 with contextlib.suppress(ImportError):  # an extra that is not installed
                     importlib.import_module(module)
                 module = next(modules, "")
@@ -135,13 +139,14 @@ class Standby:
             with contextlib.suppress(OSError):  # it cannot be watched: the next lagerd decides
                 self._guarded[one["instrument"]] = one, _process(int(one["pid"]))
 
-    def _fork(self, request: Request, fds: Sequence[int] = ()) -> None:
-        """Start a child. The first descriptor is the socket for its answer; it keeps the others until it ends."""
+    def _fork(self, request: Request, fds: Sequence[int] = (), *, alone_at: float = 0.0) -> None:
+        """Start a child. The first descriptor is the socket for its answer; it keeps the others until it ends.
+        `alone_at` is a moment, by the monotonic clock, at which there was no next lagerd yet."""
         child = os.fork()
         if child == 0:
             try:
                 self.lagerd.close()
-                answer = json.dumps(self.work(request, partial(self._may_act, fds))).encode() + b"\n"
+                answer = json.dumps(self.work(request, partial(self._may_act, fds, alone_at))).encode() + b"\n"
                 with contextlib.suppress(OSError):  # lagerd is gone, or the disk is full
                     self._answer(answer, fds)
             finally:
@@ -157,15 +162,17 @@ class Standby:
         elif self._report >= 0:
             os.write(self._report, answer)
 
-    def _may_act(self, fds: Sequence[int]) -> bool:
+    def _may_act(self, fds: Sequence[int], alone_at: float) -> bool:
         """Return whether the instrument of a request is still this process's to use, by the descriptors of the request.
 
         With a lease: until lagerd has removed its file. Without one: as long as lagerd waits for the answer. For a
-        guarded lease: until the next lagerd is there.
+        guarded lease: until the next lagerd is there, which waits for a child that was begun just before.
         """
         if len(fds) > 1:
             return os.fstat(fds[1]).st_nlink > 0
-        return not _is_readable(fds[0] if fds else self._fifo)
+        if fds:
+            return not _is_readable(fds[0])
+        return time.monotonic() < alone_at + _BEGUN_SECONDS or not _is_readable(self._fifo)
 
     def _alone(self) -> None:
         """Make safe what the holders that end leave behind, until the next lagerd is there or no holder is left."""
@@ -178,9 +185,12 @@ class Standby:
                 return
             for name, holder in waiting.items():
                 if holder < 0 or holder in ended:
+                    alone_at = time.monotonic()
+                    if _is_readable(self._fifo):
+                        return
                     request, _ = self._guarded.pop(name)
                     self._close(holder)
-                    self._fork({**request, "watched": True})
+                    self._fork({**request, "watched": True}, alone_at=alone_at)
 
     @staticmethod
     def _close(fd: int) -> None:

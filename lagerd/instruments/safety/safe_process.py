@@ -8,8 +8,11 @@ lagerd dies meanwhile.
 Most of the time from a crash to the safe state is the start of this process. So while nets with a safe state are held,
 and for a minute after a crash, one process is kept ready: it has imported what it needs, and forks a child for each
 request. It knows the holders of these nets, and makes safe what they leave behind while there is no lagerd
-(`lagerd.standby`). There is never more than one. It is started with the claim of a script; for that of a command, which
-is short, only once the net has been held for a moment.
+(`lagerd.standby`). It is started with the claim of a script; for that of a command, which is short, only once the net
+has been held for a moment.
+
+Beside it a second process is kept, which is started a second later, has imported the same and knows no holders. It
+takes the place of the first at once if that is killed. Only one of them is ever asked.
 """
 
 import asyncio
@@ -17,20 +20,21 @@ import contextlib
 import json
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lagerd.instruments.leases.lease import Lease
 from lagerd.instruments.leases.lock_files import process_end
+from lagerd.instruments.safety.starting import Started, start
 
 SOCKET = Path("/run/lager-safe/socket")
 SECONDS = 10.0
 _HELD_SECONDS = 0.2  # that nets are held before a process is kept ready
 _IDLE_SECONDS = 60.0  # that it is kept ready after they were released, or made safe
+_SPARE_SECONDS = 1.0  # that there is a process, until a second one is started: the first has imported everything
 _AGAIN_SECONDS = 0.5  # after its start, until a process that was killed is started again, while nets are held
 _LONGEST = 1 << 20
 
@@ -54,34 +58,19 @@ class SafetyAnswer:
         return " ".join(f"{net}: {reason}" for net, reason in self.nets.items() if reason)
 
 
-@dataclass(frozen=True)
-class Started:
-    """A process that has been started, and the socket to it."""
-
-    ours: socket.socket
-    child: "subprocess.Popen[bytes] | None"
-    at: float = field(default_factory=time.monotonic)
-
-    def is_alive(self) -> bool:
-        try:
-            return bool(self.ours.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
-
-
 class SafeProcess:
     """`unit` is the socket of the unit; None starts a child, which reads the nets file of the holder."""
 
     def __init__(self, unit: Path | None) -> None:
         self._unit = unit
         self._ready: Started | None = None
+        self._spare: Started | None = None
         self._guarded: list[dict[str, Any]] = []
         self._handed: list[int] = []
         self.replaced: Callable[[], list[int]] = lambda: self._handed  # what to hand to the process after a lost one
         self._held = self._closed = False
         self._timer: asyncio.TimerHandle | None = None
+        self._spare_timer: asyncio.TimerHandle | None = None
         self._reaping: set[asyncio.Task[None]] = set()
 
     def held(self, held: bool) -> None:
@@ -140,7 +129,7 @@ class SafeProcess:
             ours.setblocking(False)
             with theirs:
                 fds = [theirs.fileno(), *([fd] if fd >= 0 else [])]
-                _send(process.ours, {**request, "fds": len(fds)}, fds)
+                self._send(process.ours, {**request, "fds": len(fds)}, fds)
             async with asyncio.timeout(SECONDS):
                 return await _read(ours)
 
@@ -151,34 +140,86 @@ class SafeProcess:
         with contextlib.suppress(OSError):  # then it is started when it is needed, or that says why not
             self._alive()
 
+    def _spare_later(self) -> None:
+        if self._spare_timer is not None:
+            self._spare_timer.cancel()
+        self._spare_timer = asyncio.get_running_loop().call_later(_SPARE_SECONDS, self._make_spare)
+
+    def _make_spare(self) -> None:
+        if self._spare is not None or self._ready is None:
+            return
+        with contextlib.suppress(OSError):  # the one that is ready has to do
+            self._spare = start(self._unit, lambda _: None)
+            asyncio.get_running_loop().add_reader(self._spare.ours, self._spare_died)
+
+    def _spare_died(self) -> None:
+        self._end_spare()
+        self._spare_later()
+
     def _alive(self) -> Started:
         """Return the process; it is started if it does not live. Raises OSError."""
         if self._ready is not None and not self._ready.is_alive():
             self._lost()
         if self._ready is None:
-            self._ready = self._started()
+            self._ready = self._promoted() or start(self._unit, self._tell_guarded)
             asyncio.get_running_loop().add_reader(self._ready.ours, self._died)  # it never writes there
+            self._spare_later()
         return self._ready
 
+    def _promoted(self) -> Started | None:
+        spare, self._spare = self._spare, None
+        if spare is None:
+            return None
+        if not spare.is_alive():
+            self._end(spare)
+            return None
+        self._tell_guarded(spare.ours)
+        return spare
+
     def _lost(self) -> None:
-        """Forget the process: it has ended, or reads nothing any more and must not act later."""
-        self._end_ready()
+        """Forget the process: it has ended, or reads nothing any more and must not act later.
+
+        It is told so before its socket is closed: it would take that for the end of lagerd, and act alone.
+        """
         self._handed = self.replaced()
+        if self._ready is not None:
+            self._end(self._ready)
+            self._ready = None
 
     def _died(self) -> None:
         lived = time.monotonic() - self._ready.at if self._ready is not None else 0.0
         self._lost()
         if self._held:
-            self._later(max(_AGAIN_SECONDS - lived, 0.0), self.make_ready)
+            self._later(0.0 if self._spare else max(_AGAIN_SECONDS - lived, 0.0), self.make_ready)
 
     def _tell(self, process: socket.socket, fds: list[int]) -> None:
         with contextlib.suppress(OSError):  # it has ended, and is replaced when it is needed
-            _send(process, {"guard": self._guarded, "fds": len(fds)}, fds)
+            self._send(process, {"guard": self._guarded, "fds": len(fds)}, fds)
+
+    def _send(self, process: socket.socket, said: dict[str, Any], fds: list[int]) -> None:
+        """Send one line. Raises OSError; a process that reads nothing any more is ended."""
+        data = json.dumps(said).encode() + b"\n"
+        try:
+            sent = socket.send_fds(process, [data], fds)
+        except BlockingIOError:
+            sent = 0
+        if sent < len(data):
+            if self._ready is not None and self._ready.ours is process:
+                self._died()
+            raise OSError("the process does not read its requests")
 
     def _end_ready(self) -> None:
+        if self._spare_timer is not None:
+            self._spare_timer.cancel()
+        self._end_spare()
         if self._ready is not None:
             self._end(self._ready)
             self._ready = None
+
+    def _end_spare(self) -> None:
+        if self._spare is not None:
+            self._end(self._spare)
+            self._spare = None
 
     def _end(self, process: Started) -> None:
         asyncio.get_running_loop().remove_reader(process.ours)
@@ -194,30 +235,6 @@ class SafeProcess:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-    def _started(self) -> Started:
-        """Start the process. What it guards is in its socket before it begins: lagerd may be killed at any moment."""
-        if self._unit is not None:
-            ours = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-            try:
-                ours.connect(str(self._unit))
-            except OSError:
-                ours.close()
-                raise
-            self._tell_guarded(ours)
-            return Started(ours, None)
-        ours, theirs = socket.socketpair()
-        ours.setblocking(False)  # lagerd never waits for a process that reads nothing; send_fds heeds no flags
-        self._tell_guarded(ours)
-        command = [sys.executable, "-P", "-m", "lagerd.make_safe"]
-        with theirs:
-            try:
-                null = subprocess.DEVNULL
-                child = subprocess.Popen(command, stdin=theirs.fileno(), stdout=null, start_new_session=True)
-                return Started(ours, child)
-            except OSError:
-                ours.close()
-                raise
 
     def _tell_guarded(self, ours: socket.socket) -> None:
         if self._handed:
@@ -241,18 +258,6 @@ def _request(lease: Lease, nets: Iterable[str], *, off: bool = False, watched: b
         "watched": watched,
         "nets_file": lease.nets_file,
     }
-
-
-def _send(process: socket.socket, said: dict[str, Any], fds: list[int]) -> None:
-    """Send one line. Raises OSError; a process that reads nothing any more is ended."""
-    data = json.dumps(said).encode() + b"\n"
-    try:
-        sent = socket.send_fds(process, [data], fds)
-    except BlockingIOError:
-        sent = 0
-    if sent < len(data):
-        process.shutdown(socket.SHUT_RDWR)
-        raise OSError("the process does not read its requests")
 
 
 async def _read(ours: socket.socket) -> bytes:

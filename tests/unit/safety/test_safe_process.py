@@ -105,6 +105,77 @@ def test_a_process_that_is_killed_long_after_its_start_is_replaced_at_once(monke
     in_a_loop(test)
 
 
+async def spare(found: SafeProcess) -> int:
+    while found._spare is None:
+        await asyncio.sleep(0)
+    assert found._spare.child is not None
+    return found._spare.child.pid
+
+
+def test_while_nets_are_held_a_second_process_takes_the_place_of_one_that_is_killed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(safe_process, "_SPARE_SECONDS", 0.0)
+    monkeypatch.setattr(safe_process, "_IDLE_SECONDS", 0.0)
+
+    async def test() -> None:
+        async with process() as found:
+            found.held(True)
+            first, second = await started(found), await spare(found)
+            os.kill(first, signal.SIGKILL)
+            await process_end(first)
+            await told(found)
+            assert await started(found) == second
+            third = await spare(found)
+            os.kill(third, signal.SIGKILL)
+            while await spare(found) == third:
+                await asyncio.sleep(0)
+            assert await started(found) == second
+            last = await spare(found)
+            found.held(False)
+            await asyncio.gather(process_end(second), process_end(last))
+            assert found._ready is None
+            assert found._spare is None
+
+    in_a_loop(test)
+
+
+def test_a_second_process_guards_what_the_first_one_did(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(safe_process, "_SPARE_SECONDS", 0.0)
+    popen, begun = subprocess.Popen, []
+
+    def child(_: list[str], *, stdin: int, **__: Any) -> "subprocess.Popen[str]":
+        command = [sys.executable, "-c", PROCESS, str(tmp_path)]
+        begun.append(popen(command, stdin=stdin, stdout=subprocess.PIPE, text=True))
+        return begun[-1]
+
+    monkeypatch.setattr(subprocess, "Popen", child)
+    with popen(["cat"], stdin=subprocess.PIPE) as holder:
+
+        async def test() -> None:
+            handover = Handover(tmp_path / "handover")
+            handover.take()
+            async with process() as found:
+                found.hand_over(handover.given)
+                found.replaced = handover.replaced
+                found.guard([replace(LEASE, pid=holder.pid)])
+                found.held(True)
+                first, second = await started(found), await spare(found)
+                os.kill(first, signal.SIGKILL)
+                while await started(found) != second:
+                    await asyncio.sleep(0)
+                holder.kill()
+            handover.close()
+
+        in_a_loop(test)
+        try:
+            assert begun[1].communicate(timeout=PATIENCE)[0] == "psu1\n"
+        finally:
+            for one in begun:
+                one.kill()
+                one.communicate()
+
+
 def test_a_short_use_starts_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(safe_process, "_HELD_SECONDS", 3600.0)
 

@@ -221,16 +221,25 @@ def until_it_works(process: Process) -> None:
         time.sleep(0.01)
 
 
-def test_a_child_that_was_stuck_leaves_everything_to_the_next_lagerd(
-    process: Process, holder: "subprocess.Popen[bytes]", tmp_path: Path
+@pytest.mark.parametrize(
+    ("seconds", "done"),
+    [
+        pytest.param(60, ["slow1"], id="a child that has begun finishes its work"),
+        pytest.param(0, [], id="a child that was stuck leaves everything to the next lagerd"),
+    ],
+)
+def test_what_was_begun_before_the_next_lagerd(
+    holder: "subprocess.Popen[bytes]", tmp_path: Path, seconds: int, done: list[str]
 ) -> None:
-    process.guard(slow1=holder.pid)
-    process.kill_lagerd()
-    holder.kill()
-    until_it_works(process)
-    process.next_lagerd()
-    (tmp_path / "slow1").touch()
-    assert process.did() == []
+    text = PROCESS.replace("def work", f"from lagerd import standby\nstandby._BEGUN_SECONDS = {seconds}\ndef work")
+    with contextlib.closing(Process(tmp_path, text)) as process:
+        process.guard(slow1=holder.pid)
+        process.kill_lagerd()
+        holder.kill()
+        until_it_works(process)
+        process.next_lagerd()
+        (tmp_path / "slow1").touch()
+        assert process.did() == done
 
 
 def test_a_child_that_is_stopped_for_ever_is_killed_and_keeps_no_lease(tmp_path: Path) -> None:
