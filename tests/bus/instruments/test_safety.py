@@ -77,7 +77,7 @@ from lager.process import threads
 threading.Thread(target=lager.pause, args=["look"], daemon=True).start()
 while not threads.paused:
     time.sleep(0.01)
-child = ctypes.CDLL(None).fork()  # as a library does it, which Python does not notice
+child = ctypes.PyDLL(None).fork()  # as a library does it, which Python does not notice
 if child == 0:
     os.kill(os.getpid(), signal.SIGSTOP)
 os.waitpid(child, os.WUNTRACED)
