@@ -318,11 +318,26 @@ def test_after_a_crash_the_outputs_that_a_watchdog_guards_go_off_and_a_clear_res
     clock.go_on(1)
     assert not supply_is_on(simulated)
     with get(nets, "out") as again:
-        with pytest.raises(Rejected, match="reads back OFF"):
+        with pytest.raises(Rejected, match=r"its watchdog has probably tripped.*lager supply out clear"):
             again.enable()
         again.clear()
         again.enable()
         assert supply_is_on(simulated)
+
+
+@pytest.mark.parametrize("deadman", ["deadman = 30", ""], ids=["guarded", "beside a guarded net"])
+def test_a_command_that_resets_what_the_watchdog_latched_has_no_hurry(
+    deadman: str, simulated: Simulated, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["/usr/bin/lager", "supply"])
+    nets = simulated.nets(out=SUPPLY + deadman, other=SUPPLY.replace("= 1", "= 2") + "deadman = 30")
+    simulated.psu.handle("OUTP:PROT:WDOG:DEL 30;:OUTP:PROT:WDOG ON;:OUTP ON,(@1)")
+    clock.go_on(31)
+    for use in ("clear", "enable"):
+        with get(nets, "out") as supply:
+            getattr(supply, use)()
+        clock.go_on(600)
+    assert supply_is_on(simulated)
 
 
 def test_a_safe_state_disarms_the_watchdog_once_everything_that_it_guards_is_safe(simulated: Simulated) -> None:

@@ -15,7 +15,7 @@ outputs are latched off once there was no SCPI I/O on any interface for that tim
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from lager.errors import InvalidArgument, Rejected
 from lager.instruments.drivers.base import supply
@@ -122,6 +122,18 @@ class Supply(supply.Supply):
     def clear_ocp(self) -> None:
         """Reset both protections, like clear_ovp."""
         self._clear("OCP", _CLEAR, lambda: self._tripped("CURR"))
+
+    def _clear(self, what: str, command: str, tripped: Callable[[], bool]) -> None:
+        with self._setting():
+            self.session.before_on()  # a watchdog that a crash left armed would soon trip again
+            super()._clear(what, command, tripped)
+
+    def _what_tripped(self) -> str:
+        """Return which protection has tripped; empty if none has. Raises InstrumentError.
+
+        Nothing tells whether it was the watchdog.
+        """
+        return super()._what_tripped() or ("its watchdog has probably tripped" if self.config.deadman else "")
 
     def state(self) -> supply.SupplyState:
         with self.session.exchange():
