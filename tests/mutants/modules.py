@@ -8,9 +8,16 @@ def _tests(*names: str) -> list[str]:
 
 
 _UNREAD = ["tests/unit/instruments/test_partial_state.py::test_one_unread_answer_leaves_the_others"]
-_SUPPLY = [*_tests("drivers/supplies", "drivers/levels", "drivers/states", "drivers/supply_limits"), *_UNREAD]
+_SUPPLY = [
+    *_tests("drivers/supplies", "drivers/levels", "drivers/states", "drivers/supply_limits", "drivers/supply_methods"),
+    *_tests("drivers/settings"),
+    *_UNREAD,
+]
 _BATTERY = _tests("drivers/battery_levels", "drivers/battery_load")
-_LOAD = [*_tests("drivers/load_registers", "drivers/battery_load", "drivers/levels", "drivers/states"), *_UNREAD]
+_LOAD = [
+    *_tests("drivers/settings", "drivers/load_registers", "drivers/battery_load", "drivers/levels", "drivers/states"),
+    *_UNREAD,
+]
 TESTS = {
     f"{_DRIVERS}/base/driver.py": _tests(
         "drivers/supplies",
@@ -25,7 +32,7 @@ TESTS = {
         "instruments/driver_base",
     ),
     f"{_DRIVERS}/base/state.py": _tests("instruments/partial_state", "drivers/states"),
-    f"{_DRIVERS}/base/supply.py": [*_SUPPLY, *_tests("safety/coupling")],
+    f"{_DRIVERS}/base/supply.py": [*_SUPPLY, *_tests("safety/coupling", "bench/hardware_limits")],
     f"{_DRIVERS}/base/battery.py": _tests("drivers/states"),
     f"{_DRIVERS}/keithley_2200.py": _SUPPLY,
     f"{_DRIVERS}/keithley_2281s/roles.py": [*_BATTERY, *_SUPPLY],

@@ -140,7 +140,8 @@ class Supply(Switched):
         def set_back(value: object) -> None:
             if not value:
                 raise InstrumentError(f"lager never disarms a protection of {self.name}.")
-            arm()
+            with self.session.exchange():
+                arm()
 
         return Setting(name, lambda: self.session.ask(self._spell(question), parse.on_off), write=set_back, turn=FIRST)
 
@@ -150,9 +151,10 @@ class Supply(Switched):
         """Return the level of a protection. `write` arms it as well, so `armed` asks whether that changes nothing."""
 
         def set_back(value: float) -> None:
-            if armed and not self.session.ask(self._spell(armed), parse.on_off):
-                raise InstrumentError(f"{self.name}: it is not armed, and setting its level would arm it.")
-            write(value)
+            with self.session.exchange():
+                if armed and not self.session.ask(self._spell(armed), parse.on_off):
+                    raise InstrumentError(f"{self.name}: it is not armed, and setting its level would arm it.")
+                write(value)
 
         return Setting(name, lambda: self._number(question), unit, step, set_back, FIRST)
 
