@@ -71,7 +71,10 @@ def _add_looks(made: MCPServer[Any], commands: Commands) -> None:
         """Read one net, without changing it."""
         data = await commands.whole(_agent(context), ["status"])
         rows = data.get("nets", []) if isinstance(data, dict) else []
-        return answer([one for one in rows if isinstance(one, dict) and one.get("name") == net])
+        found = [one for one in rows if isinstance(one, dict) and one.get("name") == net]
+        if not found:
+            raise ToolError(f"There is no net {net!r} on the bench. The tool `nets` lists them.")
+        return answer(found)
 
     async def instruments(context: Context[Any]) -> dict[str, Any]:
         """List the instruments that are held, and by whom."""

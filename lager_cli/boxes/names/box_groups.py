@@ -59,6 +59,8 @@ def _members(group: str, groups: Mapping[str, Sequence[str]]) -> Sequence[str]:
 
 
 def _unknown(group: str, groups: Mapping[str, Sequence[str]]) -> BoxError:
+    if not group:
+        return BoxError("A group's name comes after the @.", "See: lager boxes")
     close = similar(group, groups)
     hint = f"Did you mean @{close[0]}?" if close else f"Add it: lager boxes group {printable(group, 40)} BOX..."
     return BoxError(f"There is no group of boxes @{printable(group, 40)}.", hint)

@@ -6,6 +6,7 @@ import grp
 import hashlib
 import json
 import math
+import os
 import pwd
 import re
 import shutil
@@ -51,6 +52,7 @@ _UNKNOWN = "-"
 _CHANGED = "changed"
 _SECONDS = 60.0
 _RUN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_IGNORED = "ignoring file"
 _MAY_NOT = ("insufficient permissions", "not seeing messages from other users")
 
 
@@ -91,7 +93,14 @@ def history(as_json: bool, since: str | None, until: str | None, merge: bool, di
 
 
 def _journals(merge: bool, directory: Path | None) -> list[str]:
-    """Return the options of journalctl for the journals of other machines; none for the journal of this one."""
+    """Return the options of journalctl for the journals of other machines; none for the journal of this one.
+
+    Raises LagerError if the directory has no journals, of which journalctl says nothing.
+    """
+    readable = directory is not None and os.access(directory, os.R_OK | os.X_OK)
+    if directory and readable and not any(".journal" in file.name or file.is_dir() for file in directory.iterdir()):
+        what = f"There are no journals in {printable(str(directory), 200)}."
+        raise LagerError(what, "A collector keeps them in /var/log/journal/remote")
     return ["--merge"] if merge else [] if directory is None else [f"--directory={directory}"]
 
 
@@ -125,6 +134,9 @@ def read(since: str | None = None, until: str | None = None, journals: Sequence[
         raise LagerError("You may not read the journal.", "Ask for: sudo adduser YOU systemd-journal")
     if done.returncode and complaint:
         raise LagerError(f"journalctl refused: {complaint.strip().splitlines()[-1]}.", "See: man systemd.time")
+    for line in dict.fromkeys(complaint.splitlines()):
+        if _IGNORED in line:
+            output.note(f"the history may be incomplete: {printable(line, 300)}")
     return list(parse(done.stdout, with_box=bool(journals)))
 
 

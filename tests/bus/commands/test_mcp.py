@@ -66,6 +66,7 @@ def test_it_only_looks_by_default_and_marks_what_it_shows_as_data(station, bench
             assert (await said(one, "status"))["data"]["pauses"]
             for tool, arguments in (("pause", {"id": "--help"}), ("reading", {"net": "a b"}), ("continue", {"id": id})):
                 assert isinstance(await said(one, tool, **arguments), str)
+            assert "There is no net 'adc99'" in await said(one, "reading", net="adc99")
 
     asyncio.run(talk())
     assert [pause["id"] for pause in client.list()] == [id]

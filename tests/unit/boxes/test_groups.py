@@ -35,7 +35,7 @@ def test_each_box_comes_once_in_its_order(named, found):
     ("named", "why"),
     [
         ("@rack", r"no group of boxes @rack\. Did you mean @rack2\?"),
-        ("@", "no group of boxes @"),
+        ("@", "name comes after the @"),
         ("x*", r"No box that you know matches 'x\*'"),
         ("@round", "contains itself"),
         ("a,@nothing", "no group of boxes @nothing"),

@@ -1,4 +1,5 @@
 import json
+import shutil
 import subprocess
 from pathlib import Path
 from types import SimpleNamespace
@@ -8,6 +9,7 @@ import pytest
 from lager.errors import LagerError
 from lager_cli.boxes.session import lost_client
 from lager_cli.commands.runs import history
+from tests import needs
 
 PAUSED = {
     "__REALTIME_TIMESTAMP": "1700000000500000",
@@ -312,3 +314,18 @@ def test_what_a_box_has_uploaded_twice_is_shown_once():
     records = list(history.parse(lines(*entries), with_box=True))
     assert [record["box"] for record in records] == ["bench3", "bench3", "bench4"]
     assert len(list(history.parse(lines(*entries)))) == 4
+
+
+def test_a_journal_that_cannot_be_read_is_told_and_a_folder_without_any_is_refused(tmp_path, capsys):
+    needs.nothing_more("" if shutil.which("journalctl") else "the history needs: apt-get install systemd")
+    folder = tmp_path / "remote"
+    folder.mkdir()
+    (folder / "notes.txt").write_text("no journal")
+    with pytest.raises(LagerError, match="There are no journals in "):
+        history.history.main(["--directory", str(folder)], standalone_mode=False)
+    (folder / "remote-bench7.journal").write_bytes(b"\0" * 5000)
+    history.history.main(["--directory", str(folder)], standalone_mode=False)
+    shown = capsys.readouterr()
+    assert "recorded nothing" in shown.out
+    assert shown.err.count("the history may be incomplete: ") == 1
+    assert "remote-bench7.journal" in shown.err
