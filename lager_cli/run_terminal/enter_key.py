@@ -13,6 +13,7 @@ and its List in run_pauses.
 """
 
 import contextlib
+import fcntl
 import math
 import os
 import threading
@@ -237,12 +238,16 @@ class EnterKey:
                 self._unseen.paused(pause)
             if self._countdown is not None:
                 self._countdown.paused(pause)
+            if self._actions is not None and self._actions.has_keys:
+                self._keep_row(True)
 
     def _extended(self, signal: "Signal") -> None:
         if self._countdown is not None:
             self._countdown.extended(signal.args[0], signal.args[1], signal.args[2].get("attached", []))
 
     def _resumed(self, signal: "Signal") -> None:
+        if signal.args[2].get("how") == "step":  # the console stays, so the script must not wait for its end
+            self._keep_row(False)
         self._end(signal.args[0])
         self._heard(signal.args[0])
         self._told(signal.args[0])
@@ -377,8 +382,17 @@ class EnterKey:
     def _keys_changed(self) -> None:
         if self._countdown is not None and self._actions is not None:
             self._countdown.hold(self._actions.has_keys)
+        if self._actions is not None:
+            self._keep_row(self._actions.has_keys)
         self._row_anew()
         self._decide()
+
+    def _keep_row(self, kept: bool) -> None:
+        """Let the script wait until the console of this terminal has ended before it prints how it was resumed: the
+        cursor is behind what is typed there. It waits a third of a second at most."""
+        if self._row >= 0:
+            with contextlib.suppress(OSError):
+                fcntl.flock(self._row, fcntl.LOCK_EX | fcntl.LOCK_NB if kept else fcntl.LOCK_UN)
 
     def _say(self, text: str) -> None:
         output.note_on_terminal(text)

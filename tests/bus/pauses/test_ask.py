@@ -266,6 +266,35 @@ def test_the_console_has_the_keys_until_it_ends(asked):
     assert screen.wait() == 0
 
 
+IS_ROW_KEPT = """
+import fcntl, os
+def is_kept():
+    with open(os.environ["LAGER_COUNTDOWN"]) as row:
+        try:
+            fcntl.flock(row, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+"""
+
+
+def test_the_script_says_how_it_was_answered_below_what_is_typed_in_a_console(screen, script, client, lager):
+    view = screen(
+        LAGER, "python", script(IS_ROW_KEPT + ASKS.format("'LED green?'") + "while is_kept(): pass\nprint('free')")
+    )
+    view.sees("time left")
+    view.type(":o\r")
+    view.sees(">>>")
+    view.type("is_kept()\r")
+    view.sees("\nTrue")
+    view.type("half a li")
+    view.sees("half a li")
+    assert lager("answer", client.list()[0]["id"], "yes").returncode == 0
+    view.sees("this console ends")
+    view.sees("free")
+    assert view.wait() == 0
+
+
 def test_what_was_typed_before_the_question_is_no_answer(screen, script, client):
     wait = "import select\nprint('now')\nselect.select([0], [], [])\n"
     for words in ((sys.executable,), (LAGER, "python")):
