@@ -1,7 +1,8 @@
 """The Python that runs a script: lager's own, or that of the script's environment.
 
 The first of these that there is: --python, LAGER_PYTHON, the environment that uv makes of the script's own metadata
-(PEP 723), VIRTUAL_ENV, and .venv beside the script, if it belongs to the user or root. On a box, for a user elsewhere,
+(PEP 723), VIRTUAL_ENV, and .venv beside the script, if it belongs to the user or root; for a module, which has no
+script, that in the current folder. On a box, for a user elsewhere,
 only the first two count. An interpreter of an environment without lager gets lager's packages behind its own; both then
 have the same minor version of Python.
 """
@@ -62,7 +63,8 @@ def choose(named: str | None, runnable: str, flag: str) -> Interpreter:
     if os.environ.get(variables.BOX) or os.environ.get(variables.RUN_FOLDER):
         return OWN
     script = "" if flag or runnable == "-" else runnable
-    return _by_its_metadata(script) or _active() or _from_beside(script) or OWN
+    place = os.curdir if flag == "-m" else script  # Python looks for a module in the current folder first
+    return _by_its_metadata(script) or _active() or _from_beside(place) or OWN
 
 
 def _by_its_metadata(script: str) -> Interpreter | None:
@@ -87,9 +89,10 @@ def _active() -> Interpreter | None:
     return None
 
 
-def _from_beside(script: str) -> Interpreter | None:
-    beside = _beside(script) if script else ""
-    return _checked(beside, "Beside the script is") if beside else None
+def _from_beside(place: str) -> Interpreter | None:
+    beside = _beside(place) if place else ""
+    found = "In the current folder is" if place == os.curdir else "Beside the script is"
+    return _checked(beside, found) if beside else None
 
 
 def _path(given: str, by: str) -> str:
@@ -99,7 +102,7 @@ def _path(given: str, by: str) -> str:
     if os.sep not in path:
         path = shutil.which(path) or path
     if os.path.isdir(path) or not os.access(path, os.X_OK):
-        what = f"{by} names {printable(given, 200)}, which is not a Python that can be run."
+        what = f"{by} names {printable(given, 200) or 'nothing'}, which is not a Python that can be run."
         raise RunError(what, "Give the path of an interpreter, or of an environment with a bin/python.")
     return os.path.abspath(path)  # no symbolic link is followed: it decides which environment it is
 

@@ -78,6 +78,13 @@ def test_an_environment_beside_the_script_is_used(start, tmp_path, script, clien
     assert process.wait() == 0
 
 
+def test_an_environment_in_the_current_folder_is_used_for_a_module(lager, tmp_path, script, environment) -> None:
+    (tmp_path / ".venv").symlink_to(environment)
+    script("import sys; print(sys.executable)", "whose.py")
+    assert lager("python", "-m", "whose").stdout == f"{tmp_path}/.venv/bin/python\n"
+    assert lager("python", "-c", "import sys; print(sys.executable)").stdout == f"{sys.executable}\n"
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")
 def test_an_environment_of_another_user_beside_the_script_is_not_used(lager, tmp_path, script) -> None:
     bin = tmp_path / ".venv" / "bin"
@@ -165,6 +172,12 @@ def test_an_interpreter_that_cannot_run_the_script_is_refused(lager, script, tmp
     done = lager("python", "--python", python.format(tmp_path), script("print('ran')"))
     assert (done.returncode, done.stdout) == (1, "")
     assert said.format(tmp_path) in done.stderr
+
+
+def test_an_interpreter_without_a_name_is_refused(lager, script) -> None:
+    done = lager("python", "--python", "", script("print('ran')"))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "--python names nothing, which is not a Python that can be run." in done.stderr
 
 
 def test_metadata_in_a_script_needs_uv(start, script, tmp_path, environment) -> None:
