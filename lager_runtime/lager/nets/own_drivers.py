@@ -111,6 +111,8 @@ def _read_packages() -> None:
 
 def _module(path: str) -> ModuleType:
     _refuse_foreign(path)
+    if not stat.S_ISREG(os.stat(path).st_mode):  # opening a named pipe would wait for its writer
+        raise ValueError("it is not a regular file")
     name = f"lager_driver_{os.path.basename(path).removesuffix('.py')}"
     with open(path, "rb") as file:
         code = compile(file.read(), path, "exec", dont_inherit=True)
@@ -138,10 +140,11 @@ def _load(where: str, load: Any) -> None:
 
 
 def _line_in(where: str, error: BaseException) -> str:
-    """Return the last line of the driver's own file that raised the error, in brackets; else the last line of all."""
+    """Return the last line of the driver's own file that raised the error, in brackets; else the last line of all.
+    Return nothing if the error names the line itself."""
     lines: list[int] = []
     own: list[int] = []
-    here = error.__traceback__
+    here = None if isinstance(error, SyntaxError) else error.__traceback__  # its text names the line
     while here is not None:
         (own if here.tb_frame.f_code.co_filename == where else lines).append(here.tb_lineno)
         here = here.tb_next

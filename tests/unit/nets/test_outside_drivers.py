@@ -103,6 +103,16 @@ def test_a_broken_driver_is_a_sentence_and_harms_no_other(folder: Path, text: st
         bench("Q1", ADDRESS, drivers=folder, one="type = 'supply'")
 
 
+def test_a_driver_that_is_no_file_is_not_waited_for(folder: Path) -> None:
+    os.mkfifo(folder / "pipe.py")
+    (folder / "folder.py").mkdir()
+    (folder / "wrong.py").write_text("x = 1\ndef")
+    assert bench("P200", ADDRESS, drivers=folder, one="type = 'supply'").net("one").type is NetType.PowerSupply
+    reasons = {Path(one.where).name: one.reason for one in own_drivers.broken()}
+    assert reasons["pipe.py"] == reasons["folder.py"] == "it is not a regular file."
+    assert reasons["wrong.py"].endswith("(wrong.py, line 2).")
+
+
 def test_what_others_may_write_to_is_not_run(folder: Path) -> None:
     (folder / "acme.py").chmod(0o666)
     with pytest.raises(NetsFileError, match=r"there is no driver for 'P200'.*nobody else may write to it"):
