@@ -81,8 +81,10 @@ def parse(address: str) -> Resource:
         raise ValueError(f"{text[:60]!r} contains unprintable characters")
     if _is_ipv6(text):
         return _modbus(f"[{text}]")
-    if ("::" in text and not text.startswith("[")) or re.match(r"asrl/", text, re.IGNORECASE):
+    if ("::" in text and not text.startswith("[")) or re.match(r"asrl(/|\d*$)", text, re.IGNORECASE):
         return _visa(text)
+    if re.fullmatch(r"com\d+:?", text, re.IGNORECASE):
+        raise ValueError(f"{text!r} is a serial port of Windows; give its path here, such as /dev/ttyUSB0")
     if text.startswith("/"):
         return Resource(text, Reach.SERIAL, _serial_place(text), path=text)
     if rtu := re.fullmatch(r"rtu:(/.+)", text, re.IGNORECASE):

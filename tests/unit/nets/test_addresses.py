@@ -19,6 +19,8 @@ from tests.unit.drivers.exchanges import rigol_dp800 as dp800
         (" ", "cannot be empty"),
         ("TCPIP::a\x1bb::INSTR", "unprintable characters"),
         ("VXI0::1::INSTR", "is not a VISA interface"),
+        ("ASRL3", "'ASRL3' should read ASRL/dev/NAME::INSTR"),
+        ("COM3", "a serial port of Windows; give its path"),
         ("GPIB0::", "not a complete VISA resource"),
         ("TCPIP::host::SOCKET", "TCPIP::HOST::PORT::SOCKET"),
         ("USB::0x1AB1::INSTR", "USB::VENDOR::PRODUCT::SERIAL::INSTR"),
