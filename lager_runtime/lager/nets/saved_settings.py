@@ -34,6 +34,7 @@ _LIMIT_WORDS = {
     "overcurrent", "overpower",
 }  # fmt: skip
 _DEEPEST = 8  # tables in tables
+_UNITS = {"v", "a", "w", "volt", "volts", "ampere", "amperes", "amp", "amps", "watt", "watts"}  # those of our limits
 
 
 class UnusableLimit(Exception):
@@ -47,6 +48,10 @@ def read(entry: Mapping[Any, Any], type: NetType, known: frozenset[str]) -> tupl
     """
     taken: dict[str, Any] = {}
     left: list[str] = []
+    unit = ""
+    for key in known & entry.keys():
+        if isinstance(entry[key], dict | list) and _names_limit("", entry[key]):
+            raise UnusableLimit(f"has a limit in {_shown(key, entry[key])}, which is not imported from there")
     for place, key, value in _given(entry, known):
         name, value = _named(key, value)
         if value in (None, "", [], {}):
@@ -62,7 +67,15 @@ def read(entry: Mapping[Any, Any], type: NetType, known: frozenset[str]) -> tupl
             taken[name] = fit
         else:
             left.append(key)
+            unit = _shown(key, value) if _is_other_unit(key, value) else unit
+    if unit and (limits := sorted(taken.keys() & limits_of(type))):
+        raise UnusableLimit(f"has the limit {limits[0]} and {unit}, but limits are in V, A and W")
     return taken, sorted(left)
+
+
+def _is_other_unit(key: str, value: object) -> bool:
+    """Return whether the field names a unit in which a limit would be another one here."""
+    return bool({"unit", "units", "scale"} & {*_snake(key).split("_")}) and str(value).strip().lower() not in _UNITS
 
 
 def _given(entry: Mapping[Any, Any], known: frozenset[str]) -> Iterator[tuple[str, str, Any]]:

@@ -113,6 +113,12 @@ def test_limits_are_imported_from_every_place(change: dict[str, Any], limits: Li
         (SAVED[3], {"safety_limits": {"max_power": 10}}, "max_power = 10, which a net of type battery cannot keep"),
         (SAVED[5], {"safety_limits": {"max_voltage": 5}}, "max_voltage = 5, which a net of type adc cannot keep"),
         (SAVED[7], {"max_current": 1}, "max_current = 1, which a net of type uart cannot keep"),
+        (
+            SAVED[0],
+            {"voltage_limit": 3600, "unit": "mV"},
+            "has the limit max_voltage and unit = 'mV', but limits are in",
+        ),
+        (SAVED[0], {"mappings": [{"pin": 1, "max_voltage": 3.6}]}, "has a limit in mappings = "),
         (SAVED[0], {"safety_limits": {"max_temperature": 40}}, "max_temperature = 40, which a net of type supply"),
         (SAVED[0], {"safety_limits": {"rate": 3}}, "rate = 3, which a net of type supply cannot keep"),
         (SAVED[0], {"safety_limits": {"allow_destructive": "no"}}, "allow_destructive = 'no'"),
@@ -269,3 +275,9 @@ def test_a_file_without_a_net_to_import_is_an_error(tmp_path, capsys, saved):
     assert main.run(["nets", "import", str(tmp_path / "saved.json")]) == 1
     out, err = capsys.readouterr()
     assert (out, "saved.json has no net that can be imported" in err) == ("", True)
+
+
+def test_a_unit_that_limits_have_here_too_changes_nothing() -> None:
+    text, left_out = saved_nets.convert(json.dumps([SAVED[0] | {"max_voltage": 3.6, "unit": "V"}]))
+    assert nets_file.parse(text).net("supply2").limits == Limits(max_voltage=3.6)
+    assert [type(sentence) for sentence in left_out] == [str]
