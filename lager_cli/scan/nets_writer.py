@@ -73,7 +73,9 @@ def append(path: Path, before: str, tables: list[str]) -> None:
         nets_file.parse(text, str(path))
     except NetsFileError as error:
         reasons = [line.strip() for line in error.what.split("\n")[1:] if line.strip()] or [error.what]
-        raise NetsFileError(f"The net was not added. {'; '.join(reasons)}", "Nothing was written.") from None
+        raise NetsFileError(
+            f"The net was not added. {'; '.join(reasons).rstrip('.')}.", "Nothing was written."
+        ) from None
     if text_of(path) != before:
         raise NetsFileError(f"{path} changed while it was being written.", "Try again.")
     target = Path(os.path.realpath(path))

@@ -18,6 +18,8 @@ from lager_cli.options.box_option import acting_box_option, box_group_option, bo
 from lager_cli.options.common import seconds
 from lager_cli.options.typed_values import TakesNumbers
 
+_SHORTEST_ID = 4  # characters of a prefix
+
 
 @click.command("continue")
 @acting_box_option
@@ -48,10 +50,14 @@ def answer(words: tuple[str, ...]) -> int:
       lager answer 7f3a 'serial number 42'
     """
     from lager.wording.question import shown
+    from lager.wording.text import number_of
 
     if len(words) > 2:
         raise click.UsageError("Give at most an ID and a VALUE; quote a value of several words.")
     *named, value = words
+    if named and number_of(named[0]) is not None and not (named[0].isalnum() and len(named[0]) >= _SHORTEST_ID):
+        quoted = shlex.quote(" ".join(words))  # 5.5 mm
+        raise click.UsageError(f"{named[0]} is not an ID; quote a value of several words: lager answer {quoted}")
     id = named[0] if named else own_pause(lambda one: "question" in one, "question", "questions")
     taken = ask("Answer", "sv", id, value)[0]
     output.say(f"Answered {id}: {shown(taken)}.")

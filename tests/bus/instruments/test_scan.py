@@ -141,6 +141,7 @@ def test_the_first_net_makes_the_file(lager, tmp_path):
         (("dup", "--type", "uart", "--address", "/dev/ttyS9"), "has a net dup already"),
         (("x", "--type", "lamp", "--address", "/dev/ttyS9"), "'lamp' is not a net type"),
         (("x", "--type", "supply", "--address", "TCPIP::h::INSTR", "--model", "DP821", "--channel", "7"), "channel"),
+        (("x", "--type", "supply", "--address", "TCPIP::h::INSTR", "--model", "DP821"), "1 to 2. Nothing was written."),
         (("x", "--type", "supply", "--address", "TCPIP::h::INSTR", "--model", "DP9"), "DP9"),
         (
             ("x", "--type", "supply", "--address", "TCPIP::h::INSTR", "--model", "DP821", "--max-voltage", "five"),

@@ -51,6 +51,15 @@ def test_a_wrong_answer_is_refused_where_it_is_given(run, client, lager, argumen
     assert [pause["id"] for pause in client.list()] == [id]
 
 
+def test_a_number_and_its_unit_as_two_words_are_no_id_and_value(run, client, lager):
+    run(ASKS.format("'how long?', kind='number', unit='mm'"))
+    id = client.paused()["id"]
+    refused = lager("answer", "5.5", "mm")
+    assert refused.returncode == 2
+    assert "5.5 is not an ID; quote a value of several words: lager answer '5.5 mm'" in refused.stderr
+    assert lager("answer", "5.5 mm").stdout == f"Answered {id}: 5.5.\n"
+
+
 def test_over_d_bus_a_value_of_its_type_answers(run, client):
     process = run(ASKS.format("'how long?', kind='number', low=1"))
     id = client.paused()["id"]
