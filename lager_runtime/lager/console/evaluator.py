@@ -85,7 +85,7 @@ class Evaluator:
 
     def run(self, source: str, names: Callable[[], dict[str, Any]] | None = None) -> bool:
         """Run each statement of `source`, in a copy of the names that `names` returns, if given. Return False if one
-        raised, after its traceback. Raises Leave on exit()."""
+        raised, after its traceback. Raises Leave on exit(), but for a debugger (`quiet`), which leaves by itself."""
         filename = self._remember(source)
         self.last = None
         try:
@@ -95,9 +95,9 @@ class Evaluator:
             for statement in self._statements(source, filename):
                 self._share_sources()
                 self._execute(statement, filename, space)
-        except SystemExit as leaving:
-            raise Leave(self._exit_code(leaving)) from None
         except BaseException as error:
+            if isinstance(error, SystemExit) and not self._quiet:
+                raise Leave(self._exit_code(error)) from None
             # After an interrupted exec() of a text, Python ends the process as interrupted, whatever its exit code,
             # until it executes another text.
             exec("")

@@ -29,7 +29,7 @@ names of a file, "lines": [{"line", "condition", "hit", "log"}]}} replaces those
 whether it is "verified", and its "line" or a "message". {"log": text} is the message of one that was passed.
 
 With the option "short", large values are shortened, and a repr that takes too long is stopped. With "quiet", values are
-not shown; a debugger asks for the "last". A client that opened it
+not shown, because a debugger asks for the "last", and exit() is an error. A client that opened it
 with "watch" cannot evaluate, and also gets all that the others type and get: {"in": source}, {"out": text},
 {"err": text}, {"done": ...}, each with "of": {"console", "user", "pid"}; and {"lost": count} if it did not read fast
 enough.

@@ -10,12 +10,13 @@ from typing import Any
 from lager.console.selected_frame import SelectedFrame
 from lager.inspection import error_details, snapshot
 from lager.inspection.frames.location import Place
-from lager.inspection.object_tree import ObjectTree
+from lager.inspection.object_tree import ObjectTree, Row, Text, Unshown, unshown
 from lager.inspection.objects.completion import complete
 from lager.inspection.objects.docs import document
+from lager.inspection.objects.safe_repr import shortened
 from lager.inspection.side_thread import run_aside
 
-_SECONDS = 1.0
+_SECONDS, _QUICK_SECONDS = 1.0, 0.5
 
 Names = Callable[[], dict[str, Any]]
 
@@ -63,9 +64,9 @@ class Queries:
             "threads": lambda _: _aside(tree.threads),
             "frames": lambda thread: _aside(lambda: tree.frames(int(thread))),
             "scopes": lambda frame: _aside(lambda: tree.scopes(int(frame))),
-            "members": lambda page: _aside(lambda: tree.members(*map(int, page))),
-            "hover": lambda what: _aside(lambda: tree.resolve(str(what["path"]), what.get("frame"))),
-            "last": lambda _: _aside(lambda: tree.member("", last())),
+            "members": self._members,
+            "hover": lambda what: _row(lambda text: tree.resolve(str(what["path"]), what.get("frame"), text)),
+            "last": lambda _: _row(lambda text: tree.member("", last(), text)),
         }
 
     def ask(self, frame: dict[str, Any]) -> None:
@@ -109,6 +110,15 @@ class Queries:
         shown, left_out = await snapshot.variables(self._selected.place)
         return {"variables": shown, "variables_left_out": left_out}
 
+    async def _members(self, page: Any) -> Any:
+        reference, start, count = map(int, page)
+        if not self.tree.is_lazy(reference):
+            return await _rows(lambda text: self.tree.members(reference, start, count, text))
+        try:
+            return await _aside(lambda: self.tree.members(reference))
+        except TimeoutError:
+            return [{"name": "", "type": "property", "value": f"<no answer after {_SECONDS:g} s>"}]
+
     async def _move(self, steps: Any) -> Any:
         """Select another frame. Return its place and source, and whether it is another one than before."""
         moved = await _aside(lambda: self._selected.move(int(steps)))
@@ -118,3 +128,23 @@ class Queries:
 
 async def _aside(work: Callable[[], Any]) -> Any:
     return await run_aside(work, _SECONDS)
+
+
+async def _rows(work: Callable[[Text], list[Row]]) -> list[Row]:
+    """Return the rows that `work` returns. If the `repr` of one value takes too long, the others are shown."""
+    try:
+        return await run_aside(lambda: work(shortened), _QUICK_SECONDS)
+    except TimeoutError:
+        rows = await run_aside(lambda: work(unshown), _SECONDS)
+    late = [row for row in rows if isinstance(row["value"], Unshown)]
+    for row, text in zip(late, await snapshot.texts(row["value"].value for row in late), strict=True):
+        row["value"] = text
+    return rows
+
+
+async def _row(work: Callable[[Text], Row | None]) -> Row | None:
+    def rows(text: Text) -> list[Row]:
+        row = work(text)
+        return [] if row is None else [row]
+
+    return next(iter(await _rows(rows)), None)

@@ -4,10 +4,10 @@ Nothing here runs code of the script but the `repr` of objects, and a property t
 in `lager.inspection.side_thread`. The numbers are those of one tree; they keep what they name alive until `forget`.
 """
 
-import functools
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from types import FrameType, GetSetDescriptorType
 from typing import Any, TypeVar
@@ -17,7 +17,7 @@ from lager.inspection.frames import script_threads
 from lager.inspection.frames.frame_stack import Stack, stack_of
 from lager.inspection.frames.location import Place, file_of
 from lager.inspection.objects import static
-from lager.inspection.objects.safe_repr import shortened, type_name
+from lager.inspection.objects.safe_repr import WIDTH, plainly, shortened, type_name
 from lager.inspection.snapshot import is_definition, is_given, is_hidden
 from lager.process import threads
 from lager.wording.text import printable
@@ -30,11 +30,30 @@ _MEMBERS = 1000
 _MOST = 100_000  # numbers of one tree
 _NAME = 100
 _SEQUENCES = (list, tuple, deque)
+_MORE = {"name": "…", "type": "", "value": f"only the first {_MEMBERS} are shown; evaluate an expression for others"}
+Text = Callable[[object, int], str]
+Row = dict[str, Any]
+Rows = Callable[[int, int], Sequence[Callable[[Text], Row]]]  # those from the first number to before the second
 _module_of: Callable[[type], str] = type.__dict__["__module__"].__get__
 
 
+class Unshown(str):
+    """Stands for the text of `value`, whose `repr` is not called yet."""
+
+    value: object
+
+
+def unshown(value: object, width: int = WIDTH) -> str:
+    """Return what `text` may return below if no `repr` is to be called. A key is shown by its type then."""
+    if width != WIDTH:
+        return plainly(value, width)
+    text = Unshown()
+    text.value = value
+    return text
+
+
 class ObjectTree:
-    """To be used by one thread at a time."""
+    """To be used by one thread at a time. `text` returns the text of a value with a width."""
 
     def __init__(self, place: Place, thread: str, idents: list[int] | None = None) -> None:
         """`thread` is the name of the paused thread. Trees with the same `idents` have the same numbers of threads."""
@@ -42,12 +61,14 @@ class ObjectTree:
         self._thread = thread
         self._idents = [] if idents is None else idents  # of the other threads, numbered from PAUSED + 1
         self._frames: list[FrameType] = []
-        self._values: list[Callable[[], Iterator[dict[str, Any]]]] = []
+        self._values: list[Rows] = []
+        self._lazy: set[int] = set()
 
     def forget(self) -> None:
         """Forget all numbers, and what they name."""
         self._frames.clear()
         self._values.clear()
+        self._lazy.clear()
 
     def threads(self) -> list[dict[str, Any]]:
         """Return `id`, `name` and `paused` of the script's threads, the paused one first."""
@@ -84,20 +105,27 @@ class ObjectTree:
         found = _numbered(self._frames, frame)
         return {**found.f_globals, **found.f_locals}
 
-    def members(self, reference: int, start: int = 0, count: int = 0) -> list[dict[str, Any]]:
+    def members(self, reference: int, start: int = 0, count: int = 0, text: Text = shortened) -> list[Row]:
         """Return what is in a value: `name`, `type`, `value` and, where there is more below, `reference`; `lazy` where
-        that runs a property of the script."""
-        return [*islice(_numbered(self._values, reference)(), start, start + min(count or _MEMBERS, _MEMBERS))]
+        that runs a property of the script. Without a `count`, a last row tells if there are more."""
+        first, most = max(start, 0), min(count or _MEMBERS, _MEMBERS)
+        rows = _numbered(self._values, reference)(first, first + most + 1)
+        found = [row(text) for row in rows[:most]]
+        return [*found, _MORE] if rows[most:] and not count else found
 
-    def resolve(self, path: str, frame: int | None) -> dict[str, Any] | None:
+    def is_lazy(self, reference: int) -> bool:
+        """Return whether `members` runs a property of the script."""
+        return reference in self._lazy
+
+    def resolve(self, path: str, frame: int | None, text: Text = shortened) -> Row | None:
         """Return the value at a path of names, attributes and items, found without running any code."""
         names = self._place.namespace() if frame is None else self.names(frame)
         found = static.value_of(static.resolve(path, names))
-        return None if found is static.NOTHING else self.member(path, found)
+        return None if found is static.NOTHING else self.member(path, found, text)
 
-    def member(self, name: str, value: object) -> dict[str, Any]:
+    def member(self, name: str, value: object, text: Text = shortened) -> Row:
         """Return the row of one value."""
-        row: dict[str, Any] = {"name": printable(name, _NAME), "type": type_name(value), "value": shortened(value)}
+        row: Row = {"name": printable(name, _NAME), "type": type_name(value), "value": text(value, WIDTH)}
         below = _below(self, value)
         if below is not None:
             row["reference"] = self._number(below)
@@ -107,17 +135,13 @@ class ObjectTree:
             row["definition"] = True
         return row
 
-    def lazy(self, name: str, read: Callable[[], Any]) -> dict[str, Any]:
+    def lazy(self, name: str, read: Callable[[], Any]) -> Row:
         """Return the row of a property, which is read when it is opened."""
-        return {
-            "name": printable(name, _NAME),
-            "type": "property",
-            "value": "…",
-            "lazy": True,
-            "reference": self._number(lambda: iter((_read(self, name, read),))),
-        }
+        reference = self._number(lambda *_: [lambda _: _read(self, name, read)])
+        self._lazy.add(reference)
+        return {"name": printable(name, _NAME), "type": "property", "value": "…", "lazy": True, "reference": reference}
 
-    def _number(self, below: Callable[[], Iterator[dict[str, Any]]]) -> int:
+    def _number(self, below: Rows) -> int:
         if len(self._values) >= _MOST:
             raise OverflowError(f"more than {_MOST} values were opened; attach again")
         self._values.append(below)
@@ -148,18 +172,18 @@ def _numbered(found: Sequence[Item], number: int) -> Item:
     return found[number - 1]
 
 
-def _read(tree: ObjectTree, name: str, read: Callable[[], Any]) -> dict[str, Any]:
+def _read(tree: ObjectTree, name: str, read: Callable[[], Any]) -> Row:
     try:
         return tree.member(name, read())
     except Exception as error:
         return {"name": name, "type": type_name(error), "value": f"raises {shortened(error)}"}
 
 
-def _variables(tree: ObjectTree, names: Mapping[str, Any]) -> Callable[[], Iterator[dict[str, Any]]]:
-    def rows() -> Iterator[dict[str, Any]]:
+def _variables(tree: ObjectTree, names: Mapping[str, Any]) -> Rows:
+    def rows(first: int, last: int) -> Sequence[Callable[[Text], Row]]:
         shown = [(name, value) for name, value in dict(names).items() if type(name) is str and is_given(name)]
-        for name, value in sorted(shown, key=lambda one: is_definition(one[1])):
-            yield tree.member(name, value)
+        shown.sort(key=lambda one: is_definition(one[1]))
+        return [partial(tree.member, name, value) for name, value in shown[first:last]]
 
     return rows
 
@@ -169,32 +193,65 @@ def _length(value: Any) -> int | None:
     return None if base is None else int(base.__len__(value))
 
 
-def _below(tree: ObjectTree, value: Any) -> Callable[[], Iterator[dict[str, Any]]] | None:
-    """Return what yields the rows below a value, None if there is nothing below."""
+def _below(tree: ObjectTree, value: Any) -> Rows | None:
+    """Return what finds the rows below a value, None if there is nothing below."""
     kind = type(value)
     if issubclass(kind, dict):
-        return lambda: (tree.member(shortened(key, _NAME), item) for key, item in list(dict.items(value)))
-    for base in _SEQUENCES:
+        return lambda *page: [partial(_entry, tree, *one) for one in _page(dict.items(value), *page)]
+    base: Any
+    for base in (*_SEQUENCES, set, frozenset):
         if issubclass(kind, base):
-            return lambda: (tree.member(str(at), item) for at, item in enumerate(list(base.__iter__(value))))
-    if issubclass(kind, set | frozenset):
-        return lambda: (tree.member(str(at), item) for at, item in enumerate(list(value)))
+            return partial(_items, tree, base, value)
     if _module_of(kind) == "builtins" or is_definition(value):
         return None
-    return lambda: _attributes(tree, value)
+    return lambda first, last: _attributes(tree, value)[first:last]
 
 
-def _attributes(tree: ObjectTree, value: Any) -> Iterator[dict[str, Any]]:
-    """Yield the attributes that an object has of its own, then its properties, which are read only when opened."""
+def _entry(tree: ObjectTree, key: object, value: object, text: Text) -> Row:
+    return tree.member(text(key, _NAME), value, text)
+
+
+def _items(tree: ObjectTree, base: Any, value: Any, first: int, last: int) -> Sequence[Callable[[Text], Row]]:
+    if base in (list, tuple):
+        found = base.__getitem__(value, slice(first, last))
+    else:
+        found = _page(_Elements(base, value), first, last)
+    return [partial(tree.member, str(at), item) for at, item in enumerate(found, first)]
+
+
+class _Elements:
+    """Iterates over a value as its base class does."""
+
+    def __init__(self, base: Any, value: Any) -> None:
+        self._base, self._value = base, value
+
+    def __iter__(self) -> Iterator[Any]:
+        found: Iterator[Any] = self._base.__iter__(self._value)
+        return found
+
+
+def _page(items: Iterable[Any], first: int, last: int) -> list[Any]:
+    try:
+        return [*islice(items, first, last)]
+    except RuntimeError:  # another thread has changed it meanwhile; a list takes it whole
+        return [*items][first:last]
+
+
+def _attributes(tree: ObjectTree, value: Any) -> Sequence[Callable[[Text], Row]]:
+    """Return the attributes that an object has of its own, then its properties, which are read only when opened."""
     own = set(static.own(value)) | static.slots(value)
-    properties = []
+    attributes: list[Callable[[Text], Row]] = []
+    properties: list[Callable[[Text], Row]] = []
     for name in sorted(static.attributes(value)):
         found = static.attribute(value, name)
         if not is_given(name) or found is static.NOTHING:
             continue
         if type(found) in (property, GetSetDescriptorType):
-            properties.append(name)
+            properties.append(partial(_property, tree, value, name))
         elif name in own:
-            yield tree.member(name, found)
-    for name in properties:
-        yield tree.lazy(name, functools.partial(getattr, value, name))
+            attributes.append(partial(tree.member, name, found))
+    return attributes + properties
+
+
+def _property(tree: ObjectTree, value: object, name: str, _: Text) -> Row:
+    return tree.lazy(name, partial(getattr, value, name))

@@ -7,7 +7,7 @@ import contextlib
 import linecache
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import BuiltinFunctionType, FrameType, FunctionType, ModuleType
 from typing import Any
 
@@ -74,18 +74,23 @@ async def variables(place: Place, width: int = WIDTH) -> tuple[list[dict[str, An
     """Return the local variables: `name`, `type`, `value` on one line, and `kind`: "variable", or "definition" for
     modules, functions and classes, which come last; and how many were left out."""
     named = await _tried(lambda: _named(place.frame.f_locals), [])
-    ends = time.monotonic() + _ALL_SECONDS
-    shown = []
-    for name, value in named[:_VARIABLES]:
-        shown.append(
-            {
-                "name": printable(name, 100),
-                "type": type_name(value),
-                "value": await _value(value, width, min(_VALUE_SECONDS, ends - time.monotonic())),
-                "kind": "definition" if is_definition(value) else "variable",
-            }
-        )
+    given = named[:_VARIABLES]
+    shown = [
+        {
+            "name": printable(name, 100),
+            "type": type_name(value),
+            "value": text,
+            "kind": "definition" if is_definition(value) else "variable",
+        }
+        for (name, value), text in zip(given, await texts([value for _, value in given], width), strict=True)
+    ]
     return shown, len(named) - len(shown)
+
+
+async def texts(values: Iterable[object], width: int = WIDTH) -> list[str]:
+    """Return the text of each value on one line, in about 2 s at most: what takes too long is shown by its type."""
+    ends = time.monotonic() + _ALL_SECONDS
+    return [await _value(value, width, min(_VALUE_SECONDS, ends - time.monotonic())) for value in values]
 
 
 async def _value(value: object, width: int, seconds: float) -> str:

@@ -110,6 +110,46 @@ def test_a_long_evaluation_can_be_interrupted(stopped):
     assert "KeyboardInterrupt" in answer["message"]
 
 
+HANGS = """
+import lager
+class Hangs:
+    def __repr__(self):
+        while True:
+            pass
+class Meter:
+    @property
+    def volts(self):
+        while True:
+            pass
+hangs, meter, limit = Hangs(), Meter(), 3
+lager.pause("odd", interactive=True, timeout=60)
+print("ended", flush=True)
+"""
+
+
+def test_a_value_whose_repr_never_ends_hides_no_other_one(run, attached):
+    script = run(HANGS)
+    editor = attached()
+    shown = local(editor, top(editor)["id"])
+    assert shown["limit"]["value"] == "3"
+    assert shown["hangs"]["value"] == "<Hangs whose repr hangs>"
+    assert editor.do("evaluate", expression="hangs", context="hover")["result"] == "<Hangs whose repr hangs>"
+    volts = variables(editor, shown["meter"]["variablesReference"])["volts"]
+    (row,) = editor.do("variables", variablesReference=volts["variablesReference"])["variables"]
+    assert row["value"] == "<no answer after 1 s>"
+    editor.do("continue", threadId=1)
+    assert script.wait(PATIENCE) == 0
+
+
+@pytest.mark.parametrize("source", ["exit()", "raise SystemExit(3)", "import sys; sys.exit('no')"])
+def test_code_that_exits_is_an_error_and_the_editor_stays(stopped, source):
+    editor, _ = stopped
+    answer = editor.ask("evaluate", expression=source, context="repl")
+    assert not answer["success"]
+    assert "SystemExit" in answer["message"]
+    assert editor.do("evaluate", expression="channel", context="repl")["result"] == "7"
+
+
 def test_continue_resumes_the_script(stopped):
     editor, script = stopped
     editor.do("continue", threadId=1)

@@ -78,7 +78,23 @@ def test_items_have_their_keys_and_come_in_pages(tree):
     long = tree.member("long", [*range(5000)])
     page = tree.members(long["reference"], 4990, 20)
     assert [row["name"] for row in page] == [str(at) for at in range(4990, 5000)]
-    assert len(tree.members(long["reference"])) == 1000
+    *shown, more = tree.members(long["reference"])
+    assert len(shown) == 1000
+    assert more["value"].startswith("only the first 1000 are shown")
+
+
+@pytest.mark.parametrize("kind", [list, tuple, deque, set, dict.fromkeys])
+def test_a_page_far_into_a_large_value_costs_what_it_shows(tree, kind):
+    long = tree.member("long", kind(range(200_000)))
+    asked = []
+
+    def text(value: object, width: int) -> str:
+        asked.append(value)
+        return str(value)
+
+    assert [row["name"] for row in tree.members(long["reference"], 199_998, 20, text)] == ["199998", "199999"]
+    assert len(asked) <= 4
+    assert tree.members(long["reference"], 10**9, 5) == []
 
 
 @pytest.mark.parametrize(
