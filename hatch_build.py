@@ -10,6 +10,13 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 _PLACE = {"wheel": "lager/commit.txt", "sdist": "lager_runtime/lager/commit.txt"}
 _GIT = ["git", "-c", "safe.directory=*"]  # the checkout may belong to another user
+_BUILT = [
+    "lagerd",
+    "lager_cli",
+    "lager_runtime",
+    "units",
+    "page",
+]  # what a wheel takes from, also where git knows it not
 
 
 class CommitHook(BuildHookInterface):  # type: ignore[type-arg, misc, unused-ignore]
@@ -29,10 +36,16 @@ def _commit(root: str) -> str:
     """Nothing where `root` is no checkout of its own: what an sdist was built from is in it already."""
     if not Path(root, ".git").exists():
         return ""
-    command = [*_GIT, "describe", "--always", "--abbrev=9", "--exclude=*", "--dirty=.dirty"]
-    # In a hook of git, GIT_DIR names the repository of the hook.
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
-        return subprocess.run(command, cwd=root, capture_output=True, text=True, check=True, env=plain).stdout.strip()
+        commit = _git(root, "describe", "--always", "--abbrev=9", "--exclude=*", "--dirty=.dirty")
+        added = _git(root, "ls-files", "--others", "--exclude-standard", "--", *_BUILT)
     except (OSError, subprocess.CalledProcessError):
         return ""
+    return f"{commit}.dirty" if added and not commit.endswith(".dirty") else commit
+
+
+def _git(root: str, *words: str) -> str:
+    # In a hook of git, GIT_DIR names the repository of the hook.
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    done = subprocess.run([*_GIT, *words], cwd=root, capture_output=True, text=True, check=True, env=plain)
+    return done.stdout.strip()

@@ -33,6 +33,7 @@ _COMPLETIONS = {
     "zsh": "usr/share/zsh/vendor-completions/_lager",
     "fish": "usr/share/fish/vendor_completions.d/lager.fish",
 }
+_BUILT = ("lagerd", "lager_cli", "lager_runtime", "units", "page", "docs")  # what goes in, also where git knows it not
 _NEEDED = ("dpkg-deb", "lowdown")
 _RUN_BY_DPKG = ("postinst", "prerm", "postrm")
 
@@ -77,7 +78,8 @@ def _version() -> Version:
     if not (CHECKOUT / ".git").exists():
         return Version(release, int(os.environ.get("SOURCE_DATE_EPOCH", "315532800")))
     count, commit = _git("rev-list", "--count", "HEAD"), _git("rev-parse", "--short=9", "HEAD")
-    dirty = ".dirty" if _git("status", "--porcelain", "--untracked-files=no") else ""
+    added = _git("ls-files", "--others", "--exclude-standard", "--", *_BUILT)
+    dirty = ".dirty" if added or _git("status", "--porcelain", "--untracked-files=no") else ""
     return Version(f"{release}+{count}.g{commit}{dirty}", int(_git("log", "-1", "--format=%ct")))
 
 

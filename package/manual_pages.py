@@ -52,6 +52,9 @@ _FILES = (
     _FromDocs(
         "lagerd.toml", "the configuration of lagerd", "administration", "Configuration", ("lagerd(8)", "nets.toml(5)")
     ),
+    _FromDocs(
+        "boxes.toml", "names and groups of boxes", "desk", "The file of your boxes", ("lager-boxes(1)", "ssh_config(5)")
+    ),
     _FromDocs("notify.toml", "who is told about pauses", "notify", also=("lager-notify(1)",)),
     _FromDocs(
         "com.lager.Breakpoints",

@@ -1,12 +1,14 @@
 """What --box of several stands for, and boxes that other programs know."""
 
 import json
+import re
 
 import pytest
 
 from lager.errors import BoxError
-from lager_cli.boxes.names import inventory
+from lager_cli.boxes.names import box_table, inventory
 from lager_cli.boxes.names.box_groups import expand, is_several
+from tests.documents import ROOT
 
 BOXES = ["bench3", "bench4", "test1"]
 GROUPS = {
@@ -153,3 +155,14 @@ def test_the_hosts_of_ssh_are_those_that_are_no_patterns(tmp_path):
     assert [*inventory.of_ssh(tmp_path / "config").boxes] == ["a b", "c", "e", "far"]
     with pytest.raises(BoxError, match="There is no file"):
         inventory.of_ssh(tmp_path / "nothing")
+
+
+def test_the_example_of_the_file_in_the_docs_is_valid(monkeypatch, tmp_path):
+    (example,) = re.findall(r"```toml\n(.*?)```", (ROOT / "docs" / "desk.md").read_text(), re.DOTALL)
+    (tmp_path / "lager").mkdir()
+    (tmp_path / "lager" / "config.toml").write_text(example)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    assert [box.ssh for box in box_table.find_several("@lab")] == [
+        "anna@bench3.example.com", "ssh://bench4.example.com:2222", "ben@test7",
+    ]  # fmt: skip
+    assert box_table.default() == "bench3"

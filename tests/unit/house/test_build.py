@@ -51,9 +51,10 @@ def test_a_wheel_has_the_commit_and_needs_no_git(checkout):
         assert wheel.read("lager/commit.txt").decode() == commit_of(checkout)
 
 
-def test_a_wheel_of_changed_files_says_so(checkout):
-    with open(checkout / "README.md", "a") as file:
-        file.write("changed\n")
+@pytest.mark.parametrize("name", ["README.md", "lager_cli/not_in_git.py"], ids=["changed", "added"])
+def test_a_wheel_of_changed_or_added_files_says_so(checkout, name):
+    with open(checkout / name, "a") as file:
+        file.write("# changed\n")
     with zipfile.ZipFile(hatch(checkout, "-t", "wheel")) as wheel:
         assert wheel.read("lager/commit.txt").decode().endswith(".dirty\n")
 

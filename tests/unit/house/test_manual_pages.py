@@ -27,6 +27,7 @@ def test_each_command_has_a_page_that_shows_its_options(word):
         ("lagerd.8", "# lagerd check-config"),
         ("lagerd.toml.5", "`default_timeout`"),
         ("nets.toml.5", "`max_voltage`"),
+        ("boxes.toml.5", "`groups.NAME`"),
         ("notify.toml.5", "`urls`"),
         ("com.lager.Breakpoints.5", "`ContinueAll() → (u count)`"),
     ],
