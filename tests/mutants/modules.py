@@ -62,7 +62,7 @@ TESTS = {
     "lager_runtime/lager/nets/checks/settings.py": _tests("nets/settings", "nets/nets", "instruments/modbus_rtu"),
     "lagerd/make_safe.py": _tests("safety/safe_state"),
     "lagerd/standby.py": _tests("safety/standby"),
-    "lagerd/instruments/leases/table.py": _tests("leases/lease_table", "leases/leases"),
+    "lagerd/instruments/leases/table.py": _tests("leases/lease_table", "leases/leases", "leases/loans"),
     "lagerd/instruments/leases/queues.py": _tests("leases/lease_table", "leases/leases"),
     "lagerd/instruments/leases/owners.py": _tests("leases/lease_table", "leases/leases"),
     "lagerd/instruments/leases/quarantines.py": _tests("leases/lease_table", "leases/leases"),

@@ -399,3 +399,27 @@ def test_a_pause_tells_when_it_ended_or_ended_just_now() -> None:
     for wrong in ("12", 12, math.inf):
         with pytest.raises(InvalidArgument, match="ended"):
             ended_of({"ended": wrong})
+
+
+def test_a_pause_that_has_just_ended_is_known_with_its_owner(pauses):
+    pause = a_pause(owner=":1.5")
+    pauses.add(pause)
+    assert not pauses.has_just_ended(pause.id, ":1.5")
+    pauses.remove(pause)
+    assert pauses.has_just_ended(pause.id, ":1.5")
+    assert not pauses.has_just_ended(pause.id, ":1.6")
+
+
+def test_a_pause_after_a_step_names_the_pause_before_it():
+    assert a_pause(stepped_from="89abcdef").stepped_from == "89abcdef"
+    assert a_pause().stepped_from == ""
+    with pytest.raises(InvalidArgument, match="not a valid breakpoint id"):
+        a_pause(stepped_from="")
+
+
+def test_of_many_ids_that_are_meant_five_are_named(pauses):
+    for number in range(7):
+        pauses.add(a_pause(f"0123abc{number}"))
+    with pytest.raises(AmbiguousId, match="matches 7 ids: ") as caught:
+        pauses.find("0123", 1000)
+    assert caught.value.what.count("0123abc") == 5

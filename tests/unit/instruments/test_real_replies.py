@@ -254,3 +254,25 @@ def test_the_code_of_an_error_has_five_digits_at_most() -> None:
     assert parse.error(' -32768 ,"x"') == (-32768, "x")
     with pytest.raises(ValueError, match="not an entry"):
         parse.error('123456,"x"')
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "entry"),
+    [
+        ("code text", "0  No Error", (0, "No Error")),
+        ("code text", "-113 'Undefined header'", (-113, "Undefined header")),
+        ("code text", "7", (7, "")),
+        ("code", "0", (0, "")),
+        ("code", "-222", (-222, "")),
+    ],
+)
+def test_an_error_queue_may_have_entries_without_a_comma_or_a_text(
+    form: str, text: str, entry: tuple[int, str]
+) -> None:
+    assert parse.ERRORS[form](text) == entry
+
+
+@pytest.mark.parametrize(("form", "text"), [("code text", "No Error"), ("code text", ""), ("code", "0 No Error")])
+def test_what_is_no_entry_of_an_error_queue_is_refused(form: str, text: str) -> None:
+    with pytest.raises(ValueError, match=r"entry|number"):
+        parse.ERRORS[form](text)

@@ -220,3 +220,19 @@ def test_what_happens_to_a_lease_is_recorded_with_its_run(
     records = Records()
     recorder.lease_recorder(records)(event, LEASE, client, more)  # type: ignore[arg-type]
     assert records.found == [(event, {"instrument": "psu1", "run": "4f0c", "script": "t.py"} | fields)]
+
+
+@pytest.mark.parametrize("is_lost", [False, True], ids=["sent", "lost"])
+def test_each_record_is_counted_once_and_told_also_where_the_journal_loses_it(is_lost: bool) -> None:
+    def send(_: object) -> None:
+        if is_lost:
+            raise OSError
+
+    told: list[str] = []
+    records = Audit(send)
+    records.recorded = lambda: told.append("recorded")
+    for _ in range(2):
+        records.record(Event.PAUSED)
+    records.record(Event.CLAIMED)
+    assert dict(records.counts) == {Event.PAUSED: 2, Event.CLAIMED: 1}
+    assert (told, records.lost) == (["recorded"] * 3, 3 if is_lost else 0)
