@@ -8,12 +8,14 @@ import math
 from collections.abc import Callable, Mapping
 from typing import ClassVar
 
+from lagerd.bench.physics.circuit import Noise, quiet
 from lagerd.bench.scpi.instrument import ScpiInstrument, command, query
 
 OVERLOAD = 9.9e37
 OPEN_OHMS, MOST_OHMS, CONTINUITY_OHMS, MOST_VOLTS = math.inf, 100e6, 1200.0, 1000.0
 FUNCTIONS = ("voltage", "voltage_ac", "current", "current_ac", "resistance", "resistance_4w", "frequency",
              "continuity", "diode")  # fmt: skip
+_WITH_NOISE = ("voltage", "voltage_ac", "current", "current_ac", "diode")  # those in volts and amperes
 MOST: Mapping[str, float] = {
     "voltage": MOST_VOLTS, "voltage_ac": 750.0, "current": 10.0, "current_ac": 10.0, "resistance": MOST_OHMS,
     "resistance_4w": MOST_OHMS, "frequency": 300e3, "continuity": CONTINUITY_OHMS, "diode": 5.0,
@@ -28,6 +30,7 @@ class Multimeter(ScpiInstrument):
     def __init__(self) -> None:
         super().__init__()
         self.function = "voltage"
+        self.noise: Noise = quiet
         self.sources: dict[str, Callable[[], float]] = dict.fromkeys(FUNCTIONS, lambda: 0.0)
         for name in ("resistance", "resistance_4w", "continuity", "diode"):
             self.sources[name] = lambda: OPEN_OHMS
@@ -38,6 +41,8 @@ class Multimeter(ScpiInstrument):
     def answer(self) -> str:
         self.changed()
         value = self.sources[self.function]()
+        if self.function in _WITH_NOISE:
+            value += self.noise()
         if abs(value) > MOST[self.function]:
             value = math.copysign(OVERLOAD, value)
         return f"{value:+.8E}"

@@ -6,10 +6,11 @@ from typing import Any
 
 from lager.nets.model import NetConfig, NetType
 from lagerd.bench.faults import Faults
+from lagerd.bench.models.multimeters import Multimeter
 from lagerd.bench.physics.circuit import Output, resistor
 
 SOURCES = (NetType.PowerSupply, NetType.Battery, NetType.DAC)
-WIRED = (*SOURCES, NetType.ELoad, NetType.ADC, NetType.GPIO)
+WIRED = (*SOURCES, NetType.ELoad, NetType.ADC, NetType.GPIO, NetType.DMM)
 """The net types with a voltage. A digital line is a source for others only if it drives."""
 
 
@@ -51,6 +52,8 @@ class Circuit:
     ) -> None:
         if net.type is NetType.ADC:
             device.inputs[net.channel].source = lambda: volts() or 0.0
+        elif net.type is NetType.DMM and isinstance(device, Multimeter):  # not a simulation that a driver brings
+            device.sources["voltage"] = lambda: volts() or 0.0
         elif net.type is NetType.ELoad:
             device.terminal = lambda: volts() or 0.0
             self._loads.append(device)

@@ -98,6 +98,22 @@ def test_a_supply_shows_its_voltage_at_an_input_that_is_wired_to_it() -> None:
     assert volts(simulated, 0) == 0
 
 
+@pytest.mark.parametrize(
+    ("model", "ask"), [("34461A", "MEAS:VOLT?"), ("DMM6500", ":MEAS:VOLT?"), ("DM3068", ":MEAS:VOLT:DC?")]
+)
+def test_a_multimeter_reads_the_voltage_of_its_wire_with_its_noise(model: str, ask: str) -> None:
+    tables = f"[instruments.meter]\nmodel = '{model}'\n[nets.meter]\ntype = 'dmm'\ninstrument = 'meter'\n"
+    text = f"{BENCH}\n{tables}[simulate]\nwires = [{{nets = ['supply2', 'adc0', 'meter']}}]\n"
+    plain, noisy = (DescribedBench(parse(text + more)) for more in ("", "instruments.meter.noise = 0.01"))
+    for simulated in (plain, noisy):
+        for message in (":SOUR1:VOLT 4.5", ":OUTP CH1,ON"):
+            tell(simulated, "psu1", message)
+    assert float(tell(plain, "meter", ask)) == volts(plain) == 4.5
+    heard = {float(tell(noisy, "meter", ask)) for _ in range(5)}
+    assert len(heard) == 5
+    assert all(abs(one - 4.5) < 0.1 for one in heard)
+
+
 def test_a_load_and_a_resistor_draw_current_from_the_supply_and_push_it_into_its_limit() -> None:
     simulated = wired("supply2", "eload1", "adc0", more=", ohms = 100")
     tell(simulated, "psu1", ":SOUR1:VOLT 5;:SOUR1:CURR 0.5;:OUTP CH1,ON")
