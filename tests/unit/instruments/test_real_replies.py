@@ -211,7 +211,9 @@ def test_the_not_a_number_of_scpi_is_not_a_reading(text: str) -> None:
         parse.quantity("V")(f"{text}V")
 
 
-@pytest.mark.parametrize("text", ["", "nan", "inf", "1 2", "0x10", "1,5", "1e", "--1", "1V", "OVER"])
+@pytest.mark.parametrize(
+    "text", ["\N{ARABIC-INDIC DIGIT THREE}", "", "nan", "inf", "1 2", "0x10", "1,5", "1e", "--1", "1V", "OVER"]
+)
 def test_an_invalid_number_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not a number"):
         parse.number(text)

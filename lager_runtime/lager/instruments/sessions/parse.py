@@ -10,7 +10,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 _PREFIXES = {"m": 1e-3, "u": 1e-6, "k": 1e3}
 _FLAGS = {"ON": True, "YES": True, "TRUE": True, "OFF": False, "NO": False, "FALSE": False}
 _OUTPUT_MODES = ("CV", "CC", "OFF")
@@ -91,7 +91,7 @@ def on_off(text: str) -> bool:
 
 def whole(text: str) -> int:
     """Return a whole number."""
-    if not re.fullmatch(r"[+-]?\d{1,10}", text.strip()):
+    if not re.fullmatch(r"[+-]?[0-9]{1,10}", text.strip()):
         raise ValueError("not a whole number")
     return int(text)
 
@@ -108,7 +108,7 @@ def error(text: str) -> tuple[int, str]:
 
     The text may contain quotes, doubled as SCPI requires (SCPI-99 volume 1, 21.8.8) or not, and may itself be unquoted.
     """
-    match = re.fullmatch(r"\s*([+-]?\d{1,5})\s*,(.*)", text)
+    match = re.fullmatch(r"\s*([+-]?[0-9]{1,5})\s*,(.*)", text)
     if not match:
         raise ValueError("not an entry of an error queue")
     return int(match[1]), _unquoted(match[2]).strip()
@@ -116,7 +116,7 @@ def error(text: str) -> tuple[int, str]:
 
 def spaced_error(text: str) -> tuple[int, str]:
     """Return code and text of an entry without a comma, such as `0  No Error`."""
-    match = re.fullmatch(r"\s*([+-]?\d{1,5})(?:\s+(.*))?", text)
+    match = re.fullmatch(r"\s*([+-]?[0-9]{1,5})(?:\s+(.*))?", text)
     if not match:
         raise ValueError("not an entry of an error queue")
     return int(match[1]), _unquoted(match[2] or "").strip()

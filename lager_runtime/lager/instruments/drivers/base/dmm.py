@@ -17,7 +17,7 @@ UNITS = {
     "frequency": "Hz", "continuity": "Ω", "diode": "V",
 }  # fmt: skip
 _OVERLOAD = 9.9e37  # what all of them answer instead of a value that is beyond their range
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 
 @dataclass(frozen=True)
