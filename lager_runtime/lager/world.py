@@ -38,6 +38,8 @@ _LIVE = frozenset(
 _LOOKING = frozenset(
     ("sys", "builtins", "linecache", "traceback", "inspect", "collections", "collections.abc", "array")
 )
+# Python's compiler imports this for names beyond ASCII, and then takes it from the script's `sys.modules`.
+_COMPILERS = "unicodedata"
 _ONLY_PARTS = frozenset(("dbus_fast", "dbus_next"))  # the packages themselves import what we do not use
 # A tool that fakes files, as pyfakefs does, replaces the modules with these names in each module of the script's world,
 # and some of ours are there. Our copies have other names.
@@ -170,7 +172,7 @@ class World:
             theirs = sys.modules.get(name)
             if theirs is not None and self._is_shipped(name, theirs) and not _is_initializing(theirs):
                 return theirs if name != "collections.abc" else self._looking_abc(theirs)
-        if by_us and _is_foreign(name):
+        if name == _COMPILERS or (by_us and _is_foreign(name)):
             return bootstrap._gcd_import(name)  # type: ignore[no-any-return]
         return self.load(name)
 

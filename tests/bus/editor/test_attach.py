@@ -110,6 +110,15 @@ def test_a_long_evaluation_can_be_interrupted(stopped):
     assert "KeyboardInterrupt" in answer["message"]
 
 
+def test_names_beyond_ascii_are_names(stopped):
+    editor, _ = stopped
+    assert (
+        editor.do("evaluate", expression="'unicodedata' in __import__('sys').modules", context="repl")["result"]
+        == "False"
+    )
+    assert editor.do("evaluate", expression="spannung_µV = 4; spannung_µV", context="repl")["result"] == "4"
+
+
 HANGS = """
 import lager
 class Hangs:
