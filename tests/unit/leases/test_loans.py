@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lager.errors import NoSuchInstrument
+from lager.errors import AccessDenied, LagerError, NoSuchInstrument
 from lagerd.instruments.leases.lease import Lease
 from lagerd.instruments.lending.loans import OVERDUE_SECONDS, Loan, LoanListener, LoanRecords, Loans
 from tests.unit.leases.test_lease_table import Table
@@ -107,6 +107,7 @@ def test_a_borrower_that_does_not_close_becomes_the_holder_of_what_is_free_of_it
     held = table.leases.get("k")
     assert held is not None
     assert held.owner == "borrower"
+    assert (table.leases.of("lender"), table.store.dropped) == ([], ["k"])
     # The record is that of the borrower, if it has one; that of the lender is over.
     assert table.store.records == ({"k": ("out1",)} if safe else {})
     assert table.store.quarantined == []
@@ -160,3 +161,66 @@ def test_the_next_holder_has_it_when_an_overdue_borrower_has_closed_it(tmp_path:
     table.told()
     table.leases.release("k", "borrower")
     assert [one for one in table.told() if one[0] == "granted"] == [("granted", "waiting", 7)]
+
+
+def test_a_borrower_becomes_the_holder_on_a_full_disk_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = Lending(tmp_path)
+    table.lend()
+    table.claim("k", "borrower", safe=["out1"])
+
+    def full(_: Lease) -> None:
+        raise LagerError("no space left")
+
+    monkeypatch.setattr(table.store, "keep_record", full)
+    table.overdue()
+    held = table.leases.get("k")
+    assert held is not None
+    assert held.owner == "borrower"
+
+
+def test_the_end_of_a_lender_ends_its_loan_and_the_borrower_keeps_it_until_it_has_closed(tmp_path: Path) -> None:
+    table = Lending(tmp_path)
+    table.lend()
+    table.claim("k", "borrower")
+    table.told()
+    table.leases.free("k", "gone")
+    loan = table.loans.get("k")
+    assert loan is not None
+    assert loan.why == "its lender has ended"
+    assert table.told() == []
+    table.claim("k", "next")
+    assert table.told() == [("refused", "next", "borrower")]
+
+
+def test_an_instrument_whose_lender_and_borrower_have_died_is_free_for_the_next_claim(tmp_path: Path) -> None:
+    table = Lending(tmp_path)
+    table.lend()
+    table.claim("k", "borrower")
+    table.loans.end("k", "returned")
+    table.told()
+    table.files.ended.add("k")
+    table.store.ended.add("k")
+    table.claim("k", "next")
+    assert table.told()[-2:] == [("granted", "next", 7), ("claimed", "k", "next")]
+
+
+def test_only_the_holder_of_an_instrument_passes_for_its_holder(tmp_path: Path) -> None:
+    table = Lending(tmp_path)
+    table.leases.check_holder("k", "lender")
+    with pytest.raises(AccessDenied, match="in another process"):
+        table.leases.check_holder("k", "another")
+    with pytest.raises(NoSuchInstrument):
+        table.leases.check_holder("other", "lender")
+
+
+def test_a_crash_that_is_found_later_is_made_safe_and_a_quarantine_ends_with_its_record(tmp_path: Path) -> None:
+    table = Lending(tmp_path)
+    assert table.lender is not None
+    table.leases.release("k", "lender")
+    table.told()
+    table.leases.crash(table.lender)
+    assert table.told() == [("crashed", "k", "")]
+    table.leases.quarantine(table.lender, "it does not answer")
+    assert table.store.quarantined == ["k"]
+    assert table.leases.clear("k") is table.lender
+    assert table.store.quarantined == []
