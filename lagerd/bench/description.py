@@ -144,6 +144,8 @@ def add_addresses(document: Mapping[str, Any]) -> None:
             table["address"] = f"/dev/simulated/{index}"
         elif family is not None and Reach.MODBUS in family.reach:
             table["address"] = f"simulated-{index}"
+        elif family is not None and Reach.HUB in family.reach:
+            table["address"] = f"usbhub:{index + 1}-1"
         else:
             table["address"] = f"TCPIP::simulated-{index}::INSTR"
 

@@ -24,6 +24,7 @@ _ROLES = {
     "adc": NetType.ADC,
     "dac": NetType.DAC,
     "gpio": NetType.GPIO,
+    "thermocouple": NetType.Thermocouple,
     "uart": NetType.UART,
 }
 _BAUDRATE = 115200  # of a uart of that project without one; a nets file without one means 9600

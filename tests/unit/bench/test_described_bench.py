@@ -307,6 +307,12 @@ def test_a_thermocouple_is_at_the_temperature_of_the_room(tmp_path: Path) -> Non
             assert thermocouple.read() == pytest.approx(25)
 
 
+def test_every_model_that_lager_drives_needs_no_address_in_a_bench() -> None:
+    models = [model for family in catalog.FAMILIES for model in family.examples]
+    text = "\n".join(f"[instruments.i{at}]\nmodel = '{model}'" for at, model in enumerate(models))
+    assert [part.instruments[0].model for part in parse(text).parts] == models
+
+
 def test_every_model_that_lager_drives_can_be_simulated() -> None:
     for family in catalog.FAMILIES:
         for model in family.examples:

@@ -146,6 +146,19 @@ def test_a_limit_that_cannot_be_taken_over_is_an_error(
     assert left_out[0].endswith("it was left out.")
 
 
+def test_a_thermocouple_is_taken_over() -> None:
+    change = {"role": "thermocouple", "name": "oven", "pin": "AIN4", "channel": "AIN4"}
+    text, left_out = saved_nets.convert(json.dumps([SAVED[5] | change]))
+    assert left_out == []
+    net = nets_file.parse(text).net("oven")
+    assert (net.type, net.channel) == (NetType.Thermocouple, 4)
+    phidget = {"role": "thermocouple", "name": "oven", "instrument": "TMP1101", "address": "TCPIP::10.0.0.4::INSTR"}
+    _, left_out = saved_nets.convert(json.dumps([phidget]))
+    assert left_out == [
+        "'oven' (entry 1) is a thermocouple on a TMP1101, for which there is no driver; it was left out."
+    ]
+
+
 def test_settings_are_taken_over() -> None:
     uart = {
         "params": {
