@@ -1,6 +1,7 @@
 """What a box answers to a command of many, or why it does not."""
 
 import os
+import re
 import time
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -11,6 +12,8 @@ from lager_cli.boxes.names.box_table import Box
 
 LIMIT = 10.0  # seconds for a box to answer: to connect, to start lager, and to do what is asked
 LONGEST = 4 << 20  # bytes that a box may answer
+_MOST_LINES = 20
+_MISSING = re.compile(r"^Error: No such (command|option):? '?([a-z-]{1,40})", re.MULTILINE)  # of click
 
 
 class Late(NoConnection):
@@ -38,8 +41,13 @@ def unreadable(box: Box, problem: Exception) -> OtherVersion:
 
 
 def failed(box: Box, code: int, errors: str) -> BoxError:
-    """Return why the command failed on the box, from what it said."""
-    said = printable(errors.strip().removeprefix("lager: "), 1000)
+    """Return why the command failed on the box, from what it said. What this machine has parsed, and the box does not
+    know, is of another version."""
+    if missing := _MISSING.search(errors):
+        what = f"The box {box.name} has another version of lager, without the {missing[1]} {missing[2]}."
+        return OtherVersion(what, "Compare the versions: lager boxes check")
+    lines = errors.strip().removeprefix("lager: ").splitlines()[:_MOST_LINES]
+    said = "\n".join(printable(line, 1000) for line in lines)
     return BoxError(f"{box.name}: {said or f'exit code {code}'}")
 
 

@@ -21,6 +21,7 @@ from lager.wording.text import printable
 from lager_cli.boxes import remote
 from lager_cli.boxes.names import box_table
 from lager_cli.boxes.names.box_table import Box
+from lager_cli.boxes.several.answers import failed, reason_of
 from lager_cli.boxes.several.turns import Turns
 from lager_cli.display import output
 
@@ -129,7 +130,7 @@ class _Holder:
         except TimeoutError:
             return False
         except (OSError, ValueError):
-            self.why = f"is of another version, or does not answer: {self._error()}"
+            self.why = self._error()
             return False
         self.why, self.busy = printable(str(said.get("why", "")), 500), said.get("busy") is True
         return said.get("claimed") is True
@@ -148,8 +149,9 @@ class _Holder:
         return said
 
     def _error(self) -> str:
-        said = os.pread(self._connecting.result()[1], _LONGEST_LINE, 0).decode("utf-8", "replace").strip()
-        return printable(said.removeprefix("lager: ").replace("\n", " "), 500) or "it does not say why"
+        """Return why the command has ended without an answer."""
+        said = os.pread(self._connecting.result()[1], _LONGEST_LINE, 0).decode("utf-8", "replace")
+        return reason_of(failed(self.box, 1, said)).removeprefix(f"{self.box.name}: ")
 
     def close(self) -> None:
         """Hang up, also if the connection is still being made."""
