@@ -77,8 +77,8 @@ class ScriptObject:
 
     def _pause_of(self, call: Call, details: dict[str, Any]) -> PauseState:
         pause = self._find(details.get("id", ""), call.sender)
-        if pause is None:
-            raise InvalidArgument("That pause has ended.", "List the pauses with: lager breakpoints")
+        if pause is None or pause.over or pause.resumes:  # a call that was sent before may come after the end
+            raise _ended()
         return pause
 
     async def _inspect(self, call: Call) -> Outcome:
@@ -96,7 +96,7 @@ class ScriptObject:
         if pause.requests is None:
             pause.requests = Requests()
         if pause.resumes:  # asked after the requests were made: either this or `end_requests` sees the other
-            raise InvalidArgument("That pause has ended.", "List the pauses with: lager breakpoints")
+            raise _ended()
         return (await pause.requests.carry_out(call.args[0]),)
 
     async def _off(self, call: Call) -> Outcome:
@@ -124,7 +124,7 @@ class ScriptObject:
         if pause.resumes:  # meanwhile, and it has taken back only what was lent by then
             os.close(fd)
             await run_aside(lambda: lend_here.ended(instrument, "the script was resumed"), _LEND_SECONDS)
-            raise InvalidArgument("That pause has ended.", "List the pauses with: lager breakpoints")
+            raise _ended()
         call.reply("h", 0, fds=[fd])
         return LATER
 
@@ -140,7 +140,14 @@ class ScriptObject:
                 lager.load("lager.breakpoints.triggers.at_line").ready()
         if pause.consoles is None:
             pause.consoles = Consoles(pause.place, pause.details, *self.links(pause))
-        pause.consoles.attach(socket.socket(fileno=call.take_fd(call.args[0])), details)
+        connection = socket.socket(fileno=call.take_fd(call.args[0]))
+        try:
+            pause.consoles.attach(connection, details)
+        except BaseException:
+            connection.close()  # the error would keep it open
+            if pause.resumes:  # meanwhile: it has no frames any more
+                raise _ended() from None
+            raise
         return ()
 
     def links(self, pause: PauseState) -> tuple[Any, Any]:
@@ -155,6 +162,10 @@ class ScriptObject:
                 self._tell(member, "sua{sv}" if more else "su", pause.id, console, *more)
 
         return report, step
+
+
+def _ended() -> InvalidArgument:
+    return InvalidArgument("That pause has ended.", "List the pauses with: lager breakpoints")
 
 
 def _sizes(options: dict[str, Any]) -> dict[str, int]:

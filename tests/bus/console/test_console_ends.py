@@ -5,8 +5,10 @@ import signal
 import textwrap
 import time
 
+from lager.errors import Failed
 from tests.bus.console.raw import SCRIPT, consoles, left
-from tests.processes import LAGER, PATIENCE
+from tests.client import NAME
+from tests.processes import LAGER, PATIENCE, descriptors
 
 
 def test_a_stopped_client_reads_the_end_when_it_wakes(run, client, start):
@@ -36,6 +38,42 @@ def test_when_the_script_dies_its_consoles_end(paused, start, client):
     assert console.wait() == 1
     os.close(writer)
     assert console.err.rest() == f"lager: {paused['id']} ended with its script; this console ends\n"
+
+
+THREE = """
+import gc, lager
+gc.disable()
+for label in ("first", "second", "third"):
+    lager.pause(label, timeout=0, interactive=True)
+"""
+
+
+def test_a_console_that_reaches_a_script_after_its_pause_is_refused_and_leaves_nothing(run, client):
+    """The script is stopped meanwhile, and hears of the end of the pause before the consoles."""
+    run(THREE)
+    pause = client.paused()
+    os.close(client.call("OpenConsole", "sa{sv}", pause["id"], {}))
+    left(client, pause["id"])
+    client.call("Continue", "s", pause["id"])
+    pause = client.paused()
+    open_before, _ = descriptors(pause["pid"])
+    os.kill(pause["pid"], signal.SIGSTOP)
+    path, about = "/" + NAME.replace(".", "/"), (pause["id"], {})
+    asked = [client.start(client.bus.call(NAME, path, "OpenConsole", "sa{sv}", *about)) for _ in range(5)]
+    while consoles(client, pause["id"]) < len(asked):
+        time.sleep(0.01)
+    client.call("Continue", "s", pause["id"])
+    os.kill(pause["pid"], signal.SIGCONT)
+    client.paused()
+    refused = [error for one in asked if (error := one.exception(PATIENCE)) is not None]
+    for one in asked:
+        if one.exception() is None:
+            os.close(one.result()[0])
+    assert all(isinstance(error, Failed) and "That pause has ended" in str(error) for error in refused), refused
+    ends = time.monotonic() + PATIENCE
+    while descriptors(pause["pid"])[0] > open_before:
+        assert time.monotonic() < ends, "descriptors are left"
+        time.sleep(0.01)
 
 
 ORPHAN = """
