@@ -120,4 +120,12 @@ function run(lager, words) {
 const resume = (lager, pause, box) => run(lager, ["continue", pause.id, ...forBox(box)]);
 const extend = (lager, pause, box, time) => run(lager, ["extend", pause.id, time, ...forBox(box)]);
 
-module.exports = { Bench, attachTo, extend, isNews, resume, row };
+/** The configuration to start. Without a launch.json, F5 gives an empty one: it runs the file that is open. */
+function resolved(configuration) {
+  const { type, request, name } = configuration;
+  return type || request || name
+    ? configuration
+    : { type: "lager", request: "launch", name: "lager: run this file", program: "${file}", cwd: "${fileDirname}" };
+}
+
+module.exports = { Bench, attachTo, extend, isNews, resolved, resume, row };

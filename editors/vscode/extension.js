@@ -3,7 +3,7 @@
 
 const os = require("node:os");
 const vscode = require("vscode");
-const { Bench, attachTo, extend, isNews, resume, row } = require("./bench");
+const { Bench, attachTo, extend, isNews, resolved, resume, row } = require("./bench");
 
 let benches = [];
 
@@ -82,6 +82,8 @@ function activate(context) {
     createDebugAdapterDescriptor: () => new vscode.DebugAdapterExecutable(setting("path"), ["dap"]),
   };
   context.subscriptions.push(vscode.debug.registerDebugAdapterDescriptorFactory("lager", factory));
+  const provider = { resolveDebugConfiguration: (_, configuration) => resolved(configuration) };
+  context.subscriptions.push(vscode.debug.registerDebugConfigurationProvider("lager", provider));
   context.subscriptions.push(
     vscode.workspace.onDidChangeConfiguration((change) => {
       if (change.affectsConfiguration("lager")) {

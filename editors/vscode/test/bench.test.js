@@ -4,7 +4,7 @@
 const assert = require("node:assert");
 const { spawn } = require("node:child_process");
 const { test } = require("node:test");
-const { Bench, attachTo, extend, isNews, resume, row } = require("../bench");
+const { Bench, attachTo, extend, isNews, resolved, resume, row } = require("../bench");
 
 const LAGER = process.env.LAGER;
 
@@ -79,4 +79,11 @@ test("what is shown and offered", () => {
   assert.ok(!isNews("standing", PAUSE, "anna"));
   assert.ok(!isNews("paused", PAUSE, "ben"));
   assert.ok(!isNews("paused", { ...PAUSE, attached: ["anna"] }, "anna"));
+});
+
+test("F5 without a launch.json runs the open file, and leaves a configuration as it is", () => {
+  const started = resolved({});
+  assert.deepStrictEqual([started.type, started.request, started.program], ["lager", "launch", "${file}"]);
+  const own = { type: "lager", request: "attach", name: "mine" };
+  assert.strictEqual(resolved(own), own);
 });
