@@ -6,7 +6,7 @@ import pytest
 
 from lager.errors import InvalidArgument
 from tests.unit.drivers.exchanges import rigol_dp800
-from tests.unit.drivers.families import DP800, LEVELS, SMU, Family, Script, Uninterrupted
+from tests.unit.drivers.families import DP800, LEVELS, SMU, SPD1000, Family, Script, Uninterrupted
 
 MEASURED = (":MEAS:ALL? CH1", "3.3,0.5,1.65")
 OVP, OCP = LEVELS["dp800 ovp"], LEVELS["dp800 ocp"]
@@ -96,6 +96,7 @@ def test_each_method_names_the_settings_that_it_changes(method: str) -> None:
         assert supply.sets(method) == SETS[method]
 
 
+@pytest.mark.parametrize("family", [DP800, SMU, SPD1000], ids=["dp800", "2281s", "spd1000x"])
 @pytest.mark.parametrize(
     ("limits", "also"),
     [
@@ -104,8 +105,10 @@ def test_each_method_names_the_settings_that_it_changes(method: str) -> None:
         ("max_voltage = 5\nmax_current = 1\nhardware_limits = true", ("ovp", "ovp_enabled", "ocp", "ocp_enabled")),
     ],
 )
-def test_switching_on_sets_the_protections_that_guard_a_limit_too(limits: str, also: tuple[str, ...]) -> None:
-    with DP800.playing([], limits) as supply:
+def test_switching_on_sets_the_protections_that_guard_a_limit_too(
+    family: Family, limits: str, also: tuple[str, ...]
+) -> None:
+    with family.playing([], limits) as supply:
         assert supply.sets("enable") == ("output", *also)
         assert supply.sets("disable") == ("output",)
 
