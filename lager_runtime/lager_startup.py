@@ -124,16 +124,13 @@ class _FreeDescriptors:
             self._resource["setrlimit"](self._resource["RLIMIT_NOFILE"], self._before)
 
     def _enough(self) -> bool:
-        taken: list[int] = []
+        """Return whether enough are free. It opens none itself: Ctrl-C could come before they are closed again."""
+        soft: int = self._resource["getrlimit"](self._resource["RLIMIT_NOFILE"])[0]
         try:
-            while len(taken) < _PAUSE_DESCRIPTORS:
-                taken += self._posix["pipe2"](self._posix["O_CLOEXEC"])
+            taken = self._posix["listdir"]("/proc/self/fd")
         except OSError:
             return False
-        finally:
-            for descriptor in taken:
-                self._posix["close"](descriptor)
-        return True
+        return soft < 0 or soft - len(taken) >= _PAUSE_DESCRIPTORS
 
 
 def _compiled(name: str, folders: "list[str]") -> "dict[str, Any] | None":

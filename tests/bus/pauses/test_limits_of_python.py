@@ -135,6 +135,35 @@ def test_a_script_that_can_have_no_more_descriptors_is_told_so_and_continues(run
     assert "Traceback" not in err
 
 
+INTERRUPTED = """
+import os, signal, sys, lager
+files = os.listdir("/proc/self/fd")
+start = sys._lager_start
+for line in range(40):  # Ctrl-C at each line in turn
+    left = line
+    def interrupt(frame, event, argument):
+        global left
+        if not frame.f_code.co_filename.endswith("lager_startup.py"):
+            return None
+        left -= event == "line"
+        if left == 0:
+            signal.raise_signal(signal.SIGINT)
+        return interrupt
+    sys.settrace(interrupt)
+    try:
+        with start.descriptors():
+            pass
+    except KeyboardInterrupt:
+        pass
+    sys.settrace(None)
+print(os.listdir("/proc/self/fd") == files)
+"""
+
+
+def test_ctrl_c_at_the_beginning_of_a_pause_leaves_no_descriptor_open(run):
+    assert end(run(INTERRUPTED))[:2] == (0, "True\n")
+
+
 FULL_LATER = """
 import os, resource, signal, lager
 def take(*_):
