@@ -12,6 +12,16 @@ from container import Box
 PASSWORD = "correct horse"
 ADDRESS = "http://127.0.0.1:9090"
 WAIT = 60_000  # milliseconds
+_FRAMES = """() => {
+  let last = performance.now();
+  window.longest = 0;
+  const next = (now) => {
+    window.longest = Math.max(window.longest, now - last);
+    last = now;
+    requestAnimationFrame(next);
+  };
+  requestAnimationFrame(next);
+}"""
 
 
 def missing() -> str:
@@ -74,6 +84,15 @@ class Visit:
 
     def row(self, id: str):
         return self.page.locator(f"[data-id='{id}']")
+
+    def watch_frames(self) -> None:
+        """Measure from now on how long the page stays without drawing."""
+        self.page.locator("body").evaluate(_FRAMES)
+
+    def longest_frame(self) -> float:
+        """Return the longest time between two pictures since `watch_frames`, in milliseconds."""
+        longest: float = self.page.locator("body").evaluate("() => window.longest")
+        return longest
 
     @staticmethod
     def run_of(box: Box) -> str:

@@ -381,6 +381,55 @@ def test_five_hundred_pauses_are_used_by_the_keyboard_alone(cockpit, visit):
         alice.page.get_by_text("Nothing is paused.").wait_for()
 
 
+@pytest.fixture
+def many_nets(cockpit, bench):
+    """500 more nets on the bench, all inputs of one instrument."""
+    nets = [cockpit.run("cat", "/etc/lager/nets.toml").stdout]
+    for number in range(500):
+        nets.append(f"[nets.many{number}]\ntype = 'adc'\ninstrument = 'daq1'\nchannel = 'AIN{number % 14}'\n")
+    cockpit.write("/etc/lager/nets.toml", "".join(nets))
+
+
+@pytest.mark.usefixtures("many_nets")
+def test_five_hundred_nets_are_read_where_they_are_looked_at(visit):
+    alice = visit("alice")
+    alice.page.get_by_role("tab", name="Bench").click()
+    last = alice.page.locator("[data-net='many499']")
+    last.wait_for(state="attached")
+    alice.page.locator("[data-net='adc1'] .reading", has_text=" V").wait_for()
+    assert last.locator(".reading").text_content() == "-"
+    alice.watch_frames()
+    last.scroll_into_view_if_needed()
+    last.locator(".reading", has_text=" V").wait_for()
+    last.locator("path[d*=L]").wait_for(state="attached")  # it was read more than once
+    print(f"500 nets: at most {alice.longest_frame():.0f} ms without a picture")
+    assert alice.longest_frame() < 2000
+
+
+MOMENTS = """
+from lager import pause
+for number in range(300): pause(f"moment {number}", timeout=0.001)
+"""
+
+
+@pytest.mark.usefixtures("reader")
+def test_more_than_five_hundred_records_are_filtered_while_one_types(cockpit, visit):
+    cockpit.write("/opt/moments.py", MOMENTS)
+    cockpit.run("lager", "python", "/opt/moments.py", user="alice")
+    alice = visit("alice")
+    alice.page.get_by_role("tab", name="History").click()
+    alice.page.get_by_role("status").get_by_text(re.compile("The latest 500 of [0-9]+ records")).wait_for()
+    rows = alice.page.locator("#history tbody tr")
+    assert rows.count() >= 500
+    alice.watch_frames()
+    alice.page.get_by_role("searchbox", name="Filter").focus()
+    alice.tab.keyboard.type("moment 299")
+    alice.page.get_by_role("status").get_by_text("2 records").wait_for()
+    assert rows.count() == 2
+    print(f"600 records: at most {alice.longest_frame():.0f} ms without a picture")
+    assert alice.longest_frame() < 2000
+
+
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_the_page_is_readable_and_its_pictures_are_those_of_the_docs(cockpit, bench, visit, tmp_path, dark):
     shots = Path(os.environ.get("LAGER_SCREENSHOTS", tmp_path))
