@@ -131,7 +131,7 @@ class Session:
         if self._launched is None or not self._configured:
             return
         try:
-            await self._launched.start("loud" if self._stop_on_entry else "quiet" if self._breakpoints else "")
+            self._launched.start("loud" if self._stop_on_entry else "quiet" if self._breakpoints else "")
         except LagerError:
             self._tell_terminated()
             raise

@@ -4,6 +4,7 @@ import asyncio
 import codecs
 import contextlib
 import os
+import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Sequence
@@ -23,7 +24,8 @@ class Launched:
     def __init__(self, printed: Callable[[str, str], None]) -> None:
         self.run_id = str(uuid.uuid4())
         self._printed = printed
-        self._process: asyncio.subprocess.Process | None = None
+        # No process of asyncio, which may kill its processes when it ends itself.
+        self._process: subprocess.Popen[bytes] | None = None
         self._output: list[int] = []  # the ends of its pipes that nobody reads yet
         self._leash = -1
         self._folder: str | None = None
@@ -39,7 +41,7 @@ class Launched:
         if self._folder is not None and not os.path.isdir(str(self._folder)):
             raise InvalidArgument(f"The script cannot be started: {self._folder} is not a folder.", "Check the cwd.")
 
-    async def start(self, at_start: str) -> None:
+    def start(self, at_start: str) -> None:
         """Start it; `at_start` is "loud" or "quiet" if it is to pause before its first line, else empty. Raises
         InvalidArgument if it cannot be started."""
         stop = ["--env", f"{variables.PAUSE_AT_START}={at_start}"] if at_start else []
@@ -52,9 +54,9 @@ class Launched:
                 given.callback(os.close, fd)
             kept = (pairs[2][0], *self._output)
             try:
-                self._process = await asyncio.create_subprocess_exec(
-                    sys.executable, "-I", "-S", keeper.__file__, *map(str, kept), "--", *words,
-                    stdin=asyncio.subprocess.DEVNULL, stdout=pairs[0][1], stderr=pairs[1][1], pass_fds=kept,
+                self._process = subprocess.Popen(
+                    [sys.executable, "-I", "-S", keeper.__file__, *map(str, kept), "--", *words],
+                    stdin=subprocess.DEVNULL, stdout=pairs[0][1], stderr=pairs[1][1], pass_fds=kept,
                     env={**os.environ, variables.NEXT_RUN: self.run_id}, cwd=self._folder,
                 )  # fmt: skip
             except OSError as error:
@@ -65,22 +67,21 @@ class Launched:
 
     async def ended(self) -> int:
         """Return its exit code once it has ended and all its output was passed on."""
-        assert self._process is not None
         out, err = self._output
         self._output = []
         await asyncio.gather(self._pass_on("out", out), self._pass_on("err", err))
-        return await self._process.wait()
+        return await self._exit_code()
 
     async def end(self) -> None:
         """End the run, as `lager python` does at SIGTERM: the script is interrupted first, so that it can clean up.
         Its output is still passed on to who awaits `ended`."""
         self._say(keeper.END)
-        if self._process is not None and self._process.returncode is None:
+        if self._process is not None:
             try:
-                await asyncio.wait_for(self._process.wait(), _PATIENCE)
+                await asyncio.wait_for(self._exit_code(), _PATIENCE)
             except TimeoutError:
                 self._process.kill()
-                await self._process.wait()
+                await self._exit_code()
 
     async def leave(self, *, running: bool) -> None:
         """Stop reading its output, and leave it `running`, or end it."""
@@ -89,6 +90,20 @@ class Launched:
         self._close()
         if not running:
             await self.end()
+
+    async def _exit_code(self) -> int:
+        """Return the exit code of the keeper, once it has ended."""
+        assert self._process is not None
+        if self._process.poll() is None:
+            ended = asyncio.Event()
+            loop, fd = asyncio.get_running_loop(), os.pidfd_open(self._process.pid)
+            loop.add_reader(fd, ended.set)
+            try:
+                await ended.wait()
+            finally:
+                loop.remove_reader(fd)
+                os.close(fd)
+        return self._process.wait()
 
     def _say(self, word: bytes) -> None:
         if self._leash >= 0:
