@@ -47,25 +47,41 @@ def channel(box: str, arguments: Sequence[str], *, errors: int = 2, limit: float
 
     Blocks until lager answers there; raises as `run` does. What comes after is carried by a thread of its own, which
     ends, and closes the other end, when the command ends, when the connection breaks, or when this end is closed.
-    Standard error of the command goes to the descriptor `errors`, by default ours. With a `limit` in seconds, the box
-    has to answer within it, and ssh never asks for a password.
+    Standard error of the command goes to a copy of the descriptor `errors`, by default ours. With a `limit` in seconds,
+    the box has to answer within it, and ssh never asks for a password.
     """
     known = find(box)
     near, far = socket.socketpair()
-    with contextlib.ExitStack() as stack:
-        stack.callback(near.close)
-        stack.enter_context(far)
-        ssh = stack.enter_context(Ssh(known, batch=limit is not None))
-        session = BoxSession(known, ssh, arguments, (far.fileno(), far.fileno(), errors), {}, Attachments())
+    with contextlib.ExitStack() as unless_open, contextlib.ExitStack() as opened:
+        unless_open.callback(near.close)
+        opened.enter_context(far)
+        streams = (far.fileno(), far.fileno(), opened.enter_context(_copy(errors)))
+        ssh = opened.enter_context(Ssh(known, batch=limit is not None))
+        session = BoxSession(known, ssh, arguments, streams, {}, Attachments())
         session.open(_patience() if limit is None else limit)
-        stack.pop_all()
+        unless_open.pop_all()
+        kept = opened.pop_all()
 
     def carry() -> None:
-        with far, ssh, contextlib.suppress(LagerError):
+        with kept, contextlib.suppress(LagerError):
             session.run()
 
     threading.Thread(target=carry, name="channel", daemon=True).start()
     return near
+
+
+@contextlib.contextmanager
+def _copy(fd: int) -> Iterator[int]:
+    """Yield a copy of a descriptor, -1 if it is closed."""
+    try:
+        copy = os.dup(fd)
+    except OSError:
+        yield -1
+        return
+    try:
+        yield copy
+    finally:
+        os.close(copy)
 
 
 def _patience() -> float:

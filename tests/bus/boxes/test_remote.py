@@ -263,6 +263,17 @@ def test_a_channel_is_standard_input_and_output_of_a_command(near, run, client, 
     assert process.wait() == 0
 
 
+def test_a_channel_keeps_where_errors_go_although_its_caller_closes_it(near, monkeypatch):
+    for name, value in near.env.items():
+        monkeypatch.setenv(name, value)
+    reader, writer = os.pipe()
+    with remote.channel("near", ["console", "0badc0de"], errors=writer) as channel, open(reader, "rb") as errors:
+        os.close(writer)
+        channel.settimeout(20)
+        assert channel.recv(100) == b""
+        assert b"0badc0de" in errors.read()
+
+
 def test_a_run_stays_on_its_bench(start, there):
     text = "import subprocess, sys\nsys.exit(subprocess.call([sys.argv[1], 'breakpoints']))\n"
     process = start(LAGER, "python", "--box", "near", there(text), LAGER)
