@@ -70,7 +70,7 @@ def test_fifty_boxes_are_shown_about_as_fast_as_ssh_and_five_dead_ones_say_why(f
     bench.write("/home/alice/many.py", SCRIPT)
     with bench.start("lager", "python", "many.py", user="alice") as script:
         id = script.until(r"  id +([0-9a-f]{8})$")[1]
-        # All boxes share two processors, so that the start of lager there is no part of what is measured.
+        # All boxes share two processors, so the start of lager on them is not measured.
         plain, floor = as_many_ssh(fifty, "true"), as_many_ssh(fifty, "lager --version")
         began = time.monotonic()
         rows, live = {}, 0.0

@@ -26,7 +26,7 @@ class Launched:
         self._printed = printed
         # No process of asyncio, which may kill its processes when it ends itself.
         self._process: subprocess.Popen[bytes] | None = None
-        self._output: list[int] = []  # the ends of its pipes that nobody reads yet
+        self._output: list[int] = []  # the ends of its pipes, until they are read
         self._leash = -1
         self._folder: str | None = None
         self._place: list[str] = []

@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 
+from tests.bus.boxes.tables import TWO_BOXES
 from tests.documents import ROOT
 from tests.processes import LAGER
 
@@ -17,14 +18,7 @@ import lager
 def test_of_the_bench():
     lager.pause("in a job", timeout=0.2)
 """
-BOXES = f"""
-[boxes.near]
-ssh = "near"
-command = "{LAGER}"
-[boxes.other]
-ssh = "other"
-command = "{LAGER}"
-[groups]
+BOXES = f"""{TWO_BOXES}[groups]
 rack2 = ["near", "other"]
 """
 

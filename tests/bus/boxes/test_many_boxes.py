@@ -15,16 +15,10 @@ from pathlib import Path
 import pytest
 
 from lager_cli.linux import process_tree
+from tests.bus.boxes.tables import TWO_BOXES
 from tests.processes import LAGER, PATIENCE
 
-TABLE = f"""
-[boxes.near]
-ssh = "near"
-command = "{LAGER}"
-[boxes.other]
-ssh = "other"
-command = "{LAGER}"
-[boxes.refusing]
+TABLE = f"""{TWO_BOXES}[boxes.refusing]
 ssh = "refusing"
 [boxes.stranger]
 ssh = "stranger"

@@ -5,16 +5,10 @@ import json
 import pytest
 
 from lager_cli.boxes.names import box_table
-from tests.processes import LAGER, PATIENCE
+from tests.bus.boxes.tables import TWO_BOXES
+from tests.processes import PATIENCE
 
-TABLE = f"""
-[boxes.near]
-ssh = "near"
-command = "{LAGER}"
-[boxes.other]
-ssh = "other"
-command = "{LAGER}"
-[boxes.refusing]
+TABLE = f"""{TWO_BOXES}[boxes.refusing]
 ssh = "refusing"
 [groups]
 both = ["near", "@second"]

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +27,9 @@ LEASE = Lease(
     "psu1", "psu1", "out", "", "", owner=":1.1", uid=0, user="root", pid=0, since=time.time(),
     safe=("out",), nets_file="/nowhere/nets.toml",
 )  # fmt: skip
+
+
+POPEN = subprocess.Popen  # also where a test replaces it
 
 
 @asynccontextmanager
@@ -140,17 +143,31 @@ def test_while_nets_are_held_a_second_process_takes_the_place_of_one_that_is_kil
     in_a_loop(test)
 
 
-def test_a_second_process_guards_what_the_first_one_did(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(safe_process, "_SPARE_SECONDS", 0.0)
-    popen, begun = subprocess.Popen, []
+@pytest.fixture
+def begun(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator["list[subprocess.Popen[str]]"]:
+    """The processes that were begun, each of which prints what it makes safe. They end with the test."""
+    found: list[subprocess.Popen[str]] = []
 
     def child(_: list[str], *, stdin: int, **__: Any) -> "subprocess.Popen[str]":
-        command = [sys.executable, "-c", PROCESS, str(tmp_path)]
-        begun.append(popen(command, stdin=stdin, stdout=subprocess.PIPE, text=True))
-        return begun[-1]
+        found.append(printing(tmp_path, stdin))
+        return found[-1]
 
     monkeypatch.setattr(subprocess, "Popen", child)
-    with popen(["cat"], stdin=subprocess.PIPE) as holder:
+    yield found
+    for one in found:
+        one.kill()
+        one.communicate()
+
+
+def printing(folder: Path, stdin: int) -> "subprocess.Popen[str]":
+    return POPEN([sys.executable, "-c", PROCESS, str(folder)], stdin=stdin, stdout=subprocess.PIPE, text=True)
+
+
+def test_a_second_process_guards_what_the_first_one_did(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, begun: "list[subprocess.Popen[str]]"
+) -> None:
+    monkeypatch.setattr(safe_process, "_SPARE_SECONDS", 0.0)
+    with POPEN(["cat"], stdin=subprocess.PIPE) as holder:
 
         async def test() -> None:
             handover = Handover(tmp_path / "handover")
@@ -168,12 +185,7 @@ def test_a_second_process_guards_what_the_first_one_did(monkeypatch: pytest.Monk
             handover.close()
 
         in_a_loop(test)
-        try:
-            assert begun[1].communicate(timeout=PATIENCE)[0] == "psu1\n"
-        finally:
-            for one in begun:
-                one.kill()
-                one.communicate()
+        assert begun[1].communicate(timeout=PATIENCE)[0] == "psu1\n"
 
 
 def test_a_short_use_starts_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,17 +230,9 @@ def test_the_process_ends_with_lagerd() -> None:
 
 
 def test_a_process_that_reads_nothing_any_more_acts_on_nothing_later(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    tmp_path: Path, begun: "list[subprocess.Popen[str]]"
 ) -> None:
-    popen, begun = subprocess.Popen, []
-
-    def started(_: list[str], *, stdin: int, **__: Any) -> "subprocess.Popen[str]":
-        command = [sys.executable, "-c", PROCESS, str(tmp_path)]
-        begun.append(popen(command, stdin=stdin, stdout=subprocess.PIPE, text=True))
-        return begun[-1]
-
-    monkeypatch.setattr(subprocess, "Popen", started)
-    with popen(["cat"], stdin=subprocess.PIPE) as holder:
+    with POPEN(["cat"], stdin=subprocess.PIPE) as holder:
 
         async def test() -> None:
             handover = Handover(tmp_path / "handover")
@@ -251,25 +255,21 @@ def test_a_process_that_reads_nothing_any_more_acts_on_nothing_later(
             handover.close()
 
         in_a_loop(test)
-    for one in begun:
-        one.kill()
-        one.communicate()
 
 
 def test_a_process_that_begins_as_lagerd_is_killed_knows_what_it_guards(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    popen, begun = subprocess.Popen, []
+    begun = []
 
     def killed(_: list[str], *, stdin: int, **__: Any) -> None:
-        command = [sys.executable, "-c", PROCESS, str(tmp_path)]
-        begun.append(popen(command, stdin=stdin, stdout=subprocess.PIPE, text=True))
+        begun.append(printing(tmp_path, stdin))
         raise OSError("lagerd is killed")  # upon which its descriptors are closed, and nothing else is done
 
     monkeypatch.setattr(subprocess, "Popen", killed)
     os.mkfifo(tmp_path / "handover")
     fifo = os.open(tmp_path / "handover", os.O_RDONLY | os.O_NONBLOCK)
-    with popen(["cat"], stdin=subprocess.PIPE) as holder:
+    with POPEN(["cat"], stdin=subprocess.PIPE) as holder:
 
         async def test() -> None:
             async with process() as found:
