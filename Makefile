@@ -1,7 +1,7 @@
 # make demo       a script that pauses, on a simulated bench
 # make check      ruff, mypy and the directions of imports
 # make test       each behaviour once, in a random order; SEED=N repeats one
-# make test-variants  the further variants of the tests that have many
+# make test-variants  the same behaviours in further circumstances
 # make again      the tests that failed in the last run of any of these, one by one
 # make test-slow  repetitions, stress, others' programs: fixed seeds; KILLS, LENDS, ATTEMPTS, CALLS: other sizes
 # make fuzz       random search by every property, for SECONDS from SEED on

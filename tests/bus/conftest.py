@@ -18,13 +18,10 @@ from tests.processes import LAGER, Process, Terminal
 from tests.screen import Screen
 from tests.station import Station
 
-_FEW = 2
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of a test with more than a few variants, each of which starts processes, the first is part of `make test`, the
-    others of `make test-variants`. Two are mostly the two sides of one behaviour, and both are part of `make test`."""
+    """Of a test with variants, each of which starts processes, the first is part of `make test`, the others are part of
+    `make test-variants`."""
     variants: dict[tuple[Path, str], list[pytest.Function]] = {}
     for item in items:
         if (
@@ -35,7 +32,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             variants.setdefault((item.path, item.originalname), []).append(item)
     for those in variants.values():
         those.sort(key=lambda item: sorted(item.callspec.indices.items()))
-        for item in those[1:] if len(those) > _FEW else []:
+        for item in those[1:]:
             item.add_marker(pytest.mark.variant)
 
 
