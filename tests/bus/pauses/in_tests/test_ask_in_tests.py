@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.bus.pauses.test_pause_in_tests import PYTEST, ended
+from tests.bus.pauses.in_tests.test_pause_in_tests import PYTEST, ended
 from tests.processes import LAGER
 
 SUITE = """
