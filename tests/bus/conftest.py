@@ -18,6 +18,7 @@ from tests.processes import LAGER, Process, Terminal
 from tests.screen import Screen
 from tests.station import Station
 
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Of a test with variants, each of which starts processes, the first is part of `make test`, the others are part of
