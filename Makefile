@@ -31,7 +31,7 @@ demo: $(VENV)/demo
 	$(VENV)/bin/lager python examples/inspect_bench.py
 
 test: $(VENV)/test needs-test
-	$(VENV)/bin/pytest -n $(WORKERS) --dist loadgroup -m "not slow and not variant" $(if $(SEED),-p randomly --randomly-seed=$(SEED)) $(TESTS)
+	$(VENV)/bin/pytest -n $(WORKERS) --dist loadgroup -m "not slow and not variant and not check" $(if $(SEED),-p randomly --randomly-seed=$(SEED)) $(TESTS)
 
 test-variants: $(VENV)/test needs-test
 	$(VENV)/bin/pytest -n $(WORKERS) --dist loadgroup -m "variant and not slow" $(if $(SEED),-p randomly --randomly-seed=$(SEED)) $(TESTS)

@@ -12,6 +12,7 @@ import pytest
 
 from lager import variables
 
+pytestmark = pytest.mark.check
 ROOT = Path(__file__).parents[3]
 PACKAGES = {"lager": ROOT / "lager_runtime/lager", "lagerd": ROOT / "lagerd", "lager_cli": ROOT / "lager_cli"}
 
