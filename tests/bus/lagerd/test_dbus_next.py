@@ -12,7 +12,7 @@ CONTRACT = (
     "commands/test_wrong_use.py",
     "commands/test_inspect.py",
     "lagerd/test_owner.py",
-    "instruments/test_leases.py",
+    "instruments/leases/test_leases.py",
     *(f"console/test_console_{noun}.py" for noun in ("pipe", "names", "output", "interrupts", "ends", "calls")),
 )
 

@@ -13,7 +13,7 @@ from lager.drivers.scripted_instrument import ScriptedInstrument
 from tests.processes import LAGER
 from tests.unit.drivers.exchanges import rigol_dp800 as dp800
 
-EXAMPLE = str(Path(__file__).parents[3] / "examples/inspect_bench.py")
+EXAMPLE = str(Path(__file__).parents[4] / "examples/inspect_bench.py")
 pytestmark = pytest.mark.usefixtures("bench")
 
 

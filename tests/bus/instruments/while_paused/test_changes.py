@@ -14,7 +14,7 @@ import pytest
 
 from lager.errors import AccessDenied, Failed, InvalidArgument, NoSuchInstrument
 from lager.wording.changes import what
-from tests.bus.instruments.test_through import HeldInstrument
+from tests.bus.instruments.while_paused.test_through import HeldInstrument
 from tests.processes import LAGER, PATIENCE
 
 INSTRUMENTS = "com.lager.Instruments"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-EXAMPLES = Path(__file__).parents[3] / "examples"
+EXAMPLES = Path(__file__).parents[4] / "examples"
 pytestmark = pytest.mark.usefixtures("bench")
 PRINTED = {
     "power_supply.py": [
