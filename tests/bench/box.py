@@ -9,12 +9,10 @@ from typing import Any
 
 from tests.bench.figures import Figures, Row, amount, times
 from tests.bench.scale import Scale
+from tests.box import container
 from tests.station import Station
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "box"))
-
-import container  # noqa: E402
 
 _CROWD = """
 import os, sys, time

@@ -1,15 +1,10 @@
 import contextlib
-import sys
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-import container
-import packages
-
 from tests import needs
+from tests.box import container, packages
 
 CHECKOUT = Path(__file__).parents[2]
 

@@ -22,7 +22,7 @@ from importlib.metadata import Distribution, PackageNotFoundError, distribution,
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
-import measuring
+from tests.box import measuring
 
 BOOT_SECONDS = 120.0
 COMMAND_SECONDS = 120.0

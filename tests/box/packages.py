@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import container
+from tests.box import container
 
 CHECKOUT = Path(__file__).parents[2]
 BUILD_SECONDS = 600

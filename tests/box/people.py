@@ -8,9 +8,8 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from container import COMMAND_SECONDS, Box, Process
-
 from lager.contract import path_of
+from tests.box.container import COMMAND_SECONDS, Box, Process
 
 NAME, PATH = "com.lager.Breakpoints", "/com/lager/Breakpoints"
 INSTRUMENTS, INSTRUMENTS_PATH = "com.lager.Instruments", "/com/lager/Instruments"

@@ -4,18 +4,14 @@ and their keys lead from the desk to the bench; mallory too, but she is not in t
 import os
 import shutil
 import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "box"))
-
-import container
-
 from tests import needs
+from tests.box import container
 from tests.processes import Terminal
 
 CHECKOUT = Path(__file__).parents[2]

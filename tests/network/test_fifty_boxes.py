@@ -5,7 +5,8 @@ import re
 import time
 
 import pytest
-from conftest import BENCH
+
+from tests.network.conftest import BENCH
 
 LIVE = [f"bench{number:02}" for number in range(45)]
 DEAD = {

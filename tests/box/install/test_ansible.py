@@ -6,14 +6,13 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import container
-import packages
 import pytest
 
 from tests import needs
+from tests.box import container, packages
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
-ANSIBLE = Path(__file__).parents[2] / "contrib" / "ansible"
+ANSIBLE = Path(__file__).parents[3] / "contrib" / "ansible"
 PLAYBOOK = Path("/usr/bin/ansible-playbook")
 NETS = '[instruments.{0}]\nmodel = "DP821"\naddress = "TCPIP::10.0.0.{1}::INSTR"\n'
 VARIABLES = {

@@ -4,8 +4,9 @@ import contextlib
 import time
 
 import pytest
-from container import COMMAND_SECONDS
-from people import NAME, PATH, Journal, call, configured, held, listed, paused, stands, start, write_scripts
+
+from tests.box.container import COMMAND_SECONDS
+from tests.box.people import NAME, PATH, Journal, call, configured, held, listed, paused, stands, start, write_scripts
 
 TOGETHER = 20
 UNIT = "--unit=lagerd.service"

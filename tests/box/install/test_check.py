@@ -3,7 +3,8 @@
 import json
 
 import pytest
-from people import NAME, PATH
+
+from tests.box.people import NAME, PATH
 
 JOURNAL = [f"systemd-journald{unit}" for unit in (".socket", "-dev-log.socket", "-audit.socket", ".service")]
 NETS = '[instruments.psu1]\nmodel = "DP821"\naddress = "TCPIP::192.168.1.20::INSTR"\n'

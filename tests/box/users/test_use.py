@@ -4,13 +4,13 @@ import json
 from pathlib import Path
 
 import pytest
-from people import INSTRUMENTS, NAME, PATH, Journal, call, configured, listed, paused, stands, start
 
 from lager_cli.boxes.session import lost_client
+from tests.box.people import INSTRUMENTS, NAME, PATH, Journal, call, configured, listed, paused, stands, start
 from tests.contract import SERVED
 from tests.hostile.marshal import types
 
-ADMINISTRATION = Path(__file__).parents[2] / "docs/administration.md"
+ADMINISTRATION = Path(__file__).parents[3] / "docs/administration.md"
 DBUS = "org.freedesktop.DBus"
 UNREACHABLE = "Access denied"
 VALUES = {"s": ["deadbeef"], "d": [5], "u": [0], "as": [0], "a{sv}": [0], "v": ["s", "yes"]}

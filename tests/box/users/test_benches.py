@@ -1,7 +1,8 @@
 """Several benches on one box: only members of the group of a bench use its instruments."""
 
 import pytest
-from people import held, stands, start
+
+from tests.box.people import held, stands, start
 
 INSTRUMENT = '[instruments.{0}]\nmodel = "DP821"\naddress = "TCPIP::10.255.255.{1}::INSTR"\n'
 NET = '[nets.{0}]\ntype = "supply"\ninstrument = "psu-{0}"\nchannel = 1\n'

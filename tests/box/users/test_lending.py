@@ -1,9 +1,10 @@
 """Lending between two users of a box, and by those who have the polkit action."""
 
 import pytest
-from people import call
-from test_box_through import RULE
-from test_box_use import records
+
+from tests.box.people import call
+from tests.box.users.test_through import RULE
+from tests.box.users.test_use import records
 
 LENDER = """
 import lager

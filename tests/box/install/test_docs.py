@@ -3,8 +3,8 @@
 import re
 
 import pytest
-from people import call, paused
 
+from tests.box.people import call, paused
 from tests.documents import ID, Step, play
 
 # What is run elsewhere: the box of these tests is installed from a wheel, and its people are there already.

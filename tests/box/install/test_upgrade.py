@@ -5,11 +5,12 @@ import subprocess
 import tarfile
 from pathlib import Path
 
-import container
 import pytest
-from people import call, held, listed, paused, stands, start
 
-CHECKOUT = Path(__file__).parents[2]
+from tests.box import container
+from tests.box.people import call, held, listed, paused, stands, start
+
+CHECKOUT = Path(__file__).parents[3]
 PREVIOUS = "2e75b870cfc862577a6308f793e96f0c78474c8b"  # the last commit of 0.21.0
 
 

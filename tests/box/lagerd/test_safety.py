@@ -3,8 +3,9 @@
 import json
 import re
 
-import people
 import pytest
+
+from tests.box import people
 
 NETS = "/etc/lager/nets.toml"
 _HOLD = """

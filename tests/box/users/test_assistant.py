@@ -5,9 +5,9 @@ import os
 import shlex
 
 import pytest
-from people import paused
-from test_box_use import records
 
+from tests.box.people import paused
+from tests.box.users.test_use import records
 from tests.bus.commands.test_mcp import assistant, said
 
 DOOR = """#!/bin/sh

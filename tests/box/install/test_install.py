@@ -2,9 +2,10 @@
 
 import re
 
-import container
 import pytest
-from trees import tree
+
+from tests.box import container
+from tests.box.trees import tree
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,8 @@ import re
 import signal
 
 import pytest
-from people import call
+
+from tests.box.people import call
 
 WAITING = """
 import os, signal, subprocess, sys

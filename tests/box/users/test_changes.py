@@ -4,8 +4,9 @@ import contextlib
 import re
 
 import pytest
-from people import call
-from test_box_use import records
+
+from tests.box.people import call
+from tests.box.users.test_use import records
 
 HOLDS = """
 import lager

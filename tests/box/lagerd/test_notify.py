@@ -4,9 +4,9 @@ import json
 import time
 
 import pytest
-from container import COMMAND_SECONDS
-from people import INSTRUMENTS, INSTRUMENTS_PATH, NAME, PATH, call, paused
 
+from tests.box.container import COMMAND_SECONDS
+from tests.box.people import INSTRUMENTS, INSTRUMENTS_PATH, NAME, PATH, call, paused
 from tests.documents import Step, play
 
 CONFIG = "/etc/lager/notify.toml"

@@ -6,15 +6,15 @@ import re
 import subprocess
 from pathlib import Path
 
-import conftest
 import pytest
 
 from tests import needs
+from tests.box import conftest
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 PROGRAM = Path("/usr/lib/systemd/systemd-journal-upload")
 REMOTE = "/var/log/journal/remote"
-PAGE = Path(__file__).parents[2] / "docs" / "fleet.md"
+PAGE = Path(__file__).parents[3] / "docs" / "fleet.md"
 URL = "http://10.77.0.2:19532"
 CLAIM = (
     *("busctl", "call", "com.lager.Instruments", "/com/lager/Instruments", "com.lager.Instruments"),

@@ -1,8 +1,9 @@
 """Two users and one instrument on a box: who may read and who may set through a paused script."""
 
 import pytest
-from people import call
-from test_box_use import records
+
+from tests.box.people import call
+from tests.box.users.test_use import records
 
 HOLDS = """
 import lager

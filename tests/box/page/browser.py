@@ -6,8 +6,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import people
-from container import Box
+from tests.box import people
+from tests.box.container import Box
 
 PASSWORD = "correct horse"
 ADDRESS = "http://127.0.0.1:9090"

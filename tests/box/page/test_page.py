@@ -4,11 +4,11 @@ import os
 import re
 from pathlib import Path
 
-import browser as browsers
-import people
 import pytest
 
 from tests import needs
+from tests.box import people
+from tests.box.page import browser as browsers
 
 pytestmark = pytest.mark.slow
 

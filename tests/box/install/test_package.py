@@ -6,13 +6,13 @@ import re
 import shutil
 import subprocess
 
-import container
 import pytest
-from packages import BUILD_SECONDS, CHECKOUT, apt, bare, build, install, put
-from people import held, listed, paused, stands, start
-from trees import tree
 
 from tests import needs
+from tests.box import container
+from tests.box.packages import BUILD_SECONDS, CHECKOUT, apt, bare, build, install, put
+from tests.box.people import held, listed, paused, stands, start
+from tests.box.trees import tree
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 OF_APT = ("/var/lib/apt/", "/var/lib/dpkg/", "/var/lib/PackageKit/")

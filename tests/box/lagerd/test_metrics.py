@@ -4,9 +4,9 @@ import shutil
 import subprocess
 
 import pytest
-from people import call, paused
 
 from tests import needs
+from tests.box.people import call, paused
 
 FILE = "/run/lager-metrics/lager.prom"
 
