@@ -1,0 +1,57 @@
+"""`lager python --kill` ends a run and everything that it started."""
+
+import os
+import signal
+
+import pytest
+
+from tests.bus.runs.detached.known_runs import FOR_EVER
+from tests.processes import LAGER
+
+
+def test_the_whole_tree_is_ended(runs, lager, script, start):
+    text = """
+import os, signal, subprocess, sys
+child = subprocess.Popen([sys.executable, '-c', 'import signal; signal.signal(2, signal.SIG_IGN); signal.pause()'],
+                         start_new_session=True)
+print(child.pid, flush=True)
+try: signal.pause()
+finally: print('put away')
+"""
+    id = runs.detach(script(text))
+    follower = start(LAGER, "python", "--reattach", id)
+    pid = int(follower.out.expect("\n"))
+    done = lager("python", "--kill", id[:8])
+    assert (done.returncode, done.stdout) == (0, f"Ended {id[:8]}: exit code 130.\n")
+    assert follower.out.rest() == "put away\n"
+    assert follower.wait() == 130
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    again = lager("python", "--kill", id)
+    assert (again.returncode, "has already ended" in again.stderr) == (1, True)
+
+
+def test_a_process_that_ignores_signals_is_killed(runs, lager, script, start):
+    id = runs.detach(
+        script("import signal\nsignal.signal(15, lambda *_: exit(5))\nsignal.signal(2, signal.SIG_IGN)\n" + FOR_EVER)
+    )
+    follower = start(LAGER, "python", "--reattach", id)
+    follower.out.expect("ready")
+    assert lager("python", "--kill", id).stdout == f"Ended {id[:8]}: exit code 5.\n"
+
+
+def test_one_signal(runs, lager, script, start):
+    id = runs.detach(script("import signal\nsignal.signal(10, lambda *_: exit(6))\n" + FOR_EVER))
+    follower = start(LAGER, "python", "--reattach", id)
+    follower.out.expect("ready")
+    assert lager("python", "--kill", id, "--signal", "usr1").stdout == f"Sent SIGUSR1 to 1 process of {id[:8]}.\n"
+    assert follower.wait() == 6
+    wrong = lager("python", "--kill", id, "--signal", "FOO")
+    assert (wrong.returncode, "'FOO' is not a signal" in wrong.stderr) == (2, True)
+
+
+def test_a_run_whose_keeper_is_stopped_can_be_ended(runs, lager, script, start):
+    id = runs.detach(script(FOR_EVER))
+    start(LAGER, "python", "--reattach", id).out.expect("ready")
+    os.kill(int(runs.known(id)["keeper"]), signal.SIGSTOP)
+    assert lager("python", "--kill", id).stdout == f"Ended {id[:8]}: exit code 130.\n"

@@ -1,0 +1,38 @@
+"""`lager python --pause` pauses a run from outside."""
+
+import os
+
+from tests.bus.runs.detached.known_runs import FOR_EVER
+from tests.processes import LAGER
+
+
+def test_a_run_pauses_when_asked(runs, lager, script, start, client):
+    id = runs.detach(script("print('ready', flush=True)\nn = 0\nwhile True:\n    n += 1\n"))
+    start(LAGER, "python", "--reattach", id).out.expect("ready")  # Python ignores the signal before it has begun
+    done = lager("--here", "python", "--pause", id[:8], LAGER_BOX="bench7")
+    pause = client.paused()
+    assert done.returncode == 0
+    assert f"lager python --continue {pause['id']} --box bench7" in done.stdout
+    assert f"lager python --console {pause['id']} --box bench7" in done.stdout
+    again = lager("python", "--pause", id[:8])
+    assert (again.returncode, again.stderr) == (0, "lager: the run is already paused\n")
+    assert pause["id"] in again.stdout
+    lager("python", "--continue", pause["id"])
+    client.resumed(pause["id"])
+
+
+def test_a_run_with_breakpoints_off_refuses_to_pause(runs, lager, script):
+    id = runs.detach(script(FOR_EVER), LAGER_BREAKPOINTS="Off")
+    done = lager("python", "--pause", id)
+    assert (done.returncode, "LAGER_BREAKPOINTS off" in done.stderr) == (1, True)
+
+
+def test_a_blocking_call_delays_the_requested_pause(runs, lager, script, start, tmp_path, client):
+    os.mkfifo(tmp_path / "fifo")
+    text = "import ctypes\nprint('ready', flush=True)\nctypes.CDLL(None).system(b'read x < fifo')\nprint('back')\n"
+    id = runs.detach(script(text))
+    start(LAGER, "python", "--reattach", id).out.expect("ready")
+    done = lager("python", "--pause", id)
+    assert (done.returncode, "cannot interrupt" in done.stderr) == (1, True)
+    (tmp_path / "fifo").write_text("\n")
+    client.call("Continue", "s", client.paused()["id"])
