@@ -65,7 +65,8 @@ class Loopback:
         shutil.copy(folder / "key.pub", folder / "authorized")
         (folder / "known").write_text("box " + (folder / "host.pub").read_text())
         (folder / "banner").write_text("Authorised users only.\n")
-        setenv = " ".join(f'"{name}={value}"' for name, value in theirs.items())
+        # At a SHLVL of its own, bash does not read the ~/.bashrc of whoever runs the tests, which may take a second.
+        setenv = " ".join(f'"{name}={value}"' for name, value in {**theirs, "SHLVL": "1"}.items())
         (folder / "sshd.conf").write_text(_SERVER.format(folder=folder, setenv=setenv))
         (folder / "ssh.conf").write_text(_CLIENT.format(folder=folder, sshd=SSHD))
         self.env = {"LAGER_SSH": f"ssh -F {folder}/ssh.conf", "XDG_CONFIG_HOME": str(folder / "config")}

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from tests import warm
 from tests.processes import LAGER, PATIENCE
 
 
@@ -16,8 +17,8 @@ class Editor:
     def __init__(
         self, env: dict[str, str], cwd: Path, words: Sequence[str] = (), *, command: Sequence[str] = (LAGER, "dap")
     ) -> None:
-        self.process = subprocess.Popen(
-            [*command, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env, cwd=cwd
+        self.process = warm.Popen(
+            [*command, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env, cwd=cwd, start_new_session=True
         )
         self.heard: list[dict] = []
         self._data = b""
