@@ -17,6 +17,10 @@ from tests import warm
 BIN = Path(sys.executable).parent
 LAGER = str(BIN / "lager")
 LAGERD = str(BIN / "lagerd")
+IMPATIENT = """
+import lager.breakpoints.state, lager.daemon.daemon_client
+lager.breakpoints.state._GRACE = lager.daemon.daemon_client._LAST_WORDS_SECONDS = 0.2
+"""  # the first lines of a script that gives a lagerd which stays away little time, at its timeout and at its end
 PATIENCE = 60.0  # seconds, for what happens at once on a machine that has nothing else to do
 MEASURED = "COVERAGE_PROCESS_CONFIG" in os.environ
 _FAREWELL = 3.0
@@ -161,6 +165,14 @@ class Terminal:
     def _await_end(self, patience: float) -> None:
         with contextlib.suppress(AssertionError):
             self.screen.rest(patience)
+
+
+def limited(limit: str, value: float) -> tuple[str, ...]:
+    """`lager` with another value of one of its limits, MODULE.NAME: a test shows what happens when it expires, or when
+    it does not, on any machine."""
+    module, _, name = limit.rpartition(".")
+    changed = f"import {module}; {module}.{name} = {value}; from lager_cli import entry; entry.main()"
+    return (sys.executable, "-c", changed)
 
 
 def farewell(pid: int) -> None:

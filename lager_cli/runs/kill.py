@@ -10,9 +10,11 @@ from lager import variables
 from lager.errors import LagerError, NoSuchRun, RunError
 from lager_cli.display import output
 from lager_cli.linux import process_tree
-from lager_cli.linux.ladder import STEP_SECONDS, SignalLadder
+from lager_cli.linux.ladder import SignalLadder
 from lager_cli.runs import records
 from lager_cli.runs.records import Record
+
+_RECORD_SECONDS = 3.0  # in which the keeper of a run that has ended records its end
 
 
 def kill(id: str, name: str | None) -> int:
@@ -63,7 +65,7 @@ def _end(record: Record) -> int:
         elif record.script.is_alive():
             SignalLadder(record.script.pid, run=record.id, with_root=True).climb()
         record.keeper.send(signal.SIGCONT)  # so that it can record the end
-        if select.select([waited_for], [], [], STEP_SECONDS)[0]:
+        if select.select([waited_for], [], [], _RECORD_SECONDS)[0]:
             return _told(record)
     finally:
         os.close(waited_for)

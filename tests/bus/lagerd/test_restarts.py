@@ -11,7 +11,7 @@ import pytest
 
 from lager.errors import BusError, InvalidArgument, NoDaemon, TooMany
 from tests.client import NAME, PATH, Client
-from tests.processes import LAGER, LAGERD, PATIENCE
+from tests.processes import IMPATIENT, LAGER, LAGERD, PATIENCE
 
 ONE = "import lager\nlager.pause('stands')\nprint('went on')\n"
 FIFTY = """
@@ -130,7 +130,7 @@ def refusing(own_station, until_the_end):
 
 
 def test_a_pause_that_is_refused_when_it_returns_lasts_until_its_own_timeout(run, client, refusing):
-    process = run("import lager\nlager.pause(timeout=2)\nprint('went on')\n")
+    process = run(f"{IMPATIENT}import lager\nlager.pause(timeout=1.5)\nprint('went on')\n")
     id = client.paused()["id"]
     assert refusing().refused.get(timeout=PATIENCE) == id
     process.err.expect("resumed automatically")
@@ -165,7 +165,7 @@ def test_an_early_continue_waits_for_the_script(run, client, own_station):
 
 
 def test_a_script_resumes_at_its_timeout_if_lagerd_never_comes_back(run, client, own_station):
-    process = run("import lager\nlager.pause(timeout=2)\nprint('went on')\n")  # in which lagerd dies
+    process = run(f"{IMPATIENT}import lager\nlager.pause(timeout=2)\nprint('went on')\n")  # in which lagerd dies
     client.paused()
     own_station.kill_lagerd()
     process.err.expect("resumed automatically: timed out, and lagerd did not answer")
@@ -185,7 +185,7 @@ def test_the_deadline_is_reached_while_lagerd_is_away(run, client, own_station):
 
 def test_a_pause_without_lagerd_is_skipped_with_a_note(run, own_station):
     own_station.kill_lagerd()
-    process = run(ONE)
+    process = run("import lager.breakpoints.carrier as carrier\ncarrier.PATIENCE = 0.5\n" + ONE)
     process.err.expect("cannot pause here; continuing. lagerd does not answer. Start it with:")
     assert process.out.rest() == "went on\n"
     assert process.wait() == 0
@@ -244,7 +244,7 @@ def test_ctrl_c_while_lagerd_is_away(terminal, script, client, own_station):
 
 
 def test_the_script_gets_the_keys_after_it_resumed_without_lagerd(terminal, script, client, own_station):
-    text = "import lager\nlager.pause(timeout=0.5)\nprint('got', input('name? '))\n"
+    text = f"{IMPATIENT}import lager\nlager.pause(timeout=0.5)\nprint('got', input('name? '))\n"
     screen = terminal(LAGER, "python", script(text))
     client.paused()
     screen.expect("  timeout ")

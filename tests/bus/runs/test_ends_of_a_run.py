@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import LAGER, PATIENCE, Process
+from tests.processes import LAGER, PATIENCE, Process, limited
+
+HURRIED = limited("lager_cli.linux.ladder.STEP_SECONDS", 1.0)
 
 FAMILY = """
 import os, signal, subprocess, sys
@@ -43,20 +45,18 @@ Family = Callable[..., Process]
 
 
 @pytest.fixture
-def family(
-    run: Callable[..., Process], start: Callable[..., Process], script: Callable[[str], str], tmp_path: Path
-) -> Iterator[Family]:
+def family(start: Callable[..., Process], script: Callable[[str], str], tmp_path: Path) -> Iterator[Family]:
     """Starts FAMILY, as a shell's job in the background if asked; afterwards all its members have ended, having tidied
-    up once."""
+    up once. Where some ignore SIGINT, the next signal comes soon."""
     with ExitStack() as stack:
 
         def begin(*words: str, background: bool = False) -> Process:
             os.mkfifo(tmp_path / "pids")
+            lager = HURRIED if background or {"deaf", "orphan"} & set(words) else (LAGER,)
+            command = (*lager, "python", script(FAMILY), *words)
             if background:  # without job control a shell ignores SIGINT there
-                words = (script(FAMILY), *words)
-                process = start("/bin/sh", "-c", f"trap '' INT; exec {shlex.join([LAGER, 'python', *words])}")
-            else:
-                process = run(FAMILY, *words)
+                command = ("/bin/sh", "-c", f"trap '' INT; exec {shlex.join(command)}")
+            process = start(*command)
             pids = (tmp_path / "pids").read_text().split()
             ends = [stack.enter_context(open(os.pidfd_open(int(pid)), "rb", buffering=0)) for pid in pids]
             stack.callback(all_ended, ends)
@@ -126,11 +126,11 @@ def test_what_lost_its_parent_before_belongs_to_the_run(family, client, name, wo
     process.wait()
 
 
-def test_a_run_that_is_ended_by_its_id_takes_its_orphans_along(family, lager):
+def test_a_run_that_is_ended_by_its_id_takes_its_orphans_along(family, lager, start):
     process = family("orphan")
     process.out.expect("up")
     id = recorded(lager)
-    assert lager("python", "--kill", id).stdout.startswith(f"Ended {id}")
+    start(*HURRIED, "python", "--kill", id).out.expect(f"Ended {id}")
     process.wait()
 
 

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from tests.processes import LAGER, Gone
+from tests.processes import LAGER, Gone, limited
 
 LADDER = """
 import os, signal, sys
@@ -44,17 +44,17 @@ def is_there(pid: int) -> bool:
     return False
 
 
-def test_no_process_outlives_the_timeout(run):
+def test_no_process_outlives_the_timeout(start, script):
     """Children, a daemon that forked twice, one in its own session, one that ignores signals, one that is stopped."""
     text = """
-import os, signal, subprocess, sys
-wait = "import signal; signal.pause()"
-deaf = "import signal; [signal.signal(s, signal.SIG_IGN) for s in (2, 15)]; print('', flush=True); signal.pause()"
-pids = [subprocess.Popen([sys.executable, '-c', wait]).pid]
-pids += [subprocess.Popen([sys.executable, '-c', wait], start_new_session=True).pid]
-stubborn = subprocess.Popen([sys.executable, '-c', deaf], start_new_session=True, stdout=subprocess.PIPE)
+import os, signal, subprocess
+wait = ['sleep', '1000']
+deaf = ['sh', '-c', "trap '' INT TERM; echo; exec sleep 1000"]
+pids = [subprocess.Popen(wait).pid]
+pids += [subprocess.Popen(wait, start_new_session=True).pid]
+stubborn = subprocess.Popen(deaf, start_new_session=True, stdout=subprocess.PIPE)
 stubborn.stdout.readline()
-stopped = subprocess.Popen([sys.executable, '-c', wait])
+stopped = subprocess.Popen(wait)
 os.kill(stopped.pid, signal.SIGSTOP)
 reader, writer = os.pipe()
 if os.fork() == 0:
@@ -69,7 +69,8 @@ pids += [stubborn.pid, stopped.pid, int(os.read(reader, 100))]
 print(*pids, flush=True)
 signal.pause()
 """
-    process = run(text, options=("--timeout", "5"))  # in which all of them stand
+    hurried = limited("lager_cli.linux.ladder.STEP_SECONDS", 0.5)
+    process = start(*hurried, "python", "--timeout", "2", script(text))  # in which all of them begin
     pids = [int(pid) for pid in process.out.expect("\n").split()]
     assert len(pids) == 5
     assert process.wait() == 124

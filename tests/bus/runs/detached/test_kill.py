@@ -6,14 +6,17 @@ import signal
 import pytest
 
 from tests.bus.runs.detached.known_runs import FOR_EVER
-from tests.processes import LAGER
+from tests.processes import LAGER, limited
+
+HURRIED = limited("lager_cli.linux.ladder.STEP_SECONDS", 1.0)
 
 
 def test_the_whole_tree_is_ended(runs, lager, script, start):
     text = """
-import os, signal, subprocess, sys
-child = subprocess.Popen([sys.executable, '-c', 'import signal; signal.signal(2, signal.SIG_IGN); signal.pause()'],
-                         start_new_session=True)
+import signal, subprocess
+deaf = "trap '' INT; echo; exec sleep 1000"
+child = subprocess.Popen(["sh", "-c", deaf], start_new_session=True, stdout=subprocess.PIPE)
+child.stdout.readline()
 print(child.pid, flush=True)
 try: signal.pause()
 finally: print('put away')
@@ -21,8 +24,8 @@ finally: print('put away')
     id = runs.detach(script(text))
     follower = start(LAGER, "python", "--reattach", id)
     pid = int(follower.out.expect("\n"))
-    done = lager("python", "--kill", id[:8])
-    assert (done.returncode, done.stdout) == (0, f"Ended {id[:8]}: exit code 130.\n")
+    killing = start(*HURRIED, "python", "--kill", id[:8])
+    assert (killing.wait(), killing.out.rest()) == (0, f"Ended {id[:8]}: exit code 130.\n")
     assert follower.out.rest() == "put away\n"
     assert follower.wait() == 130
     with pytest.raises(ProcessLookupError):
@@ -31,13 +34,13 @@ finally: print('put away')
     assert (again.returncode, "has already ended" in again.stderr) == (1, True)
 
 
-def test_a_process_that_ignores_signals_is_killed(runs, lager, script, start):
+def test_a_process_that_ignores_signals_is_killed(runs, script, start):
     id = runs.detach(
         script("import signal\nsignal.signal(15, lambda *_: exit(5))\nsignal.signal(2, signal.SIG_IGN)\n" + FOR_EVER)
     )
     follower = start(LAGER, "python", "--reattach", id)
     follower.out.expect("ready")
-    assert lager("python", "--kill", id).stdout == f"Ended {id[:8]}: exit code 5.\n"
+    assert start(*HURRIED, "python", "--kill", id).out.rest() == f"Ended {id[:8]}: exit code 5.\n"
 
 
 def test_one_signal(runs, lager, script, start):

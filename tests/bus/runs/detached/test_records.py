@@ -4,13 +4,12 @@ import json
 import os
 import re
 import shutil
-import sys
 import time
 
 import pytest
 
 from tests.bus.runs.detached.known_runs import FOR_EVER, recorded
-from tests.processes import LAGER, PATIENCE
+from tests.processes import LAGER, PATIENCE, limited
 
 needs_a_disk = pytest.mark.skipif(
     os.getuid() != 0 or not shutil.which("unshare"), reason="only root can have a disk of its own"
@@ -79,9 +78,8 @@ def test_completion_offers_only_the_runs_that_fit_the_option(runs, run, lager, s
 
 
 def test_a_short_run_leaves_no_record(runs, start, script):
-    short = "from lager_cli import main; from lager_cli.runs import run; "
-    short += "run._ATTENDED_AFTER = 20.0; main.main()"  # on any machine on any day
-    assert start(sys.executable, "-c", short, "python", script("")).wait() == 0
+    short = limited("lager_cli.runs.run._ATTENDED_AFTER", 20.0)
+    assert start(*short, "python", script("")).wait() == 0
     assert runs.all() == []
 
 

@@ -3,7 +3,7 @@
 import os
 
 from tests.bus.runs.detached.known_runs import FOR_EVER
-from tests.processes import LAGER
+from tests.processes import LAGER, limited
 
 
 def test_a_run_pauses_when_asked(runs, lager, script, start, client):
@@ -27,12 +27,12 @@ def test_a_run_with_breakpoints_off_refuses_to_pause(runs, lager, script):
     assert (done.returncode, "LAGER_BREAKPOINTS off" in done.stderr) == (1, True)
 
 
-def test_a_blocking_call_delays_the_requested_pause(runs, lager, script, start, tmp_path, client):
+def test_a_blocking_call_delays_the_requested_pause(runs, script, start, tmp_path, client):
     os.mkfifo(tmp_path / "fifo")
     text = "import ctypes\nprint('ready', flush=True)\nctypes.CDLL(None).system(b'read x < fifo')\nprint('back')\n"
     id = runs.detach(script(text))
     start(LAGER, "python", "--reattach", id).out.expect("ready")
-    done = lager("python", "--pause", id)
-    assert (done.returncode, "cannot interrupt" in done.stderr) == (1, True)
+    asking = start(*limited("lager_cli.runs.request_pause._PATIENCE", 0.5), "python", "--pause", id)
+    assert (asking.wait(), "cannot interrupt" in asking.err.rest()) == (1, True)
     (tmp_path / "fifo").write_text("\n")
     client.call("Continue", "s", client.paused()["id"])

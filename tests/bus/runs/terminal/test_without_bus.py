@@ -13,16 +13,17 @@ import pytest
 
 from lager.breakpoints.terminal.enter_channel import ENTER, name_of
 from tests.client import Client
-from tests.processes import LAGER
+from tests.processes import IMPATIENT, LAGER
 
 ONE = "import lager\nlager.pause('here', timeout={timeout})\nprint('went on')\n"
-SEVERAL = """
+ALONE = IMPATIENT + ONE
+SEVERAL = f"""{IMPATIENT}
 import lager, os, sys, threading
 if not os.fork():
     lager.pause('child', timeout=0)
     print('child went on', flush=True)
     os._exit(0)
-thread = threading.Thread(target=lager.pause, args=('thread',), kwargs={'timeout': 600})
+thread = threading.Thread(target=lager.pause, args=('thread',), kwargs={{'timeout': 600}})
 thread.start()
 lager.pause('main', timeout=0)
 thread.join()
@@ -61,7 +62,7 @@ def client(own_station, until_the_end):
 @pytest.mark.parametrize("lose", LOSSES)
 @pytest.mark.parametrize("timeout", [0, 600])
 def test_enter_resumes_a_pause_whose_bus_is_gone(terminal, own_station, client, script, lose, timeout):
-    screen = terminal(LAGER, "python", script(ONE.format(timeout=timeout)))
+    screen = terminal(LAGER, "python", script(ALONE.format(timeout=timeout)))
     id = client.paused()["id"]
     screen.expect("  timeout ")
     lose(own_station)
@@ -86,7 +87,7 @@ def test_enter_resumes_one_pause_after_the_other(terminal, own_station, client, 
 
 
 def test_enter_resumes_a_pause_of_a_bus_that_lager_python_never_reached(terminal, own_station, client, script, late):
-    screen = terminal(LAGER, "python", script(ONE.format(timeout=0)))
+    screen = terminal(LAGER, "python", script(ALONE.format(timeout=0)))
     id = client.paused()["id"]
     lose_bus(own_station)
     late()
@@ -98,7 +99,7 @@ def test_enter_resumes_a_pause_of_a_bus_that_lager_python_never_reached(terminal
 
 
 def test_what_is_typed_beside_enter_is_not_taken_for_it(terminal, own_station, client, script):
-    screen = terminal(LAGER, "python", script(ONE.format(timeout=0)))
+    screen = terminal(LAGER, "python", script(ALONE.format(timeout=0)))
     client.paused()
     screen.expect("  timeout ")
     lose_bus(own_station)
@@ -110,7 +111,7 @@ def test_what_is_typed_beside_enter_is_not_taken_for_it(terminal, own_station, c
 
 
 def test_the_keys_belong_to_the_script_once_it_resumes_without_a_bus(terminal, own_station, client, script):
-    screen = terminal(LAGER, "python", script(ONE.format(timeout=0) + "print('got', input())\n"))
+    screen = terminal(LAGER, "python", script(ALONE.format(timeout=0) + "print('got', input())\n"))
     client.paused()
     screen.expect("  timeout ")
     lose_bus(own_station)
@@ -154,7 +155,7 @@ def test_a_lagerd_that_comes_back_records_the_enter_it_missed(terminal, own_stat
 
 def test_a_lagerd_that_comes_back_records_the_timeout_it_missed(run, own_station, client):
     process = run(
-        "import lager, threading\nlager.pause('here', timeout=0.3)\n"
+        f"{IMPATIENT}import lager, threading\nlager.pause('here', timeout=0.3)\n"
         "print('went on', flush=True)\nthreading.Event().wait()\n"
     )
     id = client.paused()["id"]
@@ -166,7 +167,7 @@ def test_a_lagerd_that_comes_back_records_the_timeout_it_missed(run, own_station
 
 
 def test_the_next_lagerd_records_a_pause_whose_script_has_ended_meanwhile(run, own_station, client):
-    process = run(ONE.format(timeout=0.3))
+    process = run(ALONE.format(timeout=0.3))
     id = client.paused()["id"]
     lose_bus(own_station)
     process.err.expect(f"lager: lagerd has no record of how {id} was resumed: it did not return in time.\n")
@@ -212,14 +213,26 @@ def test_enter_resumes_a_pause_of_which_lager_python_has_not_heard(terminal, cli
     screen.expect("went on")
 
 
+ENDS = """
+import lager
+try:
+    lager.pause('here', timeout=600)
+except KeyboardInterrupt:
+    pass
+print('went on')
+print('got', input())
+"""
+
+
 def test_a_pause_of_which_lager_python_has_not_heard_takes_no_keys_once_it_ends(terminal, client, script, late, freeze):
-    screen = terminal(LAGER, "python", script(ONE.format(timeout=5) + "print('got', input())\n"))
-    client.paused()
+    screen = terminal(LAGER, "python", script(ENDS))
+    pid = client.paused()["pid"]
     screen.expect("  timeout ")
     freeze("broker")
     late()
     screen.type("wrong\r")
     screen.expect("press Enter on an empty line to resume")
+    os.kill(pid, signal.SIGINT)
     screen.expect("went on")
     screen.type("hello\r")
     screen.expect("got hello")
@@ -264,12 +277,12 @@ def test_a_question_of_which_lager_python_has_not_heard_is_answered(
     screen.expect("then hello")
 
 
-OUTLASTS = """
+OUTLASTS = f"""{IMPATIENT}
 import lager, lager.breakpoints.carrier, threading
 lager.breakpoints.carrier._DEFAULT_TIMEOUT = 0.1
-thread = threading.Thread(target=lager.pause, args=('one',), kwargs={'timeout': 1})
+thread = threading.Thread(target=lager.pause, args=('one',), kwargs={{'timeout': 1}})
 thread.start()
-threading.Thread(target=lager.pause, args=('other',), kwargs={'timeout': %s}, daemon=True).start()
+threading.Thread(target=lager.pause, args=('other',), kwargs={{'timeout': %s}}, daemon=True).start()
 thread.join()
 print('first went on', flush=True)
 threading.Event().wait()
