@@ -16,9 +16,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from tests.bench import box, crowded, editors, floods, many, remote, rows, safety, short, through
-from tests.bench.figures import Row, markdown, table
-from tests.bench.plot import svg
+from tests.bench import box, editors, remote, rows, safety, short, through
+from tests.bench.crowds import crowded, floods, many
+from tests.bench.report.figures import Row, markdown, table
+from tests.bench.report.plot import svg
 from tests.bench.scale import FULL, QUICK, TINY, Scale
 from tests.station import Station
 

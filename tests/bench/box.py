@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from tests.bench.figures import Figures, Row, amount, times
+from tests.bench.report.figures import Figures, Row, amount, times
 from tests.bench.scale import Scale
 from tests.box import container
 from tests.station import Station
@@ -83,7 +83,7 @@ def rows(_: Station, scale: Scale) -> Iterator[Row]:
 
 
 def _measured(box: container.Box, scale: Scale) -> dict[str, Any]:
-    box.write("/opt/bench/processes.py", (ROOT / "tests" / "bench" / "processes.py").read_text())
+    box.write("/opt/bench/processes.py", (ROOT / "tests" / "bench" / "crowds" / "processes.py").read_text())
     measure = box.write("/opt/bench/measure.py", _MEASURE)
     crowd = box.write("/opt/bench/paused.py", _CROWD)
     with box.start("python", measure, scale.boxed, scale.rounds, scale.idle) as measuring:

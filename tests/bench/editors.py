@@ -4,7 +4,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-from tests.bench.figures import Row, times
+from tests.bench.report.figures import Row, times
 from tests.bench.scale import Scale
 from tests.bench.scripts import client, running
 from tests.bus.editor.editor import Editor

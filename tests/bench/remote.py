@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
-from tests.bench.figures import Row, times
+from tests.bench.report.figures import Row, times
 from tests.bench.rows import PAUSING, client, running, timed
 from tests.bench.scale import Scale
 from tests.loopback import Loopback, missing

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from lager.console.protocol import MessageDecoder, encode
-from tests.bench.figures import Figures, Row, times
+from tests.bench.report.figures import Figures, Row, times
 from tests.bench.scale import Scale
 from tests.bench.scripts import PAUSING, STANDING, client, running
 from tests.client import NAME, PATH, Client

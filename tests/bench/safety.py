@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from tests.bench.figures import Row, times
+from tests.bench.report.figures import Row, times
 from tests.bench.scale import Scale
 from tests.bench.scripts import client, running
 from tests.bus.instruments.safe_bench import SafeBench

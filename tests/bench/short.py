@@ -12,7 +12,7 @@ from lagerd.bench.models.labjack_t7 import T7
 from lagerd.bench.models.rigol_dl3000 import DL3021
 from lagerd.bench.models.rigol_dp800 import DP832
 from lagerd.bench.nets import NetEntry
-from tests.bench.figures import Figures, Row, times
+from tests.bench.report.figures import Figures, Row, times
 from tests.bench.rows import timed
 from tests.bench.scale import Scale
 from tests.bench.scripts import PAUSING, client, running

@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-from tests.bench.figures import Row, times
+from tests.bench.report.figures import Row, times
 from tests.bench.rows import resume, resumes
 from tests.bench.scale import Scale
 from tests.bench.scripts import client, running

@@ -4,25 +4,28 @@ _DRIVERS = "lager_runtime/lager/instruments/drivers"
 
 
 def _tests(*names: str) -> list[str]:
-    return ["tests/unit/{}/test_{}.py".format(*name.split("/")) for name in names]
+    return ["tests/unit/{}/test_{}.py".format(*name.rsplit("/", 1)) for name in names]
 
 
 _UNREAD = ["tests/unit/instruments/test_partial_state.py::test_one_unread_answer_leaves_the_others"]
 _SUPPLY = [
-    *_tests("drivers/supplies", "drivers/levels", "drivers/states", "drivers/supply_limits", "drivers/supply_methods"),
-    *_tests("drivers/settings"),
+    *_tests("drivers/supplies/supplies", "drivers/supplies/supply_limits", "drivers/supplies/supply_methods"),
+    *_tests("drivers/levels", "drivers/states", "drivers/settings"),
     *_UNREAD,
 ]
-_BATTERY = _tests("drivers/battery_levels", "drivers/battery_load")
+_BATTERY = _tests("drivers/loads/battery_levels", "drivers/loads/battery_load")
 _LOAD = [
-    *_tests("drivers/settings", "drivers/load_registers", "drivers/battery_load", "drivers/levels", "drivers/states"),
+    *_tests("drivers/loads/load_registers", "drivers/loads/battery_load"),
+    *_tests("drivers/settings", "drivers/levels", "drivers/states"),
     *_UNREAD,
 ]
+_SERIAL = _tests("drivers/serial", "instruments/sessions/serial_session")
+_NETS_FILE = _tests("nets/settings", "nets/nets", "instruments/sessions/modbus_rtu")
 TESTS = {
     f"{_DRIVERS}/base/driver.py": _tests(
-        "drivers/supplies",
+        "drivers/supplies/supplies",
         "drivers/levels",
-        "drivers/battery_load",
+        "drivers/loads/battery_load",
         "instruments/net",
         "drivers/daq",
         "nets/reference",
@@ -40,26 +43,36 @@ TESTS = {
     f"{_DRIVERS}/keithley_2281s/battery.py": _BATTERY,
     f"{_DRIVERS}/keysight_e36300.py": [*_SUPPLY, *_tests("safety/coupling")],
     f"{_DRIVERS}/rigol_dp800.py": [*_SUPPLY, *_tests("safety/coupling")],
-    f"{_DRIVERS}/korad_ka.py": _tests("drivers/korad"),
-    f"{_DRIVERS}/rigol_dp700.py": _tests("drivers/supplies"),
+    f"{_DRIVERS}/korad_ka.py": _tests("drivers/supplies/korad"),
+    f"{_DRIVERS}/rigol_dp700.py": _tests("drivers/supplies/supplies"),
     f"{_DRIVERS}/siglent_spd.py": [*_SUPPLY, *_tests("safety/coupling")],
     f"{_DRIVERS}/rigol_dl3000.py": _LOAD,
     f"{_DRIVERS}/labjack_t7/analog.py": _tests("drivers/daq"),
     f"{_DRIVERS}/labjack_t7/digital.py": _tests("drivers/daq"),
     f"{_DRIVERS}/labjack_t7/watchdog.py": _tests("safety/watchdogs"),
-    f"{_DRIVERS}/serial_port.py": _tests("drivers/serial", "instruments/serial_session"),
-    "lager_runtime/lager/instruments/sessions/serial_line.py": _tests("drivers/serial", "instruments/serial_session"),
-    "lager_runtime/lager/instruments/sessions/quantities.py": _tests(
-        "instruments/quantities", "drivers/supply_limits", "drivers/states"
+    f"{_DRIVERS}/serial_port.py": _SERIAL,
+    "lager_runtime/lager/instruments/sessions/serial_line.py": _tests(
+        "drivers/serial", "instruments/sessions/serial_session"
     ),
-    "lager_runtime/lager/instruments/sessions/parse.py": _tests("instruments/real_replies", "drivers/battery_levels"),
+    "lager_runtime/lager/instruments/sessions/quantities.py": _tests(
+        "instruments/sessions/quantities", "drivers/supplies/supply_limits", "drivers/states"
+    ),
+    "lager_runtime/lager/instruments/sessions/parse.py": _tests(
+        "instruments/real_replies", "drivers/loads/battery_levels"
+    ),
     "lager_runtime/lager/instruments/safety/safe_state.py": _tests("safety/safe_nets", "safety/safe_state"),
     "lager_runtime/lager/nets/safe.py": _tests("safety/safe_nets"),
     "lager_runtime/lager/nets/terminals.py": _tests("nets/terminals", "safety/safe_nets"),
-    "lager_runtime/lager/nets/checks/document.py": _tests("nets/settings", "nets/nets", "instruments/modbus_rtu"),
-    "lager_runtime/lager/nets/checks/instruments.py": _tests("nets/settings", "nets/nets", "instruments/modbus_rtu"),
-    "lager_runtime/lager/nets/checks/nets.py": _tests("nets/settings", "nets/nets", "instruments/modbus_rtu"),
-    "lager_runtime/lager/nets/checks/settings.py": _tests("nets/settings", "nets/nets", "instruments/modbus_rtu"),
+    "lager_runtime/lager/nets/checks/document.py": _tests(
+        "nets/settings", "nets/nets", "instruments/sessions/modbus_rtu"
+    ),
+    "lager_runtime/lager/nets/checks/instruments.py": _tests(
+        "nets/settings", "nets/nets", "instruments/sessions/modbus_rtu"
+    ),
+    "lager_runtime/lager/nets/checks/nets.py": _NETS_FILE,
+    "lager_runtime/lager/nets/checks/settings.py": _tests(
+        "nets/settings", "nets/nets", "instruments/sessions/modbus_rtu"
+    ),
     "lagerd/make_safe.py": _tests("safety/safe_state"),
     "lagerd/standby.py": _tests("safety/standby"),
     "lagerd/instruments/leases/table.py": _tests("leases/lease_table", "leases/leases", "leases/loans"),
@@ -68,6 +81,6 @@ TESTS = {
     "lagerd/instruments/leases/quarantines.py": _tests("leases/lease_table", "leases/leases"),
     "lagerd/instruments/leases/claim_details.py": _tests("leases/lease_table", "leases/leases"),
     "lagerd/breakpoints/pauses.py": _tests("breakpoints/pauses"),
-    "lagerd/journal/audit.py": _tests("lagerd/audit_events", "lagerd/audit"),
-    "lagerd/journal/recorder.py": _tests("lagerd/audit_events"),
+    "lagerd/journal/audit.py": _tests("lagerd/journal/audit_events", "lagerd/journal/audit"),
+    "lagerd/journal/recorder.py": _tests("lagerd/journal/audit_events"),
 }

@@ -6,7 +6,7 @@ import signal
 from collections.abc import Awaitable, Callable
 
 from tests.stress.actions import USUAL, Action, command, wait
-from tests.stress.ledger import Broken
+from tests.stress.checks.ledger import Broken
 from tests.stress.world import INSTRUMENTS, PATIENCE, World
 
 Fault = Callable[[World], Awaitable[None]]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.processes import LAGER
-from tests.stress.ledger import Hold, Ledger
+from tests.stress.checks.ledger import Hold, Ledger
 
 AGENT = Path(__file__).with_name("agent.py")
 _PATIENCE = 30.0

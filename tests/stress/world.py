@@ -19,9 +19,9 @@ from lager.errors import LagerError
 from tests.client import NAME, PATH
 from tests.processes import LAGER, descriptors
 from tests.station import Station
+from tests.stress.checks.journal import Journal
+from tests.stress.checks.ledger import Broken, Ledger
 from tests.stress.consoles import Console
-from tests.stress.journal import Journal
-from tests.stress.ledger import Broken, Ledger
 from tests.stress.script import Script
 
 INSTRUMENTS = "com.lager.Instruments"

@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from tests.bench.__main__ import BEGIN, END, GROUPS, ROOT, refreshed
-from tests.bench.figures import Row, amount, table, times
-from tests.bench.plot import PANELS, svg
+from tests.bench.report.figures import Row, amount, table, times
+from tests.bench.report.plot import PANELS, svg
 
 
 @pytest.mark.slow

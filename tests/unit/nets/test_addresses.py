@@ -8,7 +8,7 @@ from lager.drivers.scripted_instrument import ScriptedInstrument
 from lager.instruments.net import Net
 from lager.nets.model import NetType
 from lager.nets.resource import Reach, parse
-from tests.unit.bench.vxi11instrument import Vxi11Instrument
+from tests.unit.bench.transports.vxi11instrument import Vxi11Instrument
 from tests.unit.drivers.exchanges import labjack_t7 as t7
 from tests.unit.drivers.exchanges import rigol_dp800 as dp800
 

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
-from tests.bench.crowd import POLLED_PAUSE, Crowd, PolledCrowd, crowd, polled_crowd
-from tests.bench.figures import Figures, Row, amount, times
-from tests.bench.processes import memory, switches
+from tests.bench.crowds.crowd import POLLED_PAUSE, Crowd, PolledCrowd, crowd, polled_crowd
+from tests.bench.crowds.processes import memory, switches
+from tests.bench.report.figures import Figures, Row, amount, times
 from tests.bench.scale import Scale
 from tests.bench.scripts import PAUSING, client, own_station, running
 from tests.client import NAME, PATH, Client

@@ -18,9 +18,9 @@ from lagerd.bench.models import known
 from lagerd.bench.physics.wiring import output_of
 from lagerd.bench.thread import running
 from lagerd.bench.transports.terminal import Terminal
-from tests.unit.bench.hislip_instrument import HislipInstrument
-from tests.unit.bench.usbtmc_instrument import VISA, UsbtmcBackend
-from tests.unit.bench.vxi11instrument import Vxi11Instrument
+from tests.unit.bench.transports.hislip_instrument import HislipInstrument
+from tests.unit.bench.transports.usbtmc_instrument import VISA, UsbtmcBackend
+from tests.unit.bench.transports.vxi11instrument import Vxi11Instrument
 
 SUPPLIES = {
     "DP821": 2,

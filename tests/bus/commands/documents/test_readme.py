@@ -8,7 +8,7 @@ import pytest
 
 from tests.processes import LAGER
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 README = (ROOT / "README.md").read_text()
 COMMANDS = re.findall(r"^\$ (.*?)(?:\s+#.*)?$", README, re.MULTILINE)
 # What is run elsewhere: the set-up by whoever runs these tests, the box and the way to it by their own tests.

@@ -6,7 +6,7 @@ import pytest
 
 from lager.console.protocol import MessageDecoder
 from lager_cli.boxes.session import protocol
-from tests.bus.console.test_prompt import CTRL_C, CTRL_D, ENTER, TAB, answered, at_prompt
+from tests.bus.console.client.test_prompt import CTRL_C, CTRL_D, ENTER, TAB, answered, at_prompt
 from tests.processes import LAGER
 from tests.screen import SIZES
 

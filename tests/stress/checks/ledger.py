@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from tests.stress.journal import Record
+from tests.stress.checks.journal import Record
 
 REASONS = {"continued", "timeout", "gone", "interrupted"}
 _UNHEARD = "its script ended while there was no lagerd"

@@ -12,7 +12,7 @@ from lagerd.events import Event
 from lagerd.journal import audit
 from lagerd.journal.audit import Audit
 
-CATALOG = (Path(__file__).parents[3] / "units" / "lager.catalog").read_text()
+CATALOG = (Path(__file__).parents[4] / "units" / "lager.catalog").read_text()
 
 
 def catalog_entries():

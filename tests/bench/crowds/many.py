@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from lager.console.protocol import MessageDecoder, encode
-from tests.bench.figures import Figures, Row, amount, times
+from tests.bench.report.figures import Figures, Row, amount, times
 from tests.bench.scale import Scale
 from tests.bench.scripts import STANDING, client, running
 from tests.client import NAME, PATH, Client

@@ -13,14 +13,14 @@ from pathlib import Path
 
 from lager.bus.facade import Bus, Signal
 from lager.bus.wire import BROKER
-from tests.bench.figures import Row, amount, times
+from tests.bench.report.figures import Row, amount, times
 from tests.bench.scale import Scale
 from tests.bench.scripts import STANDING, client, own_station, running
 from tests.client import EVERYTHING, NAME, PATH
 from tests.processes import Process
 from tests.station import Station
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 _AIM = "50 ms more than without"
 _PATIENCE = 120.0
 

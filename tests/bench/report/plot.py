@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 from html import escape
 
-from tests.bench.figures import Row
+from tests.bench.report.figures import Row
 
 PANELS = ("Continue until the next statement", "List", "memory of lagerd per pause")
 _WIDTH, _HEIGHT, _LEFT, _TOP = 250, 170, 60, 40
