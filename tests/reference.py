@@ -20,14 +20,14 @@ UNITS = (
 )  # fmt: skip
 MODULES = {
     NetType.PowerSupply: ("base.supply", "Supply"),
-    NetType.Battery: ("keithley_2281s", "Battery"),
-    NetType.ELoad: ("rigol_dl3000", "Load"),
-    NetType.ADC: ("labjack_t7", "Adc"),
-    NetType.DAC: ("labjack_t7", "Dac"),
-    NetType.GPIO: ("labjack_t7", "Gpio"),
+    NetType.Battery: ("batteries.keithley_2281s", "Battery"),
+    NetType.ELoad: ("loads.rigol_dl3000", "Load"),
+    NetType.ADC: ("data_acquisition.labjack_t7", "Adc"),
+    NetType.DAC: ("data_acquisition.labjack_t7", "Dac"),
+    NetType.GPIO: ("data_acquisition.labjack_t7", "Gpio"),
     NetType.Switch: ("base.switch", "Switch"),
     NetType.DMM: ("base.dmm", "Dmm"),
-    NetType.Thermocouple: ("labjack_t7", "Thermocouple"),
+    NetType.Thermocouple: ("data_acquisition.labjack_t7", "Thermocouple"),
     NetType.UART: ("serial_port", "Uart"),
     NetType.SCPI: ("scpi_net", "ScpiNet"),
 }

@@ -11,7 +11,7 @@ from lager.wording.text import printable
 _STATES = {
     NetType.PowerSupply: ("lager.instruments.drivers.base.supply", "SupplyState"),
     NetType.Battery: ("lager.instruments.drivers.base.battery", "BatteryState"),
-    NetType.ELoad: ("lager.instruments.drivers.rigol_dl3000", "LoadState"),
+    NetType.ELoad: ("lager.instruments.drivers.loads.rigol_dl3000", "LoadState"),
     NetType.DMM: ("lager.instruments.drivers.base.dmm", "DmmState"),
     NetType.Switch: ("lager.instruments.drivers.base.switch", "SwitchState"),
 }

@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from lagerd.bench.dut import Dut
-from lagerd.bench.models.keithley_2281s import Keithley2281S
-from lagerd.bench.models.keysight_34970a import Keysight34970A
-from lagerd.bench.models.korad_ka3005p import KA3005P
-from lagerd.bench.models.labjack_t7 import T7
-from lagerd.bench.models.modbus_relays import ModbusRelays
-from lagerd.bench.models.multimeters import Keysight34461A
-from lagerd.bench.models.rigol_dl3000 import DL3021
-from lagerd.bench.models.rigol_dp800 import DP821
+from lagerd.bench.models.batteries.keithley_2281s import Keithley2281S
+from lagerd.bench.models.data_acquisition.labjack_t7 import T7
+from lagerd.bench.models.loads.rigol_dl3000 import DL3021
+from lagerd.bench.models.meters.multimeters import Keysight34461A
+from lagerd.bench.models.supplies.korad_ka import KA3005P
+from lagerd.bench.models.supplies.rigol_dp800 import DP821
+from lagerd.bench.models.switches.devantech_usb_rly import UsbRly16
+from lagerd.bench.models.switches.keysight_34970a import Keysight34970A
+from lagerd.bench.models.switches.modbus_coils import ModbusRelays
 from lagerd.bench.models.uart_device import UartDevice
-from lagerd.bench.models.usb_rly16 import UsbRly16
 from lagerd.bench.nets import InstrumentEntry, NetEntry, NetsFile, render
 from lagerd.bench.scpi.instrument import ScpiInstrument
 from lagerd.bench.transports.lines import LineServer

@@ -18,11 +18,11 @@ from lagerd.bench.description import Description, Part, PlannedFault, add_addres
 from lagerd.bench.dut import ROOM
 from lagerd.bench.faults import Faults, Planned
 from lagerd.bench.models import known
-from lagerd.bench.models.korad_ka3005p import KA3005P
-from lagerd.bench.models.labjack_t7 import T7
-from lagerd.bench.models.modbus_relays import ModbusRelays
+from lagerd.bench.models.data_acquisition.labjack_t7 import T7
+from lagerd.bench.models.supplies.korad_ka import KA3005P
+from lagerd.bench.models.switches.devantech_usb_rly import UsbRly16
+from lagerd.bench.models.switches.modbus_coils import ModbusRelays
 from lagerd.bench.models.uart_device import UartDevice
-from lagerd.bench.models.usb_rly16 import UsbRly16
 from lagerd.bench.nets import NetsFile
 from lagerd.bench.physics.wiring import Circuit, output_of
 from lagerd.bench.scpi.instrument import ScpiInstrument

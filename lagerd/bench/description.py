@@ -37,8 +37,8 @@ from lager.wording.text import similar
 from lager.wording.values import number, shown
 from lagerd.bench.faults import Fault
 from lagerd.bench.models import known
-from lagerd.bench.models.labjack_t7 import T7
-from lagerd.bench.models.modbus_relays import ModbusRelays
+from lagerd.bench.models.data_acquisition.labjack_t7 import T7
+from lagerd.bench.models.switches.modbus_coils import ModbusRelays
 from lagerd.bench.physics.wiring import SOURCES, WIRED
 
 FAULTS: Mapping[str, Fault | None] = {

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from lagerd.bench.bench import Bench
-from lagerd.bench.models.labjack_t7 import T7
-from lagerd.bench.models.rigol_dl3000 import DL3021
-from lagerd.bench.models.rigol_dp800 import DP832
+from lagerd.bench.models.data_acquisition.labjack_t7 import T7
+from lagerd.bench.models.loads.rigol_dl3000 import DL3021
+from lagerd.bench.models.supplies.rigol_dp800 import DP832
 from lagerd.bench.nets import NetEntry
 from tests.bench.report.figures import Figures, Row, times
 from tests.bench.rows import timed

@@ -7,7 +7,7 @@ from lager.instruments.drivers.base.driver import Driver, ScpiDriver, Switched
 from lager.instruments.drivers.base.state import Readings, State
 from lager.instruments.drivers.base.supply import Supply, SupplyState
 from lager.instruments.drivers.base.switch import Switch, SwitchState
-from lager.instruments.drivers.rigol_dl3000 import LoadState
+from lager.instruments.drivers.loads.rigol_dl3000 import LoadState
 from lager.instruments.sessions import parse
 from lager.instruments.sessions.quantities import amount, keep_limit
 

@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from lager.instruments.drivers.base.dmm import Dmm
     from lager.instruments.drivers.base.supply import Supply
     from lager.instruments.drivers.base.switch import Switch
-    from lager.instruments.drivers.keithley_2281s import Battery
-    from lager.instruments.drivers.labjack_t7 import Adc, Dac, Gpio, Thermocouple
-    from lager.instruments.drivers.rigol_dl3000 import Load
+    from lager.instruments.drivers.batteries.keithley_2281s import Battery
+    from lager.instruments.drivers.data_acquisition.labjack_t7 import Adc, Dac, Gpio, Thermocouple
+    from lager.instruments.drivers.loads.rigol_dl3000 import Load
     from lager.instruments.drivers.scpi_net import ScpiNet
     from lager.instruments.drivers.serial_port import Uart
     from lager.instruments.lease import Claim

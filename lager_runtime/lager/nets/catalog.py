@@ -16,7 +16,7 @@ _DIO_PORTS = {"DIO": (0, 23), "FIO": (0, 8), "EIO": (8, 8), "CIO": (16, 4), "MIO
 
 @dataclass(frozen=True)
 class Family:
-    """One driver module: the models that it serves, its class for each net type, and its channels.
+    """One driver module, with its room: the models that it serves, its class for each net type, and its channels.
 
     `outputs` maps the start of a model name to its number of channels, if that is not one. An instrument with separate
     terminals for each net type has `terminals` instead; a net type that is missing there has no channel. `talk` says
@@ -76,35 +76,36 @@ _T7_TERMINALS = {
 _SPD = Talk(error_queue="", pause=0.05)
 
 FAMILIES = (
-    Family("rigol_dp800", "Rigol", r"DP8(11|21|31|32)A?", _VISA, _SUPPLY, ("DP821", "DP832"), _DP800_OUTPUTS),
-    Family("keithley_2281s", "Keithley", r"2281S(-20-6)?", _VISA, {**_SUPPLY, NetType.Battery: "Battery"},
+    Family("supplies.rigol_dp800", "Rigol", r"DP8(11|21|31|32)A?", _VISA, _SUPPLY, ("DP821", "DP832"),
+           _DP800_OUTPUTS),
+    Family("batteries.keithley_2281s", "Keithley", r"2281S(-20-6)?", _VISA, {**_SUPPLY, NetType.Battery: "Battery"},
            ("2281S-20-6",)),
-    Family("keithley_2200", "Keithley", r"2200-\d+-\d+", _VISA, _SUPPLY, ("2200-20-5", "2200-32-3")),
-    Family("keysight_e36300", "Keysight", r"E3631[123]A", _VISA, _SUPPLY, ("E36312A",), {"E3631": 3},
+    Family("supplies.keithley_2200", "Keithley", r"2200-\d+-\d+", _VISA, _SUPPLY, ("2200-20-5", "2200-32-3")),
+    Family("supplies.keysight_e36300", "Keysight", r"E3631[123]A", _VISA, _SUPPLY, ("E36312A",), {"E3631": 3},
            guarded=frozenset((NetType.PowerSupply,))),
-    Family("rigol_dp700", "Rigol", r"DP71[12]", _VISA, _SUPPLY, ("DP711", "DP712"), talk=Talk(pause=0.05)),
-    Family("korad_ka", "Korad", r"KA(300[35]|600[23])P", _VISA, _SUPPLY, ("KA3005P",),
+    Family("supplies.rigol_dp700", "Rigol", r"DP71[12]", _VISA, _SUPPLY, ("DP711", "DP712"), talk=Talk(pause=0.05)),
+    Family("supplies.korad_ka", "Korad", r"KA(300[35]|600[23])P", _VISA, _SUPPLY, ("KA3005P",),
            talk=Talk(line_end="", error_queue="", pause=0.1, identity=r"KORAD ?(KA\d{4}P)")),
-    Family("siglent_spd", "Siglent", r"SPD3303X(-E)?", _VISA, {NetType.PowerSupply: "Spd3303X"}, ("SPD3303X",),
-           {"SPD3303X": 2}, talk=_SPD),
-    Family("siglent_spd", "Siglent", r"SPD1(168|305)X", _VISA, {NetType.PowerSupply: "Spd1000X"},
+    Family("supplies.siglent_spd", "Siglent", r"SPD3303X(-E)?", _VISA, {NetType.PowerSupply: "Spd3303X"},
+           ("SPD3303X",), {"SPD3303X": 2}, talk=_SPD),
+    Family("supplies.siglent_spd", "Siglent", r"SPD1(168|305)X", _VISA, {NetType.PowerSupply: "Spd1000X"},
            ("SPD1168X", "SPD1305X"), talk=_SPD),
-    Family("rigol_dl3000", "Rigol", r"DL30[23]1A?", _VISA, {NetType.ELoad: "Load"}, ("DL3021",),
+    Family("loads.rigol_dl3000", "Rigol", r"DL30[23]1A?", _VISA, {NetType.ELoad: "Load"}, ("DL3021",),
            talk=Talk(stray="0")),
-    Family("labjack_t7", "LabJack", r"T7(-?PRO)?", frozenset((Reach.MODBUS, Reach.LJM)),
+    Family("data_acquisition.labjack_t7", "LabJack", r"T7(-?PRO)?", frozenset((Reach.MODBUS, Reach.LJM)),
            {NetType.ADC: "Adc", NetType.DAC: "Dac", NetType.GPIO: "Gpio",
             NetType.Thermocouple: "Thermocouple"}, ("T7",), terminals=_T7_TERMINALS,
            guarded=frozenset((NetType.DAC, NetType.GPIO))),
-    Family("keysight_truevolt", "Keysight", r"344(6[015]|70)A", _VISA, {NetType.DMM: "Dmm"}, ("34461A",)),
-    Family("keithley_dmm6500", "Keithley", r"DMM6500", _VISA, {NetType.DMM: "Dmm"}, ("DMM6500",)),
-    Family("rigol_dm3000", "Rigol", r"DM30(58E?|68)", _VISA, {NetType.DMM: "Dmm"}, ("DM3068",)),
-    Family("keysight_34970a", "Keysight", r"3497[02]A", _VISA, {NetType.Switch: "Relay"}, ("34970A",),
+    Family("meters.keysight_truevolt", "Keysight", r"344(6[015]|70)A", _VISA, {NetType.DMM: "Dmm"}, ("34461A",)),
+    Family("meters.keithley_dmm6500", "Keithley", r"DMM6500", _VISA, {NetType.DMM: "Dmm"}, ("DMM6500",)),
+    Family("meters.rigol_dm3000", "Rigol", r"DM30(58E?|68)", _VISA, {NetType.DMM: "Dmm"}, ("DM3068",)),
+    Family("switches.keysight_34970a", "Keysight", r"3497[02]A", _VISA, {NetType.Switch: "Relay"}, ("34970A",),
            terminals={NetType.Switch: range(101, 400)}),
-    Family("devantech_usb_rly", "Devantech", r"USB-RLY(08|16)", _VISA, {NetType.Switch: "Relay"}, ("USB-RLY16",),
-           {"USB-RLY": 8}, talk=Talk(module_query=b"\x5a", modules={8: "USB-RLY08", 9: "USB-RLY16"})),
-    Family("modbus_coils", "any", r"MODBUS-COILS", frozenset((Reach.MODBUS, Reach.RTU)),
+    Family("switches.devantech_usb_rly", "Devantech", r"USB-RLY(08|16)", _VISA, {NetType.Switch: "Relay"},
+           ("USB-RLY16",), {"USB-RLY": 8}, talk=Talk(module_query=b"\x5a", modules={8: "USB-RLY08", 9: "USB-RLY16"})),
+    Family("switches.modbus_coils", "any", r"MODBUS-COILS", frozenset((Reach.MODBUS, Reach.RTU)),
            {NetType.Switch: "Coil"}, ("modbus-coils",), terminals={NetType.Switch: range(65536)}),
-    Family("usb_hub", "any", r"USB-HUB", frozenset((Reach.HUB,)), {NetType.Switch: "Port"}, ("usb-hub",),
+    Family("switches.usb_hub", "any", r"USB-HUB", frozenset((Reach.HUB,)), {NetType.Switch: "Port"}, ("usb-hub",),
            {"USB-HUB": 255}),
 )  # fmt: skip
 

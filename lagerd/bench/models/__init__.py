@@ -1,1 +1,1 @@
-"""The simulated instruments, one module for each model."""
+"""The simulated instruments, by kind as the drivers. `known` says which module simulates a model."""

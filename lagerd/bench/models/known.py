@@ -20,19 +20,19 @@ from lager.drivers import Supply
 from lager.nets import catalog
 from lager.nets.model import NetType
 from lagerd.bench.models.any_scpi import AnyScpi, Brought, TableSupply
-from lagerd.bench.models.keithley_2200 import Keithley2200
-from lagerd.bench.models.keithley_2281s import Keithley2281S
-from lagerd.bench.models.keysight_34970a import Keysight34970A
-from lagerd.bench.models.keysight_e36300 import E36312A
-from lagerd.bench.models.korad_ka3005p import KA3005P
-from lagerd.bench.models.labjack_t7 import T7
-from lagerd.bench.models.modbus_relays import ModbusRelays
-from lagerd.bench.models.multimeters import DM3068, DMM6500, Keysight34461A
-from lagerd.bench.models.rigol_dl3000 import DL3021, OHMS, VOLTS
-from lagerd.bench.models.rigol_dp800 import DP800, DP821, DP832
-from lagerd.bench.models.rigol_dp800_channels import Rating, rating
-from lagerd.bench.models.siglent_spd import SPD1168X, SPD1305X, SPD3303X
-from lagerd.bench.models.usb_rly16 import UsbRly16
+from lagerd.bench.models.batteries.keithley_2281s import Keithley2281S
+from lagerd.bench.models.data_acquisition.labjack_t7 import T7
+from lagerd.bench.models.loads.rigol_dl3000 import DL3021, OHMS, VOLTS
+from lagerd.bench.models.meters.multimeters import DM3068, DMM6500, Keysight34461A
+from lagerd.bench.models.supplies.keithley_2200 import Keithley2200
+from lagerd.bench.models.supplies.keysight_e36300 import E36312A
+from lagerd.bench.models.supplies.korad_ka import KA3005P
+from lagerd.bench.models.supplies.rigol_dp800 import DP800, DP821, DP832
+from lagerd.bench.models.supplies.rigol_dp800_channels import Rating, rating
+from lagerd.bench.models.supplies.siglent_spd import SPD1168X, SPD1305X, SPD3303X
+from lagerd.bench.models.switches.devantech_usb_rly import UsbRly16
+from lagerd.bench.models.switches.keysight_34970a import Keysight34970A
+from lagerd.bench.models.switches.modbus_coils import ModbusRelays
 from lagerd.bench.scpi.instrument import ScpiInstrument
 from lagerd.bench.scpi.language import Range
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from lagerd.bench.faults import Fault, spoil
-from lagerd.bench.models.labjack_t7 import T7, ModbusError
-from lagerd.bench.models.modbus_relays import ModbusRelays
+from lagerd.bench.models.data_acquisition.labjack_t7 import T7, ModbusError
+from lagerd.bench.models.switches.modbus_coils import ModbusRelays
 from lagerd.bench.transports.tcp import Peer, TcpServer
 
 ILLEGAL_FUNCTION, ILLEGAL_VALUE = 1, 3

@@ -24,7 +24,7 @@ DEVICE = """
 import asyncio
 from pathlib import Path
 from lagerd.bench.bench import Bench
-from lagerd.bench.models.keithley_2200 import Keithley2200
+from lagerd.bench.models.supplies.keithley_2200 import Keithley2200
 
 class P100(Keithley2200):  # it has the commands that the page on drivers shows
     model = "P100"

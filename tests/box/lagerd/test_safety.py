@@ -126,7 +126,7 @@ def test_the_red_button_reaches_through_the_pause_of_another_user(box, nets):
 # A supply that keeps its state over a reboot of the box, as one with its own mains does; here in a file.
 _SUPPLY = """
 import asyncio, pathlib
-from lagerd.bench.models.rigol_dp800 import DP821
+from lagerd.bench.models.supplies.rigol_dp800 import DP821
 
 kept = pathlib.Path("/opt/supply-is-on")
 supply = DP821()

@@ -3,8 +3,8 @@
 import pytest
 
 from lagerd.bench.bench import DefaultBench
-from lagerd.bench.models.keysight_e36300 import E36312A
-from lagerd.bench.models.rigol_dl3000 import DL3021
+from lagerd.bench.models.loads.rigol_dl3000 import DL3021
+from lagerd.bench.models.supplies.keysight_e36300 import E36312A
 from lagerd.bench.physics.circuit import Output, Protection, operating_point, resistor
 
 

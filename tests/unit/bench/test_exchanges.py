@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
-from lagerd.bench.models.keithley_2200 import Keithley2200
-from lagerd.bench.models.keithley_2281s import Keithley2281S
-from lagerd.bench.models.keysight_e36300 import E36312A
-from lagerd.bench.models.rigol_dl3000 import DL3021
-from lagerd.bench.models.rigol_dp800 import DP821, DP832
-from lagerd.bench.models.siglent_spd import SPD1168X, SPD3303X
+from lagerd.bench.models.batteries.keithley_2281s import Keithley2281S
+from lagerd.bench.models.loads.rigol_dl3000 import DL3021
+from lagerd.bench.models.supplies.keithley_2200 import Keithley2200
+from lagerd.bench.models.supplies.keysight_e36300 import E36312A
+from lagerd.bench.models.supplies.rigol_dp800 import DP821, DP832
+from lagerd.bench.models.supplies.siglent_spd import SPD1168X, SPD3303X
 from lagerd.bench.scpi.instrument import ScpiInstrument
 
 from .bench_exchanges import exchanges

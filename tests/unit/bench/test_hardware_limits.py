@@ -11,8 +11,8 @@ from lager.errors import NetsFileError, Rejected
 from lager.instruments.net import Net
 from lager.nets import file as nets_file
 from lagerd.bench.bench import Bench, DefaultBench
-from lagerd.bench.models.keithley_2200 import Keithley2200
-from lagerd.bench.models.keysight_e36300 import E36312A
+from lagerd.bench.models.supplies.keithley_2200 import Keithley2200
+from lagerd.bench.models.supplies.keysight_e36300 import E36312A
 from lagerd.bench.nets import NetEntry
 from lagerd.bench.thread import running
 from tests.unit.drivers.families import SUPPLIES, Family

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lagerd.bench.models.labjack_t7 import T7, tie
+from lagerd.bench.models.data_acquisition.labjack_t7 import T7, tie
 from lagerd.bench.transports.modbus import frame, respond
 
 calm = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

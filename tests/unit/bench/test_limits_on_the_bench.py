@@ -12,11 +12,11 @@ from lager.errors import InstrumentError, InvalidArgument, LimitExceeded, Reject
 from lager.instruments.net import Net
 from lager.nets import file as nets_file
 from lagerd.bench.bench import Bench
-from lagerd.bench.models.keithley_2200 import Keithley2200
-from lagerd.bench.models.keithley_2281s import Keithley2281S
-from lagerd.bench.models.keysight_e36300 import E36312A
-from lagerd.bench.models.rigol_dl3000 import DL3021
-from lagerd.bench.models.rigol_dp800 import DP821
+from lagerd.bench.models.batteries.keithley_2281s import Keithley2281S
+from lagerd.bench.models.loads.rigol_dl3000 import DL3021
+from lagerd.bench.models.supplies.keithley_2200 import Keithley2200
+from lagerd.bench.models.supplies.keysight_e36300 import E36312A
+from lagerd.bench.models.supplies.rigol_dp800 import DP821
 from lagerd.bench.physics.circuit import Output, Protection, resistor
 from lagerd.bench.thread import running
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lagerd.bench.models.rigol_dp800 import DP821
+from lagerd.bench.models.supplies.rigol_dp800 import DP821
 from lagerd.bench.scpi.instrument import ScpiInstrument, command, query
 from lagerd.bench.scpi.language import Range, ScpiError, Token, compile_header, parse
 from lagerd.bench.scpi.status import ErrorQueue, Status

@@ -18,7 +18,7 @@ from lager.errors import InstrumentError, InstrumentTimeout, InstrumentUnreachab
 from lager.instruments.net import Net, identify
 from lager.nets import file as nets_file
 from lager.nets.model import Nets, NetType
-from lagerd.bench.models.rigol_dp800 import DP821
+from lagerd.bench.models.supplies.rigol_dp800 import DP821
 
 
 @pytest.fixture

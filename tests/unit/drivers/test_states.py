@@ -6,7 +6,7 @@ import pytest
 
 from lager.instruments.drivers.base.battery import BatteryState
 from lager.instruments.drivers.base.supply import SupplyState
-from lager.instruments.drivers.rigol_dl3000 import LoadState
+from lager.instruments.drivers.loads.rigol_dl3000 import LoadState
 from tests.unit.drivers.families import (
     CELL,
     DP800,

@@ -17,7 +17,7 @@ from lager.nets.actions import ACTIONS, is_setting, look
 from lager.nets.model import NetType
 from lagerd.bench.bench import Bench, DefaultBench
 from lagerd.bench.faults import Fault
-from lagerd.bench.models.multimeters import DM3068, DMM6500, FUNCTIONS, Keysight34461A, Multimeter
+from lagerd.bench.models.meters.multimeters import DM3068, DMM6500, FUNCTIONS, Keysight34461A, Multimeter
 from lagerd.bench.nets import NetEntry
 from lagerd.bench.thread import running
 from tests.unit.drivers.exchanges import labjack_t7 as t7

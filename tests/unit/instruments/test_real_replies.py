@@ -11,7 +11,7 @@ from lager.instruments.net import Net
 from lager.instruments.sessions import parse
 from lager.nets import catalog
 from lager.nets.model import NetType
-from lagerd.bench.models.rigol_dl3000 import DL3021
+from lagerd.bench.models.loads.rigol_dl3000 import DL3021
 from tests.unit.bench.transports.vxi11instrument import Vxi11Instrument
 from tests.unit.drivers.exchanges import rigol_dl3000 as dl3000
 from tests.unit.drivers.exchanges import rigol_dp800 as dp800

@@ -31,9 +31,9 @@ from lager.nets.actions import ACTIONS, is_setting, look
 from lager.nets.model import NetType
 from lagerd.bench.bench import Bench
 from lagerd.bench.faults import Fault
-from lagerd.bench.models.keysight_34970a import Keysight34970A
-from lagerd.bench.models.modbus_relays import ModbusRelays
-from lagerd.bench.models.usb_rly16 import UsbRly16
+from lagerd.bench.models.switches.devantech_usb_rly import UsbRly16
+from lagerd.bench.models.switches.keysight_34970a import Keysight34970A
+from lagerd.bench.models.switches.modbus_coils import ModbusRelays
 from lagerd.bench.nets import NetEntry
 from lagerd.bench.thread import running
 

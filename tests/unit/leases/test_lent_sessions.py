@@ -14,8 +14,8 @@ from lager.instruments.while_paused import lend_here
 from lager.nets import file
 from lagerd.bench.bench import Bench
 from lagerd.bench.faults import Fault
-from lagerd.bench.models.labjack_t7 import T7
-from lagerd.bench.models.rigol_dp800 import DP821
+from lagerd.bench.models.data_acquisition.labjack_t7 import T7
+from lagerd.bench.models.supplies.rigol_dp800 import DP821
 from lagerd.bench.nets import NetEntry
 from lagerd.bench.thread import running
 

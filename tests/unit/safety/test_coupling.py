@@ -13,9 +13,9 @@ from lager.nets import file as nets_file
 from lager.nets.model import NetType
 from lagerd.bench.bench import Bench
 from lagerd.bench.faults import Fault
-from lagerd.bench.models.keysight_e36300 import E36312A
-from lagerd.bench.models.rigol_dp800 import DP821, DP832
-from lagerd.bench.models.siglent_spd import SPD3303X
+from lagerd.bench.models.supplies.keysight_e36300 import E36312A
+from lagerd.bench.models.supplies.rigol_dp800 import DP821, DP832
+from lagerd.bench.models.supplies.siglent_spd import SPD3303X
 from lagerd.bench.nets import NetEntry
 from lagerd.bench.thread import running
 from tests.unit.drivers.exchanges import keysight_e36300 as e36300

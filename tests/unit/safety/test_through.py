@@ -162,8 +162,11 @@ def test_an_instrument_that_is_closed_meanwhile_is_said_to_be() -> None:
 
 
 def test_every_action_names_methods_of_the_drivers_and_none_waits() -> None:
-    from lager.instruments.drivers import keithley_2281s, labjack_t7, rigol_dl3000, scpi_net
+    from lager.instruments.drivers import scpi_net
     from lager.instruments.drivers.base import dmm, supply, switch
+    from lager.instruments.drivers.batteries import keithley_2281s
+    from lager.instruments.drivers.data_acquisition import labjack_t7
+    from lager.instruments.drivers.loads import rigol_dl3000
 
     drivers = {
         NetType.PowerSupply: supply.Supply, NetType.Battery: keithley_2281s.Battery, NetType.ELoad: rigol_dl3000.Load,

@@ -17,8 +17,8 @@ from lager.nets import file
 from lager.nets.model import Nets
 from lagerd.bench.bench import Bench
 from lagerd.bench.faults import Fault
-from lagerd.bench.models.keysight_e36300 import E36312A
-from lagerd.bench.models.labjack_t7 import T7
+from lagerd.bench.models.data_acquisition.labjack_t7 import T7
+from lagerd.bench.models.supplies.keysight_e36300 import E36312A
 from lagerd.bench.thread import running
 
 _BENCH = """

@@ -1,1 +1,1 @@
-"""The drivers, one module per model family. `lager.nets.catalog` says which driver serves a model."""
+"""The drivers, one module per model family, by kind. `lager.nets.catalog` says which driver serves a model."""

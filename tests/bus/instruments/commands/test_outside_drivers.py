@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lagerd.bench.bench import Bench
-from lagerd.bench.models.keithley_2200 import Keithley2200
+from lagerd.bench.models.supplies.keithley_2200 import Keithley2200
 from lagerd.bench.thread import running
 from tests.documents import PAGES
 from tests.processes import LAGER

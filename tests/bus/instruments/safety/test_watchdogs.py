@@ -10,7 +10,7 @@ import pytest
 
 from lager.nets import file
 from lagerd.bench.bench import Bench
-from lagerd.bench.models.keysight_e36300 import E36312A
+from lagerd.bench.models.supplies.keysight_e36300 import E36312A
 from lagerd.bench.nets import NetEntry
 from lagerd.bench.thread import running
 from tests.processes import LAGER

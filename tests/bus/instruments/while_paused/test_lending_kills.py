@@ -13,7 +13,7 @@ import pytest
 from lager.errors import LagerError
 from lager.nets import file
 from lagerd.bench.bench import Bench
-from lagerd.bench.models.rigol_dp800 import DP821
+from lagerd.bench.models.supplies.rigol_dp800 import DP821
 from lagerd.bench.nets import NetEntry
 from lagerd.bench.thread import running
 from lagerd.bench.transports.tcp import Peer

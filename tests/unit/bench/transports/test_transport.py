@@ -15,8 +15,8 @@ import serial
 
 from lagerd.bench.bench import Bench, DefaultBench
 from lagerd.bench.faults import GARBAGE, Fault
-from lagerd.bench.models.keithley_2200 import Keithley2200
-from lagerd.bench.models.keysight_e36300 import E36312A
+from lagerd.bench.models.supplies.keithley_2200 import Keithley2200
+from lagerd.bench.models.supplies.keysight_e36300 import E36312A
 from lagerd.bench.thread import running
 from lagerd.bench.transports.lines import MAX_LINE
 from lagerd.bench.transports.tcp import MAX_PEERS

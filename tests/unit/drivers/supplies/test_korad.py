@@ -21,7 +21,7 @@ from lager.errors import (
 from lager.instruments.net import Net
 from lagerd.bench.bench import Bench
 from lagerd.bench.faults import Fault
-from lagerd.bench.models.korad_ka3005p import KA3005P
+from lagerd.bench.models.supplies.korad_ka import KA3005P
 from lagerd.bench.nets import NetEntry
 from lagerd.bench.thread import running
 

@@ -20,7 +20,7 @@ from lager.nets.resource import Reach
 from lagerd.bench.described import DescribedBench
 from lagerd.bench.description import parse
 from lagerd.bench.faults import Fault
-from lagerd.bench.models.modbus_relays import ModbusRelays
+from lagerd.bench.models.switches.modbus_coils import ModbusRelays
 from lagerd.bench.thread import running
 from lagerd.bench.transports.modbus_rtu import crc
 

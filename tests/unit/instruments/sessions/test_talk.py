@@ -193,7 +193,7 @@ def test_nets_are_made_safe_in_the_order_of_their_family_where_the_file_says_not
         DRIVER.format(more='"safe_order": ["eload", "supply"]')
         .replace('"adc": "Input"', '"eload": "Load"')
         .replace("P1", "B1")
-        + "from lager.instruments.drivers.rigol_dl3000 import Load\n"
+        + "from lager.instruments.drivers.loads.rigol_dl3000 import Load\n"
     )
     try:
         safe = 'safe = "off"'

@@ -4,7 +4,7 @@ After the MODBUS Application Protocol Specification V1.1b3: 6.1 Read Coils, 6.5 
 """
 
 from lagerd.bench.faults import Faults
-from lagerd.bench.models.labjack_t7 import ILLEGAL_ADDRESS, ModbusError
+from lagerd.bench.models.data_acquisition.labjack_t7 import ILLEGAL_ADDRESS, ModbusError
 
 COILS = 16
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 from lager.instruments.drivers.base import supply
 from lager.instruments.drivers.base.setting import Setting
 from lager.instruments.drivers.base.state import Readings
-from lager.instruments.drivers.keithley_2281s.roles import TwoRoles
+from lager.instruments.drivers.batteries.keithley_2281s.roles import TwoRoles
 
 
 class Supply(TwoRoles, supply.Supply):

@@ -5,7 +5,7 @@ The source of the facts is Keithley, Model 2281S-20-6 Precision DC Power Supply 
 readings with their units: `+1.500000E+00A,+3.299153E+00V,+3.369820E+05s`.
 """
 
-from lager.instruments.drivers.keithley_2281s.battery import Battery
-from lager.instruments.drivers.keithley_2281s.supply import Supply
+from lager.instruments.drivers.batteries.keithley_2281s.battery import Battery
+from lager.instruments.drivers.batteries.keithley_2281s.supply import Supply
 
 __all__ = ["Battery", "Supply"]

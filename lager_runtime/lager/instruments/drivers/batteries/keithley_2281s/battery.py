@@ -15,7 +15,7 @@ from lager.errors import InvalidArgument, LimitExceeded, Rejected
 from lager.instruments.drivers.base.battery import BatteryState
 from lager.instruments.drivers.base.setting import FIRST, Setting
 from lager.instruments.drivers.base.state import Readings
-from lager.instruments.drivers.keithley_2281s.roles import BATTERY_OUTPUT, TwoRoles
+from lager.instruments.drivers.batteries.keithley_2281s.roles import BATTERY_OUTPUT, TwoRoles
 from lager.instruments.sessions import parse
 from lager.instruments.sessions.quantities import amount, exceeds, keep_limit
 from lager.nets.model import Limits

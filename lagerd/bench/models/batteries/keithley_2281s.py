@@ -8,7 +8,7 @@ is the one that public drivers parse: `+1.500000E+00A,+3.299153E+00V,+3.369820E+
 import time
 from collections.abc import Callable
 
-from lagerd.bench.models.keithley_2281s_battery import OCP, OVP, SIM_AMPS, BatterySimulator, Settings, reading
+from lagerd.bench.models.batteries.keithley_2281s_battery import OCP, OVP, SIM_AMPS, BatterySimulator, Settings, reading
 from lagerd.bench.physics.battery import Battery
 from lagerd.bench.physics.circuit import Output, Protection
 from lagerd.bench.scpi.instrument import command, query

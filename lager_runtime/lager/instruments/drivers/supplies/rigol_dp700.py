@@ -5,7 +5,7 @@ RIGOL, DP700 Programming Guide (June 2016), chapter 2: `[:SOURce[<n>]]:VOLTage`,
 commands of a DP800, in steps of 10 mV and 10 mA. It has one channel, so nothing can be coupled.
 """
 
-from lager.instruments.drivers import rigol_dp800
+from lager.instruments.drivers.supplies import rigol_dp800
 
 
 class Supply(rigol_dp800.Supply):

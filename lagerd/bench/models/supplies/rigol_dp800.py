@@ -7,7 +7,7 @@ After the RIGOL DP800 Series Programming Guide, chapter 2: "*OPT?", ":APPLy", ":
 from collections.abc import Callable
 from typing import ClassVar
 
-from lagerd.bench.models.rigol_dp800_channels import DP800Channels, rating
+from lagerd.bench.models.supplies.rigol_dp800_channels import DP800Channels, rating
 from lagerd.bench.physics.circuit import Output, Point
 from lagerd.bench.scpi.instrument import command, query
 from lagerd.bench.scpi.language import ScpiError, Token

@@ -1,0 +1,1 @@
+"""Drivers of devices that measure and set many signals."""

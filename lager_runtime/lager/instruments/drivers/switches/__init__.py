@@ -1,0 +1,1 @@
+"""Drivers of relays, coils and switched ports."""

@@ -1,0 +1,1 @@
+"""Simulated devices that measure and set many signals."""

@@ -1,0 +1,1 @@
+"""Simulated relays, coils and switched ports."""
