@@ -2,6 +2,7 @@
 
 import os
 import select
+import shutil
 import signal
 import subprocess
 from collections.abc import Sequence
@@ -35,6 +36,8 @@ def bench(file: str, command: tuple[str, ...]) -> int:
       lager bench ci.toml -- lager python test.py
     """
     command = command[1:] if command[:1] == ("--",) else command
+    if command and shutil.which(command[0], os.F_OK) is None:
+        raise _missing(command[0])  # before a bench starts for it
     woken, wake = os.pipe()
     for end in (woken, wake):
         os.set_blocking(end, False)
@@ -76,7 +79,7 @@ def _run(command: Sequence[str], simulated: SimulatedBench, woken: int, got: lis
     try:
         child = subprocess.Popen(command, env={**os.environ, **simulated.environment})
     except FileNotFoundError:
-        raise click.UsageError(f"There is no command {command[0]!r}.") from None
+        raise _missing(command[0]) from None
     except OSError as error:
         raise click.UsageError(f"{command[0]!r} cannot be run: {error.strerror}.") from None
     ended = os.pidfd_open(child.pid)
@@ -89,6 +92,10 @@ def _run(command: Sequence[str], simulated: SimulatedBench, woken: int, got: lis
         return 128 - child.returncode if child.returncode < 0 else child.returncode
     finally:
         os.close(ended)
+
+
+def _missing(command: str) -> click.UsageError:
+    return click.UsageError(f"There is no command {command!r}.")
 
 
 def _pass_on(child: "subprocess.Popen[bytes]", number: int) -> None:

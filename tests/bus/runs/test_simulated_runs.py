@@ -143,10 +143,18 @@ def test_a_command_runs_on_a_described_bench_and_its_exit_code_is_that_of_lager(
     done = lager("bench", nets, "--", "sh", "-c", talk, LAGER_BOX="nobody@unreachable.invalid")
     assert done.returncode == 7, done.stderr
     assert re.fullmatch(r"2\.5 V\n2\.(49|50)\d* V\n", done.stdout)
-    assert lager("bench", nets, "--", "sh", "-c", "kill -TERM $$").returncode == 128 + signal.SIGTERM
-    missing = lager("bench", nets, "--", "no-such-command")
-    assert (missing.returncode, "There is no command 'no-such-command'" in missing.stderr) == (2, True)
     assert real.visits == 0
+
+
+@pytest.mark.variant
+def test_a_command_that_is_killed_on_a_described_bench_ends_lager_with_its_signal(nets, lager) -> None:
+    assert lager("bench", nets, "--", "sh", "-c", "kill -TERM $$").returncode == 128 + signal.SIGTERM
+
+
+@pytest.mark.parametrize("command", ["no-such-command", "./no-such-command", ""])
+def test_no_bench_starts_for_a_command_that_is_not_there(nets, lager, station, command) -> None:
+    missing = lager("bench", nets, "--", command, XDG_RUNTIME_DIR="/dev/null")  # where none can start
+    assert (missing.returncode, f"There is no command '{command}'" in missing.stderr) == (2, True)
 
 
 @pytest.mark.slow
