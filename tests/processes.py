@@ -167,6 +167,23 @@ class Terminal:
             self.screen.rest(patience)
 
 
+def finished(
+    command: Sequence[str], env: Mapping[str, str], cwd: Path, stdin: str = ""
+) -> "subprocess.CompletedProcess[str]":
+    """Run a command to its end, in a session of its own."""
+    pipe = subprocess.PIPE
+    process = warm.Popen(
+        command, stdin=pipe, stdout=pipe, stderr=pipe, env=dict(env), cwd=cwd, text=True, start_new_session=True
+    )
+    with process:
+        try:
+            out, err = process.communicate(stdin, timeout=PATIENCE)
+        except BaseException:
+            process.kill()
+            raise
+    return subprocess.CompletedProcess(list(command), process.returncode, out, err)
+
+
 def limited(limit: str, value: float) -> tuple[str, ...]:
     """`lager` with another value of one of its limits, MODULE.NAME: a test shows what happens when it expires, or when
     it does not, on any machine."""

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests import loopback, needs, warm
+from tests import loopback, needs
 from tests.bus.instruments.safe_bench import SafeBench
 from tests.client import Client
 from tests.loopback import Loopback
-from tests.processes import LAGER, Process, Terminal
+from tests.processes import LAGER, Process, Terminal, finished
 from tests.screen import Screen
 from tests.station import Station
 
@@ -134,6 +134,8 @@ class Late:
             time.sleep(0.01)
 if sys.orig_argv[1:2] == [LAGER]:
     sys.meta_path.insert(0, Late())
+    from lager_cli.run_terminal import enter_key
+    enter_key._HEARD_SECONDS = 0.3
 """
 
 
@@ -148,7 +150,8 @@ def gate() -> Iterator[tuple[int, int]]:
 
 @pytest.fixture
 def late(station: Station, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """`lager python` connects to the bus only when this is called, as on a busy machine."""
+    """`lager python` connects to the bus only when this is called, as on a busy machine; it takes a bus that does not
+    answer for lost a little sooner."""
     folder = tmp_path / "late"
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(_LATE.replace("LAGER", repr(LAGER)))
@@ -161,19 +164,7 @@ def lager(station: Station, tmp_path: Path) -> Callable[..., "subprocess.Complet
     """Run a `lager` command to its end."""
 
     def command(*arguments: str, stdin: str = "", **env: str) -> "subprocess.CompletedProcess[str]":
-        whole = [LAGER, *arguments]
-        pipe = subprocess.PIPE
-        process = warm.Popen(
-            whole, stdin=pipe, stdout=pipe, stderr=pipe, env={**station.env, **env}, cwd=tmp_path, text=True,
-            start_new_session=True,
-        )  # fmt: skip
-        with process:
-            try:
-                out, err = process.communicate(stdin, timeout=60)
-            except BaseException:
-                process.kill()
-                raise
-        return subprocess.CompletedProcess(whole, process.returncode, out, err)
+        return finished([LAGER, *arguments], {**station.env, **env}, tmp_path, stdin)
 
     return command
 

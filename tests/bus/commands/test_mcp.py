@@ -17,7 +17,7 @@ from mcp.types import Implementation
 
 from lager_cli import main
 from lager_cli.mcp.commands import answer
-from tests.bus.lagerd.test_embedded import a_home
+from tests.bus.lagerd.home import a_home
 from tests.client import Client
 from tests.processes import LAGER
 

@@ -1,17 +1,15 @@
 """The embedded daemon of a user without a box: the first command starts it, all share it, and it ends when idle."""
 
-import contextlib
 import json
 import os
-import select
 import shutil
 import signal
 import stat
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -19,99 +17,16 @@ import pytest
 from lager.bus import address
 from lager.contract import NETS_FILE
 from tests import needs
+from tests.bus.lagerd.home import Home, a_home
 from tests.client import Client
-from tests.processes import BIN, LAGER, PATIENCE, Process
+from tests.processes import BIN, IMPATIENT, LAGER, PATIENCE
 
 STARTED = "started an embedded one"
-ONE = "import lager\nlager.pause(timeout=TIMEOUT)\nprint('went on')\n"
 
 pytestmark = pytest.mark.skipif(
     any(os.path.exists(path) for path in (*address._INSTALLED, NETS_FILE)),
     reason="lagerd is installed on this machine, so no command starts an embedded one",
 )
-
-
-class Home:
-    """A user's session: a runtime folder, the commands in it, and all processes that came of them."""
-
-    def __init__(self, root: Path, runtime: str = "run") -> None:
-        self.root = root
-        self.runtime = root / runtime
-        self.runtime.mkdir(mode=0o700, parents=True)
-        (root / "tmp").mkdir(mode=0o700)
-        unwanted = ("LAGER", "DBUS", "PYTHONBREAK", "NOTIFY", "CI")
-        self.env = {key: value for key, value in os.environ.items() if not key.startswith(unwanted)}
-        self.env |= {"XDG_RUNTIME_DIR": str(self.runtime), "TMPDIR": f"{root}/tmp", "LAGER_TEST": str(root)}
-        self.env |= {"PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONUNBUFFERED": "1", "HOME": f"{root}/home"}
-        self.processes: list[Process] = []
-
-    @property
-    def folder(self) -> Path:
-        return self.runtime / "lager"
-
-    @property
-    def address(self) -> str:
-        return address.unix_address(self.folder / "bus")
-
-    def run(self, *command: str, **env: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            command, env={**self.env, **env}, cwd=self.root, capture_output=True, text=True, timeout=60,
-            stdin=subprocess.DEVNULL, check=False,
-        )  # fmt: skip
-
-    def lager(self, *arguments: str, **env: str) -> "subprocess.CompletedProcess[str]":
-        return self.run(LAGER, *arguments, **env)
-
-    def start(self, *command: str, **env: str) -> Process:
-        self.processes.append(Process(command, {**self.env, **env}, self.root))
-        return self.processes[-1]
-
-    def script(self, timeout: float = 0) -> Process:
-        (self.root / "script.py").write_text(ONE.replace("TIMEOUT", repr(timeout)))
-        return self.start(LAGER, "python", "script.py")
-
-    def pids(self, *, named: str = "") -> list[int]:
-        """What is alive of this user, by the environment that all of it inherits; `named` is in its command line."""
-        found = []
-        mark = b"LAGER_TEST=" + os.fsencode(self.root) + b"\0"
-        for entry in Path("/proc").iterdir():
-            with contextlib.suppress(OSError):
-                if entry.name.isdigit() and mark in (entry / "environ").read_bytes():
-                    command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
-                    if command.endswith(named) or (named.endswith("*") and named[:-1] in command):
-                        found.append(int(entry.name))
-        return found
-
-    def until_gone(self, pid: int) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            fd = os.pidfd_open(pid)
-            try:
-                assert select.select([fd], [], [], PATIENCE)[0], self.run("ps", "-fp", str(pid)).stdout
-            finally:
-                os.close(fd)
-
-    def until_all_are_gone(self) -> None:
-        for pid in self.pids():
-            self.until_gone(pid)
-        assert self.pids() == []
-
-    def close(self) -> None:
-        for pid in self.pids():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        for process in self.processes:
-            process.close()
-        self.until_all_are_gone()
-
-
-@contextlib.contextmanager
-def a_home(runtime: str = "run") -> Iterator[Home]:
-    with tempfile.TemporaryDirectory(prefix="lager-test-", dir="/tmp") as root:
-        home = Home(Path(root), runtime)
-        try:
-            yield home
-        finally:
-            home.close()
 
 
 @pytest.fixture
@@ -120,13 +35,24 @@ def home() -> Iterator[Home]:
         yield one
 
 
+@pytest.fixture(scope="module")
+def begun() -> Iterator[tuple[Home, "subprocess.CompletedProcess[str]"]]:
+    """A home for the tests that leave the embedded daemon running, and what its first command said."""
+    with a_home() as one:
+        yield one, one.lager("breakpoints")
+
+
 @pytest.fixture
-def client(home: Home) -> Iterator[Client]:
-    """Starts the embedded daemon."""
+def client(request: pytest.FixtureRequest) -> Iterator[Client]:
+    """Starts the embedded daemon of the test's own home, if it has one."""
+    home = request.getfixturevalue("home") if "home" in request.fixturenames else request.getfixturevalue("begun")[0]
     assert home.lager("breakpoints").returncode == 0
     client = Client(home.address)
     yield client
     client.close()
+
+
+shared = pytest.mark.xdist_group("embedded")  # else each worker starts one
 
 
 KEEPER, BROKER, LAGERD = "-m lagerd --embedded", "dbus-daemon*", "-m lagerd"
@@ -141,8 +67,9 @@ def parent(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
-def test_the_first_command_starts_it_and_says_so(home):
-    first = home.lager("breakpoints")
+@shared
+def test_the_first_command_starts_it_and_says_so(begun):
+    home, first = begun
     assert (first.returncode, first.stdout) == (0, "No script is paused.\n")
     assert STARTED in first.stderr
     assert first.stderr.count("\n") == 1
@@ -164,9 +91,12 @@ def test_commands_at_once_start_one(home):
 
 
 def test_it_ends_when_idle(home):
-    home.env["LAGER_EMBEDDED_IDLE"] = "4"  # in which a script has begun, on a busy machine too
-    process = home.script(timeout=4.5)
-    process.err.expect("resumed automatically: timed out,")
+    home.env["LAGER_EMBEDDED_IDLE"] = "1"
+    assert home.lager("breakpoints").returncode == 0
+    with closing(Client(home.address)) as client:  # so that it is not idle until the script pauses
+        process = home.script(timeout=1.6)
+        client.paused()
+    process.err.expect("resumed automatically: timed out, after ")
     assert process.out.rest() == "went on\n"
     assert process.wait() == 0
     home.until_all_are_gone()
@@ -176,7 +106,9 @@ def test_it_ends_when_idle(home):
     assert STARTED in again.stderr
 
 
-def test_a_pause_survives_a_crash_of_lagerd(home, client):
+@shared
+def test_a_pause_survives_a_crash_of_lagerd(begun, client):
+    home = begun[0]
     process = home.script()
     pause = client.paused()
     killed(home, LAGERD)
@@ -185,7 +117,9 @@ def test_a_pause_survives_a_crash_of_lagerd(home, client):
     assert process.out.rest() == "went on\n"
 
 
-def test_a_command_that_starts_lagerd_is_recorded_as_one(home, client):
+@shared
+def test_a_command_that_starts_lagerd_is_recorded_as_one(begun, client):
+    home = begun[0]
     home.script()
     pause = client.paused()
     [keeper] = home.pids(named=KEEPER)
@@ -199,7 +133,7 @@ def test_a_command_that_starts_lagerd_is_recorded_as_one(home, client):
 
 def test_the_broker_dies(home, client):
     [broker] = home.pids(named=BROKER)
-    process = home.script(timeout=2)
+    process = home.script(timeout=2, before=IMPATIENT)
     pid = client.paused()["pid"]
     began = time.monotonic()
     os.kill(broker, signal.SIGKILL)
@@ -220,6 +154,7 @@ def test_the_keeper_dies(home, client):
     assert home.lager("breakpoints").returncode == 0
 
 
+@pytest.mark.variant
 def test_the_keeper_is_told_to_stop(home, client):
     [keeper] = home.pids(named=KEEPER)
     os.kill(keeper, signal.SIGTERM)
@@ -261,6 +196,7 @@ def refuses(done: "subprocess.CompletedProcess[str]", text: str) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.variant
 def test_a_path_too_long_for_a_socket():
     with a_home("x" * 120) as home:
         assert home.lager("breakpoints").returncode == 0
@@ -316,14 +252,16 @@ def test_it_never_replaces_a_real_bench(home):
     assert not home.folder.exists()
 
 
-def test_the_history_of_an_embedded_daemon_is_shown(home):
+@shared
+def test_the_history_of_an_embedded_daemon_is_shown(begun):
+    home = begun[0]
     script = home.script()
     script.err.expect("  id        ")
     id = script.err.expect("\n").strip()
     assert home.lager("python", "--continue", id).returncode == 0
     assert script.wait() == 0
     records = json.loads(home.lager("history", "--json").stdout)
-    assert [(one["event"], one["breakpoint"]) for one in records] == [("paused", id), ("resumed", id)]
+    assert [one["event"] for one in records if one.get("breakpoint") == id] == ["paused", "resumed"]
     assert home.lager("history").stdout.count(id) == 2
     assert home.lager("history", "--since", "1 hour ago", "--until", "tomorrow").stdout.count(id) == 2
     nothing = "lagerd has recorded nothing in that time.\n"
@@ -345,6 +283,7 @@ def test_a_user_id_without_a_name_gets_a_clear_error(home, words):
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.variant
 def test_people_are_told_of_pauses_on_the_embedded_bus(home):
     server = home.start(sys.executable, str(Path(__file__).parents[1] / "notify" / "receiver.py"), "0", "take")
     port = server.out.expect("\n").split()[1]

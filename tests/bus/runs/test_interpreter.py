@@ -97,29 +97,28 @@ def test_an_environment_of_another_user_beside_the_script_is_not_used(lager, tmp
     assert ".venv belongs to another user, so it is not used" in done.stderr
 
 
+@pytest.mark.parametrize(
+    "command",
+    [["--detach", "look.py"], ["child.py"], ["-m", "pytest", "-q", "-p", "no:cacheprovider", "test_it.py"]],
+    ids=["in the background", "in a child", "in pytest"],
+)
 def test_it_is_the_same_in_the_background_in_a_child_and_in_pytest(
-    start, script, client, bench, environment, lager, tmp_path
+    start, script, client, bench, environment, lager, command
 ) -> None:
-    child = "import subprocess, sys; sys.exit(subprocess.run([sys.executable, 'look.py']).returncode)"
+    script("import subprocess, sys; sys.exit(subprocess.run([sys.executable, 'look.py']).returncode)", "child.py")
     script(LOOK, "look.py")
-    test = "import only_here\nfrom lager import pause\ndef test_it():\n    pause('in a test')\n"
-    script(test, "test_it.py")
-    for command in (
-        ["--detach", "look.py"],
-        [script(child)],
-        ["-m", "pytest", "-q", "-p", "no:cacheprovider", "test_it.py"],
-    ):
-        process = start(LAGER, "python", "--python", str(environment), *command)
-        pause = client.paused()
-        client.call("Continue", "s", pause["id"])
-        assert process.wait() == 0
-        text = process.out.rest()
-        if "--detach" in command:
-            text = lager("python", "--reattach", pause["run_id"]).stdout
-        if "pytest" in command:
-            assert "1 passed" in text
-        else:
-            looked(text.splitlines()[-1] if "look.py" in command else text, environment)
+    script("import only_here\nfrom lager import pause\ndef test_it():\n    pause('in a test')\n", "test_it.py")
+    process = start(LAGER, "python", "--python", str(environment), *command)
+    pause = client.paused()
+    client.call("Continue", "s", pause["id"])
+    assert process.wait() == 0
+    text = process.out.rest()
+    if "--detach" in command:
+        text = lager("python", "--reattach", pause["run_id"]).stdout
+    if "pytest" in command:
+        assert "1 passed" in text
+    else:
+        looked(text.splitlines()[-1] if "look.py" in command else text, environment)
 
 
 def test_on_a_box_only_the_option_and_the_variable_of_the_box_count(lager, near, script, environment) -> None:

@@ -26,14 +26,14 @@ def switches(pid: int) -> int:
 
 
 def test_no_process_wakes_up_while_all_wait(terminal, run, script, station, client):
-    """A run on a terminal and one without, paused; the three seconds are those of another pause on the same lagerd."""
+    """A run on a terminal and one without, paused; the two seconds are those of another pause on the same lagerd."""
     screen = terminal(LAGER, "python", script(IDLE), TERM="dumb")  # where nothing counts down
     first = client.paused()
     screen.expect("  timeout ")
     other = run(IDLE.replace("'idle'", "'idle', interactive=True"), options=("--timeout", "250"))
     second = client.paused()
     other.err.expect("  timeout ")
-    run("import lager\nlager.pause('settle', timeout=1)\nlager.pause('clock', timeout=3)\n")
+    run("import lager\nlager.pause('settle', timeout=0.5)\nlager.pause('clock', timeout=2.1)\n")
     client.resumed(client.paused()["id"])
     clock = client.paused()
     waiting = {"script": first["pid"], "run": screen.pid, "other script": second["pid"], "other run": other.pid}

@@ -8,10 +8,11 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.bus.lagerd.test_embedded import a_home
+from tests.bus.lagerd.home import a_home
 from tests.client import Client
 from tests.processes import LAGER, PATIENCE
 
+pytestmark = pytest.mark.xdist_group("report")  # else each worker makes a run of its own
 SCRIPT = """
 import lager
 from lager import Net, NetType

@@ -165,14 +165,19 @@ def test_closed_standard_streams(start, script):
     assert start("/bin/sh", "-c", f"exec {LAGER} python script.py <&- >&- 2>&-").wait() == 3
 
 
-def test_closed_streams_of_the_commands(start, run, client):
+@pytest.mark.parametrize("command", ["breakpoints show {id}", "breakpoints", "runs --all", "instruments"])
+def test_closed_output_of_the_commands(start, run, client, command):
     run("import lager\nlager.pause()\n")
     id = client.paused()["id"]
-    for command in ("breakpoints", f"breakpoints show {id}", "runs --all", "instruments"):
-        process = start("/bin/sh", "-c", f"exec {LAGER} {command} >&-")
-        assert (process.err.rest(), process.wait()) == ("", 0), command
-    for command, code in (("python nothing.py", 2), ("python --continue dead", 1), ("nonsense", 2)):
-        assert start("/bin/sh", "-c", f"exec {LAGER} {command} 2>/dev/full").wait() == code, command
+    process = start("/bin/sh", "-c", f"exec {LAGER} {command.format(id=id)} >&-")
+    assert (process.err.rest(), process.wait()) == ("", 0)
+
+
+@pytest.mark.parametrize(
+    ("command", "code"), [("python --continue dead", 1), ("python nothing.py", 2), ("nonsense", 2)]
+)
+def test_an_error_that_cannot_be_printed_has_its_exit_code(start, command, code):
+    assert start("/bin/sh", "-c", f"exec {LAGER} {command} 2>/dev/full").wait() == code
 
 
 def test_a_reader_that_closes_the_pipe(start, script, client, run):

@@ -129,6 +129,7 @@ def test_a_run_on_a_box_is_announced_with_the_box(near, terminal, script, client
     assert screen.screen.text.count("To resume") == 1
 
 
+@pytest.mark.variant
 def test_a_run_on_a_box_whose_output_is_filtered_here_is_announced_only_by_its_banner(near, shell, script, client):
     script(PAUSE.replace("'why'", "timeout=1.5"))
     screen = shell("$LAGER python --box near script.py 2>&1 | tee log")
@@ -138,6 +139,7 @@ def test_a_run_on_a_box_whose_output_is_filtered_here_is_announced_only_by_its_b
     assert "To resume:" not in screen.screen.text
 
 
+@pytest.mark.variant
 def test_a_run_on_a_box_whose_errors_go_to_a_file_here_is_announced(near, shell, script, client):
     script(PAUSE)
     screen = shell("$LAGER python --box near script.py 2>banner")
