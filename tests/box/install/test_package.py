@@ -19,15 +19,14 @@ OF_APT = ("/var/lib/apt/", "/var/lib/dpkg/", "/var/lib/PackageKit/")
 
 
 @pytest.fixture(scope="module")
-def before(tmp_path_factory):
-    """The package of the commit before, as this commit builds packages."""
-    checkout = tmp_path_factory.mktemp("before") / "checkout"
-    git = ["git", "-c", "safe.directory=*", "-c", "advice.detachedHead=false"]
+def newer(tmp_path_factory):
+    """The package of one commit more."""
+    checkout = tmp_path_factory.mktemp("newer") / "checkout"
+    git = ["git", "-c", "safe.directory=*", "-c", "user.name=lager", "-c", "user.email=lager@localhost"]
     subprocess.run([*git, "clone", "--quiet", CHECKOUT, checkout], check=True, timeout=BUILD_SECONDS)
-    subprocess.run([*git, "checkout", "--quiet", "HEAD~1"], cwd=checkout, check=True, timeout=BUILD_SECONDS)
-    shutil.rmtree(checkout / "package", ignore_errors=True)
-    shutil.copytree(CHECKOUT / "package", checkout / "package")
-    return build(checkout, tmp_path_factory.mktemp("package-before"))
+    commit = [*git, "commit", "--quiet", "--allow-empty", "--message", "a commit more"]
+    subprocess.run(commit, cwd=checkout, check=True, timeout=BUILD_SECONDS)
+    return build(checkout, tmp_path_factory.mktemp("package-newer"))
 
 
 @contextlib.contextmanager
@@ -82,11 +81,11 @@ def test_edited_configuration_survives_a_removal_and_not_a_purge(package):
         assert not (box.root / "etc/lager").exists()
 
 
-def test_three_pauses_survive_an_upgrade_and_the_way_back(before, package):
+def test_three_pauses_survive_an_upgrade_and_the_way_back(package, newer):
     with bare() as box:
-        install(box, before)
+        install(box, package)
         with three_pauses(box) as ids:
-            for file in (package, before, package):
+            for file in (newer, package, newer):
                 version = box.run("lagerd", "--version").stdout
                 install(box, file)
                 assert box.run("lagerd", "--version").stdout != version
