@@ -119,6 +119,12 @@ class Process:
                 stream.close()
 
 
+def ended(process: Process) -> tuple[int, str, str]:
+    """Exit code, output and errors of a process that ends on its own."""
+    out, err = process.out.rest(), process.err.rest()
+    return process.wait(), out, err
+
+
 class Terminal:
     """A command on a pseudo-terminal of its own, as the leader of its session."""
 

@@ -276,7 +276,7 @@ def test_the_console_has_the_keys_until_it_ends(asked):
 
 
 IS_ROW_KEPT = """
-import fcntl, os
+import fcntl, os, time
 def is_kept():
     with open(os.environ["LAGER_COUNTDOWN"]) as row:
         try:
@@ -289,7 +289,9 @@ def is_kept():
 
 def test_the_script_says_how_it_was_answered_below_what_is_typed_in_a_console(screen, script, client, lager):
     view = screen(
-        LAGER, "python", script(IS_ROW_KEPT + ASKS.format("'LED green?'") + "while is_kept(): pass\nprint('free')")
+        LAGER,
+        "python",
+        script(IS_ROW_KEPT + ASKS.format("'LED green?'") + "while is_kept(): time.sleep(0.01)\nprint('free')"),
     )
     view.sees("time left")
     view.type(":o\r")

@@ -133,6 +133,7 @@ def test_interrupted_it_is_an_interrupt(run, client):
     assert process.wait() == 130
 
 
+@pytest.mark.variant
 def test_a_lagerd_that_is_gone_changes_nothing(own_station, start, script, client):
     text = "import lager\nlager.pause(timeout=0, on_timeout={!r})\n"
     runs = {way: start(LAGER, "python", script(text.format(way), f"{way}.py")) for way in ("raise", "exit")}

@@ -1,9 +1,9 @@
-"""ask() in tests: shown and answered whatever captures the output, also in a worker of xdist, and no clock runs."""
+"""ask() in tests: shown and answered whatever captures the output, also in a worker of xdist."""
 
 import pytest
 
-from tests.bus.pauses.in_tests.test_pause_in_tests import PYTEST, ended
-from tests.processes import LAGER
+from tests.bus.pauses.in_tests.pytest_words import PYTEST
+from tests.processes import LAGER, ended
 
 SUITE = """
 import sys, lager, pytest
@@ -25,8 +25,8 @@ WAYS = [(), ("-n", "1"), ("--capture=sys", "--timeout=60")]
 
 
 @pytest.mark.parametrize("options", WAYS)
-def test_a_test_asks_without_s_and_anyone_answers(start, script, client, lager, options):
-    process = start(LAGER, "python", *PYTEST, *options, script(SUITE, "test_it.py"))
+def test_a_test_asks_without_s_and_anyone_answers(suite, client, lager, options):
+    process = suite(SUITE, *options)
     for asked, answer in (("LED green?", "y"), ("how wide?", "2.5mm")):
         pause = client.paused()
         assert (pause["question"], pause["interactive"]) == (asked, True)
@@ -50,13 +50,3 @@ def test_on_the_terminal_of_the_run_the_typed_line_answers_a_test(screen, script
     one.type("2.5\r")
     one.sees("3 passed")
     assert one.wait() == 0
-
-
-@pytest.mark.parametrize(
-    "options", [("--timeout=2",), ("--timeout=2", "--timeout-method=thread"), ("-n1", "--timeout=2")]
-)
-def test_no_timeout_of_a_test_counts_while_it_asks(start, script, options):
-    text = "import lager\ndef test_it():\n    assert lager.ask('well?', default=True, timeout=2.2)\n"
-    code, out, err = ended(start(LAGER, "python", *PYTEST, *options, script(text, "test_it.py")))
-    assert (code, "1 passed" in out) == (0, True), out + err
-    assert "Timeout" not in out + err

@@ -1,29 +1,10 @@
-"""pause() and breakpoint() in tests: a person sees them whatever captures the output, and no clock of a test runs."""
+"""pause() and breakpoint() in tests: a person sees them whatever captures the output."""
 
 import re
 
 import pytest
 
-from tests.processes import LAGER
-
-OFF = ("cacheprovider", "hypothesispytest", "randomly")
-PYTEST = ("-m", "pytest", *(word for plugin in OFF for word in ("-p", f"no:{plugin}")), "--tb=short")
-
-
-@pytest.fixture
-def suite(start, script):
-    """Run the text of a test file under `lager python -m pytest`."""
-
-    def run(text: str, *options: str, **env: str):
-        return start(LAGER, "python", *PYTEST, *options, script(text, "test_it.py"), **env)
-
-    return run
-
-
-def ended(process):
-    out, err = process.out.rest(), process.err.rest()
-    return process.wait(), out, err
-
+from tests.processes import LAGER, ended
 
 CAPTURED = """
 import contextlib, io, os, subprocess, sys, lager, pytest
@@ -152,67 +133,6 @@ def test_a_wrapper_of_standard_error_gets_the_banner_once(run):
     assert (code, err.count("lager: paused at")) == (0, 1)
 
 
-TIMED = """
-import threading, time, pytest, lager
-
-@pytest.fixture
-def supply():
-    yield
-    print("put away")
-
-{marks}
-def test_it(supply):
-    threads = [threading.Thread(target=lager.pause) for _ in range(2)]
-    for thread in threads: thread.start()
-    lager.pause()
-    for thread in threads: thread.join()
-
-def test_next(): pass
-"""
-HANGS = """
-@pytest.mark.timeout(2)
-def test_hangs(supply):
-    lager.pause()
-    threading.Event().wait()
-"""
-WAYS = {
-    "marked": ("@pytest.mark.timeout(2)", ()),
-    "marked thread": ("@pytest.mark.timeout(2, method='thread')", ()),
-    "marked body": ("@pytest.mark.timeout(2, func_only=True)", ()),
-    "option": ("", ("--timeout=2",)),
-    "option thread": ("", ("--timeout=2", "--timeout-method=thread")),
-    "ini": ("", ("-o", "timeout=2", "-o", "timeout_func_only=true")),
-    "session": ("", ("--session-timeout=2",)),
-    "faulthandler": ("", ("-o", "faulthandler_timeout=2", "-o", "faulthandler_exit_on_timeout=true")),
-}
-
-
-@pytest.mark.parametrize("way", WAYS)
-def test_no_clock_of_a_test_runs_while_it_is_paused(suite, way):
-    marks, options = WAYS[way]
-    process = suite(TIMED.format(marks=marks), "-q", *options, LAGER_BREAKPOINT_TIMEOUT="2.2")
-    code, out, err = ended(process)
-    assert (code, err.count("lager: paused at")) == (0, 3)
-    assert "2 passed" in out
-    assert "Timeout" not in out.partition("test_it.py")[2] + err
-
-
-@pytest.mark.parametrize("options", [("--timeout-method=signal",), ("--timeout-method=thread",)])
-def test_the_clock_of_a_test_continues_after_its_pause(suite, options):
-    text = TIMED.format(marks="@pytest.mark.skip") + HANGS
-    code, out, err = ended(suite(text, "-q", *options, LAGER_BREAKPOINT_TIMEOUT="2.2"))
-    assert (code, err.count("lager: paused at")) == (1, 1)
-    assert "Timeout" in out
-
-
-def test_faulthandler_counts_again_after_a_pause(suite):
-    text = TIMED.format(marks="@pytest.mark.skip") + HANGS.replace("timeout(2)", "timeout(100)")
-    options = ("-q", *WAYS["faulthandler"][1])
-    code, _, err = ended(suite(text, *options, LAGER_BREAKPOINT_TIMEOUT="2.2"))
-    assert (code, err.count("lager: paused at")) == (1, 1)
-    assert "Timeout (0:00:0" in err
-
-
 NESTED = """
 pytest_plugins = ["pytester"]
 
@@ -234,48 +154,6 @@ def test_pauses_wherever_pytest_runs_code_are_shown(suite, client):
         client.call("Continue", "s", id)
     code, out, _ = ended(process)
     assert (code, "1 passed" in out) == (0, True), out
-
-
-EXAMPLES = """
-import threading
-from unittest import mock
-import hypothesis, lager
-from hypothesis import strategies
-
-@hypothesis.settings(max_examples=2, deadline={deadline}, database=None)
-@hypothesis.given(strategies.booleans())
-def test_it(given):
-    lager.pause("example", timeout=0.5)
-    threading.Event().wait({works})
-
-def test_unittest():
-    with mock.patch("threading.Thread"):
-        test_it()
-"""
-
-
-@pytest.mark.parametrize(("deadline", "works", "code"), [(300, 0, 0), (200, 0.4, 1)])
-def test_the_deadline_of_an_example_does_not_count_its_pause(suite, deadline, works, code):
-    found, out, err = ended(suite(EXAMPLES.format(deadline=deadline, works=works), "-q"))
-    assert (found, "DeadlineExceeded" in out) == (code, bool(code))
-    assert "paused at test_it.py" in err
-
-
-CLOCKS = """
-import signal, time, pytest, lager
-
-@pytest.mark.timeout(20, method="{method}")
-@pytest.mark.parametrize("name", ["time.monotonic", "time.time", "signal.setitimer", "signal.getsignal"])
-def test_it(monkeypatch, name):
-    monkeypatch.setattr(name, lambda *_: None)
-    lager.pause("test", timeout=0.1)
-"""
-
-
-@pytest.mark.parametrize("method", ["signal", "thread"])
-def test_a_test_that_replaces_the_clock_pauses(suite, method):
-    code, _, err = ended(suite(CLOCKS.format(method=method), "-q"))
-    assert (code, err.count("lager: paused at")) == (0, 4)
 
 
 NO_BUS = """

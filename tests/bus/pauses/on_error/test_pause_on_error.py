@@ -7,17 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import LAGER
-
-ON = ("--pause-on-error",)
-BEFORE = "before its finally blocks have run"
-AFTER = "after its finally blocks have run"
-
-
-def ended(process):
-    """Exit code, output and errors of a process that ends on its own."""
-    out, err = process.out.rest(), process.err.rest()
-    return process.wait(), out, err
+from tests.bus.pauses.on_error.pause_words import AFTER, BEFORE, ON
+from tests.processes import LAGER, ended
 
 
 def without_banner(err: str) -> str:
@@ -94,50 +85,6 @@ def test_a_supply_that_the_script_has_closed_is_free_and_on(run, client, lager, 
     client.call("Continue", "s", pause["id"])
 
 
-OF_LAGER = {
-    "a limit": "s.set_voltage(1e6)",
-    "a wrong value": "s.set_voltage('x')",
-    "a net that is not there": "Net.get('nothing', type=NetType.PowerSupply)",
-    "an instrument that has gone": "bench_ends() or s.state()",
-    "in a with": "contextlib.ExitStack().enter_context(Net.get('nothing', type=NetType.PowerSupply))",
-}
-USING_LAGER = """
-import contextlib, os, signal, threading, lager
-from lager import Net, NetType
-def bench_ends(): os.kill({pid}, signal.SIGKILL)
-def use(s):
-    local = 7.5
-    {statement}
-s = Net.get("supply2", type=NetType.PowerSupply)
-try:
-    use(s)
-finally:
-    print("put away")
-"""
-
-
-@pytest.mark.parametrize("name", OF_LAGER)
-def test_an_error_of_lagers_pauses_where_the_script_called_lager(run, client, lager, bench, name):
-    process = run(USING_LAGER.format(statement=OF_LAGER[name], pid=bench.pid), options=ON)
-    pause = client.paused()
-    assert (pause["file"].rpartition("/")[2], pause["line"], pause["function"]) == ("script.py", 7, "use")
-    assert pause["label"].endswith(BEFORE)
-    assert lager("python", "--console", pause["id"], stdin="local, s.config.name\n").stdout == "(7.5, 'supply2')\n"
-    client.call("Continue", "s", pause["id"])
-    code, out, _ = ended(process)
-    assert (code, out) == (1, "put away\n")
-
-
-def test_lager_has_released_its_locks_when_its_error_pauses(run, client, lager, bench):
-    """The console may ask it anew."""
-    process = run(USING_LAGER.format(statement=OF_LAGER["an instrument that has gone"], pid=bench.pid), options=ON)
-    pause = client.paused()
-    asked = lager("python", "--console", pause["id"], stdin="s.state()\n")
-    assert "cannot be reached" in asked.stderr
-    client.call("Continue", "s", pause["id"])
-    assert process.wait() == 1
-
-
 PLACES = {
     "in a function": ("def f():\n    1 / 0\nf()\n", 2, BEFORE),
     "at the top": ("1 / 0\n", 1, BEFORE),
@@ -191,14 +138,15 @@ def test_where_and_when(run, client, tmp_path):
     assert not client.list()
 
 
-HEALTHY = Path(__file__).with_name("healthy.py")
+HEALTHY = Path(__file__).with_name("healthy")
 
 
 def test_what_is_caught_never_pauses(start):
-    process = start(LAGER, "python", *ON, str(HEALTHY), LAGER_BREAKPOINT_TIMEOUT="1")
-    code, out, err = ended(process)
-    assert (code, err) == (0, "")
-    assert out == "healthy\n"
+    runs = [
+        start(LAGER, "python", *ON, str(HEALTHY / f"{name}.py"), LAGER_BREAKPOINT_TIMEOUT="1")
+        for name in ("language", "library")
+    ]
+    assert [ended(process) for process in runs] == [(0, "healthy\n", "")] * 2
 
 
 SAME = {
@@ -313,79 +261,6 @@ def test_a_bus_that_is_not_there_changes_nothing(run):
     assert err.count("cannot pause here") == 1
 
 
-CALLED_BY_PYTHON = {
-    "the target of a thread": """
-import threading
-def main():
-    local = 7.5
-    thread = threading.Thread(target=Net.get, args=("nothing", NetType.ADC))
-    thread.start()
-    thread.join()
-main()""",
-    "work of a thread pool": """
-from concurrent.futures import ThreadPoolExecutor
-def main():
-    local = 7.5
-    with ThreadPoolExecutor() as pool:
-        asked = pool.submit(Net.get, "nothing", NetType.ADC)
-        asked.result()
-main()""",
-    "to_thread": """
-import asyncio
-async def main():
-    local = 7.5
-    await asyncio.sleep(0)
-
-    await asyncio.to_thread(Net.get, "nothing", NetType.ADC)
-asyncio.run(main())""",
-    "a stack of exits": """
-import contextlib
-def main():
-    local = 7.5
-
-
-    with contextlib.ExitStack() as stack:
-        stack.callback(Net.get, "nothing", NetType.ADC)
-main()""",
-    "a thread of a group": """
-import asyncio
-async def main():
-    local = 7.5
-
-
-    async with asyncio.TaskGroup() as group:
-        group.create_task(asyncio.to_thread(Net.get, "nothing", NetType.ADC))
-asyncio.run(main())""",
-    "a thread of a group in a group": """
-import asyncio
-async def main(local=7.5):
-    async with asyncio.TaskGroup() as group:
-        group.create_task(inner())
-async def inner(local=7.5):
-    async with asyncio.TaskGroup() as group: group.create_task(asyncio.to_thread(Net.get, "nothing", NetType.ADC))
-asyncio.run(main())""",
-    "a task of a group": """
-import asyncio
-async def main():
-    async with asyncio.TaskGroup() as group:
-        group.create_task(work())
-async def work(local=7.5):
-    Net.get("nothing", NetType.ADC)
-asyncio.run(main())""",
-}
-
-
-@pytest.mark.parametrize("name", CALLED_BY_PYTHON)
-def test_an_error_of_lagers_that_python_called_pauses_in_the_script(run, client, lager, bench, name):
-    process = run(f"from lager import Net, NetType{CALLED_BY_PYTHON[name]}", options=ON)
-    pause = client.paused()
-    assert (pause["file"].rpartition("/")[2], pause["line"]) == ("script.py", 7)
-    assert pause["label"].startswith("NoSuchNet: There is no net 'nothing'")
-    assert lager("python", "--console", pause["id"], stdin="local\n").stdout == "7.5\n"
-    client.call("Continue", "s", pause["id"])
-    assert process.wait() == (0 if name.startswith("the target") else 1)
-
-
 GROUPS = {
     "one": ("work(1)", "ValueError: 1 V", 8),
     "two": ("work(1), work(2)", "ValueError: 1 V (and 1 more)", 8),
@@ -419,72 +294,3 @@ asyncio.run({"grouped()" if name == "of the script" else f"main({works})"})
     assert (pause["line"], pause["label"].rpartition(", ")[0]) == (line, label)
     client.call("Continue", "s", pause["id"])
     assert process.wait() == 1
-
-
-UNITTEST = """
-import unittest
-class Case(unittest.TestCase):
-    def tearDown(self): print("teardown of", self._testMethodName, flush=True)
-    def test_assertion(self):
-        try: self.assertEqual(1, 2)
-        finally: print("finally", flush=True)
-    def test_subtests(self):
-        for count in range(2):
-            with self.subTest(count=count): self.assertEqual(count, 1)
-    def test_raised_as_expected(self):
-        with self.assertRaises(ValueError): int("x")
-        self.assertRaises(ValueError, int, "y")
-        with self.subTest(): self.skipTest("not here")
-    @unittest.expectedFailure
-    def test_expected(self): self.fail("expected")
-class Fixture(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls): 1 / 0
-    def test_nothing(self): pass
-class Tasks(unittest.IsolatedAsyncioTestCase):
-    async def test_in_a_task(self): self.fail("late")
-unittest.main()
-"""
-
-
-def test_a_failing_test_of_unittest_pauses_before_its_teardown(run, client):
-    process = run(UNITTEST, options=ON)
-    found = []
-    for _ in range(4):
-        pause = client.paused()
-        found.append((pause["function"].rpartition(".")[2], pause["line"], pause["label"]))
-        if found[-1][0] == "test_assertion":
-            assert "teardown of test_assertion" not in process.out.text
-            assert "finally" not in process.out.text
-        client.call("Continue", "s", pause["id"])
-    before = "before the test's teardown"
-    assert sorted(found) == [
-        ("setUpClass", 19, f"ZeroDivisionError: division by zero, {before}"),
-        ("test_assertion", 6, f"AssertionError: 1 != 2, {before}"),
-        ("test_in_a_task", 22, f"AssertionError: late, {AFTER}"),
-        ("test_subtests", 10, f"AssertionError: 0 != 1, {before}"),
-    ]
-    code, _, err = ended(process)
-    assert code == 1
-    assert "FAILED (failures=3, errors=1, skipped=1, expected failures=1)" in err
-    assert err.count("lager: paused at") == len(found)
-
-
-NET_IN_EACH_TEST = """
-import unittest
-from lager import Net, NetType
-class Case(unittest.TestCase):
-    def test_1(self):
-        supply = Net.get("supply2", type=NetType.PowerSupply)
-        self.fail("first")
-    def test_2(self):
-        Net.get("supply2", type=NetType.PowerSupply).close()
-unittest.main()
-"""
-
-
-def test_a_failing_test_of_unittest_keeps_no_net_after_its_pause(run, client, bench):
-    process = run(NET_IN_EACH_TEST, options=ON)
-    client.call("Continue", "s", client.paused()["id"])
-    code, _, err = ended(process)
-    assert (code, "FAILED (failures=1)" in err) == (1, True)

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.bus.pauses.worlds.test_never_raises import ON
+from tests.bus.pauses.plain_python import ON
 
 PYTHON = sys.executable
 # In a fresh process, which has imported nothing of ours before, and without a collector that would help.

@@ -7,6 +7,7 @@ import signal
 import pytest
 
 from lager.errors import Failed
+from tests.processes import LAGER, ended
 
 SLOW = """
 import ctypes, os, sys, threading
@@ -32,7 +33,7 @@ def test_a_script_that_ends_while_it_is_asked_is_said_to_have_ended(run, client,
     then, resumed = ENDS[how]
     process = run(SLOW.format(then=then))
     id = client.paused()["id"]
-    asking = start("lager", "breakpoints", "show", id)
+    asking = start(LAGER, "breakpoints", "show", id)
     process.out.expect("asked")
     if resumed:
         client.call("Continue", "s", id)
@@ -41,29 +42,27 @@ def test_a_script_that_ends_while_it_is_asked_is_said_to_have_ended(run, client,
     assert "lagerd" not in said
 
 
-HOLDS_THE_LOCK = "ctypes.PyDLL(None).sleep(8)"
+HOLDS_THE_LOCK = "ctypes.PyDLL(None).sleep(60)"
 
 
-@pytest.mark.parametrize("command", [("breakpoints", "show"), ("python", "--console")])
-def test_a_script_that_holds_the_interpreter_is_said_to_be_silent(run, client, start, command):
-    process = run(SLOW.format(then=HOLDS_THE_LOCK))
+def test_a_script_that_holds_the_interpreter_or_is_stopped_is_said_to_be_silent(run, client, start):
+    """All are asked at the same time, since lagerd gives each five seconds."""
+    holding = run(SLOW.format(then=HOLDS_THE_LOCK))
     id = client.paused()["id"]
-    first = start("lager", "breakpoints", "show", id)
-    process.out.expect("asked")
-    said = start("lager", *command, id).err.rest()
-    assert re.search(rf"The script of {id} cannot .*: it did not answer within 5 s\. .* interpreter lock", said), said
-    assert "lagerd" not in said
-    first.wait()
-
-
-def test_a_script_that_is_stopped_is_said_to_be_silent(run, client, lager):
     run(SLOW.format(then=HOLDS_THE_LOCK))
-    pause = client.paused()
-    os.kill(pause["pid"], signal.SIGSTOP)
+    stopped = client.paused()
+    os.kill(stopped["pid"], signal.SIGSTOP)
+    asking = [start(LAGER, "breakpoints", "show", id)]
+    holding.out.expect("asked")
+    asking += [start(LAGER, *words, id) for words in (("breakpoints", "show"), ("python", "--console"))]
     with pytest.raises(
-        Failed, match=rf"The script of {pause['id']} cannot be inspected: it did not .*: ps {pause['pid']}"
+        Failed, match=rf"The script of {stopped['id']} cannot be inspected: it did not .*: ps {stopped['pid']}"
     ):
-        client.call("Inspect", "sa{sv}", pause["id"], {})
+        client.call("Inspect", "sa{sv}", stopped["id"], {})
+    for process in asking:
+        said = process.err.rest()
+        assert re.search(rf"The script of {id} cannot .*: it did not answer within 5 s\. .* interpreter lock", said)
+        assert "lagerd" not in said
 
 
 HELD_UP = """
@@ -72,9 +71,9 @@ from lager import pause
 from lager.breakpoints.carrier import Carrier
 from lager.daemon.daemon_client import DaemonClient
 
-hold = lambda: ctypes.PyDLL(None).sleep({seconds})  # with the interpreter's lock
+hold = lambda: ctypes.PyDLL(None).usleep({blocked})  # with the interpreter's lock
 {patch}
-pause("here", timeout=1)
+pause("here", timeout=0.1)
 print("goes on", flush=True)
 """
 BEFORE_LAGERD_HEARD = """
@@ -94,25 +93,29 @@ Carrier._paused = held
 """
 
 
-def test_a_script_that_blocked_itself_before_its_pause_was_accepted_says_so(run):
-    process = run(HELD_UP.format(seconds=6, patch=BEFORE_LAGERD_HEARD))
-    process.out.expect("goes on")
-    said = process.err.rest()
-    assert "cannot pause here" in said
-    assert "The script was stopped, or a call in it held Python's interpreter lock" in said
-    assert "lagerd does not answer" not in said
+# Longer than the timeout, and the time that a script gives to a lagerd which is silent then.
+BLOCKED = 5_400_000  # microseconds
 
 
-def test_a_script_that_blocked_itself_until_the_timeout_reads_what_lagerd_said(run):
-    process = run(HELD_UP.format(seconds=6, patch=WHILE_IT_WAITS))
-    process.out.expect("goes on")
-    said = process.err.rest()
-    assert "timed out" in said
-    assert "lagerd did not answer" not in said
-
-
-def test_a_script_that_blocked_itself_still_gets_the_exception_of_on_timeout(run):
-    text = HELD_UP.format(seconds=6, patch=WHILE_IT_WAITS).replace("timeout=1", "timeout=1, on_timeout='raise'")
-    process = run(text)
-    assert process.wait() == 1
-    assert "PauseTimeout" in process.err.rest()
+def test_a_script_that_blocked_itself_does_not_blame_lagerd(start, script):
+    """All are blocked at the same time."""
+    before = HELD_UP.format(blocked=BLOCKED, patch=BEFORE_LAGERD_HEARD)
+    until = HELD_UP.format(blocked=BLOCKED, patch=WHILE_IT_WAITS)
+    raising = until.replace("timeout=0.1", "timeout=0.1, on_timeout='raise'")
+    texts = {"before lagerd accepted the pause": before, "until the timeout": until, "with on_timeout": raising}
+    runs = {
+        when: start(LAGER, "python", script(text, f"script{number}.py"))
+        for number, (when, text) in enumerate(texts.items())
+    }
+    said = {when: ended(process) for when, process in runs.items()}
+    code, out, err = said["before lagerd accepted the pause"]
+    assert (code, out) == (0, "goes on\n")
+    assert "cannot pause here" in err
+    assert "The script was stopped, or a call in it held Python's interpreter lock" in err
+    assert "lagerd does not answer" not in err
+    code, out, err = said["until the timeout"]
+    assert (code, out) == (0, "goes on\n")
+    assert "timed out" in err
+    assert "lagerd did not answer" not in err
+    code, _, err = said["with on_timeout"]
+    assert (code, "PauseTimeout" in err) == (1, True)

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from tests.bus.pauses.worlds.test_never_raises import ON
+from tests.bus.pauses.plain_python import ON
 
 PYTHON = sys.executable
 

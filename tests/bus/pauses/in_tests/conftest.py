@@ -1,0 +1,16 @@
+"""Suites of tests in a run."""
+
+import pytest
+
+from tests.bus.pauses.in_tests.pytest_words import PYTEST
+from tests.processes import LAGER
+
+
+@pytest.fixture
+def suite(start, script):
+    """Run the text of a test file under `lager python -m pytest`."""
+
+    def run(text: str, *options: str, name: str = "test_it.py", **env: str):
+        return start(LAGER, "python", *PYTEST, *options, script(text, name), **env)
+
+    return run
