@@ -4,8 +4,10 @@ import threading
 import time
 from typing import Any
 
+from lager.errors import Failed
 from lager.inspection.objects.safe_repr import is_large, shortened, type_name
 from lager.inspection.side_thread import SideThread
+from lager.process import threads
 
 _SECONDS = 5.0
 _TURN = 0.05  # an interrupt is seen at the end of a wait
@@ -33,7 +35,10 @@ def displayed(value: Any, enter: Any, leave: Any) -> str:
         done.set()
 
     thread = SideThread(work, settle)
-    thread.start()
+    try:
+        threads.start(thread)
+    except Failed:  # here, where an interrupt ends it, too
+        return _shortened(value) if is_large(value) else repr(value)
     try:
         ends = time.monotonic() + _SECONDS
         while not done.wait(_TURN):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lager.console.queued_client import QueuedClient
+from lager.errors import Failed
 from lager.inspection.side_thread import run_aside
 from lager.stepping import engine  # noqa: F401  (watches the lines)
 from lager.stepping.line_breaks import table
@@ -45,6 +46,10 @@ class LineClient(QueuedClient):
                 paths = [str(path) for path in asked["paths"]]
                 lines = [one for one in asked["lines"] if isinstance(one, dict)]
                 answers = await run_aside(lambda: table.replace(self, paths, lines, self._log), _SECONDS)
+            except Failed as problem:  # there can be no thread for it
+                told = [{"verified": False, "message": str(problem)} for _ in lines]
+                self.tell({"answer": number, "breakpoints": told})
+                return
             except Exception:  # the request is not valid, or the file too large
                 answers = None
             if self._connection.fileno() < 0:  # it has left meanwhile

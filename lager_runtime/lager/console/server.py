@@ -20,6 +20,7 @@ from lager.console.watchers import Watcher, Watchers
 from lager.console.worker import Worker
 from lager.errors import InvalidArgument, LagerError
 from lager.inspection.frames.location import Place
+from lager.process import threads
 from lager.stepping.course import Request
 from lager.wording.text import printable, visible
 
@@ -59,7 +60,7 @@ class Consoles:
     def attach(self, connection: socket.socket, details: dict[str, Any]) -> None:
         """Attach a console. `details` has the user and the options: "watch" only follows the others, "news" sends more
         than results, "short" shortens large values, "quiet" does not show them; "breakpoints" is only for those on
-        lines."""
+        lines. Raises Failed if there can be no thread for it."""
         known_as = int(details.get("console", 0))
         if details.get("breakpoints"):
             self._attach_lines(connection, known_as)
@@ -78,7 +79,11 @@ class Consoles:
                 connection, hello, self, who, known_as, news=news, short=short, quiet=bool(details.get("quiet"))
             )
         self._all[one] = {**who, "since": time.time(), "watching": watching}
-        one.begin()
+        try:
+            one.begin()
+        except BaseException:
+            self._remove(one)
+            raise
 
     def _attach_lines(self, connection: socket.socket, known_as: int) -> None:
         from lager.console.line_client import LineClient  # rarely needed
@@ -97,10 +102,13 @@ class Consoles:
 
     def left(self, one: "Console | Watcher", known_as: int) -> None:
         """Remove a console that has ended. lagerd knows it by the number `known_as`."""
+        self._remove(one)
+        self.report("Detach", known_as)
+
+    def _remove(self, one: "Console | Watcher") -> None:
         del self._all[one]
         if isinstance(one, Watcher):
             self.watchers.discard(one)
-        self.report("Detach", known_as)
 
     async def step(self, asker: "Console", number: int, asked: Any) -> None:
         """Resume the script with a step, as the console `asker` asks. It gets its answer, by the `number` of the
@@ -207,8 +215,8 @@ class Console:
             self._take(frame)
 
     def begin(self) -> None:
+        threads.start(self._worker)  # first, for it may fail; what it calls here comes after this
         self._loop.add_reader(self._connection.fileno(), self._read)
-        self._worker.start()
 
     def tell(self, news: dict[str, Any]) -> None:
         if self._news:

@@ -33,8 +33,8 @@ from typing import Any, Protocol, TypeVar
 from lager.bus import address
 from lager.bus.facade import Bus
 from lager.contract import BREAKPOINTS
-from lager.errors import BusError, NoDaemon
-from lager.process import at_end, at_exec
+from lager.errors import BusError, Failed, NoDaemon
+from lager.process import at_end, at_exec, threads
 
 PATIENCE = 5.0  # seconds, for a lagerd that is just being started
 _LAST_WORDS_SECONDS = 1.0
@@ -74,7 +74,11 @@ class DaemonClient:
         self._connecting: asyncio.Lock = asyncio.Lock()
         self._last_words: set[futures.Future[None]] = set()
         self._thread = threading.Thread(target=self._work, name="lager", daemon=True)
-        self._thread.start()
+        try:
+            threads.start(self._thread)
+        except BaseException:
+            self._loop.close()
+            raise
         at_end.call(self.close)
 
     def is_usable(self) -> bool:
@@ -237,7 +241,10 @@ def this_process() -> DaemonClient:
         if _client is not None and not _client.is_usable():
             _abandon()
         if _client is None:
-            _make()
+            try:
+                _make()
+            except Failed as error:
+                raise BusError(error.what, "End other threads of it.") from None
         if _client is None:
             raise BusError("Cannot start the thread for the connection to lagerd.")
         return _client
@@ -255,7 +262,7 @@ def _make() -> None:
             failed.append(error.with_traceback(None))
 
     maker = threading.Thread(target=make, name="lager-maker", daemon=True)
-    maker.start()
+    threads.start(maker)
     maker.join()
     if failed:
         raise failed.pop()

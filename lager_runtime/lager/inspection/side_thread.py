@@ -47,7 +47,7 @@ class SideThread(threading.Thread):
 
 async def run_aside(work: Callable[[], Result], seconds: float) -> Result:
     """Return what `work` returns, or raise what it raises. Raises TimeoutError after `seconds`: then its thread is
-    interrupted repeatedly, with growing delays, and left behind."""
+    interrupted repeatedly, with growing delays, and left behind. Raises Failed if no thread can be started."""
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[Result] = loop.create_future()
 
@@ -65,7 +65,7 @@ async def run_aside(work: Callable[[], Result], seconds: float) -> Result:
             loop.call_soon_threadsafe(settle, result, error)
 
     thread = SideThread(work, done)
-    thread.start()
+    threads.start(thread)
     try:
         async with asyncio.timeout(seconds):
             return await answer

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from types import BuiltinFunctionType, FrameType, FunctionType, ModuleType
 from typing import Any
 
+from lager.errors import Failed
 from lager.inspection import display_paths
 from lager.inspection.frames.location import Place, file_of
 from lager.inspection.objects.safe_repr import WIDTH, is_builtin, plainly, shortened, type_name
@@ -100,6 +101,8 @@ async def _value(value: object, width: int, seconds: float) -> str:
                 return await run_aside(lambda: shortened(value, width), seconds)
         if is_builtin(value):  # something in it hangs, or this machine is busy
             return plainly(value, width)
+    except Failed as problem:  # there can be no thread for it
+        return plainly(value, width) if is_builtin(value) else f"<{type_name(value)}, not asked: {problem.what}>"
     except Exception as error:
         return f"<{type_name(value)} whose repr raises {type_name(error)}>"
     return f"<{type_name(value)}{' whose repr hangs' if seconds > 0 else ', not asked: others took too long'}>"

@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from lager.errors import Failed
+
 paused: set[int] = set()  # identifiers
 ours: set[int] = set()
 stepping: set[int] = set()  # identifiers of threads between two pauses of a step
@@ -19,6 +21,15 @@ authors: dict[int, dict[str, Any]] = {}
 at_resume: list[Callable[[], None]] = []  # called in each thread whose pause has ended
 
 _OWNER = re.compile(r"owner=(\d+)")
+
+
+def start(thread: Any) -> None:
+    """Start a thread of lager's own. Raises Failed if the process can have no more, or if Python starts none any more,
+    as at its end, and in 3.12.1 from the end of the main thread on."""
+    try:
+        thread.start()
+    except RuntimeError:
+        raise Failed("The script can start no more threads.", "Resume it, or end other threads of it.") from None
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ import threading
 from types import TracebackType
 from typing import Self
 
-from lager.errors import LagerError
+from lager.errors import LagerError, RecordingError
 from lager.instruments import looks
 from lager.instruments.looks import Reading
 from lager.nets import file as nets_file
@@ -46,7 +46,12 @@ class Recorder:
         self.rows = 0
         """How many rows are in the file."""
         atexit.register(self.close)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError:
+            atexit.unregister(self.close)
+            self._file.discard()
+            raise RecordingError("No thread for the recording can be started.", "End other threads.") from None
 
     def close(self) -> None:
         """End the recording. Blocks until the reading under way is in the file. Safe to call more than once."""

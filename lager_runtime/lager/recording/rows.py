@@ -165,6 +165,12 @@ class CsvFile:
     def close(self) -> None:
         self._file.close()
 
+    def discard(self) -> None:
+        """Close the file, and remove it."""
+        self.close()
+        with contextlib.suppress(OSError):
+            os.unlink(self.path)
+
 
 class CsvLines:
     """Writes rows as CSV to an open stream: time (ISO 8601), seconds, a cell for each column, problem."""

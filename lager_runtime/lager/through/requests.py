@@ -79,12 +79,9 @@ class Requests:
             with contextlib.suppress(RuntimeError):  # the process is ending
                 loop.call_soon_threadsafe(settle, result, error)
 
-        try:
-            thread = threading.Thread(target=run, name="lager-through", daemon=True)
-            thread.is_lager_console = True  # type: ignore[attr-defined]  # a pause() in here would wait for itself
-            thread.start()
-        except RuntimeError:
-            raise Failed("The script can start no more threads.", "Resume it, or use its console.") from None
+        thread = threading.Thread(target=run, name="lager-through", daemon=True)
+        thread.is_lager_console = True  # type: ignore[attr-defined]  # a pause() in here would wait for itself
+        threads.start(thread)
 
     def _work(self, carry_out: Callable[..., dict[str, Any]], asked: dict[str, Any]) -> str:
         self._await_console()
