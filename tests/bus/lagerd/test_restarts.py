@@ -129,6 +129,7 @@ def refusing(own_station, until_the_end):
     return take_over
 
 
+@pytest.mark.variant
 def test_a_pause_that_is_refused_when_it_returns_lasts_until_its_own_timeout(run, client, refusing):
     process = run(f"{IMPATIENT}import lager\nlager.pause(timeout=1.5)\nprint('went on')\n")
     id = client.paused()["id"]
@@ -243,6 +244,7 @@ def test_ctrl_c_while_lagerd_is_away(terminal, script, client, own_station):
     assert client.list() == []
 
 
+@pytest.mark.variant
 def test_the_script_gets_the_keys_after_it_resumed_without_lagerd(terminal, script, client, own_station):
     text = f"{IMPATIENT}import lager\nlager.pause(timeout=0.5)\nprint('got', input('name? '))\n"
     screen = terminal(LAGER, "python", script(text))

@@ -126,6 +126,7 @@ def test_what_lost_its_parent_before_belongs_to_the_run(family, client, name, wo
     process.wait()
 
 
+@pytest.mark.variant
 def test_a_run_that_is_ended_by_its_id_takes_its_orphans_along(family, lager, start):
     process = family("orphan")
     process.out.expect("up")

@@ -178,6 +178,7 @@ def test_a_bench_runs_until_it_is_told_to_end_and_leaves_nothing(nets, start, la
     assert not os.path.exists(bench)
 
 
+@pytest.mark.variant
 def test_a_bench_whose_command_was_killed_leaves_no_process_and_no_file(nets, start, lager) -> None:
     process = start(LAGER, "bench", nets)
     bench = bench_of(process.out.expect("\n"))
@@ -204,6 +205,7 @@ def test_a_bench_that_was_killed_itself_is_noticed_and_leaves_nothing(nets, star
     assert not os.path.exists(bench)
 
 
+@pytest.mark.variant
 def test_a_detached_run_is_simulated_until_its_end(nets, real, lager, script, start) -> None:
     name = script(SCRIPT)
     detached = lager("python", "--simulate", "--detach", name, LAGER_NETS=nets)

@@ -68,6 +68,7 @@ def test_it_follows_what_happens(screen, script, client, start):
     assert [line for line in view.lines if "resumed" in line or "went" in line] == view.lines[-2:]
 
 
+@pytest.mark.variant
 @pytest.mark.parametrize("by", ["another terminal", "its time", "an exception"])
 def test_the_row_is_removed_however_the_pause_ends(screen, script, client, lager, by):
     seconds = {"its time": 2}.get(by, 300)
@@ -219,6 +220,7 @@ def test_in_the_background_it_draws_nothing(screen, script, client):
     view.wait()
 
 
+@pytest.mark.variant
 def test_a_narrow_terminal_and_one_that_changes(screen, script, client, start):
     view = screen(*PYTHON, script(ONE), columns=30)
     pause = client.paused()
@@ -263,6 +265,7 @@ def test_there_is_no_countdown_in_a_file(screen, script, client, tmp_path):
     assert "\x1b" not in told
 
 
+@pytest.mark.variant
 def test_typed_text_is_ignored_and_reported(screen, script, client):
     view = screen(*PYTHON, script(ONE))
     client.paused()

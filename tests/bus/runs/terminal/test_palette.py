@@ -49,6 +49,7 @@ def test_a_file_gets_no_colours(run, client):
     assert "\x1b" not in process.err.rest()
 
 
+@pytest.mark.variant
 def test_a_printed_command_works_when_it_is_typed(run, client, station):
     process = run("import lager\nlager.pause('here')\n", PATH="/usr/bin:/bin")
     client.paused()

@@ -73,6 +73,7 @@ def test_enter_resumes_a_pause_whose_bus_is_gone(terminal, own_station, client, 
     assert screen.wait() == 0
 
 
+@pytest.mark.variant
 def test_enter_resumes_one_pause_after_the_other(terminal, own_station, client, script):
     screen = terminal(LAGER, "python", script(SEVERAL))
     waiting = {client.paused()["id"] for _ in range(3)}
@@ -86,6 +87,7 @@ def test_enter_resumes_one_pause_after_the_other(terminal, own_station, client, 
     assert screen.wait() == 0
 
 
+@pytest.mark.variant
 def test_enter_resumes_a_pause_of_a_bus_that_lager_python_never_reached(terminal, own_station, client, script, late):
     screen = terminal(LAGER, "python", script(ALONE.format(timeout=0)))
     id = client.paused()["id"]
@@ -98,6 +100,7 @@ def test_enter_resumes_a_pause_of_a_bus_that_lager_python_never_reached(terminal
     assert screen.wait() == 0
 
 
+@pytest.mark.variant
 def test_what_is_typed_beside_enter_is_not_taken_for_it(terminal, own_station, client, script):
     screen = terminal(LAGER, "python", script(ALONE.format(timeout=0)))
     client.paused()
@@ -202,6 +205,7 @@ def test_enter_resumes_a_pause_whose_bus_or_lagerd_is_frozen(terminal, own_stati
     own_station.lagerd.err.expect(f"Resumed breakpoint {id} by {user()} after ")
 
 
+@pytest.mark.variant
 def test_enter_resumes_a_pause_of_which_lager_python_has_not_heard(terminal, client, script, late, freeze):
     screen = terminal(LAGER, "python", script(ONE.format(timeout=600)))
     id = client.paused()["id"]
@@ -238,6 +242,7 @@ def test_a_pause_of_which_lager_python_has_not_heard_takes_no_keys_once_it_ends(
     screen.expect("got hello")
 
 
+@pytest.mark.variant
 def test_an_answer_reaches_a_script_whose_bus_is_frozen(terminal, client, script, freeze):
     asks = "import lager\nprint('got', lager.ask('How many?', kind='number', timeout=600))\n"
     screen = terminal(LAGER, "python", script(asks))
