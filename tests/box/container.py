@@ -140,6 +140,11 @@ class Process:
         self.close()
 
     def close(self) -> None:
+        """What runs in the box ends before nsenter, its parent, which reaps it: an orphan there waits for this machine's
+        first process, and a box that goes down waits for the orphan."""
+        with contextlib.suppress(OSError, ValueError):
+            os.kill(_only_child(self.popen.pid), signal.SIGKILL)
+            self.popen.wait(COMMAND_SECONDS)
         self.popen.kill()
         self.popen.wait(COMMAND_SECONDS)
         self._reader.join(COMMAND_SECONDS)
@@ -350,11 +355,12 @@ def _requirements(package: Distribution) -> list[str]:
 
 
 def _copy(package: Distribution, packages: Path) -> None:
+    """With its bytecode: only root could write that in the box, so the processes of everybody else would compile."""
     for file in package.files or []:
         source = Path(str(file.locate()))
-        if ".." not in file.parts and source.suffix != ".pyc" and source.is_file():
+        if ".." not in file.parts and source.is_file():
             (packages / file).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(source, packages / file)
+            shutil.copy2(source, packages / file)  # bytecode holds for the time of its source
 
 
 def install(box: Box) -> str:
