@@ -10,9 +10,10 @@ CHECKOUT = Path(__file__).parents[2]
 
 
 def pytest_collection_modifyitems(items):
+    """Each room is a group of its own, which a worker runs in boxes that it boots once."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("box"))
+            item.add_marker(pytest.mark.xdist_group(f"box-{item.path.parent.name}"))
 
 
 @pytest.fixture(scope="session")

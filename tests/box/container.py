@@ -140,8 +140,8 @@ class Process:
         self.close()
 
     def close(self) -> None:
-        """What runs in the box ends before nsenter, its parent, which reaps it: an orphan there waits for this machine's
-        first process, and a box that goes down waits for the orphan."""
+        """What runs in the box ends before nsenter, its parent, which reaps it: an orphan there waits for the first
+        process of this machine, and a box that goes down waits for the orphan."""
         with contextlib.suppress(OSError, ValueError):
             os.kill(_only_child(self.popen.pid), signal.SIGKILL)
             self.popen.wait(COMMAND_SECONDS)

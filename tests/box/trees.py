@@ -14,9 +14,12 @@ def tree(box):
     """Every file of the box that is not this machine's, with what tells one state from another."""
     found = {}
     for folder, folders, files in os.walk(box.changes):
+        inside = folder.removeprefix(str(box.changes))
+        if CACHES.search(f"{inside}/"):
+            folders.clear()
+            continue
         for name in [*folders, *files]:
-            path = os.path.join(folder, name)
-            shown = path.removeprefix(str(box.changes))
+            path, shown = os.path.join(folder, name), f"{inside}/{name}"
             if CACHES.search(shown) or (name in folders and os.path.isdir(shown)):
                 continue
             if not os.path.exists(shown) or state(shown) != state(path):

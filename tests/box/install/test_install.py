@@ -19,7 +19,8 @@ def installed(clean_box):
 @pytest.fixture
 def installed_now(clean_box, installed):
     """Whatever another test has removed is there again."""
-    clean_box.run("lagerd", "install")
+    if not (clean_box.root / "usr/lib/systemd/system/lagerd.service").exists():
+        clean_box.run("lagerd", "install")
 
 
 @pytest.mark.usefixtures("installed_now")
@@ -54,6 +55,13 @@ def test_the_unit_is_correct_and_tight(clean_box):
         assert verified.stdout + verified.stderr == ""
     clean_box.run("systemd-analyze", "security", "--threshold=8", "lagerd.service")
     clean_box.run("systemd-analyze", "security", "--threshold=20", "lager-notify.service")
+
+
+@pytest.mark.usefixtures("installed_now")
+def test_systemd_gives_up_neither_lagerd_nor_its_sockets(clean_box):
+    for unit in ("lagerd.service", "lager-safe.socket", "lager-start.socket"):
+        limit = clean_box.run("systemctl", "show", "--property=StartLimitIntervalUSec", "--value", unit).stdout
+        assert limit == "0\n", unit
 
 
 @pytest.mark.usefixtures("installed_now")

@@ -41,6 +41,16 @@ def receiver(box):
     box.run("systemctl", "reset-failed", "lager-notify", check=False)
 
 
+@pytest.fixture
+def hurried(box):
+    """systemd starts a notifier that was killed at once, not after five seconds."""
+    drop_in = box.write("/run/systemd/system/lager-notify.service.d/hurry.conf", "[Service]\nRestartSec=100ms\n")
+    box.run("systemctl", "daemon-reload")
+    yield
+    box.run("rm", drop_in)
+    box.run("systemctl", "daemon-reload")
+
+
 def state(box, *properties: str) -> list[str]:
     shown = [box.run("systemctl", "show", "lager-notify", "--value", f"--property={one}") for one in properties]
     return [one.stdout.strip() for one in shown]
@@ -78,6 +88,7 @@ def until_recorded(box, script):
         assert time.monotonic() < ends
 
 
+@pytest.mark.usefixtures("hurried")
 def test_the_page_switches_it_on_and_people_are_told(box, receiver):
     def run(step: Step) -> tuple[int, str, str]:
         command = step.command.removeprefix("sudo ")
@@ -88,7 +99,7 @@ def test_the_page_switches_it_on_and_people_are_told(box, receiver):
             box.run("cp", CONFIG, "/root/notify.toml")
             return 0, "", ""
         if "--foreground" in command:
-            command = f"XDG_STATE_HOME=/tmp/here timeout --signal=INT 3 {command} || test $? = 124"
+            command = f"XDG_STATE_HOME=/tmp/here timeout --signal=INT 2 {command} || test $? = 124"
         done = box.run("bash", "-c", command, check=False)
         return done.returncode, done.stdout, done.stderr
 
