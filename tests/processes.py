@@ -102,8 +102,8 @@ class Process:
     def kill(self, number: int = signal.SIGKILL) -> None:
         self.popen.send_signal(number)
 
-    def close(self) -> None:
-        """End everything in its session that is still there."""
+    def close(self, patience: float = _FAREWELL) -> None:
+        """End everything in its session that is still there. `patience` is for what keeps its output open longer."""
         if MEASURED and self.popen.poll() is None:
             farewell(self.pid)
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -113,7 +113,7 @@ class Process:
         self.popen.wait()
         for reader in (self.out, self.err):  # whose other ends are open until the last of them has gone
             with contextlib.suppress(AssertionError):
-                reader.rest(_FAREWELL)
+                reader.rest(patience)
         for stream in (self.popen.stdin, self.popen.stdout, self.popen.stderr):
             if stream is not None:
                 stream.close()

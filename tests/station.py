@@ -23,6 +23,7 @@ _CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configura
 
 # What the suites of tests do not use: importing anyio alone takes half of the time of a small one.
 _NO_PLUGINS = " ".join(f"-p no:{name}" for name in ("anyio", "cacheprovider", "hypothesispytest", "randomly"))
+_UNREAD = 0.05  # seconds, for what lagerd wrote last; what it started to make instruments safe outlives it
 MANY = {"max_replies_per_connection": 50000}
 
 
@@ -86,7 +87,7 @@ class Station:
 
     def kill_lagerd(self) -> None:
         assert self.lagerd is not None
-        self.lagerd.close()
+        self.lagerd.close(_UNREAD)
         self.lagerd = None
 
     def kill_broker(self) -> None:
@@ -95,5 +96,5 @@ class Station:
 
     def close(self) -> None:
         if self.lagerd is not None:
-            self.lagerd.close()
+            self.lagerd.close(_UNREAD)
         self.kill_broker()
