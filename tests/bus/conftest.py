@@ -14,7 +14,7 @@ from tests import loopback, needs
 from tests.bus.instruments.safe_bench import SafeBench
 from tests.client import Client
 from tests.loopback import Loopback
-from tests.processes import LAGER, Process, Terminal, finished
+from tests.processes import LAGER, LAGERD, Process, Terminal, finished
 from tests.screen import Screen
 from tests.station import Station
 
@@ -51,10 +51,11 @@ def shared_station() -> Iterator[Station]:
 
 
 @pytest.fixture
-def own_station() -> Iterator[Station]:
-    """A broker and a lagerd for one test alone, to be killed as it likes."""
+def own_station(request: pytest.FixtureRequest) -> Iterator[Station]:
+    """A broker and a lagerd for one test alone, to be killed as it likes. Its parameter is another command that starts
+    lagerd, as one whose limits are shorter."""
     with _short_folder() as folder:
-        station = Station(Path(folder))
+        station = Station(Path(folder), getattr(request, "param", (LAGERD,)))
         yield station
         station.close()
 

@@ -80,7 +80,7 @@ def test_a_question_is_marked(own_station, run, client, lager):
 
 
 @pytest.mark.timeout(3000)
-@pytest.mark.parametrize("rounds", [40, pytest.param(3334, marks=pytest.mark.slow)])  # of three claims
+@pytest.mark.parametrize("rounds", [15, 40, pytest.param(3334, marks=pytest.mark.slow)])  # of three claims
 def test_nobody_is_told_busy_while_others_look_all_the_time(start, run, rounds):
     watchers = [start(LAGER, "status", "--watch", "--json") for _ in range(2)]
     for watcher in watchers:

@@ -150,8 +150,9 @@ def kill(station: Station, nets: SafeBench, folder: Path, times: int, seed: int)
     return kills
 
 
-def test_nothing_stays_on_after_kills_at_random(own_station, nets, tmp_path):
-    kill(own_station, nets, tmp_path, 6, seed=1)
+@pytest.mark.parametrize(("times", "seed"), [(3, 20), (6, 1)])
+def test_nothing_stays_on_after_kills_at_random(own_station, nets, tmp_path, times, seed):
+    kill(own_station, nets, tmp_path, times, seed)
 
 
 @pytest.mark.slow

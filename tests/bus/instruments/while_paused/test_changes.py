@@ -2,55 +2,27 @@
 
 import json
 import os
-import pwd
 import re
-import socket
 import subprocess
-import threading
-import tomllib
-from pathlib import Path
 
 import pytest
 
-from lager.errors import AccessDenied, Failed, InvalidArgument, NoSuchInstrument
+from lager.errors import AccessDenied, InvalidArgument, NoSuchInstrument
 from lager.wording.changes import what
-from tests.bus.instruments.while_paused.test_through import HeldInstrument
-from tests.processes import LAGER, PATIENCE
-
-INSTRUMENTS = "com.lager.Instruments"
-ME = pwd.getpwuid(os.getuid()).pw_name
-PAUSES = """
-import lager
-lager.pause("looking")
-print("goes on", flush=True)
-"""
-HOLDS = """
-import lager
-supply = lager.Net.get("supply2", type="supply")
-supply.set_voltage(3.3)
-supply.set_current(0.5)
-lager.pause("held", interactive=True)
-supply.set_voltage(1.5)
-print("goes on", flush=True)
-"""
+from tests.bus.instruments.safe_bench import INSTRUMENTS
+from tests.bus.instruments.while_paused.changed_bench import (
+    HOLDS,
+    ME,
+    PAUSES,
+    at_the_instrument,
+    changes,
+    key_of,
+    line,
+    printed,
+)
+from tests.processes import LAGER
 
 pytestmark = pytest.mark.usefixtures("bench")
-
-
-def changes(client, pause):
-    [found] = [one for one in client.list() if one["id"] == pause["id"]]
-    return found["changes"]
-
-
-def printed(process):
-    """The lines about changes that a resumed script has printed."""
-    process.out.expect("goes on")
-    process.wait()
-    return re.findall(r"^  (\w+ [\w.]+ \S+ → .*)$", process.err.rest(), re.MULTILINE)
-
-
-def line(text, how):
-    return re.compile(rf"{re.escape(text)} \({ME}, {re.escape(how)}, \d\d:\d\d:\d\d\)\Z")
 
 
 def test_what_a_command_sets_is_listed_and_printed_by_the_script_when_it_resumes(run, client, lager):
@@ -73,10 +45,6 @@ def test_what_a_command_sets_is_listed_and_printed_by_the_script_when_it_resumes
     assert [one["what"] for one in details["changes"]] == ["voltage"]
     [said] = printed(process)
     assert line("supply2 voltage 3.300 → 5.000 V", "lager supply").match(said)
-
-
-def key_of(client, name):
-    return next(one["instrument"] for one in client.call("List", name=INSTRUMENTS) if one["name"] == name)
 
 
 def test_what_is_set_through_the_pause_and_in_its_console_names_who_set_it_and_how(run, client, lager):
@@ -260,152 +228,6 @@ def test_every_driver_says_what_it_sets(run, client, lager):
     client.call("Continue", "s", pause["id"])
 
 
-def at_the_instrument(station, command, name="psu1"):
-    """Send a command to a simulated instrument, as somebody who turns its knob."""
-    nets = tomllib.loads(Path(station.env["LAGER_NETS"]).read_text())
-    _, host, port, _ = nets["instruments"][name]["address"].split("::")
-    with socket.create_connection((host, int(port))) as instrument, instrument.makefile("rw") as lines:
-        lines.write(f"{command}\n:SYST:ERR?\n")
-        lines.flush()
-        assert '"No error"' in lines.readline()
-
-
-def test_a_turn_of_the_knob_is_found_at_the_resume(run, client, station, lager):
-    process = run(HOLDS)
-    pause = client.paused()
-    lager("supply", "supply2", "--through")  # after the first reading, which holds the instrument
-    at_the_instrument(station, ":SOUR1:VOLT 4.5")
-    at_the_instrument(station, ":OUTP:OVP:VAL CH1,9")
-    client.call("Continue", "s", pause["id"])
-    found = printed(process)
-    assert len(found) == 2, found
-    assert re.fullmatch(r"supply2 ovp 66.000 → 9.000 V \(at the instrument, \d\d:\d\d:\d\d\)", found[0])
-    assert re.fullmatch(r"supply2 voltage 3.300 → 4.500 V \(at the instrument, \d\d:\d\d:\d\d\)", found[1])
-    changed = client.expect("Changed", lambda s: s.args[0] == pause["id"] and s.args[1]["what"] == "voltage").args[1]
-    assert (changed["net"], changed["old"], changed["new"], changed["user"]) == ("supply2", 3.3, 4.5, "")
-    assert "Resumed" in [signal.member for signal in client.passed]
-
-
-EVERYTHING = """
-import lager, sys
-supply = lager.Net.get("supply2", type="supply")
-battery = lager.Net.get("battery1", type="battery")
-load = lager.Net.get("eload1", type="eload")
-dac, line = lager.Net.get("dac1", type="dac"), lager.Net.get("gpo1", type="gpio")
-adc = lager.Net.get("adc1", type="adc")
-supply.set_voltage(3.3); supply.set_current(0.5); supply.enable()
-battery.mode("dynamic"); battery.enable()
-load.current(0.01); load.enable()
-dac.output(1.25); line.output(1)
-for number in range(int(sys.argv[1])):
-    lager.pause(f"quiet {number}")
-    supply.set_voltage(3.3 + number % 7 / 10)
-    dac.output(number % 5)
-    adc.input()
-print("goes on", flush=True)
-"""
-
-
-@pytest.mark.parametrize("pauses", [50, pytest.param(1000, marks=pytest.mark.slow)])
-def test_quiet_pauses_report_nothing(run, client, lager, pauses):
-    process = run(EVERYTHING, str(pauses))
-    for number in range(pauses):
-        pause = client.paused()
-        assert pause["changes"] == []
-        if number % 2:  # the others resume during the first reading, or before it
-            client.heard(pause["pid"])
-        if number % 20 == 5:
-            lager("supply", "supply2", "--through")
-        client.call("Continue", "s", pause["id"])
-        assert "changes" not in client.resumed(pause["id"])[1]
-        process.err.expect(f"lager: {pause['id']} resumed")  # read it all, else the script waits for a full pipe
-    process.out.expect("goes on")
-    assert "Changed" not in [signal.member for signal in client.passed]
-    said = [line for line in (process.err.text + process.err.rest()).splitlines() if "→" in line or "compared" in line]
-    assert said == []
-
-
-HOLDS_ONE = """
-import lager
-supply = lager.Net.get("supply2", type="supply")
-lager.pause("held", interactive=True)
-print("goes on", flush=True)
-"""
-
-
-class Heard(list):
-    """The lines that an instrument has heard; `came` is set when it hears `wanted`."""
-
-    def __init__(self, wanted):
-        self._wanted, self.came = wanted, threading.Event()
-
-    def append(self, line):
-        super().append(line)
-        if line == self._wanted:
-            self.came.set()
-
-
-@pytest.fixture
-def silent_at(station, tmp_path, monkeypatch):
-    """Make the instrument of supply2 one that keeps silent at a question, until it is told to go on."""
-    made = []
-
-    def make(question, timeout):
-        made.append(HeldInstrument(question))
-        made[0].heard = Heard(":OUTP? CH1")  # the last of the settings of a supply
-        nets = tmp_path / "silent.toml"
-        nets.write_text(
-            f'[instruments.psu1]\nmodel = "DP821"\naddress = "{made[0].visa}"\ntimeout = {timeout}\n'
-            '[nets.supply2]\ntype = "supply"\ninstrument = "psu1"\nchannel = 1\n'
-        )
-        monkeypatch.setitem(station.env, "LAGER_NETS", str(nets))
-        return made[0]
-
-    yield make
-    for instrument in made:
-        instrument.close()
-
-
-def test_a_resume_during_the_first_reading_cancels_it(run, client, silent_at):
-    instrument = silent_at(":SOUR1:VOLT?", 60)
-    process = run(HOLDS_ONE)
-    pause = client.paused()
-    assert instrument.asked.wait(PATIENCE)
-    client.call("Continue", "s", pause["id"])
-    process.out.expect("goes on")
-    assert "compared" not in process.err.text
-    instrument.go.set()
-    process.wait()
-    assert instrument.heard.count(":SOUR1:VOLT?") == 1
-    assert ":SOUR1:CURR?" not in instrument.heard
-
-
-def test_an_instrument_that_is_dead_at_the_resume_is_one_line_after_a_second(run, client, silent_at):
-    instrument = silent_at(":SOUR1:VOLT 1", 60)
-    process = run(HOLDS_ONE)
-    pause = client.paused()
-    assert instrument.heard.came.wait(PATIENCE)
-    instrument._held = ":OUTP:OVP:VAL? CH1"
-    client.call("Continue", "s", pause["id"])
-    process.out.expect("goes on")
-    process.err.expect("  supply2 could not be compared: it did not answer within 1 s.\n")
-    instrument.go.set()
-    assert "compared" not in process.err.rest()
-
-
-def test_an_instrument_that_is_dead_at_the_pause_is_one_line(run, client, silent_at):
-    silent_at(":SOUR1:VOLT?", 0.2)
-    process = run(HOLDS_ONE)
-    pause = client.paused()
-    process.err.expect("timeout ")
-    with pytest.raises(Failed):  # it waits for the reading
-        client.call("Through", "sssa{sv}", key_of(client, "psu1"), "supply2", "state", {}, name=INSTRUMENTS)
-    client.call("Continue", "s", pause["id"])
-    process.out.expect("goes on")
-    process.err.expect("  supply2 could not be compared: psu1 (DP821 at ")
-    assert "compared" not in process.err.rest()
-
-
 def test_what_another_thread_of_the_script_sets_is_a_change_with_its_name(run, client, lager):
     text = HOLDS.replace(
         "lager.pause(",
@@ -426,100 +248,6 @@ lager.pause(""",
     client.call("Continue", "s", pause["id"])
     [said] = printed(process)
     assert line("supply2 voltage 3.300 → 2.500 V", "script.py").match(said), said
-
-
-ON_CHANGE = """
-import lager
-supply = lager.Net.get("supply2", type="supply")
-dac = lager.Net.get("dac1", type="dac")
-line = lager.Net.get("gpo1", type="gpio")
-supply.set_voltage(3.3)
-supply.set_current(0.5)
-supply.set_ovp(6)
-dac.output(2)
-line.output(1)
-try:
-    lager.pause("held", MORE)
-except Exception as error:
-    print(type(error).__name__, [(one["net"], one["what"], one["new"]) for one in error.changes], flush=True)
-    print(error, flush=True)
-state = supply.state()
-print("now", state.voltage_set, state.ovp, state.enabled, round(dac.output(), 2), line.input())
-print("goes on", flush=True)
-"""
-
-
-def test_a_changed_bench_raises_where_the_script_asks_for_it(run, client, lager, station):
-    process = run(ON_CHANGE.replace("MORE", "on_change='raise'"))
-    pause = client.paused()
-    lager("supply", "supply2", "voltage", "5", "--through")
-    at_the_instrument(station, ":SOUR1:CURR 0.25")
-    client.call("Continue", "s", pause["id"])
-    said = process.out.expect("goes on")
-    assert "BenchChanged [('supply2', 'voltage', 5.0), ('supply2', 'current', 0.25)]\n" in said
-    assert re.search(
-        r"The bench was changed during the pause at .*script.py:12 \(held\): supply2 voltage 3.300 → 5", said
-    )
-    assert "and 1 more. Catch lager.BenchChanged" in said
-    assert "now 5.0 6.0 False 2.0 1\n" in said
-
-
-def test_an_unchanged_bench_raises_nothing(run, client):
-    process = run(ON_CHANGE.replace("MORE", "on_change='raise'"))
-    client.paused()
-    client.call("ContinueAll")
-    assert "Changed" not in process.out.expect("goes on")
-
-
-def test_a_timeout_that_raises_comes_before_and_has_the_changes(run, client):
-    process = run(ON_CHANGE.replace("MORE", "timeout=2, on_timeout='raise', on_change='raise'"))
-    client.paused()
-    client.call("Through", "sssa{sv}", key_of(client, "psu1"), "supply2", "voltage", {"value": 5.0}, name=INSTRUMENTS)
-    said = process.out.expect("goes on")
-    assert "PauseTimeout [('supply2', 'voltage', 5.0)]\n" in said
-
-
-def test_restore_sets_back_what_was_changed_and_switches_no_output_on(run, client, lager, station):
-    process = run(
-        ON_CHANGE.replace("MORE", "on_change='restore'").replace("dac.output(2)", "supply.enable(); dac.output(2)")
-    )
-    pause = client.paused()
-    lager("supply", "supply2", "voltage", "5", "--through")
-    at_the_instrument(station, ":OUTP:OVP:VAL CH1,9")
-    assert lager("off").returncode == 1  # the dac and the line have no safe state
-    lager("supply", "supply2", "disable", "--through")
-    lager("dac", "dac1", "3", "--through")
-    lager("gpo", "gpo1", "0", "--through")
-    client.call("Continue", "s", pause["id"])
-    said = process.out.expect("goes on")
-    assert "now 3.3 6.0 False 2.0 0\n" in said
-    process.wait()
-    told = re.findall(r"^  (.* set back.*)$", process.err.rest(), re.MULTILINE)
-    assert told == [
-        "supply2 ovp was set back",
-        "supply2 voltage was set back",
-        "supply2 output was not set back: supply2: its output was on. lager switches no output on.",
-        "dac1 voltage was set back",
-        "gpo1 output was not set back: gpo1: the line was at 1. lager switches no output on.",
-    ]
-
-
-def test_restore_switches_off_what_was_switched_on_and_leaves_a_dac_at_0_v(run, client, lager):
-    process = run(ON_CHANGE.replace("MORE", "on_change='restore'"))
-    pause = client.paused()
-    lager("supply", "supply2", "enable", "--through")
-    lager("dac", "dac1", "0", "--through")
-    client.call("Continue", "s", pause["id"])
-    assert "now 3.3 6.0 False 0.0 1\n" in process.out.expect("goes on")
-
-
-def test_an_unknown_on_change_warns(run, client, lager):
-    process = run(ON_CHANGE.replace("MORE", "on_change='ignore'"))
-    pause = client.paused()
-    lager("supply", "supply2", "voltage", "5", "--through")
-    client.call("Continue", "s", pause["id"])
-    assert "now 5.0" in process.out.expect("goes on")
-    process.err.expect("lager: on_change='ignore' is not one of warn, raise, restore; using warn.\n")
 
 
 def test_what_a_borrower_sets_names_the_borrower_and_is_no_turn_of_a_knob(run, client, lager, station):

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tests.bus.instruments.while_paused.test_changes import at_the_instrument
+from tests.bus.instruments.while_paused.changed_bench import at_the_instrument
 from tests.processes import LAGER
 
 SCRIPT = """

@@ -1,0 +1,20 @@
+"""What the tests of safe states share."""
+
+import sys
+
+import pytest
+
+from tests.bus.instruments.safety.holding import HOLD
+
+
+@pytest.fixture
+def holder(nets, start, script):
+    """Start a script that holds supply2 with its output on."""
+
+    def begin(text: str = HOLD, *before: str):
+        process = start(*before, sys.executable, script(text))
+        process.out.expect("on\n")
+        assert nets.is_on()
+        return process
+
+    return begin

@@ -1,0 +1,36 @@
+"""A script that holds a net with a safe state, with its output on, and what is asked of lagerd about it."""
+
+import os
+import time
+
+from tests.bus.instruments.safe_bench import INSTRUMENTS
+from tests.client import Client
+from tests.processes import children
+
+HOLD = """
+from lager import Net
+import sys, signal
+supply = Net.get("supply2", type="supply")
+supply.set_voltage(3.3)
+supply.enable()
+print("on", flush=True)
+signal.pause()
+"""
+
+
+def told(client: Client, member: str, key: str) -> dict:
+    return client.expect(member, lambda s: s.args[0] == key).args[1]
+
+
+def listed(client: Client) -> list[dict]:
+    return client.call("List", name=INSTRUMENTS)
+
+
+def claim(client: Client, key: str, **details) -> int:
+    return client.call("Claim", "sa{sv}", key, {"net": "x", "name": "psu1", **details}, name=INSTRUMENTS)
+
+
+def until_kept_ready(station) -> None:
+    """Wait for the process that acts without lagerd: until it has a session of its own, it is killed with lagerd."""
+    while not any(os.getsid(child) == child for child in children(station.lagerd.pid)):
+        time.sleep(0.01)

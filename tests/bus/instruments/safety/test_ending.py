@@ -1,0 +1,113 @@
+"""Which ends of a script are crashes, after which its nets are made safe, and which leave the output as it is."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from lager.errors import InstrumentBusy
+from tests.bus.instruments.safety.holding import HOLD, claim, told
+from tests.processes import LAGER
+
+
+@pytest.fixture
+def ended(nets, start, script, client, station):
+    """Run a script that switches supply2 on and then ends in this way; return whether it stays on."""
+
+    def run(end: str, *command: str, opened: str = "") -> bool:
+        text = HOLD.replace('"supply")', f'"supply"{opened})').replace("signal.pause()", end)
+        with contextlib.closing(start(*command, script(text))) as process:
+            process.out.expect("on\n")
+            process.wait()
+        with contextlib.suppress(InstrumentBusy):
+            os.close(claim(client, nets.key(), wait=60.0))
+        client.expect("Released", lambda s: s.args[0] == nets.key())
+        return nets.is_on()
+
+    return run
+
+
+RUN = (LAGER, "python")
+PLAIN = (sys.executable,)
+NORMAL = [
+    "supply.close(); supply = None; sys.exit(1)", "pass", "sys.exit(0)",
+    "try:\n    with supply:\n        raise ValueError\nexcept ValueError:\n    pass",
+]  # fmt: skip
+MORE_NORMAL = [
+    "supply.close()", "with supply: pass", "del supply", "sys.exit()", "sys.last_value = ValueError()",
+    "raise SystemExit(0)", "raise SystemExit",
+]  # fmt: skip
+CRASH = [
+    "def main():\n    raise ValueError\nmain()", "sys.exit(3)", "import os; os._exit(0)",
+    "def main(own):\n    global supply\n    supply = None\n    sys.exit(1)\nmain(supply)",
+]  # fmt: skip
+MORE_CRASH = [
+    "raise ValueError", "raise KeyboardInterrupt", "sys.exit('no')", "import os; os.kill(os.getpid(), signal.SIGTERM)",
+    "import os; os.execv('/bin/true', ['true'])", "with supply:\n    raise ValueError",
+    "try:\n    with supply:\n        raise ValueError\nexcept ValueError:\n    sys.exit(1)", "raise SystemExit(2)",
+]  # fmt: skip
+# Without `lager python` the script finds out more by itself.
+PLAIN_NORMAL = ["pass", "sys.exit(0)", "sys.last_value = ValueError(); sys.exit(0)"]
+PLAIN_CRASH = ["raise ValueError", "raise KeyboardInterrupt", "sys.exit(3)", "raise SystemExit(2)"]
+
+
+@pytest.mark.parametrize(
+    ("command", "ends"), [(RUN, NORMAL), (PLAIN, PLAIN_NORMAL), (RUN, MORE_NORMAL)], ids=["run", "plain", "more"]
+)
+def test_a_script_that_ends_normally_leaves_the_output_as_it_is(ended, command, ends):
+    assert [end for end in ends if not ended(end, *command)] == []
+
+
+@pytest.mark.parametrize(
+    ("command", "ends"), [(RUN, CRASH), (PLAIN, PLAIN_CRASH), (RUN, MORE_CRASH)], ids=["run", "plain", "more"]
+)
+def test_a_script_that_crashes_leaves_its_nets_safe(ended, command, ends):
+    assert [end for end in ends if ended(end, *command)] == []
+
+
+def test_a_script_whose_parent_is_killed_cannot_tell_how_it_ended(ended):
+    assert not ended("import os; os.kill(os.getppid(), 9); sys.exit(0)", *RUN)
+
+
+@pytest.mark.parametrize("ends", [("supply.close()", "pass"), ("sys.exit(0)", "with supply: pass")])
+def test_safe_after_always_makes_each_close_of_a_script_safe(nets, ended, lager, ends):
+    nets.add(supply2='safe = "off"\nsafe_after = "always"')
+    assert [end for end in ends if ended(end, *PLAIN)] == []
+    assert lager("supply", "supply2", "enable").returncode == 0
+    assert nets.is_on()  # a command is no script
+
+
+@pytest.mark.parametrize(
+    "ends", [("supply.close()", "import os; os._exit(0)"), ("pass", "sys.exit(0)", "raise ValueError")]
+)
+def test_off_on_exit_needs_nothing_in_the_nets_file(nets, ended, start, script, ends):
+    nets.add()
+    for end in ends:
+        assert not ended(end, *PLAIN, opened=", off_on_exit=True"), end
+    process = start(sys.executable, "-c", "from lager import Net; Net.get('dac1', type='dac', off_on_exit=True)")
+    assert process.wait() == 1
+    assert "dac1 has no safe state" in process.err.rest()
+
+
+def test_a_safe_state_sets_its_values_in_their_order(nets, ended):
+    nets.add(supply2='safe = {voltage = 0.5, output = "off"}')
+    assert not ended("import os; os._exit(0)", *PLAIN)
+    assert float(nets.ask("psu1", ":SOUR1:VOLT?")) == pytest.approx(0.5)
+
+
+def test_what_close_cannot_make_safe_is_left_to_lagerd(nets, start, script, client, bench):
+    nets.add(supply2='safe = "off"\nsafe_after = "always"')
+    process = start(
+        *PLAIN, script(HOLD.replace("signal.pause()", "sys.stdin.readline(); supply.close()")), stdin=subprocess.PIPE
+    )
+    process.out.expect("on\n")
+    bench.kill(signal.SIGSTOP)
+    process.popen.stdin.write(b"\n")
+    process.popen.stdin.flush()
+    process.err.expect("supply2 could not be made safe")
+    bench.kill(signal.SIGCONT)
+    told(client, "MadeSafe", nets.key())
+    assert not nets.is_on()

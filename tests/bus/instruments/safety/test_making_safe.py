@@ -1,0 +1,128 @@
+"""A script that is killed leaves its nets in their safe state before anybody else has the instrument."""
+
+import os
+import re
+import signal
+import sys
+
+from tests.bus.instruments.safe_bench import INSTRUMENTS
+from tests.bus.instruments.safety.holding import HOLD, claim, listed, told
+from tests.client import Client
+
+
+def test_a_killed_script_leaves_its_supply_off(holder, nets, client):
+    process = holder()
+    process.kill()
+    details = told(client, "MadeSafe", nets.key())
+    assert not nets.is_on()
+    assert details["reason"] == "supply2 output off"
+    assert not details["quarantined"]
+    assert listed(client) == []
+
+
+FORKS = """
+import ctypes, os, signal, threading, time, lager
+from lager.process import threads
+threading.Thread(target=lager.pause, args=["look"], daemon=True).start()
+while not threads.paused:
+    time.sleep(0.01)
+child = ctypes.PyDLL(None).fork()  # as a library does it, which Python does not notice
+if child == 0:
+    os.kill(os.getpid(), signal.SIGSTOP)
+os.waitpid(child, os.WUNTRACED)
+print("child", child, flush=True)
+signal.pause()
+"""
+
+
+def test_a_killed_script_leaves_nothing_on_and_no_pause_whatever_a_stopped_child_of_it_has_open(
+    start, script, nets, client
+):
+    """The child has a copy of the lease, and one of the connection to lagerd."""
+    process = start(sys.executable, script(HOLD.replace("signal.pause()", FORKS)), LAGER_PROCESS_ID="4f0c4a52")
+    pause = client.paused()
+    process.out.expect("child")  # it ends with the session of the test
+    process.kill()
+    assert client.resumed(pause["id"])[0] == "gone"
+    told(client, "MadeSafe", nets.key())
+    assert not nets.is_on()
+    assert (client.list(), listed(client)) == ([], [])
+
+
+def test_the_safe_state_of_a_crashed_script_is_a_change_of_the_pauses_of_others(holder, nets, client, run):
+    run("import lager; lager.pause('look')")
+    pause = client.paused()
+    holder().kill()
+    told(client, "MadeSafe", nets.key())
+    (change,) = next(one for one in client.list() if one["id"] == pause["id"])["changes"][-1:]
+    assert (change["net"], change["what"], change["old"], change["new"]) == ("supply2", "output", True, False)
+    assert change["how"].startswith("safe state of script")
+
+
+def test_a_claim_that_waits_comes_after_the_safe_state(holder, nets, client, station):
+    process = holder()
+    waiter = Client(station.address)
+    try:
+        waiting = waiter.start(
+            waiter.bus.call(
+                INSTRUMENTS, "/com/lager/Instruments", "Claim", "sa{sv}", nets.key(), {"net": "x", "wait": 60.0}
+            )
+        )
+        client.expect("Queued")
+        process.kill()
+        os.close(waiting.result(60)[0])
+        assert not nets.is_on()
+    finally:
+        waiter.close()
+
+
+def test_a_claim_that_does_not_wait_says_that_the_instrument_is_being_made_safe(holder, nets, bench, client, lager):
+    process = holder()
+    bench.kill(signal.SIGSTOP)  # so that the instrument does not answer
+    process.kill()
+    client.expect("Released", lambda s: s.args[0] == nets.key())
+    refused = lager("supply", "supply2", "enable")
+    assert [lease["reason"] for lease in listed(client)] == ["is being made safe"]
+    bench.kill(signal.SIGCONT)
+    assert refused.returncode == 75
+    assert re.search(r"psu1 is being made safe since \S+, because script.py of \w+ ended", refused.stderr)
+    assert "--wait" in refused.stderr
+    told(client, "MadeSafe", nets.key())
+    assert not nets.is_on()
+
+
+def test_several_nets_of_one_instrument_are_made_safe_together(nets, start, script, client):
+    nets.add(dac1='safe = "off"', gpo1='safe = "off"', gpi1='safe = "release"')
+    text = """
+from lager import Net
+import signal
+dac = Net.get("dac1", type="dac")
+dac.output(2.5)
+line = Net.get("gpo1", type="gpio")
+line.output(1)
+Net.get("gpi1", type="gpio").output(1)
+print("on", flush=True)
+signal.pause()
+"""
+    process = start(sys.executable, script(text))
+    process.out.expect("on\n")
+    process.kill()
+    details = told(client, "MadeSafe", nets.key("daq1"))
+    assert details["safe"] == ["dac1", "gpo1"]  # the third was closed
+    assert details["reason"] == "dac1 0 V; gpo1 level 0"
+
+
+def test_a_net_without_a_safe_state_is_free_at_once_and_stays_on(nets, holder, client):
+    nets.add()
+    process = holder()
+    process.kill()
+    client.expect("Released", lambda s: s.args[0] == nets.key())
+    os.close(claim(client, nets.key()))
+    assert nets.is_on()
+
+
+def test_a_command_leaves_the_output_as_it_is(nets, lager, client):
+    for words in (["voltage", "3.3"], ["enable"], ["state"]):
+        assert lager("supply", "supply2", *words).returncode == 0
+    assert nets.is_on()
+    assert listed(client) == []
