@@ -214,9 +214,10 @@ def test_a_script_that_executes_another_program_releases_its_instruments(hold, c
     os.close(claim(client, key))
 
 
-def test_a_script_that_executes_itself_again_is_not_refused_by_its_own_lease(hold):
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_script_that_executes_itself_again_is_not_refused_by_its_own_lease(hold, times):
     process = hold(HOLD.replace("lease.release()", "os.execv(sys.executable, [sys.executable, *sys.argv])"))
-    for _ in range(3):
+    for _ in range(times):
         process.out.expect("holding")
         say(process)
     process.out.expect("holding")
@@ -392,7 +393,8 @@ def test_killing_every_holder_leaves_no_file(hold, own_station, client, key):
     assert os.listdir(own_station.folder / "lager" / "leases") == []
 
 
-def test_whoever_looks_all_the_time_never_makes_a_claim_fail(client, station, key):
+@pytest.mark.parametrize("claims", [100, 300])
+def test_whoever_looks_all_the_time_never_makes_a_claim_fail(client, station, key, claims):
     """The watcher looks as often as it can; a claim without a wait meets a look again and again."""
     watcher, counts = Client(station.address), {"looks": 0, "met": 0}
 
@@ -414,7 +416,7 @@ def test_whoever_looks_all_the_time_never_makes_a_claim_fail(client, station, ke
     over = watcher.do(event())
     looking = watcher.start(look(over))
     try:
-        for _ in range(300):
+        for _ in range(claims):
             fd = claim(client, key)
             client.call("Release", "s", key, name=INSTRUMENTS)
             os.close(fd)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import LAGER
+
 # Says what it does, line by line: `hold NAME`, `connect`, `close`.
 HOLDER = """
 import sys
@@ -129,7 +131,7 @@ def test_a_net_that_is_reserved_for_a_run_holds_every_name_of_its_port(
     )
     monkeypatch.setitem(station.env, "LAGER_NETS", str(tmp_path / "nets.toml"))
     run = start(
-        "lager", "python", "--any", "reserved", script("print('begun', flush=True); input()"), stdin=subprocess.PIPE
+        LAGER, "python", "--any", "reserved", script("print('begun', flush=True); input()"), stdin=subprocess.PIPE
     )
     run.out.expect("begun")
     refused = lager("uart", "plain")
@@ -151,7 +153,7 @@ def test_a_claim_waits_for_a_port_under_another_name(adapters, nets, holder, sta
     one = holder()
     one("hold by_id")
     names = ("plain", "plain", "by_id")
-    waiting = [start("lager", "uart", name, "--wait", "60", stdin=subprocess.PIPE) for name in names]
+    waiting = [start(LAGER, "uart", name, "--wait", "60", stdin=subprocess.PIPE) for name in names]
     for process in waiting:
         process.popen.stdin.close()
         client.expect("Queued")

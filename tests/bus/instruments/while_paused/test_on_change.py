@@ -52,9 +52,11 @@ def test_an_unchanged_bench_raises_nothing(run, client):
 
 
 def test_a_timeout_that_raises_comes_before_and_has_the_changes(run, client):
-    process = run(ON_CHANGE.replace("MORE", "timeout=2, on_timeout='raise', on_change='raise'"))
-    client.paused()
+    process = run(ON_CHANGE.replace("MORE", "on_timeout='raise', on_change='raise'"))
+    pause = client.paused()
     client.call("Through", "sssa{sv}", key_of(client, "psu1"), "supply2", "voltage", {"value": 5.0}, name=INSTRUMENTS)
+    for seconds in (0.0, 0.1):  # no time limit, and then so many seconds
+        client.call("Extend", "sd", pause["id"], seconds)
     said = process.out.expect("goes on")
     assert "PauseTimeout [('supply2', 'voltage', 5.0)]\n" in said
 
