@@ -120,16 +120,14 @@ def test_names_beyond_ascii_are_names(stopped):
 
 
 HANGS = """
-import lager
+import lager, time
 class Hangs:
     def __repr__(self):
-        while True:
-            pass
+        while True: time.sleep(0.01)
 class Meter:
     @property
     def volts(self):
-        while True:
-            pass
+        while True: time.sleep(0.01)
 hangs, meter, limit = Hangs(), Meter(), 3
 lager.pause("odd", interactive=True, timeout=60)
 print("ended", flush=True)
@@ -280,6 +278,7 @@ def test_the_end_of_a_script_that_is_killed_is_told(start, script, attached, cli
         editor.event("output", lambda told: "ended with its script" in told["output"])
 
 
+@pytest.mark.variant
 def test_the_end_of_a_script_without_a_record_is_told_too(run, attached, tmp_path):
     run(ENDING, XDG_STATE_HOME=str(tmp_path / "other"))
     editor = attached()

@@ -98,6 +98,7 @@ def test_a_script_that_is_not_there_ends_with_its_message(editor, tmp_path):
     assert "No such file or folder: nothing.py" in one.printed("stderr")
 
 
+@pytest.mark.variant
 def test_a_script_is_sent_to_a_box_and_its_files_are_those_of_the_desk(near, station, tmp_path, client):
     (tmp_path / "check.py").write_text(SCRIPT)
     one = Editor(station.env, tmp_path)
@@ -115,6 +116,7 @@ def test_a_script_is_sent_to_a_box_and_its_files_are_those_of_the_desk(near, sta
         one.close()
 
 
+@pytest.mark.variant
 def test_a_pause_on_a_box_is_attached_to(near, station, tmp_path, run, client):
     run("import lager\nlager.pause('there', interactive=True, timeout=60)")
     pause = client.paused()
@@ -193,7 +195,10 @@ def test_a_breakpoint_that_was_there_before_a_script_of_a_box(near, configured, 
     assert one.event("stopped")["reason"] == "breakpoint"
     frame = one.do("stackTrace", threadId=1)["stackFrames"][0]
     assert (frame["line"], frame["source"]["path"]) == (5, str(tmp_path / "the µ test.py"))
-    one.do("disconnect")
+    one.do("setBreakpoints", source={"path": str(tmp_path / "the µ test.py")})
+    one.do("continue", threadId=1)
+    assert one.event("exited") == {"exitCode": 0}
+    assert "total 12" in one.printed("stderr")
 
 
 def test_a_script_without_breakpoints_starts_without_a_pause_and_untraced(configured, client):

@@ -204,6 +204,7 @@ later()
     editor.do("continue", threadId=1)
 
 
+@pytest.mark.variant
 def test_those_in_a_file_that_was_sent_to_a_box(near, editor, tmp_path, client):
     (tmp_path / "check.py").write_text(SCRIPT)
     one = editor()

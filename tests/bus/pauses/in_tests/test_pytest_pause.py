@@ -2,6 +2,8 @@
 
 import signal
 
+import pytest
+
 from tests.bus.pauses.in_tests.pytest_words import PAUSE, PYTEST
 from tests.processes import BIN, LAGER, ended
 
@@ -198,6 +200,7 @@ def test_pause_on_error_says_that_pytest_catches_all(start, script, client):
     assert not client.list()
 
 
+@pytest.mark.variant
 def test_it_is_off_where_breakpoints_are(suite):
     code, _, err = ended(suite("def test_it(): assert 0\n", PAUSE, LAGER_BREAKPOINTS="off"))
     assert (code, err) == (1, "")

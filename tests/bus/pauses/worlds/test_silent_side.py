@@ -19,7 +19,7 @@ async def look(*_, **__):
     {then}
 
 snapshot.taken = look
-pause("here", timeout=600, interactive=True)
+pause("here, to be asked", timeout=600, interactive=True)
 """
 ENDS = {
     "it goes on and ends": ("from lager.daemon import daemon_client; await daemon_client.asyncio.sleep(600)", True),
@@ -43,28 +43,6 @@ def test_a_script_that_ends_while_it_is_asked_is_said_to_have_ended(run, client,
 
 
 HOLDS_THE_LOCK = "ctypes.PyDLL(None).sleep(60)"
-
-
-def test_a_script_that_holds_the_interpreter_or_is_stopped_is_said_to_be_silent(run, client, start):
-    """All are asked at the same time, since lagerd gives each five seconds."""
-    holding = run(SLOW.format(then=HOLDS_THE_LOCK))
-    id = client.paused()["id"]
-    run(SLOW.format(then=HOLDS_THE_LOCK))
-    stopped = client.paused()
-    os.kill(stopped["pid"], signal.SIGSTOP)
-    asking = [start(LAGER, "breakpoints", "show", id)]
-    holding.out.expect("asked")
-    asking += [start(LAGER, *words, id) for words in (("breakpoints", "show"), ("python", "--console"))]
-    with pytest.raises(
-        Failed, match=rf"The script of {stopped['id']} cannot be inspected: it did not .*: ps {stopped['pid']}"
-    ):
-        client.call("Inspect", "sa{sv}", stopped["id"], {})
-    for process in asking:
-        said = process.err.rest()
-        assert re.search(rf"The script of {id} cannot .*: it did not answer within 5 s\. .* interpreter lock", said)
-        assert "lagerd" not in said
-
-
 HELD_UP = """
 import asyncio, ctypes
 from lager import pause
@@ -91,23 +69,50 @@ def held(carrier, standing, details):
     hold()
 Carrier._paused = held
 """
-
-
 # Longer than the timeout, and the time that a script gives to a lagerd which is silent then.
 BLOCKED = 5_400_000  # microseconds
 
 
-def test_a_script_that_blocked_itself_does_not_blame_lagerd(start, script):
-    """All are blocked at the same time."""
+@pytest.fixture
+def blocked(start, script):
+    """Scripts that block themselves at a moment of their pause."""
     before = HELD_UP.format(blocked=BLOCKED, patch=BEFORE_LAGERD_HEARD)
     until = HELD_UP.format(blocked=BLOCKED, patch=WHILE_IT_WAITS)
     raising = until.replace("timeout=0.1", "timeout=0.1, on_timeout='raise'")
     texts = {"before lagerd accepted the pause": before, "until the timeout": until, "with on_timeout": raising}
-    runs = {
-        when: start(LAGER, "python", script(text, f"script{number}.py"))
+    return {
+        when: start(LAGER, "python", script(text, f"blocked{number}.py"))
         for number, (when, text) in enumerate(texts.items())
     }
-    said = {when: ended(process) for when, process in runs.items()}
+
+
+def test_a_script_that_is_silent_is_named_and_lagerd_is_not_blamed(blocked, run, client, start):
+    """All are silent at the same time, since each question and each pause gives up only after some seconds."""
+    holding, stopped = (paused_here(run, client) for _ in range(2))
+    os.kill(stopped[1]["pid"], signal.SIGSTOP)
+    id = holding[1]["id"]
+    asking = [start(LAGER, "breakpoints", "show", id)]
+    holding[0].out.expect("asked")
+    asking += [start(LAGER, *words, id) for words in (("breakpoints", "show"), ("python", "--console"))]
+    id_, pid = stopped[1]["id"], stopped[1]["pid"]
+    with pytest.raises(Failed, match=rf"The script of {id_} cannot be inspected: it did not .*: ps {pid}"):
+        client.call("Inspect", "sa{sv}", id_, {})
+    for process in asking:
+        said = process.err.rest()
+        assert re.search(rf"The script of {id} cannot .*: it did not answer within 5 s\. .* interpreter lock", said)
+        assert "lagerd" not in said
+    check_blocked({when: ended(process) for when, process in blocked.items()})
+
+
+def paused_here(run, client):
+    """A script that will hold the interpreter when it is asked, and its pause."""
+    process = run(SLOW.format(then=HOLDS_THE_LOCK))
+    while (pause := client.paused())["label"] != "here, to be asked":
+        pass
+    return process, pause
+
+
+def check_blocked(said):
     code, out, err = said["before lagerd accepted the pause"]
     assert (code, out) == (0, "goes on\n")
     assert "cannot pause here" in err
