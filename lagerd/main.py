@@ -18,16 +18,17 @@ from lager.bus.facade import Bus
 from lager.contract import BREAKPOINTS, BREAKPOINTS_PATH, INSTRUMENTS, INSTRUMENTS_PATH
 from lager.errors import BusError, LagerError
 from lager.process.end_signals import until_told
-from lagerd import config, log_control
+from lagerd import config
 from lagerd.breakpoints.interface import Breakpoints
 from lagerd.breakpoints.kept_pauses import KeptPauses
 from lagerd.callers.clients import Clients
 from lagerd.instruments.interface import Instruments
-from lagerd.instruments.leases import claims
+from lagerd.instruments.leases.files import kept_claims
 from lagerd.instruments.safety.safe_process import SOCKET, SafeProcess
-from lagerd.log import Unblocking
 from lagerd.server import Service
-from lagerd.start_socket import StartSocket, given_by_systemd
+from lagerd.service import log_control
+from lagerd.service.log import Unblocking
+from lagerd.service.start_socket import StartSocket, given_by_systemd
 
 _log = logging.getLogger("lagerd")
 
@@ -85,7 +86,7 @@ def cli(context: click.Context, embedded: bool, config_file: Path | None) -> Non
         return
     logging.basicConfig(level=logging.INFO, format="lagerd: %(message)s", handlers=[Unblocking()])
     if embedded:
-        from lagerd.embedded import keep
+        from lagerd.private_bus.embedded import keep
 
         sys.exit(asyncio.run(keep()))
     if config_file is not None and not config_file.exists():
@@ -112,7 +113,7 @@ async def serve(address: str, config_file: Path | None = None) -> int:
     if build.is_built():
         build.running()  # before an upgrade can replace the files of what runs
     safe_process = SafeProcess(SOCKET if "STATE_DIRECTORY" in os.environ else None)  # which is that of the unit
-    if claims.any_kept(_state_folder()):
+    if kept_claims.any_kept(_state_folder()):
         safe_process.make_ready()
     bus = await Bus.connect(address)
     notifier = sdnotify.SystemdNotifier()

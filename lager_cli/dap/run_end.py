@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from lager.errors import Failed
-from lager_cli.runs.end import until_ended
+from lager_cli.runs.ending.until_ended import until_ended
 
 
 async def exit_code(run_id: str, box: str | None) -> int | None:

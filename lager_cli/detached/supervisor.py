@@ -21,7 +21,7 @@ from lager_cli.detached.output_log import OutputLog
 from lager_cli.display import output
 from lager_cli.linux import process_tree
 from lager_cli.runs import records
-from lager_cli.runs.exit_code import ExitCode
+from lager_cli.runs.ending.exit_code import ExitCode
 from lager_cli.runs.run import OWN_SIGNALS
 from lager_cli.runs.wait import BLOCKED, Wait
 

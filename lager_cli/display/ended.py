@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from io import TextIOWrapper
 
-from lager.bus import library
+from lager.bus.transport import library
 from lager.errors import LagerError
 from lager_cli.display import output
 

@@ -22,9 +22,9 @@ from lager_cli import daemon
 from lager_cli.display import output
 from lager_cli.linux import home, pipelines
 from lager_cli.run_terminal.enter_key import EnterKey
-from lager_cli.runs.exit_code import ExitCode
+from lager_cli.runs.ending.exit_code import ExitCode
+from lager_cli.runs.ending.keeper import Keeper
 from lager_cli.runs.interpreter import OWN, Interpreter
-from lager_cli.runs.keeper import Keeper
 from lager_cli.runs.wait import BLOCKED, Wait
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Starts a simulated bench in a process of its own (lagerd.simulation), and ends it."""
+"""Starts a simulated bench in a process of its own (lagerd.private_bus.simulation), and ends it."""
 
 import contextlib
 import json
@@ -85,7 +85,7 @@ class SimulatedBench:
 
 def _start(file: str, answers: int, parents: int) -> None:
     """Start the process of the bench as a grandchild, whose parent has ended."""
-    command = [sys.executable, "-P", "-m", "lagerd.simulation", "--file", file]
+    command = [sys.executable, "-P", "-m", "lagerd.private_bus.simulation", "--file", file]
     command += ["--answer-fd", str(answers), "--parent-fd", str(parents)]
     ours = (variables.BENCH, variables.BUS_ADDRESS, variables.NETS)
     environment = {name: value for name, value in daemon.environment_of_no_run().items() if name not in ours}

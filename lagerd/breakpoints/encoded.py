@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from lager.bus.wire import details, dicts
+from lager.bus.transport.wire import details, dicts
 from lagerd.breakpoints.pauses import Pause, Pauses
 
 _Changing = tuple[list[str], list[str], int, int]

@@ -11,7 +11,7 @@ from typing import Any
 
 from lager.bus.exports import LATER, Interface, Outcome, Runner
 from lager.bus.facade import Bus, Call
-from lager.bus.wire import dicts
+from lager.bus.transport.wire import dicts
 from lager.contract import AT_TIMEOUT, BREAKPOINTS, BREAKPOINTS_PATH, ON_TIMEOUT
 from lager.errors import AccessDenied, InvalidArgument, NoSuchBreakpoint, TooMany
 from lager.process.system import user_name

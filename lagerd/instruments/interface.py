@@ -17,9 +17,9 @@ from lagerd.breakpoints.pauses import Pause, Pauses
 from lagerd.callers.clients import Client, Clients
 from lagerd.events import Event
 from lagerd.instruments.leases.claim_details import Claimant, claimant, from_details, safe_nets
-from lagerd.instruments.leases.claims import Claims
+from lagerd.instruments.leases.files.kept_claims import Claims
+from lagerd.instruments.leases.files.lock_files import LeaseFiles, process_end
 from lagerd.instruments.leases.lease import Lease
-from lagerd.instruments.leases.lock_files import LeaseFiles, process_end
 from lagerd.instruments.leases.refusal import refusal
 from lagerd.instruments.leases.table import Leases
 from lagerd.instruments.lending.lending import Lending

@@ -13,8 +13,8 @@ from lagerd.breakpoints.pauses import Pauses
 from lagerd.callers.clients import Client, Clients
 from lagerd.events import Event
 from lagerd.instruments.hooks import LeaseRecord
+from lagerd.instruments.leases.files.lock_files import LeaseFiles
 from lagerd.instruments.leases.lease import Lease
-from lagerd.instruments.leases.lock_files import LeaseFiles
 from lagerd.instruments.leases.table import Leases
 
 if TYPE_CHECKING:

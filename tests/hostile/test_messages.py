@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from lager.bus import fair_queue
 from lager.bus.exports import ObjectTree
+from lager.bus.transport import fair_queue
 from lager.contract import path_of
 from lager.errors import LagerError
 from tests.client import NAME

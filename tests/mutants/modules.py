@@ -61,7 +61,7 @@ TESTS = {
         "instruments/real_replies", "drivers/loads/battery_levels"
     ),
     "lager_runtime/lager/instruments/safety/safe_state.py": _tests("safety/safe_nets", "safety/safe_state"),
-    "lager_runtime/lager/nets/safe.py": _tests("safety/safe_nets"),
+    "lager_runtime/lager/nets/settings/safe.py": _tests("safety/safe_nets"),
     "lager_runtime/lager/nets/terminals.py": _tests("nets/terminals", "safety/safe_nets"),
     "lager_runtime/lager/nets/checks/document.py": _tests(
         "nets/settings", "nets/nets", "instruments/sessions/modbus_rtu"
@@ -73,8 +73,8 @@ TESTS = {
     "lager_runtime/lager/nets/checks/settings.py": _tests(
         "nets/settings", "nets/nets", "instruments/sessions/modbus_rtu"
     ),
-    "lagerd/make_safe.py": _tests("safety/safe_state"),
-    "lagerd/standby.py": _tests("safety/standby"),
+    "lagerd/make_safe/process.py": _tests("safety/safe_state"),
+    "lagerd/make_safe/standby.py": _tests("safety/standby"),
     "lagerd/instruments/leases/table.py": _tests("leases/lease_table", "leases/leases", "leases/loans"),
     "lagerd/instruments/leases/queues.py": _tests("leases/lease_table", "leases/leases"),
     "lagerd/instruments/leases/owners.py": _tests("leases/lease_table", "leases/leases"),

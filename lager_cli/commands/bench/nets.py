@@ -9,7 +9,8 @@ import click
 from lager import variables
 from lager.errors import LagerError, NetsFileError
 from lager.nets import file as nets_file
-from lager.nets import saved_nets, terminals
+from lager.nets import terminals
+from lager.nets.imported import saved_nets
 from lager.nets.model import Instrument, NetConfig, Nets, NetType
 from lager.wording import text_files
 from lager_cli import daemon

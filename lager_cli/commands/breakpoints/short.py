@@ -158,7 +158,7 @@ def kill(run: str | None, signal_name: str | None) -> int:
       lager kill 9b1c
       lager kill 9b1c --signal TERM
     """
-    from lager_cli.runs.kill import kill
+    from lager_cli.runs.ending.kill import kill
 
     if run is not None:
         return kill(run, signal_name)

@@ -9,7 +9,7 @@ from lager.contract import INSTRUMENTS
 from lager.errors import LagerError
 from lager.nets import file as nets_file
 from lager.nets.model import NetConfig
-from lager.nets.safe import OFF
+from lager.nets.settings.safe import OFF
 from lager_cli import daemon
 from lager_cli.display import output
 from lager_cli.options import completion

@@ -17,7 +17,7 @@ import click
 
 from lager import NetType
 from lager.errors import InvalidArgument
-from lager.nets.lines import FLOW_CONTROLS, PARITIES, flow_control
+from lager.nets.settings.serial_line import FLOW_CONTROLS, PARITIES, flow_control
 from lager_cli.commands.instruments.named_nets import list_nets
 from lager_cli.commands.instruments.net_actions import with_net
 from lager_cli.display import output

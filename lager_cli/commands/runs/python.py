@@ -326,11 +326,11 @@ def _here(asked: _Asked) -> int:
 
         return reattach.reattach(asked.reattach, asked.tail)
     if asked.kill is not None:
-        from lager_cli.runs import kill
+        from lager_cli.runs.ending import kill
 
         return kill.kill(asked.kill, asked.signal_name)
     if asked.kill_all:
-        from lager_cli.runs import kill
+        from lager_cli.runs.ending import kill
 
         return kill.kill_all(asked.signal_name)
     return _run(asked)

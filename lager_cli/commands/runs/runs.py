@@ -41,7 +41,7 @@ def runs(as_json: bool, every: bool, until: str | None) -> None:
       lager python --kill 9b1c
     """
     if until is not None:
-        from lager_cli.runs.end import until_ended
+        from lager_cli.runs.ending.until_ended import until_ended
 
         ended = asyncio.run(until_ended(until))
         output.say(json.dumps({"id": ended.id, "exit_code": ended.exit_code}))

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from lager.bus import replies
-from lager.bus.sockets import connected
-from lager.bus.wire import BROKER, HEAD, LONGEST, AuthExternal, Flag, Incoming, Kind, encode, sizes
+from lager.bus.transport.sockets import connected
+from lager.bus.transport.wire import BROKER, HEAD, LONGEST, AuthExternal, Flag, Incoming, Kind, encode, sizes
 from lager.errors import NoDaemon, NotRunning
 
 _CONNECT_SECONDS = 10.0

@@ -14,10 +14,10 @@ from typing import Any, NamedTuple, Protocol
 
 from lager import errors
 from lager.bus import start_socket
-from lager.bus.connection import Connection
 from lager.bus.replies import ERROR_PREFIX, gone, not_text, result, silent, unreachable
-from lager.bus.sockets import close_fds
-from lager.bus.wire import BROKER, Flag, Incoming, Kind, encode
+from lager.bus.transport.connection import Connection
+from lager.bus.transport.sockets import close_fds
+from lager.bus.transport.wire import BROKER, Flag, Incoming, Kind, encode
 from lager.contract import SIGNALS, path_of
 from lager.errors import LagerError, NoDaemon, NotRunning, Refusal
 

@@ -4,8 +4,8 @@ from typing import Any
 
 from lager import errors
 from lager.bus.address import require_user_name
-from lager.bus.sockets import close_fds
-from lager.bus.wire import Incoming, Kind, types
+from lager.bus.transport.sockets import close_fds
+from lager.bus.transport.wire import Incoming, Kind, types
 from lager.errors import BusError, LagerError, NoDaemon, NotRunning, Refusal
 
 ERROR_PREFIX = "com.lager.Error."

@@ -14,9 +14,9 @@ from collections.abc import Awaitable, Callable
 from itertools import count
 from typing import Any, Protocol
 
+from lager.console.clients.watchers import Watcher, Watchers
 from lager.console.protocol import MessageDecoder
 from lager.console.queries import Queries
-from lager.console.watchers import Watcher, Watchers
 from lager.console.worker import Worker
 from lager.errors import InvalidArgument, LagerError
 from lager.inspection.frames.location import Place
@@ -86,7 +86,7 @@ class Consoles:
             raise
 
     def _attach_lines(self, connection: socket.socket, known_as: int) -> None:
-        from lager.console.line_client import LineClient  # rarely needed
+        from lager.console.clients.line_client import LineClient  # rarely needed
 
         LineClient(
             connection, {"process": os.getpid()},

@@ -27,7 +27,7 @@ from lager.instruments.sessions.session import Session
 from lager.nets import file as nets_file
 from lager.nets.model import Instrument, NetConfig, Nets, NetType, Safe, net_type
 from lager.nets.resource import Reach
-from lager.nets.safe import AFTER, OFF, ON_EXIT, OUTPUTS
+from lager.nets.settings.safe import AFTER, OFF, ON_EXIT, OUTPUTS
 from lager.wording.values import seconds, shown
 
 if TYPE_CHECKING:

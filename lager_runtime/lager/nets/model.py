@@ -109,7 +109,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Safe:
-    """The safe state of a net: its settings in their order, and when they are applied (see `lager.nets.safe`)."""
+    """The safe state of a net: its settings in order, and when they are applied (see `lager.nets.settings.safe`)."""
 
     settings: tuple[tuple[str, Any], ...]
     after: str = "crash"
@@ -121,7 +121,7 @@ class NetConfig:
     """One net of the file. `options` are the settings specific to its type (range, baudrate, …).
 
     `bounded_by` maps each limit that comes from another net on the same terminal to that net and its key.
-    `keepalive` and `deadman` are seconds, 0 without one (see `lager.nets.watchdogs`).
+    `keepalive` and `deadman` are seconds, 0 without one (see `lager.nets.settings.watchdogs`).
     """
 
     name: str

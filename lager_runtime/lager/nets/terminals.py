@@ -11,7 +11,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from lager.nets.model import Limits, NetConfig, NetType, Safe
-from lager.nets.safe import OFF
+from lager.nets.settings.safe import OFF
 
 _OUTPUTS = frozenset((NetType.PowerSupply, NetType.Battery, NetType.ELoad))
 _HIGHEST_VOLTAGE = 21.0  # of a battery; Keithley 2281S Reference Manual, 7-47

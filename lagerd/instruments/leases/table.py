@@ -44,12 +44,12 @@ from lager.errors import AccessDenied, LagerError, NoSuchInstrument
 from lager.wording.text import printable
 from lagerd.breakpoints.pauses import Clock
 from lagerd.instruments.leases.claim_details import PLAIN, Claimant
+from lagerd.instruments.leases.files.store import Store
 from lagerd.instruments.leases.lease import Lease
 from lagerd.instruments.leases.no_loans import NoLoans
 from lagerd.instruments.leases.owners import LATE, Owners
 from lagerd.instruments.leases.quarantines import Quarantines
 from lagerd.instruments.leases.queues import Queues, Waiter
-from lagerd.instruments.leases.store import Store
 
 _LOOK_SECONDS = 1.0
 

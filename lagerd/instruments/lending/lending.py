@@ -20,8 +20,8 @@ from lagerd.breakpoints.scripts import Scripts
 from lagerd.callers.clients import Client, Clients
 from lagerd.events import Event
 from lagerd.instruments.hooks import LeaseRecord, Policy
+from lagerd.instruments.leases.files.lock_files import LeaseFiles
 from lagerd.instruments.leases.lease import Lease
-from lagerd.instruments.leases.lock_files import LeaseFiles
 from lagerd.instruments.leases.table import Leases
 from lagerd.instruments.lending.loans import OVERDUE_SECONDS, Loan, LoanListener, Loans
 

@@ -1,8 +1,9 @@
 """From one lagerd to the next: which of them, or the process between them, makes instruments safe.
 
-A FIFO in the runtime folder. The process that is kept ready has it open for reading (`lagerd.standby`), and acts alone
-only while there is no lagerd. The next lagerd opens it for writing: if that fails, no such process runs. Else it writes
-a byte, upon which nothing more is begun, and waits for the error that the kernel reports when the last reader is gone.
+A FIFO in the runtime folder. The process that is kept ready has it open for reading (`make_safe.standby`), and acts
+alone only while there is no lagerd. The next lagerd opens it for writing: if that fails, no such process runs. Else it
+writes a byte, upon which nothing more is begun, and waits for the error that the kernel reports when the last reader is
+gone.
 Beside the FIFO is a file in which that process writes, a line for each instrument, what it changed.
 """
 

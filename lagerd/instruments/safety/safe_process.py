@@ -8,8 +8,8 @@ lagerd dies meanwhile.
 Most of the time from a crash to the safe state is the start of this process. So while nets with a safe state are held,
 and for a minute after a crash, one process is kept ready: it has imported what it needs, and forks a child for each
 request. It knows the holders of these nets, and makes safe what they leave behind while there is no lagerd
-(`lagerd.standby`). It is started with the claim of a script; for that of a command, which is short, only once the net
-has been held for a moment.
+(`make_safe.standby`). It is started with the claim of a script; for that of a command, which is short, only once the
+net has been held for a moment.
 
 Beside it a second process is kept, which is started a second later, has imported the same and knows no holders. It
 takes the place of the first at once if that is killed. Only one of them is ever asked.
@@ -26,8 +26,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lagerd.instruments.leases.files.lock_files import process_end
 from lagerd.instruments.leases.lease import Lease
-from lagerd.instruments.leases.lock_files import process_end
 from lagerd.instruments.safety.starting import Started, start
 
 SOCKET = Path("/run/lager-safe/socket")

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from lager.bus.facade import Bus, Signal
-from lager.bus.wire import BROKER
+from lager.bus.transport.wire import BROKER
 from tests.bench.report.figures import Row, amount, times
 from tests.bench.scale import Scale
 from tests.bench.scripts import STANDING, client, own_station, running

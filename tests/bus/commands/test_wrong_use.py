@@ -12,7 +12,7 @@ from dbus_next import Message, MessageFlag, MessageType, Variant
 
 from lager import build
 from lager.bus.facade import Bus
-from lager.bus.wire import Incoming, Kind
+from lager.bus.transport.wire import Incoming, Kind
 from lager.errors import (
     AccessDenied,
     AmbiguousId,

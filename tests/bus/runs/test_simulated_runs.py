@@ -196,7 +196,7 @@ def test_a_bench_that_was_killed_itself_is_noticed_and_leaves_nothing(nets, star
     bench = bench_of(process.out.expect("\n"))
     assert lager("supply", "rail", "voltage", "1", LAGER_BENCH=bench).returncode == 0
     there = processes_of(bench)
-    for simulation in processes_of(f"lagerd.simulation\0--file\0{nets}"):
+    for simulation in processes_of(f"lagerd.private_bus.simulation\0--file\0{nets}"):
         with os.fdopen(simulation):
             signal.pidfd_send_signal(simulation, signal.SIGKILL)
     assert process.wait() == 1

@@ -14,7 +14,7 @@ import pytest
 
 from lager.bus import blocking
 from lager.bus.blocking import BlockingBus
-from lager.bus.wire import HEAD, LONGEST, Kind, encode, sizes
+from lager.bus.transport.wire import HEAD, LONGEST, Kind, encode, sizes
 from lager.errors import BusError, Failed, InvalidArgument, NoDaemon, NoSuchBreakpoint
 
 CALL = ("com.lager.Breakpoints", "/com/lager/Breakpoints", "Continue", "s", "7f3a")
@@ -184,10 +184,10 @@ assert not unwanted & set(sys.modules), unwanted & set(sys.modules)
 @pytest.mark.parametrize("library", ["dbus_fast", "dbus_next"])
 def test_the_whole_library_is_there_for_who_asks_for_it(library):
     _python(f"""
-from lager.bus import library
+from lager.bus.transport import library
 library.only_parts()
 import sys
-import lager.bus.wire
+import lager.bus.transport.wire
 import {library}
 assert "{library}.service" not in sys.modules
 {library}.Message, {library}.introspection.Node

@@ -9,8 +9,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from lager.bus import connection as module
-from lager.bus.connection import Connection
+from lager.bus.transport import connection as module
+from lager.bus.transport.connection import Connection
 from tests.hostile.marshal import call
 
 PIECES = [bytes([n % 251]) * (n * 37 % 5000 + 1) for n in range(500)]

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from lagerd.embedded import restart_lagerd
+from lagerd.private_bus.embedded import restart_lagerd
 
 
 class Starting:

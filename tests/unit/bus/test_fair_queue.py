@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lager.bus.fair_queue import FairQueue
+from lager.bus.transport.fair_queue import FairQueue
 
 SENDERS = st.sampled_from(["broker", "a", "b", "c"])
 

@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lager.bus.send_queue import SendQueue
+from lager.bus.transport.send_queue import SendQueue
 
 BIG = 1 << 17
 

@@ -17,11 +17,11 @@ import pytest
 from lager.bus import start_socket
 from lager.bus.blocking import BlockingBus
 from lager.bus.facade import Bus
-from lager.bus.wire import Kind
+from lager.bus.transport.wire import Kind
 from lager.contract import BREAKPOINTS, INSTRUMENTS
 from lager.errors import AccessDenied, LagerError, NoDaemon
 from lagerd.callers.clients import Client
-from lagerd.start_socket import StartSocket, given_by_systemd
+from lagerd.service.start_socket import StartSocket, given_by_systemd
 from tests.unit.bus.test_blocking_bus import _message, _read, broker
 
 CALL = (BREAKPOINTS, "/com/lager/Breakpoints", "Continue", "s", "7f3a")
@@ -225,7 +225,7 @@ def test_lagerd_records_who_started_it_only_if_the_kernel_confirms_it(said: byte
 
 def test_the_socket_of_systemd_is_taken_once_and_only_by_the_process_it_is_for() -> None:
     code = (
-        "import os, socket\nfrom lagerd.start_socket import given_by_systemd\n"
+        "import os, socket\nfrom lagerd.service.start_socket import given_by_systemd\n"
         "a = socket.socket(socket.AF_UNIX); os.dup2(a.fileno(), 3)\n"
         "os.environ.update(LISTEN_PID='1', LISTEN_FDS='1'); print(given_by_systemd())\n"
         "os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1', LISTEN_FDNAMES='x')\n"

@@ -12,7 +12,7 @@ from dbus_next._private.unmarshaller import Unmarshaller
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lager.bus.wire import HEAD, Flag, Incoming, Kind, details, encode, sizes, types
+from lager.bus.transport.wire import HEAD, Flag, Incoming, Kind, details, encode, sizes, types
 
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
 NUMBERS = {"y": 8, "q": 16, "u": 32, "t": 64, "h": 32}

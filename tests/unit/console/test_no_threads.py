@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from lager.console.line_client import LineClient
+from lager.console.clients.line_client import LineClient
 from lager.console.protocol import MessageDecoder, encode
 from lager.console.server import Consoles
 from lager.daemon import daemon_client

@@ -50,26 +50,20 @@ DIRECTIONS = {
             "breakpoints",
             "callers",
             "config",
-            "embedded",
             "install",
             "instruments",
-            "log",
-            "log_control",
+            "private_bus",
             "server",
-            "start_socket",
+            "service",
         },
-        "start_socket": {"callers"},
+        "service": {"callers"},
         "server": {"breakpoints", "callers", "config", "instruments", "journal", "metrics"},
         "config": set(),
         "metrics": set(),
         "callers": set(),
         "introspection": set(),
-        "log": set(),
-        "log_control": set(),
-        "embedded": {"bench", "instruments"},
-        "simulation": {"bench", "embedded"},
-        "make_safe": {"standby"},
-        "standby": set(),
+        "private_bus": {"bench", "instruments"},
+        "make_safe": set(),
         "breakpoints": {"callers", "introspection"},
         "instruments": {"breakpoints", "callers", "introspection"},
         "journal": {"breakpoints", "callers", "instruments"},
@@ -252,7 +246,7 @@ def test_the_files_form_no_circle():
 
 def test_one_module_imports_a_library_of_dbus():
     users = [str(path.relative_to(ROOT)) for _, path in _files() if _tops(path) & {"dbus_next", "dbus_fast"}]
-    assert users == ["lager_runtime/lager/bus/wire.py"]
+    assert users == ["lager_runtime/lager/bus/transport/wire.py"]
 
 
 @pytest.mark.parametrize("name", NO_BUS)

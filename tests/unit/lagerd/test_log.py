@@ -1,7 +1,7 @@
 import logging
 import os
 
-from lagerd.log import Unblocking
+from lagerd.service.log import Unblocking
 
 
 def test_a_full_pipe_never_blocks():

@@ -3,7 +3,7 @@ import logging
 import pytest
 
 from lager.errors import InvalidArgument
-from lagerd import log_control
+from lagerd.service import log_control
 
 
 @pytest.fixture(autouse=True)

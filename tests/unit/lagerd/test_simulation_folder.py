@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from lager.errors import BusError
-from lagerd import simulation
+from lagerd.private_bus import simulation
 
 
 @pytest.fixture

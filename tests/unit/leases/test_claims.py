@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from lagerd.instruments.leases import claims
-from lagerd.instruments.leases.claims import Claims
+from lagerd.instruments.leases.files import kept_claims
+from lagerd.instruments.leases.files.kept_claims import Claims
 from lagerd.instruments.leases.lease import Lease
 
 LEASE = Lease("k", "psu1", "out", "", "test.py", ":1.5", 7, "anna", 1, 5.0, safe=("out",), nets_file="/tmp/nets.toml")
@@ -60,8 +60,8 @@ def test_a_record_of_a_newer_lagerd_is_read(kept: Claims, tmp_path: Path) -> Non
 
 def test_the_records_of_a_simulated_bench_end_with_it(kept: Claims, tmp_path: Path) -> None:
     kept.keep(LEASE)
-    claims.forget(tmp_path, Path("/etc/lager/nets.toml"))
+    kept_claims.forget(tmp_path, Path("/etc/lager/nets.toml"))
     assert len(kept.kept()) == 1
-    claims.forget(tmp_path, Path("/tmp/nets.toml"))
+    kept_claims.forget(tmp_path, Path("/tmp/nets.toml"))
     assert kept.kept() == []
-    claims.forget(tmp_path / "none", Path("/tmp/nets.toml"))
+    kept_claims.forget(tmp_path / "none", Path("/tmp/nets.toml"))

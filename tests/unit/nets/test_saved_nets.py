@@ -7,8 +7,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from lager.nets import catalog, saved_nets
+from lager.nets import catalog
 from lager.nets import file as nets_file
+from lager.nets.imported import saved_nets
 from lager.nets.model import Limits, NetType
 from lager_cli import main
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
+from lagerd.instruments.leases.files.lock_files import process_end
 from lagerd.instruments.leases.lease import Lease
-from lagerd.instruments.leases.lock_files import process_end
 from lagerd.instruments.safety import safe_process
 from lagerd.instruments.safety.handover import Handover
 from lagerd.instruments.safety.safe_process import SafeProcess

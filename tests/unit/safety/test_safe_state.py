@@ -17,10 +17,10 @@ from lager.instruments.safety import safe_state
 from lager.instruments.safety.safe_state import Here, after_crash, make_safe, to_switch_off
 from lager.nets import file as nets_file
 from lager.nets.model import Nets
-from lagerd import make_safe as process
 from lagerd.bench.bench import DefaultBench
 from lagerd.bench.faults import Fault
 from lagerd.bench.thread import running
+from lagerd.make_safe import process
 
 
 @pytest.fixture

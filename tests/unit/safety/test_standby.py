@@ -19,7 +19,7 @@ from tests.processes import PATIENCE, children
 # Carries out a request by naming the instrument, if it still may; one whose name begins with "slow" waits for a file.
 PROCESS = """
 import os, pathlib, socket, sys, time
-from lagerd.standby import Standby
+from lagerd.make_safe.standby import Standby
 
 def work(request, may_act):
     name = request["instrument"]
@@ -231,7 +231,9 @@ def until_it_works(process: Process) -> None:
 def test_what_was_begun_before_the_next_lagerd(
     holder: "subprocess.Popen[bytes]", tmp_path: Path, seconds: int, done: list[str]
 ) -> None:
-    text = PROCESS.replace("def work", f"from lagerd import standby\nstandby._BEGUN_SECONDS = {seconds}\ndef work")
+    text = PROCESS.replace(
+        "def work", f"import lagerd.make_safe.standby as at\nat._BEGUN_SECONDS = {seconds}\ndef work"
+    )
     with contextlib.closing(Process(tmp_path, text)) as process:
         process.guard(slow1=holder.pid)
         process.kill_lagerd()
@@ -243,7 +245,7 @@ def test_what_was_begun_before_the_next_lagerd(
 
 
 def test_a_child_that_is_stopped_for_ever_is_killed_and_keeps_no_lease(tmp_path: Path) -> None:
-    text = PROCESS.replace("def work", "from lagerd import standby\nstandby._CHILD_SECONDS = 1.0\ndef work")
+    text = PROCESS.replace("def work", "import lagerd.make_safe.standby as at\nat._CHILD_SECONDS = 1.0\ndef work")
     reading, writing = os.pipe()
     with contextlib.closing(Process(tmp_path, text)) as process, open(reading, "rb") as lease:
         asked = process.ask("slow1", writing)

@@ -11,8 +11,8 @@ from lager.errors import InvalidArgument, PortNotFound
 from lager.instruments.drivers.base.driver import Driver
 from lager.instruments.sessions.serial_line import ExclusiveSerial, open_line
 from lager.instruments.sessions.session import Session
-from lager.nets.lines import DEFAULT_BAUDRATE, PARITIES, flow_control, for_pyserial
 from lager.nets.model import Instrument
+from lager.nets.settings.serial_line import DEFAULT_BAUDRATE, PARITIES, flow_control, for_pyserial
 from lager.wording.text import number_of
 
 READ_TIMEOUT = 0.1  # seconds

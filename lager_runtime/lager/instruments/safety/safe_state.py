@@ -18,7 +18,7 @@ from lager.instruments.safety.upkeep import set_watchdog
 from lager.instruments.while_paused.reporter import Reports
 from lager.nets import catalog
 from lager.nets.model import NetConfig, Nets, NetType, Safe
-from lager.nets.safe import OFF, OUTPUTS
+from lager.nets.settings.safe import OFF, OUTPUTS
 
 _AGAIN = 0.2  # seconds between two attempts to reach an instrument
 _LOW_VOLTS = 0.01  # of a dac that is off: a few steps

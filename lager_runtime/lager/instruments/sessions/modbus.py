@@ -17,9 +17,9 @@ from typing import Any, NoReturn
 from lager.errors import InstrumentError, InstrumentTimeout, Rejected, WrongModel
 from lager.instruments.sessions.session import Session
 from lager.nets import catalog
-from lager.nets.lines import DEFAULT_BAUDRATE
 from lager.nets.model import Instrument, NetType
 from lager.nets.resource import Reach
+from lager.nets.settings.serial_line import DEFAULT_BAUDRATE
 
 _PRODUCT_ID = 60000  # float32: 7 is a T7 (T-Series Datasheet, 23.0 Device information registers)
 _PRODUCTS = {4.0: "T4", 7.0: "T7", 8.0: "T8"}

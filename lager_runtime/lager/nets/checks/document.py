@@ -4,11 +4,12 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from lager.nets import own_drivers, safe, terminals
+from lager.nets import own_drivers, terminals
 from lager.nets.checks.instruments import has_place, is_visa, read_instrument
 from lager.nets.checks.mistakes import Mistakes
 from lager.nets.checks.nets import read_net
 from lager.nets.model import Instrument, NetConfig, NetType
+from lager.nets.settings import safe
 from lager.wording.values import shown
 
 

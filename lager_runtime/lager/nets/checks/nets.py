@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from lager.nets import catalog, resource, safe, watchdogs
+from lager.nets import catalog, resource
 from lager.nets.catalog import SERIAL
 from lager.nets.checks.instruments import family_at, is_at, is_visa
 from lager.nets.checks.mistakes import Mistakes, number_between, option, suggestion, text
 from lager.nets.checks.settings import HIGHEST_LIMIT, limits_of, settings_of
 from lager.nets.model import Instrument, Limits, NetConfig, NetType, Safe
+from lager.nets.settings import safe, watchdogs
 
 
 def read_net(

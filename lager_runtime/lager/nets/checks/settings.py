@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from lager.contract import LIMITS
-from lager.nets import lines
 from lager.nets.checks.mistakes import Test
 from lager.nets.model import NetType
+from lager.nets.settings import serial_line
 from lager.wording.values import shown
 
 HIGHEST_LIMIT = 1e6  # volts, amperes or watts
@@ -65,7 +65,7 @@ BYTES: dict[str, Test] = {
     "parity": _one_of("N", "E", "O", "M", "S"),
     "stopbits": _one_of(1, 1.5, 2),
 }
-_UART: dict[str, Test] = {**BYTES, "flow_control": lines.flow_control}
+_UART: dict[str, Test] = {**BYTES, "flow_control": serial_line.flow_control}
 SERIAL_LINE: dict[str, Test] = {**_UART, "read_termination": _line_end, "write_termination": _line_end}
 _OPTIONS: dict[NetType, dict[str, Test]] = {
     NetType.PowerSupply: {"hardware_limits": _true_or_false},

@@ -4,8 +4,8 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
+from lager.console.clients.queued_client import QueuedClient
 from lager.console.queries import Queries
-from lager.console.queued_client import QueuedClient
 from lager.inspection.frames.location import Place
 
 

@@ -13,8 +13,9 @@ import re
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from lager.nets import catalog, resource, saved_settings
+from lager.nets import catalog, resource
 from lager.nets.checks.settings import limits_of
+from lager.nets.imported import saved_settings
 from lager.nets.model import NetType
 
 _ROLES = {

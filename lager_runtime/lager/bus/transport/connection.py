@@ -58,10 +58,10 @@ import struct
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 
-from lager.bus.fair_queue import FairQueue
-from lager.bus.send_queue import SendQueue
-from lager.bus.sockets import close_fds, connected
-from lager.bus.wire import BROKER, HEAD, LONGEST, AuthExternal, Incoming, Kind, sizes
+from lager.bus.transport.fair_queue import FairQueue
+from lager.bus.transport.send_queue import SendQueue
+from lager.bus.transport.sockets import close_fds, connected
+from lager.bus.transport.wire import BROKER, HEAD, LONGEST, AuthExternal, Incoming, Kind, sizes
 from lager.process import fork_lock
 
 _CHUNK = 1 << 16  # bytes read at one time, and of a message that is read without a look at its header first

@@ -24,7 +24,7 @@ from lager.contract import LEASE_WATCHED
 from lager.errors import Failed
 from lager.process import system
 from lager.process.end_signals import resolve
-from lagerd.instruments.leases.claims import Claims
+from lagerd.instruments.leases.files.kept_claims import Claims
 from lagerd.instruments.leases.lease import Lease
 
 _EVENT = struct.Struct("iIII")

@@ -57,7 +57,7 @@ from lager.errors import BusError, LagerError
 from lager.process import system
 from lager.process.end_signals import resolve, until_told
 from lagerd.bench.nets import NAME as NETS_FILE
-from lagerd.instruments.leases import claims
+from lagerd.instruments.leases.files import kept_claims
 
 IDLE_SECONDS = 600.0
 NAMES = (BREAKPOINTS, INSTRUMENTS)
@@ -99,7 +99,7 @@ async def keep() -> int:
         (folder / "log").write_bytes(b"")
         for name in ("records", "records.old"):
             (folder / name).unlink(missing_ok=True)
-        claims.forget(folder, folder / NETS_FILE)
+        kept_claims.forget(folder, folder / NETS_FILE)
         with contextlib.ExitStack() as own:
             own.enter_context(_bench(folder))
             own.enter_context(broker(folder))

@@ -23,7 +23,7 @@ def kill(id: str, name: str | None) -> int:
     try:
         record = records.find(id)
     except NoSuchRun as unknown:
-        from lager_cli.runs import kill_any
+        from lager_cli.runs.ending import kill_any
 
         return kill_any.kill(id, number, unknown)
     if record.state != "running":

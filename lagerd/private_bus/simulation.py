@@ -30,7 +30,7 @@ from lager.errors import BusError, LagerError
 from lager.process.end_signals import resolve, until_told
 from lagerd.bench import description
 from lagerd.bench.described import DescribedBench
-from lagerd.embedded import broker, restart_lagerd
+from lagerd.private_bus.embedded import broker, restart_lagerd
 
 _PREFIX = "bench-"
 _LOCK = "alive"
@@ -39,7 +39,7 @@ _LAST_SECONDS = 10.0  # in which lagerd ends
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m lagerd.simulation", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m lagerd.private_bus.simulation", description=__doc__)
     parser.add_argument("--file", required=True, help="the nets file that describes the bench")
     parser.add_argument("--answer-fd", type=int, required=True, help="write what came of it here, as a line of JSON")
     parser.add_argument("--parent-fd", type=int, required=True, help="end when this pipe reaches its end")

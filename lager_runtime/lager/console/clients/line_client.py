@@ -5,7 +5,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from lager.console.queued_client import QueuedClient
+from lager.console.clients.queued_client import QueuedClient
 from lager.errors import Failed
 from lager.inspection.side_thread import run_aside
 from lager.stepping import engine  # noqa: F401  (watches the lines)

@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from lager.nets import lines
 from lager.nets.checks.settings import HIGHEST_LIMIT, limits_of, settings_of
 from lager.nets.model import NetType
+from lager.nets.settings import serial_line
 from lager.wording.values import number, shown
 
 _TABLES = ("safety_limits", "params")
@@ -92,7 +92,7 @@ def _given(entry: Mapping[Any, Any], known: frozenset[str]) -> Iterator[tuple[st
 def _named(key: str, value: Any) -> tuple[str, Any]:
     """Return the key of the nets file for a field, and its value. One that is not used there any more is None."""
     name = _OTHER_NAMES.get(_snake(key), _snake(key))
-    if name in lines.FLOW_CONTROLS and isinstance(value, bool):
+    if name in serial_line.FLOW_CONTROLS and isinstance(value, bool):
         return "flow_control", name if value else None
     return name, value
 
@@ -135,7 +135,7 @@ def _spellings(name: str, value: Any) -> Iterator[Any]:
     yield value
     if isinstance(value, str):
         text = value.strip()
-        yield lines.PARITIES.get(text.lower(), text.upper()) if name == "parity" else text.lower()
+        yield serial_line.PARITIES.get(text.lower(), text.upper()) if name == "parity" else text.lower()
         if name == "negative_channel" and re.fullmatch(r"AIN\d{1,2}", text, re.IGNORECASE | re.ASCII):
             yield int(text[3:])
         if re.fullmatch(r"\d{1,8}", text, re.ASCII):

@@ -23,7 +23,7 @@ from lager.errors import Failed, LagerError
 from lager.instruments.safety import safe_state
 from lager.instruments.while_paused.reporter import Collector
 from lager.nets import file as nets_file
-from lagerd.standby import Standby
+from lagerd.make_safe.standby import Standby
 
 _SECONDS = 8.0
 _HARD_SECONDS = 10.0  # where Python itself is stuck in a call
@@ -95,7 +95,3 @@ def answer(request: dict[str, Any], path: str, may_act: Callable[[], bool] = lam
 
 def _too_late(_: int, __: FrameType | None) -> None:
     raise _TooLate
-
-
-if __name__ == "__main__":
-    main()

@@ -6,8 +6,8 @@ import socket
 import struct
 from collections.abc import Iterable
 
-from lager.bus import wire
 from lager.bus.address import unix_address
+from lager.bus.transport import wire
 
 _BACKLOG_SECONDS = 5  # the longest that connect() blocks while the broker's listen queue is full
 

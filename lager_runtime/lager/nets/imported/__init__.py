@@ -1,0 +1,1 @@
+"""Nets of the public lager project, as entries of a nets file."""

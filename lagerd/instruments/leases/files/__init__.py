@@ -1,0 +1,1 @@
+"""Leases and claims on the disk."""

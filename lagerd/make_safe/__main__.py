@@ -1,0 +1,3 @@
+from lagerd.make_safe.process import main
+
+main()
