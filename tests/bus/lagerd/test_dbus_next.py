@@ -13,7 +13,9 @@ CONTRACT = (
     "commands/test_inspect.py",
     "lagerd/test_owner.py",
     "instruments/leases/test_leases.py",
-    *(f"console/test_console_{noun}.py" for noun in ("pipe", "names", "output", "interrupts", "ends", "calls")),
+    "console/client/test_console_pipe.py",
+    *(f"console/statements/test_console_{noun}.py" for noun in ("names", "output", "interrupts")),
+    *(f"console/access/test_console_{noun}.py" for noun in ("ends", "calls")),
 )
 
 
@@ -27,7 +29,7 @@ def without_dbus_fast(tmp_path):
 
 
 def test_the_library_that_is_there_is_the_one_used(without_dbus_fast):
-    code = "from lager.bus import wire; print(wire.Variant.__module__.partition('.')[0])"
+    code = "from lager.bus.transport import wire; print(wire.Variant.__module__.partition('.')[0])"
     for environment, library in ((dict(os.environ), "dbus_fast"), (without_dbus_fast, "dbus_next")):
         command = [sys.executable, "-c", code]
         shown = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
