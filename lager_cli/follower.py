@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from lager.bus import address
-from lager.bus.facade import Bus, Signal
+from lager.bus.facade import Bus
+from lager.bus.received import Signal
 from lager.contract import BREAKPOINTS, BREAKPOINTS_PATH
 from lager.errors import BusError, LagerError
 from lager_cli.daemon import identify, ready_address

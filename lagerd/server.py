@@ -6,7 +6,8 @@ import logging
 from pathlib import Path
 
 from lager.bus import address
-from lager.bus.facade import Bus, Call
+from lager.bus.facade import Bus
+from lager.bus.received import Call
 from lager.contract import NETS_FILE
 from lager.errors import BusError, LagerError
 from lagerd import config

@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from lager.bus.facade import Bus, Signal
+from lager.bus.facade import Bus
+from lager.bus.received import Signal
 from lager.errors import LagerError
 from tests.processes import PATIENCE
 

@@ -10,7 +10,8 @@ import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
-from lager.bus.facade import Bus, Signal
+from lager.bus.facade import Bus
+from lager.bus.received import Signal
 from lager.console.protocol import ProtocolError, Splitter, encode, parsed
 from lager.contract import BREAKPOINTS, BREAKPOINTS_PATH
 from lager.errors import LagerError

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lager.bus import address
-from lager.bus.facade import Bus, Signal
+from lager.bus.facade import Bus
+from lager.bus.received import Signal
 from lager.contract import BREAKPOINTS, INSTRUMENTS, INSTRUMENTS_PATH
 from lager.errors import LagerError
 from lager.process.end_signals import until_told

@@ -9,7 +9,7 @@ from lager.nets.model import NetConfig, NetType
 from lager.wording.text import printable
 
 _STATES = {
-    NetType.PowerSupply: ("lager.instruments.drivers.base.supply", "SupplyState"),
+    NetType.PowerSupply: ("lager.instruments.drivers.base.supply_state", "SupplyState"),
     NetType.Battery: ("lager.instruments.drivers.base.battery", "BatteryState"),
     NetType.ELoad: ("lager.instruments.drivers.loads.rigol_dl3000", "LoadState"),
     NetType.DMM: ("lager.instruments.drivers.base.dmm", "DmmState"),

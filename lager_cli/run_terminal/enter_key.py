@@ -31,7 +31,8 @@ from lager_cli.run_terminal.run_pauses import RunPauses
 if TYPE_CHECKING:
     import asyncio
 
-    from lager.bus.facade import Bus, Signal
+    from lager.bus.facade import Bus
+    from lager.bus.received import Signal
     from lager.contract import PauseDetails
     from lager.wording.question import Question
     from lager_cli.linux.tty_writes import LastWrite

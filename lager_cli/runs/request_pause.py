@@ -16,7 +16,8 @@ from lager_cli.runs import records
 from lager_cli.runs.records import Record
 
 if TYPE_CHECKING:
-    from lager.bus.facade import Bus, Signal
+    from lager.bus.facade import Bus
+    from lager.bus.received import Signal
     from lager.contract import PauseDetails
 
 _PATIENCE = 3.0

@@ -11,7 +11,7 @@ from lagerd.bench.dut import Dut
 from lagerd.bench.models.batteries.keithley_2281s import Keithley2281S
 from lagerd.bench.models.data_acquisition.labjack_t7 import T7
 from lagerd.bench.models.loads.rigol_dl3000 import DL3021
-from lagerd.bench.models.meters.multimeters import Keysight34461A
+from lagerd.bench.models.meters.keysight_truevolt import Keysight34461A
 from lagerd.bench.models.supplies.korad_ka import KA3005P
 from lagerd.bench.models.supplies.rigol_dp800 import DP821
 from lagerd.bench.models.switches.devantech_usb_rly import UsbRly16

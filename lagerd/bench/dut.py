@@ -11,7 +11,7 @@ channel 103 of mux1 ── 10 Ω between the wires of dmm1       a thermocouple 
 from lagerd.bench.models.batteries.keithley_2281s import Keithley2281S
 from lagerd.bench.models.data_acquisition.labjack_t7 import T7, tie
 from lagerd.bench.models.loads.rigol_dl3000 import DL3021
-from lagerd.bench.models.meters.multimeters import OPEN_OHMS, Multimeter
+from lagerd.bench.models.meters.multimeter import OPEN_OHMS, Multimeter
 from lagerd.bench.models.supplies.rigol_dp800 import DP821
 from lagerd.bench.models.switches.keysight_34970a import Keysight34970A
 from lagerd.bench.models.uart_device import UartDevice

@@ -7,7 +7,8 @@ from itertools import count
 from typing import Any
 
 from lager.bus.exports import Outcome
-from lager.bus.facade import Bus, Call
+from lager.bus.facade import Bus
+from lager.bus.received import Call
 from lager.errors import AccessDenied, AmbiguousId, NotInteractive, TooMany
 from lagerd.breakpoints.hooks import PauseHooks, PauseSettings
 from lagerd.breakpoints.pauses import Pause, Pauses

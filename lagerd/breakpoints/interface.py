@@ -10,7 +10,8 @@ from functools import partial
 from typing import Any
 
 from lager.bus.exports import LATER, Interface, Outcome, Runner
-from lager.bus.facade import Bus, Call
+from lager.bus.facade import Bus
+from lager.bus.received import Call
 from lager.bus.transport.wire import dicts
 from lager.contract import AT_TIMEOUT, BREAKPOINTS, BREAKPOINTS_PATH, ON_TIMEOUT
 from lager.errors import AccessDenied, InvalidArgument, NoSuchBreakpoint, TooMany

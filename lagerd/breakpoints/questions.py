@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from lager.bus.exports import Outcome
-from lager.bus.facade import Call
+from lager.bus.received import Call
 from lager.errors import AmbiguousId, InvalidArgument, LagerError, NoSuchBreakpoint
 from lager.wording.question import Answer, Question, from_details, shown
 from lagerd.breakpoints.pauses import Pause

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from lager.bus.facade import Bus, Signal, owner_rule
+from lager.bus.facade import Bus, owner_rule
+from lager.bus.received import Signal
 from lager.errors import InvalidArgument, LagerError, NoDaemon
 from lager.process.system import user_name
 from lager.wording.text import printable

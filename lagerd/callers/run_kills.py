@@ -5,7 +5,8 @@ import re
 from collections.abc import Callable
 
 from lager.bus.exports import Outcome
-from lager.bus.facade import Bus, Call, Signal
+from lager.bus.facade import Bus
+from lager.bus.received import Call, Signal
 from lager.errors import AccessDenied, Failed, InvalidArgument, LagerError
 from lager.wording.text import printable
 from lagerd.callers import polkit

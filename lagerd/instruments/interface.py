@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from lager.bus.exports import LATER, Interface, Outcome, Runner
-from lager.bus.facade import Bus, Call
+from lager.bus.facade import Bus
+from lager.bus.received import Call
 from lager.contract import INSTRUMENTS, INSTRUMENTS_PATH
 from lager.errors import InstrumentBusy
 from lager.wording.text import printable

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from lager.bus.exports import Outcome
-from lager.bus.facade import Bus, Call
+from lager.bus.facade import Bus
+from lager.bus.received import Call
 from lager.contract import BREAKPOINTS, BREAKPOINTS_PATH
 from lager.errors import NoSuchBreakpoint
 from lager.wording import changes as shown

@@ -7,7 +7,8 @@ from itertools import count
 from typing import Any
 
 from lager.bus.exports import Outcome
-from lager.bus.facade import Bus, Call
+from lager.bus.facade import Bus
+from lager.bus.received import Call
 from lager.contract import LIMITS
 from lager.errors import AccessDenied, InvalidArgument, LagerError, NoSuchInstrument
 from lager.nets.actions import NAMES, is_setting

@@ -51,7 +51,8 @@ from xml.sax.saxutils import escape
 
 from lager import variables
 from lager.bus.address import embedded_folder, listening, unix_address
-from lager.bus.facade import Bus, Signal
+from lager.bus.facade import Bus
+from lager.bus.received import Signal
 from lager.contract import BREAKPOINTS, INSTRUMENTS
 from lager.errors import BusError, LagerError
 from lager.process import system

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from lager.bus.exports import Interface, Method, ObjectTree, Outcome
-from lager.bus.facade import Call
+from lager.bus.received import Call
 from lager.errors import Failed
 from tests.client import NAME, PATH, Client
 from tests.hostile.marshal import CALL, REPLY, SIGNAL, message

@@ -35,6 +35,7 @@ TESTS = {
         "instruments/driver_base",
     ),
     f"{_DRIVERS}/base/state.py": _tests("instruments/partial_state", "drivers/states"),
+    f"{_DRIVERS}/base/supply_state.py": _tests("instruments/partial_state", "drivers/states"),
     f"{_DRIVERS}/base/supply.py": [*_SUPPLY, *_tests("safety/coupling", "bench/hardware_limits")],
     f"{_DRIVERS}/base/battery.py": _tests("drivers/states"),
     f"{_DRIVERS}/supplies/keithley_2200.py": _SUPPLY,

@@ -15,7 +15,8 @@ from lager import variables
 from lager.breakpoints.script_object import ScriptObject
 from lager.breakpoints.state import Accepted, CannotPause, Ended, PauseState
 from lager.breakpoints.terminal import enter_channel, notices, typeahead
-from lager.bus.facade import Bus, Signal
+from lager.bus.facade import Bus
+from lager.bus.received import Signal
 from lager.contract import AT_TIMEOUT, BREAKPOINTS, BREAKPOINTS_PATH, DEFAULT_TIMEOUT
 from lager.daemon.daemon_client import PATIENCE, DaemonClient, no_answer, this_process
 from lager.errors import AccessDenied, BusError, InvalidArgument, LagerError, Refusal

@@ -14,7 +14,7 @@ from typing import Any
 import lager
 from lager.breakpoints.state import PauseState
 from lager.bus.exports import LATER, Interface, Method, ObjectTree, Outcome
-from lager.bus.facade import Call
+from lager.bus.received import Call
 from lager.contract import SCRIPT, SCRIPT_PATH
 from lager.errors import InvalidArgument
 from lager.process import fork_lock

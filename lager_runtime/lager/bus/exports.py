@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-from lager.bus.facade import Call, no_descriptor
+from lager.bus.received import Call, no_descriptor
 from lager.errors import AccessDenied, Failed, InvalidArgument, LagerError
 
 _STANDARD = "org.freedesktop.DBus.Error."

@@ -5,21 +5,20 @@ Everything here belongs to one asyncio loop and is not thread-safe.
 
 import asyncio
 import contextlib
-import os
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from lager import errors
 from lager.bus import start_socket
-from lager.bus.replies import ERROR_PREFIX, gone, not_text, result, silent, unreachable
+from lager.bus.received import Call, Objects, Signal
+from lager.bus.replies import gone, not_text, result, silent, unreachable
 from lager.bus.transport.connection import Connection
 from lager.bus.transport.sockets import close_fds
 from lager.bus.transport.wire import BROKER, Flag, Incoming, Kind, encode
 from lager.contract import SIGNALS, path_of
-from lager.errors import LagerError, NoDaemon, NotRunning, Refusal
+from lager.errors import LagerError, NoDaemon, NotRunning
 
 _CONNECT_SECONDS = 10.0
 _DO_NOT_QUEUE = 4
@@ -29,122 +28,6 @@ _LONGEST_CALL = 1 << 16
 _PATIENCE = "Wait for an answer before sending the next."
 _MOST_RUNNING = 8
 _MOST_OWED = 1 << 17  # bytes of replies to one caller that the broker has not taken
-
-
-@dataclass(frozen=True, slots=True)
-class Signal:
-    """A signal that was received, with plain values."""
-
-    sender: str
-    path: str
-    interface: str
-    member: str
-    args: list[Any]
-
-
-class Call:
-    """A method call that was received. `reply`, `refuse` or `fail` answers it, now or later; only the first counts."""
-
-    __slots__ = (
-        "_args",
-        "_bus",
-        "_message",
-        "fds",
-        "interactive",
-        "interface",
-        "member",
-        "path",
-        "sender",
-        "serial",
-    )
-
-    def __init__(self, bus: "Bus", message: Incoming) -> None:
-        self._bus = bus
-        self.sender = message.sender
-        self.serial = 0 if message.flags & Flag.NO_REPLY_EXPECTED else message.serial
-        self.path = message.path
-        self.interface = message.interface
-        self.member = message.member
-        self.interactive = bool(message.flags & Flag.ALLOW_INTERACTIVE_AUTHORIZATION)
-        self.fds = message.fds
-        self._message: Incoming | None = message
-        self._args: list[Any] | None = None
-
-    @property
-    def args(self) -> list[Any]:
-        """The arguments, parsed on first use. Raises InvalidArgument if the bytes do not fit the signature."""
-        if self._args is None:
-            self._args = self._read().body() if self._message is not None else []
-        return self._args
-
-    @property
-    def signature(self) -> str:
-        """The signature of the arguments. Raises InvalidArgument as `args` does."""
-        return self._read().signature
-
-    def _read(self) -> Incoming:
-        assert self._message is not None
-        try:
-            _ = self._message.signature
-        except Exception:
-            raise errors.InvalidArgument(f"The arguments of {self.member} are not valid D-Bus.") from None
-        return self._message
-
-    @property
-    def behind(self) -> int:
-        """The number of calls of the same caller that wait behind this one."""
-        return self._bus._connection.waiting(self.sender)
-
-    def forget_args(self) -> None:
-        """Free the arguments, for a call whose reply takes long."""
-        self._message, self._args = None, []
-
-    def reply(self, signature: str = "", *values: Any, fds: Sequence[int] = ()) -> None:
-        """Answer; the descriptors in `fds` are ours to close, which happens when they have been sent."""
-        self._bus._answer(self, Kind.METHOD_RETURN, "", signature, values, fds)
-
-    def refuse(self, name: str, text: str) -> None:
-        self._bus._answer(self, Kind.ERROR, name, "s", (text,), ())
-
-    def fail(self, error: LagerError) -> None:
-        """Reply with one of lager's errors, by its own name if it is part of the contract."""
-        kind = type(error) if isinstance(error, Refusal) else errors.Failed
-        self.refuse(ERROR_PREFIX + kind.__name__, str(error))
-
-    def begin(self) -> None:
-        """Count this call as running. A caller with too many running calls has to wait with the next ones."""
-        self._bus._running[self.sender] += 1
-
-    def end(self) -> None:
-        """Undo `begin`."""
-        self._bus._done(self.sender)
-
-    def take_fd(self, index: int) -> int:
-        """Return the descriptor that an `h` argument refers to. From now on the caller has to close it.
-
-        Raises Failed if it has not arrived: the kernel drops those for which a process has no number left.
-        """
-        if not 0 <= index < len(self.fds):
-            raise no_descriptor()
-        fd = self.fds[index]
-        self.fds[index] = -1
-        return fd
-
-    def close_fds(self) -> None:
-        for fd in self.fds:
-            if fd >= 0:
-                os.close(fd)
-        self.fds = []
-
-
-def no_descriptor() -> errors.Failed:
-    return errors.Failed(
-        "The process that was asked has no free file descriptor.", "Let it close some, or raise its limit (ulimit -n)."
-    )
-
-
-class Objects(Protocol):
-    def dispatch(self, call: Call) -> None: ...
 
 
 class _Words(NamedTuple):
@@ -391,7 +274,7 @@ class Bus:
             data = encode(kind, self._connection.next_serial(), destination=destination, fds=fds, **rest)
             self._connection.send(data, fds, to=destination)
 
-    def _answer(
+    def answer(
         self,
         call: Call,
         kind: Kind,
@@ -400,6 +283,7 @@ class Bus:
         values: Sequence[Any],
         fds: Sequence[int],
     ) -> None:
+        """Answer a call, if it still waits for an answer. `fds` are closed once they are sent."""
         if not call.serial or self.lost.done():
             close_fds(fds)
             return
@@ -471,7 +355,16 @@ class Bus:
     def _busy(self, sender: str) -> bool:
         return self._running.get(sender, 0) >= _MOST_RUNNING
 
-    def _done(self, sender: str) -> None:
+    def waiting(self, sender: str) -> int:
+        """Return the number of calls of `sender` that wait to be served."""
+        return self._connection.waiting(sender)
+
+    def begin(self, sender: str) -> None:
+        """Count a call of `sender` as running."""
+        self._running[sender] += 1
+
+    def end(self, sender: str) -> None:
+        """Undo `begin`."""
         self._running[sender] -= 1
         if not self._running[sender]:
             del self._running[sender]

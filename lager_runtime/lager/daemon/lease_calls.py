@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from lager import variables
-from lager.bus.facade import Bus, Signal
+from lager.bus.facade import Bus
+from lager.bus.received import Signal
 from lager.contract import BREAKPOINTS, BREAKPOINTS_PATH, INSTRUMENTS, INSTRUMENTS_PATH
 from lager.daemon.daemon_client import PATIENCE, DaemonClient, this_process
 from lager.errors import LagerError, NoDaemon

@@ -5,7 +5,8 @@ from lager.instruments.drivers.base.battery import BatteryState
 from lager.instruments.drivers.base.dmm import Dmm, DmmState
 from lager.instruments.drivers.base.driver import Driver, ScpiDriver, Switched
 from lager.instruments.drivers.base.state import Readings, State
-from lager.instruments.drivers.base.supply import Supply, SupplyState
+from lager.instruments.drivers.base.supply import Supply
+from lager.instruments.drivers.base.supply_state import SupplyState
 from lager.instruments.drivers.base.switch import Switch, SwitchState
 from lager.instruments.drivers.loads.rigol_dl3000 import LoadState
 from lager.instruments.sessions import parse

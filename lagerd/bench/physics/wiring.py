@@ -6,7 +6,7 @@ from typing import Any
 
 from lager.nets.model import NetConfig, NetType
 from lagerd.bench.faults import Faults
-from lagerd.bench.models.meters.multimeters import Multimeter
+from lagerd.bench.models.meters.multimeter import Multimeter
 from lagerd.bench.physics.circuit import Output, resistor
 
 SOURCES = (NetType.PowerSupply, NetType.Battery, NetType.DAC)

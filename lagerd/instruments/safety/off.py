@@ -12,7 +12,8 @@ from dataclasses import replace
 from typing import Any
 
 from lager.bus.exports import Outcome
-from lager.bus.facade import Bus, Call
+from lager.bus.facade import Bus
+from lager.bus.received import Call
 from lager.contract import SCRIPT, SCRIPT_PATH
 from lager.errors import InvalidArgument, LagerError
 from lager.wording.text import printable

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from lager.bus.facade import Bus, Signal
+from lager.bus.facade import Bus
+from lager.bus.received import Signal
 from lager.bus.transport.wire import BROKER
 from tests.bench.report.figures import Row, amount, times
 from tests.bench.scale import Scale

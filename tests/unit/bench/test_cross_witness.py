@@ -16,10 +16,10 @@ import pytest
 
 from lagerd.bench.bench import Bench
 from lagerd.bench.models.batteries.keithley_2281s import Keithley2281S
-from lagerd.bench.models.known import DP711
 from lagerd.bench.models.loads.rigol_dl3000 import DL3021
 from lagerd.bench.models.supplies.keithley_2200 import Keithley2200
 from lagerd.bench.models.supplies.keysight_e36300 import E36312A
+from lagerd.bench.models.supplies.rigol_dp700 import DP711
 from lagerd.bench.models.supplies.rigol_dp800 import DP821
 from lagerd.bench.models.supplies.siglent_spd import SPD1168X, SPD3303X
 from lagerd.bench.thread import running

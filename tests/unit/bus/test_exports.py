@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lager.bus.exports import LATER, Interface, Method, ObjectTree
-from lager.bus.facade import Call
+from lager.bus.received import Call
 from lager.errors import BusError, InvalidArgument, NoSuchBreakpoint
 
 PATH, NAME = "/com/lager/Test", "com.lager.Test"

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from lager.instruments.drivers.base.battery import BatteryState
-from lager.instruments.drivers.base.supply import SupplyState
+from lager.instruments.drivers.base.supply_state import SupplyState
 from lager.instruments.drivers.loads.rigol_dl3000 import LoadState
 from tests.unit.drivers.families import (
     CELL,

@@ -17,7 +17,10 @@ from lager.nets.actions import ACTIONS, is_setting, look
 from lager.nets.model import NetType
 from lagerd.bench.bench import Bench, DefaultBench
 from lagerd.bench.faults import Fault
-from lagerd.bench.models.meters.multimeters import DM3068, DMM6500, FUNCTIONS, Keysight34461A, Multimeter
+from lagerd.bench.models.meters.keithley_dmm6500 import DMM6500
+from lagerd.bench.models.meters.keysight_truevolt import Keysight34461A
+from lagerd.bench.models.meters.multimeter import FUNCTIONS, Multimeter
+from lagerd.bench.models.meters.rigol_dm3000 import DM3068
 from lagerd.bench.nets import NetEntry
 from lagerd.bench.thread import running
 from tests.unit.drivers.exchanges import labjack_t7 as t7

@@ -9,7 +9,7 @@ import pytest
 from lager.drivers.replay import playing
 from lager.drivers.scripted_instrument import CUT
 from lager.errors import BadReply, InstrumentError, InstrumentTimeout, InstrumentUnreachable
-from lager.instruments.drivers.base.supply import SupplyState
+from lager.instruments.drivers.base.supply_state import SupplyState
 from tests.unit.drivers.exchanges import (
     keithley_2200,
     keithley_2281s,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lager.bus.facade import Signal
+from lager.bus.received import Signal
 from lager.errors import NoDaemon
 from lagerd.callers import process_ends
 from lagerd.callers.clients import Clients

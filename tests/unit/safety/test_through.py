@@ -11,7 +11,7 @@ from lager.drivers.replay import playing
 from lager.drivers.scripted_instrument import CUT
 from lager.errors import AccessDenied, Failed, InstrumentBusy, InstrumentError, LimitExceeded
 from lager.instruments.drivers.base.state import State
-from lager.instruments.drivers.base.supply import SupplyState
+from lager.instruments.drivers.base.supply_state import SupplyState
 from lager.instruments.while_paused import session_lock, through
 from lager.nets.actions import ACTIONS, NAMES, is_setting
 from lager.nets.model import NetType

@@ -1,4 +1,4 @@
-"""Rigol DL3021: an electronic load, 150 V, 40 A, 200 W.
+"""Rigol DL3021, an electronic load for 150 V, 40 A, 200 W, and DL3031 for 60 A, 350 W.
 
 After the RIGOL DL3000 Series Programming Guide, chapter 2: [:SOURce]:FUNCtion, [:SOURce]:INPut, [:SOURce]:SENSe,
 [:SOURce]:CURRent:VON (2-24: below this voltage a constant current does not flow),
@@ -279,3 +279,11 @@ class DL3021(ScpiInstrument):
     def measure_ohms(self) -> str:
         volts, amps = self._now()
         return reading(volts / amps if amps else 0.0)
+
+
+class DL3031(DL3021):
+    model = "DL3031"
+    identity = "RIGOL TECHNOLOGIES,DL3031,DL3B000000001,00.01.05.00.01"
+    LEVELS = {"CURR": Range(0, 60, 0, "A"), "VOLT": VOLTS, "RES": OHMS, "POW": Range(0, 350, 0, "W")}  # noqa: RUF012
+    RANGES = {"CURR": (6.0, 60.0), "VOLT": (15.0, 150.0), "RES": (15.0, 15000.0)}  # noqa: RUF012
+    ILIMIT = Range(0, 60, 60, "A")

@@ -1,4 +1,4 @@
-"""Keysight E36312A: three channels, 6 V 5 A and twice 25 V 1 A.
+"""Keysight E36312A: three channels, 6 V 5 A and twice 25 V 1 A; and its siblings.
 
 After the Keysight E36300 Series Programming Guide (E36311-90008), "SCPI Programming Reference": APPLy,
 CURRent, INSTrument, MEASure, OUTPut (with PAIR, COUPle and PROTection:WDOG), STATus and VOLTage subsystems. Ranges:
@@ -258,3 +258,16 @@ class E36312A(Remote):
         if not 1 <= (suffix or 1) <= len(self.outputs):
             raise ScpiError(-114)
         return str({"CV": 1, "CC": 2, "OFF": 4}[self.outputs[(suffix or 1) - 1].point.mode])
+
+
+class E36311A(E36312A):
+    """Its third output is negative on the real one, and positive here."""
+
+    model = "E36311A"
+    identity = "Keysight Technologies,E36311A,MY00000003,2.1.0-1.0.4-1.12"
+
+
+class E36313A(E36312A):
+    model = "E36313A"
+    identity = "Keysight Technologies,E36313A,MY00000004,2.1.0-1.0.4-1.12"
+    AMPS = (Range(0, 10.3, 10, "A"), Range(0, 2.06, 2, "A"), Range(0, 2.06, 2, "A"))

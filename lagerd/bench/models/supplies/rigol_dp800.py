@@ -1,4 +1,4 @@
-"""Rigol DP821 (two channels, 60 V 1 A and 8 V 10 A) and DP832 (three, twice 30 V 3 A and 5 V 3 A).
+"""Rigol DP821 (two channels, 60 V 1 A and 8 V 10 A) and DP832 (three, twice 30 V 3 A and 5 V 3 A), DP811 and DP831.
 
 After the RIGOL DP800 Series Programming Guide, chapter 2: "*OPT?", ":APPLy", ":INSTrument", ":MEASure", ":OUTPut",
 ":SOURce", ":STATus" and ":SYSTem" commands.
@@ -7,7 +7,7 @@ After the RIGOL DP800 Series Programming Guide, chapter 2: "*OPT?", ":APPLy", ":
 from collections.abc import Callable
 from typing import ClassVar
 
-from lagerd.bench.models.supplies.rigol_dp800_channels import DP800Channels, rating
+from lagerd.bench.models.supplies.rigol_dp800_channels import NEGATIVE, DP800Channels, rating
 from lagerd.bench.physics.circuit import Output, Point
 from lagerd.bench.scpi.instrument import command, query
 from lagerd.bench.scpi.language import ScpiError, Token
@@ -321,3 +321,15 @@ class DP832(DP800):
         rating("5V/3A", (5.3, 5.5), (3.2, 3.3, 3)),
     )
     following = (1, 2)
+
+
+class DP811(DP800):
+    model = "DP811"
+    identity = "RIGOL TECHNOLOGIES,DP811,DP8D000000001,00.01.16"
+    ratings = (rating("20V/10A", (21, 22), (10.5, 11, 10)),)
+
+
+class DP831(DP800):
+    model = "DP831"
+    identity = "RIGOL TECHNOLOGIES,DP831,DP8F000000001,00.01.16"
+    ratings = (rating("8V/5A", (8.4, 8.8), (5.3, 5.5, 5)), rating("30V/2A", (32, 33), (2.1, 2.2, 2)), NEGATIVE)

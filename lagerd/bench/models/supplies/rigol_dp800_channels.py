@@ -41,6 +41,12 @@ def rating(label: str, volts: tuple[float, float], amps: tuple[float, float, flo
     )
 
 
+# The third output of a DP831.
+NEGATIVE = Rating(
+    "-30V/2A", Range(-32, 0, 0, "V"), Range(0, 2.1, 2, "A"), Range(-33, 0, 0, "V"), Range(0.001, 2.2, 2.2, "A")
+)
+
+
 def is_special(token: Token) -> bool:
     return token.text.upper() in ("MIN", "MINIMUM", "MAX", "MAXIMUM")
 

@@ -110,6 +110,11 @@ class SPD3303X(ScpiInstrument):
         self.track = mode.integer(0, 2) if self.COUNT > 1 else 0
 
 
+class SPD3303XE(SPD3303X):
+    model = "SPD3303X-E"
+    identity = SPD3303X.identity.replace("SPD3303X", "SPD3303X-E")
+
+
 class SPD1168X(SPD3303X):
     model = "SPD1168X"
     identity = "Siglent Technologies,SPD1168X,SPD10000000003,2.1.1.9,V1.0"

@@ -43,3 +43,8 @@ class Keysight34970A(ScpiInstrument):
     @query("ROUTe:OPEN")
     def are_open(self, channels: Token) -> str:
         return ",".join(str(int(not self.closed[channel])) for channel in self._channels(channels))
+
+
+class Keysight34972A(Keysight34970A):
+    model = "34972A"
+    identity = "Agilent Technologies,34972A,MY00000005,1.16-1.12-02-02"

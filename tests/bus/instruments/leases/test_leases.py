@@ -11,7 +11,8 @@ from textwrap import dedent
 
 import pytest
 
-from lager.bus.facade import Bus, Call
+from lager.bus.facade import Bus
+from lager.bus.received import Call
 from lager.errors import AccessDenied, InstrumentBusy, InvalidArgument, NoSuchInstrument
 from tests.client import PATIENCE, Client
 

@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from lager.bus.facade import Call
+from lager.bus.received import Call
 from lager.errors import Failed, LagerError
 from tests.client import NAME, PATH, PATIENCE, Client
 from tests.processes import LAGER

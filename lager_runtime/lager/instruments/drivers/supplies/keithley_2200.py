@@ -10,6 +10,7 @@ protection.
 from lager.instruments.drivers.base import supply
 from lager.instruments.drivers.base.setting import Setting
 from lager.instruments.drivers.base.state import Readings
+from lager.instruments.drivers.base.supply_state import SupplyState
 from lager.instruments.sessions import parse
 
 _CV, _CC = 1 << 2, 1 << 3
@@ -51,10 +52,10 @@ class Supply(supply.Supply):
     def clear_ovp(self) -> None:
         self._clear("OVP", "OUTP:PROT:CLE", self._tripped)
 
-    def state(self) -> supply.SupplyState:
+    def state(self) -> SupplyState:
         with self.session.exchange():
             read = Readings(self.session)
-            return supply.SupplyState(
+            return SupplyState(
                 net=self.name,
                 channel=self.channel,
                 voltage=read(self.voltage, "voltage"),

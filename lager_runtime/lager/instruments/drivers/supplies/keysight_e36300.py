@@ -21,6 +21,7 @@ from lager.errors import InvalidArgument, Rejected
 from lager.instruments.drivers.base import supply
 from lager.instruments.drivers.base.setting import Setting
 from lager.instruments.drivers.base.state import Readings
+from lager.instruments.drivers.base.supply_state import SupplyState
 from lager.instruments.sessions import parse
 from lager.instruments.sessions.quantities import si
 from lager.instruments.sessions.scpi import Scpi
@@ -135,12 +136,12 @@ class Supply(supply.Supply):
         """
         return super()._what_tripped() or ("its watchdog has probably tripped" if self.config.deadman else "")
 
-    def state(self) -> supply.SupplyState:
+    def state(self) -> SupplyState:
         with self.session.exchange():
             read = Readings(self.session)
             measured = self._measured(read)
             limit = read(lambda: self._number(self.GET_CURRENT), "current_set", "ocp")
-            return supply.SupplyState(
+            return SupplyState(
                 net=self.name,
                 channel=self.channel,
                 enabled=read(self._is_on, "enabled"),

@@ -15,6 +15,7 @@ import re
 
 from lager.instruments.drivers.base import supply
 from lager.instruments.drivers.base.state import Readings
+from lager.instruments.drivers.base.supply_state import SupplyState
 from lager.instruments.sessions import parse
 
 _DECIMALS = {"VSET": 2, "ISET": 3}
@@ -39,12 +40,12 @@ class Supply(supply.Supply):
     MEASURE_CURRENT = "IOUT1?"
     VOLTAGE_STEP = 0.01
 
-    def state(self) -> supply.SupplyState:
+    def state(self) -> SupplyState:
         with self.session.exchange():
             read = Readings(self.session)
             measured = self._measured(read)
             status = read(self._status, "enabled", "mode")
-            return supply.SupplyState(
+            return SupplyState(
                 net=self.name,
                 channel=self.channel,
                 **measured,

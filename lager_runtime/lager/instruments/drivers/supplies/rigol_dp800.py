@@ -13,6 +13,7 @@ are.
 from lager.instruments.drivers.base import supply
 from lager.instruments.drivers.base.setting import Setting
 from lager.instruments.drivers.base.state import Readings
+from lager.instruments.drivers.base.supply_state import SupplyState
 from lager.instruments.sessions import parse
 from lager.nets import catalog
 
@@ -81,11 +82,11 @@ class Supply(supply.Supply):
     def clear_ocp(self) -> None:
         self._clear("OCP", ":OUTP:OCP:CLEAR CH{n}", lambda: self._tripped("OCP"))
 
-    def state(self) -> supply.SupplyState:
+    def state(self) -> SupplyState:
         with self.session.exchange():
             read = Readings(self.session)
             volts, amperes, watts = read.several(self._measure, "voltage", "current", "power")
-            return supply.SupplyState(
+            return SupplyState(
                 net=self.name,
                 channel=self.channel,
                 enabled=read(self._is_on, "enabled"),

@@ -13,6 +13,7 @@ net. An SPD3303X has no protection that can be set, and no model tells whether o
 from lager.instruments.drivers.base import supply
 from lager.instruments.drivers.base.setting import Setting
 from lager.instruments.drivers.base.state import Readings
+from lager.instruments.drivers.base.supply_state import SupplyState
 from lager.instruments.sessions import parse
 
 _INDEPENDENT = 1
@@ -29,12 +30,12 @@ class _Spd(supply.Supply):
     MEASURE_VOLTAGE = "MEAS:VOLT? CH{n}"
     MEASURE_CURRENT = "MEAS:CURR? CH{n}"
 
-    def state(self) -> supply.SupplyState:
+    def state(self) -> SupplyState:
         with self.session.exchange():
             read = Readings(self.session)
             measured = self._measured(read)
             status = read(self._status, "enabled", "mode")
-            return supply.SupplyState(
+            return SupplyState(
                 net=self.name,
                 channel=self.channel,
                 **measured,

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
 from lager.errors import InstrumentError, OtherRole
-from lager.instruments.drivers.base import supply
 from lager.instruments.drivers.base.driver import Switched
 from lager.instruments.drivers.base.setting import Setting
+from lager.instruments.drivers.base.supply_state import tripped_at
 from lager.instruments.sessions import parse
 
 _ROLES = {"POWER": "POWER", "POW": "POWER", "TEST": "TEST", "SIMULATOR": "SIMULATOR", "SIM": "SIMULATOR"}
@@ -92,4 +92,4 @@ class TwoRoles(Switched):
         level = None
         with contextlib.suppress(InstrumentError):  # that it tripped is what counts
             level = self._quantity(question, unit)
-        return supply.tripped_at(trip, level, unit)
+        return tripped_at(trip, level, unit)

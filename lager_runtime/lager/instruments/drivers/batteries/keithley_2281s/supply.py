@@ -9,6 +9,7 @@ from typing import ClassVar
 from lager.instruments.drivers.base import supply
 from lager.instruments.drivers.base.setting import Setting
 from lager.instruments.drivers.base.state import Readings
+from lager.instruments.drivers.base.supply_state import SupplyState
 from lager.instruments.drivers.batteries.keithley_2281s.roles import TwoRoles
 
 
@@ -50,12 +51,12 @@ class Supply(TwoRoles, supply.Supply):
     def clear_ocp(self) -> None:
         self._clear("OCP", ":OUTP:PROT:CLE", lambda: self._trip() == "OCP")
 
-    def state(self) -> supply.SupplyState:
+    def state(self) -> SupplyState:
         with self.session.exchange():
             read = Readings(self.session)
             measured = self._measured(read)
             trip = read(self._trip, "ovp_tripped", "ocp_tripped")
-            return supply.SupplyState(
+            return SupplyState(
                 net=self.name,
                 channel=self.channel,
                 enabled=read(self._is_on, "enabled"),

@@ -7,23 +7,24 @@ its ground; what AIN_ALL_RANGE and its like read where the channels differ), 15.
 Information (HARDWARE_INSTALLED, TEMPERATURE_DEVICE_K), and its Watchdog. Values are big-endian, the high word first.
 """
 
-import math
-import struct
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from lagerd.bench.faults import Faults
+from lagerd.bench.models.data_acquisition.labjack_t7.analog_input import SINGLE_ENDED, AnalogInput
+from lagerd.bench.models.data_acquisition.labjack_t7.digital_line import Line
+from lagerd.bench.models.data_acquisition.labjack_t7.registers import (
+    DEVICE_FAILURE,
+    ILLEGAL_ADDRESS,
+    ModbusError,
+    Register,
+)
 from lagerd.bench.physics.circuit import Noise, quiet
 from lagerd.bench.physics.watchdog import Watchdog
 
-ILLEGAL_ADDRESS, DEVICE_FAILURE = 2, 4
-SINGLE_ENDED = 199
 RANGES = (10.0, 1.0, 0.1, 0.01)
 EFFECTIVE_BITS = (19.1, 16.0, 16.5, 17.0, 17.5, 17.9, 18.3, 18.8, 19.1)
 """By resolution index; index 0 is the default, which on a T7 is 8. Datasheet appendix A-3-1."""
-THERMOCOUPLES = range(20, 26)
-COLD_JUNCTION, NO_READING = 60052, -9999.0
 DAC_FULL_SCALE = 5.0
 DAC_STEP = 5.0 / 4096
 LINES = 23
@@ -31,113 +32,8 @@ PORTS = ((0, 8), (8, 8), (16, 4), (20, 3))
 """FIO, EIO, CIO and MIO: the first line of each, and how many it has."""
 TEMPERATURE, KELVIN = 14, 298.15
 DIFFERENT = {">f": -9999.0, ">H": 0xFFFF}
-PULLED_UP = True
-HIGH_VOLTS = 3.3  # Datasheet 13.0, Digital I/O
-LOGIC_VOLTS = 1.5
-"""Between the highest low level, 0.5 V, and the lowest high level, 2.64 V."""
 WATCHDOG_SETTINGS = {61604: ">I", 61602: ">I", 61610: ">I", 61620: ">I", 61630: ">I", 61632: ">I", 61634: ">I",
                      61636: ">I", 61640: ">I", 61642: ">f", 61650: ">I", 61652: ">f"}  # fmt: skip
-
-
-class ModbusError(Exception):
-    """An error that is answered with a Modbus exception."""
-
-    def __init__(self, code: int) -> None:
-        super().__init__(code)
-        self.code = code
-
-
-def unconnected() -> float | None:
-    return None
-
-
-@dataclass
-class Line:
-    """A digital line. An input reads the level of what drives it, or its own pull-up if nothing does."""
-
-    output: bool = False
-    state: bool = True
-    tied: list["Line"] = field(default_factory=list)
-    source: Callable[[], float | None] = unconnected
-    """Returns the voltage of another instrument that the line is wired to."""
-
-    @property
-    def level(self) -> bool:
-        if self.output:
-            return self.state
-        if (volts := self.source()) is not None:
-            return volts > LOGIC_VOLTS
-        return next((other.state for other in self.tied if other.output), PULLED_UP)
-
-    @property
-    def volts(self) -> float:
-        """The voltage of the line. A pull-up gives a high level."""
-        return HIGH_VOLTS if self.level else 0.0
-
-
-def tie(one: Line, other: Line) -> None:
-    one.tied.append(other)
-    other.tied.append(one)
-
-
-def nothing() -> float:
-    """Return the voltage at an open input."""
-    return 0.0
-
-
-@dataclass
-class AnalogInput:
-    source: Callable[[], float] = nothing
-    range: float = 10.0
-    negative: int = SINGLE_ENDED
-    resolution: int = 0
-    settling: float = 0.0
-    celsius: Callable[[], float] | None = None
-    """The temperature at the thermocouple that is connected to it, if there is one."""
-    feature: int = 0
-    feature_unit: int = 0
-    cold_junction: int = COLD_JUNCTION
-
-    def select_feature(self, index: float) -> None:
-        """Select an extended feature; its configuration is then as delivered."""
-        if index not in (0, *THERMOCOUPLES):
-            raise ModbusError(DEVICE_FAILURE)
-        self.feature, self.feature_unit, self.cold_junction = int(index), 0, COLD_JUNCTION
-
-    def feature_reading(self) -> float:
-        """Return the temperature of a thermocouple in the unit that is set; -9999 if it is not set up, or not there."""
-        if self.feature not in THERMOCOUPLES or self.celsius is None or self.cold_junction != COLD_JUNCTION:
-            return NO_READING
-        celsius = self.celsius()
-        return (celsius + 273.15, celsius, celsius * 1.8 + 32)[self.feature_unit]
-
-
-@dataclass(frozen=True)
-class Register:
-    """One value: its format in 16-bit registers, how to read it, and how to write it if it is writable."""
-
-    layout: str
-    read: Callable[[], float] | None
-    write: Callable[[float], None] | None = None
-
-    @property
-    def size(self) -> int:
-        return struct.calcsize(self.layout) // 2
-
-    def words(self) -> tuple[int, ...]:
-        if self.read is None:
-            raise ModbusError(ILLEGAL_ADDRESS)
-        value = self.read()
-        raw = struct.pack(self.layout, value if self.layout == ">f" else int(value))
-        return struct.unpack(f">{self.size}H", raw)
-
-    def put(self, words: tuple[int, ...]) -> None:
-        if self.write is None:
-            raise ModbusError(ILLEGAL_ADDRESS)
-        (value,) = struct.unpack(self.layout, struct.pack(f">{self.size}H", *words))
-        if not math.isfinite(value):
-            raise ModbusError(DEVICE_FAILURE)
-        self.write(value)
 
 
 class T7:
