@@ -1,5 +1,5 @@
 // lagerd as the page reaches it: by the user's own connection to the system bus, which Cockpit's bridge makes.
-import { plain } from "./pauses.js";
+import { plain } from "./pauses/pauses.js";
 
 const cockpit = window.cockpit;
 const BREAKPOINTS = "com.lager.Breakpoints";

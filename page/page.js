@@ -1,15 +1,15 @@
 // The page: the connection, its parts, and what is told to the user.
-import { Bench } from "./bench.js";
-import { BenchView } from "./bench_view.js";
+import { Bench } from "./bench/bench.js";
+import { BenchView } from "./bench/bench_view.js";
 import { Daemon, allOff, allowed, lager, sentence, whoami } from "./daemon.js";
 import { make } from "./dom.js";
-import { HistoryView } from "./history_view.js";
-import { PauseList } from "./pause_list.js";
-import { PauseView } from "./pause_view.js";
-import { Pauses } from "./pauses.js";
+import { HistoryView } from "./history/history_view.js";
+import { PauseList } from "./pauses/pause_list.js";
+import { PauseView } from "./pauses/pause_view.js";
+import { Pauses } from "./pauses/pauses.js";
 import { Stream } from "./stream.js";
 import { tabs } from "./tabs.js";
-import { openConsole } from "./terminal.js";
+import { openConsole } from "./terminal/terminal.js";
 import { printable } from "./text.js";
 import "./theme.js";
 

@@ -89,8 +89,8 @@ class Layout:
                 text = text.replace("{ports}\n", self.ports)
             yield place, text
         if self.page is not None:
-            for file in sorted(file for pattern in _PAGE_FILES for file in self.page.glob(pattern)):
-                yield f"{PAGE}/{file.name}", file.read_text(encoding="utf-8")
+            for file in sorted(file for pattern in _PAGE_FILES for file in self.page.rglob(pattern)):
+                yield f"{PAGE}/{file.relative_to(self.page)}", file.read_text(encoding="utf-8")
 
 
 def find(root: Path) -> Layout:

@@ -330,6 +330,7 @@ def test_the_page_is_installed_where_cockpit_is_and_leaves_with_it(tmp_path):
     cockpit = tmp_path / layout.COCKPIT
     cockpit.mkdir(parents=True)
     assert did(install(tmp_path))[str(page / "index.html")] == "created"
+    assert (page / "pauses/pauses.js").exists()
     assert not (page / "package.json").exists()
     assert did(install(tmp_path))[str(page / "manifest.json")] == "unchanged"
     cockpit.rmdir()

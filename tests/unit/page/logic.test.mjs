@@ -1,11 +1,11 @@
 // The logic of the page in Cockpit, which needs no browser.
 import assert from "node:assert";
 import { test } from "node:test";
-import { Bench, actionsOf, isValue, mayUse, path, question } from "../../../page/bench.js";
-import { changes, events, filtered } from "../../../page/history.js";
-import { sent } from "../../../page/keys.js";
-import { Pauses, plain } from "../../../page/pauses.js";
-import { Screen } from "../../../page/screen.js";
+import { Bench, actionsOf, isValue, mayUse, path, question } from "../../../page/bench/bench.js";
+import { changes, events, filtered } from "../../../page/history/history.js";
+import { sent } from "../../../page/terminal/keys.js";
+import { Pauses, plain } from "../../../page/pauses/pauses.js";
+import { Screen } from "../../../page/terminal/screen.js";
 import { amount, change, duration, printable, seconds } from "../../../page/text.js";
 
 const supply = (more) => ({ name: "s", type: "supply", measured: { voltage: 1 }, state: { enabled: false, voltage_set: 3, current_set: 1 }, ...more });

@@ -1,7 +1,7 @@
 // The table of nets: reading, plot of the last minute, state, holder, safe state, and what may be done.
 import { actionsOf, isValue, path, question, stateOf } from "./bench.js";
-import { button, confirmed, make, write } from "./dom.js";
-import { amount, printable } from "./text.js";
+import { button, confirmed, make, write } from "../dom.js";
+import { amount, printable } from "../text.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const SETTLED = 100; // milliseconds that the rows must stay where they are

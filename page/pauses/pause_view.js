@@ -1,8 +1,8 @@
 // One pause: its place, its time left, what can be done with it, what the script looks like inside.
-import { button, confirmed, make, write } from "./dom.js";
+import { button, confirmed, make, write } from "../dom.js";
 import { questionForm } from "./question.js";
 import { snapshot } from "./snapshot.js";
-import { amount, change, duration, printable, seconds } from "./text.js";
+import { amount, change, duration, printable, seconds } from "../text.js";
 
 export class PauseView {
   /** `may(pause)` says whether the user may look into a script; `act(work, done)` does something and tells how it went. */

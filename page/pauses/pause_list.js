@@ -1,6 +1,6 @@
 // The list of pauses: a row for each, with label, place, who and the time left. Up and Down choose, Enter opens.
-import { make, write } from "./dom.js";
-import { duration, printable } from "./text.js";
+import { make, write } from "../dom.js";
+import { duration, printable } from "../text.js";
 
 const place = (pause) => `${printable(pause.file.split("/").pop(), 60)}:${pause.line}`;
 

@@ -1,7 +1,7 @@
 // The table of what happened on the box, with filters; under each resume what was changed during the pause.
 import { changes, events, filtered, MOST } from "./history.js";
-import { make, write } from "./dom.js";
-import { moment, printable } from "./text.js";
+import { make, write } from "../dom.js";
+import { moment, printable } from "../text.js";
 
 const SINCE = { "1 hour ago": "Last hour", today: "Today", "7 days ago": "Last 7 days" };
 const HEADERS = ["Time", "Event", "Who", "What", "Where", "Why"];

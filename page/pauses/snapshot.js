@@ -1,6 +1,6 @@
 // What a look into a paused script shows: source, stack and variables. The script can send anything.
-import { make } from "./dom.js";
-import { printable } from "./text.js";
+import { make } from "../dom.js";
+import { printable } from "../text.js";
 
 const list = (value) => (Array.isArray(value) ? value.filter((one) => one && typeof one === "object") : []);
 

@@ -1,5 +1,5 @@
 // A small terminal on the page: a program on the box in a pseudo-terminal, its screen, and the keys.
-import { button, make } from "./dom.js";
+import { button, make } from "../dom.js";
 import { sent } from "./keys.js";
 import { Screen } from "./screen.js";
 

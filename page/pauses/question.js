@@ -1,6 +1,6 @@
 // The form that answers a question: yes or no, a number, one of the choices, or text. lagerd checks what is typed.
-import { button, make } from "./dom.js";
-import { amount, printable } from "./text.js";
+import { button, make } from "../dom.js";
+import { amount, printable } from "../text.js";
 
 /** Return the form for the question of a pause; `answer(text)` sends what was chosen or typed. */
 export function questionForm(pause, answer) {
