@@ -3,7 +3,6 @@
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import click
@@ -11,101 +10,21 @@ import click
 from lager import variables
 from lager.contract import LONGEST_RUN
 from lager.errors import LagerError
-from lager.wording.text import printable
+from lager_cli.commands.runs.asked import SORTED, Asked, PythonCommand, check
 from lager_cli.daemon import get
 from lager_cli.display import output
-from lager_cli.options import box_option, completion, file_options, script_words
+from lager_cli.options import box_option, completion, file_options
 from lager_cli.options.common import seconds
 from lager_cli.options.typed_values import Whole
 
-_SORTED = "lager_cli.commands.runs.python.sorted"  # the words, with lager's options first
 _SETTINGS = variables.ENV_SETTINGS  # of --env, for the lager on a box
 _CI = "CI"  # set by GitHub, GitLab, Jenkins and others
 _ONLY_ONE = "\0"  # cannot be typed: `--continue ""` is a mistake and resumes nothing
 
 
-class _Python(click.Command):
-    """Accepts lager's options after a script, too; with -m and -c, all words after the next one are its own."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        args = self._with_module_apart(args)
-        given = self.make_parser(ctx).parse_args(list(args))[0]
-        behind = given.get("arguments")
-        at = len(args) - (len(behind) if isinstance(behind, tuple) else 0)  # index of the word after the runnable
-        if (
-            not isinstance(given.get("runnable"), str)
-            or given.get("module") is True
-            or given.get("code") is True
-            or "--" in args[at - 2 : at - 1]
-        ):
-            return super().parse_args(ctx, args)
-        split = script_words.split(args[at:])
-        words = [*args[: at - 1], *split.ours, "--", args[at - 1], *split.theirs]
-        ctx.meta[_SORTED] = words
-        if split.note and not ctx.resilient_parsing:
-            output.note(printable(split.note, 300))
-        try:
-            return super().parse_args(ctx, list(words))
-        except click.UsageError as problem:
-            if not split.ours:
-                raise
-            raise click.UsageError(f"{problem.format_message()} {script_words.ADVICE}", ctx) from None
-
-    def _with_module_apart(self, args: list[str]) -> list[str]:
-        """Return the words with `-mMODULE` and `-cCODE`, which Python accepts, as two words."""
-        values = {
-            name: option.nargs
-            for option in self.params
-            if isinstance(option, click.Option) and not option.is_flag
-            for name in option.opts
-        }
-        at = 0
-        while at < len(args) and args[at].startswith("-") and args[at] != "--":
-            flag = args[at][:2]
-            if flag in ("-m", "-c") and len(args[at]) > 2:
-                return [*args[:at], flag, args[at][2:], *args[at + 1 :]]
-            at += 1 + values.get(args[at], 0)
-        return args
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """The parsed command line, by the names of the options below."""
-
-    module: bool
-    code: bool
-    unbuffered: bool
-    interpreter: str | None
-    settings: tuple[str, ...]
-    passed: tuple[str, ...]
-    timeout: float
-    pause_on_error: bool
-    simulate: bool
-    resume: str | None
-    continue_all: bool
-    extend: tuple[str, float] | None
-    console: str | None
-    pause: str | None
-    detach: bool
-    reattach: str | None
-    tail: int | None
-    kill: str | None
-    kill_all: bool
-    yes: bool
-    signal_name: str | None
-    watch: bool
-    relay: bool
-    nets: tuple[str, ...]
-    wait: float
-    box: str | None
-    added: tuple[str, ...]
-    downloads: tuple[str, ...]
-    overwrite: bool
-    runnable: str | None
-    arguments: tuple[str, ...]
-
-
-@click.command(cls=_Python, context_settings={"allow_interspersed_args": False, "help_option_names": ["-h", "--help"]})
+@click.command(
+    cls=PythonCommand, context_settings={"allow_interspersed_args": False, "help_option_names": ["-h", "--help"]}
+)
 @click.option("-m", "module", is_flag=True, help="Run a module by its name, as python -m does.")
 @click.option("-c", "code", is_flag=True, help="Run the code that follows, as python -c does.")
 @click.option("-u", "unbuffered", is_flag=True, help="Do not buffer the output, as python -u does.")
@@ -204,12 +123,12 @@ def python(context: click.Context, /, **options: Any) -> int:
       lager python --console 7f3a --watch
     """
     options["nets"] = tuple(net.strip() for nets in options["nets"] for net in nets.split(","))
-    asked = _Asked(**options)
+    asked = Asked(**options)
     if asked.settings:
         from lager_cli.linux import hide_arguments
 
         hide_arguments.hide_values(asked.settings)
-    _check(asked)
+    check(asked)
     there = box_option.choose(context, asked.box)
     if asked.console is not None:
         from lager_cli.console.attach import attach, is_ours
@@ -220,46 +139,12 @@ def python(context: click.Context, /, **options: Any) -> int:
     if there is None:
         return _here(asked)
     # Pass lager's options before the script, where every version of lager accepts them.
-    words = context.meta.get(_SORTED)
+    words = context.meta.get(SORTED)
     with box_option.says_where_from(asked.box):
         return _there(asked, there, box_option.typed(context) if words is None else ["python", *words])
 
 
-def _check(asked: _Asked) -> None:
-    """Raise UsageError unless exactly one action is chosen, with options that belong to it."""
-    wanted = (
-        asked.resume, asked.extend, asked.console, asked.pause, asked.reattach, asked.kill, asked.runnable
-    )  # fmt: skip
-    count = sum(one is not None for one in wanted) + asked.continue_all + asked.kill_all
-    for flag, is_given, what in (("-m", asked.module, "the name of a module"), ("-c", asked.code, "code")):
-        if is_given and asked.runnable is None:
-            raise click.UsageError(f"{flag} needs {what} behind it.")
-    if count != 1:
-        what = (
-            "Name a script to run, or one of --continue, --continue-all, --extend, --console, --pause, --reattach,"
-            " --kill and --kill-all"
-        )
-        raise click.UsageError(f"{what}, not several of them." if count else f"{what}.")
-    for option, needs, given in (
-        ("-u", "a script to run", not asked.unbuffered or asked.runnable),
-        ("--python", "a script to run", asked.interpreter is None or asked.runnable),
-        ("-c", "no -m", not (asked.code and asked.module)),
-        ("--simulate", "a script to run", not asked.simulate or asked.runnable),
-        ("--detach", "a script to run", not asked.detach or asked.runnable),
-        ("--any", "a run without --simulate, where nothing is busy", not (asked.nets and asked.simulate)),
-        ("--any", "a script to run", not asked.nets or asked.runnable),
-        ("--wait", "--any", not asked.wait or asked.nets),
-        ("--tail", "--reattach", asked.tail is None or asked.reattach),
-        ("--signal", "--kill", asked.signal_name is None or asked.kill or asked.kill_all),
-        ("--yes", "--kill or --kill-all", not asked.yes or asked.kill or asked.kill_all),
-        ("--watch", "--console", not asked.watch or asked.console),
-        ("--download", "a run without --detach", not (asked.downloads and asked.detach)),
-    ):
-        if not given:
-            raise click.UsageError(f"{option} needs {needs}.")
-
-
-def _there(asked: _Asked, box: str, words: list[str]) -> int:
+def _there(asked: Asked, box: str, words: list[str]) -> int:
     """Run the command on a box, with these words."""
     from lager_cli.boxes import remote
     from lager_cli.boxes.names import box_groups
@@ -275,7 +160,7 @@ def _there(asked: _Asked, box: str, words: list[str]) -> int:
         _environment(asked.settings, ())
         known[_SETTINGS] = json.dumps(asked.settings)
         words = _without(asked.settings, words)
-    files = RunFiles(asked.runnable, _flag(asked), asked.added, asked.downloads, overwrite=asked.overwrite)
+    files = RunFiles(asked.runnable, asked.flag, asked.added, asked.downloads, overwrite=asked.overwrite)
     if asked.nets and box_groups.is_several(box):
         from lager_cli.boxes.several import any_box
         from lager_cli.runs.run import new_id
@@ -303,7 +188,7 @@ def _without(settings: tuple[str, ...], words: list[str]) -> list[str]:
     return rest
 
 
-def _resume(asked: _Asked) -> int:
+def _resume(asked: Asked) -> int:
     from lager_cli.commands.breakpoints import resume  # a run does not need it
 
     if asked.continue_all:
@@ -313,7 +198,7 @@ def _resume(asked: _Asked) -> int:
     return resume.resume(None if asked.resume == _ONLY_ONE else asked.resume)
 
 
-def _here(asked: _Asked) -> int:
+def _here(asked: Asked) -> int:
     file_options.check(asked.added)
     if asked.resume is not None or asked.continue_all or asked.extend is not None:
         return _resume(asked)
@@ -336,7 +221,7 @@ def _here(asked: _Asked) -> int:
     return _run(asked)
 
 
-def _run(asked: _Asked) -> int:
+def _run(asked: Asked) -> int:
     from lager_cli.runs import interpreter
     from lager_cli.runs.run import Run
 
@@ -348,10 +233,10 @@ def _run(asked: _Asked) -> int:
         settings.insert(0, f"{variables.BREAKPOINTS}=off")
     environment = _environment(settings, asked.passed)
     timeout = asked.timeout if asked.detach else _capped(asked.timeout)
-    chosen = interpreter.choose(asked.interpreter, asked.runnable, _flag(asked))
+    chosen = interpreter.choose(asked.interpreter, asked.runnable, asked.flag)
     simulate = _simulated_file() if asked.simulate else ""
     run = Run(
-        asked.runnable, asked.arguments, _flag(asked), environment, timeout, chosen, asked.nets, asked.wait, simulate
+        asked.runnable, asked.arguments, asked.flag, environment, timeout, chosen, asked.nets, asked.wait, simulate
     )
     if asked.detach:
         from lager_cli.detached import detach
@@ -360,7 +245,7 @@ def _run(asked: _Asked) -> int:
     return run.run()
 
 
-def _off_by_default(asked: _Asked) -> bool:
+def _off_by_default(asked: Asked) -> bool:
     """Return whether pauses are off because this is a build server, and no option asks for them. Says so."""
     ci = os.environ.get(_CI, "").strip().lower()
     named = {setting.partition("=")[0] for setting in asked.settings}
@@ -380,10 +265,6 @@ def _simulated_file() -> str:
     if not os.path.exists(path):  # a simulation is of one file, without its drop-ins
         nets_file.load(path)  # raises the error that says so
     return path
-
-
-def _flag(asked: _Asked) -> str:
-    return "-m" if asked.module else "-c" if asked.code else ""
 
 
 def _environment(settings: Sequence[str], passed: tuple[str, ...]) -> dict[str, str]:
