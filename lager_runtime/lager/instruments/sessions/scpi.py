@@ -1,23 +1,16 @@
-"""Talks SCPI over pyvisa: sends queries and commands, and reads the error queue after each command.
+"""Talks SCPI over pyvisa: sends queries and commands, and reads the error queue after each command."""
 
-pyvisa and pyvisa-py are imported when the first instrument is opened. pyvisa shares one ResourceManager in a process,
-and closing it closes every session. lager therefore creates a separate one, so that a script that uses pyvisa may close
-its own at any time. A forked child creates another.
-"""
-
-import atexit
 import contextlib
 import os
 import re
 import select
 import socket
-import threading
 import time
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
 from lager.errors import InstrumentError, InstrumentTimeout, Rejected, WrongModel
-from lager.instruments.sessions import parse
+from lager.instruments.sessions import parse, visa
 from lager.instruments.sessions.session import Session
 from lager.nets import catalog
 from lager.nets.model import Instrument
@@ -31,44 +24,6 @@ _LINE_ENDS = b"\r\n\0"
 _QUIET_SECONDS = 0.05  # a byte takes 1 ms at 9600 baud; adapters on USB hold some back for 16 ms
 _IN_USE = re.compile("RSRC_BUSY|Resource busy|Could not exclusively lock")
 _LONGEST_QUEUE = 64  # SCPI queues hold 2 to 32 entries; one that never empties is a fault
-_manager_lock = threading.Lock()
-_managers: dict[int, Any] = {}
-_abandoned: list[Any] = []
-
-
-def _manager() -> Any:
-    with _manager_lock:
-        found = _managers.get(os.getpid())
-        if found is None or found._session is None:  # something in this process has closed every manager
-            found = _managers[os.getpid()] = _new_manager()
-        return found
-
-
-def _new_manager() -> Any:
-    from pyvisa.highlevel import ResourceManager, get_wrapper_class
-
-    # pyvisa keeps one library per class and path, and one manager per library (pyvisa/highlevel.py,
-    # VisaLibraryBase.__new__ and ResourceManager.__new__). Nothing else uses this class, so the manager is ours alone.
-    own_library = type("LagerLibrary", (get_wrapper_class("py"),), {})
-    manager = ResourceManager(own_library())
-    # It would close every session before the exit handlers of the script; process/at_end.py closes ours after them.
-    atexit.unregister(manager._atexit_handler)
-    return manager
-
-
-def _after_fork() -> None:
-    """Disarm the parent's manager: at the end of this child it would close its sessions and notify the instruments."""
-    global _manager_lock
-    _manager_lock = threading.Lock()
-    for manager in _managers.values():
-        with contextlib.suppress(Exception):
-            for resource in list(manager._created_resources):
-                resource._session = None
-    _abandoned.extend(_managers.values())
-    _managers.clear()
-
-
-os.register_at_fork(after_in_child=_after_fork)
 
 
 class Scpi(Session):
@@ -354,7 +309,7 @@ class Scpi(Session):
         raise InstrumentTimeout(what, f"Check its cable and power, and {keys} of [instruments.{self.instrument.name}].")
 
     def load(self) -> None:
-        _manager()
+        visa.manager()
 
     def _connect(self) -> None:
         place = self.instrument.resource
@@ -362,10 +317,10 @@ class Scpi(Session):
         if self.port is not None:
             self.port.check_again()
         self._resolve(place.host)
-        settings = {"open_timeout": timeout, "timeout": timeout, **self._line_settings()}
+        settings = {"open_timeout": timeout, "timeout": timeout, **self._visa_settings()}
         with contextlib.ExitStack() as opened:
             try:
-                self._resource = _manager().open_resource(place.visa, **settings)
+                self._resource = visa.manager().open_resource(place.visa, **settings)
                 opened.callback(self._disconnect)
                 if place.is_serial_line:
                     self._backend().interface.exclusive = True
@@ -380,26 +335,13 @@ class Scpi(Session):
                 self._resource.clear()
         self._connected_before = True
 
-    def _line_settings(self) -> dict[str, Any]:
+    def _visa_settings(self) -> dict[str, Any]:
         """Return the line terminations (None if the transport marks the end of messages) and serial settings."""
-        if not self.instrument.resource.is_serial_line:
-            end = self._talk.line_end
-            return {"write_termination": end, "read_termination": (end[-1:] or None) if self._is_socket() else None}
-        from pyvisa.constants import ControlFlow, Parity, StopBits
-
-        given = self.instrument.serial_line
-        parities = {"N": Parity.none, "E": Parity.even, "O": Parity.odd, "M": Parity.mark, "S": Parity.space}
-        flows = {"xonxoff": ControlFlow.xon_xoff, "rtscts": ControlFlow.rts_cts, "dsrdtr": ControlFlow.dtr_dsr}
-        stops = {1: StopBits.one, 1.5: StopBits.one_and_a_half, 2: StopBits.two}
-        return {
-            "baud_rate": given.get("baudrate", self._talk.baudrate),
-            "data_bits": given.get("bytesize", 8),
-            "parity": parities[given.get("parity", "N")],
-            "stop_bits": stops[given.get("stopbits", 1)],
-            "flow_control": flows.get(given.get("flow_control", ""), ControlFlow.none),
-            "write_termination": self._line_end("write_termination"),
-            "read_termination": self._line_end("read_termination"),
-        }
+        if self.instrument.resource.is_serial_line:
+            ends = {name: self._line_end(name) for name in ("write_termination", "read_termination")}
+            return visa.line_settings(self.instrument.serial_line, self._talk.baudrate) | ends
+        end = self._talk.line_end
+        return {"write_termination": end, "read_termination": (end[-1:] or None) if self._is_socket() else None}
 
     def _line_end(self, which: str) -> str:
         """Return how lines end that are read or written: as the nets file says, or as the family does it."""
