@@ -1,7 +1,6 @@
 """Serves com.lager.Instruments on the bus: claims, releases, and refusals that say what to do."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,12 +16,14 @@ from lagerd.breakpoints import changes
 from lagerd.breakpoints.pauses import Pause, Pauses
 from lagerd.callers.clients import Client, Clients
 from lagerd.events import Event
+from lagerd.instruments.hooks import LeaseHooks
 from lagerd.instruments.leases.claim_details import Claimant, claimant, from_details, safe_nets
 from lagerd.instruments.leases.files.kept_claims import Claims
 from lagerd.instruments.leases.files.lock_files import LeaseFiles, process_end
 from lagerd.instruments.leases.lease import Lease
 from lagerd.instruments.leases.refusal import refusal
 from lagerd.instruments.leases.table import Leases
+from lagerd.instruments.lending.borrowed_files import BorrowedFiles
 from lagerd.instruments.lending.lending import Lending
 from lagerd.instruments.lending.loans import Loan, LoanRecords, Loans
 from lagerd.instruments.reported_changes import Marks, ReportedChanges
@@ -33,47 +34,6 @@ from lagerd.instruments.safety.safe_process import SafeProcess
 from lagerd.instruments.through import Through
 
 _SETTLED_SECONDS = 1.1  # after the start no pause of before a restart is waited for
-
-
-async def _at_once() -> None:
-    pass
-
-
-async def _nobody(client: Client, pause: Pause, interactive: bool) -> bool:
-    return False
-
-
-class Borrowed:
-    """The lock files of borrowers, and those of the holders, to which one can be moved. See BorrowerFiles."""
-
-    def __init__(self, files: LeaseFiles, holders: LeaseFiles) -> None:
-        self._files = files
-        self._holders = holders
-        self.is_free = files.is_free
-        self.drop = files.drop
-
-    def take(self, lease: Lease) -> int:
-        return self._files.take(replace(lease, safe=()))  # what a borrower leaves on is the lender's
-
-    def move(self, instrument: str) -> None:
-        self._files.move(instrument, self._holders)
-
-
-@dataclass
-class LeaseHooks:
-    """Callbacks to the rest of lagerd: `record` to the audit (event, lease, client, more), `changed` to the status,
-    `spend` counts a change of a user and returns whether it is listed, `settled` returns when the pauses of before a
-    restart are back, `away` are the ids of those that are not, `may_set` asks the policy, `may_use` raises AccessDenied
-    for what is not the client's bench."""
-
-    record: Callable[[Event, Lease, Client | None, dict[str, Any]], None] = lambda *_: None
-    changed: Callable[[int], None] = lambda _: None
-    spend: Callable[[Client], bool] = lambda _: True
-    admit: Callable[[Client], None] = lambda _: None
-    settled: Callable[[], Awaitable[None]] = _at_once
-    away: Callable[[], list[str]] = list
-    may_set: Callable[[Client, Pause, bool], Awaitable[bool]] = _nobody
-    may_use: Callable[[Client, str], None] = lambda *_: None
 
 
 @dataclass
@@ -136,7 +96,7 @@ class Instruments:
         self.lending.told.changed = self._guard
         self._loan_records = LoanRecords(self.folder.with_name(f"{self.folder.name}-loans"))
         self.loans = self.lending.loans = Loans(
-            asyncio.get_running_loop(), self.leases, Borrowed(self._lent_files, self._files), self._loan_records,
+            asyncio.get_running_loop(), self.leases, BorrowedFiles(self._lent_files, self._files), self._loan_records,
             self.lending.told,
         )  # fmt: skip
 

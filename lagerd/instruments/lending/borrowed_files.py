@@ -1,0 +1,22 @@
+"""The lock files of those who have borrowed an instrument."""
+
+from dataclasses import replace
+
+from lagerd.instruments.leases.files.lock_files import LeaseFiles
+from lagerd.instruments.leases.lease import Lease
+
+
+class BorrowedFiles:
+    """The lock files of borrowers, and those of the holders, to which one can be moved. See BorrowerFiles."""
+
+    def __init__(self, files: LeaseFiles, holders: LeaseFiles) -> None:
+        self._files = files
+        self._holders = holders
+        self.is_free = files.is_free
+        self.drop = files.drop
+
+    def take(self, lease: Lease) -> int:
+        return self._files.take(replace(lease, safe=()))  # what a borrower leaves on is the lender's
+
+    def move(self, instrument: str) -> None:
+        self._files.move(instrument, self._holders)
