@@ -37,8 +37,11 @@ def home() -> Iterator[Home]:
 
 @pytest.fixture(scope="module")
 def begun() -> Iterator[tuple[Home, "subprocess.CompletedProcess[str]"]]:
-    """A home for the tests that leave the embedded daemon running, and what its first command said."""
-    with a_home() as one:
+    """A home for the tests that leave the embedded daemon running, and what its first command said. Its folder has an
+    odd name and the socket of a daemon that was killed."""
+    with a_home("a b&c") as one:
+        one.folder.mkdir(mode=0o700)
+        (one.folder / "bus").touch()
         yield one, one.lager("breakpoints")
 
 
@@ -170,12 +173,14 @@ def test_a_lagerd_that_keeps_dying_ends_the_embedded_bus(home, client):
     home.until_all_are_gone()
 
 
+@pytest.mark.variant
 def test_a_leftover_socket_file_does_no_harm(home):
     home.folder.mkdir(mode=0o700)
     (home.folder / "bus").touch()
     assert home.lager("breakpoints").returncode == 0
 
 
+@pytest.mark.variant
 @pytest.mark.parametrize("name", ["with a space", "ü€😀", "a&b<c>'\"d", "100%41", "back\\slash;,=", "*"])
 def test_folders_of_any_name(name):
     with a_home(name) as home:
@@ -237,6 +242,11 @@ def test_dbus_daemon_is_not_installed(home):
     done = home.lager("breakpoints", PATH=str(BIN))
     refuses(done, "dbus-daemon is not installed. Install it with: sudo apt-get install dbus-daemon")
     home.until_all_are_gone()
+
+
+@pytest.mark.variant
+def test_once_dbus_daemon_is_installed_a_command_starts_it(home):
+    assert home.lager("breakpoints", PATH=str(BIN)).returncode == 1
     assert home.lager("breakpoints").returncode == 0
 
 

@@ -8,6 +8,8 @@ import time
 import timeit
 from pathlib import Path
 
+import pytest
+
 import lager
 from tests.processes import LAGER, PATIENCE
 
@@ -25,15 +27,17 @@ def switches(pid: int) -> int:
     return total
 
 
-def test_no_process_wakes_up_while_all_wait(terminal, run, script, station, client):
-    """A run on a terminal and one without, paused; the two seconds are those of another pause on the same lagerd."""
+@pytest.mark.parametrize("seconds", [2.1, 8])
+def test_no_process_wakes_up_while_all_wait(terminal, run, script, station, client, seconds):
+    """A run on a terminal and one without, paused; the time is that of another pause on the same lagerd."""
     screen = terminal(LAGER, "python", script(IDLE), TERM="dumb")  # where nothing counts down
     first = client.paused()
     screen.expect("  timeout ")
     other = run(IDLE.replace("'idle'", "'idle', interactive=True"), options=("--timeout", "250"))
     second = client.paused()
     other.err.expect("  timeout ")
-    run("import lager\nlager.pause('settle', timeout=0.5)\nlager.pause('clock', timeout=2.1)\n")
+    # A run without a terminal looks for lagerd once, a second after its beginning.
+    run(f"import lager\nlager.pause('settle', timeout=1.5)\nlager.pause('clock', timeout={seconds})\n")
     client.resumed(client.paused()["id"])
     clock = client.paused()
     waiting = {"script": first["pid"], "run": screen.pid, "other script": second["pid"], "other run": other.pid}

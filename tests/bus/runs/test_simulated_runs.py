@@ -259,6 +259,7 @@ def test_with_a_box_its_bench_is_simulated_there(
     assert real.visits == 0
 
 
+@pytest.mark.variant
 def test_a_script_on_a_simulated_bench_cannot_be_told_to_use_another_one(nets, real, lager, script) -> None:
     name = script("import lager\nwith lager.Net.get('rail', type='supply') as rail:\n    print(rail.set_voltage(2))")
     told = ("--env", "LAGER_BENCH=", "--env", f"LAGER_NETS={nets}", "--env", "LAGER_BUS_ADDRESS=unix:path=/none")

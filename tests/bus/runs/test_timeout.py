@@ -30,6 +30,7 @@ def test_a_timeout_climbs_the_ladder_of_signals(start, script, until, heard):
     assert process.err.rest() == "lager: the run timed out (--timeout)\n"
 
 
+@pytest.mark.variant
 @pytest.mark.parametrize("lost", ["2>/dev/full", "2>&1 >/dev/null | true"])
 def test_a_timeout_ends_the_run_even_if_it_cannot_be_reported(start, script, lost):
     name = script("import os, signal\nprint(os.getpid(), file=open('pid', 'w'))\nsignal.pause()\n")

@@ -61,6 +61,10 @@ def test_enter_resumes_and_ctrl_c_leaves(runs, script, client, terminal):
 def test_the_timeout_of_a_detached_run_is_not_capped(runs, script):
     text = "import os, time\nprint(float(os.environ['LAGER_RUN_DEADLINE']) - time.monotonic() > 500)\n"
     assert runs.wait(runs.detach("--timeout", "600", script(text))).stdout == "True\n"
+
+
+@pytest.mark.variant  # on a full disk, test_records shows it, too
+def test_a_detached_run_that_times_out_says_so_to_who_comes_back(runs, script):
     ended = runs.wait(runs.detach("--timeout", "0.5", script("import signal\nsignal.pause()\n")))
     assert ended.returncode == 124
     assert ended.stderr.startswith("lager: the run timed out (--timeout)\n")

@@ -34,6 +34,7 @@ finally: print('put away')
     assert (again.returncode, "has already ended" in again.stderr) == (1, True)
 
 
+@pytest.mark.variant
 def test_a_process_that_ignores_signals_is_killed(runs, script, start):
     id = runs.detach(
         script("import signal\nsignal.signal(15, lambda *_: exit(5))\nsignal.signal(2, signal.SIG_IGN)\n" + FOR_EVER)
@@ -53,6 +54,7 @@ def test_one_signal(runs, lager, script, start):
     assert (wrong.returncode, "'FOO' is not a signal" in wrong.stderr) == (2, True)
 
 
+@pytest.mark.variant
 def test_a_run_whose_keeper_is_stopped_can_be_ended(runs, lager, script, start):
     id = runs.detach(script(FOR_EVER))
     start(LAGER, "python", "--reattach", id).out.expect("ready")

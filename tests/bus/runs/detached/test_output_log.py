@@ -69,6 +69,7 @@ def test_a_slow_reader_still_gets_the_exit_code(runs, script, start, tmp_path):
     assert (slow.wait(), slow.err.rest()) == (3, "")
 
 
+@pytest.mark.variant
 def test_a_run_is_followed_without_inotify_watches(runs, script, start, tmp_path):
     text = "import sys\nprint('one')\nopen(sys.argv[1]).read()\nprint('two', file=sys.stderr)\nsys.exit(3)\n"
     os.mkfifo(tmp_path / "go")

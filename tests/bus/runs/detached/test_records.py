@@ -66,9 +66,9 @@ def test_a_run_in_the_foreground_is_listed(runs, run, lager):
     assert runs.all()[0]["exit_code"] == 130
 
 
-def test_completion_offers_only_the_runs_that_fit_the_option(runs, run, lager, script):
-    detached = runs.detach(script("print('done')"))
-    runs.wait(detached)
+def test_completion_offers_only_the_runs_that_fit_the_option(runs, run, lager):
+    detached = "aaaabbbb"
+    (runs.folder / f"{detached}.json").write_text(json.dumps({**an_ended_run(), "id": detached, "detached": True}))
     with recorded(runs):
         run(FOR_EVER)
     going_on = next(str(one["id"]) for one in runs.all() if one["state"] == "running")
@@ -112,14 +112,15 @@ def test_no_such_run(runs, lager, option):
         assert "\x1b" not in done.stderr
 
 
+def an_ended_run() -> dict[str, object]:
+    """A record, without its id."""
+    now, nobody = time.time(), {"pid": 1, "born": ""}
+    record = {"runnable": "x", "arguments": [], "folder": "/", "started": now, "ended": now, "exit_code": 0}
+    return record | {"host": os.uname().nodename, "keeper": nobody, "script": nobody}
+
+
 def test_a_prefix_of_two_runs_and_an_old_record(runs, lager):
-    record = {"id": "", "runnable": "x", "arguments": [], "folder": "/", "started": time.time(), "ended": time.time()}
-    record |= {
-        "host": os.uname().nodename,
-        "keeper": {"pid": 1, "born": ""},
-        "script": {"pid": 1, "born": ""},
-        "exit_code": 0,
-    }
+    record = an_ended_run()
     for id in ("aaaa1", "aaaa2"):
         (runs.folder / f"{id}.json").write_text(json.dumps({**record, "id": id}))
     (runs.folder / "broken.json").write_text("{")

@@ -9,7 +9,7 @@ import pytest
 from lager.bus.received import Call
 from lager.errors import Failed, LagerError
 from tests.client import NAME, PATH, PATIENCE, Client
-from tests.processes import LAGER
+from tests.processes import LAGER, limited
 
 ASKS = """
 import os
@@ -110,7 +110,7 @@ def test_a_pause_that_ended_while_it_was_listed_does_not_count_as_the_requested_
     screen = terminal(LAGER, "python", script(ASKS))
     run, pid = screen.expect("\n").split()
     lagerd.client.do(lagerd.answer(lagerd.calls.get(timeout=PATIENCE)))
-    asking = start(LAGER, "python", "--pause", run)
+    asking = start(*limited("lager_cli.runs.request_pause._PATIENCE", 0.5), "python", "--pause", run)
     stale = {"id": "1badcafe", "run_id": run, "pid": int(pid), "thread": "MainThread", "remaining": 0.0}
     stale |= {"file": "script.py", "line": 1, "function": "<module>", "label": "", "interactive": False}
     call = lagerd.calls.get(timeout=PATIENCE)

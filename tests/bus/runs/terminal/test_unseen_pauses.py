@@ -59,6 +59,7 @@ def test_a_pause_whose_banner_goes_elsewhere_is_announced_in_one_line(shell, scr
     assert screen.screen.text.count("paused at") == 1
 
 
+@pytest.mark.variant
 @pytest.mark.parametrize(("reader", "times"), [("grep --line-buffered 'went on'", 1), ("cat", 0)])
 def test_a_pause_older_than_the_connection_of_lager_python_is_announced(shell, script, client, late, reader, times):
     script(PAUSE)

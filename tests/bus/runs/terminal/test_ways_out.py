@@ -176,6 +176,7 @@ def test_in_the_background_it_is_not_stopped_and_reads_nothing(terminal, client,
     screen.wait()
 
 
+@pytest.mark.variant
 def test_stopped_with_ctrl_z_and_brought_back(terminal, client, script):
     script(ONE)
     screen = terminal("/bin/bash", "--norc", "--noprofile", "-i", PS1="$ ", TERM="dumb")
