@@ -4,6 +4,8 @@ import os
 import signal
 from pathlib import Path
 
+import pytest
+
 from tests.processes import LAGER
 
 THREADS = """
@@ -71,6 +73,7 @@ def test_a_forked_child(run, client):
     _parent_and_child(run, client, "fork")
 
 
+@pytest.mark.variant
 def test_a_spawned_child(run, client):
     _parent_and_child(run, client, "spawn")
 
@@ -119,6 +122,7 @@ thread.join()
     assert process.wait() == 0
 
 
+@pytest.mark.variant
 def test_a_child_that_never_pauses_keeps_nothing_either(run, client):
     """Forked at many moments while the first connection is being made."""
     text = """

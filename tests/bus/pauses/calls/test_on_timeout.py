@@ -96,6 +96,7 @@ def test_exiting_from_another_thread(run, call):
     assert "Traceback" not in process.err.rest()
 
 
+@pytest.mark.variant
 def test_exiting_where_the_script_has_taken_the_signal(run):
     call = "import signal\nsignal.signal(signal.SIGURG, print)\ndef stand(): time.sleep(600)"
     process = run(BESIDE.replace("MAIN", call))
@@ -103,6 +104,7 @@ def test_exiting_where_the_script_has_taken_the_signal(run):
     assert process.wait() == 124
 
 
+@pytest.mark.variant
 def test_exiting_when_the_main_thread_has_run_out(run):
     text = (
         "import atexit, lager, threading\n"

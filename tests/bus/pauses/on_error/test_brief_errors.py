@@ -56,6 +56,7 @@ def test_a_traceback_has_one_line_of_lager(run, bench, way):
     assert text.count("Traceback") == 1
 
 
+@pytest.mark.variant
 @pytest.mark.parametrize("show", SHOWS)
 def test_a_traceback_has_one_line_of_lager_wherever_it_is_shown(run, bench, show):
     text = said(run, bench, "supply.set_voltage(100)", SHOWS[show])

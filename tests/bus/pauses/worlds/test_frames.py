@@ -112,6 +112,7 @@ def test_what_a_signal_handler_raises_passes_through_a_pause(run, client, error,
     assert "cannot pause" not in process.err.rest()
 
 
+@pytest.mark.variant
 @pytest.mark.parametrize("error", ["lager.PauseTimeout", "TimeoutError"])
 def test_what_a_signal_handler_raises_passes_through_a_question(run, client, error):
     call = "lager.ask('sure?', default=True, timeout=60)"
@@ -131,6 +132,7 @@ def test_also_while_the_first_pause_is_being_prepared(run, client):
     assert "cannot pause" not in process.err.rest()
 
 
+@pytest.mark.variant
 def test_also_while_standard_error_takes_no_more(run, client):
     before = """
 reader, writer = os.pipe()

@@ -131,6 +131,7 @@ def test_in_a_strange_world_a_pause_keeps_its_deadline(run, client, world):
     assert end(process)[:2] == (0, "went on\n")
 
 
+@pytest.mark.variant
 @pytest.mark.parametrize(
     "world", ["environment is empty", "environment is a mock", "sys.modules is cleaned", "builtins"]
 )
@@ -160,6 +161,7 @@ def test_a_pause_imports_no_file_beside_the_script(start, script, client, name):
     assert end(process)[:2] == (0, f"went on\n{name} of the script\nx\n")
 
 
+@pytest.mark.variant
 @pytest.mark.parametrize("name", SHADOWS)
 def test_a_breakpoint_imports_no_file_beside_the_script(start, script, client, name):
     script("1 / 0\n", f"{name}.py")
@@ -169,6 +171,7 @@ def test_a_breakpoint_imports_no_file_beside_the_script(start, script, client, n
     assert end(process)[:2] == (0, "went on\n")
 
 
+@pytest.mark.variant
 def test_a_pause_imports_nothing_from_a_folder_in_pythonpath(run, client, script, tmp_path):
     for name in ("secrets", "typing", "selectors"):
         script("1 / 0\n", f"{name}.py")
