@@ -116,6 +116,7 @@ def test_a_command_that_the_holder_started_says_so(run, begin):
     assert "--wait" not in said
 
 
+@pytest.mark.variant
 def test_a_script_that_the_holder_started_says_so(run, script):
     script(
         "from lager import Net\ntry:\n    Net.get('supply3', 'supply')\nexcept Exception as error:\n    print(error)\n",

@@ -187,6 +187,7 @@ def test_a_forked_child_holds_nothing(hold, client, key):
     os.close(claim(client, key))
 
 
+@pytest.mark.variant
 def test_a_child_with_a_copy_of_the_descriptor_holds_nothing_when_its_parent_dies(hold, client, key):
     text = HOLD.replace("lease = claim(", "lease = _claim(").replace(
         "from lager.instruments.lease import claim",
@@ -229,6 +230,7 @@ ALL_INHERITABLE = (
 )
 
 
+@pytest.mark.variant
 def test_a_script_with_inheritable_descriptors_keeps_no_lease_as_another_program(hold, client, key):
     becomes = f"{ALL_INHERITABLE}; os.execvp('sleep', ['sleep', '600'])"
     process = hold(HOLD.replace("lease.release()", becomes))

@@ -177,6 +177,7 @@ def test_a_port_that_is_plugged_in_again_during_a_hold_stays_the_holders(adapter
     assert one("connect") == "connect done"
 
 
+@pytest.mark.variant
 def test_of_two_links_that_swap_each_stays_with_the_holder_of_its_name(adapters, nets, holder, lager):
     first, second = adapters.plug("a"), adapters.plug("b")
     nets(a=adapters.folder / "a", b=adapters.folder / "b")

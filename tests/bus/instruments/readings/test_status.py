@@ -159,6 +159,7 @@ def test_more_lines_than_fit_can_be_scrolled(own_station, screen):
     assert view.wait() == 0
 
 
+@pytest.mark.variant
 def test_on_a_box(near, lager):
     shown = lager("status", "--box", "near")
     assert (shown.returncode, "16 nets" in shown.stdout) == (0, True), shown

@@ -4,6 +4,8 @@ import os
 import signal
 import time
 
+import pytest
+
 from tests.bus.instruments.safety.holding import HOLD, claim, listed, told, until_kept_ready
 from tests.processes import children
 
@@ -30,6 +32,7 @@ def made_safe_without_lagerd(station, holder, nets, client) -> None:
     told(client, "MadeSafe", nets.key())
 
 
+@pytest.mark.variant
 def test_what_a_script_leaves_on_while_there_is_no_lagerd_is_off_at_once(own_station, holder, nets, client):
     made_safe_without_lagerd(own_station, holder, nets, client)  # and it is recorded
     os.close(claim(client, nets.key(), wait=60.0))

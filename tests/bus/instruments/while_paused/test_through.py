@@ -241,6 +241,7 @@ def test_only_lagerd_reaches_the_script(held, client):
     client.call("Continue", "s", pause["id"])
 
 
+@pytest.mark.variant
 def test_it_works_after_a_restart_of_lagerd(own_station, held, client, lager):
     process, pause = held(HOLDS_SUPPLY)
     own_station.kill_lagerd()
@@ -285,6 +286,7 @@ def test_the_check_of_the_nets_asks_a_held_instrument_through_its_script(held, c
     client.call("Continue", "s", pause["id"])
 
 
+@pytest.mark.variant
 def test_it_works_from_another_machine(near, held, client, lager):
     _, pause = held(HOLDS_ADC)
     asked = lager("adc", "adc1", "--box", "near", LAGER_THROUGH="1")
