@@ -39,10 +39,21 @@ Host refusing
  HostName 127.0.0.1
  Port 1
 Host *
+ # The default of ssh takes each end a tenth of a second, and is for those who keep what they overhear for decades.
+ KexAlgorithms curve25519-sha256
  IdentitiesOnly yes
  HostKeyAlias box
  StrictHostKeyChecking yes
  GlobalKnownHostsFile /dev/null
+"""
+
+
+# lager with sessions that are lost after four seconds of silence, not after twelve.
+HURRIED = """
+from lager_cli.boxes.session import multiplexer
+multiplexer.BEAT_SECONDS, multiplexer.LOST_SECONDS = 0.5, 4.0
+from lager_cli import main
+main.main()
 """
 
 

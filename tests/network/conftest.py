@@ -16,7 +16,7 @@ from tests.processes import Terminal
 
 CHECKOUT = Path(__file__).parents[2]
 DESK, BENCH = "192.0.2.1", "192.0.2.2"
-CONFIG = f"Host bench\n HostName {BENCH}\nHost closed\n HostName {DESK}\n"
+CONFIG = f"Host bench\n HostName {BENCH}\nHost closed\n HostName {DESK}\nHost *\n KexAlgorithms curve25519-sha256\n"
 
 
 def pytest_collection_modifyitems(items):

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.box.container import VENV
+from tests.loopback import HURRIED
+
 ROOT = Path(__file__).parents[2]
 # input() itself would not do for the Ctrl-C: one that comes just before it reads goes unnoticed until there is a line.
 KEYS = """
@@ -89,7 +92,9 @@ def test_enter_and_ctrl_c_at_the_desk(desk, terminal):
 def test_a_cut_network_interrupts_the_run_and_gives_the_terminal_back(desk, bench, terminal):
     desk.write("/home/alice/tidy.py", TIDY)
     bench.run("mkfifo", "-m", "666", "/tmp/interrupted")
-    screen = terminal("lager", "python", "tidy.py", "--box", "bench")
+    bench.write("/opt/hurried", f"#!{VENV}/bin/python\n{HURRIED}", mode=0o755)
+    desk.run("lager", "boxes", "add", "hurried", "bench", "--command", "/opt/hurried", user="alice")
+    screen = terminal("python", "-c", HURRIED, "python", "tidy.py", "--box", "hurried")
     before = termios.tcgetattr(screen.screen.fd)
     run = re.search(r"run (\S{36}) up", screen.expect(" up\n"))[1]
     assert termios.tcgetattr(screen.screen.fd) != before
@@ -97,7 +102,7 @@ def test_a_cut_network_interrupts_the_run_and_gives_the_terminal_back(desk, benc
         began = time.monotonic()
         interrupted.until("once", timeout=30)
         assert time.monotonic() - began < 30
-        screen.expect("The connection to the box bench is lost")
+        screen.expect("The connection to the box hurried is lost")
         assert screen.wait() == 255
         assert termios.tcgetattr(screen.screen.fd) == before
     recorded = ("LAGER_EVENT=connection-lost", f"LAGER_RUN={run}")

@@ -67,6 +67,7 @@ def test_a_restart(box):
     box.run("systemctl", "restart", "lagerd")
 
 
+@pytest.mark.variant
 @pytest.mark.usefixtures("same")
 def test_kill_9(box):
     with started_anew(box):

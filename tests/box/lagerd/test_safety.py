@@ -65,6 +65,7 @@ def test_a_unit_switches_off_what_a_killed_script_left_on(box, holder):
     assert "rror" not in log
 
 
+@pytest.mark.variant
 def test_a_reboot_finds_a_claim_that_was_never_released(box, holder):
     box.run("systemctl", "kill", "--signal=KILL", "lagerd")
     box.run("systemctl", "stop", "lagerd")

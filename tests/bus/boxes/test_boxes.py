@@ -320,11 +320,11 @@ def test_a_box_that_hangs_has_a_row_of_its_own_and_hides_no_other(near, start, r
     near.answering(LATE, beside="near")
     run("import lager\nlager.pause('on the bench')\n")
     id = client.paused()["id"]
-    process = start(LAGER, "breakpoints", "--box", "other,near", "--limit", "10")
+    process = start(LAGER, "breakpoints", "--box", "other,near", "--limit", "5")
     process.out.expect(f"near  {id}")  # as soon as it is there
-    process.out.expect("\nother  no answer within 10 s")
+    process.out.expect("\nother  no answer within 5 s")
     assert process.wait() == 1
-    assert "The box other did not answer within 10 s. Try: ssh other " in process.err.rest()
+    assert "The box other did not answer within 5 s. Try: ssh other " in process.err.rest()
 
 
 @pytest.mark.slow

@@ -97,7 +97,7 @@ def lose_the_session(watch):
 def test_each_box_has_a_line_and_a_dead_one_says_why(lager, bench, lab, run, client):
     run(PAUSES)
     client.paused()
-    done = lager("status", "--box", "@lab,@dead", "--limit", "8")
+    done = lager("status", "--box", "@lab,@dead", "--limit", "6")
     assert done.returncode == 1
     header, *rows = done.stdout.splitlines()
     assert header.split() == ["BOX", "STATE", "PAUSED", "RUNS", "NETS", "ON", "WHY"]
@@ -109,7 +109,7 @@ def test_each_box_has_a_line_and_a_dead_one_says_why(lager, bench, lab, run, cli
         "stranger": "The host key of the box stranger is unknown",
         "foreign": "The box foreign has lager 9.9.9",
         "without": "There is no command",
-        "mute": "no answer within 8 s",
+        "mute": "no answer within 6 s",
     }.items():
         assert why in shown[name], shown
     found = json.loads(lager("status", "--json", "--box", "@lab").stdout)
@@ -127,11 +127,11 @@ def ends_with_its_pause(shown, client, script, id):
 
 
 def test_one_screen_shows_each_box_its_pauses_and_why_a_box_is_missing(lab, screen, client, run):
-    shown = screen(LAGER, "status", "--watch", "--box", "@lab,@dead", "--limit", "8", columns=120, rows=40)
+    shown = screen(LAGER, "status", "--watch", "--box", "@lab,@dead", "--limit", "6", columns=120, rows=40)
     for words in (
         r"near +(ok|problem) +0", r"other +(ok|problem) +0", "refusing +no connection .*refuses ssh",
         "stranger +no connection", "foreign +other version .*9.9.9",
-        "without +failed .*no command", "mute +late .*8 s", "2 of 7 boxes answer",
+        "without +failed .*no command", "mute +late .*6 s", "2 of 7 boxes answer",
     ):  # fmt: skip
         shown.until(lambda text, words=words: re.search(words, text))
     script = run(PAUSES)

@@ -8,12 +8,14 @@ import select
 import signal
 import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from lager.errors import NoConnection
 from lager_cli.boxes import remote
+from tests.loopback import HURRIED
 from tests.processes import LAGER, PATIENCE
 
 EVERY_BYTE = bytes(range(1, 256))
@@ -289,9 +291,15 @@ def test_an_instrument_on_the_box(lager, near):
 
 @pytest.fixture
 def tidy(start, there, tmp_path):
+    with tidying(start, [LAGER], "near", there(TIDY), tmp_path / "told") as process:
+        yield process
+
+
+@contextlib.contextmanager
+def tidying(start, lager, box, script, told):
     """A run on the box that tells through a fifo how often it was interrupted; afterwards its session is over there."""
-    os.mkfifo(tmp_path / "told")
-    process = start(LAGER, "python", "--box", "near", there(TIDY), str(tmp_path / "told"))
+    os.mkfifo(told)
+    process = start(*lager, "python", "--box", box, script, str(told))
     process.out.expect("up ")
     with open(f"/proc/{int(process.out.expect(chr(10)))}/stat") as stat:
         process.session = int(stat.read().rpartition(")")[2].split()[1])
@@ -325,16 +333,18 @@ def test_losing_a_follower_does_not_interrupt_a_detached_run(start, there):
     assert (ended.wait(), ended.out.rest()) == (0, f"Ended {id[:8]}: exit code 130.\n")
 
 
-def test_both_ends_consider_a_silent_connection_lost(tidy, tmp_path):
-    (ssh,) = children(tidy.pid)
-    os.kill(ssh, signal.SIGSTOP)
-    try:
-        assert (tmp_path / "told").read_text() == "tidied once\n"
-        assert tidy.wait() == 255
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(ssh, signal.SIGKILL)
-    assert "is lost" in tidy.err.rest()
+def test_both_ends_consider_a_silent_connection_lost(start, near, there, tmp_path):
+    near.answering(HURRIED)
+    with tidying(start, [sys.executable, "-c", HURRIED], "other", there(TIDY), tmp_path / "told") as run:
+        (ssh,) = children(run.pid)
+        os.kill(ssh, signal.SIGSTOP)
+        try:
+            assert (tmp_path / "told").read_text() == "tidied once\n"
+            assert run.wait() == 255
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(ssh, signal.SIGKILL)
+        assert "is lost" in run.err.rest()
 
 
 def children(pid):
