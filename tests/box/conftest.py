@@ -9,6 +9,7 @@ from tests.box import container, packages
 CHECKOUT = Path(__file__).parents[2]
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items):
     """Each room is a group of its own, which a worker runs in boxes that it boots once."""
     for item in items:

@@ -3,6 +3,7 @@
 All mounts live in a mount namespace of their own and end with it, so that nothing stays behind, however a test ends.
 """
 
+import atexit
 import contextlib
 import os
 import re
@@ -37,13 +38,16 @@ for group in $LAGER_BOX_CGROUPS; do echo 0 > "$group/cgroup.procs"; done
 mount -t tmpfs -o size=512M tmpfs "$1"
 mkdir "$1/work" "$1/root"
 cp -a "$2" "$1/up"
+test -z "$3" || cp -a "$3/." "$1/up"
 mount -t overlay overlay -o "lowerdir=/,upperdir=$1/up,workdir=$1/work" "$1/root"
 rm -rf "$1"/root/etc/systemd/system/*.wants "$1"/root/var/log/journal
-shift 2
+shift 3
 exec "$@"
 """
 # nspawn ends with 133 when what it runs reboots.
 _REBOOTS = _BOOT.replace('exec "$@"', 'while true; do code=0; "$@" || code=$?; test $code = 133 || exit $code; done')
+_environments: dict[Path, Path] = {}
+_staging = threading.Lock()
 _MASKED = ("systemd-networkd.service", "systemd-resolved.service", "systemd-timesyncd.service", "apt-daily.timer")
 
 
@@ -191,7 +195,8 @@ def booted(wheel: Path | None, *, reboots: bool = False) -> Iterator[Box]:
     with tempfile.TemporaryDirectory(prefix=f"{name}-") as folder, contextlib.ExitStack() as stack:
         staged, mount = Path(folder, "staged"), Path(folder, "mount")
         mount.mkdir()
-        _stage(staged, wheel)
+        _stage(staged)
+        environment = str(_environment(wheel)) if wheel else ""
         ready = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
         ready.bind(f"{folder}/notify")
         log = stack.enter_context(open(f"{folder}/console", "w+b"))
@@ -200,7 +205,7 @@ def booted(wheel: Path | None, *, reboots: bool = False) -> Iterator[Box]:
             [
                 "setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "private",
                 "--pid", "--fork", "--kill-child=KILL", "--mount-proc",
-                "sh", "-c", _REBOOTS if reboots else _BOOT, "sh", str(mount), str(staged),
+                "sh", "-c", _REBOOTS if reboots else _BOOT, "sh", str(mount), str(staged), environment,
                 "systemd-nspawn", "--register=no", "--keep-unit", f"--directory={mount}/root", f"--machine={name}",
                 "--boot", "--private-network", "--link-journal=no", "--console=pipe", "--notify-ready=yes",
                 *_interpreter_bind(), "systemd.unit=multi-user.target",
@@ -278,7 +283,7 @@ def _own_cgroups(name: str) -> Iterator[list[Path]]:
                 os.rmdir(folder)
 
 
-def _stage(staged: Path, wheel: Path | None) -> None:
+def _stage(staged: Path) -> None:
     """What the box has that this machine has not."""
     system = staged / "etc" / "systemd" / "system"
     system.mkdir(parents=True)
@@ -294,11 +299,22 @@ def _stage(staged: Path, wheel: Path | None) -> None:
         os.chown(home, uid, uid)
     _stage_libpython(staged)
     (staged / "opt" / "dist").mkdir(parents=True)
-    if wheel:
-        _stage_environment(staged, wheel)
+
+
+def _environment(wheel: Path) -> Path:
+    """What a box needs of the wheel, in a folder that all boxes of this process copy: it has thousands of files."""
+    with _staging:
+        if wheel not in _environments:
+            folder = tempfile.TemporaryDirectory(prefix="lager-environment-")
+            atexit.register(folder.cleanup)
+            _stage_environment(Path(folder.name), wheel)
+            _environments[wheel] = Path(folder.name)
+        return _environments[wheel]
 
 
 def _stage_environment(staged: Path, wheel: Path) -> None:
+    staged.chmod(0o755)
+    (staged / "opt" / "dist").mkdir(parents=True)
     packages = staged / str(VENV).lstrip("/") / "lib" / _python_version() / "site-packages"
     packages.mkdir(parents=True)
     _copy_dependencies(wheel, packages)

@@ -23,7 +23,7 @@ def stage(root: Path, packages: Path) -> None:
     folder.chmod(0o1777)
     shutil.copy(CHECKOUT / "pyproject.toml", folder)
     unit = root / "etc/systemd/system/lagerd.service.d/measuring.conf"
-    unit.parent.mkdir()
+    unit.parent.mkdir(parents=True)
     unit.write_text(_WRITABLE)
 
 

@@ -19,6 +19,7 @@ DESK, BENCH = "192.0.2.1", "192.0.2.2"
 CONFIG = f"Host bench\n HostName {BENCH}\nHost closed\n HostName {DESK}\nHost *\n KexAlgorithms curve25519-sha256\n"
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items):
     for item in items:
         if Path(__file__).parent in item.path.parents:

@@ -172,7 +172,7 @@ def test_a_lagerd_that_cannot_start_is_reported_and_not_started_again_and_again(
     with configured(stopped, "nonsense = 1\n", reload=False):
         done = stopped.run("lager", "breakpoints", user="bob", check=False)
         assert done.stderr.endswith("lagerd does not start. See why: systemctl status lagerd\n")
-        stopped.run("python", "-c", CONNECT, "8", "wait", user="bob")  # systemd's own limit is five in ten seconds
+        stopped.run("python", "-c", CONNECT, "6", "wait", user="bob")  # systemd's own limit is five in ten seconds
         starts = stopped.run("journalctl", "--unit=lagerd", "--output=cat").stdout.count("nonsense")
         assert (active(stopped), active(stopped, "lager-start.socket")) == ("failed", "active")
         stopped.run("journalctl", "--sync")
