@@ -57,9 +57,9 @@ class Notifier:
         stop = until_told()
         with contextlib.closing(Ledger(_state_folder())) as self._ledger:
             self._rules = Rules(self._config, asyncio.get_running_loop(), self._tell)
-            await self._check()
             self._senders = {target: Sender() for target in self._config.targets}
             try:
+                await self._check()
                 self._outboxes = {target: self._outbox(target) for target in self._senders}
                 following = Following(self._changed, only_listens=True, also=self._with_instruments)
                 self._following = following
@@ -77,9 +77,9 @@ class Notifier:
                 await asyncio.gather(*(sender.aclose() for sender in self._senders.values()))
 
     async def _check(self) -> None:
-        """Raise ConfigError if apprise does not know a URL. One process checks all."""
-        async with contextlib.aclosing(Sender()) as sender:
-            wrong = [f"{one.name} is {UNKNOWN}" for one in self._config.targets if not await sender.check(one)]
+        """Raise ConfigError if apprise does not know a URL. One process checks all, and then sends to the first."""
+        sender = next(iter(self._senders.values()))
+        wrong = [f"{one.name} is {UNKNOWN}" for one in self._config.targets if not await sender.check(one)]
         if wrong:
             raise ConfigError(f"{'; '.join(wrong)}.", "Fix it, then try: lager notify test")
 

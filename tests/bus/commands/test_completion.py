@@ -8,19 +8,22 @@ from tests.processes import LAGER, PATIENCE
 
 PAUSED = "import lager\nlager.pause('before the load', timeout=0)\n"
 BASH = """
-eval "$(lager completion bash)"
+source {completion}
 COMP_WORDS=({words}) COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
 _lager_completion lager && printf '%s\\n' "${{COMPREPLY[@]}}"
 """
 
 
 @pytest.fixture
-def bash(station, tmp_path):
+def bash(station, lager, tmp_path):
     """What bash offers for the last of these words."""
+    completion = tmp_path / "completion"
+    completion.write_text(lager("completion", "bash").stdout)
 
     def complete(words: str, **env: str) -> list[str]:
         done = subprocess.run(
-            ["bash", "--norc", "-c", BASH.format(words=words)], env={**station.env, **env}, cwd=tmp_path,
+            ["bash", "--norc", "-c", BASH.format(words=words, completion=completion)],
+            env={**station.env, **env}, cwd=tmp_path,
             capture_output=True, text=True, timeout=PATIENCE, check=False,
         )  # fmt: skip
         assert done.stderr == ""
@@ -105,16 +108,23 @@ def test_an_unknown_shell_is_refused(lager):
     assert "is none of bash, zsh, fish." in refused.stderr
 
 
-def test_names_of_boxes_and_ids_of_runs_are_offered(bash, lager, run, client, tmp_path):
+@pytest.mark.parametrize(
+    "cases",
+    [
+        [("--kill", 4, 8), ("--reattach", 9, 36)],
+        [(option, *ids) for option in ("--kill", "--reattach", "--pause") for ids in ((4, 8), (9, 36))],
+    ],
+    ids=["some", "all"],
+)
+def test_names_of_boxes_and_ids_of_runs_are_offered(bash, lager, run, client, tmp_path, cases):
     lager("boxes", "add", "bench3", "anna@bench3.example.com", XDG_CONFIG_HOME=str(tmp_path))
     assert bash("lager boxes remove ''", XDG_CONFIG_HOME=str(tmp_path)) == ["bench3"]
     assert bash("lager breakpoints --box be", XDG_CONFIG_HOME=str(tmp_path)) == ["bench3"]
     detached = run("import lager\nlager.pause(timeout=0)\n", options=("--detach",), XDG_STATE_HOME=str(tmp_path))
     assert detached.wait() == 0  # which has written it down
     id = client.paused()["run_id"]
-    for option in ("--kill", "--reattach", "--pause"):
-        assert bash(f"lager python {option} {id[:4]}", XDG_STATE_HOME=str(tmp_path)) == [id[:8]]
-        assert bash(f"lager python {option} {id[:9]}", XDG_STATE_HOME=str(tmp_path)) == [id]
+    for option, typed, offered in cases:
+        assert bash(f"lager python {option} {id[:typed]}", XDG_STATE_HOME=str(tmp_path)) == [id[:offered]]
     lager("python", "--continue", id)
 
 

@@ -70,6 +70,7 @@ def test_which_pause_is_meant(run, client):
     client.call("Continue", "s", run_id)
 
 
+@pytest.mark.variant
 def test_a_script_that_is_stopped_gives_a_refusal(paused, client):
     id, pid = paused.details["id"], paused.details["pid"]
     os.kill(pid, signal.SIGSTOP)

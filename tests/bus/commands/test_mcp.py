@@ -63,13 +63,24 @@ def test_it_only_looks_by_default_and_marks_what_it_shows_as_data(station, bench
             assert "supply2" in [net["name"] for net in (await said(one, "nets"))["data"]]
             (reading,) = (await said(one, "reading", net="adc1"))["data"]
             assert reading["name"] == "adc1"
-            assert (await said(one, "status"))["data"]["pauses"]
             for tool, arguments in (("pause", {"id": "--help"}), ("reading", {"net": "a b"}), ("continue", {"id": id})):
                 assert isinstance(await said(one, tool, **arguments), str)
-            assert "There is no net 'adc99'" in await said(one, "reading", net="adc99")
 
     asyncio.run(talk())
     assert [pause["id"] for pause in client.list()] == [id]
+
+
+@pytest.mark.variant
+def test_the_whole_bench_and_a_net_that_is_not_on_it(station, bench, run, client, tmp_path):
+    run(SCRIPT)
+    client.paused()
+
+    async def talk():
+        async with assistant(station.env, tmp_path) as one:
+            assert (await said(one, "status"))["data"]["pauses"]
+            assert "There is no net 'adc99'" in await said(one, "reading", net="adc99")
+
+    asyncio.run(talk())
 
 
 def test_a_long_answer_is_short_and_says_that_it_was_cut():

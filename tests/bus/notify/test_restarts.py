@@ -4,6 +4,8 @@ import os
 import signal
 from pathlib import Path
 
+import pytest
+
 from tests.client import NAME
 from tests.processes import LAGER
 
@@ -29,6 +31,7 @@ def test_a_killed_notifier_tells_neither_twice_nor_too_little(notifier, receiver
     assert there.all() == []
 
 
+@pytest.mark.variant
 def test_a_message_that_was_on_its_way_is_sent_again_rather_than_lost(notifier, receiver, run, client):
     there = receiver("hang")
     first = notifier(there.url, more='events = ["paused"]')
@@ -101,12 +104,15 @@ async def _emit(client, details):
     client.bus.emit("/com/lager/Breakpoints", NAME, "Paused", "sa{sv}", details["id"], details)
 
 
-def test_ctrl_c_ends_it_and_its_processes(notifier, receiver, run, client):
-    there = receiver("hang")
+@pytest.mark.parametrize("mode", ["take", "hang"])
+def test_ctrl_c_ends_it_and_its_processes(notifier, receiver, run, client, mode):
+    there = receiver(mode)
     notes = notifier(there.url)
     run(PAUSE.format(label="x"))
     client.paused()
     there.next()
+    if mode == "take":
+        notes.err.expect("told url 1")
     children = Path(f"/proc/{notes.pid}/task/{notes.pid}/children").read_text().split()
     assert children
     notes.kill(signal.SIGINT)
@@ -119,6 +125,7 @@ def test_ctrl_c_ends_it_and_its_processes(notifier, receiver, run, client):
         assert state == "Z"
 
 
+@pytest.mark.variant
 def test_a_restarted_bus_is_followed_again(notifier, receiver, run, own_station):
     there = receiver()
     notes = notifier(there.url)

@@ -5,6 +5,7 @@ import threading
 
 import pytest
 
+from lager.console import display
 from lager.console.evaluator import Evaluator, Leave
 
 
@@ -28,6 +29,20 @@ def console(monkeypatch):
     yield made
     made.evaluator.close()
     assert not [name for name in linecache.cache if name.startswith("<console 7")]
+
+
+def test_a_repr_that_takes_too_long_is_given_up(monkeypatch):
+    monkeypatch.setattr(display, "_SECONDS", 0.05)
+    end = threading.Event()
+
+    class Hangs:
+        def __repr__(self):
+            end.wait()
+            return "late"
+
+    shown = display.displayed([Hangs()], lambda: None, lambda: None)
+    end.set()
+    assert shown == "<list whose repr takes longer than 0.05 s>"
 
 
 def test_each_statement_shows_its_value(console, capsys):

@@ -2,13 +2,17 @@
 
 import os
 import shutil
+import time
 
 import pytest
+
+from tests.processes import PATIENCE
 
 pytestmark = pytest.mark.skipif(
     os.getuid() != 0 or not shutil.which("setpriv") or not shutil.which("busctl"), reason="takes root, setpriv, busctl"
 )
 NOBODY, DAEMON = 65534, 1  # the broker takes only users that have a name
+ID = "0123abcd"
 NAME, PATH = "com.lager.Breakpoints", "/com/lager/Breakpoints"
 
 
@@ -29,9 +33,15 @@ def busctl_as(own_station, start):
 @pytest.fixture
 def others(busctl_as, client):
     """The id of a pause of the user nobody. It takes no console, for it is busctl; who asks is checked before that."""
-    busctl_as(NOBODY, "Pause", "a{sv}", "3", "id", "s", "0123abcd", "timeout", "d", "0", "interactive", "b", "true")
+    paused_script(busctl_as, client)
+    return ID
+
+
+def paused_script(busctl_as, client):
+    details = ["id", "s", ID, "timeout", "d", "0", "interactive", "b", "true"]
+    script = busctl_as(NOBODY, "Pause", "a{sv}", "3", *details)
     assert client.paused()["uid"] == NOBODY
-    return "0123abcd"
+    return script
 
 
 def opened(process) -> str:
@@ -52,7 +62,20 @@ def test_no_user_gets_one_of_root(run, client, busctl_as):
 
 
 @pytest.mark.parametrize("uid", [NOBODY, 0])
-def test_the_scripts_user_and_root_pass(others, busctl_as, client, uid):
+def test_the_scripts_user_and_root_pass(busctl_as, client, uid):
+    script = paused_script(busctl_as, client)
+    asking = busctl_as(uid, "OpenConsole", "sa{sv}", ID, "0")
+    ends = time.monotonic() + PATIENCE
+    while client.list()[0]["consoles"] == 0:  # it is asked for at the script, which never answers
+        assert time.monotonic() < ends, asking.err.text
+        time.sleep(0.01)
+    script.kill()
+    assert "runs code as" not in opened(asking)
+
+
+@pytest.mark.variant
+@pytest.mark.parametrize("uid", [NOBODY, 0])
+def test_a_script_that_never_answers_opens_none(others, busctl_as, client, uid):
     assert f"The script of {others} cannot open a console" in opened(
         busctl_as(uid, "OpenConsole", "sa{sv}", others, "0")
     )

@@ -144,6 +144,7 @@ def test_the_table_shows_a_pause_and_opens_its_console(box, run, client, size):
     assert f"lager: {id} resumed by " in watcher.shown
 
 
+@pytest.mark.variant
 @pytest.mark.parametrize("size", SIZES)
 def test_a_failing_test(box, script, tmp_path, size):
     file = str(tmp_path / script(TEST, "test_it.py"))

@@ -270,6 +270,7 @@ except lager.PauseTimeout as error:
     assert script.out.rest() == "raised at 6\n"
 
 
+@pytest.mark.variant
 def test_steps_in_a_coroutine_and_in_a_test(run, client, lager, start, script, tmp_path):
     script(
         """
@@ -328,6 +329,7 @@ if sys.version_info >= (3, 12):
     assert script.out.rest().splitlines()[:2] == ["result 4", "None"]
 
 
+@pytest.mark.variant
 def test_a_fork_in_a_step_does_not_stop(run, client, opened):
     script = run("""
 import lager, os
