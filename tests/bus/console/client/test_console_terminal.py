@@ -127,6 +127,7 @@ SLEEP = (
 )
 
 
+@pytest.mark.variant
 def test_ctrl_c_in_a_call_that_python_cannot_interrupt(paused, console, client):
     screen = console(paused)
     screen.type(SLEEP)

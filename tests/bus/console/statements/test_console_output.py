@@ -112,6 +112,7 @@ def test_what_was_printed_comes_before_the_traceback(paused, raw):
     assert raw(paused["id"]).evaluate("print('half', end=''); 1/0\n").startswith("halfTraceback")
 
 
+@pytest.mark.variant
 def test_a_client_that_does_not_read_blocks_no_other(run, client, raw):
     process = run(SCRIPT)
     id = client.paused()["id"]
