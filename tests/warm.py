@@ -5,9 +5,6 @@ server of each pytest worker imports all of it once, and forks for each command.
 as the test asked for it: descriptors, folder, environment, session, arguments, name, and a child of the worker. Where
 Python itself would begin otherwise (another locale, PYTHONPATH), and where this machine cannot do it, the test gets a
 process from the beginning, as it does for all that it starts by itself.
-
-What such a lagerd starts to make instruments safe is a fork of it in the same way: that process imports pyvisa, twice
-for each test with a safe state.
 """
 
 import atexit
@@ -36,7 +33,6 @@ _ROOT = Path(__file__).parents[1]
 _BIN = Path(sys.executable).parent
 _COMMANDS = {str(_BIN / "lager"): "lager_cli.entry", str(_BIN / "lagerd"): "lagerd.main"}
 _BENCH = [sys.executable, "-m", "lagerd.bench"]
-_SAFE = [sys.executable, "-P", "-m", "lagerd.make_safe"]
 _BEGINS_OTHERWISE = ("PYTHON", "LC_", "LANG", "LD_", "COVERAGE", "LAGER_PROCESS_ID", "LAGER_PYTHON_PID", "MALLOC")
 _CLONE = {"x86_64": (56, 3), "aarch64": (220, 4)}  # its number, and which argument is the place of the thread's id
 _FLAGS = 0x00008000 | 0x01000000 | 0x00200000 | signal.SIGCHLD  # PARENT, CHILD_SETTID, CHILD_CLEARTID: clone(2)
@@ -133,44 +129,6 @@ class Popen(subprocess.Popen[Any]):
         )
 
 
-class SafePopen(subprocess.Popen[Any]):
-    """subprocess.Popen of a lagerd that is a fork: the process that makes instruments safe is one, too."""
-
-    def _execute_child(
-        self, args: Any, executable: Any, preexec_fn: Any, close_fds: Any, pass_fds: Any, cwd: Any, env: Any, *more: Any
-    ) -> None:
-        pipes = more[3:9]
-        if args != _SAFE:
-            super()._execute_child(  # type: ignore[misc]
-                args, executable, preexec_fn, close_fds, pass_fds, cwd, env, *more
-            )
-            return
-        self.pid = os.fork()
-        if self.pid == 0:
-            _make_safe((pipes[0], pipes[3], 2))
-        self._child_created = True
-        self._close_pipe_fds(*pipes)  # type: ignore[attr-defined]
-
-
-def _make_safe(fds: Sequence[int]) -> None:
-    """Run `lagerd.make_safe` in this fork of lagerd, which keeps nothing of it but its modules."""
-    try:
-        gc.freeze()  # else what lagerd had open might be closed, by the numbers that it had
-        os.setsid()
-        for number in signal.valid_signals():
-            if callable(signal.getsignal(number)):
-                signal.signal(number, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        for number, fd in enumerate(fds):
-            os.dup2(fd, number)
-        os.closerange(3, os.sysconf("SC_OPEN_MAX"))
-        _name(ctypes.PyDLL(None), _SAFE, "python")
-        sys.argv, sys.orig_argv = ["make_safe.py"], list(_SAFE)
-        _end_with(import_module("lagerd.make_safe").main)
-    finally:
-        os._exit(1)
-
-
 def on_terminal(
     command: Sequence[str], env: Mapping[str, str], cwd: Path, size: tuple[int, int] | None
 ) -> tuple[int, int] | None:
@@ -242,7 +200,6 @@ def _begun(request: dict[str, Any], fds: Sequence[int], libc: Any) -> Callable[[
     sys.stdout = _written(1, "strict")
     sys.stderr = _written(2, "backslashreplace")
     sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr
-    subprocess.Popen = SafePopen  # type: ignore[misc]
     words = request["args"]
     program = os.path.basename(words[0])
     _name(libc, [sys.executable, *words] if words[0] in _COMMANDS else words, program)
