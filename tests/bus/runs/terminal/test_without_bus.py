@@ -217,26 +217,14 @@ def test_enter_resumes_a_pause_of_which_lager_python_has_not_heard(terminal, cli
     screen.expect("went on")
 
 
-ENDS = """
-import lager
-try:
-    lager.pause('here', timeout=600)
-except KeyboardInterrupt:
-    pass
-print('went on')
-print('got', input())
-"""
-
-
 def test_a_pause_of_which_lager_python_has_not_heard_takes_no_keys_once_it_ends(terminal, client, script, late, freeze):
-    screen = terminal(LAGER, "python", script(ENDS))
-    pid = client.paused()["pid"]
+    screen = terminal(LAGER, "python", script(ALONE.format(timeout=4) + "print('got', input())\n"))
+    client.paused()
     screen.expect("  timeout ")
     freeze("broker")
     late()
     screen.type("wrong\r")
     screen.expect("press Enter on an empty line to resume")
-    os.kill(pid, signal.SIGINT)
     screen.expect("went on")
     screen.type("hello\r")
     screen.expect("got hello")
