@@ -13,7 +13,11 @@ _SUPPLY = [
     *_tests("drivers/levels", "drivers/states", "drivers/settings"),
     *_UNREAD,
 ]
-_BATTERY = _tests("drivers/loads/battery_levels", "drivers/loads/battery_load")
+_BATTERY = [
+    *_tests("drivers/loads/battery_levels", "drivers/loads/battery_load"),
+    *_tests("drivers/levels", "drivers/states", "drivers/settings"),
+    *_UNREAD,
+]
 _LOAD = [
     *_tests("drivers/loads/load_registers", "drivers/loads/battery_load"),
     *_tests("drivers/settings", "drivers/levels", "drivers/states"),
@@ -21,6 +25,7 @@ _LOAD = [
 ]
 _SERIAL = _tests("drivers/serial", "instruments/sessions/serial_session")
 _NETS_FILE = _tests("nets/settings", "nets/nets", "instruments/sessions/modbus_rtu")
+_LEASES = _tests("leases/lease_table", "leases/leases")
 TESTS = {
     f"{_DRIVERS}/base/driver.py": _tests(
         "drivers/supplies/supplies",
@@ -38,6 +43,7 @@ TESTS = {
     f"{_DRIVERS}/base/supply_state.py": _tests("instruments/partial_state", "drivers/states"),
     f"{_DRIVERS}/base/supply.py": [*_SUPPLY, *_tests("safety/coupling", "bench/hardware_limits")],
     f"{_DRIVERS}/base/battery.py": _tests("drivers/states"),
+    f"{_DRIVERS}/base/setting.py": _SUPPLY,
     f"{_DRIVERS}/supplies/keithley_2200.py": _SUPPLY,
     f"{_DRIVERS}/batteries/keithley_2281s/roles.py": [*_BATTERY, *_SUPPLY],
     f"{_DRIVERS}/batteries/keithley_2281s/supply.py": _SUPPLY,
@@ -48,7 +54,7 @@ TESTS = {
     f"{_DRIVERS}/supplies/rigol_dp700.py": _tests("drivers/supplies/supplies"),
     f"{_DRIVERS}/supplies/siglent_spd.py": [*_SUPPLY, *_tests("safety/coupling")],
     f"{_DRIVERS}/loads/rigol_dl3000.py": _LOAD,
-    f"{_DRIVERS}/data_acquisition/labjack_t7/analog.py": _tests("drivers/daq"),
+    f"{_DRIVERS}/data_acquisition/labjack_t7/analog.py": _tests("drivers/daq", "instruments/multimeters"),
     f"{_DRIVERS}/data_acquisition/labjack_t7/digital.py": _tests("drivers/daq"),
     f"{_DRIVERS}/data_acquisition/labjack_t7/watchdog.py": _tests("safety/watchdogs"),
     f"{_DRIVERS}/serial_port.py": _SERIAL,
@@ -61,26 +67,33 @@ TESTS = {
     "lager_runtime/lager/instruments/sessions/parse.py": _tests(
         "instruments/real_replies", "drivers/loads/battery_levels"
     ),
-    "lager_runtime/lager/instruments/safety/safe_state.py": _tests("safety/safe_nets", "safety/safe_state"),
+    "lager_runtime/lager/instruments/safety/safe_state.py": _tests(
+        "safety/safe_nets", "safety/safe_state", "safety/watchdogs", "instruments/switches", "instruments/sessions/talk"
+    ),
     "lager_runtime/lager/nets/settings/safe.py": _tests("safety/safe_nets"),
     "lager_runtime/lager/nets/terminals.py": _tests("nets/terminals", "safety/safe_nets"),
-    "lager_runtime/lager/nets/checks/document.py": _tests(
-        "nets/settings", "nets/nets", "instruments/sessions/modbus_rtu"
-    ),
-    "lager_runtime/lager/nets/checks/instruments.py": _tests(
-        "nets/settings", "nets/nets", "instruments/sessions/modbus_rtu"
-    ),
-    "lager_runtime/lager/nets/checks/nets.py": _NETS_FILE,
-    "lager_runtime/lager/nets/checks/settings.py": _tests(
-        "nets/settings", "nets/nets", "instruments/sessions/modbus_rtu"
-    ),
+    "lager_runtime/lager/nets/checks/document.py": [
+        *_NETS_FILE,
+        *_tests("nets/outside_drivers", "instruments/scpi_nets", "safety/safe_nets"),
+    ],
+    "lager_runtime/lager/nets/checks/instruments.py": [
+        *_NETS_FILE,
+        *_tests("nets/outside_drivers", "instruments/scpi_nets"),
+    ],
+    "lager_runtime/lager/nets/checks/mistakes.py": _NETS_FILE,
+    "lager_runtime/lager/nets/checks/nets.py": [*_NETS_FILE, *_tests("safety/safe_nets", "safety/watchdogs")],
+    "lager_runtime/lager/nets/checks/settings.py": _NETS_FILE,
     "lagerd/make_safe/process.py": _tests("safety/safe_state"),
     "lagerd/make_safe/standby.py": _tests("safety/standby"),
-    "lagerd/instruments/leases/table.py": _tests("leases/lease_table", "leases/leases", "leases/loans"),
-    "lagerd/instruments/leases/queues.py": _tests("leases/lease_table", "leases/leases"),
-    "lagerd/instruments/leases/owners.py": _tests("leases/lease_table", "leases/leases"),
-    "lagerd/instruments/leases/quarantines.py": _tests("leases/lease_table", "leases/leases"),
-    "lagerd/instruments/leases/claim_details.py": _tests("leases/lease_table", "leases/leases"),
+    "lagerd/instruments/leases/table.py": [*_LEASES, *_tests("leases/loans")],
+    "lagerd/instruments/leases/queues.py": _LEASES,
+    "lagerd/instruments/leases/owners.py": _LEASES,
+    "lagerd/instruments/leases/quarantines.py": _LEASES,
+    "lagerd/instruments/leases/claim_details.py": _LEASES,
+    "lagerd/instruments/leases/lease.py": [*_LEASES, *_tests("leases/claims")],
+    "lagerd/instruments/leases/files/kept_claims.py": _tests("leases/claims"),
+    "lagerd/instruments/leases/files/lock_files.py": _tests("leases/lock_files"),
+    "lagerd/instruments/leases/refusal.py": _tests("leases/refusal", "leases/lease_table"),
     "lagerd/breakpoints/pauses.py": _tests("breakpoints/pauses"),
     "lagerd/journal/audit.py": _tests("lagerd/journal/audit_events", "lagerd/journal/audit"),
     "lagerd/journal/recorder.py": _tests("lagerd/journal/audit_events"),

@@ -91,6 +91,8 @@ _UNITS = {
     ":BATT:SIM:CAP:LIM?": "Ah",
     ":BATT:SIM:CURR:LIM?": "A",
     ":BATT:SIM:RES:OFFS?": "Ohm",
+    ":BATT:SIM:TVOL:PROT?": "V",
+    ":BATT:SIM:CURR:PROT?": "A",
 }
 
 
@@ -160,6 +162,14 @@ LEVELS = {
         CELL, "current_limit", 2, ":BATT:SIM:CURR:LIM {}", ":BATT:SIM:CURR:LIM?", 0.001, TRIP, TRIP
     ),
     "battery esr": Level(CELL, "esr", -2, ":BATT:SIM:RES:OFFS {}", ":BATT:SIM:RES:OFFS?", 0.001, TRIP, TRIP),
+    "battery full": Level(
+        CELL, "voltage_full", 4.2, ":BATT:SIM:VOC:FULL {}", ":BATT:SIM:VOC:FULL?", 0.01, TRIP, TRIP
+    ),
+    "battery empty": Level(
+        CELL, "voltage_empty", 2.5, ":BATT:SIM:VOC:EMPT {}", ":BATT:SIM:VOC:EMPT?", 0.01, TRIP, TRIP
+    ),
+    "battery ovp": Level(CELL, "ovp", 4.5, ":BATT:SIM:TVOL:PROT {}", ":BATT:SIM:TVOL:PROT?", 0.01, TRIP, TRIP),
+    "battery ocp": Level(CELL, "ocp", 1.5, ":BATT:SIM:CURR:PROT {}", ":BATT:SIM:CURR:PROT?", 0.01, TRIP, TRIP),
     "load current": Level(
         SINK, "current", 0.5, ":SOUR:CURR:LEV:IMM {}", ":SOUR:CURR:LEV:IMM?", 0.002, FIXED, selected("CURR")
     ),

@@ -14,6 +14,7 @@ from lager.errors import (
     InstrumentUnreachable,
     InvalidArgument,
     LimitExceeded,
+    OtherRole,
     Rejected,
     WrongModel,
 )
@@ -338,3 +339,128 @@ def test_a_digital_line_is_driven_and_released_in_one_exchange_each() -> None:
         assert session.times == 1
         assert gpio.release() == 1
         assert session.times == 2
+
+
+def test_an_input_that_is_left_as_it_is_has_ten_volts_by_default() -> None:
+    for span, volts, fits in ((0.0, 9.99, True), (0.0, 10.1, False), (1.0, 0.9, True), (1.0, 1.0, False)):
+        script = [*t7.OPEN_ADC, t7.read(5, 40006, "f", span), t7.read(6, 6, "f", volts)]
+        with playing(script, "T7", ADC) as adc:
+            adc.as_it_is = True
+            if fits:
+                assert adc.input() == pytest.approx(volts)
+            else:
+                with pytest.raises(BadReply, match="end of its range"):
+                    adc.input()
+
+
+THERMOCOUPLE = "type = 'thermocouple'\nchannel = 'AIN4'"
+
+
+@pytest.mark.parametrize(
+    ("kind", "index"), [("E", 20), ("J", 21), ("K", 22), ("R", 23), ("T", 24), ("S", 25), ("", 22)]
+)
+def test_a_thermocouple_is_set_up_by_the_registers_of_its_kind(kind: str, index: int) -> None:
+    script = [
+        *t7.OPEN,
+        t7.write(2, 40008, "f", 1.0 if kind else 0.1),
+        t7.write(3, 41004, "H", 5 if kind else 199),
+        t7.write(4, 41504, "H", 8 if kind else 0),
+        t7.write(5, 9008, "I", index),
+        t7.write(6, 9308, "I", 1),
+        t7.write(7, 9608, "I", 60052),
+        t7.read(8, 7008, "f", 24.75),
+    ]
+    lines = f"kind = '{kind}'\nrange = 1\nnegative_channel = 5\nresolution = 8" if kind else ""
+    with playing(script, "T7", f"{THERMOCOUPLE}\n{lines}") as net:
+        assert net.temperature() == 24.75
+    asked = [*script[:-1], t7.read(8, 9008, "I", index), t7.read(9, 9308, "I", 1), t7.read(10, 7008, "f", -9998.0)]
+    with playing(asked, "T7", f"{THERMOCOUPLE}\n{lines}") as net:
+        net.as_it_is = True
+        assert net.temperature() == -9998.0
+    for found, unit in ((index + 1, 1), (index, 0)):
+        other = [*script[:-1], t7.read(8, 9008, "I", found), t7.read(9, 9308, "I", unit)]
+        with playing(other, "T7", f"{THERMOCOUPLE}\n{lines}") as net:
+            net.as_it_is = True
+            with pytest.raises(OtherRole, match=f"not set up for a thermocouple of type {kind or 'K'}"):
+                net.temperature()
+
+
+def test_a_dac_is_set_back_but_never_switched_on() -> None:
+    script = [*t7.OPEN, t7.read(2, 1000, "f", 0.02), t7.write(3, 1000, "f", 2.5), t7.read(4, 1000, "f", 2.5)]
+    with playing(script, "T7", DAC) as dac:
+        (setting,) = dac.settings()
+        assert (setting.name, setting.unit, setting.step) == ("voltage", "V", 0.002)
+        setting.write(2.5)
+    with playing([*t7.OPEN, t7.read(2, 1000, "f", 0.01)], "T7", DAC) as dac:
+        (setting,) = dac.settings()
+        with pytest.raises(InstrumentError, match=r"its output is at 0 V\. lager switches no output on"):
+            setting.write(2.5)
+    low = [*t7.OPEN, t7.read(2, 1000, "f", 0.0), t7.write(3, 1000, "f", 0.005), t7.read(4, 1000, "f", 0.005)]
+    with playing(low, "T7", DAC) as dac:
+        dac.settings()[0].write(0.005)
+
+
+DRIVEN, OPEN_LINE = 0b1_0000, 0b10_0000
+RELEASED = [t7.read(2, 2004, "H", 1), t7.read(3, 2850, "I", 0), t7.read(4, 2800, "I", DRIVEN)]
+LOWERED = [t7.read(2, 2850, "I", DRIVEN), t7.write(3, 2004, "H", 0), t7.read(4, 2800, "I", 0)]
+
+
+def test_a_line_is_set_back_but_never_switched_on() -> None:
+    for direction, level, said in ((DRIVEN, DRIVEN, "1"), (DRIVEN, OPEN_LINE, "0"), (OPEN_LINE, DRIVEN, "not driven")):
+        levels = [t7.read(3, 2800, "I", level)] if direction == DRIVEN else []
+        with playing([*t7.OPEN, t7.read(2, 2850, "I", direction), *levels], "T7", GPIO) as gpio:
+            session = Uninterrupted(gpio)
+            (setting,) = gpio.settings()
+            assert (setting.name, setting.read()) == ("output", said)
+            assert session.times == 1
+    for value, script in (("0", LOWERED), ("not driven", RELEASED)):
+        with playing([*t7.OPEN, *script], "T7", GPIO) as gpio:
+            gpio.settings()[0].write(value)
+    with playing(t7.OPEN, "T7", GPIO) as gpio, pytest.raises(InstrumentError, match="the line was at 1"):
+        gpio.settings()[0].write("1")
+    undriven = [*t7.OPEN, t7.read(2, 2850, "I", OPEN_LINE)]
+    with playing(undriven, "T7", GPIO) as gpio, pytest.raises(InstrumentError, match="the line was driven"):
+        gpio.settings()[0].write("0")
+
+
+def test_each_method_of_a_line_and_of_a_dac_names_the_setting_that_it_changes() -> None:
+    with playing(t7.OPEN, "T7", GPIO) as gpio:
+        assert [gpio.sets(name) for name in ("output", "release")] == [("output",), ("output",)]
+    with playing(t7.OPEN, "T7", DAC) as dac:
+        assert dac.sets("output") == ("voltage",)
+
+
+def test_a_line_is_toggled_in_one_exchange() -> None:
+    for before, after in ((0, 1), (1, 0)):
+        script = [*t7.OPEN, t7.read(2, 2800, "I", before << 4), t7.write(3, 2004, "H", after),
+                  t7.read(4, 2800, "I", after << 4)]  # fmt: skip
+        with playing(script, "T7", GPIO) as gpio:
+            session = Uninterrupted(gpio)
+            assert gpio.toggle() == after
+            assert session.times == 1
+
+
+def test_an_input_is_checked_and_read_in_one_exchange() -> None:
+    script = [*t7.OPEN, t7.read(2, 2850, "I", 0), t7.read(3, 2800, "I", DRIVEN)]
+    with playing(script, "T7", INPUT) as gpio:
+        session = Uninterrupted(gpio)
+        assert gpio.input() == 1
+        assert session.times == 1
+
+
+@pytest.mark.parametrize("level", [0, "0", "low", "OFF", "false", False])
+def test_a_low_level_is_a_number_or_a_word(level: object) -> None:
+    script = [*t7.OPEN, t7.write(2, 2004, "H", 0), t7.read(3, 2800, "I", 0)]
+    with playing(script, "T7", GPIO) as gpio:
+        assert gpio.output(level) == 0
+
+
+def test_the_refusal_to_drive_a_line_names_the_net_that_says_so() -> None:
+    with ScriptedInstrument(*t7.OPEN) as daq:
+        nets = bench("T7", daq.address, one=GPIO, other=INPUT)
+        with (
+            Net.get("one", NetType.GPIO, nets=nets, claim=Leases()) as one,
+            pytest.raises(LimitExceeded) as caught,
+        ):
+            one.output(1)
+        assert caught.value.hint == 'The nets file says direction = "in" in [nets.other].'

@@ -15,6 +15,7 @@ import serial
 
 from lager.drivers.replay import Leases, bench
 from lager.errors import InstrumentError, InstrumentTimeout, InstrumentUnreachable, InvalidArgument, NetsFileError
+from lager.instruments.drivers import serial_port
 from lager.instruments.net import Net, identify
 from lager.nets import file as nets_file
 from lager.nets.model import Nets, NetType
@@ -290,3 +291,25 @@ def test_a_wrong_setting_of_a_serial_line_is_named_with_its_key(address: str, li
     with pytest.raises(NetsFileError) as caught:
         nets_file.parse(f"[instruments.a]\nmodel = 'DP821'\naddress = '{address}'\n{line}")
     assert said in caught.value.what
+
+
+def test_the_serial_number_of_an_adapter_is_that_of_its_usb_device(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = tmp_path / "usb1" / "1-1:1.0" / "ttyUSB0"
+    port.mkdir(parents=True)
+    real = os.path.realpath
+    monkeypatch.setattr(
+        os.path, "realpath", lambda path, **how: str(port) if str(path).startswith("/sys/") else real(path, **how)
+    )
+    for files, serial_number in (
+        ({}, None), ({"idVendor": "0403"}, None), ({"serial": " A1B2\n"}, "A1B2"), ({"serial": "\n"}, None),
+    ):  # fmt: skip
+        for name, text in files.items():
+            (tmp_path / "usb1" / name).write_text(text)
+        assert serial_port.usb_serial_of("/dev/ttyUSB0") == serial_number
+    (tmp_path / "usb1/serial").write_text("A1B2")
+    nets = bench("serial", "/dev/ttyUSB0", it="type = 'uart'")
+    with Net.get("it", NetType.UART, nets=nets, claim=Leases()) as uart:
+        assert uart.usb_serial == "A1B2"
+        assert uart.get_config()["role"] == NetType.UART.role

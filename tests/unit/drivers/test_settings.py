@@ -8,6 +8,7 @@ import pytest
 from lager.errors import InstrumentError, LimitExceeded
 from lager.instruments.drivers.base.setting import Setting
 from tests.unit.drivers.families import (
+    CELL,
     DP800,
     E36300,
     K2200,
@@ -88,6 +89,23 @@ SETTINGS = {
         ],
     ),
     "spd3303x": (SPD3303, setpoints("CH2:VOLT?", "CH2:CURR?", 0.01, 0.01)),
+    "battery": (
+        CELL,
+        [
+            Named("role", "", 0, ":ENTR:FUNC?", "SIM", "battery"),
+            Named("ovp", "V", 0.01, ":BATT:SIM:TVOL:PROT?", "4.5", 4.5),
+            Named("ocp", "A", 0.01, ":BATT:SIM:CURR:PROT?", "1.5", 1.5),
+            Named("current_limit", "A", 0.001, ":BATT:SIM:CURR:LIM?", "2", 2),
+            Named("capacity", "Ah", 0.001, ":BATT:SIM:CAP:LIM?", "5", 5),
+            Named("esr_offset", "Ω", 0.001, ":BATT:SIM:RES:OFFS?", "-2", -2),
+            Named("model", "", 0, ":BATT:MOD:RCL?", "4", "4"),
+            Named("voltage_full", "V", 0.01, ":BATT:SIM:VOC:FULL?", "4.2", 4.2),
+            Named("voltage_empty", "V", 0.01, ":BATT:SIM:VOC:EMPT?", "2.5", 2.5),
+            Named("soc", "%", 0.1, ":BATT:SIM:SOC?", "50", 50),
+            Named("voc", "V", 0.01, ":BATT:SIM:VOC?", "3.7", 3.7),
+            Named("mode", "", 0, ":BATT:SIM:METH?", "STAT", "static"),
+        ],
+    ),
     "load": (
         SINK,
         [

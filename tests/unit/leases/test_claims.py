@@ -1,6 +1,9 @@
 """The records of claims and quarantines on the disk."""
 
+import dataclasses
 import json
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -39,7 +42,9 @@ def test_a_record_outlives_its_writer_and_is_read_as_it_was(kept: Claims, tmp_pa
 def test_a_record_that_cannot_be_read_is_in_doubt(kept: Claims, tmp_path: Path, text: str) -> None:
     (tmp_path / "claims/k").write_text(text)
     ((lease, reason),) = kept.kept()
-    assert lease.instrument == "k"
+    assert (lease.instrument, lease.name, lease.owner, lease.user) == ("k", "k", "", "unknown")
+    assert (lease.uid, lease.pid) == (0, 0)
+    assert lease.since == pytest.approx(time.time(), abs=30)
     assert "cannot read its record" in reason
 
 
@@ -60,8 +65,53 @@ def test_a_record_of_a_newer_lagerd_is_read(kept: Claims, tmp_path: Path) -> Non
 
 def test_the_records_of_a_simulated_bench_end_with_it(kept: Claims, tmp_path: Path) -> None:
     kept.keep(LEASE)
+    kept.quarantine(LEASE, "no answer.")
     kept_claims.forget(tmp_path, Path("/etc/lager/nets.toml"))
-    assert len(kept.kept()) == 1
+    assert (len(kept.kept()), len(kept.quarantined())) == (1, 1)
     kept_claims.forget(tmp_path, Path("/tmp/nets.toml"))
-    assert kept.kept() == []
+    assert (kept.kept(), kept.quarantined()) == ([], [])
     kept_claims.forget(tmp_path / "none", Path("/tmp/nets.toml"))
+
+
+@pytest.mark.parametrize(("ago", "since"), [(100.0, 100.0), (-100.0, 0.0)], ids=["before", "after the clock was set"])
+def test_a_record_says_how_long_ago_its_lease_began(kept: Claims, ago: float, since: float) -> None:
+    kept.keep(dataclasses.replace(LEASE, since=time.time() - ago))
+    ((lease, _),) = kept.kept()
+    assert lease.began == pytest.approx(time.monotonic() - since, abs=10)
+
+
+def test_a_record_that_is_too_long_is_in_doubt(kept: Claims, tmp_path: Path) -> None:
+    kept.keep(LEASE)
+    path = tmp_path / "claims/k"
+    path.write_text(" " * 66000 + path.read_text())
+    assert [reason for _, reason in kept.kept()] == ["lagerd cannot read its record of the last claim."]
+
+
+def test_a_record_and_its_end_are_written_to_the_disk(
+    kept: Claims, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[str] = []
+
+    def here(fd: int) -> None:  # and not what another test still writes
+        if (path := os.readlink(f"/proc/self/fd/{fd}")).startswith(str(tmp_path)):
+            written.append(path)
+
+    monkeypatch.setattr(os, "fsync", here)
+    kept.keep(LEASE)
+    kept._disk.submit(lambda: None).result(30)
+    assert sorted(written) == [str(tmp_path / "claims"), str(tmp_path / "claims/k")]
+    kept.drop("k")
+    kept._disk.submit(lambda: None).result(30)
+    assert written[2:] == [str(tmp_path / "claims")]
+    kept.close()
+    kept.keep(LEASE)  # while lagerd ends
+    assert len(kept.kept()) == 1
+
+
+def test_the_folder_tells_whether_a_claim_was_never_released(kept: Claims, tmp_path: Path) -> None:
+    assert not kept_claims.any_kept(tmp_path / "none")
+    assert not kept_claims.any_kept(tmp_path)
+    kept.keep(LEASE)
+    assert kept_claims.any_kept(tmp_path)
+    for folder in ("claims", "quarantine"):
+        assert (tmp_path / folder).stat().st_mode & 0o777 == 0o700

@@ -115,6 +115,8 @@ def test_a_lease_has_the_details_of_its_claim() -> None:
     }  # fmt: skip
     left_out = {"began", "safe", "nets_file", "making_safe", "look", "reserved", "via"}
     assert lease.record().keys() - lease.kept().keys() == left_out
+    elsewhere, _ = from_details("key-1", {"nets_file": "/srv/bench.toml"}, owner="o", uid=1, user="u", pid=1)
+    assert elsewhere.nets_file == "/srv/bench.toml"
     plain, wait = from_details("key-1", {}, owner=":1.5", uid=1000, user="anna", pid=7)
     assert (plain.name, plain.net, plain.run_id, plain.script, wait) == ("key-1", "", "", "", 0.0)
     assert lease.record().keys() - plain.kept().keys() == {

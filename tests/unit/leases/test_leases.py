@@ -1,13 +1,16 @@
 """The table of leases: its limits, its files and its queues."""
 
+import dataclasses
 import random
 from typing import Any
 
 import pytest
 
-from lager.errors import TooMany
-from lagerd.instruments.leases.claim_details import claimant, from_details
+from lager.errors import Quarantined, TooMany
+from lagerd.instruments.leases.claim_details import Claimant, claimant, from_details
 from lagerd.instruments.leases.lease import Lease
+from lagerd.instruments.leases.owners import LATE, Owners
+from lagerd.instruments.leases.quarantines import Quarantines
 from lagerd.instruments.leases.table import Leases
 
 
@@ -128,3 +131,29 @@ def test_moved_names_in_a_claim_affect_only_that_claim() -> None:
     claim("e", "", same=["nobody"])
     assert [lease.instrument for lease in leases] == ["a", "b", "e"]
     assert refused == ["b", "a"]
+
+
+def test_the_lease_of_a_script_is_nothing_special_and_is_counted_until_it_ends() -> None:
+    plain = Lease("psu1", "psu1", "supply2", "", "test.py", ":1.5", 1000, "anna", 7, 1.0)
+    assert (plain.began, plain.making_safe, plain.look, plain.reserved, plain.via) == (0.0, False, False, False, "")
+    owners = Owners(5)
+    for number in range(LATE + 1):
+        lease = dataclasses.replace(plain, instrument=f"k{number}")
+        owners.add(lease)
+        assert owners.ended(lease.instrument, ":1.5") is None
+        owners.remove(lease)
+        assert owners.ended(lease.instrument, ":1.5") == lease
+    assert [owners.ended(f"k{number}", ":1.5") is None for number in (0, 1, LATE)] == [True, False, False]
+    assert owners.ended("k1", ":1.6") is None
+
+
+def test_a_quarantine_holds_for_its_device_unless_the_path_points_elsewhere_now() -> None:
+    port = Lease("k", "dut", "", "", "", "", 1000, "anna", 7, 1.0, device="4:64")
+    found = Quarantines()
+    found.add(port, "no answer.")
+    other = dataclasses.replace(port, instrument="other")
+    with pytest.raises(Quarantined):
+        found.refuse(other, Claimant())
+    found.refuse(other, Claimant(moved=frozenset({"k"})))
+    found.refuse(dataclasses.replace(other, device="4:65"), Claimant())
+    found.refuse(dataclasses.replace(other, device=""), Claimant())

@@ -14,6 +14,8 @@ PLACES = {
     "2281S": "TCPIP::i::INSTR",
     "DL3021": "TCPIP::j::INSTR",
     "T7": "h",
+    "modbus-coils": "h:1502",
+    "DS1054Z": "TCPIP::k::INSTR",
     "serial": "/dev/ttyS7",
 }
 NETS: dict[str, tuple[str, str]] = {
@@ -24,6 +26,8 @@ NETS: dict[str, tuple[str, str]] = {
     "adc": ("T7", "channel = 1"),
     "gpio": ("T7", "channel = 1"),
     "thermocouple": ("T7", "channel = 1"),
+    "switch": ("modbus-coils", "channel = 1"),
+    "scpi": ("DS1054Z", ""),
     "uart": ("serial", ""),
 }
 
@@ -48,14 +52,17 @@ SETTINGS: list[tuple[str, str, list[str], list[str]]] = [
     ("uart", "stopbits", ["1", "1.5", "2"], ["0", "3", "true", "'1'"]),
     ("uart", "flow_control", ["'none'", "'xonxoff'", "'rtscts'", "'dsrdtr'"], ["'hardware'", "true", "1", "''"]),
     ("gpio", "direction", ["'in'"], ["'out'", "'IN'", "1"]),
-    ("adc", "range", ["10", "1", "0.1", "0.01"], ["2", "0", "true", "'10'"]),
+    ("adc", "range", ["10", "1", "0.1", "0.01"], ["2", "0", "11", "100", "true", "'10'"]),
     ("adc", "negative_channel", ["0", "13"], ["-1", "14", "199", "1.0"]),
     ("adc", "resolution", ["0", "12"], ["-1", "13", "false"]),
-    ("thermocouple", "kind", ["'K'", "'T'"], ["'k'", "'Z'", "1"]),
-    ("thermocouple", "range", ["1", "0.01"], ["2", "0", "true"]),
+    ("thermocouple", "kind", [f"'{kind}'" for kind in "EJKRST"], ["'k'", "'Z'", "1"]),
+    ("thermocouple", "range", ["10", "1", "0.1", "0.01"], ["2", "0", "11", "100", "true"]),
     ("thermocouple", "negative_channel", ["0", "13"], ["-1", "14", "199", "1.0"]),
     ("thermocouple", "resolution", ["0", "12"], ["-1", "13", "false"]),
     ("supply", "hardware_limits", ["True", "False"], ["1", "'true'"]),
+    ("switch", "unit", ["0", "1", "247"], ["-1", "248", "true", "1.0"]),
+    ("scpi", "unlimited", ["True", "False"], ["1", "'true'"]),
+    ("scpi", "error_queue", ["True", "False"], ["0", "'no'"]),
 ]
 
 
@@ -86,6 +93,8 @@ LIMITS = {
     "dac": ("max_voltage",),
     "adc": (),
     "gpio": (),
+    "switch": (),
+    "scpi": (),
     "thermocouple": (),
     "uart": (),
 }
@@ -164,3 +173,33 @@ def test_a_line_that_is_only_read_has_no_safe_state(word: str) -> None:
     said = refusal(text("gpio", f'direction = "in"\nsafe = {word}'))
     assert "nets.x.safe: an input is never driven" in said
     assert nets_file.parse(text("gpio", f"safe = {word}")).net("x").safe is not None
+
+
+@pytest.mark.parametrize("folder", ["5", "''", "' '", '"\\u001b"', "true"])
+def test_the_folder_of_drivers_is_a_path(folder: str) -> None:
+    assert "drivers: should be the path of a folder, not " in refusal(f"drivers = {folder}\n")
+    assert "drivers: " in refusal("drivers = '/nowhere/at/all'\n")
+
+
+def test_what_is_simulated_is_a_table() -> None:
+    for text in ("simulate = 1", "simulate = 'yes'", "simulate = []"):
+        assert "simulate: should be a table [simulate]" in refusal(text)
+    assert nets_file.parse("[simulate.load]\nohms = 5\n").nets == {}
+
+
+@pytest.mark.parametrize("key", ["safe = {voltage = 4}", "safe = {current = 4, voltage = 1}"])
+def test_a_safe_state_keeps_the_limits_of_the_other_net_on_its_output(key: str) -> None:
+    other = "[nets.y]\ntype='supply'\ninstrument='a'\nchannel=1\n"
+    word = key.split()[2].strip("{")
+    assert nets_file.parse(f"{text('supply', key)}{other}max_{word} = 4\n").net("x").safe is not None
+    assert f"nets.x.safe.{word}: 4 is over the limit of its terminal, 3.9 (max_{word} of [nets.y])" in refusal(
+        f"{text('supply', key)}{other}max_{word} = 3.9\n"
+    )
+
+
+def test_the_type_on_a_serial_port_and_its_missing_model_say_what_is_needed() -> None:
+    table = "[instruments.a]\naddress = '/dev/ttyS7'\n{}[nets.x]\ntype = 'eload'\ninstrument = 'a'\n"
+    said = refusal(table.format("model = 'DL3021'\n"))
+    assert "nets.x.type: a eload on a serial port needs the address 'ASRL/dev/ttyS7::INSTR'" in said
+    assert "nets.x.type: a serial has no eload nets; it has: uart" in refusal(table.format(""))
+    assert "has no eload nets" in refusal(table.format("model = 'T7'\n"))

@@ -21,6 +21,7 @@ from lagerd.bench.bench import DefaultBench
 from lagerd.bench.faults import Fault
 from lagerd.bench.thread import running
 from lagerd.make_safe import process
+from tests.unit.drivers.families import Uninterrupted
 
 
 @pytest.fixture
@@ -164,6 +165,12 @@ def test_the_nets_of_an_instrument_are_made_safe_in_their_order(bench: DefaultBe
         assert [name for name, _, _ in make_safe(chosen, seconds=5)] == ["supply3", "supply2"]
 
 
+def test_a_net_without_an_order_comes_before_those_of_a_later_one(bench: DefaultBench, path: Path) -> None:
+    found = nets(path, dac1='safe = "off"\nsafe_order = 1')
+    chosen = to_switch_off(here(found, "daq1"), [])
+    assert [net.name for net in chosen.nets] == ["gpi1", "gpo1", "dac1"]
+
+
 def test_one_net_that_fails_keeps_none_of_the_others(bench: DefaultBench, path: Path) -> None:
     found = nets(path, gpo1='safe = "off"')
     with opened(found, "dac1") as dac:
@@ -239,7 +246,9 @@ def test_an_open_net_is_made_safe_through_its_own_connection(bench: DefaultBench
     found = nets(path, supply2='safe = "off"')
     with opened(found, "supply2") as supply, opened(found, "dac1") as dac:
         supply.enable()
+        session = Uninterrupted(supply)
         assert safe_state.apply(supply) == "output off"
+        assert session.times == 1
         assert supply.state().enabled is False
         dac.output(1)
         with pytest.raises(InstrumentError, match="left at 1 V"):
@@ -272,6 +281,11 @@ def test_the_process_answers_for_each_net(bench: DefaultBench, path: Path, alarm
     }
     assert process.answer(asked(found, "psu1", off=True), str(path))["nets"] == {"supply2": "", "supply3": ""}
     assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+    with opened(found, "supply2") as supply:
+        supply.enable()
+    answer = process.answer(asked(found, "psu1", "supply2") | {"watched": True}, str(path))
+    assert answer["instrument"] == found.instruments["psu1"].key
+    assert any("supply2" in str(change) for change in answer["changes"])
 
 
 @pytest.mark.parametrize("off", [False, True])

@@ -1,5 +1,6 @@
 """`keepalive` and `deadman` of a net: what they may say, and what they do on simulated instruments."""
 
+import contextlib
 import gc
 import threading
 from collections.abc import Iterator
@@ -8,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from lager.drivers.replay import Leases
+from lager.drivers.replay import Leases, bench
 from lager.errors import InstrumentTimeout, NetsFileError, Rejected
+from lager.instruments.drivers.data_acquisition.labjack_t7 import set_watchdog
 from lager.instruments.net import Net
 from lager.instruments.safety import upkeep
 from lager.instruments.safety.safe_state import Here, after_crash, make_safe
@@ -413,3 +415,67 @@ def test_an_instrument_that_is_silent_does_not_keep_a_net_from_closing(
     assert "lager: the watchdog of psu1 is still armed: psu1" in capsys.readouterr().err
     with pytest.raises(InstrumentTimeout):
         get(nets, "out")
+
+
+class Memory:
+    """The registers of a T7 that keeps what is written, but for those that it does not take."""
+
+    instrument = "daq1"
+
+    def __init__(self, takes_none: int = 0) -> None:
+        self.kept: dict[int, float] = {}
+        self.written: list[tuple[int, str, float]] = []
+        self._takes_none = takes_none
+
+    def exchange(self) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
+
+    def read(self, place: int, kind: str) -> float:
+        return self.kept.get(place, 0)
+
+    def write(self, place: int, kind: str, value: float) -> None:
+        self.written.append((place, kind, value))
+        if place != self._takes_none:
+            self.kept[place] = value
+
+
+def guarded_nets() -> list[Any]:
+    nets = bench(
+        "T7", "h", volts="type = 'dac'\nchannel = 1\ndeadman = 30\nsafe = {voltage = 0.5}",
+        line="type = 'gpio'\nchannel = 0\ndeadman = 20\nsafe = {level = 1}",
+        low="type = 'gpio'\nchannel = 5\ndeadman = 60",
+        held="type = 'gpio'\nchannel = 4\ndeadman = 90\nsafe = 'release'",
+    )  # fmt: skip
+    return list(nets.nets.values())
+
+
+def test_a_t7_gets_the_safe_state_of_each_guarded_net_in_its_registers() -> None:
+    memory: Any = Memory()
+    memory.kept[61620] = 1
+    set_watchdog(memory, guarded_nets())
+    assert memory.kept == {
+        61600: 1, 61604: 20, 61620: 0, 61630: True, 61632: 0b1, 61634: 0b10_0001, 61636: 0x7FFFFF & ~0b11_0001,
+        61650: True, 61652: 0.5,
+    }  # fmt: skip
+    assert memory.written[-1] == (61600, "I", 1)
+    memory.written.clear()
+    set_watchdog(memory, guarded_nets())
+    assert memory.written == []
+    memory.kept[61604] = 30
+    set_watchdog(memory, guarded_nets())
+    assert memory.written == [(61600, "I", 0), (61604, "I", 20), (61600, "I", 1)]
+    memory.written.clear()
+    set_watchdog(memory, [])
+    set_watchdog(memory, [])
+    assert memory.written == [(61600, "I", 0)]
+
+
+def test_a_t7_that_does_not_take_its_watchdog_is_named_with_the_register() -> None:
+    for place in (61600, 61604, 61652):
+        memory: Any = Memory(takes_none=place)
+        with pytest.raises(Rejected, match=rf"daq1 does not take .*\(registers \[{place}\]\)"):
+            set_watchdog(memory, guarded_nets())
+    memory = Memory(takes_none=61600)
+    memory.kept[61600] = 1
+    with pytest.raises(Rejected, match="61600"):
+        set_watchdog(memory, [])

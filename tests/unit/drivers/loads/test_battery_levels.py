@@ -3,7 +3,7 @@
 import pytest
 
 from lager.drivers.replay import playing
-from lager.errors import BadReply, InstrumentError, LimitExceeded, Rejected
+from lager.errors import BadReply, InstrumentError, InvalidArgument, LimitExceeded, OtherRole, Rejected
 from tests.unit.drivers.exchanges import keithley_2281s as smu
 from tests.unit.drivers.families import BATTERY, CELL, LEVELS, NOT_TRIPPED, SMU, Script, Uninterrupted
 
@@ -276,3 +276,75 @@ def test_a_battery_that_takes_a_voltage_above_the_limit_is_switched_off() -> Non
     lower = [*told("3.9", "3.8"), (":BATT:SIM:VOC?", "3.8")]
     with CELL.playing(lower, "max_voltage = 4") as battery, pytest.raises(Rejected):
         battery.voc(3.9)
+
+
+SETS = {
+    "mode": ("mode",), "soc": ("soc", "voc"), "voc": ("voc", "soc", "output"), "capacity": ("capacity",),
+    "current_limit": ("current_limit",), "esr": ("esr_offset",), "enable": ("ovp", "ocp", "output"),
+    "disable": ("output",), "clear": ("output",), "clear_ovp": ("output",), "clear_ocp": ("output",),
+    "set_mode_battery": (), "voltage_full": ("voltage_full",), "voltage_empty": ("voltage_empty",), "ovp": ("ovp",),
+    "ocp": ("ocp",), "model": ("model", "voltage_full", "voltage_empty", "soc", "voc"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("method", SETS)
+def test_each_method_of_a_battery_names_the_settings_that_it_changes(method: str) -> None:
+    with CELL.playing([]) as battery:
+        assert battery.sets(method) == SETS[method]
+
+
+MODELS = [
+    (1, "1"), (9, "9"), ("18650", "1"), ("Li-Ion", "1"), ("nimh", "2"), ("nicd", "3"), ("lead-acid", "4"),
+    ("LI_ION4_2", "LI_ION4_2"), ("nimh1-2", "NIMH1_2"), ("NICD1_2", "NICD1_2"), ("Lead-Acid12", "LEAD_ACID12"),
+    ("nimh12", "NIMH12"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("value", "sent"), MODELS)
+def test_a_battery_model_is_loaded_by_each_of_its_names_and_read_back(value: object, sent: str) -> None:
+    script = [NOT_TRIPPED, *CELL.tell(f":BATT:MOD:RCL {sent}")]
+    with CELL.playing([*script, (":BATT:MOD:RCL?", sent.lower().replace("_", "-"))]) as battery:
+        session = Uninterrupted(battery)
+        assert battery.model(value) == sent.lower().replace("_", "-")
+        assert session.times == 1
+    wrong = pytest.raises(Rejected, match=f"':BATT:MOD:RCL {sent}'.*7")
+    with CELL.playing([*script, (":BATT:MOD:RCL?", "7")]) as battery, wrong:
+        battery.model(value)
+
+
+@pytest.mark.parametrize("value", [10, 99, -1, "", "NIMH1", True, 1.0, "5 ", b"1"])
+def test_what_is_no_battery_model_is_never_sent(value: object) -> None:
+    if value == "5 ":
+        with CELL.playing([NOT_TRIPPED, *CELL.tell(":BATT:MOD:RCL 5"), (":BATT:MOD:RCL?", "5")]) as battery:
+            assert battery.model(value) == "5"
+        return
+    with CELL.playing([]) as battery, pytest.raises(InvalidArgument, match="is not a battery model"):
+        battery.model(value)
+
+
+def test_a_battery_that_has_tripped_loads_no_model_and_discharge_keeps_it(capsys: pytest.CaptureFixture[str]) -> None:
+    with CELL.playing([(":BATT:OUTP:PROT:TRIP?", "OTP")]) as battery, pytest.raises(Rejected, match="OTP"):
+        battery.model(2)
+    for word in ("discharge", "0", 0):
+        with CELL.playing([(":BATT:MOD:RCL?", "4")]) as battery:
+            assert battery.model(word) == "4"
+        assert "it keeps its battery model 4: only the front panel selects discharge" in capsys.readouterr().err
+
+
+def test_a_reader_is_told_of_the_other_role_and_enters_none() -> None:
+    with CELL.playing([(":ENTR:FUNC?", "SIM"), (":ENTR:FUNC?", "POW")]) as battery:
+        battery.check()
+        with pytest.raises(OtherRole, match="works as a supply, not as a battery"):
+            battery.check()
+    off = [*CELL.tell(":BATT:OUTP OFF"), (":BATT:OUTP?", "0")]
+    opened: Script = [*smu.OPEN, (":ENTR:FUNC?", "POW"), (":OUTP?", "0")]
+    with playing([*opened, (":ENTR:FUNC?", "SIM"), *off], "2281S", BATTERY) as battery:
+        battery.check()
+        battery.disable()
+    with playing(
+        [*opened, (":ENTR:FUNC?", "POW"), (":OUTP?", "0"), (":ENTR:FUNC?", "SIM")], "2281S", BATTERY
+    ) as battery:
+        session = Uninterrupted(battery)
+        assert battery.is_in_role() is False
+        assert session.times == 1
+        assert battery.is_in_role() is True
