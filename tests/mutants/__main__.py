@@ -1,15 +1,13 @@
 """`make mutants`: changes one thing in a module of the product and asks whether its unit tests notice.
 
-Each change runs in a process of its own, in which the module is imported changed; no file is touched. Prints the
+Each change runs in a process of its own, in which the module is imported changed, as in the processes that the tests
+start from there; no file is touched. Prints the
 changes that no test noticed, and the share that was noticed; ends with 1 where that is below 90 % in a module.
 What cannot be noticed, or harms nobody, is in harmless.txt, each with its reason.
 """
 
 import argparse
-import ast
-import importlib.abc
-import importlib.machinery
-import importlib.util
+import importlib
 import os
 import random
 import signal
@@ -18,9 +16,8 @@ import time
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
-from types import CodeType, ModuleType
-from typing import Any
 
+from tests.mutants.changed import change
 from tests.mutants.modules import TESTS
 from tests.mutants.mutations import Mutation, mutations
 
@@ -125,7 +122,7 @@ def _start(module: str, mutation: Mutation | None, tests: list[str]) -> int:
             nowhere = os.open(os.devnull, os.O_RDWR)
             for fd in range(3):
                 os.dup2(nowhere, fd)
-            sys.meta_path.insert(0, _Finder(module, mutation.changed()))
+            change(module, mutation)
         import pytest
 
         options = [
@@ -146,32 +143,6 @@ def _start(module: str, mutation: Mutation | None, tests: list[str]) -> int:
         traceback.print_exc()
     finally:
         os._exit(99)
-
-
-class _Finder(importlib.abc.MetaPathFinder):
-    """Finds one module, changed."""
-
-    def __init__(self, module: str, tree: ast.Module) -> None:
-        self._file = ROOT / module
-        dotted = module.removeprefix("lager_runtime/").removesuffix(".py").replace("/", ".")
-        self._name, self._tree = dotted, tree
-
-    def find_spec(
-        self, name: str, path: Any, target: ModuleType | None = None
-    ) -> importlib.machinery.ModuleSpec | None:
-        if name != self._name:
-            return None
-        loader = _Loader(name, str(self._file), self._tree)
-        return importlib.util.spec_from_file_location(name, self._file, loader=loader)
-
-
-class _Loader(importlib.machinery.SourceFileLoader):
-    def __init__(self, name: str, path: str, tree: ast.Module) -> None:
-        super().__init__(name, path)
-        self._tree = tree
-
-    def get_code(self, fullname: str) -> CodeType:
-        return compile(self._tree, self.path, "exec", dont_inherit=True)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import ast
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 _COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
@@ -45,6 +45,7 @@ class Mutation:
     old: str
     new: str
     changed: Callable[[], ast.Module]
+    number: int = 0  # among those of its module
 
     def __str__(self) -> str:
         return f"{self.where}: {self.old} → {self.new}"
@@ -65,7 +66,8 @@ def mutations(source: str) -> list[Mutation]:
             new = _line(ast.unparse(parent if shown is parent else changed))
             _put(place, node)
             found.append(Mutation(node.lineno, where, old, new, partial(_changed, tree, place, changed)))
-    return sorted(found, key=lambda mutation: mutation.line)
+    found.sort(key=lambda mutation: mutation.line)
+    return [replace(one, number=number) for number, one in enumerate(found)]
 
 
 def _changed(tree: ast.Module, place: "_Place", changed: ast.AST) -> ast.Module:

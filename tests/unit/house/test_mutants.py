@@ -1,6 +1,8 @@
 """`make mutants`: which changes it makes, and that its lists name what is there."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -57,6 +59,18 @@ def test_a_lock_is_left_out_and_what_it_guards_is_not() -> None:
     assert len(left) == 1
     assert "with self.lock" not in ast.unparse(left[0])
     assert "self.tell" in ast.unparse(left[0])
+
+
+def test_a_process_that_a_test_starts_has_the_same_change() -> None:
+    module = "lagerd/make_safe/standby.py"
+    mutation = next(one for one in mutations((ROOT / module).read_text()) if one.new == "1 << 21")
+    changed = f"import tests.mutants.changed as c, tests.mutants.mutations as m; c.change({module!r}, m.mutations("
+    changed += f"open({module!r}).read())[{mutation.number}])"
+    shown = "from lagerd.make_safe.standby import _LONGEST; print(_LONGEST)"
+    child = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {shown!r}])"
+    for code, longest in ((child, 1 << 20), (f"{changed}; {shown}", 1 << 21), (f"{changed}; {child}", 1 << 21)):
+        ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+        assert ran.stdout == f"{longest}\n"
 
 
 @pytest.mark.parametrize("module", TESTS)
