@@ -3,7 +3,8 @@
 Races:
 
 - Signals and the answer to List may arrive in either order. While the answer is pending, `_ended` collects the ids of
-  the pauses that have ended, so that an older answer cannot bring one back.
+  the pauses that have ended, so that an older answer cannot bring one back; and a pause that began before another one
+  is put before it, whichever is heard of first.
 - lagerd may stop or restart between any two events. While lagerd's bus name has no owner, no pauses are known; a new
   owner announces them again. The order of the banners, and the questions, are kept: the scripts may tell us the
   same ids themselves.
@@ -28,6 +29,7 @@ class RunPauses:
         self._pauses: dict[str, None] = {}
         self._banners: dict[str, Question | None] = {}
         self._pids: dict[str, int] = {}
+        self._began: dict[str, float] = {}
         self._ended: set[str] | None = None
 
     def __len__(self) -> int:
@@ -43,7 +45,9 @@ class RunPauses:
     def add(self, pause: "PauseDetails") -> None:
         """Add a pause of this run."""
         self._pauses[pause["id"]] = None
-        self._banners.setdefault(pause["id"], _question(pause))
+        self._put_in_order(
+            pause["id"], pause.get("began", 0.0), self._banners.pop(pause["id"], None) or _question(pause)
+        )
         self._pids[pause["id"]] = pause.get("pid", 0)
 
     def heard_of(self, id: str, question: Mapping[str, Any]) -> None:
@@ -61,6 +65,7 @@ class RunPauses:
         self._pauses.pop(id, None)
         self._banners.pop(id, None)
         self._pids.pop(id, None)
+        self._began.pop(id, None)
         if self._ended is not None:
             self._ended.add(id)
 
@@ -79,6 +84,14 @@ class RunPauses:
     def end_listing(self) -> None:
         """Call it when the answer of List has been read, or does not come."""
         self._ended = None
+
+    def _put_in_order(self, id: str, began: float, question: "Question | None") -> None:
+        """Put the banner of a pause before those of the pauses that began later, else behind all."""
+        later = [other for other in self._banners if self._began.get(other, 0.0) > began]
+        ids = list(self._banners)
+        at = ids.index(later[0]) if later else len(ids)
+        self._banners = {one: question if one == id else self._banners[one] for one in (*ids[:at], id, *ids[at:])}
+        self._began[id] = began
 
     def latest(self, among: Iterable[str] = ()) -> str:
         """Return the id of the pause whose banner is the last: of those in `among`, or else of all."""
