@@ -221,7 +221,7 @@ def test_waiting_for_a_level_needs_a_valid_timeout(timeout: object) -> None:
 
 def test_waiting_for_a_level_ends_at_the_level_or_at_the_timeout() -> None:
     with playing(t7.WAIT_FOR_HIGH, "T7", GPIO) as gpio:
-        assert 0 <= gpio.wait_for_level(1) < 5
+        assert 0 <= gpio.wait_for_level(1, timeout=60) < 5
     script = [*t7.OPEN, t7.read(2, 2800, "I", 0)]
     with playing(script, "T7", GPIO) as gpio, pytest.raises(InstrumentTimeout, match=r"did not change to 1 within 0 s"):
         gpio.wait_for_level(1, timeout=0)
