@@ -53,6 +53,7 @@ class Station:
             "PATH": f"{BIN}:{os.environ['PATH']}",
             "PYTEST_ADDOPTS": _NO_PLUGINS,
             "PYTHONUNBUFFERED": "1",
+            "TERM": "xterm",
             **env,
         }
         self.start_broker()
