@@ -102,6 +102,7 @@ needs-demo:
 
 needs-slow: needs-deb
 	@$(call need,node:nodejs npm:npm lintian:lintian promtool:prometheus ansible-playbook:ansible-core ansible-lint:ansible-lint /lib/systemd/systemd-journal-upload:systemd-journal-remote chromium:chromium cockpit-bridge:cockpit-bridge)
+	@test -e /usr/lib/python3/dist-packages/apt || $(call install,python3-apt)
 	@test -e /usr/share/cockpit/shell || $(call install,cockpit-ws cockpit-bridge cockpit-system)
 
 needs-deb:
