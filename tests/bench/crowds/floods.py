@@ -47,13 +47,17 @@ def _paused(own: ExitStack, station: Station, many: int) -> str:
     for _ in range(many):
         one.paused()
     for listening in (one, crowd):
-        listening.bus.remove_match(EVERYTHING)
+        listening.do(_hear_nothing(listening.bus))
     return str(id)
+
+
+async def _hear_nothing(bus: Bus) -> None:
+    bus.remove_match(EVERYTHING)
 
 
 def _row(station: Station, beside: str, rounds: int) -> Iterator[Row]:
     with client(station) as one:
-        one.bus.remove_match(EVERYTHING)
+        one.do(_hear_nothing(one.bus))
         samples, floor = one.do(_continues(one.bus, rounds), _PATIENCE)
     name = f"Continue {beside}"
     yield Row(name, times(samples), times(floor))
