@@ -45,9 +45,8 @@ class RunPauses:
     def add(self, pause: "PauseDetails") -> None:
         """Add a pause of this run."""
         self._pauses[pause["id"]] = None
-        self._put_in_order(
-            pause["id"], pause.get("began", 0.0), self._banners.pop(pause["id"], None) or _question(pause)
-        )
+        question = self._banners.pop(pause["id"], None) or _question(pause)
+        self._put_in_order(pause["id"], pause.get("began", 0.0), question)
         self._pids[pause["id"]] = pause.get("pid", 0)
 
     def heard_of(self, id: str, question: Mapping[str, Any]) -> None:
@@ -87,9 +86,8 @@ class RunPauses:
 
     def _put_in_order(self, id: str, began: float, question: "Question | None") -> None:
         """Put the banner of a pause before those of the pauses that began later, else behind all."""
-        later = [other for other in self._banners if self._began.get(other, 0.0) > began]
         ids = list(self._banners)
-        at = ids.index(later[0]) if later else len(ids)
+        at = next((place for place, other in enumerate(ids) if self._began.get(other, 0.0) > began), len(ids))
         self._banners = {one: question if one == id else self._banners[one] for one in (*ids[:at], id, *ids[at:])}
         self._began[id] = began
 

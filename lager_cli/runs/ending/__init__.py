@@ -1,1 +1,1 @@
-"""How a run ends: by itself, by `lager python --kill`, or with a killed `lager python`."""
+"""How a run ends: on its own, by `lager python --kill`, or when `lager python` is killed."""

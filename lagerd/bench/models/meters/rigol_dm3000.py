@@ -21,7 +21,7 @@ class DM3068(Multimeter):
     def __init__(self) -> None:
         super().__init__()
         self.unready = 0
-        """How often the next answers say that there is no reading yet, after a function has been selected."""
+        """How many of the next answers report no reading yet, after a function was selected."""
         self._left = 0
 
     def select(self, function: str) -> None:

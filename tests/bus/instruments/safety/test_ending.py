@@ -49,7 +49,7 @@ MORE_CRASH = [
     "import os; os.execv('/bin/true', ['true'])", "with supply:\n    raise ValueError",
     "try:\n    with supply:\n        raise ValueError\nexcept ValueError:\n    sys.exit(1)", "raise SystemExit(2)",
 ]  # fmt: skip
-# Without `lager python` the script finds out more by itself.
+# Without `lager python` the script has to detect more on its own.
 PLAIN_NORMAL = ["pass", "sys.exit(0)", "sys.last_value = ValueError(); sys.exit(0)"]
 PLAIN_CRASH = ["raise ValueError", "raise KeyboardInterrupt", "sys.exit(3)", "raise SystemExit(2)"]
 

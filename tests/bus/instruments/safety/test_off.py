@@ -51,7 +51,7 @@ def test_off_leaves_a_dac_without_a_safe_state_and_says_so(nets, lager):
 
 def unplugged(text: str) -> str:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]  # nobody listens there any more
+        port = server.getsockname()[1]  # nothing listens there now
     address = tomllib.loads(text)["instruments"]["load1"]["address"]
     return text.replace(address, f"TCPIP::127.0.0.1::{port}::SOCKET")
 

@@ -1,4 +1,4 @@
-"""What cannot be made safe is quarantined: nobody gets it until somebody has cleared it."""
+"""What cannot be made safe is quarantined: no one can claim it until a person clears it."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""What differs at the resume from what was read at the pause, though nobody has reported a change."""
+"""What differs at the resume from what was read at the pause, although no change was reported."""
 
 import re
 import threading
