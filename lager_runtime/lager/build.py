@@ -10,9 +10,9 @@ _WRITTEN = Path(__file__).with_name("commit.txt")  # hatch_build.py writes it in
 
 def release() -> str:
     """Return the version alone, as in 0.22.0."""
-    if found := _beside():
+    if found := _beside() or _in_the_checkout():
         return found
-    from importlib.metadata import version as installed  # lagerd starts without it
+    from importlib.metadata import version as installed  # each process of lager starts without it, if it can
 
     return installed("lager-box")
 
@@ -24,6 +24,16 @@ def _beside() -> str:
     names = os.listdir(Path(__file__).parents[1])
     found = [one[1] for name in names if (one := re.fullmatch(r"lager_box-([0-9][\w.!+]*)\.dist-info", name))]
     return found[0] if len(found) == 1 else ""
+
+
+def _in_the_checkout() -> str:
+    """Return the version that pyproject.toml of a checkout sets; "" in an installed package."""
+    try:
+        text = (_CHECKOUT / "pyproject.toml").read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return ""
+    found = re.search(r'^name = "lager-box"\nversion = "([0-9][\w.!+]*)"$', text, re.MULTILINE)
+    return found[1] if found else ""
 
 
 def version() -> str:

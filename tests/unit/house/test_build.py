@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from importlib.metadata import version as installed
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,12 @@ def test_version_shows_the_commit(command, name):
     assert head.startswith(found[2])
     assert f'version = "{found[1]}"' in (ROOT / "pyproject.toml").read_text()
     assert f"## {found[1]}\n" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_a_checkout_knows_its_version_without_the_metadata_of_packages():
+    source = "import sys; from lager import build; print(build.release(), 'importlib.metadata' in sys.modules)"
+    said = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True).stdout
+    assert said == f"{installed('lager-box')} False\n"
 
 
 def hatch(folder: Path, *arguments: str) -> Path:
