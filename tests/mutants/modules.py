@@ -83,7 +83,10 @@ TESTS = {
     "lager_runtime/lager/nets/checks/mistakes.py": _NETS_FILE,
     "lager_runtime/lager/nets/checks/nets.py": [*_NETS_FILE, *_tests("safety/safe_nets", "safety/watchdogs")],
     "lager_runtime/lager/nets/checks/settings.py": _NETS_FILE,
-    "lagerd/make_safe/process.py": _tests("safety/safe_state"),
+    "lagerd/make_safe/process.py": [
+        *_tests("safety/safe_state"),
+        "tests/unit/safety/test_safe_process.py::test_one_process_is_ready_and_answers_many_at_once",
+    ],
     "lagerd/make_safe/standby.py": _tests("safety/standby"),
     "lagerd/instruments/leases/table.py": [*_LEASES, *_tests("leases/loans")],
     "lagerd/instruments/leases/queues.py": _LEASES,

@@ -188,10 +188,11 @@ def test_a_coil_that_is_not_there_is_refused_by_the_device(relays: Relays, tmp_p
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_safe_switch_is_switched_off_and_another_is_only_read(relays: Relays, tmp_path: Path, name: str) -> None:
     path = tmp_path / "nets.toml"
-    with opened(tmp_path, name) as switch:
-        switch.on()
     nets = nets_file.load(path)
     here = Here.on(nets.net(name).instrument.key, nets)
+    assert list(make_safe(to_switch_off(here, [name]), seconds=5)) == [(name, "", "off")]
+    with opened(tmp_path, name) as switch:
+        switch.on()
     ((_, why, _),) = make_safe(to_switch_off(here, [name]), seconds=5)
     assert why == "left on: it has no safe state in the nets file."
     assert relays.is_on(name)

@@ -1,9 +1,12 @@
 """How nets are made safe: on the simulated bench, without lagerd, as the process that lagerd starts does it."""
 
 import contextlib
+import importlib.util
 import os
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +23,9 @@ from lager.nets.model import Nets
 from lagerd.bench.bench import DefaultBench
 from lagerd.bench.faults import Fault
 from lagerd.bench.thread import running
-from lagerd.make_safe import process
+from lagerd.instruments.safety import handover, safe_process
+from lagerd.make_safe import process, standby
+from tests.processes import PATIENCE
 from tests.unit.drivers.families import Uninterrupted
 
 
@@ -243,11 +248,11 @@ def peers() -> set[int]:
 
 
 def test_an_open_net_is_made_safe_through_its_own_connection(bench: DefaultBench, path: Path) -> None:
-    found = nets(path, supply2='safe = "off"')
+    found = nets(path, supply2='safe = {voltage = 1, output = "off"}')
     with opened(found, "supply2") as supply, opened(found, "dac1") as dac:
         supply.enable()
         session = Uninterrupted(supply)
-        assert safe_state.apply(supply) == "output off"
+        assert safe_state.apply(supply) == "voltage 1 V, output off"
         assert session.times == 1
         assert supply.state().enabled is False
         dac.output(1)
@@ -288,16 +293,36 @@ def test_the_process_answers_for_each_net(bench: DefaultBench, path: Path, alarm
     assert any("supply2" in str(change) for change in answer["changes"])
 
 
-@pytest.mark.parametrize("off", [False, True])
+@pytest.mark.parametrize(
+    ("names", "off"), [(("supply2", "supply3"), False), (("supply2", "supply3"), True), ((), True)]
+)
 def test_the_process_names_what_it_could_not_reach(
-    bench: DefaultBench, path: Path, alarm: None, monkeypatch: pytest.MonkeyPatch, off: bool
+    bench: DefaultBench, path: Path, alarm: None, monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...], off: bool
 ) -> None:
     found = nets(path, supply2='safe = "off"')
     monkeypatch.setattr(process, "_SECONDS", 0.2)
     bench.psu1.faults.inject(Fault.NO_ANSWER)
-    answer = process.answer(asked(found, "psu1", "supply2", "supply3", off=off), str(path))
+    answer = process.answer(asked(found, "psu1", *names, off=off), str(path))
     assert answer["nets"] == dict.fromkeys(("supply2", "supply3"), "It took more than 0.2 s.")
     assert answer["done"] == {}
+
+
+def test_the_process_asks_an_instrument_again_that_did_not_answer_at_first(
+    bench: DefaultBench, path: Path, alarm: None
+) -> None:
+    found = nets(path, supply2='safe = "off"')
+    bench.psu1.faults.inject(Fault.NO_ANSWER, count=1)
+    assert process.answer(asked(found, "psu1", "supply2"), str(path))["done"] == {"supply2": "output off"}
+
+
+def test_the_process_changes_nothing_that_others_may_use_by_now(bench: DefaultBench, path: Path, alarm: None) -> None:
+    found = nets(path, supply2='safe = "off"')
+    with opened(found, "supply2") as supply:
+        supply.enable()
+    answer = process.answer(asked(found, "psu1", "supply2"), str(path), lambda: False)
+    assert answer["nets"] == {"supply2": "It was too late: others may use it by now."}
+    assert answer["done"] == {}
+    assert bench.psu1.outputs[0].on
 
 
 def test_the_process_says_what_is_wrong_with_the_nets_file(
@@ -345,3 +370,32 @@ def test_the_nets_file_of_the_process_comes_before_that_of_the_request(
     request = asked(found, "psu1", "supply2") | {"nets_file": str(path.with_name(of_request))}
     answer = process.limited_answer(str(path.with_name(own)) if own else None, request)
     assert answer == {"nets": {"supply2": ""}, "done": {"supply2": "output off"}, "name": "psu1"}
+
+
+STUCK = """
+import signal
+from lagerd.make_safe import process
+
+def stuck(*_):
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
+    signal.pause()
+
+process._HARD_SECONDS = 0.1
+process.answer = stuck
+process.limited_answer("nets.toml", {})
+"""
+
+
+def test_the_process_ends_where_its_own_limit_cannot_interrupt_it() -> None:
+    ended = subprocess.run([sys.executable, "-c", STUCK], capture_output=True, text=True, timeout=PATIENCE)
+    assert ended.returncode == 1
+    assert "Timeout" in ended.stderr
+
+
+def test_each_limit_of_the_process_ends_before_the_next_one() -> None:
+    assert process._SECONDS < safe_process.SECONDS <= process._HARD_SECONDS
+    assert process._HARD_SECONDS < standby._CHILD_SECONDS < handover._SECONDS
+
+
+def test_what_the_process_imports_before_a_request_is_there() -> None:
+    assert [name for name in process._AHEAD if importlib.util.find_spec(name) is None] == []

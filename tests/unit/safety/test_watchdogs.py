@@ -354,6 +354,16 @@ def test_a_safe_state_disarms_the_watchdog_once_everything_that_it_guards_is_saf
         assert simulated.psu.watchdog.armed is armed
 
 
+def test_a_net_is_safe_also_if_its_watchdog_stays_armed(simulated: Simulated) -> None:
+    nets = simulated.nets(one=SUPPLY + 'deadman = 30\nsafe = "off"')
+    simulated.psu.handle("OUTP:PROT:WDOG ON;:OUTP ON,(@1)")
+    simulated.psu.watchdog.arm = lambda armed: None  # type: ignore[method-assign]
+    crashed = after_crash(Here.on(nets.instruments["psu1"].key, nets), ["one"])
+    assert list(make_safe(crashed, seconds=5)) == [("one", "", "output off")]
+    assert simulated.psu.watchdog.armed
+    assert not supply_is_on(simulated)
+
+
 DAC = 'type = "dac"\ninstrument = "daq1"\nchannel = 1\n'
 LINE = 'type = "gpio"\ninstrument = "daq1"\nchannel = 3\n'
 
