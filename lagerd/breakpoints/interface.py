@@ -285,7 +285,7 @@ class Breakpoints:
         return self._listed()
 
     def _listed(self) -> Outcome:
-        return ([self._encoded.of(pause) for pause in self.pauses],)
+        return (self._encoded.all(),)
 
     async def open_console(self, call: Call) -> Outcome:
         pause, client = await self._consoles.open_console(call)

@@ -40,17 +40,18 @@ else:
         from dbus_next.signature import SignatureTree, SignatureType, Variant
 
 __all__ = [
-    "BROKER", "HEAD", "LONGEST", "AuthExternal", "Flag", "Incoming", "Kind", "details", "encode", "parse_address",
-    "sizes", "types",
+    "BROKER", "HEAD", "LONGEST", "AuthExternal", "Flag", "Incoming", "Kind", "Marshalled", "details", "encode",
+    "parse_address", "sizes", "types",
 ]  # fmt: skip
 
 # Names and values are valid by construction, so checking is off. In dbus-next it cannot be turned off.
 _IS_FAST = Variant.__module__.startswith("dbus_fast")
-_UNVERIFIED: dict[str, Any] = {"verify": False} if _IS_FAST else {}
+_UNVERIFIED: tuple[Any, ...] = (False,) if _IS_FAST else ()
 _UNVALIDATED: dict[str, Any] = {"validate": False} if _IS_FAST else {}
 BROKER = "org.freedesktop.DBus"
 HEAD = 16  # bytes that contain the length of a message (D-Bus specification, Message Format)
 LONGEST = 1 << 27  # bytes of a message (the same)
+_LONGEST_ARRAY = 1 << 26  # the same, of an array
 _SMALL = 1 << 10  # bytes up to which a message is parsed at once
 _NAMES: dict[type, str] = {bool: "b", int: "u", float: "d", str: "s", dict: "a{sv}", list: "as"}
 
@@ -155,6 +156,9 @@ def encode(
     fds: Any = (),
 ) -> bytes:
     """Return the bytes of a message. Raises UnicodeError for invalid text, others if a value does not fit its type."""
+    marshalled = values[0] if len(values) == 1 and type(values[0]) is Marshalled else None
+    if marshalled is not None:
+        values = ((),)
     message = Message(
         destination=destination or None,
         path=path or None,
@@ -170,7 +174,18 @@ def encode(
         serial=serial,
         **_UNVALIDATED,
     )
-    return bytes(message._marshall(negotiate_unix_fd=True))
+    data = bytes(message._marshall(negotiate_unix_fd=True))
+    return data if marshalled is None else marshalled.within(data)
+
+
+class Marshalled(bytes):
+    """An array as it is sent, from its length on. It is the only value of a message."""
+
+    def within(self, message: bytes) -> bytes:
+        """Return `message` with this array instead of an empty one."""
+        if len(self) > _LONGEST_ARRAY:
+            raise ValueError(f"an array of {len(self)} bytes cannot be sent")
+        return b"".join((message[:4], struct.pack("<I", len(self)), message[8:-4], self))
 
 
 @lru_cache(1000)
@@ -186,7 +201,7 @@ def details(values: dict[str, Any]) -> dict[str, Any]:
 
 def dicts(values: list[dict[str, Any]]) -> Variant:
     """Return a list of dictionaries, perhaps an empty one, as a value of an a{sv}."""
-    return Variant("aa{sv}", [details(one) for one in values], **_UNVERIFIED)
+    return Variant("aa{sv}", [details(one) for one in values], *_UNVERIFIED)
 
 
 def _encoded(type: SignatureType, value: Any) -> Any:
@@ -204,18 +219,24 @@ def _encoded(type: SignatureType, value: Any) -> Any:
     if child.token != "{":
         return [_encoded(child, item) for item in value]
     key, entry = child.children
+    if entry.token == "v" and key.token == "s":
+        return details(value)
     return {_encoded(key, name): _encoded(entry, item) for name, item in value.items() if item is not None}
 
 
 def _variant(value: Any) -> Variant:
-    if isinstance(value, Variant):
+    if type(value) is Variant:
         return value
     kind = _NAMES.get(type(value)) or next((_NAMES[one] for one in _NAMES if isinstance(value, one)), None)
-    if kind is None:
+    if kind == "s":
+        value = _text(value)
+    elif kind == "u":
+        kind = "u" if 0 <= value < 1 << 32 else "x"
+    elif kind is None:
         raise TypeError(f"no D-Bus type for {type(value).__name__}")
-    if kind == "u" and not 0 <= value < 1 << 32:
-        kind = "x"
-    return Variant(kind, _encoded(types(kind)[0], value), **_UNVERIFIED)
+    elif kind not in "bd":
+        value = _encoded(types(kind)[0], value)
+    return Variant(kind, value, *_UNVERIFIED)
 
 
 def _text(value: str) -> str:
@@ -225,10 +246,12 @@ def _text(value: str) -> str:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Variant):
-        return _plain(value.value)
-    if isinstance(value, dict):
-        return {_plain(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):  # a struct is a list in one library and a tuple in the other
+    kind = type(value)
+    while kind is Variant:
+        value = value.value
+        kind = type(value)
+    if kind is dict:  # its keys are no containers (D-Bus specification, Dictionaries)
+        return {key: _plain(item) for key, item in value.items()}
+    if kind is list or kind is tuple:  # a struct is a list in one library and a tuple in the other
         return [_plain(item) for item in value]
     return value
