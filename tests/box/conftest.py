@@ -7,13 +7,14 @@ from tests import needs
 from tests.box import container, packages
 
 CHECKOUT = Path(__file__).parents[2]
+_HERE = f"{Path(__file__).parent}/"
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items):
     """Each room is a group of its own, which a worker runs in boxes that it boots once."""
     for item in items:
-        if Path(__file__).parent in item.path.parents:
+        if str(item.path).startswith(_HERE):
             item.add_marker(pytest.mark.xdist_group(f"box-{item.path.parent.name}"))
 
 

@@ -18,6 +18,8 @@ from tests.processes import LAGER, LAGERD, Process, Terminal, finished
 from tests.screen import Screen
 from tests.station import Station
 
+_HERE = f"{Path(__file__).parent}/"
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -25,11 +27,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     `make test-variants`."""
     variants: dict[tuple[Path, str], list[pytest.Function]] = {}
     for item in items:
-        if (
-            isinstance(item, pytest.Function)
-            and hasattr(item, "callspec")
-            and Path(__file__).parent in item.path.parents
-        ):
+        if isinstance(item, pytest.Function) and hasattr(item, "callspec") and str(item.path).startswith(_HERE):
             variants.setdefault((item.path, item.originalname), []).append(item)
     for those in variants.values():
         those.sort(key=lambda item: sorted(item.callspec.indices.items()))

@@ -18,11 +18,13 @@ CHECKOUT = Path(__file__).parents[2]
 DESK, BENCH = "192.0.2.1", "192.0.2.2"
 CONFIG = f"Host bench\n HostName {BENCH}\nHost closed\n HostName {DESK}\nHost *\n KexAlgorithms curve25519-sha256\n"
 
+_HERE = f"{Path(__file__).parent}/"
+
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items):
     for item in items:
-        if Path(__file__).parent in item.path.parents:
+        if str(item.path).startswith(_HERE):
             item.add_marker(pytest.mark.xdist_group("network"))
 
 
