@@ -69,6 +69,10 @@ HELD = {
         "CR", "RES", "2.5", "max_power = 10\nmax_voltage = 4\nmax_current = 1",
         [*held("RES", "VLIM", "4"), *held("RES", "ILIM", "1", "40")],
     ),
+    "CR power, no ohms": (
+        "CR", "RES", "0", "max_power = 10", [*held("RES", "VLIM", "0"), *held("RES", "ILIM", "0", "40")]
+    ),
+    "CC a thousandth below": ("CC", "CURR", "0.5", "max_voltage = 4.2176", held("CURR", "VLIM", "4.217")),
     "CP power": ("CP", "POW", "5", "max_power = 10", []),
     "CP volts": ("CP", "POW", "5", "max_power = 10\nmax_voltage = 4", held("POW", "VLIM", "4")),
     "beyond the load": ("CC", "CURR", "0.5", "max_voltage = 500", []),
@@ -123,6 +127,41 @@ def test_a_level_that_the_load_rounds_over_its_limit_is_set_a_step_lower() -> No
     hold = [(":SOUR:CURR:ILIM?", "0.001"), (":SOUR:CURR:ILIM? MAX", "40")]
     with SINK.playing([dl3000.FIXED, *hold, *up, *down, *selected("CURR")], "max_current = 0.001") as load:
         assert load.current(0.001) == 0
+
+
+def test_a_level_that_the_load_keeps_above_its_limit_is_an_error() -> None:
+    up = [*SINK.tell(":SOUR:CURR:LEV:IMM 0.001"), (":SOUR:CURR:LEV:IMM?", "0.002")]
+    still = [*SINK.tell(":SOUR:CURR:LEV:IMM 0"), (":SOUR:CURR:LEV:IMM?", "0.002")]
+    hold: Script = [(":SOUR:CURR:ILIM?", "0.001"), (":SOUR:CURR:ILIM? MAX", "40")]
+    said = pytest.raises(LimitExceeded, match=r"0\.002 A is over its limit of 0\.001 A")
+    with SINK.playing([dl3000.FIXED, *hold, *up, *still], "max_current = 0.001") as load, said:
+        load.current(0.001)
+
+
+@pytest.mark.parametrize(("first", "error"), [("25", Rejected), ("20.1", LimitExceeded)])
+def test_a_power_above_its_limit_is_set_to_zero_because_no_register_holds_it(
+    first: str, error: type[Exception]
+) -> None:
+    asked = ":SOUR:POW:LEV:IMM"
+    wrong: Script = [*SINK.tell(f"{asked} 20"), (f"{asked}?", first)]
+    if error is LimitExceeded:
+        wrong += [*SINK.tell(f"{asked} 19.9"), (f"{asked}?", "20.00001")]
+    zero: Script = [(f"{asked}?", "25"), *SINK.tell(f"{asked} 0"), (f"{asked}?", "0")]
+    with SINK.playing([dl3000.FIXED, *wrong, *zero], "max_power = 20") as load, pytest.raises(error):
+        load.power(20)
+    kept: Script = [(f"{asked}?", "15")]
+    said = pytest.raises(Rejected, match="reads back 15")
+    with SINK.playing([dl3000.FIXED, *SINK.tell(f"{asked} 20"), *kept, *kept], "max_power = 20") as load, said:
+        load.power(20)
+
+
+@pytest.mark.parametrize("answer", ["3.98", "4.02", "100"])
+def test_a_register_that_the_load_does_not_take_is_an_error_and_the_input_stays_off(answer: str) -> None:
+    before: Script = [dl3000.FIXED, (":SOUR:FUNC?", "CC"), (":SOUR:CURR:LEV:IMM?", "0.5")]
+    script = [*before, *dl3000.hold("CURR:VLIM", "100", "4", answer, "150")]
+    said = pytest.raises(Rejected, match=":SOUR:CURR:VLIM 4', but reads back")
+    with SINK.playing(script, "max_voltage = 4") as load, said:
+        load.enable()
 
 
 def test_a_limit_of_the_power_lowers_registers_before_the_level_and_raises_them_after_it() -> None:

@@ -199,13 +199,26 @@ class Load(Switched):
             return readback
 
     def _put_level(self, mode: str, level: float) -> float:
+        """Set the level of a mode, one step lower if the load rounds it up over a limit; return its readback.
+
+        A power above its limit, which no register holds, is set to 0 before the error is raised.
+        """
         command = f":SOUR:{_FUNCTIONS[mode]}:LEV:IMM"
         step = max(_STEPS[mode], level * 1e-4)
-        readback = self._put(command + " {x}", f"{command}?", level, step)
-        limit = self.config.limits.as_dict().get(f"max_{_QUANTITIES[mode][0]}")
-        if limit is not None and exceeds(readback, limit):
-            readback = self._put(command + " {x}", f"{command}?", max(0.0, level - step), step)
-            keep_limit(self.config, _QUANTITIES[mode][0], readback)
+        limit = self.config.limits.as_dict().get(f"max_{_QUANTITIES[mode][0]}", math.inf)
+
+        def put(value: float) -> float:
+            return self._put(command + " {x}", f"{command}?", value, step)
+
+        try:
+            readback = put(level)
+            if exceeds(readback, limit):
+                readback = put(max(0.0, level - step))
+                keep_limit(self.config, _QUANTITIES[mode][0], readback)
+        except (Rejected, LimitExceeded):
+            if mode == "CP" and limit < math.inf and exceeds(self._level(mode), limit):
+                put(0.0)
+            raise
         return readback
 
     def _select(self, mode: str) -> str:
