@@ -23,6 +23,8 @@ _LOAD = [
     *_tests("drivers/settings", "drivers/levels", "drivers/states"),
     *_UNREAD,
 ]
+_METERS = _tests("instruments/multimeters", "safety/through")
+_SWITCHES = _tests("instruments/switches", "safety/safe_state", "safety/through")
 _SERIAL = _tests("drivers/serial", "instruments/sessions/serial_session")
 _NETS_FILE = _tests("nets/settings", "nets/nets", "instruments/sessions/modbus_rtu")
 _LEASES = _tests("leases/lease_table", "leases/leases")
@@ -43,10 +45,14 @@ TESTS = {
     f"{_DRIVERS}/base/supply_state.py": _tests("instruments/partial_state", "drivers/states"),
     f"{_DRIVERS}/base/supply.py": [*_SUPPLY, *_tests("safety/coupling", "bench/hardware_limits")],
     f"{_DRIVERS}/base/battery.py": _tests("drivers/states"),
-    f"{_DRIVERS}/base/setting.py": _SUPPLY,
+    f"{_DRIVERS}/base/setting.py": _tests(
+        "drivers/reports", "drivers/settings", "drivers/levels", "instruments/driver_base"
+    ),
+    f"{_DRIVERS}/base/dmm.py": _METERS,
+    f"{_DRIVERS}/base/switch.py": _SWITCHES,
     f"{_DRIVERS}/supplies/keithley_2200.py": _SUPPLY,
-    f"{_DRIVERS}/batteries/keithley_2281s/roles.py": [*_BATTERY, *_SUPPLY],
-    f"{_DRIVERS}/batteries/keithley_2281s/supply.py": _SUPPLY,
+    f"{_DRIVERS}/batteries/keithley_2281s/roles.py": [*_tests("drivers/loads/roles"), *_BATTERY, *_SUPPLY],
+    f"{_DRIVERS}/batteries/keithley_2281s/supply.py": [*_tests("drivers/loads/roles"), *_SUPPLY],
     f"{_DRIVERS}/batteries/keithley_2281s/battery.py": _BATTERY,
     f"{_DRIVERS}/supplies/keysight_e36300.py": [*_SUPPLY, *_tests("safety/coupling")],
     f"{_DRIVERS}/supplies/rigol_dp800.py": [*_SUPPLY, *_tests("safety/coupling")],
@@ -54,10 +60,18 @@ TESTS = {
     f"{_DRIVERS}/supplies/rigol_dp700.py": _tests("drivers/supplies/supplies"),
     f"{_DRIVERS}/supplies/siglent_spd.py": [*_SUPPLY, *_tests("safety/coupling")],
     f"{_DRIVERS}/loads/rigol_dl3000.py": _LOAD,
+    f"{_DRIVERS}/meters/keithley_dmm6500.py": _METERS,
+    f"{_DRIVERS}/meters/keysight_truevolt.py": _METERS,
+    f"{_DRIVERS}/meters/rigol_dm3000.py": _METERS,
+    f"{_DRIVERS}/switches/devantech_usb_rly.py": _SWITCHES,
+    f"{_DRIVERS}/switches/keysight_34970a.py": _SWITCHES,
+    f"{_DRIVERS}/switches/modbus_coils.py": [*_SWITCHES, *_tests("instruments/sessions/modbus_rtu")],
+    f"{_DRIVERS}/switches/usb_hub.py": _SWITCHES,
     f"{_DRIVERS}/data_acquisition/labjack_t7/analog.py": _tests("drivers/daq", "instruments/multimeters"),
     f"{_DRIVERS}/data_acquisition/labjack_t7/digital.py": _tests("drivers/daq"),
     f"{_DRIVERS}/data_acquisition/labjack_t7/watchdog.py": _tests("safety/watchdogs"),
     f"{_DRIVERS}/serial_port.py": _SERIAL,
+    f"{_DRIVERS}/scpi_net.py": _tests("instruments/scpi_nets"),
     "lager_runtime/lager/instruments/sessions/serial_line.py": _tests(
         "drivers/serial", "instruments/sessions/serial_session"
     ),
@@ -80,7 +94,7 @@ TESTS = {
         *_NETS_FILE,
         *_tests("nets/outside_drivers", "instruments/scpi_nets"),
     ],
-    "lager_runtime/lager/nets/checks/mistakes.py": _NETS_FILE,
+    "lager_runtime/lager/nets/checks/mistakes.py": [*_tests("nets/mistakes"), *_NETS_FILE],
     "lager_runtime/lager/nets/checks/nets.py": [*_NETS_FILE, *_tests("safety/safe_nets", "safety/watchdogs")],
     "lager_runtime/lager/nets/checks/settings.py": _NETS_FILE,
     "lagerd/make_safe/process.py": [

@@ -25,6 +25,7 @@ MEASURED = {
     "dp800": (DP800, [(":MEAS:ALL? CH1", "3.3,0.5,1.65")] * 3),
     "e36300": (E36300, [("MEAS:VOLT? (@2)", "3.3"), ("MEAS:CURR? (@2)", "0.5")] * 2),
     "2200": (K2200, [("MEAS:VOLT?", "3.3"), ("MEAS:CURR?", "0.5"), ("MEAS:POW?", "1.65")]),
+    "2200 with units": (K2200, [("MEAS:VOLT?", "3.3V"), ("MEAS:CURR?", "0.5A"), ("MEAS:POW?", "1.65W")]),
     "spd3303x": (SPD3303, [("MEAS:VOLT? CH2", "3.300"), ("MEAS:CURR? CH2", "0.500")] * 2),
     "2281s": (
         SMU,

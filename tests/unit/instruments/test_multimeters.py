@@ -24,6 +24,7 @@ from lagerd.bench.models.meters.rigol_dm3000 import DM3068
 from lagerd.bench.nets import NetEntry
 from lagerd.bench.thread import running
 from tests.unit.drivers.exchanges import labjack_t7 as t7
+from tests.unit.drivers.families import Uninterrupted
 
 DMM = "type = 'dmm'"
 IDN = ("*IDN?", "Keysight Technologies,34461A,MY53200135,A.01.10-02.25-01.10-00.35-01-01")
@@ -32,6 +33,11 @@ MODELS = {"34461A": Keysight34461A, "DMM6500": DMM6500, "DM3068": DM3068}
 VALUES = {
     "voltage": -3.3, "voltage_ac": 230.0, "current": 0.0125, "current_ac": 1e-6, "resistance": 4.7e3,
     "resistance_4w": 0.012, "frequency": 50.0, "continuity": 0.4, "diode": 0.62,
+}  # fmt: skip
+
+UNITS = {
+    "voltage": "V", "voltage_ac": "V", "current": "A", "current_ac": "A", "resistance": "Ω", "resistance_4w": "Ω",
+    "frequency": "Hz", "continuity": "Ω", "diode": "V",
 }  # fmt: skip
 
 
@@ -63,9 +69,9 @@ def test_a_multimeter_measures_each_of_its_functions(meters: Meters, tmp_path: P
             assert getattr(net, function)() == pytest.approx(value, rel=1e-7)
             assert meter.function == function
             state = net.state()
-            assert (state.function, state.unit, state.unread) == (function, dmm.UNITS[function], {})
+            assert (state.function, state.unit, state.unread) == (function, UNITS[function], {})
             assert state.value == pytest.approx(value, rel=1e-7)
-    assert set(VALUES) == set(FUNCTIONS) == set(dmm.UNITS)
+    assert set(VALUES) == set(FUNCTIONS) == set(UNITS)
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -94,6 +100,44 @@ def test_every_spelling_of_an_overload_is_one(answer: str) -> None:
 def test_what_is_no_reading_is_never_taken_for_one(answer: str) -> None:
     with playing([IDN, ("MEAS:VOLT:DC?", answer)], "34461A", DMM) as net, pytest.raises(BadReply):
         net.voltage()
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        ("voltage", "DC voltage"), ("voltage_ac", "AC voltage"), ("current", "DC current"),
+        ("current_ac", "AC current"), ("resistance", "resistance"), ("resistance_4w", "4-wire resistance"),
+    ],
+)  # fmt: skip
+def test_an_overload_names_what_was_measured(meters: Meters, tmp_path: Path, function: str, words: str) -> None:
+    meters.meters["34461A"].sources[function] = lambda: 1e9
+    with opened(tmp_path, "34461A") as net, pytest.raises(BadReply, match=f"overload. The {words} is beyond"):
+        getattr(net, function)()
+
+
+def test_the_state_of_a_multimeter_is_a_line() -> None:
+    assert str(dmm.DmmState("it", function="voltage_ac", value=230.0, unit="V")) == "it\n  voltage ac  230.000 V"
+    assert str(dmm.DmmState("it", function=None, value=None, unit="")) == "it\n  -  -"
+
+
+def test_a_function_that_a_model_does_not_have_is_named_and_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    with playing([IDN], "34461A", DMM) as net:
+        monkeypatch.setattr(type(net), "MEASURE", {"voltage": "MEAS:VOLT:DC?"})
+        with pytest.raises(InstrumentError, match="A 34461A cannot measure AC current"):
+            net.current_ac()
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_measurement_and_a_state_are_one_exchange_each(meters: Meters, tmp_path: Path, model: str) -> None:
+    with opened(tmp_path, model) as net:
+        session = Uninterrupted(net)
+        net.voltage()
+        assert session.times == 1
+        net.state()
+        assert session.times == 2
+        net.as_it_is = True
+        net.voltage()
+        assert session.times == 3
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -21,6 +21,8 @@ from lager.errors import (
     Rejected,
     WrongModel,
 )
+from lager.instruments.drivers.base.setting import LAST
+from lager.instruments.drivers.base.switch import SwitchState
 from lager.instruments.net import Net
 from lager.instruments.safety import safe_state
 from lager.instruments.safety.safe_state import Here, make_safe, to_switch_off
@@ -36,6 +38,7 @@ from lagerd.bench.models.switches.keysight_34970a import Keysight34970A
 from lagerd.bench.models.switches.modbus_coils import ModbusRelays
 from lagerd.bench.nets import NetEntry
 from lagerd.bench.thread import running
+from tests.unit.drivers.families import Uninterrupted
 
 IDN = ("*IDN?", "HEWLETT-PACKARD,34970A,0,13-2-2")
 NO_ERROR = (":SYST:ERR?", '+0,"No error"')
@@ -134,6 +137,58 @@ def test_an_interrupted_cycle_leaves_it_off(relays: Relays, tmp_path: Path, monk
             switch.cycle()
         monkeypatch.undo()
         assert not relays.is_on("mux")
+
+
+@pytest.mark.parametrize(("arguments", "waited"), [([], 1.0), ([0.25], 0.25), ([60], 60.0), (["0.5"], 0.5)])
+def test_a_cycle_is_off_for_the_time_that_is_given(
+    relays: Relays, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[Any], waited: float
+) -> None:
+    waits = []
+
+    def wait(_: Any, seconds: float) -> None:
+        waits.append((seconds, relays.is_on("board")))
+
+    with opened(tmp_path, "board") as switch:
+        switch.on()
+        with monkeypatch.context() as patched:
+            patched.setattr("lager.instruments.drivers.base.switch.threading.Event.wait", wait)
+            switch.cycle(*arguments)
+        assert (waits, relays.is_on("board")) == ([(waited, False)], True)
+
+
+def test_a_relay_that_does_not_close_is_an_error() -> None:
+    script = [IDN, *CLOSED[:2], ("ROUT:CLOS? (@103)", "0")]
+    with playing(script, "34970A", RELAY) as relay, pytest.raises(Rejected, match="switched on, but reads back off"):
+        relay.on()
+
+
+def test_each_change_of_a_switch_is_one_exchange_and_prepared_before_it_goes_on() -> None:
+    happened: list[int] = []
+    with playing([IDN, *CLOSED, *OPENED], "34970A", RELAY) as relay:
+        session = Uninterrupted(relay)
+        relay.session.before_on = lambda: happened.append(session.times)
+        relay.on()
+        relay.off()
+        assert (happened, session.times) == ([1], 2)
+
+
+def test_a_switch_is_set_back_off_and_never_on() -> None:
+    with playing([IDN, *OPENED], "34970A", RELAY) as relay:
+        (output,) = relay.settings()
+        assert (output.name, output.turn) == ("output", LAST)
+        with pytest.raises(InstrumentError, match="lager switches no output on"):
+            output.write(True)
+        output.write(False)
+
+
+def test_each_method_of_a_switch_names_the_setting_that_it_changes() -> None:
+    with playing([IDN], "34970A", RELAY) as relay:
+        assert {name: relay.sets(name) for name in relay.SETS} == dict.fromkeys(["on", "off", "cycle"], ("output",))
+
+
+@pytest.mark.parametrize(("enabled", "shown"), [(True, "on"), (False, "off"), (None, "-")])
+def test_the_state_of_a_switch_is_a_word(enabled: bool | None, shown: str) -> None:
+    assert str(SwitchState("it", channel=2, enabled=enabled)) == f"it (channel 2)\n  switch  {shown}"
 
 
 def test_switches_of_one_instrument_are_open_together(relays: Relays, tmp_path: Path) -> None:

@@ -70,6 +70,13 @@ def test_a_power_limit_is_the_product_of_both_setpoints(method: str, value: floa
         assert session.times == 1
 
 
+@pytest.mark.parametrize(("method", "set_", "ask"), [("voltage", "VOLT", "CURR"), ("current", "CURR", "VOLT")])
+def test_a_setpoint_without_the_other_one_is_within_every_limit_of_the_power(method: str, set_: str, ask: str) -> None:
+    script: Script = [(f":SOUR1:{ask}?", "0"), *DP800.tell(f":SOUR1:{set_} 8"), (f":SOUR1:{set_}?", "8")]
+    with DP800.playing(script, "max_power = 5") as supply:
+        assert getattr(supply, f"set_{method}")(8) == 8
+
+
 @pytest.mark.parametrize(("quantity", "word"), [("voltage", "VOLT"), ("current", "CURR")])
 def test_a_setpoint_is_never_rounded_over_its_limit(quantity: str, word: str) -> None:
     first = [*DP800.tell(f":SOUR1:{word} 0.3333"), (f":SOUR1:{word}?", "0.34"), *DP800.tell(f":SOUR1:{word} 0.3233")]

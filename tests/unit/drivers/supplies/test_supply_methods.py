@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from lager.errors import InvalidArgument
+from lager.errors import InvalidArgument, Rejected
 from tests.unit.drivers.exchanges import rigol_dp800
 from tests.unit.drivers.families import DP800, LEVELS, SMU, SPD1000, Family, Script, Uninterrupted
 
@@ -65,7 +65,8 @@ def test_a_setpoint_and_its_protections_are_set_together_and_never_cross(
     [
         ("voltage", {"value": 3.3, "ovp": 3.2}, r"ovp of 3\.2 would be below the voltage of 3\.3"),
         ("current", {"value": 0.5, "ocp": 0.4}, r"ocp of 0\.4 would be below the current of 0\.5"),
-        ("voltage", {"ovp": -1}, "negative|0"),
+        ("voltage", {"ovp": -1}, "-1 V is out of range"),
+        ("voltage", {"ocp": -1}, "-1 A is out of range"),
         ("voltage", {"value": 3.3, "ocp": float("nan")}, "nan"),
     ],
 )
@@ -121,6 +122,38 @@ def test_the_state_as_a_dict_has_all_readings_settings_and_limits() -> None:
             "current_set": 0.25, "ovp_tripped": False, "ocp_tripped": False, "voltage_max": 5, "current_max": 0.3,
             "ovp_limit": 8.8, "ocp_limit": 0.5,
         }  # fmt: skip
+
+
+def test_the_full_state_is_printed_and_returned(capsys: pytest.CaptureFixture[str]) -> None:
+    with DP800.playing(rigol_dp800.STATE[1:]) as supply:
+        state = supply.get_full_state()
+    assert (state.voltage, state.ovp) == (3.3001, 8.8)
+    assert capsys.readouterr().out == f"{state}\n"
+
+
+@pytest.mark.parametrize(("ovp", "ocp"), [("YES", "NO"), ("NO", "YES")])
+def test_a_protection_and_whether_it_has_tripped_are_read_from_the_state(ovp: str, ocp: str) -> None:
+    answers = {":OUTP:OVP:QUES? CH1": ovp, ":OUTP:OCP:QUES? CH1": ocp}
+    script: list[Any] = [(question, answers.get(question, answer)) for question, answer in rigol_dp800.STATE[1:]]
+    with DP800.playing(script * 4) as supply:
+        assert (supply.get_ovp_limit(), supply.get_ocp_limit()) == (8.8, 0.5)
+        assert (supply.is_ovp(), supply.is_ocp()) == (ovp == "YES", ocp == "YES")
+
+
+@pytest.mark.parametrize(
+    ("ovp", "ocp", "said"),
+    [
+        ("YES", "NO", "it: OVP tripped at 8.8 V, so the output stays off."),
+        ("NO", "YES", "it: OCP tripped at 0.5 A, so the output stays off."),
+    ],
+)
+def test_a_protection_that_keeps_an_output_off_is_named_with_its_level(ovp: str, ocp: str, said: str) -> None:
+    answers = {":OUTP:OVP:QUES? CH1": ovp, ":OUTP:OCP:QUES? CH1": ocp}
+    state: list[Any] = [(question, answers.get(question, answer)) for question, answer in rigol_dp800.STATE[1:]]
+    with DP800.playing([*DP800.switched("ON", "OFF"), *state]) as supply, pytest.raises(Rejected) as caught:
+        supply.enable()
+    assert caught.value.what == said
+    assert caught.value.hint.endswith("lager supply it clear")
 
 
 @pytest.mark.parametrize("family", [DP800, SMU], ids=["dp800", "2281s"])
