@@ -24,6 +24,7 @@ from lagerd.bench.faults import Fault
 from lagerd.bench.models.supplies.korad_ka import KA3005P
 from lagerd.bench.nets import NetEntry
 from lagerd.bench.thread import running
+from tests.unit.drivers.families import Uninterrupted
 
 SUPPLY = "type = 'supply'"
 IDN = (b"*IDN?", b"KORADKA3005PV2.0")
@@ -49,6 +50,25 @@ def test_a_value_that_is_silently_not_taken_is_an_error() -> None:
         net.set_voltage(30)
 
 
+@pytest.mark.parametrize(
+    ("method", "told", "question", "taken", "refused"),
+    [
+        ("set_voltage", b"VSET1:20.50", b"VSET1?", b"20.51", b"20.52"),
+        ("set_current", b"ISET1:2.500", b"ISET1?", b"2.501", b"2.502"),
+    ],
+)
+def test_a_readback_may_differ_by_one_step_alone(
+    method: str, told: bytes, question: bytes, taken: bytes, refused: bytes
+) -> None:
+    value = float(told.partition(b":")[2])
+    with supply((told, None), (question, taken)) as net:
+        session = Uninterrupted(net)
+        assert getattr(net, method)(value) == float(taken)
+        assert session.times == 1
+    with supply((told, None), (question, refused)) as net, pytest.raises(Rejected, match="reads back"):
+        getattr(net, method)(value)
+
+
 def test_nothing_is_sent_over_a_limit() -> None:
     with supply(limits="max_voltage = 5") as net, pytest.raises(LimitExceeded):
         net.set_voltage(5.1)
@@ -66,7 +86,10 @@ def test_a_state_has_readings_setpoints_and_how_it_regulates() -> None:
     readings = [(b"VOUT1?", b"12.34"), (b"IOUT1?", b"0.125")]
     setpoints = [(b"VSET1?", b"13.00"), (b"ISET1?", b"0.125")]
     with supply(*readings, IN_CC, *setpoints) as net:
-        assert str(net.state()).splitlines() == [
+        session = Uninterrupted(net)
+        state = net.state()
+        assert session.times == 1
+        assert str(state).splitlines() == [
             "it (channel 1)",
             "  output   on (CC)",
             "  voltage  12.340 V (set 13.000 V)",
