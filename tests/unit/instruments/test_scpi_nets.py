@@ -90,6 +90,34 @@ def test_a_query_is_asked_and_a_command_is_told_and_neither_is_hidden_in_the_oth
         getattr(net, method)(message)
 
 
+@pytest.mark.parametrize(
+    ("method", "message", "what", "hint"),
+    [
+        ("ask", "VOLT 5", "it: 'VOLT 5' is not only a query.", "Send commands with tell()."),
+        ("tell", "VOLT?", "it: 'VOLT?' is not only a command.", "Send queries with ask()."),
+        ("ask", "", "it: '' is not a query.", "Give one line of printable ASCII."),
+        ("tell", "\t\x07", "it: '\\t\\x07' is not a command.", "Give one line of printable ASCII."),
+    ],
+)
+def test_a_message_that_is_refused_is_named_with_what_to_do(method: str, message: str, what: str, hint: str) -> None:
+    with scope() as net, pytest.raises(InvalidArgument) as caught:
+        getattr(net, method)(message)
+    assert (caught.value.what, caught.value.hint) == (what, hint)
+
+
+def test_a_message_has_65536_characters_at_most() -> None:
+    longest = "A" * 65535 + "?"
+    with scope((longest, "1")) as net:
+        assert net.ask(longest) == "1"
+        with pytest.raises(InvalidArgument, match="is not a query"):
+            net.ask("A" + longest)
+
+
+def test_a_query_that_may_change_something_is_reported_and_no_setting_is_read_for_it() -> None:
+    with scope() as net:
+        assert {name: net.sets(name) for name in net.SETS} == {"tell": (), "query_binary": ()}
+
+
 def test_text_in_quotes_is_no_query() -> None:
     with scope(("DISP:TEXT 'ready; go?'", None), NO_ERROR) as net:
         net.tell("DISP:TEXT 'ready; go?'")

@@ -391,6 +391,15 @@ def test_a_hub_that_cannot_switch_each_port_is_refused(hubs: list[Hub], characte
         port("usbhub:1-1", 1)
 
 
+def test_a_port_is_checked_in_one_exchange_and_the_last_one_is_there(hubs: list[Hub]) -> None:
+    with port("usbhub:1-1", 4) as net:
+        session = Uninterrupted(net)
+        net.check()
+        assert session.times == 1
+        net.off()
+    assert hubs[0].powered == {1, 2, 3}
+
+
 def test_a_port_that_a_hub_does_not_have_is_refused(hubs: list[Hub]) -> None:
     with pytest.raises(InvalidArgument, match="has 4 ports, and no 5"):
         port("usbhub:1-1", 5)
