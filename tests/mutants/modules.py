@@ -54,7 +54,10 @@ TESTS = {
     f"{_DRIVERS}/batteries/keithley_2281s/roles.py": [*_tests("drivers/loads/roles"), *_BATTERY, *_SUPPLY],
     f"{_DRIVERS}/batteries/keithley_2281s/supply.py": [*_tests("drivers/loads/roles"), *_SUPPLY],
     f"{_DRIVERS}/batteries/keithley_2281s/battery.py": _BATTERY,
-    f"{_DRIVERS}/supplies/keysight_e36300.py": [*_SUPPLY, *_tests("safety/coupling")],
+    f"{_DRIVERS}/supplies/keysight_e36300.py": [
+        *_SUPPLY,
+        *_tests("drivers/supplies/e36300_watchdog", "safety/coupling"),
+    ],
     f"{_DRIVERS}/supplies/rigol_dp800.py": [*_SUPPLY, *_tests("safety/coupling")],
     f"{_DRIVERS}/supplies/korad_ka.py": _tests("drivers/supplies/korad"),
     f"{_DRIVERS}/supplies/rigol_dp700.py": _tests("drivers/supplies/supplies"),
