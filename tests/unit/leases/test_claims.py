@@ -1,7 +1,9 @@
 """The records of claims and quarantines on the disk."""
 
+import contextlib
 import dataclasses
 import json
+import logging
 import os
 import time
 from pathlib import Path
@@ -39,12 +41,24 @@ def test_a_record_outlives_its_writer_and_is_read_as_it_was(kept: Claims, tmp_pa
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", "{}", '{"lease": 5}', '{"lease": {"instrument": "other"}}', "\x00" * 9]
 )
-def test_a_record_that_cannot_be_read_is_in_doubt(kept: Claims, tmp_path: Path, text: str) -> None:
+def test_a_record_that_cannot_be_read_is_in_doubt(
+    kept: Claims, tmp_path: Path, text: str, caplog: pytest.LogCaptureFixture
+) -> None:
     (tmp_path / "claims/k").write_text(text)
     ((lease, reason),) = kept.kept()
+    assert [(name, level) for name, level, _ in caplog.record_tuples] == [("lagerd", logging.ERROR)]
+    assert f"{tmp_path}/claims/k cannot be read: " in caplog.text
     assert (lease.instrument, lease.name, lease.owner, lease.user) == ("k", "k", "", "unknown")
     assert (lease.uid, lease.pid) == (0, 0)
     assert lease.since == pytest.approx(time.time(), abs=30)
+    assert "cannot read its record" in reason
+
+
+def test_a_record_under_the_name_of_another_instrument_is_in_doubt(kept: Claims, tmp_path: Path) -> None:
+    kept.keep(LEASE)
+    (tmp_path / "claims/k").rename(tmp_path / "claims/j")
+    ((lease, reason),) = kept.kept()
+    assert (lease.instrument, lease.safe, lease.user) == ("j", (), "unknown")
     assert "cannot read its record" in reason
 
 
@@ -83,7 +97,7 @@ def test_a_record_says_how_long_ago_its_lease_began(kept: Claims, ago: float, si
 def test_a_record_that_is_too_long_is_in_doubt(kept: Claims, tmp_path: Path) -> None:
     kept.keep(LEASE)
     path = tmp_path / "claims/k"
-    path.write_text(" " * 66000 + path.read_text())
+    path.write_text(" " * 700_000 + path.read_text())
     assert [reason for _, reason in kept.kept()] == ["lagerd cannot read its record of the last claim."]
 
 
@@ -103,9 +117,20 @@ def test_a_record_and_its_end_are_written_to_the_disk(
     kept.drop("k")
     kept._disk.submit(lambda: None).result(30)
     assert written[2:] == [str(tmp_path / "claims")]
+    assert open_below(tmp_path) == []
     kept.close()
+    with pytest.raises(RuntimeError):
+        kept._disk.submit(lambda: None)
     kept.keep(LEASE)  # while lagerd ends
     assert len(kept.kept()) == 1
+
+
+def open_below(folder: Path) -> list[str]:
+    found = []
+    for fd in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):  # another thread has just closed it
+            found.append(os.readlink(f"/proc/self/fd/{fd}"))
+    return [path for path in found if path.startswith(str(folder))]
 
 
 def test_the_folder_tells_whether_a_claim_was_never_released(kept: Claims, tmp_path: Path) -> None:
@@ -115,3 +140,5 @@ def test_the_folder_tells_whether_a_claim_was_never_released(kept: Claims, tmp_p
     assert kept_claims.any_kept(tmp_path)
     for folder in ("claims", "quarantine"):
         assert (tmp_path / folder).stat().st_mode & 0o777 == 0o700
+    Claims(tmp_path / "not/there/yet").close()
+    assert not kept_claims.any_kept(tmp_path / "not/there/yet")

@@ -75,6 +75,7 @@ def test_a_lease_is_a_locked_file_that_its_holder_can_only_read(tmp_path: Path) 
         assert fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY
         assert not os.get_inheritable(fd)
         assert json.loads((folder.path / "k").read_text()) == PLAIN.kept()
+        assert (folder.path / "k").stat().st_mtime_ns == 3_250_000_000  # when the lease began
         assert (folder.mode(), folder.path.stat().st_mode & 0o777) == (0o600, 0o700)
         again = folder.files.take(PLAIN)
         assert (folder.files.is_file_of("k", fd), folder.files.is_file_of("k", again)) == (False, True)
@@ -128,7 +129,10 @@ def test_a_claim_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
         with pytest.raises(Failed):
             folder.files.take(dataclasses.replace(SAFE, making_safe=True))
         assert len(folder.claims.kept()) == 1  # of the holder that crashed
-        folder.path.mkdir()
+        (folder.path / "k").mkdir(parents=True)  # which cannot be removed like a file
+        with pytest.raises(Failed, match="leases/k"):
+            folder.files.take(SAFE)
+        (folder.path / "k").rmdir()
         shutil.rmtree(tmp_path / "state/claims")
         with pytest.raises(Failed, match="state/claims"):
             folder.files.take(SAFE)
@@ -175,7 +179,7 @@ def test_the_next_lagerd_finds_the_leases_that_are_still_held(tmp_path: Path) ->
         for name, text in {
             "lie": json.dumps(PLAIN.kept()),
             "no": "{",
-            "long": " " * 66000 + json.dumps(PLAIN.kept()),
+            "long": " " * 700_000 + json.dumps(PLAIN.kept()),
         }.items():
             held.append(folder.files.take(dataclasses.replace(PLAIN, instrument=name)))
             (folder.path / name).write_text(text)

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ def work(request, may_act):
         time.sleep(0.01)
     if may_act():
         os.write(1, name.encode() + bytes([10]))
-    return {"did": name}
+    return {"did": name, **({"watched": True} if request.get("watched") else {})}
 
 with socket.socket(fileno=0) as lagerd:
     Standby(lagerd, work).serve()
@@ -56,8 +56,8 @@ class Process:
         ours.settimeout(PATIENCE)
         return ours
 
-    def guard(self, **holders: int) -> None:
-        self.tell({"guard": [{"instrument": name, "pid": pid} for name, pid in holders.items()]}, self.fifo)
+    def guard(self, *report: int, **holders: int) -> None:
+        self.tell({"guard": [{"instrument": name, "pid": pid} for name, pid in holders.items()]}, self.fifo, *report)
 
     def kill_lagerd(self) -> None:
         self.lagerd.close()
@@ -97,6 +97,11 @@ def answer(asked: socket.socket) -> Any:
     return json.loads(text) if text else None
 
 
+def until(done: Callable[[], Any]) -> None:
+    while not done():
+        time.sleep(0.01)
+
+
 def test_requests_are_carried_out_side_by_side(process: Process, tmp_path: Path) -> None:
     slow, quick = process.ask("slow1"), process.ask("psu1")
     assert answer(quick) == {"did": "psu1"}
@@ -132,14 +137,78 @@ def test_a_request_of_a_lagerd_of_before_an_update_is_answered_where_it_came_fro
     assert answer(process.lagerd.dup()) == {"did": "psu1"}
 
 
-@pytest.mark.parametrize(
-    "sent", [b"", b'{"instrument": "x"', b" " * ((1 << 20) + (1 << 17))], ids=["none", "part", "long"]
-)
+@pytest.mark.parametrize("sent", [b"", b'{"instrument": "x"'], ids=["none", "part"])
 def test_it_ends_without_a_complete_request(process: Process, sent: bytes) -> None:
     with contextlib.suppress(OSError):
         process.lagerd.sendall(sent)
     process.kill_lagerd()
     assert process.did() == []
+
+
+def test_a_request_that_is_too_long_ends_the_connection_also_while_it_guards(
+    process: Process, holder: "subprocess.Popen[bytes]"
+) -> None:
+    process.guard(psu1=holder.pid)
+    process.lagerd.sendall(b" " * 1_000_000)
+    assert answer(process.ask("psu2")) == {"did": "psu2"}
+    with contextlib.suppress(ConnectionError):
+        process.lagerd.sendall(b" " * ((1 << 20) + (1 << 17)))
+    with contextlib.suppress(ConnectionError):
+        assert process.lagerd.recv(1) == b""
+    assert process.popen.poll() is None
+    process.next_lagerd()
+    assert process.popen.wait(PATIENCE) == 0
+
+
+def test_requests_leave_no_descriptor_and_no_child(process: Process) -> None:
+    assert answer(process.ask("psu1")) == {"did": "psu1"}
+    until(lambda: not children(process.popen.pid))
+    before = descriptors(process)
+    reading, writing = os.pipe()
+    for _ in range(3):
+        assert answer(process.ask("psu1", writing)) == {"did": "psu1"}
+    os.close(reading)
+    os.close(writing)
+    until(lambda: descriptors(process) == before and not children(process.popen.pid))
+
+
+def descriptors(process: Process) -> int:
+    return len(os.listdir(f"/proc/{process.popen.pid}/fd"))
+
+
+def test_lagerd_notices_the_end_of_the_process_while_a_child_works(process: Process, tmp_path: Path) -> None:
+    asked = process.ask("slow1")
+    until(lambda: children(process.popen.pid))
+    process.popen.kill()
+    assert process.lagerd.recv(1) == b""
+    (tmp_path / "slow1").touch()
+    assert answer(asked) == {"did": "slow1"}
+
+
+def test_a_thread_that_a_library_leaves_behind_keeps_no_lease(tmp_path: Path) -> None:
+    text = PROCESS.replace(
+        "def work", "import lagerd.make_safe.standby as at, threading\nat._CHILD_SECONDS = 1e6\ndef work"
+    )
+    text = text.replace("    if may_act", "    threading.Thread(target=threading.Event().wait).start()\n    if may_act")
+    reading, writing = os.pipe()
+    with contextlib.closing(Process(tmp_path, text)) as process, open(reading, "rb") as lease:
+        asked = process.ask("psu1", writing)
+        os.close(writing)
+        assert answer(asked) == {"did": "psu1"}
+        assert lease.read() == b""
+
+
+def test_what_it_does_without_lagerd_is_written_down(
+    process: Process, holder: "subprocess.Popen[bytes]", tmp_path: Path
+) -> None:
+    with open(tmp_path / "report", "wb") as report:
+        process.guard(report.fileno(), psu1=holder.pid, psu2=holder.pid)
+        process.kill_lagerd()
+        holder.kill()
+        assert sorted(process.did()) == ["psu1", "psu2"]
+    found = [json.loads(line) for line in (tmp_path / "report").read_text().splitlines()]
+    assert sorted(one["did"] for one in found) == ["psu1", "psu2"]
+    assert all(one["watched"] for one in found)
 
 
 def test_it_takes_the_place_of_a_lagerd_that_was_killed(process: Process, holder: "subprocess.Popen[bytes]") -> None:
@@ -216,11 +285,6 @@ def test_an_instrument_is_used_by_one_child_at_a_time(
     assert process.did() == ["psu1", "slow1", "slow1"]
 
 
-def until_it_works(process: Process) -> None:
-    while not children(process.popen.pid):
-        time.sleep(0.01)
-
-
 @pytest.mark.parametrize(
     ("seconds", "done"),
     [
@@ -238,7 +302,7 @@ def test_what_was_begun_before_the_next_lagerd(
         process.guard(slow1=holder.pid)
         process.kill_lagerd()
         holder.kill()
-        until_it_works(process)
+        until(lambda: children(process.popen.pid))
         process.next_lagerd()
         (tmp_path / "slow1").touch()
         assert process.did() == done
@@ -250,7 +314,7 @@ def test_a_child_that_is_stopped_for_ever_is_killed_and_keeps_no_lease(tmp_path:
     with contextlib.closing(Process(tmp_path, text)) as process, open(reading, "rb") as lease:
         asked = process.ask("slow1", writing)
         os.close(writing)
-        until_it_works(process)
+        until(lambda: children(process.popen.pid))
         (child,) = children(process.popen.pid)
         os.kill(child, signal.SIGSTOP)
         assert answer(asked) is None

@@ -452,8 +452,8 @@ class Memory:
 def guarded_nets() -> list[Any]:
     nets = bench(
         "T7", "h", volts="type = 'dac'\nchannel = 1\ndeadman = 30\nsafe = {voltage = 0.5}",
-        line="type = 'gpio'\nchannel = 0\ndeadman = 20\nsafe = {level = 1}",
-        low="type = 'gpio'\nchannel = 5\ndeadman = 60",
+        line="type = 'gpio'\nchannel = 2\ndeadman = 20\nsafe = {level = 1}",
+        low="type = 'gpio'\nchannel = 0\ndeadman = 60",
         held="type = 'gpio'\nchannel = 4\ndeadman = 90\nsafe = 'release'",
     )  # fmt: skip
     return list(nets.nets.values())
@@ -464,7 +464,7 @@ def test_a_t7_gets_the_safe_state_of_each_guarded_net_in_its_registers() -> None
     memory.kept[61620] = 1
     set_watchdog(memory, guarded_nets())
     assert memory.kept == {
-        61600: 1, 61604: 20, 61620: 0, 61630: True, 61632: 0b1, 61634: 0b10_0001, 61636: 0x7FFFFF & ~0b11_0001,
+        61600: 1, 61604: 20, 61620: 0, 61630: True, 61632: 0b100, 61634: 0b101, 61636: 0x7FFFFF & ~0b1_0101,
         61650: True, 61652: 0.5,
     }  # fmt: skip
     assert memory.written[-1] == (61600, "I", 1)
@@ -478,6 +478,8 @@ def test_a_t7_gets_the_safe_state_of_each_guarded_net_in_its_registers() -> None
     set_watchdog(memory, [])
     set_watchdog(memory, [])
     assert memory.written == [(61600, "I", 0)]
+    set_watchdog(memory, guarded_nets()[:1])
+    assert (memory.kept[61630], memory.kept[61636]) == (False, 0x7FFFFF)
 
 
 def test_a_t7_that_does_not_take_its_watchdog_is_named_with_the_register() -> None:
