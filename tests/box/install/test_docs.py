@@ -7,6 +7,8 @@ import pytest
 from tests.box.people import call, paused
 from tests.documents import ID, Step, play
 
+pytestmark = pytest.mark.slow
+
 # What is run elsewhere: the box of these tests is installed from a wheel, and its people are there already.
 INSTALLING = ("sudo ",)
 LAST = "lagerd uninstall"

@@ -7,6 +7,8 @@ import pytest
 from tests.box import container
 from tests.box.trees import tree
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def installed(clean_box):
