@@ -21,9 +21,7 @@ from lagerd.config import ConfigError
 from tests.processes import LAGER, PATIENCE, Process
 from tests.station import Station
 
-_QUICK = settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+_QUICK = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 _WORDS = st.sampled_from(
     ["[instruments.x]", "[nets.y]", "[limits]", "model", "address", "type", "instrument", "channel", "pauses",
      "console", "default_timeout", "log_console_input", "=", '"DP821"', '"TCPIP::1.2.3.4::INSTR"', "1e400", "-1", "nan",

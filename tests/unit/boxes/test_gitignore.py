@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lager_cli.transfer.pack import FileSelection
@@ -46,7 +46,6 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.tuples(RULES, RULES, RULES))
 def test_what_git_keeps_is_what_is_sent(repository, rules):
     for where, text in zip((".", "a", "b/a"), rules, strict=True):

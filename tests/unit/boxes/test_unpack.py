@@ -8,7 +8,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lager.errors import TransferError
@@ -156,7 +156,6 @@ MEMBER = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     st.lists(MEMBER | st.binary(max_size=600), max_size=6).map(b"".join), st.integers(0, 3000), st.binary(max_size=3)
 )

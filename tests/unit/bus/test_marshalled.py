@@ -1,7 +1,7 @@
 """Details that are marshalled once are sent as the same bytes as those that are marshalled in the message."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lager.bus.transport.marshalled import Number, entries, listed
@@ -24,7 +24,6 @@ def reply(value: object, destination: str) -> bytes:
 
 
 @given(st.lists(DETAILS, max_size=5), st.sampled_from([":1.1", ":1.23", ":1.4567"]))
-@settings(max_examples=150, deadline=None)
 def test_a_list_of_marshalled_details_has_the_bytes_of_the_same_list(several, destination):
     number = Number(NUMBER)
     kept = listed(entries(values) + number(last) for values, last in several)

@@ -9,7 +9,7 @@ import pytest
 from dbus_next import Message as TheirMessage
 from dbus_next import MessageType, Variant
 from dbus_next._private.unmarshaller import Unmarshaller
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lager.bus.transport.wire import HEAD, Flag, Incoming, Kind, details, encode, sizes, types
@@ -85,7 +85,6 @@ def plain(value: Any) -> Any:
 
 
 @given(st.data())
-@settings(max_examples=150, deadline=None)
 def test_it_reads_whatever_dbus_next_writes(data):
     kinds = data.draw(st.lists(KINDS, max_size=4))
     values = [data.draw(pair(kind)) for kind in kinds]
@@ -119,7 +118,6 @@ OURS = [
 
 
 @given(st.sampled_from(OURS).flatmap(lambda one: st.tuples(st.just(one[0]), one[1])))
-@settings(max_examples=150, deadline=None)
 def test_dbus_next_reads_what_it_writes(message):
     signature, body = message
     header = {"serial": 9, "path": "/a/path", "interface": "com.lager.I", "member": "Member", "destination": ":1.5"}
@@ -160,7 +158,6 @@ def test_the_header_of_a_long_message_is_read_without_its_body():
 
 
 @given(st.binary(min_size=16, max_size=80), st.integers(0, 120))
-@settings(max_examples=200, deadline=None)
 def test_a_header_of_random_bytes_is_refused_or_read_without_a_loop(rubbish, at):
     good = bytearray(encode(Kind.METHOD_RETURN, 1, reply_serial=1, signature="sa{sv}as", values=["x", {"k": 1}, ["y"]]))
     good[at : at + 4] = rubbish[:4]

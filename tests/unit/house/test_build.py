@@ -53,11 +53,13 @@ def commit_of(folder: Path) -> str:
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
 
 
+@pytest.mark.slow
 def test_a_wheel_has_the_commit_and_needs_no_git(checkout):
     with zipfile.ZipFile(hatch(checkout, "-t", "wheel")) as wheel:
         assert wheel.read("lager/commit.txt").decode() == commit_of(checkout)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["README.md", "lager_cli/not_in_git.py"], ids=["changed", "added"])
 def test_a_wheel_of_changed_or_added_files_says_so(checkout, name):
     with open(checkout / name, "a") as file:
@@ -66,6 +68,7 @@ def test_a_wheel_of_changed_or_added_files_says_so(checkout, name):
         assert wheel.read("lager/commit.txt").decode().endswith(".dirty\n")
 
 
+@pytest.mark.slow
 def test_a_wheel_of_an_sdist_has_the_commit_of_the_sdist(checkout, tmp_path):
     with tarfile.open(hatch(checkout, "-t", "sdist")) as sdist:
         sdist.extractall(tmp_path / "unpacked", filter="data")
@@ -94,6 +97,7 @@ def test_in_a_hook_of_another_repository_the_commit_is_still_lagers(hook):
     assert head.stdout.startswith(before.partition("+g")[2])
 
 
+@pytest.mark.slow
 def test_a_wheel_that_a_hook_of_another_repository_builds_has_its_own_commit(checkout, hook, monkeypatch):
     with zipfile.ZipFile(hatch(checkout, "-t", "wheel")) as wheel:
         written = wheel.read("lager/commit.txt").decode()

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lager.errors import NetsFileError, NoSuchNet
@@ -270,7 +270,6 @@ _TABLE = st.dictionaries(
 _SECTION = st.dictionaries(st.sampled_from(["a", "b.c", ""]), _TABLE | _VALUE) | _VALUE
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.dictionaries(st.sampled_from(["instruments", "nets", "more"]), _SECTION))
 def test_no_document_breaks_the_check(document: dict[str, Any]) -> None:
     instruments, found, mistakes = checked.check(document)

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lager.nets import catalog
@@ -270,7 +270,6 @@ _ENTRY = st.dictionaries(_FIELD, _VALUE | _JSON) | st.builds(
 )
 
 
-@settings(max_examples=100, deadline=None)
 @example([SAVED[0], SAVED[0] | DP832])
 @example([SAVED[1], SAVED[2] | {"address": DP821}])
 @example([SAVED[7], SAVED[0] | {"address": "ASRL/dev/ttyUSB0::INSTR"}])
