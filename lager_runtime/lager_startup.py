@@ -207,7 +207,8 @@ def _breakpoint(*arguments: "Any", **options: "Any") -> "Any":
         if not _is_of_import(error):  # a signal handler has raised it meanwhile
             raise
         if sys.stderr is not None:
-            why = "RuntimeError('Python is ending')" if sys.is_finalizing() else repr(error)
+            why = str(error) if type(error) is RuntimeError else repr(error)  # of lager/world.py
+            why = "Python is ending." if sys.is_finalizing() else why
             print(f"lager: cannot pause here; continuing. {why}", file=sys.stderr)
         return None
     to_raise = ours._breakpoint(_caller(), *arguments, **options)

@@ -192,7 +192,7 @@ def _pause(
         began = _monotonic()
         limit = _make_room()
         if sys.is_finalizing():
-            raise RuntimeError("Python is ending")
+            raise RuntimeError("Python is ending.")
         pausing = load("lager.breakpoints.pause")
         to_raise: BaseException | None = pausing.pause_at(
             pausing.Place.of_call(frame),
@@ -332,7 +332,8 @@ def _is_of_our_world(names: dict[str, Any]) -> bool:
 
 def _complain(error: Exception) -> None:
     try:
-        text = str(error) if type(error).__module__ == "lager.errors" else repr(error)
+        is_sentence = type(error).__module__ == "lager.errors" or type(error) is RuntimeError  # of lager/world.py
+        text = str(error) if is_sentence else repr(error)
         what = text[:500].encode("ascii", "backslashreplace").decode()
         try:
             what = load("lager.wording.text").printable(text, 500)

@@ -87,7 +87,7 @@ class World:
         if name in self._ready:
             return self.modules[name]
         if sys.is_finalizing():  # a thread would start but never run
-            return self._load_here(name, RuntimeError("Python is ending"))
+            return self._load_here(name, RuntimeError("Python is ending."))
         if _is_importing(self.start.sys["_getframe"]()):  # another thread would wait for what this one has locked
             return self.load(name)
         done = self.start.allocate_lock()
@@ -110,7 +110,8 @@ class World:
 
         try:
             self.start.start_new_thread(work, ())
-        except RuntimeError as error:  # no more threads, or the interpreter is ending
+        except RuntimeError:  # also where Python 3.12.1 starts none any more, from the end of the main thread on
+            error = RuntimeError("The script can start no more threads. End other threads of it.")
             return self._load_here(name, error)
         if not done.acquire(timeout=_LOAD_SECONDS):
             raise ImportError(f"{name} could not be imported within {_LOAD_SECONDS:g} s.")

@@ -38,11 +38,12 @@ class Rude(Client):
     async def _exchange(self, message: Message) -> Incoming | None:
         connection = self.bus._connection
         message.serial = connection.next_serial()
-        answer = self._loop.create_future()
-        self.bus._pending[message.serial] = answer
-        connection.send(message._marshall(negotiate_unix_fd=True), message.unix_fds)
-        if message.flags & MessageFlag.NO_REPLY_EXPECTED or message.message_type is not MessageType.METHOD_CALL:
+        is_call = message.message_type is MessageType.METHOD_CALL
+        if not is_call or message.flags & MessageFlag.NO_REPLY_EXPECTED:
+            connection.send(message._marshall(negotiate_unix_fd=True), message.unix_fds)
             return None
+        self.bus._pending[message.serial] = answer = self._loop.create_future()
+        connection.send(message._marshall(negotiate_unix_fd=True), message.unix_fds)
         return await answer
 
     def pause(self, id: str, **details: object):
