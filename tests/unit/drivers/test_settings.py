@@ -128,6 +128,14 @@ def test_each_setting_has_a_name_a_unit_and_a_step_and_is_read(family: Family, n
             assert (setting.unit, setting.step, setting.read()) == (one.unit, one.step, one.value)
 
 
+@pytest.mark.parametrize(("answer", "changing"), [("STAT", {"model"}), ("DYN", {"model", "soc", "voc"})])
+def test_only_what_a_battery_changes_by_itself_is_not_steady(answer: str, changing: set[str]) -> None:
+    with CELL.playing([(":BATT:SIM:METH?", answer)] * 2) as net:
+        assert {one.name for one in net.settings() if not one.is_steady()} == changing
+    with DP800.playing([]) as net:
+        assert all(one.is_steady() for one in net.settings())
+
+
 def written(net: Any, name: str, value: object) -> None:
     setting = next(one for one in net.settings() if one.name == name)
     setting.write(value)
