@@ -89,7 +89,7 @@ def test_a_relay_of_a_34970a_is_closed_opened_and_read() -> None:
 
 def test_a_relay_that_does_not_open_is_an_error() -> None:
     script = [IDN, ("ROUT:OPEN (@103)", None), NO_ERROR, ("ROUT:CLOS? (@103)", "1")]
-    with playing(script, "34970A", RELAY) as relay, pytest.raises(Rejected, match="switched off, but reads back on"):
+    with playing(script, "34970A", RELAY) as relay, pytest.raises(Rejected, match=r"switched off, but reads back on\."):
         relay.off()
 
 
@@ -158,7 +158,7 @@ def test_a_cycle_is_off_for_the_time_that_is_given(
 
 def test_a_relay_that_does_not_close_is_an_error() -> None:
     script = [IDN, *CLOSED[:2], ("ROUT:CLOS? (@103)", "0")]
-    with playing(script, "34970A", RELAY) as relay, pytest.raises(Rejected, match="switched on, but reads back off"):
+    with playing(script, "34970A", RELAY) as relay, pytest.raises(Rejected, match=r"switched on, but reads back off\."):
         relay.on()
 
 
