@@ -253,9 +253,31 @@ def test_spd1000x_resets_its_protections_with_the_output_off_and_does_nothing_wh
         getattr(supply, method)()
     with (
         playing(siglent_spd1000x.CLEAR_THAT_SWITCHES_ON, "SPD1168X", ONLY) as supply,
-        pytest.raises(Rejected, match="switched the output on; lager switched it off again"),
+        pytest.raises(Rejected, match="resetting its protection switched the output on; lager switched it off again"),
     ):
         getattr(supply, method)()
+
+
+@pytest.mark.parametrize(
+    ("model", "opening"),
+    [
+        ("DP832", [("*IDN?", "RIGOL TECHNOLOGIES,DP832,DP8C1,00.01.16")]),
+        ("E36312A", keysight_e36300.OPEN[:1]),
+        ("SPD3303X", siglent_spd3303x.OPEN[:1]),
+    ],
+)
+@pytest.mark.parametrize("so", ["coupled", "as_it_is"])
+def test_a_supply_that_is_used_coupled_or_as_it_is_is_not_asked_for_its_coupling(
+    model: str, opening: list[tuple[str, str]], so: str
+) -> None:
+    quiet = {
+        "DP832": [(":OUTP:TRAC? CH1", "OFF"), (":OUTP:TRAC? CH2", "OFF"), (":SYST:ONOFFS?", "OFF")],
+        "E36312A": keysight_e36300.OPEN[1:],
+        "SPD3303X": siglent_spd3303x.OPEN[1:],
+    }[model]
+    with playing([*opening, *quiet], model, CH2) as supply:
+        setattr(supply, so, True)
+        supply.check()
 
 
 def test_dp700() -> None:
