@@ -72,6 +72,7 @@ HELD = {
     "CR power, no ohms": (
         "CR", "RES", "0", "max_power = 10", [*held("RES", "VLIM", "0"), *held("RES", "ILIM", "0", "40")]
     ),
+    "CC too low": ("CC", "CURR", "0.5", "max_voltage = 4", dl3000.hold("CURR:VLIM", "3.9", "4", "4", "150")),
     "CC a thousandth below": ("CC", "CURR", "0.5", "max_voltage = 4.2176", held("CURR", "VLIM", "4.217")),
     "CP power": ("CP", "POW", "5", "max_power = 10", []),
     "CP volts": ("CP", "POW", "5", "max_power = 10\nmax_voltage = 4", held("POW", "VLIM", "4")),
