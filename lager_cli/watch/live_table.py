@@ -73,6 +73,7 @@ class LiveTable:
         self._message = message
         self._selection = selection
         self._helping = False
+        self._typed_early: list[Callable[[], object]] = []
         self._following = Following(lambda _: self._changed())
         self._has_pauses = asyncio.Event()
         self._time = Buffer(multiline=False, accept_handler=self._extend_as_typed)
@@ -114,6 +115,12 @@ class LiveTable:
         (self._has_pauses.set if pauses else self._has_pauses.clear)()
         if self._following.problem:
             self._message = ""
+            self._typed_early.clear()
+        elif self._following.listed and self._typed_early:
+            self._selection.update([pause["id"] for pause in pauses])
+            commands, self._typed_early = self._typed_early, []
+            for command in commands:
+                command()
         self._app.invalidate()
 
     # Drawing.
@@ -151,10 +158,10 @@ class LiveTable:
             "pagedown": lambda: self._move(self._page()),
             **dict.fromkeys(("home", "g"), partial(self._move, -_ALL)),
             **dict.fromkeys(("end", "G"), partial(self._move, _ALL)),
-            "c": lambda: self._ask_lagerd("Continue", "s"),
-            "e": lambda: self._ask_lagerd("Extend", "sd", EXTENSION),
-            "E": self._ask_for_time,
-            **dict.fromkeys(("o", "enter"), self._open),
+            "c": self._when_listed(lambda: self._ask_lagerd("Continue", "s")),
+            "e": self._when_listed(lambda: self._ask_lagerd("Extend", "sd", EXTENSION)),
+            "E": self._when_listed(self._ask_for_time),
+            **dict.fromkeys(("o", "enter"), self._when_listed(self._open)),
             "?": self._help,
             **dict.fromkeys(("q", "c-c", "<sigint>"), partial(self._leave, 0)),
             "c-z": lambda: self._app.suspend_to_background(),
@@ -176,6 +183,18 @@ class LiveTable:
                 command()
 
         return pressed
+
+    def _when_listed(self, command: Callable[[], object]) -> Callable[[], None]:
+        """Return a command on the selected pause. After a console the pauses are listed anew; what is typed before they
+        are is done when they are, with the pause that was selected before the console."""
+
+        def run() -> None:
+            if self._following.listed or self._selection.id is None:
+                command()
+            else:
+                self._typed_early.append(command)
+
+        return run
 
     def _move(self, by: int) -> None:
         self._selection.move(by)

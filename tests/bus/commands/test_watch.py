@@ -120,6 +120,22 @@ def test_the_keys(own, screen, pause, client):
     assert view.wait() == 0
 
 
+def test_a_key_after_a_console_waits_until_the_pauses_are_listed_again(own, screen, pause, client):
+    first, second = pause("one"), pause("two")
+    view = screen(*WATCH)
+    view.sees("2 paused")
+    view.type("jo")
+    view.sees(">>>")
+    os.kill(own.lagerd.pid, signal.SIGSTOP)
+    view.type("\x04")
+    view.sees(f"The console of {second['id']} has ended.")
+    view.type("c?")  # the help shows that both have been read
+    view.sees("any key          return to the table")
+    os.kill(own.lagerd.pid, signal.SIGCONT)
+    assert client.resumed(second["id"])[0] == "continued"
+    assert [one["id"] for one in client.list()] == [first["id"]]
+
+
 def test_a_console_and_back(own, screen, pause, client):
     first, second = pause("one"), pause("two")
     view = screen(*WATCH)
@@ -131,7 +147,6 @@ def test_a_console_and_back(own, screen, pause, client):
     view.until(lambda shown: re.search(r"\n42\n>>>", shown))
     view.type("\x04")
     view.sees(f"The console of {second['id']} has ended.")
-    view.until(lambda _: selected(view) == second["id"])
     view.type("k\r")
     view.sees(">>>")
     client.call("Continue", "s", first["id"])
