@@ -104,7 +104,10 @@ TESTS = {
         *_tests("safety/safe_state"),
         "tests/unit/safety/test_safe_process.py::test_one_process_is_ready_and_answers_many_at_once",
     ],
-    "lagerd/make_safe/standby.py": _tests("safety/standby"),
+    "lagerd/make_safe/standby.py": [
+        *_tests("safety/standby"),
+        "tests/unit/safety/test_safe_state.py::test_each_limit_of_the_process_ends_before_the_next_one",
+    ],
     "lagerd/instruments/leases/table.py": [*_LEASES, *_tests("leases/loans")],
     "lagerd/instruments/leases/queues.py": _LEASES,
     "lagerd/instruments/leases/owners.py": _LEASES,

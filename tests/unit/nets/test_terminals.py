@@ -74,6 +74,9 @@ def test_the_output_says_where_each_limit_comes_from() -> None:
     assert terminals.shared_limits(nets("supply smu1 1 max_power 10.5", "battery smu1 1").nets.values()) == [
         "b shares a terminal with a, channel 1 of smu1: it keeps max_current 0.5 from the max_power of a."
     ]
+    assert terminals.shared_limits(nets('gpio daq1 4 direction "in"', "gpio daq1 4").nets.values()) == [
+        "b shares a terminal with a, channel 4 of daq1: it keeps the direction of a, 'in'."
+    ]
     assert (
         terminals.shared_limits(nets("supply psu1 1 max_voltage 5", "supply psu1 1 max_voltage 5").nets.values()) == []
     )

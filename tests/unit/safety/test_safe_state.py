@@ -395,6 +395,7 @@ def test_the_process_ends_where_its_own_limit_cannot_interrupt_it() -> None:
 def test_each_limit_of_the_process_ends_before_the_next_one() -> None:
     assert process._SECONDS < safe_process.SECONDS <= process._HARD_SECONDS
     assert process._HARD_SECONDS < standby._CHILD_SECONDS < handover._SECONDS
+    assert standby._BEGUN_SECONDS + process._HARD_SECONDS < handover._SECONDS
 
 
 def test_what_the_process_imports_before_a_request_is_there() -> None:

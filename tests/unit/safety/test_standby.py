@@ -135,6 +135,7 @@ def test_the_lease_of_a_request_is_open_until_it_is_answered(process: Process, t
 def test_a_request_of_a_lagerd_of_before_an_update_is_answered_where_it_came_from(process: Process) -> None:
     process.lagerd.sendall(b'{"instrument": "psu1"}\n')
     assert answer(process.lagerd.dup()) == {"did": "psu1"}
+    assert process.did() == ["psu1"]
 
 
 @pytest.mark.parametrize("sent", [b"", b'{"instrument": "x"'], ids=["none", "part"])
@@ -160,12 +161,16 @@ def test_a_request_that_is_too_long_ends_the_connection_also_while_it_guards(
     assert process.popen.wait(PATIENCE) == 0
 
 
-def test_requests_leave_no_descriptor_and_no_child(process: Process) -> None:
+def test_requests_and_guards_leave_no_descriptor_and_no_child(
+    process: Process, holder: "subprocess.Popen[bytes]"
+) -> None:
+    process.guard(process.fifo, psu1=holder.pid)
     assert answer(process.ask("psu1")) == {"did": "psu1"}
     until(lambda: not children(process.popen.pid))
     before = descriptors(process)
     reading, writing = os.pipe()
     for _ in range(3):
+        process.guard(process.fifo, psu1=holder.pid)
         assert answer(process.ask("psu1", writing)) == {"did": "psu1"}
     os.close(reading)
     os.close(writing)
@@ -196,6 +201,32 @@ def test_a_thread_that_a_library_leaves_behind_keeps_no_lease(tmp_path: Path) ->
         os.close(writing)
         assert answer(asked) == {"did": "psu1"}
         assert lease.read() == b""
+
+
+def test_what_it_was_given_is_passed_on_to_no_program(tmp_path: Path) -> None:
+    text = PROCESS.replace('{"did": name', '{"did": [fd for fd in range(3, 64) if inheritable(fd)]')
+    text = text.replace("def work", INHERITABLE + "def work")
+    with contextlib.closing(Process(tmp_path, text)) as process, open(tmp_path / "lease", "w") as lease:
+        process.guard(lease.fileno())
+        assert answer(process.ask("psu1", lease.fileno())) == {"did": []}
+
+
+INHERITABLE = """
+def inheritable(fd):
+    try:
+        return os.get_inheritable(fd)
+    except OSError:
+        return False
+
+"""
+
+
+def test_what_it_will_need_is_imported_before_a_request_comes(tmp_path: Path) -> None:
+    text = PROCESS.replace("Standby(lagerd, work)", 'Standby(lagerd, work, ("not_installed", "this_one"))')
+    text = text.replace('{"did": name', '{"did": "this_one" in sys.modules')
+    (tmp_path / "this_one.py").touch()
+    with contextlib.closing(Process(tmp_path, f"import sys\nsys.path.append(sys.argv[1])\n{text}")) as process:
+        until(lambda: answer(process.ask("psu1"))["did"])
 
 
 def test_what_it_does_without_lagerd_is_written_down(

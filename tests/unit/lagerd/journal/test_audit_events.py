@@ -1,5 +1,6 @@
 """Which record, of which priority and with which fields, each thing that happens to a pause or a lease becomes."""
 
+import dataclasses
 import logging
 import time
 from pathlib import Path
@@ -168,6 +169,25 @@ def test_what_happens_to_a_pause_is_recorded_with_its_place_and_who_did_it(event
     if event is Event.AUTO_RESUMED:
         assert fields.pop("outcome")
     assert fields == PLACE | BY | {"extra": 1}
+
+
+def test_an_answer_is_recorded_as_a_person_reads_it() -> None:
+    for answer, text in ((True, "yes"), (4.5, "4.5"), ("left", "left")):
+        records = Records()
+        recorder.recorder(records, lambda: True)(Event.ANSWERED, PAUSE, ANNA, {"answer": answer})  # type: ignore[arg-type]
+        assert records.found[0][1]["answer"] == text
+
+
+def test_what_an_assistant_did_is_recorded_with_its_name() -> None:
+    records = Records()
+    assistant = dataclasses.replace(ANNA, how="mcp", agent="claude")
+    via = {"via": "mcp", "agent": "claude"}
+    recorder.recorder(records, lambda: True)(Event.EXTENDED, PAUSE, assistant, {})  # type: ignore[arg-type]
+    lease = dataclasses.replace(LEASE, via="mcp:claude")
+    for holder, client in ((lease, None), (LEASE, assistant), (lease, ANNA)):
+        recorder.lease_recorder(records)(Event.THROUGH, holder, client, {})  # type: ignore[arg-type]
+    found = [{key: fields[key] for key in ("via", "agent") if key in fields} for _, fields in records.found]
+    assert found == [via, via, via, {}]
 
 
 def test_each_reason_of_an_end_has_its_event() -> None:
