@@ -92,6 +92,7 @@ def test_the_second_answer_says_who_was_first(run, client, lager):
     process.out.expect("got False\n")
 
 
+@pytest.mark.variant
 def test_of_many_answers_at_once_one_counts_and_every_other_hears_whose(run, client, station, until_the_end):
     process = run(ASKS.format("'who?', kind='text'"))
     id = client.paused()["id"]
@@ -107,6 +108,7 @@ def test_of_many_answers_at_once_one_counts_and_every_other_hears_whose(run, cli
     assert process.wait() == 0
 
 
+@pytest.mark.variant
 def test_an_answer_typed_while_another_one_arrives_is_taken_or_told_about(asked, client):
     screen, id = asked("'LED green?'")
     other = client.start(client.bus.call(NAME, PATH, "Answer", "sv", id, "no"))
@@ -224,6 +226,7 @@ def test_on_the_runs_terminal_the_typed_line_is_the_answer(asked):
     assert screen.wait() == 0
 
 
+@pytest.mark.variant
 def test_after_a_resume_the_terminal_says_which_question_a_line_answers(screen, script, client, tmp_path):
     text = (
         "import lager, pathlib, threading, time\n"
@@ -242,6 +245,7 @@ def test_after_a_resume_the_terminal_says_which_question_a_line_answers(screen, 
     assert one.wait() == 0
 
 
+@pytest.mark.variant
 def test_enter_gives_the_default_there(asked):
     screen, _ = asked("'LED green?', default=True")
     assert "default   yes (Enter)" in screen.shown
@@ -250,6 +254,7 @@ def test_enter_gives_the_default_there(asked):
     assert screen.wait() == 0
 
 
+@pytest.mark.variant
 def test_words_with_a_colon_extend_and_show_while_it_is_asked(asked, client):
     screen, id = asked("'serial?', kind='text'")
     screen.type(":e 1h\r")
@@ -287,6 +292,7 @@ def is_kept():
 """
 
 
+@pytest.mark.variant
 def test_the_script_says_how_it_was_answered_below_what_is_typed_in_a_console(screen, script, client, lager):
     view = screen(
         LAGER,
@@ -306,18 +312,18 @@ def test_the_script_says_how_it_was_answered_below_what_is_typed_in_a_console(sc
     assert view.wait() == 0
 
 
-def test_what_was_typed_before_the_question_is_no_answer(screen, script, client):
+@pytest.mark.parametrize("words", [(LAGER, "python"), (sys.executable,)], ids=["a run", "no run"])
+def test_what_was_typed_before_the_question_is_no_answer(screen, script, client, words):
     wait = "import select\nprint('now')\nselect.select([0], [], [])\n"
-    for words in ((sys.executable,), (LAGER, "python")):
-        one = screen(*words, script(wait + ASKS.format("'LED green?'")))
-        one.sees("now")
-        one.type("no\r")
-        if words[0] == LAGER:
-            client.paused()
-        one.sees("yes or no")
-        one.type("yes\r")
-        one.sees("got True")
-        assert one.wait() == 0
+    one = screen(*words, script(wait + ASKS.format("'LED green?'")))
+    one.sees("now")
+    one.type("no\r")
+    if words[0] == LAGER:
+        client.paused()
+    one.sees("yes or no")
+    one.type("yes\r")
+    one.sees("got True")
+    assert one.wait() == 0
 
 
 def test_without_a_terminal_standard_input_is_not_read(start, script):
@@ -339,6 +345,7 @@ def test_a_question_of_a_detached_run_is_answered_from_elsewhere(lager, script, 
     assert "got 'SN 42'" in followed.stdout
 
 
+@pytest.mark.variant
 @pytest.mark.parametrize(
     ("arguments", "words", "answer"),
     [

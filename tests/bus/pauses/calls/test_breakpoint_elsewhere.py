@@ -54,6 +54,7 @@ print("went on")
 """
 
 
+@pytest.mark.variant
 def test_breakpoint_pauses_while_nothing_is_attached_to_the_debugger_of_the_script(run, client):
     process = run(LISTENS.format(more=""))
     for label, line in ("rail", 6), ("", 7):

@@ -104,6 +104,7 @@ def test_a_child_that_outlives_its_parent_keeps_neither_its_lease_nor_its_connec
     assert lager("adc", "adc1").returncode == 0
 
 
+@pytest.mark.variant
 def test_a_child_may_open_the_nets_itself_once_its_parent_has_ended(run):
     text = OPEN + (
         "if os.fork():\n"

@@ -127,6 +127,7 @@ def test_a_pause_that_is_resumed_in_time_raises_nothing(run, client):
     assert process.wait() == 0
 
 
+@pytest.mark.variant
 def test_interrupted_it_is_an_interrupt(run, client):
     process = run("import lager\nlager.pause(on_timeout='raise')\n")
     pause = client.paused()
@@ -188,6 +189,7 @@ def test_importing_it_is_as_light_as_lager():
     assert ran.stdout == "False LagerError\n"
 
 
+@pytest.mark.variant
 def test_a_run_on_a_terminal_ends_with_it(terminal, script):
     screen = terminal(LAGER, "python", script("import lager\nlager.pause(timeout=0.2, on_timeout='exit')\n"))
     assert screen.wait() == 124

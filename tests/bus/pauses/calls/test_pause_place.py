@@ -62,6 +62,7 @@ signal.pause()
     assert "again" in process.err.expect("again")
 
 
+@pytest.mark.variant
 def test_a_pause_at_exit_has_the_names_of_the_script(run, client, lager):
     process = run("import atexit, lager\nlimit = 7.5\natexit.register(breakpoint, 'last')\n")
     pause = client.paused()
@@ -84,6 +85,7 @@ doctest.testmod()
 """
 
 
+@pytest.mark.variant
 def test_a_pause_in_a_doctest_is_at_its_line_in_the_file_with_its_names(run, client, lager):
     process = run(DOCUMENTED)
     pause = client.paused()

@@ -49,6 +49,7 @@ def test_a_waiting_script_pauses_where_it_waits(run, client, text):
     client.resumed(pause["id"])
 
 
+@pytest.mark.variant
 @pytest.mark.parametrize("text", [LOOP, READY + "import signal\nsignal.pause()\n"])
 def test_an_interrupt_at_a_requested_pause_reaches_the_script(run, client, text):
     process = run(text)
@@ -62,6 +63,7 @@ def test_an_interrupt_at_a_requested_pause_reaches_the_script(run, client, text)
     assert process.wait() != 0
 
 
+@pytest.mark.variant
 def test_two_requests_make_one_pause(run, client):
     process = run(LOOP)
     pid = asked(process)
@@ -74,6 +76,7 @@ def test_two_requests_make_one_pause(run, client):
     assert [one.args[0] for one in client.passed if one.member == "Paused"] == []
 
 
+@pytest.mark.variant
 def test_a_script_can_pause_in_an_import_of_a_module_that_a_pause_uses(run, client, script):
     """What it uses is its own: here a module by the name of one of Python's."""
     ask = "os.kill(os.getpid(), signal.SIGURG)\n"
@@ -115,6 +118,7 @@ def test_a_request_that_interrupts_an_import_pauses_once(run, client, module, na
     assert "cannot pause" not in process.err.text
 
 
+@pytest.mark.variant
 def test_a_script_that_does_all_its_work_in_an_import_pauses_there(run, client, script):
     script(LOOP, "work.py")
     process = run("import work\n")
@@ -143,6 +147,7 @@ def test_a_handler_of_the_script_stays(run):
     assert process.err.rest() == ""
 
 
+@pytest.mark.variant
 def test_a_script_with_a_lager_of_its_own_pauses_too(run, client, script):
     script("NAME = 'mine'\n", "lager.py")
     process = run("import lager\n" + LOOP + "print(lager.NAME)\n")

@@ -37,6 +37,7 @@ def test_a_test_asks_without_s_and_anyone_answers(suite, client, lager, options)
     assert (code, "3 passed" in out) == (0, True), out
 
 
+@pytest.mark.variant
 @pytest.mark.parametrize("options", WAYS)
 def test_on_the_terminal_of_the_run_the_typed_line_answers_a_test(screen, script, client, options):
     one = screen(LAGER, "python", *PYTEST, *options, script(SUITE, "test_it.py"))

@@ -74,12 +74,7 @@ def marked(how: str = "") -> str:
 CLOCKS = {
     "of a mark, and of the session": (marked(), (f"--session-timeout={SESSION}",), 5, "2 passed"),
     "after the pause": (HANGS.format(timeout=TIMEOUT), (), 2, r"Timeout \(>.*1 failed"),
-    "of faulthandler after the pause": (HANGS.format(timeout=100), FAULTHANDLER, 2, r"Timeout \(0:00:0"),
     "of failing tests": (FAILS.format(timeout=TIMEOUT), (PAUSE,), 3, "2 failed"),
-    "after the pause of a failing test": (
-        FAILS_AND_HANGS.format(timeout=TIMEOUT), (PAUSE,), 2, r"ERROR [^\n]*Timeout \(>.*1 failed, 1 error",
-    ),
-    "while it asks": (ASKS, (f"--timeout={TIMEOUT}",), 1, "1 passed"),
 }  # fmt: skip
 SET_OTHERWISE = {
     "marked thread": (marked(", method='thread'"), (), 5, "2 passed"),
@@ -88,6 +83,13 @@ SET_OTHERWISE = {
     "faulthandler": (PASSES.format(marks=""), FAULTHANDLER, 5, "2 passed"),
     "thread after the pause": (HANGS.format(timeout=TIMEOUT), ("--timeout-method=thread",), 2, "Timeout"),
 }
+OTHERS = {
+    "of faulthandler after the pause": (HANGS.format(timeout=100), FAULTHANDLER, 2, r"Timeout \(0:00:0"),
+    "after the pause of a failing test": (
+        FAILS_AND_HANGS.format(timeout=TIMEOUT), (PAUSE,), 2, r"ERROR [^\n]*Timeout \(>.*1 failed, 1 error",
+    ),
+    "while it asks": (ASKS, (f"--timeout={TIMEOUT}",), 1, "1 passed"),
+}  # fmt: skip
 SET_BY_OPTIONS = {
     "option": (PASSES.format(marks=""), (f"--timeout={TIMEOUT}",), 5, "2 passed"),
     "ini": (PASSES.format(marks=""), ("-o", f"timeout={TIMEOUT}", "-o", "timeout_func_only=true"), 5, "2 passed"),
@@ -96,7 +98,9 @@ SET_BY_OPTIONS = {
 }
 
 
-@pytest.mark.parametrize("clocks", [CLOCKS, SET_OTHERWISE, SET_BY_OPTIONS], ids=["each", "otherwise", "by options"])
+@pytest.mark.parametrize(
+    "clocks", [CLOCKS, OTHERS, SET_OTHERWISE, SET_BY_OPTIONS], ids=["marks", "others", "otherwise", "by options"]
+)
 def test_no_clock_of_a_test_runs_while_it_is_paused(suite, clocks):
     """The suites run at the same time, since each waits for its clock."""
     running = {
@@ -130,6 +134,7 @@ def test_unittest():
 )
 
 
+@pytest.mark.variant
 @pytest.mark.parametrize(("deadline", "works", "code"), [(300, 0, 0), (200, 0.4, 1)])
 def test_the_deadline_of_an_example_does_not_count_its_pause(suite, deadline, works, code):
     found, out, err = ended(suite(EXAMPLES.format(deadline=deadline, works=works), "-q"))
@@ -148,6 +153,7 @@ def test_it(monkeypatch, name):
 """
 
 
+@pytest.mark.variant
 @pytest.mark.parametrize("method", ["signal", "thread"])
 def test_a_test_that_replaces_the_clock_pauses(suite, method):
     code, _, err = ended(suite(REPLACED.format(method=method), "-q"))

@@ -33,6 +33,7 @@ class TestSetUp(unittest.TestCase):
 ENDINGS = ("exit", "exit_of_generator", "own", "cancelled", "exit_later", "set_up")
 
 
+@pytest.mark.variant
 def test_whatever_ends_a_testcase_pauses_it_before_its_teardown(suite, client, tmp_path):
     process = suite(ENDS, PAUSE)
     torn_down = tmp_path / "said"
@@ -131,6 +132,7 @@ def test_next(): pass
 """
 
 
+@pytest.mark.variant
 @pytest.mark.parametrize("error", ["TimeoutError('watchdog')", "lager.PauseTimeout('watchdog')"])
 def test_what_a_signal_handler_raises_fails_the_test_that_is_paused_and_ends_no_session(suite, client, error):
     process = suite("import lager\n" + WATCHED.format(error=error), PAUSE, "-s")

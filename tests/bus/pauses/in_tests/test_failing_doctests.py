@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from tests.bus.pauses.in_tests.pytest_words import PAUSE
 from tests.processes import ended
 
@@ -73,6 +75,7 @@ volts 5
 """
 
 
+@pytest.mark.variant
 def test_what_a_doctest_printed_is_shown_from_the_first_line_that_differs(suite, script):
     script(DIFFERING, "test_text.txt")
     process = suite("", PAUSE, "--doctest-continue-on-failure", "test_text.txt", LAGER_BREAKPOINT_TIMEOUT="0.01")

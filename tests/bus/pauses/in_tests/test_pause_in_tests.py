@@ -69,6 +69,7 @@ class Test(unittest.TestCase):
 """
 
 
+@pytest.mark.variant
 def test_a_pause_in_a_buffered_unittest_is_shown(start, script, client):
     process = start(LAGER, "python", "-m", "unittest", "-b", script(UNITTEST, "test_it.py").removesuffix(".py"))
     pause = client.paused()
@@ -128,6 +129,7 @@ assert "lager: paused at" in "".join(tee.parts)
 """
 
 
+@pytest.mark.variant
 def test_a_wrapper_of_standard_error_gets_the_banner_once(run):
     code, _, err = ended(run(SAME_FILE))
     assert (code, err.count("lager: paused at")) == (0, 1)
@@ -146,6 +148,7 @@ def test_outer(pytester, capfd):
 """
 
 
+@pytest.mark.variant
 def test_pauses_wherever_pytest_runs_code_are_shown(suite, client):
     process = suite(NESTED, "-q")
     for label in ("conftest", "module", "inner"):
@@ -166,6 +169,7 @@ def test_it(capsys):
 """
 
 
+@pytest.mark.variant
 def test_a_pause_that_cannot_be_is_told_of_where_pytest_captures(suite):
     code, out, err = ended(suite(NO_BUS, "-q", LAGER_BUS_ADDRESS="unix:path=/nowhere/bus"))
     assert (code, "cannot pause here" in out) == (0, False)

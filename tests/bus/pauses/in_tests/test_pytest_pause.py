@@ -185,9 +185,10 @@ def test_without_the_option_it_is_not_there(start, script):
     assert (code, "--lager-pause" in out) == (0, False)
 
 
-def test_outside_a_run_it_says_once_that_it_has_no_effect(start, script):
+@pytest.mark.parametrize("options", [(), ("-n", "1")])
+def test_outside_a_run_it_says_once_that_it_has_no_effect(start, script, options):
     script("def test_it(): assert 0\n", "test_it.py")
-    code, out, _ = ended(start(str(BIN / "pytest"), *PYTEST[2:], PAUSE, "-q", "-n", "1", "test_it.py"))
+    code, out, _ = ended(start(str(BIN / "pytest"), *PYTEST[2:], PAUSE, "-q", *options, "test_it.py"))
     assert code == 1
     assert out.count("works only under: lager python -m pytest") == 1
 
@@ -218,6 +219,7 @@ def test_it():
 """
 
 
+@pytest.mark.variant
 def test_an_error_of_lagers_pauses_a_test_where_it_called_lager(suite, client, lager, bench):
     suite(LIMITED, PAUSE)
     pause = client.paused()
@@ -238,6 +240,7 @@ MESSAGES = {
 }
 
 
+@pytest.mark.variant
 def test_a_failure_is_described_in_one_line(suite):
     text = "".join(f"def test_{number}(): raise {error}\n" for number, error in enumerate(MESSAGES))
     err = ended(suite(text, PAUSE, LAGER_BREAKPOINT_TIMEOUT="0.01"))[2]

@@ -40,8 +40,8 @@ SHOWS = {
 }
 
 
-def said(run, bench, call, show, **env):
-    process = run(SCRIPT.format(call=call, show=show), **env)
+def said(run, bench, call, show):
+    process = run(SCRIPT.format(call=call, show=show))
     process.wait()
     return process.err.rest()
 
@@ -68,6 +68,7 @@ def test_a_traceback_has_one_line_of_lager_wherever_it_is_shown(run, bench, show
 HANDLES = "try: 1 / 0\n    except ZeroDivisionError: supply.set_voltage(100)"
 
 
+@pytest.mark.variant
 def test_the_scripts_own_error_stays_behind_that_of_lager(run, bench):
     text = said(run, bench, HANDLES, "measure()")
     assert "ZeroDivisionError: division by zero" in text
@@ -76,8 +77,12 @@ def test_the_scripts_own_error_stays_behind_that_of_lager(run, bench):
 
 
 @pytest.mark.parametrize("options", [{"LAGER_DEBUG": "1"}, {"PYTHONDEVMODE": "1"}])
-def test_who_wants_all_of_it_gets_it(run, bench, options):
-    assert len(OURS.findall(said(run, bench, "supply.set_voltage(100)", "measure()", **options))) > 1
+def test_who_wants_all_of_it_gets_it(run, options):
+    process = run("from lager import Net\nNet.get('supply99', type='supply')\n", **options)
+    process.wait()
+    text = process.err.rest()
+    assert "lager.errors." in text
+    assert len(OURS.findall(text)) > 1
 
 
 IN_PYTEST = """
@@ -92,6 +97,7 @@ def test_rail():
 """
 
 
+@pytest.mark.variant
 def test_pytest_shows_the_line_of_the_test(start, script, bench):
     script(IN_PYTEST, "test_it.py")
     process = start(sys.executable, "-m", "pytest", "-p", "no:randomly", "-p", "no:xdist", "test_it.py")
@@ -101,6 +107,7 @@ def test_pytest_shows_the_line_of_the_test(start, script, bench):
     assert "brief_errors" not in text
 
 
+@pytest.mark.variant
 def test_an_error_of_lagers_keeps_nothing_of_the_script_alive(run, bench):
     text = """
 import gc, weakref
@@ -154,6 +161,7 @@ def test_ctrl_c_at_a_pause_shows_one_line_of_lager(run, client, call):
     assert len(OURS.findall(text)) == 1
 
 
+@pytest.mark.variant
 def test_ctrl_c_at_a_stop_of_a_step_shows_few_lines_of_lager(run, client, lager):
     process = run(INTERRUPTED.format(call="breakpoint()\n    x = 1", more=""))
     lager("console", client.paused()["id"], stdin=":next\n")
@@ -165,6 +173,7 @@ def test_ctrl_c_at_a_stop_of_a_step_shows_few_lines_of_lager(run, client, lager)
     assert "in _waited" not in text
 
 
+@pytest.mark.variant
 @pytest.mark.parametrize("more", [OTHERS, CHAINED])
 def test_what_a_handler_of_the_script_raises_at_a_pause_keeps_its_frames(run, client, more):
     text = interrupted(run, client, "lager.pause()", more)

@@ -34,11 +34,14 @@ def test_an_error_of_lagers_pauses_where_the_script_called_lager(run, client, la
     assert (pause["file"].rpartition("/")[2], pause["line"], pause["function"]) == ("script.py", 7, "use")
     assert pause["label"].endswith(BEFORE)
     assert lager("python", "--console", pause["id"], stdin="local, s.config.name\n").stdout == "(7.5, 'supply2')\n"
+    if name == "a limit":  # lager has released its locks
+        assert lager("python", "--console", pause["id"], stdin="s.state().enabled\n").stdout == "False\n"
     client.call("Continue", "s", pause["id"])
     code, out, _ = ended(process)
     assert (code, out) == (1, "put away\n")
 
 
+@pytest.mark.variant
 def test_lager_has_released_its_locks_when_its_error_pauses(run, client, lager, bench):
     """The console may ask it anew."""
     process = run(USING_LAGER.format(statement=OF_LAGER["an instrument that has gone"], pid=bench.pid), options=ON)
@@ -111,6 +114,7 @@ asyncio.run(main())""",
 }
 
 
+@pytest.mark.variant
 @pytest.mark.parametrize("name", CALLED_BY_PYTHON)
 def test_an_error_of_lagers_that_python_called_pauses_in_the_script(run, client, lager, bench, name):
     process = run(f"from lager import Net, NetType{CALLED_BY_PYTHON[name]}", options=ON)

@@ -178,6 +178,7 @@ def test_it_ends_as_without(run, start, client, name):
     assert found[2].count("lager: paused at") == paused
 
 
+@pytest.mark.variant
 def test_a_module_and_a_folder(start, tmp_path, client):
     (tmp_path / "part").mkdir()
     (tmp_path / "part" / "main.py").write_text("import helper\nhelper.f(0)\n")
@@ -200,6 +201,7 @@ def test_it_is_off_where_breakpoints_are(run):
     assert "lager" not in err
 
 
+@pytest.mark.variant
 def test_the_script_may_switch_it_off(run):
     assert "lager: " not in ended(run("import os\nos.environ['LAGER_BREAKPOINTS'] = 'off'\n1 / 0\n", options=ON))[2]
 
@@ -235,6 +237,7 @@ def test_what_a_signal_handler_raises_takes_the_place_of_the_error(run, client, 
     assert "cannot pause" not in err
 
 
+@pytest.mark.variant
 def test_what_a_signal_handler_raises_after_all_has_ended_is_shown_below_the_error(run, client):
     text = "import sys\ndef end(): raise RecursionError('deep')\nend()"
     process = run(WATCHED.format(error="TimeoutError", text=text), options=ON)
@@ -246,6 +249,7 @@ def test_what_a_signal_handler_raises_after_all_has_ended_is_shown_below_the_err
     assert "RecursionError: deep\nWhile it was paused, this was raised: TimeoutError('watchdog')\n" in err
 
 
+@pytest.mark.variant
 def test_a_trace_function_of_the_script_only_loses_the_before(run, client):
     process = run("import sys\nsys.settrace(None)\ntry:\n    1 / 0\nfinally:\n    print('put away')\n", options=ON)
     pause = client.paused()
@@ -269,6 +273,7 @@ GROUPS = {
 }
 
 
+@pytest.mark.variant
 @pytest.mark.parametrize("name", GROUPS)
 def test_a_group_of_errors_that_python_made_pauses_at_the_first_error(run, client, name):
     works, label, line = GROUPS[name]

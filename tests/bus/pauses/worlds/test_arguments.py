@@ -50,6 +50,7 @@ def test_timeouts_that_are_none(run, client):
     assert "Traceback" not in err
 
 
+@pytest.mark.variant
 def test_an_argument_that_is_neither_true_nor_false_gives_no_console(run, client):
     """As an array of numpy or a table of pandas raises where it is asked."""
     process = run(
@@ -64,6 +65,7 @@ def test_an_argument_that_is_neither_true_nor_false_gives_no_console(run, client
     assert (code, err.count("lager: interactive=Array is neither true nor false; using False.\n")) == (0, 2)
 
 
+@pytest.mark.variant
 def test_a_timeout_may_be_a_number_as_text_and_pause_has_a_module_of_its_own(run, client):
     process = run(
         "from lager.breakpoint import pause\nfor timeout in ['90', ' 0.5e2 ', '0']:\n    pause('x', timeout=timeout)\n"
@@ -146,6 +148,7 @@ def test_nothing_of_a_label_reaches_a_terminal(terminal, script, client):
     assert SHOWN[:16] in table.screen.text  # as much as fits beside the rest
 
 
+@pytest.mark.variant
 def test_a_function_with_a_name_like_that(run, client):
     text = (
         f"import lager\ndef f():\n    lager.pause()\nf.__code__ = f.__code__.replace(co_qualname={AS_WRITTEN})\nf()\n"
@@ -157,6 +160,7 @@ def test_a_function_with_a_name_like_that(run, client):
     assert "\x1b" not in ended(process)[2]
 
 
+@pytest.mark.variant
 def test_a_table_on_a_stream_that_knows_few_letters(run, client, lager):
     run("import lager\nlager.pause('5 €')\n")
     pause = client.paused()
@@ -166,6 +170,7 @@ def test_a_table_on_a_stream_that_knows_few_letters(run, client, lager):
     assert r"5 \u20ac" in done.stdout
 
 
+@pytest.mark.variant
 def test_the_file_is_named_rightly_after_chdir(run, client, tmp_path):
     process = run("import os, lager\nos.chdir('/')\nlager.pause()\n")
     pause = client.paused()
@@ -174,6 +179,7 @@ def test_the_file_is_named_rightly_after_chdir(run, client, tmp_path):
     assert ended(process)[0] == 0
 
 
+@pytest.mark.variant
 def test_in_a_folder_that_is_gone(run, client):
     text = "import os, lager\nos.mkdir('gone')\nos.chdir('gone')\nos.rmdir('../gone')\nexec('lager.pause()')\n"
     text += "exec(compile('lager.pause()', 'here.py', 'exec'))\n"
@@ -185,6 +191,7 @@ def test_in_a_folder_that_is_gone(run, client):
     assert ended(process)[0] == 0
 
 
+@pytest.mark.variant
 def test_odd_globals(run, client):
     process = run("import lager\nglobals()[5] = 6\n__file__ = 7\nbreakpoint()\nprint('went on')\n")
     pause = client.paused()

@@ -27,6 +27,7 @@ def test_no_bus(start, script, tmp_path):
 NONSENSE = ["nonsense", "tcp:host=localhost,port=1", "unix:path=", "unix:", ";", "%", EVIL]
 
 
+@pytest.mark.variant
 @pytest.mark.parametrize("address", NONSENSE)
 def test_an_address_of_nonsense(run, address):
     code, out, err = ended(run("import lager\nlager.pause()\nprint('went on')\n", LAGER_BUS_ADDRESS=address))
@@ -45,6 +46,7 @@ def bound():
         yield one, f"unix:path={folder}/bus"
 
 
+@pytest.mark.variant
 def test_a_bus_that_hangs_up(start, script):
     with bound() as (server, address):
         server.listen()
@@ -57,6 +59,7 @@ def test_a_bus_that_hangs_up(start, script):
     assert "cannot pause here" in err
 
 
+@pytest.mark.variant
 def test_a_bus_that_says_nothing(start, script, gate):
     """A short pause gives up soon, and keeps no descriptor; the command does not outstay its script."""
     text = """
@@ -154,6 +157,7 @@ needs_root = pytest.mark.skipif(
 )
 
 
+@pytest.mark.variant
 @needs_root
 @pytest.mark.parametrize("runtime", ["read-only", "absent", "a file"])
 def test_the_runtime_folder_cannot_be_used(script, station, tmp_path, runtime):

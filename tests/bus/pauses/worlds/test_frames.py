@@ -50,6 +50,7 @@ def test_a_first_call_keeps_nothing_of_its_caller(start, script, bench, call, st
     assert (process.wait(), process.out.rest()) == (0, "True\n"), process.err.rest()
 
 
+@pytest.mark.variant
 @pytest.mark.parametrize("address", ["unix:path=/nowhere", "nonsense"])
 @pytest.mark.parametrize("call", ["pause", "Net that is refused"])
 def test_nor_does_one_that_finds_no_bus(start, script, bench, call, address):
@@ -57,6 +58,7 @@ def test_nor_does_one_that_finds_no_bus(start, script, bench, call, address):
     assert (process.wait(), process.out.rest()) == (0, "True\n"), process.err.rest()
 
 
+@pytest.mark.variant
 def test_outside_of_a_run_a_first_net_keeps_nothing_of_its_caller(start, script, bench):
     process = start(PYTHON, script(FREED.format(call=CALLS["Net"], start="work()")))
     assert (process.wait(), process.out.rest()) == (0, "True\n"), process.err.rest()
@@ -125,6 +127,7 @@ def test_what_a_signal_handler_raises_passes_through_a_question(run, client, err
     assert "cannot ask" not in process.err.rest()
 
 
+@pytest.mark.variant
 def test_also_while_the_first_pause_is_being_prepared(run, client):
     before = "signal.setitimer(signal.ITIMER_REAL, 0.01)"
     process = run(HANDLED.format(error="TimeoutError", handler="Watchdog()", before=before, call="lager.pause('x')"))

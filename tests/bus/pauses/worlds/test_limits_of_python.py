@@ -30,6 +30,7 @@ def test_where_the_stack_is_full_it_pauses_and_leaves_the_limit(run, client, cal
     assert end(process)[:2] == (0, f"went on {limit}\n")
 
 
+@pytest.mark.variant
 def test_where_the_stack_is_fuller_than_any_call_takes_the_script_hears_of_it(run):
     """As of each other function that it would call there; nothing is passed over without a word."""
     process = run(
@@ -71,6 +72,7 @@ def test_when_python_ends_it_says_so_and_does_not_wait(run, before, last):
     assert err.count(told) == last.count("timeout")
 
 
+@pytest.mark.variant
 @pytest.mark.parametrize("call", ["lager.pause('atexit')", "breakpoint('atexit')"])
 def test_a_function_of_atexit_pauses(run, client, call):
     process = run(f"import atexit, lager\natexit.register(lambda: {call})\nprint('went on')\n")
@@ -186,6 +188,7 @@ print("continues")
 NO_MORE = "lager: The process that was asked has no free file descriptor. Let it close some, or raise its limit"
 
 
+@pytest.mark.variant
 @pytest.mark.parametrize(
     ("free", "words", "out", "err"),
     [

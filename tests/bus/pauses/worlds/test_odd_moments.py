@@ -9,6 +9,7 @@ from tests.bus.pauses.plain_python import ON, PYTHON
 from tests.processes import LAGER, ended
 
 
+@pytest.mark.variant
 def test_standard_error_closed(start, script, client):
     script("import lager, sys\nlager.pause('x', timeout='y')\nprint('went on', sys.stderr)\n")
     process = start("/bin/sh", "-c", f"exec {LAGER} python script.py 2>&-")
@@ -50,6 +51,7 @@ print('went on')
     assert process.wait() == 0
 
 
+@pytest.mark.variant
 def test_in_a_thread_at_the_end_of_the_interpreter(run, client):
     text = """
 import lager, threading
@@ -93,6 +95,7 @@ def last():
     assert "Traceback" not in err
 
 
+@pytest.mark.variant
 def test_called_by_nothing_of_python(run, client):
     process = run("import atexit, lager\natexit.register(lager.pause, 'at exit')\nlager.pause('first')\n")
     for label in ("first", "at exit"):
@@ -103,6 +106,7 @@ def test_called_by_nothing_of_python(run, client):
     assert (code, "Traceback" in err) == (0, False)
 
 
+@pytest.mark.variant
 def test_after_all_descriptors_were_closed(run, client):
     """As a script does that becomes a daemon."""
     text = """
@@ -122,6 +126,7 @@ print('went on', all(os.fstat(fd) for fd in taken))
     assert (code, out, "Traceback" in err) == (0, "went on True\n", False)
 
 
+@pytest.mark.variant
 def test_in_a_finalizer(run, client):
     text = """
 import gc, lager
@@ -162,6 +167,7 @@ print('went on')
     assert "Traceback" not in err
 
 
+@pytest.mark.variant
 def test_in_signal_handlers_at_any_moment_of_a_first_pause(run):
     text = """
 import lager, signal
@@ -183,6 +189,7 @@ print('went on')
     assert "Traceback" not in err
 
 
+@pytest.mark.variant
 def test_isolated(start, script, client):
     process = start(PYTHON, "-I", script("import lager\nlager.pause('alone')\nprint('went on')\n"), **ON)
     pause = client.paused()
@@ -191,6 +198,7 @@ def test_isolated(start, script, client):
     assert ended(process)[:2] == (0, "went on\n")
 
 
+@pytest.mark.variant
 def test_at_the_limit_of_recursion(run):
     text = """
 import lager, sys

@@ -124,6 +124,7 @@ def test_a_strange_world_pauses(run, client, world, before):
     assert end(process)[:2] == (0, "went on\n")
 
 
+@pytest.mark.variant
 @pytest.mark.parametrize("world", WORLDS.values(), ids=WORLDS)
 def test_in_a_strange_world_a_pause_keeps_its_deadline(run, client, world):
     process = run(PROLOGUE + FIRST.format(world=indented(world)).replace("timeout=60", "timeout=0.2"))
@@ -151,6 +152,7 @@ SHADOWS = (
 )  # fmt: skip
 
 
+@pytest.mark.variant
 @pytest.mark.parametrize("name", [n for n in SHADOWS if n not in ("os", "time", "contextlib", "lager")])
 def test_a_pause_imports_no_file_beside_the_script(start, script, client, name):
     """It is neither run by the pause, nor hidden by it from the script's own import."""
@@ -224,6 +226,7 @@ def test_a_console_evaluates_whatever_the_script_replaces(run, client, lager, na
     assert (done.returncode, done.stdout) == (0, "42\n'end'\n")
 
 
+@pytest.mark.variant
 def test_a_reset_of_the_hook_leads_to_a_pause(run, client):
     process = run(
         "import sys\nsys.breakpointhook = print\nsys.breakpointhook = sys.__breakpointhook__\nbreakpoint('on')"
@@ -255,6 +258,7 @@ sys.meta_path.insert(0, Hook())
 """
 
 
+@pytest.mark.variant
 @pytest.mark.parametrize("call", ["lager.pause('x')", "breakpoint('x')"])
 def test_a_hook_that_changes_the_code_of_imports_changes_no_pause(run, client, call):
     process = run(f"{HOOK}\nimport lager\n{call}\nprint('went on', lager.pause.__name__)")
