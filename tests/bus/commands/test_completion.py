@@ -41,12 +41,16 @@ def paused(run, client):
 def test_bash_offers_commands_options_ids_and_nets(bash, paused, bench):
     assert bash("lager br") == ["breakpoints"]
     assert {"--continue", "--continue-all"} <= set(bash("lager python --con"))
-    for option in ("--continue", "--extend"):
-        assert paused in bash(f"lager python {option} {paused[:2]}")
+    assert paused in bash(f"lager python --continue {paused[:2]}")
     assert bash("lager adc ''") == ["adc1", "adc2", "adc3", "adc4"]
+    assert "voltage" in bash("lager supply supply2 vol")
+
+
+@pytest.mark.variant
+def test_bash_offers_ids_to_more_options_and_only_the_nets_of_the_type(bash, paused, bench):
+    assert paused in bash(f"lager python --extend {paused[:2]}")
     assert "supply2" in bash("lager supply sup")
     assert not [net for net in bash("lager supply ''") if net.startswith("adc")]
-    assert "voltage" in bash("lager supply supply2 vol")
 
 
 def test_fish_shows_what_an_id_is(station, start, paused, tmp_path):
@@ -66,17 +70,20 @@ def test_zsh_completes_as_it_is_typed(terminal, paused, tmp_path):
     shell.type("exit\n")
 
 
+@pytest.mark.variant
 def test_a_program_completes_files(station, start, tmp_path):
     (tmp_path / "measure.py").touch()
     fish = start("fish", "--no-config", "-c", 'lager completion fish | source; complete -C "lager python mea"')
     assert "measure.py" in fish.out.rest()
 
 
+@pytest.mark.variant
 def test_a_module_is_not_taken_for_a_file(bash, tmp_path):
     (tmp_path / "measure.py").touch()
     assert bash("lager python -m mea") == []
 
 
+@pytest.mark.variant
 def test_fish_shows_what_is_said_behind_a_comma(start):
     fish = start("fish", "--no-config", "-c", 'lager completion fish | source; complete -C "lager instr"')
     assert "instruments\tList the instruments in use, and who holds them.\n" in fish.out.rest()
@@ -128,5 +135,6 @@ def test_names_of_boxes_and_ids_of_runs_are_offered(bash, lager, run, client, tm
     lager("python", "--continue", id)
 
 
+@pytest.mark.variant
 def test_only_pauses_with_a_console_are_offered_one(bash, paused):
     assert paused not in bash(f"lager python --console {paused}")

@@ -8,18 +8,18 @@ import os
 import random
 import sys
 from contextlib import asynccontextmanager
+from importlib import import_module
 from pathlib import Path
 
 import pytest
-from mcp import Client as Assistant
-from mcp import MCPError, StdioServerParameters
-from mcp.types import Implementation
 
 from lager_cli import main
-from lager_cli.mcp.commands import answer
 from tests.bus.lagerd.home import a_home
 from tests.client import Client
 from tests.processes import LAGER
+
+# Each process of the tests would import the SDK, which takes a second: only that of this group does.
+pytestmark = pytest.mark.xdist_group("mcp")
 
 LOOKS = {
     "boxes", "pauses", "pause", "runs", "nets", "status", "reading", "instruments", "history", "report",
@@ -34,8 +34,9 @@ lager.pause('it is <here>', timeout=0, interactive=True)
 
 @asynccontextmanager
 async def assistant(env, cwd, *options):
-    parameters = StdioServerParameters(command=LAGER, args=["mcp", *options], env=env, cwd=cwd)
-    async with Assistant(parameters, client_info=Implementation(name="robot", version="1")) as one:
+    mcp, types = import_module("mcp"), import_module("mcp.types")
+    parameters = mcp.StdioServerParameters(command=LAGER, args=["mcp", *options], env=env, cwd=cwd)
+    async with mcp.Client(parameters, client_info=types.Implementation(name="robot", version="1")) as one:
         yield one
 
 
@@ -84,6 +85,7 @@ def test_the_whole_bench_and_a_net_that_is_not_on_it(station, bench, run, client
 
 
 def test_a_long_answer_is_short_and_says_that_it_was_cut():
+    answer = import_module("lager_cli.mcp.commands").answer
     for long in (["x" * 300] * 300, {"a": "x" * 100_000}, [{"a": [{"b": ["c" * 50] * 50}] * 50}] * 50, "x" * 10**6):
         cut = answer(long)
         assert cut["cut"]
@@ -195,7 +197,7 @@ def test_random_arguments_change_nothing_on_the_bench_in_a_script_or_in_a_file(
                 keys = [*tools.get(name, []), "id", "value", "seconds", "action", "net", "x"]
                 count = chance.randrange(4)
                 arguments = {key: odd(chance, known) for key in chance.sample([*dict.fromkeys(keys)], count)}
-                with contextlib.suppress(MCPError):
+                with contextlib.suppress(import_module("mcp").MCPError):
                     await one.call_tool(name, arguments)
 
             for _ in range(int(os.environ.get("CALLS", "10000")) // 20):

@@ -45,11 +45,12 @@ def test_continue_imports_nothing_that_takes_long(run, client, station):
 
 
 def test_continue_takes_an_id_a_prefix_and_a_run(run, client, lager):
+    process = run(PAUSING.format("it") * 3)
     for key, length in (("id", 8), ("id", 4), ("run_id", 36)):
-        process = run(PAUSING.format("it"))
         pause = client.paused()
         assert lager("continue", pause[key][:length]).returncode == 0
-        assert process.wait() == 0
+        assert client.resumed(pause["id"])[0] == "continued"
+    assert process.wait() == 0
 
 
 def test_of_two_pauses_one_has_to_be_named(run, client, lager):

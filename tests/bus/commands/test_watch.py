@@ -158,6 +158,7 @@ def test_a_console_and_back(own, screen, pause, client):
     assert view.wait() == 0
 
 
+@pytest.mark.variant
 @pytest.mark.parametrize("env", [{}, {"NO_COLOR": "1"}])
 def test_the_last_minute_stands_out(own, screen, pause, client, env):
     pause("long")
@@ -172,6 +173,7 @@ def test_the_last_minute_stands_out(own, screen, pause, client, env):
     assert view.wait() == 0
 
 
+@pytest.mark.variant
 def test_more_rows_than_lines_and_another_size(own, screen, client, start, script):
     start(LAGER, "python", script(MANY))
     ids = [client.paused()["id"] for _ in range(30)]
@@ -216,6 +218,7 @@ def test_the_table_survives_restarts_of_lagerd_and_the_bus(own, screen, pause, c
     assert view.wait() == 0
 
 
+@pytest.mark.variant
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_terminal_is_left_as_it_was(screen, number):
     command = (

@@ -296,6 +296,7 @@ def test_unexpected_descriptors_are_closed(rude, unharmed):
     unharmed()
 
 
+@pytest.mark.variant
 def test_no_answer_wanted(rude, unharmed):
     quiet = MessageFlag.NO_REPLY_EXPECTED
     for member, signature, body, _ in CALLS:

@@ -73,6 +73,7 @@ def test_threads_stack_and_variables_are_those_of_the_script(stopped, tmp_path):
     assert local(editor, stack["stackFrames"][1]["id"])["outer"]["value"] == "'of test'"
 
 
+@pytest.mark.variant
 def test_a_property_is_read_only_when_it_is_opened(stopped):
     editor, _ = stopped
     meter = variables(editor, local(editor, top(editor)["id"])["meter"]["variablesReference"])
@@ -110,6 +111,7 @@ def test_a_long_evaluation_can_be_interrupted(stopped):
     assert "KeyboardInterrupt" in answer["message"]
 
 
+@pytest.mark.variant
 def test_names_beyond_ascii_are_names(stopped):
     editor, _ = stopped
     assert (
@@ -134,6 +136,7 @@ print("ended", flush=True)
 """
 
 
+@pytest.mark.variant
 def test_a_value_whose_repr_never_ends_hides_no_other_one(run, attached):
     script = run(HANGS)
     editor = attached()
@@ -148,6 +151,7 @@ def test_a_value_whose_repr_never_ends_hides_no_other_one(run, attached):
     assert script.wait(PATIENCE) == 0
 
 
+@pytest.mark.variant
 @pytest.mark.parametrize("source", ["exit()", "raise SystemExit(3)", "import sys; sys.exit('no')"])
 def test_code_that_exits_is_an_error_and_the_editor_stays(stopped, source):
     editor, _ = stopped
@@ -165,6 +169,7 @@ def test_continue_resumes_the_script(stopped):
     assert not editor.ask("stackTrace", threadId=1)["success"]
 
 
+@pytest.mark.variant
 def test_leaving_ends_an_evaluation_that_would_not_end(stopped, client):
     editor, _ = stopped
     editor.send("evaluate", expression="print('on')\nwhile True: pass", context="repl")
@@ -286,6 +291,7 @@ def test_the_end_of_a_script_without_a_record_is_told_too(run, attached, tmp_pat
     editor.event("terminated")
 
 
+@pytest.mark.variant
 def test_the_end_of_a_script_of_a_box_is_told(near, station, tmp_path, start, script, client):
     start(LAGER, "python", script(ENDING))
     one = Editor(station.env, tmp_path, (client.paused()["id"], "--box", "near"))

@@ -62,6 +62,7 @@ def test_an_editor_steps_over_into_and_out_of_a_call_with_new_frames_each_time(r
     assert script.wait(PATIENCE) == 0
 
 
+@pytest.mark.variant
 def test_all_editors_and_consoles_follow_a_step_and_one_may_leave(run, attached, client, lager):
     run(SCRIPT)
     one, other = attached(), attached()
@@ -102,6 +103,7 @@ def test_while_a_step_runs_requests_are_refused_and_the_editor_may_leave(start, 
     assert process.wait() == 0
 
 
+@pytest.mark.variant
 @pytest.mark.parametrize(
     ("last", "reason"),
     [("lager.pause('second', timeout=60)", "pause"), ("raise ValueError('bad')", "exception"), ("x = 1", "")],
@@ -172,6 +174,7 @@ measure()
     client.call("ContinueAll")
 
 
+@pytest.mark.variant
 def test_a_pause_without_an_error_has_no_exception_information(run, attached, client):
     run("import lager; lager.pause(interactive=True, timeout=60)")
     editor = attached()

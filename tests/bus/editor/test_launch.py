@@ -175,6 +175,7 @@ def test_a_script_without_a_pause_stops_at_a_breakpoint_that_was_there_before_it
     assert said.endswith("total 12 None True\n")
 
 
+@pytest.mark.variant
 @pytest.mark.parametrize(
     ("code", "line"),
     [("x = 1\nx = 2\n", 1), ("# comment\n\ndef f():\n    pass\nf()\n", 4),
@@ -190,6 +191,7 @@ def test_a_breakpoint_may_be_anywhere_in_a_script_that_starts(configured, code, 
     assert one.event("exited") == {"exitCode": 0}
 
 
+@pytest.mark.variant
 def test_a_breakpoint_that_was_there_before_a_script_of_a_box(near, configured, tmp_path):
     one = configured(QUIET, 5, name="the µ test.py", box="near")
     assert one.event("stopped")["reason"] == "breakpoint"

@@ -107,6 +107,7 @@ def test_what_is_verified_is_what_can_stop(run, attached, client, path, tmp_path
     client.call("ContinueAll")
 
 
+@pytest.mark.variant
 def test_another_thread_stops_too_and_a_breakpoint_ends_a_step(run, attached, client, path):
     run(SCRIPT)
     editor = attached()
@@ -150,6 +151,7 @@ print(sys.gettrace(), [sys.monitoring.get_tool(n) for n in range(6)] if hasattr(
     assert script.out.rest().split()[0] == "None"
 
 
+@pytest.mark.variant
 def test_two_editors_have_their_own_and_one_pause_serves_both(run, attached, client, path):
     run(SCRIPT)
     one, other = attached(), attached()
@@ -166,6 +168,7 @@ def test_two_editors_have_their_own_and_one_pause_serves_both(run, attached, cli
     client.call("ContinueAll")
 
 
+@pytest.mark.variant
 def test_those_of_before_the_first_pause_are_told_and_set_at_it(editor, client, tmp_path):
     (tmp_path / "check.py").write_text(SCRIPT)
     one = editor()

@@ -90,6 +90,7 @@ def test_a_quarantine_is_told_also_if_it_began_before(notifier, receiver, nets, 
     assert f"lager instruments clear {signal.args[1]['name']}" in told["message"]
 
 
+@pytest.mark.variant
 def test_a_mail_arrives(notifier, mail_server, run, client):
     notifier(f"mailto://127.0.0.1:{mail_server.port}/?from=bench@example.com&to=anna@example.com&mode=insecure")
     run(PAUSE.format(timeout=300))

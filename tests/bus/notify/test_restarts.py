@@ -49,6 +49,7 @@ def test_a_message_that_was_on_its_way_is_sent_again_rather_than_lost(notifier, 
     assert again.all() == []
 
 
+@pytest.mark.variant
 def test_a_killed_lagerd_makes_no_message_come_twice(notifier, receiver, run, own_station, client):
     there = receiver()
     notes = notifier(there.url, more='events = ["paused"]')
@@ -139,6 +140,7 @@ def test_a_restarted_bus_is_followed_again(notifier, receiver, run, own_station)
     assert "label     x" in there.next()["message"]
 
 
+@pytest.mark.variant
 def test_a_process_that_sends_is_started_again_if_it_is_killed(notifier, receiver, run, client):
     there = receiver()
     notes = notifier(there.url, more='events = ["paused"]')  # others' crashes are made safe beside it

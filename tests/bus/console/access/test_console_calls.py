@@ -72,6 +72,7 @@ def test_wrong_frames_end_the_console_and_nothing_else(paused, client, raw):
     assert console.evaluate("local\n") == "10\n"
 
 
+@pytest.mark.variant
 def test_details_of_wrong_types_are_refused(paused, client):
     with pytest.raises(InvalidArgument):
         client.call("OpenConsole", "s", paused["id"])

@@ -1,5 +1,7 @@
 """A console in use restarts the countdown of its pause."""
 
+import pytest
+
 from tests.bus.console.raw import left
 
 
@@ -20,6 +22,7 @@ def test_a_line_restarts_the_countdown(run, client, raw):
     assert console.frame() is None
 
 
+@pytest.mark.variant
 def test_a_line_never_shortens_what_is_left(run, client, raw):
     run("import lager\nlager.pause(timeout=30, interactive=True)\n")
     id = client.paused()["id"]

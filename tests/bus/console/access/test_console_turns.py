@@ -74,6 +74,7 @@ def test_a_client_that_leaves_blocks_no_other(two):
     assert third.until("out") == {"out": "['second']\n"}
 
 
+@pytest.mark.variant
 def test_a_client_that_leaves_in_a_blocking_call_blocks_no_other(two):
     first, second, third, _ = two
     first.send(interrupt=True)
@@ -100,6 +101,7 @@ def test_nothing_else_waits_for_a_statement(two, client, ran):
     assert time.monotonic() - began < 5 * NOTHING_WAITS  # of which each may take so long
 
 
+@pytest.mark.variant
 def test_a_console_that_waits_hears_the_news(two, client, opened):
     *_, id = two
     listening = opened(id, news=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.bus.console.raw import SCRIPT
-from tests.processes import LAGER
+from tests.processes import LAGER, ended
 
 
 @pytest.mark.parametrize(
@@ -90,18 +90,16 @@ def test_the_exit_code_is_that_of_exit(paused, lager):
     assert lager("python", "--console", paused["id"], stdin="exit(limit)").returncode == 3
 
 
-def test_bytes_that_are_no_utf8(paused, station):
-    done = subprocess.run(
-        [LAGER, "python", "--console", paused["id"]],
-        input=b"'\xff'\n",
-        env=station.env,
-        capture_output=True,
-        timeout=60,
-    )
-    assert (done.returncode, done.stdout) == (1, b"")
-    assert done.stderr == b"SyntaxError: the source is not valid UTF-8\n"
+def test_bytes_that_are_no_utf8(paused, start):
+    reader, writer = os.pipe()
+    os.write(writer, b"'\xff'\n")
+    os.close(writer)
+    console = start(LAGER, "python", "--console", paused["id"], stdin=reader)
+    os.close(reader)
+    assert ended(console) == (1, "", "SyntaxError: the source is not valid UTF-8\n")
 
 
+@pytest.mark.variant
 @pytest.mark.parametrize(
     ("typed", "code", "said"),
     [
@@ -135,6 +133,7 @@ def test_a_command_that_fails_ends_a_pipe(paused, lager, typed):
     assert done.stderr.startswith("lager: ")
 
 
+@pytest.mark.variant
 @pytest.mark.parametrize("typed", [":continue later", ":where am i", ":vars limit", ":help continue"])
 def test_a_command_without_a_value_refuses_one_and_does_nothing(paused, lager, client, typed):
     done = lager("python", "--console", paused["id"], stdin=f"{typed}\n")
@@ -144,6 +143,7 @@ def test_a_command_without_a_value_refuses_one_and_does_nothing(paused, lager, c
     assert [pause["id"] for pause in client.list()] == [paused["id"]]
 
 
+@pytest.mark.variant
 @pytest.mark.parametrize("typed", [":extend\t10m", ":extend   10m  "])
 def test_any_space_may_stand_before_the_value_of_a_command(paused, lager, typed):
     done = lager("python", "--console", paused["id"], stdin=f"{typed}\n")
@@ -176,17 +176,20 @@ def test_a_pipe_may_answer_the_question(run, lager, client):
     assert "was answered by" in done.stderr
 
 
+@pytest.mark.variant
 def test_a_pause_without_a_question_takes_no_answer(paused, lager):
     refused = lager("console", paused["id"], stdin=":answer yes\n")
     assert (refused.returncode, "asks nothing" in refused.stderr) == (1, True)
 
 
+@pytest.mark.variant
 def test_lone_surrogates_and_binary_output(paused, lager):
     typed = "print(chr(0xd800))\nimport sys; sys.stdout.buffer.write(b'\\xff\\n')\n"
     done = lager("python", "--console", paused["id"], stdin=typed)
     assert (done.stdout, done.returncode) == ("\\ud800\n\\xff\n2\n", 0)
 
 
+@pytest.mark.variant
 @pytest.mark.parametrize("line", [b"print('\xe9')\n", b"print('\0')\n", b"x = '\x1b[2J'\n"])
 def test_a_line_that_is_no_text_restarts_the_countdown_too(run, client, station, line):
     process = run(SCRIPT)
@@ -199,17 +202,15 @@ def test_a_line_that_is_no_text_restarts_the_countdown_too(run, client, station,
 
 
 @pytest.mark.parametrize("what", ["file", "nothing", "closed"])
-def test_other_standard_inputs(paused, station, tmp_path, what):
+def test_other_standard_inputs(paused, start, tmp_path, what):
     (tmp_path / "typed").write_text("local\n")
     command = [LAGER, "python", "--console", paused["id"]]
     source = {"file": tmp_path / "typed", "nothing": Path(os.devnull), "closed": Path(os.devnull)}[what]
     with source.open() as stdin:
         if what == "closed":
             command = ["/bin/sh", "-c", 'exec "$@" <&-', "sh", *command]
-        done = subprocess.run(
-            command, stdin=stdin, env=station.env, capture_output=True, text=True, timeout=60, check=False
-        )
-    assert (done.stdout, done.stderr, done.returncode) == ("10\n" if what == "file" else "", "", 0)
+        console = start(*command, stdin=stdin.fileno())
+    assert ended(console) == (0, "10\n" if what == "file" else "", "")
 
 
 def test_statements_are_evaluated_as_they_come(paused, start, client):

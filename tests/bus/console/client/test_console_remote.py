@@ -102,6 +102,7 @@ def test_a_paused_run_and_its_console(box, script, client, spoken, size):
     assert code == 1, run.shown
 
 
+@pytest.mark.variant
 def test_the_only_pause_of_a_box_opens_without_an_id(box, run, client):
     run("import lager\nvolts = 3.3\nlager.pause('before the load', interactive=True, timeout=200)\n")
     id = client.paused()["id"]
@@ -113,6 +114,7 @@ def test_the_only_pause_of_a_box_opens_without_an_id(box, run, client):
     assert f"lager: {id} resumed by" in console.shown
 
 
+@pytest.mark.variant
 @pytest.mark.parametrize("size", SIZES)
 def test_the_table_shows_a_pause_and_opens_its_console(box, run, client, size):
     run("import lager\nvolts = 3.3\nlager.pause('before the load', interactive=True, timeout=200)\n")

@@ -93,6 +93,7 @@ def test_leaving_leaves_the_script_paused(paused, console, client, typed, code):
     assert is_paused(client, paused)
 
 
+@pytest.mark.variant
 @pytest.mark.parametrize("source", ["while True: pass", "while True: print('x' * 60)"])
 def test_ctrl_c_interrupts_the_evaluation_and_not_the_script(paused, console, client, source):
     screen = console(paused)
@@ -147,6 +148,7 @@ def test_ctrl_d_in_the_middle_of_a_line_does_not_lose_it(paused, console):
     assert screen.expect(PROMPT) == "2\n>>> "
 
 
+@pytest.mark.variant
 def test_a_function_with_an_empty_line_can_be_pasted(paused, console):
     screen = console(paused)
     screen.type("def f():\r    a = local\r\r    return a + 1\r\rf()\r")
@@ -154,6 +156,7 @@ def test_a_function_with_an_empty_line_can_be_pasted(paused, console):
     assert "Error" not in screen.screen.text
 
 
+@pytest.mark.variant
 def test_input_typed_after_exit_is_left_for_the_next_reader(paused, terminal):
     screen = terminal("/bin/bash", "--norc", "--noprofile", "-i", PS1="$ ", TERM="dumb")
     screen.expect("$ ")
@@ -165,6 +168,7 @@ def test_input_typed_after_exit_is_left_for_the_next_reader(paused, terminal):
     screen.wait()
 
 
+@pytest.mark.variant
 @pytest.mark.parametrize("typed", ["", "1 + 1", "while True: pass\r\r", "import time; time.sleep(600)\r", "def f():\r"])
 def test_a_resume_ends_the_console(paused, console, client, typed):
     screen = console(paused)
@@ -179,6 +183,7 @@ def test_a_resume_ends_the_console(paused, console, client, typed):
     assert screen.wait() == 0
 
 
+@pytest.mark.variant
 def test_what_was_being_typed_then_does_not_reach_the_shell(paused, terminal, client):
     screen = terminal("/bin/bash", "--norc", "--noprofile", "-i", PS1="$ ", TERM="dumb")
     screen.expect("$ ")
@@ -267,6 +272,7 @@ def test_a_console_on_nothing_is_refused_before_any_prompt(terminal):
     assert "No paused script has the id" in screen.screen.text
 
 
+@pytest.mark.variant
 def test_the_terminal_is_left_as_it_was(paused, terminal):
     command = f"stty -a > before; lager python --console {paused}; stty -a > after; cmp before after && echo same"
     screen = terminal("/bin/sh", "-c", command, TERM="dumb")

@@ -100,6 +100,7 @@ def test_the_first_screen(paused, console, size):
     assert all(len(line) <= size[0] for line in screen.lines)
 
 
+@pytest.mark.variant
 def test_values_and_statements(paused, console, client):
     screen = console(paused)
     at_prompt(screen)
@@ -128,6 +129,7 @@ def test_several_lines(paused, console):
     answered(screen, "  2)" + ENTER + "x", "\n(1, 2)\n")
 
 
+@pytest.mark.variant
 def test_500_lines_pasted_at_once(paused, console):
     screen = console(paused)
     at_prompt(screen)
@@ -183,6 +185,7 @@ def test_ctrl_c_interrupts_the_running_statement(paused, console):
     answered(screen, "6 * 7", "\n42\n")
 
 
+@pytest.mark.variant
 def test_ctrl_c_clears_the_line(paused, console):
     screen = console(paused)
     at_prompt(screen)
@@ -195,6 +198,7 @@ def test_ctrl_c_clears_the_line(paused, console):
     answered(screen, "6 * 7", "\n42\n")
 
 
+@pytest.mark.variant
 @pytest.mark.parametrize("paused", [HANGING], indirect=True, ids=["hanging"])
 def test_a_repr_that_sleeps_forever_is_interrupted_and_a_value_of_ten_million_shortened(paused, console):
     screen = console(paused, size=(200, 60))
@@ -263,21 +267,7 @@ def test_console_commands(paused, console, client):
     answered(screen, ":vars", "readings  dict")
     answered(screen, ":consoles", "(this one)")
     answered(screen, ":help", ":extend 10m")
-    names = ":next, :step, :finish, :until, :where, :up, :down, :vars, :answer"
-    answered(screen, ":zzz", f"lager: Unknown command :zzz. The commands are: {names}")
-    answered(screen, ":wher", "lager: Unknown command :wher. Did you mean :where? The commands are: ")
-    answered(screen, ":zzz?", "lager: Unknown command :zzz. ")
     answered(screen, ":vars?", "\n:vars         show the variables, one a line\n")
-    answered(screen, ":extend soon", "lager: That is not a valid duration.")
-    answered(screen, "missing?", "lager: There is no name 'missing' here. Type :vars to see the names.")
-    answered(screen, "reading?", "lager: There is no name 'reading' here. Did you mean readings? Type :vars")
-    answered(screen, "readings.missing?", "lager: Cannot look up readings.missing without running code.")
-    answered(screen, "f(1)?", "lager: Cannot look up f(1) without running code.")
-    screen.resize(60, 60)
-    shown = answered(screen, "lager.pause?", "\nPause here until the script is resumed").rpartition("lager.pause?")[2]
-    assert re.search(r"signature +pause\(label=None, .*,\n.*on_change='warn'\)\n", shown)  # wrapped, not cut
-    assert "…" not in shown
-    screen.resize(200, 60)
     screen.type(":extend 10m" + ENTER)
     screen.until(lambda shown: re.search(r"\n1[23]m\d\ds left\.\n>>>\n .*1[23]m\d\ds left  :help", shown))
     screen.type(":extend 0" + ENTER)
@@ -289,6 +279,25 @@ def test_console_commands(paused, console, client):
     screen.sees(f"lager: {paused} resumed by {user} from a console; this console ends")
 
 
+@pytest.mark.variant
+def test_a_console_explains_what_was_mistyped_and_what_a_name_is(paused, console):
+    screen = console(paused, size=(200, 60))
+    at_prompt(screen)
+    names = ":next, :step, :finish, :until, :where, :up, :down, :vars, :answer"
+    answered(screen, ":zzz", f"lager: Unknown command :zzz. The commands are: {names}")
+    answered(screen, ":wher", "lager: Unknown command :wher. Did you mean :where? The commands are: ")
+    answered(screen, ":zzz?", "lager: Unknown command :zzz. ")
+    answered(screen, ":extend soon", "lager: That is not a valid duration.")
+    answered(screen, "missing?", "lager: There is no name 'missing' here. Type :vars to see the names.")
+    answered(screen, "reading?", "lager: There is no name 'reading' here. Did you mean readings? Type :vars")
+    answered(screen, "readings.missing?", "lager: Cannot look up readings.missing without running code.")
+    answered(screen, "f(1)?", "lager: Cannot look up f(1) without running code.")
+    screen.resize(60, 60)
+    shown = answered(screen, "lager.pause?", "\nPause here until the script is resumed").rpartition("lager.pause?")[2]
+    assert re.search(r"signature +pause\(label=None, .*,\n.*on_change='warn'\)\n", shown)  # wrapped, not cut
+    assert "…" not in shown
+
+
 @pytest.mark.parametrize("pasted", [PASTE + "{}" + END_OF_PASTE, "{}"])
 def test_an_indented_block_is_pasted(paused, console, pasted):
     screen = console(paused)
@@ -298,6 +307,7 @@ def test_an_indented_block_is_pasted(paused, console, pasted):
     screen.sees("\nis 42\n")
 
 
+@pytest.mark.variant
 def test_tab_completes_the_commands(paused, console):
     screen = console(paused)
     at_prompt(screen)
@@ -340,6 +350,7 @@ def test_the_bar_counts_down_and_says_who_else_is_here(paused, console, client):
     one.until(lambda shown: "also here" not in shown)
 
 
+@pytest.mark.variant
 def test_two_writers_and_a_watcher(paused, console, client):
     one, two = console(paused), console(paused)
     at_prompt(one)
@@ -386,6 +397,7 @@ def test_no_color_and_colours(paused, console):
     assert "\x1b[3" in re.sub(r"\x1b\[39", "", coloured.screen.text)
 
 
+@pytest.mark.variant
 def test_a_dumb_terminal_has_a_plain_prompt(paused, terminal):
     screen = terminal(LAGER, "python", "--console", paused, TERM="dumb")
     screen.expect("Ctrl-D leaves it")
@@ -411,6 +423,7 @@ def test_the_window_is_resized_while_a_line_is_typed(paused, console):
     screen.sees("\n60\n")
 
 
+@pytest.mark.variant
 def test_a_console_that_is_ended_leaves_the_terminal_as_it_was(screen, paused):
     kept = f"stty -a > before; lager python --console {paused}; echo code $?; stty -a > after; cmp before after"
     view = screen("/bin/bash", "--norc", "-c", f"{kept} && echo same")

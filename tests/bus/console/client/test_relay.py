@@ -66,6 +66,7 @@ def test_a_client_that_reads_late_gets_all_and_why_it_ended(run, start, client, 
         os.close(end)
 
 
+@pytest.mark.variant
 def test_the_next_lagerd_knows_a_console_for_one(run, client, relay, own_station):
     run(SCRIPT)
     id = client.paused()["id"]
@@ -112,6 +113,7 @@ def test_a_slow_watcher_blocks_no_console_and_learns_what_it_lost(run, client, o
     assert watcher.until("ended")["ended"]["reason"] == "continued"
 
 
+@pytest.mark.variant
 def test_a_killed_script_ends_it_with_the_reason(run, client, relay):
     run(SCRIPT)
     pause = client.paused()

@@ -24,6 +24,7 @@ def test_an_evaluation_is_interrupted(paused, raw, source):
     assert console.evaluate("1\n") == "1\n"
 
 
+@pytest.mark.variant
 def test_an_interrupt_sends_no_line_twice(paused, raw):
     console = raw(paused["id"])
     for _ in range(20):
@@ -36,6 +37,7 @@ def test_an_interrupt_sends_no_line_twice(paused, raw):
         assert printed.endswith("KeyboardInterrupt\n")
 
 
+@pytest.mark.variant
 def test_an_interrupt_right_behind_its_source_is_not_lost(paused, raw):
     console = raw(paused["id"])
     for _ in range(100):
@@ -46,6 +48,7 @@ def test_an_interrupt_right_behind_its_source_is_not_lost(paused, raw):
     assert console.evaluate("1\n") == "1\n"
 
 
+@pytest.mark.variant
 def test_late_interrupts_hit_nothing(paused, raw):
     console = raw(paused["id"])
     for _ in range(300):

@@ -43,6 +43,7 @@ def test_the_names_of_every_kind_of_frame(run, client, raw, kind):
     assert process.wait() == 0
 
 
+@pytest.mark.variant
 def test_globals_are_those_of_the_moment(run, client, raw):
     text = """
         import lager, threading

@@ -73,6 +73,7 @@ HARD = [
 ]
 
 
+@pytest.mark.variant
 @pytest.mark.parametrize("source", HARD)
 def test_it_stays_alive(paused, raw, client, source):
     console = raw(paused["id"])
@@ -99,6 +100,7 @@ def test_tracebacks_show_no_frame_of_lager(paused, raw):
     assert shown.count("<console ") == 2
 
 
+@pytest.mark.variant
 def test_the_scripts_inspect_and_traceback_show_the_lines_of_a_console(paused, raw):
     console = raw(paused["id"])
     console.evaluate("def f():\n    return 1 / 0\n")
@@ -108,6 +110,7 @@ def test_the_scripts_inspect_and_traceback_show_the_lines_of_a_console(paused, r
     assert "    return 1 / 0\n" in shown
 
 
+@pytest.mark.variant
 def test_what_was_printed_comes_before_the_traceback(paused, raw):
     assert raw(paused["id"]).evaluate("print('half', end=''); 1/0\n").startswith("halfTraceback")
 

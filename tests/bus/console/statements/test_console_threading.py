@@ -1,6 +1,10 @@
 """Consoles and the script's `threading`."""
 
+import pytest
+
 from tests.bus.console.raw import SCRIPT
+
+pytestmark = pytest.mark.variant
 
 
 def test_who_imports_threading_in_a_console_leaves_the_main_thread_what_it_is(run, client, raw):

@@ -66,6 +66,7 @@ def test_each_frame_shows_and_evaluates_its_own_names(debugger):
     assert debugger.ask(hover={"path": "meter['adc1']", "frame": outer})["value"] == "1.25"
 
 
+@pytest.mark.variant
 @pytest.mark.parametrize(
     "question", [{"frames": 99}, {"frames": "x"}, {"scopes": 0}, {"members": [99, 0, 0]}, {"members": 3},
                  {"hover": 3}, {"hover": {"path": 7}}, {"scopes": None}],
@@ -76,12 +77,14 @@ def test_a_question_about_nothing_gets_no_answer_and_harms_nothing(debugger, que
     assert debugger.raw.evaluate("volts") == "3.3\n"
 
 
+@pytest.mark.variant
 def test_a_frame_that_does_not_exist_is_an_error_of_the_evaluation(debugger):
     debugger.raw.send(eval="1", frame=99)
     printed, done = debugger.raw.until("done")
     assert (done, "IndexError" in printed) == (False, True)
 
 
+@pytest.mark.variant
 def test_who_only_watches_is_not_answered(debugger, client, opened):
     watching = opened(client.list()[0]["id"], watch=True)
     watching.until("hello")

@@ -54,6 +54,7 @@ def test_names_are_those_of_the_calling_frame_until_one_goes_back(nested, lager)
     assert "-> 14          return list(generator())" in done.stdout
 
 
+@pytest.mark.variant
 def test_what_is_assigned_stays_in_the_copy_of_its_frame(nested, lager, client):
     done = typed(
         lager, nested, "own = 1", ":up 2", "local = 'changed'; other = 2", ":down 2", "own, local, 'other' in dir()",
@@ -100,6 +101,7 @@ def test_each_console_has_its_own_frame(nested, opened):
         assert console.until("out")["out"].strip() == name
 
 
+@pytest.mark.variant
 def test_what_was_sent_before_the_step_runs_before_it(nested, opened):
     console = opened(nested)
     console.send(eval="import time; time.sleep(0.3); local")
@@ -110,6 +112,7 @@ def test_what_was_sent_before_the_step_runs_before_it(nested, opened):
     assert console.until("out")["out"].strip() == "'generator'"
 
 
+@pytest.mark.variant
 @pytest.mark.parametrize("what", ["soon", None, [], {}, 1e400])
 def test_a_step_that_makes_no_sense_is_answered_with_null_and_changes_nothing(nested, opened, what):
     console = opened(nested)
@@ -119,6 +122,7 @@ def test_a_step_that_makes_no_sense_is_answered_with_null_and_changes_nothing(ne
     assert console.until("out")["out"].strip() == "'inner'"
 
 
+@pytest.mark.variant
 def test_a_watcher_selects_no_frame(nested, opened):
     watcher = opened(nested, watch=True)
     watcher.until("hello")
@@ -127,6 +131,7 @@ def test_a_watcher_selects_no_frame(nested, opened):
     assert watcher.until("answer")["answer"] == 2
 
 
+@pytest.mark.variant
 def test_on_a_terminal_completion_follows_the_frame(nested, screen):
     console = screen(LAGER, "python", "--console", nested, columns=160, rows=50)
     console.until(lambda shown: re.search(r"\n>>>\n.* left", shown))

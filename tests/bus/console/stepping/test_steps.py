@@ -137,6 +137,7 @@ def test_while_a_step_runs_nothing_is_paused_and_input_waits(start, script, clie
     finished(script, client, client.list()[0]["id"])
 
 
+@pytest.mark.variant
 def test_a_console_that_leaves_leaves_the_step_running(start, script, client, opened, gate):
     script = start(LAGER, "python", script(GATED), stdin=gate[0])
     console = opened(client.paused()["id"])
@@ -150,6 +151,7 @@ def test_a_console_that_leaves_leaves_the_step_running(start, script, client, op
     finished(script, client, new["id"])
 
 
+@pytest.mark.variant
 def test_a_script_that_is_killed_in_a_step_ends_its_console(start, script, client, opened, gate):
     start(LAGER, "python", script(GATED), stdin=gate[0])
     details = client.paused()
@@ -189,6 +191,7 @@ def test_a_question_is_answered_and_not_stepped(run, client, lager):
     client.call("ContinueAll")
 
 
+@pytest.mark.variant
 def test_another_pause_ends_the_step_and_gets_its_consoles(run, client, opened):
     script = run("""
 import lager
@@ -294,6 +297,7 @@ def test_reading():
     assert tests.wait() == 0, tests.out.rest()
 
 
+@pytest.mark.variant
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="since 3.12, any number of tools can watch")
 def test_another_tracer_is_kept_and_the_step_refused(run, client, lager):
     script = run("""
@@ -347,6 +351,7 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
     assert finished(script, client, client.list()[0]["id"]) == "7\n"
 
 
+@pytest.mark.variant
 def test_lagerd_may_restart_while_a_step_runs(start, script, client, opened, gate, own_station):
     script = start(LAGER, "python", script(GATED), stdin=gate[0])
     console = opened(client.paused()["id"])

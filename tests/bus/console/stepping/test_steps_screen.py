@@ -24,6 +24,7 @@ def again(shown: str, line: int) -> "re.Match[str] | None":
     return re.search(rf"[0-9a-f]{{8}} paused at script.py:{line} in work\n(.*\n)+>>>[^\n]*\n", f"{shown}\n")
 
 
+@pytest.mark.variant
 @pytest.mark.parametrize(("columns", "rows"), SIZES)
 def test_a_console_shows_where_another_one_has_stepped(run, client, screen, columns, rows, opened):
     run(SCRIPT)
