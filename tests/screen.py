@@ -24,7 +24,7 @@ class Screen(Terminal):
     @property
     def lines(self) -> list[str]:
         """The rows without the spaces at their ends, and without the empty rows at the end."""
-        rows = [row.rstrip() for row in self.seen.display]
+        rows = [_text(self.seen.buffer[row]) for row in range(self.seen.lines)]
         while rows and not rows[-1]:
             rows.pop()
         return rows
@@ -48,3 +48,8 @@ class Screen(Terminal):
     def resize(self, columns: int, rows: int) -> None:
         self.seen.resize(rows, columns)
         termios.tcsetwinsize(self._fd, (rows, columns))
+
+
+def _text(row: Mapping[int, pyte.screens.Char]) -> str:
+    """Return what is written in a row. Of a wide character, the second column is empty."""
+    return "".join([row[column].data for column in range(max(row, default=-1) + 1)]).rstrip()
