@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
-    from lager.world import World
 
 _HOOK = "lager.breakpointhook"
 _IMPORTED_AFTER = 0.02  # seconds: a module of ours takes about that long
@@ -68,11 +67,11 @@ class Start:
         self.start_new_thread = _thread.start_new_thread
         self.main_ident = _thread.get_ident()
         self.at_end: list[Callable[[], object]] = []
-        self._world: World | None = None
+        self._world: Any = None
         self._making = _thread.RLock()
 
-    def world(self) -> "World":
-        """Return the world of the modules that pause this process, made at the first call."""
+    def world(self) -> "Any":
+        """Return the `lager.world.World` of the modules that pause this process, made at the first call."""
         with self._making:
             if self._world is None:
                 path = f"{self.folder}/lager/world.py"
