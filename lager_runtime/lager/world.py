@@ -53,10 +53,10 @@ _OUTSIDE = (
     "lager.process.system", "lager.process.fork_lock", "lager.process.threads", "lager.bus", "lager.nets",
     "lager.drivers", "lager.instruments", "lager.recording", "lager.uncaught", "lager.pytest_plugin",
     "lager.breakpoints.triggers.on_error", "lager.breakpoints.triggers.on_test_failure",
-    "lager.breakpoints.triggers.in_pytest", "lager.inspection.frames.tracebacks",
+    "lager.breakpoints.terminal.in_pytest", "lager.inspection.frames.tracebacks",
 )  # fmt: skip
 _SCRIPTS = frozenset(
-    ("lager.pytest_plugin", "lager.breakpoints.triggers.on_test_failure", "lager.breakpoints.triggers.in_pytest")
+    ("lager.pytest_plugin", "lager.breakpoints.triggers.on_test_failure", "lager.breakpoints.terminal.in_pytest")
 )
 
 

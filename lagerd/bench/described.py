@@ -24,11 +24,11 @@ from lagerd.bench.models.switches.devantech_usb_rly import UsbRly16
 from lagerd.bench.models.switches.modbus_coils import ModbusRelays
 from lagerd.bench.models.uart_device import UartDevice
 from lagerd.bench.nets import NetsFile
-from lagerd.bench.physics.wiring import Circuit, output_of
 from lagerd.bench.scpi.instrument import ScpiInstrument
 from lagerd.bench.transports.lines import LineDevice
 from lagerd.bench.transports.modbus_rtu import RtuPort
 from lagerd.bench.transports.terminal import BytePort, Terminal
+from lagerd.bench.wiring import Circuit, output_of
 
 
 class DescribedBench:

@@ -39,7 +39,7 @@ from lagerd.bench.faults import Fault
 from lagerd.bench.models import known
 from lagerd.bench.models.data_acquisition.labjack_t7 import T7
 from lagerd.bench.models.switches.modbus_coils import ModbusRelays
-from lagerd.bench.physics.wiring import SOURCES, WIRED
+from lagerd.bench.wiring import SOURCES, WIRED
 
 FAULTS: Mapping[str, Fault | None] = {
     "no_reply": Fault.NO_ANSWER,

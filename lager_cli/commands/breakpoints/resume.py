@@ -1,9 +1,9 @@
 """`lager python --continue`, `--continue-all` and `--extend`: resume a paused script, or give it more time."""
 
 from lager.wording.text import time_given
-from lager_cli.commands.runs.own import only_pause, own_pause
 from lager_cli.daemon import ask
 from lager_cli.display import output
+from lager_cli.runs.own import only_pause, own_pause
 
 
 def resume(id: str | None) -> int:

@@ -10,13 +10,13 @@ import shlex
 import click
 
 from lager_cli.commands.breakpoints import resume
-from lager_cli.commands.runs.own import own_pause, own_run
 from lager_cli.daemon import ask
 from lager_cli.display import output
 from lager_cli.options import completion
 from lager_cli.options.box_option import acting_box_option, box_group_option, box_option, choose, typed
 from lager_cli.options.common import seconds
 from lager_cli.options.typed_values import TakesNumbers
+from lager_cli.runs.own import own_pause, own_run
 
 _SHORTEST_ID = 4  # characters of a prefix
 

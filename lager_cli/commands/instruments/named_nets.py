@@ -37,6 +37,6 @@ def names(type: NetType | None = None) -> list[str]:
 
 def list_nets(type: NetType, as_json: bool) -> None:
     """Print the nets of this type."""
-    from lager_cli.commands.bench.nets import print_nets
+    from lager_cli.commands.instruments.nets import print_nets
 
     print_nets(type, as_json)

@@ -179,7 +179,7 @@ def _clocks_stopped(began: float) -> contextlib.AbstractContextManager[None]:
     sessions = notices.pytest_sessions()
     if not sessions and "hypothesis.control" not in sys.modules:
         return contextlib.nullcontext()
-    from lager.breakpoints.triggers import in_pytest
+    from lager.breakpoints.terminal import in_pytest
 
     return in_pytest.clocks_stopped(sessions, began)
 
@@ -214,7 +214,7 @@ def _waited(pause: PauseState, about: str, began: float) -> Ended | CannotPause:
             if not pause.quiet:
                 say(text + banner.changed(event.by))
             if sessions := notices.pytest_sessions():
-                from lager.breakpoints.triggers import in_pytest
+                from lager.breakpoints.terminal import in_pytest
 
                 in_pytest.note(sessions, pause.details, event.reason, event.by, seconds)
             if pause.is_step(event):

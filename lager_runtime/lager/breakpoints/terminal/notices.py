@@ -71,7 +71,7 @@ def _not_captured(begin_line: bool = False) -> contextlib.AbstractContextManager
     sessions = pytest_sessions()
     if not sessions:
         return contextlib.nullcontext()
-    from lager.breakpoints.triggers import in_pytest
+    from lager.breakpoints.terminal import in_pytest
 
     return in_pytest.capture_lifted(sessions, begin_line)
 

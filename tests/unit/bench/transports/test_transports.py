@@ -15,9 +15,9 @@ from lager.drivers.replay import Leases, bench
 from lager.instruments.net import Net
 from lagerd.bench.bench import Bench
 from lagerd.bench.models import known
-from lagerd.bench.physics.wiring import output_of
 from lagerd.bench.thread import running
 from lagerd.bench.transports.terminal import Terminal
+from lagerd.bench.wiring import output_of
 from tests.unit.bench.transports.hislip_instrument import HislipInstrument
 from tests.unit.bench.transports.usbtmc_instrument import VISA, UsbtmcBackend
 from tests.unit.bench.transports.vxi11instrument import Vxi11Instrument

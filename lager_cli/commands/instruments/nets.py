@@ -14,8 +14,8 @@ from lager.nets.imported import saved_nets
 from lager.nets.model import Instrument, NetConfig, Nets, NetType
 from lager.wording import text_files
 from lager_cli import daemon
-from lager_cli.commands.bench.nets_found import add, scan
 from lager_cli.commands.instruments import through
+from lager_cli.commands.instruments.nets_found import add, scan
 from lager_cli.commands.instruments.through import through_option
 from lager_cli.display import output
 from lager_cli.options.box_option import box_option, go, several_box_group_option
