@@ -20,8 +20,8 @@ from typing import Any
 
 from lager.contract import NETS_FILE
 from lager.errors import Failed, LagerError
+from lager.instruments.reporter import Collector
 from lager.instruments.safety import safe_state
-from lager.instruments.while_paused.reporter import Collector
 from lager.nets import file as nets_file
 from lagerd.make_safe.standby import Standby
 

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from lager.errors import InstrumentError, NetConflict
-from lager.instruments.safety import ended_frames
-from lager.instruments.safety.upkeep import Upkeep
+from lager.instruments import ended_frames
 from lager.instruments.sessions.session import Session
+from lager.instruments.upkeep import Upkeep
 from lager.nets import catalog
 from lager.nets.model import Instrument, NetConfig, Nets
 from lager.nets.resource import Reach, device

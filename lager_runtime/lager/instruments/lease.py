@@ -13,9 +13,9 @@ from lager.contract import LEASE_WATCHED
 from lager.daemon import lease_calls
 from lager.daemon.lease_calls import LeaseCalls
 from lager.errors import InstrumentError, LagerError
+from lager.instruments.reporter import Reporter
 from lager.instruments.safety.guard import NOTHING, Guard
 from lager.instruments.sessions.port import LeasedPort
-from lager.instruments.while_paused.reporter import Reporter
 from lager.process import at_exec
 from lager.wording.text import printable
 

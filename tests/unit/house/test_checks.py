@@ -244,6 +244,29 @@ def test_the_files_form_no_circle():
         pytest.fail(" imports ".join(reversed(circle.args[1])))
 
 
+def test_the_files_and_rooms_inside_a_room_form_no_circle():
+    inside: dict[str, dict[str, set[str]]] = {}
+    for module, path in MODULES.items():
+        for imported in [name for name in _imports(path) if name in MODULES and "." in name]:
+            room, ours, theirs = _parted(module, imported)
+            if room and ours and theirs:
+                inside.setdefault(room, {}).setdefault(ours, set()).add(theirs)
+    for room, parts in inside.items():
+        try:
+            TopologicalSorter(parts).prepare()
+        except CycleError as circle:
+            pytest.fail(f"{room}: " + " imports ".join(reversed(circle.args[1])))
+
+
+def _parted(one: str, other: str) -> tuple[str, str, str]:
+    """The room that two modules share, and the part of it that each is in; "" for the room itself."""
+    ours, theirs = one.split("."), other.split(".")
+    shared = next((n for n, pair in enumerate(zip(ours, theirs, strict=False)) if pair[0] != pair[1]), None)
+    if shared is None:
+        return "", "", ""
+    return ".".join(ours[:shared]), ours[shared], theirs[shared]
+
+
 def test_one_module_imports_a_library_of_dbus():
     users = [str(path.relative_to(ROOT)) for _, path in _files() if _tops(path) & {"dbus_next", "dbus_fast"}]
     assert users == ["lager_runtime/lager/bus/transport/wire.py"]

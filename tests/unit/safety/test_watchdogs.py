@@ -11,9 +11,9 @@ import pytest
 
 from lager.drivers.replay import Leases, bench
 from lager.errors import InstrumentTimeout, NetsFileError, Rejected
+from lager.instruments import upkeep
 from lager.instruments.drivers.data_acquisition.labjack_t7 import set_watchdog
 from lager.instruments.net import Net
-from lager.instruments.safety import upkeep
 from lager.instruments.safety.safe_state import Here, after_crash, make_safe
 from lager.nets import file
 from lager.nets.model import Nets

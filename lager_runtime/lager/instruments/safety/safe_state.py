@@ -14,8 +14,8 @@ from typing import Any
 from lager.errors import InstrumentError, InstrumentTimeout, InstrumentUnreachable, LagerError
 from lager.instruments.drivers.base.driver import Driver
 from lager.instruments.holdings import driver_class, session_of
-from lager.instruments.safety.upkeep import set_watchdog
-from lager.instruments.while_paused.reporter import Reports
+from lager.instruments.reporter import Reports
+from lager.instruments.upkeep import set_watchdog
 from lager.nets import catalog
 from lager.nets.model import NetConfig, Nets, NetType, Safe
 from lager.nets.settings.safe import OFF, OUTPUTS

@@ -30,8 +30,8 @@ from lager.process import at_exec, threads
 from lager.wording.values import shown
 
 if TYPE_CHECKING:
+    from lager.instruments.reporter import Reports
     from lager.instruments.sessions.port import LeasedPort
-    from lager.instruments.while_paused.reporter import Reports
 
 _SETS = 1000  # that are remembered
 

@@ -16,8 +16,8 @@ from lager.instruments import holdings
 from lager.instruments.drivers.base.driver import Driver
 from lager.instruments.drivers.base.state import State
 from lager.instruments.holdings import Holding
+from lager.instruments.reporter import command_of
 from lager.instruments.sessions.session import Session
-from lager.instruments.while_paused.reporter import command_of
 from lager.instruments.while_paused.session_lock import acquire
 from lager.nets import catalog
 from lager.nets.actions import ACTIONS, IDENTITY, OPEN_NETS, Action, look

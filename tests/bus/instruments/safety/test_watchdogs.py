@@ -19,7 +19,7 @@ INSTRUMENTS = "com.lager.Instruments"
 # The clock of its keepalive is the test's: it says when it waits, and waits for a line.
 SCRIPT = """
 import sys, threading
-from lager.instruments.safety import upkeep
+from lager.instruments import upkeep
 
 def wait(event, seconds):
     print("waits", seconds, flush=True)
