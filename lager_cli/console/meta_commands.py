@@ -65,7 +65,7 @@ class MetaCommands:
             else:
                 name, *more = line.strip()[1:].split(None, 1) or [""]
                 if more and name in self._known and name not in _WITH_VALUE:
-                    raise InvalidArgument(f":{name} takes nothing behind it.", f"Type :{name} alone, or see :help.")
+                    raise InvalidArgument(f":{name} takes no argument.", f"Type :{name} alone, or see :help.")
                 if (found := self._known.get(name)) is not None:
                     await found(more[0] if more else "")
                 else:

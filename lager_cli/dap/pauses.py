@@ -11,7 +11,7 @@ from lager.errors import Failed, NoSuchBreakpoint
 from lager_cli.follower import Following, PauseEvent
 
 _LONGEST_LINE = 1 << 20
-_ENDED = "The box does not tell its pauses any more."
+_ENDED = "The box has stopped reporting its pauses."
 
 
 async def events(box: str | None) -> AsyncGenerator[tuple[str, dict[str, Any]], None]:

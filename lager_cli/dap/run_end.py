@@ -31,5 +31,5 @@ async def _line_of(box: str, run_id: str) -> bytes:
         finally:
             writer.close()
     if not line:
-        raise Failed("The box does not tell the end of the run.")
+        raise Failed("The box does not report the end of the run.")
     return line

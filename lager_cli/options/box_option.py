@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lager_cli.boxes.several.fan_out import Table
 
 HELP = "Run the command on box NAME over ssh (default: LAGER_BOX, else the default box)."
-_SEVERAL = "Also @GROUP, 'bench*' and a,b."
+_SEVERAL = "Also accepts @GROUP, 'bench*' and a,b."
 _LIMIT = "lager_cli.limit"  # in the context's meta: seconds for each box of several
 
 
@@ -47,13 +47,13 @@ def _several_option(callback: Callable[..., None]) -> Callable[[Callable[..., An
 def _limit_option(command: Callable[..., Any]) -> Callable[..., Any]:
     def keep(context: click.Context, _option: click.Parameter, limit: float | None) -> None:
         if limit == 0:
-            raise click.BadParameter("no box answers in no time. Give a time like 10s or 1m.", context, _option)
+            raise click.BadParameter("0 leaves no time for an answer. Give a time like 10s or 1m.", context, _option)
         if limit is not None:
             context.meta[_LIMIT] = limit
 
     return click.option(
         "--limit", type=seconds, metavar="TIME", is_eager=True, expose_value=False, callback=keep,
-        help="With several boxes: the time for each to answer (default: 10s).",
+        help="With several boxes: how long to wait for each answer (default: 10s).",
     )(command)  # fmt: skip
 
 

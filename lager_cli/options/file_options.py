@@ -11,8 +11,8 @@ from lager_cli.options import completion
 
 _ADD = "With --box: also send this file or folder, to the same place in the run's folder. Can be repeated."
 _DOWNLOAD = (
-    "With --box: download files that the run wrote or changed and that match PATTERN, relative to its folder (** too), "
-    "to the same place in the current folder. Can be repeated."
+    "With --box: download files that the run wrote or changed and that match PATTERN, relative to its folder (** is "
+    "allowed), to the same place in the current folder. Can be repeated."
 )
 _OVERWRITE = "Let --download replace existing files."
 

@@ -42,4 +42,6 @@ def read(type: NetType, answer: Mapping[str, Any]) -> tuple[Any, str]:
 
 
 def unreadable() -> Failed:
-    return Failed("The script's answer cannot be read.", "See which lager the script runs with: lager --version")
+    return Failed(
+        "The script's answer cannot be read.", "Check which version of lager the script uses: lager --version"
+    )

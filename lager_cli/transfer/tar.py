@@ -95,5 +95,5 @@ def _cut() -> TransferError:
 
 def _damaged() -> TransferError:
     return TransferError(
-        "The transferred files are damaged.", "Check that both sides have the same lager, and try again."
+        "The transferred files are damaged.", "Check that both sides have the same version of lager, and try again."
     )

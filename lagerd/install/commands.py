@@ -63,9 +63,9 @@ def uninstall(root: Path, dry_run: bool) -> None:
 
 @click.command()
 def check() -> None:
-    """Say whether this machine is a healthy box, part by part, and what to type where it is not.
+    """Check each part of this box, and print what to type where something is wrong.
 
-    It changes and starts nothing. The exit code is 0 only if each part is well.
+    It changes and starts nothing. The exit code is 0 only if every part is healthy.
 
     \b
     Example:

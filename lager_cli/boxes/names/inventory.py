@@ -100,7 +100,7 @@ def _names(said: Any, group: str) -> list[str]:
 
 
 def _odd(name: str) -> BoxError:
-    what = f"'{printable(name, 60)}' in the inventory is not as ansible-inventory --list prints it."
+    what = f"'{printable(name, 60)}' in the inventory does not have the form of ansible-inventory --list."
     return BoxError(what, "Try: ansible-inventory --list -i FILE > boxes.json")
 
 

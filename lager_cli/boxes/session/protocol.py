@@ -123,7 +123,8 @@ class FrameDecoder:
     def _check_noise(self) -> None:
         if len(self._noise) > _NOISE:
             raise BoxError(
-                "The program that answers on the box is not lager.", "Does a login script there print without end?"
+                "The program that answers on the box is not lager.",
+                "Check whether a login script there prints without end.",
             )
 
     def _begin(self) -> None:

@@ -32,7 +32,7 @@ _STDOUT = "-"
 )
 @click.option("--for", "length", type=seconds, metavar="TIME", help="End after this time (default: at Ctrl-C).")
 @click.option(
-    "--csv", "csv_file", metavar="FILE", help="Write the readings to a new FILE as CSV; - writes to the output."
+    "--csv", "csv_file", metavar="FILE", help="Write the readings to a new FILE as CSV; - for standard output."
 )
 @click.option("--plot", metavar="FILE.svg", help="Draw the readings into a new FILE at the end.")
 @click.option("--relay", is_flag=True, hidden=True)
@@ -50,10 +50,10 @@ def log(
 ) -> int:
     """Read nets repeatedly, and show the readings: sparklines on a terminal, else a table or CSV.
 
-    Reading never makes the claim of another program fail. What a paused script holds is read through the pause. A
-    reading that failed or was missed is a row that says why, and its cell in the CSV is empty. Ctrl-C ends it, with the
-    files complete. The files are written on this machine, also with --box. The exit code is 1 if a net could never be
-    read.
+    Reading never makes the claim of another program fail. What a paused script holds is read through the pause. For
+    a reading that failed or was missed, a row says why, and its cell in the CSV is empty. Ctrl-C ends the log, and the
+    files are then complete. They are written on this machine, even with --box. The exit code is 1 if a net could never
+    be read.
 
     \b
     Examples:

@@ -113,7 +113,7 @@ def console(context: click.Context, id: str | None, watch: bool, relay: bool, li
 
 
 @click.command()
-@click.option("--tail", type=click.IntRange(min=0), metavar="N", help="Begin with the last N lines.")
+@click.option("--tail", type=click.IntRange(min=0), metavar="N", help="Start with the last N lines.")
 @box_option
 @click.argument("run", required=False, shell_complete=completion.detached)
 def attach(run: str | None, tail: int | None) -> int:

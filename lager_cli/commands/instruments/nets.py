@@ -28,7 +28,7 @@ _FAIL = "FAIL"
 _HEADERS = ("NET", "TYPE", "INSTRUMENT", "MODEL", "CHANNEL", "ADDRESS", "LIMITS")
 _BENCH = "BENCH"
 
-_bench_option = click.option("--bench", "only", metavar="NAME", help="Only the nets of this bench (default: of all).")
+_bench_option = click.option("--bench", "only", metavar="NAME", help="Use only the nets of this bench (default: all).")
 
 
 @click.group(invoke_without_command=True)
@@ -79,8 +79,9 @@ def print_nets(type: NetType | None, as_json: bool, only: str | None = None) -> 
 @through_option
 @box_option
 def check(as_json: bool, only: str | None, wait: float, through: bool) -> int:
-    """Open each instrument and compare its identity with the nets file. Then say of each limit whether the instrument
-    guards it, too, or only lager; and list the nets that share a terminal: the smallest limit applies to all of them.
+    """Open each instrument and compare its identity with the nets file. Then show whether the
+    instrument, too, guards each limit, or lager alone. List the nets that share a terminal: the smallest limit applies
+    to all of them.
 
     \b
     Examples:
@@ -167,7 +168,7 @@ def drivers(as_json: bool) -> int:
 def import_(file: Path, target: Path | None) -> int:
     """Convert the saved_nets.json of another lager to a nets file.
 
-    Channels, limits and settings are converted. The command says what each net is now, and lists what it cannot
+    Channels, limits and settings are converted. The command shows what each net has become, and lists what it cannot
     convert; if that is a limit, it writes nothing.
 
     \b

@@ -121,7 +121,7 @@ def _existing() -> Nets | None:
     "type_word",
     required=True,
     metavar="TYPE",
-    help="Set the type: supply, battery, eload, adc, dac, gpio, uart or scpi.",
+    help=f"Set the type: {', '.join(type.value for type in NetType)}.",
 )
 @click.option(
     "--address", required=True, help="Set the address: a VISA resource, a serial device path, or a Modbus TCP host."
@@ -142,8 +142,8 @@ def add(
     instrument: str | None,
     **given: Any,
 ) -> None:
-    """Add the net NAME at the end of the nets file, and its instrument if that is new. Comments stay, and a mistake
-    leaves the file as it was.
+    """Add the net NAME at the end of the nets file, and its instrument if that is new. Comments are kept. After
+    a mistake, the file is unchanged.
 
     \b
     Examples:

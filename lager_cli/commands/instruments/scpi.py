@@ -17,7 +17,7 @@ from lager_cli.options.common import json_option, wait_option
 
 @click.command()
 @click.argument("words", nargs=-1, metavar="[NET] MESSAGE", shell_complete=completion.nets(NetType.SCPI))
-@click.option("--binary", is_flag=True, help="Write the bytes of a block that answers a query, as they are.")
+@click.option("--binary", is_flag=True, help="Write the binary block that answers a query as raw bytes.")
 @json_option
 @wait_option
 @through_option
@@ -55,7 +55,7 @@ def _decoded(text: object) -> bytes:
     try:
         return base64.b64decode(str(text), validate=True)
     except ValueError:
-        raise Failed("The script's answer cannot be read.", "See which lager the script runs with.") from None
+        raise Failed("The script's answer cannot be read.", "Check which version of lager the script uses.") from None
 
 
 def _is_query(message: str) -> bool:

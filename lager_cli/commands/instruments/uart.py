@@ -55,9 +55,9 @@ class _FlowControl(click.ParamType[str]):
     metavar=f"[{'|'.join(FLOW_CONTROLS)}]",
     help="Set the flow control (default: the one in the nets file, else none).",
 )
-@click.option("--xonxoff/--no-xonxoff", default=None, help="Like --flow-control xonxoff, or without it.")
-@click.option("--rtscts/--no-rtscts", default=None, help="Like --flow-control rtscts, or without it.")
-@click.option("--dsrdtr/--no-dsrdtr", default=None, help="Like --flow-control dsrdtr, or without it.")
+@click.option("--xonxoff/--no-xonxoff", default=None, help="Switch software flow control on or off.")
+@click.option("--rtscts/--no-rtscts", default=None, help="Switch RTS/CTS flow control on or off.")
+@click.option("--dsrdtr/--no-dsrdtr", default=None, help="Switch DSR/DTR flow control on or off.")
 @click.option(
     "--line-ending",
     type=click.Choice([*_LINE_ENDINGS]),
@@ -66,7 +66,12 @@ class _FlowControl(click.ParamType[str]):
 @click.option(
     "--opost/--no-opost", default=True, help="Convert each received newline to CR LF on the terminal (default: on)."
 )
-@click.option("-i", "--interactive", is_flag=True, help="Accepted: on a terminal, lager always sends what you type.")
+@click.option(
+    "-i",
+    "--interactive",
+    is_flag=True,
+    help="Ignored, for compatibility: on a terminal, lager always sends what you type.",
+)
 @click.option(
     "--quiet-for",
     type=seconds,

@@ -105,7 +105,7 @@ def check(asked: Asked) -> None:
     count = sum(one is not None for one in wanted) + asked.continue_all + asked.kill_all
     for flag, is_given, what in (("-m", asked.module, "the name of a module"), ("-c", asked.code, "code")):
         if is_given and asked.runnable is None:
-            raise click.UsageError(f"{flag} needs {what} behind it.")
+            raise click.UsageError(f"{flag} needs {what} after it.")
     if count != 1:
         what = (
             "Name a script to run, or one of --continue, --continue-all, --extend, --console, --pause, --reattach,"

@@ -60,7 +60,9 @@ _MAY_NOT = ("insufficient permissions", "not seeing messages from other users")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list with every field of each record.")
 @click.option("--since", metavar="TIME", help='Show records from TIME on: "1 hour ago", today, "2026-01-31 08:00".')
 @click.option("--until", metavar="TIME", help="Show records up to TIME.")
-@click.option("--merge", is_flag=True, help="Show all boxes whose journals are on this machine, with the box.")
+@click.option(
+    "--merge", is_flag=True, help="Show all boxes whose journals are on this machine, and the box of each record."
+)
 @click.option(
     "--directory",
     metavar="DIR",

@@ -37,10 +37,8 @@ _ONLY_ONE = "\0"  # cannot be typed: `--continue ""` is a mistake and resumes no
 )
 @click.option("--env", "settings", multiple=True, metavar="FOO=BAR", help="Set a variable for the script.")
 @click.option("--passenv", "passed", multiple=True, metavar="NAME", help="Pass a variable of this shell to the script.")
-@click.option("--timeout", type=seconds, default=0.0, help="End the whole run after TIME, paused or not (0: never).")
-@click.option(
-    "--simulate", is_flag=True, help="Use simulated instruments: those of the nets file, and nothing of the real bench."
-)
+@click.option("--timeout", type=seconds, default=0.0, help="End the run after this time, paused or not (0: never).")
+@click.option("--simulate", is_flag=True, help="Simulate the instruments of the nets file; reach no real one.")
 @click.option("--pause-on-error", is_flag=True, help="Pause where an uncaught error is raised.")
 @click.option(
     "--continue",
@@ -66,7 +64,7 @@ _ONLY_ONE = "\0"  # cannot be typed: `--continue ""` is a mistake and resumes no
 @click.option("--pause", metavar="RUN", help="Ask a run to pause where it is.", shell_complete=completion.running)
 @click.option("-d", "--detach", is_flag=True, help="Run in the background; print the run's id.")
 @click.option("--reattach", metavar="RUN", help="Show and follow a detached run.", shell_complete=completion.detached)
-@click.option("--tail", type=Whole(min=0), metavar="N", help="With --reattach: begin with the last N lines.")
+@click.option("--tail", type=Whole(min=0), metavar="N", help="With --reattach: start with the last N lines.")
 @click.option(
     "--kill",
     metavar="RUN",
@@ -85,7 +83,7 @@ _ONLY_ONE = "\0"  # cannot be typed: `--continue ""` is a mistake and resumes no
     metavar="NET[,NET...]",
     help="Claim the nets for the script before it starts; with --box @GROUP on the first box where they are free.",
 )
-@click.option("--wait", type=seconds, default=0.0, help="With --any: wait in line so long (default: do not wait).")
+@click.option("--wait", type=seconds, default=0.0, help="With --any: how long to wait in line (default: do not wait).")
 @box_option.box_group_option
 @file_options.file_options
 @click.argument("runnable", required=False, shell_complete=completion.runnable)

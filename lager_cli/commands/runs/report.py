@@ -31,7 +31,7 @@ def report(run: str | None, form: str | None) -> None:
     """Show the evidence of RUN (default: your latest): output, pauses and who ended them, answers, readings, changes,
     instruments, versions.
 
-    The output is kept for detached runs only. The same run gives the same bytes once it has ended.
+    The output is kept for detached runs only. Once a run has ended, its report does not change.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""`lager defaults`: the box and the nets that commands use where none is named."""
+"""`lager defaults`: the box and the nets that commands use if none is given."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,7 +20,7 @@ _NAMES = {f"{type.value}-net": type for type in NetType}
 @json_option
 @click.pass_context
 def defaults(context: click.Context, as_json: bool) -> None:
-    """Show or change the box and the nets that commands use where none is named.
+    """Show or change the box and the nets that commands use if none is given.
 
     \b
     Examples:

@@ -29,7 +29,7 @@ def mcp(context: click.Context, allow: frozenset[str], box: str | None) -> None:
     """Serve the Model Context Protocol on standard input and output, for an assistant that starts this command.
 
     It looks at boxes, pauses, runs, nets, readings, history and reports. It acts only as far as --allow says, and as
-    lagerd and polkit allow your user. With --box, all of it is on that box. Nothing listens on the network.
+    lagerd and polkit allow your user. With --box, it does all of this on that box. Nothing listens on the network.
 
     \b
     Examples:

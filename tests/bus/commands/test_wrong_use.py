@@ -111,8 +111,8 @@ COMMANDS = [
     (2, "not several of them", "--continue", "ffffffff", "x.py"),
     (2, "not several of them", "--continue-all", "--console", "ffffffff"),
     (2, "Name a script to run"),
-    (2, "-m needs the name of a module behind it", "-m"),
-    (2, "-c needs code behind it", "--env", "A=1", "-c"),
+    (2, "-m needs the name of a module after it", "-m"),
+    (2, "-c needs code after it", "--env", "A=1", "-c"),
     (2, "No such option", "--resume"),
 ]
 

@@ -103,7 +103,7 @@ def test_an_ansible_inventory_gives_destinations_and_groups(tmp_path):
 )
 def test_an_inventory_of_another_form_is_a_sentence(tmp_path, said, name):
     (tmp_path / "hosts.json").write_text(json.dumps(said))
-    with pytest.raises(BoxError, match=f"'{name}' in the inventory is not as ansible-inventory --list prints it"):
+    with pytest.raises(BoxError, match=f"'{name}' in the inventory does not have the form of ansible-inventory"):
         inventory.of_ansible(tmp_path / "hosts.json")
 
 

@@ -139,7 +139,7 @@ def test_a_command_without_a_value_refuses_one_and_does_nothing(paused, lager, c
     done = lager("python", "--console", paused["id"], stdin=f"{typed}\n")
     assert (done.returncode, done.stdout) == (1, "")
     name = typed.split()[0]
-    assert done.stderr == f"lager: {name} takes nothing behind it. Type {name} alone, or see :help.\n"
+    assert done.stderr == f"lager: {name} takes no argument. Type {name} alone, or see :help.\n"
     assert [pause["id"] for pause in client.list()] == [paused["id"]]
 
 

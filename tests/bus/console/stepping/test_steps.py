@@ -87,7 +87,7 @@ def test_all_steps_from_a_pipe_and_the_names_of_each_new_frame(run, lager, clien
 
 @pytest.mark.parametrize(
     ("line", "said"),
-    [(":until", "not a line number"), (":until x", "not a line number"), (":next 2", "takes nothing behind it")],
+    [(":until", "not a line number"), (":until x", "not a line number"), (":next 2", "takes no argument")],
 )
 def test_a_mistyped_step_says_how_to_type_it(paused, lager, line, said):
     done = typed(lager, paused["id"], line)
