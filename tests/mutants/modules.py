@@ -24,7 +24,7 @@ _LOAD = [
     *_UNREAD,
 ]
 _METERS = _tests("instruments/multimeters", "safety/through")
-_SWITCHES = _tests("instruments/switches", "safety/safe_state", "safety/through")
+_SWITCHES = _tests("instruments/switches", "safety/through")
 _SERIAL = _tests("drivers/serial", "instruments/sessions/serial_session")
 _NETS_FILE = _tests("nets/settings", "nets/nets", "instruments/sessions/modbus_rtu")
 _LEASES = _tests("leases/lease_table", "leases/leases")
@@ -42,7 +42,9 @@ TESTS = {
         "instruments/driver_base",
     ),
     f"{_DRIVERS}/base/state.py": _tests("instruments/partial_state", "drivers/states"),
-    f"{_DRIVERS}/base/supply_state.py": _tests("instruments/partial_state", "drivers/states"),
+    f"{_DRIVERS}/base/supply_state.py": _tests(
+        "instruments/partial_state", "drivers/states", "drivers/supplies/supply_methods", "drivers/loads/roles"
+    ),
     f"{_DRIVERS}/base/supply.py": [*_SUPPLY, *_tests("safety/coupling", "bench/hardware_limits")],
     f"{_DRIVERS}/base/battery.py": _tests("drivers/states"),
     f"{_DRIVERS}/base/setting.py": _tests(
@@ -97,7 +99,7 @@ TESTS = {
         *_NETS_FILE,
         *_tests("nets/outside_drivers", "instruments/scpi_nets"),
     ],
-    "lager_runtime/lager/nets/checks/mistakes.py": [*_tests("nets/mistakes"), *_NETS_FILE],
+    "lager_runtime/lager/nets/checks/mistakes.py": _tests("nets/mistakes", "nets/settings"),
     "lager_runtime/lager/nets/checks/nets.py": [*_NETS_FILE, *_tests("safety/safe_nets", "safety/watchdogs")],
     "lager_runtime/lager/nets/checks/settings.py": _NETS_FILE,
     "lagerd/make_safe/process.py": [

@@ -170,6 +170,7 @@ def test_a_supply_that_is_off_or_has_tripped_says_so() -> None:
     assert str(unknown).splitlines()[5:] == ["  ovp      -", "  ocp      -"]
     running = SupplyState("it", 2, True, 1.0, 1.0, 1.0, 1.0, 1.0, None, 5.0)
     assert str(running).splitlines()[1] == "  output   on"
+    assert str(running).splitlines()[4] == "  power    1.000 W"
 
 
 def test_a_battery_prints_everything_about_it() -> None:
