@@ -60,6 +60,23 @@ def test_a_net_of_two_uses_is_open_until_the_last_one_ends_and_its_error_counts(
         assert (first.closing.asked, first.closing.by_error) == (True, False)
 
 
+def test_a_use_is_returned_in_the_turn_of_the_net_so_that_no_other_thread_opens_it_meanwhile() -> None:
+    class Turn:
+        def __init__(self) -> None:
+            self.seen: list[tuple[int, bool]] = []
+
+        def __enter__(self) -> None:
+            self.seen.append((net.uses, net.is_open()))
+
+        def __exit__(self, *_: object) -> None:
+            self.seen.append((net.uses, net.is_open()))
+
+    with playing(dp800.OPEN, "DP821", CH1) as net:
+        net.turn = turn = Turn()
+        net.close()
+        assert turn.seen == [(1, True), (0, False)]
+
+
 def test_a_forked_child_closes_its_copy_alone() -> None:
     leases = Leases()
     with ScriptedInstrument(*dp800.OPEN) as instrument:
