@@ -151,17 +151,20 @@ class LiveTable:
     # Keys.
 
     def _keys(self) -> KeyBindings:
-        commands: dict[str, Callable[[], object]] = {
+        on_pauses: dict[str, Callable[[], object]] = {
             **dict.fromkeys(("up", "k"), partial(self._move, -1)),
             **dict.fromkeys(("down", "j"), partial(self._move, 1)),
             "pageup": lambda: self._move(-self._page()),
             "pagedown": lambda: self._move(self._page()),
             **dict.fromkeys(("home", "g"), partial(self._move, -_ALL)),
             **dict.fromkeys(("end", "G"), partial(self._move, _ALL)),
-            "c": self._when_listed(lambda: self._ask_lagerd("Continue", "s")),
-            "e": self._when_listed(lambda: self._ask_lagerd("Extend", "sd", EXTENSION)),
-            "E": self._when_listed(self._ask_for_time),
-            **dict.fromkeys(("o", "enter"), self._when_listed(self._open)),
+            "c": lambda: self._ask_lagerd("Continue", "s"),
+            "e": lambda: self._ask_lagerd("Extend", "sd", EXTENSION),
+            "E": self._ask_for_time,
+            **dict.fromkeys(("o", "enter"), self._open),
+        }
+        commands: dict[str, Callable[[], object]] = {
+            **{key: partial(self._when_listed, command) for key, command in on_pauses.items()},
             "?": self._help,
             **dict.fromkeys(("q", "c-c", "<sigint>"), partial(self._leave, 0)),
             "c-z": lambda: self._app.suspend_to_background(),
@@ -184,17 +187,13 @@ class LiveTable:
 
         return pressed
 
-    def _when_listed(self, command: Callable[[], object]) -> Callable[[], None]:
-        """Return a command on the selected pause. After a console the pauses are listed anew; what is typed before they
-        are is done when they are, with the pause that was selected before the console."""
-
-        def run() -> None:
-            if self._following.listed or self._selection.id is None:
-                command()
-            else:
-                self._typed_early.append(command)
-
-        return run
+    def _when_listed(self, command: Callable[[], object]) -> None:
+        """Run a command on the pauses. After a console they are listed anew, and what is typed before they are is done
+        when they are, beginning at the pause that was selected before the console."""
+        if self._following.listed or self._selection.id is None:
+            command()
+        else:
+            self._typed_early.append(command)
 
     def _move(self, by: int) -> None:
         self._selection.move(by)
