@@ -113,11 +113,12 @@ class LiveTable:
     def _changed(self) -> None:
         pauses = self._following.pauses()
         (self._has_pauses.set if pauses else self._has_pauses.clear)()
+        if self._selection.id is not None and self._following.listed:  # a key may come before the next drawing
+            self._selection.update([pause["id"] for pause in pauses])
         if self._following.problem:
             self._message = ""
             self._typed_early.clear()
-        elif self._following.listed and self._typed_early:
-            self._selection.update([pause["id"] for pause in pauses])
+        elif self._following.listed:
             commands, self._typed_early = self._typed_early, []
             for command in commands:
                 command()
