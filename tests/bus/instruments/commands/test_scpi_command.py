@@ -36,6 +36,7 @@ def test_a_query_is_printed_and_a_command_is_sent(lager, nets) -> None:
     assert "raw" in lager("status", LAGER_NETS=nets).stdout
 
 
+@pytest.mark.variant
 def test_it_is_claimed_and_used_through_a_pause_like_every_net(lager, nets, start, client) -> None:
     process = start(LAGER, "python", "-c", HOLDS, LAGER_NETS=nets)
     pause = client.paused()

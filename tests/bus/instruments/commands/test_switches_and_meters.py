@@ -44,6 +44,7 @@ def test_the_commands_switch_measure_and_read(bench, lager):
     assert "Try: lager switch relay1" in lager("gpo", "relay1", "1").stderr
 
 
+@pytest.mark.variant
 def test_through_a_pause_a_relay_is_switched_and_a_meter_keeps_its_function(bench, run, client, lager):
     process = run(HOLDS)
     pause = client.paused()
@@ -69,6 +70,7 @@ def test_a_crash_opens_a_relay_that_has_a_safe_state_and_leaves_another(nets, st
     assert nets.ask("mux1", "ROUT:CLOS? (@103)") == state
 
 
+@pytest.mark.variant
 def test_lager_off_lists_a_relay_that_it_leaves_on(nets, lager):
     assert lager("switch", "relay1", "on").returncode == 0
     left = lager("off", "relay1")

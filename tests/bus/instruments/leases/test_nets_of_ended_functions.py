@@ -150,6 +150,7 @@ def test_fails_with_a_net_of_its_own(powered):
 """
 
 
+@pytest.mark.variant
 @pytest.mark.parametrize("words", [[], ["--showlocals"], ["-n", "1"]], ids=["plain", "showlocals", "xdist"])
 def test_a_failing_test_lets_its_net_go(lager, tmp_path, bench, words):
     (tmp_path / "test_it.py").write_text(TESTS)

@@ -139,6 +139,7 @@ def test_a_net_that_is_reserved_for_a_run_holds_every_name_of_its_port(
     assert "plain is the same port as reserved" in refused.stderr
 
 
+@pytest.mark.variant
 def test_a_script_that_holds_the_port_under_another_name_says_so(adapters, nets, holder):
     nets(by_id=adapters.folder / "by-id", plain=adapters.plug("by-id"))
     one = holder()
@@ -208,6 +209,7 @@ def test_a_link_that_later_leads_to_another_users_port_is_not_opened(adapters, n
     assert one("connect") == "connect done"
 
 
+@pytest.mark.variant
 def test_a_port_that_is_still_open_under_the_name_it_had_is_said_to_be(adapters, nets, holder, lager):
     first, second = adapters.plug("a"), adapters.plug("b")
     nets(a=adapters.folder / "a", b=adapters.folder / "b")
@@ -221,6 +223,7 @@ def test_a_port_that_is_still_open_under_the_name_it_had_is_said_to_be(adapters,
     assert "is still open as a, which is held by" in refused.stderr
 
 
+@pytest.mark.variant
 def test_a_lease_of_an_unplugged_adapter_blocks_no_claim(adapters, nets, holder, lager):
     first = adapters.plug("a")
     nets(a=adapters.folder / "a", b=adapters.folder / "b")

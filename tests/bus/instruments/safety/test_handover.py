@@ -50,6 +50,7 @@ def test_what_is_switched_off_while_there_is_no_lagerd_is_a_change_of_the_pauses
     assert change["how"].startswith("safe state of script")
 
 
+@pytest.mark.variant
 def test_what_the_next_lagerd_makes_safe_is_a_change_of_the_pauses_that_return_to_it(
     own_station, holder, nets, client, run
 ):
@@ -68,6 +69,7 @@ def test_what_the_next_lagerd_makes_safe_is_a_change_of_the_pauses_that_return_t
     assert (change["net"], change["what"], change["old"], change["new"]) == ("supply2", "output", True, False)
 
 
+@pytest.mark.variant
 def test_a_script_that_closed_its_net_leaves_it_on_whatever_happens_to_lagerd(own_station, holder, nets, client):
     process = holder(HOLD.replace("signal.pause()", "supply.close(); print('closed', flush=True); signal.pause()"))
     process.out.expect("closed")
@@ -95,6 +97,7 @@ def test_a_claim_that_was_never_released_is_found_after_a_reboot(own_station, ho
     assert listed(client) == []
 
 
+@pytest.mark.variant
 def test_lagerd_is_killed_while_the_instrument_is_made_safe(own_station, holder, nets, client):
     process = holder()
     process.kill()

@@ -121,6 +121,7 @@ def test_off_waits_for_no_statement_in_a_console(nets, run, client, lager, start
     client.call("Continue", "s", pause["id"])
 
 
+@pytest.mark.variant
 def test_off_gives_up_on_a_console_that_keeps_the_instrument_and_says_what_to_do(nets, run, client, lager, start):
     run(PAUSED.replace("pause('look')", "pause('look', interactive=True)"))
     pause = client.paused()

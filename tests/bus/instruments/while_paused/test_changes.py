@@ -228,6 +228,7 @@ def test_every_driver_says_what_it_sets(run, client, lager):
     client.call("Continue", "s", pause["id"])
 
 
+@pytest.mark.variant
 def test_what_another_thread_of_the_script_sets_is_a_change_with_its_name(run, client, lager):
     text = HOLDS.replace(
         "lager.pause(",
@@ -250,6 +251,7 @@ lager.pause(""",
     assert line("supply2 voltage 3.300 → 2.500 V", "script.py").match(said), said
 
 
+@pytest.mark.variant
 def test_what_a_borrower_sets_names_the_borrower_and_is_no_turn_of_a_knob(run, client, lager, station):
     process = run(HOLDS)
     pause = client.paused()
@@ -267,6 +269,7 @@ def test_what_a_borrower_sets_names_the_borrower_and_is_no_turn_of_a_knob(run, c
     assert len(found) == 3
 
 
+@pytest.mark.variant
 def test_what_lager_off_switches_off_names_who_did_it(run, client, lager):
     lager("supply", "supply2", "voltage", "2")
     lager("supply", "supply2", "enable")

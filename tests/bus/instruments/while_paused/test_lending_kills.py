@@ -157,6 +157,7 @@ def lend(station: Station, folder: Path, users: Users, times: int, seed: int) ->
             return lends
 
 
+@pytest.mark.variant
 @pytest.mark.parametrize(("times", "seed"), [(3, 11), (5, 1)])
 def test_an_instrument_has_one_user_whoever_is_killed(own_station, users, tmp_path, times, seed):
     lend(own_station, tmp_path, users, times, seed)

@@ -44,6 +44,7 @@ def test_a_changed_bench_raises_where_the_script_asks_for_it(run, client, lager,
     assert "now 5.0 6.0 False 2.0 1\n" in said
 
 
+@pytest.mark.variant
 def test_an_unchanged_bench_raises_nothing(run, client):
     process = run(ON_CHANGE.replace("MORE", "on_change='raise'"))
     client.paused()
@@ -51,6 +52,7 @@ def test_an_unchanged_bench_raises_nothing(run, client):
     assert "Changed" not in process.out.expect("goes on")
 
 
+@pytest.mark.variant
 def test_a_timeout_that_raises_comes_before_and_has_the_changes(run, client):
     process = run(ON_CHANGE.replace("MORE", "on_timeout='raise', on_change='raise'"))
     pause = client.paused()

@@ -70,6 +70,7 @@ def test_changes_are_compared_from_the_first_stop_and_the_scripts_own_are_none(r
         assert (set_back, said) == ([], "now 1.5 0.75\n")
 
 
+@pytest.mark.variant
 def test_an_instrument_that_a_step_opens_is_compared_from_then_on(run, client, lager, station):
     process = run("""
 import lager
@@ -85,6 +86,7 @@ print("done", flush=True)
     process.out.expect("done")
 
 
+@pytest.mark.variant
 def test_a_command_through_the_script_is_refused_while_a_step_runs(start, script, client, lager, until_the_end):
     reading, writing = os.pipe()
     until_the_end.callback(os.close, writing)

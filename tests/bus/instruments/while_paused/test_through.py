@@ -129,6 +129,7 @@ def test_a_request_waits_two_seconds_for_a_statement_and_is_refused_with_its_nam
     process.out.expect("goes on")
 
 
+@pytest.mark.variant
 def test_what_the_paused_thread_is_just_using_fails_at_once(held, client, lager):
     _, pause = held(HOLDS.replace("lager.pause", "with supply.session.exchange(): lager.pause"))
     refused = lager("supply", "supply2", "voltage", "--through")
@@ -139,6 +140,7 @@ def test_what_the_paused_thread_is_just_using_fails_at_once(held, client, lager)
     client.call("Continue", "s", pause["id"])
 
 
+@pytest.mark.variant
 def test_a_thread_that_waits_for_the_paused_one_continues_after_the_resume(held, client):
     text = """
 import lager, threading
@@ -259,6 +261,7 @@ threading.Thread.start = None
 """
 
 
+@pytest.mark.variant
 def test_nothing_that_the_script_did_to_python_stops_a_reading(held, client, lager):
     process, pause = held(HOLDS_SUPPLY.replace('lager.pause("held")', HOSTILE.strip() + '\nlager.pause("held")'))
     assert f", through {pause['id']}" in lager("supply", "supply2", "voltage", "--through").stdout
@@ -266,6 +269,7 @@ def test_nothing_that_the_script_did_to_python_stops_a_reading(held, client, lag
     process.out.expect("after: 3.3")
 
 
+@pytest.mark.variant
 def test_a_uart_is_not_offered_and_other_nets_are(held, client, lager):
     _, pause = held(
         "import lager\nuart = lager.Net.get('uart1', 'uart')\nadc = lager.Net.get('adc1', 'adc')\nlager.pause('held')\n"
