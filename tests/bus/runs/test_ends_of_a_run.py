@@ -79,6 +79,7 @@ def test_a_killed_run_tidies_up_with_all_that_it_started(family, name):
     assert process.wait() == (-signal.SIGKILL if name == "SIGKILL" else 128 + signal.Signals[name])
 
 
+@pytest.mark.variant
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGKILL"])
 @pytest.mark.parametrize("words", [[], ["paused"]])
 def test_a_killed_run_in_the_background_of_a_shell_tidies_up_too(family, client, name, words):
@@ -102,6 +103,7 @@ finally:
 """
 
 
+@pytest.mark.variant
 def test_a_script_whose_terminal_closes_cleans_up_though_it_is_told_more_than_once(run, client, tmp_path):
     os.mkfifo(tmp_path / "go")
     process = run(CLEANS)
@@ -170,6 +172,7 @@ def test_what_is_deaf_to_signals_is_killed_at_last(family, name):
     process.wait()
 
 
+@pytest.mark.variant
 def test_a_stopped_script_is_continued_to_clean_up(family):
     process = family()
     process.out.expect("up")
@@ -178,6 +181,7 @@ def test_a_stopped_script_is_continued_to_clean_up(family):
     process.kill()
 
 
+@pytest.mark.variant
 def test_timeout_1_leaves_the_script_time_to_tidy_up(family):
     """It sends SIGTERM to the whole process group, so the script gets it from there, too."""
     process = family()
@@ -193,6 +197,7 @@ def test_a_signal_to_the_script_itself_ends_the_run_in_order(family):
     assert process.wait() == 128 + signal.SIGTERM
 
 
+@pytest.mark.variant
 def test_a_run_under_nohup_hears_no_hangup(start, script):
     script("import signal\nprint('up', flush=True)\nsignal.pause()\n")
     process = start("/bin/sh", "-c", f"trap '' HUP; exec {shlex.quote(LAGER)} python script.py")

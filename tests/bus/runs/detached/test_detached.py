@@ -35,6 +35,7 @@ def test_a_detached_run_from_start_to_end(runs, lager, script, client):
     assert runs.wait(id).stdout == ended.stdout
 
 
+@pytest.mark.variant
 def test_arguments_and_environment_with_every_byte(runs, script, plain_lager):
     script("import os, sys\nprint(sys.argv[1:], os.environ['ODD'], os.getcwd(), os.umask(0))\n")
     every = "".join(map(chr, range(1, 128))) + "".join(chr(0xDC00 + n) for n in range(128, 256))
@@ -111,6 +112,7 @@ def test_options_that_do_not_go_together(lager, words, said):
     assert (done.returncode, said in done.stderr) == (2, True)
 
 
+@pytest.mark.variant
 def test_a_detached_run_on_a_box_keeps_its_files(runs, near, lager, script, tmp_path):
     """Over ssh: it outlives the session, its files too, and the one who comes back gets all of it."""
     (tmp_path / "data").write_text("sent along\n")

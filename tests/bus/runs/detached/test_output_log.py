@@ -39,6 +39,7 @@ def test_output_bytes_are_unchanged(runs, script, plain_lager):
     assert (done.stdout, done.stderr) == (bytes(range(256)) * 5, bytes(range(256)))
 
 
+@pytest.mark.variant
 def test_lines_come_as_they_are_printed(runs, script, start):
     id = runs.detach(script(FOR_EVER.replace(", flush=True", "")))
     start(LAGER, "python", "--reattach", id).out.expect("ready\n")
@@ -57,6 +58,7 @@ os.write(2, b'e3\\n')
 """
 
 
+@pytest.mark.variant
 def test_a_slow_reader_still_gets_the_exit_code(runs, script, start, tmp_path):
     """It ends while its output is being shown, after it has been read that it runs."""
     os.mkfifo(tmp_path / "go")

@@ -2,6 +2,8 @@
 
 import os
 
+import pytest
+
 from tests.bus.runs.detached.known_runs import FOR_EVER
 from tests.processes import LAGER, limited
 
@@ -27,6 +29,7 @@ def test_a_run_with_breakpoints_off_refuses_to_pause(runs, lager, script):
     assert (done.returncode, "LAGER_BREAKPOINTS off" in done.stderr) == (1, True)
 
 
+@pytest.mark.variant
 def test_a_blocking_call_delays_the_requested_pause(runs, script, start, tmp_path, client):
     os.mkfifo(tmp_path / "fifo")
     text = "import ctypes\nprint('ready', flush=True)\nctypes.CDLL(None).system(b'read x < fifo')\nprint('back')\n"

@@ -169,6 +169,7 @@ thread.join()
 """
 
 
+@pytest.mark.variant
 def test_a_question_keeps_its_cursor(screen, script, client):
     view = screen(*PYTHON, script(ASKS))
     id = client.paused()["id"]
@@ -183,6 +184,7 @@ def test_a_question_keeps_its_cursor(screen, script, client):
     assert view.lines[-1] == "got anna"
 
 
+@pytest.mark.variant
 def test_a_shell_stops_it_and_brings_it_back(screen, script, client):
     view = screen("/bin/bash", "--norc", "--noprofile", "-i", PS1="$ ", HISTFILE="")
     view.sees("$")
@@ -251,6 +253,7 @@ def test_no_escapes_are_written_where_none_are_wanted(screen, script, client, en
     assert "\x1b" not in view.screen.text
 
 
+@pytest.mark.variant
 def test_there_is_no_countdown_in_a_file(screen, script, client, tmp_path):
     view = screen("/bin/sh", "-c", f"lager python {script(ONE)} 2> errors")
     pause = client.paused()
@@ -280,6 +283,7 @@ def test_typed_text_is_ignored_and_reported(screen, script, client):
     assert "\nhello\n" in view.shown
 
 
+@pytest.mark.variant
 def test_flow_control_does_not_block_the_run(screen, script, client):
     """Ctrl-S stops what is written to the terminal; the run ends all the same."""
     view = screen(*PYTHON, script(ONE.replace("print('went on')", "")))
@@ -293,6 +297,7 @@ def test_flow_control_does_not_block_the_run(screen, script, client):
     assert view.wait() == 0
 
 
+@pytest.mark.variant
 def test_the_end_of_the_run_comes_first(screen, script, client):
     view = screen(*PYTHON, "--timeout", "60", script(ONE))
     client.paused()
@@ -321,6 +326,7 @@ def test_the_banner_begins_a_line_of_its_own(screen, script, client, before, lin
     client.call("ContinueAll")
 
 
+@pytest.mark.variant
 def test_a_long_banner_is_broken_between_words(screen, script, client):
     label = "the rail is at 3.1 V and should be at 3.3 V before the load is switched on again"
     view = screen(*PYTHON, script(f"import lager\nlager.pause({label!r})\n"), columns=60)

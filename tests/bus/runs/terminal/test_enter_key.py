@@ -106,6 +106,7 @@ def test_the_enter_key_works_after_lagerd_stops_and_returns(terminal, lagerd, sc
     assert "stopping" not in screen.screen.text
 
 
+@pytest.mark.variant
 def test_a_pause_that_ended_while_it_was_listed_does_not_count_as_the_requested_one(terminal, start, lagerd, script):
     screen = terminal(LAGER, "python", script(ASKS))
     run, pid = screen.expect("\n").split()

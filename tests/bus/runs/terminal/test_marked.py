@@ -72,6 +72,7 @@ def test_a_check_of_the_nets_says_ok_or_fail_and_a_sum(bench, lager, station, tm
     assert told["psu1"]["nets"] == ["supply2", "supply3"]
 
 
+@pytest.mark.variant
 @pytest.mark.usefixtures("bench")
 def test_enable_after_a_trip_says_what_tripped_and_what_to_type(lager):
     for words in (("voltage", "3"), ("ovp", "5"), ("enable",), ("voltage", "6")):

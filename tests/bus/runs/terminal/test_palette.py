@@ -40,6 +40,7 @@ def test_without_colours_nothing_is_marked(screen, script, client, env):
     assert not re.search(r"\x1b\[\d*;?9\dm", view.screen.text)
 
 
+@pytest.mark.variant
 def test_a_file_gets_no_colours(run, client):
     process = run(SCRIPT.format(300), TERM="xterm-256color")
     id = client.paused()["id"]

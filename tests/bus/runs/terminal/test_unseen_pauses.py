@@ -115,6 +115,7 @@ def test_a_terminal_that_reattaches_shows_the_pauses_that_the_log_does_not(run, 
     assert screen.screen.text.count("To resume") == 1
 
 
+@pytest.mark.variant
 def test_a_run_on_a_box_is_announced_with_the_box(near, terminal, script, client):
     script(PAUSE, "child.py")
     screen = terminal(LAGER, "python", "--box", "near", script(PAUSE + CHILD), "--add-file", "child.py")
@@ -150,6 +151,7 @@ def test_a_run_on_a_box_whose_errors_go_to_a_file_here_is_announced(near, shell,
     screen.wait()
 
 
+@pytest.mark.variant
 def test_without_a_terminal_nothing_is_added(run, script, client):
     script(PAUSE, "child.py")
     process = run(CHILD)

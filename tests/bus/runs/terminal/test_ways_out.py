@@ -86,6 +86,7 @@ def test_where_the_timeout_comes_from(run, client, argument, variable, expected)
     client.call("Continue", "s", pause["id"])
 
 
+@pytest.mark.variant
 def test_without_a_limit_it_says_so(run, client):
     process = run("import lager\nlager.pause(timeout=0)\n")
     process.err.expect("waits until it is resumed")
@@ -103,6 +104,7 @@ def test_enter(terminal, client, script):
     assert screen.wait() == 0
 
 
+@pytest.mark.variant
 def test_who_reads_the_enter_has_said_so_before_it_hears_of_a_pause(start, own_station, terminal, script):
     # Else an Enter that comes at once is recorded as a call over D-Bus.
     monitor = start("dbus-monitor", "--address", own_station.address, "type='method_call'")
@@ -116,6 +118,7 @@ def test_who_reads_the_enter_has_said_so_before_it_hears_of_a_pause(start, own_s
     assert screen.wait() == 0
 
 
+@pytest.mark.variant
 def test_a_second_enter_typed_ahead_resumes_nothing(terminal, client, script):
     screen = terminal(LAGER, "python", script(TWO))
     first = client.paused()["id"]
@@ -275,6 +278,7 @@ def test_continue_all_and_a_whole_run(run, client, lager):
     assert process.wait() == 0
 
 
+@pytest.mark.variant
 def test_a_late_continue_finds_nothing(run, client):
     process = run(ONE)
     id = client.paused()["id"]
@@ -297,6 +301,7 @@ def test_extend_adds_and_holds(run, client, lager):
     client.call("Continue", "s", id)
 
 
+@pytest.mark.variant
 def test_the_countdown_is_that_of_lagerd(run, client: Client):
     """A pause that is extended outlives its first deadline, on the script's side too."""
     process = run("import lager\nlager.pause(timeout=3)\n")

@@ -113,6 +113,7 @@ def test_what_is_typed_beside_enter_is_not_taken_for_it(terminal, own_station, c
     assert screen.wait() == 0
 
 
+@pytest.mark.variant
 def test_the_keys_belong_to_the_script_once_it_resumes_without_a_bus(terminal, own_station, client, script):
     screen = terminal(LAGER, "python", script(ALONE.format(timeout=0) + "print('got', input())\n"))
     client.paused()
@@ -156,6 +157,7 @@ def test_a_lagerd_that_comes_back_records_the_enter_it_missed(terminal, own_stat
     assert screen.wait() == 0
 
 
+@pytest.mark.variant
 def test_a_lagerd_that_comes_back_records_the_timeout_it_missed(run, own_station, client):
     process = run(
         f"{IMPATIENT}import lager, threading\nlager.pause('here', timeout=0.3)\n"
@@ -217,6 +219,7 @@ def test_enter_resumes_a_pause_of_which_lager_python_has_not_heard(terminal, cli
     screen.expect("went on")
 
 
+@pytest.mark.variant
 def test_a_pause_of_which_lager_python_has_not_heard_takes_no_keys_once_it_ends(terminal, client, script, late, freeze):
     screen = terminal(LAGER, "python", script(ALONE.format(timeout=4) + "print('got', input())\n"))
     client.paused()
@@ -247,6 +250,7 @@ ASKS = "import lager\nprint('got', lager.ask('How many?', timeout=600, {how}))\n
 MANY = "kind='choice', choices=[f'{n}' + '\\N{SNOWMAN}' * 190 for n in range(100)]"  # more than one read has
 
 
+@pytest.mark.variant
 @pytest.mark.parametrize(
     ("how", "typed", "got"),
     [
@@ -282,6 +286,7 @@ threading.Event().wait()
 """
 
 
+@pytest.mark.variant
 @pytest.mark.parametrize("timeout", [0, 600])
 def test_a_pause_outlasts_the_default_time_without_a_bus(run, own_station, client, timeout):
     process = run(OUTLASTS % timeout)
