@@ -80,6 +80,7 @@ def test_nothing_is_claimed_where_one_of_the_nets_is_busy(run, lager, bench):
         assert held(lager) == {"psu1": True}
 
 
+@pytest.mark.variant
 def test_it_waits_in_line_and_can_be_interrupted(run, start, client, bench):
     one = run(LEAVES, options=("--any", "supply2"), stdin=PIPE)
     one.out.expect("runs")
@@ -134,6 +135,7 @@ def test_the_first_box_that_has_the_nets_free_runs_the_script(start, script, run
     assert held(lager) == {}
 
 
+@pytest.mark.variant
 def test_boxes_that_cannot_be_used_are_told_and_left_out(lager, script, lab):
     name = script("import os; print(os.environ['LAGER_BOX'])")
     done = lager("python", "--box", "@half", "--any", "supply2", name)

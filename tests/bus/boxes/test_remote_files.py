@@ -118,6 +118,7 @@ ODD = [
 ]
 
 
+@pytest.mark.variant
 def test_names_of_every_kind(start, script, user):
     for name in ODD:
         script("x", name)
@@ -305,6 +306,7 @@ def test_a_file_that_was_not_requested_is_refused(start, script, user, near):
     assert below(user) == ["script.py"]
 
 
+@pytest.mark.variant
 def test_a_broken_connection_leaves_no_partial_result(start, script, user, near):
     near.answering(FORGED.format(name="result", size=1 << 20, whole=False))
     process = start(LAGER, "python", "--box", "other", "--download", "result", script(""))
@@ -336,6 +338,7 @@ def test_an_upload_shows_progress_and_can_be_stopped(terminal, script, user, nea
     assert one.screen.text.endswith("\r\x1b[K")  # nothing is left of it
 
 
+@pytest.mark.variant
 def test_a_ctrl_c_that_also_ends_ssh_is_reported_as_ctrl_c(terminal, script, user, near):
     near.answering(SLOW)
     with (user / "large").open("wb") as large:

@@ -99,6 +99,7 @@ def test_the_terminal_is_restored(screen, way):
     assert attributes(one)[:2] == before[:2]
 
 
+@pytest.mark.variant
 def test_only_a_terminal_here_is_a_terminal_on_the_box(near, terminal, tmp_path):
     (tmp_path / "script.py").write_text(
         "import os, sys\nfor stream in (sys.stdout, sys.stderr):\n"

@@ -22,6 +22,7 @@ def lab(near):
     return near
 
 
+@pytest.mark.variant
 @pytest.mark.parametrize("named", ["@both", "near,other", "[no]*e[ar]*"])
 def test_a_group_and_a_pattern_are_shown_as_one_table(lager, lab, client, run, named):
     run("import lager\nlager.pause(timeout=60)")
@@ -58,10 +59,12 @@ def test_what_needs_one_box_or_a_box_that_is_not_there_is_refused(lager, lab, wo
     assert why in done.stderr
 
 
+@pytest.mark.variant
 def test_a_group_of_one_is_that_box(lager, lab):
     assert lager("adc", "adc1", "--box", "@second").returncode == lager("adc", "adc1", "--box", "other").returncode
 
 
+@pytest.mark.variant
 def test_the_time_of_each_box_can_be_limited(lager, lab):
     lab.table(f'{TABLE}\n[boxes.slow]\nssh = "near"\ncommand = "{lab.folder}/slow"\n')
     (lab.folder / "slow").write_text("#!/bin/sh\nexec sleep 60\n")

@@ -151,6 +151,7 @@ def test_the_broker_dies(home, client):
     assert STARTED in again.stderr
 
 
+@pytest.mark.variant
 def test_the_keeper_dies(home, client):
     killed(home, KEEPER)
     home.until_all_are_gone()
@@ -165,6 +166,7 @@ def test_the_keeper_is_told_to_stop(home, client):
     assert not (home.folder / "bus").exists()
 
 
+@pytest.mark.variant
 def test_a_lagerd_that_keeps_dying_ends_the_embedded_bus(home, client):
     for _ in range(4):
         killed(home, LAGERD)

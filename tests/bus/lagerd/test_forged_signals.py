@@ -49,6 +49,7 @@ def settled(forger, own_station):
         forger.heard(pid)
 
 
+@pytest.mark.variant
 def test_a_forged_end_leaves_the_enter_to_its_run(terminal, script, client, forger, forge, own_station):
     screen = terminal(LAGER, "python", script("import lager\nlager.pause()\nprint('went on')\n"))
     id = client.paused()["id"]
@@ -84,6 +85,7 @@ print("got", repr(input("name? ")))
     assert screen.wait() == 0
 
 
+@pytest.mark.variant
 @pytest.mark.parametrize("as_json", [True, False])
 def test_a_watch_shows_only_what_lagerd_sent(start, run, client, forger, forge, own_station, as_json):
     watch = start(LAGER, "breakpoints", "--watch", *(["--json"] if as_json else []))
@@ -108,6 +110,7 @@ def test_a_watch_shows_only_what_lagerd_sent(start, run, client, forger, forge, 
         assert json.loads(told.splitlines()[-1])["event"] == "continued"
 
 
+@pytest.mark.variant
 def test_a_forged_end_is_not_the_end_of_a_console(start, run, client, forger, forge, own_station):
     process = run("import lager\nlager.pause('real', interactive=True)\n")
     id = client.paused()["id"]
