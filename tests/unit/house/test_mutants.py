@@ -78,3 +78,9 @@ def test_what_is_listed_as_harmless_is_a_change_that_there_is(module: str) -> No
     known = {str(mutation) for mutation in mutations((ROOT / module).read_text())}
     assert [line for line in harmless(module) if line not in known] == []
     assert all((ROOT / test.partition("::")[0]).is_file() for test in TESTS[module])
+
+
+def test_every_driver_is_listed() -> None:
+    drivers = ROOT / "lager_runtime/lager/instruments/drivers"
+    found = {str(file.relative_to(ROOT)) for file in drivers.rglob("*.py") if file.name != "__init__.py"}
+    assert found - set(TESTS) == set()
