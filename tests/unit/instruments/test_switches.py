@@ -2,6 +2,7 @@
 
 import errno
 import os
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 import usb.core
 
 from lager.drivers.replay import Leases, bench, playing
+from lager.drivers.scripted_instrument import ScriptedInstrument
 from lager.errors import (
     BadReply,
     InstrumentError,
@@ -238,6 +240,20 @@ def test_a_coil_that_is_not_there_is_refused_by_the_device(relays: Relays, tmp_p
     path.write_text(path.read_text() + '\n[nets.far]\ntype = "switch"\ninstrument = "coils1"\nchannel = 99\nunit = 7\n')
     with opened(tmp_path, "far") as coil, pytest.raises(Rejected, match="read coil 99: Modbus exception 2"):
         coil.state()
+
+
+@pytest.mark.parametrize(("lines", "unit"), [("", 1), ("unit = 7", 7)])
+def test_a_coil_is_one_of_the_device_with_its_number_on_the_line(lines: str, unit: int) -> None:
+    def frame(transaction: int, pdu: str) -> bytes:
+        data = bytes.fromhex(pdu)
+        return struct.pack(">HHHB", transaction, 0, len(data) + 1, unit) + data
+
+    written = (frame(1, "05 0003 FF00"), frame(1, "05 0003 FF00"))
+    read = (frame(2, "01 0003 0001"), frame(2, "01 01 01"))
+    with ScriptedInstrument(written, read) as device:
+        nets = bench("modbus-coils", device.address, it=f"type = 'switch'\nchannel = 3\n{lines}")
+        with Net.get("it", NetType.Switch, nets=nets, claim=Leases()) as coil:
+            coil.on()
 
 
 @pytest.mark.parametrize("name", FAMILIES)
