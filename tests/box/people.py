@@ -139,3 +139,12 @@ def configured(box: Box, text: str, reload: bool = True) -> Iterator[None]:
         yield
     finally:
         say(old)
+
+
+def records(box, **fields):
+    """The journal's records that have these fields, oldest first."""
+    listed(box)  # what lagerd has answered before it has recorded by then
+    box.run("journalctl", "--sync")
+    matches = [f"{key}={value}" for key, value in fields.items()]
+    lines = box.run("journalctl", "--output=json", "_SYSTEMD_UNIT=lagerd.service", *matches).stdout.splitlines()
+    return [json.loads(line) for line in lines]

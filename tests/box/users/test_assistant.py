@@ -6,8 +6,7 @@ import shlex
 
 import pytest
 
-from tests.box.people import paused
-from tests.box.users.test_use import records
+from tests.box.people import paused, records
 from tests.bus.commands.test_mcp import assistant, said
 
 DOOR = """#!/bin/sh

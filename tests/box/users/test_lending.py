@@ -2,9 +2,8 @@
 
 import pytest
 
-from tests.box.people import call
+from tests.box.people import call, records
 from tests.box.users.test_through import RULE
-from tests.box.users.test_use import records
 
 LENDER = """
 import lager

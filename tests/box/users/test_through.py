@@ -2,8 +2,7 @@
 
 import pytest
 
-from tests.box.people import call
-from tests.box.users.test_use import records
+from tests.box.people import call, records
 
 HOLDS = """
 import lager
