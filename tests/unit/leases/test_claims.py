@@ -5,6 +5,7 @@ import dataclasses
 import json
 import logging
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -123,6 +124,14 @@ def test_a_record_and_its_end_are_written_to_the_disk(
         kept._disk.submit(lambda: None)
     kept.keep(LEASE)  # while lagerd ends
     assert len(kept.kept()) == 1
+
+
+def test_lagerd_ends_without_waiting_for_the_disk(kept: Claims) -> None:
+    written = threading.Event()
+    disk = kept._disk.submit(written.wait)
+    kept.close()
+    assert not disk.done()
+    written.set()
 
 
 def open_below(folder: Path) -> list[str]:

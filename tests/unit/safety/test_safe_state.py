@@ -315,6 +315,15 @@ def test_the_process_asks_an_instrument_again_that_did_not_answer_at_first(
     assert process.answer(asked(found, "psu1", "supply2"), str(path))["done"] == {"supply2": "output off"}
 
 
+def test_the_process_says_why_an_instrument_is_not_safe_before_its_time_is_over(
+    bench: DefaultBench, path: Path, alarm: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = nets(path, supply2='safe = "off"')
+    monkeypatch.setattr(process, "_SECONDS", 1.1)
+    bench.psu1.faults.inject(Fault.NO_ANSWER)
+    assert process.answer(asked(found, "psu1", "supply2"), str(path))["nets"]["supply2"].startswith("psu1 ")
+
+
 def test_the_process_changes_nothing_that_others_may_use_by_now(bench: DefaultBench, path: Path, alarm: None) -> None:
     found = nets(path, supply2='safe = "off"')
     with opened(found, "supply2") as supply:
@@ -390,6 +399,14 @@ def test_the_process_ends_where_its_own_limit_cannot_interrupt_it() -> None:
     ended = subprocess.run([sys.executable, "-c", STUCK], capture_output=True, text=True, timeout=PATIENCE)
     assert ended.returncode == 1
     assert "Timeout" in ended.stderr
+
+
+def test_the_process_ends_with_lagerd() -> None:
+    ours, theirs = socket.socketpair()
+    ours.close()
+    with theirs:
+        command = [sys.executable, "-m", "lagerd.make_safe"]
+        assert subprocess.run(command, stdin=theirs.fileno(), timeout=PATIENCE).returncode == 0
 
 
 def test_each_limit_of_the_process_ends_before_the_next_one() -> None:
