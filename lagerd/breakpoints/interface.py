@@ -63,6 +63,7 @@ class Breakpoints:
             self.bus, self.clients, lambda client: self.hooks.admit(client), lambda *what: self.hooks.killed(*what)
         )
         self._steps = Steps()
+        self._ended: list[Pause] = []
         self._news: list[Callable[[], None]] = []
         self._records: list[Callable[[], None]] = []
         self._announcing = False
@@ -240,20 +241,22 @@ class Breakpoints:
         if client is None or not self._is_settled:
             return self._continue_later(call)
         self.hooks.admit(client)
-        return self._continue(self.pauses.find(call.args[0], client.uid), client)
+        return self._continue(call, self.pauses.find(call.args[0], client.uid), client)
 
     async def _continue_later(self, call: Call) -> Outcome:
         client = await self.clients.of(call.sender)
         self.hooks.admit(client)
-        return self._continue(await self._found(call.args[0], client.uid), client)
+        return self._continue(call, await self._found(call.args[0], client.uid), client)
 
-    def _continue(self, found: list[Pause], client: Client) -> Outcome:
+    def _continue(self, call: Call, found: list[Pause], client: Client) -> Outcome:
         resumable = [pause for pause in found if questions.may_continue(pause)]
         if not resumable:
             raise questions.needs_answer(found[0])
-        for pause in resumable:
-            self._end(pause, "continued", client)
-        return (found[0].run_id if len(found) > 1 else found[0].id,)
+        with self.bus.together():
+            for pause in resumable:
+                self._end(pause, "continued", client)
+            call.reply("s", found[0].run_id if len(found) > 1 else found[0].id)
+        return LATER
 
     async def continue_all(self, call: Call) -> Outcome:
         client = await self.clients.of(call.sender)
@@ -304,15 +307,16 @@ class Breakpoints:
         changed, left_out = ([], 0) if steps else self.pauses.changes_of(pause)  # told when it resumes for good
         changes = {"changes": dicts(changed), "changes_left_out": left_out} if changed or left_out else {}
         details = (client.details() if client else {}) | questions.default_of(pause, reason) | (more or {}) | changes
-        call = self._calls.pop(pause.id)
-        with self.bus.together():
-            # Before the reply, so that the script can say who resumed it.
-            self._tell(pause if client or changes else None, "Resumed", "ssa{sv}", pause.id, reason, details)
-            if pause.question is None:
-                call.reply("s", reason)
-            else:
-                call.reply("sv", reason, details.get("answer", ""))
-        self.kept.drop(pause)  # which the script need not wait for
+        answer = (reason,) if pause.question is None else (reason, details.get("answer", ""))
+        reply = partial(self._calls.pop(pause.id).reply, "s" if pause.question is None else "sv", *answer)
+        if client or changes:
+            # The script resumes by this, and says who resumed it. So its reply can wait.
+            self._tell_script(pause, "Resumed", "ssa{sv}", pause.id, reason, details)
+            self._news.append(reply)
+        else:
+            reply()
+        self._tell_all("Resumed", "ssa{sv}", pause.id, reason, details)
+        self._ended.append(pause)
         if not steps:
             self._close_consoles(pause)
         elif client is not None:
@@ -340,10 +344,15 @@ class Breakpoints:
         left = self.pauses.remaining(pause)
         self._tell(pause, "Extended", "sda{sv}", pause.id, left, details)
 
-    def _tell(self, pause: Pause | None, member: str, signature: str, *values: Any) -> None:
+    def _tell(self, pause: Pause, member: str, signature: str, *values: Any) -> None:
         """Send a signal to the script of `pause` now, and to all listeners at the end of this turn of the loop."""
-        if pause is not None:
-            self.bus.emit(BREAKPOINTS_PATH, BREAKPOINTS, member, signature, *values, to=pause.owner)
+        self._tell_script(pause, member, signature, *values)
+        self._tell_all(member, signature, *values)
+
+    def _tell_script(self, pause: Pause, member: str, signature: str, *values: Any) -> None:
+        self.bus.emit(BREAKPOINTS_PATH, BREAKPOINTS, member, signature, *values, to=pause.owner)
+
+    def _tell_all(self, member: str, signature: str, *values: Any) -> None:
         self._news.append(partial(self.bus.emit, BREAKPOINTS_PATH, BREAKPOINTS, member, signature, *values))
         self._announce_soon()
 
@@ -360,10 +369,15 @@ class Breakpoints:
             asyncio.get_running_loop().call_soon(self._announce)
 
     def _announce(self) -> None:
-        """Send the signals and write the records of one turn of the loop. The replies have been sent before."""
+        """Do what neither scripts nor callers wait for in one turn of the loop: forget the pauses that have ended, send
+        the signals, and write the records."""
         self._announcing = False
+        ended, self._ended = self._ended, []
         news, self._news = self._news, []
         records, self._records = self._records, []
+        for pause in ended:
+            if self.pauses.get(pause.id) is None:  # else it has been reported again
+                self.kept.drop(pause)
         with self.bus.together():
             for tell in news:
                 tell()

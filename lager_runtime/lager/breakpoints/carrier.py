@@ -187,6 +187,8 @@ class Carrier:
                 await enter_channel.unless_pressed(pause.details["run_id"], pause.id, another)
                 delay = min(delay * 2, _REFUSED_LAST)
             except BusError:
+                if pause.over:  # the signal has said why; the reply is lost with lagerd
+                    return "continued"
                 if bus.lost.done():
                     continue
                 # Two messages announce its end; after the first it must not look alive.

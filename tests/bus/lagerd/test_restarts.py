@@ -152,6 +152,30 @@ def test_a_pause_without_a_timeout_returns_to_the_next_lagerd_that_accepts_it(ru
     assert process.out.rest() == "went on\n"
 
 
+class Resuming(Refusing):
+    """A lagerd that dies between the signal by which a script resumes and the reply to its pause."""
+
+    def dispatch(self, call):
+        if call.member == "Pause" and call.args[0]["label"] == "first":
+            ended = call.args[0]["id"], "continued", {"user": "anna", "how": "bus"}
+            self._client.bus.emit(PATH, NAME, "Resumed", "ssa{sv}", *ended, to=call.sender)
+
+
+def test_a_script_that_has_resumed_does_not_pause_again_at_the_next_lagerd(run, client, own_station, until_the_end):
+    process = run("import lager\nlager.pause('first', timeout=0)\nprint('went on')\nlager.pause('second', timeout=0)\n")
+    assert client.paused()["label"] == "first"
+    own_station.kill_lagerd()
+    resuming = Resuming(until_the_end.enter_context(closing(Client(own_station.address))))
+    process.out.expect("went on\n")
+    resuming.close()
+    own_station.start_lagerd()
+    second = client.paused()
+    client.heard(second["pid"])
+    assert [pause["label"] for pause in client.list()] == ["second"] == [second["label"]]
+    client.call("Continue", "s", second["id"])
+    assert process.wait() == 0
+
+
 def test_an_early_continue_waits_for_the_script(run, client, own_station):
     """The script is stopped while lagerd starts, so that it certainly comes late."""
     process = run(ONE)
