@@ -27,6 +27,7 @@ ROOT = Path(__file__).parents[2]
 README, PLOT = ROOT / "README.md", ROOT / "docs" / "bench.svg"
 SHOWN = {
     "a raw call over the same bus",
+    "a raw call over the same bus, from a script",
     "resume: Continue to the next statement",
     "console: one evaluation",
     "process: lager python",

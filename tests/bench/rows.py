@@ -11,13 +11,14 @@ from typing import Any
 from lager.console.protocol import MessageDecoder, encode
 from tests.bench.report.figures import Figures, Row, times
 from tests.bench.scale import Scale
-from tests.bench.scripts import PAUSING, STANDING, client, running
+from tests.bench.scripts import ASKING, PAUSING, STANDING, client, running
 from tests.client import NAME, PATH, Client
 from tests.processes import LAGER, Process
 from tests.station import Station
 
 Measure = Callable[[Station, int], list[float]]
 PROCESS_SHARE = 10
+_AT_ONCE = 1e-6  # seconds
 
 # What a run that nobody asks to pause may not be slower at than plain Python: the loop alone, and by the processor's
 # time, which others on the machine do not take part in.
@@ -57,7 +58,20 @@ def resume(station: Station, rounds: int) -> list[float]:
 
 def resumes(one: Client, process: Process, rounds: int) -> list[float]:
     """The same of a script that is running already."""
-    samples = []
+    return [took for took, *_ in _resumed(one, process, rounds)]
+
+
+def resume_beside_raw_call(station: Station, scale: Scale) -> Iterator[Row]:
+    """The same beside a raw call that the script makes, by turns: whatever else the machine does is in both."""
+    with client(station) as one, running(station, ASKING, str(scale.rounds)) as process:
+        took, raw = zip(*_resumed(one, process, scale.rounds), strict=True)
+    floor = times(list(raw))
+    yield Row("a raw call over the same bus, from a script", floor)
+    yield Row("resume: Continue to the next statement", times(list(took)), floor, aim="2x the floor")
+
+
+def _resumed(one: Client, process: Process, rounds: int) -> Iterator[list[float]]:
+    """How long each resume took, and what else the script tells in the same line."""
 
     async def go_on(id: str) -> float:
         began = time.monotonic()
@@ -66,8 +80,9 @@ def resumes(one: Client, process: Process, rounds: int) -> list[float]:
 
     for _ in range(rounds):
         began = one.do(go_on(one.paused()["id"]))
-        samples.append(float(process.out.expect("\n")) - began)
-    return samples
+        moment, *more = map(float, process.out.expect("\n").split())
+        process.err.more(_AT_ONCE)  # banners that nobody reads fill a pipe in the end
+        yield [moment - began, *more]
 
 
 def first_pause(station: Station, rounds: int) -> list[float]:
@@ -216,7 +231,6 @@ _PYTHON = "process: plain python"
 # Of each: its measure, and which other of them is its floor.
 CALLS: dict[str, tuple[Measure, str]] = {
     _RAW: (raw_call, ""),
-    "resume: Continue to the next statement": (resume, _RAW),
     "first pause() until listed": (first_pause, ""),
     "later pause() until listed": (later_pause, _RAW),
     "console: prompt": (prompt, _RAW),
@@ -232,7 +246,8 @@ PROCESSES: dict[str, tuple[Measure, str]] = {
 
 
 def calls(station: Station, scale: Scale) -> Iterator[Row]:
-    return _rows(CALLS, station, scale.rounds)
+    yield from _rows(CALLS, station, scale.rounds)
+    yield from resume_beside_raw_call(station, scale)
 
 
 def processes(station: Station, scale: Scale) -> Iterator[Row]:

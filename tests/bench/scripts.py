@@ -20,6 +20,25 @@ for n in range(int(sys.argv[1])):
     lager.pause(str(time.monotonic()), timeout=60)
     print(time.monotonic(), flush=True)
 """
+# The same, and a raw call of lagerd by turns, with the library as a script has it: in its own world, and not compiled.
+# The second word of each line is how long that took. The call before it waits until lagerd has done what it does after
+# a resume.
+ASKING = """
+import sys, time, lager
+asyncio, address, facade = map(lager.load, ("asyncio", "lager.bus.address", "lager.bus.facade"))
+loop = asyncio.SelectorEventLoop()
+bus = loop.run_until_complete(facade.Bus.connect(address.choose().text))
+name = "com.lager.Breakpoints"
+async def ask():
+    began = time.perf_counter()
+    await bus.call(name, "/com/lager/Breakpoints", "Ping", interface="org.freedesktop.DBus.Peer")
+    return time.perf_counter() - began
+for n in range(int(sys.argv[1])):
+    lager.pause(timeout=60)
+    resumed = time.monotonic()
+    loop.run_until_complete(ask())
+    print(resumed, loop.run_until_complete(ask()), flush=True)
+"""
 STANDING = "import lager\nlager.pause(timeout=0, interactive=True)\n"
 
 
