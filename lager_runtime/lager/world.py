@@ -23,9 +23,17 @@ bootstrap: "Any" = _frozen_importlib
 Module: "type[ModuleType]" = type(sys)
 _LOAD_SECONDS = 60.0
 _DEEP = 1000  # calls; Python's default limit
+_REAL, _WORLD, _AT_ONCE = "__lager_module__", "__lager_world__", "__lager_names__"  # of a module that runs later
 
 # Some import or change objects of the script, from C; others are slow, and a pause does not need them.
 _WITHOUT = frozenset(("_asyncio", "_elementtree", "_pickle", "ssl", "_ssl", "gi"))
+# Others import these, and few pauses use them: each runs when a name of it is used first. Of some, those that import
+# them need these names at once. None of them looks itself up in sys.modules, as signal does.
+_LATER: "dict[str, dict[str, Any]]" = {
+    "asyncio.sslproto": {}, "copy": {}, "inspect": {}, "json": {}, "linecache": {}, "locale": {},
+    "textwrap": {}, "traceback": {}, "logging": {"DEBUG": 10, "WARNING": 30},
+    "subprocess": {"PIPE": -1, "STDOUT": -2, "DEVNULL": -3},
+}  # fmt: skip
 _ONLY_ONE = ("_frozen_importlib", "_frozen_importlib_external", "_imp", "marshal", "gc", "encodings")
 # Attributes of sys that change while a script runs; we read their present values.
 _LIVE = frozenset(
@@ -67,6 +75,7 @@ class World:
         self.start = start
         self.modules: dict[str, ModuleType] = {}
         self._ready: set[str] = set()
+        self._ran: dict[str, ModuleType] = {}
         self._lock = start.allocate_rlock()
         # A fork waits until no import is in progress here: its child would wait forever for the end of one.
         start.posix["register_at_fork"](
@@ -213,6 +222,8 @@ class World:
         spec = self._find(name, package)
         if isinstance(spec.loader, self.start.importlib.ExtensionFileLoader):
             return self._keep(name, self._compiled(spec))
+        if name in _LATER:
+            return self._keep(name, _Later(spec, self, _LATER[name]))
         return self._run(spec)
 
     def _finders(self, folders: "Any", *, compiled: bool = True) -> "list[Any]":
@@ -250,12 +261,7 @@ class World:
     def _run(self, spec: "Any") -> "ModuleType":
         module = Module(spec.name)
         names = module.__dict__
-        names.update(
-            __spec__=spec, __loader__=spec.loader, __file__=spec.origin, __package__=spec.parent,
-            __builtins__=self.builtins,
-        )  # fmt: skip
-        if spec.submodule_search_locations is not None:
-            names["__path__"] = spec.submodule_search_locations
+        names.update(self.names_of(spec))
         self.modules[spec.name] = module
         if spec.name in _ONLY_PARTS:
             return module
@@ -267,6 +273,34 @@ class World:
         if spec.name == "types":
             names["ModuleType"] = Module  # `types` takes it from the type of sys, and our sys has another type
         return self.modules[spec.name]
+
+    def names_of(self, spec: "Any") -> "dict[str, Any]":
+        """Return the names of a module before its code runs."""
+        names = {
+            "__name__": spec.name, "__spec__": spec, "__loader__": spec.loader, "__file__": spec.origin,
+            "__package__": spec.parent, "__doc__": None, "__builtins__": self.builtins,
+        }  # fmt: skip
+        if spec.submodule_search_locations is not None:
+            names["__path__"] = spec.submodule_search_locations
+        return names
+
+    def run_later(self, later: "_Later") -> "ModuleType":
+        """Return the module of _LATER, whose code runs now, unless it has run, or this thread is running it."""
+        with self._lock:
+            spec = later.__dict__["__spec__"]
+            module = self._ran.get(spec.name)
+            if module is None:
+                module = self._ran[spec.name] = Module(spec.name)
+                module.__dict__.update(self.names_of(spec))
+                try:
+                    exec(spec.loader.get_code(spec.name), module.__dict__)
+                except BaseException:  # its next use tries again
+                    del self._ran[spec.name]
+                    raise
+                later.__dict__[_REAL] = module
+                for name in later.__dict__[_AT_ONCE]:
+                    del later.__dict__[name]
+            return module
 
     def _ours(self, name: str, package: "ModuleType | None") -> "ModuleType":
         spec = self._find(name, package)
@@ -331,6 +365,44 @@ class World:
 
     def exec_module(self, module: "ModuleType") -> None:
         """Do nothing: the module has run already."""
+
+
+class _Later(Module):  # type: ignore[valid-type,misc]
+    """A module of _LATER for those that import it."""
+
+    def __init__(self, spec: "Any", world: World, names: "dict[str, Any]") -> None:
+        super().__init__(spec.name)
+        if spec.name == "logging":
+            names = {**names, "getLogger": lambda name: _Logger(self, name)}
+        self.__dict__.update(names, **world.names_of(spec))
+        self.__dict__.update({_WORLD: world, _AT_ONCE: tuple(names)})
+
+    def __getattr__(self, name: str) -> "Any":
+        # Until it has run, another thread waits for that: what is there already may need what is not.
+        module = self.__dict__.get(_REAL) or self.__dict__[_WORLD].run_later(self)
+        return getattr(module, name)
+
+
+class _Logger:
+    """A logger of this world, which nobody configures: it prints warnings and errors on standard error."""
+
+    def __init__(self, logging: "ModuleType", name: str) -> None:
+        self._logging, self._name = logging, name
+
+    def isEnabledFor(self, level: int) -> bool:
+        return level >= 30  # WARNING
+
+    def debug(self, *_: object, **__: object) -> None:
+        pass
+
+    info = debug
+
+    def __getattr__(self, name: str) -> "Any":
+        try:
+            _ = self._logging.Logger  # its own getLogger() replaces ours
+            return getattr(self._logging.getLogger(self._name), name)
+        except (ImportError, OSError):  # no file of it can be read
+            return self.debug
 
 
 class _Typing(Module):  # type: ignore[valid-type,misc]

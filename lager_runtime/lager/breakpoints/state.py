@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 from types import FrameType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from lager.breakpoints.terminal.banner import HELD_UP
 from lager.breakpoints.terminal.enter_channel import Pressed
@@ -32,19 +32,16 @@ _LONGEST_WAIT = 3600.0
 STEP = "step"  # `how` a pause was resumed, if it was by a step
 
 
-@dataclass(frozen=True)
-class Accepted:
+class Accepted(NamedTuple):
     remaining: float
 
 
-@dataclass(frozen=True)
-class Ended:
+class Ended(NamedTuple):
     reason: str
     by: dict[str, Any]
 
 
-@dataclass(frozen=True)
-class CannotPause:
+class CannotPause(NamedTuple):
     error: LagerError
 
 

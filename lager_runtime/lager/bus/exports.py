@@ -5,11 +5,10 @@ A method is a function of a Call. It returns the values of the reply, or LATER i
 
 import asyncio
 import errno
-import inspect
 import logging
 from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from lager.bus.received import Call, no_descriptor
 from lager.errors import AccessDenied, Failed, InvalidArgument, LagerError
@@ -25,8 +24,7 @@ Runner = Callable[[Call], Outcome | Coroutine[Any, Any, Outcome]]
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Method:
+class Method(NamedTuple):
     """`takes` and `gives` are the signatures of its arguments and of its result."""
 
     takes: str
@@ -88,10 +86,10 @@ class ObjectTree:
         except Exception as error:
             self._fail(call, error)
             return
-        if inspect.iscoroutine(outcome):
-            self._spawn(self._finish(call, method, outcome))
-        else:
+        if isinstance(outcome, tuple):
             self._reply(call, method, outcome)
+        else:
+            self._spawn(self._finish(call, method, outcome))
 
     async def close(self) -> None:
         """Cancel the methods that are still running. Their callers and all later ones get an error, except those of

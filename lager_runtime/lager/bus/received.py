@@ -2,8 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from lager import errors
 from lager.bus.replies import ERROR_PREFIX
@@ -11,8 +10,7 @@ from lager.bus.transport.wire import Flag, Incoming, Kind
 from lager.errors import LagerError, Refusal
 
 
-@dataclass(frozen=True, slots=True)
-class Signal:
+class Signal(NamedTuple):
     """A signal that was received, with plain values."""
 
     sender: str
