@@ -16,7 +16,7 @@ _number = struct.Struct("<d").pack
 
 def entries(values: dict[str, Any]) -> bytes:
     """Return the entries of an a{sv}, so that others can follow. Those that are None are left out."""
-    message = encode(Kind.SIGNAL, 1, signature="a{sv}", values=(values,))
+    message = encode(Kind.METHOD_RETURN, 1, reply_serial=1, signature="a{sv}", values=(values,))
     found = message[sizes(message)[0] + _HEAD.size :]
     return found + bytes(-len(found) % 8)
 
