@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.bus.instruments.safe_bench import INSTRUMENTS
 from tests.processes import LAGER
 
 EXAMPLE = str(Path(__file__).parents[4] / "examples/inspect_bench.py")
@@ -68,6 +69,7 @@ def test_a_busy_instrument_says_who_holds_it_where_and_what_to_do(paused, client
     client.call("Continue", "s", pause["id"])
 
 
+@pytest.mark.variant
 def test_a_holder_below_this_folder_is_shown_by_its_relative_path(run, client, lager):
     run("import lager\nadc = lager.Net.get('adc1', type=lager.NetType.ADC)\nlager.pause('held')\n")
     id = client.paused()["id"]
@@ -85,13 +87,16 @@ def test_the_refusal_of_a_script_says_what_a_script_can_do(run, client, start, s
     id = client.paused()["id"]
     text = "from lager import Net\ntry:\n    Net.get('supply3', type='PowerSupply')\nexcept Exception as error:\n"
     said = start("python", script(text + "    print(error)\n", "second.py")).out.rest()
+    lease = next(one for one in client.call("List", name=INSTRUMENTS) if id in one["pauses"])
     assert "psu1 is held by" in said
     assert "Wait for it with wait=SECONDS in Net.get." in said
     assert said.endswith(f"lager python --continue {id}\n")
     assert "--wait" not in said
     client.call("Continue", "s", id)
-    said = start("python", script("import second, signal\n" + HOLD + "import os\nprint('holding')\nsignal.pause()\n"))
-    said.out.expect("holding")
+    client.expect("Released")
+    claims = f"from lager.instruments.lease import claim\nlease = claim({lease['instrument']!r}, net='', name='psu1')\n"
+    holding = start("python", script(claims + "print('holding')\nimport signal\nsignal.pause()\n", "third.py"))
+    holding.out.expect("holding")
     again = start("python", "second.py").out.rest()
     assert again.endswith("Wait for it with wait=SECONDS in Net.get.\n")
 
@@ -126,6 +131,7 @@ def test_a_script_that_the_holder_started_says_so(run, script):
     assert "the script that started this one" in said
 
 
+@pytest.mark.variant
 def test_a_second_claim_by_the_holder_itself_says_so(run):
     text = HOLD + (
         "from lager.instruments.net import identify\n"
@@ -166,6 +172,7 @@ def test_two_channels_of_one_supply(run, lager):
     assert lager("supply", "supply2").returncode == lager("supply", "supply3").returncode == 0
 
 
+@pytest.mark.variant
 def test_a_script_killed_while_it_holds_frees_it_at_once(paused, client, lager):
     _, pause = paused
     os.kill(pause["pid"], signal.SIGKILL)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -30,7 +31,10 @@ def test_input_piped_to_a_uart_of_a_box_gets_its_answer(start, near, stdin):
 
 @pytest.mark.parametrize("stdin", ["< /dev/null", "<&-"])
 def test_a_uart_with_nothing_to_send_reads_until_the_line_is_quiet(start, stdin):
-    process = start("/bin/bash", "-c", f"{LAGER} uart uart1 {stdin}")
+    if stdin == "< /dev/null":
+        process = start(LAGER, "uart", "uart1", stdin=subprocess.DEVNULL)
+    else:
+        process = start("/bin/bash", "-c", f"{LAGER} uart uart1 {stdin}")
     assert process.out.rest() + process.err.rest() == ""
     assert process.wait() == 0
 
@@ -38,19 +42,22 @@ def test_a_uart_with_nothing_to_send_reads_until_the_line_is_quiet(start, stdin)
 def test_a_long_file_to_a_uart_loses_nothing(start, tmp_path):
     words = [f"{number:07}" for number in range(5000)]
     (tmp_path / "asks").write_text("".join(f"echo {word}\n" for word in words))
-    process = start("/bin/bash", "-c", f"{LAGER} uart uart1 < asks | cat")
+    with (tmp_path / "asks").open() as asks:
+        process = start(LAGER, "uart", "uart1", stdin=asks.fileno())
     assert process.out.rest().split() == words
 
 
 def test_quiet_for_waits_for_a_slow_answer(start, bench, client, tmp_path):
     """The line is quiet for a second before its first answer."""
-    slow = "import os, pty, sys, time, tty; m, s = pty.openpty(); tty.setraw(s); print(os.ttyname(s), flush=True)\n"
+    slow = "import os, pty, time, tty; m, s = pty.openpty(); tty.setraw(s); print(os.ttyname(s), flush=True)\n"
     slow += "got = os.read(m, 100); time.sleep(1); os.write(m, got.upper()); os.read(m, 100)\n"
     device = start(sys.executable, "-c", slow)
     nets = tmp_path / "slow.toml"
     address = device.out.expect("\n").strip()
     nets.write_text(f'[instruments.u]\naddress = "{address}"\n[nets.slow]\ntype = "uart"\ninstrument = "u"\n')
-    process = start("/bin/bash", "-c", f"echo hi | {LAGER} uart slow --quiet-for 5", LAGER_NETS=str(nets))
+    process = start(LAGER, "uart", "slow", "--quiet-for", "5", stdin=subprocess.PIPE, LAGER_NETS=str(nets))
+    process.popen.stdin.write(b"hi\n")
+    process.popen.stdin.close()
     process.out.expect("HI\n")
     device.close()
     assert "Check its cable" in process.err.rest()

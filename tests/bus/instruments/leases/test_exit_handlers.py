@@ -20,7 +20,7 @@ AGAIN = """
     with Net.get("supply2", type="supply") as psu: psu.disable()
     Net.get("supply2", type="supply").close()"""
 SCRIPTS = {
-    "the net that is open": BEGIN.format(off="net.disable(); net.close()", open=SUPPLY),
+    "the net that is open": BEGIN.format(off="net.disable()", open=SUPPLY),
     "the net that is opened again": BEGIN.format(off=AGAIN, open=SUPPLY + "; net.close()"),
     "the net that is opened again after a pause": BEGIN.format(
         off=AGAIN, open=f"import lager; lager.pause(timeout=0.01); {SUPPLY}; del net"
@@ -34,21 +34,24 @@ SCRIPTS = {
 
 
 @pytest.mark.parametrize("case", SCRIPTS)
-def test_an_exit_handler_switches_off_what_the_script_opened_later(run, lager, case):
+def test_an_exit_handler_switches_off_what_the_script_opened_later(run, client, lager, case):
     process = run(SCRIPTS[case])
     process.out.expect("off again")
     assert process.wait() == 0
+    assert client.expect("Released").args[1] == "released"  # and not lost
     assert "off" in lager("supply", "supply2", "state").stdout.splitlines()[1]
     assert lager("dac", "dac1").stdout == "0 V\n"
     assert lager("instruments").stdout == "No instrument is in use.\n"
 
 
+@pytest.mark.variant
 def test_the_nets_of_a_script_that_ends_are_released_and_not_lost(run, client):
     process = run("from lager import Net\nnet = Net.get('supply2', type='supply')\n")
     assert client.expect("Released").args[1] == "released"
     assert process.wait() == 0
 
 
+@pytest.mark.variant
 def test_an_exit_handler_of_plain_python_uses_the_nets_too(start, script, lager):
     process = start(sys.executable, script("import lager\n" + SCRIPTS["the net that is open"]))
     process.out.expect("off again")

@@ -3,7 +3,6 @@
 import asyncio
 import fcntl
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -113,7 +112,7 @@ def test_a_lease_that_its_holder_has_unlocked_is_not_listed(client, key):
     assert released(client, key) == "gone"
 
 
-def test_kill_9_of_the_holder_frees_it_within_100_ms(hold, client, key):
+def test_kill_9_of_the_holder_frees_it_within_100_ms_and_leaves_no_file(hold, own_station, client, key):
     process = hold()
     process.out.expect("holding")
     began = time.monotonic()
@@ -121,6 +120,7 @@ def test_kill_9_of_the_holder_frees_it_within_100_ms(hold, client, key):
     assert released(client, key) == "gone"
     assert time.monotonic() - began < 0.5  # five times the aim, for a machine that does other things besides
     assert key not in leases(client)
+    assert os.listdir(own_station.folder / "lager" / "leases") == []
 
 
 def test_ctrl_c_during_a_grant_leaves_the_instrument_to_the_next(start, script, key):
@@ -277,6 +277,7 @@ def test_a_restart_of_lagerd_keeps_leases_and_notices_their_end(hold, own_statio
     assert released(client, key) == "gone"
 
 
+@pytest.mark.variant
 def test_an_instrument_whose_holder_died_while_lagerd_was_down_is_free(hold, own_station, client, key):
     process = hold()
     process.out.expect("holding")
@@ -300,12 +301,13 @@ def test_the_queue_survives_lagerd(hold, own_station, client, key):
     second.out.expect("holding")
 
 
-def test_a_wait_that_times_out_says_who_holds_the_instrument(hold, client, key):
-    hold().out.expect("holding")
+def test_a_wait_that_times_out_says_who_holds_the_instrument(client, key):
+    fd = claim(client, key, name="psu")
     began = time.monotonic()
-    with pytest.raises(InstrumentBusy):
+    with pytest.raises(InstrumentBusy, match="psu is held by"):
         claim(client, key, wait=0.2)
     assert time.monotonic() - began >= 0.2
+    os.close(fd)
 
 
 def test_a_dead_waiter_is_skipped(hold, client, station, key):
@@ -324,6 +326,7 @@ def test_a_dead_waiter_is_skipped(hold, client, station, key):
     third.close()
 
 
+@pytest.mark.variant
 def test_the_refusal_names_the_pause_and_how_to_open_its_console(run, client, lager, key):
     text = (
         "from lager import pause\nfrom lager.instruments.lease import claim\n"
@@ -354,17 +357,11 @@ def test_invalid_details_are_refused(client, key, wrong):
         claim(client, key, **wrong)
 
 
-def test_a_denied_release_is_logged(hold, own_station, client, key):
+def test_only_the_holder_releases_and_what_is_denied_is_logged(hold, own_station, client, key):
     hold().out.expect("holding")
     with pytest.raises(AccessDenied):
         client.call("Release", "s", key, name=INSTRUMENTS)
     assert f"(uid {os.getuid()}): Release: psu is held by" in own_station.lagerd.err.expect("in another process")
-
-
-def test_only_the_holder_releases(hold, client, key):
-    hold().out.expect("holding")
-    with pytest.raises(AccessDenied):
-        client.call("Release", "s", key, name=INSTRUMENTS)
     with pytest.raises(NoSuchInstrument):
         client.call("Release", "s", "nothing-of-the-kind", name=INSTRUMENTS)
 
@@ -388,15 +385,7 @@ def test_two_hundred_processes_take_turns_in_order(start, script, client, tmp_pa
     assert [int(line) for line in (tmp_path / "shared.order").read_text().split()] == came
 
 
-def test_killing_every_holder_leaves_no_file(hold, own_station, client, key):
-    process = hold()
-    process.out.expect("holding")
-    os.kill(process.pid, signal.SIGKILL)
-    assert released(client, key) == "gone"
-    assert os.listdir(own_station.folder / "lager" / "leases") == []
-
-
-@pytest.mark.parametrize("claims", [100, 300])
+@pytest.mark.parametrize("claims", [40, 300])
 def test_whoever_looks_all_the_time_never_makes_a_claim_fail(client, station, key, claims):
     """The watcher looks as often as it can; a claim without a wait meets a look again and again."""
     watcher, counts = Client(station.address), {"looks": 0, "met": 0}

@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+import resource
 import signal
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -163,18 +164,18 @@ def test_over_box_the_file_is_written_here(near, lager, tmp_path):
 
 
 RECORDS = """
-import lager
+import lager, time
 supply = lager.Net.get("supply2", type="supply")
 supply.set_voltage(3.3)
 supply.enable()
 with lager.Recorder("supply2", "adc4", csv="run.csv", every=0.02) as recorder:
     while recorder.rows < 3:
-        pass
+        time.sleep(0.01)
     lager.pause("look")
     supply.disable()
     seen = recorder.rows
     while recorder.rows < seen + 3:
-        pass
+        time.sleep(0.01)
 print("done", recorder.rows, flush=True)
 """
 
@@ -196,7 +197,7 @@ def test_a_script_records_its_own_nets_and_others_and_goes_on_while_it_is_paused
 
 def test_a_recorder_ends_with_its_script_and_refuses_what_it_cannot_do(run, tmp_path):
     text = """
-import lager, os
+import lager, os, time
 from lager.errors import LagerError
 for words in ({"csv": "x.csv", "every": 0}, {"csv": "no/x.csv"}):
     try:
@@ -205,7 +206,7 @@ for words in ({"csv": "x.csv", "every": 0}, {"csv": "no/x.csv"}):
         print(error)
 recorder = lager.Recorder("adc1", csv="run.csv", every=0.02)
 while recorder.rows < 3:
-    pass
+    time.sleep(0.01)
 if os.fork() == 0:
     os._exit(0)
 os.wait()
@@ -220,8 +221,8 @@ os.wait()
 
 
 def test_a_full_disk_ends_the_readings_and_leaves_whole_rows(start, tmp_path):
-    logging = f"ulimit -f 2; exec {LAGER} log adc1 --every 0.01 --for 60 --csv run.csv"  # 2 blocks of 512 bytes
-    process = start("/bin/sh", "-c", logging)
+    process = start(LAGER, "log", "adc1", "--every", "0.01", "--for", "60", "--csv", "run.csv")
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (1024, 1024))
     process.err.expect("lager: run.csv cannot be written: File too large. It ends here.\n")
     assert process.wait() == 1
     text = (tmp_path / "run.csv").read_text()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import LAGER, PATIENCE
+from tests.processes import LAGER
 
 HOLDS = """
 import lager, sys, threading
@@ -15,9 +15,7 @@ supply = lager.Net.get("supply2", type="supply")
 supply.set_voltage(3.3)
 supply.enable()
 adc = lager.Net.get("adc1", type="adc")
-if sys.argv[1:] == ["ask"]:
-    lager.ask("LED green?")
-elif sys.argv[1:]:
+if sys.argv[1:]:
     print("holding", flush=True)
     threading.Event().wait()
 else:
@@ -72,13 +70,14 @@ def test_what_a_running_script_holds_is_not_read(own_station, run, lager):
 
 
 def test_a_question_is_marked(own_station, run, client, lager):
-    run(HOLDS, "ask")
+    run("import lager\nlager.ask('LED green?')\n")
     id = client.paused()["id"]
     shown = lager("status").stdout
     assert "1 paused, of which 1 asks" in shown
     assert re.search(rf"{id}  asks: LED green\?", shown)
 
 
+@pytest.mark.variant
 @pytest.mark.timeout(3000)
 @pytest.mark.parametrize("rounds", [15, 40, pytest.param(3334, marks=pytest.mark.slow)])  # of three claims
 def test_nobody_is_told_busy_while_others_look_all_the_time(start, run, rounds):
@@ -175,32 +174,18 @@ def test_what_is_on_has_a_colour_unless_it_is_not_wanted(terminal, run, client, 
     assert "\x1b" in shown.screen.text or not coloured
 
 
-@pytest.mark.usefixtures("bench")
-def test_only_the_chosen_nets_are_read_and_the_others_are_as_they_were(station, tmp_path):
-    watch = subprocess.Popen(
-        [LAGER, "status", "--watch", "--json", "--chosen"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=station.env, cwd=tmp_path, text=True,
-    )  # fmt: skip
-    try:
-        assert watch.stdin is not None
-        assert watch.stdout is not None
+def test_only_the_chosen_nets_are_read_and_the_others_are_as_they_were(start):
+    watch = start(LAGER, "status", "--watch", "--json", "--chosen", stdin=subprocess.PIPE)
 
-        def read() -> set[str]:
-            nets = json.loads(watch.stdout.readline())["nets"]
-            return {net["name"] for net in nets if not net.get("unread")}
+    def read() -> set[str]:
+        nets = json.loads(watch.out.expect("\n"))["nets"]
+        return {net["name"] for net in nets if not net.get("unread")}
 
-        def until(names: set[str]) -> None:
-            while read() != names:
-                pass
-
-        assert read() == set()
-        for words, names in (('["supply2", "adc1"]', {"supply2", "adc1"}), ('["adc1", 5]', {"adc1"}), ("7", {"adc1"})):
-            watch.stdin.write(words + "\n")
-            watch.stdin.flush()
-            until(names)
-        watch.stdin.close()
-        assert watch.wait(PATIENCE) == 0
-    finally:
-        watch.kill()
-        watch.wait()
-        watch.stdout.close()
+    assert read() == set()
+    for words, names in (('["supply2", "adc1"]', {"supply2", "adc1"}), ('["adc1", 5]', {"adc1"}), ("7", {"adc1"})):
+        watch.popen.stdin.write(f"{words}\n".encode())
+        watch.popen.stdin.flush()
+        while read() != names:
+            pass
+    watch.popen.stdin.close()
+    assert watch.wait() == 0

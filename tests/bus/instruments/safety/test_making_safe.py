@@ -5,12 +5,16 @@ import re
 import signal
 import sys
 
+import pytest
+
 from tests.bus.instruments.safe_bench import INSTRUMENTS
 from tests.bus.instruments.safety.holding import HOLD, claim, listed, told
-from tests.client import Client
+from tests.client import NAME, PATH, Client
 
 
-def test_a_killed_script_leaves_its_supply_off(holder, nets, client):
+def test_a_killed_script_leaves_its_supply_off_which_is_a_change_of_the_pauses_of_others(holder, nets, client):
+    client.start(client.bus.call(NAME, PATH, "Pause", "a{sv}", {"id": "0ddba115"}, timeout=None))
+    assert client.paused()["id"] == "0ddba115"
     process = holder()
     process.kill()
     details = told(client, "MadeSafe", nets.key())
@@ -18,6 +22,10 @@ def test_a_killed_script_leaves_its_supply_off(holder, nets, client):
     assert details["reason"] == "supply2 output off"
     assert not details["quarantined"]
     assert listed(client) == []
+    (change,) = client.list()[0]["changes"][-1:]
+    assert (change["net"], change["what"], change["old"], change["new"]) == ("supply2", "output", True, False)
+    assert change["how"].startswith("safe state of script")
+    client.call("Continue", "s", "0ddba115")
 
 
 FORKS = """
@@ -35,6 +43,7 @@ signal.pause()
 """
 
 
+@pytest.mark.variant
 def test_a_killed_script_leaves_nothing_on_and_no_pause_whatever_a_stopped_child_of_it_has_open(
     start, script, nets, client
 ):
@@ -47,16 +56,6 @@ def test_a_killed_script_leaves_nothing_on_and_no_pause_whatever_a_stopped_child
     told(client, "MadeSafe", nets.key())
     assert not nets.is_on()
     assert (client.list(), listed(client)) == ([], [])
-
-
-def test_the_safe_state_of_a_crashed_script_is_a_change_of_the_pauses_of_others(holder, nets, client, run):
-    run("import lager; lager.pause('look')")
-    pause = client.paused()
-    holder().kill()
-    told(client, "MadeSafe", nets.key())
-    (change,) = next(one for one in client.list() if one["id"] == pause["id"])["changes"][-1:]
-    assert (change["net"], change["what"], change["old"], change["new"]) == ("supply2", "output", True, False)
-    assert change["how"].startswith("safe state of script")
 
 
 def test_a_claim_that_waits_comes_after_the_safe_state(holder, nets, client, station):
@@ -76,6 +75,7 @@ def test_a_claim_that_waits_comes_after_the_safe_state(holder, nets, client, sta
         waiter.close()
 
 
+@pytest.mark.variant
 def test_a_claim_that_does_not_wait_says_that_the_instrument_is_being_made_safe(holder, nets, bench, client, lager):
     process = holder()
     bench.kill(signal.SIGSTOP)  # so that the instrument does not answer

@@ -14,13 +14,18 @@ from tests.bus.instruments.safety.holding import claim, listed, told, until_kept
 from tests.processes import LAGER, children
 
 
-def test_an_instrument_that_cannot_be_made_safe_is_quarantined_until_it_is_cleared(holder, nets, client, lager):
+def test_an_instrument_that_cannot_be_made_safe_is_quarantined_until_it_is_cleared(
+    own_station, holder, nets, client, lager
+):
+    """Also after lagerd was killed and started again."""
     process = holder()
     nets.path.write_text(nets.path.read_text().replace("DP821", "DP832"))  # so that it does not identify itself as this
     process.kill()
     details = told(client, "Quarantined", nets.key())
     assert "DP832" in details["reason"]
     assert nets.is_on()
+    own_station.kill_lagerd()
+    own_station.start_lagerd()
     for wait in (0.0, 30.0):
         with pytest.raises(Quarantined, match=r"psu1 may be energised: .*lager instruments clear psu1"):
             claim(client, nets.key(), wait=wait)
@@ -32,19 +37,6 @@ def test_an_instrument_that_cannot_be_made_safe_is_quarantined_until_it_is_clear
     client.call("Clear", "s", nets.key(), name=INSTRUMENTS)
     assert told(client, "Cleared", nets.key())["uid"] == os.getuid()
     assert listed(client) == []
-    os.close(claim(client, nets.key()))
-
-
-def test_a_quarantine_outlives_lagerd(own_station, holder, nets, client):
-    process = holder()
-    nets.path.write_text(nets.path.read_text().replace("DP821", "DP832"))
-    process.kill()
-    told(client, "Quarantined", nets.key())
-    own_station.kill_lagerd()
-    own_station.start_lagerd()
-    with pytest.raises(Quarantined, match="psu1 may be energised"):
-        claim(client, nets.key())
-    client.call("Clear", "s", nets.key(), name=INSTRUMENTS)
     own_station.kill_lagerd()
     own_station.start_lagerd()
     os.close(claim(client, nets.key()))
@@ -80,6 +72,7 @@ def test_a_process_that_is_stopped_while_it_makes_safe_ends_in_quarantine(own_st
                 os.kill(pid, signal.SIGKILL)
 
 
+@pytest.mark.variant
 def test_the_quarantined_come_first_in_the_list_and_are_cleared_by_name(holder, nets, client, lager, terminal):
     process = holder()
     nets.path.write_text(nets.path.read_text().replace("DP821", "DP832"))

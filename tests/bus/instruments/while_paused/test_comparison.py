@@ -50,7 +50,7 @@ print("goes on", flush=True)
 """
 
 
-@pytest.mark.parametrize("pauses", [20, 50, pytest.param(1000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("pauses", [8, 50, pytest.param(1000, marks=pytest.mark.slow)])
 def test_quiet_pauses_report_nothing(run, client, lager, pauses):
     process = run(EVERYTHING, str(pauses))
     for number in range(pauses):
@@ -137,6 +137,7 @@ def test_an_instrument_that_is_dead_at_the_resume_is_one_line_after_a_second(run
     assert "compared" not in process.err.rest()
 
 
+@pytest.mark.variant
 def test_an_instrument_that_is_dead_at_the_pause_is_one_line(run, client, silent_at):
     silent_at(":SOUR1:VOLT?", 0.2)
     process = run(HOLDS_ONE)
