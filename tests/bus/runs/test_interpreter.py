@@ -67,9 +67,9 @@ def test_the_packages_of_the_environment_come_first_and_those_of_lager_behind(
     assert process.wait() == 0
 
 
-def test_an_environment_beside_the_script_is_used(start, tmp_path, script, client, bench, environment, lager) -> None:
+def test_an_environment_beside_the_script_is_used(start, tmp_path, script, client, environment, lager) -> None:
     (tmp_path / ".venv").symlink_to(environment)
-    process = start(LAGER, "python", script(LOOK))
+    process = start(LAGER, "python", script("import only_here\nfrom lager import pause\npause('here')\n"))
     pause = client.paused()
     client.call("Continue", "s", pause["id"])
     (run,) = [one for one in json.loads(lager("runs", "--json").stdout) if one["id"] == pause["run_id"]]
@@ -97,6 +97,7 @@ def test_an_environment_of_another_user_beside_the_script_is_not_used(lager, tmp
     assert ".venv belongs to another user, so it is not used" in done.stderr
 
 
+@pytest.mark.variant
 @pytest.mark.parametrize(
     "command",
     [["--detach", "look.py"], ["child.py"], ["-m", "pytest", "-q", "-p", "no:cacheprovider", "test_it.py"]],
@@ -121,6 +122,7 @@ def test_it_is_the_same_in_the_background_in_a_child_and_in_pytest(
         looked(text.splitlines()[-1] if "look.py" in command else text, environment)
 
 
+@pytest.mark.variant
 def test_on_a_box_only_the_option_and_the_variable_of_the_box_count(lager, near, script, environment) -> None:
     name = script("import sys; print(sys.prefix)")
     own = lager("python", name, "--box", "near", VIRTUAL_ENV=str(environment))
@@ -129,6 +131,7 @@ def test_on_a_box_only_the_option_and_the_variable_of_the_box_count(lager, near,
     assert (chosen.returncode, chosen.stdout) == (0, f"{environment}\n"), chosen.stderr
 
 
+@pytest.mark.variant
 def test_an_error_there_pauses_with_its_variables_in_a_console(start, script, client, environment, lager) -> None:
     text = "import only_here\ndef work():\n    value = only_here.answer\n    raise ValueError('bad')\nwork()\n"
     process = start(LAGER, "python", "--pause-on-error", "--python", str(environment), script(text))
@@ -140,11 +143,13 @@ def test_an_error_there_pauses_with_its_variables_in_a_console(start, script, cl
     assert process.wait() == 1
 
 
+@pytest.mark.variant
 def test_the_sitecustomize_of_the_environment_still_runs(lager, script, environment) -> None:
     text = "import sys; print(sys.theirs, [path for path in sys.path if 'other_interpreter' in path])"
     assert lager("python", "--python", str(environment), script(text)).stdout == "ran []\n"
 
 
+@pytest.mark.variant
 def test_a_child_in_the_python_of_lager_finds_what_it_finds_without_lager(lager, script, environment) -> None:
     text = f"import subprocess; subprocess.run([{sys.executable!r}, '-c', 'import click; print(click.__file__)'])"
     found = lager("python", "--python", str(environment), script(text)).stdout.strip()

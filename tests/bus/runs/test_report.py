@@ -14,13 +14,13 @@ from tests.processes import LAGER, PATIENCE
 
 pytestmark = pytest.mark.xdist_group("report")  # else each worker makes a run of its own
 SCRIPT = """
-import lager
+import time, lager
 from lager import Net, NetType
 print("<script>alert(1)</script>")
 with Net.get("supply2", type=NetType.PowerSupply), lager.Recorder("adc1", csv="r.csv", every=0.02) as recorder:
     print(lager.ask("is <it> on?", timeout=60))
     while recorder.rows < 2:
-        pass
+        time.sleep(0.01)
 raise SystemExit(3)
 """
 

@@ -67,6 +67,7 @@ def test_files_of_any_name(start, script, tmp_path, name):
     assert process.wait() == 0
 
 
+@pytest.mark.variant
 def test_a_module(station, script, tmp_path):
     (tmp_path / "package").mkdir()
     script("", "package/__init__.py")
@@ -104,9 +105,10 @@ def test_the_users_breakpoint_hook_is_kept(run, value, said):
     assert process.wait() == 0
 
 
-def test_every_exit_code(start, script):
+@pytest.mark.parametrize("codes", [(0, 75, 255), (1, 2, 124, 127, 130)])
+def test_every_exit_code(start, script, codes):
     script("import sys\nsys.exit(int(sys.argv[1]))\n")
-    for code in (0, 1, 2, 75, 124, 127, 130, 255):
+    for code in codes:
         process = start(LAGER, "python", "script.py", str(code))
         assert process.wait() == code
         assert process.err.rest() == ""
@@ -165,6 +167,7 @@ def test_closed_standard_streams(start, script):
     assert start("/bin/sh", "-c", f"exec {LAGER} python script.py <&- >&- 2>&-").wait() == 3
 
 
+@pytest.mark.variant
 @pytest.mark.parametrize("command", ["breakpoints show {id}", "breakpoints", "runs --all", "instruments"])
 def test_closed_output_of_the_commands(start, run, client, command):
     run("import lager\nlager.pause()\n")
@@ -173,6 +176,7 @@ def test_closed_output_of_the_commands(start, run, client, command):
     assert (process.err.rest(), process.wait()) == ("", 0)
 
 
+@pytest.mark.variant
 @pytest.mark.parametrize(
     ("command", "code"), [("python --continue dead", 1), ("python nothing.py", 2), ("nonsense", 2)]
 )
@@ -201,6 +205,7 @@ def test_a_script_comes_from_standard_input(lager):
     assert lager("python", "-", "a", "b", stdin="import sys\nprint(sys.argv)\n").stdout == "['-', 'a', 'b']\n"
 
 
+@pytest.mark.variant
 def test_code_of_the_command_line_pauses(start, client):
     process = start(LAGER, "python", "-c", "from lager import pause; pause('look'); print('after')")
     pause = client.paused()

@@ -103,9 +103,10 @@ def test_a_run_without_a_record_still_runs(run, tmp_path):
     assert process.err.rest() == ""
 
 
+@pytest.mark.parametrize("ids", [("deadbeef", "\x1b[31m"), ("", "dea", "../../etc")], ids=["plain", "odd"])
 @pytest.mark.parametrize("option", ["--pause", "--reattach", "--kill"])
-def test_no_such_run(runs, lager, option):
-    for id in ("deadbeef", "", "dea", "\x1b[31m", "../../etc"):
+def test_no_such_run(runs, lager, option, ids):
+    for id in ids:
         done = lager("python", option, id)
         assert (done.returncode, done.stdout) == (1, "")
         assert "You have no run" in done.stderr
