@@ -1,5 +1,7 @@
 import contextlib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +13,7 @@ _HERE = f"{Path(__file__).parent}/"
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(items: Any) -> None:
     """Each room is a group of its own, which a worker runs in boxes that it boots once."""
     for item in items:
         if str(item.path).startswith(_HERE):
@@ -19,48 +21,48 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture(scope="session")
-def wheel(tmp_path_factory):
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Any:
     needs.nothing_more(container.missing())
     return container.build_wheel(CHECKOUT, tmp_path_factory.mktemp("dist"))
 
 
 @pytest.fixture(scope="session")
-def package(tmp_path_factory):
+def package(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The Debian package of this commit."""
     needs.nothing_more(container.missing())
     return packages.build(CHECKOUT, tmp_path_factory.mktemp("package"))
 
 
 @pytest.fixture(scope="session")
-def clean_box(wheel):
+def clean_box(wheel: Any) -> Iterator[Any]:
     """A box without lager, but with the packages that its wheel depends on."""
     with container.booted(wheel) as box:
         yield box
 
 
 @pytest.fixture(scope="session")
-def box(wheel):
+def box(wheel: Any) -> Iterator[Any]:
     """A box where lagerd is installed and runs, as an administrator would do it; alice and bob may use it."""
     with in_use(wheel) as box:
         yield box
 
 
 @pytest.fixture
-def own_box(wheel):
+def own_box(wheel: Any) -> Iterator[Any]:
     """Such a box for one test alone, which may break its system."""
     with in_use(wheel) as box:
         yield box
 
 
 @pytest.fixture
-def rebooting_box(wheel):
+def rebooting_box(wheel: Any) -> Iterator[Any]:
     """Such a box, which a test may reboot."""
     with in_use(wheel, reboots=True) as box:
         yield box
 
 
 @contextlib.contextmanager
-def in_use(wheel, *, reboots=False):
+def in_use(wheel: Any, *, reboots: Any = False) -> Iterator[Any]:
     with container.booted(wheel, reboots=reboots) as box:
         container.install(box)
         box.run("gpasswd", "-M", "alice,bob", "lager")
@@ -69,7 +71,7 @@ def in_use(wheel, *, reboots=False):
 
 
 @pytest.fixture
-def bench(box):
+def bench(box: Any) -> Iterator[Any]:
     """A simulated bench on the box, which is the bench of everybody there."""
     box.run("mkdir", "-p", "-m", "700", "/run/bench")
     with box.start("python", "-m", "lagerd.bench", "--folder", "/run/bench", "--ready-fd", "1") as process:

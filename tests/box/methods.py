@@ -1,6 +1,8 @@
 """Every method of lagerd, called by a user of a box."""
 
 import shlex
+from collections.abc import Iterator
+from typing import Any
 
 from lager.contract import path_of
 from tests.box.people import INSTRUMENTS, NAME
@@ -11,7 +13,7 @@ UNREACHABLE = "Access denied"
 _VALUES = {"s": ["deadbeef"], "d": [5], "u": [0], "as": [0], "a{sv}": [0], "v": ["s", "yes"]}
 
 
-def _calls(*interfaces):
+def _calls(*interfaces: Any) -> Iterator[Any]:
     """Every method of these with arguments for busctl, which has no descriptors to give: those are left out."""
     for interface in interfaces:
         for member, signature in SERVED[interface].items():
@@ -20,7 +22,7 @@ def _calls(*interfaces):
             yield interface, member, ([signature, *values] if signature else [])
 
 
-def errors(box, user):
+def errors(box: Any, user: Any) -> Any:
     """Every method of lagerd, and what busctl prints as the error of a call of this user, or nothing."""
     methods, commands = [], []
     for interface, member, words in _calls(NAME, INSTRUMENTS):

@@ -3,7 +3,9 @@
 import contextlib
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from tests.box import container
 
@@ -11,7 +13,7 @@ CHECKOUT = Path(__file__).parents[2]
 BUILD_SECONDS = 600
 
 
-def build(checkout, folder):
+def build(checkout: Any, folder: Any) -> Any:
     """Build the package of a checkout, and return its file."""
     command = [sys.executable, "-m", "package.deb", folder]
     done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, timeout=BUILD_SECONDS, check=False)
@@ -20,24 +22,24 @@ def build(checkout, folder):
 
 
 @contextlib.contextmanager
-def bare():
+def bare() -> Iterator[Any]:
     """A box without lager, whose packages may start services, which those of a container image may not."""
     with container.booted(None) as box:
         box.run("rm", "--force", "/usr/sbin/policy-rc.d")
         yield box
 
 
-def apt(box, verb, *words):
+def apt(box: Any, verb: Any, *words: Any) -> Any:
     environment = ["env", "DEBIAN_FRONTEND=noninteractive", "PATH=/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"]
     return box.run(*environment, "apt-get", "--yes", "--quiet", verb, *words).stdout
 
 
-def put(box, file):
+def put(box: Any, file: Any) -> Any:
     """Copy a package into the box; return its place there."""
     place = box.root / "opt" / "dist" / file.name
     place.write_bytes(file.read_bytes())
     return f"/opt/dist/{file.name}"
 
 
-def install(box, file):
+def install(box: Any, file: Any) -> Any:
     return apt(box, "install", "--allow-downgrades", put(box, file))

@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from lager.contract import path_of
 from tests.box.container import COMMAND_SECONDS, Box, Process
@@ -141,7 +142,7 @@ def configured(box: Box, text: str, reload: bool = True) -> Iterator[None]:
         say(old)
 
 
-def records(box, **fields):
+def records(box: Any, **fields: Any) -> Any:
     """The journal's records that have these fields, oldest first."""
     listed(box)  # what lagerd has answered before it has recorded by then
     box.run("journalctl", "--sync")

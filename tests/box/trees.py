@@ -3,6 +3,7 @@
 import os
 import re
 import stat
+from typing import Any
 
 # What the commands of the system write for reasons of their own.
 CACHES = re.compile(
@@ -10,7 +11,7 @@ CACHES = re.compile(
 )
 
 
-def tree(box):
+def tree(box: Any) -> Any:
     """Every file of the box that is not this machine's, with what tells one state from another."""
     found = {}
     for folder, folders, files in os.walk(box.changes):
@@ -27,7 +28,7 @@ def tree(box):
     return found
 
 
-def state(path):
+def state(path: Any) -> Any:
     status = os.lstat(path)
     text = b""
     if stat.S_ISREG(status.st_mode):

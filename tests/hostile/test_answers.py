@@ -3,6 +3,7 @@
 import asyncio
 import struct
 import threading
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ ANSWERS = {
 
 @pytest.mark.xdist_group("hostile")
 @pytest.mark.parametrize("kind", ANSWERS)
-def test_an_invalid_answer_of_a_script_is_one_sentence(station, client, unharmed, kind):
+def test_an_invalid_answer_of_a_script_is_one_sentence(station: Any, client: Any, unharmed: Any, kind: Any) -> None:
     signature, value, why = ANSWERS[kind]
     script = Client(station.address)
     try:
@@ -43,7 +44,7 @@ def test_an_invalid_answer_of_a_script_is_one_sentence(station, client, unharmed
 
 
 @pytest.mark.xdist_group("hostile")
-def test_only_a_few_calls_of_one_caller_run_at_a_time(station, client, raw):
+def test_only_a_few_calls_of_one_caller_run_at_a_time(station: Any, client: Any, raw: Any) -> None:
     """Of those that take a while; another's is done beside them, and all are in the end."""
     begun, most, going_on = [], threading.Semaphore(0), asyncio.Event()
 
@@ -77,7 +78,7 @@ def test_only_a_few_calls_of_one_caller_run_at_a_time(station, client, raw):
 
 
 @pytest.mark.xdist_group("hostile")
-def test_an_answer_arrives_beside_a_flood_of_signals(client, raw):
+def test_an_answer_arrives_beside_a_flood_of_signals(client: Any, raw: Any) -> None:
     """A flood of pauses sends as many signals to a listener; the answer is queued behind them."""
     heard = []
 

@@ -117,7 +117,7 @@ def say(station: Any, words: list[tuple[bytes, int]], times: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.xdist_group("hostile")
-def test_ten_thousand_messages_of_any_kind(station, client, unharmed):
+def test_ten_thousand_messages_of_any_kind(station: Any, client: Any, unharmed: Any) -> None:
     chance = Chance(1)
     words = [chance.message(n + 2, chance.random.choice((NAME, INSTRUMENTS))) for n in range(1000)]
     say(station, words, 2)
@@ -157,7 +157,7 @@ def deep(levels: int) -> tuple[str, Any]:
 
 @pytest.mark.xdist_group("hostile")
 @pytest.mark.parametrize("bad", BAD)
-def test_bytes_that_are_not_a_message_do_no_harm(raw, unharmed, bad):
+def test_bytes_that_are_not_a_message_do_no_harm(raw: Any, unharmed: Any, bad: Any) -> None:
     """The broker answers, hangs up or waits for more; lagerd does not mind."""
     raw.send(BAD[bad](raw.serial()))
     raw.close()
@@ -165,21 +165,21 @@ def test_bytes_that_are_not_a_message_do_no_harm(raw, unharmed, bad):
 
 
 @pytest.mark.xdist_group("hostile")
-def test_a_big_endian_call_is_answered(raw, client, unharmed):
+def test_a_big_endian_call_is_answered(raw: Any, client: Any, unharmed: Any) -> None:
     raw.send(message(CALL, raw.serial(), "s", ["0123abcd"], order=">", **TO))
     assert b"com.lager.Error.NoSuchBreakpoint" in next(one for one in raw.received() if one[1] == ERROR)
     unharmed()
 
 
 @pytest.mark.xdist_group("hostile")
-def test_a_variant_of_sixty_levels_is_refused_like_any_other(raw, unharmed):
+def test_a_variant_of_sixty_levels_is_refused_like_any_other(raw: Any, unharmed: Any) -> None:
     raw.send(message(CALL, raw.serial(), "a{sv}", [{"id": deep(55)}], **{**TO, "member": "Pause"}))
     assert b"com.lager.Error.InvalidArgument" in next(one for one in raw.received() if one[1] == ERROR)
     unharmed()
 
 
 @pytest.mark.xdist_group("hostile")
-def test_a_script_accepts_a_console_only_from_lagerd(station, client, raw, tmp_path):
+def test_a_script_accepts_a_console_only_from_lagerd(station: Any, client: Any, raw: Any, tmp_path: Path) -> None:
     """com.lager.Script of a paused script, called by a client that is not lagerd."""
     (tmp_path / "script.py").write_text("import lager\nlager.pause(interactive=True)\n")
     process = Process([LAGER, "python", "script.py"], station.env, tmp_path)
@@ -209,7 +209,7 @@ QUEUED = 200  # all in the socket of lagerd, which takes some 270, with the call
 
 @pytest.mark.xdist_group("hostile")
 @pytest.mark.parametrize("kind", ["cheap", "pause", "consoles", "claims"])
-def test_a_flood_is_served_after_other_callers(station, client, kind):
+def test_a_flood_is_served_after_other_callers(station: Any, client: Any, kind: Any) -> None:
     """So many calls were there before another's Continue, and few of them are answered ahead of it."""
     answer = client.start(client.bus.call(NAME, TO["path"], "Pause", "a{sv}", {"id": "feed0001"}))
     client.paused()
@@ -234,7 +234,7 @@ def test_a_flood_is_served_after_other_callers(station, client, kind):
 
 
 @pytest.mark.xdist_group("hostile")
-def test_a_caller_with_many_pending_calls_gets_no_long_lists(client, raw):
+def test_a_caller_with_many_pending_calls_gets_no_long_lists(client: Any, raw: Any) -> None:
     standing = [f"feed{n:04x}" for n in range(101)]
     answers = [client.start(client.bus.call(NAME, TO["path"], "Pause", "a{sv}", {"id": id})) for id in standing]
     for _ in standing:
@@ -249,7 +249,9 @@ def test_a_caller_with_many_pending_calls_gets_no_long_lists(client, raw):
 
 
 @pytest.mark.xdist_group("hostile")
-def test_a_caller_with_too_many_pending_calls_is_refused(client, raw, monkeypatch):
+def test_a_caller_with_too_many_pending_calls_is_refused(
+    client: Any, raw: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """By any of us that answers on the bus: here a client of our own, which is kept busy until all calls are there."""
     monkeypatch.setattr(fair_queue, "_MOST_WAITING", 5)
     client.bus.serve(ObjectTree())
@@ -265,7 +267,7 @@ def test_a_caller_with_too_many_pending_calls_is_refused(client, raw, monkeypatc
 
 
 @pytest.mark.xdist_group("hostile")
-def test_a_call_that_is_too_long_is_refused(raw, unharmed):
+def test_a_call_that_is_too_long_is_refused(raw: Any, unharmed: Any) -> None:
     raw.send(KINDS["long"](raw.serial()))
     refused = next(one for one in raw.received() if one[1] == ERROR)
     assert b"com.lager.Error.InvalidArgument" in refused
@@ -273,7 +275,7 @@ def test_a_call_that_is_too_long_is_refused(raw, unharmed):
 
 
 @pytest.mark.xdist_group("hostile")
-def test_a_message_of_32_mb_is_refused_without_being_parsed(station, raw, client, unharmed):
+def test_a_message_of_32_mb_is_refused_without_being_parsed(station: Any, raw: Any, client: Any, unharmed: Any) -> None:
     """By its header: it costs lagerd neither the memory of its text nor the time of parsing it."""
     status = Path(f"/proc/{station.lagerd.pid}/status")
 

@@ -6,6 +6,8 @@ import socket
 import sys
 import time
 from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -41,7 +43,7 @@ _FRAMES = st.lists(st.dictionaries(_KEYS, _VALUES, max_size=3).map(encode) | st.
 
 @_QUICK
 @given(_FILES)
-def test_a_nets_file_of_any_bytes(tmp_path, content):
+def test_a_nets_file_of_any_bytes(tmp_path: Path, content: Any) -> None:
     (tmp_path / "nets.toml").write_bytes(content)
     with suppress(NetsFileError):
         nets_file.load(tmp_path / "nets.toml")
@@ -49,14 +51,14 @@ def test_a_nets_file_of_any_bytes(tmp_path, content):
 
 @_QUICK
 @given(_FILES)
-def test_a_configuration_of_any_bytes(tmp_path, content):
+def test_a_configuration_of_any_bytes(tmp_path: Path, content: Any) -> None:
     (tmp_path / "lagerd.toml").write_bytes(content)
     with suppress(ConfigError):
         config.load(tmp_path / "lagerd.toml")
 
 
 @given(st.binary(max_size=300) | st.text(st.characters(), max_size=300))
-def test_shown_text_is_one_printable_line(value):
+def test_shown_text_is_one_printable_line(value: Any) -> None:
     shown = printable(value)
     assert shown.isprintable()
     assert len(shown) <= 200
@@ -65,7 +67,7 @@ def test_shown_text_is_one_printable_line(value):
 
 @_QUICK
 @given(_FRAMES)
-def test_a_console_that_sends_any_frames(frames):
+def test_a_console_that_sends_any_frames(frames: Any) -> None:
     """The client prints or leaves; nothing of what it gets ends in its loop."""
 
     async def attend() -> list[object]:
@@ -94,7 +96,7 @@ TEXTS = ["", " ", "-1", "nan", "1e999", "\x1b[2J", "x" * 5000, "\udcff"]
 @pytest.mark.parametrize(
     "name", ["LAGER_BREAKPOINT_TIMEOUT", "LAGER_BREAKPOINTS", "LAGER_PROCESS_ID", "LAGER_RUNNABLE"]
 )
-def test_a_variable_of_any_text(name, station, client, tmp_path):
+def test_a_variable_of_any_text(name: Any, station: Any, client: Any, tmp_path: Path) -> None:
     """The script pauses with what is left of it, for the default time, and continues."""
     script = tmp_path / "script.py"
     script.write_text(
@@ -137,7 +139,7 @@ def logged(station: Station, lines: list[str]) -> str:
     return log.text
 
 
-def test_a_label_of_any_text_is_never_shown_raw(station, client, tmp_path):
+def test_a_label_of_any_text_is_never_shown_raw(station: Any, client: Any, tmp_path: Path) -> None:
     """The banner, the table of the command and the log of lagerd, each in one line that is printable."""
     (tmp_path / "script.py").write_text(
         f"import lager, threading\nfor label in {LABELS!r}:\n"
@@ -163,7 +165,7 @@ def test_a_label_of_any_text_is_never_shown_raw(station, client, tmp_path):
         process.close()
 
 
-def test_a_frame_with_an_excessive_length_is_refused(capsys):
+def test_a_frame_with_an_excessive_length_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     async def attend() -> None:
         ours, theirs = socket.socketpair()
         attached = Attached(ours)

@@ -4,9 +4,11 @@ and their keys lead from the desk to the bench; mallory too, but she is not in t
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,14 +24,14 @@ _HERE = f"{Path(__file__).parent}/"
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(items: Any) -> None:
     for item in items:
         if str(item.path).startswith(_HERE):
             item.add_marker(pytest.mark.xdist_group("network"))
 
 
 @pytest.fixture(scope="session")
-def machines(tmp_path_factory):
+def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     needs.nothing_more(container.missing())
     wheel = container.build_wheel(CHECKOUT, tmp_path_factory.mktemp("dist"))
     # A box ends with the thread that booted it: so the threads end last.
@@ -46,21 +48,21 @@ def machines(tmp_path_factory):
 
 
 @pytest.fixture
-def desk(machines):
+def desk(machines: Any) -> Any:
     return machines[0]
 
 
 @pytest.fixture
-def bench(machines):
+def bench(machines: Any) -> Any:
     return machines[1]
 
 
 @pytest.fixture
-def terminal(machines, tmp_path):
+def terminal(machines: Any, tmp_path: Path) -> Iterator[Any]:
     """A command of a user at the desk, on a terminal of its own."""
     with ExitStack() as stack:
 
-        def start(*command, user="alice"):
+        def start(*command: Any, user: Any = "alice") -> Any:
             enter, *words = machines[0].command(*command, user=user)
             one = Terminal([shutil.which(enter), *words], os.environ, tmp_path)
             stack.callback(one.close)
@@ -69,7 +71,7 @@ def terminal(machines, tmp_path):
         yield start
 
 
-def join(desk, bench):
+def join(desk: Any, bench: Any) -> None:
     """A cable between them; neither sees anything else."""
     into = ["nsenter", "-t", str(desk.leader), "-n"]
     cable = ["ip", "link", "add", "lan0", "type", "veth", "peer", "name", "lan0", "netns", str(bench.leader)]
@@ -79,7 +81,7 @@ def join(desk, bench):
         box.run("ip", "link", "set", "lan0", "up")
 
 
-def let_in(desk, bench, user):
+def let_in(desk: Any, bench: Any, user: Any) -> None:
     """A key of the user at the desk that opens the bench, whose host key is known there."""
     if not (bench.root / "etc/ssh/ssh_host_ed25519_key").exists():
         bench.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "/etc/ssh/ssh_host_ed25519_key")

@@ -3,6 +3,8 @@
 import os
 import re
 import time
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -34,7 +36,7 @@ MANY = "/etc/ssh/sshd_config.d/many.conf"  # as many connections begin at a time
 
 
 @pytest.fixture
-def fifty(desk, bench):
+def fifty(desk: Any, bench: Any) -> Iterator[Any]:
     home = "/home/alice"
     own = {name: (desk.root / f"{home}/.ssh/{name}".lstrip("/")).read_text() for name in ("config", "known_hosts")}
     desk.write(f"{home}/.ssh/config", CONFIG + own["config"])
@@ -56,7 +58,7 @@ def fifty(desk, bench):
     bench.run("systemctl", "reload", "ssh")
 
 
-def as_many_ssh(desk, command):
+def as_many_ssh(desk: Any, command: Any) -> Any:
     """Return the seconds of `ssh BOX COMMAND` to all live boxes, as many at a time as lager begins with."""
     began = time.monotonic()
     at_once = 2 * len(os.sched_getaffinity(0))
@@ -67,7 +69,7 @@ def as_many_ssh(desk, command):
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_fifty_boxes_are_shown_about_as_fast_as_ssh_and_five_dead_ones_say_why(fifty, bench):
+def test_fifty_boxes_are_shown_about_as_fast_as_ssh_and_five_dead_ones_say_why(fifty: Any, bench: Any) -> None:
     bench.write("/home/alice/many.py", SCRIPT)
     with bench.start("lager", "python", "many.py", user="alice") as script:
         id = script.until(r"  id +([0-9a-f]{8})$")[1]

@@ -5,7 +5,9 @@ import json
 import re
 import termios
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,7 +38,7 @@ except KeyboardInterrupt:
 
 
 @pytest.fixture
-def instruments(bench):
+def instruments(bench: Any) -> Iterator[Any]:
     """The simulated bench, as the one that is described in the nets file."""
     with bench.start(
         "python", "-P", "-m", "lagerd.bench", "--folder", "/run/simulated", "--ready-fd", "1"
@@ -49,7 +51,7 @@ def instruments(bench):
 
 
 @pytest.mark.usefixtures("instruments")
-def test_the_story_of_the_readme_from_a_desk(desk, bench, terminal):
+def test_the_story_of_the_readme_from_a_desk(desk: Any, bench: Any, terminal: Any) -> None:
     desk.write("/home/alice/examples/inspect_bench.py", (ROOT / "examples/inspect_bench.py").read_text())
     desk.run("lager", "boxes", "add", "bench3", "bench", user="alice")
     screen = terminal("lager", "python", "examples/inspect_bench.py", "--box", "bench3")
@@ -58,7 +60,7 @@ def test_the_story_of_the_readme_from_a_desk(desk, bench, terminal):
     id = re.search(r"  id +(\w{8})", screen.expect("press Enter, or: lager python --continue "))[1]
     screen.expect(f"{id} --box bench3")
 
-    def ask(*words, user="bob", **more):
+    def ask(*words: Any, user: Any = "bob", **more: Any) -> Any:
         return desk.run("lager", *words, "--box", "bench", user=user, check=False, **more)
 
     assert id in ask("breakpoints").stdout
@@ -75,7 +77,7 @@ def test_the_story_of_the_readme_from_a_desk(desk, bench, terminal):
     assert screen.wait() == 0
 
 
-def test_enter_and_ctrl_c_at_the_desk(desk, terminal):
+def test_enter_and_ctrl_c_at_the_desk(desk: Any, terminal: Any) -> None:
     desk.write("/home/alice/keys.py", KEYS)
     screen = terminal("lager", "python", "keys.py", "--box", "bench")
     screen.expect("resumes in")
@@ -89,7 +91,7 @@ def test_enter_and_ctrl_c_at_the_desk(desk, terminal):
     assert screen.wait() == 130
 
 
-def test_a_cut_network_interrupts_the_run_and_gives_the_terminal_back(desk, bench, terminal):
+def test_a_cut_network_interrupts_the_run_and_gives_the_terminal_back(desk: Any, bench: Any, terminal: Any) -> None:
     desk.write("/home/alice/tidy.py", TIDY)
     bench.run("mkfifo", "-m", "666", "/tmp/interrupted")
     bench.write("/opt/hurried", f"#!{VENV}/bin/python\n{HURRIED}", mode=0o755)
@@ -112,7 +114,7 @@ def test_a_cut_network_interrupts_the_run_and_gives_the_terminal_back(desk, benc
     bench.run("rm", "/tmp/interrupted")
 
 
-def test_a_detached_run_outlives_the_session_that_started_it(desk, bench):
+def test_a_detached_run_outlives_the_session_that_started_it(desk: Any, bench: Any) -> None:
     """No user lingers here, so systemd ends a user's manager soon after the last session, as this test does."""
     desk.write("/home/alice/overnight.py", "import lager\nlager.pause('overnight', timeout=0)\nprint('went on')\n")
     run = desk.run("lager", "python", "--detach", "overnight.py", "--box", "bench", user="alice").stdout.split()[0]
@@ -124,7 +126,7 @@ def test_a_detached_run_outlives_the_session_that_started_it(desk, bench):
     assert followed.stdout.endswith("went on\n")
 
 
-def test_a_terminal_of_another_container(desk, terminal):
+def test_a_terminal_of_another_container(desk: Any, terminal: Any) -> None:
     desk.write("/home/alice/here.py", "print('ran here')\n")
     screen = terminal("lager", "--here", "python", "here.py")
     screen.expect("ran here")
@@ -132,7 +134,7 @@ def test_a_terminal_of_another_container(desk, terminal):
 
 
 @contextlib.contextmanager
-def cut(desk):
+def cut(desk: Any) -> Iterator[Any]:
     desk.run("ip", "link", "set", "lan0", "down")
     try:
         yield
@@ -140,13 +142,13 @@ def cut(desk):
         desk.run("ip", "link", "set", "lan0", "up")
 
 
-def said(desk, *words, user="alice"):
+def said(desk: Any, *words: Any, user: Any = "alice") -> Any:
     done = desk.run("lager", *words, user=user, check=False)
     assert done.stdout == ""
     return done.returncode, done.stderr
 
 
-def test_a_denial_says_what_to_do(desk, bench):
+def test_a_denial_says_what_to_do(desk: Any, bench: Any) -> None:
     code, error = said(desk, "breakpoints", "--box", "bench", user="mallory")
     assert code == 1
     assert "group lager" in error
@@ -155,7 +157,7 @@ def test_a_denial_says_what_to_do(desk, bench):
     assert "sudo adduser" in line["to_do"]
 
 
-def test_a_stopped_and_masked_lagerd_is_reported(desk, bench):
+def test_a_stopped_and_masked_lagerd_is_reported(desk: Any, bench: Any) -> None:
     bench.run("systemctl", "mask", "--runtime", "--now", "lagerd")
     try:
         code, error = said(desk, "breakpoints", "--box", "bench")
@@ -166,6 +168,6 @@ def test_a_stopped_and_masked_lagerd_is_reported(desk, bench):
     assert "See why: systemctl status lagerd" in error
 
 
-def test_a_host_without_sshd_and_a_host_that_does_not_exist(desk):
+def test_a_host_without_sshd_and_a_host_that_does_not_exist(desk: Any) -> None:
     code, error = said(desk, "breakpoints", "--box", "closed")
     assert (code, "refuses ssh" in error) == (255, True)

@@ -20,12 +20,12 @@ def _stress(seed: int, phases: int) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.xdist_group("stress")
-def test_each_phase_once():
+def test_each_phase_once() -> None:
     _stress(1, len(FAULTS))
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
 @pytest.mark.xdist_group("stress")
-def test_a_hundred_phases_at_random():
+def test_a_hundred_phases_at_random() -> None:
     _stress(2, 100)

@@ -4,7 +4,9 @@ import json
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,7 +26,7 @@ VARIABLES = {
 }
 
 
-def play(box, **variables):
+def play(box: Any, **variables: Any) -> Any:
     """Run the role in the box, which is the controller, too. Return its exit code, its counts, and what it said."""
     (package,) = (box.root / "opt/dist").iterdir()
     given = {**VARIABLES, "lager_box_package": f"/opt/dist/{package.name}", **variables}
@@ -39,19 +41,19 @@ def play(box, **variables):
 
 
 @pytest.fixture
-def bare(wheel):
+def bare(wheel: Any) -> Iterator[Any]:
     needs.nothing_more("" if PLAYBOOK.exists() else "apt-get install ansible-core")
     with container.booted(wheel) as box:
         bring_the_role(box)
         yield box
 
 
-def bring_the_role(box):
+def bring_the_role(box: Any) -> None:
     shutil.copytree(ANSIBLE, box.root / "root/ansible")
     box.write("/root/ansible/play.yml", "- hosts: all\n  roles: [lager_box]\n")
 
 
-def test_the_role_sets_a_box_up_once(bare):
+def test_the_role_sets_a_box_up_once(bare: Any) -> None:
     code, counts, said = play(bare)
     assert (code, counts["failed"]) == (0, 0), said
     assert bare.run("systemctl", "is-active", "lagerd").stdout == "active\n"
@@ -68,7 +70,7 @@ def test_the_role_sets_a_box_up_once(bare):
     assert (code, counts["changed"]) == (0, 2), said
 
 
-def test_the_role_installs_the_debian_package_and_a_second_run_changes_nothing(package):
+def test_the_role_installs_the_debian_package_and_a_second_run_changes_nothing(package: Any) -> None:
     needs.nothing_more("" if PLAYBOOK.exists() else "apt-get install ansible-core")
     with packages.bare() as box:
         bring_the_role(box)
@@ -83,7 +85,7 @@ def test_the_role_installs_the_debian_package_and_a_second_run_changes_nothing(p
         assert (code, counts["changed"]) == (0, 0), said
 
 
-def test_ansible_lint_finds_nothing():
+def test_ansible_lint_finds_nothing() -> None:
     needs.nothing_more("" if shutil.which("ansible-lint") else "apt-get install ansible-lint")
     done = subprocess.run(
         ["ansible-lint", "--offline", "--nocolor", "site.yml", "roles/lager_box"],

@@ -1,6 +1,8 @@
 """Every command on the pages about a box and its bus does what the page says."""
 
 import re
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -17,7 +19,7 @@ LAST = "lagerd uninstall"
 class Desk:
     """Root, in a box, beside a script of alice that is paused whenever the page speaks of one."""
 
-    def __init__(self, box):
+    def __init__(self, box: Any) -> None:
         self._box = box
         self._script = None
 
@@ -39,7 +41,7 @@ class Desk:
 
 
 @pytest.fixture
-def desk(box):
+def desk(box: Any) -> Iterator[Any]:
     with (script := paused(box, "alice")).process:  # so that there is something to tell
         call(box, "alice", "Continue", "s", script.id)
         script.goes_on()
@@ -54,5 +56,5 @@ def desk(box):
 
 
 @pytest.mark.parametrize("page", ["administration.md", "dbus.md", "fleet.md"])
-def test_a_page(desk, page):
+def test_a_page(desk: Any, page: Any) -> None:
     assert play(page, desk.run)

@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,7 +58,7 @@ with Net.get("rail", type="supply") as rail:
 """
 
 
-def built(folder):
+def built(folder: Any) -> Any:
     """Build the wheel of the package; return its path."""
     package = folder / "acme_lager"
     package.mkdir()
@@ -69,7 +71,7 @@ def built(folder):
 
 
 @pytest.mark.slow
-def test_script_command_pause_safe_state_and_simulation_use_it(own_box, tmp_path):
+def test_script_command_pause_safe_state_and_simulation_use_it(own_box: Any, tmp_path: Path) -> None:
     box, wheel = own_box, built(tmp_path)
     box.run("mkdir", "-p", "-m", "700", "/opt/acme")
     (box.root / "opt" / "acme" / wheel.name).write_bytes(wheel.read_bytes())
@@ -79,7 +81,7 @@ def test_script_command_pause_safe_state_and_simulation_use_it(own_box, tmp_path
         device.until("ready")
         box.write("/etc/lager/nets.toml", f"{(box.root / 'opt/acme/nets.toml').read_text()}\n{RAIL}")
 
-        def lager(*words, check=True):
+        def lager(*words: Any, check: Any = True) -> Any:
             return box.run("lager", *words, user="alice", check=check)
 
         assert "acme_lager.p100 (acme-lager)" in lager("nets", "drivers").stdout

@@ -5,6 +5,9 @@ import hashlib
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +22,7 @@ OF_APT = ("/var/lib/apt/", "/var/lib/dpkg/", "/var/lib/PackageKit/")
 
 
 @pytest.fixture(scope="module")
-def newer(tmp_path_factory):
+def newer(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The package of one commit more."""
     checkout = tmp_path_factory.mktemp("newer") / "checkout"
     git = ["git", "-c", "safe.directory=*", "-c", "user.name=lager", "-c", "user.email=lager@localhost"]
@@ -30,7 +33,7 @@ def newer(tmp_path_factory):
 
 
 @contextlib.contextmanager
-def three_pauses(box):
+def three_pauses(box: Any) -> Iterator[Any]:
     """Three scripts that are paused, one of which holds an instrument; afterwards each is resumed."""
     box.run("gpasswd", "-M", "alice,bob", "lager")
     one, other = paused(box, "alice", 3000), paused(box, "bob", 3000, interactive=True)
@@ -44,7 +47,7 @@ def three_pauses(box):
                 assert f"resumed by {user}" in each.goes_on()
 
 
-def test_a_bare_box_is_installed_without_a_network_and_left_without_a_trace(package):
+def test_a_bare_box_is_installed_without_a_network_and_left_without_a_trace(package: Any) -> None:
     with bare() as box:
         nothing = tree(box)
         said = install(box, package)
@@ -68,7 +71,7 @@ def test_a_bare_box_is_installed_without_a_network_and_left_without_a_trace(pack
         assert {path for path in left if not path.startswith(OF_APT)} == set()
 
 
-def test_edited_configuration_survives_a_removal_and_not_a_purge(package):
+def test_edited_configuration_survives_a_removal_and_not_a_purge(package: Any) -> None:
     with bare() as box:
         install(box, package)
         box.write("/etc/lager/lagerd.toml", "default_timeout = 7\n")
@@ -81,7 +84,7 @@ def test_edited_configuration_survives_a_removal_and_not_a_purge(package):
         assert not (box.root / "etc/lager").exists()
 
 
-def test_three_pauses_survive_an_upgrade_and_the_way_back(package, newer):
+def test_three_pauses_survive_an_upgrade_and_the_way_back(package: Any, newer: Any) -> None:
     with bare() as box:
         install(box, package)
         with three_pauses(box) as ids:
@@ -92,7 +95,7 @@ def test_three_pauses_survive_an_upgrade_and_the_way_back(package, newer):
                 assert listed(box).keys() == ids
 
 
-def test_three_pauses_survive_the_upgrade_from_an_installation_by_hand(wheel, package):
+def test_three_pauses_survive_the_upgrade_from_an_installation_by_hand(wheel: Any, package: Any) -> None:
     with container.booted(wheel) as box:
         container.install(box)
         box.run("systemctl", "start", "lagerd")
@@ -105,7 +108,7 @@ def test_three_pauses_survive_the_upgrade_from_an_installation_by_hand(wheel, pa
             assert listed(box).keys() == ids
 
 
-def test_a_foreign_environment_is_not_touched(package):
+def test_a_foreign_environment_is_not_touched(package: Any) -> None:
     with bare() as box:
         box.write("/opt/lager/bin/python", "#!/bin/sh\nexit 1\n", mode=0o755)
         box.run("dpkg", "--unpack", put(box, package))
@@ -118,13 +121,13 @@ def test_a_foreign_environment_is_not_touched(package):
         assert (box.root / "opt/lager.old/bin/python").read_text() == "#!/bin/sh\nexit 1\n"
 
 
-def test_one_commit_gives_the_same_bytes_twice(package, tmp_path):
+def test_one_commit_gives_the_same_bytes_twice(package: Any, tmp_path: Path) -> None:
     again = build(CHECKOUT, tmp_path)
     assert again.name == package.name
     assert digest(again) == digest(package)
 
 
-def test_lintian_finds_nothing(package):
+def test_lintian_finds_nothing(package: Any) -> None:
     needs.nothing_more("" if shutil.which("lintian") else "apt-get install lintian")
     done = subprocess.run(
         ["lintian", "--allow-root", "--fail-on", "error,warning", package],
@@ -133,5 +136,5 @@ def test_lintian_finds_nothing(package):
     assert done.returncode == 0, done.stdout
 
 
-def digest(file):
+def digest(file: Any) -> Any:
     return hashlib.sha256(file.read_bytes()).hexdigest()

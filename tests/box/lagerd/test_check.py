@@ -1,6 +1,8 @@
 """`lagerd check`: a healthy box has nothing to do, and each fault is a line that says what to type."""
 
 import json
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -11,20 +13,20 @@ NETS = '[instruments.psu1]\nmodel = "DP821"\naddress = "TCPIP::192.168.1.20::INS
 
 
 @pytest.fixture
-def healthy(box):
+def healthy(box: Any) -> Iterator[Any]:
     box.write("/etc/lager/nets.toml", NETS)
     box.run("mkdir", "-p", "/var/log/journal")
     yield box
     box.run("rm", "-f", "/etc/lager/nets.toml")
 
 
-def check(box, user="root"):
+def check(box: Any, user: Any = "root") -> Any:
     done = box.run("lagerd", "check", user=user, check=False)
     assert done.stderr == ""
     return done.returncode, done.stdout
 
 
-def test_a_healthy_box_has_nothing_to_do(healthy):
+def test_a_healthy_box_has_nothing_to_do(healthy: Any) -> None:
     code, said = check(healthy)
     assert "FAIL" not in said
     assert (code, said.splitlines()[-1]) == (0, "This box is healthy.")
@@ -32,7 +34,7 @@ def test_a_healthy_box_has_nothing_to_do(healthy):
         assert f"OK    {part}" in said
 
 
-def test_each_fault_is_a_line_that_says_what_to_type(healthy):
+def test_each_fault_is_a_line_that_says_what_to_type(healthy: Any) -> None:
     healthy.write("/etc/lager/nets.toml", "[instruments.psu1\n")
     healthy.run("systemctl", "stop", "lagerd")
     healthy.run("mv", "/usr/share/dbus-1/system.d/com.lager.conf", "/root/")
@@ -56,7 +58,7 @@ def test_each_fault_is_a_line_that_says_what_to_type(healthy):
     assert said.splitlines()[-1].endswith(" to do.")
 
 
-def test_the_version_is_that_of_the_running_lagerd_and_an_upgrade_says_that_a_restart_is_due(healthy):
+def test_the_version_is_that_of_the_running_lagerd_and_an_upgrade_says_that_a_restart_is_due(healthy: Any) -> None:
     (commit,) = (healthy.root / "opt/lager/lib").glob("python*/site-packages/lager/commit.txt")
     before = commit.read_text()
     healthy.run("systemctl", "restart", "lagerd")  # so that nothing has asked it for its version yet
@@ -79,11 +81,11 @@ def test_the_version_is_that_of_the_running_lagerd_and_an_upgrade_says_that_a_re
         healthy.run("systemctl", "restart", "lagerd")
 
 
-def version(box):
+def version(box: Any) -> Any:
     return json.loads(box.run("busctl", "--json=short", "get-property", NAME, PATH, NAME, "Version").stdout)["data"]
 
 
-def test_an_outsider_is_told_which_group_he_is_not_in(healthy):
+def test_an_outsider_is_told_which_group_he_is_not_in(healthy: Any) -> None:
     code, said = check(healthy, user="mallory")
     assert code == 1
     assert "You are not a member of the group lager. Type: sudo adduser mallory lager, then log in again" in said

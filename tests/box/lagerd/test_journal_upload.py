@@ -4,7 +4,9 @@ import json
 import os
 import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,7 +26,7 @@ UNITS = {"box": "systemd-journal-upload.service", "collector": "systemd-journal-
 
 
 @pytest.fixture
-def pair(wheel):
+def pair(wheel: Any) -> Iterator[Any]:
     """A box and a collector, which a cable joins."""
     needs.nothing_more("" if PROGRAM.exists() else "apt-get install systemd-journal-remote")
     with conftest.in_use(wheel) as box, conftest.in_use(wheel) as collector:
@@ -38,12 +40,12 @@ def pair(wheel):
         yield box, collector
 
 
-def claimed(box, *names):
+def claimed(box: Any, *names: Any) -> None:
     for name in names:
         box.run(*CLAIM, name, "1", "net", "s", "supply7", user="alice")
 
 
-def history(box, *words):
+def history(box: Any, *words: Any) -> Any:
     return [
         (one["time"], one["event"], one["instrument"])
         for one in json.loads(box.run("lager", "history", "--json", *words).stdout)
@@ -51,7 +53,7 @@ def history(box, *words):
     ]
 
 
-def arrived(collector, name):
+def arrived(collector: Any, name: Any) -> None:
     """Wait until the release of an instrument is in the collected journals."""
     some = f"until journalctl --directory={REMOTE} --quiet --lines=1 | grep -q .; do sleep 0.1; done"
     collector.run("sh", "-c", some, timeout=300)  # without an entry, --follow ends
@@ -61,7 +63,7 @@ def arrived(collector, name):
         journal.until(f"Released {name}", timeout=300)
 
 
-def serving(collector):
+def serving(collector: Any) -> None:
     """Set the collector up as docs/fleet.md says for plain http."""
     unit, *_ = re.findall(r"```ini\n(.*?)```", PAGE.read_text(), re.S)
     collector.write("/etc/systemd/system/systemd-journal-remote.service.d/http.conf", unit)
@@ -69,7 +71,7 @@ def serving(collector):
     collector.run("systemctl", "enable", "--now", "systemd-journal-remote.socket")
 
 
-def test_over_a_link_that_fails_nothing_is_lost_and_nothing_comes_twice(pair):
+def test_over_a_link_that_fails_nothing_is_lost_and_nothing_comes_twice(pair: Any) -> None:
     box, collector = pair
     serving(collector)
     said = box.run("lagerd", "install", "--journal-upload", URL).stdout
@@ -96,7 +98,7 @@ def test_over_a_link_that_fails_nothing_is_lost_and_nothing_comes_twice(pair):
     assert sorted(history(collector, "--directory", REMOTE)) == sorted(sent)
 
 
-def test_after_the_removal_nothing_is_sent_any_more(pair):
+def test_after_the_removal_nothing_is_sent_any_more(pair: Any) -> None:
     box, _ = pair
     box.run("lagerd", "install", "--journal-upload", URL)
     assert box.run("systemctl", "is-enabled", UNITS["box"]).stdout == "enabled\n"
@@ -109,7 +111,7 @@ def test_after_the_removal_nothing_is_sent_any_more(pair):
 TLS_URL = "https://collector.example.com:19532"
 
 
-def certified(box, collector):
+def certified(box: Any, collector: Any) -> None:
     """Set both up as docs/fleet.md says for https."""
     section = PAGE.read_text().partition("## Certificates")[2]
     made, there, here = re.findall(r"```console\n(.*?)```", section, re.S)
@@ -127,12 +129,12 @@ def certified(box, collector):
     collector.run("systemctl", "enable", "--now", "systemd-journal-remote.socket")
 
 
-def typed(box, block):
+def typed(box: Any, block: Any) -> None:
     for line in block.splitlines():
         box.run("sh", "-c", line.removeprefix("$ ").removeprefix("sudo "))
 
 
-def test_over_https_with_an_own_authority_and_to_no_other_collector(pair):
+def test_over_https_with_an_own_authority_and_to_no_other_collector(pair: Any) -> None:
     box, collector = pair
     certified(box, collector)
     box.run("lagerd", "install", "--journal-upload", TLS_URL)

@@ -2,6 +2,8 @@
 
 import shutil
 import subprocess
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -14,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def measured(box):
+def measured(box: Any) -> Iterator[Any]:
     """A box whose lagerd writes metrics, as a drop-in says; and prometheus_client."""
     import prometheus_client
 
@@ -30,7 +32,7 @@ def measured(box):
     shutil.rmtree(place)
 
 
-def pauses_written(box, count):
+def pauses_written(box: Any, count: Any) -> None:
     """Wait until the file says how many pauses there are; each version of it is a new file with that name."""
     program = (
         f"import sys, time\nwhile 'lager_pauses {count}.0\\n' not in open({FILE!r}).read():\n    time.sleep(0.05)\n"
@@ -38,7 +40,7 @@ def pauses_written(box, count):
     box.run("timeout", "60", "python", "-c", program, user="mallory")
 
 
-def test_the_textfile_follows_the_bench_and_goes_with_lagerd(measured):
+def test_the_textfile_follows_the_bench_and_goes_with_lagerd(measured: Any) -> None:
     box = measured
     box.run("timeout", "60", "sh", "-c", f"until test -e {FILE}; do sleep 0.05; done")
     pauses_written(box, 0)

@@ -2,6 +2,8 @@
 
 import json
 import time
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -29,7 +31,7 @@ server.serve_forever()
 
 
 @pytest.fixture
-def receiver(box):
+def receiver(box: Any) -> Iterator[Any]:
     """A web server in the box, and the URL that leads to it."""
     box.write("/opt/receiver.py", _RECEIVER)
     with box.start("python", "/opt/receiver.py", user="bob") as server:
@@ -42,7 +44,7 @@ def receiver(box):
 
 
 @pytest.fixture
-def hurried(box):
+def hurried(box: Any) -> Iterator[Any]:
     """systemd starts a notifier that was killed at once, not after five seconds."""
     drop_in = box.write("/run/systemd/system/lager-notify.service.d/hurry.conf", "[Service]\nRestartSec=100ms\n")
     box.run("systemctl", "daemon-reload")
@@ -51,23 +53,23 @@ def hurried(box):
     box.run("systemctl", "daemon-reload")
 
 
-def state(box, *properties: str) -> list[str]:
+def state(box: Any, *properties: str) -> list[str]:
     shown = [box.run("systemctl", "show", "lager-notify", "--value", f"--property={one}") for one in properties]
     return [one.stdout.strip() for one in shown]
 
 
-def records(box, event: str) -> list[dict]:
+def records(box: Any, event: str) -> list[dict]:
     box.run("journalctl", "--sync")
     return [one for one in json.loads(box.run("lager", "history", "--json").stdout) if one["event"] == event]
 
 
-def test_without_a_configuration_it_is_enabled_and_stays_off(box):
+def test_without_a_configuration_it_is_enabled_and_stays_off(box: Any) -> None:
     assert box.run("systemctl", "is-enabled", "lager-notify").stdout == "enabled\n"
     box.run("systemctl", "start", "lager-notify")
     assert state(box, "ActiveState", "ConditionResult") == ["inactive", "no"]
 
 
-def test_it_starts_while_lagerd_is_stopped_and_leaves_it_stopped(box, receiver):
+def test_it_starts_while_lagerd_is_stopped_and_leaves_it_stopped(box: Any, receiver: Any) -> None:
     box.write(CONFIG, f'urls = ["{receiver.url}"]\n', mode=0o600)
     box.run("systemctl", "stop", "lagerd")
     try:
@@ -82,14 +84,14 @@ def test_it_starts_while_lagerd_is_stopped_and_leaves_it_stopped(box, receiver):
         script.goes_on()
 
 
-def until_recorded(box, script):
+def until_recorded(box: Any, script: Any) -> None:
     ends = time.monotonic() + COMMAND_SECONDS
     while script.id not in {one["breakpoint"] for one in records(box, "notified")}:
         assert time.monotonic() < ends
 
 
 @pytest.mark.usefixtures("hurried")
-def test_the_page_switches_it_on_and_people_are_told(box, receiver):
+def test_the_page_switches_it_on_and_people_are_told(box: Any, receiver: Any) -> None:
     def run(step: Step) -> tuple[int, str, str]:
         command = step.command.removeprefix("sudo ")
         if "pip install" in command:  # it is there already
@@ -124,7 +126,7 @@ def test_the_page_switches_it_on_and_people_are_told(box, receiver):
     until_recorded(box, second)
 
 
-def test_it_may_only_listen(box):
+def test_it_may_only_listen(box: Any) -> None:
     become = ["setpriv", "--reuid=lager-notify", "--regid=lager-notify", "--clear-groups", "busctl", "call"]
     box.run(*become, NAME, PATH, NAME, "List")
     box.run(*become, INSTRUMENTS, INSTRUMENTS_PATH, INSTRUMENTS, "List")
@@ -133,7 +135,7 @@ def test_it_may_only_listen(box):
         assert "ccess denied" in refused.stderr
 
 
-def test_a_mistake_is_a_sentence_without_the_secret(box, receiver):
+def test_a_mistake_is_a_sentence_without_the_secret(box: Any, receiver: Any) -> None:
     box.write(CONFIG, f'urls = ["{receiver.url}"]\nevent = ["{SECRET}"]\n', mode=0o600)
     assert box.run("systemctl", "start", "lager-notify", check=False).returncode != 0
     box.run("journalctl", "--sync")
@@ -143,7 +145,7 @@ def test_a_mistake_is_a_sentence_without_the_secret(box, receiver):
     assert SECRET not in box.run("journalctl", "--output=export").stdout
 
 
-def test_a_dead_url_is_in_the_history(box, receiver):
+def test_a_dead_url_is_in_the_history(box: Any, receiver: Any) -> None:
     box.write(CONFIG, f'urls = ["json://anna:{SECRET}@127.0.0.1:1/"]\n[limits]\ntries = 1\n', mode=0o600)
     box.run("systemctl", "restart", "lager-notify")
     with (script := paused(box, "alice")).process:

@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from tests.box import people
 from tests.box.container import Box
@@ -56,7 +57,7 @@ def chromium(box: Box, folder: Path) -> Iterator[object]:
 class Visit:
     """A person who has logged in to Cockpit and looks at the page of the bench."""
 
-    def __init__(self, browser, user: str, *, dark: bool = False) -> None:
+    def __init__(self, browser: Any, user: str, *, dark: bool = False) -> None:
         scheme = "dark" if dark else "light"
         self.context = browser.new_context(viewport={"width": 1280, "height": 860}, color_scheme=scheme)
         self.context.set_default_timeout(WAIT)
@@ -78,11 +79,11 @@ class Visit:
         if kind == "error" and "status of 401" not in text:  # which is how Cockpit asks for a login
             self.errors.append(text)
 
-    def frame(self):
+    def frame(self) -> Any:
         """The page of the bench, in the frame that Cockpit gives it."""
         return self.tab.frame_locator("iframe[name='cockpit1:localhost/lager']")
 
-    def row(self, id: str):
+    def row(self, id: str) -> Any:
         return self.page.locator(f"[data-id='{id}']")
 
     def watch_frames(self) -> None:

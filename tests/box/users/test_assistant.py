@@ -3,6 +3,8 @@
 import asyncio
 import os
 import shlex
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +20,7 @@ exec {command} sh -c "$*"
 
 
 @pytest.fixture
-def desk(box, tmp_path):
+def desk(box: Any, tmp_path: Path) -> Any:
     """The environment at a desk from which --box bench3 leads bob to the box."""
     (tmp_path / "door").write_text(DOOR.format(command=shlex.join(box.command(user="bob"))))
     (tmp_path / "door").chmod(0o755)
@@ -26,13 +28,15 @@ def desk(box, tmp_path):
     return {**own, "LAGER_SSH": str(tmp_path / "door"), "XDG_CONFIG_HOME": str(tmp_path)}
 
 
-def test_an_assistant_does_on_a_box_what_its_user_may_and_each_record_names_it(box, desk, tmp_path):
+def test_an_assistant_does_on_a_box_what_its_user_may_and_each_record_names_it(
+    box: Any, desk: Any, tmp_path: Path
+) -> None:
     with (
         (hers := paused(box, "alice", interactive=True)).process,
         (his := paused(box, "bob", interactive=True)).process,
     ):
 
-        async def talk():
+        async def talk() -> None:
             async with assistant(desk, tmp_path, "--box", "bench3", "--allow", "extend,continue,evaluate") as one:
                 listed = (await said(one, "pauses"))["data"]
                 assert {hers.id, his.id} <= {pause["id"] for pause in listed}

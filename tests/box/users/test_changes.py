@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,7 @@ lease_calls.of_this_process().record(sys.argv[1], [change], wait=True)
 
 
 @pytest.mark.usefixtures("bench")
-def test_each_user_is_named_and_only_the_holder_reports(box):
+def test_each_user_is_named_and_only_the_holder_reports(box: Any) -> None:
     box.write("/home/alice/holds.py", HOLDS)
     box.write("/home/bob/waits.py", WAITS)
     box.write("/home/bob/forges.py", FORGES)

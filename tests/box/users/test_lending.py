@@ -1,5 +1,7 @@
 """Lending between two users of a box, and by those who have the polkit action."""
 
+from typing import Any
+
 import pytest
 
 from tests.box.people import call, records
@@ -14,12 +16,12 @@ print("went on at", supply.state().voltage_set, flush=True)
 
 
 @pytest.mark.usefixtures("bench")
-def test_the_user_root_and_those_with_the_polkit_action_lend_and_one_user_borrows(box):
+def test_the_user_root_and_those_with_the_polkit_action_lend_and_one_user_borrows(box: Any) -> None:
     box.write("/home/alice/lender.py", LENDER)
     with box.start("lager", "python", "lender.py", user="alice") as run:
         id = run.until(r"  id +([0-9a-f]{8})$")[1]
 
-        def lager(user, *words, check=True):
+        def lager(user: Any, *words: Any, check: Any = True) -> Any:
             return box.run("lager", *words, user=user, check=check)
 
         refused = lager("bob", "lend", id, "psu1", "--to", "bob", check=False)

@@ -1,19 +1,21 @@
 """What those who are not in the group, and forgers, cannot do, and what listens at all."""
 
+from typing import Any
+
 import pytest
 
 from tests.box.methods import UNREACHABLE, errors
 from tests.box.people import NAME, PATH, call, paused, start
 
 
-def test_outsiders_may_not_call_lagerd(box):
+def test_outsiders_may_not_call_lagerd(box: Any) -> None:
     for method, error in errors(box, "mallory"):
         assert UNREACHABLE in error, method
     for method, error in errors(box, "bob"):
         assert UNREACHABLE not in error, method
 
 
-def test_outsiders_see_no_property_and_no_interface(box):
+def test_outsiders_see_no_property_and_no_interface(box: Any) -> None:
     call(box, "root", "ContinueAll")  # a script that another test has killed may still be paused
     get = ("get-property", NAME, PATH, NAME, "Count")
     assert box.run("busctl", *get, user="bob").stdout == "u 0\n"
@@ -42,7 +44,7 @@ asyncio.run(main())
 """
 
 
-def test_outsiders_hear_no_signal(box):
+def test_outsiders_hear_no_signal(box: Any) -> None:
     box.write("/opt/listen.py", LISTENER)
     listen = ("python", "/opt/listen.py")
     with box.start(*listen, user="bob") as bob, box.start(*listen, user="mallory") as mallory:
@@ -95,7 +97,7 @@ asyncio.run(main())
 
 
 @pytest.mark.parametrize("user", ["bob", "mallory"])
-def test_the_bus_refuses_forged_signals_of_lagerd(box, user):
+def test_the_bus_refuses_forged_signals_of_lagerd(box: Any, user: Any) -> None:
     box.write("/opt/forge.py", FORGER)
     box.write("/opt/victim.py", VICTIM)
     with box.start("python", "/opt/forge.py", user=user) as forger:
@@ -106,14 +108,14 @@ def test_the_bus_refuses_forged_signals_of_lagerd(box, user):
             assert [line for line in victim.seen if "Resumed" in line] == []
 
 
-def test_outsiders_cannot_pause_a_script(box):
+def test_outsiders_cannot_pause_a_script(box: Any) -> None:
     process, _ = start(box, "mallory")
     with process:
         process.until("cannot pause here; continuing")
         process.until("went on")
 
 
-def test_no_other_user_can_own_the_names(box):
+def test_no_other_user_can_own_the_names(box: Any) -> None:
     for user in ("alice", "mallory"):
         done = box.run(
             "busctl", "call", "org.freedesktop.DBus", "/", "org.freedesktop.DBus", "RequestName", "su",
@@ -122,7 +124,7 @@ def test_no_other_user_can_own_the_names(box):
         assert UNREACHABLE in done.stderr or "not allowed to own" in done.stderr
 
 
-def test_only_root_changes_the_log_level(box):
+def test_only_root_changes_the_log_level(box: Any) -> None:
     for level in ("debug", "info"):
         box.run("systemctl", "service-log-level", "lagerd", level)
         assert box.run("systemctl", "service-log-level", "lagerd").stdout.strip() == level

@@ -1,5 +1,7 @@
 """Two users and one instrument on a box: who may read and who may set through a paused script."""
 
+from typing import Any
+
 import pytest
 
 from tests.box.people import call, records
@@ -17,12 +19,12 @@ RULE = (
 
 
 @pytest.mark.usefixtures("bench")
-def test_members_read_and_only_the_user_root_and_those_with_the_polkit_action_set(box):
+def test_members_read_and_only_the_user_root_and_those_with_the_polkit_action_set(box: Any) -> None:
     box.write("/home/alice/holds.py", HOLDS)
     with box.start("lager", "python", "holds.py", user="alice") as run:
         id = run.until(r"  id +([0-9a-f]{8})$")[1]
 
-        def lager(user, *words, check=True):
+        def lager(user: Any, *words: Any, check: Any = True) -> Any:
             return box.run("lager", "supply", "supply2", *words, "--through", user=user, check=check)
 
         for user in ("alice", "bob", "root"):

@@ -6,6 +6,7 @@ import signal
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from subprocess import PIPE
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ BUSY = 75
 
 
 @pytest.fixture
-def lab(near, bench, station):
+def lab(near: Any, bench: Any, station: Any) -> Any:
     """The boxes near and other, with a lagerd in common, on which supply2 is another instrument."""
     text = Path(station.env["LAGER_NETS"]).read_text()
     (near.folder / "nets.toml").write_text(
@@ -46,16 +47,18 @@ def lab(near, bench, station):
     return near
 
 
-def type_into(process, keys):
+def type_into(process: Any, keys: Any) -> None:
     process.popen.stdin.write(keys.encode())
     process.popen.stdin.flush()
 
 
-def held(lager):
+def held(lager: Any) -> Any:
     return {one["name"]: one["reserved"] for one in json.loads(lager("instruments", "--json").stdout)}
 
 
-def test_a_script_takes_over_what_was_claimed_for_it_and_the_rest_ends_with_the_run(run, lager, bench):
+def test_a_script_takes_over_what_was_claimed_for_it_and_the_rest_ends_with_the_run(
+    run: Any, lager: Any, bench: Any
+) -> None:
     one = run(TAKES, options=("--any", "supply2,adc1"), stdin=PIPE)
     one.out.expect("has it")
     assert held(lager) == {"psu1": False, "daq1": True}
@@ -71,7 +74,7 @@ def test_a_script_takes_over_what_was_claimed_for_it_and_the_rest_ends_with_the_
     assert held(lager) == {}
 
 
-def test_nothing_is_claimed_where_one_of_the_nets_is_busy(run, lager, bench):
+def test_nothing_is_claimed_where_one_of_the_nets_is_busy(run: Any, lager: Any, bench: Any) -> None:
     one = run(LEAVES, options=("--any", "supply2"), stdin=PIPE)
     one.out.expect("runs")
     for nets in ("adc1,supply2", "supply2,adc1"):
@@ -81,7 +84,7 @@ def test_nothing_is_claimed_where_one_of_the_nets_is_busy(run, lager, bench):
 
 
 @pytest.mark.variant
-def test_it_waits_in_line_and_can_be_interrupted(run, start, client, bench):
+def test_it_waits_in_line_and_can_be_interrupted(run: Any, start: Any, client: Any, bench: Any) -> None:
     one = run(LEAVES, options=("--any", "supply2"), stdin=PIPE)
     one.out.expect("runs")
     waiting = [start(LAGER, "python", "--any", "supply2", "--wait", "60", "-c", "print('ran')") for _ in range(2)]
@@ -94,7 +97,7 @@ def test_it_waits_in_line_and_can_be_interrupted(run, start, client, bench):
     waiting[1].out.expect("ran")
 
 
-def test_a_net_that_is_not_there_and_options_that_need_others_are_refused(lager, bench):
+def test_a_net_that_is_not_there_and_options_that_need_others_are_refused(lager: Any, bench: Any) -> None:
     done = lager("python", "--any", "nothing", "-c", "print('ran')")
     assert (done.returncode, done.stdout) == (1, "")
     assert "nothing" in done.stderr
@@ -102,7 +105,9 @@ def test_a_net_that_is_not_there_and_options_that_need_others_are_refused(lager,
         assert lager("python", *words).returncode == 2
 
 
-def test_a_detached_run_keeps_what_was_claimed(lager, script, client, bench, tmp_path):
+def test_a_detached_run_keeps_what_was_claimed(
+    lager: Any, script: Any, client: Any, bench: Any, tmp_path: Path
+) -> None:
     name = script("import lager; lager.pause('here', timeout=60)")
     done = lager("python", "--detach", "--any", "supply2", name)
     assert done.returncode == 0, done.stderr
@@ -113,7 +118,9 @@ def test_a_detached_run_keeps_what_was_claimed(lager, script, client, bench, tmp
     assert held(lager) == {}
 
 
-def test_the_first_box_that_has_the_nets_free_runs_the_script(start, script, run, lager, lab):
+def test_the_first_box_that_has_the_nets_free_runs_the_script(
+    start: Any, script: Any, run: Any, lager: Any, lab: Any
+) -> None:
     name = script(TAKES, "takes.py")
     words = ("python", "--box", "@rack2", "--any", "supply2")
     busy = run(LEAVES, options=("--any", "supply2"), stdin=PIPE)
@@ -136,7 +143,7 @@ def test_the_first_box_that_has_the_nets_free_runs_the_script(start, script, run
 
 
 @pytest.mark.variant
-def test_boxes_that_cannot_be_used_are_told_and_left_out(lager, script, lab):
+def test_boxes_that_cannot_be_used_are_told_and_left_out(lager: Any, script: Any, lab: Any) -> None:
     name = script("import os; print(os.environ['LAGER_BOX'])")
     done = lager("python", "--box", "@half", "--any", "supply2", name)
     assert (done.returncode, done.stdout) == (0, "near\n"), done.stderr
@@ -161,7 +168,7 @@ ATTEMPTS = int(os.environ.get("ATTEMPTS", "200"))
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("where", [(), ("--box", "@rack2")], ids=["here", "two boxes"])
-def test_no_two_runs_get_one_instrument_in_200_attempts(lager, script, lab, where):
+def test_no_two_runs_get_one_instrument_in_200_attempts(lager: Any, script: Any, lab: Any, where: Any) -> None:
     words = ("python", *where, "--any", "supply2", "--wait", "10m", script(TURN), str(lab.folder / "taken"))
     with ThreadPoolExecutor(8) as pool:
         done = [*pool.map(lambda _: lager(*words), range(ATTEMPTS))]

@@ -2,6 +2,8 @@
 
 import re
 import textwrap
+from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -23,13 +25,13 @@ rack2 = ["near", "other"]
 """
 
 
-def block(language, word):
+def block(language: Any, word: Any) -> Any:
     """The only example in that language that has the word."""
     (found,) = [one for one in re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL) if word in one]
     return found
 
 
-def of_github():
+def of_github() -> Any:
     workflow = yaml.safe_load(block("yaml", "runs-on"))
     (job,) = workflow["jobs"].values()
     *_, upload = job["steps"]
@@ -37,14 +39,14 @@ def of_github():
     return [step["run"] for step in job["steps"] if "run" in step], {"GITHUB_ACTIONS": "true"}
 
 
-def of_gitlab():
+def of_gitlab() -> Any:
     (job,) = yaml.safe_load(block("yaml", "script:")).values()
     assert job["artifacts"] == {"when": "always", "reports": {"junit": "report.xml"}}
     assert job["retry"] == {"max": 2, "exit_codes": 75}
     return job["script"], {"GITLAB_CI": "true"}
 
 
-def of_jenkins():
+def of_jenkins() -> Any:
     text = block("groovy", "pipeline")
     assert text.count("{") == text.count("}")
     assert "always { junit 'report.xml' }" in text
@@ -59,7 +61,9 @@ def of_jenkins():
     [(of_github, False), (of_gitlab, False), (of_jenkins, False), (of_jenkins, True)],
     ids=["github", "gitlab", "jenkins", "jenkins that asks for pauses"],
 )
-def test_a_job_runs_its_tests_on_a_free_box_and_pauses_only_if_asked_to(start, bench, near, tmp_path, server, asked):
+def test_a_job_runs_its_tests_on_a_free_box_and_pauses_only_if_asked_to(
+    start: Any, bench: Any, near: Any, tmp_path: Path, server: Any, asked: Any
+) -> None:
     near.table(BOXES)
     steps, sets = server()
     (tmp_path / "tests").mkdir()

@@ -6,8 +6,10 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from typing import Any
 
 import pytest
 
@@ -41,7 +43,7 @@ Host mute
 
 
 @pytest.fixture
-def fifty(near):
+def fifty(near: Any) -> Iterator[Any]:
     """The boxes as aliases of this machine; a black hole is a port whose queue of connections is full."""
     folder = near.folder
     (folder / "other-known").write_text("box " + (folder / "wrong.pub").read_text())
@@ -63,7 +65,7 @@ def fifty(near):
             caller.close()
 
 
-def as_many_ssh(near, command):
+def as_many_ssh(near: Any, command: Any) -> Any:
     """Return the seconds of `ssh BOX COMMAND` on all live boxes, as many at a time as lager begins with."""
     ssh = near.env["LAGER_SSH"].split()
     began = time.monotonic()
@@ -75,7 +77,9 @@ def as_many_ssh(near, command):
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_fifty_boxes_are_shown_about_as_fast_as_ssh_and_five_dead_ones_say_why(fifty, start, run, client):
+def test_fifty_boxes_are_shown_about_as_fast_as_ssh_and_five_dead_ones_say_why(
+    fifty: Any, start: Any, run: Any, client: Any
+) -> None:
     run("import lager\nlager.pause('one of many', timeout=300)\n")
     id = client.paused()["id"]
     # All boxes share the processors of this machine, so that the start of lager there is no part of what is measured.
@@ -99,7 +103,7 @@ def test_fifty_boxes_are_shown_about_as_fast_as_ssh_and_five_dead_ones_say_why(f
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_one_screen_follows_a_change_a_second_on_fifty_boxes(fifty, screen, run, client):
+def test_one_screen_follows_a_change_a_second_on_fifty_boxes(fifty: Any, screen: Any, run: Any, client: Any) -> None:
     shown = screen(LAGER, "status", "--watch", "--box", "@lab", "--limit", "60s", columns=140, rows=120)
     shown.until(lambda text: "45 of 50 boxes answer" in text, 180)
     late = []

@@ -9,8 +9,10 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,7 +47,7 @@ PAUSES = "import lager\nlager.pause('before load', timeout=60)\n"
 
 
 @pytest.fixture
-def lab(near):
+def lab(near: Any) -> Iterator[Any]:
     """Two boxes that answer, and five dead ones: refused, a strange host key, another version, none, a mute sshd."""
     near.table(TABLE.format(folder=near.folder))
     (near.folder / "foreign").write_text(FOREIGN)
@@ -58,7 +60,7 @@ def lab(near):
 
 
 @contextmanager
-def nothing_is_left_of(process):
+def nothing_is_left_of(process: Any) -> Iterator[Any]:
     """All processes of this one, also those on its boxes, end in the block or soon after."""
     pids = {process.pid, *process_tree.descendants(process.pid)}
     fds = []
@@ -77,14 +79,14 @@ def nothing_is_left_of(process):
             os.close(fd)
 
 
-def until(process, accept):
+def until(process: Any, accept: Any) -> Any:
     """Return the first line of JSON that is taken."""
     while not accept(found := json.loads(process.out.expect("\n").splitlines()[-1])):
         pass
     return found
 
 
-def lose_the_session(watch):
+def lose_the_session(watch: Any) -> None:
     """End the lager on the box that has answered."""
     (session,) = [
         pid
@@ -94,7 +96,7 @@ def lose_the_session(watch):
     os.kill(session, signal.SIGKILL)
 
 
-def test_each_box_has_a_line_and_a_dead_one_says_why(lager, bench, lab, run, client):
+def test_each_box_has_a_line_and_a_dead_one_says_why(lager: Any, bench: Any, lab: Any, run: Any, client: Any) -> None:
     run(PAUSES)
     client.paused()
     done = lager("status", "--box", "@lab,@dead", "--limit", "6")
@@ -116,7 +118,7 @@ def test_each_box_has_a_line_and_a_dead_one_says_why(lager, bench, lab, run, cli
     assert [(one["box"], len(one["pauses"]), len(one["nets"])) for one in found] == [("near", 1, 16), ("other", 1, 16)]
 
 
-def ends_with_its_pause(shown, client, script, id):
+def ends_with_its_pause(shown: Any, client: Any, script: Any, id: Any) -> None:
     """A pause that is resumed leaves the screen, and q leaves nothing behind."""
     client.call("Continue", "s", id)
     assert script.wait() == 0
@@ -136,7 +138,9 @@ SCREENS = {
 
 
 @pytest.mark.parametrize("boxes", SCREENS)
-def test_one_screen_shows_each_box_its_pauses_and_why_a_box_is_missing(lab, screen, client, run, boxes):
+def test_one_screen_shows_each_box_its_pauses_and_why_a_box_is_missing(
+    lab: Any, screen: Any, client: Any, run: Any, boxes: Any
+) -> None:
     shown = screen(LAGER, "status", "--watch", "--box", boxes, "--limit", "6", columns=120, rows=40)
     for words in (r"near +(ok|problem) +0", r"other +(ok|problem) +0", *SCREENS[boxes]):
         shown.until(lambda text, words=words: re.search(words, text))
@@ -147,7 +151,7 @@ def test_one_screen_shows_each_box_its_pauses_and_why_a_box_is_missing(lab, scre
 
 
 @pytest.mark.variant
-def test_the_pauses_of_many_boxes_are_on_one_screen(lab, screen, client, run):
+def test_the_pauses_of_many_boxes_are_on_one_screen(lab: Any, screen: Any, client: Any, run: Any) -> None:
     shown = screen(LAGER, "breakpoints", "--watch", "--box", "@lab,foreign,refusing", columns=140, rows=40)
     for words in (
         "2 of 4 boxes answer  0 paused", "refusing: no connection: .*refuses ssh", "foreign: other version: .*9.9.9",
@@ -161,7 +165,7 @@ def test_the_pauses_of_many_boxes_are_on_one_screen(lab, screen, client, run):
     ends_with_its_pause(shown, client, script, id)
 
 
-def test_each_change_on_one_of_many_boxes_is_a_line(lab, start, client, run):
+def test_each_change_on_one_of_many_boxes_is_a_line(lab: Any, start: Any, client: Any, run: Any) -> None:
     run(PAUSES)
     id = client.paused()["id"]
     words = ("breakpoints", "--watch", "--box", "near,refusing")
@@ -187,7 +191,9 @@ def test_each_change_on_one_of_many_boxes_is_a_line(lab, start, client, run):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
-def test_nothing_is_left_after_ctrl_c_a_closed_terminal_or_a_kill(lab, start, client, number):
+def test_nothing_is_left_after_ctrl_c_a_closed_terminal_or_a_kill(
+    lab: Any, start: Any, client: Any, number: Any
+) -> None:
     watch = start(LAGER, "status", "--watch", "--json", "--box", "near,mute,other")
     for box in ("near", "other"):
         until(watch, lambda one, box=box: one["box"] == box and "pauses" in one)
@@ -197,7 +203,7 @@ def test_nothing_is_left_after_ctrl_c_a_closed_terminal_or_a_kill(lab, start, cl
         assert watch.wait() == (-9 if number == signal.SIGKILL else 128 + number)
 
 
-def test_a_box_that_is_back_is_shown_again(lab, start, client):
+def test_a_box_that_is_back_is_shown_again(lab: Any, start: Any, client: Any) -> None:
     watch = start(LAGER, "status", "--watch", "--json", "--box", "near,refusing")
     until(watch, lambda one: one["box"] == "near" and one["error"] is None)
     assert "refuses" in until(watch, lambda one: one["box"] == "refusing")["error"]
@@ -207,7 +213,7 @@ def test_a_box_that_is_back_is_shown_again(lab, start, client):
 
 
 @pytest.mark.variant
-def test_the_lines_end_when_their_reader_has_gone(lab, start, client):
+def test_the_lines_end_when_their_reader_has_gone(lab: Any, start: Any, client: Any) -> None:
     watch = start("sh", "-c", f"{LAGER} status --watch --json --box near,refusing | head -1; echo ended")
     watch.out.expect("ended")
 
@@ -218,7 +224,7 @@ def test_the_lines_end_when_their_reader_has_gone(lab, start, client):
     [("{}", "cannot be read"), ("[1]", "cannot be read"), ("x" * (5 << 20), "more than 4 MB")],
     ids=["a table", "a list", "too much"],
 )
-def test_a_box_that_talks_nonsense_is_told_apart(lab, start, said, why):
+def test_a_box_that_talks_nonsense_is_told_apart(lab: Any, start: Any, said: Any, why: Any) -> None:
     (lab.folder / "said").write_text(said)
     lab.answering(
         "import os, time\nfrom lager_cli.boxes.session.protocol import *\n"
@@ -235,7 +241,7 @@ def test_a_box_that_talks_nonsense_is_told_apart(lab, start, said, why):
 
 
 @pytest.mark.variant
-def test_a_closed_terminal_ends_the_screen_and_all_that_belongs_to_it(lab, screen, client):
+def test_a_closed_terminal_ends_the_screen_and_all_that_belongs_to_it(lab: Any, screen: Any, client: Any) -> None:
     shown = screen(LAGER, "status", "--watch", "--box", "near,mute,other", columns=120)
     shown.sees("2 of 3 boxes answer")
     with nothing_is_left_of(shown), open(os.devnull, "rb") as nowhere:

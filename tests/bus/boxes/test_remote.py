@@ -9,7 +9,9 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,10 +33,10 @@ finally:
 
 
 @pytest.fixture
-def there(near, tmp_path):
+def there(near: Any, tmp_path: Path) -> Any:
     """Write a script that is on the box; its whole path."""
 
-    def write(text, name="script.py"):
+    def write(text: Any, name: Any = "script.py") -> Any:
         (tmp_path / name).write_text(text)
         return str(tmp_path / name)
 
@@ -49,13 +51,13 @@ def there(near, tmp_path):
         ("import os; os.kill(os.getpid(), 9)", 137, "lager: the script was killed by SIGKILL\n"),
     ],
 )
-def test_the_exit_code_is_the_scripts(start, there, text, code, said):
+def test_the_exit_code_is_the_scripts(start: Any, there: Any, text: Any, code: Any, said: Any) -> None:
     process = start(LAGER, "python", "--box", "near", there(text))
     assert process.wait() == code
     assert (process.out.rest(), process.err.rest()) == ("", said)
 
 
-def test_arguments_and_variables_arrive_byte_for_byte(start, there, tmp_path):
+def test_arguments_and_variables_arrive_byte_for_byte(start: Any, there: Any, tmp_path: Path) -> None:
     script = there(
         "import os, sys\n"
         "for text in (*sys.argv[1:], os.environ['A'], os.environ['B'], os.environ['LAGER_BOX']):\n"
@@ -73,7 +75,7 @@ def test_arguments_and_variables_arrive_byte_for_byte(start, there, tmp_path):
 
 @pytest.mark.parametrize("words", [["--env", "TOKEN=s3cret-{}"], ["--env=TOKEN=s3cret-{}"]])
 @pytest.mark.parametrize("box", [["--box", "near"], []])
-def test_a_secret_in_env_is_in_no_command_line(start, there, tmp_path, words, box):
+def test_a_secret_in_env_is_in_no_command_line(start: Any, there: Any, tmp_path: Path, words: Any, box: Any) -> None:
     secret = [word.format(tmp_path.name) for word in words]
     script = there("import os\nprint(os.environ['TOKEN'], flush=True)\nopen(os.environ['GO']).close()\n")
     os.mkfifo(tmp_path / "go")
@@ -98,7 +100,9 @@ def test_a_secret_in_env_is_in_no_command_line(start, there, tmp_path, words, bo
         (["--"], ["--box", "near"], "['--box', 'near'] None None"),
     ],
 )  # fmt: skip
-def test_the_option_box_works_anywhere_before_two_dashes(start, there, before, behind, shown):
+def test_the_option_box_works_anywhere_before_two_dashes(
+    start: Any, there: Any, before: Any, behind: Any, shown: Any
+) -> None:
     script = there("import os, sys; print(sys.argv[1:], os.environ.get('LAGER_BOX'), os.environ.get('A'))")
     process = start(LAGER, "python", *before, script, *behind)
     assert process.out.rest() == f"{shown}\n"
@@ -106,13 +110,13 @@ def test_the_option_box_works_anywhere_before_two_dashes(start, there, before, b
 
 
 @pytest.mark.variant
-def test_an_option_that_lager_took_is_reported_once_over_box(start, there):
+def test_an_option_that_lager_took_is_reported_once_over_box(start: Any, there: Any) -> None:
     process = start(LAGER, "python", there("import sys; print(sys.argv[1:])"), "--timeout", "60", "--box", "near", "x")
     assert process.out.rest() == "['x']\n"
     assert process.err.rest() == "lager: took --timeout 60 for itself; put -- before the script's own options\n"
 
 
-def test_standard_streams_stay_separate_and_binary(station, there, tmp_path):
+def test_standard_streams_stay_separate_and_binary(station: Any, there: Any, tmp_path: Path) -> None:
     script = there(
         "import os, sys\n"
         "data = sys.stdin.buffer.read()\n"
@@ -131,7 +135,9 @@ def test_standard_streams_stay_separate_and_binary(station, there, tmp_path):
 @pytest.mark.parametrize(
     ("closing", "expected"), [(">&- 2>&-", "open closed closed "), ("<&-", "closed open open ")], ids=["out", "in"]
 )
-def test_a_stream_closed_here_is_closed_on_the_box(station, there, tmp_path, closing, expected):
+def test_a_stream_closed_here_is_closed_on_the_box(
+    station: Any, there: Any, tmp_path: Path, closing: Any, expected: Any
+) -> None:
     script = there(
         "import os, sys\n"
         "with open(sys.argv[1], 'w') as file:\n"
@@ -149,7 +155,7 @@ def test_a_stream_closed_here_is_closed_on_the_box(station, there, tmp_path, clo
     assert (tmp_path / "told").read_text() in (expected, expected.replace("closed", "open", 1))
 
 
-def test_a_closed_pipe_ends_the_script_on_the_box(station, there):
+def test_a_closed_pipe_ends_the_script_on_the_box(station: Any, there: Any) -> None:
     script = there("import itertools\nfor n in itertools.count():\n    print(n)\n")
     line = '"$0" python --box near "$1" 2>/dev/null | head -n 2; echo "${PIPESTATUS[0]}"'
     done = subprocess.run(
@@ -162,7 +168,7 @@ def test_a_closed_pipe_ends_the_script_on_the_box(station, there):
 
 @pytest.mark.variant
 @pytest.mark.parametrize(("code", "told"), [(0, 1), (7, 7)])
-def test_a_full_disk_here_is_reported(start, there, code, told):
+def test_a_full_disk_here_is_reported(start: Any, there: Any, code: Any, told: Any) -> None:
     there(f"import os, sys\nos.write(1, b'lost')\nsys.exit({code})\n")
     process = start("/bin/sh", "-c", f"exec {LAGER} python --box near script.py >/dev/full")
     assert "The output of the box could not be written: [Errno 28]" in process.err.rest()
@@ -170,7 +176,7 @@ def test_a_full_disk_here_is_reported(start, there, code, told):
 
 
 @pytest.mark.variant
-def test_an_unread_stream_does_not_block_the_others(start, there):
+def test_an_unread_stream_does_not_block_the_others(start: Any, there: Any) -> None:
     process = start(
         LAGER, "python", "--box", "near",
         there("import os, threading\n"
@@ -191,7 +197,7 @@ sys.stdout.buffer.write(greeting("1") + head(FrameKind.DATA, Stream.OUT, len(dat
 
 
 @pytest.mark.variant
-def test_received_output_is_written_after_the_connection_is_lost(start, near):
+def test_received_output_is_written_after_the_connection_is_lost(start: Any, near: Any) -> None:
     """All has arrived and is not read yet, as in a pager that a user looks at for long."""
     near.answering(ENDS)
     process = start(LAGER, "history", "--box", "other")
@@ -204,7 +210,7 @@ def test_received_output_is_written_after_the_connection_is_lost(start, near):
 
 
 @pytest.mark.slow
-def test_two_hundred_megabytes_arrive_as_they_were_sent(station, there):
+def test_two_hundred_megabytes_arrive_as_they_were_sent(station: Any, there: Any) -> None:
     script = there(
         "import hashlib, random, sys\n"
         "block, said = random.randbytes(1 << 20), hashlib.sha256()\n"
@@ -224,7 +230,7 @@ def test_two_hundred_megabytes_arrive_as_they_were_sent(station, there):
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGHUP, 129)])
-def test_a_signal_reaches_the_script(start, there, tmp_path, number, code):
+def test_a_signal_reaches_the_script(start: Any, there: Any, tmp_path: Path, number: Any, code: Any) -> None:
     text = TIDY if number == signal.SIGINT else "import time; print('up', flush=True); time.sleep(1000)"
     process = start(LAGER, "python", "--box", "near", there(text), str(tmp_path / "told"))
     process.out.expect("up")
@@ -234,7 +240,7 @@ def test_a_signal_reaches_the_script(start, there, tmp_path, number, code):
         assert (tmp_path / "told").read_text() == "tidied once\n"
 
 
-def test_other_commands_run_on_the_box_too(lager, run, client, near):
+def test_other_commands_run_on_the_box_too(lager: Any, run: Any, client: Any, near: Any) -> None:
     process = run("import lager\nlager.pause('on the bench', interactive=True)\n")
     id = client.paused()["id"]
     (pause,) = json.loads(lager("breakpoints", "--json", LAGER_BOX="near").stdout)
@@ -246,13 +252,15 @@ def test_other_commands_run_on_the_box_too(lager, run, client, near):
 
 
 @pytest.mark.variant
-def test_a_command_that_reads_nothing_leaves_standard_input_alone(station, near):
+def test_a_command_that_reads_nothing_leaves_standard_input_alone(station: Any, near: Any) -> None:
     line = '"$0" instruments --box near; cat'
     done = subprocess.run(["sh", "-c", line, LAGER], env=station.env, input=b"mine", capture_output=True, timeout=60)
     assert done.stdout == b"No instrument is in use.\nmine"
 
 
-def test_a_channel_is_standard_input_and_output_of_a_command(near, run, client, monkeypatch):
+def test_a_channel_is_standard_input_and_output_of_a_command(
+    near: Any, run: Any, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name, value in near.env.items():
         monkeypatch.setenv(name, value)
     process = run("import lager\nlager.pause(interactive=True)\n")
@@ -270,7 +278,9 @@ def test_a_channel_is_standard_input_and_output_of_a_command(near, run, client, 
 
 
 @pytest.mark.variant
-def test_a_channel_keeps_where_errors_go_although_its_caller_closes_it(near, monkeypatch):
+def test_a_channel_keeps_where_errors_go_although_its_caller_closes_it(
+    near: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name, value in near.env.items():
         monkeypatch.setenv(name, value)
     reader, writer = os.pipe()
@@ -282,26 +292,26 @@ def test_a_channel_keeps_where_errors_go_although_its_caller_closes_it(near, mon
 
 
 @pytest.mark.variant
-def test_a_run_stays_on_its_bench(start, there):
+def test_a_run_stays_on_its_bench(start: Any, there: Any) -> None:
     text = "import subprocess, sys\nsys.exit(subprocess.call([sys.argv[1], 'breakpoints']))\n"
     process = start(LAGER, "python", "--box", "near", there(text), LAGER)
     assert (process.wait(), process.out.rest()) == (0, "No script is paused.\n")
 
 
 @pytest.mark.usefixtures("bench")
-def test_an_instrument_on_the_box(lager, near):
+def test_an_instrument_on_the_box(lager: Any, near: Any) -> None:
     assert lager("supply", "supply2", "voltage", "3.3", "--box", "near").returncode == 0
     assert "(set 3.300 V)" in lager("supply", "supply2").stdout
 
 
 @pytest.fixture
-def tidy(start, there, tmp_path):
+def tidy(start: Any, there: Any, tmp_path: Path) -> Iterator[Any]:
     with tidying(start, [LAGER], "near", there(TIDY), tmp_path / "told") as process:
         yield process
 
 
 @contextlib.contextmanager
-def tidying(start, lager, box, script, told):
+def tidying(start: Any, lager: Any, box: Any, script: Any, told: Any) -> Iterator[Any]:
     """A run on the box that tells through a fifo how often it was interrupted; afterwards its session is over there."""
     os.mkfifo(told)
     process = start(*lager, "python", "--box", box, script, str(told))
@@ -314,7 +324,7 @@ def tidying(start, lager, box, script, told):
 
 
 @pytest.mark.parametrize("program", ["ssh", "lager", "session"])
-def test_killing_any_process_of_the_connection_interrupts_the_run(tidy, tmp_path, program):
+def test_killing_any_process_of_the_connection_interrupts_the_run(tidy: Any, tmp_path: Path, program: Any) -> None:
     if program == "lager":
         tidy.kill()
     else:
@@ -324,7 +334,7 @@ def test_killing_any_process_of_the_connection_interrupts_the_run(tidy, tmp_path
     assert (tmp_path / "told").read_text() == "tidied once\n"
 
 
-def test_losing_a_follower_does_not_interrupt_a_detached_run(start, there):
+def test_losing_a_follower_does_not_interrupt_a_detached_run(start: Any, there: Any) -> None:
     detaching = start(
         LAGER, "python", "--detach", "--box", "near", there("import signal\nprint('up', flush=True)\nsignal.pause()")
     )
@@ -338,7 +348,7 @@ def test_losing_a_follower_does_not_interrupt_a_detached_run(start, there):
     assert (ended.wait(), ended.out.rest()) == (0, f"Ended {id[:8]}: exit code 130.\n")
 
 
-def test_both_ends_consider_a_silent_connection_lost(start, near, there, tmp_path):
+def test_both_ends_consider_a_silent_connection_lost(start: Any, near: Any, there: Any, tmp_path: Path) -> None:
     near.answering(HURRIED)
     with tidying(start, [sys.executable, "-c", HURRIED], "other", there(TIDY), tmp_path / "told") as run:
         (ssh,) = children(run.pid)
@@ -352,6 +362,6 @@ def test_both_ends_consider_a_silent_connection_lost(start, near, there, tmp_pat
         assert "is lost" in run.err.rest()
 
 
-def children(pid):
+def children(pid: Any) -> Any:
     with open(f"/proc/{pid}/task/{pid}/children") as file:
         return [int(child) for child in file.read().split()]

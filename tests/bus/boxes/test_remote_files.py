@@ -9,6 +9,7 @@ import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tarfile import TarInfo
+from typing import Any
 
 import pytest
 
@@ -76,7 +77,7 @@ def user(tmp_path: Path, near: Loopback, script: Callable[..., str]) -> Iterator
 
 
 @pytest.mark.slow
-def test_two_thousand_files_and_a_large_one(start, script, user):
+def test_two_thousand_files_and_a_large_one(start: Any, script: Any, user: Any) -> None:
     project = user / "project"
     seeded = random.Random(7)
     for number in range(2000):
@@ -119,7 +120,7 @@ ODD = [
 
 
 @pytest.mark.variant
-def test_names_of_every_kind(start, script, user):
+def test_names_of_every_kind(start: Any, script: Any, user: Any) -> None:
     for name in ODD:
         script("x", name)
     script(HASHES, "-odd \udcff'\n.py")
@@ -130,7 +131,7 @@ def test_names_of_every_kind(start, script, user):
     assert there == {os.fsencode(f"./{name}") for name in [*ODD, "-odd \udcff'\n.py"]}
 
 
-def test_a_script_goes_alone_and_a_module_with_its_package(start, script, user):
+def test_a_script_goes_alone_and_a_module_with_its_package(start: Any, script: Any, user: Any) -> None:
     (user / "pkg").mkdir()
     script(
         "import pkg.other, os; print(os.listdir(), sorted(n for n in os.listdir('pkg') if n[0] != '_'))", "pkg/inner.py"
@@ -142,7 +143,9 @@ def test_a_script_goes_alone_and_a_module_with_its_package(start, script, user):
     assert process.out.rest() == "['pkg'] ['inner.py', 'other.py']\n"
 
 
-def test_the_banner_the_list_and_the_traceback_show_names_as_typed(start, script, user, lager, client):
+def test_the_banner_the_list_and_the_traceback_show_names_as_typed(
+    start: Any, script: Any, user: Any, lager: Any, client: Any
+) -> None:
     (user / "sub").mkdir()
     (user / "elsewhere").mkdir()
     script("from lager import pause\ndef fail():\n    pause('here')\n    1 / 0\n", "sub/helper.py")
@@ -168,7 +171,7 @@ def test_the_banner_the_list_and_the_traceback_show_names_as_typed(start, script
         assert process.wait() == 1
 
 
-def test_results_are_downloaded_whatever_the_exit_code(start, script, user):
+def test_results_are_downloaded_whatever_the_exit_code(start: Any, script: Any, user: Any) -> None:
     script(WRITES)
     script("mine", "log.txt")
     script("sent", "data.csv")
@@ -198,7 +201,9 @@ def test_results_are_downloaded_whatever_the_exit_code(start, script, user):
         (["--add-file", "fifo"], "/fifo is a FIFO, which cannot be sent.", 1),
     ],
 )
-def test_invalid_options_are_reported_before_anything_runs(start, script, user, options, said, code):
+def test_invalid_options_are_reported_before_anything_runs(
+    start: Any, script: Any, user: Any, options: Any, said: Any, code: Any
+) -> None:
     script("print('ran')")
     os.mkfifo(user / "fifo")
     process = start(LAGER, "python", "--box", "near", *options, "script.py")
@@ -207,7 +212,7 @@ def test_invalid_options_are_reported_before_anything_runs(start, script, user, 
     assert process.out.rest() == ""
 
 
-def test_the_same_options_work_on_the_box_itself(start, script, tmp_path):
+def test_the_same_options_work_on_the_box_itself(start: Any, script: Any, tmp_path: Path) -> None:
     script("open('result', 'w').close()")
     options = ["--add-file", "script.py", "--download", "result", "--allow-overwrite"]
     process = start(LAGER, "python", *options, "script.py")
@@ -218,28 +223,28 @@ def test_the_same_options_work_on_the_box_itself(start, script, tmp_path):
     assert "--add-file: no such file or folder: no.csv" in process.err.rest()
 
 
-def end_by_eof(process) -> int:
+def end_by_eof(process: Any) -> int:
     process.popen.stdin.close()
     return 0
 
 
-def end_by_kill(process) -> int:
+def end_by_kill(process: Any) -> int:
     process.kill(signal.SIGKILL)
     return -signal.SIGKILL
 
 
-def end_of_session(process) -> int:
+def end_of_session(process: Any) -> int:
     os.kill(process.session, signal.SIGKILL)
     return 255
 
 
-def end_by_ctrl_c(process) -> int:
+def end_by_ctrl_c(process: Any) -> int:
     process.kill(signal.SIGINT)
     return 128 + signal.SIGINT
 
 
 @pytest.mark.parametrize("end", [end_by_eof, end_by_kill, end_by_ctrl_c, end_of_session])
-def test_the_folder_is_removed_however_the_run_ends(start, script, user, end):
+def test_the_folder_is_removed_however_the_run_ends(start: Any, script: Any, user: Any, end: Any) -> None:
     reader, writer = os.pipe()
     process = start(LAGER, "python", "--box", "near", script(STANDS), stdin=reader)
     os.close(reader)
@@ -255,7 +260,7 @@ def test_the_folder_is_removed_however_the_run_ends(start, script, user, end):
     assert not os.path.lexists(folder)
 
 
-def test_the_folder_is_removed_after_an_incomplete_upload(start, tmp_path):
+def test_the_folder_is_removed_after_an_incomplete_upload(start: Any, tmp_path: Path) -> None:
     (tmp_path / "tmp").mkdir()
     reader, writer = os.pipe()
     process = start(LAGER, "session", stdin=reader, TMPDIR=str(tmp_path / "tmp"))
@@ -267,7 +272,7 @@ def test_the_folder_is_removed_after_an_incomplete_upload(start, tmp_path):
     assert os.listdir(tmp_path / "tmp") == []
 
 
-def test_a_detached_run_keeps_its_folder_until_it_has_ended(start, script, user, near):
+def test_a_detached_run_keeps_its_folder_until_it_has_ended(start: Any, script: Any, user: Any, near: Any) -> None:
     script("import os\nprint(os.getppid(), os.listdir(), flush=True)\nopen('/dev/null')\n1 / 0\n")
     process = start(LAGER, "python", "--detach", "--box", "near", "script.py")
     id = process.out.expect("\n").strip()
@@ -297,7 +302,7 @@ if {whole}:
 """
 
 
-def test_a_file_that_was_not_requested_is_refused(start, script, user, near):
+def test_a_file_that_was_not_requested_is_refused(start: Any, script: Any, user: Any, near: Any) -> None:
     near.answering(FORGED.format(name="results/../../evil", size=4, whole=True))
     process = start(LAGER, "python", "--box", "other", "--download", "**", script(""))
     assert process.wait() == 1
@@ -307,7 +312,7 @@ def test_a_file_that_was_not_requested_is_refused(start, script, user, near):
 
 
 @pytest.mark.variant
-def test_a_broken_connection_leaves_no_partial_result(start, script, user, near):
+def test_a_broken_connection_leaves_no_partial_result(start: Any, script: Any, user: Any, near: Any) -> None:
     near.answering(FORGED.format(name="result", size=1 << 20, whole=False))
     process = start(LAGER, "python", "--box", "other", "--download", "result", script(""))
     assert process.wait() == 255
@@ -326,7 +331,7 @@ while True:
 """
 
 
-def test_an_upload_shows_progress_and_can_be_stopped(terminal, script, user, near):
+def test_an_upload_shows_progress_and_can_be_stopped(terminal: Any, script: Any, user: Any, near: Any) -> None:
     near.answering(SLOW)
     with (user / "large").open("wb") as large:
         large.truncate(100_000_000)
@@ -339,7 +344,7 @@ def test_an_upload_shows_progress_and_can_be_stopped(terminal, script, user, nea
 
 
 @pytest.mark.variant
-def test_a_ctrl_c_that_also_ends_ssh_is_reported_as_ctrl_c(terminal, script, user, near):
+def test_a_ctrl_c_that_also_ends_ssh_is_reported_as_ctrl_c(terminal: Any, script: Any, user: Any, near: Any) -> None:
     near.answering(SLOW)
     with (user / "large").open("wb") as large:
         large.truncate(100_000_000)

@@ -3,6 +3,8 @@
 import os
 import signal
 import termios
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,10 +24,10 @@ input("name? ")
 
 
 @pytest.fixture
-def screen(near, terminal, tmp_path):
+def screen(near: Any, terminal: Any, tmp_path: Path) -> Any:
     """Start a script with --box on a terminal; what it was like before, and the terminal."""
 
-    def start(text, **env):
+    def start(text: Any, **env: Any) -> Any:
         (tmp_path / "script.py").write_text(text)
         one = terminal(
             "/bin/sh",
@@ -41,11 +43,11 @@ def screen(near, terminal, tmp_path):
     return start
 
 
-def attributes(screen):
+def attributes(screen: Any) -> Any:
     return termios.tcgetattr(screen.screen.fd)
 
 
-def test_the_box_has_the_size_keys_and_name_of_the_terminal(screen):
+def test_the_box_has_the_size_keys_and_name_of_the_terminal(screen: Any) -> None:
     _, one = screen(FACTS, TERM="screen")
     one.expect("[True, True, True] screen 77 33")
     one.expect("erase b'\\x08'")
@@ -57,7 +59,7 @@ def test_the_box_has_the_size_keys_and_name_of_the_terminal(screen):
     assert one.wait() == 0
 
 
-def test_enter_resumes_and_the_keys_are_the_scripts(screen):
+def test_enter_resumes_and_the_keys_are_the_scripts(screen: Any) -> None:
     _, one = screen("import lager\nlager.pause('here')\nprint('got', input('name? '))\n")
     one.expect("press Enter, or: lager python --continue")
     one.expect("resumes in")
@@ -73,7 +75,7 @@ WAYS = {"end": 3, "ctrl-c": 130, "ctrl-d": 1, "ssh killed": 255, "SIGTERM": 143,
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_the_terminal_is_restored(screen, way):
+def test_the_terminal_is_restored(screen: Any, way: Any) -> None:
     text = "import sys\ninput('up\\n')\nsys.exit(3)\n"
     before, one = screen(text)
     one.expect("up")
@@ -100,7 +102,7 @@ def test_the_terminal_is_restored(screen, way):
 
 
 @pytest.mark.variant
-def test_only_a_terminal_here_is_a_terminal_on_the_box(near, terminal, tmp_path):
+def test_only_a_terminal_here_is_a_terminal_on_the_box(near: Any, terminal: Any, tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(
         "import os, sys\nfor stream in (sys.stdout, sys.stderr):\n"
         "    print([os.isatty(fd) for fd in (0, 1, 2)], file=stream)\n"

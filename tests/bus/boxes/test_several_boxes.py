@@ -1,6 +1,8 @@
 """Groups and patterns of boxes: what reads shows one table, and what acts does so on all of them."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,14 +19,14 @@ second = ["other"]
 
 
 @pytest.fixture
-def lab(near):
+def lab(near: Any) -> Any:
     near.table(TABLE)
     return near
 
 
 @pytest.mark.variant
 @pytest.mark.parametrize("named", ["@both", "near,other", "[no]*e[ar]*"])
-def test_a_group_and_a_pattern_are_shown_as_one_table(lager, lab, client, run, named):
+def test_a_group_and_a_pattern_are_shown_as_one_table(lager: Any, lab: Any, client: Any, run: Any, named: Any) -> None:
     run("import lager\nlager.pause(timeout=60)")
     id = client.paused()["id"]
     found = json.loads(lager("breakpoints", "--json", "--box", named).stdout)
@@ -32,7 +34,7 @@ def test_a_group_and_a_pattern_are_shown_as_one_table(lager, lab, client, run, n
     client.call("ContinueAll")
 
 
-def test_what_acts_does_so_on_each_and_fails_if_one_of_them_fails(lager, lab, client, run):
+def test_what_acts_does_so_on_each_and_fails_if_one_of_them_fails(lager: Any, lab: Any, client: Any, run: Any) -> None:
     script = run("import lager\nlager.pause(timeout=60)")
     id = client.paused()["id"]
     done = lager("extend", id, "20m", "--box", "near,refusing")
@@ -53,19 +55,19 @@ def test_what_acts_does_so_on_each_and_fails_if_one_of_them_fails(lager, lab, cl
     [(["adc", "adc1", "--box", "@both"], "--box accepts one box here"),
      (["runs", "--box", "@x"], "no group of boxes @x"), (["continue", "--box", "x*"], "No box that you know matches")],
 )  # fmt: skip
-def test_what_needs_one_box_or_a_box_that_is_not_there_is_refused(lager, lab, words, why):
+def test_what_needs_one_box_or_a_box_that_is_not_there_is_refused(lager: Any, lab: Any, words: Any, why: Any) -> None:
     done = lager(*words)
     assert done.returncode == 1
     assert why in done.stderr
 
 
 @pytest.mark.variant
-def test_a_group_of_one_is_that_box(lager, lab):
+def test_a_group_of_one_is_that_box(lager: Any, lab: Any) -> None:
     assert lager("adc", "adc1", "--box", "@second").returncode == lager("adc", "adc1", "--box", "other").returncode
 
 
 @pytest.mark.variant
-def test_the_time_of_each_box_can_be_limited(lager, lab):
+def test_the_time_of_each_box_can_be_limited(lager: Any, lab: Any) -> None:
     lab.table(f'{TABLE}\n[boxes.slow]\nssh = "near"\ncommand = "{lab.folder}/slow"\n')
     (lab.folder / "slow").write_text("#!/bin/sh\nexec sleep 60\n")
     (lab.folder / "slow").chmod(0o755)
@@ -75,7 +77,7 @@ def test_the_time_of_each_box_can_be_limited(lager, lab):
     assert lager("breakpoints", "--box", "slow,near", "--limit", "0").returncode == 2
 
 
-def test_groups_are_named_listed_and_removed_by_commands(lager, tmp_path):
+def test_groups_are_named_listed_and_removed_by_commands(lager: Any, tmp_path: Path) -> None:
     env = {"XDG_CONFIG_HOME": str(tmp_path)}
     for name in ("bench3", "bench4"):
         lager("boxes", "add", name, "bench.example.com", **env)
@@ -88,7 +90,7 @@ def test_groups_are_named_listed_and_removed_by_commands(lager, tmp_path):
     assert "@rack2" not in lager("boxes", **env).stdout
 
 
-def test_an_inventory_adds_what_is_not_there_yet(lager, tmp_path):
+def test_an_inventory_adds_what_is_not_there_yet(lager: Any, tmp_path: Path) -> None:
     env = {"XDG_CONFIG_HOME": str(tmp_path)}
     lager("boxes", "add", "bench3", "mine", **env)
     hosts = {"_meta": {}, "rack2": {"hosts": ["bench3", "bench4", "-oProxyCommand=x"]}, "x,y": {"hosts": ["bench4"]}}
@@ -102,7 +104,9 @@ def test_an_inventory_adds_what_is_not_there_yet(lager, tmp_path):
     assert lager("boxes", "import", **env).returncode == 2
 
 
-def test_the_boxes_of_this_machine_come_behind_those_of_the_user(monkeypatch, tmp_path):
+def test_the_boxes_of_this_machine_come_behind_those_of_the_user(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     (tmp_path / "lager").mkdir()
     (tmp_path / "lager" / "config.toml").write_text('[boxes.a]\nssh = "mine"\n')
@@ -116,7 +120,7 @@ def test_the_boxes_of_this_machine_come_behind_those_of_the_user(monkeypatch, tm
 @pytest.mark.parametrize(
     "words", [("breakpoints", "--watch", "--json"), ("continue",), ("python", "--any", "supply2", "-c", "1")]
 )
-def test_a_group_without_a_box_is_a_sentence(lager, lab, words):
+def test_a_group_without_a_box_is_a_sentence(lager: Any, lab: Any, words: Any) -> None:
     lab.table("[groups]\nlab = []\n")
     done = lager(words[0], "--box", "@lab", *words[1:])
     assert (done.returncode, done.stdout) == (1, "")
@@ -124,7 +128,7 @@ def test_a_group_without_a_box_is_a_sentence(lager, lab, words):
 
 
 @pytest.mark.parametrize("command", ["breakpoints", "status"])
-def test_what_named_the_boxes_is_said_where_they_cannot_be_found(lager, lab, command):
+def test_what_named_the_boxes_is_said_where_they_cannot_be_found(lager: Any, lab: Any, command: Any) -> None:
     for more in ((), ("--watch", "--json")):
         done = lager(command, *more, LAGER_BOX="@nothing")
         assert done.returncode == 1
@@ -132,7 +136,7 @@ def test_what_named_the_boxes_is_said_where_they_cannot_be_found(lager, lab, com
 
 
 @pytest.mark.parametrize("text", ["groups = 3", '[groups]\nlab = "a"', "[groups]\nlab = [1]"])
-def test_groups_that_are_no_lists_are_reported(lager, lab, text):
+def test_groups_that_are_no_lists_are_reported(lager: Any, lab: Any, text: Any) -> None:
     lab.table(text)
     done = lager("breakpoints", "--box", "@lab")
     assert done.returncode == 1

@@ -1,6 +1,8 @@
 """Completion in the shells themselves: ids of pauses, nets of the right type, commands; and nothing is ever started."""
 
 import subprocess
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +17,7 @@ _lager_completion lager && printf '%s\\n' "${{COMPREPLY[@]}}"
 
 
 @pytest.fixture
-def bash(station, lager, tmp_path):
+def bash(station: Any, lager: Any, tmp_path: Path) -> Any:
     """What bash offers for the last of these words."""
     completion = tmp_path / "completion"
     completion.write_text(lager("completion", "bash").stdout)
@@ -33,12 +35,12 @@ def bash(station, lager, tmp_path):
 
 
 @pytest.fixture
-def paused(run, client):
+def paused(run: Any, client: Any) -> Any:
     run(PAUSED)
     return client.paused()["id"]
 
 
-def test_bash_offers_commands_options_ids_and_nets(bash, paused, bench):
+def test_bash_offers_commands_options_ids_and_nets(bash: Any, paused: Any, bench: Any) -> None:
     assert bash("lager br") == ["breakpoints"]
     assert {"--continue", "--continue-all"} <= set(bash("lager python --con"))
     assert paused in bash(f"lager python --continue {paused[:2]}")
@@ -47,20 +49,20 @@ def test_bash_offers_commands_options_ids_and_nets(bash, paused, bench):
 
 
 @pytest.mark.variant
-def test_bash_offers_ids_to_more_options_and_only_the_nets_of_the_type(bash, paused, bench):
+def test_bash_offers_ids_to_more_options_and_only_the_nets_of_the_type(bash: Any, paused: Any, bench: Any) -> None:
     assert paused in bash(f"lager python --extend {paused[:2]}")
     assert "supply2" in bash("lager supply sup")
     assert not [net for net in bash("lager supply ''") if net.startswith("adc")]
 
 
-def test_fish_shows_what_an_id_is(station, start, paused, tmp_path):
+def test_fish_shows_what_an_id_is(station: Any, start: Any, paused: Any, tmp_path: Path) -> None:
     source = 'lager completion fish | source; complete -C "lager python --continue "'
     fish = start("fish", "--no-config", "-c", source, HOME=str(tmp_path))
     assert f"{paused}\tbefore the load (script.py:2)" in fish.out.rest()
     assert fish.wait() == 0
 
 
-def test_zsh_completes_as_it_is_typed(terminal, paused, tmp_path):
+def test_zsh_completes_as_it_is_typed(terminal: Any, paused: Any, tmp_path: Path) -> None:
     shell = terminal("/bin/zsh", "-f", "-i", HOME=str(tmp_path), PS1="%% ", TERM="xterm")
     shell.expect("% ")
     shell.type('autoload -Uz compinit; compinit -u -D; eval "$(lager completion zsh)"; echo rea""dy\n')
@@ -71,25 +73,25 @@ def test_zsh_completes_as_it_is_typed(terminal, paused, tmp_path):
 
 
 @pytest.mark.variant
-def test_a_program_completes_files(station, start, tmp_path):
+def test_a_program_completes_files(station: Any, start: Any, tmp_path: Path) -> None:
     (tmp_path / "measure.py").touch()
     fish = start("fish", "--no-config", "-c", 'lager completion fish | source; complete -C "lager python mea"')
     assert "measure.py" in fish.out.rest()
 
 
 @pytest.mark.variant
-def test_a_module_is_not_taken_for_a_file(bash, tmp_path):
+def test_a_module_is_not_taken_for_a_file(bash: Any, tmp_path: Path) -> None:
     (tmp_path / "measure.py").touch()
     assert bash("lager python -m mea") == []
 
 
 @pytest.mark.variant
-def test_fish_shows_what_is_said_behind_a_comma(start):
+def test_fish_shows_what_is_said_behind_a_comma(start: Any) -> None:
     fish = start("fish", "--no-config", "-c", 'lager completion fish | source; complete -C "lager instr"')
     assert "instruments\tList the instruments in use, and who holds them.\n" in fish.out.rest()
 
 
-def test_completion_starts_nothing_and_prints_nothing_if_lagerd_does_not_answer(bash, tmp_path):
+def test_completion_starts_nothing_and_prints_nothing_if_lagerd_does_not_answer(bash: Any, tmp_path: Path) -> None:
     alone = {"LAGER_BUS_ADDRESS": "", "XDG_RUNTIME_DIR": str(tmp_path), "LAGER_NETS": ""}
     assert bash("lager python --continue ''", **alone) == []
     assert bash("lager adc ''", **alone) == []
@@ -97,7 +99,7 @@ def test_completion_starts_nothing_and_prints_nothing_if_lagerd_does_not_answer(
     assert bash("lager python --continue ''", LAGER_BUS_ADDRESS=f"unix:path={tmp_path}/none") == []
 
 
-def test_no_label_reaches_the_shell_as_more_than_text(station, start, client, tmp_path):
+def test_no_label_reaches_the_shell_as_more_than_text(station: Any, start: Any, client: Any, tmp_path: Path) -> None:
     script = tmp_path / "evil.py"
     script.write_text("import lager\nlager.pause('a\\tb\\nplain,$(touch x)\\x1b[2J', timeout=0)\n")
     start(LAGER, "python", str(script))
@@ -109,7 +111,7 @@ def test_no_label_reaches_the_shell_as_more_than_text(station, start, client, tm
     assert not (tmp_path / "x").exists()
 
 
-def test_an_unknown_shell_is_refused(lager):
+def test_an_unknown_shell_is_refused(lager: Any) -> None:
     refused = lager("completion", "csh")
     assert refused.returncode == 2
     assert "is none of bash, zsh, fish." in refused.stderr
@@ -123,7 +125,9 @@ def test_an_unknown_shell_is_refused(lager):
     ],
     ids=["some", "all"],
 )
-def test_names_of_boxes_and_ids_of_runs_are_offered(bash, lager, run, client, tmp_path, cases):
+def test_names_of_boxes_and_ids_of_runs_are_offered(
+    bash: Any, lager: Any, run: Any, client: Any, tmp_path: Path, cases: Any
+) -> None:
     lager("boxes", "add", "bench3", "anna@bench3.example.com", XDG_CONFIG_HOME=str(tmp_path))
     assert bash("lager boxes remove ''", XDG_CONFIG_HOME=str(tmp_path)) == ["bench3"]
     assert bash("lager breakpoints --box be", XDG_CONFIG_HOME=str(tmp_path)) == ["bench3"]
@@ -136,5 +140,5 @@ def test_names_of_boxes_and_ids_of_runs_are_offered(bash, lager, run, client, tm
 
 
 @pytest.mark.variant
-def test_only_pauses_with_a_console_are_offered_one(bash, paused):
+def test_only_pauses_with_a_console_are_offered_one(bash: Any, paused: Any) -> None:
     assert paused not in bash(f"lager python --console {paused}")

@@ -1,6 +1,7 @@
 """Every display on every kind of output: terminals of two sizes, without colours, on a box over ssh, and a pipe."""
 
 import re
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("own_station", "bench")
 
 
 @pytest.fixture(autouse=True)
-def pausing(script, start, client):
+def pausing(script: Any, start: Any, client: Any) -> None:
     """A script that is paused, and the scripts of the displays."""
     script(ASKS, "asks.py")
     start(LAGER, "python", script(PAUSES, "pauses.py"))
@@ -33,7 +34,9 @@ def pausing(script, start, client):
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: " ".join([way[0], *([way[1]] if way[1] == "plain" else way[1])]))
 @pytest.mark.parametrize("display", SHOWN)
-def test_a_display_is_whole_on_every_terminal(request, screen, display, way):
+def test_a_display_is_whole_on_every_terminal(
+    request: pytest.FixtureRequest, screen: Any, display: Any, way: Any
+) -> None:
     words, seen, ending = SHOWN[display]
     size, options = way
     columns, rows = SIZES[size]
@@ -52,7 +55,7 @@ def test_a_display_is_whole_on_every_terminal(request, screen, display, way):
     assert display in OWN_LINES or max(map(len, re.split(r"\x1b\[[0-9;?]*[A-Za-z]|[\r\n]", text))) <= columns
 
 
-def test_a_pipe_gets_lines_without_colours(start, client):
+def test_a_pipe_gets_lines_without_colours(start: Any, client: Any) -> None:
     for words, seen, ended in (
         (["python", "pauses.py"], "timeout   resumes in", True),
         (["python", "asks.py"], "answer    a number from 1 to 20 mm, or: ", True),

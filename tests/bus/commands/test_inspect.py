@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+from typing import Any
 
 import pytest
 
@@ -22,17 +23,17 @@ print("went on")
 
 
 @pytest.fixture
-def paused(run, client):
+def paused(run: Any, client: Any) -> Any:
     process = run(SCRIPT)
     process.details = client.paused()
     return process
 
 
-def inspect(client, id: str, **options) -> dict:
+def inspect(client: Any, id: str, **options: Any) -> dict:
     return json.loads(client.call("Inspect", "sa{sv}", id, options))
 
 
-def test_a_look_at_a_pause_without_a_console(paused, client):
+def test_a_look_at_a_pause_without_a_console(paused: Any, client: Any) -> None:
     id = paused.details["id"]
     look = inspect(client, id[:6], context=1)
     assert [(line["line"], line["text"], line["here"]) for line in look["source"]] == [
@@ -50,7 +51,7 @@ def test_a_look_at_a_pause_without_a_console(paused, client):
     assert paused.out.rest() == "went on\n"
 
 
-def test_how_much_is_shown(paused, client):
+def test_how_much_is_shown(paused: Any, client: Any) -> None:
     id = paused.details["id"]
     assert [line["here"] for line in inspect(client, id, context=0)["source"]] == [True]
     assert len(inspect(client, id, context=1 << 31)["source"]) == 10
@@ -58,7 +59,7 @@ def test_how_much_is_shown(paused, client):
     client.call("Continue", "s", id)
 
 
-def test_which_pause_is_meant(run, client):
+def test_which_pause_is_meant(run: Any, client: Any) -> None:
     run("import lager, threading\nfor _ in '12': threading.Thread(target=lager.pause).start()\n")
     run_id = {client.paused()["run_id"], client.paused()["run_id"]}.pop()
     with pytest.raises(AmbiguousId, match="That run has 2 pauses"):
@@ -71,7 +72,7 @@ def test_which_pause_is_meant(run, client):
 
 
 @pytest.mark.variant
-def test_a_script_that_is_stopped_gives_a_refusal(paused, client):
+def test_a_script_that_is_stopped_gives_a_refusal(paused: Any, client: Any) -> None:
     id, pid = paused.details["id"], paused.details["pid"]
     os.kill(pid, signal.SIGSTOP)
     with pytest.raises(Failed, match=f"The script of {id} cannot be inspected: it did not answer within"):

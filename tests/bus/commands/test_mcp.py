@@ -7,9 +7,11 @@ import json
 import os
 import random
 import sys
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,25 +35,27 @@ lager.pause('it is <here>', timeout=0, interactive=True)
 
 
 @asynccontextmanager
-async def assistant(env, cwd, *options):
+async def assistant(env: Any, cwd: Any, *options: Any) -> AsyncIterator[Any]:
     mcp, types = import_module("mcp"), import_module("mcp.types")
     parameters = mcp.StdioServerParameters(command=LAGER, args=["mcp", *options], env=env, cwd=cwd)
     async with mcp.Client(parameters, client_info=types.Implementation(name="robot", version="1")) as one:
         yield one
 
 
-async def said(one, tool, **arguments):
+async def said(one: Any, tool: Any, **arguments: Any) -> Any:
     """Return the answer of a tool; a text if it refused."""
     result = await one.call_tool(tool, arguments)
     text = result.content[0].text
     return text if result.is_error else json.loads(text)
 
 
-def test_it_only_looks_by_default_and_marks_what_it_shows_as_data(station, bench, run, client, tmp_path):
+def test_it_only_looks_by_default_and_marks_what_it_shows_as_data(
+    station: Any, bench: Any, run: Any, client: Any, tmp_path: Path
+) -> None:
     run(SCRIPT)
     id = client.paused()["id"]
 
-    async def talk():
+    async def talk() -> None:
         async with assistant(station.env, tmp_path) as one:
             tools = (await one.list_tools()).tools
             assert {tool.name for tool in tools} == LOOKS
@@ -72,11 +76,13 @@ def test_it_only_looks_by_default_and_marks_what_it_shows_as_data(station, bench
 
 
 @pytest.mark.variant
-def test_the_whole_bench_and_a_net_that_is_not_on_it(station, bench, run, client, tmp_path):
+def test_the_whole_bench_and_a_net_that_is_not_on_it(
+    station: Any, bench: Any, run: Any, client: Any, tmp_path: Path
+) -> None:
     run(SCRIPT)
     client.paused()
 
-    async def talk():
+    async def talk() -> None:
         async with assistant(station.env, tmp_path) as one:
             assert (await said(one, "status"))["data"]["pauses"]
             assert "There is no net 'adc99'" in await said(one, "reading", net="adc99")
@@ -84,7 +90,7 @@ def test_the_whole_bench_and_a_net_that_is_not_on_it(station, bench, run, client
     asyncio.run(talk())
 
 
-def test_a_long_answer_is_short_and_says_that_it_was_cut():
+def test_a_long_answer_is_short_and_says_that_it_was_cut() -> None:
     answer = import_module("lager_cli.mcp.commands").answer
     for long in (["x" * 300] * 300, {"a": "x" * 100_000}, [{"a": [{"b": ["c" * 50] * 50}] * 50}] * 50, "x" * 10**6):
         cut = answer(long)
@@ -94,13 +100,13 @@ def test_a_long_answer_is_short_and_says_that_it_was_cut():
 
 
 @pytest.mark.parametrize("words", [["--allow", "everything"], ["--allow", ""], ["--allow", "extend,,set"]])
-def test_an_act_that_is_none_is_refused(lager, words):
+def test_an_act_that_is_none_is_refused(lager: Any, words: Any) -> None:
     done = lager("mcp", *words)
     assert done.returncode == 2
     assert "is not one of extend, continue, set, evaluate, answer" in done.stderr
 
 
-def test_it_acts_as_far_as_allowed_and_the_records_name_it(tmp_path):
+def test_it_acts_as_far_as_allowed_and_the_records_name_it(tmp_path: Path) -> None:
     with a_home() as home:
         assert home.lager("breakpoints").returncode == 0
         client = Client(home.address)
@@ -112,7 +118,7 @@ def test_it_acts_as_far_as_allowed_and_the_records_name_it(tmp_path):
         id = client.paused()["id"]
         home.env["LAGER_NETS"] = str(home.folder / "nets.toml")
 
-        async def talk():
+        async def talk() -> None:
             async with assistant(home.env, tmp_path, "--allow", "extend,continue,set,evaluate,answer") as one:
                 assert {tool.name for tool in (await one.list_tools()).tools} == LOOKS | ACTS
                 assert (
@@ -141,7 +147,9 @@ def test_it_acts_as_far_as_allowed_and_the_records_name_it(tmp_path):
         assert done[event] == ("mcp", "robot"), event
 
 
-def test_without_the_sdk_it_says_how_to_install_it(monkeypatch, capsys):
+def test_without_the_sdk_it_says_how_to_install_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.delitem(sys.modules, "lager_cli.mcp.server", raising=False)
     monkeypatch.setitem(sys.modules, "mcp.server", None)
     assert main.run(["--here", "mcp"]) == 1
@@ -156,7 +164,7 @@ def tree(folder: Path) -> dict[str, str]:
     }
 
 
-def odd(chance, known):
+def odd(chance: Any, known: Any) -> Any:
     """Return a random argument: what may be one, and what is not."""
     return chance.choice(
         [
@@ -174,8 +182,8 @@ def odd(chance, known):
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_random_arguments_change_nothing_on_the_bench_in_a_script_or_in_a_file(
-    station, nets, run, client, lager, tmp_path
-):
+    station: Any, nets: Any, run: Any, client: Any, lager: Any, tmp_path: Path
+) -> None:
     run(SCRIPT)
     pause = client.paused()
     asked = (":SOUR1:VOLT?", ":SOUR1:CURR?", ":OUTP? CH1", ":SOUR2:VOLT?", ":OUTP? CH2")
@@ -184,7 +192,7 @@ def test_random_arguments_change_nothing_on_the_bench_in_a_script_or_in_a_file(
     chance = random.Random(17)
     known = [pause["id"], pause["run_id"], pause["id"][:4], "supply2", "adc1", "today", "1 hour ago"]
 
-    async def talk():
+    async def talk() -> None:
         async with assistant(station.env, tmp_path) as one:
             tools = {
                 tool.name: list(tool.input_schema.get("properties", ())) for tool in (await one.list_tools()).tools
@@ -192,7 +200,7 @@ def test_random_arguments_change_nothing_on_the_bench_in_a_script_or_in_a_file(
             names = [*tools, *ACTS, "no-such-tool"]
             weights = [8 if tools.get(name, ["x"]) else 1 for name in names]  # arguments are what may do harm
 
-            async def call():
+            async def call() -> None:
                 (name,) = chance.choices(names, weights)
                 keys = [*tools.get(name, []), "id", "value", "seconds", "action", "net", "x"]
                 count = chance.randrange(4)

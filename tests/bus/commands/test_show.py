@@ -1,6 +1,8 @@
 """`lager breakpoints show`: everything about one pause, without attaching."""
 
 import json
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -25,14 +27,14 @@ pause("holding", timeout=0)
 
 
 @pytest.fixture
-def paused(run, client):
+def paused(run: Any, client: Any) -> Iterator[Any]:
     run(SCRIPT)
     pause = client.paused()
     yield pause
     client.call("Continue", "s", pause["id"])
 
 
-def test_show_prints_everything(paused, lager, client):
+def test_show_prints_everything(paused: Any, lager: Any, client: Any) -> None:
     shown = lager("breakpoints", "show", paused["id"][:4])
     assert (shown.returncode, shown.stderr) == (0, "")
     assert "\x1b" not in shown.stdout
@@ -53,7 +55,7 @@ def test_show_prints_everything(paused, lager, client):
     assert client.list()[0]["consoles"] == 0
 
 
-def test_as_json(paused, lager):
+def test_as_json(paused: Any, lager: Any) -> None:
     look = json.loads(lager("breakpoints", "show", paused["run_id"], "--json").stdout)
     assert paused.keys() - look.keys() == set()
     assert look["variables"][1] == {"name": "readings", "type": "dict", "value": "{'adc1': 1.25}", "kind": "variable"}
@@ -62,7 +64,7 @@ def test_as_json(paused, lager):
 
 
 @pytest.mark.usefixtures("bench")
-def test_the_instruments_and_their_nets(run, client, lager):
+def test_the_instruments_and_their_nets(run: Any, client: Any, lager: Any) -> None:
     run(HOLDS)
     pause = client.paused()
     shown = lager("breakpoints", "show", pause["id"]).stdout
@@ -80,13 +82,13 @@ def test_the_instruments_and_their_nets(run, client, lager):
     client.call("Continue", "s", pause["id"])
 
 
-def test_who_is_attached(paused, lager, start):
+def test_who_is_attached(paused: Any, lager: Any, start: Any) -> None:
     console = start("/bin/sh", "-c", f"(echo 'print(42)'; sleep 600) | lager python --console {paused['id']}")
     console.out.expect("42\n")
     assert f"\n  consoles  {paused['user']}\n" in lager("breakpoints", "show", paused["id"]).stdout
 
 
-def test_show_without_an_answer_of_the_script(client, lager):
+def test_show_without_an_answer_of_the_script(client: Any, lager: Any) -> None:
     details = {"id": "0123abcd", "label": "by hand"}
     standing = client.start(client.bus.call(NAME, PATH, "Pause", "a{sv}", details, timeout=None))
     client.paused()
@@ -100,13 +102,13 @@ def test_show_without_an_answer_of_the_script(client, lager):
     assert standing.result() == ["continued"]
 
 
-def test_show_of_an_unknown_pause(lager):
+def test_show_of_an_unknown_pause(lager: Any) -> None:
     shown = lager("breakpoints", "show", "ffff")
     assert (shown.returncode, shown.stdout) == (1, "")
     assert "No paused script has the id 'ffff'" in shown.stderr
 
 
-def test_a_width_of_80_columns(paused, terminal):
+def test_a_width_of_80_columns(paused: Any, terminal: Any) -> None:
     screen = terminal(LAGER, "breakpoints", "show", paused["id"])
     assert screen.wait() == 0
     assert max(len(line) for line in screen.screen.text.splitlines()) <= 80

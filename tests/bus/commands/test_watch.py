@@ -5,6 +5,7 @@ import os
 import re
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ for n in range(30):
 
 
 @pytest.fixture
-def pause(start, script, client):
+def pause(start: Any, script: Any, client: Any) -> Any:
     """Start a script that pauses; what lagerd tells of it."""
 
     def starter(label: str, *, interactive: bool = True, timeout: float = 300) -> dict:
@@ -35,19 +36,19 @@ def pause(start, script, client):
 
 
 @pytest.fixture
-def own(own_station):
+def own(own_station: Any) -> Any:
     """What is here is all there is."""
     return own_station
 
 
-def selected(view) -> str:
+def selected(view: Any) -> str:
     """The id in the selected row; the row says so also without colours."""
     rows = [line for line in view.lines if line.startswith("> ")]
     return rows[0][2:10] if rows else ""
 
 
 @pytest.mark.parametrize(("columns", "rows"), SIZES)
-def test_the_table_updates_itself(own, screen, pause, client, columns, rows):
+def test_the_table_updates_itself(own: Any, screen: Any, pause: Any, client: Any, columns: Any, rows: Any) -> None:
     view = screen(*WATCH, columns=columns, rows=rows)
     view.until(lambda shown: "No script is paused." in shown and shown.endswith(KEYS))
     assert view.lines == ["No script is paused.", *[""] * (rows - 2), f"0 paused  {KEYS}"]
@@ -70,7 +71,7 @@ def test_the_table_updates_itself(own, screen, pause, client, columns, rows):
     assert view.wait() == 0
 
 
-def test_the_keys(own, screen, pause, client):
+def test_the_keys(own: Any, screen: Any, pause: Any, client: Any) -> None:
     pauses = [pause("one"), pause("two", interactive=False)]
     view = screen(*WATCH)
     view.sees("2 paused")
@@ -120,7 +121,9 @@ def test_the_keys(own, screen, pause, client):
     assert view.wait() == 0
 
 
-def test_a_key_after_a_console_waits_until_the_pauses_are_listed_again(own, screen, pause, client):
+def test_a_key_after_a_console_waits_until_the_pauses_are_listed_again(
+    own: Any, screen: Any, pause: Any, client: Any
+) -> None:
     first, second = pause("one"), pause("two")
     view = screen(*WATCH)
     view.sees("2 paused")
@@ -136,7 +139,7 @@ def test_a_key_after_a_console_waits_until_the_pauses_are_listed_again(own, scre
     assert [one["id"] for one in client.list()] == [first["id"]]
 
 
-def test_a_console_and_back(own, screen, pause, client):
+def test_a_console_and_back(own: Any, screen: Any, pause: Any, client: Any) -> None:
     first, second = pause("one"), pause("two")
     view = screen(*WATCH)
     view.sees("2 paused")
@@ -160,7 +163,7 @@ def test_a_console_and_back(own, screen, pause, client):
 
 @pytest.mark.variant
 @pytest.mark.parametrize("env", [{}, {"NO_COLOR": "1"}])
-def test_the_last_minute_stands_out(own, screen, pause, client, env):
+def test_the_last_minute_stands_out(own: Any, screen: Any, pause: Any, client: Any, env: Any) -> None:
     pause("long")
     pause("short", timeout=50)
     view = screen(*WATCH, **env)
@@ -174,7 +177,7 @@ def test_the_last_minute_stands_out(own, screen, pause, client, env):
 
 
 @pytest.mark.variant
-def test_more_rows_than_lines_and_another_size(own, screen, client, start, script):
+def test_more_rows_than_lines_and_another_size(own: Any, screen: Any, client: Any, start: Any, script: Any) -> None:
     start(LAGER, "python", script(MANY))
     ids = [client.paused()["id"] for _ in range(30)]
     ids = [pause["id"] for pause in sorted(client.list(), key=lambda pause: (pause["since"], pause["id"]))]
@@ -195,7 +198,7 @@ def test_more_rows_than_lines_and_another_size(own, screen, client, start, scrip
     assert view.wait() == 0
 
 
-def test_the_table_survives_restarts_of_lagerd_and_the_bus(own, screen, pause, client):
+def test_the_table_survives_restarts_of_lagerd_and_the_bus(own: Any, screen: Any, pause: Any, client: Any) -> None:
     one = pause("one")
     view = screen(*WATCH)
     view.sees("1 paused")
@@ -220,7 +223,7 @@ def test_the_table_survives_restarts_of_lagerd_and_the_bus(own, screen, pause, c
 
 @pytest.mark.variant
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_the_terminal_is_left_as_it_was(screen, number):
+def test_the_terminal_is_left_as_it_was(screen: Any, number: Any) -> None:
     command = (
         "stty -a > before; lager breakpoints --watch; echo code $?; stty -a > after; cmp before after && echo same"
     )
@@ -234,7 +237,7 @@ def test_the_terminal_is_left_as_it_was(screen, number):
     view.wait()
 
 
-def test_what_a_pipe_gets(own, start, pause, client):
+def test_what_a_pipe_gets(own: Any, start: Any, pause: Any, client: Any) -> None:
     before = pause("before")
     watching = [start(*WATCH), start(*WATCH, "--json")]
     for process in watching:
@@ -274,7 +277,7 @@ def test_what_a_pipe_gets(own, start, pause, client):
     assert objects[5]["by"] == {"uid": os.getuid(), "user": before["user"], "pid": os.getpid(), "how": "bus"}
 
 
-def test_a_closed_pipe_ends_it_even_without_changes(start):
+def test_a_closed_pipe_ends_it_even_without_changes(start: Any) -> None:
     process = start("/bin/bash", "-c", "lager breakpoints --watch | head -1; echo ${PIPESTATUS[0]}")
     assert process.out.expect("\n").startswith("EVENT")
     process.out.expect("141\n")
@@ -282,7 +285,7 @@ def test_a_closed_pipe_ends_it_even_without_changes(start):
     assert process.err.rest() == ""
 
 
-def test_a_missing_lagerd_is_reported(own, start, screen):
+def test_a_missing_lagerd_is_reported(own: Any, start: Any, screen: Any) -> None:
     own.kill_lagerd()
     process = start(*WATCH)
     assert process.wait() == 1
@@ -292,7 +295,7 @@ def test_a_missing_lagerd_is_reported(own, start, screen):
     assert "lagerd does not answer" in view.shown
 
 
-def test_a_dumb_terminal_gets_lines(screen, pause, client):
+def test_a_dumb_terminal_gets_lines(screen: Any, pause: Any, client: Any) -> None:
     view = screen(*WATCH, TERM="dumb", columns=200)
     one = pause("one")
     view.sees(one["id"])

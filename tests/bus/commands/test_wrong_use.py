@@ -4,8 +4,9 @@ import json
 import os
 import socket
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from dbus_next import Message, MessageFlag, MessageType, Variant
@@ -46,7 +47,7 @@ class Rude(Client):
         connection.send(message._marshall(negotiate_unix_fd=True), message.unix_fds)
         return await answer
 
-    def pause(self, id: str, **details: object):
+    def pause(self, id: str, **details: object) -> Any:
         """A pause made by hand; the future of its reason."""
         call = self.bus.call(NAME, PATH, "Pause", "a{sv}", {"id": id, **details}, timeout=None)
         future = self.start(call)
@@ -55,14 +56,14 @@ class Rude(Client):
 
 
 @pytest.fixture
-def rude(station):
+def rude(station: Any) -> Iterator[Any]:
     client = Rude(station.address)
     yield client
     client.close()
 
 
 @pytest.fixture
-def unharmed(station, client) -> Callable[[], None]:
+def unharmed(station: Any, client: Any) -> Callable[[], None]:
     """Check that lagerd answers, with the same pauses and no more descriptors than before."""
     pid = station.lagerd.pid
     while client.list():
@@ -118,12 +119,12 @@ COMMANDS = [
 
 
 @pytest.mark.parametrize(("code", "text", "arguments"), [(c, t, a) for c, t, *a in COMMANDS])
-def test_commands(lager, client, unharmed, code, text, arguments):
+def test_commands(lager: Any, client: Any, unharmed: Any, code: Any, text: Any, arguments: Any) -> None:
     refused(lager("python", *arguments), code, text)
     unharmed()
 
 
-def test_an_empty_id_does_not_mean_the_only_pause(lager, rude):
+def test_an_empty_id_does_not_mean_the_only_pause(lager: Any, rude: Any) -> None:
     pausing = rude.pause("0aaaaaa1")
     refused(lager("python", "--continue", ""), 1, "No paused script has the id")
     assert not pausing.done()
@@ -131,7 +132,7 @@ def test_an_empty_id_does_not_mean_the_only_pause(lager, rude):
     assert pausing.result(PATIENCE) == ["continued"]
 
 
-def test_without_an_id_several_pauses_are_ambiguous(lager, rude):
+def test_without_an_id_several_pauses_are_ambiguous(lager: Any, rude: Any) -> None:
     pausing = [rude.pause("abcd0001", label="one"), rude.pause("abcd0002", label="two")]
     done = lager("python", "--continue")
     assert done.returncode == 1
@@ -216,7 +217,7 @@ def is_refusal(answer: Incoming, name: str) -> None:
     assert "/lagerd/" not in text
 
 
-def test_calls_of_the_wrong_kind(rude, unharmed):
+def test_calls_of_the_wrong_kind(rude: Any, unharmed: Any) -> None:
     for member, signature, body, name in CALLS:
         is_refusal(rude.send(member, signature, *body), name)
     for details in DETAILS:
@@ -224,7 +225,7 @@ def test_calls_of_the_wrong_kind(rude, unharmed):
     unharmed()
 
 
-def test_unknown_objects_and_interfaces_are_refused(rude, unharmed):
+def test_unknown_objects_and_interfaces_are_refused(rude: Any, unharmed: Any) -> None:
     is_refusal(rude.send("List", path="/com/lager/Nothing"), "UnknownObject")
     is_refusal(rude.send("List", path="/com/lager"), "UnknownObject")
     is_refusal(rude.send("List", interface="com.lager.Nothing"), "UnknownMethod")
@@ -233,7 +234,7 @@ def test_unknown_objects_and_interfaces_are_refused(rude, unharmed):
     unharmed()
 
 
-def test_properties(rude, unharmed):
+def test_properties(rude: Any, unharmed: Any) -> None:
     kind = "org.freedesktop.DBus.Properties"
     assert rude.send("Get", "ss", NAME, "Count", interface=kind).body()[0] == 0
     assert set(rude.send("GetAll", "s", NAME, interface=kind).body()[0]) == {
@@ -253,7 +254,7 @@ def test_properties(rude, unharmed):
     unharmed()
 
 
-def test_unknown_and_missing_keys_are_accepted(rude, unharmed):
+def test_unknown_and_missing_keys_are_accepted(rude: Any, unharmed: Any) -> None:
     """New keys may be added: an older lagerd passes over what it does not know."""
     big = {f"key{n}": Variant("as", ["x" * 100] * 5) for n in range(100)}
     rude.start(rude._exchange(_pause({"id": Variant("s", "abcdef02"), "nested": _nested(60)} | big)))
@@ -278,7 +279,7 @@ def _nested(depth: int) -> Variant:
     return value
 
 
-def test_unexpected_descriptors_are_closed(rude, unharmed):
+def test_unexpected_descriptors_are_closed(rude: Any, unharmed: Any) -> None:
     with open(os.devnull) as null, suppress(LagerError):
         for n in range(50):
             fds = [os.dup(null.fileno()) for _ in range(10)]
@@ -297,7 +298,7 @@ def test_unexpected_descriptors_are_closed(rude, unharmed):
 
 
 @pytest.mark.variant
-def test_no_answer_wanted(rude, unharmed):
+def test_no_answer_wanted(rude: Any, unharmed: Any) -> None:
     quiet = MessageFlag.NO_REPLY_EXPECTED
     for member, signature, body, _ in CALLS:
         rude.send(member, signature, *body, flags=quiet)
@@ -308,7 +309,7 @@ def test_no_answer_wanted(rude, unharmed):
     unharmed()
 
 
-def test_an_id_in_use(rude, client):
+def test_an_id_in_use(rude: Any, client: Any) -> None:
     pausing = rude.pause("abcdef04", label="the first")
     with pytest.raises(InvalidArgument, match="in use"):
         client.call("Pause", "a{sv}", {"id": "abcdef04", "label": "the second"})
@@ -318,7 +319,7 @@ def test_an_id_in_use(rude, client):
     assert pausing.result(PATIENCE) == ["continued"]
 
 
-def test_the_pause_of_another_process_is_refused(rude, client):
+def test_the_pause_of_another_process_is_refused(rude: Any, client: Any) -> None:
     pausing = rude.pause("abcdef05", timeout=50.0)
     for member, signature, more in (("Interrupt", "s", ()), ("Touch", "sua{sv}", (1, {})), ("Detach", "su", (1,))):
         with pytest.raises(AccessDenied):
@@ -332,7 +333,7 @@ def test_the_pause_of_another_process_is_refused(rude, client):
         rude.call(member, signature, "abcdef05", *more)
 
 
-def test_a_script_that_takes_no_console_is_reported(rude, client, unharmed):
+def test_a_script_that_takes_no_console_is_reported(rude: Any, client: Any, unharmed: Any) -> None:
     rude.pause("abcdef06", interactive=True)
     with pytest.raises(Failed, match="There is no object"):
         client.call("OpenConsole", "sa{sv}", "abcdef06", {})
@@ -344,11 +345,11 @@ def test_a_script_that_takes_no_console_is_reported(rude, client, unharmed):
     unharmed()
 
 
-def test_unexpected_descriptors_of_an_answer_are_closed(station, client, unharmed):
+def test_unexpected_descriptors_of_an_answer_are_closed(station: Any, client: Any, unharmed: Any) -> None:
     """A script of our own make answers Attach with descriptors beside its empty answer."""
 
     class Leaky:
-        def dispatch(self, call):
+        def dispatch(self, call: Any) -> None:
             call.close_fds()
             call.reply(fds=[os.open(os.devnull, os.O_RDONLY), os.open(os.devnull, os.O_RDONLY)])
 
@@ -363,7 +364,7 @@ def test_unexpected_descriptors_of_an_answer_are_closed(station, client, unharme
     unharmed()
 
 
-def test_scripts_that_die_as_they_pause(station, client, unharmed):
+def test_scripts_that_die_as_they_pause(station: Any, client: Any, unharmed: Any) -> None:
     """However soon its connection ends, no pause without a script remains."""
 
     async def pause_and_die(n: int) -> None:
@@ -377,7 +378,7 @@ def test_scripts_that_die_as_they_pause(station, client, unharmed):
     unharmed()
 
 
-def test_a_client_that_does_not_speak_dbus_does_no_harm(station, unharmed):
+def test_a_client_that_does_not_speak_dbus_does_no_harm(station: Any, unharmed: Any) -> None:
     path = station.address.removeprefix("unix:path=")
     for words in (b"GET / HTTP/1.0\r\n\r\n", b"\0" * 4096, b"\0AUTH EXTERNAL 30\r\nBEGIN\r\n" + b"l" * 100):
         with socket.socket(socket.AF_UNIX) as rude:
@@ -387,7 +388,7 @@ def test_a_client_that_does_not_speak_dbus_does_no_harm(station, unharmed):
     unharmed()
 
 
-def test_errors_come_back_as_what_they_are(client):
+def test_errors_come_back_as_what_they_are(client: Any) -> None:
     with pytest.raises(NoSuchBreakpoint):
         client.call("Continue", "s", "ffffffff")
     with pytest.raises(InvalidArgument):
@@ -396,7 +397,7 @@ def test_errors_come_back_as_what_they_are(client):
 
 
 @pytest.mark.parametrize("words", [[], ["--here"]])
-def test_lager_alone_shows_its_help(lager, words):
+def test_lager_alone_shows_its_help(lager: Any, words: Any) -> None:
     done = lager(*words)
     assert done.returncode == 2
     assert ("\nCommands:\n" in done.stdout, done.stderr == "") == ((True, True) if not words else (False, False))
@@ -405,7 +406,7 @@ def test_lager_alone_shows_its_help(lager, words):
 
 
 @pytest.mark.parametrize("words", ["--help", "breakpoints --json", "nets", "history --json"])
-def test_a_reader_that_has_had_enough_ends_a_command_as_sigpipe_does(station, bench, words):
+def test_a_reader_that_has_had_enough_ends_a_command_as_sigpipe_does(station: Any, bench: Any, words: Any) -> None:
     reading, writing = os.pipe()
     os.close(reading)  # as head(1) does, once it has its lines
     try:

@@ -1,8 +1,9 @@
 """The pause of a script, and raw consoles in it."""
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from tests.bus.console.raw import SCRIPT, Raw
 
 
 @pytest.fixture
-def paused(run, client):
+def paused(run: Any, client: Any) -> Iterator[Any]:
     """A script at an interactive pause; its details."""
     run(SCRIPT)
     yield (details := client.paused())
@@ -21,7 +22,7 @@ def paused(run, client):
 
 
 @pytest.fixture
-def raw(client):
+def raw(client: Any) -> Iterator[Any]:
     """Open raw consoles; they are closed with the test."""
     opened: list[Raw] = []
 
@@ -36,10 +37,10 @@ def raw(client):
 
 
 @pytest.fixture
-def opened(client, until_the_end: ExitStack) -> Callable[..., Frames]:
+def opened(client: Any, until_the_end: ExitStack) -> Callable[..., Frames]:
     """Open a console of the pause `id` on a socket, which is closed with the test."""
 
-    def opener(id: str, **options) -> Frames:
+    def opener(id: str, **options: Any) -> Frames:
         frames = Frames(socket.socket(fileno=client.call("OpenConsole", "sa{sv}", id, options)))
         until_the_end.callback(frames.connection.close)
         return frames

@@ -1,6 +1,7 @@
 """A console on a socket, frame by frame."""
 
 import socket
+from typing import Any
 
 from lager.console.protocol import MessageDecoder, encode
 from tests.processes import PATIENCE
@@ -12,7 +13,7 @@ class Frames:
         self.connection = connection
         self._decoder, self._frames = MessageDecoder(), []
 
-    def send(self, **frame) -> None:
+    def send(self, **frame: Any) -> None:
         self.connection.sendall(encode(frame))
 
     def until(self, key: str) -> dict:

@@ -1,6 +1,7 @@
 """A raw console: frames on the socket that OpenConsole returns, and a script to open it in."""
 
 import socket
+from typing import Any
 
 from lager.console.protocol import MessageDecoder, encode
 from tests.client import Client
@@ -31,7 +32,7 @@ class Raw:
         self._decoder = MessageDecoder()
         self._frames: list[dict] = []
 
-    def send(self, **message) -> None:
+    def send(self, **message: Any) -> None:
         self.socket.sendall(encode(message))
 
     def frame(self) -> dict | None:
@@ -59,10 +60,10 @@ class Raw:
         self.socket.close()
 
 
-def consoles(client, id: str) -> int:
+def consoles(client: Any, id: str) -> int:
     return next(pause["consoles"] for pause in client.list() if pause["id"] == id)
 
 
-def left(client, id: str) -> None:
+def left(client: Any, id: str) -> None:
     """Wait until a console of `id` has left."""
     client.expect("Extended", lambda s: s.args[0] == id and s.args[2]["why"] == "detached")

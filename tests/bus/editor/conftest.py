@@ -1,12 +1,16 @@
 """Editors, which end with the test."""
 
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from tests.bus.editor.editor import Editor
 
 
 @pytest.fixture
-def editor(station, tmp_path):
+def editor(station: Any, tmp_path: Path) -> Iterator[Any]:
     """Start an editor's `lager dap` with the words of a command line."""
     started: list[Editor] = []
 
@@ -20,7 +24,7 @@ def editor(station, tmp_path):
 
 
 @pytest.fixture
-def attached(editor):
+def attached(editor: Any) -> Any:
     """Start an editor, and attach it to a paused script: the only one, or that with an id."""
 
     def attach(*words: str) -> Editor:

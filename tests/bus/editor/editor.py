@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from tests import warm
 from tests.processes import LAGER, PATIENCE
@@ -24,18 +25,18 @@ class Editor:
         self._data = b""
         self._seq = 0
 
-    def ask(self, command: str, **arguments) -> dict:
+    def ask(self, command: str, **arguments: Any) -> dict:
         """Send a request, and return its response."""
         number = self.send(command, **arguments)
         return self.until(lambda m: m["type"] == "response" and m["request_seq"] == number)
 
-    def do(self, command: str, **arguments) -> dict:
+    def do(self, command: str, **arguments: Any) -> dict:
         """Return the body of the response, which must be a success."""
         answer = self.ask(command, **arguments)
         assert answer["success"], answer
         return answer.get("body", {})
 
-    def send(self, command: str, **arguments) -> int:
+    def send(self, command: str, **arguments: Any) -> int:
         self._seq += 1
         self.raw({"seq": self._seq, "type": "request", "command": command, "arguments": arguments})
         return self._seq

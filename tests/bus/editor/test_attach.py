@@ -3,6 +3,8 @@
 import os
 import re
 import signal
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,7 +36,7 @@ end.set()
 
 
 @pytest.fixture
-def stopped(run, editor):
+def stopped(run: Any, editor: Any) -> Any:
     """An editor that is attached, and the script."""
     script = run(SCRIPT)
     one = editor()
@@ -46,19 +48,19 @@ def stopped(run, editor):
     return one, script
 
 
-def top(editor) -> dict:
+def top(editor: Any) -> dict:
     return editor.do("stackTrace", threadId=1)["stackFrames"][0]
 
 
-def variables(editor, reference: int) -> dict[str, dict]:
+def variables(editor: Any, reference: int) -> dict[str, dict]:
     return {one["name"]: one for one in editor.do("variables", variablesReference=reference)["variables"]}
 
 
-def local(editor, frame: int) -> dict[str, dict]:
+def local(editor: Any, frame: int) -> dict[str, dict]:
     return variables(editor, editor.do("scopes", frameId=frame)["scopes"][0]["variablesReference"])
 
 
-def test_threads_stack_and_variables_are_those_of_the_script(stopped, tmp_path):
+def test_threads_stack_and_variables_are_those_of_the_script(stopped: Any, tmp_path: Path) -> None:
     editor, _ = stopped
     assert [one["name"] for one in editor.do("threads")["threads"]] == ["MainThread", "watcher"]
     stack = editor.do("stackTrace", threadId=1)
@@ -74,14 +76,14 @@ def test_threads_stack_and_variables_are_those_of_the_script(stopped, tmp_path):
 
 
 @pytest.mark.variant
-def test_a_property_is_read_only_when_it_is_opened(stopped):
+def test_a_property_is_read_only_when_it_is_opened(stopped: Any) -> None:
     editor, _ = stopped
     meter = variables(editor, local(editor, top(editor)["id"])["meter"]["variablesReference"])
     assert meter["volts"]["presentationHint"] == {"lazy": True}
     assert variables(editor, meter["volts"]["variablesReference"])["volts"]["value"] == "3.3"
 
 
-def test_statements_are_evaluated_in_the_frame_that_is_chosen(stopped):
+def test_statements_are_evaluated_in_the_frame_that_is_chosen(stopped: Any) -> None:
     editor, _ = stopped
     inner, outer = (one["id"] for one in editor.do("stackTrace", threadId=1)["stackFrames"][:2])
     assert editor.do("evaluate", expression="channel * 2", frameId=inner, context="repl")["result"] == "14"
@@ -94,7 +96,7 @@ def test_statements_are_evaluated_in_the_frame_that_is_chosen(stopped):
     assert "ZeroDivisionError" in failed["message"]
 
 
-def test_hovering_runs_no_code_and_words_are_completed(stopped):
+def test_hovering_runs_no_code_and_words_are_completed(stopped: Any) -> None:
     editor, _ = stopped
     assert editor.do("evaluate", expression="readings['adc1']", context="hover")["result"] == "[1, 2, 3]"
     assert not editor.ask("evaluate", expression="meter.volts", context="hover")["success"]
@@ -102,7 +104,7 @@ def test_hovering_runs_no_code_and_words_are_completed(stopped):
     assert found == [{"label": "readings", "start": 0, "length": 5}]
 
 
-def test_a_long_evaluation_can_be_interrupted(stopped):
+def test_a_long_evaluation_can_be_interrupted(stopped: Any) -> None:
     editor, _ = stopped
     number = editor.send("evaluate", expression="print('on')\nwhile True: pass", context="repl")
     editor.event("output", lambda body: body["output"] == "on\n")
@@ -112,7 +114,7 @@ def test_a_long_evaluation_can_be_interrupted(stopped):
 
 
 @pytest.mark.variant
-def test_names_beyond_ascii_are_names(stopped):
+def test_names_beyond_ascii_are_names(stopped: Any) -> None:
     editor, _ = stopped
     assert (
         editor.do("evaluate", expression="'unicodedata' in __import__('sys').modules", context="repl")["result"]
@@ -137,7 +139,7 @@ print("ended", flush=True)
 
 
 @pytest.mark.variant
-def test_a_value_whose_repr_never_ends_hides_no_other_one(run, attached):
+def test_a_value_whose_repr_never_ends_hides_no_other_one(run: Any, attached: Any) -> None:
     script = run(HANGS)
     editor = attached()
     shown = local(editor, top(editor)["id"])
@@ -153,7 +155,7 @@ def test_a_value_whose_repr_never_ends_hides_no_other_one(run, attached):
 
 @pytest.mark.variant
 @pytest.mark.parametrize("source", ["exit()", "raise SystemExit(3)", "import sys; sys.exit('no')"])
-def test_code_that_exits_is_an_error_and_the_editor_stays(stopped, source):
+def test_code_that_exits_is_an_error_and_the_editor_stays(stopped: Any, source: Any) -> None:
     editor, _ = stopped
     answer = editor.ask("evaluate", expression=source, context="repl")
     assert not answer["success"]
@@ -161,7 +163,7 @@ def test_code_that_exits_is_an_error_and_the_editor_stays(stopped, source):
     assert editor.do("evaluate", expression="channel", context="repl")["result"] == "7"
 
 
-def test_continue_resumes_the_script(stopped):
+def test_continue_resumes_the_script(stopped: Any) -> None:
     editor, script = stopped
     editor.do("continue", threadId=1)
     editor.event("continued")
@@ -170,7 +172,7 @@ def test_continue_resumes_the_script(stopped):
 
 
 @pytest.mark.variant
-def test_leaving_ends_an_evaluation_that_would_not_end(stopped, client):
+def test_leaving_ends_an_evaluation_that_would_not_end(stopped: Any, client: Any) -> None:
     editor, _ = stopped
     editor.send("evaluate", expression="print('on')\nwhile True: pass", context="repl")
     editor.event("output", lambda body: body["output"] == "on\n")
@@ -181,7 +183,7 @@ def test_leaving_ends_an_evaluation_that_would_not_end(stopped, client):
 
 
 @pytest.mark.parametrize("way", ["disconnect", "the end of its input", "a kill"])
-def test_leaving_leaves_the_script_paused(stopped, client, way):
+def test_leaving_leaves_the_script_paused(stopped: Any, client: Any, way: Any) -> None:
     editor, _ = stopped
     (pause,) = client.list()
     if way == "disconnect":
@@ -196,7 +198,7 @@ def test_leaving_leaves_the_script_paused(stopped, client, way):
     client.call("Continue", "s", pause["id"])
 
 
-def test_who_resumed_it_is_told_and_the_next_pause_is_shown(run, editor, client):
+def test_who_resumed_it_is_told_and_the_next_pause_is_shown(run: Any, editor: Any, client: Any) -> None:
     run("import lager\nfor n in range(2): lager.pause(str(n), interactive=True, timeout=60)")
     one = editor()
     one.do("initialize")
@@ -209,7 +211,7 @@ def test_who_resumed_it_is_told_and_the_next_pause_is_shown(run, editor, client)
     one.do("continue", threadId=1)
 
 
-def test_an_editor_that_is_there_first_waits_for_the_next_pause(run, editor):
+def test_an_editor_that_is_there_first_waits_for_the_next_pause(run: Any, editor: Any) -> None:
     one = editor()
     one.do("initialize")
     one.do("attach")
@@ -218,7 +220,7 @@ def test_an_editor_that_is_there_first_waits_for_the_next_pause(run, editor):
     one.do("continue", threadId=1)
 
 
-def test_an_id_that_no_pause_has_is_refused(editor):
+def test_an_id_that_no_pause_has_is_refused(editor: Any) -> None:
     one = editor("12345678")
     one.do("initialize")
     refused = one.ask("attach")
@@ -235,7 +237,7 @@ def test_an_id_that_no_pause_has_is_refused(editor):
      (("setBreakpoints", {"source": {"path": "a"}, "breakpoints": [5]}), "not valid"),
      (("attach", {}), "begun already")],
 )  # fmt: skip
-def test_what_cannot_be_done_is_a_sentence(stopped, request_, why):
+def test_what_cannot_be_done_is_a_sentence(stopped: Any, request_: Any, why: Any) -> None:
     editor, _ = stopped
     name, arguments = request_
     editor.raw({"seq": 1000, "type": "request", "command": name, "arguments": arguments})
@@ -252,7 +254,9 @@ def test_what_cannot_be_done_is_a_sentence(stopped, request_, why):
      b"Content-Length: 6000\r\n\r\n" + b"[" * 6000],
     ids=["http", "no number", "a list", "a long line", "many digits", "a huge length", "deep"],
 )  # fmt: skip
-def test_what_is_not_the_protocol_ends_it_with_a_sentence(editor, data, capfd):
+def test_what_is_not_the_protocol_ends_it_with_a_sentence(
+    editor: Any, data: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
     one = editor()
     one.write(data)
     assert one.close() == 1
@@ -262,7 +266,7 @@ def test_what_is_not_the_protocol_ends_it_with_a_sentence(editor, data, capfd):
 ENDING = "import lager, sys\nlager.pause('here', interactive=True, timeout=60)\nsys.exit(3)"
 
 
-def test_the_end_of_an_attached_script_is_told_with_its_exit_code(start, script, attached):
+def test_the_end_of_an_attached_script_is_told_with_its_exit_code(start: Any, script: Any, attached: Any) -> None:
     process = start(LAGER, "python", script(ENDING))
     editor = attached()
     editor.do("continue", threadId=1)
@@ -272,7 +276,9 @@ def test_the_end_of_an_attached_script_is_told_with_its_exit_code(start, script,
 
 
 @pytest.mark.parametrize("who", ["the script", "lager python"])
-def test_the_end_of_a_script_that_is_killed_is_told(start, script, attached, client, who):
+def test_the_end_of_a_script_that_is_killed_is_told(
+    start: Any, script: Any, attached: Any, client: Any, who: Any
+) -> None:
     process = start(LAGER, "python", script(ENDING))
     editor = attached()
     os.kill(client.list()[0]["pid"] if who == "the script" else process.pid, signal.SIGKILL)
@@ -284,7 +290,7 @@ def test_the_end_of_a_script_that_is_killed_is_told(start, script, attached, cli
 
 
 @pytest.mark.variant
-def test_the_end_of_a_script_without_a_record_is_told_too(run, attached, tmp_path):
+def test_the_end_of_a_script_without_a_record_is_told_too(run: Any, attached: Any, tmp_path: Path) -> None:
     run(ENDING, XDG_STATE_HOME=str(tmp_path / "other"))
     editor = attached()
     editor.do("continue", threadId=1)
@@ -292,7 +298,9 @@ def test_the_end_of_a_script_without_a_record_is_told_too(run, attached, tmp_pat
 
 
 @pytest.mark.variant
-def test_the_end_of_a_script_of_a_box_is_told(near, station, tmp_path, start, script, client):
+def test_the_end_of_a_script_of_a_box_is_told(
+    near: Any, station: Any, tmp_path: Path, start: Any, script: Any, client: Any
+) -> None:
     start(LAGER, "python", script(ENDING))
     one = Editor(station.env, tmp_path, (client.paused()["id"], "--box", "near"))
     try:

@@ -55,7 +55,9 @@ def row(editor: Editor, one: dict[str, Any], depth: int) -> tuple[Any, ...]:
 
 
 @pytest.mark.slow
-def test_debugpy_shows_the_same_stack_scopes_and_values(run, attached, station, client, tmp_path):
+def test_debugpy_shows_the_same_stack_scopes_and_values(
+    run: Any, attached: Any, station: Any, client: Any, tmp_path: Path
+) -> None:
     run(SCRIPT)
     ours = shown(attached())
     client.call("ContinueAll")

@@ -4,6 +4,9 @@ import contextlib
 import os
 import signal
 import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,7 +33,7 @@ MESSAGES = [
 
 
 @pytest.fixture
-def world(own_station, tmp_path):
+def world(own_station: Any, tmp_path: Path) -> Iterator[Any]:
     """A station of its own, a script that is paused, and an editor."""
     (tmp_path / "script.py").write_text(SCRIPT)
     with contextlib.ExitStack() as stack:
@@ -56,7 +59,7 @@ def say(editor: Editor, count: int) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("count", range(1, len(MESSAGES) + 1))
 @pytest.mark.parametrize("victim", ["the adapter", "lagerd", "the script"])
-def test_a_kill_at_each_message(world, victim, count):
+def test_a_kill_at_each_message(world: Any, victim: Any, count: Any) -> None:
     station, client, script, editor = world
     pid = client.list()[0]["pid"]
     say(editor, count)

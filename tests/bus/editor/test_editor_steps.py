@@ -1,6 +1,7 @@
 """An editor steps a paused script, and follows the steps of others."""
 
 import os
+from typing import Any
 
 import pytest
 
@@ -23,12 +24,12 @@ end.set()
 """
 
 
-def top(editor) -> tuple[str, int]:
+def top(editor: Any) -> tuple[str, int]:
     frame = editor.do("stackTrace", threadId=1)["stackFrames"][0]
     return frame["name"], frame["line"]
 
 
-def step(editor, request: str) -> tuple[str, int]:
+def step(editor: Any, request: str) -> tuple[str, int]:
     """Step, and return where the script is paused then."""
     number = editor.send(request, threadId=1)
     told = [editor.until(lambda m: is_about_step(m, number)) for _ in range(3)]
@@ -42,7 +43,9 @@ def is_about_step(message: dict, number: int) -> bool:
     return message.get("event") in ("continued", "stopped") or message.get("request_seq") == number
 
 
-def test_an_editor_steps_over_into_and_out_of_a_call_with_new_frames_each_time(run, attached, client):
+def test_an_editor_steps_over_into_and_out_of_a_call_with_new_frames_each_time(
+    run: Any, attached: Any, client: Any
+) -> None:
     script = run(SCRIPT)
     editor = attached()
     old = client.paused()["id"]
@@ -63,7 +66,9 @@ def test_an_editor_steps_over_into_and_out_of_a_call_with_new_frames_each_time(r
 
 
 @pytest.mark.variant
-def test_all_editors_and_consoles_follow_a_step_and_one_may_leave(run, attached, client, lager):
+def test_all_editors_and_consoles_follow_a_step_and_one_may_leave(
+    run: Any, attached: Any, client: Any, lager: Any
+) -> None:
     run(SCRIPT)
     one, other = attached(), attached()
     client.paused()
@@ -78,7 +83,9 @@ def test_all_editors_and_consoles_follow_a_step_and_one_may_leave(run, attached,
     other.do("continue", threadId=1)
 
 
-def test_while_a_step_runs_requests_are_refused_and_the_editor_may_leave(start, script, attached, client, gate):
+def test_while_a_step_runs_requests_are_refused_and_the_editor_may_leave(
+    start: Any, script: Any, attached: Any, client: Any, gate: Any
+) -> None:
     code = "import lager, os\nlager.pause(interactive=True, timeout=60)\nos.read(0, 1)\na = 5\n"
     process = start(LAGER, "python", script(code), stdin=gate[0])
     one, other = attached(), attached()
@@ -109,7 +116,9 @@ def test_while_a_step_runs_requests_are_refused_and_the_editor_may_leave(start, 
     [("lager.pause('second', timeout=60)", "pause"), ("raise ValueError('bad')", "exception"), ("x = 1", "")],
     ids=["pause", "error", "end"],
 )
-def test_a_step_ends_at_another_pause_an_error_or_the_end_of_the_thread(run, attached, client, last, reason):
+def test_a_step_ends_at_another_pause_an_error_or_the_end_of_the_thread(
+    run: Any, attached: Any, client: Any, last: Any, reason: Any
+) -> None:
     code = f"import lager\nlager.pause('first', interactive=True, timeout=60)\n{last}\n"
     run(code, options=("--pause-on-error",))
     editor = attached()
@@ -125,7 +134,7 @@ def test_a_step_ends_at_another_pause_an_error_or_the_end_of_the_thread(run, att
         assert not editor.ask("next", threadId=1)["success"]
 
 
-def test_a_question_cannot_be_stepped_and_an_error_neither(run, attached, client):
+def test_a_question_cannot_be_stepped_and_an_error_neither(run: Any, attached: Any, client: Any) -> None:
     run("import lager; lager.ask('Go on?', default=True)")
     editor = attached()
     (pause,) = client.list()
@@ -135,7 +144,7 @@ def test_a_question_cannot_be_stepped_and_an_error_neither(run, attached, client
 
 
 @pytest.mark.usefixtures("bench")
-def test_a_step_is_refused_while_an_instrument_is_lent(run, attached, client, lager):
+def test_a_step_is_refused_while_an_instrument_is_lent(run: Any, attached: Any, client: Any, lager: Any) -> None:
     run("""
 import lager
 supply = lager.Net.get("supply2", type="supply")
@@ -149,7 +158,7 @@ lager.pause(interactive=True, timeout=60)
     client.call("ContinueAll")
 
 
-def test_the_error_of_a_pause_is_told_with_its_stack_and_its_cause(run, attached, client):
+def test_the_error_of_a_pause_is_told_with_its_stack_and_its_cause(run: Any, attached: Any, client: Any) -> None:
     run(
         """
 class Low(Exception):
@@ -175,7 +184,7 @@ measure()
 
 
 @pytest.mark.variant
-def test_a_pause_without_an_error_has_no_exception_information(run, attached, client):
+def test_a_pause_without_an_error_has_no_exception_information(run: Any, attached: Any, client: Any) -> None:
     run("import lager; lager.pause(interactive=True, timeout=60)")
     editor = attached()
     assert not editor.ask("exceptionInfo", threadId=1)["success"]

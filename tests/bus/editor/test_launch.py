@@ -1,5 +1,8 @@
 """An editor starts a script, and stops at its pauses."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from tests.bus.editor.editor import Editor
@@ -15,7 +18,7 @@ sys.exit(3)
 
 
 @pytest.fixture
-def launched(editor, tmp_path):
+def launched(editor: Any, tmp_path: Path) -> Any:
     (tmp_path / "check.py").write_text(SCRIPT)
     one = editor()
     one.do("initialize")
@@ -25,7 +28,7 @@ def launched(editor, tmp_path):
     return one
 
 
-def test_its_output_its_pause_and_its_exit_code_reach_the_editor(launched):
+def test_its_output_its_pause_and_its_exit_code_reach_the_editor(launched: Any) -> None:
     assert "args ['a', '--env'] 7\n" in launched.printed("stdout")
     assert "warned\n" in launched.printed("stderr")
     assert launched.do("stackTrace", threadId=1)["stackFrames"][0]["source"]["name"] == "check.py"
@@ -37,7 +40,7 @@ def test_its_output_its_pause_and_its_exit_code_reach_the_editor(launched):
 
 
 @pytest.mark.parametrize("way", ["disconnect", "terminate", "the end of its input"])
-def test_ending_the_session_ends_the_script(launched, client, way):
+def test_ending_the_session_ends_the_script(launched: Any, client: Any, way: Any) -> None:
     if way == "the end of its input":
         assert launched.close() == 0
     else:
@@ -58,7 +61,9 @@ finally:
 
 @pytest.mark.parametrize("box", [{}, {"box": "near"}], ids=["here", "on a box"])
 @pytest.mark.parametrize("way", ["kill", "leave"])
-def test_a_script_whose_editor_is_gone_prints_and_cleans_up(near, configured, client, lager, tmp_path, way, box):
+def test_a_script_whose_editor_is_gone_prints_and_cleans_up(
+    near: Any, configured: Any, client: Any, lager: Any, tmp_path: Path, way: Any, box: Any
+) -> None:
     cleaned = CLEANS.replace("cleaned", str(tmp_path / "cleaned"))
     one = configured(cleaned, **box)
     one.event("stopped")
@@ -81,7 +86,7 @@ def test_a_script_whose_editor_is_gone_prints_and_cleans_up(near, configured, cl
      ({"program": "x.py", "env": {"A": 1}}, "not a table of texts"),
      ({"program": "x.py", "cwd": "/does/not/exist"}, "cannot be started")],
 )  # fmt: skip
-def test_a_configuration_that_is_not_valid_is_refused(editor, arguments, why):
+def test_a_configuration_that_is_not_valid_is_refused(editor: Any, arguments: Any, why: Any) -> None:
     one = editor()
     one.do("initialize")
     answer = one.ask("launch", **arguments)
@@ -89,7 +94,7 @@ def test_a_configuration_that_is_not_valid_is_refused(editor, arguments, why):
     assert why in answer["message"]
 
 
-def test_a_script_that_is_not_there_ends_with_its_message(editor, tmp_path):
+def test_a_script_that_is_not_there_ends_with_its_message(editor: Any, tmp_path: Path) -> None:
     one = editor()
     one.do("initialize")
     one.do("launch", program="nothing.py", cwd=str(tmp_path))
@@ -99,7 +104,9 @@ def test_a_script_that_is_not_there_ends_with_its_message(editor, tmp_path):
 
 
 @pytest.mark.variant
-def test_a_script_is_sent_to_a_box_and_its_files_are_those_of_the_desk(near, station, tmp_path, client):
+def test_a_script_is_sent_to_a_box_and_its_files_are_those_of_the_desk(
+    near: Any, station: Any, tmp_path: Path, client: Any
+) -> None:
     (tmp_path / "check.py").write_text(SCRIPT)
     one = Editor(station.env, tmp_path)
     try:
@@ -117,7 +124,7 @@ def test_a_script_is_sent_to_a_box_and_its_files_are_those_of_the_desk(near, sta
 
 
 @pytest.mark.variant
-def test_a_pause_on_a_box_is_attached_to(near, station, tmp_path, run, client):
+def test_a_pause_on_a_box_is_attached_to(near: Any, station: Any, tmp_path: Path, run: Any, client: Any) -> None:
     run("import lager\nlager.pause('there', interactive=True, timeout=60)")
     pause = client.paused()
     one = Editor(station.env, tmp_path, (pause["id"], "--box", "near"))
@@ -142,10 +149,10 @@ sys.stderr.write(f"total {total} {sys.gettrace()} {'lager' in sys.modules}\\n")
 
 
 @pytest.fixture
-def configured(editor, tmp_path):
+def configured(editor: Any, tmp_path: Path) -> Any:
     """Launch a script, with breakpoints on lines that are set before it starts."""
 
-    def launch(code: str, *lines: int, name: str = "quiet.py", **more) -> Editor:
+    def launch(code: str, *lines: int, name: str = "quiet.py", **more: Any) -> Editor:
         (tmp_path / name).write_text(code)
         one = editor()
         one.do("initialize")
@@ -160,7 +167,7 @@ def configured(editor, tmp_path):
     return launch
 
 
-def test_a_script_without_a_pause_stops_at_a_breakpoint_that_was_there_before_it(configured, client):
+def test_a_script_without_a_pause_stops_at_a_breakpoint_that_was_there_before_it(configured: Any, client: Any) -> None:
     one = configured(QUIET, 5)
     told = one.event("breakpoint")["breakpoint"]
     assert (told["verified"], told["line"]) == (True, 5)
@@ -182,7 +189,7 @@ def test_a_script_without_a_pause_stops_at_a_breakpoint_that_was_there_before_it
      ("from threading import Thread\ndef f():\n    pass\nt = Thread(target=f)\nt.start()\nt.join()\n", 3)],
     ids=["its first line", "in a function", "in a thread"],
 )  # fmt: skip
-def test_a_breakpoint_may_be_anywhere_in_a_script_that_starts(configured, code, line):
+def test_a_breakpoint_may_be_anywhere_in_a_script_that_starts(configured: Any, code: Any, line: Any) -> None:
     one = configured(code, line, name="a name, µ.py")
     assert one.event("stopped")["reason"] == "breakpoint"
     frame = one.do("stackTrace", threadId=1)["stackFrames"][0]
@@ -192,7 +199,7 @@ def test_a_breakpoint_may_be_anywhere_in_a_script_that_starts(configured, code, 
 
 
 @pytest.mark.variant
-def test_a_breakpoint_that_was_there_before_a_script_of_a_box(near, configured, tmp_path):
+def test_a_breakpoint_that_was_there_before_a_script_of_a_box(near: Any, configured: Any, tmp_path: Path) -> None:
     one = configured(QUIET, 5, name="the µ test.py", box="near")
     assert one.event("stopped")["reason"] == "breakpoint"
     frame = one.do("stackTrace", threadId=1)["stackFrames"][0]
@@ -203,7 +210,7 @@ def test_a_breakpoint_that_was_there_before_a_script_of_a_box(near, configured, 
     assert "total 12" in one.printed("stderr")
 
 
-def test_a_script_without_breakpoints_starts_without_a_pause_and_untraced(configured, client):
+def test_a_script_without_breakpoints_starts_without_a_pause_and_untraced(configured: Any, client: Any) -> None:
     one = configured(QUIET)
     assert one.event("exited") == {"exitCode": 0}
     assert one.printed("stderr") == "total 12 None False\n"
@@ -211,7 +218,7 @@ def test_a_script_without_breakpoints_starts_without_a_pause_and_untraced(config
     assert client.passed == []
 
 
-def test_stop_on_entry_stops_before_the_first_line(configured, client):
+def test_stop_on_entry_stops_before_the_first_line(configured: Any, client: Any) -> None:
     one = configured(QUIET, stopOnEntry=True)
     told = one.event("stopped")
     assert (told["reason"], told["text"]) == ("entry", "before its first line")

@@ -1,6 +1,8 @@
 """Breakpoints that an attached editor sets on lines of the script."""
 
 import os
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,25 +30,27 @@ print("end")
 
 
 @pytest.fixture
-def path(tmp_path) -> str:
+def path(tmp_path: Path) -> str:
     return str(tmp_path / "script.py")
 
 
-def set_lines(editor, path: str, *lines: dict) -> list[dict]:
+def set_lines(editor: Any, path: str, *lines: dict) -> list[dict]:
     return editor.do("setBreakpoints", source={"path": path}, breakpoints=list(lines))["breakpoints"]
 
 
-def resume(editor) -> dict:
+def resume(editor: Any) -> dict:
     """Continue, and return the next stop."""
     editor.do("continue", threadId=1)
     return editor.event("stopped")
 
 
-def value(editor, expression: str) -> str:
+def value(editor: Any, expression: str) -> str:
     return editor.do("evaluate", expression=expression, context="repl")["result"]
 
 
-def test_a_breakpoint_is_a_pause_of_its_own_with_the_place_in_its_label(run, attached, client, path):
+def test_a_breakpoint_is_a_pause_of_its_own_with_the_place_in_its_label(
+    run: Any, attached: Any, client: Any, path: Any
+) -> None:
     script = run(SCRIPT)
     editor = attached()
     first = client.paused()["id"]
@@ -65,7 +69,7 @@ def test_a_breakpoint_is_a_pause_of_its_own_with_the_place_in_its_label(run, att
     assert script.out.rest() == "total 42.0\nend\n"
 
 
-def test_conditions_hits_and_messages(run, attached, client, path):
+def test_conditions_hits_and_messages(run: Any, attached: Any, client: Any, path: Any) -> None:
     run(SCRIPT)
     editor = attached()
     set_lines(
@@ -85,7 +89,7 @@ def test_conditions_hits_and_messages(run, attached, client, path):
     editor.do("continue", threadId=1)
 
 
-def test_what_is_verified_is_what_can_stop(run, attached, client, path, tmp_path):
+def test_what_is_verified_is_what_can_stop(run: Any, attached: Any, client: Any, path: Any, tmp_path: Path) -> None:
     run(SCRIPT)
     editor = attached()
     told = set_lines(
@@ -108,7 +112,7 @@ def test_what_is_verified_is_what_can_stop(run, attached, client, path, tmp_path
 
 
 @pytest.mark.variant
-def test_another_thread_stops_too_and_a_breakpoint_ends_a_step(run, attached, client, path):
+def test_another_thread_stops_too_and_a_breakpoint_ends_a_step(run: Any, attached: Any, client: Any, path: Any) -> None:
     run(SCRIPT)
     editor = attached()
     set_lines(editor, path, {"line": 4, "condition": "channel in (0, 9)"})
@@ -127,7 +131,9 @@ def test_another_thread_stops_too_and_a_breakpoint_ends_a_step(run, attached, cl
 
 
 @pytest.mark.parametrize("way", ["disconnect", "the end of its input", "a kill"])
-def test_they_vanish_with_their_editor_and_nothing_watches_the_script_then(run, attached, client, path, way):
+def test_they_vanish_with_their_editor_and_nothing_watches_the_script_then(
+    run: Any, attached: Any, client: Any, path: Any, way: Any
+) -> None:
     script = run("""
 import lager, sys
 def work(n):
@@ -152,7 +158,7 @@ print(sys.gettrace(), [sys.monitoring.get_tool(n) for n in range(6)] if hasattr(
 
 
 @pytest.mark.variant
-def test_two_editors_have_their_own_and_one_pause_serves_both(run, attached, client, path):
+def test_two_editors_have_their_own_and_one_pause_serves_both(run: Any, attached: Any, client: Any, path: Any) -> None:
     run(SCRIPT)
     one, other = attached(), attached()
     set_lines(one, path, {"line": 4, "condition": "channel == 2"})
@@ -169,7 +175,7 @@ def test_two_editors_have_their_own_and_one_pause_serves_both(run, attached, cli
 
 
 @pytest.mark.variant
-def test_those_of_before_the_first_pause_are_told_and_set_at_it(editor, client, tmp_path):
+def test_those_of_before_the_first_pause_are_told_and_set_at_it(editor: Any, client: Any, tmp_path: Path) -> None:
     (tmp_path / "check.py").write_text(SCRIPT)
     one = editor()
     one.do("initialize")
@@ -184,7 +190,9 @@ def test_those_of_before_the_first_pause_are_told_and_set_at_it(editor, client, 
     assert value(one, "channel") == "5"
 
 
-def test_one_can_be_set_and_taken_back_while_the_script_runs(run, attached, client, path, tmp_path):
+def test_one_can_be_set_and_taken_back_while_the_script_runs(
+    run: Any, attached: Any, client: Any, path: Any, tmp_path: Path
+) -> None:
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     run(f"""
@@ -208,7 +216,7 @@ later()
 
 
 @pytest.mark.variant
-def test_those_in_a_file_that_was_sent_to_a_box(near, editor, tmp_path, client):
+def test_those_in_a_file_that_was_sent_to_a_box(near: Any, editor: Any, tmp_path: Path, client: Any) -> None:
     (tmp_path / "check.py").write_text(SCRIPT)
     one = editor()
     one.do("initialize")

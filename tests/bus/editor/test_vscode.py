@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,7 +37,7 @@ def _need_node() -> None:
     needs.nothing_more("" if there else "VS Code's test client is missing. Install it with: make .venv/node")
 
 
-def test_the_package_has_what_the_extension_needs(tmp_path):
+def test_the_package_has_what_the_extension_needs(tmp_path: Path) -> None:
     for name in ("a.vsix", "b.vsix"):
         subprocess.run(["make", "-s", "vsix", f"VSIX={tmp_path / name}"], cwd=ROOT, check=True)
     assert (tmp_path / "a.vsix").read_bytes() == (tmp_path / "b.vsix").read_bytes()
@@ -52,13 +53,13 @@ def test_the_package_has_what_the_extension_needs(tmp_path):
         assert f'register("{command["command"]}"' in sources
 
 
-def test_its_version_is_that_of_lager():
+def test_its_version_is_that_of_lager() -> None:
     about = json.loads((EXTENSION / "package.json").read_text())
     assert f'version = "{about["version"]}"' in (ROOT / "pyproject.toml").read_text()
 
 
 @pytest.mark.slow
-def test_its_logic_runs_in_plain_node(own_station, tmp_path):
+def test_its_logic_runs_in_plain_node(own_station: Any, tmp_path: Path) -> None:
     _need_node()
     (tmp_path / "twice.py").write_text(TWICE)
     env = {**own_station.env, "LAGER": LAGER, "PAUSED": str(tmp_path / "twice.py")}
@@ -69,7 +70,7 @@ def test_its_logic_runs_in_plain_node(own_station, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_adapter_passes_the_test_client_of_vs_code(own_station, tmp_path):
+def test_the_adapter_passes_the_test_client_of_vs_code(own_station: Any, tmp_path: Path) -> None:
     _need_node()
     (tmp_path / "twice.py").write_text(TWICE)
     (tmp_path / "steps.py").write_text(STEPS)

@@ -1,6 +1,7 @@
 """One user who calls without end is refused after a while, and pauses and resumes as ever soon after."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,9 @@ from tests.processes import LAGERD
 @pytest.mark.parametrize(
     ("member", "signature", "more"), [("Extend", "sd", (1.0,)), ("Continue", "s", ()), ("OpenConsole", "sa{sv}", ({},))]
 )
-def test_a_flood_of_what_changes_something_is_refused_in_the_end(run, client, own_station, member, signature, more):
+def test_a_flood_of_what_changes_something_is_refused_in_the_end(
+    run: Any, client: Any, own_station: Any, member: Any, signature: Any, more: Any
+) -> None:
     own_station.kill_lagerd()
     config = own_station.folder / "lagerd.toml"
     config.write_text("[limits]\ncalls = 5\n")
@@ -22,7 +25,7 @@ def test_a_flood_of_what_changes_something_is_refused_in_the_end(run, client, ow
     id = client.paused()["id"]
     wanted = "deadbeef" if member == "Continue" else id
 
-    async def flood():
+    async def flood() -> Any:
         calls = [client.bus.call(NAME, PATH, member, signature, wanted, *more) for _ in range(300)]
         return await asyncio.gather(*calls, return_exceptions=True)
 

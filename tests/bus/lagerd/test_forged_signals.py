@@ -3,6 +3,8 @@
 import json
 import os
 from contextlib import closing
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,17 +16,17 @@ MALFORMED = [("Paused", "", ()), ("Paused", "s", ("x",)), ("Resumed", "u", (5,))
 
 
 @pytest.fixture
-def forger(station, until_the_end):
+def forger(station: Any, until_the_end: Any) -> Any:
     return until_the_end.enter_context(closing(Client(station.address)))
 
 
 @pytest.fixture
-def forge(forger):
+def forge(forger: Any) -> Any:
     """Send a signal that looks like one of lagerd's to everybody, and to each connection by name; return when each
     has taken it up."""
 
-    def send(member, signature, *values):
-        async def spread():
+    def send(member: Any, signature: Any, *values: Any) -> None:
+        async def spread() -> Any:
             names = [name for name in await forger.bus.names() if name.startswith(":") and name != forger.bus.name]
             for to in ("", *names):
                 forger.bus.emit(PATH, NAME, member, signature, *values, to=to)
@@ -35,22 +37,24 @@ def forge(forger):
     return send
 
 
-def pids(forger):
-    async def ask():
+def pids(forger: Any) -> Any:
+    async def ask() -> Any:
         names = [name for name in await forger.bus.names() if name.startswith(":") and name != forger.bus.name]
         return {(await forger.bus.credentials(name))["ProcessID"] for name in names}
 
     return forger.do(ask())
 
 
-def settled(forger, own_station):
+def settled(forger: Any, own_station: Any) -> None:
     """Each process on the bus but lagerd has taken up what it was sent."""
     for pid in pids(forger) - {own_station.lagerd.pid}:
         forger.heard(pid)
 
 
 @pytest.mark.variant
-def test_a_forged_end_leaves_the_enter_to_its_run(terminal, script, client, forger, forge, own_station):
+def test_a_forged_end_leaves_the_enter_to_its_run(
+    terminal: Any, script: Any, client: Any, forger: Any, forge: Any, own_station: Any
+) -> None:
     screen = terminal(LAGER, "python", script("import lager\nlager.pause()\nprint('went on')\n"))
     id = client.paused()["id"]
     screen.expect("  timeout ")
@@ -62,7 +66,9 @@ def test_a_forged_end_leaves_the_enter_to_its_run(terminal, script, client, forg
     assert screen.wait() == 0
 
 
-def test_a_forged_pause_takes_no_keys_of_the_script(terminal, script, client, forger, forge, own_station, tmp_path):
+def test_a_forged_pause_takes_no_keys_of_the_script(
+    terminal: Any, script: Any, client: Any, forger: Any, forge: Any, own_station: Any, tmp_path: Path
+) -> None:
     os.mkfifo(tmp_path / "asks")
     text = """
 import lager
@@ -87,7 +93,9 @@ print("got", repr(input("name? ")))
 
 @pytest.mark.variant
 @pytest.mark.parametrize("as_json", [True, False])
-def test_a_watch_shows_only_what_lagerd_sent(start, run, client, forger, forge, own_station, as_json):
+def test_a_watch_shows_only_what_lagerd_sent(
+    start: Any, run: Any, client: Any, forger: Any, forge: Any, own_station: Any, as_json: Any
+) -> None:
     watch = start(LAGER, "breakpoints", "--watch", *(["--json"] if as_json else []))
     process = run("import lager\nlager.pause('real')\n")
     pause = client.paused()
@@ -111,7 +119,9 @@ def test_a_watch_shows_only_what_lagerd_sent(start, run, client, forger, forge, 
 
 
 @pytest.mark.variant
-def test_a_forged_end_is_not_the_end_of_a_console(start, run, client, forger, forge, own_station):
+def test_a_forged_end_is_not_the_end_of_a_console(
+    start: Any, run: Any, client: Any, forger: Any, forge: Any, own_station: Any
+) -> None:
     process = run("import lager\nlager.pause('real', interactive=True)\n")
     id = client.paused()["id"]
     console = start(LAGER, "python", "--console", id, stdin=-1)
@@ -128,7 +138,9 @@ def test_a_forged_end_is_not_the_end_of_a_console(start, run, client, forger, fo
     assert "forger" not in console.out.rest() + console.err.rest()
 
 
-def test_a_forged_end_does_not_end_the_pause_of_a_script(run, client, forger, forge, own_station):
+def test_a_forged_end_does_not_end_the_pause_of_a_script(
+    run: Any, client: Any, forger: Any, forge: Any, own_station: Any
+) -> None:
     process = run("import lager\nlager.pause('real')\nprint('went on')\n")
     id = client.paused()["id"]
     forge("Resumed", "ssa{sv}", id, "continued", {"user": "forger", "uid": 1, "pid": 1, "how": "bus"})

@@ -1,6 +1,7 @@
 """The owner of a name is the last one the broker reported, in whatever order the reports are handled."""
 
 import asyncio
+from typing import Any
 
 from lager.bus.facade import Bus
 
@@ -19,7 +20,7 @@ class Late(Bus):
         return found
 
 
-def test_a_late_answer_does_not_bring_back_an_owner_that_has_left(station):
+def test_a_late_answer_does_not_bring_back_an_owner_that_has_left(station: Any) -> None:
     async def follow() -> None:
         heard: list[str] = []
         bus = await Late.connect(station.address)
@@ -38,7 +39,7 @@ def test_a_late_answer_does_not_bring_back_an_owner_that_has_left(station):
     asyncio.run(follow())
 
 
-def test_without_a_signal_the_answer_counts(station):
+def test_without_a_signal_the_answer_counts(station: Any) -> None:
     async def follow() -> None:
         heard: list[str] = []
         bus = await Bus.connect(station.address)

@@ -5,6 +5,7 @@ import queue
 import signal
 import time
 from contextlib import closing
+from typing import Any
 
 import pytest
 
@@ -22,13 +23,13 @@ print('went on')
 """
 
 
-def listed(client):
+def listed(client: Any) -> Any:
     """The pauses by id, once all scripts have had their time to come back."""
     return {pause["id"]: pause for pause in client.list()}
 
 
 @pytest.mark.slow
-def test_fifty_pauses_survive_a_restart_of_lagerd(run, client, own_station):
+def test_fifty_pauses_survive_a_restart_of_lagerd(run: Any, client: Any, own_station: Any) -> None:
     processes = [run(FIFTY) for _ in range(5)]
     ids = [client.paused()["id"] for _ in range(50)]
     client.call("Extend", "sd", ids[0], 1000.0)
@@ -59,7 +60,7 @@ def test_fifty_pauses_survive_a_restart_of_lagerd(run, client, own_station):
     assert client.list() == []
 
 
-def test_pauses_that_return_are_all_accepted_above_a_new_limit(run, client, own_station):
+def test_pauses_that_return_are_all_accepted_above_a_new_limit(run: Any, client: Any, own_station: Any) -> None:
     processes = [run("import lager\nlager.pause(timeout=0)\nprint('went on')\n") for _ in range(3)]
     ids = {client.paused()["id"] for _ in processes}
     own_station.kill_lagerd()
@@ -78,7 +79,7 @@ def test_pauses_that_return_are_all_accepted_above_a_new_limit(run, client, own_
     assert list((own_station.folder / "lager/pauses").iterdir()) == []
 
 
-def test_no_other_pause_takes_the_id_of_one_that_has_not_returned(run, client, own_station):
+def test_no_other_pause_takes_the_id_of_one_that_has_not_returned(run: Any, client: Any, own_station: Any) -> None:
     """Another process, which is there before the script is."""
     process = run(ONE)
     pause = client.paused()
@@ -97,30 +98,30 @@ def test_no_other_pause_takes_the_id_of_one_that_has_not_returned(run, client, o
 class Refusing:
     """A lagerd that takes back nothing."""
 
-    def __init__(self, client):
+    def __init__(self, client: Any) -> None:
         self.refused = queue.SimpleQueue()
         self._client = client
         client.bus.serve(self)
         assert client.do(client.bus.take_name(NAME))
 
-    def close(self):
+    def close(self) -> None:
         """Leave the bus."""
         self._client.do(self._leave())
 
-    async def _leave(self):
+    async def _leave(self) -> None:
         self._client.bus.close()
 
-    def dispatch(self, call):
+    def dispatch(self, call: Any) -> None:
         if call.member == "Pause":
             call.fail(TooMany("No."))
             self.refused.put(call.args[0]["id"])
 
 
 @pytest.fixture
-def refusing(own_station, until_the_end):
+def refusing(own_station: Any, until_the_end: Any) -> Any:
     """Take the place of the lagerd of the station."""
 
-    def take_over():
+    def take_over() -> Any:
         own_station.kill_lagerd()
         return Refusing(other)
 
@@ -129,7 +130,9 @@ def refusing(own_station, until_the_end):
 
 
 @pytest.mark.variant
-def test_a_pause_that_is_refused_when_it_returns_lasts_until_its_own_timeout(run, client, refusing):
+def test_a_pause_that_is_refused_when_it_returns_lasts_until_its_own_timeout(
+    run: Any, client: Any, refusing: Any
+) -> None:
     process = run(f"{IMPATIENT}import lager\nlager.pause(timeout=1.5)\nprint('went on')\n")
     id = client.paused()["id"]
     assert refusing().refused.get(timeout=PATIENCE) == id
@@ -138,7 +141,9 @@ def test_a_pause_that_is_refused_when_it_returns_lasts_until_its_own_timeout(run
 
 
 @pytest.mark.variant
-def test_a_pause_without_a_timeout_returns_to_the_next_lagerd_that_accepts_it(run, client, own_station, refusing):
+def test_a_pause_without_a_timeout_returns_to_the_next_lagerd_that_accepts_it(
+    run: Any, client: Any, own_station: Any, refusing: Any
+) -> None:
     process = run("import lager\nlager.pause(timeout=0)\nprint('went on')\n")
     id = client.paused()["id"]
     refuser = refusing()
@@ -155,13 +160,15 @@ def test_a_pause_without_a_timeout_returns_to_the_next_lagerd_that_accepts_it(ru
 class Resuming(Refusing):
     """A lagerd that dies between the signal by which a script resumes and the reply to its pause."""
 
-    def dispatch(self, call):
+    def dispatch(self, call: Any) -> None:
         if call.member == "Pause" and call.args[0]["label"] == "first":
             ended = call.args[0]["id"], "continued", {"user": "anna", "how": "bus"}
             self._client.bus.emit(PATH, NAME, "Resumed", "ssa{sv}", *ended, to=call.sender)
 
 
-def test_a_script_that_has_resumed_does_not_pause_again_at_the_next_lagerd(run, client, own_station, until_the_end):
+def test_a_script_that_has_resumed_does_not_pause_again_at_the_next_lagerd(
+    run: Any, client: Any, own_station: Any, until_the_end: Any
+) -> None:
     process = run("import lager\nlager.pause('first', timeout=0)\nprint('went on')\nlager.pause('second', timeout=0)\n")
     assert client.paused()["label"] == "first"
     own_station.kill_lagerd()
@@ -177,7 +184,7 @@ def test_a_script_that_has_resumed_does_not_pause_again_at_the_next_lagerd(run, 
 
 
 @pytest.mark.variant
-def test_an_early_continue_waits_for_the_script(run, client, own_station):
+def test_an_early_continue_waits_for_the_script(run: Any, client: Any, own_station: Any) -> None:
     """The script is stopped while lagerd starts, so that it certainly comes late."""
     process = run(ONE)
     pause = client.paused()
@@ -190,7 +197,7 @@ def test_an_early_continue_waits_for_the_script(run, client, own_station):
     assert process.out.rest() == "went on\n"
 
 
-def test_a_script_resumes_at_its_timeout_if_lagerd_never_comes_back(run, client, own_station):
+def test_a_script_resumes_at_its_timeout_if_lagerd_never_comes_back(run: Any, client: Any, own_station: Any) -> None:
     process = run(f"{IMPATIENT}import lager\nlager.pause(timeout=2)\nprint('went on')\n")  # in which lagerd dies
     client.paused()
     own_station.kill_lagerd()
@@ -199,7 +206,7 @@ def test_a_script_resumes_at_its_timeout_if_lagerd_never_comes_back(run, client,
     assert process.wait() == 0
 
 
-def test_the_deadline_is_reached_while_lagerd_is_away(run, client, own_station):
+def test_the_deadline_is_reached_while_lagerd_is_away(run: Any, client: Any, own_station: Any) -> None:
     """A lagerd that comes within the grace ends it as it would have: its time was over."""
     process = run("import lager\nlager.pause(timeout=0.3)\nprint('went on')\n")
     id = client.paused()["id"]
@@ -209,7 +216,7 @@ def test_the_deadline_is_reached_while_lagerd_is_away(run, client, own_station):
     assert process.out.rest() == "went on\n"
 
 
-def test_a_pause_without_lagerd_is_skipped_with_a_note(run, own_station):
+def test_a_pause_without_lagerd_is_skipped_with_a_note(run: Any, own_station: Any) -> None:
     own_station.kill_lagerd()
     process = run("import lager.breakpoints.carrier as carrier\ncarrier.PATIENCE = 0.5\n" + ONE)
     process.err.expect("cannot pause here; continuing. lagerd does not answer. Start it with:")
@@ -218,7 +225,7 @@ def test_a_pause_without_lagerd_is_skipped_with_a_note(run, own_station):
 
 
 @pytest.mark.variant
-def test_a_pause_just_before_lagerd_is_there(start, script, client, own_station):
+def test_a_pause_just_before_lagerd_is_there(start: Any, script: Any, client: Any, own_station: Any) -> None:
     own_station.kill_lagerd()
     process = start(LAGER, "python", script("print('up', flush=True)\n" + ONE))
     process.out.expect("up")
@@ -228,7 +235,7 @@ def test_a_pause_just_before_lagerd_is_there(start, script, client, own_station)
 
 
 @pytest.mark.slow
-def test_five_deaths_in_a_row(run, client, own_station):
+def test_five_deaths_in_a_row(run: Any, client: Any, own_station: Any) -> None:
     process = run("import lager\nlager.pause(timeout=200)\nprint('went on')\n")
     first = client.paused()
     for _ in range(5):
@@ -243,7 +250,7 @@ def test_five_deaths_in_a_row(run, client, own_station):
     assert process.err.rest().count("paused at") == 1
 
 
-def test_sigterm_is_not_an_error_and_loses_nothing(run, client, own_station):
+def test_sigterm_is_not_an_error_and_loses_nothing(run: Any, client: Any, own_station: Any) -> None:
     process = run(ONE)
     id = client.paused()["id"]
     lagerd = own_station.lagerd
@@ -257,7 +264,7 @@ def test_sigterm_is_not_an_error_and_loses_nothing(run, client, own_station):
 
 
 @pytest.mark.variant
-def test_ctrl_c_while_lagerd_is_away(terminal, script, client, own_station):
+def test_ctrl_c_while_lagerd_is_away(terminal: Any, script: Any, client: Any, own_station: Any) -> None:
     screen = terminal(
         LAGER, "python", script("import lager\ntry:\n    lager.pause()\nfinally:\n    print('put away')\n")
     )
@@ -272,7 +279,9 @@ def test_ctrl_c_while_lagerd_is_away(terminal, script, client, own_station):
 
 
 @pytest.mark.variant
-def test_the_script_gets_the_keys_after_it_resumed_without_lagerd(terminal, script, client, own_station):
+def test_the_script_gets_the_keys_after_it_resumed_without_lagerd(
+    terminal: Any, script: Any, client: Any, own_station: Any
+) -> None:
     text = f"{IMPATIENT}import lager\nlager.pause(timeout=0.5)\nprint('got', input('name? '))\n"
     screen = terminal(LAGER, "python", script(text))
     client.paused()
@@ -285,7 +294,7 @@ def test_the_script_gets_the_keys_after_it_resumed_without_lagerd(terminal, scri
 
 
 @pytest.mark.variant
-def test_enter_after_lagerd_came_back(terminal, script, client, own_station):
+def test_enter_after_lagerd_came_back(terminal: Any, script: Any, client: Any, own_station: Any) -> None:
     screen = terminal(LAGER, "python", script(ONE))
     id = client.paused()["id"]
     screen.expect("  timeout ")
@@ -299,7 +308,7 @@ def test_enter_after_lagerd_came_back(terminal, script, client, own_station):
 
 
 @pytest.mark.variant
-def test_a_script_that_dies_while_lagerd_is_away(run, client, own_station):
+def test_a_script_that_dies_while_lagerd_is_away(run: Any, client: Any, own_station: Any) -> None:
     pause = run(ONE) and client.paused()
     own_station.kill_lagerd()
     os.kill(pause["pid"], signal.SIGKILL)
@@ -307,7 +316,7 @@ def test_a_script_that_dies_while_lagerd_is_away(run, client, own_station):
     assert client.list() == []
 
 
-def test_commands_without_lagerd_say_so(own_station, lager):
+def test_commands_without_lagerd_say_so(own_station: Any, lager: Any) -> None:
     own_station.kill_lagerd()
     for arguments in (["breakpoints"], ["python", "--continue", "12345678"], ["python", "--continue-all"]):
         done = lager(*arguments)
@@ -317,14 +326,14 @@ def test_commands_without_lagerd_say_so(own_station, lager):
         assert "Start it with" in done.stderr
 
 
-def test_a_second_lagerd_refuses(own_station, client):
+def test_a_second_lagerd_refuses(own_station: Any, client: Any) -> None:
     done = finished([LAGERD], own_station.env, own_station.folder)
     assert done.returncode == 1
     assert done.stderr == f"lagerd: Another lagerd is already running on {own_station.address}. Stop it first.\n"
     assert client.list() == []
 
 
-def test_lagerd_without_a_bus_says_so(own_station):
+def test_lagerd_without_a_bus_says_so(own_station: Any) -> None:
     own_station.kill_broker()
     done = finished([LAGERD], own_station.env, own_station.folder)
     assert done.returncode == 1
@@ -333,7 +342,7 @@ def test_lagerd_without_a_bus_says_so(own_station):
     assert own_station.lagerd.wait() == 1
 
 
-def test_a_call_is_answered_when_lagerd_dies_meanwhile(run, client, own_station):
+def test_a_call_is_answered_when_lagerd_dies_meanwhile(run: Any, client: Any, own_station: Any) -> None:
     """Pause, as another client makes it: the bus answers at once when lagerd has gone."""
     details = {"id": "0123abcd", "label": "by hand"}
     answer = client.start(client.bus.call(NAME, PATH, "Pause", "a{sv}", details, timeout=None))
@@ -345,7 +354,7 @@ def test_a_call_is_answered_when_lagerd_dies_meanwhile(run, client, own_station)
         client.list()
 
 
-def test_a_pause_is_not_refused_while_lagerd_stops(client, own_station):
+def test_a_pause_is_not_refused_while_lagerd_stops(client: Any, own_station: Any) -> None:
     """Both are there when lagerd looks: the call, and that it is to stop."""
     lagerd = own_station.lagerd
     lagerd.kill(signal.SIGSTOP)

@@ -33,18 +33,18 @@ class Receiver:
 
 
 @pytest.fixture
-def receiver(start) -> Callable[..., Receiver]:
+def receiver(start: Any) -> Callable[..., Receiver]:
     """Start a web server: what it does with messages, and the port of an earlier one to take."""
     return lambda mode="take", port=0: Receiver(start(sys.executable, str(HERE / "receiver.py"), str(port), mode))
 
 
 @pytest.fixture
-def mail_server(start) -> Receiver:
+def mail_server(start: Any) -> Receiver:
     return Receiver(start(sys.executable, str(HERE / "mail_server.py")))
 
 
 @pytest.fixture
-def configured(tmp_path) -> Callable[..., str]:
+def configured(tmp_path: Path) -> Callable[..., str]:
     """Write notify.toml: its URLs and further lines."""
 
     def write(*urls: str, more: str = "") -> str:
@@ -56,7 +56,7 @@ def configured(tmp_path) -> Callable[..., str]:
 
 
 @pytest.fixture
-def notifier(start, configured) -> Callable[..., Process]:
+def notifier(start: Any, configured: Any) -> Callable[..., Process]:
     """Start `lager notify --foreground`, and wait until it listens."""
 
     def begin(*urls: str, more: str = "", **env: str) -> Process:

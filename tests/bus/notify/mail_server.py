@@ -4,19 +4,20 @@ import asyncio
 import email
 import email.policy
 import json
+from typing import Any
 
 from aiosmtpd.smtp import SMTP
 
 
 class Printer:
-    async def handle_DATA(self, server, session, envelope):
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> Any:
         mail = email.message_from_bytes(envelope.content, policy=email.policy.default)
         text = mail.get_body(("plain", "html")).get_content()
         print(json.dumps({"to": envelope.rcpt_tos, "title": str(mail["Subject"]), "message": text}), flush=True)
         return "250 OK"
 
 
-async def main():
+async def main() -> None:
     server = await asyncio.get_running_loop().create_server(lambda: SMTP(Printer()), "127.0.0.1", 0)
     print(f"port {server.sockets[0].getsockname()[1]}", flush=True)
     await server.serve_forever()

@@ -2,6 +2,8 @@
 
 import os
 import socket
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +13,9 @@ from tests.processes import LAGER
 PAUSE = 'from lager import pause\npause("is the LED green", timeout={timeout})\n'
 
 
-def test_a_pause_is_told_with_label_place_user_and_the_command_to_copy(notifier, receiver, run, client, tmp_path):
+def test_a_pause_is_told_with_label_place_user_and_the_command_to_copy(
+    notifier: Any, receiver: Any, run: Any, client: Any, tmp_path: Path
+) -> None:
     there = receiver()
     notifier(there.url, more='box = "bench3"')
     run(PAUSE.format(timeout=300))
@@ -31,7 +35,9 @@ def test_a_pause_is_told_with_label_place_user_and_the_command_to_copy(notifier,
 
 
 @pytest.mark.variant
-def test_the_command_in_a_message_works_when_it_is_typed(notifier, receiver, run, client, lager):
+def test_the_command_in_a_message_works_when_it_is_typed(
+    notifier: Any, receiver: Any, run: Any, client: Any, lager: Any
+) -> None:
     there = receiver()
     notifier(there.url)
     run(PAUSE.format(timeout=300))
@@ -41,7 +47,9 @@ def test_the_command_in_a_message_works_when_it_is_typed(notifier, receiver, run
     assert client.resumed(pause["id"])[0] == "continued"
 
 
-def test_a_question_is_told_with_what_answers_it(notifier, receiver, run, client, lager):
+def test_a_question_is_told_with_what_answers_it(
+    notifier: Any, receiver: Any, run: Any, client: Any, lager: Any
+) -> None:
     there = receiver()
     notifier(there.url)
     script = run('from lager import ask\nprint(ask("How many?", kind="number", unit="mm", low=1, high=9))\n')
@@ -54,7 +62,7 @@ def test_a_question_is_told_with_what_answers_it(notifier, receiver, run, client
     script.out.expect("3.0")
 
 
-def test_a_timeout_is_told_before_and_after(notifier, receiver, run, client):
+def test_a_timeout_is_told_before_and_after(notifier: Any, receiver: Any, run: Any, client: Any) -> None:
     there = receiver()
     notifier(there.url, more='resumes_soon = "1s"')
     run(PAUSE.format(timeout=2))
@@ -64,7 +72,7 @@ def test_a_timeout_is_told_before_and_after(notifier, receiver, run, client):
 
 
 @pytest.mark.variant
-def test_a_pause_that_waits_long_is_told_once(notifier, receiver, run, client):
+def test_a_pause_that_waits_long_is_told_once(notifier: Any, receiver: Any, run: Any, client: Any) -> None:
     there = receiver()
     notifier(there.url, more='waiting = 1\nevents = ["waiting", "auto-resumed"]')
     run(PAUSE.format(timeout=2))
@@ -73,7 +81,9 @@ def test_a_pause_that_waits_long_is_told_once(notifier, receiver, run, client):
     assert there.next()["title"].startswith("lager: resumed automatically")
 
 
-def test_a_quarantine_is_told_also_if_it_began_before(notifier, receiver, nets, run, client, lager):
+def test_a_quarantine_is_told_also_if_it_began_before(
+    notifier: Any, receiver: Any, nets: Any, run: Any, client: Any, lager: Any
+) -> None:
     nets.add(supply2='safe = "off"')
     there = receiver()
     holder = run(
@@ -91,7 +101,7 @@ def test_a_quarantine_is_told_also_if_it_began_before(notifier, receiver, nets, 
 
 
 @pytest.mark.variant
-def test_a_mail_arrives(notifier, mail_server, run, client):
+def test_a_mail_arrives(notifier: Any, mail_server: Any, run: Any, client: Any) -> None:
     notifier(f"mailto://127.0.0.1:{mail_server.port}/?from=bench@example.com&to=anna@example.com&mode=insecure")
     run(PAUSE.format(timeout=300))
     id = client.paused()["id"]
@@ -102,7 +112,7 @@ def test_a_mail_arrives(notifier, mail_server, run, client):
 
 
 @pytest.mark.variant
-def test_nobody_is_told_while_somebody_is_attached(notifier, receiver, run, client):
+def test_nobody_is_told_while_somebody_is_attached(notifier: Any, receiver: Any, run: Any, client: Any) -> None:
     there = receiver()
     notifier(there.url, more='waiting = 2\nevents = ["waiting", "auto-resumed", "resumes-soon"]\nresumes_soon = 1')
     run('from lager import pause\npause("x", timeout=3, interactive=True)\npause("next", timeout=1)\n')
@@ -114,7 +124,9 @@ def test_nobody_is_told_while_somebody_is_attached(notifier, receiver, run, clie
 
 
 @pytest.mark.variant
-def test_a_closed_console_starts_the_times_again(notifier, receiver, run, client, start):
+def test_a_closed_console_starts_the_times_again(
+    notifier: Any, receiver: Any, run: Any, client: Any, start: Any
+) -> None:
     there = receiver()
     notifier(there.url, more='waiting = 1\nevents = ["waiting"]')
     run('from lager import pause\npause("x", interactive=True)\n')
@@ -127,7 +139,9 @@ def test_a_closed_console_starts_the_times_again(notifier, receiver, run, client
 
 
 @pytest.mark.slow
-def test_a_burst_of_a_thousand_pauses_is_a_few_messages_that_count_each_once(notifier, receiver, run, client):
+def test_a_burst_of_a_thousand_pauses_is_a_few_messages_that_count_each_once(
+    notifier: Any, receiver: Any, run: Any, client: Any
+) -> None:
     there = receiver()
     notifier(there.url, more='events = ["paused"]\n[limits]\nmessages = 20')
     run(
@@ -146,7 +160,9 @@ def test_a_burst_of_a_thousand_pauses_is_a_few_messages_that_count_each_once(not
 
 
 @pytest.mark.slow
-def test_without_a_limit_each_of_many_pauses_is_one_message(notifier, receiver, run, client):
+def test_without_a_limit_each_of_many_pauses_is_one_message(
+    notifier: Any, receiver: Any, run: Any, client: Any
+) -> None:
     there = receiver()
     notifier(there.url, more='events = ["paused"]\n[limits]\nmessages = 0')
     run(
@@ -162,7 +178,9 @@ def test_without_a_limit_each_of_many_pauses_is_one_message(notifier, receiver, 
 @pytest.mark.parametrize(
     ("mode", "tries"), [("hang", 1), ("hang", 2), ("refuse", 2), pytest.param("trickle", 2, marks=pytest.mark.slow)]
 )
-def test_a_dead_webhook_delays_nothing_and_is_given_up(notifier, receiver, run, client, mode, tries):
+def test_a_dead_webhook_delays_nothing_and_is_given_up(
+    notifier: Any, receiver: Any, run: Any, client: Any, mode: Any, tries: Any
+) -> None:
     dead, alive = receiver(mode), receiver()
     notes = notifier(dead.url, alive.url, more=f"[limits]\ntries = {tries}\ntimeout = 2")
     script = run(PAUSE.format(timeout=300))
@@ -177,7 +195,9 @@ def test_a_dead_webhook_delays_nothing_and_is_given_up(notifier, receiver, run, 
     assert SECRET not in notes.err.text
 
 
-def test_a_receiver_that_was_killed_gets_the_message_when_it_is_back(notifier, receiver, run, client):
+def test_a_receiver_that_was_killed_gets_the_message_when_it_is_back(
+    notifier: Any, receiver: Any, run: Any, client: Any
+) -> None:
     there = receiver()
     notes = notifier(there.url)
     there.process.kill()
@@ -192,7 +212,9 @@ def test_a_receiver_that_was_killed_gets_the_message_when_it_is_back(notifier, r
 
 
 @pytest.mark.variant
-def test_what_is_over_before_it_can_be_delivered_is_not_sent(notifier, receiver, run, client):
+def test_what_is_over_before_it_can_be_delivered_is_not_sent(
+    notifier: Any, receiver: Any, run: Any, client: Any
+) -> None:
     there = receiver()
     notes = notifier(there.url, more='events = ["paused"]')
     there.process.kill()
@@ -207,7 +229,9 @@ def test_what_is_over_before_it_can_be_delivered_is_not_sent(notifier, receiver,
     assert "first" not in told["message"]
 
 
-def test_a_secret_is_in_no_message_and_in_no_list_of_processes(notifier, receiver, run, client, lager, configured):
+def test_a_secret_is_in_no_message_and_in_no_list_of_processes(
+    notifier: Any, receiver: Any, run: Any, client: Any, lager: Any, configured: Any
+) -> None:
     there = receiver("refuse")
     notes = notifier(there.url, more="[limits]\ntries = 1")
     run(PAUSE.format(timeout=300))
@@ -227,7 +251,7 @@ def test_a_secret_is_in_no_message_and_in_no_list_of_processes(notifier, receive
     assert SECRET not in notes.err.text + failed.stderr + failed.stdout
 
 
-def test_lager_notify_test_sends_one_message_to_each_url(receiver, lager, configured):
+def test_lager_notify_test_sends_one_message_to_each_url(receiver: Any, lager: Any, configured: Any) -> None:
     there, other = receiver(), receiver()
     done = lager("notify", "test", "--config", configured(there.url, other.url))
     assert (done.returncode, done.stdout) == (0, "Sent to url 1 (json).\nSent to url 2 (json).\n")
@@ -236,7 +260,7 @@ def test_lager_notify_test_sends_one_message_to_each_url(receiver, lager, config
         assert message["title"] == f"lager: test from {socket.gethostname()}"
 
 
-def test_a_url_that_apprise_does_not_know_is_a_mistake(lager, configured, receiver):
+def test_a_url_that_apprise_does_not_know_is_a_mistake(lager: Any, configured: Any, receiver: Any) -> None:
     there = receiver()
     done = lager("notify", "--foreground", "--config", configured(there.url, f"nothing://{SECRET}", "slack://tooshort"))
     assert done.returncode == 78

@@ -3,6 +3,7 @@
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,9 @@ from tests.processes import LAGER
 PAUSE = 'from lager import pause\npause("{label}")\n'
 
 
-def test_a_killed_notifier_tells_neither_twice_nor_too_little(notifier, receiver, run, client):
+def test_a_killed_notifier_tells_neither_twice_nor_too_little(
+    notifier: Any, receiver: Any, run: Any, client: Any
+) -> None:
     there = receiver()
     first = notifier(there.url, more='events = ["paused"]')
     run(PAUSE.format(label="told"))
@@ -32,7 +35,9 @@ def test_a_killed_notifier_tells_neither_twice_nor_too_little(notifier, receiver
 
 
 @pytest.mark.variant
-def test_a_message_that_was_on_its_way_is_sent_again_rather_than_lost(notifier, receiver, run, client):
+def test_a_message_that_was_on_its_way_is_sent_again_rather_than_lost(
+    notifier: Any, receiver: Any, run: Any, client: Any
+) -> None:
     there = receiver("hang")
     first = notifier(there.url, more='events = ["paused"]')
     run(PAUSE.format(label="x"))
@@ -50,7 +55,9 @@ def test_a_message_that_was_on_its_way_is_sent_again_rather_than_lost(notifier, 
 
 
 @pytest.mark.variant
-def test_a_killed_lagerd_makes_no_message_come_twice(notifier, receiver, run, own_station, client):
+def test_a_killed_lagerd_makes_no_message_come_twice(
+    notifier: Any, receiver: Any, run: Any, own_station: Any, client: Any
+) -> None:
     there = receiver()
     notes = notifier(there.url, more='events = ["paused"]')
     script = run(PAUSE.format(label="x") + PAUSE.format(label="y"))
@@ -67,7 +74,9 @@ def test_a_killed_lagerd_makes_no_message_come_twice(notifier, receiver, run, ow
     assert there.all() == []
 
 
-def test_a_notifier_waits_for_a_lagerd_that_is_stopped_and_never_starts_it(notifier, receiver, run, own_station, start):
+def test_a_notifier_waits_for_a_lagerd_that_is_stopped_and_never_starts_it(
+    notifier: Any, receiver: Any, run: Any, own_station: Any, start: Any
+) -> None:
     there = receiver()
     own_station.kill_lagerd()
     process = start(LAGER, "notify", "--foreground", "--config", _config(own_station, there.url))
@@ -78,13 +87,13 @@ def test_a_notifier_waits_for_a_lagerd_that_is_stopped_and_never_starts_it(notif
     assert "label     x" in there.next()["message"]
 
 
-def _config(station, url):
+def _config(station: Any, url: Any) -> Any:
     path = station.folder / "notify.toml"
     path.write_text(f'urls = ["{url}"]\n')
     return str(path)
 
 
-def test_only_one_notifier_runs(notifier, receiver, lager, configured):
+def test_only_one_notifier_runs(notifier: Any, receiver: Any, lager: Any, configured: Any) -> None:
     there = receiver()
     notifier(there.url)
     second = lager("notify", "--foreground", "--config", configured(there.url))
@@ -92,7 +101,7 @@ def test_only_one_notifier_runs(notifier, receiver, lager, configured):
     assert second.stderr.endswith("\nlager: lager notify is running already. End the other one first.\n")
 
 
-def test_signals_of_others_tell_nobody(notifier, receiver, run, client):
+def test_signals_of_others_tell_nobody(notifier: Any, receiver: Any, run: Any, client: Any) -> None:
     there = receiver()
     notifier(there.url)
     forged = {"id": "00000000", "label": "forged", "consoles": 0, "remaining": 0.0, "since": 0.0, "began": 0.0}
@@ -101,12 +110,12 @@ def test_signals_of_others_tell_nobody(notifier, receiver, run, client):
     assert "real" in there.next()["title"]
 
 
-async def _emit(client, details):
+async def _emit(client: Any, details: Any) -> None:
     client.bus.emit("/com/lager/Breakpoints", NAME, "Paused", "sa{sv}", details["id"], details)
 
 
 @pytest.mark.parametrize("mode", ["take", "hang"])
-def test_ctrl_c_ends_it_and_its_processes(notifier, receiver, run, client, mode):
+def test_ctrl_c_ends_it_and_its_processes(notifier: Any, receiver: Any, run: Any, client: Any, mode: Any) -> None:
     there = receiver(mode)
     notes = notifier(there.url)
     run(PAUSE.format(label="x"))
@@ -127,7 +136,7 @@ def test_ctrl_c_ends_it_and_its_processes(notifier, receiver, run, client, mode)
 
 
 @pytest.mark.variant
-def test_a_restarted_bus_is_followed_again(notifier, receiver, run, own_station):
+def test_a_restarted_bus_is_followed_again(notifier: Any, receiver: Any, run: Any, own_station: Any) -> None:
     there = receiver()
     notes = notifier(there.url)
     own_station.kill_lagerd()
@@ -141,7 +150,9 @@ def test_a_restarted_bus_is_followed_again(notifier, receiver, run, own_station)
 
 
 @pytest.mark.variant
-def test_a_process_that_sends_is_started_again_if_it_is_killed(notifier, receiver, run, client):
+def test_a_process_that_sends_is_started_again_if_it_is_killed(
+    notifier: Any, receiver: Any, run: Any, client: Any
+) -> None:
     there = receiver()
     notes = notifier(there.url, more='events = ["paused"]')  # others' crashes are made safe beside it
     run(PAUSE.format(label="x") + PAUSE.format(label="y"))
@@ -156,7 +167,7 @@ def test_a_process_that_sends_is_started_again_if_it_is_killed(notifier, receive
     assert there.all() == []
 
 
-def test_without_a_place_for_what_was_told_it_says_so(lager, configured):
+def test_without_a_place_for_what_was_told_it_says_so(lager: Any, configured: Any) -> None:
     done = lager(
         "notify", "--foreground", "--config", configured("json://127.0.0.1:9/"), XDG_STATE_HOME="/proc/nothing"
     )

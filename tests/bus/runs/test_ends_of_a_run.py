@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -72,7 +73,7 @@ def all_ended(ends: list[object]) -> None:
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGQUIT", "SIGKILL"])
-def test_a_killed_run_tidies_up_with_all_that_it_started(family, name):
+def test_a_killed_run_tidies_up_with_all_that_it_started(family: Any, name: Any) -> None:
     process = family()
     process.out.expect("up")
     process.kill(signal.Signals[name])
@@ -82,7 +83,9 @@ def test_a_killed_run_tidies_up_with_all_that_it_started(family, name):
 @pytest.mark.variant
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGKILL"])
 @pytest.mark.parametrize("words", [[], ["paused"]])
-def test_a_killed_run_in_the_background_of_a_shell_tidies_up_too(family, client, name, words):
+def test_a_killed_run_in_the_background_of_a_shell_tidies_up_too(
+    family: Any, client: Any, name: Any, words: Any
+) -> None:
     process = family(*words, background=True)
     if words:
         client.paused()
@@ -104,7 +107,9 @@ finally:
 
 
 @pytest.mark.variant
-def test_a_script_whose_terminal_closes_cleans_up_though_it_is_told_more_than_once(run, client, tmp_path):
+def test_a_script_whose_terminal_closes_cleans_up_though_it_is_told_more_than_once(
+    run: Any, client: Any, tmp_path: Path
+) -> None:
     os.mkfifo(tmp_path / "go")
     process = run(CLEANS)
     pid = client.paused()["pid"]
@@ -118,7 +123,7 @@ def test_a_script_whose_terminal_closes_cleans_up_though_it_is_told_more_than_on
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGKILL"])
 @pytest.mark.parametrize("words", [["orphan"], ["orphan", "paused"]])
-def test_what_lost_its_parent_before_belongs_to_the_run(family, client, name, words):
+def test_what_lost_its_parent_before_belongs_to_the_run(family: Any, client: Any, name: Any, words: Any) -> None:
     process = family(*words)
     if "paused" in words:
         client.paused()
@@ -129,7 +134,7 @@ def test_what_lost_its_parent_before_belongs_to_the_run(family, client, name, wo
 
 
 @pytest.mark.variant
-def test_a_run_that_is_ended_by_its_id_takes_its_orphans_along(family, lager, start):
+def test_a_run_that_is_ended_by_its_id_takes_its_orphans_along(family: Any, lager: Any, start: Any) -> None:
     process = family("orphan")
     process.out.expect("up")
     id = recorded(lager)
@@ -137,7 +142,7 @@ def test_a_run_that_is_ended_by_its_id_takes_its_orphans_along(family, lager, st
     process.wait()
 
 
-def test_a_detached_run_outlives_the_run_that_started_it(run, script, lager, tmp_path):
+def test_a_detached_run_outlives_the_run_that_started_it(run: Any, script: Any, lager: Any, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "go")
     script("open('go').read(); print('went on')", "inner.py")
     outer = """
@@ -156,7 +161,7 @@ signal.pause()
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGKILL"])
-def test_a_paused_run_that_is_killed_is_interrupted(family, client, name):
+def test_a_paused_run_that_is_killed_is_interrupted(family: Any, client: Any, name: Any) -> None:
     process = family("paused")
     pause = client.paused()
     process.kill(signal.Signals[name])
@@ -165,7 +170,7 @@ def test_a_paused_run_that_is_killed_is_interrupted(family, client, name):
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGKILL"])
-def test_what_is_deaf_to_signals_is_killed_at_last(family, name):
+def test_what_is_deaf_to_signals_is_killed_at_last(family: Any, name: Any) -> None:
     process = family("deaf")
     process.out.expect("up")
     process.kill(signal.Signals[name])
@@ -173,7 +178,7 @@ def test_what_is_deaf_to_signals_is_killed_at_last(family, name):
 
 
 @pytest.mark.variant
-def test_a_stopped_script_is_continued_to_clean_up(family):
+def test_a_stopped_script_is_continued_to_clean_up(family: Any) -> None:
     process = family()
     process.out.expect("up")
     (script, _) = children(process.pid)
@@ -182,7 +187,7 @@ def test_a_stopped_script_is_continued_to_clean_up(family):
 
 
 @pytest.mark.variant
-def test_timeout_1_leaves_the_script_time_to_tidy_up(family):
+def test_timeout_1_leaves_the_script_time_to_tidy_up(family: Any) -> None:
     """It sends SIGTERM to the whole process group, so the script gets it from there, too."""
     process = family()
     process.out.expect("up")
@@ -190,7 +195,7 @@ def test_timeout_1_leaves_the_script_time_to_tidy_up(family):
     assert process.wait() == 128 + signal.SIGTERM
 
 
-def test_a_signal_to_the_script_itself_ends_the_run_in_order(family):
+def test_a_signal_to_the_script_itself_ends_the_run_in_order(family: Any) -> None:
     process = family()
     process.out.expect("up")
     os.kill(children(process.pid)[0], signal.SIGTERM)
@@ -198,7 +203,7 @@ def test_a_signal_to_the_script_itself_ends_the_run_in_order(family):
 
 
 @pytest.mark.variant
-def test_a_run_under_nohup_hears_no_hangup(start, script):
+def test_a_run_under_nohup_hears_no_hangup(start: Any, script: Any) -> None:
     script("import signal\nprint('up', flush=True)\nsignal.pause()\n")
     process = start("/bin/sh", "-c", f"trap '' HUP; exec {shlex.quote(LAGER)} python script.py")
     process.out.expect("up")
@@ -207,7 +212,7 @@ def test_a_run_under_nohup_hears_no_hangup(start, script):
     assert process.wait() == 128 + signal.SIGTERM
 
 
-def test_a_child_of_the_script_has_the_signals_of_plain_python(run):
+def test_a_child_of_the_script_has_the_signals_of_plain_python(run: Any) -> None:
     text = """
 import multiprocessing, os, signal
 def wait(): signal.pause()
@@ -223,7 +228,7 @@ if __name__ == '__main__':
     assert process.wait() == 0
 
 
-def test_what_a_script_leaves_running_outlives_an_ordinary_end(run, tmp_path):
+def test_what_a_script_leaves_running_outlives_an_ordinary_end(run: Any, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "go")
     os.mkfifo(tmp_path / "said")
     process = run("import subprocess\nsubprocess.Popen(['sh', '-c', 'read x < go; echo $x > said'])\n")

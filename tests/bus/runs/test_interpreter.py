@@ -6,6 +6,7 @@ import subprocess
 import sys
 import venv
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -54,7 +55,7 @@ WAYS = {
 
 @pytest.mark.parametrize("way", WAYS)
 def test_the_packages_of_the_environment_come_first_and_those_of_lager_behind(
-    way, start, script, client, bench, environment
+    way: Any, start: Any, script: Any, client: Any, bench: Any, environment: Any
 ) -> None:
     words, variables = WAYS[way]
     filled = {name: value.format(environment) for name, value in variables.items()}
@@ -67,7 +68,9 @@ def test_the_packages_of_the_environment_come_first_and_those_of_lager_behind(
     assert process.wait() == 0
 
 
-def test_an_environment_beside_the_script_is_used(start, tmp_path, script, client, environment, lager) -> None:
+def test_an_environment_beside_the_script_is_used(
+    start: Any, tmp_path: Path, script: Any, client: Any, environment: Any, lager: Any
+) -> None:
     (tmp_path / ".venv").symlink_to(environment)
     process = start(LAGER, "python", script("import only_here\nfrom lager import pause\npause('here')\n"))
     pause = client.paused()
@@ -78,7 +81,9 @@ def test_an_environment_beside_the_script_is_used(start, tmp_path, script, clien
     assert process.wait() == 0
 
 
-def test_an_environment_in_the_current_folder_is_used_for_a_module(lager, tmp_path, script, environment) -> None:
+def test_an_environment_in_the_current_folder_is_used_for_a_module(
+    lager: Any, tmp_path: Path, script: Any, environment: Any
+) -> None:
     (tmp_path / ".venv").symlink_to(environment)
     script("import sys; print(sys.executable)", "whose.py")
     assert lager("python", "-m", "whose").stdout == f"{tmp_path}/.venv/bin/python\n"
@@ -86,7 +91,7 @@ def test_an_environment_in_the_current_folder_is_used_for_a_module(lager, tmp_pa
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")
-def test_an_environment_of_another_user_beside_the_script_is_not_used(lager, tmp_path, script) -> None:
+def test_an_environment_of_another_user_beside_the_script_is_not_used(lager: Any, tmp_path: Path, script: Any) -> None:
     bin = tmp_path / ".venv" / "bin"
     bin.mkdir(parents=True)
     (bin / "python").write_text("#!/bin/sh\necho owned")
@@ -104,7 +109,7 @@ def test_an_environment_of_another_user_beside_the_script_is_not_used(lager, tmp
     ids=["in the background", "in a child", "in pytest"],
 )
 def test_it_is_the_same_in_the_background_in_a_child_and_in_pytest(
-    start, script, client, bench, environment, lager, command
+    start: Any, script: Any, client: Any, bench: Any, environment: Any, lager: Any, command: Any
 ) -> None:
     script("import subprocess, sys; sys.exit(subprocess.run([sys.executable, 'look.py']).returncode)", "child.py")
     script(LOOK, "look.py")
@@ -123,7 +128,9 @@ def test_it_is_the_same_in_the_background_in_a_child_and_in_pytest(
 
 
 @pytest.mark.variant
-def test_on_a_box_only_the_option_and_the_variable_of_the_box_count(lager, near, script, environment) -> None:
+def test_on_a_box_only_the_option_and_the_variable_of_the_box_count(
+    lager: Any, near: Any, script: Any, environment: Any
+) -> None:
     name = script("import sys; print(sys.prefix)")
     own = lager("python", name, "--box", "near", VIRTUAL_ENV=str(environment))
     assert (own.returncode, own.stdout) == (0, f"{sys.prefix}\n")
@@ -132,7 +139,9 @@ def test_on_a_box_only_the_option_and_the_variable_of_the_box_count(lager, near,
 
 
 @pytest.mark.variant
-def test_an_error_there_pauses_with_its_variables_in_a_console(start, script, client, environment, lager) -> None:
+def test_an_error_there_pauses_with_its_variables_in_a_console(
+    start: Any, script: Any, client: Any, environment: Any, lager: Any
+) -> None:
     text = "import only_here\ndef work():\n    value = only_here.answer\n    raise ValueError('bad')\nwork()\n"
     process = start(LAGER, "python", "--pause-on-error", "--python", str(environment), script(text))
     pause = client.paused()
@@ -144,13 +153,15 @@ def test_an_error_there_pauses_with_its_variables_in_a_console(start, script, cl
 
 
 @pytest.mark.variant
-def test_the_sitecustomize_of_the_environment_still_runs(lager, script, environment) -> None:
+def test_the_sitecustomize_of_the_environment_still_runs(lager: Any, script: Any, environment: Any) -> None:
     text = "import sys; print(sys.theirs, [path for path in sys.path if 'other_interpreter' in path])"
     assert lager("python", "--python", str(environment), script(text)).stdout == "ran []\n"
 
 
 @pytest.mark.variant
-def test_a_child_in_the_python_of_lager_finds_what_it_finds_without_lager(lager, script, environment) -> None:
+def test_a_child_in_the_python_of_lager_finds_what_it_finds_without_lager(
+    lager: Any, script: Any, environment: Any
+) -> None:
     text = f"import subprocess; subprocess.run([{sys.executable!r}, '-c', 'import click; print(click.__file__)'])"
     found = lager("python", "--python", str(environment), script(text)).stdout.strip()
     assert (
@@ -169,7 +180,9 @@ def test_a_child_in_the_python_of_lager_finds_what_it_finds_without_lager(lager,
         ("{}/cpython-399", "Install lager into that environment: "),
     ],
 )
-def test_an_interpreter_that_cannot_run_the_script_is_refused(lager, script, tmp_path, python: str, said: str) -> None:
+def test_an_interpreter_that_cannot_run_the_script_is_refused(
+    lager: Any, script: Any, tmp_path: Path, python: str, said: str
+) -> None:
     other = tmp_path / Path(python).name
     other.write_text(f"""#!/bin/sh\necho '["{other.name}", "/usr", false]'\n""")
     other.chmod(0o755)
@@ -178,13 +191,13 @@ def test_an_interpreter_that_cannot_run_the_script_is_refused(lager, script, tmp
     assert said.format(tmp_path) in done.stderr
 
 
-def test_an_interpreter_without_a_name_is_refused(lager, script) -> None:
+def test_an_interpreter_without_a_name_is_refused(lager: Any, script: Any) -> None:
     done = lager("python", "--python", "", script("print('ran')"))
     assert (done.returncode, done.stdout) == (1, "")
     assert "--python names nothing, which is not a Python that can be run." in done.stderr
 
 
-def test_metadata_in_a_script_needs_uv(start, script, tmp_path, environment) -> None:
+def test_metadata_in_a_script_needs_uv(start: Any, script: Any, tmp_path: Path, environment: Any) -> None:
     text = "# /// script\n# dependencies = ['only-here']\n# ///\nimport sys; print(sys.prefix)"
     without = start(LAGER, "python", script(text), PATH="/usr/bin:/bin")
     assert without.wait() == 0

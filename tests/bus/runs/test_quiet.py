@@ -7,6 +7,7 @@ import sys
 import time
 import timeit
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,9 @@ def switches(pid: int) -> int:
 
 
 @pytest.mark.parametrize("seconds", [2.1, 8])
-def test_no_process_wakes_up_while_all_wait(terminal, run, script, station, client, seconds):
+def test_no_process_wakes_up_while_all_wait(
+    terminal: Any, run: Any, script: Any, station: Any, client: Any, seconds: Any
+) -> None:
     """A run on a terminal and one without, paused; the time is that of another pause on the same lagerd."""
     screen = terminal(LAGER, "python", script(IDLE), TERM="dumb")  # where nothing counts down
     first = client.paused()
@@ -68,7 +71,7 @@ def on_the_network(pid: int) -> set[str]:
     return sockets(pid) & inodes
 
 
-def test_no_socket_of_the_network(run, client, station):
+def test_no_socket_of_the_network(run: Any, client: Any, station: Any) -> None:
     process = run(IDLE.replace("'idle'", "interactive=True"))
     pause = client.paused()
     process.err.expect("  timeout ")
@@ -79,7 +82,9 @@ def test_no_socket_of_the_network(run, client, station):
     client.call("Continue", "s", pause["id"])
 
 
-def test_no_file_is_left_but_the_record_and_the_evidence_of_the_run(run, client, station, tmp_path):
+def test_no_file_is_left_but_the_record_and_the_evidence_of_the_run(
+    run: Any, client: Any, station: Any, tmp_path: Path
+) -> None:
     home = tmp_path / "home"
     home.mkdir()
     before = set(station.folder.rglob("*"))
@@ -96,7 +101,7 @@ def test_no_file_is_left_but_the_record_and_the_evidence_of_the_run(run, client,
     assert set(station.folder.rglob("*")) <= before  # of which what another test held may go
 
 
-def test_an_import_brings_next_to_nothing():
+def test_an_import_brings_next_to_nothing() -> None:
     shown = subprocess.run(
         [PYTHON, "-I", "-X", "importtime", "-c", "import lager; lager.pause()"],
         capture_output=True, text=True, timeout=PATIENCE, check=True, env={"PATH": ""},
@@ -123,7 +128,7 @@ def test_an_import_brings_next_to_nothing():
     }
 
 
-def test_a_disabled_pause_costs_next_to_nothing(monkeypatch):
+def test_a_disabled_pause_costs_next_to_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Under 5 µs is the aim, which `make bench` measures; the bound here is for any machine on any day."""
     monkeypatch.delenv("LAGER_PROCESS_ID", raising=False)
     assert min(timeit.repeat(lager.pause, number=1000, repeat=5)) / 1000 < 100e-6

@@ -4,6 +4,8 @@ import json
 import os
 import re
 import signal
+from collections.abc import Iterator
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -26,7 +28,7 @@ raise SystemExit(3)
 
 
 @pytest.fixture(scope="module")
-def reported(tmp_path_factory):
+def reported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """The reports of one run, by their options, each made twice."""
     with a_home() as home:
         assert home.lager("breakpoints").returncode == 0
@@ -48,13 +50,13 @@ def reported(tmp_path_factory):
 
 
 @pytest.mark.parametrize("form", ["", "--html", "--json", "--junit"])
-def test_a_run_that_has_ended_gives_the_same_report_each_time(reported, form):
+def test_a_run_that_has_ended_gives_the_same_report_each_time(reported: Any, form: Any) -> None:
     first, second = reported[form]
     assert (first.returncode, first.stderr) == (0, "")
     assert first.stdout == second.stdout
 
 
-def test_a_report_has_the_evidence_of_the_run(reported):
+def test_a_report_has_the_evidence_of_the_run(reported: Any) -> None:
     report = json.loads(reported["--json"][0].stdout)
     assert (report["run"]["id"], report["run"]["exit_code"], report["run"]["state"]) == (reported["id"], 3, "ended")
     (pause,) = report["pauses"]
@@ -73,7 +75,7 @@ def test_a_report_has_the_evidence_of_the_run(reported):
     assert "True" in report["output"]["text"]
 
 
-def test_a_page_escapes_what_scripts_say_and_loads_nothing(reported):
+def test_a_page_escapes_what_scripts_say_and_loads_nothing(reported: Any) -> None:
     page = reported["--html"][0].stdout
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     assert "is &lt;it&gt; on?" in page
@@ -81,7 +83,7 @@ def test_a_page_escapes_what_scripts_say_and_loads_nothing(reported):
     assert "@media print" in page
 
 
-def test_a_build_server_gets_pauses_and_answers_as_properties(reported):
+def test_a_build_server_gets_pauses_and_answers_as_properties(reported: Any) -> None:
     suite = ElementTree.fromstring(reported["--junit"][0].stdout).find("testsuite")
     assert (suite.get("tests"), suite.get("failures")) == ("1", "1")
     case = suite.find("testcase")
@@ -94,13 +96,13 @@ def test_a_build_server_gets_pauses_and_answers_as_properties(reported):
     assert counted == pytest.approx(report["run"]["seconds"], abs=0.01)
 
 
-def test_the_terminal_shows_each_part(reported):
+def test_the_terminal_shows_each_part(reported: Any) -> None:
     shown = reported[""][0].stdout
     for part in ("Versions", "Instruments", "Pauses", "Readings in", "Output", "of which paused"):
         assert part in shown
 
 
-def test_a_run_that_is_not_there_is_one_sentence(lager):
+def test_a_run_that_is_not_there_is_one_sentence(lager: Any) -> None:
     done = lager("report", "abcdef")
     assert (done.returncode, done.stdout) == (1, "")
     assert "You have no run 'abcdef'." in done.stderr
@@ -117,7 +119,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-def test_a_report_right_after_the_end_waits_for_what_lagerd_still_does_because_of_it():
+def test_a_report_right_after_the_end_waits_for_what_lagerd_still_does_because_of_it() -> None:
     with a_home() as home:
         assert home.lager("breakpoints").returncode == 0
         nets = (home.folder / "nets.toml").read_text()

@@ -7,6 +7,8 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +21,7 @@ print(json.dumps([sys.argv, sys.path, os.getcwd(), __name__, sys.flags.safe_path
 """
 
 
-def same_as_python(station, folder, *arguments: str, ends: Sequence[str] = ()) -> list[object]:
+def same_as_python(station: Any, folder: Any, *arguments: str, ends: Sequence[str] = ()) -> list[object]:
     """What a script sees of itself, which must not differ from what plain python shows it. `ends` is what stands for
     lager alone behind the first of the arguments."""
     seen = []
@@ -53,13 +55,13 @@ ODD = [
 EVERY = "".join(map(chr, range(1, 128))) + "".join(chr(0xDC00 + n) for n in range(128, 256))
 
 
-def test_a_file_and_its_arguments(station, script, tmp_path):
+def test_a_file_and_its_arguments(station: Any, script: Any, tmp_path: Path) -> None:
     argv = same_as_python(station, tmp_path, script(SELF), *ODD, EVERY, ends=["--"])[0]
     assert argv == ["script.py", *ODD, EVERY]
 
 
 @pytest.mark.parametrize("name", ["-dash.py", "a b.py", "ü\n.py", "no_suffix", "sub/deep.py"])
-def test_files_of_any_name(start, script, tmp_path, name):
+def test_files_of_any_name(start: Any, script: Any, tmp_path: Path, name: Any) -> None:
     (tmp_path / "sub").mkdir()
     script("import sys\nprint(sys.argv[1:])\n", name)
     process = start(LAGER, "python", "--", name, "x")
@@ -68,7 +70,7 @@ def test_files_of_any_name(start, script, tmp_path, name):
 
 
 @pytest.mark.variant
-def test_a_module(station, script, tmp_path):
+def test_a_module(station: Any, script: Any, tmp_path: Path) -> None:
     (tmp_path / "package").mkdir()
     script("", "package/__init__.py")
     script(SELF, "package/inner.py")
@@ -77,7 +79,7 @@ def test_a_module(station, script, tmp_path):
 
 @pytest.mark.parametrize("folder", ["folder", "--detach"])
 @pytest.mark.parametrize("names", [["main.py"], ["__main__.py"], ["main.py", "__main__.py"]])
-def test_a_folder(start, script, tmp_path, names, folder):
+def test_a_folder(start: Any, script: Any, tmp_path: Path, names: Any, folder: Any) -> None:
     (tmp_path / folder).mkdir()
     script("X = 1\n", f"{folder}/beside.py")
     for name in names:
@@ -86,7 +88,7 @@ def test_a_folder(start, script, tmp_path, names, folder):
     assert process.out.rest() == f"{names[0]} __main__ ['x']\n"
 
 
-def test_variables(start, script, tmp_path):
+def test_variables(start: Any, script: Any, tmp_path: Path) -> None:
     names = ["LAGER_RUNNABLE", "LAGER_BUS_ADDRESS", "A", "B", "LAGER_PROCESS_ID", "LAGER_BOX", "C"]
     script(f"import json, os\nprint(json.dumps([os.environ.get(n) for n in {names}]))\n")
     options = ("--env", "A=1=2", "--env", "B=", "--passenv", "C", "--passenv", "NOT_THERE")
@@ -99,14 +101,14 @@ def test_variables(start, script, tmp_path):
 
 
 @pytest.mark.parametrize(("value", "said"), [("0", ""), ("builtins.print", "hello\n"), ("no.such.hook", "")])
-def test_the_users_breakpoint_hook_is_kept(run, value, said):
+def test_the_users_breakpoint_hook_is_kept(run: Any, value: Any, said: Any) -> None:
     process = run("import warnings\nwarnings.simplefilter('ignore')\nbreakpoint('hello')\n", PYTHONBREAKPOINT=value)
     assert process.out.rest() == said
     assert process.wait() == 0
 
 
 @pytest.mark.parametrize("codes", [(0, 75, 255), (1, 2, 124, 127, 130)])
-def test_every_exit_code(start, script, codes):
+def test_every_exit_code(start: Any, script: Any, codes: Any) -> None:
     script("import sys\nsys.exit(int(sys.argv[1]))\n")
     for code in codes:
         process = start(LAGER, "python", "script.py", str(code))
@@ -115,20 +117,20 @@ def test_every_exit_code(start, script, codes):
 
 
 @pytest.mark.parametrize("name", ["SIGKILL", "SIGTERM", "SIGSEGV", "SIGINT", "SIGPIPE"])
-def test_ended_by_a_signal(run, name):
+def test_ended_by_a_signal(run: Any, name: Any) -> None:
     number = signal.Signals[name]
     default = "" if name == "SIGKILL" else f"signal.signal({number}, signal.SIG_DFL)\n"
     assert run(f"import os, signal\n{default}os.kill(os.getpid(), {number})\n").wait() == 128 + number
 
 
-def test_an_exception_and_a_syntax_error(run):
+def test_an_exception_and_a_syntax_error(run: Any) -> None:
     process = run("1 / 0\n")
     assert process.wait() == 1
     assert process.err.rest().endswith("ZeroDivisionError: division by zero\n")
     assert run("def f(:\n").wait() == 1
 
 
-def test_streams_pass_through_unchanged(station, script, tmp_path):
+def test_streams_pass_through_unchanged(station: Any, script: Any, tmp_path: Path) -> None:
     script(
         "import sys\nsys.stdout.buffer.write(sys.stdin.buffer.read()[::-1])\nsys.stderr.buffer.write(bytes(range(256)))"
     )
@@ -141,7 +143,7 @@ def test_streams_pass_through_unchanged(station, script, tmp_path):
     assert done.stderr == bytes(range(256))
 
 
-def test_signals_reach_the_script_with_its_own_dispositions(run):
+def test_signals_reach_the_script_with_its_own_dispositions(run: Any) -> None:
     text = """
 import signal
 print(sorted(signal.pthread_sigmask(signal.SIG_BLOCK, [])), signal.getsignal(signal.SIGINT).__name__, flush=True)
@@ -162,14 +164,14 @@ while True: signal.pause()
     assert process.wait() == 128 + signal.SIGINT
 
 
-def test_closed_standard_streams(start, script):
+def test_closed_standard_streams(start: Any, script: Any) -> None:
     script("import sys\nsys.exit(3 if sys.stdin is None and sys.stdout is None and sys.stderr is None else 4)\n")
     assert start("/bin/sh", "-c", f"exec {LAGER} python script.py <&- >&- 2>&-").wait() == 3
 
 
 @pytest.mark.variant
 @pytest.mark.parametrize("command", ["breakpoints show {id}", "breakpoints", "runs --all", "instruments"])
-def test_closed_output_of_the_commands(start, run, client, command):
+def test_closed_output_of_the_commands(start: Any, run: Any, client: Any, command: Any) -> None:
     run("import lager\nlager.pause()\n")
     id = client.paused()["id"]
     process = start("/bin/sh", "-c", f"exec {LAGER} {command.format(id=id)} >&-")
@@ -180,11 +182,11 @@ def test_closed_output_of_the_commands(start, run, client, command):
 @pytest.mark.parametrize(
     ("command", "code"), [("python --continue dead", 1), ("python nothing.py", 2), ("nonsense", 2)]
 )
-def test_an_error_that_cannot_be_printed_has_its_exit_code(start, command, code):
+def test_an_error_that_cannot_be_printed_has_its_exit_code(start: Any, command: Any, code: Any) -> None:
     assert start("/bin/sh", "-c", f"exec {LAGER} {command} 2>/dev/full").wait() == code
 
 
-def test_a_reader_that_closes_the_pipe(start, script, client, run):
+def test_a_reader_that_closes_the_pipe(start: Any, script: Any, client: Any, run: Any) -> None:
     run("import lager\nlager.pause('x' * 150)\n")
     id = client.paused()["id"]
     process = start("/bin/sh", "-c", f"set -o pipefail 2>/dev/null; {LAGER} breakpoints | true")
@@ -195,18 +197,18 @@ def test_a_reader_that_closes_the_pipe(start, script, client, run):
     client.call("Continue", "s", id)
 
 
-def test_code_of_the_command_line_runs_as_with_python(lager, client):
+def test_code_of_the_command_line_runs_as_with_python(lager: Any, client: Any) -> None:
     done = lager("python", "-c", "import sys; print(sys.argv)", "--env", "A=1", "-x")
     assert (done.returncode, done.stdout) == (0, "['-c', '--env', 'A=1', '-x']\n")
     assert lager("python", "-cprint(2 * 21)").stdout == "42\n"
 
 
-def test_a_script_comes_from_standard_input(lager):
+def test_a_script_comes_from_standard_input(lager: Any) -> None:
     assert lager("python", "-", "a", "b", stdin="import sys\nprint(sys.argv)\n").stdout == "['-', 'a', 'b']\n"
 
 
 @pytest.mark.variant
-def test_code_of_the_command_line_pauses(start, client):
+def test_code_of_the_command_line_pauses(start: Any, client: Any) -> None:
     process = start(LAGER, "python", "-c", "from lager import pause; pause('look'); print('after')")
     pause = client.paused()
     assert (pause["label"], pause["file"]) == ("look", "<string>")
@@ -215,7 +217,7 @@ def test_code_of_the_command_line_pauses(start, client):
     assert process.wait() == 0
 
 
-def test_unbuffered_output_comes_at_once(station, monkeypatch, lager):
+def test_unbuffered_output_comes_at_once(station: Any, monkeypatch: pytest.MonkeyPatch, lager: Any) -> None:
     monkeypatch.delitem(station.env, "PYTHONUNBUFFERED")
     text = "import sys; print(sys.stdout.write_through)"
     assert lager("python", "-u", "-c", text).stdout == "True\n"
@@ -227,19 +229,19 @@ def test_unbuffered_output_comes_at_once(station, monkeypatch, lager):
     [(["suply"], "supply"), (["breakpoint"], "breakpoints"), (["supply", "supply2", "voltge"], "voltage"),
      (["completion", "zhs"], "zsh")],
 )  # fmt: skip
-def test_a_mistyped_word_is_answered_with_the_nearest_one(lager, words, meant):
+def test_a_mistyped_word_is_answered_with_the_nearest_one(lager: Any, words: Any, meant: Any) -> None:
     refused = lager(*words)
     assert (refused.returncode, refused.stdout) == (2, "")
     assert refused.stderr.rstrip().endswith(f"Did you mean {meant}?")
 
 
-def test_a_word_like_no_other_is_refused_without_a_guess(lager):
+def test_a_word_like_no_other_is_refused_without_a_guess(lager: Any) -> None:
     refused = lager("zzz")
     assert (refused.returncode, refused.stdout) == (2, "")
     assert refused.stderr.endswith("There is no command 'zzz'.\n")
 
 
-def test_a_short_run_without_a_terminal_makes_no_connection_and_a_longer_one_does(run):
+def test_a_short_run_without_a_terminal_makes_no_connection_and_a_longer_one_does(run: Any) -> None:
     nowhere = "unix:path=/nowhere"
     short = run("import time\ntime.sleep(0.15)\nprint('done')\n", LAGER_BUS_ADDRESS=nowhere)
     assert (short.wait(), short.out.rest(), short.err.rest()) == (0, "done\n", "")

@@ -3,6 +3,7 @@
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -47,13 +48,13 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @given(st.tuples(RULES, RULES, RULES))
-def test_what_git_keeps_is_what_is_sent(repository, rules):
+def test_what_git_keeps_is_what_is_sent(repository: Any, rules: Any) -> None:
     for where, text in zip((".", "a", "b/a"), rules, strict=True):
         (repository / where / ".gitignore").write_bytes(text.encode())
     assert sent(repository) == kept_by_git(repository)
 
 
-def test_the_rules_above_a_folder_hold_up_to_the_top_of_its_repository(repository):
+def test_the_rules_above_a_folder_hold_up_to_the_top_of_its_repository(repository: Any) -> None:
     for where, text in ((".", "*.py\n/a/ab\n"), ("a", ".h"), ("b/a", "")):
         (repository / where / ".gitignore").write_text(text)
     (repository.parent / ".gitignore").write_text("*\n")  # of another
@@ -61,23 +62,23 @@ def test_the_rules_above_a_folder_hold_up_to_the_top_of_its_repository(repositor
     assert sent(repository / "a") == [".gitignore", "b/y.log"]
 
 
-def test_an_ignored_folder_goes_when_it_is_named(repository):
+def test_an_ignored_folder_goes_when_it_is_named(repository: Any) -> None:
     (repository / ".gitignore").write_text("b/\n")
     (repository / "b/a/.gitignore").write_text("")
     assert sent(repository / "b" / "a") == [".gitignore", "b/a"]
 
 
-def test_git_itself_is_never_sent(repository):
+def test_git_itself_is_never_sent(repository: Any) -> None:
     (repository / ".gitignore").write_text("!.git\n")
     assert not [name for name in sent(repository) if name.startswith(".git/")]
 
 
-def test_no_repository_and_no_rules(tmp_path):
+def test_no_repository_and_no_rules(tmp_path: Path) -> None:
     (tmp_path / "x.py").touch()
     assert sent(tmp_path) == ["x.py"]
 
 
-def test_a_file_of_a_windows_editor(tmp_path):
+def test_a_file_of_a_windows_editor(tmp_path: Path) -> None:
     (tmp_path / ".gitignore").write_bytes(b"\xef\xbb\xbf*.log\r\n\xff\r\n")
     (tmp_path / "y.log").touch()
     (tmp_path / os.fsdecode(b"\xff")).touch()

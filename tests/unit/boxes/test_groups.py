@@ -2,6 +2,8 @@
 
 import json
 import re
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,7 +31,7 @@ GROUPS = {
         ("anna@host", ["anna@host"]),
     ],
 )
-def test_each_box_comes_once_in_its_order(named, found):
+def test_each_box_comes_once_in_its_order(named: Any, found: Any) -> None:
     assert expand(named, BOXES, GROUPS) == found
 
 
@@ -45,18 +47,18 @@ def test_each_box_comes_once_in_its_order(named, found):
         ("@empty,@empty", "@empty,@empty names no boxes"),
     ],
 )
-def test_what_stands_for_nothing_is_a_sentence(named, why):
+def test_what_stands_for_nothing_is_a_sentence(named: Any, why: Any) -> None:
     with pytest.raises(BoxError, match=why):
         expand(named, BOXES, GROUPS)
 
 
-def test_all_without_a_box_is_a_sentence():
+def test_all_without_a_box_is_a_sentence() -> None:
     with pytest.raises(BoxError, match="@all names no boxes"):
         expand("@all", [], {})
 
 
 @pytest.mark.timeout(20)
-def test_groups_in_groups_may_be_deep_and_named_often():
+def test_groups_in_groups_may_be_deep_and_named_often() -> None:
     groups = {f"g{number}": [f"@g{number + 1}", f"@g{number + 1}", "@empty"] for number in range(3000)}
     assert expand("@g0", [], {**groups, "g3000": ["last"], "empty": []}) == ["last"]
     with pytest.raises(BoxError, match="contains itself"):
@@ -66,7 +68,7 @@ def test_groups_in_groups_may_be_deep_and_named_often():
 @pytest.mark.parametrize(
     ("named", "several"), [("a", False), ("a@b", False), ("a,b", True), ("@a", True), ("a?", True)]
 )
-def test_what_may_be_several(named, several):
+def test_what_may_be_several(named: Any, several: Any) -> None:
     assert is_several(named) == several
 
 
@@ -80,7 +82,7 @@ ANSIBLE = {
 }
 
 
-def test_an_ansible_inventory_gives_destinations_and_groups(tmp_path):
+def test_an_ansible_inventory_gives_destinations_and_groups(tmp_path: Path) -> None:
     (tmp_path / "hosts.json").write_text(json.dumps(ANSIBLE))
     found = inventory.of_ansible(tmp_path / "hosts.json")
     assert found.boxes == {
@@ -101,13 +103,13 @@ def test_an_ansible_inventory_gives_destinations_and_groups(tmp_path):
         ({"_meta": None, "rack2": {"children": {"a": None}}}, "rack2"),
     ],
 )
-def test_an_inventory_of_another_form_is_a_sentence(tmp_path, said, name):
+def test_an_inventory_of_another_form_is_a_sentence(tmp_path: Path, said: Any, name: Any) -> None:
     (tmp_path / "hosts.json").write_text(json.dumps(said))
     with pytest.raises(BoxError, match=f"'{name}' in the inventory does not have the form of ansible-inventory"):
         inventory.of_ansible(tmp_path / "hosts.json")
 
 
-def test_addresses_and_older_names_of_variables_give_destinations(tmp_path):
+def test_addresses_and_older_names_of_variables_give_destinations(tmp_path: Path) -> None:
     variables = {
         "six": {"ansible_host": "fe80::1%eth0", "ansible_port": 2222, "ansible_user": "anna"},
         "plain": {"ansible_host": "fe80::2"},
@@ -122,7 +124,7 @@ def test_addresses_and_older_names_of_variables_give_destinations(tmp_path):
     }  # fmt: skip
 
 
-def test_another_form_of_inventory_is_read_by_ansible_itself(tmp_path, monkeypatch):
+def test_another_form_of_inventory_is_read_by_ansible_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program = tmp_path / "ansible-inventory"
     program.write_text(f"#!/bin/sh\ntest \"$1 $2 $3\" = '--list -i {tmp_path}/hosts' && cat {tmp_path}/listed\n")
     program.chmod(0o755)
@@ -144,7 +146,7 @@ def test_another_form_of_inventory_is_read_by_ansible_itself(tmp_path, monkeypat
         inventory.of_ansible(tmp_path / "hosts")
 
 
-def test_the_hosts_of_ssh_are_those_that_are_no_patterns(tmp_path):
+def test_the_hosts_of_ssh_are_those_that_are_no_patterns(tmp_path: Path) -> None:
     (tmp_path / "config").write_text("Host bench3 *.lab !x\n  User anna\nhost=bench4\nInclude more/*\nHost *\n")
     (tmp_path / "more").mkdir()
     (tmp_path / "more" / "one").write_text("Host far\nInclude more/*\n")
@@ -157,7 +159,7 @@ def test_the_hosts_of_ssh_are_those_that_are_no_patterns(tmp_path):
         inventory.of_ssh(tmp_path / "nothing")
 
 
-def test_the_example_of_the_file_in_the_docs_is_valid(monkeypatch, tmp_path):
+def test_the_example_of_the_file_in_the_docs_is_valid(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (example,) = re.findall(r"```toml\n(.*?)```", (ROOT / "docs" / "desk.md").read_text(), re.DOTALL)
     (tmp_path / "lager").mkdir()
     (tmp_path / "lager" / "config.toml").write_text(example)

@@ -1,6 +1,8 @@
 """The other end of a session, which may say anything."""
 
 import os
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -11,14 +13,14 @@ from lager_cli.boxes.session.protocol import FrameKind, Stream, encode, head
 
 
 @pytest.fixture
-def heard():
+def heard() -> Iterator[Any]:
     """Let a multiplexer hear some bytes, all of them; what it took that is of no stream."""
     reader, far = os.pipe()
     near, writer = os.pipe()
     frames = []
     multiplexer = Multiplexer(reader, writer, lambda kind, value: frames.append((kind, value)), greeted=True)
 
-    def hear(data):
+    def hear(data: Any) -> Any:
         for at in range(0, len(data), 1 << 16):
             os.write(far, data[at : at + (1 << 16)])
             multiplexer.turn()
@@ -31,46 +33,46 @@ def heard():
 
 
 class Taken:
-    def __init__(self):
+    def __init__(self) -> None:
         self.data, self.ended = b"", False
 
-    def put(self, data):
+    def put(self, data: Any) -> None:
         self.data += data
 
-    def end(self):
+    def end(self) -> None:
         self.ended = True
 
 
-def test_data_that_came_before_its_sink_is_delivered(heard):
+def test_data_that_came_before_its_sink_is_delivered(heard: Any) -> None:
     heard(head(FrameKind.DATA, Stream.OUT, 5) + b"early" + encode(FrameKind.END, stream=Stream.OUT) * 2)
     taken = Taken()
     heard.multiplexer.deliver(Stream.OUT, taken)
     assert (taken.data, taken.ended) == (b"early", True)
 
 
-def test_no_client_sends_more_than_it_may(heard):
+def test_no_client_sends_more_than_it_may(heard: Any) -> None:
     heard(head(FrameKind.DATA, Stream.ERR, WINDOW) + bytes(WINDOW))
     with pytest.raises(BoxError, match="more than it may"):
         heard(head(FrameKind.DATA, Stream.ERR, 1) + b"x")
 
 
-def test_what_was_taken_may_be_sent_again(heard):
+def test_what_was_taken_may_be_sent_again(heard: Any) -> None:
     for _ in range(3):
         heard(head(FrameKind.DATA, Stream.OUT, WINDOW) + bytes(WINDOW))
         heard.multiplexer.grant(Stream.OUT, WINDOW)
 
 
-def test_a_stream_that_there_is_not_is_refused(heard):
+def test_a_stream_that_there_is_not_is_refused(heard: Any) -> None:
     with pytest.raises(BoxError, match="unknown stream"):
         heard(head(FrameKind.DATA, 6, 1))
 
 
 @pytest.mark.parametrize("value", [None, "0", 256, -1, 1e400, [], {}])
-def test_an_exit_code_that_there_is_not_is_refused(value):
+def test_an_exit_code_that_there_is_not_is_refused(value: Any) -> None:
     with pytest.raises(BoxError):
         _exit_code(value)
 
 
 @pytest.mark.parametrize("value", [None, [], "x", {"what": 3}])
-def test_a_refusal_without_words_is_one(value):
+def test_a_refusal_without_words_is_one(value: Any) -> None:
     assert str(_refusal(value))

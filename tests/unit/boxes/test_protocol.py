@@ -1,5 +1,7 @@
 """The frames of a session, and that every command which reaches a box takes --box."""
 
+from typing import Any
+
 import click
 import pytest
 from hypothesis import given
@@ -16,7 +18,7 @@ FRAMES = st.lists(
 
 
 @given(FRAMES, st.integers(1, 17), st.booleans())
-def test_frames_come_out_as_they_went_in_however_they_are_cut(frames, size, greeted):
+def test_frames_come_out_as_they_went_in_however_they_are_cut(frames: Any, size: Any, greeted: Any) -> None:
     data = b"" if greeted else b"Welcome\n" + greeting("1.0")
     data += b"".join(head(kind, stream, len(payload)) + payload for kind, stream, payload in frames)
     decoder, found = FrameDecoder(greeted), []
@@ -39,26 +41,26 @@ def test_frames_come_out_as_they_went_in_however_they_are_cut(frames, size, gree
 
 
 @pytest.mark.parametrize("data", [b"\xff\0\0\0\0\0", head(FrameKind.SIGNAL, 0, 1 << 30)])
-def test_invalid_frames_are_refused(data):
+def test_invalid_frames_are_refused(data: Any) -> None:
     with pytest.raises(BoxError):
         list(FrameDecoder().feed(data))
 
 
 @pytest.mark.parametrize("payload", [b"{", b"\xff", b"[" * 100_000])
-def test_an_invalid_value_is_refused(payload):
+def test_an_invalid_value_is_refused(payload: Any) -> None:
     with pytest.raises(BoxError):
         decode(FrameKind.SIGNAL, payload)
     with pytest.raises(BoxError):
         decode(FrameKind.CREDIT, payload)
 
 
-def test_a_value_comes_back():
+def test_a_value_comes_back() -> None:
     assert decode(FrameKind.CREDIT, encode(FrameKind.CREDIT, 7, 1)[6:]) == 7
     assert decode(FrameKind.SIGNAL, encode(FrameKind.SIGNAL, "SIGINT")[6:]) == "SIGINT"
 
 
 @pytest.mark.parametrize("name", sorted(_COMMANDS.keys() - STAY))
-def test_every_command_that_reaches_a_box_takes_the_option(name):
+def test_every_command_that_reaches_a_box_takes_the_option(name: Any) -> None:
     context = click.Context(cli)
     command = cli.get_command(context, name)
     assert "box" in [parameter.name for parameter in command.params]

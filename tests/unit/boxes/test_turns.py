@@ -3,6 +3,7 @@
 import itertools
 import queue
 import threading
+from typing import Any
 
 import pytest
 
@@ -12,20 +13,20 @@ from lager_cli.boxes.several.turns import Turns
 class World:
     """Boxes that answer after a time that depends on how many are asked."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.now = 0.0
         self.turns = Turns(10.0, cores=2, clock=lambda: self.now)
         self.begun = {}
         self._names = itertools.count()
 
-    def begin(self):
+    def begin(self) -> Any:
         """Begin as many as may now; return how many."""
         before = len(self.begun)
         while self.turns.take(name := next(self._names), 0):
             self.begun[name] = self.now
         return len(self.begun) - before
 
-    def answer(self, how_many, seconds, *, answered=True):
+    def answer(self, how_many: Any, seconds: Any, *, answered: Any = True) -> None:
         """The oldest answer `seconds` after they were begun."""
         for name in sorted(self.begun, key=self.begun.__getitem__)[:how_many]:
             self.now = max(self.now, self.begun.pop(name) + seconds)
@@ -33,11 +34,11 @@ class World:
 
 
 @pytest.fixture
-def world():
+def world() -> Any:
     return World()
 
 
-def test_a_small_desk_begins_with_few_and_with_more_while_answers_are_quick(world):
+def test_a_small_desk_begins_with_few_and_with_more_while_answers_are_quick(world: Any) -> None:
     assert world.begin() == 4
     world.answer(4, 0.5)
     assert world.begin() == 12
@@ -47,7 +48,7 @@ def test_a_small_desk_begins_with_few_and_with_more_while_answers_are_quick(worl
     assert world.begin() == 32
 
 
-def test_so_many_begin_that_each_has_three_times_what_it_needs(world):
+def test_so_many_begin_that_each_has_three_times_what_it_needs(world: Any) -> None:
     """One alone needs half a second, and all share one processor."""
     asked = []
     for _ in range(20):
@@ -57,20 +58,20 @@ def test_so_many_begin_that_each_has_three_times_what_it_needs(world):
     assert asked[-5:] == [6, 6, 6, 6, 6]
 
 
-def test_answers_near_the_limit_let_fewer_begin_but_always_one(world):
+def test_answers_near_the_limit_let_fewer_begin_but_always_one(world: Any) -> None:
     world.begin()
     for _ in range(3):
         world.answer(len(world.begun), 9)
         assert world.begin() == 1
 
 
-def test_a_box_that_refuses_at_once_says_nothing_of_how_quick_others_are(world):
+def test_a_box_that_refuses_at_once_says_nothing_of_how_quick_others_are(world: Any) -> None:
     world.begin()
     world.answer(4, 0.01, answered=False)
     assert world.begin() == 4
 
 
-def test_silent_boxes_give_their_turns_away_long_after_others_answered(world):
+def test_silent_boxes_give_their_turns_away_long_after_others_answered(world: Any) -> None:
     world.begin()
     world.answer(1, 1.5)
     assert world.begin() == 3
@@ -80,7 +81,7 @@ def test_silent_boxes_give_their_turns_away_long_after_others_answered(world):
     assert world.begin() == 3
 
 
-def test_where_nobody_answers_more_begin_but_never_over_32_at_a_time(world):
+def test_where_nobody_answers_more_begin_but_never_over_32_at_a_time(world: Any) -> None:
     world.begin()
     world.now = 4.9
     assert world.begin() == 0
@@ -93,14 +94,14 @@ def test_where_nobody_answers_more_begin_but_never_over_32_at_a_time(world):
     assert len(world.begun) == 32
 
 
-def test_the_last_that_began_has_its_whole_limit(world):
+def test_the_last_that_began_has_its_whole_limit(world: Any) -> None:
     world.begin()
     world.answer(1, 3)
     world.begin()
     assert world.turns.due == 13
 
 
-def test_one_that_waits_for_its_turn_is_woken_by_the_next_answer_and_by_the_end():
+def test_one_that_waits_for_its_turn_is_woken_by_the_next_answer_and_by_the_end() -> None:
     turns, took = Turns(10.0, cores=1), queue.Queue()
     for box in range(4):
         assert turns.take(box)

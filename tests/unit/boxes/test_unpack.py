@@ -5,7 +5,9 @@ import io
 import os
 import resource
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -30,7 +32,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def nothing_outside(request: pytest.FixtureRequest, tmp_path: Path):
+def nothing_outside(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
     yield
     assert sorted(path.name for path in tmp_path.iterdir()) in (["folder", "precious"], [])
     if (tmp_path / "precious").exists():
@@ -54,7 +56,7 @@ def bring(*members: bytes, patterns: tuple[str, ...] = ("**",), overwrite: bool 
 
 
 @pytest.mark.parametrize("name", OUTSIDE)
-def test_names_that_lead_out(folder, name):
+def test_names_that_lead_out(folder: Any, name: Any) -> None:
     for kind in (tarfile.REGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE):
         with pytest.raises(TransferError, match=r"refused|damaged"):
             unpack(stream(member(name, kind, link="x")), str(folder))
@@ -63,32 +65,32 @@ def test_names_that_lead_out(folder, name):
 
 
 @pytest.mark.parametrize("target", ["..", "/", "../precious", "x/../../precious", "self/../.."])
-def test_a_link_and_then_a_file_through_it(folder, target):
+def test_a_link_and_then_a_file_through_it(folder: Any, target: Any) -> None:
     linked = (member("self", tarfile.SYMTYPE, link="."), member("link", tarfile.SYMTYPE, link=target))
     with pytest.raises(TransferError, match=r"^link/precious cannot be written on the box: part of its path"):
         unpack(stream(*linked, member("link/precious", data=b"evil")), str(folder))
 
 
-def test_a_link_and_then_a_file_of_its_name(folder):
+def test_a_link_and_then_a_file_of_its_name(folder: Any) -> None:
     with pytest.raises(TransferError, match="link cannot be written on the box: File exists"):
         unpack(stream(member("link", tarfile.SYMTYPE, link="../precious"), member("link", data=b"evil")), str(folder))
 
 
 @pytest.mark.parametrize("target", ["..", "/etc/passwd", "up/../precious", "up"])
-def test_no_link_that_leads_out_is_left_to_a_run(folder, target):
+def test_no_link_that_leads_out_is_left_to_a_run(folder: Any, target: Any) -> None:
     members = [member("up", tarfile.SYMTYPE, link="deep/er"), member("deep/er", tarfile.SYMTYPE, link="../..")]
     with pytest.raises(TransferError, match="is a link that leads out of the folder, and was refused"):
         unpack(stream(*members, member("x", tarfile.SYMTYPE, link=target)), str(folder))
 
 
 @pytest.mark.parametrize("kind", KINDS[3:])
-def test_devices_and_the_like(folder, kind):
+def test_devices_and_the_like(folder: Any, kind: Any) -> None:
     with pytest.raises(TransferError, match=r"refused|damaged"):
         unpack(stream(member("odd", kind)), str(folder))
     assert not os.path.lexists("odd")
 
 
-def test_a_download_that_is_not_a_file_is_skipped(folder):
+def test_a_download_that_is_not_a_file_is_skipped(folder: Any) -> None:
     assert bring(member("link", tarfile.SYMTYPE, link="/etc/passwd"), member("fifo", tarfile.FIFOTYPE)) == [
         "link is not a readable file in the run's folder and was not downloaded.",
         "fifo is not a readable file in the run's folder and was not downloaded.",
@@ -96,13 +98,13 @@ def test_a_download_that_is_not_a_file_is_skipped(folder):
     assert os.listdir() == []
 
 
-def test_no_mode_beyond_the_permissions(folder):
+def test_no_mode_beyond_the_permissions(folder: Any) -> None:
     unpack(stream(member("tool", mode=0o7777)), str(folder))
     bring(member("brought", mode=0o7777), member("closed", mode=0))
     assert [os.stat(name).st_mode & 0o7022 for name in ("tool", "brought", "closed")] == [0o022, 0, 0]
 
 
-def test_a_file_that_was_not_requested_is_refused(folder):
+def test_a_file_that_was_not_requested_is_refused(folder: Any) -> None:
     with pytest.raises(
         TransferError, match=r"The box sent '\.bashrc', which was not requested\. Do not trust that box"
     ):
@@ -110,7 +112,7 @@ def test_a_file_that_was_not_requested_is_refused(folder):
     assert os.listdir() == ["a.csv"]
 
 
-def test_links_in_the_current_folder_are_not_followed(folder):
+def test_links_in_the_current_folder_are_not_followed(folder: Any) -> None:
     (folder / "out").symlink_to("..")
     (folder / "file").symlink_to("../precious")
     said = "out/precious cannot be written: part of its path is a link or a file. Fix this and try again."
@@ -119,7 +121,7 @@ def test_links_in_the_current_folder_are_not_followed(folder):
     assert not (folder / "file").is_symlink()
 
 
-def test_a_huge_name_and_a_deep_one(folder):
+def test_a_huge_name_and_a_deep_one(folder: Any) -> None:
     assert "cannot be written: File name too long. " in bring(member("x" * 3000))[0]
     with pytest.raises(TransferError, match="damaged"):
         bring(member("x/" * 5000 + "y"))
@@ -127,7 +129,7 @@ def test_a_huge_name_and_a_deep_one(folder):
     assert os.path.isfile("d/" * 400 + "y")
 
 
-def test_a_header_that_lies_costs_no_memory(folder):
+def test_a_header_that_lies_costs_no_memory(folder: Any) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for kind in (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.REGTYPE):
         info = tarfile.TarInfo("name")
@@ -139,7 +141,7 @@ def test_a_header_that_lies_costs_no_memory(folder):
 
 
 @pytest.mark.parametrize("cut", [0, 100, 511, 512, 700, 1024, 1536, 2000])
-def test_a_stream_that_is_cut_leaves_no_part(folder, cut):
+def test_a_stream_that_is_cut_leaves_no_part(folder: Any, cut: Any) -> None:
     whole = stream(member("a", data=b"a" * 600), member("b", data=b"b" * 600)).getvalue()
     with pytest.raises(TransferError, match="ended too early"):
         Receiver(Wanted(["**"]), overwrite=False).receive(io.BytesIO(whole[:cut]))
@@ -159,7 +161,7 @@ MEMBER = st.builds(
 @given(
     st.lists(MEMBER | st.binary(max_size=600), max_size=6).map(b"".join), st.integers(0, 3000), st.binary(max_size=3)
 )
-def test_any_stream(tmp_path_factory, data, at, some):
+def test_any_stream(tmp_path_factory: pytest.TempPathFactory, data: Any, at: Any, some: Any) -> None:
     """Forged members, with some bytes of them changed: a lager error or none, and nothing is written outside."""
     forged = data[:at] + some + data[at + len(some) :] + bytes(1024)
     top = tmp_path_factory.mktemp("any")

@@ -2,6 +2,8 @@
 
 import os
 import time
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,12 +13,12 @@ DETAILS = {"id": "0123abcd", "label": "why", "file": "/x/y.py", "line": 7, "func
 
 
 @pytest.fixture(autouse=True)
-def _no_run(monkeypatch):
+def _no_run(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("LAGER_BOX", "LAGER_RUN_DEADLINE"):
         monkeypatch.delenv(name, raising=False)
 
 
-def test_a_banner_with_all_its_fields(monkeypatch):
+def test_a_banner_with_all_its_fields(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAGER_BOX", "bench7")
     shown = banner.paused({**DETAILS, "interactive": True}, 300, enter=True, dropped=3)
     assert shown.splitlines() == [
@@ -29,7 +31,7 @@ def test_a_banner_with_all_its_fields(monkeypatch):
     ]
 
 
-def test_a_banner_with_the_fewest_fields():
+def test_a_banner_with_the_fewest_fields() -> None:
     shown = banner.paused({**DETAILS, "label": ""}, 0, enter=False)
     assert shown.splitlines() == [
         "lager: paused at /x/y.py:7 in f",
@@ -43,13 +45,15 @@ def test_a_banner_with_the_fewest_fields():
     ("in_seconds", "remaining", "text"),
     [(50.5, 300, "the whole run ends in 51s"), (50.5, 0, "the whole run ends in 51s"), (400, 300, "5m00s")],
 )
-def test_the_banner_shows_the_end_of_the_run_if_it_comes_first(monkeypatch, in_seconds, remaining, text):
+def test_the_banner_shows_the_end_of_the_run_if_it_comes_first(
+    monkeypatch: pytest.MonkeyPatch, in_seconds: Any, remaining: Any, text: Any
+) -> None:
     monkeypatch.setenv("LAGER_RUN_DEADLINE", repr(time.monotonic() + in_seconds))
     assert text in banner.paused(DETAILS, remaining, enter=False)
 
 
 @pytest.mark.parametrize("value", ["", "x", "nan", "inf", "-inf", "1e999"])
-def test_an_invalid_end_of_the_run_is_ignored(monkeypatch, value):
+def test_an_invalid_end_of_the_run_is_ignored(monkeypatch: pytest.MonkeyPatch, value: Any) -> None:
     monkeypatch.setenv("LAGER_RUN_DEADLINE", value)
     assert "resumes in 5m00s" in banner.paused(DETAILS, 300, enter=False)
     assert "waits until it is resumed" in banner.paused(DETAILS, 0, enter=False)
@@ -72,11 +76,11 @@ def test_an_invalid_end_of_the_run_is_ignored(monkeypatch, value):
         ("\x1b]0;x\x07", {}, r"\x1b]0;x\x07"),
     ],
 )
-def test_a_resumed_pause_says_why_it_ended(reason, by, text):
+def test_a_resumed_pause_says_why_it_ended(reason: Any, by: Any, text: Any) -> None:
     assert banner.resumed(DETAILS, reason, by, 61.9) == f"lager: 0123abcd {text}, after 1m01s\n"
 
 
-def test_paths_are_relative_to_the_working_folder(monkeypatch, tmp_path):
+def test_paths_are_relative_to_the_working_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     assert banner.shown_path(f"{tmp_path}/a/b.py") == "a/b.py"
     assert banner.shown_path(f"{tmp_path}2/b.py") == f"{tmp_path}2/b.py"

@@ -3,6 +3,8 @@
 import math
 import os
 import pty
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,11 +26,11 @@ from lager_cli.run_terminal.countdown import words
         (2, 20.0, ["bob"], True, "2 paused, 20s until the run is ended, 1 console: bob"),
     ],
 )
-def test_the_words(count, left, attached, of_run, text):
+def test_the_words(count: Any, left: Any, attached: Any, of_run: Any, text: Any) -> None:
     assert words(count, left, attached, of_run=of_run) == f"  time left {text}"
 
 
-def test_it_hears_of_every_write_and_of_nothing_else():
+def test_it_hears_of_every_write_and_of_nothing_else() -> None:
     master, slave = pty.openpty()
     path = os.ttyname(slave)
     writes = TtyWrites(path)
@@ -50,6 +52,6 @@ def test_it_hears_of_every_write_and_of_nothing_else():
     writes.close()
 
 
-def test_a_terminal_that_is_none(tmp_path):
+def test_a_terminal_that_is_none(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         TtyWrites(str(tmp_path / "none"))

@@ -57,7 +57,7 @@ def ended() -> list[Pause]:
 
 
 @pytest.fixture
-def pauses(clock, ended) -> Pauses:
+def pauses(clock: Any, ended: Any) -> Pauses:
     def expired(pause: Pause) -> None:
         assert pauses.remove(pause)
         ended.append(pause)
@@ -70,7 +70,7 @@ def a_pause(id: str = "0123abcd", *, owner: str = ":1.5", uid: int = 1000, **det
     return from_details({"id": id, **details}, owner=owner, uid=uid, user=f"u{uid}", pid=7, default=300.0)
 
 
-def test_a_pause_ends_at_its_timeout(pauses, clock, ended):
+def test_a_pause_ends_at_its_timeout(pauses: Any, clock: Any, ended: Any) -> None:
     pause = a_pause(timeout=10.0)
     pauses.add(pause)
     clock.pass_by(9.999)
@@ -81,14 +81,14 @@ def test_a_pause_ends_at_its_timeout(pauses, clock, ended):
     assert len(pauses) == 0
 
 
-def test_without_a_timeout_no_timer_is_set(pauses, clock):
+def test_without_a_timeout_no_timer_is_set(pauses: Any, clock: Any) -> None:
     pause = a_pause(timeout=0.0)
     pauses.add(pause)
     assert clock.armed() == []
     assert pauses.remaining(pause) == 0
 
 
-def test_a_pause_that_returns_keeps_its_time_left(pauses, clock, ended):
+def test_a_pause_that_returns_keeps_its_time_left(pauses: Any, clock: Any, ended: Any) -> None:
     pauses.add(a_pause("00000001", timeout=10.0), remaining=3.0)
     held = a_pause("00000002", timeout=10.0)
     pauses.add(held, remaining=0.0)
@@ -98,14 +98,14 @@ def test_a_pause_that_returns_keeps_its_time_left(pauses, clock, ended):
     assert list(pauses) == [held]
 
 
-def test_a_timeout_that_is_nearly_over_never_reads_as_none(pauses, clock):
+def test_a_timeout_that_is_nearly_over_never_reads_as_none(pauses: Any, clock: Any) -> None:
     pause = a_pause(timeout=5.0)
     pauses.add(pause)
     clock.now += 100
     assert pauses.remaining(pause) > 0
 
 
-def test_remove_leaves_no_timer_and_happens_once(pauses, clock):
+def test_remove_leaves_no_timer_and_happens_once(pauses: Any, clock: Any) -> None:
     pause = a_pause()
     pauses.add(pause)
     assert pauses.remove(pause)
@@ -113,7 +113,7 @@ def test_remove_leaves_no_timer_and_happens_once(pauses, clock):
     assert clock.armed() == []
 
 
-def test_extend_adds_to_what_is_left(pauses, clock, ended):
+def test_extend_adds_to_what_is_left(pauses: Any, clock: Any, ended: Any) -> None:
     pause = a_pause(timeout=10.0)
     pauses.add(pause)
     clock.pass_by(4)
@@ -125,7 +125,7 @@ def test_extend_adds_to_what_is_left(pauses, clock, ended):
     assert ended == [pause]
 
 
-def test_extend_holds_and_starts_again(pauses, clock):
+def test_extend_holds_and_starts_again(pauses: Any, clock: Any) -> None:
     pause = a_pause(timeout=10.0)
     pauses.add(pause)
     assert pauses.extend(pause, 0) == 0
@@ -135,7 +135,7 @@ def test_extend_holds_and_starts_again(pauses, clock):
 
 
 @pytest.mark.parametrize("seconds", [-1.0, math.nan, math.inf, -math.inf, LONGEST + 1, 1e300])
-def test_an_invalid_extension_changes_nothing(pauses, seconds):
+def test_an_invalid_extension_changes_nothing(pauses: Any, seconds: Any) -> None:
     pause = a_pause(timeout=10.0)
     pauses.add(pause)
     with pytest.raises(InvalidArgument) as refused:
@@ -144,7 +144,7 @@ def test_an_invalid_extension_changes_nothing(pauses, seconds):
     assert pauses.remaining(pause) == 10
 
 
-def test_a_restart_never_shortens(pauses, clock):
+def test_a_restart_never_shortens(pauses: Any, clock: Any) -> None:
     pause = a_pause(timeout=10.0)
     pauses.add(pause)
     assert not pauses.restart(pause)
@@ -159,7 +159,7 @@ def test_a_restart_never_shortens(pauses, clock):
     assert pauses.remaining(pause) == 0
 
 
-def test_find(pauses):
+def test_find(pauses: Any) -> None:
     first, second = a_pause("abcd0001", run_id=RUN.upper()), a_pause("abcd0002", run_id=RUN)
     other = a_pause("1234abcd")
     for pause in (first, second, other):
@@ -182,7 +182,7 @@ def test_find(pauses):
         pauses.find("abcd", 1000)
 
 
-def test_a_prefix_of_two_ids_is_ambiguous(pauses):
+def test_a_prefix_of_two_ids_is_ambiguous(pauses: Any) -> None:
     for pause in (a_pause("abcd0001", run_id=RUN), a_pause("abcd0002", run_id=RUN[:9] + "other"), a_pause(RUN[:8])):
         pauses.add(pause)
     assert pauses.find(RUN[:8], 1000) == [pauses.get(RUN[:8])]
@@ -191,7 +191,7 @@ def test_a_prefix_of_two_ids_is_ambiguous(pauses):
             pauses.find(text, 1000)
 
 
-def test_ids_of_other_users_never_change_the_meaning_of_ones_own(pauses):
+def test_ids_of_other_users_never_change_the_meaning_of_ones_own(pauses: Any) -> None:
     own = a_pause("abcd0001", run_id=RUN)
     forged = [
         a_pause("abcd0002", uid=1001),
@@ -207,7 +207,7 @@ def test_ids_of_other_users_never_change_the_meaning_of_ones_own(pauses):
     assert pauses.find("feed", 1000) == [forged[3]]
 
 
-def test_a_run_finds_only_pauses_of_one_user(pauses):
+def test_a_run_finds_only_pauses_of_one_user(pauses: Any) -> None:
     pauses.add(a_pause("abcd0001", run_id=RUN))
     pauses.add(a_pause("abcd0002", uid=1001, run_id=RUN))
     assert [pause.id for pause in pauses.find(RUN, 1001)] == ["abcd0002"]
@@ -216,7 +216,7 @@ def test_a_run_finds_only_pauses_of_one_user(pauses):
     assert [pause.id for pause in pauses.find("abcd0001", 0)] == ["abcd0001"]
 
 
-def test_a_run_that_is_not_paused_finds_no_pause_that_another_user_gave_its_id(pauses):
+def test_a_run_that_is_not_paused_finds_no_pause_that_another_user_gave_its_id(pauses: Any) -> None:
     """The user's own run was paused before, or only holds an instrument."""
     own, other = a_pause("abcd0001", run_id=RUN), RUN.replace("3", "4")
     pauses.add(own)
@@ -234,13 +234,13 @@ def test_a_run_that_is_not_paused_finds_no_pause_that_another_user_gave_its_id(p
     assert pauses.find(RUN, 1001) == [forged[0]]
 
 
-def test_the_users_of_many_runs_are_remembered_and_no_more(pauses):
+def test_the_users_of_many_runs_are_remembered_and_no_more(pauses: Any) -> None:
     for number in range(30_000):
         pauses.note_run(f"{number:08x}", 1000)
     assert len(pauses._runs) == 20_000
 
 
-def test_a_pause_that_returns_is_accepted_whatever_the_limit(pauses):
+def test_a_pause_that_returns_is_accepted_whatever_the_limit(pauses: Any) -> None:
     pauses.limit_per_user = 2
     for n in range(5):
         pauses.add(a_pause(f"0000000{n}"), returns=True)
@@ -250,7 +250,7 @@ def test_a_pause_that_returns_is_accepted_whatever_the_limit(pauses):
 
 
 @pytest.mark.parametrize("text", ["", " ", "123", "12345678", "1234abcde", "1234abcd\x1b", "g" * 8, "*", "1234abcd0"])
-def test_find_nothing(pauses, text):
+def test_find_nothing(pauses: Any, text: Any) -> None:
     pauses.add(a_pause("1234abcd", run_id=""))
     with pytest.raises(NoSuchBreakpoint) as refused:
         pauses.find(text, 1000)
@@ -258,14 +258,14 @@ def test_find_nothing(pauses, text):
     assert "lager breakpoints" in refused.value.hint
 
 
-def test_an_id_is_used_once(pauses):
+def test_an_id_is_used_once(pauses: Any) -> None:
     pauses.add(a_pause(label="first"))
     with pytest.raises(InvalidArgument, match="in use"):
         pauses.add(a_pause(label="second", uid=5))
     assert [pause.label for pause in pauses] == ["first"]
 
 
-def test_the_limit_is_for_each_user(pauses):
+def test_the_limit_is_for_each_user(pauses: Any) -> None:
     pauses.limit_per_user = 2
     mine = [a_pause(f"0000000{n}") for n in range(3)]
     pauses.add(mine[0])
@@ -278,7 +278,7 @@ def test_the_limit_is_for_each_user(pauses):
     assert len(pauses) == 3
 
 
-def test_by_owner(pauses):
+def test_by_owner(pauses: Any) -> None:
     pauses.add(a_pause("00000001", owner=":1.1"))
     pauses.add(a_pause("00000002", owner=":1.2"))
     assert [pause.id for pause in pauses.of(":1.2")] == ["00000002"]
@@ -296,13 +296,13 @@ def test_by_owner(pauses):
         {"file": None}, {"run_id": []},
     ],
 )  # fmt: skip
-def test_invalid_details_are_refused(wrong):
+def test_invalid_details_are_refused(wrong: Any) -> None:
     with pytest.raises(InvalidArgument) as refused:
         a_pause(**{"id": "0123abcd"} | wrong)
     assert str(refused.value).isprintable()
 
 
-def test_details_are_made_safe_and_short():
+def test_details_are_made_safe_and_short() -> None:
     pause = a_pause(label="\x1b[2J" + "x" * 10**6, file="f" * 10**5, function="\n", since=9e99, run_id="R" * 100)
     assert pause.label.isprintable()
     assert len(pause.label) <= 200
@@ -313,7 +313,7 @@ def test_details_are_made_safe_and_short():
     assert a_pause(since=-1e300).since > -LONGEST
 
 
-def test_missing_details_have_defaults():
+def test_missing_details_have_defaults() -> None:
     pause = a_pause()
     assert (pause.timeout, pause.label, pause.line, pause.interactive) == (300.0, "", 0, False)
     assert remaining_of({}) is None
@@ -322,7 +322,7 @@ def test_missing_details_have_defaults():
         remaining_of({"remaining": -1.0})
 
 
-def test_what_a_script_says_is_what_its_pause_has(pauses):
+def test_what_a_script_says_is_what_its_pause_has(pauses: Any) -> None:
     said = {
         "id": "0123abcd", "label": "why", "file": "/t.py", "line": 7, "function": "f", "thread": "main", "run_id": RUN,
         "script": "t.py", "timeout": 60.0, "interactive": True, "on_timeout": "raise", "banner": "t.py:7",
@@ -338,7 +338,7 @@ def test_what_a_script_says_is_what_its_pause_has(pauses):
     assert pauses.details(pause)["consoles"] == 1
 
 
-def test_a_pause_of_which_nothing_is_said_resumes_at_its_deadline():
+def test_a_pause_of_which_nothing_is_said_resumes_at_its_deadline() -> None:
     pause = a_pause()
     assert (pause.on_timeout, pause.banner, pause.run_id, pause.script, pause.file) == ("resume", "", "", "", "")
     for word in ("resume", "raise", "exit"):
@@ -348,7 +348,7 @@ def test_a_pause_of_which_nothing_is_said_resumes_at_its_deadline():
             a_pause(on_timeout=wrong)
 
 
-def test_a_pause_that_stood_before_has_its_age(monkeypatch):
+def test_a_pause_that_stood_before_has_its_age(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "time", lambda: 1e9)
     monkeypatch.setattr(time, "monotonic", lambda: 5000.0)
     assert (a_pause(since=1e9 - 60).since, a_pause(since=1e9 - 60).began) == (1e9 - 60, 4940.0)
@@ -358,7 +358,7 @@ def test_a_pause_that_stood_before_has_its_age(monkeypatch):
     assert a_pause(since=-1e300).since == 1e9 - LONGEST
 
 
-def test_the_ends_of_what_a_pause_may_say():
+def test_the_ends_of_what_a_pause_may_say() -> None:
     assert (a_pause(line=0).line, a_pause(line=2**31 - 1).line) == (0, 2**31 - 1)
     assert (a_pause(timeout=0.0).timeout, a_pause(timeout=LONGEST).timeout) == (0.0, LONGEST)
     for wrong in ({"timeout": LONGEST + 1}, {"on_timeout": None}, {"banner": 1}, {"thread": 1}, {"began": "1"}):
@@ -370,7 +370,7 @@ def test_the_ends_of_what_a_pause_may_say():
     ]  # fmt: skip
 
 
-def test_a_table_has_room_for_thousands_and_forgets_who_has_gone(pauses):
+def test_a_table_has_room_for_thousands_and_forgets_who_has_gone(pauses: Any) -> None:
     assert pauses.limit_per_user == 4096
     first, second = a_pause("00000001"), a_pause("00000002")
     pauses.add(first)
@@ -385,7 +385,7 @@ def test_a_table_has_room_for_thousands_and_forgets_who_has_gone(pauses):
     assert not pauses._per_owner
 
 
-def test_of_many_ids_that_may_be_meant_five_are_named(pauses):
+def test_of_many_ids_that_may_be_meant_five_are_named(pauses: Any) -> None:
     for number in range(7):
         pauses.add(a_pause(f"abcd000{number}"))
     with pytest.raises(AmbiguousId, match=r"7 ids: abcd0000, .*, abcd0004"):
@@ -401,7 +401,7 @@ def test_a_pause_tells_when_it_ended_or_ended_just_now() -> None:
             ended_of({"ended": wrong})
 
 
-def test_a_pause_that_has_just_ended_is_known_with_its_owner(pauses):
+def test_a_pause_that_has_just_ended_is_known_with_its_owner(pauses: Any) -> None:
     pause = a_pause(owner=":1.5")
     pauses.add(pause)
     assert not pauses.has_just_ended(pause.id, ":1.5")
@@ -410,14 +410,14 @@ def test_a_pause_that_has_just_ended_is_known_with_its_owner(pauses):
     assert not pauses.has_just_ended(pause.id, ":1.6")
 
 
-def test_a_pause_after_a_step_names_the_pause_before_it():
+def test_a_pause_after_a_step_names_the_pause_before_it() -> None:
     assert a_pause(stepped_from="89abcdef").stepped_from == "89abcdef"
     assert a_pause().stepped_from == ""
     with pytest.raises(InvalidArgument, match="not a valid breakpoint id"):
         a_pause(stepped_from="")
 
 
-def test_of_many_ids_that_are_meant_five_are_named(pauses):
+def test_of_many_ids_that_are_meant_five_are_named(pauses: Any) -> None:
     for number in range(7):
         pauses.add(a_pause(f"0123abc{number}"))
     with pytest.raises(AmbiguousId, match="matches 7 ids: ") as caught:

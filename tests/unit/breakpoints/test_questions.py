@@ -24,7 +24,7 @@ CABLE: dict[str, Any] = {"kind": "choice", "choices": ["Straße", "caf\u00e9"]}
         ({"kind": "text"}, "x" * 4096, "x" * 4096),
     ],
 )  # fmt: skip
-def test_what_fits_is_converted(asked, given, answer):
+def test_what_fits_is_converted(asked: Any, given: Any, answer: Any) -> None:
     found = question("what?", **asked).answer(given)
     assert (type(found), found) == (type(answer), answer)
 
@@ -41,14 +41,14 @@ def test_what_fits_is_converted(asked, given, answer):
             "x" * 4097, "a\nb", "a\rb\n", "a\0", 5, None, b"a")),
     ],
 )  # fmt: skip
-def test_what_does_not_fit_is_refused_with_what_does(asked, given, told):
+def test_what_does_not_fit_is_refused_with_what_does(asked: Any, given: Any, told: Any) -> None:
     with pytest.raises(InvalidArgument) as refused:
         question("what?", **asked).answer(given)
     assert refused.value.hint == told
     assert 0 < refused.value.what.index(" does not answer 'what?'.") < 100
 
 
-def test_who_types_a_decimal_comma_is_told_to_type_a_point():
+def test_who_types_a_decimal_comma_is_told_to_type_a_point() -> None:
     with pytest.raises(InvalidArgument, match=r"from 0 to 20 mm, with a decimal point: 0\.0\.$"):
         question("what?", **GAP).answer(" 0,0 ")
 
@@ -61,7 +61,7 @@ def test_who_types_a_decimal_comma_is_told_to_type_a_point():
         (map(str, count()), "choices has more than 100 texts. Give 1 to 100 different ones."),
     ],
 )
-def test_choices_without_an_end_are_refused_as_equal_ones_are(choices, told):
+def test_choices_without_an_end_are_refused_as_equal_ones_are(choices: Any, told: Any) -> None:
     with pytest.raises(InvalidArgument) as refused:
         question("what?", kind="choice", choices=choices)
     assert str(refused.value) == told
@@ -81,6 +81,6 @@ def test_choices_without_an_end_are_refused_as_equal_ones_are(choices, told):
         {"kind": "maybe"}, {"kind": ["text"]}, {"default": 2}, {"kind": "text", "default": 5},
     ],
 )  # fmt: skip
-def test_a_question_that_nothing_or_too_much_could_answer_is_refused(arguments):
+def test_a_question_that_nothing_or_too_much_could_answer_is_refused(arguments: Any) -> None:
     with pytest.raises(InvalidArgument):
         question("what?", **arguments)

@@ -1,6 +1,7 @@
 """The pauses of one run: which one a typed line is for."""
 
 import itertools
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ PAUSES = [{"id": f"{began}0", "run_id": "r", "pid": began, "began": float(began)
 
 
 @pytest.mark.parametrize("heard", list(itertools.permutations(PAUSES)))
-def test_the_latest_began_last_in_whatever_order_they_are_heard_of(heard):
+def test_the_latest_began_last_in_whatever_order_they_are_heard_of(heard: Any) -> None:
     pauses = RunPauses("r")
     for pause in heard:
         pauses.add(pause)
@@ -19,7 +20,7 @@ def test_the_latest_began_last_in_whatever_order_they_are_heard_of(heard):
         pauses.end(expected)
 
 
-def test_a_question_that_its_script_told_first_keeps_its_place_and_its_words():
+def test_a_question_that_its_script_told_first_keeps_its_place_and_its_words() -> None:
     pauses = RunPauses("r")
     pauses.heard_of("10", {"question": "yes?"})
     pauses.add(PAUSES[1])
@@ -30,7 +31,7 @@ def test_a_question_that_its_script_told_first_keeps_its_place_and_its_words():
     assert pauses.question("10") is asked
 
 
-def test_what_lagerd_has_not_announced_is_the_latest():
+def test_what_lagerd_has_not_announced_is_the_latest() -> None:
     pauses = RunPauses("r")
     pauses.add(PAUSES[2])
     pauses.add_unheard("40", 4)

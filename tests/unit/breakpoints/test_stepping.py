@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from types import FrameType
+from typing import Any
 
 import pytest
 
@@ -86,23 +87,23 @@ def caller(brk: Stepper) -> int:
     return 3
 
 
-def test_next_runs_line_by_line_and_out_to_the_caller(stepper):
+def test_next_runs_line_by_line_and_out_to_the_caller(stepper: Any) -> None:
     assert steps(stepper, caller, *["next"] * 4) == [("outer", 2), ("outer", 3), ("outer", 4), ("caller", 2)]
 
 
-def test_step_goes_into_each_call(stepper):
+def test_step_goes_into_each_call(stepper: Any) -> None:
     assert steps(stepper, caller, *["step"] * 5) == [
         ("outer", 2), ("inner", 1), ("inner", 2), ("outer", 3), ("inner", 1),
     ]  # fmt: skip
 
 
-def test_finish_stops_at_the_return_with_its_value(stepper):
+def test_finish_stops_at_the_return_with_its_value(stepper: Any) -> None:
     assert steps(stepper, caller, "step", "step", "finish", "next") == [
         ("outer", 2), ("inner", 1), ("inner", 2, 2), ("outer", 3),
     ]  # fmt: skip
 
 
-def test_out_stops_in_the_caller(stepper):
+def test_out_stops_in_the_caller(stepper: Any) -> None:
     assert steps(stepper, caller, "step", "step", "out") == [("outer", 2), ("inner", 1), ("outer", 3)]
 
 
@@ -114,7 +115,7 @@ def loop(brk: Stepper) -> int:
     return k
 
 
-def test_until_runs_to_a_line_on_or_back_or_to_the_return(stepper):
+def test_until_runs_to_a_line_on_or_back_or_to_the_return(stepper: Any) -> None:
     assert steps(stepper, loop, "until 4", "until 3", "until 5", "until 90") == [
         ("loop", 4), ("loop", 3), ("loop", 5), ("loop", 5, 2),
     ]  # fmt: skip
@@ -127,7 +128,7 @@ def recursive(brk: Stepper, depth: int = 2) -> int:
     return n + 1
 
 
-def test_a_recursive_call_is_not_the_next_line(stepper):
+def test_a_recursive_call_is_not_the_next_line(stepper: Any) -> None:
     assert steps(stepper, recursive, "next", "next") == [("recursive", 3), ("recursive", 4)]
 
 
@@ -146,7 +147,7 @@ def catching(brk: Stepper) -> int:
 
 
 @pytest.mark.parametrize("kind", ["finish", "until 90", "out"])
-def test_a_step_that_an_exception_ends_stops_where_it_is_caught(stepper, kind):
+def test_a_step_that_an_exception_ends_stops_where_it_is_caught(stepper: Any, kind: Any) -> None:
     assert steps(stepper, catching, kind, "next") == [("catching", 3), ("catching", 4)]
 
 
@@ -165,7 +166,7 @@ def within(brk: Stepper) -> int:
     return q
 
 
-def test_with_statements_are_stepped_over_and_into(stepper):
+def test_with_statements_are_stepped_over_and_into(stepper: Any) -> None:
     assert steps(stepper, within, *["next"] * 4) == [("within", 2), ("within", 3), ("within", 2), ("within", 4)]
     stepper.stops.clear()
     assert steps(stepper, within, *["step"] * 5) == [
@@ -186,7 +187,7 @@ def consumer(brk: Stepper) -> int:
     return w
 
 
-def test_next_waits_for_a_generator_to_continue_and_step_does_not(stepper):
+def test_next_waits_for_a_generator_to_continue_and_step_does_not(stepper: Any) -> None:
     assert steps(stepper, consumer, *["next"] * 4) == [
         ("generator", 2), ("generator", 3), ("generator", 4), ("consumer", 3),
     ]  # fmt: skip
@@ -209,7 +210,7 @@ def abandoning(brk: Stepper) -> int:
     return 1
 
 
-def test_a_generator_that_is_closed_ends_the_wait_for_it(stepper):
+def test_a_generator_that_is_closed_ends_the_wait_for_it(stepper: Any) -> None:
     assert steps(stepper, abandoning, *["next"] * 4) == [
         ("cleaning", 2), ("cleaning", 3), ("cleaning", 5), ("abandoning", 4),
     ]  # fmt: skip
@@ -265,7 +266,9 @@ def keeping(brk: Stepper) -> int:
         (keeping, "next", ("plain", 3)),
     ],
 )
-def test_a_generator_that_is_dropped_at_a_yield_ends_the_wait_for_it(stepper, function, kind, stop):
+def test_a_generator_that_is_dropped_at_a_yield_ends_the_wait_for_it(
+    stepper: Any, function: Any, kind: Any, stop: Any
+) -> None:
     assert steps(stepper, function, "next", kind) == [("plain", 2), stop]
 
 
@@ -281,7 +284,7 @@ async def leaving(brk: Stepper) -> int:
     return 1
 
 
-def test_a_coroutine_that_is_closed_at_an_await_ends_the_wait_for_it(stepper):
+def test_a_coroutine_that_is_closed_at_an_await_ends_the_wait_for_it(stepper: Any) -> None:
     found = steps(stepper, lambda brk: asyncio.run(leaving(brk)), "next", "next", "next")
     assert ("leaving", 4) in found  # Python 3.13 runs the line of the await once more
 
@@ -309,13 +312,13 @@ async def returning() -> int:
     return 2
 
 
-def test_an_await_is_one_line_and_the_other_tasks_run_meanwhile(stepper):
+def test_an_await_is_one_line_and_the_other_tasks_run_meanwhile(stepper: Any) -> None:
     assert steps(stepper, lambda brk: asyncio.run(awaiting(brk)), *["next"] * 5) == [
         ("waiting", 2), ("waiting", 3), ("awaiting", 3), ("awaiting", 4), ("awaiting", 5),
     ]  # fmt: skip
 
 
-def test_a_thread_that_ends_ends_its_step(stepper):
+def test_a_thread_that_ends_ends_its_step(stepper: Any) -> None:
     stepper.plan[:] = ["next"] * 9
     thread = threading.Thread(target=caller, args=[stepper])
     thread.start()
@@ -329,7 +332,7 @@ def encoding(brk: Stepper) -> str:
     return text
 
 
-def test_the_standard_library_is_entered_only_by_a_step_into_it(stepper):
+def test_the_standard_library_is_entered_only_by_a_step_into_it(stepper: Any) -> None:
     assert steps(stepper, encoding, "next", "next") == [("encoding", 2), ("encoding", 3)]
     stepper.stops.clear()
     found = steps(stepper, encoding, "next", "step", "next", "out")
@@ -344,11 +347,11 @@ def sorting(brk: Stepper) -> list[int]:
     return sorted([1, 2], key=key)
 
 
-def test_a_step_goes_into_functions_that_c_code_calls(stepper):
+def test_a_step_goes_into_functions_that_c_code_calls(stepper: Any) -> None:
     assert steps(stepper, sorting, "step", "step", "step") == [("sorting", 5), ("key", 1), ("key", 1)]
 
 
-def test_steps_of_two_threads_do_not_mix(stepper):
+def test_steps_of_two_threads_do_not_mix(stepper: Any) -> None:
     other, met = Stepper(), threading.Barrier(2)
     stepper.alone = other.alone = False
 
@@ -369,14 +372,14 @@ def test_steps_of_two_threads_do_not_mix(stepper):
         assert one.stops == [("work", 3), ("work", 4), ("work", 5)]
 
 
-def test_what_a_stop_raises_is_raised_in_the_script(stepper):
+def test_what_a_stop_raises_is_raised_in_the_script(stepper: Any) -> None:
     stepper.to_raise = ValueError("at the stop")
     stepper.plan[:] = ["next"]
     with pytest.raises(ValueError, match="at the stop"):
         outer(stepper)
 
 
-def test_another_thread_has_no_events_during_a_step(stepper):
+def test_another_thread_has_no_events_during_a_step(stepper: Any) -> None:
     if sys.version_info >= (3, 12):
         pytest.skip("the events of sys.monitoring are filtered by thread")
     traced: list[object] = []
@@ -393,6 +396,6 @@ def test_another_thread_has_no_events_during_a_step(stepper):
 
 
 @pytest.mark.parametrize(("kind", "line"), [("jump", None), ("until", None), ("until", 0), ("until", "7"), (None, 1)])
-def test_what_is_no_step_is_refused(kind, line):
+def test_what_is_no_step_is_refused(kind: Any, line: Any) -> None:
     with pytest.raises(InvalidArgument):
         Request(kind, line)

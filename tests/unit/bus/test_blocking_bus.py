@@ -75,14 +75,14 @@ def answering(*answers: bytes) -> Iterator[BlockingBus]:
         yield bus
 
 
-def test_a_call_returns_the_values_of_its_own_answer():
+def test_a_call_returns_the_values_of_its_own_answer() -> None:
     late = _message(1, "the answer to another call")
     signal = _message(2, "not an answer", kind=Kind.SIGNAL, path="/a", interface="a.b", member="C")
     with answering(late, signal, _message(2, "7f3a")) as bus:
         assert bus.call(*CALL) == ["7f3a"]
 
 
-def test_an_answer_may_come_in_pieces():
+def test_an_answer_may_come_in_pieces() -> None:
     text = "x" * 300_000
     with answering(_message(2, text)) as bus:
         assert bus.call(*CALL) == [text]
@@ -96,26 +96,26 @@ def test_an_answer_may_come_in_pieces():
         ("org.freedesktop.DBus.Error.ServiceUnknown", NoDaemon),
     ],
 )
-def test_an_error_is_raised_by_its_name(error, kind):
+def test_an_error_is_raised_by_its_name(error: Any, kind: Any) -> None:
     with answering(_message(2, "why", kind=Kind.ERROR, error=error)) as bus, pytest.raises(kind, match="why"):
         bus.call(*CALL)
 
 
-def test_a_broker_that_hangs_up_before_the_answer_is_lost():
+def test_a_broker_that_hangs_up_before_the_answer_is_lost() -> None:
     whole = _message(2, "7f3a")
     for answer in (b"", whole[:5], whole[:-1]):
         with answering(answer) as bus, pytest.raises(BusError, match="was lost"):
             bus.call(*CALL)
 
 
-def test_an_answer_longer_than_d_bus_allows_is_not_read():
+def test_an_answer_longer_than_d_bus_allows_is_not_read() -> None:
     head = bytearray(_message(2, "7f3a")[:HEAD])
     struct.pack_into(LITTLE_ENDIAN + "I", head, 4, LONGEST)
     with answering(bytes(head)) as bus, pytest.raises(BusError, match="was lost"):
         bus.call(*CALL)
 
 
-def test_no_answer_in_time_names_who_is_silent():
+def test_no_answer_in_time_names_who_is_silent() -> None:
     def act(peer: socket.socket) -> None:
         _authenticate(peer)
         _read(peer)
@@ -129,7 +129,7 @@ def test_no_answer_in_time_names_who_is_silent():
             bus.call(*CALL, timeout=0.05)
 
 
-def test_text_that_is_no_utf_8_is_refused_and_the_connection_stays():
+def test_text_that_is_no_utf_8_is_refused_and_the_connection_stays() -> None:
     with answering(_message(2, "7f3a")) as bus:
         with pytest.raises(InvalidArgument, match="not valid UTF-8"):
             bus.call(*CALL[:4], "\udcff")
@@ -137,7 +137,7 @@ def test_text_that_is_no_utf_8_is_refused_and_the_connection_stays():
         assert bus.call(*CALL) == ["7f3a"]
 
 
-def test_a_broker_that_never_finishes_the_registration_is_given_up(monkeypatch):
+def test_a_broker_that_never_finishes_the_registration_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(blocking, "_CONNECT_SECONDS", 0.05)
     for steps in (0, 1):
 
@@ -151,7 +151,7 @@ def test_a_broker_that_never_finishes_the_registration_is_given_up(monkeypatch):
             BlockingBus(address)
 
 
-def test_a_broker_that_denies_or_is_none_is_named():
+def test_a_broker_that_denies_or_is_none_is_named() -> None:
     def deny(peer: socket.socket) -> None:
         peer.recv(100)
         peer.sendall(b"REJECTED\r\n")
@@ -170,7 +170,7 @@ def _python(code: str) -> None:
     assert ran.returncode == 0, ran.stderr
 
 
-def test_a_command_that_asks_once_imports_little():
+def test_a_command_that_asks_once_imports_little() -> None:
     _python("""
 import sys
 from lager_cli import main
@@ -182,7 +182,7 @@ assert not unwanted & set(sys.modules), unwanted & set(sys.modules)
 
 
 @pytest.mark.parametrize("library", ["dbus_fast", "dbus_next"])
-def test_the_whole_library_is_there_for_who_asks_for_it(library):
+def test_the_whole_library_is_there_for_who_asks_for_it(library: Any) -> None:
     _python(f"""
 from lager.bus.transport import library
 library.only_parts()

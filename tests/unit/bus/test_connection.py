@@ -6,6 +6,7 @@ import os
 import select
 import socket
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ PIECES = [bytes([n % 251]) * (n * 37 % 5000 + 1) for n in range(500)]
 
 
 @pytest.mark.parametrize("held", [False, True])
-def test_pieces_arrive_whole_and_in_order_through_a_full_socket(held):
+def test_pieces_arrive_whole_and_in_order_through_a_full_socket(held: Any) -> None:
     async def work() -> tuple[bytes, int]:
         with TemporaryDirectory(dir="/tmp") as folder, socket.socket(socket.AF_UNIX) as listener:
             listener.bind(f"{folder}/bus")
@@ -63,7 +64,7 @@ def _receive(peer: socket.socket, size: int) -> tuple[bytes, int]:
     return data, fds
 
 
-def test_long_answers_to_one_caller_let_other_callers_go_first(monkeypatch):
+def test_long_answers_to_one_caller_let_other_callers_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """The answers to others go between the long answers to one caller, and all of them arrive."""
     monkeypatch.setattr(module, "_PACE", 1 << 17)
     served = []
@@ -74,7 +75,7 @@ def test_long_answers_to_one_caller_let_other_callers_go_first(monkeypatch):
             listener.listen()
             all_served = asyncio.Event()
 
-            def received(message) -> None:
+            def received(message: Any) -> None:
                 served.append(message.sender)
                 connection.send(bytes(1 << 17), to=message.sender)
                 if len(served) == 5:
@@ -104,7 +105,7 @@ def test_long_answers_to_one_caller_let_other_callers_go_first(monkeypatch):
     assert served == [":1.7", ":1.7", ":1.8", ":1.7", ":1.7"]
 
 
-def test_an_invalid_address_leaves_no_descriptor_open():
+def test_an_invalid_address_leaves_no_descriptor_open() -> None:
     async def work() -> None:
         before = len(os.listdir("/proc/self/fd"))
         for address in ("unix:path=/nonexistent/bus", "tcp:host=localhost,port=1", "unix:abstract=nobody-is-here"):

@@ -3,6 +3,8 @@
 import os
 import socket
 import tempfile
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +12,9 @@ from lager.bus import address
 from lager.errors import BusError
 
 
-def test_a_folder_that_another_user_made_first_locks_no_one_out(tmp_path, monkeypatch):
+def test_a_folder_that_another_user_made_first_locks_no_one_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Any user can create the name in a temporary folder, but not in the home of another user."""
     squatted = tmp_path / "tmp" / f"lager-{os.getuid()}"
     monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
@@ -27,7 +31,9 @@ def test_a_folder_that_another_user_made_first_locks_no_one_out(tmp_path, monkey
 
 
 @pytest.mark.parametrize("make", [lambda path: path.write_text(""), lambda path: path.symlink_to("/tmp")])
-def test_a_file_or_a_link_of_that_name_locks_no_one_out(tmp_path, monkeypatch, make):
+def test_a_file_or_a_link_of_that_name_locks_no_one_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Any
+) -> None:
     monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
@@ -35,7 +41,7 @@ def test_a_file_or_a_link_of_that_name_locks_no_one_out(tmp_path, monkeypatch, m
     assert address.embedded_folder() == tmp_path / "home/.cache/lager"
 
 
-def test_without_any_private_folder_the_error_names_the_first(tmp_path, monkeypatch):
+def test_without_any_private_folder_the_error_names_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setenv("HOME", "/dev/null/nowhere")
@@ -46,7 +52,9 @@ def test_without_any_private_folder_the_error_names_the_first(tmp_path, monkeypa
 
 @pytest.mark.parametrize("runtime", ["", "{long}"])
 @pytest.mark.parametrize("temporary", ["{long}", "relative/folder"])
-def test_a_temporary_folder_that_takes_no_socket_is_passed_over(tmp_path, monkeypatch, runtime, temporary):
+def test_a_temporary_folder_that_takes_no_socket_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runtime: Any, temporary: Any
+) -> None:
     """The name of a socket has at most 107 bytes (unix(7)); those that a CI or macOS gives are often longer."""
     long = tmp_path / ("long" * 30)
     long.mkdir()

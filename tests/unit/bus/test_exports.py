@@ -93,25 +93,25 @@ def answer(call: FakeCall) -> tuple[str, ...]:
     return only
 
 
-def test_answers():
+def test_answers() -> None:
     assert answer(FakeCall("Echo", "s", "x")) == ("reply", "s", "x")
     assert answer(FakeCall("Echo", "s", "x", interface="")) == ("reply", "s", "x")
     assert answer(FakeCall("Slow", "as", ["x"])) == ("reply", "s", "x")
 
 
-def test_later_sends_no_reply_yet():
+def test_later_sends_no_reply_yet() -> None:
     call = FakeCall("Later")
     with pytest.raises(ValueError, match="not enough values"):
         answer(call)
 
 
-def test_refusals():
+def test_refusals() -> None:
     kind, name, text = answer(FakeCall("Refuses"))
     assert (kind, name, text) == ("error", "com.lager.Error.NoSuchBreakpoint", "It is not there. Look again.")
     assert answer(FakeCall("Bus"))[1:] == ("com.lager.Error.Failed", "The bus is gone.")
 
 
-def test_an_internal_error_goes_to_the_log_and_not_to_the_caller(caplog):
+def test_an_internal_error_goes_to_the_log_and_not_to_the_caller(caplog: pytest.LogCaptureFixture) -> None:
     kind, name, text = answer(FakeCall("Breaks"))
     assert (kind, name) == ("error", "com.lager.Error.Failed")
     assert "secret" not in text
@@ -119,18 +119,18 @@ def test_an_internal_error_goes_to_the_log_and_not_to_the_caller(caplog):
 
 
 @pytest.mark.parametrize("call", [("Echo", ""), ("Echo", "ss", "a", "b"), ("Later", "s", "a"), ("Slow", "s", "a")])
-def test_wrong_types(call):
+def test_wrong_types(call: Any) -> None:
     assert answer(FakeCall(*call))[1] == "com.lager.Error.InvalidArgument"
 
 
-def test_what_is_not_there():
+def test_what_is_not_there() -> None:
     assert answer(FakeCall("Nothing"))[1].endswith("UnknownMethod")
     assert answer(FakeCall("Echo", "s", "x", interface="com.lager.Other"))[1].endswith("UnknownMethod")
     assert answer(FakeCall("Echo", "s", "x", path="/com/lager"))[1].endswith("UnknownObject")
     assert answer(FakeCall("Echo", "s", "x", path="/"))[1].endswith("UnknownObject")
 
 
-def test_introspection():
+def test_introspection() -> None:
     introspectable = "org.freedesktop.DBus.Introspectable"
     xml = answer(FakeCall("Introspect", interface=introspectable))[2]
     assert f'<interface name="{NAME}"/>' in xml
@@ -139,7 +139,7 @@ def test_introspection():
     assert answer(FakeCall("Ping", interface="org.freedesktop.DBus.Peer")) == ("reply", "")
 
 
-def test_properties():
+def test_properties() -> None:
     assert answer(FakeCall("Get", "ss", NAME, "Fixed", interface=PROPERTIES)) == ("reply", "v", 5)
     assert answer(FakeCall("GetAll", "s", NAME, interface=PROPERTIES))[2] == {"Level": "debug", "Fixed": 5}
     assert answer(FakeCall("Set", "ssv", NAME, "Level", "info", interface=PROPERTIES)) == ("reply", "")
@@ -150,7 +150,7 @@ def test_properties():
         assert answer(FakeCall(member, signature, *args, interface=PROPERTIES))[1] == "com.lager.Error.InvalidArgument"
 
 
-def test_pending_calls_are_answered_when_the_tree_closes():
+def test_pending_calls_are_answered_when_the_tree_closes() -> None:
     call = FakeCall("ForEver")
 
     async def dispatch() -> None:
@@ -165,6 +165,6 @@ def test_pending_calls_are_answered_when_the_tree_closes():
     assert "stopping" in text
 
 
-def test_a_refusal_has_two_sentences():
+def test_a_refusal_has_two_sentences() -> None:
     assert str(InvalidArgument("No.", "Do that.")) == "No. Do that."
     assert str(InvalidArgument("No.")) == "No."

@@ -1,5 +1,7 @@
 """The queue of incoming messages: all senders get their turns."""
 
+from typing import Any
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -8,7 +10,7 @@ from lager.bus.transport.fair_queue import FairQueue
 SENDERS = st.sampled_from(["broker", "a", "b", "c"])
 
 
-def turn(turns: FairQueue, *waiting, **more) -> list:
+def turn(turns: FairQueue, *waiting: Any, **more: Any) -> list:
     taken = []
     turns.serve(taken.append, *waiting, **more)
     return taken
@@ -33,7 +35,7 @@ class Clock:
         self.now += item[1] / 1000
 
 
-def test_a_long_turn_ends_and_a_slow_sender_goes_behind_those_that_came_meanwhile():
+def test_a_long_turn_ends_and_a_slow_sender_goes_behind_those_that_came_meanwhile() -> None:
     clock = Clock()
     turns = FairQueue("broker", lambda: clock.now)
     for n in range(3):
@@ -48,7 +50,7 @@ def test_a_long_turn_ends_and_a_slow_sender_goes_behind_those_that_came_meanwhil
     assert clock.taken == ["slow 0", "b", "c", "broker", "slow 1", "slow 2"]
 
 
-def test_the_queue_can_be_emptied_from_inside_a_turn():
+def test_the_queue_can_be_emptied_from_inside_a_turn() -> None:
     turns = FairQueue("broker")
     for n in range(2):
         turns.put("a", 1, n)
@@ -57,14 +59,14 @@ def test_the_queue_can_be_emptied_from_inside_a_turn():
     assert rest == [[1]]
 
 
-def test_senders_with_few_messages_are_served_in_the_order_of_arrival():
+def test_senders_with_few_messages_are_served_in_the_order_of_arrival() -> None:
     turns = FairQueue("broker")
     for n, sender in enumerate(["a", "b", "broker", "a", "b", "broker", "broker"]):
         turns.put(sender, 1, n)
     assert served(turns) == [[0, 1, 2, 3, 4, 5, 6]]
 
 
-def test_a_flood_waits_behind_all_other_senders():
+def test_a_flood_waits_behind_all_other_senders() -> None:
     turns = FairQueue("broker")
     for n in range(1000):
         turns.put("flood", 1, n)
@@ -77,7 +79,7 @@ def test_a_flood_waits_behind_all_other_senders():
     assert [item for several in served(turns) for item in several] == list(range(4, 1001))
 
 
-def test_a_flood_gets_its_turns_among_many_other_messages():
+def test_a_flood_gets_its_turns_among_many_other_messages() -> None:
     turns = FairQueue("broker")
     for n in range(10):
         turns.put("flood", 1, n)
@@ -88,7 +90,7 @@ def test_a_flood_gets_its_turns_among_many_other_messages():
     assert len([one for one in taken if one != "b"]) > 8
 
 
-def test_a_sender_that_must_wait_keeps_its_place():
+def test_a_sender_that_must_wait_keeps_its_place() -> None:
     turns = FairQueue("broker")
     for n in range(4):
         turns.put("a", 1, n)
@@ -99,7 +101,7 @@ def test_a_sender_that_must_wait_keeps_its_place():
     assert [item for several in served(turns) for item in several] == [0, 1, 2, 3]
 
 
-def test_messages_aside_wait_while_there_is_nothing_to_spare():
+def test_messages_aside_wait_while_there_is_nothing_to_spare() -> None:
     turns = FairQueue("broker")
     for n in range(4):
         turns.put("a", 1, n)
@@ -110,7 +112,7 @@ def test_messages_aside_wait_while_there_is_nothing_to_spare():
     assert turn(turns) == [2]
 
 
-def test_room_is_bounded_by_number_and_bytes_but_one_message_always_has_it():
+def test_room_is_bounded_by_number_and_bytes_but_one_message_always_has_it() -> None:
     turns = FairQueue("broker")
     assert turns.has_room("a", 1 << 30)
     turns.put("a", 1 << 19, 0)
@@ -127,7 +129,7 @@ def test_room_is_bounded_by_number_and_bytes_but_one_message_always_has_it():
 
 @settings(deadline=None)
 @given(st.lists(SENDERS, max_size=60))
-def test_nothing_is_lost_and_each_sender_is_served_in_order(senders):
+def test_nothing_is_lost_and_each_sender_is_served_in_order(senders: Any) -> None:
     turns, taken = FairQueue("broker"), []
     for n, sender in enumerate(senders):
         turns.put(sender, 1, (sender, n))

@@ -1,5 +1,7 @@
 """Details that are marshalled once are sent as the same bytes as those that are marshalled in the message."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,7 +26,7 @@ def reply(value: object, destination: str) -> bytes:
 
 
 @given(st.lists(DETAILS, max_size=5), st.sampled_from([":1.1", ":1.23", ":1.4567"]))
-def test_a_list_of_marshalled_details_has_the_bytes_of_the_same_list(several, destination):
+def test_a_list_of_marshalled_details_has_the_bytes_of_the_same_list(several: Any, destination: Any) -> None:
     number = Number(NUMBER)
     kept = listed(entries(values) + number(last) for values, last in several)
     plain = [{**values, NUMBER: last} for values, last in several]
@@ -35,6 +37,6 @@ def test_a_list_of_marshalled_details_has_the_bytes_of_the_same_list(several, de
     ]
 
 
-def test_an_array_that_is_too_long_for_the_bus_is_never_sent():
+def test_an_array_that_is_too_long_for_the_bus_is_never_sent() -> None:
     with pytest.raises(ValueError, match="cannot be sent"):
         reply(Marshalled(bytes(_LONGEST_ARRAY + 1)), ":1.1")

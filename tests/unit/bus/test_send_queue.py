@@ -1,5 +1,7 @@
 """The queue of outgoing messages: all destinations get their turns."""
 
+from typing import Any
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,7 +21,7 @@ def sent(outbox: SendQueue, at_once: int) -> bytes:
     return out
 
 
-def test_short_messages_are_sent_in_the_order_of_arrival():
+def test_short_messages_are_sent_in_the_order_of_arrival() -> None:
     outbox = SendQueue()
     for n in range(100):
         outbox.put("abc"[n % 3], bytes([n]) * 50, ())
@@ -27,7 +29,7 @@ def test_short_messages_are_sent_in_the_order_of_arrival():
     assert outbox.size == outbox.owed("a") == 0
 
 
-def test_long_messages_to_one_destination_do_not_delay_the_others():
+def test_long_messages_to_one_destination_do_not_delay_the_others() -> None:
     outbox = SendQueue()
     for _ in range(20):
         outbox.put("flood", b"x" * BIG, ())
@@ -38,7 +40,7 @@ def test_long_messages_to_one_destination_do_not_delay_the_others():
 
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 9000)), max_size=60), st.integers(1, 40000))
-def test_nothing_is_lost_and_each_destination_is_sent_in_order(pieces, at_once):
+def test_nothing_is_lost_and_each_destination_is_sent_in_order(pieces: Any, at_once: Any) -> None:
     outbox, expected = SendQueue(), {"a": b"", "b": b"", "c": b""}
     for n, (to, size) in enumerate(pieces):
         piece = to.encode() + bytes([n + 128]) * (size - 1)
@@ -54,7 +56,7 @@ def test_nothing_is_lost_and_each_destination_is_sent_in_order(pieces, at_once):
     assert got == expected
 
 
-def test_descriptors_go_with_the_first_byte_of_their_message_and_once():
+def test_descriptors_go_with_the_first_byte_of_their_message_and_once() -> None:
     outbox = SendQueue()
     outbox.put("a", b"a" * 10, ())
     outbox.put("a", b"b" * 10, (7, 8))
@@ -65,7 +67,7 @@ def test_descriptors_go_with_the_first_byte_of_their_message_and_once():
     assert outbox.next() == ([b"b" * 9], ())
 
 
-def test_a_dropped_queue_returns_its_descriptors():
+def test_a_dropped_queue_returns_its_descriptors() -> None:
     outbox = SendQueue()
     for fd in range(3):
         outbox.put("a", b"x" * BIG, (fd,))

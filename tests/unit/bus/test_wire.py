@@ -85,7 +85,7 @@ def plain(value: Any) -> Any:
 
 
 @given(st.data())
-def test_it_reads_whatever_dbus_next_writes(data):
+def test_it_reads_whatever_dbus_next_writes(data: Any) -> None:
     kinds = data.draw(st.lists(KINDS, max_size=4))
     values = [data.draw(pair(kind)) for kind in kinds]
     theirs = TheirMessage(
@@ -118,7 +118,7 @@ OURS = [
 
 
 @given(st.sampled_from(OURS).flatmap(lambda one: st.tuples(st.just(one[0]), one[1])))
-def test_dbus_next_reads_what_it_writes(message):
+def test_dbus_next_reads_what_it_writes(message: Any) -> None:
     signature, body = message
     header = {"serial": 9, "path": "/a/path", "interface": "com.lager.I", "member": "Member", "destination": ":1.5"}
     raw = encode(Kind.SIGNAL, signature=signature, values=body, **header)
@@ -129,7 +129,7 @@ def test_dbus_next_reads_what_it_writes(message):
     assert decode(raw).body() == body
 
 
-def test_every_field_of_the_header():
+def test_every_field_of_the_header() -> None:
     raw = encode(
         Kind.ERROR, 5, flags=Flag.NO_REPLY_EXPECTED, error="com.lager.Error.Failed", reply_serial=4,
         destination=":1.2", signature="s", values=["text"], fds=[0, 1],
@@ -143,14 +143,14 @@ def test_every_field_of_the_header():
     assert b"\t\1u\0\2\0\0\0" in raw, "how many descriptors come along"
 
 
-def test_the_other_byte_order():
+def test_the_other_byte_order() -> None:
     body = struct.pack(">I", 3) + b"big\0" + struct.pack(">d", 2.5)
     fields = b"\5\1u\0" + struct.pack(">I", 7) + b"\x08\1g\0\2sd\0"
     raw = b"B\2\0\1" + struct.pack(">III", len(body), 1, len(fields)) + fields + body
     assert decode(raw).body() == ["big", 2.5]
 
 
-def test_the_header_of_a_long_message_is_read_without_its_body():
+def test_the_header_of_a_long_message_is_read_without_its_body() -> None:
     raw = encode(Kind.METHOD_CALL, 3, path="/a", member="Long", signature="s", values=["x" * (1 << 20)])
     header, whole = sizes(raw[:HEAD])
     assert (whole, header < 100) == (len(raw), True)
@@ -158,7 +158,7 @@ def test_the_header_of_a_long_message_is_read_without_its_body():
 
 
 @given(st.binary(min_size=16, max_size=80), st.integers(0, 120))
-def test_a_header_of_random_bytes_is_refused_or_read_without_a_loop(rubbish, at):
+def test_a_header_of_random_bytes_is_refused_or_read_without_a_loop(rubbish: Any, at: Any) -> None:
     good = bytearray(encode(Kind.METHOD_RETURN, 1, reply_serial=1, signature="sa{sv}as", values=["x", {"k": 1}, ["y"]]))
     good[at : at + 4] = rubbish[:4]
     for raw in (rubbish, bytes(good)):
@@ -170,7 +170,7 @@ def test_a_header_of_random_bytes_is_refused_or_read_without_a_loop(rubbish, at)
     "signature",
     ["a", "(", "()", "a()", "a{s}", "a{suu}", "z", "a{s", "(s", ")", "a" * 65 + "s", "(" * 300],
 )
-def test_no_signature(signature):
+def test_no_signature(signature: Any) -> None:
     with pytest.raises(ValueError, match=r"signature|token|missing|nesting") as refused:
         types(signature)
     assert type(refused.value).__name__ == "InvalidSignatureError"
@@ -180,12 +180,12 @@ def test_no_signature(signature):
     ("signature", "value"),
     [("s", "\udcff"), ("s", "a\0b"), ("s", 5), ("u", -1), ("u", 2**32), ("d", "x"), ("v", object()), ("h", None)],
 )
-def test_a_value_of_the_wrong_type_is_never_sent(signature, value):
+def test_a_value_of_the_wrong_type_is_never_sent(signature: Any, value: Any) -> None:
     with pytest.raises(Exception, match=r"."):
         encode(Kind.SIGNAL, 1, path="/a", interface="a.b", member="M", signature=signature, values=[value])
 
 
-def test_a_value_that_is_none_is_left_out_and_a_subclass_is_what_it_is_of():
+def test_a_value_that_is_none_is_left_out_and_a_subclass_is_what_it_is_of() -> None:
     class Name(str):
         __slots__ = ()
 
@@ -195,7 +195,7 @@ def test_a_value_that_is_none_is_left_out_and_a_subclass_is_what_it_is_of():
 
 
 @given(st.dictionaries(TEXT, st.one_of(TEXT, st.floats(allow_nan=False), st.booleans(), st.lists(TEXT))), TEXT)
-def test_details_that_were_encoded_before_keep_their_values(values, label):
+def test_details_that_were_encoded_before_keep_their_values(values: Any, label: Any) -> None:
     made = {**details(values), "remaining": 1.5}
     raw = encode(Kind.METHOD_RETURN, 1, reply_serial=2, signature="saa{sv}s", values=[label, [made] * 3, "end"])
     assert decode(raw).body() == [label, [values | {"remaining": 1.5}] * 3, "end"]

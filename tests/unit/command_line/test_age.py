@@ -1,6 +1,7 @@
 """How long ago something began, whatever is done to the clock that people set."""
 
 import time
+from typing import Any
 
 import pytest
 
@@ -13,23 +14,23 @@ LEASE = {"name": "psu1", "net": "", "user": "anna", "script": "", "pid": 7, "wai
 
 
 @pytest.mark.parametrize("step", [-86400.0, 0.0, 86400.0])
-def test_a_clock_change_does_not_change_an_age(step):
+def test_a_clock_change_does_not_change_an_age(step: Any) -> None:
     began = {"since": time.time() + step, "began": time.monotonic() - 90}
     assert age.age(began) == pytest.approx(90, abs=5)
     assert "1m30s" in pause_table.row(PAUSE | began)
     assert "1m30s" in _row(LEASE | began)
 
 
-def test_what_a_box_has_counted_is_taken_as_it_is():
+def test_what_a_box_has_counted_is_taken_as_it_is() -> None:
     assert age.age({"since": 5.0, "began": 1e9, "age": 61.5}) == 61.5
     (told,) = age.with_ages([{"since": time.time(), "began": time.monotonic() - 30}])
     assert told["age"] == pytest.approx(30, abs=5)
 
 
 @pytest.mark.parametrize(("since", "seconds"), [(-60.0, 60.0), (+3600.0, 0.0)])
-def test_an_older_lagerd_tells_only_since_and_no_age_is_negative(since, seconds):
+def test_an_older_lagerd_tells_only_since_and_no_age_is_negative(since: Any, seconds: Any) -> None:
     assert age.age({"since": time.time() + since}) == pytest.approx(seconds, abs=5)
 
 
-def test_the_holder_of_an_instrument_is_shown_by_its_pid():
+def test_the_holder_of_an_instrument_is_shown_by_its_pid() -> None:
     assert 7 in _row(LEASE | {"since": 0.0, "age": 1.0})

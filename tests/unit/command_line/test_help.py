@@ -1,6 +1,7 @@
 """Every command says what it does, and shows how it is typed."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import click
 import pytest
@@ -27,7 +28,7 @@ ALL = {
 
 
 @pytest.mark.parametrize("path", ALL)
-def test_help_says_what_for_and_shows_an_example(path):
+def test_help_says_what_for_and_shows_an_example(path: Any) -> None:
     command = ALL[path]
     shown = command.get_help(click.Context(command, info_name=path))
     assert "\nExample" in shown or "  Example" in shown
@@ -35,7 +36,7 @@ def test_help_says_what_for_and_shows_an_example(path):
 
 
 @pytest.mark.parametrize("path", ALL)
-def test_every_option_says_what_it_does(path):
+def test_every_option_says_what_it_does(path: Any) -> None:
     silent = [
         one.opts[0] for one in ALL[path].params if isinstance(one, click.Option) and not one.hidden and not one.help
     ]

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ input()
         (["--env", "TOKEN=", "x.py"], ["TOKEN="]),
     ],
 )
-def test_values_are_overwritten_and_nothing_else(words, settings):
+def test_values_are_overwritten_and_nothing_else(words: Any, settings: Any) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", SHOW, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )

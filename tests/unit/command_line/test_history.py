@@ -3,6 +3,7 @@ import shutil
 import subprocess
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -33,16 +34,16 @@ CLAIMED = {
 }
 
 
-def lines(*entries):
+def lines(*entries: Any) -> Any:
     return b"".join(json.dumps(entry).encode() + b"\n" for entry in entries)
 
 
 @pytest.fixture
-def journalctl(monkeypatch, tmp_path):
+def journalctl(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))  # no embedded daemon has records there
     asked = SimpleNamespace(command=None, stdout=b"", stderr=b"", code=0)
 
-    def run(command, **_):
+    def run(command: Any, **_: Any) -> Any:
         asked.command = command
         return subprocess.CompletedProcess(command, asked.code, asked.stdout, asked.stderr)
 
@@ -51,7 +52,7 @@ def journalctl(monkeypatch, tmp_path):
     return asked
 
 
-def test_records_are_told_from_other_lines_of_the_log(journalctl):
+def test_records_are_told_from_other_lines_of_the_log(journalctl: Any) -> None:
     journalctl.stdout = lines({"MESSAGE": "Reloaded the configuration."}, PAUSED, CLAIMED)
     first, second = history.read(since="1 hour ago", until="now")
     assert first["time"] == 1_700_000_000.5
@@ -61,7 +62,7 @@ def test_records_are_told_from_other_lines_of_the_log(journalctl):
     assert {"--since=1 hour ago", "--until=now"} <= set(journalctl.command)
 
 
-def test_a_lost_connection_is_what_its_own_user_says(journalctl):
+def test_a_lost_connection_is_what_its_own_user_says(journalctl: Any) -> None:
     true = {
         "__REALTIME_TIMESTAMP": "1700000002000000",
         "MESSAGE_ID": lost_client.MESSAGE_ID,
@@ -87,7 +88,7 @@ LOST = {
 }
 
 
-def test_of_a_session_only_its_user_and_its_run_are_taken():
+def test_of_a_session_only_its_user_and_its_run_are_taken() -> None:
     run = "f81d4fae-7dec-11d0-a765-00a0c91e6bf6"
     lies = {"LAGER_TIME": "x", "LAGER_FILE": "/etc", "LAGER_LABEL": "\x1b[2J", "LAGER_INSTRUMENT": "psu1"}
     (only,) = history.parse(lines({**LOST, **lies, "LAGER_RUN": run.upper()}))
@@ -112,7 +113,7 @@ def test_of_a_session_only_its_user_and_its_run_are_taken():
         {"__REALTIME_TIMESTAMP": "soon"},
     ],
 )
-def test_records_that_another_user_forges_are_ignored(lie):
+def test_records_that_another_user_forges_are_ignored(lie: Any) -> None:
     assert list(history.parse(lines({**LOST, **lie}))) == []
 
 
@@ -134,24 +135,24 @@ def test_records_that_another_user_forges_are_ignored(lie):
         {"LAGER_": "x", "LAGER_EVENT": ""},
     ],
 )
-def test_a_record_of_any_kind_is_a_row_and_loses_no_other(odd):
+def test_a_record_of_any_kind_is_a_row_and_loses_no_other(odd: Any) -> None:
     found = list(history.parse(lines(PAUSED, {**PAUSED, **odd}, CLAIMED)))
     assert [record["time"] for record in found] == [1_700_000_000.5, 1_700_000_000.5, 1_700_000_001.0]
     assert all(isinstance(cell, str) for record in found for cell in history.row(record))
 
 
-def test_lines_that_are_no_records_lose_no_other():
+def test_lines_that_are_no_records_lose_no_other() -> None:
     noise = b"\n\xff\xfe\n{\nnull\n[1]\n3\n" + b"[" * 100_000 + b"\n"
     found = list(history.parse(lines(PAUSED) + noise + lines(CLAIMED)))
     assert [record["event"] for record in found] == ["paused", "claimed"]
 
 
 @pytest.mark.parametrize("time", [None, "x", float("nan"), float("inf"), 1e300, -1e300, [1]])
-def test_a_record_of_another_machine_has_a_row_whatever_its_time(time):
+def test_a_record_of_another_machine_has_a_row_whatever_its_time(time: Any) -> None:
     assert history.row({"time": time, "event": "paused"})[:2] == ("-", "paused")
 
 
-def test_rows(monkeypatch):
+def test_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "UTC")
     history.time.tzset()
     paused, claimed = history.parse(lines(PAUSED, CLAIMED))
@@ -163,24 +164,24 @@ def test_rows(monkeypatch):
 
 
 @pytest.mark.parametrize(("value", "text"), [("a", "a"), ([104, 105], "hi"), (["x", "y"], "y"), (None, "None")])
-def test_what_journalctl_makes_of_a_value(value, text):
+def test_what_journalctl_makes_of_a_value(value: Any, text: Any) -> None:
     (record,) = history.parse(lines({**PAUSED, "LAGER_LABEL": value}))
     assert record["label"] == text
 
 
-def test_a_user_who_may_not_read_the_journal_learns_what_to_request(journalctl):
+def test_a_user_who_may_not_read_the_journal_learns_what_to_request(journalctl: Any) -> None:
     journalctl.stderr = b"Hint: You are currently not seeing messages from other users and the system.\n"
     with pytest.raises(LagerError, match=r"may not read the journal.*systemd-journal"):
         history.read()
 
 
-def test_a_wrong_time_is_one_sentence(journalctl):
+def test_a_wrong_time_is_one_sentence(journalctl: Any) -> None:
     journalctl.code, journalctl.stderr = 1, b"Failed to parse timestamp: soon\n"
     with pytest.raises(LagerError, match="Failed to parse timestamp: soon"):
         history.read(since="soon")
 
 
-def test_no_journal_at_all(monkeypatch):
+def test_no_journal_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(history, "_embedded", lambda: None)  # as on a box
     monkeypatch.setattr(history.shutil, "which", lambda _: None)
     with pytest.raises(LagerError, match="no journalctl"):
@@ -195,7 +196,7 @@ BUS = {
 }  # fmt: skip
 
 
-def test_whom_the_bus_refuses_is_in_the_history():
+def test_whom_the_bus_refuses_is_in_the_history() -> None:
     (only,) = history.parse(lines(BUS))
     assert (only["event"], only["by_user"], only["by_uid"]) == ("denied", "4242", "4242")
     assert only["reason"].startswith("Continue")
@@ -213,7 +214,7 @@ STARTED = (
     [("", "", True), ("Breakpoints", "Instruments", True), ("com.lager.Breakpoints", "org.example.Other", False),
      ("[system]", "x [system]", False), ("uid=4242", "uid=x", False)],
 )  # fmt: skip
-def test_who_had_the_bus_start_lagerd_is_in_the_history(before, after, told):
+def test_who_had_the_bus_start_lagerd_is_in_the_history(before: Any, after: Any, told: Any) -> None:
     records = list(history.parse(lines({**BUS, "MESSAGE": STARTED.replace(before, after) if before else STARTED})))
     assert [(one["event"], one["by_uid"]) for one in records] == [("started", "4242")] * told
 
@@ -237,7 +238,9 @@ LAGERDS = 'destination=":1.3" (uid=4243 pid=106 comm="lagerd")'
          False),
     ],
 )  # fmt: skip
-def test_a_refusal_is_known_by_its_interface_or_its_destination(before, after, refused, monkeypatch):
+def test_a_refusal_is_known_by_its_interface_or_its_destination(
+    before: Any, after: Any, refused: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lagerd = history.pwd.struct_passwd(("lager", "x", 4243, 4243, "", "/", "/bin/false"))
     monkeypatch.setattr(history.pwd, "getpwnam", lambda _: lagerd)
     assert before in BUS["MESSAGE"]
@@ -260,31 +263,31 @@ def test_a_refusal_is_known_by_its_interface_or_its_destination(before, after, r
         {"MESSAGE": None},
     ],
 )
-def test_no_other_log_line_counts_as_a_refusal(change):
+def test_no_other_log_line_counts_as_a_refusal(change: Any) -> None:
     assert list(history.parse(lines({**BUS, **change}))) == []
 
 
 @pytest.mark.parametrize("uid", [0, 4242, 65534])
-def test_a_refused_signal_is_not_explained_by_the_group(uid):
+def test_a_refused_signal_is_not_explained_by_the_group(uid: Any) -> None:
     message = BUS["MESSAGE"].replace("method_call", "signal").replace("Continue", "Resumed").replace("4242", str(uid))
     (only,) = history.parse(lines({**BUS, "MESSAGE": message}))
     assert (only["by_uid"], only["reason"]) == (str(uid), "Resumed: only lagerd may send this signal")
 
 
-def test_a_caller_whose_name_looks_like_a_refusal_is_recorded_as_the_caller():
+def test_a_caller_whose_name_looks_like_a_refusal_is_recorded_as_the_caller() -> None:
     lie = BUS["MESSAGE"].replace("busctl call", 'x") (uid=0 pid=1 comm="root')
     (only,) = history.parse(lines({**BUS, "MESSAGE": lie}))
     assert only["by_uid"] == "4242"
 
 
 @pytest.mark.parametrize("given", ["", " ", "\t\n"])
-def test_an_empty_time_is_refused(journalctl, given):
+def test_an_empty_time_is_refused(journalctl: Any, given: Any) -> None:
     for since, until in ((given, None), (None, given)):
         with pytest.raises(LagerError, match=r"is not a time\. Give one like"):
             history.read(since, until)
 
 
-def test_records_of_other_boxes_name_the_box_and_no_user_of_this_one(journalctl):
+def test_records_of_other_boxes_name_the_box_and_no_user_of_this_one(journalctl: Any) -> None:
     own = Path("/etc/machine-id").read_text().strip()
     lost = {
         "__REALTIME_TIMESTAMP": "1700000002000000",
@@ -303,7 +306,7 @@ def test_records_of_other_boxes_name_the_box_and_no_user_of_this_one(journalctl)
     assert "box" not in history.read()[0]
 
 
-def test_what_a_box_has_uploaded_twice_is_shown_once():
+def test_what_a_box_has_uploaded_twice_is_shown_once() -> None:
     first = {**CLAIMED, "_SYSTEMD_UNIT": "lagerd.service", "_HOSTNAME": "bench3", "__MONOTONIC_TIMESTAMP": "7"}
     entries = [
         {**first, "__CURSOR": "s=a;i=1", "__SEQNUM": "1"},
@@ -316,7 +319,9 @@ def test_what_a_box_has_uploaded_twice_is_shown_once():
     assert len(list(history.parse(lines(*entries)))) == 4
 
 
-def test_a_journal_that_cannot_be_read_is_told_and_a_folder_without_any_is_refused(tmp_path, capsys):
+def test_a_journal_that_cannot_be_read_is_told_and_a_folder_without_any_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     needs.nothing_more("" if shutil.which("journalctl") else "the history needs: apt-get install systemd")
     folder = tmp_path / "remote"
     folder.mkdir()

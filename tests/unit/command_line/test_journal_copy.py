@@ -2,6 +2,9 @@
 
 import os
 import select
+from pathlib import Path
+
+import pytest
 
 from lager.process.system import MODIFIED
 from lager_cli.detached.journal_copy import JournalCopy
@@ -10,7 +13,7 @@ from lager_cli.linux.inotify import Changes
 from tests.processes import PATIENCE
 
 
-def test_output_from_before_the_first_look_is_recorded_at_once(tmp_path, monkeypatch):
+def test_output_from_before_the_first_look_is_recorded_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     log = OutputLog("0123abcd")
     log.order.parent.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,7 @@
 """Which row is selected, and how a table fits into a width."""
 
+from typing import Any
+
 import pytest
 
 from lager.wording.palette import SGR
@@ -15,7 +17,7 @@ ROW = ("7f3a19e2", "before the load test of the new board", "examples/deep/in/in
 
 
 @pytest.mark.parametrize("columns", [200, 160, 120, 100, 80, 70])
-def test_it_fits_and_keeps_what_matters(columns):
+def test_it_fits_and_keeps_what_matters(columns: Any) -> None:
     head, line = fitted(HEADERS, [ROW], columns)
     assert max(len(head), len(line)) <= columns
     assert line.startswith("7f3a19e2  before the")
@@ -26,7 +28,7 @@ def test_it_fits_and_keeps_what_matters(columns):
 
 
 @pytest.mark.parametrize(("columns", "shown"), [(80, "USB0::0x05E6::0x2281::44123"), (100, "::4412345::INSTR ")])
-def test_an_address_is_cut_last(columns, shown):
+def test_an_address_is_cut_last(columns: Any, shown: Any) -> None:
     headers = ("ADDRESS", "MODEL", "NETS", "KNOWN AS", "WHAT")
     known = "USB0::0x05E6::0x2281::4412345::INSTR", "2281S-20-6", "adc dac gpio thermocouple", "smu1", "KEITHLEY" * 9
     head, line = fitted(headers, [known], columns)
@@ -35,17 +37,17 @@ def test_an_address_is_cut_last(columns, shown):
 
 
 @pytest.mark.parametrize("columns", [0, 1, 20, 40])
-def test_where_nothing_fits_it_is_cut(columns):
+def test_where_nothing_fits_it_is_cut(columns: Any) -> None:
     assert all(len(line) <= columns for line in fitted(HEADERS, [ROW, ROW], columns))
 
 
-def test_where_all_fits_nothing_is_shortened():
+def test_where_all_fits_nothing_is_shortened() -> None:
     head, line = fitted(HEADERS, [ROW], 200)
     assert line.split("  ")[1] == ROW[1]
     assert head.split() == list(HEADERS)
 
 
-def test_a_table_that_has_no_place_keeps_its_script():
+def test_a_table_that_has_no_place_keeps_its_script() -> None:
     row = ("2d3ba814", "paused", "-", "12s", "46c83429 93693e30", "-", "pytest -q --lager-pause -n 2 test_rails.py")
     head, line = fitted(("ID", "STATE", "EXIT", "AGE", "PAUSE", "DETACHED", "SCRIPT"), [row], 80)
     assert head.endswith("DETACHED  SCRIPT")
@@ -53,7 +55,7 @@ def test_a_table_that_has_no_place_keeps_its_script():
     assert len(line) <= 80
 
 
-def test_nothing_in_a_cell_is_a_command():
+def test_nothing_in_a_cell_is_a_command() -> None:
     assert "\x1b" not in fitted(("LABEL",), [("\x1b[2J",)], 80)[1]
 
 
@@ -71,7 +73,7 @@ WIDE = (
 
 
 @pytest.mark.parametrize("width", [200, 120, 80, 40, 21, 20, 1, 0])
-def test_a_table_with_wide_characters_fits_and_stays_aligned(width):
+def test_a_table_with_wide_characters_fits_and_stays_aligned(width: Any) -> None:
     lines = fitted(HEADERS, [ROW, WIDE], width)
     assert all(columns(line) <= width for line in lines)
     if width >= 80:
@@ -81,7 +83,7 @@ def test_a_table_with_wide_characters_fits_and_stays_aligned(width):
 
 @pytest.mark.parametrize("text", ["one, two, three", "电压 电流 功率 电阻", "e\u0301te\u0301 a\u0308hnlich"])
 @pytest.mark.parametrize("width", [20, 11, 9])
-def test_no_wrapped_line_is_wider_than_the_terminal(text, width):
+def test_no_wrapped_line_is_wider_than_the_terminal(text: Any, width: Any) -> None:
     lines = wrapped(text, width)
     assert all(columns(line) <= width for line in lines)
     assert " ".join(line.strip() for line in lines) == text
@@ -91,12 +93,12 @@ def test_no_wrapped_line_is_wider_than_the_terminal(text, width):
     ("text", "shown"),
     [("abcdef", "abcd…"), ("漢字漢", "漢字…"), ("a漢字漢", "a漢…"), ("äöüß", "äöüß")],
 )
-def test_a_wide_character_takes_two_columns(text, shown, capsys):
+def test_a_wide_character_takes_two_columns(text: Any, shown: Any, capsys: pytest.CaptureFixture[str]) -> None:
     output.line(text, 5)
     assert capsys.readouterr().out == shown + "\n"
 
 
-def test_the_first_row_is_selected_and_keys_move():
+def test_the_first_row_is_selected_and_keys_move() -> None:
     selection = RowSelection()
     selection.update([])
     assert selection.id is None
@@ -111,7 +113,7 @@ def test_the_first_row_is_selected_and_keys_move():
     assert selection.id == "0"
 
 
-def test_no_other_row_takes_the_place_of_one_that_has_gone():
+def test_no_other_row_takes_the_place_of_one_that_has_gone() -> None:
     selection = RowSelection()
     selection.update(["a", "b", "c"])
     selection.move(1)
@@ -124,7 +126,7 @@ def test_no_other_row_takes_the_place_of_one_that_has_gone():
     assert selection.id == "d"
 
 
-def test_a_list_that_is_not_there_for_a_while_changes_nothing():
+def test_a_list_that_is_not_there_for_a_while_changes_nothing() -> None:
     selection = RowSelection()
     selection.update(["a", "b"])
     selection.move(1)
@@ -133,7 +135,7 @@ def test_a_list_that_is_not_there_for_a_while_changes_nothing():
     assert selection.id == "b"
 
 
-def test_the_window_follows_the_selected_row():
+def test_the_window_follows_the_selected_row() -> None:
     selection = RowSelection()
     selection.update(list("abcdefghij"))
     assert list(selection.window(3)) == [0, 1, 2]
@@ -151,7 +153,9 @@ def test_the_window_follows_the_selected_row():
 
 
 @pytest.mark.parametrize(("no_color", "is_plain"), [("", False), ("1", True)])
-def test_a_live_screen_is_as_plain_as_a_printed_table(monkeypatch, no_color, is_plain):
+def test_a_live_screen_is_as_plain_as_a_printed_table(
+    monkeypatch: pytest.MonkeyPatch, no_color: Any, is_plain: Any
+) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("NO_COLOR", no_color)
     shown = palette.style()

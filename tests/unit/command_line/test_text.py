@@ -1,5 +1,7 @@
 """What is shown of anything, and times as people say them."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +12,7 @@ ANY_TEXT = st.text(st.characters())  # lone surrogates and control characters to
 
 
 @given(ANY_TEXT, st.integers(1, 300))
-def test_nothing_a_terminal_would_obey(text, limit):
+def test_nothing_a_terminal_would_obey(text: Any, limit: Any) -> None:
     shown = printable(text, limit)
     assert shown.isprintable()
     assert len(shown) <= limit
@@ -18,26 +20,26 @@ def test_nothing_a_terminal_would_obey(text, limit):
 
 
 @given(st.text(st.characters(categories=["L", "N", "P", "Zs"]), max_size=50))
-def test_plain_text_stays_as_it_is(text):
+def test_plain_text_stays_as_it_is(text: Any) -> None:
     if text.isprintable():
         assert printable(text) == text
 
 
 @given(ANY_TEXT, st.integers(1, 300))
-def test_shown_again_it_is_the_same(text, limit):
+def test_shown_again_it_is_the_same(text: Any, limit: Any) -> None:
     """A label is made safe by the script and once more by lagerd."""
     once = printable(text, limit)
     assert printable(once, limit) == once
 
 
 @given(st.binary(max_size=300))
-def test_bytes(data):
+def test_bytes(data: Any) -> None:
     assert printable(data).isprintable()
     assert printable(bytearray(data)) == printable(data)
 
 
 @given(st.recursive(st.none() | st.integers() | st.floats() | ANY_TEXT, st.lists))
-def test_any_value(value):
+def test_any_value(value: Any) -> None:
     assert printable(value, 80).isprintable()
 
 
@@ -59,7 +61,7 @@ class Sub(str):
         (b"\xff", r"\xff"), ("\u00a0", r"\xa0"),
     ],
 )  # fmt: skip
-def test_examples(value, shown):
+def test_examples(value: Any, shown: Any) -> None:
     assert printable(value) == shown
 
 
@@ -70,17 +72,17 @@ def test_examples(value, shown):
         (7200, "2h00m"), (47 * 3600 + 61, "47h01m"), (48 * 3600, "2d00h"), (10 * 365 * 86400, "3650d00h"),
     ],
 )  # fmt: skip
-def test_durations(seconds, text):
+def test_durations(seconds: Any, text: Any) -> None:
     assert duration(seconds) == text
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(300.0, "5m00s"), (299.999, "5m00s"), (0.01, "1s"), (1.0005, "1s")])
-def test_times_left_are_rounded_up(seconds, text):
+def test_times_left_are_rounded_up(seconds: Any, text: Any) -> None:
     assert time_left(seconds) == text
 
 
 @given(st.floats(0, 1e9))
-def test_time_left_is_never_less_than_the_truth(seconds):
+def test_time_left_is_never_less_than_the_truth(seconds: Any) -> None:
     assert duration(seconds)
     if seconds > 0.001:
         assert time_left(seconds) != "0s"
@@ -90,10 +92,10 @@ def test_time_left_is_never_less_than_the_truth(seconds):
     ("word", "found"),
     [("SUPPLY2", ["supply2", "supply1"]), (" Adc1 ", ["adc1"]), ("psu", ["PSU"]), ("voltmeter", []), (3, [])],
 )
-def test_a_similar_word_may_have_another_case(word, found):
+def test_a_similar_word_may_have_another_case(word: Any, found: Any) -> None:
     assert similar(word, ["supply1", "supply2", "adc1", "PSU"], 2)[: len(found) or 2] == found
 
 
-def test_of_two_words_that_differ_only_in_case_both_are_similar():
+def test_of_two_words_that_differ_only_in_case_both_are_similar() -> None:
     assert similar("vdd", ["VDD", "Vdd", "gnd"], 3) == ["VDD", "Vdd"]
     assert similar("vdd", ["VDD", "Vdd", "gnd"]) == ["VDD"]

@@ -4,6 +4,7 @@ import ast
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ SOURCES = [file for folder in ("lager_cli", "lager_runtime/lager", "lagerd") for
 
 
 @pytest.fixture
-def elsewhere(tmp_path, monkeypatch):
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A `lager` that is not on the PATH; its path."""
     program = tmp_path / "a folder" / "lager"
     program.parent.mkdir()
@@ -36,27 +37,29 @@ SENTENCES = (
 
 
 @pytest.mark.parametrize("sentence", SENTENCES)
-def test_a_command_in_a_sentence_has_the_path_of_lager(elsewhere, sentence):
+def test_a_command_in_a_sentence_has_the_path_of_lager(elsewhere: Any, sentence: Any) -> None:
     assert commands.as_typed(sentence) == sentence.replace("lager ", f"'{elsewhere}' ")
 
 
 @pytest.mark.parametrize("sentence", ["lager notify is running already.", "Start lager on it", "see /opt/lager status"])
-def test_the_name_of_the_program_stays_a_name(elsewhere, sentence):
+def test_the_name_of_the_program_stays_a_name(elsewhere: Any, sentence: Any) -> None:
     assert commands.as_typed(sentence) == sentence
 
 
-def test_what_is_on_the_path_is_typed_by_its_name(elsewhere, monkeypatch):
+def test_what_is_on_the_path_is_typed_by_its_name(elsewhere: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", f"/nowhere:{elsewhere.parent}")
     assert (commands.path(), commands.as_typed("see: lager runs")) == ("lager", "see: lager runs")
 
 
-def test_a_script_names_the_lager_beside_its_python(elsewhere, monkeypatch):
+def test_a_script_names_the_lager_beside_its_python(elsewhere: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["test.py"])
     monkeypatch.setattr(sys, "executable", str(elsewhere.with_name("python")))
     assert commands.path() == f"'{elsewhere}'"
 
 
-def test_a_run_says_what_its_lager_found_and_names_the_simulated_bench(elsewhere, monkeypatch):
+def test_a_run_says_what_its_lager_found_and_names_the_simulated_bench(
+    elsewhere: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name, value in {"COMMAND": "/venv/bin/lager", "PROCESS_ID": "1", "BENCH": "/run/bench"}.items():
         monkeypatch.setenv(f"LAGER_{name}", value)
     assert commands.as_typed("Do it there: lager python --console 7f3a") == (
@@ -64,7 +67,7 @@ def test_a_run_says_what_its_lager_found_and_names_the_simulated_bench(elsewhere
     )
 
 
-def test_on_a_box_the_command_is_that_of_the_users_own_machine(elsewhere, monkeypatch):
+def test_on_a_box_the_command_is_that_of_the_users_own_machine(elsewhere: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAGER_BOX", "bench3")
     assert commands.path() == "lager"
     monkeypatch.setenv("LAGER_COMMAND", "/home/anna/.venv/bin/lager")
@@ -80,7 +83,7 @@ def _told(file: Path) -> list[str]:
     return [node.value for node in texts if isinstance(node.value, str)]
 
 
-def test_what_is_taken_for_a_command_in_a_sentence_of_lager_is_one():
+def test_what_is_taken_for_a_command_in_a_sentence_of_lager_is_one() -> None:
     words = [
         (file.name, word)
         for file in SOURCES

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from lager_cli.console.client import Attached, Outcome
 from lager_cli.console.observe import _Shown
 
 
-def test_what_was_said_last_is_read_though_nothing_can_be_sent_any_more():
+def test_what_was_said_last_is_read_though_nothing_can_be_sent_any_more() -> None:
     async def why() -> tuple[Outcome, str]:
         ours, theirs = socket.socketpair()
         attached = Attached(ours)
@@ -43,18 +44,18 @@ def heard(own: bool, *frames: dict[str, object]) -> tuple[list[str], Attached]:
 
 
 @pytest.mark.parametrize("key", ["out", "err"])
-def test_output_of_another_users_script_does_not_control_the_terminal(key):
+def test_output_of_another_users_script_does_not_control_the_terminal(key: Any) -> None:
     shown, _ = heard(False, {key: f"a\tb\n{HOSTILE}\n"})
     assert shown == ["a\tb\n\\x1b]0;owned\\x07\\x1b[2J\\rlie\\x9b31m\\u202e\n"]
 
 
-def test_what_ones_own_script_prints_is_shown_as_it_is():
+def test_what_ones_own_script_prints_is_shown_as_it_is() -> None:
     shown, _ = heard(True, {"out": HOSTILE})
     assert shown == [HOSTILE]
 
 
 @pytest.mark.parametrize("own", [True, False])
-def test_whatever_a_console_says_of_itself_is_printable(own):
+def test_whatever_a_console_says_of_itself_is_printable(own: Any) -> None:
     frames = [
         {"hello": {"id": HOSTILE, HOSTILE: 1, "console": [HOSTILE]}},
         {"left": 5, "consoles": [{"user": HOSTILE, "pid": HOSTILE}]},
@@ -67,11 +68,11 @@ def test_whatever_a_console_says_of_itself_is_printable(own):
 
 
 @pytest.mark.parametrize("left", [float("inf"), float("nan"), -1, 1e300])
-def test_a_time_left_that_is_none_is_passed_over(left):
+def test_a_time_left_that_is_none_is_passed_over(left: Any) -> None:
     _, attached = heard(False, {"left": left, "consoles": []})
     assert attached.left is None
 
 
-def test_what_a_watcher_lost_is_printable(capsys):
+def test_what_a_watcher_lost_is_printable(capsys: pytest.CaptureFixture[str]) -> None:
     _Shown().take({"lost": HOSTILE})
     assert capsys.readouterr().err.rstrip("\n").isprintable()

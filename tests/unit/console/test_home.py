@@ -1,6 +1,9 @@
 """Where the files of a user are, also of one who has no home."""
 
 import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +15,7 @@ from lager_cli.runs import records
 
 
 @pytest.fixture
-def homeless(monkeypatch, tmp_path):
+def homeless(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
     """A user id without HOME and without an entry in passwd: expanduser leaves the tilde."""
     monkeypatch.chdir(tmp_path)
     for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "HOME"):
@@ -24,7 +27,9 @@ def homeless(monkeypatch, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["embedded"]
 
 
-def test_a_user_without_a_home_gets_no_folder_of_the_name_tilde(homeless, capsys):
+def test_a_user_without_a_home_gets_no_folder_of_the_name_tilde(
+    homeless: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert records.everyone() == []
     assert box_table.table() == {"boxes": {}, "groups": {}}
     ConsoleHistory().store_string("1 + 1")
@@ -33,7 +38,7 @@ def test_a_user_without_a_home_gets_no_folder_of_the_name_tilde(homeless, capsys
 
 
 @pytest.mark.parametrize("given", ["", "relative", "./here"])
-def test_a_relative_folder_is_ignored(monkeypatch, given):
+def test_a_relative_folder_is_ignored(monkeypatch: pytest.MonkeyPatch, given: Any) -> None:
     monkeypatch.setenv("HOME", "/home/anna")
     monkeypatch.setenv("XDG_STATE_HOME", given)
     monkeypatch.setenv("XDG_CONFIG_HOME", "/etc/anna")

@@ -5,6 +5,7 @@ import os
 import socket
 import sys
 import threading
+from typing import Any
 
 import pytest
 
@@ -30,7 +31,7 @@ ABOUT = {
 
 
 @pytest.fixture
-def refuse(monkeypatch):
+def refuse(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Let no thread of this name start; without one, none at all."""
 
     def patch(name: str = "") -> None:
@@ -51,7 +52,7 @@ def read(connection: socket.socket) -> list[dict]:
     return MessageDecoder().receive(connection) or []
 
 
-def test_a_console_is_refused_and_the_pause_has_none(refuse):
+def test_a_console_is_refused_and_the_pause_has_none(refuse: Any) -> None:
     refuse()
     reported = []
 
@@ -75,7 +76,7 @@ def test_a_console_is_refused_and_the_pause_has_none(refuse):
     assert reported == [("Detach", 2)]
 
 
-def test_values_that_cannot_be_asked_say_why(refuse):
+def test_values_that_cannot_be_asked_say_why(refuse: Any) -> None:
     refuse()
     asked = asyncio.run(snapshot.texts([5, threading.Event()]))
     assert asked == ["5", "<Event, not asked: The script can start no more threads.>"]
@@ -83,7 +84,7 @@ def test_values_that_cannot_be_asked_say_why(refuse):
         asyncio.run(run_aside(lambda: 1, 60.0))
 
 
-def test_breakpoints_on_lines_that_cannot_be_set_say_why(refuse):
+def test_breakpoints_on_lines_that_cannot_be_set_say_why(refuse: Any) -> None:
     refuse()
 
     async def ask() -> list[dict]:
@@ -105,7 +106,9 @@ def test_breakpoints_on_lines_that_cannot_be_set_say_why(refuse):
 
 
 @pytest.mark.parametrize("name", ["lager-maker", "lager"])
-def test_a_pause_or_a_claim_has_an_error_of_one_sentence_and_no_descriptor_stays(monkeypatch, refuse, name):
+def test_a_pause_or_a_claim_has_an_error_of_one_sentence_and_no_descriptor_stays(
+    monkeypatch: pytest.MonkeyPatch, refuse: Any, name: Any
+) -> None:
     monkeypatch.setattr(daemon_client, "_client", None)
     refuse(name)
     before = len(os.listdir("/proc/self/fd"))

@@ -1,5 +1,6 @@
 import ast
 import time
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -49,7 +50,7 @@ def fed(text: str) -> list[str]:
         ("(" * 500 + "\n1", ["(" * 500 + "\n", "1\n"]),
     ],
 )
-def test_where_statements_end(text, expected):
+def test_where_statements_end(text: Any, expected: Any) -> None:
     assert fed(text) == expected
 
 
@@ -63,11 +64,11 @@ def test_where_statements_end(text, expected):
         ("  1\n    2\n3", ["1\n", "2\n", "3\n"]),
     ],
 )
-def test_an_indented_block_loses_its_indentation(text, expected):
+def test_an_indented_block_loses_its_indentation(text: Any, expected: Any) -> None:
     assert fed(text) == expected
 
 
-def test_what_may_belong_to_a_loop_that_an_empty_line_ended_keeps_its_indentation():
+def test_what_may_belong_to_a_loop_that_an_empty_line_ended_keeps_its_indentation() -> None:
     statements = Statements()
     for line in ("for a in b:", "    1", ""):
         assert statements.feed(line) == []
@@ -77,7 +78,7 @@ def test_what_may_belong_to_a_loop_that_an_empty_line_ended_keeps_its_indentatio
 
 
 @pytest.mark.parametrize("text", ["for a in b:\n  1\n", "def f():\n  1\n", "if a: 1\n", "class A: pass\n"])
-def test_an_empty_line_may_end_a_compound_statement(text):
+def test_an_empty_line_may_end_a_compound_statement(text: Any) -> None:
     statements = Statements()
     for line in text.splitlines():
         assert statements.feed(line) == []
@@ -90,7 +91,7 @@ def test_an_empty_line_may_end_a_compound_statement(text):
 
 
 @pytest.mark.parametrize("text", ["x = [\n", "'''a\n", "@a\n", "try:\n  1\n", "def f():\n  '''a\n", "1 + (\n"])
-def test_an_empty_line_ends_nothing_that_is_open(text):
+def test_an_empty_line_ends_nothing_that_is_open(text: Any) -> None:
     statements = Statements()
     for line in [*text.splitlines(), ""]:
         assert statements.feed(line) == []
@@ -107,7 +108,7 @@ LONG = {
 
 
 @pytest.mark.parametrize("kind", LONG)
-def test_long_statements_are_not_looked_at_again_and_again(kind):
+def test_long_statements_are_not_looked_at_again_and_again(kind: Any) -> None:
     began = time.process_time()
     assert "".join(fed(LONG[kind])) == LONG[kind] + "\n"
     assert time.process_time() - began < 10  # it is under 1 s; looking at each line took minutes
@@ -116,7 +117,7 @@ def test_long_statements_are_not_looked_at_again_and_again(kind):
 @given(
     st.lists(st.sampled_from(["1", "x = (1,\n2)", "if a:\n  1\n\n  2", "'''a\nb'''", "@a\ndef f(): pass", "# c", ""]))
 )
-def test_statements_together_are_the_text(parts):
+def test_statements_together_are_the_text(parts: Any) -> None:
     text = "\n".join(parts)
     sources = fed(text)
     assert ast.dump(ast.parse("".join(sources))) == ast.dump(ast.parse(text))

@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -14,7 +16,7 @@ from lager.console import stdio
 class Console(threading.Thread):
     """A thread with streams of its own that executes commands."""
 
-    def __init__(self, work) -> None:
+    def __init__(self, work: Any) -> None:
         super().__init__()
         self.sent = b""
         self.shown: list[object] = []
@@ -46,14 +48,14 @@ class Console(threading.Thread):
 
 
 @pytest.fixture(autouse=True)
-def nothing_stays():
+def nothing_stays() -> Iterator[Any]:
     before = sys.stdout, sys.stderr, sys.stdin, sys.displayhook
     yield
     after = sys.stdout, sys.stderr, sys.stdin, sys.displayhook
     assert all(now is then for now, then in zip(after, before, strict=True))
 
 
-def test_each_thread_writes_to_its_own(capsys):
+def test_each_thread_writes_to_its_own(capsys: pytest.CaptureFixture[str]) -> None:
     with Console(lambda: print("one")) as one, Console(lambda: print("two", file=sys.stderr)) as two:
         print("mine")
         sys.displayhook(None)
@@ -61,7 +63,7 @@ def test_each_thread_writes_to_its_own(capsys):
     assert capsys.readouterr() == ("mine\n", "")
 
 
-def test_threads_that_a_console_starts_are_the_scripts(capsys):
+def test_threads_that_a_console_starts_are_the_scripts(capsys: pytest.CaptureFixture[str]) -> None:
     def work() -> None:
         thread = threading.Thread(target=print, args=("from a thread",))
         thread.start()
@@ -73,13 +75,13 @@ def test_threads_that_a_console_starts_are_the_scripts(capsys):
     assert capsys.readouterr().out == "from a thread\n"
 
 
-def test_values_are_shown_to_their_own():
+def test_values_are_shown_to_their_own() -> None:
     with Console(lambda: sys.displayhook(5)) as console:
         pass
     assert console.shown == [5]
 
 
-def test_what_others_put_in_the_place_of_a_stream_stays(capsys):
+def test_what_others_put_in_the_place_of_a_stream_stays(capsys: pytest.CaptureFixture[str]) -> None:
     other, mine = io.StringIO(), sys.stdout
     with Console(lambda: print("console")):
         sys.stdout = other
@@ -87,7 +89,7 @@ def test_what_others_put_in_the_place_of_a_stream_stays(capsys):
     sys.stdout = mine
 
 
-def test_redirecting_across_the_end_of_a_console(capsys):
+def test_redirecting_across_the_end_of_a_console(capsys: pytest.CaptureFixture[str]) -> None:
     mine = sys.stdout
     redirect = contextlib.redirect_stdout(io.StringIO())
     with Console(lambda: None):
@@ -100,7 +102,7 @@ def test_redirecting_across_the_end_of_a_console(capsys):
     assert capsys.readouterr().out == "works\n"
 
 
-def test_a_stream_that_is_none(monkeypatch):
+def test_a_stream_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", None)
     with Console(lambda: print("console")) as console:
         print("nobody hears this", flush=True)
@@ -109,14 +111,14 @@ def test_a_stream_that_is_none(monkeypatch):
     monkeypatch.undo()
 
 
-def test_a_handler_made_meanwhile_still_works(capsys):
+def test_a_handler_made_meanwhile_still_works(capsys: pytest.CaptureFixture[str]) -> None:
     with Console(lambda: None):
         handler = logging.StreamHandler(sys.stderr)
     handler.emit(logging.makeLogRecord({"msg": "said later"}))
     assert capsys.readouterr().err == "said later\n"
 
 
-def test_the_usual_attributes_are_there(capsys):
+def test_the_usual_attributes_are_there(capsys: pytest.CaptureFixture[str]) -> None:
     with Console(lambda: None):
         assert sys.stdout.encoding
         assert sys.stdout.writable()
@@ -124,14 +126,14 @@ def test_the_usual_attributes_are_there(capsys):
 
 
 @pytest.mark.parametrize("read", [input, lambda: sys.stdin.read(), lambda: next(sys.stdin), lambda: list(sys.stdin)])
-def test_there_is_no_input(read, capsys):
+def test_there_is_no_input(read: Any, capsys: pytest.CaptureFixture[str]) -> None:
     with Console(read) as console:
         pass
     assert isinstance(console.failed, EOFError)
     assert "the keys belong to the script" in str(console.failed)
 
 
-def test_the_scripts_input_is_its_own(monkeypatch):
+def test_the_scripts_input_is_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO("one\ntwo\nthree\n"))
     with Console(lambda: sys.stdin.close()):
         assert (sys.stdin.readline(), next(sys.stdin), list(sys.stdin)) == ("one\n", "two\n", ["three\n"])
@@ -144,7 +146,7 @@ def output() -> tuple[stdio.Output, list[bytes]]:
     return stdio.Output(sent.append), sent
 
 
-def test_a_line_is_sent_at_once_and_the_rest_when_flushed():
+def test_a_line_is_sent_at_once_and_the_rest_when_flushed() -> None:
     out, sent = output()
     out.write("a")
     assert sent == []
@@ -154,7 +156,7 @@ def test_a_line_is_sent_at_once_and_the_rest_when_flushed():
     assert sent == [b"ab\n", b"c"]
 
 
-def test_bytes_long_texts_and_lone_surrogates():
+def test_bytes_long_texts_and_lone_surrogates() -> None:
     out, sent = output()
     out.buffer.write(b"\xff")
     out.write("\ud800" + "x" * 1_000_000)
@@ -163,7 +165,7 @@ def test_bytes_long_texts_and_lone_surrogates():
     assert max(map(len, sent)) <= 1 << 15
 
 
-def test_it_cannot_be_closed_and_has_no_descriptor():
+def test_it_cannot_be_closed_and_has_no_descriptor() -> None:
     out, sent = output()
     out.write("before")
     out.close()
@@ -173,13 +175,13 @@ def test_it_cannot_be_closed_and_has_no_descriptor():
         out.fileno()
 
 
-def test_only_text_is_written():
+def test_only_text_is_written() -> None:
     out, _ = output()
     with pytest.raises(TypeError):
         out.write(b"bytes")  # type: ignore[arg-type]
 
 
-def test_a_forked_child_has_the_usual_streams():
+def test_a_forked_child_has_the_usual_streams() -> None:
     before = sys.stdout
     with Console(lambda: None):
         # Another thread lives, which is what is under test; the child does nothing else.
@@ -219,7 +221,7 @@ thread.join()
 """
 
 
-def test_a_print_under_way_survives_consoles_that_come_and_go():
+def test_a_print_under_way_survives_consoles_that_come_and_go() -> None:
     done = subprocess.run([sys.executable, "-c", PRINTING], capture_output=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout == b"limit 3 local 10\n" * 20_000

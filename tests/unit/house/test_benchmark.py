@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +15,7 @@ from tests.bench.report.plot import PANELS, svg
 
 @pytest.mark.slow
 @pytest.mark.parametrize("group", sorted(GROUPS.keys() - {"box"}))
-def test_each_group(group, tmp_path):
+def test_each_group(group: Any, tmp_path: Path) -> None:
     file, plot = tmp_path / "figures.json", tmp_path / "plot.svg"
     command = ["--tiny", "--only", group, "--output", str(file), "--plot", str(plot)]
     ran = subprocess.run(
@@ -43,7 +45,7 @@ ROWS = [
 ]
 
 
-def test_figures_are_shown_as_table_as_plot_and_in_the_readme():
+def test_figures_are_shown_as_table_as_plot_and_in_the_readme() -> None:
     assert times([0.001, 0.003, 0.002]).p50 == 2.0
     lines = table(ROWS).splitlines()
     assert lines[1].split() == ["a", "raw", "call", "over", "the", "same", "bus", "ms", "2", "3", "3"]

@@ -7,6 +7,7 @@ import tarfile
 import zipfile
 from importlib.metadata import version as installed
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize(("command", "name"), [(LAGER, "lager"), (LAGERD, "lagerd")])
-def test_version_shows_the_commit(command, name):
+def test_version_shows_the_commit(command: Any, name: Any) -> None:
     said = subprocess.run([command, "--version"], capture_output=True, text=True, check=True).stdout
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     found = re.fullmatch(rf"{name}, version ([0-9.]+)\+g([0-9a-f]+)\n", said)
@@ -27,7 +28,7 @@ def test_version_shows_the_commit(command, name):
     assert f"## {found[1]}\n" in (ROOT / "CHANGELOG.md").read_text()
 
 
-def test_a_checkout_knows_its_version_without_the_metadata_of_packages():
+def test_a_checkout_knows_its_version_without_the_metadata_of_packages() -> None:
     source = "import sys; from lager import build; print(build.release(), 'importlib.metadata' in sys.modules)"
     said = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True).stdout
     assert said == f"{installed('lager-box')} False\n"
@@ -42,7 +43,7 @@ def hatch(folder: Path, *arguments: str) -> Path:
 
 
 @pytest.fixture
-def checkout(tmp_path):
+def checkout(tmp_path: Path) -> Any:
     folder = tmp_path / "checkout"
     subprocess.run(["git", "clone", "-q", "--no-hardlinks", str(ROOT), str(folder)], check=True)
     return folder
@@ -54,14 +55,14 @@ def commit_of(folder: Path) -> str:
 
 
 @pytest.mark.slow
-def test_a_wheel_has_the_commit_and_needs_no_git(checkout):
+def test_a_wheel_has_the_commit_and_needs_no_git(checkout: Any) -> None:
     with zipfile.ZipFile(hatch(checkout, "-t", "wheel")) as wheel:
         assert wheel.read("lager/commit.txt").decode() == commit_of(checkout)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["README.md", "lager_cli/not_in_git.py"], ids=["changed", "added"])
-def test_a_wheel_of_changed_or_added_files_says_so(checkout, name):
+def test_a_wheel_of_changed_or_added_files_says_so(checkout: Any, name: Any) -> None:
     with open(checkout / name, "a") as file:
         file.write("# changed\n")
     with zipfile.ZipFile(hatch(checkout, "-t", "wheel")) as wheel:
@@ -69,7 +70,7 @@ def test_a_wheel_of_changed_or_added_files_says_so(checkout, name):
 
 
 @pytest.mark.slow
-def test_a_wheel_of_an_sdist_has_the_commit_of_the_sdist(checkout, tmp_path):
+def test_a_wheel_of_an_sdist_has_the_commit_of_the_sdist(checkout: Any, tmp_path: Path) -> None:
     with tarfile.open(hatch(checkout, "-t", "sdist")) as sdist:
         sdist.extractall(tmp_path / "unpacked", filter="data")
     (folder,) = (tmp_path / "unpacked").iterdir()
@@ -78,7 +79,7 @@ def test_a_wheel_of_an_sdist_has_the_commit_of_the_sdist(checkout, tmp_path):
 
 
 @pytest.fixture
-def hook(tmp_path, monkeypatch):
+def hook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The environment of a hook of another repository."""
     other = tmp_path / "other"
     for words in (["init", "-q"], ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "x", "--allow-empty"]):
@@ -88,7 +89,7 @@ def hook(tmp_path, monkeypatch):
         monkeypatch.setenv(name, str(value))
 
 
-def test_in_a_hook_of_another_repository_the_commit_is_still_lagers(hook):
+def test_in_a_hook_of_another_repository_the_commit_is_still_lagers(hook: Any) -> None:
     before = build.version()
     assert before == build.release() + "+g" + build._checked_out()
     head = subprocess.run(
@@ -98,7 +99,9 @@ def test_in_a_hook_of_another_repository_the_commit_is_still_lagers(hook):
 
 
 @pytest.mark.slow
-def test_a_wheel_that_a_hook_of_another_repository_builds_has_its_own_commit(checkout, hook, monkeypatch):
+def test_a_wheel_that_a_hook_of_another_repository_builds_has_its_own_commit(
+    checkout: Any, hook: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with zipfile.ZipFile(hatch(checkout, "-t", "wheel")) as wheel:
         written = wheel.read("lager/commit.txt").decode()
     for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):
@@ -110,5 +113,5 @@ def test_a_wheel_that_a_hook_of_another_repository_builds_has_its_own_commit(che
     ("one", "other", "is_older"),
     [("0.9.0", "0.10.0", True), ("0.22.0+gffff", "0.22.0", False), ("1", "0.22.0", False), ("", "1", False)],
 )
-def test_which_is_older(one, other, is_older):
+def test_which_is_older(one: Any, other: Any, is_older: Any) -> None:
     assert build.older(one, other) == is_older

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -194,13 +195,13 @@ def _tops(path: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("command", [["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"]])
-def test_clean_and_typed(command):
+def test_clean_and_typed(command: Any) -> None:
     ran = subprocess.run([sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_each_room_imports_only_what_it_may(package):
+def test_each_room_imports_only_what_it_may(package: Any) -> None:
     wrong = []
     for module, path in MODULES.items():
         here, room = _room(module)
@@ -215,7 +216,7 @@ def test_each_room_imports_only_what_it_may(package):
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_a_leaf_imports_only_leaves(package):
+def test_a_leaf_imports_only_leaves(package: Any) -> None:
     wrong = [
         f"{module} imports {name}"
         for module, path in MODULES.items()
@@ -227,13 +228,13 @@ def test_a_leaf_imports_only_leaves(package):
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_the_rooms_form_no_circle(package):
+def test_the_rooms_form_no_circle(package: Any) -> None:
     # Rooms ask the package itself how the process began, and it imports them when a script first uses them.
     rooms = {room: allowed - {"__init__"} for room, allowed in DIRECTIONS[package].items()}
     TopologicalSorter(rooms).prepare()
 
 
-def test_the_files_form_no_circle():
+def test_the_files_form_no_circle() -> None:
     files = {
         module: {name for name in _imports(path) if name in MODULES and name != module and "." in name}
         for module, path in MODULES.items()
@@ -244,7 +245,7 @@ def test_the_files_form_no_circle():
         pytest.fail(" imports ".join(reversed(circle.args[1])))
 
 
-def test_the_files_and_rooms_inside_a_room_form_no_circle():
+def test_the_files_and_rooms_inside_a_room_form_no_circle() -> None:
     inside: dict[str, dict[str, set[str]]] = {}
     for module, path in MODULES.items():
         for imported in [name for name in _imports(path) if name in MODULES and "." in name]:
@@ -267,17 +268,17 @@ def _parted(one: str, other: str) -> tuple[str, str, str]:
     return ".".join(ours[:shared]), ours[shared], theirs[shared]
 
 
-def test_one_module_imports_a_library_of_dbus():
+def test_one_module_imports_a_library_of_dbus() -> None:
     users = [str(path.relative_to(ROOT)) for _, path in _files() if _tops(path) & {"dbus_next", "dbus_fast"}]
     assert users == ["lager_runtime/lager/bus/transport/wire.py"]
 
 
 @pytest.mark.parametrize("name", NO_BUS)
-def test_the_logic_knows_no_bus(name):
+def test_the_logic_knows_no_bus(name: Any) -> None:
     assert not [module for module in _imports(ROOT / name) if module.startswith(("lager.bus", "dbus"))]
 
 
-def test_one_module_names_the_variables():
+def test_one_module_names_the_variables() -> None:
     known = {value for name, value in vars(variables).items() if name.isupper() and isinstance(value, str)}
     assert all(value == f"LAGER_{name}" for name, value in vars(variables).items() if name.isupper() and name != "OFF")
     spellings = {*known, *map(str.encode, known)}
@@ -291,7 +292,7 @@ def test_one_module_names_the_variables():
     assert spelled == {"lager_runtime/lager/variables.py", "lager_runtime/lager/other_interpreter/sitecustomize.py"}
 
 
-def test_output_is_in_one_layer():
+def test_output_is_in_one_layer() -> None:
     def prints(path: Path) -> bool:
         calls = [node.func for node in _nodes(path) if isinstance(node, ast.Call)]
         return any(
@@ -304,7 +305,7 @@ def test_output_is_in_one_layer():
     assert printers <= PRINTERS
 
 
-def test_importing_lager_is_light():
+def test_importing_lager_is_light() -> None:
     shown = subprocess.run(
         [sys.executable, "-X", "importtime", "-c", "import lager"], capture_output=True, text=True, check=True
     ).stderr

@@ -1,6 +1,8 @@
 """Files that an editor saved in another encoding: a mark of UTF-8 is no matter, anything else is named."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,11 +23,11 @@ WRONG = {
 
 
 @pytest.fixture
-def written(tmp_path, monkeypatch):
+def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     (tmp_path / "lager").mkdir()
 
-    def write(text, encoding):
+    def write(text: Any, encoding: Any) -> Any:
         path = tmp_path / "lager" / "config.toml"
         path.write_bytes(text.encode(encoding))
         return path
@@ -34,7 +36,7 @@ def written(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
-def test_a_byte_order_mark_is_accepted(written, encoding, capsys):
+def test_a_byte_order_mark_is_accepted(written: Any, encoding: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert list(nets_file.load(written(NETS, encoding)).instruments) == ["ü"]
     assert config.load(written(CONFIG, encoding)).default_timeout == 5
     saved = [{"name": "ü", "role": "uart", "instrument": "x", "pin": "/dev/ttyS7"}]
@@ -47,7 +49,7 @@ def test_a_byte_order_mark_is_accepted(written, encoding, capsys):
 
 
 @pytest.mark.parametrize("encoding", WRONG)
-def test_another_encoding_is_named(written, encoding, capsys):
+def test_another_encoding_is_named(written: Any, encoding: Any, capsys: pytest.CaptureFixture[str]) -> None:
     for error, text, load in (
         (NetsFileError, NETS, nets_file.load),
         (config.ConfigError, CONFIG, config.load),
@@ -64,7 +66,7 @@ def test_another_encoding_is_named(written, encoding, capsys):
     _is_told(err, str(file), encoding)
 
 
-def _is_told(message, file, encoding):
+def _is_told(message: Any, file: Any, encoding: Any) -> None:
     assert f"{file} cannot be read: " in message
     assert WRONG[encoding] in message
     assert "Save it as UTF-8" in message

@@ -2,6 +2,8 @@
 
 import os
 import threading
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +16,7 @@ from lagerd import config
 DEEP = "a = " + "[" * 100_000
 
 
-def _large(path):
+def _large(path: Any) -> None:
     with open(path, "wb") as file:
         file.truncate(1 << 40)  # sparse
 
@@ -29,14 +31,14 @@ ODD = {
 
 
 @pytest.fixture
-def file(tmp_path, monkeypatch):
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     (tmp_path / "lager").mkdir()
     return tmp_path / "lager" / "config.toml"
 
 
 @pytest.mark.parametrize("kind", ODD)
-def test_a_file_that_is_not_text_is_refused_at_once(file, kind):
+def test_a_file_that_is_not_text_is_refused_at_once(file: Any, kind: Any) -> None:
     make, says = ODD[kind]
     make(file)
     for error, load in (
@@ -47,13 +49,13 @@ def test_a_file_that_is_not_text_is_refused_at_once(file, kind):
         assert f"{file} cannot be read: {says}." in str(caught.value)
 
 
-def test_an_import_is_refused_likewise(file, capsys):
+def test_an_import_is_refused_likewise(file: Any, capsys: pytest.CaptureFixture[str]) -> None:
     os.mkfifo(file)
     assert main.run(["nets", "import", str(file)]) == 1
     assert "cannot be read: it is a named pipe. Check the file" in capsys.readouterr().err
 
 
-def test_a_pipe_of_the_shell_is_read_to_its_end(capsys):
+def test_a_pipe_of_the_shell_is_read_to_its_end(capsys: pytest.CaptureFixture[str]) -> None:
     reader, writer = os.pipe()
     with open(reader), open(writer, "w") as written:
         filling = threading.Thread(target=lambda: (written.write("[nets]\n" + "#" * 100_000), written.close()))
@@ -62,7 +64,7 @@ def test_a_pipe_of_the_shell_is_read_to_its_end(capsys):
         filling.join()
 
 
-def test_toml_that_is_nested_too_deeply_is_refused(file):
+def test_toml_that_is_nested_too_deeply_is_refused(file: Any) -> None:
     file.write_text(DEEP)
     for error, load in (
         (NetsFileError, nets_file.load), (config.ConfigError, config.load), (BoxError, lambda _: box_table.table())
@@ -72,7 +74,9 @@ def test_toml_that_is_nested_too_deeply_is_refused(file):
 
 
 @pytest.mark.parametrize("home", ["/proc/x", "/dev/null"])
-def test_a_folder_for_boxes_that_cannot_be_written_is_named(monkeypatch, capsys, home):
+def test_a_folder_for_boxes_that_cannot_be_written_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], home: Any
+) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", home)
     assert main.run(["boxes", "add", "a", "b"]) == 1
     assert f"{home}/lager/config.toml cannot be written: " in capsys.readouterr().err
@@ -92,7 +96,9 @@ def test_a_folder_for_boxes_that_cannot_be_written_is_named(monkeypatch, capsys,
         ('[boxes.x]\n"\\u001b[2J" = 1', "{} has the unknown key boxes.x.\\x1b[2J. Its keys are ssh, command."),
     ],
 )
-def test_an_entry_of_the_configuration_that_would_have_no_effect_is_refused(file, text, says, capsys):
+def test_an_entry_of_the_configuration_that_would_have_no_effect_is_refused(
+    file: Any, text: Any, says: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     file.write_text(text)
     assert main.run(["breakpoints"]) == 1
     assert says.format(file) in capsys.readouterr().err.replace("\n  ", " ")

@@ -5,6 +5,8 @@ import sys
 import tempfile
 import threading
 import types
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -21,7 +23,7 @@ def found(kind: type[BaseException] = ValueError) -> None:
     threading.current_thread().caught_in = frame and frame.f_code.co_name
 
 
-def judged(function, *arguments) -> object:
+def judged(function: Any, *arguments: Any) -> object:
     """The name of the function that would catch what `found` is asked about; None where nothing would."""
     thread = threading.Thread(target=function, args=arguments)
     thread.start()
@@ -30,27 +32,27 @@ def judged(function, *arguments) -> object:
 
 
 class Plain:
-    def __enter__(self):
+    def __enter__(self) -> Any:
         return self
 
-    def __exit__(self, *raised):
+    def __exit__(self, *raised: Any) -> Any:
         if raised[0] is None:
             return None
         return False
 
 
 class Doubtful(Plain):
-    def __exit__(self, *raised):
+    def __exit__(self, *raised: Any) -> Any:
         return bool(raised[0])
 
 
 class Delegating(Plain):
-    def __exit__(self, *raised):
+    def __exit__(self, *raised: Any) -> Any:
         return raised[0] and None
 
 
 @contextlib.contextmanager
-def cleaning():
+def cleaning() -> Iterator[Any]:
     try:
         yield Plain()
     finally:
@@ -58,14 +60,14 @@ def cleaning():
 
 
 @contextlib.contextmanager
-def catching(kind=ValueError):
+def catching(kind: Any = ValueError) -> Iterator[Any]:
     try:
         yield
     except kind:
         print(end="")
 
 
-def leaves_handlers(kind):
+def leaves_handlers(kind: Any) -> None:
     try:
         try:
             found(kind)
@@ -83,14 +85,14 @@ def leaves_handlers(kind):
         raise
 
 
-def in_finally_with_return():
+def in_finally_with_return() -> None:
     try:
         found()
     finally:
         return  # noqa: B012
 
 
-def perhaps():
+def perhaps() -> None:
     try:
         found()
     except ValueError as error:
@@ -98,21 +100,21 @@ def perhaps():
             raise
 
 
-def raises_another():
+def raises_another() -> None:
     try:
         found()
     except ValueError as error:
         raise KeyError from error
 
 
-def star():
+def star() -> None:
     try:
         found()
     except* OSError:
         pass
 
 
-def unknown_kind():
+def unknown_kind() -> None:
     try:
         found()
     except ERRORS.__dict__["mine"]:
@@ -124,28 +126,28 @@ def unknown_kind():
     [(ValueError, None), (ZeroDivisionError, None), (OSError, "leaves_handlers"), (KeyError, "leaves_handlers"),
      (IndexError, "leaves_handlers"), (KeyboardInterrupt, "leaves_handlers"), (SystemExit, "leaves_handlers")],
 )  # fmt: skip
-def test_handlers(kind, caught_in):
+def test_handlers(kind: Any, caught_in: Any) -> None:
     assert judged(leaves_handlers, kind) == caught_in
 
 
 @pytest.mark.parametrize("function", [in_finally_with_return, perhaps, raises_another, star, unknown_kind])
-def test_whatever_else_may_become_of_it_counts_as_caught(function):
+def test_whatever_else_may_become_of_it_counts_as_caught(function: Any) -> None:
     assert judged(function) == function.__name__
 
 
-def with_one(make, *arguments):
+def with_one(make: Any, *arguments: Any) -> None:
     with make(*arguments):
         found()
 
 
-def with_bound(make, *arguments):
+def with_bound(make: Any, *arguments: Any) -> Any:
     manager = make(*arguments)
     with manager as bound:
         found()
     return bound
 
 
-def with_stack(*managers):
+def with_stack(*managers: Any) -> None:
     with contextlib.ExitStack() as stack:
         stack.callback(print, end="")
         for manager in managers:
@@ -153,12 +155,12 @@ def with_stack(*managers):
         found()
 
 
-def with_suppress():
+def with_suppress() -> None:
     with contextlib.suppress(OSError, KeyError):
         found()
 
 
-def with_files():
+def with_files() -> None:
     with tempfile.TemporaryFile() as one, open("/dev/null") as two, threading.Condition(), one, two:
         found()
 
@@ -169,17 +171,17 @@ def with_files():
     [(Plain, False), (threading.Condition, False), (tempfile.TemporaryDirectory, False), (cleaning, False),
      (Doubtful, True), (Delegating, True), (catching, True)],
 )  # fmt: skip
-def test_managers(function, make, swallows):
+def test_managers(function: Any, make: Any, swallows: Any) -> None:
     assert judged(function, make) == (function.__name__ if swallows else None)
 
 
-def test_a_running_generator_is_judged_at_its_present_line():
+def test_a_running_generator_is_judged_at_its_present_line() -> None:
     assert judged(with_bound, catching, OSError) is None
     assert judged(with_bound, catching, ValueError) == "with_bound"
     assert judged(with_one, catching, OSError) == "with_one"  # its arguments are not known
 
 
-def test_stacks_and_known_managers():
+def test_stacks_and_known_managers() -> None:
     assert judged(with_stack, Plain(), cleaning(), contextlib.closing(open("/dev/null"))) is None  # noqa: SIM115
     assert judged(with_stack, Plain(), catching()) == "with_stack"
     assert judged(with_stack, Doubtful()) == "with_stack"
@@ -188,53 +190,53 @@ def test_stacks_and_known_managers():
 
 
 class Calls:
-    def __init__(self, kind):
+    def __init__(self, kind: Any) -> None:
         found(kind)
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: Any) -> None:
         found(AttributeError)
 
-    def __add__(self, other):
+    def __add__(self, other: Any) -> None:
         found(other)
 
-    def __call__(self, kind):
+    def __call__(self, kind: Any) -> None:
         found(kind)
 
     @property
-    def reading(self):
+    def reading(self) -> None:
         found()
 
     @staticmethod
-    def make(kind):
+    def make(kind: Any) -> Any:
         return Calls(kind)
 
 
-def generator(kind):
+def generator(kind: Any) -> Iterator[Any]:
     yield found(kind)
 
 
-def iterates(kind):
+def iterates(kind: Any) -> None:
     for _ in generator(kind):
         pass
 
 
-def by_c(kind):
+def by_c(kind: Any) -> None:
     list(map(found, [kind]))
 
 
-def by_name(kind):
+def by_name(kind: Any) -> None:
     (lambda: found(kind))()
 
 
-def sorts(kind):
+def sorts(kind: Any) -> None:
     [0].sort(key=lambda _: found(kind))
 
 
-def looks_up(calls, name):
+def looks_up(calls: Any, name: Any) -> None:
     getattr(calls, name, None)
 
 
-def imports():
+def imports() -> Any:
     class Body:
         found(KeyError)
 
@@ -251,50 +253,50 @@ def imports():
      (lambda: Calls(OSError)(ValueError), (), None), (lambda: Calls(OSError)(KeyError), (), "<lambda>"),
      (looks_up, (Calls(OSError), "nothing"), "looks_up")],
 )  # fmt: skip
-def test_ways_from_one_frame_to_the_next(function, arguments, caught_in):
+def test_ways_from_one_frame_to_the_next(function: Any, arguments: Any, caught_in: Any) -> None:
     assert judged(function, *arguments) == caught_in
 
 
-def test_an_error_in_a_destructor_does_not_pause():
+def test_an_error_in_a_destructor_does_not_pause() -> None:
     class Dies:
-        def __del__(self):
+        def __del__(self) -> None:
             found()
 
-    def dies():
+    def dies() -> None:
         thing = Dies()
         del thing
 
     assert judged(dies) == "dies"
 
 
-def test_under_pytest_everything_is_caught():
+def test_under_pytest_everything_is_caught() -> None:
     assert catcher(ValueError, sys._getframe()) is not None
 
 
 @pytest.fixture
-def stood(monkeypatch):
+def stood(monkeypatch: pytest.MonkeyPatch) -> Any:
     """What would have paused: the line, and what is said of it."""
     monkeypatch.setenv("LAGER_PROCESS_ID", "x")
     monkeypatch.delenv("LAGER_BREAKPOINTS", raising=False)
     monkeypatch.setattr(on_error, "_mine", on_error._OfThread())
     seen: list[tuple[str, str]] = []
 
-    def pauses(place, label, *_, **more):
+    def pauses(place: Any, label: Any, *_: Any, **more: Any) -> None:
         seen.append((place.frame.f_code.co_name, label))
 
     monkeypatch.setattr(pause, "pause_at", pauses)
     return seen
 
 
-def raised(error):
+def raised(error: Any) -> Any:
     try:
         raise error
     except type(error):
         return error
 
 
-def test_an_error_pauses_once(stood):
-    def consider():
+def test_an_error_pauses_once(stood: Any) -> None:
+    def consider() -> None:
         error = raised(ValueError("7.5 V"))
         for _ in range(2):
             on_error._consider(sys._getframe(), error, error.__traceback__)
@@ -306,7 +308,7 @@ def test_an_error_pauses_once(stood):
     assert stood == [("raised", "ValueError: 7.5 V, before its finally blocks have run")]
 
 
-def test_an_error_that_was_taken_for_caught_pauses_when_it_comes_out(stood):
+def test_an_error_that_was_taken_for_caught_pauses_when_it_comes_out(stood: Any) -> None:
     error = raised(ValueError("x"))
     on_error._consider(sys._getframe(), error, error.__traceback__)
     assert stood == []

@@ -1,6 +1,8 @@
 """Completion and documentation by living objects, none of whose code may run."""
 
 import functools
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -19,39 +21,39 @@ class Touchy:
         self.slot = [1, "two"]
 
     @property
-    def live(self):
+    def live(self) -> None:
         "Measured now."
         Touchy.touched += 1
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: Any) -> None:
         Touchy.touched += 1
         raise AttributeError(name)
 
-    def __dir__(self):
+    def __dir__(self) -> Any:
         Touchy.touched += 1
         return ["made_up"]
 
-    def __eq__(self, other):
+    def __eq__(self, other: Any) -> Any:
         Touchy.touched += 1
         return True
 
-    def __hash__(self):
+    def __hash__(self) -> Any:
         return hash("volts")
 
-    def __repr__(self):
+    def __repr__(self) -> Any:
         Touchy.touched += 1
         return ""
 
-    def move(self, to, *, at=1.5, by=None):
+    def move(self, to: Any, *, at: Any = 1.5, by: Any = None) -> None:
         "Move it."
 
     @staticmethod
-    def still(where):
+    def still(where: Any) -> None:
         pass
 
 
 @functools.wraps(Touchy.move)
-def wrapped(*arguments):
+def wrapped(*arguments: Any) -> None:
     pass
 
 
@@ -70,7 +72,7 @@ def texts(typed: str) -> list[str]:
 
 
 @pytest.fixture(autouse=True)
-def untouched():
+def untouched() -> Iterator[Any]:
     Touchy.touched = 0
     yield
     assert Touchy.touched == 0
@@ -114,21 +116,21 @@ def untouched():
         ("# it's\nto", ["touching", "touchy"]),
     ],
 )
-def test_completion(typed, found):
+def test_completion(typed: Any, found: Any) -> None:
     got = texts(typed)
     assert got[: len(found)] == found
     if "(" not in typed:
         assert got == found
 
 
-def test_names_of_python_come_behind_those_of_the_script():
+def test_names_of_python_come_behind_those_of_the_script() -> None:
     assert texts("Tou") == ["Touchy"]
     assert "print" in texts("pri")
     assert "while" in texts("whi")
     assert texts("touchy.__cl") == ["__class__"]
 
 
-def test_documentation():
+def test_documentation() -> None:
     assert document("touchy.move", NAMES)["signature"] == "move(to, *, at=1.5, by=None)"
     assert document("touchy.live", NAMES)["doc"] == ["Measured now."]
     assert document("wrapped", NAMES)["signature"] == "wrapped(to, *, at=1.5, by=None)"

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -51,7 +52,7 @@ def run(folder: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=20, check=False)
 
 
-def test_every_traceback_has_the_names_as_typed(folder):
+def test_every_traceback_has_the_names_as_typed(folder: Any) -> None:
     done = run(folder, LAGER_TYPED=json.dumps({"fails.py": "../tests/fails.py"}))
     own = f'File "{folder}/fails.py"\n'
     assert own in done.stderr  # what a script writes itself is not touched
@@ -64,7 +65,7 @@ def test_every_traceback_has_the_names_as_typed(folder):
     assert done.returncode == 1
 
 
-def test_nothing_else_differs_from_what_python_writes(folder):
+def test_nothing_else_differs_from_what_python_writes(folder: Any) -> None:
     here = run(folder, LAGER_RUN_FOLDER="")
     there = run(folder, LAGER_TYPED=json.dumps({"fails.py": f"{folder}/fails.py", "helper.py": f"{folder}/helper.py"}))
     for done in (here, there):
@@ -80,7 +81,7 @@ def test_nothing_else_differs_from_what_python_writes(folder):
         ("/run/x/sub/b.py", "/home/sub/b.py"), ("/run/x", "/run/x"), ("a.py", "a.py"), ("<stdin>", "<stdin>"), ("", ""),
     ],
 )  # fmt: skip
-def test_one_name(monkeypatch, path, shown):
+def test_one_name(monkeypatch: pytest.MonkeyPatch, path: Any, shown: Any) -> None:
     display_paths._typed.cache_clear()
     monkeypatch.setenv("LAGER_RUN_FOLDER", "/run/x")
     monkeypatch.setenv("LAGER_TYPED", json.dumps({"proj": "../proj", "sub/b.py": "/home/sub/b.py"}))
@@ -91,7 +92,7 @@ def test_one_name(monkeypatch, path, shown):
 
 
 @pytest.mark.parametrize("typed", ["", "[]", "{", "1", "null", '{"a": 1}'])
-def test_variables_that_are_not_ours_change_nothing(monkeypatch, typed):
+def test_variables_that_are_not_ours_change_nothing(monkeypatch: pytest.MonkeyPatch, typed: Any) -> None:
     display_paths._typed.cache_clear()
     monkeypatch.setenv("LAGER_RUN_FOLDER", "/run/x")
     monkeypatch.setenv("LAGER_TYPED", typed)
@@ -100,5 +101,5 @@ def test_variables_that_are_not_ours_change_nothing(monkeypatch, typed):
 
 
 @given(st.text())
-def test_elsewhere_every_line_stays_as_it_is(text):
+def test_elsewhere_every_line_stays_as_it_is(text: Any) -> None:
     assert display_paths.in_line(text) == display_paths.shown(text) == text

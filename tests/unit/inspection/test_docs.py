@@ -1,34 +1,35 @@
 """What a name is documented as, of each kind of thing that can be called."""
 
 import functools
+from typing import Any
 
 import pytest
 
 from lager.inspection.objects.docs import document
 
 
-def given(volts, /, amps=1.5, *, channel, **more):
+def given(volts: Any, /, amps: Any = 1.5, *, channel: Any, **more: Any) -> None:
     """Set it."""
 
 
-def listed(first, *others, last="x"):
+def listed(first: Any, *others: Any, last: Any = "x") -> None:
     pass
 
 
 @functools.wraps(given)
-def wrapped(*_):
+def wrapped(*_: Any) -> None:
     pass
 
 
 class Supply:
-    def __init__(self, volts):
+    def __init__(self, volts: Any) -> None:
         pass
 
-    def __call__(self, amps):
+    def __call__(self, amps: Any) -> None:
         pass
 
     @property
-    def volts(self):
+    def volts(self) -> None:
         """Measured now."""
 
 
@@ -45,21 +46,21 @@ class Supply:
         ("".join, "it(iterable, /)"),
     ],
 )
-def test_the_signature_of(found, signature):
+def test_the_signature_of(found: Any, signature: Any) -> None:
     shown = document("it", {"it": found})
     assert shown is not None
     assert shown["signature"] == signature
 
 
 @pytest.mark.parametrize("found", [7, [1], {}.get.__self__])
-def test_what_cannot_be_called_has_a_value(found):
+def test_what_cannot_be_called_has_a_value(found: Any) -> None:
     shown = document("it", {"it": found})
     assert shown is not None
     assert shown["value"] == repr(found)
     assert "signature" not in shown
 
 
-def test_a_property_is_not_called():
+def test_a_property_is_not_called() -> None:
     shown = document("it.volts", {"it": Supply(1)})
     assert shown is not None
     assert shown["doc"] == ["Measured now."]
@@ -67,7 +68,7 @@ def test_a_property_is_not_called():
     assert "signature" not in shown
 
 
-def test_a_module_has_its_text_and_no_value():
+def test_a_module_has_its_text_and_no_value() -> None:
     shown = document("it", {"it": functools})
     assert shown is not None
     assert shown["doc"]

@@ -11,7 +11,7 @@ def names(place: Place) -> list[str]:
     return [frame.f_code.co_name for frame, _ in place.stack]
 
 
-def test_here_is_the_frame_that_is_running_and_all_that_led_to_it():
+def test_here_is_the_frame_that_is_running_and_all_that_led_to_it() -> None:
     def outer() -> Place:
         value = "seen"
         place = Place.here(sys._getframe())
@@ -25,7 +25,7 @@ def test_here_is_the_frame_that_is_running_and_all_that_led_to_it():
     assert place.namespace()["value"] == "seen"
 
 
-def test_an_error_is_where_it_was_raised_though_its_frames_have_ended():
+def test_an_error_is_where_it_was_raised_though_its_frames_have_ended() -> None:
     def inner() -> None:
         reading = 1.5
         try:
@@ -41,7 +41,7 @@ def test_an_error_is_where_it_was_raised_though_its_frames_have_ended():
     assert place.namespace()["reading"] == 0.0
 
 
-def test_the_namespace_is_a_copy():
+def test_the_namespace_is_a_copy() -> None:
     value = 1
     place = Place.here(sys._getframe())
     place.namespace()["value"] = 2

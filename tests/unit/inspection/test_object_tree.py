@@ -3,6 +3,7 @@
 import sys
 import threading
 from collections import deque
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,7 @@ class Meter:
 
 
 @pytest.fixture
-def tree():
+def tree() -> Any:
     meter, limit = Meter(), 3
     found = ObjectTree(Place.here(sys._getframe()), "MainThread")
     found.meter, found.limit = meter, limit
@@ -51,14 +52,14 @@ def local(tree: ObjectTree) -> dict[str, dict]:
     return rows(tree, tree.scopes(frame["frame"])[0]["reference"])
 
 
-def test_the_variables_of_the_paused_frame(tree):
+def test_the_variables_of_the_paused_frame(tree: Any) -> None:
     shown = local(tree)
     assert shown["limit"]["value"] == "3"
     assert "reference" not in shown["limit"]
     assert shown["meter"]["type"] == "Meter"
 
 
-def test_attributes_and_slots_are_shown_and_properties_wait_until_they_are_opened(tree):
+def test_attributes_and_slots_are_shown_and_properties_wait_until_they_are_opened(tree: Any) -> None:
     meter = rows(tree, local(tree)["meter"]["reference"])
     assert [*meter] == ["asked", "range", "readings", "broken", "voltage"]
     assert meter["range"]["value"] == "10.0"
@@ -71,7 +72,7 @@ def test_attributes_and_slots_are_shown_and_properties_wait_until_they_are_opene
     assert "no cable" in broken["value"]
 
 
-def test_items_have_their_keys_and_come_in_pages(tree):
+def test_items_have_their_keys_and_come_in_pages(tree: Any) -> None:
     readings = rows(tree, local(tree)["meter"]["reference"])["readings"]
     assert readings["items"] == 2
     assert rows(tree, readings["reference"])["'adc1'"]["value"] == "1.25"
@@ -84,7 +85,7 @@ def test_items_have_their_keys_and_come_in_pages(tree):
 
 
 @pytest.mark.parametrize("kind", [list, tuple, deque, set, dict.fromkeys])
-def test_a_page_far_into_a_large_value_costs_what_it_shows(tree, kind):
+def test_a_page_far_into_a_large_value_costs_what_it_shows(tree: Any, kind: Any) -> None:
     long = tree.member("long", kind(range(200_000)))
     asked = []
 
@@ -102,11 +103,11 @@ def test_a_page_far_into_a_large_value_costs_what_it_shows(tree, kind):
     [({1}, True), (frozenset("a"), True), ((1, 2), True), ("text", False), (b"x", False), (3.0, False), (None, False),
      (deque([1]), True), ([], True), ({}, True), (threading, False), (print, False), (Meter, False)],
 )  # fmt: skip
-def test_what_can_be_opened(tree, value, below):
+def test_what_can_be_opened(tree: Any, value: Any, below: Any) -> None:
     assert ("reference" in tree.member("x", value)) == below
 
 
-def test_module_code_has_one_scope():
+def test_module_code_has_one_scope() -> None:
     names: dict = {}
     exec("import sys; frame = sys._getframe()", names)
     found = ObjectTree(Place(((names["frame"], 1),)), "MainThread")
@@ -114,7 +115,7 @@ def test_module_code_has_one_scope():
     assert [scope["name"] for scope in scopes] == ["Locals"]
 
 
-def test_hovering_runs_no_code(tree):
+def test_hovering_runs_no_code(tree: Any) -> None:
     assert tree.resolve("meter.readings['adc1']", None)["value"] == "1.25"
     assert tree.resolve("meter.voltage", None) is None
     assert tree.resolve("meter.nothing", None) is None
@@ -122,7 +123,7 @@ def test_hovering_runs_no_code(tree):
     assert tree.meter.asked == 0
 
 
-def test_other_threads_have_their_names_and_stacks(tree):
+def test_other_threads_have_their_names_and_stacks(tree: Any) -> None:
     going, end = threading.Event(), threading.Event()
 
     def watch() -> None:
@@ -143,7 +144,7 @@ def test_other_threads_have_their_names_and_stacks(tree):
     assert tree.frames(number) == {"frames": [], "left_out": 0}
 
 
-def test_a_number_that_names_nothing_is_an_error_and_forgotten_numbers_name_nothing(tree):
+def test_a_number_that_names_nothing_is_an_error_and_forgotten_numbers_name_nothing(tree: Any) -> None:
     reference = local(tree)["meter"]["reference"]
     tree.forget()
     with pytest.raises(IndexError):

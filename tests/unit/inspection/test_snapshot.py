@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections import Counter, OrderedDict, defaultdict, deque, namedtuple
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -49,7 +50,7 @@ class Exits:
 
 
 class NoText:
-    def __repr__(self):
+    def __repr__(self) -> Any:
         return 5
 
 
@@ -61,7 +62,7 @@ class Long:
 class OddText(str):
     __slots__ = ()
 
-    def __getitem__(self, _):
+    def __getitem__(self, _: Any) -> None:
         raise ValueError
 
     __str__ = __repr__ = __getitem__
@@ -73,7 +74,7 @@ class GivesOddText:
 
 
 class Meta(type):
-    def __getattribute__(cls, name):
+    def __getattribute__(cls, name: Any) -> None:
         raise AttributeError("touched")
 
 
@@ -81,7 +82,7 @@ class Untouchable(metaclass=Meta):
     pass
 
 
-def looked(**names):
+def looked(**names: Any) -> Any:
     """A look at a function with these names; and how many seconds it took."""
     source = "def f({}):\n    return sys._getframe()\nframe = f(**names)".format(", ".join(names))
     namespace = {"names": names, "sys": sys}
@@ -91,7 +92,7 @@ def looked(**names):
     return look, time.monotonic() - began
 
 
-def values(**names) -> dict[str, str]:
+def values(**names: Any) -> dict[str, str]:
     return {one["name"]: one["value"] for one in looked(**names)[0]["variables"]}
 
 
@@ -123,17 +124,17 @@ def values(**names) -> dict[str, str]:
     ],
     ids=range(22),
 )
-def test_values_as_people_know_them(value, shown):
+def test_values_as_people_know_them(value: Any, shown: Any) -> None:
     assert values(value=value) == {"value": shown}
 
 
-def test_a_value_that_holds_itself():
+def test_a_value_that_holds_itself() -> None:
     value: list = [1]
     value.append(value)
     assert values(value=value)["value"] == "[1, [1, [1, […]]]]"
 
 
-def test_a_large_value_costs_what_is_shown_of_it():
+def test_a_large_value_costs_what_is_shown_of_it() -> None:
     items = [0] * 10_000_000
     mine = type("Mine", (list,), {})(items)
     some = defaultdict(int, dict.fromkeys(range(100_000)))
@@ -147,7 +148,7 @@ def test_a_large_value_costs_what_is_shown_of_it():
 
 @settings(max_examples=25)
 @given(st.recursive(st.none() | st.integers() | st.text() | st.binary(), lambda e: st.lists(e) | st.tuples(e)))
-def test_any_value_is_one_line(value):
+def test_any_value_is_one_line(value: Any) -> None:
     shown = shortened(value)
     assert len(shown) <= 200
     assert shown.isprintable()
@@ -157,7 +158,7 @@ def test_any_value_is_one_line(value):
     sys.version_info < (3, 12) and sys.gettrace() is not None,
     reason="3.11 under a tracer stands still while an interrupt for a thread that sleeps is pending",
 )
-def test_no_object_breaks_or_hangs_a_look():
+def test_no_object_breaks_or_hangs_a_look() -> None:
     sleeps = Sleeps()
     names = {
         "sleeps": sleeps, "again": [sleeps], "spins": Spins(), "raises": Raises(), "exits": Exits(), "text": NoText(),
@@ -181,14 +182,14 @@ def test_no_object_breaks_or_hangs_a_look():
     assert look["variables"][0]["type"] == "Sleeps"
 
 
-def test_what_hangs_in_a_builtin_does_not_hide_the_rest():
+def test_what_hangs_in_a_builtin_does_not_hide_the_rest() -> None:
     waits = type("Waits", (Sleeps,), {})()
     look, _ = looked(readings={"adc1": 1.25, "adc2": [waits]})
     waits.go.set()
     assert look["variables"][0]["value"] == "{'adc1': 1.25, 'adc2': [<Waits>]}"
 
 
-def test_many_that_hang_take_no_longer_than_a_few():
+def test_many_that_hang_take_no_longer_than_a_few() -> None:
     names = {f"v{number}": type(f"S{number}", (Sleeps,), {})() for number in range(20)}
     look, took = looked(**names, plain=[1, "a"], mixed={"a": names["v0"]})
     for value in names.values():
@@ -200,7 +201,7 @@ def test_many_that_hang_take_no_longer_than_a_few():
     assert shown["mixed"] == "{'a': <S0>}"
 
 
-def test_one_that_woke_up_is_asked_again():
+def test_one_that_woke_up_is_asked_again() -> None:
     sleeps = type("SleepsHere", (Sleeps,), {})()  # a type that no other test has asleep
 
     async def ask() -> str:
@@ -213,7 +214,7 @@ def test_one_that_woke_up_is_asked_again():
     assert asyncio.run(ask()) == "awake"
 
 
-def test_what_spins_is_ended():
+def test_what_spins_is_ended() -> None:
     async def ask() -> None:
         with pytest.raises(TimeoutError):
             await run_aside(lambda: repr(Spins()), 0.1)
@@ -223,7 +224,7 @@ def test_what_spins_is_ended():
     asyncio.run(ask())
 
 
-def test_definitions_come_last_and_what_python_puts_there_not_at_all():
+def test_definitions_come_last_and_what_python_puts_there_not_at_all() -> None:
     look, _ = looked(sys=sys, Point=Point, f=looked, length=len, x=1, __name__="x", __file__="y")
     assert [(one["name"], one["kind"]) for one in look["variables"]] == [
         ("x", "variable"),
@@ -234,7 +235,7 @@ def test_definitions_come_last_and_what_python_puts_there_not_at_all():
     ]
 
 
-def test_a_name_that_no_source_can_spell_is_not_shown():
+def test_a_name_that_no_source_can_spell_is_not_shown() -> None:
     """As Python has one in every generator expression, and pytest puts some into a test for each assert."""
     suspended = (sys._getframe() for x in [1])  # which must not end while its frame is looked at
     frame = next(suspended)
@@ -243,16 +244,16 @@ def test_a_name_that_no_source_can_spell_is_not_shown():
     assert [one["name"] for one in look["variables"]] == ["x"]
 
 
-def test_source_and_stack():
-    def inner():
+def test_source_and_stack() -> None:
+    def inner() -> Any:
         return Place.here(sys._getframe())  # this line
 
-    def outer():
+    def outer() -> Any:
         return inner()
 
     look = asyncio.run(snapshot.taken(outer(), context=1))
     assert [(line["text"].strip(), line["here"]) for line in look["source"]] == [
-        ("def inner():", False), ("return Place.here(sys._getframe())  # this line", True), ("", False),
+        ("def inner() -> Any:", False), ("return Place.here(sys._getframe())  # this line", True), ("", False),
     ]  # fmt: skip
     last = look["stack"][-2:]
     assert [frame["function"].rpartition(".")[2] for frame in last] == ["outer", "inner"]
@@ -260,7 +261,7 @@ def test_source_and_stack():
     assert {frame["file"] for frame in last} == {__file__}
 
 
-def test_a_deep_stack_is_cut_from_outside():
+def test_a_deep_stack_is_cut_from_outside() -> None:
     def deep(levels: int) -> Place:
         return deep(levels - 1) if levels else Place.here(sys._getframe())
 
@@ -269,11 +270,11 @@ def test_a_deep_stack_is_cut_from_outside():
     assert look["frames_left_out"] > 200
 
 
-def test_code_without_a_source():
+def test_code_without_a_source() -> None:
     look, _ = looked(x=1)
     assert look["source"] == []
     assert look["stack"][-1]["text"] == ""
 
 
-def test_the_name_of_a_type_that_wants_none():
+def test_the_name_of_a_type_that_wants_none() -> None:
     assert type_name(Untouchable()) == "Untouchable"

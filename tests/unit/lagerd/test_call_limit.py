@@ -1,5 +1,7 @@
 """The limit of calls a second for each user, with a clock that only the test moves."""
 
+from typing import Any
+
 import pytest
 
 from lager.errors import TooMany
@@ -14,32 +16,34 @@ class Clock:
         return self.now
 
 
-def a_client(uid=1000):
+def a_client(uid: Any = 1000) -> Any:
     return Client(":1.1", uid, f"u{uid}", 7, ())
 
 
 @pytest.fixture
-def clock():
+def clock() -> Any:
     return Clock()
 
 
 @pytest.fixture
-def told():
+def told() -> Any:
     return []
 
 
 @pytest.fixture
-def limit(clock, told):
+def limit(clock: Any, told: Any) -> Any:
     return CallLimit(clock, 100.0, lambda client, what: told.append((client.uid, what)))
 
 
-def test_a_user_at_the_allowed_rate_is_never_refused(limit, clock):
+def test_a_user_at_the_allowed_rate_is_never_refused(limit: Any, clock: Any) -> None:
     for _ in range(60 * 100):
         limit.admit(a_client())
         clock.now += 0.01
 
 
-def test_a_flood_is_refused_and_reported_once_and_other_users_are_not_affected(limit, clock, told):
+def test_a_flood_is_refused_and_reported_once_and_other_users_are_not_affected(
+    limit: Any, clock: Any, told: Any
+) -> None:
     admitted = sum(limit.spend(a_client()) for _ in range(23_000))
     assert admitted == 2000
     for _ in range(5):
@@ -54,7 +58,7 @@ def test_a_flood_is_refused_and_reported_once_and_other_users_are_not_affected(l
         limit.admit(a_client())
 
 
-def test_a_flood_that_continues_is_reported_again(limit, clock, told):
+def test_a_flood_that_continues_is_reported_again(limit: Any, clock: Any, told: Any) -> None:
     for _ in range(3):
         while limit.spend(a_client()):
             pass

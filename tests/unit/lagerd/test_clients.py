@@ -52,7 +52,7 @@ def begun() -> tuple[FakeBus, Clients, list[str]]:
     return bus, clients, left
 
 
-def test_two_calls_at_once_ask_once():
+def test_two_calls_at_once_ask_once() -> None:
     async def work() -> None:
         bus, clients, left = begun()
         both = asyncio.gather(clients.watch(":1.5"), clients.watch(":1.5"))
@@ -90,7 +90,7 @@ def test_a_connection_that_outlives_its_process_counts_as_left(monkeypatch: pyte
     asyncio.run(work())
 
 
-def test_a_client_that_leaves_during_the_query_is_not_cached():
+def test_a_client_that_leaves_during_the_query_is_not_cached() -> None:
     async def work() -> None:
         bus, clients, left = begun()
         early = [asyncio.create_task(clients.watch(":1.5")) for _ in range(2)]
@@ -126,7 +126,7 @@ def test_a_client_that_leaves_during_the_query_keeps_no_descriptor() -> None:
     asyncio.run(work())
 
 
-def test_a_refused_match_rule_is_not_counted():
+def test_a_refused_match_rule_is_not_counted() -> None:
     async def work() -> None:
         bus, clients, _ = begun()
         first = asyncio.create_task(clients.watch(":1.5"))
@@ -142,7 +142,7 @@ def test_a_refused_match_rule_is_not_counted():
     asyncio.run(work())
 
 
-def test_a_cancelled_caller_does_not_cancel_the_others():
+def test_a_cancelled_caller_does_not_cancel_the_others() -> None:
     async def work() -> None:
         bus, clients, _ = begun()
         first, second = (asyncio.create_task(clients.watch(":1.5")) for _ in range(2))

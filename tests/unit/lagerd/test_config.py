@@ -1,5 +1,6 @@
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -13,8 +14,8 @@ UNITS = Path(__file__).parents[3] / "units"
 
 
 @pytest.fixture
-def write(tmp_path):
-    def write(text):
+def write(tmp_path: Path) -> Any:
+    def write(text: Any) -> Any:
         path = tmp_path / "lagerd.toml"
         path.write_text(text)
         return path
@@ -22,11 +23,11 @@ def write(tmp_path):
     return write
 
 
-def test_without_a_file_the_defaults_are_used(tmp_path):
+def test_without_a_file_the_defaults_are_used(tmp_path: Path) -> None:
     assert config.load(tmp_path / "none.toml") == Config()
 
 
-def test_the_shipped_file_and_its_comments_have_the_defaults(write):
+def test_the_shipped_file_and_its_comments_have_the_defaults(write: Any) -> None:
     text = (UNITS / "lagerd.toml").read_text()
     assert config.load(write(text)) == Config()
     uncommented = "\n".join(
@@ -36,7 +37,7 @@ def test_the_shipped_file_and_its_comments_have_the_defaults(write):
     assert uncommented.count(" = ") == 9
 
 
-def test_every_key(write):
+def test_every_key(write: Any) -> None:
     text = """
         default_timeout = 0
         max_run_timeout = 3600
@@ -73,7 +74,7 @@ def test_every_key(write):
         ("=", "it is not valid TOML"),
     ],
 )
-def test_a_mistake_is_named(write, text, says):
+def test_a_mistake_is_named(write: Any, text: Any, says: Any) -> None:
     path = write(text)
     with pytest.raises(ConfigError) as caught:
         config.load(path)
@@ -82,20 +83,20 @@ def test_a_mistake_is_named(write, text, says):
     assert caught.value.exit_code == 78
 
 
-def test_all_mistakes_are_named_at_once(write):
+def test_all_mistakes_are_named_at_once(write: Any) -> None:
     with pytest.raises(ConfigError) as caught:
         config.load(write('default_timeout = "x"\nzzz = 1\n[limits]\nclaims = -1'))
     assert all(word in caught.value.what for word in ("default_timeout", "zzz", "limits.claims"))
 
 
-def test_a_file_that_is_not_text_is_refused(tmp_path):
+def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "lagerd.toml"
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigError):
         config.load(path)
 
 
-def test_a_folder_instead_of_a_file_is_refused(tmp_path):
+def test_a_folder_instead_of_a_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
         config.load(tmp_path)
 
@@ -114,7 +115,7 @@ def test_a_folder_instead_of_a_file_is_refused(tmp_path):
         ("[limits\n", 78, "it is not valid TOML"),
     ],
 )
-def test_a_file_is_checked_before_lagerd_reads_it(tmp_path, text, code, says):
+def test_a_file_is_checked_before_lagerd_reads_it(tmp_path: Path, text: Any, code: Any, says: Any) -> None:
     path = tmp_path / "lagerd.toml"
     if text is not None:
         path.write_text(text)
@@ -132,26 +133,28 @@ def test_a_file_is_checked_before_lagerd_reads_it(tmp_path, text, code, says):
         (["--config", "lagrd.toml"], 78, "There is no lagrd.toml. Write it, or start lagerd without --config."),
     ],
 )
-def test_a_missing_file_that_was_named_is_refused(tmp_path, words, code, said):
+def test_a_missing_file_that_was_named_is_refused(tmp_path: Path, words: Any, code: Any, said: Any) -> None:
     done = subprocess.run([LAGERD, *words], cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (code, "")
     assert said in done.stderr
 
 
-def test_without_the_configuration_file_of_the_box_the_defaults_hold(tmp_path, monkeypatch):
+def test_without_the_configuration_file_of_the_box_the_defaults_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(config, "PATH", tmp_path / "lagerd.toml")
     done = CliRunner().invoke(commands.check_config, [])
     assert (done.exit_code, done.output) == (0, f"There is no {tmp_path / 'lagerd.toml'}; lagerd uses the defaults.\n")
 
 
-def drop_in(path, name, text):
+def drop_in(path: Any, name: Any, text: Any) -> Any:
     folder = Path(f"{path}.d")
     folder.mkdir(exist_ok=True)
     (folder / name).write_text(text)
     return folder / name
 
 
-def test_of_the_drop_ins_the_last_one_that_has_a_key_wins(write):
+def test_of_the_drop_ins_the_last_one_that_has_a_key_wins(write: Any) -> None:
     path = write("default_timeout = 7\n[limits]\npauses = 1\nconsoles = 2\n")
     drop_in(path, "20-more.toml", "default_timeout = 9\n[limits]\nconsoles = 5\n")
     drop_in(path, "10-less.toml", "default_timeout = 8\nmetrics = true\n")
@@ -160,7 +163,7 @@ def test_of_the_drop_ins_the_last_one_that_has_a_key_wins(write):
     assert config.load(path) == Config(default_timeout=9.0, metrics=True, limits=UserLimits(consoles=5))
 
 
-def test_a_broken_drop_in_of_the_configuration_is_left_out_and_said(write):
+def test_a_broken_drop_in_of_the_configuration_is_left_out_and_said(write: Any) -> None:
     path = write("default_timeout = 7\n")
     broken = drop_in(path, "10-broken.toml", "default_timeout = 8\nmetric = true\n")
     good = drop_in(path, "20-good.toml", "metrics = true\n")
@@ -175,7 +178,9 @@ def test_a_broken_drop_in_of_the_configuration_is_left_out_and_said(write):
     assert done.stderr.startswith(f"Error: {broken} is invalid: unknown key metric")
 
 
-def test_the_configuration_is_checked_with_the_benches_of_the_machine(tmp_path, monkeypatch):
+def test_the_configuration_is_checked_with_the_benches_of_the_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(config, "PATH", tmp_path / "lagerd.toml")
     monkeypatch.setenv("LAGER_NETS", str(tmp_path / "nets.toml"))
     instrument = '[instruments.psu]\nmodel = "DP821"\naddress = "TCPIP::10.0.0.1::INSTR"\n'

@@ -4,7 +4,7 @@ import os
 from lagerd.service.log import Unblocking
 
 
-def test_a_full_pipe_never_blocks():
+def test_a_full_pipe_never_blocks() -> None:
     reader, writer = os.pipe()
     handler = Unblocking(writer)
     record = logging.LogRecord("x", logging.INFO, "", 0, "a line of some length " * 20, (), None)
@@ -18,7 +18,7 @@ def test_a_full_pipe_never_blocks():
     handler.emit(record)
 
 
-def test_a_closed_descriptor_and_a_long_line_do_no_harm():
+def test_a_closed_descriptor_and_a_long_line_do_no_harm() -> None:
     reader, writer = os.pipe()
     handler = Unblocking(writer)
     handler.emit(logging.LogRecord("x", logging.INFO, "", 0, "y" * 100_000, (), None))

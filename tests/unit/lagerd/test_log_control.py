@@ -1,4 +1,6 @@
 import logging
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -7,7 +9,7 @@ from lagerd.service import log_control
 
 
 @pytest.fixture(autouse=True)
-def _level_as_it_was():
+def _level_as_it_was() -> Iterator[Any]:
     level = logging.getLogger().level
     yield
     logging.getLogger().setLevel(level)
@@ -16,7 +18,7 @@ def _level_as_it_was():
 @pytest.mark.parametrize(
     ("set_", "read"), [("debug", "debug"), ("info", "info"), ("notice", "info"), ("err", "err"), ("emerg", "crit")]
 )
-def test_the_level(set_, read):
+def test_the_level(set_: Any, read: Any) -> None:
     properties = log_control.interface()
     properties.setters["LogLevel"](set_)
     assert properties.properties["LogLevel"][1]() == read
@@ -24,6 +26,6 @@ def test_the_level(set_, read):
 
 @pytest.mark.parametrize("name", ["LogLevel", "LogTarget"])
 @pytest.mark.parametrize("value", ["loud", "", 3, None, ["debug"]])
-def test_an_invalid_level_or_target_is_refused(name, value):
+def test_an_invalid_level_or_target_is_refused(name: Any, value: Any) -> None:
     with pytest.raises(InvalidArgument):
         log_control.interface().setters[name](value)

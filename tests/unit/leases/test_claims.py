@@ -7,7 +7,9 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +21,7 @@ LEASE = Lease("k", "psu1", "out", "", "test.py", ":1.5", 7, "anna", 1, 5.0, safe
 
 
 @pytest.fixture
-def kept(tmp_path: Path):
+def kept(tmp_path: Path) -> Iterator[Any]:
     made = Claims(tmp_path)
     yield made
     made.close()

@@ -36,7 +36,7 @@ class Clock:
         pass
 
 
-def test_the_limit_counts_held_and_waiting_claims_only():
+def test_the_limit_counts_held_and_waiting_claims_only() -> None:
     leases = Leases(Clock(), Store(), lambda _: None, lambda *_: None, limit_per_user=3)
 
     def claim(instrument: str, owner: str) -> None:
@@ -59,7 +59,7 @@ def test_the_limit_counts_held_and_waiting_claims_only():
         assert leases.of("a") == leases.of("b") == leases.of("c") == []
 
 
-def test_a_lock_file_is_read_by_an_older_and_by_a_newer_lagerd():
+def test_a_lock_file_is_read_by_an_older_and_by_a_newer_lagerd() -> None:
     who = {"owner": ":1.5", "uid": 1000, "user": "anna", "pid": 7, "since": 1.0, "run_id": "", "script": "test.py"}
     plain = Lease("psu1", name="psu1", net="supply2", **who)
     port = Lease("uart1", name="dut", net="console", address="/dev/dut", device="/dev/ttyUSB0", **who)

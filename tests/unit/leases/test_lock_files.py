@@ -179,7 +179,7 @@ def test_the_next_lagerd_finds_the_leases_that_are_still_held(tmp_path: Path) ->
         for name, text in {
             "lie": json.dumps(PLAIN.kept()),
             "no": "{",
-            "long": " " * 700_000 + json.dumps(PLAIN.kept()),
+            "long": " " * 66_000 + json.dumps(dataclasses.replace(PLAIN, instrument="long").kept()),
         }.items():
             held.append(folder.files.take(dataclasses.replace(PLAIN, instrument=name)))
             (folder.path / name).write_text(text)
@@ -231,6 +231,15 @@ def test_a_closed_folder_leaves_no_descriptor(tmp_path: Path) -> None:
 
     run(tmp_path, test)
     assert descriptors() == before
+
+
+def test_the_folder_is_made_with_those_above_it_or_is_there(tmp_path: Path) -> None:
+    async def test(folder: Folder) -> None:
+        for _ in range(2):
+            LeaseFiles(tmp_path / "not/there/yet", folder.closed.put_nowait, folder.claims).close()
+        assert (tmp_path / "not/there/yet").stat().st_mode & 0o777 == 0o700
+
+    run(tmp_path, test)
 
 
 def test_the_end_of_a_process_is_waited_for() -> None:

@@ -1,5 +1,7 @@
 """Addresses of instruments: how each is read, and the error for each invalid one."""
 
+from typing import Any
+
 import pytest
 from pyvisa.rname import ResourceName
 
@@ -61,12 +63,12 @@ from tests.unit.drivers.exchanges import rigol_dp800 as dp800
         ("tcpip::psu.lan::5555::instr", "a raw TCP port needs ::SOCKET at the end"),
     ],
 )
-def test_a_wrong_address_says_why(text, reason):
+def test_a_wrong_address_says_why(text: Any, reason: Any) -> None:
     with pytest.raises(ValueError, match=reason):
         parse(text)
 
 
-def test_a_labjack_is_reached_by_its_own_library_whichever_way_it_is_written():
+def test_a_labjack_is_reached_by_its_own_library_whichever_way_it_is_written() -> None:
     assert parse("USB::0x0CD5::7::470010::INSTR").reach is Reach.LJM
     assert parse("USB::0x0CD5::7::470010::INSTR").key == parse("usb:470010").key
     assert parse("usb").key != parse("usb:470010").key
@@ -88,7 +90,7 @@ def test_a_labjack_is_reached_by_its_own_library_whichever_way_it_is_written():
         ("ASRL/dev/ttyS7::instr", "ASRL/dev/ttyS7::INSTR"),
     ],
 )
-def test_pyvisa_gets_every_spelling_as_it_wants_it(text, visa):
+def test_pyvisa_gets_every_spelling_as_it_wants_it(text: Any, visa: Any) -> None:
     assert parse(text).visa == visa
     assert str(ResourceName.from_string(visa)) == visa
     assert parse(visa).key == parse(text).key
@@ -108,7 +110,7 @@ def test_pyvisa_gets_every_spelling_as_it_wants_it(text, visa):
         ("192.168.1.30", "192.168.1.30.:502"),
     ],
 )
-def test_two_spellings_of_one_instrument_are_one_lease(one, other):
+def test_two_spellings_of_one_instrument_are_one_lease(one: Any, other: Any) -> None:
     assert parse(one).key == parse(other).key
 
 
@@ -122,11 +124,11 @@ def test_two_spellings_of_one_instrument_are_one_lease(one, other):
         ("[fe80::1]", "[fe80::2]"),
     ],
 )
-def test_two_instruments_are_two_leases(one, other):
+def test_two_instruments_are_two_leases(one: Any, other: Any) -> None:
     assert parse(one).key != parse(other).key
 
 
-def test_a_t7_is_reached_over_ipv6():
+def test_a_t7_is_reached_over_ipv6() -> None:
     with ScriptedInstrument(*t7.READ_GPIO, host="::1") as daq:
         config = bench("T7", daq.address, it="type = 'gpio'\nchannel = 'FIO4'")
         with Net.get("it", NetType.GPIO, nets=config, claim=Leases()) as line:
@@ -134,14 +136,14 @@ def test_a_t7_is_reached_over_ipv6():
 
 
 @pytest.mark.parametrize("spelled", ["tcpip::127.0.0.1::{port}::socket", "TCPIP::LOCALHOST::{port}::SOCKET"])
-def test_an_instrument_is_opened_by_whatever_spelling_the_file_has(spelled):
+def test_an_instrument_is_opened_by_whatever_spelling_the_file_has(spelled: Any) -> None:
     with ScriptedInstrument(*dp800.MEASURE) as psu:
         config = bench("DP821", spelled.format(port=psu.port), it="type = 'supply'\nchannel = 1")
         with Net.get("it", NetType.PowerSupply, nets=config, claim=Leases()) as supply:
             assert supply.voltage() == 3.3001
 
 
-def test_a_lower_case_address_of_vxi11_is_opened():
+def test_a_lower_case_address_of_vxi11_is_opened() -> None:
     with Vxi11Instrument(lambda message: dp800.IDN[1].encode() if message == b"*IDN?\n" else None) as psu:
         config = bench("DP821", psu.visa.lower(), it="type = 'supply'\nchannel = 1")
         with Net.get("it", NetType.PowerSupply, nets=config, claim=Leases()) as supply:

@@ -2,6 +2,8 @@
 
 import grp
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -16,7 +18,7 @@ from lagerd.callers.clients import Client
 from tests import documents
 
 
-def nets(name, host="10.0.0.1", bench=""):
+def nets(name: Any, host: Any = "10.0.0.1", bench: Any = "") -> Any:
     return (
         f'{bench}\n[instruments.psu-{name}]\nmodel = "DP821"\naddress = "TCPIP::{host}::INSTR"\n'
         f'[nets.{name}]\ntype = "supply"\ninstrument = "psu-{name}"\nchannel = 1\n'
@@ -24,10 +26,10 @@ def nets(name, host="10.0.0.1", bench=""):
 
 
 @pytest.fixture
-def box(tmp_path):
+def box(tmp_path: Path) -> Any:
     """Write nets.toml and its drop-ins, in any order; return the path of nets.toml."""
 
-    def write(main="", **drop_ins):
+    def write(main: Any = "", **drop_ins: Any) -> Any:
         path = tmp_path / "nets.toml"
         if main:
             path.write_text(main)
@@ -39,7 +41,7 @@ def box(tmp_path):
     return write
 
 
-def test_each_drop_in_is_a_bench_with_the_name_of_its_file_or_its_own(box):
+def test_each_drop_in_is_a_bench_with_the_name_of_its_file_or_its_own(box: Any) -> None:
     path = box(
         nets("rail"),
         **{"20_thermal": nets("heat", "10.0.0.2"), "10_audio": nets("amp", "10.0.0.3", '[bench]\nname = "sound"')},
@@ -56,13 +58,13 @@ def test_each_drop_in_is_a_bench_with_the_name_of_its_file_or_its_own(box):
         found.of_bench("thermo")
 
 
-def test_drop_ins_need_no_nets_file(box):
+def test_drop_ins_need_no_nets_file(box: Any) -> None:
     path = box(thermal=nets("heat"))
     assert file.exists(path)
     assert list(file.load(path).nets) == ["heat"]
 
 
-def test_hidden_files_and_copies_of_an_editor_are_no_drop_ins(box, tmp_path):
+def test_hidden_files_and_copies_of_an_editor_are_no_drop_ins(box: Any, tmp_path: Path) -> None:
     path = box(nets("rail"), thermal=nets("heat", "10.0.0.2"))
     for name in (".thermal.toml", "thermal.toml~", "thermal.toml.dpkg-old", "README"):
         (tmp_path / "nets.toml.d" / name).write_text("not TOML")
@@ -81,7 +83,7 @@ def test_hidden_files_and_copies_of_an_editor_are_no_drop_ins(box, tmp_path):
         (nets("heat", "10.0.0.2", '[bench]\nname = "a\\nb"'), "bench.name: should be one word"),
     ],
 )
-def test_a_broken_drop_in_is_said_and_takes_nothing_from_the_others(box, text, said):
+def test_a_broken_drop_in_is_said_and_takes_nothing_from_the_others(box: Any, text: Any, said: Any) -> None:
     path = box(nets("rail"), **{"10_broken": text, "20_audio": nets("amp", "10.0.0.3")})
     found = file.load(path)
     assert list(found.nets) == ["rail", "amp"]
@@ -92,7 +94,7 @@ def test_a_broken_drop_in_is_said_and_takes_nothing_from_the_others(box, text, s
         found.net("heat")
 
 
-def test_a_folder_that_cannot_be_listed_is_said(box, tmp_path):
+def test_a_folder_that_cannot_be_listed_is_said(box: Any, tmp_path: Path) -> None:
     path = box(nets("rail"))
     (tmp_path / "nets.toml.d").symlink_to("nets.toml.d")
     (error,) = file.load(path).rejected
@@ -109,7 +111,7 @@ def test_a_folder_that_cannot_be_listed_is_said(box, tmp_path):
         (nets("heat", "10.0.0.9", '[bench]\nname = "main"'), "the bench main"),
     ],
 )
-def test_what_two_files_have_is_one_error_that_names_both(box, second, twice):
+def test_what_two_files_have_is_one_error_that_names_both(box: Any, second: Any, twice: Any) -> None:
     path = box(nets("rail", bench='[bench]\nname = "main"'), second=second)
     found = file.load(path)
     assert list(found.nets) == ["rail"]
@@ -117,16 +119,16 @@ def test_what_two_files_have_is_one_error_that_names_both(box, second, twice):
     assert error.what == f"The nets file {path}.d/second.toml is not used, because {path} has {twice}, too."
 
 
-def test_with_nothing_to_use_the_first_mistake_is_raised(box):
+def test_with_nothing_to_use_the_first_mistake_is_raised(box: Any) -> None:
     with pytest.raises(NetsFileError, match=r"nets\.toml is not TOML"):
         file.load(box("[", second="["))
 
 
 @pytest.fixture
-def group(monkeypatch):
+def group(monkeypatch: pytest.MonkeyPatch) -> None:
     """A group of the system, which has no members."""
 
-    def getgrnam(name):
+    def getgrnam(name: Any) -> Any:
         if name != "thermal":
             raise KeyError(name)
         return grp.struct_group(("thermal", "x", 4711, []))
@@ -137,11 +139,11 @@ def group(monkeypatch):
 ANNA, BEN, ROOT = Client("", 1, "anna", 1, (5, 4711)), Client("", 2, "ben", 1, (5,)), Client("", 0, "root", 1, (0,))
 
 
-def key_of(path, net):
+def key_of(path: Any, net: Any) -> Any:
     return file.load(path).nets[net].instrument.key
 
 
-def test_only_members_of_its_group_use_a_bench(box, group):
+def test_only_members_of_its_group_use_a_bench(box: Any, group: Any) -> None:
     path = box(nets("rail"), thermal=nets("heat", "10.0.0.2", '[bench]\ngroup = "thermal"'))
     groups = BenchGroups(str(path))
     heat, rail = key_of(path, "heat"), key_of(path, "rail")
@@ -155,13 +157,13 @@ def test_only_members_of_its_group_use_a_bench(box, group):
     )
 
 
-def test_a_group_that_does_not_exist_has_no_members(box, group):
+def test_a_group_that_does_not_exist_has_no_members(box: Any, group: Any) -> None:
     path = box(nets("heat", bench='[bench]\ngroup = "thermla"'))
     with pytest.raises(AccessDenied, match="of the group thermla, which does not exist, and anna is not a member"):
         BenchGroups(str(path)).check(ANNA, key_of(path, "heat"))
 
 
-def test_a_change_of_the_files_counts_at_once_and_a_mistake_opens_no_bench(box, group):
+def test_a_change_of_the_files_counts_at_once_and_a_mistake_opens_no_bench(box: Any, group: Any) -> None:
     path = box(thermal=nets("heat", bench='[bench]\ngroup = "thermal"'))
     groups, heat = BenchGroups(str(path)), key_of(path, "heat")
     for broken in (
@@ -182,13 +184,13 @@ def test_a_change_of_the_files_counts_at_once_and_a_mistake_opens_no_bench(box, 
 
 
 @pytest.fixture
-def lager(box, monkeypatch):
+def lager(box: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     path = box(nets("rail"), thermal=nets("heat", "10.0.0.2"), broken="[")
     monkeypatch.setenv("LAGER_NETS", str(path))
     return lambda *words: CliRunner().invoke(cli, words)
 
 
-def test_lager_nets_shows_the_benches_and_what_is_not_used(lager):
+def test_lager_nets_shows_the_benches_and_what_is_not_used(lager: Any) -> None:
     done = lager("nets")
     assert done.exit_code == 0
     head, *rows = [line.split() for line in done.stdout.splitlines()]
@@ -198,7 +200,7 @@ def test_lager_nets_shows_the_benches_and_what_is_not_used(lager):
     assert [net["bench"] for net in json.loads(lager("nets", "--json").stdout)] == [None, "thermal"]
 
 
-def test_lager_nets_of_one_bench(lager):
+def test_lager_nets_of_one_bench(lager: Any) -> None:
     done = lager("nets", "--bench", "thermal", "--json")
     assert [net["name"] for net in json.loads(done.stdout)] == ["heat"]
     error = str(lager("nets", "--bench", "audio").exception)
@@ -206,7 +208,7 @@ def test_lager_nets_of_one_bench(lager):
     assert "Its benches: thermal." in error
 
 
-def test_the_page_shows_it(lager, box):
+def test_the_page_shows_it(lager: Any, box: Any) -> None:
     box(thermal=nets("heater", "10.0.0.2"))
     (step,) = documents.steps("nets.md", "benches")
     done = lager(*step.command.split()[1:])
@@ -220,6 +222,6 @@ def test_the_page_shows_it(lager, box):
         (("new", "--address", "TCPIP::10.0.0.2"), "The instrument at TCPIP::10.0.0.2 belongs to the bench thermal."),
     ],
 )
-def test_lager_nets_add_knows_the_drop_ins(lager, words, said):
+def test_lager_nets_add_knows_the_drop_ins(lager: Any, words: Any, said: Any) -> None:
     done = lager("nets", "add", *words, "--type", "supply", "--model", "DP821", "--channel", "1")
     assert said in str(done.exception)

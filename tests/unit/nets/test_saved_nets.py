@@ -1,6 +1,7 @@
 """Taking over saved_nets.json: what is kept, what is said, and that odd JSON is never more than a sentence."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -283,7 +284,9 @@ def test_odd_entries_never_crash_and_the_result_is_a_good_nets_file(entries: lis
 @pytest.mark.parametrize(
     "saved", ["[]", "\ufeff[]", '[{"name": "cam", "role": "webcam", "instrument": "x", "pin": 0}]']
 )
-def test_a_file_without_a_net_to_import_is_an_error(tmp_path, capsys, saved):
+def test_a_file_without_a_net_to_import_is_an_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], saved: Any
+) -> None:
     (tmp_path / "saved.json").write_text(saved, encoding="utf-8")
     assert main.run(["nets", "import", str(tmp_path / "saved.json")]) == 1
     out, err = capsys.readouterr()

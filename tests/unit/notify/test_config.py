@@ -1,6 +1,8 @@
 """notify.toml: what it takes, and mistakes as sentences that show no secret."""
 
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,22 +19,22 @@ URL = f"json://anna:{SECRET}@example.com/{SECRET}"
 
 
 @pytest.fixture
-def read(tmp_path):
-    def load_text(text):
+def read(tmp_path: Path) -> Any:
+    def load_text(text: Any) -> Any:
         (tmp_path / "notify.toml").write_text(text)
         return load(tmp_path / "notify.toml")
 
     return load_text
 
 
-def test_a_url_is_enough(read):
+def test_a_url_is_enough(read: Any) -> None:
     found = read(f'urls = ["{URL}"]')
     assert [(target.number, target.name) for target in found.targets] == [(1, "url 1 (json)")]
     assert found.events == frozenset(config.EVENTS)
     assert (found.resumes_soon, found.waiting, found.box, found.limits) == (60.0, 600.0, "", Limits(10, 8, 30.0))
 
 
-def test_every_key_is_taken(read):
+def test_every_key_is_taken(read: Any) -> None:
     found = read(
         f'urls = ["{URL}", "ntfys://x", "{URL}"]\nevents = ["paused"]\nresumes_soon = "2m"\nwaiting = 90\nbox = "b"\n'
         '[limits]\nmessages = 0\ntries = 1\ntimeout = "5s"\n'
@@ -69,7 +71,7 @@ def test_every_key_is_taken(read):
         (f'[{SECRET}]\n[{SECRET}]\n', "it is not valid TOML (at line 2, column"),
     ],
 )  # fmt: skip
-def test_a_mistake_is_a_sentence_without_the_secret(read, text, said):
+def test_a_mistake_is_a_sentence_without_the_secret(read: Any, text: Any, said: Any) -> None:
     with pytest.raises(ConfigError) as caught:
         read(text)
     assert said in str(caught.value)
@@ -77,18 +79,20 @@ def test_a_mistake_is_a_sentence_without_the_secret(read, text, said):
     assert caught.value.exit_code == 78
 
 
-def test_every_mistake_is_named(read):
+def test_every_mistake_is_named(read: Any) -> None:
     with pytest.raises(ConfigError, match=r"urls must be .*; waiting must be") as caught:
         read("urls = 1\nwaiting = -1\n[limits]\ntries = 0")
     assert "limits.tries must be" in str(caught.value)
 
 
-def test_a_missing_file_says_what_to_write(tmp_path):
+def test_a_missing_file_says_what_to_write(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"There is no file .*notify.toml. Write one"):
         load(tmp_path / "notify.toml")
 
 
-def test_the_service_reads_the_copy_that_systemd_made_and_names_the_file(tmp_path, monkeypatch):
+def test_the_service_reads_the_copy_that_systemd_made_and_names_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
     (tmp_path / "notify.toml").write_text(f'urls = ["{URL}"]\nevents = 1')
     with pytest.raises(ConfigError, match=r"^/etc/lager/notify.toml is invalid: events must"):
@@ -96,7 +100,7 @@ def test_the_service_reads_the_copy_that_systemd_made_and_names_the_file(tmp_pat
 
 
 @pytest.mark.parametrize(("mode", "said"), [(0o600, False), (0o640, False), (0o644, True)])
-def test_a_file_that_every_user_can_read_is_pointed_out(tmp_path, mode, said):
+def test_a_file_that_every_user_can_read_is_pointed_out(tmp_path: Path, mode: Any, said: Any) -> None:
     file = tmp_path / "notify.toml"
     file.touch()
     file.chmod(mode)
@@ -113,18 +117,18 @@ def test_a_file_that_every_user_can_read_is_pointed_out(tmp_path, mode, said):
         ("json://h/?token=a+b+c", "the token 'a b c' and 'a+b+c'"),
     ],
 )  # fmt: skip
-def test_a_reason_has_no_part_of_the_url(url, said):
+def test_a_reason_has_no_part_of_the_url(url: Any, said: Any) -> None:
     shown = hidden(said, url).lower()
     for part in (SECRET, "anna", "p@ss", "word", "example", "t1jj3t3l2", "tiiajkdnlazkcoxr", "a b c", "a+b+c"):
         assert part not in shown
 
 
 @given(st.text("abcdefgh0123456789-_.~%", min_size=3, max_size=30), st.text(max_size=20), st.text(max_size=20))
-def test_no_token_of_a_url_is_ever_shown(token, before, after):
+def test_no_token_of_a_url_is_ever_shown(token: Any, before: Any, after: Any) -> None:
     assert token not in hidden(f"{before}{token}{after}", f"json://user:{token}@host/").replace("***", "")
 
 
-def test_without_apprise_the_command_to_install_it_is_shown(monkeypatch):
+def test_without_apprise_the_command_to_install_it_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "apprise", None)
     with pytest.raises(LagerError, match=r"which is not installed. It is the extra .* -m pip install apprise$"):
         require_apprise()

@@ -1,5 +1,7 @@
 """What a message says, also of a script that wants it to say something else."""
 
+from typing import Any
+
 import pytest
 
 from lager_cli.notify.notices import Words
@@ -13,7 +15,7 @@ PAUSE = {
 HOSTILE = "x\r\nBcc: all@example.com\n\x1b[2J\u202e\ud800" + "y" * 100_000
 
 
-def test_a_message_of_a_pause():
+def test_a_message_of_a_pause() -> None:
     notice = Words("bench 3").paused("paused", PAUSE)
     assert notice.title == "lager: paused: rail.py:42 - is the LED green"
     assert notice.body == (
@@ -32,18 +34,18 @@ def test_a_message_of_a_pause():
 @pytest.mark.parametrize(
     ("on_timeout", "said"), [("raise", "raises PauseTimeout in 5m00s"), ("exit", "ends the run in")]
 )
-def test_a_message_says_what_the_script_does_at_its_timeout(on_timeout, said):
+def test_a_message_says_what_the_script_does_at_its_timeout(on_timeout: Any, said: Any) -> None:
     assert f"timeout   {said}" in Words().paused("paused", {**PAUSE, "on_timeout": on_timeout}).body
 
 
-def test_a_pause_without_a_limit_has_nothing_to_extend():
+def test_a_pause_without_a_limit_has_nothing_to_extend() -> None:
     body = Words().paused("paused", {**PAUSE, "remaining": 0.0, "interactive": False}).body
     assert "timeout   none: waits until it is resumed" in body
     assert "extend" not in body
     assert "console" not in body
 
 
-def test_a_question_says_what_answers_it_and_its_default():
+def test_a_question_says_what_answers_it_and_its_default() -> None:
     question = {"question": "How many?", "kind": "choice", "choices": ["one", "two"], "default": "two"}
     body = Words().paused("question", {**PAUSE, **question}).body
     assert "question  How many?\nanswer    one of: one, two\n" in body
@@ -52,7 +54,7 @@ def test_a_question_says_what_answers_it_and_its_default():
 
 
 @pytest.mark.parametrize("key", ["label", "file", "function", "user", "script"])
-def test_a_hostile_text_is_one_short_line(key):
+def test_a_hostile_text_is_one_short_line(key: Any) -> None:
     said = Words().paused("paused", {**PAUSE, key: HOSTILE})
     plain = Words().paused("paused", PAUSE)
     assert len(said.body.splitlines()) == len(plain.body.splitlines())
@@ -62,7 +64,7 @@ def test_a_hostile_text_is_one_short_line(key):
     assert "\n" not in said.title + said.where
 
 
-def test_a_hostile_question_is_left_out_or_one_line():
+def test_a_hostile_question_is_left_out_or_one_line() -> None:
     for kind in ("text", "nonsense"):
         body = Words().paused("question", {**PAUSE, "question": HOSTILE, "kind": kind}).body
         assert body.replace("\n", "").isprintable()
@@ -70,7 +72,7 @@ def test_a_hostile_question_is_left_out_or_one_line():
 
 
 @pytest.mark.parametrize("key", ["name", "reason", "net", "user", "script"])
-def test_a_hostile_lease_is_one_short_line(key):
+def test_a_hostile_lease_is_one_short_line(key: Any) -> None:
     lease = {"instrument": "k", "name": "psu1", "reason": "r", "net": "n", "user": "u", "script": "s", "since": 1.0}
     notice = Words().quarantined({**lease, key: HOSTILE})
     assert len(notice.body.splitlines()) == 5
@@ -79,7 +81,7 @@ def test_a_hostile_lease_is_one_short_line(key):
         assert len(text) < 1500
 
 
-def test_a_message_of_many_names_the_first_and_counts_the_others():
+def test_a_message_of_many_names_the_first_and_counts_the_others() -> None:
     words = Words("b")
     title, body = words.together(
         [words.paused("paused", {**PAUSE, "id": f"{number:08x}", "label": HOSTILE}) for number in range(1000)]

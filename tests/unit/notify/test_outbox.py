@@ -1,6 +1,8 @@
 """How messages to one target are limited, combined and retried."""
 
 import asyncio
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,14 +13,14 @@ from lager_cli.notify.notices import Notice
 from lager_cli.notify.outbox import Outbox
 
 
-def notice(number):
+def notice(number: Any) -> Any:
     return Notice("paused", str(number), f"title {number}", (), "", pause=str(number))
 
 
 class Post:
     """A target whose answers the test decides. Each entry of `messages` is one message: the keys of its notices."""
 
-    def __init__(self, limits, answers=()):
+    def __init__(self, limits: Any, answers: Any = ()) -> None:
         self.messages, self.delivered, self.failed, self.given_up = [], [], [], []
         self.over = set()
         self._answers = list(answers)
@@ -32,26 +34,26 @@ class Post:
             lambda notices, why: self.given_up.extend(one.key for one in notices),
         )
 
-    async def _deliver(self, notices):
+    async def _deliver(self, notices: Any) -> Any:
         self.messages.append([one.key for one in notices])
         async with self.came:
             self.came.notify_all()
         return self._answers.pop(0) if self._answers else ""
 
-    async def until(self, count):
+    async def until(self, count: Any) -> None:
         async with self.came:
             await self.came.wait_for(lambda: len(self.messages) >= count)
 
 
 @pytest.fixture
-def soon(monkeypatch):
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tries and minutes are short."""
     monkeypatch.setattr(outbox, "DELAYS", (0.001,))
     monkeypatch.setattr(outbox, "_MINUTE", 0.2)
 
 
-def play(limits, answers, count, work):
-    async def go():
+def play(limits: Any, answers: Any, count: Any, work: Any) -> Any:
+    async def go() -> Any:
         post = Post(limits, answers)
         task = asyncio.create_task(post.box.run())
         await work(post)
@@ -65,19 +67,19 @@ def play(limits, answers, count, work):
     return asyncio.run(go())
 
 
-async def thousand(post):
+async def thousand(post: Any) -> None:
     for number in range(1000):
         post.box.put(notice(number))
 
 
-def test_of_a_burst_the_first_come_alone_and_the_others_together(soon):
+def test_of_a_burst_the_first_come_alone_and_the_others_together(soon: Any) -> None:
     post = play(Limits(messages=5), [], 5, thousand)
     assert [len(message) for message in post.messages] == [1, 1, 1, 1, 996]
     assert [key for message in post.messages for key in message] == [str(number) for number in range(1000)]
 
 
-def test_after_a_burst_the_next_message_waits_for_its_turn(soon):
-    async def burst_and_one(post):
+def test_after_a_burst_the_next_message_waits_for_its_turn(soon: Any) -> None:
+    async def burst_and_one(post: Any) -> None:
         await thousand(post)
         await post.until(5)
         post.box.put(notice("late"))
@@ -87,29 +89,29 @@ def test_after_a_burst_the_next_message_waits_for_its_turn(soon):
     assert post.messages[5] == ["late", "later"]
 
 
-def test_without_a_limit_each_comes_alone(soon):
+def test_without_a_limit_each_comes_alone(soon: Any) -> None:
     post = play(Limits(messages=0), [], 1000, thousand)
     assert post.messages == [[str(number)] for number in range(1000)]
 
 
-async def one(post):
+async def one(post: Any) -> None:
     post.box.put(notice(1))
 
 
-def test_a_failed_message_is_tried_again_until_it_is_taken(soon):
+def test_a_failed_message_is_tried_again_until_it_is_taken(soon: Any) -> None:
     post = play(Limits(), ["500", "500"], 3, one)
     assert post.messages == [["1"], ["1"], ["1"]]
     assert (post.delivered, post.failed, post.given_up) == (["1"], ["500"], [])
 
 
-def test_a_message_is_given_up_after_so_many_tries(soon):
+def test_a_message_is_given_up_after_so_many_tries(soon: Any) -> None:
     post = play(Limits(tries=3), ["500"] * 3, 3, one)
     assert post.messages == [["1"]] * 3
     assert (post.delivered, post.failed, post.given_up) == ([], ["500"], ["1"])
 
 
-def test_what_comes_while_a_target_is_dead_goes_with_the_next_try(soon):
-    async def two(post):
+def test_what_comes_while_a_target_is_dead_goes_with_the_next_try(soon: Any) -> None:
+    async def two(post: Any) -> None:
         post.box.put(notice(1))
         await post.until(1)
         post.box.put(notice(2))
@@ -119,8 +121,8 @@ def test_what_comes_while_a_target_is_dead_goes_with_the_next_try(soon):
     assert post.delivered == ["1", "2"]
 
 
-def test_what_is_over_is_not_sent(soon):
-    async def three(post):
+def test_what_is_over_is_not_sent(soon: Any) -> None:
+    async def three(post: Any) -> None:
         post.over.add("2")
         for number in (1, 2, 3):
             post.box.put(notice(number))
@@ -128,8 +130,8 @@ def test_what_is_over_is_not_sent(soon):
     assert play(Limits(), [], 2, three).messages == [["1"], ["3"]]
 
 
-def test_a_notice_that_waits_already_is_not_added(soon):
-    async def twice(post):
+def test_a_notice_that_waits_already_is_not_added(soon: Any) -> None:
+    async def twice(post: Any) -> None:
         for number in (1, 2, 1, 2):
             post.box.put(notice(number))
         await post.until(1)
@@ -141,7 +143,7 @@ def test_a_notice_that_waits_already_is_not_added(soon):
 TARGETS = [Target(1, "json://a"), Target(2, "json://b")]
 
 
-def test_a_ledger_remembers_each_target_by_itself(tmp_path):
+def test_a_ledger_remembers_each_target_by_itself(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
     ledger.add(TARGETS[0], [notice(1)])
     ledger.close()
@@ -151,7 +153,7 @@ def test_a_ledger_remembers_each_target_by_itself(tmp_path):
     again.close()
 
 
-def test_a_ledger_with_a_torn_line_keeps_the_others(tmp_path):
+def test_a_ledger_with_a_torn_line_keeps_the_others(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
     ledger.add(TARGETS[0], [notice(1)])
     ledger.close()
@@ -166,7 +168,7 @@ def test_a_ledger_with_a_torn_line_keeps_the_others(tmp_path):
     last.close()
 
 
-def test_a_long_ledger_is_shortened_to_its_latest_lines(tmp_path):
+def test_a_long_ledger_is_shortened_to_its_latest_lines(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
     ledger.add(TARGETS[0], [notice(number) for number in range(20_001)])
     assert (tmp_path / "told").read_bytes().count(b"\n") == 5_000

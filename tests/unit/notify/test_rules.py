@@ -3,6 +3,7 @@
 import heapq
 import itertools
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -16,20 +17,20 @@ CONFIG = NotifyConfig(resumes_soon=60.0, waiting=600.0)
 class Clock:
     """A clock of which the test decides what time it is."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.now = 1000.0
         self._timers = []
         self._numbers = itertools.count()
 
-    def time(self):
+    def time(self) -> Any:
         return self.now
 
-    def call_at(self, when, callback, *args):
+    def call_at(self, when: Any, callback: Any, *args: Any) -> Any:
         timer = Timer(callback, args)
         heapq.heappush(self._timers, (when, next(self._numbers), timer))
         return timer
 
-    def wait(self, seconds):
+    def wait(self, seconds: Any) -> None:
         end = self.now + seconds
         while self._timers and self._timers[0][0] <= end:
             when, _, timer = heapq.heappop(self._timers)
@@ -39,29 +40,31 @@ class Clock:
 
 
 class Timer:
-    def __init__(self, callback, args):
+    def __init__(self, callback: Any, args: Any) -> None:
         self._callback, self._args, self._cancelled = callback, args, False
 
-    def cancel(self):
+    def cancel(self) -> None:
         self._cancelled = True
 
-    def fire(self):
+    def fire(self) -> None:
         if not self._cancelled:
             self._callback(*self._args)
 
 
 class Bench:
-    def __init__(self, config=CONFIG):
+    def __init__(self, config: Any = CONFIG) -> None:
         self.clock = Clock()
         self.told = []
         self.rules = Rules(config, self.clock, self._tell)
         self.pause = None
 
-    def _tell(self, notice):
+    def _tell(self, notice: Any) -> None:
         self.told.append(notice.event)
         self.last = notice
 
-    def paused(self, event="paused", *, timeout=0.0, consoles=0, id="7f3a19e2", **more):
+    def paused(
+        self, event: Any = "paused", *, timeout: Any = 0.0, consoles: Any = 0, id: Any = "7f3a19e2", **more: Any
+    ) -> None:
         self.pause = {
             "id": id, "label": "x", "file": "/a/b.py", "line": 3, "function": "f", "thread": "t", "run_id": "r",
             "script": "b.py", "interactive": True, "banner": "-", "on_timeout": "resume", "pid": 1, "uid": 1,
@@ -70,24 +73,24 @@ class Bench:
         }  # fmt: skip
         self.change(event)
 
-    def change(self, event, *, by=None, **news):
+    def change(self, event: Any, *, by: Any = None, **news: Any) -> None:
         self.pause = {**self.pause, **news}
         self.rules.changed(PauseEvent(event, self.pause, by or {}))
 
 
 @pytest.fixture
-def bench():
+def bench() -> Any:
     return Bench()
 
 
-def test_a_pause_is_told_at_once_and_only_once(bench):
+def test_a_pause_is_told_at_once_and_only_once(bench: Any) -> None:
     bench.paused()
     bench.change("standing")
     bench.change("paused")
     assert bench.told == ["paused"]
 
 
-def test_a_question_is_no_pause_but_a_question(bench):
+def test_a_question_is_no_pause_but_a_question(bench: Any) -> None:
     bench.paused(question="How?", kind="text", timeout=300.0)
     bench.clock.wait(300)
     bench.change("timeout")
@@ -95,7 +98,7 @@ def test_a_question_is_no_pause_but_a_question(bench):
     assert "raised NoAnswer" in bench.last.title
 
 
-def test_the_end_is_told_a_minute_before_it(bench):
+def test_the_end_is_told_a_minute_before_it(bench: Any) -> None:
     bench.paused(timeout=300.0)
     bench.clock.wait(239)
     assert bench.told == ["paused"]
@@ -104,20 +107,20 @@ def test_the_end_is_told_a_minute_before_it(bench):
     assert bench.last.title.startswith("lager: resumes in 1m00s")
 
 
-def test_a_pause_shorter_than_that_says_so_in_its_first_message(bench):
+def test_a_pause_shorter_than_that_says_so_in_its_first_message(bench: Any) -> None:
     bench.paused(timeout=30.0)
     bench.clock.wait(30)
     assert bench.told == ["paused"]
 
 
-def test_a_short_pause_is_told_at_once_if_its_begin_is_not():
+def test_a_short_pause_is_told_at_once_if_its_begin_is_not() -> None:
     bench = Bench(replace(CONFIG, events=frozenset(["resumes-soon"])))
     bench.paused(timeout=30.0)
     bench.clock.wait(0)
     assert bench.told == ["resumes-soon"]
 
 
-def test_more_time_moves_the_message(bench):
+def test_more_time_moves_the_message(bench: Any) -> None:
     bench.paused(timeout=300.0)
     bench.clock.wait(200)
     bench.change("extended", remaining=400.0)
@@ -130,7 +133,7 @@ def test_more_time_moves_the_message(bench):
     assert bench.told.count("resumes-soon") == 1
 
 
-def test_a_pause_without_an_end_is_told_again_when_it_has_waited(bench):
+def test_a_pause_without_an_end_is_told_again_when_it_has_waited(bench: Any) -> None:
     bench.paused()
     bench.clock.wait(599)
     assert bench.told == ["paused"]
@@ -139,7 +142,7 @@ def test_a_pause_without_an_end_is_told_again_when_it_has_waited(bench):
     assert bench.last.title.startswith("lager: paused for 10m00s")
 
 
-def test_a_pause_that_waits_when_the_notifier_starts_is_told_at_once():
+def test_a_pause_that_waits_when_the_notifier_starts_is_told_at_once() -> None:
     bench = Bench(replace(CONFIG, events=frozenset(["waiting"])))
     bench.paused("standing", began=0.0)
     bench.clock.wait(0)
@@ -147,7 +150,7 @@ def test_a_pause_that_waits_when_the_notifier_starts_is_told_at_once():
 
 
 @pytest.mark.parametrize("end", ["continued", "answered", "interrupted", "gone", "lost"])
-def test_after_its_end_nothing_is_told(bench, end):
+def test_after_its_end_nothing_is_told(bench: Any, end: Any) -> None:
     bench.paused(timeout=300.0)
     bench.change(end)
     bench.clock.wait(1000)
@@ -155,7 +158,7 @@ def test_after_its_end_nothing_is_told(bench, end):
     assert not bench.rules.still_true(bench.last)
 
 
-def test_while_a_console_is_attached_it_is_quiet(bench):
+def test_while_a_console_is_attached_it_is_quiet(bench: Any) -> None:
     bench.paused(timeout=300.0)
     bench.change("attached", consoles=1, remaining=300.0)
     bench.clock.wait(250)
@@ -166,12 +169,12 @@ def test_while_a_console_is_attached_it_is_quiet(bench):
     assert bench.told == ["paused"]
 
 
-def test_a_pause_with_a_console_is_not_told_when_the_notifier_starts(bench):
+def test_a_pause_with_a_console_is_not_told_when_the_notifier_starts(bench: Any) -> None:
     bench.paused("standing", consoles=1)
     assert bench.told == []
 
 
-def test_when_the_last_console_closes_the_times_count_again(bench):
+def test_when_the_last_console_closes_the_times_count_again(bench: Any) -> None:
     bench.paused()
     bench.change("attached", consoles=2)
     bench.clock.wait(500)
@@ -188,14 +191,14 @@ def test_when_the_last_console_closes_the_times_count_again(bench):
 @pytest.mark.parametrize(
     ("on_timeout", "said"), [("resume", "resumed automatically"), ("raise", "raised"), ("exit", "ended the run")]
 )
-def test_a_timeout_says_what_the_script_did(bench, on_timeout, said):
+def test_a_timeout_says_what_the_script_did(bench: Any, on_timeout: Any, said: Any) -> None:
     bench.paused(on_timeout=on_timeout)
     bench.change("timeout", by={} if on_timeout == "resume" else {"on_timeout": on_timeout})
     assert bench.told == ["paused", "auto-resumed"]
     assert said in bench.last.title
 
 
-def test_a_quarantine_is_told_once_for_each_crash(bench):
+def test_a_quarantine_is_told_once_for_each_crash(bench: Any) -> None:
     lease = {"instrument": "psu", "name": "psu1", "run_id": "r", "since": 1.0, "net": "supply2", "reason": "x"}
     bench.rules.quarantined(lease)
     bench.rules.quarantined(lease)
@@ -204,7 +207,7 @@ def test_a_quarantine_is_told_once_for_each_crash(bench):
     assert bench.rules.still_true(bench.last)
 
 
-def test_only_the_chosen_events_are_told():
+def test_only_the_chosen_events_are_told() -> None:
     bench = Bench(replace(CONFIG, events=frozenset(["auto-resumed"])))
     bench.paused(timeout=300.0)
     bench.rules.quarantined({"instrument": "psu", "name": "psu1"})

@@ -1,5 +1,7 @@
 """What `safe` of a net may say, and which nets are made safe after a crash."""
 
+from typing import Any
+
 import pytest
 
 from lager.errors import NetsFileError
@@ -41,7 +43,9 @@ def here(nets: Nets, instrument: str = "psu1") -> Here:
         ('safe = "off"\nsafe_after = "always"\nsafe_order = -2', (("output", "off"),), "always", -2),
     ],
 )
-def test_a_safe_state_keeps_its_settings_in_the_order_of_the_file(safe, settings, after, order):
+def test_a_safe_state_keeps_its_settings_in_the_order_of_the_file(
+    safe: Any, settings: Any, after: Any, order: Any
+) -> None:
     found = bench(supply(safe)).net("out").safe
     assert found is not None
     assert (found.settings, found.after, found.order) == (settings, after, order)
@@ -64,12 +68,12 @@ def test_a_safe_state_keeps_its_settings_in_the_order_of_the_file(safe, settings
         ('safe = "off"\nsafe_order = 1.5', r"nets\.out\.safe_order: should be a whole number"),
     ],
 )
-def test_a_mistake_in_a_safe_state_rejects_the_file(safe, said):
+def test_a_mistake_in_a_safe_state_rejects_the_file(safe: Any, said: Any) -> None:
     with pytest.raises(NetsFileError, match=said):
         bench(supply(safe))
 
 
-def test_what_is_read_only_has_no_safe_state():
+def test_what_is_read_only_has_no_safe_state() -> None:
     for net, said in (
         ('type = "adc"\nchannel = 0', "unknown key"),
         ('type = "gpio"\nchannel = 0\ndirection = "in"', "an input is never driven"),
@@ -78,7 +82,7 @@ def test_what_is_read_only_has_no_safe_state():
             bench(f'[nets.x]\ninstrument = "daq1"\n{net}\nsafe = "off"\n')
 
 
-def test_a_gpio_line_and_a_dac_have_a_safe_state_of_their_own():
+def test_a_gpio_line_and_a_dac_have_a_safe_state_of_their_own() -> None:
     nets = bench(
         '[nets.d]\ntype = "dac"\ninstrument = "daq1"\nchannel = 0\nsafe = "off"\n'
         '[nets.g]\ntype = "gpio"\ninstrument = "daq1"\nchannel = 0\nsafe = "release"\n'
@@ -88,7 +92,7 @@ def test_a_gpio_line_and_a_dac_have_a_safe_state_of_their_own():
     assert found == {"d": (("voltage", 0.0),), "g": (("output", "release"),), "h": (("level", 1),)}
 
 
-def test_a_net_without_a_safe_state_has_that_of_its_terminal():
+def test_a_net_without_a_safe_state_has_that_of_its_terminal() -> None:
     same = bench(supply("safe = {voltage = 1}") + supply("").replace("nets.out", "nets.alias"))
     assert same.net("alias").safe == same.net("out").safe
     role = (
@@ -98,7 +102,7 @@ def test_a_net_without_a_safe_state_has_that_of_its_terminal():
     assert bench(role % "{voltage = 0}").net("b").safe is None  # which a battery cannot set
 
 
-def test_after_a_crash_only_the_nets_that_were_open_are_made_safe_in_their_order():
+def test_after_a_crash_only_the_nets_that_were_open_are_made_safe_in_their_order() -> None:
     nets = bench(
         supply('safe = "off"\nsafe_order = 2')
         + supply('safe = "off"').replace("nets.out", "nets.second").replace("channel = 1", "channel = 2")
@@ -107,13 +111,13 @@ def test_after_a_crash_only_the_nets_that_were_open_are_made_safe_in_their_order
     assert [net.name for net in after_crash(here(nets), ["out"]).nets] == ["out"]
 
 
-def test_a_net_that_the_file_does_not_know_is_in_doubt_and_everything_is_made_safe():
+def test_a_net_that_the_file_does_not_know_is_in_doubt_and_everything_is_made_safe() -> None:
     nets = bench(supply('safe = "off"'))
     found = after_crash(here(nets), ["mine"])
     assert ([net.name for net in found.nets], found.unknown) == (["out"], {"mine": "It is not in nets.toml."})
 
 
-def test_an_output_without_a_safe_state_is_switched_off_and_a_dac_is_not():
+def test_an_output_without_a_safe_state_is_switched_off_and_a_dac_is_not() -> None:
     nets = bench(supply("") + '[nets.d]\ntype = "dac"\ninstrument = "daq1"\nchannel = 0\n')
     found = after_crash(here(nets), ["out"])
     assert [net.safe.settings for net in found.nets if net.safe] == [(("output", "off"),)]
@@ -122,7 +126,7 @@ def test_an_output_without_a_safe_state_is_switched_off_and_a_dac_is_not():
     assert dac.safe is None  # it is only read
 
 
-def test_a_safe_state_keeps_the_limits_and_the_direction_of_the_whole_terminal():
+def test_a_safe_state_keeps_the_limits_and_the_direction_of_the_whole_terminal() -> None:
     alias = supply("", "max_voltage = 3\nmax_current = 0.5\n").replace("nets.out", "nets.alias")
     for safe, said in (
         ("safe = {voltage = 5}", r"nets\.out\.safe\.voltage: 5 is over .* 3 \(max_voltage of \[nets\.alias\]\)"),
@@ -146,7 +150,7 @@ def test_a_safe_state_keeps_the_limits_and_the_direction_of_the_whole_terminal()
         ("safe_order = 1001", False), ("safe_order = true", False), ('safe_order = "1"', False),
     ],
 )  # fmt: skip
-def test_the_order_is_a_whole_number_up_to_a_thousand(safe, right):
+def test_the_order_is_a_whole_number_up_to_a_thousand(safe: Any, right: Any) -> None:
     if right:
         assert bench(supply(f'safe = "off"\n{safe}')).net("out").safe is not None
     else:
@@ -170,7 +174,7 @@ def test_the_order_is_a_whole_number_up_to_a_thousand(safe, right):
         ('dac/safe = "release"', r'safe: should be "off", or a table with voltage, not'),
     ],
 )
-def test_a_dac_and_a_gpio_line_accept_their_own_settings_only(net, settings):
+def test_a_dac_and_a_gpio_line_accept_their_own_settings_only(net: Any, settings: Any) -> None:
     type, _, safe = net.partition("/")
     text = f'[nets.x]\ntype = "{type}"\ninstrument = "daq1"\nchannel = 0\n{safe}\n'
     if isinstance(settings, str):
@@ -180,14 +184,14 @@ def test_a_dac_and_a_gpio_line_accept_their_own_settings_only(net, settings):
         assert bench(text).net("x").safe.settings == settings
 
 
-def test_a_supply_without_limits_takes_any_safe_voltage_from_zero_on():
+def test_a_supply_without_limits_takes_any_safe_voltage_from_zero_on() -> None:
     assert bench(supply("safe = {voltage = 50}", "")).net("out").safe.settings == (("voltage", 50.0),)
     with pytest.raises(NetsFileError, match=r"safe\.voltage: should be a number 0 or more, not -1"):
         bench(supply("safe = {voltage = -1}", ""))
 
 
 @pytest.mark.parametrize("type", ["battery", "eload"])
-def test_a_battery_and_a_load_can_only_be_off(type):
+def test_a_battery_and_a_load_can_only_be_off(type: Any) -> None:
     instruments = '[instruments.load1]\nmodel = "DL3021"\naddress = "TCPIP::10.0.0.9::INSTR"\n'
     text = f'{instruments}[nets.x]\ntype = "{type}"\ninstrument = "{"smu1" if type == "battery" else "load1"}"\n'
     assert bench(text + 'safe = {output = "off"}\n').net("x").safe.settings == (("output", "off"),)

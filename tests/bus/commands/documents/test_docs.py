@@ -5,6 +5,8 @@ import os
 import re
 import shlex
 import subprocess
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,7 +32,7 @@ class Desk:
     What else pauses meanwhile is let go on at once.
     """
 
-    def __init__(self, station, client, start, lager, folder):
+    def __init__(self, station: Any, client: Any, start: Any, lager: Any, folder: Any) -> None:
         self._station, self._client, self._start, self._lager, self._folder = station, client, start, lager, folder
         self._pause = ""
         self._ours = False
@@ -67,7 +69,7 @@ class Desk:
             self._ours = False
         return self._pause
 
-    def _heard(self, signal) -> None:
+    def _heard(self, signal: Any) -> None:
         if not self._ours:
             self._client.bus.post(NAME, PATH, "Continue", "s", signal.args[0])
 
@@ -82,7 +84,7 @@ class Desk:
 
 
 @pytest.fixture
-def desk(own_station, bench, near, client, start, lager, tmp_path):
+def desk(own_station: Any, bench: Any, near: Any, client: Any, start: Any, lager: Any, tmp_path: Path) -> Any:
     (tmp_path / "examples").mkdir()
     for name in os.listdir(ROOT / "examples"):
         (tmp_path / "examples" / name).write_text((ROOT / "examples" / name).read_text())
@@ -96,5 +98,5 @@ OTHERS = {page.name for page in PAGES.glob("*.md")} - IN_A_BOX - WITHOUT_COMMAND
 
 
 @pytest.mark.parametrize("page", [FIRST, *sorted(OTHERS)])
-def test_a_page(desk, page):
+def test_a_page(desk: Any, page: Any) -> None:
     assert play(page, desk.run)

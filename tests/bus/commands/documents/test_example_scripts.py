@@ -1,6 +1,8 @@
 """The four scripts of an engineer in examples/, each run as its user runs it."""
 
 import csv
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,17 +13,19 @@ pytestmark = pytest.mark.usefixtures("bench")
 
 
 @pytest.fixture
-def example(tmp_path):
+def example(tmp_path: Path) -> Any:
     """Copy an example into the test's folder; its name."""
 
-    def copy(name):
+    def copy(name: Any) -> Any:
         (tmp_path / name).write_text((ROOT / "examples" / name).read_text())
         return name
 
     return copy
 
 
-def test_battery_cycling_records_and_pauses_out_of_range(start, client, lager, example, tmp_path):
+def test_battery_cycling_records_and_pauses_out_of_range(
+    start: Any, client: Any, lager: Any, example: Any, tmp_path: Path
+) -> None:
     process = start(LAGER, "python", example("battery_cycling.py"), "2")
     for cycle in (1, 2):
         pause = client.paused()
@@ -39,7 +43,7 @@ def test_battery_cycling_records_and_pauses_out_of_range(start, client, lager, e
     assert "output           off" in lager("battery", "battery1").stdout
 
 
-def test_a_suite_with_a_failing_rail_pauses_at_the_failure(start, client, lager, example):
+def test_a_suite_with_a_failing_rail_pauses_at_the_failure(start: Any, client: Any, lager: Any, example: Any) -> None:
     plugins = ("-p", "no:cacheprovider", "-p", "no:randomly")
     process = start(LAGER, "python", "-m", "pytest", "-q", *plugins, "--lager-pause", example("rail_suite.py"))
     pause = client.paused()
@@ -52,7 +56,9 @@ def test_a_suite_with_a_failing_rail_pauses_at_the_failure(start, client, lager,
 
 
 @pytest.mark.parametrize(("columns", "rows"), [(80, 24), (160, 50)])
-def test_a_progress_bar_and_the_banner_of_a_thread_share_the_screen(screen, client, example, columns, rows):
+def test_a_progress_bar_and_the_banner_of_a_thread_share_the_screen(
+    screen: Any, client: Any, example: Any, columns: Any, rows: Any
+) -> None:
     view = screen(LAGER, "python", example("progress_and_pause.py"), columns=columns, rows=rows)
     pause = client.paused()
     assert pause["label"].startswith("step 20: ")
@@ -63,7 +69,7 @@ def test_a_progress_bar_and_the_banner_of_a_thread_share_the_screen(screen, clie
     assert view.wait() == 0
 
 
-def test_an_asyncio_script_reads_its_uart_beside_a_pause(start, client, lager, example):
+def test_an_asyncio_script_reads_its_uart_beside_a_pause(start: Any, client: Any, lager: Any, example: Any) -> None:
     process = start(LAGER, "python", example("uart_beside_a_pause.py"))
     pause = client.paused()
     assert pause["function"] == "main"

@@ -3,6 +3,7 @@
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,9 @@ ELSEWHERE = {
 
 
 @pytest.mark.usefixtures("bench")
-def test_the_story_from_pause_to_end(station, client, start, terminal, lager, monkeypatch, tmp_path):
+def test_the_story_from_pause_to_end(
+    station: Any, client: Any, start: Any, terminal: Any, lager: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     os.symlink(ROOT / "examples", tmp_path / "examples")
     told = [command for command in COMMANDS if command not in ELSEWHERE]
     first = told.pop(0).split()
@@ -66,7 +69,7 @@ def _parsed(command: str) -> tuple[list[str], str]:
     return command.split()[1:], ""
 
 
-def test_the_program_in_the_readme_runs(run, client, bench):
+def test_the_program_in_the_readme_runs(run: Any, client: Any, bench: Any) -> None:
     (program,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     process = run(program)
     client.call("Continue", "s", client.paused()["id"])

@@ -1,6 +1,7 @@
 """The calls that open and report a console: who may make them, and with which arguments."""
 
 import socket
+from typing import Any
 
 import pytest
 
@@ -8,7 +9,7 @@ from lager.errors import AccessDenied, InvalidArgument, LagerError, NoSuchBreakp
 from tests.bus.console.raw import Raw, left
 
 
-def test_which_pause_is_meant(run, client, lager, paused):
+def test_which_pause_is_meant(run: Any, client: Any, lager: Any, paused: Any) -> None:
     assert lager("python", "--console", paused["id"][:5], stdin="local").stdout == "10\n"
     assert lager("python", "--console", paused["run_id"], stdin="local").stdout == "10\n"
     for wrong in ("ffff", "nonsense", "", "../..", "\udcff"):
@@ -20,7 +21,7 @@ def test_which_pause_is_meant(run, client, lager, paused):
         Raw(client, "ffff")
 
 
-def test_a_pause_without_a_console_says_so(run, client, lager):
+def test_a_pause_without_a_console_says_so(run: Any, client: Any, lager: Any) -> None:
     run("import lager\nlager.pause()\n")
     id = client.paused()["id"]
     done = lager("python", "--console", id, stdin="1")
@@ -31,7 +32,7 @@ def test_a_pause_without_a_console_says_so(run, client, lager):
     client.call("Continue", "s", id)
 
 
-def test_only_lagerd_attaches(paused, client, station):
+def test_only_lagerd_attaches(paused: Any, client: Any, station: Any) -> None:
     """Another client finds the script's connection by its pid and calls what lagerd would call."""
 
     async def attach_everywhere() -> list[str]:
@@ -54,13 +55,13 @@ def test_only_lagerd_attaches(paused, client, station):
     assert client.do(attach_everywhere()) == [AccessDenied]
 
 
-def test_no_other_process_reports_for_the_script(paused, client):
+def test_no_other_process_reports_for_the_script(paused: Any, client: Any) -> None:
     for member, signature, more in (("Touch", "sua{sv}", ({},)), ("Detach", "su", ())):
         with pytest.raises(AccessDenied):
             client.call(member, signature, paused["id"], 1, *more)
 
 
-def test_wrong_frames_end_the_console_and_nothing_else(paused, client, raw):
+def test_wrong_frames_end_the_console_and_nothing_else(paused: Any, client: Any, raw: Any) -> None:
     for wrong in (b"\xff\xff\xff\xff", b"\0\0\0\x02[]", b"\0\0\0\x01x", b"GET / HTTP/1.1\r\n\r\n"):
         console = raw(paused["id"])
         console.socket.sendall(wrong)
@@ -73,6 +74,6 @@ def test_wrong_frames_end_the_console_and_nothing_else(paused, client, raw):
 
 
 @pytest.mark.variant
-def test_details_of_wrong_types_are_refused(paused, client):
+def test_details_of_wrong_types_are_refused(paused: Any, client: Any) -> None:
     with pytest.raises(InvalidArgument):
         client.call("OpenConsole", "s", paused["id"])

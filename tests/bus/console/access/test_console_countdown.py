@@ -1,15 +1,17 @@
 """A console in use restarts the countdown of its pause."""
 
+from typing import Any
+
 import pytest
 
 from tests.bus.console.raw import left
 
 
-def remaining(client, id: str) -> float:
+def remaining(client: Any, id: str) -> float:
     return next(pause["remaining"] for pause in client.list() if pause["id"] == id)
 
 
-def test_a_line_restarts_the_countdown(run, client, raw):
+def test_a_line_restarts_the_countdown(run: Any, client: Any, raw: Any) -> None:
     run("import lager\nlager.pause(timeout=3, interactive=True)\n")
     id = client.paused()["id"]
     console = raw(id)
@@ -23,7 +25,7 @@ def test_a_line_restarts_the_countdown(run, client, raw):
 
 
 @pytest.mark.variant
-def test_a_line_never_shortens_what_is_left(run, client, raw):
+def test_a_line_never_shortens_what_is_left(run: Any, client: Any, raw: Any) -> None:
     run("import lager\nlager.pause(timeout=30, interactive=True)\n")
     id = client.paused()["id"]
     client.call("Extend", "sd", id, 100.0)
@@ -41,7 +43,7 @@ def test_a_line_never_shortens_what_is_left(run, client, raw):
     client.call("Continue", "s", id)
 
 
-def test_a_forgotten_console_holds_nothing(run, client, raw):
+def test_a_forgotten_console_holds_nothing(run: Any, client: Any, raw: Any) -> None:
     run("import lager\nlager.pause(timeout=0, interactive=True)\n")
     id = client.paused()["id"]
     raw(id)

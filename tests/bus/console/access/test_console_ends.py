@@ -4,6 +4,7 @@ import os
 import signal
 import textwrap
 import time
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from tests.processes import LAGER, PATIENCE, descriptors
 
 
 @pytest.mark.variant
-def test_a_stopped_client_reads_the_end_when_it_wakes(run, client, start):
+def test_a_stopped_client_reads_the_end_when_it_wakes(run: Any, client: Any, start: Any) -> None:
     process = run(SCRIPT)
     id = client.paused()["id"]
     reader, writer = os.pipe()
@@ -31,7 +32,7 @@ def test_a_stopped_client_reads_the_end_when_it_wakes(run, client, start):
     assert "resumed by" in console.err.rest()
 
 
-def test_when_the_script_dies_its_consoles_end(paused, start, client):
+def test_when_the_script_dies_its_consoles_end(paused: Any, start: Any, client: Any) -> None:
     reader, writer = os.pipe()
     console = start(LAGER, "python", "--console", paused["id"], stdin=reader)
     os.close(reader)
@@ -51,7 +52,7 @@ for label in ("first", "second", "third"):
 """
 
 
-def test_a_console_that_reaches_a_script_after_its_pause_is_refused_and_leaves_nothing(run, client):
+def test_a_console_that_reaches_a_script_after_its_pause_is_refused_and_leaves_nothing(run: Any, client: Any) -> None:
     """The script is stopped meanwhile, and hears of the end of the pause before the consoles."""
     run(THREE)
     pause = client.paused()
@@ -93,7 +94,7 @@ lager.pause(interactive=True)
 
 
 @pytest.mark.variant
-def test_a_child_of_the_script_keeps_no_console_open(run, client, start):
+def test_a_child_of_the_script_keeps_no_console_open(run: Any, client: Any, start: Any) -> None:
     """The child has the socket too; the console ends all the same, because lagerd tells the end of the pause."""
     run(ORPHAN)
     pause = client.paused()
@@ -108,7 +109,7 @@ def test_a_child_of_the_script_keeps_no_console_open(run, client, start):
 
 
 @pytest.mark.variant
-def test_a_child_of_the_script_has_the_scripts_streams(run, client, raw):
+def test_a_child_of_the_script_has_the_scripts_streams(run: Any, client: Any, raw: Any) -> None:
     text = """
         import lager, os, sys, threading
         before, go = sys.stdout, threading.Event()
@@ -132,7 +133,7 @@ def test_a_child_of_the_script_has_the_scripts_streams(run, client, raw):
     assert process.out.rest() == "True\nfrom a thread of the child\n"
 
 
-def test_nothing_is_left_after_many_consoles(paused, client, raw):
+def test_nothing_is_left_after_many_consoles(paused: Any, client: Any, raw: Any) -> None:
     pid, id = paused["pid"], paused["id"]
     console = raw(id)
     measure = (
@@ -161,7 +162,7 @@ def test_nothing_is_left_after_many_consoles(paused, client, raw):
     assert consoles(client, id) == 1
 
 
-def test_a_console_outlives_lagerd(own_station, run, client, raw):
+def test_a_console_outlives_lagerd(own_station: Any, run: Any, client: Any, raw: Any) -> None:
     run("import lager\nlager.pause(timeout=0, interactive=True)\n")
     id = client.paused()["id"]
     old = raw(id)

@@ -3,6 +3,9 @@
 import os
 import select
 import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +15,7 @@ HOLD = "print('in')\nwhile not go.wait(0.05): pass\n"
 NOTHING_WAITS = 2.0
 
 
-def queued(console, statement):
+def queued(console: Any, statement: Any) -> None:
     """Send a statement that has to wait. Return once it has come: a later question is answered at once."""
     console.send(eval=statement)
     console.send(ask=0, complete="se")
@@ -20,12 +23,12 @@ def queued(console, statement):
 
 
 @pytest.fixture
-def ran(run):
+def ran(run: Any) -> Any:
     return run(SCRIPT)
 
 
 @pytest.fixture
-def two(ran, client, opened):
+def two(ran: Any, client: Any, opened: Any) -> Iterator[Any]:
     """Three consoles: the first evaluates HOLD, the second has a statement that waits for it, the third is idle; and
     the id of the pause."""
     id = client.paused()["id"]
@@ -43,7 +46,7 @@ def two(ran, client, opened):
     client.call("ContinueAll")
 
 
-def test_a_statement_waits_for_the_one_before_it(two):
+def test_a_statement_waits_for_the_one_before_it(two: Any) -> None:
     first, second, third, _ = two
     assert second.until("err")["err"].startswith("lager: waiting for console ")
     queued(third, "seen\n")
@@ -53,7 +56,7 @@ def test_a_statement_waits_for_the_one_before_it(two):
     assert third.until("out") == {"out": "['second']\n"}
 
 
-def test_who_waits_may_give_up(two):
+def test_who_waits_may_give_up(two: Any) -> None:
     first, second, third, _ = two
     second.send(interrupt=True)
     told = ""
@@ -66,7 +69,7 @@ def test_who_waits_may_give_up(two):
     assert third.until("out") == {"out": "[]\n"}
 
 
-def test_a_client_that_leaves_blocks_no_other(two):
+def test_a_client_that_leaves_blocks_no_other(two: Any) -> None:
     first, second, third, _ = two
     first.connection.close()
     assert second.until("done") == {"done": True}
@@ -75,7 +78,7 @@ def test_a_client_that_leaves_blocks_no_other(two):
 
 
 @pytest.mark.variant
-def test_a_client_that_leaves_in_a_blocking_call_blocks_no_other(two):
+def test_a_client_that_leaves_in_a_blocking_call_blocks_no_other(two: Any) -> None:
     first, second, third, _ = two
     first.send(interrupt=True)
     first.until("done")
@@ -87,7 +90,7 @@ def test_a_client_that_leaves_in_a_blocking_call_blocks_no_other(two):
     assert third.until("out") == {"out": "['second']\n"}
 
 
-def test_nothing_else_waits_for_a_statement(two, client, ran):
+def test_nothing_else_waits_for_a_statement(two: Any, client: Any, ran: Any) -> None:
     _, second, third, id = two
     began = time.monotonic()
     second.send(ask=1, complete="see")
@@ -102,7 +105,7 @@ def test_nothing_else_waits_for_a_statement(two, client, ran):
 
 
 @pytest.mark.variant
-def test_a_console_that_waits_hears_the_news(two, client, opened):
+def test_a_console_that_waits_hears_the_news(two: Any, client: Any, opened: Any) -> None:
     *_, id = two
     listening = opened(id, news=True)
     listening.until("left")
@@ -112,7 +115,7 @@ def test_a_console_that_waits_hears_the_news(two, client, opened):
         pass
 
 
-def test_statements_run_in_the_order_in_which_they_came(two):
+def test_statements_run_in_the_order_in_which_they_came(two: Any) -> None:
     first, second, third, _ = two
     queued(third, "seen.append('third')\n")
     second.send(eval="seen\n")  # behind the third, though its console has waited longer
@@ -120,7 +123,7 @@ def test_statements_run_in_the_order_in_which_they_came(two):
     assert second.until("out") == {"out": "['second', 'third']\n"}
 
 
-def test_a_client_that_does_not_read_loses_its_turn_and_continues_later(two):
+def test_a_client_that_does_not_read_loses_its_turn_and_continues_later(two: Any) -> None:
     first, second, third, _ = two
     first.send(interrupt=True)
     first.until("done")
@@ -156,8 +159,8 @@ with supply.session.exchange(): os.write(fd, bytes(1 << 20))
 
 @pytest.mark.parametrize("options", ["", ", off_on_exit=True"])
 def test_the_end_of_a_script_does_not_wait_for_an_exchange_that_does_not_end(
-    run, client, opened, bench, options, tmp_path
-):
+    run: Any, client: Any, opened: Any, bench: Any, options: Any, tmp_path: Path
+) -> None:
     process = run(HOLDS_A_NET.replace("PowerSupply)", f"PowerSupply{options})"))
     id = client.paused()["id"]
     console = opened(id)

@@ -3,6 +3,7 @@
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,7 +49,7 @@ from tests.processes import LAGER, ended
     ],
     ids=range(32),
 )
-def test_from_a_pipe(paused, lager, typed, printed):
+def test_from_a_pipe(paused: Any, lager: Any, typed: Any, printed: Any) -> None:
     done = lager("python", "--console", paused["id"], stdin=typed)
     assert (done.stdout, done.stderr, done.returncode) == (printed, "", 0)
 
@@ -77,7 +78,7 @@ def test_from_a_pipe(paused, lager, typed, printed):
     ],
     ids=range(18),
 )  # fmt: skip
-def test_what_raises_ends_it_with_1(paused, lager, typed, printed, error):
+def test_what_raises_ends_it_with_1(paused: Any, lager: Any, typed: Any, printed: Any, error: Any) -> None:
     done = lager("python", "--console", paused["id"], stdin=typed)
     assert done.returncode == 1
     assert error in done.stderr
@@ -86,11 +87,11 @@ def test_what_raises_ends_it_with_1(paused, lager, typed, printed, error):
         assert done.stdout == printed
 
 
-def test_the_exit_code_is_that_of_exit(paused, lager):
+def test_the_exit_code_is_that_of_exit(paused: Any, lager: Any) -> None:
     assert lager("python", "--console", paused["id"], stdin="exit(limit)").returncode == 3
 
 
-def test_bytes_that_are_no_utf8(paused, start):
+def test_bytes_that_are_no_utf8(paused: Any, start: Any) -> None:
     reader, writer = os.pipe()
     os.write(writer, b"'\xff'\n")
     os.close(writer)
@@ -108,7 +109,7 @@ def test_bytes_that_are_no_utf8(paused, start):
         ("limit\n".encode("utf-16-le"), 1, b"lager: Standard input is not valid UTF-8; it looks like UTF-16. Save it"),
     ],
 )  # fmt: skip
-def test_other_encodings_of_a_pipe(paused, station, typed, code, said):
+def test_other_encodings_of_a_pipe(paused: Any, station: Any, typed: Any, code: Any, said: Any) -> None:
     command = [LAGER, "python", "--console", paused["id"]]
     done = subprocess.run(command, input=typed, env=station.env, capture_output=True, timeout=60)
     assert (done.returncode, done.stdout) == (code, b"" if code else b"3\n")
@@ -116,7 +117,7 @@ def test_other_encodings_of_a_pipe(paused, station, typed, code, said):
     assert done.stderr.count(b"\n") == code
 
 
-def test_commands_of_the_console_from_a_pipe(paused, lager):
+def test_commands_of_the_console_from_a_pipe(paused: Any, lager: Any) -> None:
     typed = "for n in range(2):\n    print(n)\n:vars\nlimit = 4  # really?\nlimit\nlimit?\n?readings\n?\n:where\n"
     done = lager("python", "--console", paused["id"], stdin=typed)
     assert (done.returncode, done.stderr) == (0, "")
@@ -127,7 +128,7 @@ def test_commands_of_the_console_from_a_pipe(paused, lager):
 
 
 @pytest.mark.parametrize("typed", [":nonsense\nprint('next')\n", "missing?\nprint('next')\n", ":extend soon\n"])
-def test_a_command_that_fails_ends_a_pipe(paused, lager, typed):
+def test_a_command_that_fails_ends_a_pipe(paused: Any, lager: Any, typed: Any) -> None:
     done = lager("python", "--console", paused["id"], stdin=typed)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
     assert done.stderr.startswith("lager: ")
@@ -135,7 +136,9 @@ def test_a_command_that_fails_ends_a_pipe(paused, lager, typed):
 
 @pytest.mark.variant
 @pytest.mark.parametrize("typed", [":continue later", ":where am i", ":vars limit", ":help continue"])
-def test_a_command_without_a_value_refuses_one_and_does_nothing(paused, lager, client, typed):
+def test_a_command_without_a_value_refuses_one_and_does_nothing(
+    paused: Any, lager: Any, client: Any, typed: Any
+) -> None:
     done = lager("python", "--console", paused["id"], stdin=f"{typed}\n")
     assert (done.returncode, done.stdout) == (1, "")
     name = typed.split()[0]
@@ -145,13 +148,13 @@ def test_a_command_without_a_value_refuses_one_and_does_nothing(paused, lager, c
 
 @pytest.mark.variant
 @pytest.mark.parametrize("typed", [":extend\t10m", ":extend   10m  "])
-def test_any_space_may_stand_before_the_value_of_a_command(paused, lager, typed):
+def test_any_space_may_stand_before_the_value_of_a_command(paused: Any, lager: Any, typed: Any) -> None:
     done = lager("python", "--console", paused["id"], stdin=f"{typed}\n")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.endswith("left.\n")
 
 
-def test_a_pipe_may_resume_the_script(paused, lager, client):
+def test_a_pipe_may_resume_the_script(paused: Any, lager: Any, client: Any) -> None:
     done = lager("python", "--console", paused["id"], stdin="limit\n:continue\n")
     assert client.resumed(paused["id"])[0] == "continued"
     assert (done.returncode, done.stdout) == (0, "3\n")
@@ -161,7 +164,7 @@ def test_a_pipe_may_resume_the_script(paused, lager, client):
 ASKS = "import lager\nprint('got', lager.ask('how long?', kind='number', unit='mm', high=9))\n"
 
 
-def test_a_pipe_may_answer_the_question(run, lager, client):
+def test_a_pipe_may_answer_the_question(run: Any, lager: Any, client: Any) -> None:
     process = run(ASKS)
     id = client.paused()["id"]
     for typed, wanted in (("12", "at most 9 mm"), ("", "Type it like: :answer yes")):
@@ -177,13 +180,13 @@ def test_a_pipe_may_answer_the_question(run, lager, client):
 
 
 @pytest.mark.variant
-def test_a_pause_without_a_question_takes_no_answer(paused, lager):
+def test_a_pause_without_a_question_takes_no_answer(paused: Any, lager: Any) -> None:
     refused = lager("console", paused["id"], stdin=":answer yes\n")
     assert (refused.returncode, "asks nothing" in refused.stderr) == (1, True)
 
 
 @pytest.mark.variant
-def test_lone_surrogates_and_binary_output(paused, lager):
+def test_lone_surrogates_and_binary_output(paused: Any, lager: Any) -> None:
     typed = "print(chr(0xd800))\nimport sys; sys.stdout.buffer.write(b'\\xff\\n')\n"
     done = lager("python", "--console", paused["id"], stdin=typed)
     assert (done.stdout, done.returncode) == ("\\ud800\n\\xff\n2\n", 0)
@@ -191,7 +194,7 @@ def test_lone_surrogates_and_binary_output(paused, lager):
 
 @pytest.mark.variant
 @pytest.mark.parametrize("line", [b"print('\xe9')\n", b"print('\0')\n", b"x = '\x1b[2J'\n"])
-def test_a_line_that_is_no_text_restarts_the_countdown_too(run, client, station, line):
+def test_a_line_that_is_no_text_restarts_the_countdown_too(run: Any, client: Any, station: Any, line: Any) -> None:
     process = run(SCRIPT)
     id = client.paused()["id"]
     command = [LAGER, "python", "--console", id]
@@ -202,7 +205,7 @@ def test_a_line_that_is_no_text_restarts_the_countdown_too(run, client, station,
 
 
 @pytest.mark.parametrize("what", ["file", "nothing", "closed"])
-def test_other_standard_inputs(paused, start, tmp_path, what):
+def test_other_standard_inputs(paused: Any, start: Any, tmp_path: Path, what: Any) -> None:
     (tmp_path / "typed").write_text("local\n")
     command = [LAGER, "python", "--console", paused["id"]]
     source = {"file": tmp_path / "typed", "nothing": Path(os.devnull), "closed": Path(os.devnull)}[what]
@@ -213,7 +216,7 @@ def test_other_standard_inputs(paused, start, tmp_path, what):
     assert ended(console) == (0, "10\n" if what == "file" else "", "")
 
 
-def test_statements_are_evaluated_as_they_come(paused, start, client):
+def test_statements_are_evaluated_as_they_come(paused: Any, start: Any, client: Any) -> None:
     reader, writer = os.pipe()
     console = start(LAGER, "python", "--console", paused["id"], stdin=reader)
     os.close(reader)
@@ -237,7 +240,9 @@ def test_statements_are_evaluated_as_they_come(paused, start, client):
         (b"import time; print('on'); time.sleep(600)\n", "on\n"),
     ],
 )
-def test_a_console_says_who_resumed_the_script_and_ends(paused, start, client, typed, seen):
+def test_a_console_says_who_resumed_the_script_and_ends(
+    paused: Any, start: Any, client: Any, typed: Any, seen: Any
+) -> None:
     reader, writer = os.pipe()
     console = start(LAGER, "python", "--console", paused["id"], stdin=reader)
     os.close(reader)

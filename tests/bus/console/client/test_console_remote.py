@@ -1,6 +1,8 @@
 """Consoles, tables and countdowns of a box, on a terminal here and through a real ssh; the screen is read back."""
 
 import re
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,10 +38,10 @@ def test_load(supply):
 
 
 @pytest.fixture
-def box(near, screen, tmp_path):
+def box(near: Any, screen: Any, tmp_path: Path) -> Any:
     """Start a lager command with --box near on a screen of a size."""
 
-    def start(command: str, *arguments: str, size, **env: str):
+    def start(command: str, *arguments: str, size: Any, **env: str) -> Any:
         env = {"XDG_STATE_HOME": str(tmp_path / "state"), **env}
         return screen(LAGER, command, "--box", "near", *arguments, columns=size[0], rows=size[1], **env)
 
@@ -47,7 +49,7 @@ def box(near, screen, tmp_path):
 
 
 @pytest.fixture
-def spoken(near, tmp_path):
+def spoken(near: Any, tmp_path: Path) -> Any:
     """The environment in which ssh tells what it was given; and what a console's client has said there so far."""
     # tee writes to its standard output first, and so tells here before ssh hears of it.
     tee = f"{{ tee /dev/fd/3 >>{tmp_path}/said; }} 3>&1"
@@ -64,7 +66,7 @@ def spoken(near, tmp_path):
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_a_paused_run_and_its_console(box, script, client, spoken, size):
+def test_a_paused_run_and_its_console(box: Any, script: Any, client: Any, spoken: Any, size: Any) -> None:
     run = box("python", "--pause-on-error", script(SCRIPT), size=size)
     shown = run.sees("\n  time left ")
     assert "in load - KeyError: 'adc3', before its finally blocks have run" in " ".join(shown.split())
@@ -103,7 +105,7 @@ def test_a_paused_run_and_its_console(box, script, client, spoken, size):
 
 
 @pytest.mark.variant
-def test_the_only_pause_of_a_box_opens_without_an_id(box, run, client):
+def test_the_only_pause_of_a_box_opens_without_an_id(box: Any, run: Any, client: Any) -> None:
     run("import lager\nvolts = 3.3\nlager.pause('before the load', interactive=True, timeout=200)\n")
     id = client.paused()["id"]
     console = box("console", size=SIZES[0])
@@ -116,7 +118,7 @@ def test_the_only_pause_of_a_box_opens_without_an_id(box, run, client):
 
 @pytest.mark.variant
 @pytest.mark.parametrize("size", SIZES)
-def test_the_table_shows_a_pause_and_opens_its_console(box, run, client, size):
+def test_the_table_shows_a_pause_and_opens_its_console(box: Any, run: Any, client: Any, size: Any) -> None:
     run("import lager\nvolts = 3.3\nlager.pause('before the load', interactive=True, timeout=200)\n")
     id = client.paused()["id"]
     table = box("breakpoints", "--watch", size=size)
@@ -148,7 +150,7 @@ def test_the_table_shows_a_pause_and_opens_its_console(box, run, client, size):
 
 @pytest.mark.variant
 @pytest.mark.parametrize("size", SIZES)
-def test_a_failing_test(box, script, tmp_path, size):
+def test_a_failing_test(box: Any, script: Any, tmp_path: Path, size: Any) -> None:
     file = str(tmp_path / script(TEST, "test_it.py"))
     run = box(
         "python", "-m", "pytest", "--lager-pause", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", file, size=size

@@ -3,6 +3,8 @@
 import os
 import re
 import signal
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -23,7 +25,7 @@ CTRL_C, CTRL_D = "\x03", "\x04"
 
 
 @pytest.fixture
-def paused(run, client):
+def paused(run: Any, client: Any) -> Iterator[Any]:
     """A script at an interactive pause; its id. Its own standard input is empty."""
     run(SCRIPT)
     id = client.paused()["id"]
@@ -33,10 +35,10 @@ def paused(run, client):
 
 
 @pytest.fixture
-def console(terminal):
+def console(terminal: Any) -> Any:
     """Open a console on a terminal of its own, and wait for its first prompt."""
 
-    def opener(id: str):
+    def opener(id: str) -> Any:
         screen = terminal(LAGER, "python", "--console", id, TERM="dumb")
         screen.expect(f"lager: console of {id}: Ctrl-D leaves it")
         screen.expect(PROMPT)
@@ -45,18 +47,18 @@ def console(terminal):
     return opener
 
 
-def answer(screen, typed: str, prompt: str = PROMPT) -> str:
+def answer(screen: Any, typed: str, prompt: str = PROMPT) -> str:
     """Type a line; what comes until the next prompt, without the echo of the line."""
     screen.type(typed + "\r")
     screen.expect("\n")
     return screen.expect(prompt)[: -len(prompt)]
 
 
-def is_paused(client, id: str) -> bool:
+def is_paused(client: Any, id: str) -> bool:
     return id in [pause["id"] for pause in client.list()]
 
 
-def test_a_session(paused, console, client):
+def test_a_session(paused: Any, console: Any, client: Any) -> None:
     screen = console(paused)
     assert answer(screen, "readings['adc1']") == "1.25\n"
     assert answer(screen, "_ * 2") == "2.5\n"
@@ -85,7 +87,7 @@ def test_a_session(paused, console, client):
 
 
 @pytest.mark.parametrize(("typed", "code"), [("exit()", 0), ("quit()", 0), ("import sys; sys.exit(3)", 3)])
-def test_leaving_leaves_the_script_paused(paused, console, client, typed, code):
+def test_leaving_leaves_the_script_paused(paused: Any, console: Any, client: Any, typed: Any, code: Any) -> None:
     screen = console(paused)
     screen.type(typed + "\r")
     assert screen.wait() == code
@@ -95,7 +97,9 @@ def test_leaving_leaves_the_script_paused(paused, console, client, typed, code):
 
 @pytest.mark.variant
 @pytest.mark.parametrize("source", ["while True: pass", "while True: print('x' * 60)"])
-def test_ctrl_c_interrupts_the_evaluation_and_not_the_script(paused, console, client, source):
+def test_ctrl_c_interrupts_the_evaluation_and_not_the_script(
+    paused: Any, console: Any, client: Any, source: Any
+) -> None:
     screen = console(paused)
     answer(screen, "print('begun'); " + "pass")
     screen.type("if True:\r    print('be' + 'gun')\r    " + source + "\r\r")
@@ -107,7 +111,7 @@ def test_ctrl_c_interrupts_the_evaluation_and_not_the_script(paused, console, cl
     assert is_paused(client, paused)
 
 
-def test_ctrl_c_at_the_prompt_clears_the_line(paused, console, client):
+def test_ctrl_c_at_the_prompt_clears_the_line(paused: Any, console: Any, client: Any) -> None:
     screen = console(paused)
     screen.type("1 + ")
     screen.expect("1 + ")
@@ -129,7 +133,7 @@ SLEEP = (
 
 
 @pytest.mark.variant
-def test_ctrl_c_in_a_call_that_python_cannot_interrupt(paused, console, client):
+def test_ctrl_c_in_a_call_that_python_cannot_interrupt(paused: Any, console: Any, client: Any) -> None:
     screen = console(paused)
     screen.type(SLEEP)
     screen.expect("begun\n")
@@ -141,7 +145,7 @@ def test_ctrl_c_in_a_call_that_python_cannot_interrupt(paused, console, client):
     assert is_paused(client, paused)
 
 
-def test_ctrl_d_in_the_middle_of_a_line_does_not_lose_it(paused, console):
+def test_ctrl_d_in_the_middle_of_a_line_does_not_lose_it(paused: Any, console: Any) -> None:
     screen = console(paused)
     screen.type("1 +" + CTRL_D + " 1\r")
     screen.expect("\n")
@@ -149,7 +153,7 @@ def test_ctrl_d_in_the_middle_of_a_line_does_not_lose_it(paused, console):
 
 
 @pytest.mark.variant
-def test_a_function_with_an_empty_line_can_be_pasted(paused, console):
+def test_a_function_with_an_empty_line_can_be_pasted(paused: Any, console: Any) -> None:
     screen = console(paused)
     screen.type("def f():\r    a = local\r\r    return a + 1\r\rf()\r")
     screen.expect("11\n>>> ")
@@ -157,7 +161,7 @@ def test_a_function_with_an_empty_line_can_be_pasted(paused, console):
 
 
 @pytest.mark.variant
-def test_input_typed_after_exit_is_left_for_the_next_reader(paused, terminal):
+def test_input_typed_after_exit_is_left_for_the_next_reader(paused: Any, terminal: Any) -> None:
     screen = terminal("/bin/bash", "--norc", "--noprofile", "-i", PS1="$ ", TERM="dumb")
     screen.expect("$ ")
     screen.type(f"lager python --console {paused}\r")
@@ -170,7 +174,7 @@ def test_input_typed_after_exit_is_left_for_the_next_reader(paused, terminal):
 
 @pytest.mark.variant
 @pytest.mark.parametrize("typed", ["", "1 + 1", "while True: pass\r\r", "import time; time.sleep(600)\r", "def f():\r"])
-def test_a_resume_ends_the_console(paused, console, client, typed):
+def test_a_resume_ends_the_console(paused: Any, console: Any, client: Any, typed: Any) -> None:
     screen = console(paused)
     screen.type("'re' 'ady'\r")
     screen.expect("'ready'\n>>> ")
@@ -184,7 +188,7 @@ def test_a_resume_ends_the_console(paused, console, client, typed):
 
 
 @pytest.mark.variant
-def test_what_was_being_typed_then_does_not_reach_the_shell(paused, terminal, client):
+def test_what_was_being_typed_then_does_not_reach_the_shell(paused: Any, terminal: Any, client: Any) -> None:
     screen = terminal("/bin/bash", "--norc", "--noprofile", "-i", PS1="$ ", TERM="dumb")
     screen.expect("$ ")
     screen.type(f"lager python --console {paused}\r")
@@ -199,7 +203,9 @@ def test_what_was_being_typed_then_does_not_reach_the_shell(paused, terminal, cl
     screen.wait()
 
 
-def test_two_consoles_beside_a_script_on_its_own_terminal(terminal, client, script, console):
+def test_two_consoles_beside_a_script_on_its_own_terminal(
+    terminal: Any, client: Any, script: Any, console: Any
+) -> None:
     screen = terminal(LAGER, "python", script(SCRIPT))
     screen.expect("press Enter")
     id = client.paused()["id"]
@@ -233,7 +239,7 @@ lager.pause(interactive=True)
 """
 
 
-def test_other_threads_keep_their_output(terminal, client, script, console):
+def test_other_threads_keep_their_output(terminal: Any, client: Any, script: Any, console: Any) -> None:
     screen = terminal(LAGER, "python", script(TALK))
     id = client.paused()["id"]
     mine = console(id)
@@ -245,7 +251,9 @@ def test_other_threads_keep_their_output(terminal, client, script, console):
     assert "from the script" not in mine.screen.text
 
 
-def test_a_terminal_that_hangs_up_leaves_the_script_paused(paused, terminal, client, console):
+def test_a_terminal_that_hangs_up_leaves_the_script_paused(
+    paused: Any, terminal: Any, client: Any, console: Any
+) -> None:
     screen = console(paused)
     answer(screen, "1")
     os.kill(screen.pid, signal.SIGHUP)  # what the kernel does when the terminal goes
@@ -253,7 +261,7 @@ def test_a_terminal_that_hangs_up_leaves_the_script_paused(paused, terminal, cli
     assert is_paused(client, paused)
 
 
-def test_help_and_the_debugger_come_back_to_the_prompt(paused, console):
+def test_help_and_the_debugger_come_back_to_the_prompt(paused: Any, console: Any) -> None:
     screen = console(paused)
     assert "Return the number of items" in answer(screen, "help(len)")
     screen.type("help()\r")
@@ -265,7 +273,7 @@ def test_help_and_the_debugger_come_back_to_the_prompt(paused, console):
     assert answer(screen, "local") == "10\n"
 
 
-def test_a_console_on_nothing_is_refused_before_any_prompt(terminal):
+def test_a_console_on_nothing_is_refused_before_any_prompt(terminal: Any) -> None:
     screen = terminal(LAGER, "python", "--console", "ffff")
     assert screen.wait() == 1
     assert PROMPT not in screen.screen.text
@@ -273,7 +281,7 @@ def test_a_console_on_nothing_is_refused_before_any_prompt(terminal):
 
 
 @pytest.mark.variant
-def test_the_terminal_is_left_as_it_was(paused, terminal):
+def test_the_terminal_is_left_as_it_was(paused: Any, terminal: Any) -> None:
     command = f"stty -a > before; lager python --console {paused}; stty -a > after; cmp before after && echo same"
     screen = terminal("/bin/sh", "-c", command, TERM="dumb")
     screen.expect(PROMPT)

@@ -4,7 +4,9 @@ import os
 import re
 import signal
 import stat
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -54,7 +56,7 @@ HANGING = SCRIPT.replace("supply = Supply()", "supply, hangs, big = Supply(), Ha
 
 
 @pytest.fixture
-def paused(run, client, request):
+def paused(run: Any, client: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
     """The id of a pause. Values that hang, so that each look at them waits, are for a test that asks for them."""
     run(getattr(request, "param", SCRIPT))
     id = client.paused()["id"]
@@ -64,10 +66,10 @@ def paused(run, client, request):
 
 
 @pytest.fixture
-def console(screen, tmp_path):
+def console(screen: Any, tmp_path: Path) -> Any:
     """Open a console on a screen of its own; what it remembers is the test's."""
 
-    def opener(id: str, *options: str, size=(80, 24), **env: str) -> Screen:
+    def opener(id: str, *options: str, size: Any = (80, 24), **env: str) -> Screen:
         env = {"XDG_STATE_HOME": str(tmp_path / "state"), **env}
         return screen(LAGER, "python", "--console", id, *options, columns=size[0], rows=size[1], **env)
 
@@ -87,7 +89,7 @@ def answered(screen: Screen, typed: str, answer: str) -> str:
 
 @pytest.mark.parametrize("paused", [HANGING], indirect=True, ids=["hanging"])
 @pytest.mark.parametrize("size", SIZES)
-def test_the_first_screen(paused, console, size):
+def test_the_first_screen(paused: Any, console: Any, size: Any) -> None:
     screen = console(paused, size=size)
     shown = at_prompt(screen)
     assert f"lager: console of {paused}: Ctrl-D leaves it" in shown
@@ -101,7 +103,7 @@ def test_the_first_screen(paused, console, size):
 
 
 @pytest.mark.variant
-def test_values_and_statements(paused, console, client):
+def test_values_and_statements(paused: Any, console: Any, client: Any) -> None:
     screen = console(paused)
     at_prompt(screen)
     answered(screen, "readings['adc1'] * 2", "\n2.5\n")
@@ -114,7 +116,7 @@ def test_values_and_statements(paused, console, client):
     assert paused in [pause["id"] for pause in client.list()]
 
 
-def test_several_lines(paused, console):
+def test_several_lines(paused: Any, console: Any) -> None:
     screen = console(paused)
     at_prompt(screen)
     screen.type("for name in readings:" + ENTER)
@@ -130,7 +132,7 @@ def test_several_lines(paused, console):
 
 
 @pytest.mark.variant
-def test_500_lines_pasted_at_once(paused, console):
+def test_500_lines_pasted_at_once(paused: Any, console: Any) -> None:
     screen = console(paused)
     at_prompt(screen)
     text = "total = 0\n" + "def add(n):\n    global total\n\n    total += n\n\nadd(1)\n" * 83 + "print('sum', total)"
@@ -143,7 +145,7 @@ def test_500_lines_pasted_at_once(paused, console):
 
 
 @pytest.mark.variant
-def test_500_lines_pasted_without_bracketed_paste(paused, console):
+def test_500_lines_pasted_without_bracketed_paste(paused: Any, console: Any) -> None:
     screen = console(paused)
     at_prompt(screen)
     screen.type(("def add(n):\r    a = n\r\r    return a\r\r" * 40) + "add(83)\r")
@@ -151,7 +153,7 @@ def test_500_lines_pasted_without_bracketed_paste(paused, console):
     assert "Error" not in at_prompt(screen)
 
 
-def test_completion_runs_no_property(paused, console):
+def test_completion_runs_no_property(paused: Any, console: Any) -> None:
     screen = console(paused)
     at_prompt(screen)
     screen.type("supply.s" + TAB)
@@ -174,7 +176,7 @@ def test_completion_runs_no_property(paused, console):
     answered(screen, "type(supply).touched", "\n0\n")
 
 
-def test_ctrl_c_interrupts_the_running_statement(paused, console):
+def test_ctrl_c_interrupts_the_running_statement(paused: Any, console: Any) -> None:
     screen = console(paused)
     at_prompt(screen)
     screen.type("while True: print('going on')" + ENTER + ENTER)
@@ -186,7 +188,7 @@ def test_ctrl_c_interrupts_the_running_statement(paused, console):
 
 
 @pytest.mark.variant
-def test_ctrl_c_clears_the_line(paused, console):
+def test_ctrl_c_clears_the_line(paused: Any, console: Any) -> None:
     screen = console(paused)
     at_prompt(screen)
     screen.type("1 + " + CTRL_C)
@@ -200,7 +202,9 @@ def test_ctrl_c_clears_the_line(paused, console):
 
 @pytest.mark.variant
 @pytest.mark.parametrize("paused", [HANGING], indirect=True, ids=["hanging"])
-def test_a_repr_that_sleeps_forever_is_interrupted_and_a_value_of_ten_million_shortened(paused, console):
+def test_a_repr_that_sleeps_forever_is_interrupted_and_a_value_of_ten_million_shortened(
+    paused: Any, console: Any
+) -> None:
     screen = console(paused, size=(200, 60))
     at_prompt(screen)
     answered(screen, "big", "… 10000000 in all]  # shortened; print(_) shows all of it")
@@ -214,14 +218,14 @@ def test_a_repr_that_sleeps_forever_is_interrupted_and_a_value_of_ten_million_sh
 
 @pytest.mark.variant
 @pytest.mark.parametrize("paused", [HANGING], indirect=True, ids=["hanging"])
-def test_a_value_with_a_repr_that_sleeps_forever_is_given_up(paused, console):
+def test_a_value_with_a_repr_that_sleeps_forever_is_given_up(paused: Any, console: Any) -> None:
     screen = console(paused, size=(200, 60))
     at_prompt(screen)
     answered(screen, "[hangs]", "<list whose repr takes longer than 5 s>")
     answered(screen, "len(big)", "\n10000000\n")
 
 
-def test_a_call_that_cannot_be_interrupted_can_be_left(paused, console, tmp_path):
+def test_a_call_that_cannot_be_interrupted_can_be_left(paused: Any, console: Any, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "begun")
     screen = console(paused, size=(200, 60))
     at_prompt(screen)
@@ -233,7 +237,7 @@ def test_a_call_that_cannot_be_interrupted_can_be_left(paused, console, tmp_path
     screen.wait()
 
 
-def test_the_history_is_kept_for_the_user_alone(paused, console, tmp_path):
+def test_the_history_is_kept_for_the_user_alone(paused: Any, console: Any, tmp_path: Path) -> None:
     screen = console(paused)
     at_prompt(screen)
     answered(screen, "'from the first'", "\n'from the first'\n")
@@ -251,7 +255,7 @@ def test_the_history_is_kept_for_the_user_alone(paused, console, tmp_path):
 
 
 @pytest.mark.variant
-def test_without_a_writable_home_there_is_no_history(paused, console, tmp_path):
+def test_without_a_writable_home_there_is_no_history(paused: Any, console: Any, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     screen = console(paused, XDG_STATE_HOME=str(tmp_path / "file"))
     at_prompt(screen)
@@ -260,7 +264,7 @@ def test_without_a_writable_home_there_is_no_history(paused, console, tmp_path):
     screen.until(lambda shown: shown.count("\n42\n") == 2)
 
 
-def test_console_commands(paused, console, client):
+def test_console_commands(paused: Any, console: Any, client: Any) -> None:
     screen = console(paused, size=(200, 60))
     at_prompt(screen)
     answered(screen, ":where", "script.py:30 in work\n    lager.pause(")
@@ -280,7 +284,7 @@ def test_console_commands(paused, console, client):
 
 
 @pytest.mark.variant
-def test_a_console_explains_what_was_mistyped_and_what_a_name_is(paused, console):
+def test_a_console_explains_what_was_mistyped_and_what_a_name_is(paused: Any, console: Any) -> None:
     screen = console(paused, size=(200, 60))
     at_prompt(screen)
     names = ":next, :step, :finish, :until, :where, :up, :down, :vars, :answer"
@@ -299,7 +303,7 @@ def test_a_console_explains_what_was_mistyped_and_what_a_name_is(paused, console
 
 
 @pytest.mark.parametrize("pasted", [PASTE + "{}" + END_OF_PASTE, "{}"])
-def test_an_indented_block_is_pasted(paused, console, pasted):
+def test_an_indented_block_is_pasted(paused: Any, console: Any, pasted: Any) -> None:
     screen = console(paused)
     at_prompt(screen)
     block = "    if readings:\r        total = 40\r    total += 2\r    print('is', total)"
@@ -308,7 +312,7 @@ def test_an_indented_block_is_pasted(paused, console, pasted):
 
 
 @pytest.mark.variant
-def test_tab_completes_the_commands(paused, console):
+def test_tab_completes_the_commands(paused: Any, console: Any) -> None:
     screen = console(paused)
     at_prompt(screen)
     screen.type(":wh" + TAB)
@@ -321,7 +325,9 @@ def test_tab_completes_the_commands(paused, console):
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_resumed_by_another_user_while_a_line_is_half_typed(paused, screen, client, size, tmp_path):
+def test_resumed_by_another_user_while_a_line_is_half_typed(
+    paused: Any, screen: Any, client: Any, size: Any, tmp_path: Path
+) -> None:
     shell = screen("/bin/sh", columns=size[0], rows=size[1], PS1="$ ", XDG_STATE_HOME=str(tmp_path))
     shell.sees("$")
     shell.type(f"stty -a > before; lager python --console {paused}; stty -a > after; cmp before after && echo same\r")
@@ -336,7 +342,7 @@ def test_resumed_by_another_user_while_a_line_is_half_typed(paused, screen, clie
     shell.wait()
 
 
-def test_the_bar_counts_down_and_says_who_else_is_here(paused, console, client):
+def test_the_bar_counts_down_and_says_who_else_is_here(paused: Any, console: Any, client: Any) -> None:
     one = console(paused)
     at_prompt(one)
     before = re.search(r"(\dm\d\ds) left", one.shown)[1]
@@ -351,7 +357,7 @@ def test_the_bar_counts_down_and_says_who_else_is_here(paused, console, client):
 
 
 @pytest.mark.variant
-def test_two_writers_and_a_watcher(paused, console, client):
+def test_two_writers_and_a_watcher(paused: Any, console: Any, client: Any) -> None:
     one, two = console(paused), console(paused)
     at_prompt(one)
     at_prompt(two)
@@ -387,7 +393,7 @@ def test_two_writers_and_a_watcher(paused, console, client):
     assert watcher.wait() == one.wait() == two.wait() == 0
 
 
-def test_no_color_and_colours(paused, console):
+def test_no_color_and_colours(paused: Any, console: Any) -> None:
     plain, coloured = console(paused, NO_COLOR="1"), console(paused)
     for screen in (plain, coloured):
         at_prompt(screen)
@@ -398,7 +404,7 @@ def test_no_color_and_colours(paused, console):
 
 
 @pytest.mark.variant
-def test_a_dumb_terminal_has_a_plain_prompt(paused, terminal):
+def test_a_dumb_terminal_has_a_plain_prompt(paused: Any, terminal: Any) -> None:
     screen = terminal(LAGER, "python", "--console", paused, TERM="dumb")
     screen.expect("Ctrl-D leaves it")
     screen.expect(">>> ")
@@ -412,7 +418,7 @@ def test_a_dumb_terminal_has_a_plain_prompt(paused, terminal):
     assert "\x1b" not in screen.screen.text
 
 
-def test_the_window_is_resized_while_a_line_is_typed(paused, console):
+def test_the_window_is_resized_while_a_line_is_typed(paused: Any, console: Any) -> None:
     screen = console(paused)
     at_prompt(screen)
     screen.type("len('" + "x" * 60)
@@ -424,7 +430,7 @@ def test_the_window_is_resized_while_a_line_is_typed(paused, console):
 
 
 @pytest.mark.variant
-def test_a_console_that_is_ended_leaves_the_terminal_as_it_was(screen, paused):
+def test_a_console_that_is_ended_leaves_the_terminal_as_it_was(screen: Any, paused: Any) -> None:
     kept = f"stty -a > before; lager python --console {paused}; echo code $?; stty -a > after; cmp before after"
     view = screen("/bin/bash", "--norc", "-c", f"{kept} && echo same")
     view.sees(":help")

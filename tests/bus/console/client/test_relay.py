@@ -2,6 +2,8 @@
 
 import os
 import socket
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,10 +15,10 @@ SCRIPT = "x = 1\nimport lager\nlager.pause(interactive=True, timeout=100)\n"
 
 
 @pytest.fixture
-def relay(start, until_the_end):
+def relay(start: Any, until_the_end: Any) -> Any:
     """Run `lager python --console ID --relay`; its frames, and the process."""
 
-    def opener(id: str):
+    def opener(id: str) -> Any:
         ours, theirs = socket.socketpair()
         until_the_end.callback(ours.close)
         with theirs:
@@ -27,7 +29,7 @@ def relay(start, until_the_end):
     return opener
 
 
-def test_frames_on_standard_streams(run, client, relay):
+def test_frames_on_standard_streams(run: Any, client: Any, relay: Any) -> None:
     run(SCRIPT)
     id = client.paused()["id"]
     frames, process = relay(id)
@@ -48,7 +50,7 @@ def test_frames_on_standard_streams(run, client, relay):
     assert process.wait() == 0
 
 
-def test_a_client_that_reads_late_gets_all_and_why_it_ended(run, start, client, tmp_path):
+def test_a_client_that_reads_late_gets_all_and_why_it_ended(run: Any, start: Any, client: Any, tmp_path: Path) -> None:
     run(SCRIPT)
     os.mkfifo(tmp_path / "printed")
     id = client.paused()["id"]
@@ -67,7 +69,7 @@ def test_a_client_that_reads_late_gets_all_and_why_it_ended(run, start, client, 
 
 
 @pytest.mark.variant
-def test_the_next_lagerd_knows_a_console_for_one(run, client, relay, own_station):
+def test_the_next_lagerd_knows_a_console_for_one(run: Any, client: Any, relay: Any, own_station: Any) -> None:
     run(SCRIPT)
     id = client.paused()["id"]
     frames, _ = relay(id)
@@ -79,14 +81,14 @@ def test_the_next_lagerd_knows_a_console_for_one(run, client, relay, own_station
     assert frames.until("ended")["ended"]["by"]["how"] == "console"
 
 
-def test_what_is_refused_is_a_frame(relay):
+def test_what_is_refused_is_a_frame(relay: Any) -> None:
     frames, process = relay("ffff")
     refused = frames.until("refused")["refused"]
     assert refused["kind"] == "NoSuchBreakpoint"
     assert process.wait() == 1
 
 
-def test_a_client_that_leaves_ends_its_relay(run, client, relay):
+def test_a_client_that_leaves_ends_its_relay(run: Any, client: Any, relay: Any) -> None:
     run(SCRIPT)
     id = client.paused()["id"]
     frames, process = relay(id)
@@ -97,7 +99,7 @@ def test_a_client_that_leaves_ends_its_relay(run, client, relay):
     client.call("Continue", "s", id)
 
 
-def test_a_slow_watcher_blocks_no_console_and_learns_what_it_lost(run, client, opened):
+def test_a_slow_watcher_blocks_no_console_and_learns_what_it_lost(run: Any, client: Any, opened: Any) -> None:
     run(SCRIPT)
     id = client.paused()["id"]
     writer, watcher = opened(id), opened(id, watch=True)
@@ -114,7 +116,7 @@ def test_a_slow_watcher_blocks_no_console_and_learns_what_it_lost(run, client, o
 
 
 @pytest.mark.variant
-def test_a_killed_script_ends_it_with_the_reason(run, client, relay):
+def test_a_killed_script_ends_it_with_the_reason(run: Any, client: Any, relay: Any) -> None:
     run(SCRIPT)
     pause = client.paused()
     frames, process = relay(pause["id"])

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from tests.processes import LAGER
 @pytest.mark.parametrize(
     "source", ["while True: pass\n", "while True:\n  try:\n    while True: pass\n  finally: pass\n"]
 )
-def test_an_evaluation_is_interrupted(paused, raw, source):
+def test_an_evaluation_is_interrupted(paused: Any, raw: Any, source: Any) -> None:
     console = raw(paused["id"])
     console.send(eval="print('began')\n" + source)
     assert console.frame() == {"out": "began\n"}
@@ -25,7 +26,7 @@ def test_an_evaluation_is_interrupted(paused, raw, source):
 
 
 @pytest.mark.variant
-def test_an_interrupt_sends_no_line_twice(paused, raw):
+def test_an_interrupt_sends_no_line_twice(paused: Any, raw: Any) -> None:
     console = raw(paused["id"])
     for _ in range(20):
         console.send(eval="n = 0\nwhile True: n += 1; print(n)\n")
@@ -38,7 +39,7 @@ def test_an_interrupt_sends_no_line_twice(paused, raw):
 
 
 @pytest.mark.variant
-def test_an_interrupt_right_behind_its_source_is_not_lost(paused, raw):
+def test_an_interrupt_right_behind_its_source_is_not_lost(paused: Any, raw: Any) -> None:
     console = raw(paused["id"])
     for _ in range(100):
         console.socket.sendall(encode({"eval": "while True: pass\n"}) + encode({"interrupt": True}))
@@ -49,7 +50,7 @@ def test_an_interrupt_right_behind_its_source_is_not_lost(paused, raw):
 
 
 @pytest.mark.variant
-def test_late_interrupts_hit_nothing(paused, raw):
+def test_late_interrupts_hit_nothing(paused: Any, raw: Any) -> None:
     console = raw(paused["id"])
     for _ in range(300):
         console.socket.sendall(encode({"eval": "1\n"}))
@@ -70,7 +71,7 @@ print("over")
 """
 
 
-def test_a_console_leaves_no_interrupt_behind(run, client, lager):
+def test_a_console_leaves_no_interrupt_behind(run: Any, client: Any, lager: Any) -> None:
     """Python asks for one that is promised at every call; 3.11 under a tracer did nothing else any more."""
     text = "import lager, sys\nsys.settrace(lambda *_: None)\nlager.pause(interactive=True)\n(lambda: print('on'))()\n"
     process = run(text)
@@ -81,7 +82,7 @@ def test_a_console_leaves_no_interrupt_behind(run, client, lager):
 
 
 @pytest.mark.parametrize("source", ["while True: pass\n", "while True: print('x' * 100)\n", STUBBORN])
-def test_an_evaluation_ends_with_its_client(run, client, start, source):
+def test_an_evaluation_ends_with_its_client(run: Any, client: Any, start: Any, source: Any) -> None:
     process = run(JOIN)
     id = client.paused()["id"]
     reader, writer = os.pipe()

@@ -1,13 +1,14 @@
 """The names that a console sees: those of any kind of frame, in a copy."""
 
 import textwrap
+from typing import Any
 
 import pytest
 
 from tests.bus.console.raw import SCRIPT
 
 
-def test_nothing_carries_back(run, client, lager):
+def test_nothing_carries_back(run: Any, client: Any, lager: Any) -> None:
     process = run(SCRIPT)
     id = client.paused()["id"]
     assert lager("python", "--console", id, stdin="limit = 99\nlocal = 98\nprint(limit)\n").stdout == "99\n"
@@ -32,7 +33,7 @@ FRAMES = {
 
 
 @pytest.mark.parametrize("kind", FRAMES)
-def test_the_names_of_every_kind_of_frame(run, client, raw, kind):
+def test_the_names_of_every_kind_of_frame(run: Any, client: Any, raw: Any, kind: Any) -> None:
     process = run(FRAMES[kind])
     id = client.paused()["id"]
     console = raw(id)
@@ -44,7 +45,7 @@ def test_the_names_of_every_kind_of_frame(run, client, raw, kind):
 
 
 @pytest.mark.variant
-def test_globals_are_those_of_the_moment(run, client, raw):
+def test_globals_are_those_of_the_moment(run: Any, client: Any, raw: Any) -> None:
     text = """
         import lager, threading
         n, go, gone = 0, threading.Event(), threading.Event()

@@ -1,6 +1,7 @@
 """The output of a console: its own, whole, and with tracebacks of the script only."""
 
 import os
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ print("line", input())
 """
 
 
-def test_each_sees_only_its_own_output(run, client, raw, start, script):
+def test_each_sees_only_its_own_output(run: Any, client: Any, raw: Any, start: Any, script: Any) -> None:
     reader, writer = os.pipe()
     process = start(LAGER, "python", script(STREAMS), stdin=reader)
     os.close(reader)
@@ -75,7 +76,7 @@ HARD = [
 
 @pytest.mark.variant
 @pytest.mark.parametrize("source", HARD)
-def test_it_stays_alive(paused, raw, client, source):
+def test_it_stays_alive(paused: Any, raw: Any, client: Any, source: Any) -> None:
     console = raw(paused["id"])
     console.evaluate("import sys\n")
     console.evaluate(source)
@@ -85,14 +86,14 @@ def test_it_stays_alive(paused, raw, client, source):
     assert consoles(client, paused["id"]) == 1
 
 
-def test_a_pause_in_a_console_is_refused_in_one_line(paused, raw, client):
+def test_a_pause_in_a_console_is_refused_in_one_line(paused: Any, raw: Any, client: Any) -> None:
     refused = raw(paused["id"]).evaluate("import lager; lager.pause('again')\n")
     assert refused == "lager: pause() has no effect inside a console.\n"
     assert raw(paused["id"]).evaluate("breakpoint()\n") == refused
     assert [signal.member for signal in client.passed].count("Paused") == 0
 
 
-def test_tracebacks_show_no_frame_of_lager(paused, raw):
+def test_tracebacks_show_no_frame_of_lager(paused: Any, raw: Any) -> None:
     console = raw(paused["id"])
     console.evaluate("class R:\n    def __repr__(self):\n        raise ValueError('no')\n")
     shown = console.evaluate("try:\n    R()\nexcept ValueError as e:\n    pass\nfor r in [R()]: r\n")
@@ -101,7 +102,7 @@ def test_tracebacks_show_no_frame_of_lager(paused, raw):
 
 
 @pytest.mark.variant
-def test_the_scripts_inspect_and_traceback_show_the_lines_of_a_console(paused, raw):
+def test_the_scripts_inspect_and_traceback_show_the_lines_of_a_console(paused: Any, raw: Any) -> None:
     console = raw(paused["id"])
     console.evaluate("def f():\n    return 1 / 0\n")
     assert console.evaluate("import inspect\nprint(inspect.getsource(f))\n") == "def f():\n    return 1 / 0\n\n"
@@ -111,12 +112,12 @@ def test_the_scripts_inspect_and_traceback_show_the_lines_of_a_console(paused, r
 
 
 @pytest.mark.variant
-def test_what_was_printed_comes_before_the_traceback(paused, raw):
+def test_what_was_printed_comes_before_the_traceback(paused: Any, raw: Any) -> None:
     assert raw(paused["id"]).evaluate("print('half', end=''); 1/0\n").startswith("halfTraceback")
 
 
 @pytest.mark.variant
-def test_a_client_that_does_not_read_blocks_no_other(run, client, raw):
+def test_a_client_that_does_not_read_blocks_no_other(run: Any, client: Any, raw: Any) -> None:
     process = run(SCRIPT)
     id = client.paused()["id"]
     console, other = raw(id), raw(id)
@@ -130,7 +131,7 @@ def test_a_client_that_does_not_read_blocks_no_other(run, client, raw):
 
 
 @pytest.mark.slow
-def test_100_mb_arrive_whole(paused, start):
+def test_100_mb_arrive_whole(paused: Any, start: Any) -> None:
     reader, writer = os.pipe()
     os.write(writer, b"for _ in range(1000): print('x' * 100_000)\n")
     os.close(writer)

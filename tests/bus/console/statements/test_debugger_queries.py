@@ -1,5 +1,8 @@
 """What a debugger asks through a console: threads, frames, variables, and evaluation in any frame."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 
 from tests.processes import PATIENCE
@@ -20,11 +23,11 @@ end.set()
 
 
 class Debugger:
-    def __init__(self, raw) -> None:
+    def __init__(self, raw: Any) -> None:
         self.raw = raw
         self._number = 0
 
-    def ask(self, **question):
+    def ask(self, **question: Any) -> Any:
         self._number += 1
         self.raw.send(ask=self._number, **question)
         (kind,) = question
@@ -35,7 +38,7 @@ class Debugger:
 
 
 @pytest.fixture
-def debugger(run, client, raw):
+def debugger(run: Any, client: Any, raw: Any) -> Iterator[Any]:
     script = run(SCRIPT)
     details = client.paused()
     yield Debugger(raw(details["id"]))
@@ -43,7 +46,7 @@ def debugger(run, client, raw):
     assert script.wait(PATIENCE) == 0
 
 
-def test_each_frame_shows_and_evaluates_its_own_names(debugger):
+def test_each_frame_shows_and_evaluates_its_own_names(debugger: Any) -> None:
     threads = debugger.ask(threads=True)
     assert [(one["name"], one["paused"]) for one in threads] == [("MainThread", True), ("watcher", False)]
     frames = debugger.ask(frames=1)["frames"]
@@ -71,21 +74,21 @@ def test_each_frame_shows_and_evaluates_its_own_names(debugger):
     "question", [{"frames": 99}, {"frames": "x"}, {"scopes": 0}, {"members": [99, 0, 0]}, {"members": 3},
                  {"hover": 3}, {"hover": {"path": 7}}, {"scopes": None}],
 )  # fmt: skip
-def test_a_question_about_nothing_gets_no_answer_and_harms_nothing(debugger, question):
+def test_a_question_about_nothing_gets_no_answer_and_harms_nothing(debugger: Any, question: Any) -> None:
     debugger.ask(frames=1)
     assert debugger.ask(**question) is None
     assert debugger.raw.evaluate("volts") == "3.3\n"
 
 
 @pytest.mark.variant
-def test_a_frame_that_does_not_exist_is_an_error_of_the_evaluation(debugger):
+def test_a_frame_that_does_not_exist_is_an_error_of_the_evaluation(debugger: Any) -> None:
     debugger.raw.send(eval="1", frame=99)
     printed, done = debugger.raw.until("done")
     assert (done, "IndexError" in printed) == (False, True)
 
 
 @pytest.mark.variant
-def test_who_only_watches_is_not_answered(debugger, client, opened):
+def test_who_only_watches_is_not_answered(debugger: Any, client: Any, opened: Any) -> None:
     watching = opened(client.list()[0]["id"], watch=True)
     watching.until("hello")
     watching.send(ask=1, threads=True)

@@ -1,6 +1,8 @@
 """`:up` and `:down`: names are looked up in another frame of the pause."""
 
 import re
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -25,7 +27,7 @@ print(Rail().measure())
 
 
 @pytest.fixture
-def nested(run, client):
+def nested(run: Any, client: Any) -> Iterator[Any]:
     script = run(NESTED)
     id = client.paused()["id"]
     yield id
@@ -34,11 +36,11 @@ def nested(run, client):
     assert script.wait() == 0
 
 
-def typed(lager, id, *lines):
+def typed(lager: Any, id: Any, *lines: Any) -> Any:
     return lager("python", "--console", id, stdin="".join(f"{line}\n" for line in lines))
 
 
-def test_names_are_those_of_the_calling_frame_until_one_goes_back(nested, lager):
+def test_names_are_those_of_the_calling_frame_until_one_goes_back(nested: Any, lager: Any) -> None:
     done = typed(
         lager, nested, "local", ":up", "local", ":up", "local", "self.volts", ":up", "limit", ":down 3", "local, x"
     )
@@ -55,7 +57,7 @@ def test_names_are_those_of_the_calling_frame_until_one_goes_back(nested, lager)
 
 
 @pytest.mark.variant
-def test_what_is_assigned_stays_in_the_copy_of_its_frame(nested, lager, client):
+def test_what_is_assigned_stays_in_the_copy_of_its_frame(nested: Any, lager: Any, client: Any) -> None:
     done = typed(
         lager, nested, "own = 1", ":up 2", "local = 'changed'; other = 2", ":down 2", "own, local, 'other' in dir()",
         ":up 2", "local, other, 'own' in dir()",
@@ -66,7 +68,7 @@ def test_what_is_assigned_stays_in_the_copy_of_its_frame(nested, lager, client):
     assert "'measure'" in typed(lager, nested, ":up 2", "local").stdout
 
 
-def test_vars_where_and_help_are_those_of_the_frame(nested, lager):
+def test_vars_where_and_help_are_those_of_the_frame(nested: Any, lager: Any) -> None:
     done = typed(lager, nested, ":up", ":vars", ":where", "local?")
     assert re.search(r"local +str +'generator'\n", done.stdout)
     assert "> script.py:9 in generator" in done.stdout
@@ -86,13 +88,15 @@ def test_vars_where_and_help_are_those_of_the_frame(nested, lager):
         ([":up 99999999999999999999"], "That is not a number of frames. Type one like: :up 2"),
     ],
 )
-def test_a_step_that_is_not_possible_is_a_sentence_and_ends_a_pipe(nested, lager, lines, said):
+def test_a_step_that_is_not_possible_is_a_sentence_and_ends_a_pipe(
+    nested: Any, lager: Any, lines: Any, said: Any
+) -> None:
     done = typed(lager, nested, *lines, "print('next')")
     assert (done.returncode, done.stderr) == (1, f"lager: {said}\n")
     assert "next" not in done.stdout
 
 
-def test_each_console_has_its_own_frame(nested, opened):
+def test_each_console_has_its_own_frame(nested: Any, opened: Any) -> None:
     one, other = opened(nested), opened(nested)
     one.send(ask=1, move=1)
     assert one.until("answer")["move"]["function"] == "generator"
@@ -102,7 +106,7 @@ def test_each_console_has_its_own_frame(nested, opened):
 
 
 @pytest.mark.variant
-def test_what_was_sent_before_the_step_runs_before_it(nested, opened):
+def test_what_was_sent_before_the_step_runs_before_it(nested: Any, opened: Any) -> None:
     console = opened(nested)
     console.send(eval="import time; time.sleep(0.3); local")
     console.send(ask=1, move=1)
@@ -114,7 +118,9 @@ def test_what_was_sent_before_the_step_runs_before_it(nested, opened):
 
 @pytest.mark.variant
 @pytest.mark.parametrize("what", ["soon", None, [], {}, 1e400])
-def test_a_step_that_makes_no_sense_is_answered_with_null_and_changes_nothing(nested, opened, what):
+def test_a_step_that_makes_no_sense_is_answered_with_null_and_changes_nothing(
+    nested: Any, opened: Any, what: Any
+) -> None:
     console = opened(nested)
     console.send(ask=1, move=what)
     assert console.until("answer") == {"answer": 1, "move": None}
@@ -123,7 +129,7 @@ def test_a_step_that_makes_no_sense_is_answered_with_null_and_changes_nothing(ne
 
 
 @pytest.mark.variant
-def test_a_watcher_selects_no_frame(nested, opened):
+def test_a_watcher_selects_no_frame(nested: Any, opened: Any) -> None:
     watcher = opened(nested, watch=True)
     watcher.until("hello")
     watcher.send(ask=1, move=1)
@@ -132,7 +138,7 @@ def test_a_watcher_selects_no_frame(nested, opened):
 
 
 @pytest.mark.variant
-def test_on_a_terminal_completion_follows_the_frame(nested, screen):
+def test_on_a_terminal_completion_follows_the_frame(nested: Any, screen: Any) -> None:
     console = screen(LAGER, "python", "--console", nested, columns=160, rows=50)
     console.until(lambda shown: re.search(r"\n>>>\n.* left", shown))
     console.type(":up 2\r")
@@ -143,7 +149,7 @@ def test_on_a_terminal_completion_follows_the_frame(nested, screen):
     console.sees("\n5\n")
 
 
-def test_nothing_of_a_selected_frame_is_kept_after_the_pause(run, client, opened):
+def test_nothing_of_a_selected_frame_is_kept_after_the_pause(run: Any, client: Any, opened: Any) -> None:
     script = run(
         "import gc, lager, time, weakref\nclass Meter: pass\n"
         "def inner():\n    lager.pause(interactive=True)\n"

@@ -3,6 +3,8 @@
 import os
 import signal
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,7 +33,7 @@ work()
 """
 
 
-def typed(lager, id, *lines):
+def typed(lager: Any, id: Any, *lines: Any) -> Any:
     return lager("python", "--console", id, stdin="".join(f"{line}\n" for line in lines))
 
 
@@ -40,19 +42,19 @@ def places(said: str) -> list[str]:
     return [line.partition(" paused at ")[2] for line in said.splitlines() if " paused at " in line]
 
 
-def finished(script, client, id: str) -> str:
+def finished(script: Any, client: Any, id: str) -> str:
     client.call("Continue", "s", id)
     assert script.wait() == 0
     return script.out.rest()
 
 
-def step(console, kind: str, **more) -> dict:
+def step(console: Any, kind: str, **more: Any) -> dict:
     """Step by the frames of an open console; the answer."""
     console.send(ask=1, step={"kind": kind, **more})
     return console.until("answer")
 
 
-def test_next_from_a_pipe_ends_when_the_script_is_paused_again_with_a_new_id(run, lager, client):
+def test_next_from_a_pipe_ends_when_the_script_is_paused_again_with_a_new_id(run: Any, lager: Any, client: Any) -> None:
     script = run(SCRIPT)
     old = client.paused()["id"]
     done = typed(lager, old, ":next")
@@ -67,7 +69,7 @@ def test_next_from_a_pipe_ends_when_the_script_is_paused_again_with_a_new_id(run
     assert finished(script, client, new["id"]) == "result 4\n"
 
 
-def test_all_steps_from_a_pipe_and_the_names_of_each_new_frame(run, lager, client):
+def test_all_steps_from_a_pipe_and_the_names_of_each_new_frame(run: Any, lager: Any, client: Any) -> None:
     script = run(SCRIPT)
     done = typed(
         lager, client.paused()["id"],
@@ -89,13 +91,13 @@ def test_all_steps_from_a_pipe_and_the_names_of_each_new_frame(run, lager, clien
     ("line", "said"),
     [(":until", "not a line number"), (":until x", "not a line number"), (":next 2", "takes no argument")],
 )
-def test_a_mistyped_step_says_how_to_type_it(paused, lager, line, said):
+def test_a_mistyped_step_says_how_to_type_it(paused: Any, lager: Any, line: Any, said: Any) -> None:
     done = typed(lager, paused["id"], line)
     assert said in done.stderr
     assert done.returncode == 1
 
 
-def test_all_consoles_stay_attached_and_are_told_both(run, client, opened):
+def test_all_consoles_stay_attached_and_are_told_both(run: Any, client: Any, opened: Any) -> None:
     run(SCRIPT)
     old = client.paused()["id"]
     one, other, watcher = opened(old, news=True), opened(old), opened(old, watch=True)
@@ -119,7 +121,9 @@ def test_all_consoles_stay_attached_and_are_told_both(run, client, opened):
     assert one.until("out")["out"] == "1\n"
 
 
-def test_while_a_step_runs_nothing_is_paused_and_input_waits(start, script, client, opened, gate):
+def test_while_a_step_runs_nothing_is_paused_and_input_waits(
+    start: Any, script: Any, client: Any, opened: Any, gate: Any
+) -> None:
     script = start(LAGER, "python", script(GATED), stdin=gate[0])
     old = client.paused()["id"]
     console = opened(old)
@@ -138,7 +142,9 @@ def test_while_a_step_runs_nothing_is_paused_and_input_waits(start, script, clie
 
 
 @pytest.mark.variant
-def test_a_console_that_leaves_leaves_the_step_running(start, script, client, opened, gate):
+def test_a_console_that_leaves_leaves_the_step_running(
+    start: Any, script: Any, client: Any, opened: Any, gate: Any
+) -> None:
     script = start(LAGER, "python", script(GATED), stdin=gate[0])
     console = opened(client.paused()["id"])
     step(console, "next")
@@ -152,7 +158,9 @@ def test_a_console_that_leaves_leaves_the_step_running(start, script, client, op
 
 
 @pytest.mark.variant
-def test_a_script_that_is_killed_in_a_step_ends_its_console(start, script, client, opened, gate):
+def test_a_script_that_is_killed_in_a_step_ends_its_console(
+    start: Any, script: Any, client: Any, opened: Any, gate: Any
+) -> None:
     start(LAGER, "python", script(GATED), stdin=gate[0])
     details = client.paused()
     console = opened(details["id"])
@@ -164,7 +172,7 @@ def test_a_script_that_is_killed_in_a_step_ends_its_console(start, script, clien
         console.until("paused")
 
 
-def test_a_step_is_refused_while_another_console_runs_a_statement(paused, client, opened):
+def test_a_step_is_refused_while_another_console_runs_a_statement(paused: Any, client: Any, opened: Any) -> None:
     one, other = opened(paused["id"]), opened(paused["id"])
     other.send(eval="import threading; done = threading.Event(); print('runs')\nwhile True: done.wait(0.01)")
     other.until("out")
@@ -175,14 +183,16 @@ def test_a_step_is_refused_while_another_console_runs_a_statement(paused, client
 
 
 @pytest.mark.parametrize("asked", [None, "next", {}, {"kind": 5}, {"kind": "until", "line": -1}, {"kind": "jump"}])
-def test_an_invalid_step_is_refused_and_the_script_stays_paused(paused, client, opened, asked):
+def test_an_invalid_step_is_refused_and_the_script_stays_paused(
+    paused: Any, client: Any, opened: Any, asked: Any
+) -> None:
     console = opened(paused["id"])
     console.send(ask=7, step=asked)
     assert console.until("answer").keys() == {"answer", "error"}
     assert [pause["id"] for pause in client.list()] == [paused["id"]]
 
 
-def test_a_question_is_answered_and_not_stepped(run, client, lager):
+def test_a_question_is_answered_and_not_stepped(run: Any, client: Any, lager: Any) -> None:
     run("import lager; print(lager.ask('Go on?', default=True))")
     id = client.paused()["id"]
     done = typed(lager, id, ":next")
@@ -192,7 +202,7 @@ def test_a_question_is_answered_and_not_stepped(run, client, lager):
 
 
 @pytest.mark.variant
-def test_another_pause_ends_the_step_and_gets_its_consoles(run, client, opened):
+def test_another_pause_ends_the_step_and_gets_its_consoles(run: Any, client: Any, opened: Any) -> None:
     script = run("""
 import lager
 def inner():
@@ -218,7 +228,9 @@ print("after")
 @pytest.mark.parametrize(
     ("last", "code"), [("pass", 0), ("raise ValueError", 1), ("raise SystemExit(3)", 3)], ids=["end", "error", "exit"]
 )
-def test_the_end_of_the_thread_ends_the_step_and_its_consoles(run, client, lager, last, code):
+def test_the_end_of_the_thread_ends_the_step_and_its_consoles(
+    run: Any, client: Any, lager: Any, last: Any, code: Any
+) -> None:
     script = run(f"import lager\nlager.pause(interactive=True, timeout=60)\n{last}\n")
     done = typed(lager, client.paused()["id"], ":next", ":next", "1")
     assert "did not pause again: its thread has ended; this console ends\n" in done.stderr
@@ -227,7 +239,7 @@ def test_the_end_of_the_thread_ends_the_step_and_its_consoles(run, client, lager
     assert client.list() == []
 
 
-def test_an_uncaught_error_in_a_step_pauses_with_pause_on_error(run, client, opened):
+def test_an_uncaught_error_in_a_step_pauses_with_pause_on_error(run: Any, client: Any, opened: Any) -> None:
     script = run(
         "import lager\nlager.pause(interactive=True, timeout=60)\nx = 1\nraise ValueError('bad')\n",
         options=("--pause-on-error",),
@@ -243,7 +255,9 @@ def test_an_uncaught_error_in_a_step_pauses_with_pause_on_error(run, client, ope
     assert script.wait() == 1
 
 
-def test_a_step_restarts_the_countdown_and_keeps_what_it_does_at_the_timeout(run, client, opened):
+def test_a_step_restarts_the_countdown_and_keeps_what_it_does_at_the_timeout(
+    run: Any, client: Any, opened: Any
+) -> None:
     script = run("""
 import lager
 def work():
@@ -274,7 +288,9 @@ except lager.PauseTimeout as error:
 
 
 @pytest.mark.variant
-def test_steps_in_a_coroutine_and_in_a_test(run, client, lager, start, script, tmp_path):
+def test_steps_in_a_coroutine_and_in_a_test(
+    run: Any, client: Any, lager: Any, start: Any, script: Any, tmp_path: Path
+) -> None:
     script(
         """
 import asyncio, lager
@@ -299,7 +315,7 @@ def test_reading():
 
 @pytest.mark.variant
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="since 3.12, any number of tools can watch")
-def test_another_tracer_is_kept_and_the_step_refused(run, client, lager):
+def test_another_tracer_is_kept_and_the_step_refused(run: Any, client: Any, lager: Any) -> None:
     script = run("""
 import sys, lager
 def work():
@@ -318,7 +334,7 @@ print(sys.gettrace() is trace)
     assert finished(script, client, client.list()[0]["id"]) == "True\n"
 
 
-def test_nothing_traces_the_script_after_its_steps(run, client, lager):
+def test_nothing_traces_the_script_after_its_steps(run: Any, client: Any, lager: Any) -> None:
     script = run(
         SCRIPT
         + """
@@ -334,7 +350,7 @@ if sys.version_info >= (3, 12):
 
 
 @pytest.mark.variant
-def test_a_fork_in_a_step_does_not_stop(run, client, opened):
+def test_a_fork_in_a_step_does_not_stop(run: Any, client: Any, opened: Any) -> None:
     script = run("""
 import lager, os
 lager.pause(interactive=True, timeout=60)
@@ -352,7 +368,9 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
 
 @pytest.mark.variant
-def test_lagerd_may_restart_while_a_step_runs(start, script, client, opened, gate, own_station):
+def test_lagerd_may_restart_while_a_step_runs(
+    start: Any, script: Any, client: Any, opened: Any, gate: Any, own_station: Any
+) -> None:
     script = start(LAGER, "python", script(GATED), stdin=gate[0])
     console = opened(client.paused()["id"])
     step(console, "next")

@@ -2,6 +2,7 @@
 
 import os
 import re
+from typing import Any
 
 import pytest
 
@@ -26,7 +27,9 @@ def again(shown: str, line: int) -> "re.Match[str] | None":
 
 @pytest.mark.variant
 @pytest.mark.parametrize(("columns", "rows"), SIZES)
-def test_a_console_shows_where_another_one_has_stepped(run, client, screen, columns, rows, opened):
+def test_a_console_shows_where_another_one_has_stepped(
+    run: Any, client: Any, screen: Any, columns: Any, rows: Any, opened: Any
+) -> None:
     run(SCRIPT)
     old = client.paused()["id"]
     seen = screen(LAGER, "console", old, columns=columns, rows=rows)
@@ -42,7 +45,9 @@ def test_a_console_shows_where_another_one_has_stepped(run, client, screen, colu
     assert seen.wait() == 0
 
 
-def test_ctrl_c_stops_waiting_for_a_step_and_the_script_runs_on(start, script, client, screen):
+def test_ctrl_c_stops_waiting_for_a_step_and_the_script_runs_on(
+    start: Any, script: Any, client: Any, screen: Any
+) -> None:
     reading, writing = os.pipe()
     start(LAGER, "python", script(SCRIPT), stdin=reading)
     seen = screen(LAGER, "console", client.paused()["id"])
@@ -61,7 +66,7 @@ def test_ctrl_c_stops_waiting_for_a_step_and_the_script_runs_on(start, script, c
     os.close(reading)
 
 
-def test_who_watches_sees_the_steps(run, client, terminal, opened):
+def test_who_watches_sees_the_steps(run: Any, client: Any, terminal: Any, opened: Any) -> None:
     run(SCRIPT)
     old = client.paused()["id"]
     watching = terminal(LAGER, "python", "--console", old, "--watch")
@@ -72,7 +77,7 @@ def test_who_watches_sees_the_steps(run, client, terminal, opened):
     watching.expect(f"{client.paused()['id']} is paused at script.py:5 in work")
 
 
-def test_in_a_step_the_keys_are_those_of_the_script(script, client, screen):
+def test_in_a_step_the_keys_are_those_of_the_script(script: Any, client: Any, screen: Any) -> None:
     seen = screen(LAGER, "python", script(SCRIPT))
     client.paused()
     seen.sees("press Enter")

@@ -5,6 +5,7 @@ import os
 import re
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("bench")
 
 
 @pytest.fixture
-def paused(start, client):
+def paused(start: Any, client: Any) -> Any:
     """The README's example, paused while it holds daq1."""
     process = start(LAGER, "python", EXAMPLE)
     pause = client.paused()
@@ -27,7 +28,7 @@ def number(shown: str) -> float:
     return float(shown.split()[0])
 
 
-def test_commands_work_beside_the_paused_example(paused, client, lager):
+def test_commands_work_beside_the_paused_example(paused: Any, client: Any, lager: Any) -> None:
     process, pause = paused
     process.out.expect("before the pause: {'adc1': 0.0")
     assert "supply2 (channel 1)" in lager("supply", "supply2", "state").stdout
@@ -43,7 +44,7 @@ def test_commands_work_beside_the_paused_example(paused, client, lager):
     assert number(lager("adc", "adc1").stdout) == pytest.approx(3.3, abs=0.01)
 
 
-def test_a_busy_instrument_says_who_holds_it_where_and_what_to_do(paused, client, lager):
+def test_a_busy_instrument_says_who_holds_it_where_and_what_to_do(paused: Any, client: Any, lager: Any) -> None:
     _, pause = paused
     refused = lager("adc", "adc1")
     assert refused.returncode == 75
@@ -70,7 +71,7 @@ def test_a_busy_instrument_says_who_holds_it_where_and_what_to_do(paused, client
 
 
 @pytest.mark.variant
-def test_a_holder_below_this_folder_is_shown_by_its_relative_path(run, client, lager):
+def test_a_holder_below_this_folder_is_shown_by_its_relative_path(run: Any, client: Any, lager: Any) -> None:
     run("import lager\nadc = lager.Net.get('adc1', type=lager.NetType.ADC)\nlager.pause('held')\n")
     id = client.paused()["id"]
     refused = lager("adc", "adc1").stderr
@@ -82,7 +83,7 @@ def test_a_holder_below_this_folder_is_shown_by_its_relative_path(run, client, l
 HOLD = "from lager import Net, NetType, pause\nsupply = Net.get('supply2', type='supply')\n"
 
 
-def test_the_refusal_of_a_script_says_what_a_script_can_do(run, client, start, script):
+def test_the_refusal_of_a_script_says_what_a_script_can_do(run: Any, client: Any, start: Any, script: Any) -> None:
     run(HOLD + "pause('held')\n")
     id = client.paused()["id"]
     text = "from lager import Net\ntry:\n    Net.get('supply3', type='PowerSupply')\nexcept Exception as error:\n"
@@ -109,7 +110,7 @@ def test_the_refusal_of_a_script_says_what_a_script_can_do(run, client, start, s
         "subprocess.run(command, env={**os.environ, 'LAGER_PROCESS_ID': ''})",
     ],
 )
-def test_a_command_that_the_holder_started_says_so(run, begin):
+def test_a_command_that_the_holder_started_says_so(run: Any, begin: Any) -> None:
     text = HOLD + "import os, subprocess\ncommand = ['lager', 'supply', 'supply3', 'state']\n" + begin + "\n"
     process = run(text)
     assert process.wait() == 0
@@ -122,7 +123,7 @@ def test_a_command_that_the_holder_started_says_so(run, begin):
 
 
 @pytest.mark.variant
-def test_a_script_that_the_holder_started_says_so(run, script):
+def test_a_script_that_the_holder_started_says_so(run: Any, script: Any) -> None:
     script(
         "from lager import Net\ntry:\n    Net.get('supply3', 'supply')\nexcept Exception as error:\n    print(error)\n",
         "second.py",
@@ -132,7 +133,7 @@ def test_a_script_that_the_holder_started_says_so(run, script):
 
 
 @pytest.mark.variant
-def test_a_second_claim_by_the_holder_itself_says_so(run):
+def test_a_second_claim_by_the_holder_itself_says_so(run: Any) -> None:
     text = HOLD + (
         "from lager.instruments.net import identify\n"
         "try:\n    identify(supply.config.instrument, net='supply3')\nexcept Exception as error:\n    print(error)\n"
@@ -141,7 +142,7 @@ def test_a_second_claim_by_the_holder_itself_says_so(run):
     assert "in this script. Use the net supply2, or close() it first." in said
 
 
-def test_a_command_waits_for_a_busy_instrument(paused, client, start):
+def test_a_command_waits_for_a_busy_instrument(paused: Any, client: Any, start: Any) -> None:
     process, pause = paused
     waiting = start(LAGER, "adc", "adc2", "--wait", "30")
     client.expect("Queued")
@@ -151,7 +152,7 @@ def test_a_command_waits_for_a_busy_instrument(paused, client, start):
     assert waiting.out.rest().endswith(" V\n")
 
 
-def test_two_channels_of_one_supply(run, lager):
+def test_two_channels_of_one_supply(run: Any, lager: Any) -> None:
     text = (
         "from lager import Net, NetType\n"
         "first = Net.get('supply2', type=NetType.PowerSupply)\n"
@@ -173,7 +174,7 @@ def test_two_channels_of_one_supply(run, lager):
 
 
 @pytest.mark.variant
-def test_a_script_killed_while_it_holds_frees_it_at_once(paused, client, lager):
+def test_a_script_killed_while_it_holds_frees_it_at_once(paused: Any, client: Any, lager: Any) -> None:
     _, pause = paused
     os.kill(pause["pid"], signal.SIGKILL)
     client.expect("Released")

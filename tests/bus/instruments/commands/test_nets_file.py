@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from tests.processes import LAGER
 pytestmark = pytest.mark.usefixtures("bench")
 
 
-def test_check_lists_the_nets_that_share_a_terminal(lager, station, tmp_path):
+def test_check_lists_the_nets_that_share_a_terminal(lager: Any, station: Any, tmp_path: Path) -> None:
     text = Path(station.env["LAGER_NETS"]).read_text()
     assert "terminal" not in lager("nets", "check").stdout
     text += '[nets.vdd]\ntype = "supply"\ninstrument = "psu1"\nchannel = 1\nmax_voltage = 3.3\n'
@@ -26,7 +27,7 @@ def test_check_lists_the_nets_that_share_a_terminal(lager, station, tmp_path):
     assert "5 V is over its limit of 3.3 V" in refused.stderr
 
 
-def test_import_of_another_list(lager, tmp_path):
+def test_import_of_another_list(lager: Any, tmp_path: Path) -> None:
     saved = [
         {
             "name": "supply9",
@@ -46,7 +47,7 @@ def test_import_of_another_list(lager, tmp_path):
     assert f"supply9 is a net of type supply on {it}\n" in done.stderr
 
 
-def test_import_writes_nothing_if_a_limit_would_be_lost(lager, tmp_path):
+def test_import_writes_nothing_if_a_limit_would_be_lost(lager: Any, tmp_path: Path) -> None:
     saved = {"name": "supply9", "role": "power-supply", "instrument": "Rigol_DP821", "address": "TCPIP::1.2.3.4::INSTR"}
     limits = {"safety_limits": {"max_voltage": 3.6}}
     (tmp_path / "saved.json").write_text(json.dumps([{**saved, "pin": 1, **limits}]))
@@ -63,14 +64,14 @@ def test_import_writes_nothing_if_a_limit_would_be_lost(lager, tmp_path):
 
 
 @pytest.mark.parametrize("columns", [60, 80, 200])
-def test_each_net_is_one_row_on_a_terminal(lager, screen, columns):
+def test_each_net_is_one_row_on_a_terminal(lager: Any, screen: Any, columns: Any) -> None:
     names = [net["name"] for net in json.loads(lager("nets", "--json").stdout)]
     one = screen(LAGER, "nets", columns=columns, rows=40)
     one.wait()
     assert [line.split()[0] for line in one.lines] == ["NET", *names]
 
 
-def test_a_long_result_wraps_within_its_column(bench, screen, tmp_path):
+def test_a_long_result_wraps_within_its_column(bench: Any, screen: Any, tmp_path: Path) -> None:
     nets = tmp_path / "gone.toml"
     nets.write_text('[instruments.psu1]\nmodel = "DP821"\naddress = "TCPIP::127.0.0.1::1::SOCKET"\ntimeout = 0.5\n')
     one = screen(LAGER, "nets", "check", LAGER_NETS=str(nets))
@@ -82,7 +83,7 @@ def test_a_long_result_wraps_within_its_column(bench, screen, tmp_path):
     assert total == "0 OK, 1 FAIL."
 
 
-def test_a_long_message_is_broken_between_words_on_a_terminal(screen, lager, tmp_path):
+def test_a_long_message_is_broken_between_words_on_a_terminal(screen: Any, lager: Any, tmp_path: Path) -> None:
     nets = tmp_path / "nets.toml"
     nets.write_text(f'[instruments.a]\nmodel = "DP821"\naddress = "{"word " * 40}"\n')
     one = screen(LAGER, "nets", LAGER_NETS=str(nets))
@@ -95,7 +96,7 @@ def test_a_long_message_is_broken_between_words_on_a_terminal(screen, lager, tmp
 EVIL = "evil\\u001b[2J\\nlager: All is well."
 
 
-def test_a_wrong_nets_file_has_a_line_for_each_mistake_and_no_escape(lager, tmp_path):
+def test_a_wrong_nets_file_has_a_line_for_each_mistake_and_no_escape(lager: Any, tmp_path: Path) -> None:
     nets = tmp_path / "nets.toml"
     nets.write_text(
         '[instruments.a]\nmodel = "DP821"\naddress = "here"\ntimeout = "x"\n'
@@ -112,7 +113,7 @@ def test_a_wrong_nets_file_has_a_line_for_each_mistake_and_no_escape(lager, tmp_
     assert all(line.startswith("  ") for line in (*mistakes, last))
 
 
-def test_a_wrong_nets_file_is_refused_with_all_its_mistakes(lager, tmp_path):
+def test_a_wrong_nets_file_is_refused_with_all_its_mistakes(lager: Any, tmp_path: Path) -> None:
     (tmp_path / "nets.toml").write_text(
         '[instruments.a]\nmodel = "DP821"\n[nets.b]\ntype = "suply"\ninstrument = "c"\n'
     )

@@ -1,7 +1,9 @@
 """A driver of one's own is used by scripts, commands, through a pause and by the safe state like lager's."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,7 +37,7 @@ def device() -> P100:
 
 
 @pytest.fixture
-def nets(tmp_path: Path, device: P100):
+def nets(tmp_path: Path, device: P100) -> Iterator[Any]:
     drivers = tmp_path / "drivers"
     drivers.mkdir(mode=0o755)
     (drivers / "p100.py").write_text((PAGES / "drivers.md").read_text().split("# p100.py\n")[1].split("```")[0])
@@ -48,8 +50,10 @@ def nets(tmp_path: Path, device: P100):
         yield str(path)
 
 
-def test_script_command_pause_and_safe_state_use_it(nets, device, lager, start, script, client, own_station) -> None:
-    def run(*words: str):
+def test_script_command_pause_and_safe_state_use_it(
+    nets: Any, device: Any, lager: Any, start: Any, script: Any, client: Any, own_station: Any
+) -> None:
+    def run(*words: str) -> Any:
         return lager(*words, LAGER_NETS=nets)
 
     assert run("nets", "check").stdout.splitlines()[1].split() == ["OK", "acme1", "P100", "ACME,P100,1,1.0"]
@@ -68,7 +72,7 @@ def test_script_command_pause_and_safe_state_use_it(nets, device, lager, start, 
     assert not device.output.on
 
 
-def test_the_drivers_are_listed_and_a_broken_one_with_its_reason(nets, lager) -> None:
+def test_the_drivers_are_listed_and_a_broken_one_with_its_reason(nets: Any, lager: Any) -> None:
     listed = lager("nets", "drivers", LAGER_NETS=nets)
     assert listed.returncode == 1
     assert "P100" in listed.stdout

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ HOLDS = "from lager import Net, pause; net = Net.get('raw', type='scpi'); pause(
 
 
 @pytest.fixture
-def nets(bench, tmp_path, station) -> str:
+def nets(bench: Any, tmp_path: Path, station: Any) -> str:
     """A nets file with an scpi net on the supply, which is meant to bypass the limits of the others."""
     simulated = Path(station.env["LAGER_NETS"]).read_text()
     path = tmp_path / "with_scpi.toml"
@@ -19,8 +20,8 @@ def nets(bench, tmp_path, station) -> str:
     return str(path)
 
 
-def test_a_query_is_printed_and_a_command_is_sent(lager, nets) -> None:
-    def scpi(*words: str):
+def test_a_query_is_printed_and_a_command_is_sent(lager: Any, nets: Any) -> None:
+    def scpi(*words: str) -> Any:
         return lager("scpi", *words, LAGER_NETS=nets)
 
     asked = scpi("raw", "*IDN?")
@@ -37,7 +38,7 @@ def test_a_query_is_printed_and_a_command_is_sent(lager, nets) -> None:
 
 
 @pytest.mark.variant
-def test_it_is_claimed_and_used_through_a_pause_like_every_net(lager, nets, start, client) -> None:
+def test_it_is_claimed_and_used_through_a_pause_like_every_net(lager: Any, nets: Any, start: Any, client: Any) -> None:
     process = start(LAGER, "python", "-c", HOLDS, LAGER_NETS=nets)
     pause = client.paused()
     busy = lager("scpi", "raw", "*IDN?", LAGER_NETS=nets)

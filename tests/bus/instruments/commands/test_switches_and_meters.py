@@ -2,6 +2,7 @@
 
 import json
 import os
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ os.kill(os.getpid(), 9)
 """
 
 
-def test_the_commands_switch_measure_and_read(bench, lager):
+def test_the_commands_switch_measure_and_read(bench: Any, lager: Any) -> None:
     assert lager("switch", "relay1").stdout == "relay1 (channel 103)\n  switch  off\n"
     assert lager("switch", "relay1", "on").stdout == ""
     assert lager("dmm", "dmm1", "resistance").stdout == "10 Ω\n"
@@ -45,7 +46,9 @@ def test_the_commands_switch_measure_and_read(bench, lager):
 
 
 @pytest.mark.variant
-def test_through_a_pause_a_relay_is_switched_and_a_meter_keeps_its_function(bench, run, client, lager):
+def test_through_a_pause_a_relay_is_switched_and_a_meter_keeps_its_function(
+    bench: Any, run: Any, client: Any, lager: Any
+) -> None:
     process = run(HOLDS)
     pause = client.paused()
     assert lager("switch", "relay1", "--through").stdout.startswith(f"relay1 (channel 103), through {pause['id']}\n")
@@ -61,7 +64,9 @@ def test_through_a_pause_a_relay_is_switched_and_a_meter_keeps_its_function(benc
 
 
 @pytest.mark.parametrize(("safe", "state"), [('safe = "off"', "0"), ("", "1")])
-def test_a_crash_opens_a_relay_that_has_a_safe_state_and_leaves_another(nets, start, script, client, safe, state):
+def test_a_crash_opens_a_relay_that_has_a_safe_state_and_leaves_another(
+    nets: Any, start: Any, script: Any, client: Any, safe: Any, state: Any
+) -> None:
     nets.add(relay1=safe)
     process = start(LAGER, "python", script(CRASHES))
     process.out.expect("on\n")
@@ -71,7 +76,7 @@ def test_a_crash_opens_a_relay_that_has_a_safe_state_and_leaves_another(nets, st
 
 
 @pytest.mark.variant
-def test_lager_off_lists_a_relay_that_it_leaves_on(nets, lager):
+def test_lager_off_lists_a_relay_that_it_leaves_on(nets: Any, lager: Any) -> None:
     assert lager("switch", "relay1", "on").returncode == 0
     left = lager("off", "relay1")
     assert (left.returncode, "left on: it has no safe state" in left.stdout) == (1, True), left

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ ASKS = "echo help | {lager} uart uart1", "echo help > asks; {lager} uart uart1 <
 
 
 @pytest.mark.parametrize("command", ASKS)
-def test_input_piped_to_a_uart_gets_its_answer(start, command):
+def test_input_piped_to_a_uart_gets_its_answer(start: Any, command: Any) -> None:
     process = start("/bin/bash", "-c", command.format(lager=LAGER))
     assert process.out.rest() == "commands: *IDN? | echo TEXT | rail | help\n"
     assert process.err.rest() == ""
@@ -23,14 +24,14 @@ def test_input_piped_to_a_uart_gets_its_answer(start, command):
 
 
 @pytest.mark.parametrize("stdin", ["< asks", "< /dev/null"])
-def test_input_piped_to_a_uart_of_a_box_gets_its_answer(start, near, stdin):
+def test_input_piped_to_a_uart_of_a_box_gets_its_answer(start: Any, near: Any, stdin: Any) -> None:
     process = start("/bin/bash", "-c", f"echo help > asks; {LAGER} uart uart1 --box near {stdin}")
     assert ("commands: *IDN?" in process.out.rest()) == (stdin == "< asks")
     assert process.wait() == 0
 
 
 @pytest.mark.parametrize("stdin", ["< /dev/null", "<&-"])
-def test_a_uart_with_nothing_to_send_reads_until_the_line_is_quiet(start, stdin):
+def test_a_uart_with_nothing_to_send_reads_until_the_line_is_quiet(start: Any, stdin: Any) -> None:
     if stdin == "< /dev/null":
         process = start(LAGER, "uart", "uart1", stdin=subprocess.DEVNULL)
     else:
@@ -39,7 +40,7 @@ def test_a_uart_with_nothing_to_send_reads_until_the_line_is_quiet(start, stdin)
     assert process.wait() == 0
 
 
-def test_a_long_file_to_a_uart_loses_nothing(start, tmp_path):
+def test_a_long_file_to_a_uart_loses_nothing(start: Any, tmp_path: Path) -> None:
     words = [f"{number:07}" for number in range(5000)]
     (tmp_path / "asks").write_text("".join(f"echo {word}\n" for word in words))
     with (tmp_path / "asks").open() as asks:
@@ -47,7 +48,7 @@ def test_a_long_file_to_a_uart_loses_nothing(start, tmp_path):
     assert process.out.rest().split() == words
 
 
-def test_quiet_for_waits_for_a_slow_answer(start, bench, client, tmp_path):
+def test_quiet_for_waits_for_a_slow_answer(start: Any, bench: Any, client: Any, tmp_path: Path) -> None:
     """The line is quiet for a second before its first answer."""
     slow = "import os, pty, time, tty; m, s = pty.openpty(); tty.setraw(s); print(os.ttyname(s), flush=True)\n"
     slow += "got = os.read(m, 100); time.sleep(1); os.write(m, got.upper()); os.read(m, 100)\n"
@@ -65,7 +66,7 @@ def test_quiet_for_waits_for_a_slow_answer(start, bench, client, tmp_path):
 
 
 @pytest.mark.parametrize("stdin", ["", "<<< ping", "< /dev/zero"])
-def test_a_uart_whose_adapter_is_unplugged_says_so_and_what_to_check(terminal, tmp_path, stdin):
+def test_a_uart_whose_adapter_is_unplugged_says_so_and_what_to_check(terminal: Any, tmp_path: Path, stdin: Any) -> None:
     adapter, port = os.openpty()
     nets = tmp_path / "adapter.toml"
     path = os.ttyname(port)
@@ -86,7 +87,7 @@ def test_a_uart_whose_adapter_is_unplugged_says_so_and_what_to_check(terminal, t
     assert "Traceback" not in said
 
 
-def test_uart_on_a_terminal_leaves_with_ctrl_bracket(terminal):
+def test_uart_on_a_terminal_leaves_with_ctrl_bracket(terminal: Any) -> None:
     screen = terminal(LAGER, "uart", "uart1")
     screen.expect("press Ctrl-] to leave")
     screen.type("*IDN?\r\n")
@@ -95,7 +96,7 @@ def test_uart_on_a_terminal_leaves_with_ctrl_bracket(terminal):
     assert screen.wait() == 0
 
 
-def test_a_terminated_uart_command_restores_the_terminal(terminal):
+def test_a_terminated_uart_command_restores_the_terminal(terminal: Any) -> None:
     kept = "stty -a > before; lager uart uart1; echo code $?; stty -a > after; cmp before after && echo same"
     screen = terminal("/bin/bash", "--norc", "-c", kept)
     screen.expect("press Ctrl-] to leave")

@@ -6,7 +6,9 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import pytest
 
@@ -51,15 +53,15 @@ sys.exit(any(os.wait()[1] for n in range(200)))
 
 
 @pytest.fixture
-def key(request):
+def key(request: pytest.FixtureRequest) -> Any:
     return "k" + str(abs(hash(request.node.nodeid)))
 
 
 @pytest.fixture
-def hold(start, script, key):
+def hold(start: Any, script: Any, key: Any) -> Any:
     """Start a process that holds the instrument."""
 
-    def holder(text=HOLD, **env):
+    def holder(text: Any = HOLD, **env: Any) -> Any:
         name = script(text.replace("KEY", key), f"hold{len(os.listdir())}.py")
         return start(sys.executable, name, stdin=subprocess.PIPE, **env)
 
@@ -70,7 +72,7 @@ def leases(client: Client) -> dict[str, dict]:
     return {lease["instrument"]: lease for lease in client.call("List", name=INSTRUMENTS)}
 
 
-def claim(client: Client, key: str, **details) -> int:
+def claim(client: Client, key: str, **details: Any) -> int:
     return client.call("Claim", "sa{sv}", key, details, name=INSTRUMENTS)
 
 
@@ -83,12 +85,12 @@ def queued(client: Client, key: str) -> int:
     return client.expect("Queued", lambda s: s.args[0] == key).args[1]["pid"]
 
 
-def say(process, line="\n"):
+def say(process: Any, line: Any = "\n") -> None:
     process.popen.stdin.write(line.encode())
     process.popen.stdin.flush()
 
 
-def test_one_holder_until_it_releases(hold, client, key):
+def test_one_holder_until_it_releases(hold: Any, client: Any, key: Any) -> None:
     process = hold()
     process.out.expect("holding")
     lease = leases(client)[key]
@@ -102,7 +104,7 @@ def test_one_holder_until_it_releases(hold, client, key):
     assert released(client, key) == "gone"
 
 
-def test_a_lease_that_its_holder_has_unlocked_is_not_listed(client, key):
+def test_a_lease_that_its_holder_has_unlocked_is_not_listed(client: Any, key: Any) -> None:
     """As in the moment before lagerd hears of a release."""
     lease = claim(client, key)
     assert key in leases(client)
@@ -112,7 +114,9 @@ def test_a_lease_that_its_holder_has_unlocked_is_not_listed(client, key):
     assert released(client, key) == "gone"
 
 
-def test_kill_9_of_the_holder_frees_it_within_100_ms_and_leaves_no_file(hold, own_station, client, key):
+def test_kill_9_of_the_holder_frees_it_within_100_ms_and_leaves_no_file(
+    hold: Any, own_station: Any, client: Any, key: Any
+) -> None:
     process = hold()
     process.out.expect("holding")
     began = time.monotonic()
@@ -123,7 +127,7 @@ def test_kill_9_of_the_holder_frees_it_within_100_ms_and_leaves_no_file(hold, ow
     assert os.listdir(own_station.folder / "lager" / "leases") == []
 
 
-def test_ctrl_c_during_a_grant_leaves_the_instrument_to_the_next(start, script, key):
+def test_ctrl_c_during_a_grant_leaves_the_instrument_to_the_next(start: Any, script: Any, key: Any) -> None:
     text = """
         import signal
         from lager.instruments.lease import claim
@@ -145,7 +149,7 @@ def test_ctrl_c_during_a_grant_leaves_the_instrument_to_the_next(start, script, 
     assert process.out.rest() == "interrupted\nholding\n"
 
 
-def test_a_grant_at_the_end_of_the_wait_leaks_no_descriptor(station):
+def test_a_grant_at_the_end_of_the_wait_leaks_no_descriptor(station: Any) -> None:
     reader, writer = os.pipe()
 
     async def call() -> None:
@@ -172,7 +176,7 @@ def test_a_grant_at_the_end_of_the_wait_leaks_no_descriptor(station):
     os.close(reader)
 
 
-def test_a_forked_child_holds_nothing(hold, client, key):
+def test_a_forked_child_holds_nothing(hold: Any, client: Any, key: Any) -> None:
     """Neither after its parent has released nor after its parent was killed."""
     text = HOLD.replace('print("holding"', "child = os.fork()\nif child == 0:\n    signal.pause()\nprint('holding'")
     process = hold("import signal" + text)
@@ -188,7 +192,9 @@ def test_a_forked_child_holds_nothing(hold, client, key):
 
 
 @pytest.mark.variant
-def test_a_child_with_a_copy_of_the_descriptor_holds_nothing_when_its_parent_dies(hold, client, key):
+def test_a_child_with_a_copy_of_the_descriptor_holds_nothing_when_its_parent_dies(
+    hold: Any, client: Any, key: Any
+) -> None:
     text = HOLD.replace("lease = claim(", "lease = _claim(").replace(
         "from lager.instruments.lease import claim",
         "import signal\nfrom lager.instruments.lease import claim\n"
@@ -207,7 +213,7 @@ def test_a_child_with_a_copy_of_the_descriptor_holds_nothing_when_its_parent_die
     os.close(claim(client, key))
 
 
-def test_a_script_that_executes_another_program_releases_its_instruments(hold, client, key):
+def test_a_script_that_executes_another_program_releases_its_instruments(hold: Any, client: Any, key: Any) -> None:
     process = hold(HOLD.replace("lease.release()", "os.execvp('sleep', ['sleep', '600'])"))
     process.out.expect("holding")
     say(process)
@@ -217,7 +223,7 @@ def test_a_script_that_executes_another_program_releases_its_instruments(hold, c
 
 
 @pytest.mark.parametrize("times", [1, 3])
-def test_a_script_that_executes_itself_again_is_not_refused_by_its_own_lease(hold, times):
+def test_a_script_that_executes_itself_again_is_not_refused_by_its_own_lease(hold: Any, times: Any) -> None:
     process = hold(HOLD.replace("lease.release()", "os.execv(sys.executable, [sys.executable, *sys.argv])"))
     for _ in range(times):
         process.out.expect("holding")
@@ -231,7 +237,9 @@ ALL_INHERITABLE = (
 
 
 @pytest.mark.variant
-def test_a_script_with_inheritable_descriptors_keeps_no_lease_as_another_program(hold, client, key):
+def test_a_script_with_inheritable_descriptors_keeps_no_lease_as_another_program(
+    hold: Any, client: Any, key: Any
+) -> None:
     becomes = f"{ALL_INHERITABLE}; os.execvp('sleep', ['sleep', '600'])"
     process = hold(HOLD.replace("lease.release()", becomes))
     process.out.expect("holding")
@@ -254,7 +262,7 @@ def test_a_script_with_inheritable_descriptors_keeps_no_lease_as_another_program
         "subprocess.run(LOOK, close_fds=False, preexec_fn=lambda: None)",
     ],
 )
-def test_no_program_that_a_script_starts_gets_a_copy_of_a_lease(hold, child):
+def test_no_program_that_a_script_starts_gets_a_copy_of_a_lease(hold: Any, child: Any) -> None:
     text = HOLD.replace("lease.release()", child + "\nlease.release()")
     process = hold("import shlex, subprocess\nLOOK = ['/bin/ls', '-l', '/proc/self/fd']\n" + text)
     process.out.expect("holding")
@@ -264,7 +272,9 @@ def test_no_program_that_a_script_starts_gets_a_copy_of_a_lease(hold, child):
     assert "/leases/" not in said
 
 
-def test_a_restart_of_lagerd_keeps_leases_and_notices_their_end(hold, own_station, client, key):
+def test_a_restart_of_lagerd_keeps_leases_and_notices_their_end(
+    hold: Any, own_station: Any, client: Any, key: Any
+) -> None:
     process = hold()
     process.out.expect("holding")
     own_station.kill_lagerd()
@@ -278,7 +288,9 @@ def test_a_restart_of_lagerd_keeps_leases_and_notices_their_end(hold, own_statio
 
 
 @pytest.mark.variant
-def test_an_instrument_whose_holder_died_while_lagerd_was_down_is_free(hold, own_station, client, key):
+def test_an_instrument_whose_holder_died_while_lagerd_was_down_is_free(
+    hold: Any, own_station: Any, client: Any, key: Any
+) -> None:
     process = hold()
     process.out.expect("holding")
     own_station.kill_lagerd()
@@ -289,7 +301,7 @@ def test_an_instrument_whose_holder_died_while_lagerd_was_down_is_free(hold, own
     os.close(claim(client, key))
 
 
-def test_the_queue_survives_lagerd(hold, own_station, client, key):
+def test_the_queue_survives_lagerd(hold: Any, own_station: Any, client: Any, key: Any) -> None:
     first = hold()
     first.out.expect("holding")
     second = hold(WAIT="60")
@@ -301,7 +313,7 @@ def test_the_queue_survives_lagerd(hold, own_station, client, key):
     second.out.expect("holding")
 
 
-def test_a_wait_that_times_out_says_who_holds_the_instrument(client, key):
+def test_a_wait_that_times_out_says_who_holds_the_instrument(client: Any, key: Any) -> None:
     fd = claim(client, key, name="psu")
     began = time.monotonic()
     with pytest.raises(InstrumentBusy, match="psu is held by"):
@@ -310,7 +322,7 @@ def test_a_wait_that_times_out_says_who_holds_the_instrument(client, key):
     os.close(fd)
 
 
-def test_a_dead_waiter_is_skipped(hold, client, station, key):
+def test_a_dead_waiter_is_skipped(hold: Any, client: Any, station: Any, key: Any) -> None:
     first = hold()
     first.out.expect("holding")
     second = hold(WAIT="60")
@@ -327,7 +339,7 @@ def test_a_dead_waiter_is_skipped(hold, client, station, key):
 
 
 @pytest.mark.variant
-def test_the_refusal_names_the_pause_and_how_to_open_its_console(run, client, lager, key):
+def test_the_refusal_names_the_pause_and_how_to_open_its_console(run: Any, client: Any, lager: Any, key: Any) -> None:
     text = (
         "from lager import pause\nfrom lager.instruments.lease import claim\n"
         f"lease = claim({key!r}, net='adc1', name='daq1')\npause('look at it', interactive=True, timeout=60)\n"
@@ -346,18 +358,20 @@ def test_the_refusal_names_the_pause_and_how_to_open_its_console(run, client, la
 
 
 @pytest.mark.parametrize("bad", ["", "../x", "a/b", ".", "..", ".hidden", "x" * 101, "a b", "\n", "ä"])
-def test_an_invalid_key_is_refused(client, bad):
+def test_an_invalid_key_is_refused(client: Any, bad: Any) -> None:
     with pytest.raises(InvalidArgument):
         claim(client, bad)
 
 
 @pytest.mark.parametrize("wrong", [{"wait": -1.0}, {"wait": float("nan")}, {"wait": "1"}, {"net": 3}])
-def test_invalid_details_are_refused(client, key, wrong):
+def test_invalid_details_are_refused(client: Any, key: Any, wrong: Any) -> None:
     with pytest.raises(InvalidArgument):
         claim(client, key, **wrong)
 
 
-def test_only_the_holder_releases_and_what_is_denied_is_logged(hold, own_station, client, key):
+def test_only_the_holder_releases_and_what_is_denied_is_logged(
+    hold: Any, own_station: Any, client: Any, key: Any
+) -> None:
     hold().out.expect("holding")
     with pytest.raises(AccessDenied):
         client.call("Release", "s", key, name=INSTRUMENTS)
@@ -366,7 +380,7 @@ def test_only_the_holder_releases_and_what_is_denied_is_logged(hold, own_station
         client.call("Release", "s", "nothing-of-the-kind", name=INSTRUMENTS)
 
 
-def test_the_lease_is_a_lock_that_cannot_be_written(client, key):
+def test_the_lease_is_a_lock_that_cannot_be_written(client: Any, key: Any) -> None:
     fd = claim(client, key)
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.write(fd, b"x")
@@ -375,7 +389,9 @@ def test_the_lease_is_a_lock_that_cannot_be_written(client, key):
 
 
 @pytest.mark.slow
-def test_two_hundred_processes_take_turns_in_order(start, script, client, tmp_path, key):
+def test_two_hundred_processes_take_turns_in_order(
+    start: Any, script: Any, client: Any, tmp_path: Path, key: Any
+) -> None:
     """Never two at once, none starves, and first come, first served."""
     gate = claim(client, key)
     everyone = start(sys.executable, script(TURNS.replace("KEY", key)), str(tmp_path / "shared"))
@@ -386,7 +402,7 @@ def test_two_hundred_processes_take_turns_in_order(start, script, client, tmp_pa
 
 
 @pytest.mark.parametrize("claims", [40, 300])
-def test_whoever_looks_all_the_time_never_makes_a_claim_fail(client, station, key, claims):
+def test_whoever_looks_all_the_time_never_makes_a_claim_fail(client: Any, station: Any, key: Any, claims: Any) -> None:
     """The watcher looks as often as it can; a claim without a wait meets a look again and again."""
     watcher, counts = Client(station.address), {"looks": 0, "met": 0}
 
@@ -423,7 +439,7 @@ def test_whoever_looks_all_the_time_never_makes_a_claim_fail(client, station, ke
     assert counts["looks"] > 10
 
 
-def test_a_look_of_a_held_instrument_is_refused_at_once_and_told_nobody(client, key):
+def test_a_look_of_a_held_instrument_is_refused_at_once_and_told_nobody(client: Any, key: Any) -> None:
     fd = claim(client, key)
     assert client.expect("Claimed").args[0] == key
     with pytest.raises(InstrumentBusy):

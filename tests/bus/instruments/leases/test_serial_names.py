@@ -5,6 +5,7 @@ import subprocess
 import tty
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,7 +54,7 @@ class Adapters:
 
 
 @pytest.fixture
-def adapters(tmp_path: Path, station, monkeypatch) -> Iterator[Adapters]:
+def adapters(tmp_path: Path, station: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Adapters]:
     found = Adapters(tmp_path)
     yield found
     for end in found.opened:
@@ -61,7 +62,7 @@ def adapters(tmp_path: Path, station, monkeypatch) -> Iterator[Adapters]:
 
 
 @pytest.fixture
-def nets(tmp_path: Path, station, monkeypatch):
+def nets(tmp_path: Path, station: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Write a nets file: each keyword is a net and an instrument of the same name, its value the path."""
 
     def write(**paths: object) -> None:
@@ -76,10 +77,10 @@ def nets(tmp_path: Path, station, monkeypatch):
 
 
 @pytest.fixture
-def holder(start, script):
+def holder(start: Any, script: Any) -> Any:
     """A script that executes commands; what it printed."""
 
-    def begin():
+    def begin() -> Any:
         process = start("python", script(HOLDER), stdin=subprocess.PIPE)
 
         def tell(line: str) -> str:
@@ -92,7 +93,7 @@ def holder(start, script):
     return begin
 
 
-def test_every_name_of_a_port_is_one_lease(adapters, nets, holder, lager):
+def test_every_name_of_a_port_is_one_lease(adapters: Any, nets: Any, holder: Any, lager: Any) -> None:
     tty_path = adapters.plug("by-id", "by-path")
     nets(by_id=adapters.folder / "by-id", by_path=adapters.folder / "by-path", plain=tty_path)
     one = holder()
@@ -108,8 +109,15 @@ def test_every_name_of_a_port_is_one_lease(adapters, nets, holder, lager):
 
 @pytest.mark.parametrize("address", ["{}", "ASRL{}::INSTR", "rtu:{}"])
 def test_a_net_that_is_reserved_for_a_run_holds_every_name_of_its_port(
-    adapters, tmp_path, station, script, start, lager, monkeypatch, address
-):
+    adapters: Any,
+    tmp_path: Path,
+    station: Any,
+    script: Any,
+    start: Any,
+    lager: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    address: Any,
+) -> None:
     plain, other = adapters.plug("by-id"), address.format(adapters.folder / "by-id")
     model, type = {"{}": ("serial", "uart"), "rtu:{}": ("modbus-coils", "switch")}.get(address, ("KA3005P", "supply"))
     channel = "channel = 1" if type == "switch" else ""
@@ -140,7 +148,7 @@ def test_a_net_that_is_reserved_for_a_run_holds_every_name_of_its_port(
 
 
 @pytest.mark.variant
-def test_a_script_that_holds_the_port_under_another_name_says_so(adapters, nets, holder):
+def test_a_script_that_holds_the_port_under_another_name_says_so(adapters: Any, nets: Any, holder: Any) -> None:
     nets(by_id=adapters.folder / "by-id", plain=adapters.plug("by-id"))
     one = holder()
     one("hold by_id")
@@ -149,7 +157,9 @@ def test_a_script_that_holds_the_port_under_another_name_says_so(adapters, nets,
     assert "Close by_id first" in said
 
 
-def test_a_claim_waits_for_a_port_under_another_name(adapters, nets, holder, start, client):
+def test_a_claim_waits_for_a_port_under_another_name(
+    adapters: Any, nets: Any, holder: Any, start: Any, client: Any
+) -> None:
     nets(by_id=adapters.folder / "by-id", plain=adapters.plug("by-id"))
     one = holder()
     one("hold by_id")
@@ -163,7 +173,9 @@ def test_a_claim_waits_for_a_port_under_another_name(adapters, nets, holder, sta
         assert process.wait() == 0, process.err.rest()
 
 
-def test_a_port_that_is_plugged_in_again_during_a_hold_stays_the_holders(adapters, nets, holder, lager):
+def test_a_port_that_is_plugged_in_again_during_a_hold_stays_the_holders(
+    adapters: Any, nets: Any, holder: Any, lager: Any
+) -> None:
     adapters.plug("dut")
     nets(dut=adapters.folder / "dut", other=adapters.folder / "other")
     one = holder()
@@ -179,7 +191,9 @@ def test_a_port_that_is_plugged_in_again_during_a_hold_stays_the_holders(adapter
 
 
 @pytest.mark.variant
-def test_of_two_links_that_swap_each_stays_with_the_holder_of_its_name(adapters, nets, holder, lager):
+def test_of_two_links_that_swap_each_stays_with_the_holder_of_its_name(
+    adapters: Any, nets: Any, holder: Any, lager: Any
+) -> None:
     first, second = adapters.plug("a"), adapters.plug("b")
     nets(a=adapters.folder / "a", b=adapters.folder / "b")
     one = holder()
@@ -194,7 +208,7 @@ def test_of_two_links_that_swap_each_stays_with_the_holder_of_its_name(adapters,
     assert lager("uart", "b").returncode == 0
 
 
-def test_a_link_that_later_leads_to_another_users_port_is_not_opened(adapters, nets, holder):
+def test_a_link_that_later_leads_to_another_users_port_is_not_opened(adapters: Any, nets: Any, holder: Any) -> None:
     adapters.plug("a")
     second = adapters.plug()
     nets(a=adapters.folder / "a", plain=second)
@@ -210,7 +224,9 @@ def test_a_link_that_later_leads_to_another_users_port_is_not_opened(adapters, n
 
 
 @pytest.mark.variant
-def test_a_port_that_is_still_open_under_the_name_it_had_is_said_to_be(adapters, nets, holder, lager):
+def test_a_port_that_is_still_open_under_the_name_it_had_is_said_to_be(
+    adapters: Any, nets: Any, holder: Any, lager: Any
+) -> None:
     first, second = adapters.plug("a"), adapters.plug("b")
     nets(a=adapters.folder / "a", b=adapters.folder / "b")
     one = holder()
@@ -224,7 +240,7 @@ def test_a_port_that_is_still_open_under_the_name_it_had_is_said_to_be(adapters,
 
 
 @pytest.mark.variant
-def test_a_lease_of_an_unplugged_adapter_blocks_no_claim(adapters, nets, holder, lager):
+def test_a_lease_of_an_unplugged_adapter_blocks_no_claim(adapters: Any, nets: Any, holder: Any, lager: Any) -> None:
     first = adapters.plug("a")
     nets(a=adapters.folder / "a", b=adapters.folder / "b")
     one = holder()

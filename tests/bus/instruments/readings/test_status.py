@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,11 +35,13 @@ INSTRUMENTS = "com.lager.Instruments"
 pytestmark = pytest.mark.usefixtures("bench")
 
 
-def nets_of(lager) -> dict:
+def nets_of(lager: Any) -> dict:
     return {one["name"]: one for one in json.loads(lager("status", "--json").stdout)["nets"]}
 
 
-def test_every_net_is_read_free_or_through_the_pause_of_its_holder(own_station, run, client, lager):
+def test_every_net_is_read_free_or_through_the_pause_of_its_holder(
+    own_station: Any, run: Any, client: Any, lager: Any
+) -> None:
     assert lager("supply", "supply1", "voltage", "5").returncode == 0
     run(HOLDS)
     pause = client.paused()
@@ -59,7 +62,7 @@ def test_every_net_is_read_free_or_through_the_pause_of_its_holder(own_station, 
     assert found["eload1"]["held_by"] is None
 
 
-def test_what_a_running_script_holds_is_not_read(own_station, run, lager):
+def test_what_a_running_script_holds_is_not_read(own_station: Any, run: Any, lager: Any) -> None:
     process = run(HOLDS, "hold")
     process.out.expect("holding")
     found = nets_of(lager)
@@ -69,7 +72,7 @@ def test_what_a_running_script_holds_is_not_read(own_station, run, lager):
     assert found["adc4"]["measured"] == {"voltage": 0.0}
 
 
-def test_a_question_is_marked(own_station, run, client, lager):
+def test_a_question_is_marked(own_station: Any, run: Any, client: Any, lager: Any) -> None:
     run("import lager\nlager.ask('LED green?')\n")
     id = client.paused()["id"]
     shown = lager("status").stdout
@@ -80,7 +83,7 @@ def test_a_question_is_marked(own_station, run, client, lager):
 @pytest.mark.variant
 @pytest.mark.timeout(3000)
 @pytest.mark.parametrize("rounds", [15, 40, pytest.param(3334, marks=pytest.mark.slow)])  # of three claims
-def test_nobody_is_told_busy_while_others_look_all_the_time(start, run, rounds):
+def test_nobody_is_told_busy_while_others_look_all_the_time(start: Any, run: Any, rounds: Any) -> None:
     watchers = [start(LAGER, "status", "--watch", "--json") for _ in range(2)]
     for watcher in watchers:
         watcher.out.expect("}\n")
@@ -89,7 +92,7 @@ def test_nobody_is_told_busy_while_others_look_all_the_time(start, run, rounds):
     assert process.wait() == 0
 
 
-def test_looks_are_neither_signalled_nor_recorded(own_station, run, client, lager):
+def test_looks_are_neither_signalled_nor_recorded(own_station: Any, run: Any, client: Any, lager: Any) -> None:
     run(HOLDS)
     client.paused()
     client.passed.clear()
@@ -99,7 +102,9 @@ def test_looks_are_neither_signalled_nor_recorded(own_station, run, client, lage
     assert [signal.args[1]["net"] for signal in client.passed if signal.member == "Claimed"] in ([], ["adc4"]), told
 
 
-def test_an_instrument_that_does_not_answer_costs_only_its_own_nets(own_station, lager, tmp_path, monkeypatch):
+def test_an_instrument_that_does_not_answer_costs_only_its_own_nets(
+    own_station: Any, lager: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     text = Path(own_station.env["LAGER_NETS"]).read_text()
     port = re.search(r'\[instruments.psu1\]\n.*\naddress = "TCPIP0::127.0.0.1::(\d+)::', text).group(1)
     (tmp_path / "nets.toml").write_text(text.replace(f"::{port}::", "::1::"))
@@ -112,7 +117,9 @@ def test_an_instrument_that_does_not_answer_costs_only_its_own_nets(own_station,
     assert "0.000 V" in rows["adc1"]
 
 
-def test_without_nets_it_still_shows_the_pauses(own_station, run, client, lager, tmp_path):
+def test_without_nets_it_still_shows_the_pauses(
+    own_station: Any, run: Any, client: Any, lager: Any, tmp_path: Path
+) -> None:
     run("import lager\nlager.pause('here')\n")
     id = client.paused()["id"]
     shown = lager("status", LAGER_NETS=str(tmp_path / "none.toml"))
@@ -121,13 +128,15 @@ def test_without_nets_it_still_shows_the_pauses(own_station, run, client, lager,
     assert "There is no nets file" in shown.stdout
 
 
-def test_watching_needs_a_terminal_or_json(lager):
+def test_watching_needs_a_terminal_or_json(lager: Any) -> None:
     refused = lager("status", "--watch")
     assert (refused.returncode, "add --json" in refused.stderr) == (2, True)
 
 
 @pytest.mark.parametrize(("columns", "rows"), [(80, 24), (160, 50)])
-def test_the_screen_is_live(own_station, screen, run, client, lager, columns, rows):
+def test_the_screen_is_live(
+    own_station: Any, screen: Any, run: Any, client: Any, lager: Any, columns: Any, rows: Any
+) -> None:
     view = screen(LAGER, "status", "--watch", columns=columns, rows=rows)
     view.until(lambda shown: re.search(r"supply2 +supply +off", shown) and re.search(r"gpo1 +gpio +- +1", shown))
     assert max(map(len, view.lines)) <= columns
@@ -145,7 +154,7 @@ def test_the_screen_is_live(own_station, screen, run, client, lager, columns, ro
     assert view.wait() == 0
 
 
-def test_more_lines_than_fit_can_be_scrolled(own_station, screen):
+def test_more_lines_than_fit_can_be_scrolled(own_station: Any, screen: Any) -> None:
     view = screen(LAGER, "status", "--watch", columns=80, rows=10)
     view.sees("more lines below")
     view.sees("supply2")
@@ -159,13 +168,15 @@ def test_more_lines_than_fit_can_be_scrolled(own_station, screen):
 
 
 @pytest.mark.variant
-def test_on_a_box(near, lager):
+def test_on_a_box(near: Any, lager: Any) -> None:
     shown = lager("status", "--box", "near")
     assert (shown.returncode, "16 nets" in shown.stdout) == (0, True), shown
 
 
 @pytest.mark.parametrize(("env", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)])
-def test_what_is_on_has_a_colour_unless_it_is_not_wanted(terminal, run, client, env, coloured):
+def test_what_is_on_has_a_colour_unless_it_is_not_wanted(
+    terminal: Any, run: Any, client: Any, env: Any, coloured: Any
+) -> None:
     run(HOLDS)
     client.paused()
     shown = terminal(LAGER, "status", **{"TERM": "xterm-256color", **env})
@@ -174,7 +185,7 @@ def test_what_is_on_has_a_colour_unless_it_is_not_wanted(terminal, run, client, 
     assert "\x1b" in shown.screen.text or not coloured
 
 
-def test_only_the_chosen_nets_are_read_and_the_others_are_as_they_were(start):
+def test_only_the_chosen_nets_are_read_and_the_others_are_as_they_were(start: Any) -> None:
     watch = start(LAGER, "status", "--watch", "--json", "--chosen", stdin=subprocess.PIPE)
 
     def read() -> set[str]:

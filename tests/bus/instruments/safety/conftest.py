@@ -1,6 +1,7 @@
 """What the tests of safe states share."""
 
 import sys
+from typing import Any
 
 import pytest
 
@@ -8,10 +9,10 @@ from tests.bus.instruments.safety.holding import HOLD
 
 
 @pytest.fixture
-def holder(nets, start, script):
+def holder(nets: Any, start: Any, script: Any) -> Any:
     """Start a script that holds supply2 with its output on."""
 
-    def begin(text: str = HOLD, *before: str):
+    def begin(text: str = HOLD, *before: str) -> Any:
         process = start(*before, sys.executable, script(text))
         process.out.expect("on\n")
         assert nets.is_on()

@@ -2,6 +2,7 @@
 
 import os
 import time
+from typing import Any
 
 from tests.bus.instruments.safe_bench import INSTRUMENTS
 from tests.client import Client
@@ -26,11 +27,11 @@ def listed(client: Client) -> list[dict]:
     return client.call("List", name=INSTRUMENTS)
 
 
-def claim(client: Client, key: str, **details) -> int:
+def claim(client: Client, key: str, **details: Any) -> int:
     return client.call("Claim", "sa{sv}", key, {"net": "x", "name": "psu1", **details}, name=INSTRUMENTS)
 
 
-def until_kept_ready(station) -> None:
+def until_kept_ready(station: Any) -> None:
     """Wait for the process that acts without lagerd: until it has a session of its own, it is killed with lagerd."""
     while not any(os.getsid(child) == child for child in children(station.lagerd.pid)):
         time.sleep(0.01)

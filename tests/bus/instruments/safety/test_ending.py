@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from tests.processes import LAGER
 
 
 @pytest.fixture
-def ended(nets, start, script, client, station):
+def ended(nets: Any, start: Any, script: Any, client: Any, station: Any) -> Any:
     """Run a script that switches supply2 on and then ends in this way; return whether it stays on."""
 
     def run(end: str, *command: str, opened: str = "") -> bool:
@@ -54,23 +55,23 @@ PLAIN_CRASH = ["raise ValueError", "raise KeyboardInterrupt", "sys.exit(3)", "ra
 @pytest.mark.parametrize(
     ("command", "ends"), [(RUN, NORMAL), (PLAIN, PLAIN_NORMAL), (RUN, MORE_NORMAL)], ids=["run", "plain", "more"]
 )
-def test_a_script_that_ends_normally_leaves_the_output_as_it_is(ended, command, ends):
+def test_a_script_that_ends_normally_leaves_the_output_as_it_is(ended: Any, command: Any, ends: Any) -> None:
     assert [end for end in ends if not ended(end, *command)] == []
 
 
 @pytest.mark.parametrize(
     ("command", "ends"), [(RUN, CRASH), (PLAIN, PLAIN_CRASH), (RUN, MORE_CRASH)], ids=["run", "plain", "more"]
 )
-def test_a_script_that_crashes_leaves_its_nets_safe(ended, command, ends):
+def test_a_script_that_crashes_leaves_its_nets_safe(ended: Any, command: Any, ends: Any) -> None:
     assert [end for end in ends if ended(end, *command)] == []
 
 
-def test_a_script_whose_parent_is_killed_cannot_tell_how_it_ended(ended):
+def test_a_script_whose_parent_is_killed_cannot_tell_how_it_ended(ended: Any) -> None:
     assert not ended("import os; os.kill(os.getppid(), 9); sys.exit(0)", *RUN)
 
 
 @pytest.mark.parametrize("ends", [("supply.close()",), ("pass", "sys.exit(0)", "with supply: pass")])
-def test_safe_after_always_makes_each_close_of_a_script_safe(nets, ended, lager, ends):
+def test_safe_after_always_makes_each_close_of_a_script_safe(nets: Any, ended: Any, lager: Any, ends: Any) -> None:
     nets.add(supply2='safe = "off"\nsafe_after = "always"')
     assert [end for end in ends if ended(end, *PLAIN)] == []
     assert lager("supply", "supply2", "enable").returncode == 0
@@ -84,20 +85,22 @@ def test_safe_after_always_makes_each_close_of_a_script_safe(nets, ended, lager,
         ("pass", "sys.exit(0)", "raise ValueError", "import os; os._exit(0)"),
     ],
 )
-def test_off_on_exit_needs_nothing_in_the_nets_file(nets, ended, ends):
+def test_off_on_exit_needs_nothing_in_the_nets_file(nets: Any, ended: Any, ends: Any) -> None:
     nets.add()
     for end in ends:
         assert not ended(end, *PLAIN, opened=", off_on_exit=True"), end
         assert ("dac1 has no safe state" in ended.said) == ("dac1" in end)
 
 
-def test_a_safe_state_sets_its_values_in_their_order(nets, ended):
+def test_a_safe_state_sets_its_values_in_their_order(nets: Any, ended: Any) -> None:
     nets.add(supply2='safe = {voltage = 0.5, output = "off"}')
     assert not ended("import os; os._exit(0)", *PLAIN)
     assert float(nets.ask("psu1", ":SOUR1:VOLT?")) == pytest.approx(0.5)
 
 
-def test_what_close_cannot_make_safe_is_left_to_lagerd(nets, start, script, client, bench):
+def test_what_close_cannot_make_safe_is_left_to_lagerd(
+    nets: Any, start: Any, script: Any, client: Any, bench: Any
+) -> None:
     nets.add(supply2='safe = "off"\nsafe_after = "always"')
     process = start(
         *PLAIN, script(HOLD.replace("signal.pause()", "sys.stdin.readline(); supply.close()")), stdin=subprocess.PIPE

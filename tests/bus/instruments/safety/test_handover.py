@@ -3,6 +3,8 @@
 import os
 import signal
 import time
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +12,9 @@ from tests.bus.instruments.safety.holding import HOLD, claim, listed, told, unti
 from tests.processes import children
 
 
-def test_a_script_that_dies_while_no_lagerd_runs_is_found_by_the_next_one(own_station, holder, nets, client):
+def test_a_script_that_dies_while_no_lagerd_runs_is_found_by_the_next_one(
+    own_station: Any, holder: Any, nets: Any, client: Any
+) -> None:
     process = holder()
     own_station.kill_lagerd()
     process.kill()
@@ -20,7 +24,7 @@ def test_a_script_that_dies_while_no_lagerd_runs_is_found_by_the_next_one(own_st
     assert not nets.is_on()
 
 
-def made_safe_without_lagerd(station, holder, nets, client) -> None:
+def made_safe_without_lagerd(station: Any, holder: Any, nets: Any, client: Any) -> None:
     """A script is killed, and its output goes off, while there is no lagerd; the next lagerd has told of it."""
     process = holder()
     until_kept_ready(station)
@@ -33,14 +37,16 @@ def made_safe_without_lagerd(station, holder, nets, client) -> None:
 
 
 @pytest.mark.variant
-def test_what_a_script_leaves_on_while_there_is_no_lagerd_is_off_at_once(own_station, holder, nets, client):
+def test_what_a_script_leaves_on_while_there_is_no_lagerd_is_off_at_once(
+    own_station: Any, holder: Any, nets: Any, client: Any
+) -> None:
     made_safe_without_lagerd(own_station, holder, nets, client)  # and it is recorded
     os.close(claim(client, nets.key(), wait=60.0))
 
 
 def test_what_is_switched_off_while_there_is_no_lagerd_is_a_change_of_the_pauses_of_others(
-    own_station, holder, nets, client, run
-):
+    own_station: Any, holder: Any, nets: Any, client: Any, run: Any
+) -> None:
     run("import lager; lager.pause('look')")
     client.paused()
     made_safe_without_lagerd(own_station, holder, nets, client)
@@ -52,8 +58,8 @@ def test_what_is_switched_off_while_there_is_no_lagerd_is_a_change_of_the_pauses
 
 @pytest.mark.variant
 def test_what_the_next_lagerd_makes_safe_is_a_change_of_the_pauses_that_return_to_it(
-    own_station, holder, nets, client, run
-):
+    own_station: Any, holder: Any, nets: Any, client: Any, run: Any
+) -> None:
     run("import lager; lager.pause('look')")
     client.paused()
     process = holder()
@@ -70,7 +76,9 @@ def test_what_the_next_lagerd_makes_safe_is_a_change_of_the_pauses_that_return_t
 
 
 @pytest.mark.variant
-def test_a_script_that_closed_its_net_leaves_it_on_whatever_happens_to_lagerd(own_station, holder, nets, client):
+def test_a_script_that_closed_its_net_leaves_it_on_whatever_happens_to_lagerd(
+    own_station: Any, holder: Any, nets: Any, client: Any
+) -> None:
     process = holder(HOLD.replace("signal.pause()", "supply.close(); print('closed', flush=True); signal.pause()"))
     process.out.expect("closed")
     own_station.kill_lagerd()
@@ -81,7 +89,9 @@ def test_a_script_that_closed_its_net_leaves_it_on_whatever_happens_to_lagerd(ow
     assert nets.is_on()
 
 
-def test_a_claim_that_was_never_released_is_found_after_a_reboot(own_station, holder, nets, client):
+def test_a_claim_that_was_never_released_is_found_after_a_reboot(
+    own_station: Any, holder: Any, nets: Any, client: Any
+) -> None:
     process = holder()
     own_station.kill_lagerd()
     process.kill()
@@ -98,7 +108,9 @@ def test_a_claim_that_was_never_released_is_found_after_a_reboot(own_station, ho
 
 
 @pytest.mark.variant
-def test_lagerd_is_killed_while_the_instrument_is_made_safe(own_station, holder, nets, client):
+def test_lagerd_is_killed_while_the_instrument_is_made_safe(
+    own_station: Any, holder: Any, nets: Any, client: Any
+) -> None:
     process = holder()
     process.kill()
     client.expect("Released", lambda s: s.args[0] == nets.key())
@@ -109,7 +121,7 @@ def test_lagerd_is_killed_while_the_instrument_is_made_safe(own_station, holder,
     assert listed(client) == []
 
 
-def test_a_restart_of_lagerd_forgets_no_safe_state(own_station, holder, nets, client):
+def test_a_restart_of_lagerd_forgets_no_safe_state(own_station: Any, holder: Any, nets: Any, client: Any) -> None:
     process = holder()
     own_station.kill_lagerd()
     own_station.start_lagerd()
@@ -119,7 +131,9 @@ def test_a_restart_of_lagerd_forgets_no_safe_state(own_station, holder, nets, cl
     assert not nets.is_on()
 
 
-def test_a_release_waits_for_the_next_lagerd(own_station, holder, nets, client, tmp_path):
+def test_a_release_waits_for_the_next_lagerd(
+    own_station: Any, holder: Any, nets: Any, client: Any, tmp_path: Path
+) -> None:
     closes = "import os, time\nwhile not os.path.exists('go'):\n    time.sleep(0.01)\nsupply.close()\n"
     process = holder(HOLD.replace("signal.pause()", closes))
     own_station.kill_lagerd()

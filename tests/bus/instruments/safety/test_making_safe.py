@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import sys
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,9 @@ from tests.bus.instruments.safety.holding import HOLD, claim, listed, told
 from tests.client import NAME, PATH, Client
 
 
-def test_a_killed_script_leaves_its_supply_off_which_is_a_change_of_the_pauses_of_others(holder, nets, client):
+def test_a_killed_script_leaves_its_supply_off_which_is_a_change_of_the_pauses_of_others(
+    holder: Any, nets: Any, client: Any
+) -> None:
     client.start(client.bus.call(NAME, PATH, "Pause", "a{sv}", {"id": "0ddba115"}, timeout=None))
     assert client.paused()["id"] == "0ddba115"
     process = holder()
@@ -45,8 +48,8 @@ signal.pause()
 
 @pytest.mark.variant
 def test_a_killed_script_leaves_nothing_on_and_no_pause_whatever_a_stopped_child_of_it_has_open(
-    start, script, nets, client
-):
+    start: Any, script: Any, nets: Any, client: Any
+) -> None:
     """The child has a copy of the lease, and one of the connection to lagerd."""
     process = start(sys.executable, script(HOLD.replace("signal.pause()", FORKS)), LAGER_PROCESS_ID="4f0c4a52")
     pause = client.paused()
@@ -58,7 +61,7 @@ def test_a_killed_script_leaves_nothing_on_and_no_pause_whatever_a_stopped_child
     assert (client.list(), listed(client)) == ([], [])
 
 
-def test_a_claim_that_waits_comes_after_the_safe_state(holder, nets, client, station):
+def test_a_claim_that_waits_comes_after_the_safe_state(holder: Any, nets: Any, client: Any, station: Any) -> None:
     process = holder()
     waiter = Client(station.address)
     try:
@@ -76,7 +79,9 @@ def test_a_claim_that_waits_comes_after_the_safe_state(holder, nets, client, sta
 
 
 @pytest.mark.variant
-def test_a_claim_that_does_not_wait_says_that_the_instrument_is_being_made_safe(holder, nets, bench, client, lager):
+def test_a_claim_that_does_not_wait_says_that_the_instrument_is_being_made_safe(
+    holder: Any, nets: Any, bench: Any, client: Any, lager: Any
+) -> None:
     process = holder()
     bench.kill(signal.SIGSTOP)  # so that the instrument does not answer
     process.kill()
@@ -91,7 +96,7 @@ def test_a_claim_that_does_not_wait_says_that_the_instrument_is_being_made_safe(
     assert not nets.is_on()
 
 
-def test_several_nets_of_one_instrument_are_made_safe_together(nets, start, script, client):
+def test_several_nets_of_one_instrument_are_made_safe_together(nets: Any, start: Any, script: Any, client: Any) -> None:
     nets.add(dac1='safe = "off"', gpo1='safe = "off"', gpi1='safe = "release"')
     text = """
 from lager import Net
@@ -112,7 +117,7 @@ signal.pause()
     assert details["reason"] == "dac1 0 V; gpo1 level 0"
 
 
-def test_a_net_without_a_safe_state_is_free_at_once_and_stays_on(nets, holder, client):
+def test_a_net_without_a_safe_state_is_free_at_once_and_stays_on(nets: Any, holder: Any, client: Any) -> None:
     nets.add()
     process = holder()
     process.kill()
@@ -121,7 +126,7 @@ def test_a_net_without_a_safe_state_is_free_at_once_and_stays_on(nets, holder, c
     assert nets.is_on()
 
 
-def test_a_command_leaves_the_output_as_it_is(nets, lager, client):
+def test_a_command_leaves_the_output_as_it_is(nets: Any, lager: Any, client: Any) -> None:
     for words in (["voltage", "3.3"], ["enable"], ["state"]):
         assert lager("supply", "supply2", *words).returncode == 0
     assert nets.is_on()

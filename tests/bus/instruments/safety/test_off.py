@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import tomllib
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from tests.bus.instruments.safety.holding import HOLD, listed, told
 from tests.processes import LAGER
 
 
-def rows(done) -> dict[str, tuple[bool, str]]:
+def rows(done: Any) -> dict[str, tuple[bool, str]]:
     """The rows of `lager off --json`: whether each net is off, and what was done or why not."""
     return {row["net"]: (row["off"], row["done"] or row["reason"]) for row in json.loads(done.stdout)}
 
@@ -22,7 +23,7 @@ def rows(done) -> dict[str, tuple[bool, str]]:
 PAUSED = HOLD.replace("signal.pause()", "pause('look')").replace("import Net", "import Net, pause")
 
 
-def test_off_switches_off_what_is_free_and_reads_it_back(nets, lager):
+def test_off_switches_off_what_is_free_and_reads_it_back(nets: Any, lager: Any) -> None:
     assert lager("supply", "supply2", "enable").returncode == 0
     assert lager("supply", "supply3", "enable").returncode == 0  # which has no safe state
     done = lager("off", "--json")
@@ -36,7 +37,7 @@ def test_off_switches_off_what_is_free_and_reads_it_back(nets, lager):
     assert "adc1" not in found
 
 
-def test_off_leaves_a_dac_without_a_safe_state_and_says_so(nets, lager):
+def test_off_leaves_a_dac_without_a_safe_state_and_says_so(nets: Any, lager: Any) -> None:
     assert lager("dac", "dac1", "2.5").returncode == 0
     assert lager("gpo", "gpo1", "1").returncode == 0
     done = lager("off")
@@ -62,7 +63,9 @@ def another_model(text: str) -> str:
 
 # An instrument that is there has answered at once; one that is not is tried again for seven seconds.
 @pytest.mark.parametrize(("fault", "why"), [(another_model, "DL3021"), (unplugged, "cannot be reached")])
-def test_off_twice_at_once_and_beside_an_instrument_that_fails(nets, lager, start, fault, why):
+def test_off_twice_at_once_and_beside_an_instrument_that_fails(
+    nets: Any, lager: Any, start: Any, fault: Any, why: Any
+) -> None:
     assert lager("supply", "supply2", "enable").returncode == 0
     nets.path.write_text(fault(nets.path.read_text()))
     both = [start(LAGER, "off", "--json") for _ in range(2)]
@@ -75,7 +78,7 @@ def test_off_twice_at_once_and_beside_an_instrument_that_fails(nets, lager, star
     assert not nets.is_on()
 
 
-def test_off_of_one_net_leaves_the_others(nets, lager):
+def test_off_of_one_net_leaves_the_others(nets: Any, lager: Any) -> None:
     for net in ("supply2", "supply3"):
         assert lager("supply", net, "enable").returncode == 0
     assert lager("off", "supply3").returncode == 0
@@ -86,7 +89,7 @@ def test_off_of_one_net_leaves_the_others(nets, lager):
     assert not nets.is_on(1)  # though the other name is wrong
 
 
-def test_off_reaches_through_a_pause_and_the_script_goes_on(nets, run, client, lager):
+def test_off_reaches_through_a_pause_and_the_script_goes_on(nets: Any, run: Any, client: Any, lager: Any) -> None:
     script = run(PAUSED + "print(supply.state().enabled)\n")
     pause = client.paused()
     assert nets.is_on()
@@ -99,7 +102,7 @@ def test_off_reaches_through_a_pause_and_the_script_goes_on(nets, run, client, l
     assert script.wait() == 0
 
 
-def test_off_leaves_a_running_script_alone_and_says_who_it_is(nets, holder, lager):
+def test_off_leaves_a_running_script_alone_and_says_who_it_is(nets: Any, holder: Any, lager: Any) -> None:
     process = holder()
     done = lager("off")
     assert done.returncode == 1
@@ -109,7 +112,7 @@ def test_off_leaves_a_running_script_alone_and_says_who_it_is(nets, holder, lage
     process.kill()
 
 
-def test_off_waits_for_no_statement_in_a_console(nets, run, client, lager, start):
+def test_off_waits_for_no_statement_in_a_console(nets: Any, run: Any, client: Any, lager: Any, start: Any) -> None:
     run(PAUSED.replace("pause('look')", "pause('look', interactive=True)"))
     pause = client.paused()
     console = start(LAGER, "python", "--console", pause["id"], stdin=subprocess.PIPE)
@@ -122,7 +125,9 @@ def test_off_waits_for_no_statement_in_a_console(nets, run, client, lager, start
 
 
 @pytest.mark.variant
-def test_off_gives_up_on_a_console_that_keeps_the_instrument_and_says_what_to_do(nets, run, client, lager, start):
+def test_off_gives_up_on_a_console_that_keeps_the_instrument_and_says_what_to_do(
+    nets: Any, run: Any, client: Any, lager: Any, start: Any
+) -> None:
     run(PAUSED.replace("pause('look')", "pause('look', interactive=True)"))
     pause = client.paused()
     console = start(LAGER, "python", "--console", pause["id"], stdin=subprocess.PIPE)
@@ -138,7 +143,9 @@ def test_off_gives_up_on_a_console_that_keeps_the_instrument_and_says_what_to_do
     client.call("Continue", "s", pause["id"])
 
 
-def test_off_reaches_a_quarantined_instrument_which_stays_quarantined(nets, holder, client, lager):
+def test_off_reaches_a_quarantined_instrument_which_stays_quarantined(
+    nets: Any, holder: Any, client: Any, lager: Any
+) -> None:
     process = holder()
     text = nets.path.read_text()
     nets.path.write_text(text.replace("DP821", "DP832"))
@@ -151,7 +158,7 @@ def test_off_reaches_a_quarantined_instrument_which_stays_quarantined(nets, hold
     client.call("Clear", "s", nets.key(), name=INSTRUMENTS)
 
 
-def test_off_of_either_role_of_an_instrument_leaves_its_role(nets, lager):
+def test_off_of_either_role_of_an_instrument_leaves_its_role(nets: Any, lager: Any) -> None:
     assert lager("battery", "battery1", "enable").returncode == 0
     found = rows(lager("off", "--json"))
     assert found["battery1"] == (True, "output off")

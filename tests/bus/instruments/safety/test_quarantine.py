@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import signal
+from typing import Any
 
 import pytest
 
@@ -15,8 +16,8 @@ from tests.processes import LAGER, children
 
 
 def test_an_instrument_that_cannot_be_made_safe_is_quarantined_until_it_is_cleared(
-    own_station, holder, nets, client, lager
-):
+    own_station: Any, holder: Any, nets: Any, client: Any, lager: Any
+) -> None:
     """Also after lagerd was killed and started again."""
     process = holder()
     nets.path.write_text(nets.path.read_text().replace("DP821", "DP832"))  # so that it does not identify itself as this
@@ -43,7 +44,9 @@ def test_an_instrument_that_cannot_be_made_safe_is_quarantined_until_it_is_clear
 
 
 @pytest.mark.slow
-def test_a_process_that_is_stopped_while_it_makes_safe_ends_in_quarantine(own_station, holder, nets, bench, client):
+def test_a_process_that_is_stopped_while_it_makes_safe_ends_in_quarantine(
+    own_station: Any, holder: Any, nets: Any, bench: Any, client: Any
+) -> None:
     process = holder()
     until_kept_ready(own_station)
     bench.kill(signal.SIGSTOP)  # so that the instrument does not answer
@@ -73,7 +76,9 @@ def test_a_process_that_is_stopped_while_it_makes_safe_ends_in_quarantine(own_st
 
 
 @pytest.mark.variant
-def test_the_quarantined_come_first_in_the_list_and_are_cleared_by_name(holder, nets, client, lager, terminal):
+def test_the_quarantined_come_first_in_the_list_and_are_cleared_by_name(
+    holder: Any, nets: Any, client: Any, lager: Any, terminal: Any
+) -> None:
     process = holder()
     nets.path.write_text(nets.path.read_text().replace("DP821", "DP832"))
     process.kill()
@@ -98,7 +103,7 @@ def test_the_quarantined_come_first_in_the_list_and_are_cleared_by_name(holder, 
     assert lager("instruments", "clear", "psu1", "--yes").returncode == 1
 
 
-def test_the_documented_end_of_a_quarantine(holder, nets, client, lager):
+def test_the_documented_end_of_a_quarantine(holder: Any, nets: Any, client: Any, lager: Any) -> None:
     process = holder()
     nets.path.write_text(nets.path.read_text().replace("DP821", "DP832"))
     process.kill()

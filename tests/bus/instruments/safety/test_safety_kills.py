@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -151,13 +152,15 @@ def kill(station: Station, nets: SafeBench, folder: Path, times: int, seed: int)
 
 
 @pytest.mark.parametrize(("times", "seed"), [(3, 20), (6, 1)])
-def test_nothing_stays_on_after_kills_at_random(own_station, nets, tmp_path, times, seed):
+def test_nothing_stays_on_after_kills_at_random(
+    own_station: Any, nets: Any, tmp_path: Path, times: Any, seed: Any
+) -> None:
     kill(own_station, nets, tmp_path, times, seed)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3000)
-def test_nothing_stays_on_after_500_kills_at_random(own_station, nets, tmp_path):
+def test_nothing_stays_on_after_500_kills_at_random(own_station: Any, nets: Any, tmp_path: Path) -> None:
     times = int(os.environ.get("KILLS", "500"))
     kills = kill(own_station, nets, tmp_path, times, seed=int(os.environ.get("SEED", "2")))
     for what, took in (

@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -65,7 +66,7 @@ def nets_file(folder: Path, line: str) -> str:
 
 
 @pytest.fixture
-def paused(simulated, client, start, script, tmp_path, until_the_end):
+def paused(simulated: Any, client: Any, start: Any, script: Any, tmp_path: Path, until_the_end: Any) -> Any:
     """The script, its pause, and its clock, which a line moves on."""
     nets = nets_file(tmp_path, "deadman = 60")
     ticks, clock = os.pipe()
@@ -77,7 +78,9 @@ def paused(simulated, client, start, script, tmp_path, until_the_end):
 
 
 @pytest.mark.parametrize("ends", ["resume", "kill -9"])
-def test_a_pause_of_30_minutes_keeps_an_output_with_a_watchdog_and_a_kill_drops_it(ends, simulated, client, paused):
+def test_a_pause_of_30_minutes_keeps_an_output_with_a_watchdog_and_a_kill_drops_it(
+    ends: Any, simulated: Any, client: Any, paused: Any
+) -> None:
     process, pause, clock = paused
     assert simulated.supply.watchdog.armed
     for _ in range(90):  # half an hour, in steps of 20 s
@@ -101,7 +104,9 @@ def test_a_pause_of_30_minutes_keeps_an_output_with_a_watchdog_and_a_kill_drops_
         assert not simulated.is_on()
 
 
-def test_a_loan_disarms_the_watchdog_and_its_end_arms_it_again(simulated, client, paused, tmp_path):
+def test_a_loan_disarms_the_watchdog_and_its_end_arms_it_again(
+    simulated: Any, client: Any, paused: Any, tmp_path: Path
+) -> None:
     process, pause, _ = paused
     key = file.load(tmp_path / "nets.toml").instruments["psu1"].key
     client.call("Lend", "ssa{sv}", pause["id"], key, {}, name=INSTRUMENTS)

@@ -6,6 +6,7 @@ import re
 import socket
 import tomllib
 from pathlib import Path
+from typing import Any
 
 from tests.bus.instruments.safe_bench import INSTRUMENTS
 
@@ -26,27 +27,27 @@ print("goes on", flush=True)
 """
 
 
-def changes(client, pause):
+def changes(client: Any, pause: Any) -> Any:
     [found] = [one for one in client.list() if one["id"] == pause["id"]]
     return found["changes"]
 
 
-def printed(process):
+def printed(process: Any) -> Any:
     """The lines about changes that a resumed script has printed."""
     process.out.expect("goes on")
     process.wait()
     return re.findall(r"^  (\w+ [\w.]+ \S+ → .*)$", process.err.rest(), re.MULTILINE)
 
 
-def line(text, how):
+def line(text: Any, how: Any) -> Any:
     return re.compile(rf"{re.escape(text)} \({ME}, {re.escape(how)}, \d\d:\d\d:\d\d\)\Z")
 
 
-def key_of(client, name):
+def key_of(client: Any, name: Any) -> Any:
     return next(one["instrument"] for one in client.call("List", name=INSTRUMENTS) if one["name"] == name)
 
 
-def at_the_instrument(station, command, name="psu1"):
+def at_the_instrument(station: Any, command: Any, name: Any = "psu1") -> None:
     """Send a command to a simulated instrument, as somebody who turns its knob."""
     nets = tomllib.loads(Path(station.env["LAGER_NETS"]).read_text())
     _, host, port, _ = nets["instruments"][name]["address"].split("::")

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import subprocess
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,9 @@ from tests.processes import LAGER
 pytestmark = pytest.mark.usefixtures("bench")
 
 
-def test_what_a_command_sets_is_listed_and_printed_by_the_script_when_it_resumes(run, client, lager):
+def test_what_a_command_sets_is_listed_and_printed_by_the_script_when_it_resumes(
+    run: Any, client: Any, lager: Any
+) -> None:
     lager("supply", "supply2", "voltage", "3.3")
     process = run(PAUSES)
     pause = client.paused()
@@ -47,7 +50,9 @@ def test_what_a_command_sets_is_listed_and_printed_by_the_script_when_it_resumes
     assert line("supply2 voltage 3.300 → 5.000 V", "lager supply").match(said)
 
 
-def test_what_is_set_through_the_pause_and_in_its_console_names_who_set_it_and_how(run, client, lager):
+def test_what_is_set_through_the_pause_and_in_its_console_names_who_set_it_and_how(
+    run: Any, client: Any, lager: Any
+) -> None:
     process = run(HOLDS)
     pause = client.paused()
     lager("supply", "supply2", "voltage", "5", "--through")
@@ -81,7 +86,9 @@ for volts in map(float, sys.stdin):
 """
 
 
-def test_another_script_is_named_and_only_what_it_sets_during_the_pause(run, client, start, script):
+def test_another_script_is_named_and_only_what_it_sets_during_the_pause(
+    run: Any, client: Any, start: Any, script: Any
+) -> None:
     other = start(LAGER, "python", script(OTHER, "sweep.py"), stdin=subprocess.PIPE)
     other.out.expect("set\n")
     process = run(PAUSES)
@@ -104,11 +111,11 @@ def test_another_script_is_named_and_only_what_it_sets_during_the_pause(run, cli
     assert printed(second) == []
 
 
-def other_pid(client):
+def other_pid(client: Any) -> Any:
     return next(one["pid"] for one in client.call("List", name=INSTRUMENTS) if one["name"] == "daq1")
 
 
-def test_the_settings_of_the_script_itself_before_and_after_its_pause_are_no_changes(run, client):
+def test_the_settings_of_the_script_itself_before_and_after_its_pause_are_no_changes(run: Any, client: Any) -> None:
     waits = run(PAUSES)
     first = client.paused()  # what the next script sets is a change for this pause
     process = run(HOLDS)
@@ -121,12 +128,12 @@ def test_the_settings_of_the_script_itself_before_and_after_its_pause_are_no_cha
     assert len(printed(waits)) == 3
 
 
-def test_only_the_holder_records_and_only_what_is_a_change(run, client):
+def test_only_the_holder_records_and_only_what_is_a_change(run: Any, client: Any) -> None:
     run(HOLDS)
     pause = client.paused()
     psu1 = key_of(client, "psu1")
 
-    def record(instrument, **change):
+    def record(instrument: Any, **change: Any) -> Any:
         return client.call("Record", "sa{sv}", instrument, change, name=INSTRUMENTS)
 
     with pytest.raises(AccessDenied, match="psu1 is held by"):
@@ -137,12 +144,12 @@ def test_only_the_holder_records_and_only_what_is_a_change(run, client):
     client.call("Continue", "s", pause["id"])
 
 
-def test_a_change_that_is_none_is_refused_and_its_texts_are_bounded(run, client):
+def test_a_change_that_is_none_is_refused_and_its_texts_are_bounded(run: Any, client: Any) -> None:
     run(PAUSES)
     pause = client.paused()
     client.call("Claim", "sa{sv}", "mine", {"net": "n", "name": "mine"}, name=INSTRUMENTS)
 
-    def record(**change):
+    def record(**change: Any) -> Any:
         return client.call("Record", "sa{sv}", "mine", change, name=INSTRUMENTS)
 
     for wrong in (
@@ -168,7 +175,7 @@ def test_a_change_that_is_none_is_refused_and_its_texts_are_bounded(run, client)
     assert client.resumed(pause["id"])[1]["changes_left_out"] == 52
 
 
-def test_changes_survive_a_restart_of_lagerd(run, client, lager, own_station):
+def test_changes_survive_a_restart_of_lagerd(run: Any, client: Any, lager: Any, own_station: Any) -> None:
     lager("supply", "supply2", "voltage", "1")
     process = run(PAUSES)
     pause = client.paused()
@@ -215,7 +222,7 @@ EVERY = [
 ]
 
 
-def test_every_driver_says_what_it_sets(run, client, lager):
+def test_every_driver_says_what_it_sets(run: Any, client: Any, lager: Any) -> None:
     run(PAUSES)
     pause = client.paused()
     seen = 0
@@ -229,7 +236,7 @@ def test_every_driver_says_what_it_sets(run, client, lager):
 
 
 @pytest.mark.variant
-def test_what_another_thread_of_the_script_sets_is_a_change_with_its_name(run, client, lager):
+def test_what_another_thread_of_the_script_sets_is_a_change_with_its_name(run: Any, client: Any, lager: Any) -> None:
     text = HOLDS.replace(
         "lager.pause(",
         """
@@ -252,7 +259,9 @@ lager.pause(""",
 
 
 @pytest.mark.variant
-def test_what_a_borrower_sets_names_the_borrower_and_is_no_turn_of_a_knob(run, client, lager, station):
+def test_what_a_borrower_sets_names_the_borrower_and_is_no_turn_of_a_knob(
+    run: Any, client: Any, lager: Any, station: Any
+) -> None:
     process = run(HOLDS)
     pause = client.paused()
     process.err.expect("timeout ")
@@ -270,7 +279,7 @@ def test_what_a_borrower_sets_names_the_borrower_and_is_no_turn_of_a_knob(run, c
 
 
 @pytest.mark.variant
-def test_what_lager_off_switches_off_names_who_did_it(run, client, lager):
+def test_what_lager_off_switches_off_names_who_did_it(run: Any, client: Any, lager: Any) -> None:
     lager("supply", "supply2", "voltage", "2")
     lager("supply", "supply2", "enable")
     process = run(PAUSES)

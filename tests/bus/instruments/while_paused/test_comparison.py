@@ -2,6 +2,9 @@
 
 import re
 import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +17,7 @@ from tests.processes import PATIENCE
 pytestmark = pytest.mark.usefixtures("bench")
 
 
-def test_a_turn_of_the_knob_is_found_at_the_resume(run, client, station, lager):
+def test_a_turn_of_the_knob_is_found_at_the_resume(run: Any, client: Any, station: Any, lager: Any) -> None:
     process = run(HOLDS)
     pause = client.paused()
     lager("supply", "supply2", "--through")  # after the first reading, which holds the instrument
@@ -51,7 +54,7 @@ print("goes on", flush=True)
 
 
 @pytest.mark.parametrize("pauses", [8, 50, pytest.param(1000, marks=pytest.mark.slow)])
-def test_quiet_pauses_report_nothing(run, client, lager, pauses):
+def test_quiet_pauses_report_nothing(run: Any, client: Any, lager: Any, pauses: Any) -> None:
     process = run(EVERYTHING, str(pauses))
     for number in range(pauses):
         pause = client.paused()
@@ -80,21 +83,21 @@ print("goes on", flush=True)
 class Heard(list):
     """The lines that an instrument has heard; `came` is set when it hears `wanted`."""
 
-    def __init__(self, wanted):
+    def __init__(self, wanted: Any) -> None:
         self._wanted, self.came = wanted, threading.Event()
 
-    def append(self, line):
+    def append(self, line: Any) -> None:
         super().append(line)
         if line == self._wanted:
             self.came.set()
 
 
 @pytest.fixture
-def silent_at(station, tmp_path, monkeypatch):
+def silent_at(station: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Make the instrument of supply2 one that keeps silent at a question, until it is told to go on."""
     made = []
 
-    def make(question, timeout):
+    def make(question: Any, timeout: Any) -> Any:
         made.append(HeldInstrument(question))
         made[0].heard = Heard(":OUTP? CH1")  # the last of the settings of a supply
         nets = tmp_path / "silent.toml"
@@ -110,7 +113,7 @@ def silent_at(station, tmp_path, monkeypatch):
         instrument.close()
 
 
-def test_a_resume_during_the_first_reading_cancels_it(run, client, silent_at):
+def test_a_resume_during_the_first_reading_cancels_it(run: Any, client: Any, silent_at: Any) -> None:
     instrument = silent_at(":SOUR1:VOLT?", 60)
     process = run(HOLDS_ONE)
     pause = client.paused()
@@ -124,7 +127,9 @@ def test_a_resume_during_the_first_reading_cancels_it(run, client, silent_at):
     assert ":SOUR1:CURR?" not in instrument.heard
 
 
-def test_an_instrument_that_is_dead_at_the_resume_is_one_line_after_a_second(run, client, silent_at):
+def test_an_instrument_that_is_dead_at_the_resume_is_one_line_after_a_second(
+    run: Any, client: Any, silent_at: Any
+) -> None:
     instrument = silent_at(":SOUR1:VOLT 1", 60)
     process = run(HOLDS_ONE)
     pause = client.paused()
@@ -138,7 +143,7 @@ def test_an_instrument_that_is_dead_at_the_resume_is_one_line_after_a_second(run
 
 
 @pytest.mark.variant
-def test_an_instrument_that_is_dead_at_the_pause_is_one_line(run, client, silent_at):
+def test_an_instrument_that_is_dead_at_the_pause_is_one_line(run: Any, client: Any, silent_at: Any) -> None:
     silent_at(":SOUR1:VOLT?", 0.2)
     process = run(HOLDS_ONE)
     pause = client.paused()

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import time
+from typing import Any
 
 import pytest
 
@@ -52,10 +53,10 @@ of_impatient_lagerd = pytest.mark.parametrize(
 
 
 @pytest.fixture
-def lent(nets, run, client):
+def lent(nets: Any, run: Any, client: Any) -> Any:
     """Start a script that holds supply2, and lend it; return the script and its pause."""
 
-    def begin(**options):
+    def begin(**options: Any) -> Any:
         process = run(LENDER)
         pause = client.paused()
         lend(client, pause, nets, **options)
@@ -65,10 +66,10 @@ def lent(nets, run, client):
 
 
 @pytest.fixture
-def borrower(start, script, until_the_end):
+def borrower(start: Any, script: Any, until_the_end: Any) -> Any:
     """Start a script that borrows supply2; `says` lets it use the instrument and returns what it prints."""
 
-    def begin():
+    def begin() -> Any:
         reading, writing = os.pipe()
         until_the_end.callback(os.close, writing)
         process = start(sys.executable, script(BORROWER, "borrower.py"), stdin=reading)
@@ -80,23 +81,23 @@ def borrower(start, script, until_the_end):
     return begin
 
 
-def lend(client, pause, nets, **options) -> float:
+def lend(client: Any, pause: Any, nets: Any, **options: Any) -> float:
     return client.call("Lend", "ssa{sv}", pause["id"], nets.key(), options, name=INSTRUMENTS)
 
 
-def give_back(client, nets) -> None:
+def give_back(client: Any, nets: Any) -> None:
     client.call("Return", "s", nets.key(), name=INSTRUMENTS, timeout=60)
 
 
-def held(client) -> list[dict]:
+def held(client: Any) -> list[dict]:
     return client.call("List", name=INSTRUMENTS)
 
 
-def claim(client, nets, **details) -> int:
+def claim(client: Any, nets: Any, **details: Any) -> int:
     return client.call("Claim", "sa{sv}", nets.key(), {"net": "x", "name": "psu1", **details}, name=INSTRUMENTS)
 
 
-def test_an_instrument_is_lent_used_by_a_command_and_returned(nets, run, client, lager):
+def test_an_instrument_is_lent_used_by_a_command_and_returned(nets: Any, run: Any, client: Any, lager: Any) -> None:
     process = run(LENDER)
     pause = client.paused()
     assert lager("supply", "supply2", "voltage", "4").returncode == 75
@@ -118,7 +119,9 @@ def test_an_instrument_is_lent_used_by_a_command_and_returned(nets, run, client,
 
 
 @pytest.mark.variant
-def test_a_borrower_is_told_at_the_end_of_the_loan_and_its_next_use_says_why(lent, borrower, nets, client):
+def test_a_borrower_is_told_at_the_end_of_the_loan_and_its_next_use_says_why(
+    lent: Any, borrower: Any, nets: Any, client: Any
+) -> None:
     process, pause = lent()
     other = borrower()
     other.use()
@@ -130,7 +133,7 @@ def test_a_borrower_is_told_at_the_end_of_the_loan_and_its_next_use_says_why(len
     process.out.expect("after: 3.3\n")
 
 
-def test_the_end_of_the_pause_takes_the_instrument_back(lent, borrower, client):
+def test_the_end_of_the_pause_takes_the_instrument_back(lent: Any, borrower: Any, client: Any) -> None:
     process, pause = lent()
     other = borrower()
     client.call("Continue", "s", pause["id"])
@@ -139,7 +142,7 @@ def test_the_end_of_the_pause_takes_the_instrument_back(lent, borrower, client):
     other.out.expect("LoanEnded The loan of psu1 has ended: the script that lent it was resumed.")
 
 
-def test_a_loan_ends_after_its_time(lent, client, nets):
+def test_a_loan_ends_after_its_time(lent: Any, client: Any, nets: Any) -> None:
     lent(seconds=1.0)
     deadline = time.monotonic() + 30
     while held(client)[0]["lent_to"] and time.monotonic() < deadline:
@@ -149,7 +152,9 @@ def test_a_loan_ends_after_its_time(lent, client, nets):
 
 
 @of_impatient_lagerd
-def test_a_borrower_that_does_not_close_becomes_the_holder_and_the_script_goes_on_without_it(lent, client, nets):
+def test_a_borrower_that_does_not_close_becomes_the_holder_and_the_script_goes_on_without_it(
+    lent: Any, client: Any, nets: Any
+) -> None:
     process, pause = lent()
     fd = claim(client, nets, script="borrower.py")
     began = time.monotonic()
@@ -164,7 +169,7 @@ def test_a_borrower_that_does_not_close_becomes_the_holder_and_the_script_goes_o
 
 
 @pytest.mark.variant
-def test_the_death_of_a_borrower_ends_its_claim_only(lent, borrower, nets, client):
+def test_the_death_of_a_borrower_ends_its_claim_only(lent: Any, borrower: Any, nets: Any, client: Any) -> None:
     _, _ = lent()
     borrower().kill()
     os.close(claim(client, nets, wait=30.0))
@@ -173,7 +178,7 @@ def test_the_death_of_a_borrower_ends_its_claim_only(lent, borrower, nets, clien
     assert held(client)[0]["lent_to"] == "*"
 
 
-def test_after_the_death_of_the_lender_its_nets_are_made_safe(lent, nets, client, borrower):
+def test_after_the_death_of_the_lender_its_nets_are_made_safe(lent: Any, nets: Any, client: Any, borrower: Any) -> None:
     _, pause = lent()
     other = borrower()
     os.kill(pause["pid"], signal.SIGKILL)
@@ -184,7 +189,9 @@ def test_after_the_death_of_the_lender_its_nets_are_made_safe(lent, nets, client
 
 
 @of_impatient_lagerd
-def test_after_the_death_of_the_lender_what_the_borrower_does_not_close_is_quarantined(lent, nets, client):
+def test_after_the_death_of_the_lender_what_the_borrower_does_not_close_is_quarantined(
+    lent: Any, nets: Any, client: Any
+) -> None:
     _, pause = lent()
     fd = claim(client, nets)
     os.kill(pause["pid"], signal.SIGKILL)
@@ -199,7 +206,7 @@ def test_after_the_death_of_the_lender_what_the_borrower_does_not_close_is_quara
     os.close(claim(client, nets, wait=30.0))
 
 
-def test_only_the_user_to_whom_it_is_lent_may_claim(lent, client, nets):
+def test_only_the_user_to_whom_it_is_lent_may_claim(lent: Any, client: Any, nets: Any) -> None:
     lent(to="nobody")
     assert held(client)[0]["lent_to"] == "nobody"
     with pytest.raises(InstrumentBusy, match=r"psu1 is held by .*, lent to nobody until \d\d:\d\d:\d\d\."):
@@ -207,7 +214,7 @@ def test_only_the_user_to_whom_it_is_lent_may_claim(lent, client, nets):
     give_back(client, nets)
 
 
-def test_one_borrower_at_a_time_and_the_next_waits(lent, client, nets):
+def test_one_borrower_at_a_time_and_the_next_waits(lent: Any, client: Any, nets: Any) -> None:
     lent()
     first = claim(client, nets)
     with pytest.raises(InstrumentBusy, match=r"lent by .* until .*End the loan with: lager return psu1"):
@@ -232,7 +239,9 @@ def test_one_borrower_at_a_time_and_the_next_waits(lent, client, nets):
         ({"until": 3.0}, InvalidArgument),
     ],
 )
-def test_what_cannot_be_lent_is_refused_and_stays_with_the_script(options, error, nets, run, client):
+def test_what_cannot_be_lent_is_refused_and_stays_with_the_script(
+    options: Any, error: Any, nets: Any, run: Any, client: Any
+) -> None:
     process = run(LENDER)
     pause = client.paused()
     with pytest.raises(error):
@@ -241,7 +250,7 @@ def test_what_cannot_be_lent_is_refused_and_stays_with_the_script(options, error
     process.out.expect("after: 3.3\n")
 
 
-def test_an_instrument_is_lent_once_and_only_what_the_script_holds(lent, client, nets):
+def test_an_instrument_is_lent_once_and_only_what_the_script_holds(lent: Any, client: Any, nets: Any) -> None:
     _, pause = lent()
     with pytest.raises(InstrumentBusy, match="psu1 is lent already"):
         lend(client, pause, nets)
@@ -251,7 +260,7 @@ def test_an_instrument_is_lent_once_and_only_what_the_script_holds(lent, client,
         client.call("Return", "s", nets.key("load1"), name=INSTRUMENTS)
 
 
-def test_the_red_button_ends_a_loan_and_switches_off(lent, borrower, nets, lager):
+def test_the_red_button_ends_a_loan_and_switches_off(lent: Any, borrower: Any, nets: Any, lager: Any) -> None:
     lent()
     other = borrower()
     said = lager("off", "supply2")
@@ -262,7 +271,9 @@ def test_the_red_button_ends_a_loan_and_switches_off(lent, borrower, nets, lager
 
 
 @pytest.mark.parametrize("borrowed", [True, False])
-def test_a_loan_outlives_a_restart_of_lagerd(borrowed, own_station, nets, run, start, script, borrower):
+def test_a_loan_outlives_a_restart_of_lagerd(
+    borrowed: Any, own_station: Any, nets: Any, run: Any, start: Any, script: Any, borrower: Any
+) -> None:
     from tests.client import Client
 
     first = Client(own_station.address)

@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -130,7 +131,7 @@ class Lends:
 
 
 @pytest.fixture
-def users(monkeypatch):
+def users(monkeypatch: pytest.MonkeyPatch) -> Any:
     found, received = Users(), Peer.data_received
 
     def data_received(peer: Peer, data: bytes) -> None:
@@ -159,13 +160,15 @@ def lend(station: Station, folder: Path, users: Users, times: int, seed: int) ->
 
 @pytest.mark.variant
 @pytest.mark.parametrize(("times", "seed"), [(3, 11), (5, 1)])
-def test_an_instrument_has_one_user_whoever_is_killed(own_station, users, tmp_path, times, seed):
+def test_an_instrument_has_one_user_whoever_is_killed(
+    own_station: Any, users: Any, tmp_path: Path, times: Any, seed: Any
+) -> None:
     lend(own_station, tmp_path, users, times, seed)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3000)
-def test_an_instrument_has_one_user_in_1000_lends(own_station, users, tmp_path):
+def test_an_instrument_has_one_user_in_1000_lends(own_station: Any, users: Any, tmp_path: Path) -> None:
     times = int(os.environ.get("LENDS", "1000"))
     lends = lend(own_station, tmp_path, users, times, seed=int(os.environ.get("SEED", "2")))
     print(f"{lends.lent} lends in {times} rounds")

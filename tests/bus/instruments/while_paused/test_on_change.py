@@ -1,6 +1,7 @@
 """`pause(on_change=…)`: what a script does about a bench that was changed during its pause."""
 
 import re
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ print("goes on", flush=True)
 """
 
 
-def test_a_changed_bench_raises_where_the_script_asks_for_it(run, client, lager, station):
+def test_a_changed_bench_raises_where_the_script_asks_for_it(run: Any, client: Any, lager: Any, station: Any) -> None:
     process = run(ON_CHANGE.replace("MORE", "on_change='raise'"))
     pause = client.paused()
     lager("supply", "supply2", "voltage", "5", "--through")
@@ -45,7 +46,7 @@ def test_a_changed_bench_raises_where_the_script_asks_for_it(run, client, lager,
 
 
 @pytest.mark.variant
-def test_an_unchanged_bench_raises_nothing(run, client):
+def test_an_unchanged_bench_raises_nothing(run: Any, client: Any) -> None:
     process = run(ON_CHANGE.replace("MORE", "on_change='raise'"))
     client.paused()
     client.call("ContinueAll")
@@ -53,7 +54,7 @@ def test_an_unchanged_bench_raises_nothing(run, client):
 
 
 @pytest.mark.variant
-def test_a_timeout_that_raises_comes_before_and_has_the_changes(run, client):
+def test_a_timeout_that_raises_comes_before_and_has_the_changes(run: Any, client: Any) -> None:
     process = run(ON_CHANGE.replace("MORE", "on_timeout='raise', on_change='raise'"))
     pause = client.paused()
     client.call("Through", "sssa{sv}", key_of(client, "psu1"), "supply2", "voltage", {"value": 5.0}, name=INSTRUMENTS)
@@ -63,7 +64,9 @@ def test_a_timeout_that_raises_comes_before_and_has_the_changes(run, client):
     assert "PauseTimeout [('supply2', 'voltage', 5.0)]\n" in said
 
 
-def test_restore_sets_back_what_was_changed_and_switches_no_output_on(run, client, lager, station):
+def test_restore_sets_back_what_was_changed_and_switches_no_output_on(
+    run: Any, client: Any, lager: Any, station: Any
+) -> None:
     process = run(
         ON_CHANGE.replace("MORE", "on_change='restore'").replace("dac.output(2)", "supply.enable(); dac.output(2)")
     )
@@ -88,7 +91,7 @@ def test_restore_sets_back_what_was_changed_and_switches_no_output_on(run, clien
     ]
 
 
-def test_restore_switches_off_what_was_switched_on_and_leaves_a_dac_at_0_v(run, client, lager):
+def test_restore_switches_off_what_was_switched_on_and_leaves_a_dac_at_0_v(run: Any, client: Any, lager: Any) -> None:
     process = run(ON_CHANGE.replace("MORE", "on_change='restore'"))
     pause = client.paused()
     lager("supply", "supply2", "enable", "--through")
@@ -97,7 +100,7 @@ def test_restore_switches_off_what_was_switched_on_and_leaves_a_dac_at_0_v(run, 
     assert "now 3.3 6.0 False 0.0 1\n" in process.out.expect("goes on")
 
 
-def test_an_unknown_on_change_warns(run, client, lager):
+def test_an_unknown_on_change_warns(run: Any, client: Any, lager: Any) -> None:
     process = run(ON_CHANGE.replace("MORE", "on_change='ignore'"))
     pause = client.paused()
     lager("supply", "supply2", "voltage", "5", "--through")

@@ -2,6 +2,7 @@
 
 import os
 import re
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ print("now", supply.state().voltage_set, supply.state().current_set, flush=True)
 pytestmark = pytest.mark.usefixtures("bench")
 
 
-def stepped(client, lager, id: str) -> str:
+def stepped(client: Any, lager: Any, id: str) -> str:
     """Step to the next line; the id of the pause there."""
     done = lager("python", "--console", id, stdin=":next\n")
     assert (done.stderr, done.returncode) == ("", 0)
@@ -33,7 +34,7 @@ def stepped(client, lager, id: str) -> str:
     return client.paused()["id"]
 
 
-def test_a_step_is_refused_while_an_instrument_is_lent(run, client, lager):
+def test_a_step_is_refused_while_an_instrument_is_lent(run: Any, client: Any, lager: Any) -> None:
     run(SCRIPT.replace("ON_CHANGE", "warn"))
     id = client.paused()["id"]
     assert lager("lend", id, "psu1").returncode == 0
@@ -46,7 +47,9 @@ def test_a_step_is_refused_while_an_instrument_is_lent(run, client, lager):
 
 
 @pytest.mark.parametrize("on_change", ["warn", "restore"])
-def test_changes_are_compared_from_the_first_stop_and_the_scripts_own_are_none(run, client, lager, station, on_change):
+def test_changes_are_compared_from_the_first_stop_and_the_scripts_own_are_none(
+    run: Any, client: Any, lager: Any, station: Any, on_change: Any
+) -> None:
     process = run(SCRIPT.replace("ON_CHANGE", on_change))
     first = client.paused()["id"]
     process.err.expect("timeout ")
@@ -71,7 +74,9 @@ def test_changes_are_compared_from_the_first_stop_and_the_scripts_own_are_none(r
 
 
 @pytest.mark.variant
-def test_an_instrument_that_a_step_opens_is_compared_from_then_on(run, client, lager, station):
+def test_an_instrument_that_a_step_opens_is_compared_from_then_on(
+    run: Any, client: Any, lager: Any, station: Any
+) -> None:
     process = run("""
 import lager
 lager.pause(interactive=True, timeout=60)
@@ -87,7 +92,9 @@ print("done", flush=True)
 
 
 @pytest.mark.variant
-def test_a_command_through_the_script_is_refused_while_a_step_runs(start, script, client, lager, until_the_end):
+def test_a_command_through_the_script_is_refused_while_a_step_runs(
+    start: Any, script: Any, client: Any, lager: Any, until_the_end: Any
+) -> None:
     reading, writing = os.pipe()
     until_the_end.callback(os.close, writing)
     held = SCRIPT.replace("ON_CHANGE", "warn").replace("    a = 1\n", "    input()\n    a = 1\n")
@@ -106,7 +113,7 @@ def test_a_command_through_the_script_is_refused_while_a_step_runs(start, script
     process.out.expect("now 1.5")
 
 
-def _with(data: bytes, until_the_end) -> int:
+def _with(data: bytes, until_the_end: Any) -> int:
     """A descriptor from which `data` can be read, and then its end."""
     reading, writing = os.pipe()
     os.write(writing, data)

@@ -3,7 +3,9 @@
 import json
 import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,27 +33,27 @@ pytestmark = pytest.mark.usefixtures("bench")
 
 
 @pytest.fixture
-def held(run, client):
+def held(run: Any, client: Any) -> Any:
     """Start a script and return it with its pause."""
 
-    def holder(text, **env):
+    def holder(text: Any, **env: Any) -> Any:
         process = run(text, **env)
         return process, client.paused()
 
     return holder
 
 
-def key(client, pause) -> str:
+def key(client: Any, pause: Any) -> str:
     return next(one["instrument"] for one in client.call("List", name=INSTRUMENTS) if pause["id"] in one["pauses"])
 
 
-def through(client, instrument, net, action, **arguments):
+def through(client: Any, instrument: Any, net: Any, action: Any, **arguments: Any) -> Any:
     return json.loads(
         client.call("Through", "sssa{sv}", instrument, net, action, arguments, name=INSTRUMENTS, timeout=None)
     )
 
 
-def test_a_reading_is_made_inside_the_paused_script_and_says_so(held, client, lager):
+def test_a_reading_is_made_inside_the_paused_script_and_says_so(held: Any, client: Any, lager: Any) -> None:
     process, pause = held(HOLDS_SUPPLY)
     read = lager("supply", "supply2", "voltage", "--through")
     assert re.fullmatch(rf"3\.[23]\d* V, through {pause['id']}\n", read.stdout), read
@@ -67,7 +69,7 @@ def test_a_reading_is_made_inside_the_paused_script_and_says_so(held, client, la
 
 
 @pytest.fixture
-def slow(station, tmp_path, monkeypatch):
+def slow(station: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A bench of one instrument that keeps silent at the voltage that it measures."""
     instrument = HeldInstrument(":MEAS:ALL? CH1")
     nets = tmp_path / "slow.toml"
@@ -88,7 +90,9 @@ print("goes on", flush=True)
 """
 
 
-def test_a_resume_waits_for_the_one_question_under_way_and_nothing_is_asked_after_it(slow, held, client, start):
+def test_a_resume_waits_for_the_one_question_under_way_and_nothing_is_asked_after_it(
+    slow: Any, held: Any, client: Any, start: Any
+) -> None:
     process, pause = held(HOLDS)
     reading = start(LAGER, "supply", "supply2", "state", "--through")
     assert slow.asked.wait(PATIENCE)
@@ -102,7 +106,7 @@ def test_a_resume_waits_for_the_one_question_under_way_and_nothing_is_asked_afte
     assert ":OUTP:MODE? CH1" not in slow.heard  # which a state asks next
 
 
-def test_a_setting_that_has_begun_is_finished_before_the_resume(held, client, start, slow):
+def test_a_setting_that_has_begun_is_finished_before_the_resume(held: Any, client: Any, start: Any, slow: Any) -> None:
     slow._held = ":SOUR1:VOLT 3.3"
     process, pause = held(HOLDS)
     setting = start(LAGER, "supply", "supply2", "voltage", "3.3", "--through")
@@ -115,7 +119,9 @@ def test_a_setting_that_has_begun_is_finished_before_the_resume(held, client, st
     assert slow.heard[begun + 1 : begun + 3] == [":SYST:ERR?", ":SOUR1:VOLT?"]
 
 
-def test_a_request_waits_two_seconds_for_a_statement_and_is_refused_with_its_name(held, client, lager, start):
+def test_a_request_waits_two_seconds_for_a_statement_and_is_refused_with_its_name(
+    held: Any, client: Any, lager: Any, start: Any
+) -> None:
     process, pause = held(HOLDS)
     statement = "import threading; print('begun'); threading.Event().wait(60)\n"
     console = start(LAGER, "python", "--console", pause["id"], stdin=subprocess.PIPE)
@@ -130,7 +136,7 @@ def test_a_request_waits_two_seconds_for_a_statement_and_is_refused_with_its_nam
 
 
 @pytest.mark.variant
-def test_what_the_paused_thread_is_just_using_fails_at_once(held, client, lager):
+def test_what_the_paused_thread_is_just_using_fails_at_once(held: Any, client: Any, lager: Any) -> None:
     _, pause = held(HOLDS.replace("lager.pause", "with supply.session.exchange(): lager.pause"))
     refused = lager("supply", "supply2", "voltage", "--through")
     assert "The paused thread is in the middle of a call on psu1" in refused.stderr
@@ -141,7 +147,7 @@ def test_what_the_paused_thread_is_just_using_fails_at_once(held, client, lager)
 
 
 @pytest.mark.variant
-def test_a_thread_that_waits_for_the_paused_one_continues_after_the_resume(held, client):
+def test_a_thread_that_waits_for_the_paused_one_continues_after_the_resume(held: Any, client: Any) -> None:
     text = """
 import lager, threading
 supply = lager.Net.get("supply2", type="supply")
@@ -159,7 +165,9 @@ thread.join()
     assert process.wait() == 0
 
 
-def test_a_free_instrument_and_a_running_holder_answer_as_without_it(held, client, lager, start, script):
+def test_a_free_instrument_and_a_running_holder_answer_as_without_it(
+    held: Any, client: Any, lager: Any, start: Any, script: Any
+) -> None:
     _, pause = held(HOLDS_ADC)
     assert "through" not in lager("supply", "supply2", "voltage", "--through").stdout
     client.call("Continue", "s", pause["id"])
@@ -172,7 +180,7 @@ def test_a_free_instrument_and_a_running_holder_answer_as_without_it(held, clien
     assert "--through" not in busy.stderr
 
 
-def test_any_net_is_read_and_only_open_ones_are_set(held, client, lager):
+def test_any_net_is_read_and_only_open_ones_are_set(held: Any, client: Any, lager: Any) -> None:
     process, pause = held(HOLDS_SUPPLY)
     assert lager("supply", "supply3", "--through").stdout.startswith("supply3 (channel 2), through ")
     refused = lager("supply", "supply3", "voltage", "1", "--through")
@@ -184,8 +192,10 @@ def test_any_net_is_read_and_only_open_ones_are_set(held, client, lager):
 
 
 @pytest.mark.parametrize(("ours", "theirs"), [(2.5, None), (None, 2.5), (2.5, 3.0)])
-def test_the_smaller_limit_of_both_nets_files_holds(held, client, lager, station, tmp_path, ours, theirs):
-    def limited(name, limit):
+def test_the_smaller_limit_of_both_nets_files_holds(
+    held: Any, client: Any, lager: Any, station: Any, tmp_path: Path, ours: Any, theirs: Any
+) -> None:
+    def limited(name: Any, limit: Any) -> Any:
         text = Path(station.env["LAGER_NETS"]).read_text()
         found = re.sub(r"(\[nets.supply2\]\n(?:\w.*\n)*?)max_voltage.*\n", r"\1", text)
         head = "[nets.supply2]\n"
@@ -199,7 +209,7 @@ def test_the_smaller_limit_of_both_nets_files_holds(held, client, lager, station
     client.call("Continue", "s", pause["id"])
 
 
-def test_an_action_that_is_not_in_the_table_is_refused(held, client):
+def test_an_action_that_is_not_in_the_table_is_refused(held: Any, client: Any) -> None:
     _, pause = held(HOLDS_SUPPLY)
     psu1 = key(client, pause)
     for action, arguments, said in [
@@ -227,10 +237,10 @@ def test_an_action_that_is_not_in_the_table_is_refused(held, client):
     client.call("Continue", "s", pause["id"])
 
 
-def test_only_lagerd_reaches_the_script(held, client):
+def test_only_lagerd_reaches_the_script(held: Any, client: Any) -> None:
     _, pause = held(HOLDS_SUPPLY)
 
-    async def ask():
+    async def ask() -> None:
         for name in await client.bus.names():
             if name.startswith(":") and (await client.bus.credentials(name)).get("ProcessID") == pause["pid"]:
                 details = {"id": pause["id"], "net": "supply2", "action": "state"}
@@ -244,7 +254,7 @@ def test_only_lagerd_reaches_the_script(held, client):
 
 
 @pytest.mark.variant
-def test_it_works_after_a_restart_of_lagerd(own_station, held, client, lager):
+def test_it_works_after_a_restart_of_lagerd(own_station: Any, held: Any, client: Any, lager: Any) -> None:
     process, pause = held(HOLDS_SUPPLY)
     own_station.kill_lagerd()
     own_station.start_lagerd()
@@ -262,7 +272,7 @@ threading.Thread.start = None
 
 
 @pytest.mark.variant
-def test_nothing_that_the_script_did_to_python_stops_a_reading(held, client, lager):
+def test_nothing_that_the_script_did_to_python_stops_a_reading(held: Any, client: Any, lager: Any) -> None:
     process, pause = held(HOLDS_SUPPLY.replace('lager.pause("held")', HOSTILE.strip() + '\nlager.pause("held")'))
     assert f", through {pause['id']}" in lager("supply", "supply2", "voltage", "--through").stdout
     client.call("Continue", "s", pause["id"])
@@ -270,7 +280,7 @@ def test_nothing_that_the_script_did_to_python_stops_a_reading(held, client, lag
 
 
 @pytest.mark.variant
-def test_a_uart_is_not_offered_and_other_nets_are(held, client, lager):
+def test_a_uart_is_not_offered_and_other_nets_are(held: Any, client: Any, lager: Any) -> None:
     _, pause = held(
         "import lager\nuart = lager.Net.get('uart1', 'uart')\nadc = lager.Net.get('adc1', 'adc')\nlager.pause('held')\n"
     )
@@ -280,7 +290,7 @@ def test_a_uart_is_not_offered_and_other_nets_are(held, client, lager):
     client.call("Continue", "s", pause["id"])
 
 
-def test_the_check_of_the_nets_asks_a_held_instrument_through_its_script(held, client, lager):
+def test_the_check_of_the_nets_asks_a_held_instrument_through_its_script(held: Any, client: Any, lager: Any) -> None:
     _, pause = held(HOLDS_ADC)
     checked = lager("nets", "check", "--through")
     assert checked.returncode == 0
@@ -291,7 +301,7 @@ def test_the_check_of_the_nets_asks_a_held_instrument_through_its_script(held, c
 
 
 @pytest.mark.variant
-def test_it_works_from_another_machine(near, held, client, lager):
+def test_it_works_from_another_machine(near: Any, held: Any, client: Any, lager: Any) -> None:
     _, pause = held(HOLDS_ADC)
     asked = lager("adc", "adc1", "--box", "near", LAGER_THROUGH="1")
     assert asked.stdout.endswith(f" V, through {pause['id']}\n"), asked

@@ -3,6 +3,8 @@
 import os
 import sys
 from contextlib import closing
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +25,9 @@ KINDS = [
 
 
 @pytest.mark.parametrize(("arguments", "typed", "answer"), KINDS)
-def test_an_answer_is_what_the_question_asks_for(run, client, lager, arguments, typed, answer):
+def test_an_answer_is_what_the_question_asks_for(
+    run: Any, client: Any, lager: Any, arguments: Any, typed: Any, answer: Any
+) -> None:
     process = run(ASKS.format(arguments))
     id = client.paused()["id"]
     assert lager("answer", id, typed).returncode == 0
@@ -42,7 +46,9 @@ def test_an_answer_is_what_the_question_asks_for(run, client, lager, arguments, 
         ("'which?', kind='choice', choices=['red', 'green']", "blue", "Give one of: red, green."),
     ],
 )
-def test_a_wrong_answer_is_refused_where_it_is_given(run, client, lager, arguments, typed, wanted):
+def test_a_wrong_answer_is_refused_where_it_is_given(
+    run: Any, client: Any, lager: Any, arguments: Any, typed: Any, wanted: Any
+) -> None:
     run(ASKS.format(arguments))
     id = client.paused()["id"]
     refused = lager("answer", typed)
@@ -51,7 +57,7 @@ def test_a_wrong_answer_is_refused_where_it_is_given(run, client, lager, argumen
     assert [pause["id"] for pause in client.list()] == [id]
 
 
-def test_a_number_and_its_unit_as_two_words_are_no_id_and_value(run, client, lager):
+def test_a_number_and_its_unit_as_two_words_are_no_id_and_value(run: Any, client: Any, lager: Any) -> None:
     run(ASKS.format("'how long?', kind='number', unit='mm'"))
     id = client.paused()["id"]
     refused = lager("answer", "5.5", "mm")
@@ -60,7 +66,7 @@ def test_a_number_and_its_unit_as_two_words_are_no_id_and_value(run, client, lag
     assert lager("answer", "5.5 mm").stdout == f"Answered {id}: 5.5.\n"
 
 
-def test_over_d_bus_a_value_of_its_type_answers(run, client):
+def test_over_d_bus_a_value_of_its_type_answers(run: Any, client: Any) -> None:
     process = run(ASKS.format("'how long?', kind='number', low=1"))
     id = client.paused()["id"]
     for wrong in (True, 0.5, ["1"]):
@@ -70,7 +76,7 @@ def test_over_d_bus_a_value_of_its_type_answers(run, client):
     process.out.expect("got 7.0\n")
 
 
-def test_a_question_lists_what_it_asks(run, client):
+def test_a_question_lists_what_it_asks(run: Any, client: Any) -> None:
     run(ASKS.format("'how long?', kind='number', unit='mm', low=1, default=3, label='gap'"))
     pause = client.paused()
     asked = {key: pause[key] for key in ("question", "kind", "choices", "unit", "low", "default", "label")}
@@ -82,7 +88,7 @@ def test_a_question_lists_what_it_asks(run, client):
     assert pause["interactive"]
 
 
-def test_the_second_answer_says_who_was_first(run, client, lager):
+def test_the_second_answer_says_who_was_first(run: Any, client: Any, lager: Any) -> None:
     process = run(ASKS.format("'LED green?'"))
     id = client.paused()["id"]
     assert client.call("Answer", "sv", id, "no") is False
@@ -93,7 +99,9 @@ def test_the_second_answer_says_who_was_first(run, client, lager):
 
 
 @pytest.mark.variant
-def test_of_many_answers_at_once_one_counts_and_every_other_hears_whose(run, client, station, until_the_end):
+def test_of_many_answers_at_once_one_counts_and_every_other_hears_whose(
+    run: Any, client: Any, station: Any, until_the_end: Any
+) -> None:
     process = run(ASKS.format("'who?', kind='text'"))
     id = client.paused()["id"]
     others = [until_the_end.enter_context(closing(Client(station.address))) for _ in range(3)]
@@ -109,7 +117,7 @@ def test_of_many_answers_at_once_one_counts_and_every_other_hears_whose(run, cli
 
 
 @pytest.mark.variant
-def test_an_answer_typed_while_another_one_arrives_is_taken_or_told_about(asked, client):
+def test_an_answer_typed_while_another_one_arrives_is_taken_or_told_about(asked: Any, client: Any) -> None:
     screen, id = asked("'LED green?'")
     other = client.start(client.bus.call(NAME, PATH, "Answer", "sv", id, "no"))
     screen.type("yes\r")
@@ -123,7 +131,7 @@ def test_an_answer_typed_while_another_one_arrives_is_taken_or_told_about(asked,
     assert screen.wait() == 0
 
 
-def test_continue_gives_the_default(run, client, lager):
+def test_continue_gives_the_default(run: Any, client: Any, lager: Any) -> None:
     process = run(ASKS.format("'which?', kind='choice', choices=['red', 'green'], default='green'"))
     id = client.paused()["id"]
     assert lager("continue").returncode == 0
@@ -131,7 +139,7 @@ def test_continue_gives_the_default(run, client, lager):
     assert client.resumed(id)[1]["answer"] == "green"
 
 
-def test_without_a_default_continue_is_refused_and_continue_all_passes_over(run, client, lager):
+def test_without_a_default_continue_is_refused_and_continue_all_passes_over(run: Any, client: Any, lager: Any) -> None:
     run(ASKS.format("'LED green?'"))
     id = client.paused()["id"]
     plain = run("import lager\nlager.pause('plain')\n")
@@ -152,14 +160,16 @@ def test_without_a_default_continue_is_refused_and_continue_all_passes_over(run,
         ("'LED green?'", "NoAnswer: Nobody answered 'LED green?' at script.py:2"),
     ],
 )
-def test_at_its_deadline_it_is_the_default_or_an_error(run, client, arguments, outcome):
+def test_at_its_deadline_it_is_the_default_or_an_error(run: Any, client: Any, arguments: Any, outcome: Any) -> None:
     process = run(ASKS.format(f"{arguments}, timeout=0.05"))
     (process.out if outcome.startswith("got") else process.err).expect(outcome)
     assert client.resumed(client.paused()["id"])[0] == "timeout"
 
 
 @pytest.mark.parametrize(("env", "expected"), [({"LAGER_BREAKPOINTS": "off"}, "got 4.0"), ({}, "got 4.0")])
-def test_without_a_terminal_ask_returns_the_default_at_once(start, script, run, client, env, expected):
+def test_without_a_terminal_ask_returns_the_default_at_once(
+    start: Any, script: Any, run: Any, client: Any, env: Any, expected: Any
+) -> None:
     name = script(ASKS.format("'how long?', kind='number', default=4, timeout=0"))
     process = start(LAGER, "python", name, **env) if env else start("python3", name)
     process.out.expect(expected)
@@ -172,14 +182,14 @@ def test_without_a_terminal_ask_returns_the_default_at_once(start, script, run, 
      "'a?', kind='choice', choices=['a', 'A']", "'a?', unit='V'", "'a?', kind='number', low=2, high=1",
      "'a?', kind='number', low='x'", "'a?', kind='number', high=5, default=6", "'a?', default='perhaps'"],
 )  # fmt: skip
-def test_arguments_that_do_not_fit_are_an_error_at_once(start, script, arguments):
+def test_arguments_that_do_not_fit_are_an_error_at_once(start: Any, script: Any, arguments: Any) -> None:
     process = start("python3", script(ASKS.format(arguments)))
     assert process.wait() == 1
     assert "lager.errors.InvalidArgument: " in process.err.rest()
     assert InvalidArgument.__module__ == "lager.errors"
 
 
-def test_a_question_survives_a_new_lagerd(own_station, run, client, lager):
+def test_a_question_survives_a_new_lagerd(own_station: Any, run: Any, client: Any, lager: Any) -> None:
     process = run(ASKS.format("'how long?', kind='number', unit='mm', high=9"))
     id = client.paused()["id"]
     own_station.kill_lagerd()
@@ -190,7 +200,7 @@ def test_a_question_survives_a_new_lagerd(own_station, run, client, lager):
     process.out.expect("got 9.0\n")
 
 
-def test_several_questions_have_to_be_named(run, client, lager):
+def test_several_questions_have_to_be_named(run: Any, client: Any, lager: Any) -> None:
     processes = [run(ASKS.format(f"'{text}?'")) for text in ("one", "two")]
     ids = [client.paused()["id"] for _ in processes]
     refused = lager("answer", "yes")
@@ -201,10 +211,10 @@ def test_several_questions_have_to_be_named(run, client, lager):
 
 
 @pytest.fixture
-def asked(screen, script, client):
+def asked(screen: Any, script: Any, client: Any) -> Any:
     """A script on a terminal that asks something; its screen and the pause."""
 
-    def asked(arguments):
+    def asked(arguments: Any) -> Any:
         one = screen(LAGER, "python", script(ASKS.format(arguments)))
         pause = client.paused()
         one.sees("timeout   ")
@@ -213,7 +223,7 @@ def asked(screen, script, client):
     return asked
 
 
-def test_on_the_runs_terminal_the_typed_line_is_the_answer(asked):
+def test_on_the_runs_terminal_the_typed_line_is_the_answer(asked: Any) -> None:
     screen, id = asked("'how long?', kind='number', unit='mm', low=1, high=20")
     assert "answer    type a number from 1 to 20 mm, or: lager answer" in screen.shown
     screen.type("30\r")
@@ -227,7 +237,9 @@ def test_on_the_runs_terminal_the_typed_line_is_the_answer(asked):
 
 
 @pytest.mark.variant
-def test_after_a_resume_the_terminal_says_which_question_a_line_answers(screen, script, client, tmp_path):
+def test_after_a_resume_the_terminal_says_which_question_a_line_answers(
+    screen: Any, script: Any, client: Any, tmp_path: Path
+) -> None:
     text = (
         "import lager, pathlib, threading, time\n"
         "threading.Thread(target=lambda: print('got', lager.ask('in a thread?'), flush=True)).start()\n"
@@ -246,7 +258,7 @@ def test_after_a_resume_the_terminal_says_which_question_a_line_answers(screen, 
 
 
 @pytest.mark.variant
-def test_enter_gives_the_default_there(asked):
+def test_enter_gives_the_default_there(asked: Any) -> None:
     screen, _ = asked("'LED green?', default=True")
     assert "default   yes (Enter)" in screen.shown
     screen.type("\r")
@@ -255,7 +267,7 @@ def test_enter_gives_the_default_there(asked):
 
 
 @pytest.mark.variant
-def test_words_with_a_colon_extend_and_show_while_it_is_asked(asked, client):
+def test_words_with_a_colon_extend_and_show_while_it_is_asked(asked: Any, client: Any) -> None:
     screen, id = asked("'serial?', kind='text'")
     screen.type(":e 1h\r")
     screen.sees(f"{id} has 1h0")
@@ -267,7 +279,7 @@ def test_words_with_a_colon_extend_and_show_while_it_is_asked(asked, client):
     assert screen.wait() == 0
 
 
-def test_the_console_has_the_keys_until_it_ends(asked):
+def test_the_console_has_the_keys_until_it_ends(asked: Any) -> None:
     screen, _ = asked("'LED green?'")
     screen.type(":o\r")
     screen.sees(">>>")
@@ -293,7 +305,9 @@ def is_kept():
 
 
 @pytest.mark.variant
-def test_the_script_says_how_it_was_answered_below_what_is_typed_in_a_console(screen, script, client, lager):
+def test_the_script_says_how_it_was_answered_below_what_is_typed_in_a_console(
+    screen: Any, script: Any, client: Any, lager: Any
+) -> None:
     view = screen(
         LAGER,
         "python",
@@ -313,7 +327,7 @@ def test_the_script_says_how_it_was_answered_below_what_is_typed_in_a_console(sc
 
 
 @pytest.mark.parametrize("words", [(LAGER, "python"), (sys.executable,)], ids=["a run", "no run"])
-def test_what_was_typed_before_the_question_is_no_answer(screen, script, client, words):
+def test_what_was_typed_before_the_question_is_no_answer(screen: Any, script: Any, client: Any, words: Any) -> None:
     wait = "import select\nprint('now')\nselect.select([0], [], [])\n"
     one = screen(*words, script(wait + ASKS.format("'LED green?'")))
     one.sees("now")
@@ -326,7 +340,7 @@ def test_what_was_typed_before_the_question_is_no_answer(screen, script, client,
     assert one.wait() == 0
 
 
-def test_without_a_terminal_standard_input_is_not_read(start, script):
+def test_without_a_terminal_standard_input_is_not_read(start: Any, script: Any) -> None:
     reader, writer = os.pipe()
     os.write(writer, b"yes\nthe rest\n")
     os.close(writer)
@@ -337,7 +351,7 @@ def test_without_a_terminal_standard_input_is_not_read(start, script):
     assert process.wait() == 0
 
 
-def test_a_question_of_a_detached_run_is_answered_from_elsewhere(lager, script, client):
+def test_a_question_of_a_detached_run_is_answered_from_elsewhere(lager: Any, script: Any, client: Any) -> None:
     lager("python", "--detach", script(ASKS.format("'serial?', kind='text'")))
     id = client.paused()["id"]
     assert lager("answer", "SN 42").stdout == f"Answered {id}: SN 42.\n"
@@ -354,14 +368,16 @@ def test_a_question_of_a_detached_run_is_answered_from_elsewhere(lager, script, 
         ("'which?', kind='choice', choices=['-x', 'y']", ["--", "-X"], "-x"),
     ],
 )
-def test_a_question_on_a_box_is_answered_from_the_desk(near, run, client, lager, arguments, words, answer):
+def test_a_question_on_a_box_is_answered_from_the_desk(
+    near: Any, run: Any, client: Any, lager: Any, arguments: Any, words: Any, answer: Any
+) -> None:
     process = run(ASKS.format(arguments))
     client.paused()
     assert lager("answer", "--box", "near", *words).returncode == 0
     process.out.expect("got " + (answer if answer == "-0.5" else f"'{answer}'"))
 
 
-def test_the_example_asks_four_things(terminal, client, lager, tmp_path):
+def test_the_example_asks_four_things(terminal: Any, client: Any, lager: Any, tmp_path: Path) -> None:
     page = (ROOT / "docs" / "breakpoints.md").read_text()
     example = (ROOT / "examples" / "ask_operator.py").read_text()
     assert example.split("from lager")[1].rpartition("\nprint")[0] in page

@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +23,7 @@ print(notebook.cells[-1].outputs[0]["text"])
 @pytest.mark.parametrize(
     "cell", ["breakpoint()", "breakpoint('in a cell', timeout=500)", "import debugpy\nbreakpoint()"]
 )
-def test_breakpoint_in_a_notebook_pauses(run, client, cell):
+def test_breakpoint_in_a_notebook_pauses(run: Any, client: Any, cell: Any) -> None:
     process = run(NOTEBOOK.format(cell=cell))
     pause = client.paused()
     assert pause["interactive"]
@@ -32,7 +34,7 @@ def test_breakpoint_in_a_notebook_pauses(run, client, cell):
 
 
 @pytest.mark.slow
-def test_breakpoint_pauses_what_jupyter_run_executes(start, script, client):
+def test_breakpoint_pauses_what_jupyter_run_executes(start: Any, script: Any, client: Any) -> None:
     process = start(LAGER, "python", str(BIN / "jupyter-run"), script("breakpoint()\nprint('went on')"))
     pause = client.paused()
     assert pause["interactive"]
@@ -55,7 +57,7 @@ print("went on")
 
 
 @pytest.mark.variant
-def test_breakpoint_pauses_while_nothing_is_attached_to_the_debugger_of_the_script(run, client):
+def test_breakpoint_pauses_while_nothing_is_attached_to_the_debugger_of_the_script(run: Any, client: Any) -> None:
     process = run(LISTENS.format(more=""))
     for label, line in ("rail", 6), ("", 7):
         pause = client.paused()
@@ -66,7 +68,7 @@ def test_breakpoint_pauses_while_nothing_is_attached_to_the_debugger_of_the_scri
 
 
 @pytest.mark.slow
-def test_breakpoint_stops_in_the_debugger_while_it_is_attached(run, tmp_path, station):
+def test_breakpoint_stops_in_the_debugger_while_it_is_attached(run: Any, tmp_path: Path, station: Any) -> None:
     process = run(LISTENS.format(more="debugpy.wait_for_client()"))
     port = process.out.expect("\n").strip()
     relay = f"exec 3<>/dev/tcp/127.0.0.1/{port}; cat <&3 & cat >&3"
@@ -95,7 +97,7 @@ print(done.returncode, repr(done.stderr))
 """
 
 
-def test_a_child_without_lager_is_not_warned_of_a_hook_it_cannot_import(run, tmp_path):
+def test_a_child_without_lager_is_not_warned_of_a_hook_it_cannot_import(run: Any, tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "plain"], check=True)
     command = [str(tmp_path / "plain/bin/python"), "-W", "error", "-c", "breakpoint(); print('here')"]
     process = run(CHILD.format(command=command))

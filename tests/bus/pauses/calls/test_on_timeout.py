@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -13,12 +14,12 @@ MISTAKES = ["'Raise'", "None", "1", "b'exit'", "['exit']", "Evil()", "type('S', 
 EVIL = "class Evil:\n    def __repr__(self): raise ValueError\n    def __eq__(self, other): raise ValueError\n"
 
 
-def after(process) -> int:
+def after(process: Any) -> int:
     """Return how many seconds the pause lasted, as the line says; a busy machine adds some."""
     return int(process.err.expect("s\n").removesuffix("s\n"))
 
 
-def test_raising(run, client):
+def test_raising(run: Any, client: Any) -> None:
     process = run(
         "import lager\n"
         "try:\n    lager.pause('why', timeout=0.2, on_timeout='raise')\n"
@@ -39,7 +40,7 @@ def test_raising(run, client):
     assert "lager.errors.PauseTimeout: The pause at" in err
 
 
-def test_exiting_from_the_main_thread(run, client):
+def test_exiting_from_the_main_thread(run: Any, client: Any) -> None:
     process = run(
         "import lager\n"
         "try:\n    lager.pause(timeout=0.2, on_timeout='exit')\n    print('not here')\n"
@@ -89,7 +90,7 @@ CALLS = {
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
-def test_exiting_from_another_thread(run, call):
+def test_exiting_from_another_thread(run: Any, call: Any) -> None:
     process = run(BESIDE.replace("MAIN", call))
     assert sorted(process.out.rest().splitlines()) == ["main put away", "worker put away"]
     assert process.wait() == 124
@@ -97,7 +98,7 @@ def test_exiting_from_another_thread(run, call):
 
 
 @pytest.mark.variant
-def test_exiting_where_the_script_has_taken_the_signal(run):
+def test_exiting_where_the_script_has_taken_the_signal(run: Any) -> None:
     call = "import signal\nsignal.signal(signal.SIGURG, print)\ndef stand(): time.sleep(600)"
     process = run(BESIDE.replace("MAIN", call))
     assert sorted(process.out.rest().splitlines()) == ["main put away", "worker put away"]
@@ -105,7 +106,7 @@ def test_exiting_where_the_script_has_taken_the_signal(run):
 
 
 @pytest.mark.variant
-def test_exiting_when_the_main_thread_has_run_out(run):
+def test_exiting_when_the_main_thread_has_run_out(run: Any) -> None:
     text = (
         "import atexit, lager, threading\n"
         "atexit.register(print, 'at exit')\n"
@@ -116,7 +117,7 @@ def test_exiting_when_the_main_thread_has_run_out(run):
     assert process.wait() == 124
 
 
-def test_a_pause_that_is_resumed_in_time_raises_nothing(run, client):
+def test_a_pause_that_is_resumed_in_time_raises_nothing(run: Any, client: Any) -> None:
     text = "import lager\nfor way in ('raise', 'exit'): lager.pause(on_timeout=way)\nprint('went on')\n"
     process = run(text)
     for way in ("raise", "exit"):
@@ -128,7 +129,7 @@ def test_a_pause_that_is_resumed_in_time_raises_nothing(run, client):
 
 
 @pytest.mark.variant
-def test_interrupted_it_is_an_interrupt(run, client):
+def test_interrupted_it_is_an_interrupt(run: Any, client: Any) -> None:
     process = run("import lager\nlager.pause(on_timeout='raise')\n")
     pause = client.paused()
     process.kill(signal.SIGINT)
@@ -137,7 +138,7 @@ def test_interrupted_it_is_an_interrupt(run, client):
 
 
 @pytest.mark.variant
-def test_a_lagerd_that_is_gone_changes_nothing(own_station, start, script, client):
+def test_a_lagerd_that_is_gone_changes_nothing(own_station: Any, start: Any, script: Any, client: Any) -> None:
     text = "import lager\nlager.pause(timeout=0, on_timeout={!r})\n"
     runs = {way: start(LAGER, "python", script(text.format(way), f"{way}.py")) for way in ("raise", "exit")}
     for process in runs.values():
@@ -151,7 +152,7 @@ def test_a_lagerd_that_is_gone_changes_nothing(own_station, start, script, clien
     assert "PauseTimeout: The pause at" in runs["raise"].err.rest()
 
 
-def test_mistakes_are_passed_over(run, client):
+def test_mistakes_are_passed_over(run: Any, client: Any) -> None:
     process = run(
         f"import lager\n{EVIL}\nfor way in [{', '.join(MISTAKES)}]: lager.pause(timeout=0.05, on_timeout=way)"
     )
@@ -163,13 +164,13 @@ def test_mistakes_are_passed_over(run, client):
 
 
 @pytest.mark.parametrize("way", ["raise", "exit"])
-def test_where_pauses_are_off_nothing_happens(start, run, script, way):
+def test_where_pauses_are_off_nothing_happens(start: Any, run: Any, script: Any, way: Any) -> None:
     text = f"import lager\nlager.pause(timeout=0.01, on_timeout={way!r})\nprint('went on')\n"
     assert run(text, LAGER_BREAKPOINTS="off").out.rest() == "went on\n"
     assert start(sys.executable, script(text)).out.rest() == "went on\n"
 
 
-def test_the_table_says_it(start, script, client, lager):
+def test_the_table_says_it(start: Any, script: Any, client: Any, lager: Any) -> None:
     for way in ("resume", "raise", "exit"):
         start(LAGER, "python", script(f"import lager\nlager.pause({way!r}, on_timeout={way!r})\n", f"{way}.py"))
     pauses = [client.paused() for _ in range(3)]
@@ -183,13 +184,13 @@ def test_the_table_says_it(start, script, client, lager):
         client.call("Continue", "s", pause["id"])
 
 
-def test_importing_it_is_as_light_as_lager():
+def test_importing_it_is_as_light_as_lager() -> None:
     text = "import sys, lager\nprint('lager.errors' in sys.modules, lager.PauseTimeout.__mro__[1].__name__)\n"
     ran = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True)
     assert ran.stdout == "False LagerError\n"
 
 
 @pytest.mark.variant
-def test_a_run_on_a_terminal_ends_with_it(terminal, script):
+def test_a_run_on_a_terminal_ends_with_it(terminal: Any, script: Any) -> None:
     screen = terminal(LAGER, "python", script("import lager\nlager.pause(timeout=0.2, on_timeout='exit')\n"))
     assert screen.wait() == 124

@@ -1,6 +1,7 @@
 """The place of a pause is the script's own code, whatever calls pause() for the script."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,7 @@ outer()
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_it_is_where_the_script_waits_for_it(run, client, lager, name):
+def test_it_is_where_the_script_waits_for_it(run: Any, client: Any, lager: Any, name: Any) -> None:
     process = run(SCRIPT.format(statement=CALLS[name]))
     pause = client.paused()
     assert (pause["file"].rpartition("/")[2], pause["line"]) == ("script.py", 7)
@@ -39,7 +40,7 @@ def test_it_is_where_the_script_waits_for_it(run, client, lager, name):
     assert process.wait() == 0
 
 
-def test_an_unawaited_thread_or_callback_pauses_at_the_line_of_the_main_thread(run, client):
+def test_an_unawaited_thread_or_callback_pauses_at_the_line_of_the_main_thread(run: Any, client: Any) -> None:
     text = """
 import asyncio, lager, signal, threading
 async def main():
@@ -63,7 +64,7 @@ signal.pause()
 
 
 @pytest.mark.variant
-def test_a_pause_at_exit_has_the_names_of_the_script(run, client, lager):
+def test_a_pause_at_exit_has_the_names_of_the_script(run: Any, client: Any, lager: Any) -> None:
     process = run("import atexit, lager\nlimit = 7.5\natexit.register(breakpoint, 'last')\n")
     pause = client.paused()
     assert (pause["file"].rpartition("/")[2], pause["line"], pause["function"]) == ("script.py", 0, "<module>")
@@ -86,7 +87,7 @@ doctest.testmod()
 
 
 @pytest.mark.variant
-def test_a_pause_in_a_doctest_is_at_its_line_in_the_file_with_its_names(run, client, lager):
+def test_a_pause_in_a_doctest_is_at_its_line_in_the_file_with_its_names(run: Any, client: Any, lager: Any) -> None:
     process = run(DOCUMENTED)
     pause = client.paused()
     assert (pause["file"].rpartition("/")[2], pause["line"], pause["function"]) == ("script.py", 5, "__main__.f")

@@ -5,6 +5,8 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,14 +19,14 @@ ASLEEP = READY + "import time\ntime.sleep(1000)\n"
 WAITING = READY + "import threading\nthreading.Event().wait()\n"
 
 
-def asked(process) -> int:
+def asked(process: Any) -> int:
     """Ask the script that has just said its pid; the pid."""
     pid = int(process.out.expect("\n"))
     os.kill(pid, signal.SIGURG)
     return pid
 
 
-def test_a_busy_script_pauses_and_continues(run, client):
+def test_a_busy_script_pauses_and_continues(run: Any, client: Any) -> None:
     process = run(LOOP)
     pid = asked(process)
     pause = client.paused()
@@ -39,7 +41,7 @@ def test_a_busy_script_pauses_and_continues(run, client):
 
 
 @pytest.mark.parametrize("text", [ASLEEP, WAITING, READY + "import signal\nsignal.pause()\n"])
-def test_a_waiting_script_pauses_where_it_waits(run, client, text):
+def test_a_waiting_script_pauses_where_it_waits(run: Any, client: Any, text: Any) -> None:
     process = run(text)
     asked(process)
     pause = client.paused()
@@ -51,7 +53,7 @@ def test_a_waiting_script_pauses_where_it_waits(run, client, text):
 
 @pytest.mark.variant
 @pytest.mark.parametrize("text", [LOOP, READY + "import signal\nsignal.pause()\n"])
-def test_an_interrupt_at_a_requested_pause_reaches_the_script(run, client, text):
+def test_an_interrupt_at_a_requested_pause_reaches_the_script(run: Any, client: Any, text: Any) -> None:
     process = run(text)
     pid = asked(process)
     pause = client.paused()
@@ -64,7 +66,7 @@ def test_an_interrupt_at_a_requested_pause_reaches_the_script(run, client, text)
 
 
 @pytest.mark.variant
-def test_two_requests_make_one_pause(run, client):
+def test_two_requests_make_one_pause(run: Any, client: Any) -> None:
     process = run(LOOP)
     pid = asked(process)
     pause = client.paused()
@@ -77,7 +79,7 @@ def test_two_requests_make_one_pause(run, client):
 
 
 @pytest.mark.variant
-def test_a_script_can_pause_in_an_import_of_a_module_that_a_pause_uses(run, client, script):
+def test_a_script_can_pause_in_an_import_of_a_module_that_a_pause_uses(run: Any, client: Any, script: Any) -> None:
     """What it uses is its own: here a module by the name of one of Python's."""
     ask = "os.kill(os.getpid(), signal.SIGURG)\n"
     script(f"import os, signal\n{ask}THERE = 1\n", "sched.py")
@@ -111,7 +113,9 @@ IN_AN_IMPORT = {
 
 
 @pytest.mark.parametrize(("module", "name", "forgotten"), IN_AN_IMPORT.values(), ids=IN_AN_IMPORT)
-def test_a_request_that_interrupts_an_import_pauses_once(run, client, module, name, forgotten):
+def test_a_request_that_interrupts_an_import_pauses_once(
+    run: Any, client: Any, module: Any, name: Any, forgotten: Any
+) -> None:
     process = run(INTERRUPTED.format(module=module, name=name, forgotten=forgotten))
     client.call("Continue", "s", client.paused()["id"])
     process.out.expect("imported\n")
@@ -119,7 +123,7 @@ def test_a_request_that_interrupts_an_import_pauses_once(run, client, module, na
 
 
 @pytest.mark.variant
-def test_a_script_that_does_all_its_work_in_an_import_pauses_there(run, client, script):
+def test_a_script_that_does_all_its_work_in_an_import_pauses_there(run: Any, client: Any, script: Any) -> None:
     script(LOOP, "work.py")
     process = run("import work\n")
     pid = asked(process)
@@ -130,7 +134,7 @@ def test_a_script_that_does_all_its_work_in_an_import_pauses_there(run, client, 
     assert process.wait() == 0
 
 
-def test_nothing_where_breakpoints_are_off(run):
+def test_nothing_where_breakpoints_are_off(run: Any) -> None:
     process = run(LOOP, LAGER_BREAKPOINTS="off")
     pid = asked(process)
     os.kill(pid, signal.SIGUSR1)
@@ -138,7 +142,7 @@ def test_nothing_where_breakpoints_are_off(run):
     assert process.err.rest() == ""
 
 
-def test_a_handler_of_the_script_stays(run):
+def test_a_handler_of_the_script_stays(run: Any) -> None:
     process = run("import signal\nsignal.signal(signal.SIGURG, lambda *_: print('mine', flush=True))\n" + LOOP)
     pid = asked(process)
     process.out.expect("mine\n")
@@ -148,7 +152,7 @@ def test_a_handler_of_the_script_stays(run):
 
 
 @pytest.mark.variant
-def test_a_script_with_a_lager_of_its_own_pauses_too(run, client, script):
+def test_a_script_with_a_lager_of_its_own_pauses_too(run: Any, client: Any, script: Any) -> None:
     script("NAME = 'mine'\n", "lager.py")
     process = run("import lager\n" + LOOP + "print(lager.NAME)\n")
     pid = asked(process)
@@ -157,7 +161,7 @@ def test_a_script_with_a_lager_of_its_own_pauses_too(run, client, script):
     assert process.out.rest() == "went on\nmine\n"
 
 
-def test_a_run_has_the_modules_of_plain_python(station, script, tmp_path):
+def test_a_run_has_the_modules_of_plain_python(station: Any, script: Any, tmp_path: Path) -> None:
     script("import sys, json\nprint(json.dumps(sorted(sys.modules)))\n")
     seen = []
     for command in ([LAGER, "python"], [sys.executable]):
@@ -168,7 +172,7 @@ def test_a_run_has_the_modules_of_plain_python(station, script, tmp_path):
     assert seen[0] - seen[1] == {"lager_startup", "atexit"}  # the latter is part of the interpreter
 
 
-def test_nothing_is_imported_outside_of_a_run(station):
+def test_nothing_is_imported_outside_of_a_run(station: Any) -> None:
     env = {key: value for key, value in station.env.items() if key != "LAGER_PROCESS_ID"}
     shown = "import sys, signal; print('lager_startup' in sys.modules, signal.getsignal(signal.SIGURG) == 0)"
     done = subprocess.run([sys.executable, "-c", shown], env=env, capture_output=True, text=True, check=True)

@@ -1,5 +1,7 @@
 """Suites of tests in a run."""
 
+from typing import Any
+
 import pytest
 
 from tests.bus.pauses.in_tests.pytest_words import PYTEST
@@ -7,10 +9,10 @@ from tests.processes import LAGER
 
 
 @pytest.fixture
-def suite(start, script):
+def suite(start: Any, script: Any) -> Any:
     """Run the text of a test file under `lager python -m pytest`."""
 
-    def run(text: str, *options: str, name: str = "test_it.py", **env: str):
+    def run(text: str, *options: str, name: str = "test_it.py", **env: str) -> Any:
         return start(LAGER, "python", *PYTEST, *options, script(text, name), **env)
 
     return run

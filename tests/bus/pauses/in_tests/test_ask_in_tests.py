@@ -1,5 +1,7 @@
 """ask() in tests: shown and answered whatever captures the output, also in a worker of xdist."""
 
+from typing import Any
+
 import pytest
 
 from tests.bus.pauses.in_tests.pytest_words import PYTEST
@@ -25,7 +27,7 @@ WAYS = [(), ("-n", "1"), ("--capture=sys", "--timeout=60")]
 
 
 @pytest.mark.parametrize("options", WAYS)
-def test_a_test_asks_without_s_and_anyone_answers(suite, client, lager, options):
+def test_a_test_asks_without_s_and_anyone_answers(suite: Any, client: Any, lager: Any, options: Any) -> None:
     process = suite(SUITE, *options)
     for asked, answer in (("LED green?", "y"), ("how wide?", "2.5mm")):
         pause = client.paused()
@@ -39,7 +41,9 @@ def test_a_test_asks_without_s_and_anyone_answers(suite, client, lager, options)
 
 @pytest.mark.variant
 @pytest.mark.parametrize("options", WAYS)
-def test_on_the_terminal_of_the_run_the_typed_line_answers_a_test(screen, script, client, options):
+def test_on_the_terminal_of_the_run_the_typed_line_answers_a_test(
+    screen: Any, script: Any, client: Any, options: Any
+) -> None:
     one = screen(LAGER, "python", *PYTEST, *options, script(SUITE, "test_it.py"))
     for typed in ("maybe", "yes"):
         one.sees("or: lager answer")

@@ -1,6 +1,8 @@
 """No clock of a test runs while it is paused: not that of a timeout, of faulthandler, of an example, or of a report."""
 
 import re
+from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -101,7 +103,7 @@ SET_BY_OPTIONS = {
 @pytest.mark.parametrize(
     "clocks", [CLOCKS, OTHERS, SET_OTHERWISE, SET_BY_OPTIONS], ids=["marks", "others", "otherwise", "by options"]
 )
-def test_no_clock_of_a_test_runs_while_it_is_paused(suite, clocks):
+def test_no_clock_of_a_test_runs_while_it_is_paused(suite: Any, clocks: Any) -> None:
     """The suites run at the same time, since each waits for its clock."""
     running = {
         name: suite(text, "-q", *options, name=f"test_{number}.py", LAGER_BREAKPOINT_TIMEOUT=PAUSED)
@@ -136,7 +138,7 @@ def test_unittest():
 
 @pytest.mark.variant
 @pytest.mark.parametrize(("deadline", "works", "code"), [(300, 0, 0), (200, 0.4, 1)])
-def test_the_deadline_of_an_example_does_not_count_its_pause(suite, deadline, works, code):
+def test_the_deadline_of_an_example_does_not_count_its_pause(suite: Any, deadline: Any, works: Any, code: Any) -> None:
     found, out, err = ended(suite(EXAMPLES.format(deadline=deadline, works=works), "-q"))
     assert (found, "DeadlineExceeded" in out) == (code, bool(code))
     assert "paused at test_it.py" in err
@@ -155,7 +157,7 @@ def test_it(monkeypatch, name):
 
 @pytest.mark.variant
 @pytest.mark.parametrize("method", ["signal", "thread"])
-def test_a_test_that_replaces_the_clock_pauses(suite, method):
+def test_a_test_that_replaces_the_clock_pauses(suite: Any, method: Any) -> None:
     code, _, err = ended(suite(REPLACED.format(method=method), "-q"))
     assert (code, err.count("lager: paused at")) == (0, 4)
 
@@ -172,7 +174,9 @@ def test_other():
 """
 
 
-def test_pauses_and_answers_are_properties_of_the_test_and_are_not_in_its_time(suite, lager, client, tmp_path):
+def test_pauses_and_answers_are_properties_of_the_test_and_are_not_in_its_time(
+    suite: Any, lager: Any, client: Any, tmp_path: Path
+) -> None:
     process = suite(COUNTED, PAUSE, "--junitxml=report.xml")
     id = client.paused()["id"]
     lager("answer", id, "yes")

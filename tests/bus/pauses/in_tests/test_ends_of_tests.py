@@ -2,6 +2,8 @@
 
 import os
 import signal
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,7 +36,7 @@ ENDINGS = ("exit", "exit_of_generator", "own", "cancelled", "exit_later", "set_u
 
 
 @pytest.mark.variant
-def test_whatever_ends_a_testcase_pauses_it_before_its_teardown(suite, client, tmp_path):
+def test_whatever_ends_a_testcase_pauses_it_before_its_teardown(suite: Any, client: Any, tmp_path: Path) -> None:
     process = suite(ENDS, PAUSE)
     torn_down = tmp_path / "said"
     torn_down.touch()
@@ -57,7 +59,7 @@ class Test(unittest.TestCase):
 
 
 @pytest.mark.variant
-def test_a_testcase_that_is_interrupted_does_not_pause(suite):
+def test_a_testcase_that_is_interrupted_does_not_pause(suite: Any) -> None:
     code, _, err = ended(suite(INTERRUPTED, PAUSE))
     assert (code, "lager: paused" in err) == (2, False)
 
@@ -99,7 +101,7 @@ class TestUnexpected(unittest.TestCase):
 """
 
 
-def test_a_test_that_pytest_cannot_begin_pauses_at_its_first_line(suite, client, lager):
+def test_a_test_that_pytest_cannot_begin_pauses_at_its_first_line(suite: Any, client: Any, lager: Any) -> None:
     process = suite(NEVER_BEGAN, PAUSE)
     for line, function, failure in (
         (12, "test_fixture", "FixtureLookupError: there is no fixture sypply\n"),
@@ -134,7 +136,9 @@ def test_next(): pass
 
 @pytest.mark.variant
 @pytest.mark.parametrize("error", ["TimeoutError('watchdog')", "lager.PauseTimeout('watchdog')"])
-def test_what_a_signal_handler_raises_fails_the_test_that_is_paused_and_ends_no_session(suite, client, error):
+def test_what_a_signal_handler_raises_fails_the_test_that_is_paused_and_ends_no_session(
+    suite: Any, client: Any, error: Any
+) -> None:
     process = suite("import lager\n" + WATCHED.format(error=error), PAUSE, "-s")
     for _ in range(2):
         pause = client.paused()

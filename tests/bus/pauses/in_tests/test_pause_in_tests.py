@@ -1,6 +1,7 @@
 """pause() and breakpoint() in tests: a person sees them whatever captures the output."""
 
 import re
+from typing import Any
 
 import pytest
 
@@ -40,7 +41,9 @@ LABELS = ("plain", "capsys", "capfd", "redirected")
 
 
 @pytest.mark.parametrize("options", [(), ("--capture=sys",), ("--capture=tee-sys",), ("-n", "1"), ("--lager-pause",)])
-def test_a_pause_in_a_test_is_shown_and_what_the_test_prints_is_captured_as_ever(suite, client, options):
+def test_a_pause_in_a_test_is_shown_and_what_the_test_prints_is_captured_as_ever(
+    suite: Any, client: Any, options: Any
+) -> None:
     process = suite(CAPTURED, *options)
     for label in LABELS:
         pause = client.paused()
@@ -70,7 +73,7 @@ class Test(unittest.TestCase):
 
 
 @pytest.mark.variant
-def test_a_pause_in_a_buffered_unittest_is_shown(start, script, client):
+def test_a_pause_in_a_buffered_unittest_is_shown(start: Any, script: Any, client: Any) -> None:
     process = start(LAGER, "python", "-m", "unittest", "-b", script(UNITTEST, "test_it.py").removesuffix(".py"))
     pause = client.paused()
     process.err.expect(f"lager: paused at test_it.py:7 in Test.test_it - why\n  id        {pause['id']}\n")
@@ -107,7 +110,7 @@ print("end", file=sys.stderr)
 
 
 @pytest.mark.parametrize("stream", STREAMS)
-def test_a_pause_is_shown_where_the_script_captures_standard_error(run, client, stream):
+def test_a_pause_is_shown_where_the_script_captures_standard_error(run: Any, client: Any, stream: Any) -> None:
     process = run(REDIRECTING.format(stream=stream, content=STREAMS[stream]))
     id = client.paused()["id"]
     process.err.expect(f"  id        {id}\n")
@@ -130,7 +133,7 @@ assert "lager: paused at" in "".join(tee.parts)
 
 
 @pytest.mark.variant
-def test_a_wrapper_of_standard_error_gets_the_banner_once(run):
+def test_a_wrapper_of_standard_error_gets_the_banner_once(run: Any) -> None:
     code, _, err = ended(run(SAME_FILE))
     assert (code, err.count("lager: paused at")) == (0, 1)
 
@@ -149,7 +152,7 @@ def test_outer(pytester, capfd):
 
 
 @pytest.mark.variant
-def test_pauses_wherever_pytest_runs_code_are_shown(suite, client):
+def test_pauses_wherever_pytest_runs_code_are_shown(suite: Any, client: Any) -> None:
     process = suite(NESTED, "-q")
     for label in ("conftest", "module", "inner"):
         id = client.paused()["id"]
@@ -170,7 +173,7 @@ def test_it(capsys):
 
 
 @pytest.mark.variant
-def test_a_pause_that_cannot_be_is_told_of_where_pytest_captures(suite):
+def test_a_pause_that_cannot_be_is_told_of_where_pytest_captures(suite: Any) -> None:
     code, out, err = ended(suite(NO_BUS, "-q", LAGER_BUS_ADDRESS="unix:path=/nowhere/bus"))
     assert (code, "cannot pause here" in out) == (0, False)
     assert err.count("lager: cannot pause here; continuing. The bus at unix:path=/nowhere/bus") == 2

@@ -1,6 +1,8 @@
 """pytest --lager-pause: a failing test pauses before its teardown, and nothing else does."""
 
 import signal
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,7 +34,7 @@ def test_never():
 """
 
 
-def test_the_supply_of_a_failing_test_stays_on(suite, client, lager, bench):
+def test_the_supply_of_a_failing_test_stays_on(suite: Any, client: Any, lager: Any, bench: Any) -> None:
     process = suite(POWERED, PAUSE, "-xq")
     pause = client.paused()
     assert pause["label"].startswith("test_it.py::test_load[a b/")
@@ -132,7 +134,7 @@ PAUSING = {
 }
 
 
-def test_which_failures_pause_and_where(suite, client, tmp_path):
+def test_which_failures_pause_and_where(suite: Any, client: Any, tmp_path: Path) -> None:
     process = suite(KINDS, PAUSE, LAGER_BREAKPOINT_TIMEOUT="60")
     torn_down = tmp_path / "said"
     torn_down.touch()
@@ -147,7 +149,9 @@ def test_which_failures_pause_and_where(suite, client, tmp_path):
     assert not client.list()
 
 
-def test_workers_pause_separately_and_enter_resumes_one_after_the_other(terminal, script, client):
+def test_workers_pause_separately_and_enter_resumes_one_after_the_other(
+    terminal: Any, script: Any, client: Any
+) -> None:
     script("def test_a(): assert 0\ndef test_b(): assert 0\n", "test_it.py")
     screen = terminal(LAGER, "python", *PYTEST, PAUSE, "-n", "2", "test_it.py")
     pauses = {client.paused()["id"]: 0 for _ in range(2)}
@@ -162,7 +166,7 @@ def test_workers_pause_separately_and_enter_resumes_one_after_the_other(terminal
     assert "2 failed" in screen.screen.text
 
 
-def test_an_interrupt_ends_the_session_and_tears_down(suite, client, lager, tmp_path):
+def test_an_interrupt_ends_the_session_and_tears_down(suite: Any, client: Any, lager: Any, tmp_path: Path) -> None:
     process = suite(KINDS, PAUSE)
     assert lager("python", "--console", client.paused()["id"], stdin="1\n").stdout == "1\n"
     process.kill(signal.SIGINT)
@@ -180,20 +184,20 @@ PLAIN = (
 )
 
 
-def test_without_the_option_it_is_not_there(start, script):
+def test_without_the_option_it_is_not_there(start: Any, script: Any) -> None:
     code, out, _ = ended(start(LAGER, "python", *PYTEST, "-W", "error", script(PLAIN, "test_it.py")))
     assert (code, "--lager-pause" in out) == (0, False)
 
 
 @pytest.mark.parametrize("options", [(), ("-n", "1")])
-def test_outside_a_run_it_says_once_that_it_has_no_effect(start, script, options):
+def test_outside_a_run_it_says_once_that_it_has_no_effect(start: Any, script: Any, options: Any) -> None:
     script("def test_it(): assert 0\n", "test_it.py")
     code, out, _ = ended(start(str(BIN / "pytest"), *PYTEST[2:], PAUSE, "-q", *options, "test_it.py"))
     assert code == 1
     assert out.count("works only under: lager python -m pytest") == 1
 
 
-def test_pause_on_error_says_that_pytest_catches_all(start, script, client):
+def test_pause_on_error_says_that_pytest_catches_all(start: Any, script: Any, client: Any) -> None:
     script("def test_it(): assert 0\n", "test_it.py")
     code, out, err = ended(start(LAGER, "python", "--pause-on-error", *PYTEST, "-W", "error", "test_it.py"))
     assert (code, err) == (1, "")
@@ -202,7 +206,7 @@ def test_pause_on_error_says_that_pytest_catches_all(start, script, client):
 
 
 @pytest.mark.variant
-def test_it_is_off_where_breakpoints_are(suite):
+def test_it_is_off_where_breakpoints_are(suite: Any) -> None:
     code, _, err = ended(suite("def test_it(): assert 0\n", PAUSE, LAGER_BREAKPOINTS="off"))
     assert (code, err) == (1, "")
 
@@ -220,7 +224,9 @@ def test_it():
 
 
 @pytest.mark.variant
-def test_an_error_of_lagers_pauses_a_test_where_it_called_lager(suite, client, lager, bench):
+def test_an_error_of_lagers_pauses_a_test_where_it_called_lager(
+    suite: Any, client: Any, lager: Any, bench: Any
+) -> None:
     suite(LIMITED, PAUSE)
     pause = client.paused()
     assert (pause["file"].rpartition("/")[2], pause["line"], pause["function"]) == ("test_it.py", 6, "set_up")
@@ -241,7 +247,7 @@ MESSAGES = {
 
 
 @pytest.mark.variant
-def test_a_failure_is_described_in_one_line(suite):
+def test_a_failure_is_described_in_one_line(suite: Any) -> None:
     text = "".join(f"def test_{number}(): raise {error}\n" for number, error in enumerate(MESSAGES))
     err = ended(suite(text, PAUSE, LAGER_BREAKPOINT_TIMEOUT="0.01"))[2]
     assert [line.removeprefix("lager: ") for line in err.splitlines() if "Error" in line] == [*MESSAGES.values()]

@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import sys
+from typing import Any
 
 import pytest
 
@@ -40,14 +41,14 @@ SHOWS = {
 }
 
 
-def said(run, bench, call, show):
+def said(run: Any, bench: Any, call: Any, show: Any) -> Any:
     process = run(SCRIPT.format(call=call, show=show))
     process.wait()
     return process.err.rest()
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_traceback_has_one_line_of_lager(run, bench, way):
+def test_a_traceback_has_one_line_of_lager(run: Any, bench: Any, way: Any) -> None:
     call, error = WAYS[way]
     text = said(run, bench, call, "measure()")
     assert f"lager.errors.{error}: " in text
@@ -58,7 +59,7 @@ def test_a_traceback_has_one_line_of_lager(run, bench, way):
 
 @pytest.mark.variant
 @pytest.mark.parametrize("show", SHOWS)
-def test_a_traceback_has_one_line_of_lager_wherever_it_is_shown(run, bench, show):
+def test_a_traceback_has_one_line_of_lager_wherever_it_is_shown(run: Any, bench: Any, show: Any) -> None:
     text = said(run, bench, "supply.set_voltage(100)", SHOWS[show])
     assert len(OURS.findall(text)) == 1
     assert "lager.errors.LimitExceeded: " in text
@@ -69,7 +70,7 @@ HANDLES = "try: 1 / 0\n    except ZeroDivisionError: supply.set_voltage(100)"
 
 
 @pytest.mark.variant
-def test_the_scripts_own_error_stays_behind_that_of_lager(run, bench):
+def test_the_scripts_own_error_stays_behind_that_of_lager(run: Any, bench: Any) -> None:
     text = said(run, bench, HANDLES, "measure()")
     assert "ZeroDivisionError: division by zero" in text
     assert "During handling of the above exception, another exception occurred" in text
@@ -77,7 +78,7 @@ def test_the_scripts_own_error_stays_behind_that_of_lager(run, bench):
 
 
 @pytest.mark.parametrize("options", [{"LAGER_DEBUG": "1"}, {"PYTHONDEVMODE": "1"}])
-def test_who_wants_all_of_it_gets_it(run, options):
+def test_who_wants_all_of_it_gets_it(run: Any, options: Any) -> None:
     process = run("from lager import Net\nNet.get('supply99', type='supply')\n", **options)
     process.wait()
     text = process.err.rest()
@@ -98,7 +99,7 @@ def test_rail():
 
 
 @pytest.mark.variant
-def test_pytest_shows_the_line_of_the_test(start, script, bench):
+def test_pytest_shows_the_line_of_the_test(start: Any, script: Any, bench: Any) -> None:
     script(IN_PYTEST, "test_it.py")
     process = start(sys.executable, "-m", "pytest", "-p", "no:randomly", "-p", "no:xdist", "test_it.py")
     text = process.out.rest()
@@ -108,7 +109,7 @@ def test_pytest_shows_the_line_of_the_test(start, script, bench):
 
 
 @pytest.mark.variant
-def test_an_error_of_lagers_keeps_nothing_of_the_script_alive(run, bench):
+def test_an_error_of_lagers_keeps_nothing_of_the_script_alive(run: Any, bench: Any) -> None:
     text = """
 import gc, weakref
 from lager import Net, errors
@@ -145,7 +146,7 @@ signal.signal(signal.SIGINT, rails_off)
 CHAINED = OTHERS.replace("raise", "try: 1 / 0\n    except ZeroDivisionError: raise")
 
 
-def interrupted(run, client, call, more=""):
+def interrupted(run: Any, client: Any, call: Any, more: Any = "") -> Any:
     """What is written when SIGINT has ended a pause."""
     process = run(INTERRUPTED.format(call=call, more=more))
     os.kill(client.paused()["pid"], signal.SIGINT)
@@ -154,7 +155,7 @@ def interrupted(run, client, call, more=""):
 
 
 @pytest.mark.parametrize("call", ["lager.pause()", "breakpoint()", "lager.ask('on?')"])
-def test_ctrl_c_at_a_pause_shows_one_line_of_lager(run, client, call):
+def test_ctrl_c_at_a_pause_shows_one_line_of_lager(run: Any, client: Any, call: Any) -> None:
     text = interrupted(run, client, call)
     assert text.endswith("\nKeyboardInterrupt\n")
     assert text.count('script.py"') == 2
@@ -162,7 +163,7 @@ def test_ctrl_c_at_a_pause_shows_one_line_of_lager(run, client, call):
 
 
 @pytest.mark.variant
-def test_ctrl_c_at_a_stop_of_a_step_shows_few_lines_of_lager(run, client, lager):
+def test_ctrl_c_at_a_stop_of_a_step_shows_few_lines_of_lager(run: Any, client: Any, lager: Any) -> None:
     process = run(INTERRUPTED.format(call="breakpoint()\n    x = 1", more=""))
     lager("console", client.paused()["id"], stdin=":next\n")
     os.kill(client.paused()["pid"], signal.SIGINT)
@@ -175,7 +176,7 @@ def test_ctrl_c_at_a_stop_of_a_step_shows_few_lines_of_lager(run, client, lager)
 
 @pytest.mark.variant
 @pytest.mark.parametrize("more", [OTHERS, CHAINED])
-def test_what_a_handler_of_the_script_raises_at_a_pause_keeps_its_frames(run, client, more):
+def test_what_a_handler_of_the_script_raises_at_a_pause_keeps_its_frames(run: Any, client: Any, more: Any) -> None:
     text = interrupted(run, client, "lager.pause()", more)
     assert "in rails_off\n" in text
     assert text.endswith("\nRuntimeError: rails off\n")
@@ -183,7 +184,7 @@ def test_what_a_handler_of_the_script_raises_at_a_pause_keeps_its_frames(run, cl
     assert (len(OURS.findall(text)) == 1) == (more is OTHERS)
 
 
-def test_the_error_that_is_handled_at_a_pause_stays_behind_ctrl_c(run, client):
+def test_the_error_that_is_handled_at_a_pause_stays_behind_ctrl_c(run: Any, client: Any) -> None:
     text = interrupted(run, client, "try: 1 / 0\n    except ZeroDivisionError: lager.pause()")
     assert "During handling of the above exception, another exception occurred" in text
     assert len(OURS.findall(text)) == 1

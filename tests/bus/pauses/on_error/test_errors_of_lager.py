@@ -1,5 +1,7 @@
 """An error of lager's pauses where the script called lager, also if Python called it for the script."""
 
+from typing import Any
+
 import pytest
 
 from tests.bus.pauses.on_error.pause_words import BEFORE, ON
@@ -28,7 +30,9 @@ finally:
 
 
 @pytest.mark.parametrize("name", OF_LAGER)
-def test_an_error_of_lagers_pauses_where_the_script_called_lager(run, client, lager, bench, name):
+def test_an_error_of_lagers_pauses_where_the_script_called_lager(
+    run: Any, client: Any, lager: Any, bench: Any, name: Any
+) -> None:
     process = run(USING_LAGER.format(statement=OF_LAGER[name], pid=bench.pid), options=ON)
     pause = client.paused()
     assert (pause["file"].rpartition("/")[2], pause["line"], pause["function"]) == ("script.py", 7, "use")
@@ -42,7 +46,7 @@ def test_an_error_of_lagers_pauses_where_the_script_called_lager(run, client, la
 
 
 @pytest.mark.variant
-def test_lager_has_released_its_locks_when_its_error_pauses(run, client, lager, bench):
+def test_lager_has_released_its_locks_when_its_error_pauses(run: Any, client: Any, lager: Any, bench: Any) -> None:
     """The console may ask it anew."""
     process = run(USING_LAGER.format(statement=OF_LAGER["an instrument that has gone"], pid=bench.pid), options=ON)
     pause = client.paused()
@@ -116,7 +120,9 @@ asyncio.run(main())""",
 
 @pytest.mark.variant
 @pytest.mark.parametrize("name", CALLED_BY_PYTHON)
-def test_an_error_of_lagers_that_python_called_pauses_in_the_script(run, client, lager, bench, name):
+def test_an_error_of_lagers_that_python_called_pauses_in_the_script(
+    run: Any, client: Any, lager: Any, bench: Any, name: Any
+) -> None:
     process = run(f"from lager import Net, NetType{CALLED_BY_PYTHON[name]}", options=ON)
     pause = client.paused()
     assert (pause["file"].rpartition("/")[2], pause["line"]) == ("script.py", 7)

@@ -1,5 +1,7 @@
 """lager python --pause-on-error with unittest, which catches the errors of its tests."""
 
+from typing import Any
+
 from tests.bus.pauses.on_error.pause_words import AFTER, ON
 from tests.processes import ended
 
@@ -29,7 +31,7 @@ unittest.main()
 """
 
 
-def test_a_failing_test_of_unittest_pauses_before_its_teardown(run, client):
+def test_a_failing_test_of_unittest_pauses_before_its_teardown(run: Any, client: Any) -> None:
     process = run(UNITTEST, options=ON)
     found = []
     for _ in range(4):
@@ -65,7 +67,7 @@ unittest.main()
 """
 
 
-def test_a_failing_test_of_unittest_keeps_no_net_after_its_pause(run, client, bench):
+def test_a_failing_test_of_unittest_keeps_no_net_after_its_pause(run: Any, client: Any, bench: Any) -> None:
     process = run(NET_IN_EACH_TEST, options=ON)
     client.call("Continue", "s", client.paused()["id"])
     code, _, err = ended(process)

@@ -1,6 +1,7 @@
 """pause() with whatever a script or its environment gives it: it pauses, or says why not, and the script continues."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,18 +14,18 @@ AS_WRITTEN = ascii(EVIL)
 
 
 @pytest.mark.parametrize("value", ["off", "0", "False", "no", " OFF ", "\tNo\n"])
-def test_switched_off_it_is_a_no_op(run, value):
+def test_switched_off_it_is_a_no_op(run: Any, value: Any) -> None:
     process = run("import lager\nlager.pause('x')\nbreakpoint()\nprint('went on')\n", LAGER_BREAKPOINTS=value)
     assert ended(process) == (0, "went on\n", "")
 
 
 @pytest.mark.parametrize("value", ["", "on"])
-def test_anything_else_leaves_it_on(run, client, value):
+def test_anything_else_leaves_it_on(run: Any, client: Any, value: Any) -> None:
     run("import lager\nlager.pause('x')\n", LAGER_BREAKPOINTS=value)
     client.call("Continue", "s", client.paused()["id"])
 
 
-def test_outside_a_run_it_is_a_no_op(start, script):
+def test_outside_a_run_it_is_a_no_op(start: Any, script: Any) -> None:
     text = "import lager, sys\nlager.pause(object(), timeout='x')\nprint('lager.breakpoints.pause' in sys.modules)\n"
     assert ended(start(PYTHON, script(text))) == (0, "False\n", "")
 
@@ -37,7 +38,7 @@ class Evil:
 """
 
 
-def test_timeouts_that_are_none(run, client):
+def test_timeouts_that_are_none(run: Any, client: Any) -> None:
     text = f"import lager\n{EVIL_NUMBER}\nfor timeout in [{', '.join(TIMEOUTS)}]:\n    lager.pause(timeout=timeout)\n"
     process = run(text, LAGER_BREAKPOINT_TIMEOUT="123")
     for _ in TIMEOUTS:
@@ -51,7 +52,7 @@ def test_timeouts_that_are_none(run, client):
 
 
 @pytest.mark.variant
-def test_an_argument_that_is_neither_true_nor_false_gives_no_console(run, client):
+def test_an_argument_that_is_neither_true_nor_false_gives_no_console(run: Any, client: Any) -> None:
     """As an array of numpy or a table of pandas raises where it is asked."""
     process = run(
         "import lager\nclass Array:\n    def __bool__(self): raise ValueError('ambiguous')\n"
@@ -66,7 +67,7 @@ def test_an_argument_that_is_neither_true_nor_false_gives_no_console(run, client
 
 
 @pytest.mark.variant
-def test_a_timeout_may_be_a_number_as_text_and_pause_has_a_module_of_its_own(run, client):
+def test_a_timeout_may_be_a_number_as_text_and_pause_has_a_module_of_its_own(run: Any, client: Any) -> None:
     process = run(
         "from lager.breakpoint import pause\nfor timeout in ['90', ' 0.5e2 ', '0']:\n    pause('x', timeout=timeout)\n"
     )
@@ -78,7 +79,7 @@ def test_a_timeout_may_be_a_number_as_text_and_pause_has_a_module_of_its_own(run
 
 
 @pytest.mark.parametrize("value", ["nan", "-1", "5 s", "\x1b[2J"])
-def test_an_invalid_timeout_variable(run, client, value):
+def test_an_invalid_timeout_variable(run: Any, client: Any, value: Any) -> None:
     process = run("import lager\nlager.pause()\n", LAGER_BREAKPOINT_TIMEOUT=value)
     pause = client.paused()
     assert pause["timeout"] == 300
@@ -114,7 +115,7 @@ class Odd(str):
 """
 
 
-def test_labels_of_any_kind(run, client, lager):
+def test_labels_of_any_kind(run: Any, client: Any, lager: Any) -> None:
     process = run(f"import lager\n{LABEL_CLASSES}\nfor label in [{', '.join(LABELS)}]:\n    lager.pause(label)\n")
     for expected in LABELS.values():
         pause = client.paused()
@@ -126,7 +127,7 @@ def test_labels_of_any_kind(run, client, lager):
     assert "\x1b" not in err
 
 
-def test_nothing_of_a_label_reaches_a_terminal(terminal, script, client):
+def test_nothing_of_a_label_reaches_a_terminal(terminal: Any, script: Any, client: Any) -> None:
     """The banner, the table and a refusal, as bytes on a terminal: only its own bold may be in them."""
     name = script(f"import lager\ndef f():\n    lager.pause({AS_WRITTEN})\nf()\n", "evil\x1b[31m\x07name.py")
     screen = terminal(LAGER, "python", name)
@@ -149,7 +150,7 @@ def test_nothing_of_a_label_reaches_a_terminal(terminal, script, client):
 
 
 @pytest.mark.variant
-def test_a_function_with_a_name_like_that(run, client):
+def test_a_function_with_a_name_like_that(run: Any, client: Any) -> None:
     text = (
         f"import lager\ndef f():\n    lager.pause()\nf.__code__ = f.__code__.replace(co_qualname={AS_WRITTEN})\nf()\n"
     )
@@ -161,7 +162,7 @@ def test_a_function_with_a_name_like_that(run, client):
 
 
 @pytest.mark.variant
-def test_a_table_on_a_stream_that_knows_few_letters(run, client, lager):
+def test_a_table_on_a_stream_that_knows_few_letters(run: Any, client: Any, lager: Any) -> None:
     run("import lager\nlager.pause('5 €')\n")
     pause = client.paused()
     done = lager("breakpoints", PYTHONIOENCODING="latin-1")
@@ -171,7 +172,7 @@ def test_a_table_on_a_stream_that_knows_few_letters(run, client, lager):
 
 
 @pytest.mark.variant
-def test_the_file_is_named_rightly_after_chdir(run, client, tmp_path):
+def test_the_file_is_named_rightly_after_chdir(run: Any, client: Any, tmp_path: Path) -> None:
     process = run("import os, lager\nos.chdir('/')\nlager.pause()\n")
     pause = client.paused()
     assert pause["file"] == str(tmp_path / "script.py")
@@ -180,7 +181,7 @@ def test_the_file_is_named_rightly_after_chdir(run, client, tmp_path):
 
 
 @pytest.mark.variant
-def test_in_a_folder_that_is_gone(run, client):
+def test_in_a_folder_that_is_gone(run: Any, client: Any) -> None:
     text = "import os, lager\nos.mkdir('gone')\nos.chdir('gone')\nos.rmdir('../gone')\nexec('lager.pause()')\n"
     text += "exec(compile('lager.pause()', 'here.py', 'exec'))\n"
     process = run(text)
@@ -192,7 +193,7 @@ def test_in_a_folder_that_is_gone(run, client):
 
 
 @pytest.mark.variant
-def test_odd_globals(run, client):
+def test_odd_globals(run: Any, client: Any) -> None:
     process = run("import lager\nglobals()[5] = 6\n__file__ = 7\nbreakpoint()\nprint('went on')\n")
     pause = client.paused()
     assert pause["interactive"]
@@ -200,7 +201,7 @@ def test_odd_globals(run, client):
     assert ended(process)[:2] == (0, "went on\n")
 
 
-def test_breakpoint_takes_what_pause_takes(run, client):
+def test_breakpoint_takes_what_pause_takes(run: Any, client: Any) -> None:
     process = run("breakpoint('a label', timeout=9, interactive=False)\nbreakpoint()\n")
     first = client.paused()
     assert (first["label"], first["timeout"], first["interactive"]) == ("a label", 9, False)
@@ -226,7 +227,9 @@ CI = "import lager\nlager.pause('x', timeout=0.01)\nprint('went on')\n"
         ({"CI": ""}, (), True),
     ],
 )
-def test_a_build_server_does_not_pause_unless_the_job_asks_for_it(run, env, options, pauses):
+def test_a_build_server_does_not_pause_unless_the_job_asks_for_it(
+    run: Any, env: Any, options: Any, pauses: Any
+) -> None:
     process = run(CI, options=options, **env)
     assert process.out.rest() == "went on\n"
     said = process.err.rest()

@@ -7,6 +7,9 @@ import signal
 import socket
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +18,7 @@ from tests.bus.pauses.worlds.test_arguments import EVIL
 from tests.processes import LAGER, ended
 
 
-def test_no_bus(start, script, tmp_path):
+def test_no_bus(start: Any, script: Any, tmp_path: Path) -> None:
     name = script("import lager\nlager.pause()\nprint('went on')\n")
     process = start(PYTHON, name, **ON, LAGER_BUS_ADDRESS=f"unix:path={tmp_path}/nobody")
     code, out, err = ended(process)
@@ -29,7 +32,7 @@ NONSENSE = ["nonsense", "tcp:host=localhost,port=1", "unix:path=", "unix:", ";",
 
 @pytest.mark.variant
 @pytest.mark.parametrize("address", NONSENSE)
-def test_an_address_of_nonsense(run, address):
+def test_an_address_of_nonsense(run: Any, address: Any) -> None:
     code, out, err = ended(run("import lager\nlager.pause()\nprint('went on')\n", LAGER_BUS_ADDRESS=address))
     assert (code, out) == (0, "went on\n")
     assert err.count("cannot pause here; continuing") == 1
@@ -39,7 +42,7 @@ def test_an_address_of_nonsense(run, address):
 
 
 @contextlib.contextmanager
-def bound():
+def bound() -> Iterator[Any]:
     """A socket that does not listen yet, and its address."""
     with tempfile.TemporaryDirectory(prefix="lager-test-", dir="/tmp") as folder, socket.socket(socket.AF_UNIX) as one:
         one.bind(f"{folder}/bus")
@@ -47,7 +50,7 @@ def bound():
 
 
 @pytest.mark.variant
-def test_a_bus_that_hangs_up(start, script):
+def test_a_bus_that_hangs_up(start: Any, script: Any) -> None:
     with bound() as (server, address):
         server.listen()
         process = start(
@@ -60,7 +63,7 @@ def test_a_bus_that_hangs_up(start, script):
 
 
 @pytest.mark.variant
-def test_a_bus_that_says_nothing(start, script, gate):
+def test_a_bus_that_says_nothing(start: Any, script: Any, gate: Any) -> None:
     """A short pause gives up soon, and keeps no descriptor; the command does not outstay its script."""
     text = """
 import lager, os
@@ -82,7 +85,7 @@ for n in range(2):
 
 
 @pytest.mark.variant
-def test_a_bus_whose_queue_is_full(start, script):
+def test_a_bus_whose_queue_is_full(start: Any, script: Any) -> None:
     with bound() as (server, address), contextlib.ExitStack() as stack:
         server.listen(0)
         path = address.removeprefix("unix:path=")
@@ -99,7 +102,7 @@ def test_a_bus_whose_queue_is_full(start, script):
     assert "cannot pause here" in err
 
 
-def test_the_bus_dies_while_paused(start, script, client, own_station):
+def test_the_bus_dies_while_paused(start: Any, script: Any, client: Any, own_station: Any) -> None:
     """It lasts until its timeout, and what the script chose for that happens."""
     text = "import lager\nlager.pause(timeout=0, on_timeout={!r})\nlager.pause()\nprint('went on')\n"
     runs = {way: start(LAGER, "python", script(text.format(way), f"{way}.py")) for way in ("resume", "raise", "exit")}
@@ -128,7 +131,7 @@ print('went on')
 """
 
 
-def test_lagerd_is_stopped_while_paused(start, script, client, own_station, gate):
+def test_lagerd_is_stopped_while_paused(start: Any, script: Any, client: Any, own_station: Any, gate: Any) -> None:
     process = start(LAGER, "python", script(STOPPED), stdin=gate[0])
     first = client.paused()
     os.kill(own_station.lagerd.pid, signal.SIGSTOP)
@@ -144,7 +147,7 @@ def test_lagerd_is_stopped_while_paused(start, script, client, own_station, gate
     assert client.list() == []
 
 
-def test_without_lagerd_and_without_an_address(start, script, tmp_path):
+def test_without_lagerd_and_without_an_address(start: Any, script: Any, tmp_path: Path) -> None:
     """An embedded daemon is not started by a pause, only by a command."""
     name = script("import lager\nlager.pause()\nprint('went on')\n")
     code, out, err = ended(start(PYTHON, name, **ON, LAGER_BUS_ADDRESS="", XDG_RUNTIME_DIR=str(tmp_path)))
@@ -160,7 +163,7 @@ needs_root = pytest.mark.skipif(
 @pytest.mark.variant
 @needs_root
 @pytest.mark.parametrize("runtime", ["read-only", "absent", "a file"])
-def test_the_runtime_folder_cannot_be_used(script, station, tmp_path, runtime):
+def test_the_runtime_folder_cannot_be_used(script: Any, station: Any, tmp_path: Path, runtime: Any) -> None:
     name = script("import lager\nlager.pause()\nprint('went on')\n")
     folder = tmp_path / "runtime"
     setup = {"read-only": f"mkdir {folder}; mount --bind {folder} {folder}; mount -o remount,ro,bind {folder}",

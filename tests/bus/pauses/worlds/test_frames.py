@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from typing import Any
 
 import pytest
 
@@ -45,7 +46,7 @@ STARTS = {
 
 @pytest.mark.parametrize("start_", STARTS.values(), ids=STARTS)
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
-def test_a_first_call_keeps_nothing_of_its_caller(start, script, bench, call, start_):
+def test_a_first_call_keeps_nothing_of_its_caller(start: Any, script: Any, bench: Any, call: Any, start_: Any) -> None:
     process = start(PYTHON, script(FREED.format(call=call, start=start_)), **ON)
     assert (process.wait(), process.out.rest()) == (0, "True\n"), process.err.rest()
 
@@ -53,19 +54,19 @@ def test_a_first_call_keeps_nothing_of_its_caller(start, script, bench, call, st
 @pytest.mark.variant
 @pytest.mark.parametrize("address", ["unix:path=/nowhere", "nonsense"])
 @pytest.mark.parametrize("call", ["pause", "Net that is refused"])
-def test_nor_does_one_that_finds_no_bus(start, script, bench, call, address):
+def test_nor_does_one_that_finds_no_bus(start: Any, script: Any, bench: Any, call: Any, address: Any) -> None:
     process = start(PYTHON, script(FREED.format(call=CALLS[call], start="work()")), **ON, LAGER_BUS_ADDRESS=address)
     assert (process.wait(), process.out.rest()) == (0, "True\n"), process.err.rest()
 
 
 @pytest.mark.variant
-def test_outside_of_a_run_a_first_net_keeps_nothing_of_its_caller(start, script, bench):
+def test_outside_of_a_run_a_first_net_keeps_nothing_of_its_caller(start: Any, script: Any, bench: Any) -> None:
     process = start(PYTHON, script(FREED.format(call=CALLS["Net"], start="work()")))
     assert (process.wait(), process.out.rest()) == (0, "True\n"), process.err.rest()
 
 
 @pytest.mark.parametrize("variables", [ON, {}], ids=["run", "no run"])
-def test_a_function_that_returns_lets_its_supply_go(start, script, bench, variables):
+def test_a_function_that_returns_lets_its_supply_go(start: Any, script: Any, bench: Any, variables: Any) -> None:
     text = """
 from lager import Net, NetType
 def power_on():
@@ -104,7 +105,7 @@ except {error} as error:
     "error", ["TimeoutError", "RecursionError", "lager.PauseTimeout", "OSError", "Mine", "RuntimeError", "ValueError"]
 )
 @pytest.mark.parametrize("handler", ["Watchdog().bark", "Watchdog()", "lambda *_: Watchdog().bark()"])
-def test_what_a_signal_handler_raises_passes_through_a_pause(run, client, error, handler):
+def test_what_a_signal_handler_raises_passes_through_a_pause(run: Any, client: Any, error: Any, handler: Any) -> None:
     process = run(HANDLED.format(error=error, handler=handler, before="", call="lager.pause('x')"))
     pause = client.paused()
     process.err.expect("  timeout ")
@@ -116,7 +117,7 @@ def test_what_a_signal_handler_raises_passes_through_a_pause(run, client, error,
 
 @pytest.mark.variant
 @pytest.mark.parametrize("error", ["lager.PauseTimeout", "TimeoutError"])
-def test_what_a_signal_handler_raises_passes_through_a_question(run, client, error):
+def test_what_a_signal_handler_raises_passes_through_a_question(run: Any, client: Any, error: Any) -> None:
     call = "lager.ask('sure?', default=True, timeout=60)"
     process = run(HANDLED.format(error=error, handler="Watchdog()", before="", call=call))
     pause = client.paused()
@@ -128,7 +129,7 @@ def test_what_a_signal_handler_raises_passes_through_a_question(run, client, err
 
 
 @pytest.mark.variant
-def test_also_while_the_first_pause_is_being_prepared(run, client):
+def test_also_while_the_first_pause_is_being_prepared(run: Any, client: Any) -> None:
     before = "signal.setitimer(signal.ITIMER_REAL, 0.01)"
     process = run(HANDLED.format(error="TimeoutError", handler="Watchdog()", before=before, call="lager.pause('x')"))
     assert (process.wait(), process.out.rest()) == (0, "passed through None\n")
@@ -136,7 +137,7 @@ def test_also_while_the_first_pause_is_being_prepared(run, client):
 
 
 @pytest.mark.variant
-def test_also_while_standard_error_takes_no_more(run, client):
+def test_also_while_standard_error_takes_no_more(run: Any, client: Any) -> None:
     before = """
 reader, writer = os.pipe()
 os.set_blocking(writer, False)

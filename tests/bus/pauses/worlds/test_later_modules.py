@@ -1,5 +1,7 @@
 """Modules of the library that few pauses use run when they are used, and are then as if they had run at once."""
 
+from typing import Any
+
 USED = """
 import lager, sys
 has_run = lambda module: "__lager_module__" in vars(module)
@@ -46,25 +48,25 @@ print(module.dumps([1]), "__lager_module__" in vars(module))
 """
 
 
-def test_a_pause_runs_no_module_that_it_does_not_use(run):
+def test_a_pause_runs_no_module_that_it_does_not_use(run: Any) -> None:
     process = run(USED)
     assert process.out.rest() == f"{LATER}\n"
 
 
-def test_a_logger_prints_what_it_would_print_if_its_module_had_run(run):
+def test_a_logger_prints_what_it_would_print_if_its_module_had_run(run: Any) -> None:
     process = run(LOGGED)
     assert process.out.rest() == "False True False\nTrue False False\n"
     assert "but that\n" in process.err.rest()
     assert "this" not in process.err.text
 
 
-def test_each_module_has_all_of_its_names(run):
+def test_each_module_has_all_of_its_names(run: Any) -> None:
     process = run(ALL)
     lines = process.out.rest().splitlines()
     assert [line.partition(" ")[2] for line in lines] == ["[] False False"] * len(lines)
     assert len(lines) > 5
 
 
-def test_a_module_that_cannot_run_now_runs_at_its_next_use(run):
+def test_a_module_that_cannot_run_now_runs_at_its_next_use(run: Any) -> None:
     process = run(BROKEN)
     assert process.out.rest() == "24 True\n[1] True\n"

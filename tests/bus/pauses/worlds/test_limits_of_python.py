@@ -2,6 +2,7 @@
 
 import os
 import signal
+from typing import Any
 
 import pytest
 
@@ -16,13 +17,13 @@ print('went on', sys.getrecursionlimit())
 """
 
 
-def end(process):
+def end(process: Any) -> Any:
     return process.wait(), process.out.rest(), process.err.rest()
 
 
 @pytest.mark.parametrize("limit", [1000, 200, 5000])
 @pytest.mark.parametrize("call", ["lager.pause('deep')", "breakpoint('deep')"])
-def test_where_the_stack_is_full_it_pauses_and_leaves_the_limit(run, client, call, limit):
+def test_where_the_stack_is_full_it_pauses_and_leaves_the_limit(run: Any, client: Any, call: Any, limit: Any) -> None:
     process = run(f"import sys; sys.setrecursionlimit({limit})\n{FULL.format(call=call)}")
     pause = client.paused()
     assert (pause["label"], pause["line"], pause["function"]) == ("deep", 7, "down")
@@ -31,7 +32,7 @@ def test_where_the_stack_is_full_it_pauses_and_leaves_the_limit(run, client, cal
 
 
 @pytest.mark.variant
-def test_where_the_stack_is_fuller_than_any_call_takes_the_script_hears_of_it(run):
+def test_where_the_stack_is_fuller_than_any_call_takes_the_script_hears_of_it(run: Any) -> None:
     """As of each other function that it would call there; nothing is passed over without a word."""
     process = run(
         "import sys, lager\n"
@@ -65,7 +66,7 @@ ENDING = {
 
 @pytest.mark.parametrize("last", ENDING.values(), ids=ENDING)
 @pytest.mark.parametrize("before", ["", "lager.pause('before', timeout=0.01)"], ids=["first", "second"])
-def test_when_python_ends_it_says_so_and_does_not_wait(run, before, last):
+def test_when_python_ends_it_says_so_and_does_not_wait(run: Any, before: Any, last: Any) -> None:
     code, out, err = end(run(f"import lager\n{before}\n{last}\nprint('went on')\n"))
     assert (code, out) == (0, "went on\n")
     told = "lager: cannot pause here; continuing. Python is ending.\n"
@@ -74,13 +75,13 @@ def test_when_python_ends_it_says_so_and_does_not_wait(run, before, last):
 
 @pytest.mark.variant
 @pytest.mark.parametrize("call", ["lager.pause('atexit')", "breakpoint('atexit')"])
-def test_a_function_of_atexit_pauses(run, client, call):
+def test_a_function_of_atexit_pauses(run: Any, client: Any, call: Any) -> None:
     process = run(f"import atexit, lager\natexit.register(lambda: {call})\nprint('went on')\n")
     client.call("Continue", "s", client.paused()["id"])
     assert end(process)[:2] == (0, "went on\n")
 
 
-def test_a_thread_that_pauses_where_there_are_no_more_threads_can_be_waited_for(run):
+def test_a_thread_that_pauses_where_there_are_no_more_threads_can_be_waited_for(run: Any) -> None:
     """Of the stacks that the script wants, none has room."""
     process = run(
         "import lager, resource, threading\n"
@@ -118,7 +119,9 @@ print('same limits', resource.getrlimit(resource.RLIMIT_NOFILE) == {limits})
 
 @pytest.mark.parametrize("call", ["lager.pause('full', interactive=True)", "breakpoint('full')"])
 @pytest.mark.parametrize("before", ["import lager", "import lager; lager.pause('usual', timeout=0.01)"])
-def test_a_script_without_free_descriptors_pauses_and_has_a_console(run, client, lager, before, call):
+def test_a_script_without_free_descriptors_pauses_and_has_a_console(
+    run: Any, client: Any, lager: Any, before: Any, call: Any
+) -> None:
     process = run(NO_DESCRIPTORS.format(before=before, limits="(64, 4096)", call=call))
     pause = client.paused()
     while pause["label"] != "full":
@@ -129,7 +132,7 @@ def test_a_script_without_free_descriptors_pauses_and_has_a_console(run, client,
     assert (process.wait(), process.out.rest()) == (0, "same limits True\n")
 
 
-def test_a_script_that_can_have_no_more_descriptors_is_told_so_and_continues(run):
+def test_a_script_that_can_have_no_more_descriptors_is_told_so_and_continues(run: Any) -> None:
     text = NO_DESCRIPTORS.format(before="", limits="(64, 64)", call="sys._lager_start.resource = None; breakpoint()")
     process = run(text)
     assert (process.wait(), process.out.rest()) == (0, "same limits True\n")
@@ -163,7 +166,7 @@ print(os.listdir("/proc/self/fd") == files)
 """
 
 
-def test_ctrl_c_at_the_beginning_of_a_pause_leaves_no_descriptor_open(run):
+def test_ctrl_c_at_the_beginning_of_a_pause_leaves_no_descriptor_open(run: Any) -> None:
     assert end(run(INTERRUPTED))[:2] == (0, "True\n")
 
 
@@ -198,7 +201,9 @@ NO_MORE = "lager: The process that was asked has no free file descriptor. Let it
     ],
     ids=["not even one", "one", "a watcher"],
 )
-def test_a_console_says_that_the_script_has_no_descriptor_left(run, client, lager, free, words, out, err):
+def test_a_console_says_that_the_script_has_no_descriptor_left(
+    run: Any, client: Any, lager: Any, free: Any, words: Any, out: Any, err: Any
+) -> None:
     process = run(FULL_LATER.format(free=free))
     pause = client.paused()
     os.kill(pause["pid"], signal.SIGUSR1)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from tests.processes import LAGER, ended
 
 
 @pytest.mark.variant
-def test_standard_error_closed(start, script, client):
+def test_standard_error_closed(start: Any, script: Any, client: Any) -> None:
     script("import lager, sys\nlager.pause('x', timeout='y')\nprint('went on', sys.stderr)\n")
     process = start("/bin/sh", "-c", f"exec {LAGER} python script.py 2>&-")
     client.call("Continue", "s", client.paused()["id"])
@@ -19,13 +20,13 @@ def test_standard_error_closed(start, script, client):
 
 
 @pytest.mark.parametrize("how", ["sys.stderr = None", "sys.stderr = 5", "sys.stderr.close()", "os.close(2)"])
-def test_standard_error_lost_on_the_way(run, client, how):
+def test_standard_error_lost_on_the_way(run: Any, client: Any, how: Any) -> None:
     process = run(f"import lager, os, sys\n{how}\nlager.pause('x', timeout='y')\nprint('went on')\n")
     client.call("Continue", "s", client.paused()["id"])
     assert process.out.rest() == "went on\n"
 
 
-def test_standard_error_is_a_full_pipe(start, script, client, gate):
+def test_standard_error_is_a_full_pipe(start: Any, script: Any, client: Any, gate: Any) -> None:
     """It blocks where print() would block, and nowhere else: lagerd keeps the time."""
     text = """
 import lager, os, threading
@@ -52,7 +53,7 @@ print('went on')
 
 
 @pytest.mark.variant
-def test_in_a_thread_at_the_end_of_the_interpreter(run, client):
+def test_in_a_thread_at_the_end_of_the_interpreter(run: Any, client: Any) -> None:
     text = """
 import lager, threading
 threading.Thread(target=lager.pause, args=('last',)).start()
@@ -62,7 +63,7 @@ threading.Thread(target=lager.pause, args=('last',)).start()
     assert ended(process)[0] == 0
 
 
-def test_a_daemon_thread_does_not_run_on_when_the_script_ends(start, script, client, gate):
+def test_a_daemon_thread_does_not_run_on_when_the_script_ends(start: Any, script: Any, client: Any, gate: Any) -> None:
     text = """
 import lager, threading
 def stand():
@@ -81,7 +82,7 @@ input()
     assert client.resumed(id)[0] == "gone"
 
 
-def test_in_atexit(run, client):
+def test_in_atexit(run: Any, client: Any) -> None:
     """Python 3.12 and later start no thread then; a pause before keeps its own."""
     text = """
 import atexit, lager
@@ -96,7 +97,7 @@ def last():
 
 
 @pytest.mark.variant
-def test_called_by_nothing_of_python(run, client):
+def test_called_by_nothing_of_python(run: Any, client: Any) -> None:
     process = run("import atexit, lager\natexit.register(lager.pause, 'at exit')\nlager.pause('first')\n")
     for label in ("first", "at exit"):
         pause = client.paused()
@@ -107,7 +108,7 @@ def test_called_by_nothing_of_python(run, client):
 
 
 @pytest.mark.variant
-def test_after_all_descriptors_were_closed(run, client):
+def test_after_all_descriptors_were_closed(run: Any, client: Any) -> None:
     """As a script does that becomes a daemon."""
     text = """
 import os, lager
@@ -127,7 +128,7 @@ print('went on', all(os.fstat(fd) for fd in taken))
 
 
 @pytest.mark.variant
-def test_in_a_finalizer(run, client):
+def test_in_a_finalizer(run: Any, client: Any) -> None:
     text = """
 import gc, lager
 class Dying:
@@ -148,7 +149,7 @@ print('went on')
     assert "Traceback" not in err
 
 
-def test_in_a_signal_handler_while_paused(run, client):
+def test_in_a_signal_handler_while_paused(run: Any, client: Any) -> None:
     text = """
 import lager, os, signal
 signal.signal(signal.SIGUSR1, lambda *_: lager.pause('in the handler'))
@@ -168,7 +169,7 @@ print('went on')
 
 
 @pytest.mark.variant
-def test_in_signal_handlers_at_any_moment_of_a_first_pause(run):
+def test_in_signal_handlers_at_any_moment_of_a_first_pause(run: Any) -> None:
     text = """
 import lager, signal
 count = 0
@@ -190,7 +191,7 @@ print('went on')
 
 
 @pytest.mark.variant
-def test_isolated(start, script, client):
+def test_isolated(start: Any, script: Any, client: Any) -> None:
     process = start(PYTHON, "-I", script("import lager\nlager.pause('alone')\nprint('went on')\n"), **ON)
     pause = client.paused()
     assert (pause["label"], pause["run_id"]) == ("alone", ON["LAGER_PROCESS_ID"])
@@ -199,7 +200,7 @@ def test_isolated(start, script, client):
 
 
 @pytest.mark.variant
-def test_at_the_limit_of_recursion(run):
+def test_at_the_limit_of_recursion(run: Any) -> None:
     text = """
 import lager, sys
 sys.setrecursionlimit(300)

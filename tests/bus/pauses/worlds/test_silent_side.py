@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,9 @@ ENDS = {
 
 
 @pytest.mark.parametrize("how", ENDS)
-def test_a_script_that_ends_while_it_is_asked_is_said_to_have_ended(run, client, start, how):
+def test_a_script_that_ends_while_it_is_asked_is_said_to_have_ended(
+    run: Any, client: Any, start: Any, how: Any
+) -> None:
     then, resumed = ENDS[how]
     process = run(SLOW.format(then=then))
     id = client.paused()["id"]
@@ -74,7 +77,7 @@ BLOCKED = 5_400_000  # microseconds
 
 
 @pytest.fixture
-def blocked(start, script):
+def blocked(start: Any, script: Any) -> Any:
     """Scripts that block themselves at a moment of their pause."""
     before = HELD_UP.format(blocked=BLOCKED, patch=BEFORE_LAGERD_HEARD)
     until = HELD_UP.format(blocked=BLOCKED, patch=WHILE_IT_WAITS)
@@ -86,7 +89,9 @@ def blocked(start, script):
     }
 
 
-def test_a_script_that_is_silent_is_named_and_lagerd_is_not_blamed(blocked, run, client, start):
+def test_a_script_that_is_silent_is_named_and_lagerd_is_not_blamed(
+    blocked: Any, run: Any, client: Any, start: Any
+) -> None:
     """All are silent at the same time, since each question and each pause gives up only after some seconds."""
     holding, stopped = (paused_here(run, client) for _ in range(2))
     os.kill(stopped[1]["pid"], signal.SIGSTOP)
@@ -104,7 +109,7 @@ def test_a_script_that_is_silent_is_named_and_lagerd_is_not_blamed(blocked, run,
     check_blocked({when: ended(process) for when, process in blocked.items()})
 
 
-def paused_here(run, client):
+def paused_here(run: Any, client: Any) -> Any:
     """A script that will hold the interpreter when it is asked, and its pause."""
     process = run(SLOW.format(then=HOLDS_THE_LOCK))
     while (pause := client.paused())["label"] != "here, to be asked":
@@ -112,7 +117,7 @@ def paused_here(run, client):
     return process, pause
 
 
-def check_blocked(said):
+def check_blocked(said: Any) -> None:
     code, out, err = said["before lagerd accepted the pause"]
     assert (code, out) == (0, "goes on\n")
     assert "cannot pause here" in err

@@ -1,6 +1,8 @@
 """A pause needs nothing of the script's world: whatever the script does to it, before its first pause or later."""
 
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -102,17 +104,17 @@ sys.__stdout__.write('went on\\n')
 """
 
 
-def indented(text):
+def indented(text: Any) -> Any:
     return text.replace("\n", "\n    ")
 
 
-def end(process):
+def end(process: Any) -> Any:
     return process.wait(), process.out.rest(), process.err.rest()
 
 
 @pytest.mark.parametrize("before", ["", "lager.pause('usual')"], ids=["first", "second"])
 @pytest.mark.parametrize("world", WORLDS.values(), ids=WORLDS)
-def test_a_strange_world_pauses(run, client, world, before):
+def test_a_strange_world_pauses(run: Any, client: Any, world: Any, before: Any) -> None:
     process = run(PROLOGUE + before + FIRST.format(world=indented(world)))
     if before:
         client.call("Continue", "s", client.paused()["id"])
@@ -126,7 +128,7 @@ def test_a_strange_world_pauses(run, client, world, before):
 
 @pytest.mark.variant
 @pytest.mark.parametrize("world", WORLDS.values(), ids=WORLDS)
-def test_in_a_strange_world_a_pause_keeps_its_deadline(run, client, world):
+def test_in_a_strange_world_a_pause_keeps_its_deadline(run: Any, client: Any, world: Any) -> None:
     process = run(PROLOGUE + FIRST.format(world=indented(world)).replace("timeout=60", "timeout=0.2"))
     assert client.resumed(client.paused()["id"])[0] == "timeout"
     assert end(process)[:2] == (0, "went on\n")
@@ -136,7 +138,7 @@ def test_in_a_strange_world_a_pause_keeps_its_deadline(run, client, world):
 @pytest.mark.parametrize(
     "world", ["environment is empty", "environment is a mock", "sys.modules is cleaned", "builtins"]
 )
-def test_in_a_strange_world_breakpoint_pauses(run, client, world):
+def test_in_a_strange_world_breakpoint_pauses(run: Any, client: Any, world: Any) -> None:
     (text,) = (text for name, text in WORLDS.items() if world in name)
     process = run(PROLOGUE + FIRST.format(world=indented(text)).replace("lager.pause(", "breakpoint("))
     pause = client.paused()
@@ -154,7 +156,7 @@ SHADOWS = (
 
 @pytest.mark.variant
 @pytest.mark.parametrize("name", [n for n in SHADOWS if n not in ("os", "time", "contextlib", "lager")])
-def test_a_pause_imports_no_file_beside_the_script(start, script, client, name):
+def test_a_pause_imports_no_file_beside_the_script(start: Any, script: Any, client: Any, name: Any) -> None:
     """It is neither run by the pause, nor hidden by it from the script's own import."""
     script(f"print('{name} of the script')\nPASSWORD = 'x'\n", f"{name}.py")
     script(f"import lager\nlager.pause(interactive=True)\nprint('went on')\nimport {name}\nprint({name}.PASSWORD)\n")
@@ -165,7 +167,7 @@ def test_a_pause_imports_no_file_beside_the_script(start, script, client, name):
 
 @pytest.mark.variant
 @pytest.mark.parametrize("name", SHADOWS)
-def test_a_breakpoint_imports_no_file_beside_the_script(start, script, client, name):
+def test_a_breakpoint_imports_no_file_beside_the_script(start: Any, script: Any, client: Any, name: Any) -> None:
     script("1 / 0\n", f"{name}.py")
     script("breakpoint()\nprint('went on')\n")
     process = start(PYTHON, "script.py", **ON)
@@ -174,7 +176,9 @@ def test_a_breakpoint_imports_no_file_beside_the_script(start, script, client, n
 
 
 @pytest.mark.variant
-def test_a_pause_imports_nothing_from_a_folder_in_pythonpath(run, client, script, tmp_path):
+def test_a_pause_imports_nothing_from_a_folder_in_pythonpath(
+    run: Any, client: Any, script: Any, tmp_path: Path
+) -> None:
     for name in ("secrets", "typing", "selectors"):
         script("1 / 0\n", f"{name}.py")
     (tmp_path / "dbus_next").mkdir()
@@ -200,14 +204,14 @@ print(len(ours) > 10, sorted(public - ours))
 """
 
 
-def test_at_no_moment_of_a_pause_the_script_has_another_module(run, client):
+def test_at_no_moment_of_a_pause_the_script_has_another_module(run: Any, client: Any) -> None:
     """Not even while lager imports its own: what the script imports meanwhile, in whatever thread, is its own file."""
     process = run(WATCHING)
     client.call("Continue", "s", client.paused()["id"])
     assert end(process)[:2] == (0, "True []\n")
 
 
-def test_no_file_beside_the_script_has_any_part_in_a_pause(start, script, client):
+def test_no_file_beside_the_script_has_any_part_in_a_pause(start: Any, script: Any, client: Any) -> None:
     for name in sys.stdlib_module_names - {"__future__"}:
         script("raise RuntimeError(__name__)", f"{name}.py")
     process = start("lager", "python", script("from lager import pause\npause('one')\nbreakpoint('two')"))
@@ -219,7 +223,7 @@ def test_no_file_beside_the_script_has_any_part_in_a_pause(start, script, client
 
 
 @pytest.mark.parametrize("name", ["ctypes.pythonapi", "ctypes.CDLL", "codecs.lookup", "sys._getframe"])
-def test_a_console_evaluates_whatever_the_script_replaces(run, client, lager, name):
+def test_a_console_evaluates_whatever_the_script_replaces(run: Any, client: Any, lager: Any, name: Any) -> None:
     module = name.partition(".")[0]
     run(PROLOGUE + f"import {module}\nmock.patch('{name}').start()\nbreakpoint()")
     done = lager("python", "--console", client.paused()["id"], stdin="6 * 7\n'en' + 'd'\n")
@@ -227,7 +231,7 @@ def test_a_console_evaluates_whatever_the_script_replaces(run, client, lager, na
 
 
 @pytest.mark.variant
-def test_a_reset_of_the_hook_leads_to_a_pause(run, client):
+def test_a_reset_of_the_hook_leads_to_a_pause(run: Any, client: Any) -> None:
     process = run(
         "import sys\nsys.breakpointhook = print\nsys.breakpointhook = sys.__breakpointhook__\nbreakpoint('on')"
     )
@@ -260,7 +264,7 @@ sys.meta_path.insert(0, Hook())
 
 @pytest.mark.variant
 @pytest.mark.parametrize("call", ["lager.pause('x')", "breakpoint('x')"])
-def test_a_hook_that_changes_the_code_of_imports_changes_no_pause(run, client, call):
+def test_a_hook_that_changes_the_code_of_imports_changes_no_pause(run: Any, client: Any, call: Any) -> None:
     process = run(f"{HOOK}\nimport lager\n{call}\nprint('went on', lager.pause.__name__)")
     pause = client.paused()
     assert (pause["label"], pause["file"].rpartition("/")[2]) == ("x", "script.py")

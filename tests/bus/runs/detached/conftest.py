@@ -1,6 +1,9 @@
 """Runs of the test's own, which are ended with it."""
 
 import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,7 +12,7 @@ from tests.processes import LAGER, PATIENCE
 
 
 @pytest.fixture
-def runs(station, lager, tmp_path, monkeypatch):
+def runs(station: Any, lager: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setitem(station.env, "XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.delitem(station.env, "PYTHONUNBUFFERED")
     found = Runs(station, lager, tmp_path / "state/lager/runs")
@@ -19,7 +22,7 @@ def runs(station, lager, tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def plain_lager(station, tmp_path):
+def plain_lager(station: Any, tmp_path: Path) -> Any:
     """`lager python` with a umask of its own, and its output as bytes."""
 
     def command(*words: str, **env: str) -> "subprocess.CompletedProcess[bytes]":

@@ -5,7 +5,9 @@ import json
 import os
 import select
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from lager.process.system import MOVED_TO
 from lager_cli.linux.inotify import Changes
@@ -17,7 +19,7 @@ FOR_EVER = "import signal\nprint('ready', flush=True)\nsignal.pause()\n"
 class Runs:
     """What the station's user knows of its runs."""
 
-    def __init__(self, station, lager, folder: Path) -> None:
+    def __init__(self, station: Any, lager: Any, folder: Path) -> None:
         self.lager = lager
         self.folder = folder
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -46,7 +48,7 @@ class Runs:
 
 
 @contextlib.contextmanager
-def recorded(runs):
+def recorded(runs: Any) -> Iterator[Any]:
     """Inside, a run begins; it is left when the run has been noted."""
     with Changes() as changes:
         changes.watch(runs.folder, MOVED_TO)

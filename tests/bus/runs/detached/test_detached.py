@@ -3,6 +3,7 @@
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from tests.processes import LAGER
 PAUSING = "import lager\nprint('before')\nlager.pause('why not')\nprint('after')\n"
 
 
-def test_a_detached_run_from_start_to_end(runs, lager, script, client):
+def test_a_detached_run_from_start_to_end(runs: Any, lager: Any, script: Any, client: Any) -> None:
     text = "import sys, lager\nprint('one')\nprint('wrong', file=sys.stderr)\n"
     text += "lager.pause()\nprint(sys.argv[1:])\nsys.exit(3)\n"
     done = lager("--here", "python", "--detach", script(text), "a b", LAGER_BOX="bench7")
@@ -36,7 +37,7 @@ def test_a_detached_run_from_start_to_end(runs, lager, script, client):
 
 
 @pytest.mark.variant
-def test_arguments_and_environment_with_every_byte(runs, script, plain_lager):
+def test_arguments_and_environment_with_every_byte(runs: Any, script: Any, plain_lager: Any) -> None:
     script("import os, sys\nprint(sys.argv[1:], os.environ['ODD'], os.getcwd(), os.umask(0))\n")
     every = "".join(map(chr, range(1, 128))) + "".join(chr(0xDC00 + n) for n in range(128, 256))
     words = ("script.py", every, "", "$x %n")
@@ -46,7 +47,7 @@ def test_arguments_and_environment_with_every_byte(runs, script, plain_lager):
     assert plain_lager("--reattach", id).stdout == expected
 
 
-def test_enter_resumes_and_ctrl_c_leaves(runs, script, client, terminal):
+def test_enter_resumes_and_ctrl_c_leaves(runs: Any, script: Any, client: Any, terminal: Any) -> None:
     id = runs.detach(script(PAUSING + "import signal\nsignal.pause()\n"))
     client.paused()
     screen = terminal(LAGER, "python", "--reattach", id)
@@ -59,19 +60,19 @@ def test_enter_resumes_and_ctrl_c_leaves(runs, script, client, terminal):
     assert runs.known(id)["state"] == "running"
 
 
-def test_the_timeout_of_a_detached_run_is_not_capped(runs, script):
+def test_the_timeout_of_a_detached_run_is_not_capped(runs: Any, script: Any) -> None:
     text = "import os, time\nprint(float(os.environ['LAGER_RUN_DEADLINE']) - time.monotonic() > 500)\n"
     assert runs.wait(runs.detach("--timeout", "600", script(text))).stdout == "True\n"
 
 
 @pytest.mark.variant  # on a full disk, test_records shows it, too
-def test_a_detached_run_that_times_out_says_so_to_who_comes_back(runs, script):
+def test_a_detached_run_that_times_out_says_so_to_who_comes_back(runs: Any, script: Any) -> None:
     ended = runs.wait(runs.detach("--timeout", "0.5", script("import signal\nsignal.pause()\n")))
     assert ended.returncode == 124
     assert ended.stderr.startswith("lager: the run timed out (--timeout)\n")
 
 
-def test_the_uploaded_folder_is_removed_with_the_run(runs, script, tmp_path):
+def test_the_uploaded_folder_is_removed_with_the_run(runs: Any, script: Any, tmp_path: Path) -> None:
     (tmp_path / "sent").mkdir()
     id = runs.detach(script(""), LAGER_RUN_FOLDER=str(tmp_path / "sent"))
     runs.wait(id)
@@ -79,13 +80,13 @@ def test_the_uploaded_folder_is_removed_with_the_run(runs, script, tmp_path):
     assert not (tmp_path / "sent").exists()
 
 
-def test_a_missing_script(runs, lager):
+def test_a_missing_script(runs: Any, lager: Any) -> None:
     done = lager("python", "--detach", "nothing.py")
     assert (done.returncode, "No such file or folder: nothing.py" in done.stderr) == (2, True)
     assert runs.all() == []
 
 
-def test_the_exit_code_is_unknown_if_the_keeper_was_killed(runs, lager, script, start):
+def test_the_exit_code_is_unknown_if_the_keeper_was_killed(runs: Any, lager: Any, script: Any, start: Any) -> None:
     id = runs.detach(script(FOR_EVER))
     follower = start(LAGER, "python", "--reattach", id)
     follower.out.expect("ready")
@@ -107,13 +108,13 @@ def test_the_exit_code_is_unknown_if_the_keeper_was_killed(runs, lager, script, 
         (["--kill", "x", "--pause", "y"], "not several"),
     ],
 )
-def test_options_that_do_not_go_together(lager, words, said):
+def test_options_that_do_not_go_together(lager: Any, words: Any, said: Any) -> None:
     done = lager("python", *words)
     assert (done.returncode, said in done.stderr) == (2, True)
 
 
 @pytest.mark.variant
-def test_a_detached_run_on_a_box_keeps_its_files(runs, near, lager, script, tmp_path):
+def test_a_detached_run_on_a_box_keeps_its_files(runs: Any, near: Any, lager: Any, script: Any, tmp_path: Path) -> None:
     """Over ssh: it outlives the session, its files too, and the one who comes back gets all of it."""
     (tmp_path / "data").write_text("sent along\n")
     script("import os\nprint(open('data').read(), os.getcwd())\nraise SystemExit(3)\n")

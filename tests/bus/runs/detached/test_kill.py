@@ -2,6 +2,7 @@
 
 import os
 import signal
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from tests.processes import LAGER, limited
 HURRIED = limited("lager_cli.linux.ladder.STEP_SECONDS", 1.0)
 
 
-def test_the_whole_tree_is_ended(runs, lager, script, start):
+def test_the_whole_tree_is_ended(runs: Any, lager: Any, script: Any, start: Any) -> None:
     text = """
 import signal, subprocess
 deaf = "trap '' INT; echo; exec sleep 1000"
@@ -35,7 +36,7 @@ finally: print('put away')
 
 
 @pytest.mark.variant
-def test_a_process_that_ignores_signals_is_killed(runs, script, start):
+def test_a_process_that_ignores_signals_is_killed(runs: Any, script: Any, start: Any) -> None:
     id = runs.detach(
         script("import signal\nsignal.signal(15, lambda *_: exit(5))\nsignal.signal(2, signal.SIG_IGN)\n" + FOR_EVER)
     )
@@ -44,7 +45,7 @@ def test_a_process_that_ignores_signals_is_killed(runs, script, start):
     assert start(*HURRIED, "python", "--kill", id).out.rest() == f"Ended {id[:8]}: exit code 5.\n"
 
 
-def test_one_signal(runs, lager, script, start):
+def test_one_signal(runs: Any, lager: Any, script: Any, start: Any) -> None:
     id = runs.detach(script("import signal\nsignal.signal(10, lambda *_: exit(6))\n" + FOR_EVER))
     follower = start(LAGER, "python", "--reattach", id)
     follower.out.expect("ready")
@@ -55,7 +56,7 @@ def test_one_signal(runs, lager, script, start):
 
 
 @pytest.mark.variant
-def test_a_run_whose_keeper_is_stopped_can_be_ended(runs, lager, script, start):
+def test_a_run_whose_keeper_is_stopped_can_be_ended(runs: Any, lager: Any, script: Any, start: Any) -> None:
     id = runs.detach(script(FOR_EVER))
     start(LAGER, "python", "--reattach", id).out.expect("ready")
     os.kill(int(runs.known(id)["keeper"]), signal.SIGSTOP)

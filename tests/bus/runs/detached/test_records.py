@@ -5,6 +5,8 @@ import os
 import re
 import shutil
 import time
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +19,7 @@ needs_a_disk = pytest.mark.skipif(
 FILL = "dd if=/dev/zero of=fill bs=1k 2>&1 | tail -n 1"
 
 
-def on_a_small_disk(runs, start, commands: str) -> str:
+def on_a_small_disk(runs: Any, start: Any, commands: str) -> str:
     """What shell commands in an otherwise empty file system print, which has the records of the runs, too."""
     own = start(
         "unshare",
@@ -32,7 +34,7 @@ def on_a_small_disk(runs, start, commands: str) -> str:
 
 
 @needs_a_disk
-def test_a_run_ends_on_a_full_disk(runs, start, script, tmp_path):
+def test_a_run_ends_on_a_full_disk(runs: Any, start: Any, script: Any, tmp_path: Path) -> None:
     """Neither from the end of its time, nor from being written down."""
     name = tmp_path / script("import signal\nsignal.pause()\n")
     out = on_a_small_disk(
@@ -46,14 +48,14 @@ def test_a_run_ends_on_a_full_disk(runs, start, script, tmp_path):
 
 
 @needs_a_disk
-def test_no_run_starts_on_a_full_disk(runs, start, script, tmp_path):
+def test_no_run_starts_on_a_full_disk(runs: Any, start: Any, script: Any, tmp_path: Path) -> None:
     name = tmp_path / script(FOR_EVER)
     out = on_a_small_disk(runs, start, f"{FILL}; {LAGER} python --detach {name} 2>&1 || echo code $?; ls -A")
     assert "No space left on device" in out
     assert out.endswith("code 1\nfill\n")
 
 
-def test_a_run_in_the_foreground_is_listed(runs, run, lager):
+def test_a_run_in_the_foreground_is_listed(runs: Any, run: Any, lager: Any) -> None:
     with recorded(runs):
         process = run(FOR_EVER)
     known = runs.all()[0]
@@ -66,7 +68,7 @@ def test_a_run_in_the_foreground_is_listed(runs, run, lager):
     assert runs.all()[0]["exit_code"] == 130
 
 
-def test_completion_offers_only_the_runs_that_fit_the_option(runs, run, lager):
+def test_completion_offers_only_the_runs_that_fit_the_option(runs: Any, run: Any, lager: Any) -> None:
     detached = "aaaabbbb"
     (runs.folder / f"{detached}.json").write_text(json.dumps({**an_ended_run(), "id": detached, "detached": True}))
     with recorded(runs):
@@ -77,13 +79,13 @@ def test_completion_offers_only_the_runs_that_fit_the_option(runs, run, lager):
         assert lager(**asked).stdout == f"plain,{offered[:8]}\n"
 
 
-def test_a_short_run_leaves_no_record(runs, start, script):
+def test_a_short_run_leaves_no_record(runs: Any, start: Any, script: Any) -> None:
     short = limited("lager_cli.runs.run._ATTENDED_AFTER", 20.0)
     assert start(*short, "python", script("")).wait() == 0
     assert runs.all() == []
 
 
-def test_a_run_in_a_removed_folder(runs, start, script, tmp_path):
+def test_a_run_in_a_removed_folder(runs: Any, start: Any, script: Any, tmp_path: Path) -> None:
     (tmp_path / "gone").mkdir()
     path = tmp_path / script("import time\ntime.sleep(0.3)\nprint('done')\n")
     process = start("/bin/sh", "-c", f"cd gone && rmdir ../gone && exec {LAGER} python {path}")
@@ -91,7 +93,7 @@ def test_a_run_in_a_removed_folder(runs, start, script, tmp_path):
     assert process.wait() == 0
 
 
-def test_a_run_without_a_record_still_runs(run, tmp_path):
+def test_a_run_without_a_record_still_runs(run: Any, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     process = run(
         "import time\ntime.sleep(0.3)\n",
@@ -105,7 +107,7 @@ def test_a_run_without_a_record_still_runs(run, tmp_path):
 
 @pytest.mark.parametrize("ids", [("deadbeef", "\x1b[31m"), ("", "dea", "../../etc")], ids=["plain", "odd"])
 @pytest.mark.parametrize("option", ["--pause", "--reattach", "--kill"])
-def test_no_such_run(runs, lager, option, ids):
+def test_no_such_run(runs: Any, lager: Any, option: Any, ids: Any) -> None:
     for id in ids:
         done = lager("python", option, id)
         assert (done.returncode, done.stdout) == (1, "")
@@ -120,7 +122,7 @@ def an_ended_run() -> dict[str, object]:
     return record | {"host": os.uname().nodename, "keeper": nobody, "script": nobody}
 
 
-def test_a_prefix_of_two_runs_and_an_old_record(runs, lager):
+def test_a_prefix_of_two_runs_and_an_old_record(runs: Any, lager: Any) -> None:
     record = an_ended_run()
     for id in ("aaaa1", "aaaa2"):
         (runs.folder / f"{id}.json").write_text(json.dumps({**record, "id": id}))
@@ -134,11 +136,11 @@ def test_a_prefix_of_two_runs_and_an_old_record(runs, lager):
 
 
 @pytest.mark.parametrize("step", [-7200.0, 7200.0])
-def test_a_clock_change_does_not_change_an_age(runs, script, step):
+def test_a_clock_change_does_not_change_an_age(runs: Any, script: Any, step: Any) -> None:
     id = runs.detach(script(FOR_EVER))
     file = runs.folder / f"{id}.json"
 
-    def look():
+    def look() -> Any:
         """As if the clock had been set since the run began."""
         record = json.loads(file.read_text())
         file.write_text(json.dumps({**record, "started": time.time() - step}))
@@ -152,7 +154,7 @@ def test_a_clock_change_does_not_change_an_age(runs, script, step):
     assert look() == "ended"
 
 
-def test_records_are_private_and_old_ones_are_removed(runs, script, tmp_path):
+def test_records_are_private_and_old_ones_are_removed(runs: Any, script: Any, tmp_path: Path) -> None:
     id = runs.detach(script(""))
     runs.wait(id)
     assert {file.stat().st_mode & 0o077 for file in [runs.folder, *runs.folder.iterdir()]} == {0}

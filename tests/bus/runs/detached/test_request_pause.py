@@ -1,6 +1,8 @@
 """`lager python --pause` pauses a run from outside."""
 
 import os
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -8,7 +10,7 @@ from tests.bus.runs.detached.known_runs import FOR_EVER
 from tests.processes import LAGER, limited
 
 
-def test_a_run_pauses_when_asked(runs, lager, script, start, client):
+def test_a_run_pauses_when_asked(runs: Any, lager: Any, script: Any, start: Any, client: Any) -> None:
     id = runs.detach(script("print('ready', flush=True)\nn = 0\nwhile True:\n    n += 1\n"))
     start(LAGER, "python", "--reattach", id).out.expect("ready")  # Python ignores the signal before it has begun
     done = lager("--here", "python", "--pause", id[:8], LAGER_BOX="bench7")
@@ -23,14 +25,16 @@ def test_a_run_pauses_when_asked(runs, lager, script, start, client):
     client.resumed(pause["id"])
 
 
-def test_a_run_with_breakpoints_off_refuses_to_pause(runs, lager, script):
+def test_a_run_with_breakpoints_off_refuses_to_pause(runs: Any, lager: Any, script: Any) -> None:
     id = runs.detach(script(FOR_EVER), LAGER_BREAKPOINTS="Off")
     done = lager("python", "--pause", id)
     assert (done.returncode, "LAGER_BREAKPOINTS off" in done.stderr) == (1, True)
 
 
 @pytest.mark.variant
-def test_a_blocking_call_delays_the_requested_pause(runs, script, start, tmp_path, client):
+def test_a_blocking_call_delays_the_requested_pause(
+    runs: Any, script: Any, start: Any, tmp_path: Path, client: Any
+) -> None:
     os.mkfifo(tmp_path / "fifo")
     text = "import ctypes\nprint('ready', flush=True)\nctypes.CDLL(None).system(b'read x < fifo')\nprint('back')\n"
     id = runs.detach(script(text))

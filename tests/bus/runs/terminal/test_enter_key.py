@@ -3,6 +3,8 @@
 import os
 import queue
 from contextlib import closing
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,13 +47,15 @@ class Lagerd:
 
 
 @pytest.fixture
-def lagerd(own_station, tmp_path, until_the_end):
+def lagerd(own_station: Any, tmp_path: Path, until_the_end: Any) -> Any:
     own_station.kill_lagerd()
     os.mkfifo(tmp_path / "asks")
     return Lagerd(until_the_end.enter_context(closing(Client(own_station.address))))
 
 
-def test_a_pause_that_ended_while_it_was_listed_takes_no_keys(terminal, lagerd, script, tmp_path):
+def test_a_pause_that_ended_while_it_was_listed_takes_no_keys(
+    terminal: Any, lagerd: Any, script: Any, tmp_path: Path
+) -> None:
     """The news that it has ended and the older answer come as one piece, and are taken up in whichever order."""
     client = lagerd.client
 
@@ -77,7 +81,7 @@ def test_a_pause_that_ended_while_it_was_listed_takes_no_keys(terminal, lagerd, 
     assert screen.wait() == 0
 
 
-def test_each_enter_declares_its_kind_of_caller(terminal, lagerd, script):
+def test_each_enter_declares_its_kind_of_caller(terminal: Any, lagerd: Any, script: Any) -> None:
     """A lagerd that many others have called since has forgotten it."""
     screen = terminal(LAGER, "python", script(ASKS))
     run = screen.expect("\n").split()[0]
@@ -89,7 +93,7 @@ def test_each_enter_declares_its_kind_of_caller(terminal, lagerd, script):
     assert [(one.member, *one.args) for one in said] == [("Identify", "enter"), ("Continue", "1badcafe")]
 
 
-def test_the_enter_key_works_after_lagerd_stops_and_returns(terminal, lagerd, script):
+def test_the_enter_key_works_after_lagerd_stops_and_returns(terminal: Any, lagerd: Any, script: Any) -> None:
     screen = terminal(LAGER, "python", script(ASKS))
     run = screen.expect("\n").split()[0]
     call = lagerd.calls.get(timeout=PATIENCE)
@@ -107,7 +111,9 @@ def test_the_enter_key_works_after_lagerd_stops_and_returns(terminal, lagerd, sc
 
 
 @pytest.mark.variant
-def test_a_pause_that_ended_while_it_was_listed_does_not_count_as_the_requested_one(terminal, start, lagerd, script):
+def test_a_pause_that_ended_while_it_was_listed_does_not_count_as_the_requested_one(
+    terminal: Any, start: Any, lagerd: Any, script: Any
+) -> None:
     screen = terminal(LAGER, "python", script(ASKS))
     run, pid = screen.expect("\n").split()
     lagerd.client.do(lagerd.answer(lagerd.calls.get(timeout=PATIENCE)))

@@ -5,6 +5,7 @@ import re
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,19 +15,19 @@ KILLED = "import os, signal\nos.kill(os.getpid(), signal.{})\n"
 
 
 @pytest.mark.parametrize(("name", "code"), [("SIGKILL", 137), ("SIGSEGV", 139), ("SIGABRT", 134)])
-def test_a_killed_script_says_so(lager, script, name, code):
+def test_a_killed_script_says_so(lager: Any, script: Any, name: Any, code: Any) -> None:
     done = lager("python", script(KILLED.format(name)))
     assert done.returncode == code
     assert f"lager: the script was killed by {name}\n" in done.stderr
 
 
-def test_a_script_that_ends_by_itself_says_nothing(lager, script):
+def test_a_script_that_ends_by_itself_says_nothing(lager: Any, script: Any) -> None:
     done = lager("python", script("raise SystemExit(3)\n"))
     assert (done.returncode, done.stderr) == (3, "")
 
 
 @pytest.fixture
-def many_runs(own_station, lager, script, tmp_path):
+def many_runs(own_station: Any, lager: Any, script: Any, tmp_path: Path) -> None:
     """Make the records of twenty runs out of that of one, which failed."""
     lager("python", script("import time\ntime.sleep(0.2)\nraise SystemExit(3)\n"))
     [one] = json.loads(lager("runs", "--json").stdout)
@@ -40,7 +41,7 @@ def many_runs(own_station, lager, script, tmp_path):
 
 
 @pytest.mark.usefixtures("many_runs")
-def test_runs_shows_the_last_fifteen_and_marks_those_that_failed(lager, terminal):
+def test_runs_shows_the_last_fifteen_and_marks_those_that_failed(lager: Any, terminal: Any) -> None:
     shown = lager("runs")
     assert len(shown.stdout.splitlines()) == 1 + 15
     assert shown.stderr == "lager: 5 older ones are not shown; see: lager runs --all\n"
@@ -53,7 +54,7 @@ def test_runs_shows_the_last_fifteen_and_marks_those_that_failed(lager, terminal
         assert all(("\x1b[91m" in row) == (marked and "ended  3" in row) for row in rows), rows
 
 
-def test_a_check_of_the_nets_says_ok_or_fail_and_a_sum(bench, lager, station, tmp_path):
+def test_a_check_of_the_nets_says_ok_or_fail_and_a_sum(bench: Any, lager: Any, station: Any, tmp_path: Path) -> None:
     fine = lager("nets", "check")
     assert [line.split()[0] for line in fine.stdout.splitlines() if line.startswith(("OK", "FAIL"))] == ["OK"] * 8
     assert "\nsupply2: max_voltage by software, max_current by software\n" in fine.stdout
@@ -74,7 +75,7 @@ def test_a_check_of_the_nets_says_ok_or_fail_and_a_sum(bench, lager, station, tm
 
 @pytest.mark.variant
 @pytest.mark.usefixtures("bench")
-def test_enable_after_a_trip_says_what_tripped_and_what_to_type(lager):
+def test_enable_after_a_trip_says_what_tripped_and_what_to_type(lager: Any) -> None:
     for words in (("voltage", "3"), ("ovp", "5"), ("enable",), ("voltage", "6")):
         lager("supply", "supply2", *words)
     assert "TRIPPED" in lager("supply", "supply2").stdout.upper()
@@ -97,7 +98,9 @@ TYPED = re.compile(rf"{re.escape(LAGER)} [\w -]+")
 
 
 @pytest.mark.usefixtures("bench")
-def test_where_lager_is_not_on_the_path_what_is_printed_can_be_typed(lager, client, script, station, monkeypatch):
+def test_where_lager_is_not_on_the_path_what_is_printed_can_be_typed(
+    lager: Any, client: Any, script: Any, station: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The commands of a banner, of a detached run, of errors of commands and of scripts; a shell runs one of them."""
     monkeypatch.setitem(station.env, "PATH", "/usr/bin:/bin")
     detached = lager("python", "--detach", script(HELD)).stdout

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from typing import Any
 
 import pytest
 
@@ -12,14 +13,16 @@ SCRIPT = "import lager\nlager.pause('here', timeout={})\n"
 COLOURS = {"91": (255, 0, 0), "94": (92, 92, 255), "95": (255, 0, 255)}  # xterm's
 
 
-def first_line(view):
+def first_line(view: Any) -> Any:
     """The cells of the banner's first line."""
     row = next(number for number, line in enumerate(view.seen.display) if line.startswith("lager: paused at"))
     return [view.seen.buffer[row][column] for column in range(len(view.seen.display[row].rstrip()))]
 
 
 @pytest.mark.parametrize(("columns", "rows"), [(80, 24), (160, 50)])
-def test_the_first_line_of_the_banner_stands_out(screen, script, client, columns, rows):
+def test_the_first_line_of_the_banner_stands_out(
+    screen: Any, script: Any, client: Any, columns: Any, rows: Any
+) -> None:
     view = screen(LAGER, "python", script(SCRIPT.format(300)), columns=columns, rows=rows)
     id = client.paused()["id"]
     view.sees("timeout   resumes")
@@ -32,7 +35,7 @@ def test_the_first_line_of_the_banner_stands_out(screen, script, client, columns
 
 
 @pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
-def test_without_colours_nothing_is_marked(screen, script, client, env):
+def test_without_colours_nothing_is_marked(screen: Any, script: Any, client: Any, env: Any) -> None:
     view = screen(LAGER, "python", script(SCRIPT.format(300)), **env)
     client.paused()
     view.sees("timeout   resumes")
@@ -41,7 +44,7 @@ def test_without_colours_nothing_is_marked(screen, script, client, env):
 
 
 @pytest.mark.variant
-def test_a_file_gets_no_colours(run, client):
+def test_a_file_gets_no_colours(run: Any, client: Any) -> None:
     process = run(SCRIPT.format(300), TERM="xterm-256color")
     id = client.paused()["id"]
     client.call("Continue", "s", id)
@@ -50,7 +53,7 @@ def test_a_file_gets_no_colours(run, client):
 
 
 @pytest.mark.variant
-def test_a_printed_command_works_when_it_is_typed(run, client, station):
+def test_a_printed_command_works_when_it_is_typed(run: Any, client: Any, station: Any) -> None:
     process = run("import lager\nlager.pause('here')\n", PATH="/usr/bin:/bin")
     client.paused()
     line = process.err.expect("--continue") + process.err.expect("\n")
@@ -61,7 +64,7 @@ def test_a_printed_command_works_when_it_is_typed(run, client, station):
     assert process.wait() == 0
 
 
-def test_the_last_minute_stands_out(screen, script, client):
+def test_the_last_minute_stands_out(screen: Any, script: Any, client: Any) -> None:
     view = screen(LAGER, "python", script(SCRIPT.format(50)))
     client.paused()
     view.sees("time left")
@@ -71,8 +74,8 @@ def test_the_last_minute_stands_out(screen, script, client):
     assert view.wait() == 0
 
 
-def test_every_colour_is_readable_on_black_and_on_white():
-    def light(colour):
+def test_every_colour_is_readable_on_black_and_on_white() -> None:
+    def light(colour: Any) -> Any:
         parts = [c / 255 for c in colour]
         linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
         return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

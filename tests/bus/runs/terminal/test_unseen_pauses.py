@@ -1,5 +1,7 @@
 """lager python tells of a pause on the terminal where its banner does not come there, and only then."""
 
+from typing import Any
+
 import pytest
 
 from tests.processes import LAGER
@@ -23,10 +25,10 @@ CLOSED = "import lager, sys\nsys.stderr.close()\nlager.pause('why')\nprint('went
 
 
 @pytest.fixture
-def shell(terminal):
+def shell(terminal: Any) -> Any:
     """Type a command line into a terminal."""
 
-    def run(line: str):
+    def run(line: str) -> Any:
         return terminal("/bin/sh", "-c", line, LAGER=LAGER)
 
     return run
@@ -45,7 +47,9 @@ UNSEEN = {
 
 
 @pytest.mark.parametrize("name", UNSEEN)
-def test_a_pause_whose_banner_goes_elsewhere_is_announced_in_one_line(shell, script, client, name):
+def test_a_pause_whose_banner_goes_elsewhere_is_announced_in_one_line(
+    shell: Any, script: Any, client: Any, name: Any
+) -> None:
     text, line = UNSEEN[name]
     script(text)
     script(PAUSE, "child.py")
@@ -61,7 +65,9 @@ def test_a_pause_whose_banner_goes_elsewhere_is_announced_in_one_line(shell, scr
 
 @pytest.mark.variant
 @pytest.mark.parametrize(("reader", "times"), [("grep --line-buffered 'went on'", 1), ("cat", 0)])
-def test_a_pause_older_than_the_connection_of_lager_python_is_announced(shell, script, client, late, reader, times):
+def test_a_pause_older_than_the_connection_of_lager_python_is_announced(
+    shell: Any, script: Any, client: Any, late: Any, reader: Any, times: Any
+) -> None:
     script(PAUSE)
     screen = shell(f"$LAGER python script.py 2>&1 | {reader}")
     id = client.paused()["id"]
@@ -86,7 +92,9 @@ SEEN = {
 
 
 @pytest.mark.parametrize("name", SEEN)
-def test_a_pause_whose_banner_reaches_the_terminal_is_announced_only_by_it(shell, script, client, name):
+def test_a_pause_whose_banner_reaches_the_terminal_is_announced_only_by_it(
+    shell: Any, script: Any, client: Any, name: Any
+) -> None:
     script(PAUSE.replace("'why'", "timeout=1.5"))
     screen = shell(SEEN[name])
     id = client.paused()["id"]
@@ -97,7 +105,9 @@ def test_a_pause_whose_banner_reaches_the_terminal_is_announced_only_by_it(shell
     assert "To resume:" not in screen.screen.text
 
 
-def test_a_terminal_that_reattaches_shows_the_pauses_that_the_log_does_not(run, terminal, script, client):
+def test_a_terminal_that_reattaches_shows_the_pauses_that_the_log_does_not(
+    run: Any, terminal: Any, script: Any, client: Any
+) -> None:
     script(PAUSE, "child.py")
     process = run(PAUSE + CHILD, options=("--detach",))
     id = process.out.expect("\n").strip()
@@ -116,7 +126,7 @@ def test_a_terminal_that_reattaches_shows_the_pauses_that_the_log_does_not(run, 
 
 
 @pytest.mark.variant
-def test_a_run_on_a_box_is_announced_with_the_box(near, terminal, script, client):
+def test_a_run_on_a_box_is_announced_with_the_box(near: Any, terminal: Any, script: Any, client: Any) -> None:
     script(PAUSE, "child.py")
     screen = terminal(LAGER, "python", "--box", "near", script(PAUSE + CHILD), "--add-file", "child.py")
     first = client.paused()["id"]
@@ -132,7 +142,9 @@ def test_a_run_on_a_box_is_announced_with_the_box(near, terminal, script, client
 
 
 @pytest.mark.variant
-def test_a_run_on_a_box_whose_output_is_filtered_here_is_announced_only_by_its_banner(near, shell, script, client):
+def test_a_run_on_a_box_whose_output_is_filtered_here_is_announced_only_by_its_banner(
+    near: Any, shell: Any, script: Any, client: Any
+) -> None:
     script(PAUSE.replace("'why'", "timeout=1.5"))
     screen = shell("$LAGER python --box near script.py 2>&1 | tee log")
     screen.expect(f"  id        {client.paused()['id']}\n")
@@ -142,7 +154,9 @@ def test_a_run_on_a_box_whose_output_is_filtered_here_is_announced_only_by_its_b
 
 
 @pytest.mark.variant
-def test_a_run_on_a_box_whose_errors_go_to_a_file_here_is_announced(near, shell, script, client):
+def test_a_run_on_a_box_whose_errors_go_to_a_file_here_is_announced(
+    near: Any, shell: Any, script: Any, client: Any
+) -> None:
     script(PAUSE)
     screen = shell("$LAGER python --box near script.py 2>banner")
     screen.expect(f"lager: {client.paused()['id']} is paused at ")
@@ -152,7 +166,7 @@ def test_a_run_on_a_box_whose_errors_go_to_a_file_here_is_announced(near, shell,
 
 
 @pytest.mark.variant
-def test_without_a_terminal_nothing_is_added(run, script, client):
+def test_without_a_terminal_nothing_is_added(run: Any, script: Any, client: Any) -> None:
     script(PAUSE, "child.py")
     process = run(CHILD)
     client.call("Continue", "s", client.paused()["id"])

@@ -9,6 +9,8 @@ import signal
 import subprocess
 import time
 from contextlib import closing
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +22,7 @@ ONE = "import lager\nlager.pause('why not')\nprint('went on')\n"
 TWO = "import lager\nlager.pause('first')\nprint('between')\nlager.pause('second')\nprint('went on')\n"
 
 
-def test_the_banner_names_everything(run, client):
+def test_the_banner_names_everything(run: Any, client: Any) -> None:
     process = run(ONE)
     pause = client.paused()
     shown = process.err.expect("  timeout ")
@@ -33,7 +35,7 @@ def test_the_banner_names_everything(run, client):
     assert process.wait() == 0
 
 
-def test_the_banner_names_the_box_and_the_console(start, script, client):
+def test_the_banner_names_the_box_and_the_console(start: Any, script: Any, client: Any) -> None:
     process = start(LAGER, "--here", "python", script("breakpoint()\n"), LAGER_BOX="bench7")
     id = client.paused()["id"]
     process.err.expect(f"lager python --continue {id} --box bench7")
@@ -41,7 +43,7 @@ def test_the_banner_names_the_box_and_the_console(start, script, client):
     client.call("Continue", "s", id)
 
 
-def test_continue_from_another_terminal(run, client, lager):
+def test_continue_from_another_terminal(run: Any, client: Any, lager: Any) -> None:
     process = run(ONE)
     id = client.paused()["id"]
     done = lager("python", "--continue", id[:4])
@@ -53,7 +55,7 @@ def test_continue_from_another_terminal(run, client, lager):
     assert process.wait() == 0
 
 
-def test_busctl_continues(run, client, station):
+def test_busctl_continues(run: Any, client: Any, station: Any) -> None:
     process = run(ONE)
     id = client.paused()["id"]
     busctl = shutil.which("busctl")
@@ -66,7 +68,7 @@ def test_busctl_continues(run, client, station):
     assert process.wait() == 0
 
 
-def test_auto_resume_says_so(run, client):
+def test_auto_resume_says_so(run: Any, client: Any) -> None:
     process = run("import lager, time\nt = time.monotonic()\nlager.pause(timeout=0.3)\nprint(time.monotonic() - t)\n")
     id = client.paused()["id"]
     assert client.resumed(id) == ("timeout", {})
@@ -78,7 +80,7 @@ def test_auto_resume_says_so(run, client):
     ("argument", "variable", "expected"),
     [("", "", 300), ("timeout=7", "", 7), ("", "20", 20), ("timeout=7", "20", 7), ("timeout=0", "20", 0), ("", "0", 0)],
 )
-def test_where_the_timeout_comes_from(run, client, argument, variable, expected):
+def test_where_the_timeout_comes_from(run: Any, client: Any, argument: Any, variable: Any, expected: Any) -> None:
     run(f"import lager\nlager.pause({argument})\n", LAGER_BREAKPOINT_TIMEOUT=variable)
     pause = client.paused()
     assert pause["timeout"] == expected
@@ -87,13 +89,13 @@ def test_where_the_timeout_comes_from(run, client, argument, variable, expected)
 
 
 @pytest.mark.variant
-def test_without_a_limit_it_says_so(run, client):
+def test_without_a_limit_it_says_so(run: Any, client: Any) -> None:
     process = run("import lager\nlager.pause(timeout=0)\n")
     process.err.expect("waits until it is resumed")
     client.call("Continue", "s", client.paused()["id"])
 
 
-def test_enter(terminal, client, script):
+def test_enter(terminal: Any, client: Any, script: Any) -> None:
     screen = terminal(LAGER, "python", script(ONE))
     screen.expect("press Enter")
     id = client.paused()["id"]
@@ -105,7 +107,9 @@ def test_enter(terminal, client, script):
 
 
 @pytest.mark.variant
-def test_who_reads_the_enter_has_said_so_before_it_hears_of_a_pause(start, own_station, terminal, script):
+def test_who_reads_the_enter_has_said_so_before_it_hears_of_a_pause(
+    start: Any, own_station: Any, terminal: Any, script: Any
+) -> None:
     # Else an Enter that comes at once is recorded as a call over D-Bus.
     monitor = start("dbus-monitor", "--address", own_station.address, "type='method_call'")
     monitor.out.expect("member=NameLost")  # it only listens from here on
@@ -119,7 +123,7 @@ def test_who_reads_the_enter_has_said_so_before_it_hears_of_a_pause(start, own_s
 
 
 @pytest.mark.variant
-def test_a_second_enter_typed_ahead_resumes_nothing(terminal, client, script):
+def test_a_second_enter_typed_ahead_resumes_nothing(terminal: Any, client: Any, script: Any) -> None:
     screen = terminal(LAGER, "python", script(TWO))
     first = client.paused()["id"]
     screen.expect("  timeout ")
@@ -134,7 +138,7 @@ def test_a_second_enter_typed_ahead_resumes_nothing(terminal, client, script):
     assert screen.wait() == 0
 
 
-def test_the_script_gets_its_own_lines(terminal, script):
+def test_the_script_gets_its_own_lines(terminal: Any, script: Any) -> None:
     text = "import lager\nprint('got', input('before? '))\nlager.pause()\nprint('got', input('after? '))\n"
     screen = terminal(LAGER, "python", script(text))
     screen.expect("before? ")
@@ -148,7 +152,7 @@ def test_the_script_gets_its_own_lines(terminal, script):
     assert screen.wait() == 0
 
 
-def test_text_is_not_taken_for_enter(terminal, client, script):
+def test_text_is_not_taken_for_enter(terminal: Any, client: Any, script: Any) -> None:
     screen = terminal(LAGER, "python", script(ONE))
     screen.expect("  timeout ")
     screen.type("x = 1\r")
@@ -157,7 +161,9 @@ def test_text_is_not_taken_for_enter(terminal, client, script):
     screen.expect("went on")
 
 
-def test_in_the_background_it_is_not_stopped_and_reads_nothing(terminal, client, script, tmp_path):
+def test_in_the_background_it_is_not_stopped_and_reads_nothing(
+    terminal: Any, client: Any, script: Any, tmp_path: Path
+) -> None:
     """An interactive shell with job control: the run is put into the background, pauses, and comes to the front."""
     script(ONE)
     screen = terminal("/bin/bash", "--norc", "--noprofile", "-i", PS1="$ ", TERM="dumb")
@@ -180,7 +186,7 @@ def test_in_the_background_it_is_not_stopped_and_reads_nothing(terminal, client,
 
 
 @pytest.mark.variant
-def test_stopped_with_ctrl_z_and_brought_back(terminal, client, script):
+def test_stopped_with_ctrl_z_and_brought_back(terminal: Any, client: Any, script: Any) -> None:
     script(ONE)
     screen = terminal("/bin/bash", "--norc", "--noprofile", "-i", PS1="$ ", TERM="dumb")
     screen.expect("$ ")
@@ -196,7 +202,7 @@ def test_stopped_with_ctrl_z_and_brought_back(terminal, client, script):
     screen.wait()
 
 
-def test_ctrl_c_reaches_the_script_and_its_finally(terminal, client, script):
+def test_ctrl_c_reaches_the_script_and_its_finally(terminal: Any, client: Any, script: Any) -> None:
     text = "import lager\ntry:\n    lager.pause()\nfinally:\n    print('put away')\n"
     screen = terminal(LAGER, "python", script(text))
     id = client.paused()["id"]
@@ -208,7 +214,9 @@ def test_ctrl_c_reaches_the_script_and_its_finally(terminal, client, script):
     assert screen.wait() == 130
 
 
-def test_an_interrupt_right_behind_the_first_pause_of_a_process_ends_it(client, station, until_the_end):
+def test_an_interrupt_right_behind_the_first_pause_of_a_process_ends_it(
+    client: Any, station: Any, until_the_end: Any
+) -> None:
     """While lagerd asks the bus who the caller is, the script stops waiting."""
     other = until_the_end.enter_context(closing(Client(station.address)))
 
@@ -224,7 +232,9 @@ def test_an_interrupt_right_behind_the_first_pause_of_a_process_ends_it(client, 
     assert client.resumed("1badcafe")[0] == "interrupted"
 
 
-def test_what_a_script_said_before_it_ended_is_heard_before_its_end(client, own_station, until_the_end):
+def test_what_a_script_said_before_it_ended_is_heard_before_its_end(
+    client: Any, own_station: Any, until_the_end: Any
+) -> None:
     """However much else it said, and though lagerd was busy and finds all of it at once."""
     other = Client(own_station.address)
     pausing = other.start(other.bus.call(NAME, PATH, "Pause", "a{sv}", {"id": "1badcafe"}, timeout=None))
@@ -249,7 +259,7 @@ def test_what_a_script_said_before_it_ended_is_heard_before_its_end(client, own_
     assert client.resumed("1badcafe")[0] == "interrupted"
 
 
-def test_sigint_to_the_command_reaches_the_script_once(start, script, client):
+def test_sigint_to_the_command_reaches_the_script_once(start: Any, script: Any, client: Any) -> None:
     text = "import lager, time\ntry:\n    lager.pause()\nexcept KeyboardInterrupt:\n    print('once')\n"
     process = start(LAGER, "python", script(text))
     client.paused()
@@ -258,7 +268,7 @@ def test_sigint_to_the_command_reaches_the_script_once(start, script, client):
     assert "KeyboardInterrupt" not in process.err.rest()
 
 
-def test_kill_9_of_the_script_ends_its_pause_within_100_ms(run, client):
+def test_kill_9_of_the_script_ends_its_pause_within_100_ms(run: Any, client: Any) -> None:
     process = run(ONE)
     pause = client.paused()
     began = time.monotonic()
@@ -269,7 +279,7 @@ def test_kill_9_of_the_script_ends_its_pause_within_100_ms(run, client):
     assert process.wait() == 128 + signal.SIGKILL
 
 
-def test_continue_all_and_a_whole_run(run, client, lager):
+def test_continue_all_and_a_whole_run(run: Any, client: Any, lager: Any) -> None:
     text = "import lager, threading\n[threading.Thread(target=lager.pause, args=(n,)).start() for n in range(3)]\n"
     process = run(text)
     run_id = {client.paused()["run_id"] for _ in range(3)}
@@ -279,7 +289,7 @@ def test_continue_all_and_a_whole_run(run, client, lager):
 
 
 @pytest.mark.variant
-def test_a_late_continue_finds_nothing(run, client):
+def test_a_late_continue_finds_nothing(run: Any, client: Any) -> None:
     process = run(ONE)
     id = client.paused()["id"]
     client.call("Continue", "s", id)
@@ -288,7 +298,7 @@ def test_a_late_continue_finds_nothing(run, client):
         client.call("Continue", "s", id)
 
 
-def test_extend_adds_and_holds(run, client, lager):
+def test_extend_adds_and_holds(run: Any, client: Any, lager: Any) -> None:
     run("import lager\nlager.pause(timeout=50)\n")
     id = client.paused()["id"]
     assert 145 < client.call("Extend", "sd", id, 100.0) <= 150
@@ -302,7 +312,7 @@ def test_extend_adds_and_holds(run, client, lager):
 
 
 @pytest.mark.variant
-def test_the_countdown_is_that_of_lagerd(run, client: Client):
+def test_the_countdown_is_that_of_lagerd(run: Any, client: Client) -> None:
     """A pause that is extended outlives its first deadline, on the script's side too."""
     process = run("import lager\nlager.pause(timeout=3)\n")
     id = client.paused()["id"]
@@ -314,7 +324,7 @@ def test_the_countdown_is_that_of_lagerd(run, client: Client):
     assert process.wait() == 0
 
 
-def test_a_terminal_that_goes_away_ends_the_run_that_leads_its_session(terminal, tmp_path):
+def test_a_terminal_that_goes_away_ends_the_run_that_leads_its_session(terminal: Any, tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(
         "import signal\n"
         "try:\n"

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from contextlib import closing
+from typing import Any
 
 import pytest
 
@@ -32,17 +33,17 @@ print('all went on')
 """
 
 
-def lose_bus(station):
+def lose_bus(station: Any) -> None:
     station.kill_broker()
     station.lagerd.wait()
     station.kill_lagerd()
 
 
-def lose_lagerd(station):
+def lose_lagerd(station: Any) -> None:
     station.kill_lagerd()
 
 
-def lose_lagerd_and_then_the_bus(station):
+def lose_lagerd_and_then_the_bus(station: Any) -> None:
     station.kill_lagerd()
     station.kill_broker()
 
@@ -50,18 +51,20 @@ def lose_lagerd_and_then_the_bus(station):
 LOSSES = (lose_bus, lose_lagerd, lose_lagerd_and_then_the_bus)
 
 
-def user():
+def user() -> Any:
     return pwd.getpwuid(os.getuid()).pw_name
 
 
 @pytest.fixture
-def client(own_station, until_the_end):
+def client(own_station: Any, until_the_end: Any) -> Any:
     return until_the_end.enter_context(closing(Client(own_station.address)))
 
 
 @pytest.mark.parametrize("lose", LOSSES)
 @pytest.mark.parametrize("timeout", [0, 600])
-def test_enter_resumes_a_pause_whose_bus_is_gone(terminal, own_station, client, script, lose, timeout):
+def test_enter_resumes_a_pause_whose_bus_is_gone(
+    terminal: Any, own_station: Any, client: Any, script: Any, lose: Any, timeout: Any
+) -> None:
     screen = terminal(LAGER, "python", script(ALONE.format(timeout=timeout)))
     id = client.paused()["id"]
     screen.expect("  timeout ")
@@ -74,7 +77,7 @@ def test_enter_resumes_a_pause_whose_bus_is_gone(terminal, own_station, client, 
 
 
 @pytest.mark.variant
-def test_enter_resumes_one_pause_after_the_other(terminal, own_station, client, script):
+def test_enter_resumes_one_pause_after_the_other(terminal: Any, own_station: Any, client: Any, script: Any) -> None:
     screen = terminal(LAGER, "python", script(SEVERAL))
     waiting = {client.paused()["id"] for _ in range(3)}
     lose_bus(own_station)
@@ -88,7 +91,9 @@ def test_enter_resumes_one_pause_after_the_other(terminal, own_station, client, 
 
 
 @pytest.mark.variant
-def test_enter_resumes_a_pause_of_a_bus_that_lager_python_never_reached(terminal, own_station, client, script, late):
+def test_enter_resumes_a_pause_of_a_bus_that_lager_python_never_reached(
+    terminal: Any, own_station: Any, client: Any, script: Any, late: Any
+) -> None:
     screen = terminal(LAGER, "python", script(ALONE.format(timeout=0)))
     id = client.paused()["id"]
     lose_bus(own_station)
@@ -101,7 +106,9 @@ def test_enter_resumes_a_pause_of_a_bus_that_lager_python_never_reached(terminal
 
 
 @pytest.mark.variant
-def test_what_is_typed_beside_enter_is_not_taken_for_it(terminal, own_station, client, script):
+def test_what_is_typed_beside_enter_is_not_taken_for_it(
+    terminal: Any, own_station: Any, client: Any, script: Any
+) -> None:
     screen = terminal(LAGER, "python", script(ALONE.format(timeout=0)))
     client.paused()
     screen.expect("  timeout ")
@@ -114,7 +121,9 @@ def test_what_is_typed_beside_enter_is_not_taken_for_it(terminal, own_station, c
 
 
 @pytest.mark.variant
-def test_the_keys_belong_to_the_script_once_it_resumes_without_a_bus(terminal, own_station, client, script):
+def test_the_keys_belong_to_the_script_once_it_resumes_without_a_bus(
+    terminal: Any, own_station: Any, client: Any, script: Any
+) -> None:
     screen = terminal(LAGER, "python", script(ALONE.format(timeout=0) + "print('got', input())\n"))
     client.paused()
     screen.expect("  timeout ")
@@ -127,7 +136,9 @@ def test_the_keys_belong_to_the_script_once_it_resumes_without_a_bus(terminal, o
 
 
 @pytest.mark.parametrize("lose", LOSSES)
-def test_a_bus_that_comes_back_has_the_pause_again(terminal, own_station, client, script, until_the_end, lose):
+def test_a_bus_that_comes_back_has_the_pause_again(
+    terminal: Any, own_station: Any, client: Any, script: Any, until_the_end: Any, lose: Any
+) -> None:
     screen = terminal(LAGER, "python", script(ONE.format(timeout=0)))
     id = client.paused()["id"]
     lose(own_station)
@@ -143,7 +154,9 @@ def test_a_bus_that_comes_back_has_the_pause_again(terminal, own_station, client
     assert screen.wait() == 0
 
 
-def test_a_lagerd_that_comes_back_records_the_enter_it_missed(terminal, own_station, client, script):
+def test_a_lagerd_that_comes_back_records_the_enter_it_missed(
+    terminal: Any, own_station: Any, client: Any, script: Any
+) -> None:
     screen = terminal(LAGER, "python", script(ONE.format(timeout=0) + "input()\n"))
     id = client.paused()["id"]
     screen.expect("  timeout ")
@@ -158,7 +171,7 @@ def test_a_lagerd_that_comes_back_records_the_enter_it_missed(terminal, own_stat
 
 
 @pytest.mark.variant
-def test_a_lagerd_that_comes_back_records_the_timeout_it_missed(run, own_station, client):
+def test_a_lagerd_that_comes_back_records_the_timeout_it_missed(run: Any, own_station: Any, client: Any) -> None:
     process = run(
         f"{IMPATIENT}import lager, threading\nlager.pause('here', timeout=0.3)\n"
         "print('went on', flush=True)\nthreading.Event().wait()\n"
@@ -171,7 +184,9 @@ def test_a_lagerd_that_comes_back_records_the_timeout_it_missed(run, own_station
     lagerd.err.expect(f"Breakpoint {id} resumed automatically after ")
 
 
-def test_the_next_lagerd_records_a_pause_whose_script_has_ended_meanwhile(run, own_station, client):
+def test_the_next_lagerd_records_a_pause_whose_script_has_ended_meanwhile(
+    run: Any, own_station: Any, client: Any
+) -> None:
     process = run(ALONE.format(timeout=0.3))
     id = client.paused()["id"]
     lose_bus(own_station)
@@ -182,8 +197,8 @@ def test_the_next_lagerd_records_a_pause_whose_script_has_ended_meanwhile(run, o
 
 
 @pytest.fixture
-def freeze(own_station, until_the_end):
-    def stop(who):
+def freeze(own_station: Any, until_the_end: Any) -> Any:
+    def stop(who: Any) -> Any:
         pid = (own_station.broker if who == "broker" else own_station.lagerd).pid
         until_the_end.callback(os.kill, pid, signal.SIGCONT)
         os.kill(pid, signal.SIGSTOP)
@@ -193,7 +208,9 @@ def freeze(own_station, until_the_end):
 
 
 @pytest.mark.parametrize("silent", ["broker", "lagerd"])
-def test_enter_resumes_a_pause_whose_bus_or_lagerd_is_frozen(terminal, own_station, client, script, silent, freeze):
+def test_enter_resumes_a_pause_whose_bus_or_lagerd_is_frozen(
+    terminal: Any, own_station: Any, client: Any, script: Any, silent: Any, freeze: Any
+) -> None:
     screen = terminal(LAGER, "python", script(ONE.format(timeout=600) + "input()\n"))
     id = client.paused()["id"]
     screen.expect("  timeout ")
@@ -208,7 +225,9 @@ def test_enter_resumes_a_pause_whose_bus_or_lagerd_is_frozen(terminal, own_stati
 
 
 @pytest.mark.variant
-def test_enter_resumes_a_pause_of_which_lager_python_has_not_heard(terminal, client, script, late, freeze):
+def test_enter_resumes_a_pause_of_which_lager_python_has_not_heard(
+    terminal: Any, client: Any, script: Any, late: Any, freeze: Any
+) -> None:
     screen = terminal(LAGER, "python", script(ONE.format(timeout=600)))
     id = client.paused()["id"]
     screen.expect("  timeout ")
@@ -220,7 +239,9 @@ def test_enter_resumes_a_pause_of_which_lager_python_has_not_heard(terminal, cli
 
 
 @pytest.mark.variant
-def test_a_pause_of_which_lager_python_has_not_heard_takes_no_keys_once_it_ends(terminal, client, script, late, freeze):
+def test_a_pause_of_which_lager_python_has_not_heard_takes_no_keys_once_it_ends(
+    terminal: Any, client: Any, script: Any, late: Any, freeze: Any
+) -> None:
     screen = terminal(LAGER, "python", script(ALONE.format(timeout=4) + "print('got', input())\n"))
     client.paused()
     screen.expect("  timeout ")
@@ -234,7 +255,7 @@ def test_a_pause_of_which_lager_python_has_not_heard_takes_no_keys_once_it_ends(
 
 
 @pytest.mark.variant
-def test_an_answer_reaches_a_script_whose_bus_is_frozen(terminal, client, script, freeze):
+def test_an_answer_reaches_a_script_whose_bus_is_frozen(terminal: Any, client: Any, script: Any, freeze: Any) -> None:
     asks = "import lager\nprint('got', lager.ask('How many?', kind='number', timeout=600))\n"
     screen = terminal(LAGER, "python", script(asks))
     client.paused()
@@ -261,8 +282,8 @@ MANY = "kind='choice', choices=[f'{n}' + '\\N{SNOWMAN}' * 190 for n in range(100
     ids=["answer", "default", "long"],
 )
 def test_a_question_of_which_lager_python_has_not_heard_is_answered(
-    terminal, client, script, late, freeze, how, typed, got
-):
+    terminal: Any, client: Any, script: Any, late: Any, freeze: Any, how: Any, typed: Any, got: Any
+) -> None:
     screen = terminal(LAGER, "python", script(ASKS.format(how=how)))
     client.paused()
     screen.expect("  timeout ")
@@ -288,7 +309,7 @@ threading.Event().wait()
 
 @pytest.mark.variant
 @pytest.mark.parametrize("timeout", [0, 600])
-def test_a_pause_outlasts_the_default_time_without_a_bus(run, own_station, client, timeout):
+def test_a_pause_outlasts_the_default_time_without_a_bus(run: Any, own_station: Any, client: Any, timeout: Any) -> None:
     process = run(OUTLASTS % timeout)
     ids = {pause["label"]: pause["id"] for pause in (client.paused(), client.paused())}
     lose_bus(own_station)
@@ -316,7 +337,7 @@ while True:
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="another user is needed")
-def test_the_enter_of_another_user_resumes_nothing(start, run, own_station, client):
+def test_the_enter_of_another_user_resumes_nothing(start: Any, run: Any, own_station: Any, client: Any) -> None:
     process = run(ONE.format(timeout=600))
     pause = client.paused()
     forger = start(sys.executable, "-c", FORGED % ENTER, name_of(pause["run_id"]).replace("\0", "@"))
@@ -328,7 +349,7 @@ def test_the_enter_of_another_user_resumes_nothing(start, run, own_station, clie
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="another user is needed")
-def test_another_user_takes_no_keys(terminal, client, script):
+def test_another_user_takes_no_keys(terminal: Any, client: Any, script: Any) -> None:
     screen = terminal(
         LAGER, "python", script("import os\nprint(os.environ['LAGER_PROCESS_ID'])\nprint('got', input())\n")
     )

@@ -2,6 +2,8 @@
 
 import json
 from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -19,17 +21,17 @@ HOSTILE = [
 
 
 class Page(HTMLParser):
-    def __init__(self, text):
+    def __init__(self, text: Any) -> None:
         super().__init__()
         self.tags, self.attributes = set(), set()
         self.feed(text)
 
-    def handle_starttag(self, tag, attributes):
+    def handle_starttag(self, tag: Any, attributes: Any) -> None:
         self.tags.add(tag)
         self.attributes |= {name for name, _ in attributes}
 
 
-def report(text, *files):
+def report(text: Any, *files: Any) -> Any:
     run = {
         "id": "9b1c04d7-0000", "runnable": text, "arguments": [text], "folder": text, "box": text, "host": text,
         "detached": True, "interpreter": text, "state": "ended", "exit_code": 1, "started": "", "ended": "",
@@ -59,7 +61,7 @@ def report(text, *files):
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=ascii)
-def test_no_text_becomes_a_tag_or_ends_the_xml(text):
+def test_no_text_becomes_a_tag_or_ends_the_xml(text: Any) -> None:
     found = report(text)
     assert found == report(text)
     page = Page(html.page(found).encode("utf-8", "replace").decode())
@@ -79,7 +81,9 @@ def test_no_text_becomes_a_tag_or_ends_the_xml(text):
     ],
     ids=["a long cell", "empty", "not UTF-8", "no numbers"],
 )
-def test_a_file_of_readings_is_shown_as_far_as_it_can_be_read(tmp_path, data, rows, problem):
+def test_a_file_of_readings_is_shown_as_far_as_it_can_be_read(
+    tmp_path: Path, data: Any, rows: Any, problem: Any
+) -> None:
     (tmp_path / "readings.csv").write_bytes(data)
     found = report("x", tmp_path / "readings.csv", tmp_path / "nothing.csv")
     assert found["readings"][1]["rows"] == rows

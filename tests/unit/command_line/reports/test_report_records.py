@@ -1,11 +1,13 @@
 """Which records tell that more are to come about a run that has ended."""
 
+from typing import Any
+
 import pytest
 
 from lager_cli.commands.runs.report_records import is_whole
 
 
-def records(text):
+def records(text: Any) -> Any:
     """Records from words like `paused:1` and `claimed:psu1`."""
     found = []
     for word in text.split():
@@ -30,5 +32,5 @@ def records(text):
         ("released:psu1", "", True),
     ],
 )
-def test_what_has_begun_has_an_end(text, unsafe, whole):
+def test_what_has_begun_has_an_end(text: Any, unsafe: Any, whole: Any) -> None:
     assert is_whole(records(text), set(unsafe.split())) is whole

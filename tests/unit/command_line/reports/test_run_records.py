@@ -3,6 +3,8 @@
 import json
 import os
 import time
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +16,7 @@ EARLIER = Identity(1, "an-earlier-boot 100")
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(records, "_chosen", tmp_path)
     Record("good", "t.py", [], "/", script=EARLIER, ended=2.0, started=1.0).write()
     return tmp_path
@@ -29,26 +31,26 @@ def folder(tmp_path, monkeypatch):
         {"keeper": {"pid": "1", "born": ""}}, {"script": {"pid": 1, "born": 2}}, {"unknown": 1},
     ],
 )  # fmt: skip
-def test_a_record_with_a_wrong_value_is_passed_over(folder, change):
+def test_a_record_with_a_wrong_value_is_passed_over(folder: Any, change: Any) -> None:
     values = json.loads((folder / "good.json").read_text())
     (folder / "bad.json").write_text(json.dumps({**values, "id": "bad", **change}))
     assert [record.id for record in records.everyone()] == ["good"]
 
 
 @pytest.mark.parametrize("text", ["", "null", "[]", "{", "[" * 100_000, "\udcff", '{"id": "bad"}'])
-def test_a_record_that_is_none_is_passed_over(folder, text):
+def test_a_record_that_is_none_is_passed_over(folder: Any, text: Any) -> None:
     (folder / "bad.json").write_text(text, errors="surrogateescape")
     assert [record.id for record in records.everyone()] == ["good"]
 
 
 @pytest.mark.parametrize("make", [os.mkdir, os.mkfifo, lambda path: os.symlink("/dev/zero", path)])
-def test_what_is_no_file_is_passed_over(folder, make):
+def test_what_is_no_file_is_passed_over(folder: Any, make: Any) -> None:
     make(folder / "bad.json")
     assert [record.id for record in records.everyone()] == ["good"]
 
 
 @pytest.mark.parametrize(("started", "ended"), [(86400, 86500), (-100, 86400), (86400, None)])
-def test_after_a_clock_step_and_a_boot_no_age_is_negative(started, ended):
+def test_after_a_clock_step_and_a_boot_no_age_is_negative(started: Any, ended: Any) -> None:
     """The run was recorded while the clock was ahead of what it is now."""
     now = time.time()
     record = Record("old", "t.py", [], "/", script=EARLIER, started=now + started)

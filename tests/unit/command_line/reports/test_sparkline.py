@@ -1,5 +1,7 @@
 """Values over time as text and as SVG: every value is in its place, and a gap stays a gap."""
 
+from typing import Any
+
 import pytest
 
 from lager.recording.rows import Schedule
@@ -21,12 +23,12 @@ from lager_cli.display.sparkline import Curve, sparkline, svg
         ([-1e300, 1e300], 2, "▁█"),
     ],
 )
-def test_a_sparkline(values, width, drawn):
+def test_a_sparkline(values: Any, width: Any, drawn: Any) -> None:
     assert sparkline(values, width) == drawn
     assert sparkline(values, width, unicode=False).isascii()
 
 
-def test_a_curve_of_many_values_keeps_its_extremes_and_gaps():
+def test_a_curve_of_many_values_keeps_its_extremes_and_gaps() -> None:
     curve = Curve("a & b", "V")
     for n in range(100_000):
         curve.add(float(n), None if n == 50_000 else 99.0 if n == 70_001 else float(n % 7))
@@ -43,7 +45,7 @@ def test_a_curve_of_many_values_keeps_its_extremes_and_gaps():
 @pytest.mark.parametrize(
     ("took", "missed"), [([0.1], [0]), ([0.5], [0]), ([1.0], [0]), ([2.5, 0.1], [1, 0]), ([3600.0], [3599])]
 )
-def test_a_schedule_counts_what_was_missed(took, missed):
+def test_a_schedule_counts_what_was_missed(took: Any, missed: Any) -> None:
     clock = [0.0]
     schedule = Schedule(1.0, lambda: clock[0])
     counts = []

@@ -1,7 +1,9 @@
 import logging
 import re
 import socket
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,12 +17,12 @@ from lagerd.journal.audit import Audit
 CATALOG = (Path(__file__).parents[4] / "units" / "lager.catalog").read_text()
 
 
-def catalog_entries():
+def catalog_entries() -> Any:
     parts = re.split(r"^-- ([0-9a-f]{32})$", CATALOG, flags=re.MULTILINE)[1:]
     return dict(zip(parts[::2], parts[1::2], strict=True))
 
 
-def test_every_kind_has_a_catalog_entry_and_every_entry_a_kind():
+def test_every_kind_has_a_catalog_entry_and_every_entry_a_kind() -> None:
     assert catalog_entries().keys() == {
         *(kind.message_id for kind in Event), lost_client.MESSAGE_ID, *record.MESSAGE_IDS.values()
     }  # fmt: skip
@@ -28,7 +30,7 @@ def test_every_kind_has_a_catalog_entry_and_every_entry_a_kind():
 
 
 @pytest.mark.parametrize("kind", Event, ids=lambda kind: kind.name)
-def test_a_record_has_every_field_that_its_texts_use(kind):
+def test_a_record_has_every_field_that_its_texts_use(kind: Any) -> None:
     sent = []
     Audit(sent.append).record(kind, input="1 + 1", remaining=60.0, answer="yes")
     fields = dict(sent[0])
@@ -39,21 +41,21 @@ def test_a_record_has_every_field_that_its_texts_use(kind):
 
 
 @pytest.fixture
-def records(tmp_path):
+def records(tmp_path: Path) -> Iterator[Any]:
     records = audit.to_journal(tmp_path / "socket")
     yield records
     records.close()
 
 
 @pytest.fixture
-def journal(tmp_path):
+def journal(tmp_path: Path) -> Iterator[Any]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
         server.bind(str(tmp_path / "socket"))
         server.settimeout(5)
         yield server
 
 
-def test_journald_gets_all_fields_of_a_record(journal, records):
+def test_journald_gets_all_fields_of_a_record(journal: Any, records: Any) -> None:
     records.record(
         Event.AUTO_RESUMED,
         breakpoint="0123abcd",
@@ -75,14 +77,14 @@ def test_journald_gets_all_fields_of_a_record(journal, records):
     assert "LAGER_PAUSED_SEC=1.235" in lines
 
 
-def test_no_value_can_be_a_terminal_escape_or_break_the_encoding(journal, records):
+def test_no_value_can_be_a_terminal_escape_or_break_the_encoding(journal: Any, records: Any) -> None:
     records.record(Event.PAUSED, label="\x1b[2J\udcff\u202eé", file="x" * 1_000_000)
     record = journal.recv(1_000_000).decode()
     assert r"LAGER_LABEL=\x1b[2J\udcff\u202eé" in record
     assert len(record) < 20_000
 
 
-def test_without_journald_only_records_are_lost(tmp_path, records):
+def test_without_journald_only_records_are_lost(tmp_path: Path, records: Any) -> None:
     records.record(Event.GONE)
     records.record(Event.GONE)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
@@ -94,15 +96,15 @@ def test_without_journald_only_records_are_lost(tmp_path, records):
     assert records.lost == 2
 
 
-def test_a_journald_that_does_not_read_never_blocks(journal, records):
+def test_a_journald_that_does_not_read_never_blocks(journal: Any, records: Any) -> None:
     for _ in range(2000):
         records.record(Event.CLAIMED, instrument="psu1")
     assert records.lost > 0
 
 
-def test_an_object_whose_str_raises_is_a_lost_record():
+def test_an_object_whose_str_raises_is_a_lost_record() -> None:
     class Hostile:
-        def __str__(self):
+        def __str__(self) -> None:
             raise RuntimeError
 
     records = Audit(lambda entry: None)
@@ -110,14 +112,14 @@ def test_an_object_whose_str_raises_is_a_lost_record():
     assert records.lost == 1
 
 
-def test_without_a_journal_a_record_is_a_plain_line(caplog):
+def test_without_a_journal_a_record_is_a_plain_line(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     records = audit.to_log(logging.getLogger("lagerd.audit"))
     records.record(Event.RELEASED, instrument="psu1", by_user="ann", reason="gone")
     assert caplog.messages == ["Released psu1 of ann: gone"]
 
 
-def test_an_embedded_daemon_keeps_its_latest_records_in_a_file(tmp_path, monkeypatch):
+def test_an_embedded_daemon_keeps_its_latest_records_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(audit, "_LONGEST_FILE", 3000)
     file = tmp_path / "records"
     records = audit.to_file(logging.getLogger("lagerd.audit"), file)

@@ -1,6 +1,7 @@
 """Repeated events that share a record."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -12,14 +13,14 @@ from tests.unit.breakpoints.test_pauses import a_pause
 
 
 @pytest.fixture
-def recorded(monkeypatch):
+def recorded(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Run what is given with a Repeats; what it recorded."""
 
-    def run(work, seconds=1000.0):
+    def run(work: Any, seconds: Any = 1000.0) -> Any:
         monkeypatch.setattr(repeats, "SECONDS", seconds)
         found = []
 
-        async def inside():
+        async def inside() -> None:
             told = Repeats(
                 lambda what, pause, client, more: found.append((what, pause.id, client and client.uid, more))
             )
@@ -37,10 +38,10 @@ def recorded(monkeypatch):
 ANNA, BERT = (Client(":1.1", uid, "x", 7, ()) for uid in (1000, 1001))
 
 
-def test_the_first_is_written_at_once_and_the_others_share_one_with_their_count(recorded):
+def test_the_first_is_written_at_once_and_the_others_share_one_with_their_count(recorded: Any) -> None:
     pause, other = a_pause(), a_pause("0000abcd")
 
-    def work(tell):
+    def work(tell: Any) -> None:
         for n in range(23_000):
             tell(Event.EXTENDED, pause, ANNA, {"remaining": float(n)})
         tell(Event.EXTENDED, other, ANNA, {"remaining": 5.0})
@@ -54,10 +55,10 @@ def test_the_first_is_written_at_once_and_the_others_share_one_with_their_count(
     ]
 
 
-def test_held_back_records_are_written_before_the_end_of_the_pause(recorded):
+def test_held_back_records_are_written_before_the_end_of_the_pause(recorded: Any) -> None:
     pause = a_pause()
 
-    def work(tell):
+    def work(tell: Any) -> None:
         for n in range(3):
             tell(Event.EXTENDED, pause, ANNA, {"remaining": float(n)})
         tell(Event.RESUMED, pause, BERT, {})
@@ -68,36 +69,36 @@ def test_held_back_records_are_written_before_the_end_of_the_pause(recorded):
 @pytest.mark.parametrize(
     "event", [Event.PAUSED, Event.RESUMED, Event.CONSOLE_OPENED, Event.CONSOLE_CLOSED, Event.DENIED, Event.GONE]
 )
-def test_nothing_else_shares_a_record(recorded, event):
+def test_nothing_else_shares_a_record(recorded: Any, event: Any) -> None:
     pause = a_pause()
 
-    def work(tell):
+    def work(tell: Any) -> None:
         for _ in range(50):
             tell(event, pause, ANNA, {})
 
     assert len(recorded(work)) == 50
 
 
-def test_inputs_that_share_a_record_are_all_in_it(recorded):
+def test_inputs_that_share_a_record_are_all_in_it(recorded: Any) -> None:
     pause = a_pause()
 
-    def work(tell):
+    def work(tell: Any) -> None:
         for line in ("a", "b", "c"):
             tell(Event.CONSOLE_INPUT, pause, ANNA, {"input": line})
 
     assert [more for *_, more in recorded(work)] == [{"input": "a"}, {"input": "b\nc", "count": 2}]
 
 
-def test_one_record_a_second_is_written_while_repeats_continue(recorded):
+def test_one_record_a_second_is_written_while_repeats_continue(recorded: Any) -> None:
     pause = a_pause()
 
-    async def work(tell):
+    async def work(tell: Any) -> None:
         for n in range(3):
             tell(Event.EXTENDED, pause, ANNA, {"remaining": float(n)})
         while not told_of(tell):
             await asyncio.sleep(0)
 
-    def told_of(tell):
+    def told_of(tell: Any) -> Any:
         (window,) = tell._windows.values()
         return window.count == 0
 
