@@ -49,7 +49,7 @@ def test_every_net_is_read_free_or_through_the_pause_of_its_holder(
     assert (shown.returncode, shown.stderr) == (0, ""), shown
     rows = {line.split()[0]: line for line in shown.stdout.splitlines() if line}
     assert re.match(r"1 paused  1 run  16 nets, 1 on\n", shown.stdout)
-    assert re.search(rf"{pause['id']}  held +script.py:13", rows[pause["id"]])
+    assert re.search(rf"{pause['id']}  held +script.py:11", rows[pause["id"]])
     assert re.search(rf"on CV +3\.\d+ V  [\d.]+ m?A +pause {pause['id']}, \S+ script.py", rows["supply2"])
     assert re.search(rf"off +0.000 V  0.000 A +pause {pause['id']}", rows["supply3"])  # the other output of psu1
     assert re.search(r"adc +- +3\.\d+ V +pause", rows["adc1"])
