@@ -39,7 +39,7 @@ def opened(tmp_path: Path) -> Iterator[Opener]:
         yield open_net
 
 
-SUPPLIES = {
+SUPPLIES: dict[str, tuple[Callable[[], Any], Callable[[Any], Output], str]] = {
     "DP821": (DP821, lambda device: device.outputs[0], "channel = 1"),
     "E36312A": (E36312A, lambda device: device.outputs[0], "channel = 1"),
     "2281S": (Keithley2281S, lambda device: device.output, ""),
@@ -51,7 +51,7 @@ SUPPLIES = {
 def test_resetting_a_tripped_protection_leaves_the_output_off(opened: Opener, model: str) -> None:
     make, terminals, lines = SUPPLIES[model]
     device = make()
-    output: Output = terminals(device)
+    output = terminals(device)
     output.loads.append(resistor(10))
     supply = opened(device, "supply", lines)
     supply.set_ovp(4)
@@ -271,7 +271,7 @@ def test_a_load_whose_voltage_is_over_the_limit_does_not_stay_on_and_says_why(op
 def test_a_voltage_is_set_with_its_protection_in_the_order_that_does_not_trip_it(opened: Opener, model: str) -> None:
     make, terminals, lines = SUPPLIES[model]
     device = make()
-    output: Output = terminals(device)
+    output = terminals(device)
     output.loads.append(resistor(100))
     supply = opened(device, "supply", lines)
     supply.set_mode()

@@ -11,7 +11,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lager.errors import TransferError
-from lager_cli.transfer import downloads
 from lager_cli.transfer.downloads import Receiver, Snapshot, Wanted, refuse_existing
 
 
@@ -216,7 +215,7 @@ def test_a_file_system_without_hard_links(here: Any, bring: Any, monkeypatch: py
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(1, "Operation not permitted")
 
-    monkeypatch.setattr(downloads.os, "link", refuse)
+    monkeypatch.setattr(os, "link", refuse)
     (here / "a.csv").write_text("mine")
     assert len(bring(write("a.csv", "b.csv"), "*.csv")) == 1
     assert [(here / name).read_text() for name in below(here)] == ["mine", "new a.csv", "new b.csv"]

@@ -22,6 +22,7 @@ ODD = [
 ]  # fmt: skip
 SEGMENT = st.binary(min_size=1, max_size=12).map(lambda name: os.fsdecode(name.translate(None, b"/\0")))
 NAME = st.sampled_from(ODD) | SEGMENT.filter(lambda name: name not in ("", ".", "..", ".git", ".gitignore"))
+Content = tuple[bytes | int, int] | dict[str, "Content"]  # content and mode of a file, or the files of a folder
 TREE = st.recursive(
     st.tuples(st.binary(max_size=1000) | st.integers(0, 1 << 19), st.integers(0, 0o777).map(lambda mode: mode | 0o400)),
     lambda inner: st.dictionaries(NAME, inner, max_size=5),
@@ -69,7 +70,7 @@ def tree(folder: Path) -> dict[str, tuple[int, object]]:
     return found
 
 
-def grow(folder: Path, content: object) -> None:
+def grow(folder: Path, content: Content) -> None:
     if isinstance(content, dict):
         folder.mkdir()
         for name, below in content.items():

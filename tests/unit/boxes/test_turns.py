@@ -16,7 +16,7 @@ class World:
     def __init__(self) -> None:
         self.now = 0.0
         self.turns = Turns(10.0, cores=2, clock=lambda: self.now)
-        self.begun = {}
+        self.begun: dict[int, float] = {}
         self._names = itertools.count()
 
     def begin(self) -> Any:
@@ -102,7 +102,7 @@ def test_the_last_that_began_has_its_whole_limit(world: Any) -> None:
 
 
 def test_one_that_waits_for_its_turn_is_woken_by_the_next_answer_and_by_the_end() -> None:
-    turns, took = Turns(10.0, cores=1), queue.Queue()
+    turns, took = Turns(10.0, cores=1), queue.Queue[bool]()
     for box in range(4):
         assert turns.take(box)
     waiting = [threading.Thread(target=lambda box=box: took.put(turns.take(box))) for box in (4, 5, 6)]

@@ -3,13 +3,19 @@
 import os
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from lager.breakpoints.terminal import banner
 
-DETAILS = {"id": "0123abcd", "label": "why", "file": "/x/y.py", "line": 7, "function": "f", "interactive": False}
+if TYPE_CHECKING:
+    from lager.contract import PauseKeys
+
+DETAILS = cast(
+    "PauseKeys",
+    {"id": "0123abcd", "label": "why", "file": "/x/y.py", "line": 7, "function": "f", "interactive": False},
+)
 
 
 @pytest.fixture(autouse=True)

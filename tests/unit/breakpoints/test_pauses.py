@@ -59,11 +59,11 @@ def ended() -> list[Pause]:
 @pytest.fixture
 def pauses(clock: Any, ended: Any) -> Pauses:
     def expired(pause: Pause) -> None:
-        assert pauses.remove(pause)
+        assert made.remove(pause)
         ended.append(pause)
 
-    pauses = Pauses(clock, expired)
-    return pauses
+    made = Pauses(clock, expired)
+    return made
 
 
 def a_pause(id: str = "0123abcd", *, owner: str = ":1.5", uid: int = 1000, **details: Any) -> Pause:

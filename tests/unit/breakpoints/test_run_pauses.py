@@ -1,13 +1,18 @@
 """The pauses of one run: which one a typed line is for."""
 
 import itertools
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from lager_cli.run_terminal.run_pauses import RunPauses
 
-PAUSES = [{"id": f"{began}0", "run_id": "r", "pid": began, "began": float(began)} for began in (1, 2, 3)]
+if TYPE_CHECKING:
+    from lager.contract import PauseDetails
+
+PAUSES = [
+    cast("PauseDetails", {"id": f"{began}0", "run_id": "r", "pid": began, "began": float(began)}) for began in (1, 2, 3)
+]
 
 
 @pytest.mark.parametrize("heard", list(itertools.permutations(PAUSES)))

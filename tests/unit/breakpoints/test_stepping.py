@@ -32,9 +32,8 @@ class Stepper:
 
     def _step(self, frame: FrameType, value: object) -> None:
         if self.plan:
-            kind, *line = self.plan.pop(0).split()
-            if line:
-                line = [frame.f_code.co_firstlineno + int(line[0])]
+            kind, *offset = self.plan.pop(0).split()
+            line = [frame.f_code.co_firstlineno + int(offset[0])] if offset else []
             course = Course(Request(kind, *line), frame, returning=value is not None)
             engine.begin(course, self._stopped, lambda: self.stops.append(("over",)))
 

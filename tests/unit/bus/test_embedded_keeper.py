@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from lager.bus.facade import Bus
 from lagerd.private_bus.embedded import restart_lagerd
 
 
@@ -39,7 +40,7 @@ class Starting:
 def test_lagerd_is_given_up_by_how_short_it_lived(seconds: Any, life: Any, starts: Any) -> None:
     async def kept() -> int:
         bus = Starting(seconds, life)
-        work = asyncio.ensure_future(restart_lagerd(bus))
+        work = asyncio.ensure_future(restart_lagerd(cast(Bus, bus)))
         while not work.done() and bus.starts < 20:
             await asyncio.sleep(0)
         work.cancel()

@@ -22,7 +22,7 @@ class FakeCall(Call):
         self.interface, self.path, self.sender = interface, path, ":1.7"
         self.fds = [os.open(os.devnull, os.O_RDONLY)]
         self.fd = self.fds[0]
-        self.answers: list[tuple[str, ...]] = []
+        self.answers: list[tuple[Any, ...]] = []
 
     @property
     def args(self) -> list[Any]:
@@ -80,10 +80,10 @@ def tree() -> ObjectTree:
     return one
 
 
-def answer(call: FakeCall) -> tuple[str, ...]:
+def answer(call: FakeCall) -> tuple[Any, ...]:
     async def dispatch() -> None:
         one = tree()
-        one.dispatch(call)  # type: ignore[arg-type]
+        one.dispatch(call)
         await asyncio.gather(*one._tasks)
 
     asyncio.run(dispatch())
@@ -155,7 +155,7 @@ def test_pending_calls_are_answered_when_the_tree_closes() -> None:
 
     async def dispatch() -> None:
         one = tree()
-        one.dispatch(call)  # type: ignore[arg-type]
+        one.dispatch(call)
         await asyncio.sleep(0)
         await one.close()
 

@@ -1,22 +1,23 @@
 """The queue of incoming messages: all senders get their turns."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lager.bus.transport.fair_queue import FairQueue
 
+Item = TypeVar("Item")
 SENDERS = st.sampled_from(["broker", "a", "b", "c"])
 
 
-def turn(turns: FairQueue, *waiting: Any, **more: Any) -> list:
-    taken = []
+def turn(turns: FairQueue[Item], *waiting: Any, **more: Any) -> list[Item]:
+    taken: list[Item] = []
     turns.serve(taken.append, *waiting, **more)
     return taken
 
 
-def served(turns: FairQueue) -> list:
+def served(turns: FairQueue[Item]) -> list[list[Item]]:
     taken = []
     while turns:
         taken.append(turn(turns))
@@ -28,7 +29,7 @@ class Clock:
 
     def __init__(self) -> None:
         self.now = 0.0
-        self.taken = []
+        self.taken: list[str] = []
 
     def hand_over(self, item: tuple[str, int]) -> None:
         self.taken.append(item[0])
@@ -37,7 +38,7 @@ class Clock:
 
 def test_a_long_turn_ends_and_a_slow_sender_goes_behind_those_that_came_meanwhile() -> None:
     clock = Clock()
-    turns = FairQueue("broker", lambda: clock.now)
+    turns = FairQueue[tuple[str, int]]("broker", lambda: clock.now)
     for n in range(3):
         turns.put("slow", 1, (f"slow {n}", 30))
     turns.put("b", 1, ("b", 0))
@@ -51,7 +52,7 @@ def test_a_long_turn_ends_and_a_slow_sender_goes_behind_those_that_came_meanwhil
 
 
 def test_the_queue_can_be_emptied_from_inside_a_turn() -> None:
-    turns = FairQueue("broker")
+    turns = FairQueue[int]("broker")
     for n in range(2):
         turns.put("a", 1, n)
     rest = []
@@ -60,14 +61,14 @@ def test_the_queue_can_be_emptied_from_inside_a_turn() -> None:
 
 
 def test_senders_with_few_messages_are_served_in_the_order_of_arrival() -> None:
-    turns = FairQueue("broker")
+    turns = FairQueue[int]("broker")
     for n, sender in enumerate(["a", "b", "broker", "a", "b", "broker", "broker"]):
         turns.put(sender, 1, n)
     assert served(turns) == [[0, 1, 2, 3, 4, 5, 6]]
 
 
 def test_a_flood_waits_behind_all_other_senders() -> None:
-    turns = FairQueue("broker")
+    turns = FairQueue[int | str]("broker")
     for n in range(1000):
         turns.put("flood", 1, n)
     assert turn(turns) == [0, 1]
@@ -80,7 +81,7 @@ def test_a_flood_waits_behind_all_other_senders() -> None:
 
 
 def test_a_flood_gets_its_turns_among_many_other_messages() -> None:
-    turns = FairQueue("broker")
+    turns = FairQueue[int | str]("broker")
     for n in range(10):
         turns.put("flood", 1, n)
     taken = []
@@ -91,7 +92,7 @@ def test_a_flood_gets_its_turns_among_many_other_messages() -> None:
 
 
 def test_a_sender_that_must_wait_keeps_its_place() -> None:
-    turns = FairQueue("broker")
+    turns = FairQueue[int | str]("broker")
     for n in range(4):
         turns.put("a", 1, n)
     turns.put("b", 1, "b")
@@ -102,7 +103,7 @@ def test_a_sender_that_must_wait_keeps_its_place() -> None:
 
 
 def test_messages_aside_wait_while_there_is_nothing_to_spare() -> None:
-    turns = FairQueue("broker")
+    turns = FairQueue[int | str]("broker")
     for n in range(4):
         turns.put("a", 1, n)
     assert turn(turns, spare=False) == [0, 1]
@@ -113,7 +114,7 @@ def test_messages_aside_wait_while_there_is_nothing_to_spare() -> None:
 
 
 def test_room_is_bounded_by_number_and_bytes_but_one_message_always_has_it() -> None:
-    turns = FairQueue("broker")
+    turns = FairQueue[int]("broker")
     assert turns.has_room("a", 1 << 30)
     turns.put("a", 1 << 19, 0)
     assert turns.has_room("a", 1 << 19)
@@ -130,7 +131,7 @@ def test_room_is_bounded_by_number_and_bytes_but_one_message_always_has_it() -> 
 @settings(deadline=None)
 @given(st.lists(SENDERS, max_size=60))
 def test_nothing_is_lost_and_each_sender_is_served_in_order(senders: Any) -> None:
-    turns, taken = FairQueue("broker"), []
+    turns, taken = FairQueue[tuple[str, int]]("broker"), list[tuple[str, int]]()
     for n, sender in enumerate(senders):
         turns.put(sender, 1, (sender, n))
         if n % 7 == 3:

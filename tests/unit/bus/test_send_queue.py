@@ -60,11 +60,11 @@ def test_descriptors_go_with_the_first_byte_of_their_message_and_once() -> None:
     outbox = SendQueue()
     outbox.put("a", b"a" * 10, ())
     outbox.put("a", b"b" * 10, (7, 8))
-    assert outbox.next() == ([b"a" * 10], ())
+    assert outbox.next() == ([memoryview(b"a" * 10)], ())
     outbox.sent(10)
-    assert outbox.next() == ([b"b" * 10], (7, 8))
+    assert outbox.next() == ([memoryview(b"b" * 10)], (7, 8))
     outbox.sent(1)
-    assert outbox.next() == ([b"b" * 9], ())
+    assert outbox.next() == ([memoryview(b"b" * 9)], ())
 
 
 def test_a_dropped_queue_returns_its_descriptors() -> None:

@@ -120,7 +120,9 @@ OURS = [
 @given(st.sampled_from(OURS).flatmap(lambda one: st.tuples(st.just(one[0]), one[1])))
 def test_dbus_next_reads_what_it_writes(message: Any) -> None:
     signature, body = message
-    header = {"serial": 9, "path": "/a/path", "interface": "com.lager.I", "member": "Member", "destination": ":1.5"}
+    header: dict[str, Any] = {
+        "serial": 9, "path": "/a/path", "interface": "com.lager.I", "member": "Member", "destination": ":1.5"
+    }  # fmt: skip
     raw = encode(Kind.SIGNAL, signature=signature, values=body, **header)
     read = Unmarshaller(io.BytesIO(raw)).unmarshall()
     assert plain(read.body) == body
@@ -189,7 +191,7 @@ def test_a_value_that_is_none_is_left_out_and_a_subclass_is_what_it_is_of() -> N
     class Name(str):
         __slots__ = ()
 
-    value = {"a": None, "b": Name("x"), "c": [], "d": {"e": True}}
+    value: dict[str, Any] = {"a": None, "b": Name("x"), "c": [], "d": {"e": True}}
     raw = encode(Kind.SIGNAL, 1, path="/a", interface="a.b", member="M", signature="a{sv}", values=[value])
     assert decode(raw).body() == [{"b": "x", "c": [], "d": {"e": True}}]
 

@@ -1,12 +1,15 @@
 """How long ago something began, whatever is done to the clock that people set."""
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from lager_cli.commands.instruments.net_types import _row
 from lager_cli.display import age, pause_table
+
+if TYPE_CHECKING:
+    from lager.contract import LeaseDetails, PauseDetails
 
 PAUSE = {"id": "0123abcd", "label": "", "file": "x.py", "line": 1, "script": "", "run_id": "", "user": "anna",
          "remaining": 0.0, "consoles": 0, "interactive": False}  # fmt: skip
@@ -17,8 +20,8 @@ LEASE = {"name": "psu1", "net": "", "user": "anna", "script": "", "pid": 7, "wai
 def test_a_clock_change_does_not_change_an_age(step: Any) -> None:
     began = {"since": time.time() + step, "began": time.monotonic() - 90}
     assert age.age(began) == pytest.approx(90, abs=5)
-    assert "1m30s" in pause_table.row(PAUSE | began)
-    assert "1m30s" in _row(LEASE | began)
+    assert "1m30s" in pause_table.row(cast("PauseDetails", PAUSE | began))
+    assert "1m30s" in _row(cast("LeaseDetails", LEASE | began))
 
 
 def test_what_a_box_has_counted_is_taken_as_it_is() -> None:
@@ -33,4 +36,4 @@ def test_an_older_lagerd_tells_only_since_and_no_age_is_negative(since: Any, sec
 
 
 def test_the_holder_of_an_instrument_is_shown_by_its_pid() -> None:
-    assert 7 in _row(LEASE | {"since": 0.0, "age": 1.0})
+    assert 7 in _row(cast("LeaseDetails", LEASE | {"since": 0.0, "age": 1.0}))

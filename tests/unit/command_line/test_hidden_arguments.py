@@ -30,6 +30,8 @@ def test_values_are_overwritten_and_nothing_else(words: Any, settings: Any) -> N
     process = subprocess.Popen(
         [sys.executable, "-c", SHOW, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
+    assert process.stdin is not None
+    assert process.stdout is not None
     process.stdin.write(json.dumps(settings) + "\n")
     process.stdin.flush()
     assert process.stdout.readline() == f"ready {words[-1]}\n"

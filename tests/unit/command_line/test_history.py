@@ -1,7 +1,9 @@
 import json
+import pwd
 import shutil
 import subprocess
 from pathlib import Path
+from time import tzset
 from types import SimpleNamespace
 from typing import Any
 
@@ -47,8 +49,8 @@ def journalctl(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
         asked.command = command
         return subprocess.CompletedProcess(command, asked.code, asked.stdout, asked.stderr)
 
-    monkeypatch.setattr(history.shutil, "which", lambda _: "/usr/bin/journalctl")
-    monkeypatch.setattr(history.subprocess, "run", run)
+    monkeypatch.setattr(shutil, "which", lambda _: "/usr/bin/journalctl")
+    monkeypatch.setattr(subprocess, "run", run)
     return asked
 
 
@@ -154,7 +156,7 @@ def test_a_record_of_another_machine_has_a_row_whatever_its_time(time: Any) -> N
 
 def test_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "UTC")
-    history.time.tzset()
+    tzset()
     paused, claimed = history.parse(lines(PAUSED, CLAIMED))
     assert history.row(paused) == (
         "2023-11-14 22:13:20", "paused", "ann", "0123abcd rail is low", "/home/ann/test.py:12", "f81d4fae", "-", "-",
@@ -183,7 +185,7 @@ def test_a_wrong_time_is_one_sentence(journalctl: Any) -> None:
 
 def test_no_journal_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(history, "_embedded", lambda: None)  # as on a box
-    monkeypatch.setattr(history.shutil, "which", lambda _: None)
+    monkeypatch.setattr(shutil, "which", lambda _: None)
     with pytest.raises(LagerError, match="no journalctl"):
         history.read()
 
@@ -241,8 +243,8 @@ LAGERDS = 'destination=":1.3" (uid=4243 pid=106 comm="lagerd")'
 def test_a_refusal_is_known_by_its_interface_or_its_destination(
     before: Any, after: Any, refused: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lagerd = history.pwd.struct_passwd(("lager", "x", 4243, 4243, "", "/", "/bin/false"))
-    monkeypatch.setattr(history.pwd, "getpwnam", lambda _: lagerd)
+    lagerd = pwd.struct_passwd(("lager", "x", 4243, 4243, "", "/", "/bin/false"))
+    monkeypatch.setattr(pwd, "getpwnam", lambda _: lagerd)
     assert before in BUS["MESSAGE"]
     assert bool(list(history.parse(lines({**BUS, "MESSAGE": BUS["MESSAGE"].replace(before, after)})))) == refused
 

@@ -56,7 +56,7 @@ def test_what_ones_own_script_prints_is_shown_as_it_is() -> None:
 
 @pytest.mark.parametrize("own", [True, False])
 def test_whatever_a_console_says_of_itself_is_printable(own: Any) -> None:
-    frames = [
+    frames: list[dict[str, object]] = [
         {"hello": {"id": HOSTILE, HOSTILE: 1, "console": [HOSTILE]}},
         {"left": 5, "consoles": [{"user": HOSTILE, "pid": HOSTILE}]},
         {"ended": {"reason": HOSTILE, "by": {"user": HOSTILE}}},

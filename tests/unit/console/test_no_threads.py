@@ -17,6 +17,7 @@ from lager.errors import BusError, Failed
 from lager.inspection import snapshot
 from lager.inspection.frames.location import Place
 from lager.inspection.side_thread import run_aside
+from lager.stepping.course import Request
 
 NO_MORE = r"^The script can start no more threads\."
 ABOUT = {
@@ -47,7 +48,7 @@ def refuse(monkeypatch: pytest.MonkeyPatch) -> Any:
     return patch
 
 
-def read(connection: socket.socket) -> list[dict]:
+def read(connection: socket.socket) -> list[dict[str, Any]]:
     connection.setblocking(False)
     return MessageDecoder().receive(connection) or []
 
@@ -56,8 +57,14 @@ def test_a_console_is_refused_and_the_pause_has_none(refuse: Any) -> None:
     refuse()
     reported = []
 
-    async def attach() -> list[dict]:
-        consoles = Consoles(Place.here(sys._getframe()), ABOUT, lambda *told: reported.append(told), None)
+    def report(member: str, console: int, /, **details: Any) -> None:
+        reported.append((member, console, *details))
+
+    async def step(request: Request, console: int, /) -> None:
+        raise AssertionError("nobody asks for a step")
+
+    async def attach() -> list[dict[str, Any]]:
+        consoles = Consoles(Place.here(sys._getframe()), ABOUT, report, step)
         pairs = [socket.socketpair() for _ in range(2)]
         with pytest.raises(Failed, match=NO_MORE):
             consoles.attach(pairs[0][1], {"user": "ada", "console": 1, "news": True})
@@ -87,12 +94,12 @@ def test_values_that_cannot_be_asked_say_why(refuse: Any) -> None:
 def test_breakpoints_on_lines_that_cannot_be_set_say_why(refuse: Any) -> None:
     refuse()
 
-    async def ask() -> list[dict]:
+    async def ask() -> list[dict[str, Any]]:
         ours, theirs = socket.socketpair()
         client = LineClient(theirs, {}, lambda _: None, lambda: None)
         client.begin()
         ours.sendall(encode({"ask": 1, "breakpoints": {"paths": ["a.py"], "lines": [{"line": 1}]}}))
-        frames: list[dict] = []
+        frames: list[dict[str, Any]] = []
         while not any("answer" in frame for frame in frames):
             await asyncio.sleep(0)
             frames += read(ours)

@@ -193,6 +193,7 @@ def test_a_reset_that_fails_leaves_the_output_off(cleared: Cleared) -> None:
     family, method, (question,), command, tripped, _ = cleared
     off = family.switched("OFF", family.off)
     sent = [(question, tripped), *off, *family.tell(command)[:-1]]
+    assert family.no_error is not None
     error = (family.no_error[0], '-200,"Execution error"')
     with family.playing([*sent, error, family.no_error, *off]) as net, pytest.raises(Rejected, match="-200"):
         getattr(net, method)()

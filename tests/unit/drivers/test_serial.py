@@ -47,7 +47,8 @@ def test_a_uart_tells_its_port_and_its_settings_without_opening_it(
         assert uart.connect(parity="None").parity == "N"
         assert uart.connect().timeout == 0.1
         monkeypatch.setattr(uart.session, "connect", lambda settings: settings["parity"])
-        assert [uart.connect(parity=word) for word in ("Even", "odd", "mark", "S")] == ["E", "O", "M", "S"]
+        parities: list[object] = [uart.connect(parity=word) for word in ("Even", "odd", "mark", "S")]
+        assert parities == ["E", "O", "M", "S"]
     missing = console("/dev/lager-is-not-here")
     with (
         Net.get("console", NetType.UART, nets=missing, claim=Leases()) as uart,

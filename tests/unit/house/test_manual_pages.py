@@ -16,6 +16,7 @@ PAGES = {page.file: page.text for page in manual_pages.pages()}
 def test_each_command_has_a_page_that_shows_its_options(word: Any) -> None:
     text = PAGES[f"lager-{word}.1"]
     command = cli.get_command(click.Context(cli), word)
+    assert command is not None
     for option in (each for each in command.params if isinstance(each, click.Option) and not each.hidden):
         assert option.opts[0] in text
     assert f"# NAME\n\nlager-{word} - " in text

@@ -2,6 +2,7 @@
 
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,12 @@ from lagerd import config
 DEEP = "a = " + "[" * 100_000
 
 
-def _large(path: Any) -> None:
+def _large(path: Path) -> None:
     with open(path, "wb") as file:
         file.truncate(1 << 40)  # sparse
 
 
-ODD = {
+ODD: dict[str, tuple[Callable[[Path], None], str]] = {
     "a folder": (os.mkdir, "it is a directory"),
     "a named pipe that nobody writes to": (os.mkfifo, "it is a named pipe"),
     "an endless device": (lambda path: os.symlink("/dev/zero", path), "it is larger than 4 MB"),
@@ -58,7 +59,12 @@ def test_an_import_is_refused_likewise(file: Any, capsys: pytest.CaptureFixture[
 def test_a_pipe_of_the_shell_is_read_to_its_end(capsys: pytest.CaptureFixture[str]) -> None:
     reader, writer = os.pipe()
     with open(reader), open(writer, "w") as written:
-        filling = threading.Thread(target=lambda: (written.write("[nets]\n" + "#" * 100_000), written.close()))
+
+        def fill() -> None:
+            written.write("[nets]\n" + "#" * 100_000)
+            written.close()
+
+        filling = threading.Thread(target=fill)
         filling.start()
         assert nets_file.load(f"/dev/fd/{reader}").nets == {}
         filling.join()

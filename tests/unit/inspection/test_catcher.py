@@ -17,15 +17,22 @@ from lager.uncaught.catcher import catcher
 ERRORS = types.SimpleNamespace(mine=OSError, several=(KeyError, OSError))
 
 
-def found(kind: type[BaseException] = ValueError) -> None:
-    """Note who would catch an error of this kind that the caller raises here."""
+class Judged(threading.Thread):
+    caught_in: str | None  # missing until `found` was called
+
+
+def found(kind: type[BaseException] = ValueError) -> int:
+    """Note who would catch an error of this kind that the caller raises here. Return a key to sort by."""
     frame = catcher(kind, sys._getframe(1))
-    threading.current_thread().caught_in = frame and frame.f_code.co_name
+    thread = threading.current_thread()
+    if isinstance(thread, Judged):
+        thread.caught_in = frame and frame.f_code.co_name
+    return 0
 
 
 def judged(function: Any, *arguments: Any) -> object:
     """The name of the function that would catch what `found` is asked about; None where nothing would."""
-    thread = threading.Thread(target=function, args=arguments)
+    thread = Judged(target=function, args=arguments)
     thread.start()
     thread.join()
     return thread.caught_in

@@ -130,16 +130,22 @@ def test_names_of_python_come_behind_those_of_the_script() -> None:
     assert texts("touchy.__cl") == ["__class__"]
 
 
+def documented(expression: str) -> dict[str, Any]:
+    found = document(expression, NAMES)
+    assert found is not None
+    return found
+
+
 def test_documentation() -> None:
-    assert document("touchy.move", NAMES)["signature"] == "move(to, *, at=1.5, by=None)"
-    assert document("touchy.live", NAMES)["doc"] == ["Measured now."]
-    assert document("wrapped", NAMES)["signature"] == "wrapped(to, *, at=1.5, by=None)"
+    assert documented("touchy.move")["signature"] == "move(to, *, at=1.5, by=None)"
+    assert documented("touchy.live")["doc"] == ["Measured now."]
+    assert documented("wrapped")["signature"] == "wrapped(to, *, at=1.5, by=None)"
     assert document("touchy", NAMES) == {
         "type": "Touchy",
         "doc": ["Counts whatever is done with it."],
         "value": "<Touchy>",
     }
-    assert document("len", NAMES)["signature"] == "len(obj, /)"
-    assert document("missing", NAMES)["doc"] == ["There is no name 'missing' here."]
+    assert documented("len")["signature"] == "len(obj, /)"
+    assert documented("missing")["doc"] == ["There is no name 'missing' here."]
     for unknown in ("touchy.missing", "touchy.live.x", "touchy()", "1 +", ""):
         assert document(unknown, NAMES) is None

@@ -35,7 +35,7 @@ def test_an_error_is_where_it_was_raised_though_its_frames_have_ended() -> None:
 
     with pytest.raises(ValueError, match=r"1\.5") as caught:
         inner()
-    place = Place.of_error(caught.value.__traceback__)
+    place = Place.of_error(caught.tb)
     assert names(place)[-2:] == ["test_an_error_is_where_it_was_raised_though_its_frames_have_ended", "inner"]
     assert place.line == inner.__code__.co_firstlineno + 3
     assert place.namespace()["reading"] == 0.0

@@ -33,19 +33,26 @@ class Meter:
         raise AssertionError(f"ran code of the script for {name}")
 
 
+class Tree(ObjectTree):
+    """Keeps what its paused frame has, for the test to look at."""
+
+    meter: Meter
+    limit: int
+
+
 @pytest.fixture
-def tree() -> Any:
+def tree() -> Tree:
     meter, limit = Meter(), 3
-    found = ObjectTree(Place.here(sys._getframe()), "MainThread")
+    found = Tree(Place.here(sys._getframe()), "MainThread")
     found.meter, found.limit = meter, limit
     return found
 
 
-def rows(tree: ObjectTree, reference: int) -> dict[str, dict]:
+def rows(tree: ObjectTree, reference: int) -> dict[str, dict[str, Any]]:
     return {row["name"]: row for row in tree.members(reference)}
 
 
-def local(tree: ObjectTree) -> dict[str, dict]:
+def local(tree: ObjectTree) -> dict[str, dict[str, Any]]:
     frame = tree.frames(PAUSED)["frames"][0]
     assert frame["function"] == "tree"
     assert frame["path"] == __file__
@@ -108,7 +115,7 @@ def test_what_can_be_opened(tree: Any, value: Any, below: Any) -> None:
 
 
 def test_module_code_has_one_scope() -> None:
-    names: dict = {}
+    names: dict[str, Any] = {}
     exec("import sys; frame = sys._getframe()", names)
     found = ObjectTree(Place(((names["frame"], 1),)), "MainThread")
     scopes = found.scopes(found.frames(PAUSED)["frames"][0]["frame"])

@@ -62,10 +62,13 @@ class Long:
 class OddText(str):
     __slots__ = ()
 
-    def __getitem__(self, _: Any) -> None:
+    def __getitem__(self, _: Any) -> str:
         raise ValueError
 
-    __str__ = __repr__ = __getitem__
+    def __str__(self) -> str:
+        raise ValueError
+
+    __repr__ = __str__
 
 
 class GivesOddText:
@@ -85,7 +88,7 @@ class Untouchable(metaclass=Meta):
 def looked(**names: Any) -> Any:
     """A look at a function with these names; and how many seconds it took."""
     source = "def f({}):\n    return sys._getframe()\nframe = f(**names)".format(", ".join(names))
-    namespace = {"names": names, "sys": sys}
+    namespace: dict[str, Any] = {"names": names, "sys": sys}
     exec(compile(source, "<nowhere>", "exec"), namespace)
     began = time.monotonic()
     look = asyncio.run(snapshot.taken(Place(((namespace["frame"], 2),))))
@@ -129,7 +132,7 @@ def test_values_as_people_know_them(value: Any, shown: Any) -> None:
 
 
 def test_a_value_that_holds_itself() -> None:
-    value: list = [1]
+    value: list[Any] = [1]
     value.append(value)
     assert values(value=value)["value"] == "[1, [1, [1, […]]]]"
 
@@ -210,7 +213,9 @@ def test_one_that_woke_up_is_asked_again() -> None:
     with pytest.raises(TimeoutError):
         asyncio.run(ask())
     sleeps.go.set()
-    [thread.join() for thread in threading.enumerate() if thread.name == "lager-side-thread"]
+    for thread in threading.enumerate():
+        if thread.name == "lager-side-thread":
+            thread.join()
     assert asyncio.run(ask()) == "awake"
 
 

@@ -216,7 +216,7 @@ def test_a_thermocouple_is_what_the_bench_connects_and_a_reader_sets_up_nothing(
         config = nets_file.load(tmp_path / "nets.toml").net("thermocouple1")
         bench.daq1.inputs[4].select_feature(0)
         leases = Leases()
-        found = looks.readings([config], lambda instrument, net: leases(instrument.key, net=net))  # type: ignore[arg-type]
+        found = looks.readings([config], lambda instrument, net: leases(instrument.key, net=net))
         assert "is not set up for a thermocouple of type K" in str(found["thermocouple1"].error)
         assert bench.daq1.inputs[4].feature == 0
         with opened(tmp_path, "thermocouple1", "thermocouple") as net:
@@ -225,7 +225,7 @@ def test_a_thermocouple_is_what_the_bench_connects_and_a_reader_sets_up_nothing(
             with pytest.raises(BadReply, match="AIN4 has no valid temperature"):
                 net.temperature()
             bench.daq1.inputs[4].celsius = lambda: 100.0
-        found = looks.readings([config], lambda instrument, net: leases(instrument.key, net=net))  # type: ignore[arg-type]
+        found = looks.readings([config], lambda instrument, net: leases(instrument.key, net=net))
         assert found["thermocouple1"].measured(NetType.Thermocouple) == {"temperature": 100.0}
 
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from decimal import Decimal
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -48,11 +48,11 @@ def test_the_lease_is_held_from_before_the_first_byte_until_after_the_last() -> 
 
 
 def test_an_instrument_that_another_process_holds_is_not_touched() -> None:
-    def busy(instrument_key: str, *, net: str, wait: float = 0.0, name: str = "") -> Leases:
+    def busy(instrument_key: str, *, net: str, wait: float = 0.0, name: str = "") -> NoReturn:
         raise InstrumentBusy(f"{name} is held by somebody.", "Wait.")
 
     with ScriptedInstrument() as instrument, pytest.raises(InstrumentBusy, match="it is held"):
-        Net.get("supply2", NetType.PowerSupply, nets=dp821(instrument), claim=busy)  # type: ignore[arg-type]
+        Net.get("supply2", NetType.PowerSupply, nets=dp821(instrument), claim=busy)
 
 
 def test_two_nets_of_one_supply_are_refused_with_both_named_and_one_after_the_other_is_fine() -> None:
@@ -216,7 +216,7 @@ def test_an_open_net_does_not_get_an_option_that_it_was_opened_without(option: s
             Net.get("supply2", NetType.PowerSupply, nets=nets, claim=Leases()),
             pytest.raises(NetConflict, match=f"without {option}=True"),
         ):
-            Net.get("supply2", NetType.PowerSupply, nets=nets, claim=Leases(), **{option: True})  # type: ignore
+            Net.get("supply2", NetType.PowerSupply, nets=nets, claim=Leases(), **{option: True})
 
 
 def test_the_saved_nets_are_listed_with_their_roles() -> None:

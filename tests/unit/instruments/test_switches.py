@@ -33,7 +33,7 @@ from lager.nets import file as nets_file
 from lager.nets import resource
 from lager.nets.actions import ACTIONS, is_setting, look
 from lager.nets.model import NetType
-from lagerd.bench.bench import Bench
+from lagerd.bench.bench import Bench, Device
 from lagerd.bench.faults import Fault
 from lagerd.bench.models.switches.devantech_usb_rly import UsbRly16
 from lagerd.bench.models.switches.keysight_34970a import Keysight34970A
@@ -52,7 +52,7 @@ OPENED = [("ROUT:OPEN (@103)", None), NO_ERROR, ("ROUT:CLOS? (@103)", "0")]
 class Relays(Bench):
     def __init__(self) -> None:
         self.mux1, self.board1, self.coils1 = Keysight34970A(), UsbRly16(), ModbusRelays()
-        devices = {"mux1": self.mux1, "board1": self.board1, "coils1": self.coils1}
+        devices: dict[str, Device] = {"mux1": self.mux1, "board1": self.board1, "coils1": self.coils1}
         nets = (
             NetEntry("mux", "switch", "mux1", 103),
             NetEntry("mux_other", "switch", "mux1", 104),
@@ -219,10 +219,12 @@ def test_a_failed_reading_is_an_error_and_the_next_one_is_right(
 ) -> None:
     nets = tmp_path / "nets.toml"
     nets.write_text(nets.read_text().replace('model = "', 'timeout = 0.3\nmodel = "'))
-    device = {"mux": relays.mux1, "board": relays.board1, "coil": relays.coils1}[name]
+    devices: dict[str, Keysight34970A | UsbRly16 | ModbusRelays] = {
+        "mux": relays.mux1, "board": relays.board1, "coil": relays.coils1
+    }  # fmt: skip
     with opened(tmp_path, name) as switch:
         switch.on()
-        device.faults.inject(fault, count=1)
+        devices[name].faults.inject(fault, count=1)
         with pytest.raises(error):
             switch.state()
         assert switch.state().enabled is True

@@ -14,8 +14,9 @@ import pytest
 
 import lagerd.install.install
 from lager.errors import LagerError
+from lager.nets import file as nets_file
 from lager.nets.model import Instrument
-from lagerd.install import journal_upload, layout, ports
+from lagerd.install import journal_upload, layout
 from lagerd.install.install import MANIFEST, install, uninstall
 from lagerd.install.layout import CONFIG, FILES, SERVICE
 
@@ -245,7 +246,7 @@ def port_rules(root: Any) -> Any:
 def test_the_group_gets_only_serial_ports_that_the_nets_file_names(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ports.file, "load", lambda path: SimpleNamespace(instruments=INSTRUMENTS))
+    monkeypatch.setattr(nets_file, "load", lambda path: SimpleNamespace(instruments=INSTRUMENTS))
     assert port_rules(tmp_path) == []
     (tmp_path / "etc/lager/nets.toml").write_text("# read by the test\n")
     login = tmp_path / "etc/systemd/system/getty.target.wants/serial-getty@ttyS0.service"
@@ -276,7 +277,7 @@ def test_a_port_with_a_login_is_left_alone_under_every_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unit: Any, port: Any
 ) -> None:
     """The nets file may name a link to the port, so the port itself is passed over before any other rule."""
-    monkeypatch.setattr(ports.file, "load", lambda path: SimpleNamespace(instruments=INSTRUMENTS))
+    monkeypatch.setattr(nets_file, "load", lambda path: SimpleNamespace(instruments=INSTRUMENTS))
     list(install(tmp_path))
     (tmp_path / "etc/lager/nets.toml").write_text("# read by the test\n")
     login = tmp_path / (unit[1:] if unit.startswith("/") else f"etc/systemd/system/{unit}")
@@ -293,14 +294,16 @@ def test_a_virtual_console_is_left_alone_even_if_the_nets_file_names_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     named = {"vt": Instrument("vt", "any", "/dev/tty2")}
-    monkeypatch.setattr(ports.file, "load", lambda path: SimpleNamespace(instruments=named))
+    monkeypatch.setattr(nets_file, "load", lambda path: SimpleNamespace(instruments=named))
     list(install(tmp_path))
     (tmp_path / "etc/lager/nets.toml").write_text("# read by the test\n")
     rules = port_rules(tmp_path)
     lines = (tmp_path / layout.PORTS).read_text().splitlines()
     (guard,) = [line for line in lines if "tty[0-9]*" in line]
     assert guard.endswith('GOTO="lager_ports_end"')
-    patterns = re.search(r'KERNEL=="([^"]*)"', guard)[1].split("|")
+    match = re.search(r'KERNEL=="([^"]*)"', guard)
+    assert match is not None
+    patterns = match[1].split("|")
     assert lines.index(guard) < lines.index(rules[0])
     for name, guarded in {"tty2": True, "tty": True, "console": True, "ttyUSB2": False, "ttyS0": False}.items():
         assert any(fnmatchcase(name, pattern) for pattern in patterns) is guarded, name

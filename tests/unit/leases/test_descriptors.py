@@ -6,9 +6,9 @@ import socket
 import sys
 
 import pytest
-from pyvisa_py.protocols.hislip import Instrument as HiSlip
-from pyvisa_py.protocols.vxi11 import CoreClient
-from pyvisa_py.tcpip import TCPIPInstrVxi11
+from pyvisa_py.protocols.hislip import Instrument as HiSlip  # type: ignore[import-untyped]
+from pyvisa_py.protocols.vxi11 import CoreClient  # type: ignore[import-untyped]
+from pyvisa_py.tcpip import TCPIPInstrVxi11  # type: ignore[import-untyped]
 
 from lager.instruments.sessions import descriptors
 

@@ -167,7 +167,10 @@ def test_a_claimant_says_how_it_calls_and_what_it_sees() -> None:
     who = claimant({**said, "through": True})
     assert who == Claimant(True, frozenset({1, 22}), frozenset({"a"}), frozenset({"b", "c" * 100}), True)
     assert claimant({}) == claimant({"how": "command"}) == Claimant()
-    for wrong in ({"same": "a"}, {"same": [1]}, {"moved": ["c" * 101]}, {"ancestors": {}}, {"how": 1}):
+    all_wrong: list[dict[str, Any]] = [
+        {"same": "a"}, {"same": [1]}, {"moved": ["c" * 101]}, {"ancestors": {}}, {"how": 1}
+    ]  # fmt: skip
+    for wrong in all_wrong:
         with pytest.raises(InvalidArgument, match=next(iter(wrong))):
             claimant(wrong)
 

@@ -101,7 +101,8 @@ def test_the_end_of_a_lease_is_heard_and_a_look_at_it_is_not(tmp_path: Path) -> 
         os.close(first)
         assert await folder.heard() == OTHER.instrument
         second = folder.files.take(OTHER)
-        os.close(kept), os.close(second)
+        os.close(kept)
+        os.close(second)
         assert {await folder.heard(), await folder.heard()} == {"k", OTHER.instrument}
         assert folder.files.is_free("k")
         assert folder.closed.empty()

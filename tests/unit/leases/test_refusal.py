@@ -78,7 +78,7 @@ def test_a_child_of_the_holder_is_sent_to_its_parent(pauses: Pauses, script: boo
 
 
 def test_a_paused_holder_is_named_with_its_place_and_the_way_in(pauses: Pauses) -> None:
-    place = {"file": "t.py", "line": 3}
+    place: dict[str, Any] = {"file": "t.py", "line": 3}
     pauses.add(a_pause("0123abcd", timeout=0.0, interactive=False, **place))
     paused = f"{HELD}, paused at t.py:3, until it is resumed."
     assert told(pauses) == (paused, "Resume it with: lager python --continue 0123abcd")

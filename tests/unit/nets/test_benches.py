@@ -12,7 +12,6 @@ from lager.errors import AccessDenied, NetsFileError, NoSuchNet
 from lager.nets import file
 from lager.wording import text_files
 from lager_cli.main import cli
-from lagerd.callers import bench_groups
 from lagerd.callers.bench_groups import BenchGroups
 from lagerd.callers.clients import Client
 from tests import documents
@@ -133,7 +132,7 @@ def group(monkeypatch: pytest.MonkeyPatch) -> None:
             raise KeyError(name)
         return grp.struct_group(("thermal", "x", 4711, []))
 
-    monkeypatch.setattr(bench_groups.grp, "getgrnam", getgrnam)
+    monkeypatch.setattr(grp, "getgrnam", getgrnam)
 
 
 ANNA, BEN, ROOT = Client("", 1, "anna", 1, (5, 4711)), Client("", 2, "ben", 1, (5,)), Client("", 0, "root", 1, (0,))

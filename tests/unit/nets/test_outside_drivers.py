@@ -32,7 +32,9 @@ class Output(Supply):
 @pytest.fixture(autouse=True)
 def none_known() -> Iterator[None]:
     kept = [*own_drivers._found], {**own_drivers._broken}, {*own_drivers._read}
-    own_drivers._found.clear(), own_drivers._broken.clear(), own_drivers._read.clear()
+    own_drivers._found.clear()
+    own_drivers._broken.clear()
+    own_drivers._read.clear()
     yield
     own_drivers._found[:], own_drivers._broken, own_drivers._read = kept
 

@@ -58,7 +58,7 @@ def nets(*tables: str) -> Nets:
 )
 def test_the_smallest_limit_of_each_kind_holds_for_all(tables: list[str], limits: list[Limits]) -> None:
     assert [net.limits for net in nets(*tables).nets.values()] == limits
-    assert [net.limits for net in reversed(nets(*reversed(tables)).nets.values())] == limits
+    assert [net.limits for net in reversed([*nets(*reversed(tables)).nets.values()])] == limits
 
 
 def test_a_line_that_one_net_only_reads_is_driven_by_none() -> None:

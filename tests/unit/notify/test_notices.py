@@ -1,16 +1,19 @@
 """What a message says, also of a script that wants it to say something else."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from lager_cli.notify.notices import Words
 
-PAUSE = {
+if TYPE_CHECKING:
+    from lager.contract import PauseDetails
+
+PAUSE: "PauseDetails" = {
     "id": "7f3a19e2", "label": "is the LED green", "file": "/home/anna/rail.py", "line": 42, "function": "main",
     "thread": "MainThread", "run_id": "r", "script": "rail.py --fast", "interactive": True, "banner": "-",
     "on_timeout": "resume", "pid": 1, "uid": 1, "user": "anna", "since": 0.0, "began": 0.0, "timeout": 300.0,
-    "remaining": 300.0, "consoles": 0, "attached": [], "instruments": [],
+    "remaining": 300.0, "consoles": 0, "attached": [], "instruments": [], "changes": [], "changes_left_out": 0,
 }  # fmt: skip
 HOSTILE = "x\r\nBcc: all@example.com\n\x1b[2J\u202e\ud800" + "y" * 100_000
 
@@ -46,8 +49,10 @@ def test_a_pause_without_a_limit_has_nothing_to_extend() -> None:
 
 
 def test_a_question_says_what_answers_it_and_its_default() -> None:
-    question = {"question": "How many?", "kind": "choice", "choices": ["one", "two"], "default": "two"}
-    body = Words().paused("question", {**PAUSE, **question}).body
+    asked: PauseDetails = {
+        **PAUSE, "question": "How many?", "kind": "choice", "choices": ["one", "two"], "default": "two"
+    }  # fmt: skip
+    body = Words().paused("question", asked).body
     assert "question  How many?\nanswer    one of: one, two\n" in body
     assert "timeout   gets the default answer in 5m00s" in body
     assert "answer    lager answer 7f3a19e2 VALUE" in body
@@ -55,7 +60,7 @@ def test_a_question_says_what_answers_it_and_its_default() -> None:
 
 @pytest.mark.parametrize("key", ["label", "file", "function", "user", "script"])
 def test_a_hostile_text_is_one_short_line(key: Any) -> None:
-    said = Words().paused("paused", {**PAUSE, key: HOSTILE})
+    said = Words().paused("paused", cast("PauseDetails", {**PAUSE, key: HOSTILE}))
     plain = Words().paused("paused", PAUSE)
     assert len(said.body.splitlines()) == len(plain.body.splitlines())
     for text in (said.title, said.body, said.where):

@@ -21,8 +21,11 @@ class Post:
     """A target whose answers the test decides. Each entry of `messages` is one message: the keys of its notices."""
 
     def __init__(self, limits: Any, answers: Any = ()) -> None:
-        self.messages, self.delivered, self.failed, self.given_up = [], [], [], []
-        self.over = set()
+        self.messages: list[list[str]] = []
+        self.delivered: list[str] = []
+        self.failed: list[str] = []
+        self.given_up: list[str] = []
+        self.over: set[str] = set()
         self._answers = list(answers)
         self.came = asyncio.Condition()
         self.box = Outbox(

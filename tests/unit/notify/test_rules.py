@@ -3,13 +3,16 @@
 import heapq
 import itertools
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from lager_cli.follower import PauseEvent
 from lager_cli.notify.config import NotifyConfig
 from lager_cli.notify.rules import Rules
+
+if TYPE_CHECKING:
+    from lager.contract import PauseDetails
 
 CONFIG = NotifyConfig(resumes_soon=60.0, waiting=600.0)
 
@@ -19,7 +22,7 @@ class Clock:
 
     def __init__(self) -> None:
         self.now = 1000.0
-        self._timers = []
+        self._timers: list[tuple[float, int, Timer]] = []
         self._numbers = itertools.count()
 
     def time(self) -> Any:
@@ -54,9 +57,9 @@ class Timer:
 class Bench:
     def __init__(self, config: Any = CONFIG) -> None:
         self.clock = Clock()
-        self.told = []
+        self.told: list[str] = []
         self.rules = Rules(config, self.clock, self._tell)
-        self.pause = None
+        self.pause: dict[str, Any] = {}
 
     def _tell(self, notice: Any) -> None:
         self.told.append(notice.event)
@@ -75,7 +78,7 @@ class Bench:
 
     def change(self, event: Any, *, by: Any = None, **news: Any) -> None:
         self.pause = {**self.pause, **news}
-        self.rules.changed(PauseEvent(event, self.pause, by or {}))
+        self.rules.changed(PauseEvent(event, cast("PauseDetails", self.pause), by or {}))
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from lager.process import threads
 from tests.unit.drivers.exchanges import keithley_2281s as k2281s
 from tests.unit.drivers.exchanges import labjack_t7 as t7
 from tests.unit.drivers.exchanges import rigol_dp800 as dp800
+from tests.unit.drivers.families import Script
 
 ADC = "type = 'adc'\nchannel = 'AIN3'"
 SUPPLY = "type = 'supply'\nchannel = 1\nmax_voltage = 5"
@@ -68,7 +69,7 @@ def test_a_net_in_another_role_than_the_instrument_is_refused_and_the_role_is_le
 
 
 def test_a_coupled_output_is_read_and_switched_off_but_not_set() -> None:
-    script = [*dp800.OPEN, (":OUTP:TRAC? CH1", "OFF"), (":OUTP:TRAC? CH2", "OFF"), (":SYST:ONOFFS?", "OFF")]
+    script: Script = [*dp800.OPEN, (":OUTP:TRAC? CH1", "OFF"), (":OUTP:TRAC? CH2", "OFF"), (":SYST:ONOFFS?", "OFF")]
     script += [(":MEAS:ALL? CH1", "1.0,0.1,0.1"), (":OUTP:TRAC? CH1", "ON")]
     script += [(":OUTP CH1,OFF", None), (":SYST:ERR?", '0,"No error"'), (":OUTP? CH1", "OFF")]
     idn = [(request, str(reply).replace("DP821", "DP832") if reply else reply) for request, reply in script]
@@ -92,9 +93,10 @@ def test_a_caller_cannot_widen_a_limit() -> None:
 
 def test_a_setting_that_lagerd_has_not_allowed_is_refused() -> None:
     with playing(dp800.OPEN, "DP821", SUPPLY) as supply:
-        for asked in ({"value": 1.0}, {"action": "enable"}, {"action": "clear"}):
+        setting: dict[str, Any]
+        for setting in ({"action": "voltage", "value": 1.0}, {"action": "enable"}, {"action": "clear"}):
             with pytest.raises(AccessDenied, match="You may only read it"):
-                ask(supply, **{"action": "voltage", "may_set": False, **asked})
+                ask(supply, may_set=False, **setting)
 
 
 def test_a_pause_that_ends_cuts_a_state_between_two_questions() -> None:

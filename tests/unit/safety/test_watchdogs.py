@@ -182,8 +182,13 @@ def test_an_open_net_is_asked_as_often_as_the_file_says(simulated: Simulated, cl
     nets = simulated.nets(out=SUPPLY + "keepalive = 20")
     asked: list[float] = []
     handle = simulated.psu.handle
+
+    def noted(message: str) -> str | None:
+        asked.append(clock.now)
+        return handle(message)
+
     with get(nets, "out") as supply:
-        simulated.psu.handle = lambda text: (asked.append(clock.now), handle(text))[1]  # type: ignore[method-assign]
+        simulated.psu.handle = noted  # type: ignore[method-assign]
         clock.sleepers_expected = True
         clock.go_on(1800)
         assert asked == [20.0 * number for number in range(1, 91)]
@@ -231,7 +236,12 @@ def test_a_keepalive_never_asks_while_an_exchange_is_under_way(simulated: Simula
     asked: list[float] = []
     with get(simulated.nets(out=SUPPLY + "keepalive = 20"), "out") as supply:
         handle = simulated.psu.handle
-        simulated.psu.handle = lambda text: (asked.append(clock.now), handle(text))[1]  # type: ignore[method-assign]
+
+        def noted(message: str) -> str | None:
+            asked.append(clock.now)
+            return handle(message)
+
+        simulated.psu.handle = noted  # type: ignore[method-assign]
         clock.sleepers_expected = True
         with supply.session.exchange():
             clock.go_on(25)
@@ -401,7 +411,12 @@ def test_a_t7_is_disarmed_with_its_last_guarded_net_and_is_written_only_where_it
     nets = simulated.nets(volts=DAC + "deadman = 30")
     written: list[int] = []
     write = simulated.daq.write
-    simulated.daq.write = lambda place, words: (written.append(place), write(place, words))[1]  # type: ignore[method-assign]
+
+    def noted(address: int, words: list[int]) -> None:
+        written.append(address)
+        write(address, words)
+
+    simulated.daq.write = noted  # type: ignore[method-assign]
     for armed in (False, True):
         with get(nets, "volts") as dac:
             for volts in (1, 2, 3):

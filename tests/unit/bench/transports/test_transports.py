@@ -65,7 +65,7 @@ def over_usbtmc(device: Any, patch: pytest.MonkeyPatch, folder: Path) -> Iterato
 
 class OnPort(Bench):
     async def start(self, folder: Path) -> None:
-        self.terminal = Terminal(next(iter(self.devices.values())), b"\n")  # type: ignore[arg-type]
+        self.terminal = Terminal(next(iter(self.devices.values())), b"\n")
         await self.terminal.start(folder / "port")
 
     async def close(self) -> None:

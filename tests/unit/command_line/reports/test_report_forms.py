@@ -23,7 +23,8 @@ HOSTILE = [
 class Page(HTMLParser):
     def __init__(self, text: Any) -> None:
         super().__init__()
-        self.tags, self.attributes = set(), set()
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
         self.feed(text)
 
     def handle_starttag(self, tag: Any, attributes: Any) -> None:

@@ -240,7 +240,7 @@ def test_a_2281s_takes_the_role_of_its_net_for_a_setting_and_only_while_the_othe
             net.disable()
 
 
-SETTINGS = {
+SETTINGS: dict[str, list[str | float]] = {
     "enable": [], "disable": [], "clear": [], "mode": ["static"], "soc": [50], "voc": [3.7], "capacity": [1],
     "current_limit": [1], "esr": [1], "set_voltage": [3], "set_current": [1], "set_ovp": [5], "set_ocp": [1],
     "clear_ovp": [], "clear_ocp": [],

@@ -61,7 +61,9 @@ class Clock:
 @pytest.fixture
 def family(tmp_path: Path) -> Iterator[Any]:
     kept = [*own_drivers._found], {**own_drivers._broken}, {*own_drivers._read}
-    own_drivers._found.clear(), own_drivers._broken.clear(), own_drivers._read.clear()
+    own_drivers._found.clear()
+    own_drivers._broken.clear()
+    own_drivers._read.clear()
     tmp_path.chmod(0o755)
 
     def written(more: str) -> Path:

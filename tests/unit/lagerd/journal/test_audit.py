@@ -31,7 +31,7 @@ def test_every_kind_has_a_catalog_entry_and_every_entry_a_kind() -> None:
 
 @pytest.mark.parametrize("kind", Event, ids=lambda kind: kind.name)
 def test_a_record_has_every_field_that_its_texts_use(kind: Any) -> None:
-    sent = []
+    sent: list[Any] = []
     Audit(sent.append).record(kind, input="1 + 1", remaining=60.0, answer="yes")
     fields = dict(sent[0])
     text = catalog_entries()[kind.message_id]
@@ -104,7 +104,7 @@ def test_a_journald_that_does_not_read_never_blocks(journal: Any, records: Any) 
 
 def test_an_object_whose_str_raises_is_a_lost_record() -> None:
     class Hostile:
-        def __str__(self) -> None:
+        def __str__(self) -> str:
             raise RuntimeError
 
     records = Audit(lambda entry: None)
