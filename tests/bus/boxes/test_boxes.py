@@ -422,6 +422,11 @@ def test_check_says_of_each_box_what_is_right_and_what_to_do(lager: Any, near: A
     assert (one.returncode, state["ssh"], state["lagerd"]) == (0, "ok", "runs")
 
 
+@pytest.mark.variant
+def test_the_check_of_a_healthy_box_succeeds(lager: Any, near: Any) -> None:
+    assert lager("boxes", "check", "near").returncode == 0
+
+
 def test_a_session_refuses_a_terminal(terminal: Any) -> None:
     screen = terminal(LAGER, "session")
     screen.expect("not for interactive use")

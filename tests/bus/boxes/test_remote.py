@@ -252,6 +252,18 @@ def test_other_commands_run_on_the_box_too(lager: Any, run: Any, client: Any, ne
 
 
 @pytest.mark.variant
+def test_a_list_and_an_extension_are_of_the_box(lager: Any, run: Any, client: Any, near: Any) -> None:
+    process = run("import lager\nlager.pause('on the bench')\n")
+    id = client.paused()["id"]
+    assert id in lager("breakpoints", "--box", "near").stdout
+    assert lager("python", "--extend", id, "600", "--box", "near").returncode == 0
+    assert "14m" in lager("breakpoints", "--box", "near").stdout
+    client.call("Continue", "s", id)
+    assert process.wait() == 0
+    assert lager("instruments", "--box", "near").stdout == "No instrument is in use.\n"
+
+
+@pytest.mark.variant
 def test_a_command_that_reads_nothing_leaves_standard_input_alone(station: Any, near: Any) -> None:
     line = '"$0" instruments --box near; cat'
     done = subprocess.run(["sh", "-c", line, LAGER], env=station.env, input=b"mine", capture_output=True, timeout=60)
@@ -302,6 +314,13 @@ def test_a_run_stays_on_its_bench(start: Any, there: Any) -> None:
 def test_an_instrument_on_the_box(lager: Any, near: Any) -> None:
     assert lager("supply", "supply2", "voltage", "3.3", "--box", "near").returncode == 0
     assert "(set 3.300 V)" in lager("supply", "supply2").stdout
+
+
+@pytest.mark.variant
+@pytest.mark.usefixtures("bench")
+def test_a_switch_and_a_reading_on_the_box(lager: Any, near: Any) -> None:
+    assert lager("supply", "supply2", "enable", "--box", "near").returncode == 0
+    assert "V" in lager("adc", "--box", "near", "adc4").stdout
 
 
 @pytest.fixture
