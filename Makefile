@@ -3,7 +3,7 @@
 # make test       each behaviour once, in a random order; SEED=N repeats one
 # make test-variants  the same behaviours in further circumstances
 # make again      the tests that failed in the last run of any of these, one by one
-# make test-slow  repetitions, stress, others' programs: fixed seeds; KILLS, LENDS, ATTEMPTS, CALLS: other sizes
+# make test-slow  repetitions, stress, packages, others' programs: fixed seeds; KILLS, LENDS, ATTEMPTS, CALLS: other sizes
 # make fuzz       random search by every property, for SECONDS from SEED on
 # make mutants    changes one thing at a time where a bench can be hurt, and prints what no test notices; MODULE=…
 # make vsix    the extension for VS Code, as a file to install; VSIX=FILE
