@@ -1,6 +1,5 @@
 """A terminal of a known size, and what is to be seen on it: an emulator reads what the command writes."""
 
-import os
 import termios
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -17,9 +16,9 @@ class Screen(Terminal):
     def __init__(self, command: Sequence[str], env: Mapping[str, str], cwd: Path, columns: int, rows: int) -> None:
         super().__init__(command, {"TERM": "xterm-256color", **env}, cwd, (rows, columns))
         self.seen = pyte.Screen(columns, rows)
-        self.seen.write_process_input = lambda data: os.write(self._fd, data.encode())
+        self.seen.write_process_input = lambda data: self.type(data)  # type: ignore[method-assign]
         self._stream = pyte.ByteStream(self.seen)
-        self.screen.taken = self._stream.feed
+        self.screen.taken = self._stream.feed  # type: ignore[method-assign]
 
     @property
     def lines(self) -> list[str]:

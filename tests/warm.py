@@ -199,7 +199,7 @@ def _begun(request: dict[str, Any], fds: Sequence[int], libc: Any) -> Callable[[
     sys.stdin = io.TextIOWrapper(io.BufferedReader(io.FileIO(0, closefd=False)))
     sys.stdout = _written(1, "strict")
     sys.stderr = _written(2, "backslashreplace")
-    sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr
+    vars(sys).update(__stdin__=sys.stdin, __stdout__=sys.stdout, __stderr__=sys.stderr)
     words = request["args"]
     program = os.path.basename(words[0])
     _name(libc, [sys.executable, *words] if words[0] in _COMMANDS else words, program)

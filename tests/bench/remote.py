@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable, Iterator
 
 from tests.bench.report.figures import Row, times
-from tests.bench.rows import PAUSING, client, running, timed
+from tests.bench.rows import timed
 from tests.bench.scale import Scale
+from tests.bench.scripts import PAUSING, client, running
 from tests.loopback import Loopback, missing
 from tests.processes import LAGER
 from tests.station import Station

@@ -137,7 +137,8 @@ def _evaluate(console: socket.socket, source: str) -> None:
 
 
 def _frames(console: socket.socket, last: str) -> list[dict[str, Any]]:
-    decoder, frames = MessageDecoder(), []
+    decoder = MessageDecoder()
+    frames: list[dict[str, Any]] = []
     while not frames or last not in frames[-1]:
         frames += decoder.feed(console.recv(1 << 16))
     return frames

@@ -20,6 +20,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import Distribution, PackageNotFoundError, distribution, distributions
+from io import FileIO
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
@@ -238,7 +239,8 @@ def _until_up(nspawn: subprocess.Popen[bytes], ready: socket.socket, log: str) -
     ends = time.monotonic() + BOOT_SECONDS
     with open(os.pidfd_open(nspawn.pid), "rb", buffering=0) as ended:
         while True:
-            readable, _, _ = select.select([ready, ended], [], [], max(ends - time.monotonic(), 0))
+            watched: list[socket.socket | FileIO] = [ready, ended]
+            readable, _, _ = select.select(watched, [], [], max(ends - time.monotonic(), 0))
             if ready not in readable:
                 raise AssertionError(f"The box did not boot:\n{Path(log).read_text(errors='replace')}")
             if "READY=1" in ready.recv(4096).decode():

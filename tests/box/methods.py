@@ -10,7 +10,7 @@ from tests.contract import SERVED
 from tests.hostile.marshal import types
 
 UNREACHABLE = "Access denied"
-_VALUES = {"s": ["deadbeef"], "d": [5], "u": [0], "as": [0], "a{sv}": [0], "v": ["s", "yes"]}
+_VALUES: dict[str, list[Any]] = {"s": ["deadbeef"], "d": [5], "u": [0], "as": [0], "a{sv}": [0], "v": ["s", "yes"]}
 
 
 def _calls(*interfaces: Any) -> Iterator[Any]:

@@ -111,7 +111,7 @@ class Journal:
                 raise AssertionError(f"No {pattern!r} within {COMMAND_SECONDS} s in {said}")
 
 
-def listed(box: Box, user: str = "root") -> dict[str, dict[str, object]]:
+def listed(box: Box, user: str = "root") -> dict[str, dict[str, Any]]:
     """The pauses by id."""
     pauses = json.loads(call(box, user, "List"))["data"][0]
     plain = [{key: value["data"] for key, value in pause.items()} for pause in pauses]

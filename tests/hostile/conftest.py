@@ -35,13 +35,14 @@ def raw(station: Station) -> Iterator[Raw]:
 
 
 @pytest.fixture
-def unharmed(station: Station, client: Client) -> Iterator[Callable[[], None]]:
+def unharmed(station: Station, client: Client) -> Callable[[], None]:
     """lagerd is up, holds nothing, and has the descriptors and threads that it had, once the others have left."""
-    assert station.lagerd is not None
-    proc = Path(f"/proc/{station.lagerd.pid}")
+    lagerd = station.lagerd
+    assert lagerd is not None
+    proc = Path(f"/proc/{lagerd.pid}")
 
     def held() -> tuple[int, int]:
-        return descriptors(station.lagerd.pid)[0], len(list((proc / "task").iterdir()))
+        return descriptors(lagerd.pid)[0], len(list((proc / "task").iterdir()))
 
     before = held()
 

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from lager.bus.exports import Interface, Method, ObjectTree, Outcome
-from lager.bus.received import Call
+from lager.bus.received import Call, Signal
 from lager.errors import Failed
 from tests.client import NAME, PATH, Client
 from tests.hostile.marshal import CALL, REPLY, SIGNAL, message
+from tests.hostile.raw import Raw
 from tests.processes import PATIENCE
 
 SCRIPT = "com.lager.Script"
@@ -78,9 +79,9 @@ def test_only_a_few_calls_of_one_caller_run_at_a_time(station: Any, client: Any,
 
 
 @pytest.mark.xdist_group("hostile")
-def test_an_answer_arrives_beside_a_flood_of_signals(client: Any, raw: Any) -> None:
+def test_an_answer_arrives_beside_a_flood_of_signals(client: Client, raw: Raw) -> None:
     """A flood of pauses sends as many signals to a listener; the answer is queued behind them."""
-    heard = []
+    heard: list[Signal] = []
 
     async def listen() -> str:
         client.bus.listen("Noise", heard.append, of=raw.name)
@@ -89,7 +90,7 @@ def test_an_answer_arrives_beside_a_flood_of_signals(client: Any, raw: Any) -> N
 
     name = client.do(listen())
     raw.socket.settimeout(None)
-    fields = {"path": PATH, "interface": NAME, "member": "Noise"}
+    fields: dict[str, Any] = {"path": PATH, "interface": NAME, "member": "Noise"}
     noise = b"".join(message(SIGNAL, serial + 2, **fields) for serial in range(20_000))
     asked = client.start(client.bus.call(raw.name, PATH, "Answer", interface=NAME, timeout=None))
     serial = struct.unpack_from("<I", next(one for one in raw.received() if one[1] == CALL), 8)[0]

@@ -3,10 +3,10 @@
 import itertools
 import os
 import random
-import re
 import signal
 import socket
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from tests.hostile import marshal
 from tests.hostile.flood import KINDS
 from tests.hostile.marshal import CALL, ERROR, NO_REPLY, REPLY, SIGNAL, message
 from tests.hostile.raw import Raw
+from tests.patterns import search
 from tests.processes import LAGER, PATIENCE, Process
 
 INSTRUMENTS = "com.lager.Instruments"
@@ -129,7 +130,8 @@ def test_ten_thousand_messages_of_any_kind(station: Any, client: Any, unharmed: 
     assert memory(station.lagerd.pid) - before < 3_000_000
 
 
-BAD = {
+TO: dict[str, Any] = {"destination": NAME, "path": "/com/lager/Breakpoints", "interface": NAME, "member": "Continue"}
+BAD: dict[str, Callable[[int], bytes]] = {
     "a length that is too short": lambda s: message(CALL, s, "s", ["0123abcd"], length=3, **TO),
     "a length that is too long": lambda s: message(CALL, s, "s", ["0123abcd"], length=1 << 27, **TO),
     "another signature than the body": lambda s: message(CALL, s, "a{sv}", b"\xff" * 32, **TO),
@@ -145,7 +147,6 @@ BAD = {
     "a kind that is none": lambda s: message(9, s, **TO),
     "a sender of its own": lambda s: message(CALL, s, sender="org.freedesktop.DBus", **TO),
 }  # fmt: skip
-TO = {"destination": NAME, "path": "/com/lager/Breakpoints", "interface": NAME, "member": "Continue"}
 
 
 def deep(levels: int) -> tuple[str, Any]:
@@ -280,7 +281,7 @@ def test_a_message_of_32_mb_is_refused_without_being_parsed(station: Any, raw: A
     status = Path(f"/proc/{station.lagerd.pid}/status")
 
     def peak() -> int:
-        return int(re.search(r"VmHWM:\s+(\d+) kB", status.read_text())[1])
+        return int(search(r"VmHWM:\s+(\d+) kB", status.read_text())[1])
 
     before = peak()
     raw.send(message(CALL, raw.serial(), "s", ["x" * ((1 << 25) - 4096)], **{**TO, "member": "Continue"}))

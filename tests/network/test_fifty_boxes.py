@@ -76,7 +76,8 @@ def test_fifty_boxes_are_shown_about_as_fast_as_ssh_and_five_dead_ones_say_why(f
         # All boxes share two processors, so the start of lager on them is not measured.
         plain, floor = as_many_ssh(fifty, "true"), as_many_ssh(fifty, "lager --version")
         began = time.monotonic()
-        rows, live = {}, 0.0
+        rows: dict[str, str] = {}
+        live = 0.0
         with fifty.start("lager", "breakpoints", "--box", "@lab", "--limit", "10", user="alice") as listing:
             while not rows.keys() >= {*LIVE, *DEAD}:
                 line = listing.until(r"^(\S+)  +(.*)", timeout=300)

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import re
 import termios
 import time
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ import pytest
 
 from tests.box.container import VENV
 from tests.loopback import HURRIED
+from tests.patterns import search
 
 ROOT = Path(__file__).parents[2]
 # input() itself would not do for the Ctrl-C: one that comes just before it reads goes unnoticed until there is a line.
@@ -57,7 +57,7 @@ def test_the_story_of_the_readme_from_a_desk(desk: Any, bench: Any, terminal: An
     screen = terminal("lager", "python", "examples/inspect_bench.py", "--box", "bench3")
     screen.expect("before the pause: {'adc1': 0.0, 'adc2': 0.0, 'adc3': 0.0}")
     assert "examples/inspect_bench.py:15" in screen.expect("before the load test")
-    id = re.search(r"  id +(\w{8})", screen.expect("press Enter, or: lager python --continue "))[1]
+    id = search(r"  id +(\w{8})", screen.expect("press Enter, or: lager python --continue "))[1]
     screen.expect(f"{id} --box bench3")
 
     def ask(*words: Any, user: Any = "bob", **more: Any) -> Any:
@@ -98,7 +98,7 @@ def test_a_cut_network_interrupts_the_run_and_gives_the_terminal_back(desk: Any,
     desk.run("lager", "boxes", "add", "hurried", "bench", "--command", "/opt/hurried", user="alice")
     screen = terminal("python", "-c", HURRIED, "python", "tidy.py", "--box", "hurried")
     before = termios.tcgetattr(screen.screen.fd)
-    run = re.search(r"run (\S{36}) up", screen.expect(" up\n"))[1]
+    run = search(r"run (\S{36}) up", screen.expect(" up\n"))[1]
     assert termios.tcgetattr(screen.screen.fd) != before
     with bench.start("cat", "/tmp/interrupted") as interrupted, cut(desk):
         began = time.monotonic()

@@ -8,6 +8,7 @@ import json
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 warnings.simplefilter("ignore")
@@ -32,9 +33,9 @@ def pymeasure_all(owner: Any, prefix: str = "", without: tuple[str, ...] = ()) -
         found = getattr(type(owner), name, None)
         if name.startswith("_") or name in without or not isinstance(found, property):
             continue
-        value = tried(f"{prefix}{name}", lambda name=name: getattr(owner, name))
+        value = tried(f"{prefix}{name}", partial(getattr, owner, name))
         if value is not None and found.fset is not None and f"{prefix}{name}" not in problems:
-            tried(f"{prefix}{name}=", lambda name=name, value=value: setattr(owner, name, value))
+            tried(f"{prefix}{name}=", partial(setattr, owner, name, value))
     # What the driver itself says that it can only read, or only set.
     for name in [name for name, why in problems.items() if why.startswith("LookupError: Property can not be")]:
         del problems[name]
@@ -112,7 +113,7 @@ def qcodes_all(owner: Any, prefix: str = "") -> None:
         if isinstance(value, str) and parameter.settable:
             value = value.lower()  # the driver takes on and off, but not what the instrument answers
         if value is not None and parameter.settable and f"{prefix}{name}" not in problems:
-            tried(f"{prefix}{name}=", lambda parameter=parameter, value=value: parameter.set(value))
+            tried(f"{prefix}{name}=", partial(parameter.set, value))
     for name, part in owner.submodules.items():
         for each in part if hasattr(part, "__iter__") else ():
             qcodes_all(each, f"{prefix}{each.short_name}.")
@@ -166,7 +167,7 @@ def _dcps(device: Any, channel: int | None) -> list[float]:
     for name in ("isOutputOn", "queryVoltage", "queryCurrent", "queryVoltageProtection", "queryCurrentProtection"):
         call = getattr(device, name, None)
         if call is not None:
-            tried(name, lambda call=call: call(**words))
+            tried(name, partial(call, **words))
     return [device.measureVoltage(**words), device.measureCurrent(**words)]
 
 

@@ -150,9 +150,7 @@ async def check(world: World) -> None:
     if children := world.children_of_lagerd():
         raise Broken(f"lagerd has the children {children}.")
     for script in world.scripts:
-        await world.until(
-            script.count, lambda held, script=script: script.settled(held), f"descriptors of {script.name}"
-        )
+        await world.until(script.count, script.settled, f"descriptors of {script.name}")
     await world.journal.all()
     await world.last_word()
     world.ledger.check(world.log(), await world.journal.all())

@@ -63,7 +63,8 @@ async def _evaluate(console: socket.socket) -> float:
 
 
 async def _until(console: socket.socket, last: str) -> list[dict[str, Any]]:
-    decoder, frames = MessageDecoder(), []
+    decoder = MessageDecoder()
+    frames: list[dict[str, Any]] = []
     while not frames or last not in frames[-1]:
         frames += decoder.feed(await asyncio.get_running_loop().sock_recv(console, 1 << 16))
     return frames

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.box.people import call, paused
+from tests.box.people import Paused, call, paused
 from tests.documents import ID, Step, play
 
 pytestmark = pytest.mark.slow
@@ -21,7 +21,7 @@ class Desk:
 
     def __init__(self, box: Any) -> None:
         self._box = box
-        self._script = None
+        self._script: Paused | None = None
 
     def run(self, step: Step) -> tuple[int, str, str]:
         if step.command.startswith(INSTALLING) or step.command == LAST:

@@ -58,7 +58,7 @@ def state(box: Any, *properties: str) -> list[str]:
     return [one.stdout.strip() for one in shown]
 
 
-def records(box: Any, event: str) -> list[dict]:
+def records(box: Any, event: str) -> list[dict[str, Any]]:
     box.run("journalctl", "--sync")
     return [one for one in json.loads(box.run("lager", "history", "--json").stdout) if one["event"] == event]
 

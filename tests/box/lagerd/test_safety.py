@@ -51,7 +51,7 @@ def is_on(box: Any) -> bool:
     )
 
 
-def events(box: Any) -> list[dict]:
+def events(box: Any) -> list[dict[str, Any]]:
     box.run("journalctl", "--sync")
     return [record for record in json.loads(box.run("lager", "history", "--json").stdout) if "event" in record]
 

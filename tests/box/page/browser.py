@@ -65,7 +65,7 @@ class Visit:
         self.tab = self.context.new_page()
         self.tab.on("console", lambda one: self._logged(one.type, one.text))
         self.tab.on("pageerror", lambda one: self.errors.append(str(one)))
-        self.tab.on("dialog", lambda one: (self.errors.append(f"dialog {one.message}"), one.dismiss()))
+        self.tab.on("dialog", self._asked)
         self.tab.goto(f"{ADDRESS}/lager")
         self.log_in(user)
 
@@ -74,6 +74,10 @@ class Visit:
         self.tab.fill("#login-password-input", PASSWORD)
         self.tab.click("#login-button")
         self.page = self.frame()
+
+    def _asked(self, dialog: Any) -> None:
+        self.errors.append(f"dialog {dialog.message}")
+        dialog.dismiss()
 
     def _logged(self, kind: str, text: str) -> None:
         if kind == "error" and "status of 401" not in text:  # which is how Cockpit asks for a login

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.box.people import call, records
+from tests.patterns import search
 
 HOLDS = """
 import lager
@@ -39,7 +40,7 @@ def test_each_user_is_named_and_only_the_holder_reports(box: Any) -> None:
         bob = stack.enter_context(box.start("lager", "python", "waits.py", user="bob"))
         waits = bob.until(r"  id +([0-9a-f]{8})$")[1]
         key = box.run("lager", "instruments", "--json", user="bob").stdout
-        key = re.search(r'"instrument": "([^"]+)"', key)[1]
+        key = search(r'"instrument": "([^"]+)"', key)[1]
         box.run("python", "/home/bob/forges.py", key, user="bob", check=False)
         box.run("lager", "dac", "dac1", "1.5", user="bob")
         box.run("lager", "supply", "supply2", "voltage", "2", "--through", user="root")

@@ -315,6 +315,7 @@ def test_a_box_that_never_answers_does_not_block_the_others(near: Any, monkeypat
         monkeypatch.setenv(name, value)
     (answer,) = fan_out.ask([box_table.find("other")], ["boxes", "state"], dict, 0.5)
     assert "The box other did not answer within 0.5 s. Try: ssh other " in str(answer.problem)
+    assert answer.problem is not None
     assert answer.problem.exit_code == 255
 
 

@@ -11,6 +11,7 @@ import yaml
 
 from tests.bus.boxes.tables import TWO_BOXES
 from tests.documents import ROOT
+from tests.patterns import search
 from tests.processes import LAGER
 
 PAGE = (ROOT / "docs" / "reports.md").read_text()
@@ -51,8 +52,8 @@ def of_jenkins() -> Any:
     assert text.count("{") == text.count("}")
     assert "always { junit 'report.xml' }" in text
     steps = [textwrap.dedent(step).replace("\\\\", "\\") for step in re.findall(r"sh '''(.*?)'''", text, re.DOTALL)]
-    default = re.search(r"name: 'PAUSES', defaultValue: (\w+)", text)[1]
-    on, off = re.search(r"LAGER_BREAKPOINTS = \"\$\{params.PAUSES \? '(\w+)' : '(\w+)'\}\"", text).groups()
+    default = search(r"name: 'PAUSES', defaultValue: (\w+)", text)[1]
+    on, off = search(r"LAGER_BREAKPOINTS = \"\$\{params.PAUSES \? '(\w+)' : '(\w+)'\}\"", text).groups()
     return steps, {"JENKINS_URL": "http://ci/", "LAGER_BREAKPOINTS": on if default == "true" else off}
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import io
 import json
 import os
 import select
@@ -221,6 +222,8 @@ def test_two_hundred_megabytes_arrive_as_they_were_sent(station: Any, there: Any
     )
     command = [LAGER, "python", "--box", "near", script]
     with subprocess.Popen(command, env=station.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert isinstance(process.stdout, io.BufferedReader)
+        assert process.stderr is not None
         heard, count = hashlib.sha256(), 0
         while data := process.stdout.read1(1 << 20):
             heard.update(data)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from lager.errors import AmbiguousId, Failed, InvalidArgument, NoSuchBreakpoint
+from tests.client import Client
 
 SCRIPT = """
 import lager, os, threading
@@ -29,8 +30,9 @@ def paused(run: Any, client: Any) -> Any:
     return process
 
 
-def inspect(client: Any, id: str, **options: Any) -> dict:
-    return json.loads(client.call("Inspect", "sa{sv}", id, options))
+def inspect(client: Client, id: str, **options: Any) -> dict[str, Any]:
+    shown: dict[str, Any] = json.loads(client.call("Inspect", "sa{sv}", id, options))
+    return shown
 
 
 def test_a_look_at_a_pause_without_a_console(paused: Any, client: Any) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.client import Client
 from tests.processes import LAGER
 from tests.screen import SIZES
 
@@ -25,10 +26,10 @@ for n in range(30):
 
 
 @pytest.fixture
-def pause(start: Any, script: Any, client: Any) -> Any:
+def pause(start: Any, script: Any, client: Client) -> Any:
     """Start a script that pauses; what lagerd tells of it."""
 
-    def starter(label: str, *, interactive: bool = True, timeout: float = 300) -> dict:
+    def starter(label: str, *, interactive: bool = True, timeout: float = 300) -> dict[str, Any]:
         start(LAGER, "python", script(SCRIPT.format(label, interactive, timeout), f"{label}.py"))
         return client.paused()
 

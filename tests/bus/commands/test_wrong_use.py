@@ -1,5 +1,6 @@
 """Wrong use, by people and programs, is refused in a sentence that says what to do; nothing changes, nothing leaks."""
 
+import asyncio
 import json
 import os
 import socket
@@ -34,7 +35,8 @@ class Rude(Client):
         """The answer, whatever it is, to a call of any shape."""
         header = {"destination": NAME, "path": PATH, "interface": NAME} | more
         message = Message(member=member, signature=signature, body=list(body), **header)
-        return self.do(self._exchange(message))
+        answer: Incoming | None = self.do(self._exchange(message))
+        return answer
 
     async def _exchange(self, message: Message) -> Incoming | None:
         connection = self.bus._connection
@@ -43,7 +45,7 @@ class Rude(Client):
         if not is_call or message.flags & MessageFlag.NO_REPLY_EXPECTED:
             connection.send(message._marshall(negotiate_unix_fd=True), message.unix_fds)
             return None
-        self.bus._pending[message.serial] = answer = self._loop.create_future()
+        self.bus._pending[message.serial] = answer = asyncio.Future[Incoming](loop=self._loop)
         connection.send(message._marshall(negotiate_unix_fd=True), message.unix_fds)
         return await answer
 
@@ -280,10 +282,11 @@ def _nested(depth: int) -> Variant:
 
 
 def test_unexpected_descriptors_are_closed(rude: Any, unharmed: Any) -> None:
+    bodies: list[tuple[str, list[Any]]] = [("sh", ["ffffffff", 0]), ("h", [0]), ("ah", [list(range(10))])]
     with open(os.devnull) as null, suppress(LagerError):
         for n in range(50):
             fds = [os.dup(null.fileno()) for _ in range(10)]
-            signature, body = [("sh", ["ffffffff", 0]), ("h", [0]), ("ah", [list(range(10))])][n % 3]
+            signature, body = bodies[n % 3]
             rude.send(["Continue", "Nothing", "Pause"][n % 3], signature, *body, unix_fds=fds)
             more = [os.dup(null.fileno()) for _ in range(10)]
             rude.send("Continue", "h", 0, unix_fds=more, flags=MessageFlag.NO_REPLY_EXPECTED)
@@ -320,16 +323,22 @@ def test_an_id_in_use(rude: Any, client: Any) -> None:
 
 
 def test_the_pause_of_another_process_is_refused(rude: Any, client: Any) -> None:
+    known: list[tuple[str, str, list[Any]]] = [
+        ("Interrupt", "s", []),
+        ("Touch", "sua{sv}", [1, {}]),
+        ("Detach", "su", [1]),
+    ]
+    unknown: list[tuple[str, str, list[Any]]] = [("Touch", "sua{sv}", [99, {"input": 5}]), ("Detach", "su", [99])]
     pausing = rude.pause("abcdef05", timeout=50.0)
-    for member, signature, more in (("Interrupt", "s", ()), ("Touch", "sua{sv}", (1, {})), ("Detach", "su", (1,))):
+    for member, signature, more in known:
         with pytest.raises(AccessDenied):
             client.call(member, signature, "abcdef05", *more)
     assert not pausing.done()
-    for member, signature, more in (("Touch", "sua{sv}", (99, {"input": 5})), ("Detach", "su", (99,))):
+    for member, signature, more in unknown:
         rude.call(member, signature, "abcdef05", *more)
     rude.call("Interrupt", "s", "abcdef05")
     assert pausing.result(PATIENCE) == ["interrupted"]
-    for member, signature, more in (("Interrupt", "s", ()), ("Touch", "sua{sv}", (1, {})), ("Detach", "su", (1,))):
+    for member, signature, more in known:
         rude.call(member, signature, "abcdef05", *more)
 
 

@@ -11,12 +11,13 @@ class Frames:
     def __init__(self, connection: socket.socket) -> None:
         connection.settimeout(PATIENCE)
         self.connection = connection
-        self._decoder, self._frames = MessageDecoder(), []
+        self._decoder = MessageDecoder()
+        self._frames: list[dict[str, Any]] = []
 
     def send(self, **frame: Any) -> None:
         self.connection.sendall(encode(frame))
 
-    def until(self, key: str) -> dict:
+    def until(self, key: str) -> dict[str, Any]:
         """The next frame with `key`; those before it are passed over."""
         while True:
             while not self._frames:

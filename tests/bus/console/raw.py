@@ -30,12 +30,12 @@ class Raw:
         self.socket = socket.socket(fileno=fd)
         self.socket.settimeout(PATIENCE)
         self._decoder = MessageDecoder()
-        self._frames: list[dict] = []
+        self._frames: list[dict[str, Any]] = []
 
     def send(self, **message: Any) -> None:
         self.socket.sendall(encode(message))
 
-    def frame(self) -> dict | None:
+    def frame(self) -> dict[str, Any] | None:
         while not self._frames:
             data = self.socket.recv(1 << 16)
             if not data:
@@ -43,7 +43,7 @@ class Raw:
             self._frames = self._decoder.feed(data)
         return self._frames.pop(0)
 
-    def until(self, key: str) -> tuple[str, object]:
+    def until(self, key: str) -> tuple[str, Any]:
         """All that was printed, and the value of the first frame with `key`."""
         printed = ""
         while (frame := self.frame()) is not None:
@@ -60,8 +60,9 @@ class Raw:
         self.socket.close()
 
 
-def consoles(client: Any, id: str) -> int:
-    return next(pause["consoles"] for pause in client.list() if pause["id"] == id)
+def consoles(client: Client, id: str) -> int:
+    count: int = next(pause["consoles"] for pause in client.list() if pause["id"] == id)
+    return count
 
 
 def left(client: Any, id: str) -> None:

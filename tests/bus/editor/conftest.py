@@ -1,16 +1,16 @@
 """Editors, which end with the test."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.bus.editor.editor import Editor
+from tests.station import Station
 
 
 @pytest.fixture
-def editor(station: Any, tmp_path: Path) -> Iterator[Any]:
+def editor(station: Station, tmp_path: Path) -> Iterator[Callable[..., Editor]]:
     """Start an editor's `lager dap` with the words of a command line."""
     started: list[Editor] = []
 
@@ -24,7 +24,7 @@ def editor(station: Any, tmp_path: Path) -> Iterator[Any]:
 
 
 @pytest.fixture
-def attached(editor: Any) -> Any:
+def attached(editor: Callable[..., Editor]) -> Callable[..., Editor]:
     """Start an editor, and attach it to a paused script: the only one, or that with an id."""
 
     def attach(*words: str) -> Editor:

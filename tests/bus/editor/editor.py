@@ -13,6 +13,8 @@ from typing import Any
 from tests import warm
 from tests.processes import LAGER, PATIENCE
 
+Message = dict[str, Any]
+
 
 class Editor:
     def __init__(
@@ -21,20 +23,21 @@ class Editor:
         self.process = warm.Popen(
             [*command, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env, cwd=cwd, start_new_session=True
         )
-        self.heard: list[dict] = []
+        self.heard: list[Message] = []
         self._data = b""
         self._seq = 0
 
-    def ask(self, command: str, **arguments: Any) -> dict:
+    def ask(self, command: str, **arguments: Any) -> Message:
         """Send a request, and return its response."""
         number = self.send(command, **arguments)
         return self.until(lambda m: m["type"] == "response" and m["request_seq"] == number)
 
-    def do(self, command: str, **arguments: Any) -> dict:
+    def do(self, command: str, **arguments: Any) -> Message:
         """Return the body of the response, which must be a success."""
         answer = self.ask(command, **arguments)
         assert answer["success"], answer
-        return answer.get("body", {})
+        body: Message = answer.get("body", {})
+        return body
 
     def send(self, command: str, **arguments: Any) -> int:
         self._seq += 1
@@ -50,13 +53,13 @@ class Editor:
         self.process.stdin.write(data)
         self.process.stdin.flush()
 
-    def event(self, name: str, fits: Callable[[dict], bool] = lambda _: True) -> dict:
+    def event(self, name: str, fits: Callable[[Message], bool] = lambda _: True) -> Message:
         """Return the body of the next such event; those before it stay in `heard`."""
-        return self.until(lambda m: m["type"] == "event" and m["event"] == name and fits(m.get("body", {}))).get(
-            "body", {}
-        )
+        told = self.until(lambda m: m["type"] == "event" and m["event"] == name and fits(m.get("body", {})))
+        body: Message = told.get("body", {})
+        return body
 
-    def until(self, fits: Callable[[dict], bool]) -> dict:
+    def until(self, fits: Callable[[Message], bool]) -> Message:
         ends = time.monotonic() + PATIENCE
         while True:
             for at, message in enumerate(self.heard):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.bus.editor.editor import Editor
+from tests.bus.editor.editor import Editor, Message
 from tests.processes import LAGER, PATIENCE
 
 SCRIPT = """
@@ -48,15 +48,16 @@ def stopped(run: Any, editor: Any) -> Any:
     return one, script
 
 
-def top(editor: Any) -> dict:
-    return editor.do("stackTrace", threadId=1)["stackFrames"][0]
+def top(editor: Editor) -> Message:
+    frame: Message = editor.do("stackTrace", threadId=1)["stackFrames"][0]
+    return frame
 
 
-def variables(editor: Any, reference: int) -> dict[str, dict]:
+def variables(editor: Editor, reference: int) -> dict[str, Message]:
     return {one["name"]: one for one in editor.do("variables", variablesReference=reference)["variables"]}
 
 
-def local(editor: Any, frame: int) -> dict[str, dict]:
+def local(editor: Editor, frame: int) -> dict[str, Message]:
     return variables(editor, editor.do("scopes", frameId=frame)["scopes"][0]["variablesReference"])
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.bus.editor.editor import Editor
+from tests.bus.editor.editor import Editor, Message
 from tests.client import Client
 from tests.processes import LAGER, PATIENCE, Process
 
@@ -24,7 +24,7 @@ y = work(2)
 lager.pause("there", interactive=True, timeout=600)
 print("end", x, y, flush=True)
 """
-MESSAGES = [
+MESSAGES: list[tuple[str, Message]] = [
     ("initialize", {}), ("attach", {}), ("configurationDone", {}), ("threads", {}), ("stackTrace", {"threadId": 1}),
     ("scopes", {"frameId": 1}), ("evaluate", {"expression": "2 + 2", "context": "repl"}),
     ("setBreakpoints", {"source": {"path": "script.py"}, "breakpoints": [{"line": 4}]}), ("next", {"threadId": 1}),

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.bus.editor.editor import Message
 from tests.processes import LAGER, PATIENCE
 
 SCRIPT = """
@@ -39,7 +40,7 @@ def step(editor: Any, request: str) -> tuple[str, int]:
     return top(editor)
 
 
-def is_about_step(message: dict, number: int) -> bool:
+def is_about_step(message: Message, number: int) -> bool:
     return message.get("event") in ("continued", "stopped") or message.get("request_seq") == number
 
 

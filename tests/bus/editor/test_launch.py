@@ -1,5 +1,6 @@
 """An editor starts a script, and stops at its pauses."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -149,7 +150,7 @@ sys.stderr.write(f"total {total} {sys.gettrace()} {'lager' in sys.modules}\\n")
 
 
 @pytest.fixture
-def configured(editor: Any, tmp_path: Path) -> Any:
+def configured(editor: Callable[..., Editor], tmp_path: Path) -> Any:
     """Launch a script, with breakpoints on lines that are set before it starts."""
 
     def launch(code: str, *lines: int, name: str = "quiet.py", **more: Any) -> Editor:

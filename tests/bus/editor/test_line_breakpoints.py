@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.bus.editor.editor import Editor, Message
 from tests.processes import PATIENCE
 
 SCRIPT = """
@@ -34,18 +35,19 @@ def path(tmp_path: Path) -> str:
     return str(tmp_path / "script.py")
 
 
-def set_lines(editor: Any, path: str, *lines: dict) -> list[dict]:
-    return editor.do("setBreakpoints", source={"path": path}, breakpoints=list(lines))["breakpoints"]
+def set_lines(editor: Editor, path: str, *lines: Message) -> list[Message]:
+    taken: list[Message] = editor.do("setBreakpoints", source={"path": path}, breakpoints=list(lines))["breakpoints"]
+    return taken
 
 
-def resume(editor: Any) -> dict:
+def resume(editor: Editor) -> Message:
     """Continue, and return the next stop."""
     editor.do("continue", threadId=1)
     return editor.event("stopped")
 
 
-def value(editor: Any, expression: str) -> str:
-    return editor.do("evaluate", expression=expression, context="repl")["result"]
+def value(editor: Editor, expression: str) -> str:
+    return str(editor.do("evaluate", expression=expression, context="repl")["result"])
 
 
 def test_a_breakpoint_is_a_pause_of_its_own_with_the_place_in_its_label(

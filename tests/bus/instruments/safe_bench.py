@@ -1,11 +1,11 @@
 """A simulated bench whose nets have safe states, and which can be asked without lager."""
 
-import re
 import socket
 import tomllib
 from pathlib import Path
 
 from lager.nets import file
+from tests.patterns import search
 
 INSTRUMENTS = "com.lager.Instruments"
 
@@ -27,7 +27,7 @@ class SafeBench:
 
     def ask(self, instrument: str, question: str) -> str:
         address = tomllib.loads(self._simulated)["instruments"][instrument]["address"]
-        host, port = re.match(r"TCPIP\d*::([\d.]+)::(\d+)::SOCKET", address).groups()
+        host, port = search(r"^TCPIP\d*::([\d.]+)::(\d+)::SOCKET", address).groups()
         with socket.create_connection((host, int(port)), timeout=10) as line:
             line.sendall(question.encode() + b"\n")
             return line.makefile().readline().strip()

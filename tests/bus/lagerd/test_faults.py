@@ -38,7 +38,8 @@ def full_disk(pid: int) -> Iterator[None]:
 
 
 def claim(client: Client, **details: object) -> int:
-    return client.call("Claim", "sa{sv}", "psu1", details, name=INSTRUMENTS)
+    lock: int = client.call("Claim", "sa{sv}", "psu1", details, name=INSTRUMENTS)
+    return lock
 
 
 def test_a_claim_on_a_full_disk(own_station: Any, client: Any) -> None:

@@ -7,7 +7,7 @@ from lager.bus.transport import wire
 from tests.client import Client
 from tests.station import Station
 
-LIBRARY = wire.Variant.__module__.partition(".")[0]
+LIBRARY = wire.Variant.__module__.partition(".")[0]  # type: ignore[attr-defined]
 PAUSED = """
 import sys
 from lager import pause
@@ -22,6 +22,7 @@ def has_loaded_dbus_fast(pid: int) -> bool:
 
 
 def test_lagerd_uses_the_library_that_is_there(station: Station) -> None:
+    assert station.lagerd is not None
     assert has_loaded_dbus_fast(station.lagerd.pid) is (LIBRARY == "dbus_fast")
 
 

@@ -11,11 +11,14 @@ NAME = "com.lager.TestOwner"
 class Late(Bus):
     """A connection that takes up the answer about an owner only when the name has one."""
 
+    broker: str
+    changed: asyncio.Event
+    rival: Bus
+
     async def owner(self, name: str) -> str:
         found = await super().owner(name)
-        rival = await Bus.connect(self.address)
-        self.rival = rival
-        await rival.take_name(name)
+        self.rival = await Bus.connect(self.broker)
+        await self.rival.take_name(name)
         await self.changed.wait()
         return found
 
@@ -24,7 +27,8 @@ def test_a_late_answer_does_not_bring_back_an_owner_that_has_left(station: Any) 
     async def follow() -> None:
         heard: list[str] = []
         bus = await Late.connect(station.address)
-        bus.address, bus.changed = station.address, asyncio.Event()
+        assert isinstance(bus, Late)
+        bus.broker, bus.changed = station.address, asyncio.Event()
 
         def told(owner: str) -> None:
             heard.append(owner)

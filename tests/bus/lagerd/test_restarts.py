@@ -99,7 +99,7 @@ class Refusing:
     """A lagerd that takes back nothing."""
 
     def __init__(self, client: Any) -> None:
-        self.refused = queue.SimpleQueue()
+        self.refused: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._client = client
         client.bus.serve(self)
         assert client.do(client.bus.take_name(NAME))

@@ -56,7 +56,7 @@ def configured(tmp_path: Path) -> Callable[..., str]:
 
 
 @pytest.fixture
-def notifier(start: Any, configured: Any) -> Callable[..., Process]:
+def notifier(start: Callable[..., Process], configured: Any) -> Callable[..., Process]:
     """Start `lager notify --foreground`, and wait until it listens."""
 
     def begin(*urls: str, more: str = "", **env: str) -> Process:

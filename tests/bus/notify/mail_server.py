@@ -12,7 +12,9 @@ from aiosmtpd.smtp import SMTP
 class Printer:
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> Any:
         mail = email.message_from_bytes(envelope.content, policy=email.policy.default)
-        text = mail.get_body(("plain", "html")).get_content()
+        body = mail.get_body(("plain", "html"))
+        assert body is not None
+        text = body.get_content()
         print(json.dumps({"to": envelope.rcpt_tos, "title": str(mail["Subject"]), "message": text}), flush=True)
         return "250 OK"
 

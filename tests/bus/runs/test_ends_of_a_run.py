@@ -8,6 +8,7 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ def family(start: Callable[..., Process], script: Callable[[str], str], tmp_path
     assert (tmp_path / "told").read_text() == "tidied up\n"
 
 
-def all_ended(ends: list[object]) -> None:
+def all_ended(ends: list[FileIO]) -> None:
     for end in ends:
         assert select.select([end], [], [], PATIENCE)[0]
 

@@ -83,16 +83,22 @@ def test_a_page_escapes_what_scripts_say_and_loads_nothing(reported: Any) -> Non
     assert "@media print" in page
 
 
+def part(element: ElementTree.Element, name: str) -> ElementTree.Element:
+    found = element.find(name)
+    assert found is not None, f"{element.tag} has no {name}"
+    return found
+
+
 def test_a_build_server_gets_pauses_and_answers_as_properties(reported: Any) -> None:
-    suite = ElementTree.fromstring(reported["--junit"][0].stdout).find("testsuite")
+    suite = part(ElementTree.fromstring(reported["--junit"][0].stdout), "testsuite")
     assert (suite.get("tests"), suite.get("failures")) == ("1", "1")
-    case = suite.find("testcase")
-    assert case.find("failure").get("message") == "exit code 3"
-    properties = {one.get("name"): one.get("value") for one in case.find("properties")}
+    case = part(suite, "testcase")
+    assert part(case, "failure").get("message") == "exit code 3"
+    properties = {one.attrib["name"]: one.attrib["value"] for one in part(case, "properties")}
     assert properties["lager.answer"] == "is <it> on?: yes"
     assert "it.py:6: answered by " in properties["lager.pause"]
     report = json.loads(reported["--json"][0].stdout)
-    counted = float(case.get("time")) + float(properties["lager.paused_seconds"])
+    counted = float(case.attrib["time"]) + float(properties["lager.paused_seconds"])
     assert counted == pytest.approx(report["run"]["seconds"], abs=0.01)
 
 

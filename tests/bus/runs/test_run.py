@@ -21,10 +21,10 @@ print(json.dumps([sys.argv, sys.path, os.getcwd(), __name__, sys.flags.safe_path
 """
 
 
-def same_as_python(station: Any, folder: Any, *arguments: str, ends: Sequence[str] = ()) -> list[object]:
+def same_as_python(station: Any, folder: Any, *arguments: str, ends: Sequence[str] = ()) -> list[Any]:
     """What a script sees of itself, which must not differ from what plain python shows it. `ends` is what stands for
     lager alone behind the first of the arguments."""
-    seen = []
+    seen: list[list[Any]] = []
     for command in ([LAGER, "python", arguments[0], *ends], [PYTHON, arguments[0]]):
         done = subprocess.run(
             [*command, *arguments[1:]], env=station.env, cwd=folder, capture_output=True, timeout=PATIENCE, check=True

@@ -9,6 +9,7 @@ from itertools import count
 from pathlib import Path
 
 Record = dict[str, str]
+_PROGRAM = (sys.executable, "-m", __name__)
 _PATIENCE = 20.0
 
 
@@ -26,7 +27,7 @@ class Journal:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ours:
             ours.bind(str(self.path))
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", __name__, stdin=ours, stdout=asyncio.subprocess.PIPE, start_new_session=True
+                *_PROGRAM, stdin=ours.fileno(), stdout=asyncio.subprocess.PIPE, start_new_session=True
             )
         self._reading = asyncio.create_task(self._read())
 

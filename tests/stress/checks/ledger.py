@@ -5,12 +5,13 @@ import time
 from collections import Counter, deque
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 from tests.stress.checks.journal import Record
 
 REASONS = {"continued", "timeout", "gone", "interrupted"}
 _UNHEARD = "its script ended while there was no lagerd"
+Told = TypeVar("Told")
 _ENDS = {"resumed", "auto-resumed", "gone"}
 
 
@@ -129,18 +130,20 @@ class Ledger:
             raise Broken(f"The journal tells the beginning of {[*again]} more than once.")
         if self.faults & {"bus", "killed"}:
             return
-        if wrong := [key for key, number in ended.items() if number > 1]:
-            raise Broken(f"The journal tells the end of {wrong} more than once.")
+        if twice := [key for key, number in ended.items() if number > 1]:
+            raise Broken(f"The journal tells the end of {twice} more than once.")
         if not self.faults and not any("LAGER_LOST" in record for record in records):
             self._agree(begun, ended, _leases(records))
 
     def _agree(self, begun: Counter[str], ended: Counter[tuple[str, str]], leases: Counter[tuple[str, ...]]) -> None:
-        for what, told, recorded in (
-            ("beginnings", Counter(self.paused.keys()), begun), ("ends", self.resumed, ended),
-            ("leases", self.leases, leases),
-        ):  # fmt: skip
-            if told != recorded:
-                raise Broken(f"Signals and journal differ in {what}: {told - recorded} and {recorded - told}.")
+        _same("beginnings", Counter(self.paused.keys()), begun)
+        _same("ends", self.resumed, ended)
+        _same("leases", self.leases, leases)
+
+
+def _same(what: str, told: Counter[Told], recorded: Counter[Told]) -> None:
+    if told != recorded:
+        raise Broken(f"Signals and journal differ in {what}: {told - recorded} and {recorded - told}.")
 
 
 def _reason(end: Record) -> str:

@@ -5,6 +5,7 @@ import os
 import re
 import shlex
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from tests.client import NAME, PATH
 from tests.documents import ID, PAGES, ROOT, Step, play
 from tests.processes import LAGER, Terminal
 
+Ended = subprocess.CompletedProcess[str]
 IN_A_BOX = {"administration.md", "dbus.md", "fleet.md", "notify.md"}
 WITHOUT_COMMANDS = {"api.md", "page.md"}
 # What runs until a key ends it: what it shows before, and the key.
@@ -32,7 +34,7 @@ class Desk:
     What else pauses meanwhile is let go on at once.
     """
 
-    def __init__(self, station: Any, client: Any, start: Any, lager: Any, folder: Any) -> None:
+    def __init__(self, station: Any, client: Any, start: Any, lager: Callable[..., Ended], folder: Any) -> None:
         self._station, self._client, self._start, self._lager, self._folder = station, client, start, lager, folder
         self._pause = ""
         self._ours = False
@@ -48,7 +50,7 @@ class Desk:
         done = self._done(command, "".join(f"{line}\n" for line in step.typed))
         return done.returncode, done.stdout.replace(self._pause, ID) if self._pause else done.stdout, done.stderr
 
-    def _done(self, command: str, typed: str) -> "subprocess.CompletedProcess[str]":
+    def _done(self, command: str, typed: str) -> Ended:
         """Run a command to its end: in a shell, if that has anything to do."""
         if command.startswith("lager ") and not SHELL.search(command):
             return self._lager(*shlex.split(command)[1:], stdin=typed)

@@ -35,7 +35,7 @@ def test_a_pause_without_a_console_says_so(run: Any, client: Any, lager: Any) ->
 def test_only_lagerd_attaches(paused: Any, client: Any, station: Any) -> None:
     """Another client finds the script's connection by its pid and calls what lagerd would call."""
 
-    async def attach_everywhere() -> list[str]:
+    async def attach_everywhere() -> list[type[LagerError]]:
         refusals = []
         for name in await client.bus.names():
             if name.startswith(":") and (await client.bus.credentials(name)).get("ProcessID") == paused["pid"]:

@@ -5,10 +5,12 @@ from typing import Any
 import pytest
 
 from tests.bus.console.raw import left
+from tests.client import Client
 
 
-def remaining(client: Any, id: str) -> float:
-    return next(pause["remaining"] for pause in client.list() if pause["id"] == id)
+def remaining(client: Client, id: str) -> float:
+    seconds: float = next(pause["remaining"] for pause in client.list() if pause["id"] == id)
+    return seconds
 
 
 def test_a_line_restarts_the_countdown(run: Any, client: Any, raw: Any) -> None:

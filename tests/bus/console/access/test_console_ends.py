@@ -62,8 +62,8 @@ def test_a_console_that_reaches_a_script_after_its_pause_is_refused_and_leaves_n
     pause = client.paused()
     open_before, _ = descriptors(pause["pid"])
     os.kill(pause["pid"], signal.SIGSTOP)
-    path, about = "/" + NAME.replace(".", "/"), (pause["id"], {})
-    asked = [client.start(client.bus.call(NAME, path, "OpenConsole", "sa{sv}", *about)) for _ in range(5)]
+    path = "/" + NAME.replace(".", "/")
+    asked = [client.start(client.bus.call(NAME, path, "OpenConsole", "sa{sv}", pause["id"], {})) for _ in range(5)]
     while consoles(client, pause["id"]) < len(asked):
         time.sleep(0.01)
     client.call("Continue", "s", pause["id"])

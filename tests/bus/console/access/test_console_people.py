@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.processes import PATIENCE
+from tests.processes import PATIENCE, Process
 
 pytestmark = pytest.mark.skipif(
     os.getuid() != 0 or not shutil.which("setpriv") or not shutil.which("busctl"), reason="takes root, setpriv, busctl"
@@ -45,7 +45,7 @@ def paused_script(busctl_as: Any, client: Any) -> Any:
     return script
 
 
-def opened(process: Any) -> str:
+def opened(process: Process) -> str:
     assert process.wait() == 1
     return process.err.rest()
 

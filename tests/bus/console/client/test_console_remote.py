@@ -55,7 +55,7 @@ def spoken(near: Any, tmp_path: Path) -> Any:
     tee = f"{{ tee /dev/fd/3 >>{tmp_path}/said; }} 3>&1"
     (tmp_path / "ssh").write_text(f'{tee} | {near.env["LAGER_SSH"]} "$@"\n')
 
-    def said() -> list[dict]:
+    def said() -> list[dict[str, Any]]:
         console, heard = MessageDecoder(), []
         for kind, stream, payload in protocol.FrameDecoder().feed((tmp_path / "said").read_bytes()):
             if kind is protocol.FrameKind.DATA and stream == protocol.Stream.IN:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.processes import LAGER
+from tests.processes import LAGER, Terminal
 
 SCRIPT = """
 import lager, threading
@@ -47,7 +47,7 @@ def console(terminal: Any) -> Any:
     return opener
 
 
-def answer(screen: Any, typed: str, prompt: str = PROMPT) -> str:
+def answer(screen: Terminal, typed: str, prompt: str = PROMPT) -> str:
     """Type a line; what comes until the next prompt, without the echo of the line."""
     screen.type(typed + "\r")
     screen.expect("\n")

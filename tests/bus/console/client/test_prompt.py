@@ -4,12 +4,13 @@ import os
 import re
 import signal
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.patterns import search
 from tests.processes import LAGER
 from tests.screen import SIZES, Screen
 
@@ -66,7 +67,7 @@ def paused(run: Any, client: Any, request: pytest.FixtureRequest) -> Iterator[An
 
 
 @pytest.fixture
-def console(screen: Any, tmp_path: Path) -> Any:
+def console(screen: Callable[..., Screen], tmp_path: Path) -> Any:
     """Open a console on a screen of its own; what it remembers is the test's."""
 
     def opener(id: str, *options: str, size: Any = (80, 24), **env: str) -> Screen:
@@ -345,7 +346,7 @@ def test_resumed_by_another_user_while_a_line_is_half_typed(
 def test_the_bar_counts_down_and_says_who_else_is_here(paused: Any, console: Any, client: Any) -> None:
     one = console(paused)
     at_prompt(one)
-    before = re.search(r"(\dm\d\ds) left", one.shown)[1]
+    before = search(r"(\dm\d\ds) left", one.shown)[1]
     one.until(lambda shown: (bar := re.search(r"\n .*(\dm\d\ds) left", shown)) and bar[1] != before)
     two = console(paused, "--watch")
     two.sees(f"lager: watching the consoles of {paused}: Ctrl-C leaves")

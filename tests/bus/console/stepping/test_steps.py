@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.processes import LAGER
+from tests.bus.console.frames import Frames
+from tests.client import Client
+from tests.processes import LAGER, Process
 
 SCRIPT = """
 import lager
@@ -42,13 +44,13 @@ def places(said: str) -> list[str]:
     return [line.partition(" paused at ")[2] for line in said.splitlines() if " paused at " in line]
 
 
-def finished(script: Any, client: Any, id: str) -> str:
+def finished(script: Process, client: Client, id: str) -> str:
     client.call("Continue", "s", id)
     assert script.wait() == 0
     return script.out.rest()
 
 
-def step(console: Any, kind: str, **more: Any) -> dict:
+def step(console: Frames, kind: str, **more: Any) -> dict[str, Any]:
     """Step by the frames of an open console; the answer."""
     console.send(ask=1, step={"kind": kind, **more})
     return console.until("answer")

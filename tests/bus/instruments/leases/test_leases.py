@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from lager.bus.facade import Bus
-from lager.bus.received import Call
+from lager.bus.received import Call, Signal
 from lager.errors import AccessDenied, InstrumentBusy, InvalidArgument, NoSuchInstrument
-from tests.client import PATIENCE, Client
+from tests.client import Client
+from tests.processes import PATIENCE
 
 INSTRUMENTS = "com.lager.Instruments"
 PATH = "/com/lager/Instruments"
@@ -68,21 +69,22 @@ def hold(start: Any, script: Any, key: Any) -> Any:
     return holder
 
 
-def leases(client: Client) -> dict[str, dict]:
+def leases(client: Client) -> dict[str, dict[str, Any]]:
     return {lease["instrument"]: lease for lease in client.call("List", name=INSTRUMENTS)}
 
 
 def claim(client: Client, key: str, **details: Any) -> int:
-    return client.call("Claim", "sa{sv}", key, details, name=INSTRUMENTS)
+    lock: int = client.call("Claim", "sa{sv}", key, details, name=INSTRUMENTS)
+    return lock
 
 
 def released(client: Client, key: str) -> str:
-    return client.expect("Released", lambda s: s.args[0] == key).args[1]
+    return str(client.expect("Released", lambda s: s.args[0] == key).args[1])
 
 
 def queued(client: Client, key: str) -> int:
     """Return the pid of the next waiter."""
-    return client.expect("Queued", lambda s: s.args[0] == key).args[1]["pid"]
+    return int(client.expect("Queued", lambda s: s.args[0] == key).args[1]["pid"])
 
 
 def say(process: Any, line: Any = "\n") -> None:
@@ -163,7 +165,11 @@ def test_a_grant_at_the_end_of_the_wait_leaks_no_descriptor(station: Any) -> Non
 
         giver.serve(Gives())
         calling = asyncio.ensure_future(taker.call(giver.name, "/com/lager", "Give", interface="com.lager.Test"))
-        taker.listen("Enough", lambda _: calling.cancel(), of=giver.name)
+
+        def stop(_: Signal) -> None:
+            calling.cancel()
+
+        taker.listen("Enough", stop, of=giver.name)
         done, _ = await asyncio.wait([calling], timeout=PATIENCE)
         if not done.pop().cancelled():  # the two came apart
             os.close(calling.result()[0])

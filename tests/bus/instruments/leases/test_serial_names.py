@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.processes import LAGER
+from tests.processes import LAGER, Process
 
 # Says what it does, line by line: `hold NAME`, `connect`, `close`.
 HOLDER = """
@@ -81,9 +81,10 @@ def holder(start: Any, script: Any) -> Any:
     """A script that executes commands; what it printed."""
 
     def begin() -> Any:
-        process = start("python", script(HOLDER), stdin=subprocess.PIPE)
+        process: Process = start("python", script(HOLDER), stdin=subprocess.PIPE)
 
         def tell(line: str) -> str:
+            assert process.popen.stdin is not None
             process.popen.stdin.write(line.encode() + b"\n")
             process.popen.stdin.flush()
             return process.out.expect("\n").strip()

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.patterns import search
 from tests.processes import LAGER
 
 HOLDS = """
@@ -86,7 +87,7 @@ def test_an_instrument_that_never_answers_gives_exit_code_1_and_empty_cells(
     station: Any, lager: Any, tmp_path: Path
 ) -> None:
     text = Path(station.env["LAGER_NETS"]).read_text()
-    port = re.search(r'\[instruments.psu1\]\n.*\naddress = "TCPIP0::127.0.0.1::(\d+)::', text).group(1)
+    port = search(r'\[instruments.psu1\]\n.*\naddress = "TCPIP0::127.0.0.1::(\d+)::', text).group(1)
     (tmp_path / "nets.toml").write_text(text.replace(f"::{port}::", "::1::"))
     done = lager(
         "log", "supply2", "adc1", "--for", "0", "--every", "60", "--csv", "-", LAGER_NETS=str(tmp_path / "nets.toml")

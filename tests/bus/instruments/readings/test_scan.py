@@ -24,7 +24,7 @@ def addresses(bench: Any, station: Any) -> dict[str, str]:
     return {name: one["address"] for name, one in known.items()}
 
 
-def scanned(lager: Any, *words: Any, **env: Any) -> dict[str, dict]:
+def scanned(lager: Any, *words: Any, **env: Any) -> dict[str, dict[str, Any]]:
     done = lager("nets", "scan", "--json", *words, **env)
     assert done.returncode == 0, done
     return {one["address"]: one for one in json.loads(done.stdout)}

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.patterns import search
 from tests.processes import LAGER
 
 HOLDS = """
@@ -35,7 +36,7 @@ INSTRUMENTS = "com.lager.Instruments"
 pytestmark = pytest.mark.usefixtures("bench")
 
 
-def nets_of(lager: Any) -> dict:
+def nets_of(lager: Any) -> dict[str, Any]:
     return {one["name"]: one for one in json.loads(lager("status", "--json").stdout)["nets"]}
 
 
@@ -106,7 +107,7 @@ def test_an_instrument_that_does_not_answer_costs_only_its_own_nets(
     own_station: Any, lager: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = Path(own_station.env["LAGER_NETS"]).read_text()
-    port = re.search(r'\[instruments.psu1\]\n.*\naddress = "TCPIP0::127.0.0.1::(\d+)::', text).group(1)
+    port = search(r'\[instruments.psu1\]\n.*\naddress = "TCPIP0::127.0.0.1::(\d+)::', text).group(1)
     (tmp_path / "nets.toml").write_text(text.replace(f"::{port}::", "::1::"))
     monkeypatch.setitem(own_station.env, "LAGER_NETS", str(tmp_path / "nets.toml"))
     shown = lager("status")

@@ -19,16 +19,19 @@ signal.pause()
 """
 
 
-def told(client: Client, member: str, key: str) -> dict:
-    return client.expect(member, lambda s: s.args[0] == key).args[1]
+def told(client: Client, member: str, key: str) -> dict[str, Any]:
+    details: dict[str, Any] = client.expect(member, lambda s: s.args[0] == key).args[1]
+    return details
 
 
-def listed(client: Client) -> list[dict]:
-    return client.call("List", name=INSTRUMENTS)
+def listed(client: Client) -> list[dict[str, Any]]:
+    leases: list[dict[str, Any]] = client.call("List", name=INSTRUMENTS)
+    return leases
 
 
 def claim(client: Client, key: str, **details: Any) -> int:
-    return client.call("Claim", "sa{sv}", key, {"net": "x", "name": "psu1", **details}, name=INSTRUMENTS)
+    lock: int = client.call("Claim", "sa{sv}", key, {"net": "x", "name": "psu1", **details}, name=INSTRUMENTS)
+    return lock
 
 
 def until_kept_ready(station: Any) -> None:

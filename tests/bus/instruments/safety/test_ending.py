@@ -5,31 +5,41 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from lager.errors import InstrumentBusy
+from tests.bus.instruments.safe_bench import SafeBench
 from tests.bus.instruments.safety.holding import HOLD, claim, told
-from tests.processes import LAGER
+from tests.client import Client
+from tests.processes import LAGER, Process
+
+
+class Ended:
+    """Runs a script that switches supply2 on and then ends in this way; tells whether it stays on."""
+
+    def __init__(self, nets: SafeBench, start: Callable[..., Process], script: Callable[[str], str], client: Client):
+        self.said = ""
+        self._nets, self._start, self._script, self._client = nets, start, script, client
+
+    def __call__(self, end: str, *command: str, opened: str = "") -> bool:
+        text = HOLD.replace('"supply")', f'"supply"{opened})').replace("signal.pause()", end)
+        with contextlib.closing(self._start(*command, self._script(text))) as process:
+            process.out.expect("on\n")
+            process.wait()
+            self.said = process.err.rest()
+        key = self._nets.key()
+        with contextlib.suppress(InstrumentBusy):
+            os.close(claim(self._client, key, wait=60.0))
+        self._client.expect("Released", lambda s: s.args[0] == key)
+        return self._nets.is_on()
 
 
 @pytest.fixture
-def ended(nets: Any, start: Any, script: Any, client: Any, station: Any) -> Any:
-    """Run a script that switches supply2 on and then ends in this way; return whether it stays on."""
-
-    def run(end: str, *command: str, opened: str = "") -> bool:
-        text = HOLD.replace('"supply")', f'"supply"{opened})').replace("signal.pause()", end)
-        with contextlib.closing(start(*command, script(text))) as process:
-            process.out.expect("on\n")
-            process.wait()
-            run.said = process.err.rest()
-        with contextlib.suppress(InstrumentBusy):
-            os.close(claim(client, nets.key(), wait=60.0))
-        client.expect("Released", lambda s: s.args[0] == nets.key())
-        return nets.is_on()
-
-    return run
+def ended(nets: Any, start: Any, script: Any, client: Any) -> Ended:
+    return Ended(nets, start, script, client)
 
 
 RUN = (LAGER, "python")

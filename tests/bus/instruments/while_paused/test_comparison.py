@@ -80,13 +80,13 @@ print("goes on", flush=True)
 """
 
 
-class Heard(list):
+class Heard(list[str]):
     """The lines that an instrument has heard; `came` is set when it hears `wanted`."""
 
-    def __init__(self, wanted: Any) -> None:
+    def __init__(self, wanted: str) -> None:
         self._wanted, self.came = wanted, threading.Event()
 
-    def append(self, line: Any) -> None:
+    def append(self, line: str) -> None:
         super().append(line)
         if line == self._wanted:
             self.came.set()

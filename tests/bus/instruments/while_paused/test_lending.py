@@ -11,6 +11,7 @@ import pytest
 
 from lager.errors import InstrumentBusy, InvalidArgument, NoSuchInstrument
 from tests.bus.instruments.safe_bench import INSTRUMENTS
+from tests.client import Client
 from tests.processes import PATIENCE
 
 LENDER = """
@@ -82,19 +83,21 @@ def borrower(start: Any, script: Any, until_the_end: Any) -> Any:
 
 
 def lend(client: Any, pause: Any, nets: Any, **options: Any) -> float:
-    return client.call("Lend", "ssa{sv}", pause["id"], nets.key(), options, name=INSTRUMENTS)
+    return float(client.call("Lend", "ssa{sv}", pause["id"], nets.key(), options, name=INSTRUMENTS))
 
 
 def give_back(client: Any, nets: Any) -> None:
     client.call("Return", "s", nets.key(), name=INSTRUMENTS, timeout=60)
 
 
-def held(client: Any) -> list[dict]:
-    return client.call("List", name=INSTRUMENTS)
+def held(client: Client) -> list[dict[str, Any]]:
+    leases: list[dict[str, Any]] = client.call("List", name=INSTRUMENTS)
+    return leases
 
 
-def claim(client: Any, nets: Any, **details: Any) -> int:
-    return client.call("Claim", "sa{sv}", nets.key(), {"net": "x", "name": "psu1", **details}, name=INSTRUMENTS)
+def claim(client: Client, nets: Any, **details: Any) -> int:
+    lock: int = client.call("Claim", "sa{sv}", nets.key(), {"net": "x", "name": "psu1", **details}, name=INSTRUMENTS)
+    return lock
 
 
 def test_an_instrument_is_lent_used_by_a_command_and_returned(nets: Any, run: Any, client: Any, lager: Any) -> None:
@@ -274,7 +277,6 @@ def test_the_red_button_ends_a_loan_and_switches_off(lent: Any, borrower: Any, n
 def test_a_loan_outlives_a_restart_of_lagerd(
     borrowed: Any, own_station: Any, nets: Any, run: Any, start: Any, script: Any, borrower: Any
 ) -> None:
-    from tests.client import Client
 
     first = Client(own_station.address)
     process = run(LENDER)

@@ -109,7 +109,7 @@ class Lends:
         for process in (self.lender, *self.borrowers):
             process.close()
 
-    def _pause(self, client: Client) -> dict:
+    def _pause(self, client: Client) -> dict[str, Any]:
         until = time.monotonic() + PATIENCE
         while time.monotonic() < until:
             for pause in client.list():

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.bus.instruments.while_paused.changed_bench import at_the_instrument
+from tests.client import Client
 from tests.processes import LAGER
 
 SCRIPT = """
@@ -25,13 +26,13 @@ print("now", supply.state().voltage_set, supply.state().current_set, flush=True)
 pytestmark = pytest.mark.usefixtures("bench")
 
 
-def stepped(client: Any, lager: Any, id: str) -> str:
+def stepped(client: Client, lager: Any, id: str) -> str:
     """Step to the next line; the id of the pause there."""
     done = lager("python", "--console", id, stdin=":next\n")
     assert (done.stderr, done.returncode) == ("", 0)
     reason, details = client.resumed(id)
     assert (reason, details["how"], "changes" in details) == ("continued", "step", False)
-    return client.paused()["id"]
+    return str(client.paused()["id"])
 
 
 def test_a_step_is_refused_while_an_instrument_is_lent(run: Any, client: Any, lager: Any) -> None:

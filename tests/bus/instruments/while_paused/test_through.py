@@ -12,6 +12,7 @@ import pytest
 from lager.errors import AccessDenied, Failed, InvalidArgument, NoSuchInstrument
 from tests.bus.instruments.safe_bench import INSTRUMENTS
 from tests.bus.instruments.while_paused.held_instrument import HeldInstrument
+from tests.client import Client
 from tests.processes import LAGER, PATIENCE
 
 HOLDS_SUPPLY = """
@@ -43,8 +44,9 @@ def held(run: Any, client: Any) -> Any:
     return holder
 
 
-def key(client: Any, pause: Any) -> str:
-    return next(one["instrument"] for one in client.call("List", name=INSTRUMENTS) if pause["id"] in one["pauses"])
+def key(client: Client, pause: Any) -> str:
+    leases = client.call("List", name=INSTRUMENTS)
+    return str(next(one["instrument"] for one in leases if pause["id"] in one["pauses"]))
 
 
 def through(client: Any, instrument: Any, net: Any, action: Any, **arguments: Any) -> Any:
@@ -212,7 +214,7 @@ def test_the_smaller_limit_of_both_nets_files_holds(
 def test_an_action_that_is_not_in_the_table_is_refused(held: Any, client: Any) -> None:
     _, pause = held(HOLDS_SUPPLY)
     psu1 = key(client, pause)
-    for action, arguments, said in [
+    refusals: list[tuple[str, dict[str, Any], str]] = [
         ("__init__", {}, "not an action"),
         ("close", {}, "not an action"),
         ("state", {"value": 1.0}, "takes no value"),
@@ -224,7 +226,8 @@ def test_an_action_that_is_not_in_the_table_is_refused(held: Any, client: Any) -
         ("voltage", {"value": float("nan")}, "not a valid voltage"),
         ("voltage", {"type": "battery"}, "In the nets file of the script, supply2 is a net of type supply"),
         ("voltage", {"channel": 2}, "In the nets file of the script, supply2 is"),
-    ]:
+    ]
+    for action, arguments, said in refusals:
         with pytest.raises((InvalidArgument, Failed), match=said):
             through(client, psu1, "supply2", action, **arguments)
     with pytest.raises(Failed, match="There is no net 'nothing' in the nets file of the script"):

@@ -182,10 +182,10 @@ def test_pauses_and_answers_are_properties_of_the_test_and_are_not_in_its_time(
     lager("answer", id, "yes")
     assert ended(process)[0] == 0
     cases = {case.get("name"): case for case in ElementTree.parse(tmp_path / "report.xml").iter("testcase")}
-    properties = [(one.get("name"), one.get("value")) for one in cases["test_it"].iter("property")]
+    properties = [(one.attrib["name"], one.attrib["value"]) for one in cases["test_it"].iter("property")]
     assert [name for name, _ in properties] == ["lager.pause", "lager.answer", "lager.pause", "lager.paused_seconds"]
     said = dict(properties)
     assert said["lager.answer"] == "is <it> on?: yes"
     assert re.fullmatch(r"later at .*test_it\.py:6: timeout after 1\.\d s", said["lager.pause"])
-    assert float(said["lager.paused_seconds"]) > float(cases["test_it"].get("time"))
+    assert float(said["lager.paused_seconds"]) > float(cases["test_it"].attrib["time"])
     assert not [*cases["test_other"].iter("property")]

@@ -5,7 +5,7 @@ import json
 import os
 import select
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ FOR_EVER = "import signal\nprint('ready', flush=True)\nsignal.pause()\n"
 class Runs:
     """What the station's user knows of its runs."""
 
-    def __init__(self, station: Any, lager: Any, folder: Path) -> None:
+    def __init__(self, station: Any, lager: Callable[..., "subprocess.CompletedProcess[str]"], folder: Path) -> None:
         self.lager = lager
         self.folder = folder
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -37,7 +37,8 @@ class Runs:
         return next(one for one in self.all() if one["id"] == id)
 
     def all(self) -> list[dict[str, object]]:
-        return json.loads(self.lager("runs", "--json").stdout)
+        known: list[dict[str, object]] = json.loads(self.lager("runs", "--json").stdout)
+        return known
 
     def wait(self, id: str) -> "subprocess.CompletedProcess[str]":
         """Until it has ended, by following its output."""

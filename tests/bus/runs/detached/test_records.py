@@ -5,13 +5,14 @@ import os
 import re
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.bus.runs.detached.known_runs import FOR_EVER, recorded
-from tests.processes import LAGER, PATIENCE, limited
+from tests.bus.runs.detached.known_runs import FOR_EVER, Runs, recorded
+from tests.processes import LAGER, PATIENCE, Process, limited
 
 needs_a_disk = pytest.mark.skipif(
     os.getuid() != 0 or not shutil.which("unshare"), reason="only root can have a disk of its own"
@@ -19,7 +20,7 @@ needs_a_disk = pytest.mark.skipif(
 FILL = "dd if=/dev/zero of=fill bs=1k 2>&1 | tail -n 1"
 
 
-def on_a_small_disk(runs: Any, start: Any, commands: str) -> str:
+def on_a_small_disk(runs: Runs, start: Callable[..., Process], commands: str) -> str:
     """What shell commands in an otherwise empty file system print, which has the records of the runs, too."""
     own = start(
         "unshare",

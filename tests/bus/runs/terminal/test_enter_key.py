@@ -10,8 +10,8 @@ import pytest
 
 from lager.bus.received import Call
 from lager.errors import Failed, LagerError
-from tests.client import NAME, PATH, PATIENCE, Client
-from tests.processes import LAGER, limited
+from tests.client import NAME, PATH, Client
+from tests.processes import LAGER, PATIENCE, limited
 
 ASKS = """
 import os

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.patterns import search
 from tests.processes import LAGER
 
 KILLED = "import os, signal\nos.kill(os.getpid(), signal.{})\n"
@@ -62,7 +63,7 @@ def test_a_check_of_the_nets_says_ok_or_fail_and_a_sum(bench: Any, lager: Any, s
     assert "\neload1: max_current by hardware\n" in fine.stdout
     assert fine.stdout.endswith("\n8 instruments OK.\n")
     text = Path(station.env["LAGER_NETS"]).read_text()
-    port = re.search(r'\[instruments.psu1\]\n.*\naddress = "TCPIP0::127.0.0.1::(\d+)::', text).group(1)
+    port = search(r'\[instruments.psu1\]\n.*\naddress = "TCPIP0::127.0.0.1::(\d+)::', text).group(1)
     (tmp_path / "nets.toml").write_text(text.replace(f"::{port}::", "::1::"))
     env = {"LAGER_NETS": str(tmp_path / "nets.toml")}
     failed = lager("nets", "check", **env)

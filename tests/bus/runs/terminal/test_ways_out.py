@@ -3,7 +3,6 @@
 import asyncio
 import os
 import queue
-import re
 import shutil
 import signal
 import subprocess
@@ -15,8 +14,9 @@ from typing import Any
 import pytest
 
 from lager.errors import InvalidArgument, NoSuchBreakpoint
-from tests.client import NAME, PATH, PATIENCE, Client
-from tests.processes import LAGER
+from tests.client import NAME, PATH, Client
+from tests.patterns import search
+from tests.processes import LAGER, PATIENCE
 
 ONE = "import lager\nlager.pause('why not')\nprint('went on')\n"
 TWO = "import lager\nlager.pause('first')\nprint('between')\nlager.pause('second')\nprint('went on')\n"
@@ -114,7 +114,7 @@ def test_who_reads_the_enter_has_said_so_before_it_hears_of_a_pause(
     monitor = start("dbus-monitor", "--address", own_station.address, "type='method_call'")
     monitor.out.expect("member=NameLost")  # it only listens from here on
     screen = terminal(LAGER, "python", script(ONE))
-    caller = re.search(r"sender=(\S+) [^\n]*member=Identify", monitor.out.expect("member=Identify"))[1]
+    caller = search(r"sender=(\S+) [^\n]*member=Identify", monitor.out.expect("member=Identify"))[1]
     assert f"sender={caller} " in monitor.out.expect("member='Paused'")
     screen.expect("press Enter")
     screen.type("\r")
