@@ -87,18 +87,19 @@ class World:
         self._others = self._finders(start.others, compiled=False)
         self._of_packages: dict[str, list[Any]] = {}  # each keeps the names in its folder
 
-    def need(self, name: str) -> "ModuleType":
-        """Return the module `name`, imported in a thread of its own.
+    def need(self, name: str, later: "_Later | None" = None) -> "ModuleType":
+        """Return the module `name`, imported in a thread of its own; with `later`, its code runs there now.
 
-        There, an error that an import keeps has no frame of the caller, no recursion limit is near, and a signal that
-        is handled meanwhile interrupts nothing.
+        There, an error that an import keeps has no frame of the caller, no recursion limit is near, descriptors are
+        free for its files if there can be more, and a signal that is handled meanwhile interrupts nothing. All of this
+        is one function: breakpoint() comes here where a script's stack may be full.
         """
-        if name in self._ready:
+        if name in self._ready and later is None:
             return self.modules[name]
         if sys.is_finalizing():  # a thread would start but never run
-            return self._load_here(name, RuntimeError("Python is ending."))
+            return self._load_here(name, later, RuntimeError("Python is ending."))
         if _is_importing(self.start.sys["_getframe"]()):  # another thread would wait for what this one has locked
-            return self.load(name)
+            return self._loaded(name, later)
         done = self.start.allocate_lock()
         done.acquire()
         failed: list[BaseException] = []
@@ -109,7 +110,7 @@ class World:
                 if limit < _DEEP:
                     self.start.sys["setrecursionlimit"](_DEEP)
                 with self.start.descriptors():
-                    self.load(name)
+                    self._loaded(name, later)
             except BaseException as error:
                 failed.append(error.with_traceback(None))
             finally:
@@ -121,19 +122,22 @@ class World:
             self.start.start_new_thread(work, ())
         except RuntimeError:  # also where Python 3.12.1 starts none any more, from the end of the main thread on
             error = RuntimeError("The script can start no more threads. End other threads of it.")
-            return self._load_here(name, error)
+            return self._load_here(name, later, error)
         if not done.acquire(timeout=_LOAD_SECONDS):
             raise ImportError(f"{name} could not be imported within {_LOAD_SECONDS:g} s.")
         if failed:
             raise failed.pop()
-        return self.modules[name]
+        return self.modules[name] if later is None else self._ran[name]
 
-    def _load_here(self, name: str, why_here: RuntimeError) -> "ModuleType":
+    def _loaded(self, name: str, later: "_Later | None") -> "ModuleType":
+        return self.load(name) if later is None else self._run_later(later)
+
+    def _load_here(self, name: str, later: "_Later | None", why_here: RuntimeError) -> "ModuleType":
         """Return the module `name`, imported in the calling thread, if it does not import `threading`: the thread that
         does counts as the main thread of that instance, and the script could wait for its end forever."""
         if name != "lager" and "threading" not in self._ready:
             raise why_here
-        return self.load(name)
+        return self._loaded(name, later)
 
     def load(self, name: str) -> "ModuleType":
         """Return the module `name` of this world, imported if needed. Raises ImportError, or what the module raises."""
@@ -286,6 +290,12 @@ class World:
 
     def run_later(self, later: "_Later") -> "ModuleType":
         """Return the module of _LATER, whose code runs now, unless it has run, or this thread is running it."""
+        lock: Any = self._lock
+        if lock._is_owned():  # in an import
+            return self._run_later(later)
+        return self.need(later.__dict__["__spec__"].name, later)
+
+    def _run_later(self, later: "_Later") -> "ModuleType":
         with self._lock:
             spec = later.__dict__["__spec__"]
             module = self._ran.get(spec.name)

@@ -6,10 +6,15 @@ at once, whatever its consoles are doing.
 
 import asyncio
 import contextlib
+import inspect
+import json
+import linecache
 import os
 import platform
 import socket
+import textwrap
 import time
+import traceback
 from collections.abc import Awaitable, Callable
 from itertools import count
 from typing import Any, Protocol
@@ -33,6 +38,9 @@ _MOST_HELD = 1000
 
 _ABOUT = ("id", "label", "file", "line", "function", "thread", "run_id")
 _numbers = count(1)
+# The world runs these when they are used first (_LATER in lager/world.py). That is now: once a console is there, the
+# script may have no descriptor left to read their files.
+_NEEDED = (json.dumps, linecache.getlines, traceback.TracebackException, inspect.getattr_static, textwrap.indent)
 
 
 class Report(Protocol):
