@@ -114,6 +114,10 @@ class TcpServer:
         return port
 
     async def close(self) -> None:
+        for listening in self._server.sockets:
+            asyncio.get_running_loop().remove_reader(listening.fileno())
+        for _ in range(2):  # what was accepted just now becomes a peer, which asyncio refuses once the server is closed
+            await asyncio.sleep(0)
         self._server.close()
         leaving = list(self._peers)
         for peer in leaving:
