@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.processes import LAGER
+from tests.processes import LAGER, ended
 
 SHOWS = "import os, sys; print(sys.argv[1:], os.environ.get('A'), os.environ.get('B'))"
 
@@ -63,9 +63,9 @@ def test_options_that_scripts_often_have_are_noted(run: Any) -> None:
 
 def test_detach_may_follow_the_script(run: Any, start: Any) -> None:
     process = run("", "--detach")
-    id = process.out.rest().split()[0]
-    assert "took --detach for itself" in process.err.rest()
-    assert start(LAGER, "python", "--reattach", id).wait() == 0
+    code, out, err = ended(process)
+    assert (code, "took --detach for itself" in err) == (0, True), err
+    assert start(LAGER, "python", "--reattach", out.split()[0]).wait() == 0
 
 
 @pytest.mark.parametrize(
