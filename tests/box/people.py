@@ -149,3 +149,9 @@ def records(box: Any, **fields: Any) -> Any:
     matches = [f"{key}={value}" for key, value in fields.items()]
     lines = box.run("journalctl", "--output=json", "_SYSTEMD_UNIT=lagerd.service", *matches).stdout.splitlines()
     return [json.loads(line) for line in lines]
+
+
+def restart_polkit(box: Box) -> None:
+    """Restart polkit, which reads new rules at once then, however often that was done in the last seconds."""
+    box.run("systemctl", "reset-failed", "polkit")
+    box.run("systemctl", "restart", "polkit")

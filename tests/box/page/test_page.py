@@ -230,7 +230,7 @@ def test_what_a_paused_script_holds_is_set_through_it_by_those_who_may(cockpit: 
 
 def test_a_user_whom_polkit_allows_is_offered_the_console_of_another(cockpit: Any, visit: Any) -> None:
     cockpit.write("/etc/polkit-1/rules.d/50-page.rules", ALLOWED)
-    cockpit.run("systemctl", "restart", "polkit")
+    people.restart_polkit(cockpit)
     paused = people.paused(cockpit, "alice", interactive=True)
     try:
         with paused.process:
@@ -246,7 +246,7 @@ def test_a_user_whom_polkit_allows_is_offered_the_console_of_another(cockpit: An
             paused.goes_on()
     finally:
         cockpit.run("rm", "/etc/polkit-1/rules.d/50-page.rules")
-        cockpit.run("systemctl", "restart", "polkit")
+        people.restart_polkit(cockpit)
 
 
 CRASHES = """

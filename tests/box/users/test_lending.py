@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.box.people import call, records
+from tests.box.people import call, records, restart_polkit
 from tests.box.users.test_through import RULE
 
 LENDER = """
@@ -29,14 +29,14 @@ def test_the_user_root_and_those_with_the_polkit_action_lend_and_one_user_borrow
         assert "psu1 is held by a script of alice, and you are bob: you may not lend it" in refused.stderr
         assert lager("mallory", "lend", id, "psu1", check=False).returncode != 0
         box.write("/etc/polkit-1/rules.d/50-set.rules", RULE)
-        box.run("systemctl", "restart", "polkit")
+        restart_polkit(box)
         try:
             assert (
                 "psu1 is lent to bob for 5m00s" in lager("bob", "lend", id, "psu1", "--to", "bob", "--for", "5m").stdout
             )
         finally:
             box.run("rm", "/etc/polkit-1/rules.d/50-set.rules")
-            box.run("systemctl", "restart", "polkit")
+            restart_polkit(box)
         for user in ("alice", "root"):
             busy = lager(user, "supply", "supply2", "voltage", "1", check=False)
             assert busy.returncode == 75

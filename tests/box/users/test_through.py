@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.box.people import call, records
+from tests.box.people import call, records, restart_polkit
 
 HOLDS = """
 import lager
@@ -37,12 +37,12 @@ def test_members_read_and_only_the_user_root_and_those_with_the_polkit_action_se
         assert f"1 V, through {id}" in lager("alice", "voltage", "1").stdout
         assert f"2 V, through {id}" in lager("root", "voltage", "2").stdout
         box.write("/etc/polkit-1/rules.d/50-set.rules", RULE)
-        box.run("systemctl", "restart", "polkit")
+        restart_polkit(box)
         try:
             assert f"3 V, through {id}" in lager("bob", "voltage", "3").stdout
         finally:
             box.run("rm", "/etc/polkit-1/rules.d/50-set.rules")
-            box.run("systemctl", "restart", "polkit")
+            restart_polkit(box)
         call(box, "bob", "Continue", "s", id)
         run.until(r"went on at 3\.0")
         assert run.ended() == 0

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.box.people import call, listed, paused, records
+from tests.box.people import call, listed, paused, records, restart_polkit
 
 
 def test_busctl_resumes_a_script_of_the_group(box: Any) -> None:
@@ -39,12 +39,12 @@ def test_only_its_user_and_root_and_users_with_the_polkit_action_get_a_console(b
             ' subject.user == "bob") return polkit.Result.YES; });'
         )
         box.write("/etc/polkit-1/rules.d/50-bob.rules", rule)
-        box.run("systemctl", "restart", "polkit")
+        restart_polkit(box)
         try:
             assert "2" in box.run("lager", "python", "--console", script.id, user="bob", input="1 + 1\n").stdout
         finally:
             box.run("rm", "/etc/polkit-1/rules.d/50-bob.rules")
-            box.run("systemctl", "restart", "polkit")
+            restart_polkit(box)
         call(box, "alice", "Continue", "s", script.id)
         script.goes_on()
     opened = records(box, LAGER_EVENT="console-opened", LAGER_BREAKPOINT=script.id)
@@ -70,7 +70,7 @@ finally:
 def test_root_and_users_with_the_polkit_action_end_another_users_run(box: Any) -> None:
     box.write("/home/alice/held.py", FINALLY)
     box.write("/etc/polkit-1/rules.d/50-kill.rules", RULE)
-    box.run("systemctl", "restart", "polkit")
+    restart_polkit(box)
     try:
         for user in ("root", "bob"):
             with box.start("lager", "python", "held.py", user="alice") as run:
@@ -86,7 +86,7 @@ def test_root_and_users_with_the_polkit_action_end_another_users_run(box: Any) -
         assert record["LAGER_BY_USER"] == "bob"
     finally:
         box.run("rm", "/etc/polkit-1/rules.d/50-kill.rules")
-        box.run("systemctl", "restart", "polkit")
+        restart_polkit(box)
 
 
 def test_a_member_without_the_polkit_action_cannot_end_another_users_run(box: Any) -> None:

@@ -4,13 +4,14 @@ import json
 import os
 import subprocess
 import sys
+import time
 import venv
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.processes import LAGER
+from tests.processes import LAGER, PATIENCE
 
 TAG = f"python{sys.version_info[0]}.{sys.version_info[1]}"
 LOOK = """
@@ -68,16 +69,24 @@ def test_the_packages_of_the_environment_come_first_and_those_of_lager_behind(
     assert process.wait() == 0
 
 
+def runs(lager: Any) -> list[dict[str, Any]]:
+    listed: list[dict[str, Any]] = json.loads(lager("runs", "--json").stdout)
+    return listed
+
+
 def test_an_environment_beside_the_script_is_used(
     start: Any, tmp_path: Path, script: Any, client: Any, environment: Any, lager: Any
 ) -> None:
     (tmp_path / ".venv").symlink_to(environment)
     process = start(LAGER, "python", script("import only_here\nfrom lager import pause\npause('here')\n"))
     pause = client.paused()
-    client.call("Continue", "s", pause["id"])
-    (run,) = [one for one in json.loads(lager("runs", "--json").stdout) if one["id"] == pause["run_id"]]
+    patience = time.monotonic() + PATIENCE
+    while not (found := [one for one in runs(lager) if one["id"] == pause["run_id"]]):
+        assert time.monotonic() < patience  # a run that has just begun is not listed yet
+    (run,) = found
     assert run["interpreter"] == f"{tmp_path}/.venv/bin/python"
     assert f"script.py (with {tmp_path}/.venv/bin/python)" in lager("runs").stdout
+    client.call("Continue", "s", pause["id"])
     assert process.wait() == 0
 
 
