@@ -30,7 +30,7 @@ _WITHOUT = frozenset(("_asyncio", "_elementtree", "_pickle", "ssl", "_ssl", "gi"
 # Others import these, and few pauses use them: each runs when a name of it is used first. Of some, those that import
 # them need these names at once. None of them looks itself up in sys.modules, as signal does.
 _LATER: "dict[str, dict[str, Any]]" = {
-    "asyncio.sslproto": {}, "copy": {}, "inspect": {}, "json": {}, "linecache": {}, "locale": {},
+    "asyncio.sslproto": {}, "copy": {}, "inspect": {}, "json": {}, "locale": {},
     "textwrap": {}, "traceback": {}, "logging": {"DEBUG": 10, "WARNING": 30},
     "subprocess": {"PIPE": -1, "STDOUT": -2, "DEVNULL": -3},
 }  # fmt: skip

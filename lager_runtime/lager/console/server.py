@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import inspect
 import json
-import linecache
 import os
 import platform
 import socket
@@ -40,7 +39,7 @@ _ABOUT = ("id", "label", "file", "line", "function", "thread", "run_id")
 _numbers = count(1)
 # The world runs these when they are used first (_LATER in lager/world.py). That is now: once a console is there, the
 # script may have no descriptor left to read their files.
-_NEEDED = (json.dumps, linecache.getlines, traceback.TracebackException, inspect.getattr_static, textwrap.indent)
+_NEEDED = (json.dumps, traceback.TracebackException, inspect.getattr_static, textwrap.indent)
 
 
 class Report(Protocol):

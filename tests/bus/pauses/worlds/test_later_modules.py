@@ -9,7 +9,7 @@ lager.pause(timeout=0.001)
 modules = sys._lager_start.world().modules
 print(sorted(name for name in modules if "__lager_world__" in vars(modules[name]) and not has_run(modules[name])))
 """
-LATER = ["asyncio.sslproto", "copy", "inspect", "json", "linecache", "logging", "subprocess", "traceback"]
+LATER = ["asyncio.sslproto", "copy", "inspect", "json", "logging", "subprocess", "traceback"]
 LOGGED = """
 import lager, logging, sys
 logging.disable()
